@@ -1,0 +1,238 @@
+package fdbelection
+
+import (
+	"math"
+	"strconv"
+	"time"
+)
+
+// The settings of an election that nobody configured.
+const (
+	DefaultLeaseDuration     = 10 * time.Second
+	DefaultHeartbeatInterval = 3 * time.Second
+	DefaultCandidateTimeout  = 15 * time.Second
+	DefaultHistoryLimit      = 128
+)
+
+// Bounds that keep every sum of a time and a duration far from overflow, and
+// a history small enough for one page and one ClearRange.
+const (
+	// MinLeaseDuration is the shortest lease that a config may ask for.
+	MinLeaseDuration = time.Millisecond
+	// MaxDuration bounds every duration of a config.
+	MaxDuration = 365 * 24 * time.Hour
+	// MaxHistoryLimit bounds Config.HistoryLimit.
+	MaxHistoryLimit = 10_000
+)
+
+// ExpiryMode says how contenders judge that a lease is over.
+type ExpiryMode int
+
+const (
+	// ExpiryByClock compares the caller's wall clock with the expiry that the
+	// leader stored. It is right as long as the clocks of all hosts agree.
+	ExpiryByClock ExpiryMode = iota
+	// ExpiryByObservation lets a contender try only after it saw the same ballot
+	// stand for a whole lease on its own clock. No wall clock is compared between
+	// processes.
+	ExpiryByObservation
+)
+
+// String returns "clock" or "observation".
+func (m ExpiryMode) String() string {
+	switch m {
+	case ExpiryByClock:
+		return "clock"
+	case ExpiryByObservation:
+		return "observation"
+	default:
+		return "ExpiryMode(" + strconv.Itoa(int(m)) + ")"
+	}
+}
+
+// ParseExpiryMode is the inverse of ExpiryMode.String.
+func ParseExpiryMode(s string) (ExpiryMode, error) {
+	switch s {
+	case "clock":
+		return ExpiryByClock, nil
+	case "observation":
+		return ExpiryByObservation, nil
+	default:
+		return 0, &InvalidConfigError{Faults: []ConfigFault{{
+			Field: "Expiry", Problem: "is " + strconv.Quote(s) + `; use "clock" or "observation"`,
+		}}}
+	}
+}
+
+// Config is the configuration of one election. It is stored in the database,
+// so all processes decide by the same one; a change applies from the next
+// claim or renewal.
+type Config struct {
+	// LeaseDuration is how long a leader stays one without renewing.
+	LeaseDuration time.Duration
+	// HeartbeatInterval is how often a process runs an election cycle. It must
+	// be shorter than LeaseDuration less the margin.
+	HeartbeatInterval time.Duration
+	// CandidateTimeout is how long a candidate may be silent before others may
+	// evict it. It must be longer than HeartbeatInterval.
+	CandidateTimeout time.Duration
+	// ElectionEnabled is whether anybody may claim or renew. While it is false
+	// the leader's lease runs out, and heartbeats go on.
+	ElectionEnabled bool
+	// AllowPreemption lets a strictly higher priority take a held seat.
+	AllowPreemption bool
+	// PreemptionGrace is how long a leader may drain after it saw a challenge.
+	// Zero takes the seat at once, and the old leader learns of it afterwards.
+	PreemptionGrace time.Duration
+	// MinimumTenure protects a new leader from preemption, against flapping.
+	MinimumTenure time.Duration
+	// Margin is how long before the end of its lease a leader stops believing in
+	// it. Zero means a tenth of the lease, see EffectiveMargin.
+	Margin time.Duration
+	// HistoryLimit is how many terms of history are kept. Zero keeps none.
+	HistoryLimit int
+	// Expiry says how contenders judge that a lease is over.
+	Expiry ExpiryMode
+
+	// Revision counts the writes of this config, beginning with 1. It is set by
+	// the election. Given to WriteConfig, it makes the write conditional: only
+	// this revision is replaced. Zero replaces whatever stands.
+	Revision uint64
+	// Nonce names one intended write, so that a write which is run again after
+	// an unknown commit knows its own success. Choose a fresh one for each
+	// intent, outside the transaction's closure; zero compares contents instead.
+	Nonce [16]byte
+}
+
+// DefaultConfig returns the settings of an election that nobody configured:
+// lease 10 s, heartbeat 3 s, candidate timeout 15 s, enabled, preemption at
+// once, expiry by clock.
+func DefaultConfig() Config {
+	return Config{
+		LeaseDuration:     DefaultLeaseDuration,
+		HeartbeatInterval: DefaultHeartbeatInterval,
+		CandidateTimeout:  DefaultCandidateTimeout,
+		ElectionEnabled:   true,
+		AllowPreemption:   true,
+		HistoryLimit:      DefaultHistoryLimit,
+	}
+}
+
+// ConfigWithLease returns DefaultConfig scaled to a lease: a heartbeat of a
+// third of it, a candidate timeout of one and a half.
+func ConfigWithLease(lease time.Duration) Config {
+	c := DefaultConfig()
+	c.LeaseDuration = lease
+	c.HeartbeatInterval = lease / 3
+	if lease > math.MaxInt64/3 { // out of bounds; Validate says so
+		c.CandidateTimeout = lease
+	} else {
+		c.CandidateTimeout = lease * 3 / 2
+	}
+	return c
+}
+
+// EffectiveMargin returns Margin, or a tenth of the lease where Margin is zero.
+func (c Config) EffectiveMargin() time.Duration {
+	return c.MarginFor(c.LeaseDuration)
+}
+
+// MarginFor returns the margin for a lease of another length, in the same
+// proportion: a lease that was shortened has a margin that fits it.
+func (c Config) MarginFor(lease time.Duration) time.Duration {
+	if c.Margin == 0 || c.LeaseDuration <= 0 {
+		return lease / 10
+	}
+	if lease == c.LeaseDuration {
+		return c.Margin
+	}
+	// In two steps, so that no product overflows; the remainder is below one
+	// lease and counts at microsecond precision at worst.
+	whole, rest := lease/c.LeaseDuration, lease%c.LeaseDuration
+	return c.Margin*whole + mulDiv(c.Margin, rest, c.LeaseDuration)
+}
+
+// mulDiv returns a*b/c for non-negative durations with b < c.
+func mulDiv(a, b, c time.Duration) time.Duration {
+	for b > 0 && a > math.MaxInt64/b {
+		b, c = b/2, c/2
+	}
+	return a * b / c
+}
+
+// AcceptanceLease is the short lease of a seat that was handed over, until its
+// new holder's own first renewal: one heartbeat and the margin.
+func (c Config) AcceptanceLease() time.Duration {
+	return min(c.HeartbeatInterval+c.EffectiveMargin(), c.LeaseDuration)
+}
+
+// SameSettings reports whether two configs ask for the same, whatever their
+// revisions and nonces.
+func (c Config) SameSettings(other Config) bool {
+	c.Revision, c.Nonce = 0, [16]byte{}
+	other.Revision, other.Nonce = 0, [16]byte{}
+	return c == other
+}
+
+// Validate returns nil, or an *InvalidConfigError that lists every fault, by
+// field. It matches ErrInvalidConfig.
+func (c Config) Validate() error {
+	var faults []ConfigFault
+	fault := func(field, problem string) {
+		faults = append(faults, ConfigFault{Field: field, Problem: problem})
+	}
+	if c.LeaseDuration < MinLeaseDuration || c.LeaseDuration > MaxDuration {
+		fault("LeaseDuration", outside(c.LeaseDuration, MinLeaseDuration, MaxDuration))
+	}
+	if c.HeartbeatInterval <= 0 || c.HeartbeatInterval > MaxDuration {
+		fault("HeartbeatInterval", outside(c.HeartbeatInterval, 1, MaxDuration))
+	}
+	if c.CandidateTimeout <= 0 || c.CandidateTimeout > MaxDuration {
+		fault("CandidateTimeout", outside(c.CandidateTimeout, 1, MaxDuration))
+	} else if c.CandidateTimeout <= c.HeartbeatInterval {
+		fault("CandidateTimeout", "is "+c.CandidateTimeout.String()+", not longer than the heartbeat of "+
+			c.HeartbeatInterval.String()+": every candidate would count as dead between two heartbeats")
+	}
+	c.validateMargin(fault)
+	for _, d := range []struct {
+		field string
+		value time.Duration
+	}{{"PreemptionGrace", c.PreemptionGrace}, {"MinimumTenure", c.MinimumTenure}} {
+		if d.value < 0 || d.value > MaxDuration {
+			fault(d.field, outside(d.value, 0, MaxDuration))
+		}
+	}
+	if c.HistoryLimit < 0 || c.HistoryLimit > MaxHistoryLimit {
+		fault("HistoryLimit", "is "+strconv.Itoa(c.HistoryLimit)+"; use 0 to "+strconv.Itoa(MaxHistoryLimit))
+	}
+	if c.Expiry != ExpiryByClock && c.Expiry != ExpiryByObservation {
+		fault("Expiry", "is "+c.Expiry.String()+"; use ExpiryByClock or ExpiryByObservation")
+	}
+	if faults == nil {
+		return nil
+	}
+	return &InvalidConfigError{Faults: faults}
+}
+
+func (c Config) validateMargin(fault func(field, problem string)) {
+	if c.Margin < 0 || c.Margin > MaxDuration {
+		fault("Margin", outside(c.Margin, 0, MaxDuration))
+		return
+	}
+	if c.LeaseDuration <= 0 {
+		return // reported already, and nothing can be compared with it
+	}
+	margin := c.EffectiveMargin()
+	if margin >= c.LeaseDuration {
+		fault("Margin", "is "+margin.String()+", not shorter than the lease of "+c.LeaseDuration.String())
+		return
+	}
+	if c.HeartbeatInterval >= c.LeaseDuration-margin {
+		fault("HeartbeatInterval", "is "+c.HeartbeatInterval.String()+", not shorter than the lease less the margin ("+
+			(c.LeaseDuration-margin).String()+"): a leader would stop believing between two renewals")
+	}
+}
+
+func outside(d, low, high time.Duration) string {
+	return "is " + d.String() + "; use " + low.String() + " to " + high.String()
+}
