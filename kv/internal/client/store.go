@@ -8,14 +8,15 @@ package client
 
 import (
 	"context"
+	"encoding/binary"
 	"time"
 
 	"github.com/fdbelection/fdbelection/kv"
 )
 
 // Store is the server half of an engine. It is safe for concurrent use. Every
-// error is a kv.Error; a wait that ctx ends returns one whose cause is the
-// context's.
+// error is a kv.Error. A wait that ctx ends returns code 1025; the client half
+// puts in the cause, and turns the code into 1031 where a time limit was it.
 type Store interface {
 	// Read answers one wave of reads at a version and returns that version. For
 	// version 0 the store takes a read version first: the newest one, at which
@@ -24,14 +25,19 @@ type Store interface {
 	Read(ctx context.Context, version int64, wave []*Read) (int64, error)
 
 	// Commit checks the read conflict ranges against the writes in (read version,
-	// now], and applies the mutations, all or none, in order.
+	// now], and applies the mutations, all or none, in order. The error has
+	// Committing set where the commit may yet be applied, or may have been: a
+	// store that ctx stopped before it began anything leaves it unset. The slices
+	// in c are the transaction's: a store copies what it keeps.
 	Commit(ctx context.Context, c *Commit) (CommitResult, error)
 
-	// Watch closes fired (once) after a commit above version left key with
-	// another value than expected (nil: no key), or at once where that has
-	// happened already. stop ends it; calling stop again is harmless. The error
+	// Watch calls notify once: with nil after a commit above version left key
+	// with another value than expected (nil: no key), also where that has happened
+	// already; with an error where the watch failed. notify does not block and
+	// may be called before Watch returns. stop ends the watch without a call;
+	// calling it again is harmless. ctx bounds the registration only. The error
 	// is 1032 where there are too many.
-	Watch(ctx context.Context, key, expected []byte, version int64) (fired <-chan struct{}, stop func(), err error)
+	Watch(ctx context.Context, key, expected []byte, version int64, notify func(error)) (stop func(), err error)
 
 	// Now is the clock by which time limits run, Sleep waits on it, and Jitter
 	// returns a number in [0, 1) for the back-off.
@@ -85,10 +91,24 @@ type Mutation struct {
 	Offset     int
 }
 
+// StampSize is the length of a versionstamp: 8 bytes of version and 2 of batch,
+// both big-endian.
+const StampSize = 10
+
+// Stamp returns the versionstamp of a commit.
+func (r CommitResult) Stamp() [StampSize]byte {
+	var s [StampSize]byte
+	binary.BigEndian.PutUint64(s[:8], uint64(r.Version))
+	binary.BigEndian.PutUint16(s[8:], r.Batch)
+	return s
+}
+
 // Commit is a transaction at its commit.
 type Commit struct {
-	// ReadVersion is 0 where the transaction read nothing and asked for none: a
-	// blind write, never too old.
+	// ReadVersion is 0 where the transaction read nothing and asked for no read
+	// version: it takes the newest one, and so is never too old. Any other that
+	// is no longer kept is answered with 1007, even without read conflicts, as
+	// FoundationDB's client gives every commit one.
 	ReadVersion int64
 	// ReadConflicts and WriteConflicts are sorted, and do not overlap or touch.
 	ReadConflicts  []Range
