@@ -1,0 +1,94 @@
+package election
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// Candidate is a candidate record.
+type Candidate struct {
+	Registration
+	// LastHeartbeat is when the candidate last wrote, by its own wall clock.
+	LastHeartbeat time.Time
+	// Heartbeats counts its writes, as a wall clock can repeat itself.
+	Heartbeats uint64
+	// Versionstamp is the commit that registered it: unique, and in the order of
+	// registrations. Heartbeats leave it alone.
+	Versionstamp subspace.Versionstamp
+}
+
+// rankBefore orders candidates: voters before observers, higher priorities
+// first, then earlier registrations.
+func (c *Candidate) rankBefore(other *Candidate) int {
+	switch {
+	case c.Role != other.Role:
+		return int(c.Role) - int(other.Role)
+	case c.Priority > other.Priority:
+		return -1
+	case c.Priority < other.Priority:
+		return 1
+	default:
+		return c.Versionstamp.Compare(other.Versionstamp)
+	}
+}
+
+// encode returns the value of the record. A pending versionstamp makes it a
+// template for SetVersionstampedValue.
+func (c *Candidate) encode() []byte {
+	size := 96
+	for key, value := range c.Metadata {
+		size += len(key) + len(value) + 4
+	}
+	b := newRecord(size)
+	b = subspace.AppendInt(b, int64(c.Priority))
+	b = appendTime(b, c.LastHeartbeat)
+	b = subspace.AppendUint(b, c.Heartbeats)
+	stampAt := len(b) + 1
+	b = subspace.AppendVersionstamp(b, c.Versionstamp)
+	b = subspace.AppendUUID(b, c.Incarnation)
+	b = subspace.AppendBool(b, c.Role == Voter)
+	b = subspace.OpenNested(b)
+	if len(c.Metadata) > 0 {
+		for _, key := range slices.Sorted(maps.Keys(c.Metadata)) {
+			b = subspace.AppendString(subspace.AppendString(b, key), c.Metadata[key])
+		}
+	}
+	b = subspace.CloseNested(b)
+	if c.Versionstamp.Incomplete() {
+		b = appendOffset(b, stampAt)
+	}
+	return b
+}
+
+func decodeCandidate(key []byte, id string, value []byte) (Candidate, error) {
+	r := openRecord("candidate", key, value)
+	var c Candidate
+	c.ID = id
+	c.Priority = r.int32()
+	c.LastHeartbeat = r.time()
+	c.Heartbeats = r.count()
+	c.Versionstamp = r.Versionstamp()
+	c.UserVersion = c.Versionstamp.User
+	c.Incarnation = r.UUID()
+	if !r.Bool() {
+		c.Role = Observer
+	}
+	tags := r.Nested()
+	for tags.More() {
+		if c.Metadata == nil {
+			c.Metadata = make(map[string]string)
+		}
+		key := tags.Text()
+		c.Metadata[key] = tags.Text()
+	}
+	if err := tags.Err(); err != nil {
+		r.fail("metadata: " + err.Error())
+	}
+	if c.Versionstamp.Incomplete() {
+		r.fail("its versionstamp was never filled in")
+	}
+	return c, r.close()
+}

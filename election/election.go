@@ -1,0 +1,55 @@
+package election
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/google/uuid"
+
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// LeaderElection is one election, in one subspace. It holds no state of the
+// election, only its keys: make one wherever it is needed. It is safe for
+// concurrent use where its source of randomness is.
+type LeaderElection struct {
+	keys   keys
+	random io.Reader
+}
+
+// Option changes how New builds a LeaderElection.
+type Option func(*LeaderElection)
+
+// WithRandom sets the source of the nonces that name tenures. Without it they
+// come from crypto/rand. A simulation gives a seeded one.
+func WithRandom(source io.Reader) Option {
+	return func(e *LeaderElection) { e.random = source }
+}
+
+// New returns the election that lives in space, and in nothing else. It does
+// no I/O; Initialize makes the election itself.
+func New(space subspace.Subspace, opts ...Option) *LeaderElection {
+	e := &LeaderElection{keys: newKeys(space)}
+	for _, opt := range opts {
+		opt(e)
+	}
+	return e
+}
+
+// Subspace returns where the election lives.
+func (e *LeaderElection) Subspace() subspace.Subspace { return e.keys.space }
+
+// newNonce draws the name of a tenure.
+func (e *LeaderElection) newNonce() (uuid.UUID, error) {
+	var nonce uuid.UUID
+	var err error
+	if e.random == nil {
+		nonce, err = uuid.NewRandom()
+	} else {
+		nonce, err = uuid.NewRandomFromReader(e.random)
+	}
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("draw the nonce of a tenure: %w", err)
+	}
+	return nonce, nil
+}

@@ -1,0 +1,156 @@
+package election
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// IntentKind says what an intent asks of the leader.
+type IntentKind int
+
+const (
+	// NoIntent: nothing is asked.
+	NoIntent IntentKind = iota
+	// IntentChallenge: a higher priority asks the leader to drain and hand over.
+	IntentChallenge
+	// IntentResign: an operator asks the leader to step down.
+	IntentResign
+	// IntentTransfer: an operator asks the leader to hand over to the Identity.
+	IntentTransfer
+)
+
+// String returns the kind in a word.
+func (k IntentKind) String() string {
+	switch k {
+	case NoIntent:
+		return "none"
+	case IntentChallenge:
+		return "challenge"
+	case IntentResign:
+		return "resign"
+	case IntentTransfer:
+		return "transfer"
+	default:
+		return "IntentKind(" + strconv.Itoa(int(k)) + ")"
+	}
+}
+
+// Intent is what somebody asks of the leader of one term, and of no other
+// term. There is at most one; any change of tenure clears it.
+type Intent struct {
+	Kind IntentKind
+	// Term is the one that the intent is about.
+	Term uint64
+	// Identity is the challenger, or the target of a transfer.
+	Identity
+	// Nonce names the intent; a transfer by request begins a tenure of this nonce.
+	Nonce uuid.UUID
+	// Counter is raised by a challenger in each of its cycles: one that stands
+	// still has an author that is gone.
+	Counter uint64
+	// Priority is the challenger's.
+	Priority int32
+}
+
+// about reports whether the intent asks something of the leader of term.
+func (i *Intent) about(term uint64) bool { return i.Kind != NoIntent && i.Term == term }
+
+// by reports whether the intent is a challenge by this incarnation.
+func (i *Intent) by(author Identity) bool { return i.Kind == IntentChallenge && i.Identity == author }
+
+func (i *Intent) encode() []byte {
+	b := newRecord(80 + len(i.ID))
+	b = subspace.AppendInt(b, int64(i.Kind))
+	b = subspace.AppendUint(b, i.Term)
+	b = appendIdentity(b, i.Identity)
+	b = subspace.AppendUUID(b, i.Nonce)
+	b = subspace.AppendUint(b, i.Counter)
+	return subspace.AppendInt(b, int64(i.Priority))
+}
+
+// decodeIntent reads an intent record; no value is no intent.
+func decodeIntent(key, value []byte) (Intent, error) {
+	if value == nil {
+		return Intent{}, nil
+	}
+	r := openRecord("intent", key, value)
+	i := Intent{
+		Kind:     IntentKind(r.Int64()),
+		Term:     r.count(),
+		Identity: r.identity(),
+		Nonce:    r.UUID(),
+		Counter:  r.count(),
+		Priority: r.int32(),
+	}
+	if i.Kind < IntentChallenge || i.Kind > IntentTransfer {
+		r.fail("kind " + strconv.Itoa(int(i.Kind)) + " is unknown")
+	}
+	return i, r.close()
+}
+
+// RequestResign asks the leader of term to step down; the request is void
+// under any other term. Choose the nonce outside of the transaction's closure.
+// Where that tenure has ended already there is nothing to ask, and the answer
+// is nil. A later request about the same term replaces this one.
+//
+// Errors: ErrNotInitialized, ErrNotLeader (the term has not begun),
+// ErrInvalidState.
+func (e *LeaderElection) RequestResign(tr kv.Transaction, term uint64, nonce uuid.UUID) error {
+	return e.request(tr, Intent{Kind: IntentResign, Term: term, Nonce: nonce})
+}
+
+// RequestTransfer asks the leader of term to hand its seat over to the
+// candidate of an id, as RequestResign asks it to step down. The tenure that
+// follows from it has the nonce of the request, by which its author can tell
+// that it was done.
+//
+// Errors: those of RequestResign, and ErrProcessNotFound, ErrNotVoting,
+// ErrInvalidCandidate of the target.
+func (e *LeaderElection) RequestTransfer(tr kv.Transaction, term uint64, to string, nonce uuid.UUID) error {
+	if err := validateID(to); err != nil {
+		return err
+	}
+	return e.request(tr, Intent{Kind: IntentTransfer, Term: term, Identity: Identity{ID: to}, Nonce: nonce})
+}
+
+func (e *LeaderElection) request(tr kv.Transaction, wanted Intent) error {
+	if wanted.Nonce == uuid.Nil {
+		return errNoNonce
+	}
+	load := e.begin(tr)
+	if wanted.Kind == IntentTransfer {
+		load.other(wanted.ID)
+	}
+	v, err := load.await()
+	if err != nil {
+		return err
+	}
+	switch {
+	case v.leader.Term < wanted.Term:
+		return fmt.Errorf("%w: nobody has led in term %d yet, the newest is %d", fdbelection.ErrNotLeader, wanted.Term, v.leader.Term)
+	case v.leader.Term > wanted.Term, v.leader.Vacant():
+		return nil
+	case v.intent.about(wanted.Term) && v.intent.Nonce == wanted.Nonce:
+		return nil
+	}
+	if wanted.Kind == IntentTransfer {
+		if wanted.ID == v.leader.ID {
+			return alreadyHolds(wanted.ID)
+		}
+		if err := v.mayReceive(wanted.ID); err != nil {
+			return err
+		}
+		wanted.Identity = v.other.Identity
+	}
+	if err := conflictOn(tr, e.keys.term, e.keys.intent); err != nil {
+		return err
+	}
+	tr.Set(e.keys.intent, wanted.encode())
+	return nil
+}

@@ -1,0 +1,151 @@
+package election
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// Origin says how a tenure began.
+type Origin int
+
+const (
+	// OriginVacancy: the seat was empty.
+	OriginVacancy Origin = iota
+	// OriginExpiry: the lease of the holder before was over.
+	OriginExpiry
+	// OriginPreemption: a strictly higher priority took the seat, or was handed it
+	// after a challenge.
+	OriginPreemption
+	// OriginTransfer: the holder before handed the seat over by request.
+	OriginTransfer
+	// OriginReclaim: the same process began anew, after its own belief had ended.
+	OriginReclaim
+)
+
+// String returns the origin in a word.
+func (o Origin) String() string {
+	switch o {
+	case OriginVacancy:
+		return "vacancy"
+	case OriginExpiry:
+		return "expiry"
+	case OriginPreemption:
+		return "preemption"
+	case OriginTransfer:
+		return "transfer"
+	case OriginReclaim:
+		return "reclaim"
+	default:
+		return "Origin(" + strconv.Itoa(int(o)) + ")"
+	}
+}
+
+// Leader is the leader record: who holds the seat, in which term, until when.
+type Leader struct {
+	// Ballot counts the writes of this record; it only ever grows.
+	Ballot uint64
+	// Term counts the tenures. It is the fencing token.
+	Term uint64
+	// Identity is the holder; a vacant seat has an empty ID.
+	Identity
+	// Priority is the holder's at its last claim or renewal.
+	Priority int32
+	// LeaseExpiry is when the lease ends, by the holder's wall clock.
+	LeaseExpiry time.Time
+	// LeaseDuration is how long the lease is from its last write.
+	LeaseDuration time.Duration
+	// Versionstamp is that of the holder's registration.
+	Versionstamp subspace.Versionstamp
+	// AcquiredAt is when the tenure began, by the holder's wall clock.
+	AcquiredAt time.Time
+	// Accepted is false while a seat that was handed over waits for the first
+	// renewal by its new holder, who does not lead before that.
+	Accepted bool
+	// Nonce names the tenure, or in a vacancy the one that ended: a database that
+	// was restored can repeat a number, and never a nonce.
+	Nonce uuid.UUID
+	// Origin says how the tenure began.
+	Origin Origin
+}
+
+// Vacant reports whether nobody holds the seat. The zero Leader, of a seat
+// that was never held, is vacant.
+func (l *Leader) Vacant() bool { return l.ID == "" }
+
+// String returns the holder, the term and the ballot, safe to print.
+func (l Leader) String() string {
+	holder := "vacant"
+	if !l.Vacant() {
+		holder = l.Identity.String()
+	}
+	return fmt.Sprintf("%s in term %d, ballot %d", holder, l.Term, l.Ballot)
+}
+
+// HeldBy reports whether this very incarnation holds the seat.
+func (l *Leader) HeldBy(i Identity) bool { return !l.Vacant() && l.Identity == i }
+
+// ExpiredAt reports whether the lease is over by the wall clock. The instant
+// of expiry is over.
+func (l *Leader) ExpiredAt(now time.Time) bool { return !now.Before(l.LeaseExpiry) }
+
+// Token returns the fencing token of the tenure.
+func (l *Leader) Token() Token {
+	return Token{Term: l.Term, Identity: l.Identity, Nonce: l.Nonce}
+}
+
+// in reports whether the seat is held in exactly the tenure of a token.
+func (l *Leader) in(t Token) bool { return !l.Vacant() && l.Token() == t }
+
+// vacated returns the record after its tenure ended: the ballot goes on, term
+// and nonce say which tenure it was.
+func (l *Leader) vacated(now time.Time) Leader {
+	return Leader{
+		Ballot: l.Ballot + 1, Term: l.Term, Nonce: l.Nonce,
+		LeaseExpiry: instant(now), AcquiredAt: instant(now),
+	}
+}
+
+func (l *Leader) encode() []byte {
+	b := newRecord(128 + len(l.ID))
+	b = subspace.AppendUint(b, l.Ballot)
+	b = subspace.AppendUint(b, l.Term)
+	b = appendIdentity(b, l.Identity)
+	b = subspace.AppendInt(b, int64(l.Priority))
+	b = appendTime(b, l.LeaseExpiry)
+	b = subspace.AppendInt(b, int64(l.LeaseDuration))
+	b = subspace.AppendVersionstamp(b, l.Versionstamp)
+	b = appendTime(b, l.AcquiredAt)
+	b = subspace.AppendBool(b, l.Accepted)
+	b = subspace.AppendUUID(b, l.Nonce)
+	return subspace.AppendInt(b, int64(l.Origin))
+}
+
+// decodeLeader reads a leader record; no value is a seat never held.
+func decodeLeader(key, value []byte) (Leader, error) {
+	if value == nil {
+		return Leader{}, nil
+	}
+	r := openRecord("leader", key, value)
+	l := Leader{
+		Ballot:        r.count(),
+		Term:          r.count(),
+		Identity:      r.identity(),
+		Priority:      r.int32(),
+		LeaseExpiry:   r.time(),
+		LeaseDuration: r.duration(),
+		Versionstamp:  r.Versionstamp(),
+		AcquiredAt:    r.time(),
+		Accepted:      r.Bool(),
+		Nonce:         r.UUID(),
+		Origin:        Origin(r.Int64()),
+	}
+	if l.Term > l.Ballot {
+		r.fail("the term is higher than the ballot")
+	}
+	return l, r.close()
+}

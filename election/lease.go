@@ -1,0 +1,92 @@
+package election
+
+import (
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// RefreshLease renews the lease of exactly the tenure of token, and returns
+// the leader record that stands then; it writes no heartbeat. A first renewal
+// accepts a seat that was handed over. Where the candidate record is gone it
+// registers again, with the priority of the seat and without metadata, until
+// the next heartbeat says more.
+//
+// In an election by clock a lease that is over cannot be renewed; by
+// observation the caller answers for not having ended the tenure itself.
+//
+// Errors: ErrNotLeader, ErrElectionDisabled, ErrDuplicateID, ErrNotVoting,
+// ErrNotInitialized, ErrInvalidState.
+func (e *LeaderElection) RefreshLease(tr kv.Transaction, token Token, now time.Time) (Leader, error) {
+	v, err := e.loadFor(tr, token.Identity)
+	switch {
+	case err != nil:
+		return Leader{}, err
+	case !v.leader.in(token):
+		return Leader{}, fdbelection.ErrNotLeader
+	case v.config.Expiry == fdbelection.ExpiryByClock && v.leader.ExpiredAt(now):
+		return Leader{}, fdbelection.ErrNotLeader
+	case v.own != nil && v.own.Role != Voter:
+		return Leader{}, fdbelection.ErrNotVoting
+	case !v.config.ElectionEnabled:
+		return Leader{}, fdbelection.ErrElectionDisabled
+	}
+	priority := v.leader.Priority
+	if v.own == nil {
+		again := Registration{Identity: token.Identity, Priority: priority}
+		if err := e.heartbeat(tr, nil, again, now); err != nil {
+			return Leader{}, err
+		}
+	} else {
+		priority = v.own.Priority
+	}
+	next := v.renewal(priority, now)
+	return next, e.writeRenewal(tr, &next)
+}
+
+// ResignLeadership gives up exactly the tenure of token; send it only after
+// the work under it has ended. It is allowed where the election is disabled.
+// Where that tenure has ended already, because the seat is vacant or held in a
+// later term, it does nothing and returns nil, so that it can be run again
+// until it has committed.
+//
+// Errors: ErrNotLeader (another tenure stands under this or a lower term),
+// ErrInvalidState.
+func (e *LeaderElection) ResignLeadership(tr kv.Transaction, token Token, now time.Time) error {
+	load := e.begin(tr)
+	load.of(token.ID)
+	v, err := load.awaitLenient()
+	if err != nil {
+		return err
+	}
+	switch {
+	case v.leader.in(token):
+		_, err = e.vacate(tr, &v, "resigned", now)
+		return err
+	case v.leader.Term > token.Term:
+		return nil
+	case v.leader.Term == token.Term && v.leader.Vacant() && v.leader.Nonce == token.Nonce:
+		return nil
+	default:
+		return fdbelection.ErrNotLeader
+	}
+}
+
+// Settle ends the uncertainty that an unsettled commit leaves (kv.Unsettled):
+// nothing may be concluded from what it returns until its transaction has
+// committed, and then everything. It reads and write-conflicts on the leader
+// record, so a late claim, renewal, resignation or transfer either is seen by
+// it or can never arrive. Its commit makes a renewal that runs at the same time
+// retry once. Errors: ErrInvalidState.
+func (e *LeaderElection) Settle(tr kv.Transaction) (Leader, error) {
+	value, err := tr.Get(e.keys.leader).Get()
+	if err != nil {
+		return Leader{}, err
+	}
+	leader, err := decodeLeader(e.keys.leader, value)
+	if err != nil {
+		return Leader{}, err
+	}
+	return leader, tr.AddWriteConflictKey(e.keys.leader)
+}

@@ -1,0 +1,94 @@
+package election
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// GetCandidate returns the record of a candidate, by a snapshot read. Errors:
+// ErrProcessNotFound, ErrInvalidCandidate, ErrRegistrationPending,
+// ErrInvalidState.
+func (e *LeaderElection) GetCandidate(tr kv.ReadTransaction, id string) (Candidate, error) {
+	if err := validateID(id); err != nil {
+		return Candidate{}, err
+	}
+	key := e.keys.candidate(id)
+	value, err := tr.Snapshot().Get(key).Get()
+	switch {
+	case err != nil:
+		return Candidate{}, registrationPending(err)
+	case value == nil:
+		return Candidate{}, fdbelection.ErrProcessNotFound
+	}
+	return decodeCandidate(key, id, value)
+}
+
+// ListCandidates returns all candidates by rank (voters before observers, then
+// higher priorities, then earlier registrations), by a snapshot read: listing
+// conflicts with nobody. Dead candidates are listed until they are evicted.
+//
+// Records that cannot be read are left out, and the error names each of them
+// (ErrInvalidState) while the others are returned. Other errors:
+// ErrRegistrationPending.
+func (e *LeaderElection) ListCandidates(tr kv.ReadTransaction) ([]Candidate, error) {
+	begin, end := within(e.keys.candidates)
+	candidates, err := e.decodeCandidates(tr.Snapshot().GetRange(begin, end, kv.RangeOptions{}))
+	slices.SortFunc(candidates, func(a, b Candidate) int { return a.rankBefore(&b) })
+	return candidates, err
+}
+
+// decodeCandidates returns the candidates that can be read, never nil once the
+// rows are there, and a joined error of those that cannot.
+func (e *LeaderElection) decodeCandidates(future kv.Future[[]kv.KeyValue]) ([]Candidate, error) {
+	rows, err := future.Get()
+	if err != nil {
+		return nil, registrationPending(err)
+	}
+	candidates := make([]Candidate, 0, len(rows))
+	var faults []error
+	for _, row := range rows {
+		id, err := e.keys.candidateID(row.Key)
+		if err != nil {
+			faults = append(faults, invalidKey("candidate", row.Key, err))
+			continue
+		}
+		c, err := decodeCandidate(row.Key, id, row.Value)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		candidates = append(candidates, c)
+	}
+	return candidates, errors.Join(faults...)
+}
+
+// Ranked is an entry of the rank index.
+type Ranked struct {
+	ID           string
+	Priority     int32
+	Versionstamp subspace.Versionstamp
+}
+
+// Preferred returns the first k voters by rank, alive or not, by one limited
+// snapshot read. Errors: ErrRegistrationPending, ErrInvalidState.
+func (e *LeaderElection) Preferred(tr kv.ReadTransaction, k int) ([]Ranked, error) {
+	if k <= 0 {
+		return nil, nil
+	}
+	begin, end := within(e.keys.rank)
+	rows, err := tr.Snapshot().GetRange(begin, end, kv.RangeOptions{Limit: k}).Get()
+	if err != nil {
+		return nil, registrationPending(err)
+	}
+	preferred := make([]Ranked, len(rows))
+	for i, row := range rows {
+		if preferred[i], err = e.keys.ranked(row.Key); err != nil {
+			return nil, invalidKey("rank", row.Key, err)
+		}
+	}
+	return preferred, nil
+}

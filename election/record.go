@@ -1,0 +1,127 @@
+package election
+
+import (
+	"math"
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// formatVersion is the first element of every record. A reader ignores
+// elements after those it knows, so that a record can grow; what it cannot
+// read at all gets a higher version.
+const formatVersion = 1
+
+// maxCount bounds ballots, terms and counters, so that adding one to what was
+// stored can never wrap and regress.
+const maxCount = 1 << 62
+
+// record reads the elements of one stored record. Its first fault sticks.
+type record struct {
+	subspace.Reader
+	kind  string
+	key   []byte
+	fault string
+}
+
+// openRecord begins to read a value; maxVersion is the highest format version
+// that is understood.
+func openRecord(kind string, key, value []byte) *record {
+	r := &record{Reader: subspace.NewReader(value), kind: kind, key: key}
+	switch version := r.Int64(); {
+	case r.Err() != nil:
+	case version < 1:
+		r.fail("format version is below 1")
+	case version > formatVersion:
+		r.fail("was written in a newer format: upgrade this program")
+	}
+	return r
+}
+
+func (r *record) fail(problem string) {
+	if r.fault == "" {
+		r.fault = problem
+	}
+}
+
+// count reads a ballot, term or counter.
+func (r *record) count() uint64 {
+	n := r.Uint64()
+	if n > maxCount {
+		r.fail("a counter is out of range")
+	}
+	return n
+}
+
+// duration reads nanoseconds that are not negative.
+func (r *record) duration() time.Duration {
+	d := r.Int64()
+	if d < 0 {
+		r.fail("a duration is negative")
+	}
+	return time.Duration(d)
+}
+
+// time reads nanoseconds since 1970.
+func (r *record) time() time.Time { return time.Unix(0, r.Int64()).UTC() }
+
+// int32 reads a priority.
+func (r *record) int32() int32 {
+	n := r.Int64()
+	if n < math.MinInt32 || n > math.MaxInt32 {
+		r.fail("a priority is out of range")
+	}
+	return int32(n)
+}
+
+// identity reads an id and an incarnation.
+func (r *record) identity() Identity { return Identity{ID: r.Text(), Incarnation: r.UUID()} }
+
+// close returns what is wrong with the record, as an
+// *fdbelection.InvalidStateError, or nil.
+func (r *record) close() error {
+	problem := r.fault
+	if err := r.Err(); err != nil { // what came after a reading error is noise
+		problem = err.Error()
+	}
+	if problem == "" {
+		return nil
+	}
+	return &fdbelection.InvalidStateError{Key: r.key, Record: r.kind, Problem: problem}
+}
+
+// newRecord begins the value of a record.
+func newRecord(size int) []byte {
+	return subspace.AppendInt(make([]byte, 0, size), formatVersion)
+}
+
+func appendIdentity(dst []byte, i Identity) []byte {
+	return subspace.AppendUUID(subspace.AppendString(dst, i.ID), i.Incarnation)
+}
+
+func appendTime(dst []byte, t time.Time) []byte { return subspace.AppendInt(dst, unixNano(t)) }
+
+// The instants that are stored: far beyond any use, and far enough from the
+// ends of int64 that a duration of a config can be added without overflow.
+var (
+	earliest = time.Unix(0, -1<<62)
+	latest   = time.Unix(0, 1<<62)
+)
+
+// unixNano returns the nanoseconds since 1970, for instants out of range those
+// of the nearest one in range (years 1823 to 2116).
+func unixNano(t time.Time) int64 {
+	switch {
+	case t.Before(earliest):
+		return -1 << 62
+	case t.After(latest):
+		return 1 << 62
+	default:
+		return t.UnixNano()
+	}
+}
+
+// instant is t as it would be read back: without a zone or a monotonic
+// reading, in range.
+func instant(t time.Time) time.Time { return time.Unix(0, unixNano(t)).UTC() }

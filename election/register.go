@@ -1,0 +1,156 @@
+package election
+
+import (
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// RegisterCandidate enters a candidate. Its versionstamp is that of the
+// commit: until then, reading the candidate in the same transaction gives
+// ErrRegistrationPending.
+//
+// The same incarnation that registers again keeps its versionstamp, as in a
+// heartbeat. Another incarnation under the same id takes the record over, at
+// the end of its rank, and the older process finds ErrDuplicateID at its next
+// heartbeat: so a restart need not wait for its predecessor's timeout. The seat
+// of the predecessor it does not inherit. A holder that registers as an
+// observer vacates its seat in the same transaction.
+//
+// Errors: ErrInvalidCandidate, ErrNotInitialized, ErrRegistrationPending,
+// ErrInvalidState.
+func (e *LeaderElection) RegisterCandidate(tr kv.Transaction, me Registration, now time.Time) error {
+	if err := me.Validate(); err != nil {
+		return err
+	}
+	load := e.begin(tr)
+	load.of(me.ID)
+	v, err := load.await()
+	if err != nil {
+		return err
+	}
+	if v.own != nil && v.own.Incarnation != me.Incarnation {
+		e.clearRank(tr, v.own)
+		v.own = nil
+	}
+	if err := e.heartbeat(tr, v.own, me, now); err != nil {
+		return err
+	}
+	return e.leaveAsObserver(tr, &v, &me, now)
+}
+
+// HeartbeatCandidate says that a registered candidate is alive, and nothing
+// about the seat; a change of priority, role or metadata is written with it. A
+// holder that becomes an observer vacates its seat in the same transaction.
+//
+// Errors: ErrInvalidCandidate, ErrNotInitialized, ErrUnregisteredCandidate,
+// ErrDuplicateID, ErrRegistrationPending, ErrInvalidState.
+func (e *LeaderElection) HeartbeatCandidate(tr kv.Transaction, me Registration, now time.Time) error {
+	if err := me.Validate(); err != nil {
+		return err
+	}
+	v, err := e.loadFor(tr, me.Identity)
+	if err != nil {
+		return err
+	}
+	if v.own == nil {
+		return fdbelection.ErrUnregisteredCandidate
+	}
+	if err := e.heartbeat(tr, v.own, me, now); err != nil {
+		return err
+	}
+	return e.leaveAsObserver(tr, &v, &me, now)
+}
+
+// leaveAsObserver vacates the seat of a holder that is an observer from now on.
+func (e *LeaderElection) leaveAsObserver(tr kv.Transaction, v *view, me *Registration, now time.Time) error {
+	if me.Role == Voter || !v.leader.HeldBy(me.Identity) {
+		return nil
+	}
+	_, err := e.vacate(tr, v, "became an observer", now)
+	return err
+}
+
+// heartbeat writes the record of a candidate that reads own (nil: register
+// it), which was read serialisably, and its rank where that changes.
+func (e *LeaderElection) heartbeat(tr kv.Transaction, own *Candidate, me Registration, now time.Time) error {
+	next := Candidate{Registration: me, LastHeartbeat: now, Heartbeats: 1}
+	key := e.keys.candidate(me.ID)
+	if own == nil {
+		next.Versionstamp = subspace.IncompleteVersionstamp(me.UserVersion)
+		tr.SetVersionstampedValue(key, next.encode())
+		if me.Role == Voter {
+			tr.SetVersionstampedKey(e.keys.rankOf(&next), nil)
+		}
+		return nil
+	}
+	next.Versionstamp = own.Versionstamp
+	next.Heartbeats = own.Heartbeats + 1
+	tr.Set(key, next.encode())
+	if own.Priority == me.Priority && own.Role == me.Role {
+		return nil
+	}
+	e.clearRank(tr, own)
+	if me.Role == Voter {
+		tr.Set(e.keys.rankOf(&next), nil)
+		return nil
+	}
+	// An earlier attempt of this process may have claimed since this transaction
+	// read: an observer must not find itself seated.
+	return conflictOn(tr, e.keys.term)
+}
+
+func (e *LeaderElection) clearRank(tr kv.Transaction, c *Candidate) {
+	if c.Role == Voter {
+		tr.Clear(e.keys.rankOf(c))
+	}
+}
+
+// UnregisterCandidate is how a process leaves, in one transaction: it vacates
+// the seat where this incarnation holds it, removes its candidate record and
+// takes back its own challenge. What belongs to another incarnation of the same
+// id it leaves alone. After its commit nothing that this process attempted
+// before can still take effect.
+//
+// It works without a config and where there is nothing to remove, so that it
+// can be run again and again until it has committed; it then still conflicts
+// with whatever this process may have on the way. It does not conflict with
+// the renewals of somebody else.
+//
+// Errors: ErrInvalidCandidate, ErrRegistrationPending, ErrInvalidState.
+func (e *LeaderElection) UnregisterCandidate(tr kv.Transaction, me Identity, now time.Time) error {
+	if err := me.Validate(); err != nil {
+		return err
+	}
+	load := e.begin(tr)
+	load.of(me.ID)
+	v, err := load.awaitLenient()
+	if err != nil {
+		return err
+	}
+	if err := conflictOn(tr, e.keys.term, e.keys.intent); err != nil {
+		return err
+	}
+	if err := tr.AddWriteConflictKey(e.keys.candidate(me.ID)); err != nil {
+		return err
+	}
+	if v.own != nil && v.own.Incarnation == me.Incarnation {
+		e.remove(tr, v.own)
+	}
+	if v.leader.HeldBy(me) {
+		_, err = e.vacate(tr, &v, "left", now)
+		return err
+	}
+	if v.intent.by(me) {
+		tr.Clear(e.keys.intent)
+	}
+	return nil
+}
+
+// remove clears the record of a candidate and its rank.
+func (e *LeaderElection) remove(tr kv.Transaction, c *Candidate) {
+	tr.Clear(e.keys.candidate(c.ID))
+	e.clearRank(tr, c)
+}
