@@ -1,0 +1,121 @@
+package client
+
+import "github.com/fdbelection/fdbelection/kv"
+
+// Commit implements kv.OwnedTransaction.
+func (tr *Transaction) Commit() error {
+	tr.mu.Lock()
+	if err := tr.unusable(); err != nil {
+		tr.mu.Unlock()
+		return err
+	}
+	tr.committed = true
+	tr.mu.Unlock()
+
+	tr.io.Lock()
+	defer tr.io.Unlock()
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.commit()
+}
+
+// commit does the work of Commit. tr.io and tr.mu are held, and tr.mu is
+// released while the store works.
+func (tr *Transaction) commit() error {
+	// Reads that nobody awaited belong to the transaction all the same: their
+	// conflicts count, and an error of theirs is the commit's.
+	tr.flush(false)
+	if err := tr.over(); err != nil {
+		return err
+	}
+	if err := tr.reads.failure; err != nil {
+		tr.failWatches(err)
+		return err
+	}
+	var room commitRoom
+	c := tr.gather(&room)
+	if len(c.Mutations) == 0 && len(c.WriteConflicts) == 0 {
+		return tr.commitNothing()
+	}
+	if commitSize(c) > tr.opts.SizeLimit {
+		return tr.commitFailed(kv.Error{Code: kv.CodeTransactionTooLarge})
+	}
+	life := tr.life
+	tr.mu.Unlock()
+	result, err := tr.store.Commit(life, c)
+	tr.mu.Lock()
+	if err != nil {
+		failure := tr.asError(err)
+		if life != tr.life { // reset by somebody else meanwhile
+			return failure
+		}
+		return tr.commitFailed(failure)
+	}
+	if life != tr.life {
+		return nil
+	}
+	tr.version = result.Version
+	if tr.stamp != nil {
+		stamp := result.Stamp()
+		tr.stamp.settle(stamp[:], nil)
+	}
+	tr.activateWatches(result.Version)
+	return nil
+}
+
+// commitRoom is space for a small commit. The store does not keep it.
+type commitRoom struct {
+	commit    Commit
+	mutations [8]Mutation
+	conflicts [8]Range
+}
+
+// gather makes the commit of what the transaction has done.
+func (tr *Transaction) gather(room *commitRoom) *Commit {
+	c := &room.commit
+	c.ReadVersion = tr.readVersion
+	c.Mutations = tr.writes.mutations(room.mutations[:0])
+	c.WriteConflicts = tr.writes.writeConflicts(room.conflicts[:0], &tr.arena)
+	tr.conflicts = normalize(tr.conflicts)
+	c.ReadConflicts = tr.conflicts
+	return c
+}
+
+// commitNothing ends a transaction that wrote nothing. There is nothing to
+// check: its reads were of one version.
+func (tr *Transaction) commitNothing() error {
+	tr.stamp.settle(nil, kv.Error{Code: kv.CodeNoCommitVersion})
+	tr.activateWatches(tr.readVersion)
+	return nil
+}
+
+// commitFailed tells the stamp and the watches.
+func (tr *Transaction) commitFailed(err kv.Error) error {
+	stampErr := kv.Error{Code: kv.CodeInvalidVersion}
+	if err.Outcome() == kv.Unsettled {
+		stampErr = err
+	}
+	tr.stamp.settle(nil, stampErr)
+	tr.failWatches(err)
+	return err
+}
+
+// activateWatches hands over the watches of a commit that succeeded.
+func (tr *Transaction) activateWatches(version int64) {
+	watches := tr.watches
+	tr.watches = nil
+	if len(watches) == 0 {
+		return
+	}
+	tr.mu.Unlock()
+	tr.activate(watches, version)
+	tr.mu.Lock()
+}
+
+// GetCommittedVersion implements kv.OwnedTransaction. Before a commit it is -1
+// as well.
+func (tr *Transaction) GetCommittedVersion() (int64, error) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.version, nil
+}

@@ -1,0 +1,64 @@
+package client
+
+import "bytes"
+
+// A transaction reads at one version, so an answer that it has stands for good:
+// a read that it can serve from an earlier answer does not ask the store, and
+// works even when the version is no longer kept.
+
+// indexFrom is how many single reads are searched one by one.
+const indexFrom = 16
+
+// remember keeps an answered read. Rows are kept as they came.
+func (s *readSet) remember(r *read) {
+	if r.scan == nil {
+		s.points = append(s.points, r)
+		if s.index != nil {
+			s.index[string(r.Key)] = r
+		}
+		return
+	}
+	s.ranges = append(s.ranges, r)
+}
+
+// known returns the value of key where an earlier answer has it.
+func (s *readSet) known(key []byte) (bool, []byte) {
+	if r := s.point(key); r != nil {
+		return true, r.Value
+	}
+	for _, r := range s.ranges {
+		if seen := r.scan.seen(); bytes.Compare(seen.Begin, key) <= 0 && bytes.Compare(key, seen.End) < 0 {
+			return true, r.scan.valueOf(key)
+		}
+	}
+	return false, nil
+}
+
+func (s *readSet) point(key []byte) *read {
+	if len(s.points) <= indexFrom {
+		for _, r := range s.points {
+			if bytes.Equal(r.Key, key) {
+				return r
+			}
+		}
+		return nil
+	}
+	if s.index == nil {
+		s.index = make(map[string]*read, 2*len(s.points))
+		for _, r := range s.points {
+			s.index[string(r.Key)] = r
+		}
+	}
+	return s.index[string(key)]
+}
+
+// knownRange returns the answered read of which span is a part, or nil.
+func (s *readSet) knownRange(span Range) *read {
+	for _, r := range s.ranges {
+		seen := r.scan.seen()
+		if bytes.Compare(seen.Begin, span.Begin) <= 0 && bytes.Compare(span.End, seen.End) <= 0 {
+			return r
+		}
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// lifetime is the context of one attempt of a transaction. It ends with its
+// parent, with Cancel or Reset, and when the time limit has passed. A store
+// that never waits asks for Err only, and that costs nothing: the machinery of
+// a real context is made by the first call of Done.
+type lifetime struct {
+	parent context.Context
+	store  Store
+
+	mu       sync.Mutex
+	ended    bool
+	deadline time.Time // on the store's clock; zero: none
+	inner    context.Context
+	cancel   context.CancelFunc
+	watching bool // a goroutine waits for the deadline
+}
+
+var _ context.Context = (*lifetime)(nil)
+
+// Deadline is the earlier one of the parent's and the time limit's.
+func (l *lifetime) Deadline() (time.Time, bool) {
+	l.mu.Lock()
+	own := l.deadline
+	l.mu.Unlock()
+	d, ok := l.parent.Deadline()
+	if own.IsZero() || (ok && d.Before(own)) {
+		return d, ok
+	}
+	return own, true
+}
+
+// Done returns the channel that is closed at the end.
+func (l *lifetime) Done() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.inner == nil {
+		l.inner, l.cancel = context.WithCancel(l.parent)
+		if l.ended {
+			l.cancel()
+		}
+	}
+	l.watchDeadline()
+	return l.inner.Done()
+}
+
+// watchDeadline lets a goroutine end the lifetime at its deadline. It is there
+// only while somebody waits, and it waits on the store's clock.
+func (l *lifetime) watchDeadline() {
+	if l.deadline.IsZero() || l.watching || l.ended || l.inner == nil {
+		return
+	}
+	l.watching = true
+	deadline, inner := l.deadline, l.inner
+	go func() {
+		if l.store.Sleep(inner, deadline.Sub(l.store.Now())) != nil {
+			return
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.watching = false
+		if l.deadline.Equal(deadline) {
+			l.cancel()
+		} else {
+			l.watchDeadline() // it was moved meanwhile
+		}
+	}()
+}
+
+// Err is nil until the end.
+func (l *lifetime) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.ended:
+		return context.Canceled
+	case l.passed():
+		return context.DeadlineExceeded
+	}
+	return l.parent.Err()
+}
+
+// Value returns the parent's value, or that of the machinery.
+func (l *lifetime) Value(key any) any {
+	l.mu.Lock()
+	inner := l.inner
+	l.mu.Unlock()
+	if inner != nil {
+		return inner.Value(key)
+	}
+	return l.parent.Value(key)
+}
+
+// passed reports whether the deadline is over. l.mu is held.
+func (l *lifetime) passed() bool {
+	return !l.deadline.IsZero() && !l.store.Now().Before(l.deadline)
+}
+
+// timedOut reports whether the time limit has passed.
+func (l *lifetime) timedOut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.passed()
+}
+
+// setDeadline moves the time limit; zero removes it.
+func (l *lifetime) setDeadline(t time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deadline = t
+	l.watchDeadline()
+}
+
+// end ends the attempt and releases what Done has made.
+func (l *lifetime) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	if l.cancel != nil {
+		l.cancel()
+	}
+}
+
+// failure says, as an Error, why the lifetime has ended; nil before that. The
+// context's cause is in it only where the context ended first.
+func (l *lifetime) failure() *kv.Error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.ended:
+		return &kv.Error{Code: kv.CodeTransactionCancelled}
+	case l.parent.Err() != nil:
+		return &kv.Error{Code: kv.CodeTransactionCancelled, Err: contextCause(l.parent)}
+	case l.passed():
+		return &kv.Error{Code: kv.CodeTransactionTimedOut}
+	}
+	return nil
+}
+
+// contextCause returns an error that matches both ctx.Err() and the cause that
+// was given with the cancellation.
+func contextCause(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == nil || errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}

@@ -1,0 +1,109 @@
+package client
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// GetRange implements kv.ReadTransaction.
+func (tr *Transaction) GetRange(begin, end []byte, opts kv.RangeOptions) kv.Future[[]kv.KeyValue] {
+	return tr.getRange(begin, end, opts, false)
+}
+
+func (tr *Transaction) getRange(begin, end []byte, opts kv.RangeOptions, snapshot bool) kv.Future[[]kv.KeyValue] {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if err := tr.unusable(); err != nil {
+		return failedFuture[[]kv.KeyValue]{err}
+	}
+	switch {
+	case outsideEnd(begin) || outsideEnd(end):
+		return failedFuture[[]kv.KeyValue]{kv.Error{Code: kv.CodeKeyOutsideLegalRange}}
+	case opts.Limit < 0:
+		return failedFuture[[]kv.KeyValue]{kv.Error{Code: codeRangeLimitsInvalid}}
+	}
+	r := tr.reads.new()
+	r.tr, r.snapshot = tr, snapshot
+	r.scan = &scan{limit: opts.Limit, reverse: opts.Reverse}
+	if bytes.Compare(begin, end) >= 0 {
+		r.done = true
+		return (*rowsFuture)(r)
+	}
+	r.scan.whole = Range{tr.arena.clone(begin), tr.arena.clone(end)}
+	tr.startScan(r)
+	return (*rowsFuture)(r)
+}
+
+// startScan finds out what r needs from the store, and puts it into the wave
+// where that is anything.
+func (tr *Transaction) startScan(r *read) {
+	s := r.scan
+	s.entries = slices.Clone(tr.writes.within(s.whole))
+	s.cleared = slices.Clone(tr.writes.cleared.within(s.whole))
+	s.bound = s.whole
+	if at, blocked := tr.writes.firstUnreadable(s.whole, s.reverse); blocked {
+		s.blocked = true
+		if s.reverse {
+			s.bound.Begin = at
+		} else {
+			s.bound.End = at
+		}
+	}
+	s.open = s.bound
+	s.skipCleared()
+	if known := tr.reads.knownRange(s.open); known != nil {
+		s.rows = known.scan.rowsIn(s.open, s.reverse)
+		s.close()
+	}
+	if (s.blocked && s.limit == 0) || s.complete() {
+		r.conclude()
+		return
+	}
+	s.ask(&r.Read)
+	tr.reads.pending = append(tr.reads.pending, r)
+}
+
+// take takes the store's answer in. It reports false where r has to ask again,
+// because own writes hid rows that counted for the limit.
+func (r *read) take() bool {
+	s := r.scan
+	s.took(&r.Read)
+	if !s.complete() && !s.satisfied() {
+		s.ask(&r.Read)
+		return false
+	}
+	r.conclude()
+	return true
+}
+
+// conclude makes the result, and adds the conflict of what was read.
+func (r *read) conclude() {
+	s, tr := r.scan, r.tr
+	r.done = true
+	s.result = s.merged()
+	full := s.limit > 0 && len(s.result) >= s.limit
+	if !full && s.blocked {
+		r.err = kv.Error{Code: kv.CodeAccessedUnreadable}
+		if tr.reads.failure == nil {
+			tr.reads.failure = r.err
+		}
+		return
+	}
+	if r.snapshot {
+		return
+	}
+	depends := s.whole
+	if full { // what lies beyond the last row does not matter
+		last := s.result[len(s.result)-1].Key
+		if s.reverse {
+			depends.Begin = last
+		} else {
+			depends.End = tr.arena.point(last).End
+		}
+	}
+	part := ownWrites{entries: s.entries, cleared: rangeSet{s.cleared}}
+	tr.conflicts = appendOutsideOf(tr.conflicts, depends,
+		part.within(depends), part.cleared.within(depends), &tr.arena)
+}

@@ -1,0 +1,289 @@
+package client
+
+import (
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// read is a read of the transaction and its future. Reads that need the store
+// gather in a wave, which goes out when the first of them is awaited.
+type read struct {
+	Read
+	tr       *Transaction
+	snapshot bool
+	done     bool
+	err      error
+	scan     *scan // of a range; nil for a single read
+}
+
+// readSet holds the reads of one attempt.
+type readSet struct {
+	free    []read           // room for further ones
+	pending []*read          // the wave that has not gone out
+	flying  []*read          // the wave that is with the store
+	points  []*read          // answered single reads, which need not be asked again
+	index   map[string]*read // of points, where they are many
+	ranges  []*read          // answered range reads
+	// failure is the first error of a read. The commit fails with it, as it waits
+	// for all reads.
+	failure error
+}
+
+// new returns a fresh read.
+func (s *readSet) new() *read {
+	if len(s.free) == 0 {
+		s.free = make([]read, 8)
+	}
+	r := &s.free[0]
+	s.free = s.free[1:]
+	return r
+}
+
+// fail ends the reads that are under way.
+func (s *readSet) fail(err error) {
+	for _, wave := range [...][]*read{s.pending, s.flying} {
+		for _, r := range wave {
+			if !r.done {
+				r.done, r.err = true, err
+			}
+		}
+	}
+	s.pending, s.flying = nil, nil
+}
+
+// failedFuture is a future that failed when it was made.
+type failedFuture[T any] struct{ err error }
+
+func (f failedFuture[T]) Get() (T, error) {
+	var zero T
+	return zero, f.err
+}
+
+// valueFuture and rowsFuture are a read as its caller sees it.
+type (
+	valueFuture read
+	rowsFuture  read
+)
+
+func (f *valueFuture) Get() ([]byte, error) {
+	r := (*read)(f)
+	if err := r.await(); err != nil {
+		return nil, err
+	}
+	return r.Value, nil
+}
+
+func (f *rowsFuture) Get() ([]kv.KeyValue, error) {
+	r := (*read)(f)
+	if err := r.await(); err != nil {
+		return nil, err
+	}
+	return r.scan.result, nil
+}
+
+// await sends the wave out where r is still in it, and waits.
+func (r *read) await() error {
+	tr := r.tr
+	tr.mu.Lock()
+	if !r.done {
+		tr.mu.Unlock()
+		tr.io.Lock() // waits for the wave that is out
+		tr.mu.Lock()
+		if !r.done {
+			tr.flush(false)
+		}
+		tr.io.Unlock()
+	}
+	err := r.err
+	tr.mu.Unlock()
+	return err
+}
+
+// Get implements kv.ReadTransaction.
+func (tr *Transaction) Get(key []byte) kv.Future[[]byte] { return tr.get(key, false) }
+
+func (tr *Transaction) get(key []byte, snapshot bool) kv.Future[[]byte] {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if err := tr.unusable(); err != nil {
+		return failedFuture[[]byte]{err}
+	}
+	if outside(key) {
+		return failedFuture[[]byte]{kv.Error{Code: kv.CodeKeyOutsideLegalRange}}
+	}
+	r := tr.startGet(key, snapshot)
+	if r.err != nil && tr.reads.failure == nil {
+		tr.reads.failure = r.err
+	}
+	return (*valueFuture)(r)
+}
+
+// startGet begins a single read, and adds its conflict.
+func (tr *Transaction) startGet(key []byte, snapshot bool) *read {
+	r := tr.reads.new()
+	r.tr, r.snapshot = tr, snapshot
+	if len(key) > MaxKeySize { // there is none
+		r.done = true
+		return r
+	}
+	found, value := tr.writes.get(key)
+	switch found {
+	case lookupUnreadable:
+		r.Key = tr.arena.clone(key)
+		r.done, r.err = true, kv.Error{Code: kv.CodeAccessedUnreadable}
+		return r
+	case lookupValue, lookupCleared:
+		r.Key = tr.arena.clone(key)
+		r.done, r.Value = true, value
+		return r
+	}
+	if snapshot {
+		r.Key = tr.arena.clone(key)
+	} else {
+		conflict := tr.arena.point(key)
+		r.Key = conflict.Begin
+		tr.conflicts = append(tr.conflicts, conflict)
+	}
+	if known, value := tr.reads.known(key); known {
+		r.done, r.Value = true, value
+		return r
+	}
+	tr.reads.pending = append(tr.reads.pending, r)
+	return r
+}
+
+// flush sends the pending wave out and waits for its answers; with takeVersion
+// it also goes out empty, for the read version. tr.io and tr.mu are held, and
+// tr.mu is released meanwhile.
+func (tr *Transaction) flush(takeVersion bool) {
+	if err := tr.over(); err != nil {
+		tr.readsFailed(err)
+		return
+	}
+	wave := tr.reads.pending
+	if len(wave) == 0 && (!takeVersion || tr.readVersion != 0) {
+		return
+	}
+	for len(wave) > 0 || tr.readVersion == 0 {
+		tr.reads.flying, tr.reads.pending = wave, nil
+		if !tr.readWave(wave) {
+			return
+		}
+		// A limited range whose rows were hidden by own writes asks again.
+		again := wave[:0]
+		for _, r := range wave {
+			if r.finish() {
+				tr.reads.remember(r)
+			} else {
+				again = append(again, r)
+			}
+		}
+		wave = again
+	}
+	tr.reads.flying = nil
+	if tr.reads.pending == nil {
+		tr.reads.pending = wave[:0]
+	}
+	if len(tr.watches) > 0 {
+		tr.compareOwn()
+	}
+}
+
+// readWave lets the store answer a wave. It reports false where the wave
+// failed, or where the transaction was reset meanwhile.
+func (tr *Transaction) readWave(wave []*read) bool {
+	var room [6]*Read
+	requests := room[:0]
+	for _, r := range wave {
+		requests = append(requests, &r.Read)
+	}
+	life, version := tr.life, tr.readVersion
+	tr.mu.Unlock()
+	version, err := tr.store.Read(life, version, requests)
+	tr.mu.Lock()
+	if life != tr.life {
+		return false // Reset has answered the reads
+	}
+	if err == nil {
+		// The time limit, or a Cancel, may have come first.
+		tr.expire()
+		err = tr.over()
+	}
+	if err != nil {
+		tr.readsFailed(tr.asError(err))
+		return false
+	}
+	tr.readVersion = version
+	return true
+}
+
+// readsFailed ends the wave with err, which the commit will return.
+func (tr *Transaction) readsFailed(err error) {
+	if tr.reads.failure == nil {
+		tr.reads.failure = err
+	}
+	tr.reads.fail(err)
+	tr.compareOwn()
+}
+
+// finish takes the store's answer to r in. It reports false where r has to
+// ask again. The transaction's lock is held.
+func (r *read) finish() bool {
+	if r.done {
+		return true // failed meanwhile
+	}
+	if r.scan != nil {
+		return r.take()
+	}
+	r.done = true
+	return true
+}
+
+// GetReadVersion implements kv.ReadTransaction. It may be used after the
+// commit has begun.
+func (tr *Transaction) GetReadVersion() kv.Future[int64] {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.expire()
+	if tr.deferred != 0 {
+		return failedFuture[int64]{kv.Error{Code: tr.deferred}}
+	}
+	if err := tr.over(); err != nil {
+		return failedFuture[int64]{err}
+	}
+	return &versionFuture{tr: tr, life: tr.life}
+}
+
+// versionFuture is the read version of one attempt.
+type versionFuture struct {
+	tr      *Transaction
+	life    *lifetime
+	done    bool
+	version int64
+	err     error
+}
+
+func (f *versionFuture) Get() (int64, error) {
+	tr := f.tr
+	tr.io.Lock()
+	defer tr.io.Unlock()
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if f.done {
+		return f.version, f.err
+	}
+	f.done = true
+	if f.life == tr.life && tr.readVersion == 0 {
+		tr.flush(true)
+	}
+	switch {
+	case f.life != tr.life:
+		f.err = kv.Error{Code: kv.CodeTransactionCancelled}
+	case tr.readVersion != 0:
+		f.version = tr.readVersion
+	default:
+		if f.err = tr.over(); f.err == nil {
+			f.err = tr.reads.failure
+		}
+	}
+	return f.version, f.err
+}

@@ -1,0 +1,230 @@
+package client
+
+import (
+	"bytes"
+	"slices"
+	"sort"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// scan is a range read under way. Rows of the store arrive in one or more
+// portions and are merged with the own writes of the time it was issued.
+type scan struct {
+	whole   Range // what was asked for
+	limit   int   // 0: all
+	reverse bool
+
+	// bound is the part of whole that can be read: where blocked is set, something
+	// that only the commit decides lies at its far side. open is the part of bound
+	// that the store has not answered yet.
+	bound, open Range
+	blocked     bool
+
+	entries []ownWrite // own writes in whole, by key
+	cleared []Range    // own cleared ranges that overlap whole
+
+	rows   []kv.KeyValue // the store's, in the order of the scan
+	result []kv.KeyValue // nil until the end
+}
+
+// complete reports whether the store has nothing more to say.
+func (s *scan) complete() bool { return bytes.Compare(s.open.Begin, s.open.End) >= 0 }
+
+// close makes the scan complete.
+func (s *scan) close() { s.open = Range{s.bound.End, s.bound.End} }
+
+// seen is the part of bound whose stored rows are known, or hidden for good by
+// own clears.
+func (s *scan) seen() Range {
+	switch {
+	case s.complete():
+		return s.bound
+	case s.reverse:
+		return Range{s.open.End, s.bound.End}
+	default:
+		return Range{s.bound.Begin, s.open.Begin}
+	}
+}
+
+// skipCleared takes off open what own clears cover at its near side.
+func (s *scan) skipCleared() {
+	for i := range s.cleared {
+		if s.reverse {
+			c := s.cleared[len(s.cleared)-1-i]
+			if bytes.Compare(c.End, s.open.End) < 0 {
+				return
+			}
+			s.open.End = minKey(s.open.End, c.Begin)
+		} else {
+			c := s.cleared[i]
+			if bytes.Compare(c.Begin, s.open.Begin) > 0 {
+				return
+			}
+			s.open.Begin = maxKey(s.open.Begin, c.End)
+		}
+	}
+}
+
+// ask fills in the request for what is open. The own writes may hide as many
+// rows as there are of them, so that many more are asked for.
+func (s *scan) ask(r *Read) {
+	r.Key, r.End, r.Reverse, r.Limit, r.Rows = s.open.Begin, s.open.End, s.reverse, 0, nil
+	if s.limit > 0 {
+		r.Limit = s.limit + len(s.entries)
+	}
+}
+
+// took adds the answer to a request.
+func (s *scan) took(r *Read) {
+	if s.rows == nil {
+		s.rows = r.Rows
+	} else {
+		s.rows = append(s.rows, r.Rows...)
+	}
+	if r.Limit == 0 || len(r.Rows) < r.Limit {
+		s.close()
+		return
+	}
+	last := r.Rows[len(r.Rows)-1].Key
+	if s.reverse {
+		s.open.End = last
+	} else {
+		s.open.Begin = append(slices.Clone(last), 0)
+	}
+	s.skipCleared()
+}
+
+// satisfied reports whether the limit is reached.
+func (s *scan) satisfied() bool {
+	if len(s.entries) == 0 && len(s.cleared) == 0 {
+		return len(s.rows) >= s.limit
+	}
+	return len(s.merged()) >= s.limit
+}
+
+// merged returns the rows and the own writes together, as far as both are
+// known and no more than the limit.
+func (s *scan) merged() []kv.KeyValue {
+	limit := s.limit
+	if limit == 0 {
+		limit = len(s.rows) + len(s.entries)
+	}
+	if len(s.entries) == 0 && len(s.cleared) == 0 {
+		return s.rows[:min(limit, len(s.rows)):min(limit, len(s.rows))]
+	}
+	seen := s.seen()
+	own := ownWrites{entries: s.entries, cleared: rangeSet{s.cleared}}
+	entries := own.within(seen)
+	out := make([]kv.KeyValue, 0, min(limit, len(s.rows)+len(entries)))
+	next := func() ownWrite {
+		if s.reverse {
+			return entries[len(entries)-1]
+		}
+		return entries[0]
+	}
+	drop := func() {
+		if s.reverse {
+			entries = entries[:len(entries)-1]
+		} else {
+			entries = entries[1:]
+		}
+	}
+	rows := s.rows
+	for len(out) < limit && (len(rows) > 0 || len(entries) > 0) {
+		order := -1 // the row comes first
+		if len(rows) == 0 {
+			order = 1
+		} else if len(entries) > 0 {
+			order = bytes.Compare(rows[0].Key, next().key)
+			if s.reverse {
+				order = -order
+			}
+		}
+		if order < 0 {
+			if !own.cleared.contains(rows[0].Key) {
+				out = append(out, rows[0])
+			}
+			rows = rows[1:]
+			continue
+		}
+		e := next()
+		out = append(out, kv.KeyValue{Key: e.key, Value: e.last.Value})
+		drop()
+		if order == 0 {
+			rows = rows[1:]
+		}
+	}
+	return out
+}
+
+// firstUnreadable returns where, seen from the side that a scan of r begins at,
+// the first thing lies that only the commit decides: its begin, or in reverse
+// its end.
+func (w *ownWrites) firstUnreadable(r Range, reverse bool) (at []byte, found bool) {
+	nearer := func(key []byte) {
+		switch {
+		case !found:
+			at, found = key, true
+		case reverse:
+			at = maxKey(at, key)
+		default:
+			at = minKey(at, key)
+		}
+	}
+	for _, e := range w.within(r) {
+		switch {
+		case e.unreadable && reverse:
+			nearer(append(slices.Clone(e.key), 0))
+		case e.unreadable:
+			nearer(e.key)
+		}
+	}
+	for _, u := range w.unreadable.within(r) {
+		if u = clip(u, r); reverse {
+			nearer(u.End)
+		} else {
+			nearer(u.Begin)
+		}
+	}
+	return at, found
+}
+
+// find returns where key is, or would be, in rows of a scan.
+func (s *scan) find(key []byte) (int, bool) {
+	i := sort.Search(len(s.rows), func(i int) bool {
+		c := bytes.Compare(s.rows[i].Key, key)
+		return c == 0 || (c < 0) == s.reverse
+	})
+	return i, i < len(s.rows) && bytes.Equal(s.rows[i].Key, key)
+}
+
+// valueOf returns the stored value of a key that the scan has seen.
+func (s *scan) valueOf(key []byte) []byte {
+	if i, found := s.find(key); found {
+		return s.rows[i].Value
+	}
+	return nil
+}
+
+// rowsIn returns the stored rows of span, which the scan has seen, in the order
+// that is asked for.
+func (s *scan) rowsIn(span Range, reverse bool) []kv.KeyValue {
+	from, _ := s.find(span.Begin)
+	to, _ := s.find(span.End)
+	if s.reverse {
+		// Find gives the place of the first row not above the bound.
+		if from < len(s.rows) && bytes.Equal(s.rows[from].Key, span.Begin) {
+			from++
+		}
+		if to < len(s.rows) && bytes.Equal(s.rows[to].Key, span.End) {
+			to++
+		}
+		from, to = to, from
+	}
+	rows := slices.Clone(s.rows[from:to])
+	if s.reverse != reverse {
+		slices.Reverse(rows)
+	}
+	return rows
+}

@@ -1,0 +1,246 @@
+package client
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// Options of a transaction. The zero value is FoundationDB's behaviour.
+type Options struct {
+	// SizeLimit is the most bytes that a commit may have; zero means
+	// MaxTransactionSize.
+	SizeLimit int
+}
+
+// Transaction is a kv.OwnedTransaction over a Store. It is safe for concurrent
+// use, although one at a time is the rule. It starts no goroutine, except where
+// a store waits on a context while a time limit is set.
+type Transaction struct {
+	store  Store
+	opts   Options
+	parent context.Context
+
+	// io is held while the store reads or commits for this transaction. It is
+	// taken before mu, and mu is never held during a call of the store.
+	io sync.Mutex
+	mu sync.Mutex
+
+	created    time.Time // on the store's clock
+	timeout    time.Duration
+	retryLimit int // negative: none
+	retries    int
+	backoff    time.Duration
+
+	attempt
+}
+
+// attempt is the part of a transaction that a reset makes anew.
+type attempt struct {
+	life *lifetime
+	// failure is what every use fails with: 1025 after Cancel or an OnError that
+	// did not retry, 1031 after the time limit, 2017 after a use during commit.
+	failure error
+	// deferred is the code of the first write that was wrong; later writes are
+	// ignored, and reads and the commit fail with it.
+	deferred  int
+	committed bool // Commit was called
+	version   int64
+
+	readVersion int64 // 0: not taken yet
+	reads       readSet
+	writes      ownWrites
+	conflicts   []Range // read conflicts as they came
+	watches     []*watch
+	stamp       *stamp
+	arena       arena
+}
+
+var _ kv.OwnedTransaction = (*Transaction)(nil)
+
+// firstSpace is room for a small transaction, in the same allocation.
+type firstSpace struct {
+	tr        Transaction
+	life      lifetime
+	reads     [4]read
+	pending   [6]*read
+	known     [6]*read
+	conflicts [8]Range
+	writes    [4]ownWrite
+}
+
+// NewTransaction begins a transaction that is bound to ctx.
+func NewTransaction(ctx context.Context, store Store, opts Options) *Transaction {
+	space := &firstSpace{}
+	tr := &space.tr
+	tr.store, tr.opts, tr.parent = store, opts, ctx
+	if tr.opts.SizeLimit == 0 {
+		tr.opts.SizeLimit = MaxTransactionSize
+	}
+	tr.retryLimit = -1
+	tr.backoff = minBackoff
+	tr.created = store.Now()
+	tr.life = &space.life
+	tr.life.parent, tr.life.store = ctx, store
+	tr.version = -1
+	tr.reads.free = space.reads[:]
+	tr.reads.pending = space.pending[:0]
+	tr.reads.points = space.known[:0]
+	tr.conflicts = space.conflicts[:0]
+	tr.writes.entries = space.writes[:0]
+	return tr
+}
+
+// unusable returns why a read, or what counts as one, fails; nil where it may
+// go on. A use after the commit began spoils the transaction for good, until it
+// is reset. tr.mu is held.
+func (tr *Transaction) unusable() error {
+	tr.expire()
+	if tr.deferred != 0 {
+		return kv.Error{Code: tr.deferred}
+	}
+	if tr.committed {
+		return tr.usedDuringCommit()
+	}
+	return tr.over()
+}
+
+// over returns why the attempt has ended, or nil.
+func (tr *Transaction) over() error {
+	if tr.failure != nil {
+		return tr.failure
+	}
+	if failure := tr.life.failure(); failure != nil {
+		return *failure
+	}
+	return nil
+}
+
+// writable reports whether a write may go on. Unlike a read it is not hindered
+// by a cancelled transaction: nobody will commit it.
+func (tr *Transaction) writable() bool {
+	tr.expire()
+	if tr.deferred != 0 {
+		return false
+	}
+	if tr.committed {
+		_ = tr.usedDuringCommit()
+		tr.deferred = kv.CodeUsedDuringCommit
+		return false
+	}
+	return true
+}
+
+// usedDuringCommit spoils the transaction with 2017, where nothing else has.
+// A commit that is under way is left alone, so that its answer stays true.
+func (tr *Transaction) usedDuringCommit() error {
+	err := kv.Error{Code: kv.CodeUsedDuringCommit}
+	if tr.failure == nil {
+		tr.failure = err
+		tr.stamp.settle(nil, err)
+	}
+	return err
+}
+
+// expire spoils the transaction where its time limit has passed.
+func (tr *Transaction) expire() {
+	if tr.timeout > 0 && tr.failure == nil && tr.life.timedOut() {
+		tr.fail(kv.Error{Code: kv.CodeTransactionTimedOut})
+	}
+}
+
+// fail makes every pending and later use fail with err.
+func (tr *Transaction) fail(err error) {
+	if tr.failure == nil {
+		tr.failure = err
+	}
+	tr.reads.fail(err)
+	tr.failWatches(err)
+	tr.stamp.settle(nil, err)
+	tr.life.end()
+}
+
+// Cancel implements kv.OwnedTransaction.
+func (tr *Transaction) Cancel() {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.fail(kv.Error{Code: kv.CodeTransactionCancelled})
+}
+
+// Reset implements kv.OwnedTransaction. It clears the retry limit and the time
+// limit as well.
+func (tr *Transaction) Reset() {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.timeout, tr.created = 0, tr.store.Now()
+	tr.retryLimit, tr.retries, tr.backoff = -1, 0, minBackoff
+	tr.restart()
+}
+
+// restart begins a new attempt with the same limits.
+func (tr *Transaction) restart() {
+	tr.fail(kv.Error{Code: kv.CodeTransactionCancelled})
+	tr.attempt = attempt{
+		life:    &lifetime{parent: tr.parent, store: tr.store},
+		version: -1,
+	}
+	if tr.timeout > 0 {
+		tr.life.deadline = tr.created.Add(tr.timeout)
+	}
+}
+
+// SetRetryLimit implements kv.OwnedTransaction.
+func (tr *Transaction) SetRetryLimit(retries int) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.retryLimit = retries
+}
+
+// SetTimeout implements kv.OwnedTransaction.
+func (tr *Transaction) SetTimeout(d time.Duration) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if d <= 0 {
+		tr.timeout = 0
+		tr.life.setDeadline(time.Time{})
+		return
+	}
+	tr.timeout = d
+	tr.life.setDeadline(tr.created.Add(d))
+}
+
+// Snapshot implements kv.ReadTransaction.
+func (tr *Transaction) Snapshot() kv.ReadTransaction { return (*snapshot)(tr) }
+
+// snapshot is a Transaction whose reads add no conflicts.
+type snapshot Transaction
+
+func (s *snapshot) Get(key []byte) kv.Future[[]byte] {
+	return (*Transaction)(s).get(key, true)
+}
+
+func (s *snapshot) GetRange(begin, end []byte, opts kv.RangeOptions) kv.Future[[]kv.KeyValue] {
+	return (*Transaction)(s).getRange(begin, end, opts, true)
+}
+
+func (s *snapshot) GetReadVersion() kv.Future[int64] { return (*Transaction)(s).GetReadVersion() }
+
+func (s *snapshot) Snapshot() kv.ReadTransaction { return s }
+
+// asError makes a kv.Error of what a store answered. Where the store stopped
+// because the attempt ended, it says why that ended.
+func (tr *Transaction) asError(err error) kv.Error {
+	e, ok := err.(kv.Error)
+	if !ok {
+		e = kv.Error{Code: kv.CodeIOError, Err: err}
+	}
+	if e.Code == kv.CodeTransactionCancelled {
+		if why := tr.life.failure(); why != nil {
+			why.Committing = e.Committing
+			return *why
+		}
+	}
+	return e
+}

@@ -1,0 +1,144 @@
+package client
+
+import (
+	"encoding/binary"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// offsetSize is the length of the little-endian offset that ends a template.
+const offsetSize = 4
+
+// cutOffset takes the offset off a template. ok is false where it is missing
+// or leaves no room for a versionstamp.
+func cutOffset(template []byte) (rest []byte, offset int, ok bool) {
+	n := len(template) - offsetSize
+	if n < 0 {
+		return nil, 0, false
+	}
+	at := int64(int32(binary.LittleEndian.Uint32(template[n:])))
+	if at < 0 || at+StampSize > int64(n) {
+		return nil, 0, false
+	}
+	return template[:n:n], int(at), true
+}
+
+// SetVersionstampedKey implements kv.Transaction.
+func (tr *Transaction) SetVersionstampedKey(key, value []byte) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if !tr.writable() || !tr.checkWrite(key, value) {
+		return
+	}
+	rest, offset, ok := cutOffset(key)
+	if !ok {
+		tr.deferred = kv.CodeInvalidOperation
+		return
+	}
+	// The final key lies between the least stamp that the commit can get and the
+	// greatest. Every read of that part of the key space has to fail.
+	r := Range{Begin: tr.arena.clone(rest), End: tr.arena.take(len(rest) + 1)}
+	binary.BigEndian.PutUint64(r.Begin[offset:], uint64(tr.leastStamp()))
+	binary.BigEndian.PutUint16(r.Begin[offset+8:], 0)
+	copy(r.End, rest)
+	r.End[len(rest)] = 0
+	for i := range StampSize {
+		r.End[offset+i] = 0xff
+	}
+	r.End = minKey(r.End, keysEnd)
+	m := Mutation{
+		Kind: MutationStampedKey, Key: r.Begin, Value: tr.arena.clone(value), Offset: offset,
+	}
+	tr.writes.putStampedKey(m, r, &tr.arena)
+}
+
+// leastStamp is the least version that the commit can get.
+func (tr *Transaction) leastStamp() int64 {
+	if tr.readVersion == 0 {
+		return 0
+	}
+	return tr.readVersion + 1
+}
+
+// SetVersionstampedValue implements kv.Transaction.
+func (tr *Transaction) SetVersionstampedValue(key, value []byte) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if !tr.writable() || !tr.checkWrite(key, value) {
+		return
+	}
+	rest, offset, ok := cutOffset(value)
+	if !ok {
+		tr.deferred = kv.CodeInvalidOperation
+		return
+	}
+	m := Mutation{
+		Kind: MutationStampedValue, Key: tr.arena.clone(key), Value: tr.arena.clone(rest), Offset: offset,
+	}
+	tr.writes.put(m)
+	tr.ownChange(m.Key, nil, nil, false)
+}
+
+// stamp is the versionstamp that one attempt will get. It is guarded by the
+// transaction's lock.
+type stamp struct {
+	tr    *Transaction
+	life  *lifetime
+	known bool
+	value []byte
+	err   error
+	done  chan struct{} // made by whoever waits
+}
+
+// GetVersionstamp implements kv.Transaction.
+func (tr *Transaction) GetVersionstamp() kv.Future[[]byte] {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if err := tr.unusable(); err != nil {
+		return failedFuture[[]byte]{err}
+	}
+	if tr.stamp == nil {
+		tr.stamp = &stamp{tr: tr, life: tr.life}
+	}
+	return tr.stamp
+}
+
+// settle gives the stamp its answer, once. The transaction's lock is held.
+func (s *stamp) settle(value []byte, err error) {
+	if s == nil || s.known {
+		return
+	}
+	s.known, s.value, s.err = true, value, err
+	if s.done != nil {
+		close(s.done)
+	}
+}
+
+// Ready reports whether Get would return at once.
+func (s *stamp) Ready() bool {
+	s.tr.mu.Lock()
+	defer s.tr.mu.Unlock()
+	return s.known
+}
+
+// Get implements kv.Future. It waits for the commit, whoever does it.
+func (s *stamp) Get() ([]byte, error) {
+	s.tr.mu.Lock()
+	if !s.known {
+		if s.done == nil {
+			s.done = make(chan struct{})
+		}
+		done, life := s.done, s.life
+		s.tr.mu.Unlock()
+		select {
+		case <-done:
+		case <-life.Done():
+		}
+		s.tr.mu.Lock()
+		if failure := life.failure(); failure != nil {
+			s.settle(nil, *failure)
+		}
+	}
+	defer s.tr.mu.Unlock()
+	return s.value, s.err
+}
