@@ -1,0 +1,322 @@
+package subspace
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/big"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzUnpack: any bytes give a tuple or a *DecodeError. A tuple packs to the
+// very bytes it was read from, but for integers in a longer form than needed,
+// which become the shortest; and what it packs to reads as the same tuple.
+// Reading by Skip and by the typed methods comes to the same end.
+func FuzzUnpack(f *testing.F) {
+	for _, v := range readVectors(f) {
+		for _, b := range [][]byte{v.hex, v.longer, v.bad} {
+			if len(b) < 100 {
+				f.Add(b)
+			}
+		}
+	}
+	f.Add(bytes.Repeat([]byte{codeNested}, MaxDepth+1))
+	f.Fuzz(checkUnpack)
+}
+
+func checkUnpack(t *testing.T, packed []byte) {
+	tuple, err := Unpack(packed)
+
+	skipped := NewReader(packed)
+	for skipped.More() {
+		skipped.Skip()
+	}
+	if err != nil {
+		require.Nil(t, tuple)
+		var decodeError *DecodeError
+		require.ErrorAs(t, err, &decodeError)
+		require.LessOrEqual(t, decodeError.Offset, len(packed))
+		require.Equal(t, err, skipped.Err())
+		return
+	}
+	require.NoError(t, skipped.Err())
+	requireNormal(t, tuple)
+
+	p := packer{} // Pack, but for incomplete versionstamps
+	require.NoError(t, p.tuple(tuple))
+	require.Equal(t, shortest(packed), append([]byte{}, p.dst...))
+	again, err := Unpack(p.dst)
+	require.NoError(t, err)
+	requireSame(t, tuple, again)
+
+	r := NewReader(packed)
+	requireReads(t, &r, tuple)
+
+	for _, c := range tuple.String() {
+		require.True(t, c >= ' ', "control character in %q", tuple.String())
+	}
+}
+
+// shortest rewrites the integers of a well-formed packed tuple to their
+// shortest form, by the arithmetic of the specification.
+func shortest(packed []byte) []byte {
+	out := []byte{}
+	for i := 0; i < len(packed); {
+		size := 1 // nil, booleans, the beginning and the end of a nested tuple
+		switch code := packed[i]; {
+		case code == 0x01 || code == 0x02:
+			for packed[i+size] != 0x00 || i+size+1 < len(packed) && packed[i+size+1] == 0xff {
+				if packed[i+size] == 0x00 {
+					size++ // the escape of a zero byte
+				}
+				size++
+			}
+			size++
+		case code >= 0x0b && code <= 0x1d:
+			n, header := int(code)-0x14, 1
+			switch {
+			case code == 0x1d:
+				n, header = int(packed[i+1]), 2
+			case code == 0x0b:
+				n, header = int(packed[i+1])-255, 2
+			}
+			size = header + max(n, -n)
+			out = append(out, shortestInteger(packed[i+header:i+size], code < 0x14)...)
+			i += size
+			continue
+		case code == 0x20:
+			size = 5
+		case code == 0x21:
+			size = 9
+		case code == 0x30:
+			size = 17
+		case code == 0x33:
+			size = 13
+		}
+		out = append(out, packed[i:i+size]...)
+		i += size
+	}
+	return out
+}
+
+func shortestInteger(body []byte, negative bool) []byte {
+	v := new(big.Int).SetBytes(body)
+	if negative { // value = body - (2^bits - 1)
+		v.Sub(v, allOnes(len(body)))
+	}
+	n := (v.BitLen() + 7) / 8
+	digits := make([]byte, n)
+	if v.Sign() < 0 {
+		v.Add(v, allOnes(n)).FillBytes(digits)
+		if n > 8 {
+			return append([]byte{0x0b, byte(255 - n)}, digits...)
+		}
+		return append([]byte{byte(0x14 - n)}, digits...)
+	}
+	v.FillBytes(digits)
+	if n > 8 {
+		return append([]byte{0x1d, byte(n)}, digits...)
+	}
+	return append([]byte{byte(0x14 + n)}, digits...)
+}
+
+func allOnes(size int) *big.Int {
+	v := new(big.Int).Lsh(big.NewInt(1), uint(8*size))
+	return v.Sub(v, big.NewInt(1))
+}
+
+// FuzzRoundTrip: a tuple is read back as it was packed, by Unpack and by a
+// Reader, and the Append functions give the bytes that Pack gives.
+func FuzzRoundTrip(f *testing.F) {
+	for i := range byte(14) {
+		f.Add([]byte{2, i, 3, 0, 1, 0, 1, 0xff, 0x7f, i, 0x80, 0, 0, 0, 0, 0, 0, 0, 0})
+	}
+	f.Add([]byte{5, 13, 3, 1, 0, 13, 2, 1, 0, 3, 2, 0, 0, 4, 63, 0, 5, 63, 1})
+	f.Fuzz(checkRoundTrip)
+}
+
+func checkRoundTrip(t *testing.T, input []byte) {
+	g := generator{input}
+	tuple := g.tuple(0)
+	packed, err := tuple.Pack()
+	require.NoError(t, err)
+	require.Equal(t, appendTuple([]byte{}, tuple, false), append([]byte{}, packed...))
+
+	got, err := Unpack(packed)
+	require.NoError(t, err)
+	requireSame(t, tuple, got)
+
+	r := NewReader(packed)
+	requireReads(t, &r, got)
+
+	s := New("fuzz")
+	key, err := s.Pack(tuple)
+	require.NoError(t, err)
+	begin, end := s.Range()
+	require.Equal(t, len(tuple) > 0, bytes.Compare(begin, key) <= 0 && bytes.Compare(key, end) < 0)
+	got, err = s.Unpack(key)
+	require.NoError(t, err)
+	requireSame(t, tuple, got)
+
+	stamped, err := append(tuple, Tuple{IncompleteVersionstamp(1)}).PackWithVersionstamp(packed)
+	require.NoError(t, err)
+	offset := int(binary.LittleEndian.Uint32(stamped[len(stamped)-4:]))
+	require.Equal(t, 2*len(packed)+2, offset)
+	require.Equal(t, incomplete[:], stamped[offset:offset+10])
+}
+
+// appendTuple packs by the Append functions.
+func appendTuple(dst []byte, t Tuple, nested bool) []byte {
+	for _, e := range t {
+		switch e := e.(type) {
+		case nil, Nil:
+			if nested {
+				dst = AppendNestedNil(dst)
+			} else {
+				dst = AppendNil(dst)
+			}
+		case Bytes:
+			dst = AppendBytes(dst, e)
+		case String:
+			dst = AppendString(dst, string(e))
+		case Int:
+			dst = AppendInt(dst, int64(e))
+		case Uint:
+			dst = AppendUint(dst, uint64(e))
+		case BigInt: // there is no Append function for it
+			dst, _ = Tuple{e}.Append(dst)
+		case Float32:
+			dst = AppendFloat32(dst, float32(e))
+		case Float64:
+			dst = AppendFloat64(dst, float64(e))
+		case Bool:
+			dst = AppendBool(dst, bool(e))
+		case UUID:
+			dst = AppendUUID(dst, e)
+		case Versionstamp:
+			dst = AppendVersionstamp(dst, e)
+		case Tuple:
+			dst = CloseNested(appendTuple(OpenNested(dst), e, true))
+		}
+	}
+	return dst
+}
+
+// requireReads fails unless r reads want by the methods of its types.
+func requireReads(t testing.TB, r *Reader, want Tuple) {
+	got := Tuple{}
+	for i := range want {
+		kind := r.Peek()
+		switch kind {
+		case KindNil:
+			r.Nil()
+			got = append(got, Nil{})
+		case KindBytes:
+			got = append(got, Bytes(r.Bytes()))
+		case KindString:
+			if utf8.ValidString(string(want[i].(String))) {
+				got = append(got, String(r.Text()))
+			} else {
+				got = append(got, r.Element())
+			}
+		case KindNested:
+			nested := r.Nested()
+			requireReads(t, &nested, want[i].(Tuple))
+			got = append(got, want[i])
+		case KindInteger:
+			switch want[i].(type) {
+			case Int:
+				got = append(got, Int(r.Int64()))
+			case Uint:
+				got = append(got, Uint(r.Uint64()))
+			default:
+				got = append(got, r.Element())
+			}
+		case KindFloat32:
+			got = append(got, Float32(r.Float32()))
+		case KindFloat64:
+			got = append(got, Float64(r.Float64()))
+		case KindBool:
+			got = append(got, Bool(r.Bool()))
+		case KindUUID:
+			got = append(got, UUID(r.UUID()))
+		case KindVersionstamp:
+			got = append(got, r.Versionstamp())
+		}
+		require.NoError(t, r.Err())
+	}
+	require.False(t, r.More())
+	require.Equal(t, KindNone, r.Peek())
+	requireSame(t, want, got)
+}
+
+// FuzzOrder: packed tuples sort as the tuples do by compareTuples, and are
+// equal where the tuples are.
+func FuzzOrder(f *testing.F) {
+	f.Add([]byte{1, 4, 7, 255}, []byte{1, 4, 8, 0}, uint8(0))
+	f.Add([]byte{1, 2, 2, 0, 0}, []byte{1, 2, 1, 0}, uint8(0))
+	f.Add([]byte{2, 13, 1, 0, 1}, []byte{1, 13, 0}, uint8(1))
+	f.Add([]byte{1, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0}, []byte{1, 8, 128, 0, 0, 0, 0, 0, 0, 0, 1}, uint8(0))
+	f.Fuzz(checkOrder)
+}
+
+func checkOrder(t *testing.T, inputA, inputB []byte, shared uint8) {
+	g := generator{inputA}
+	a := g.tuple(0)
+	g = generator{inputB}
+	b := g.tuple(0)
+	// A common beginning, so that the difference is not always in front.
+	b = append(append(Tuple{}, a[:min(len(a), int(shared%4))]...), b...)
+
+	packedA, err := a.Pack()
+	require.NoError(t, err)
+	packedB, err := b.Pack()
+	require.NoError(t, err)
+	require.Equal(t, compareTuples(a, b), bytes.Compare(packedA, packedB), "%v\n%v", a, b)
+
+	// The same, a level down.
+	packedA, err = Tuple{a, Nil{}}.Pack()
+	require.NoError(t, err)
+	packedB, err = Tuple{b, Nil{}}.Pack()
+	require.NoError(t, err)
+	require.Equal(t, compareTuples(a, b), bytes.Compare(packedA, packedB), "%v\n%v", a, b)
+}
+
+// The fuzz targets on fresh random input, for a run without fuzzing.
+func TestRandomTuples(t *testing.T) {
+	random := newRandom(t)
+	for range 5000 {
+		a, b := randomBytes(random, 120), randomBytes(random, 120)
+		checkRoundTrip(t, a)
+		checkOrder(t, a, b, uint8(random.Uint32()))
+		checkOrder(t, a, a, 0)
+	}
+}
+
+// Packed tuples with a few bytes changed, cut off or put in: mostly not tuples
+// any more, or other ones.
+func TestRandomDamage(t *testing.T) {
+	random := newRandom(t)
+	for range 5000 {
+		g := generator{randomBytes(random, 120)}
+		packed, err := g.tuple(0).Pack()
+		require.NoError(t, err)
+		for range random.IntN(4) {
+			if len(packed) == 0 {
+				break
+			}
+			i := random.IntN(len(packed))
+			switch random.IntN(3) {
+			case 0:
+				packed[i] = byte(random.Uint32())
+			case 1:
+				packed = packed[:i]
+			default:
+				packed = append(packed[:i], append([]byte{byte(random.IntN(0x34))}, packed[i:]...)...)
+			}
+		}
+		checkUnpack(t, packed)
+	}
+}

@@ -1,0 +1,71 @@
+package subspace
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+)
+
+// item is an element found in packed bytes.
+type item struct {
+	kind    Kind
+	code    byte
+	escapes int    // zero bytes in body that are data
+	body    []byte // without type code, length byte and end; escapes still in it
+	end     int    // where the next element begins
+}
+
+// unescaped returns the data of a string or byte string, a part of the packed
+// bytes where nothing in it was escaped. The capacity is limited, so that
+// appending to it cannot overwrite what follows.
+func (it item) unescaped() []byte {
+	if it.escapes == 0 {
+		return it.body[:len(it.body):len(it.body)]
+	}
+	return bytes.ReplaceAll(it.body, []byte{terminator, escape}, []byte{terminator})
+}
+
+// float32 undoes what AppendFloat32 does to the bits.
+func (it item) float32() float32 {
+	b := binary.BigEndian.Uint32(it.body)
+	if b&(1<<31) != 0 {
+		return math.Float32frombits(b &^ (1 << 31))
+	}
+	return math.Float32frombits(^b)
+}
+
+// float64 undoes what AppendFloat64 does to the bits.
+func (it item) float64() float64 {
+	b := binary.BigEndian.Uint64(it.body)
+	if b&(1<<63) != 0 {
+		return math.Float64frombits(b &^ (1 << 63))
+	}
+	return math.Float64frombits(^b)
+}
+
+// element returns the value of an item that is not a nested tuple. It shares
+// no memory with the packed bytes.
+func (it item) element() Element {
+	switch it.kind {
+	case KindNil:
+		return Nil{}
+	case KindBytes:
+		return Bytes(bytes.Clone(it.unescaped()))
+	case KindString:
+		return String(it.unescaped())
+	case KindInteger:
+		return it.integer().element()
+	case KindFloat32:
+		return Float32(it.float32())
+	case KindFloat64:
+		return Float64(it.float64())
+	case KindBool:
+		return Bool(it.code == codeTrue)
+	case KindUUID:
+		return UUID(it.body)
+	case KindVersionstamp:
+		return versionstampAt(it.body)
+	default:
+		return nil
+	}
+}

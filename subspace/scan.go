@@ -1,0 +1,147 @@
+package subspace
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// scan finds the next element and does not move past it. At the end of the
+// tuple its kind is KindNone. Of a nested tuple it finds the beginning only.
+func (r *Reader) scan() (it item, ok bool) {
+	if r.err != nil {
+		return item{}, false
+	}
+	rest := r.packed[r.pos:]
+	if len(rest) == 0 {
+		return item{}, true
+	}
+	code := rest[0]
+	it = item{kind: kindOf[code], code: code}
+	rest = rest[1:]
+	size, header := 0, 1
+	switch it.kind {
+	case KindNone:
+		r.fail(unsupportedCode(code))
+		return item{}, false
+	case KindBytes, KindString:
+		return r.scanTerminated(it, rest)
+	case KindInteger:
+		if code == codeNegativeBig || code == codePositiveBig {
+			if len(rest) == 0 {
+				r.fail("truncated: an integer without its length")
+				return item{}, false
+			}
+			size, header = int(rest[0]), 2
+			if code == codeNegativeBig {
+				size ^= 0xff
+			}
+			rest = rest[1:]
+		} else {
+			size = max(int(code)-codeIntegerZero, codeIntegerZero-int(code))
+		}
+	case KindNil:
+		size = min(r.depth, 1) // the escape, where the tuple is nested
+	case KindFloat32:
+		size = 4
+	case KindFloat64:
+		size = 8
+	case KindUUID:
+		size = 16
+	case KindVersionstamp:
+		size = 12
+	}
+	if len(rest) < size {
+		r.fail(fmt.Sprintf("truncated: %v takes %d bytes, found %d", it.kind, size, len(rest)))
+		return item{}, false
+	}
+	it.body, it.end = rest[:size], r.pos+header+size
+	return it, true
+}
+
+// scanTerminated finds the end of a string or byte string whose data rest
+// begins with.
+func (r *Reader) scanTerminated(it item, rest []byte) (item, bool) {
+	size := 0
+	for {
+		i := bytes.IndexByte(rest[size:], terminator)
+		if i < 0 {
+			r.fail(fmt.Sprintf("truncated: %v without its end", it.kind))
+			return item{}, false
+		}
+		size += i
+		if size+1 == len(rest) || rest[size+1] != escape {
+			break
+		}
+		it.escapes++
+		size += 2
+	}
+	it.body, it.end = rest[:size], r.pos+1+size+1
+	return it, true
+}
+
+// expect finds the next element, which has to be of kind want.
+func (r *Reader) expect(want Kind) (item, bool) {
+	it, ok := r.scan()
+	if ok && it.kind != want {
+		r.fail("expected " + want.String() + ", found " + it.kind.String())
+		return item{}, false
+	}
+	return it, ok
+}
+
+// expectAny finds the next element, which has to be there.
+func (r *Reader) expectAny() (item, bool) {
+	it, ok := r.scan()
+	if ok && it.kind == KindNone {
+		r.fail("expected an element, found " + it.kind.String())
+		return item{}, false
+	}
+	return it, ok
+}
+
+// accept moves past an element that scan found.
+func (r *Reader) accept(it item) {
+	r.pos = it.end
+	r.index++
+}
+
+// enter moves into the nested tuple at hand.
+func (r *Reader) enter() {
+	if r.depth == MaxDepth {
+		r.fail(errTooDeep.Error())
+		return
+	}
+	r.pos++
+	r.depth++
+	r.index = 0
+}
+
+// inside reports whether the tuple that was entered has another element. It
+// fails where the bytes end before the tuple does.
+func (r *Reader) inside() bool {
+	if r.err != nil {
+		return false
+	}
+	rest := r.packed[r.pos:]
+	if len(rest) == 0 {
+		r.fail("truncated: a nested tuple without its end")
+		return false
+	}
+	return rest[0] != terminator || len(rest) > 1 && rest[1] == escape
+}
+
+// leave moves past the end of the tuple that was entered, which has the given
+// index in the tuple around it.
+func (r *Reader) leave(index int) {
+	if r.err != nil {
+		return
+	}
+	r.pos++
+	r.depth--
+	r.index = index + 1
+}
+
+// fail makes the reader stop at the next element.
+func (r *Reader) fail(problem string) {
+	r.err = &DecodeError{Index: r.index, Depth: r.depth, Offset: r.base + r.pos, Problem: problem}
+}

@@ -1,0 +1,130 @@
+package subspace
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Pack returns the bytes of the tuple. It fails where the tuple holds an
+// incomplete versionstamp, an integer of more than 255 bytes, or tuples nested
+// deeper than MaxDepth.
+func (t Tuple) Pack() ([]byte, error) {
+	return t.Append(nil)
+}
+
+// Append appends the bytes of the tuple to dst. It fails where Pack does, and
+// then returns nil.
+func (t Tuple) Append(dst []byte) ([]byte, error) {
+	p := packer{dst: dst}
+	if err := p.tuple(t); err != nil {
+		return nil, err
+	}
+	if p.stamps > 0 {
+		return nil, errors.New("tuple holds an incomplete versionstamp: it takes PackWithVersionstamp")
+	}
+	return p.dst, nil
+}
+
+// PackWithVersionstamp returns prefix, the bytes of the tuple, and 4 bytes that
+// tell the database where in the result the commit's versionstamp goes. It is
+// what a versionstamped operation takes as of API version 520. The tuple, or a
+// tuple nested in it, must hold exactly one incomplete versionstamp; otherwise
+// it fails where Pack does.
+func (t Tuple) PackWithVersionstamp(prefix []byte) ([]byte, error) {
+	p := packer{dst: append([]byte(nil), prefix...)}
+	if err := p.tuple(t); err != nil {
+		return nil, err
+	}
+	if p.stamps != 1 {
+		return nil, fmt.Errorf("tuple holds %d incomplete versionstamps: a commit fills in exactly one", p.stamps)
+	}
+	return appendStampOffset(p.dst, p.stampAt)
+}
+
+// appendStampOffset appends the place of the versionstamp. The database reads
+// it as a signed number.
+func appendStampOffset(dst []byte, at int) ([]byte, error) {
+	if at > math.MaxInt32 {
+		return nil, fmt.Errorf("incomplete versionstamp at offset %d: the offset has 4 bytes", at)
+	}
+	return binary.LittleEndian.AppendUint32(dst, uint32(at)), nil
+}
+
+// Unpack returns the tuple whose bytes are packed. The tuple shares no memory
+// with it. The error is a *DecodeError.
+func Unpack(packed []byte) (Tuple, error) {
+	r := NewReader(packed)
+	return r.rest()
+}
+
+// packer appends elements and keeps account of incomplete versionstamps.
+type packer struct {
+	dst     []byte
+	stamps  int // incomplete ones so far
+	stampAt int // where in dst the bytes of the last of them are
+}
+
+func (p *packer) tuple(t Tuple) error {
+	for i, e := range t {
+		if err := p.element(e, 0); err != nil {
+			return fmt.Errorf("tuple element %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// element appends e, an element of a tuple that is nested depth levels deep.
+func (p *packer) element(e Element, depth int) (err error) {
+	switch e := e.(type) {
+	case nil, Nil:
+		if depth > 0 {
+			p.dst = AppendNestedNil(p.dst)
+		} else {
+			p.dst = AppendNil(p.dst)
+		}
+	case Bytes:
+		p.dst = AppendBytes(p.dst, e)
+	case String:
+		p.dst = AppendString(p.dst, string(e))
+	case Int:
+		p.dst = AppendInt(p.dst, int64(e))
+	case Uint:
+		p.dst = AppendUint(p.dst, uint64(e))
+	case BigInt:
+		p.dst, err = appendBigInt(p.dst, e.Value)
+	case Float32:
+		p.dst = AppendFloat32(p.dst, float32(e))
+	case Float64:
+		p.dst = AppendFloat64(p.dst, float64(e))
+	case Bool:
+		p.dst = AppendBool(p.dst, bool(e))
+	case UUID:
+		p.dst = AppendUUID(p.dst, e)
+	case Versionstamp:
+		if e.Incomplete() {
+			p.stamps++
+			p.stampAt = len(p.dst) + 1
+		}
+		p.dst = AppendVersionstamp(p.dst, e)
+	case Tuple:
+		err = p.nested(e, depth+1)
+	}
+	return err
+}
+
+// nested appends t, a tuple that is nested depth levels deep.
+func (p *packer) nested(t Tuple, depth int) error {
+	if depth > MaxDepth {
+		return errTooDeep
+	}
+	p.dst = OpenNested(p.dst)
+	for _, e := range t {
+		if err := p.element(e, depth); err != nil {
+			return err
+		}
+	}
+	p.dst = CloseNested(p.dst)
+	return nil
+}
