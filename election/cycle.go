@@ -22,7 +22,7 @@ type CycleResult struct {
 }
 
 // Leads reports whether the actor holds the seat.
-func (r *CycleResult) Leads() bool { return r.Action.Leads() }
+func (r CycleResult) Leads() bool { return r.Action.Leads() }
 
 // RunElectionCycle writes the heartbeat of a registered candidate and does
 // about the seat what the protocol says, in one transaction: it claims a seat
@@ -127,7 +127,7 @@ func (v *view) checkMode(c *contender) error {
 func (e *LeaderElection) prepare(tr kv.Transaction, v *view, c *contender, d decision) (err error) {
 	switch {
 	case d.action == Claimed:
-		if err = e.continued(tr, &v.leader); err == nil {
+		if err = e.continued(tr, v.leader); err == nil {
 			c.nonce, err = e.newNonce()
 		}
 	case d.action == Challenged && v.intent.about(v.leader.Term) && v.intent.by(c.Identity):

@@ -126,7 +126,7 @@ func tenureOver(v *view, c *contender) bool {
 // the config asks for.
 func leaseOver(v *view, c *contender) bool {
 	if v.config.Expiry == fdbelection.ExpiryByObservation {
-		return c.seen.LeaseOver(&v.leader, c.now)
+		return c.seen.LeaseOver(v.leader, c.now)
 	}
 	return v.leader.ExpiredAt(c.now)
 }
@@ -149,7 +149,7 @@ func protection(v *view) time.Duration {
 // tenureAge is how long the tenure has lasted: as observed, or by the clocks.
 func tenureAge(v *view, c *contender) time.Duration {
 	if v.config.Expiry == fdbelection.ExpiryByObservation {
-		return c.seen.tenureAge(&v.leader, c.now)
+		return c.seen.tenureAge(v.leader, c.now)
 	}
 	return c.now.Sub(v.leader.AcquiredAt)
 }

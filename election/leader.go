@@ -75,7 +75,7 @@ type Leader struct {
 
 // Vacant reports whether nobody holds the seat. The zero Leader, of a seat
 // that was never held, is vacant.
-func (l *Leader) Vacant() bool { return l.ID == "" }
+func (l Leader) Vacant() bool { return l.ID == "" }
 
 // String returns the holder, the term and the ballot, safe to print.
 func (l Leader) String() string {
@@ -87,30 +87,30 @@ func (l Leader) String() string {
 }
 
 // HeldBy reports whether this very incarnation holds the seat.
-func (l *Leader) HeldBy(i Identity) bool { return !l.Vacant() && l.Identity == i }
+func (l Leader) HeldBy(i Identity) bool { return !l.Vacant() && l.Identity == i }
 
 // ExpiredAt reports whether the lease is over by the wall clock. The instant
 // of expiry is over.
-func (l *Leader) ExpiredAt(now time.Time) bool { return !now.Before(l.LeaseExpiry) }
+func (l Leader) ExpiredAt(now time.Time) bool { return !now.Before(l.LeaseExpiry) }
 
 // Token returns the fencing token of the tenure.
-func (l *Leader) Token() Token {
+func (l Leader) Token() Token {
 	return Token{Term: l.Term, Identity: l.Identity, Nonce: l.Nonce}
 }
 
 // in reports whether the seat is held in exactly the tenure of a token.
-func (l *Leader) in(t Token) bool { return !l.Vacant() && l.Token() == t }
+func (l Leader) in(t Token) bool { return !l.Vacant() && l.Token() == t }
 
 // vacated returns the record after its tenure ended: the ballot goes on, term
 // and nonce say which tenure it was.
-func (l *Leader) vacated(now time.Time) Leader {
+func (l Leader) vacated(now time.Time) Leader {
 	return Leader{
 		Ballot: l.Ballot + 1, Term: l.Term, Nonce: l.Nonce,
 		LeaseExpiry: instant(now), AcquiredAt: instant(now),
 	}
 }
 
-func (l *Leader) encode() []byte {
+func (l Leader) encode() []byte {
 	b := newRecord(128 + len(l.ID))
 	b = subspace.AppendUint(b, l.Ballot)
 	b = subspace.AppendUint(b, l.Term)

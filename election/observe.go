@@ -28,7 +28,7 @@ type Observation struct {
 // Next returns the observation after leader was read. seen is the observer's
 // clock, read after that read returned; use a monotonic one. Any change of the
 // ballot starts its window anew.
-func (o Observation) Next(leader *Leader, seen time.Time) Observation {
+func (o Observation) Next(leader Leader, seen time.Time) Observation {
 	if !o.ofTenure(leader) {
 		return Observation{
 			Term: leader.Term, Nonce: leader.Nonce, TermSince: seen,
@@ -41,17 +41,17 @@ func (o Observation) Next(leader *Leader, seen time.Time) Observation {
 	return o
 }
 
-func (o Observation) ofTenure(leader *Leader) bool {
+func (o Observation) ofTenure(leader Leader) bool {
 	return !o.TermSince.IsZero() && o.Term == leader.Term && o.Nonce == leader.Nonce
 }
 
 // LeaseOver reports whether this very ballot stood still for its whole lease.
-func (o Observation) LeaseOver(leader *Leader, now time.Time) bool {
+func (o Observation) LeaseOver(leader Leader, now time.Time) bool {
 	return o.ofTenure(leader) && o.Ballot == leader.Ballot && now.Sub(o.BallotSince) >= leader.LeaseDuration
 }
 
 // tenureAge is how long the tenure has been seen to last.
-func (o Observation) tenureAge(leader *Leader, now time.Time) time.Duration {
+func (o Observation) tenureAge(leader Leader, now time.Time) time.Duration {
 	if !o.ofTenure(leader) {
 		return 0
 	}

@@ -104,7 +104,7 @@ func (e *LeaderElection) clearIntent(tr kv.Transaction, v *view) {
 // continued returns an error where the leader record is gone although a tenure
 // is on record: to begin again at 1 would let terms and ballots regress. Only
 // the first claim of all pays for this second read.
-func (e *LeaderElection) continued(tr kv.Transaction, leader *Leader) error {
+func (e *LeaderElection) continued(tr kv.Transaction, leader Leader) error {
 	if leader.Ballot > 0 {
 		return nil
 	}

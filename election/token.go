@@ -61,7 +61,7 @@ type tenure struct {
 	Held bool
 }
 
-func (t *tenure) encode() []byte {
+func (t tenure) encode() []byte {
 	b := newRecord(64 + len(t.ID))
 	b = subspace.AppendUint(b, t.Term)
 	b = appendIdentity(b, t.Identity)

@@ -1,0 +1,215 @@
+package election
+
+import (
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/format.txt")
+
+// These values stand in docs/format.md too.
+var (
+	goldenSpace = subspace.New("app", "elections", "main")
+	goldenStamp = subspace.Versionstamp{Transaction: [10]byte{0, 0, 0, 0x12, 0x34, 0x56, 0x78, 0x9a, 0, 1}, User: 2}
+	goldenID    = Identity{ID: "node-a", Incarnation: uuid.MustParse("11111111-2222-3333-4444-555555555555")}
+	goldenOther = Identity{ID: "node-b", Incarnation: uuid.MustParse("99999999-8888-7777-6666-555555555555")}
+	goldenNonce = uuid.MustParse("aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee")
+	goldenTime  = time.Date(2026, 1, 2, 3, 4, 5, 678, time.UTC)
+)
+
+func goldenConfig() fdbelection.Config {
+	c := fdbelection.DefaultConfig()
+	c.Revision, c.Nonce = 3, goldenNonce
+	c.PreemptionGrace, c.MinimumTenure = 10*time.Second, 5*time.Second
+	c.Margin = time.Second
+	c.Expiry = fdbelection.ExpiryByObservation
+	return c
+}
+
+func goldenCandidate() Candidate {
+	return Candidate{
+		Registration: Registration{
+			Identity: goldenID, Priority: -7, Role: Observer, UserVersion: goldenStamp.User,
+			Metadata: map[string]string{"zone": "b", "addr": "10.0.0.1:80"},
+		},
+		LastHeartbeat: goldenTime, Heartbeats: 300, Versionstamp: goldenStamp,
+	}
+}
+
+func goldenLeader() Leader {
+	return Leader{
+		Ballot: 1234567, Term: 42, Identity: goldenID, Priority: 100,
+		LeaseExpiry: goldenTime.Add(10 * time.Second), LeaseDuration: 10 * time.Second,
+		Versionstamp: goldenStamp, AcquiredAt: goldenTime, Accepted: true, Nonce: goldenNonce,
+		Origin: OriginPreemption,
+	}
+}
+
+var goldenIntent = Intent{
+	Kind: IntentChallenge, Term: 42, Identity: goldenOther, Nonce: goldenNonce, Counter: 9, Priority: 101,
+}
+
+var goldenEvent = Event{
+	Term: 42, Kind: EventBegan, From: goldenOther, To: goldenID, Reason: "preemption",
+	Ballot: 1234500, At: goldenTime, Nonce: goldenNonce,
+}
+
+type goldenRecord struct {
+	name       string
+	key, value []byte
+	decode     func(key, value []byte) (any, error)
+	want       any
+}
+
+func goldenRecords() []goldenRecord {
+	k := newKeys(goldenSpace)
+	config, leader, candidate := goldenConfig(), goldenLeader(), goldenCandidate()
+	held := tenure{Token: leader.Token(), Held: true}
+	registering := candidate
+	registering.Versionstamp = subspace.IncompleteVersionstamp(2)
+	voter := candidate
+	voter.Role = Voter
+	joining := voter
+	joining.Versionstamp = subspace.IncompleteVersionstamp(2)
+	vacant := leader.vacated(goldenTime)
+	return []goldenRecord{
+		{"config", k.config, encodeConfig(config), func(k, v []byte) (any, error) { return decodeConfig(k, v) }, config},
+		{"leader", k.leader, leader.encode(), func(k, v []byte) (any, error) { return decodeLeader(k, v) }, leader},
+		{"leader, vacant", k.leader, vacant.encode(), func(k, v []byte) (any, error) { return decodeLeader(k, v) }, vacant},
+		{"term", k.term, held.encode(), func(k, v []byte) (any, error) { return decodeTenure(k, v) }, held},
+		{
+			"candidate", k.candidate("node-a"), candidate.encode(),
+			func(key, v []byte) (any, error) {
+				id, err := k.candidateID(key)
+				if err != nil {
+					return nil, err
+				}
+				return decodeCandidate(key, id, v)
+			}, candidate,
+		},
+		{"candidate, template", k.candidate("node-a"), registering.encode(), nil, nil},
+		{
+			"rank", k.rankOf(&voter),
+			[]byte{},
+			func(key, _ []byte) (any, error) { return k.ranked(key) },
+			Ranked{ID: "node-a", Priority: -7, Versionstamp: goldenStamp},
+		},
+		{"rank, template", k.rankOf(&joining), []byte{}, nil, nil},
+		{"intent", k.intent, goldenIntent.encode(), func(k, v []byte) (any, error) { return decodeIntent(k, v) }, goldenIntent},
+		{
+			"history", k.event(42, EventBegan), goldenEvent.encode(),
+			func(key, v []byte) (any, error) { return k.decodeEvent(key, v) }, goldenEvent,
+		},
+	}
+}
+
+// TestFormatIsGolden compares every record with testdata/format.txt, which
+// other languages can test themselves against, and reads it back.
+func TestFormatIsGolden(t *testing.T) {
+	var now strings.Builder
+	now.WriteString("# Golden records: a name, the key in hex, the value in hex. docs/format.md says what they hold.\n")
+	for _, r := range goldenRecords() {
+		fmt.Fprintf(&now, "%s\n\t%s\n\t%s\n", r.name, hex.EncodeToString(r.key), hex.EncodeToString(r.value))
+		if r.decode == nil {
+			continue
+		}
+		got, err := r.decode(r.key, r.value)
+		require.NoError(t, err, r.name)
+		require.Equal(t, r.want, got, r.name)
+	}
+	if *update {
+		require.NoError(t, os.WriteFile("testdata/format.txt", []byte(now.String()), 0o644))
+	}
+	golden, err := os.ReadFile("testdata/format.txt")
+	require.NoError(t, err)
+	require.Equal(t, string(golden), now.String(), "the stored format has changed; if that is meant, run this test with -update")
+}
+
+// TestTemplatesPointAtTheStamp puts a stamp into each template as a commit
+// does, and reads the result.
+func TestTemplatesPointAtTheStamp(t *testing.T) {
+	k := newKeys(goldenSpace)
+	c := goldenCandidate()
+	c.Role = Voter
+	want := c
+	c.Versionstamp = subspace.IncompleteVersionstamp(2)
+	got, err := decodeCandidate(nil, "node-a", stamped(t, c.encode()))
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	rank, err := k.ranked(stamped(t, k.rankOf(&c)))
+	require.NoError(t, err)
+	require.Equal(t, goldenStamp, rank.Versionstamp)
+}
+
+func stamped(t *testing.T, template []byte) []byte {
+	t.Helper()
+	n := len(template) - 4
+	offset := int(template[n]) | int(template[n+1])<<8 | int(template[n+2])<<16 | int(template[n+3])<<24
+	require.LessOrEqual(t, offset+10, n)
+	copy(template[offset:], goldenStamp.Transaction[:])
+	return template[:n]
+}
+
+// FuzzDecode gives any bytes to every decoder: a value or an InvalidStateError,
+// and never a panic. A value that was read is written and read again alike.
+func FuzzDecode(f *testing.F) {
+	for i, r := range goldenRecords() {
+		f.Add(i, r.key, r.value)
+	}
+	k := newKeys(goldenSpace)
+	f.Fuzz(func(t *testing.T, _ int, key, value []byte) {
+		check := func(err error) bool {
+			if err != nil {
+				require.ErrorIs(t, err, fdbelection.ErrInvalidState)
+			}
+			return err == nil
+		}
+		value = append([]byte{}, value...) // never nil: there is such a key
+		if c, err := decodeConfig(key, value); check(err) {
+			again, err := decodeConfig(key, encodeConfig(c))
+			require.NoError(t, err)
+			require.Equal(t, c, again)
+		}
+		if l, err := decodeLeader(key, value); check(err) {
+			again, err := decodeLeader(key, l.encode())
+			require.NoError(t, err)
+			require.Equal(t, clamped(l), again)
+			require.Greater(t, l.vacated(goldenTime).Ballot, l.Ballot)
+		}
+		if x, err := decodeTenure(key, value); check(err) {
+			again, err := decodeTenure(key, x.encode())
+			require.NoError(t, err)
+			require.Equal(t, x, again)
+		}
+		if i, err := decodeIntent(key, value); check(err) {
+			again, err := decodeIntent(key, i.encode())
+			require.NoError(t, err)
+			require.Equal(t, i, again)
+		}
+		if c, err := decodeCandidate(key, "id", value); check(err) {
+			_, err := decodeCandidate(key, "id", c.encode())
+			require.NoError(t, err)
+		}
+		_, err := k.decodeEvent(key, value)
+		check(err)
+		_, _ = k.ranked(key)
+		_, _ = k.candidateID(key)
+	})
+}
+
+// clamped is l with its times in the range that is written.
+func clamped(l Leader) Leader {
+	l.LeaseExpiry, l.AcquiredAt = instant(l.LeaseExpiry), instant(l.AcquiredAt)
+	return l
+}
