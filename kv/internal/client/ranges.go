@@ -53,6 +53,10 @@ func (tr *Transaction) startScan(r *read) {
 	}
 	s.open = s.bound
 	s.skipCleared()
+	if s.complete() {
+		r.conclude()
+		return
+	}
 	if known := tr.reads.knownRange(s.open); known != nil {
 		s.rows = known.scan.rowsIn(s.open, s.reverse)
 		s.close()

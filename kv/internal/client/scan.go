@@ -210,19 +210,12 @@ func (s *scan) valueOf(key []byte) []byte {
 // rowsIn returns the stored rows of span, which the scan has seen, in the order
 // that is asked for.
 func (s *scan) rowsIn(span Range, reverse bool) []kv.KeyValue {
-	from, _ := s.find(span.Begin)
-	to, _ := s.find(span.End)
-	if s.reverse {
-		// Find gives the place of the first row not above the bound.
-		if from < len(s.rows) && bytes.Equal(s.rows[from].Key, span.Begin) {
-			from++
+	rows := []kv.KeyValue{}
+	for _, row := range s.rows {
+		if bytes.Compare(span.Begin, row.Key) <= 0 && bytes.Compare(row.Key, span.End) < 0 {
+			rows = append(rows, row)
 		}
-		if to < len(s.rows) && bytes.Equal(s.rows[to].Key, span.End) {
-			to++
-		}
-		from, to = to, from
 	}
-	rows := slices.Clone(s.rows[from:to])
 	if s.reverse != reverse {
 		slices.Reverse(rows)
 	}

@@ -93,6 +93,9 @@ func NewTransaction(ctx context.Context, store Store, opts Options) *Transaction
 	return tr
 }
 
+// Store returns the store that the transaction runs on.
+func (tr *Transaction) Store() Store { return tr.store }
+
 // unusable returns why a read, or what counts as one, fails; nil where it may
 // go on. A use after the commit began spoils the transaction for good, until it
 // is reset. tr.mu is held.

@@ -1,0 +1,12 @@
+package memkv_test
+
+import (
+	"testing"
+
+	"github.com/fdbelection/fdbelection/kv/kvtest"
+	"github.com/fdbelection/fdbelection/kv/kvtest/engines"
+)
+
+func TestConformance(t *testing.T) {
+	kvtest.Run(t, engines.Mem())
+}
