@@ -4,8 +4,12 @@ import "testing"
 
 // benchmarkRecord is like a leader record: numbers, an id, a UUID, a stamp.
 var benchmarkRecord = Tuple{
-	Int(1), Int(1_000_000), Int(42), String("node-7.example.org"), UUID{1, 2, 3}, Int(-10),
-	Int(1_700_000_000_000_000_000), Int(10_000_000_000), Versionstamp{Transaction: [10]byte{5: 1}}, Bool(true),
+	Int(1), Int(1_000_000), Int(42), String("node-7.example.org"),
+	UUID{1, 2, 3},
+	Int(-10),
+	Int(1_700_000_000_000_000_000), Int(10_000_000_000),
+	Versionstamp{Transaction: [10]byte{5: 1}},
+	Bool(true),
 }
 
 func BenchmarkPack(b *testing.B) {

@@ -15,7 +15,7 @@ func appendBigInt(dst []byte, v *big.Int) ([]byte, error) {
 	if v == nil {
 		return AppendUint(dst, 0), nil
 	}
-	n := (v.BitLen() + 7) / 8
+	n := byteCount(v)
 	negative := v.Sign() < 0
 	switch {
 	case n > maxIntegerLen:
@@ -38,96 +38,75 @@ func appendBigInt(dst []byte, v *big.Int) ([]byte, error) {
 	return dst, nil
 }
 
+// byteCount returns how many bytes the magnitude of v takes.
+func byteCount(v *big.Int) int { return (v.BitLen() + 7) / 8 }
+
 func complement(b []byte) {
 	for i := range b {
 		b[i] = ^b[i]
 	}
 }
 
-// integer is a number as it was read.
-type integer struct {
-	negative  bool
-	magnitude uint64
-	// long is the magnitude, big-endian, where it has more than 8 bytes; it is
-	// complemented where the number is negative.
-	long []byte
-}
+// The methods of item below are for items of KindInteger. Leading zeros, which
+// the shortest form has not, do not matter to them.
 
-// integer reads the number. Leading zeros, which the shortest form has not, do
-// not matter.
-func (it item) integer() integer {
-	n := integer{negative: it.code < codeIntegerZero}
-	var zero byte
-	if n.negative {
+func (it *item) negative() bool { return it.code < codeIntegerZero }
+
+// magnitude returns the number without its sign, if it fits uint64.
+func (it *item) magnitude() (v uint64, fits bool) {
+	var zero byte // negative numbers are complemented
+	if it.negative() {
 		zero = 0xff
 	}
-	body := it.body
-	for len(body) > 8 && body[0] == zero {
-		body = body[1:]
+	for _, b := range it.body {
+		if v >= 1<<56 {
+			return 0, false
+		}
+		v = v<<8 | uint64(b^zero)
 	}
-	if len(body) > 8 {
-		n.long = body
-		return n
-	}
-	for _, b := range body {
-		n.magnitude = n.magnitude<<8 | uint64(b^zero)
-	}
-	return n
+	return v, true
 }
 
-func (n integer) int64() (v int64, fits bool) {
-	switch {
-	case n.long != nil:
-		return 0, false
-	case n.negative:
-		return int64(-n.magnitude), n.magnitude <= 1<<63
-	default:
-		return int64(n.magnitude), n.magnitude <= math.MaxInt64
+func (it *item) int64() (v int64, fits bool) {
+	m, fits := it.magnitude()
+	if it.negative() {
+		return int64(-m), fits && m <= 1<<63
 	}
+	return int64(m), fits && m <= math.MaxInt64
 }
 
-func (n integer) uint64() (v uint64, fits bool) {
-	return n.magnitude, n.long == nil && (!n.negative || n.magnitude == 0)
+func (it *item) uint64() (v uint64, fits bool) {
+	m, fits := it.magnitude()
+	return m, fits && (m == 0 || !it.negative())
 }
 
-func (n integer) big() *big.Int {
-	v := new(big.Int)
-	switch {
-	case n.long == nil:
-		v.SetUint64(n.magnitude)
-	case n.negative:
-		magnitude := append([]byte(nil), n.long...)
-		complement(magnitude)
-		v.SetBytes(magnitude)
-	default:
-		v.SetBytes(n.long)
+func (it *item) big() *big.Int {
+	if !it.negative() {
+		return new(big.Int).SetBytes(it.body)
 	}
-	if n.negative {
-		v.Neg(v)
-	}
-	return v
+	magnitude := append([]byte(nil), it.body...)
+	complement(magnitude)
+	v := new(big.Int).SetBytes(magnitude)
+	return v.Neg(v)
 }
 
-// element returns the number in the first type of Int, Uint and BigInt that
+// integer returns the number in the first type of Int, Uint and BigInt that
 // holds it.
-func (n integer) element() Element {
-	if v, fits := n.int64(); fits {
+func (it *item) integer() Element {
+	if v, fits := it.int64(); fits {
 		return Int(v)
 	}
-	if v, fits := n.uint64(); fits {
+	if v, fits := it.uint64(); fits {
 		return Uint(v)
 	}
-	return BigInt{Value: n.big()}
+	return BigInt{Value: it.big()}
 }
 
-// String describes the number for an error: in full, or by its length.
-func (n integer) String() string {
-	if n.long != nil {
-		return "an integer of " + strconv.Itoa(len(n.long)) + " bytes"
+// integerText describes the number for an error: in full, or by its length.
+func (it *item) integerText() string {
+	v := it.big()
+	if n := byteCount(v); n > 8 {
+		return "an integer of " + strconv.Itoa(n) + " bytes"
 	}
-	digits := strconv.FormatUint(n.magnitude, 10)
-	if n.negative {
-		return "-" + digits
-	}
-	return digits
+	return v.String()
 }

@@ -18,7 +18,7 @@ type item struct {
 // unescaped returns the data of a string or byte string, a part of the packed
 // bytes where nothing in it was escaped. The capacity is limited, so that
 // appending to it cannot overwrite what follows.
-func (it item) unescaped() []byte {
+func (it *item) unescaped() []byte {
 	if it.escapes == 0 {
 		return it.body[:len(it.body):len(it.body)]
 	}
@@ -26,7 +26,7 @@ func (it item) unescaped() []byte {
 }
 
 // float32 undoes what AppendFloat32 does to the bits.
-func (it item) float32() float32 {
+func (it *item) float32() float32 {
 	b := binary.BigEndian.Uint32(it.body)
 	if b&(1<<31) != 0 {
 		return math.Float32frombits(b &^ (1 << 31))
@@ -35,7 +35,7 @@ func (it item) float32() float32 {
 }
 
 // float64 undoes what AppendFloat64 does to the bits.
-func (it item) float64() float64 {
+func (it *item) float64() float64 {
 	b := binary.BigEndian.Uint64(it.body)
 	if b&(1<<63) != 0 {
 		return math.Float64frombits(b &^ (1 << 63))
@@ -45,7 +45,7 @@ func (it item) float64() float64 {
 
 // element returns the value of an item that is not a nested tuple. It shares
 // no memory with the packed bytes.
-func (it item) element() Element {
+func (it *item) element() Element {
 	switch it.kind {
 	case KindNil:
 		return Nil{}
@@ -54,7 +54,7 @@ func (it item) element() Element {
 	case KindString:
 		return String(it.unescaped())
 	case KindInteger:
-		return it.integer().element()
+		return it.integer()
 	case KindFloat32:
 		return Float32(it.float32())
 	case KindFloat64:

@@ -35,32 +35,36 @@ func (r *Reader) More() bool { return r.err == nil && r.pos < len(r.packed) }
 // at the end of the tuple and after an error. Bytes that are no element are an
 // error.
 func (r *Reader) Peek() Kind {
-	it, _ := r.scan()
+	var it item
+	if !r.scan(&it) {
+		return KindNone
+	}
 	return it.kind
 }
 
 // Nil reads nil.
 func (r *Reader) Nil() {
-	if it, ok := r.expect(KindNil); ok {
-		r.accept(it)
+	var it item
+	if r.expect(KindNil, &it) {
+		r.accept(&it)
 	}
 }
 
 // Bytes reads a byte string. The result may share memory with the packed
 // bytes: it is for reading only.
 func (r *Reader) Bytes() []byte {
-	it, ok := r.expect(KindBytes)
-	if !ok {
+	var it item
+	if !r.expect(KindBytes, &it) {
 		return nil
 	}
-	r.accept(it)
+	r.accept(&it)
 	return it.unescaped()
 }
 
 // Text reads a string, which must be valid UTF-8.
 func (r *Reader) Text() string {
-	it, ok := r.expect(KindString)
-	if !ok {
+	var it item
+	if !r.expect(KindString, &it) {
 		return ""
 	}
 	text := it.unescaped()
@@ -68,89 +72,87 @@ func (r *Reader) Text() string {
 		r.fail("expected a string, found one that is not valid UTF-8")
 		return ""
 	}
-	r.accept(it)
+	r.accept(&it)
 	return string(text)
 }
 
 // Int64 reads an integer that fits int64.
 func (r *Reader) Int64() int64 {
-	it, ok := r.expect(KindInteger)
-	if !ok {
+	var it item
+	if !r.expect(KindInteger, &it) {
 		return 0
 	}
-	n := it.integer()
-	v, fits := n.int64()
+	v, fits := it.int64()
 	if !fits {
-		r.fail("expected an integer that fits int64, found " + n.String())
+		r.fail("expected an integer that fits int64, found " + it.integerText())
 		return 0
 	}
-	r.accept(it)
+	r.accept(&it)
 	return v
 }
 
 // Uint64 reads an integer that fits uint64.
 func (r *Reader) Uint64() uint64 {
-	it, ok := r.expect(KindInteger)
-	if !ok {
+	var it item
+	if !r.expect(KindInteger, &it) {
 		return 0
 	}
-	n := it.integer()
-	v, fits := n.uint64()
+	v, fits := it.uint64()
 	if !fits {
-		r.fail("expected an integer that fits uint64, found " + n.String())
+		r.fail("expected an integer that fits uint64, found " + it.integerText())
 		return 0
 	}
-	r.accept(it)
+	r.accept(&it)
 	return v
 }
 
 // Float32 reads a single-precision number.
 func (r *Reader) Float32() float32 {
-	it, ok := r.expect(KindFloat32)
-	if !ok {
+	var it item
+	if !r.expect(KindFloat32, &it) {
 		return 0
 	}
-	r.accept(it)
+	r.accept(&it)
 	return it.float32()
 }
 
 // Float64 reads a double-precision number.
 func (r *Reader) Float64() float64 {
-	it, ok := r.expect(KindFloat64)
-	if !ok {
+	var it item
+	if !r.expect(KindFloat64, &it) {
 		return 0
 	}
-	r.accept(it)
+	r.accept(&it)
 	return it.float64()
 }
 
 // Bool reads a boolean.
 func (r *Reader) Bool() bool {
-	it, ok := r.expect(KindBool)
-	if !ok {
+	var it item
+	if !r.expect(KindBool, &it) {
 		return false
 	}
-	r.accept(it)
+	r.accept(&it)
 	return it.code == codeTrue
 }
 
 // UUID reads a UUID.
 func (r *Reader) UUID() [16]byte {
-	it, ok := r.expect(KindUUID)
-	if !ok {
+	var it item
+	if !r.expect(KindUUID, &it) {
 		return [16]byte{}
 	}
-	r.accept(it)
+	r.accept(&it)
 	return [16]byte(it.body)
 }
 
 // Versionstamp reads a versionstamp, complete or not.
 func (r *Reader) Versionstamp() Versionstamp {
-	it, ok := r.expect(KindVersionstamp)
-	if !ok {
+	var it item
+	if !r.expect(KindVersionstamp, &it) {
 		return Versionstamp{}
 	}
-	r.accept(it)
+	r.accept(&it)
 	return versionstampAt(it.body)
 }
 
@@ -158,7 +160,8 @@ func (r *Reader) Versionstamp() Versionstamp {
 // moves past it. An error in reading those elements is the returned reader's
 // own; where there is no nested tuple to read, both readers have the error.
 func (r *Reader) Nested() Reader {
-	if _, ok := r.expect(KindNested); !ok {
+	var it item
+	if !r.expect(KindNested, &it) {
 		return Reader{err: r.err}
 	}
 	start := r.pos + 1
@@ -172,12 +175,12 @@ func (r *Reader) Nested() Reader {
 
 // Skip moves past an element of any type. What is nested in it must be whole.
 func (r *Reader) Skip() {
-	it, ok := r.expectAny()
-	if !ok {
+	var it item
+	if !r.expectAny(&it) {
 		return
 	}
 	if it.kind != KindNested {
-		r.accept(it)
+		r.accept(&it)
 		return
 	}
 	index := r.index
@@ -191,14 +194,14 @@ func (r *Reader) Skip() {
 // Element reads an element of any type. It returns nil after an error. The
 // result shares no memory with the packed bytes.
 func (r *Reader) Element() Element {
-	it, ok := r.expectAny()
-	if !ok {
+	var it item
+	if !r.expectAny(&it) {
 		return nil
 	}
 	if it.kind == KindNested {
 		return r.tuple()
 	}
-	r.accept(it)
+	r.accept(&it)
 	return it.element()
 }
 
@@ -218,7 +221,7 @@ func (r *Reader) tuple() Element {
 
 // rest reads all elements that are left.
 func (r *Reader) rest() (Tuple, error) {
-	t := Tuple{}
+	t := make(Tuple, 0, min(8, len(r.packed)-r.pos)) // an element takes a byte or more
 	for r.More() {
 		t = append(t, r.Element())
 	}

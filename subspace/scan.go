@@ -5,31 +5,33 @@ import (
 	"fmt"
 )
 
-// scan finds the next element and does not move past it. At the end of the
-// tuple its kind is KindNone. Of a nested tuple it finds the beginning only.
-func (r *Reader) scan() (it item, ok bool) {
+// scan finds the next element, puts it into it, and does not move past it. At
+// the end of the tuple its kind is KindNone. Of a nested tuple it finds the
+// beginning only.
+func (r *Reader) scan(it *item) (ok bool) {
+	*it = item{}
 	if r.err != nil {
-		return item{}, false
+		return false
 	}
 	rest := r.packed[r.pos:]
 	if len(rest) == 0 {
-		return item{}, true
+		return true
 	}
 	code := rest[0]
-	it = item{kind: kindOf[code], code: code}
+	it.code, it.kind = code, kindOf[code]
 	rest = rest[1:]
 	size, header := 0, 1
 	switch it.kind {
 	case KindNone:
 		r.fail(unsupportedCode(code))
-		return item{}, false
+		return false
 	case KindBytes, KindString:
 		return r.scanTerminated(it, rest)
 	case KindInteger:
 		if code == codeNegativeBig || code == codePositiveBig {
 			if len(rest) == 0 {
 				r.fail("truncated: an integer without its length")
-				return item{}, false
+				return false
 			}
 			size, header = int(rest[0]), 2
 			if code == codeNegativeBig {
@@ -52,21 +54,21 @@ func (r *Reader) scan() (it item, ok bool) {
 	}
 	if len(rest) < size {
 		r.fail(fmt.Sprintf("truncated: %v takes %d bytes, found %d", it.kind, size, len(rest)))
-		return item{}, false
+		return false
 	}
 	it.body, it.end = rest[:size], r.pos+header+size
-	return it, true
+	return true
 }
 
 // scanTerminated finds the end of a string or byte string whose data rest
 // begins with.
-func (r *Reader) scanTerminated(it item, rest []byte) (item, bool) {
+func (r *Reader) scanTerminated(it *item, rest []byte) (ok bool) {
 	size := 0
 	for {
 		i := bytes.IndexByte(rest[size:], terminator)
 		if i < 0 {
 			r.fail(fmt.Sprintf("truncated: %v without its end", it.kind))
-			return item{}, false
+			return false
 		}
 		size += i
 		if size+1 == len(rest) || rest[size+1] != escape {
@@ -76,31 +78,35 @@ func (r *Reader) scanTerminated(it item, rest []byte) (item, bool) {
 		size += 2
 	}
 	it.body, it.end = rest[:size], r.pos+1+size+1
-	return it, true
+	return true
 }
 
 // expect finds the next element, which has to be of kind want.
-func (r *Reader) expect(want Kind) (item, bool) {
-	it, ok := r.scan()
-	if ok && it.kind != want {
-		r.fail("expected " + want.String() + ", found " + it.kind.String())
-		return item{}, false
+func (r *Reader) expect(want Kind, it *item) (ok bool) {
+	if !r.scan(it) {
+		return false
 	}
-	return it, ok
+	if it.kind != want {
+		r.fail("expected " + want.String() + ", found " + it.kind.String())
+		return false
+	}
+	return true
 }
 
 // expectAny finds the next element, which has to be there.
-func (r *Reader) expectAny() (item, bool) {
-	it, ok := r.scan()
-	if ok && it.kind == KindNone {
-		r.fail("expected an element, found " + it.kind.String())
-		return item{}, false
+func (r *Reader) expectAny(it *item) (ok bool) {
+	if !r.scan(it) {
+		return false
 	}
-	return it, ok
+	if it.kind == KindNone {
+		r.fail("expected an element, found " + it.kind.String())
+		return false
+	}
+	return true
 }
 
 // accept moves past an element that scan found.
-func (r *Reader) accept(it item) {
+func (r *Reader) accept(it *item) {
 	r.pos = it.end
 	r.index++
 }

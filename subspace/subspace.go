@@ -54,7 +54,7 @@ func (s Subspace) AppendPrefix(dst []byte) []byte {
 // Pack returns the key of t: the prefix and the bytes of t. It fails where
 // Tuple.Pack does.
 func (s Subspace) Pack(t Tuple) ([]byte, error) {
-	return t.Append(s.Bytes())
+	return t.packAfter(s.prefix)
 }
 
 // PackWithVersionstamp returns the key of t for a versionstamped operation. It

@@ -11,7 +11,31 @@ import (
 // incomplete versionstamp, an integer of more than 255 bytes, or tuples nested
 // deeper than MaxDepth.
 func (t Tuple) Pack() ([]byte, error) {
-	return t.Append(nil)
+	return t.packAfter("")
+}
+
+// packAfter returns prefix and the bytes of the tuple.
+func (t Tuple) packAfter(prefix string) ([]byte, error) {
+	dst := make([]byte, 0, len(prefix)+t.sizeHint())
+	return t.Append(append(dst, prefix...))
+}
+
+// sizeHint returns about how many bytes the tuple takes, so that one allocation
+// mostly is enough.
+func (t Tuple) sizeHint() (size int) {
+	for _, e := range t {
+		switch e := e.(type) {
+		case Bytes:
+			size += len(e) + 2
+		case String:
+			size += len(e) + 2
+		case UUID, Versionstamp, Tuple:
+			size += 17
+		default:
+			size += 9
+		}
+	}
+	return size
 }
 
 // Append appends the bytes of the tuple to dst. It fails where Pack does, and
@@ -33,7 +57,8 @@ func (t Tuple) Append(dst []byte) ([]byte, error) {
 // tuple nested in it, must hold exactly one incomplete versionstamp; otherwise
 // it fails where Pack does.
 func (t Tuple) PackWithVersionstamp(prefix []byte) ([]byte, error) {
-	p := packer{dst: append([]byte(nil), prefix...)}
+	p := packer{dst: make([]byte, 0, len(prefix)+t.sizeHint()+4)}
+	p.dst = append(p.dst, prefix...)
 	if err := p.tuple(t); err != nil {
 		return nil, err
 	}
