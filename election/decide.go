@@ -155,13 +155,14 @@ func tenureAge(v *view, c *contender) time.Duration {
 }
 
 // mayChallenge reports whether the contender may write an intent: where there
-// is none about this term, where its own wants repeating, or where a weaker
-// challenger's stands. What an operator asked for stays.
+// is none about this term, where its own wants repeating or that of an earlier
+// incarnation stands, whose record it has taken over, or where the challenger
+// is weaker. What an operator asked for stays.
 func mayChallenge(v *view, c *contender) bool {
-	if !v.intent.about(v.leader.Term) || v.intent.by(c.Identity) {
+	if !v.intent.about(v.leader.Term) {
 		return true
 	}
-	return v.intent.Kind == IntentChallenge && c.priority > v.intent.Priority
+	return v.intent.Kind == IntentChallenge && (v.intent.ID == c.ID || c.priority > v.intent.Priority)
 }
 
 func withdrawOrFollow(v *view, c *contender) decision {

@@ -100,6 +100,9 @@ var decisions = []deciding{
 	{"with a grace it challenges", func(v *view, c *contender) { c.priority = 6; v.config.PreemptionGrace = 1 }, decision{action: Challenged}},
 	{"and repeats it", func(v *view, c *contender) { challengedBy(v, c, meB, 6) }, decision{action: Challenged}},
 	{"another's of the same priority stands", func(v *view, c *contender) { challengedBy(v, c, Identity{ID: "c"}, 6) }, decision{action: Followed}},
+	{"that of an own earlier incarnation is replaced", func(v *view, c *contender) {
+		challengedBy(v, c, Identity{ID: "b", Incarnation: uuid.UUID{77}}, 6)
+	}, decision{action: Challenged}},
 	{"a weaker one's is replaced", func(v *view, c *contender) { challengedBy(v, c, Identity{ID: "c"}, 5) }, decision{action: Challenged}},
 	{"one about another term is void", func(v *view, c *contender) {
 		challengedBy(v, c, Identity{ID: "c"}, 99)

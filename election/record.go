@@ -40,7 +40,7 @@ func openRecord(kind string, key, value []byte) *record {
 }
 
 func (r *record) fail(problem string) {
-	if r.fault == "" {
+	if r.fault == "" && r.Err() == nil { // what comes after a reading error is noise
 		r.fault = problem
 	}
 }
@@ -81,12 +81,12 @@ func (r *record) identity() Identity { return Identity{ID: r.Text(), Incarnation
 // close returns what is wrong with the record, as an
 // *fdbelection.InvalidStateError, or nil.
 func (r *record) close() error {
-	problem := r.fault
-	if err := r.Err(); err != nil { // what came after a reading error is noise
-		problem = err.Error()
-	}
-	if problem == "" {
+	problem, err := r.fault, r.Err()
+	switch {
+	case problem == "" && err == nil:
 		return nil
+	case problem == "":
+		problem = err.Error()
 	}
 	return &fdbelection.InvalidStateError{Key: r.key, Record: r.kind, Problem: problem}
 }

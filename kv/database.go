@@ -35,16 +35,13 @@ func Transact[T any](ctx context.Context, db Database, fn func(tr Transaction) (
 	return value, nil
 }
 
-// ReadTransact runs fn through db.ReadTransact and returns its value.
+// ReadTransact runs fn through db.ReadTransact and returns what its last run
+// returned, with an error too.
 func ReadTransact[T any](ctx context.Context, db Database, fn func(tr ReadTransaction) (T, error)) (T, error) {
 	var value T
 	err := db.ReadTransact(ctx, func(tr ReadTransaction) (err error) {
 		value, err = fn(tr)
 		return err
 	})
-	if err != nil {
-		var zero T
-		return zero, err
-	}
-	return value, nil
+	return value, err
 }

@@ -38,33 +38,30 @@ func followersConflictWithNobody(t *testing.T, w *world) {
 }
 
 func claimDependsOnWhatItSaw(t *testing.T, w *world) {
-	disturb := map[string]func(leader election.Registration){
-		"leader": func(a election.Registration) { w.acts(election.Renewed, a, at(9)) },
-		"config": func(election.Registration) {
+	changes := []struct {
+		of   string
+		make func(a election.Registration, token election.Token, now float64)
+	}{
+		{"leader", func(a election.Registration, _ election.Token, now float64) { w.acts(election.Renewed, a, at(now)) }},
+		{"config", func(election.Registration, election.Token, float64) {
 			w.configure(func(c *fdbelection.Config) { c.HistoryLimit++ })
-		},
-		"intent": func(election.Registration) {
-			leader := w.leader()
-			w.do(func(tr kv.Transaction) error { return w.RequestResign(tr, leader.Term, newNonce()) })
-		},
+		}},
+		{"intent", func(_ election.Registration, token election.Token, _ float64) {
+			w.do(func(tr kv.Transaction) error { return w.RequestResign(tr, token.Term, newNonce()) })
+		}},
 	}
 	w.initialized()
 	b := w.join("b", 1, at(0))
-	now := 0.0
-	for name, change := range disturb {
+	for i, change := range changes {
+		now := float64(100 * i)
 		a := w.join("a", 1, at(now))
-		w.acts(election.Claimed, a, at(now))
+		token := w.acts(election.Claimed, a, at(now)).Leader.Token()
 		claim := w.open()
 		result, err := w.RunElectionCycle(claim, b, at(now+10))
 		require.NoError(t, err)
 		require.Equal(t, election.Claimed, result.Action)
-		disturbAt := func() { change(a) }
-		if name == "leader" {
-			disturbAt = func() { w.acts(election.Renewed, a, at(now+9)) }
-		}
-		disturbAt()
-		require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(claim.Commit()), "the claim depends on the %s", name)
-		now += 100
+		change.make(a, token, now+9)
+		require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(claim.Commit()), "the claim depends on the %s", change.of)
 	}
 }
 

