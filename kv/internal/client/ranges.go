@@ -61,7 +61,7 @@ func (tr *Transaction) startScan(r *read) {
 		s.rows = known.scan.rowsIn(s.open, s.reverse)
 		s.close()
 	}
-	if (s.blocked && s.limit == 0) || s.complete() {
+	if s.complete() {
 		r.conclude()
 		return
 	}

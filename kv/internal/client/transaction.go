@@ -154,13 +154,14 @@ func (tr *Transaction) expire() {
 	}
 }
 
-// fail makes every pending and later use fail with err.
+// fail makes every pending and later use fail with err. Watches whose value is
+// known are left to the next reset, as FoundationDB's client leaves them.
 func (tr *Transaction) fail(err error) {
 	if tr.failure == nil {
 		tr.failure = err
 	}
 	tr.reads.fail(err)
-	tr.failWatches(err)
+	tr.compareOwn()
 	tr.stamp.settle(nil, err)
 	tr.life.end()
 }
@@ -184,7 +185,9 @@ func (tr *Transaction) Reset() {
 
 // restart begins a new attempt with the same limits.
 func (tr *Transaction) restart() {
-	tr.fail(kv.Error{Code: kv.CodeTransactionCancelled})
+	cancelled := kv.Error{Code: kv.CodeTransactionCancelled}
+	tr.fail(cancelled)
+	tr.failWatches(cancelled)
 	tr.attempt = attempt{
 		life:    &lifetime{parent: tr.parent, store: tr.store},
 		version: -1,
