@@ -1,0 +1,58 @@
+# The checks of .ci/run, one at a time, and what helps while working.
+# Tools come from tools/go.mod, in the versions pinned there.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+
+TOOL := go tool -modfile=tools/go.mod
+
+# How long each fuzz target runs, and which benchmarks how often (make bench BENCH=Cycle COUNT=10).
+FUZZTIME ?= 30s
+BENCH    ?= .
+COUNT    ?= 6
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race lint fmt tidy fuzz bench demo ci clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build everything, without cgo, and the command into bin/
+	CGO_ENABLED=0 go build ./...
+	CGO_ENABLED=0 go build -o bin/ ./cmd/...
+
+test: ## run the tests
+	go test ./...
+
+race: ## run the tests with the race detector (needs cgo)
+	CGO_ENABLED=1 go test -race ./...
+
+lint: ## check the format, and run the linters
+	.ci/format
+	$(TOOL) golangci-lint run
+
+fmt: ## format all Go files
+	$(TOOL) gofumpt -w .
+	$(TOOL) goimports -local "$$(go list -m)" -w .
+
+tidy: ## bring the go.mod files in line with the code
+	go mod tidy
+	go -C tools mod tidy
+
+fuzz: ## fuzz every target for FUZZTIME
+	FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+bench: ## run the benchmarks matching BENCH, COUNT times, and summarise them
+	@mkdir -p bin
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee bin/bench.txt
+	$(TOOL) benchstat bin/bench.txt
+
+demo: ## watch five candidates elect a leader
+	go run ./cmd/fdbelect demo
+
+ci: ## run all checks, as for every change
+	bash .ci/run
+
+clean: ## remove what was built
+	rm -rf bin
+	go clean -testcache
