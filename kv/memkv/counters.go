@@ -111,7 +111,7 @@ func (s *session) countWatch() { s.db.counters.watches.Add(1) }
 // CountersOf returns what one transaction of this engine has done so far, over
 // all its attempts. ok is false for a transaction of another engine.
 func CountersOf(tr kv.ReadTransaction) (c Counters, ok bool) {
-	owned, ok := tr.(*client.Transaction)
+	owned, ok := tr.(interface{ Store() client.Store })
 	if !ok {
 		return c, false
 	}

@@ -1,16 +1,13 @@
 package memkv
 
-import (
-	"slices"
-	"sort"
-)
+import "sort"
 
 // garbage lists what was written, in order, so that what the window has left
-// behind is found again. Each commit looks at a little more than it adds, and
-// memory stays in proportion to the data and to the writes of one window.
+// behind is found again. Each commit looks at more than it adds, and so memory
+// stays in proportion to the data and to the writes of one window.
 type garbage struct {
-	queue []written
-	head  int
+	queue []written // by version
+	added int       // since the last collection
 }
 
 type written struct {
@@ -20,33 +17,36 @@ type written struct {
 
 func (g *garbage) push(version int64, it *item) {
 	g.queue = append(g.queue, written{version, it})
+	g.added++
 }
 
-// garbageStep is how many more entries than it added a commit looks at.
+// garbageStep is how many entries a commit looks at that adds none.
 const garbageStep = 16
 
-// collectGarbage drops values and conflicts that no open transaction can need.
-// db.mu is held.
+// collectGarbage drops values and conflicts that no transaction can need whose
+// read version is in the window. db.mu is held.
 func (db *DB) collectGarbage() {
 	g, oldest := &db.garbage, db.clock.oldest()
-	for n := 0; g.head < len(g.queue) && n < garbageStep; n++ {
-		w := g.queue[g.head]
+	for n := 2*g.added + garbageStep; n > 0 && len(g.queue) > 0; n-- {
+		w := g.queue[0]
 		if w.version > oldest {
 			break
 		}
-		g.queue[g.head] = written{}
-		g.head++
+		g.queue[0] = written{} // cut off, not moved: growth leaves it behind
+		g.queue = g.queue[1:]
 		w.item.prune(oldest)
-		if len(w.item.cells) == 0 && w.item.conflict <= oldest && len(w.item.watches) == 0 {
+		if w.item.useless(oldest) {
 			db.removeItem(w.item)
 		}
 	}
-	if g.head > 1024 && g.head > len(g.queue)/2 {
-		g.queue = slices.Delete(g.queue, 0, g.head)
-		g.head = 0
-	}
-	if n := len(db.cleared); n > 0 && db.cleared[0].version <= oldest {
-		drop := sort.Search(n, func(i int) bool { return db.cleared[i].version > oldest })
-		db.cleared = slices.Delete(db.cleared, 0, drop)
-	}
+	g.added = 0
+	drop := sort.Search(len(db.cleared), func(i int) bool { return db.cleared[i].version > oldest })
+	clear(db.cleared[:drop])
+	db.cleared = db.cleared[drop:]
+}
+
+// useless reports whether nothing of the item is left to see for a transaction
+// whose read version is oldest or newer.
+func (it *item) useless(oldest int64) bool {
+	return len(it.cells) == 0 && it.conflict <= oldest && len(it.watches) == 0
 }

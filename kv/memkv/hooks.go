@@ -17,9 +17,11 @@ import (
 type Hooks struct {
 	// Before is called before the store acts. It may wait: for as long as it does,
 	// the call has not reached the store. Where ctx ends meanwhile it should
-	// return ctx.Err(). An error is the call's answer, and the store does not act:
-	// any kv.Error is passed on as it is (so 1021 is "unknown, and not applied"),
-	// any other error counts as the end of the wait.
+	// return ctx.Err(); ctx.Deadline is the time limit on the client's clock. An
+	// error is the call's answer, and the store does not act: a kv.Error is passed
+	// on (so 1021 is "unknown, and not applied"), any other error counts as the
+	// end of the wait. An answer to a commit other than "surely not applied"
+	// leaves the client in doubt.
 	//
 	// On a commit it may take the call apart with Call.Detach, and let it land
 	// later.
@@ -140,14 +142,15 @@ func cloneCommit(c *client.Commit) *client.Commit {
 	return clone
 }
 
-// hookError is the answer that a hook's error makes. unsettled says that a
-// commit was applied, or may yet be.
-func hookError(err error, unsettled bool) error {
+// hookError is the answer that a hook's error makes. A client whose commit was
+// under way cannot know how far it got: unless the code says that it was not
+// applied, the answer leaves it open.
+func hookError(err error, kind CallKind) error {
 	var e kv.Error
 	if !errors.As(err, &e) {
 		e = kv.Error{Code: kv.CodeTransactionCancelled, Err: err}
 	}
-	if unsettled && e.Outcome() == kv.Absent && !e.RetryableNotCommitted() {
+	if kind == CallCommit && !e.RetryableNotCommitted() {
 		e.Committing = true
 	}
 	return e

@@ -45,7 +45,7 @@ func (s *session) Read(ctx context.Context, version int64, wave []*client.Read) 
 		return 0, err
 	}
 	call.Version, call.Err = s.read(version, wave)
-	if err := s.after(ctx, call, false); err != nil {
+	if err := s.after(ctx, call); err != nil {
 		return 0, err
 	}
 	return call.Version, call.Err
@@ -83,9 +83,9 @@ func (s *session) Commit(ctx context.Context, c *client.Commit) (client.CommitRe
 	case err != nil:
 		return client.CommitResult{}, err
 	}
-	entry := (*LogEntry)(nil)
+	var entry *LogEntry
 	call.Result, entry, call.Err = s.applyEntry(c, false)
-	if err := s.after(ctx, call, call.Err == nil); err != nil {
+	if err := s.after(ctx, call); err != nil {
 		s.db.lost(entry)
 		return client.CommitResult{}, err
 	}
@@ -134,7 +134,7 @@ func (s *session) Watch(ctx context.Context, key, expected []byte, _ int64, noti
 	db.mu.Unlock()
 	if call != nil {
 		call.Err = err
-		if failure := s.after(ctx, call, false); failure != nil {
+		if failure := s.after(ctx, call); failure != nil {
 			if err == nil {
 				w.stop()
 			}
@@ -161,17 +161,17 @@ func (s *session) before(ctx context.Context, call *Call) error {
 		return nil
 	}
 	if err := s.db.hooks.Before(ctx, call); err != nil {
-		return hookError(err, call.late != nil)
+		return hookError(err, call.Kind)
 	}
 	return nil
 }
 
-func (s *session) after(ctx context.Context, call *Call, applied bool) error {
+func (s *session) after(ctx context.Context, call *Call) error {
 	if s.db.hooks.After == nil {
 		return nil
 	}
 	if err := s.db.hooks.After(ctx, call); err != nil {
-		return hookError(err, applied)
+		return hookError(err, call.Kind)
 	}
 	return nil
 }

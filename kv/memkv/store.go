@@ -2,6 +2,7 @@ package memkv
 
 import (
 	"bytes"
+	"slices"
 	"sort"
 
 	"github.com/fdbelection/fdbelection/kv"
@@ -75,9 +76,13 @@ func (it *item) prune(oldest int64) {
 	if drop == 0 {
 		return
 	}
-	kept := copy(it.cells, it.cells[drop:])
-	clear(it.cells[kept:])
-	it.cells = it.cells[:kept]
+	// The front is cut off, not moved away: a busy key has very many cells. The
+	// next growth leaves the cut part behind; so does a key that has gone quiet.
+	clear(it.cells[:drop])
+	it.cells = it.cells[drop:]
+	if len(it.cells) <= 1 && drop > 4 {
+		it.cells = slices.Clone(it.cells)
+	}
 }
 
 // item returns the item of key, and makes it where there is none. db.mu is held.

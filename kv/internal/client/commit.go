@@ -1,6 +1,10 @@
 package client
 
-import "github.com/fdbelection/fdbelection/kv"
+import (
+	"sync"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
 
 // Commit implements kv.OwnedTransaction.
 func (tr *Transaction) Commit() error {
@@ -32,8 +36,9 @@ func (tr *Transaction) commit() error {
 		tr.failWatches(err)
 		return err
 	}
-	var room commitRoom
-	c := tr.gather(&room)
+	room := commitRooms.Get().(*commitRoom)
+	defer room.release()
+	c := tr.gather(room)
 	if len(c.Mutations) == 0 && len(c.WriteConflicts) == 0 {
 		return tr.commitNothing()
 	}
@@ -63,19 +68,36 @@ func (tr *Transaction) commit() error {
 	return nil
 }
 
-// commitRoom is space for a small commit. The store does not keep it.
+// commitRoom is space for a commit. The store does not keep it, and so it is
+// used again.
 type commitRoom struct {
 	commit    Commit
-	mutations [8]Mutation
-	conflicts [8]Range
+	mutations []Mutation
+	conflicts []Range
+}
+
+var commitRooms = sync.Pool{New: func() any { return &commitRoom{} }}
+
+// commitRoomKept is the most mutations that a room is kept with.
+const commitRoomKept = 256
+
+func (room *commitRoom) release() {
+	if cap(room.mutations) > commitRoomKept || cap(room.conflicts) > commitRoomKept {
+		return
+	}
+	clear(room.mutations)
+	clear(room.conflicts[:cap(room.conflicts)]) // joining has shortened it
+	room.commit = Commit{}
+	commitRooms.Put(room)
 }
 
 // gather makes the commit of what the transaction has done.
 func (tr *Transaction) gather(room *commitRoom) *Commit {
 	c := &room.commit
 	c.ReadVersion = tr.readVersion
-	c.Mutations = tr.writes.mutations(room.mutations[:0])
-	c.WriteConflicts = tr.writes.writeConflicts(room.conflicts[:0], &tr.arena)
+	room.mutations = tr.writes.mutations(room.mutations[:0])
+	room.conflicts = tr.writes.writeConflicts(room.conflicts[:0], &tr.arena)
+	c.Mutations, c.WriteConflicts = room.mutations, room.conflicts
 	tr.conflicts = normalize(tr.conflicts)
 	c.ReadConflicts = tr.conflicts
 	return c

@@ -23,8 +23,8 @@ func appendOutsideOf(out []Range, r Range, writes []ownWrite, cleared []Range, a
 		begin = maxKey(begin, to)
 	}
 	for len(writes) > 0 || len(cleared) > 0 {
-		if len(cleared) == 0 || (len(writes) > 0 && bytes.Compare(writes[0].key, cleared[0].Begin) < 0) {
-			p := a.point(writes[0].key)
+		if len(cleared) == 0 || (len(writes) > 0 && bytes.Compare(writes[0].key(), cleared[0].Begin) < 0) {
+			p := a.point(writes[0].key())
 			skip(p.Begin, p.End)
 			writes = writes[1:]
 		} else {

@@ -41,21 +41,19 @@ func (tr *Transaction) OnError(err error) error {
 		return err
 	}
 	life, delay := tr.life, tr.nextDelay(e.Code)
-	tr.mu.Unlock()
-	slept := tr.store.Sleep(life, delay)
-	tr.mu.Lock()
-	if life != tr.life {
-		return kv.Error{Code: kv.CodeTransactionCancelled, Committing: e.Outcome() != kv.Absent, Err: err}
+	if life.failure() == nil {
+		tr.mu.Unlock()
+		_ = tr.store.Sleep(life, delay) // why it ended early is looked up below
+		tr.mu.Lock()
 	}
 	tr.expire()
-	if tr.failure != nil {
+	switch why := life.failure(); {
+	case life != tr.life: // reset by somebody else meanwhile
+		return kv.Error{Code: kv.CodeTransactionCancelled, Committing: e.Outcome() != kv.Absent, Err: err}
+	case tr.failure != nil:
 		return tr.instead(e, err)
-	}
-	if slept != nil {
-		if why := life.failure(); why != nil {
-			slept = why.Err
-		}
-		return kv.Error{Code: e.Code, Committing: e.Committing, Err: slept}
+	case why != nil: // the context
+		return kv.Error{Code: e.Code, Committing: e.Committing, Err: why.Err}
 	}
 	tr.restart()
 	return nil

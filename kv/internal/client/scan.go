@@ -117,11 +117,11 @@ func (s *scan) merged() []kv.KeyValue {
 	own := ownWrites{entries: s.entries, cleared: rangeSet{s.cleared}}
 	entries := own.within(seen)
 	out := make([]kv.KeyValue, 0, min(limit, len(s.rows)+len(entries)))
-	next := func() ownWrite {
+	next := func() *ownWrite {
 		if s.reverse {
-			return entries[len(entries)-1]
+			return &entries[len(entries)-1]
 		}
-		return entries[0]
+		return &entries[0]
 	}
 	drop := func() {
 		if s.reverse {
@@ -136,7 +136,7 @@ func (s *scan) merged() []kv.KeyValue {
 		if len(rows) == 0 {
 			order = 1
 		} else if len(entries) > 0 {
-			order = bytes.Compare(rows[0].Key, next().key)
+			order = bytes.Compare(rows[0].Key, next().key())
 			if s.reverse {
 				order = -order
 			}
@@ -149,7 +149,7 @@ func (s *scan) merged() []kv.KeyValue {
 			continue
 		}
 		e := next()
-		out = append(out, kv.KeyValue{Key: e.key, Value: e.last.Value})
+		out = append(out, kv.KeyValue{Key: e.key(), Value: e.last.Value})
 		drop()
 		if order == 0 {
 			rows = rows[1:]
@@ -172,12 +172,13 @@ func (w *ownWrites) firstUnreadable(r Range, reverse bool) (at []byte, found boo
 			at = minKey(at, key)
 		}
 	}
-	for _, e := range w.within(r) {
-		switch {
+	entries := w.within(r)
+	for i := range entries {
+		switch e := &entries[i]; {
 		case e.unreadable && reverse:
-			nearer(append(slices.Clone(e.key), 0))
+			nearer(append(slices.Clone(e.key()), 0))
 		case e.unreadable:
-			nearer(e.key)
+			nearer(e.key())
 		}
 	}
 	for _, u := range w.unreadable.within(r) {

@@ -235,6 +235,8 @@ func (s *snapshot) GetReadVersion() kv.Future[int64] { return (*Transaction)(s).
 
 func (s *snapshot) Snapshot() kv.ReadTransaction { return s }
 
+func (s *snapshot) Store() Store { return s.store }
+
 // asError makes a kv.Error of what a store answered. Where the store stopped
 // because the attempt ended, it says why that ended.
 func (tr *Transaction) asError(err error) kv.Error {

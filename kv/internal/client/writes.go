@@ -10,7 +10,6 @@ import (
 
 // ownWrite is what the transaction does to one key.
 type ownWrite struct {
-	key []byte
 	// last is the mutation that decides, and earlier are those before it. Only
 	// of a key that a versionstamp will decide are the earlier ones kept.
 	last    Mutation
@@ -21,6 +20,8 @@ type ownWrite struct {
 	// is not; the store adds the final one.
 	conflicts bool
 }
+
+func (e *ownWrite) key() []byte { return e.last.Key }
 
 // ownWrites is what a transaction has written, as FoundationDB's client keeps
 // it: one entry per key, and ranges. A later write of a key replaces an
@@ -43,14 +44,14 @@ func (w *ownWrites) find(key []byte) (int, bool) {
 		return 0, false
 	}
 	// Writes in the order of their keys are common, and cost one comparison.
-	if c := bytes.Compare(w.entries[n-1].key, key); c <= 0 {
+	if c := bytes.Compare(w.entries[n-1].key(), key); c <= 0 {
 		if c == 0 {
 			return n - 1, true
 		}
 		return n, false
 	}
-	i := sort.Search(n, func(i int) bool { return bytes.Compare(w.entries[i].key, key) >= 0 })
-	return i, bytes.Equal(w.entries[i].key, key)
+	i := sort.Search(n, func(i int) bool { return bytes.Compare(w.entries[i].key(), key) >= 0 })
+	return i, bytes.Equal(w.entries[i].key(), key)
 }
 
 // within returns the entries of keys in r.
@@ -66,7 +67,7 @@ func (w *ownWrites) put(m Mutation) {
 	i, found := w.find(m.Key)
 	if !found {
 		w.entries = slices.Insert(w.entries, i, ownWrite{
-			key: m.Key, last: m,
+			last:       m,
 			unreadable: stamped || w.unreadable.contains(m.Key),
 			conflicts:  m.Kind != MutationStampedKey,
 		})
@@ -102,10 +103,11 @@ func (w *ownWrites) putStampedKey(m Mutation, r Range, a *arena) {
 	w.cleared.remove(r)
 	i, _ := w.find(r.Begin)
 	j, _ := w.find(r.End)
-	for _, e := range w.entries[i:j] {
+	for k := range w.entries[i:j] {
+		e := &w.entries[i+k]
 		w.flushed = append(append(w.flushed, e.earlier...), e.last)
 		if e.conflicts {
-			w.conflicts.add(a.point(e.key))
+			w.conflicts.add(a.point(e.key()))
 		}
 	}
 	w.entries = slices.Delete(w.entries, i, j)
@@ -158,7 +160,7 @@ func (w *ownWrites) mutations(buf []Mutation) []Mutation {
 func (w *ownWrites) writeConflicts(buf []Range, a *arena) []Range {
 	for i := range w.entries {
 		if e := &w.entries[i]; e.conflicts {
-			buf = append(buf, a.point(e.key))
+			buf = append(buf, a.point(e.key()))
 		}
 	}
 	if len(w.cleared.ranges) == 0 && len(w.conflicts.ranges) == 0 {
