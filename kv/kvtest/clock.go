@@ -1,0 +1,83 @@
+package kvtest
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// VirtualClock is the clock of an engine whose time is injected. Waits of up
+// to a second, which is what a back-off lasts at the most, end at once and are
+// recorded; longer ones, such as a transaction's time limit, last until
+// Advance has let that much time pass. It is safe for concurrent use.
+type VirtualClock struct {
+	mu     sync.Mutex
+	now    time.Time
+	moved  chan struct{} // closed by the next Advance
+	waited []time.Duration
+}
+
+// longestBackoff is the cap of FoundationDB's back-off.
+const longestBackoff = time.Second
+
+// NewVirtualClock returns a clock that stands at some fixed time.
+func NewVirtualClock() *VirtualClock {
+	return &VirtualClock{
+		now:   time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC),
+		moved: make(chan struct{}),
+	}
+}
+
+// Now returns the time.
+func (c *VirtualClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance lets d pass.
+func (c *VirtualClock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	close(c.moved)
+	c.moved = make(chan struct{})
+}
+
+// Sleep waits for d to pass, or for the end of ctx.
+func (c *VirtualClock) Sleep(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	if d <= longestBackoff {
+		c.waited = append(c.waited, d)
+		c.mu.Unlock()
+		return nil
+	}
+	until := c.now.Add(d)
+	c.mu.Unlock()
+	for {
+		c.mu.Lock()
+		over, moved := !c.now.Before(until), c.moved
+		c.mu.Unlock()
+		if over {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Waited returns the waits that ended at once, in order.
+func (c *VirtualClock) Waited() []time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]time.Duration(nil), c.waited...)
+}
+
+// Jitter returns BackoffJitter.
+func (c *VirtualClock) Jitter() float64 { return BackoffJitter }

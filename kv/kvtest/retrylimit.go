@@ -1,0 +1,172 @@
+package kvtest
+
+import (
+	"context"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// retryLimitCases: SetRetryLimit.
+var retryLimitCases = []Case{
+	{
+		Name:  "RetryLimit/PastTheLimit",
+		Shows: "OnError retries as often as the limit says, then returns the error, and the transaction fails with 1025",
+		run: func(t *T) {
+			tr := t.begin()
+			tr.SetRetryLimit(2)
+			require.NoError(t, tr.OnError(conflict))
+			require.NoError(t, tr.OnError(conflict))
+			require.Equal(t, error(conflict), tr.OnError(conflict))
+			t.getFails(tr, "k", kv.CodeTransactionCancelled)
+			t.commitFails(tr, kv.CodeTransactionCancelled)
+		},
+	},
+	{
+		Name:  "RetryLimit/Zero",
+		Shows: "a limit of zero allows no retry",
+		run: func(t *T) {
+			tr := t.begin()
+			tr.SetRetryLimit(0)
+			require.Equal(t, error(conflict), tr.OnError(conflict))
+		},
+	},
+	{
+		Name:  "RetryLimit/Negative",
+		Shows: "a negative limit is none",
+		run: func(t *T) {
+			tr := t.begin()
+			tr.SetRetryLimit(0)
+			tr.SetRetryLimit(-1)
+			for range 5 {
+				require.NoError(t, tr.OnError(conflict))
+			}
+		},
+	},
+	{
+		Name:  "RetryLimit/Reset",
+		Shows: "Reset forgets the limit and what was counted",
+		run: func(t *T) {
+			tr := t.begin()
+			tr.SetRetryLimit(0)
+			require.Error(t, tr.OnError(conflict))
+			tr.Reset()
+			require.NoError(t, tr.OnError(conflict))
+			tr.SetRetryLimit(1)
+			tr.Set(t.key("k"), []byte("v"))
+			t.commit(tr)
+		},
+	},
+}
+
+// conflict is an error that is retried.
+var conflict = kv.Error{Code: kv.CodeNotCommitted}
+
+// timeLimit is a transaction's time limit in the cases: longer than a
+// VirtualClock lets pass by itself.
+const timeLimit = 2 * time.Second
+
+// timeoutCases: SetTimeout.
+var timeoutCases = []Case{
+	{
+		Name: "Timeout/EveryUse", Needs: []Capability{Clock},
+		Shows: "past its time limit a transaction fails with 1031, reading and committing",
+		run: func(t *T) {
+			tr := t.begin()
+			tr.SetTimeout(timeLimit)
+			require.Equal(t, absent, t.get(tr, "k"))
+			tr.Set(t.key("k"), []byte("late"))
+			t.Advance(timeLimit)
+			t.getFails(tr, "other", kv.CodeTransactionTimedOut)
+			t.scanFails(tr, "a", "z", kv.CodeTransactionTimedOut)
+			err := tr.Commit()
+			t.fails(err, kv.CodeTransactionTimedOut, "Commit")
+			require.Equal(t, kv.Absent, kv.OutcomeOf(err), "a commit that never began")
+			require.Equal(t, absent, t.stored("k"))
+		},
+	},
+	{
+		Name: "Timeout/RunsFromCreation", Needs: []Capability{Clock},
+		Shows: "the limit counts from the transaction's creation, not from the call",
+		run: func(t *T) {
+			tr := t.begin()
+			t.Advance(timeLimit)
+			tr.SetTimeout(timeLimit)
+			t.getFails(tr, "k", kv.CodeTransactionTimedOut)
+		},
+	},
+	{
+		Name: "Timeout/AcrossRetries", Needs: []Capability{Clock},
+		Shows: "retries do not begin it anew, and 1031 is not retried",
+		run: func(t *T) {
+			tr := t.begin()
+			tr.SetTimeout(timeLimit)
+			t.Advance(timeLimit / 2)
+			require.NoError(t, tr.OnError(kv.Error{Code: kv.CodeNotCommitted}))
+			t.get(tr, "k")
+			t.Advance(timeLimit / 2)
+			_, err := tr.Get(t.key("other")).Get()
+			t.fails(err, kv.CodeTransactionTimedOut, "Get")
+			t.fails(tr.OnError(err), kv.CodeTransactionTimedOut, "OnError")
+		},
+	},
+	{
+		Name: "Timeout/Zero", Needs: []Capability{Clock},
+		Shows: "zero takes the limit away",
+		run: func(t *T) {
+			tr := t.begin()
+			tr.SetTimeout(timeLimit)
+			tr.SetTimeout(0)
+			t.Advance(timeLimit)
+			require.Equal(t, absent, t.get(tr, "k"))
+		},
+	},
+	{
+		Name: "Timeout/Reset", Needs: []Capability{Clock},
+		Shows: "Reset forgets the limit",
+		run: func(t *T) {
+			tr := t.begin()
+			tr.SetTimeout(timeLimit)
+			t.Advance(timeLimit)
+			t.getFails(tr, "k", kv.CodeTransactionTimedOut)
+			tr.Reset()
+			require.Equal(t, absent, t.get(tr, "k"))
+		},
+	},
+	{
+		Name: "Timeout/EndsARead", Needs: []Capability{Clock, Holds},
+		Shows: "a read that waits when the limit passes ends with 1031",
+		run: func(t *T) {
+			arrived, release := t.Hold(OpRead)
+			defer release()
+			tr := t.begin()
+			tr.SetTimeout(timeLimit)
+			read := t.background(func() error {
+				_, err := tr.Get(t.key("k")).Get()
+				return err
+			})
+			t.await(arrived, "the read")
+			t.Advance(timeLimit)
+			t.fails(read(), kv.CodeTransactionTimedOut, "Get")
+		},
+	},
+	{
+		Name: "Timeout/EndsACommit", Needs: []Capability{Clock, Holds},
+		Shows: "a commit that waits when the limit passes ends with 1031, and its outcome is Unsettled",
+		run: func(t *T) {
+			arrived, release := t.Hold(OpCommit)
+			defer release()
+			tr := t.beginIn(context.Background())
+			tr.SetTimeout(timeLimit)
+			tr.Set(t.key("k"), []byte("v"))
+			committed := t.background(tr.Commit)
+			t.await(arrived, "the commit")
+			t.Advance(timeLimit)
+			err := committed()
+			t.fails(err, kv.CodeTransactionTimedOut, "Commit")
+			require.Equal(t, kv.Unsettled, kv.OutcomeOf(err))
+		},
+	},
+}

@@ -1,0 +1,121 @@
+package kvtest
+
+import (
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// unreadableCases: what a versionstamp will decide cannot be read in the
+// transaction that writes it.
+var unreadableCases = []Case{
+	{
+		Name:  "AccessedUnreadable/Get",
+		Shows: "a get of a versionstamped value fails with 1036, as a snapshot too",
+		run: func(t *T) {
+			t.getFails(stampValue(t), "k", kv.CodeAccessedUnreadable)
+			t.getFails(stampValue(t).Snapshot(), "k", kv.CodeAccessedUnreadable)
+		},
+	},
+	{
+		Name:  "AccessedUnreadable/Range",
+		Shows: "so does a range over it",
+		run: func(t *T) {
+			t.scanFails(stampValue(t), "a", "z", kv.CodeAccessedUnreadable)
+			t.scanFails(stampValue(t).Snapshot(), "a", "z", kv.CodeAccessedUnreadable)
+		},
+	},
+	{
+		Name:  "AccessedUnreadable/Beside",
+		Shows: "keys and ranges beside it can be read",
+		run: func(t *T) {
+			t.put("j", "v", "l", "v")
+			tr := stampValue(t)
+			require.Equal(t, "v", t.get(tr, "j"))
+			require.Equal(t, "l=v", t.all(tr, "l", "z"))
+			require.Equal(t, "j=v", t.all(tr, "a", "k"))
+			t.commit(tr)
+		},
+	},
+	{
+		Name:  "AccessedUnreadable/AfterSet",
+		Shows: "a later set of the key does not make it readable",
+		run: func(t *T) {
+			tr := stampValue(t)
+			tr.Set(t.key("k"), []byte("plain"))
+			t.getFails(tr, "k", kv.CodeAccessedUnreadable)
+		},
+	},
+	{
+		Name:  "AccessedUnreadable/AfterClear",
+		Shows: "a later clear does",
+		run: func(t *T) {
+			tr := stampValue(t)
+			tr.Clear(t.key("k"))
+			require.Equal(t, absent, t.get(tr, "k"))
+			tr.Set(t.key("k"), []byte("plain"))
+			require.Equal(t, "plain", t.get(tr, "k"))
+			t.commit(tr)
+			require.Equal(t, "plain", t.stored("k"))
+		},
+	},
+	{
+		Name:  "AccessedUnreadable/AfterClearRange",
+		Shows: "so does a clear of the range around it",
+		run: func(t *T) {
+			tr := stampValue(t)
+			tr.ClearRange(t.key("a"), t.key("z"))
+			require.Equal(t, absent, t.get(tr, "k"))
+		},
+	},
+	{
+		Name:  "AccessedUnreadable/WhereAStampedKeyMayLand",
+		Shows: "a range that may hold the transaction's own versionstamped key fails with 1036",
+		run: func(t *T) {
+			tr := t.begin()
+			tr.SetVersionstampedKey(t.template("k"), []byte("v"))
+			t.scanFails(tr, "a", "z", kv.CodeAccessedUnreadable)
+		},
+	},
+	{
+		Name:  "AccessedUnreadable/BesideAStampedKey",
+		Shows: "one that cannot hold it is answered",
+		run: func(t *T) {
+			t.put("j", "v", "l", "v")
+			tr := t.begin()
+			tr.SetVersionstampedKey(t.template("k"), []byte("v"))
+			require.Equal(t, "j=v", t.all(tr, "a", "k"))
+			require.Equal(t, "l=v", t.all(tr, "l", "z"))
+		},
+	},
+	{
+		Name:  "AccessedUnreadable/Commit",
+		Shows: "a commit after such a read fails with 1036 too, and writes nothing",
+		run: func(t *T) {
+			tr := stampValue(t)
+			tr.Set(t.key("x"), []byte("v"))
+			t.getFails(tr, "k", kv.CodeAccessedUnreadable)
+			err := tr.Commit()
+			t.fails(err, kv.CodeAccessedUnreadable, "Commit")
+			require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+			require.Empty(t, t.storedAll())
+		},
+	},
+	{
+		Name:  "AccessedUnreadable/NextTransaction",
+		Shows: "the next transaction reads the stamp",
+		run: func(t *T) {
+			tr := stampValue(t)
+			stamp := tr.GetVersionstamp()
+			t.commit(tr)
+			require.Equal(t, t.stamp(stamp), t.stored("k"))
+		},
+	},
+}
+
+// stampValue begins a transaction that writes a versionstamped value at k.
+func stampValue(t *T) kv.OwnedTransaction {
+	tr := t.begin()
+	tr.SetVersionstampedValue(t.key("k"), stampTemplate("", ""))
+	return tr
+}
