@@ -130,6 +130,30 @@ func TestReaderIntegerRange(t *testing.T) {
 	}
 }
 
+// A negative integer whose magnitude is zero, which no codec writes.
+func TestReaderMinusZero(t *testing.T) {
+	r := NewReader([]byte{0x13, 0xff, 0x13, 0xff})
+	require.Zero(t, r.Int64())
+	require.Zero(t, r.Uint64())
+	require.NoError(t, r.Err())
+	require.False(t, r.More())
+}
+
+// Errors count elements on after a nested tuple, however it was passed.
+func TestReaderIndexAfterNested(t *testing.T) {
+	for name, pass := range map[string]func(r *Reader){
+		"Skip":    func(r *Reader) { r.Skip() },
+		"Nested":  func(r *Reader) { r.Nested() },
+		"Element": func(r *Reader) { r.Element() },
+	} {
+		r := NewReader(mustPack(t, Int(0), Tuple{Int(0), Tuple{}, Int(0)}, String("s")))
+		r.Skip()
+		pass(&r)
+		r.Int64()
+		require.EqualError(t, r.Err(), "tuple element 2 at offset 7: expected an integer, found a string", name)
+	}
+}
+
 func TestReaderText(t *testing.T) {
 	for _, valid := range []string{"", "a", "\x00", "\ufffd", "\U0001f525"} {
 		r := NewReader(AppendString(nil, valid))

@@ -101,8 +101,8 @@ func TestSubspaceContainsAndRange(t *testing.T) {
 	require.NoError(t, err)
 
 	for _, c := range []struct {
-		key              string
-		contains, range_ bool
+		key               string
+		contains, inRange bool
 	}{
 		{"", false, false},
 		{"\x02app", false, false},
@@ -117,7 +117,7 @@ func TestSubspaceContainsAndRange(t *testing.T) {
 		key := []byte(c.key)
 		require.Equal(t, c.contains, s.Contains(key), "%q", key)
 		require.Equal(t, c.contains, bytes.Compare(s.Bytes(), key) <= 0 && bytes.Compare(key, prefixEnd) < 0, "%q", key)
-		require.Equal(t, c.range_, bytes.Compare(begin, key) <= 0 && bytes.Compare(key, end) < 0, "%q", key)
+		require.Equal(t, c.inRange, bytes.Compare(begin, key) <= 0 && bytes.Compare(key, end) < 0, "%q", key)
 	}
 	require.True(t, Subspace{}.Contains(nil))
 }

@@ -24,6 +24,8 @@ func TestPackIntegerLimit(t *testing.T) {
 		_, err := Tuple{Nil{}, Tuple{BigInt{v}}}.Pack()
 		require.EqualError(t, err, "tuple element 1: integer of 256 bytes: a tuple holds up to 255")
 		require.Equal(t, before, v.String())
+		_, err = Tuple{IncompleteVersionstamp(0), BigInt{v}}.PackWithVersionstamp(nil)
+		require.ErrorContains(t, err, "integer of 256 bytes")
 	}
 }
 
