@@ -1,0 +1,251 @@
+package kv_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+)
+
+// answers makes the store answer the commits in turn: nil applies, an error
+// takes the answer's place, before or after the commit was applied.
+type answers struct {
+	before, after []error
+	commits       int
+}
+
+func (a *answers) hooks() *memkv.Hooks {
+	pick := func(list []error) error {
+		if a.commits < len(list) {
+			return list[a.commits]
+		}
+		return nil
+	}
+	return &memkv.Hooks{
+		Before: func(_ context.Context, c *memkv.Call) error {
+			if c.Kind != memkv.CallCommit {
+				return nil
+			}
+			err := pick(a.before)
+			if err != nil {
+				a.commits++
+			}
+			return err
+		},
+		After: func(_ context.Context, c *memkv.Call) error {
+			if c.Kind != memkv.CallCommit {
+				return nil
+			}
+			err := pick(a.after)
+			a.commits++
+			return err
+		},
+	}
+}
+
+// recorder is a database whose back-off takes no time and is written down.
+func recorder(a *answers, slept *[]time.Duration) *memkv.DB {
+	return memkv.New(memkv.Options{
+		Sleep: func(ctx context.Context, d time.Duration) error {
+			*slept = append(*slept, d)
+			return ctx.Err()
+		},
+		Jitter: func() float64 { return 0.5 },
+		Hooks:  a.hooks(),
+	})
+}
+
+func set(tr kv.Transaction) error {
+	tr.Set([]byte("k"), []byte("v"))
+	return nil
+}
+
+// TestTransactRetries: which answers to the commit run the closure again.
+func TestTransactRetries(t *testing.T) {
+	for _, code := range []int{1007, 1009, 1020, 1021, 1037, 1038, 1042, 1051, 1078, 1213} {
+		var slept []time.Duration
+		db := recorder(&answers{before: []error{kv.Error{Code: code}}}, &slept)
+		runs := 0
+		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+			runs++
+			return set(tr)
+		}), "code %d", code)
+		require.Equal(t, 2, runs, "code %d", code)
+		require.Len(t, slept, 1, "code %d", code)
+	}
+	for _, code := range []int{1025, 1031, 1036, 1039, 1510, 2101, 4711} {
+		var slept []time.Duration
+		db := recorder(&answers{before: []error{kv.Error{Code: code}}}, &slept)
+		err := db.Transact(t.Context(), set)
+		require.Equal(t, code, kv.CodeOf(err))
+		require.Empty(t, slept, "code %d", code)
+	}
+}
+
+// TestUnknownResultRunsAgain: a commit that was applied and answered with 1021
+// is run again, and the closure sees what its first run wrote.
+func TestUnknownResultRunsAgain(t *testing.T) {
+	var slept []time.Duration
+	db := recorder(&answers{after: []error{kv.Error{Code: kv.CodeCommitUnknownResult}}}, &slept)
+	var seen [][]byte
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+		v, err := tr.Get([]byte("k")).Get()
+		seen = append(seen, v)
+		if err != nil {
+			return err
+		}
+		return set(tr)
+	}))
+	require.Equal(t, [][]byte{nil, []byte("v")}, seen)
+	require.EqualValues(t, 2, db.Counters().Commits)
+}
+
+// TestWrappedErrorStillRetries: the closure may wrap what a read answered.
+func TestWrappedErrorStillRetries(t *testing.T) {
+	var slept []time.Duration
+	db := recorder(&answers{}, &slept)
+	for name, transact := range map[string]func(fail func() error) error{
+		"Transact": func(fail func() error) error {
+			return db.Transact(t.Context(), func(kv.Transaction) error { return fail() })
+		},
+		"ReadTransact": func(fail func() error) error {
+			return db.ReadTransact(t.Context(), func(kv.ReadTransaction) error { return fail() })
+		},
+	} {
+		runs := 0
+		require.NoError(t, transact(func() error {
+			if runs++; runs < 3 {
+				return fmt.Errorf("read leader: %w", kv.Error{Code: kv.CodeTransactionTooOld})
+			}
+			return nil
+		}), name)
+		require.Equal(t, 3, runs, name)
+	}
+	require.Equal(t, []time.Duration{10 * time.Millisecond, 10 * time.Millisecond, 10 * time.Millisecond, 10 * time.Millisecond}, slept)
+}
+
+// TestOtherErrorsEndTransact: an error without a code is the caller's own.
+func TestOtherErrorsEndTransact(t *testing.T) {
+	var slept []time.Duration
+	db := recorder(&answers{}, &slept)
+	mine := errors.New("not today")
+	err := db.Transact(t.Context(), func(tr kv.Transaction) error {
+		tr.Set([]byte("k"), []byte("v"))
+		return mine
+	})
+	require.Same(t, mine, err)
+	require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+	require.Zero(t, db.Counters().Commits)
+	require.Same(t, mine, db.ReadTransact(t.Context(), func(kv.ReadTransaction) error { return mine }))
+}
+
+// TestContextEndsInBackoff: the error keeps the code and the outcome of the
+// attempt, and says that the context ended.
+func TestContextEndsInBackoff(t *testing.T) {
+	for _, c := range []struct {
+		code    int
+		outcome kv.Outcome
+	}{
+		{kv.CodeNotCommitted, kv.Absent},
+		{kv.CodeCommitUnknownResult, kv.SettledUnknown},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		db := memkv.New(memkv.Options{
+			Sleep: func(ctx context.Context, _ time.Duration) error {
+				cancel()
+				<-ctx.Done()
+				return ctx.Err()
+			},
+			Hooks: (&answers{before: []error{kv.Error{Code: c.code}}}).hooks(),
+		})
+		err := db.Transact(ctx, set)
+		require.ErrorIs(t, err, context.Canceled)
+		require.Equal(t, c.code, kv.CodeOf(err))
+		require.Equal(t, c.outcome, kv.OutcomeOf(err))
+	}
+}
+
+// TestContextEndsBeforeBackoff: nobody sleeps for a caller that has gone.
+func TestContextEndsBeforeBackoff(t *testing.T) {
+	var slept []time.Duration
+	db := recorder(&answers{}, &slept)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	gone := errors.New("the caller has gone")
+	err := db.Transact(ctx, func(kv.Transaction) error {
+		cancel(gone)
+		return kv.Error{Code: kv.CodeNotCommitted}
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, gone)
+	require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(err))
+	require.Empty(t, slept)
+}
+
+// TestContextEndsBeforeCommit: surely nothing was written.
+func TestContextEndsBeforeCommit(t *testing.T) {
+	var slept []time.Duration
+	a := &answers{}
+	db := recorder(a, &slept)
+	ctx, cancel := context.WithCancel(t.Context())
+	err := db.Transact(ctx, func(tr kv.Transaction) error {
+		tr.Set([]byte("k"), []byte("v"))
+		cancel()
+		return nil
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err))
+	require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+	require.Zero(t, a.commits)
+}
+
+// TestContextEndsDuringCommit: nothing is known of the commit.
+func TestContextEndsDuringCommit(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	db := memkv.New(memkv.Options{Hooks: &memkv.Hooks{
+		After: func(ctx context.Context, c *memkv.Call) error {
+			if c.Kind != memkv.CallCommit {
+				return nil
+			}
+			cancel()
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	}})
+	err := db.Transact(ctx, set)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, kv.Unsettled, kv.OutcomeOf(err))
+	require.EqualValues(t, 1, db.Counters().Commits)
+}
+
+// TestTransactValue: the helpers return the value of the attempt that stands.
+func TestTransactValue(t *testing.T) {
+	var slept []time.Duration
+	db := recorder(&answers{before: []error{kv.Error{Code: kv.CodeNotCommitted}}}, &slept)
+	runs := 0
+	n, err := kv.Transact(t.Context(), db, func(tr kv.Transaction) (int, error) {
+		runs++
+		return runs, set(tr)
+	})
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+
+	v, err := kv.ReadTransact(t.Context(), db, func(tr kv.ReadTransaction) ([]byte, error) {
+		return tr.Get([]byte("k")).Get()
+	})
+	require.NoError(t, err)
+	require.Equal(t, []byte("v"), v)
+
+	n, err = kv.Transact(t.Context(), db, func(kv.Transaction) (int, error) { return 7, errors.New("no") })
+	require.Error(t, err)
+	require.Zero(t, n)
+	n, err = kv.ReadTransact(t.Context(), db, func(kv.ReadTransaction) (int, error) { return 7, errors.New("no") })
+	require.Error(t, err)
+	require.Equal(t, 7, n, "a read keeps what it has found")
+}
