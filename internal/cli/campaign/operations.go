@@ -1,0 +1,123 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// This file holds the operations but for the cycle. Each runs in a goroutine
+// of its own, touches nothing of the loop that changes, and returns what the
+// loop does with its answer.
+
+// register makes the election where it is not there, and enters the candidate.
+func (l *loop) register(ctx context.Context) func() {
+	config, err := kv.Transact(ctx, l.db, func(tr kv.Transaction) (fdbelection.Config, error) {
+		config, err := l.election.InitializeWithConfig(tr, l.Config)
+		if err != nil {
+			return config, err
+		}
+		return config, l.election.RegisterCandidate(tr, l.Me, l.Clock.Now())
+	})
+	return func() {
+		l.present = l.present || kv.OutcomeOf(err) != kv.Absent
+		if err != nil {
+			l.failed(fmt.Errorf("register %s: %w", l.Me.Identity, err))
+			return
+		}
+		l.succeeded()
+		l.registered, l.config = true, config
+		l.beatAt, l.lookNow = l.Clock.Now().Add(config.CandidateTimeout/3), true
+		if !l.joined {
+			l.joined = true
+			l.watch(l.terms, l.election.Watch) // until the end of the campaign
+			l.Joined(config)
+		}
+	}
+}
+
+// look reads the seat.
+func (l *loop) look(ctx context.Context) func() {
+	leader, err := kv.ReadTransact(ctx, l.db, l.election.GetLeaderRaw)
+	seen := l.Clock.Now()
+	return func() {
+		if err != nil {
+			l.failed(fmt.Errorf("read the leader: %w", err))
+			return
+		}
+		l.succeeded()
+		l.saw(leader, seen)
+		l.checkSeat()
+	}
+}
+
+// beat says that the candidate is alive, and nothing about the seat.
+func (l *loop) beat(ctx context.Context) func() {
+	err := l.db.Transact(ctx, func(tr kv.Transaction) error {
+		return l.election.HeartbeatCandidate(tr, l.Me, l.Clock.Now())
+	})
+	return func() { l.heartbeatDone(err) }
+}
+
+func (l *loop) heartbeatDone(err error) {
+	if errors.Is(err, fdbelection.ErrUnregisteredCandidate) {
+		l.registered, err = false, nil // evicted: register again
+	}
+	if err != nil {
+		l.failed(fmt.Errorf("heartbeat: %w", err))
+		return
+	}
+	l.succeeded()
+	l.beatAt = l.Clock.Now().Add(l.config.CandidateTimeout / 3)
+}
+
+// settle ends the uncertainty after an unsettled attempt: what it reads is
+// concluded from only once it has committed.
+func (l *loop) settle(ctx context.Context) func() {
+	leader, err := kv.Transact(ctx, l.db, l.election.Settle)
+	seen := l.Clock.Now()
+	return func() {
+		if err != nil {
+			l.failed(fmt.Errorf("settle what an earlier attempt did: %w", err))
+			return
+		}
+		l.succeeded()
+		l.unsettled = false
+		l.saw(leader, seen)
+	}
+}
+
+// unregister gives up the seat and the candidate record in one transaction.
+func (l *loop) unregister(ctx context.Context) func() {
+	err := l.db.Transact(ctx, func(tr kv.Transaction) error {
+		return l.election.UnregisterCandidate(tr, l.Me.Identity, l.Clock.Now())
+	})
+	return func() {
+		switch {
+		case err == nil:
+			l.finished = true
+		case !l.Clock.Now().Before(l.leaveBy), errors.Is(err, fdbelection.ErrInvalidState), l.Permanent(err):
+			l.finished = true
+			l.result = errors.Join(l.result, &LeaveError{Err: err})
+		default:
+			l.failed(fmt.Errorf("leave: %w", err))
+		}
+	}
+}
+
+// LeaveError says that the candidate could not be unregistered: its record
+// stays, and its seat is free once the lease is over.
+type LeaveError struct {
+	Err error
+}
+
+// Error says what stays behind, and why.
+func (e *LeaveError) Error() string {
+	return "left without being able to say so (a seat it held is free after its lease): " + e.Err.Error()
+}
+
+// Unwrap returns what the last try failed with.
+func (e *LeaveError) Unwrap() error { return e.Err }
