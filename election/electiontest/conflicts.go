@@ -12,7 +12,6 @@ import (
 
 var conflictTests = []test{
 	{"Rule03_followers_conflict_with_nobody", followersConflictWithNobody},
-	{"Rule03_a_claim_depends_on_leader_config_and_intent", claimDependsOnWhatItSaw},
 	{"Rule04_eviction_and_heartbeats", evictionAgainstHeartbeats},
 	{"Rule04_evicting_one_does_not_touch_another", evictionLeavesOthersAlone},
 	{"Rule05_leaving_does_not_conflict_with_renewals_of_others", leavingIgnoresRenewals},
@@ -35,34 +34,6 @@ func followersConflictWithNobody(t *testing.T, w *world) {
 	w.acts(election.Followed, c, at(1))
 	require.NoError(t, follower.Commit(), "a follower conflicts neither with a renewal nor with another follower")
 	w.requireConflict(renewal) // two renewals of one leader do
-}
-
-func claimDependsOnWhatItSaw(t *testing.T, w *world) {
-	changes := []struct {
-		of   string
-		make func(a election.Registration, token election.Token, now float64)
-	}{
-		{"leader", func(a election.Registration, _ election.Token, now float64) { w.acts(election.Renewed, a, at(now)) }},
-		{"config", func(election.Registration, election.Token, float64) {
-			w.configure(func(c *fdbelection.Config) { c.HistoryLimit++ })
-		}},
-		{"intent", func(_ election.Registration, token election.Token, _ float64) {
-			w.do(func(tr kv.Transaction) error { return w.RequestResign(tr, token.Term, newNonce()) })
-		}},
-	}
-	w.initialized()
-	b := w.join("b", 1, at(0))
-	for i, change := range changes {
-		now := float64(100 * i)
-		a := w.join("a", 1, at(now))
-		token := w.acts(election.Claimed, a, at(now)).Leader.Token()
-		claim := w.open()
-		result, err := w.RunElectionCycle(claim, b, at(now+10))
-		require.NoError(t, err)
-		require.Equal(t, election.Claimed, result.Action)
-		change.make(a, token, now+9)
-		require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(claim.Commit()), "the claim depends on the %s", change.of)
-	}
 }
 
 func evictionAgainstHeartbeats(t *testing.T, w *world) {

@@ -36,7 +36,7 @@ type test struct {
 }
 
 var tests = concat(
-	claimTests, renewalTests, conflictTests, lateTests, rerunTests, registrationTests,
+	claimTests, renewalTests, conflictTests, dependencyTests, lateTests, rerunTests, registrationTests,
 	disabledTests, configTests, preemptionTests, transferTests, fenceTests, evictionTests,
 	observationTests, monitorTests, badInputTests,
 )
