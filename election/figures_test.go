@@ -120,6 +120,7 @@ func TestRule02_one_wave_of_reads(t *testing.T) {
 		}},
 		{"RequestResign", 1, func(tr kv.Transaction) error { return b.RequestResign(tr, 1, nonce) }},
 		{"RequestTransfer", 1, func(tr kv.Transaction) error { return b.RequestTransfer(tr, 1, "follower", nonce) }},
+		{"ReadIntent", 1, func(tr kv.Transaction) error { _, err := b.ReadIntent(tr); return err }},
 		{"Settle", 1, func(tr kv.Transaction) error { _, err := b.Settle(tr); return err }},
 		{"Preferred", 1, func(tr kv.Transaction) error { _, err := b.Preferred(tr, 3); return err }},
 		{"History", 1, func(tr kv.Transaction) error { _, err := b.History(tr, 3); return err }},

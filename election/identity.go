@@ -2,6 +2,8 @@ package election
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"unicode"
 	"unicode/utf8"
@@ -103,8 +105,12 @@ func (r *Registration) Validate() error {
 	if r.Role != Voter && r.Role != Observer {
 		return invalidCandidate("role", "is "+r.Role.String()+"; use Voter or Observer")
 	}
+	if len(r.Metadata) == 0 {
+		return nil
+	}
 	size := 0
-	for key, value := range r.Metadata {
+	for _, key := range slices.Sorted(maps.Keys(r.Metadata)) {
+		value := r.Metadata[key]
 		if key == "" {
 			return invalidCandidate("metadata", "has an empty key")
 		}

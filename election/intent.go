@@ -94,6 +94,17 @@ func decodeIntent(key, value []byte) (Intent, error) {
 	return i, r.close()
 }
 
+// ReadIntent returns what is asked of the leader, by a snapshot read; its Kind
+// is NoIntent where nothing is. One about another term than that of the leader
+// is void. Errors: ErrInvalidState.
+func (e *LeaderElection) ReadIntent(tr kv.ReadTransaction) (Intent, error) {
+	value, err := tr.Snapshot().Get(e.keys.intent).Get()
+	if err != nil {
+		return Intent{}, err
+	}
+	return decodeIntent(e.keys.intent, value)
+}
+
 // RequestResign asks the leader of term to step down; the request is void
 // under any other term. Choose the nonce outside of the transaction's closure.
 // Where that tenure has ended already there is nothing to ask, and the answer

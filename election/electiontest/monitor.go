@@ -50,6 +50,7 @@ func readsNeverConflict(t *testing.T, w *world) {
 		func() error { _, err := w.ListCandidates(tr); return err },
 		func() error { _, err := w.GetCandidate(tr, "a"); return err },
 		func() error { _, err := w.ReadConfig(tr); return err },
+		func() error { _, err := w.ReadIntent(tr); return err },
 		func() error { _, err := w.History(tr, 1); return err },
 		func() error { _, err := w.Preferred(tr, 1); return err },
 	} {

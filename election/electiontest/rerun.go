@@ -131,6 +131,9 @@ func requestsRunAgain(t *testing.T, w *world) {
 	intent := w.acts(election.Renewed, a, at(1)).Intent
 	require.Equal(t, election.IntentTransfer, intent.Kind)
 	require.Equal(t, b.Identity, intent.Identity)
+	stands, err := read(w, w.ReadIntent)
+	require.NoError(t, err)
+	require.Equal(t, intent, stands)
 	stored := len(w.dump())
 	require.NoError(t, w.resign(token, 2))
 	require.Len(t, w.dump(), stored, "the end of the tenure is recorded, and the intent cleared")
