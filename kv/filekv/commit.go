@@ -1,0 +1,229 @@
+package filekv
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"sort"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/internal/client"
+)
+
+// pruneStep is how many old entries of the log one commit removes. It adds
+// one, so the log shrinks to its window however long it has become.
+const pruneStep = 16
+
+// Commit implements client.Store. All commits of a store have versions of
+// their own, so the batch number is always 0.
+func (s *store) Commit(ctx context.Context, c *client.Commit) (client.CommitResult, error) {
+	if c.ReadVersion != 0 {
+		if err := s.given.check(c.ReadVersion, s.Now()); err != nil {
+			return client.CommitResult{}, err
+		}
+	}
+	own := copyCommit(c)
+	return access(ctx, s, exclusive, func(a *attempt) (client.CommitResult, error) { return s.commit(a, own) })
+}
+
+// copyCommit copies what a caller may change as soon as its context has ended,
+// while the disk still works.
+func copyCommit(c *client.Commit) *client.Commit {
+	own := &client.Commit{
+		ReadVersion:    c.ReadVersion,
+		ReadConflicts:  copyRanges(c.ReadConflicts),
+		WriteConflicts: copyRanges(c.WriteConflicts),
+		Mutations:      make([]client.Mutation, len(c.Mutations)),
+	}
+	for i, m := range c.Mutations {
+		own.Mutations[i] = client.Mutation{Kind: m.Kind, Key: clone(m.Key), Value: clone(m.Value), Offset: m.Offset}
+	}
+	return own
+}
+
+func copyRanges(ranges []client.Range) []client.Range {
+	own := make([]client.Range, len(ranges))
+	for i, r := range ranges {
+		own[i] = client.Range{Begin: clone(r.Begin), End: clone(r.End)}
+	}
+	return own
+}
+
+// commit checks and writes a commit. The store is locked.
+func (s *store) commit(a *attempt, c *client.Commit) (client.CommitResult, error) {
+	var result client.CommitResult
+	var failure error // of the write itself: it may be there all the same
+	err := s.transaction(true, s.id, func(tx *bbolt.Tx, b *buckets) error {
+		if err := s.check(b, c); err != nil {
+			return err
+		}
+		next := b.state.advance(s.Now())
+		result.Version = next.version
+		if err := s.write(b, c, result, &next); err != nil {
+			return s.boltProblem(err, "cannot write")
+		}
+		if s.beforeWrite != nil {
+			s.beforeWrite()
+		}
+		if !a.begin() {
+			return s.gaveUp("not begun", context.Canceled)
+		}
+		if failure = tx.Commit(); failure == nil && s.afterWrite != nil {
+			failure = s.afterWrite()
+		}
+		return nil
+	})
+	if err != nil {
+		return client.CommitResult{}, err
+	}
+	if failure != nil {
+		return client.CommitResult{}, s.commitFailed(failure, result.Version)
+	}
+	return result, nil
+}
+
+// check finds out whether the commit may go on.
+func (s *store) check(b *buckets, c *client.Commit) error {
+	switch {
+	case c.ReadVersion == 0 || c.ReadVersion == b.state.version:
+		return nil
+	case c.ReadVersion < b.state.floor:
+		return kv.Error{Code: kv.CodeTransactionTooOld}
+	case c.ReadVersion > b.state.version:
+		return kv.Error{Code: kv.CodeFutureVersion}
+	case len(c.ReadConflicts) == 0:
+		return nil
+	}
+	conflict := false
+	err := s.since(b.log, c.ReadVersion, false, func(e logEntry) bool {
+		conflict = anyOverlap(c.ReadConflicts, e.writes)
+		return !conflict
+	})
+	if err == nil && conflict {
+		err = kv.Error{Code: kv.CodeNotCommitted}
+	}
+	return err
+}
+
+// anyOverlap reports whether a range of writes meets one of reads, which are
+// sorted and apart.
+func anyOverlap(reads, writes []client.Range) bool {
+	for _, w := range writes {
+		i := sort.Search(len(reads), func(i int) bool { return bytes.Compare(reads[i].End, w.Begin) > 0 })
+		if i < len(reads) && bytes.Compare(reads[i].Begin, w.End) < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// write puts the commit into the buckets.
+func (s *store) write(b *buckets, c *client.Commit, result client.CommitResult, next *state) error {
+	w := &writer{data: b.data, stamp: result.Stamp(), entry: logEntry{writes: c.WriteConflicts}, seen: make(map[string]struct{})}
+	for _, m := range c.Mutations {
+		if err := w.apply(m); err != nil {
+			return err
+		}
+	}
+	if err := b.log.Put(logKey(next.version), w.entry.encode()); err != nil {
+		return err
+	}
+	if err := prune(b.log, next); err != nil {
+		return err
+	}
+	return b.meta.Put(fieldState, next.encode())
+}
+
+// prune removes entries that nobody may need any more, some at a time.
+func prune(log *bbolt.Bucket, next *state) error {
+	var old [][]byte
+	c := log.Cursor()
+	for k, _ := c.First(); k != nil && len(k) == 8 && len(old) < pruneStep; k, _ = c.Next() {
+		if int64(binary.BigEndian.Uint64(k)) > next.version-window {
+			break
+		}
+		old = append(old, clone(k))
+	}
+	for _, k := range old {
+		if err := log.Delete(k); err != nil {
+			return err
+		}
+		next.floor = int64(binary.BigEndian.Uint64(k))
+	}
+	return nil
+}
+
+// writer applies the mutations of one commit, and keeps what they replace.
+type writer struct {
+	data  *bbolt.Bucket
+	stamp [client.StampSize]byte
+	entry logEntry
+	seen  map[string]struct{} // keys whose previous value is in the entry
+}
+
+func (w *writer) apply(m client.Mutation) error {
+	switch m.Kind {
+	case client.MutationStampedKey:
+		copy(m.Key[m.Offset:], w.stamp[:])
+		w.entry.writes = append(w.entry.writes, client.Range{Begin: m.Key, End: append(clone(m.Key), 0)})
+		return w.set(m.Key, m.Value)
+	case client.MutationStampedValue:
+		copy(m.Value[m.Offset:], w.stamp[:])
+		return w.set(m.Key, m.Value)
+	case client.MutationClearRange:
+		return w.clear(m.Key, m.Value)
+	default:
+		return w.set(m.Key, m.Value)
+	}
+}
+
+func (w *writer) set(key, value []byte) error {
+	stored := dataKey(key)
+	w.keep(key, w.data.Get(stored))
+	if value == nil {
+		value = []byte{}
+	}
+	return w.data.Put(stored, value)
+}
+
+// clear removes the keys from begin (inclusive) to end (exclusive).
+func (w *writer) clear(begin, end []byte) error {
+	var keys [][]byte // gathered first, as a cursor does not like deletions
+	p := past{data: w.data}
+	c := p.cursor(&client.Read{Key: begin, End: end})
+	for key, value := c.first(); key != nil; key, value = c.next() {
+		w.keep(key, value)
+		keys = append(keys, dataKey(key))
+	}
+	for _, key := range keys {
+		if err := w.data.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keep notes what a key had before the commit.
+func (w *writer) keep(key, value []byte) {
+	if _, seen := w.seen[string(key)]; seen {
+		return
+	}
+	w.seen[string(key)] = struct{}{}
+	w.entry.undo = append(w.entry.undo, previous{key: clone(key), value: clone(value)})
+}
+
+// commitFailed finds out, still under the lock, whether a commit that failed
+// is there. If it is, it may not last: the disk has not confirmed it.
+func (s *store) commitFailed(failure error, version int64) error {
+	var newest int64
+	err := s.view(s.id, func(b *buckets) error {
+		newest = b.state.version
+		return nil
+	})
+	return kv.Error{
+		Code: kv.CodeIOError, Committing: err != nil || newest >= version,
+		Err: s.boltProblem(failure, "cannot write the commit"),
+	}
+}

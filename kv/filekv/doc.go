@@ -1,0 +1,2 @@
+// Package filekv is the contract of package kv on one file.
+package filekv

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package filekv
+
+func newNotifier(string) notifier { return newPoller() }

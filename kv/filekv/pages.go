@@ -1,0 +1,105 @@
+package filekv
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"math/bits"
+)
+
+// What bbolt puts on its pages, as far as it matters here. It maps the file
+// into memory and trusts what it finds there: a page number that is out of
+// range is an access to memory that is not there. So what it will find is
+// looked at first, with plain reads.
+const (
+	boltMagic   = 0xED0CDAED
+	boltVersion = 2
+
+	pageHeaderSize = 16
+	elementSize    = 16
+	metaSize       = 64 // without its page header
+
+	minPageSize = 1 << 10
+	maxPageSize = 1 << 24
+
+	noFreelist = ^uint64(0)
+)
+
+// boltMeta is one of bbolt's two meta pages. The valid one with the higher
+// transaction number counts; each commit writes the other.
+type boltMeta struct {
+	pageSize int64
+	root     uint64 // page of the root bucket
+	freelist uint64 // page of the list of free pages
+	pages    uint64 // all pages have lower numbers
+	txid     uint64 // number of the transaction that wrote it
+}
+
+// errNoMeta says that neither meta page is valid.
+var errNoMeta = errors.New("no valid meta page: not a bbolt file, or its beginning is destroyed")
+
+// readMeta returns the meta that counts. Processes may write meanwhile: a meta
+// page that is half written does not count.
+func readMeta(r io.ReaderAt) (boltMeta, error) {
+	newest, ok := readMetaAt(r, 0)
+	sizes := []int64{newest.pageSize}
+	if !ok {
+		// The second page is where the first one ends, and only a meta page tells
+		// where that is.
+		sizes = sizes[:0]
+		for size := int64(minPageSize); size <= maxPageSize; size *= 2 {
+			sizes = append(sizes, size)
+		}
+	}
+	for _, size := range sizes {
+		second, valid := readMetaAt(r, size)
+		if valid && second.pageSize == size && (!ok || second.txid > newest.txid) {
+			newest, ok = second, true
+			break
+		}
+	}
+	if !ok {
+		return boltMeta{}, errNoMeta
+	}
+	return newest, nil
+}
+
+// readMetaAt reads the meta page at an offset; false where it is not valid.
+func readMetaAt(r io.ReaderAt, at int64) (boltMeta, bool) {
+	var page [pageHeaderSize + metaSize]byte
+	if _, err := r.ReadAt(page[:], at); err != nil {
+		return boltMeta{}, false
+	}
+	b := page[pageHeaderSize:]
+	sum := fnv.New64a()
+	_, _ = sum.Write(b[:metaSize-8])
+	order := binary.NativeEndian
+	if order.Uint32(b) != boltMagic || order.Uint32(b[4:]) != boltVersion || order.Uint64(b[56:]) != sum.Sum64() {
+		return boltMeta{}, false
+	}
+	m := boltMeta{
+		pageSize: int64(order.Uint32(b[8:])),
+		root:     order.Uint64(b[16:]),
+		freelist: order.Uint64(b[32:]),
+		pages:    order.Uint64(b[40:]),
+		txid:     order.Uint64(b[48:]),
+	}
+	return m, m.pageSize >= minPageSize && m.pageSize <= maxPageSize && bits.OnesCount64(uint64(m.pageSize)) == 1
+}
+
+// fits reports what is wrong with a meta in a file of that size.
+func (m boltMeta) fits(size int64) error {
+	switch {
+	case m.pages > uint64(1)<<40 || int64(m.pages)*m.pageSize > size:
+		return fmt.Errorf("file is cut off: it has %d bytes and should have %d pages of %d", size, m.pages, m.pageSize)
+	case m.root < 2 || m.root >= m.pages:
+		return fmt.Errorf("root page %d of %d pages", m.root, m.pages)
+	case m.freelist == noFreelist:
+		return errors.New("no list of free pages: written by another program")
+	case m.freelist < 2 || m.freelist >= m.pages:
+		return fmt.Errorf("free list at page %d of %d pages", m.freelist, m.pages)
+	}
+	return nil
+}
