@@ -79,15 +79,23 @@ func (l *lifetime) watchDeadline() {
 
 // Err is nil until the end.
 func (l *lifetime) Err() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	ended, passed := l.state()
 	switch {
-	case l.ended:
+	case ended:
 		return context.Canceled
-	case l.passed():
+	case passed:
 		return context.DeadlineExceeded
 	}
 	return l.parent.Err()
+}
+
+// state reports whether the attempt was ended, and whether its time limit has
+// passed. The clock is asked without the lock: it is the engine's user's.
+func (l *lifetime) state() (ended, passed bool) {
+	l.mu.Lock()
+	ended, deadline := l.ended, l.deadline
+	l.mu.Unlock()
+	return ended, !deadline.IsZero() && !l.store.Now().Before(deadline)
 }
 
 // Value returns the parent's value, or that of the machinery.
@@ -99,18 +107,6 @@ func (l *lifetime) Value(key any) any {
 		return inner.Value(key)
 	}
 	return l.parent.Value(key)
-}
-
-// passed reports whether the deadline is over. l.mu is held.
-func (l *lifetime) passed() bool {
-	return !l.deadline.IsZero() && !l.store.Now().Before(l.deadline)
-}
-
-// timedOut reports whether the time limit has passed.
-func (l *lifetime) timedOut() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.passed()
 }
 
 // setDeadline moves the time limit; zero removes it.
@@ -134,14 +130,13 @@ func (l *lifetime) end() {
 // failure says, as an Error, why the lifetime has ended; nil before that. The
 // context's cause is in it only where the context ended first.
 func (l *lifetime) failure() *kv.Error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	ended, passed := l.state()
 	switch {
-	case l.ended:
+	case ended:
 		return &kv.Error{Code: kv.CodeTransactionCancelled}
 	case l.parent.Err() != nil:
 		return &kv.Error{Code: kv.CodeTransactionCancelled, Err: contextCause(l.parent)}
-	case l.passed():
+	case passed:
 		return &kv.Error{Code: kv.CodeTransactionTimedOut}
 	}
 	return nil

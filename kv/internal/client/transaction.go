@@ -149,7 +149,10 @@ func (tr *Transaction) usedDuringCommit() error {
 
 // expire spoils the transaction where its time limit has passed.
 func (tr *Transaction) expire() {
-	if tr.timeout > 0 && tr.failure == nil && tr.life.timedOut() {
+	if tr.timeout <= 0 || tr.failure != nil {
+		return
+	}
+	if _, passed := tr.life.state(); passed {
 		tr.fail(kv.Error{Code: kv.CodeTransactionTimedOut})
 	}
 }

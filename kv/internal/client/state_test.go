@@ -1,0 +1,174 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// uses are what a transaction can be asked; each returns the code it failed
+// with.
+func uses(tr *Transaction) map[string]func() int {
+	code := func(f kv.Future[[]byte]) int { _, err := f.Get(); return kv.CodeOf(err) }
+	return map[string]func() int{
+		"Get":             func() int { return code(tr.Get([]byte("k"))) },
+		"snapshot Get":    func() int { return code(tr.Snapshot().Snapshot().Get([]byte("k"))) },
+		"GetVersionstamp": func() int { return code(tr.GetVersionstamp()) },
+		"GetRange": func() int {
+			_, err := tr.Snapshot().GetRange([]byte("a"), []byte("b"), kv.RangeOptions{}).Get()
+			return kv.CodeOf(err)
+		},
+		"Watch": func() int {
+			w := tr.Watch([]byte("k"))
+			<-w.Done()
+			return kv.CodeOf(w.Err())
+		},
+		"Commit": func() int { return kv.CodeOf(tr.Commit()) },
+	}
+}
+
+// TestUsedDuringCommit: after the commit has begun, only Reset and OnError
+// lead on, and a use spoils even OnError.
+func TestUsedDuringCommit(t *testing.T) {
+	for name := range uses(newFakeStore().begin()) {
+		tr := newFakeStore().begin()
+		tr.Set([]byte("k"), nil)
+		require.NoError(t, tr.Commit())
+		require.Equal(t, kv.CodeUsedDuringCommit, uses(tr)[name](), name)
+		require.Equal(t, kv.CodeUsedDuringCommit, kv.CodeOf(tr.OnError(errCode(kv.CodeNotCommitted))), name)
+		tr.Reset()
+		require.NoError(t, tr.Commit(), name)
+	}
+	tr := newFakeStore().begin()
+	tr.Set([]byte("k"), nil)
+	require.NoError(t, tr.Commit())
+	tr.Set([]byte("k"), nil)
+	require.Equal(t, kv.CodeUsedDuringCommit, uses(tr)["Get"]())
+	require.NoError(t, tr.AddReadConflictKey([]byte("k")), "deferred, as every write")
+}
+
+// TestAfterCommit: what may still be asked.
+func TestAfterCommit(t *testing.T) {
+	s := newFakeStore()
+	tr := s.begin()
+	version, err := tr.GetCommittedVersion()
+	require.NoError(t, err)
+	require.EqualValues(t, -1, version)
+	tr.Get([]byte("k"))
+	tr.Set([]byte("k"), nil)
+	require.NoError(t, tr.Commit())
+	version, err = tr.GetCommittedVersion()
+	require.NoError(t, err)
+	require.EqualValues(t, 101, version)
+	version, err = tr.Snapshot().GetReadVersion().Get()
+	require.NoError(t, err)
+	require.EqualValues(t, 100, version)
+	require.NoError(t, tr.OnError(errCode(kv.CodeNotCommitted)), "the owner may go on as if it had failed")
+	version, err = tr.GetCommittedVersion()
+	require.NoError(t, err)
+	require.EqualValues(t, -1, version)
+}
+
+// TestReadOnlyCommit: there is nothing to check and nothing to send.
+func TestReadOnlyCommit(t *testing.T) {
+	s := newFakeStore()
+	tr := s.begin()
+	tr.Get([]byte("k"))
+	_ = tr.AddReadConflictKey([]byte("x"))
+	stamp := tr.GetVersionstamp()
+	require.NoError(t, tr.Commit())
+	require.Empty(t, s.commits)
+	version, err := tr.GetCommittedVersion()
+	require.NoError(t, err)
+	require.EqualValues(t, -1, version)
+	_, err = stamp.Get()
+	require.Equal(t, kv.CodeNoCommitVersion, kv.CodeOf(err))
+
+	tr = s.begin()
+	require.NoError(t, tr.AddWriteConflictKey([]byte("k")))
+	require.NoError(t, tr.Commit())
+	require.Len(t, s.commits, 1, "a write conflict alone is a commit")
+}
+
+// TestCancel: pending and later operations fail, until a reset.
+func TestCancel(t *testing.T) {
+	s := newFakeStore("k", "1")
+	tr := s.begin()
+	pending := tr.Get([]byte("k"))
+	rows := tr.GetRange([]byte("a"), []byte("z"), kv.RangeOptions{})
+	version, stamp := tr.GetReadVersion(), tr.GetVersionstamp()
+	tr.Cancel()
+	tr.Cancel()
+	_, err := pending.Get()
+	require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err))
+	_, err = rows.Get()
+	require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err))
+	_, err = version.Get()
+	require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err))
+	_, err = stamp.Get()
+	require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err))
+	for name, use := range uses(tr) {
+		require.Equal(t, kv.CodeTransactionCancelled, use(), name)
+	}
+	require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(tr.OnError(errCode(kv.CodeNotCommitted))))
+	require.Empty(t, s.waves)
+	tr.Reset()
+	require.Equal(t, "1", get(t, tr.Get([]byte("k"))))
+	_, err = pending.Get()
+	require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err), "a future keeps its answer")
+}
+
+// TestResetMakesNew: writes, conflicts, the read version, limits and the
+// deferred error are gone.
+func TestResetMakesNew(t *testing.T) {
+	s := newFakeStore("k", "1")
+	tr := s.begin()
+	tr.SetRetryLimit(0)
+	tr.SetTimeout(time.Second)
+	tr.Get([]byte("k"))
+	tr.Set([]byte("k"), []byte("own"))
+	_ = tr.AddReadConflictKey([]byte("x"))
+	pending := tr.Get([]byte("other"))
+	tr.Set(make([]byte, MaxKeySize+1), nil)
+	tr.Reset()
+	_, err := pending.Get()
+	require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err))
+	s.version = 200
+	s.pass(time.Hour)
+	require.Equal(t, "1", get(t, tr.Get([]byte("k"))))
+	tr.Set([]byte("y"), nil)
+	require.NoError(t, tr.Commit())
+	require.Equal(t, []string{"k"}, show(s.commits[0].ReadConflicts))
+	require.EqualValues(t, 200, s.commits[0].ReadVersion)
+	require.NoError(t, tr.OnError(errCode(kv.CodeNotCommitted)))
+}
+
+// TestContextEnd: every use of a transaction whose context has ended says so,
+// and its commit surely did nothing.
+func TestContextEnd(t *testing.T) {
+	cause := errors.New("shutting down")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	s := newFakeStore()
+	tr := NewTransaction(ctx, s, Options{})
+	tr.Set([]byte("k"), nil)
+	pending := tr.Get([]byte("a"))
+	cancel(cause)
+	_, err := pending.Get()
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, cause)
+	require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err))
+	for name, use := range uses(tr) {
+		require.Equal(t, kv.CodeTransactionCancelled, use(), name)
+	}
+	err = tr.Commit()
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+	require.Empty(t, s.commits)
+	tr.Reset()
+	require.ErrorIs(t, tr.Commit(), context.Canceled, "a reset does not bring the context back")
+}

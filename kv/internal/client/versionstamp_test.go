@@ -1,0 +1,84 @@
+package client
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// TestVersionstamp: the future holds what the commit puts into keys and values.
+func TestVersionstamp(t *testing.T) {
+	s := newFakeStore()
+	tr := s.begin()
+	tr.SetVersionstampedValue([]byte("k"), stampedTemplate("<", ">", 1))
+	tr.SetVersionstampedKey(stampedTemplate("k", "", 1), nil)
+	a, b := tr.GetVersionstamp(), tr.GetVersionstamp()
+	require.False(t, a.(*stamp).Ready())
+	require.NoError(t, tr.Commit())
+	require.True(t, a.(*stamp).Ready())
+	require.Equal(t, get(t, a), get(t, b))
+	require.Equal(t, "\x00\x00\x00\x00\x00\x00\x00\x65\x00\x07", get(t, a))
+	require.Equal(t, "<"+get(t, a)+">", s.data["k"])
+	require.Contains(t, s.data, "k"+get(t, a))
+	tr.Reset()
+	require.Len(t, get(t, a), StampSize, "it outlives the transaction")
+}
+
+// TestVersionstampWaits for a commit that somebody else does.
+func TestVersionstampWaits(t *testing.T) {
+	s := newFakeStore()
+	tr := s.begin()
+	tr.Set([]byte("k"), nil)
+	f := tr.GetVersionstamp()
+	answer := make(chan string)
+	go func() { v, _ := f.Get(); answer <- string(v) }()
+	require.NoError(t, tr.Commit())
+	require.Len(t, <-answer, StampSize)
+}
+
+// TestVersionstampFails with what became of the commit.
+func TestVersionstampFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer error
+		want   int
+	}{
+		"conflict": {errCode(kv.CodeNotCommitted), kv.CodeInvalidVersion},
+		"unknown":  {errCode(kv.CodeCommitUnknownResult), kv.CodeInvalidVersion},
+		"unsettled": {
+			kv.Error{Code: kv.CodeTransactionTimedOut, Committing: true}, kv.CodeTransactionTimedOut,
+		},
+	} {
+		s := newFakeStore()
+		s.onCommit = func(context.Context) error { return c.answer }
+		tr := s.begin()
+		tr.Set([]byte("k"), nil)
+		f := tr.GetVersionstamp()
+		require.Equal(t, c.answer, tr.Commit())
+		_, err := f.Get()
+		require.Equal(t, c.want, kv.CodeOf(err), name)
+	}
+}
+
+// TestVersionstampWithoutCommit: a commit that never began leaves the stamp
+// open, until a reset or the end of the context.
+func TestVersionstampWithoutCommit(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := newFakeStore()
+	for _, end := range []func(tr *Transaction){(*Transaction).Reset, func(*Transaction) { cancel() }} {
+		tr := NewTransaction(ctx, s, Options{})
+		tr.SetVersionstampedValue([]byte("k"), nil)
+		tr.Reset()
+		tr.SetVersionstampedValue([]byte("k"), stampedTemplate("", "", 0))
+		f := tr.GetVersionstamp()
+		_, err := tr.Get([]byte("k")).Get()
+		require.Equal(t, kv.CodeAccessedUnreadable, kv.CodeOf(err))
+		require.Equal(t, kv.CodeAccessedUnreadable, kv.CodeOf(tr.Commit()))
+		require.False(t, f.(*stamp).Ready())
+		end(tr)
+		_, err = f.Get()
+		require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err))
+	}
+}
