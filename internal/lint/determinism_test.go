@@ -1,0 +1,145 @@
+package lint
+
+import (
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// simulated are the packages that a simulation runs: from one seed they must
+// do the same in the same order, every time. That their time and their chance
+// are injected is checked by .golangci.yml; here it is the order.
+var simulated = []string{
+	"github.com/fdbelection/fdbelection/election",
+}
+
+func TestSimulatedCodeHasOneOrder(t *testing.T) {
+	for _, path := range simulated {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			fset := token.NewFileSet()
+			files, info := load(t, fset, path)
+			for _, f := range unordered(files, info) {
+				t.Errorf("%s: %s", fset.Position(f.at), f.problem)
+			}
+		})
+	}
+}
+
+// TestUnorderedCodeIsFound shows that the check can fail: each marked line of
+// the fixture is reported, and no other.
+func TestUnorderedCodeIsFound(t *testing.T) {
+	fset := token.NewFileSet()
+	name := filepath.Join("testdata", "unordered.go")
+	file, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
+	require.NoError(t, err)
+	config := types.Config{Importer: importer.ForCompiler(fset, "source", nil)}
+	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}}
+	_, err = config.Check("fixture", fset, []*ast.File{file}, info)
+	require.NoError(t, err)
+
+	want := map[int]string{}
+	for _, group := range file.Comments {
+		if text, found := marker(group.Text()); found {
+			want[fset.Position(group.Pos()).Line] = text
+		}
+	}
+	got := map[int]string{}
+	for _, f := range unordered([]*ast.File{file}, info) {
+		got[fset.Position(f.at).Line] = f.problem
+	}
+	require.NotEmpty(t, want)
+	require.Equal(t, want, got)
+}
+
+// finding is one place where the order of events is left to the runtime.
+type finding struct {
+	at      token.Pos
+	problem string
+}
+
+const (
+	goroutine   = "a goroutine: the scheduler decides when it runs"
+	selection   = "a select: it chooses at random among what is ready"
+	channelUse  = "a channel: who is waked first is up to the scheduler"
+	mapOrder    = "a range over a map: sort the keys first, unless all it does is add up integers"
+	mapIterator = "an iterator over a map: give it to slices.Sorted at once"
+)
+
+// unordered returns what the files do in an order that the runtime chooses.
+func unordered(files []*ast.File, info *types.Info) []finding {
+	var found []finding
+	sorted := map[ast.Node]bool{} // calls whose result is sorted at once
+	report := func(n ast.Node, problem string) { found = append(found, finding{n.Pos(), problem}) }
+	for _, file := range files {
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.GoStmt:
+				report(n, goroutine)
+			case *ast.SelectStmt:
+				report(n, selection)
+				return false // its channels are part of it
+			case *ast.SendStmt:
+				report(n, channelUse)
+			case *ast.UnaryExpr:
+				if n.Op == token.ARROW {
+					report(n, channelUse)
+				}
+			case *ast.RangeStmt:
+				switch info.TypeOf(n.X).Underlying().(type) {
+				case *types.Map:
+					if !sums(n.Body, info) {
+						report(n, mapOrder)
+					}
+				case *types.Chan:
+					report(n, channelUse)
+				}
+			case *ast.CallExpr:
+				switch callee(n, info) {
+				case "slices.Sorted", "slices.SortedFunc", "slices.SortedStableFunc":
+					sorted[ast.Unparen(n.Args[0])] = true
+				case "maps.All", "maps.Keys", "maps.Values":
+					if !sorted[n] {
+						report(n, mapIterator)
+					}
+				}
+			}
+			return true
+		})
+	}
+	return found
+}
+
+// sums reports whether a body only adds up integers, which no order changes.
+func sums(body *ast.BlockStmt, info *types.Info) bool {
+	for _, statement := range body.List {
+		assign, isAssign := statement.(*ast.AssignStmt)
+		if !isAssign || assign.Tok != token.ADD_ASSIGN {
+			return false
+		}
+		basic, isBasic := info.TypeOf(assign.Lhs[0]).Underlying().(*types.Basic)
+		if !isBasic || basic.Info()&types.IsInteger == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// callee returns the function that is called, as package and name.
+func callee(call *ast.CallExpr, info *types.Info) string {
+	selector, isSelector := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if !isSelector {
+		return ""
+	}
+	function, isFunction := info.Uses[selector.Sel].(*types.Func)
+	if !isFunction || function.Pkg() == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s.%s", function.Pkg().Path(), function.Name())
+}
