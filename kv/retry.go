@@ -4,13 +4,20 @@ package kv
 // states. It owns tr: when it returns, tr is cancelled. Engines build their
 // Transact on it.
 func RetryLoop(tr OwnedTransaction, fn func(tr Transaction) error) error {
-	defer tr.Cancel()
+	committed := false
+	defer func() {
+		if !committed {
+			tr.Reset() // else a watch of fn would wait for ever
+		}
+		tr.Cancel()
+	}()
 	for {
 		err := fn(tr)
 		if err == nil {
 			err = tr.Commit()
 		}
 		if err == nil {
+			committed = true
 			return nil
 		}
 		if err = tr.OnError(err); err != nil {

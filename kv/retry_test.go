@@ -249,3 +249,33 @@ func TestTransactValue(t *testing.T) {
 	require.Error(t, err)
 	require.Equal(t, 7, n, "a read keeps what it has found")
 }
+
+// TestGivenUpWatchFails: a watch of an attempt that came to nothing does not
+// leave its reader waiting, even where its value was known already.
+func TestGivenUpWatchFails(t *testing.T) {
+	var slept []time.Duration
+	db := recorder(&answers{}, &slept)
+	for name, end := range map[string]func() error{
+		"error": func() error { return errors.New("mine") },
+		"code":  func() error { return kv.Error{Code: kv.CodeAccessedUnreadable} },
+		"panic": func() error { panic("mine") },
+	} {
+		var w kv.Watch
+		func() {
+			defer func() { _ = recover() }()
+			_ = db.Transact(t.Context(), func(tr kv.Transaction) error {
+				w = tr.Watch([]byte("k"))
+				if _, err := tr.Get([]byte("k")).Get(); err != nil {
+					return err
+				}
+				return end()
+			})
+		}()
+		select {
+		case <-w.Done():
+			require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(w.Err()), name)
+		default:
+			t.Errorf("%s: the watch is still waiting", name)
+		}
+	}
+}

@@ -117,6 +117,8 @@ type OwnedTransaction interface {
 // that registered it. It may fire without a change, and may miss a change
 // that was undone: always read the key again, and keep a timer beside it.
 // It outlives its transaction, and must be cancelled when no longer wanted.
+// Where a transaction is given up with Cancel alone, as with a failed OnError,
+// its watches may stay silent until its Reset.
 type Watch interface {
 	// Done is closed when the watch has fired or failed.
 	Done() <-chan struct{}

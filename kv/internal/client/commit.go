@@ -10,6 +10,11 @@ import (
 func (tr *Transaction) Commit() error {
 	tr.mu.Lock()
 	if err := tr.unusable(); err != nil {
+		if tr.failure == nil && tr.deferred == 0 && !tr.committed {
+			// The context has ended, and no reset will bring it back.
+			tr.failWatches(err)
+			tr.stamp.settle(nil, err)
+		}
 		tr.mu.Unlock()
 		return err
 	}
