@@ -27,9 +27,10 @@ test: ## run the tests
 race: ## run the tests with the race detector (needs cgo)
 	CGO_ENABLED=1 go test -race ./...
 
-lint: ## check the format, and run the linters
+lint: ## check the format, run the linters, look for dead code
 	.ci/format
 	$(TOOL) golangci-lint run
+	.ci/deadcode
 
 fmt: ## format all Go files
 	$(TOOL) gofumpt -w .
