@@ -1,0 +1,89 @@
+package memkv
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// TestCounters: exactly what was done, for the database and for a transaction.
+func TestCounters(t *testing.T) {
+	db := New(newTestClock().options())
+	put(t, db, "a", "11")
+	put(t, db, "b", "2")
+	start := db.Counters()
+	require.Equal(t, Counters{Transactions: 2, Commits: 2, BytesWritten: 5}, start)
+
+	tr := begin(t, db)
+	tr.Get([]byte("a"))
+	tr.GetRange([]byte("a"), []byte("z"), kv.RangeOptions{})
+	require.Equal(t, "2", mustGet(t, tr, "b"))
+	require.Equal(t, "2", mustGet(t, tr, "b"), "known already")
+	require.Equal(t, "(none)", mustGet(t, tr, "zz"))
+	put(t, db, "a", "3")
+	tr.Set([]byte("c"), []byte("333"))
+	require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(tr.Commit()))
+	require.NoError(t, tr.OnError(kv.Error{Code: kv.CodeNotCommitted}))
+	_, err := tr.GetReadVersion().Get()
+	require.NoError(t, err)
+	require.NoError(t, tr.Commit())
+
+	own, ok := CountersOf(tr)
+	require.True(t, ok)
+	want := Counters{Transactions: 1, ReadVersions: 1, ReadWaves: 2, Reads: 4, ReadOnly: 1, Conflicts: 1, BytesRead: 2 + (1 + 2 + 1 + 1) + 1}
+	require.Equal(t, want, own)
+	want.Transactions, want.Commits, want.BytesWritten = 2, 1, 2
+	require.Equal(t, want, db.Counters().Sub(start))
+
+	inner, ok := CountersOf(tr.Snapshot())
+	require.True(t, ok)
+	require.Equal(t, own, inner)
+	_, ok = CountersOf(nil)
+	require.False(t, ok)
+}
+
+// TestCommitLog: every commit, in order, with its stamps put in.
+func TestCommitLog(t *testing.T) {
+	opts := newTestClock().options()
+	var told []LogEntry
+	opts.KeepLog, opts.OnCommit = true, func(e LogEntry) { told = append(told, e) }
+	db := New(opts)
+	tr := begin(t, db.NewClient("p1", ClientOptions{}))
+	template, key := template("<", ">", 1), []byte("set")
+	readVersion, err := tr.GetReadVersion().Get()
+	require.NoError(t, err)
+	mustGet(t, tr, "read")
+	tr.SetVersionstampedValue([]byte("value"), template)
+	tr.SetVersionstampedKey(template, nil)
+	tr.ClearRange([]byte("x"), []byte("y"))
+	tr.Set(key, []byte("plain"))
+	stamp := tr.GetVersionstamp()
+	require.NoError(t, tr.Commit())
+	v, err := stamp.Get()
+	require.NoError(t, err)
+	version, err := tr.GetCommittedVersion()
+	require.NoError(t, err)
+	put(t, db, "other", "")
+
+	log := db.CommitLog()
+	require.Len(t, log, 2)
+	stamped := append(append([]byte("<"), v...), '>')
+	require.Equal(t, LogEntry{
+		Version: version, ReadVersion: readVersion, Client: "p1", Transaction: 1,
+		ReadConflicts: []Range{pointRange([]byte("read"))},
+		WriteConflicts: []Range{
+			pointRange([]byte("set")), pointRange([]byte("value")), {Begin: []byte("x"), End: []byte("y")}, pointRange(stamped),
+		},
+		Mutations: []Mutation{
+			{Kind: MutationClearRange, Key: []byte("x"), Value: []byte("y")},
+			{Kind: MutationSet, Key: stamped, Value: []byte{}},
+			{Kind: MutationSet, Key: []byte("set"), Value: []byte("plain")},
+			{Kind: MutationSet, Key: []byte("value"), Value: stamped},
+		},
+	}, log[0])
+	require.Zero(t, log[1].ReadVersion, "a blind write")
+	require.Equal(t, log, told)
+	require.Empty(t, New(Options{}).CommitLog())
+}

@@ -1,0 +1,112 @@
+package memkv
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// footprint counts what the database keeps.
+func (db *DB) footprint() (items, cells, queue, ranges int) {
+	for _, it := range db.items {
+		cells += cap(it.cells)
+	}
+	return len(db.items), cells, cap(db.garbage.queue), cap(db.cleared)
+}
+
+// TestMemoryStaysBounded: over fifty windows of writes, clears and conflicts,
+// the database keeps about one window's worth.
+func TestMemoryStaysBounded(t *testing.T) {
+	const perWindow = 1000
+	clock := newTestClock()
+	db := New(clock.options())
+	var most [4]int
+	for i := range 50 * perWindow {
+		clock.pass(5 * time.Second / perWindow)
+		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+			tr.Set([]byte("hot"), fmt.Append(nil, i))
+			tr.Set(fmt.Appendf(nil, "once/%08d", i), []byte("x"))
+			tr.Clear(fmt.Appendf(nil, "once/%08d", i-100))
+			tr.ClearRange(fmt.Appendf(nil, "range/%08d", i), fmt.Appendf(nil, "range/%08dz", i))
+			return tr.AddWriteConflictKey(fmt.Appendf(nil, "conflict/%08d", i))
+		}))
+		if i > 5*perWindow && i%97 == 0 {
+			items, cells, queue, ranges := db.footprint()
+			for j, n := range [4]int{items, cells, queue, ranges} {
+				most[j] = max(most[j], n)
+			}
+		}
+	}
+	require.Less(t, most[0], 3*perWindow, "keys: those of a window, each written, cleared or named once")
+	require.Less(t, most[1], 12*perWindow, "values")
+	require.Less(t, most[2], 15*perWindow, "the queue of the collection")
+	require.Less(t, most[3], 4*perWindow, "cleared ranges")
+
+	// When all is cleared and has left the window, nothing remains.
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+		tr.ClearRange(nil, []byte("\xff"))
+		return nil
+	}))
+	for range 1000 {
+		clock.pass(10 * time.Second)
+		put(t, db, "last", "")
+	}
+	items, cells, _, _ := db.footprint()
+	require.LessOrEqual(t, items, 1)
+	require.Less(t, cells, 10)
+}
+
+// TestWindowIsKept: whatever is collected, a transaction whose read version is
+// in the window sees the database as it was then.
+func TestWindowIsKept(t *testing.T) {
+	const seed = 7
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	clock := newTestClock()
+	db := New(clock.options())
+	type view struct {
+		tr   kv.OwnedTransaction
+		want []string
+		at   time.Time
+	}
+	var views []view
+	for range 3000 {
+		clock.pass(time.Duration(rng.IntN(40)) * time.Millisecond)
+		key := fmt.Appendf(nil, "k%02d", rng.IntN(20))
+		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+			switch rng.IntN(3) {
+			case 0:
+				tr.ClearRange(key, append(key, 0xf0))
+			case 1:
+				tr.Clear(key)
+			default:
+				tr.Set(key, fmt.Append(nil, rng.IntN(1000)))
+			}
+			return nil
+		}))
+		tr := begin(t, db)
+		_, err := tr.GetReadVersion().Get()
+		require.NoError(t, err)
+		views = append(views, view{tr, contents(t, db), clock.now})
+		v := views[rng.IntN(len(views))]
+		rows, err := v.tr.Snapshot().GetRange(nil, []byte("\xff"), kv.RangeOptions{}).Get()
+		if clock.now.Sub(v.at) > 6*time.Second {
+			continue // answered from what it has read before, or too old
+		}
+		if clock.now.Sub(v.at) < 4*time.Second {
+			require.NoError(t, err)
+		}
+		if err == nil {
+			got := []string{}
+			for _, r := range rows {
+				got = append(got, fmt.Sprintf("%s=%s", r.Key, r.Value))
+			}
+			require.Equal(t, v.want, got)
+		}
+	}
+}

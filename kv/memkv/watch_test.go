@@ -1,0 +1,109 @@
+package memkv
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// register commits a watch of a key, and what else is done.
+func register(t *testing.T, db *DB, key string, also func(tr kv.Transaction)) kv.Watch {
+	t.Helper()
+	var w kv.Watch
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+		w = tr.Watch([]byte(key))
+		if also != nil {
+			also(tr)
+		}
+		return nil
+	}))
+	return w
+}
+
+// TestWatchTellsOfChanges to another value, and not of writes of the same one.
+func TestWatchTellsOfChanges(t *testing.T) {
+	fired, pending := &answer{OK: true, Info: "fired"}, &answer{Info: "pending"}
+	for name, c := range map[string]struct {
+		change func(db *DB)
+		want   *answer
+	}{
+		"nothing":        {func(*DB) {}, pending},
+		"another value":  {func(db *DB) { put(t, db, "k", "2") }, fired},
+		"the same value": {func(db *DB) { put(t, db, "k", "1") }, pending},
+		"another key":    {func(db *DB) { put(t, db, "kk", "2") }, pending},
+		"a clear": {func(db *DB) {
+			require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error { tr.Clear([]byte("k")); return nil }))
+		}, fired},
+		"a clear of a range": {func(db *DB) {
+			require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+				tr.ClearRange([]byte("a"), []byte("z"))
+				return nil
+			}))
+		}, fired},
+		"there and back within a transaction": {func(db *DB) {
+			require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+				tr.Clear([]byte("k"))
+				tr.Set([]byte("k"), []byte("1"))
+				return nil
+			}))
+		}, pending},
+		"a write conflict": {func(db *DB) {
+			require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+				return tr.AddWriteConflictKey([]byte("k"))
+			}))
+		}, pending},
+	} {
+		db := New(newTestClock().options())
+		put(t, db, "k", "1")
+		w := register(t, db, "k", nil)
+		c.change(db)
+		require.Equal(t, c.want, watchState(w), name)
+		if c.want == pending {
+			put(t, db, "k", "3")
+			require.Equal(t, fired, watchState(w), name)
+		}
+		require.Zero(t, db.watches.outstanding, name)
+	}
+}
+
+// TestWatchOfAChangedKey fires at once where the key has changed between the
+// read and the commit that made the watch active.
+func TestWatchOfAChangedKey(t *testing.T) {
+	db := New(newTestClock().options())
+	put(t, db, "k", "1")
+	tr := begin(t, db)
+	w := tr.Watch([]byte("k"))
+	mustGet(t, tr, "k")
+	put(t, db, "k", "2")
+	require.NoError(t, tr.Commit(), "it wrote nothing")
+	require.Equal(t, &answer{OK: true, Info: "fired"}, watchState(w))
+}
+
+// TestWatchOfAnAbsentKey waits for it to appear.
+func TestWatchOfAnAbsentKey(t *testing.T) {
+	db := New(newTestClock().options())
+	w := register(t, db, "k", nil)
+	put(t, db, "k", "")
+	require.Equal(t, &answer{OK: true, Info: "fired"}, watchState(w), "an empty value is not no value")
+}
+
+// TestTooManyWatches: past the limit a watch fails; the commit stands, and a
+// watch that is over makes room.
+func TestTooManyWatches(t *testing.T) {
+	opts := newTestClock().options()
+	opts.MaxWatches = 2
+	db := New(opts)
+	a, b := register(t, db, "a", nil), register(t, db, "b", nil)
+	over := register(t, db, "c", func(tr kv.Transaction) { tr.Set([]byte("written"), nil) })
+	require.Equal(t, kv.CodeTooManyWatches, kv.CodeOf(over.Err()))
+	require.Equal(t, []string{"written="}, contents(t, db))
+	a.Cancel()
+	require.Equal(t, &answer{Info: "pending"}, watchState(register(t, db, "c", nil)))
+	put(t, db, "b", "")
+	require.Equal(t, &answer{OK: true, Info: "fired"}, watchState(b))
+	require.Equal(t, &answer{Info: "pending"}, watchState(register(t, db, "d", nil)))
+	require.EqualValues(t, 4, db.Counters().Watches)
+	require.Equal(t, DefaultMaxWatches, New(Options{}).opts.MaxWatches)
+}
