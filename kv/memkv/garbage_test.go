@@ -110,3 +110,33 @@ func TestWindowIsKept(t *testing.T) {
 		}
 	}
 }
+
+// TestEdgeOfTheWindow: a transaction at the oldest version that is kept still
+// sees its values, and still conflicts.
+func TestEdgeOfTheWindow(t *testing.T) {
+	clock := newTestClock()
+	db := New(clock.options())
+	put(t, db, "k", "old")
+	reader, writer := begin(t, db), begin(t, db)
+	readVersion, err := reader.GetReadVersion().Get()
+	require.NoError(t, err)
+	_, err = writer.GetRange([]byte("r"), []byte("s"), kv.RangeOptions{}).Get()
+	require.NoError(t, err)
+
+	put(t, db, "k", "new") // at the next version
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+		tr.ClearRange([]byte("r"), []byte("s"))
+		return nil
+	}))
+	edge := readVersion + DefaultWindow
+	clock.pass(time.Duration(edge-db.Version()) * time.Microsecond)
+	put(t, db, "x", "") // collects, and is the newest version
+	require.Equal(t, edge, db.Version())
+	require.Equal(t, "old", mustGet(t, reader, "k"))
+
+	db.mu.Lock() // commits take a version each; hold the clock back to stay at the edge
+	db.clock.version--
+	db.mu.Unlock()
+	writer.Set([]byte("w"), nil)
+	require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(writer.Commit()))
+}
