@@ -69,7 +69,7 @@ func accessOnce[T any](ctx context.Context, s *store, mode lockMode, work func(*
 		return none, err
 	}
 	if err := s.lock.acquire(ctx, s.closing, mode); err != nil {
-		s.leave()
+		s.turn.leave()
 		var se *StoreError
 		if errors.As(err, &se) {
 			return none, asKV(err)
@@ -81,7 +81,7 @@ func accessOnce[T any](ctx context.Context, s *store, mode lockMode, work func(*
 	go func() {
 		value, err := guarded(s, a, work)
 		s.lock.release()
-		s.leave()
+		s.turn.leave()
 		done <- outcome[T]{value, asKV(err)}
 	}()
 	select {
@@ -90,7 +90,7 @@ func accessOnce[T any](ctx context.Context, s *store, mode lockMode, work func(*
 	case <-ctx.Done():
 	}
 	if a.abandon() {
-		return none, s.gaveUp("waiting for the disk", ctx.Err())
+		return none, s.gaveUp("waiting for the disk", causeOfEnd(ctx))
 	}
 	t := time.NewTimer(commitPatience) //nolint:forbidigo // a disk lives in real time
 	defer t.Stop()
@@ -100,7 +100,7 @@ func accessOnce[T any](ctx context.Context, s *store, mode lockMode, work func(*
 	case <-t.C:
 		return none, kv.Error{
 			Code: kv.CodeTransactionCancelled, Committing: true,
-			Err: &StoreError{Path: s.path, Problem: "the disk has not confirmed the commit yet", Err: ctx.Err()},
+			Err: &StoreError{Path: s.path, Problem: "the disk has not confirmed the commit yet", Err: causeOfEnd(ctx)},
 		}
 	}
 }
@@ -110,22 +110,15 @@ func (s *store) enter(ctx context.Context) error {
 	if err := ended(ctx, s.closing); err != nil {
 		return s.gaveUp("not begun", err)
 	}
-	select {
-	case <-s.turn:
-	case <-ctx.Done():
-		return s.gaveUp("waiting for other transactions of this process", ctx.Err())
-	case <-s.closing:
-		return s.gaveUp("not begun", ErrClosed)
+	if err := s.turn.take(ctx, s.closing); err != nil {
+		return s.gaveUp("waiting for other transactions of this process", err)
 	}
 	if broken := s.broken.Load(); broken != nil {
-		s.leave()
+		s.turn.leave()
 		return asKV(broken)
 	}
 	return nil
 }
-
-// leave lets the next one in.
-func (s *store) leave() { s.turn <- struct{}{} }
 
 // gaveUp is the error of an operation that ended before it did anything.
 func (s *store) gaveUp(problem string, err error) error {

@@ -21,14 +21,14 @@ type boltFile struct {
 }
 
 // openBolt opens the file, which must exist and look like a bbolt file.
-func (s *store) openBolt(write bool) (b *boltFile, err error) {
-	b = &boltFile{}
+func (s *store) openBolt(write bool) (*boltFile, error) {
+	b := &boltFile{}
 	defer func() {
 		if b.db == nil { // an error, or a panic that goes on from here
 			b.closeFile()
 		}
 	}()
-	b.db, err = bbolt.Open(s.path, 0, &bbolt.Options{
+	db, err := bbolt.Open(s.path, 0, &bbolt.Options{
 		ReadOnly:     !write,
 		Timeout:      tryOnce,
 		FreelistType: bbolt.FreelistMapType,
@@ -49,6 +49,7 @@ func (s *store) openBolt(write bool) (b *boltFile, err error) {
 	if err != nil {
 		return nil, s.boltProblem(err, "cannot open the file")
 	}
+	b.db = db
 	return b, nil
 }
 

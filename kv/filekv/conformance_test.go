@@ -1,8 +1,10 @@
 package filekv_test
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,9 +30,18 @@ func openEngine(t testing.TB) kvtest.Store {
 	t.Helper()
 	clock := kvtest.NewVirtualClock()
 	path := filepath.Join(t.TempDir(), "store")
+	// The clock takes every wait of up to a second for a back-off and ends it at
+	// once. With its jitter a back-off is half a second at the most, and what is
+	// longer is a time limit, which has to last.
+	sleep := func(ctx context.Context, d time.Duration) error {
+		if d > time.Second/2 && d <= time.Second {
+			d = time.Second + time.Millisecond
+		}
+		return clock.Sleep(ctx, d)
+	}
 	open := func(t testing.TB) *filekv.DB {
 		t.Helper()
-		db, err := filekv.Open(path, filekv.Options{Now: clock.Now, Sleep: clock.Sleep, Jitter: clock.Jitter})
+		db, err := filekv.Open(path, filekv.Options{Now: clock.Now, Sleep: sleep, Jitter: clock.Jitter})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
 		return db

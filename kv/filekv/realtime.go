@@ -32,10 +32,19 @@ func pause(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
 	case <-t.C:
 		return ended(ctx, stop)
 	case <-ctx.Done():
-		return ctx.Err()
+		return causeOfEnd(ctx)
 	case <-stop:
 		return ErrClosed
 	}
+}
+
+// causeOfEnd is why ctx is done, and not nil even where its clock is not sure
+// of that yet.
+func causeOfEnd(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return context.Canceled
 }
 
 // ended says why a wait is over, nil while it is not.

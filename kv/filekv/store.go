@@ -16,9 +16,8 @@ type store struct {
 	id   []byte // of the store that was opened
 	lock hostLock
 
-	// turn holds one token. The goroutine that has it deals with the file, and
-	// those that wait for it are served in their order.
-	turn chan struct{}
+	// turn is of the goroutine that deals with the file.
+	turn turn
 	// closing is closed by close.
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -47,11 +46,9 @@ func newStore(path string, opts Options) (*store, error) {
 		path:    path,
 		opts:    opts,
 		lock:    lock,
-		turn:    make(chan struct{}, 1),
 		closing: make(chan struct{}),
 	}
-	s.turn <- struct{}{}
-	s.watches.store = s
+	s.watches.store, s.watches.open = s, newNotifier
 	return s, nil
 }
 
@@ -61,8 +58,9 @@ func (s *store) close() error {
 	s.closeOnce.Do(func() {
 		close(s.closing)
 		s.watches.close()
-		<-s.turn // for good
-		err = s.lock.close()
+		if err = s.turn.take(context.Background(), nil); err == nil { // for good
+			err = s.lock.close()
+		}
 	})
 	return err
 }

@@ -14,6 +14,7 @@ import (
 // once, and compares.
 type watches struct {
 	store *store
+	open  func(path string) notifier
 
 	mu       sync.Mutex
 	byKey    map[string]map[*watch]struct{}
@@ -58,7 +59,7 @@ func (ws *watches) add(key string, w *watch) (stop func(), err error) {
 	}
 	if ws.notifier == nil {
 		ws.byKey = make(map[string]map[*watch]struct{})
-		ws.notifier = newNotifier(ws.store.path)
+		ws.notifier = ws.open(ws.store.path)
 		ws.done = make(chan struct{})
 		go ws.serve()
 	}

@@ -1,0 +1,303 @@
+package filekv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/bbolt"
+	"go.uber.org/goleak"
+
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/internal/client"
+)
+
+// The ways in which an operation can be made to wait before it does anything.
+var obstacles = []struct {
+	name string
+	put  func(t *testing.T, s *store) (remove func())
+}{
+	{"another transaction of the process", func(t *testing.T, s *store) func() {
+		require.NoError(t, s.turn.take(t.Context(), nil))
+		return s.turn.leave
+	}},
+	{"another process", func(t *testing.T, s *store) func() {
+		other, err := openHostLock(s.path, DefaultMode)
+		require.NoError(t, err)
+		require.NoError(t, other.acquire(t.Context(), nil, exclusive))
+		return func() { require.NoError(t, other.close()) }
+	}},
+	{"another program", func(t *testing.T, s *store) func() {
+		other, err := bbolt.Open(s.path, 0, nil)
+		require.NoError(t, err)
+		return func() { require.NoError(t, other.Close()) }
+	}},
+}
+
+// A context that ends while an operation waits ends it, and nothing was done.
+func TestContextEndsWaiting(t *testing.T) {
+	operations := map[string]func(ctx context.Context, s *store) error{
+		"read": func(ctx context.Context, s *store) error {
+			_, err := s.Read(ctx, 0, nil)
+			return err
+		},
+		"commit": func(ctx context.Context, s *store) error {
+			_, err := s.Commit(ctx, setting("k", "v"))
+			return err
+		},
+	}
+	for _, o := range obstacles {
+		for name, operation := range operations {
+			t.Run(name+" behind "+o.name, func(t *testing.T) {
+				s := tempStore(t, Options{})
+				remove := o.put(t, s)
+				ctx, cancel := ender(t)
+				done := background(func() error { return operation(ctx, s) })
+				cancel()
+				err := wait(t, done, "the end of the wait")
+				requireError(t, err, s, kv.CodeTransactionCancelled, kv.Absent)
+				require.ErrorIs(t, err, context.Canceled)
+
+				// Without the obstacle it goes on, and nothing is left behind.
+				later := background(func() error { return operation(t.Context(), s) })
+				remove()
+				require.NoError(t, wait(t, later, "the operation"))
+			})
+		}
+	}
+}
+
+func TestForeignLockIsNamed(t *testing.T) {
+	s := tempStore(t, Options{})
+	other, err := bbolt.Open(s.path, 0, nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, other.Close()) }()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*lastRetry)
+	defer cancel()
+	_, err = s.Commit(ctx, setting("k", "v"))
+	requireError(t, err, s, kv.CodeTransactionCancelled, kv.Absent)
+	require.ErrorContains(t, err, "another program holds the file")
+}
+
+// A context that ends before the commit is being written leaves nothing, and
+// the error is sure of it.
+func TestContextEndsBeforeTheWrite(t *testing.T) {
+	s := tempStore(t, Options{})
+	arrived, release := make(chan struct{}), make(chan struct{})
+	s.beforeWrite = func() { close(arrived); <-release }
+	ctx, cancel := ender(t)
+	done := background(func() error {
+		_, err := s.Commit(ctx, setting("k", "v"))
+		return err
+	})
+	wait(t, arrived, "the commit")
+	cancel()
+	err := wait(t, done, "the end of the commit")
+	requireError(t, err, s, kv.CodeTransactionCancelled, kv.Absent)
+	close(release)
+	value, _ := get(t, s, "k", 0)
+	require.Equal(t, "(absent)", value)
+}
+
+// A context that ends while the commit is being written leaves its fate open.
+func TestContextEndsDuringTheWrite(t *testing.T) {
+	s := tempStore(t, Options{})
+	arrived, release := make(chan struct{}), make(chan struct{})
+	s.afterWrite = func() error { close(arrived); <-release; return nil }
+	ctx, cancel := ender(t)
+	commit := setting("k", "v")
+	done := background(func() error {
+		_, err := s.Commit(ctx, commit)
+		return err
+	})
+	wait(t, arrived, "the commit")
+	cancel()
+	err := wait(t, done, "the end of the commit")
+	requireError(t, err, s, kv.CodeTransactionCancelled, kv.Unsettled)
+	require.ErrorIs(t, err, context.Canceled)
+	clear(commit.Mutations[0].Key) // it is the caller's again
+	clear(commit.Mutations[0].Value)
+	close(release)
+	value, _ := get(t, s, "k", 0)
+	require.Equal(t, "v", value)
+}
+
+// A context that ends just before the answer does not make a commit doubtful.
+func TestCommitIsAwaitedALittle(t *testing.T) {
+	s := tempStore(t, Options{})
+	ctx, cancel := ender(t)
+	s.afterWrite = func() error { cancel(); return nil }
+	result, err := s.Commit(ctx, setting("k", "v"))
+	if err != nil { // on a machine that was busy for longer than that
+		requireError(t, err, s, kv.CodeTransactionCancelled, kv.Unsettled)
+		return
+	}
+	_, version := get(t, s, "k", 0)
+	require.Equal(t, version, result.Version)
+}
+
+// An error of the disk says whether the commit may be there.
+func TestDiskErrorInCommit(t *testing.T) {
+	failure := syscall.EIO
+	s := tempStore(t, Options{})
+	s.afterWrite = func() error { return failure }
+	_, err := s.Commit(t.Context(), setting("k", "written"))
+	requireError(t, err, s, kv.CodeIOError, kv.Unsettled)
+	require.ErrorIs(t, err, failure)
+	value, _ := get(t, s, "k", 0)
+	require.Equal(t, "written", value)
+
+	s.afterWrite = nil
+	err = s.commitFailed(failure, 1<<62) // a version that is not there
+	requireError(t, err, s, kv.CodeIOError, kv.Absent)
+}
+
+// A panic in the middle of the work, as damaged pages cause it, becomes an
+// error, releases all locks, and nothing is done to the file any more.
+func TestPanicBreaksTheStore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	s := openStore(t, path, Options{})
+	s.beforeWrite = func() { panic("pages") }
+	_, err := s.Commit(t.Context(), setting("k", "v"))
+	requireError(t, err, s, kv.CodeIOError, kv.Absent)
+	require.ErrorIs(t, err, ErrDamaged)
+
+	s.beforeWrite = nil
+	_, err = s.Commit(t.Context(), setting("k", "v"))
+	requireError(t, err, s, kv.CodeIOError, kv.Absent)
+	_, err = s.Read(t.Context(), 0, nil)
+	require.ErrorIs(t, err, ErrDamaged)
+
+	other := openStore(t, path, Options{})
+	put(t, other, "k", "v")
+	other.afterWrite = func() error { panic("pages") }
+	_, err = other.Commit(t.Context(), setting("k", "w"))
+	requireError(t, err, other, kv.CodeIOError, kv.Unsettled)
+}
+
+// A file that is cut off while the store is open gives errors, also where the
+// cut comes while it is mapped.
+func TestTruncatedWhileOpen(t *testing.T) {
+	t.Run("before", func(t *testing.T) {
+		s := tempStore(t, Options{})
+		put(t, s, "k", "v")
+		require.NoError(t, os.Truncate(s.path, int64(2*os.Getpagesize())))
+		_, err := s.Read(t.Context(), 0, []*client.Read{{Key: []byte("k")}})
+		requireError(t, err, s, kv.CodeIOError, kv.Absent)
+		require.ErrorIs(t, err, ErrDamaged)
+	})
+	t.Run("meanwhile", func(t *testing.T) {
+		s := tempStore(t, Options{})
+		put(t, s, "k", "v")
+		s.beforeWrite = func() {
+			if err := os.Truncate(s.path, int64(2*os.Getpagesize())); err != nil {
+				panic(err)
+			}
+		}
+		_, err := s.Commit(t.Context(), setting("k", "w"))
+		require.Error(t, err)
+		require.Equal(t, kv.CodeIOError, kv.CodeOf(err), "%v", err)
+		_, err = s.Read(t.Context(), 0, []*client.Read{{Key: []byte("k")}})
+		require.Equal(t, kv.CodeIOError, kv.CodeOf(err), "%v", err)
+	})
+}
+
+// A file that is removed or replaced while the store is open is an error, and
+// no new one is made.
+func TestReplacedWhileOpen(t *testing.T) {
+	s := tempStore(t, Options{})
+	put(t, s, "k", "v")
+	aside := s.path + ".aside"
+	require.NoError(t, os.Rename(s.path, aside))
+	_, err := s.Commit(t.Context(), setting("k", "w"))
+	requireError(t, err, s, kv.CodeIOError, kv.Absent)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.NoFileExists(t, s.path)
+
+	other := openStore(t, s.path, Options{})
+	_, err = s.Commit(t.Context(), setting("k", "w"))
+	requireError(t, err, s, kv.CodeIOError, kv.Absent)
+	require.ErrorIs(t, err, ErrReplaced)
+	value, _ := get(t, other, "k", 0)
+	require.Equal(t, "(absent)", value)
+
+	require.NoError(t, os.Rename(aside, s.path))
+	value, _ = get(t, s, "k", 0)
+	require.Equal(t, "v", value)
+}
+
+// Close ends every wait, the watches too, and leaves no goroutine.
+func TestClose(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	path := filepath.Join(t.TempDir(), "store")
+	for _, o := range obstacles {
+		t.Run(o.name, func(t *testing.T) {
+			db, err := Open(path, Options{})
+			require.NoError(t, err)
+			failed := make(chan error, 1)
+			_, err = db.store.Watch(t.Context(), []byte("k"), nil, 1, func(err error) { failed <- err })
+			require.NoError(t, err)
+			remove := o.put(t, db.store)
+			done := background(func() error {
+				_, err := db.store.Commit(t.Context(), setting("k", "v"))
+				return err
+			})
+			closed := background(db.Close)
+			err = wait(t, done, "the end of the commit")
+			requireError(t, err, db.store, kv.CodeTransactionCancelled, kv.Absent)
+			require.ErrorIs(t, err, ErrClosed)
+			remove()
+			require.NoError(t, wait(t, closed, "the end of Close"))
+			require.ErrorIs(t, wait(t, failed, "the end of the watch"), ErrClosed)
+
+			require.NoError(t, db.Close())
+			_, err = db.store.Read(t.Context(), 0, nil)
+			require.ErrorIs(t, err, ErrClosed)
+			_, err = db.store.Watch(t.Context(), []byte("k"), nil, 1, func(error) {})
+			require.ErrorIs(t, err, ErrClosed)
+			err = db.Transact(t.Context(), func(tr kv.Transaction) error {
+				_, err := tr.Get([]byte("k")).Get()
+				return err
+			})
+			require.ErrorIs(t, err, ErrClosed)
+		})
+	}
+}
+
+// Transactions of one process are served in the order in which they came.
+func TestOrderWithinAProcess(t *testing.T) {
+	s := tempStore(t, Options{})
+	require.NoError(t, s.turn.take(t.Context(), nil))
+	const n = 5
+	order := make(chan int, n)
+	errs := make(chan error, n)
+	for i := range n {
+		go func() {
+			_, err := access(t.Context(), s, shared, func(*attempt) (int, error) {
+				order <- i
+				return i, nil
+			})
+			errs <- err
+		}()
+		require.Eventually(t, func() bool { return s.turn.queued() == i+1 }, patience, time.Millisecond)
+	}
+	s.turn.leave()
+	for i := range n {
+		require.NoError(t, wait(t, errs, "an access"))
+		require.Equal(t, i, wait(t, order, "an access"))
+	}
+}
+
+func TestErrorsWithoutCode(t *testing.T) {
+	require.NoError(t, asKV(nil))
+	plain := errors.New("plain")
+	require.Equal(t, kv.Error{Code: kv.CodeIOError, Err: plain}, asKV(plain))
+	conflict := kv.Error{Code: kv.CodeNotCommitted}
+	require.Equal(t, conflict, asKV(fmt.Errorf("wrapped: %w", conflict)))
+}

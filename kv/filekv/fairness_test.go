@@ -1,0 +1,125 @@
+package filekv_test
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// hammering is what a child that hammers is told, and what it tells.
+type hammering struct {
+	Number  int
+	Warmup  time.Duration // commits in it do not count
+	Measure time.Duration
+}
+
+type hammered struct {
+	Commits   int
+	Conflicts int
+	Latencies []time.Duration
+}
+
+// hammer runs transactions without a break: one wave of four reads, one write
+// of an own key.
+func hammer(c *childSide) error {
+	db, err := c.open()
+	if err != nil {
+		return err
+	}
+	var order hammering
+	if err := c.ready(&order); err != nil {
+		return err
+	}
+	own := []byte("own/" + strconv.Itoa(order.Number))
+	begin := time.Now()
+	var result hammered
+	for time.Since(begin) < order.Warmup+order.Measure {
+		start := time.Now()
+		runs := 0
+		err := db.Transact(context.Background(), func(tr kv.Transaction) error {
+			runs++
+			for _, key := range []string{"config", "leader", "intent"} {
+				tr.Get([]byte(key))
+			}
+			if _, err := tr.Get(own).Get(); err != nil {
+				return err
+			}
+			tr.Set(own, []byte(strconv.Itoa(result.Commits)))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if start.Sub(begin) > order.Warmup {
+			result.Commits++
+			result.Conflicts += runs - 1
+			result.Latencies = append(result.Latencies, time.Since(start))
+		}
+	}
+	if err := db.Close(); err != nil {
+		return err
+	}
+	return c.out.Encode(result)
+}
+
+// hammerTogether lets n processes hammer one store.
+func hammerTogether(t *testing.T, n int, warmup, measure time.Duration) []hammered {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "store")
+	children := make([]*child, n)
+	for i := range children {
+		children[i] = spawn(t, "hammer", path)
+	}
+	for _, c := range children {
+		c.await()
+	}
+	for i, c := range children {
+		c.tell(hammering{Number: i, Warmup: warmup, Measure: measure})
+	}
+	results := make([]hammered, n)
+	for i, c := range children {
+		c.hear(&results[i])
+	}
+	return results
+}
+
+// Of twenty busy processes each gets at least a fortieth of the commits.
+func TestFairnessOfTwentyProcesses(t *testing.T) {
+	results := hammerTogether(t, 20, time.Second, 3*time.Second)
+	commits := make([]int, len(results))
+	total := 0
+	for i, r := range results {
+		commits[i] = r.Commits
+		total += r.Commits
+	}
+	slices.Sort(commits)
+	t.Logf("20 processes: %d commits in 3 s; each has between %.2f and %.2f twentieths of them: %v", total,
+		20*float64(commits[0])/float64(total), 20*float64(commits[19])/float64(total), commits)
+	require.GreaterOrEqual(t, 40*commits[0], total, "somebody got less than a fortieth")
+}
+
+// The figure of three processes at once; there is nothing to fail but the
+// transactions themselves.
+func TestLatencyOfThreeProcesses(t *testing.T) {
+	var all []time.Duration
+	for _, r := range hammerTogether(t, 3, 200*time.Millisecond, 2*time.Second) {
+		all = append(all, r.Latencies...)
+	}
+	require.NotEmpty(t, all)
+	t.Logf("3 processes, one wave of reads and a commit each: %d transactions in 2 s, %s", len(all), percentiles(all))
+}
+
+func percentiles(d []time.Duration) string {
+	slices.Sort(d)
+	at := func(p float64) string {
+		return d[min(int(p*float64(len(d))), len(d)-1)].Round(time.Microsecond).String()
+	}
+	return "p50 " + at(0.5) + ", p99 " + at(0.99) + ", max " + at(1)
+}

@@ -1,0 +1,225 @@
+package filekv
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// openQueue opens the queue of a store as another process would.
+func openQueue(t *testing.T, path string) *queue {
+	t.Helper()
+	file, err := openLockFile(path+lockSuffix, DefaultMode)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = file.close() })
+	return &queue{file: file}
+}
+
+// waiter is somebody in the queue.
+type waiter struct {
+	q    *queue
+	done <-chan error
+}
+
+// enqueue lets somebody wait, and returns when the place in the queue is taken.
+func enqueue(t *testing.T, ctx context.Context, path string, mode lockMode) waiter { //nolint:revive // t comes first here
+	t.Helper()
+	watcher, q := openQueue(t, path), openQueue(t, path)
+	before, _, err := watcher.ahead(firstTicket, monotonic()+int64(time.Hour), 100)
+	require.NoError(t, err)
+	done := background(func() error { return q.acquire(ctx, nil, mode) })
+	require.Eventually(t, func() bool {
+		after, _, err := watcher.ahead(firstTicket, monotonic()+int64(time.Hour), 100)
+		return err == nil && after == before+1
+	}, patience, 100*time.Microsecond)
+	return waiter{q, done}
+}
+
+func TestQueueOrder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	holder := openQueue(t, path)
+	require.NoError(t, holder.acquire(t.Context(), nil, exclusive))
+	var waiters []waiter
+	for range 5 {
+		waiters = append(waiters, enqueue(t, t.Context(), path, exclusive))
+	}
+	holder.release()
+	for i, w := range waiters {
+		require.NoError(t, wait(t, w.done, "the next one"))
+		for _, later := range waiters[i+1:] {
+			require.Empty(t, later.done, "somebody came before his turn")
+		}
+		w.q.release()
+	}
+}
+
+// Whoever leaves the queue, by giving up or by dying, at whatever place, leaves
+// no gap. The kernel releases the locks of a process that dies when it closes
+// its files, so closing the file is what dying is.
+func TestQueueLeavers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	for leaving := range 4 {
+		for _, dies := range []bool{true, false} {
+			holder, victim := openQueue(t, path), openQueue(t, path)
+			require.NoError(t, holder.acquire(t.Context(), nil, exclusive))
+			ctx, cancel := ender(t)
+			var waiters []waiter
+			var leaver waiter
+			for i := range 4 {
+				switch {
+				case i != leaving:
+					waiters = append(waiters, enqueue(t, t.Context(), path, exclusive))
+				case dies:
+					_, err := victim.draw()
+					require.NoError(t, err)
+				default:
+					leaver = enqueue(t, ctx, path, exclusive)
+				}
+			}
+			cancel()
+			if dies {
+				require.NoError(t, victim.close())
+			} else {
+				require.ErrorIs(t, wait(t, leaver.done, "the one that leaves"), context.Canceled)
+			}
+			if leaving%2 == 0 { // the holder dies as well
+				require.NoError(t, holder.close())
+			} else {
+				holder.release()
+			}
+			for _, w := range waiters {
+				require.NoError(t, wait(t, w.done, "the next one"))
+				w.q.release()
+			}
+		}
+	}
+}
+
+func TestQueueReadersTogether(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	holder := openQueue(t, path)
+	require.NoError(t, holder.acquire(t.Context(), nil, exclusive))
+	first, second := enqueue(t, t.Context(), path, shared), enqueue(t, t.Context(), path, shared)
+	writer := enqueue(t, t.Context(), path, exclusive)
+	behind := enqueue(t, t.Context(), path, shared)
+	holder.release()
+	require.NoError(t, wait(t, first.done, "the first reader"))
+	require.NoError(t, wait(t, second.done, "the second reader, beside the first"))
+	first.q.release()
+	require.Empty(t, writer.done, "a writer came in beside a reader")
+	require.Empty(t, behind.done, "a reader came before the writer ahead of it")
+	second.q.release()
+	require.NoError(t, wait(t, writer.done, "the writer"))
+	require.Empty(t, behind.done, "a reader came in beside a writer")
+	writer.q.release()
+	require.NoError(t, wait(t, behind.done, "the last reader"))
+}
+
+// A process that was stopped while it waited does not hold up the others: its
+// ticket is passed over, once and for all. It is stopped here by never using it.
+func TestQueuePassesOverTheStopped(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	stopped, q := openQueue(t, path), openQueue(t, path)
+	ticket, err := stopped.draw()
+	require.NoError(t, err)
+	require.NoError(t, q.acquire(t.Context(), nil, exclusive))
+	q.release()
+	require.Contains(t, q.stuck, ticket)
+	for range 3 { // no delay any more; the test's patience would not bear many
+		require.NoError(t, q.acquire(t.Context(), nil, exclusive))
+		require.Error(t, stopped.set(unix.F_WRLCK, lockByte, 1), "it has its turn, but the lock is held")
+		q.release()
+	}
+	stopped.release()
+	require.NoError(t, q.acquire(t.Context(), nil, exclusive))
+	q.release()
+	require.Empty(t, q.stuck)
+}
+
+// The ticket of whoever waits behind a slow holder is not passed over.
+func TestQueueBearsASlowHolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	holder, q := openQueue(t, path), openQueue(t, path)
+	require.NoError(t, holder.acquire(t.Context(), nil, exclusive))
+	p := place{ahead: -1, next: 7, nextSince: monotonic() - int64(time.Hour)}
+	require.NoError(t, q.passOver(&p, 7))
+	require.Empty(t, q.stuck)
+	holder.release()
+	require.NoError(t, q.passOver(&p, 7))
+	require.Empty(t, q.stuck, "the time begins when the lock is free")
+	p.nextSince -= int64(stuckAfter)
+	require.NoError(t, q.passOver(&p, 7))
+	require.Contains(t, q.stuck, int64(7))
+}
+
+// Without its lock file everybody meets on a new one.
+func TestLockFileRemoved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	a, b := openQueue(t, path), openQueue(t, path)
+	require.NoError(t, os.Remove(path+lockSuffix))
+	require.NoError(t, a.acquire(t.Context(), nil, exclusive))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, b.acquire(ctx, nil, exclusive), context.DeadlineExceeded)
+	a.release()
+	require.NoError(t, b.acquire(t.Context(), nil, exclusive))
+}
+
+// Neither lock ever lets a writer in beside anybody else.
+func TestLocksExclude(t *testing.T) {
+	for name, open := range map[string]func(t *testing.T, path string) hostLock{
+		"queue": func(t *testing.T, path string) hostLock { return openQueue(t, path) },
+		"flock": func(t *testing.T, path string) hostLock { return &flockLock{file: openQueue(t, path).file} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "store")
+			var inside atomic.Int32 // writers count 1000
+			var done []<-chan error
+			for i := range 6 {
+				l := open(t, path)
+				done = append(done, background(func() error {
+					for n := range 60 {
+						mode, weight := shared, int32(1)
+						if (i+n)%2 == 0 {
+							mode, weight = exclusive, 1000
+						}
+						if err := l.acquire(t.Context(), nil, mode); err != nil {
+							return err
+						}
+						if now := inside.Add(weight); now > 1000 || (weight == 1000 && now != 1000) {
+							return context.DeadlineExceeded
+						}
+						inside.Add(-weight)
+						l.release()
+					}
+					return nil
+				}))
+			}
+			for _, d := range done {
+				require.NoError(t, wait(t, d, "somebody at the lock"), "two were inside at once")
+			}
+		})
+	}
+}
+
+func TestFlockWaits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	a, b := &flockLock{file: openQueue(t, path).file}, &flockLock{file: openQueue(t, path).file}
+	require.NoError(t, a.acquire(t.Context(), nil, exclusive))
+	ctx, cancel := ender(t)
+	gaveUp := background(func() error { return b.acquire(ctx, nil, shared) })
+	cancel()
+	require.ErrorIs(t, wait(t, gaveUp, "the end of the wait"), context.Canceled)
+	stop := make(chan struct{})
+	closed := background(func() error { return b.acquire(t.Context(), stop, shared) })
+	close(stop)
+	require.ErrorIs(t, wait(t, closed, "the end of the wait"), ErrClosed)
+	a.release()
+	require.NoError(t, b.acquire(t.Context(), nil, exclusive))
+}
