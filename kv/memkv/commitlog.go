@@ -38,6 +38,7 @@ type LogEntry struct {
 
 	Client      string
 	Transaction uint64
+	Label       string // of WithLabel
 
 	ReadConflicts  []Range
 	WriteConflicts []Range
@@ -46,18 +47,22 @@ type LogEntry struct {
 
 	// Late: the client was answered before the commit was applied.
 	Late bool
-	// Lost: the client was answered with an error.
-	Lost bool
+	// Acknowledged: the client was told that it committed. It is false while the
+	// answer is on its way, and stays so where the answer was lost.
+	Acknowledged bool
 }
+
+// logging reports whether anybody wants the log.
+func (db *DB) logging() bool { return db.opts.KeepLog || db.opts.OnCommit != nil }
 
 // newEntry begins the entry of a commit; nil where nobody wants it.
 func (db *DB) newEntry(s *session, c *client.Commit, result client.CommitResult) *LogEntry {
-	if !db.opts.KeepLog && db.opts.OnCommit == nil {
+	if !db.logging() {
 		return nil
 	}
 	return &LogEntry{
 		Version: result.Version, Batch: result.Batch, ReadVersion: c.ReadVersion,
-		Client: s.client.name, Transaction: s.number,
+		Client: s.client.name, Transaction: s.number, Label: s.label,
 		ReadConflicts:  cloneRanges(c.ReadConflicts),
 		WriteConflicts: cloneRanges(c.WriteConflicts),
 		Mutations:      make([]Mutation, 0, len(c.Mutations)),
@@ -76,7 +81,7 @@ func (db *DB) record(e *LogEntry, late bool) {
 	if e == nil {
 		return
 	}
-	e.Late, e.Lost = late, late
+	e.Late, e.Acknowledged = late, db.hooks == nil
 	if db.opts.KeepLog {
 		db.log = append(db.log, e)
 	}
@@ -105,12 +110,12 @@ func cloneRanges(ranges []Range) []Range {
 	return out
 }
 
-// lost marks an entry whose client was answered with an error.
-func (db *DB) lost(e *LogEntry) {
+// acknowledged marks an entry whose client is told.
+func (db *DB) acknowledged(e *LogEntry) {
 	if e == nil {
 		return
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	e.Lost = true
+	e.Acknowledged = true
 }

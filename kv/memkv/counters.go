@@ -101,7 +101,8 @@ func (s *session) countCommit(c *client.Commit, err error) {
 	s.counters.bytesWritten.Add(size)
 }
 
-func (s *session) countReadOnly() {
+// CountReadOnlyCommit implements client.ReadOnlyCounter.
+func (s *session) CountReadOnlyCommit() {
 	s.db.counters.readOnly.Add(1)
 	s.counters.readOnly.Add(1)
 }

@@ -50,7 +50,8 @@ func TestCommitLog(t *testing.T) {
 	var told []LogEntry
 	opts.KeepLog, opts.OnCommit = true, func(e LogEntry) { told = append(told, e) }
 	db := New(opts)
-	tr := begin(t, db.NewClient("p1", ClientOptions{}))
+	tr, err := db.NewClient("p1", ClientOptions{}).CreateTransaction(WithLabel(t.Context(), "op"))
+	require.NoError(t, err)
 	template, key := template("<", ">", 1), []byte("set")
 	readVersion, err := tr.GetReadVersion().Get()
 	require.NoError(t, err)
@@ -71,7 +72,7 @@ func TestCommitLog(t *testing.T) {
 	require.Len(t, log, 2)
 	stamped := append(append([]byte("<"), v...), '>')
 	require.Equal(t, LogEntry{
-		Version: version, ReadVersion: readVersion, Client: "p1", Transaction: 1,
+		Version: version, ReadVersion: readVersion, Client: "p1", Transaction: 1, Label: "op", Acknowledged: true,
 		ReadConflicts: []Range{pointRange([]byte("read"))},
 		WriteConflicts: []Range{
 			pointRange([]byte("set")), pointRange([]byte("value")), {Begin: []byte("x"), End: []byte("y")}, pointRange(stamped),

@@ -34,10 +34,10 @@ type Hooks struct {
 	// answer was on its way; that leaves a commit unsettled.
 	After func(ctx context.Context, c *Call) error
 
-	// Changed is called when the key of a watch has changed. Where it returns
-	// false, the watch is not told: to delay it, call Watch.Notify later; to lose
-	// it, do not. (To fire or fail a watch for no reason, keep the Watch of its
-	// CallWatch and call Notify.)
+	// Changed is called with each change of a watch's key, in the goroutine of the
+	// commit. Where it returns false the watch is not told: to delay the news,
+	// call Watch.Notify later; to lose it, do not. (To fire or fail a watch for no
+	// reason, keep the Watch of its CallWatch and call Notify.)
 	Changed func(w *Watch) bool
 }
 
@@ -79,6 +79,7 @@ type Call struct {
 	Kind        CallKind
 	Client      string // the name of the Client
 	Transaction uint64 // the same for all attempts of a transaction
+	Label       string // of WithLabel
 
 	Version int64   // the read version; 0 before it is taken
 	Reads   []*Read // of CallRead; After sees the answers in them
@@ -122,7 +123,7 @@ type LateCommit struct {
 // Further calls return the first one's answer.
 func (l *LateCommit) Land() (CommitResult, error) {
 	l.once.Do(func() {
-		l.result, l.err = l.session.apply(l.commit, true)
+		l.result, _, l.err = l.session.apply(l.commit, true)
 		l.commit = nil
 	})
 	return l.result, l.err

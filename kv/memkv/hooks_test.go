@@ -35,7 +35,7 @@ func TestCallsAreDescribed(t *testing.T) {
 	var seen []string
 	hooks := &Hooks{
 		Before: func(_ context.Context, c *Call) error {
-			line := fmt.Sprintf("before %s of %s %d", c.Kind, c.Client, c.Transaction)
+			line := fmt.Sprintf("before %s of %s %d %s", c.Kind, c.Client, c.Transaction, c.Label)
 			for _, r := range c.Reads {
 				line += fmt.Sprintf(" %s", r.Key)
 			}
@@ -45,7 +45,7 @@ func TestCallsAreDescribed(t *testing.T) {
 				}
 			}
 			if c.Watch != nil {
-				line += fmt.Sprintf(" %s of %s %d", c.Watch.Key, c.Watch.Client, c.Watch.Transaction)
+				line += fmt.Sprintf(" %s of %s %d %s", c.Watch.Key, c.Watch.Client, c.Watch.Transaction, c.Watch.Label)
 			}
 			seen = append(seen, line)
 			return nil
@@ -64,8 +64,9 @@ func TestCallsAreDescribed(t *testing.T) {
 	seen = nil
 	p := db.NewClient("p1", ClientOptions{})
 	require.Equal(t, "p1", p.Name())
-	tr := begin(t, p)
-	_, err := tr.GetReadVersion().Get()
+	tr, err := p.CreateTransaction(WithLabel(t.Context(), "op"))
+	require.NoError(t, err)
+	_, err = tr.GetReadVersion().Get()
 	require.NoError(t, err)
 	tr.Get([]byte("b"))
 	require.Equal(t, "1", mustGet(t, tr, "a"))
@@ -73,11 +74,12 @@ func TestCallsAreDescribed(t *testing.T) {
 	tr.Set([]byte("c"), []byte("3"))
 	require.NoError(t, tr.Commit())
 	require.Equal(t, []string{
-		"before read version of p1 2", "after read version 0 false",
-		"before read of p1 2 b a", "after read b= a=1 0 false",
-		"before commit of p1 2 c=3", "after commit 0 true",
-		"before watch of p1 2 a of p1 2", "after watch 0 false",
+		"before read version of p1 2 op", "after read version 0 false",
+		"before read of p1 2 op b a", "after read b= a=1 0 false",
+		"before commit of p1 2 op c=3", "after commit 0 true",
+		"before watch of p1 2 op a of p1 2 op", "after watch 0 false",
 	}, seen)
+	require.Equal(t, "op", db.CommitLog()[1].Label)
 }
 
 // TestBeforeInjects: an error of Before is the answer, and the store does not
@@ -139,8 +141,8 @@ func TestLostAcknowledgement(t *testing.T) {
 		require.Contains(t, []kv.Outcome{kv.Unsettled, kv.SettledUnknown}, kv.OutcomeOf(err))
 		require.Equal(t, []string{"a=", "x="}, contents(t, db))
 		log := db.CommitLog()
-		require.False(t, log[0].Lost)
-		require.True(t, log[1].Lost)
+		require.True(t, log[0].Acknowledged)
+		require.False(t, log[1].Acknowledged)
 		require.False(t, log[1].Late)
 	}
 }
@@ -195,7 +197,7 @@ func TestLateCommit(t *testing.T) {
 	require.Equal(t, result, again, "it lands once")
 	log := db.CommitLog()
 	require.Len(t, log, 2)
-	require.True(t, log[1].Late && log[1].Lost)
+	require.True(t, log[1].Late && !log[1].Acknowledged)
 	require.Equal(t, "slow", log[1].Client)
 	require.Equal(t, "late", string(log[1].Mutations[0].Value))
 }

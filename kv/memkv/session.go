@@ -13,11 +13,15 @@ type session struct {
 	db     *DB
 	client *Client
 	number uint64
+	label  string
 
 	counters sessionCounters
 }
 
-var _ client.Store = (*session)(nil)
+var (
+	_ client.Store           = (*session)(nil)
+	_ client.ReadOnlyCounter = (*session)(nil)
+)
 
 // Now implements client.Store.
 func (s *session) Now() time.Time { return s.client.opts.Now() }
@@ -72,7 +76,8 @@ func (s *session) read(version int64, wave []*client.Read) (int64, error) {
 // Commit implements client.Store.
 func (s *session) Commit(ctx context.Context, c *client.Commit) (client.CommitResult, error) {
 	if s.db.hooks == nil {
-		return s.apply(c, false)
+		result, _, err := s.apply(c, false)
+		return result, err
 	}
 	call := s.call(CallCommit)
 	call.Version, call.Commit = c.ReadVersion, c
@@ -84,21 +89,16 @@ func (s *session) Commit(ctx context.Context, c *client.Commit) (client.CommitRe
 		return client.CommitResult{}, err
 	}
 	var entry *LogEntry
-	call.Result, entry, call.Err = s.applyEntry(c, false)
+	call.Result, entry, call.Err = s.apply(c, false)
 	if err := s.after(ctx, call); err != nil {
-		s.db.lost(entry)
 		return client.CommitResult{}, err
 	}
+	s.db.acknowledged(entry)
 	return call.Result, call.Err
 }
 
 // apply lets a commit happen and tells the watches that it fires.
-func (s *session) apply(c *client.Commit, late bool) (client.CommitResult, error) {
-	result, _, err := s.applyEntry(c, late)
-	return result, err
-}
-
-func (s *session) applyEntry(c *client.Commit, late bool) (client.CommitResult, *LogEntry, error) {
+func (s *session) apply(c *client.Commit, late bool) (client.CommitResult, *LogEntry, error) {
 	db := s.db
 	db.mu.Lock()
 	result, entry, err := db.apply(s, c)
@@ -110,15 +110,11 @@ func (s *session) applyEntry(c *client.Commit, late bool) (client.CommitResult, 
 	return result, entry, err
 }
 
-// CommittedNothing is called by the client half when a transaction that wrote
-// nothing commits.
-func (s *session) CommittedNothing() { s.countReadOnly() }
-
 // Watch implements client.Store.
 func (s *session) Watch(ctx context.Context, key, expected []byte, _ int64, notify func(error)) (func(), error) {
 	db := s.db
 	w := &Watch{
-		db: db, Client: s.client.name, Transaction: s.number,
+		db: db, Client: s.client.name, Transaction: s.number, Label: s.label,
 		Key: append([]byte{}, key...), expected: expected, notify: notify,
 	}
 	var call *Call
@@ -153,7 +149,7 @@ func (s *session) Watch(ctx context.Context, key, expected []byte, _ int64, noti
 
 // call begins the description of a call.
 func (s *session) call(kind CallKind) *Call {
-	return &Call{Kind: kind, Client: s.client.name, Transaction: s.number, session: s}
+	return &Call{Kind: kind, Client: s.client.name, Transaction: s.number, Label: s.label, session: s}
 }
 
 func (s *session) before(ctx context.Context, call *Call) error {

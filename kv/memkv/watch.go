@@ -14,9 +14,10 @@ type Watch struct {
 	expected []byte // nil: no key
 	notify   func(error)
 
-	// Client and Transaction tell whose watch it is, Key what it watches.
+	// Client, Transaction and Label tell whose watch it is, Key what it watches.
 	Client      string
 	Transaction uint64
+	Label       string
 	Key         []byte
 }
 

@@ -1,7 +1,7 @@
 package client
 
 // arenaBlock is how many bytes an arena takes at a time.
-const arenaBlock = 1024
+const arenaBlock = 768
 
 // arena keeps the copies of a transaction's keys and values, many to an
 // allocation. They live as long as anything refers to the block.

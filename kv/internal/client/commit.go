@@ -111,8 +111,8 @@ func (tr *Transaction) gather(room *commitRoom) *Commit {
 // commitNothing ends a transaction that wrote nothing. There is nothing to
 // check: its reads were of one version.
 func (tr *Transaction) commitNothing() error {
-	if counts, ok := tr.store.(interface{ CommittedNothing() }); ok {
-		counts.CommittedNothing()
+	if counter, ok := tr.store.(ReadOnlyCounter); ok {
+		counter.CountReadOnlyCommit()
 	}
 	tr.stamp.settle(nil, kv.Error{Code: kv.CodeNoCommitVersion})
 	tr.activateWatches(tr.readVersion)

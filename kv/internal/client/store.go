@@ -46,6 +46,13 @@ type Store interface {
 	Jitter() float64
 }
 
+// ReadOnlyCounter is what a Store also implements that counts the commits of
+// transactions that wrote nothing. There is nothing else for a store to do in
+// one.
+type ReadOnlyCounter interface {
+	CountReadOnlyCommit()
+}
+
 // Read is one read of a wave. The request is above the line, the answer below.
 type Read struct {
 	// Key is the key of a single read; a range read has End set and Key as its

@@ -67,7 +67,7 @@ type firstSpace struct {
 	reads     [4]read
 	pending   [6]*read
 	known     [6]*read
-	conflicts [8]Range
+	conflicts [6]Range
 	writes    [4]ownWrite
 }
 
