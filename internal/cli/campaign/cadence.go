@@ -19,6 +19,8 @@ func step(heartbeat time.Duration) time.Duration { return max(heartbeat/10, time
 func (c *cadence) saw(ballot uint64, seen time.Time, heartbeat time.Duration) {
 	gap := step(heartbeat)
 	switch {
+	case c.ballot == ballot && seen.Before(c.next): // looked for another reason
+		c.unchanged = seen
 	case c.ballot == ballot:
 		c.unchanged = seen
 		c.next = seen.Add(gap)

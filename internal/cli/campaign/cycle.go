@@ -210,6 +210,9 @@ func (l *loop) beliefEnded() {
 func (l *loop) workReturned(err error) {
 	t, d := l.tenure, l.demand
 	asked := t.at() > believing
+	if asked && l.stopping() != nil {
+		l.workStopping() // the two events come in any order
+	}
 	standing := t.token.Term > l.endedTerm
 	l.endedTerm = t.token.Term
 	t.finish()
@@ -224,4 +227,5 @@ func (l *loop) workReturned(err error) {
 	case d != nil && standing:
 		l.handOver(t.token, d)
 	}
+	l.hurry()
 }

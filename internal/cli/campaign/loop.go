@@ -76,6 +76,8 @@ type loop struct {
 	trouble   string
 
 	busy     bool
+	abort    func() // ends the operation under way
+	aborted  bool
 	answers  chan func()
 	returned chan error
 	terms    chan struct{} // calls for attention, by the watches
@@ -97,6 +99,7 @@ func (l *loop) run() error {
 		case answer := <-l.answers:
 			l.busy = false
 			answer()
+			l.aborted = false
 		case <-l.alarm:
 		case <-l.terms:
 			l.lookNow = true
@@ -160,9 +163,9 @@ func (l *loop) over() <-chan struct{} {
 // do starts an operation. It gets a context with a time limit, and returns
 // what is to be done with its answer.
 func (l *loop) do(limit time.Duration, operation func(ctx context.Context) func()) {
-	l.busy = true
+	ctx, cancel := l.Clock.WithTimeout(l.ctx, limit)
+	l.busy, l.abort = true, cancel
 	go func() {
-		ctx, cancel := l.Clock.WithTimeout(l.ctx, limit)
 		defer cancel()
 		l.answers <- operation(ctx)
 	}()
@@ -181,12 +184,22 @@ func (l *loop) leave(result error) {
 	l.leaving, l.result = true, result
 	l.retryAt = time.Time{}
 	l.stopWork("leaving", l.Clock.Now().Add(l.Drain))
+	l.hurry()
+}
+
+// hurry ends the operation under way where nothing but leaving is left to do:
+// that settles whatever it leaves behind.
+func (l *loop) hurry() {
+	if l.leaving && l.tenure == nil && l.busy && l.leaveBy.IsZero() {
+		l.abort()
+		l.aborted = true
+	}
 }
 
 // failed takes in the error of an operation: it reports it once per change and
 // sets the back-off, or ends the campaign where no retry can help.
 func (l *loop) failed(err error) {
-	if l.ctx.Err() != nil {
+	if l.ctx.Err() != nil || l.aborted {
 		return
 	}
 	if errors.Is(err, fdbelection.ErrDuplicateID) || errors.Is(err, fdbelection.ErrInvalidState) ||

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -92,13 +93,21 @@ func (l *loop) settle(ctx context.Context) func() {
 
 // unregister gives up the seat and the candidate record in one transaction.
 func (l *loop) unregister(ctx context.Context) func() {
+	var leader election.Leader
+	var unread error // of no consequence: it is only to be told
 	err := l.db.Transact(ctx, func(tr kv.Transaction) error {
-		return l.election.UnregisterCandidate(tr, l.Me.Identity, l.Clock.Now())
+		err := l.election.UnregisterCandidate(tr, l.Me.Identity, l.Clock.Now())
+		leader, unread = l.election.GetLeaderRaw(tr)
+		return err
 	})
+	seen := l.Clock.Now()
 	return func() {
 		switch {
 		case err == nil:
 			l.finished = true
+			if unread == nil {
+				l.saw(leader, seen)
+			}
 		case !l.Clock.Now().Before(l.leaveBy), errors.Is(err, fdbelection.ErrInvalidState), l.Permanent(err):
 			l.finished = true
 			l.result = errors.Join(l.result, &LeaveError{Err: err})

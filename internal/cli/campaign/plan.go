@@ -105,7 +105,7 @@ func (l *loop) takeOverAt(now time.Time) time.Time {
 			at = soonest
 		}
 	}
-	if at.Before(now) {
+	if !at.After(now) {
 		return l.cadence.next
 	}
 	return at

@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+func (a *app) candidatesCommand() *cobra.Command {
+	var r reading
+	cmd := &cobra.Command{
+		Use:   "candidates --store STORE [flags]",
+		Short: "List the candidates by rank, with their heartbeats and tags",
+		Long: `candidates lists everybody who is registered, the leader marked: voters before
+observers, higher priorities first, then the earlier registration. The age of a
+heartbeat compares the clock of the candidate's host with the one here. Who died
+without leaving stays listed, with an age that grows.`,
+		Example: `  fdbelect candidates --store file:/tmp/demo.db
+  fdbelect candidates --store file:/tmp/demo.db --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.candidates(cmd.Context(), &r)
+		},
+	}
+	r.addFlags(cmd)
+	return cmd
+}
+
+// roll is what one transaction saw of the candidates.
+type roll struct {
+	leader     election.Leader
+	timeout    time.Duration
+	candidates []election.Candidate
+	unreadable error // of single records; the others are listed all the same
+}
+
+func readRoll(e *election.LeaderElection, tr kv.ReadTransaction) (roll, error) {
+	config, err := e.ReadConfig(tr)
+	if err != nil {
+		return roll{}, err
+	}
+	leader, err := e.GetLeaderRaw(tr)
+	if err != nil {
+		return roll{}, err
+	}
+	candidates, err := e.ListCandidates(tr)
+	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
+		return roll{}, err
+	}
+	return roll{leader: leader, timeout: config.CandidateTimeout, candidates: candidates, unreadable: err}, nil
+}
+
+func (a *app) candidates(ctx context.Context, r *reading) error {
+	seen, err := read(ctx, a, r, readRoll)
+	if err != nil {
+		return err
+	}
+	now := a.clock.Now()
+	if r.output == "json" {
+		err = writeJSON(a.stdout, seen.list(now))
+	} else {
+		err = writeTable(a.stdout, seen.rows(now))
+	}
+	return errors.Join(err, seen.unreadable)
+}
+
+// candidateStatus is one candidate for scripts: names stay.
+type candidateStatus struct {
+	Rank          int       `json:"rank"`
+	ID            string    `json:"id"`
+	Incarnation   string    `json:"incarnation"`
+	Role          string    `json:"role"`
+	Priority      int32     `json:"priority"`
+	Leader        bool      `json:"leader"`
+	Heartbeats    uint64    `json:"heartbeats"`
+	LastHeartbeat time.Time `json:"last_heartbeat"`
+	// Silent compares the candidate's clock with the one here.
+	Silent bool              `json:"silent"`
+	Tags   map[string]string `json:"tags"`
+}
+
+func (s *roll) list(now time.Time) []candidateStatus {
+	list := make([]candidateStatus, len(s.candidates))
+	for i, c := range s.candidates {
+		tags := c.Metadata
+		if tags == nil {
+			tags = map[string]string{}
+		}
+		list[i] = candidateStatus{
+			Rank: i + 1, ID: c.ID, Incarnation: c.Incarnation.String(), Role: c.Role.String(), Priority: c.Priority,
+			Leader: s.leader.HeldBy(c.Identity), Heartbeats: c.Heartbeats, LastHeartbeat: c.LastHeartbeat.UTC(),
+			Silent: now.Sub(c.LastHeartbeat) > s.timeout, Tags: tags,
+		}
+	}
+	return list
+}
+
+func (s *roll) rows(now time.Time) [][]string {
+	rows := [][]string{{"RANK", "CANDIDATE", "ROLE", "PRIORITY", "HEARTBEATS", "LAST", "TAGS"}}
+	for i, c := range s.list(now) {
+		role := c.Role
+		if c.Leader {
+			role = "leader"
+		}
+		last := ago(now.Sub(c.LastHeartbeat)) + " ago"
+		if c.Silent {
+			last += ", silent"
+		}
+		rows = append(rows, []string{
+			fmt.Sprint(c.Rank), s.candidates[i].Identity.String(), role, fmt.Sprint(c.Priority),
+			fmt.Sprint(c.Heartbeats), last, tagsText(c.Tags),
+		})
+	}
+	return rows
+}
+
+// tagsText lists tags by key, each safe to print.
+func tagsText(tags map[string]string) string {
+	parts := make([]string, 0, len(tags))
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		parts = append(parts, field(key)+"="+field(tags[key]))
+	}
+	return strings.Join(parts, " ")
+}

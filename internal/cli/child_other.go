@@ -1,0 +1,25 @@
+//go:build !unix
+
+package cli
+
+import (
+	"os"
+	"os/exec"
+)
+
+// Without process groups only the command itself can be ended, and only by
+// force.
+
+func startAndWait(cmd *exec.Cmd, started, ended chan<- error) {
+	err := cmd.Start()
+	started <- err
+	if err == nil {
+		ended <- cmd.Wait()
+	}
+}
+
+func terminateGroup(cmd *exec.Cmd) { killGroup(cmd) }
+
+func killGroup(cmd *exec.Cmd) { cmd.Process.Kill() } //nolint:errcheck // it may have ended already
+
+func exitCodeOf(state *os.ProcessState) int { return state.ExitCode() }

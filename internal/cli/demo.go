@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection/internal/cli/clock"
+)
+
+func (a *app) demoCommand() *cobra.Command {
+	var speed float64
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch five candidates elect a leader, lose it and go on (15 s)",
+		Long: `demo runs five candidates on a database in the memory of this process, with the
+same loop that "run" uses: an election, renewals, a preemption, a crash and the
+take-over, a stale leader whose write is refused, a clean hand-over.
+
+Each chapter checks in the database what it tells. demo exits with 0 only if
+all of it happened.`,
+		Example: `  fdbelect demo`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !(speed > 0 && speed <= 1000) {
+				return usage(fmt.Errorf("--speed is %v; use a number above 0, up to 1000", speed))
+			}
+			return a.demo(cmd.Context(), speed)
+		},
+	}
+	cmd.Flags().Float64Var(&speed, "speed", 1, "how many times as fast the story runs")
+	cmd.Flags().MarkHidden("speed") //nolint:errcheck // the flag is there
+	return cmd
+}
+
+// demo tells the story, and fails where a chapter does not come true.
+func (a *app) demo(ctx context.Context, speed float64) error {
+	c := a.clock
+	if speed != 1 {
+		c = clock.Faster(c, speed)
+	}
+	s := newStage(ctx, c, &narrator{out: a.stdout, palette: paletteFor(a.stdout), clock: c, start: c.Now()})
+	defer s.close()
+	s.title()
+	for number, chapter := range chapters {
+		s.chapter(number+1, chapter.title)
+		if err := chapter.tell(s); err != nil {
+			if ctx.Err() != nil {
+				return errors.New("the demo was interrupted")
+			}
+			return fmt.Errorf("chapter %d, %q, did not come true: %w", number+1, chapter.title, err)
+		}
+		if err := clock.Sleep(ctx, c, pause); err != nil {
+			return errors.New("the demo was interrupted")
+		}
+	}
+	s.end()
+	return nil
+}
+
+// pause lets a reader finish a chapter.
+const pause = 1100 * time.Millisecond

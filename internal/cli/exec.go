@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection/internal/cli/clock"
+)
+
+// Exec runs the command with its arguments, the name of the program left out.
+// The end of ctx asks it to stop: a candidate then leaves in order. An error has
+// been written to stderr already; ExitCode tells how the process should end.
+func Exec(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: clock.Real()}
+	return a.exec(ctx, args)
+}
+
+// app is one run of the command.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	clock          clock.Clock
+	ran            bool // the command line was understood
+}
+
+func (a *app) exec(ctx context.Context, args []string) error {
+	root := a.rootCommand()
+	root.SetArgs(append([]string{}, args...)) // nil would be the process's own
+	command, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return nil
+	}
+	if !a.ran {
+		err = usage(err)
+	}
+	fmt.Fprintln(a.stderr, "fdbelect: "+err.Error())
+	if ExitCode(err) == exitUsage {
+		fmt.Fprintf(a.stderr, "See %q.\n", command.CommandPath()+" --help")
+	}
+	return err
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "fdbelect",
+		Short: "Elect a leader among processes, and see who leads",
+		Long: `fdbelect elects a leader among processes that share a store, runs a program
+only where its process leads, and shows who leads.
+
+Exit codes: 0 done, 1 failure, 2 wrong usage, 3 not the leader, 4 the store
+cannot be reached, 5 timed out. "run" ends with the code of its command where
+that ended of itself.`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		PersistentPreRun:  func(*cobra.Command, []string) { a.ran = true },
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.AddCommand(a.demoCommand(), a.runCommand(), a.statusCommand(), a.candidatesCommand())
+	return root
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// The exit codes of the command.
+const (
+	exitDone        = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitNotLeader   = 3
+	exitUnreachable = 4
+	exitTimedOut    = 5
+)
+
+// ExitCode returns the exit code of the process after Exec.
+func ExitCode(err error) int {
+	var (
+		wrong *usageError
+		ended *commandError
+		store *storeError
+		inner kv.Error
+	)
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &wrong):
+		return exitUsage
+	case errors.As(err, &ended):
+		return ended.code
+	case errors.Is(err, fdbelection.ErrNotLeader), errors.Is(err, fdbelection.ErrFenced):
+		return exitNotLeader
+	case errors.Is(err, context.DeadlineExceeded):
+		return exitTimedOut
+	case errors.As(err, &store), errors.As(err, &inner):
+		return exitUnreachable
+	default:
+		return exitFailure
+	}
+}
+
+// Signals returns those that ask the command to stop. A hang-up that the
+// caller has had ignored, as nohup does, stays ignored.
+func Signals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
+
+// usageError says that the command line is wrong.
+type usageError struct{ err error }
+
+func usage(err error) error { return &usageError{err} }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// storeError says that the store cannot be used. The error in it names the
+// store.
+type storeError struct{ err error }
+
+func (e *storeError) Error() string { return e.err.Error() }
+func (e *storeError) Unwrap() error { return e.err }
+
+// commandError says that the command of "run" ended of itself, and failed.
+type commandError struct {
+	name string
+	code int
+	how  string
+}
+
+func (e *commandError) Error() string {
+	return "command " + strconv.Quote(e.name) + " ended: " + e.how
+}

@@ -1,0 +1,30 @@
+package cli_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/cli"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// The codes of usage, of commands and of stores that cannot be opened are in
+// the scripts.
+func TestExitCode(t *testing.T) {
+	for want, errs := range map[int][]error{
+		0: {nil},
+		1: {errors.New("anything"), fdbelection.ErrNotInitialized, &fdbelection.InvalidStateError{}},
+		3: {fdbelection.ErrNotLeader, fmt.Errorf("resign: %w", fdbelection.ErrNotLeader), fdbelection.ErrFenced},
+		4: {kv.Error{Code: kv.CodeIOError}, fmt.Errorf("read: %w", kv.Error{Code: kv.CodeDatabaseLocked})},
+		5: {context.DeadlineExceeded, kv.Error{Code: kv.CodeTransactionCancelled, Err: context.DeadlineExceeded}},
+	} {
+		for _, err := range errs {
+			require.Equal(t, want, cli.ExitCode(err), "%v", err)
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package cli_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+const (
+	killLease     = 600 * time.Millisecond
+	killHeartbeat = killLease / 3
+)
+
+// TestKilling kills the leader of three processes with SIGKILL, again and
+// again. Each time another one has to take over: not before the lease of the
+// dead one was over, and within a lease and a heartbeat of its last renewal.
+// Both instants are in the store's own records. Over all rounds neither the
+// ballot nor the term goes back.
+//
+// A machine that is busy with something else may keep all three waiting. So a
+// round may be late by as much as the monitor's own reads were held up during
+// it; but four rounds of five must be in time without that.
+func TestKilling(t *testing.T) {
+	rounds := 50
+	if testing.Short() {
+		rounds = 5
+		t.Logf("-short: %d rounds instead of 50", rounds)
+	}
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+
+	file := storeFile(t)
+	m := watchSeat(t, file)
+	run := func(id string) *process { return start(t, file, id, "--lease", killLease.String()) }
+	processes := map[string]*process{"a": run("a"), "b": run("b"), "c": run("c")}
+
+	var silences []time.Duration
+	inTime := 0
+	for round := range rounds {
+		victim := m.until("somebody leads", func(l election.Leader) bool { return !l.Vacant() })
+		// Any moment between two renewals.
+		m.until("the leader renews", func(l election.Leader) bool { return l.Ballot > victim.Ballot })
+		<-time.After(time.Duration(random.Int64N(int64(killHeartbeat))))
+		m.takeStall()
+		victim = m.until("somebody leads", func(l election.Leader) bool { return !l.Vacant() })
+		dead := processes[victim.ID]
+		dead.signal(syscall.SIGKILL)
+		<-dead.exited
+
+		next := m.until("another takes over", func(l election.Leader) bool { return l.Term > victim.Term && !l.Vacant() })
+		stall := m.takeStall()
+		last := m.lastRecord(victim.Term)
+		silence := next.AcquiredAt.Sub(last.LeaseExpiry.Add(-last.LeaseDuration))
+		silences = append(silences, silence)
+		require.Equal(t, victim.Term+1, next.Term, "round %d", round)
+		require.NotEqual(t, victim.Identity, next.Identity)
+		require.Equal(t, election.OriginExpiry, next.Origin)
+		require.GreaterOrEqual(t, silence, killLease, "round %d: %s took over before the lease of %s was over", round, next.Identity, last)
+		if silence <= killLease+killHeartbeat {
+			inTime++
+		}
+		require.LessOrEqual(t, silence, killLease+killHeartbeat+stall, "round %d: %s took over late; the monitor was held up for %s", round, next.Identity, stall)
+
+		before, _ := m.candidate(victim.ID)
+		processes[victim.ID] = run(victim.ID)
+		eventually(t, victim.ID+" is back", func() bool {
+			c, ok := m.candidate(victim.ID)
+			return ok && c.Incarnation != before.Incarnation
+		})
+	}
+	m.end()
+	m.sound()
+	checkHistory(t, m, rounds)
+
+	slices.Sort(silences)
+	t.Logf("%d kills; from the last renewal to the successor's claim: shortest %s, median %s, longest %s; %d within %s; %d readings, nothing went back",
+		rounds, ms(silences[0]), ms(silences[len(silences)/2]), ms(silences[len(silences)-1]),
+		inTime, killLease+killHeartbeat, m.reads)
+	require.GreaterOrEqual(t, 5*inTime, 4*rounds, "%d of %d in time", inTime, rounds)
+}
+
+// checkHistory checks that the store's own history tells of the same tenures,
+// each with one holder, and each from the one before.
+func checkHistory(t *testing.T, m *monitor, rounds int) {
+	t.Helper()
+	events := m.history()
+	require.Len(t, events, rounds+1)
+	for i, event := range events {
+		require.Equal(t, uint64(i+1), event.Term)
+		require.Equal(t, election.EventBegan, event.Kind)
+		require.Equal(t, m.firstOf[event.Term].Identity, event.To)
+		if i > 0 {
+			require.Equal(t, events[i-1].To, event.From)
+			require.Greater(t, event.Ballot, events[i-1].Ballot)
+		}
+	}
+}
+
+// TestHandOverOnSIGTERM has leaders leave in order: their successors do not
+// wait for any lease.
+func TestHandOverOnSIGTERM(t *testing.T) {
+	rounds := 10
+	if testing.Short() {
+		rounds = 3
+	}
+	const lease = 3 * time.Second // so long that no successor can have waited for it
+	file := storeFile(t)
+	m := watchSeat(t, file)
+	run := func(id string) *process { return start(t, file, id, "--lease", lease.String()) }
+	processes := map[string]*process{"a": run("a"), "b": run("b"), "c": run("c")}
+	for id := range processes {
+		eventually(t, id+" is registered", func() bool { _, ok := m.candidate(id); return ok })
+	}
+	var vacancies []time.Duration
+	for range rounds {
+		leader := m.until("somebody leads", func(l election.Leader) bool { return !l.Vacant() })
+		processes[leader.ID].signal(syscall.SIGTERM)
+		asked := time.Now()
+		next := m.until("another leads", func(l election.Leader) bool { return l.Term > leader.Term && !l.Vacant() })
+		vacancies = append(vacancies, next.AcquiredAt.Sub(asked))
+		require.Equal(t, election.OriginVacancy, next.Origin)
+		require.Zero(t, processes[leader.ID].wait(t))
+		_, listed := m.candidate(leader.ID)
+		require.False(t, listed, "%s has left", leader.ID)
+		processes[leader.ID] = run(leader.ID)
+		eventually(t, leader.ID+" is back", func() bool { _, ok := m.candidate(leader.ID); return ok })
+	}
+	m.end()
+	m.sound()
+	slices.Sort(vacancies)
+	t.Logf("%d hand-overs; from SIGTERM to the successor's claim: shortest %s, median %s, longest %s",
+		rounds, ms(vacancies[0]), ms(vacancies[len(vacancies)/2]), ms(vacancies[len(vacancies)-1]))
+	require.Less(t, vacancies[len(vacancies)/2], 300*time.Millisecond)
+	require.Less(t, vacancies[len(vacancies)-1], lease/2)
+}
+
+func ms(d time.Duration) time.Duration { return d.Round(time.Millisecond) }

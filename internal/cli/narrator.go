@@ -1,0 +1,43 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/fdbelection/fdbelection/internal/cli/clock"
+)
+
+// narrator writes the account of a demo.
+type narrator struct {
+	palette
+	out   io.Writer
+	clock clock.Clock
+	start time.Time
+}
+
+func (n *narrator) title() {
+	fmt.Fprintf(n.out, "%s  Five candidates and one seat, in the memory of this process.\n", n.bold("fdbelect demo"))
+	fmt.Fprintf(n.out, "Lease %s, renewed every %s. While it leads, a candidate books payments, each in a\n"+
+		"transaction that commits only under its own term.\n", demoLease, demoLease/3)
+}
+
+func (n *narrator) chapter(number int, title string) {
+	fmt.Fprintf(n.out, "\n%s\n", n.bold(fmt.Sprintf("%d  %s", number, title)))
+}
+
+// event tells what happened, with the time since the beginning.
+func (n *narrator) event(format string, args ...any) {
+	passed := n.clock.Now().Sub(n.start)
+	fmt.Fprintf(n.out, "  %s  %s\n", n.dim(fmt.Sprintf("%6.2fs", passed.Seconds())), fmt.Sprintf(format, args...))
+}
+
+// checked tells what was found in the database.
+func (n *narrator) checked(format string, args ...any) {
+	fmt.Fprintf(n.out, "  %s  %s\n", n.good("     ok"), fmt.Sprintf(format, args...))
+}
+
+func (n *narrator) end() {
+	fmt.Fprintf(n.out, "\n%s All of it happened, as the database has it, in %.1f s.\n",
+		n.good("Done."), n.clock.Now().Sub(n.start).Seconds())
+}

@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/cli/campaign"
+)
+
+// runFlags are the flags of "run", and the command after them.
+type runFlags struct {
+	place
+	id       string
+	priority int32
+	tags     []string
+	lease    time.Duration
+	grace    time.Duration
+	preStop  time.Duration
+	timeout  time.Duration
+	command  []string
+
+	leaseGiven, graceGiven bool
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run --store STORE --id ID [flags] [-- COMMAND ARG...]",
+		Short: "Campaign for leadership, and run a command only while leading",
+		Long: `run registers a candidate, campaigns, and prints one line for each change: who
+leads, in which term, at which ballot. While it leads it runs the command, if
+there is one, with these variables set:
+
+  FDBELECT_ELECTION  FDBELECT_NODE_ID  FDBELECT_TERM  FDBELECT_BALLOT
+
+FDBELECT_TERM is the fencing token: it grows with every change of leadership, so
+whatever the command writes to should refuse a term lower than one it has seen.
+
+When leadership ends, the process group of the command gets SIGTERM, then
+SIGKILL, both before the lease can end. On SIGTERM or SIGINT run stops the
+command, gives up its seat and leaves.
+
+The lines go to stdout, and to stderr where a command has stdout.`,
+		Example: `  fdbelect run --store file:/tmp/demo.db --id a --priority 1
+  fdbelect run --store file:/tmp/demo.db --id b --lease 2s -- ./worker --verbose`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if n := cmd.ArgsLenAtDash(); n > 0 || n < 0 && len(args) > 0 {
+				return usage(fmt.Errorf("%q is not a flag; a command to run stands after --", args[0]))
+			}
+			f.command = args
+			f.leaseGiven, f.graceGiven = cmd.Flags().Changed("lease"), cmd.Flags().Changed("grace")
+			return a.run(cmd.Context(), &f)
+		},
+	}
+	f.addFlags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.id, "id", "", "name of this candidate, unlike all others' (required)")
+	flags.Int32Var(&f.priority, "priority", 0, "a strictly higher priority may take the seat")
+	flags.StringArrayVar(&f.tags, "tag", nil, "KEY=VALUE to list with the candidate, such as its address; may be repeated")
+	flags.DurationVar(&f.lease, "lease", fdbelection.DefaultLeaseDuration, "lease of an election that is not there yet")
+	flags.DurationVar(&f.grace, "grace", 0, "how long a leader may drain for a higher priority, in an election that is not there yet (default: the lease)")
+	flags.DurationVar(&f.preStop, "pre-stop", 10*time.Second, "how long the command may take to stop, where there is time")
+	flags.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long to try to leave in order")
+	return cmd
+}
+
+// run campaigns until ctx ends.
+func (a *app) run(ctx context.Context, f *runFlags) error {
+	e, err := f.resolve()
+	if err != nil {
+		return err
+	}
+	opts, err := f.options()
+	if err != nil {
+		return err
+	}
+	db, err := f.open(false, f.timeout)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+
+	journal := newJournal(a.stdout, a.stderr, len(f.command) > 0)
+	defer journal.close()
+	opts.Clock = a.clock
+	opts.Stop = ctx.Done()
+	opts.Permanent = permanent
+	opts.Changed = journal.changed
+	opts.Trouble = journal.trouble
+	opts.Joined = func(config fdbelection.Config) {
+		if note := f.unlike(config); note != "" {
+			journal.note(note)
+		}
+	}
+	if len(f.command) > 0 {
+		c := &child{argv: f.command, election: f.name, stdout: a.stdout, stderr: a.stderr}
+		opts.Work = c.work
+	}
+	if f.spec == "mem:" {
+		journal.note("mem: is this process's own memory: it can only elect itself")
+	}
+	return campaign.Run(context.WithoutCancel(ctx), db, e, opts)
+}
+
+// options checks the flags, and returns what they ask for.
+func (f *runFlags) options() (campaign.Options, error) {
+	var none campaign.Options
+	if f.id == "" {
+		return none, usage(errors.New("--id is missing: give this candidate a name unlike all others', as in --id $(hostname)"))
+	}
+	incarnation, err := uuid.NewRandomFromReader(rand.Reader)
+	if err != nil {
+		return none, fmt.Errorf("draw an incarnation: %w", err)
+	}
+	me := election.Registration{Identity: election.Identity{ID: f.id, Incarnation: incarnation}, Priority: f.priority}
+	if me.Metadata, err = parseTags(f.tags); err != nil {
+		return none, err
+	}
+	if err := me.Validate(); err != nil {
+		return none, usage(err)
+	}
+	config := fdbelection.ConfigWithLease(f.lease)
+	config.Expiry = fdbelection.ExpiryByObservation
+	config.PreemptionGrace = f.lease
+	if f.graceGiven {
+		config.PreemptionGrace = f.grace
+	}
+	if err := config.Validate(); err != nil {
+		return none, usage(err)
+	}
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"--pre-stop", f.preStop}, {"--timeout", f.timeout}} {
+		if d.value <= 0 {
+			return none, usage(fmt.Errorf("%s is %s; it has to be above zero", d.flag, d.value))
+		}
+	}
+	if len(f.command) > 0 {
+		if _, err := exec.LookPath(f.command[0]); err != nil {
+			return none, usage(fmt.Errorf("the command cannot be run: %w", err))
+		}
+	}
+	return campaign.Options{Me: me, Config: config, Drain: f.preStop, LeaveLimit: f.timeout}, nil
+}
+
+func parseTags(tags []string) (map[string]string, error) {
+	if len(tags) == 0 {
+		return nil, nil
+	}
+	parsed := make(map[string]string, len(tags))
+	for _, tag := range tags {
+		key, value, found := strings.Cut(tag, "=")
+		if !found || key == "" {
+			return nil, usage(fmt.Errorf("--tag %s is not KEY=VALUE", election.SafeText(tag)))
+		}
+		parsed[key] = value
+	}
+	return parsed, nil
+}
+
+// unlike says where the election that stands is not as the flags ask.
+func (f *runFlags) unlike(config fdbelection.Config) string {
+	var differs []string
+	if f.leaseGiven && config.LeaseDuration != f.lease {
+		differs = append(differs, fmt.Sprintf("lease %s (not %s)", config.LeaseDuration, f.lease))
+	}
+	if f.graceGiven && config.PreemptionGrace != f.grace {
+		differs = append(differs, fmt.Sprintf("grace %s (not %s)", config.PreemptionGrace, f.grace))
+	}
+	if differs == nil {
+		return ""
+	}
+	return "the election is there already, and stays as it is: " + strings.Join(differs, ", ")
+}

@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var r reading
+	cmd := &cobra.Command{
+		Use:   "status --store STORE [flags]",
+		Short: "Show who leads, the lease, the config and what is asked of the leader",
+		Long: `status shows the leader record as it stands, the config and the intent. Whether a
+lease has run out it can only tell by the clock of the leader's host against the
+one here: what the candidates go by is shown under "expiry".`,
+		Example: `  fdbelect status --store file:/tmp/demo.db
+  fdbelect status --store file:/tmp/demo.db --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := read(cmd.Context(), a, &r, readStatus)
+			if err != nil {
+				return err
+			}
+			s.Election, s.Root, s.Store = r.name, r.root, r.spec
+			s.judge(a.clock.Now())
+			if r.output == "json" {
+				return writeJSON(a.stdout, s)
+			}
+			return writeTable(a.stdout, s.rows(a.clock.Now()))
+		},
+	}
+	r.addFlags(cmd)
+	return cmd
+}
+
+// status is what "status" shows. Its JSON is for scripts: names stay.
+type status struct {
+	Store    string        `json:"store"`
+	Root     string        `json:"root"`
+	Election string        `json:"election"`
+	Leader   *leaderStatus `json:"leader"` // null: the seat is vacant
+	Term     uint64        `json:"term"`
+	Ballot   uint64        `json:"ballot"`
+	Config   configStatus  `json:"config"`
+	Intent   *intentStatus `json:"intent"` // null: nothing is asked
+	record   election.Leader
+}
+
+type leaderStatus struct {
+	ID          string    `json:"id"`
+	Incarnation string    `json:"incarnation"`
+	Priority    int32     `json:"priority"`
+	Origin      string    `json:"origin"`
+	Accepted    bool      `json:"accepted"`
+	AcquiredAt  time.Time `json:"acquired_at"`
+	Lease       duration  `json:"lease"`
+	LeaseExpiry time.Time `json:"lease_expiry"`
+	// LeaseOver compares the leader's clock with the one here.
+	LeaseOver bool `json:"lease_over"`
+}
+
+type configStatus struct {
+	Revision         uint64   `json:"revision"`
+	Enabled          bool     `json:"enabled"`
+	Lease            duration `json:"lease"`
+	Heartbeat        duration `json:"heartbeat"`
+	Margin           duration `json:"margin"`
+	CandidateTimeout duration `json:"candidate_timeout"`
+	Expiry           string   `json:"expiry"`
+	Preemption       bool     `json:"preemption"`
+	PreemptionGrace  duration `json:"preemption_grace"`
+	MinimumTenure    duration `json:"minimum_tenure"`
+	HistoryLimit     int      `json:"history_limit"`
+}
+
+type intentStatus struct {
+	Kind     string `json:"kind"`
+	Term     uint64 `json:"term"`
+	ID       string `json:"id,omitempty"`
+	Priority int32  `json:"priority,omitempty"`
+	Counter  uint64 `json:"counter,omitempty"`
+}
+
+// duration is written as Go writes it: "1m30s".
+type duration time.Duration
+
+func (d duration) String() string               { return time.Duration(d).String() }
+func (d duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, error) {
+	config, err := e.ReadConfig(tr)
+	if err != nil {
+		return nil, err
+	}
+	leader, err := e.GetLeaderRaw(tr)
+	if err != nil {
+		return nil, err
+	}
+	intent, err := e.ReadIntent(tr)
+	if err != nil {
+		return nil, err
+	}
+	s := &status{Term: leader.Term, Ballot: leader.Ballot, Config: configOf(config), record: leader}
+	if !leader.Vacant() {
+		s.Leader = &leaderStatus{
+			ID: leader.ID, Incarnation: leader.Incarnation.String(), Priority: leader.Priority,
+			Origin: leader.Origin.String(), Accepted: leader.Accepted, AcquiredAt: leader.AcquiredAt.UTC(),
+			Lease: duration(leader.LeaseDuration), LeaseExpiry: leader.LeaseExpiry.UTC(),
+		}
+	}
+	if intent.Kind != election.NoIntent && intent.Term == leader.Term && !leader.Vacant() {
+		s.Intent = &intentStatus{
+			Kind: intent.Kind.String(), Term: intent.Term, ID: intent.ID,
+			Priority: intent.Priority, Counter: intent.Counter,
+		}
+	}
+	return s, nil
+}
+
+func configOf(c fdbelection.Config) configStatus {
+	return configStatus{
+		Revision: c.Revision, Enabled: c.ElectionEnabled,
+		Lease: duration(c.LeaseDuration), Heartbeat: duration(c.HeartbeatInterval),
+		Margin: duration(c.EffectiveMargin()), CandidateTimeout: duration(c.CandidateTimeout),
+		Expiry: c.Expiry.String(), Preemption: c.AllowPreemption,
+		PreemptionGrace: duration(c.PreemptionGrace), MinimumTenure: duration(c.MinimumTenure),
+		HistoryLimit: c.HistoryLimit,
+	}
+}
+
+// judge compares the lease with the clock here.
+func (s *status) judge(now time.Time) {
+	if s.Leader != nil {
+		s.Leader.LeaseOver = s.record.ExpiredAt(now)
+	}
+}
+
+// rows is the status for people to read.
+func (s *status) rows(now time.Time) [][]string {
+	rows := [][]string{{"election", fmt.Sprintf("%s below %s in %s",
+		election.SafeText(s.Election), election.SafeText(s.Root), election.SafeText(s.Store))}}
+	if l := s.Leader; l == nil {
+		rows = append(rows, []string{"leader", s.vacancy()})
+	} else {
+		rows = append(rows,
+			[]string{"leader", fmt.Sprintf("%s, priority %d%s", s.record.Identity, l.Priority, pending(l.Accepted))},
+			[]string{"since", fmt.Sprintf("%s (%s ago, %s)", l.AcquiredAt.Format(timeLayout), ago(now.Sub(l.AcquiredAt)), l.Origin)},
+			[]string{"lease", lease(l, now)})
+	}
+	c := s.Config
+	return append(rows,
+		[]string{"term", fmt.Sprint(s.Term)},
+		[]string{"ballot", fmt.Sprint(s.Ballot)},
+		[]string{"intent", s.Intent.String()},
+		[]string{"config", fmt.Sprintf("revision %d, %s", c.Revision, either(c.Enabled, "enabled", "disabled: nobody may claim or renew"))},
+		[]string{"", fmt.Sprintf("lease %s, heartbeat %s, margin %s, candidate timeout %s", c.Lease, c.Heartbeat, c.Margin, c.CandidateTimeout)},
+		[]string{"", fmt.Sprintf("expiry by %s, preemption %s, minimum tenure %s, history %d", c.Expiry,
+			either(c.Preemption, "with a grace of "+c.PreemptionGrace.String(), "off"), c.MinimumTenure, c.HistoryLimit)},
+	)
+}
+
+func (s *status) vacancy() string {
+	if s.Ballot == 0 {
+		return "none yet"
+	}
+	return "none: the seat is vacant"
+}
+
+// String is what is asked of the leader; nothing, of a nil intent.
+func (i *intentStatus) String() string {
+	switch {
+	case i == nil:
+		return "none"
+	case i.ID == "":
+		return fmt.Sprintf("%s, of term %d", i.Kind, i.Term)
+	default:
+		return fmt.Sprintf("%s by %s of priority %d, of term %d, repeated %d times",
+			i.Kind, election.SafeText(i.ID), i.Priority, i.Term, i.Counter)
+	}
+}
+
+func pending(accepted bool) string {
+	return either(accepted, "", " (handed over, and not accepted yet)")
+}
+
+// lease tells when a lease ends, by the clock of the leader's host.
+func lease(l *leaderStatus, now time.Time) string {
+	if l.LeaseOver {
+		return fmt.Sprintf("%s, over since %s by the clock here", l.Lease, ago(now.Sub(l.LeaseExpiry)))
+	}
+	return fmt.Sprintf("%s, ends in %s by the clock here", l.Lease, ago(l.LeaseExpiry.Sub(now)))
+}
+
+func either(condition bool, yes, no string) string {
+	if condition {
+		return yes
+	}
+	return no
+}

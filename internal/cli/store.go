@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// storeVariable is the environment variable that stands in for --store.
+const storeVariable = "FDBELECT_STORE"
+
+const storeChoices = `
+  file:PATH         a file shared by the processes of this machine, as in --store file:/var/lib/app/election.db
+  mem:              the memory of this process alone, as in --store mem:
+  fdb:CLUSTERFILE   FoundationDB, as in --store fdb:/etc/foundationdb/fdb.cluster (in the command of its own module)`
+
+// place is where an election is: a store, and a subspace in it.
+type place struct {
+	spec string // the flag, then what counts
+	name string
+	root string
+}
+
+func (p *place) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&p.spec, "store", "", "where the election is kept: file:PATH, mem: or fdb:CLUSTERFILE (required; or "+storeVariable+")")
+	flags.StringVar(&p.name, "election", "default", "name of the election")
+	flags.StringVar(&p.root, "root", "fdbelection", "subspace that holds the elections, names separated by slashes")
+}
+
+// resolve checks the flags, and returns the election that they name.
+func (p *place) resolve() (*election.LeaderElection, error) {
+	if p.spec == "" {
+		p.spec = os.Getenv(storeVariable)
+	}
+	if p.spec == "" {
+		return nil, usage(errors.New("no store is named; there is no default, as each host would elect itself. Give --store or set " +
+			storeVariable + ":" + storeChoices))
+	}
+	if err := checkName("--election", p.name); err != nil {
+		return nil, err
+	}
+	path := strings.Split(p.root, "/")
+	for _, name := range path {
+		if err := checkName("--root", name); err != nil {
+			return nil, err
+		}
+	}
+	return election.New(subspace.New(path...).Sub(p.name)), nil
+}
+
+// checkName refuses names that nobody could read or type again.
+func checkName(flag, name string) error {
+	switch {
+	case name == "":
+		return usage(fmt.Errorf("%s has an empty name", flag))
+	case len(name) > election.MaxIDBytes:
+		return usage(fmt.Errorf("%s has a name of %d bytes; use at most %d", flag, len(name), election.MaxIDBytes))
+	case !utf8.ValidString(name):
+		return usage(fmt.Errorf("%s %s is not valid UTF-8", flag, election.SafeText(name)))
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return usage(fmt.Errorf("%s %s contains a control character", flag, election.SafeText(name)))
+	}
+	return nil
+}
+
+// store is an open database.
+type store struct {
+	kv.Database
+	io.Closer
+}
+
+// open opens the store. What only reads sets mustExist, so that a typo creates
+// nothing. The timeout bounds the wait for other processes.
+func (p *place) open(mustExist bool, timeout time.Duration) (store, error) {
+	scheme, rest, found := strings.Cut(p.spec, ":")
+	switch {
+	case found && scheme == "file" && rest != "":
+		return openFile(rest, mustExist, timeout)
+	case found && scheme == "mem" && rest == "":
+		return store{memkv.New(memkv.Options{}), io.NopCloser(nil)}, nil
+	case found && scheme == "fdb":
+		return store{}, usage(errors.New("this build has no FoundationDB: it is made of Go alone. The command that has it comes with the adapter:\n" +
+			"  go install github.com/fdbelection/fdbelection/kv/fdbkv/cmd/fdbelect@latest"))
+	default:
+		return store{}, usage(fmt.Errorf("--store %s is none of these:%s", p.safe(), storeChoices))
+	}
+}
+
+// safe is the store as it can be printed.
+func (p *place) safe() string { return election.SafeText(p.spec) }
