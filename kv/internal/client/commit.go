@@ -10,7 +10,7 @@ import (
 func (tr *Transaction) Commit() error {
 	tr.mu.Lock()
 	if err := tr.unusable(); err != nil {
-		if tr.failure == nil && tr.deferred == 0 && !tr.committed {
+		if tr.failure == nil && tr.deferred == 0 && !tr.committing {
 			// The context has ended, and no reset will bring it back.
 			tr.failWatches(err)
 			tr.stamp.settle(nil, err)
@@ -18,7 +18,7 @@ func (tr *Transaction) Commit() error {
 		tr.mu.Unlock()
 		return err
 	}
-	tr.committed = true
+	tr.committing = true
 	tr.mu.Unlock()
 
 	tr.io.Lock()
@@ -64,7 +64,7 @@ func (tr *Transaction) commit() error {
 	if life != tr.life {
 		return nil
 	}
-	tr.version = result.Version
+	tr.committedVersion = result.Version
 	if tr.stamp != nil {
 		stamp := result.Stamp()
 		tr.stamp.settle(stamp[:], nil)
@@ -147,5 +147,5 @@ func (tr *Transaction) activateWatches(version int64) {
 func (tr *Transaction) GetCommittedVersion() (int64, error) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	return tr.version, nil
+	return tr.committedVersion, nil
 }

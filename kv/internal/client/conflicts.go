@@ -14,7 +14,7 @@ func (tr *Transaction) addReadConflict(r Range) {
 
 // appendOutsideOf appends the parts of r outside of the given writes and
 // cleared ranges, both sorted.
-func appendOutsideOf(out []Range, r Range, writes []ownWrite, cleared []Range, a *arena) []Range {
+func appendOutsideOf(out []Range, r Range, writes []*ownWrite, cleared []Range, a *arena) []Range {
 	begin := r.Begin
 	skip := func(from, to []byte) {
 		if bytes.Compare(begin, from) < 0 {

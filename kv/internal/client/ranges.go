@@ -40,7 +40,10 @@ func (tr *Transaction) getRange(begin, end []byte, opts kv.RangeOptions, snapsho
 // where that is anything.
 func (tr *Transaction) startScan(r *read) {
 	s := r.scan
-	s.entries = slices.Clone(tr.writes.within(s.whole))
+	for _, e := range tr.writes.within(s.whole) {
+		asOfNow := *e
+		s.entries = append(s.entries, &asOfNow)
+	}
 	s.cleared = slices.Clone(tr.writes.cleared.within(s.whole))
 	s.bound = s.whole
 	if at, blocked := tr.writes.firstUnreadable(s.whole, s.reverse); blocked {

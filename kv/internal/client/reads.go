@@ -264,26 +264,34 @@ type versionFuture struct {
 
 func (f *versionFuture) Get() (int64, error) {
 	tr := f.tr
-	tr.io.Lock()
-	defer tr.io.Unlock()
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	if f.done {
-		return f.version, f.err
-	}
-	f.done = true
-	if f.life == tr.life && tr.readVersion == 0 {
-		tr.flush(true)
-	}
-	switch {
-	case f.life != tr.life:
-		f.err = kv.Error{Code: kv.CodeTransactionCancelled}
-	case tr.readVersion != 0:
-		f.version = tr.readVersion
-	default:
-		if f.err = tr.over(); f.err == nil {
-			f.err = tr.reads.failure
+	if !f.done && f.life == tr.life && tr.readVersion == 0 {
+		tr.mu.Unlock()
+		tr.io.Lock() // waits for the wave that is out, which takes a version too
+		defer tr.io.Unlock()
+		tr.mu.Lock()
+		if f.life == tr.life && tr.readVersion == 0 {
+			tr.flush(true)
 		}
 	}
+	if !f.done {
+		f.done = true
+		f.version, f.err = f.answer()
+	}
 	return f.version, f.err
+}
+
+func (f *versionFuture) answer() (int64, error) {
+	tr := f.tr
+	if f.life != tr.life {
+		return 0, kv.Error{Code: kv.CodeTransactionCancelled}
+	}
+	if tr.readVersion != 0 {
+		return tr.readVersion, nil
+	}
+	if err := tr.over(); err != nil {
+		return 0, err
+	}
+	return 0, tr.reads.failure
 }

@@ -21,8 +21,8 @@ type scan struct {
 	bound, open Range
 	blocked     bool
 
-	entries []ownWrite // own writes in whole, by key
-	cleared []Range    // own cleared ranges that overlap whole
+	entries []*ownWrite // own writes in whole, by key
+	cleared []Range     // own cleared ranges that overlap whole
 
 	rows   []kv.KeyValue // the store's, in the order of the scan
 	result []kv.KeyValue // nil until the end
@@ -119,9 +119,9 @@ func (s *scan) merged() []kv.KeyValue {
 	out := make([]kv.KeyValue, 0, min(limit, len(s.rows)+len(entries)))
 	next := func() *ownWrite {
 		if s.reverse {
-			return &entries[len(entries)-1]
+			return entries[len(entries)-1]
 		}
-		return &entries[0]
+		return entries[0]
 	}
 	drop := func() {
 		if s.reverse {
@@ -172,9 +172,8 @@ func (w *ownWrites) firstUnreadable(r Range, reverse bool) (at []byte, found boo
 			at = minKey(at, key)
 		}
 	}
-	entries := w.within(r)
-	for i := range entries {
-		switch e := &entries[i]; {
+	for _, e := range w.within(r) {
+		switch {
 		case e.unreadable && reverse:
 			nearer(append(slices.Clone(e.key()), 0))
 		case e.unreadable:

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -45,9 +46,7 @@ type attempt struct {
 	failure error
 	// deferred is the code of the first write that was wrong; later writes are
 	// ignored, and reads and the commit fail with it.
-	deferred  int
-	committed bool // Commit was called
-	version   int64
+	deferred int
 
 	readVersion int64 // 0: not taken yet
 	reads       readSet
@@ -56,9 +55,15 @@ type attempt struct {
 	watches     []*watch
 	stamp       *stamp
 	arena       arena
+
+	committing       bool  // Commit was called
+	committedVersion int64 // -1: none
 }
 
-var _ kv.OwnedTransaction = (*Transaction)(nil)
+var (
+	_ kv.OwnedTransaction = (*Transaction)(nil)
+	_ kv.ReadTransaction  = (*snapshot)(nil)
+)
 
 // firstSpace is room for a small transaction, in the same allocation.
 type firstSpace struct {
@@ -66,8 +71,9 @@ type firstSpace struct {
 	life      lifetime
 	reads     [4]read
 	pending   [6]*read
-	known     [6]*read
+	known     [4]*read
 	conflicts [6]Range
+	entries   [4]*ownWrite
 	writes    [4]ownWrite
 }
 
@@ -84,12 +90,13 @@ func NewTransaction(ctx context.Context, store Store, opts Options) *Transaction
 	tr.created = store.Now()
 	tr.life = &space.life
 	tr.life.parent, tr.life.store = ctx, store
-	tr.version = -1
+	tr.committedVersion = -1
 	tr.reads.free = space.reads[:]
 	tr.reads.pending = space.pending[:0]
 	tr.reads.points = space.known[:0]
 	tr.conflicts = space.conflicts[:0]
-	tr.writes.entries = space.writes[:0]
+	tr.writes.entries = space.entries[:0]
+	tr.writes.free = space.writes[:]
 	return tr
 }
 
@@ -104,7 +111,7 @@ func (tr *Transaction) unusable() error {
 	if tr.deferred != 0 {
 		return kv.Error{Code: tr.deferred}
 	}
-	if tr.committed {
+	if tr.committing {
 		return tr.usedDuringCommit()
 	}
 	return tr.over()
@@ -128,7 +135,7 @@ func (tr *Transaction) writable() bool {
 	if tr.deferred != 0 {
 		return false
 	}
-	if tr.committed {
+	if tr.committing {
 		_ = tr.usedDuringCommit()
 		tr.deferred = kv.CodeUsedDuringCommit
 		return false
@@ -192,8 +199,8 @@ func (tr *Transaction) restart() {
 	tr.fail(cancelled)
 	tr.failWatches(cancelled)
 	tr.attempt = attempt{
-		life:    &lifetime{parent: tr.parent, store: tr.store},
-		version: -1,
+		life:             &lifetime{parent: tr.parent, store: tr.store},
+		committedVersion: -1,
 	}
 	if tr.timeout > 0 {
 		tr.life.deadline = tr.created.Add(tr.timeout)
@@ -243,8 +250,8 @@ func (s *snapshot) Store() Store { return s.store }
 // asError makes a kv.Error of what a store answered. Where the store stopped
 // because the attempt ended, it says why that ended.
 func (tr *Transaction) asError(err error) kv.Error {
-	e, ok := err.(kv.Error)
-	if !ok {
+	var e kv.Error
+	if !errors.As(err, &e) {
 		e = kv.Error{Code: kv.CodeIOError, Err: err}
 	}
 	if e.Code == kv.CodeTransactionCancelled {

@@ -27,7 +27,8 @@ func (e *ownWrite) key() []byte { return e.last.Key }
 // it: one entry per key, and ranges. A later write of a key replaces an
 // earlier one, and a cleared range removes the entries in it.
 type ownWrites struct {
-	entries    []ownWrite // by key
+	entries    []*ownWrite // by key
+	free       []ownWrite  // room for further ones
 	cleared    rangeSet
 	unreadable rangeSet // where the key of a stamped write may turn up
 	conflicts  rangeSet // explicit, and those of flushed writes
@@ -55,7 +56,10 @@ func (w *ownWrites) find(key []byte) (int, bool) {
 }
 
 // within returns the entries of keys in r.
-func (w *ownWrites) within(r Range) []ownWrite {
+func (w *ownWrites) within(r Range) []*ownWrite {
+	if len(w.entries) == 0 {
+		return nil
+	}
 	i, _ := w.find(r.Begin)
 	j, _ := w.find(r.End)
 	return w.entries[i:j]
@@ -66,20 +70,30 @@ func (w *ownWrites) put(m Mutation) {
 	stamped := m.Kind != MutationSet
 	i, found := w.find(m.Key)
 	if !found {
-		w.entries = slices.Insert(w.entries, i, ownWrite{
-			last:       m,
-			unreadable: stamped || w.unreadable.contains(m.Key),
-			conflicts:  m.Kind != MutationStampedKey,
-		})
+		e := w.new()
+		e.last = m
+		e.unreadable = stamped || w.unreadable.contains(m.Key)
+		e.conflicts = m.Kind != MutationStampedKey
+		w.entries = slices.Insert(w.entries, i, e)
 		return
 	}
-	e := &w.entries[i]
+	e := w.entries[i]
 	if e.unreadable || m.Kind == MutationStampedKey {
 		e.earlier = append(e.earlier, e.last)
 	}
 	e.last = m
 	e.unreadable = e.unreadable || stamped
 	e.conflicts = e.conflicts || m.Kind != MutationStampedKey
+}
+
+// new returns a fresh entry.
+func (w *ownWrites) new() *ownWrite {
+	if len(w.free) == 0 {
+		w.free = make([]ownWrite, min(4+len(w.entries), 64))
+	}
+	e := &w.free[0]
+	w.free = w.free[1:]
+	return e
 }
 
 // clear records that the keys of r are removed.
@@ -103,8 +117,7 @@ func (w *ownWrites) putStampedKey(m Mutation, r Range, a *arena) {
 	w.cleared.remove(r)
 	i, _ := w.find(r.Begin)
 	j, _ := w.find(r.End)
-	for k := range w.entries[i:j] {
-		e := &w.entries[i+k]
+	for _, e := range w.entries[i:j] {
 		w.flushed = append(append(w.flushed, e.earlier...), e.last)
 		if e.conflicts {
 			w.conflicts.add(a.point(e.key()))
@@ -128,7 +141,7 @@ const (
 // get looks key up.
 func (w *ownWrites) get(key []byte) (lookup, []byte) {
 	if i, found := w.find(key); found {
-		if e := &w.entries[i]; !e.unreadable {
+		if e := w.entries[i]; !e.unreadable {
 			return lookupValue, e.last.Value
 		}
 		return lookupUnreadable, nil
@@ -149,8 +162,7 @@ func (w *ownWrites) mutations(buf []Mutation) []Mutation {
 	for _, r := range w.cleared.ranges {
 		buf = append(buf, Mutation{Kind: MutationClearRange, Key: r.Begin, Value: r.End})
 	}
-	for i := range w.entries {
-		e := &w.entries[i]
+	for _, e := range w.entries {
 		buf = append(append(buf, e.earlier...), e.last)
 	}
 	return buf
@@ -158,8 +170,8 @@ func (w *ownWrites) mutations(buf []Mutation) []Mutation {
 
 // writeConflicts returns the write conflict ranges, sorted and joined.
 func (w *ownWrites) writeConflicts(buf []Range, a *arena) []Range {
-	for i := range w.entries {
-		if e := &w.entries[i]; e.conflicts {
+	for _, e := range w.entries {
+		if e.conflicts {
 			buf = append(buf, a.point(e.key()))
 		}
 	}
