@@ -15,7 +15,6 @@ func (db *DB) apply(s *session, c *client.Commit) (client.CommitResult, *LogEntr
 			return client.CommitResult{}, nil, err
 		}
 		if db.conflicts(c.ReadConflicts, c.ReadVersion) {
-			db.counters.conflicts.Add(1)
 			return client.CommitResult{}, nil, errNotCommitted
 		}
 	}

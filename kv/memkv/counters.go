@@ -1,6 +1,7 @@
 package memkv
 
 import (
+	"errors"
 	"sync/atomic"
 
 	"github.com/fdbelection/fdbelection/kv"
@@ -86,7 +87,8 @@ func (s *session) countRead(reads, size int) {
 
 func (s *session) countCommit(c *client.Commit, err error) {
 	if err != nil {
-		if err == errNotCommitted {
+		if errors.Is(err, errNotCommitted) {
+			s.db.counters.conflicts.Add(1)
 			s.counters.conflicts.Add(1)
 		}
 		return

@@ -109,6 +109,7 @@ func (s *fakeStore) apply(m Mutation) {
 	stamp := CommitResult{Version: s.version, Batch: 7}.Stamp()
 	key, value := bytes.Clone(m.Key), bytes.Clone(m.Value)
 	switch m.Kind {
+	case MutationSet:
 	case MutationClearRange:
 		maps.DeleteFunc(s.data, func(k, _ string) bool { return k >= string(m.Key) && k < string(m.Value) })
 		return

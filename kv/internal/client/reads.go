@@ -135,6 +135,7 @@ func (tr *Transaction) startGet(key []byte, snapshot bool) *read {
 		r.Key = tr.arena.clone(key)
 		r.done, r.Value = true, value
 		return r
+	case lookupUnknown:
 	}
 	if snapshot {
 		r.Key = tr.arena.clone(key)

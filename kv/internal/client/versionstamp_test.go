@@ -82,3 +82,36 @@ func TestVersionstampWithoutCommit(t *testing.T) {
 		require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err))
 	}
 }
+
+// FuzzTemplate: whatever the bytes, a template is refused with 2000 or has room
+// for its stamp.
+func FuzzTemplate(f *testing.F) {
+	f.Add([]byte{})
+	f.Add([]byte("123"))
+	f.Add(stampedTemplate("", "", 0))
+	f.Add(stampedTemplate("<", ">", 1))
+	f.Add(stampedTemplate("", "", 1))
+	f.Add(stampedTemplate("", "", -1))
+	f.Fuzz(func(t *testing.T, template []byte) {
+		if len(template) > 1000 || (len(template) > 0 && template[0] == 0xff) {
+			return
+		}
+		_, offset, ok := cutOffset(template)
+		for _, write := range []func(tr *Transaction){
+			func(tr *Transaction) { tr.SetVersionstampedKey(template, nil) },
+			func(tr *Transaction) { tr.SetVersionstampedValue([]byte("k"), template) },
+		} {
+			s := newFakeStore()
+			tr := s.begin()
+			write(tr)
+			err := tr.Commit()
+			if !ok {
+				require.Equal(t, kv.CodeInvalidOperation, kv.CodeOf(err))
+				continue
+			}
+			require.NoError(t, err)
+			require.LessOrEqual(t, offset+StampSize+offsetSize, len(template))
+			require.Len(t, s.data, 1)
+		}
+	})
+}
