@@ -28,9 +28,8 @@ func newT(tb testing.TB, e Engine, c Case) *T {
 	tb.Helper()
 	store := e.Open(tb)
 	for _, known := range capabilities {
-		reason, lacks := e.Lacks[known.name]
-		if lacks && reason == "" {
-			tb.Fatalf("%s: Lacks[%q] gives no reason", e.Name, known.name)
+		if _, lacks := e.Lacks[known.name]; lacks && store.handles(known.name) {
+			tb.Fatalf("%s: Lacks names %q, and the Store of Open has a handle for it", e.Name, known.name)
 		}
 	}
 	for _, need := range c.Needs {

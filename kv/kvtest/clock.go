@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// VirtualClock is the clock of an engine whose time is injected. Waits of up
-// to a second, which is what a back-off lasts at the most, end at once and are
-// recorded; longer ones, such as a transaction's time limit, last until
-// Advance has let that much time pass. It is safe for concurrent use.
+// VirtualClock is the clock of an engine whose time is injected. A wait of no
+// more than half a second, which is what a back-off lasts with this clock's
+// jitter, ends at once and is recorded; a longer one, such as a transaction's
+// time limit, lasts until Advance has let that much time pass. It is safe for
+// concurrent use.
 type VirtualClock struct {
 	mu     sync.Mutex
 	now    time.Time
@@ -17,8 +18,9 @@ type VirtualClock struct {
 	waited []time.Duration
 }
 
-// longestBackoff is the cap of FoundationDB's back-off.
-const longestBackoff = time.Second
+// longestBackoff is the cap of FoundationDB's back-off, a second, times
+// BackoffJitter.
+const longestBackoff = time.Second / 2
 
 // NewVirtualClock returns a clock that stands at some fixed time.
 func NewVirtualClock() *VirtualClock {

@@ -124,9 +124,8 @@ var capabilities = []struct {
 	{KeySpace, "the whole key space belongs to the case"},
 }
 
-// has reports whether the handle of a capability is there. Those without a
-// handle are there unless Engine.Lacks says otherwise.
-func (s Store) has(c Capability) bool {
+// handles reports whether there is a handle for a capability.
+func (s Store) handles(c Capability) bool {
 	switch c {
 	case Clock:
 		return s.Advance != nil
@@ -143,6 +142,16 @@ func (s Store) has(c Capability) bool {
 	case Sharing:
 		return s.Share != nil
 	default:
+		return false
+	}
+}
+
+// has is handles, with the capabilities that need no handle.
+func (s Store) has(c Capability) bool {
+	switch c {
+	case History, ExactWatches, KeySpace:
 		return true
+	default:
+		return s.handles(c)
 	}
 }

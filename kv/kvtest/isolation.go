@@ -123,8 +123,7 @@ func add(t *T, tr kv.Transaction, key string, amount int) error {
 
 func bank(t *T) {
 	const accounts, initial, workers, transfers = 5, 100, 5, 15
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := t.random().Uint64()
 	var opening []string
 	for i := range accounts {
 		opening = append(opening, numbered(i), strconv.Itoa(initial))

@@ -1,7 +1,6 @@
 package kvtest
 
 import (
-	"math/rand/v2"
 	"slices"
 
 	"github.com/stretchr/testify/require"
@@ -116,9 +115,7 @@ func (t *T) isEmptyNotAbsent(tr kv.ReadTransaction, what string) {
 
 // anyBytes stores every single byte, and random keys of more.
 func anyBytes(t *T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := t.random()
 	keys := map[string]bool{}
 	for b := range 256 {
 		keys["x"+string([]byte{byte(b)})] = true

@@ -10,65 +10,48 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// verdict is what FoundationDB's client says of a code.
-type verdict struct {
-	code                                  int
-	retryable, maybeCommitted, onErrorYes bool
-}
-
-// verdicts is the table of the retry rules, as FoundationDB 7.3 answers it.
-var verdicts = []verdict{
-	{kv.CodeTransactionTooOld, true, false, true},
-	{kv.CodeFutureVersion, true, false, true},
-	{kv.CodeNotCommitted, true, false, true},
-	{kv.CodeCommitUnknownResult, true, true, true},
-	{kv.CodeTransactionCancelled, false, false, false},
-	{kv.CodeWatchCancelled, false, false, false},
-	{kv.CodeTransactionTimedOut, false, false, false},
-	{kv.CodeTooManyWatches, false, false, false},
-	{kv.CodeAccessedUnreadable, false, false, false},
-	{kv.CodeProcessBehind, true, false, true},
-	{kv.CodeDatabaseLocked, true, false, true},
-	{kv.CodeClusterVersionChanged, true, true, false},
-	{kv.CodeCommitProxyMemory, true, false, true},
-	{kv.CodeBatchThrottled, true, false, true},
-	{kv.CodeGRVProxyMemory, true, false, true},
-	{kv.CodeBlobGranuleFailed, false, false, true},
-	{kv.CodeTagThrottled, true, false, true},
-	{kv.CodeProxyTagThrottled, true, false, true},
-	{kv.CodeIOError, false, false, false},
-	{kv.CodeInvalidOperation, false, false, false},
-	{kv.CodeKeyOutsideLegalRange, false, false, false},
-	{kv.CodeInvertedRange, false, false, false},
-	{kv.CodeUsedDuringCommit, false, false, false},
-	{kv.CodeInvalidVersion, false, false, false},
-	{kv.CodeNoCommitVersion, false, false, false},
-	{kv.CodeTransactionTooLarge, false, false, false},
-	{kv.CodeKeyTooLarge, false, false, false},
-	{kv.CodeValueTooLarge, false, false, false},
+// retried tells of every code whether OnError retries after it, as
+// FoundationDB 7.3 answers it.
+var retried = map[int]bool{
+	kv.CodeTransactionTooOld:     true,
+	kv.CodeFutureVersion:         true,
+	kv.CodeNotCommitted:          true,
+	kv.CodeCommitUnknownResult:   true,
+	kv.CodeTransactionCancelled:  false,
+	kv.CodeWatchCancelled:        false,
+	kv.CodeTransactionTimedOut:   false,
+	kv.CodeTooManyWatches:        false,
+	kv.CodeAccessedUnreadable:    false,
+	kv.CodeProcessBehind:         true,
+	kv.CodeDatabaseLocked:        true,
+	kv.CodeClusterVersionChanged: false,
+	kv.CodeCommitProxyMemory:     true,
+	kv.CodeBatchThrottled:        true,
+	kv.CodeGRVProxyMemory:        true,
+	kv.CodeBlobGranuleFailed:     true,
+	kv.CodeTagThrottled:          true,
+	kv.CodeProxyTagThrottled:     true,
+	kv.CodeIOError:               false,
+	kv.CodeInvalidOperation:      false,
+	kv.CodeKeyOutsideLegalRange:  false,
+	kv.CodeInvertedRange:         false,
+	kv.CodeUsedDuringCommit:      false,
+	kv.CodeInvalidVersion:        false,
+	kv.CodeNoCommitVersion:       false,
+	kv.CodeTransactionTooLarge:   false,
+	kv.CodeKeyTooLarge:           false,
+	kv.CodeValueTooLarge:         false,
 }
 
 // onErrorCases: which errors are retried, and after what wait.
 var onErrorCases = []Case{
 	{
-		Name:  "RetryableTable/Predicates",
-		Shows: "each code is retryable, maybe committed and retryable-not-committed as FoundationDB says",
-		run: func(t *T) {
-			for _, v := range verdicts {
-				err := kv.Error{Code: v.code}
-				require.Equal(t, v.retryable, err.Retryable(), "retryable %d", v.code)
-				require.Equal(t, v.maybeCommitted, err.MaybeCommitted(), "maybe committed %d", v.code)
-				require.Equal(t, v.retryable && !v.maybeCommitted, err.RetryableNotCommitted(), "retryable, not committed %d", v.code)
-			}
-		},
-	},
-	{
 		Name:  "RetryableTable/OnError",
 		Shows: "OnError returns nil and a new transaction for the codes that are retried, and the error for the others",
 		run: func(t *T) {
 			t.put("k", "stored")
-			for _, v := range verdicts {
-				t.onErrorAnswers(v)
+			for code, again := range retried {
+				t.onErrorAnswers(code, again)
 			}
 		},
 	},
@@ -135,21 +118,21 @@ var onErrorCases = []Case{
 }
 
 // onErrorAnswers gives one code to OnError of a transaction with an own write.
-func (t *T) onErrorAnswers(v verdict) {
+func (t *T) onErrorAnswers(code int, again bool) {
 	t.Helper()
 	tr := t.begin()
 	tr.Set(t.key("k"), []byte("own"))
-	err := kv.Error{Code: v.code}
-	if v.onErrorYes {
-		require.NoError(t, tr.OnError(err), "OnError %d", v.code)
-		require.Equal(t, "stored", t.get(tr, "k"), "after OnError %d the own write is gone", v.code)
+	err := kv.Error{Code: code}
+	if again {
+		require.NoError(t, tr.OnError(err), "OnError %d", code)
+		require.Equal(t, "stored", t.get(tr, "k"), "after OnError %d the own write is gone", code)
 		return
 	}
-	require.Equal(t, error(err), tr.OnError(err), "OnError %d", v.code)
+	require.Equal(t, error(err), tr.OnError(err), "OnError %d", code)
 	t.getFails(tr, "k", kv.CodeTransactionCancelled)
 	t.commitFails(tr, kv.CodeTransactionCancelled)
 	tr.Reset()
-	require.Equal(t, "stored", t.get(tr, "k"), "after OnError %d and Reset", v.code)
+	require.Equal(t, "stored", t.get(tr, "k"), "after OnError %d and Reset", code)
 }
 
 // backoffs gives the codes to OnError in turn and returns the waits.

@@ -64,9 +64,9 @@ var retryLimitCases = []Case{
 // conflict is an error that is retried.
 var conflict = kv.Error{Code: kv.CodeNotCommitted}
 
-// timeLimit is a transaction's time limit in the cases: longer than a
-// VirtualClock lets pass by itself.
-const timeLimit = 2 * time.Second
+// timeLimit is a transaction's time limit in the cases. What a VirtualClock
+// lets pass by itself is shorter than half of it.
+const timeLimit = 3 * time.Second
 
 // timeoutCases: SetTimeout.
 var timeoutCases = []Case{

@@ -46,6 +46,7 @@ func Cases() []Case {
 		rangeCases,
 		futureCases,
 		isolationCases,
+		randomCases,
 		handleCases,
 	)
 }
@@ -68,6 +69,11 @@ func Run(t *testing.T, e Engine) {
 // Run runs the case on one engine.
 func (c Case) Run(tb testing.TB, e Engine) {
 	tb.Helper()
+	for capability, reason := range e.Lacks {
+		if reason == "" {
+			tb.Fatalf("%s: Lacks[%q] gives no reason", e.Name, capability)
+		}
+	}
 	if reason := c.Lacking(e); reason != "" {
 		tb.Skipf("not applicable to %s: %s", e.Name, reason)
 	}

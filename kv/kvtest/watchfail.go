@@ -23,11 +23,12 @@ var watchFailureCases = []Case{
 	},
 	{
 		Name:  "WatchFailure/TransactionCancelled",
-		Shows: "so does a cancel of the transaction",
+		Shows: "so does a reset after a cancel of the transaction",
 		run: func(t *T) {
 			tr := t.begin()
 			watch := tr.Watch(t.key("k"))
 			tr.Cancel()
+			tr.Reset()
 			t.broken(watch, kv.CodeTransactionCancelled)
 		},
 	},
@@ -107,6 +108,7 @@ var watchFailureCases = []Case{
 		run: func(t *T) {
 			var watch kv.Watch
 			err := t.Transact(t.ctx, func(tr kv.Transaction) error {
+				t.get(tr, "k")
 				watch = tr.Watch(t.key("k"))
 				return failure
 			})
