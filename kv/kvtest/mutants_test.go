@@ -1,0 +1,189 @@
+package kvtest_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/kvtest"
+	"github.com/fdbelection/fdbelection/kv/kvtest/engines"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+)
+
+// mutant is a fault put into memkv on purpose. The suite is proven by failing
+// on it.
+type mutant struct {
+	name string
+	// killedBy names a case that must fail.
+	killedBy string
+	// change alters each transaction; db puts itself before the database; options
+	// alters the engine; store alters the handles of the suite. One is set.
+	change  func(h *hooked)
+	db      func(db kv.Database) kv.Database
+	options func(opts *memkv.Options)
+	store   func(s *kvtest.Store)
+}
+
+// engine is memkv with the fault.
+func (m mutant) engine() kvtest.Engine {
+	var e kvtest.Engine
+	if m.options != nil {
+		e = engines.Mem(m.options)
+	} else {
+		e = engines.Mem()
+	}
+	e.Name, e.Patience = "mutant", 400*time.Millisecond
+	e.Lacks = nil
+	open := e.Open
+	e.Open = func(t testing.TB) kvtest.Store {
+		s := open(t)
+		// What a durable engine would do, for the cases that want to see it.
+		s.Reopen = func(testing.TB) kv.Database { return s.Database }
+		if m.change != nil {
+			s = hook(s, m.change)
+		}
+		if m.db != nil {
+			s.Database = m.db(s.Database)
+		}
+		if m.store != nil {
+			m.store(&s)
+		}
+		return s
+	}
+	return e
+}
+
+func allMutants() []mutant {
+	var all []mutant
+	for _, some := range [][]mutant{
+		conflictMutants, readMutants, rangeMutants, writeMutants, stampMutants,
+		commitMutants, retryMutants, watchMutants, engineMutants,
+	} {
+		all = append(all, some...)
+	}
+	return all
+}
+
+// A fault in the engine fails the suite, at the case that is about it.
+func TestMutantsAreKilled(t *testing.T) {
+	cases := map[string]kvtest.Case{}
+	for _, c := range kvtest.Cases() {
+		cases[c.Name] = c
+	}
+	for _, m := range allMutants() {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			c, ok := cases[m.killedBy]
+			require.True(t, ok, "no case is named %q", m.killedBy)
+			failed, _ := runCase(t, c, m.engine())
+			require.True(t, failed, "%s passes on the mutant", m.killedBy)
+		})
+	}
+}
+
+// The frame around the mutants is no fault itself.
+func TestUnchangedEnginePasses(t *testing.T) {
+	e := mutant{change: func(*hooked) {}}.engine()
+	e.Patience = 10 * time.Second
+	for _, c := range kvtest.Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			failed, log := runCase(t, c, e)
+			require.False(t, failed, log)
+		})
+	}
+}
+
+// Every case is failed by some mutant: none passes whatever the engine does.
+// testdata/killers.txt names a mutant for each.
+func TestEveryCaseCanFail(t *testing.T) {
+	if *updateKillers {
+		findKillers(t)
+	}
+	mutants := map[string]mutant{}
+	for _, m := range allMutants() {
+		mutants[m.name] = m
+	}
+	killers := readKillers(t)
+	for _, c := range kvtest.Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			m, ok := mutants[killers[c.Name]]
+			require.True(t, ok, "%s names no mutant for it; run: go test ./kv/kvtest -run TestEveryCaseCanFail -killers -timeout 1h", killersFile)
+			failed, _ := runCase(t, c, m.engine())
+			require.True(t, failed, "it passes on the mutant %q", m.name)
+		})
+	}
+}
+
+const killersFile = "testdata/killers.txt"
+
+var updateKillers = flag.Bool("killers", false, "run every mutant against every case, and write "+killersFile)
+
+// readKillers returns the name of a mutant by the name of the case it fails.
+func readKillers(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(killersFile)
+	require.NoError(t, err)
+	killers := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		c, m, ok := strings.Cut(strings.TrimSpace(line), ": ")
+		require.True(t, ok, "%s: %q", killersFile, line)
+		killers[c] = m
+	}
+	return killers
+}
+
+// findKillers runs every mutant against every case and keeps the quickest
+// mutant that fails a case.
+func findKillers(t *testing.T) {
+	t.Helper()
+	type killer struct {
+		name string
+		took time.Duration
+	}
+	var mu sync.Mutex
+	quickest := map[string]killer{}
+	for _, m := range allMutants() {
+		e := m.engine()
+		var group sync.WaitGroup
+		kills, slots := 0, make(chan struct{}, 4)
+		for _, c := range kvtest.Cases() {
+			slots <- struct{}{}
+			group.Go(func() {
+				defer func() { <-slots }()
+				start := time.Now()
+				failed, _ := runCase(t, c, e)
+				took := time.Since(start).Round(10 * time.Millisecond)
+				mu.Lock()
+				defer mu.Unlock()
+				if !failed {
+					return
+				}
+				kills++
+				if best, ok := quickest[c.Name]; !ok || took < best.took {
+					quickest[c.Name] = killer{m.name, took}
+				}
+			})
+		}
+		group.Wait()
+		t.Logf("%d cases fail where %s", kills, m.name)
+	}
+	var out strings.Builder
+	for _, c := range kvtest.Cases() {
+		if k, ok := quickest[c.Name]; ok {
+			fmt.Fprintf(&out, "%s: %s\n", c.Name, k.name)
+		} else {
+			t.Errorf("no mutant fails %s", c.Name)
+		}
+	}
+	t.Logf("%d mutants against %d cases", len(allMutants()), len(kvtest.Cases()))
+	require.NoError(t, os.WriteFile(killersFile, []byte(out.String()), 0o644))
+}
