@@ -26,7 +26,6 @@ func (p palette) paint(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-func (p palette) bold(text string) string  { return p.paint("1", text) }
-func (p palette) dim(text string) string   { return p.paint("2", text) }
-func (p palette) good(text string) string  { return p.paint("32", text) }
-func (p palette) alarm(text string) string { return p.paint("31", text) }
+func (p palette) bold(text string) string { return p.paint("1", text) }
+func (p palette) dim(text string) string  { return p.paint("2", text) }
+func (p palette) good(text string) string { return p.paint("32", text) }

@@ -51,7 +51,7 @@ func read[T any](ctx context.Context, a *app, r *reading, fn func(e *election.Le
 	if err != nil {
 		return none, err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }() // nothing was written
 	ctx, cancel := a.clock.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	value, err := kv.ReadTransact(ctx, db, func(tr kv.ReadTransaction) (T, error) { return fn(e, tr) })

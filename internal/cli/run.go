@@ -88,7 +88,7 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }() // what was committed is safe
 
 	journal := newJournal(a.stdout, a.stderr, len(f.command) > 0)
 	defer journal.close()

@@ -122,11 +122,15 @@ func (l *loop) cycled(c *cycle, err error) {
 		l.checkSeat()
 		return
 	case err != nil:
-		l.heartbeatDone(err)
+		what := "heartbeat"
+		if c.tenure != nil {
+			what = "renew the lease"
+		}
+		l.heartbeatDone(what, err)
 		return
 	}
 	l.config = c.result.Config
-	l.heartbeatDone(nil)
+	l.heartbeatDone("", nil)
 	l.renewAt = c.start.Add(l.config.HeartbeatInterval)
 	if c.result.Action == election.Renewed || c.result.Action == election.Claimed {
 		l.unsettled = false // this commit has read and written the leader record
@@ -168,7 +172,7 @@ func (l *loop) claimed(c *cycle) {
 	t := newTenure(l.Clock, c.result.Leader, acked)
 	l.tenure, l.demand, l.why = t, nil, ""
 	l.stopIntents = l.watch(l.intents, l.election.WatchIntent)
-	go func() { l.returned <- l.Work(t) }()
+	go func() { l.returned <- workResult{l.Work(t)} }()
 	l.saw(c.result.Leader, c.seen)
 }
 

@@ -162,7 +162,7 @@ func (l *loop) handedOver(leader election.Leader, seen time.Time, err error) {
 		return
 	default:
 		l.unsettled = l.unsettled || kv.OutcomeOf(err) == kv.Unsettled
-		l.failed(fmt.Errorf("give up the seat: %w", err))
+		l.failed("give up the seat", err)
 		return
 	}
 	l.succeeded()

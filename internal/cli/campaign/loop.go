@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -25,7 +26,7 @@ func Run(ctx context.Context, db kv.Database, e *election.LeaderElection, opts O
 	l := &loop{
 		db: db, election: e, Options: opts.withDefaults(),
 		ctx: ctx, config: opts.Config,
-		answers: make(chan func(), 1), returned: make(chan error, 1),
+		answers: make(chan func(), 1), returned: make(chan workResult, 1),
 		terms: make(chan struct{}, 1), intents: make(chan struct{}, 1),
 		alarm: make(chan struct{}, 1), jitter: jitterOf(opts.Me),
 	}
@@ -79,7 +80,7 @@ type loop struct {
 	abort    func() // ends the operation under way
 	aborted  bool
 	answers  chan func()
-	returned chan error
+	returned chan workResult
 	terms    chan struct{} // calls for attention, by the watches
 	intents  chan struct{}
 	watchers sync.WaitGroup
@@ -87,6 +88,9 @@ type loop struct {
 	timer    clock.Timer // rings the alarm
 	jitter   *rand.Rand
 }
+
+// workResult is what the work of a tenure has returned.
+type workResult struct{ err error }
 
 func (l *loop) run() error {
 	stop := l.Stop
@@ -111,8 +115,8 @@ func (l *loop) run() error {
 			l.workStopping()
 		case <-l.over():
 			l.beliefEnded()
-		case err := <-l.returned:
-			l.workReturned(err)
+		case result := <-l.returned:
+			l.workReturned(result.err)
 		case <-stop:
 			stop = nil
 			l.leave(nil)
@@ -196,11 +200,17 @@ func (l *loop) hurry() {
 	}
 }
 
-// failed takes in the error of an operation: it reports it once per change and
-// sets the back-off, or ends the campaign where no retry can help.
-func (l *loop) failed(err error) {
+// failed takes in the error of an operation that was to do what: it reports it
+// once per change and sets the back-off, or ends the campaign where no retry can
+// help.
+func (l *loop) failed(what string, err error) {
 	if l.ctx.Err() != nil || l.aborted {
 		return
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%s: the store did not answer in time", what)
+	} else {
+		err = fmt.Errorf("%s: %w", what, err)
 	}
 	if errors.Is(err, fdbelection.ErrDuplicateID) || errors.Is(err, fdbelection.ErrInvalidState) ||
 		errors.Is(err, fdbelection.ErrInvalidCandidate) || errors.Is(err, fdbelection.ErrInvalidConfig) || l.Permanent(err) {

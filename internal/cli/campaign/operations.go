@@ -3,7 +3,6 @@ package campaign
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
@@ -26,7 +25,7 @@ func (l *loop) register(ctx context.Context) func() {
 	return func() {
 		l.present = l.present || kv.OutcomeOf(err) != kv.Absent
 		if err != nil {
-			l.failed(fmt.Errorf("register %s: %w", l.Me.Identity, err))
+			l.failed("register "+l.Me.Identity.String(), err)
 			return
 		}
 		l.succeeded()
@@ -46,7 +45,7 @@ func (l *loop) look(ctx context.Context) func() {
 	seen := l.Clock.Now()
 	return func() {
 		if err != nil {
-			l.failed(fmt.Errorf("read the leader: %w", err))
+			l.failed("read the leader", err)
 			return
 		}
 		l.succeeded()
@@ -60,15 +59,17 @@ func (l *loop) beat(ctx context.Context) func() {
 	err := l.db.Transact(ctx, func(tr kv.Transaction) error {
 		return l.election.HeartbeatCandidate(tr, l.Me, l.Clock.Now())
 	})
-	return func() { l.heartbeatDone(err) }
+	return func() { l.heartbeatDone("heartbeat", err) }
 }
 
-func (l *loop) heartbeatDone(err error) {
+// heartbeatDone takes in the answer to a heartbeat, or to a cycle, which holds
+// one.
+func (l *loop) heartbeatDone(what string, err error) {
 	if errors.Is(err, fdbelection.ErrUnregisteredCandidate) {
 		l.registered, err = false, nil // evicted: register again
 	}
 	if err != nil {
-		l.failed(fmt.Errorf("heartbeat: %w", err))
+		l.failed(what, err)
 		return
 	}
 	l.succeeded()
@@ -82,7 +83,7 @@ func (l *loop) settle(ctx context.Context) func() {
 	seen := l.Clock.Now()
 	return func() {
 		if err != nil {
-			l.failed(fmt.Errorf("settle what an earlier attempt did: %w", err))
+			l.failed("settle what an earlier attempt did", err)
 			return
 		}
 		l.succeeded()
@@ -112,7 +113,7 @@ func (l *loop) unregister(ctx context.Context) func() {
 			l.finished = true
 			l.result = errors.Join(l.result, &LeaveError{Err: err})
 		default:
-			l.failed(fmt.Errorf("leave: %w", err))
+			l.failed("leave", err)
 		}
 	}
 }

@@ -52,15 +52,14 @@ func TestLateClaimIsFound(t *testing.T) {
 	inWorld(t, func(w *world) {
 		late := make(chan *memkv.LateCommit, 1)
 		w.before(detach("a", 2, late))
-		landed := make(chan struct{})
+		landed := make(chan error, 1)
 		go func() {
 			_, err := (<-late).Land()
-			require.NoError(t, err)
-			close(landed)
+			landed <- err
 		}()
 		p := w.campaign("a")
 		tenure := p.leads()
-		<-landed
+		require.NoError(t, <-landed)
 		require.Equal(t, uint64(1), tenure.Token().Term)
 		require.Equal(t, uint64(2), tenure.Ballot(), "belief begins with a renewal")
 	})

@@ -26,8 +26,7 @@ func TestTakeOverAfterCrash(t *testing.T) {
 				last := w.leader()
 				renewed := last.LeaseExpiry.Add(-last.LeaseDuration)
 
-				var next election.Leader
-				next = w.until("another's", func(l election.Leader) bool { return l.Token() != last.Token() })
+				next := w.until("another's", func(l election.Leader) bool { return l.Token() != last.Token() })
 				silence := next.AcquiredAt.Sub(renewed)
 				require.GreaterOrEqual(t, silence, lease, "before the lease was over")
 				require.LessOrEqual(t, silence, lease+heartbeat/10+5*time.Millisecond)
@@ -51,7 +50,7 @@ func TestCleanHandOverIsQuick(t *testing.T) {
 		require.NoError(t, first.ended())
 		second.leads()
 		require.Less(t, time.Since(left), 20*time.Millisecond, "a watch tells, no poll")
-		require.Equal(t, []string{"vacancy", "stopping: leaving", "the work has stopped"}, first.notes()[1:])
+		require.Equal(t, []string{"vacancy", "stopping: leaving", "the work has stopped", "vacant"}, first.notes()[1:])
 	})
 }
 

@@ -6,16 +6,16 @@ import (
 )
 
 // Real returns the clock of the machine.
-func Real() Clock { return real{} }
+func Real() Clock { return machine{} }
 
-type real struct{}
+type machine struct{}
 
-var _ Clock = real{}
+var _ Clock = machine{}
 
-func (real) Now() time.Time { return time.Now() }
+func (machine) Now() time.Time { return time.Now() }
 
-func (real) AfterFunc(d time.Duration, f func()) Timer { return time.AfterFunc(d, f) }
+func (machine) AfterFunc(d time.Duration, f func()) Timer { return time.AfterFunc(d, f) }
 
-func (real) WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+func (machine) WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, d)
 }

@@ -1,0 +1,144 @@
+//go:build unix
+
+package cli_test
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// worker is a command that writes the ids of its process and of a child of its
+// own to a file, and then runs on. It ends on SIGTERM unless it is stubborn.
+func worker(t *testing.T, stubborn bool) (args []string, pids func() []int) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "pids")
+	trap := "trap exit TERM"
+	if stubborn {
+		trap = "trap '' TERM"
+	}
+	script := trap + `; sleep 1000 & echo $$ $! > ` + file + `.new; mv ` + file + `.new ` + file + `; while :; do sleep 0.05; done`
+	return []string{"--", "sh", "-c", script}, func() []int {
+		eventually(t, "the worker runs", func() bool { _, err := os.Stat(file); return err == nil })
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.NoError(t, os.Remove(file))
+		var ids []int
+		for field := range strings.FieldsSeq(string(text)) {
+			id, err := strconv.Atoi(field)
+			require.NoError(t, err)
+			ids = append(ids, id)
+			t.Cleanup(func() { _ = syscall.Kill(id, syscall.SIGKILL) })
+		}
+		require.Len(t, ids, 2)
+		return ids
+	}
+}
+
+// gone reports whether a process has ended; a zombie has.
+func gone(pid int) bool {
+	if syscall.Kill(pid, 0) != nil {
+		return true
+	}
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && strings.Contains(string(stat), ") Z ")
+}
+
+// The whole process group ends with the tenure, by force where it must.
+func TestCommandEndsWithItsGroup(t *testing.T) {
+	for name, stubborn := range map[string]bool{"willing": false, "stubborn": true} {
+		t.Run(name, func(t *testing.T) {
+			args, pids := worker(t, stubborn)
+			p := start(t, storeFile(t), "a", append([]string{"--lease", "3s", "--pre-stop", "300ms"}, args...)...)
+			ids := pids()
+			p.signal(syscall.SIGTERM)
+			asked := time.Now()
+			require.Zero(t, p.wait(t))
+			for _, id := range ids {
+				eventually(t, "process "+strconv.Itoa(id)+" has ended", func() bool { return gone(id) })
+			}
+			if stubborn {
+				require.GreaterOrEqual(t, time.Since(asked), 300*time.Millisecond)
+			}
+		})
+	}
+}
+
+// A leader whose seat goes to a higher priority has its command stopped before
+// the other's begins.
+func TestCommandEndsBeforeTheNextBegins(t *testing.T) {
+	file := storeFile(t)
+	low, pidsOfLow := worker(t, false)
+	start(t, file, "low", append([]string{"--lease", "2s"}, low...)...)
+	first := pidsOfLow()
+	high, pidsOfHigh := worker(t, false)
+	p := start(t, file, "high", append([]string{"--lease", "2s", "--priority", "1"}, high...)...)
+	pidsOfHigh()
+	require.True(t, gone(first[0]))
+	says(t, &p.stderr, "leader=high term=2")
+}
+
+// A leader that is cut off from its store ends its command before its lease can
+// end: even a stubborn one, while the store hangs.
+func TestCommandEndsWhenTheStoreHangs(t *testing.T) {
+	const lease = 2 * time.Second
+	file := storeFile(t)
+	m := watchSeat(t, file)
+	args, pids := worker(t, true)
+	p := start(t, file, "a", append([]string{"--lease", lease.String()}, args...)...)
+	ids := pids()
+	first := m.until("a leads", func(l election.Leader) bool { return l.ID == "a" })
+	last := m.until("a renews", func(l election.Leader) bool { return l.Ballot > first.Ballot })
+	m.end()
+	release := holdStore(t, file) // long before the next renewal
+	eventually(t, "the command was killed", func() bool { return gone(ids[0]) })
+	require.Less(t, time.Now(), last.LeaseExpiry, "before the lease was over")
+	says(t, &p.stderr, "stopping: no renewal was acknowledged in time")
+	release()
+	says(t, &p.stderr, "leader=a term=2")
+	pids()
+	t.Logf("stderr:\n%s", &p.stderr)
+}
+
+// The kernel ends the command of a supervisor that was killed.
+func TestCommandEndsWithItsSupervisor(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells the command")
+	}
+	args, pids := worker(t, true)
+	p := start(t, storeFile(t), "a", args...)
+	ids := pids()
+	p.signal(syscall.SIGKILL)
+	<-p.exited
+	eventually(t, "the command has ended", func() bool { return gone(ids[0]) }) // its own child nobody tells
+}
+
+// A second process under the same id ends the first, which says so.
+func TestSameIDTwice(t *testing.T) {
+	file := storeFile(t)
+	first := start(t, file, "a", "--lease", "1s")
+	says(t, &first.stdout, "role=leader")
+	start(t, file, "a", "--lease", "1s")
+	require.Equal(t, 1, first.wait(t))
+	require.Contains(t, first.stderr.String(), "another process has registered under the same id")
+}
+
+// holdStore locks a store file as another program would, until release is
+// called.
+func holdStore(t *testing.T, file string) (release func()) {
+	t.Helper()
+	f, err := os.Open(file)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = f.Close() })
+	require.NoError(t, syscall.Flock(int(f.Fd()), syscall.LOCK_EX))
+	return func() { require.NoError(t, syscall.Flock(int(f.Fd()), syscall.LOCK_UN)) }
+}
