@@ -172,3 +172,75 @@ func TestContextEnd(t *testing.T) {
 	tr.Reset()
 	require.ErrorIs(t, tr.Commit(), context.Canceled, "a reset does not bring the context back")
 }
+
+// TestUseSpoilsAPendingStamp: a versionstamp that nothing would answer any more
+// fails with the use that spoiled its transaction.
+func TestUseSpoilsAPendingStamp(t *testing.T) {
+	tr := newFakeStore().begin()
+	tr.SetVersionstampedValue([]byte("k"), stampedTemplate("", "", 0))
+	stamp := tr.GetVersionstamp()
+	tr.Get([]byte("k"))
+	require.Equal(t, kv.CodeAccessedUnreadable, kv.CodeOf(tr.Commit()))
+	tr.Get([]byte("k"))
+	_, err := stamp.Get()
+	require.Equal(t, kv.CodeUsedDuringCommit, kv.CodeOf(err))
+}
+
+// TestEndDuringACall that the store does not notice: a read fails all the same,
+// and a commit keeps its answer.
+func TestEndDuringACall(t *testing.T) {
+	for code, end := range map[int]func(s *fakeStore, tr *Transaction){
+		kv.CodeTransactionCancelled: func(_ *fakeStore, tr *Transaction) { tr.Cancel() },
+		kv.CodeTransactionTimedOut:  func(s *fakeStore, _ *Transaction) { s.pass(time.Hour) },
+	} {
+		s := newFakeStore("k", "1")
+		tr := s.begin()
+		tr.SetTimeout(time.Minute)
+		s.onRead = func(context.Context) error { end(s, tr); return nil }
+		_, err := tr.Get([]byte("k")).Get()
+		require.Equal(t, code, kv.CodeOf(err))
+
+		s = newFakeStore()
+		tr = s.begin()
+		tr.SetTimeout(time.Minute)
+		s.onCommit = func(context.Context) error { end(s, tr); return nil }
+		tr.Set([]byte("k"), nil)
+		require.NoError(t, tr.Commit())
+		require.Len(t, s.commits, 1)
+	}
+}
+
+// TestResetDuringACall: the answer to the old attempt does not touch the new
+// one.
+func TestResetDuringACall(t *testing.T) {
+	for _, answer := range []error{nil, errCode(kv.CodeNotCommitted)} {
+		s := newFakeStore("k", "1")
+		tr := s.begin()
+		var w kv.Watch
+		var stamp kv.Future[[]byte]
+		s.onCommit = func(context.Context) error {
+			tr.Reset()
+			w, stamp = tr.Watch([]byte("k")), tr.GetVersionstamp()
+			return answer
+		}
+		tr.Set([]byte("x"), nil)
+		require.Equal(t, kv.CodeOf(answer), kv.CodeOf(tr.Commit()))
+		require.Equal(t, "pending", state(w))
+		version, err := tr.GetCommittedVersion()
+		require.NoError(t, err)
+		require.EqualValues(t, -1, version)
+		s.onCommit = nil
+		tr.Set([]byte("y"), nil)
+		require.NoError(t, tr.Commit())
+		require.Len(t, get(t, stamp), StampSize)
+
+		tr = s.begin()
+		f := tr.Get([]byte("k"))
+		s.onRead = func(context.Context) error { tr.Reset(); s.onRead = nil; s.version = 900; return answer }
+		_, err = f.Get()
+		require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err))
+		version, err = tr.GetReadVersion().Get()
+		require.NoError(t, err)
+		require.EqualValues(t, 900, version)
+	}
+}
