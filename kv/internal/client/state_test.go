@@ -242,5 +242,8 @@ func TestResetDuringACall(t *testing.T) {
 		version, err = tr.GetReadVersion().Get()
 		require.NoError(t, err)
 		require.EqualValues(t, 900, version)
+		if answer == nil {
+			require.Len(t, s.waves, 2, "the new attempt takes a read version of its own")
+		}
 	}
 }
