@@ -10,10 +10,8 @@ import (
 func (tr *Transaction) Commit() error {
 	tr.mu.Lock()
 	if err := tr.unusable(); err != nil {
-		if tr.failure == nil && tr.deferred == 0 && !tr.committing {
-			// The context has ended, and no reset will bring it back.
-			tr.failWatches(err)
-			tr.stamp.settle(nil, err)
+		if tr.deferred == 0 && !tr.committing {
+			tr.contextEnded(err)
 		}
 		tr.mu.Unlock()
 		return err
@@ -35,6 +33,7 @@ func (tr *Transaction) commit() error {
 	// conflicts count, and an error of theirs is the commit's.
 	tr.flush(false)
 	if err := tr.over(); err != nil {
+		tr.contextEnded(err)
 		return err
 	}
 	if err := tr.reads.failure; err != nil {
@@ -50,12 +49,12 @@ func (tr *Transaction) commit() error {
 	if commitSize(c) > tr.opts.SizeLimit {
 		return tr.commitFailed(kv.Error{Code: kv.CodeTransactionTooLarge})
 	}
+	var result CommitResult
+	var err error
 	life := tr.life
-	tr.mu.Unlock()
-	result, err := tr.store.Commit(life, c)
-	tr.mu.Lock()
+	tr.unlocked(func() { result, err = tr.store.Commit(life, c) })
 	if err != nil {
-		failure := tr.asError(err)
+		failure := asError(life, err)
 		if life != tr.life { // reset by somebody else meanwhile
 			return failure
 		}
@@ -71,6 +70,15 @@ func (tr *Transaction) commit() error {
 	}
 	tr.activateWatches(result.Version)
 	return nil
+}
+
+// contextEnded ends the watches and the stamp of a commit that did not begin
+// because the context has ended: no reset will bring it back.
+func (tr *Transaction) contextEnded(err error) {
+	if tr.failure == nil {
+		tr.failWatches(err)
+		tr.stamp.settle(nil, err)
+	}
 }
 
 // commitRoom is space for a commit. The store does not keep it, and so it is
@@ -137,9 +145,8 @@ func (tr *Transaction) activateWatches(version int64) {
 	if len(watches) == 0 {
 		return
 	}
-	tr.mu.Unlock()
-	tr.activate(watches, version)
-	tr.mu.Lock()
+	life := tr.life
+	tr.unlocked(func() { tr.activate(life, watches, version) })
 }
 
 // GetCommittedVersion implements kv.OwnedTransaction. Before a commit it is -1

@@ -42,9 +42,8 @@ func (tr *Transaction) OnError(err error) error {
 	}
 	life, delay := tr.life, tr.nextDelay(e.Code)
 	if life.failure() == nil {
-		tr.mu.Unlock()
-		_ = tr.store.Sleep(life, delay) // why it ended early is looked up below
-		tr.mu.Lock()
+		// Why it ended early is looked up below.
+		tr.unlocked(func() { _ = tr.store.Sleep(life, delay) })
 	}
 	tr.expire()
 	switch why := life.failure(); {

@@ -84,18 +84,18 @@ func (f *rowsFuture) Get() ([]kv.KeyValue, error) {
 func (r *read) await() error {
 	tr := r.tr
 	tr.mu.Lock()
-	if !r.done {
-		tr.mu.Unlock()
-		tr.io.Lock() // waits for the wave that is out
-		tr.mu.Lock()
-		if !r.done {
-			tr.flush(false)
-		}
-		tr.io.Unlock()
+	defer tr.mu.Unlock()
+	if r.done {
+		return r.err
 	}
-	err := r.err
 	tr.mu.Unlock()
-	return err
+	tr.io.Lock() // waits for the wave that is out
+	defer tr.io.Unlock()
+	tr.mu.Lock()
+	if !r.done {
+		tr.flush(false)
+	}
+	return r.err
 }
 
 // Get implements kv.ReadTransaction.
@@ -197,10 +197,9 @@ func (tr *Transaction) readWave(wave []*read) bool {
 	for _, r := range wave {
 		requests = append(requests, &r.Read)
 	}
+	var err error
 	life, version := tr.life, tr.readVersion
-	tr.mu.Unlock()
-	version, err := tr.store.Read(life, version, requests)
-	tr.mu.Lock()
+	tr.unlocked(func() { version, err = tr.store.Read(life, version, requests) })
 	if life != tr.life {
 		return false // Reset has answered the reads
 	}
@@ -210,7 +209,7 @@ func (tr *Transaction) readWave(wave []*read) bool {
 		err = tr.over()
 	}
 	if err != nil {
-		tr.readsFailed(tr.asError(err))
+		tr.readsFailed(asError(life, err))
 		return false
 	}
 	tr.readVersion = version

@@ -243,7 +243,27 @@ func TestResetDuringACall(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 900, version)
 		if answer == nil {
-			require.Len(t, s.waves, 2, "the new attempt takes a read version of its own")
+			require.Len(t, s.waves, 3, "the new attempt takes a read version of its own")
 		}
+	}
+}
+
+// TestPanicInTheStore leaves a transaction that can still be given up.
+func TestPanicInTheStore(t *testing.T) {
+	s := newFakeStore()
+	explode := func(context.Context) error { panic("the store's own") }
+	s.onRead, s.onCommit = explode, explode
+	s.onSleep = func(context.Context, time.Duration) error { panic("the store's own") }
+	for name, use := range map[string]func(tr *Transaction){
+		"read":    func(tr *Transaction) { _, _ = tr.Get([]byte("k")).Get() },
+		"version": func(tr *Transaction) { _, _ = tr.GetReadVersion().Get() },
+		"commit":  func(tr *Transaction) { tr.Set([]byte("k"), nil); _ = tr.Commit() },
+		"retry":   func(tr *Transaction) { _ = tr.OnError(errCode(kv.CodeNotCommitted)) },
+	} {
+		tr := s.begin()
+		require.PanicsWithValue(t, "the store's own", func() { use(tr) }, name)
+		tr.Reset()
+		tr.Cancel()
+		require.Equal(t, kv.CodeTransactionCancelled, uses(tr)["Get"](), name)
 	}
 }

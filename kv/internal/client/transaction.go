@@ -247,15 +247,23 @@ func (s *snapshot) Snapshot() kv.ReadTransaction { return s }
 
 func (s *snapshot) Store() Store { return s.store }
 
+// unlocked runs a call of the store without the lock, and takes it again even
+// where the call panics.
+func (tr *Transaction) unlocked(call func()) {
+	tr.mu.Unlock()
+	defer tr.mu.Lock()
+	call()
+}
+
 // asError makes a kv.Error of what a store answered. Where the store stopped
 // because the attempt ended, it says why that ended.
-func (tr *Transaction) asError(err error) kv.Error {
+func asError(life *lifetime, err error) kv.Error {
 	var e kv.Error
 	if !errors.As(err, &e) {
 		e = kv.Error{Code: kv.CodeIOError, Err: err}
 	}
 	if e.Code == kv.CodeTransactionCancelled {
-		if why := tr.life.failure(); why != nil {
+		if why := life.failure(); why != nil {
 			why.Committing = e.Committing
 			return *why
 		}

@@ -97,14 +97,14 @@ func (tr *Transaction) failWatches(err error) {
 
 // activate hands the watches over to the store. The transaction's lock is not
 // held: the store may call back at once.
-func (tr *Transaction) activate(watches []*watch, version int64) {
+func (tr *Transaction) activate(life *lifetime, watches []*watch, version int64) {
 	for _, w := range watches {
 		if w.over() {
 			continue
 		}
 		stop, err := tr.store.Watch(tr.parent, w.key, w.read.Value, version, w.finish)
 		if err != nil {
-			w.finish(tr.asError(err))
+			w.finish(asError(life, err))
 			continue
 		}
 		w.setStop(stop)
