@@ -17,6 +17,7 @@ import (
 // Store is the server half of an engine. It is safe for concurrent use. Every
 // error is a kv.Error. A wait that ctx ends returns code 1025; the client half
 // puts in the cause, and turns the code into 1031 where a time limit was it.
+// What a call was given, it does not touch after it has returned.
 type Store interface {
 	// Read answers one wave of reads at a version and returns that version. For
 	// version 0 the store takes a read version first: the newest one, at which
