@@ -1,3 +1,5 @@
+//go:build unix
+
 package filekv
 
 import (
@@ -18,26 +20,34 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// The ways in which an operation can be made to wait before it does anything.
+// The ways in which an operation can be made to wait before it does anything,
+// and how many then wait for the turn, of n that began.
 var obstacles = []struct {
-	name string
-	put  func(t *testing.T, s *store) (remove func())
+	name   string
+	put    func(t *testing.T, s *store) (remove func())
+	queued func(n int) int
 }{
 	{"another transaction of the process", func(t *testing.T, s *store) func() {
 		require.NoError(t, s.turn.take(t.Context(), nil))
 		return s.turn.leave
-	}},
+	}, func(n int) int { return n }},
 	{"another process", func(t *testing.T, s *store) func() {
 		other, err := openHostLock(s.path, DefaultMode)
 		require.NoError(t, err)
 		require.NoError(t, other.acquire(t.Context(), nil, exclusive))
 		return func() { require.NoError(t, other.close()) }
-	}},
+	}, func(n int) int { return n - 1 }},
 	{"another program", func(t *testing.T, s *store) func() {
 		other, err := bbolt.Open(s.path, 0, nil)
 		require.NoError(t, err)
 		return func() { require.NoError(t, other.Close()) }
-	}},
+	}, func(int) int { return 0 }}, // between two tries nobody has the turn
+}
+
+// queuedUp waits until so many wait for the turn.
+func queuedUp(t *testing.T, s *store, n int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return s.turn.queued() >= n }, patience, time.Millisecond)
 }
 
 // A context that ends while an operation waits ends it, and nothing was done.
@@ -59,6 +69,7 @@ func TestContextEndsWaiting(t *testing.T) {
 				remove := o.put(t, s)
 				ctx, cancel := ender(t)
 				done := background(func() error { return operation(ctx, s) })
+				queuedUp(t, s, o.queued(1))
 				cancel()
 				err := wait(t, done, "the end of the wait")
 				requireError(t, err, s, kv.CodeTransactionCancelled, kv.Absent)
@@ -111,9 +122,8 @@ func TestContextEndsDuringTheWrite(t *testing.T) {
 	arrived, release := make(chan struct{}), make(chan struct{})
 	s.afterWrite = func() error { close(arrived); <-release; return nil }
 	ctx, cancel := ender(t)
-	commit := setting("k", "v")
 	done := background(func() error {
-		_, err := s.Commit(ctx, commit)
+		_, err := s.Commit(ctx, setting("k", "v"))
 		return err
 	})
 	wait(t, arrived, "the commit")
@@ -121,11 +131,29 @@ func TestContextEndsDuringTheWrite(t *testing.T) {
 	err := wait(t, done, "the end of the commit")
 	requireError(t, err, s, kv.CodeTransactionCancelled, kv.Unsettled)
 	require.ErrorIs(t, err, context.Canceled)
-	clear(commit.Mutations[0].Key) // it is the caller's again
-	clear(commit.Mutations[0].Value)
 	close(release)
 	value, _ := get(t, s, "k", 0)
 	require.Equal(t, "v", value)
+}
+
+// A caller whose context has ended may use its memory again, while the disk
+// still works.
+func TestCommitIsCopied(t *testing.T) {
+	begin := func() *client.Commit {
+		c := setting("k", "v")
+		c.ReadConflicts, c.ReadVersion = []client.Range{keyRange("r")}, 7
+		return c
+	}
+	c := begin()
+	own := copyCommit(c)
+	for _, b := range [][]byte{
+		c.Mutations[0].Key, c.Mutations[0].Value,
+		c.ReadConflicts[0].Begin, c.ReadConflicts[0].End, c.WriteConflicts[0].Begin, c.WriteConflicts[0].End,
+	} {
+		clear(b)
+	}
+	clear(c.Mutations)
+	require.Equal(t, begin(), own)
 }
 
 // A context that ends just before the answer does not make a commit doubtful.
@@ -240,14 +268,15 @@ func TestClose(t *testing.T) {
 		t.Run(o.name, func(t *testing.T) {
 			db, err := Open(path, Options{})
 			require.NoError(t, err)
+			remove := o.put(t, db.store)
 			failed := make(chan error, 1)
 			_, err = db.store.Watch(t.Context(), []byte("k"), nil, 1, func(err error) { failed <- err })
 			require.NoError(t, err)
-			remove := o.put(t, db.store)
 			done := background(func() error {
 				_, err := db.store.Commit(t.Context(), setting("k", "v"))
 				return err
 			})
+			queuedUp(t, db.store, o.queued(2)) // the commit and the look at the watch
 			closed := background(db.Close)
 			err = wait(t, done, "the end of the commit")
 			requireError(t, err, db.store, kv.CodeTransactionCancelled, kv.Absent)
@@ -285,7 +314,7 @@ func TestOrderWithinAProcess(t *testing.T) {
 			})
 			errs <- err
 		}()
-		require.Eventually(t, func() bool { return s.turn.queued() == i+1 }, patience, time.Millisecond)
+		queuedUp(t, s, i+1)
 	}
 	s.turn.leave()
 	for i := range n {

@@ -121,7 +121,7 @@ func anyOverlap(reads, writes []client.Range) bool {
 
 // write puts the commit into the buckets.
 func (s *store) write(b *buckets, c *client.Commit, result client.CommitResult, next *state) error {
-	w := &writer{data: b.data, stamp: result.Stamp(), entry: logEntry{writes: c.WriteConflicts}, seen: make(map[string]struct{})}
+	w := &writer{data: b.data, stamp: result.Stamp(), entry: logEntry{writes: c.WriteConflicts}}
 	for _, m := range c.Mutations {
 		if err := w.apply(m); err != nil {
 			return err
@@ -160,7 +160,6 @@ type writer struct {
 	data  *bbolt.Bucket
 	stamp [client.StampSize]byte
 	entry logEntry
-	seen  map[string]struct{} // keys whose previous value is in the entry
 }
 
 func (w *writer) apply(m client.Mutation) error {
@@ -205,12 +204,9 @@ func (w *writer) clear(begin, end []byte) error {
 	return nil
 }
 
-// keep notes what a key had before the commit.
+// keep notes what a key had before a mutation. Of several for one key the first
+// counts.
 func (w *writer) keep(key, value []byte) {
-	if _, seen := w.seen[string(key)]; seen {
-		return
-	}
-	w.seen[string(key)] = struct{}{}
 	w.entry.undo = append(w.entry.undo, previous{key: clone(key), value: clone(value)})
 }
 

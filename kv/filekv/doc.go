@@ -1,2 +1,81 @@
-// Package filekv is the contract of package kv on one file.
+// Package filekv is a durable engine for the processes of one machine: a
+// kv.Database in one file, on bbolt, with the transactions of FoundationDB.
+// Processes share it by opening the same path; there is no server. It is for
+// elections among the processes of a host, for development and for tests that
+// must outlive a process. It is not for several hosts.
+//
+// # How it works
+//
+// The file holds the newest value of each key, and for five seconds of commits
+// what each wrote to and what it replaced. So a transaction goes on reading at
+// its version while others commit, and a commit is checked against all that
+// came after that version.
+//
+// bbolt locks a file as long as it is open, and an open handle does not notice
+// what others write. So the file is open only for one wave of reads or for one
+// commit, which takes some tens of microseconds beside the work itself, and
+// nothing is held between a transaction's reads and its commit. The processes
+// queue for it on a lock file beside the store (name and ".lock"), which stays
+// empty and is never removed.
+//
+// # What is durable
+//
+// A commit that was acknowledged has been forced to the disk. bbolt writes new
+// pages first and then the page that makes them count, each followed by a
+// sync, so a commit is there as a whole or not at all, wherever the process is
+// killed or the power fails (and as far as the disk keeps its word). A store
+// is created under another name (".new") and gets its own when it is whole.
+// The kernel takes away the locks of a process that dies, so there is nothing
+// to clean up and nothing to wait for.
+//
+// Versions and versionstamps only grow: across processes and restarts, and
+// when a clock is set back. They follow the clocks of the committing processes
+// at a million a second. A read version sees every commit that any process had
+// acknowledged before it was asked for. Between commits it stands still; a
+// transaction is too old (1007) five seconds after its process got its read
+// version all the same.
+//
+// # What is fair
+//
+// Processes are served in the order in which they asked, readers side by side,
+// and so are the goroutines within one. Whoever waits can die at any place in
+// the queue without holding up the others, and one that is stopped there
+// (SIGSTOP, a debugger) is passed over after a tenth of a second. That holds on
+// Linux. Other systems, and sandboxes without open file description locks, have
+// the same safety, but whoever happens to try first comes first.
+//
+// # What an error says
+//
+// A context ends every wait. If nothing had been written by then the error says
+// so: its outcome is kv.Absent, and that is certain. Once a commit is being
+// written it gets 25 ms more to answer; after that the outcome is kv.Unsettled,
+// and the write may still become durable. It is not given up: the next
+// transaction of any process waits for it.
+//
+// A disk that fails answers with code 1510 and the cause. The outcome is
+// kv.Absent where the commit is surely not there, as when the disk was full,
+// and kv.Unsettled where it can be seen but the disk has not confirmed it.
+//
+// A file that is no store, was written by a newer program, contradicts itself,
+// or was replaced while it was open is left as it is. Open walks over all
+// pages and checks what leads from one to the other. If bbolt or the memory it
+// maps fails later all the same, the operation ends with an error, never the
+// process, and the DB refuses to go on; open it anew after repair.
+//
+// # What is not promised
+//
+//   - Values have no checksum: a bit that flips within one goes unnoticed.
+//   - A process that is stopped exactly while it reads or writes holds up all
+//     others until it goes on or dies, since it holds the file's lock. That is
+//     a millisecond of each commit.
+//   - Network file systems: locks and mapped memory do not agree between hosts,
+//     and two hosts must never share a file. Nothing recognises that.
+//   - Speed: a commit costs two syncs of the disk, and commits do not overlap.
+//   - Watches: one may miss a change that was undone at once, as the contract
+//     says. It is told by inotify on Linux, within a millisecond or so, and looks
+//     every 5 ms elsewhere or where the user has no inotify instance left.
+//   - A copy of the file is only good when nobody was writing. A store that is
+//     put back to an older copy forgets what came later, versions included: for
+//     an election that is a new beginning that fencing tokens do not notice.
+//   - Windows: Open answers ErrUnsupported.
 package filekv

@@ -1,3 +1,5 @@
+//go:build unix
+
 package filekv
 
 import (
@@ -80,6 +82,9 @@ func randomKey(r *rand.Rand) string {
 // randomRange returns a range that is not empty.
 func randomRange(r *rand.Rand) client.Range {
 	a, b := randomKey(r), randomKey(r)
+	if r.IntN(4) == 0 {
+		b = "\xff"
+	}
 	if a > b {
 		a, b = b, a
 	}

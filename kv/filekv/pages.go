@@ -43,27 +43,23 @@ var errNoMeta = errors.New("no valid meta page: not a bbolt file, or its beginni
 // readMeta returns the meta that counts. Processes may write meanwhile: a meta
 // page that is half written does not count.
 func readMeta(r io.ReaderAt) (boltMeta, error) {
-	newest, ok := readMetaAt(r, 0)
-	sizes := []int64{newest.pageSize}
-	if !ok {
-		// The second page is where the first one ends, and only a meta page tells
-		// where that is.
-		sizes = sizes[:0]
-		for size := int64(minPageSize); size <= maxPageSize; size *= 2 {
-			sizes = append(sizes, size)
+	first, ok := readMetaAt(r, 0)
+	if ok {
+		second, valid := readMetaAt(r, first.pageSize)
+		if valid && second.txid > first.txid {
+			second.pageSize = first.pageSize // bbolt goes by the first one
+			return second, nil
+		}
+		return first, nil
+	}
+	// The second page is where the first one ends, and only a meta page tells
+	// where that is.
+	for size := int64(minPageSize); size <= maxPageSize; size *= 2 {
+		if second, valid := readMetaAt(r, size); valid && second.pageSize == size {
+			return second, nil
 		}
 	}
-	for _, size := range sizes {
-		second, valid := readMetaAt(r, size)
-		if valid && second.pageSize == size && (!ok || second.txid > newest.txid) {
-			newest, ok = second, true
-			break
-		}
-	}
-	if !ok {
-		return boltMeta{}, errNoMeta
-	}
-	return newest, nil
+	return boltMeta{}, errNoMeta
 }
 
 // readMetaAt reads the meta page at an offset; false where it is not valid.
@@ -92,7 +88,7 @@ func readMetaAt(r io.ReaderAt, at int64) (boltMeta, bool) {
 // fits reports what is wrong with a meta in a file of that size.
 func (m boltMeta) fits(size int64) error {
 	switch {
-	case m.pages > uint64(1)<<40 || int64(m.pages)*m.pageSize > size:
+	case m.pages > 1<<38 || int64(m.pages)*m.pageSize > size:
 		return fmt.Errorf("file is cut off: it has %d bytes and should have %d pages of %d", size, m.pages, m.pageSize)
 	case m.root < 2 || m.root >= m.pages:
 		return fmt.Errorf("root page %d of %d pages", m.root, m.pages)

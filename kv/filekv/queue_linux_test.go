@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -161,65 +160,13 @@ func TestQueueBearsASlowHolder(t *testing.T) {
 // Without its lock file everybody meets on a new one.
 func TestLockFileRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
-	a, b := openQueue(t, path), openQueue(t, path)
+	a := openQueue(t, path)
 	require.NoError(t, os.Remove(path+lockSuffix))
+	b := openQueue(t, path)
 	require.NoError(t, a.acquire(t.Context(), nil, exclusive))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, b.acquire(ctx, nil, exclusive), context.DeadlineExceeded)
-	a.release()
-	require.NoError(t, b.acquire(t.Context(), nil, exclusive))
-}
-
-// Neither lock ever lets a writer in beside anybody else.
-func TestLocksExclude(t *testing.T) {
-	for name, open := range map[string]func(t *testing.T, path string) hostLock{
-		"queue": func(t *testing.T, path string) hostLock { return openQueue(t, path) },
-		"flock": func(t *testing.T, path string) hostLock { return &flockLock{file: openQueue(t, path).file} },
-	} {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "store")
-			var inside atomic.Int32 // writers count 1000
-			var done []<-chan error
-			for i := range 6 {
-				l := open(t, path)
-				done = append(done, background(func() error {
-					for n := range 60 {
-						mode, weight := shared, int32(1)
-						if (i+n)%2 == 0 {
-							mode, weight = exclusive, 1000
-						}
-						if err := l.acquire(t.Context(), nil, mode); err != nil {
-							return err
-						}
-						if now := inside.Add(weight); now > 1000 || (weight == 1000 && now != 1000) {
-							return context.DeadlineExceeded
-						}
-						inside.Add(-weight)
-						l.release()
-					}
-					return nil
-				}))
-			}
-			for _, d := range done {
-				require.NoError(t, wait(t, d, "somebody at the lock"), "two were inside at once")
-			}
-		})
-	}
-}
-
-func TestFlockWaits(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "store")
-	a, b := &flockLock{file: openQueue(t, path).file}, &flockLock{file: openQueue(t, path).file}
-	require.NoError(t, a.acquire(t.Context(), nil, exclusive))
-	ctx, cancel := ender(t)
-	gaveUp := background(func() error { return b.acquire(ctx, nil, shared) })
-	cancel()
-	require.ErrorIs(t, wait(t, gaveUp, "the end of the wait"), context.Canceled)
-	stop := make(chan struct{})
-	closed := background(func() error { return b.acquire(t.Context(), stop, shared) })
-	close(stop)
-	require.ErrorIs(t, wait(t, closed, "the end of the wait"), ErrClosed)
 	a.release()
 	require.NoError(t, b.acquire(t.Context(), nil, exclusive))
 }
