@@ -19,14 +19,14 @@ func (db *DB) footprint() (items, cells, queue, ranges int) {
 	return len(db.items), cells, cap(db.garbage.queue), cap(db.cleared)
 }
 
-// TestMemoryStaysBounded: over fifty windows of writes, clears and conflicts,
+// TestMemoryStaysBounded: over thirty windows of writes, clears and conflicts,
 // the database keeps about one window's worth.
 func TestMemoryStaysBounded(t *testing.T) {
-	const perWindow = 1000
+	const perWindow = 500
 	clock := newTestClock()
 	db := New(clock.options())
 	var most [4]int
-	for i := range 50 * perWindow {
+	for i := range 30 * perWindow {
 		clock.pass(5 * time.Second / perWindow)
 		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
 			tr.Set([]byte("hot"), fmt.Append(nil, i))
