@@ -70,8 +70,7 @@ func accessOnce[T any](ctx context.Context, s *store, mode lockMode, work func(*
 	}
 	if err := s.lock.acquire(ctx, s.closing, mode); err != nil {
 		s.turn.leave()
-		var se *StoreError
-		if errors.As(err, &se) {
+		if _, ok := errors.AsType[*StoreError](err); ok {
 			return none, asKV(err)
 		}
 		return none, s.gaveUp("waiting for other processes", err)

@@ -140,7 +140,7 @@ func (s *store) write(b *buckets, c *client.Commit, result client.CommitResult, 
 func prune(log *bbolt.Bucket, next *state) error {
 	var old [][]byte
 	c := log.Cursor()
-	for k, _ := c.First(); k != nil && len(k) == 8 && len(old) < pruneStep; k, _ = c.Next() {
+	for k, _ := c.First(); len(k) == 8 && len(old) < pruneStep; k, _ = c.Next() {
 		if int64(binary.BigEndian.Uint64(k)) > next.version-window {
 			break
 		}

@@ -46,8 +46,7 @@ func Open(path string, opts Options) (*DB, error) {
 	}
 	if err != nil {
 		_ = s.close()
-		var se *StoreError
-		if errors.As(err, &se) {
+		if se, ok := errors.AsType[*StoreError](err); ok {
 			return nil, se
 		}
 		return nil, err
@@ -68,7 +67,7 @@ func locate(path string, mustExist bool) (resolved string, missing bool, err err
 	if err != nil {
 		return fail("cannot make the path absolute", err)
 	}
-	info, err := os.Lstat(absolute)
+	_, err = os.Lstat(absolute)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		dir, err := filepath.EvalSymlinks(filepath.Dir(absolute))
@@ -85,7 +84,8 @@ func locate(path string, mustExist bool) (resolved string, missing bool, err err
 	if resolved, err = filepath.EvalSymlinks(absolute); err != nil {
 		return fail(problemOf(err, "cannot follow the symbolic link"), err)
 	}
-	if info, err = os.Stat(resolved); err != nil {
+	info, err := os.Stat(resolved)
+	if err != nil {
 		return fail(problemOf(err, "cannot look at the file"), err)
 	}
 	switch {
@@ -102,10 +102,15 @@ func locate(path string, mustExist bool) (resolved string, missing bool, err err
 // createMissing creates the store, unless another process was faster. The
 // store is locked.
 func (s *store) createMissing() error {
-	if _, err := os.Lstat(s.path); !errors.Is(err, fs.ErrNotExist) {
-		return err
+	_, err := os.Lstat(s.path)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return s.create()
+	default:
+		return s.unreadable(err)
 	}
-	return s.create()
 }
 
 // examine checks the whole file and returns the store's identity. The store

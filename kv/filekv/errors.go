@@ -51,8 +51,7 @@ func asKV(err error) error {
 	if err == nil {
 		return nil
 	}
-	var e kv.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[kv.Error](err); ok {
 		return e
 	}
 	return kv.Error{Code: kv.CodeIOError, Err: err}

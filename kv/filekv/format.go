@@ -1,6 +1,7 @@
 package filekv
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -107,7 +108,7 @@ func (s *store) openBuckets(tx *bbolt.Tx, id []byte) (*buckets, error) {
 	if len(stored) != idSize {
 		return nil, s.damaged("it has no identity")
 	}
-	if id != nil && string(stored) != string(id) {
+	if id != nil && !bytes.Equal(stored, id) {
 		return nil, &StoreError{Path: s.path, Problem: "another file was put in its place while it was open; open it anew", Err: ErrReplaced}
 	}
 	b.data, b.log = tx.Bucket(bucketData), tx.Bucket(bucketLog)

@@ -11,8 +11,7 @@ import (
 // causeOf takes the path out of an error of the file system, as a StoreError
 // names it already.
 func causeOf(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err
 	}
 	return err

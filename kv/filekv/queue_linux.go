@@ -65,8 +65,7 @@ func (q *queue) acquire(ctx context.Context, stop <-chan struct{}, mode lockMode
 		return nil
 	}
 	q.release()
-	var errno unix.Errno
-	if errors.As(err, &errno) {
+	if _, ok := errors.AsType[unix.Errno](err); ok {
 		return &StoreError{Path: q.file.path, Problem: "cannot lock", Err: err}
 	}
 	return err

@@ -131,7 +131,7 @@ func commitBeyondLimit(c *childSide) error {
 	ctx := context.Background()
 	err = db.Transact(ctx, func(tr kv.Transaction) error {
 		tr.Set([]byte("k"), []byte("large"))
-		for _, key := range strings.Split("abcdefghij", "") {
+		for key := range strings.SplitSeq("abcdefghij", "") {
 			tr.Set([]byte(key), make([]byte, 50_000))
 		}
 		return nil

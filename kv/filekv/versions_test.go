@@ -16,7 +16,7 @@ import (
 )
 
 func TestVersionsFollowTheClock(t *testing.T) {
-	at := func(micros int64) time.Time { return time.UnixMicro(micros) }
+	at := time.UnixMicro
 	for _, c := range []struct {
 		name string
 		now  time.Time
