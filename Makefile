@@ -29,7 +29,7 @@ race: ## run the tests with the race detector (needs cgo)
 
 lint: ## check the format, run the linters, look for dead code
 	.ci/format
-	$(TOOL) golangci-lint run
+	.ci/lint
 	.ci/deadcode
 
 fmt: ## format all Go files
