@@ -73,7 +73,7 @@
 //   - Speed: a commit costs two syncs of the disk, and commits do not overlap.
 //   - Watches: one may miss a change that was undone at once, as the contract
 //     says. It is told by inotify on Linux, within a millisecond or so, and looks
-//     every 5 ms elsewhere or where the user has no inotify instance left.
+//     every 10 ms elsewhere or where the user has no inotify instance left.
 //   - A copy of the file is only good when nobody was writing. A store that is
 //     put back to an older copy forgets what came later, versions included: for
 //     an election that is a new beginning that fencing tokens do not notice.

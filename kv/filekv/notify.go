@@ -17,7 +17,7 @@ type notifier interface {
 
 const (
 	// pollEvery is how often the file is looked at where nobody tells of changes.
-	pollEvery = 5 * time.Millisecond
+	pollEvery = 10 * time.Millisecond
 	// lookEvery is how often where somebody does, in case something is missed.
 	lookEvery = time.Second
 )
