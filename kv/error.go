@@ -114,8 +114,7 @@ func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return Committed
 	}
-	var e Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[Error](err); ok {
 		return e.Outcome()
 	}
 	return Absent
@@ -123,8 +122,7 @@ func OutcomeOf(err error) Outcome {
 
 // CodeOf returns the code of the Error in err, or 0 where there is none.
 func CodeOf(err error) int {
-	var e Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[Error](err); ok {
 		return e.Code
 	}
 	return 0
