@@ -90,7 +90,11 @@ type meeting struct {
 func meetings(table []meeting) []Case {
 	cases := make([]Case, len(table))
 	for i, m := range table {
-		cases[i] = Case{Name: m.name, Shows: m.shows, run: m.run}
+		verdict := ": no conflict"
+		if m.conflict {
+			verdict = ": a conflict"
+		}
+		cases[i] = Case{Name: m.name, Shows: m.shows + verdict, run: m.run}
 	}
 	return cases
 }
@@ -147,7 +151,7 @@ var meetingTable = []meeting{
 		initial: []string{"k", "old"}, read: reads("k"), foreign: sets("k", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/GetThenSetOfSameValue", shows: "a write conflicts even where it changes nothing",
+		name: "Conflicts/GetThenSetOfSameValue", shows: "a key that was read and then set by another to the value it had",
 		initial: []string{"k", "old"}, read: reads("k"), foreign: sets("k", "old"), conflict: true,
 	},
 	{
@@ -159,7 +163,7 @@ var meetingTable = []meeting{
 		initial: []string{"k", "old"}, read: reads("k"), foreign: clears("k"), conflict: true,
 	},
 	{
-		name: "Conflicts/GetOfAbsentThenClear", shows: "a clear conflicts even where there was nothing to clear",
+		name: "Conflicts/GetOfAbsentThenClear", shows: "a key that was absent when read and then cleared by another",
 		read: reads("k"), foreign: clears("k"), conflict: true,
 	},
 	{
@@ -167,15 +171,15 @@ var meetingTable = []meeting{
 		read: reads("k"), foreign: clearsRange("a", "z"), conflict: true,
 	},
 	{
-		name: "Conflicts/ClearRangeEndIsOutside", shows: "the end of a cleared range is not part of it",
+		name: "Conflicts/ClearRangeEndIsOutside", shows: "a key that was read and ends a range cleared by another",
 		read: reads("k"), foreign: clearsRange("a", "k"), conflict: false,
 	},
 	{
-		name: "Conflicts/ClearRangeBeginIsInside", shows: "the begin of a cleared range is part of it",
+		name: "Conflicts/ClearRangeBeginIsInside", shows: "a key that was read and begins a range cleared by another",
 		read: reads("k"), foreign: clearsRange("k", "l"), conflict: true,
 	},
 	{
-		name: "Conflicts/OtherKey", shows: "a key beside the one that was read",
+		name: "Conflicts/OtherKey", shows: "the key behind the one that was read, set by another",
 		read: reads("k"), foreign: sets("k\x00", "1"), conflict: false,
 	},
 	{
@@ -187,54 +191,54 @@ var meetingTable = []meeting{
 		read: scans("b", "k", forwards), foreign: sets("e", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/RangeThenSetAtBegin", shows: "the begin of a range is part of it",
+		name: "Conflicts/RangeThenSetAtBegin", shows: "the begin of a range that was read, set by another",
 		read: scans("b", "k", forwards), foreign: sets("b", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/RangeThenSetAtEnd", shows: "the end of a range is not part of it",
+		name: "Conflicts/RangeThenSetAtEnd", shows: "the end of a range that was read, set by another",
 		read: scans("b", "k", forwards), foreign: sets("k", "new"), conflict: false,
 	},
 	{
-		name: "Conflicts/LimitedRangeThenSetInside", shows: "a limited range conflicts up to the last row that it answered",
+		name: "Conflicts/LimitedRangeThenSetInside", shows: "a limited range, and a key set before the last row that it answered",
 		initial: fiveRows, read: scans("a", "z", firstTwo), foreign: sets("c", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/LimitedRangeThenSetBehind", shows: "a limited range does not conflict behind the last row that it answered",
+		name: "Conflicts/LimitedRangeThenSetBehind", shows: "a limited range, and a key set behind the last row that it answered",
 		initial: fiveRows, read: scans("a", "z", firstTwo), foreign: sets("e", "new"), conflict: false,
 	},
 	{
-		name: "Conflicts/LimitedRangeThenSetOfLastRow", shows: "the last row that a limited range answered is part of it",
+		name: "Conflicts/LimitedRangeThenSetOfLastRow", shows: "a limited range, and the last row that it answered",
 		initial: fiveRows, read: scans("a", "z", firstTwo), foreign: sets("d", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/ReverseLimitedRangeThenSetInside", shows: "a limited range read from its end conflicts down to the last row that it answered",
+		name: "Conflicts/ReverseLimitedRangeThenSetInside", shows: "a limited range read from its end, and a key set behind the last row that it answered",
 		initial: fiveRows, read: scans("a", "z", lastTwo), foreign: sets("i", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/ReverseLimitedRangeThenSetBefore", shows: "and not before that row",
+		name: "Conflicts/ReverseLimitedRangeThenSetBefore", shows: "a limited range read from its end, and a key set before the last row that it answered",
 		initial: fiveRows, read: scans("a", "z", lastTwo), foreign: sets("g", "new"), conflict: false,
 	},
 	{
-		name: "Conflicts/StampedKeyIntoRange", shows: "a versionstamped key conflicts where it lands",
+		name: "Conflicts/StampedKeyIntoRange", shows: "a versionstamped key that lands in a range that was read",
 		read: scans("a", "z", forwards), conflict: true,
 		foreign: func(t *T, tr kv.OwnedTransaction) {
 			tr.SetVersionstampedKey(t.template("k"), []byte("1"))
 		},
 	},
 	{
-		name: "Conflicts/StampedValue", shows: "a versionstamped value conflicts like any write of its key",
+		name: "Conflicts/StampedValue", shows: "a key that was read and got a versionstamped value from another",
 		read: reads("k"), conflict: true,
 		foreign: func(t *T, tr kv.OwnedTransaction) {
 			tr.SetVersionstampedValue(t.key("k"), stampTemplate("", ""))
 		},
 	},
 	{
-		name: "Conflicts/UnawaitedGet", shows: "a read counts even where nobody waits for its answer",
+		name: "Conflicts/UnawaitedGet", shows: "a read whose answer nobody awaits, and a foreign set of its key",
 		read:    func(t *T, tr kv.OwnedTransaction) { tr.Get(t.key("k")) },
 		foreign: sets("k", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/UnawaitedRange", shows: "so does a range",
+		name: "Conflicts/UnawaitedRange", shows: "a range whose answer nobody awaits, and a foreign set in it",
 		read:    func(t *T, tr kv.OwnedTransaction) { tr.GetRange(t.key("a"), t.key("z"), forwards) },
 		foreign: sets("k", "new"), conflict: true,
 	},

@@ -103,6 +103,12 @@ const (
 	// ExactWatches: a watch fires only after a change. The contract allows
 	// others.
 	ExactWatches Capability = "exact watches"
+	// WatchLimit: the limit of outstanding watches counts those of the Store
+	// alone, so that a case may use it up.
+	WatchLimit Capability = "watch limit"
+	// Outcomes: of a commit that failed the engine knows whether it had begun. An
+	// engine that does not know calls every such outcome Unsettled.
+	Outcomes Capability = "outcomes"
 	// KeySpace: the whole key space belongs to the case, the empty key included.
 	KeySpace Capability = "key space"
 )
@@ -121,6 +127,8 @@ var capabilities = []struct {
 	{Sharing, "the same data can be opened twice at once"},
 	{History, "a transaction can read on at its version while others commit"},
 	{ExactWatches, "a watch fires only after a change"},
+	{WatchLimit, "the limit of watches counts those of one case alone"},
+	{Outcomes, "of a commit that failed it is known whether it had begun"},
 	{KeySpace, "the whole key space belongs to the case"},
 }
 
@@ -149,7 +157,7 @@ func (s Store) handles(c Capability) bool {
 // has is handles, with the capabilities that need no handle.
 func (s Store) has(c Capability) bool {
 	switch c {
-	case History, ExactWatches, KeySpace:
+	case History, ExactWatches, WatchLimit, Outcomes, KeySpace:
 		return true
 	default:
 		return s.handles(c)

@@ -106,7 +106,7 @@ var explicitTable = []meeting{
 		read: addsRead("k"), foreign: sets("k", "new"), conflict: true,
 	},
 	{
-		name: "ExplicitConflicts/ReadKeyIsOneKey", shows: "a read conflict key covers that key only",
+		name: "ExplicitConflicts/ReadKeyIsOneKey", shows: "a read conflict key, and a foreign write of the key behind it",
 		read: addsRead("k"), foreign: sets("k\x00", "new"), conflict: false,
 	},
 	{
@@ -114,11 +114,11 @@ var explicitTable = []meeting{
 		read: addsReadRange("a", "k"), foreign: sets("c", "new"), conflict: true,
 	},
 	{
-		name: "ExplicitConflicts/ReadRangeEndIsOutside", shows: "the end of a read conflict range is not part of it",
+		name: "ExplicitConflicts/ReadRangeEndIsOutside", shows: "a read conflict range, and a foreign write of its end",
 		read: addsReadRange("a", "k"), foreign: sets("k", "new"), conflict: false,
 	},
 	{
-		name: "ExplicitConflicts/EmptyReadRange", shows: "an empty read conflict range covers nothing",
+		name: "ExplicitConflicts/EmptyReadRange", shows: "an empty read conflict range, and a foreign write of its begin",
 		read: addsReadRange("k", "k"), foreign: sets("k", "new"), conflict: false,
 	},
 	{
@@ -126,7 +126,7 @@ var explicitTable = []meeting{
 		read: reads("k"), foreign: addsWrite("k"), conflict: true,
 	},
 	{
-		name: "ExplicitConflicts/WriteKeyIsOneKey", shows: "a write conflict key covers that key only",
+		name: "ExplicitConflicts/WriteKeyIsOneKey", shows: "a read, and a foreign write conflict key before it",
 		read: reads("k\x00"), foreign: addsWrite("k"), conflict: false,
 	},
 	{
@@ -134,11 +134,11 @@ var explicitTable = []meeting{
 		read: reads("k"), foreign: addsWriteRange("a", "z"), conflict: true,
 	},
 	{
-		name: "ExplicitConflicts/WriteRangeEndIsOutside", shows: "the end of a write conflict range is not part of it",
+		name: "ExplicitConflicts/WriteRangeEndIsOutside", shows: "a read of the end of a foreign write conflict range",
 		read: reads("z"), foreign: addsWriteRange("a", "z"), conflict: false,
 	},
 	{
-		name: "ExplicitConflicts/SnapshotGetThenWriteKey", shows: "a snapshot read does not conflict with a write conflict key",
+		name: "ExplicitConflicts/SnapshotGetThenWriteKey", shows: "a snapshot read and a foreign write conflict key",
 		read:    func(t *T, tr kv.OwnedTransaction) { t.get(tr.Snapshot(), "k") },
 		foreign: addsWrite("k"), conflict: false,
 	},

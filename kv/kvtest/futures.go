@@ -1,6 +1,8 @@
 package kvtest
 
 import (
+	"slices"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/kv"
@@ -54,7 +56,8 @@ var futureCases = []Case{
 			value, err := future.Get()
 			require.NoError(t, err)
 			require.Equal(t, "1", string(value))
-			require.Equal(t, t.stamp(stamp), t.stamp(stamp))
+			first := t.stamp(stamp)
+			require.Equal(t, first, t.stamp(stamp))
 		},
 	},
 	{
@@ -72,8 +75,8 @@ var futureCases = []Case{
 			answer, err := rows.Get()
 			require.NoError(t, err)
 			require.Len(t, answer, 2)
-			for i := len(futures) - 1; i >= 0; i-- {
-				value, err := futures[i].Get()
+			for i, future := range slices.Backward(futures) {
+				value, err := future.Get()
 				require.NoError(t, err)
 				require.Equal(t, fiveRows[2*i+1], string(value))
 			}

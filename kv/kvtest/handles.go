@@ -108,4 +108,18 @@ var handleCases = []Case{
 			require.Equal(t, "45", t.stored("counter"))
 		},
 	},
+	{
+		Name: "Sharing/SerialOrder", Needs: []Capability{Sharing},
+		Shows: "random transactions through several handles saw what they would have seen one after the other",
+		run: func(t *T) {
+			serialOrder(t, t, t.on(t.Share(t)), t.on(t.Share(t)))
+		},
+	},
+	{
+		Name: "Sharing/Histories", Needs: []Capability{Sharing, History},
+		Shows: "random interleavings of transactions of several handles answer as a model of the rules does",
+		run: func(t *T) {
+			histories(t, 20, t, t.on(t.Share(t)), t.on(t.Share(t)))
+		},
+	},
 }

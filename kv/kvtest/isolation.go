@@ -74,6 +74,11 @@ var isolationCases = []Case{
 		run:   bank,
 	},
 	{
+		Name:  "Isolation/SerialOrder",
+		Shows: "random transactions of many goroutines saw what they would have seen one after the other, in the order of their stamps",
+		run:   func(t *T) { serialOrder(t, t) },
+	},
+	{
 		Name:  "Isolation/WriteOrder",
 		Shows: "the writes of a transaction apply in order: the last one of a key stays",
 		run: func(t *T) {

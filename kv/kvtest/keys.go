@@ -38,6 +38,19 @@ var keyCases = []Case{
 		},
 	},
 	{
+		Name:  "Keys/BuffersAreTheCallers",
+		Shows: "what was committed does not change with the slices that were passed to it",
+		run: func(t *T) {
+			key, value := t.key("k"), []byte("value")
+			tr := t.begin()
+			tr.Set(key, value)
+			t.commit(tr)
+			clear(value)
+			clear(key[len(t.Prefix):])
+			require.Equal(t, "k=value", t.storedAll())
+		},
+	},
+	{
 		Name:  "Keys/PrefixOfAnother",
 		Shows: "a key that begins another is a key of its own, and comes before it",
 		run: func(t *T) {

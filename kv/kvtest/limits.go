@@ -68,7 +68,7 @@ var limitCases = []Case{
 			err := tr.Commit()
 			t.fails(err, kv.CodeTransactionTooLarge, "Commit")
 			require.Equal(t, kv.Absent, kv.OutcomeOf(err))
-			require.Equal(t, error(err), tr.OnError(err), "2101 is not retried")
+			require.Equal(t, err, tr.OnError(err), "2101 is not retried")
 			require.Empty(t, t.storedAll())
 		},
 	},

@@ -1,7 +1,9 @@
 package kvtest_test
 
 import (
+	"bytes"
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -94,7 +96,7 @@ var watchMutants = []mutant{
 		_, _ = other.Get(key).Get()
 		watch := h.OwnedTransaction.Watch(key)
 		h.set = func(written, value []byte) {
-			if string(written) != string(key) {
+			if !bytes.Equal(written, key) {
 				h.OwnedTransaction.Set(written, value)
 			}
 		}
@@ -204,6 +206,25 @@ var engineMutants = []mutant{
 		db := s.Database
 		*s = hook(*s, func(h *hooked) { h.cancel = func() { _ = h.OwnedTransaction.Commit() } })
 		s.Reopen = func(testing.TB) kv.Database { return db }
+	}},
+	{name: "values are the caller's buffers", killedBy: "Keys/BuffersAreTheCallers", store: func(s *kvtest.Store) {
+		var buffers sync.Map
+		*s = hook(*s, func(h *hooked) {
+			h.set = func(key, value []byte) {
+				buffers.Store(string(key), value)
+				h.OwnedTransaction.Set(key, value)
+			}
+			h.getRange = func(begin, end []byte, opts kv.RangeOptions) rows {
+				return mapped(h.OwnedTransaction.GetRange(begin, end, opts), func(found []kv.KeyValue) []kv.KeyValue {
+					for i, row := range found {
+						if buffer, ok := buffers.Load(string(row.Key)); ok && row.Value != nil {
+							found[i].Value = buffer.([]byte)
+						}
+					}
+					return found
+				})
+			}
+		})
 	}},
 	{name: "handles do not share their data", killedBy: "Sharing/SeesCommits", store: func(s *kvtest.Store) {
 		s.Share = func(testing.TB) kv.Database { return memkv.New(memkv.Options{}) }

@@ -135,30 +135,30 @@ func limitBehindClearedRows(t *T) {
 // Reads of a transaction that has written, met by a foreign write.
 var ownWriteMeetings = []meeting{
 	{
-		name: "ReadYourWrites/GetOfOwnSetNoConflict", shows: "a get that an own set answers adds no read conflict",
+		name: "ReadYourWrites/GetOfOwnSetNoConflict", shows: "a get that an own set answers, and a foreign set of the key",
 		read: writesThenReads(sets("k", "own"), reads("k")), foreign: sets("k", "new"), conflict: false,
 	},
 	{
-		name: "ReadYourWrites/GetOfOwnClearNoConflict", shows: "a get that an own clear answers adds no read conflict",
+		name: "ReadYourWrites/GetOfOwnClearNoConflict", shows: "a get that an own clear answers, and a foreign set of the key",
 		read: writesThenReads(clears("k"), reads("k")), foreign: sets("k", "new"), conflict: false,
 	},
 	{
-		name: "ReadYourWrites/RangeOfOwnClearNoConflict", shows: "a range that lies inside an own cleared range adds no read conflict",
+		name: "ReadYourWrites/RangeOfOwnClearNoConflict", shows: "a range inside an own cleared range, and a foreign set in it",
 		read:    writesThenReads(clearsRange("a", "z"), scans("b", "y", forwards)),
 		foreign: sets("k", "new"), conflict: false,
 	},
 	{
-		name: "ReadYourWrites/RangeConflictsBesideOwnSet", shows: "a range adds read conflicts wherever own writes do not answer it",
+		name: "ReadYourWrites/RangeConflictsBesideOwnSet", shows: "a range with an own set in it, and a foreign set beside that",
 		read:    writesThenReads(sets("k", "own"), scans("a", "z", forwards)),
 		foreign: sets("j", "new"), conflict: true,
 	},
 	{
-		name: "ReadYourWrites/RangeNoConflictAtOwnSet", shows: "and none where they do",
+		name: "ReadYourWrites/RangeNoConflictAtOwnSet", shows: "a range with an own set in it, and a foreign set of that key",
 		read:    writesThenReads(sets("k", "own"), scans("a", "z", forwards)),
 		foreign: sets("k", "new"), conflict: false,
 	},
 	{
-		name: "ReadYourWrites/GetBeforeOwnSetConflicts", shows: "an own write takes nothing back of a read before it",
+		name: "ReadYourWrites/GetBeforeOwnSetConflicts", shows: "a get before an own set of the key, and a foreign set of it",
 		read: writesThenReads(reads("k"), sets("k", "own")), foreign: sets("k", "new"), conflict: true,
 	},
 }

@@ -34,24 +34,29 @@ var randomCases = []Case{
 		Name:  "Random/Histories",
 		Shows: "random interleavings of a few transactions answer as a model of the rules does, step by step",
 		Needs: []Capability{History},
-		run: func(t *T) {
-			random := t.random()
-			for range 60 {
-				h := &history{t: t, random: random, model: newModel()}
-				h.play()
-			}
-		},
+		run:   func(t *T) { histories(t, 60, t) },
 	},
+}
+
+// histories plays random histories, whose transactions are of the handles in
+// turn.
+func histories(t *T, n int, handles ...*T) {
+	random := t.random()
+	for range n {
+		h := &history{t: t, handles: handles, random: random, model: newModel()}
+		h.play()
+	}
 }
 
 // history is a run of a few transactions, in the engine and in the model.
 type history struct {
-	t      *T
-	random *rand.Rand
-	model  *model
-	real   [3]kv.OwnedTransaction
-	mirror [3]*modelTransaction
-	steps  []string // what was done, for a failure
+	t       *T
+	handles []*T
+	random  *rand.Rand
+	model   *model
+	real    [3]kv.OwnedTransaction
+	mirror  [3]*modelTransaction
+	steps   []string // what was done, for a failure
 }
 
 func (h *history) play() {
@@ -68,7 +73,7 @@ func (h *history) play() {
 }
 
 func (h *history) begin(i int) {
-	h.real[i], h.mirror[i] = h.t.begin(), h.model.begin()
+	h.real[i], h.mirror[i] = h.handles[i%len(h.handles)].begin(), h.model.begin()
 }
 
 // step does one random thing in transaction i.

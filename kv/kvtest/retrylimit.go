@@ -81,10 +81,21 @@ var timeoutCases = []Case{
 			t.Advance(timeLimit)
 			t.getFails(tr, "other", kv.CodeTransactionTimedOut)
 			t.scanFails(tr, "a", "z", kv.CodeTransactionTimedOut)
+			t.commitFails(tr, kv.CodeTransactionTimedOut)
+			require.Equal(t, absent, t.stored("k"))
+		},
+	},
+	{
+		Name: "Timeout/BeforeTheCommit", Needs: []Capability{Clock, Outcomes},
+		Shows: "a commit that never began because the limit had passed has the outcome Absent",
+		run: func(t *T) {
+			tr := t.begin()
+			tr.SetTimeout(timeLimit)
+			tr.Set(t.key("k"), []byte("late"))
+			t.Advance(timeLimit)
 			err := tr.Commit()
 			t.fails(err, kv.CodeTransactionTimedOut, "Commit")
-			require.Equal(t, kv.Absent, kv.OutcomeOf(err), "a commit that never began")
-			require.Equal(t, absent, t.stored("k"))
+			require.Equal(t, kv.Absent, kv.OutcomeOf(err))
 		},
 	},
 	{

@@ -49,17 +49,17 @@ var snapshotCases = slices.Concat(meetings(snapshotMeetings), []Case{
 
 var snapshotMeetings = []meeting{
 	{
-		name: "SnapshotReads/GetNoConflict", shows: "a snapshot get adds no read conflict",
+		name: "SnapshotReads/GetNoConflict", shows: "a snapshot get, and a foreign set of its key",
 		read:    func(t *T, tr kv.OwnedTransaction) { t.get(tr.Snapshot(), "k") },
 		foreign: sets("k", "new"), conflict: false,
 	},
 	{
-		name: "SnapshotReads/RangeNoConflict", shows: "a snapshot range adds no read conflict",
+		name: "SnapshotReads/RangeNoConflict", shows: "a snapshot range, and a foreign set in it",
 		read:    func(t *T, tr kv.OwnedTransaction) { t.all(tr.Snapshot(), "a", "z") },
 		foreign: sets("k", "new"), conflict: false,
 	},
 	{
-		name: "SnapshotReads/SnapshotOfSnapshotNoConflict", shows: "nor does a snapshot of a snapshot",
+		name: "SnapshotReads/SnapshotOfSnapshotNoConflict", shows: "a get of a snapshot of a snapshot, and a foreign set of its key",
 		read:    func(t *T, tr kv.OwnedTransaction) { t.get(tr.Snapshot().Snapshot(), "k") },
 		foreign: sets("k", "new"), conflict: false,
 	},

@@ -38,6 +38,15 @@ var unreadableCases = []Case{
 		},
 	},
 	{
+		Name:  "AccessedUnreadable/LimitBefore",
+		Shows: "a range whose limit is reached before it is answered",
+		run: func(t *T) {
+			t.put("a", "1", "b", "2", "y", "3", "z", "4")
+			require.Equal(t, "a=1 b=2", t.scan(stampValue(t), "", "", firstTwo))
+			require.Equal(t, "z=4 y=3", t.scan(stampValue(t), "", "", lastTwo))
+		},
+	},
+	{
 		Name:  "AccessedUnreadable/AfterSet",
 		Shows: "a later set of the key does not make it readable",
 		run: func(t *T) {

@@ -87,6 +87,7 @@ var watchFailureCases = []Case{
 	{
 		Name:  "WatchFailure/TooMany",
 		Shows: "the watch after the 10,000th fails with 1032, and one fewer makes room for it",
+		Needs: []Capability{WatchLimit},
 		run:   tooManyWatches,
 	},
 	{

@@ -1,0 +1,67 @@
+package kvtest_test
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/kvtest"
+	"github.com/fdbelection/fdbelection/kv/kvtest/engines"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+)
+
+// The suite runs on an engine of which it has nothing in its hands: one
+// database for all cases, each with a prefix of its own, on real time.
+func TestPlainEngine(t *testing.T) {
+	const none = "a plain engine"
+	db := memkv.New(memkv.Options{})
+	kvtest.Run(t, kvtest.Engine{
+		Name: none,
+		Open: func(t testing.TB) kvtest.Store {
+			return kvtest.Store{Database: db, Prefix: []byte(t.Name() + "\x00\xff")}
+		},
+		Lacks: map[kvtest.Capability]string{
+			kvtest.Clock: none, kvtest.Backoffs: none, kvtest.Recovery: none, kvtest.Faults: none,
+			kvtest.Holds: none, kvtest.Reopening: none, kvtest.Sharing: none, kvtest.WatchLimit: none,
+			kvtest.KeySpace: none,
+		},
+	})
+}
+
+// No case writes outside its prefix.
+func TestCasesStayInTheirPrefix(t *testing.T) {
+	e, prefix := engines.Mem(), []byte("prefix\x00")
+	open := e.Open
+	e.Lacks[kvtest.KeySpace] = "a prefix of it"
+	e.Open = func(t testing.TB) kvtest.Store {
+		s := open(t)
+		db := s.Database
+		s.Prefix = prefix
+		t.Cleanup(func() {
+			rows, err := kv.ReadTransact(context.WithoutCancel(t.Context()), db, func(tr kv.ReadTransaction) ([]kv.KeyValue, error) {
+				return tr.GetRange(nil, []byte{0xff}, kv.RangeOptions{}).Get()
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			for _, row := range rows {
+				if !bytes.HasPrefix(row.Key, prefix) {
+					t.Errorf("%q was written", row.Key)
+				}
+			}
+		})
+		return s
+	}
+	e.Patience = 10 * time.Second
+	for _, c := range kvtest.Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			failed, log := runCase(t, c, e)
+			require.False(t, failed, log)
+		})
+	}
+}
