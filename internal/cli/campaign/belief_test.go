@@ -3,6 +3,7 @@ package campaign_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,18 +80,68 @@ func TestBeliefEndsWhileCommitsHang(t *testing.T) {
 // An attempt whose fate is not known counts as if it had been committed: where
 // it writes a shorter lease, belief shrinks before its commit is issued.
 func TestUnknownAttemptShortensBelief(t *testing.T) {
-	inWorld(t, func(w *world) {
-		tenure := w.campaign("a", work(func(t *campaign.Tenure) error { <-t.Over(); return nil })).leads()
-		w.reconfigure(func(c *fdbelection.Config) {
-			c.LeaseDuration, c.HeartbeatInterval = lease/10, lease/30
-		})
-		w.after(on(memkv.CallCommit, "a", func(context.Context, *memkv.Call) error { // applied, and not acknowledged
+	for name, fault := range map[string]hook{
+		"applied, and not acknowledged": func(context.Context, *memkv.Call) error {
 			return kv.Error{Code: kv.CodeTransactionTimedOut}
-		}))
-		<-tenure.Over()
-		shortened := w.start.Add(heartbeat) // the first renewal under the new config
-		require.Equal(t, endAt/10, time.Since(shortened))
-	})
+		},
+		"applied, and not answered yet": func(ctx context.Context, _ *memkv.Call) error {
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				tenure := w.campaign("a", work(func(t *campaign.Tenure) error { <-t.Over(); return nil })).leads()
+				w.reconfigure(func(c *fdbelection.Config) {
+					c.LeaseDuration, c.HeartbeatInterval = lease/10, lease/30
+				})
+				w.after(on(memkv.CallCommit, "a", fault))
+				<-tenure.Over()
+				shortened := w.start.Add(heartbeat) // the first renewal under the new config
+				require.Equal(t, endAt/10, time.Since(shortened))
+				w.after(nil)
+			})
+		})
+	}
+}
+
+// Belief counts from the start of the attempt, however late its answer comes.
+func TestBeliefCountsFromTheStart(t *testing.T) {
+	for name, test := range map[string]struct {
+		delay  time.Duration // of the answer to the claim
+		ballot uint64        // with which belief begins
+	}{
+		"in time for work":    {stopAt - time.Second, 1},
+		"too late for work":   {stopAt + time.Millisecond, 2},
+		"too late for belief": {endAt + time.Millisecond, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				commits := 0
+				w.after(on(memkv.CallCommit, "a", func(ctx context.Context, _ *memkv.Call) error {
+					switch commits++; commits {
+					case 2: // the claim
+						time.Sleep(test.delay)
+						return nil
+					case 1, int(test.ballot) + 1:
+						return nil
+					}
+					<-ctx.Done()
+					return ctx.Err()
+				}))
+				tenure := w.campaign("a").leads()
+				require.Equal(t, test.ballot, tenure.Ballot())
+				require.Equal(t, uint64(1), tenure.Token().Term)
+				wrote := w.start
+				if test.ballot == 2 {
+					wrote = wrote.Add(test.delay)
+				}
+				<-tenure.Stopping()
+				require.Equal(t, stopAt, time.Since(wrote))
+				w.after(nil)
+			})
+		})
+	}
 }
 
 // An acknowledged renewal outdates what is not known of earlier ones.
@@ -158,6 +209,27 @@ func TestLostSeat(t *testing.T) {
 		second := p.leads()
 		require.Equal(t, uint64(2), second.Token().Term)
 		require.Contains(t, p.notes(), "stopping: the seat is lost")
+	})
+}
+
+// The same, where no watch tells: the next renewal must not claim.
+func TestLostSeatWithoutWatches(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var watches atomic.Int64
+		w.before(failWatches(&watches))
+		p := w.campaign("a", work(func(t *campaign.Tenure) error {
+			<-t.Overdue()
+			time.Sleep(time.Millisecond) // for the test to look
+			return nil
+		}))
+		first := p.leads()
+		time.Sleep(heartbeat / 2)
+		w.transact(func(tr kv.Transaction) error {
+			return w.election.ResignLeadership(tr, first.Token(), time.Now())
+		})
+		<-first.Overdue()
+		require.True(t, w.leader().Vacant())
+		require.Equal(t, uint64(2), p.leads().Token().Term)
 	})
 }
 

@@ -19,7 +19,7 @@ var errSeatLost = errors.New("the seat is no longer held in this tenure")
 func (l *loop) cycle(limit time.Duration) {
 	c := &cycle{
 		db: l.db, election: l.election, clock: l.Clock, me: l.Me, tenure: l.tenure,
-		options: []election.CycleOption{election.Observed(l.seen), election.EndedTerm(l.endedTerm)},
+		seenBefore: l.seen, endedTerm: l.endedTerm,
 	}
 	l.do(limit, func(ctx context.Context) func() {
 		err := c.run(ctx)
@@ -34,7 +34,9 @@ type cycle struct {
 	clock    clock.Clock
 	me       election.Registration
 	tenure   *Tenure // nil: leads nothing
-	options  []election.CycleOption
+	// What the loop had seen, and ended, when the cycle began.
+	seenBefore election.Observation
+	endedTerm  uint64
 
 	// The last attempt: when it began, when its reads had returned, what it
 	// decided, and whether what is asked of the leader can be granted.
@@ -71,7 +73,8 @@ func (c *cycle) run(ctx context.Context) error {
 func (c *cycle) attempt(tr kv.OwnedTransaction) error {
 	c.result, c.legal = election.CycleResult{}, false
 	c.start = c.clock.Now()
-	result, err := c.election.RunElectionCycle(tr, c.me, c.start, c.options...)
+	result, err := c.election.RunElectionCycle(tr, c.me, c.start,
+		election.Observed(c.seenBefore, c.start), election.EndedTerm(c.endedTerm))
 	c.seen = c.clock.Now()
 	if err != nil {
 		return err

@@ -103,11 +103,11 @@ func (l *loop) handOver(token election.Token, d *demand) {
 	h := &handover{token: token, intent: d.intent, nonce: d.intent.Nonce, by: now.Add(l.config.LeaseDuration)}
 	if d.intent.Kind == election.IntentChallenge { // a transfer has the name of its request
 		var err error
-		if h.nonce, err = uuid.NewRandomFromReader(l.Random); err != nil || now.After(d.until) {
-			h.intent = election.Intent{}
+		if h.nonce, err = uuid.NewRandomFromReader(l.Random); err != nil || !now.Before(d.until) {
+			h.intent.Kind = election.IntentResign
 		}
 	}
-	if d.intent.Kind == election.IntentResign {
+	if h.intent.Kind == election.IntentResign { // and does not take the seat at once
 		l.holdOff = now.Add(l.config.LeaseDuration)
 	}
 	l.handover = h
@@ -134,7 +134,7 @@ func (h *handover) run(ctx context.Context, l *loop) (leader election.Leader, er
 		now := l.Clock.Now()
 		switch h.intent.Kind {
 		case election.IntentChallenge:
-			leader, _, err = e.YieldToChallenger(tr, h.token, h.intent, h.nonce, now)
+			leader, _, err = e.Yield(tr, h.token, h.intent, now)
 			return err
 		case election.IntentTransfer:
 			leader, err = e.TransferLeadership(tr, h.token, h.intent.ID, h.nonce, now)

@@ -54,6 +54,9 @@ func TestPastTheGrace(t *testing.T) {
 		require.InDelta(t, grace, time.Since(challenged), float64(50*time.Millisecond))
 		high.leads()
 		require.Less(t, time.Since(challenged), grace+100*time.Millisecond)
+		require.Equal(t, election.OriginVacancy, w.leader().Origin)
+		time.Sleep(lease)
+		require.Equal(t, uint64(2), w.leader().Term)
 	})
 }
 
@@ -71,7 +74,7 @@ func TestVoidChallengeIsIgnored(t *testing.T) {
 		// never sees a challenger that is there.
 		w.transact(func(tr kv.Transaction) error {
 			seen := election.Observation{}.Next(w.leader(), time.Now())
-			_, err := w.election.TryClaimLeadership(tr, ghost.Identity, time.Now(), election.Observed(seen))
+			_, err := w.election.TryClaimLeadership(tr, ghost.Identity, time.Now(), election.Observed(seen, time.Now()))
 			if err != nil {
 				return err
 			}
