@@ -19,7 +19,9 @@ var (
 	// again; it may have been evicted.
 	ErrUnregisteredCandidate = errors.New("candidate is not registered: call RegisterCandidate (it may have been evicted)")
 	// ErrRegistrationPending: the candidate was registered in this very
-	// transaction, and its versionstamp is known only once that has committed.
+	// transaction, and its versionstamp is known only once that has committed. The
+	// database refuses to commit a transaction that has tried to read it (code
+	// 1036): begin another one.
 	ErrRegistrationPending = errors.New("registration is pending: it can be read after the transaction that made it has committed")
 	// ErrProcessNotFound: no candidate of that id is registered.
 	ErrProcessNotFound = errors.New("no candidate of that id is registered")
@@ -36,6 +38,10 @@ var (
 	// ErrExpiryMode: the election expires leases by observation, and the call
 	// brought none.
 	ErrExpiryMode = errors.New("election expires leases by observation: the call must bring what its caller observed")
+	// ErrNoNonce: the nonce that names an intended act is zero.
+	ErrNoNonce = errors.New("the nonce is zero: draw one (uuid.New) outside of the transaction's closure")
+	// ErrRequestPending: another request about the same term stands.
+	ErrRequestPending = errors.New("another request about this term stands: cancel it first")
 	// ErrConfigChanged: the config is not at the revision that the write named.
 	ErrConfigChanged = errors.New("config was changed by somebody else: read it again and repeat the change")
 	// ErrInvalidConfig: the config breaks a rule; see InvalidConfigError.

@@ -1,8 +1,11 @@
 package election
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fdbelection/fdbelection/subspace"
@@ -20,6 +23,11 @@ type Candidate struct {
 	Versionstamp subspace.Versionstamp
 }
 
+// String returns who it is, its role and its priority, safe to print.
+func (c Candidate) String() string {
+	return fmt.Sprintf("%s, %s of priority %d", c.Identity, c.Role, c.Priority)
+}
+
 // rankBefore orders candidates: voters before observers, higher priorities
 // first, then earlier registrations.
 func (c *Candidate) rankBefore(other *Candidate) int {
@@ -31,7 +39,7 @@ func (c *Candidate) rankBefore(other *Candidate) int {
 	case c.Priority < other.Priority:
 		return 1
 	default:
-		return c.Versionstamp.Compare(other.Versionstamp)
+		return cmp.Or(c.Versionstamp.Compare(other.Versionstamp), strings.Compare(c.ID, other.ID))
 	}
 }
 

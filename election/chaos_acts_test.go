@@ -32,7 +32,7 @@ func (c *chaos) act(p *chaosProc) {
 		c.cycle(p, me, now)
 	case n < 14:
 		begin("claim", func(tr *chaosTx) error {
-			result, err := c.e.TryClaimLeadership(tr, me.Identity, now, Observed(p.seen))
+			result, err := c.e.TryClaimLeadership(tr, me.Identity, now, Observed(p.seen, now))
 			c.decided(tr, p, result)
 			return err
 		})
@@ -69,7 +69,7 @@ func (c *chaos) act(p *chaosProc) {
 func (c *chaos) count(what string) func() { return func() { c.counts[what]++ } }
 
 func (c *chaos) cycle(p *chaosProc, me Registration, now time.Time) {
-	options := []CycleOption{Observed(p.seen)}
+	options := []CycleOption{Observed(p.seen, now)}
 	if c.chance(10) { // its belief has ended
 		options = append(options, EndedTerm(p.token.Term))
 	}
@@ -102,9 +102,9 @@ func (c *chaos) decided(tr *chaosTx, p *chaosProc, result CycleResult) {
 
 func (c *chaos) handOver(p *chaosProc, me Registration, token Token, now time.Time) {
 	nonce, to := c.nonce(), c.procs[c.rnd.IntN(len(c.procs))].ID
-	if p.intent.Kind == IntentChallenge && p.intent.Term == token.Term {
+	if p.intent.Kind != IntentResign && p.intent.about(token.Term) {
 		c.begin("yield", me.Identity, now, func(tr *chaosTx) error {
-			_, yielded, err := c.e.YieldToChallenger(tr, token, p.intent, nonce, now)
+			_, yielded, err := c.e.Yield(tr, token, p.intent, now)
 			if yielded {
 				tr.onApply = c.count("yielded")
 			}

@@ -19,7 +19,7 @@ type chaosChecker struct {
 
 	config fdbelection.Config
 	leader Leader
-	term   tenure
+	term   Tenure
 	intent Intent
 
 	leaderTouched int64 // the newest commit that wrote or settled the leader record
@@ -201,11 +201,11 @@ func (k *chaosChecker) checkBegin(tr *chaosTx, before *chaosChecker) {
 func (k *chaosChecker) checkTenure(tr *chaosTx, before *chaosChecker) {
 	switch {
 	case k.leader.Vacant():
-		want := tenure{Token: before.leader.Token()}
+		want := Tenure{Token: before.leader.Token()}
 		if k.term != want {
 			k.failf(tr, "#8: term record %v after %v", k.term, before.leader)
 		}
-	case k.term != tenure{Token: k.leader.Token(), Held: true}:
+	case k.term != Tenure{Token: k.leader.Token(), Held: true}:
 		k.failf(tr, "#4: term record %v beside %v", k.term, k.leader)
 	}
 }

@@ -185,7 +185,7 @@ func (c *chaos) begin(what string, actor Identity, now time.Time, fn func(tr *ch
 		for _, known := range []error{
 			fdbelection.ErrElectionDisabled, fdbelection.ErrUnregisteredCandidate, fdbelection.ErrProcessNotFound,
 			fdbelection.ErrDuplicateID, fdbelection.ErrNotVoting, fdbelection.ErrNotLeader, fdbelection.ErrFenced,
-			fdbelection.ErrExpiryMode, fdbelection.ErrConfigChanged,
+			fdbelection.ErrExpiryMode, fdbelection.ErrConfigChanged, fdbelection.ErrRequestPending,
 		} {
 			if errors.Is(err, known) {
 				for _, p := range c.procs {

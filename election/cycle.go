@@ -100,7 +100,7 @@ func (e *LeaderElection) loadFor(tr kv.Transaction, me Identity) (view, error) {
 	load.of(me.ID)
 	v, err := load.await()
 	if err == nil && v.own != nil && v.own.Incarnation != me.Incarnation {
-		err = fdbelection.ErrDuplicateID
+		err = duplicateID(me, v.own.Identity)
 	}
 	return v, err
 }
@@ -153,7 +153,11 @@ func (e *LeaderElection) act(tr kv.Transaction, v *view, c *contender, d decisio
 		result.Leader = v.renewal(c.priority, c.now)
 		err = e.writeRenewal(tr, &result.Leader)
 	case Vacated:
-		result.Leader, err = e.vacate(tr, v, "became an observer", c.now)
+		reason := "became an observer"
+		if c.role == Voter {
+			reason = "not accepted: disabled"
+		}
+		result.Leader, err = e.vacate(tr, v, reason, c.now)
 		result.Intent = Intent{}
 	case Challenged:
 		result.Intent, err = e.challenge(tr, v, c)

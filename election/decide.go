@@ -26,7 +26,8 @@ const (
 	Vacated
 	// Challenged: asked the leader to hand over, or repeated it.
 	Challenged
-	// Withdrew: took back an own challenge that no longer holds.
+	// Withdrew: took back an own challenge that no longer holds, or as an observer
+	// a transfer to itself.
 	Withdrew
 )
 
@@ -56,17 +57,28 @@ type contender struct {
 type choices struct {
 	observed  bool
 	seen      Observation
+	at        time.Time // on the clock of the observation
 	endedTerm uint64
+	abstain   bool
 }
 
 // CycleOption brings to a cycle or a claim what only its process can know.
 type CycleOption func(*choices)
 
-// Observed brings what this process has seen of the seat, on its own clock.
-// An election that expires leases by observation demands it; the zero
-// Observation of a process that has seen nothing yet is fine.
-func Observed(seen Observation) CycleOption {
-	return func(c *choices) { c.observed, c.seen = true, seen }
+// Observed brings what this process has seen of the seat, and the time at
+// which the attempt begins, both on the clock of the observation: a monotonic
+// one, which need not be that of the now of the cycle. An election that expires
+// leases by observation demands it; the zero Observation of a process that has
+// seen nothing yet is fine.
+func Observed(seen Observation, at time.Time) CycleOption {
+	return func(c *choices) { c.observed, c.seen, c.at = true, seen, at }
+}
+
+// Abstain has the cycle write the heartbeat and renew the own tenure, and
+// neither claim nor challenge: for a process that is draining, or that stays
+// out for a while. A seat that was handed over to it it accepts.
+func Abstain() CycleOption {
+	return func(c *choices) { c.abstain = true }
 }
 
 // EndedTerm tells that this process has ended its own tenures up to a term:
@@ -90,11 +102,16 @@ func decide(v *view, c *contender) decision {
 	case holds && c.role != Voter:
 		return decision{action: Vacated}
 	case holds && !tenureOver(v, c):
-		if !v.config.ElectionEnabled {
-			return decision{action: Draining}
+		switch {
+		case v.config.ElectionEnabled:
+			return decision{action: Renewed}
+		case !v.leader.Accepted: // never led, so there is nothing to drain
+			return decision{action: Vacated}
 		}
-		return decision{action: Renewed}
+		return decision{action: Draining}
 	case !v.config.ElectionEnabled, c.role != Voter:
+		return withdrawOrFollow(v, c)
+	case c.abstain:
 		return withdrawOrFollow(v, c)
 	case v.leader.Vacant():
 		return decision{Claimed, OriginVacancy}
@@ -119,6 +136,9 @@ func tenureOver(v *view, c *contender) bool {
 	if v.leader.Term <= c.endedTerm {
 		return true
 	}
+	if !v.leader.Accepted { // nobody believed in it yet, so none has to end
+		return false
+	}
 	return v.config.Expiry == fdbelection.ExpiryByClock && v.leader.ExpiredAt(c.now)
 }
 
@@ -126,7 +146,7 @@ func tenureOver(v *view, c *contender) bool {
 // the config asks for.
 func leaseOver(v *view, c *contender) bool {
 	if v.config.Expiry == fdbelection.ExpiryByObservation {
-		return c.seen.LeaseOver(v.leader, c.now)
+		return c.seen.LeaseOver(v.leader, c.at)
 	}
 	return v.leader.ExpiredAt(c.now)
 }
@@ -135,7 +155,14 @@ func leaseOver(v *view, c *contender) bool {
 // protected. Only a strictly higher priority does.
 func mayPreempt(v *view, c *contender) bool {
 	return v.config.AllowPreemption && c.priority > v.leader.Priority &&
-		tenureAge(v, c) >= protection(v)
+		!protected(v, tenureAge(v, c))
+}
+
+// protected reports whether a tenure of an age is safe from preemption. Where
+// nothing protects it no clock is asked: one that is ahead would protect it.
+func protected(v *view, age time.Duration) bool {
+	p := protection(v)
+	return p > 0 && age < p
 }
 
 // protection is how long a tenure is safe from preemption.
@@ -149,7 +176,7 @@ func protection(v *view) time.Duration {
 // tenureAge is how long the tenure has lasted: as observed, or by the clocks.
 func tenureAge(v *view, c *contender) time.Duration {
 	if v.config.Expiry == fdbelection.ExpiryByObservation {
-		return c.seen.tenureAge(v.leader, c.now)
+		return c.seen.tenureAge(v.leader, c.at)
 	}
 	return c.now.Sub(v.leader.AcquiredAt)
 }
@@ -166,7 +193,8 @@ func mayChallenge(v *view, c *contender) bool {
 }
 
 func withdrawOrFollow(v *view, c *contender) decision {
-	if v.intent.by(c.Identity) {
+	own := v.intent.Kind == IntentChallenge && v.intent.ID == c.ID // an earlier incarnation's too: it is gone
+	if own || c.role != Voter && v.intent.concerns(c.Identity) {
 		return decision{action: Withdrew}
 	}
 	return decision{action: Followed}

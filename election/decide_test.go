@@ -78,7 +78,36 @@ var decisions = []deciding{
 	{"another ballot is not", func(v *view, c *contender) { watched(v, c, 0); v.leader.Ballot++; c.now = second(50) }, decision{action: Followed}},
 	{"another tenure of the same ballot is not", func(v *view, c *contender) { watched(v, c, 0); v.leader.Nonce[0]++; c.now = second(50) }, decision{action: Followed}},
 	{"another term is not", func(v *view, c *contender) { watched(v, c, 0); v.leader.Term++; c.now = second(50) }, decision{action: Followed}},
+	{"the clock of the cycle does not count by observation", func(v *view, c *contender) {
+		watched(v, c, 0)
+		c.now, c.at = second(1e6), second(9)
+	}, decision{action: Followed}},
 	{"a clock that went back is not", func(v *view, c *contender) { watched(v, c, 0); c.now = second(-50) }, decision{action: Followed}},
+
+	{"who abstains does not claim a vacancy", func(v *view, c *contender) { v.leader = Leader{}; c.abstain = true }, decision{action: Followed}},
+	{"nor preempts", func(_ *view, c *contender) { c.priority = 6; c.abstain = true }, decision{action: Followed}},
+	{"nor begins anew", func(_ *view, c *contender) { asHolder(c); c.abstain, c.now = true, second(10) }, decision{action: Followed}},
+	{"but renews", func(_ *view, c *contender) { asHolder(c); c.abstain = true }, decision{action: Renewed}},
+	{"and takes its challenge back", func(v *view, c *contender) { challengedBy(v, c, meB, 6); c.abstain = true }, decision{action: Withdrew}},
+	{"a seat not accepted is not led while disabled", func(v *view, c *contender) {
+		asHolder(c)
+		v.leader.Accepted, v.config.ElectionEnabled = false, false
+	}, decision{action: Vacated}},
+	{"a seat not accepted in time is accepted late", func(v *view, c *contender) {
+		asHolder(c)
+		v.leader.Accepted, c.now = false, second(99)
+	}, decision{action: Renewed}},
+	{"a clock that is behind does not protect from preemption", func(_ *view, c *contender) {
+		c.priority, c.now = 6, second(-3600)
+	}, decision{Claimed, OriginPreemption}},
+	{"a challenge of an own earlier incarnation is withdrawn", func(v *view, c *contender) {
+		challengedBy(v, c, Identity{ID: "b", Incarnation: uuid.UUID{77}}, 6)
+		c.priority = 5
+	}, decision{action: Withdrew}},
+	{"an observer withdraws a transfer to itself", func(v *view, c *contender) {
+		challengedBy(v, c, meB, 6)
+		v.intent.Kind, c.role = IntentTransfer, Observer
+	}, decision{action: Withdrew}},
 
 	{"an equal priority waits", func(*view, *contender) {}, decision{action: Followed}},
 	{"a higher one preempts", func(_ *view, c *contender) { c.priority = 6 }, decision{Claimed, OriginPreemption}},
@@ -137,6 +166,9 @@ func TestDecide(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			v, c := decidingBase()
 			test.change(v, c)
+			if c.at.IsZero() {
+				c.at = c.now
+			}
 			require.Equal(t, test.want, decide(v, c))
 		})
 	}

@@ -21,7 +21,9 @@
 // retries nor sets an option. Each is safe to run again after an unknown
 // commit. Nothing that one returns is true before the transaction commits: a
 // result says what will stand if it does. Functions check everything before
-// they write anything, so that an error leaves the transaction as it was.
+// they write anything, so that an error leaves the writes of the transaction as
+// they were. (After ErrRegistrationPending the database refuses to commit.)
+// Several calls may share a transaction: each sees what those before it wrote.
 //
 // The now that they take is the caller's own clock, read afresh in each
 // attempt.

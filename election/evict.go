@@ -28,17 +28,18 @@ func (e *LeaderElection) EvictDeadCandidates(tr kv.Transaction, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	if v.config.Expiry != fdbelection.ExpiryByClock {
-		return nil, fdbelection.ErrExpiryMode
-	}
-	candidates, err := e.decodeCandidates(rows)
+	candidates, err := e.decodeCandidates(rows) // awaited in any case: what fails unseen fails the commit
 	if candidates == nil {
 		return nil, err
+	}
+	if v.config.Expiry != fdbelection.ExpiryByClock {
+		return nil, fdbelection.ErrExpiryMode
 	}
 	var dead []Candidate
 	for i := range candidates {
 		c := &candidates[i]
-		if now.Sub(c.LastHeartbeat) > v.config.CandidateTimeout && len(dead) < MaxEvictions {
+		silent := now.Sub(c.LastHeartbeat) > v.config.CandidateTimeout
+		if silent && !v.leader.HeldBy(c.Identity) && len(dead) < MaxEvictions {
 			dead = append(dead, *c)
 		}
 	}
@@ -57,7 +58,7 @@ func (e *LeaderElection) EvictUnchanged(tr kv.Transaction, seen []Candidate) ([]
 	load := e.begin(tr)
 	loads := make([]candidateLoad, len(seen))
 	for i := range seen {
-		loads[i] = load.candidate(seen[i].ID)
+		loads[i] = load.snapshot(seen[i].ID)
 	}
 	v, err := load.await()
 	if err != nil {
@@ -90,11 +91,8 @@ func (e *LeaderElection) evict(tr kv.Transaction, v *view, dead []Candidate) ([]
 		}
 		e.remove(tr, c)
 		evicted = append(evicted, c.ID)
-		if v.intent.by(c.Identity) {
-			if err := conflictOn(tr, e.keys.intent); err != nil {
-				return nil, err
-			}
-			tr.Clear(e.keys.intent)
+		if err := e.dropIntent(tr, v, c.Identity); err != nil {
+			return nil, err
 		}
 	}
 	if evicted == nil {

@@ -114,10 +114,10 @@ func TestRule02_one_wave_of_reads(t *testing.T) {
 			_, err := b.TransferLeadership(tr, token, "follower", nonce, start)
 			return err
 		}},
-		{"YieldToChallenger", 1, func(tr kv.Transaction) error {
-			_, _, err := b.YieldToChallenger(tr, token, intent, nonce, start)
-			return err
-		}},
+		{"Yield", 1, func(tr kv.Transaction) error { _, _, err := b.Yield(tr, token, intent, start); return err }},
+		{"RejoinCandidate", 1, func(tr kv.Transaction) error { return b.RejoinCandidate(tr, fresh, start) }},
+		{"ReadState", 1, func(tr kv.Transaction) error { _, err := b.ReadState(tr); return err }},
+		{"CancelRequest", 1, func(tr kv.Transaction) error { return b.CancelRequest(tr, nonce) }},
 		{"RequestResign", 1, func(tr kv.Transaction) error { return b.RequestResign(tr, 1, nonce) }},
 		{"RequestTransfer", 1, func(tr kv.Transaction) error { return b.RequestTransfer(tr, 1, "follower", nonce) }},
 		{"ReadIntent", 1, func(tr kv.Transaction) error { _, err := b.ReadIntent(tr); return err }},

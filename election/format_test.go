@@ -75,7 +75,7 @@ type goldenRecord struct {
 func goldenRecords() []goldenRecord {
 	k := newKeys(goldenSpace)
 	config, leader, candidate := goldenConfig(), goldenLeader(), goldenCandidate()
-	held := tenure{Token: leader.Token(), Held: true}
+	held := Tenure{Token: leader.Token(), Held: true}
 	registering := candidate
 	registering.Versionstamp = subspace.IncompleteVersionstamp(2)
 	voter := candidate

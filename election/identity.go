@@ -144,5 +144,10 @@ func invalidCandidate(field, problem string) error {
 }
 
 func alreadyHolds(id string) error {
-	return invalidCandidate("id", SafeText(id)+" holds the seat already; name another candidate")
+	return invalidCandidate("id", SafeText(id)+" is the id of the holder; name another candidate")
+}
+
+func duplicateID(me, other Identity) error {
+	return fmt.Errorf("%w: %s has taken the place of %s; stop, or give each process an id of its own",
+		fdbelection.ErrDuplicateID, other, me)
 }

@@ -58,11 +58,46 @@ type Intent struct {
 	Priority int32
 }
 
+// String says what is asked, safe to print.
+func (i Intent) String() string {
+	switch i.Kind {
+	case IntentChallenge:
+		return fmt.Sprintf("challenge by %s of priority %d in term %d", i.Identity, i.Priority, i.Term)
+	case IntentTransfer:
+		return fmt.Sprintf("transfer to %s in term %d", i.Identity, i.Term)
+	default:
+		return fmt.Sprintf("%s in term %d", i.Kind, i.Term)
+	}
+}
+
 // about reports whether the intent asks something of the leader of term.
 func (i *Intent) about(term uint64) bool { return i.Kind != NoIntent && i.Term == term }
 
+// requested reports whether an operator asks something of the leader of term.
+func (i *Intent) requested(term uint64) bool {
+	return i.about(term) && (i.Kind == IntentResign || i.Kind == IntentTransfer)
+}
+
 // by reports whether the intent is a challenge by this incarnation.
 func (i *Intent) by(author Identity) bool { return i.Kind == IntentChallenge && i.Identity == author }
+
+// concerns reports whether the intent is void once this incarnation is gone or
+// votes no more: it is its challenge, or the transfer to it.
+func (i *Intent) concerns(who Identity) bool {
+	return (i.Kind == IntentChallenge || i.Kind == IntentTransfer) && i.Identity == who
+}
+
+// dropIntent removes the intent that v saw, where it is void without who.
+func (e *LeaderElection) dropIntent(tr kv.Transaction, v *view, who Identity) error {
+	if !v.intent.concerns(who) {
+		return nil
+	}
+	if err := conflictOn(tr, e.keys.intent); err != nil {
+		return err
+	}
+	tr.Clear(e.keys.intent)
+	return nil
+}
 
 func (i *Intent) encode() []byte {
 	b := newRecord(80 + len(i.ID))
@@ -108,21 +143,22 @@ func (e *LeaderElection) ReadIntent(tr kv.ReadTransaction) (Intent, error) {
 // RequestResign asks the leader of term to step down; the request is void
 // under any other term. Choose the nonce outside of the transaction's closure.
 // Where that tenure has ended already there is nothing to ask, and the answer
-// is nil. A later request about the same term replaces this one.
+// is nil. It takes the place of a challenge; another request about the same
+// term has to be cancelled first.
 //
 // Errors: ErrNotInitialized, ErrNotLeader (the term has not begun),
-// ErrInvalidState.
+// ErrRequestPending, ErrNoNonce, ErrInvalidState.
 func (e *LeaderElection) RequestResign(tr kv.Transaction, term uint64, nonce uuid.UUID) error {
 	return e.request(tr, Intent{Kind: IntentResign, Term: term, Nonce: nonce})
 }
 
 // RequestTransfer asks the leader of term to hand its seat over to the
-// candidate of an id, as RequestResign asks it to step down. The tenure that
-// follows from it has the nonce of the request, by which its author can tell
-// that it was done.
+// candidate of an id, as RequestResign asks it to step down. It is about that
+// candidate's present incarnation. The tenure that follows from it has the nonce
+// of the request, by which its author can tell that it was done.
 //
 // Errors: those of RequestResign, and ErrProcessNotFound, ErrNotVoting,
-// ErrInvalidCandidate of the target.
+// ErrInvalidCandidate, ErrRegistrationPending of the target.
 func (e *LeaderElection) RequestTransfer(tr kv.Transaction, term uint64, to string, nonce uuid.UUID) error {
 	if err := validateID(to); err != nil {
 		return err
@@ -132,7 +168,7 @@ func (e *LeaderElection) RequestTransfer(tr kv.Transaction, term uint64, to stri
 
 func (e *LeaderElection) request(tr kv.Transaction, wanted Intent) error {
 	if wanted.Nonce == uuid.Nil {
-		return errNoNonce
+		return fdbelection.ErrNoNonce
 	}
 	load := e.begin(tr)
 	if wanted.Kind == IntentTransfer {
@@ -147,8 +183,10 @@ func (e *LeaderElection) request(tr kv.Transaction, wanted Intent) error {
 		return fmt.Errorf("%w: nobody has led in term %d yet, the newest is %d", fdbelection.ErrNotLeader, wanted.Term, v.leader.Term)
 	case v.leader.Term > wanted.Term, v.leader.Vacant():
 		return nil
-	case v.intent.about(wanted.Term) && v.intent.Nonce == wanted.Nonce:
+	case v.intent.requested(wanted.Term) && v.intent.Nonce == wanted.Nonce:
 		return nil
+	case v.intent.requested(wanted.Term):
+		return fmt.Errorf("%w (%s, nonce %s)", fdbelection.ErrRequestPending, v.intent, v.intent.Nonce)
 	}
 	if wanted.Kind == IntentTransfer {
 		if wanted.ID == v.leader.ID {
@@ -163,5 +201,25 @@ func (e *LeaderElection) request(tr kv.Transaction, wanted Intent) error {
 		return err
 	}
 	tr.Set(e.keys.intent, wanted.encode())
+	return nil
+}
+
+// CancelRequest takes a request back, by its nonce. Where it does not stand any
+// more it does nothing and returns nil: look at the leader for what became of
+// it. A request that its author is still retrying may be written once more.
+//
+// Errors: ErrInvalidState.
+func (e *LeaderElection) CancelRequest(tr kv.Transaction, nonce uuid.UUID) error {
+	value, err := tr.Get(e.keys.intent).Get()
+	if err != nil {
+		return err
+	}
+	intent, err := decodeIntent(e.keys.intent, value)
+	if err != nil {
+		return err
+	}
+	if intent.requested(intent.Term) && intent.Nonce == nonce {
+		tr.Clear(e.keys.intent)
+	}
 	return nil
 }

@@ -101,6 +101,11 @@ func (l Leader) Token() Token {
 // in reports whether the seat is held in exactly the tenure of a token.
 func (l Leader) in(t Token) bool { return !l.Vacant() && l.Token() == t }
 
+// vacatedBy reports whether the seat is empty since the tenure of a token.
+func (l Leader) vacatedBy(t Token) bool {
+	return l.Vacant() && l.Term == t.Term && l.Nonce == t.Nonce
+}
+
 // vacated returns the record after its tenure ended: the ballot goes on, term
 // and nonce say which tenure it was.
 func (l Leader) vacated(now time.Time) Leader {

@@ -1,6 +1,7 @@
 package election
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
@@ -17,16 +18,16 @@ import (
 // observation the caller answers for not having ended the tenure itself.
 //
 // Errors: ErrNotLeader, ErrElectionDisabled, ErrDuplicateID, ErrNotVoting,
-// ErrNotInitialized, ErrInvalidState.
+// ErrNotInitialized, ErrRegistrationPending, ErrInvalidState.
 func (e *LeaderElection) RefreshLease(tr kv.Transaction, token Token, now time.Time) (Leader, error) {
 	v, err := e.loadFor(tr, token.Identity)
 	switch {
 	case err != nil:
 		return Leader{}, err
 	case !v.leader.in(token):
-		return Leader{}, fdbelection.ErrNotLeader
-	case v.config.Expiry == fdbelection.ExpiryByClock && v.leader.ExpiredAt(now):
-		return Leader{}, fdbelection.ErrNotLeader
+		return Leader{}, notLeader(token, v.leader)
+	case v.config.Expiry == fdbelection.ExpiryByClock && v.leader.Accepted && v.leader.ExpiredAt(now):
+		return Leader{}, fmt.Errorf("%w any more: the lease of %s is over; claim again", fdbelection.ErrNotLeader, token)
 	case v.own != nil && v.own.Role != Voter:
 		return Leader{}, fdbelection.ErrNotVoting
 	case !v.config.ElectionEnabled:
@@ -55,22 +56,28 @@ func (e *LeaderElection) RefreshLease(tr kv.Transaction, token Token, now time.T
 // ErrInvalidState.
 func (e *LeaderElection) ResignLeadership(tr kv.Transaction, token Token, now time.Time) error {
 	load := e.begin(tr)
-	load.of(token.ID)
 	v, err := load.awaitLenient()
 	if err != nil {
 		return err
 	}
 	switch {
 	case v.leader.in(token):
+		if err := conflictOn(tr, e.keys.candidate(token.ID)); err != nil {
+			return err
+		}
 		_, err = e.vacate(tr, &v, "resigned", now)
 		return err
 	case v.leader.Term > token.Term:
 		return nil
-	case v.leader.Term == token.Term && v.leader.Vacant() && v.leader.Nonce == token.Nonce:
+	case v.leader.vacatedBy(token):
 		return nil
 	default:
-		return fdbelection.ErrNotLeader
+		return notLeader(token, v.leader)
 	}
+}
+
+func notLeader(token Token, leader Leader) error {
+	return fmt.Errorf("%w in %s: the seat is %s", fdbelection.ErrNotLeader, token, leader)
 }
 
 // Settle ends the uncertainty that an unsettled commit leaves (kv.Unsettled):

@@ -2,6 +2,7 @@ package election
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/fdbelection/fdbelection"
@@ -22,7 +23,7 @@ func (e *LeaderElection) GetCandidate(tr kv.ReadTransaction, id string) (Candida
 	case err != nil:
 		return Candidate{}, registrationPending(err)
 	case value == nil:
-		return Candidate{}, fdbelection.ErrProcessNotFound
+		return Candidate{}, fmt.Errorf("%w: %s", fdbelection.ErrProcessNotFound, SafeText(id))
 	}
 	return decodeCandidate(key, id, value)
 }
@@ -74,7 +75,9 @@ type Ranked struct {
 }
 
 // Preferred returns the first k voters by rank, alive or not, by one limited
-// snapshot read. Errors: ErrRegistrationPending, ErrInvalidState.
+// snapshot read. Entries that cannot be read are left out and named by the error
+// (ErrInvalidState); one whose candidate is gone is possible after changes by
+// other hands. Other errors: ErrRegistrationPending.
 func (e *LeaderElection) Preferred(tr kv.ReadTransaction, k int) ([]Ranked, error) {
 	if k <= 0 {
 		return nil, nil
@@ -84,11 +87,15 @@ func (e *LeaderElection) Preferred(tr kv.ReadTransaction, k int) ([]Ranked, erro
 	if err != nil {
 		return nil, registrationPending(err)
 	}
-	preferred := make([]Ranked, len(rows))
-	for i, row := range rows {
-		if preferred[i], err = e.keys.ranked(row.Key); err != nil {
-			return nil, invalidKey("rank", row.Key, err)
+	preferred := make([]Ranked, 0, len(rows))
+	var faults []error
+	for _, row := range rows {
+		ranked, err := e.keys.ranked(row.Key)
+		if err != nil {
+			faults = append(faults, invalidKey("rank", row.Key, err))
+			continue
 		}
+		preferred = append(preferred, ranked)
 	}
-	return preferred, nil
+	return preferred, errors.Join(faults...)
 }

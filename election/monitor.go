@@ -49,12 +49,41 @@ func (e *LeaderElection) IsLeader(tr kv.ReadTransaction, me Identity, now time.T
 	return leads && leader.HeldBy(me), err
 }
 
+// State is all that an election says of its seat, as of one version.
+type State struct {
+	Config fdbelection.Config
+	Leader Leader
+	// Tenure is the term record. In a vacancy it names the last holder.
+	Tenure Tenure
+	Intent Intent
+}
+
+// ReadState returns the state, by one wave of snapshot reads. Errors:
+// ErrNotInitialized, ErrInvalidState.
+func (e *LeaderElection) ReadState(tr kv.ReadTransaction) (State, error) {
+	load := e.beginRead(tr)
+	term := tr.Snapshot().Get(e.keys.term)
+	v, err := load.await()
+	if err != nil {
+		return State{}, err
+	}
+	state := State{Config: v.config, Leader: v.leader, Intent: v.intent}
+	value, err := term.Get()
+	if err != nil || value == nil {
+		return state, err
+	}
+	state.Tenure, err = decodeTenure(e.keys.term, value)
+	return state, err
+}
+
 // Watch asks for the next change of the tenure: a claim, a take-over, a
-// resignation, a transfer. Renewals do not fire it. Read the leader in the same
+// resignation, a transfer. Renewals, and the acceptance of a seat that was handed
+// over, do not fire it. Read the leader in the same
 // transaction, so that nothing is missed in between; keep a timer beside it.
 // Registering it makes the transaction conflict with changes of the tenure.
 func (e *LeaderElection) Watch(tr kv.Transaction) kv.Watch { return tr.Watch(e.keys.term) }
 
 // WatchIntent asks for the next change of what is asked of the leader, as
-// Watch does for the tenure. It is for the leader.
+// Watch does for the tenure. It is for the leader. Registering it makes the
+// transaction conflict with changes of the intent.
 func (e *LeaderElection) WatchIntent(tr kv.Transaction) kv.Watch { return tr.Watch(e.keys.intent) }

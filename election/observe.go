@@ -26,7 +26,8 @@ type Observation struct {
 }
 
 // Next returns the observation after leader was read. seen is the observer's
-// clock, read after that read returned; use a monotonic one. Any change of the
+// clock, read after that read returned: always the same monotonic clock, one
+// that goes on while the machine sleeps where there is one. Any change of the
 // ballot starts its window anew.
 func (o Observation) Next(leader Leader, seen time.Time) Observation {
 	if !o.ofTenure(leader) {

@@ -25,10 +25,9 @@ type record struct {
 	fault string
 }
 
-// openRecord begins to read a value; maxVersion is the highest format version
-// that is understood.
-func openRecord(kind string, key, value []byte) *record {
-	r := &record{Reader: subspace.NewReader(value), kind: kind, key: key}
+// openRecord begins to read a value.
+func openRecord(kind string, key, value []byte) record {
+	r := record{Reader: subspace.NewReader(value), kind: kind, key: key}
 	switch version := r.Int64(); {
 	case r.Err() != nil:
 	case version < 1:
@@ -48,8 +47,8 @@ func (r *record) fail(problem string) {
 // count reads a ballot, term or counter.
 func (r *record) count() uint64 {
 	n := r.Uint64()
-	if n > maxCount {
-		r.fail("a counter is out of range")
+	if n >= maxCount {
+		r.fail("a counter is at its end, or out of range")
 	}
 	return n
 }
@@ -57,8 +56,8 @@ func (r *record) count() uint64 {
 // duration reads nanoseconds that are not negative.
 func (r *record) duration() time.Duration {
 	d := r.Int64()
-	if d < 0 {
-		r.fail("a duration is negative")
+	if d < 0 || time.Duration(d) > fdbelection.MaxDuration {
+		r.fail("a duration is negative or longer than " + fdbelection.MaxDuration.String())
 	}
 	return time.Duration(d)
 }
@@ -125,3 +124,9 @@ func unixNano(t time.Time) int64 {
 // instant is t as it would be read back: without a zone or a monotonic
 // reading, in range.
 func instant(t time.Time) time.Time { return time.Unix(0, unixNano(t)).UTC() }
+
+// begins is instant for the now at which something with a duration begins: its
+// end can be stored too.
+func begins(now time.Time) time.Time {
+	return time.Unix(0, min(unixNano(now), 1<<62-int64(fdbelection.MaxDuration))).UTC()
+}

@@ -10,18 +10,30 @@ import (
 
 // RegisterCandidate enters a candidate. Its versionstamp is that of the
 // commit: until then, reading the candidate in the same transaction gives
-// ErrRegistrationPending.
+// ErrRegistrationPending, and the transaction cannot commit any more.
 //
 // The same incarnation that registers again keeps its versionstamp, as in a
-// heartbeat. Another incarnation under the same id takes the record over, at
-// the end of its rank, and the older process finds ErrDuplicateID at its next
-// heartbeat: so a restart need not wait for its predecessor's timeout. The seat
-// of the predecessor it does not inherit. A holder that registers as an
-// observer vacates its seat in the same transaction.
+// heartbeat, and finds its place in the rank mended. Another incarnation under
+// the same id takes the record over, at the end of its rank, and the older
+// process finds ErrDuplicateID at its next heartbeat: so a restart need not wait
+// for its predecessor's timeout. The seat of the predecessor it does not
+// inherit. Use it once at the start, and RejoinCandidate afterwards. A holder
+// that registers as an observer vacates its seat in the same transaction.
 //
 // Errors: ErrInvalidCandidate, ErrNotInitialized, ErrRegistrationPending,
 // ErrInvalidState.
 func (e *LeaderElection) RegisterCandidate(tr kv.Transaction, me Registration, now time.Time) error {
+	return e.register(tr, me, now, true)
+}
+
+// RejoinCandidate enters a candidate again that was registered before, and may
+// have been evicted. Where another incarnation has taken its id meanwhile it
+// gives way: ErrDuplicateID. Other errors are those of RegisterCandidate.
+func (e *LeaderElection) RejoinCandidate(tr kv.Transaction, me Registration, now time.Time) error {
+	return e.register(tr, me, now, false)
+}
+
+func (e *LeaderElection) register(tr kv.Transaction, me Registration, now time.Time, takeOver bool) error {
 	if err := me.Validate(); err != nil {
 		return err
 	}
@@ -31,12 +43,22 @@ func (e *LeaderElection) RegisterCandidate(tr kv.Transaction, me Registration, n
 	if err != nil {
 		return err
 	}
-	if v.own != nil && v.own.Incarnation != me.Incarnation {
-		e.clearRank(tr, v.own)
-		v.own = nil
+	own := v.own
+	if own != nil && own.Incarnation != me.Incarnation {
+		if !takeOver {
+			return duplicateID(me.Identity, own.Identity)
+		}
+		if err := e.dropIntent(tr, &v, own.Identity); err != nil {
+			return err
+		}
+		e.clearRank(tr, own)
+		own = nil
 	}
-	if err := e.heartbeat(tr, v.own, me, now); err != nil {
+	if err := e.heartbeat(tr, own, me, now); err != nil {
 		return err
+	}
+	if own != nil && me.Role == Voter {
+		tr.Set(e.keys.rankOf(&Candidate{Registration: me, Versionstamp: own.Versionstamp}), nil)
 	}
 	return e.leaveAsObserver(tr, &v, &me, now)
 }
@@ -64,10 +86,14 @@ func (e *LeaderElection) HeartbeatCandidate(tr kv.Transaction, me Registration, 
 	return e.leaveAsObserver(tr, &v, &me, now)
 }
 
-// leaveAsObserver vacates the seat of a holder that is an observer from now on.
+// leaveAsObserver vacates the seat of a holder that is an observer from now on,
+// and removes what asks for it to lead.
 func (e *LeaderElection) leaveAsObserver(tr kv.Transaction, v *view, me *Registration, now time.Time) error {
-	if me.Role == Voter || !v.leader.HeldBy(me.Identity) {
+	if me.Role == Voter {
 		return nil
+	}
+	if !v.leader.HeldBy(me.Identity) {
+		return e.dropIntent(tr, v, me.Identity)
 	}
 	_, err := e.vacate(tr, v, "became an observer", now)
 	return err
@@ -109,10 +135,11 @@ func (e *LeaderElection) clearRank(tr kv.Transaction, c *Candidate) {
 }
 
 // UnregisterCandidate is how a process leaves, in one transaction: it vacates
-// the seat where this incarnation holds it, removes its candidate record and
-// takes back its own challenge. What belongs to another incarnation of the same
-// id it leaves alone. After its commit nothing that this process attempted
-// before can still take effect.
+// the seat where this incarnation holds it, removes its candidate record, takes
+// back its own challenge and removes a request to transfer to it. What belongs
+// to another incarnation of the same id it leaves alone. After its commit no
+// registration, heartbeat, claim, renewal, challenge, resignation or hand-over
+// that this process attempted before, nor one to it, can still take effect.
 //
 // It works without a config and where there is nothing to remove, so that it
 // can be run again and again until it has committed; it then still conflicts
@@ -143,10 +170,7 @@ func (e *LeaderElection) UnregisterCandidate(tr kv.Transaction, me Identity, now
 		_, err = e.vacate(tr, &v, "left", now)
 		return err
 	}
-	if v.intent.by(me) {
-		tr.Clear(e.keys.intent)
-	}
-	return nil
+	return e.dropIntent(tr, &v, me)
 }
 
 // remove clears the record of a candidate and its rank.

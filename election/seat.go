@@ -21,12 +21,12 @@ func (v *view) renewal(priority int32, now time.Time) Leader {
 	next.Ballot++
 	next.Priority = priority
 	next.LeaseDuration = v.config.LeaseDuration
-	next.LeaseExpiry = instant(now).Add(next.LeaseDuration)
+	next.LeaseExpiry = begins(now).Add(next.LeaseDuration)
 	if v.own != nil {
 		next.Versionstamp = v.own.Versionstamp
 	}
 	if !next.Accepted {
-		next.Accepted, next.AcquiredAt = true, instant(now)
+		next.Accepted, next.AcquiredAt = true, begins(now)
 	}
 	return next
 }
@@ -36,8 +36,8 @@ func (v *view) claim(own *Candidate, origin Origin, nonce uuid.UUID, now time.Ti
 	return Leader{
 		Ballot: v.leader.Ballot + 1, Term: v.leader.Term + 1,
 		Identity: own.Identity, Priority: own.Priority, Versionstamp: own.Versionstamp,
-		LeaseDuration: v.config.LeaseDuration, LeaseExpiry: instant(now).Add(v.config.LeaseDuration),
-		AcquiredAt: instant(now), Accepted: true, Nonce: nonce, Origin: origin,
+		LeaseDuration: v.config.LeaseDuration, LeaseExpiry: begins(now).Add(v.config.LeaseDuration),
+		AcquiredAt: begins(now), Accepted: true, Nonce: nonce, Origin: origin,
 	}
 }
 
@@ -47,7 +47,7 @@ func (v *view) handover(to *Candidate, origin Origin, nonce uuid.UUID, now time.
 	next := v.claim(to, origin, nonce, now)
 	next.Accepted = false
 	next.LeaseDuration = v.config.AcceptanceLease()
-	next.LeaseExpiry = instant(now).Add(next.LeaseDuration)
+	next.LeaseExpiry = begins(now).Add(next.LeaseDuration)
 	return next
 }
 
@@ -67,7 +67,7 @@ func (e *LeaderElection) writeTenure(tr kv.Transaction, v *view, next *Leader) e
 		return err
 	}
 	tr.Set(e.keys.leader, next.encode())
-	began := tenure{Token: next.Token(), Held: true}
+	began := Tenure{Token: next.Token(), Held: true}
 	tr.Set(e.keys.term, began.encode())
 	e.clearIntent(tr, v)
 	e.record(tr, v.config, Event{
@@ -85,7 +85,7 @@ func (e *LeaderElection) vacate(tr kv.Transaction, v *view, reason string, now t
 	}
 	next := v.leader.vacated(now)
 	tr.Set(e.keys.leader, next.encode())
-	ended := tenure{Token: v.leader.Token()}
+	ended := Tenure{Token: v.leader.Token()}
 	tr.Set(e.keys.term, ended.encode())
 	e.clearIntent(tr, v)
 	e.record(tr, v.config, Event{

@@ -54,14 +54,15 @@ func (e *LeaderElection) RequireLeadership(tr kv.Transaction, token Token) error
 	return nil
 }
 
-// tenure is the term record: what the fence reads.
-type tenure struct {
+// Tenure is the term record: what the fence reads.
+type Tenure struct {
 	Token
-	// Held is false once the tenure has ended and nobody has followed.
+	// Held is false once the tenure has ended and nobody has followed. The Token is
+	// that of its last holder then.
 	Held bool
 }
 
-func (t tenure) encode() []byte {
+func (t Tenure) encode() []byte {
 	b := newRecord(64 + len(t.ID))
 	b = subspace.AppendUint(b, t.Term)
 	b = appendIdentity(b, t.Identity)
@@ -69,9 +70,9 @@ func (t tenure) encode() []byte {
 	return subspace.AppendBool(b, t.Held)
 }
 
-func decodeTenure(key, value []byte) (tenure, error) {
+func decodeTenure(key, value []byte) (Tenure, error) {
 	r := openRecord("term", key, value)
-	t := tenure{
+	t := Tenure{
 		Token: Token{Term: r.count(), Identity: r.identity(), Nonce: r.UUID()},
 		Held:  r.Bool(),
 	}

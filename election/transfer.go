@@ -1,7 +1,6 @@
 package election
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,12 +16,14 @@ import (
 // for one lease.
 //
 // The nonce names the new tenure. Choose it outside of the transaction's
-// closure, or take that of the request: run again after an unknown commit the
-// transfer recognises its own success by it. In a disabled election it resigns
-// instead. It returns the leader record that stands then.
+// closure: run again after an unknown commit the transfer recognises its own
+// success by it, from the history where other terms have followed meanwhile. In
+// a disabled election it resigns instead. It returns the leader record that
+// stands then. For a transfer that was requested, use Yield.
 //
 // Errors: ErrNotLeader, ErrProcessNotFound and ErrNotVoting (of the target),
-// ErrInvalidCandidate, ErrNotInitialized, ErrInvalidState.
+// ErrInvalidCandidate, ErrNoNonce, ErrNotInitialized, ErrRegistrationPending,
+// ErrInvalidState.
 func (e *LeaderElection) TransferLeadership(tr kv.Transaction, token Token, to string, nonce uuid.UUID, now time.Time) (Leader, error) {
 	if err := validateID(to); err != nil {
 		return Leader{}, err
@@ -33,6 +34,9 @@ func (e *LeaderElection) TransferLeadership(tr kv.Transaction, token Token, to s
 	v, err := e.loadHandover(tr, token, to, nonce)
 	if err != nil {
 		return Leader{}, err
+	}
+	if !v.config.ElectionEnabled && v.leader.vacatedBy(token) {
+		return v.leader, nil // it has resigned
 	}
 	if done, err := e.handedOver(tr, &v, token, nonce); done || err != nil {
 		return v.leader, err
@@ -47,57 +51,69 @@ func (e *LeaderElection) TransferLeadership(tr kv.Transaction, token Token, to s
 	return next, e.writeTenure(tr, &v, &next)
 }
 
-// YieldToChallenger hands the seat of exactly the tenure of token to the
-// author of a challenge, if it still stands and is still legal: preemption is
-// allowed, the tenure is older than the minimum by the holder's own clock, and
-// the challenger is registered under the same incarnation, voting, and of a
-// strictly higher priority. It is the holder's own act, as TransferLeadership
-// is, and the nonce serves as it does there.
+// Yield does what an intent asks of the holder of exactly the tenure of token,
+// if that very intent still stands and is still legal: it hands the seat to the
+// author of a challenge, or to the target of a request to transfer. It is the
+// holder's own act, as TransferLeadership is. The intent is as the holder saw it
+// before it ended its work; a request to resign is for ResignLeadership.
+//
+// A challenge is legal while preemption is allowed, the tenure is older than
+// the minimum by the holder's own clock, and its author is registered under the
+// same incarnation, voting, and of a strictly higher priority; a transfer, while
+// its target is registered under the same incarnation and voting. The new
+// tenure has the nonce of the intent, by which a run after an unknown commit
+// recognises its own success.
 //
 // It returns the leader record that stands then, and whether the seat was
-// handed over. A challenge that is void (its author gone, restarted, demoted
-// or outranked) is removed, and the holder stays; one that was replaced
+// handed over. An intent that is void (its author or target gone, restarted,
+// demoted or outranked) is removed, and the holder stays; one that was replaced
 // meanwhile is left for the holder's next look.
 //
-// Errors: ErrNotLeader, ErrNotInitialized, ErrInvalidState.
-func (e *LeaderElection) YieldToChallenger(tr kv.Transaction, token Token, challenge Intent, nonce uuid.UUID, now time.Time) (Leader, bool, error) {
-	if err := challenge.Validate(); err != nil {
+// Errors: ErrNotLeader, ErrNotInitialized, ErrInvalidCandidate (of the intent),
+// ErrRegistrationPending, ErrInvalidState.
+func (e *LeaderElection) Yield(tr kv.Transaction, token Token, intent Intent, now time.Time) (Leader, bool, error) {
+	if err := validateID(intent.ID); err != nil {
 		return Leader{}, false, err
 	}
-	v, err := e.loadHandover(tr, token, challenge.ID, nonce)
+	v, err := e.loadHandover(tr, token, intent.ID, intent.Nonce)
 	if err != nil {
 		return Leader{}, false, err
 	}
-	if done, err := e.handedOver(tr, &v, token, nonce); done || err != nil {
+	if done, err := e.handedOver(tr, &v, token, intent.Nonce); done || err != nil {
 		return v.leader, done, err
 	}
 	switch {
-	case v.intent.Nonce != challenge.Nonce || !v.intent.by(challenge.Identity):
+	case v.intent.Nonce != intent.Nonce || v.intent.Kind != intent.Kind || !v.intent.concerns(intent.Identity):
 		return v.leader, false, nil // another one stands now, or none
-	case !v.intent.about(v.leader.Term), !v.challengeStands():
+	case !v.intent.about(v.leader.Term), !v.intentStands():
 		if err := conflictOn(tr, e.keys.intent, e.keys.leader); err != nil {
 			return Leader{}, false, err
 		}
 		tr.Clear(e.keys.intent)
 		return v.leader, false, nil
-	case now.Sub(v.leader.AcquiredAt) < protection(&v):
+	case v.intent.Kind == IntentChallenge && protected(&v, now.Sub(v.leader.AcquiredAt)):
 		return v.leader, false, nil // too early; it may be repeated
 	}
-	next := v.handover(v.other, OriginPreemption, nonce, now)
+	origin := OriginPreemption
+	if v.intent.Kind == IntentTransfer {
+		origin = OriginTransfer
+	}
+	next := v.handover(v.other, origin, intent.Nonce, now)
 	return next, true, e.writeTenure(tr, &v, &next)
 }
 
-// challengeStands reports whether the author of the intent that stands may
-// preempt, by its candidate record.
-func (v *view) challengeStands() bool {
-	return v.config.ElectionEnabled && v.config.AllowPreemption &&
-		v.other != nil && v.other.Identity == v.intent.Identity &&
-		v.other.Role == Voter && v.other.Priority > v.leader.Priority
+// intentStands reports whether the author of the challenge that stands may
+// preempt, or the target of the transfer may lead, by its candidate record.
+func (v *view) intentStands() bool {
+	if !v.config.ElectionEnabled || v.other == nil || v.other.Identity != v.intent.Identity || v.other.Role != Voter {
+		return false
+	}
+	return v.intent.Kind == IntentTransfer || v.config.AllowPreemption && v.other.Priority > v.leader.Priority
 }
 
 func (e *LeaderElection) loadHandover(tr kv.Transaction, token Token, to string, nonce uuid.UUID) (view, error) {
 	if nonce == uuid.Nil {
-		return view{}, errNoNonce
+		return view{}, fdbelection.ErrNoNonce
 	}
 	load := e.begin(tr)
 	load.of(token.ID)
@@ -126,5 +142,5 @@ func (e *LeaderElection) handedOver(tr kv.Transaction, v *view, token Token, non
 			}
 		}
 	}
-	return false, fmt.Errorf("%w in %s", fdbelection.ErrNotLeader, token)
+	return false, notLeader(token, v.leader)
 }

@@ -8,8 +8,6 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-var errNoNonce = errors.New("the nonce is zero: draw one (uuid.New) outside of the transaction's closure")
-
 // view is what one wave of reads saw: all that a decision rests on.
 type view struct {
 	config fdbelection.Config
@@ -47,10 +45,17 @@ type candidateLoad struct {
 }
 
 func (e *LeaderElection) begin(tr kv.Transaction) load {
+	l := e.beginRead(tr)
+	l.tr = tr
+	return l
+}
+
+// beginRead is begin for who reads no candidates.
+func (e *LeaderElection) beginRead(tr kv.ReadTransaction) load {
 	snapshot := tr.Snapshot()
 	return load{
-		election: e, tr: tr,
-		config: snapshot.Get(e.keys.config), leader: snapshot.Get(e.keys.leader), intent: snapshot.Get(e.keys.intent),
+		election: e,
+		config:   snapshot.Get(e.keys.config), leader: snapshot.Get(e.keys.leader), intent: snapshot.Get(e.keys.intent),
 	}
 }
 
@@ -63,6 +68,12 @@ func (l *load) other(id string) { l.second = l.candidate(id) }
 func (l *load) candidate(id string) candidateLoad {
 	key := l.election.keys.candidate(id)
 	return candidateLoad{id: id, key: key, future: l.tr.Get(key)}
+}
+
+// snapshot reads a candidate without depending on it.
+func (l *load) snapshot(id string) candidateLoad {
+	key := l.election.keys.candidate(id)
+	return candidateLoad{id: id, key: key, future: l.tr.Snapshot().Get(key)}
 }
 
 // await returns the view. An election that was never initialised, or a record

@@ -6,10 +6,10 @@ import "context"
 type Database interface {
 	// Transact runs fn in a transaction and commits it, again and again by
 	// FoundationDB's rules: a retryable error of fn or of the commit waits its
-	// back-off and runs fn anew; any other error is returned as it is. fn must be
-	// safe to run again even after an attempt that did commit (code 1021). Where
-	// ctx ends, the error matches ctx.Err() and OutcomeOf tells what may have
-	// been committed by the last attempt.
+	// back-off and runs fn anew; any other error comes back, and errors.Is finds it.
+	// fn must be safe to run again even after an attempt that did commit (code
+	// 1021). Where ctx ends, the error matches ctx.Err(). OutcomeOf tells what may
+	// have been committed by any of the attempts.
 	Transact(ctx context.Context, fn func(tr Transaction) error) error
 
 	// ReadTransact runs fn with reads only, under the same rules, and commits

@@ -108,8 +108,9 @@ func (e Error) Outcome() Outcome {
 	return Absent
 }
 
-// OutcomeOf tells what the error of a commit, or of a whole Transact, says of
-// its last attempt. Without an Error in it the attempt was never committed.
+// OutcomeOf tells what the error of a commit says of its attempt, and that of a
+// whole Transact of all of its attempts. Without an Error in it nothing was ever
+// committed.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return Committed

@@ -204,15 +204,14 @@ func trailingElements(t *testing.T, w *world) {
 	require.Len(t, w.events(), 1)
 }
 
-func timeOf(seconds int64) time.Time { return time.Unix(seconds, 0) }
-
 func extremeClocks(t *testing.T, w *world) {
 	w.initialized()
 	a := w.join("a", 1, at(0))
-	for _, now := range []int64{math.MinInt64, math.MaxInt64} {
-		result := w.acts(election.Claimed, a, timeOf(now))
+	for _, year := range []int{-200_000, 1, 1800, 2200, 9999, 200_000} {
+		now := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+		result := w.acts(election.Claimed, a, now)
 		require.Equal(t, result.Leader, w.leader())
 		require.True(t, result.Leader.LeaseExpiry.After(result.Leader.AcquiredAt))
-		require.NoError(t, w.try(func(tr kv.Transaction) error { return w.ResignLeadership(tr, result.Leader.Token(), timeOf(now)) }))
+		require.NoError(t, w.try(func(tr kv.Transaction) error { return w.ResignLeadership(tr, result.Leader.Token(), now) }))
 	}
 }

@@ -54,9 +54,9 @@ func (w *world) challenged(edits ...func(*fdbelection.Config)) (a, b election.Re
 	return a, b, token, challenge
 }
 
-func (w *world) yield(token election.Token, challenge election.Intent, nonce [16]byte, now float64) (leader election.Leader, yielded bool, err error) {
+func (w *world) yield(token election.Token, intent election.Intent, now float64) (leader election.Leader, yielded bool, err error) {
 	err = w.try(func(tr kv.Transaction) (err error) {
-		leader, yielded, err = w.YieldToChallenger(tr, token, challenge, nonce, at(now))
+		leader, yielded, err = w.Yield(tr, token, intent, at(now))
 		return err
 	})
 	return leader, yielded, err
@@ -79,7 +79,7 @@ func graceMakesAChallenge(t *testing.T, w *world) {
 
 func leaderYields(t *testing.T, w *world) {
 	_, b, token, challenge := w.challenged()
-	next, yielded, err := w.yield(token, challenge, newNonce(), 2)
+	next, yielded, err := w.yield(token, challenge, 2)
 	require.NoError(t, err)
 	require.True(t, yielded)
 	require.Equal(t, b.Identity, next.Identity)
@@ -121,7 +121,7 @@ func voidChallengeIsRemoved(t *testing.T, w *world) {
 		b = w.join("b", 2, at(1))
 		challenge := w.acts(election.Challenged, b, at(1)).Intent
 		change()
-		leader, yielded, err := w.yield(token, challenge, newNonce(), 2)
+		leader, yielded, err := w.yield(token, challenge, 2)
 		require.NoError(t, err, name)
 		require.False(t, yielded, name)
 		require.Equal(t, token, leader.Token(), name)
@@ -137,10 +137,10 @@ func strongerChallengerReplaces(t *testing.T, w *world) {
 	stronger := w.acts(election.Challenged, d, at(2)).Intent
 	require.EqualValues(t, 1, stronger.Counter)
 	require.Equal(t, stronger, w.acts(election.Renewed, a, at(3)).Intent)
-	_, yielded, err := w.yield(token, weaker, newNonce(), 3)
+	_, yielded, err := w.yield(token, weaker, 3)
 	require.NoError(t, err)
 	require.False(t, yielded, "that challenge does not stand any more")
-	_, yielded, err = w.yield(token, stronger, newNonce(), 3)
+	_, yielded, err = w.yield(token, stronger, 3)
 	require.NoError(t, err)
 	require.True(t, yielded)
 	require.True(t, w.leaderIs(d))
@@ -170,25 +170,25 @@ func minimumTenureProtects(t *testing.T, w *world) {
 	c := w.join("c", 3, at(5))
 	w.acts(election.Followed, c, at(9.9))
 	challenge := w.acts(election.Challenged, c, at(10)).Intent
-	_, yielded, err := w.yield(w.currentToken(), challenge, newNonce(), 9.9) // the holder's clock is behind
+	_, yielded, err := w.yield(w.currentToken(), challenge, 9.9) // the holder's clock is behind
 	require.NoError(t, err)
 	require.False(t, yielded)
-	_, yielded, err = w.yield(w.currentToken(), challenge, newNonce(), 10)
+	_, yielded, err = w.yield(w.currentToken(), challenge, 10)
 	require.NoError(t, err)
 	require.True(t, yielded)
 }
 
 func yieldRunAgain(t *testing.T, w *world) {
 	_, b, token, challenge := w.challenged()
-	nonce := newNonce()
 	for range 2 {
-		_, yielded, err := w.yield(token, challenge, nonce, 2)
+		_, yielded, err := w.yield(token, challenge, 2)
 		require.NoError(t, err)
 		require.True(t, yielded)
 	}
 	require.True(t, w.leaderIs(b))
 	require.EqualValues(t, 2, w.leader().Term)
-	_, _, err := w.yield(token, challenge, newNonce(), 2)
+	challenge.Nonce = newNonce()
+	_, _, err := w.yield(token, challenge, 2)
 	require.ErrorIs(t, err, fdbelection.ErrNotLeader)
 }
 

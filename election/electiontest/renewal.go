@@ -109,7 +109,7 @@ func expiredLeaseIsNotRenewed(t *testing.T, w *world) {
 func endedTenureIsClaimedAnew(t *testing.T, w *world) {
 	w.initialized(byObservation)
 	a, token := w.leads("a", 1, at(0))
-	seen := election.Observed(election.Observation{})
+	seen := election.Observed(election.Observation{}, epoch)
 	result := w.acts(election.Renewed, a, at(60), seen) // not over as long as its loop does not say so
 	require.Equal(t, token, result.Leader.Token())
 	result = w.acts(election.Claimed, a, at(61), seen, election.EndedTerm(1))

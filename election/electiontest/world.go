@@ -128,7 +128,7 @@ func (w *world) acts(want election.Action, me election.Registration, now time.Ti
 func (w *world) leads(id string, priority int32, now time.Time) (election.Registration, election.Token) {
 	w.t.Helper()
 	me := w.join(id, priority, now)
-	result := w.acts(election.Claimed, me, now, election.Observed(election.Observation{}))
+	result := w.acts(election.Claimed, me, now, election.Observed(election.Observation{}, epoch))
 	return me, result.Leader.Token()
 }
 

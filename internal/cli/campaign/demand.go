@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
@@ -87,25 +85,21 @@ func (l *loop) patience(intent election.Intent) time.Duration {
 	return l.Drain
 }
 
-// handover is how a seat is given up whose work has returned. All names in it
-// are fixed here, outside of any transaction, so that it can be run again.
+// handover is how a seat is given up whose work has returned. All that names it
+// is fixed here, outside of any transaction, so that it can be run again.
 type handover struct {
 	token  election.Token
 	intent election.Intent // none: the seat is vacated
-	nonce  uuid.UUID
-	by     time.Time // given up then: the lease has run out
+	by     time.Time       // given up then: the lease has run out
 }
 
 // handOver begins to give up the seat of a tenure that is over here. Past its
 // time a demand is met by vacating the seat.
 func (l *loop) handOver(token election.Token, d *demand) {
 	now := l.Clock.Now()
-	h := &handover{token: token, intent: d.intent, nonce: d.intent.Nonce, by: now.Add(l.config.LeaseDuration)}
-	if d.intent.Kind == election.IntentChallenge { // a transfer has the name of its request
-		var err error
-		if h.nonce, err = uuid.NewRandomFromReader(l.Random); err != nil || !now.Before(d.until) {
-			h.intent.Kind = election.IntentResign
-		}
+	h := &handover{token: token, intent: d.intent, by: now.Add(l.config.LeaseDuration)}
+	if d.intent.Kind == election.IntentChallenge && !now.Before(d.until) {
+		h.intent.Kind = election.IntentResign
 	}
 	if h.intent.Kind == election.IntentResign { // and does not take the seat at once
 		l.holdOff = now.Add(l.config.LeaseDuration)
@@ -133,11 +127,8 @@ func (h *handover) run(ctx context.Context, l *loop) (leader election.Leader, er
 	err = l.db.Transact(ctx, func(tr kv.Transaction) (err error) {
 		now := l.Clock.Now()
 		switch h.intent.Kind {
-		case election.IntentChallenge:
+		case election.IntentChallenge, election.IntentTransfer:
 			leader, _, err = e.Yield(tr, h.token, h.intent, now)
-			return err
-		case election.IntentTransfer:
-			leader, err = e.TransferLeadership(tr, h.token, h.intent.ID, h.nonce, now)
 			return err
 		default:
 			if err := e.ResignLeadership(tr, h.token, now); err != nil {

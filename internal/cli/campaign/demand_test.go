@@ -141,7 +141,7 @@ func TestTransferToTheDead(t *testing.T) {
 		b.leave()
 		require.NoError(t, b.ended())
 		require.Equal(t, uint64(2), a.leads().Token().Term)
-		require.Equal(t, election.OriginVacancy, w.leader().Origin)
+		require.Equal(t, election.OriginReclaim, w.leader().Origin)
 	})
 }
 

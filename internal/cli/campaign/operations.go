@@ -15,12 +15,16 @@ import (
 
 // register makes the election where it is not there, and enters the candidate.
 func (l *loop) register(ctx context.Context) func() {
+	enter := l.election.RegisterCandidate
+	if l.joined { // evicted: a newer process of the same name goes first
+		enter = l.election.RejoinCandidate
+	}
 	config, err := kv.Transact(ctx, l.db, func(tr kv.Transaction) (fdbelection.Config, error) {
 		config, err := l.election.InitializeWithConfig(tr, l.Config)
 		if err != nil {
 			return config, err
 		}
-		return config, l.election.RegisterCandidate(tr, l.Me, l.Clock.Now())
+		return config, enter(tr, l.Me, l.Clock.Now())
 	})
 	return func() {
 		l.present = l.present || kv.OutcomeOf(err) != kv.Absent

@@ -1,8 +1,6 @@
 package campaign
 
 import (
-	"crypto/rand"
-	"io"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
@@ -33,8 +31,6 @@ type Options struct {
 
 	// Clock is the time; nil means the real one.
 	Clock clock.Clock
-	// Random is where nonces come from; nil means crypto/rand.
-	Random io.Reader
 
 	// Joined is called once with the config that stands, after registration.
 	Joined func(fdbelection.Config)
@@ -74,9 +70,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Clock == nil {
 		o.Clock = clock.Real()
-	}
-	if o.Random == nil {
-		o.Random = rand.Reader
 	}
 	if o.Joined == nil {
 		o.Joined = func(fdbelection.Config) {}

@@ -149,5 +149,13 @@ func contextCause(ctx context.Context) error {
 	if cause == nil || errors.Is(cause, err) {
 		return cause
 	}
+	return withCause(err, cause)
+}
+
+// withCause adds the cause of a context's end to an error that lacks it.
+func withCause(err, cause error) error {
+	if cause == nil || errors.Is(err, cause) {
+		return err
+	}
 	return fmt.Errorf("%w: %w", err, cause)
 }

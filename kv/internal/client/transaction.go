@@ -256,7 +256,8 @@ func (tr *Transaction) unlocked(call func()) {
 }
 
 // asError makes a kv.Error of what a store answered. Where the store stopped
-// because the attempt ended, it says why that ended.
+// because the attempt ended, it says why that ended, and keeps what the store
+// says of its wait.
 func asError(life *lifetime, err error) kv.Error {
 	var e kv.Error
 	if !errors.As(err, &e) {
@@ -265,6 +266,9 @@ func asError(life *lifetime, err error) kv.Error {
 	if e.Code == kv.CodeTransactionCancelled {
 		if why := life.failure(); why != nil {
 			why.Committing = e.Committing
+			if why.Err != nil && errors.Is(e.Err, life.parent.Err()) {
+				why.Err = withCause(e.Err, context.Cause(life.parent))
+			}
 			return *why
 		}
 	}
