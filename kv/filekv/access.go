@@ -52,15 +52,29 @@ type outcome[T any] struct {
 // longer than ctx lasts: it must share nothing with the caller that either may
 // change. The error is a kv.Error.
 func access[T any](ctx context.Context, s *store, mode lockMode, work func(*attempt) (T, error)) (T, error) {
+	var held error
 	for retry := firstRetry; ; retry = min(2*retry, lastRetry) {
 		value, err := accessOnce(ctx, s, mode, work)
-		if !errors.Is(err, ErrHeldElsewhere) {
+		switch {
+		case errors.Is(err, ErrHeldElsewhere):
+			held = err
+		case held != nil && kv.CodeOf(err) == kv.CodeTransactionCancelled && kv.OutcomeOf(err) == kv.Absent:
+			return value, s.gaveUp(held.Error(), endOf(err)) // what it waited for all along
+		default:
 			return value, err
 		}
 		if over := pause(ctx, s.closing, retry); over != nil {
-			return value, s.gaveUp(err.Error(), over)
+			return value, s.gaveUp(held.Error(), over)
 		}
 	}
+}
+
+// endOf returns why an operation gave up, without what it was doing then.
+func endOf(err error) error {
+	if se, ok := errors.AsType[*StoreError](err); ok {
+		return se.Err
+	}
+	return err
 }
 
 func accessOnce[T any](ctx context.Context, s *store, mode lockMode, work func(*attempt) (T, error)) (T, error) {
