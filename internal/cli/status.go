@@ -50,6 +50,7 @@ type status struct {
 	Config   configStatus  `json:"config"`
 	Intent   *intentStatus `json:"intent"` // null: nothing is asked
 	record   election.Leader
+	last     election.Identity // who holds the seat, or held it last
 }
 
 type leaderStatus struct {
@@ -90,23 +91,18 @@ type intentStatus struct {
 // duration is written as Go writes it: "1m30s".
 type duration time.Duration
 
-func (d duration) String() string               { return time.Duration(d).String() }
-func (d duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+// String rounds to microseconds, as a third of a lease is seldom a round number.
+func (d duration) String() string { return time.Duration(d).Round(time.Microsecond).String() }
+
+func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
 func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, error) {
-	config, err := e.ReadConfig(tr)
+	state, err := e.ReadState(tr)
 	if err != nil {
 		return nil, err
 	}
-	leader, err := e.GetLeaderRaw(tr)
-	if err != nil {
-		return nil, err
-	}
-	intent, err := e.ReadIntent(tr)
-	if err != nil {
-		return nil, err
-	}
-	s := &status{Term: leader.Term, Ballot: leader.Ballot, Config: configOf(config), record: leader}
+	leader, intent := state.Leader, state.Intent
+	s := &status{Term: leader.Term, Ballot: leader.Ballot, Config: configOf(state.Config), record: leader, last: state.Tenure.Identity}
 	if !leader.Vacant() {
 		s.Leader = &leaderStatus{
 			ID: leader.ID, Incarnation: leader.Incarnation.String(), Priority: leader.Priority,
@@ -169,7 +165,7 @@ func (s *status) vacancy() string {
 	if s.Ballot == 0 {
 		return "none yet"
 	}
-	return "none: the seat is vacant"
+	return fmt.Sprintf("none: the seat is vacant, %s had it last", s.last)
 }
 
 // String is what is asked of the leader; nothing, of a nil intent.

@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
@@ -118,8 +120,8 @@ func (s *stage) tellPreemption() error {
 	case renewals < 1:
 		return s.expected("a renewal between the challenge and the hand-over", fmt.Sprintf("ballots %d and %d", before.Ballot, began.Ballot))
 	}
-	s.checked("the history says %s, from %s to %s, in term %d; the lease was kept up until then",
-		began.Reason, began.From.ID, began.To.ID, began.Term)
+	s.checked("history: %s, from %s to %s, in term %d; renewals in between: %d",
+		began.Reason, began.From.ID, began.To.ID, began.Term, renewals)
 	return nil
 }
 
@@ -296,8 +298,7 @@ func (s *stage) tellBooks() error {
 			return s.expected("payments without a gap, each by the holder of its term, in the order of the terms", p)
 		}
 	}
-	newest := s.cast.heir.Term
-	for term := uint64(1); term <= newest; term++ {
+	for _, term := range slices.Sorted(maps.Keys(holders)) {
 		s.event("term %d  %-6s %3d payments", term, holders[term], of(term, payments))
 	}
 	s.checked("%d payments without a gap, each by the holder of its term, and no term after a later one", len(payments))

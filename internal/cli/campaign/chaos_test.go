@@ -28,7 +28,7 @@ func TestChaos(t *testing.T) {
 	seeds := []uint64{*chaosSeed}
 	if *chaosSeed == 0 {
 		seeds = seeds[:0]
-		for range 6 {
+		for range 4 {
 			seeds = append(seeds, rand.Uint64())
 		}
 	}
@@ -139,7 +139,7 @@ func (c *chaos) observe(done chan struct{}) {
 		select {
 		case <-done:
 			return
-		case <-time.After(3 * time.Millisecond):
+		case <-time.After(5 * time.Millisecond):
 		}
 		c.mu.Lock()
 		var believers []string

@@ -20,6 +20,7 @@ func (l *loop) cycle(limit time.Duration) {
 	c := &cycle{
 		db: l.db, election: l.election, clock: l.Clock, me: l.Me, tenure: l.tenure,
 		seenBefore: l.seen, endedTerm: l.endedTerm,
+		abstain: l.tenure != nil || l.abstains(l.Clock.Now()),
 	}
 	l.do(limit, func(ctx context.Context) func() {
 		err := c.run(ctx)
@@ -37,6 +38,9 @@ type cycle struct {
 	// What the loop had seen, and ended, when the cycle began.
 	seenBefore election.Observation
 	endedTerm  uint64
+	// abstain says that nothing is to be claimed: while there is work under a
+	// tenure, and for a while after a resignation on request.
+	abstain bool
 
 	// The last attempt: when it began, when its reads had returned, what it
 	// decided, and whether what is asked of the leader can be granted.
@@ -73,8 +77,11 @@ func (c *cycle) run(ctx context.Context) error {
 func (c *cycle) attempt(tr kv.OwnedTransaction) error {
 	c.result, c.legal = election.CycleResult{}, false
 	c.start = c.clock.Now()
-	result, err := c.election.RunElectionCycle(tr, c.me, c.start,
-		election.Observed(c.seenBefore, c.start), election.EndedTerm(c.endedTerm))
+	options := []election.CycleOption{election.Observed(c.seenBefore, c.start), election.EndedTerm(c.endedTerm)}
+	if c.abstain {
+		options = append(options, election.Abstain())
+	}
+	result, err := c.election.RunElectionCycle(tr, c.me, c.start, options...)
 	c.seen = c.clock.Now()
 	if err != nil {
 		return err

@@ -142,15 +142,13 @@ func (h *handover) run(ctx context.Context, l *loop) (leader election.Leader, er
 }
 
 // handedOver takes in the answer. A seat that turns out to be another's is
-// given up as well; a successor that died meanwhile does not get it.
+// given up as well; where the successor died meanwhile it stays, and is claimed
+// anew.
 func (l *loop) handedOver(leader election.Leader, seen time.Time, err error) {
 	switch {
 	case err == nil:
 		l.saw(leader, seen)
 	case errors.Is(err, fdbelection.ErrNotLeader):
-	case errors.Is(err, fdbelection.ErrProcessNotFound), errors.Is(err, fdbelection.ErrNotVoting):
-		l.handover.intent = election.Intent{}
-		return
 	default:
 		l.unsettled = l.unsettled || kv.OutcomeOf(err) == kv.Unsettled
 		l.failed("give up the seat", err)

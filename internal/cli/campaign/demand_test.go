@@ -181,3 +181,20 @@ func TestConfigChanges(t *testing.T) {
 		require.Equal(t, ballot+1, w.leader().Ballot)
 	})
 }
+
+// Who stays out after a resignation still takes a seat that is handed to it.
+func TestTransferToOneThatStaysOut(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.campaign("a")
+		a.leads()
+		b := w.campaign("b")
+		time.Sleep(heartbeat / 2)
+		w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, 1, nonce(1)) })
+		require.Equal(t, uint64(2), b.leads().Token().Term)
+		w.transact(func(tr kv.Transaction) error { return w.election.RequestTransfer(tr, 2, "a", nonce(2)) })
+		asked := time.Now()
+		require.Equal(t, uint64(3), a.leads().Token().Term)
+		require.Less(t, time.Since(asked), 50*time.Millisecond)
+		require.True(t, w.leader().Accepted)
+	})
+}

@@ -50,13 +50,10 @@ func (l *loop) planLeader(now time.Time) {
 // planFollower acts on the seat where there is something to do about it, says
 // that the candidate is alive three times per timeout, and otherwise looks.
 func (l *loop) planFollower(now time.Time) {
-	held := now.Before(l.holdOff)
 	switch {
-	case l.looked && !held && !now.Before(l.claimAt) && l.wants(now):
+	case l.looked && !now.Before(l.claimAt) && l.wants(now):
 		l.claimAt = now.Add(step(l.config.HeartbeatInterval))
 		l.cycle(l.config.LeaseDuration)
-	case !now.Before(l.beatAt) && held:
-		l.do(l.config.LeaseDuration, l.beat)
 	case !now.Before(l.beatAt):
 		l.cycle(l.config.LeaseDuration)
 	case l.lookNow || !now.Before(l.cadence.next):
@@ -73,6 +70,8 @@ func (l *loop) wants(now time.Time) bool {
 	switch leader := l.leader; {
 	case !l.config.ElectionEnabled:
 		return false
+	case l.abstains(now):
+		return leader.HeldBy(l.Me.Identity) && !leader.Accepted // it was handed over
 	case leader.Vacant(), leader.HeldBy(l.Me.Identity):
 		return true
 	case l.config.Expiry == fdbelection.ExpiryByClock && leader.ExpiredAt(now),
@@ -82,6 +81,10 @@ func (l *loop) wants(now time.Time) bool {
 		return l.mayChallenge() && !now.Before(l.renewAt)
 	}
 }
+
+// abstains reports whether the candidate stays out, after it was asked to
+// resign.
+func (l *loop) abstains(now time.Time) bool { return now.Before(l.holdOff) }
 
 // mayChallenge reports whether this candidate outranks the leader: then it runs
 // a cycle per heartbeat, which keeps its challenge fresh.
