@@ -3,8 +3,6 @@ package lint
 import (
 	"fmt"
 	"go/ast"
-	"go/importer"
-	"go/parser"
 	"go/token"
 	"go/types"
 	"path/filepath"
@@ -36,13 +34,9 @@ func TestSimulatedCodeHasOneOrder(t *testing.T) {
 // the fixture is reported, and no other.
 func TestUnorderedCodeIsFound(t *testing.T) {
 	fset := token.NewFileSet()
-	name := filepath.Join("testdata", "unordered.go")
-	file, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
-	require.NoError(t, err)
-	config := types.Config{Importer: importer.ForCompiler(fset, "source", nil)}
-	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}}
-	_, err = config.Check("fixture", fset, []*ast.File{file}, info)
-	require.NoError(t, err)
+	file := parse(t, fset, filepath.Join("testdata", "unordered.go"))
+	files := []*ast.File{file}
+	info := check(t, fset, list(t, "maps", "slices"), files)
 
 	want := map[int]string{}
 	for _, group := range file.Comments {
@@ -51,7 +45,7 @@ func TestUnorderedCodeIsFound(t *testing.T) {
 		}
 	}
 	got := map[int]string{}
-	for _, f := range unordered([]*ast.File{file}, info) {
+	for _, f := range unordered(files, info) {
 		got[fset.Position(f.at).Line] = f.problem
 	}
 	require.NotEmpty(t, want)

@@ -39,22 +39,34 @@ func load(t *testing.T, fset *token.FileSet, path string) ([]*ast.File, *types.I
 	require.NoError(t, err)
 	var files []*ast.File
 	for _, name := range packages[path].GoFiles {
-		file, err := parser.ParseFile(fset, filepath.Join(packages[path].Dir, name), nil, 0)
-		require.NoError(t, err)
-		files = append(files, file)
+		files = append(files, parse(t, fset, filepath.Join(packages[path].Dir, name)))
 	}
+	return files, check(t, fset, packages, files)
+}
+
+func parse(t *testing.T, fset *token.FileSet, name string) *ast.File {
+	t.Helper()
+	file, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
+	require.NoError(t, err)
+	return file
+}
+
+// check determines the types in files, which import no more than packages.
+func check(t *testing.T, fset *token.FileSet, packages map[string]listed, files []*ast.File) *types.Info {
+	t.Helper()
 	lookup := func(path string) (io.ReadCloser, error) { return os.Open(packages[path].Export) }
 	config := types.Config{Importer: importer.ForCompiler(fset, "gc", lookup)}
 	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}}
-	_, err = config.Check(path, fset, files, info)
+	_, err := config.Check(files[0].Name.Name, fset, files, info)
 	require.NoError(t, err)
-	return files, info
+	return info
 }
 
-// list returns a package and all that it imports, compiled.
-func list(t *testing.T, path string) map[string]listed {
+// list returns packages and all that they import, compiled.
+func list(t *testing.T, paths ...string) map[string]listed {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "go", "list", "-deps", "-export", "-json=ImportPath,Dir,GoFiles,Export", path)
+	arguments := append([]string{"list", "-deps", "-export", "-json=ImportPath,Dir,GoFiles,Export"}, paths...)
+	command := exec.CommandContext(t.Context(), "go", arguments...)
 	var stderr strings.Builder
 	command.Stderr = &stderr
 	out, err := command.Output()
