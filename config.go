@@ -182,13 +182,13 @@ func (c Config) Validate() error {
 		faults = append(faults, ConfigFault{Field: field, Problem: problem})
 	}
 	if c.LeaseDuration < MinLeaseDuration || c.LeaseDuration > MaxDuration {
-		fault("LeaseDuration", outside(c.LeaseDuration, MinLeaseDuration, MaxDuration))
+		fault("LeaseDuration", outside(c.LeaseDuration, MinLeaseDuration))
 	}
 	if c.HeartbeatInterval <= 0 || c.HeartbeatInterval > MaxDuration {
-		fault("HeartbeatInterval", outside(c.HeartbeatInterval, 1, MaxDuration))
+		fault("HeartbeatInterval", outside(c.HeartbeatInterval, 1))
 	}
 	if c.CandidateTimeout <= 0 || c.CandidateTimeout > MaxDuration {
-		fault("CandidateTimeout", outside(c.CandidateTimeout, 1, MaxDuration))
+		fault("CandidateTimeout", outside(c.CandidateTimeout, 1))
 	} else if c.CandidateTimeout <= c.HeartbeatInterval {
 		fault("CandidateTimeout", "is "+c.CandidateTimeout.String()+", not longer than the heartbeat of "+
 			c.HeartbeatInterval.String()+": every candidate would count as dead between two heartbeats")
@@ -199,7 +199,7 @@ func (c Config) Validate() error {
 		value time.Duration
 	}{{"PreemptionGrace", c.PreemptionGrace}, {"MinimumTenure", c.MinimumTenure}} {
 		if d.value < 0 || d.value > MaxDuration {
-			fault(d.field, outside(d.value, 0, MaxDuration))
+			fault(d.field, outside(d.value, 0))
 		}
 	}
 	if c.HistoryLimit < 0 || c.HistoryLimit > MaxHistoryLimit {
@@ -216,7 +216,7 @@ func (c Config) Validate() error {
 
 func (c Config) validateMargin(fault func(field, problem string)) {
 	if c.Margin < 0 || c.Margin > MaxDuration {
-		fault("Margin", outside(c.Margin, 0, MaxDuration))
+		fault("Margin", outside(c.Margin, 0))
 		return
 	}
 	if c.LeaseDuration <= 0 {
@@ -233,6 +233,7 @@ func (c Config) validateMargin(fault func(field, problem string)) {
 	}
 }
 
-func outside(d, low, high time.Duration) string {
-	return "is " + d.String() + "; use " + low.String() + " to " + high.String()
+// outside says that a duration is not between low and MaxDuration.
+func outside(d, low time.Duration) string {
+	return "is " + d.String() + "; use " + low.String() + " to " + MaxDuration.String()
 }

@@ -189,7 +189,7 @@ func (c *chaos) begin(what string, actor Identity, now time.Time, fn func(tr *ch
 		} {
 			if errors.Is(err, known) {
 				for _, p := range c.procs {
-					p.rejoin = p.rejoin || known == fdbelection.ErrUnregisteredCandidate && p.Identity == actor
+					p.rejoin = p.rejoin || errors.Is(err, fdbelection.ErrUnregisteredCandidate) && p.Identity == actor
 				}
 				c.counts["refused"]++
 				tr.Cancel()

@@ -178,7 +178,8 @@ func (e *LeaderElection) claimSeat(tr kv.Transaction, v *view, c *contender, ori
 	own := *v.own
 	own.Priority = c.priority // as the heartbeat of this transaction has it
 	next := v.claim(&own, origin, c.nonce, c.now)
-	return next, e.writeTenure(tr, v, &next)
+	err := e.writeTenure(tr, v, &next)
+	return next, err
 }
 
 // challenge writes the contender's own intent, or keeps it fresh. It depends

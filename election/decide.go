@@ -76,7 +76,7 @@ func Observed(seen Observation, at time.Time) CycleOption {
 
 // Abstain has the cycle write the heartbeat and renew the own tenure, and
 // neither claim nor challenge: for a process that is draining, or that stays
-// out for a while. A seat that was handed over to it it accepts.
+// out for a while. It accepts a seat that was handed over to it.
 func Abstain() CycleOption {
 	return func(c *choices) { c.abstain = true }
 }

@@ -26,7 +26,7 @@ func (b *bench) try(fn func(tr kv.Transaction) error) error {
 func (b *bench) open() kv.OwnedTransaction {
 	tr, err := b.db.CreateTransaction(context.Background())
 	require.NoError(b.t, err)
-	b.t.(interface{ Cleanup(func()) }).Cleanup(tr.Cancel)
+	b.t.Cleanup(tr.Cancel)
 	_, err = tr.GetReadVersion().Get()
 	require.NoError(b.t, err)
 	return tr

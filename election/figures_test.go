@@ -1,6 +1,7 @@
 package election_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"testing"
@@ -158,7 +159,7 @@ func TestInvariant15_losers_write_only_their_own_record(t *testing.T) {
 		var changed []string
 		for i, row := range rows(t, b.db, begin, end) {
 			require.Equal(t, before[i].Key, row.Key)
-			if string(before[i].Value) != string(row.Value) {
+			if !bytes.Equal(before[i].Value, row.Value) {
 				key, err := subspace.New("bench").Unpack(row.Key)
 				require.NoError(t, err)
 				changed = append(changed, key.String())

@@ -3,6 +3,7 @@ package election
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -17,7 +18,7 @@ type keys struct {
 func newKeys(space subspace.Subspace) keys {
 	named := func(name string) []byte {
 		key := subspace.AppendString(space.Bytes(), name)
-		return key[:len(key):len(key)] // whoever appends to it gets a copy
+		return slices.Clip(key) // whoever appends to it gets a copy
 	}
 	return keys{
 		space:  space,

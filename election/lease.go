@@ -43,7 +43,8 @@ func (e *LeaderElection) RefreshLease(tr kv.Transaction, token Token, now time.T
 		priority = v.own.Priority
 	}
 	next := v.renewal(priority, now)
-	return next, e.writeRenewal(tr, &next)
+	err = e.writeRenewal(tr, &next)
+	return next, err
 }
 
 // ResignLeadership gives up exactly the tenure of token; send it only after

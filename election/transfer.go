@@ -48,7 +48,8 @@ func (e *LeaderElection) TransferLeadership(tr kv.Transaction, token Token, to s
 		return Leader{}, err
 	}
 	next := v.handover(v.other, OriginTransfer, nonce, now)
-	return next, e.writeTenure(tr, &v, &next)
+	err = e.writeTenure(tr, &v, &next)
+	return next, err
 }
 
 // Yield does what an intent asks of the holder of exactly the tenure of token,
@@ -99,7 +100,8 @@ func (e *LeaderElection) Yield(tr kv.Transaction, token Token, intent Intent, no
 		origin = OriginTransfer
 	}
 	next := v.handover(v.other, origin, intent.Nonce, now)
-	return next, true, e.writeTenure(tr, &v, &next)
+	err = e.writeTenure(tr, &v, &next)
+	return next, true, err
 }
 
 // intentStands reports whether the author of the challenge that stands may

@@ -55,7 +55,7 @@ func checkUnpack(t *testing.T, packed []byte) {
 	requireReads(t, &r, tuple)
 
 	for _, c := range tuple.String() {
-		require.True(t, c >= ' ', "control character in %q", tuple.String())
+		require.GreaterOrEqual(t, c, ' ', "control character in %q", tuple.String())
 	}
 }
 
@@ -76,10 +76,10 @@ func shortest(packed []byte) []byte {
 			size++
 		case code >= 0x0b && code <= 0x1d:
 			n, header := int(code)-0x14, 1
-			switch {
-			case code == 0x1d:
+			switch code {
+			case 0x1d:
 				n, header = int(packed[i+1]), 2
-			case code == 0x0b:
+			case 0x0b:
 				n, header = int(packed[i+1])-255, 2
 			}
 			size = header + max(n, -n)
@@ -210,6 +210,8 @@ func requireReads(t testing.TB, r *Reader, want Tuple) {
 	for i := range want {
 		kind := r.Peek()
 		switch kind {
+		case KindNone:
+			t.Fatalf("no element where there is %v", want[i])
 		case KindNil:
 			r.Nil()
 			got = append(got, Nil{})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"slices"
 )
 
 // item is an element found in packed bytes.
@@ -20,7 +21,7 @@ type item struct {
 // appending to it cannot overwrite what follows.
 func (it *item) unescaped() []byte {
 	if it.escapes == 0 {
-		return it.body[:len(it.body):len(it.body)]
+		return slices.Clip(it.body)
 	}
 	return bytes.ReplaceAll(it.body, []byte{terminator, escape}, []byte{terminator})
 }

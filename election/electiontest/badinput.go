@@ -1,7 +1,6 @@
 package electiontest
 
 import (
-	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -161,7 +160,7 @@ func badCandidateHidesNobody(t *testing.T, w *world) {
 	require.Len(t, candidates, 1)
 	require.ErrorIs(t, err, fdbelection.ErrInvalidState)
 	var joined interface{ Unwrap() []error }
-	require.True(t, errors.As(err, &joined))
+	require.ErrorAs(t, err, &joined)
 	require.Len(t, joined.Unwrap(), 2)
 	_, err = read(w, func(tr kv.ReadTransaction) (election.Candidate, error) { return w.GetCandidate(tr, "bad") })
 	require.ErrorIs(t, err, fdbelection.ErrInvalidState)
