@@ -181,7 +181,7 @@ func (l *loop) claimed(c *cycle) {
 	}
 	t := newTenure(l.Clock, c.result.Leader, acked)
 	l.tenure, l.demand, l.why = t, nil, ""
-	l.stopIntents = l.watch(l.intents, l.election.WatchIntent)
+	l.stopIntents = l.watchIntent()
 	go func() { l.returned <- workResult{l.Work(t)} }()
 	l.saw(c.result.Leader, c.seen)
 }

@@ -37,7 +37,7 @@ func (l *loop) register(ctx context.Context) func() {
 		l.beatAt, l.lookNow = l.Clock.Now().Add(config.CandidateTimeout/3), true
 		if !l.joined {
 			l.joined = true
-			l.watch(l.terms, l.election.Watch) // until the end of the campaign
+			l.watchTerm() // until the end of the campaign
 			l.Joined(config)
 		}
 	}

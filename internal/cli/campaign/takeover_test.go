@@ -98,15 +98,32 @@ func TestPreemptionIsQuick(t *testing.T) {
 	})
 }
 
-// A watch that always fails, as one that always fires, must not become a loop.
-func TestFailingWatchIsArmedAtALimitedRate(t *testing.T) {
-	inWorld(t, func(w *world) {
-		var watches atomic.Int64
-		w.before(failWatches(&watches))
-		w.campaign("a").leads()
-		w.campaign("b")
-		time.Sleep(10 * heartbeat)
-		require.LessOrEqual(t, watches.Load(), int64(3*12), "three watches, once per heartbeat")
-		require.Positive(t, watches.Load())
-	})
+// A watch that always fails, or always fires, must not become a loop, and costs
+// reads and no writes.
+func TestWatchesAreArmedAtALimitedRate(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault        func(*atomic.Int64) hook
+		perHeartbeat int64 // of each watch
+	}{
+		"failing": {failWatches, 1},
+		"firing":  {fireWatches, int64(heartbeat / step)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				var watches atomic.Int64
+				if fault := test.fault(&watches); test.perHeartbeat == 1 {
+					w.before(fault)
+				} else {
+					w.after(fault)
+				}
+				w.campaign("a").leads()
+				w.campaign("b")
+				const beats = 10
+				time.Sleep(beats * heartbeat)
+				require.LessOrEqual(t, watches.Load(), 3*(beats+2)*test.perHeartbeat)
+				require.Positive(t, watches.Load())
+				require.InDelta(t, beats+1, w.leader().Ballot, 1)
+			})
+		})
+	}
 }
