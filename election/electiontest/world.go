@@ -205,3 +205,31 @@ func (w *world) requireConflict(tr kv.OwnedTransaction) {
 	w.t.Helper()
 	require.Equal(w.t, kv.CodeNotCommitted, kv.CodeOf(tr.Commit()), "the commit must conflict")
 }
+
+// key returns the key of a record.
+func (w *world) key(path ...string) []byte {
+	w.t.Helper()
+	var tuple subspace.Tuple
+	for _, name := range path {
+		tuple = append(tuple, subspace.String(name))
+	}
+	key, err := w.Subspace().Pack(tuple)
+	require.NoError(w.t, err)
+	return key
+}
+
+// intent returns what is asked of the leader.
+func (w *world) intent() election.Intent {
+	w.t.Helper()
+	intent, err := read(w, w.ReadIntent)
+	require.NoError(w.t, err)
+	return intent
+}
+
+// dependsOn requires that tr conflicts with a write of a record.
+func (w *world) dependsOn(tr kv.OwnedTransaction, path ...string) {
+	w.t.Helper()
+	key := w.key(path...)
+	w.do(func(tr kv.Transaction) error { return tr.AddWriteConflictKey(key) })
+	require.Equal(w.t, kv.CodeNotCommitted, kv.CodeOf(tr.Commit()), path)
+}

@@ -1,7 +1,6 @@
-package election_test
+package electiontest
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -15,78 +14,73 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-func (b *bench) key(path ...string) []byte {
-	var t subspace.Tuple
-	for _, p := range path {
-		t = append(t, subspace.String(p))
-	}
-	key, err := b.Subspace().Pack(t)
-	require.NoError(b.t, err)
-	return key
-}
-
-func (b *bench) conflictsOn(tr kv.OwnedTransaction, path ...string) {
-	b.t.(*testing.T).Helper()
-	key := b.key(path...)
-	b.do(func(tr kv.Transaction) error { return tr.AddWriteConflictKey(key) })
-	require.Equal(b.t, kv.CodeNotCommitted, kv.CodeOf(tr.Commit()), path)
-}
-
-func challenged(t *testing.T) (b *bench, a, c election.Registration, token election.Token, challenge election.Intent) {
-	b = newBench(t, grace10)
-	a, c = b.join("a", 1), b.join("c", 5)
-	token = b.cycle(a, start).Leader.Token()
-	challenge = b.cycle(c, start).Intent
-	require.Equal(t, election.IntentChallenge, challenge.Kind)
-	return b, a, c, token, challenge
+// conditionTests hold single conditions of the protocol to what they are for: each
+// fails where just that condition is dropped.
+var conditionTests = []test{
+	{"Condition_evicting_a_challenger_depends_on_the_intent", evictingAChallengerDependsOnTheIntent},
+	{"Condition_withdrawing_depends_on_the_intent", withdrawingDependsOnTheIntent},
+	{"Condition_removing_a_void_challenge_depends_on_it", removingAVoidChallengeDependsOnIt},
+	{"Condition_no_yield_where_the_config_forbids_it", noYieldWhereTheConfigForbidsIt},
+	{"Condition_a_challenge_that_was_replaced_is_not_yielded_to", aChallengeThatWasReplacedIsNotYieldedTo},
+	{"Condition_concurrent_initialisations_conflict", concurrentInitialisationsConflict},
+	{"Condition_a_vacancy_of_another_tenure_is_no_success", aVacancyOfAnotherTenureIsNoSuccess},
+	{"Condition_a_minimum_tenure_longer_than_the_lease_protects_a_transferred_seat", aMinimumTenureLongerThanTheLeaseProtectsATransferredSeat},
+	{"Condition_a_request_needs_a_nonce", aRequestNeedsANonce},
+	{"Condition_an_observer_needs_no_observation", anObserverNeedsNoObservation},
+	{"Condition_a_holder_without_a_record_drains_and_vacates", aHolderWithoutARecordDrainsAndVacates},
+	{"Condition_a_refresh_takes_the_priority_of_the_record", aRefreshTakesThePriorityOfTheRecord},
+	{"Condition_preferred_never_conflicts", preferredNeverConflicts},
+	{"Condition_evict_unchanged_is_bounded", evictUnchangedIsBounded},
+	{"Condition_no_history_at_limit_zero", noHistoryAtLimitZero},
+	{"Condition_absurd_fields_are_refused", absurdFieldsAreRefused},
 }
 
 // The conflict on the intent that an eviction clears.
-func TestEvictingAChallengerDependsOnTheIntent(t *testing.T) {
-	b, _, _, _, _ := challenged(t)
+func evictingAChallengerDependsOnTheIntent(t *testing.T, w *world) {
+	b, _, _, _, _ := standingChallenge(w)
 	tr := b.open()
-	evicted, err := b.EvictDeadCandidates(tr, sec(16))
+	evicted, err := b.EvictDeadCandidates(tr, at(16))
 	require.NoError(t, err)
 	require.Equal(t, []string{"c"}, evicted)
-	b.conflictsOn(tr, "intent")
+	b.dependsOn(tr, "intent")
 }
 
 // The conflict on the intent; and the result's Intent.
-func TestWithdrawingDependsOnTheIntent(t *testing.T) {
-	b, _, c, _, _ := challenged(t)
+func withdrawingDependsOnTheIntent(t *testing.T, w *world) {
+	b, _, c, _, _ := standingChallenge(w)
 	c.Priority = 1
 	tr := b.open()
-	result, err := b.RunElectionCycle(tr, c, sec(1))
+	result, err := b.RunElectionCycle(tr, c, at(1))
 	require.NoError(t, err)
 	require.Equal(t, election.Withdrew, result.Action)
 	require.Equal(t, election.NoIntent, result.Intent.Kind)
-	b.conflictsOn(tr, "intent")
+	b.dependsOn(tr, "intent")
 }
 
 // The conflicts of removing a void challenge.
-func TestRemovingAVoidChallengeDependsOnIt(t *testing.T) {
+func removingAVoidChallengeDependsOnIt(t *testing.T, w *world) {
 	for _, key := range []string{"intent", "leader"} {
-		b, _, c, token, challenge := challenged(t)
+		b, _, c, token, challenge := standingChallenge(w)
 		c.Priority = 1
-		b.do(func(tr kv.Transaction) error { return b.HeartbeatCandidate(tr, c, sec(1)) })
+		b.do(func(tr kv.Transaction) error { return b.HeartbeatCandidate(tr, c, at(1)) })
 		tr := b.open()
-		_, yielded, err := b.Yield(tr, token, challenge, sec(1))
+		_, yielded, err := b.Yield(tr, token, challenge, at(1))
 		require.NoError(t, err)
 		require.False(t, yielded)
-		b.conflictsOn(tr, key)
+		b.dependsOn(tr, key)
 	}
 }
 
 // ElectionEnabled and AllowPreemption.
-func TestNoYieldWhereTheConfigForbidsIt(t *testing.T) {
+func noYieldWhereTheConfigForbidsIt(t *testing.T, w *world) {
 	for _, edit := range []func(*fdbelection.Config){
 		func(c *fdbelection.Config) { c.ElectionEnabled = false },
 		func(c *fdbelection.Config) { c.AllowPreemption = false },
 	} {
-		b, _, _, token, challenge := challenged(t)
+		b, _, _, token, challenge := standingChallenge(w)
 		b.configure(edit)
 		b.do(func(tr kv.Transaction) error {
-			_, yielded, err := b.Yield(tr, token, challenge, sec(1))
+			_, yielded, err := b.Yield(tr, token, challenge, at(1))
 			require.False(t, yielded)
 			return err
 		})
@@ -95,14 +89,14 @@ func TestNoYieldWhereTheConfigForbidsIt(t *testing.T) {
 }
 
 // The nonce, and the author, of the challenge that stands.
-func TestAChallengeThatWasReplacedIsNotYieldedTo(t *testing.T) {
-	b, _, c, token, challenge := challenged(t)
+func aChallengeThatWasReplacedIsNotYieldedTo(t *testing.T, w *world) {
+	b, _, c, token, challenge := standingChallenge(w)
 	other, author := challenge, challenge
 	other.Nonce = uuid.New()
 	author.Identity = election.Identity{ID: "c", Incarnation: uuid.New()}
 	for _, wrong := range []election.Intent{other, author} {
 		b.do(func(tr kv.Transaction) error {
-			_, yielded, err := b.Yield(tr, token, wrong, sec(1))
+			_, yielded, err := b.Yield(tr, token, wrong, at(1))
 			require.False(t, yielded)
 			return err
 		})
@@ -112,8 +106,8 @@ func TestAChallengeThatWasReplacedIsNotYieldedTo(t *testing.T) {
 }
 
 // Its read must be serialisable.
-func TestConcurrentInitialisationsConflict(t *testing.T) {
-	b := newBench(t)
+func concurrentInitialisationsConflict(t *testing.T, w *world) {
+	b := w.initialized()
 	b.do(func(tr kv.Transaction) error { tr.Clear(b.key("config")); return nil })
 	one, two := b.open(), b.open()
 	_, err := b.InitializeWithConfig(one, fdbelection.ConfigWithLease(time.Minute))
@@ -125,99 +119,99 @@ func TestConcurrentInitialisationsConflict(t *testing.T) {
 }
 
 // The nonce of a vacancy.
-func TestAVacancyOfAnotherTenureIsNoSuccess(t *testing.T) {
-	b := newBench(t)
-	token := b.cycle(b.join("a", 1), start).Leader.Token()
-	b.do(func(tr kv.Transaction) error { return b.ResignLeadership(tr, token, start) })
+func aVacancyOfAnotherTenureIsNoSuccess(t *testing.T, w *world) {
+	b := w.initialized()
+	token := b.cycle(b.join("a", 1, at(0)), at(0)).Leader.Token()
+	b.do(func(tr kv.Transaction) error { return b.ResignLeadership(tr, token, at(0)) })
 	token.Nonce = uuid.New() // of a database before it was restored
-	require.ErrorIs(t, b.try(func(tr kv.Transaction) error { return b.ResignLeadership(tr, token, start) }), fdbelection.ErrNotLeader)
+	require.ErrorIs(t, b.try(func(tr kv.Transaction) error { return b.ResignLeadership(tr, token, at(0)) }), fdbelection.ErrNotLeader)
 }
 
 // The longer of the two.
-func TestAMinimumTenureLongerThanTheLeaseProtectsATransferredSeat(t *testing.T) {
-	b := newBench(t, func(c *fdbelection.Config) { c.MinimumTenure = time.Minute })
-	a, c := b.join("a", 9), b.join("c", 0)
-	token := b.cycle(a, start).Leader.Token()
+func aMinimumTenureLongerThanTheLeaseProtectsATransferredSeat(t *testing.T, w *world) {
+	b := w.initialized(func(c *fdbelection.Config) { c.MinimumTenure = time.Minute })
+	a, c := b.join("a", 9, at(0)), b.join("c", 0, at(0))
+	token := b.cycle(a, at(0)).Leader.Token()
 	b.do(func(tr kv.Transaction) error {
-		_, err := b.TransferLeadership(tr, token, "c", uuid.New(), start)
+		_, err := b.TransferLeadership(tr, token, "c", uuid.New(), at(0))
 		return err
 	})
 	for i := 1; i <= 16; i++ {
-		require.Equal(t, election.Renewed, b.cycle(c, sec(float64(3*i))).Action)
+		require.Equal(t, election.Renewed, b.cycle(c, at(float64(3*i))).Action)
 	}
-	require.Equal(t, election.Followed, b.cycle(a, sec(49)).Action)
+	require.Equal(t, election.Followed, b.cycle(a, at(49)).Action)
 }
 
 // A request without a nonce.
-func TestARequestNeedsANonce(t *testing.T) {
-	b := newBench(t)
-	token := b.cycle(b.join("a", 1), start).Leader.Token()
+func aRequestNeedsANonce(t *testing.T, w *world) {
+	b := w.initialized()
+	token := b.cycle(b.join("a", 1, at(0)), at(0)).Leader.Token()
 	require.ErrorContains(t, b.try(func(tr kv.Transaction) error { return b.RequestResign(tr, token.Term, uuid.Nil) }), "nonce")
 }
 
 // An observer need not observe.
-func TestAnObserverNeedsNoObservation(t *testing.T) {
-	b := newBench(t, func(c *fdbelection.Config) { c.Expiry = fdbelection.ExpiryByObservation })
+func anObserverNeedsNoObservation(t *testing.T, w *world) {
+	b := w.initialized(func(c *fdbelection.Config) { c.Expiry = fdbelection.ExpiryByObservation })
 	me := election.Registration{Identity: election.Identity{ID: "o"}, Role: election.Observer}
-	b.do(func(tr kv.Transaction) error { return b.RegisterCandidate(tr, me, start) })
-	require.Equal(t, election.Followed, b.cycle(me, start).Action)
+	b.do(func(tr kv.Transaction) error { return b.RegisterCandidate(tr, me, at(0)) })
+	require.Equal(t, election.Followed, b.cycle(me, at(0)).Action)
 }
 
 // A holder whose record is gone registers again while it drains, and
 // vacates as an observer (actions Draining and Vacated without a record).
-func TestAHolderWithoutARecordDrainsAndVacates(t *testing.T) {
-	for want, change := range map[election.Action]func(b *bench, me *election.Registration){
-		election.Draining: func(b *bench, _ *election.Registration) {
+func aHolderWithoutARecordDrainsAndVacates(t *testing.T, w *world) {
+	for want, change := range map[election.Action]func(b *world, me *election.Registration){
+		election.Draining: func(b *world, _ *election.Registration) {
 			b.configure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
 		},
-		election.Vacated: func(_ *bench, me *election.Registration) { me.Role = election.Observer },
+		election.Vacated: func(_ *world, me *election.Registration) { me.Role = election.Observer },
 	} {
-		b := newBench(t)
-		me := b.join("a", 1)
-		b.cycle(me, start)
+		b := newWorld(t, w.engine).initialized()
+		me := b.join("a", 1, at(0))
+		b.cycle(me, at(0))
 		b.do(func(tr kv.Transaction) error { tr.Clear(b.key("candidates", "a")); return nil })
 		change(b, &me)
-		require.Equal(t, want, b.cycle(me, sec(1)).Action)
+		require.Equal(t, want, b.cycle(me, at(1)).Action)
 	}
 }
 
 // A refresh writes the priority of the candidate record.
-func TestARefreshTakesThePriorityOfTheRecord(t *testing.T) {
-	b := newBench(t)
-	me := b.join("a", 1)
-	token := b.cycle(me, start).Leader.Token()
+func aRefreshTakesThePriorityOfTheRecord(t *testing.T, w *world) {
+	b := w.initialized()
+	me := b.join("a", 1, at(0))
+	token := b.cycle(me, at(0)).Leader.Token()
 	me.Priority = 8
-	b.do(func(tr kv.Transaction) error { return b.HeartbeatCandidate(tr, me, start) })
-	b.do(func(tr kv.Transaction) error { _, err := b.RefreshLease(tr, token, sec(1)); return err })
+	b.do(func(tr kv.Transaction) error { return b.HeartbeatCandidate(tr, me, at(0)) })
+	b.do(func(tr kv.Transaction) error { _, err := b.RefreshLease(tr, token, at(1)); return err })
 	require.EqualValues(t, 8, b.leader().Priority)
 }
 
 // Preferred reads by snapshot.
-func TestPreferredNeverConflicts(t *testing.T) {
-	b := newBench(t)
-	b.join("a", 1)
+func preferredNeverConflicts(t *testing.T, w *world) {
+	b := w.initialized()
+	b.join("a", 1, at(0))
 	tr := b.open()
 	_, err := b.Preferred(tr, 5)
 	require.NoError(t, err)
 	tr.Set([]byte("application"), nil)
-	b.join("b", 9)
+	b.join("b", 9, at(0))
 	require.NoError(t, tr.Commit())
 }
 
 // EvictUnchanged is bounded.
-func TestEvictUnchangedIsBounded(t *testing.T) {
-	b := newBench(t)
+func evictUnchangedIsBounded(t *testing.T, w *world) {
+	b := w.initialized()
 	const n = election.MaxEvictions + 1
 	b.do(func(tr kv.Transaction) error {
 		for i := range n {
 			me := election.Registration{Identity: election.Identity{ID: fmt.Sprint(i)}, UserVersion: uint16(i)}
-			if err := b.RegisterCandidate(tr, me, start); err != nil {
+			if err := b.RegisterCandidate(tr, me, at(0)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	seen, err := kv.ReadTransact(context.Background(), b.db, b.ListCandidates)
+	seen, err := read(b, b.ListCandidates)
 	require.NoError(t, err)
 	require.Len(t, seen, n)
 	b.do(func(tr kv.Transaction) error {
@@ -228,22 +222,22 @@ func TestEvictUnchangedIsBounded(t *testing.T) {
 }
 
 // Nothing is written where the limit is zero, not even an end.
-func TestNoHistoryAtLimitZero(t *testing.T) {
-	b := newBench(t, func(c *fdbelection.Config) { c.HistoryLimit = 0 })
-	token := b.cycle(b.join("a", 1), start).Leader.Token()
-	b.do(func(tr kv.Transaction) error { return b.ResignLeadership(tr, token, start) })
-	events, err := kv.ReadTransact(context.Background(), b.db, func(tr kv.ReadTransaction) ([]election.Event, error) { return b.History(tr, 0) })
+func noHistoryAtLimitZero(t *testing.T, w *world) {
+	b := w.initialized(func(c *fdbelection.Config) { c.HistoryLimit = 0 })
+	token := b.cycle(b.join("a", 1, at(0)), at(0)).Leader.Token()
+	b.do(func(tr kv.Transaction) error { return b.ResignLeadership(tr, token, at(0)) })
+	events, err := read(b, func(tr kv.ReadTransaction) ([]election.Event, error) { return b.History(tr, 0) })
 	require.NoError(t, err)
 	require.Empty(t, events)
 }
 
 // A record of well-formed tuples whose fields make no sense is refused by name.
-func TestAbsurdFieldsAreRefused(t *testing.T) {
+func absurdFieldsAreRefused(t *testing.T, w *world) {
 	stamp := subspace.Versionstamp{Transaction: [10]byte{1}}
 	i, u, s := subspace.AppendInt, subspace.AppendUint, subspace.AppendString
 	leader := func(ballot, term uint64, lease int64) []byte {
 		v := s(u(u(i(nil, 1), ballot), term), "x")
-		v = i(i(i(subspace.AppendUUID(v, uuid.New()), 1), start.UnixNano()), lease)
+		v = i(i(i(subspace.AppendUUID(v, uuid.New()), 1), at(0).UnixNano()), lease)
 		v = subspace.AppendBool(i(subspace.AppendVersionstamp(v, stamp), 0), true)
 		return i(subspace.AppendUUID(v, uuid.New()), 0)
 	}
@@ -279,11 +273,11 @@ func TestAbsurdFieldsAreRefused(t *testing.T) {
 		"a sound intent":      {[]string{"intent"}, intent(1), true},
 		"kind of intent":      {[]string{"intent"}, intent(4), false},
 	} {
-		b := newBench(t)
+		b := newWorld(t, w.engine).initialized()
 		key := b.key(c.path...)
 		b.do(func(tr kv.Transaction) error { tr.Set(key, c.value); return nil })
 		err := b.try(func(tr kv.Transaction) error {
-			return b.UnregisterCandidate(tr, election.Identity{ID: "me", Incarnation: uuid.New()}, start)
+			return b.UnregisterCandidate(tr, election.Identity{ID: "me", Incarnation: uuid.New()}, at(0))
 		})
 		if c.good {
 			require.NoError(t, err, name)
@@ -293,4 +287,13 @@ func TestAbsurdFieldsAreRefused(t *testing.T) {
 		require.ErrorAs(t, err, &invalid, name)
 		require.Equal(t, key, invalid.Key, name)
 	}
+}
+
+// standingChallenge is a world of its own in which "c" challenges "a".
+func standingChallenge(w *world) (fresh *world, a, c election.Registration, token election.Token, challenge election.Intent) {
+	w.t.Helper()
+	fresh = newWorld(w.t, w.engine).initialized(withGrace)
+	a, token = fresh.leads("a", 1, at(0))
+	c = fresh.join("c", 5, at(0))
+	return fresh, a, c, token, fresh.acts(election.Challenged, c, at(0)).Intent
 }
