@@ -17,6 +17,7 @@ import (
 // conditionTests hold single conditions of the protocol to what they are for: each
 // fails where just that condition is dropped.
 var conditionTests = []test{
+	{"Condition_cancelling_is_for_requests", cancellingIsForRequests},
 	{"Condition_evicting_a_challenger_depends_on_the_intent", evictingAChallengerDependsOnTheIntent},
 	{"Condition_withdrawing_depends_on_the_intent", withdrawingDependsOnTheIntent},
 	{"Condition_removing_a_void_challenge_depends_on_it", removingAVoidChallengeDependsOnIt},
@@ -296,4 +297,18 @@ func standingChallenge(w *world) (fresh *world, a, c election.Registration, toke
 	a, token = fresh.leads("a", 1, at(0))
 	c = fresh.join("c", 5, at(0))
 	return fresh, a, c, token, fresh.acts(election.Challenged, c, at(0)).Intent
+}
+
+func cancellingIsForRequests(t *testing.T, w *world) {
+	b, _, _, _, challenge := standingChallenge(w)
+	cancel := func(tr kv.Transaction) error { return b.CancelRequest(tr, challenge.Nonce) }
+	b.do(cancel)
+	require.Equal(t, challenge, b.intent(), "a challenge is its author's")
+	nonce := newNonce()
+	b.do(func(tr kv.Transaction) error { return b.RequestResign(tr, challenge.Term, nonce) })
+	b.do(cancel)
+	require.Equal(t, nonce, b.intent().Nonce, "another request stays")
+	challenge.Nonce = nonce
+	b.do(cancel)
+	require.Equal(t, election.NoIntent, b.intent().Kind)
 }
