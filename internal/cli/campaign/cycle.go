@@ -180,7 +180,7 @@ func (l *loop) claimed(c *cycle) {
 		return
 	}
 	t := newTenure(l.Clock, c.result.Leader, acked)
-	l.tenure, l.demand, l.why = t, nil, ""
+	l.tenure, l.demand, l.why, l.renewNow = t, nil, "", false
 	l.stopIntents = l.watchIntent()
 	go func() { l.returned <- workResult{l.Work(t)} }()
 	l.saw(c.result.Leader, c.seen)

@@ -1,6 +1,8 @@
 package campaign_test
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/cli/campaign"
 	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
 // slowly stops after d, or when it must.
@@ -196,5 +199,25 @@ func TestTransferToOneThatStaysOut(t *testing.T) {
 		require.Equal(t, uint64(3), a.leads().Token().Term)
 		require.Less(t, time.Since(asked), 2*step+50*time.Millisecond, "watches are armed at a limited rate")
 		require.True(t, w.leader().Accepted)
+	})
+}
+
+// A request that comes while a renewal is under way, which has not seen it, does
+// not wait for the next one.
+func TestRequestDuringRenewal(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.campaign("a").leads()
+		b := w.campaign("b")
+		time.Sleep(heartbeat / 2)
+		renewing, release := make(chan struct{}), make(chan struct{})
+		once := sync.OnceFunc(func() { close(renewing); <-release })
+		w.before(on(memkv.CallCommit, "a", func(context.Context, *memkv.Call) error { once(); return nil }))
+		<-renewing
+		w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, 1, nonce(1)) })
+		time.Sleep(time.Millisecond) // the watch has told
+		close(release)
+		released := time.Now()
+		b.leads()
+		require.Less(t, time.Since(released), 50*time.Millisecond)
 	})
 }

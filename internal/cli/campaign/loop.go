@@ -67,9 +67,11 @@ type loop struct {
 
 	beatAt  time.Time // the next heartbeat, by a cycle or alone
 	renewAt time.Time
-	lookNow bool      // a watch has fired
-	claimAt time.Time // not before
-	holdOff time.Time // after a resignation on request
+	// A watch has called for a look, or for a renewal; also while one is under
+	// way, which may have missed what there is to see.
+	lookNow, renewNow bool
+	claimAt           time.Time // not before
+	holdOff           time.Time // after a resignation on request
 
 	unsettled bool
 	retryAt   time.Time
@@ -108,9 +110,7 @@ func (l *loop) run() error {
 		case <-l.terms:
 			l.lookNow = true
 		case <-l.intents:
-			if l.demand == nil {
-				l.renewAt = time.Time{}
-			}
+			l.renewNow = l.demand == nil
 		case <-l.stopping():
 			l.workStopping()
 		case <-l.over():

@@ -37,7 +37,8 @@ func (l *loop) planLeader(now time.Time) {
 		l.do(l.config.LeaseDuration, l.beat)
 	case ended:
 		l.wake(now, l.beatAt)
-	case !now.Before(l.renewAt):
+	case l.renewNow, !now.Before(l.renewAt):
+		l.renewNow = false
 		l.cycle(l.config.HeartbeatInterval)
 	case l.lookNow: // another may have taken the seat
 		l.lookNow = false
