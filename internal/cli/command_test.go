@@ -142,3 +142,19 @@ func holdStore(t *testing.T, file string) (release func()) {
 	require.NoError(t, syscall.Flock(int(f.Fd()), syscall.LOCK_EX))
 	return func() { require.NoError(t, syscall.Flock(int(f.Fd()), syscall.LOCK_UN)) }
 }
+
+// A leader whose reader has gone away leads on.
+func TestClosedPipe(t *testing.T) {
+	const lease = 600 * time.Millisecond
+	file := storeFile(t)
+	m := watchSeat(t, file)
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, read.Close())
+	p := startWith(t, write, file, "a", "--lease", lease.String())
+	require.NoError(t, write.Close())
+	first := m.until("a leads", func(l election.Leader) bool { return l.ID == "a" })
+	m.until("a renews for two leases", func(l election.Leader) bool { return l.Ballot > first.Ballot+6 })
+	p.signal(syscall.SIGTERM)
+	require.Zero(t, p.wait(t))
+}

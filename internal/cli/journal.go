@@ -10,6 +10,7 @@ import (
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/cli/campaign"
+	"github.com/fdbelection/fdbelection/internal/cli/clock"
 )
 
 // journal writes what happens in a campaign, line by line. Its methods never
@@ -60,13 +61,19 @@ func (j *journal) write() {
 	}
 }
 
-// close waits until everything is written.
-func (j *journal) close() {
+// close waits until everything is written, and not for ever.
+func (j *journal) close(c clock.Clock) {
 	j.mu.Lock()
 	j.ended = true
 	j.ready.Signal()
 	j.mu.Unlock()
-	<-j.done
+	tired := make(chan struct{})
+	timer := c.AfterFunc(time.Second, func() { close(tired) })
+	defer timer.Stop()
+	select {
+	case <-j.done:
+	case <-tired:
+	}
 }
 
 func (j *journal) add(to io.Writer, text string) {

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,9 +53,18 @@ func storeFile(t *testing.T) string {
 // start runs "fdbelect run" on a store file.
 func start(t *testing.T, file, id string, args ...string) *process {
 	t.Helper()
+	return startWith(t, nil, file, id, args...)
+}
+
+// startWith is start with another stdout.
+func startWith(t *testing.T, stdout io.Writer, file, id string, args ...string) *process {
+	t.Helper()
 	p := &process{id: id, exited: make(chan struct{})}
 	p.cmd = exec.Command("fdbelect", append([]string{"run", "--store", "file:" + file, "--id", id}, args...)...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
+	if stdout != nil {
+		p.cmd.Stdout = stdout
+	}
 	p.cmd.WaitDelay = time.Second
 	require.NoError(t, p.cmd.Start())
 	go func() {

@@ -5,8 +5,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,7 +53,8 @@ When leadership ends, the process group of the command gets SIGTERM, then
 SIGKILL, both before the lease can end. On SIGTERM or SIGINT run stops the
 command, gives up its seat and leaves.
 
-The lines go to stdout, and to stderr where a command has stdout.`,
+The lines go to stdout, and to stderr where a command has stdout. The command
+reads nothing from stdin.`,
 		Example: `  fdbelect run --store file:/tmp/demo.db --id a --priority 1
   fdbelect run --store file:/tmp/demo.db --id b --lease 2s -- ./worker --verbose`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -90,8 +94,9 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 	}
 	defer func() { _ = db.Close() }() // what was committed is safe
 
+	defer surviveClosedPipes()()
 	journal := newJournal(a.stdout, a.stderr, len(f.command) > 0)
-	defer journal.close()
+	defer journal.close(a.clock)
 	opts.Clock = a.clock
 	opts.Stop = ctx.Done()
 	opts.Permanent = permanent
@@ -110,6 +115,15 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 		journal.note("mem: is this process's own memory: it can only elect itself")
 	}
 	return campaign.Run(context.WithoutCancel(ctx), db, e, opts)
+}
+
+// surviveClosedPipes keeps a leader alive whose reader has gone away: it goes on
+// unread. A signal that is caught, unlike one that is ignored, is as usual again
+// in the command that run starts.
+func surviveClosedPipes() (stop func()) {
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGPIPE)
+	return func() { signal.Stop(caught) }
 }
 
 // options checks the flags, and returns what they ask for.
