@@ -239,14 +239,17 @@ func evictUnchangedDependsOnlyOnWhomItRemoves(t *testing.T, w *world) {
 }
 
 func aClockPastTheLatestInstant(t *testing.T, w *world) {
-	b := w.initialized()
+	b := w.initialized(byObservation)
 	a := b.join("a", 1, at(0))
 	far := time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)
-	result := b.cycle(a, far)
+	nothing := election.Observed(election.Observation{}, far)
+	result := b.cycle(a, far, nothing)
 	require.Equal(t, election.Claimed, result.Action)
 	stands := b.leader()
 	require.True(t, stands.LeaseExpiry.After(stands.AcquiredAt))
 	require.Equal(t, result.Leader, stands, "what is returned is what stands")
+	renewed := b.acts(election.Renewed, a, far, nothing)
+	require.Equal(t, renewed.Leader, b.leader(), "and so with a renewal")
 }
 
 func aCounterAtItsEndIsRefused(t *testing.T, w *world) {

@@ -25,7 +25,9 @@ const (
 //
 // A machine that is busy with something else may keep all three waiting. So a
 // round may be late by as much as the monitor's own reads were held up during
-// it; but four rounds of five must be in time without that.
+// it, and a leader that was kept from renewing may lose or reclaim its seat
+// without a kill; but four rounds of five must be in time without that, and such
+// lapses must be fewer than one in five.
 func TestKilling(t *testing.T) {
 	rounds := 50
 	if testing.Short() {
@@ -54,13 +56,14 @@ func TestKilling(t *testing.T) {
 		dead.signal(syscall.SIGKILL)
 		<-dead.exited
 
-		next := m.until("another takes over", func(l election.Leader) bool { return l.Term > victim.Term && !l.Vacant() })
+		next := m.until("another takes over", func(l election.Leader) bool {
+			return l.Term > victim.Term && !l.Vacant() && l.Identity != victim.Identity
+		})
 		stall := m.takeStall()
-		last := m.lastRecord(victim.Term)
+		last := m.lastRecord(next.Term - 1)
+		require.Equal(t, victim.Identity, last.Identity, "round %d: whom %s has taken over from", round, next)
 		silence := next.AcquiredAt.Sub(last.LeaseExpiry.Add(-last.LeaseDuration))
 		silences = append(silences, silence)
-		require.Equal(t, victim.Term+1, next.Term, "round %d", round)
-		require.NotEqual(t, victim.Identity, next.Identity)
 		require.Equal(t, election.OriginExpiry, next.Origin)
 		require.GreaterOrEqual(t, silence, killLease, "round %d: %s took over before the lease of %s was over", round, next.Identity, last)
 		if silence <= killLease+killHeartbeat {
@@ -77,7 +80,10 @@ func TestKilling(t *testing.T) {
 	}
 	m.end()
 	m.sound()
-	checkHistory(t, m, rounds)
+	lapses := checkHistory(t, m) - (rounds + 1)
+	t.Logf("%d tenures ended without a kill", lapses)
+	require.GreaterOrEqual(t, lapses, 0)
+	require.Less(t, 5*lapses, max(rounds, 6), "leaders lose their seats without being killed")
 
 	slices.Sort(silences)
 	t.Logf("%d kills; from the last renewal to the successor's claim: shortest %s, median %s, longest %s; %d within %s; %d readings, nothing went back",
@@ -87,20 +93,22 @@ func TestKilling(t *testing.T) {
 }
 
 // checkHistory checks that the store's own history tells of the same tenures,
-// each with one holder, and each from the one before.
-func checkHistory(t *testing.T, m *monitor, rounds int) {
+// each with one holder, and each from the one before. It returns how many.
+func checkHistory(t *testing.T, m *monitor) int {
 	t.Helper()
 	events := m.history()
-	require.Len(t, events, rounds+1)
 	for i, event := range events {
 		require.Equal(t, uint64(i+1), event.Term)
 		require.Equal(t, election.EventBegan, event.Kind)
-		require.Equal(t, m.firstOf[event.Term].Identity, event.To)
+		if seen, ok := m.firstOf[event.Term]; ok { // a short one may have passed between two readings
+			require.Equal(t, seen.Identity, event.To)
+		}
 		if i > 0 {
 			require.Equal(t, events[i-1].To, event.From)
 			require.Greater(t, event.Ballot, events[i-1].Ballot)
 		}
 	}
+	return len(events)
 }
 
 // TestHandOverOnSIGTERM has leaders leave in order: their successors do not
