@@ -62,4 +62,4 @@ func (a *app) demo(ctx context.Context, speed float64) error {
 }
 
 // pause lets a reader finish a chapter.
-const pause = 1100 * time.Millisecond
+const pause = 1000 * time.Millisecond

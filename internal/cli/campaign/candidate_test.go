@@ -175,3 +175,28 @@ func TestLeavingDrainsTheWork(t *testing.T) {
 		require.True(t, w.leader().Vacant())
 	})
 }
+
+// A claim whose answer comes after the candidate was asked to leave begins no
+// work, and its seat is given up.
+func TestLeaveDuringClaim(t *testing.T) {
+	inWorld(t, func(w *world) {
+		claimed, release := make(chan struct{}), make(chan struct{})
+		commits := 0
+		w.after(on(memkv.CallCommit, "a", func(context.Context, *memkv.Call) error {
+			if commits++; commits == 2 { // the first registers
+				close(claimed)
+				<-release
+			}
+			return nil
+		}))
+		p := w.campaign("a")
+		<-claimed
+		require.Equal(t, "a", w.leader().ID)
+		p.leave()
+		time.Sleep(time.Millisecond) // it has heard
+		close(release)
+		require.NoError(t, p.ended())
+		require.Empty(t, p.tenures)
+		require.True(t, w.leader().Vacant())
+	})
+}

@@ -174,8 +174,7 @@ func (l *loop) obeyResult(result *election.CycleResult, legal bool) {
 // claimed begins a tenure: the commit that is acknowledged now wrote a lease.
 func (l *loop) claimed(c *cycle) {
 	acked := horizonOf(c.start, c.result.Leader.LeaseDuration, c.result.Config)
-	if !l.Clock.Now().Before(acked.stop) {
-		l.renewAt = time.Time{} // too late to begin work on it: renew it first
+	if l.leaving || !l.Clock.Now().Before(acked.stop) { // or too late to begin work on it: renew it first
 		l.saw(c.result.Leader, c.seen)
 		return
 	}

@@ -186,7 +186,7 @@ func (l *loop) leave(result error) {
 		return
 	}
 	l.leaving, l.result = true, result
-	l.retryAt = time.Time{}
+	l.retryAt, l.handover = time.Time{}, nil // leaving gives up the seat as well
 	l.stopWork("leaving", l.Clock.Now().Add(l.Drain))
 	l.hurry()
 }
