@@ -79,12 +79,7 @@ func badConfigs(t *testing.T, w *world) {
 // spoil writes bytes at the key of a record.
 func (w *world) spoil(value []byte, path ...string) []byte {
 	w.t.Helper()
-	var tuple subspace.Tuple
-	for _, name := range path {
-		tuple = append(tuple, subspace.String(name))
-	}
-	key, err := w.Subspace().Pack(tuple)
-	require.NoError(w.t, err)
+	key := w.key(path...)
 	w.do(func(tr kv.Transaction) error {
 		tr.Set(key, value)
 		return nil

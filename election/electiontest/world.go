@@ -233,3 +233,12 @@ func (w *world) dependsOn(tr kv.OwnedTransaction, path ...string) {
 	w.do(func(tr kv.Transaction) error { return tr.AddWriteConflictKey(key) })
 	require.Equal(w.t, kv.CodeNotCommitted, kv.CodeOf(tr.Commit()), path)
 }
+
+// raw returns the value of a record as it is stored.
+func (w *world) raw(path ...string) []byte {
+	w.t.Helper()
+	key := w.key(path...)
+	value, err := read(w, func(tr kv.ReadTransaction) ([]byte, error) { return tr.Get(key).Get() })
+	require.NoError(w.t, err)
+	return value
+}
