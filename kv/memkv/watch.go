@@ -38,9 +38,12 @@ func (db *DB) addWatch(w *Watch) (changed bool, err error) {
 	return !sameValue(w.item.newest(), w.expected), nil
 }
 
-// removeWatch takes a watch off the list. It reports false where it was off.
-// db.mu is held.
+// removeWatch takes a watch off the list. It reports false where it was off,
+// or not yet on it. db.mu is held.
 func (db *DB) removeWatch(w *Watch) bool {
+	if w.item == nil {
+		return false
+	}
 	i := slices.Index(w.item.watches, w)
 	if i < 0 {
 		return false
@@ -54,7 +57,8 @@ func (db *DB) removeWatch(w *Watch) bool {
 }
 
 // Notify ends the watch: with nil it fires, whether or not the key has changed;
-// with an error it fails. It does nothing to a watch that is over.
+// with an error it fails. It does nothing to a watch that is over, or that the
+// store does not have yet, as in Hooks.Before of its own CallWatch.
 func (w *Watch) Notify(err error) {
 	w.db.mu.Lock()
 	active := w.db.removeWatch(w)

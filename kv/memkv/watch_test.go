@@ -1,6 +1,7 @@
 package memkv
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -106,4 +107,29 @@ func TestTooManyWatches(t *testing.T) {
 	require.Equal(t, &answer{Info: "pending"}, watchState(register(t, db, "d", nil)))
 	require.EqualValues(t, 4, db.Counters().Watches)
 	require.Equal(t, DefaultMaxWatches, New(Options{}).opts.MaxWatches)
+}
+
+// A hook may speak to a watch before the store has it: that does nothing.
+func TestNotifyBeforeTheWatchIsRegistered(t *testing.T) {
+	spoken := false
+	db := New(Options{Hooks: &Hooks{Before: func(_ context.Context, c *Call) error {
+		if c.Kind == CallWatch {
+			spoken = true
+			c.Watch.Notify(nil)
+		}
+		return nil
+	}}})
+	var watch kv.Watch
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+		watch = tr.Watch([]byte("key"))
+		return nil
+	}))
+	defer watch.Cancel()
+	require.True(t, spoken)
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+		tr.Set([]byte("key"), []byte("value"))
+		return nil
+	}))
+	<-watch.Done()
+	require.NoError(t, watch.Err())
 }
