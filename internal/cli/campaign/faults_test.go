@@ -42,7 +42,7 @@ func fireWatches(watches *atomic.Int64) hook {
 		if c.Kind == memkv.CallWatch {
 			watches.Add(1)
 			w := c.Watch
-			time.AfterFunc(0, func() { w.Notify(nil) })
+			time.AfterFunc(1, func() { w.Notify(nil) }) // not at once: see atOnce
 		}
 		return nil
 	}

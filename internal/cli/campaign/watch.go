@@ -38,7 +38,7 @@ func (l *loop) watch(fired, there chan<- struct{}, arm arming) (stop func()) {
 	gap, slow := step(l.config.HeartbeatInterval), l.config.HeartbeatInterval
 	l.watchers.Go(func() {
 		wake := make(chan struct{}, 1)
-		pause := l.Clock.AfterFunc(0, func() { call(wake) })
+		pause := l.Clock.AfterFunc(atOnce, func() { call(wake) })
 		defer pause.Stop()
 		for {
 			select {
@@ -50,7 +50,7 @@ func (l *loop) watch(fired, there chan<- struct{}, arm arming) (stop func()) {
 			if err := l.watchOnce(ctx, fired, there, arm); err != nil {
 				pause.Reset(slow)
 			} else {
-				pause.Reset(gap - l.Clock.Now().Sub(armed)) // what stood for long may be armed at once
+				pause.Reset(max(atOnce, gap-l.Clock.Now().Sub(armed))) // what stood for long may be armed at once
 			}
 		}
 	})
