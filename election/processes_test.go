@@ -79,7 +79,7 @@ func cycler(ctx context.Context, path string) (func() error, error) {
 // BenchmarkCycleThreeProcesses runs cycles on one file while two other
 // processes do the same without a pause.
 func BenchmarkCycleThreeProcesses(n *testing.B) {
-	path := filepath.Join(n.TempDir(), "store")
+	path := filepath.Join(n.TempDir(), "store") // removed after the processes have ended
 	cycle, err := cycler(n.Context(), path)
 	require.NoError(n, err)
 	for range 2 {
@@ -93,10 +93,10 @@ func BenchmarkCycleThreeProcesses(n *testing.B) {
 		require.NoError(n, other.Start())
 		_, err = fmt.Fscanln(out, new(string))
 		require.NoError(n, err)
-		defer func() {
+		n.Cleanup(func() {
 			require.NoError(n, in.Close())
 			require.NoError(n, other.Wait())
-		}()
+		})
 	}
 	var took []time.Duration
 	for n.Loop() {
