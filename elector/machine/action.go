@@ -1,0 +1,134 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// Action is something that is to be done. None of them waits.
+type Action interface{ action() }
+
+type (
+	// Do begins an operation. It ends with Answered, and a watch with Fired after
+	// that.
+	Do struct{ Operation }
+	// Cancel ends an operation or a watch that is under way, whose answer still
+	// comes.
+	Cancel struct{ Op uint64 }
+	// Lead begins the work of a tenure. It ends with Returned.
+	Lead struct {
+		Leader election.Leader
+	}
+	// Drain asks the work of a term to stop: it leads no longer, and may use what
+	// is left of its lease to finish.
+	Drain struct {
+		Term   uint64
+		Reason Reason
+	}
+	// Expire says that the lease must not be used any more by the work of a term.
+	Expire struct{ Term uint64 }
+	// Move tells of a change of state.
+	Move struct{ Transition }
+	// Follow tells of a change of the tenure: a new leader, or none.
+	Follow struct{ Leader election.Leader }
+	// Adopt tells of the config that stands, the first time and at every change.
+	Adopt struct{ Config fdbelection.Config }
+	// Evicted tells whom this leader has removed.
+	Evicted struct{ IDs []string }
+	// Report tells of a failure, once per change; nil says that all is well again.
+	Report struct{ Err error }
+	// Wake asks for a Tick at an instant of the local clock, in place of the last
+	// one that was asked for.
+	Wake struct{ At time.Time }
+	// Finish ends everything. Err is why the machine stopped of itself, or could
+	// not leave.
+	Finish struct{ Err error }
+)
+
+func (Do) action()      {}
+func (Cancel) action()  {}
+func (Lead) action()    {}
+func (Drain) action()   {}
+func (Expire) action()  {}
+func (Move) action()    {}
+func (Follow) action()  {}
+func (Adopt) action()   {}
+func (Evicted) action() {}
+func (Report) action()  {}
+func (Wake) action()    {}
+func (Finish) action()  {}
+
+// Kind is what an operation does.
+type Kind int
+
+const (
+	// Register makes the election where it is not there, and enters the candidate.
+	Register Kind = iota + 1
+	// Rejoin is Register after an eviction: a newer process of the same id goes
+	// first.
+	Rejoin
+	// Look reads the seat.
+	Look
+	// Beat writes the heartbeat, and nothing about the seat.
+	Beat
+	// Cycle runs an election cycle.
+	Cycle
+	// Settle ends the uncertainty about an earlier attempt.
+	Settle
+	// Resign gives up the seat of a tenure that is over here.
+	Resign
+	// Yield hands the seat to whom an intent names.
+	Yield
+	// Unregister gives up the seat and removes the candidate.
+	Unregister
+	// List reads all candidates.
+	List
+	// Evict removes candidates that were seen not to move.
+	Evict
+	// WatchTerm arms the watch of the tenure, and reads the seat.
+	WatchTerm
+	// WatchIntent arms the watch of what is asked of the leader, and reads the
+	// seat.
+	WatchIntent
+)
+
+var kindNames = map[Kind]string{
+	Register: "register", Rejoin: "register again", Look: "read the seat", Beat: "heartbeat",
+	Cycle: "election cycle", Settle: "settle an earlier attempt", Resign: "resign", Yield: "hand over",
+	Unregister: "leave", List: "list the candidates", Evict: "evict dead candidates",
+	WatchTerm: "watch the tenure", WatchIntent: "watch the intents",
+}
+
+// String says what an operation of this kind does.
+func (k Kind) String() string { return kindNames[k] }
+
+// Operation is one piece of work on the database, in transactions of its own.
+// All that names it is fixed here, so that it can be run again.
+type Operation struct {
+	// ID tells operations apart: no two of a machine have the same.
+	ID   uint64
+	Kind Kind
+	// Limit is how long the operation may take; the arming, where it is a watch.
+	Limit time.Duration
+	// Me is the candidate as it is to be written.
+	Me election.Registration
+	// Config makes the election, where it is not there; its LeaseDuration is zero
+	// where it must be there.
+	Config fdbelection.Config
+	// Token is the tenure that is renewed or given up; its Term is zero in the
+	// cycle of a process that leads nothing.
+	Token election.Token
+	// Intent is what Yield obeys.
+	Intent election.Intent
+	// Seen, EndedTerm and Abstain are the options of a cycle.
+	Seen      election.Observation
+	EndedTerm uint64
+	Abstain   bool
+	// Known is the tenure whose holder's record is known already: of another one
+	// it is read with the seat.
+	Known election.Token
+	// Members are the records to evict.
+	Members []election.Candidate
+}

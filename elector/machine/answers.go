@@ -1,0 +1,203 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// answered takes in the answer of an operation. One that nothing waits for any
+// more is dropped.
+func (m *Machine) answered(op uint64, a *Answer) {
+	switch op {
+	case 0:
+	case m.main.op:
+		done := m.main
+		m.main = slot{}
+		if a.Err == nil {
+			m.latency = max(m.now.Local.Sub(done.began), m.latency*3/4)
+		}
+		if done.aborted && a.Err != nil {
+			m.abandoned(&done.what, a)
+			return
+		}
+		m.answeredMain(&done.what, a)
+	case m.chore.op:
+		what := m.chore.what
+		m.chore = slot{}
+		if what.Kind == Evict {
+			m.evicted(a)
+		} else {
+			m.listed(a)
+		}
+	case m.term.op:
+		m.answeredWatch(&m.term, a)
+	case m.intents.op:
+		m.answeredWatch(&m.intents, a)
+	}
+}
+
+// abandoned takes in the answer of an operation that leaving has ended.
+func (m *Machine) abandoned(op *Operation, a *Answer) {
+	if op.Kind == Register || op.Kind == Rejoin {
+		m.present = m.present || a.Touched
+	}
+}
+
+func (m *Machine) answeredMain(op *Operation, a *Answer) {
+	switch op.Kind {
+	case Register, Rejoin:
+		m.answeredRegistration(op.Kind, a)
+	case Look, Settle:
+		m.answeredLook(op.Kind, a)
+	case Beat:
+		m.answeredBeat(op.Kind, a)
+	case Cycle:
+		m.answeredCycle(op, a)
+	case Resign, Yield:
+		m.handedOver(op.Kind, a)
+	case Unregister:
+		m.answeredLeaving(a)
+	case List, Evict, WatchTerm, WatchIntent: // not in this slot
+	}
+}
+
+func (m *Machine) answeredRegistration(kind Kind, a *Answer) {
+	m.present = m.present || a.Err == nil || a.Touched
+	if a.Err != nil {
+		m.failed(kind, a.Err)
+		return
+	}
+	m.succeeded()
+	m.adopt(a.State.Config)
+	m.registered, m.joined = true, true
+	m.beatAt, m.lookNow = m.now.Local.Add(m.config.CandidateTimeout/3), true
+	m.roster.due = m.now.Local
+}
+
+func (m *Machine) answeredLook(kind Kind, a *Answer) {
+	if a.Err != nil {
+		m.failed(kind, a.Err)
+		return
+	}
+	m.succeeded()
+	if kind == Settle {
+		m.unsettled = false
+	}
+	m.sawState(a)
+}
+
+// answeredBeat takes in the answer to a heartbeat, or to a cycle, which holds
+// one; it reports whether it was written.
+func (m *Machine) answeredBeat(kind Kind, a *Answer) bool {
+	err := a.Err
+	if errors.Is(err, fdbelection.ErrUnregisteredCandidate) {
+		m.registered, err = false, nil // evicted: register again
+	}
+	if err != nil {
+		m.failed(kind, err)
+		return false
+	}
+	m.succeeded()
+	m.beatAt = m.now.Local.Add(m.config.CandidateTimeout / 3)
+	return a.Err == nil
+}
+
+func (m *Machine) answeredCycle(op *Operation, a *Answer) {
+	m.unsettled = m.unsettled || a.Touched
+	if errors.Is(a.Err, ErrSeatLost) {
+		m.succeeded()
+		m.sawLeader(a)
+		m.lookNow = true
+		return
+	}
+	if !m.answeredBeat(Cycle, a) {
+		return
+	}
+	m.adopt(a.State.Config)
+	if a.Action == election.Renewed || a.Action == election.Claimed {
+		m.unsettled = false // this commit has read and written the leader record
+	}
+	led := op.Token.Term != 0
+	if !led && a.Action.Leads() && a.Action != election.Draining {
+		m.lead(a)
+	}
+	m.sawLeader(a)
+	m.renewAt = a.Start.Add(m.config.HeartbeatInterval)
+	switch {
+	case led && m.tenure.token == op.Token: // its work has not returned meanwhile
+		m.obeyCycle(a)
+	case !led && a.Action == election.Draining:
+		m.handOver(a.State.Leader.Token(), demand{kind: disabled, until: m.now.Local})
+	}
+}
+
+func (m *Machine) answeredLeaving(a *Answer) {
+	switch {
+	case a.Err == nil:
+		m.phase = gone
+		m.sawLeader(a)
+	case !m.now.Local.Before(m.leaveBy), m.permanent(a.Err):
+		m.phase = gone
+		m.result = errors.Join(m.result, &LeaveError{Err: a.Err})
+	default:
+		m.failed(Unregister, a.Err)
+	}
+}
+
+// LeaveError says that the candidate could not be unregistered: its record
+// stays until it is evicted, and its seat is free once the lease is over.
+type LeaveError struct {
+	Err error
+}
+
+// Error says what stays behind, and why.
+func (e *LeaveError) Error() string {
+	return "left without being able to say so (a seat it held is free after its lease): " + e.Err.Error()
+}
+
+// Unwrap returns what the last try failed with.
+func (e *LeaveError) Unwrap() error { return e.Err }
+
+func (m *Machine) permanent(err error) bool {
+	return m.settings.Permanent != nil && m.settings.Permanent(err)
+}
+
+// failed takes in the error of an operation: it reports it once per change and
+// sets the back-off, or leaves where no retry can help.
+func (m *Machine) failed(kind Kind, err error) {
+	if errors.Is(err, fdbelection.ErrDuplicateID) || errors.Is(err, fdbelection.ErrInvalidCandidate) ||
+		errors.Is(err, fdbelection.ErrInvalidConfig) || m.permanent(err) {
+		m.leave(fmt.Errorf("%s: %w", kind, err))
+		return
+	}
+	if errors.Is(err, fdbelection.ErrNotInitialized) { // it was removed: make it again, or wait for it
+		m.registered = false
+	}
+	if text := kind.String() + ": " + err.Error(); text != m.trouble {
+		m.trouble = text
+		m.do(Report{Err: fmt.Errorf("%s: %w", kind, err)})
+	}
+	m.backoff = min(max(2*m.backoff, shortestBackoff), longestBackoff, max(2*step(m.config.HeartbeatInterval), shortestBackoff))
+	m.retryAt = m.now.Local.Add(m.backoff/2 + time.Duration(m.chance(m.nextOp)*float64(m.backoff/2)))
+}
+
+// succeeded takes in that the store answers.
+func (m *Machine) succeeded() {
+	m.backoff, m.retryAt = 0, time.Time{}
+	if m.trouble != "" {
+		m.trouble = ""
+		m.do(Report{})
+	}
+}
+
+// complain reports the failure of what is not about the seat, once per change.
+func (m *Machine) complain(kind Kind, err error) {
+	if text := kind.String() + ": " + err.Error(); text != m.grumble && !m.leaving() {
+		m.grumble = text
+		m.do(Report{Err: fmt.Errorf("%s: %w", kind, err)})
+	}
+}

@@ -1,0 +1,113 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// Now is one instant on the two clocks of a process.
+type Now struct {
+	// Local is a clock that nobody sets and that goes on while the machine
+	// sleeps. Belief and observation are on it, and on no other.
+	Local time.Time
+	// Wall is the clock that people and other processes compare. Records are
+	// stamped with it, and an election by clock is judged by it.
+	Wall time.Time
+}
+
+// Event is something that has happened.
+type Event interface{ event() }
+
+type (
+	// Begin is the first event.
+	Begin struct{}
+	// Tick says that time has passed: the one that Wake asked for, or any.
+	Tick struct{}
+	// Aimed changes what the process wants.
+	Aimed struct{ Aim Aim }
+	// Changed changes what the candidate says of itself. A leader that becomes an
+	// observer drains first.
+	Changed struct {
+		Priority int32
+		Role     election.Role
+		Metadata map[string]string
+	}
+	// Leave has the work stop, the seat given up and the candidate removed.
+	Leave struct{}
+	// Issuing says that a renewal is about to be committed. It comes before the
+	// commit is issued.
+	Issuing struct {
+		Op      uint64
+		Attempt int // counts the attempts of the operation
+		Start   time.Time
+		Lease   time.Duration
+		Config  fdbelection.Config
+	}
+	// Issued says what became of that commit, before the operation is answered.
+	Issued struct {
+		Op      uint64
+		Attempt int
+		Outcome kv.Outcome
+	}
+	// Answered ends an operation. For a watch it says that it is armed.
+	Answered struct {
+		Op     uint64
+		Answer Answer
+	}
+	// Fired ends a watch that was armed; Err says that it was lost.
+	Fired struct {
+		Op  uint64
+		Err error
+	}
+	// Returned says that the work of a term has returned: everything that Lead
+	// began is over.
+	Returned struct {
+		Term uint64
+		Err  error
+	}
+)
+
+func (Begin) event()    {}
+func (Tick) event()     {}
+func (Aimed) event()    {}
+func (Changed) event()  {}
+func (Leave) event()    {}
+func (Issuing) event()  {}
+func (Issued) event()   {}
+func (Answered) event() {}
+func (Fired) event()    {}
+func (Returned) event() {}
+
+// Answer is what an operation found. What it carries depends on the kind.
+type Answer struct {
+	// Err is why the operation failed. Everything but Start, Seen and Touched is
+	// void then, except where the error is ErrSeatLost.
+	Err error
+	// Start is the local clock before the last attempt began, Seen after its
+	// reads had returned.
+	Start, Seen time.Time
+	// Touched says that a failed operation may have changed the seat, or may
+	// still do so.
+	Touched bool
+
+	// State is the seat as read, by a look, a watch or after settling; only its
+	// Config and Leader after a cycle or a hand-over.
+	State election.State
+	// Candidate is the record of the leader, where the operation asked for it and
+	// there is one.
+	Candidate *election.Candidate
+	// Missed are tenures between the one that was known and this one, the oldest
+	// first, as far as the history tells.
+	Missed []election.Leader
+	// Action is what a cycle did.
+	Action election.Action
+	// Granted says that what is asked of the leader can be granted.
+	Granted bool
+	// Members are all candidates, in the order of their rank.
+	Members []election.Candidate
+	// Evicted are the ids that were removed.
+	Evicted []string
+}

@@ -1,0 +1,58 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+)
+
+// Horizon is how far one attempt to write the lease carries, in instants of the
+// process's own clock. The way to the end leaves room for the work: first it is
+// asked to stop, then belief is over.
+type Horizon struct {
+	// Half is when leadership is in jeopardy: half of the lease has passed.
+	Half time.Time
+	// Stop is when the work is asked to stop.
+	Stop time.Time
+	// End is when belief is over: the lease less the margin.
+	End time.Time
+}
+
+// HorizonOf returns the horizon of an attempt that began at start and writes a
+// lease. A fifth of the lease before the end of belief is kept for the work to
+// stop in; less where the heartbeat is so long that a renewal would come too
+// late for it.
+func HorizonOf(start time.Time, lease time.Duration, config fdbelection.Config) Horizon {
+	believed := lease - config.MarginFor(lease)
+	reserve := max(0, min(lease/5, (believed-config.HeartbeatInterval)/2))
+	end := start.Add(believed)
+	stop := end.Add(-reserve)
+	return Horizon{Half: earliest(start.Add(lease/2), stop), Stop: stop, End: end}
+}
+
+// earlier returns the earlier of each instant.
+func (h Horizon) earlier(other Horizon) Horizon {
+	return Horizon{
+		Half: earliest(h.Half, other.Half),
+		Stop: earliest(h.Stop, other.Stop),
+		End:  earliest(h.End, other.End),
+	}
+}
+
+func earliest(first time.Time, others ...time.Time) time.Time {
+	for _, t := range others {
+		if t.Before(first) {
+			first = t
+		}
+	}
+	return first
+}
+
+func latest(first time.Time, others ...time.Time) time.Time {
+	for _, t := range others {
+		if t.After(first) {
+			first = t
+		}
+	}
+	return first
+}

@@ -1,0 +1,238 @@
+package machine
+
+import (
+	"errors"
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// ErrSeatLost ends the attempt of a leader that finds its tenure over: it must
+// not claim another one before its work has returned.
+var ErrSeatLost = errors.New("the seat is no longer held in this tenure")
+
+// Machine is one contender between two events. It is a value: a copy of it goes
+// its own way.
+type Machine struct {
+	settings Settings
+	now      Now // of the step under way
+
+	me   election.Registration
+	role election.Role // of me, once its tenure is over
+	aim  Aim
+
+	phase   phase
+	result  error
+	leaveBy time.Time // zero until the first try
+
+	config     fdbelection.Config // once configured the one that stands
+	configured bool
+	registered bool
+	joined     bool // was registered once
+	present    bool // a registration may have been committed
+
+	seat    seat
+	cadence cadence
+	turn    turn
+	roster  roster
+
+	tenure   tenure
+	ended    uint64 // the own tenures up to it are over
+	handover handover
+
+	beatAt  time.Time // the next heartbeat, by a cycle or alone
+	renewAt time.Time // the next renewal, or the next challenge
+	claimAt time.Time // not before
+	soonest time.Time // not before: one tenure per heartbeat
+	holdOff time.Time // not before: after a resignation on request
+	// A watch has called for a look, or for a renewal; also while one is under
+	// way, which may have missed what there is to see.
+	lookNow, renewNow bool
+
+	unsettled bool
+	retryAt   time.Time
+	backoff   time.Duration
+	trouble   string // as reported
+	grumble   string // of chores and watches
+	latency   time.Duration
+
+	main, chore   slot
+	term, intents watch
+	nextOp        uint64
+
+	told    State
+	reason  Reason // of the change of state in this step
+	wake    time.Time
+	woken   time.Time // the last that was asked for
+	actions []Action
+}
+
+// phase is how far a machine has come.
+type phase int
+
+const (
+	unborn phase = iota
+	running
+	departing
+	gone
+)
+
+// New returns a machine that has not begun.
+func New(settings Settings) Machine {
+	config := settings.Config
+	if config.LeaseDuration == 0 {
+		config = fdbelection.DefaultConfig()
+	}
+	return Machine{settings: settings, me: settings.Me, role: settings.Me.Role, aim: settings.Aim, config: config}
+}
+
+// Step takes in an event, and returns the machine after it and what is to be
+// done, in order. The same machine, event and time give the same answer.
+func Step(m Machine, event Event, now Now) (Machine, []Action) {
+	m.now, m.actions, m.reason = now, nil, ""
+	if m.phase == gone {
+		return m, nil
+	}
+	m.advance() // what comes too late does not bring belief back
+	m.take(event)
+	m.advance()
+	m.plan()
+	m.tell()
+	if m.phase == gone {
+		m.finish()
+	}
+	actions := m.actions
+	m.actions = nil
+	return m, actions
+}
+
+func (m *Machine) take(event Event) {
+	switch e := event.(type) {
+	case Begin:
+		if m.phase == unborn {
+			m.phase, m.reason = running, ReasonStarted
+		}
+	case Aimed:
+		m.aimed(e.Aim)
+	case Changed:
+		m.changed(e)
+	case Leave:
+		m.leave(nil)
+	case Issuing:
+		m.issuing(e)
+	case Issued:
+		m.issued(e)
+	case Answered:
+		m.answered(e.Op, &e.Answer)
+	case Fired:
+		m.fired(e)
+	case Returned:
+		m.returned(e)
+	case Tick:
+	}
+}
+
+func (m *Machine) do(a Action) { m.actions = append(m.actions, a) }
+
+func (m *Machine) leaving() bool { return m.phase == departing || m.phase == gone }
+
+// aimed changes what the process wants. A leader that wants to lead no longer
+// drains; a candidate stays listed until it leaves.
+func (m *Machine) aimed(aim Aim) {
+	if m.aim >= StandBy {
+		aim = max(aim, StandBy)
+	}
+	if aim == m.aim {
+		return
+	}
+	m.aim, m.reason = aim, ReasonRole
+	m.lookNow = true
+	if aim != Campaign {
+		m.obey(demand{kind: demoted}, ReasonRole)
+	}
+}
+
+// changed takes over what the candidate says of itself from now on.
+func (m *Machine) changed(e Changed) {
+	m.me.Priority, m.me.Metadata, m.role = e.Priority, e.Metadata, e.Role
+	m.turn = turn{}
+	m.beatAt = m.now.Local // others are to know soon
+	switch {
+	case !m.holds():
+		if m.me.Role != m.role {
+			m.reason = ReasonRole
+		}
+		m.me.Role = m.role
+	case m.role != election.Voter:
+		m.obey(demand{kind: demoted}, ReasonDemoted)
+	default:
+		m.renewNow = true
+	}
+}
+
+// leave has the work stop and the candidate leave; the first reason counts.
+func (m *Machine) leave(result error) {
+	if m.leaving() {
+		return
+	}
+	m.phase, m.result = departing, result
+	m.retryAt, m.handover = time.Time{}, handover{} // leaving gives up the seat as well
+	reason := ReasonStopped
+	if result != nil {
+		reason = ReasonFailed
+	}
+	m.drain(reason, m.now.Local.Add(m.settings.Drain))
+	if m.holds() && m.tenure.limit.IsZero() {
+		m.tenure.limit = m.now.Local.Add(m.settings.Drain)
+	}
+	m.hurry()
+}
+
+// hurry ends the operation under way where nothing but leaving is left to do:
+// that settles whatever it leaves behind.
+func (m *Machine) hurry() {
+	if m.leaving() && !m.holds() && m.main.busy() && m.leaveBy.IsZero() {
+		m.main.aborted = true
+		m.do(Cancel{Op: m.main.op})
+	}
+}
+
+// tell says how the state has changed in this step.
+func (m *Machine) tell() {
+	to := m.State()
+	if to == m.told {
+		return
+	}
+	reason := m.reason
+	if reason == "" {
+		reason = m.usual(to)
+	}
+	term := m.seat.leader.Term
+	if m.holds() {
+		term = m.tenure.token.Term
+	}
+	m.do(Move{Transition{From: m.told, To: to, Term: term, Reason: reason, At: m.now.Wall}})
+	m.told = to
+}
+
+// usual is why a state is entered for which nothing in particular was done.
+func (m *Machine) usual(to State) Reason {
+	switch to {
+	case Jeopardy:
+		return ReasonUnrenewed
+	case Leader:
+		return ReasonRenewed
+	case Follower:
+		return ReasonLeaderSeen
+	case Observer:
+		return ReasonRole
+	case Stopped:
+		if m.result != nil {
+			return ReasonFailed
+		}
+		return ReasonStopped
+	default:
+		return ReasonNoLeader
+	}
+}

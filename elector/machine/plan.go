@@ -1,0 +1,207 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// plan starts what is due, and asks to be waked for the next.
+func (m *Machine) plan() {
+	m.wake = time.Time{}
+	if m.phase == unborn {
+		return
+	}
+	m.planMain()
+	if m.phase == gone {
+		return
+	}
+	m.planChores()
+	m.planWatches()
+	m.planTenure()
+	if !m.wake.IsZero() && !m.wake.Equal(m.woken) {
+		m.woken = m.wake
+		m.do(Wake{At: m.wake})
+	}
+}
+
+// at has the machine plan again at an instant, or before.
+func (m *Machine) at(t time.Time) {
+	if m.wake.IsZero() || t.Before(m.wake) {
+		m.wake = t
+	}
+}
+
+// planMain starts the operation about the seat that is due.
+func (m *Machine) planMain() {
+	now := m.now.Local
+	switch {
+	case m.main.busy(): // its answer comes back here
+	case now.Before(m.retryAt):
+		m.at(m.retryAt)
+	case m.handover.pending():
+		m.planHandOver()
+	case m.holds() && !(m.leaving() && m.tenure.stage == over):
+		m.planLeader()
+	case m.leaving():
+		m.planLeaving()
+	default:
+		m.planIdle()
+	}
+}
+
+// planIdle is for a process that holds nothing.
+func (m *Machine) planIdle() {
+	switch {
+	case m.unsettled:
+		m.begin(&m.main, Operation{Kind: Settle, Limit: m.config.LeaseDuration})
+	case m.aim != Spectate && !m.registered:
+		m.planRegistration()
+	default:
+		m.planFollower()
+	}
+}
+
+func (m *Machine) planRegistration() {
+	op := Operation{Kind: Register, Limit: m.config.LeaseDuration}
+	if m.joined { // evicted: a newer process of the same name goes first
+		op.Kind = Rejoin
+	}
+	if !m.settings.MustExist {
+		op.Config = m.settings.Config
+	}
+	m.begin(&m.main, op)
+}
+
+// planLeader renews once per heartbeat for as long as the tenure may last, the
+// time that its work takes to stop included. After that it only says that the
+// candidate is alive, until the work has returned.
+func (m *Machine) planLeader() {
+	now := m.now.Local
+	ended := m.tenure.stage == over || m.tenure.demand.kind == disabled
+	switch {
+	case ended && !now.Before(m.beatAt):
+		m.begin(&m.main, Operation{Kind: Beat, Limit: m.config.HeartbeatInterval})
+	case ended:
+		m.at(m.beatAt)
+	case m.renewNow, !now.Before(m.renewAt):
+		m.renewNow = false
+		m.planCycle(m.renewalLimit())
+	case m.lookNow && !m.term.arming():
+		m.lookNow = false
+		m.begin(&m.main, Operation{Kind: Look, Limit: m.config.HeartbeatInterval})
+	default:
+		m.at(m.renewAt)
+	}
+}
+
+// renewalLimit is how long a renewal may take: a heartbeat, or half of what is
+// left where that is more, so that a slow database is survived and one lost
+// answer leaves time for another try.
+func (m *Machine) renewalLimit() time.Duration {
+	left := m.tenure.next().Sub(m.now.Local)
+	return min(max(m.config.HeartbeatInterval, left/2), left)
+}
+
+func (m *Machine) planCycle(limit time.Duration) {
+	m.begin(&m.main, Operation{
+		Kind: Cycle, Limit: limit, Token: m.tenure.token,
+		Seen: m.seat.seen, EndedTerm: m.ended, Abstain: m.abstains(),
+	})
+}
+
+// abstains reports whether nothing is to be claimed: while there is work under a
+// tenure, for a while after a resignation on request, and without the aim.
+func (m *Machine) abstains() bool {
+	return m.holds() || m.leaving() || m.aim != Campaign || m.now.Local.Before(m.holdOff)
+}
+
+// planFollower acts on the seat where there is something to do about it, says
+// that the candidate is alive three times per timeout, and otherwise looks.
+func (m *Machine) planFollower() {
+	now := m.now.Local
+	claim, wants := m.claimTime()
+	look := m.cadence.next
+	if m.lookNow || !m.seat.looked {
+		look = now
+		if m.term.arming() || !m.term.busy() && !now.Before(m.term.due) {
+			look = m.now.Local.Add(m.config.HeartbeatInterval) // the watch will tell
+		}
+	}
+	switch {
+	case wants && !now.Before(claim):
+		m.claimAt = now.Add(step(m.config.HeartbeatInterval))
+		m.planCycle(m.config.HeartbeatInterval)
+	case m.registered && !now.Before(m.beatAt):
+		m.planCycle(m.config.HeartbeatInterval)
+	case !now.Before(look):
+		m.lookNow = false
+		m.begin(&m.main, Operation{Kind: Look, Limit: m.config.HeartbeatInterval})
+	default:
+		m.at(look)
+		if m.registered {
+			m.at(m.beatAt)
+		}
+		if wants {
+			m.at(claim)
+		}
+	}
+}
+
+// planLeaving leaves, again and again until that has committed or the limit has
+// passed.
+func (m *Machine) planLeaving() {
+	if !m.present {
+		m.phase = gone
+		return
+	}
+	if m.leaveBy.IsZero() {
+		m.leaveBy = m.now.Local.Add(m.settings.Leave)
+	}
+	m.begin(&m.main, Operation{Kind: Unregister, Limit: m.leaveBy.Sub(m.now.Local)})
+}
+
+// planTenure has the tenure go on in time.
+func (m *Machine) planTenure() {
+	t := &m.tenure
+	if t.stage != believing && t.stage != draining {
+		return
+	}
+	m.at(t.next())
+	if half := t.horizon().Half; m.leads() && m.now.Local.Before(half) {
+		m.at(half)
+	}
+}
+
+// finish ends everything.
+func (m *Machine) finish() {
+	for _, s := range []*slot{&m.chore, &m.term.slot, &m.intents.slot} {
+		if s.busy() && !s.aborted {
+			s.aborted = true
+			m.do(Cancel{Op: s.op})
+		}
+	}
+	m.do(Finish{Err: m.result})
+}
+
+// State returns the part that the process plays.
+func (m *Machine) State() State {
+	switch {
+	case m.phase == unborn, m.phase == gone:
+		return Stopped
+	case m.leads() && !m.now.Local.Before(m.tenure.horizon().Half):
+		return Jeopardy
+	case m.leads():
+		return Leader
+	case m.aim == Spectate, m.me.Role != election.Voter:
+		return Observer
+	case m.leaderless():
+		return Candidate
+	default:
+		return Follower
+	}
+}
+
+// Config returns the config that stands, and whether it is known.
+func (m *Machine) Config() (fdbelection.Config, bool) { return m.config, m.configured }

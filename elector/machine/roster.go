@@ -1,0 +1,125 @@
+package machine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// Member is a candidate, as this process has seen it.
+type Member struct {
+	election.Candidate
+	// Since is when, on the local clock, this heartbeat was first seen.
+	Since time.Time
+}
+
+// roster is what the machine knows of the candidates. A slice that is shared is
+// never changed.
+type roster struct {
+	tried   bool // to list them
+	members []Member
+	listed  time.Time // when the last read of them began
+	due     time.Time
+}
+
+// planChores plans to read the candidates: the leader, who evicts the dead, with each
+// of their heartbeats, all others once per candidate timeout.
+func (m *Machine) planChores() {
+	switch {
+	case m.chore.busy() || !m.configured || m.leaving():
+	case !m.now.Local.Before(m.roster.due):
+		m.begin(&m.chore, Operation{Kind: List, Limit: m.config.HeartbeatInterval})
+	default:
+		m.at(m.roster.due)
+	}
+}
+
+// listed takes in the candidates. Since is kept for those who have not moved.
+func (m *Machine) listed(a *Answer) {
+	r := &m.roster
+	r.tried = true
+	period := m.config.CandidateTimeout
+	if m.leads() {
+		period /= 3
+	}
+	r.due = m.now.Local.Add(period - time.Duration(m.chance(m.nextOp)*float64(period)/10))
+	if a.Err != nil {
+		m.complain(List, a.Err)
+		return
+	}
+	before := make(map[election.Identity]*Member, len(r.members))
+	for i := range r.members {
+		before[r.members[i].Identity] = &r.members[i]
+	}
+	members := make([]Member, len(a.Members))
+	for i, c := range a.Members {
+		members[i] = Member{c, a.Seen}
+		if old := before[c.Identity]; old != nil && old.Heartbeats == c.Heartbeats {
+			members[i].Since = old.Since
+		}
+	}
+	r.members, r.listed = members, a.Start
+	if dead := m.dead(); m.leads() && len(dead) > 0 {
+		m.begin(&m.chore, Operation{Kind: Evict, Members: dead, Limit: m.config.HeartbeatInterval})
+	}
+}
+
+func (r *roster) find(who election.Identity) *Member {
+	i := slices.IndexFunc(r.members, func(m Member) bool { return m.Identity == who })
+	if i < 0 {
+		return nil
+	}
+	return &r.members[i]
+}
+
+// silent reports whether a candidate was seen not to move for the candidate
+// timeout: from the read that saw its heartbeat first to the last one.
+func (m *Machine) silent(c *Member) bool {
+	return m.roster.listed.Sub(c.Since) >= m.config.CandidateTimeout
+}
+
+// dead returns the candidates that a leader evicts.
+func (m *Machine) dead() []election.Candidate {
+	var dead []election.Candidate
+	for i := range m.roster.members {
+		if c := &m.roster.members[i]; m.silent(c) && c.Identity != m.me.Identity && len(dead) < election.MaxEvictions {
+			dead = append(dead, c.Candidate)
+		}
+	}
+	return dead
+}
+
+// evicted takes in who was removed.
+func (m *Machine) evicted(a *Answer) {
+	if a.Err != nil {
+		m.complain(Evict, a.Err)
+		return
+	}
+	if len(a.Evicted) == 0 {
+		return
+	}
+	m.roster.members = slices.DeleteFunc(slices.Clone(m.roster.members), func(c Member) bool {
+		return m.silent(&c) && slices.Contains(a.Evicted, c.ID)
+	})
+	m.do(Evicted{IDs: a.Evicted})
+}
+
+// ahead counts the candidates that go first at an open seat: the voters of a
+// higher rank that are alive. Whoever held the seat last goes last.
+func (m *Machine) ahead() int {
+	own := m.roster.find(m.me.Identity)
+	last := m.seat.last == m.me.Identity
+	ahead := 0
+	for i := range m.roster.members {
+		c := &m.roster.members[i]
+		switch {
+		case c.ID == m.me.ID, c.Role != election.Voter, m.silent(c), c.Identity == m.seat.last:
+		case last, c.Priority > m.me.Priority:
+			ahead++
+		case c.Priority == m.me.Priority && (own == nil || c.Versionstamp.Compare(own.Versionstamp) < 0):
+			ahead++
+		}
+	}
+	return ahead
+}

@@ -1,0 +1,139 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// seat is what the machine knows of the seat, from what it has read or written.
+type seat struct {
+	leader election.Leader
+	looked bool      // it has been seen at all
+	readAt time.Time // when the read that saw it had returned
+	// last held the seat before, where it is vacant.
+	last election.Identity
+	// record is the candidate record of the leader, where it is known.
+	record *election.Candidate
+	of     election.Token // whose record that is
+	// seen is since when, as a base of observation.
+	seen election.Observation
+}
+
+// sawState takes in a whole reading of the seat.
+func (m *Machine) sawState(a *Answer) {
+	m.adopt(a.State.Config)
+	m.sawLeader(a)
+	if m.seat.leader.Vacant() && a.State.Leader.Vacant() {
+		m.seat.last = a.State.Tenure.Identity
+	}
+}
+
+// sawLeader takes in a reading of the leader record. Operations that run beside
+// each other answer in any order: what is older than what is known is dropped. A
+// lower ballot that was read later is of a database that was restored.
+func (m *Machine) sawLeader(a *Answer) {
+	s, leader := &m.seat, a.State.Leader
+	if s.looked && leader.Ballot < s.leader.Ballot && a.Start.Before(s.readAt) {
+		return
+	}
+	before, first := s.leader, !s.looked
+	if first || leader.Token() != before.Token() || leader.Vacant() != before.Vacant() {
+		m.claimAt, m.renewAt = time.Time{}, time.Time{} // what there is to do about it need not wait
+	}
+	if leader.Ballot != before.Ballot {
+		m.turn = turn{}
+	}
+	if !leader.Vacant() {
+		s.last = leader.Identity
+	}
+	s.leader, s.looked, s.readAt = leader, true, a.Seen
+	s.seen = s.seen.Next(leader, a.Seen)
+	m.know(a)
+	if m.dates() {
+		m.cadence.saw(leader.Ballot, a.Seen, m.config.HeartbeatInterval)
+	} else {
+		m.cadence.idle(leader.Ballot, a.Seen, m.config.HeartbeatInterval)
+	}
+	if first || leader.Token() != before.Token() || leader.Vacant() != before.Vacant() || leader.Accepted != before.Accepted {
+		for _, missed := range a.Missed {
+			m.do(Follow{Leader: missed})
+		}
+		m.do(Follow{Leader: leader})
+	}
+	m.checkSeat()
+}
+
+// know keeps the candidate record of the leader.
+func (m *Machine) know(a *Answer) {
+	s := &m.seat
+	token := s.leader.Token()
+	switch {
+	case s.leader.HeldBy(m.me.Identity):
+		s.record, s.of = nil, token // it is the own one
+	case a.Candidate != nil && a.Candidate.Identity == s.leader.Identity:
+		s.record, s.of = a.Candidate, token
+	case s.of != token:
+		s.record, s.of = nil, election.Token{}
+	}
+}
+
+// known is the tenure of which an operation need not read the holder's record.
+func (m *Machine) known() election.Token {
+	if m.seat.record == nil && !m.seat.leader.HeldBy(m.me.Identity) && !m.seat.leader.Vacant() {
+		return election.Token{Term: m.seat.leader.Term} // but which terms were missed
+	}
+	return m.seat.leader.Token()
+}
+
+// checkSeat ends the tenure at once where the seat was seen to be another's, or
+// nobody's. Nothing is concluded about an older tenure from a record of its own.
+func (m *Machine) checkSeat() {
+	if m.holds() && m.seat.leader.Token() != m.tenure.token {
+		m.lose()
+	}
+}
+
+// adopt takes over a config that was read with the seat.
+func (m *Machine) adopt(config fdbelection.Config) {
+	if config.LeaseDuration == 0 || m.configured && config == m.config {
+		return // an answer without one, or nothing new
+	}
+	first := !m.configured
+	m.config, m.configured = config, true
+	if !first {
+		m.beatAt = earliest(m.beatAt, m.now.Local.Add(config.CandidateTimeout/3))
+		m.roster.due = earliest(m.roster.due, m.now.Local.Add(config.CandidateTimeout))
+		m.renewNow = m.renewNow || m.leads()
+	}
+	m.do(Adopt{Config: config})
+}
+
+// leaderless reports whether nobody leads, as far as this process can tell.
+func (m *Machine) leaderless() bool {
+	leader := &m.seat.leader
+	switch {
+	case !m.seat.looked, leader.Vacant(), leader.HeldBy(m.me.Identity):
+		return true
+	case m.config.Expiry == fdbelection.ExpiryByClock:
+		return leader.ExpiredAt(m.now.Wall)
+	default:
+		return m.seat.seen.LeaseOver(*leader, m.now.Local)
+	}
+}
+
+// leaseEnd is when the lease of the leader is over, as this process may judge
+// it, on the local clock.
+func (m *Machine) leaseEnd() time.Time {
+	if m.config.Expiry == fdbelection.ExpiryByClock {
+		return m.now.Local.Add(m.seat.leader.LeaseExpiry.Sub(m.now.Wall))
+	}
+	return m.seat.seen.BallotSince.Add(m.seat.leader.LeaseDuration)
+}
+
+// dates reports whether the machine has to know how old a ballot is.
+func (m *Machine) dates() bool {
+	return m.aim == Campaign && m.me.Role == election.Voter && !m.seat.leader.Vacant() &&
+		!m.holds() && m.config.ElectionEnabled && m.config.Expiry == fdbelection.ExpiryByObservation
+}

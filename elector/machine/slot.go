@@ -1,0 +1,109 @@
+package machine
+
+import "time"
+
+// slot is a place for one operation at a time.
+type slot struct {
+	op      uint64 // 0: none
+	what    Operation
+	began   time.Time
+	aborted bool
+}
+
+func (s *slot) busy() bool { return s.op != 0 }
+
+// begin starts an operation.
+func (m *Machine) begin(s *slot, op Operation) {
+	m.nextOp++
+	op.ID, op.Me = m.nextOp, m.me
+	if op.Known.Term == 0 {
+		op.Known = m.known()
+	}
+	op.Limit = max(op.Limit, time.Millisecond)
+	*s = slot{op: op.ID, what: op, began: m.now.Local}
+	m.do(Do{op})
+}
+
+// watch is a watch that is kept armed.
+type watch struct {
+	slot
+	armed bool
+	due   time.Time // not armed again before
+}
+
+// planWatches keeps the watch of the tenure armed, and while the process leads
+// the one of the intents. A watch that fails, or fires all the time, is armed
+// again at a limited rate; a timer stands beside it anyway.
+func (m *Machine) planWatches() {
+	known := m.registered || m.aim == Spectate
+	m.planWatch(&m.term, WatchTerm, m.phase == running && known)
+	m.planWatch(&m.intents, WatchIntent, m.leads())
+}
+
+func (m *Machine) planWatch(w *watch, kind Kind, wanted bool) {
+	switch {
+	case !wanted && w.busy() && !w.aborted:
+		w.aborted = true
+		m.do(Cancel{Op: w.op})
+	case !wanted || w.busy():
+	case m.now.Local.Before(w.due):
+		m.at(w.due)
+	default:
+		w.armed = false
+		w.due = m.now.Local.Add(step(m.config.HeartbeatInterval))
+		m.begin(&w.slot, Operation{Kind: kind, Limit: m.config.HeartbeatInterval})
+	}
+}
+
+// arming reports whether the watch is about to tell the seat anyway.
+func (w *watch) arming() bool { return w.busy() && !w.armed && !w.aborted }
+
+// answeredWatch takes in that a watch is armed, and what was read with it: what
+// came before does not fire it.
+func (m *Machine) answeredWatch(w *watch, a *Answer) {
+	aborted := w.aborted
+	if a.Err != nil {
+		w.slot = slot{}
+		if !aborted {
+			m.lookNow = m.lookNow || w == &m.term
+			w.due = m.now.Local.Add(m.config.HeartbeatInterval)
+			m.complain(w.what.Kind, a.Err)
+		}
+		return
+	}
+	w.armed = true
+	if aborted {
+		return
+	}
+	m.grumble = ""
+	if w == &m.term {
+		m.lookNow = false
+	}
+	m.sawState(a)
+	if w == &m.intents && a.State.Intent.Kind != 0 && a.State.Intent.Term == m.tenure.token.Term && m.leads() {
+		m.renewNow = true
+	}
+}
+
+// fired takes in the end of a watch. Where it can be armed again at once, that
+// reads what has changed; else something else has to.
+func (m *Machine) fired(e Fired) {
+	for _, w := range []*watch{&m.term, &m.intents} {
+		if w.op != e.Op {
+			continue
+		}
+		aborted := w.aborted
+		w.slot = slot{}
+		switch {
+		case aborted:
+		case e.Err != nil:
+			w.due = m.now.Local.Add(m.config.HeartbeatInterval)
+			m.complain(WatchTerm, e.Err)
+		case !m.now.Local.Before(w.due):
+		case w == &m.term:
+			m.lookNow = true
+		default:
+			m.renewNow = m.renewNow || m.leads()
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package machine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// tenure is leadership in one term, as its holder may believe in it, and then
+// the time until its work has returned.
+type tenure struct {
+	token election.Token
+	began time.Time
+	acked Horizon
+	// open are the attempts after that whose fate is not known, or not yet. A
+	// slice that is shared is never changed.
+	open []attempt
+	// limit ends the use of the lease for work that was asked to stop; zero: the
+	// horizon alone does.
+	limit  time.Time
+	stage  stage
+	demand demand
+}
+
+// attempt is a renewal whose commit may have been issued.
+type attempt struct {
+	op      uint64
+	count   int
+	horizon Horizon
+}
+
+// stage is how far a tenure has gone; it never goes back.
+type stage int
+
+const (
+	none      stage = iota
+	believing       // it leads
+	draining        // the work is asked to stop
+	over            // nobody here leads in this term any more
+)
+
+// horizon is the earliest that any attempt not surely failed leaves.
+func (t *tenure) horizon() Horizon {
+	h := t.acked
+	for _, a := range t.open {
+		h = h.earlier(a.horizon)
+	}
+	if t.stage == draining && !t.limit.IsZero() {
+		h.End = earliest(h.End, t.limit)
+	}
+	return h
+}
+
+// next is when the tenure goes on to its next stage, or into jeopardy.
+func (t *tenure) next() time.Time {
+	h := t.horizon()
+	if t.stage == believing {
+		return h.Stop
+	}
+	return h.End
+}
+
+// holds reports whether there is a tenure whose work has not returned.
+func (m *Machine) holds() bool { return m.tenure.stage != none }
+
+// leads reports whether the process leads.
+func (m *Machine) leads() bool { return m.tenure.stage == believing }
+
+// issuing counts a renewal before its commit is issued: belief shrinks first.
+func (m *Machine) issuing(e Issuing) {
+	if e.Op != m.main.op || !m.holds() {
+		return
+	}
+	a := attempt{e.Op, e.Attempt, HorizonOf(e.Start, e.Lease, e.Config)}
+	m.tenure.open = append(slices.Clip(m.tenure.open), a)
+}
+
+// issued takes in what became of it. One that has committed is the base of
+// belief from then on: all attempts before it either came before it or can never
+// arrive, as each reads the record that it wrote.
+func (m *Machine) issued(e Issued) {
+	t := &m.tenure
+	i := slices.IndexFunc(t.open, func(a attempt) bool { return a.op == e.Op && a.count == e.Attempt })
+	if i < 0 {
+		return
+	}
+	switch e.Outcome {
+	case kv.Committed:
+		t.acked, t.open = t.open[i].horizon, nil
+	case kv.Absent:
+		t.open = slices.Delete(slices.Clone(t.open), i, i+1)
+	case kv.SettledUnknown, kv.Unsettled: // it counts on
+	}
+}
+
+// advance takes the tenure as far as the clock says.
+func (m *Machine) advance() {
+	for m.tenure.stage == believing || m.tenure.stage == draining {
+		if m.now.Local.Before(m.tenure.next()) {
+			return
+		}
+		if m.leads() {
+			m.drain(ReasonUnrenewed, time.Time{})
+		} else {
+			m.expire()
+		}
+	}
+}
+
+// drain asks the work to stop, and ends its use of the lease at limit. The first
+// reason counts; a limit can only come nearer.
+func (m *Machine) drain(reason Reason, limit time.Time) {
+	t := &m.tenure
+	if !limit.IsZero() && (t.limit.IsZero() || limit.Before(t.limit)) {
+		t.limit = limit
+	}
+	if !m.leads() {
+		return
+	}
+	t.stage = draining
+	m.reason = reason
+	m.do(Drain{Term: t.token.Term, Reason: reason})
+}
+
+// expire ends belief, or the time that the work had to stop. What was asked of
+// the leader is then done without waiting for the work.
+func (m *Machine) expire() {
+	t := &m.tenure
+	t.stage = over
+	m.ended = max(m.ended, t.token.Term)
+	m.do(Expire{Term: t.token.Term})
+	if t.demand.kind != nothing && !m.leaving() {
+		m.handOver(t.token, t.demand)
+	}
+}
+
+// lose ends a tenure at once whose seat was seen to be another's, or nobody's.
+func (m *Machine) lose() {
+	if t := &m.tenure; m.holds() && t.stage != over {
+		t.demand = demand{}
+		m.drain(ReasonSeatLost, time.Time{})
+		m.expire()
+	}
+}
+
+// lead begins a tenure: the commit that is acknowledged now wrote a lease.
+func (m *Machine) lead(a *Answer) {
+	leader := a.State.Leader
+	acked := HorizonOf(a.Start, leader.LeaseDuration, a.State.Config)
+	if m.leaving() || !m.now.Local.Before(acked.Stop) { // or too late to begin work on it: renew it first
+		return
+	}
+	m.tenure = tenure{token: leader.Token(), began: m.now.Local, acked: acked, stage: believing}
+	m.reason = reasonOf(leader.Origin)
+	m.renewNow = false
+	m.roster.due = earliest(m.roster.due, m.now.Local.Add(m.config.CandidateTimeout/3))
+	m.do(Lead{Leader: leader})
+}
+
+func reasonOf(origin election.Origin) Reason {
+	switch origin {
+	case election.OriginExpiry:
+		return ReasonExpiry
+	case election.OriginPreemption:
+		return ReasonPreemption
+	case election.OriginTransfer:
+		return ReasonTransfer
+	case election.OriginReclaim:
+		return ReasonReclaim
+	default:
+		return ReasonVacancy
+	}
+}
+
+// returned takes in that the work of a tenure is over: the seat is given up
+// where that was asked for, or where the work ended of itself.
+func (m *Machine) returned(e Returned) {
+	t := m.tenure
+	if t.token.Term != e.Term || !m.holds() {
+		return
+	}
+	asked := t.stage != believing
+	if !asked {
+		t.demand = demand{kind: finished}
+		m.drain(ReasonWorkReturned, m.now.Local)
+	}
+	standing := t.stage != over
+	m.ended = max(m.ended, t.token.Term)
+	if standing {
+		m.do(Expire{Term: t.token.Term})
+	}
+	m.tenure = tenure{}
+	m.renewNow, m.lookNow = false, true
+	m.retryAt = time.Time{}
+	if !asked {
+		// One tenure per heartbeat at most, and after a failure none for a lease.
+		m.soonest = t.began.Add(m.config.HeartbeatInterval)
+		if e.Err != nil {
+			m.holdOff = latest(m.holdOff, m.now.Local.Add(m.config.LeaseDuration))
+		}
+	}
+	m.me.Role = m.role
+	if standing && t.demand.kind != nothing && !m.leaving() {
+		m.handOver(t.token, t.demand)
+	}
+	m.hurry()
+}

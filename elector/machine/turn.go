@@ -1,0 +1,87 @@
+package machine
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"time"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// turn is when this candidate may take a seat that is open. Those of a higher
+// rank go first, one after the other, so that a vacancy is not stormed: the
+// first goes at once, and each of the others finds the seat taken.
+type turn struct {
+	set   bool
+	delay time.Duration // after the seat has opened
+}
+
+// claimTime is when a cycle is due that does something about the seat, and
+// whether there is one. It only saves cycles: the transaction decides.
+func (m *Machine) claimTime() (time.Time, bool) {
+	leader := &m.seat.leader
+	switch {
+	case !m.seat.looked, !m.config.ElectionEnabled, m.me.Role != election.Voter:
+		return time.Time{}, false
+	case leader.HeldBy(m.me.Identity) && !leader.Accepted: // it was handed over
+		return m.claimAt, true
+	case m.aim != Campaign, !m.roster.tried:
+		return time.Time{}, false
+	}
+	at := m.openTime()
+	if m.config.AllowPreemption && m.me.Priority > leader.Priority && !leader.Vacant() {
+		at = earliest(at, m.renewAt) // a challenge is kept fresh, once per heartbeat
+	}
+	return latest(at, m.claimAt, m.soonest, m.holdOff), true
+}
+
+// openTime is when the seat is open to this candidate.
+func (m *Machine) openTime() time.Time {
+	leader := &m.seat.leader
+	switch {
+	case leader.HeldBy(m.me.Identity): // in a tenure that is over here
+		return m.now.Local
+	case leader.Vacant():
+		return m.seat.seen.BallotSince.Add(m.delay())
+	default:
+		return m.leaseEnd().Add(m.delay())
+	}
+}
+
+// delay is how long this candidate leaves an open seat to others. It is chosen
+// once for each ballot.
+func (m *Machine) delay() time.Duration {
+	if !m.turn.set {
+		m.turn = turn{set: true, delay: m.delayFor(m.ahead())}
+	}
+	return m.turn.delay
+}
+
+// delayFor is the delay behind a number of others: as long as a claim takes for
+// each, or a fiftieth of the heartbeat, and a part by chance, for those who do
+// not agree on the rank. It ends at a lease.
+func (m *Machine) delayFor(ahead int) time.Duration {
+	if ahead == 0 {
+		return 0
+	}
+	gap := max(m.config.HeartbeatInterval/50, m.latency, time.Millisecond)
+	chance := m.chance(m.seat.leader.Ballot)
+	if ahead > int(m.config.LeaseDuration/gap) {
+		return m.config.LeaseDuration + time.Duration(chance*float64(m.config.LeaseDuration))
+	}
+	return time.Duration(ahead)*gap + time.Duration(chance*float64(gap)/2)
+}
+
+// chance is a number from 0 to below 1 for one purpose of this process: no two
+// processes wait in step, and a run is replayed from its identities.
+func (m *Machine) chance(purpose uint64) float64 {
+	hash := fnv.New64a()
+	_, _ = hash.Write(m.me.Incarnation[:])
+	_, _ = hash.Write([]byte(m.me.ID))
+	_, _ = hash.Write(binary.BigEndian.AppendUint64(nil, purpose))
+	sum := hash.Sum64()
+	sum ^= sum >> 33 // FNV leaves the high bits of short inputs alike
+	sum *= 0xff51afd7ed558ccd
+	sum ^= sum >> 33
+	return float64(sum>>11) / (1 << 53)
+}

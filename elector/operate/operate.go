@@ -1,0 +1,208 @@
+package operate
+
+import (
+	"context"
+	"errors"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// Operator carries out operations on one election. It is safe for concurrent
+// use.
+type Operator struct {
+	Database kv.Database
+	Election *election.LeaderElection
+	// Now is the time of the process. It is read afresh in each attempt.
+	Now func() machine.Now
+}
+
+// Run carries out an operation that is no watch. It tells of each attempt to
+// renew before and after its commit, and returns when there is an answer or ctx
+// has ended.
+func (o *Operator) Run(ctx context.Context, op machine.Operation, tell func(machine.Event)) machine.Answer {
+	var a machine.Answer
+	var err error
+	switch op.Kind {
+	case machine.Register, machine.Rejoin:
+		err = o.register(ctx, op, &a)
+	case machine.Look:
+		err = o.look(ctx, op, &a)
+	case machine.Beat:
+		err = o.transact(ctx, &a, func(tr kv.Transaction, now machine.Now) error {
+			return o.Election.HeartbeatCandidate(tr, op.Me, now.Wall)
+		})
+	case machine.Cycle:
+		err = o.cycle(ctx, op, &a, tell)
+	case machine.Settle:
+		err = o.settle(ctx, op, &a)
+	case machine.Resign:
+		err = o.resign(ctx, op, &a)
+	case machine.Yield:
+		err = o.yield(ctx, op, &a)
+	case machine.Unregister:
+		err = o.unregister(ctx, op, &a)
+	case machine.List:
+		err = o.list(ctx, &a)
+	case machine.Evict:
+		err = o.transact(ctx, &a, func(tr kv.Transaction, _ machine.Now) (err error) {
+			a.Evicted, err = o.Election.EvictUnchanged(tr, op.Members)
+			return err
+		})
+	case machine.WatchTerm, machine.WatchIntent:
+		err = errors.New("a watch is armed, not run")
+	}
+	if err != nil && !errors.Is(err, machine.ErrSeatLost) {
+		a = machine.Answer{Start: a.Start, Seen: a.Seen, Touched: a.Touched}
+	}
+	a.Err = err
+	return a
+}
+
+// transact runs fn in a transaction, with the time of each attempt.
+func (o *Operator) transact(ctx context.Context, a *machine.Answer, fn func(kv.Transaction, machine.Now) error) error {
+	return o.Database.Transact(ctx, func(tr kv.Transaction) error {
+		now := o.Now()
+		a.Start = now.Local
+		err := fn(tr, now)
+		a.Seen = o.Now().Local
+		return err
+	})
+}
+
+// read runs fn in a read-only transaction, with the time of each attempt.
+func (o *Operator) read(ctx context.Context, a *machine.Answer, fn func(kv.ReadTransaction) error) error {
+	return o.Database.ReadTransact(ctx, func(tr kv.ReadTransaction) error {
+		a.Start = o.Now().Local
+		err := fn(tr)
+		a.Seen = o.Now().Local
+		return err
+	})
+}
+
+func (o *Operator) look(ctx context.Context, op machine.Operation, a *machine.Answer) error {
+	return o.read(ctx, a, func(tr kv.ReadTransaction) (err error) {
+		if a.State, err = o.Election.ReadState(tr); err != nil {
+			return err
+		}
+		return o.complete(tr, op, a)
+	})
+}
+
+// complete reads what there is to know about a leader that was not known: its
+// candidate record, and the tenures between.
+func (o *Operator) complete(tr kv.ReadTransaction, op machine.Operation, a *machine.Answer) error {
+	leader := a.State.Leader
+	a.Candidate, a.Missed = nil, nil
+	if !leader.Vacant() && leader.Token() != op.Known && leader.Identity != op.Me.Identity {
+		c, err := o.Election.GetCandidate(tr, leader.ID)
+		switch {
+		case err == nil:
+			a.Candidate = &c
+		case kv.CodeOf(err) != 0: // of the database, not of the record
+			return err
+		}
+	}
+	if op.Known.Term > 0 && leader.Term > op.Known.Term+1 {
+		return o.missed(tr, op.Known.Term, a)
+	}
+	return nil
+}
+
+// missed reads the tenures after a term and before the one that stands.
+func (o *Operator) missed(tr kv.ReadTransaction, after uint64, a *machine.Answer) error {
+	// Two events for each term at most, and those of the newest.
+	limit := int(min(2*(a.State.Leader.Term-after)+2, 2*fdbelection.MaxHistoryLimit))
+	events, err := o.Election.History(tr, limit)
+	if err != nil && kv.CodeOf(err) != 0 {
+		return err
+	}
+	for _, event := range events {
+		if event.Kind == election.EventBegan && event.Term > after && event.Term < a.State.Leader.Term {
+			a.Missed = append([]election.Leader{{
+				Ballot: event.Ballot, Term: event.Term, Identity: event.To,
+				AcquiredAt: event.At, Nonce: event.Nonce, Accepted: true,
+			}}, a.Missed...)
+		}
+	}
+	return nil
+}
+
+// register makes the election where it is not there, and enters the candidate.
+func (o *Operator) register(ctx context.Context, op machine.Operation, a *machine.Answer) error {
+	enter := o.Election.RegisterCandidate
+	if op.Kind == machine.Rejoin {
+		enter = o.Election.RejoinCandidate
+	}
+	err := o.transact(ctx, a, func(tr kv.Transaction, now machine.Now) (err error) {
+		if op.Config.LeaseDuration == 0 {
+			a.State.Config, err = o.Election.ReadConfig(tr)
+		} else {
+			a.State.Config, err = o.Election.InitializeWithConfig(tr, op.Config)
+		}
+		if err != nil {
+			return err
+		}
+		return enter(tr, op.Me, now.Wall)
+	})
+	a.Touched = kv.OutcomeOf(err) != kv.Absent
+	return err
+}
+
+func (o *Operator) settle(ctx context.Context, op machine.Operation, a *machine.Answer) error {
+	err := o.transact(ctx, a, func(tr kv.Transaction, _ machine.Now) error {
+		if _, err := o.Election.Settle(tr); err != nil {
+			return err
+		}
+		var err error
+		if a.State, err = o.Election.ReadState(tr); err != nil {
+			return err
+		}
+		return o.complete(tr, op, a)
+	})
+	return err
+}
+
+func (o *Operator) resign(ctx context.Context, op machine.Operation, a *machine.Answer) error {
+	err := o.transact(ctx, a, func(tr kv.Transaction, now machine.Now) (err error) {
+		if err = o.Election.ResignLeadership(tr, op.Token, now.Wall); err != nil {
+			return err
+		}
+		a.State.Leader, err = o.Election.GetLeaderRaw(tr)
+		return err
+	})
+	a.Touched = kv.OutcomeOf(err) == kv.Unsettled
+	return err
+}
+
+func (o *Operator) yield(ctx context.Context, op machine.Operation, a *machine.Answer) error {
+	err := o.transact(ctx, a, func(tr kv.Transaction, now machine.Now) (err error) {
+		a.State.Leader, _, err = o.Election.Yield(tr, op.Token, op.Intent, now.Wall)
+		return err
+	})
+	a.Touched = kv.OutcomeOf(err) == kv.Unsettled
+	return err
+}
+
+// unregister gives up the seat and the candidate record in one transaction.
+func (o *Operator) unregister(ctx context.Context, op machine.Operation, a *machine.Answer) error {
+	return o.transact(ctx, a, func(tr kv.Transaction, now machine.Now) error {
+		if err := o.Election.UnregisterCandidate(tr, op.Me.Identity, now.Wall); err != nil {
+			return err
+		}
+		a.State.Leader, _ = o.Election.GetLeaderRaw(tr) // of no consequence: it is only to be told
+		return nil
+	})
+}
+
+func (o *Operator) list(ctx context.Context, a *machine.Answer) error {
+	return o.read(ctx, a, func(tr kv.ReadTransaction) (err error) {
+		a.Members, err = o.Election.ListCandidates(tr)
+		if err != nil && kv.CodeOf(err) == 0 && errors.Is(err, fdbelection.ErrInvalidState) {
+			return nil // those that can be read are listed
+		}
+		return err
+	})
+}

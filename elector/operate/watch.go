@@ -1,0 +1,37 @@
+package operate
+
+import (
+	"context"
+
+	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// Arm registers the watch of an operation and reads the seat with it, so that
+// nothing is missed in between. The watch goes on when ctx has ended: whoever
+// gets it waits for it, and cancels it.
+func (o *Operator) Arm(ctx context.Context, op machine.Operation) (kv.Watch, machine.Answer) {
+	var a machine.Answer
+	var watch kv.Watch
+	err := o.transact(ctx, &a, func(tr kv.Transaction, _ machine.Now) (err error) {
+		if watch != nil {
+			watch.Cancel()
+		}
+		if op.Kind == machine.WatchIntent {
+			watch = o.Election.WatchIntent(tr)
+		} else {
+			watch = o.Election.Watch(tr)
+		}
+		if a.State, err = o.Election.ReadState(tr); err != nil {
+			return err
+		}
+		return o.complete(tr, op, &a)
+	})
+	if err != nil {
+		if watch != nil {
+			watch.Cancel()
+		}
+		return nil, machine.Answer{Start: a.Start, Seen: a.Seen, Err: err}
+	}
+	return watch, a
+}
