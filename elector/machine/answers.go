@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -171,15 +172,15 @@ func (m *Machine) permanent(err error) bool {
 func (m *Machine) failed(kind Kind, err error) {
 	if errors.Is(err, fdbelection.ErrDuplicateID) || errors.Is(err, fdbelection.ErrInvalidCandidate) ||
 		errors.Is(err, fdbelection.ErrInvalidConfig) || m.permanent(err) {
-		m.leave(fmt.Errorf("%s: %w", kind, err))
+		m.leave(failure(kind, err))
 		return
 	}
 	if errors.Is(err, fdbelection.ErrNotInitialized) { // it was removed: make it again, or wait for it
 		m.registered = false
 	}
-	if text := kind.String() + ": " + err.Error(); text != m.trouble {
-		m.trouble = text
-		m.do(Report{Err: fmt.Errorf("%s: %w", kind, err)})
+	if err = failure(kind, err); err.Error() != m.trouble {
+		m.trouble = err.Error()
+		m.do(Report{Err: err})
 	}
 	m.backoff = min(max(2*m.backoff, shortestBackoff), longestBackoff, max(2*step(m.config.HeartbeatInterval), shortestBackoff))
 	m.retryAt = m.now.Local.Add(m.backoff/2 + time.Duration(m.chance(m.nextOp)*float64(m.backoff/2)))
@@ -196,8 +197,16 @@ func (m *Machine) succeeded() {
 
 // complain reports the failure of what is not about the seat, once per change.
 func (m *Machine) complain(kind Kind, err error) {
-	if text := kind.String() + ": " + err.Error(); text != m.grumble && !m.leaving() {
-		m.grumble = text
-		m.do(Report{Err: fmt.Errorf("%s: %w", kind, err)})
+	if err = failure(kind, err); err.Error() != m.grumble && !m.leaving() {
+		m.grumble = err.Error()
+		m.do(Report{Err: err})
 	}
+}
+
+// failure names what has failed.
+func failure(kind Kind, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: the store did not answer in time: %w", kind, err)
+	}
+	return fmt.Errorf("%s: %w", kind, err)
 }

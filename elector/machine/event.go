@@ -62,12 +62,15 @@ type (
 		Op  uint64
 		Err error
 	}
-	// Returned says that the work of a term has returned: everything that Lead
-	// began is over.
-	Returned struct {
+	// Ending says that the work of a term is about to return of itself. What is
+	// left of it is drained, and then it has returned.
+	Ending struct {
 		Term uint64
 		Err  error
 	}
+	// Returned says that the work of a term has returned: everything that Lead
+	// began is over.
+	Returned struct{ Term uint64 }
 )
 
 func (Begin) event()    {}
@@ -79,6 +82,7 @@ func (Issuing) event()  {}
 func (Issued) event()   {}
 func (Answered) event() {}
 func (Fired) event()    {}
+func (Ending) event()   {}
 func (Returned) event() {}
 
 // Answer is what an operation found. What it carries depends on the kind.

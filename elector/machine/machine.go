@@ -127,8 +127,10 @@ func (m *Machine) take(event Event) {
 		m.answered(e.Op, &e.Answer)
 	case Fired:
 		m.fired(e)
+	case Ending:
+		m.ending(e)
 	case Returned:
-		m.returned(e)
+		m.returned(e.Term)
 	case Tick:
 	}
 }

@@ -3,7 +3,6 @@ package machine
 import (
 	"time"
 
-	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 )
 
@@ -202,6 +201,3 @@ func (m *Machine) State() State {
 		return Follower
 	}
 }
-
-// Config returns the config that stands, and whether it is known.
-func (m *Machine) Config() (fdbelection.Config, bool) { return m.config, m.configured }

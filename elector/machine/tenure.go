@@ -174,36 +174,38 @@ func reasonOf(origin election.Origin) Reason {
 	}
 }
 
-// returned takes in that the work of a tenure is over: the seat is given up
-// where that was asked for, or where the work ended of itself.
-func (m *Machine) returned(e Returned) {
-	t := m.tenure
-	if t.token.Term != e.Term || !m.holds() {
+// ending takes in that the work ends of itself: the seat is given up.
+func (m *Machine) ending(e Ending) {
+	t := &m.tenure
+	if t.token.Term != e.Term || !m.leads() {
 		return
 	}
-	asked := t.stage != believing
-	if !asked {
-		t.demand = demand{kind: finished}
-		m.drain(ReasonWorkReturned, m.now.Local)
+	// One tenure per heartbeat at most, and after a failure none for a lease.
+	m.soonest = t.began.Add(m.config.HeartbeatInterval)
+	if e.Err != nil {
+		m.holdOff = latest(m.holdOff, m.now.Local.Add(m.config.LeaseDuration))
 	}
-	standing := t.stage != over
-	m.ended = max(m.ended, t.token.Term)
-	if standing {
-		m.do(Expire{Term: t.token.Term})
+	m.obey(demand{kind: finished}, ReasonWorkReturned)
+}
+
+// returned takes in that the work of a tenure is over: the seat is given up
+// where that was asked for.
+func (m *Machine) returned(term uint64) {
+	m.ending(Ending{Term: term})
+	t := m.tenure
+	if t.token.Term != term || !m.holds() {
+		return
 	}
+	m.ended = max(m.ended, term)
 	m.tenure = tenure{}
 	m.renewNow, m.lookNow = false, true
 	m.retryAt = time.Time{}
-	if !asked {
-		// One tenure per heartbeat at most, and after a failure none for a lease.
-		m.soonest = t.began.Add(m.config.HeartbeatInterval)
-		if e.Err != nil {
-			m.holdOff = latest(m.holdOff, m.now.Local.Add(m.config.LeaseDuration))
-		}
-	}
 	m.me.Role = m.role
-	if standing && t.demand.kind != nothing && !m.leaving() {
-		m.handOver(t.token, t.demand)
+	if t.stage != over {
+		m.do(Expire{Term: term})
+		if t.demand.kind != nothing && !m.leaving() {
+			m.handOver(t.token, t.demand)
+		}
 	}
 	m.hurry()
 }

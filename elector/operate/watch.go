@@ -8,8 +8,8 @@ import (
 )
 
 // Arm registers the watch of an operation and reads the seat with it, so that
-// nothing is missed in between. The watch goes on when ctx has ended: whoever
-// gets it waits for it, and cancels it.
+// nothing is missed in between. ctx must outlive the watch, which whoever gets it
+// waits for and cancels.
 func (o *Operator) Arm(ctx context.Context, op machine.Operation) (kv.Watch, machine.Answer) {
 	var a machine.Answer
 	var watch kv.Watch

@@ -16,6 +16,8 @@ import (
 // are injected is checked by .golangci.yml; here it is the order.
 var simulated = []string{
 	"github.com/fdbelection/fdbelection/election",
+	"github.com/fdbelection/fdbelection/elector/machine",
+	"github.com/fdbelection/fdbelection/elector/operate",
 }
 
 func TestSimulatedCodeHasOneOrder(t *testing.T) {

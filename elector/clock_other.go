@@ -1,0 +1,7 @@
+//go:build !linux
+
+package elector
+
+import "time"
+
+func sinceStart() func() time.Duration { return monotonic() }

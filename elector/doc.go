@@ -1,0 +1,87 @@
+// Package elector is the loop that each process runs: it campaigns, leads, stops
+// in time and hands over.
+//
+//	el, err := elector.New(db, election.New(subspace.New("billing")), elector.Options{})
+//	...
+//	err = el.Run(ctx, func(ctx context.Context, lead *elector.Leadership) error {
+//		for ctx.Err() == nil {
+//			err := db.Transact(ctx, func(tr kv.Transaction) error {
+//				if err := lead.Fence(tr); err != nil {
+//					return err
+//				}
+//				return settleOnePayment(tr)
+//			})
+//			...
+//		}
+//		return nil
+//	})
+//
+// # Who is authoritative
+//
+// The database is: a tenure is what its term record says, and work that calls
+// Leadership.Fence in its transaction commits only while its tenure is the newest.
+// That holds whatever clocks and processes do. Everything else here is about who
+// may try, and when to stop trying.
+//
+// # The window of trust
+//
+// A leader believes in its tenure until the start of the last attempt that was
+// acknowledged, plus the lease that it wrote, less the margin of the config; an
+// attempt that may still arrive, with a shorter lease, pulls that nearer before
+// its commit is issued. IsLeader and the context of the work end before it, by a
+// fifth of the lease, so that work has time to stop; Leadership.Lease ends with
+// it. Each compares the clock at the call, and on Linux that clock counts the
+// time that the machine was suspended.
+//
+// A follower takes over after it has seen the same ballot stand for the whole
+// lease on its own clock. So the instants at which two processes check and find
+// themselves leading never interleave while the rates of their clocks differ by
+// less than the margin: see the package fdbelection for what is promised, and
+// what is not. After a take-over at once (a preemption without a grace, a
+// take-over by clock) the displaced leader learns of it from its watch, typically
+// within milliseconds, and by its own deadline at the latest; the fence covers the
+// time between.
+//
+// # What fails how
+//
+//   - The database does not answer: everything is tried again, with back-off, for
+//     as long as the process wants. A leader stops in time; a candidate goes on as
+//     soon as there is an answer. Errors and the log say so once.
+//   - The answer to a commit is lost: what it may have done counts against belief,
+//     and nothing is concluded until a later transaction has settled it.
+//   - The election is not initialised: it is made with Options.Config, or with
+//     MustExist waited for. One whose records are removed while it runs is made
+//     again likewise; the leader of before stops in time.
+//   - The election is disabled: the leader's work stops, by the end of its lease at
+//     the latest, and the seat is given up; candidates stay listed and do not claim.
+//     When it is enabled again the first of them leads.
+//   - The config is changed: everybody has it within a heartbeat. A shorter lease
+//     shortens belief with the renewal that writes it, before that is committed.
+//   - The candidate is evicted: it registers again by itself. A leader does so with
+//     its next renewal, and goes on leading.
+//   - Another process starts under the same id: the older one stops, with
+//     ErrDuplicateID; the younger one waits for the seat like anybody.
+//   - A record cannot be read: it is reported (ErrInvalidState names its key),
+//     nothing is overwritten, and reading it is tried again.
+//
+// # Hand-over
+//
+// Where leadership is given up although it could go on (Stop, a request to resign
+// or to transfer, a higher priority, a disabled election, work that returned of
+// itself) the context of the work ends first; the lease is renewed until the work
+// and the callbacks that tell of the loss have returned, or the time for it is
+// over; only then is the seat given up. The successor is told by a watch, in
+// milliseconds. A request or a challenge that has become void meanwhile, because
+// its author died or was demoted, hands the seat to nobody: it is campaigned for
+// anew.
+//
+// At an open seat candidates go one after the other, in the order of their rank,
+// whoever held the seat last at the end.
+//
+// # The parts
+//
+// Package machine decides, package operate does the transactions, and this
+// package owns the goroutines, timers and watches between them: one goroutine for
+// each operation or watch under way, at most four, and one or two while there are
+// callbacks to call.
+package elector

@@ -1,0 +1,217 @@
+package elector
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// Elector is one contender in one election: a process may have several, for as
+// many elections. Its methods are safe for concurrent use.
+//
+// It is used in one of three ways at a time, Start, Run or Campaign; Observe goes
+// beside each of them, and alone. After it has stopped it can be used again.
+type Elector struct {
+	db       kv.Database
+	election *election.LeaderElection
+	options  Options
+	random   io.Reader
+
+	mu      sync.Mutex
+	me      election.Registration // as it is to be
+	session *session              // the last one
+
+	status atomic.Pointer[status]
+	errs   chan error
+	hub    hub
+}
+
+// New returns an elector that has not started. It does no I/O. The error lists
+// all that is wrong with the options.
+func New(db kv.Database, e *election.LeaderElection, opts Options) (*Elector, error) {
+	if db == nil || e == nil {
+		return nil, errors.New("elector: New needs a database and an election")
+	}
+	opts = opts.withDefaults()
+	if err := opts.validate(); err != nil {
+		return nil, fmt.Errorf("elector: %w", err)
+	}
+	el := &Elector{
+		db: db, election: e, options: opts, random: opts.Random,
+		me: election.Registration{
+			Identity: election.Identity{ID: opts.NodeID},
+			Priority: opts.Priority, Role: opts.Role, Metadata: opts.Metadata,
+		},
+		errs: make(chan error, keptErrors),
+	}
+	if el.random == nil {
+		el.random = rand.Reader
+	}
+	el.status.Store(&status{})
+	return el, nil
+}
+
+// Start begins to campaign in the background, and returns at once: what happens
+// is told by the callbacks, by Observe and by IsLeader. When ctx ends the elector
+// leaves as by Stop. Errors: ErrRunning, and the cause of a ctx that has ended.
+//
+// Where leadership is given up although it could go on, the seat is released
+// after the callbacks that tell of it have returned.
+func (e *Elector) Start(ctx context.Context) error {
+	_, err := e.open(ctx, background, machine.Campaign)
+	return err
+}
+
+// open begins a session, or takes over one that only observes.
+func (e *Elector) open(ctx context.Context, m mode, aim machine.Aim) (*session, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.live()
+	switch {
+	case s == nil:
+		var err error
+		if s, err = e.newSession(ctx, m, aim); err != nil {
+			return nil, err
+		}
+		e.session = s
+		e.hub.open()
+		s.post(machine.Begin{})
+	case s.adopt(m):
+		s.post(machine.Aimed{Aim: aim})
+	case m == campaigning && s.mode == campaigning: // it goes on until Stop
+		return s, nil
+	default:
+		return nil, ErrRunning
+	}
+	if m == background || m == working {
+		stop := context.AfterFunc(ctx, func() { s.post(machine.Leave{}) })
+		context.AfterFunc(s.ctx, func() { stop() })
+	}
+	return s, nil
+}
+
+// adopt gives a session that only observes a purpose.
+func (s *session) adopt(m mode) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mode != observing || m == observing {
+		return false
+	}
+	s.mode = m
+	return true
+}
+
+// live returns the session that goes on, or nil. The elector is locked.
+func (e *Elector) live() *session {
+	if e.session == nil {
+		return nil
+	}
+	select {
+	case <-e.session.done:
+		return nil
+	default:
+		return e.session
+	}
+}
+
+func (e *Elector) running() *session {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.live()
+}
+
+// Stop has the work stop, gives up the seat, removes the candidate, and returns
+// when that is done and the last callback has returned. Where ctx ends before, it
+// abandons the rest and returns the cause: a seat that is held is free after its
+// lease. Stopping what is not running does nothing.
+//
+// Errors besides: *LeaveError, and why the elector had stopped of itself.
+func (e *Elector) Stop(ctx context.Context) error {
+	e.mu.Lock()
+	s := e.session
+	e.mu.Unlock()
+	if s == nil {
+		return nil
+	}
+	s.post(machine.Leave{})
+	return s.wait(ctx)
+}
+
+// wait returns when everything of a session is over.
+func (s *session) wait(ctx context.Context) error {
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		s.crash(context.Cause(ctx))
+		return context.Cause(ctx)
+	}
+	ended := make(chan struct{})
+	go func() {
+		s.group.Wait()
+		s.notify.group.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return s.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Abandon ends everything at once, as the death of the process would: nothing is
+// given up, and a seat that is held is free after its lease. It is for tests, and
+// for a process that must not touch the database any more.
+func (e *Elector) Abandon() {
+	if s := e.running(); s != nil {
+		s.crash(errAbandoned)
+	}
+}
+
+var errAbandoned = errors.New("elector was abandoned")
+
+// SetPriority changes the priority, from the next heartbeat on, which is sent at
+// once.
+func (e *Elector) SetPriority(priority int32) {
+	_ = e.change(func(me *election.Registration) { me.Priority = priority })
+}
+
+// SetRole makes the process a voter or an observer. A leader drains first, and
+// gives up its seat. Errors: fdbelection.ErrInvalidCandidate.
+func (e *Elector) SetRole(role election.Role) error {
+	return e.change(func(me *election.Registration) { me.Role = role })
+}
+
+// SetMetadata replaces the tags, from the next heartbeat on, which is sent at
+// once. Errors: fdbelection.ErrInvalidCandidate.
+func (e *Elector) SetMetadata(metadata map[string]string) error {
+	metadata = maps.Clone(metadata)
+	return e.change(func(me *election.Registration) { me.Metadata = metadata })
+}
+
+func (e *Elector) change(change func(*election.Registration)) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	me := e.me
+	change(&me)
+	if err := me.Validate(); err != nil {
+		return err
+	}
+	e.me = me
+	if s := e.live(); s != nil {
+		s.post(machine.Changed{Priority: me.Priority, Role: me.Role, Metadata: me.Metadata})
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package elector
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// Leadership is one tenure of this process. Its methods are safe for concurrent
+// use, and do no I/O but for Resign.
+type Leadership struct {
+	leader   election.Leader
+	election *election.LeaderElection
+	session  *session
+
+	ctx   *boundedContext // while it leads
+	lease *boundedContext // while what is left of the lease may be used
+	timer Timer
+
+	// Guarded by the session.
+	pending  int // what Returned waits for: the work, and the callbacks of the loss
+	drained  bool
+	released chan struct{}
+	finish   sync.Once
+}
+
+// Token returns the fencing token of the tenure.
+func (l *Leadership) Token() election.Token { return l.leader.Token() }
+
+// Term returns the number of the tenure: the fencing token for systems outside
+// the database, which keep the highest that they saw and refuse lower ones.
+func (l *Leadership) Term() uint64 { return l.leader.Term }
+
+// Ballot returns the ballot with which the tenure was acknowledged here first.
+func (l *Leadership) Ballot() uint64 { return l.leader.Ballot }
+
+// Context ends when the process leads no longer: because the lease could not be
+// renewed, somebody else holds the seat, or it is to be handed over or given up.
+// Its cause says why. Work stops then, and may use Lease to finish.
+//
+// Err compares the clock at the call: a process that was suspended finds out at
+// once, before any timer has run.
+func (l *Leadership) Context() context.Context { return l.ctx }
+
+// Lease ends when nothing may be done any more on the authority of this tenure:
+// at the end of belief, or of the time that the work had to stop. It outlives
+// Context by what there is left to finish in: a fifth of the lease where it
+// could not be renewed, the drain limit or the grace where the seat is given up,
+// nothing where it is lost.
+func (l *Leadership) Lease() context.Context { return l.lease }
+
+// Leads reports whether the process leads in this tenure, as of now.
+func (l *Leadership) Leads() bool { return l.ctx.Err() == nil }
+
+// Fence makes tr commit only if this tenure is the newest one, else it returns
+// fdbelection.ErrFenced: see election.LeaderElection.RequireLeadership. Call it
+// in every transaction that writes on the authority of leadership.
+func (l *Leadership) Fence(tr kv.Transaction) error {
+	return l.election.RequireLeadership(tr, l.Token())
+}
+
+// Resign says that the work of a Campaign has ended, has the seat given up, and
+// waits until it is or ctx has ended. The giving up goes on in any case. Call it
+// after Context has ended too: the seat is released only then. It is for
+// Campaign; the work of Run returns instead.
+func (l *Leadership) Resign(ctx context.Context) error {
+	l.end(nil)
+	select {
+	case <-l.released:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// newLeadership begins a tenure in this process. It believes in nothing before
+// believe is called.
+func (s *session) newLeadership(leader election.Leader) *Leadership {
+	l := &Leadership{
+		leader: leader, election: s.elector.election, session: s,
+		pending: 1, released: make(chan struct{}),
+	}
+	l.ctx = newBounded(s.values, s.clock)
+	l.lease = newBounded(s.values, s.clock)
+	return l
+}
+
+// believe sets how far the tenure may be believed in.
+func (l *Leadership) believe(b machine.Belief) {
+	l.ctx.bound(b.Stop)
+	l.lease.bound(b.End)
+	next := b.End
+	if !b.Stop.IsZero() {
+		next = b.Stop
+	}
+	if next.IsZero() {
+		return
+	}
+	// A timer does not count the time that the machine sleeps, so it looks at the
+	// clock in between.
+	wait := min(next.Sub(l.session.clock.Now()), max(l.leader.LeaseDuration/10, time.Millisecond))
+	if l.timer == nil {
+		l.timer = l.session.clock.AfterFunc(max(wait, atOnce), l.session.checkBelief)
+		return
+	}
+	l.timer.Reset(max(wait, atOnce))
+}
+
+// over ends all use of the tenure.
+func (l *Leadership) over(cause error) {
+	l.ctx.end(cause)
+	l.lease.end(cause)
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+}
+
+// boundedContext ends at an instant that may be moved. Its Err compares the
+// clock.
+type boundedContext struct {
+	context.Context
+	clock  Clock
+	cancel context.CancelCauseFunc
+	limit  atomic.Pointer[time.Time]
+}
+
+func newBounded(parent context.Context, clock Clock) *boundedContext {
+	ctx, cancel := context.WithCancelCause(parent)
+	return &boundedContext{Context: ctx, clock: clock, cancel: cancel}
+}
+
+// Err returns nil while the context has not ended and its time has not come.
+func (c *boundedContext) Err() error {
+	if limit := c.limit.Load(); limit != nil && !c.clock.Now().Before(*limit) {
+		c.cancel(errTooLate)
+	}
+	return c.Context.Err()
+}
+
+// errTooLate is the cause where the time of a context came before anything else.
+var errTooLate = errors.Join(fdbelection.ErrNotLeader, errors.New("no renewal was acknowledged in time"))
+
+func (c *boundedContext) bound(limit time.Time) {
+	if !limit.IsZero() {
+		c.limit.Store(&limit)
+		_ = c.Err()
+	}
+}
+
+func (c *boundedContext) end(cause error) { c.cancel(cause) }

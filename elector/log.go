@@ -1,0 +1,80 @@
+package elector
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector/machine"
+)
+
+func (s *session) log() *slog.Logger { return s.elector.options.Logger }
+
+// safe makes ids fit for a terminal.
+func safe(ids []string) []string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = election.SafeText(id)
+	}
+	return texts
+}
+
+// tellMove tells of a change of state, once to each who listens.
+func (s *session) tellMove(t Transition) {
+	level := slog.LevelInfo
+	if t.To == StateJeopardy {
+		level = slog.LevelWarn
+	}
+	leader := s.machine.View().Leader
+	s.log().Log(s.values, level, "state changed",
+		"node", election.SafeText(s.me.ID), "from", t.From.String(), "to", t.To.String(), "reason", string(t.Reason),
+		"term", t.Term, "leader", election.SafeText(leader.ID), "ballot", leader.Ballot)
+	s.notify.transition(t, s.lead)
+}
+
+// tellLeader tells who leads.
+func (s *session) tellLeader(leader election.Leader) {
+	if !s.moved { // else the change of state says it
+		s.log().Info("leader changed", "node", election.SafeText(s.me.ID),
+			"leader", election.SafeText(leader.ID), "term", leader.Term, "ballot", leader.Ballot)
+	}
+	view := s.machine.View()
+	whole := withMetadata(&view, leader)
+	s.elector.hub.tell(whole)
+	if !leader.Vacant() && leader.Accepted && leader.Token() != s.greeted {
+		s.greeted = leader.Token()
+		s.notify.newLeader(whole)
+	}
+}
+
+func (s *session) tellConfig(config fdbelection.Config) {
+	s.log().Info("config", "node", election.SafeText(s.me.ID), "revision", config.Revision,
+		"lease", config.LeaseDuration, "heartbeat", config.HeartbeatInterval,
+		"timeout", config.CandidateTimeout, "enabled", config.ElectionEnabled, "expiry", config.Expiry.String())
+}
+
+// tellTrouble reports what goes wrong, and that it does not any more.
+func (s *session) tellTrouble(err error) {
+	if err == nil {
+		s.log().Info("all is well again", "node", election.SafeText(s.me.ID))
+		return
+	}
+	s.log().Warn("trouble", "node", election.SafeText(s.me.ID), "error", err)
+	s.elector.report(err)
+}
+
+// logOperation is for those who want to see every heartbeat.
+func (s *session) logOperation(op machine.Operation, event machine.Event) {
+	if !s.log().Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	var err error
+	switch e := event.(type) {
+	case machine.Answered:
+		err = e.Answer.Err
+	case machine.Fired:
+		err = e.Err
+	}
+	s.log().Debug("operation", "node", election.SafeText(s.me.ID), "kind", op.Kind.String(), "op", op.ID, "error", err)
+}

@@ -1,0 +1,68 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// View is what a machine knows, for others to read.
+type View struct {
+	State State
+	// Me is the candidate as it stands, or will with the next heartbeat.
+	Me election.Registration
+	// Config is the one that stands, or by which it is to be made.
+	Config fdbelection.Config
+	// Leader is the leader record, and Leaderless whether nobody leads by it as
+	// far as this process can tell.
+	Leader     election.Leader
+	Leaderless bool
+	// Record is the candidate record of the leader, where it is known.
+	Record *election.Candidate
+	// Members are the candidates as they were listed last; Listed is when.
+	Members []Member
+	Listed  time.Time
+	// Trouble says what is wrong at present, or nothing.
+	Trouble string
+}
+
+// View returns what the machine knew at the end of its last step.
+func (m *Machine) View() View {
+	return View{
+		State: m.told, Me: m.me, Config: m.config,
+		Leader: m.seat.leader, Leaderless: m.leaderless() && !m.leads(), Record: m.seat.record,
+		Members: m.roster.members, Listed: m.roster.listed, Trouble: m.trouble,
+	}
+}
+
+// Belief is how far the tenure of a term may be believed in: until Stop the
+// process leads, and until End its work may use what is left of the lease. Both
+// are zero once it is over.
+type Belief struct {
+	Term      uint64
+	Stop, End time.Time
+}
+
+// Belief returns that of the present tenure. Its Term is zero where there is
+// none, or none whose work has not returned.
+func (m *Machine) Belief() Belief {
+	b := Belief{Term: m.tenure.token.Term}
+	h := m.tenure.horizon()
+	switch m.tenure.stage {
+	case believing:
+		b.Stop, b.End = h.Stop, h.End
+	case draining:
+		b.End = h.End
+	case none, over:
+	}
+	return b
+}
+
+// Holds reports whether the process may hold the seat of a tenure of its own:
+// its work has not returned, or the seat is still to be given up.
+func (m *Machine) Holds() bool { return m.holds() || m.handover.pending() }
+
+// Silent reports whether a candidate was seen not to move for the candidate
+// timeout.
+func (v *View) Silent(c *Member) bool { return v.Listed.Sub(c.Since) >= v.Config.CandidateTimeout }

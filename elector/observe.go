@@ -1,0 +1,183 @@
+package elector
+
+import (
+	"context"
+	"sync"
+
+	"github.com/fdbelection/fdbelection/elector/machine"
+)
+
+// Observe tells who leads: first as it is, then every change, in order and
+// without a gap. A vacant seat is a Leader without an ID, and one that was handed
+// over and has not been taken yet is not Accepted. Where several tenures passed
+// between two looks, the history fills them in, as far as it reaches.
+//
+// The channel is closed when ctx ends, or when the elector stops. What its reader
+// has not taken waits for it, without limit.
+//
+// An elector that is in no other use only looks on for it, without a candidate
+// record.
+func (e *Elector) Observe(ctx context.Context) <-chan Leader {
+	leaders := make(chan Leader)
+	s, err := e.open(ctx, observing, machine.Spectate)
+	if err != nil && ctx.Err() != nil {
+		close(leaders)
+		return leaders
+	}
+	if s == nil { // it is in use already
+		if s = e.running(); s == nil {
+			close(leaders)
+			return leaders
+		}
+	}
+	view := e.hub.join()
+	s.watched(1)
+	go func() {
+		defer close(leaders)
+		defer s.watched(-1)
+		defer e.hub.leave(view)
+		for {
+			leader, ok := view.next(ctx)
+			if !ok {
+				return
+			}
+			select {
+			case leaders <- leader:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return leaders
+}
+
+// watched counts the observers. A session that was begun for them ends with the
+// last.
+func (s *session) watched(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watchers += n
+	if s.watchers == 0 && s.mode == observing {
+		s.take(machine.Leave{})
+	}
+}
+
+// hub hands every change of leadership to every observer.
+type hub struct {
+	mu     sync.Mutex
+	known  bool
+	last   Leader
+	closed bool
+	views  map[*view]struct{}
+}
+
+// view is what one observer has not seen yet.
+type view struct {
+	mu     sync.Mutex
+	queue  []Leader
+	closed bool
+	news   chan struct{}
+}
+
+// open begins anew, with a session.
+func (h *hub) open() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.known, h.closed = false, false
+}
+
+func (h *hub) tell(leader Leader) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.known, h.last = true, leader
+	for v := range h.views {
+		v.add(leader)
+	}
+}
+
+func (h *hub) join() *view {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	v := &view{news: make(chan struct{}, 1)}
+	if h.closed {
+		v.close()
+		return v
+	}
+	if h.known {
+		v.add(h.last)
+	}
+	if h.views == nil {
+		h.views = make(map[*view]struct{})
+	}
+	h.views[v] = struct{}{}
+	return v
+}
+
+func (h *hub) leave(v *view) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.views, v)
+}
+
+// close ends all views, with a session. What they hold is still read.
+func (h *hub) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for v := range h.views {
+		v.close()
+	}
+	clear(h.views)
+}
+
+func (v *view) add(leader Leader) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.queue = append(v.queue, leader)
+	v.tell()
+}
+
+func (v *view) close() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.closed = true
+	v.tell()
+}
+
+func (v *view) tell() {
+	select {
+	case v.news <- struct{}{}:
+	default:
+	}
+}
+
+// next returns the next change, and false at the end.
+func (v *view) next(ctx context.Context) (Leader, bool) {
+	for {
+		v.mu.Lock()
+		if len(v.queue) > 0 {
+			leader := v.queue[0]
+			v.queue = v.queue[1:]
+			v.mu.Unlock()
+			return leader, true
+		}
+		closed := v.closed
+		v.mu.Unlock()
+		if closed {
+			return Leader{}, false
+		}
+		select {
+		case <-v.news:
+		case <-ctx.Done():
+			return Leader{}, false
+		}
+	}
+}
+
+// closed ends what goes with a session.
+func (e *Elector) closed(s *session) {
+	view := s.machine.View()
+	view.State = StateStopped
+	e.status.Store(&status{View: view})
+	e.hub.close()
+}

@@ -1,0 +1,133 @@
+package elector
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// Options say who campaigns, and how. The zero value is a voter of a generated
+// id in an election with DefaultConfig.
+type Options struct {
+	// NodeID is the name under which the candidate is listed; empty: one of
+	// GenerateNodeID. A fixed id is fine, such as that of a pod: each start is an
+	// incarnation of its own, and is never taken for its predecessor. Two processes
+	// that run under one id at once do not share a seat: the older one stops with
+	// ErrDuplicateID.
+	NodeID string
+	// Priority orders the candidates: a strictly higher one goes first at an open
+	// seat, and may preempt where the config allows it.
+	Priority int32
+	// Role is Voter, or Observer for a process that is listed and follows, and
+	// never leads.
+	Role election.Role
+	// Metadata are tags for others to read, such as the address of the leader.
+	Metadata map[string]string
+
+	// Config makes the election where it is not there yet; zero: DefaultConfig of
+	// this package. What is there already stays as it is, and counts.
+	Config fdbelection.Config
+	// MustExist waits for somebody else to make the election.
+	MustExist bool
+
+	// DrainLimit is how long work may take to stop where there is time: on Stop,
+	// and when an operator asks. The lease is renewed meanwhile. A challenger waits
+	// for the config's preemption grace instead. Zero: 10 s.
+	DrainLimit time.Duration
+	// LeaveLimit is how long Stop tries to leave in order once the work has
+	// stopped. Zero: 5 s.
+	LeaveLimit time.Duration
+
+	// Callbacks are told of every change.
+	Callbacks Callbacks
+	// CallbackLimit is how long each callback may take. One that takes longer goes
+	// on alone and is not waited for any more. Zero: 5 s.
+	CallbackLimit time.Duration
+
+	// Logger gets one line for each change of state, and each heartbeat at the
+	// debug level. Nil is silent.
+	Logger *slog.Logger
+	// Permanent reports errors of the store that no retry can mend: the elector
+	// stops with them. Nil: it retries all.
+	Permanent func(error) bool
+
+	// Clock is the time of this process; nil: SystemClock.
+	Clock Clock
+	// Random is where identities come from; nil: crypto/rand.
+	Random io.Reader
+}
+
+// The limits that hold where Options name none.
+const (
+	DefaultDrainLimit    = 10 * time.Second
+	DefaultLeaveLimit    = 5 * time.Second
+	DefaultCallbackLimit = 5 * time.Second
+)
+
+// DefaultConfig is the config with which electors make an election: that of the
+// root package, but judged by observation, so that no wall clock of another host
+// is trusted, and with a grace of one lease, so that a leader drains before a
+// higher priority takes over.
+func DefaultConfig() fdbelection.Config {
+	return ConfigWithLease(fdbelection.DefaultLeaseDuration)
+}
+
+// ConfigWithLease is DefaultConfig for another lease.
+func ConfigWithLease(lease time.Duration) fdbelection.Config {
+	config := fdbelection.ConfigWithLease(lease)
+	config.Expiry = fdbelection.ExpiryByObservation
+	config.PreemptionGrace = lease
+	return config
+}
+
+func (o Options) withDefaults() Options {
+	o.Metadata = maps.Clone(o.Metadata)
+	if o.NodeID == "" {
+		o.NodeID = GenerateNodeID()
+	}
+	if o.Config == (fdbelection.Config{}) {
+		o.Config = DefaultConfig()
+	}
+	for _, d := range []struct {
+		limit    *time.Duration
+		fallback time.Duration
+	}{
+		{&o.DrainLimit, DefaultDrainLimit},
+		{&o.LeaveLimit, DefaultLeaveLimit},
+		{&o.CallbackLimit, DefaultCallbackLimit},
+	} {
+		if *d.limit == 0 {
+			*d.limit = d.fallback
+		}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		o.Clock = SystemClock()
+	}
+	return o
+}
+
+// validate returns all faults at once.
+func (o *Options) validate() error {
+	me := election.Registration{
+		Identity: election.Identity{ID: o.NodeID}, Priority: o.Priority, Role: o.Role, Metadata: o.Metadata,
+	}
+	faults := []error{me.Validate(), o.Config.Validate()}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{{"DrainLimit", o.DrainLimit}, {"LeaveLimit", o.LeaveLimit}, {"CallbackLimit", o.CallbackLimit}} {
+		if d.value < 0 {
+			faults = append(faults, fmt.Errorf("%s is %s: give a time above zero, or zero for the usual one", d.name, d.value))
+		}
+	}
+	return errors.Join(faults...)
+}

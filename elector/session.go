@@ -1,0 +1,221 @@
+package elector
+
+import (
+	"context"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/elector/operate"
+)
+
+// session is the life of one incarnation: a machine, and what runs for it. There
+// is no goroutine for the session itself. Whoever has an event takes the lock
+// and takes the machine one step further; none of the actions waits.
+type session struct {
+	elector *Elector
+	clock   Clock
+	mode    mode
+	values  context.Context // of the caller, without its end
+	ctx     context.Context // ends when everything is abandoned
+	abandon context.CancelFunc
+	done    chan struct{} // closed when the machine has finished, or is abandoned
+	err     error         // once done
+	operator
+	me election.Identity
+
+	mu      sync.Mutex
+	machine machine.Machine
+	events  []machine.Event // to be taken, in order
+	inStep  bool
+	over    bool
+	timer   Timer
+	lead    *Leadership // the present tenure, until its work has returned
+	waiting []*Leadership
+	notify  notifier
+	greeted election.Token // the tenure that OnNewLeader was told of
+	moved   bool           // the step has told of a change of state
+
+	// How tenures are worked on: by mode.
+	tenures   chan *Leadership // of Run
+	campaigns []chan *Leadership
+	watchers  int // observers of a session that was begun for them
+}
+
+// mode is how a session was begun.
+type mode int
+
+const (
+	observing mode = iota
+	background
+	working
+	campaigning
+)
+
+// newSession begins a life. The elector is locked.
+func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*session, error) {
+	incarnation, err := uuid.NewRandomFromReader(e.random)
+	if err != nil {
+		return nil, err
+	}
+	e.me.Incarnation = incarnation
+	s := &session{
+		elector: e, me: e.me.Identity, clock: e.options.Clock, mode: m,
+		values: context.WithoutCancel(ctx), done: make(chan struct{}), tenures: make(chan *Leadership, 1),
+		machine: machine.New(machine.Settings{
+			Me: e.me, Aim: aim, Config: e.options.Config, MustExist: e.options.MustExist,
+			Drain: e.options.DrainLimit, Leave: e.options.LeaveLimit, Permanent: e.options.Permanent,
+		}),
+	}
+	s.ctx, s.abandon = context.WithCancel(s.values)
+	s.operator = operator{
+		Operator: operate.Operator{Database: e.db, Election: e.election, Now: s.now},
+		session:  s, running: make(map[uint64]context.CancelFunc),
+	}
+	s.notify = notifier{session: s, callbacks: &e.options.Callbacks, limit: e.options.CallbackLimit}
+	s.timer = s.clock.AfterFunc(farAway, func() { s.post(machine.Tick{}) })
+	return s, nil
+}
+
+func (s *session) now() machine.Now {
+	return machine.Now{Local: s.clock.Now(), Wall: s.clock.Wall()}
+}
+
+// post has the machine take an event. It may be called from anywhere, also from
+// within a step, whose event is then taken after it.
+func (s *session) post(event machine.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.take(event)
+}
+
+// take is post for who holds the lock.
+func (s *session) take(event machine.Event) {
+	s.events = append(s.events, event)
+	if s.inStep {
+		return
+	}
+	s.inStep = true
+	for len(s.events) > 0 {
+		next := s.events[0]
+		s.events = s.events[1:]
+		s.step(next)
+	}
+	s.events, s.inStep = nil, false
+}
+
+func (s *session) step(event machine.Event) {
+	if s.over {
+		return
+	}
+	var actions []machine.Action
+	s.machine, actions = machine.Step(s.machine, event, s.now())
+	s.elector.publish(s)
+	s.moved = false
+	for _, action := range actions {
+		if _, ok := action.(machine.Move); ok {
+			s.moved = true
+		}
+	}
+	for _, action := range actions {
+		s.perform(action)
+	}
+	s.believe()
+	if len(s.waiting) > 0 && !s.machine.Holds() {
+		s.release()
+	}
+}
+
+// believe passes on how far the present tenure may be believed in.
+func (s *session) believe() {
+	if l := s.lead; l != nil {
+		if b := s.machine.Belief(); b.Term == l.Term() {
+			l.believe(b)
+		}
+	}
+}
+
+// checkBelief has contexts end whose time has come.
+func (s *session) checkBelief() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.take(machine.Tick{})
+}
+
+// release tells that the seats of ended tenures are given up.
+func (s *session) release() {
+	for _, l := range s.waiting {
+		close(l.released)
+	}
+	s.waiting = nil
+}
+
+// perform carries out an action. None of them waits.
+func (s *session) perform(action machine.Action) {
+	switch a := action.(type) {
+	case machine.Do:
+		s.start(a.Operation)
+	case machine.Cancel:
+		s.cancel(a.Op)
+	case machine.Lead:
+		s.begin(a.Leader)
+	case machine.Drain:
+		s.drain(a)
+	case machine.Expire:
+		if l := s.lead; l != nil && l.Term() == a.Term {
+			l.over(fdbelection.ErrNotLeader)
+		}
+	case machine.Move:
+		s.tellMove(a.Transition)
+	case machine.Follow:
+		s.tellLeader(a.Leader)
+	case machine.Adopt:
+		s.tellConfig(a.Config)
+	case machine.Evicted:
+		s.log().Info("evicted dead candidates", "candidates", safe(a.IDs))
+	case machine.Report:
+		s.tellTrouble(a.Err)
+	case machine.Wake:
+		s.timer.Reset(max(a.At.Sub(s.clock.Now()), atOnce))
+	case machine.Finish:
+		s.finish(a.Err)
+	}
+}
+
+// finish ends the session, once.
+func (s *session) finish(err error) {
+	if s.over {
+		return
+	}
+	s.over, s.err = true, err
+	s.timer.Stop()
+	if l := s.lead; l != nil {
+		l.over(fdbelection.ErrNotLeader)
+		s.lead = nil
+		s.waiting = append(s.waiting, l)
+	}
+	s.release()
+	s.abandon()
+	s.elector.closed(s)
+	close(s.done)
+}
+
+// crash ends the session as if the process had: nothing is given up, and nobody
+// is told but this process itself.
+func (s *session) crash(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return
+	}
+	view := s.machine.View()
+	s.finish(err)
+	if view.State != StateStopped {
+		s.tellMove(Transition{
+			From: view.State, To: StateStopped, Term: view.Leader.Term, Reason: machine.ReasonFailed, At: s.clock.Wall(),
+		})
+	}
+}

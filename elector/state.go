@@ -1,0 +1,31 @@
+package elector
+
+import "github.com/fdbelection/fdbelection/elector/machine"
+
+// State is the part that a process plays.
+type State = machine.State
+
+// The states of a process.
+const (
+	// StateStopped: it has not started, or has left.
+	StateStopped = machine.Stopped
+	// StateCandidate: it is looking for the seat, and knows of nobody who leads.
+	// A leader is one again while its work stops.
+	StateCandidate = machine.Candidate
+	// StateFollower: it could lead, and somebody else does.
+	StateFollower = machine.Follower
+	// StateLeader: it leads.
+	StateLeader = machine.Leader
+	// StateJeopardy: it leads, and for more than half of its lease no renewal has
+	// been acknowledged.
+	StateJeopardy = machine.Jeopardy
+	// StateObserver: it is listed, or only looks on, and never leads.
+	StateObserver = machine.Observer
+)
+
+// Transition is a change of state.
+type Transition = machine.Transition
+
+// Reason says why a state was left for another; see the constants of package
+// machine.
+type Reason = machine.Reason

@@ -1,0 +1,169 @@
+package elector
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector/machine"
+)
+
+// status is what others read of an elector without I/O and without waiting.
+type status struct {
+	machine.View
+	lead *Leadership
+}
+
+// publish makes the status of a session that of the elector. The session is
+// locked.
+func (e *Elector) publish(s *session) {
+	e.status.Store(&status{View: s.machine.View(), lead: s.lead})
+}
+
+// leads returns the tenure in which the process leads, by the clock at the call.
+func (st *status) leads() *Leadership {
+	if st.lead != nil && st.State.Leads() && st.lead.Leads() {
+		return st.lead
+	}
+	return nil
+}
+
+// IsLeader returns nil while this process leads, and fdbelection.ErrNotLeader
+// while it does not. It reads the clock and nothing else: belief ends before the
+// lease does, whatever the database answers. ctx is not used.
+func (e *Elector) IsLeader(context.Context) error {
+	if e.status.Load().leads() == nil {
+		return fdbelection.ErrNotLeader
+	}
+	return nil
+}
+
+// NodeID returns the id of this candidate.
+func (e *Elector) NodeID() string { return e.options.NodeID }
+
+// State returns the part that this process plays.
+func (e *Elector) State() State {
+	st := e.status.Load()
+	if st.State.Leads() && st.leads() == nil {
+		return StateCandidate // its time has come, and the loop is about to find out
+	}
+	return st.State
+}
+
+// Term returns the newest term that this process knows of, its own where it
+// leads: the epoch of leadership, and the fencing token. Zero: none yet.
+func (e *Elector) Term() uint64 { return e.status.Load().Leader.Term }
+
+// LeaderID returns the id of the leader as far as this process knows, itself
+// included, and "" where nobody leads.
+func (e *Elector) LeaderID() string {
+	leader, _ := e.Leader()
+	return leader.ID
+}
+
+// Leader is who leads: the record of the seat, with the tags of the candidate.
+type Leader struct {
+	election.Leader
+	// Metadata are the tags of the leader's candidate record, where it is known.
+	Metadata map[string]string
+}
+
+// Leader returns who leads as far as this process knows, and false where nobody
+// does: the seat is vacant, or its lease is over by this process's own clock.
+func (e *Elector) Leader() (Leader, bool) {
+	st := e.status.Load()
+	if st.State == StateStopped || st.Leaderless || st.Leader.Vacant() {
+		return Leader{}, false
+	}
+	if st.State.Leads() && st.leads() == nil {
+		return Leader{}, false
+	}
+	return withMetadata(&st.View, st.Leader), true
+}
+
+// withMetadata adds what is known of the candidate to a leader record.
+func withMetadata(v *machine.View, leader election.Leader) Leader {
+	l := Leader{Leader: leader}
+	switch {
+	case leader.Vacant():
+	case leader.HeldBy(v.Me.Identity):
+		l.Metadata = maps.Clone(v.Me.Metadata)
+	case v.Record != nil && v.Record.Identity == leader.Identity:
+		l.Metadata = maps.Clone(v.Record.Metadata)
+	}
+	return l
+}
+
+// Member is a candidate, as this process has seen it.
+type Member struct {
+	election.Candidate
+	// Alive is whether its heartbeat was seen to move within the candidate
+	// timeout, on this process's clock.
+	Alive bool
+}
+
+// ClusterState is who takes part in an election.
+type ClusterState struct {
+	// Leader is who leads; its ID is empty where nobody does.
+	Leader Leader
+	// Voters and Observers are the candidates, in the order of their rank.
+	Voters, Observers []Member
+	// Config is the config that stands.
+	Config fdbelection.Config
+	// AsOf is when the candidates were listed, by Clock.Now: they are listed once
+	// per candidate timeout, three times as often by the leader. Zero: not yet.
+	AsOf time.Time
+}
+
+// Tags returns the metadata of all candidates, by id.
+func (c *ClusterState) Tags() map[string]map[string]string {
+	tags := make(map[string]map[string]string, len(c.Voters)+len(c.Observers))
+	for _, members := range [][]Member{c.Voters, c.Observers} {
+		for i := range members {
+			tags[members[i].ID] = members[i].Metadata
+		}
+	}
+	return tags
+}
+
+// ClusterState returns who takes part, as this process knows it.
+func (e *Elector) ClusterState() ClusterState {
+	st := e.status.Load()
+	state := ClusterState{Config: st.Config, AsOf: st.Listed}
+	state.Leader, _ = e.Leader()
+	for i := range st.Members {
+		m := &st.Members[i]
+		member := Member{Candidate: m.Candidate, Alive: !st.Silent(m)}
+		member.Metadata = maps.Clone(m.Metadata)
+		if m.Role == election.Observer {
+			state.Observers = append(state.Observers, member)
+		} else {
+			state.Voters = append(state.Voters, member)
+		}
+	}
+	return state
+}
+
+// keptErrors is how many errors wait for a reader.
+const keptErrors = 64
+
+// Errors tells of what goes wrong, once per change: failures of the store, late
+// or panicking callbacks, failed work. Nothing waits for its reader: where nobody
+// reads, the oldest are dropped. It is never closed.
+func (e *Elector) Errors() <-chan error { return e.errs }
+
+func (e *Elector) report(err error) {
+	for {
+		select {
+		case e.errs <- err:
+			return
+		default:
+		}
+		select {
+		case <-e.errs:
+		default:
+		}
+	}
+}

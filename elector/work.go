@@ -1,0 +1,81 @@
+package elector
+
+import (
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector/machine"
+)
+
+// begin hands a tenure to whoever works on it. The session is locked.
+func (s *session) begin(leader election.Leader) {
+	l := s.newLeadership(leader)
+	s.lead = l
+	s.believe()
+	s.elector.publish(s)
+	switch s.mode {
+	case working:
+		s.tenures <- l // it has room: the last one has returned
+	case campaigning:
+		if len(s.campaigns) == 0 {
+			s.take(machine.Ending{Term: l.Term()}) // handed over to one that did not ask
+			l.done(s)
+			return
+		}
+		s.campaigns[0] <- l
+		s.campaigns = s.campaigns[1:]
+	case observing, background: // its callbacks are its work
+	}
+}
+
+// drain ends the context of a tenure. Its work has returned when all that it
+// consists of has: what runs it, and the callbacks that tell of the loss.
+func (s *session) drain(d machine.Drain) {
+	l := s.lead
+	if l == nil || l.Term() != d.Term {
+		return
+	}
+	l.drained = true
+	l.ctx.end(&endError{d.Reason})
+	if s.notify.active() {
+		l.pending++ // until notify has told it
+	}
+	if s.mode == background || s.mode == observing {
+		l.done(s)
+	}
+}
+
+// endError is the cause of a context that ended because leadership did.
+type endError struct{ reason machine.Reason }
+
+func (e *endError) Error() string { return "leadership has ended: " + string(e.reason) }
+
+// Unwrap returns fdbelection.ErrNotLeader.
+func (e *endError) Unwrap() error { return fdbelection.ErrNotLeader }
+
+// end says that the work has returned. Only the first call counts.
+func (l *Leadership) end(err error) {
+	l.finish.Do(func() {
+		s := l.session
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.mode == campaigning && len(s.campaigns) == 0 {
+			defer s.take(machine.Aimed{Aim: machine.StandBy})
+		}
+		if !l.drained {
+			s.take(machine.Ending{Term: l.Term(), Err: err})
+		}
+		l.done(s)
+	})
+}
+
+// done counts one of what Returned waits for. The session is locked.
+func (l *Leadership) done(s *session) {
+	if l.pending--; l.pending > 0 || s.lead != l {
+		return
+	}
+	s.lead = nil
+	s.elector.publish(s)
+	l.over(fdbelection.ErrNotLeader)
+	s.waiting = append(s.waiting, l)
+	s.take(machine.Returned{Term: l.Term()})
+}
