@@ -2,6 +2,7 @@ package elector
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -96,7 +97,7 @@ func (o *operator) cancel(op uint64) {
 // timedOut gives an error that comes of the end of a context its cause, and
 // keeps its outcome.
 func timedOut(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() == nil || context.Cause(ctx) != context.DeadlineExceeded {
+	if err == nil || ctx.Err() == nil || !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return err
 	}
 	if kv.CodeOf(err) != 0 {

@@ -162,7 +162,8 @@ func (e *Elector) report(err error) {
 		default:
 		}
 		select {
-		case <-e.errs:
+		case oldest := <-e.errs:
+			_ = oldest // nobody has read it in time
 		default:
 		}
 	}

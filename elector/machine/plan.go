@@ -41,7 +41,7 @@ func (m *Machine) planMain() {
 		m.at(m.retryAt)
 	case m.handover.pending():
 		m.planHandOver()
-	case m.holds() && !(m.leaving() && m.tenure.stage == over):
+	case m.holds() && (!m.leaving() || m.tenure.stage != over):
 		m.planLeader()
 	case m.leaving():
 		m.planLeaving()
