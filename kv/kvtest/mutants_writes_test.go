@@ -229,6 +229,19 @@ var stampMutants = []mutant{
 			}
 		}
 	}},
+	{name: "a retry cancels the stamp", killedBy: "Versionstamps/AfterRetry", change: func(h *hooked) {
+		h.onError = func(err error) error {
+			h.OwnedTransaction.Cancel()
+			h.OwnedTransaction.Reset()
+			return h.OwnedTransaction.OnError(err)
+		}
+	}},
+	{name: "a cancellation resets the stamp", killedBy: "Versionstamps/AfterCancel", change: func(h *hooked) {
+		h.cancel = func() {
+			h.OwnedTransaction.Reset()
+			h.OwnedTransaction.Cancel()
+		}
+	}},
 	{name: "a set makes a stamped value readable", killedBy: "AccessedUnreadable/AfterSet", change: func(h *hooked) {
 		h.set = func(key, value []byte) {
 			h.OwnedTransaction.Clear(key)

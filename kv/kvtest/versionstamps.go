@@ -158,17 +158,44 @@ var versionstampCases = []Case{
 	},
 	{
 		Name:  "Versionstamps/AfterReset",
-		Shows: "a stamp that was asked for before a Reset fails with 1025",
+		Shows: "a stamp that was asked for before a Reset fails with 1100",
 		run: func(t *T) {
 			tr := t.begin()
 			stamp := tr.GetVersionstamp()
 			tr.Set(t.key("k"), []byte("v"))
 			tr.Reset()
 			_, err := stamp.Get()
+			t.fails(err, codeBrokenPromise, "GetVersionstamp")
+		},
+	},
+	{
+		Name:  "Versionstamps/AfterRetry",
+		Shows: "and so does one that was asked for before a retry by OnError",
+		run: func(t *T) {
+			tr := t.begin()
+			stamp := tr.GetVersionstamp()
+			tr.Set(t.key("k"), []byte("v"))
+			require.NoError(t, tr.OnError(kv.Error{Code: kv.CodeNotCommitted}))
+			_, err := stamp.Get()
+			t.fails(err, codeBrokenPromise, "GetVersionstamp")
+		},
+	},
+	{
+		Name:  "Versionstamps/AfterCancel",
+		Shows: "one that was asked for before Cancel fails with 1025",
+		run: func(t *T) {
+			tr := t.begin()
+			stamp := tr.GetVersionstamp()
+			tr.Set(t.key("k"), []byte("v"))
+			tr.Cancel()
+			_, err := stamp.Get()
 			t.fails(err, kv.CodeTransactionCancelled, "GetVersionstamp")
 		},
 	},
 }
+
+// codeBrokenPromise is FoundationDB's broken_promise: nobody is left to answer.
+const codeBrokenPromise = 1100
 
 func uniqueStamps(t *T) {
 	const workers, commits = 8, 20

@@ -193,9 +193,13 @@ func (tr *Transaction) Reset() {
 	tr.restart()
 }
 
+// codeBrokenPromise is what a stamp fails with where nobody is left to give it.
+const codeBrokenPromise = 1100
+
 // restart begins a new attempt with the same limits.
 func (tr *Transaction) restart() {
 	cancelled := kv.Error{Code: kv.CodeTransactionCancelled}
+	tr.stamp.settle(nil, kv.Error{Code: codeBrokenPromise})
 	tr.fail(cancelled)
 	tr.failWatches(cancelled)
 	tr.attempt = attempt{

@@ -67,7 +67,13 @@ func TestVersionstampFails(t *testing.T) {
 func TestVersionstampWithoutCommit(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := newFakeStore()
-	for _, end := range []func(tr *Transaction){(*Transaction).Reset, func(*Transaction) { cancel() }} {
+	for _, c := range []struct {
+		end  func(tr *Transaction)
+		code int
+	}{
+		{(*Transaction).Reset, codeBrokenPromise},
+		{func(*Transaction) { cancel() }, kv.CodeTransactionCancelled},
+	} {
 		tr := NewTransaction(ctx, s, Options{})
 		tr.SetVersionstampedValue([]byte("k"), nil)
 		tr.Reset()
@@ -77,9 +83,9 @@ func TestVersionstampWithoutCommit(t *testing.T) {
 		require.Equal(t, kv.CodeAccessedUnreadable, kv.CodeOf(err))
 		require.Equal(t, kv.CodeAccessedUnreadable, kv.CodeOf(tr.Commit()))
 		require.False(t, f.(*stamp).Ready())
-		end(tr)
+		c.end(tr)
 		_, err = f.Get()
-		require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err))
+		require.Equal(t, c.code, kv.CodeOf(err))
 	}
 }
 
