@@ -1,0 +1,93 @@
+package fdbkv_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/apple/foundationdb/bindings/go/src/fdb"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/fdbkv"
+)
+
+// patience bounds how long a test that fails takes.
+const patience = 30 * time.Second
+
+// clusterFile is that of the database under test.
+var clusterFile = os.Getenv("FDB_CLUSTER_FILE")
+
+// TestMain refuses to run without a database: a suite that skips itself proves
+// nothing. As a child process it does its part instead.
+func TestMain(m *testing.M) {
+	if part := os.Getenv(childPart); part != "" {
+		os.Exit(runPart(part))
+	}
+	if clusterFile == "" {
+		fmt.Fprintln(os.Stderr, "these tests need FoundationDB: set FDB_CLUSTER_FILE to the cluster file of a database "+
+			"that may be written to (they stay below the prefix fdbkvtest/), or run `make integration`")
+		os.Exit(1)
+	}
+	if err := reach(); err != nil {
+		fmt.Fprintf(os.Stderr, "cannot reach the database of FDB_CLUSTER_FILE=%s: %v\n", clusterFile, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// reach opens the database and waits for it.
+func reach() error {
+	db, err := fdbkv.Open(clusterFile, fdbkv.Options{})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return db.Ping(ctx)
+}
+
+// open opens the database under test.
+func open(t testing.TB, opts fdbkv.Options) *fdbkv.Database {
+	t.Helper()
+	db, err := fdbkv.Open(clusterFile, opts)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+// raw opens it with the binding, on a connection of its own.
+func raw(t testing.TB) fdb.Database {
+	t.Helper()
+	open(t, fdbkv.Options{}) // selects the API version
+	text, err := os.ReadFile(clusterFile)
+	require.NoError(t, err)
+	db, err := fdb.OpenWithConnectionString(string(text))
+	require.NoError(t, err)
+	t.Cleanup(db.Close)
+	return db
+}
+
+// prefix returns a part of the key space that is the test's own, and is cleared
+// after it.
+func prefix(t testing.TB) []byte {
+	t.Helper()
+	random := make([]byte, 8)
+	_, _ = rand.Read(random)
+	p := []byte("fdbkvtest/" + hex.EncodeToString(random) + "/")
+	db := open(t, fdbkv.Options{})
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		require.NoError(t, db.Transact(ctx, func(tr kv.Transaction) error {
+			tr.ClearRange(p, append(p[:len(p):len(p)], 0xff))
+			return nil
+		}))
+	})
+	return p
+}

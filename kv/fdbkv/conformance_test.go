@@ -1,0 +1,35 @@
+package fdbkv_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/fdbkv"
+	"github.com/fdbelection/fdbelection/kv/kvtest"
+)
+
+// TestConformance runs the suite of all engines on the real database: what
+// fails here is a mistake of the suite, or of the adapter.
+func TestConformance(t *testing.T) {
+	kvtest.Run(t, kvtest.Engine{
+		Name: "FoundationDB",
+		Open: func(t testing.TB) kvtest.Store {
+			again := func(t testing.TB) kv.Database { return fdbkv.FromDatabase(raw(t)) }
+			return kvtest.Store{
+				Database: again(t), // a connection of its own, so that it may use up its watches
+				Prefix:   prefix(t),
+				Advance:  time.Sleep,
+				Share:    again,
+				Reopen:   again,
+			}
+		},
+		Lacks: map[kvtest.Capability]string{
+			kvtest.Backoffs: "the client waits by itself",
+			kvtest.Recovery: "the cluster is shared by all cases",
+			kvtest.Faults:   "a cluster fails when it likes",
+			kvtest.Holds:    "a cluster does not wait",
+			kvtest.KeySpace: "the cluster is shared by all cases",
+		},
+	})
+}

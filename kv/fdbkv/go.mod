@@ -1,0 +1,13 @@
+module github.com/fdbelection/fdbelection/kv/fdbkv
+
+go 1.26.0
+
+require (
+	github.com/apple/foundationdb/bindings/go v0.0.0-20260629183922-51e1c42eb9a8
+	github.com/fdbelection/fdbelection v0.0.0
+	github.com/stretchr/testify v1.12.1
+)
+
+require go.yaml.in/yaml/v3 v3.0.5 // indirect
+
+replace github.com/fdbelection/fdbelection => ../..

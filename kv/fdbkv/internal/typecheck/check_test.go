@@ -1,0 +1,82 @@
+package typecheck
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// moduleDir is the adapter's.
+const moduleDir = "../.."
+
+// newChecker returns a checker of the adapter. Where the binding cannot be
+// downloaded there is nothing to check, which only a developer's machine may
+// excuse.
+func newChecker(t *testing.T) *Checker {
+	t.Helper()
+	dir, err := filepath.Abs(moduleDir)
+	require.NoError(t, err)
+	c, err := New(dir)
+	if err != nil && os.Getenv("CI") == "" {
+		t.Skipf("cannot check the adapter here (with CI set this would fail): %v", err)
+	}
+	require.NoError(t, err)
+	return c
+}
+
+// TestAdapter: every package of the module, its tests included, fits the
+// binding and the contract.
+func TestAdapter(t *testing.T) {
+	c := newChecker(t)
+	packages, err := c.Packages()
+	require.NoError(t, err)
+	require.Contains(t, packages, c.module)
+	require.Greater(t, len(packages), 1)
+	for _, path := range packages {
+		require.NoError(t, c.Check(path), path)
+	}
+}
+
+// TestPlantedErrors: a mistake in the adapter is found, whatever it is about.
+func TestPlantedErrors(t *testing.T) {
+	for _, plant := range []struct{ name, file, from, to, want string }{
+		{
+			"a method that the binding does not have", "transaction.go",
+			"t.tr.Clear(k)", "t.tr.Erase(k)", "Erase undefined",
+		},
+		{
+			"an argument of another type", "transaction.go",
+			"t.tr.Set(k, value)", "t.tr.Set(name, value)", "does not implement fdb.KeyConvertible",
+		},
+		{
+			"an option that takes another type", "options.go",
+			"to.SetTag(o.Tag)", "to.SetTag([]byte(o.Tag))", "cannot use []byte(o.Tag)",
+		},
+		{
+			"a result that is not there", "owned.go",
+			"version, err = t.tr.GetCommittedVersion()", "version = t.tr.GetCommittedVersion()", "assignment mismatch",
+		},
+		{
+			"a method that the contract asks for and nobody has", "transaction.go",
+			"func (t *transaction) ClearRange(", "func (t *transaction) clearRange(", "missing method ClearRange",
+		},
+		{
+			"a test that calls the binding wrongly", "cluster_test.go",
+			"fdb.OpenWithConnectionString(string(text))", "fdb.OpenWithConnectionString(text)", "cannot use text",
+		},
+	} {
+		t.Run(plant.name, func(t *testing.T) {
+			c := newChecker(t)
+			file := filepath.Join(c.dir, plant.file)
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			planted := bytes.Replace(text, []byte(plant.from), []byte(plant.to), 1)
+			require.NotEqual(t, text, planted, "%s holds no %q", plant.file, plant.from)
+			c.overlay[file] = planted
+			require.ErrorContains(t, c.Check(c.module), plant.want)
+		})
+	}
+}

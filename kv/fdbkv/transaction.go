@@ -1,0 +1,180 @@
+package fdbkv
+
+import (
+	"github.com/apple/foundationdb/bindings/go/src/fdb"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// transaction is a kv.Transaction over one of the binding's, whoever owns it.
+//
+// Each call is guarded: the guard catches what the binding panics with, and,
+// since it refers to the transaction, also keeps the garbage collector from
+// destroying it while C still works on it.
+type transaction struct {
+	scope
+	tr fdb.Transaction
+}
+
+var _ kv.Transaction = (*transaction)(nil)
+
+// guard catches a panic of a call that returns nothing. Its write is missing
+// then, so the transaction must never be committed: it is cancelled.
+func (t *transaction) guard() {
+	if p := recover(); p != nil {
+		e := caught(p)
+		t.ill.CompareAndSwap(nil, &e)
+		t.cancel()
+	}
+}
+
+// guardError catches a panic of a call that returns an error.
+func (t *transaction) guardError(err *error) {
+	if p := recover(); p != nil {
+		*err = t.failed(caught(p))
+	}
+}
+
+// cancel cancels the binding's transaction.
+func (t *transaction) cancel() {
+	defer func() { _ = recover() }() // where there is none, there is nothing to cancel
+	t.tr.Cancel()
+}
+
+// Get implements kv.ReadTransaction.
+func (t *transaction) Get(name []byte) kv.Future[[]byte] { return t.get(t.tr, name) }
+
+// GetRange implements kv.ReadTransaction.
+func (t *transaction) GetRange(begin, end []byte, opts kv.RangeOptions) kv.Future[[]kv.KeyValue] {
+	return t.getRange(t.tr, begin, end, opts)
+}
+
+// GetReadVersion implements kv.ReadTransaction.
+func (t *transaction) GetReadVersion() kv.Future[int64] { return t.getReadVersion(t.tr) }
+
+// Snapshot implements kv.ReadTransaction.
+func (t *transaction) Snapshot() kv.ReadTransaction { return (*snapshot)(t) }
+
+// Set implements kv.Transaction.
+func (t *transaction) Set(name, value []byte) {
+	defer t.guard()
+	checkKey(name)
+	checkValue(value)
+	k := lend(name)
+	t.tr.Set(k, value)
+	k.done()
+}
+
+// Clear implements kv.Transaction.
+func (t *transaction) Clear(name []byte) {
+	defer t.guard()
+	checkKey(name)
+	k := lend(name)
+	t.tr.Clear(k)
+	k.done()
+}
+
+// ClearRange implements kv.Transaction.
+func (t *transaction) ClearRange(begin, end []byte) {
+	defer t.guard()
+	checkKey(begin)
+	checkKey(end)
+	s := lendSpan(begin, end)
+	t.tr.ClearRange(s)
+	s.done()
+}
+
+// SetVersionstampedKey implements kv.Transaction.
+func (t *transaction) SetVersionstampedKey(name, value []byte) {
+	defer t.guard()
+	checkKey(name)
+	checkValue(value)
+	k := lend(name)
+	t.tr.SetVersionstampedKey(k, value)
+	k.done()
+}
+
+// SetVersionstampedValue implements kv.Transaction.
+func (t *transaction) SetVersionstampedValue(name, value []byte) {
+	defer t.guard()
+	checkKey(name)
+	checkValue(value)
+	k := lend(name)
+	t.tr.SetVersionstampedValue(k, value)
+	k.done()
+}
+
+// AddReadConflictKey implements kv.Transaction.
+func (t *transaction) AddReadConflictKey(name []byte) (err error) {
+	defer t.guardError(&err)
+	t.usable()
+	checkKey(name)
+	k := lend(name)
+	defer k.done()
+	return t.checked(t.tr.AddReadConflictKey(k))
+}
+
+// AddReadConflictRange implements kv.Transaction.
+func (t *transaction) AddReadConflictRange(begin, end []byte) (err error) {
+	defer t.guardError(&err)
+	t.usable()
+	checkKey(begin)
+	checkKey(end)
+	s := lendSpan(begin, end)
+	defer s.done()
+	return t.checked(t.tr.AddReadConflictRange(s))
+}
+
+// AddWriteConflictKey implements kv.Transaction.
+func (t *transaction) AddWriteConflictKey(name []byte) (err error) {
+	defer t.guardError(&err)
+	t.usable()
+	checkKey(name)
+	k := lend(name)
+	defer k.done()
+	return t.checked(t.tr.AddWriteConflictKey(k))
+}
+
+// AddWriteConflictRange implements kv.Transaction.
+func (t *transaction) AddWriteConflictRange(begin, end []byte) (err error) {
+	defer t.guardError(&err)
+	t.usable()
+	checkKey(begin)
+	checkKey(end)
+	s := lendSpan(begin, end)
+	defer s.done()
+	return t.checked(t.tr.AddWriteConflictRange(s))
+}
+
+// checked is failed for an error that may be nil.
+func (t *transaction) checked(err error) error {
+	if err == nil {
+		return nil
+	}
+	return t.failed(err)
+}
+
+// GetVersionstamp implements kv.Transaction.
+func (t *transaction) GetVersionstamp() (answer kv.Future[[]byte]) {
+	f := &future[[]byte]{scope: &t.scope}
+	answer = f
+	defer f.guard()
+	t.usable()
+	f.src = stamp{t.tr.GetVersionstamp()}
+	return answer
+}
+
+// snapshot is a transaction whose reads add no conflicts.
+type snapshot transaction
+
+var _ kv.ReadTransaction = (*snapshot)(nil)
+
+func (s *snapshot) Get(name []byte) kv.Future[[]byte] { return s.get(s.tr.Snapshot(), name) }
+
+func (s *snapshot) GetRange(begin, end []byte, opts kv.RangeOptions) kv.Future[[]kv.KeyValue] {
+	return s.getRange(s.tr.Snapshot(), begin, end, opts)
+}
+
+func (s *snapshot) GetReadVersion() kv.Future[int64] { return s.getReadVersion(s.tr) }
+
+func (s *snapshot) Snapshot() kv.ReadTransaction { return s }

@@ -1,0 +1,107 @@
+package fdbkv
+
+import (
+	"sync"
+
+	"github.com/apple/foundationdb/bindings/go/src/fdb"
+
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// watch is a kv.Watch over the binding's future. The binding can only be asked
+// to block, so a goroutine waits for it, from the first call of Done on: a
+// watch that nobody listens to costs none, and goes with its garbage.
+type watch struct {
+	scope  *scope
+	change fdb.FutureNil
+	listen sync.Once
+
+	mu       sync.Mutex
+	finished bool
+	err      error
+	done     chan struct{}
+}
+
+var _ kv.Watch = (*watch)(nil)
+
+// Watch implements kv.Transaction.
+func (t *transaction) Watch(name []byte) (answer kv.Watch) {
+	w := &watch{scope: &t.scope, done: make(chan struct{})}
+	answer = w
+	defer func() {
+		if p := recover(); p != nil {
+			w.finish(t.failed(caught(p)))
+		}
+	}()
+	t.usable()
+	checkKey(name)
+	k := lend(name)
+	w.change = t.tr.Watch(k)
+	k.done()
+	if t.own != nil {
+		t.own.watching(w)
+	}
+	return answer
+}
+
+// await waits for the binding.
+func (w *watch) await() {
+	defer func() {
+		if p := recover(); p != nil {
+			w.finish(caught(p))
+		}
+	}()
+	if err := w.change.Get(); err != nil {
+		w.finish(w.scope.failed(err))
+		return
+	}
+	w.finish(nil)
+}
+
+// giveUp ends a watch whose transaction was reset. The client would let it be
+// where its value was being read just then: it would fire with the next attempt,
+// or never.
+func (w *watch) giveUp() {
+	if w.change.IsReady() {
+		w.await()
+		return
+	}
+	w.finish(w.scope.failed(kv.Error{Code: kv.CodeTransactionCancelled}))
+	w.change.Cancel()
+}
+
+// finish ends the watch, once.
+func (w *watch) finish(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.finished {
+		w.finished, w.err = true, err
+		close(w.done)
+	}
+}
+
+// Done implements kv.Watch.
+func (w *watch) Done() <-chan struct{} {
+	if w.change != nil {
+		w.listen.Do(func() { go w.await() })
+	}
+	return w.done
+}
+
+// Err implements kv.Watch.
+func (w *watch) Err() error {
+	if w.change != nil && w.change.IsReady() {
+		w.await() // returns at once, also where nobody has called Done
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// Cancel implements kv.Watch.
+func (w *watch) Cancel() {
+	w.finish(kv.Error{Code: kv.CodeWatchCancelled})
+	if w.change != nil {
+		w.change.Cancel()
+	}
+}
