@@ -33,6 +33,13 @@ type Callbacks struct {
 	// OnNewLeader tells who leads, this process included, the first time and
 	// whenever it is another tenure.
 	OnNewLeader func(context.Context, Leader)
+	// OnSeatChange tells of every change of the seat, as Observe does: of a vacancy
+	// as well, and of a seat that was handed over and has not been taken yet. It
+	// comes before the change of state that goes with it, if one does.
+	OnSeatChange func(context.Context, Leader)
+	// OnTrouble tells what goes wrong with the store, once per change, and with nil
+	// that all is well again.
+	OnTrouble func(context.Context, error)
 }
 
 // call is one callback to come.
@@ -69,7 +76,7 @@ func (n *notifier) active() bool {
 			return true
 		}
 	}
-	return c.OnNewLeader != nil
+	return c.OnNewLeader != nil || c.OnSeatChange != nil || c.OnTrouble != nil
 }
 
 // transition queues what a change of state calls for. lead is the tenure that
@@ -120,6 +127,23 @@ func (n *notifier) newLeader(leader Leader) {
 			name: "OnNewLeader", run: func(ctx context.Context) { callback(ctx, leader) },
 			what: Transition{Term: leader.Term},
 		}})
+	}
+}
+
+// seatChange queues that the seat has changed.
+func (n *notifier) seatChange(leader Leader) {
+	if callback := n.callbacks.OnSeatChange; callback != nil {
+		n.push([]call{{
+			name: "OnSeatChange", run: func(ctx context.Context) { callback(ctx, leader) },
+			what: Transition{Term: leader.Term},
+		}})
+	}
+}
+
+// trouble queues that something goes wrong, or with nil that nothing does.
+func (n *notifier) trouble(err error) {
+	if callback := n.callbacks.OnTrouble; callback != nil {
+		n.push([]call{{name: "OnTrouble", run: func(ctx context.Context) { callback(ctx, err) }}})
 	}
 }
 

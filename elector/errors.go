@@ -25,7 +25,7 @@ type LeaveError = machine.LeaveError
 type CallbackError struct {
 	// Callback is the name of the field in Callbacks.
 	Callback string
-	// Transition is what it was called for.
+	// Transition is what it was called for, where that was a change of state.
 	Transition Transition
 	// Err is context.DeadlineExceeded, or what it panicked with.
 	Err error
@@ -33,6 +33,9 @@ type CallbackError struct {
 
 // Error names the callback and the problem.
 func (e *CallbackError) Error() string {
+	if e.Transition.From == e.Transition.To {
+		return fmt.Sprintf("callback %s: %v", e.Callback, e.Err)
+	}
 	return fmt.Sprintf("callback %s for %s to %s: %v", e.Callback, e.Transition.From, e.Transition.To, e.Err)
 }
 

@@ -26,10 +26,9 @@ func (s *session) tellMove(t Transition) {
 	if t.To == StateJeopardy {
 		level = slog.LevelWarn
 	}
-	leader := s.machine.View().Leader
 	s.log().Log(s.values, level, "state changed",
 		"node", election.SafeText(s.me.ID), "from", t.From.String(), "to", t.To.String(), "reason", string(t.Reason),
-		"term", t.Term, "leader", election.SafeText(leader.ID), "ballot", leader.Ballot)
+		"term", t.Term, "leader", election.SafeText(t.Leader.ID), "ballot", t.Leader.Ballot)
 	s.notify.transition(t, s.lead)
 }
 
@@ -42,6 +41,7 @@ func (s *session) tellLeader(leader election.Leader) {
 	view := s.machine.View()
 	whole := withMetadata(&view, leader)
 	s.elector.hub.tell(whole)
+	s.notify.seatChange(whole)
 	if !leader.Vacant() && leader.Accepted && leader.Token() != s.greeted {
 		s.greeted = leader.Token()
 		s.notify.newLeader(whole)
@@ -56,6 +56,7 @@ func (s *session) tellConfig(config fdbelection.Config) {
 
 // tellTrouble reports what goes wrong, and that it does not any more.
 func (s *session) tellTrouble(err error) {
+	s.notify.trouble(err)
 	if err == nil {
 		s.log().Info("all is well again", "node", election.SafeText(s.me.ID))
 		return

@@ -215,7 +215,8 @@ func (s *session) crash(err error) {
 	s.finish(err)
 	if view.State != StateStopped {
 		s.tellMove(Transition{
-			From: view.State, To: StateStopped, Term: view.Leader.Term, Reason: machine.ReasonFailed, At: s.clock.Wall(),
+			From: view.State, To: StateStopped, Term: view.Leader.Term, Reason: machine.ReasonFailed,
+			Leader: view.Leader, At: s.clock.Wall(),
 		})
 	}
 }

@@ -214,7 +214,7 @@ func (m *Machine) tell() {
 	if m.holds() {
 		term = m.tenure.token.Term
 	}
-	m.do(Move{Transition{From: m.told, To: to, Term: term, Reason: reason, At: m.now.Wall}})
+	m.do(Move{Transition{From: m.told, To: to, Term: term, Reason: reason, Leader: m.seat.leader, At: m.now.Wall}})
 	m.told = to
 }
 

@@ -3,6 +3,8 @@ package machine
 import (
 	"strconv"
 	"time"
+
+	"github.com/fdbelection/fdbelection/election"
 )
 
 // State is the part that a process plays.
@@ -89,6 +91,8 @@ type Transition struct {
 	// that is known.
 	Term   uint64
 	Reason Reason
+	// Leader is the record of the seat as this process knew it then.
+	Leader election.Leader
 	// At is the wall clock of this process.
 	At time.Time
 }
