@@ -112,12 +112,12 @@ func (d *Database) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransacti
 	})
 }
 
-// Ping asks the database for a read version, which every part of a transaction
-// needs. It is how to find out at start-up that a cluster cannot be reached:
-// the client itself would try for ever, so give ctx an end.
+// Ping reads a key. It is how to find out at start-up that a cluster cannot be
+// reached, that it is locked, or that there is no such tenant: the client itself
+// would try for ever, so give ctx an end.
 func (d *Database) Ping(ctx context.Context) error {
 	return d.ReadTransact(ctx, func(tr kv.ReadTransaction) error {
-		_, err := tr.GetReadVersion().Get()
+		_, err := tr.Snapshot().Get(nil).Get()
 		return err
 	})
 }

@@ -1,5 +1,202 @@
 package fdbkv_test
 
-const childPart = "FDBKV_TEST_PART"
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
 
-func runPart(part string) int { return 1 }
+	"github.com/apple/foundationdb/bindings/go/src/fdb"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/fdbkv"
+)
+
+// The environment by which the test binary, started as a child, knows its part.
+const (
+	childPart     = "FDBKV_TEST_PART"
+	childArgument = "FDBKV_TEST_ARGUMENT"
+)
+
+// parts are what a child may do. Each gets the argument that it was started with.
+var parts = map[string]func(argument string) error{
+	"buggify":   buggify,
+	"increment": func(key string) error { return increment([]byte(key)) },
+	"watch":     func(key string) error { return watchInChild([]byte(key)) },
+}
+
+// runPart runs a part, and returns the process's exit status.
+func runPart(name string) int {
+	part := parts[name]
+	if part == nil {
+		fmt.Fprintf(os.Stderr, "no part is named %q\n", name)
+		return 2
+	}
+	if err := part(os.Getenv(childArgument)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// child is another process with a client of its own.
+type child struct {
+	t   testing.TB
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+	err strings.Builder
+}
+
+// spawn starts a child with a part.
+func spawn(t testing.TB, part, argument string) *child {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	c := &child{t: t, cmd: exec.CommandContext(t.Context(), self)}
+	c.cmd.Env = append(os.Environ(), childPart+"="+part, childArgument+"="+argument)
+	c.cmd.Stderr = &c.err
+	c.in, err = c.cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := c.cmd.StdoutPipe()
+	require.NoError(t, err)
+	c.out = bufio.NewReader(out)
+	require.NoError(t, c.cmd.Start())
+	return c
+}
+
+// line waits for the child's next line.
+func (c *child) line() string {
+	c.t.Helper()
+	text, err := c.out.ReadString('\n')
+	if err != nil {
+		_ = c.cmd.Wait()
+		c.t.Fatalf("the child ended: %v\n%s%s", err, text, c.err.String())
+	}
+	return strings.TrimSpace(text)
+}
+
+// wait waits for the child's success, and returns what else it wrote.
+func (c *child) wait() string {
+	c.t.Helper()
+	text, err := io.ReadAll(c.out)
+	require.NoError(c.t, err)
+	require.NoError(c.t, c.cmd.Wait(), "%s%s", text, c.err.String())
+	return string(text)
+}
+
+// buggified opens the database with the client library's own faults switched on.
+func buggified() (*fdbkv.Database, error) {
+	const always, sometimes = 100, 10 // per cent
+	err := errors.Join(
+		fdb.APIVersion(fdbkv.APIVersion),
+		fdb.Options().SetClientBuggifyEnable(),
+		fdb.Options().SetClientBuggifySectionActivatedProbability(always),
+		fdb.Options().SetClientBuggifySectionFiredProbability(sometimes),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return fdbkv.Open(clusterFile, fdbkv.Options{})
+}
+
+const incrementsEach = 100
+
+// increment adds one to a counter, again and again, against others.
+func increment(key []byte) error {
+	db, err := fdbkv.Open(clusterFile, fdbkv.Options{})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for range incrementsEach {
+		if err := db.Transact(ctx, func(tr kv.Transaction) error {
+			value, err := tr.Get(key).Get()
+			if err != nil {
+				return err
+			}
+			n, _ := strconv.Atoi(string(value))
+			tr.Set(key, strconv.AppendInt(nil, int64(n+1), 10))
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestTwoProcesses: increments from two clients at once are all counted.
+func TestTwoProcesses(t *testing.T) {
+	key := append(prefix(t), "counter"...)
+	other := spawn(t, "increment", string(key))
+	require.NoError(t, increment(key))
+	other.wait()
+	require.Equal(t, strconv.Itoa(2*incrementsEach), stored(t, key))
+}
+
+const watchRounds = 20
+
+// watchInChild watches a key, says so, and says what it saw when the watch fired.
+func watchInChild(key []byte) error {
+	db, err := fdbkv.Open(clusterFile, fdbkv.Options{})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	seen := ""
+	for seen != strconv.Itoa(watchRounds) {
+		var watch kv.Watch
+		if err := db.Transact(ctx, func(tr kv.Transaction) error {
+			value, err := tr.Get(key).Get()
+			seen, watch = string(value), tr.Watch(key)
+			return err
+		}); err != nil {
+			return err
+		}
+		fmt.Printf("seen %s\n", seen)
+		if seen == strconv.Itoa(watchRounds) {
+			watch.Cancel()
+			break
+		}
+		select {
+		case <-watch.Done():
+			if err := watch.Err(); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("a watch did not fire: %w", ctx.Err())
+		}
+	}
+	return nil
+}
+
+// TestWatchAcrossProcesses: a watch of one process fires for each write of
+// another.
+func TestWatchAcrossProcesses(t *testing.T) {
+	key := append(prefix(t), "watched"...)
+	db := open(t, fdbkv.Options{})
+	watcher := spawn(t, "watch", string(key))
+	require.Equal(t, "seen", watcher.line())
+	for i := 1; i <= watchRounds; i++ {
+		want := strconv.Itoa(i)
+		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+			tr.Set(key, []byte(want))
+			return nil
+		}))
+		for watcher.line() != "seen "+want {
+			continue // a watch may fire without a change
+		}
+	}
+	watcher.wait()
+}

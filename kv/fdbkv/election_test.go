@@ -1,0 +1,18 @@
+package fdbkv_test
+
+import (
+	"testing"
+
+	"github.com/fdbelection/fdbelection/election/electiontest"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/fdbkv"
+)
+
+// TestElection runs the whole suite of the protocol on the real database.
+func TestElection(t *testing.T) {
+	electiontest.Run(t, electiontest.Engine{
+		Name:            "FoundationDB",
+		Open:            func(t testing.TB) kv.Database { return open(t, fdbkv.Options{}) },
+		SpuriousWatches: true,
+	})
+}

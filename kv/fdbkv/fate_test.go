@@ -1,0 +1,187 @@
+package fdbkv_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/fdbkv"
+)
+
+// fates counts what became of commits, by what was said of them.
+type fates map[kv.Outcome]struct{ there, absent int }
+
+// judge compares what an error says of a commit with what is in the database,
+// after a transaction that settles the matter: it reads and write-conflicts on
+// the key that the commit had read.
+func (f fates) judge(ctx context.Context, db kv.Database, key []byte, err error) error {
+	said := kv.OutcomeOf(err)
+	var there bool
+	settled := db.Transact(ctx, func(tr kv.Transaction) error {
+		value, err := tr.Get(key).Get()
+		there = value != nil
+		if err != nil {
+			return err
+		}
+		return tr.AddWriteConflictKey(key)
+	})
+	if settled != nil {
+		return fmt.Errorf("settling: %w", settled)
+	}
+	count := f[said]
+	if there {
+		count.there++
+	} else {
+		count.absent++
+	}
+	f[said] = count
+	if (said == kv.Committed && !there) || (said == kv.Absent && there) {
+		return fmt.Errorf("%q: the commit is said to be %v (%w), and its write is there: %t", key, said, err, there)
+	}
+	return nil
+}
+
+// seed returns the seed of a random test: KVTEST_SEED, or a new one.
+func seed(t testing.TB) uint64 {
+	t.Helper()
+	s := rand.Uint64()
+	if text := os.Getenv("KVTEST_SEED"); text != "" {
+		var err error
+		s, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+	}
+	t.Logf("replay: KVTEST_SEED=%d go test -run '^%s$' .", s, t.Name())
+	return s
+}
+
+// TestCancelledCommits cancels commits at random moments, by the context and by
+// the time limit. Whatever is said of their outcome is true.
+func TestCancelledCommits(t *testing.T) {
+	const commits = 300
+	random := rand.New(rand.NewPCG(seed(t), 0))
+	db, p := open(t, fdbkv.Options{}), prefix(t)
+	found := fates{}
+	for i := range commits {
+		key := binary.BigEndian.AppendUint32(p[:len(p):len(p)], uint32(i))
+		delay := time.Duration(random.Int64N(int64(6 * time.Millisecond)))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		timer := time.AfterFunc(delay, func() {
+			if i%3 != 0 {
+				cancel(errStopped)
+			}
+		})
+		err := commitOnce(ctx, db, key, i%3 == 0, delay)
+		timer.Stop()
+		cancel(nil)
+		if err != nil && i%3 != 0 {
+			require.ErrorIs(t, err, errStopped)
+		}
+		require.NoError(t, found.judge(t.Context(), db, key, err))
+	}
+	t.Logf("%+v", found)
+	require.NotZero(t, found[kv.Committed].there)
+	require.NotZero(t, found[kv.Unsettled].there+found[kv.Unsettled].absent)
+	require.NotZero(t, found[kv.Absent].absent)
+}
+
+// commitOnce reads and writes a key in one attempt, with a time limit or without.
+func commitOnce(ctx context.Context, db kv.Database, key []byte, limited bool, limit time.Duration) error {
+	tr, err := db.CreateTransaction(ctx)
+	if err != nil {
+		return err
+	}
+	defer tr.Cancel()
+	if limited {
+		tr.SetTimeout(limit + time.Nanosecond)
+	}
+	if _, err := tr.Get(key).Get(); err != nil {
+		return err
+	}
+	tr.Set(key, []byte("v"))
+	return tr.Commit()
+}
+
+// TestLostAcknowledgements: with faults injected by the client library, among
+// them commits that succeed and are answered 1021, all is done exactly as said,
+// and a counter that knows its own increments counts each once.
+func TestLostAcknowledgements(t *testing.T) {
+	t.Parallel()
+	out := spawn(t, "buggify", string(prefix(t))).wait()
+	t.Log(out)
+}
+
+// buggify is the child's part. The faults are those of a whole process, and
+// cannot be taken back.
+func buggify(p string) error {
+	db, err := buggified()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	found := fates{}
+	for i := range 200 {
+		key := binary.BigEndian.AppendUint32([]byte(p+"single/"), uint32(i))
+		err := commitOnce(ctx, db, key, false, 0)
+		if err := found.judge(ctx, db, key, err); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("single commits: %+v\n", found)
+	if found[kv.SettledUnknown].there == 0 || found[kv.Absent].absent == 0 {
+		return errors.New("the client lost no acknowledgement, or refused nothing; are its faults switched on?")
+	}
+	return countOnce(ctx, db, p)
+}
+
+// countOnce increments a counter with a marker for each increment, by which an
+// increment that is run again finds that it was done.
+func countOnce(ctx context.Context, db kv.Database, p string) error {
+	const increments = 100
+	counter, again := []byte(p+"counter"), 0
+	for i := range increments {
+		marker := binary.BigEndian.AppendUint32([]byte(p+"done/"), uint32(i))
+		if err := db.Transact(ctx, func(tr kv.Transaction) error {
+			done, value := tr.Get(marker), tr.Get(counter)
+			before, err := done.Get()
+			if err != nil {
+				return err
+			}
+			if before != nil {
+				again++
+				return nil
+			}
+			v, err := value.Get()
+			if err != nil {
+				return err
+			}
+			n, _ := strconv.Atoi(string(v))
+			tr.Set(marker, nil)
+			tr.Set(counter, strconv.AppendInt(nil, int64(n+1), 10))
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	v, err := kv.ReadTransact(ctx, db, func(tr kv.ReadTransaction) ([]byte, error) { return tr.Get(counter).Get() })
+	if err != nil {
+		return err
+	}
+	fmt.Printf("counter: %s of %d; found done when run again: %d\n", v, increments, again)
+	if string(v) != strconv.Itoa(increments) {
+		return errors.New("the counter is wrong")
+	}
+	if again == 0 {
+		return errors.New("no acknowledgement of an increment was lost")
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package fdbkv_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/fdbkv"
+)
+
+// TestWatchEndsWithARetry: the client lets a watch be whose value is being read
+// while its transaction is retried; it would fire with the next attempt. Here it
+// fails, whatever the moment.
+func TestWatchEndsWithARetry(t *testing.T) {
+	key := append(prefix(t), "k"...)
+	db := open(t, fdbkv.Options{})
+	for range 10 {
+		var first, last kv.Watch
+		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+			last = tr.Watch(key)
+			if first == nil {
+				first = last
+				return kv.Error{Code: kv.CodeNotCommitted}
+			}
+			return nil
+		}))
+		await(t, background(func() error { <-first.Done(); return nil }))
+		require.ErrorIs(t, first.Err(), kv.Error{Code: kv.CodeTransactionCancelled})
+		require.NoError(t, last.Err())
+		last.Cancel()
+		require.ErrorIs(t, last.Err(), kv.Error{Code: kv.CodeWatchCancelled})
+	}
+}
+
+// TestWatchEndsWithItsContext: so does one whose transaction never committed.
+func TestWatchEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	tr, err := open(t, fdbkv.Options{}).CreateTransaction(ctx)
+	require.NoError(t, err)
+	defer tr.Cancel()
+	watch := tr.Watch(append(prefix(t), "k"...))
+	cancel(errStopped)
+	require.ErrorIs(t, tr.Commit(), errStopped)
+	await(t, background(func() error { <-watch.Done(); return nil }))
+	require.ErrorIs(t, watch.Err(), errStopped)
+}
+
+// TestWatchOutlivesItsContext: the end of the context does nothing to a watch
+// whose transaction committed before.
+func TestWatchOutlivesItsContext(t *testing.T) {
+	key := append(prefix(t), "k"...)
+	db := open(t, fdbkv.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	var watch kv.Watch
+	require.NoError(t, db.Transact(ctx, func(tr kv.Transaction) error {
+		watch = tr.Watch(key)
+		return nil
+	}))
+	done := watch.Done()
+	cancel()
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+		tr.Set(key, []byte("new"))
+		return nil
+	}))
+	await(t, background(func() error { <-done; return watch.Err() }))
+	require.NoError(t, watch.Err())
+}
+
+// TestWatchCostsNoGoroutineUnheard: a watch that nobody listens to, and one that
+// was cancelled, keep none.
+func TestWatchCostsNoGoroutineUnheard(t *testing.T) {
+	const watches = 50
+	key := append(prefix(t), "k"...)
+	db := open(t, fdbkv.Options{})
+	before := runtime.NumGoroutine()
+	all := make([]kv.Watch, watches)
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+		for i := range all {
+			all[i] = tr.Watch(key)
+		}
+		return nil
+	}))
+	require.Less(t, runtime.NumGoroutine(), before+watches/2)
+	for _, watch := range all {
+		watch.Done()
+	}
+	for _, watch := range all {
+		watch.Cancel()
+	}
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+watches/2 }, patience, time.Millisecond)
+}
