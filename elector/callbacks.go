@@ -47,9 +47,11 @@ type call struct {
 	name string
 	run  func(context.Context)
 	what Transition
-	// with is the tenure of which it tells the beginning, and lost the one of
-	// which it tells the end.
-	with, lost *Leadership
+	// parent is what its context ends with besides, and values what that is given
+	// anyway.
+	parent, values context.Context
+	// lost is a tenure of whose end all has been told before.
+	lost *Leadership
 }
 
 // notifier calls the callbacks of a session in order, in a goroutine that is
@@ -80,16 +82,22 @@ func (n *notifier) active() bool {
 }
 
 // transition queues what a change of state calls for. lead is the tenure that
-// begins or ends with it, if one does.
+// begins with it, if one does.
 func (n *notifier) transition(t Transition, lead *Leadership) {
 	if !n.active() {
 		return
 	}
 	var calls []call
-	add := func(name string, with *Leadership, callback func(context.Context, Transition)) {
+	values := n.session.values
+	leading := values
+	if lead != nil {
+		leading = lead.ctx
+	}
+	add := func(name string, parent context.Context, callback func(context.Context, Transition)) {
 		if callback != nil {
 			calls = append(calls, call{
-				name: name, run: func(ctx context.Context) { callback(ctx, t) }, what: t, with: with,
+				name: name, run: func(ctx context.Context) { callback(ctx, t) }, what: t,
+				parent: parent, values: values,
 			})
 		}
 	}
@@ -98,25 +106,22 @@ func (n *notifier) transition(t Transition, lead *Leadership) {
 		leave := map[State]func(context.Context, Transition){
 			StateLeader: c.OnLeaveLeader, StateFollower: c.OnLeaveFollower, StateCandidate: c.OnLeaveCandidate,
 		}
-		add("OnLeave"+partNames[from], nil, leave[from])
+		add("OnLeave"+partNames[from], values, leave[from])
 		switch to {
 		case StateLeader:
-			add("OnEnterLeader", lead, c.OnEnterLeader)
-			add("OnElected", lead, c.OnElected)
+			add("OnEnterLeader", leading, c.OnEnterLeader)
+			add("OnElected", leading, c.OnElected)
 		case StateFollower:
-			add("OnEnterFollower", nil, c.OnEnterFollower)
+			add("OnEnterFollower", values, c.OnEnterFollower)
 		case StateCandidate:
-			add("OnEnterCandidate", nil, c.OnEnterCandidate)
+			add("OnEnterCandidate", values, c.OnEnterCandidate)
 		case StateStopped, StateJeopardy, StateObserver: // OnTransition tells of it
 		}
 		if from == StateLeader {
-			add("OnDemoted", nil, c.OnDemoted)
+			add("OnDemoted", values, c.OnDemoted)
 		}
 	}
-	add("OnTransition", nil, c.OnTransition)
-	if t.From.Leads() && !t.To.Leads() && lead != nil {
-		calls = append(calls, call{lost: lead})
-	}
+	add("OnTransition", values, c.OnTransition)
 	n.push(calls)
 }
 
@@ -125,7 +130,7 @@ func (n *notifier) newLeader(leader Leader) {
 	if callback := n.callbacks.OnNewLeader; callback != nil {
 		n.push([]call{{
 			name: "OnNewLeader", run: func(ctx context.Context) { callback(ctx, leader) },
-			what: Transition{Term: leader.Term},
+			what: Transition{Term: leader.Term}, parent: n.session.values, values: n.session.values,
 		}})
 	}
 }
@@ -188,12 +193,8 @@ func (n *notifier) run() {
 // call runs one callback, and waits for it for as long as it may take.
 func (n *notifier) call(c call) {
 	if c.run != nil {
-		parent := n.session.values
-		if c.with != nil {
-			parent = c.with.ctx
-		}
-		ctx, cancel := withTimeout(parent, n.session.clock, n.limit)
-		late, stop := withTimeout(n.session.values, n.session.clock, n.limit)
+		ctx, cancel := withTimeout(c.parent, n.session.clock, n.limit)
+		late, stop := withTimeout(c.values, n.session.clock, n.limit)
 		ended := make(chan error, 1)
 		go func() {
 			defer cancel()

@@ -80,20 +80,17 @@ func (e *Elector) open(ctx context.Context, m mode, aim machine.Aim) (*session, 
 	defer e.mu.Unlock()
 	s := e.live()
 	switch {
-	case s == nil:
+	case s != nil && m == campaigning && s.mode == campaigning: // it goes on until Stop
+		return s, nil
+	case s != nil && s.mode != observing:
+		return nil, ErrRunning
+	case s != nil && s.adopt(ctx, m, aim):
+	default:
 		var err error
 		if s, err = e.newSession(ctx, m, aim); err != nil {
 			return nil, err
 		}
-		e.session = s
-		e.hub.open()
 		s.post(machine.Begin{})
-	case s.adopt(m):
-		s.post(machine.Aimed{Aim: aim})
-	case m == campaigning && s.mode == campaigning: // it goes on until Stop
-		return s, nil
-	default:
-		return nil, ErrRunning
 	}
 	if m == background || m == working {
 		stop := context.AfterFunc(ctx, func() { s.post(machine.Leave{}) })
@@ -102,14 +99,16 @@ func (e *Elector) open(ctx context.Context, m mode, aim machine.Aim) (*session, 
 	return s, nil
 }
 
-// adopt gives a session that only observes a purpose.
-func (s *session) adopt(m mode) bool {
+// adopt gives a session that only observes a purpose. It reports false where the
+// last observer has ended it meanwhile.
+func (s *session) adopt(ctx context.Context, m mode, aim machine.Aim) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mode != observing || m == observing {
+	if s.over {
 		return false
 	}
-	s.mode = m
+	s.mode, s.values = m, context.WithoutCancel(ctx)
+	s.take(machine.Aimed{Aim: aim})
 	return true
 }
 
@@ -145,17 +144,33 @@ func (e *Elector) Stop(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
-	s.post(machine.Leave{})
+	s.leave()
 	return s.wait(ctx)
+}
+
+// leave has the session end in order. One that only observes has nothing to put
+// in order.
+func (s *session) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mode == observing {
+		s.quit(nil, machine.ReasonStopped)
+		return
+	}
+	s.take(machine.Leave{})
 }
 
 // wait returns when everything of a session is over.
 func (s *session) wait(ctx context.Context) error {
 	select {
 	case <-s.done:
-	case <-ctx.Done():
-		s.crash(context.Cause(ctx))
-		return context.Cause(ctx)
+	default:
+		select {
+		case <-s.done:
+		case <-ctx.Done():
+			s.crash(context.Cause(ctx))
+			return context.Cause(ctx)
+		}
 	}
 	ended := make(chan struct{})
 	go func() {

@@ -36,6 +36,9 @@ func (e *CallbackError) Error() string {
 	if e.Transition.From == e.Transition.To {
 		return fmt.Sprintf("callback %s: %v", e.Callback, e.Err)
 	}
+	if e.Transition.From == e.Transition.To { // it tells of no change of state
+		return fmt.Sprintf("callback %s in term %d: %v", e.Callback, e.Transition.Term, e.Err)
+	}
 	return fmt.Sprintf("callback %s for %s to %s: %v", e.Callback, e.Transition.From, e.Transition.To, e.Err)
 }
 

@@ -22,12 +22,17 @@ type Leadership struct {
 
 	ctx   *boundedContext // while it leads
 	lease *boundedContext // while what is left of the lease may be used
-	timer Timer
+	ofRun bool            // its work returns, and need not say so
+
+	timing sync.Mutex
+	timer  Timer
+	ended  bool // and the timer is not set again
 
 	// Guarded by the session.
 	pending  int // what Returned waits for: the work, and the callbacks of the loss
 	drained  bool
-	released chan struct{}
+	released chan struct{} // closed when the seat is given up, or else kept says why not
+	kept     error
 	finish   sync.Once
 }
 
@@ -67,14 +72,24 @@ func (l *Leadership) Fence(tr kv.Transaction) error {
 }
 
 // Resign says that the work of a Campaign has ended, has the seat given up, and
-// waits until it is or ctx has ended. The giving up goes on in any case. Call it
-// after Context has ended too: the seat is released only then. It is for
-// Campaign; the work of Run returns instead.
+// waits until it is or ctx has ended. The giving up goes on in any case, and is
+// tried again after errors. Call it after Context has ended too: nothing is
+// claimed anew before.
+//
+// Work of Run returns instead. There Resign asks the work to stop, and does not
+// wait: the seat is given up once it has returned.
+//
+// Errors: the cause of ctx, and why the seat was not given up where the elector
+// has stopped without: it is free after its lease then.
 func (l *Leadership) Resign(ctx context.Context) error {
+	if l.ofRun {
+		l.session.post(machine.Ending{Term: l.Term()})
+		return nil
+	}
 	l.end(nil)
 	select {
 	case <-l.released:
-		return nil
+		return l.kept
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -85,7 +100,7 @@ func (l *Leadership) Resign(ctx context.Context) error {
 func (s *session) newLeadership(leader election.Leader) *Leadership {
 	l := &Leadership{
 		leader: leader, election: s.elector.election, session: s,
-		pending: 1, released: make(chan struct{}),
+		pending: 1, released: make(chan struct{}), ofRun: s.mode == working,
 	}
 	l.ctx = newBounded(s.values, s.clock)
 	l.lease = newBounded(s.values, s.clock)
@@ -96,27 +111,50 @@ func (s *session) newLeadership(leader election.Leader) *Leadership {
 func (l *Leadership) believe(b machine.Belief) {
 	l.ctx.bound(b.Stop)
 	l.lease.bound(b.End)
-	next := b.End
-	if !b.Stop.IsZero() {
-		next = b.Stop
+	l.setTimer()
+}
+
+// setTimer has the clock looked at when the next context is to end, and before:
+// a timer does not count the time that the machine sleeps.
+func (l *Leadership) setTimer() {
+	limit := l.ctx.limit.Load()
+	if l.ctx.Err() != nil {
+		limit = l.lease.limit.Load()
 	}
-	if next.IsZero() {
+	if limit == nil {
 		return
 	}
-	// A timer does not count the time that the machine sleeps, so it looks at the
-	// clock in between.
-	wait := min(next.Sub(l.session.clock.Now()), max(l.leader.LeaseDuration/10, time.Millisecond))
-	if l.timer == nil {
-		l.timer = l.session.clock.AfterFunc(max(wait, atOnce), l.session.checkBelief)
-		return
+	wait := min(limit.Sub(l.session.clock.Now()), max(l.leader.LeaseDuration/10, time.Millisecond))
+	l.timing.Lock()
+	defer l.timing.Unlock()
+	switch {
+	case l.ended:
+	case l.timer == nil:
+		l.timer = l.session.clock.AfterFunc(max(wait, atOnce), l.look)
+	default:
+		l.timer.Reset(max(wait, atOnce))
 	}
-	l.timer.Reset(max(wait, atOnce))
+}
+
+// look ends the contexts whose time has come. It waits for nothing, so that they
+// end even while the loop hangs: in a logger, say.
+func (l *Leadership) look() {
+	late := l.ctx.Err() != nil
+	if l.lease.Err() == nil {
+		l.setTimer()
+	}
+	if late {
+		l.session.post(machine.Tick{})
+	}
 }
 
 // over ends all use of the tenure.
 func (l *Leadership) over(cause error) {
 	l.ctx.end(cause)
 	l.lease.end(cause)
+	l.timing.Lock()
+	defer l.timing.Unlock()
+	l.ended = true
 	if l.timer != nil {
 		l.timer.Stop()
 	}

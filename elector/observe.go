@@ -19,22 +19,19 @@ import (
 // record.
 func (e *Elector) Observe(ctx context.Context) <-chan Leader {
 	leaders := make(chan Leader)
-	s, err := e.open(ctx, observing, machine.Spectate)
-	if err != nil && ctx.Err() != nil {
+	if ctx.Err() != nil {
 		close(leaders)
 		return leaders
 	}
-	if s == nil { // it is in use already
-		if s = e.running(); s == nil {
-			close(leaders)
-			return leaders
-		}
+	s, view, err := e.look(ctx)
+	if err != nil {
+		e.report(err)
+		close(leaders)
+		return leaders
 	}
-	view := e.hub.join()
-	s.watched(1)
 	go func() {
 		defer close(leaders)
-		defer s.watched(-1)
+		defer s.unwatch()
 		defer e.hub.leave(view)
 		for {
 			leader, ok := view.next(ctx)
@@ -51,14 +48,44 @@ func (e *Elector) Observe(ctx context.Context) <-chan Leader {
 	return leaders
 }
 
-// watched counts the observers. A session that was begun for them ends with the
-// last.
-func (s *session) watched(n int) {
+// look begins to look on, in the session that there is or in one of its own.
+func (e *Elector) look(ctx context.Context) (*session, *view, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s := e.live(); s != nil {
+		if view := s.watch(); view != nil {
+			return s, view, nil
+		}
+	}
+	s, err := e.newSession(ctx, observing, machine.Spectate)
+	if err != nil {
+		return nil, nil, err
+	}
+	view := s.watch()
+	s.post(machine.Begin{})
+	return s, view, nil
+}
+
+// watch counts one more observer, and returns what it sees; nil where the session
+// is over.
+func (s *session) watch() *view {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.watchers += n
+	if s.over {
+		return nil
+	}
+	s.watchers++
+	return s.elector.hub.join()
+}
+
+// unwatch counts one less. A session that was begun for observers ends with the
+// last: it has nothing to give up.
+func (s *session) unwatch() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watchers--
 	if s.watchers == 0 && s.mode == observing {
-		s.take(machine.Leave{})
+		s.quit(nil, machine.ReasonStopped)
 	}
 }
 

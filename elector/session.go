@@ -2,6 +2,7 @@ package elector
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/google/uuid"
@@ -33,8 +34,9 @@ type session struct {
 	inStep  bool
 	over    bool
 	timer   Timer
-	lead    *Leadership // the present tenure, until its work has returned
-	waiting []*Leadership
+	lead    *Leadership   // the present tenure, until its work has returned
+	lost    *Leadership   // the tenure that this step has ended, to be told of
+	waiting []*Leadership // whose work has returned, and whose seat is not given up yet
 	notify  notifier
 	greeted election.Token // the tenure that OnNewLeader was told of
 	moved   bool           // the step has told of a change of state
@@ -55,7 +57,8 @@ const (
 	campaigning
 )
 
-// newSession begins a life. The elector is locked.
+// newSession makes the next session, which is yet to begin. The elector is
+// locked.
 func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*session, error) {
 	incarnation, err := uuid.NewRandomFromReader(e.random)
 	if err != nil {
@@ -77,6 +80,8 @@ func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*ses
 	}
 	s.notify = notifier{session: s, callbacks: &e.options.Callbacks, limit: e.options.CallbackLimit}
 	s.timer = s.clock.AfterFunc(farAway, func() { s.post(machine.Tick{}) })
+	e.session = s
+	e.hub.open()
 	return s, nil
 }
 
@@ -84,15 +89,15 @@ func (s *session) now() machine.Now {
 	return machine.Now{Local: s.clock.Now(), Wall: s.clock.Wall()}
 }
 
-// post has the machine take an event. It may be called from anywhere, also from
-// within a step, whose event is then taken after it.
+// post has the machine take an event.
 func (s *session) post(event machine.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.take(event)
 }
 
-// take is post for who holds the lock.
+// take is post for who holds the lock. An event that comes of a step is taken
+// after it.
 func (s *session) take(event machine.Event) {
 	s.events = append(s.events, event)
 	if s.inStep {
@@ -123,9 +128,13 @@ func (s *session) step(event machine.Event) {
 	for _, action := range actions {
 		s.perform(action)
 	}
+	if s.lost != nil { // after what is called for the loss
+		s.notify.push([]call{{lost: s.lost}})
+		s.lost = nil
+	}
 	s.believe()
 	if len(s.waiting) > 0 && !s.machine.Holds() {
-		s.release()
+		s.release(nil)
 	}
 }
 
@@ -138,16 +147,11 @@ func (s *session) believe() {
 	}
 }
 
-// checkBelief has contexts end whose time has come.
-func (s *session) checkBelief() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.take(machine.Tick{})
-}
-
-// release tells that the seats of ended tenures are given up.
-func (s *session) release() {
+// release tells that the seats of ended tenures are given up, or why they are
+// not.
+func (s *session) release(err error) {
 	for _, l := range s.waiting {
+		l.kept = err
 		close(l.released)
 	}
 	s.waiting = nil
@@ -185,21 +189,14 @@ func (s *session) perform(action machine.Action) {
 	}
 }
 
-// finish ends the session, once.
+// finish ends the session, as the machine asks for it.
 func (s *session) finish(err error) {
-	if s.over {
-		return
+	var unsaid *LeaveError
+	if errors.As(err, &unsaid) {
+		s.end(err, err)
+	} else {
+		s.end(err, nil)
 	}
-	s.over, s.err = true, err
-	s.timer.Stop()
-	if l := s.lead; l != nil {
-		l.over(fdbelection.ErrNotLeader)
-		s.lead = nil
-		s.waiting = append(s.waiting, l)
-	}
-	s.release()
-	s.abandon()
-	s.elector.closed(s)
 	close(s.done)
 }
 
@@ -208,15 +205,34 @@ func (s *session) finish(err error) {
 func (s *session) crash(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.quit(err, machine.ReasonFailed)
+}
+
+// quit ends the session without giving up anything. The session is locked.
+func (s *session) quit(err error, reason Reason) {
 	if s.over {
 		return
 	}
 	view := s.machine.View()
-	s.finish(err)
+	s.end(err, err)
 	if view.State != StateStopped {
 		s.tellMove(Transition{
-			From: view.State, To: StateStopped, Term: view.Leader.Term, Reason: machine.ReasonFailed,
-			Leader: view.Leader, At: s.clock.Wall(),
+			From: view.State, To: StateStopped, Term: view.Leader.Term, Reason: reason, At: s.clock.Wall(),
 		})
 	}
+	close(s.done) // who waits for it waits for the callbacks as well
+}
+
+// end ends all that goes on. kept is why a seat that was held is not given up.
+func (s *session) end(err, kept error) {
+	s.over, s.err = true, err
+	s.timer.Stop()
+	if l := s.lead; l != nil {
+		l.over(fdbelection.ErrNotLeader)
+		s.lead = nil
+		s.waiting = append(s.waiting, l)
+	}
+	s.release(kept)
+	s.abandon()
+	s.elector.closed(s)
 }

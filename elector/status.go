@@ -71,11 +71,15 @@ type Leader struct {
 }
 
 // Leader returns who leads as far as this process knows, and false where nobody
-// does: the seat is vacant, or its lease is over by this process's own clock.
+// does: the seat is vacant, its lease is over by this process's own clock, or it
+// was handed over and has not been taken yet.
 func (e *Elector) Leader() (Leader, bool) {
 	st := e.status.Load()
-	if st.State == StateStopped || st.Leaderless || st.Leader.Vacant() {
+	if st.State == StateStopped || st.Leaderless || st.Leader.Vacant() || !st.Leader.Accepted {
 		return Leader{}, false
+	}
+	if end := st.LeaseEnd; !end.IsZero() && !e.options.Clock.Now().Before(end) {
+		return Leader{}, false // the loop is about to find out
 	}
 	if st.State.Leads() && st.leads() == nil {
 		return Leader{}, false

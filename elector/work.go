@@ -37,7 +37,8 @@ func (s *session) drain(d machine.Drain) {
 	l.drained = true
 	l.ctx.end(&endError{d.Reason})
 	if s.notify.active() {
-		l.pending++ // until notify has told it
+		l.pending++ // until the callbacks have told of it
+		s.lost = l
 	}
 	if s.mode == background || s.mode == observing {
 		l.done(s)

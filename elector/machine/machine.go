@@ -132,6 +132,9 @@ func (m *Machine) take(event Event) {
 	case Returned:
 		m.returned(e.Term)
 	case Tick:
+		if m.now.Local.Before(m.woken) { // the timer ran ahead of the clock: ask for it again
+			m.woken = time.Time{}
+		}
 	}
 }
 

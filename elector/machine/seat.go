@@ -58,7 +58,9 @@ func (m *Machine) sawLeader(a *Answer) {
 	}
 	if first || leader.Token() != before.Token() || leader.Vacant() != before.Vacant() || leader.Accepted != before.Accepted {
 		for _, missed := range a.Missed {
-			m.do(Follow{Leader: missed})
+			if missed.Term > before.Term { // else another operation has told of it meanwhile
+				m.do(Follow{Leader: missed})
+			}
 		}
 		m.do(Follow{Leader: leader})
 	}

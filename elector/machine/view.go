@@ -18,6 +18,9 @@ type View struct {
 	// far as this process can tell.
 	Leader     election.Leader
 	Leaderless bool
+	// LeaseEnd is when, on the local clock, the lease of another leader is over as
+	// far as this process can tell.
+	LeaseEnd time.Time
 	// Record is the candidate record of the leader, where it is known.
 	Record *election.Candidate
 	// Members are the candidates as they were listed last; Listed is when.
@@ -29,11 +32,15 @@ type View struct {
 
 // View returns what the machine knew at the end of its last step.
 func (m *Machine) View() View {
-	return View{
+	v := View{
 		State: m.told, Me: m.me, Config: m.config,
 		Leader: m.seat.leader, Leaderless: m.leaderless() && !m.leads(), Record: m.seat.record,
 		Members: m.roster.members, Listed: m.roster.listed, Trouble: m.trouble,
 	}
+	if m.seat.looked && !m.seat.leader.Vacant() && !m.seat.leader.HeldBy(m.me.Identity) {
+		v.LeaseEnd = m.leaseEnd()
+	}
+	return v
 }
 
 // Belief is how far the tenure of a term may be believed in: until Stop the
@@ -60,8 +67,11 @@ func (m *Machine) Belief() Belief {
 }
 
 // Holds reports whether the process may hold the seat of a tenure of its own:
-// its work has not returned, or the seat is still to be given up.
-func (m *Machine) Holds() bool { return m.holds() || m.handover.pending() }
+// its work has not returned, or the seat is still to be given up, by a hand-over
+// or by leaving.
+func (m *Machine) Holds() bool {
+	return m.holds() || m.handover.pending() || m.phase == departing && m.present
+}
 
 // Silent reports whether a candidate was seen not to move for the candidate
 // timeout.

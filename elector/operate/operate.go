@@ -105,22 +105,26 @@ func (o *Operator) complete(tr kv.ReadTransaction, op machine.Operation, a *mach
 			return err
 		}
 	}
-	if op.Known.Term > 0 && leader.Term > op.Known.Term+1 {
-		return o.missed(tr, op.Known.Term, a)
+	newest := leader.Term
+	if leader.Vacant() { // its last tenure has passed as well
+		newest++
+	}
+	if op.Known.Term > 0 && newest > op.Known.Term+1 {
+		return o.missed(tr, op.Known.Term, newest, a)
 	}
 	return nil
 }
 
-// missed reads the tenures after a term and before the one that stands.
-func (o *Operator) missed(tr kv.ReadTransaction, after uint64, a *machine.Answer) error {
+// missed reads the tenures between two terms.
+func (o *Operator) missed(tr kv.ReadTransaction, after, before uint64, a *machine.Answer) error {
 	// Two events for each term at most, and those of the newest.
-	limit := int(min(2*(a.State.Leader.Term-after)+2, 2*fdbelection.MaxHistoryLimit))
+	limit := int(min(2*(before-after)+2, 2*fdbelection.MaxHistoryLimit))
 	events, err := o.Election.History(tr, limit)
 	if err != nil && kv.CodeOf(err) != 0 {
 		return err
 	}
 	for _, event := range events {
-		if event.Kind == election.EventBegan && event.Term > after && event.Term < a.State.Leader.Term {
+		if event.Kind == election.EventBegan && event.Term > after && event.Term < before {
 			a.Missed = append([]election.Leader{{
 				Ballot: event.Ballot, Term: event.Term, Identity: event.To,
 				AcquiredAt: event.At, Nonce: event.Nonce, Accepted: true,

@@ -1,0 +1,112 @@
+package elector_test
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+)
+
+// errDisk is an error of the store after which nothing has happened.
+var errDisk = kv.Error{Code: kv.CodeIOError}
+
+// on restricts a hook to one kind of call of one client.
+func on(kind memkv.CallKind, client string, h hook) hook {
+	return func(ctx context.Context, c *memkv.Call) error {
+		if c.Kind != kind || c.Client != client {
+			return nil
+		}
+		return h(ctx, c)
+	}
+}
+
+// of restricts a hook to one client.
+func of(client string, h hook) hook {
+	return func(ctx context.Context, c *memkv.Call) error {
+		if c.Client != client {
+			return nil
+		}
+		return h(ctx, c)
+	}
+}
+
+// fail answers with an error.
+func fail(err error) hook { return func(context.Context, *memkv.Call) error { return err } }
+
+// hang waits until whoever waits for the answer has given up.
+func hang(ctx context.Context, _ *memkv.Call) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// delayed has every call take a while.
+func delayed(d time.Duration) hook {
+	return func(ctx context.Context, _ *memkv.Call) error {
+		select {
+		case <-time.After(d):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// once runs a hook for the first call that is as wanted, and reports that it
+// has.
+func once(wanted func(c *memkv.Call) bool, h hook) (hook, func() bool) {
+	var done atomic.Bool
+	return func(ctx context.Context, c *memkv.Call) error {
+		if !wanted(c) || done.Swap(true) {
+			return nil
+		}
+		return h(ctx, c)
+	}, done.Load
+}
+
+// commits reports whether a call is a commit of a client that writes a record of
+// the election, or only conflicts with it.
+func (w *world) commits(client string, record string) func(c *memkv.Call) bool {
+	key := w.election.Subspace().Sub(record).Bytes()
+	return func(c *memkv.Call) bool {
+		if c.Kind != memkv.CallCommit || c.Client != client {
+			return false
+		}
+		for i := range c.Commit.Mutations {
+			if bytes.HasPrefix(c.Commit.Mutations[i].Key, key) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// counter counts calls of the store by client.
+type counter struct {
+	mu    sync.Mutex
+	calls map[string]int
+}
+
+func (c *counter) hook(kind memkv.CallKind) hook {
+	return func(_ context.Context, call *memkv.Call) error {
+		if call.Kind != kind {
+			return nil
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.calls == nil {
+			c.calls = make(map[string]int)
+		}
+		c.calls[call.Client]++
+		return nil
+	}
+}
+
+func (c *counter) of(client string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls[client]
+}
