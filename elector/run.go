@@ -30,6 +30,11 @@ func (e *Elector) Run(ctx context.Context, work func(ctx context.Context, lead *
 	if err != nil {
 		return err
 	}
+	return s.run(ctx, work)
+}
+
+// run works on one tenure after the other, until the session is over.
+func (s *session) run(ctx context.Context, work func(context.Context, *Leadership) error) error {
 	for {
 		select {
 		case lead := <-s.tenures:
