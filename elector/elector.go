@@ -145,7 +145,10 @@ func (e *Elector) Stop(ctx context.Context) error {
 		return nil
 	}
 	s.leave()
-	return s.wait(ctx)
+	if err := s.wait(ctx); !errors.Is(err, errAbandoned) {
+		return err
+	}
+	return nil
 }
 
 // leave has the session end in order. One that only observes has nothing to put
