@@ -1,0 +1,144 @@
+package elector_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// contender is an elector of a benchmark, with the instants that are measured.
+type contender struct {
+	*elector.Elector
+	elected chan time.Time
+}
+
+// enter has a contender campaign in the background.
+func enter(b *testing.B, db kv.Database, space subspace.Subspace, lease time.Duration) *contender {
+	b.Helper()
+	c := &contender{elected: make(chan time.Time, 16)}
+	config := elector.ConfigWithLease(lease)
+	config.AllowPreemption = false
+	el, err := elector.New(db, election.New(space), elector.Options{
+		Config: config,
+		Callbacks: elector.Callbacks{OnElected: func(context.Context, elector.Transition) {
+			c.elected <- time.Now()
+		}},
+	})
+	require.NoError(b, err)
+	c.Elector = el
+	require.NoError(b, el.Start(b.Context()))
+	b.Cleanup(func() { _ = el.Stop(context.Background()) })
+	return c
+}
+
+// follows waits until a contender follows a leader, and knows the candidates.
+func follows(b *testing.B, c *contender) {
+	b.Helper()
+	patience := time.Now().Add(10 * time.Second)
+	for c.State() != elector.StateFollower || len(c.ClusterState().Voters) == 0 {
+		require.True(b, time.Now().Before(patience), "it does not follow: %s", c.State())
+		time.Sleep(100 * time.Microsecond)
+	}
+}
+
+func reportQuantiles(b *testing.B, unit string, took []time.Duration, per time.Duration) {
+	b.Helper()
+	slices.Sort(took)
+	for _, q := range []int{50, 99} {
+		b.ReportMetric(float64(took[min(len(took)-1, len(took)*q/100)])/float64(per), fmt.Sprintf("p%d-%s", q, unit))
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// A clean hand-over: from the call that leaves to the successor's OnElected.
+func BenchmarkHandOver(b *testing.B) {
+	db := memkv.New(memkv.Options{})
+	var took []time.Duration
+	space := subspace.New("election")
+	leader := enter(b, db, space, 10*time.Second)
+	<-leader.elected
+	for b.Loop() {
+		successor := enter(b, db, space, 10*time.Second)
+		follows(b, successor)
+		start := time.Now()
+		require.NoError(b, leader.Stop(b.Context()))
+		took = append(took, (<-successor.elected).Sub(start))
+		leader = successor
+	}
+	reportQuantiles(b, "µs", took, time.Microsecond)
+}
+
+// A crash: from the last renewal that was committed to the successor's
+// OnElected, beyond the lease, as a part of the heartbeat.
+func BenchmarkCrash(b *testing.B) {
+	const lease, heartbeat = 600 * time.Millisecond, 200 * time.Millisecond
+	db := memkv.New(memkv.Options{})
+	var took []time.Duration
+	space := subspace.New("election")
+	e := election.New(space)
+	leader := enter(b, db, space, lease)
+	<-leader.elected
+	for b.Loop() {
+		successor := enter(b, db, space, lease)
+		follows(b, successor)
+		time.Sleep(heartbeat + time.Duration(len(took)%20)*heartbeat/20) // long enough to find the phase
+		leader.Abandon()
+		record, err := kv.ReadTransact(b.Context(), db, e.GetLeaderRaw)
+		require.NoError(b, err)
+		renewed := record.LeaseExpiry.Add(-lease)
+		took = append(took, (<-successor.elected).Sub(renewed)-lease)
+		leader = successor
+	}
+	reportQuantiles(b, "ms-after-the-lease", took, time.Millisecond)
+	reportQuantiles(b, "of-a-heartbeat", took, heartbeat)
+}
+
+// What one elector costs: goroutines, and bytes of heap and stack.
+func BenchmarkFootprint(b *testing.B) {
+	const electors = 200
+	for b.Loop() {
+		b.StopTimer()
+		db := memkv.New(memkv.Options{})
+		goroutines, bytes := footprint()
+		var all []*contender
+		for i := range electors {
+			all = append(all, enter(b, db, subspace.New("election", strconv.Itoa(i)), 10*time.Second))
+		}
+		for _, c := range all {
+			<-c.elected
+		}
+		for _, c := range all {
+			for len(c.ClusterState().Voters) == 0 {
+				runtime.Gosched()
+			}
+		}
+		g, n := footprint()
+		b.ReportMetric(float64(g-goroutines)/electors, "goroutines/elector")
+		b.ReportMetric(float64(n-bytes)/electors/1024, "KiB/elector")
+		for _, c := range all {
+			require.NoError(b, c.Stop(b.Context()))
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+func footprint() (goroutines int, bytes uint64) {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return runtime.NumGoroutine(), m.HeapInuse + m.StackInuse
+}

@@ -1,0 +1,265 @@
+package elector_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// The figures of these tests are counted, or measured in virtual time: they are
+// the same on every machine.
+
+// virtual is the time of a synctest bubble.
+type virtual struct{}
+
+func (virtual) Now() time.Time                                    { return time.Now() }
+func (virtual) Wall() time.Time                                   { return time.Now() }
+func (virtual) AfterFunc(d time.Duration, f func()) elector.Timer { return time.AfterFunc(d, f) }
+
+// field is a database with many electors in one election.
+type field struct {
+	t        *testing.T
+	db       *memkv.DB
+	space    subspace.Subspace
+	election *election.LeaderElection
+	electors []*elector.Elector
+}
+
+func newField(t *testing.T, opts memkv.Options) *field {
+	space := subspace.New("figures")
+	return &field{t: t, db: memkv.New(opts), space: space, election: election.New(space)}
+}
+
+// enter has n more electors campaign, at intervals.
+func (f *field) enter(n int, interval time.Duration, config fdbelection.Config, callbacks elector.Callbacks) {
+	f.t.Helper()
+	for range n {
+		id := fmt.Sprintf("n%03d", len(f.electors))
+		el, err := elector.New(f.db.NewClient(id, memkv.ClientOptions{}), f.election, elector.Options{
+			NodeID: id, Config: config, Clock: virtual{}, Callbacks: callbacks,
+		})
+		require.NoError(f.t, err)
+		require.NoError(f.t, el.Start(f.t.Context()))
+		f.electors = append(f.electors, el)
+		time.Sleep(interval)
+	}
+	synctest.Wait()
+}
+
+// leave stops all electors, the followers first.
+func (f *field) leave() {
+	f.t.Helper()
+	for i := range f.electors {
+		require.NoError(f.t, f.electors[len(f.electors)-1-i].Stop(f.t.Context()))
+	}
+}
+
+func (f *field) leader() election.Leader {
+	f.t.Helper()
+	leader, err := kv.ReadTransact(f.t.Context(), f.db, f.election.GetLeaderRaw)
+	require.NoError(f.t, err)
+	return leader
+}
+
+// inRank returns the electors, the leader first and then in the order in which
+// they come next.
+func (f *field) inRank() []*elector.Elector {
+	leader := f.leader().ID
+	byID := make(map[string]*elector.Elector)
+	for _, el := range f.electors {
+		byID[el.NodeID()] = el
+	}
+	ranked := []*elector.Elector{byID[leader]}
+	for _, voter := range f.electors[0].ClusterState().Voters {
+		if voter.ID != leader {
+			ranked = append(ranked, byID[voter.ID])
+		}
+	}
+	return ranked
+}
+
+// One leader and 20 followers for 10 heartbeats: the leader commits once per
+// heartbeat, the others refresh their records three times per candidate timeout,
+// nothing conflicts, and nobody reads more than twice per heartbeat.
+func TestSteadyState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const followers, heartbeats = 20, 10
+		config := elector.DefaultConfig()
+		f := newField(t, memkv.Options{KeepLog: true})
+		f.enter(1+followers, 10*time.Millisecond, config, elector.Callbacks{})
+		time.Sleep(2 * config.HeartbeatInterval) // all are in phase
+		synctest.Wait()
+
+		logged, before := len(f.db.CommitLog()), f.db.Counters()
+		time.Sleep(heartbeats * config.HeartbeatInterval)
+		synctest.Wait()
+		counted := f.db.Counters().Sub(before)
+
+		renewals, refreshes := 0, 0
+		leaderKey, candidates := f.space.Sub("leader").Bytes(), f.space.Sub("candidates")
+		for _, commit := range f.db.CommitLog()[logged:] {
+			if len(commit.Mutations) == 0 {
+				continue
+			}
+			own := true
+			for _, mutation := range commit.Mutations {
+				switch key := mutation.Key; {
+				case bytes.Equal(key, leaderKey):
+					renewals++
+					require.Equal(t, "n000", commit.Client)
+					own = false
+				default:
+					require.True(t, candidates.Contains(key), "key %q", key)
+				}
+			}
+			if own {
+				refreshes++
+				require.Len(t, commit.Mutations, 1)
+			}
+		}
+		span := heartbeats * config.HeartbeatInterval
+		perFollower := float64(span) / float64(config.CandidateTimeout/3)
+		t.Logf("renewals %d, refreshes %d, conflicts %d, transactions %d, read waves %d: %.2f per follower and heartbeat",
+			renewals, refreshes, counted.Conflicts, counted.Transactions, counted.ReadWaves,
+			float64(counted.ReadWaves)/float64(followers*heartbeats))
+		require.Equal(t, heartbeats, renewals)
+		require.InDelta(t, followers*perFollower, refreshes, followers)
+		require.Zero(t, counted.Conflicts)
+		require.EqualValues(t, renewals+refreshes, counted.Commits)
+		require.LessOrEqual(t, counted.ReadWaves, int64(2*(followers+1)*heartbeats))
+		f.leave()
+	})
+}
+
+// A leader dies at any phase of its heartbeat: the successor leads within the
+// lease, a tenth of the heartbeat and 5 ms of its last renewal.
+func TestTakeOverAfterACrash(t *testing.T) {
+	config := elector.DefaultConfig()
+	var worst time.Duration
+	for phase := range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			elected := make(chan time.Time, 8)
+			f := newField(t, latency(time.Millisecond))
+			f.enter(3, 7*time.Millisecond+time.Duration(phase)*config.HeartbeatInterval/37, config, elector.Callbacks{
+				OnElected: func(context.Context, elector.Transition) { elected <- time.Now() },
+			})
+			<-elected
+			time.Sleep(3*config.HeartbeatInterval + time.Duration(phase)*config.HeartbeatInterval/50)
+			synctest.Wait()
+			f.electors[0].Abandon()
+			renewed := f.leader().LeaseExpiry.Add(-config.LeaseDuration)
+			took := (<-elected).Sub(renewed)
+			worst = max(worst, took)
+			require.LessOrEqual(t, took, config.LeaseDuration+config.HeartbeatInterval/10+5*time.Millisecond, "phase %d", phase)
+			require.GreaterOrEqual(t, took, config.LeaseDuration)
+			f.leave()
+		})
+	}
+	t.Logf("longest: the lease and %s, of a heartbeat of %s", worst-config.LeaseDuration, config.HeartbeatInterval)
+}
+
+// latency has every call of the store take a time.
+func latency(d time.Duration) memkv.Options {
+	return memkv.Options{Hooks: &memkv.Hooks{Before: func(ctx context.Context, _ *memkv.Call) error {
+		select {
+		case <-time.After(d):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}}}
+}
+
+// 100 candidates, and the leader leaves or dies, alone or with those who would be
+// next: at most 3 attempts to claim the seat are in flight at once.
+func TestNoHerdAtAVacancy(t *testing.T) {
+	const candidates = 100
+	for _, c := range []struct {
+		name string
+		end  func(t *testing.T, inRank []*elector.Elector)
+	}{
+		{"leaves", func(t *testing.T, inRank []*elector.Elector) { require.NoError(t, inRank[0].Stop(t.Context())) }},
+		{"dies", func(_ *testing.T, inRank []*elector.Elector) { inRank[0].Abandon() }},
+		{"dies with the next ten", func(_ *testing.T, inRank []*elector.Elector) {
+			for _, el := range inRank[:11] {
+				el.Abandon()
+			}
+		}},
+		{"leaves when the next ten have died", func(t *testing.T, inRank []*elector.Elector) {
+			for _, el := range inRank[1:11] {
+				el.Abandon()
+			}
+			require.NoError(t, inRank[0].Stop(t.Context()))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex
+				inFlight, most, attempts := 0, 0, 0
+				leaderKey := subspace.New("figures", "leader").Bytes()
+				opts := latency(20 * time.Millisecond)
+				before := opts.Hooks.Before
+				opts.Hooks.Before = func(ctx context.Context, call *memkv.Call) error {
+					claims := call.Kind == memkv.CallCommit && writes(call.Commit, leaderKey)
+					if claims {
+						mu.Lock()
+						attempts++
+						inFlight++
+						most = max(most, inFlight)
+						mu.Unlock()
+						defer func() {
+							mu.Lock()
+							defer mu.Unlock()
+							inFlight--
+						}()
+					}
+					return before(ctx, call)
+				}
+				f := newField(t, opts)
+				config := elector.DefaultConfig()
+				f.enter(candidates, time.Duration(3)*time.Millisecond, config, elector.Callbacks{})
+				time.Sleep(2 * config.CandidateTimeout)
+				synctest.Wait()
+				term := f.leader().Term
+
+				mu.Lock()
+				most, attempts = 0, 0
+				mu.Unlock()
+				begin := time.Now()
+				c.end(t, f.inRank())
+				for f.leader().Term == term || f.leader().Vacant() {
+					time.Sleep(time.Millisecond)
+				}
+				mu.Lock()
+				t.Logf("%s leads after %s; at most %d attempts in flight, %d in all", f.leader(), time.Since(begin), most, attempts)
+				require.LessOrEqual(t, most, 3)
+				mu.Unlock()
+				require.EqualValues(t, term+1, f.leader().Term)
+				f.leave()
+			})
+		})
+	}
+}
+
+// writes reports whether a commit writes a key.
+func writes(commit *memkv.Commit, key []byte) bool {
+	for _, mutation := range commit.Mutations {
+		if bytes.Equal(mutation.Key, key) {
+			return true
+		}
+	}
+	return false
+}
