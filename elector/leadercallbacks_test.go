@@ -1,0 +1,239 @@
+package elector_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+)
+
+// calls are the callbacks that came, in order.
+type calls struct {
+	mu   sync.Mutex
+	list []string
+	news chan string
+}
+
+func newCalls() *calls { return &calls{news: make(chan string, 1000)} }
+
+func (c *calls) add(call string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.list = append(c.list, call)
+	c.news <- call
+}
+
+func (c *calls) all() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string(nil), c.list...)
+}
+
+// callbacks tell of themselves; OnStartedLeading works until its context ends.
+func (c *calls) callbacks() elector.LeaderCallbacks {
+	return elector.LeaderCallbacks{
+		OnStartedLeading: func(ctx context.Context) {
+			c.add("started")
+			<-ctx.Done()
+			c.add("returned")
+		},
+		OnStoppedLeading: func() { c.add("stopped") },
+	}
+}
+
+// runCallbacks has a process lead with callbacks until the test or ctx ends.
+func (p *process) runCallbacks(ctx context.Context, callbacks elector.LeaderCallbacks) {
+	go func() { p.result <- p.RunCallbacks(ctx, callbacks) }()
+}
+
+// In client-go OnStoppedLeading may run beside OnStartedLeading, and the lease is
+// released before either has returned (kubernetes#139991).
+func TestSeatIsReleasedOnlyAfterOnStoppedLeadingReturned(t *testing.T) {
+	inWorld(t, func(w *world) {
+		begun, end := newCalls(), map[string]chan struct{}{"started": make(chan struct{}), "stopped": make(chan struct{})}
+		a, b := w.process("a"), w.process("b")
+		ctx, cancel := context.WithCancel(w.Context())
+		a.runCallbacks(ctx, elector.LeaderCallbacks{
+			OnStartedLeading: func(context.Context) { begun.add("started"); <-end["started"] },
+			OnStoppedLeading: func() { begun.add("stopped"); <-end["stopped"] },
+		})
+		require.Equal(t, "started", within(w, begun.news, "a leads"))
+		require.NoError(t, b.Start(w.Context()))
+		b.enters(elector.StateFollower)
+
+		cancel()
+		time.Sleep(drain / 2) // renewals go on meanwhile
+		synctest.Wait()
+		require.Equal(t, []string{"started"}, begun.all())
+		require.Equal(t, "a", w.seat().ID)
+
+		close(end["started"])
+		require.Equal(t, "stopped", within(w, begun.news, "OnStartedLeading has returned"))
+		time.Sleep(drain / 4)
+		synctest.Wait()
+		require.Equal(t, "a", w.seat().ID)
+		require.NotEqual(t, elector.StateLeader, b.State())
+
+		close(end["stopped"])
+		require.Equal(t, uint64(2), b.leads().Term)
+		require.NoError(t, within(w, a.result, "a has left"))
+		require.Equal(t, []string{"started", "stopped"}, begun.all())
+		b.stop()
+	})
+}
+
+// In client-go OnStoppedLeading is called by a process that never led.
+func TestOnStoppedLeadingHasItsCounterpart(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.begin("a"), w.process("b")
+		a.leads()
+		told := newCalls()
+		ctx, cancel := context.WithCancel(w.Context())
+		b.runCallbacks(ctx, told.callbacks())
+		b.enters(elector.StateFollower)
+		cancel()
+		require.NoError(t, within(w, b.result, "b has left"))
+		require.Empty(t, told.all())
+		require.False(t, w.listed("b"))
+		a.stop()
+	})
+}
+
+// In client-go the loop is over with the first loss.
+func TestCallbacksComeInPairsForEachTenure(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, told := w.process("a"), newCalls()
+		ctx, cancel := context.WithCancel(w.Context())
+		a.runCallbacks(ctx, told.callbacks())
+		a.leads()
+		w.before(hang)
+		a.enters(elector.StateCandidate)
+		synctest.Wait()
+		require.Equal(t, []string{"started", "returned", "stopped"}, told.all())
+		w.before(nil)
+		require.Equal(t, uint64(2), a.leads().Term)
+		cancel()
+		require.NoError(t, within(w, a.result, "a has left"))
+		require.Equal(t, []string{"started", "returned", "stopped", "started", "returned", "stopped"}, told.all())
+		require.True(t, w.seat().Vacant())
+	})
+}
+
+// As in client-go leadership goes on where OnStartedLeading returns.
+func TestOnStartedLeadingMayReturnAtOnce(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, told := w.process("a"), newCalls()
+		ctx, cancel := context.WithCancel(w.Context())
+		var leading context.Context
+		a.runCallbacks(ctx, elector.LeaderCallbacks{
+			OnStartedLeading: func(ctx context.Context) { leading = ctx; told.add("started") },
+			OnStoppedLeading: func() { told.add("stopped") },
+		})
+		a.leads()
+		time.Sleep(2 * lease)
+		synctest.Wait()
+		require.NoError(t, leading.Err())
+		require.Equal(t, []string{"started"}, told.all())
+		require.Equal(t, uint64(1), w.seat().Term)
+		cancel()
+		require.NoError(t, within(w, a.result, "a has left"))
+		require.Error(t, leading.Err())
+		require.Equal(t, []string{"started", "stopped"}, told.all())
+	})
+}
+
+// What exits the process in client-go ends the context here, and leaves in order.
+func TestOnStoppedLeadingMayEndTheRun(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.process("a")
+		ctx, cancel := context.WithCancel(w.Context())
+		defer cancel()
+		a.runCallbacks(ctx, elector.LeaderCallbacks{OnStoppedLeading: cancel})
+		a.leads()
+		require.NoError(t, a.SetRole(election.Observer)) // an observer gives up its seat
+		require.NoError(t, within(w, a.result, "a has left"))
+		require.True(t, w.seat().Vacant())
+		require.False(t, w.listed("a"))
+	})
+}
+
+func TestOnNewLeader(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.begin("a")
+		a.leads()
+		b, told := w.process("b"), newCalls()
+		ctx, cancel := context.WithCancel(w.Context())
+		b.runCallbacks(ctx, elector.LeaderCallbacks{OnNewLeader: told.add})
+		require.Equal(t, "a", within(w, told.news, "b sees the first leader"))
+
+		// The same id in another tenure is no new leader, and a vacancy is none.
+		w.before(of("a", fail(errDisk))) // for so long that it stops leading
+		a.enters(elector.StateCandidate)
+		w.before(nil)
+		require.Equal(t, uint64(2), a.leads().Term)
+		a.stop()
+		require.Equal(t, "b", within(w, told.news, "b leads"))
+		a = w.begin("a", priority(1))
+		require.Equal(t, "a", within(w, told.news, "a has preempted b"))
+		a.stop()
+		require.Equal(t, "b", within(w, told.news, "b leads again"))
+		cancel()
+		require.NoError(t, within(w, b.result, "b has left"))
+		require.Equal(t, []string{"a", "b", "a", "b"}, told.all())
+	})
+}
+
+// A slow OnNewLeader is told of everything, and holds nothing up but the return.
+func TestOnNewLeaderIsTooSlow(t *testing.T) {
+	inWorld(t, func(w *world) {
+		told, proceed := newCalls(), make(chan struct{})
+		a := w.process("a")
+		ctx, cancel := context.WithCancel(w.Context())
+		a.runCallbacks(ctx, elector.LeaderCallbacks{OnNewLeader: func(id string) {
+			told.add(id)
+			<-proceed
+		}})
+		a.leads()
+		within(w, told.news, "a is told of itself")
+		cancel()
+		w.until("vacant", func(l election.Leader) bool { return l.Vacant() })
+		close(proceed)
+		require.NoError(t, within(w, a.result, "a has left"))
+	})
+}
+
+func TestPanicOfCallbacksPassesThroughRun(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, told := w.process("a"), newCalls()
+		panicked := make(chan any)
+		go func() {
+			defer func() { panicked <- recover() }()
+			_ = a.RunCallbacks(w.Context(), elector.LeaderCallbacks{
+				OnStartedLeading: func(context.Context) { panic("oh") },
+				OnStoppedLeading: func() { told.add("stopped") },
+				OnNewLeader:      told.add,
+			})
+		}()
+		require.Equal(t, "oh", within(w, panicked, "the panic passes through"))
+		a.enters(elector.StateStopped)
+		require.Contains(t, told.all(), "stopped")
+		require.True(t, w.seat().Vacant())
+	})
+}
+
+func TestRunCallbacksExcludesOtherUses(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.begin("a")
+		a.leads()
+		told := newCalls()
+		require.ErrorIs(t, a.RunCallbacks(w.Context(), elector.LeaderCallbacks{OnNewLeader: told.add}), elector.ErrRunning)
+		require.Empty(t, told.all())
+		a.stop()
+	})
+}
