@@ -58,13 +58,11 @@ func (e *Elector) RunCallbacks(ctx context.Context, callbacks LeaderCallbacks) e
 		stop()
 		<-told
 	}()
-	err = s.run(ctx, callbacks.lead)
-	<-told // what was seen until the end
-	return err
+	return s.run(ctx, callbacks.lead)
 }
 
 // greet tells of new leaders, in a goroutine of its own, until the session is over
-// and all are told of, or until it is stopped.
+// or it is stopped, and all that were seen until then are told of.
 func (s *session) greet(ctx context.Context, onNewLeader func(string)) (told <-chan struct{}, stop func()) {
 	ctx, stop = context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})

@@ -192,19 +192,28 @@ func TestOnNewLeader(t *testing.T) {
 // A slow OnNewLeader is told of everything, and holds nothing up but the return.
 func TestOnNewLeaderIsTooSlow(t *testing.T) {
 	inWorld(t, func(w *world) {
+		a := w.begin("a")
+		a.leads()
 		told, proceed := newCalls(), make(chan struct{})
-		a := w.process("a")
+		slow := w.process("slow", observer)
 		ctx, cancel := context.WithCancel(w.Context())
-		a.runCallbacks(ctx, elector.LeaderCallbacks{OnNewLeader: func(id string) {
+		slow.runCallbacks(ctx, elector.LeaderCallbacks{OnNewLeader: func(id string) {
 			told.add(id)
 			<-proceed
 		}})
-		a.leads()
-		within(w, told.news, "a is told of itself")
+		require.Equal(t, "a", within(w, told.news, "the first leader"))
+		b := w.begin("b")
+		b.enters(elector.StateFollower)
+		a.stop()
+		b.leads()
+		w.until("known to all", func(election.Leader) bool { return slow.LeaderID() == "b" })
 		cancel()
-		w.until("vacant", func(l election.Leader) bool { return l.Vacant() })
+		slow.enters(elector.StateStopped)
+		require.Equal(t, []string{"a"}, told.all())
 		close(proceed)
-		require.NoError(t, within(w, a.result, "a has left"))
+		require.NoError(t, within(w, slow.result, "the slow one has left"))
+		require.Equal(t, []string{"a", "b"}, told.all())
+		b.stop()
 	})
 }
 
