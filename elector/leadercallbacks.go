@@ -27,7 +27,7 @@ type LeaderCallbacks struct {
 	// OnStartedLeading is called when this process leads, and its context ends when
 	// it does so no longer. As there it may return at once and leave work behind
 	// that ends with the context, or do the work and return then: leadership goes
-	// on in either case. What it leaves behind is what OnStoppedLeading waits for.
+	// on in either case. What was left behind OnStoppedLeading has to wait for.
 	OnStartedLeading func(context.Context)
 	// OnStoppedLeading is called once for each OnStartedLeading, when leadership has
 	// ended and OnStartedLeading has returned.

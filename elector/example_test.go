@@ -1,0 +1,328 @@
+package elector_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// Work of which there is one at a time: it begins with leadership, ends with its
+// context, and begins again with the next tenure. README.md shows the same.
+func ExampleElector_Run() {
+	ctx, stop := context.WithCancel(context.Background()) // in a service: signal.NotifyContext
+	defer stop()
+	db := memkv.New(memkv.Options{})
+	invoices := make(chan string, 3)
+	for _, invoice := range []string{"A-1", "A-2", "A-3"} {
+		invoices <- invoice
+	}
+	chargeNext := func(ctx context.Context, lead *elector.Leadership) error {
+		select {
+		case invoice := <-invoices:
+			fmt.Printf("%s is charged in term %d\n", invoice, lead.Term())
+		case <-ctx.Done():
+		}
+		if len(invoices) == 0 {
+			stop()
+		}
+		return nil
+	}
+
+	// begin README
+	el, err := elector.New(db, election.New(subspace.New("billing")), elector.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = el.Run(ctx, func(ctx context.Context, lead *elector.Leadership) error {
+		for ctx.Err() == nil { // it ends in time, before anybody else leads
+			if err := chargeNext(ctx, lead); err != nil {
+				return err // the seat is given up, others go first, and Run campaigns again
+			}
+		}
+		return nil // the seat is given up now, and not before
+	})
+	// end README
+	fmt.Println("left:", err)
+	// Output:
+	// A-1 is charged in term 1
+	// A-2 is charged in term 1
+	// A-3 is charged in term 1
+	// left: <nil>
+}
+
+// Callbacks, for what is switched on and off with leadership. Each change comes
+// once and in order. The seat is given up after those that tell of it have
+// returned.
+func ExampleElector_Start() {
+	ctx := context.Background()
+	db := memkv.New(memkv.Options{})
+	elected := make(chan struct{})
+	// begin callbacks
+	el, err := elector.New(db, election.New(subspace.New("billing")), elector.Options{
+		NodeID: "host-1",
+		Callbacks: elector.Callbacks{
+			OnElected: func(_ context.Context, t elector.Transition) {
+				fmt.Printf("elected in term %d: %s\n", t.Term, t.Reason)
+				close(elected)
+			},
+			OnDemoted: func(_ context.Context, t elector.Transition) {
+				fmt.Printf("demoted in term %d: %s\n", t.Term, t.Reason)
+			},
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := el.Start(ctx); err != nil { // it does not wait
+		log.Fatal(err)
+	}
+	// end callbacks
+
+	<-elected
+	fmt.Println("stop:", el.Stop(ctx))
+	// Output:
+	// elected in term 1: the seat was vacant
+	// demoted in term 1: stopped
+	// stop: <nil>
+}
+
+// A process that follows who leads, and where to reach it, without being a
+// candidate.
+func ExampleElector_Observe() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	db := memkv.New(memkv.Options{})
+	space := subspace.New("billing")
+	lead := func(id, address string) *elector.Elector {
+		el, err := elector.New(db, election.New(space), elector.Options{
+			NodeID:   id,
+			Metadata: map[string]string{"address": address},
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := el.Start(ctx); err != nil {
+			log.Fatal(err)
+		}
+		return el
+	}
+
+	first := lead("host-1", "10.0.0.1:8080")
+	// begin observe
+	el, err := elector.New(db, election.New(space), elector.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for leader := range el.Observe(ctx) { // the present one first, then every change
+		switch {
+		case leader.Vacant() || !leader.Accepted:
+			continue // nobody leads
+		default:
+			fmt.Printf("term %d: %s at %s\n", leader.Term, leader.ID, leader.Metadata["address"])
+		}
+		// end observe
+		if leader.ID == "host-2" {
+			cancel()
+			break
+		}
+		second := lead("host-2", "10.0.0.2:8080")
+		defer second.Stop(context.Background())
+		if err := first.Stop(context.Background()); err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// term 1: host-1 at 10.0.0.1:8080
+	// term 2: host-2 at 10.0.0.2:8080
+}
+
+// Leadership for a piece of code that waits for it, and gives it up when it has
+// done its work.
+func ExampleElector_Campaign() {
+	ctx := context.Background()
+	db := memkv.New(memkv.Options{})
+	el, err := elector.New(db, election.New(subspace.New("migrations")), elector.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// begin campaign
+	lead, err := el.Campaign(ctx) // waits, through every failure of the database
+	if err != nil {
+		log.Fatal(err)
+	}
+	for step := 1; step <= 2 && lead.Context().Err() == nil; step++ {
+		fmt.Printf("step %d in term %d\n", step, lead.Term())
+	}
+	if err := lead.Resign(ctx); err != nil { // the seat is released here, and not before
+		log.Fatal(err)
+	}
+	// end campaign
+	fmt.Println("leads:", lead.Leads())
+	fmt.Println("stop:", el.Stop(ctx)) // not a candidate any more
+	// Output:
+	// step 1 in term 1
+	// step 2 in term 1
+	// leads: false
+	// stop: <nil>
+}
+
+// A write that commits only while its tenure is the newest one, whatever clocks
+// and processes do: the fence is part of the transaction of the work.
+func ExampleLeadership_Fence() {
+	ctx := context.Background()
+	db := memkv.New(memkv.Options{})
+	el, err := elector.New(db, election.New(subspace.New("billing", "election")), elector.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer el.Stop(ctx)
+
+	pay := func(lead *elector.Leadership, amount string) error {
+		return db.Transact(ctx, func(tr kv.Transaction) error {
+			if err := lead.Fence(tr); err != nil {
+				return err
+			}
+			tr.Set([]byte("balance"), []byte(amount))
+			return nil
+		})
+	}
+
+	former, err := el.Campaign(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("while it leads:", pay(former, "100"))
+	if err := former.Resign(ctx); err != nil {
+		log.Fatal(err)
+	}
+	err = pay(former, "200")
+	fmt.Println("fenced off:", errors.Is(err, fdbelection.ErrFenced))
+	// Output:
+	// while it leads: <nil>
+	// fenced off: true
+}
+
+// A higher priority takes over in order. The leader's context ends, it finishes
+// what it has under way while its lease is still renewed, and the challenger
+// leads as soon as it has returned.
+func Example_gracefulPreemption() {
+	ctx, stop := context.WithCancel(context.Background())
+	db := memkv.New(memkv.Options{})
+	space := subspace.New("billing")
+
+	// The usual grace is one lease: the time that a leader has to finish in.
+	low, err := elector.New(db, election.New(space), elector.Options{NodeID: "low", Priority: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	elected, finished := make(chan struct{}), make(chan error)
+	high, err := elector.New(db, election.New(space), elector.Options{
+		NodeID: "high", Priority: 2,
+		Callbacks: elector.Callbacks{OnElected: func(_ context.Context, t elector.Transition) {
+			fmt.Printf("high leads in term %d: %s\n", t.Term, t.Reason)
+			close(elected)
+		}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	go func() {
+		finished <- low.Run(ctx, func(ctx context.Context, lead *elector.Leadership) error {
+			fmt.Println("low leads in term", lead.Term())
+			if err := high.Start(context.Background()); err != nil {
+				return err
+			}
+			<-ctx.Done()
+			fmt.Println("low:", context.Cause(ctx))
+			fmt.Println("low finishes, still safe:", lead.Lease().Err() == nil)
+			return nil
+		})
+	}()
+	<-elected
+	stop()
+	fmt.Println("low has left:", <-finished)
+	fmt.Println("high stops:", high.Stop(context.Background()))
+	// Output:
+	// low leads in term 1
+	// low: leadership has ended: challenged by a higher priority
+	// low finishes, still safe: true
+	// high leads in term 2: a higher priority
+	// low has left: <nil>
+	// high stops: <nil>
+}
+
+// A question that costs nothing, for a scheduler that asks before each job. An
+// Elector is gocron's Elector as it is.
+func ExampleElector_IsLeader() {
+	ctx := context.Background()
+	db := memkv.New(memkv.Options{})
+	el, err := elector.New(db, election.New(subspace.New("jobs")), elector.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	job := func() {
+		if err := el.IsLeader(ctx); err != nil {
+			fmt.Println("skipped:", errors.Is(err, fdbelection.ErrNotLeader))
+			return
+		}
+		fmt.Println("done in term", el.Term())
+	}
+
+	job()
+	lead, err := el.Campaign(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	job()
+	if err := errors.Join(lead.Resign(ctx), el.Stop(ctx)); err != nil {
+		log.Fatal(err)
+	}
+	job()
+	// Output:
+	// skipped: true
+	// done in term 1
+	// skipped: true
+}
+
+// Code that was written for client-go's leaderelection, with its callbacks as
+// they are.
+func ExampleElector_RunCallbacks() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	db := memkv.New(memkv.Options{})
+	run := func(ctx context.Context) {
+		fmt.Println("the controllers run")
+		cancel()
+		<-ctx.Done()
+		fmt.Println("the controllers have stopped")
+	}
+	// begin clientgo
+	el, err := elector.New(db, election.New(subspace.New("controllers")), elector.Options{
+		NodeID: "host-1",
+		Config: elector.ConfigWithLease(elector.DefaultConfig().LeaseDuration),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = el.RunCallbacks(ctx, elector.LeaderCallbacks{
+		OnStartedLeading: run,
+		OnStoppedLeading: func() { fmt.Println("led no longer") },
+		OnNewLeader:      func(identity string) { /* another line of the log */ },
+	})
+	// end clientgo
+	fmt.Println("left:", err)
+	// Output:
+	// the controllers run
+	// the controllers have stopped
+	// led no longer
+	// left: <nil>
+}
