@@ -140,7 +140,7 @@ func (n *notifier) seatChange(leader Leader) {
 	if callback := n.callbacks.OnSeatChange; callback != nil {
 		n.push([]call{{
 			name: "OnSeatChange", run: func(ctx context.Context) { callback(ctx, leader) },
-			what: Transition{Term: leader.Term},
+			what: Transition{Term: leader.Term}, parent: n.session.values, values: n.session.values,
 		}})
 	}
 }
@@ -148,7 +148,10 @@ func (n *notifier) seatChange(leader Leader) {
 // trouble queues that something goes wrong, or with nil that nothing does.
 func (n *notifier) trouble(err error) {
 	if callback := n.callbacks.OnTrouble; callback != nil {
-		n.push([]call{{name: "OnTrouble", run: func(ctx context.Context) { callback(ctx, err) }}})
+		n.push([]call{{
+			name: "OnTrouble", run: func(ctx context.Context) { callback(ctx, err) },
+			parent: n.session.values, values: n.session.values,
+		}})
 	}
 }
 
