@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
@@ -51,11 +52,11 @@ func (m *Machine) abandoned(op *Operation, a *Answer) {
 func (m *Machine) answeredMain(op *Operation, a *Answer) {
 	switch op.Kind {
 	case Register, Rejoin:
-		m.answeredRegistration(op.Kind, a)
+		m.answeredRegistration(op, a)
 	case Look, Settle:
 		m.answeredLook(op.Kind, a)
 	case Beat:
-		m.answeredBeat(op.Kind, a)
+		m.answeredBeat(op, a)
 	case Cycle:
 		m.answeredCycle(op, a)
 	case Resign, Yield:
@@ -66,17 +67,25 @@ func (m *Machine) answeredMain(op *Operation, a *Answer) {
 	}
 }
 
-func (m *Machine) answeredRegistration(kind Kind, a *Answer) {
+func (m *Machine) answeredRegistration(op *Operation, a *Answer) {
 	m.present = m.present || a.Err == nil || a.Touched
 	if a.Err != nil {
-		m.failed(kind, a.Err)
+		m.failed(op.Kind, a.Err)
 		return
 	}
 	m.succeeded()
-	m.adopt(a.State.Config)
-	m.registered, m.joined = true, true
-	m.beatAt, m.lookNow = m.now.Local.Add(m.config.CandidateTimeout/3), true
+	m.adopt(a)
+	m.registered, m.joined, m.lookNow = true, true, true
+	m.wrote(&op.Me)
 	m.roster.due = m.now.Local
+}
+
+// wrote takes in that the candidate record was written, and what with.
+func (m *Machine) wrote(me *election.Registration) {
+	m.beatAt = m.now.Local.Add(m.config.CandidateTimeout / 3)
+	if me.Priority != m.me.Priority || me.Role != m.me.Role || !maps.Equal(me.Metadata, m.me.Metadata) {
+		m.beatAt = m.now.Local // it has changed meanwhile
+	}
 }
 
 func (m *Machine) answeredLook(kind Kind, a *Answer) {
@@ -93,17 +102,18 @@ func (m *Machine) answeredLook(kind Kind, a *Answer) {
 
 // answeredBeat takes in the answer to a heartbeat, or to a cycle, which holds
 // one; it reports whether it was written.
-func (m *Machine) answeredBeat(kind Kind, a *Answer) bool {
+func (m *Machine) answeredBeat(op *Operation, a *Answer) bool {
 	err := a.Err
 	if errors.Is(err, fdbelection.ErrUnregisteredCandidate) {
-		m.registered, err = false, nil // evicted: register again
+		m.registered, err = false, nil // evicted: register again, or while there is a tenure after it
+		m.renewAt = m.now.Local.Add(m.config.HeartbeatInterval)
 	}
 	if err != nil {
-		m.failed(kind, err)
+		m.failed(op.Kind, err)
 		return false
 	}
 	m.succeeded()
-	m.beatAt = m.now.Local.Add(m.config.CandidateTimeout / 3)
+	m.wrote(&op.Me)
 	return a.Err == nil
 }
 
@@ -115,24 +125,23 @@ func (m *Machine) answeredCycle(op *Operation, a *Answer) {
 		m.lookNow = true
 		return
 	}
-	if !m.answeredBeat(Cycle, a) {
+	if !m.answeredBeat(op, a) {
 		return
 	}
-	m.adopt(a.State.Config)
+	renewNow := m.renewNow
+	m.adopt(a)
+	m.renewNow = renewNow // it went by this config already
 	if a.Action == election.Renewed || a.Action == election.Claimed {
 		m.unsettled = false // this commit has read and written the leader record
 	}
 	led := op.Token.Term != 0
-	if !led && a.Action.Leads() && a.Action != election.Draining {
+	if !led && (a.Action == election.Claimed || a.Action == election.Renewed) && !m.outdated(a) {
 		m.lead(a)
 	}
 	m.sawLeader(a)
 	m.renewAt = a.Start.Add(m.config.HeartbeatInterval)
-	switch {
-	case led && m.tenure.token == op.Token: // its work has not returned meanwhile
+	if led && m.tenure.token == op.Token { // its work has not returned meanwhile
 		m.obeyCycle(a)
-	case !led && a.Action == election.Draining:
-		m.handOver(a.State.Leader.Token(), demand{kind: disabled, until: m.now.Local})
 	}
 }
 
@@ -140,13 +149,18 @@ func (m *Machine) answeredLeaving(a *Answer) {
 	switch {
 	case a.Err == nil:
 		m.phase = gone
-		m.sawLeader(a)
-	case !m.now.Local.Before(m.leaveBy), m.permanent(a.Err):
-		m.phase = gone
-		m.result = errors.Join(m.result, &LeaveError{Err: a.Err})
-	default:
+		if a.State.Leader.Ballot > 0 { // else it could not be read
+			m.sawLeader(a)
+		}
+		return
+	case !m.permanent(a.Err):
 		m.failed(Unregister, a.Err)
+		if m.retryAt.Before(m.leaveBy) {
+			return
+		}
 	}
+	m.phase = gone
+	m.result = errors.Join(m.result, &LeaveError{Err: a.Err})
 }
 
 // LeaveError says that the candidate could not be unregistered: its record
@@ -167,11 +181,16 @@ func (m *Machine) permanent(err error) bool {
 	return m.settings.Permanent != nil && m.settings.Permanent(err)
 }
 
+// hopeless reports an error that no retry of this process can mend.
+func (m *Machine) hopeless(err error) bool {
+	return errors.Is(err, fdbelection.ErrDuplicateID) || errors.Is(err, fdbelection.ErrInvalidCandidate) ||
+		errors.Is(err, fdbelection.ErrInvalidConfig) || m.permanent(err)
+}
+
 // failed takes in the error of an operation: it reports it once per change and
 // sets the back-off, or leaves where no retry can help.
 func (m *Machine) failed(kind Kind, err error) {
-	if errors.Is(err, fdbelection.ErrDuplicateID) || errors.Is(err, fdbelection.ErrInvalidCandidate) ||
-		errors.Is(err, fdbelection.ErrInvalidConfig) || m.permanent(err) {
+	if m.hopeless(err) && !m.leaving() {
 		m.leave(failure(kind, err))
 		return
 	}

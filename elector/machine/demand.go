@@ -86,7 +86,7 @@ func (m *Machine) planHandOver() {
 	h := m.handover
 	if !m.now.Local.Before(h.by) {
 		m.handover = handover{}
-		m.planIdle()
+		m.planMain()
 		return
 	}
 	op := Operation{Kind: Resign, Token: h.token, Intent: h.intent, Limit: h.by.Sub(m.now.Local)}

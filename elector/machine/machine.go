@@ -28,6 +28,7 @@ type Machine struct {
 
 	config     fdbelection.Config // once configured the one that stands
 	configured bool
+	configAt   time.Time // when it was taken in
 	registered bool
 	joined     bool // was registered once
 	present    bool // a registration may have been committed
@@ -188,9 +189,6 @@ func (m *Machine) leave(result error) {
 		reason = ReasonFailed
 	}
 	m.drain(reason, m.now.Local.Add(m.settings.Drain))
-	if m.holds() && m.tenure.limit.IsZero() {
-		m.tenure.limit = m.now.Local.Add(m.settings.Drain)
-	}
 	m.hurry()
 }
 

@@ -41,7 +41,7 @@ func (m *Machine) planMain() {
 		m.at(m.retryAt)
 	case m.handover.pending():
 		m.planHandOver()
-	case m.holds() && (!m.leaving() || m.tenure.stage != over):
+	case m.holds() && (!m.leaving() || m.tenure.stage != over || now.Before(m.tenure.limit)):
 		m.planLeader()
 	case m.leaving():
 		m.planLeaving()
@@ -50,13 +50,17 @@ func (m *Machine) planMain() {
 	}
 }
 
-// planIdle is for a process that holds nothing.
+// planIdle is for a process that holds nothing. Its own seat that it does not
+// want is given up, as soon as the last look said that it is still its own.
 func (m *Machine) planIdle() {
 	switch {
+	case m.aim != Spectate && !m.registered: // first: settling needs an election
+		m.planRegistration()
 	case m.unsettled:
 		m.begin(&m.main, Operation{Kind: Settle, Limit: m.config.LeaseDuration})
-	case m.aim != Spectate && !m.registered:
-		m.planRegistration()
+	case m.seat.leader.HeldBy(m.me.Identity) && !m.wanted() && !m.lookNow:
+		m.handOver(m.seat.leader.Token(), demand{})
+		m.planHandOver()
 	default:
 		m.planFollower()
 	}
@@ -86,12 +90,16 @@ func (m *Machine) planLeader() {
 		m.at(m.beatAt)
 	case m.renewNow, !now.Before(m.renewAt):
 		m.renewNow = false
-		m.planCycle(m.renewalLimit())
-	case m.lookNow && !m.term.arming():
+		m.planCycle(m.renewalLimit(), true)
+	case m.lookNow && !m.term.arming(): // and the renewal does not wait for it
 		m.lookNow = false
-		m.begin(&m.main, Operation{Kind: Look, Limit: m.config.HeartbeatInterval})
+		limit := max(m.renewAt.Sub(now), step(m.config.HeartbeatInterval))
+		m.begin(&m.main, Operation{Kind: Look, Limit: min(limit, m.config.HeartbeatInterval)})
 	default:
 		m.at(m.renewAt)
+	}
+	if m.leaving() && m.tenure.stage == over {
+		m.at(m.tenure.limit)
 	}
 }
 
@@ -103,17 +111,12 @@ func (m *Machine) renewalLimit() time.Duration {
 	return min(max(m.config.HeartbeatInterval, left/2), left)
 }
 
-func (m *Machine) planCycle(limit time.Duration) {
+// planCycle begins a cycle. One that abstains renews, and claims nothing.
+func (m *Machine) planCycle(limit time.Duration, abstain bool) {
 	m.begin(&m.main, Operation{
 		Kind: Cycle, Limit: limit, Token: m.tenure.token,
-		Seen: m.seat.seen, EndedTerm: m.ended, Abstain: m.abstains(),
+		Seen: m.seat.seen, EndedTerm: m.ended, Abstain: abstain,
 	})
-}
-
-// abstains reports whether nothing is to be claimed: while there is work under a
-// tenure, for a while after a resignation on request, and without the aim.
-func (m *Machine) abstains() bool {
-	return m.holds() || m.leaving() || m.aim != Campaign || m.now.Local.Before(m.holdOff)
 }
 
 // planFollower acts on the seat where there is something to do about it, says
@@ -131,9 +134,9 @@ func (m *Machine) planFollower() {
 	switch {
 	case wants && !now.Before(claim):
 		m.claimAt = now.Add(step(m.config.HeartbeatInterval))
-		m.planCycle(m.config.HeartbeatInterval)
-	case m.registered && !now.Before(m.beatAt):
-		m.planCycle(m.config.HeartbeatInterval)
+		m.planCycle(m.config.HeartbeatInterval, false)
+	case m.registered && !now.Before(m.beatAt): // it claims nothing out of turn
+		m.planCycle(m.config.HeartbeatInterval, !m.outranks() || now.Before(latest(m.soonest, m.holdOff)))
 	case !now.Before(look):
 		m.lookNow = false
 		m.begin(&m.main, Operation{Kind: Look, Limit: m.config.HeartbeatInterval})
@@ -164,7 +167,11 @@ func (m *Machine) planLeaving() {
 // planTenure has the tenure go on in time.
 func (m *Machine) planTenure() {
 	t := &m.tenure
-	if t.stage != believing && t.stage != draining {
+	switch {
+	case t.stage == over && t.demand.kind != nothing:
+		m.at(t.limit)
+		return
+	case t.stage != believing && t.stage != draining:
 		return
 	}
 	m.at(t.next())

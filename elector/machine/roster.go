@@ -60,6 +60,9 @@ func (m *Machine) listed(a *Answer) {
 		}
 	}
 	r.members, r.listed = members, a.Start
+	if c := r.find(m.seat.leader.Identity); c != nil {
+		m.knowRecord(&c.Candidate)
+	}
 	if dead := m.dead(); m.leads() && len(dead) > 0 {
 		m.begin(&m.chore, Operation{Kind: Evict, Members: dead, Limit: m.config.HeartbeatInterval})
 	}

@@ -11,7 +11,7 @@ import (
 type seat struct {
 	leader election.Leader
 	looked bool      // it has been seen at all
-	readAt time.Time // when the read that saw it had returned
+	readAt time.Time // when that was taken in: what began to read later is not older
 	// last held the seat before, where it is vacant.
 	last election.Identity
 	// record is the candidate record of the leader, where it is known.
@@ -23,19 +23,24 @@ type seat struct {
 
 // sawState takes in a whole reading of the seat.
 func (m *Machine) sawState(a *Answer) {
-	m.adopt(a.State.Config)
+	m.adopt(a)
 	m.sawLeader(a)
 	if m.seat.leader.Vacant() && a.State.Leader.Vacant() {
 		m.seat.last = a.State.Tenure.Identity
 	}
 }
 
-// sawLeader takes in a reading of the leader record. Operations that run beside
-// each other answer in any order: what is older than what is known is dropped. A
-// lower ballot that was read later is of a database that was restored.
+// outdated reports whether a reading is older than what is known. Operations that
+// run beside each other answer in any order. A lower ballot whose read began after
+// the higher one was known is of a database that was restored.
+func (m *Machine) outdated(a *Answer) bool {
+	return m.seat.looked && a.State.Leader.Ballot < m.seat.leader.Ballot && a.Start.Before(m.seat.readAt)
+}
+
+// sawLeader takes in a reading of the leader record, if it is not outdated.
 func (m *Machine) sawLeader(a *Answer) {
 	s, leader := &m.seat, a.State.Leader
-	if s.looked && leader.Ballot < s.leader.Ballot && a.Start.Before(s.readAt) {
+	if m.outdated(a) {
 		return
 	}
 	before, first := s.leader, !s.looked
@@ -48,11 +53,11 @@ func (m *Machine) sawLeader(a *Answer) {
 	if !leader.Vacant() {
 		s.last = leader.Identity
 	}
-	s.leader, s.looked, s.readAt = leader, true, a.Seen
+	s.leader, s.looked, s.readAt = leader, true, m.now.Local
 	s.seen = s.seen.Next(leader, a.Seen)
 	m.know(a)
 	if m.dates() {
-		m.cadence.saw(leader.Ballot, a.Seen, m.config.HeartbeatInterval)
+		m.cadence.saw(&leader, a.Seen, m.config.HeartbeatInterval)
 	} else {
 		m.cadence.idle(leader.Ballot, a.Seen, m.config.HeartbeatInterval)
 	}
@@ -81,6 +86,14 @@ func (m *Machine) know(a *Answer) {
 	}
 }
 
+// knowRecord keeps what is newer of the leader's record.
+func (m *Machine) knowRecord(c *election.Candidate) {
+	s := &m.seat
+	if c.Identity != m.me.Identity && (s.record == nil || s.record.Heartbeats < c.Heartbeats) {
+		s.record, s.of = c, s.leader.Token()
+	}
+}
+
 // known is the tenure of which an operation need not read the holder's record.
 func (m *Machine) known() election.Token {
 	if m.seat.record == nil && !m.seat.leader.HeldBy(m.me.Identity) && !m.seat.leader.Vacant() {
@@ -97,13 +110,18 @@ func (m *Machine) checkSeat() {
 	}
 }
 
-// adopt takes over a config that was read with the seat.
-func (m *Machine) adopt(config fdbelection.Config) {
-	if config.LeaseDuration == 0 || m.configured && config == m.config {
+// adopt takes over the config that was read with the seat, if it is not older
+// than the one that is known.
+func (m *Machine) adopt(a *Answer) {
+	config := a.State.Config
+	switch {
+	case config.LeaseDuration == 0, m.configured && config == m.config:
 		return // an answer without one, or nothing new
+	case m.configured && config.Revision < m.config.Revision && a.Start.Before(m.configAt):
+		return
 	}
 	first := !m.configured
-	m.config, m.configured = config, true
+	m.config, m.configured, m.configAt = config, true, m.now.Local
 	if !first {
 		m.beatAt = earliest(m.beatAt, m.now.Local.Add(config.CandidateTimeout/3))
 		m.roster.due = earliest(m.roster.due, m.now.Local.Add(config.CandidateTimeout))

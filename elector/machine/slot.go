@@ -92,13 +92,14 @@ func (m *Machine) fired(e Fired) {
 		if w.op != e.Op {
 			continue
 		}
-		aborted := w.aborted
+		aborted, kind := w.aborted, w.what.Kind
 		w.slot = slot{}
 		switch {
 		case aborted:
-		case e.Err != nil:
+		case e.Err != nil: // it may have missed something
+			m.lookNow = m.lookNow || w == &m.term
 			w.due = m.now.Local.Add(m.config.HeartbeatInterval)
-			m.complain(WatchTerm, e.Err)
+			m.complain(kind, e.Err)
 		case !m.now.Local.Before(w.due):
 		case w == &m.term:
 			m.lookNow = true

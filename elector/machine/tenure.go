@@ -21,7 +21,7 @@ type tenure struct {
 	// horizon alone does.
 	limit  time.Time
 	stage  stage
-	demand demand
+	demand demand // nothing once it is being met
 }
 
 // attempt is a renewal whose commit may have been issued.
@@ -88,24 +88,30 @@ func (m *Machine) issued(e Issued) {
 	}
 	switch e.Outcome {
 	case kv.Committed:
-		t.acked, t.open = t.open[i].horizon, nil
+		t.acked, t.open = t.open[i].horizon, t.open[i+1:]
 	case kv.Absent:
 		t.open = slices.Delete(slices.Clone(t.open), i, i+1)
 	case kv.SettledUnknown, kv.Unsettled: // it counts on
 	}
 }
 
-// advance takes the tenure as far as the clock says.
+// advance takes the tenure as far as the clock says. Past the time that the work
+// had to stop, what was asked of the leader is done without waiting for it.
 func (m *Machine) advance() {
 	for m.tenure.stage == believing || m.tenure.stage == draining {
 		if m.now.Local.Before(m.tenure.next()) {
 			return
 		}
 		if m.leads() {
-			m.drain(ReasonUnrenewed, time.Time{})
+			// All that is left of the lease; where it is renewed after all, the time
+			// that work has otherwise.
+			m.drain(ReasonUnrenewed, latest(m.tenure.horizon().End, m.now.Local.Add(m.settings.Drain)))
 		} else {
 			m.expire()
 		}
+	}
+	if t := &m.tenure; t.stage == over && !m.now.Local.Before(t.limit) {
+		m.meet()
 	}
 }
 
@@ -113,7 +119,7 @@ func (m *Machine) advance() {
 // reason counts; a limit can only come nearer.
 func (m *Machine) drain(reason Reason, limit time.Time) {
 	t := &m.tenure
-	if !limit.IsZero() && (t.limit.IsZero() || limit.Before(t.limit)) {
+	if m.holds() && !limit.IsZero() && (t.limit.IsZero() || limit.Before(t.limit)) {
 		t.limit = limit
 	}
 	if !m.leads() {
@@ -124,39 +130,54 @@ func (m *Machine) drain(reason Reason, limit time.Time) {
 	m.do(Drain{Term: t.token.Term, Reason: reason})
 }
 
-// expire ends belief, or the time that the work had to stop. What was asked of
-// the leader is then done without waiting for the work.
+// expire ends belief, or the time that the work had to stop.
 func (m *Machine) expire() {
 	t := &m.tenure
 	t.stage = over
 	m.ended = max(m.ended, t.token.Term)
 	m.do(Expire{Term: t.token.Term})
-	if t.demand.kind != nothing && !m.leaving() {
-		m.handOver(t.token, t.demand)
+}
+
+// meet begins to do what was asked of the leader, once.
+func (m *Machine) meet() {
+	t := &m.tenure
+	d := t.demand
+	t.demand = demand{}
+	if d.kind != nothing && !m.leaving() { // leaving gives up the seat as well
+		m.handOver(t.token, d)
 	}
 }
 
 // lose ends a tenure at once whose seat was seen to be another's, or nobody's.
 func (m *Machine) lose() {
-	if t := &m.tenure; m.holds() && t.stage != over {
-		t.demand = demand{}
+	t := &m.tenure
+	t.demand = demand{}
+	if t.stage != over {
 		m.drain(ReasonSeatLost, time.Time{})
 		m.expire()
 	}
 }
 
-// lead begins a tenure: the commit that is acknowledged now wrote a lease.
+// lead begins a tenure: the commit that is acknowledged now wrote a lease. A seat
+// that is not wanted any more is given up instead, see planIdle, and one that
+// comes too late to begin work on is renewed first.
 func (m *Machine) lead(a *Answer) {
 	leader := a.State.Leader
 	acked := HorizonOf(a.Start, leader.LeaseDuration, a.State.Config)
-	if m.leaving() || !m.now.Local.Before(acked.Stop) { // or too late to begin work on it: renew it first
+	if m.leaving() || !m.wanted() || !m.now.Local.Before(acked.Stop) {
 		return
 	}
+	m.ended = min(m.ended, leader.Term-1) // terms begin anew where the records were removed
 	m.tenure = tenure{token: leader.Token(), began: m.now.Local, acked: acked, stage: believing}
 	m.reason = reasonOf(leader.Origin)
 	m.renewNow = false
 	m.roster.due = earliest(m.roster.due, m.now.Local.Add(m.config.CandidateTimeout/3))
 	m.do(Lead{Leader: leader})
+}
+
+// wanted reports whether the process is to lead where it holds the seat.
+func (m *Machine) wanted() bool {
+	return m.aim == Campaign && m.me.Role == election.Voter && m.config.ElectionEnabled
 }
 
 func reasonOf(origin election.Origin) Reason {
@@ -192,20 +213,18 @@ func (m *Machine) ending(e Ending) {
 // where that was asked for.
 func (m *Machine) returned(term uint64) {
 	m.ending(Ending{Term: term})
-	t := m.tenure
-	if t.token.Term != term || !m.holds() {
+	if m.tenure.token.Term != term || !m.holds() {
 		return
 	}
-	m.ended = max(m.ended, term)
+	if m.tenure.stage != over {
+		m.expire()
+	}
+	m.meet()
 	m.tenure = tenure{}
 	m.renewNow, m.lookNow = false, true
 	m.retryAt = time.Time{}
-	m.me.Role = m.role
-	if t.stage != over {
-		m.do(Expire{Term: term})
-		if t.demand.kind != nothing && !m.leaving() {
-			m.handOver(t.token, t.demand)
-		}
+	if m.me.Role != m.role {
+		m.me.Role, m.beatAt = m.role, m.now.Local
 	}
 	m.hurry()
 }

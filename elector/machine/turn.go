@@ -23,16 +23,26 @@ func (m *Machine) claimTime() (time.Time, bool) {
 	switch {
 	case !m.seat.looked, !m.config.ElectionEnabled, m.me.Role != election.Voter:
 		return time.Time{}, false
+	case m.aim != Campaign:
+		return time.Time{}, false
 	case leader.HeldBy(m.me.Identity) && !leader.Accepted: // it was handed over
 		return m.claimAt, true
-	case m.aim != Campaign, !m.roster.tried:
+	case !m.roster.tried:
 		return time.Time{}, false
 	}
 	at := m.openTime()
-	if m.config.AllowPreemption && m.me.Priority > leader.Priority && !leader.Vacant() {
+	if m.outranks() {
 		at = earliest(at, m.renewAt) // a challenge is kept fresh, once per heartbeat
 	}
 	return latest(at, m.claimAt, m.soonest, m.holdOff), true
+}
+
+// outranks reports whether the leader has a lower priority, for which it may have
+// to go.
+func (m *Machine) outranks() bool {
+	leader := &m.seat.leader
+	return m.wanted() && m.config.AllowPreemption && m.me.Priority > leader.Priority &&
+		!leader.Vacant() && !leader.HeldBy(m.me.Identity)
 }
 
 // openTime is when the seat is open to this candidate.

@@ -1,0 +1,363 @@
+package machine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// The instants at which every test begins, on the two clocks.
+var (
+	localEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	wallEpoch  = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+const heartbeat = 3 * time.Second
+
+var (
+	alice = election.Identity{ID: "alice", Incarnation: uuid.UUID{1}}
+	bob   = election.Identity{ID: "bob", Incarnation: uuid.UUID{2}}
+	carol = election.Identity{ID: "carol", Incarnation: uuid.UUID{3}}
+)
+
+// testConfig has a lease of 10 s, of which 9 s are believed in and 7 s led, a
+// heartbeat of 3 s and a candidate timeout of 15 s.
+func testConfig() fdbelection.Config {
+	config := fdbelection.DefaultConfig()
+	config.Expiry = fdbelection.ExpiryByObservation
+	config.PreemptionGrace = 5 * time.Second
+	config.Revision = 1
+	return config
+}
+
+func testSettings() Settings {
+	return Settings{
+		Me:     election.Registration{Identity: alice, Priority: 5},
+		Aim:    Campaign,
+		Config: testConfig(),
+		Drain:  4 * time.Second,
+		Leave:  2 * time.Second,
+	}
+}
+
+// rig drives a machine by hand, with a clock that moves only when it is told to,
+// and renders what it is asked to do.
+type rig struct {
+	t       *testing.T
+	m       Machine
+	local   time.Duration // since localEpoch
+	wall    time.Duration // since wallEpoch, beside local
+	config  fdbelection.Config
+	pending map[uint64]Operation
+	armed   map[Kind]uint64
+	wake    time.Duration // since localEpoch; 0: none was asked for
+	acts    []Action      // of the last step
+	ballot  uint64
+}
+
+func newRig(t *testing.T, changes ...func(*Settings)) *rig {
+	t.Helper()
+	settings := testSettings()
+	for _, change := range changes {
+		change(&settings)
+	}
+	return &rig{
+		t: t, m: New(settings), config: settings.Config,
+		pending: make(map[uint64]Operation), armed: make(map[Kind]uint64),
+	}
+}
+
+func (r *rig) now() Now {
+	return Now{Local: localEpoch.Add(r.local), Wall: wallEpoch.Add(r.local + r.wall)}
+}
+
+// step has the machine take an event at the present time.
+func (r *rig) step(event Event) *rig {
+	r.t.Helper()
+	r.m, r.acts = Step(r.m, event, r.now())
+	for _, action := range r.acts {
+		switch a := action.(type) {
+		case Do:
+			r.pending[a.ID] = a.Operation
+		case Wake:
+			require.True(r.t, a.At.After(r.now().Local), "a wake that is due already")
+			r.wake = a.At.Sub(localEpoch)
+		}
+	}
+	return r
+}
+
+// pass lets time go by, with a tick at each wake that is asked for.
+func (r *rig) pass(d time.Duration) *rig {
+	r.t.Helper()
+	end := r.local + d
+	for r.wake > r.local && r.wake < end {
+		r.local = r.wake
+		r.step(Tick{})
+		if len(r.acts) > 0 && r.wake <= r.local {
+			break // what is asked for now is for the test to answer
+		}
+	}
+	r.local = end
+	return r.step(Tick{})
+}
+
+// jump lets time go by in one go, as for a process that did not run.
+func (r *rig) jump(d time.Duration) *rig {
+	r.t.Helper()
+	r.local += d
+	return r.step(Tick{})
+}
+
+// does says what the last step asked for; wakes and what goes on beside the seat
+// are left out.
+func (r *rig) does(want ...string) *rig {
+	r.t.Helper()
+	got := []string{}
+	for _, action := range r.acts {
+		if text := seatText(action); text != "" {
+			got = append(got, text)
+		}
+	}
+	require.Equal(r.t, append([]string{}, want...), got)
+	return r
+}
+
+// seatText is text but for what goes on beside the seat.
+func seatText(action Action) string {
+	switch a := action.(type) {
+	case Wake, Adopt, Report, Evicted:
+		return ""
+	case Do:
+		if !mainKind(a.Kind) {
+			return ""
+		}
+	}
+	return text(action)
+}
+
+func mainKind(k Kind) bool { return k != List && k != Evict && k != WatchTerm && k != WatchIntent }
+
+// text renders an action.
+func text(action Action) string {
+	switch a := action.(type) {
+	case Do:
+		switch {
+		case a.Kind == Cycle && a.Token.Term > 0:
+			return fmt.Sprintf("do renew %d", a.Token.Term)
+		case a.Kind == Cycle && a.Abstain:
+			return "do cycle, abstaining"
+		case a.Kind == Resign || a.Kind == Yield:
+			return fmt.Sprintf("do %s %d", a.Kind, a.Token.Term)
+		}
+		return "do " + a.Kind.String()
+	case Cancel:
+		return fmt.Sprintf("cancel %d", a.Op)
+	case Lead:
+		return fmt.Sprintf("lead %d", a.Leader.Term)
+	case Drain:
+		return fmt.Sprintf("drain %d: %s", a.Term, a.Reason)
+	case Expire:
+		return fmt.Sprintf("expire %d", a.Term)
+	case Move:
+		return fmt.Sprintf("%s -> %s: %s", a.From, a.To, a.Reason)
+	case Follow:
+		if a.Leader.Vacant() {
+			return fmt.Sprintf("vacant since %d", a.Leader.Term)
+		}
+		return fmt.Sprintf("leader %s in %d", a.Leader.ID, a.Leader.Term)
+	case Adopt:
+		return fmt.Sprintf("adopt %d", a.Config.Revision)
+	case Evicted:
+		return "evicted " + strings.Join(a.IDs, ", ")
+	case Report:
+		return fmt.Sprintf("report %v", a.Err)
+	case Wake:
+		return fmt.Sprintf("wake at %s", a.At.Sub(localEpoch))
+	case Finish:
+		return fmt.Sprintf("finish %v", a.Err)
+	default:
+		return fmt.Sprintf("%T", action)
+	}
+}
+
+// op returns the operation of a kind that is under way.
+func (r *rig) op(kind Kind) Operation {
+	r.t.Helper()
+	for _, op := range r.pending {
+		if op.Kind == kind {
+			return op
+		}
+	}
+	r.t.Fatalf("no %q is under way", kind)
+	return Operation{}
+}
+
+// idle says that no operation about the seat is under way.
+func (r *rig) idle() *rig {
+	r.t.Helper()
+	for _, op := range r.pending {
+		require.False(r.t, mainKind(op.Kind), "%s is under way", op.Kind)
+	}
+	return r
+}
+
+// answer answers the operation of a kind that is under way. The answer's stamps
+// are those of the present where it has none.
+func (r *rig) answer(kind Kind, a Answer) *rig {
+	r.t.Helper()
+	op := r.op(kind)
+	delete(r.pending, op.ID)
+	if (kind == WatchTerm || kind == WatchIntent) && a.Err == nil {
+		r.armed[kind] = op.ID
+	}
+	if a.Start.IsZero() {
+		a.Start, a.Seen = r.now().Local, r.now().Local
+	}
+	return r.step(Answered{Op: op.ID, Answer: a})
+}
+
+// fire ends the watch of a kind that is armed.
+func (r *rig) fire(kind Kind, err error) *rig {
+	r.t.Helper()
+	op := r.armed[kind]
+	require.NotZero(r.t, op, "%s is not armed", kind)
+	delete(r.armed, kind)
+	return r.step(Fired{Op: op, Err: err})
+}
+
+// leader is a leader record of the next ballot, renewed now.
+func (r *rig) leader(who election.Identity, term uint64) election.Leader {
+	r.ballot++
+	return r.standing(who, term)
+}
+
+// standing is a leader record of the last ballot.
+func (r *rig) standing(who election.Identity, term uint64) election.Leader {
+	r.ballot = max(r.ballot, term)
+	return election.Leader{
+		Ballot: r.ballot, Term: term, Identity: who, Priority: 5, Accepted: true, Nonce: uuid.UUID{byte(term)},
+		LeaseDuration: r.config.LeaseDuration, LeaseExpiry: r.now().Wall.Add(r.config.LeaseDuration), AcquiredAt: r.now().Wall,
+	}
+}
+
+// vacant is the record of a seat that was given up after a term.
+func (r *rig) vacant(term uint64) election.Leader {
+	if term > 0 {
+		r.ballot++
+	}
+	return election.Leader{Ballot: r.ballot, Term: term, Nonce: uuid.UUID{byte(term)}}
+}
+
+// reads is the answer that saw a leader record.
+func (r *rig) reads(leader election.Leader) Answer {
+	return Answer{State: election.State{Config: r.config, Leader: leader}}
+}
+
+// acts is the answer of a cycle.
+func (r *rig) did(action election.Action, leader election.Leader) Answer {
+	a := r.reads(leader)
+	a.Action = action
+	return a
+}
+
+// failing is the answer of an operation that failed.
+func failing(err error) Answer { return Answer{Err: err} }
+
+// candidate is a record of priority 5 that was registered at a place in the order.
+func candidate(who election.Identity, place byte, changes ...func(*election.Candidate)) election.Candidate {
+	c := election.Candidate{Registration: election.Registration{Identity: who, Priority: 5}, Heartbeats: 1}
+	c.Versionstamp = subspace.Versionstamp{Transaction: [10]byte{9: place}}
+	for _, change := range changes {
+		change(&c)
+	}
+	return c
+}
+
+// join has the machine begin, register and list the candidates. It has not seen
+// the seat yet.
+func (r *rig) join(members ...election.Candidate) *rig {
+	r.t.Helper()
+	r.step(Begin{}).answer(Register, Answer{State: election.State{Config: r.config}})
+	if len(members) == 0 {
+		members = []election.Candidate{candidate(alice, 1)}
+	}
+	return r.answer(List, Answer{Members: members})
+}
+
+// follow has the machine join, and see that somebody leads.
+func (r *rig) follow(leader election.Leader, members ...election.Candidate) *rig {
+	r.t.Helper()
+	return r.join(members...).answer(WatchTerm, r.reads(leader))
+}
+
+// elect has the machine lead, in term 1.
+func (r *rig) elect() *rig {
+	r.t.Helper()
+	r.follow(r.vacant(0)).answer(Cycle, r.did(election.Claimed, r.leader(alice, 1)))
+	require.Equal(r.t, Leader, r.m.State())
+	return r.answer(WatchIntent, r.reads(r.standing(alice, 1)))
+}
+
+// renew answers the renewal that is under way.
+func (r *rig) renew() *rig {
+	r.t.Helper()
+	op := r.op(Cycle)
+	return r.answer(Cycle, r.issue(op, 1, r.config).did(election.Renewed, r.leader(alice, op.Token.Term)))
+}
+
+// issue tells of an attempt to renew, and that it was committed.
+func (r *rig) issue(op Operation, attempt int, config fdbelection.Config) *rig {
+	r.t.Helper()
+	r.step(Issuing{Op: op.ID, Attempt: attempt, Start: r.now().Local, Lease: config.LeaseDuration, Config: config})
+	return r.step(Issued{Op: op.ID, Attempt: attempt})
+}
+
+// intentOf is what a renewal finds that is asked of the leader.
+func (r *rig) asked(intent election.Intent, granted bool) Answer {
+	a := r.did(election.Renewed, r.leader(alice, intent.Term))
+	a.State.Intent, a.Granted = intent, granted
+	return a
+}
+
+// wakes says when the machine wants to be waked, since the beginning.
+func (r *rig) wakes(want time.Duration) *rig {
+	r.t.Helper()
+	require.Equal(r.t, want, r.wake)
+	return r
+}
+
+// state says which part is played.
+func (r *rig) state(want State) *rig {
+	r.t.Helper()
+	require.Equal(r.t, want, r.m.State())
+	return r
+}
+
+// reports returns what the last step reported.
+func (r *rig) reports() []string {
+	var all []string
+	for _, action := range r.acts {
+		if report, ok := action.(Report); ok {
+			all = append(all, fmt.Sprint(report.Err))
+		}
+	}
+	return all
+}
+
+// started reports whether the last step began an operation of a kind.
+func (r *rig) started(kind Kind) bool {
+	return slices.ContainsFunc(r.acts, func(a Action) bool {
+		do, ok := a.(Do)
+		return ok && do.Kind == kind
+	})
+}

@@ -1,0 +1,490 @@
+package machine
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// world is what a machine meets in a random run: a seat that follows the protocol
+// in outline, another contender, work that may not stop, and a store that is slow,
+// fails, loses answers and lets commits land late. All of it comes of one seed.
+type world struct {
+	random *rand.Rand
+	now    time.Duration
+	queue  timeline
+	count  int
+	post   func(Event) // to the machine
+	faults float64
+
+	exists     bool // the election
+	config     fdbelection.Config
+	leader     election.Leader
+	version    int // of the leader record: also raised by who settles
+	intent     election.Intent
+	registered bool // alice
+	doubled    bool // another process has taken her name
+	beats      uint64
+	bobLives   bool
+	bobBeats   uint64
+	bobSaw     election.Observation
+	watches    map[uint64]*run
+	running    map[uint64]*run
+	restored   bool // ballots have gone back
+}
+
+type happening struct {
+	at    time.Duration
+	order int
+	do    func()
+}
+
+type timeline []happening
+
+func (q timeline) Len() int { return len(q) }
+func (q timeline) Less(i, j int) bool {
+	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].order < q[j].order
+}
+func (q timeline) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *timeline) Push(x any)   { *q = append(*q, x.(happening)) }
+func (q *timeline) Pop() any {
+	last := (*q)[len(*q)-1]
+	*q = (*q)[:len(*q)-1]
+	return last
+}
+
+func (w *world) after(d time.Duration, do func()) {
+	w.count++
+	heap.Push(&w.queue, happening{w.now + max(d, 0), w.count, do})
+}
+
+func (w *world) chance(p float64) bool { return w.random.Float64() < p }
+
+// delay is mostly short, and sometimes as long as things get in a bad hour.
+func (w *world) delay() time.Duration {
+	switch {
+	case w.chance(w.faults / 2):
+		return time.Duration(w.random.Int64N(int64(20 * time.Second)))
+	case w.chance(w.faults):
+		return time.Duration(w.random.Int64N(int64(2 * time.Second)))
+	default:
+		return time.Duration(w.random.Int64N(int64(4 * time.Millisecond)))
+	}
+}
+
+func (w *world) local() time.Time { return localEpoch.Add(w.now) }
+
+// run is an operation under way.
+type run struct {
+	world    *world
+	op       Operation
+	attempt  int
+	start    time.Time
+	issued   bool // a renewal's commit is on its way, and nothing is said of it yet
+	touching bool // a commit is on its way that changes the seat
+	done     bool
+	armed    bool
+}
+
+func (w *world) begin(op Operation) {
+	o := &run{world: w, op: op}
+	w.running[op.ID] = o
+	w.after(op.Limit, func() { o.end(context.DeadlineExceeded) })
+	o.try()
+}
+
+// cancel ends an operation a little later.
+func (w *world) cancel(id uint64) {
+	w.after(w.delay(), func() {
+		if o := w.running[id]; o != nil {
+			o.end(context.Canceled)
+			o.fire(context.Canceled)
+		}
+	})
+}
+
+// end answers an operation whose context has ended.
+func (o *run) end(err error) {
+	if o.done || o.armed {
+		return
+	}
+	touched := o.touching
+	o.tell(kv.Unsettled)
+	o.answer(Answer{Err: err, Touched: touched})
+}
+
+// tell says what became of the renewal that is on its way.
+func (o *run) tell(outcome kv.Outcome) {
+	if o.issued {
+		o.issued = false
+		o.world.post(Issued{Op: o.op.ID, Attempt: o.attempt, Outcome: outcome})
+	}
+}
+
+func (o *run) answer(a Answer) {
+	if o.done || o.armed {
+		return
+	}
+	if a.Err != nil && !errors.Is(a.Err, ErrSeatLost) {
+		a = Answer{Err: a.Err, Touched: a.Touched}
+	}
+	a.Start = o.start
+	if a.Seen.IsZero() {
+		a.Seen = o.world.local()
+	}
+	if mainKind(o.op.Kind) || o.op.Kind == List || o.op.Kind == Evict || a.Err != nil {
+		o.done = true
+		delete(o.world.running, o.op.ID)
+	} else {
+		o.armed = true
+		o.world.watches[o.op.ID] = o
+	}
+	o.world.post(Answered{Op: o.op.ID, Answer: a})
+}
+
+// try makes an attempt: it reads, and then commits what follows from that.
+func (o *run) try() {
+	w := o.world
+	o.attempt++
+	o.start = w.local()
+	w.after(w.delay(), func() {
+		switch {
+		case o.done || o.armed:
+			return
+		case w.chance(w.faults / 4):
+			o.answer(Answer{Err: kv.Error{Code: kv.CodeTransactionTimedOut}})
+			return
+		case w.chance(w.faults / 4):
+			o.try()
+			return
+		}
+		a, effect := o.decide()
+		a.Seen = w.local()
+		if effect == nil || a.Err != nil {
+			w.after(w.delay(), func() { o.answer(a) })
+			return
+		}
+		o.commit(a, effect)
+	})
+}
+
+// commit lets an effect reach the store, unless the leader record has changed
+// since it was read, and answers, one way or another.
+func (o *run) commit(a Answer, effect func()) {
+	w := o.world
+	read := w.version
+	seat := a.Action != election.Followed && a.Action != election.Draining || o.op.Kind != Cycle
+	if o.op.Token.Term > 0 && a.Action == election.Renewed {
+		o.issued = true
+		w.post(Issuing{
+			Op: o.op.ID, Attempt: o.attempt, Start: o.start,
+			Lease: a.State.Leader.LeaseDuration, Config: a.State.Config,
+		})
+	}
+	o.touching = seat
+	lands := w.delay()
+	if w.chance(w.faults / 4) { // the client is told before it lands
+		w.after(w.delay(), func() { o.end(kv.Error{Code: kv.CodeTransactionTimedOut, Committing: true}) })
+		lands += w.delay()
+	}
+	attempt := o.attempt
+	w.after(lands, func() {
+		applied := read == w.version || !seat
+		if applied {
+			effect()
+		}
+		lost := w.chance(w.faults / 4)
+		w.after(w.delay(), func() {
+			if o.done || o.attempt != attempt {
+				return
+			}
+			o.touching = false
+			switch {
+			case lost:
+				o.tell(kv.SettledUnknown)
+				o.try()
+			case !applied:
+				o.tell(kv.Absent)
+				o.try()
+			default:
+				o.tell(kv.Committed)
+				o.answer(a)
+			}
+		})
+	})
+}
+
+// decide is the protocol in outline: what an operation finds, and the effect that
+// its commit would have; nil where it writes nothing.
+func (o *run) decide() (Answer, func()) {
+	w, op := o.world, &o.op
+	a := Answer{State: election.State{Config: w.config, Leader: w.leader, Intent: w.intent}}
+	fail := func(err error) (Answer, func()) { return Answer{Err: err}, nil }
+	if !w.exists && op.Kind != Unregister && op.Kind != Resign && op.Kind != List && (op.Kind > Rejoin || op.Config.LeaseDuration == 0) {
+		return fail(fdbelection.ErrNotInitialized)
+	}
+	switch op.Kind {
+	case Register, Rejoin:
+		if w.doubled && op.Kind == Rejoin {
+			return fail(fdbelection.ErrDuplicateID)
+		}
+		return a, func() {
+			if !w.exists {
+				w.exists, w.config = true, op.Config
+				w.config.Revision = 1
+			}
+			w.registered, w.doubled = true, false
+			w.beats++
+		}
+	case Look, WatchTerm, WatchIntent:
+		return a, nil
+	case Settle:
+		return a, func() { w.version++ }
+	case Beat:
+		switch {
+		case w.doubled:
+			return fail(fdbelection.ErrDuplicateID)
+		case !w.registered:
+			return fail(fdbelection.ErrUnregisteredCandidate)
+		}
+		return a, func() { w.beats++ }
+	case Cycle:
+		return o.cycle(a)
+	case Resign, Yield:
+		return o.giveUp(a)
+	case Unregister:
+		return a, func() {
+			w.registered = false
+			if w.leader.HeldBy(alice) {
+				w.vacate()
+			} else {
+				w.version++
+			}
+		}
+	case List:
+		a = Answer{Members: []election.Candidate{candidate(bob, 1, func(c *election.Candidate) { c.Heartbeats = w.bobBeats })}}
+		if w.registered {
+			a.Members = append(a.Members, candidate(alice, 2, func(c *election.Candidate) { c.Heartbeats = w.beats }))
+		}
+		return a, nil
+	case Evict:
+		for _, c := range op.Members {
+			a.Evicted = append(a.Evicted, c.ID)
+		}
+		return a, nil
+	}
+	panic("no such kind")
+}
+
+func (o *run) cycle(a Answer) (Answer, func()) {
+	w, op, seat := o.world, &o.op, o.world.leader
+	holds := seat.HeldBy(alice)
+	switch {
+	case w.doubled:
+		return Answer{Err: fdbelection.ErrDuplicateID}, nil
+	case op.Token.Term > 0 && seat.Token() != op.Token:
+		a.Err = ErrSeatLost
+		return a, nil
+	case holds && op.Me.Role != election.Voter:
+		a.Action = election.Vacated
+	case holds && seat.Term > op.EndedTerm && w.config.ElectionEnabled:
+		a.Action = election.Renewed
+	case holds && seat.Term > op.EndedTerm:
+		a.Action = election.Draining
+	case !w.config.ElectionEnabled, op.Me.Role != election.Voter, op.Abstain:
+	case seat.Vacant(), holds, op.Seen.LeaseOver(seat, o.start):
+		a.Action = election.Claimed
+	case op.Me.Priority > seat.Priority && w.config.AllowPreemption && w.config.PreemptionGrace == 0:
+		a.Action = election.Claimed
+	case op.Me.Priority > seat.Priority && w.config.AllowPreemption:
+		a.Action = election.Challenged
+	}
+	if !w.registered && a.Action != election.Renewed && a.Action != election.Draining {
+		return Answer{Err: fdbelection.ErrUnregisteredCandidate}, nil
+	}
+	next := seat
+	next.Ballot++
+	next.LeaseDuration, next.Accepted, next.Priority = w.config.LeaseDuration, true, op.Me.Priority
+	effect := func() { w.beats, w.registered = w.beats+1, true }
+	switch a.Action {
+	case election.Vacated:
+		a.State.Leader = vacated(seat)
+	case election.Claimed:
+		next.Identity, next.Term, next.Nonce = alice, seat.Term+1, w.nonce()
+		a.State.Leader = next
+	case election.Renewed:
+		a.State.Leader = next
+	default:
+		if w.intent.Kind != 0 {
+			a.Granted = w.chance(0.8)
+		}
+		return a, effect
+	}
+	if a.State.Intent.Term != next.Term {
+		a.State.Intent = election.Intent{}
+	}
+	a.Granted = a.State.Intent.Kind != 0 && w.chance(0.8)
+	written := a.State.Leader
+	return a, func() {
+		effect()
+		w.write(written)
+	}
+}
+
+func (o *run) giveUp(a Answer) (Answer, func()) {
+	w, op := o.world, &o.op
+	switch {
+	case w.leader.Vacant() || w.leader.Token() != op.Token:
+		if op.Kind == Resign && w.leader.Term >= op.Token.Term {
+			return a, nil
+		}
+		return Answer{Err: fdbelection.ErrNotLeader}, nil
+	case op.Kind == Resign:
+		a.State.Leader = vacated(w.leader)
+	case w.bobLives && w.intent.Nonce == op.Intent.Nonce:
+		a.State.Leader = election.Leader{
+			Ballot: w.leader.Ballot + 1, Term: w.leader.Term + 1, Identity: bob, Priority: 6,
+			Nonce: op.Intent.Nonce, LeaseDuration: w.config.AcceptanceLease(),
+		}
+	default: // it is void
+		return a, func() { w.intent = election.Intent{} }
+	}
+	written := a.State.Leader
+	return a, func() { w.write(written) }
+}
+
+func vacated(l election.Leader) election.Leader {
+	return election.Leader{Ballot: l.Ballot + 1, Term: l.Term, Nonce: l.Nonce}
+}
+
+func (w *world) vacate() { w.write(vacated(w.leader)) }
+
+func (w *world) nonce() (n uuid.UUID) {
+	for i := range n {
+		n[i] = byte(w.random.UintN(256))
+	}
+	return n
+}
+
+// write replaces the leader record, and tells the watches where the tenure
+// changes.
+func (w *world) write(next election.Leader) {
+	changed := next.Token() != w.leader.Token()
+	w.leader = next
+	w.version++
+	if changed {
+		w.intent = election.Intent{}
+		w.fire(WatchTerm)
+		w.fire(WatchIntent)
+	}
+}
+
+func (w *world) fire(kind Kind) {
+	for _, o := range w.sortedWatches() {
+		if o.op.Kind == kind && !w.chance(w.faults) { // or it is lost
+			w.after(w.delay(), func() { o.fire(nil) })
+		}
+	}
+}
+
+func (w *world) sortedWatches() []*run {
+	var all []*run
+	for id := range uint64(1 << 20) {
+		if len(all) == len(w.watches) {
+			break
+		}
+		if o := w.watches[id]; o != nil {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+func (o *run) fire(err error) {
+	if !o.armed || o.done {
+		return
+	}
+	o.done = true
+	delete(o.world.watches, o.op.ID)
+	delete(o.world.running, o.op.ID)
+	o.world.post(Fired{Op: o.op.ID, Err: err})
+}
+
+// live has the other contender act, again and again.
+func (w *world) live() {
+	if !w.bobLives {
+		return
+	}
+	w.bobBeats++
+	seat := w.leader
+	w.bobSaw = w.bobSaw.Next(seat, w.local())
+	claim := func(who election.Identity, accepted bool) election.Leader {
+		return election.Leader{
+			Ballot: seat.Ballot + 1, Term: seat.Term + 1, Identity: who, Priority: 3, Accepted: accepted,
+			Nonce: w.nonce(), LeaseDuration: w.config.LeaseDuration,
+		}
+	}
+	switch {
+	case !w.exists || !w.config.ElectionEnabled:
+	case seat.HeldBy(bob) && w.chance(0.05):
+		w.vacate()
+	case seat.HeldBy(bob) && w.chance(0.05) && w.registered:
+		next := claim(alice, false)
+		next.LeaseDuration = w.config.AcceptanceLease()
+		w.write(next)
+	case seat.HeldBy(bob):
+		seat.Ballot, seat.Accepted, seat.LeaseDuration = seat.Ballot+1, true, w.config.LeaseDuration
+		w.write(seat)
+	case seat.Vacant() && w.chance(0.3), w.bobSaw.LeaseOver(seat, w.local()), w.chance(0.02):
+		w.write(claim(bob, true))
+	case w.chance(0.1) && !seat.Vacant():
+		kinds := []election.IntentKind{election.IntentChallenge, election.IntentResign, election.IntentTransfer}
+		w.intent = election.Intent{Kind: kinds[w.random.IntN(3)], Term: seat.Term, Identity: bob, Nonce: w.nonce()}
+		w.fire(WatchIntent)
+	}
+	w.after(time.Duration(float64(w.config.HeartbeatInterval)*(0.5+w.random.Float64())), w.live)
+}
+
+// upset does something that a machine may meet at any time.
+func (w *world) upset() {
+	switch w.random.IntN(12) {
+	case 0:
+		w.registered = false // evicted
+	case 1:
+		w.config.LeaseDuration = time.Duration(4+w.random.IntN(16)) * time.Second
+		w.config.Revision++
+	case 2, 3:
+		w.config.ElectionEnabled = !w.config.ElectionEnabled
+		w.config.Revision++
+	case 4:
+		w.config.PreemptionGrace = time.Duration(w.random.IntN(3)) * 4 * time.Second
+		w.config.Revision++
+	case 5:
+		if w.chance(0.2) { // everything is removed
+			w.exists, w.registered, w.restored = false, false, true
+			w.write(election.Leader{})
+		}
+	case 6:
+		if w.chance(0.1) {
+			w.doubled = true
+		}
+	case 7:
+		for _, o := range w.sortedWatches() {
+			o.fire(errors.New("the watch is lost"))
+		}
+	case 8:
+		for _, o := range w.sortedWatches() {
+			o.fire(nil)
+		}
+	case 9:
+		w.faults = 0.4 * w.random.Float64()
+	}
+}
