@@ -12,7 +12,12 @@ import (
 // TestConformance runs the suite of all engines on the real database: what
 // fails here is a mistake of the suite, or of the adapter.
 func TestConformance(t *testing.T) {
-	kvtest.Run(t, kvtest.Engine{
+	kvtest.Run(t, foundationDB())
+}
+
+// foundationDB describes the database under test to the suites.
+func foundationDB() kvtest.Engine {
+	return kvtest.Engine{
 		Name: "FoundationDB",
 		Open: func(t testing.TB) kvtest.Store {
 			again := func(t testing.TB) kv.Database { return fdbkv.FromDatabase(raw(t)) }
@@ -31,5 +36,5 @@ func TestConformance(t *testing.T) {
 			kvtest.Holds:    "a cluster does not wait",
 			kvtest.KeySpace: "the cluster is shared by all cases",
 		},
-	})
+	}
 }

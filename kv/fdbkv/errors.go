@@ -13,6 +13,8 @@ import (
 const (
 	// codeBrokenPromise is what a versionstamp fails with after a reset.
 	codeBrokenPromise = 1100
+	// codeOperationCancelled is what a future fails with that was cancelled.
+	codeOperationCancelled = 1101
 	// codeInternalError is FoundationDB's internal_error. It stands for a failure
 	// of the binding that has no code of its own.
 	codeInternalError = 4100

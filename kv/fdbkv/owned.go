@@ -103,6 +103,9 @@ func (t *ownedTransaction) abandon() {
 // GetCommittedVersion implements kv.OwnedTransaction.
 func (t *ownedTransaction) GetCommittedVersion() (version int64, err error) {
 	defer t.guardError(&err)
+	if !t.hasCommitted() {
+		return -1, nil // the client still knows that of a commit before a reset
+	}
 	version, err = t.tr.GetCommittedVersion()
 	if err != nil {
 		return -1, t.failed(err)

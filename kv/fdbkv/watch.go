@@ -51,23 +51,24 @@ func (w *watch) await() {
 			w.finish(caught(p))
 		}
 	}()
-	if err := w.change.Get(); err != nil {
-		w.finish(w.scope.failed(err))
+	err := w.change.Get()
+	if err == nil {
+		w.finish(nil)
 		return
 	}
-	w.finish(nil)
+	if convert(err).Code == codeOperationCancelled { // by giveUp
+		err = kv.Error{Code: kv.CodeTransactionCancelled}
+	}
+	w.finish(w.scope.failed(err))
 }
 
 // giveUp ends a watch whose transaction was reset. The client would let it be
 // where its value was being read just then: it would fire with the next attempt,
-// or never.
+// or never. One that has fired before the reset stays so: the cancellation comes
+// after everything that was asked of the client until now.
 func (w *watch) giveUp() {
-	if w.change.IsReady() {
-		w.await()
-		return
-	}
-	w.finish(w.scope.failed(kv.Error{Code: kv.CodeTransactionCancelled}))
 	w.change.Cancel()
+	w.await()
 }
 
 // finish ends the watch, once.

@@ -68,6 +68,16 @@ var commitCases = []Case{
 		},
 	},
 	{
+		Name:  "UsedDuringCommit/InvertedRange",
+		Shows: "a clear of an inverted range after the commit makes every use fail with 2005 instead",
+		run: func(t *T) {
+			tr := t.begin()
+			t.commit(tr)
+			tr.ClearRange(t.key("b"), t.key("a"))
+			t.everyUseFails(tr, kv.CodeInvertedRange)
+		},
+	},
+	{
 		Name:  "UsedDuringCommit/AfterReset",
 		Shows: "a committed transaction can be reset and used for another",
 		run: func(t *T) {
@@ -106,6 +116,18 @@ var commitCases = []Case{
 			tr := t.begin()
 			require.GreaterOrEqual(t, t.readVersion(tr), version)
 			require.Equal(t, "v", t.get(tr, "k"))
+		},
+	},
+	{
+		Name:  "CommittedVersion/AfterReset",
+		Shows: "a reset forgets the version of the commit before it",
+		run: func(t *T) {
+			tr := t.begin()
+			tr.Set(t.key("k"), []byte("v"))
+			require.Positive(t, t.commit(tr))
+			tr.Reset()
+			version, err := tr.GetCommittedVersion()
+			require.True(t, err != nil || version == -1, "committed version %d", version)
 		},
 	},
 	{

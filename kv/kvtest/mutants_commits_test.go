@@ -1,6 +1,7 @@
 package kvtest_test
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
@@ -16,6 +17,21 @@ func recommitted(change func(h *hooked, err error) error) func(h *hooked) {
 
 // Faults of the commit.
 var commitMutants = []mutant{
+	{name: "a reset keeps the committed version", killedBy: "CommittedVersion/AfterReset", change: func(h *hooked) {
+		last := int64(-1)
+		h.version = func() (int64, error) {
+			version, err := h.OwnedTransaction.GetCommittedVersion()
+			last = max(last, version)
+			return last, err
+		}
+	}},
+	{name: "an inverted clear is forgotten", killedBy: "UsedDuringCommit/InvertedRange", change: func(h *hooked) {
+		h.clearRange = func(begin, end []byte) {
+			if bytes.Compare(begin, end) <= 0 {
+				h.OwnedTransaction.ClearRange(begin, end)
+			}
+		}
+	}},
 	{name: "a conflict is told as committed", killedBy: "Conflicts/FirstCommitWins", change: recommitted(func(_ *hooked, err error) error {
 		if kv.CodeOf(err) == kv.CodeNotCommitted {
 			return nil

@@ -61,6 +61,19 @@ var watchFailureCases = []Case{
 		},
 	},
 	{
+		Name:  "WatchFailure/FailedRead",
+		Shows: "a commit that never began, because a read had failed, leaves it until Reset",
+		run: func(t *T) {
+			tr := t.begin()
+			watch := tr.Watch(t.key("k"))
+			tr.SetVersionstampedValue(t.key("stamped"), stampTemplate("", ""))
+			t.getFails(tr, "stamped", kv.CodeAccessedUnreadable)
+			t.commitFails(tr, kv.CodeAccessedUnreadable)
+			tr.Reset()
+			t.broken(watch, kv.CodeTransactionCancelled)
+		},
+	},
+	{
 		Name:  "WatchFailure/CommitRefused",
 		Shows: "a commit that is refused fails it with the error of the commit",
 		run: func(t *T) {

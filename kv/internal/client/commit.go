@@ -37,8 +37,7 @@ func (tr *Transaction) commit() error {
 		return err
 	}
 	if err := tr.reads.failure; err != nil {
-		tr.failWatches(err)
-		return err
+		return err // nothing was sent, so the watches do not learn of it before a reset
 	}
 	room := commitRooms.Get().(*commitRoom)
 	defer room.release()

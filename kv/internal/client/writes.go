@@ -217,10 +217,15 @@ func (tr *Transaction) Clear(key []byte) {
 func (tr *Transaction) ClearRange(begin, end []byte) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
+	code := checkRange(begin, end)
+	// An inverted range is found before the commit that has begun is.
+	if tr.deferred == 0 && code == kv.CodeInvertedRange {
+		tr.deferred = code
+	}
 	if !tr.writable() {
 		return
 	}
-	if code := checkRange(begin, end); code != 0 {
+	if code != 0 {
 		tr.deferred = code
 		return
 	}

@@ -1,0 +1,103 @@
+package differential
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// slots is how many transactions of a script are open at once.
+const slots = 3
+
+// names are the keys of a script: neighbours, prefixes of one another, and one
+// that no engine may touch.
+var names = []string{"a", "a\x00", "ab", "b", "c", "d", "d\xff"}
+
+// frequencies says how often each action comes, of their sum.
+var frequencies = [actions]int{
+	doReadVersion: 8, doGet: 22, doGetRange: 16, doSet: 16, doClear: 6, doClearRange: 5, doStampKey: 3, doStampValue: 4,
+	doReadConflict: 5, doWriteConflict: 5, doWatch: 4, doStamp: 1, doCommit: 16, doOnError: 3, doReset: 2, doCancel: 1, doBegin: 6,
+}
+
+// retriedCodes are what scripts tell OnError.
+var retriedCodes = []int{1007, 1009, 1020, 1021, 1025, 1031, 1036, 1037, 1039, 1213, 2000, 2101}
+
+// generate returns a random script.
+func generate(random *rand.Rand) []step {
+	script := make([]step, 10+random.IntN(30))
+	for i := range script {
+		script[i] = generateStep(random, i)
+	}
+	return script
+}
+
+func generateStep(random *rand.Rand, i int) step {
+	name := func() string { return names[random.IntN(len(names))] }
+	chance := func(percent int) bool { return random.IntN(100) < percent }
+	s := step{slot: random.IntN(slots), action: generateAction(random), key: name()}
+	switch s.action {
+	case doGet:
+		s.snapshot, s.ignored = chance(25), chance(10)
+	case doGetRange:
+		s.end, s.snapshot, s.ignored = name(), chance(25), chance(10)
+		s.limit, s.reverse = max(0, random.IntN(6)-2), chance(30)
+	case doSet:
+		s.value = fmt.Sprintf("v%d", i)
+		switch {
+		case chance(10):
+			s.value = ""
+		case chance(2):
+			s.value = strings.Repeat("x", 100_001)
+		case chance(2):
+			s.key = strings.Repeat("k", 10_001)
+		}
+	case doClearRange:
+		s.end = name()
+	case doStampKey, doStampValue:
+		s.value, s.offset = template(random)
+	case doReadConflict, doWriteConflict:
+		if chance(50) {
+			s.end = name()
+		}
+	case doOnError:
+		s.code = retriedCodes[random.IntN(len(retriedCodes))]
+	}
+	if s.end != "" && s.end < s.key && chance(90) {
+		s.key, s.end = s.end, s.key // the others are inverted
+	}
+	return s
+}
+
+// template returns what surrounds a versionstamp, and the offset that says where
+// it is; now and then a wrong one.
+func template(random *rand.Rand) (text string, offset int32) {
+	before, after := random.IntN(3), random.IntN(2)
+	text = strings.Repeat("<", before) + stampRoom + strings.Repeat(">", after)
+	offset = int32(before)
+	switch random.IntN(12) {
+	case 0:
+		offset += 2
+	case 1:
+		offset = -1
+	case 2:
+		text, offset = "short", 0
+	}
+	return text, offset
+}
+
+// stampRoom is where a versionstamp goes.
+const stampRoom = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
+func generateAction(random *rand.Rand) action {
+	sum := 0
+	for _, n := range frequencies {
+		sum += n
+	}
+	at := random.IntN(sum)
+	for a, n := range frequencies {
+		if at -= n; at < 0 {
+			return action(a)
+		}
+	}
+	return doGet
+}
