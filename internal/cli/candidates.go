@@ -24,7 +24,8 @@ func (a *app) candidatesCommand() *cobra.Command {
 		Long: `candidates lists everybody who is registered, the leader marked: voters before
 observers, higher priorities first, then the earlier registration. The age of a
 heartbeat compares the clock of the candidate's host with the one here. Who died
-without leaving stays listed, with an age that grows.`,
+without leaving stays listed until a leader has seen it silent for the candidate
+timeout.`,
 		Example: `  fdbelect candidates --store file:/tmp/demo.db
   fdbelect candidates --store file:/tmp/demo.db --output json`,
 		Args: cobra.NoArgs,
@@ -65,7 +66,7 @@ func (a *app) candidates(ctx context.Context, r *reading) error {
 	if err != nil {
 		return err
 	}
-	now := a.clock.Now()
+	now := a.clock.Wall()
 	if r.output == "json" {
 		err = writeJSON(a.stdout, seen.list(now))
 	} else {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -8,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/fdbelection/fdbelection/internal/cli/campaign"
+	"github.com/fdbelection/fdbelection/elector"
 )
 
 // child runs the command of "run", once for each tenure.
@@ -16,28 +17,27 @@ type child struct {
 	argv           []string
 	election       string
 	stdout, stderr io.Writer
+	stopped        func(error) // told how it ended where it was asked to stop
 }
 
 // outputDelay is how long what the command left behind may hold its output open.
 const outputDelay = 100 * time.Millisecond
 
 // work runs the command under a tenure: its process group is asked to stop when
-// the tenure is, and killed when it must be gone. Nothing of the group outlives
-// the command.
-func (c *child) work(t *campaign.Tenure) error {
-	select {
-	case <-t.Stopping():
+// ctx ends, and killed when the lease must not be used any more. Nothing of the
+// group outlives the command.
+func (c *child) work(ctx context.Context, lead *elector.Leadership) error {
+	if asked(ctx) {
 		return nil
-	default:
 	}
 	cmd := exec.Command(c.argv[0], c.argv[1:]...)
 	cmd.Stdout, cmd.Stderr = c.stdout, c.stderr
 	cmd.WaitDelay = outputDelay
 	cmd.Env = append(os.Environ(),
 		"FDBELECT_ELECTION="+c.election,
-		"FDBELECT_NODE_ID="+t.Token().ID,
-		"FDBELECT_TERM="+strconv.FormatUint(t.Token().Term, 10),
-		"FDBELECT_BALLOT="+strconv.FormatUint(t.Ballot(), 10),
+		"FDBELECT_NODE_ID="+lead.Token().ID,
+		"FDBELECT_TERM="+strconv.FormatUint(lead.Term(), 10),
+		"FDBELECT_BALLOT="+strconv.FormatUint(lead.Ballot(), 10),
 	)
 	ended := make(chan error, 1)
 	started := make(chan error, 1)
@@ -45,12 +45,17 @@ func (c *child) work(t *campaign.Tenure) error {
 	if err := <-started; err != nil {
 		return &commandError{name: c.argv[0], code: exitFailure, how: "it could not be started: " + err.Error()}
 	}
-	stopping, overdue := t.Stopping(), t.Overdue()
+	stopping, overdue := ctx.Done(), lead.Lease().Done()
 	for {
 		select {
 		case err := <-ended:
 			killGroup(cmd)
-			return c.failure(err)
+			err = c.failure(err)
+			if asked(ctx) {
+				c.stopped(err)
+				return nil
+			}
+			return err
 		case <-stopping:
 			stopping = nil
 			terminateGroup(cmd)
@@ -60,6 +65,9 @@ func (c *child) work(t *campaign.Tenure) error {
 		}
 	}
 }
+
+// asked reports whether the work was asked to stop.
+func asked(ctx context.Context) bool { return ctx.Err() != nil }
 
 // failure is how the command ended, as an error of run's: nil where it did
 // well.

@@ -18,7 +18,7 @@ func TestDemo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var stdout, stderr bytes.Buffer
 		start := time.Now()
-		err := cli.Exec(t.Context(), []string{"demo"}, strings.NewReader(""), &stdout, &stderr)
+		err := cli.ExecOn(t.Context(), cli.Virtual{}, []string{"demo"}, &stdout, &stderr)
 		t.Logf("\n%s%s", &stdout, &stderr)
 		require.NoError(t, err)
 		require.Empty(t, stderr.String())
@@ -41,7 +41,7 @@ func TestDemoInterrupted(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(5*time.Second, cancel)
 		var stdout, stderr bytes.Buffer
-		err := cli.Exec(ctx, []string{"demo"}, strings.NewReader(""), &stdout, &stderr)
+		err := cli.ExecOn(ctx, cli.Virtual{}, []string{"demo"}, &stdout, &stderr)
 		require.Equal(t, 1, cli.ExitCode(err))
 		require.Equal(t, "fdbelect: the demo was interrupted\n", stderr.String())
 	})

@@ -7,14 +7,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fdbelection/fdbelection/internal/cli/clock"
+	"github.com/fdbelection/fdbelection/elector"
 )
 
 // Exec runs the command with its arguments, the name of the program left out.
 // The end of ctx asks it to stop: a candidate then leaves in order. An error has
 // been written to stderr already; ExitCode tells how the process should end.
 func Exec(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: clock.Real()}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: elector.SystemClock()}
 	return a.exec(ctx, args)
 }
 
@@ -22,7 +22,7 @@ func Exec(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	clock          clock.Clock
+	clock          elector.Clock
 	ran            bool // the command line was understood
 }
 

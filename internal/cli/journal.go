@@ -9,11 +9,10 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/internal/cli/campaign"
-	"github.com/fdbelection/fdbelection/internal/cli/clock"
+	"github.com/fdbelection/fdbelection/elector"
 )
 
-// journal writes what happens in a campaign, line by line. Its methods never
+// journal writes lines. Its methods never
 // wait for the writer: a terminal that stands still must not hold up a renewal.
 type journal struct {
 	changes, problems io.Writer
@@ -62,7 +61,7 @@ func (j *journal) write() {
 }
 
 // close waits until everything is written, and not for ever.
-func (j *journal) close(c clock.Clock) {
+func (j *journal) close(c elector.Clock) {
 	j.mu.Lock()
 	j.ended = true
 	j.ready.Signal()
@@ -83,30 +82,14 @@ func (j *journal) add(to io.Writer, text string) {
 	j.ready.Signal()
 }
 
-// changed writes the line of a change: fields of the form key=value, quoted
-// where the value needs it, always in the same order.
-func (j *journal) changed(c campaign.Change) {
-	leader, role := "-", "follower"
-	if !c.Leader.Vacant() {
-		leader = field(c.Leader.ID)
-	}
-	if c.Leads {
-		role = "leader"
-	}
-	j.add(j.changes, fmt.Sprintf("%s leader=%s term=%d ballot=%d role=%s note=%s",
-		c.At.UTC().Format(timeLayout), leader, c.Leader.Term, c.Leader.Ballot, role, field(c.Note)))
-}
-
-// trouble writes what is wrong with the store, or that all is well again.
-func (j *journal) trouble(err error) {
-	if err == nil {
-		j.note("all is well again")
-		return
-	}
-	j.note(err.Error() + " (trying again)")
-}
-
 func (j *journal) note(text string) { j.add(j.problems, "fdbelect: "+text) }
+
+// change writes who leads and what part this process has in it: fields of the
+// form key=value, quoted where the value needs it, always in the same order.
+func (j *journal) change(at time.Time, leader string, term, ballot uint64, role, note string) {
+	j.add(j.changes, fmt.Sprintf("%s leader=%s term=%d ballot=%d role=%s note=%s",
+		at.UTC().Format(timeLayout), leader, term, ballot, role, field(note)))
+}
 
 // timeLayout is RFC 3339 with milliseconds, always of one width.
 const timeLayout = "2006-01-02T15:04:05.000Z07:00"

@@ -2,17 +2,12 @@ package cli
 
 import (
 	"bytes"
-	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/internal/cli/campaign"
-	"github.com/fdbelection/fdbelection/internal/cli/clock"
 )
 
 // The form of a line is for scripts: fields in one order, quoted where they
@@ -20,30 +15,25 @@ import (
 func TestJournal(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	j := newJournal(&stdout, &stderr, false)
-	at := time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.UTC)
-	led := func(id string) campaign.Change {
-		return campaign.Change{At: at, Leader: election.Leader{Identity: election.Identity{ID: id}, Term: 3, Ballot: 9}, Note: "vacancy"}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.FixedZone("somewhere", 3600))
+	for _, leader := range []string{"-", field("plain"), field("two words"), field(`q"t`), field("a=b"), field("-"), field("\x1b[2J")} {
+		j.change(at, leader, 3, 9, "follower", "vacancy")
 	}
-	own := led("a")
-	own.Leads, own.Note = true, "stopping: leaving"
-	for _, c := range []campaign.Change{led(""), led("plain"), own, led("two words"), led(`q"t`), led("a=b"), led("-"), led("\x1b[2J")} {
-		j.changed(c)
-	}
-	j.trouble(errors.New("no answer"))
-	j.trouble(nil)
-	j.close(clock.Real())
+	j.change(at, "a", 3, 9, "candidate", "stopping: leaving")
+	j.note("no answer")
+	j.close(Virtual{})
 	require.Equal(t, strings.Join([]string{
-		`2026-01-02T03:04:05.006Z leader=- term=3 ballot=9 role=follower note=vacancy`,
-		`2026-01-02T03:04:05.006Z leader=plain term=3 ballot=9 role=follower note=vacancy`,
-		`2026-01-02T03:04:05.006Z leader=a term=3 ballot=9 role=leader note="stopping: leaving"`,
-		`2026-01-02T03:04:05.006Z leader="two words" term=3 ballot=9 role=follower note=vacancy`,
-		`2026-01-02T03:04:05.006Z leader="q\"t" term=3 ballot=9 role=follower note=vacancy`,
-		`2026-01-02T03:04:05.006Z leader="a=b" term=3 ballot=9 role=follower note=vacancy`,
-		`2026-01-02T03:04:05.006Z leader="-" term=3 ballot=9 role=follower note=vacancy`,
-		`2026-01-02T03:04:05.006Z leader="\x1b[2J" term=3 ballot=9 role=follower note=vacancy`,
+		`2026-01-02T02:04:05.006Z leader=- term=3 ballot=9 role=follower note=vacancy`,
+		`2026-01-02T02:04:05.006Z leader=plain term=3 ballot=9 role=follower note=vacancy`,
+		`2026-01-02T02:04:05.006Z leader="two words" term=3 ballot=9 role=follower note=vacancy`,
+		`2026-01-02T02:04:05.006Z leader="q\"t" term=3 ballot=9 role=follower note=vacancy`,
+		`2026-01-02T02:04:05.006Z leader="a=b" term=3 ballot=9 role=follower note=vacancy`,
+		`2026-01-02T02:04:05.006Z leader="-" term=3 ballot=9 role=follower note=vacancy`,
+		`2026-01-02T02:04:05.006Z leader="\x1b[2J" term=3 ballot=9 role=follower note=vacancy`,
+		`2026-01-02T02:04:05.006Z leader=a term=3 ballot=9 role=candidate note="stopping: leaving"`,
 		``,
 	}, "\n"), stdout.String())
-	require.Equal(t, "fdbelect: no answer (trying again)\nfdbelect: all is well again\n", stderr.String())
+	require.Equal(t, "fdbelect: no answer\n", stderr.String())
 }
 
 // stuck is a terminal that stands still until it is let go.
@@ -64,7 +54,7 @@ func TestJournalNeverWaits(t *testing.T) {
 			j.note("something")
 		}
 		require.Zero(t, time.Since(start))
-		j.close(clock.Real())
+		j.close(Virtual{})
 		require.Equal(t, time.Second, time.Since(start))
 		close(terminal)
 	})

@@ -5,14 +5,14 @@ import (
 	"io"
 	"time"
 
-	"github.com/fdbelection/fdbelection/internal/cli/clock"
+	"github.com/fdbelection/fdbelection/elector"
 )
 
 // narrator writes the account of a demo.
 type narrator struct {
 	palette
 	out   io.Writer
-	clock clock.Clock
+	clock elector.Clock
 	start time.Time
 }
 

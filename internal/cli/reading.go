@@ -17,6 +17,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/cli/clock"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -52,7 +53,7 @@ func read[T any](ctx context.Context, a *app, r *reading, fn func(e *election.Le
 		return none, err
 	}
 	defer func() { _ = db.Close() }() // nothing was written
-	ctx, cancel := a.clock.WithTimeout(ctx, r.timeout)
+	ctx, cancel := clock.WithTimeout(ctx, a.clock, r.timeout)
 	defer cancel()
 	value, err := kv.ReadTransact(ctx, db, func(tr kv.ReadTransaction) (T, error) { return fn(e, tr) })
 	return value, r.explain(err)

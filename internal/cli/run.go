@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -12,12 +11,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/internal/cli/campaign"
+	"github.com/fdbelection/fdbelection/elector"
 )
 
 // runFlags are the flags of "run", and the command after them.
@@ -97,24 +95,54 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 	defer surviveClosedPipes()()
 	journal := newJournal(a.stdout, a.stderr, len(f.command) > 0)
 	defer journal.close(a.clock)
-	opts.Clock = a.clock
-	opts.Stop = ctx.Done()
-	opts.Permanent = permanent
-	opts.Changed = journal.changed
-	opts.Trouble = journal.trouble
-	opts.Joined = func(config fdbelection.Config) {
-		if note := f.unlike(config); note != "" {
-			journal.note(note)
-		}
-	}
-	if len(f.command) > 0 {
-		c := &child{argv: f.command, election: f.name, stdout: a.stdout, stderr: a.stderr}
-		opts.Work = c.work
-	}
 	if f.spec == "mem:" {
 		journal.note("mem: is this process's own memory: it can only elect itself")
 	}
-	return campaign.Run(context.WithoutCancel(ctx), db, e, opts)
+	var el *elector.Elector
+	account := &account{journal: journal, clock: a.clock, id: f.id, joined: func() {
+		if note := f.unlike(el.ClusterState().Config); note != "" {
+			journal.note(note)
+		}
+	}}
+	opts.Clock, opts.Callbacks = a.clock, account.callbacks()
+	if el, err = elector.New(db, e, opts); err != nil {
+		return err
+	}
+	return lead(ctx, el, a.work(f, journal))
+}
+
+// work is what is done under leadership: the command, or nothing.
+func (a *app) work(f *runFlags, journal *journal) func(context.Context, *elector.Leadership) error {
+	if len(f.command) == 0 {
+		return func(ctx context.Context, _ *elector.Leadership) error { <-ctx.Done(); return nil }
+	}
+	c := &child{
+		argv: f.command, election: f.name, stdout: a.stdout, stderr: a.stderr,
+		stopped: func(err error) {
+			if err != nil {
+				journal.note(err.Error())
+			}
+		},
+	}
+	return c.work
+}
+
+// lead campaigns and works until ctx ends, or the work returns although nothing
+// asked it to: its error is then that of lead.
+func lead(ctx context.Context, el *elector.Elector, work func(context.Context, *elector.Leadership) error) error {
+	var failed error
+	err := el.Run(ctx, func(ctx context.Context, lead *elector.Leadership) error {
+		err := work(ctx, lead)
+		if asked(ctx) {
+			return nil
+		}
+		failed = err
+		return elector.ErrDone
+	})
+	if ctx.Err() != nil && err == context.Cause(ctx) { //nolint:errorlint // this very error says that it never began
+		err = nil
+	}
+	return errors.Join(failed, err)
 }
 
 // surviveClosedPipes keeps a leader alive whose reader has gone away: it goes on
@@ -127,25 +155,20 @@ func surviveClosedPipes() (stop func()) {
 }
 
 // options checks the flags, and returns what they ask for.
-func (f *runFlags) options() (campaign.Options, error) {
-	var none campaign.Options
+func (f *runFlags) options() (elector.Options, error) {
+	var none elector.Options
 	if f.id == "" {
 		return none, usage(errors.New("--id is missing: give this candidate a name unlike all others', as in --id $(hostname)"))
 	}
-	incarnation, err := uuid.NewRandomFromReader(rand.Reader)
+	tags, err := parseTags(f.tags)
 	if err != nil {
-		return none, fmt.Errorf("draw an incarnation: %w", err)
-	}
-	me := election.Registration{Identity: election.Identity{ID: f.id, Incarnation: incarnation}, Priority: f.priority}
-	if me.Metadata, err = parseTags(f.tags); err != nil {
 		return none, err
 	}
+	me := election.Registration{Identity: election.Identity{ID: f.id}, Metadata: tags}
 	if err := me.Validate(); err != nil {
 		return none, usage(err)
 	}
-	config := fdbelection.ConfigWithLease(f.lease)
-	config.Expiry = fdbelection.ExpiryByObservation
-	config.PreemptionGrace = f.lease
+	config := elector.ConfigWithLease(f.lease)
 	if f.graceGiven {
 		config.PreemptionGrace = f.grace
 	}
@@ -165,8 +188,15 @@ func (f *runFlags) options() (campaign.Options, error) {
 			return none, usage(fmt.Errorf("the command cannot be run: %w", err))
 		}
 	}
-	return campaign.Options{Me: me, Config: config, Drain: f.preStop, LeaveLimit: f.timeout}, nil
+	return elector.Options{
+		NodeID: f.id, Priority: f.priority, Metadata: tags, Config: config,
+		DrainLimit: f.preStop, LeaveLimit: f.timeout, Permanent: hopeless,
+	}, nil
 }
+
+// hopeless reports errors with which run ends: those of the store that no retry
+// can mend, and records that it cannot read, as long as nobody has mended them.
+func hopeless(err error) bool { return permanent(err) || errors.Is(err, fdbelection.ErrInvalidState) }
 
 func parseTags(tags []string) (map[string]string, error) {
 	if len(tags) == 0 {

@@ -2,18 +2,15 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/internal/cli/campaign"
+	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/internal/cli/clock"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
@@ -36,7 +33,7 @@ const (
 type stage struct {
 	*narrator
 	ctx      context.Context
-	clock    clock.Clock
+	clock    elector.Clock
 	db       kv.Database
 	election *election.LeaderElection
 	ledger   ledger
@@ -53,7 +50,7 @@ type cast struct {
 	late  kv.OwnedTransaction
 }
 
-func newStage(ctx context.Context, c clock.Clock, n *narrator) *stage {
+func newStage(ctx context.Context, c elector.Clock, n *narrator) *stage {
 	space := subspace.New("demo")
 	return &stage{
 		narrator: n, ctx: ctx, clock: c,
@@ -71,6 +68,7 @@ func newStage(ctx context.Context, c clock.Clock, n *narrator) *stage {
 func (s *stage) close() {
 	for _, actor := range s.actors {
 		actor.crash()
+		actor.stop()
 	}
 	s.running.Wait()
 	if s.cast.late != nil {
@@ -80,73 +78,54 @@ func (s *stage) close() {
 
 // actor is one candidate, as a process would be.
 type actor struct {
-	crash func()
-	stop  func()
-	done  chan struct{}
-	err   error // of its campaign, once done
+	elector *elector.Elector
+	stop    func() // asks it to leave
+	done    chan struct{}
+	err     error // with which it ended, once done
 }
+
+// crash ends it as the death of its process would.
+func (a *actor) crash() { a.elector.Abandon() }
 
 // enter has a candidate campaign.
 func (s *stage) enter(id string, priority int32) error {
-	incarnation, err := uuid.NewRandomFromReader(rand.Reader)
+	el, err := elector.New(s.db, s.election, elector.Options{
+		NodeID: id, Priority: priority, Config: elector.ConfigWithLease(demoLease),
+		DrainLimit: demoDrain * 2, Clock: s.clock,
+	})
 	if err != nil {
-		return fmt.Errorf("draw an incarnation: %w", err)
+		return err
 	}
-	config := fdbelection.ConfigWithLease(demoLease)
-	config.Expiry = fdbelection.ExpiryByObservation
-	config.PreemptionGrace = demoLease
-	ctx, crash := context.WithCancel(s.ctx)
-	stop := make(chan struct{})
-	a := &actor{crash: crash, stop: sync.OnceFunc(func() { close(stop) }), done: make(chan struct{})}
+	ctx, stop := context.WithCancel(context.WithoutCancel(s.ctx))
+	a := &actor{elector: el, stop: stop, done: make(chan struct{})}
 	s.actors[id] = a
 	s.running.Go(func() {
 		defer close(a.done)
-		a.err = campaign.Run(ctx, s.db, s.election, campaign.Options{
-			Me: election.Registration{
-				Identity: election.Identity{ID: id, Incarnation: incarnation},
-				Priority: priority,
-			},
-			Config: config, Clock: s.clock, Stop: stop, Drain: demoDrain * 2,
-			Work: func(t *campaign.Tenure) error { return s.book(ctx, t) },
-		})
+		a.err = el.Run(ctx, s.book)
 	})
 	return nil
 }
 
 // book is the work of a leader: payments, one after the other, each fenced. It
-// takes its time to stop.
-func (s *stage) book(ctx context.Context, t *campaign.Tenure) error {
-	ctx, cancel := context.WithCancel(ctx)
+// takes its time to stop, as long as the lease allows it.
+func (s *stage) book(ctx context.Context, lead *elector.Leadership) error {
+	work, cancel := context.WithCancel(lead.Lease())
 	defer cancel()
-	go func() {
-		select {
-		case <-t.Stopping():
-		case <-ctx.Done():
-			return
-		}
-		drained := s.clock.AfterFunc(demoDrain, cancel)
-		defer drained.Stop()
-		select {
-		case <-t.Overdue():
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	for ctx.Err() == nil {
-		err := s.db.Transact(ctx, func(tr kv.Transaction) error {
-			if err := s.election.RequireLeadership(tr, t.Token()); err != nil {
+	defer context.AfterFunc(ctx, func() { s.clock.AfterFunc(demoDrain, cancel) })()
+	for work.Err() == nil {
+		err := s.db.Transact(work, func(tr kv.Transaction) error {
+			if err := lead.Fence(tr); err != nil {
 				return err
 			}
-			return s.ledger.book(tr, t.Token())
+			return s.ledger.book(tr, lead.Token())
 		})
 		if errors.Is(err, fdbelection.ErrFenced) {
 			return err
 		}
-		if clock.Sleep(ctx, s.clock, demoBooking) != nil {
+		if clock.Sleep(work, s.clock, demoBooking) != nil {
 			break
 		}
 	}
-	<-t.Stopping()
 	return nil
 }
 

@@ -28,11 +28,11 @@ one here: what the candidates go by is shown under "expiry".`,
 				return err
 			}
 			s.Election, s.Root, s.Store = r.name, r.root, r.spec
-			s.judge(a.clock.Now())
+			s.judge(a.clock.Wall())
 			if r.output == "json" {
 				return writeJSON(a.stdout, s)
 			}
-			return writeTable(a.stdout, s.rows(a.clock.Now()))
+			return writeTable(a.stdout, s.rows(a.clock.Wall()))
 		},
 	}
 	r.addFlags(cmd)

@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/internal/cli/clock"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -26,7 +25,7 @@ func TestChapterThatDoesNotComeTrue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out bytes.Buffer
-				c := clock.Real()
+				c := Virtual{}
 				s := newStage(t.Context(), c, &narrator{out: &out, clock: c, start: c.Now()})
 				defer s.close()
 				err := chapter.tell(s)
