@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"sync/atomic"
+	"time"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
@@ -299,6 +301,7 @@ func ExampleElector_RunCallbacks() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	db := memkv.New(memkv.Options{})
+	var leader atomic.Pointer[string]
 	run := func(ctx context.Context) {
 		fmt.Println("the controllers run")
 		cancel()
@@ -307,8 +310,8 @@ func ExampleElector_RunCallbacks() {
 	}
 	// begin clientgo
 	el, err := elector.New(db, election.New(subspace.New("controllers")), elector.Options{
-		NodeID: "host-1",
-		Config: elector.ConfigWithLease(elector.DefaultConfig().LeaseDuration),
+		NodeID: "host-1",                                  // the Identity of the lock
+		Config: elector.ConfigWithLease(15 * time.Second), // RenewDeadline and RetryPeriod follow
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -316,13 +319,49 @@ func ExampleElector_RunCallbacks() {
 	err = el.RunCallbacks(ctx, elector.LeaderCallbacks{
 		OnStartedLeading: run,
 		OnStoppedLeading: func() { fmt.Println("led no longer") },
-		OnNewLeader:      func(identity string) { /* another line of the log */ },
+		OnNewLeader:      func(identity string) { leader.Store(&identity) },
 	})
 	// end clientgo
-	fmt.Println("left:", err)
+	fmt.Println("left:", err, "- the last leader was", *leader.Load())
 	// Output:
 	// the controllers run
 	// the controllers have stopped
 	// led no longer
-	// left: <nil>
+	// left: <nil> - the last leader was host-1
+}
+
+// Who takes part, with their roles and tags. Nothing is asked over the network:
+// it is what the elector knows, since it last listed the candidates.
+func ExampleElector_ClusterState() {
+	ctx := context.Background()
+	db := memkv.New(memkv.Options{})
+	leads := make(chan struct{})
+	// begin cluster
+	el, err := elector.New(db, election.New(subspace.New("billing")), elector.Options{
+		NodeID:   "host-1",
+		Role:     election.Voter, // or election.Observer: listed, and never leads
+		Metadata: map[string]string{"address": "10.0.0.1:8080", "zone": "a"},
+		Callbacks: elector.Callbacks{
+			OnEnterLeader:   func(context.Context, elector.Transition) { close(leads) },
+			OnEnterFollower: func(context.Context, elector.Transition) { fmt.Println("follows") },
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := el.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+	// end cluster
+	<-leads
+	state := el.ClusterState()
+	fmt.Println("leader:", state.Leader.ID, "in zone", state.Leader.Metadata["zone"])
+	for _, voter := range state.Voters {
+		fmt.Println("voter:", voter.ID, "at", voter.Metadata["address"])
+	}
+	fmt.Println("stop:", el.Stop(ctx))
+	// Output:
+	// leader: host-1 in zone a
+	// voter: host-1 at 10.0.0.1:8080
+	// stop: <nil>
 }
