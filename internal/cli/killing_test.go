@@ -111,14 +111,18 @@ func checkHistory(t *testing.T, m *monitor) int {
 	return len(events)
 }
 
-// TestHandOverOnSIGTERM has leaders leave in order: their successors do not
-// wait for any lease.
+// TestHandOverOnSIGTERM has leaders leave in order: a watch tells their
+// successors, and they wait for no lease and no poll. One may be late by as much
+// as the monitor's own reads were held up.
 func TestHandOverOnSIGTERM(t *testing.T) {
 	rounds := 10
 	if testing.Short() {
 		rounds = 3
 	}
-	const lease = 3 * time.Second // so long that no successor can have waited for it
+	const (
+		lease = 3 * time.Second // so long that no successor can have waited for it
+		limit = 200 * time.Millisecond
+	)
 	file := storeFile(t)
 	m := watchSeat(t, file)
 	run := func(id string) *process { return start(t, file, id, "--lease", lease.String()) }
@@ -129,10 +133,13 @@ func TestHandOverOnSIGTERM(t *testing.T) {
 	var vacancies []time.Duration
 	for range rounds {
 		leader := m.until("somebody leads", func(l election.Leader) bool { return !l.Vacant() })
+		m.takeStall()
 		processes[leader.ID].signal(syscall.SIGTERM)
 		asked := time.Now()
 		next := m.until("another leads", func(l election.Leader) bool { return l.Term > leader.Term && !l.Vacant() })
 		vacancies = append(vacancies, next.AcquiredAt.Sub(asked))
+		stall := m.takeStall()
+		require.Less(t, vacancies[len(vacancies)-1], limit+stall, "the monitor was held up for %s", stall)
 		require.Equal(t, election.OriginVacancy, next.Origin)
 		require.Zero(t, processes[leader.ID].wait(t))
 		_, listed := m.candidate(leader.ID)
@@ -145,8 +152,7 @@ func TestHandOverOnSIGTERM(t *testing.T) {
 	slices.Sort(vacancies)
 	t.Logf("%d hand-overs; from SIGTERM to the successor's claim: shortest %s, median %s, longest %s",
 		rounds, ms(vacancies[0]), ms(vacancies[len(vacancies)/2]), ms(vacancies[len(vacancies)-1]))
-	require.Less(t, vacancies[len(vacancies)/2], 300*time.Millisecond)
-	require.Less(t, vacancies[len(vacancies)-1], lease/2)
+	require.Less(t, vacancies[len(vacancies)/2], limit)
 }
 
 func ms(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
