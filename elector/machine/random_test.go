@@ -256,7 +256,10 @@ func (x *trial) perform(action Action) {
 		require.Equal(x, x.term, a.Term)
 		require.False(x, x.drained, "drained twice")
 		x.drained, x.lost = true, a.Reason == ReasonSeatLost
-		x.patience = x.now + min(x.m.settings.Drain, x.m.config.PreemptionGrace)
+		x.patience = x.now + x.m.settings.Drain
+		if a.Reason == ReasonChallenged {
+			x.patience = x.now + min(x.m.settings.Drain, x.m.config.PreemptionGrace) // Leave may come after it
+		}
 		x.workReturns(a.Term)
 	case Expire:
 		require.Equal(x, x.term, a.Term)
@@ -283,22 +286,14 @@ func (x *trial) workReturns(term uint64) {
 		d = time.Duration(x.random.Int64N(int64(40 * time.Second)))
 	}
 	x.after(d, func() {
-		if x.term == term {
-			x.drained, x.expired = true, true
-			x.checkReturn(term)
+		if x.term != term {
+			return
 		}
+		x.take(Returned{Term: term})
+		require.True(x, x.finished || x.drained && x.expired, "the work has returned, and its lease goes on")
+		x.term = 0
+		clear(x.open)
 	})
-}
-
-func (x *trial) checkReturn(term uint64) {
-	expired := x.m.tenure.stage == over
-	x.expired = expired
-	x.take(Returned{Term: term})
-	if !x.finished {
-		require.True(x, x.expired, "the work has returned, and its lease goes on")
-	}
-	x.term = 0
-	clear(x.open)
 }
 
 // checkStart checks what begins.
