@@ -111,39 +111,43 @@ func ExampleElector_Observe() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if err := el.Start(ctx); err != nil {
+		if err := el.Start(ctx); err != nil { // it leaves when ctx ends
 			log.Fatal(err)
 		}
 		return el
 	}
 
 	first := lead("host-1", "10.0.0.1:8080")
+	connect := func(address string) {
+		fmt.Println("connects to", address)
+		if address == "10.0.0.2:8080" {
+			cancel() // that was all
+			return
+		}
+		lead("host-2", "10.0.0.2:8080")
+		if err := first.Stop(ctx); err != nil {
+			log.Fatal(err)
+		}
+	}
+
 	// begin observe
 	el, err := elector.New(db, election.New(space), elector.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
 	for leader := range el.Observe(ctx) { // the present one first, then every change
-		switch {
-		case leader.Vacant() || !leader.Accepted:
+		if leader.Vacant() || !leader.Accepted {
 			continue // nobody leads
-		default:
-			fmt.Printf("term %d: %s at %s\n", leader.Term, leader.ID, leader.Metadata["address"])
 		}
-		// end observe
-		if leader.ID == "host-2" {
-			cancel()
-			break
-		}
-		second := lead("host-2", "10.0.0.2:8080")
-		defer second.Stop(context.Background())
-		if err := first.Stop(context.Background()); err != nil {
-			log.Fatal(err)
-		}
+		fmt.Printf("%s leads in term %d\n", leader.ID, leader.Term)
+		connect(leader.Metadata["address"])
 	}
+	// end observe
 	// Output:
-	// term 1: host-1 at 10.0.0.1:8080
-	// term 2: host-2 at 10.0.0.2:8080
+	// host-1 leads in term 1
+	// connects to 10.0.0.1:8080
+	// host-2 leads in term 2
+	// connects to 10.0.0.2:8080
 }
 
 // Leadership for a piece of code that waits for it, and gives it up when it has

@@ -2,27 +2,51 @@ package cli_test
 
 import (
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// The README shows the body of a tested example, word for word.
-func TestReadmeShowsTheExample(t *testing.T) {
-	between := func(file, begin, end string) string {
-		text, err := os.ReadFile("../../" + file)
+var (
+	markedExample = regexp.MustCompile("(?s)<!-- example: (\\S+)(?: (\\S+))? -->\n```go\n(.*?)```\n")
+	exampleMark   = "<!-- example: "
+)
+
+// The documents show parts of tested examples, word for word: between a comment
+// that begins a part and the one that ends it.
+func TestDocumentsShowTheExamples(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
+	require.NoError(t, err)
+	for _, page := range append(pages, "../../README.md") {
+		text, err := os.ReadFile(page)
 		require.NoError(t, err)
-		_, text2, found := strings.Cut(string(text), begin)
-		require.True(t, found, "%s has no line %q", file, begin)
-		text3, _, found := strings.Cut(text2, end)
-		require.True(t, found, "%s has no line %q", file, end)
-		return text3
+		shown := markedExample.FindAllStringSubmatch(string(text), -1)
+		require.Len(t, shown, strings.Count(string(text), exampleMark), "%s: a mark is not followed by Go code", page)
+		for _, example := range shown {
+			file, part, code := example[1], example[2], example[3]
+			if part == "" {
+				part = "README"
+			}
+			require.Equal(t, partOf(t, file, part), code, "%s shows another %s than %s has", page, part, file)
+		}
 	}
-	var want strings.Builder
-	for line := range strings.Lines(between("election/example_test.go", "\t// begin README\n", "\t// end README\n")) {
-		want.WriteString(strings.TrimPrefix(line, "\t"))
+}
+
+// partOf returns a part of an example, without its indentation.
+func partOf(t *testing.T, file, part string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../" + file)
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(text), "// begin "+part+"\n")
+	require.True(t, found, "%s does not begin %s", file, part)
+	before, _, found := strings.Cut(rest, "// end "+part+"\n")
+	require.True(t, found, "%s does not end %s", file, part)
+	var lines strings.Builder
+	for line := range strings.Lines(strings.TrimRight(before, "\t")) {
+		lines.WriteString(strings.TrimPrefix(line, "\t"))
 	}
-	shown := between("README.md", "<!-- example: election/example_test.go -->\n```go\n", "```\n")
-	require.Equal(t, strings.TrimSpace(want.String()), strings.TrimSpace(shown))
+	return lines.String()
 }
