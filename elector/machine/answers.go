@@ -121,8 +121,8 @@ func (m *Machine) answeredCycle(op *Operation, a *Answer) {
 	m.unsettled = m.unsettled || a.Touched
 	if errors.Is(a.Err, ErrSeatLost) {
 		m.succeeded()
+		m.adopt(a)
 		m.sawLeader(a)
-		m.lookNow = true
 		return
 	}
 	if !m.answeredBeat(op, a) {
@@ -197,6 +197,7 @@ func (m *Machine) failed(kind Kind, err error) {
 	if errors.Is(err, fdbelection.ErrNotInitialized) { // it was removed: make it again, or wait for it
 		m.registered = false
 	}
+	m.lookNow = true
 	if err = failure(kind, err); err.Error() != m.trouble {
 		m.trouble = err.Error()
 		m.do(Report{Err: err})
@@ -225,7 +226,17 @@ func (m *Machine) complain(kind Kind, err error) {
 // failure names what has failed.
 func failure(kind Kind, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: the store did not answer in time: %w", kind, err)
+		return &lateError{kind, err}
 	}
 	return fmt.Errorf("%s: %w", kind, err)
 }
+
+// lateError says that an operation has had its time. It leaves out where in the
+// store that was: each try may get stuck somewhere else, and that is no change.
+type lateError struct {
+	kind Kind
+	err  error
+}
+
+func (e *lateError) Error() string { return e.kind.String() + ": the store did not answer in time" }
+func (e *lateError) Unwrap() error { return e.err }

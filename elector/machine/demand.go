@@ -89,7 +89,7 @@ func (m *Machine) planHandOver() {
 		m.planMain()
 		return
 	}
-	op := Operation{Kind: Resign, Token: h.token, Intent: h.intent, Limit: h.by.Sub(m.now.Local)}
+	op := Operation{Kind: Resign, Token: h.token, Intent: h.intent, Limit: m.tryLimit(h.by)}
 	if h.intent.Kind == election.IntentChallenge || h.intent.Kind == election.IntentTransfer {
 		op.Kind = Yield
 	}
@@ -105,11 +105,11 @@ func (m *Machine) handedOver(kind Kind, a *Answer) {
 		m.sawLeader(a)
 	case errors.Is(a.Err, fdbelection.ErrNotLeader):
 		m.succeeded()
+		m.lookNow = true
 	default:
 		m.unsettled = m.unsettled || a.Touched
 		m.failed(kind, a.Err)
 		return
 	}
 	m.handover = handover{}
-	m.lookNow = true
 }

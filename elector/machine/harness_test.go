@@ -58,6 +58,7 @@ type rig struct {
 	wall    time.Duration // since wallEpoch, beside local
 	config  fdbelection.Config
 	pending map[uint64]Operation
+	kindOf  map[uint64]Kind
 	armed   map[Kind]uint64
 	wake    time.Duration // since localEpoch; 0: none was asked for
 	acts    []Action      // of the last step
@@ -72,7 +73,7 @@ func newRig(t *testing.T, changes ...func(*Settings)) *rig {
 	}
 	return &rig{
 		t: t, m: New(settings), config: settings.Config,
-		pending: make(map[uint64]Operation), armed: make(map[Kind]uint64),
+		pending: make(map[uint64]Operation), kindOf: make(map[uint64]Kind), armed: make(map[Kind]uint64),
 	}
 }
 
@@ -87,7 +88,7 @@ func (r *rig) step(event Event) *rig {
 	for _, action := range r.acts {
 		switch a := action.(type) {
 		case Do:
-			r.pending[a.ID] = a.Operation
+			r.pending[a.ID], r.kindOf[a.ID] = a.Operation, a.Kind
 		case Wake:
 			require.True(r.t, a.At.After(r.now().Local), "a wake that is due already")
 			r.wake = a.At.Sub(localEpoch)
@@ -124,6 +125,12 @@ func (r *rig) does(want ...string) *rig {
 	r.t.Helper()
 	got := []string{}
 	for _, action := range r.acts {
+		if cancel, ok := action.(Cancel); ok {
+			if kind := r.kindOf[cancel.Op]; mainKind(kind) {
+				got = append(got, "cancel "+kind.String())
+			}
+			continue
+		}
 		if text := seatText(action); text != "" {
 			got = append(got, text)
 		}
@@ -360,4 +367,25 @@ func (r *rig) started(kind Kind) bool {
 		do, ok := a.(Do)
 		return ok && do.Kind == kind
 	})
+}
+
+// main returns the operation about the seat that is under way.
+func (r *rig) main() (Operation, bool) {
+	for _, op := range r.pending {
+		if mainKind(op.Kind) {
+			return op, true
+		}
+	}
+	return Operation{}, false
+}
+
+// kinds returns what operations about the seat are under way.
+func (r *rig) kinds() []Kind {
+	var all []Kind
+	for _, op := range r.pending {
+		if mainKind(op.Kind) {
+			all = append(all, op.Kind)
+		}
+	}
+	return all
 }

@@ -92,7 +92,6 @@ func (m *Machine) planLeader() {
 		m.renewNow = false
 		m.planCycle(m.renewalLimit(), true)
 	case m.lookNow && !m.term.arming(): // and the renewal does not wait for it
-		m.lookNow = false
 		limit := max(m.renewAt.Sub(now), step(m.config.HeartbeatInterval))
 		m.begin(&m.main, Operation{Kind: Look, Limit: min(limit, m.config.HeartbeatInterval)})
 	default:
@@ -107,7 +106,13 @@ func (m *Machine) planLeader() {
 // left where that is more, so that a slow database is survived and one lost
 // answer leaves time for another try.
 func (m *Machine) renewalLimit() time.Duration {
-	left := m.tenure.next().Sub(m.now.Local)
+	return m.tryLimit(m.tenure.next())
+}
+
+// tryLimit is how long one try may take of what has to be done by an instant: a
+// heartbeat, or half of what is left where that is more.
+func (m *Machine) tryLimit(by time.Time) time.Duration {
+	left := by.Sub(m.now.Local)
 	return min(max(m.config.HeartbeatInterval, left/2), left)
 }
 
@@ -138,7 +143,6 @@ func (m *Machine) planFollower() {
 	case m.registered && !now.Before(m.beatAt): // it claims nothing out of turn
 		m.planCycle(m.config.HeartbeatInterval, !m.outranks() || now.Before(latest(m.soonest, m.holdOff)))
 	case !now.Before(look):
-		m.lookNow = false
 		m.begin(&m.main, Operation{Kind: Look, Limit: m.config.HeartbeatInterval})
 	default:
 		m.at(look)
@@ -161,7 +165,7 @@ func (m *Machine) planLeaving() {
 	if m.leaveBy.IsZero() {
 		m.leaveBy = m.now.Local.Add(m.settings.Leave)
 	}
-	m.begin(&m.main, Operation{Kind: Unregister, Limit: m.leaveBy.Sub(m.now.Local)})
+	m.begin(&m.main, Operation{Kind: Unregister, Limit: m.tryLimit(m.leaveBy)})
 }
 
 // planTenure has the tenure go on in time.

@@ -20,6 +20,9 @@ func (m *Machine) begin(s *slot, op Operation) {
 		op.Known = m.known()
 	}
 	op.Limit = max(op.Limit, time.Millisecond)
+	if s == &m.main && op.Kind != Beat && op.Kind != Register && op.Kind != Rejoin {
+		m.lookNow = false // it reads the seat
+	}
 	*s = slot{op: op.ID, what: op, began: m.now.Local}
 	m.do(Do{op})
 }
@@ -61,13 +64,13 @@ func (w *watch) arming() bool { return w.busy() && !w.armed && !w.aborted }
 // answeredWatch takes in that a watch is armed, and what was read with it: what
 // came before does not fire it.
 func (m *Machine) answeredWatch(w *watch, a *Answer) {
-	aborted := w.aborted
+	aborted, kind := w.aborted, w.what.Kind
 	if a.Err != nil {
 		w.slot = slot{}
 		if !aborted {
 			m.lookNow = m.lookNow || w == &m.term
 			w.due = m.now.Local.Add(m.config.HeartbeatInterval)
-			m.complain(w.what.Kind, a.Err)
+			m.complain(kind, a.Err)
 		}
 		return
 	}

@@ -1,0 +1,338 @@
+package machine
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+func TestHorizon(t *testing.T) {
+	for _, c := range []struct {
+		name                     string
+		lease, margin, heartbeat time.Duration // of the config
+		written                  time.Duration
+		half, stop, end          time.Duration
+	}{
+		{"usual", 10 * time.Second, 0, 3 * time.Second, 10 * time.Second, 5 * time.Second, 7 * time.Second, 9 * time.Second},
+		{"a margin of its own", 10 * time.Second, 2 * time.Second, 2 * time.Second, 10 * time.Second, 5 * time.Second, 6 * time.Second, 8 * time.Second},
+		{"a shorter lease than the config's has its part of the margin", 10 * time.Second, 2 * time.Second, time.Second, 5 * time.Second, 2500 * time.Millisecond, 3 * time.Second, 4 * time.Second},
+		{"half of what is left where the heartbeat is long", 10 * time.Second, 0, 7 * time.Second, 10 * time.Second, 5 * time.Second, 8 * time.Second, 9 * time.Second},
+		{"jeopardy never begins after the end", 10 * time.Second, 6 * time.Second, 3 * time.Second, 10 * time.Second, 3500 * time.Millisecond, 3500 * time.Millisecond, 4 * time.Second},
+		{"nothing is kept where a renewal would come too late", 10 * time.Second, 0, 9 * time.Second, 10 * time.Second, 5 * time.Second, 9 * time.Second, 9 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			config := testConfig()
+			config.LeaseDuration, config.Margin, config.HeartbeatInterval = c.lease, c.margin, c.heartbeat
+			h := HorizonOf(localEpoch, c.written, config)
+			require.Equal(t, c.half, h.Half.Sub(localEpoch), "half")
+			require.Equal(t, c.stop, h.Stop.Sub(localEpoch), "stop")
+			require.Equal(t, c.end, h.End.Sub(localEpoch), "end")
+		})
+	}
+}
+
+// TestBeliefIsTheMinimumOverAttempts: an attempt counts from before its commit is
+// issued until it has surely failed or another one was acknowledged.
+func TestBeliefIsTheMinimumOverAttempts(t *testing.T) {
+	short := testConfig()
+	short.LeaseDuration = 5 * time.Second // 4.5 s believed in
+	for _, c := range []struct {
+		name     string
+		outcomes []kv.Outcome // of attempts with the short lease, at 3 s
+		want     time.Duration
+	}{
+		{"none", nil, 9 * time.Second},
+		{"acknowledged", []kv.Outcome{kv.Committed}, 7500 * time.Millisecond},
+		{"surely failed", []kv.Outcome{kv.Absent}, 9 * time.Second},
+		{"settled, but not known", []kv.Outcome{kv.SettledUnknown}, 7500 * time.Millisecond},
+		{"unsettled", []kv.Outcome{kv.Unsettled}, 7500 * time.Millisecond},
+		{"one of two failed", []kv.Outcome{kv.Unsettled, kv.Absent}, 7500 * time.Millisecond},
+		{"both failed", []kv.Outcome{kv.Absent, kv.Absent}, 9 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t).elect().pass(heartbeat)
+			op := r.op(Cycle)
+			for i, outcome := range c.outcomes {
+				r.step(Issuing{Op: op.ID, Attempt: i, Start: r.now().Local, Lease: short.LeaseDuration, Config: short})
+				require.Equal(t, 7500*time.Millisecond, r.m.Belief().End.Sub(localEpoch), "it shrinks before the commit is issued")
+				r.step(Issued{Op: op.ID, Attempt: i, Outcome: outcome})
+			}
+			require.Equal(t, c.want, r.m.Belief().End.Sub(localEpoch))
+		})
+	}
+}
+
+// TestAnAcknowledgedRenewalIsTheBase: what was in doubt before it counts no more.
+func TestAnAcknowledgedRenewalIsTheBase(t *testing.T) {
+	r := newRig(t).elect().pass(heartbeat)
+	op := r.op(Cycle)
+	short := testConfig()
+	short.LeaseDuration = 5 * time.Second
+	r.step(Issuing{Op: op.ID, Attempt: 1, Start: r.now().Local, Lease: short.LeaseDuration, Config: short})
+	r.step(Issued{Op: op.ID, Attempt: 1, Outcome: kv.Unsettled})
+	r.jump(time.Second).issue(op, 2, r.config)
+	require.Equal(t, 13*time.Second, r.m.Belief().End.Sub(localEpoch))
+	r.step(Issued{Op: op.ID, Attempt: 1, Outcome: kv.Committed})
+	require.Equal(t, 13*time.Second, r.m.Belief().End.Sub(localEpoch), "an answer that comes twice or late changes nothing")
+	r.step(Issuing{Op: op.ID + 7, Attempt: 1, Start: localEpoch, Lease: time.Millisecond, Config: r.config})
+	require.Equal(t, 13*time.Second, r.m.Belief().End.Sub(localEpoch), "nor does an attempt of no operation under way")
+}
+
+// TestALeaseShortenedAtRunTimeEndsBeliefBeforeItsCommit: the first event of such
+// an attempt already ends what would be past its horizon.
+func TestALeaseShortenedAtRunTimeEndsBeliefBeforeItsCommit(t *testing.T) {
+	r := newRig(t).elect().pass(heartbeat)
+	short := testConfig()
+	short.LeaseDuration, short.HeartbeatInterval = 4*time.Second, time.Second
+	op := r.op(Cycle)
+	r.step(Issuing{Op: op.ID, Attempt: 1, Start: localEpoch, Lease: 4 * time.Second, Config: short})
+	r.does("drain 1: no renewal was acknowledged in time", "leader -> candidate: no renewal was acknowledged in time")
+	require.Zero(t, r.m.Belief().Stop)
+	require.Equal(t, 3600*time.Millisecond, r.m.Belief().End.Sub(localEpoch))
+}
+
+func TestATenureThatIsNotRenewed(t *testing.T) {
+	r := newRig(t).elect()
+	r.pass(heartbeat).does("do renew 1")
+	r.wakes(5 * time.Second).pass(2 * time.Second).does("leader -> jeopardy: no renewal was acknowledged in time")
+	r.wakes(7 * time.Second).pass(2 * time.Second).
+		does("drain 1: no renewal was acknowledged in time", "jeopardy -> candidate: no renewal was acknowledged in time")
+	require.Equal(t, Belief{Term: 1, End: localEpoch.Add(9 * time.Second)}, r.m.Belief())
+	r.wakes(9 * time.Second).pass(2 * time.Second).does("expire 1")
+	require.Equal(t, Belief{Term: 1}, r.m.Belief())
+
+	r.answer(Cycle, failing(errors.New("no answer"))).idle()
+	r.pass(time.Minute)
+	require.Equal(t, Beat, r.op(Beat).Kind, "it says that it is alive, and claims nothing while the work goes on")
+	r.answer(Beat, Answer{}).idle()
+	r.step(Returned{1}).does("do election cycle")
+	op := r.op(Cycle)
+	require.Equal(t, uint64(1), op.EndedTerm)
+	require.False(t, op.Abstain)
+	require.Zero(t, op.Token.Term)
+	r.answer(Cycle, r.did(election.Claimed, r.leader(alice, 2))).
+		does("lead 2", "leader alice in 2", "candidate -> leader: the seat was vacant")
+}
+
+// TestARenewalEndsJeopardy, and one in time begins none.
+func TestARenewalEndsJeopardy(t *testing.T) {
+	r := newRig(t).elect().pass(heartbeat)
+	r.pass(2500 * time.Millisecond).state(Jeopardy).renew().does().state(Leader)
+	for range 10 {
+		r.pass(heartbeat).does("do renew 1").renew().does().state(Leader)
+	}
+}
+
+// TestAProcessThatWasStopped finds out at its next event, whatever that is.
+func TestAProcessThatWasStopped(t *testing.T) {
+	for name, event := range map[string]func(*rig) Event{
+		"by a tick":                func(*rig) Event { return Tick{} },
+		"by an answer that is old": func(r *rig) Event { return Issued{Op: r.op(Cycle).ID, Attempt: 1} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t).elect().pass(heartbeat)
+			r.step(Issuing{Op: r.op(Cycle).ID, Attempt: 1, Start: r.now().Local, Lease: r.config.LeaseDuration, Config: r.config})
+			next := event(r)
+			r.local += time.Hour
+			r.step(next).does(
+				"drain 1: no renewal was acknowledged in time", "expire 1",
+				"leader -> candidate: no renewal was acknowledged in time",
+			)
+		})
+	}
+}
+
+// TestDrainingForWantOfARenewal: where it is renewed after all, the work has the
+// usual time to stop, and not for ever.
+func TestDrainingForWantOfARenewal(t *testing.T) {
+	r := newRig(t).elect().pass(heartbeat).pass(4 * time.Second)
+	require.Equal(t, 9*time.Second, r.m.Belief().End.Sub(localEpoch))
+	r.renew()
+	require.Equal(t, 11*time.Second, r.m.Belief().End.Sub(localEpoch), "4 s to drain, not the whole lease")
+	require.Zero(t, r.m.Belief().Stop, "it does not lead again")
+	r.pass(heartbeat).does("do renew 1").renew()
+	r.pass(time.Second).does("expire 1")
+	r.step(Returned{1}).does("do election cycle")
+}
+
+// TestWhatComesTooLateToLead: a claim that was acknowledged when there is nothing
+// left to work in, or that is not wanted any more.
+func TestWhatComesTooLateToLead(t *testing.T) {
+	claim := func(r *rig, before ...Event) Answer {
+		a := r.did(election.Claimed, r.leader(alice, 1))
+		a.Start, a.Seen = r.now().Local, r.now().Local
+		for _, event := range before {
+			r.step(event)
+		}
+		return a
+	}
+	t.Run("past its time", func(t *testing.T) {
+		r := newRig(t).follow(newRig(t).vacant(0))
+		a := claim(r)
+		r.jump(7*time.Second).answer(Cycle, a).does("leader alice in 1", "do election cycle")
+		r.answer(Cycle, r.did(election.Renewed, r.leader(alice, 1)))
+		r.does("lead 1", "candidate -> leader: the seat was vacant")
+	})
+	for name, event := range map[string]Event{
+		"the aim is another":    Aimed{StandBy},
+		"became an observer":    Changed{Priority: 5, Role: election.Observer},
+		"the seat is to be had": Tick{},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t).follow(newRig(t).vacant(0))
+			r.answer(Cycle, claim(r, event))
+			if name == "the seat is to be had" {
+				r.state(Leader)
+				return
+			}
+			if op, _ := r.main(); op.Kind == Look { // the change asked for it
+				r.answer(Look, r.reads(r.standing(alice, 1)))
+			}
+			require.Equal(t, []Kind{Resign}, r.kinds())
+			require.Equal(t, uint64(1), r.op(Resign).Token.Term)
+			require.False(t, r.m.State().Leads())
+			require.True(t, r.m.Holds())
+			r.answer(Resign, r.reads(r.vacant(1)))
+			require.False(t, r.m.Holds())
+		})
+	}
+	t.Run("disabled meanwhile", func(t *testing.T) {
+		r := newRig(t).follow(newRig(t).vacant(0))
+		a := claim(r)
+		r.config.ElectionEnabled, r.config.Revision = false, 2
+		r.fire(WatchTerm, nil).pass(time.Second)
+		r.answer(WatchTerm, r.reads(r.standing(alice, 1))).answer(Cycle, a)
+		require.Equal(t, []Kind{Resign}, r.kinds())
+	})
+	t.Run("leaving", func(t *testing.T) {
+		r := newRig(t).follow(newRig(t).vacant(0))
+		r.answer(Cycle, claim(r, Leave{})).does("leader alice in 1", "do leave")
+	})
+	t.Run("lost again already", func(t *testing.T) {
+		r := newRig(t).follow(newRig(t).vacant(0))
+		a := claim(r)
+		r.fire(WatchTerm, nil).pass(time.Second).answer(WatchTerm, r.reads(r.leader(bob, 2)))
+		r.does("leader bob in 2", "candidate -> follower: somebody leads")
+		r.answer(Cycle, a).does()
+	})
+}
+
+// TestASeatThatIsLost ends the tenure at once, whoever tells of it.
+func TestASeatThatIsLost(t *testing.T) {
+	lost := []string{"drain 1: the seat is lost", "expire 1", "leader -> follower: the seat is lost"}
+	t.Run("by the renewal", func(t *testing.T) {
+		r := newRig(t).elect().pass(heartbeat)
+		a := r.reads(r.leader(bob, 2))
+		a.Err = ErrSeatLost
+		r.answer(Cycle, a).does(append([]string{"leader bob in 2"}, lost...)...)
+		r.step(Returned{1}).state(Follower)
+	})
+	t.Run("by the watch", func(t *testing.T) {
+		r := newRig(t).elect().pass(time.Second).fire(WatchTerm, nil)
+		r.answer(WatchTerm, r.reads(r.leader(bob, 2))).does(append([]string{"leader bob in 2"}, lost...)...)
+	})
+	t.Run("while it drains for somebody", func(t *testing.T) {
+		r := newRig(t).elect().pass(heartbeat)
+		r.answer(Cycle, r.asked(election.Intent{Kind: election.IntentResign, Term: 1}, true))
+		r.fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.leader(bob, 2))).
+			does("leader bob in 2", "expire 1", "candidate -> follower: somebody leads")
+		r.step(Returned{1}).does("do read the seat")
+		require.False(t, r.m.Holds(), "there is nothing left to give up")
+	})
+	t.Run("and vacant", func(t *testing.T) {
+		r := newRig(t).elect().pass(time.Second).fire(WatchTerm, nil)
+		r.answer(WatchTerm, r.reads(r.vacant(1))).
+			does("vacant since 1", "drain 1: the seat is lost", "expire 1", "leader -> candidate: the seat is lost")
+		r.step(Returned{1}).does("do election cycle")
+	})
+}
+
+// TestAReadingThatRacedWithTheClaim: it began before the claim was committed and
+// was answered after it. What is older than what is known ends no tenure.
+func TestAReadingThatRacedWithTheClaim(t *testing.T) {
+	r := newRig(t).follow(newRig(t).vacant(0))
+	claimed := r.did(election.Claimed, r.leader(alice, 1))
+	claimed.Start, claimed.Seen = r.now().Local, r.now().Local
+	r.pass(time.Second).fire(WatchTerm, nil)
+	old := Answer{Start: r.now().Local, Seen: r.now().Local, State: election.State{Config: r.config}} // vacant, ballot 0
+	r.pass(time.Millisecond).answer(Cycle, claimed).state(Leader)
+	r.pass(time.Millisecond).answer(WatchTerm, old).does().state(Leader)
+}
+
+// TestTermsThatBeginAnew: after the records were removed, a tenure with a lower
+// number than an earlier one of this process is renewed like any.
+func TestTermsThatBeginAnew(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.vacant(60)).answer(Cycle, r.did(election.Claimed, r.leader(alice, 61)))
+	r.step(Ending{Term: 61}).step(Returned{61}).answer(Resign, r.reads(r.vacant(61)))
+
+	r.pass(time.Second).fire(WatchTerm, nil)
+	r.ballot = 0
+	r.answer(WatchTerm, r.reads(r.vacant(0))).pass(heartbeat)
+	require.Equal(t, uint64(61), r.op(Cycle).EndedTerm)
+	r.answer(Cycle, r.did(election.Claimed, r.leader(alice, 1))).pass(heartbeat)
+	require.Equal(t, uint64(1), r.op(Cycle).Token.Term)
+	require.Zero(t, r.op(Cycle).EndedTerm, "else it would be claimed again and again")
+}
+
+func TestOriginsOfATenure(t *testing.T) {
+	for origin, want := range map[election.Origin]Reason{
+		election.OriginVacancy: ReasonVacancy, election.OriginExpiry: ReasonExpiry, election.OriginPreemption: ReasonPreemption,
+		election.OriginTransfer: ReasonTransfer, election.OriginReclaim: ReasonReclaim,
+	} {
+		r := newRig(t).follow(newRig(t).vacant(0))
+		leader := r.leader(alice, 1)
+		leader.Origin = origin
+		r.answer(Cycle, r.did(election.Claimed, leader)).
+			does("lead 1", "leader alice in 1", "candidate -> leader: "+string(want))
+	}
+}
+
+// TestWorkThatEndsOfItself gives up the seat, lets others go first, and does not
+// come back too soon.
+func TestWorkThatEndsOfItself(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		err   error
+		after time.Duration // the tenure began
+	}{
+		{"in order", nil, heartbeat},
+		{"with an error", errors.New("no"), time.Second + 10*time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t).elect().pass(time.Second)
+			r.step(Ending{Term: 1, Err: c.err}).
+				does("drain 1: the work has returned", "leader -> candidate: the work has returned")
+			r.step(Ending{Term: 1, Err: errors.New("twice")}).does()
+			r.step(Returned{1}).does("expire 1", "do resign 1")
+			r.answer(Resign, r.reads(r.vacant(1))).does("vacant since 1").idle()
+			for r.local < c.after {
+				r.pass(time.Millisecond * 10)
+				if op, ok := r.main(); ok {
+					if op.Kind == Look {
+						r.answer(Look, r.reads(r.standing(election.Identity{}, 1)))
+						continue
+					}
+					if r.local < c.after {
+						require.True(t, op.Abstain, "at %s", r.local)
+						r.answer(Cycle, r.did(election.Followed, r.standing(election.Identity{}, 1)))
+					}
+				}
+			}
+			op, ok := r.main()
+			require.True(t, ok && op.Kind == Cycle && !op.Abstain, "%+v", op)
+		})
+	}
+}
+
+func TestEventsOfAnotherTerm(t *testing.T) {
+	r := newRig(t).elect()
+	r.step(Ending{Term: 2}).does()
+	r.step(Returned{2}).does()
+	r.step(Returned{0}).does().state(Leader)
+}
