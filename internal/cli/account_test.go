@@ -63,6 +63,9 @@ func TestAccount(t *testing.T) {
 			`leader=me term=2 ballot=8 role=leader note="in jeopardy: no renewal was acknowledged for half of the lease"`,
 			`leader=me term=2 ballot=8 role=leader note=renewed`,
 		}},
+		"gets the seat late": {candidate, []any{own, to(candidate, jeopardy, own, machine.ReasonVacancy)}, []string{
+			`leader=me term=2 ballot=8 role=leader note=vacancy`,
+		}},
 		"is cut off": {jeopardy, []any{to(jeopardy, candidate, own, machine.ReasonUnrenewed), reclaimed, to(candidate, leader, reclaimed, machine.ReasonReclaim)}, []string{
 			`leader=me term=2 ballot=8 role=candidate note="stopping: no renewal was acknowledged in time"`,
 			`leader=me term=3 ballot=9 role=leader note=reclaim`,
