@@ -28,6 +28,8 @@ const (
 // parts are what a child may do. Each gets the argument that it was started with.
 var parts = map[string]func(argument string) error{
 	"buggify":   buggify,
+	"follow":    follow,
+	"succeed":   succeed,
 	"increment": func(key string) error { return increment([]byte(key)) },
 	"watch":     func(key string) error { return watchInChild([]byte(key)) },
 }

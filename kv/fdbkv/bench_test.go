@@ -1,0 +1,108 @@
+package fdbkv_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/apple/foundationdb/bindings/go/src/fdb"
+
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/fdbkv"
+)
+
+// sideBySide measures functions in turn, so that what disturbs one disturbs all,
+// and reports the median of each, and its ratio to that of the first.
+func sideBySide(b *testing.B, names []string, fns ...func(i int) error) {
+	b.Helper()
+	took := make([][]time.Duration, len(fns))
+	for i := 0; b.Loop(); i++ {
+		for n, fn := range fns {
+			begin := time.Now()
+			if err := fn(i); err != nil {
+				b.Fatal(err)
+			}
+			took[n] = append(took[n], time.Since(begin))
+		}
+	}
+	var bare float64
+	for n, durations := range took {
+		slices.Sort(durations)
+		median := float64(durations[len(durations)/2].Microseconds())
+		b.ReportMetric(median, names[n]+"-µs")
+		if n == 0 {
+			bare = median
+			continue
+		}
+		b.ReportMetric(median/bare, names[n]+"/"+names[0])
+	}
+}
+
+// BenchmarkCycle compares cycles with a bare transaction of the binding's that
+// reads a key and writes one.
+func BenchmarkCycle(b *testing.B) {
+	e, db := elect(b, 2), raw(b)
+	key := fdb.Key(append(prefix(b), "bare"...))
+	cycle := func(n int) func(int) error {
+		return func(int) error {
+			return e.db.Transact(context.Background(), func(tr kv.Transaction) error {
+				_, err := e.RunElectionCycle(tr, e.members[n], time.Now())
+				return err
+			})
+		}
+	}
+	sideBySide(b, []string{"bare", "leader", "follower"}, func(i int) error {
+		_, err := db.Transact(func(tr fdb.Transaction) (any, error) {
+			_, err := tr.Get(key).Get()
+			tr.Set(key, fmt.Appendf(nil, "%d", i))
+			return nil, err
+		})
+		return err
+	}, cycle(0), cycle(1))
+}
+
+// BenchmarkFence compares an application's transaction with the same under
+// leadership.
+func BenchmarkFence(b *testing.B) {
+	e := elect(b, 2)
+	key := append(prefix(b), "work"...)
+	work := func(fence bool) func(int) error {
+		return func(i int) error {
+			return e.db.Transact(context.Background(), func(tr kv.Transaction) error {
+				value := tr.Get(key)
+				if fence {
+					if err := e.RequireLeadership(tr, e.token); err != nil {
+						return err
+					}
+				}
+				_, err := value.Get()
+				tr.Set(key, fmt.Appendf(nil, "%d", i))
+				return err
+			})
+		}
+	}
+	sideBySide(b, []string{"unfenced", "fenced"}, work(false), work(true))
+}
+
+// BenchmarkAdapter compares a transaction through the adapter with the same
+// through the binding alone.
+func BenchmarkAdapter(b *testing.B) {
+	binding, db := raw(b), open(b, fdbkv.Options{})
+	key := append(prefix(b), "k"...)
+	sideBySide(b, []string{"binding", "adapter"}, func(int) error {
+		_, err := binding.Transact(func(tr fdb.Transaction) (any, error) {
+			_, err := tr.Get(fdb.Key(key)).Get()
+			tr.Set(fdb.Key(key), []byte("v"))
+			return nil, err
+		})
+		return err
+	}, func(int) error {
+		return db.Transact(context.Background(), func(tr kv.Transaction) error {
+			_, err := tr.Get(key).Get()
+			tr.Set(key, []byte("v"))
+			return err
+		})
+	})
+}

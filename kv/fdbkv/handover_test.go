@@ -1,0 +1,172 @@
+package fdbkv_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/fdbkv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// BenchmarkHandover compares, between two processes, the time from a resign
+// that was acknowledged until the successor's claim is, with the bare sequence
+// "a watch fires, read, commit".
+func BenchmarkHandover(b *testing.B) {
+	p := prefix(b)
+	bare := spawn(b, "follow", string(p))
+	e := elect(b, 1)
+	successor := spawn(b, "succeed", string(e.Subspace().Bytes()))
+	db, ctx := e.db, context.Background()
+	var took [2][]time.Duration
+	for i := 0; b.Loop(); i++ {
+		bare.watches()
+		require.NoError(b, db.Transact(ctx, func(tr kv.Transaction) error {
+			tr.Set(p, strconv.AppendInt(nil, int64(i+1), 10))
+			return nil
+		}))
+		took[0] = append(took[0], since(b, time.Now(), bare.line()))
+
+		successor.watches()
+		require.NoError(b, db.Transact(ctx, func(tr kv.Transaction) error {
+			return e.ResignLeadership(tr, e.token, time.Now())
+		}))
+		took[1] = append(took[1], since(b, time.Now(), successor.line()))
+
+		successor.line() // it has resigned
+		require.NoError(b, db.Transact(ctx, func(tr kv.Transaction) error {
+			result, err := e.RunElectionCycle(tr, e.leader, time.Now())
+			if err == nil && result.Action != election.Claimed {
+				err = fmt.Errorf("%v instead of a claim", result.Action)
+			}
+			e.token = result.Leader.Token()
+			return err
+		}))
+	}
+	for _, c := range []*child{bare, successor} {
+		require.NoError(b, c.in.Close())
+		c.wait()
+	}
+	for n, name := range []string{"bare", "handover"} {
+		slices.Sort(took[n])
+		for _, percent := range []int{50, 99} {
+			at := func(n int) float64 { return float64(took[n][(len(took[n])-1)*percent/100].Microseconds()) }
+			b.ReportMetric(at(n), fmt.Sprintf("%s-p%d-µs", name, percent))
+			if n > 0 {
+				b.ReportMetric(at(n)/at(0), fmt.Sprintf("%s/bare-p%d", name, percent))
+			}
+		}
+	}
+}
+
+// watches lets a child begin a round, and waits until it watches.
+func (c *child) watches() {
+	c.t.Helper()
+	_, err := io.WriteString(c.in, "go\n")
+	require.NoError(c.t, err)
+	require.Equal(c.t, "watching", c.line())
+}
+
+// since returns how long after begin the child noted its moment. Both are of one
+// machine, and so of one clock.
+func since(b *testing.B, begin time.Time, noted string) time.Duration {
+	b.Helper()
+	nanos, err := strconv.ParseInt(noted, 10, 64)
+	require.NoError(b, err)
+	return time.Unix(0, nanos).Sub(begin)
+}
+
+// follow is the bare sequence of a child: watch a key, and when it has changed
+// read it and write another.
+func follow(key string) error {
+	db, err := fdbkv.Open(clusterFile, fdbkv.Options{})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	seen := ""
+	return rounds(db, func(tr kv.Transaction) (kv.Watch, error) {
+		value, err := tr.Get([]byte(key)).Get()
+		seen = string(value)
+		return tr.Watch([]byte(key)), err
+	}, func(tr kv.Transaction) (bool, error) {
+		value, err := tr.Get([]byte(key)).Get()
+		tr.Set([]byte(key+"/other"), value)
+		return string(value) != seen, err
+	}, nil)
+}
+
+// succeed claims a seat whenever it falls vacant, and gives it back.
+func succeed(space string) error {
+	db, err := fdbkv.Open(clusterFile, fdbkv.Options{})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	e := election.New(subspace.FromBytes([]byte(space)))
+	me := election.Registration{Identity: election.Identity{ID: uuid.NewString(), Incarnation: uuid.New()}}
+	if err := db.Transact(context.Background(), func(tr kv.Transaction) error {
+		return e.RegisterCandidate(tr, me, time.Now())
+	}); err != nil {
+		return err
+	}
+	var token election.Token
+	return rounds(db, func(tr kv.Transaction) (kv.Watch, error) {
+		return e.Watch(tr), nil
+	}, func(tr kv.Transaction) (bool, error) {
+		result, err := e.RunElectionCycle(tr, me, time.Now())
+		token = result.Leader.Token()
+		return result.Action == election.Claimed, err
+	}, func(tr kv.Transaction) error {
+		return e.ResignLeadership(tr, token, time.Now())
+	})
+}
+
+// rounds plays a round for each line of its input: it watches, says so, reacts
+// when the watch has fired until that has had its effect, notes the moment, and
+// undoes it.
+func rounds(
+	db kv.Database, watch func(kv.Transaction) (kv.Watch, error), react func(kv.Transaction) (bool, error), undo func(kv.Transaction) error,
+) error {
+	ctx := context.Background()
+	for input := bufio.NewScanner(os.Stdin); input.Scan(); {
+		announce := true
+		for reacted := false; !reacted; {
+			watching, err := kv.Transact(ctx, db, watch)
+			if err != nil {
+				return err
+			}
+			if announce {
+				fmt.Println("watching")
+				announce = false
+			}
+			<-watching.Done()
+			if err := watching.Err(); err != nil {
+				return err
+			}
+			if reacted, err = kv.Transact(ctx, db, react); err != nil {
+				return err
+			}
+		}
+		fmt.Println(time.Now().UnixNano())
+		if undo == nil {
+			continue
+		}
+		if err := db.Transact(ctx, undo); err != nil {
+			return err
+		}
+		fmt.Println("undone")
+	}
+	return nil
+}
