@@ -20,7 +20,6 @@ import (
 // context, and begins again with the next tenure. README.md shows the same.
 func ExampleElector_Run() {
 	ctx, stop := context.WithCancel(context.Background()) // in a service: signal.NotifyContext
-	defer stop()
 	db := memkv.New(memkv.Options{})
 	invoices := make(chan string, 3)
 	for _, invoice := range []string{"A-1", "A-2", "A-3"} {
@@ -100,7 +99,6 @@ func ExampleElector_Start() {
 // candidate.
 func ExampleElector_Observe() {
 	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	db := memkv.New(memkv.Options{})
 	space := subspace.New("billing")
 	lead := func(id, address string) *elector.Elector {
@@ -143,6 +141,7 @@ func ExampleElector_Observe() {
 		connect(leader.Metadata["address"])
 	}
 	// end observe
+
 	// Output:
 	// host-1 leads in term 1
 	// connects to 10.0.0.1:8080
@@ -189,7 +188,6 @@ func ExampleLeadership_Fence() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer el.Stop(ctx)
 
 	pay := func(lead *elector.Leadership, amount string) error {
 		return db.Transact(ctx, func(tr kv.Transaction) error {
@@ -211,9 +209,11 @@ func ExampleLeadership_Fence() {
 	}
 	err = pay(former, "200")
 	fmt.Println("fenced off:", errors.Is(err, fdbelection.ErrFenced))
+	fmt.Println("stop:", el.Stop(ctx))
 	// Output:
 	// while it leads: <nil>
 	// fenced off: true
+	// stop: <nil>
 }
 
 // A higher priority takes over in order. The leader's context ends, it finishes
@@ -303,7 +303,6 @@ func ExampleElector_IsLeader() {
 // they are.
 func ExampleElector_RunCallbacks() {
 	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	db := memkv.New(memkv.Options{})
 	var leader atomic.Pointer[string]
 	run := func(ctx context.Context) {

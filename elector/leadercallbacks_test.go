@@ -128,22 +128,21 @@ func TestCallbacksComeInPairsForEachTenure(t *testing.T) {
 // As in client-go leadership goes on where OnStartedLeading returns.
 func TestOnStartedLeadingMayReturnAtOnce(t *testing.T) {
 	inWorld(t, func(w *world) {
-		a, told := w.process("a"), newCalls()
+		a, told, leading := w.process("a"), newCalls(), make(chan context.Context, 1)
 		ctx, cancel := context.WithCancel(w.Context())
-		var leading context.Context
 		a.runCallbacks(ctx, elector.LeaderCallbacks{
-			OnStartedLeading: func(ctx context.Context) { leading = ctx; told.add("started") },
+			OnStartedLeading: func(ctx context.Context) { leading <- ctx; told.add("started") },
 			OnStoppedLeading: func() { told.add("stopped") },
 		})
-		a.leads()
+		leads := within(w, leading, "a leads")
 		time.Sleep(2 * lease)
 		synctest.Wait()
-		require.NoError(t, leading.Err())
+		require.NoError(t, leads.Err())
 		require.Equal(t, []string{"started"}, told.all())
 		require.Equal(t, uint64(1), w.seat().Term)
 		cancel()
 		require.NoError(t, within(w, a.result, "a has left"))
-		require.Error(t, leading.Err())
+		require.Error(t, leads.Err())
 		require.Equal(t, []string{"started", "stopped"}, told.all())
 	})
 }
