@@ -1,0 +1,60 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/cli"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/filekv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// A record that cannot be read ends run with an error that names it, and it
+// stays as it is.
+func TestRunStopsAtAnUnreadableRecord(t *testing.T) {
+	for _, record := range []string{"config", "leader", "intent"} {
+		t.Run(record, func(t *testing.T) {
+			file := storeFile(t)
+			db, err := filekv.Open(file, filekv.Options{})
+			require.NoError(t, err)
+			defer db.Close()
+			e := election.New(subspace.New("fdbelection", "default"))
+			key := e.Subspace().Sub(record).Bytes()
+			require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+				if _, err := e.Initialize(tr); err != nil {
+					return err
+				}
+				tr.Set(key, []byte("rubbish"))
+				return nil
+			}))
+			var stdout, stderr bytes.Buffer
+			err = cli.Exec(t.Context(), []string{"run", "--store", "file:" + file, "--id", "a"}, strings.NewReader(""), &stdout, &stderr)
+			require.ErrorIs(t, err, fdbelection.ErrInvalidState)
+			require.Equal(t, 1, cli.ExitCode(err))
+			require.Contains(t, stderr.String(), record+" at key")
+			require.NotContains(t, stdout.String(), "role=leader")
+			value, err := kv.ReadTransact(t.Context(), db, func(tr kv.ReadTransaction) ([]byte, error) { return tr.Get(key).Get() })
+			require.NoError(t, err)
+			require.Equal(t, "rubbish", string(value))
+		})
+	}
+}
+
+// What is asked to stop before it has begun has nothing to leave.
+func TestRunThatIsAskedToStopAtOnce(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("terminated"))
+	var stdout, stderr bytes.Buffer
+	err := cli.Exec(ctx, []string{"run", "--store", "file:" + storeFile(t), "--id", "a"}, strings.NewReader(""), &stdout, &stderr)
+	require.NoError(t, err)
+	require.Empty(t, stdout.String())
+	require.Empty(t, stderr.String())
+}
