@@ -12,18 +12,18 @@ import (
 func TestStartLeadsAndStopLeaves(t *testing.T) {
 	inWorld(t, func(w *world) {
 		p := w.begin("a")
-		require.Equal(t, uint64(1), p.leads().Term)
-		require.True(t, p.believes())
-		require.Equal(t, "a", p.LeaderID())
-		require.Equal(t, uint64(1), p.Term())
+		require.Equal(w, uint64(1), p.leads().Term)
+		require.True(w, p.believes())
+		require.Equal(w, "a", p.LeaderID())
+		require.Equal(w, uint64(1), p.Term())
 		time.Sleep(5 * lease)
-		require.Equal(t, uint64(1), w.seat().Term)
+		require.Equal(w, uint64(1), w.seat().Term)
 		p.stop()
-		require.False(t, p.believes())
-		require.Equal(t, elector.StateStopped, p.State())
-		require.True(t, w.seat().Vacant())
-		require.Empty(t, w.candidates())
-		require.Equal(t, []elector.State{
+		require.False(w, p.believes())
+		require.Equal(w, elector.StateStopped, p.State())
+		require.True(w, w.seat().Vacant())
+		require.Empty(w, w.candidates())
+		require.Equal(w, []elector.State{
 			elector.StateCandidate, elector.StateLeader, elector.StateCandidate, elector.StateStopped,
 		}, p.history())
 	})

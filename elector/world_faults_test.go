@@ -110,3 +110,14 @@ func (c *counter) of(client string) int {
 	defer c.mu.Unlock()
 	return c.calls[client]
 }
+
+// everyFifth answers every fifth call with an error, one code after the other.
+func everyFifth(codes ...int) hook {
+	var calls atomic.Int64
+	return func(context.Context, *memkv.Call) error {
+		if n := calls.Add(1); n%5 == 0 {
+			return kv.Error{Code: codes[int(n/5)%len(codes)]}
+		}
+		return nil
+	}
+}

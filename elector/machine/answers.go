@@ -20,7 +20,9 @@ func (m *Machine) answered(op uint64, a *Answer) {
 		done := m.main
 		m.main = slot{}
 		if a.Err == nil {
-			m.latency = max(m.now.Local.Sub(done.began), m.latency*3/4)
+			m.latency, m.stretch = max(m.now.Local.Sub(done.began), m.latency*3/4), 0
+		} else if errors.Is(a.Err, context.DeadlineExceeded) {
+			m.stretch = 2 * m.patience()
 		}
 		if done.aborted && a.Err != nil {
 			m.abandoned(&done.what, a)

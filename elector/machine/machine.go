@@ -57,6 +57,7 @@ type Machine struct {
 	trouble   string // as reported
 	grumble   string // of chores and watches
 	latency   time.Duration
+	stretch   time.Duration // of patience, after a try that had its time
 
 	main, chore   slot
 	term, intents watch
@@ -153,7 +154,7 @@ func (m *Machine) aimed(aim Aim) {
 		return
 	}
 	m.aim, m.reason = aim, ReasonRole
-	m.lookNow = true
+	m.lookNow = m.lookNow || !m.holds()
 	if aim != Campaign {
 		m.obey(demand{kind: demoted}, ReasonRole)
 	}

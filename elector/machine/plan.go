@@ -85,7 +85,7 @@ func (m *Machine) planLeader() {
 	ended := m.tenure.stage == over || m.tenure.demand.kind == disabled
 	switch {
 	case ended && !now.Before(m.beatAt):
-		m.begin(&m.main, Operation{Kind: Beat, Limit: m.config.HeartbeatInterval})
+		m.begin(&m.main, Operation{Kind: Beat, Limit: m.patience()})
 	case ended:
 		m.at(m.beatAt)
 	case m.renewNow, !now.Before(m.renewAt):
@@ -109,11 +109,18 @@ func (m *Machine) renewalLimit() time.Duration {
 	return m.tryLimit(m.tenure.next())
 }
 
-// tryLimit is how long one try may take of what has to be done by an instant: a
-// heartbeat, or half of what is left where that is more.
+// tryLimit is how long one try may take of what has to be done by an instant: as
+// long as any, or half of what is left where that is more.
 func (m *Machine) tryLimit(by time.Time) time.Duration {
 	left := by.Sub(m.now.Local)
-	return min(max(m.config.HeartbeatInterval, left/2), left)
+	return min(max(m.patience(), left/2), left)
+}
+
+// patience is how long one try may take of what has no end of its own: a
+// heartbeat, and longer where the store was seen to take longer, or does not
+// answer in time, up to a lease.
+func (m *Machine) patience() time.Duration {
+	return min(max(m.config.HeartbeatInterval, 2*m.latency, m.stretch), m.config.LeaseDuration)
 }
 
 // planCycle begins a cycle. One that abstains renews, and claims nothing.
@@ -133,17 +140,17 @@ func (m *Machine) planFollower() {
 	if m.lookNow || !m.seat.looked {
 		look = now
 		if m.term.arming() || !m.term.busy() && !now.Before(m.term.due) {
-			look = m.now.Local.Add(m.config.HeartbeatInterval) // the watch will tell
+			look = m.now.Local.Add(m.patience()) // the watch will tell
 		}
 	}
 	switch {
 	case wants && !now.Before(claim):
 		m.claimAt = now.Add(step(m.config.HeartbeatInterval))
-		m.planCycle(m.config.HeartbeatInterval, false)
+		m.planCycle(m.patience(), false)
 	case m.registered && !now.Before(m.beatAt): // it claims nothing out of turn
-		m.planCycle(m.config.HeartbeatInterval, !m.outranks() || now.Before(latest(m.soonest, m.holdOff)))
+		m.planCycle(m.patience(), !m.outranks() || now.Before(latest(m.soonest, m.holdOff)))
 	case !now.Before(look):
-		m.begin(&m.main, Operation{Kind: Look, Limit: m.config.HeartbeatInterval})
+		m.begin(&m.main, Operation{Kind: Look, Limit: m.patience()})
 	default:
 		m.at(look)
 		if m.registered {

@@ -29,7 +29,7 @@ func (m *Machine) planChores() {
 	switch {
 	case m.chore.busy() || !m.configured || m.leaving():
 	case !m.now.Local.Before(m.roster.due):
-		m.begin(&m.chore, Operation{Kind: List, Limit: m.config.HeartbeatInterval})
+		m.begin(&m.chore, Operation{Kind: List, Limit: m.patience()})
 	default:
 		m.at(m.roster.due)
 	}
@@ -64,7 +64,7 @@ func (m *Machine) listed(a *Answer) {
 		m.knowRecord(&c.Candidate)
 	}
 	if dead := m.dead(); m.leads() && len(dead) > 0 {
-		m.begin(&m.chore, Operation{Kind: Evict, Members: dead, Limit: m.config.HeartbeatInterval})
+		m.begin(&m.chore, Operation{Kind: Evict, Members: dead, Limit: m.patience()})
 	}
 }
 

@@ -54,7 +54,7 @@ func (m *Machine) planWatch(w *watch, kind Kind, wanted bool) {
 	default:
 		w.armed = false
 		w.due = m.now.Local.Add(step(m.config.HeartbeatInterval))
-		m.begin(&w.slot, Operation{Kind: kind, Limit: m.config.HeartbeatInterval})
+		m.begin(&w.slot, Operation{Kind: kind, Limit: m.patience()})
 	}
 }
 
