@@ -14,6 +14,9 @@ import (
 // seat is released only after those that tell of the loss have returned, or have
 // had their time.
 //
+// They are there to tell, and to switch things on and off. Work that goes on for
+// as long as leadership does belongs into Run, where it is waited for.
+//
 // Each gets a context that ends with its time limit, and for OnElected and
 // OnEnterLeader also with leadership. One that is late goes on alone; one that
 // panics is caught. Both are reported as a CallbackError. A callback must not

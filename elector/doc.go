@@ -16,6 +16,12 @@
 //		return nil
 //	})
 //
+// There are four ways in. Run is for work that leadership is needed for: it is begun
+// and ended with each tenure, and waited for. Start campaigns in the background,
+// for those who ask (IsLeader) or are told (Callbacks). Campaign waits for one
+// tenure, and leaves it to the caller to give it up. Observe only tells who leads.
+// RunCallbacks is Run for the callbacks of Kubernetes client-go.
+//
 // # Who is authoritative
 //
 // The database is: a tenure is what its term record says, and work that calls

@@ -15,8 +15,8 @@ import (
 // The channel is closed when ctx ends, or when the elector stops. What its reader
 // has not taken waits for it, without limit.
 //
-// An elector that is in no other use only looks on for it, without a candidate
-// record.
+// An elector that is in no other use only looks on for it: it writes nothing, is
+// not listed, and waits where nobody has made the election yet.
 func (e *Elector) Observe(ctx context.Context) <-chan Leader {
 	leaders := make(chan Leader)
 	if ctx.Err() != nil {

@@ -18,10 +18,10 @@ import (
 // ended, and undoes before that what must not outlive it.
 //
 // Where work returns although nothing asked it to, the seat is given up, others go
-// first, and Run campaigns again: after a heartbeat at the soonest, and where it
-// returned an error after a lease, which is reported as a WorkError. With ErrDone
-// Run leaves and returns nil. A panic of work passes through Run, which then
-// leaves in the background.
+// first, and Run campaigns again, after a heartbeat at the soonest. Where it
+// returned an error, that is reported as a WorkError, and it takes a lease.
+// With ErrDone Run leaves and returns nil. A panic of work passes through Run,
+// which then leaves in the background.
 //
 // Run returns nil when it has left in order, else *LeaveError or why it could not
 // go on; ErrRunning where the elector is in use.

@@ -53,7 +53,8 @@ func (e *Elector) State() State {
 }
 
 // Term returns the newest term that this process knows of, its own where it
-// leads: the epoch of leadership, and the fencing token. Zero: none yet.
+// leads: the epoch of leadership. Zero: none yet. As a fencing token use
+// Leadership.Term: between two calls this one may become that of another process.
 func (e *Elector) Term() uint64 { return e.status.Load().Leader.Term }
 
 // LeaderID returns the id of the leader as far as this process knows, itself
