@@ -33,7 +33,8 @@ type Options struct {
 	// Config makes the election where it is not there yet; zero: DefaultConfig of
 	// this package. What is there already stays as it is, and counts.
 	Config fdbelection.Config
-	// MustExist waits for somebody else to make the election.
+	// MustExist waits for somebody else to make the election, such as an operator
+	// who decides on its config.
 	MustExist bool
 
 	// DrainLimit is how long work may take to stop where there is time: on Stop,

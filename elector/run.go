@@ -19,7 +19,7 @@ import (
 //
 // Where work returns although nothing asked it to, the seat is given up, others go
 // first, and Run campaigns again, after a heartbeat at the soonest. Where it
-// returned an error, that is reported as a WorkError, and it takes a lease.
+// returned an error, that is reported as a WorkError, and a lease passes first.
 // With ErrDone Run leaves and returns nil. A panic of work passes through Run,
 // which then leaves in the background.
 //
