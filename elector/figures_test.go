@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -103,10 +104,11 @@ func TestSteadyState(t *testing.T) {
 		time.Sleep(2 * config.HeartbeatInterval) // all are in phase
 		synctest.Wait()
 
-		logged, before := len(f.db.CommitLog()), f.db.Counters()
+		logged, before, goroutines := len(f.db.CommitLog()), f.db.Counters(), runtime.NumGoroutine()
 		time.Sleep(heartbeats * config.HeartbeatInterval)
 		synctest.Wait()
 		counted := f.db.Counters().Sub(before)
+		require.LessOrEqual(t, runtime.NumGoroutine(), goroutines, "goroutines are added over time")
 
 		renewals, refreshes := 0, 0
 		leaderKey, candidates := f.space.Sub("leader").Bytes(), f.space.Sub("candidates")
