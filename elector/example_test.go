@@ -249,8 +249,15 @@ func Example_gracefulPreemption() {
 			}
 			<-ctx.Done()
 			fmt.Println("low:", context.Cause(ctx))
-			fmt.Println("low finishes, still safe:", lead.Lease().Err() == nil)
-			return nil
+			err := db.Transact(lead.Lease(), func(tr kv.Transaction) error {
+				if err := lead.Fence(tr); err != nil {
+					return err
+				}
+				tr.Set([]byte("checkpoint"), []byte("41"))
+				return nil
+			})
+			fmt.Println("low finishes what it had under way:", err)
+			return nil // high leads now, and not before
 		})
 	}()
 	<-elected
@@ -260,7 +267,7 @@ func Example_gracefulPreemption() {
 	// Output:
 	// low leads in term 1
 	// low: leadership has ended: challenged by a higher priority
-	// low finishes, still safe: true
+	// low finishes what it had under way: <nil>
 	// high leads in term 2: a higher priority
 	// low has left: <nil>
 	// high stops: <nil>
