@@ -40,7 +40,7 @@ func (a *account) seatChange(seat election.Leader) {
 	switch {
 	case seat.Vacant() && a.state == elector.StateCandidate,
 		!seat.Vacant() && a.state == elector.StateFollower && seat.ID != a.id:
-		a.line(elector.Transition{To: a.state, Leader: seat, At: a.clock.Wall()}, noteOf(seat))
+		a.line(elector.Transition{To: a.state, Leader: seat}, noteOf(seat))
 	}
 }
 
@@ -58,9 +58,9 @@ func (a *account) transition(t elector.Transition) {
 	case lost:
 		a.line(t, "stopping: "+string(t.Reason))
 	case t.To == elector.StateCandidate && !t.Leader.Vacant() && t.Leader.ID != a.id:
-		dead := t.Leader.Identity.String()
-		t.Leader.Identity = election.Identity{} // nobody leads
-		a.line(t, "the lease of "+dead+" is over")
+		silent := t.Leader.Identity.String()
+		t.Leader.Identity = election.Identity{} // nobody leads, as far as this process knows
+		a.line(t, silent+" was not seen to renew for its lease")
 	default:
 		a.line(t, noteOf(t.Leader))
 	}
@@ -80,7 +80,8 @@ func noteOf(seat election.Leader) string {
 	}
 }
 
-// line writes how things are after a change.
+// line writes how things are after a change. It is stamped here, so that the
+// times of the lines do not go back.
 func (a *account) line(t elector.Transition, note string) {
 	leader, role := "-", t.To
 	if !t.Leader.Vacant() {
@@ -89,7 +90,7 @@ func (a *account) line(t elector.Transition, note string) {
 	if role == elector.StateJeopardy {
 		role = elector.StateLeader
 	}
-	a.change(t.At, leader, t.Leader.Term, t.Leader.Ballot, role.String(), note)
+	a.change(a.clock.Wall(), leader, t.Leader.Term, t.Leader.Ballot, role.String(), note)
 }
 
 // trouble writes what is wrong with the store, or that all is well again.

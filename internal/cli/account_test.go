@@ -54,7 +54,7 @@ func TestAccount(t *testing.T) {
 			`leader=c term=6 ballot=12 role=follower note="preemption, handed over"`,
 		}},
 		"the leader dies": {follower, []any{to(follower, candidate, other, machine.ReasonNoLeader)}, []string{
-			`leader=- term=5 ballot=11 role=candidate note="the lease of b is over"`,
+			`leader=- term=5 ballot=11 role=candidate note="b was not seen to renew for its lease"`,
 		}},
 		"is handed the seat": {follower, []any{offered, to(follower, candidate, offered, machine.ReasonNoLeader)}, []string{
 			`leader=me term=4 ballot=10 role=candidate note="transfer, handed over"`,
