@@ -73,6 +73,19 @@ func TestCommandEndsWithItsGroup(t *testing.T) {
 	}
 }
 
+// What a command has left behind in its group does not outlive it.
+func TestCommandLeavesNothingBehind(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pid")
+	p := start(t, storeFile(t), "a", "--", "sh", "-c", "sleep 1000 >&- 2>&- & echo $! > "+file)
+	require.Zero(t, p.wait(t))
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	id, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = syscall.Kill(id, syscall.SIGKILL) })
+	eventually(t, "what was left behind has ended", func() bool { return gone(id) })
+}
+
 // A leader whose seat goes to a higher priority has its command stopped before
 // the other's begins.
 func TestCommandEndsBeforeTheNextBegins(t *testing.T) {
