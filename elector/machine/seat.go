@@ -34,7 +34,7 @@ func (m *Machine) sawState(a *Answer) {
 // run beside each other answer in any order. A lower ballot whose read began after
 // the higher one was known is of a database that was restored.
 func (m *Machine) outdated(a *Answer) bool {
-	return m.seat.looked && a.State.Leader.Ballot < m.seat.leader.Ballot && a.Start.Before(m.seat.readAt)
+	return m.seat.looked && a.State.Leader.Ballot < m.seat.leader.Ballot && !a.Start.After(m.seat.readAt)
 }
 
 // sawLeader takes in a reading of the leader record, if it is not outdated.
