@@ -26,6 +26,29 @@ const (
 // Transition is a change of state.
 type Transition = machine.Transition
 
-// Reason says why a state was left for another; see the constants of package
-// machine.
+// Reason says why a state was left for another, in words that may be compared.
 type Reason = machine.Reason
+
+// The reasons of a transition; package machine says what each means.
+const (
+	ReasonStarted         = machine.ReasonStarted
+	ReasonStopped         = machine.ReasonStopped
+	ReasonFailed          = machine.ReasonFailed
+	ReasonVacancy         = machine.ReasonVacancy
+	ReasonExpiry          = machine.ReasonExpiry
+	ReasonPreemption      = machine.ReasonPreemption
+	ReasonTransfer        = machine.ReasonTransfer
+	ReasonReclaim         = machine.ReasonReclaim
+	ReasonUnrenewed       = machine.ReasonUnrenewed
+	ReasonRenewed         = machine.ReasonRenewed
+	ReasonSeatLost        = machine.ReasonSeatLost
+	ReasonChallenged      = machine.ReasonChallenged
+	ReasonAskedToResign   = machine.ReasonAskedToResign
+	ReasonAskedToTransfer = machine.ReasonAskedToTransfer
+	ReasonDisabled        = machine.ReasonDisabled
+	ReasonDemoted         = machine.ReasonDemoted
+	ReasonWorkReturned    = machine.ReasonWorkReturned
+	ReasonLeaderSeen      = machine.ReasonLeaderSeen
+	ReasonNoLeader        = machine.ReasonNoLeader
+	ReasonRole            = machine.ReasonRole
+)
