@@ -1,0 +1,86 @@
+package simulation
+
+import "time"
+
+// scheduler is simulated time: what is to happen, in order.
+type scheduler struct {
+	now    time.Duration // since the beginning
+	seq    uint64
+	queue  eventQueue
+	events uint64
+	still  int // events without time passing
+}
+
+type event struct {
+	at  time.Duration
+	seq uint64
+	run func()
+}
+
+// before orders events by time, and by the order of scheduling.
+func (e *event) before(other *event) bool {
+	if e.at != other.at {
+		return e.at < other.at
+	}
+	return e.seq < other.seq
+}
+
+// eventQueue is a binary heap: the first event is the next.
+type eventQueue []event
+
+func (q *eventQueue) push(e event) {
+	*q = append(*q, e)
+	h := *q
+	for i := len(h) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !h[i].before(&h[parent]) {
+			return
+		}
+		h[i], h[parent] = h[parent], h[i]
+		i = parent
+	}
+}
+
+func (q *eventQueue) pop() event {
+	h := *q
+	first, last := h[0], len(h)-1
+	h[0], h[last] = h[last], event{}
+	h = h[:last]
+	*q = h
+	for i := 0; ; {
+		least := i
+		for _, child := range [...]int{2*i + 1, 2*i + 2} {
+			if child < last && h[child].before(&h[least]) {
+				least = child
+			}
+		}
+		if least == i {
+			return first
+		}
+		h[i], h[least] = h[least], h[i]
+		i = least
+	}
+}
+
+// after has something happen when d has passed.
+func (s *scheduler) after(d time.Duration, run func()) { s.atTime(s.now+max(d, 0), run) }
+
+func (s *scheduler) atTime(at time.Duration, run func()) {
+	s.seq++
+	s.queue.push(event{at: max(at, s.now), seq: s.seq, run: run})
+}
+
+// run lets everything happen up to a time.
+func (s *scheduler) run(until time.Duration, stop func() bool) {
+	for len(s.queue) > 0 && s.queue[0].at <= until && !stop() {
+		e := s.queue.pop()
+		if s.still++; e.at > s.now {
+			s.now, s.still = e.at, 0
+		}
+		s.events++
+		e.run()
+	}
+	if !stop() {
+		s.now = max(s.now, until)
+	}
+}
