@@ -59,6 +59,17 @@ var retryLimitCases = []Case{
 			t.commit(tr)
 		},
 	},
+	{
+		Name:  "RetryLimit/AfterABadWrite",
+		Shows: "a limit that is set after a write that is wrong counts as little as everything else until the retry",
+		run: func(t *T) {
+			tr := t.begin()
+			tr.SetVersionstampedValue(t.key("k"), []byte("short"))
+			tr.SetRetryLimit(0)
+			require.NoError(t, tr.OnError(conflict))
+			require.NoError(t, tr.OnError(conflict))
+		},
+	},
 }
 
 // conflict is an error that is retried.
@@ -70,6 +81,19 @@ const timeLimit = 3 * time.Second
 
 // timeoutCases: SetTimeout.
 var timeoutCases = []Case{
+	{
+		Name: "Timeout/AfterABadWrite", Needs: []Capability{Clock},
+		Shows: "and so it is with a time limit",
+		run: func(t *T) {
+			tr := t.begin()
+			tr.SetVersionstampedValue(t.key("k"), []byte("short"))
+			tr.SetTimeout(timeLimit)
+			t.Advance(timeLimit)
+			t.getFails(tr, "k", kv.CodeInvalidOperation)
+			require.NoError(t, tr.OnError(conflict))
+			require.Equal(t, absent, t.get(tr, "k"))
+		},
+	},
 	{
 		Name: "Timeout/EveryUse", Needs: []Capability{Clock},
 		Shows: "past its time limit a transaction fails with 1031, reading and committing",

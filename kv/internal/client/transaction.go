@@ -211,17 +211,23 @@ func (tr *Transaction) restart() {
 	}
 }
 
-// SetRetryLimit implements kv.OwnedTransaction.
+// SetRetryLimit implements kv.OwnedTransaction. After a write that was wrong it
+// does as little as FoundationDB's client does.
 func (tr *Transaction) SetRetryLimit(retries int) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	tr.retryLimit = retries
+	if tr.deferred == 0 {
+		tr.retryLimit = retries
+	}
 }
 
-// SetTimeout implements kv.OwnedTransaction.
+// SetTimeout implements kv.OwnedTransaction, as SetRetryLimit does.
 func (tr *Transaction) SetTimeout(d time.Duration) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
+	if tr.deferred != 0 {
+		return
+	}
 	if d <= 0 {
 		tr.timeout = 0
 		tr.life.setDeadline(time.Time{})

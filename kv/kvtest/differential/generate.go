@@ -9,15 +9,18 @@ import (
 // slots is how many transactions of a script are open at once.
 const slots = 3
 
-// names are the keys of a script: neighbours, prefixes of one another, and one
-// that no engine may touch.
+// names are the keys of a script: neighbours, and prefixes of one another.
 var names = []string{"a", "a\x00", "ab", "b", "c", "d", "d\xff"}
 
 // frequencies says how often each action comes, of their sum.
 var frequencies = [actions]int{
 	doReadVersion: 8, doGet: 22, doGetRange: 16, doSet: 16, doClear: 6, doClearRange: 5, doStampKey: 3, doStampValue: 4,
 	doReadConflict: 5, doWriteConflict: 5, doWatch: 4, doStamp: 1, doCommit: 16, doOnError: 3, doReset: 2, doCancel: 1, doBegin: 6,
+	doRetryLimit: 1,
 }
+
+// forbidden is a key of the system's, which no transaction of a script may touch.
+const forbidden = "\xff/fdbelection/none"
 
 // retriedCodes are what scripts tell OnError.
 var retriedCodes = []int{1007, 1009, 1020, 1021, 1025, 1031, 1036, 1037, 1039, 1213, 2000, 2101}
@@ -35,11 +38,16 @@ func generateStep(random *rand.Rand, i int) step {
 	name := func() string { return names[random.IntN(len(names))] }
 	chance := func(percent int) bool { return random.IntN(100) < percent }
 	s := step{slot: random.IntN(slots), action: generateAction(random), key: name()}
+	if chance(2) && s.action != doGetRange && s.action != doClearRange {
+		s.key = forbidden
+	}
 	switch s.action {
 	case doGet:
 		s.snapshot, s.ignored = chance(25), chance(10)
 	case doGetRange:
-		s.end, s.snapshot, s.ignored = name(), chance(25), chance(10)
+		// Always awaited: of a range that nobody awaits FoundationDB reads no more
+		// than the first batch, whatever that is.
+		s.end, s.snapshot = name(), chance(25)
 		s.limit, s.reverse = max(0, random.IntN(6)-2), chance(30)
 	case doSet:
 		s.value = fmt.Sprintf("v%d", i)
@@ -56,9 +64,11 @@ func generateStep(random *rand.Rand, i int) step {
 	case doStampKey, doStampValue:
 		s.value, s.offset = template(random)
 	case doReadConflict, doWriteConflict:
-		if chance(50) {
+		if chance(50) && s.key != forbidden {
 			s.end = name()
 		}
+	case doRetryLimit:
+		s.limit = random.IntN(4) - 1
 	case doOnError:
 		s.code = retriedCodes[random.IntN(len(retriedCodes))]
 	}

@@ -70,7 +70,12 @@ func play(ctx context.Context, store kvtest.Store, script []step) (answers []str
 }
 
 // key returns a key of the script as the engine has it.
-func (p *player) key(name string) []byte { return []byte(p.prefix + name) }
+func (p *player) key(name string) []byte {
+	if name == forbidden {
+		return []byte(name)
+	}
+	return []byte(p.prefix + name)
+}
 
 // tr returns the transaction of a slot, and begins it where there is none.
 func (p *player) tr(slot int) (*playing, error) {
@@ -112,6 +117,9 @@ func (p *player) step(s step) (string, error) {
 	case doOnError:
 		tr.pinned = false
 		return said(tr.OnError(kv.Error{Code: s.code})), nil
+	case doRetryLimit:
+		tr.SetRetryLimit(s.limit)
+		return "", nil
 	case doReset:
 		tr.pinned = false
 		tr.Reset()
@@ -167,11 +175,7 @@ func (p *player) read(tr *playing, s step) string {
 		}
 		return fmt.Sprintf("%q", value)
 	}
-	future := reader.GetRange(p.key(s.key), p.key(s.end), kv.RangeOptions{Limit: s.limit, Reverse: s.reverse})
-	if s.ignored {
-		return ""
-	}
-	rows, err := future.Get()
+	rows, err := reader.GetRange(p.key(s.key), p.key(s.end), kv.RangeOptions{Limit: s.limit, Reverse: s.reverse}).Get()
 	if err != nil {
 		return said(err)
 	}

@@ -26,12 +26,14 @@ const (
 	doReset
 	doCancel
 	doBegin
+	doRetryLimit
 	actions // how many there are
 )
 
 var actionNames = [actions]string{
 	"read version", "get", "range", "set", "clear", "clear range", "set stamped key", "set stamped value",
 	"read conflict", "write conflict", "watch", "versionstamp", "commit", "on error", "reset", "cancel", "begin",
+	"retry limit",
 }
 
 // step is one thing that a transaction of a script does. Steps need nothing of
@@ -65,6 +67,8 @@ func (s step) String() string {
 		}
 	case doOnError:
 		fmt.Fprintf(&b, " %d", s.code)
+	case doRetryLimit:
+		fmt.Fprintf(&b, " %d", s.limit)
 	}
 	switch s.action {
 	case doSet:
@@ -72,7 +76,7 @@ func (s step) String() string {
 	case doStampKey, doStampValue:
 		fmt.Fprintf(&b, ", template %s at %d", brief(s.value), s.offset)
 	}
-	if s.limit != 0 {
+	if s.limit != 0 && s.action == doGetRange {
 		fmt.Fprintf(&b, ", limit %d", s.limit)
 	}
 	for flag, name := range map[string]bool{", snapshot": s.snapshot, ", backwards": s.reverse, ", not awaited": s.ignored} {
