@@ -46,8 +46,72 @@ func (w *World) checkCommit(c *memkv.LogEntry, before, after *election.State) {
 		w.trace("%s wrote %s, origin %s, accepted %v, vacant %v", c.Client, after.Leader, after.Leader.Origin, after.Leader.Accepted, after.Leader.Vacant())
 	}
 	w.checkBallot(c, before, after)
+	w.checkRenewal(c, before, after)
+	w.checkHolder(before, after)
 	w.checkTenure(c, before, after)
 	w.checkFence(c, before)
+	w.checkWrites(c, before, after)
+}
+
+// checkRenewal is invariant 7: nobody but the holder renews its lease, or accepts
+// a seat.
+func (w *World) checkRenewal(c *memkv.LogEntry, before, after *election.State) {
+	renewed := after.Leader.Ballot != before.Leader.Ballot && after.Leader.Token() == before.Leader.Token() && !after.Leader.Vacant()
+	if renewed && c.Client != after.Leader.ID {
+		w.violated("7, renewal", "%s renewed %s", c.Client, after.Leader)
+	}
+}
+
+// checkHolder is invariant 13: whoever gets the seat is a registered voter.
+func (w *World) checkHolder(before, after *election.State) {
+	if after.Leader.Vacant() || after.Leader.Term == before.Leader.Term {
+		return
+	}
+	holder, err := kv.ReadTransact(context.Background(), w.db, func(tr kv.ReadTransaction) (election.Candidate, error) {
+		return w.election.GetCandidate(tr, after.Leader.ID)
+	})
+	switch {
+	case err != nil:
+		w.violated("13, the holder", "%s: %v", after.Leader, err)
+	case holder.Identity != after.Leader.Identity || holder.Role != election.Voter:
+		w.violated("13, the holder", "%s is registered as %s", after.Leader, holder)
+	case !after.Config.ElectionEnabled:
+		w.violated("9 of the protocol, disabled", "%s", after.Leader)
+	}
+}
+
+// checkWrites is invariants 15 and 22: a process that changes nothing about the
+// seat writes its own records and its challenge, and the leader besides those of
+// the dead; and nobody writes outside of the election.
+func (w *World) checkWrites(c *memkv.LogEntry, before, after *election.State) {
+	if c.Client == "operator" || c.Client == "" {
+		return
+	}
+	space := w.election.Subspace()
+	candidates, own := space.Sub("candidates"), space.Sub("candidates", c.Client)
+	for _, m := range c.Mutations {
+		switch {
+		case bytes.Equal(m.Key, w.fencedKey()):
+		case !space.Contains(m.Key):
+			w.violated("22, the subspace", "%s wrote %q", c.Client, m.Key)
+		case after.Leader.Ballot != before.Leader.Ballot, before.Config.Revision == 0:
+		case candidates.Contains(m.Key) && !bytes.Equal(m.Key, own.Bytes()) && before.Leader.ID != c.Client:
+			w.violated("15, who writes", "%s wrote %q, and %s leads", c.Client, m.Key, before.Leader)
+		case space.Sub("config").Contains(m.Key), space.Sub("term").Contains(m.Key), space.Sub("history").Contains(m.Key):
+			w.violated("15, who writes", "%s wrote %q without a change of the seat", c.Client, m.Key)
+		}
+	}
+}
+
+// checkSight is invariant 18: a read that began after a commit sees it.
+func (w *World) checkSight(p *process, op machine.Kind, floor uint64, a *machine.Answer) {
+	switch op {
+	case machine.Look, machine.WatchTerm, machine.WatchIntent, machine.Settle:
+		if a.Err == nil && a.State.Leader.Ballot < floor {
+			w.violated("18, sight", "%s: %s saw ballot %d after %d", p.name, op, a.State.Leader.Ballot, floor)
+		}
+	default:
+	}
 }
 
 // checkBallot is invariants 1 and 2: the ballot rises by one with every write of

@@ -187,10 +187,12 @@ func (p *process) wake(at time.Time) {
 // begin starts an operation as a task.
 func (p *process) begin(op machine.Operation) {
 	w := p.world
+	floor := w.last.Leader.Ballot
 	t := p.start(func(t *task) {
 		if op.Kind == machine.WatchTerm || op.Kind == machine.WatchIntent {
 			watch, answer := p.operator.Arm(t.ctx, op)
 			answer.Err = t.cause(answer.Err)
+			w.checkSight(p, op.Kind, floor, &answer)
 			if answer.Err == nil && p.alive {
 				p.watches[op.ID] = watch
 			}
@@ -200,6 +202,7 @@ func (p *process) begin(op machine.Operation) {
 		}
 		answer := p.operator.Run(t.ctx, op, func(e machine.Event) { p.tell(t, e) })
 		answer.Err = t.cause(answer.Err)
+		w.checkSight(p, op.Kind, floor, &answer)
 		p.answer(t, op, answer)
 	})
 	p.operations[op.ID] = t
@@ -256,16 +259,23 @@ func (p *process) lead(leader election.Leader) {
 	w.trace("%s leads: %s", p.name, leader)
 	w.count("tenure")
 	generation := p.generation
+	deaf := 0 // how often it works on as if it had not been told to stop
+	if p.random.IntN(20) == 0 {
+		deaf = p.random.IntN(8)
+	}
 	p.start(func(task *task) {
-		for !t.drained && task.ctx.err == nil {
+		for !t.drained || deaf > 0 {
+			if t.drained {
+				deaf--
+			}
 			if task.wait(time.Duration(p.random.Int64N(int64(w.lease/2))), true) != nil {
 				return
 			}
-			if t.drained {
+			if t.drained && deaf == 0 {
 				break
 			}
 			p.work(task, t)
-			if p.random.IntN(400) == 0 && w.quiet == 0 { // it ends of itself
+			if p.random.IntN(400) == 0 && w.quiet == 0 && !t.drained { // it ends of itself
 				var err error
 				if p.random.IntN(2) == 0 {
 					err = errWork

@@ -194,6 +194,10 @@ func (w *World) storm() {
 	w.after(time.Second, w.storm)
 	for _, name := range w.names {
 		w.strike(w.processes[name])
+		if name == w.last.Leader.ID { // what happens to a leader matters most
+			w.strike(w.processes[name])
+			w.strike(w.processes[name])
+		}
 	}
 	if w.chance(w.faults.recovery) {
 		w.trace("the database recovers")
