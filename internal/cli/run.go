@@ -39,8 +39,9 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run --store STORE --id ID [flags] [-- COMMAND ARG...]",
 		Short: "Campaign for leadership, and run a command only while leading",
 		Long: `run registers a candidate, campaigns, and prints one line for each change: who
-leads, in which term, at which ballot. While it leads it runs the command, if
-there is one, with these variables set:
+leads, in which term, at which ballot, and what this process is: a candidate, a
+follower, the leader, or stopped. While it leads it runs the command, if there is
+one, with these variables set:
 
   FDBELECT_ELECTION  FDBELECT_NODE_ID  FDBELECT_TERM  FDBELECT_BALLOT
 
