@@ -199,7 +199,7 @@ func (m *Machine) failed(kind Kind, err error) {
 	if errors.Is(err, fdbelection.ErrNotInitialized) { // it was removed: make it again, or wait for it
 		m.registered = false
 	}
-	m.lookNow = true
+	m.lookNow, m.claimAt = true, time.Time{}
 	if err = failure(kind, err); err.Error() != m.trouble {
 		m.trouble = err.Error()
 		m.do(Report{Err: err})

@@ -3,6 +3,7 @@ package machine
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -101,15 +102,16 @@ func (r *rig) step(event Event) *rig {
 func (r *rig) pass(d time.Duration) *rig {
 	r.t.Helper()
 	end := r.local + d
+	var all []Action
 	for r.wake > r.local && r.wake < end {
 		r.local = r.wake
 		r.step(Tick{})
-		if len(r.acts) > 0 && r.wake <= r.local {
-			break // what is asked for now is for the test to answer
-		}
+		all = append(all, r.acts...)
 	}
 	r.local = end
-	return r.step(Tick{})
+	r.step(Tick{})
+	r.acts = append(all, r.acts...)
+	return r
 }
 
 // jump lets time go by in one go, as for a process that did not run.
@@ -231,6 +233,16 @@ func (r *rig) answer(kind Kind, a Answer) *rig {
 		a.Start, a.Seen = r.now().Local, r.now().Local
 	}
 	return r.step(Answered{Op: op.ID, Answer: a})
+}
+
+// standingBy is for who does not campaign, and has no ballot to date.
+func standingBy(s *Settings) { s.Aim = StandBy }
+
+// retell fires the watch of the tenure, after a second, and answers the reading
+// that comes of it.
+func (r *rig) retell(a Answer) *rig {
+	r.t.Helper()
+	return r.pass(time.Second).fire(WatchTerm, nil).answer(WatchTerm, a)
 }
 
 // fire ends the watch of a kind that is armed.
@@ -389,3 +401,5 @@ func (r *rig) kinds() []Kind {
 	}
 	return all
 }
+
+func itoa(n uint64) string { return strconv.FormatUint(n, 10) }

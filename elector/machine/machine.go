@@ -190,13 +190,16 @@ func (m *Machine) leave(result error) {
 		reason = ReasonFailed
 	}
 	m.drain(reason, m.now.Local.Add(m.settings.Drain))
-	m.hurry()
 }
 
-// hurry ends the operation under way where nothing but leaving is left to do:
-// that settles whatever it leaves behind.
+// hurry ends the operation under way where nothing but leaving is left to do,
+// which settles whatever it leaves behind, and one that is of no importance where
+// the seat is to be given up.
 func (m *Machine) hurry() {
-	if m.leaving() && !m.holds() && m.main.busy() && m.leaveBy.IsZero() {
+	t, kind := &m.tenure, m.main.what.Kind
+	left := m.leaving() && m.leaveBy.IsZero() && (!m.holds() || t.stage == over && !m.now.Local.Before(t.limit))
+	waited := m.handover.pending() && (kind == Beat || kind == Look)
+	if m.main.busy() && !m.main.aborted && (left || waited) {
 		m.main.aborted = true
 		m.do(Cancel{Op: m.main.op})
 	}

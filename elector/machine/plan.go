@@ -9,9 +9,10 @@ import (
 // plan starts what is due, and asks to be waked for the next.
 func (m *Machine) plan() {
 	m.wake = time.Time{}
-	if m.phase == unborn {
+	if m.phase == unborn || m.phase == gone {
 		return
 	}
+	m.hurry()
 	m.planMain()
 	if m.phase == gone {
 		return
@@ -97,9 +98,6 @@ func (m *Machine) planLeader() {
 	default:
 		m.at(m.renewAt)
 	}
-	if m.leaving() && m.tenure.stage == over {
-		m.at(m.tenure.limit)
-	}
 }
 
 // renewalLimit is how long a renewal may take: a heartbeat, or half of what is
@@ -179,8 +177,8 @@ func (m *Machine) planLeaving() {
 func (m *Machine) planTenure() {
 	t := &m.tenure
 	switch {
-	case t.stage == over && t.demand.kind != nothing:
-		m.at(t.limit)
+	case t.stage == over && m.now.Local.Before(t.limit):
+		m.at(t.limit) // to give up the seat without waiting for the work any longer
 		return
 	case t.stage != believing && t.stage != draining:
 		return

@@ -275,6 +275,7 @@ func (x *trial) perform(action Action) {
 		}
 		x.told = &a.Leader
 	case Finish:
+		require.Empty(x, x.mains)
 		x.finished = true
 	}
 }

@@ -28,6 +28,9 @@ func (m *Machine) sawState(a *Answer) {
 	if m.seat.leader.Vacant() && a.State.Leader.Vacant() {
 		m.seat.last = a.State.Tenure.Identity
 	}
+	if intent := &a.State.Intent; intent.Kind != election.NoIntent && intent.Term == m.tenure.token.Term && m.leads() {
+		m.renewNow = true // which obeys it
+	}
 }
 
 // outdated reports whether a reading is older than what is known. Operations that

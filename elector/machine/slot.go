@@ -83,9 +83,6 @@ func (m *Machine) answeredWatch(w *watch, a *Answer) {
 		m.lookNow = false
 	}
 	m.sawState(a)
-	if w == &m.intents && a.State.Intent.Kind != 0 && a.State.Intent.Term == m.tenure.token.Term && m.leads() {
-		m.renewNow = true
-	}
 }
 
 // fired takes in the end of a watch. Where it can be armed again at once, that
@@ -103,11 +100,8 @@ func (m *Machine) fired(e Fired) {
 			m.lookNow = m.lookNow || w == &m.term
 			w.due = m.now.Local.Add(m.config.HeartbeatInterval)
 			m.complain(kind, e.Err)
-		case !m.now.Local.Before(w.due):
-		case w == &m.term:
+		case m.now.Local.Before(w.due): // a read, no write: it may fire for no reason
 			m.lookNow = true
-		default:
-			m.renewNow = m.renewNow || m.leads()
 		}
 	}
 }

@@ -226,5 +226,4 @@ func (m *Machine) returned(term uint64) {
 	if m.me.Role != m.role {
 		m.me.Role, m.beatAt = m.role, m.now.Local
 	}
-	m.hurry()
 }

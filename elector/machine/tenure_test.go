@@ -100,7 +100,7 @@ func TestATenureThatIsNotRenewed(t *testing.T) {
 	r := newRig(t).elect()
 	r.pass(heartbeat).does("do renew 1")
 	r.wakes(5 * time.Second).pass(2 * time.Second).does("leader -> jeopardy: no renewal was acknowledged in time")
-	r.wakes(7 * time.Second).pass(2 * time.Second).
+	r.wakes(7*time.Second).pass(2*time.Second).
 		does("drain 1: no renewal was acknowledged in time", "jeopardy -> candidate: no renewal was acknowledged in time")
 	require.Equal(t, Belief{Term: 1, End: localEpoch.Add(9 * time.Second)}, r.m.Belief())
 	r.wakes(9 * time.Second).pass(2 * time.Second).does("expire 1")

@@ -1,0 +1,374 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+var errStore = errors.New("the store is down")
+
+// TestTheBeginning of each aim: what is done until the seat is known.
+func TestTheBeginning(t *testing.T) {
+	for _, c := range []struct {
+		aim    Aim
+		role   election.Role
+		begins string
+		kind   Kind
+	}{
+		{Spectate, election.Voter, "stopped -> observer: started", 0},
+		{StandBy, election.Voter, "stopped -> candidate: started", Register},
+		{Campaign, election.Voter, "stopped -> candidate: started", Register},
+		{Campaign, election.Observer, "stopped -> observer: started", Register},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			r := newRig(t, func(s *Settings) { s.Aim, s.Me.Role = c.aim, c.role })
+			require.Equal(t, Stopped, r.m.State())
+			r.step(Tick{}).does().step(Begin{})
+			if c.kind != 0 {
+				r.does("do register", c.begins)
+				require.Equal(t, r.config, r.op(Register).Config)
+				require.Equal(t, 10*time.Second, r.op(Register).Limit)
+				require.False(t, r.started(WatchTerm), "nothing is watched before it is listed")
+				r.answer(Register, Answer{State: election.State{Config: r.config}}).does()
+			} else {
+				r.does(c.begins)
+			}
+			require.Equal(t, c.kind != 0, r.started(List))
+			require.True(t, r.started(WatchTerm), "the watch reads the seat as well")
+			r.answer(WatchTerm, r.reads(r.leader(bob, 1)))
+			if c.role == election.Voter && c.aim != Spectate {
+				r.does("leader bob in 1", "candidate -> follower: somebody leads")
+			} else {
+				r.does("leader bob in 1")
+			}
+			r.step(Begin{}).does()
+		})
+	}
+}
+
+// TestAFirstClaim waits until the candidates are listed, so that it is in turn.
+func TestAFirstClaim(t *testing.T) {
+	r := newRig(t).step(Begin{}).answer(Register, Answer{State: election.State{Config: testConfig()}})
+	r.answer(WatchTerm, r.reads(r.vacant(0))).does("vacant since 0")
+	r.answer(List, Answer{Members: []election.Candidate{candidate(alice, 1)}}).does("do election cycle")
+
+	r = newRig(t).step(Begin{}).answer(Register, Answer{State: election.State{Config: testConfig()}})
+	r.answer(WatchTerm, r.reads(r.vacant(0))).answer(List, failing(errStore))
+	r.does("do election cycle")
+}
+
+func TestAnElectionThatMustExist(t *testing.T) {
+	r := newRig(t, func(s *Settings) { s.MustExist = true }).step(Begin{})
+	require.Zero(t, r.op(Register).Config.LeaseDuration)
+	for range 5 {
+		r.answer(Register, failing(fdbelection.ErrNotInitialized)).idle().pass(time.Second).does("do register")
+	}
+	r.answer(Register, Answer{State: election.State{Config: testConfig()}}).idle()
+}
+
+func TestWithoutAConfigTheDefaultsHoldAtFirst(t *testing.T) {
+	m := New(Settings{})
+	require.Equal(t, fdbelection.DefaultConfig(), m.View().Config)
+}
+
+// TestAnElectionThatWasRemoved is made again, whatever was in doubt.
+func TestAnElectionThatWasRemoved(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.vacant(0)).answer(Cycle, Answer{Err: kv.Error{Code: kv.CodeTransactionTimedOut, Committing: true}, Touched: true})
+	r.pass(time.Second).does("do settle an earlier attempt")
+	r.answer(Settle, failing(fdbelection.ErrNotInitialized)).idle()
+	r.pass(time.Second).does("do register again")
+	r.answer(Rejoin, Answer{State: election.State{Config: r.config}}).does("do settle an earlier attempt")
+	r.answer(Settle, r.reads(r.vacant(0))).does("do election cycle")
+}
+
+// TestAnUnsettledClaim: nothing is concluded from a read before it is settled.
+func TestAnUnsettledClaim(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.vacant(0)).answer(Cycle, Answer{Err: context.DeadlineExceeded, Touched: true}).idle()
+	r.pass(20 * time.Millisecond).does("do settle an earlier attempt")
+	r.pass(time.Second).fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.leader(alice, 1))).does("leader alice in 1")
+	r.answer(Settle, r.reads(r.standing(alice, 1))).does("do election cycle")
+	r.answer(Cycle, r.did(election.Renewed, r.leader(alice, 1))).does("lead 1", "candidate -> leader: the seat was vacant")
+}
+
+// TestBackOff: failures are retried later and later, and reported once.
+func TestBackOff(t *testing.T) {
+	r := newRig(t).step(Begin{})
+	var last time.Duration
+	for i := range 12 {
+		r.answer(Register, failing(errStore)).idle()
+		if i == 0 {
+			require.Equal(t, []string{"register: the store is down"}, r.reports())
+		} else {
+			require.Empty(t, r.reports())
+		}
+		pause := r.wake - r.local
+		require.GreaterOrEqual(t, pause, 5*time.Millisecond)
+		require.LessOrEqual(t, pause, 600*time.Millisecond, "a fifth of a heartbeat")
+		require.GreaterOrEqual(t, pause, last/2)
+		last = pause
+		r.pass(pause).does("do register")
+	}
+	require.GreaterOrEqual(t, last, 300*time.Millisecond)
+	require.Equal(t, "register: the store is down", r.m.View().Trouble)
+	r.answer(Register, failing(context.DeadlineExceeded))
+	require.Equal(t, []string{"register: the store did not answer in time"}, r.reports())
+	r.pass(time.Second).answer(Register, Answer{State: election.State{Config: r.config}})
+	require.Equal(t, []string{"<nil>"}, r.reports())
+	r.answer(WatchTerm, r.reads(r.leader(bob, 1))).pass(heartbeat)
+	r.answer(Look, failing(errStore))
+	require.Less(t, r.wake-r.local, 11*time.Millisecond, "it begins anew")
+}
+
+// TestBackOffIsBounded: by a second, however long the heartbeat is.
+func TestBackOffIsBounded(t *testing.T) {
+	long := func(s *Settings) {
+		s.Config = fdbelection.ConfigWithLease(time.Hour)
+		s.Config.Revision = 1
+	}
+	r := newRig(t, long)
+	r.follow(r.vacant(0))
+	for range 20 {
+		r.answer(Cycle, failing(errStore)).pass(time.Second).does("do election cycle")
+	}
+	r.answer(Cycle, failing(errStore))
+	require.LessOrEqual(t, r.wake-r.local, time.Second)
+	require.GreaterOrEqual(t, r.wake-r.local, 500*time.Millisecond)
+}
+
+// TestWhatNoRetryCanMend ends the machine, after its work.
+func TestWhatNoRetryCanMend(t *testing.T) {
+	permanent := errors.New("for ever")
+	settings := func(s *Settings) { s.Permanent = func(err error) bool { return errors.Is(err, permanent) } }
+	for _, err := range []error{fdbelection.ErrDuplicateID, fdbelection.ErrInvalidCandidate, fdbelection.ErrInvalidConfig, permanent} {
+		t.Run(err.Error(), func(t *testing.T) {
+			r := newRig(t, settings).step(Begin{}).answer(Register, failing(err))
+			r.does("candidate -> stopped: failed", "finish register: "+err.Error())
+			require.ErrorIs(t, r.m.result, err)
+			r.step(Tick{}).step(Leave{}).step(Begin{})
+			require.Empty(t, r.acts)
+
+			r = newRig(t, settings).elect().pass(heartbeat).answer(Cycle, failing(err))
+			reason := "failed"
+			r.does("drain 1: "+reason, "do renew 1", "leader -> candidate: "+reason)
+			for range 3 { // the work has not returned, and trying again is no hot loop
+				r.answer(Cycle, failing(err)).idle().pass(time.Second / 2).does("do renew 1")
+			}
+			r.step(Returned{1}).does("expire 1", "cancel election cycle")
+			r.answer(Cycle, failing(context.Canceled)).does("do leave")
+			r.answer(Unregister, Answer{}).does("candidate -> stopped: "+reason, "finish election cycle: "+err.Error())
+		})
+	}
+}
+
+// TestLeaving at every moment.
+func TestLeaving(t *testing.T) {
+	stopped := "candidate -> stopped: stopped"
+	t.Run("before the beginning", func(t *testing.T) {
+		r := newRig(t)
+		r.step(Leave{}).does("finish <nil>")
+		r.step(Begin{}).does()
+	})
+	t.Run("while it only looks on", func(t *testing.T) {
+		r := newRig(t, func(s *Settings) { s.Aim = Spectate }).step(Begin{}).step(Leave{})
+		r.does("observer -> stopped: stopped", "finish <nil>")
+		require.Contains(t, texts(r.acts), "cancel 1", "the watch")
+	})
+	for name, c := range map[string]struct {
+		answer Answer
+		leaves bool
+	}{
+		"and it was not committed":   {failing(context.Canceled), false},
+		"and nobody knows":           {Answer{Err: context.Canceled, Touched: true}, true},
+		"and it was committed after": {Answer{State: election.State{Config: testConfig()}}, true},
+	} {
+		t.Run("while registering, "+name, func(t *testing.T) {
+			r := newRig(t).step(Begin{}).step(Leave{}).does("cancel register").answer(Register, c.answer)
+			if !c.leaves {
+				r.does(stopped, "finish <nil>")
+				return
+			}
+			r.does("do leave")
+			require.Equal(t, 2*time.Second, r.op(Unregister).Limit)
+			r.answer(Unregister, Answer{}).does(stopped, "finish <nil>")
+		})
+	}
+	t.Run("while claiming", func(t *testing.T) {
+		r := newRig(t)
+		r.follow(r.vacant(0)).step(Leave{}).does("cancel election cycle").step(Leave{}).does()
+		r.answer(Cycle, Answer{Err: context.Canceled, Touched: true}).does("do leave")
+		r.answer(Unregister, r.reads(r.vacant(1))).does("vacant since 1", stopped, "finish <nil>")
+	})
+	t.Run("while waiting after an error", func(t *testing.T) {
+		r := newRig(t)
+		r.follow(r.vacant(0)).answer(Cycle, failing(errStore)).idle().step(Leave{}).does("do leave")
+	})
+	t.Run("while handing over", func(t *testing.T) {
+		r := newRig(t).elect().step(Ending{Term: 1}).step(Returned{1}).step(Leave{}).does("cancel resign")
+		require.True(t, r.m.Holds())
+		r.answer(Resign, failing(context.Canceled)).does("do leave")
+	})
+	t.Run("while leading: renewed until the work has returned", func(t *testing.T) {
+		r := newRig(t).elect().step(Leave{}).does("drain 1: stopped", "leader -> candidate: stopped")
+		r.pass(heartbeat).does("do renew 1").renew().step(Returned{1}).does("expire 1", "do leave")
+	})
+	t.Run("while leading: not beyond the drain limit", func(t *testing.T) {
+		r := newRig(t).elect().step(Leave{}).pass(heartbeat).renew().pass(time.Second).does("expire 1", "do leave")
+		r.answer(Unregister, Answer{}).does(stopped, "finish <nil>")
+		r.step(Returned{1}).does()
+	})
+	t.Run("after belief has ended, and the work has not", func(t *testing.T) {
+		r := newRig(t).elect().jump(30*time.Second).answer(Beat, Answer{})
+		r.step(Leave{}).does().wakes(r.local + 4*time.Second)
+		r.pass(time.Second).idle()
+		again := *r
+		r.step(Returned{1}).does("do leave")
+		again.pass(3 * time.Second).does("do leave")
+	})
+}
+
+// TestLeavingIsTriedAgain until its time is over.
+func TestLeavingIsTriedAgain(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.leader(bob, 1)).step(Leave{})
+	n := 0
+	for ; ; n++ {
+		require.LessOrEqual(t, r.op(Unregister).Limit, 2*time.Second-r.local)
+		r.pass(100*time.Millisecond).answer(Unregister, failing(errStore))
+		if r.m.phase == gone {
+			break
+		}
+		r.idle().pass(r.wake - r.local).does("do leave")
+	}
+	require.Less(t, r.local, 2*time.Second)
+	require.Greater(t, n, 3)
+	var left *LeaveError
+	require.ErrorAs(t, r.m.result, &left)
+	require.ErrorIs(t, left, errStore)
+	require.ErrorContains(t, left, "free after its lease")
+
+	r = newRig(t, func(s *Settings) { s.Permanent = func(error) bool { return true } })
+	r.follow(r.leader(bob, 1)).step(Leave{}).answer(Unregister, failing(errStore))
+	require.ErrorAs(t, r.m.result, &left, "and not where it is of no use")
+
+	r = newRig(t)
+	r.follow(r.leader(bob, 1)).jump(time.Minute).step(Leave{})
+	list := r.op(List).ID
+	r.answer(Cycle, failing(context.Canceled)).answer(Unregister, Answer{})
+	require.Contains(t, texts(r.acts), fmt.Sprintf("cancel %d", list), "nothing is left under way")
+}
+
+func TestRenewals(t *testing.T) {
+	r := newRig(t).elect().wakes(heartbeat)
+	r.pass(heartbeat).does("do renew 1")
+	op := r.op(Cycle)
+	require.Equal(t, r.standing(alice, 1).Token(), op.Token)
+	require.True(t, op.Abstain)
+	require.Equal(t, 3*time.Second, op.Limit, "a heartbeat, of the 4 s that are left")
+	r.jump(time.Second).answer(Cycle, failing(errStore)).pass(10 * time.Millisecond)
+	require.Equal(t, r.m.Belief().Stop.Sub(r.m.main.began), r.op(Cycle).Limit, "and no longer than there is left")
+	r.renew().jump(heartbeat - 1).idle()
+	r.jump(1).does("do renew 1")
+}
+
+// TestALongLeaseHasTimeForASlowStore: half of what is left, rather than a
+// heartbeat.
+func TestALongLeaseHasTimeForASlowStore(t *testing.T) {
+	r := newRig(t, func(s *Settings) { s.Config.LeaseDuration = 40 * time.Second }).elect().pass(heartbeat)
+	require.Equal(t, (28-3)*time.Second/2, r.op(Cycle).Limit)
+}
+
+// TestALookOfTheLeader does not keep its renewal waiting.
+func TestALookOfTheLeader(t *testing.T) {
+	r := newRig(t).elect().pass(2900*time.Millisecond).fire(WatchTerm, nil).answer(WatchTerm, r0(t))
+	r.fire(WatchTerm, nil).does("do read the seat")
+	require.Equal(t, 300*time.Millisecond, r.op(Look).Limit, "a tenth of a heartbeat, not all of it")
+}
+
+func r0(t *testing.T) Answer {
+	t.Helper()
+	r := newRig(t)
+	r.leader(alice, 1)
+	return r.reads(r.standing(alice, 1))
+}
+
+// TestEvictedWhileItLeadsByAClockThatJumped: the cycle cannot register again, and
+// must not be tried without a pause.
+func TestEvictedWhileItLeadsByAClockThatJumped(t *testing.T) {
+	r := newRig(t).elect().pass(heartbeat)
+	r.answer(Cycle, failing(fdbelection.ErrUnregisteredCandidate)).does()
+	r.pass(heartbeat).does("leader -> jeopardy: no renewal was acknowledged in time", "do renew 1")
+}
+
+// TestEvicted: a candidate registers again, where nobody has taken its name.
+func TestEvicted(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.leader(bob, 1)).pass(heartbeat).answer(Look, r.reads(r.leader(bob, 1)))
+	r.jump(2 * time.Second).does("do cycle, abstaining")
+	r.answer(Cycle, failing(fdbelection.ErrUnregisteredCandidate)).does("do register again")
+	require.Empty(t, r.reports())
+	r.answer(Rejoin, Answer{State: election.State{Config: r.config}}).does("do read the seat")
+	r.answer(Look, r.reads(r.standing(bob, 1))).idle()
+}
+
+// TestChangesAreWrittenAtOnce, also where a heartbeat is under way that says what
+// was before.
+func TestChangesAreWrittenAtOnce(t *testing.T) {
+	change := Changed{Priority: 4, Role: election.Voter, Metadata: map[string]string{"at": "here"}}
+	r := newRig(t)
+	r.follow(r.leader(bob, 1)).step(change).does("do cycle, abstaining")
+	require.Equal(t, int32(4), r.op(Cycle).Me.Priority)
+	r.step(Changed{Priority: 4, Metadata: map[string]string{"at": "there"}}).does()
+	r.answer(Cycle, r.did(election.Followed, r.standing(bob, 1))).does("do cycle, abstaining")
+	r.answer(Cycle, r.did(election.Followed, r.standing(bob, 1))).does()
+
+	r = newRig(t).step(Begin{}).step(change).answer(Register, Answer{State: election.State{Config: r.config}})
+	r.does("do cycle, abstaining")
+
+	r = newRig(t).elect().step(change).does("do renew 1")
+	require.Equal(t, "here", r.op(Cycle).Me.Metadata["at"])
+}
+
+// TestALeaderThatBecomesAnObserver stays a voter until its seat is given up.
+func TestALeaderThatBecomesAnObserver(t *testing.T) {
+	r := newRig(t).elect().step(Changed{Priority: 5, Role: election.Observer})
+	r.pass(heartbeat).does("do renew 1")
+	require.Equal(t, election.Voter, r.op(Cycle).Me.Role)
+	r.renew().step(Returned{1}).does("expire 1", "do resign 1", "candidate -> observer: its role has changed")
+	r.answer(Resign, r.reads(r.vacant(1))).does("vacant since 1", "do cycle, abstaining")
+	require.Equal(t, election.Observer, r.op(Cycle).Me.Role)
+
+	r = newRig(t)
+	r.follow(r.leader(bob, 1)).step(Changed{Priority: 5, Role: election.Observer}).
+		does("do cycle, abstaining", "follower -> observer: its role has changed")
+}
+
+// TestAims: each can be changed for another at any time, but for the one of an
+// onlooker.
+func TestAims(t *testing.T) {
+	r := newRig(t, func(s *Settings) { s.Aim = Spectate }).step(Begin{})
+	r.answer(WatchTerm, r.reads(r.leader(bob, 1)))
+	r.step(Aimed{Spectate}).does()
+	r.step(Aimed{StandBy}).does("do register", "observer -> follower: its role has changed")
+	r.answer(Register, Answer{State: election.State{Config: r.config}})
+	r.step(Aimed{Spectate})
+	require.Equal(t, StandBy, r.m.aim, "it stays listed")
+}
+
+func texts(actions []Action) []string {
+	var all []string
+	for _, action := range actions {
+		all = append(all, text(action))
+	}
+	return all
+}

@@ -1,0 +1,180 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// TestAWatchThatFires has the seat read at once: by arming it again, or where that
+// would be too soon by a look.
+func TestAWatchThatFires(t *testing.T) {
+	r := newRig(t, standingBy)
+	r.follow(r.leader(bob, 1)).pass(time.Second).fire(WatchTerm, nil).does()
+	require.True(t, r.started(WatchTerm))
+	require.Equal(t, 3*time.Second, r.op(WatchTerm).Limit)
+	r.answer(WatchTerm, r.reads(r.leader(bob, 2))).does("leader bob in 2")
+	r.fire(WatchTerm, nil).does("do read the seat")
+	require.False(t, r.started(WatchTerm))
+	r.fire0(WatchTerm).answer(Look, r.reads(r.leader(bob, 3))).does("leader bob in 3")
+	r.pass(300 * time.Millisecond)
+	require.True(t, r.started(WatchTerm), "a tenth of a heartbeat after the last time")
+}
+
+// fire0 says that a watch is not armed.
+func (r *rig) fire0(kind Kind) *rig {
+	r.t.Helper()
+	require.Zero(r.t, r.armed[kind])
+	return r
+}
+
+// TestAWatchThatFiresAllTheTime is no hot loop.
+func TestAWatchThatFiresAllTheTime(t *testing.T) {
+	r := newRig(t, standingBy)
+	r.follow(r.leader(bob, 1))
+	arms, looks := 0, 0
+	seat := r.standing(bob, 1)
+	for r.local < 30*time.Second {
+		for i := 0; i < 5 && len(r.pending)+len(r.armed) > 0; i++ {
+			if r.armed[WatchTerm] != 0 {
+				r.fire(WatchTerm, nil)
+				continue
+			}
+			for _, op := range r.pending {
+				if op.Kind == WatchTerm {
+					arms++
+				} else if op.Kind == Look {
+					looks++
+				}
+				r.answer(op.Kind, r.reads(seat))
+				break
+			}
+		}
+		r.pass(10 * time.Millisecond)
+	}
+	require.InDelta(t, 100, arms, 3, "one per tenth of a heartbeat")
+	require.LessOrEqual(t, looks, 250)
+}
+
+// TestAWatchThatIsLost is armed again after a heartbeat, and the seat is read
+// meanwhile.
+func TestAWatchThatIsLost(t *testing.T) {
+	lost := errors.New("the watch is lost")
+	for name, lose := range map[string]func(*rig) *rig{
+		"while it waits": func(r *rig) *rig {
+			return r.answer(WatchTerm, r.reads(r.leader(bob, 1))).pass(time.Second).fire(WatchTerm, lost)
+		},
+		"while it is armed": func(r *rig) *rig { return r.pass(time.Second).answer(WatchTerm, failing(lost)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, standingBy).join()
+			lose(r).does("do read the seat")
+			require.Equal(t, []string{"watch the tenure: the watch is lost"}, r.reports())
+			r.answer(Look, r.reads(r.standing(bob, 1)))
+			r.pass(3*time.Second - 1)
+			require.False(t, r.started(WatchTerm))
+			r.pass(1)
+			require.True(t, r.started(WatchTerm))
+			r.answer(WatchTerm, failing(lost))
+			require.Empty(t, r.reports(), "once")
+			r.step(Tick{})
+		})
+	}
+}
+
+// TestTheWatchTells: what is about to be read with it need not be read beside it,
+// until that has failed.
+func TestTheWatchTells(t *testing.T) {
+	r := newRig(t, standingBy).join().idle()
+	require.Equal(t, 3*time.Second, r.op(WatchTerm).Limit)
+	r.pass(3*time.Second).idle().answer(WatchTerm, failing(context.DeadlineExceeded)).does("do read the seat")
+}
+
+func TestTheWatchOfTheLeader(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.vacant(0)).answer(Cycle, r.did(election.Claimed, r.leader(alice, 1)))
+	require.True(t, r.started(WatchIntent))
+	asked := r.reads(r.standing(alice, 1))
+	asked.State.Intent = resign
+	old := asked
+	old.State.Intent.Term = 7
+	r.answer(WatchIntent, old).does()
+	r.pass(100*time.Millisecond).fire(WatchIntent, nil).does("do renew 1")
+	r.renew().pass(200 * time.Millisecond)
+	require.True(t, r.started(WatchIntent))
+	r.answer(WatchIntent, asked).does("do renew 1")
+	r.fire(WatchIntent, errors.New("lost"))
+	require.Equal(t, []string{"watch the intents: lost"}, r.reports())
+	r.renew().pass(3 * time.Second).renew()
+	r.answer(WatchIntent, failing(errors.New("lost"))).does()
+}
+
+// TestANewsThatComesDuringARenewal is not lost: the renewal may have read before
+// it.
+func TestANewsThatComesDuringARenewal(t *testing.T) {
+	r := newRig(t).elect().pass(heartbeat).does("do renew 1")
+	r.pass(10*time.Millisecond).fire(WatchIntent, nil)
+	asked := r.reads(r.standing(alice, 1))
+	asked.State.Intent = resign
+	r.answer(WatchIntent, asked).renew().does("do renew 1")
+}
+
+// TestWatchesEnd with what they are for, and those that are on their way out are
+// not listened to.
+func TestWatchesEnd(t *testing.T) {
+	r := newRig(t).elect()
+	intents := r.armed[WatchIntent]
+	r.step(Ending{Term: 1})
+	require.Contains(t, texts(r.acts), "cancel "+itoa(intents))
+	r.step(Returned{1}).answer(Resign, r.reads(r.vacant(1)))
+	r.fire(WatchIntent, errors.New("cancelled"))
+	require.Empty(t, r.reports())
+
+	r = newRig(t)
+	r.follow(r.vacant(0)).answer(Cycle, r.did(election.Claimed, r.leader(alice, 1)))
+	arming := r.op(WatchIntent).ID
+	r.step(Ending{Term: 1})
+	require.Contains(t, texts(r.acts), "cancel "+itoa(arming))
+	again := *r
+	asked := r.reads(r.leader(bob, 2))
+	r.answer(WatchIntent, asked).does()
+	r.fire(WatchIntent, nil).does()
+	again.pending = map[uint64]Operation{arming: {ID: arming, Kind: WatchIntent}}
+	again.answer(WatchIntent, failing(errors.New("cancelled")))
+	require.Empty(t, again.reports())
+}
+
+// TestAnswersThatNobodyWaitsFor change nothing.
+func TestAnswersThatNobodyWaitsFor(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.leader(bob, 1))
+	before := r.m
+	for _, event := range []Event{
+		Answered{Op: 0, Answer: r.reads(r.leader(carol, 9))},
+		Answered{Op: 1, Answer: r.reads(r.leader(carol, 9))},
+		Answered{Op: 999, Answer: r.reads(r.leader(carol, 9))},
+		Fired{Op: 0},
+		Fired{Op: 999},
+		Issuing{Op: 1},
+		Issued{Op: 1},
+	} {
+		r.step(event)
+		require.Empty(t, r.acts, "%#v", event)
+	}
+	require.Equal(t, before, r.m)
+}
+
+// TestATickThatCameTooSoon: the timer that ran ahead of the clock is set again.
+func TestATickThatCameTooSoon(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.leader(bob, 1))
+	at := r.wake
+	r.local = at - 1
+	r.wake = 0
+	r.step(Tick{}).wakes(at)
+}

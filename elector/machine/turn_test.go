@@ -1,0 +1,196 @@
+package machine
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// TestTurns: how many others go first at an open seat.
+func TestTurns(t *testing.T) {
+	with := func(change func(*election.Candidate)) func(*election.Candidate) { return change }
+	priority := func(p int32) func(*election.Candidate) {
+		return with(func(c *election.Candidate) { c.Priority = p })
+	}
+	observer := with(func(c *election.Candidate) { c.Role = election.Observer })
+	for _, c := range []struct {
+		name    string
+		last    election.Identity
+		members []election.Candidate
+		want    int
+	}{
+		{"alone", bob, []election.Candidate{candidate(alice, 1)}, 0},
+		{"registered before others", bob, []election.Candidate{candidate(alice, 1), candidate(carol, 2)}, 0},
+		{"registered after others", bob, []election.Candidate{candidate(carol, 1), candidate(alice, 2)}, 1},
+		{"not listed yet", bob, []election.Candidate{candidate(carol, 1)}, 1},
+		{"a higher priority first", bob, []election.Candidate{candidate(alice, 1), candidate(carol, 2, priority(6))}, 1},
+		{"a lower one after it", bob, []election.Candidate{candidate(carol, 1, priority(4)), candidate(alice, 2)}, 0},
+		{"observers do not go", bob, []election.Candidate{candidate(carol, 1, observer), candidate(alice, 2)}, 0},
+		{"nor whoever held it last", bob, []election.Candidate{candidate(bob, 1, priority(9)), candidate(alice, 2)}, 0},
+		{"who goes after all others itself", alice, []election.Candidate{candidate(alice, 1, priority(9)), candidate(bob, 2), candidate(carol, 3, priority(1))}, 2},
+		{"an older start of the same name is nobody", bob, []election.Candidate{
+			candidate(election.Identity{ID: "alice"}, 1, priority(9)), candidate(alice, 2),
+		}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t).join(c.members...)
+			r.m.seat.last = c.last
+			require.Equal(t, c.want, r.m.ahead())
+		})
+	}
+}
+
+// TestTheDead do not go first: who was seen not to move for the timeout.
+func TestTheDead(t *testing.T) {
+	members := []election.Candidate{candidate(bob, 1), candidate(alice, 2)}
+	r := newRig(t).join(members...)
+	require.Equal(t, 1, r.m.ahead())
+	for _, c := range []struct {
+		at   time.Duration
+		want int
+	}{{15*time.Second - 1, 1}, {30 * time.Second, 0}} {
+		r.local = c.at
+		r.step(Tick{}).answer(List, Answer{Members: members})
+		require.Equal(t, c.want, r.m.ahead(), "at %s", c.at)
+	}
+	r.jump(15 * time.Second)
+	members[0].Heartbeats++
+	r.answer(List, Answer{Members: members})
+	require.Equal(t, 1, r.m.ahead(), "it has moved")
+}
+
+// TestDelays: one after the other, as far apart as a claim takes, and never so
+// long that the seat stays open for more than two leases.
+func TestDelays(t *testing.T) {
+	for _, c := range []struct {
+		latency, heartbeat time.Duration
+		ahead              int
+		low, high          time.Duration
+	}{
+		{0, 3 * time.Second, 0, 0, 0},
+		{0, 3 * time.Second, 1, 60 * time.Millisecond, 90 * time.Millisecond},
+		{0, 3 * time.Second, 99, 99 * 60 * time.Millisecond, 99*60*time.Millisecond + 30*time.Millisecond},
+		{200 * time.Millisecond, 3 * time.Second, 3, 600 * time.Millisecond, 700 * time.Millisecond},
+		{200 * time.Millisecond, 3 * time.Second, 99, 10 * time.Second, 20 * time.Second},
+		{0, 10 * time.Millisecond, 2, 2 * time.Millisecond, 2500 * time.Microsecond},
+	} {
+		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
+			m := New(testSettings())
+			m.latency, m.config.HeartbeatInterval = c.latency, c.heartbeat
+			d := m.delayFor(c.ahead)
+			require.GreaterOrEqual(t, d, c.low)
+			require.LessOrEqual(t, d, c.high)
+			require.Equal(t, d, m.delayFor(c.ahead), "chosen once")
+		})
+	}
+}
+
+// TestAVacancy is claimed in turn, and a heartbeat that falls due meanwhile claims
+// nothing.
+func TestAVacancy(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.leader(bob, 1), candidate(carol, 1), candidate(alice, 2))
+	for r.local < 4900*time.Millisecond {
+		r.jump(100 * time.Millisecond)
+		if op, ok := r.main(); ok {
+			r.answer(op.Kind, r.reads(r.standing(bob, 1)))
+		}
+	}
+	r.jump(80*time.Millisecond).fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.vacant(1)))
+	at, wants := r.m.claimTime()
+	require.True(t, wants)
+	require.InDelta(t, float64(5055*time.Millisecond), float64(at.Sub(localEpoch)), float64(15*time.Millisecond))
+	r.jump(20 * time.Millisecond).does("do cycle, abstaining")
+	r.answer(Cycle, r.did(election.Followed, r.standing(election.Identity{}, 1))).idle()
+	r.jump(at.Sub(r.now().Local)).does("do election cycle")
+	r.answer(Cycle, r.did(election.Followed, r.leader(carol, 2))).does("leader carol in 2", "candidate -> follower: somebody leads")
+}
+
+// TestALeaseThatRunsOut is claimed at its end, to the nanosecond, by either mode.
+func TestALeaseThatRunsOut(t *testing.T) {
+	for _, mode := range []fdbelection.ExpiryMode{fdbelection.ExpiryByObservation, fdbelection.ExpiryByClock} {
+		t.Run(mode.String(), func(t *testing.T) {
+			r := newRig(t)
+			r.config.Expiry = mode
+			seat := r.leader(bob, 1)
+			r.follow(seat)
+			for r.local < 10*time.Second-1 {
+				r.jump(min(100*time.Millisecond, 10*time.Second-1-r.local))
+				if op, ok := r.main(); ok {
+					require.True(t, op.Kind == Look || op.Abstain, "claimed at %s", r.local)
+					r.answer(op.Kind, r.reads(seat))
+				}
+			}
+			r.jump(1)
+			op, ok := r.main()
+			require.True(t, ok)
+			require.Equal(t, Cycle, op.Kind)
+			require.False(t, op.Abstain)
+			require.Equal(t, localEpoch, op.Seen.BallotSince)
+		})
+	}
+}
+
+// TestAWallClockThatJumps brings a claim by clock forward.
+func TestAWallClockThatJumps(t *testing.T) {
+	r := newRig(t)
+	r.config.Expiry = fdbelection.ExpiryByClock
+	r.follow(r.leader(bob, 1))
+	r.wall = time.Hour
+	r.step(Tick{}).does("do election cycle", "follower -> candidate: nobody leads")
+}
+
+// TestAClaimThatFindsNothingToDo is repeated in steps.
+func TestAClaimThatFindsNothingToDo(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.vacant(0)).answer(Cycle, r.did(election.Followed, r.standing(election.Identity{}, 0))).idle()
+	r.jump(300*time.Millisecond - 1).idle().jump(1).does("do election cycle")
+}
+
+// TestAHigherPriority challenges at once, keeps that fresh once per heartbeat, and
+// does not take it back with a heartbeat.
+func TestAHigherPriority(t *testing.T) {
+	higher := func(s *Settings) { s.Me.Priority = 6 }
+	r := newRig(t, higher)
+	seat := r.leader(bob, 1)
+	r.follow(seat).does("leader bob in 1", "do election cycle", "candidate -> follower: somebody leads")
+	claims := 0
+	for r.local < 30*time.Second {
+		if op, ok := r.main(); ok {
+			if op.Kind == Cycle {
+				claims++
+				require.False(t, op.Abstain)
+				r.answer(Cycle, r.did(election.Challenged, seat))
+			} else {
+				seat = r.standing(bob, 1)
+				seat.Ballot = r.m.seat.leader.Ballot + 1
+				r.answer(Look, r.reads(seat))
+			}
+		}
+		r.jump(50 * time.Millisecond)
+	}
+	require.InDelta(t, 10, claims, 1)
+
+	for name, change := range map[string]func(*rig, *election.Leader){
+		"not allowed":      func(r *rig, _ *election.Leader) { r.config.AllowPreemption = false },
+		"equal":            func(_ *rig, l *election.Leader) { l.Priority = 6 },
+		"disabled":         func(r *rig, _ *election.Leader) { r.config.ElectionEnabled = false },
+		"without the aim":  func(r *rig, _ *election.Leader) { r.m.aim = StandBy },
+		"as an observer":   func(r *rig, _ *election.Leader) { r.m.me.Role = election.Observer },
+		"under a hold-off": func(r *rig, _ *election.Leader) { r.m.holdOff = localEpoch.Add(6 * time.Second) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, higher)
+			seat := r.leader(bob, 1)
+			change(r, &seat)
+			r.follow(seat)
+			r.idle().jump(5 * time.Second)
+			require.True(t, r.op(Cycle).Abstain, "its heartbeat takes back what it may have asked for")
+		})
+	}
+}
