@@ -403,3 +403,13 @@ func (r *rig) kinds() []Kind {
 }
 
 func itoa(n uint64) string { return strconv.FormatUint(n, 10) }
+
+// find returns the operation of a kind, if it is under way.
+func (r *rig) find(kind Kind) (Operation, bool) {
+	for _, op := range r.pending {
+		if op.Kind == kind {
+			return op, true
+		}
+	}
+	return Operation{}, false
+}

@@ -1,0 +1,182 @@
+package machine
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// pacing is a leader that renews, and one follower that looks when its cadence
+// says so.
+type pacing struct {
+	interval time.Duration // between two renewals, by the follower's clock
+	rate     float64       // of the leader's clock by the follower's
+	jitter   []time.Duration
+	latency  time.Duration // of a look
+	early    int           // this renewal comes half a heartbeat early
+	until    time.Duration
+}
+
+// run returns how many looks there were, and how old each ballot was when it was
+// seen, by the time of the renewal.
+func (p *pacing) run() (looks int, ages []time.Duration) {
+	var c cadence
+	leader := election.Leader{Ballot: 1, LeaseDuration: 10 * time.Second}
+	written, renewal := time.Duration(0), 0
+	due := 1234 * time.Millisecond
+	seen := uint64(1)
+	for now := time.Duration(0); now < p.until; looks++ {
+		for due <= now {
+			written = due
+			renewal++
+			leader.Ballot++
+			leader.LeaseExpiry = wallEpoch.Add(time.Duration(float64(due)*p.rate) + leader.LeaseDuration)
+			due += p.interval
+			if len(p.jitter) > 0 {
+				due += p.jitter[renewal%len(p.jitter)]
+			}
+			if renewal == p.early {
+				due -= p.interval / 2
+			}
+		}
+		now += p.latency
+		if leader.Ballot != seen {
+			ages = append(ages, now-written)
+			seen = leader.Ballot
+		}
+		c.saw(&leader, localEpoch.Add(now), heartbeat)
+		now = max(now+1, c.next.Sub(localEpoch))
+	}
+	return looks, ages
+}
+
+// TestCadence: in phase with the leader there is little more than one look per
+// heartbeat, and each ballot is seen within a tenth of it, so that a lease is found
+// to be over that much late at most. Out of phase, that is so again soon.
+func TestCadence(t *testing.T) {
+	ms := time.Millisecond
+	const beats = 1000
+	for _, c := range []struct {
+		name  string
+		p     pacing
+		looks float64 // per heartbeat at most
+		late  int     // how many ballots may be seen later than a tenth
+	}{
+		{"in step", pacing{}, 1.06, 1},
+		{"answers take time", pacing{latency: 20 * ms}, 1.06, 1},
+		{"renewals are a little late", pacing{jitter: []time.Duration{ms, 3 * ms, 0, 2 * ms, 5 * ms}}, 1.2, 1},
+		{"renewals are late", pacing{jitter: []time.Duration{0, 40 * ms, 10 * ms, 80 * ms}}, 2, 1},
+		{"a slow clock", pacing{interval: heartbeat + heartbeat/2000, rate: 1 - 1./2000}, 1.1, 1},
+		{"a fast clock", pacing{interval: heartbeat - heartbeat/2000, rate: 1 + 1./2000}, 1.06, 1},
+		{"one renewal comes early", pacing{early: 500}, 1.08, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := c.p
+			if p.interval == 0 {
+				p.interval = heartbeat
+			}
+			if p.rate == 0 {
+				p.rate = 1
+			}
+			p.until = beats * heartbeat
+			looks, ages := p.run()
+			require.InDelta(t, beats, len(ages), 35, "each ballot is seen")
+			require.LessOrEqual(t, float64(looks)/float64(beats), c.looks)
+			late := 0
+			for _, age := range ages {
+				if age > heartbeat/10+2*p.latency+ms {
+					late++
+				}
+			}
+			require.LessOrEqual(t, late, c.late)
+			t.Logf("%d looks for %d renewals, %d late", looks, len(ages), late)
+		})
+	}
+}
+
+// TestCadenceByTable: what one look decides about the next.
+func TestCadenceByTable(t *testing.T) {
+	at := func(d time.Duration) time.Time { return localEpoch.Add(d) }
+	gap := heartbeat / 10
+	planned := heartbeat - heartbeat/256
+	phased := cadence{ballot: 7, written: wallEpoch, phased: true, next: at(time.Minute), unchanged: at(time.Second)}
+	for _, c := range []struct {
+		name    string
+		before  cadence
+		ballot  uint64
+		written time.Duration // since the last
+		seen    time.Duration
+		next    time.Duration
+		phased  bool
+	}{
+		{"the first", cadence{}, 7, 0, time.Second, time.Second + gap, false},
+		{"nothing new, looked as planned", phased, 7, 0, time.Minute, time.Minute + gap, true},
+		{"nothing new, looked for another reason", phased, 7, 0, time.Minute - 1, time.Minute, true},
+		{"as expected", phased, 8, heartbeat, time.Minute, time.Minute + planned, true},
+		{"as expected, a little late", phased, 8, heartbeat, time.Minute + gap - 1, time.Minute + planned, true},
+		{"too late to tell", phased, 8, heartbeat, time.Minute + gap, time.Minute + 2*gap, false},
+		{"too early to be expected", phased, 8, heartbeat, time.Minute - gap - 1, time.Minute - 1, false},
+		{"one was missed", phased, 9, 2 * heartbeat, time.Minute, time.Minute + gap, false},
+		{"renewed early", phased, 8, heartbeat - gap - 1, time.Minute, time.Minute + gap, false},
+		{"hardly early", phased, 8, heartbeat - gap, time.Minute, time.Minute + planned, true},
+		{"the edge", cadence{ballot: 7, unchanged: at(time.Minute - 2*gap)}, 8, 0, time.Minute, time.Minute + planned, true},
+		{"no edge", cadence{ballot: 7, unchanged: at(time.Minute - 2*gap - 1)}, 8, 0, time.Minute, time.Minute + gap, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := c.before
+			got.saw(&election.Leader{
+				Ballot: c.ballot, LeaseExpiry: wallEpoch.Add(c.written + 10*time.Second), LeaseDuration: 10 * time.Second,
+			}, at(c.seen), heartbeat)
+			require.Equal(t, c.next, got.next.Sub(localEpoch))
+			require.Equal(t, c.phased, got.phased)
+			require.Equal(t, c.ballot, got.ballot)
+		})
+	}
+	require.Equal(t, time.Millisecond, step(time.Millisecond), "no shorter")
+}
+
+// TestFailOver is the whole of it: a leader that dies is replaced within its lease
+// and a tenth of the heartbeat of its last renewal, whenever that was.
+func TestFailOver(t *testing.T) {
+	for _, dies := range []time.Duration{5 * time.Second, 17 * time.Second, 31500 * time.Millisecond, 100 * time.Second} {
+		t.Run(fmt.Sprint(dies), func(t *testing.T) {
+			r := newRig(t)
+			last := time.Duration(0)
+			seat := r.leader(bob, 1)
+			r.follow(seat)
+			looks := 0
+			for {
+				for last+heartbeat <= min(r.local, dies) {
+					last += heartbeat
+					seat.Ballot++
+					seat.LeaseExpiry = wallEpoch.Add(last + seat.LeaseDuration)
+				}
+				if op, ok := r.main(); ok {
+					if op.Kind == Cycle && !op.Abstain {
+						break
+					}
+					looks++
+					r.answer(op.Kind, r.reads(seat))
+					continue
+				}
+				if _, listing := r.find(List); listing {
+					r.answer(List, Answer{Members: []election.Candidate{candidate(alice, 1)}})
+					continue
+				}
+				require.Greater(t, r.wake, r.local)
+				next := last + heartbeat
+				if next > dies {
+					next = r.wake
+				}
+				r.local = min(r.wake, max(next, r.local+1))
+				r.step(Tick{})
+			}
+			require.GreaterOrEqual(t, r.local, last+10*time.Second)
+			require.LessOrEqual(t, r.local, last+10*time.Second+heartbeat/10)
+		})
+	}
+}
