@@ -125,6 +125,7 @@ func (m *Machine) answeredCycle(op *Operation, a *Answer) {
 		m.succeeded()
 		m.adopt(a)
 		m.sawLeader(a)
+		m.renewAt = m.now.Local.Add(step(m.config.HeartbeatInterval)) // where that was outdated
 		return
 	}
 	if !m.answeredBeat(op, a) {

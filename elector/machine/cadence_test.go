@@ -88,7 +88,7 @@ func TestCadence(t *testing.T) {
 			require.LessOrEqual(t, float64(looks)/float64(beats), c.looks)
 			late := 0
 			for _, age := range ages {
-				if age > heartbeat/10+2*p.latency+ms {
+				if age > heartbeat/10+3*p.latency+ms {
 					late++
 				}
 			}

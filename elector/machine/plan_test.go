@@ -123,6 +123,11 @@ func TestBackOff(t *testing.T) {
 	require.Equal(t, "register: the store is down", r.m.View().Trouble)
 	r.answer(Register, failing(context.DeadlineExceeded))
 	require.Equal(t, []string{"register: the store did not answer in time"}, r.reports())
+	for _, action := range r.acts {
+		if report, ok := action.(Report); ok {
+			require.ErrorIs(t, report.Err, context.DeadlineExceeded)
+		}
+	}
 	r.pass(time.Second).answer(Register, Answer{State: election.State{Config: r.config}})
 	require.Equal(t, []string{"<nil>"}, r.reports())
 	r.answer(WatchTerm, r.reads(r.leader(bob, 1))).pass(heartbeat)

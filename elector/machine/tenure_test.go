@@ -264,6 +264,16 @@ func TestAReadingThatRacedWithTheClaim(t *testing.T) {
 	r.pass(time.Millisecond).answer(WatchTerm, old).does().state(Leader)
 }
 
+// TestASeatLostInAnOutdatedReading is no hot loop.
+func TestASeatLostInAnOutdatedReading(t *testing.T) {
+	r := newRig(t).elect().pass(heartbeat)
+	a := r.reads(r.vacant(0))
+	a.State.Leader.Ballot = 0
+	a.Err, a.Start, a.Seen = ErrSeatLost, localEpoch, localEpoch
+	r.answer(Cycle, a).does().state(Leader)
+	r.pass(300 * time.Millisecond).does("do renew 1")
+}
+
 // TestTermsThatBeginAnew: after the records were removed, a tenure with a lower
 // number than an earlier one of this process is renewed like any.
 func TestTermsThatBeginAnew(t *testing.T) {
