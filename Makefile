@@ -12,10 +12,10 @@ BENCH    ?= .
 COUNT    ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt tidy fuzz bench demo ci clean
+.PHONY: help build test race lint fmt tidy fuzz bench demo ci adapter up down candidates integration clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build everything, without cgo, and the command into bin/
 	CGO_ENABLED=0 go build ./...
@@ -39,6 +39,7 @@ fmt: ## format all Go files
 tidy: ## bring the go.mod files in line with the code
 	go mod tidy
 	go -C tools mod tidy
+	go -C kv/fdbkv mod tidy
 
 fuzz: ## fuzz every target for FUZZTIME
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
@@ -53,6 +54,24 @@ demo: ## watch five candidates elect a leader
 
 ci: ## run all checks, as for every change
 	bash .ci/run
+
+adapter: ## check the types of the adapter to FoundationDB, without having it
+	.ci/adapter
+
+up: ## start FoundationDB in a container, and write bin/fdb.cluster
+	@mkdir -p bin
+	echo 'fdbelection:fdbelection@127.0.0.1:4500' > bin/fdb.cluster
+	docker compose up --detach configure
+	docker compose up --detach --wait foundationdb
+
+down: ## stop what up has started; the data stay
+	docker compose --profile candidates --profile integration down
+
+candidates: up ## start three candidates beside it
+	docker compose --profile candidates up --detach --build a b c
+
+integration: up ## run the adapter's suite on it, in a container
+	docker compose run --rm --build integration
 
 clean: ## remove what was built
 	rm -rf bin

@@ -1,0 +1,54 @@
+# syntax=docker/dockerfile:1
+#
+# The command fdbelect with FoundationDB's client library.
+#
+#   docker build -t fdbelect .
+#   docker run --rm -v /etc/foundationdb:/etc/foundationdb:ro fdbelect status --store fdb:
+#
+# The client library comes from the official package. Its checksum is compared with the one that
+# is published beside it, or with FDB_CLIENTS_SHA256 where that is given: pin it where a release
+# of yours depends on it.
+
+FROM golang:1.26-bookworm AS build
+
+ARG FDB_VERSION=7.3.79
+ARG FDB_CLIENTS_SHA256=
+ARG TARGETARCH
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+RUN case "${TARGETARCH:-$(dpkg --print-architecture)}" in \
+      amd64) arch=amd64 ;; \
+      arm64) arch=aarch64 ;; \
+      *) echo "FoundationDB has no client package for ${TARGETARCH}" >&2; exit 1 ;; \
+    esac; \
+    package="foundationdb-clients_${FDB_VERSION}-1_${arch}.deb"; \
+    from="https://github.com/apple/foundationdb/releases/download/${FDB_VERSION}"; \
+    cd /tmp; \
+    curl --proto =https --fail --silent --show-error --location --remote-name "$from/$package"; \
+    sum="$FDB_CLIENTS_SHA256"; \
+    if [[ -z $sum ]]; then \
+      sum=$(curl --proto =https --fail --silent --show-error --location "$from/$package.sha256" | cut -d ' ' -f 1); \
+    fi; \
+    sha256sum --check - <<<"$sum  $package"; \
+    dpkg --extract "$package" /; \
+    rm "$package"; \
+    ldconfig
+
+WORKDIR /src
+COPY . .
+WORKDIR /src/kv/fdbkv
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    go build -trimpath -buildvcs=false -o /out/fdbelect ./cmd/fdbelect
+
+
+# The integration suite: docker compose run --rm integration
+FROM build AS integration
+CMD ["go", "test", "-count=1", "./..."]
+
+
+FROM debian:bookworm-slim AS command
+RUN groupadd --gid 65532 fdbelect && useradd --uid 65532 --gid 65532 --no-create-home --shell /usr/sbin/nologin fdbelect
+COPY --from=build /usr/lib/libfdb_c.so /usr/lib/
+COPY --from=build /out/fdbelect /usr/local/bin/
+USER 65532:65532
+ENTRYPOINT ["fdbelect"]
+CMD ["--help"]
