@@ -322,3 +322,12 @@ func (w *world) reconfigure(change func(c *fdbelection.Config)) {
 }
 
 func nonce(n byte) uuid.UUID { return uuid.UUID{n} }
+
+// transfer asks the leader to hand over, as an operator would.
+func (w *world) transfer(to string) error {
+	w.Helper()
+	term := w.seat().Term
+	return w.db.Transact(w.Context(), func(tr kv.Transaction) error {
+		return w.election.RequestTransfer(tr, term, to, nonce(byte(term)))
+	})
+}
