@@ -10,7 +10,8 @@ import (
 // Observe tells who leads: first as it is, then every change, in order and
 // without a gap. A vacant seat is a Leader without an ID, and one that was handed
 // over and has not been taken yet is not Accepted. Where several tenures passed
-// between two looks, the history fills them in, as far as it reaches.
+// between two looks, the history fills them in, as far as it reaches; what was
+// over sooner, a vacancy or a wait for acceptance, is left out.
 //
 // The channel is closed when ctx ends, or when the elector stops. What its reader
 // has not taken waits for it, without limit.

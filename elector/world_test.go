@@ -292,6 +292,15 @@ func (w *world) listed(id string) bool {
 	return slices.ContainsFunc(w.candidates(), func(c election.Candidate) bool { return c.ID == id })
 }
 
+func (w *world) candidate(id string) election.Candidate {
+	w.Helper()
+	c, err := kv.ReadTransact(w.Context(), w.db, func(tr kv.ReadTransaction) (election.Candidate, error) {
+		return w.election.GetCandidate(tr, id)
+	})
+	require.NoError(w, err)
+	return c
+}
+
 // transact commits something as an operator would.
 func (w *world) transact(fn func(tr kv.Transaction) error) {
 	w.Helper()

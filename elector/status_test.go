@@ -1,0 +1,219 @@
+package elector_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+func tags(pairs map[string]string) setting {
+	return func(_ *process, o *elector.Options) { o.Metadata = pairs }
+}
+
+// Asking costs no I/O, however often.
+func TestAskingDoesNoIO(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.begin("a")
+		a.leads()
+		b := w.begin("b")
+		b.enters(elector.StateFollower)
+		time.Sleep(heartbeat/2 + step/3)
+		synctest.Wait()
+		before := w.db.Counters()
+		for range 100 {
+			for _, p := range []*process{a, b} {
+				_ = p.IsLeader(w.Context())
+				_, _, _, _ = p.State(), p.Term(), p.LeaderID(), p.NodeID()
+				_, _ = p.Leader()
+				_ = p.ClusterState()
+			}
+		}
+		require.Equal(w, before, w.db.Counters())
+	})
+}
+
+// Everybody knows everybody, with their tags; the leader's at once.
+func TestClusterState(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.begin("a", tags(map[string]string{"address": "10.0.0.1:80"}))
+		a.leads()
+		b := w.begin("b", tags(map[string]string{"zone": "north"}))
+		o := w.begin("o", observer, priority(7))
+		b.enters(elector.StateFollower)
+		leader, ok := b.Leader()
+		require.True(w, ok)
+		require.Equal(w, map[string]string{"address": "10.0.0.1:80"}, leader.Metadata)
+		leader.Metadata["address"] = "changed by the caller"
+		time.Sleep(w.config.CandidateTimeout + heartbeat)
+		for _, p := range []*process{a, b, o} {
+			state := p.ClusterState()
+			require.Equal(w, "a", state.Leader.ID, p.id)
+			require.Equal(w, map[string]string{"address": "10.0.0.1:80"}, state.Leader.Metadata)
+			require.Len(w, state.Voters, 2)
+			require.Equal(w, []string{"a", "b"}, []string{state.Voters[0].ID, state.Voters[1].ID}, "by rank")
+			require.Len(w, state.Observers, 1)
+			require.True(w, state.Voters[0].Alive && state.Voters[1].Alive && state.Observers[0].Alive)
+			require.False(w, state.AsOf.IsZero())
+			require.Equal(w, "north", state.Tags()["b"]["zone"])
+			require.Len(w, state.Tags(), 3)
+			require.Equal(w, lease, state.Config.LeaseDuration)
+		}
+	})
+}
+
+// Tags that change reach the database at once, and the caller's map is not kept.
+func TestSetMetadata(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.begin("a")
+		a.leads()
+		time.Sleep(heartbeat / 2)
+		fresh := map[string]string{"address": "new"}
+		require.NoError(w, a.SetMetadata(fresh))
+		fresh["address"] = "changed by the caller"
+		time.Sleep(soon)
+		require.Equal(w, map[string]string{"address": "new"}, w.candidate("a").Metadata)
+		leader, _ := a.Leader()
+		require.Equal(w, map[string]string{"address": "new"}, leader.Metadata)
+
+		b := w.begin("b")
+		b.enters(elector.StateFollower)
+		require.NoError(w, b.SetMetadata(map[string]string{"x": "y"}))
+		time.Sleep(soon)
+		require.Equal(w, "y", w.candidate("b").Metadata["x"])
+		require.Error(w, a.SetMetadata(map[string]string{"big": string(make([]byte, election.MaxMetadataBytes))}))
+	})
+}
+
+// A priority that is raised preempts, after the grace, and one that is lowered
+// is open to others.
+func TestSetPriority(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.process("a"), w.process("b")
+		tenures := a.tenures(nil)
+		lead := within(w, tenures, "leadership")
+		require.NoError(w, b.Start(w.Context()))
+		b.enters(elector.StateFollower)
+		time.Sleep(heartbeat)
+		b.SetPriority(1)
+		raised := time.Now()
+		<-lead.Context().Done()
+		require.Less(w, time.Since(raised), step+soon)
+		b.leads()
+		require.InDelta(w, w.config.PreemptionGrace, time.Since(raised), float64(step+soon), "its work does not stop before")
+		require.Contains(w, a.reasons(), machine.ReasonChallenged)
+
+		b.SetPriority(-1)
+		lowered := time.Now()
+		require.Equal(w, uint64(3), within(w, tenures, "leadership").Term())
+		require.Less(w, time.Since(lowered), 2*heartbeat)
+	})
+}
+
+// A leader that becomes an observer drains, gives up its seat, and stays listed.
+func TestSetRole(t *testing.T) {
+	inWorld(t, func(w *world) {
+		hold := make(chan struct{})
+		a := w.process("a")
+		lead := within(w, a.tenures(hold), "leadership")
+		b := w.begin("b")
+		b.enters(elector.StateFollower)
+		time.Sleep(heartbeat / 2)
+		require.NoError(w, a.SetRole(election.Observer))
+		<-lead.Context().Done()
+		require.NoError(w, lead.Lease().Err())
+		require.Equal(w, "a", w.seat().ID)
+		close(hold)
+		b.leads()
+		a.enters(elector.StateObserver)
+		time.Sleep(heartbeat)
+		require.Equal(w, election.Observer, w.candidate("a").Role)
+		b.stop()
+		time.Sleep(2 * lease)
+		require.True(w, w.seat().Vacant())
+
+		require.NoError(w, a.SetRole(election.Voter))
+		a.enters(elector.StateLeader)
+		require.Error(w, a.SetRole(9))
+	})
+}
+
+// A challenger that has gone or was demoted while the work stops does not get the
+// seat.
+func TestSuccessorIsGone(t *testing.T) {
+	for name, gone := range map[string]func(w *world, p *process){
+		"stopped": func(_ *world, p *process) { p.stop() },
+		"demoted": func(w *world, p *process) { require.NoError(w, p.SetRole(election.Observer)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				hold := make(chan struct{})
+				a := w.process("a")
+				tenures := a.tenures(hold)
+				lead := within(w, tenures, "leadership")
+				high := w.begin("high", priority(1))
+				<-lead.Context().Done()
+				gone(w, high)
+				time.Sleep(heartbeat)
+				require.Equal(w, uint64(1), w.seat().Term)
+				close(hold)
+				require.Equal(w, uint64(2), within(w, tenures, "leadership again").Term())
+			})
+		})
+	}
+}
+
+// A seat that is handed over goes to whom the operator named.
+func TestTransferOnRequest(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.begin("a", priority(9)).leads()
+		b, c := w.begin("b"), w.begin("c")
+		b.enters(elector.StateFollower)
+		c.enters(elector.StateFollower)
+		time.Sleep(heartbeat / 2)
+		require.NoError(w, w.transfer("c"))
+		require.Equal(w, uint64(2), c.leads().Term)
+		require.Equal(w, election.OriginTransfer, w.seat().Origin)
+		require.NotContains(w, b.history(), elector.StateLeader)
+		time.Sleep(lease - heartbeat)
+		require.Equal(w, uint64(2), w.seat().Term, "a higher priority does not undo the request at once")
+	})
+}
+
+// A leader that resigned on request stays out for a lease, and is back afterwards
+// where nobody else came.
+func TestResignedStaysOutForAWhile(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.begin("a")
+		a.leads()
+		time.Sleep(heartbeat / 2)
+		w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, 1, nonce(1)) })
+		resigned := time.Now()
+		require.Equal(w, uint64(2), a.leads().Term)
+		require.InDelta(w, lease, time.Since(resigned), float64(step+soon))
+	})
+}
+
+// What nobody reads is dropped, the oldest first, and nothing waits for a reader.
+func TestErrorsAreKeptForAReader(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.begin("a")
+		p.leads()
+		for range 200 {
+			w.before(of("a", fail(errDisk)))
+			time.Sleep(heartbeat)
+			w.before(nil)
+			time.Sleep(heartbeat)
+		}
+		require.LessOrEqual(w, len(p.Errors()), 64)
+		require.NotEmpty(w, p.Errors())
+		require.Equal(w, kv.CodeIOError, kv.CodeOf(<-p.Errors()))
+		require.False(w, w.seat().Vacant())
+	})
+}
