@@ -102,6 +102,10 @@ func (m *Machine) handedOver(kind Kind, a *Answer) {
 	switch {
 	case a.Err == nil:
 		m.succeeded()
+		if a.State.Leader.Ballot == 0 { // it could not be read
+			m.lookNow = true
+			break
+		}
 		m.sawLeader(a)
 	case errors.Is(a.Err, fdbelection.ErrNotLeader):
 		m.succeeded()

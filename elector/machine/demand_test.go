@@ -153,6 +153,11 @@ func TestHandOver(t *testing.T) {
 	t.Run("somebody has taken it", func(t *testing.T) {
 		begin().answer(Yield, failing(fdbelection.ErrNotLeader)).does("do election cycle")
 	})
+	t.Run("done, and the election was removed meanwhile", func(t *testing.T) {
+		r := newRig(t).elect().step(Ending{Term: 1}).step(Returned{1}).answer(Resign, Answer{})
+		r.does().pass(time.Second)
+		require.False(t, r.m.Holds())
+	})
 	t.Run("in doubt", func(t *testing.T) {
 		r := begin().answer(Yield, Answer{Err: kv.Error{Code: kv.CodeTransactionTimedOut, Committing: true}, Touched: true})
 		require.True(t, r.m.Holds())

@@ -174,7 +174,9 @@ func (o *Operator) resign(ctx context.Context, op machine.Operation, a *machine.
 		if err = o.Election.ResignLeadership(tr, op.Token, now.Wall); err != nil {
 			return err
 		}
-		a.State.Leader, err = o.Election.GetLeaderRaw(tr)
+		if a.State.Leader, err = o.Election.GetLeaderRaw(tr); errors.Is(err, fdbelection.ErrNotInitialized) {
+			return nil // the seat is given up without a config too
+		}
 		return err
 	})
 	a.Touched = kv.OutcomeOf(err) == kv.Unsettled
