@@ -218,10 +218,11 @@ func (m *Machine) succeeded() {
 	}
 }
 
-// complain reports the failure of what is not about the seat, once per change.
+// complain reports the failure of what is not about the seat, once per change of
+// each kind: several of them fail in turn.
 func (m *Machine) complain(kind Kind, err error) {
-	if err = failure(kind, err); err.Error() != m.grumble && !m.leaving() {
-		m.grumble = err.Error()
+	if err = failure(kind, err); err.Error() != m.grumbles[kind] && !m.leaving() {
+		m.grumbles[kind] = err.Error()
 		m.do(Report{Err: err})
 	}
 }

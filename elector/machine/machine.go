@@ -54,8 +54,8 @@ type Machine struct {
 	unsettled bool
 	retryAt   time.Time
 	backoff   time.Duration
-	trouble   string // as reported
-	grumble   string // of chores and watches
+	trouble   string                  // as reported
+	grumbles  [WatchIntent + 1]string // of chores and watches, by their kind
 	latency   time.Duration
 	stretch   time.Duration // of patience, after a try that had its time
 

@@ -48,6 +48,7 @@ func (m *Machine) listed(a *Answer) {
 		m.complain(List, a.Err)
 		return
 	}
+	m.grumbles[List] = ""
 	before := make(map[election.Identity]*Member, len(r.members))
 	for i := range r.members {
 		before[r.members[i].Identity] = &r.members[i]
@@ -99,6 +100,7 @@ func (m *Machine) evicted(a *Answer) {
 		m.complain(Evict, a.Err)
 		return
 	}
+	m.grumbles[Evict] = ""
 	if len(a.Evicted) == 0 {
 		return
 	}

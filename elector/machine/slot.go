@@ -78,7 +78,7 @@ func (m *Machine) answeredWatch(w *watch, a *Answer) {
 	if aborted {
 		return
 	}
-	m.grumble = ""
+	m.grumbles[kind] = ""
 	if w == &m.term {
 		m.lookNow = false
 	}

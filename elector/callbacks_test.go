@@ -1,0 +1,324 @@
+package elector_test
+
+import (
+	"context"
+	"flag"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/elector"
+)
+
+// callLog records callbacks by name.
+type callLog struct {
+	mu    sync.Mutex
+	names []string
+	moves []elector.Transition
+}
+
+func (c *callLog) note(name string) func(context.Context, elector.Transition) {
+	return func(_ context.Context, t elector.Transition) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.names = append(c.names, name)
+		if name == "transition" {
+			c.moves = append(c.moves, t)
+		}
+	}
+}
+
+// all sets every callback.
+func (c *callLog) all() setting {
+	return callbacks(func(cb *elector.Callbacks) {
+		cb.OnEnterLeader, cb.OnLeaveLeader = c.note("+leader"), c.note("-leader")
+		cb.OnEnterFollower, cb.OnLeaveFollower = c.note("+follower"), c.note("-follower")
+		cb.OnEnterCandidate, cb.OnLeaveCandidate = c.note("+candidate"), c.note("-candidate")
+		cb.OnElected, cb.OnDemoted = c.note("elected"), c.note("demoted")
+		cb.OnTransition = c.note("transition")
+		cb.OnNewLeader = func(_ context.Context, l elector.Leader) { c.note("leader "+l.ID)(nil, elector.Transition{}) }
+	})
+}
+
+func (c *callLog) made() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string{}, c.names...)
+}
+
+func TestOrderOfCallbacks(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.begin("a")
+		a.leads()
+		var c callLog
+		b := w.begin("b", c.all())
+		time.Sleep(lease)
+		a.stop()
+		time.Sleep(lease)
+		b.stop()
+		require.Equal(w, []string{
+			"+candidate", "transition",
+			"leader a",
+			"-candidate", "+follower", "transition",
+			"-follower", "+candidate", "transition",
+			"leader b",
+			"-candidate", "+leader", "elected", "transition",
+			"-leader", "+candidate", "demoted", "transition",
+			"-candidate", "transition",
+		}, c.made())
+	})
+}
+
+var callbackSeed = flag.Uint64("callbacks.seed", 0, "seed of TestCallbacksUnderRandomChanges; 0 draws one")
+
+// Under a random schedule of 1,000 faults and changes, with callbacks of any
+// length, none is lost, none is called twice, and they come in order: every state
+// that is entered is left, and begins where the last one ended.
+func TestCallbacksUnderRandomChanges(t *testing.T) {
+	seed := *callbackSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("replay: go test -run TestCallbacksUnderRandomChanges ./elector -callbacks.seed=%d", seed)
+	inWorld(t, func(w *world) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		var c callLog
+		var length atomic.Int64
+		p := w.process("p", c.all(), callbacks(func(cb *elector.Callbacks) {
+			cb.OnEnterLeader = func(ctx context.Context, t elector.Transition) {
+				c.note("+leader")(ctx, t)
+				time.Sleep(time.Duration(length.Load()))
+			}
+		}))
+		require.NoError(w, p.Start(w.Context()))
+		other := w.begin("q")
+		for range 1000 {
+			time.Sleep(time.Duration(random.Int64N(int64(lease / 2))))
+			length.Store(random.Int64N(int64(lease)))
+			switch random.IntN(8) {
+			case 0:
+				w.before(of("p", hang))
+			case 1:
+				w.before(of("q", fail(errDisk)))
+			case 2, 3:
+				w.before(nil)
+			case 4:
+				p.SetPriority(int32(random.IntN(3)))
+			case 5:
+				other.SetPriority(int32(random.IntN(3)))
+			case 6:
+				w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = !c.ElectionEnabled })
+			case 7:
+				p.clock.suspend(time.Duration(random.Int64N(int64(lease))))
+			}
+		}
+		w.before(nil)
+		p.stop()
+
+		at, entered := elector.StateStopped, map[string]int{}
+		for _, t := range c.moves {
+			require.Equal(w, at, t.From)
+			require.NotEqual(w, t.From, t.To)
+			at = t.To
+		}
+		require.Equal(w, elector.StateStopped, at)
+		require.Greater(w, len(c.moves), 100)
+		for _, name := range c.made() {
+			switch name[0] {
+			case '+':
+				entered[name[1:]]++
+				require.Equal(w, 1, entered[name[1:]], "entered twice")
+			case '-':
+				entered[name[1:]]--
+				require.Zero(w, entered[name[1:]], "left without being entered")
+			}
+		}
+		counts := map[string]int{}
+		for _, name := range c.made() {
+			counts[name]++
+		}
+		require.Equal(w, counts["elected"], counts["demoted"])
+		require.Equal(w, counts["+leader"], counts["elected"])
+		require.Greater(w, counts["elected"], 10)
+		require.Equal(w, counts["transition"], len(c.moves))
+	})
+}
+
+// A slow callback, one that panics, one that ignores its context: renewals go on,
+// a loss is visible at once, each is reported, and later ones are called.
+func TestBadCallbacks(t *testing.T) {
+	for name, test := range map[string]struct {
+		elected func(hold chan struct{}) func(context.Context, elector.Transition)
+		reports bool
+	}{
+		"slow": {func(chan struct{}) func(context.Context, elector.Transition) {
+			return func(ctx context.Context, _ elector.Transition) {
+				select {
+				case <-time.After(lease):
+				case <-ctx.Done():
+				}
+			}
+		}, true},
+		"panics": {func(chan struct{}) func(context.Context, elector.Transition) {
+			return func(context.Context, elector.Transition) { panic("a bug") }
+		}, true},
+		"ignores its context": {func(hold chan struct{}) func(context.Context, elector.Transition) {
+			return func(context.Context, elector.Transition) { <-hold }
+		}, true},
+		"asks": {func(chan struct{}) func(context.Context, elector.Transition) {
+			return func(context.Context, elector.Transition) {}
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				hold := make(chan struct{})
+				defer close(hold)
+				p := w.begin("a", callbacks(func(c *elector.Callbacks) { c.OnElected = test.elected(hold) }))
+				p.enters(elector.StateCandidate)
+				time.Sleep(elector.DefaultCallbackLimit - time.Millisecond)
+				require.True(w, p.believes())
+				require.InDelta(w, elector.DefaultCallbackLimit/heartbeat+1, w.seat().Ballot, 1)
+				w.before(of("a", fail(errDisk)))
+				time.Sleep(lease)
+				require.False(w, p.believes())
+				w.before(nil)
+				p.leads()
+				if !test.reports {
+					return
+				}
+				var late *elector.CallbackError
+				for err := range p.Errors() {
+					if e, ok := err.(*elector.CallbackError); ok { //nolint:errorlint // it is not wrapped
+						late = e
+						break
+					}
+				}
+				require.Equal(w, "OnElected", late.Callback)
+				require.Equal(w, elector.StateLeader, late.Transition.To)
+				if name == "panics" {
+					require.ErrorContains(w, late, "a bug")
+				} else {
+					require.ErrorIs(w, late, context.DeadlineExceeded)
+				}
+			})
+		})
+	}
+}
+
+// With Start the seat is released only after OnDemoted has returned, while the
+// lease is renewed for it; and after its limit where it hangs.
+func TestSeatIsReleasedAfterOnDemoted(t *testing.T) {
+	for name, hangs := range map[string]bool{"it returns": false, "it hangs": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				const takes, limit = 3 * time.Second, 3500 * time.Millisecond
+				hold := make(chan struct{})
+				defer close(hold)
+				var returned atomic.Bool
+				a := w.begin("a", callbacks(func(c *elector.Callbacks) {
+					c.OnDemoted = func(ctx context.Context, _ elector.Transition) {
+						if hangs {
+							<-hold
+							return
+						}
+						<-time.After(takes)
+						returned.Store(ctx.Err() == nil)
+					}
+				}), func(_ *process, o *elector.Options) { o.CallbackLimit = limit })
+				a.leads()
+				b := w.begin("b")
+				b.enters(elector.StateFollower)
+				time.Sleep(heartbeat / 2)
+				asked := time.Now()
+				go func() { _ = a.Stop(w.Context()) }()
+				synctest.Wait()
+				require.False(w, a.believes())
+				time.Sleep(takes - time.Millisecond)
+				require.Equal(w, "a", w.seat().ID)
+				require.Greater(w, w.seat().Ballot, uint64(1), "renewed meanwhile")
+				b.leads()
+				wait := map[bool]time.Duration{false: takes, true: limit}[hangs]
+				require.InDelta(w, wait, time.Since(asked), float64(soon))
+				require.Equal(w, !hangs, returned.Load())
+				synctest.Wait()
+			})
+		})
+	}
+}
+
+// The context of OnElected ends with leadership, and with the limit.
+func TestContextOfOnElected(t *testing.T) {
+	inWorld(t, func(w *world) {
+		ended := make(chan error, 10)
+		p := w.begin("a", callbacks(func(c *elector.Callbacks) {
+			c.OnElected = func(ctx context.Context, _ elector.Transition) {
+				<-ctx.Done()
+				ended <- context.Cause(ctx)
+			}
+		}))
+		p.enters(elector.StateCandidate)
+		require.ErrorIs(w, within(w, ended, "the limit"), context.DeadlineExceeded)
+		require.True(w, p.believes())
+		p.stop()
+		require.NoError(w, p.Start(w.Context()))
+		for !p.believes() {
+			time.Sleep(time.Millisecond)
+		}
+		go p.Abandon()
+		require.ErrorIs(w, within(w, ended, "the end of leadership"), fdbelection.ErrNotLeader)
+	})
+}
+
+// A callback may ask, and may have another goroutine stop the elector. Where it
+// stops it itself, which it must not, it is late and no more.
+func TestCallbackCallsTheElector(t *testing.T) {
+	for name, itself := range map[string]bool{"another goroutine stops": false, "it stops itself": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				stopped := make(chan error, 1)
+				var p *process
+				p = w.process("a", callbacks(func(c *elector.Callbacks) {
+					c.OnElected = func(ctx context.Context, _ elector.Transition) {
+						require.NoError(w, p.IsLeader(ctx))
+						require.Equal(w, "a", p.LeaderID())
+						stop := func() { stopped <- p.Stop(w.Context()) }
+						if itself {
+							stop()
+						} else {
+							go stop()
+						}
+					}
+				}))
+				require.NoError(w, p.Start(w.Context()))
+				require.NoError(w, within(w, stopped, "Stop"))
+				require.True(w, w.seat().Vacant())
+			})
+		})
+	}
+}
+
+// After Stop has returned no callback is called any more.
+func TestNoCallbackAfterStop(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var c callLog
+		p := w.process("a", c.all())
+		for i := range 20 {
+			require.NoError(w, p.Start(w.Context()))
+			time.Sleep(time.Duration(i) * time.Microsecond)
+			if i%2 == 0 {
+				p.Abandon()
+			}
+			p.stop()
+			made := len(c.made())
+			time.Sleep(lease)
+			require.Len(w, c.made(), made)
+			require.Equal(w, "transition", c.made()[len(c.made())-1])
+		}
+	})
+}
