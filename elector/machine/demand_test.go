@@ -155,7 +155,7 @@ func TestHandOver(t *testing.T) {
 	})
 	t.Run("done, and the election was removed meanwhile", func(t *testing.T) {
 		r := newRig(t).elect().step(Ending{Term: 1}).step(Returned{1}).answer(Resign, Answer{})
-		r.does().pass(time.Second)
+		r.does("do read the seat")
 		require.False(t, r.m.Holds())
 	})
 	t.Run("in doubt", func(t *testing.T) {
