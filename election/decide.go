@@ -174,8 +174,9 @@ func protection(v *view) time.Duration {
 }
 
 // tenureAge is how long the tenure has lasted: as observed, or by the clocks.
+// Only a holder may come without an observation where the config asks for one.
 func tenureAge(v *view, c *contender) time.Duration {
-	if v.config.Expiry == fdbelection.ExpiryByObservation {
+	if v.config.Expiry == fdbelection.ExpiryByObservation && c.observed {
 		return c.seen.tenureAge(v.leader, c.at)
 	}
 	return c.now.Sub(v.leader.AcquiredAt)

@@ -12,9 +12,12 @@ import (
 // any work. Ask it in the transaction of the cycle, before the work is told to
 // stop; Yield asks again once it has.
 //
+// With Observed, the age of the tenure is judged by what the holder has seen of it,
+// as the cycles of others do; without, by its wall clock.
+//
 // It reads the candidate that is concerned, serialisably, and nothing where
 // nothing is asked. Errors: ErrRegistrationPending, ErrInvalidState.
-func (e *LeaderElection) Grantable(tr kv.Transaction, result *CycleResult, now time.Time) (bool, error) {
+func (e *LeaderElection) Grantable(tr kv.Transaction, result *CycleResult, now time.Time, opts ...CycleOption) (bool, error) {
 	switch result.Intent.Kind {
 	case IntentResign:
 		return true, nil
@@ -32,5 +35,6 @@ func (e *LeaderElection) Grantable(tr kv.Transaction, result *CycleResult, now t
 	if !v.intentStands() {
 		return false, nil
 	}
-	return v.intent.Kind != IntentChallenge || !protected(&v, now.Sub(v.leader.AcquiredAt)), nil
+	c := newContender(Registration{Identity: v.leader.Identity}, now, opts)
+	return v.intent.Kind != IntentChallenge || !protected(&v, tenureAge(&v, &c)), nil
 }

@@ -59,11 +59,11 @@ func (e *LeaderElection) TransferLeadership(tr kv.Transaction, token Token, to s
 // before it ended its work; a request to resign is for ResignLeadership.
 //
 // A challenge is legal while preemption is allowed, the tenure is older than
-// the minimum by the holder's own clock, and its author is registered under the
-// same incarnation, voting, and of a strictly higher priority; a transfer, while
-// its target is registered under the same incarnation and voting. The new
-// tenure has the nonce of the intent, by which a run after an unknown commit
-// recognises its own success.
+// the minimum by what the holder observed (Observed), else by its own wall clock,
+// and its author is registered under the same incarnation, voting, and of a
+// strictly higher priority; a transfer, while its target is registered under the
+// same incarnation and voting. The new tenure has the nonce of the intent, by
+// which a run after an unknown commit recognises its own success.
 //
 // It returns the leader record that stands then, and whether the seat was
 // handed over. An intent that is void (its author or target gone, restarted,
@@ -72,7 +72,7 @@ func (e *LeaderElection) TransferLeadership(tr kv.Transaction, token Token, to s
 //
 // Errors: ErrNotLeader, ErrNotInitialized, ErrInvalidCandidate (of the intent),
 // ErrRegistrationPending, ErrInvalidState.
-func (e *LeaderElection) Yield(tr kv.Transaction, token Token, intent Intent, now time.Time) (Leader, bool, error) {
+func (e *LeaderElection) Yield(tr kv.Transaction, token Token, intent Intent, now time.Time, opts ...CycleOption) (Leader, bool, error) {
 	if err := validateID(intent.ID); err != nil {
 		return Leader{}, false, err
 	}
@@ -83,6 +83,7 @@ func (e *LeaderElection) Yield(tr kv.Transaction, token Token, intent Intent, no
 	if done, err := e.handedOver(tr, &v, token, intent.Nonce); done || err != nil {
 		return v.leader, done, err
 	}
+	c := newContender(Registration{Identity: token.Identity}, now, opts)
 	switch {
 	case v.intent.Nonce != intent.Nonce || v.intent.Kind != intent.Kind || !v.intent.concerns(intent.Identity):
 		return v.leader, false, nil // another one stands now, or none
@@ -92,7 +93,7 @@ func (e *LeaderElection) Yield(tr kv.Transaction, token Token, intent Intent, no
 		}
 		tr.Clear(e.keys.intent)
 		return v.leader, false, nil
-	case v.intent.Kind == IntentChallenge && protected(&v, now.Sub(v.leader.AcquiredAt)):
+	case v.intent.Kind == IntentChallenge && protected(&v, tenureAge(&v, &c)):
 		return v.leader, false, nil // too early; it may be repeated
 	}
 	origin := OriginPreemption

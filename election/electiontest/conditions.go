@@ -22,6 +22,7 @@ var conditionTests = []test{
 	{"Condition_withdrawing_depends_on_the_intent", withdrawingDependsOnTheIntent},
 	{"Condition_removing_a_void_challenge_depends_on_it", removingAVoidChallengeDependsOnIt},
 	{"Condition_no_yield_where_the_config_forbids_it", noYieldWhereTheConfigForbidsIt},
+	{"Condition_a_holder_judges_its_tenure_by_what_it_observed", aHolderJudgesItsTenureByWhatItObserved},
 	{"Condition_a_challenge_that_was_replaced_is_not_yielded_to", aChallengeThatWasReplacedIsNotYieldedTo},
 	{"Condition_concurrent_initialisations_conflict", concurrentInitialisationsConflict},
 	{"Condition_a_vacancy_of_another_tenure_is_no_success", aVacancyOfAnotherTenureIsNoSuccess},
@@ -86,6 +87,40 @@ func noYieldWhereTheConfigForbidsIt(t *testing.T, w *world) {
 			return err
 		})
 		require.Equal(t, token, b.leader().Token())
+	}
+}
+
+// A wall clock that was set back makes a tenure look as if it had not begun yet;
+// the holder's own observation does not. Without one, the clock counts.
+func aHolderJudgesItsTenureByWhatItObserved(t *testing.T, w *world) {
+	b, a, _, token, challenge := standingChallenge(w)
+	b.configure(func(c *fdbelection.Config) {
+		c.Expiry = fdbelection.ExpiryByObservation
+		c.MinimumTenure = 5 * time.Second
+	})
+	setBack, begun := at(-3600), at(0)
+	seen := election.Observation{}.Next(b.leader(), begun)
+	for _, c := range []struct {
+		name   string
+		opts   []election.CycleOption
+		grants bool
+	}{
+		{"by the clock", nil, false},
+		{"observed for less", []election.CycleOption{election.Observed(seen, begun.Add(5*time.Second-1))}, false},
+		{"observed for as long", []election.CycleOption{election.Observed(seen, begun.Add(5*time.Second))}, true},
+	} {
+		b.do(func(tr kv.Transaction) error {
+			result, err := b.RunElectionCycle(tr, a, setBack, election.Observed(seen, begun))
+			require.NoError(t, err)
+			grantable, err := b.Grantable(tr, &result, setBack, c.opts...)
+			require.Equal(t, c.grants, grantable, c.name)
+			return err
+		})
+		b.do(func(tr kv.Transaction) error {
+			_, yielded, err := b.Yield(tr, token, challenge, setBack, c.opts...)
+			require.Equal(t, c.grants, yielded, c.name)
+			return err
+		})
 	}
 }
 
