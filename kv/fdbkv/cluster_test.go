@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -85,9 +86,12 @@ func prefix(t testing.TB) []byte {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		require.NoError(t, db.Transact(ctx, func(tr kv.Transaction) error {
-			tr.ClearRange(p, append(p[:len(p):len(p)], 0xff))
+			tr.ClearRange(p, below(p, "\xff"))
 			return nil
 		}))
 	})
 	return p
 }
+
+// below returns a key of a test: its prefix and a name.
+func below(prefix []byte, name string) []byte { return append(slices.Clip(prefix), name...) }

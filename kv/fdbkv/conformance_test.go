@@ -24,7 +24,7 @@ func foundationDB() kvtest.Engine {
 			return kvtest.Store{
 				Database: again(t), // a connection of its own, so that it may use up its watches
 				Prefix:   prefix(t),
-				Advance:  time.Sleep,
+				Advance:  time.Sleep, //nolint:forbidigo // time passes by itself there
 				Share:    again,
 				Reopen:   again,
 			}

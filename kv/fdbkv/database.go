@@ -128,7 +128,7 @@ func (d *Database) Close() error { return d.conn.close() }
 
 // returnPanic turns a panic with one of the binding's errors into an error.
 // Any other panic is somebody's bug, and goes on.
-func returnPanic(err *error) {
+func returnPanic(err *error) { //nolint:gocritic // deferred, it changes what its caller returns
 	switch p := recover().(type) {
 	case nil:
 	case fdb.Error:

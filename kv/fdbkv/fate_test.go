@@ -71,7 +71,7 @@ func TestCancelledCommits(t *testing.T) {
 	db, p := open(t, fdbkv.Options{}), prefix(t)
 	found := fates{}
 	for i := range commits {
-		key := binary.BigEndian.AppendUint32(p[:len(p):len(p)], uint32(i))
+		key := below(p, strconv.Itoa(i))
 		delay := time.Duration(random.Int64N(int64(6 * time.Millisecond)))
 		ctx, cancel := context.WithCancelCause(t.Context())
 		timer := time.AfterFunc(delay, func() {

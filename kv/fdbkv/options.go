@@ -101,6 +101,7 @@ func (o *Options) limits(to fdb.TransactionOptions) error {
 func (o *Options) attempt(to fdb.TransactionOptions) error {
 	var set setter
 	switch o.Priority {
+	case PriorityDefault: // is what nothing sets
 	case PriorityBatch:
 		set.do(to.SetPriorityBatch())
 	case PrioritySystemImmediate:

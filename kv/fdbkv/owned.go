@@ -220,7 +220,7 @@ func (t *ownedTransaction) limitUntil(d time.Duration) {
 
 // now is the clock of FoundationDB's client, which has no other than the real
 // one.
-func now() time.Time { return time.Now() }
+func now() time.Time { return time.Now() } //nolint:forbidigo // see above
 
 // milliseconds rounds up, to what FoundationDB takes as a duration.
 func milliseconds(d time.Duration) int64 {

@@ -15,7 +15,7 @@ import (
 // TestNoPanicCrosses: where the binding would panic, or worse, there is an
 // error. A zero fdb.Transaction panics in every call.
 func TestNoPanicCrosses(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	for name, tr := range map[string]kv.Transaction{
 		"Wrap":        fdbkv.Wrap(fdb.Transaction{}),

@@ -2,8 +2,8 @@ package fdbkv_test
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -45,7 +45,7 @@ func TestRestartUnderLoad(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	defer cancel()
 
-	watched := append(p[:len(p):len(p)], "watched"...)
+	watched := below(p, "watched")
 	var watch kv.Watch
 	require.NoError(t, db.Transact(ctx, func(tr kv.Transaction) error {
 		watch = tr.Watch(watched)
@@ -60,8 +60,8 @@ func TestRestartUnderLoad(t *testing.T) {
 	for i := range workers {
 		found[i] = fates{}
 		group.Go(func() {
-			for n, after := uint32(0), 0; after < commitsAfter; n++ {
-				key := binary.BigEndian.AppendUint32(append(p[:len(p):len(p)], byte(i)), n)
+			for n, after := 0, 0; after < commitsAfter; n++ {
+				key := below(p, fmt.Sprintf("%d/%d", i, n))
 				seen := restarted.Load()
 				err := commitOnce(ctx, db, key, false, 0)
 				commits.Add(1)
@@ -96,12 +96,8 @@ func TestRestartUnderLoad(t *testing.T) {
 		tr.Set(watched, []byte("changed"))
 		return nil
 	}))
-	select {
-	case <-watch.Done():
-		t.Logf("the watch across the restart ended with: %v", watch.Err())
-	case <-ctx.Done():
-		t.Fatal("the watch was lost in the restart")
-	}
+	ended(t, watch)
+	t.Logf("the watch across the restart ended with: %v", watch.Err())
 }
 
 // version returns the database's version, now.

@@ -29,7 +29,7 @@ func (t *transaction) guard() {
 }
 
 // guardError catches a panic of a call that returns an error.
-func (t *transaction) guardError(err *error) {
+func (t *transaction) guardError(err *error) { //nolint:gocritic // deferred, it changes what its caller returns
 	if p := recover(); p != nil {
 		*err = t.failed(caught(p))
 	}

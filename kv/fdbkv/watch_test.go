@@ -28,7 +28,7 @@ func TestWatchEndsWithARetry(t *testing.T) {
 			}
 			return nil
 		}))
-		await(t, background(func() error { <-first.Done(); return nil }))
+		ended(t, first)
 		require.ErrorIs(t, first.Err(), kv.Error{Code: kv.CodeTransactionCancelled})
 		require.NoError(t, last.Err())
 		last.Cancel()
@@ -45,7 +45,7 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 	watch := tr.Watch(append(prefix(t), "k"...))
 	cancel(errStopped)
 	require.ErrorIs(t, tr.Commit(), errStopped)
-	await(t, background(func() error { <-watch.Done(); return nil }))
+	ended(t, watch)
 	require.ErrorIs(t, watch.Err(), errStopped)
 }
 
@@ -66,8 +66,7 @@ func TestWatchOutlivesItsContext(t *testing.T) {
 		tr.Set(key, []byte("new"))
 		return nil
 	}))
-	await(t, background(func() error { <-done; return watch.Err() }))
-	require.NoError(t, watch.Err())
+	require.NoError(t, await(t, background(func() error { <-done; return watch.Err() })))
 }
 
 // TestWatchCostsNoGoroutineUnheard: a watch that nobody listens to, and one that
@@ -92,4 +91,14 @@ func TestWatchCostsNoGoroutineUnheard(t *testing.T) {
 		watch.Cancel()
 	}
 	require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+watches/2 }, patience, time.Millisecond)
+}
+
+// ended waits for the end of a watch.
+func ended(t testing.TB, watch kv.Watch) {
+	t.Helper()
+	select {
+	case <-watch.Done():
+	case <-time.After(patience):
+		t.Fatalf("the watch did not end within %v", patience)
+	}
 }

@@ -50,7 +50,7 @@ func TestWrapIsRetriedByTheCaller(t *testing.T) {
 		if runs++; runs == 1 { // as if the read version were too old
 			tr.SetReadVersion(1)
 		}
-		_, err := fdbkv.Wrap(tr).GetRange(p, append(p[:len(p):len(p)], 0xff), kv.RangeOptions{}).Get()
+		_, err := fdbkv.Wrap(tr).GetRange(p, below(p, "\xff"), kv.RangeOptions{}).Get()
 		return nil, err
 	})
 	require.NoError(t, err)
@@ -79,12 +79,12 @@ func TestErrorsUnwrap(t *testing.T) {
 func TestWrapLeavesTheTransactionAlone(t *testing.T) {
 	p := prefix(t)
 	tr := binding(t, open(t, fdbkv.Options{}))
-	fdbkv.Wrap(tr).Set(append(p[:len(p):len(p)], "a"...), []byte("election"))
-	tr.Set(fdb.Key(append(p[:len(p):len(p)], "b"...)), []byte("application"))
-	require.Empty(t, stored(t, append(p[:len(p):len(p)], "a"...)))
+	fdbkv.Wrap(tr).Set(below(p, "a"), []byte("election"))
+	tr.Set(fdb.Key(below(p, "b")), []byte("application"))
+	require.Empty(t, stored(t, below(p, "a")))
 	require.NoError(t, tr.Commit().Get())
-	require.Equal(t, "election", stored(t, append(p[:len(p):len(p)], "a"...)))
-	require.Equal(t, "application", stored(t, append(p[:len(p):len(p)], "b"...)))
+	require.Equal(t, "election", stored(t, below(p, "a")))
+	require.Equal(t, "application", stored(t, below(p, "b")))
 }
 
 // TestWrapRead: reading a Snapshot adds no conflict, reading a Transaction does.
@@ -107,7 +107,7 @@ func TestWrapRead(t *testing.T) {
 			read := c.read(tr)
 			_, err = read.Get(key).Get()
 			require.NoError(t, err)
-			_, err = read.GetRange(p, append(p[:len(p):len(p)], 0xff), kv.RangeOptions{Limit: 3}).Get()
+			_, err = read.GetRange(p, below(p, "\xff"), kv.RangeOptions{Limit: 3}).Get()
 			require.NoError(t, err)
 			version, err := read.GetReadVersion().Get()
 			require.NoError(t, err)
@@ -118,7 +118,7 @@ func TestWrapRead(t *testing.T) {
 				return nil, nil
 			})
 			require.NoError(t, err)
-			tr.Set(fdb.Key(append(p[:len(p):len(p)], "other"...)), nil)
+			tr.Set(fdb.Key(below(p, "other")), nil)
 			var failure fdb.Error
 			errors.As(tr.Commit().Get(), &failure)
 			require.Equal(t, c.code, failure.Code)
@@ -130,7 +130,7 @@ func TestWrapRead(t *testing.T) {
 // with a fenced write in the same transaction.
 func TestElectionInsideTheCallersTransaction(t *testing.T) {
 	db, p := raw(t), prefix(t)
-	el := election.New(subspace.FromBytes(append(p[:len(p):len(p)], "election/"...)))
+	el := election.New(subspace.FromBytes(below(p, "election/")))
 	me := election.Registration{Identity: election.Identity{ID: "me"}}
 	do := func(fn func(tr fdb.Transaction) error) error {
 		_, err := db.Transact(func(tr fdb.Transaction) (any, error) { return nil, fn(tr) })
@@ -149,7 +149,7 @@ func TestElectionInsideTheCallersTransaction(t *testing.T) {
 	}))
 	require.Equal(t, election.Claimed, result.Action)
 
-	work := fdb.Key(append(p[:len(p):len(p)], "work"...))
+	work := fdb.Key(below(p, "work"))
 	token := result.Leader.Token()
 	fenced := func(tr fdb.Transaction) error {
 		tr.Set(work, []byte("done"))
@@ -226,11 +226,11 @@ func TestConcurrentUse(t *testing.T) {
 	ended := make(chan error, 8)
 	for i := range cap(ended) {
 		go func() {
-			key := append(p[:len(p):len(p)], byte('a'+i))
+			key := below(p, strconv.Itoa(i))
 			tr.Set(key, key)
 			_, err := tr.Get(key).Get()
 			if err == nil {
-				_, err = tr.Snapshot().GetRange(p, append(p[:len(p):len(p)], 0xff), kv.RangeOptions{}).Get()
+				_, err = tr.Snapshot().GetRange(p, below(p, "\xff"), kv.RangeOptions{}).Get()
 			}
 			ended <- err
 		}()

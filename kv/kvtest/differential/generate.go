@@ -51,12 +51,12 @@ func generateStep(random *rand.Rand, i int) step {
 		s.limit, s.reverse = max(0, random.IntN(6)-2), chance(30)
 	case doSet:
 		s.value = fmt.Sprintf("v%d", i)
-		switch {
-		case chance(10):
+		switch n := random.IntN(100); {
+		case n < 10:
 			s.value = ""
-		case chance(2):
+		case n < 12:
 			s.value = strings.Repeat("x", 100_001)
-		case chance(2):
+		case n < 14:
 			s.key = strings.Repeat("k", 10_001)
 		}
 	case doClearRange:
@@ -71,6 +71,7 @@ func generateStep(random *rand.Rand, i int) step {
 		s.limit = random.IntN(4) - 1
 	case doOnError:
 		s.code = retriedCodes[random.IntN(len(retriedCodes))]
+	default: // the others need no more than a slot and a key
 	}
 	if s.end != "" && s.end < s.key && chance(90) {
 		s.key, s.end = s.end, s.key // the others are inverted

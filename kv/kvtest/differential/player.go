@@ -209,6 +209,7 @@ func (p *player) write(tr *playing, s step) {
 		tr.SetVersionstampedKey(templated(string(key)+s.value, at), []byte("stamped"))
 	case doStampValue:
 		tr.SetVersionstampedValue(key, templated(s.value, s.offset))
+	default: // is no write
 	}
 }
 

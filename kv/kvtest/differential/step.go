@@ -69,12 +69,14 @@ func (s step) String() string {
 		fmt.Fprintf(&b, " %d", s.code)
 	case doRetryLimit:
 		fmt.Fprintf(&b, " %d", s.limit)
+	default: // takes nothing
 	}
 	switch s.action {
 	case doSet:
 		fmt.Fprintf(&b, " = %s", brief(s.value))
 	case doStampKey, doStampValue:
 		fmt.Fprintf(&b, ", template %s at %d", brief(s.value), s.offset)
+	default: // has no value
 	}
 	if s.limit != 0 && s.action == doGetRange {
 		fmt.Fprintf(&b, ", limit %d", s.limit)

@@ -40,7 +40,7 @@ func Open(ctx context.Context, spec string, timeout time.Duration) (*fdbkv.Datab
 	if timeout <= 0 {
 		timeout = 10 * time.Second
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout) //nolint:forbidigo // the client waits on the real clock
 	defer cancel()
 	if err := use.Ping(ctx); err != nil {
 		return nil, errors.Join(explain(clusterFile, tenant, timeout, err), db.Close())

@@ -1,0 +1,5 @@
+//go:build !race
+
+package fdbkv_test
+
+const raceDetector = false
