@@ -122,8 +122,9 @@ type Operation struct {
 	Token election.Token
 	// Intent is what Yield obeys.
 	Intent election.Intent
-	// Seen, EndedTerm and Abstain are the options of a cycle.
-	Seen      election.Observation
+	// Seen is what the process has seen of the seat.
+	Seen election.Observation
+	// EndedTerm and Abstain are the options of a cycle.
 	EndedTerm uint64
 	Abstain   bool
 	// Known is the tenure whose holder's record is known already: of another one

@@ -125,7 +125,7 @@ func (m *Machine) patience() time.Duration {
 func (m *Machine) planCycle(limit time.Duration, abstain bool) {
 	m.begin(&m.main, Operation{
 		Kind: Cycle, Limit: limit, Token: m.tenure.token,
-		Seen: m.seat.seen, EndedTerm: m.ended, Abstain: abstain,
+		EndedTerm: m.ended, Abstain: abstain,
 	})
 }
 

@@ -15,7 +15,7 @@ func (s *slot) busy() bool { return s.op != 0 }
 // begin starts an operation.
 func (m *Machine) begin(s *slot, op Operation) {
 	m.nextOp++
-	op.ID, op.Me = m.nextOp, m.me
+	op.ID, op.Me, op.Seen = m.nextOp, m.me, m.seat.seen
 	if op.Known.Term == 0 {
 		op.Known = m.known()
 	}

@@ -54,7 +54,7 @@ func (o *Operator) attempt(tr kv.OwnedTransaction, op machine.Operation, a *mach
 	if result.Leader.Token() != op.Token {
 		return machine.ErrSeatLost
 	}
-	if a.Granted, err = o.Election.Grantable(tr, &result, now.Wall); err != nil {
+	if a.Granted, err = o.Election.Grantable(tr, &result, now.Wall, options(op, now)...); err != nil {
 		return err
 	}
 	if result.Action != election.Renewed {

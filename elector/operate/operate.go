@@ -185,7 +185,7 @@ func (o *Operator) resign(ctx context.Context, op machine.Operation, a *machine.
 
 func (o *Operator) yield(ctx context.Context, op machine.Operation, a *machine.Answer) error {
 	err := o.transact(ctx, a, func(tr kv.Transaction, now machine.Now) (err error) {
-		a.State.Leader, _, err = o.Election.Yield(tr, op.Token, op.Intent, now.Wall)
+		a.State.Leader, _, err = o.Election.Yield(tr, op.Token, op.Intent, now.Wall, options(op, now)...)
 		return err
 	})
 	a.Touched = kv.OutcomeOf(err) == kv.Unsettled
