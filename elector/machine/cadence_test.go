@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -100,7 +99,7 @@ func TestCadence(t *testing.T) {
 
 // TestCadenceByTable: what one look decides about the next.
 func TestCadenceByTable(t *testing.T) {
-	at := func(d time.Duration) time.Time { return localEpoch.Add(d) }
+	at := localEpoch.Add
 	gap := heartbeat / 10
 	planned := heartbeat - heartbeat/256
 	phased := cadence{ballot: 7, written: wallEpoch, phased: true, next: at(time.Minute), unchanged: at(time.Second)}
@@ -143,7 +142,7 @@ func TestCadenceByTable(t *testing.T) {
 // and a tenth of the heartbeat of its last renewal, whenever that was.
 func TestFailOver(t *testing.T) {
 	for _, dies := range []time.Duration{5 * time.Second, 17 * time.Second, 31500 * time.Millisecond, 100 * time.Second} {
-		t.Run(fmt.Sprint(dies), func(t *testing.T) {
+		t.Run(dies.String(), func(t *testing.T) {
 			r := newRig(t)
 			last := time.Duration(0)
 			seat := r.leader(bob, 1)

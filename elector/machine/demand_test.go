@@ -128,6 +128,14 @@ func TestSeatIsGivenUpOnlyAfterTheWork(t *testing.T) {
 	require.False(t, r.m.Holds(), "and not given up twice")
 }
 
+// TestLeavingTakesTheSeatWithIt: what else was asked for is not done beside it.
+func TestLeavingTakesTheSeatWithIt(t *testing.T) {
+	r := newRig(t).elect().pass(heartbeat)
+	r.answer(Cycle, r.asked(transfer, true)).step(Leave{}).step(Returned{1}).does("expire 1", "do leave")
+	require.False(t, r.m.handover.pending())
+	r.answer(Unregister, failing(errStore)).pass(20 * time.Millisecond).does("do leave")
+}
+
 // TestHandOver: all that there is to answer to it.
 func TestHandOver(t *testing.T) {
 	begin := func() *rig {

@@ -50,6 +50,8 @@ type Machine struct {
 	// A watch has called for a look, or for a renewal; also while one is under
 	// way, which may have missed what there is to see.
 	lookNow, renewNow bool
+	// The tenure has changed since the seat was read: it may be open.
+	news bool
 
 	unsettled bool
 	retryAt   time.Time

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"reflect"
 	"testing"
 	"time"
 
@@ -184,7 +183,8 @@ func (x *trial) pure(event Event, now Now) (Machine, []Action) {
 	before := fmt.Sprintf("%+v %+v", x.m, x.m.seat.record)
 	m, actions := Step(x.m, event, now)
 	again, same := Step(x.m, event, now)
-	require.True(x, reflect.DeepEqual(m, again) && reflect.DeepEqual(actions, same), "the same step gave another result: %#v", event)
+	require.Equal(x, m, again, "the same step gave another machine: %#v", event)
+	require.Equal(x, actions, same, "the same step asked for something else: %#v", event)
 	after := fmt.Sprintf("%+v", m)
 	_, _ = Step(x.m, Issuing{Op: x.m.main.op, Attempt: 99, Start: now.Local, Lease: time.Minute, Config: x.config}, now)
 	_, _ = Step(x.m, Leave{}, now)
@@ -321,8 +321,9 @@ func (x *trial) checkStart(op Operation) {
 		require.True(x, x.lost || x.now >= x.patience, "given up before the time that the work had to stop")
 	case Cycle:
 		require.True(x, op.Token.Term == x.term && op.Abstain && !x.expired, "a claim before the work has returned")
-	case Register, Rejoin:
-		require.Fail(x, "registers before the work has returned")
+	case Register, Rejoin, Settle:
+		require.Fail(x, "as if the work had returned")
+	case Look, Beat, List, Evict, WatchTerm, WatchIntent:
 	}
 }
 

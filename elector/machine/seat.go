@@ -56,6 +56,7 @@ func (m *Machine) sawLeader(a *Answer) {
 	if !leader.Vacant() {
 		s.last = leader.Identity
 	}
+	m.news = false
 	s.leader, s.looked, s.readAt = leader, true, m.now.Local
 	s.seen = s.seen.Next(leader, a.Seen)
 	m.know(a)

@@ -32,6 +32,7 @@ type watch struct {
 	slot
 	armed bool
 	due   time.Time // not armed again before
+	spent time.Time // how far the rate of arming is used up
 }
 
 // planWatches keeps the watch of the tenure armed, and while the process leads
@@ -53,7 +54,10 @@ func (m *Machine) planWatch(w *watch, kind Kind, wanted bool) {
 		m.at(w.due)
 	default:
 		w.armed = false
-		w.due = m.now.Local.Add(step(m.config.HeartbeatInterval))
+		// Once per step on the long run, and two at once: where a seat is given up and
+		// taken, one change follows on the other.
+		w.due = latest(w.spent, m.now.Local)
+		w.spent = w.due.Add(step(m.config.HeartbeatInterval))
 		m.begin(&w.slot, Operation{Kind: kind, Limit: m.patience()})
 	}
 }
@@ -94,6 +98,7 @@ func (m *Machine) fired(e Fired) {
 		}
 		aborted, kind := w.aborted, w.what.Kind
 		w.slot = slot{}
+		m.news = m.news || w == &m.term && e.Err == nil && !aborted
 		switch {
 		case aborted:
 		case e.Err != nil: // it may have missed something

@@ -46,10 +46,12 @@ func TestAWatchThatFiresAllTheTime(t *testing.T) {
 				continue
 			}
 			for _, op := range r.pending {
-				if op.Kind == WatchTerm {
+				switch op.Kind {
+				case WatchTerm:
 					arms++
-				} else if op.Kind == Look {
+				case Look:
 					looks++
+				default:
 				}
 				r.answer(op.Kind, r.reads(seat))
 				break

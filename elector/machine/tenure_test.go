@@ -23,6 +23,7 @@ func TestHorizon(t *testing.T) {
 		{"a shorter lease than the config's has its part of the margin", 10 * time.Second, 2 * time.Second, time.Second, 5 * time.Second, 2500 * time.Millisecond, 3 * time.Second, 4 * time.Second},
 		{"half of what is left where the heartbeat is long", 10 * time.Second, 0, 7 * time.Second, 10 * time.Second, 5 * time.Second, 8 * time.Second, 9 * time.Second},
 		{"jeopardy never begins after the end", 10 * time.Second, 6 * time.Second, 3 * time.Second, 10 * time.Second, 3500 * time.Millisecond, 3500 * time.Millisecond, 4 * time.Second},
+		{"nothing is kept of a lease that is shorter than a heartbeat", 10 * time.Second, 0, 3 * time.Second, 3 * time.Second, 1500 * time.Millisecond, 2700 * time.Millisecond, 2700 * time.Millisecond},
 		{"nothing is kept where a renewal would come too late", 10 * time.Second, 0, 9 * time.Second, 10 * time.Second, 5 * time.Second, 9 * time.Second, 9 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -65,6 +66,31 @@ func TestBeliefIsTheMinimumOverAttempts(t *testing.T) {
 			require.Equal(t, c.want, r.m.Belief().End.Sub(localEpoch))
 		})
 	}
+}
+
+// TestACopyKeepsItsOwnAttempts: a machine is a value.
+func TestACopyKeepsItsOwnAttempts(t *testing.T) {
+	r := newRig(t).elect().pass(heartbeat)
+	op := r.op(Cycle).ID
+	issue := func(m Machine, attempt int, lease time.Duration) Machine {
+		m, _ = Step(m, Issuing{Op: op, Attempt: attempt, Start: r.now().Local, Lease: lease, Config: r.config}, r.now())
+		return m
+	}
+	m := r.m
+	for i := range 3 {
+		m = issue(m, i, 10*time.Second)
+	}
+	one, other := issue(m, 3, 5*time.Second), issue(m, 3, 6*time.Second)
+	require.Equal(t, 7500*time.Millisecond, one.Belief().End.Sub(localEpoch))
+	require.Equal(t, 8400*time.Millisecond, other.Belief().End.Sub(localEpoch))
+	failed, _ := Step(one, Issued{Op: op, Attempt: 0, Outcome: kv.Absent}, r.now())
+	for i := range 3 {
+		failed, _ = Step(failed, Issued{Op: op, Attempt: i, Outcome: kv.Absent}, r.now())
+	}
+	require.Equal(t, 7500*time.Millisecond, failed.Belief().End.Sub(localEpoch))
+	one, _ = Step(one, Issued{Op: op, Attempt: 3, Outcome: kv.Absent}, r.now())
+	require.Equal(t, 9*time.Second, one.Belief().End.Sub(localEpoch))
+	require.Len(t, one.tenure.open, 3)
 }
 
 // TestAnAcknowledgedRenewalIsTheBase: what was in doubt before it counts no more.

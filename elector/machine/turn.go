@@ -31,6 +31,9 @@ func (m *Machine) claimTime() (time.Time, bool) {
 		return time.Time{}, false
 	}
 	at := m.openTime()
+	if m.news && m.ahead() == 0 {
+		at = m.now.Local // whoever is first does not look before it tries
+	}
 	if m.outranks() {
 		at = earliest(at, m.renewAt) // a challenge is kept fresh, once per heartbeat
 	}

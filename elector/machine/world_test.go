@@ -156,13 +156,14 @@ func (o *run) try() {
 	o.attempt++
 	o.start = w.local()
 	w.after(w.delay(), func() {
-		switch {
-		case o.done || o.armed:
+		if o.done || o.armed {
 			return
-		case w.chance(w.faults / 4):
+		}
+		switch luck := w.random.Float64(); {
+		case luck < w.faults/4:
 			o.answer(Answer{Err: kv.Error{Code: kv.CodeTransactionTimedOut}})
 			return
-		case w.chance(w.faults / 4):
+		case luck < w.faults/2:
 			o.try()
 			return
 		}
