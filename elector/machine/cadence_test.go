@@ -136,6 +136,9 @@ func TestCadenceByTable(t *testing.T) {
 		})
 	}
 	require.Equal(t, time.Millisecond, step(time.Millisecond), "no shorter")
+	c := cadence{ballot: 7, unchanged: localEpoch}
+	c.saw(&election.Leader{Ballot: 8}, at(time.Millisecond), time.Millisecond)
+	require.Equal(t, 2*time.Millisecond, c.next.Sub(localEpoch), "nor is a look any sooner")
 }
 
 // TestFailOver is the whole of it: a leader that dies is replaced within its lease

@@ -293,9 +293,35 @@ func TestALongLeaseHasTimeForASlowStore(t *testing.T) {
 	require.Equal(t, (28-3)*time.Second/2, r.op(Cycle).Limit)
 }
 
+// TestASlowStoreIsGivenTime: twice what the last answers took, more after a try
+// that had its time, and no more than a lease.
+func TestASlowStoreIsGivenTime(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.vacant(0)).jump(2900*time.Millisecond).answer(Cycle, r.did(election.Followed, r.leader(bob, 1)))
+	r.jump(heartbeat)
+	require.Equal(t, 5800*time.Millisecond, r.op(Look).Limit)
+	r.answer(Look, failing(context.DeadlineExceeded)).jump(time.Second)
+	require.Equal(t, 10*time.Second, r.op(Cycle).Limit)
+}
+
+// TestAHeartbeatIsWakedFor, and not only at the next look.
+func TestAHeartbeatIsWakedFor(t *testing.T) {
+	r := newRig(t, standingBy)
+	seat := r.leader(bob, 1)
+	r.follow(seat).wakes(heartbeat).pass(heartbeat).answer(Look, r.reads(seat)).wakes(5 * time.Second)
+}
+
+// TestJeopardyIsWakedFor.
+func TestJeopardyIsWakedFor(t *testing.T) {
+	r := newRig(t).elect().pass(heartbeat)
+	r.m.roster.due = r.now().Local.Add(time.Minute)
+	r.step(Changed{Priority: 5}).wakes(5 * time.Second)
+}
+
 // TestALookOfTheLeader does not keep its renewal waiting.
 func TestALookOfTheLeader(t *testing.T) {
 	r := newRig(t).elect().pass(2900*time.Millisecond).fire(WatchTerm, nil).answer(WatchTerm, r0(t))
+	r.fire(WatchTerm, nil).answer(WatchTerm, r0(t))
 	r.fire(WatchTerm, nil).does("do read the seat")
 	require.Equal(t, 300*time.Millisecond, r.op(Look).Limit, "a tenth of a heartbeat, not all of it")
 }

@@ -19,6 +19,9 @@ func TestAWatchThatFires(t *testing.T) {
 	require.True(t, r.started(WatchTerm))
 	require.Equal(t, 3*time.Second, r.op(WatchTerm).Limit)
 	r.answer(WatchTerm, r.reads(r.leader(bob, 2))).does("leader bob in 2")
+	r.fire(WatchTerm, nil)
+	require.True(t, r.started(WatchTerm), "two at once: a seat is given up, and taken")
+	r.answer(WatchTerm, r.reads(r.standing(bob, 2)))
 	r.fire(WatchTerm, nil).does("do read the seat")
 	require.False(t, r.started(WatchTerm))
 	r.fire0(WatchTerm).answer(Look, r.reads(r.leader(bob, 3))).does("leader bob in 3")
@@ -105,6 +108,9 @@ func TestTheWatchOfTheLeader(t *testing.T) {
 	asked.State.Intent = resign
 	old := asked
 	old.State.Intent.Term = 7
+	r.answer(WatchIntent, old).does()
+	r.fire(WatchIntent, nil)
+	require.True(t, r.started(WatchIntent))
 	r.answer(WatchIntent, old).does()
 	r.pass(100*time.Millisecond).fire(WatchIntent, nil).does("do read the seat") // it may fire for no reason
 	again := *r

@@ -136,6 +136,31 @@ func TestALeaseThatRunsOut(t *testing.T) {
 	}
 }
 
+// TestWhoIsNotFirstAtALeaseThatRunsOut waits for its turn, which stays as it was
+// chosen.
+func TestWhoIsNotFirstAtALeaseThatRunsOut(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.leader(bob, 1), candidate(carol, 1), candidate(alice, 2))
+	at, wants := r.m.claimTime()
+	require.True(t, wants)
+	require.InDelta(t, float64(10075*time.Millisecond), float64(at.Sub(localEpoch)), float64(15*time.Millisecond))
+	r.m.latency = time.Second
+	again, _ := r.m.claimTime()
+	require.Equal(t, at, again)
+	r.step(Changed{Priority: 9})
+	again, _ = r.m.claimTime()
+	require.NotEqual(t, at, again, "but not under another priority")
+}
+
+// TestAHoldOffHoldsForHeartbeatsToo: where somebody weaker has taken the seat, they
+// challenge nobody.
+func TestAHoldOffHoldsForHeartbeatsToo(t *testing.T) {
+	r := newRig(t, func(s *Settings) { s.Me.Priority = 9 })
+	r.m.holdOff = localEpoch.Add(6 * time.Second)
+	r.follow(r.leader(bob, 1)).jump(5 * time.Second)
+	require.True(t, r.op(Cycle).Abstain)
+}
+
 // TestAWallClockThatJumps brings a claim by clock forward.
 func TestAWallClockThatJumps(t *testing.T) {
 	r := newRig(t)
@@ -193,4 +218,33 @@ func TestAHigherPriority(t *testing.T) {
 			require.True(t, r.op(Cycle).Abstain, "its heartbeat takes back what it may have asked for")
 		})
 	}
+}
+
+// TestWhoIsFirstTriesAtOnce: where the tenure has changed it does not look before
+// it tries; all others do.
+func TestWhoIsFirstTriesAtOnce(t *testing.T) {
+	first := []election.Candidate{candidate(bob, 1), candidate(alice, 2), candidate(carol, 3)}
+	second := []election.Candidate{candidate(bob, 1), candidate(carol, 2), candidate(alice, 3)}
+	for name, c := range map[string]struct {
+		members []election.Candidate
+		want    []string
+	}{
+		"the first":  {first, []string{"do election cycle"}},
+		"the second": {second, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.follow(r.leader(bob, 1), c.members...).fire(WatchTerm, nil).does(c.want...)
+			require.True(t, r.started(WatchTerm))
+		})
+	}
+	r := newRig(t)
+	r.follow(r.leader(bob, 1), first...).fire(WatchTerm, nil).does("do election cycle")
+	r.answer(Cycle, r.did(election.Followed, r.leader(carol, 2))).pass(time.Second)
+	require.False(t, r.started(Cycle), "it has seen what the news was")
+	r.answer(WatchTerm, r.reads(r.standing(carol, 2)))
+	r.m.holdOff = r.now().Local.Add(time.Minute)
+	r.fire(WatchTerm, nil)
+	r.answer(WatchTerm, r.reads(r.vacant(2)))
+	require.False(t, r.started(Cycle), "it stays out for a while")
 }
