@@ -4,18 +4,50 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
+	"runtime"
 )
 
 // connectionString is what a cluster file holds: description:id@address,...
 var connectionString = regexp.MustCompile(`^[A-Za-z0-9_]+:[A-Za-z0-9]+@[^\s,]+(,[^\s,]+)*$`)
+
+// installed are the cluster files of FoundationDB's packages, by operating system.
+var installed = map[string]string{
+	"linux":   "/etc/foundationdb/fdb.cluster",
+	"freebsd": "/usr/local/etc/foundationdb/fdb.cluster",
+	"darwin":  "/usr/local/etc/foundationdb/fdb.cluster",
+	"windows": `C:\ProgramData\foundationdb\fdb.cluster`,
+}
+
+// resolveClusterFile returns the absolute path of a cluster file. For an empty
+// name it looks where FoundationDB's client does.
+func resolveClusterFile(name string) (string, error) {
+	if name == "" {
+		name = os.Getenv("FDB_CLUSTER_FILE")
+	}
+	if name == "" {
+		name = "fdb.cluster"
+		if _, err := os.Stat(name); err != nil {
+			name = installed[runtime.GOOS]
+		}
+	}
+	if name == "" {
+		return "", fmt.Errorf("fdbkv: there is no usual cluster file on %s: name one, or set FDB_CLUSTER_FILE", runtime.GOOS)
+	}
+	path, err := filepath.Abs(name)
+	if err != nil {
+		return "", fmt.Errorf("fdbkv: where is the cluster file %s? %w", name, err)
+	}
+	return path, nil
+}
 
 // checkClusterFile reports a cluster file that is missing or malformed.
 // FoundationDB's client has the last word on a well-formed one.
 func checkClusterFile(name string) error {
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return fmt.Errorf("fdbkv: cannot read the cluster file: %w; FoundationDB's is usually /etc/foundationdb/fdb.cluster", err)
+		return fmt.Errorf("fdbkv: cannot read the cluster file: %w; that of FoundationDB's package is %s", err, installed[runtime.GOOS])
 	}
 	var found [][]byte
 	for line := range bytes.Lines(text) {

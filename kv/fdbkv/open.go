@@ -2,38 +2,39 @@ package fdbkv
 
 import (
 	"fmt"
-	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/apple/foundationdb/bindings/go/src/fdb"
 )
 
 // Open opens the database of a cluster file; an empty name means the default
-// one of this machine ($FDB_CLUSTER_FILE, ./fdb.cluster, then
-// /etc/foundationdb/fdb.cluster). It selects the API version, where the program
+// one of this machine ($FDB_CLUSTER_FILE, ./fdb.cluster, then that of
+// FoundationDB's installation). It selects the API version, where the program
 // has not done so, and starts the client's network thread.
 //
 // It does not wait for the cluster: a Ping with a limited context tells whether
 // it can be reached. Close closes the Database.
 //
-// The binding keeps one database for each cluster file. Databases that Open
-// returns for the same file share it, and the last Close closes it; a program
-// that opens the same file with the binding as well should give that database
-// to FromDatabase instead.
+// Databases that Open returns for the same file share a connection, which the
+// last Close closes. One that the program has opened with the binding itself is
+// another.
 func Open(clusterFile string, opts Options) (*Database, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	if clusterFile != "" {
-		// The client would report neither before its first use.
-		if err := checkClusterFile(clusterFile); err != nil {
-			return nil, err
-		}
+	file, err := resolveClusterFile(clusterFile)
+	if err != nil {
+		return nil, err
+	}
+	// The client would not say so before its first use.
+	if err := checkClusterFile(file); err != nil {
+		return nil, err
 	}
 	if err := selectVersion(); err != nil {
 		return nil, err
 	}
-	s, err := acquire(clusterFile)
+	s, err := acquire(file)
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +60,12 @@ func acquire(clusterFile string) (*shared, error) {
 	defer opened.Unlock()
 	s := opened.byFile[clusterFile]
 	if s == nil {
-		db, err := fdb.OpenDatabase(clusterFile)
+		// The binding keeps a database for each name of a file, and whoever closes it
+		// closes it for all. Another spelling of the name keeps this one apart.
+		dir, base := filepath.Split(clusterFile)
+		db, err := fdb.OpenDatabase(dir + "." + string(filepath.Separator) + base)
 		if err != nil {
-			return nil, fmt.Errorf("fdbkv: cannot open %s: %w", describe(clusterFile), convert(err))
+			return nil, fmt.Errorf("fdbkv: cannot open the database of %s: %w", clusterFile, convert(err))
 		}
 		s = &shared{clusterFile: clusterFile, db: db}
 		opened.byFile[clusterFile] = s
@@ -77,11 +81,4 @@ func (s *shared) release() {
 		delete(opened.byFile, s.clusterFile)
 		s.db.Close()
 	}
-}
-
-func describe(clusterFile string) string {
-	if clusterFile == "" {
-		return "the default cluster file (" + os.Getenv("FDB_CLUSTER_FILE") + ")"
-	}
-	return "cluster file " + clusterFile
 }

@@ -80,6 +80,46 @@ func TestClose(t *testing.T) {
 	require.NoError(t, second.Ping(t.Context()))
 }
 
+// TestCloseLeavesTheBindingsAlone: a database that the program has opened with
+// the binding, from the same file, is not closed with it.
+func TestCloseLeavesTheBindingsAlone(t *testing.T) {
+	open(t, fdbkv.Options{}) // selects the API version
+	theirs, err := fdb.OpenDatabase(clusterFile)
+	require.NoError(t, err)
+	for range 2 {
+		ours, err := fdbkv.Open(clusterFile, fdbkv.Options{})
+		require.NoError(t, err)
+		require.NoError(t, ours.Ping(t.Context()))
+		require.NoError(t, ours.Close())
+	}
+	require.NoError(t, fdbkv.FromDatabase(theirs).Ping(t.Context()))
+	require.NoError(t, fdbkv.FromDatabase(theirs).Close())
+	require.NoError(t, fdbkv.FromDatabase(theirs).Ping(t.Context()))
+}
+
+// TestOpenDefault: without a name it is the file of the environment, or the one
+// in the working directory.
+func TestOpenDefault(t *testing.T) {
+	text, err := os.ReadFile(clusterFile)
+	require.NoError(t, err)
+	reach := func() {
+		t.Helper()
+		db, err := fdbkv.Open("", fdbkv.Options{})
+		require.NoError(t, err)
+		require.NoError(t, db.Ping(t.Context()))
+		require.NoError(t, db.Close())
+	}
+	reach()
+	dir := t.TempDir()
+	t.Chdir(dir)
+	t.Setenv("FDB_CLUSTER_FILE", "")
+	require.NoError(t, os.WriteFile("fdb.cluster", text, 0o600))
+	reach()
+	t.Setenv("FDB_CLUSTER_FILE", filepath.Join(dir, "none"))
+	_, err = fdbkv.Open("", fdbkv.Options{})
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
 // TestOpenConcurrently: opening, using and closing race with nothing.
 func TestOpenConcurrently(t *testing.T) {
 	nowhere := nowhereFile(t)

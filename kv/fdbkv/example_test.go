@@ -1,0 +1,60 @@
+package fdbkv_test
+
+import (
+	"fmt"
+	"log"
+	"os"
+	"time"
+
+	"github.com/apple/foundationdb/bindings/go/src/fdb"
+	"github.com/google/uuid"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv/fdbkv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// A program that has its own transactions lets the election take part in them:
+// the leader's work commits only while it leads.
+func ExampleWrap() {
+	fdb.MustAPIVersion(fdbkv.APIVersion)
+	db := fdb.MustOpenDatabase(os.Getenv("FDB_CLUSTER_FILE"))
+	root := subspace.New("fdbkvtest", uuid.NewString()) // a new one, for the example
+	el := election.New(root.Sub("billing"))
+	me := election.Registration{Identity: election.Identity{ID: "host-1", Incarnation: uuid.New()}}
+
+	_, err := db.Transact(func(tr fdb.Transaction) (any, error) {
+		if _, err := el.Initialize(fdbkv.Wrap(tr)); err != nil {
+			return nil, err
+		}
+		return nil, el.RegisterCandidate(fdbkv.Wrap(tr), me, time.Now())
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	result, err := db.Transact(func(tr fdb.Transaction) (any, error) {
+		return el.RunElectionCycle(fdbkv.Wrap(tr), me, time.Now())
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	leader := result.(election.CycleResult).Leader
+	fmt.Printf("%s leads in term %d\n", leader.ID, leader.Term)
+
+	_, err = db.Transact(func(tr fdb.Transaction) (any, error) {
+		tr.Set(fdb.Key(root.Sub("work").Bytes()), []byte("done by the leader"))
+		return nil, el.RequireLeadership(fdbkv.Wrap(tr), leader.Token())
+	})
+	fmt.Println("fenced:", err)
+
+	_, err = db.Transact(func(tr fdb.Transaction) (any, error) {
+		tr.ClearRange(fdb.KeyRange{Begin: fdb.Key(root.Bytes()), End: fdb.Key(append(root.Bytes(), 0xff))})
+		return nil, nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// host-1 leads in term 1
+	// fenced: <nil>
+}
