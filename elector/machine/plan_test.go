@@ -301,7 +301,7 @@ func TestASlowStoreIsGivenTime(t *testing.T) {
 	r.jump(heartbeat)
 	require.Equal(t, 5800*time.Millisecond, r.op(Look).Limit)
 	r.answer(Look, failing(context.DeadlineExceeded)).jump(time.Second)
-	require.Equal(t, 10*time.Second, r.op(Cycle).Limit)
+	require.Equal(t, 10*time.Second, r.op(Look).Limit)
 }
 
 // TestAHeartbeatIsWakedFor, and not only at the next look.
