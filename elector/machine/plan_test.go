@@ -101,6 +101,24 @@ func TestAnUnsettledClaim(t *testing.T) {
 	r.answer(Cycle, r.did(election.Renewed, r.leader(alice, 1))).does("lead 1", "candidate -> leader: the seat was vacant")
 }
 
+// TestAnUnsettledRenewal: another one settles it, and a look does not.
+func TestAnUnsettledRenewal(t *testing.T) {
+	begin := func() *rig {
+		r := newRig(t).elect().pass(heartbeat)
+		return r.answer(Cycle, Answer{Err: errStore, Touched: true}).pass(20 * time.Millisecond).does("do renew 1")
+	}
+	r := begin().renew().step(Ending{Term: 1}).step(Returned{1})
+	r.answer(Resign, r.reads(r.vacant(1))).does("vacant since 1", "do election cycle")
+
+	r = begin()
+	r.answer(Cycle, r.did(election.Followed, r.standing(alice, 1))) // as by a clock that jumped
+	r.pass(time.Second).fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.standing(alice, 1)))
+	r.m.lookNow = true
+	r.step(Tick{}).answer(Look, r.reads(r.standing(alice, 1)))
+	r.jump(time.Minute)
+	r.answer(r.kinds()[0], failing(errStore)).step(Returned{1}).does("do settle an earlier attempt")
+}
+
 // TestBackOff: failures are retried later and later, and reported once.
 func TestBackOff(t *testing.T) {
 	r := newRig(t).step(Begin{})
@@ -208,6 +226,16 @@ func TestLeaving(t *testing.T) {
 			r.answer(Unregister, Answer{}).does(stopped, "finish <nil>")
 		})
 	}
+	t.Run("after a registration of which nobody knows", func(t *testing.T) {
+		r := newRig(t).step(Begin{}).answer(Register, Answer{Err: errStore, Touched: true})
+		r.step(Leave{}).does("do leave")
+	})
+	t.Run("and its watch ends at once", func(t *testing.T) {
+		r := newRig(t).elect()
+		watch := r.armed[WatchTerm]
+		r.step(Leave{})
+		require.Contains(t, texts(r.acts), "cancel "+itoa(watch))
+	})
 	t.Run("while claiming", func(t *testing.T) {
 		r := newRig(t)
 		r.follow(r.vacant(0)).step(Leave{}).does("cancel election cycle").step(Leave{}).does()
@@ -284,6 +312,15 @@ func TestRenewals(t *testing.T) {
 	require.Equal(t, r.m.Belief().Stop.Sub(r.m.main.began), r.op(Cycle).Limit, "and no longer than there is left")
 	r.renew().jump(heartbeat - 1).idle()
 	r.jump(1).does("do renew 1")
+}
+
+// TestRenewalsAreAHeartbeatApart from start to start, however long an answer takes.
+func TestRenewalsAreAHeartbeatApart(t *testing.T) {
+	r := newRig(t).elect().pass(heartbeat)
+	a := r.did(election.Renewed, r.leader(alice, 1))
+	a.Start, a.Seen = r.now().Local, r.now().Local
+	r.issue(r.op(Cycle), 1, r.config).pass(time.Second).answer(Cycle, a)
+	r.jump(2*time.Second - 1).idle().jump(1).does("do renew 1")
 }
 
 // TestALongLeaseHasTimeForASlowStore: half of what is left, rather than a

@@ -174,6 +174,33 @@ func TestAConfigThatChanges(t *testing.T) {
 	require.Equal(t, uint64(3), r.m.View().Config.Revision, "what it was renewed by need not be renewed again")
 }
 
+// TestAnotherTenure is acted on at once, whatever was planned under the last one.
+func TestAnotherTenure(t *testing.T) {
+	r := newRig(t, func(s *Settings) { s.Me.Priority = 9 })
+	r.follow(r.leader(bob, 1)).answer(Cycle, r.did(election.Challenged, r.standing(bob, 1))).idle()
+	r.jump(350 * time.Millisecond)
+	if op, ok := r.main(); ok {
+		r.answer(op.Kind, r.reads(r.leader(carol, 2)))
+	}
+	r.does("leader carol in 2", "do election cycle")
+}
+
+// TestWhoHeldItLast is known from the seat itself too.
+func TestWhoHeldItLast(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.leader(bob, 1), candidate(bob, 1), candidate(alice, 2))
+	r.jump(300*time.Millisecond).answer(Look, r.reads(r.leader(carol, 2)))
+	r.m.beatAt = r.now().Local
+	r.jump(1).answer(Cycle, r.did(election.Followed, r.vacant(2)))
+	require.Equal(t, carol, r.m.seat.last)
+	require.Equal(t, 1, r.m.ahead())
+
+	a := r.reads(r.vacant(5))
+	a.State.Tenure.Identity = bob
+	r.retell(a)
+	require.Equal(t, bob, r.m.seat.last, "and from the term record, where the tenure itself was missed")
+}
+
 // TestStates: what a process plays beside a leader that it judges by either mode.
 func TestStates(t *testing.T) {
 	for _, mode := range []fdbelection.ExpiryMode{fdbelection.ExpiryByClock, fdbelection.ExpiryByObservation} {
