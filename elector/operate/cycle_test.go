@@ -164,6 +164,11 @@ func TestASeatThatIsLost(t *testing.T) {
 	require.False(t, a.Start.IsZero() || a.Seen.IsZero() || a.Touched)
 	require.Empty(t, b.events)
 
+	repeated := lost
+	repeated.Term = leader.Term
+	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.Cycle, Token: repeated, Abstain: true}).Err,
+		machine.ErrSeatLost, "a term that a restored database has given to somebody else")
+
 	b.claim(alice)
 	a = b.run(machine.Operation{Kind: machine.Cycle, Token: lost, Known: lost, Abstain: true})
 	require.ErrorIs(t, a.Err, machine.ErrSeatLost, "an own tenure, but another one")
