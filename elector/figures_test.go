@@ -249,7 +249,7 @@ func TestNoHerdAtAVacancy(t *testing.T) {
 				t.Logf("%s leads after %s; at most %d attempts in flight, %d in all", f.leader(), time.Since(begin), most, attempts)
 				require.LessOrEqual(t, most, 3)
 				mu.Unlock()
-				require.EqualValues(t, term+1, f.leader().Term)
+				require.Equal(t, term+1, f.leader().Term)
 				f.leave()
 			})
 		})
