@@ -16,7 +16,7 @@ import (
 
 var (
 	firstSeed = flag.Uint64("machine.seed", 1, "the first seed of TestRandomRuns")
-	seeds     = flag.Uint64("machine.seeds", 150, "how many seeds it runs")
+	seeds     = flag.Uint64("machine.seeds", 50, "how many seeds it runs")
 	verbose   = flag.Bool("machine.trace", false, "print what happens in each run")
 )
 
