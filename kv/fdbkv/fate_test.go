@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -184,4 +185,44 @@ func countOnce(ctx context.Context, db kv.Database, p string) error {
 		return errors.New("no acknowledgement of an increment was lost")
 	}
 	return nil
+}
+
+// TestCancelAgainstCommit: Cancel and Reset of another goroutine race with the
+// commit, and what is said of the commit is true all the same.
+func TestCancelAgainstCommit(t *testing.T) {
+	const commits = 200
+	random := rand.New(rand.NewPCG(seed(t), 0))
+	db, p := open(t, fdbkv.Options{}), prefix(t)
+	found := fates{}
+	for i := range commits {
+		key := below(p, strconv.Itoa(i))
+		tr, err := db.CreateTransaction(t.Context())
+		require.NoError(t, err)
+		_, err = tr.Get(key).Get()
+		require.NoError(t, err)
+		tr.Set(key, []byte("v"))
+		spins := random.IntN(1 << random.IntN(17)) // from before the commit begins until after it has ended
+		ready := make(chan struct{})
+		ended := background(func() error {
+			close(ready)
+			for range spins {
+				runtime.Gosched()
+			}
+			if i%2 == 0 {
+				tr.Cancel()
+			} else {
+				tr.Reset()
+			}
+			return nil
+		})
+		<-ready
+		err = tr.Commit()
+		require.NoError(t, await(t, ended))
+		tr.Cancel()
+		if i%2 != 0 && err == nil {
+			continue // after a Reset in time the commit was one of nothing
+		}
+		require.NoError(t, found.judge(t.Context(), db, key, err))
+	}
+	t.Logf("%+v", found)
 }

@@ -48,8 +48,7 @@ func (t *ownedTransaction) hold() {
 	t.release()
 	t.bind(t.ctx, t.tr)
 	if t.ctx.Err() != nil {
-		t.kill()
-		t.tr.Cancel() // at once, and not only when the context gets to it
+		t.end(t.tr) // at once, and not only when the context gets to it
 	}
 }
 
@@ -63,9 +62,8 @@ func (t *ownedTransaction) Commit() (err error) {
 		t.abandon()
 		return interrupted(cause)
 	}
-	answer, began := t.startCommit()
+	answer, began, attempt := t.startCommit(t.tr)
 	if answer == nil {
-		t.cancel()
 		return kv.Error{Code: kv.CodeTransactionTimedOut}
 	}
 	if err := answer.Get(); err != nil {
@@ -73,30 +71,14 @@ func (t *ownedTransaction) Commit() (err error) {
 		e.Committing = began
 		return e
 	}
-	t.commit()
-	t.release()
+	t.commit(attempt)
 	return nil
-}
-
-// startCommit sends the commit, unless the time limit has passed: then the
-// client might already refuse it, and nobody could tell. began is false where
-// the transaction was cancelled before, so that nothing is sent.
-func (t *ownedTransaction) startCommit() (answer fdb.FutureNil, began bool) {
-	t.mu.Lock() // the context's end is before the commit or after its beginning
-	defer t.mu.Unlock()
-	if !t.dead && !t.deadline.IsZero() && !now().Before(t.deadline) {
-		t.dead = true
-		return nil, false
-	}
-	return t.tr.Commit(), !t.dead
 }
 
 // abandon ends the transaction because its context has ended. The reset makes
 // its watches fail, and the cancellation whatever comes later.
 func (t *ownedTransaction) abandon() {
-	t.kill()
-	t.tr.Reset()
-	t.tr.Cancel()
+	t.reset(t.tr, false)
 	t.giveUpWatches()
 }
 
@@ -157,11 +139,10 @@ func (t *ownedTransaction) refused(e kv.Error, err, answer error) error {
 // again prepares the next attempt: most options last for one only.
 func (t *ownedTransaction) again() error {
 	t.giveUpWatches()
-	t.renew()
+	t.renewed()
 	t.hold()
 	if err := t.opts.attempt(t.tr.Options()); err != nil {
-		t.kill()
-		t.tr.Cancel()
+		t.end(t.tr)
 		return err
 	}
 	return nil
@@ -171,10 +152,9 @@ func (t *ownedTransaction) again() error {
 // apply again.
 func (t *ownedTransaction) Reset() {
 	defer t.guard()
-	t.tr.Reset()
+	t.reset(t.tr, true)
 	t.giveUpWatches()
 	t.ill.Store(nil)
-	t.renew()
 	t.created = now()
 	t.hold()
 	if err := t.configure(); err != nil {
@@ -186,8 +166,7 @@ func (t *ownedTransaction) Reset() {
 func (t *ownedTransaction) Cancel() {
 	defer t.guard()
 	t.release()
-	t.kill()
-	t.tr.Cancel()
+	t.end(t.tr)
 }
 
 // SetRetryLimit implements kv.OwnedTransaction.

@@ -23,8 +23,11 @@ type ownership struct {
 	// committed: the commit has succeeded, and nothing can take it back.
 	committed bool
 	// dead: the transaction was cancelled or has timed out, so that a commit of it
-	// never begins.
+	// never begins. It is set under the lock that also covers the cancellation
+	// itself: a commit comes either before both or after both.
 	dead bool
+	// attempt counts the resets, so that a commit does not speak for a later one.
+	attempt int
 	// deadline of the transaction, or zero. FoundationDB's client keeps it too;
 	// here it tells a commit that never began from one whose fate is open.
 	deadline time.Time
@@ -37,15 +40,14 @@ func (o *ownership) bind(ctx context.Context, tr fdb.Transaction) {
 	if ctx.Done() == nil {
 		return
 	}
-	cancel := func() {
+	unbind := context.AfterFunc(ctx, func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		if !o.committed {
 			o.dead = true
 			tr.Cancel()
 		}
-	}
-	unbind := context.AfterFunc(ctx, cancel)
+	})
 	o.mu.Lock()
 	o.unbind = unbind
 	o.mu.Unlock()
@@ -69,18 +71,67 @@ func (o *ownership) hasCommitted() bool {
 	return o.committed
 }
 
-// renew says that the transaction is as new, with the same deadline.
-func (o *ownership) renew() {
+// end cancels tr, so that no commit of it begins.
+func (o *ownership) end(tr fdb.Transaction) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.committed, o.dead = false, false
+	o.dead = true
+	tr.Cancel()
 }
 
-// commit says that the commit has succeeded. Its watches are on their own.
-func (o *ownership) commit() {
+// reset makes tr as new, and cancels it where it must not be used any more.
+func (o *ownership) reset(tr fdb.Transaction, usable bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	tr.Reset()
+	o.renew()
+	if !usable {
+		o.dead = true
+		tr.Cancel()
+	}
+}
+
+// renewed says that the client has made the transaction as new.
+func (o *ownership) renewed() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.renew()
+}
+
+// renew begins an attempt. o.mu is held.
+func (o *ownership) renew() {
+	o.committed, o.dead = false, false
+	o.attempt++
+}
+
+// startCommit sends the commit of tr, and returns nil where it does not because
+// the time limit has passed: then the client might refuse it already, and nobody
+// could tell. began is false where the transaction was cancelled before, so that
+// nothing is sent.
+func (o *ownership) startCommit(tr fdb.Transaction) (answer fdb.FutureNil, began bool, attempt int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.dead && !o.deadline.IsZero() && !now().Before(o.deadline) {
+		o.dead = true
+		tr.Cancel()
+		return nil, false, o.attempt
+	}
+	return tr.Commit(), !o.dead, o.attempt
+}
+
+// commit says that the commit of an attempt has succeeded: its watches are on
+// their own, and its context has no hold on it any more.
+func (o *ownership) commit(attempt int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if attempt != o.attempt {
+		return // somebody has reset it since
+	}
 	o.committed, o.watches = true, nil
+	if o.unbind != nil {
+		o.unbind()
+		o.unbind = nil
+	}
 }
 
 // watching notes a watch of the attempt.
@@ -101,7 +152,8 @@ func (o *ownership) giveUpWatches() {
 	}
 }
 
-// kill says that no commit of the transaction will begin.
+// kill says that no commit of the transaction will begin: the client has ended
+// it already.
 func (o *ownership) kill() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
