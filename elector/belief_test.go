@@ -221,8 +221,9 @@ func TestWallClockJumps(t *testing.T) {
 	for name, jump := range map[string]time.Duration{"back": -time.Hour, "forward": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				a, b := w.begin("a"), w.begin("b", priority(-1))
+				a := w.begin("a")
 				a.leads()
+				b := w.begin("b", priority(-1))
 				b.enters(elector.StateFollower)
 				for _, p := range []*process{a, b} {
 					time.Sleep(lease)

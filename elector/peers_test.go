@@ -295,8 +295,9 @@ func TestRenewalsAreNotStarvedBySlowCallbacks(t *testing.T) {
 // A node of Oban believed for 19 days in a leader that was gone (oban#1488).
 func TestStaleBeliefEnds(t *testing.T) {
 	inWorld(t, func(w *world) {
-		a, b, o := w.begin("a"), w.begin("b"), w.begin("o", observer)
+		a := w.begin("a")
 		a.leads()
+		b, o := w.begin("b"), w.begin("o", observer)
 		b.enters(elector.StateFollower)
 		time.Sleep(2 * heartbeat)
 		require.Equal(w, "a", o.LeaderID())

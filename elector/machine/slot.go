@@ -98,7 +98,9 @@ func (m *Machine) fired(e Fired) {
 		}
 		aborted, kind := w.aborted, w.what.Kind
 		w.slot = slot{}
-		m.news = m.news || w == &m.term && e.Err == nil && !aborted
+		if w == &m.term && e.Err == nil && !aborted && !m.now.Local.Before(w.due) { // else it fires too often to be trusted
+			m.news = true
+		}
 		switch {
 		case aborted:
 		case e.Err != nil: // it may have missed something
