@@ -200,6 +200,11 @@ func TestAHigherPriority(t *testing.T) {
 		r.jump(50 * time.Millisecond)
 	}
 	require.InDelta(t, 10, claims, 1)
+	if op, ok := r.main(); ok {
+		r.answer(op.Kind, r.did(election.Challenged, r.m.seat.leader))
+	}
+	r.step(Changed{Priority: 6, Metadata: map[string]string{"at": "here"}})
+	require.False(t, r.op(Cycle).Abstain, "a heartbeat does not take the challenge back")
 
 	for name, change := range map[string]func(*rig, *election.Leader){
 		"not allowed":      func(r *rig, _ *election.Leader) { r.config.AllowPreemption = false },
