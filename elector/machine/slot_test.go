@@ -92,6 +92,26 @@ func TestAWatchThatIsLost(t *testing.T) {
 	}
 }
 
+// TestALossIsToldAgain after all was well between, and is no news of the seat.
+func TestALossIsToldAgain(t *testing.T) {
+	r := newRig(t)
+	seat := r.leader(bob, 1)
+	r.follow(seat)
+	for range 3 {
+		r.fire(WatchTerm, errStore)
+		require.Equal(t, []string{"watch the tenure: the store is down"}, r.reports())
+		for _, kind := range r.kinds() {
+			require.Equal(t, Look, kind, "nothing is claimed for it")
+			r.answer(Look, r.reads(seat))
+		}
+		r.jump(heartbeat).answer(WatchTerm, r.reads(seat))
+		for _, kind := range r.kinds() {
+			r.answer(kind, r.did(election.Followed, seat))
+		}
+		seat = r.leader(bob, 1)
+	}
+}
+
 // TestTheWatchTells: what is about to be read with it need not be read beside it,
 // until that has failed.
 func TestTheWatchTells(t *testing.T) {
