@@ -25,6 +25,13 @@ func TestListing(t *testing.T) {
 	r.answer(List, failing(errStore))
 	require.Equal(t, []string{"list the candidates: the store is down"}, r.reports())
 	require.Greater(t, r.m.roster.due.Sub(r.now().Local), 13*time.Second, "tried again with the next")
+	for _, c := range []struct {
+		answer Answer
+		told   int
+	}{{failing(errStore), 0}, {Answer{}, 0}, {failing(errStore), 1}} {
+		r.jump(15*time.Second).answer(List, c.answer)
+		require.Len(t, r.reports(), c.told, "once, and again after it was well")
+	}
 
 	r = newRig(t).elect()
 	r.jump(5*time.Second).answer(List, Answer{})
