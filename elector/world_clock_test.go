@@ -43,7 +43,9 @@ func (c *skewedClock) Wall() time.Time {
 }
 
 // suspend lets d pass on the clock at once, as a machine that slept finds it:
-// its timers have not counted that time.
+// its timers have not counted that time. For all others no time has passed, as it
+// would have: so whoever follows finds the seat to have stood still for longer
+// than it did, and what it does then proves nothing.
 func (c *skewedClock) suspend(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,0 +1,209 @@
+package elector_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+)
+
+var chaosSeed = flag.Uint64("chaos.seed", 0, "seed of TestChaos; 0 draws some")
+
+// TestChaos has four processes in Run on a database that loses answers, lets
+// commits arrive late, and leaves single processes waiting for longer than a
+// lease; they sleep, crash, leave and come back, on clocks of their own rates. No
+// two of them ever find at the same instant that they lead, no work begins before
+// that of the process's last tenure has returned, each term has one holder, and
+// once all is well again there is one leader.
+func TestChaos(t *testing.T) {
+	seeds := []uint64{*chaosSeed}
+	if *chaosSeed == 0 {
+		seeds = []uint64{rand.Uint64(), rand.Uint64(), rand.Uint64()}
+	}
+	for _, seed := range seeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Logf("replay: go test -run TestChaos ./elector -chaos.seed=%d", seed)
+			inWorld(t, func(w *world) { newChaos(w, seed).run() })
+		})
+	}
+}
+
+// chaos decides by chance what happens to whom. As goroutines run in any order, a
+// seed gives the same odds, and not always the same run.
+type chaos struct {
+	*world
+	mu      sync.Mutex
+	random  *rand.Rand
+	cutOff  map[string]time.Time // until when a process hears nothing
+	working map[string]int
+	holders map[uint64]string
+	errs    []string
+}
+
+func newChaos(w *world, seed uint64) *chaos {
+	return &chaos{
+		world: w, random: rand.New(rand.NewPCG(seed, 1)), cutOff: make(map[string]time.Time),
+		working: make(map[string]int), holders: make(map[uint64]string),
+	}
+}
+
+func (c *chaos) upTo(d time.Duration) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Duration(c.random.Int64N(int64(d)))
+}
+
+func (c *chaos) enter(id string) *process {
+	p := c.process(id, priority(int32(c.upTo(3))), silent)
+	p.clock.setRate(0.97 + float64(c.upTo(61))/1000)
+	p.run(c.Context(), func(ctx context.Context, lead *elector.Leadership) error { return c.work(ctx, id, lead) })
+	return p
+}
+
+// work stops when it likes, and at the latest when it must.
+func (c *chaos) work(ctx context.Context, id string, lead *elector.Leadership) error {
+	c.mu.Lock()
+	token := lead.Token().String()
+	if holder, taken := c.holders[lead.Term()]; taken && holder != token {
+		c.errs = append(c.errs, fmt.Sprintf("term %d: held by %s and by %s", lead.Term(), holder, token))
+	}
+	c.holders[lead.Term()] = token
+	if c.working[id]++; c.working[id] > 1 {
+		c.errs = append(c.errs, id+" works twice")
+	}
+	c.mu.Unlock()
+	<-ctx.Done()
+	select {
+	case <-lead.Lease().Done():
+	case <-time.After(c.upTo(lease)):
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.working[id]--
+	return nil
+}
+
+func (c *chaos) run() {
+	ids := []string{"a", "b", "c", "d"}
+	processes := make(map[string]*process)
+	for _, id := range ids {
+		processes[id] = c.enter(id)
+	}
+	c.before(c.faultBefore)
+	c.after(c.faultAfter)
+	for range 120 {
+		for range 20 + c.upTo(60) {
+			time.Sleep(lease / 80)
+			c.look(processes)
+		}
+		id := ids[c.upTo(4)]
+		p := processes[id]
+		switch c.upTo(5) {
+		case 0, 1:
+			until := time.Now().Add(c.upTo(3 * lease))
+			c.mu.Lock()
+			c.cutOff[id] = until
+			c.mu.Unlock()
+		case 2:
+			p.Abandon()
+			<-p.result
+			processes[id] = c.enter(id)
+		case 3:
+			_ = p.Stop(c.Context())
+			<-p.result
+			processes[id] = c.enter(id)
+		case 4:
+			if p.believes() { // a follower would take over early: see suspend
+				p.clock.suspend(c.upTo(2 * lease))
+			}
+		}
+	}
+	c.before(nil)
+	c.after(nil)
+	time.Sleep(5 * lease)
+	require.Equal(c, 1, c.look(processes), "one leads, once all is well")
+	require.Equal(c, processes[c.seat().ID].Term(), c.seat().Term)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	require.Empty(c, c.errs)
+	require.Greater(c, len(c.holders), 20)
+}
+
+// look counts who finds that it leads.
+func (c *chaos) look(processes map[string]*process) int {
+	var leaders []string
+	for id, p := range processes {
+		if p.believes() {
+			leaders = append(leaders, fmt.Sprint(id, " in ", p.Term()))
+		}
+	}
+	if len(leaders) > 1 {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.errs = append(c.errs, fmt.Sprintf("at %s: %v", time.Since(c.start), leaders))
+	}
+	return len(leaders)
+}
+
+// wait holds a call up until a process is no longer cut off, and for a while now
+// and then.
+func (c *chaos) wait(ctx context.Context, client string) error {
+	c.mu.Lock()
+	pause := time.Until(c.cutOff[client])
+	c.mu.Unlock()
+	if pause <= 0 && c.upTo(20) == 0 {
+		pause = c.upTo(heartbeat)
+	}
+	if pause <= 0 {
+		return nil
+	}
+	return delayed(pause)(ctx, nil)
+}
+
+func (c *chaos) faultBefore(ctx context.Context, call *memkv.Call) error {
+	if call.Kind != memkv.CallCommit {
+		if c.upTo(100) == 0 {
+			return kv.Error{Code: kv.CodeProcessBehind}
+		}
+		return c.wait(ctx, call.Client)
+	}
+	switch c.upTo(40) {
+	case 0: // it arrives later than anybody waits for it
+		late := call.Detach()
+		time.AfterFunc(1+c.upTo(5*time.Second), func() { _, _ = late.Land() })
+		return kv.Error{Code: kv.CodeTransactionTimedOut}
+	case 1:
+		return kv.Error{Code: kv.CodeCommitUnknownResult}
+	case 2:
+		return kv.Error{Code: kv.CodeNotCommitted}
+	}
+	if err := c.wait(ctx, call.Client); err != nil {
+		late := call.Detach()
+		time.AfterFunc(1+c.upTo(time.Second), func() { _, _ = late.Land() })
+		return err
+	}
+	return nil
+}
+
+func (c *chaos) faultAfter(ctx context.Context, call *memkv.Call) error {
+	if call.Kind == memkv.CallCommit {
+		switch c.upTo(40) {
+		case 0:
+			return kv.Error{Code: kv.CodeCommitUnknownResult}
+		case 1:
+			return kv.Error{Code: kv.CodeTransactionTimedOut}
+		case 2:
+			return kv.Error{Code: kv.CodeClusterVersionChanged}
+		}
+	}
+	return c.wait(ctx, call.Client)
+}
