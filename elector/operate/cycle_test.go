@@ -214,6 +214,39 @@ func TestWhatIsAskedOfTheLeader(t *testing.T) {
 	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.Cycle, Token: token}).Err, fdbelection.ErrInvalidState)
 }
 
+// TestAChallengeIsJudgedByObservation: whether the tenure has lasted long enough is
+// what the holder has seen of it, and no wall clock, when it is granted and when
+// the seat is handed over.
+func TestAChallengeIsJudgedByObservation(t *testing.T) {
+	for _, c := range []struct {
+		minimum, age time.Duration // by the wall clock it is an hour
+		granted      bool
+	}{{30 * time.Minute, time.Minute, false}, {2 * time.Hour, 3 * time.Hour, true}} {
+		b := newBench(t)
+		b.config.MinimumTenure, b.config.PreemptionGrace = c.minimum, time.Second
+		higher := bob
+		higher.Priority = 9
+		b.register(alice, higher)
+		leader := b.claim(alice)
+		seen := func(age time.Duration) election.Observation {
+			return election.Observation{}.Next(leader, epoch.Add(-age))
+		}
+		intent := b.request(func(tr kv.Transaction) error {
+			long := seen(5 * time.Hour)
+			long.BallotSince = epoch
+			_, err := b.election.RunElectionCycle(tr, higher, epoch, election.Observed(long, epoch))
+			return err
+		})
+		require.Equal(t, election.IntentChallenge, intent.Kind)
+		a := b.run(machine.Operation{Kind: machine.Cycle, Token: leader.Token(), Known: leader.Token(), Seen: seen(c.age)})
+		require.NoError(t, a.Err)
+		require.Equal(t, c.granted, a.Granted)
+		a = b.run(machine.Operation{Kind: machine.Yield, Token: leader.Token(), Intent: intent, Seen: seen(c.age)})
+		require.NoError(t, a.Err)
+		require.Equal(t, c.granted, a.State.Leader.HeldBy(higher.Identity))
+	}
+}
+
 // TestADisabledElection: the heartbeat is written, and nothing is renewed.
 func TestADisabledElection(t *testing.T) {
 	b := newBench(t).register(alice)
