@@ -270,6 +270,15 @@ func TestLeaving(t *testing.T) {
 	})
 }
 
+// TestLeavingDoesNotWaitForAHeartbeat that hangs, once the work has had its time.
+func TestLeavingDoesNotWaitForAHeartbeat(t *testing.T) {
+	r := newRig(t).elect().jump(30 * time.Second).step(Leave{}).pass(4*time.Second - 1)
+	require.Equal(t, []Kind{Beat}, r.kinds())
+	r.pass(1).does("cancel heartbeat")
+	r.step(Tick{}).does()
+	r.answer(Beat, failing(context.Canceled)).does("do leave")
+}
+
 // TestLeavingIsTriedAgain until its time is over.
 func TestLeavingIsTriedAgain(t *testing.T) {
 	r := newRig(t)
