@@ -194,122 +194,6 @@ func TestWhatNoRetryCanMend(t *testing.T) {
 	}
 }
 
-// TestLeaving at every moment.
-func TestLeaving(t *testing.T) {
-	stopped := "candidate -> stopped: stopped"
-	t.Run("before the beginning", func(t *testing.T) {
-		r := newRig(t)
-		r.step(Leave{}).does("finish <nil>")
-		r.step(Begin{}).does()
-	})
-	t.Run("while it only looks on", func(t *testing.T) {
-		r := newRig(t, func(s *Settings) { s.Aim = Spectate }).step(Begin{}).step(Leave{})
-		r.does("observer -> stopped: stopped", "finish <nil>")
-		require.Contains(t, texts(r.acts), "cancel 1", "the watch")
-	})
-	for name, c := range map[string]struct {
-		answer Answer
-		leaves bool
-	}{
-		"and it was not committed":   {failing(context.Canceled), false},
-		"and nobody knows":           {Answer{Err: context.Canceled, Touched: true}, true},
-		"and it was committed after": {Answer{State: election.State{Config: testConfig()}}, true},
-	} {
-		t.Run("while registering, "+name, func(t *testing.T) {
-			r := newRig(t).step(Begin{}).step(Leave{}).does("cancel register").answer(Register, c.answer)
-			if !c.leaves {
-				r.does(stopped, "finish <nil>")
-				return
-			}
-			r.does("do leave")
-			require.Equal(t, 2*time.Second, r.op(Unregister).Limit)
-			r.answer(Unregister, Answer{}).does(stopped, "finish <nil>")
-		})
-	}
-	t.Run("after a registration of which nobody knows", func(t *testing.T) {
-		r := newRig(t).step(Begin{}).answer(Register, Answer{Err: errStore, Touched: true})
-		r.step(Leave{}).does("do leave")
-	})
-	t.Run("and its watch ends at once", func(t *testing.T) {
-		r := newRig(t).elect()
-		watch := r.armed[WatchTerm]
-		r.step(Leave{})
-		require.Contains(t, texts(r.acts), "cancel "+itoa(watch))
-	})
-	t.Run("while claiming", func(t *testing.T) {
-		r := newRig(t)
-		r.follow(r.vacant(0)).step(Leave{}).does("cancel election cycle").step(Leave{}).does()
-		r.answer(Cycle, Answer{Err: context.Canceled, Touched: true}).does("do leave")
-		r.answer(Unregister, r.reads(r.vacant(1))).does("vacant since 1", stopped, "finish <nil>")
-	})
-	t.Run("while waiting after an error", func(t *testing.T) {
-		r := newRig(t)
-		r.follow(r.vacant(0)).answer(Cycle, failing(errStore)).idle().step(Leave{}).does("do leave")
-	})
-	t.Run("while handing over", func(t *testing.T) {
-		r := newRig(t).elect().step(Ending{Term: 1}).step(Returned{1}).step(Leave{}).does("cancel resign")
-		require.True(t, r.m.Holds())
-		r.answer(Resign, failing(context.Canceled)).does("do leave")
-	})
-	t.Run("while leading: renewed until the work has returned", func(t *testing.T) {
-		r := newRig(t).elect().step(Leave{}).does("drain 1: stopped", "leader -> candidate: stopped")
-		r.pass(heartbeat).does("do renew 1").renew().step(Returned{1}).does("expire 1", "do leave")
-	})
-	t.Run("while leading: not beyond the drain limit", func(t *testing.T) {
-		r := newRig(t).elect().step(Leave{}).pass(heartbeat).renew().pass(time.Second).does("expire 1", "do leave")
-		r.answer(Unregister, Answer{}).does(stopped, "finish <nil>")
-		r.step(Returned{1}).does()
-	})
-	t.Run("after belief has ended, and the work has not", func(t *testing.T) {
-		r := newRig(t).elect().jump(30*time.Second).answer(Beat, Answer{})
-		r.step(Leave{}).does().wakes(r.local + 4*time.Second)
-		r.pass(time.Second).idle()
-		again := *r
-		r.step(Returned{1}).does("do leave")
-		again.pass(3 * time.Second).does("do leave")
-	})
-}
-
-// TestLeavingDoesNotWaitForAHeartbeat that hangs, once the work has had its time.
-func TestLeavingDoesNotWaitForAHeartbeat(t *testing.T) {
-	r := newRig(t).elect().jump(30 * time.Second).step(Leave{}).pass(4*time.Second - 1)
-	require.Equal(t, []Kind{Beat}, r.kinds())
-	r.pass(1).does("cancel heartbeat")
-	r.step(Tick{}).does()
-	r.answer(Beat, failing(context.Canceled)).does("do leave")
-}
-
-// TestLeavingIsTriedAgain until its time is over.
-func TestLeavingIsTriedAgain(t *testing.T) {
-	r := newRig(t)
-	r.follow(r.leader(bob, 1)).step(Leave{})
-	n := 0
-	for ; ; n++ {
-		require.LessOrEqual(t, r.op(Unregister).Limit, 2*time.Second-r.local)
-		r.pass(100*time.Millisecond).answer(Unregister, failing(errStore))
-		if r.m.phase == gone {
-			break
-		}
-		r.idle().pass(r.wake - r.local).does("do leave")
-	}
-	require.Less(t, r.local, 2*time.Second)
-	require.Greater(t, n, 3)
-	var left *LeaveError
-	require.ErrorAs(t, r.m.result, &left)
-	require.ErrorIs(t, left, errStore)
-	require.ErrorContains(t, left, "free after its lease")
-
-	r = newRig(t, func(s *Settings) { s.Permanent = func(error) bool { return true } })
-	r.follow(r.leader(bob, 1)).step(Leave{}).answer(Unregister, failing(errStore))
-	require.ErrorAs(t, r.m.result, &left, "and not where it is of no use")
-
-	r = newRig(t)
-	r.follow(r.leader(bob, 1)).jump(time.Minute).step(Leave{})
-	list := r.op(List).ID
-	r.answer(Cycle, failing(context.Canceled)).answer(Unregister, Answer{})
-	require.Contains(t, texts(r.acts), fmt.Sprintf("cancel %d", list), "nothing is left under way")
-}
-
 func TestRenewals(t *testing.T) {
 	r := newRig(t).elect().wakes(heartbeat)
 	r.pass(heartbeat).does("do renew 1")
@@ -357,7 +241,7 @@ func TestAHeartbeatIsWakedFor(t *testing.T) {
 	r.follow(seat).wakes(heartbeat).pass(heartbeat).answer(Look, r.reads(seat)).wakes(5 * time.Second)
 }
 
-// TestJeopardyIsWakedFor.
+// TestJeopardyIsWakedFor: it does not begin with whatever happens next.
 func TestJeopardyIsWakedFor(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	r.m.roster.due = r.now().Local.Add(time.Minute)
