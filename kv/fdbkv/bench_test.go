@@ -41,7 +41,8 @@ func sideBySide(b *testing.B, names []string, fns ...func(i int) error) {
 }
 
 // BenchmarkCycle compares cycles with a bare transaction of the binding's that
-// reads a key and writes one.
+// reads a key and writes one, and with one that reads four keys at once, as a
+// cycle does.
 func BenchmarkCycle(b *testing.B) {
 	e, db := elect(b, 2), raw(b)
 	key := fdb.Key(append(prefix(b), "bare"...))
@@ -53,14 +54,25 @@ func BenchmarkCycle(b *testing.B) {
 			})
 		}
 	}
-	sideBySide(b, []string{"bare", "leader", "follower"}, func(i int) error {
-		_, err := db.Transact(func(tr fdb.Transaction) (any, error) {
-			_, err := tr.Get(key).Get()
-			tr.Set(key, fmt.Appendf(nil, "%d", i))
-			return nil, err
-		})
-		return err
-	}, cycle(0), cycle(1))
+	bare := func(reads int) func(int) error {
+		return func(i int) error {
+			_, err := db.Transact(func(tr fdb.Transaction) (any, error) {
+				answers := make([]fdb.FutureByteSlice, reads)
+				for n := range answers {
+					answers[n] = tr.Get(append(slices.Clip(key), byte(n)))
+				}
+				for _, answer := range answers {
+					if _, err := answer.Get(); err != nil {
+						return nil, err
+					}
+				}
+				tr.Set(key, fmt.Appendf(nil, "%d", i))
+				return nil, nil
+			})
+			return err
+		}
+	}
+	sideBySide(b, []string{"bare", "wave", "leader", "follower"}, bare(1), bare(4), cycle(0), cycle(1))
 }
 
 // BenchmarkFence compares an application's transaction with the same under

@@ -29,6 +29,7 @@ const (
 var parts = map[string]func(argument string) error{
 	"buggify":   buggify,
 	"follow":    follow,
+	"lead":      leadBuggified,
 	"succeed":   succeed,
 	"increment": func(key string) error { return increment([]byte(key)) },
 	"watch":     func(key string) error { return watchInChild([]byte(key)) },
