@@ -54,24 +54,26 @@ func (c *callLog) made() []string {
 
 func TestOrderOfCallbacks(t *testing.T) {
 	inWorld(t, func(w *world) {
-		a := w.begin("a")
-		a.leads()
-		var c callLog
-		b := w.begin("b", c.all())
+		var leads, follows callLog
+		a := w.begin("a", leads.all())
 		time.Sleep(lease)
-		a.stop()
+		b := w.begin("b", follows.all())
 		time.Sleep(lease)
 		b.stop()
+		a.stop()
+		require.Equal(w, []string{
+			"+candidate", "transition",
+			"leader a",
+			"-candidate", "+leader", "elected", "transition",
+			"-leader", "+candidate", "demoted", "transition",
+			"-candidate", "transition",
+		}, leads.made())
 		require.Equal(w, []string{
 			"+candidate", "transition",
 			"leader a",
 			"-candidate", "+follower", "transition",
-			"-follower", "+candidate", "transition",
-			"leader b",
-			"-candidate", "+leader", "elected", "transition",
-			"-leader", "+candidate", "demoted", "transition",
-			"-candidate", "transition",
-		}, c.made())
+			"-follower", "transition",
+		}, follows.made())
 	})
 }
 

@@ -212,6 +212,31 @@ func TestStopByMany(t *testing.T) {
 	})
 }
 
+// Stop returns after the last call of the store has: nothing runs behind it.
+func TestStopWaitsForOperations(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.begin("a")
+		p.leads()
+		time.Sleep(heartbeat / 2)
+		reading, release := make(chan struct{}), make(chan struct{})
+		held, _ := once(func(c *memkv.Call) bool { return c.Kind == memkv.CallRead && len(c.Reads) == 1 },
+			func(context.Context, *memkv.Call) error { // the candidates, whatever its context says
+				close(reading)
+				<-release
+				return nil
+			})
+		w.before(held)
+		<-reading
+		stopped := make(chan error, 1)
+		go func() { stopped <- p.Stop(w.Context()) }()
+		time.Sleep(lease)
+		require.Equal(w, elector.StateStopped, p.State())
+		require.Empty(w, stopped)
+		close(release)
+		require.NoError(w, within(w, stopped, "Stop"))
+	})
+}
+
 func TestOptionsAreValidated(t *testing.T) {
 	db, e := memkv.New(memkv.Options{}), election.New(subspace.New("test"))
 	_, err := elector.New(nil, e, elector.Options{})

@@ -11,6 +11,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
 // An observer sees who leads, and then every change; a vacancy is one.
@@ -206,5 +207,27 @@ func TestObserveAHandOver(t *testing.T) {
 		require.True(w, next.Accepted)
 		require.Equal(w, uint64(2), next.Term)
 		require.Equal(w, "b", o.LeaderID())
+	})
+}
+
+// The session of observers ends with the last of them, and reads nothing more.
+func TestObserveEndsWithTheLastObserver(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.begin("a").leads()
+		o := w.process("o")
+		first, cancelFirst := context.WithCancel(w.Context())
+		second, cancelSecond := context.WithCancel(w.Context())
+		o.Observe(first)
+		within(w, o.Observe(second), "the leader")
+		cancelFirst()
+		time.Sleep(lease)
+		require.Equal(w, elector.StateObserver, o.State())
+		cancelSecond()
+		o.enters(elector.StateStopped)
+		var reads counter
+		w.before(reads.hook(memkv.CallRead))
+		time.Sleep(5 * lease)
+		require.Zero(w, reads.of("o"))
+		require.Positive(w, reads.of("a"))
 	})
 }

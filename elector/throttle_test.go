@@ -1,12 +1,14 @@
 package elector_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
 // A store whose every answer takes longer than a heartbeat is survived, for as
@@ -73,5 +75,25 @@ func TestRetriedErrors(t *testing.T) {
 		require.Equal(w, uint64(1), w.seat().Term)
 		require.Equal(w, a.NodeID(), b.LeaderID())
 		w.before(nil)
+	})
+}
+
+// A store that does not answer is told as such, whatever its error says.
+func TestStoreDoesNotAnswer(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.begin("a")
+		p.leads()
+		for _, kind := range []memkv.CallKind{memkv.CallRead, memkv.CallCommit} {
+			w.before(on(kind, "a", hang))
+			time.Sleep(lease)
+			err := <-p.Errors()
+			require.ErrorIs(w, err, context.DeadlineExceeded)
+			require.ErrorContains(w, err, "did not answer in time")
+			w.before(nil)
+			time.Sleep(lease)
+			for len(p.Errors()) > 0 {
+				<-p.Errors()
+			}
+		}
 	})
 }
