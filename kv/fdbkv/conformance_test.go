@@ -7,6 +7,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 	"github.com/fdbelection/fdbelection/kv/kvtest"
+	"github.com/fdbelection/fdbelection/kv/kvtest/engines"
 )
 
 // TestConformance runs the suite of all engines on the real database: what
@@ -17,24 +18,14 @@ func TestConformance(t *testing.T) {
 
 // foundationDB describes the database under test to the suites.
 func foundationDB() kvtest.Engine {
-	return kvtest.Engine{
-		Name: "FoundationDB",
-		Open: func(t testing.TB) kvtest.Store {
-			again := func(t testing.TB) kv.Database { return fdbkv.FromDatabase(raw(t)) }
-			return kvtest.Store{
-				Database: again(t), // a connection of its own, so that it may use up its watches
-				Prefix:   prefix(t),
-				Advance:  time.Sleep, //nolint:forbidigo // time passes by itself there
-				Share:    again,
-				Reopen:   again,
-			}
-		},
-		Lacks: map[kvtest.Capability]string{
-			kvtest.Backoffs: "the client waits by itself",
-			kvtest.Recovery: "the cluster is shared by all cases",
-			kvtest.Faults:   "a cluster fails when it likes",
-			kvtest.Holds:    "a cluster does not wait",
-			kvtest.KeySpace: "the cluster is shared by all cases",
-		},
-	}
+	return engines.FoundationDB(func(t testing.TB) kvtest.Store {
+		again := func(t testing.TB) kv.Database { return fdbkv.FromDatabase(raw(t)) }
+		return kvtest.Store{
+			Database: again(t), // a connection of its own, so that it may use up its watches
+			Prefix:   prefix(t),
+			Advance:  time.Sleep, //nolint:forbidigo // time passes by itself there
+			Share:    again,
+			Reopen:   again,
+		}
+	})
 }
