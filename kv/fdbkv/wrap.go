@@ -20,6 +20,10 @@ import (
 // One exception: where the binding panics in a write, the transaction is
 // cancelled, since a commit would lack that write.
 //
+// A watch that was registered in an attempt that Transact runs again may live on
+// and fire with a later attempt, as the client's own do: cancel it when the
+// function begins anew.
+//
 // A transaction with read-your-writes disabled (SetReadYourWritesDisable,
 // SetSnapshotRywDisable) must never be given to Wrap; the package
 // documentation says why.
