@@ -122,3 +122,14 @@ func TestEvictionsAreBounded(t *testing.T) {
 	require.False(t, r.started(Evict))
 	require.Len(t, r.m.dead(), election.MaxEvictions)
 }
+
+// TestANewTenureIsAReasonToList: whoever led before may have left, and would be
+// waited for at the next vacancy.
+func TestANewTenureIsAReasonToList(t *testing.T) {
+	r := newRig(t, standingBy)
+	r.follow(r.leader(bob, 1), candidate(bob, 1), candidate(alice, 2))
+	r.retell(r.reads(r.leader(bob, 1))).pass(heartbeat)
+	require.False(t, r.started(List), "a renewal changes nothing")
+	r.retell(r.reads(r.leader(carol, 2))).pass(heartbeat)
+	require.True(t, r.started(List))
+}

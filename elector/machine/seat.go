@@ -53,6 +53,10 @@ func (m *Machine) sawLeader(a *Answer) {
 	if leader.Ballot != before.Ballot {
 		m.turn = turn{}
 	}
+	if !first && leader.Term != before.Term && m.roster.tried && !leader.HeldBy(m.me.Identity) { // who goes next time has changed too
+		soon := time.Duration(m.chance(leader.Term) * float64(m.config.HeartbeatInterval))
+		m.roster.due = earliest(m.roster.due, m.now.Local.Add(soon))
+	}
 	if !leader.Vacant() {
 		s.last = leader.Identity
 	}
