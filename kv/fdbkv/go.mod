@@ -3,6 +3,7 @@ module github.com/fdbelection/fdbelection/kv/fdbkv
 go 1.26.0
 
 require (
+	// Not v0.0.0-20250221231555-5140696da2df: it destroys a closed database twice.
 	github.com/apple/foundationdb/bindings/go v0.0.0-20260629183922-51e1c42eb9a8
 	github.com/fdbelection/fdbelection v0.0.0
 	github.com/google/uuid v1.6.0
