@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
@@ -84,7 +85,10 @@ func TestStoreDoesNotAnswer(t *testing.T) {
 		p := w.begin("a")
 		p.leads()
 		for _, kind := range []memkv.CallKind{memkv.CallRead, memkv.CallCommit} {
-			w.before(on(kind, "a", hang))
+			w.before(on(kind, "a", func(ctx context.Context, _ *memkv.Call) error {
+				<-ctx.Done()
+				return kv.Error{Code: kv.CodeTransactionTimedOut}
+			}))
 			time.Sleep(lease)
 			err := <-p.Errors()
 			require.ErrorIs(w, err, context.DeadlineExceeded)
