@@ -13,9 +13,10 @@ type clocks struct {
 	ppm    int64         // how much faster than true time they run
 }
 
-// scaled is how far the clocks go while d passes.
+// scaled is how far the clocks go while d passes, rounded down.
 func (c *clocks) scaled(d time.Duration) time.Duration {
-	return d + time.Duration(int64(d)/1000*c.ppm/1000)
+	whole, rest := int64(d)/1_000_000, int64(d)%1_000_000
+	return d + time.Duration(whole*c.ppm) + time.Duration(floorDiv(rest*c.ppm, 1_000_000))
 }
 
 // local is the local clock at a time.
@@ -24,12 +25,33 @@ func (c *clocks) local(now time.Duration) time.Time { return epoch.Add(c.offset 
 // calendar is the wall clock at a time.
 func (c *clocks) calendar(now time.Duration) time.Time { return epoch.Add(c.wall + c.scaled(now)) }
 
-// wait is how long true time takes for the local clock to reach at.
+// wait is how long true time takes for the local clock to reach at, to the
+// nanosecond: never shorter.
 func (c *clocks) wait(now time.Duration, at time.Time) time.Duration {
 	d := at.Sub(c.local(now))
 	if d <= 0 {
 		return 0
 	}
+	wait := c.lasts(d)
+	for wait > 0 && !c.local(now+wait-1).Before(at) {
+		wait--
+	}
+	for c.local(now + wait).Before(at) {
+		wait++
+	}
+	return wait
+}
+
+// lasts is about how long true time takes for these clocks to go on by d.
+func (c *clocks) lasts(d time.Duration) time.Duration {
 	rate := 1_000_000 + c.ppm
-	return time.Duration(int64(d)/rate*1_000_000+int64(d)%rate*1_000_000/rate) + time.Microsecond
+	return time.Duration(int64(d)/rate*1_000_000 + int64(d)%rate*1_000_000/rate)
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
 }

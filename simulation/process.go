@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,84 +16,137 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// process is one process of the election, from one start to the next: the
-// machine of an elector, and what it has under way.
-type process struct {
-	world    *World
-	name     string
+// host is a place for a process: what is the same from one start to the next.
+type host struct {
+	lane     int
+	id       string
 	priority int32
 	role     election.Role
 	clocks   clocks
-	random   *rand.Rand // of its work
-
-	me          election.Registration
-	alive       bool
-	stopping    bool
-	machine     machine.Machine
-	operator    operate.Operator
-	tasks       []*task
-	operations  map[uint64]*task
-	watches     map[uint64]kv.Watch
-	tenure      *tenure
-	generation  int // counts its starts
-	timer       uint64
-	pausedUntil time.Duration
-	cutOffUntil time.Duration
-	transitions []machine.Transition
+	random   *rand.Rand // of the work
+	current  *process   // the newest process; nil: never started
 }
 
-// tenure is the work of one term in a process.
-type tenure struct {
-	token    election.Token
-	begun    time.Duration
-	drained  bool
-	expired  bool
-	returned bool
+// process is one process of the election, from its start to its end: the machine
+// of an elector, and what it has under way.
+type process struct {
+	world       *World
+	host        *host
+	name        string // of this process alone
+	application bool   // no elector: it calls the election itself
+	clocks      clocks
+
+	me       election.Registration
+	alive    bool
+	stopping bool
+	left     bool // in order: nothing of it may land any more
+	machine  machine.Machine
+	operator operate.Operator
+	tasks    []*task
+	running  map[uint64]*operation
+	watches  []armed
+	tenure   *tenure
+	belief   machine.Belief // after the last step
+	timer    uint64
+
+	pausedUntil time.Duration
+	deafUntil   time.Duration // what it sends does not arrive before
+	blindUntil  time.Duration // what it is sent does not arrive before
+
+	witness
+}
+
+// armed is a watch that waits.
+type armed struct {
+	op    uint64
+	watch kv.Watch
+}
+
+// operation is one that a process has asked for, and what became of it.
+type operation struct {
+	process *process
+	what    machine.Operation
+	task    *task
+	floor   uint64 // the ballot that stood when it began
+	called  uint64 // its place in the order of calls and returns
+	lost    int    // acknowledgements
+	done    bool
+	sure    bool // nothing of it may land any more
+	touched bool // its answer said that it may have changed the seat
+
+	// What the commit log says of it.
+	commits int
+	wrote   bool // its own candidate record
+	seats   []election.Leader
 }
 
 func (p *process) now() machine.Now {
 	return machine.Now{Local: p.clocks.local(p.world.now), Wall: p.clocks.calendar(p.world.now)}
 }
 
-// enter starts the process as a new incarnation.
-func (p *process) enter() {
-	w := p.world
-	p.generation++
+// enter starts a process of the host, as a new incarnation.
+func (h *host) enter(w *World) *process { return h.enterWith(w, h.clocks) }
+
+// enterWith starts a process with other clocks than those of the host.
+func (h *host) enterWith(w *World, c clocks) *process {
 	incarnation, _ := uuid.NewRandomFromReader(w.identities)
-	p.me = election.Registration{
-		Identity: election.Identity{ID: p.name, Incarnation: incarnation}, Priority: p.priority, Role: p.role,
-		Metadata: map[string]string{"start": fmt.Sprint(p.generation)},
+	w.starts++
+	p := &process{
+		world: w, host: h, name: h.id + strconv.Itoa(w.starts), clocks: c, alive: true,
+		running: map[uint64]*operation{},
+		me: election.Registration{
+			Identity: election.Identity{ID: h.id, Incarnation: incarnation}, Priority: h.priority, Role: h.role,
+			Metadata: map[string]string{"start": strconv.Itoa(w.starts)},
+		},
 	}
-	p.alive, p.stopping, p.tenure = true, false, nil
-	p.operations, p.watches = map[uint64]*task{}, map[uint64]kv.Watch{}
-	p.pausedUntil, p.cutOffUntil = 0, 0
+	h.current = p
+	w.live = append(w.live, p)
+	w.clients[p.name], w.labels[p.me.Identity] = p, p.name
 	p.machine = machine.New(machine.Settings{
 		Me: p.me, Aim: machine.Campaign, Config: w.config,
-		Drain: w.lease, Leave: w.lease,
+		Drain: w.config.LeaseDuration, Leave: w.config.LeaseDuration,
 	})
-	p.operator = operate.Operator{Database: w.db.NewClient(p.name, memkv.ClientOptions{}), Election: w.election, Now: p.now}
-	w.trace("%s starts, %s", p.name, p.me.Identity)
+	p.operator = operate.Operator{
+		Database: spyDatabase{w, w.db.NewClient(p.name, memkv.ClientOptions{})}, Election: w.election, Now: p.now,
+	}
+	if w.tracing {
+		w.trace(p, "starts as %s, %s of priority %d", p.me.Identity, p.me.Role, p.me.Priority)
+	}
 	p.post(machine.Begin{})
+	return p
 }
 
 // crash ends the process at once.
 func (p *process) crash() {
-	w := p.world
-	w.trace("%s crashes", p.name)
-	p.alive = false
+	if p.world.tracing {
+		p.world.trace(p, "crashes")
+	}
 	p.end()
 }
 
 // end releases what a process leaves behind.
 func (p *process) end() {
+	p.alive, p.belief = false, machine.Belief{}
 	for _, t := range slices.Clone(p.tasks) {
 		t.kill()
 	}
-	for _, id := range sortedKeys(p.watches) {
-		p.watches[id].Cancel()
+	for _, a := range p.watches {
+		a.watch.Cancel()
 	}
-	p.tasks, p.operations, p.watches, p.tenure = nil, nil, nil, nil
+	p.watches, p.tenure = nil, nil
 	p.timer++
+	p.world.live = slices.DeleteFunc(p.world.live, func(other *process) bool { return other == p })
+}
+
+func (p *process) pause(d time.Duration) {
+	w := p.world
+	if w.quiet > 0 || d <= 0 {
+		return
+	}
+	p.pausedUntil = max(p.pausedUntil, w.now+d)
+	if w.tracing {
+		w.trace(p, "is paused for %s", d)
+	}
 }
 
 // post has the machine take an event. A paused process takes it when it goes on.
@@ -100,14 +154,8 @@ func (p *process) post(event machine.Event) {
 	if !p.alive {
 		return
 	}
-	w := p.world
-	if p.pausedUntil > w.now {
-		generation := p.generation
-		w.atTime(p.pausedUntil, func() {
-			if p.generation == generation {
-				p.post(event)
-			}
-		})
+	if w := p.world; p.pausedUntil > w.now {
+		w.atTime(p.pausedUntil, func() { p.post(event) })
 		return
 	}
 	p.step(event)
@@ -115,18 +163,20 @@ func (p *process) post(event machine.Event) {
 
 // step takes the machine one step further, now.
 func (p *process) step(event machine.Event) {
-	before := p.machine.Belief()
+	w := p.world
+	before := p.belief
 	var actions []machine.Action
 	p.machine, actions = machine.Step(p.machine, event, p.now())
-	if p.world.still > 1000 {
-		p.world.violated("no hot loop", "%s: %T makes %v", p.name, event, actions)
+	if w.still > 2000 {
+		w.violated(HotLoop, "%s: %T makes %v", p.name, event, actions)
 		return
 	}
-	p.world.checkStep(p, before)
+	p.belief = p.machine.Belief()
+	w.checkStep(p, event, before, actions)
 	for _, action := range actions {
 		p.perform(action)
 	}
-	p.world.checkBelief()
+	w.checkBelief(p)
 }
 
 func (p *process) perform(action machine.Action) {
@@ -135,41 +185,39 @@ func (p *process) perform(action machine.Action) {
 	case machine.Do:
 		p.begin(a.Operation)
 	case machine.Cancel:
-		if watch := p.watches[a.Op]; watch != nil {
-			watch.Cancel()
-			p.lookAtWatches()
-		} else if t := p.operations[a.Op]; t != nil {
-			t.cancel(errCancelled)
-		}
+		p.cancelOperation(a.Op)
 	case machine.Lead:
 		p.lead(a.Leader)
 	case machine.Drain:
 		if t := p.tenure; t != nil && t.token.Term == a.Term {
 			t.drained = true
-			w.trace("%s drains term %d: %s", p.name, a.Term, a.Reason)
 		}
 	case machine.Expire:
 		if t := p.tenure; t != nil && t.token.Term == a.Term {
 			t.expired = true
-			w.trace("%s ends term %d", p.name, a.Term)
 		}
-	case machine.Move:
-		w.trace("%s is %s, was %s: %s (term %d)", p.name, a.To, a.From, a.Reason, a.Term)
-		w.checkMove(p, a.Transition)
-	case machine.Follow:
-		w.trace("%s sees %s", p.name, a.Leader)
-	case machine.Evicted:
-		w.trace("%s evicted %v", p.name, a.IDs)
-	case machine.Report:
-		w.trace("%s reports: %v", p.name, a.Err)
 	case machine.Wake:
 		p.wake(a.At)
 	case machine.Finish:
-		w.trace("%s has left: %v", p.name, a.Err)
-		p.alive = false
+		p.left = a.Err == nil
 		p.end()
-	case machine.Adopt:
-		w.trace("%s adopts config %d", p.name, a.Config.Revision)
+	case machine.Move, machine.Follow, machine.Evicted, machine.Report, machine.Adopt:
+	}
+	if w.tracing {
+		w.traceAction(p, action)
+	}
+}
+
+func (p *process) cancelOperation(id uint64) {
+	for _, a := range p.watches {
+		if a.op == id {
+			a.watch.Cancel()
+			p.lookAtWatches()
+			return
+		}
+	}
+	if op := p.running[id]; op != nil {
+		op.task.cancel(errCancelled)
 	}
 }
 
@@ -185,145 +233,102 @@ func (p *process) wake(at time.Time) {
 }
 
 // begin starts an operation as a task.
-func (p *process) begin(op machine.Operation) {
+func (p *process) begin(what machine.Operation) {
 	w := p.world
-	floor := w.last.Leader.Ballot
-	t := p.start(func(t *task) {
-		if op.Kind == machine.WatchTerm || op.Kind == machine.WatchIntent {
-			watch, answer := p.operator.Arm(t.ctx, op)
-			answer.Err = t.cause(answer.Err)
-			w.checkSight(p, op.Kind, floor, &answer)
-			if answer.Err == nil && p.alive {
-				p.watches[op.ID] = watch
-			}
-			p.answer(t, op, answer)
-			p.lookAtWatches()
-			return
+	op := &operation{process: p, what: what, floor: w.state.Leader.Ballot, called: w.tick()}
+	label := p.name + "/" + strconv.FormatUint(what.ID, 10)
+	w.operations[label] = op
+	p.running[what.ID] = op
+	w.checkBegin(op)
+	op.task = p.start(label, func(t *task) {
+		t.op = op
+		var answer machine.Answer
+		var watch kv.Watch
+		if what.Kind == machine.WatchTerm || what.Kind == machine.WatchIntent {
+			watch, answer = p.operator.Arm(t.ctxOf(), what)
+		} else {
+			answer = p.operator.Run(t.ctxOf(), what, func(e machine.Event) { p.tell(t, e) })
 		}
-		answer := p.operator.Run(t.ctx, op, func(e machine.Event) { p.tell(t, e) })
-		answer.Err = t.cause(answer.Err)
-		w.checkSight(p, op.Kind, floor, &answer)
-		p.answer(t, op, answer)
+		p.answer(t, op, watch, answer)
 	})
-	p.operations[op.ID] = t
-	w.after(op.Limit, func() { t.cancel(errLimit) })
+	op.task.limit(p.clocks.lasts(what.Limit))
 }
 
 // tell takes an event of an operation that goes on.
 func (p *process) tell(t *task, e machine.Event) {
-	if !t.ended && p.alive {
-		p.step(e)
-	}
-}
-
-func (p *process) answer(t *task, op machine.Operation, answer machine.Answer) {
-	if t.ended || !p.alive {
+	if t.killed || !p.alive {
 		return
 	}
-	delete(p.operations, op.ID)
-	p.world.trace("%s: %s answered: %v", p.name, op.Kind, answer.Err)
-	p.post(machine.Answered{Op: op.ID, Answer: answer})
+	p.world.checkTold(p, t.op, e)
+	p.step(e)
 }
 
-// cause gives the error of a cancelled task its cause.
-func (t *task) cause(err error) error {
-	if err != nil && t.ctx.err != nil && kv.CodeOf(err) == 0 {
-		return t.ctx.err
+func (p *process) answer(t *task, op *operation, watch kv.Watch, answer machine.Answer) {
+	w := p.world
+	if t.killed || !p.alive {
+		if watch != nil {
+			watch.Cancel()
+		}
+		return
 	}
-	return err
+	outcome := kv.OutcomeOf(answer.Err)
+	answer.Err = t.cause(answer.Err)
+	delete(p.running, op.what.ID)
+	w.mixNumbers(uint64(w.now), op.called, uint64(op.what.Kind), answer.State.Leader.Ballot, uint64(kv.CodeOf(answer.Err)))
+	if w.tracing && (answer.Err != nil || op.what.Kind != machine.Look && op.what.Kind != machine.List) {
+		w.trace(p, "%s: %s", op.what.Kind, describe(&answer))
+	}
+	w.checkAnswer(op, &answer, outcome)
+	if watch != nil && answer.Err == nil {
+		p.watches = append(p.watches, armed{op.what.ID, watch})
+		if w.chance(WatchFires) {
+			w.count(WatchFires)
+			p.fireLater(op.what.ID)
+		}
+	}
+	p.post(machine.Answered{Op: op.what.ID, Answer: answer})
+	p.lookAtWatches()
+}
+
+func describe(a *machine.Answer) string {
+	if a.Err != nil {
+		return a.Err.Error()
+	}
+	return fmt.Sprintf("done (%s; %s)", a.Action, a.State.Leader)
+}
+
+// fireLater fires a watch for no reason.
+func (p *process) fireLater(op uint64) {
+	w := p.world
+	w.after(w.span(WatchFires, w.config.LeaseDuration), func() {
+		if i := slices.IndexFunc(p.watches, func(a armed) bool { return a.op == op }); i >= 0 && p.alive {
+			p.watches[i].watch.Cancel()
+			p.watches = slices.Delete(p.watches, i, i+1)
+			p.post(machine.Fired{Op: op})
+		}
+	})
 }
 
 // lookAtWatches tells the machine of those that have ended.
 func (p *process) lookAtWatches() {
-	for _, id := range sortedKeys(p.watches) {
-		watch := p.watches[id]
-		if !isDone(watch) {
+	for i := 0; i < len(p.watches); {
+		a := p.watches[i]
+		if !isDone(a.watch) {
+			i++
 			continue
 		}
-		delete(p.watches, id)
-		generation := p.generation
-		p.world.after(0, func() {
-			if p.generation == generation {
-				p.post(machine.Fired{Op: id, Err: watch.Err()})
-			}
-		})
+		p.watches = slices.Delete(p.watches, i, i+1)
+		p.world.after(0, func() { p.post(machine.Fired{Op: a.op, Err: a.watch.Err()}) })
 	}
-}
-
-// lead begins the work of a tenure: fenced transactions and messages to a sink
-// outside, until some time after it was asked to stop.
-func (p *process) lead(leader election.Leader) {
-	w := p.world
-	t := &tenure{token: leader.Token(), begun: w.now}
-	p.tenure = t
-	w.trace("%s leads: %s", p.name, leader)
-	w.count("tenure")
-	generation := p.generation
-	deaf := 0 // how often it works on as if it had not been told to stop
-	if p.random.IntN(20) == 0 {
-		deaf = p.random.IntN(8)
-	}
-	p.start(func(task *task) {
-		for !t.drained || deaf > 0 {
-			if t.drained {
-				deaf--
-			}
-			if task.wait(time.Duration(p.random.Int64N(int64(w.lease/2))), true) != nil {
-				return
-			}
-			if t.drained && deaf == 0 {
-				break
-			}
-			p.work(task, t)
-			if p.random.IntN(400) == 0 && w.quiet == 0 && !t.drained { // it ends of itself
-				var err error
-				if p.random.IntN(2) == 0 {
-					err = errWork
-				}
-				p.step(machine.Ending{Term: t.token.Term, Err: err})
-			}
-		}
-		stop := time.Duration(p.random.Int64N(int64(w.lease / 10)))
-		if p.random.IntN(20) == 0 {
-			stop = time.Duration(p.random.Int64N(int64(3 * w.lease)))
-		}
-		if task.wait(stop, true) != nil {
-			return
-		}
-		if p.generation == generation && p.alive {
-			t.returned = true
-			w.trace("%s: the work of term %d has returned", p.name, t.token.Term)
-			p.step(machine.Returned{Term: t.token.Term})
-		}
-	})
-}
-
-// work commits one fenced write, and sends one message.
-func (p *process) work(task *task, t *tenure) {
-	w := p.world
-	w.sink(t.token.Term)
-	err := p.operator.Database.Transact(task.ctx, func(tr kv.Transaction) error {
-		if err := w.election.RequireLeadership(tr, t.token); err != nil {
-			return err
-		}
-		tr.Set(w.fencedKey(), []byte(fmt.Sprint(t.token.Term)))
-		return nil
-	})
-	if err == nil {
-		w.count("fenced write")
-	}
-}
-
-// forget drops a task that has ended.
-func (p *process) forget(t *task) {
-	p.tasks = slices.DeleteFunc(p.tasks, func(other *task) bool { return other == t })
 }
 
 // leave has the process stop in order.
 func (p *process) leave() {
 	if p.alive && !p.stopping {
 		p.stopping = true
-		p.world.trace("%s is told to leave", p.name)
+		if p.world.tracing {
+			p.world.trace(p, "is told to leave")
+		}
 		p.post(machine.Leave{})
 	}
 }

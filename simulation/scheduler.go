@@ -11,10 +11,14 @@ type scheduler struct {
 	still  int // events without time passing
 }
 
+// event is something that is to happen: a function, or a task that goes on.
 type event struct {
-	at  time.Duration
-	seq uint64
-	run func()
+	at   time.Duration
+	seq  uint64
+	run  func()
+	task *task
+	wait uint64 // of the task; the event is void once it waits for another
+	held bool   // not while its process is paused
 }
 
 // before orders events by time, and by the order of scheduling.
@@ -70,6 +74,12 @@ func (s *scheduler) atTime(at time.Duration, run func()) {
 	s.queue.push(event{at: max(at, s.now), seq: s.seq, run: run})
 }
 
+// resumeAt has a task go on at a time.
+func (s *scheduler) resumeAt(at time.Duration, t *task, wait uint64, held bool) {
+	s.seq++
+	s.queue.push(event{at: max(at, s.now), seq: s.seq, task: t, wait: wait, held: held})
+}
+
 // run lets everything happen up to a time.
 func (s *scheduler) run(until time.Duration, stop func() bool) {
 	for len(s.queue) > 0 && s.queue[0].at <= until && !stop() {
@@ -78,7 +88,14 @@ func (s *scheduler) run(until time.Duration, stop func() bool) {
 			s.now, s.still = e.at, 0
 		}
 		s.events++
-		e.run()
+		switch {
+		case e.run != nil:
+			e.run()
+		case e.held && e.task.process.pausedUntil > s.now:
+			s.resumeAt(e.task.process.pausedUntil, e.task, e.wait, true)
+		default:
+			e.task.resume(e.wait)
+		}
 	}
 	if !stop() {
 		s.now = max(s.now, until)

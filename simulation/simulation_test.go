@@ -1,14 +1,16 @@
-package simulation
+package simulation_test
 
 import (
 	"os"
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/fdbelection/fdbelection/simulation"
 )
 
 func TestSeeds(t *testing.T) {
-	first, n := uint64(1), uint64(200)
+	first, n := uint64(1), uint64(100)
 	if s := os.Getenv("SIMULATION_SEED"); s != "" {
 		first, _ = strconv.ParseUint(s, 10, 64)
 		n = 1
@@ -16,30 +18,25 @@ func TestSeeds(t *testing.T) {
 	if s := os.Getenv("SIMULATION_SEEDS"); s != "" {
 		n, _ = strconv.ParseUint(s, 10, 64)
 	}
-	counts := map[string]int{}
 	var simulated time.Duration
 	begin := time.Now()
 	failures := 0
+	situations := map[string]int{}
 	for seed := first; seed < first+n; seed++ {
-		opts := Options{Seed: seed, Faulty: 3 * time.Minute, Quiet: time.Minute + 30*time.Second}
+		opts := simulation.Options{Seed: seed, Linearize: seed%4 == 0}
 		if os.Getenv("SIMULATION_TRACE") != "" {
-			opts.Trace = func(line string) { t.Log(line) }
+			opts.Trace = func(line simulation.Line) { t.Log(line.Format()) }
 		}
-		r := Run(opts)
+		r := simulation.Run(opts)
 		simulated += r.Simulated
-		for k, v := range r.Counts {
-			counts[k] += v
+		for k, v := range r.Situations {
+			situations[k] += v
 		}
-		if r.Failure != nil {
+		if r.Failed() {
 			failures++
-			t.Errorf("%v", r.Failure)
-			if failures > 2 {
-				break
-			}
+			t.Errorf("seed %d: %v", seed, &r.Violations[0])
 		}
 	}
-	t.Logf("%d seeds, %s simulated in %s", n, simulated, time.Since(begin))
-	for _, k := range sortedKeys(counts) {
-		t.Logf("%8d %s", counts[k], k)
-	}
+	t.Logf("%d seeds, %d failed, %s simulated in %s", n, failures, simulated, time.Since(begin))
+	t.Log(situations)
 }

@@ -2,19 +2,23 @@ package simulation
 
 import (
 	"context"
-	"iter"
+	"slices"
 	"time"
+
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// task is a coroutine of a process: an operation, or the work of a leader.
+// task is what a process has under way beside its machine: an operation, the
+// work of a leader, a transaction of an application. It is a coroutine that
+// yields to the scheduler in every call of the engine.
 type task struct {
 	process *process
-	ctx     *taskContext
-	next    func() (struct{}, bool)
-	stop    func()
-	yield   func(struct{}) bool
+	op      *operation // that it carries out; nil: work, or an application
+	ctx     taskContext
+	routine *coroutine
 	waiting uint64 // counts the waits: an event for an older one is void
-	commits *pendingCommit
+	killed  bool   // its process is gone: it runs to its end, and nobody listens
 	ended   bool
 }
 
@@ -36,16 +40,19 @@ var never = make(chan struct{})
 // taskKey is the context key under which a task finds itself.
 type taskKey struct{}
 
-// start runs fn as a coroutine, from the next event on.
-func (p *process) start(fn func(t *task)) *task {
-	t := &task{process: p}
-	t.ctx = &taskContext{values: context.WithValue(context.Background(), taskKey{}, t)}
-	t.next, t.stop = iter.Pull(func(yield func(struct{}) bool) {
-		t.yield = yield
-		fn(t)
-	})
+func taskOf(ctx context.Context) *task {
+	t, _ := ctx.Value(taskKey{}).(*task)
+	return t
+}
+
+// start runs fn as a task, from the next event on. Its transactions have the
+// label.
+func (p *process) start(label string, fn func(t *task)) *task {
+	t := &task{process: p, routine: p.world.routines.take()}
+	t.ctx.values = memkv.WithLabel(context.WithValue(context.Background(), taskKey{}, t), label)
+	t.routine.fn = func() { fn(t) }
 	p.tasks = append(p.tasks, t)
-	p.world.after(0, func() { t.resume(0) })
+	p.world.resumeAt(p.world.now, t, 0, true)
 	return t
 }
 
@@ -54,33 +61,32 @@ func (t *task) resume(wait uint64) {
 	if t.ended || t.waiting != wait {
 		return
 	}
-	before := t.process.world.running
-	t.process.world.running = t
-	_, more := t.next()
-	t.process.world.running = before
-	if !more {
+	w := t.process.world
+	before := w.running
+	w.running = t
+	done, _ := t.routine.next()
+	w.running = before
+	if done {
 		t.ended = true
-		t.process.forget(t)
+		w.routines.put(t.routine)
+		p := t.process
+		if i := slices.Index(p.tasks, t); i >= 0 {
+			p.tasks = slices.Delete(p.tasks, i, i+1)
+		}
 	}
 }
 
 // wait yields until d has passed, or the task is cancelled. A process that is
 // paused does not notice before it goes on; what is on its way to the database
-// is not held up by that.
+// (not held) is not held up by that.
 func (t *task) wait(d time.Duration, held bool) error {
+	if t.killed {
+		return t.ctx.err
+	}
 	w := t.process.world
 	t.waiting++
-	n := t.waiting
-	w.after(d, func() {
-		if held && t.process.pausedUntil > w.now {
-			w.atTime(t.process.pausedUntil, func() { t.resume(n) })
-			return
-		}
-		t.resume(n)
-	})
-	if !t.yield(struct{}{}) {
-		t.ctx.err = context.Canceled
-	}
+	w.resumeAt(w.now+max(d, 0), t, t.waiting, held)
+	t.routine.yield(false)
 	return t.ctx.err
 }
 
@@ -90,17 +96,41 @@ func (t *task) cancel(err error) {
 		return
 	}
 	t.ctx.err = err
-	n := t.waiting
-	t.process.world.after(0, func() { t.resume(n) })
+	t.process.world.resumeAt(t.process.world.now, t, t.waiting, true)
 }
 
-// kill ends the task at once. Its code runs to its end with errors, and nobody
-// listens.
+// limit cancels the task after d, once its process runs.
+func (t *task) limit(d time.Duration) {
+	w := t.process.world
+	w.after(d, func() {
+		if p := t.process; p.pausedUntil > w.now {
+			w.atTime(p.pausedUntil, func() { t.cancel(errLimit) })
+			return
+		}
+		t.cancel(errLimit)
+	})
+}
+
+// kill ends the task with its process: it runs to its end with errors, at once
+// or, where it is what runs now, as soon as it returns.
 func (t *task) kill() {
-	if t.ended {
+	if t.ended || t.killed {
 		return
 	}
-	t.ended = true
-	t.ctx.err = context.Canceled
-	t.stop()
+	t.killed, t.ctx.err = true, errCancelled
+	if t.process.world.running != t {
+		t.waiting++
+		t.resume(t.waiting)
+	}
 }
+
+// cause gives the error of a cancelled task its cause.
+func (t *task) cause(err error) error {
+	if err != nil && t.ctx.err != nil && kv.CodeOf(err) == 0 {
+		return t.ctx.err
+	}
+	return err
+}
+
+// ctxOf is the context of the task's calls.
+func (t *task) ctxOf() context.Context { return &t.ctx }

@@ -1,23 +1,16 @@
 package simulation
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"hash/fnv"
-	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector"
-	"github.com/fdbelection/fdbelection/elector/machine"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
@@ -29,134 +22,103 @@ var (
 	errWork      = errors.New("the work has failed")
 )
 
-// Options are the size of a run.
-type Options struct {
-	Seed uint64
-	// Faulty is how long faults go on, Quiet how long the world has after that to
-	// become what it should be.
-	Faulty, Quiet time.Duration
-	// Processes is how many take part; zero: 5.
-	Processes int
-	// Trace gets each line of the run, where it is set.
-	Trace func(line string)
-}
-
-// Result is what a run was like.
-type Result struct {
-	Seed      uint64
-	Hash      uint64
-	Simulated time.Duration
-	Events    uint64
-	Commits   int64
-	Counts    map[string]int
-	// Failure is the first violation; nil: none.
-	Failure error
-}
-
 // World is one run.
 type World struct {
 	scheduler
-	opts   Options
-	faults faults
-	lease  time.Duration
-	config fdbelection.Config
-
-	scheduleRand, faultRand, workRand *rand.Rand
-	identities                        *reader
+	opts Options
+	shape
+	faults       faults
+	scheduleRand *rand.Rand
+	identities   *reader
+	routines     coroutines
+	running      *task
 
 	db        *memkv.DB
 	space     subspace.Subspace
+	fencedKey []byte
 	election  *election.LeaderElection
-	names     []string
-	processes map[string]*process
-	running   *task
 
-	recoveries int
-	quiet      time.Duration // since when; zero: faults go on
-	counts     map[string]int
-	hash       uint64
-	lines      []string
-	failure    error
+	hosts       []*host
+	live        []*process // in the order of their starts
+	clients     map[string]*process
+	labels      map[election.Identity]string
+	operations  map[string]*operation
+	operator    *process
+	application *process
+	sink        sink
+	requests    map[uuid.UUID]uint64 // the term that each is about
+
+	starts, tenures, fenced int
+	recoveries              int
+	recoveredAt             time.Duration
+	quiet                   time.Duration // since when; zero: faults go on
+
+	recorder
 	checks
 }
 
-// Run runs one seed.
-func Run(opts Options) Result {
+func newWorld(opts Options) *World {
 	if opts.Processes == 0 {
 		opts.Processes = 5
 	}
-	w := newWorld(opts)
-	w.play()
-	return Result{
-		Seed: opts.Seed, Hash: w.hash, Simulated: w.now, Events: w.events, Commits: w.db.Counters().Commits,
-		Counts: w.counts, Failure: w.failure,
-	}
-}
-
-func newWorld(opts Options) *World {
-	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(opts.Seed, n)) }
 	w := &World{
-		opts: opts, scheduleRand: stream(1), faultRand: stream(2), workRand: stream(3),
-		identities: &reader{stream(4)},
-		space:      subspace.New("simulation"),
-		processes:  map[string]*process{}, counts: map[string]int{}, hash: 14695981039346656037,
+		opts: opts, shape: newShape(stream(opts.Seed, 7)), faults: newFaults(opts.Seed, opts.Without),
+		scheduleRand: stream(opts.Seed, 1), identities: &reader{r: stream(opts.Seed, 4)},
+		space:   subspace.New("simulation"),
+		clients: map[string]*process{}, labels: map[election.Identity]string{}, operations: map[string]*operation{},
+		requests: map[uuid.UUID]uint64{}, sink: sink{senders: map[uint64]election.Token{}},
+		recorder: newRecorder(opts), checks: newChecks(),
 	}
-	w.faults = swarm(stream(5))
+	w.fencedKey = w.space.Sub("fenced").Bytes()
 	w.election = election.New(w.space.Sub("election"), election.WithRandom(w.identities))
-	w.config = elector.ConfigWithLease(10 * time.Second)
-	w.config.HeartbeatInterval = 3 * time.Second
-	w.config.Margin = 10 * time.Second / 20
-	if w.faults.shortLeases {
-		w.config = elector.ConfigWithLease(time.Second)
+	w.checks.keys = newCheckedKeys(w.election.Subspace())
+	if w.opts.Faulty == 0 {
+		w.opts.Faulty = 2 * time.Minute
+		if w.short {
+			w.opts.Faulty = 30 * time.Second
+		}
 	}
-	if w.faults.maxPPM > 500 {
-		w.config.Margin = w.config.LeaseDuration / 5
+	if w.opts.Quiet == 0 {
+		w.opts.Quiet = 9 * w.config.LeaseDuration
+		if w.short { // what stands may be ten times as long
+			w.opts.Quiet += 20 * w.config.LeaseDuration
+		}
 	}
-	if w.faults.byClock {
-		w.config.Expiry = fdbelection.ExpiryByClock
-	}
-	if w.faults.preemptGo {
-		w.config.PreemptionGrace = 0
-	}
-	w.lease = w.config.LeaseDuration
 	w.db = memkv.New(memkv.Options{
 		Now:   func() time.Time { return epoch.Add(w.now) },
 		Sleep: w.sleep, Jitter: func() float64 { return float64(w.scheduleRand.Uint64N(1<<20)) / (1 << 20) },
-		Hooks: &memkv.Hooks{Before: w.before, After: w.afterCall, Changed: w.changed},
-		OnCommit: func(e memkv.LogEntry) {
-			w.mix(e.Client)
-			for _, m := range e.Mutations {
-				w.mix(string(m.Key))
-				w.mix(string(m.Value))
-			}
-			w.uncheckedCommits = append(w.uncheckedCommits, e)
-		},
+		Hooks:    &memkv.Hooks{Before: w.before, After: w.afterCall, Changed: w.changed},
+		OnCommit: w.committed,
 	})
-	setup := stream(6)
+	setup := stream(opts.Seed, 6)
 	for i := range opts.Processes {
-		p := &process{
-			world: w, name: string(rune('a' + i)), random: stream(uint64(100 + i)),
-			priority: int32(setup.IntN(3)),
-			clocks: clocks{
-				offset: time.Duration(setup.Int64N(int64(time.Hour))),
-				ppm:    setup.Int64N(2*w.faults.maxPPM+1) - w.faults.maxPPM,
-			},
+		h := &host{
+			lane: i, id: string(rune('a' + i)), priority: int32(setup.IntN(3)), clocks: w.newClocksFrom(setup),
+			random: stream(opts.Seed, 100+uint64(i)),
 		}
-		if !w.faults.byClock {
-			p.clocks.wall = time.Duration(setup.Int64N(int64(2*time.Hour))) - time.Hour
-		}
-		if i > 2 && setup.IntN(5) == 0 {
-			p.role = election.Observer
-		}
-		w.names = append(w.names, p.name)
-		w.processes[p.name] = p
+		h.role = h.usual()
+		w.hosts = append(w.hosts, h)
 	}
+	w.operator, w.application = w.bystander("operator"), w.bystander("z")
 	return w
+}
+
+func (w *World) newClocks() clocks { return w.newClocksFrom(w.scheduleRand) }
+
+func (w *World) newClocksFrom(r *rand.Rand) clocks {
+	c := clocks{offset: time.Duration(r.Int64N(int64(time.Hour))), ppm: r.Int64N(2*w.maxPPM+1) - w.maxPPM}
+	if r.IntN(4) == 0 { // the extremes are what the margin is made for
+		c.ppm = []int64{-w.maxPPM, w.maxPPM}[r.IntN(2)]
+	}
+	if w.skew > 0 {
+		c.wall = time.Duration(r.Int64N(int64(2*w.skew))) - w.skew
+	}
+	return c
 }
 
 // sleep is the back-off of a client.
 func (w *World) sleep(ctx context.Context, d time.Duration) error {
-	t, _ := ctx.Value(taskKey{}).(*task)
+	t := taskOf(ctx)
 	if t == nil {
 		return nil
 	}
@@ -164,194 +126,74 @@ func (w *World) sleep(ctx context.Context, d time.Duration) error {
 }
 
 func (w *World) play() {
-	for _, name := range w.names {
-		p := w.processes[name]
-		w.after(time.Duration(w.workRand.Int64N(int64(w.lease))), func() {
-			if !p.alive {
-				p.enter()
+	for _, h := range w.hosts {
+		w.after(time.Duration(w.scheduleRand.Int64N(int64(w.config.LeaseDuration))), func() {
+			if h.current == nil {
+				h.enter(w)
 			}
 		})
 	}
 	w.after(time.Second, w.storm)
-	failed := func() bool { return w.failure != nil }
+	if w.scheduleRand.IntN(2) == 0 {
+		w.after(w.config.LeaseDuration, w.apply)
+	}
+	failed := func() bool { return len(w.result.Violations) > 0 && !w.opts.GoOn }
 	w.run(w.opts.Faulty, failed)
-	w.calm()
-	w.run(w.opts.Faulty+w.opts.Quiet, failed)
-	if w.failure == nil {
+	if !failed() {
+		w.calm()
+		w.run(w.opts.Faulty+w.opts.Quiet, failed)
+	}
+	if !failed() {
 		w.checkQuiet()
+		w.checkLinearizable()
 	}
-	for _, name := range w.names {
-		w.processes[name].alive = false
-		w.processes[name].end()
+	for _, p := range slices.Clone(w.live) {
+		p.end()
 	}
+	for _, t := range slices.Concat(w.operator.tasks, w.application.tasks) {
+		t.kill()
+	}
+	w.routines.close()
+	w.result.Simulated, w.result.Events = w.now, w.events
+	w.result.Tenures, w.result.Fenced = w.tenures, w.fenced
 }
 
-// storm decides, once a second, on the faults that are not of a call.
-func (w *World) storm() {
-	if w.quiet > 0 {
-		return
-	}
-	w.after(time.Second, w.storm)
-	for _, name := range w.names {
-		w.strike(w.processes[name])
-		if name == w.last.Leader.ID { // what happens to a leader matters most
-			w.strike(w.processes[name])
-			w.strike(w.processes[name])
-		}
-	}
-	if w.chance(w.faults.recovery) {
-		w.trace("the database recovers")
-		w.count("recovery")
-		w.recoveries++
-		w.db.Recover()
-	}
-	if w.chance(w.faults.operator) {
-		w.operate()
-	}
-}
-
-func (w *World) strike(p *process) {
-	long := func(most time.Duration) time.Duration { return time.Duration(w.faultRand.Int64N(int64(most))) }
-	switch {
-	case !p.alive:
-		if w.faultRand.IntN(10) == 0 {
-			p.enter()
-		}
-	case w.chance(w.faults.crash):
-		w.count("crash")
-		p.crash()
-	case w.chance(w.faults.crash / 2):
-		w.count("leave")
-		p.leave()
-	case w.chance(w.faults.pause):
-		w.count("pause")
-		d := long(3 * w.lease)
-		if w.faultRand.IntN(4) == 0 {
-			d = w.lease + time.Duration(w.faultRand.Int64N(3)-1)
-		}
-		p.pausedUntil = max(p.pausedUntil, w.now+d)
-		w.trace("%s is paused for %s", p.name, d)
-	case w.chance(w.faults.partition):
-		w.count("partition")
-		p.cutOffUntil = w.now + long(3*w.lease)
-		w.trace("%s is cut off until %s", p.name, p.cutOffUntil)
-	case !w.faults.byClock && w.chance(w.faults.clockStep):
-		w.count("clock step")
-		p.clocks.wall += long(2*time.Hour) - time.Hour
-	}
-}
-
-// operate is what an operator does: it asks, changes, disables.
-func (w *World) operate() {
-	ctx := context.Background()
-	nonce, _ := uuid.NewRandomFromReader(w.identities)
-	target := w.processes[w.names[w.faultRand.IntN(len(w.names))]]
-	choice := w.faultRand.IntN(7)
-	err := w.db.NewClient("operator", memkv.ClientOptions{}).Transact(ctx, func(tr kv.Transaction) error {
-		state, err := w.election.ReadState(tr)
-		if err != nil {
-			return err
-		}
-		config := state.Config
-		switch choice {
-		case 0:
-			return w.election.RequestResign(tr, state.Leader.Term, nonce)
-		case 1:
-			return w.election.RequestTransfer(tr, state.Leader.Term, target.name, nonce)
-		case 2:
-			config.ElectionEnabled = !config.ElectionEnabled
-		case 3:
-			if w.faults.shortLeases { // never shorter than what the faults are made for
-				config.LeaseDuration = time.Duration(1+w.faultRand.IntN(3)) * w.lease
-				config.CandidateTimeout = 2 * config.LeaseDuration
-			} else {
-				config.AllowPreemption = !config.AllowPreemption
-			}
-		case 4:
-			candidate, err := w.election.GetCandidate(tr, target.name)
-			if err != nil {
-				return err
-			}
-			_, err = w.election.EvictUnchanged(tr, []election.Candidate{candidate})
-			return err
-		default:
-			return nil
-		}
-		_, err = w.election.WriteConfig(tr, config)
-		return err
-	})
-	if choice == 5 && target.alive {
-		target.priority = int32(w.faultRand.IntN(3))
-		target.post(machine.Changed{Priority: target.priority, Role: target.role, Metadata: target.me.Metadata})
-	}
-	w.count([]string{"request to resign", "request to transfer", "enable or disable", "config", "forced eviction", "priority", "nothing"}[choice])
-	w.trace("operator: choice %d on %s: %v", choice, target.name, err)
-}
-
-// calm ends all faults: every process is there, connected and awake, and the
-// election is enabled.
+// calm ends all faults: every host has a process, connected and awake, and the
+// config is what it was at first.
 func (w *World) calm() {
-	w.trace("calm")
+	if w.tracing {
+		w.trace(nil, "calm")
+	}
 	w.quiet = w.now
-	for _, name := range w.names {
-		p := w.processes[name]
-		p.cutOffUntil = 0
-		p.pausedUntil = min(p.pausedUntil, w.now)
-		if !p.alive {
-			p.enter()
-		} else if p.stopping {
-			w.after(2*w.lease, func() {
-				if !p.alive {
-					p.enter()
-				}
-			})
+	for _, p := range append(slices.Clone(w.live), w.operator, w.application) {
+		p.deafUntil, p.blindUntil, p.pausedUntil = 0, 0, min(p.pausedUntil, w.now)
+		if w.config.Expiry == fdbelection.ExpiryByClock { // it asks for clocks that agree
+			p.clocks.wall = 0
 		}
 	}
+	for _, h := range w.hosts {
+		h.role = h.usual()
+		if w.config.Expiry == fdbelection.ExpiryByClock {
+			h.clocks.wall = 0
+		}
+		if p := h.current; p == nil || !p.alive || p.stopping {
+			w.after(time.Millisecond, func() { h.enter(w) })
+		} else {
+			p.announce()
+		}
+	}
+	w.seatChanges = 0
 	_ = w.db.Transact(context.Background(), func(tr kv.Transaction) error {
-		config, err := w.election.ReadConfig(tr)
+		stands, err := w.election.ReadConfig(tr)
 		if err != nil {
 			return err
 		}
-		config.ElectionEnabled, config.AllowPreemption = true, true
+		config := w.shape.config
+		config.Revision, config.AllowPreemption = stands.Revision, true
 		_, err = w.election.WriteConfig(tr, config)
 		return err
 	})
-	w.committed()
-}
-
-// count counts a thing that has happened.
-func (w *World) count(what string) { w.counts[what]++ }
-
-// keptLines is how much of the trace a failure shows.
-const keptLines = 120
-
-// trace notes what has happened, for the hash and for a reader.
-func (w *World) trace(format string, args ...any) {
-	line := fmt.Sprintf("%12s  %s", w.now, fmt.Sprintf(format, args...))
-	w.mix(line)
-	if w.opts.Trace != nil {
-		w.opts.Trace(line)
-	}
-	w.lines = append(w.lines, line)
-	if len(w.lines) > 4*keptLines {
-		w.lines = slices.Clone(w.lines[len(w.lines)-keptLines:])
-	}
-}
-
-func (w *World) mix(text string) {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(text))
-	w.hash = (w.hash ^ h.Sum64()) * 1099511628211
-}
-
-// violated ends the run with the invariant that does not hold.
-func (w *World) violated(invariant, format string, args ...any) {
-	if w.failure != nil {
-		return
-	}
-	w.trace("VIOLATION of %s: %s", invariant, fmt.Sprintf(format, args...))
-	lines := w.lines[max(0, len(w.lines)-keptLines):]
-	w.failure = fmt.Errorf("seed %d: %s: %s\n%s", w.opts.Seed, invariant, fmt.Sprintf(format, args...), strings.Join(lines, "\n"))
+	w.after(w.opts.Quiet*2/3, func() { w.seatChanges = 0 })
 }
 
 // reader draws identities from a seed.
@@ -363,8 +205,6 @@ func (r *reader) Read(b []byte) (int, error) {
 	}
 	return len(b), nil
 }
-
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
 func isDone(watch kv.Watch) bool {
 	select {

@@ -1,0 +1,101 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// attempt is one attempt to write the lease of a tenure, as its process tells.
+type attempt struct {
+	op     uint64
+	count  int
+	start  time.Time
+	lease  time.Duration
+	config fdbelection.Config
+}
+
+// end is how far an attempt carries belief.
+func (a *attempt) end() time.Time { return a.start.Add(a.lease - a.config.MarginFor(a.lease)) }
+
+// checkTold follows the attempts of a tenure, and holds what is told of them
+// against the log (invariant 16).
+func (w *World) checkTold(p *process, op *operation, event machine.Event) {
+	switch e := event.(type) {
+	case machine.Issuing:
+		p.issuedAfter = op.commits
+		p.attempts = append(p.attempts, attempt{e.Op, e.Attempt, e.Start, e.Lease, e.Config})
+	case machine.Issued:
+		if p.belief.End.IsZero() && p.believed == op.what.Token.Term && e.Outcome == kv.Committed {
+			w.situation("expiry in mid-commit")
+		}
+		if landed := op.commits > p.issuedAfter; e.Outcome == kv.Committed && !landed || e.Outcome == kv.Absent && landed {
+			w.violated(Outcome, "%s takes a commit for %d, in the log: %v", p.name, e.Outcome, landed)
+		}
+		i := slices.IndexFunc(p.attempts, func(a attempt) bool { return a.op == e.Op && a.count == e.Attempt })
+		if i < 0 {
+			return
+		}
+		switch e.Outcome {
+		case kv.Committed:
+			p.attempts = p.attempts[i:] // it is the base now, and all before it are settled
+		case kv.Absent:
+			p.attempts = slices.Delete(p.attempts, i, i+1)
+		case kv.SettledUnknown, kv.Unsettled:
+		}
+	}
+}
+
+// checkBeliefBound is invariant 9. It proves that belief rests on nothing but the
+// start of attempts: it never outlasts the earliest end, over the last attempt
+// that was acknowledged and every later one not surely failed; nor what the record
+// that stands leaves to others, who cannot have seen it before it was committed.
+func (w *World) checkBeliefBound(p *process) {
+	end := p.belief.End
+	if end.IsZero() {
+		return
+	}
+	for i := range p.attempts {
+		if bound := p.attempts[i].end(); end.After(bound) {
+			w.violated(Belief, "%s believes until %s, %s too long", p.name, end.Sub(epoch), end.Sub(bound))
+		}
+	}
+	if leader := &w.state.Leader; leader.Term == p.belief.Term && leader.Identity == p.me.Identity {
+		committed := p.clocks.local(w.seatAt)
+		if bound := committed.Add(leader.LeaseDuration - w.seatConfig.MarginFor(leader.LeaseDuration)); end.After(bound) {
+			w.violated(Belief, "%s believes until %s, and the record that stands carries %s less", p.name, end.Sub(epoch), end.Sub(bound))
+		}
+	}
+}
+
+// checkBelief is invariant 10. It proves that the instants at which two processes
+// find themselves leading, or use what is left of their lease, never interleave:
+// paused or not, whatever their clocks say, while their rates differ by less than
+// the margin. The exceptions are tenures that were displaced at once by a higher
+// priority, or by clocks that do not agree: for them only the fence holds.
+func (w *World) checkBelief(p *process) {
+	w.checkBeliefBound(p)
+	b := &p.belief
+	if !p.alive || b.End.IsZero() || p.tenure == nil || w.excused[p.tenure.token] {
+		return
+	}
+	if !p.clocks.local(w.now).Before(b.End) {
+		if p.pausedUntil <= w.now {
+			w.violated(Belief, "%s has come to the end of its belief, and believes", p.name)
+		}
+		return
+	}
+	for _, other := range w.live {
+		if other == p || other.belief.End.IsZero() || !other.clocks.local(w.now).Before(other.belief.End) {
+			continue
+		}
+		if other.tenure != nil && w.excused[other.tenure.token] {
+			w.situation("displaced leader still believes")
+			continue
+		}
+		w.violated(Exclusion, "%s in term %d and %s in term %d find themselves leading", other.name, other.belief.Term, p.name, b.Term)
+	}
+}

@@ -1,0 +1,180 @@
+package simulation
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+)
+
+// checkCandidates is invariants 11 and 12.
+func (w *World) checkCandidates(c *commit) {
+	for _, id := range c.candidates {
+		w.checkCandidate(c, id)
+	}
+	if !c.rank && len(c.candidates) == 0 {
+		return
+	}
+	w.checkRank(c)
+}
+
+// checkCandidate is invariants 11 and 12 for one record. Invariant 11 proves that
+// the set of candidates changes by registrations, departures and evictions only;
+// that an eviction is never decided on a heartbeat that is not the last, nor
+// before the timeout, nor against the holder. Invariant 12 proves that the
+// versionstamp is the commit of the registration and stays so.
+func (w *World) checkCandidate(c *commit, id string) {
+	before, known := w.records[id]
+	record, err := w.election.GetCandidate(&w.shadow, id)
+	if err != nil { // it is gone
+		delete(w.records, id)
+		if known {
+			w.checkRemoval(c, &before)
+		}
+		return
+	}
+	w.records[id] = candidateSince{record, c.entry.Version, w.now}
+	switch {
+	case c.who() != record.Identity:
+		w.violated(Candidates, "%s wrote the record of %s", c.name(), record.Identity)
+	case !known || before.Identity != record.Identity:
+		if want := (memkv.CommitResult{Version: c.entry.Version, Batch: c.entry.Batch}).Stamp(); record.Versionstamp.Transaction != want {
+			w.violated(Stamp, "%s registered %s with the stamp of another commit", c.name(), record.Identity)
+		}
+		if known && c.op != nil && c.op.what.Kind != machine.Register {
+			w.violated(Candidates, "%s replaced %s", c.name(), before.Identity)
+		}
+	case record.Versionstamp != before.Versionstamp:
+		w.violated(Stamp, "%s changed the versionstamp of %s", c.name(), record.Identity)
+	case record.Heartbeats != before.Heartbeats+1:
+		w.violated(Candidates, "%s took the heartbeats of %s from %d to %d", c.name(), record.Identity, before.Heartbeats, record.Heartbeats)
+	}
+}
+
+func (w *World) checkRemoval(c *commit, before *candidateSince) {
+	if c.who() == before.Identity {
+		return // it left
+	}
+	byForce := c.by == w.operator
+	evicts := byForce || c.op != nil && c.op.what.Kind == machine.Evict
+	switch {
+	case !evicts:
+		w.violated(Candidates, "%s removed %s", c.name(), before.Identity)
+	case c.before.Leader.HeldBy(before.Identity):
+		w.violated(Candidates, "%s evicted the holder %s", c.name(), before.Identity)
+	case before.version > c.entry.ReadVersion:
+		w.violated(Candidates, "%s evicted %s by a heartbeat that was not its last", c.name(), before.Identity)
+	case !byForce && c.by.clocks.scaled(w.now-before.at)+2 < w.timeout:
+		w.violated(Candidates, "%s evicted %s, silent for %s", c.name(), before.Identity, w.now-before.at)
+	}
+	if p := w.processOf(before.Identity); p != nil {
+		w.situation("living candidate evicted")
+	}
+}
+
+// checkRank is a part of invariant 11: the rank index names every voter once, in
+// its place, and nobody else.
+func (w *World) checkRank(c *commit) {
+	candidates, err := w.election.ListCandidates(&w.shadow)
+	if err != nil {
+		w.violated(Candidates, "%s: %v", c.name(), err)
+	}
+	ranked, err := w.election.Preferred(&w.shadow, 1000)
+	if err != nil {
+		w.violated(Candidates, "%s: %v", c.name(), err)
+	}
+	n := 0
+	for i := range candidates {
+		if candidates[i].Role != election.Voter {
+			continue
+		}
+		if n >= len(ranked) || ranked[n].ID != candidates[i].ID || ranked[n].Priority != candidates[i].Priority ||
+			ranked[n].Versionstamp != candidates[i].Versionstamp {
+			w.violated(Candidates, "%s left the rank %v for the voters %v", c.name(), ranked, candidates)
+			return
+		}
+		n++
+	}
+	if n != len(ranked) {
+		w.violated(Candidates, "%s left the rank %v for the voters %v", c.name(), ranked, candidates)
+	}
+}
+
+// checkWrites is invariant 15. It proves that whoever does not change the seat
+// writes nothing that others depend on: a follower its own record and its own
+// challenge, and makes nobody conflict; an eviction those of the dead; nobody but
+// an operator the config.
+func (w *World) checkWrites(c *commit) {
+	k := &w.keys
+	switch {
+	case c.by == nil || c.by == w.operator:
+		if c.leader || c.term {
+			w.violated(OwnWrites, "%s wrote the seat", c.name())
+		}
+		return
+	case c.config && c.before.Config.Revision != 0:
+		w.violated(OwnWrites, "%s wrote the config", c.name())
+	case !c.leader && (c.term || c.history):
+		w.violated(OwnWrites, "%s wrote the term or the history without a change of the seat", c.name())
+	}
+	if c.op == nil || c.leader {
+		return
+	}
+	kind := c.op.what.Kind
+	for _, r := range c.entry.WriteConflicts {
+		if bytes.Equal(r.Begin, k.leader) && kind != machine.Settle {
+			w.violated(OwnWrites, "%s makes writers of the seat conflict", c.name())
+		}
+	}
+	for _, id := range c.candidates {
+		if id != c.by.me.ID && kind != machine.Evict {
+			w.violated(OwnWrites, "%s wrote the record of %s", c.name(), id)
+		}
+	}
+	if kind == machine.Cycle && !c.intent && slices.ContainsFunc(c.entry.ReadConflicts, func(r memkv.Range) bool {
+		return bytes.Compare(r.Begin, k.leader) <= 0 && bytes.Compare(k.leader, r.End) < 0
+	}) {
+		w.violated(OwnWrites, "%s depends on the seat and does not write it", c.name())
+	}
+}
+
+// The bounds of one commit.
+const (
+	mostWrites = 12
+	mostBytes  = 4096
+)
+
+// checkBounds is invariant 22. It proves that nothing is written outside of the
+// subspace of the election, that an act writes a bounded number of keys and bytes,
+// and that the history keeps no more terms than it is to.
+func (w *World) checkBounds(c *commit) {
+	if c.elsewhere != nil {
+		w.violated(Bounds, "%s wrote %q", c.name(), c.elsewhere)
+	}
+	size := 0
+	for i := range c.entry.Mutations {
+		size += len(c.entry.Mutations[i].Key) + len(c.entry.Mutations[i].Value)
+	}
+	if n := len(c.entry.Mutations); n > mostWrites || size > mostBytes {
+		w.violated(Bounds, "%s wrote %d keys, %d bytes", c.name(), n, size)
+	}
+	term, limit := c.after.Leader.Term, uint64(c.after.Config.HistoryLimit)
+	if !c.leader || term == c.before.Leader.Term {
+		return
+	}
+	events, err := w.election.History(&w.shadow, 0)
+	if err != nil || len(events) > 0 && events[len(events)-1].Term+limit <= term {
+		w.violated(Bounds, "%s: the history of %d terms reaches from %d to %d", c.name(), limit, events[len(events)-1].Term, term)
+	}
+}
+
+// checkOwner is invariant 21 in the log: a transaction that its caller has given
+// up leaves no trace. That the election does not commit, retry or set options is
+// watched by spyTransaction.
+func (w *World) checkOwner(c *commit) {
+	if c.entry.Client == "nobody" {
+		w.violated(Ownership, "a transaction that was given up is in the log")
+	}
+}

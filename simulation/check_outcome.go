@@ -1,0 +1,224 @@
+package simulation
+
+import (
+	"errors"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// checkBegin is a part of invariant 26. It proves that a process which holds
+// nothing, and has an attempt about the seat whose fate is open, settles that
+// before it looks or decides again.
+func (w *World) checkBegin(op *operation) {
+	p := op.process
+	if !p.unsettled || p.machine.Holds() {
+		return
+	}
+	switch op.what.Kind {
+	case machine.Look, machine.Cycle, machine.Beat:
+		w.violated(Settled, "%s: %s after an attempt that was not settled", p.name, op.what.Kind)
+	default:
+	}
+}
+
+// checkAnswer looks at the answer of an operation.
+func (w *World) checkAnswer(op *operation, a *machine.Answer, outcome kv.Outcome) {
+	op.done, op.touched = true, a.Touched
+	op.sure = outcome != kv.Unsettled
+	p := op.process
+	w.checkOutcome(op, a, outcome)
+	w.checkSight(op, a)
+	w.noteAnswer(op, a)
+	switch op.what.Kind {
+	case machine.Cycle, machine.Resign, machine.Yield:
+		p.unsettled = p.unsettled || a.Touched
+		if a.Err == nil && (a.Action == election.Renewed || a.Action == election.Claimed) {
+			p.unsettled = false
+		}
+	case machine.Settle:
+		if a.Err == nil {
+			if p.unsettled {
+				w.situation("attempt settled")
+			}
+			p.unsettled = false
+		}
+	default:
+	}
+	if errors.Is(a.Err, fdbelection.ErrDuplicateID) {
+		w.situation("duplicate id found")
+	}
+	if errors.Is(a.Err, machine.ErrSeatLost) {
+		w.situation("leader finds its seat lost")
+	}
+	if a.Err == nil && op.what.Kind == machine.Rejoin {
+		w.situation("registered again")
+	}
+	if a.Err == nil && a.Action == election.Draining {
+		w.situation("disabled leader drains")
+	}
+}
+
+// checkOutcome is invariant 16. It proves that what a process concludes from an
+// answer is true in the log: an act that was acknowledged is there, as it says; one
+// that surely failed is not; one that is named by a term ends that term at most
+// once.
+func (w *World) checkOutcome(op *operation, a *machine.Answer, outcome kv.Outcome) {
+	kind, name := op.what.Kind, op.process.name
+	if a.Err != nil {
+		if outcome == kv.Absent && op.commits > 0 && kind != machine.Cycle && op.lost == 0 && len(op.seats)+boolInt(op.wrote) > 0 {
+			w.violated(Outcome, "%s: %s surely failed (%v), and is in the log", name, kind, a.Err)
+		}
+		return
+	}
+	switch kind {
+	case machine.Register, machine.Rejoin, machine.Beat:
+		if !op.wrote {
+			w.violated(Outcome, "%s: %s was acknowledged, and is not in the log", name, kind)
+		}
+	case machine.Unregister, machine.Settle:
+		if op.commits == 0 {
+			w.violated(Outcome, "%s: %s was acknowledged, and is not in the log", name, kind)
+		}
+	case machine.Cycle:
+		if n := len(op.seats); a.Action.Leads() && a.Action != election.Draining && (n == 0 || op.seats[n-1] != a.State.Leader) {
+			w.violated(Outcome, "%s: %s %s, and it is not in the log", name, a.Action, a.State.Leader)
+		}
+		if !op.wrote {
+			w.violated(Outcome, "%s: a cycle was acknowledged without its heartbeat", name)
+		}
+	case machine.Resign:
+		if leader := &w.state.Leader; !leader.Vacant() && leader.Token() == op.what.Token {
+			w.violated(Outcome, "%s has resigned, and the record says %s", name, leader)
+		}
+	default:
+	}
+	if (kind == machine.Resign || kind == machine.Yield) && len(op.seats) > 1 {
+		w.violated(Outcome, "%s: %s took effect %d times", name, kind, len(op.seats))
+	}
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// checkLanding is a part of invariants 16 and 26. It proves that nothing of an
+// operation is committed after its process was told that its fate is known, and
+// nothing of a process after it has left in order. (An eviction may be: it
+// depends on the records of the dead alone.)
+func (w *World) checkLanding(c *commit) {
+	op := c.op
+	if op == nil || op.what.Kind == machine.Evict {
+		return
+	}
+	switch {
+	case op.process.left:
+		w.violated(Settled, "%s commits after its process has left", c.name())
+	case op.done && op.sure:
+		w.violated(Outcome, "%s (%s) commits after its answer", c.name(), op.what.Kind)
+	case op.done && c.leader && !op.touched && op.what.Kind != machine.Unregister && op.what.Kind != machine.Register:
+		w.violated(Settled, "%s (%s) changes the seat, and its answer said that it would not", c.name(), op.what.Kind)
+	}
+}
+
+// checkSight is invariant 18. It proves that reads are not stale: an operation
+// that began after a commit sees at least its ballot.
+func (w *World) checkSight(op *operation, a *machine.Answer) {
+	if a.Err != nil || !reads(op.what.Kind) {
+		return
+	}
+	if saw := a.State.Leader.Ballot; saw < op.floor {
+		w.violated(Sight, "%s: %s saw ballot %d after %d", op.process.name, op.what.Kind, saw, op.floor)
+	}
+}
+
+// reads reports whether the answer of an operation holds the leader record.
+func reads(kind machine.Kind) bool {
+	switch kind {
+	case machine.Look, machine.WatchTerm, machine.WatchIntent, machine.Settle, machine.Cycle:
+		return true
+	default:
+		return false
+	}
+}
+
+// call is one call of the history of the seat, with its place and that of its
+// return in the order of all calls and returns.
+type call struct {
+	writes        bool
+	ballot        uint64
+	called, after uint64
+	by            *operation
+}
+
+// noteCall notes a commit that writes the seat. Where its answer is lost it
+// may return at infinity.
+func (w *World) noteCall(c *commit) {
+	if !w.opts.Linearize {
+		return
+	}
+	made := call{writes: true, ballot: c.after.Leader.Ballot, called: w.ticks, after: 1 << 62, by: c.op}
+	if c.op != nil {
+		made.called = c.op.called
+	}
+	w.calls = append(w.calls, made)
+}
+
+// noteAnswer notes what an operation has read or written of the seat.
+func (w *World) noteAnswer(op *operation, a *machine.Answer) {
+	if !w.opts.Linearize || a.Err != nil || !reads(op.what.Kind) {
+		return
+	}
+	at := w.tick()
+	ballot := a.State.Leader.Ballot
+	if a.Action == election.Renewed || a.Action == election.Claimed || a.Action == election.Vacated {
+		for i := len(w.calls) - 1; i >= 0; i-- {
+			if w.calls[i].by == op && w.calls[i].ballot == ballot {
+				w.calls[i].after = at
+			}
+		}
+		return
+	}
+	w.calls = append(w.calls, call{ballot: ballot, called: op.called, after: at})
+}
+
+// seatModel is the seat as a register: a write takes the ballot before it to its
+// own, a read returns the one that stands.
+var seatModel = porcupine.Model{
+	Init: func() any { return uint64(0) },
+	Step: func(state, input, output any) (bool, any) {
+		ballot, stands := output.(uint64), state.(uint64)
+		if input.(bool) {
+			return ballot == stands+1, ballot
+		}
+		return ballot == stands, stands
+	},
+	Equal: func(a, b any) bool { return a.(uint64) == b.(uint64) },
+}
+
+// checkLinearizable is invariant 17. It proves, by porcupine, that the seat as the
+// processes saw it is one register: there is one order of all their reads and
+// writes, each at an instant between its call and its return, that explains every
+// answer. A write whose answer was lost may take effect at any later time.
+func (w *World) checkLinearizable() {
+	if !w.opts.Linearize {
+		return
+	}
+	history := make([]porcupine.Operation, 0, len(w.calls))
+	for i := range w.calls {
+		c := &w.calls[i]
+		history = append(history, porcupine.Operation{
+			ClientId: i, Input: c.writes, Output: c.ballot, Call: int64(c.called), Return: int64(c.after),
+		})
+	}
+	if !porcupine.CheckOperations(seatModel, history) {
+		w.violated(Linearizable, "no order explains the %d reads and writes of the seat", len(history))
+	}
+}

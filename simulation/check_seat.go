@@ -1,0 +1,327 @@
+package simulation
+
+import (
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// The checks of this file are made at every commit that writes the leader record.
+
+// checkBallot is invariant 1. It proves that the ballot orders all writes of the
+// leader record: each raises it by one, resignations, expiry and hand-overs
+// included, and nothing lowers it.
+func (w *World) checkBallot(c *commit) {
+	if c.after.Leader.Ballot != c.before.Leader.Ballot+1 {
+		w.violated(Ballot, "%s took it from %d to %d", c.name(), c.before.Leader.Ballot, c.after.Leader.Ballot)
+	}
+}
+
+// checkHolders is invariant 2. It proves that a term is a fencing token: it has
+// one holder and one nonce for ever, and no nonce names two tenures.
+func (w *World) checkHolders(c *commit) {
+	after := &c.after.Leader
+	if after.Term < c.before.Leader.Term || after.Term > c.before.Leader.Term+1 {
+		w.violated(OneHolder, "%s took the term from %d to %d", c.name(), c.before.Leader.Term, after.Term)
+	}
+	if after.Vacant() {
+		return
+	}
+	token := after.Token()
+	known, ok := w.holders[token.Term]
+	switch {
+	case ok && known != token:
+		w.violated(OneHolder, "of term %d there are %s and %s", token.Term, known.Identity, token.Identity)
+	case !ok && w.nonces[token.Nonce]:
+		w.violated(OneHolder, "term %d has the nonce of another", token.Term)
+	}
+	w.holders[token.Term], w.nonces[token.Nonce] = token, true
+}
+
+// checkTransition is invariant 3, and with it 5 to 8 and 13. It proves that the
+// history of the seat is one of the protocol: an independent model allows four
+// steps (renewal, claim, hand-over, vacating), each by its author and in its
+// situation only, and says what every field is after each.
+func (w *World) checkTransition(c *commit) {
+	before, after := &c.before.Leader, &c.after.Leader
+	switch {
+	case after.Vacant():
+		w.checkVacating(c)
+	case after.Token() == before.Token() && !before.Vacant():
+		w.checkRenewal(c)
+		return
+	case after.Accepted:
+		w.checkClaim(c)
+	default:
+		w.checkHandOver(c)
+	}
+	if c.after.Intent.Kind != election.NoIntent {
+		w.violated(Transition, "%s changed the tenure and left the intent %s", c.name(), c.after.Intent)
+	}
+	want := election.Tenure{Token: after.Token(), Held: true}
+	if after.Vacant() {
+		want = election.Tenure{Token: before.Token()}
+	}
+	if c.after.Tenure != want {
+		w.violated(Transition, "%s: the term record says %s, held %v", c.name(), c.after.Tenure.Token, c.after.Tenure.Held)
+	}
+	if c.after.Config.HistoryLimit == 0 {
+		return
+	}
+	events, err := w.election.History(&w.shadow, 1)
+	if err != nil || len(events) == 0 || events[0].Ballot != after.Ballot || events[0].Nonce != want.Nonce {
+		w.violated(Transition, "%s: the history does not tell of ballot %d: %v %v", c.name(), after.Ballot, events, err)
+	}
+}
+
+// checkRenewal is invariant 7. It proves that a lease grows by nobody's hand but
+// its holder's: the same incarnation, in a tenure that it has not ended itself,
+// under the config that stands.
+func (w *World) checkRenewal(c *commit) {
+	before, after := &c.before.Leader, &c.after.Leader
+	config := &c.before.Config
+	switch {
+	case c.who() != after.Identity:
+		w.violated(Renewal, "%s renewed %s", c.name(), after)
+	case c.op != nil && c.op.what.EndedTerm >= after.Term:
+		w.violated(Renewal, "%s renewed term %d, which it has ended", c.name(), after.Term)
+	case c.op != nil && c.op.what.Kind != 0 && c.op.what.Token.Term != 0 && c.op.what.Token != after.Token():
+		w.violated(Renewal, "%s renewed %s on behalf of %s", c.name(), after.Token(), c.op.what.Token)
+	case !config.ElectionEnabled:
+		w.violated(Renewal, "%s renewed in a disabled election", c.name())
+	case after.LeaseDuration != config.LeaseDuration, !after.Accepted, after.Origin != before.Origin,
+		before.Accepted && !after.AcquiredAt.Equal(before.AcquiredAt):
+		w.violated(Transition, "%s renewed %+v to %+v", c.name(), before, after)
+	case c.after.Tenure != c.before.Tenure, c.after.Intent != c.before.Intent:
+		w.violated(Transition, "%s renewed, and changed the term record or the intent", c.name())
+	}
+	w.checkVoter(c)
+}
+
+// checkVacating is a part of invariant 8.
+func (w *World) checkVacating(c *commit) {
+	before, after := &c.before.Leader, &c.after.Leader
+	if before.Vacant() || after.Term != before.Term || after.Nonce != before.Nonce {
+		w.violated(Transition, "%s vacated %s to %s", c.name(), before, after)
+	}
+	w.checkGivenUp(c)
+}
+
+// checkGivenUp is invariant 8. It proves that a seat is given up, or handed over,
+// by nobody but its holder, in exactly the tenure that the act was made for, and
+// after the work of that tenure has returned or was told that its lease is over.
+func (w *World) checkGivenUp(c *commit) {
+	before := &c.before.Leader
+	if c.who() != before.Identity {
+		w.violated(Resignation, "%s gave up the seat of %s", c.name(), before)
+		return
+	}
+	if c.op != nil && c.op.what.Token.Term != 0 && c.op.what.Token != before.Token() {
+		w.violated(Resignation, "%s gave up %s on behalf of %s", c.name(), before.Token(), c.op.what.Token)
+	}
+	p := c.by
+	if p.application || !p.alive {
+		return
+	}
+	if t := p.tenure; t != nil && t.token == before.Token() && !t.returned && !t.expired {
+		w.violated(Resignation, "%s gave up %s while its work was running", c.name(), before.Token())
+	}
+}
+
+// checkClaim is invariant 5. It proves that a new tenure begins only in a seat that
+// is vacant, or whose lease is over as the config has it judged, or that may be
+// preempted, or that is the claimant's own from a tenure that it has ended.
+func (w *World) checkClaim(c *commit) {
+	before, after := &c.before.Leader, &c.after.Leader
+	config := &c.before.Config
+	if c.who() != after.Identity || after.Term != before.Term+1 || after.LeaseDuration != config.LeaseDuration {
+		w.violated(Transition, "%s claimed: %+v", c.name(), after)
+	}
+	if !config.ElectionEnabled {
+		w.violated(Takeover, "%s claimed in a disabled election", c.name())
+	}
+	w.checkVoter(c)
+	switch after.Origin {
+	case election.OriginVacancy:
+		if !before.Vacant() {
+			w.violated(Takeover, "%s says that the seat of %s was vacant", c.name(), before)
+		}
+	case election.OriginReclaim:
+		w.checkReclaim(c)
+	case election.OriginExpiry:
+		w.checkExpired(c)
+	case election.OriginPreemption:
+		w.excused[before.Token()] = true
+		w.checkPreemption(c)
+		if config.PreemptionGrace > 0 {
+			w.violated(Preemption, "%s took the seat of %s without its grace", c.name(), before)
+		}
+	default:
+		w.violated(Takeover, "%s claimed with origin %s", c.name(), after.Origin)
+	}
+}
+
+func (w *World) checkReclaim(c *commit) {
+	before := &c.before.Leader
+	byClock := c.before.Config.Expiry == fdbelection.ExpiryByClock
+	ended := c.op != nil && c.op.what.EndedTerm >= before.Term || byClock
+	if before.Vacant() || before.Identity != c.who() || !ended && !c.by.application {
+		w.violated(Takeover, "%s reclaimed the seat of %s", c.name(), before)
+	}
+	if t := c.by.tenure; c.by.alive && t != nil && t.token == before.Token() && !t.returned {
+		w.violated(Resignation, "%s began anew while the work of %s was running", c.name(), before.Token())
+	}
+}
+
+// checkExpired judges a take-over by true time: what has stood for a lease on a
+// clock that is fast by its rate has stood for nearly as long in truth.
+func (w *World) checkExpired(c *commit) {
+	before, after := &c.before.Leader, &c.after.Leader
+	if before.Vacant() || before.Identity == c.who() {
+		w.violated(Takeover, "%s says that the lease of %s was over", c.name(), before)
+		return
+	}
+	if c.before.Config.Expiry == fdbelection.ExpiryByClock {
+		if after.AcquiredAt.Before(before.LeaseExpiry) {
+			w.violated(Takeover, "%s took over at %s, and the lease ends at %s", c.name(), after.AcquiredAt, before.LeaseExpiry)
+		}
+		if w.skew > 0 {
+			w.excused[before.Token()] = true
+		}
+		return
+	}
+	if stood := w.now - w.seatAt; c.by.clocks.scaled(stood)+2 < before.LeaseDuration {
+		w.violated(Takeover, "%s took over from %s after %s of a lease of %s", c.name(), before, stood, before.LeaseDuration)
+	}
+}
+
+// checkHandOver is a part of invariants 3, 8 and 25: a seat is handed to whom an
+// intent about this very tenure names, with a short lease.
+func (w *World) checkHandOver(c *commit) {
+	before, after := &c.before.Leader, &c.after.Leader
+	intent := &c.before.Intent
+	w.checkGivenUp(c)
+	w.checkVoter(c)
+	if after.Term != before.Term+1 || after.LeaseDuration != c.before.Config.AcceptanceLease() || !c.before.Config.ElectionEnabled {
+		w.violated(Transition, "%s handed over: %+v", c.name(), after)
+	}
+	if intent.Term != before.Term || intent.Nonce != after.Nonce || intent.Identity != after.Identity {
+		w.violated(NamedTerm, "%s handed %s to %s, asked for was %s", c.name(), before, after, intent)
+	}
+	switch {
+	case intent.Kind == election.IntentChallenge && after.Origin == election.OriginPreemption:
+		w.checkPreemption(c)
+	case intent.Kind == election.IntentTransfer && after.Origin == election.OriginTransfer:
+	default:
+		w.violated(Transition, "%s handed over by %s, origin %s", c.name(), intent, after.Origin)
+	}
+}
+
+// checkPreemption is invariant 6. It proves that only a strictly higher priority
+// displaces a holder, where the config of the same snapshot allows it, and not
+// within the minimum tenure.
+func (w *World) checkPreemption(c *commit) {
+	before, after := &c.before.Leader, &c.after.Leader
+	config := &c.before.Config
+	if before.Vacant() || after.Priority <= before.Priority || !config.AllowPreemption {
+		w.violated(Preemption, "%s of priority %d over %d, allowed: %v", c.name(), after.Priority, before.Priority, config.AllowPreemption)
+	}
+	protection := config.MinimumTenure
+	if before.Origin == election.OriginTransfer {
+		protection = max(protection, config.LeaseDuration)
+	}
+	if config.Expiry == fdbelection.ExpiryByClock { // from the attempt that began it
+		if age := after.AcquiredAt.Sub(before.AcquiredAt); age < protection {
+			w.violated(Preemption, "%s over a tenure of %s by its clock, protected for %s", c.name(), age, protection)
+		}
+		return
+	}
+	if age := w.now - w.tenureAt; c.by.clocks.scaled(age)+2 < protection {
+		w.violated(Preemption, "%s over a tenure of %s, protected for %s", c.name(), age, protection)
+	}
+}
+
+// checkVoter is invariant 13. It proves that whoever gets or keeps the seat is
+// registered under the same incarnation, as a voter, with the priority and the
+// versionstamp that the leader record has.
+func (w *World) checkVoter(c *commit) {
+	after := &c.after.Leader
+	holder, err := w.election.GetCandidate(&w.shadow, after.ID)
+	switch {
+	case err != nil:
+		w.violated(Voter, "%s: %v", c.name(), err)
+	case holder.Identity != after.Identity, holder.Role != election.Voter:
+		w.violated(Voter, "%s seated %s, registered is %s", c.name(), after, holder)
+	case holder.Priority != after.Priority, after.Term != c.before.Leader.Term && holder.Versionstamp != after.Versionstamp:
+		w.violated(Voter, "%s seated %+v, registered is %+v", c.name(), after, holder)
+	}
+}
+
+// checkOneConfig is invariant 14. It proves that a decision about the seat rests
+// on one version of the config: the one that it read stands when it commits.
+func (w *World) checkOneConfig(c *commit) {
+	if c.after.Leader.Vacant() {
+		return // to give up is always allowed
+	}
+	read := uint64(0)
+	for _, since := range w.configs {
+		if since.version <= c.entry.ReadVersion {
+			read = since.revision
+		}
+	}
+	if read != c.before.Config.Revision {
+		w.violated(OneConfig, "%s decided by config %d, and %d stands", c.name(), read, c.before.Config.Revision)
+	}
+}
+
+// checkFence is invariant 4. It proves that a fenced write commits only under the
+// newest tenure, in the order of the log, and never in a vacancy. For systems
+// outside see World.deliver.
+func (w *World) checkFence(c *commit) {
+	if !c.fenced {
+		return
+	}
+	for i := range c.entry.Mutations {
+		if m := &c.entry.Mutations[i]; string(m.Key) == string(w.fencedKey) {
+			leader := &c.before.Leader
+			if leader.Vacant() || string(m.Value) != string(fencedValue(leader.Token())) {
+				w.violated(Fence, "%s wrote under another tenure than that of %s", c.name(), leader)
+			}
+		}
+	}
+}
+
+// checkIntent is invariant 25. It proves that a request or a challenge is about
+// the term that its author named, also where it is sent again late, and that it
+// is written only while that term stands.
+func (w *World) checkIntent(c *commit) {
+	after := &c.after.Intent
+	if !c.intent || after.Kind == election.NoIntent || *after == c.before.Intent {
+		return
+	}
+	leader := &c.before.Leader
+	if after.Term != leader.Term || leader.Vacant() {
+		w.violated(NamedTerm, "%s wrote %s under %s", c.name(), after, leader)
+	}
+	if after.Kind == election.IntentChallenge {
+		if c.who() != after.Identity {
+			w.violated(NamedTerm, "%s wrote %s", c.name(), after)
+		}
+		if p := w.processOf(leader.Identity); p != nil && p.tenure != nil && p.tenure.drained && !p.tenure.returned {
+			w.situation("preemption during drain")
+		}
+		return
+	}
+	if named, ok := w.requests[after.Nonce]; !ok || named != after.Term {
+		w.violated(NamedTerm, "%s wrote %s, asked for was term %d", c.name(), after, named)
+	}
+}
+
+// processOf is the living process of an incarnation, or nil.
+func (w *World) processOf(who election.Identity) *process {
+	for _, p := range w.live {
+		if p.me.Identity == who {
+			return p
+		}
+	}
+	return nil
+}

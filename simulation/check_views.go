@@ -1,0 +1,163 @@
+package simulation
+
+import (
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector/machine"
+)
+
+// witness is what the checks remember of one process.
+type witness struct {
+	moved     machine.State // as told last
+	stage     callbackStage
+	led       uint64 // the last term that it was to lead
+	believed  uint64
+	followed  election.Leader // as told last
+	follows   bool
+	unsettled bool
+	attempts  []attempt
+	// issuedAfter is how many commits its operation had when the last attempt was
+	// issued.
+	issuedAfter int
+}
+
+// callbackStage is how far the callbacks of a tenure have come.
+type callbackStage int
+
+const (
+	outside callbackStage = iota
+	entered
+	drained
+	expired
+)
+
+// checkStep looks at one step of a machine: what it took and what it asks for.
+func (w *World) checkStep(p *process, event machine.Event, before machine.Belief, actions []machine.Action) {
+	if r, ok := event.(machine.Returned); ok && p.led == r.Term {
+		p.stage = outside
+	}
+	for _, action := range actions {
+		w.checkCallback(p, event, action)
+		if follow, ok := action.(machine.Follow); ok {
+			w.checkFollow(p, &follow.Leader)
+		}
+	}
+	after := &p.belief
+	if p.moved.Leads() != (p.stage == entered) {
+		w.violated(Callbacks, "%s is %s, and its tenure is at stage %d", p.name, p.moved, p.stage)
+	}
+	if before.Term == after.Term && before.Stop.IsZero() && !after.Stop.IsZero() && p.believed == after.Term {
+		w.violated(Belief, "%s believes again in term %d", p.name, after.Term)
+	}
+	if !after.Stop.IsZero() {
+		p.believed = after.Term
+		if p.host.role == election.Observer && p.me.Role == election.Observer && before.Stop.IsZero() {
+			w.violated(Voter, "%s leads and is an observer", p.name)
+		}
+	}
+}
+
+// checkCallback is invariant 23, for what the callbacks are made of. It proves
+// that every tenure is entered and left once and in order (lead, drain, expire),
+// that the next one begins after the work of the last has returned, and that the
+// transitions of a process are one chain from its start to its end.
+func (w *World) checkCallback(p *process, event machine.Event, action machine.Action) {
+	at := p.stage
+	switch a := action.(type) {
+	case machine.Lead:
+		if at != outside || a.Leader.Term <= p.led {
+			w.violated(Callbacks, "%s leads in term %d after term %d, at stage %d", p.name, a.Leader.Term, p.led, at)
+		}
+		p.stage, p.led = entered, a.Leader.Term
+		p.attempts = p.attempts[:0]
+		if answered, ok := event.(machine.Answered); ok {
+			p.attempts = append(p.attempts, attempt{
+				start: answered.Answer.Start, lease: a.Leader.LeaseDuration, config: answered.Answer.State.Config,
+			})
+		}
+	case machine.Drain:
+		if at != entered || a.Term != p.led {
+			w.violated(Callbacks, "%s drains term %d at stage %d of term %d", p.name, a.Term, at, p.led)
+		}
+		p.stage = drained
+	case machine.Expire:
+		if at != drained && !w.returning(event, a.Term) || a.Term != p.led {
+			w.violated(Callbacks, "%s ends term %d at stage %d of term %d", p.name, a.Term, at, p.led)
+		}
+		if at != outside {
+			p.stage = expired
+		}
+	case machine.Move:
+		if a.From != p.moved || a.From == a.To {
+			w.violated(Callbacks, "%s was %s, and goes from %s to %s", p.name, p.moved, a.From, a.To)
+		}
+		p.moved = a.To
+	case machine.Finish:
+		if at == entered || at == drained || p.moved != machine.Stopped {
+			w.violated(Callbacks, "%s has left as %s, at stage %d", p.name, p.moved, at)
+		}
+	default:
+	}
+}
+
+// returning reports whether an event says that the work of a term has returned,
+// which ends its lease as well.
+func (w *World) returning(event machine.Event, term uint64) bool {
+	r, ok := event.(machine.Returned)
+	return ok && r.Term == term
+}
+
+// checkFollow is invariant 19, while faults go on. It proves that whoever looks on
+// is told of tenures that were there, in their order, and of none twice.
+func (w *World) checkFollow(p *process, leader *election.Leader) {
+	old := &p.followed
+	if p.follows {
+		again := leader.Token() == old.Token() && leader.Vacant() == old.Vacant() && leader.Accepted == old.Accepted
+		if leader.Term < old.Term || leader.Term == old.Term && old.Vacant() && !leader.Vacant() || again {
+			w.violated(Observers, "%s sees %s after %s", p.name, leader, old)
+		}
+		if leader.Term > old.Term+1 {
+			w.situation("a tenure was missed")
+		}
+	}
+	if known, ok := w.holders[leader.Term]; leader.Term > 0 && (!ok || !leader.Vacant() && known != leader.Token()) {
+		w.violated(Observers, "%s sees %s, which never was", p.name, leader)
+	}
+	p.followed, p.follows = *leader, true
+}
+
+// checkQuiet is invariants 19 and 20, when faults have stopped. It proves that
+// then there is one leader soon, that it is one of the highest priority and stays,
+// and that everybody knows it.
+func (w *World) checkQuiet() {
+	leaders, highest := 0, int32(-1)
+	for _, h := range w.hosts {
+		p := h.current
+		if p == nil || !p.alive {
+			w.violated(Liveness, "%s is not there", h.id)
+			return
+		}
+		if !p.belief.Stop.IsZero() && p.clocks.local(w.now).Before(p.belief.Stop) {
+			leaders++
+		}
+		if h.role == election.Voter {
+			highest = max(highest, h.priority)
+		}
+	}
+	leader := &w.state.Leader
+	switch {
+	case leaders != 1:
+		w.violated(Liveness, "%d leaders, the record says %s (%s)", leaders, leader, w.state.Intent)
+	case leader.Priority != highest:
+		w.violated(Liveness, "%s leads with priority %d, the highest is %d (%s)", leader, leader.Priority, highest, w.state.Intent)
+	case w.seatChanges > 0:
+		w.violated(Liveness, "the tenure changed %d times without a fault", w.seatChanges)
+	}
+	for _, h := range w.hosts {
+		if view := h.current.machine.View(); view.Leader.Token() != leader.Token() {
+			w.violated(Observers, "%s believes in %s, the record says %s", h.current.name, view.Leader, leader)
+		}
+	}
+	if len(w.records) != len(w.hosts) {
+		w.violated(Candidates, "%d candidates are registered, %d are there", len(w.records), len(w.hosts))
+	}
+}

@@ -1,0 +1,258 @@
+package simulation
+
+import (
+	"bytes"
+	"errors"
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+	"github.com/fdbelection/fdbelection/subspace"
+
+	"github.com/google/uuid"
+)
+
+// checks is what the invariants remember of the commit log.
+type checks struct {
+	keys    checkedKeys
+	shadow  shadow
+	state   election.State // as of the last commit
+	holders map[uint64]election.Token
+	nonces  map[uuid.UUID]bool
+	configs []configSince
+	records map[string]candidateSince
+	excused map[election.Token]bool // displaced in a way that belief is not promised for
+
+	seatAt      time.Duration // of the last write of the leader record
+	seatConfig  fdbelection.Config
+	tenureAt    time.Duration // of the last change of the tenure
+	seatChanges int           // since it was looked at
+	timeout     time.Duration // the shortest candidate timeout so far
+
+	calls []call
+}
+
+// configSince is a config, and the version from which on it stood.
+type configSince struct {
+	version  int64
+	revision uint64
+}
+
+// candidateSince is a candidate record, and when it was written last.
+type candidateSince struct {
+	election.Candidate
+	version int64
+	at      time.Duration
+}
+
+func newChecks() checks {
+	return checks{
+		holders: map[uint64]election.Token{}, nonces: map[uuid.UUID]bool{}, records: map[string]candidateSince{},
+		excused: map[election.Token]bool{},
+	}
+}
+
+// checkedKeys are the keys of the records.
+type checkedKeys struct {
+	space                        subspace.Subspace
+	config, leader, term, intent []byte
+	candidates, rank, history    subspace.Subspace
+}
+
+func newCheckedKeys(space subspace.Subspace) checkedKeys {
+	return checkedKeys{
+		space: space, config: space.Sub("config").Bytes(), leader: space.Sub("leader").Bytes(),
+		term: space.Sub("term").Bytes(), intent: space.Sub("intent").Bytes(),
+		candidates: space.Sub("candidates"), rank: space.Sub("rank"), history: space.Sub("history"),
+	}
+}
+
+// commit is one commit of the log, and what it changed.
+type commit struct {
+	entry         *memkv.LogEntry
+	by            *process   // nil: the checker
+	op            *operation // nil: no operation of an elector
+	before, after election.State
+
+	config, leader, term, intent, rank, history, fenced bool
+	candidates                                          []string // ids of the records that it wrote
+	elsewhere                                           []byte   // a key that is none of these
+}
+
+// who is the incarnation that committed; zero: an operator.
+func (c *commit) who() election.Identity {
+	if c.by == nil {
+		return election.Identity{}
+	}
+	return c.by.me.Identity
+}
+
+// name is who committed, for a reader.
+func (c *commit) name() string { return c.entry.Client + " (" + c.entry.Label + ")" }
+
+// touch notes which records a commit writes.
+func (w *World) touch(c *commit) {
+	k := &w.keys
+	for i := range c.entry.Mutations {
+		m := &c.entry.Mutations[i]
+		switch {
+		case bytes.Equal(m.Key, k.config):
+			c.config = true
+		case bytes.Equal(m.Key, k.leader):
+			c.leader = true
+		case bytes.Equal(m.Key, k.term):
+			c.term = true
+		case bytes.Equal(m.Key, k.intent):
+			c.intent = true
+		case bytes.Equal(m.Key, w.fencedKey):
+			c.fenced = true
+		case k.candidates.Contains(m.Key):
+			c.candidates = append(c.candidates, w.candidateID(m.Key))
+		case k.rank.Contains(m.Key):
+			c.rank = true
+		case k.history.Contains(m.Key):
+			c.history = true
+		default:
+			c.elsewhere = m.Key
+		}
+	}
+}
+
+func (w *World) candidateID(key []byte) string {
+	r := subspace.NewReader(key[len(w.keys.candidates.Bytes()):])
+	return r.Text()
+}
+
+// committed takes in a commit, in the moment in which it is applied. Whoever
+// waits for it is not told yet, and may never be.
+func (w *World) committed(e memkv.LogEntry) {
+	c := &commit{entry: &e, by: w.clients[e.Client], op: w.operations[e.Label], before: w.state}
+	w.mixNumbers(w.tick())
+	w.mixBytes([]byte(e.Label))
+	for i := range e.Mutations {
+		w.mixBytes(e.Mutations[i].Key)
+		w.mixBytes(e.Mutations[i].Value)
+	}
+	w.touch(c)
+	w.shadow.apply(&e)
+	if c.config || c.leader || c.term || c.intent {
+		state, err := w.election.ReadState(&w.shadow)
+		if err != nil && !errors.Is(err, fdbelection.ErrNotInitialized) {
+			w.violated(Transition, "%s leaves a record that cannot be read: %v", c.name(), err)
+			return
+		}
+		w.state = state
+	}
+	c.after = w.state
+	w.checkCommit(c)
+	w.noteCommit(c)
+	if w.tracing {
+		w.traceCommit(c)
+	}
+}
+
+// checkCommit is every check of the commit log.
+func (w *World) checkCommit(c *commit) {
+	w.checkOwner(c)
+	w.checkWrites(c)
+	w.checkBounds(c)
+	w.checkFence(c)
+	w.checkIntent(c)
+	w.checkLanding(c)
+	w.checkCandidates(c)
+	if !c.leader {
+		if c.term || c.after.Tenure != c.before.Tenure {
+			w.violated(Transition, "%s wrote the term record and not the leader record", c.name())
+		}
+		return
+	}
+	w.checkBallot(c)
+	w.checkHolders(c)
+	w.checkTransition(c)
+	w.checkOneConfig(c)
+}
+
+// noteCommit remembers what later checks need.
+func (w *World) noteCommit(c *commit) {
+	if c.config {
+		w.configs = append(w.configs, configSince{c.entry.Version, c.after.Config.Revision})
+		if t := c.after.Config.CandidateTimeout; w.timeout == 0 || t < w.timeout {
+			w.timeout = t
+		}
+		if l := c.before.Config.LeaseDuration; c.after.Config.LeaseDuration < l && !c.after.Leader.Vacant() {
+			w.situation("lease shortened under a leader")
+		}
+	}
+	if op := c.op; op != nil {
+		op.commits++
+		for _, id := range c.candidates {
+			op.wrote = op.wrote || id == op.what.Me.ID
+		}
+		if c.leader {
+			op.seats = append(op.seats, c.after.Leader)
+		}
+	}
+	if !c.leader {
+		return
+	}
+	w.seatAt, w.seatConfig = w.now, c.after.Config
+	if c.after.Leader.Token() != c.before.Leader.Token() || c.after.Leader.Vacant() != c.before.Leader.Vacant() {
+		w.tenureAt = w.now
+		w.seatChanges++
+	}
+	w.noteCall(c)
+	w.noteSituations(c)
+	if c.by != nil && !c.by.application {
+		w.checkBeliefBound(c.by)
+	}
+}
+
+func (w *World) noteSituations(c *commit) {
+	before, after := &c.before.Leader, &c.after.Leader
+	changed := after.Token() != before.Token()
+	switch {
+	case c.entry.Late && changed && !after.Vacant():
+		w.situation("late claim applied")
+	case c.entry.Late && !changed && !after.Vacant():
+		w.situation("late renewal applied")
+	case changed && after.Origin == election.OriginReclaim:
+		w.situation("seat reclaimed")
+	case changed && after.Origin == election.OriginTransfer:
+		w.situation("transfer on request")
+	case changed && after.Origin == election.OriginPreemption && after.Accepted:
+		w.situation("preemption at once")
+	case changed && after.Origin == election.OriginPreemption:
+		w.situation("preemption with grace")
+	case changed && after.Origin == election.OriginExpiry && !before.Accepted:
+		w.situation("successor never accepted")
+	}
+	if changed && !after.Vacant() && after.Origin == election.OriginExpiry {
+		for _, p := range w.live {
+			if p.me.Identity != before.Identity {
+				continue
+			}
+			switch {
+			case p.deafUntil > w.now || p.blindUntil > w.now:
+				w.situation("leader replaced while cut off")
+			case p.pausedUntil > w.now:
+				w.situation("leader replaced while paused")
+			}
+		}
+	}
+}
+
+func (w *World) traceCommit(c *commit) {
+	if !c.leader {
+		if c.intent || c.config {
+			w.trace(nil, "%s: %s; config %d", c.name(), c.after.Intent, c.after.Config.Revision)
+		}
+		return
+	}
+	late := ""
+	if c.entry.Late {
+		late = ", late"
+	}
+	w.trace(nil, "%s wrote %s (%s, accepted %v, lease %s%s)", c.name(), c.after.Leader, c.after.Leader.Origin,
+		c.after.Leader.Accepted, c.after.Leader.LeaseDuration, late)
+}

@@ -1,0 +1,243 @@
+package simulation
+
+import (
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+)
+
+// What operators and applications do beside the processes of the election. Each
+// of their acts is a task, and so is interleaved with everything else.
+
+// bystander is somebody who is no elector: an operator, or an application.
+func (w *World) bystander(name string) *process {
+	h := &host{lane: -1, id: name, clocks: w.newClocks(), random: stream(w.opts.Seed, 300)}
+	p := &process{world: w, host: h, name: name, application: true, clocks: h.clocks, alive: true}
+	p.operator.Database = spyDatabase{w, w.db.NewClient(name, memkv.ClientOptions{})}
+	w.clients[name] = p
+	return p
+}
+
+// steer has an operator do something, or not.
+func (w *World) steer() {
+	if w.chance(Request) {
+		w.count(Request)
+		w.request()
+	}
+	if w.chance(Reconfigure) {
+		w.count(Reconfigure)
+		w.reconfigure()
+	}
+	if w.chance(Evict) {
+		w.count(Evict)
+		w.evict()
+	}
+}
+
+// request asks the leader of the term that stands now to resign or to hand over.
+// It may be sent late, and may be sent again later: whenever it arrives, it is
+// about that term.
+func (w *World) request() {
+	nonce, _ := uuid.NewRandomFromReader(w.identities)
+	term := w.state.Leader.Term
+	target := w.hosts[w.pick(Request, len(w.hosts))].id
+	transfer := w.pick(Request, 2) == 0
+	w.requests[nonce] = term
+	again := w.pick(Request, 3)
+	w.operator.start("operator", func(t *task) {
+		for ; again >= 0; again-- {
+			if w.pick(Request, 3) == 0 && t.wait(w.span(Request, 3*w.config.LeaseDuration), false) != nil {
+				return
+			}
+			if w.quiet > 0 {
+				return
+			}
+			if w.state.Leader.Term > term {
+				w.situation("request sent late")
+			}
+			err := w.operator.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+				if w.quiet > 0 {
+					return errCancelled
+				}
+				if transfer {
+					return w.election.RequestTransfer(tr, term, target, nonce)
+				}
+				return w.election.RequestResign(tr, term, nonce)
+			})
+			if w.tracing {
+				w.trace(nil, "operator: request in term %d (transfer: %v, to %s): %v", term, transfer, target, err)
+			}
+		}
+	})
+}
+
+// reconfigure changes the config.
+func (w *World) reconfigure() {
+	choice, k := w.pick(Reconfigure, 4), []int{1, 2, 10}[w.pick(Reconfigure, 3)]
+	w.operator.start("operator", func(t *task) {
+		change := func(c fdbelection.Config) fdbelection.Config {
+			switch {
+			case choice == 0:
+				c.ElectionEnabled = !c.ElectionEnabled
+			case choice == 1:
+				c.AllowPreemption = !c.AllowPreemption
+			case w.short:
+				enabled, preempt := c.ElectionEnabled, c.AllowPreemption
+				c = scaledConfig(w.shape.config, k)
+				c.ElectionEnabled, c.AllowPreemption = enabled, preempt
+			}
+			return c
+		}
+		w.writeConfig(t, change)
+		if choice == 0 { // not for long
+			_ = t.wait(w.span(Reconfigure, 3*w.config.LeaseDuration), false)
+			w.writeConfig(t, func(c fdbelection.Config) fdbelection.Config {
+				c.ElectionEnabled = true
+				return c
+			})
+		}
+	})
+}
+
+// writeConfig changes the config that stands, again and again until it has.
+func (w *World) writeConfig(t *task, change func(fdbelection.Config) fdbelection.Config) {
+	if w.quiet > 0 {
+		return
+	}
+	nonce, _ := uuid.NewRandomFromReader(w.identities)
+	err := w.operator.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+		config, err := w.election.ReadConfig(tr)
+		if err != nil || w.quiet > 0 {
+			return err
+		}
+		if config.Nonce == nonce {
+			return nil // an attempt before this one has done it
+		}
+		config = change(config)
+		config.Nonce = nonce
+		_, err = w.election.WriteConfig(tr, config)
+		return err
+	})
+	if w.tracing {
+		w.trace(nil, "operator: config: %v", err)
+	}
+}
+
+// evict removes a candidate by force, dead or not, that is as it was some time ago.
+func (w *World) evict() {
+	target := w.hosts[w.pick(Evict, len(w.hosts))].id
+	w.operator.start("operator evicts", func(t *task) {
+		var seen election.Candidate
+		err := w.operator.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) (err error) {
+			seen, err = w.election.GetCandidate(tr, target)
+			return err
+		})
+		if err != nil || t.wait(w.span(Evict, w.config.CandidateTimeout/3), false) != nil || w.quiet > 0 {
+			return
+		}
+		_ = w.operator.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+			_, err := w.election.EvictUnchanged(tr, []election.Candidate{seen})
+			return err
+		})
+	})
+}
+
+// manual is an application that takes part without an elector: it runs election
+// cycles inside its own transactions, beside its own writes.
+type manual struct {
+	me   election.Registration
+	seen election.Observation
+}
+
+// apply runs the applications: one that takes part by hand, and one that always
+// gives its transactions up.
+func (w *World) apply() {
+	p := w.application
+	incarnation, _ := uuid.NewRandomFromReader(w.identities)
+	m := &manual{me: election.Registration{
+		Identity: election.Identity{ID: p.name, Incarnation: incarnation}, Priority: -1,
+	}}
+	p.me = m.me
+	w.labels[p.me.Identity] = p.name
+	p.start("application", func(t *task) {
+		for w.quiet == 0 {
+			w.takePart(t, m)
+			w.giveUp(t, m)
+			if t.wait(p.drawn(w.config.HeartbeatInterval), false) != nil {
+				return
+			}
+		}
+		for { // it leaves, so that what has to become of the others can be told
+			if p.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+				return w.election.UnregisterCandidate(tr, m.me.Identity, p.now().Wall)
+			}) == nil {
+				return
+			}
+		}
+	})
+}
+
+// takePart runs a cycle, and a fenced write in the same transaction where it
+// leads.
+func (w *World) takePart(t *task, m *manual) {
+	p := w.application
+	var leader election.Leader
+	var seen time.Time
+	err := p.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+		now := p.now()
+		result, err := w.election.RunElectionCycle(tr, m.me, now.Wall, election.Observed(m.seen, now.Local))
+		if errors.Is(err, fdbelection.ErrUnregisteredCandidate) {
+			return w.election.RegisterCandidate(tr, m.me, now.Wall)
+		}
+		if err != nil {
+			return err
+		}
+		leader, seen = result.Leader, p.now().Local
+		if result.Action != election.Renewed {
+			return nil
+		}
+		if err := w.election.RequireLeadership(tr, leader.Token()); err != nil {
+			return err
+		}
+		w.situation("fenced write with a renewal")
+		tr.Set(w.fencedKey, fencedValue(leader.Token()))
+		return nil
+	})
+	if err == nil && !seen.IsZero() {
+		m.seen = m.seen.Next(leader, seen)
+	}
+	if leader.HeldBy(m.me.Identity) && p.host.random.IntN(3) == 0 {
+		_ = p.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+			return w.election.ResignLeadership(tr, leader.Token(), p.now().Wall)
+		})
+	}
+}
+
+// giveUp runs what would change the seat, in a transaction that is never
+// committed.
+func (w *World) giveUp(t *task, m *manual) {
+	p := w.application
+	tr, err := w.db.NewClient("nobody", memkv.ClientOptions{}).CreateTransaction(t.ctxOf())
+	if err != nil {
+		return
+	}
+	spied := &spyTransaction{Transaction: tr, world: w}
+	now := p.now()
+	switch p.host.random.IntN(4) {
+	case 0:
+		_, _ = w.election.RunElectionCycle(spied, m.me, now.Wall, election.Observed(m.seen, now.Local))
+	case 1:
+		_ = w.election.UnregisterCandidate(spied, m.me.Identity, now.Wall)
+	case 2:
+		_ = w.election.ResignLeadership(spied, w.state.Leader.Token(), now.Wall)
+	case 3:
+		_, _ = w.election.TransferLeadership(spied, w.state.Leader.Token(), w.hosts[0].id, uuid.UUID{1}, now.Wall)
+	}
+	tr.Cancel()
+}

@@ -1,0 +1,165 @@
+package simulation
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector/machine"
+)
+
+// storm decides, once a second, on the faults that are not of a call.
+func (w *World) storm() {
+	if w.quiet > 0 {
+		return
+	}
+	w.after(time.Second, w.storm)
+	for _, h := range w.hosts {
+		if p := h.current; p == nil || !p.alive {
+			if w.scheduleRand.IntN(10) == 0 {
+				h.enter(w)
+			}
+		}
+	}
+	for _, p := range slices.Clone(w.live) {
+		times := 1
+		if w.state.Leader.HeldBy(p.me.Identity) { // what happens to a leader matters most
+			times = 3
+		}
+		for range times {
+			w.strike(p)
+		}
+	}
+	if w.chance(Recovery) {
+		w.recover()
+	}
+	w.steer()
+}
+
+// recover has the database recover, perhaps several times in a row.
+func (w *World) recover() {
+	for again := w.pick(Recovery, 3); ; again-- {
+		w.count(Recovery)
+		if w.now-w.recoveredAt < w.config.LeaseDuration && w.recoveries > 0 {
+			w.situation("two recoveries within a lease")
+		}
+		if w.handingOver() {
+			w.situation("recovery during hand-over")
+		}
+		w.recoveries++
+		w.recoveredAt = w.now
+		w.db.Recover()
+		if w.tracing {
+			w.trace(nil, "the database recovers")
+		}
+		if again <= 0 {
+			return
+		}
+		w.after(w.span(Recovery, w.config.LeaseDuration), func() {
+			if w.quiet == 0 {
+				w.recoveries++
+				w.db.Recover()
+			}
+		})
+	}
+}
+
+// handingOver reports whether a seat is being handed over.
+func (w *World) handingOver() bool {
+	if !w.state.Leader.Vacant() && !w.state.Leader.Accepted {
+		return true
+	}
+	for _, p := range w.live {
+		if t := p.tenure; t != nil && t.drained && p.me.Identity == w.state.Leader.Identity {
+			return true
+		}
+		for _, op := range p.running {
+			if op.what.Kind == machine.Yield || op.what.Kind == machine.Resign {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// strike hits one process, or does not.
+func (w *World) strike(p *process) {
+	switch {
+	case !p.alive:
+	case w.chance(Crash):
+		w.count(Crash)
+		p.crash()
+	case w.chance(Leave):
+		w.count(Leave)
+		p.leave()
+	case w.chance(Pause):
+		w.count(Pause)
+		p.pause(w.pauseLength(p, Pause))
+	case w.chance(CutOff):
+		w.count(CutOff)
+		until := w.now + w.span(CutOff, 3*w.config.LeaseDuration)
+		way := w.pick(CutOff, 3)
+		if way != 0 {
+			p.deafUntil = until
+		}
+		if way != 1 {
+			p.blindUntil = until
+		}
+		if w.tracing {
+			w.trace(p, "is cut off (%s) until %s", [...]string{"answers", "requests", "both ways"}[way], until)
+		}
+	case w.skew > 0 && w.chance(ClockStep):
+		w.count(ClockStep)
+		p.clocks.wall = w.span(ClockStep, 2*w.skew) - w.skew
+	case w.chance(Change):
+		w.count(Change)
+		p.change()
+	case w.chance(Twin):
+		w.count(Twin)
+		w.twin(p)
+	}
+}
+
+// change has a process say something else of itself.
+func (p *process) change() {
+	w := p.world
+	switch w.pick(Change, 3) {
+	case 0:
+		p.host.priority = int32(w.pick(Change, 3))
+	case 1:
+		p.host.role = election.Role(w.pick(Change, 2))
+		w.after(w.span(Change, 3*w.config.LeaseDuration), func() { // and back
+			p.host.role = p.host.usual()
+			p.announce()
+		})
+	}
+	p.announce()
+}
+
+// usual is the role that a host has but for a while.
+func (h *host) usual() election.Role {
+	if h.lane > 2 && h.id == "e" {
+		return election.Observer
+	}
+	return election.Voter
+}
+
+func (p *process) announce() {
+	w := p.world
+	w.starts++
+	p.me.Priority, p.me.Role = p.host.priority, p.host.role
+	p.post(machine.Changed{Priority: p.me.Priority, Role: p.me.Role, Metadata: map[string]string{"change": strconv.Itoa(w.starts)}})
+}
+
+// twin starts another process under the id of one that lives, elsewhere: with
+// clocks of its own.
+func (w *World) twin(p *process) {
+	if w.tracing {
+		w.trace(p, "has a twin")
+	}
+	p.host.enterWith(w, w.newClocks())
+	if w.pick(Twin, 2) == 0 { // the older one does not notice
+		p.pause(w.pauseLength(p, Twin))
+	}
+}
