@@ -48,9 +48,11 @@ func TestObserve(t *testing.T) {
 // Each observer begins with what is, also in the midst of a session.
 func TestObserveLater(t *testing.T) {
 	inWorld(t, func(w *world) {
-		a := w.begin("a")
+		w.initialize()
+		a := w.process("a")
 		first := a.Observe(w.Context())
 		require.Empty(w, within(w, first, "the vacant seat").ID)
+		require.NoError(w, a.Start(w.Context()))
 		require.Equal(w, "a", within(w, first, "the leader").ID)
 		require.Equal(w, "a", within(w, a.Observe(w.Context()), "the leader").ID)
 		a.stop()
