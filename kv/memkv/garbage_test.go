@@ -140,3 +140,22 @@ func TestEdgeOfTheWindow(t *testing.T) {
 	writer.Set([]byte("w"), nil)
 	require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(writer.Commit()))
 }
+
+// TestAKeyThatComesBack: what is left to collect of a key that was removed does
+// not take away the key that has come back.
+func TestAKeyThatComesBack(t *testing.T) {
+	clock := newTestClock()
+	db := New(clock.options())
+	for range 40 { // more than one commit collects
+		put(t, db, "k", "old")
+		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+			tr.Clear([]byte("k"))
+			return nil
+		}))
+	}
+	clock.pass(10 * time.Second)
+	put(t, db, "x", "") // removes the key
+	put(t, db, "k", "new")
+	put(t, db, "x", "") // collects more of the old one
+	require.Equal(t, []string{"k=new", "x="}, contents(t, db))
+}

@@ -97,8 +97,11 @@ func (db *DB) item(key []byte) *item {
 	return it
 }
 
-// removeItem forgets an item.
+// removeItem forgets an item, once: the key may have come back as another one.
 func (db *DB) removeItem(it *item) {
+	if db.items[string(it.key)] != it {
+		return
+	}
 	delete(db.items, string(it.key))
 	db.order.Delete(string(it.key))
 }
