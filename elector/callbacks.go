@@ -2,6 +2,7 @@ package elector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -204,7 +205,11 @@ func (n *notifier) call(c call) {
 		ended := make(chan error, 1)
 		go func() {
 			defer cancel()
-			ended <- guarded(ctx, c.run)
+			err := guarded(ctx, c.run)
+			if err == nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+				err = context.DeadlineExceeded // it obeyed, and has taken all of its time
+			}
+			ended <- err
 		}()
 		var err error
 		select {

@@ -122,6 +122,7 @@ func TestCallbacksUnderRandomChanges(t *testing.T) {
 		}
 		w.before(nil)
 		p.stop()
+		time.Sleep(lease) // a callback that took too long goes on alone
 
 		at, entered := elector.StateStopped, map[string]int{}
 		for _, t := range c.moves {

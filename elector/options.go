@@ -52,7 +52,8 @@ type Options struct {
 	CallbackLimit time.Duration
 
 	// Logger gets one line for each change of state, and each heartbeat at the
-	// debug level. Nil is silent.
+	// debug level. It must not block: renewals would wait for it, though the end of
+	// belief would not. Nil is silent.
 	Logger *slog.Logger
 	// Permanent reports errors of the store that no retry can mend: the elector
 	// stops with them. Nil: it retries all.

@@ -55,6 +55,8 @@ type world struct {
 func inWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		patience := time.AfterFunc(7*24*time.Hour, func() { panic("a week has passed: what the test waits for does not come") })
+		defer patience.Stop()
 		w := &world{
 			T: t, election: election.New(subspace.New("test")), start: time.Now(),
 			config: elector.ConfigWithLease(lease), clients: make(map[string]*memkv.Client),

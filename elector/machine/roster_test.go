@@ -53,16 +53,18 @@ func TestEviction(t *testing.T) {
 	type listing struct {
 		start, seen time.Duration
 		beats       uint64 // of bob
+		place       byte   // of his registration
 	}
 	for _, c := range []struct {
 		name     string
 		listings []listing
 		evicts   bool
 	}{
-		{"for the timeout", []listing{{5e9, 6e9, 1}, {21e9, 22e9, 1}}, true},
-		{"to the nanosecond", []listing{{5e9, 6e9, 1}, {21e9 - 1, 22e9, 1}}, false},
-		{"moved", []listing{{5e9, 6e9, 1}, {14e9, 14e9, 2}, {21e9, 22e9, 2}}, false},
-		{"and not since", []listing{{5e9, 6e9, 1}, {14e9, 14e9, 2}, {29e9, 29e9, 2}}, true},
+		{"for the timeout", []listing{{5e9, 6e9, 1, 1}, {21e9, 22e9, 1, 1}}, true},
+		{"to the nanosecond", []listing{{5e9, 6e9, 1, 1}, {21e9 - 1, 22e9, 1, 1}}, false},
+		{"moved", []listing{{5e9, 6e9, 1, 1}, {14e9, 14e9, 2, 1}, {21e9, 22e9, 2, 1}}, false},
+		{"and not since", []listing{{5e9, 6e9, 1, 1}, {14e9, 14e9, 2, 1}, {29e9, 29e9, 2, 1}}, true},
+		{"registered again, and not since", []listing{{5e9, 6e9, 1, 1}, {21e9, 22e9, 1, 2}}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t).elect()
@@ -71,7 +73,7 @@ func TestEviction(t *testing.T) {
 				r.stillLeads().answer(List, Answer{
 					Start: localEpoch.Add(l.start), Seen: localEpoch.Add(l.seen),
 					Members: []election.Candidate{
-						candidate(bob, 1, func(m *election.Candidate) { m.Heartbeats = l.beats }), candidate(alice, 2),
+						candidate(bob, l.place, func(m *election.Candidate) { m.Heartbeats = l.beats }), candidate(alice, 3),
 					},
 				})
 			}
