@@ -48,9 +48,9 @@ func (e *LeaderElection) EvictDeadCandidates(tr kv.Transaction, now time.Time) (
 
 // EvictUnchanged removes those of the given candidates whose records still
 // stand exactly as the caller saw them, and returns their ids. The caller
-// answers for having seen each of them unchanged, by Heartbeats and
-// Incarnation, for the candidate timeout on its own clock. No wall clock takes
-// part. More than MaxEvictions are left for another call.
+// answers for having seen each of them unchanged, by Heartbeats,
+// Incarnation and Versionstamp (a registration begins the counter anew), for the
+// candidate timeout on its own clock. No wall clock takes part. More than MaxEvictions are left for another call.
 //
 // Errors: ErrNotInitialized, ErrRegistrationPending, ErrInvalidState.
 func (e *LeaderElection) EvictUnchanged(tr kv.Transaction, seen []Candidate) ([]string, error) {
@@ -70,7 +70,8 @@ func (e *LeaderElection) EvictUnchanged(tr kv.Transaction, seen []Candidate) ([]
 		if err != nil {
 			return nil, err
 		}
-		if c != nil && c.Incarnation == seen[i].Incarnation && c.Heartbeats == seen[i].Heartbeats {
+		if c != nil && c.Incarnation == seen[i].Incarnation &&
+			c.Versionstamp == seen[i].Versionstamp && c.Heartbeats == seen[i].Heartbeats {
 			dead = append(dead, *c)
 		}
 	}

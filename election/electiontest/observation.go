@@ -92,19 +92,21 @@ func evictedUnchanged(t *testing.T, w *world) {
 	w.leads("a", 1, at(0))
 	b := w.join("b", 1, at(0))
 	w.join("c", 1, at(0))
-	d := w.join("d", 1, at(0))
+	d, e := w.join("d", 1, at(0)), w.join("e", 1, at(0))
 	seen, err := read(w, w.ListCandidates)
 	require.NoError(t, err)
-	require.Len(t, seen, 4)
+	require.Len(t, seen, 5)
 	w.do(func(tr kv.Transaction) error { return w.HeartbeatCandidate(tr, b, at(0)) })
 	w.do(func(tr kv.Transaction) error { return w.UnregisterCandidate(tr, d.Identity, at(0)) })
 	w.join("d", 1, at(0))
+	w.do(func(tr kv.Transaction) error { return w.UnregisterCandidate(tr, e.Identity, at(0)) })
+	w.do(func(tr kv.Transaction) error { return w.RejoinCandidate(tr, e, at(0)) }) // its counter begins anew
 	var evicted []string
 	w.do(func(tr kv.Transaction) (err error) {
 		evicted, err = w.EvictUnchanged(tr, seen)
 		return err
 	})
-	require.Equal(t, []string{"c"}, evicted, "the holder, a moved counter and a new incarnation are spared")
+	require.Equal(t, []string{"c"}, evicted, "the holder, a moved counter, a new incarnation and a new registration are spared")
 }
 
 func minimumTenureIsObserved(t *testing.T, w *world) {

@@ -56,7 +56,7 @@ func (m *Machine) listed(a *Answer) {
 	members := make([]Member, len(a.Members))
 	for i, c := range a.Members {
 		members[i] = Member{c, a.Seen}
-		if old := before[c.Identity]; old != nil && old.Heartbeats == c.Heartbeats {
+		if old := before[c.Identity]; old != nil && old.Heartbeats == c.Heartbeats && old.Versionstamp == c.Versionstamp {
 			members[i].Since = old.Since
 		}
 	}
