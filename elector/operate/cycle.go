@@ -49,7 +49,7 @@ func (o *Operator) attempt(tr kv.OwnedTransaction, op machine.Operation, a *mach
 		return err
 	}
 	if op.Token.Term == 0 {
-		return tr.Commit()
+		return o.committed(tr.Commit(), a)
 	}
 	if result.Leader.Token() != op.Token {
 		return machine.ErrSeatLost
@@ -61,8 +61,17 @@ func (o *Operator) attempt(tr kv.OwnedTransaction, op machine.Operation, a *mach
 		return tr.Commit()
 	}
 	tell(machine.Issuing{Op: op.ID, Attempt: count, Start: a.Start, Lease: result.Leader.LeaseDuration, Config: result.Config})
-	err = tr.Commit()
+	err = o.committed(tr.Commit(), a)
 	tell(machine.Issued{Op: op.ID, Attempt: count, Outcome: kv.OutcomeOf(err)})
+	return err
+}
+
+// committed stamps what the operation wrote itself: it was not there to be seen
+// before its commit was answered.
+func (o *Operator) committed(err error, a *machine.Answer) error {
+	if err == nil && touchesSeat(a.Action) {
+		a.Seen = o.Now().Local
+	}
 	return err
 }
 

@@ -179,6 +179,9 @@ func (o *Operator) resign(ctx context.Context, op machine.Operation, a *machine.
 		}
 		return err
 	})
+	if err == nil {
+		a.Seen = o.Now().Local // what it wrote was not there to be seen before
+	}
 	a.Touched = kv.OutcomeOf(err) == kv.Unsettled
 	return err
 }
@@ -188,6 +191,9 @@ func (o *Operator) yield(ctx context.Context, op machine.Operation, a *machine.A
 		a.State.Leader, _, err = o.Election.Yield(tr, op.Token, op.Intent, now.Wall, options(op, now)...)
 		return err
 	})
+	if err == nil {
+		a.Seen = o.Now().Local // what it wrote was not there to be seen before
+	}
 	a.Touched = kv.OutcomeOf(err) == kv.Unsettled
 	return err
 }
