@@ -116,7 +116,7 @@ func TestBeliefCountsFromTheStart(t *testing.T) {
 			inWorld(t, func(w *world) {
 				claim := w.commits("a", "term")
 				var slow atomic.Bool
-				w.after(func(ctx context.Context, c *memkv.Call) error {
+				w.after(func(_ context.Context, c *memkv.Call) error {
 					if c.Kind != memkv.CallCommit {
 						return nil
 					}

@@ -149,7 +149,7 @@ func TestCallbacksUnderRandomChanges(t *testing.T) {
 		require.Equal(w, counts["elected"], counts["demoted"])
 		require.Equal(w, counts["+leader"], counts["elected"])
 		require.Greater(w, counts["elected"], 10)
-		require.Equal(w, counts["transition"], len(c.moves))
+		require.Len(w, c.moves, counts["transition"])
 	})
 }
 

@@ -115,11 +115,11 @@ func (c *chaos) run() {
 			c.mu.Unlock()
 		case 2:
 			p.Abandon()
-			<-p.result
+			_ = <-p.result // it crashed, or has left
 			processes[id] = c.enter(id)
 		case 3:
 			_ = p.Stop(c.Context())
-			<-p.result
+			_ = <-p.result // it crashed, or has left
 			processes[id] = c.enter(id)
 		case 4:
 			if p.believes() { // a follower would take over early: see suspend

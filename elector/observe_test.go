@@ -91,8 +91,7 @@ func TestObserveMissesNothing(t *testing.T) {
 		time.Sleep(2 * heartbeat)
 
 		var terms []uint64
-		vacant := false
-		for vacant = false; !vacant || terms[len(terms)-1] < 7; {
+		for vacant := false; !vacant || terms[len(terms)-1] < 7; {
 			l := within(w, leaders, "a tenure")
 			if vacant = l.Vacant(); !vacant {
 				require.Equal(w, "c", l.ID)
@@ -109,7 +108,8 @@ func TestObserveMissesNothing(t *testing.T) {
 func TestObserveEnds(t *testing.T) {
 	inWorld(t, func(w *world) {
 		drained := func(leaders <-chan elector.Leader) {
-			for range leaders { //nolint:revive // until it is closed
+			for range leaders {
+				continue // until it is closed
 			}
 		}
 		a := w.begin("a")

@@ -301,7 +301,7 @@ func TestStaleBeliefEnds(t *testing.T) {
 		b.enters(elector.StateFollower)
 		time.Sleep(2 * heartbeat)
 		require.Equal(w, "a", o.LeaderID())
-		w.before(func(ctx context.Context, c *memkv.Call) error { return hang(ctx, c) })
+		w.before(hang)
 		time.Sleep(lease + heartbeat)
 		for _, p := range []*process{a, b, o} {
 			require.Empty(w, p.LeaderID(), p.id)

@@ -191,8 +191,7 @@ func (s *session) perform(action machine.Action) {
 
 // finish ends the session, as the machine asks for it.
 func (s *session) finish(err error) {
-	var unsaid *LeaveError
-	if errors.As(err, &unsaid) {
+	if _, unsaid := errors.AsType[*LeaveError](err); unsaid {
 		s.end(err, err)
 	} else {
 		s.end(err, nil)

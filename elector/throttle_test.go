@@ -96,7 +96,7 @@ func TestStoreDoesNotAnswer(t *testing.T) {
 			w.before(nil)
 			time.Sleep(lease)
 			for len(p.Errors()) > 0 {
-				<-p.Errors()
+				require.Error(w, <-p.Errors())
 			}
 		}
 	})

@@ -17,7 +17,7 @@ import (
 
 // foundationdb-rs gave watches up because one that failed at once became a hot
 // loop: here a watch that always fails, or always fires, is armed at a limited
-// rate, and costs no writes. (foundationdb-rs)
+// rate, and costs no writes (foundationdb-rs).
 func TestErroringWatchIsNoHotLoop(t *testing.T) {
 	const beats = 10
 	for name, test := range map[string]struct {
@@ -125,7 +125,7 @@ func TestSeatIsTakenAway(t *testing.T) {
 
 // foundationdb-rs dropped priorities, candidates and configuration because they
 // were not sound: a higher priority must not take the seat twice or lose it again,
-// a dead candidate must go, and a config must reach everybody. (foundationdb-rs)
+// a dead candidate must go, and a config must reach everybody (foundationdb-rs).
 func TestPrioritiesCandidatesAndConfigAreSound(t *testing.T) {
 	inWorld(t, func(w *world) {
 		var all []*process
