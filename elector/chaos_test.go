@@ -115,11 +115,11 @@ func (c *chaos) run() {
 			c.mu.Unlock()
 		case 2:
 			p.Abandon()
-			_ = <-p.result // it crashed, or has left
+			over(p.result)
 			processes[id] = c.enter(id)
 		case 3:
 			_ = p.Stop(c.Context())
-			_ = <-p.result // it crashed, or has left
+			over(p.result)
 			processes[id] = c.enter(id)
 		case 4:
 			if p.believes() { // a follower would take over early: see suspend
@@ -206,4 +206,10 @@ func (c *chaos) faultAfter(ctx context.Context, call *memkv.Call) error {
 		}
 	}
 	return c.wait(ctx, call.Client)
+}
+
+// over waits for the end of a Run, whatever it says of it.
+func over(result <-chan error) {
+	err := <-result
+	_ = err
 }
