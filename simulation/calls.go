@@ -14,10 +14,10 @@ func (w *World) latency() time.Duration {
 		return 0
 	}
 	d := time.Duration(w.scheduleRand.Int64N(int64(2 * time.Millisecond)))
-	switch w.scheduleRand.IntN(64) {
-	case 0:
+	switch n := w.scheduleRand.IntN(64); {
+	case n == 0 && w.quiet == 0:
 		d += time.Duration(w.scheduleRand.Int64N(int64(200 * time.Millisecond)))
-	case 1, 2, 3:
+	case n <= 3:
 		d += time.Duration(w.scheduleRand.Int64N(int64(20 * time.Millisecond)))
 	}
 	if w.chance(Slow) {
@@ -163,7 +163,11 @@ func (w *World) landLater(call *memkv.Call) {
 	if w.scheduleRand.IntN(4) == 0 {
 		return
 	}
-	w.after(time.Duration(w.scheduleRand.Int64N(int64(5*time.Second))), func() {
+	most := 5 * time.Second
+	if w.scheduleRand.IntN(2) == 0 { // before anybody else has done anything
+		most = 50 * time.Millisecond
+	}
+	w.after(time.Duration(w.scheduleRand.Int64N(int64(most))), func() {
 		if _, err := late.Land(); err != nil {
 			w.situation("late commit refused")
 		}

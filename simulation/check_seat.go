@@ -230,7 +230,7 @@ func (w *World) checkPreemption(c *commit) {
 		protection = max(protection, config.LeaseDuration)
 	}
 	if config.Expiry == fdbelection.ExpiryByClock { // from the attempt that began it
-		if age := after.AcquiredAt.Sub(before.AcquiredAt); age < protection {
+		if age := after.AcquiredAt.Sub(before.AcquiredAt); protection > 0 && age < protection {
 			w.violated(Preemption, "%s over a tenure of %s by its clock, protected for %s", c.name(), age, protection)
 		}
 		return

@@ -131,8 +131,8 @@ func (w *World) checkFollow(p *process, leader *election.Leader) {
 func (w *World) checkQuiet() {
 	leaders, highest := 0, int32(-1)
 	for _, h := range w.hosts {
-		p := h.current
-		if p == nil || !p.alive {
+		p := w.present(h)
+		if p == nil {
 			w.violated(Liveness, "%s is not there", h.id)
 			return
 		}
@@ -153,11 +153,22 @@ func (w *World) checkQuiet() {
 		w.violated(Liveness, "the tenure changed %d times without a fault", w.seatChanges)
 	}
 	for _, h := range w.hosts {
-		if view := h.current.machine.View(); view.Leader.Token() != leader.Token() {
-			w.violated(Observers, "%s believes in %s, the record says %s", h.current.name, view.Leader, leader)
+		p := w.present(h)
+		if view := p.machine.View(); view.Leader.Token() != leader.Token() {
+			w.violated(Observers, "%s believes in %s, the record says %s", p.name, view.Leader, leader)
 		}
 	}
 	if len(w.records) != len(w.hosts) {
 		w.violated(Candidates, "%d candidates are registered, %d are there", len(w.records), len(w.hosts))
 	}
+}
+
+// present is the process of a host that is left: of two under one id, either.
+func (w *World) present(h *host) *process {
+	for _, p := range w.live {
+		if p.host == h {
+			return p
+		}
+	}
+	return nil
 }

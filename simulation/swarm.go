@@ -61,10 +61,10 @@ func ParseFault(name string) (Fault, bool) {
 // most is the highest intensity of each kind, in parts of a million: of the calls
 // or of the seconds of a process.
 var most = [faultKinds]int{
-	ReadError: 50_000, Refused: 100_000, Unknown: 120_000, Unsettled: 60_000, Slow: 10_000, Stall: 5_000, Death: 2_000,
+	ReadError: 50_000, Refused: 100_000, Unknown: 120_000, Unsettled: 100_000, Slow: 10_000, Stall: 5_000, Death: 2_000,
 	WatchLost: 300_000, WatchLate: 500_000, WatchFails: 200_000, WatchFires: 200_000,
 	Crash: 15_000, Leave: 8_000, Pause: 20_000, CutOff: 20_000, ClockStep: 20_000, Recovery: 20_000, Twin: 4_000,
-	Request: 40_000, Reconfigure: 25_000, Evict: 20_000, Change: 15_000, WorkEnds: 5_000, WorkDeaf: 100_000,
+	Request: 40_000, Reconfigure: 60_000, Evict: 20_000, Change: 15_000, WorkEnds: 5_000, WorkDeaf: 100_000,
 }
 
 // faults are the intensities of one run: each seed has a subset of all kinds.
@@ -135,11 +135,9 @@ func newShape(r *rand.Rand) shape {
 	}
 	if r.IntN(8) == 0 {
 		c.Expiry = fdbelection.ExpiryByClock
-		s.skew = 0
+		s.skew, s.maxPPM = 0, 0
 		if r.IntN(2) == 0 { // it is a promise only while the clocks agree
 			s.skew = c.LeaseDuration / 2
-		} else {
-			s.maxPPM = 0
 		}
 	}
 	switch r.IntN(5) {

@@ -61,6 +61,6 @@ that ended of itself.`,
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.AddCommand(a.demoCommand(), a.runCommand(), a.statusCommand(), a.candidatesCommand())
+	root.AddCommand(a.demoCommand(), a.runCommand(), a.statusCommand(), a.candidatesCommand(), a.simulateCommand())
 	return root
 }

@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection/simulation"
+)
+
+// simulateFlags are those of "simulate".
+type simulateFlags struct {
+	run     simulation.Options
+	seeds   uint64
+	first   uint64
+	jobs    int
+	twice   uint64
+	without []string
+	save    string
+	lines   int
+}
+
+func (a *app) simulateCommand() *cobra.Command {
+	var f simulateFlags
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Run elections in simulated time under faults, and check every invariant",
+		Long: `simulate runs elections of several processes in simulated time: the loop and the
+protocol that "run" uses, on a database in the memory of this process, under faults
+that a seed decides. It checks the invariants of docs/simulation.md.
+
+With --seed it runs one seed and prints its trace, always the same. With --seeds it
+runs many, and for one that fails the command that runs it again, made as small as
+possible, and the end of its timeline. It ends with 1 where an invariant did not
+hold, or where a situation that a thousand seeds must reach was not there.`,
+		Example: `  fdbelect simulate --seed 7
+  fdbelect simulate --seeds 10000 --jobs 2`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			one, many := cmd.Flags().Changed("seed"), cmd.Flags().Changed("seeds")
+			if one == many {
+				return usage(errors.New("give either --seed or --seeds"))
+			}
+			if err := f.check(); err != nil {
+				return usage(err)
+			}
+			if one {
+				return a.simulateOne(&f)
+			}
+			return a.simulateMany(cmd.Context(), &f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.Uint64Var(&f.run.Seed, "seed", 0, "run this seed and print its trace")
+	flags.Uint64Var(&f.seeds, "seeds", 0, "run this many seeds")
+	flags.Uint64Var(&f.first, "first", 1, "the first of many seeds")
+	flags.IntVar(&f.jobs, "jobs", runtime.NumCPU(), "how many seeds run at a time")
+	flags.Uint64Var(&f.twice, "twice", 5, "how many of 100 seeds run twice, to see that they give the same hashes")
+	flags.DurationVar(&f.run.Faulty, "faulty", 0, "how long faults go on (default 2m, or 30s where the lease is short)")
+	flags.DurationVar(&f.run.Quiet, "quiet", 0, "how long there are none after that (default 9 leases or more)")
+	flags.IntVar(&f.run.Processes, "processes", 5, "how many processes take part")
+	flags.StringSliceVar(&f.without, "without", nil, "kinds of faults to leave out")
+	flags.StringVar(&f.save, "save", "", "keep what fails in this directory")
+	flags.IntVar(&f.lines, "lines", 60, "how many lines of the timeline of a failure to print")
+	return cmd
+}
+
+func (f *simulateFlags) check() error {
+	if f.run.Processes < 1 || f.run.Processes > 20 {
+		return fmt.Errorf("--processes is %d; use 1 to 20", f.run.Processes)
+	}
+	if f.run.Faulty < 0 || f.run.Quiet < 0 || f.jobs < 1 || f.twice > 100 {
+		return errors.New("--faulty and --quiet cannot be negative, --jobs is at least 1, --twice at most 100")
+	}
+	for _, name := range f.without {
+		kind, ok := simulation.ParseFault(name)
+		if !ok {
+			return fmt.Errorf("--without: there is no kind of faults %q", name)
+		}
+		f.run.Without = append(f.run.Without, kind)
+	}
+	return nil
+}
+
+// simulateOne runs one seed and prints its trace.
+func (a *app) simulateOne(f *simulateFlags) error {
+	f.run.Linearize = true
+	f.run.Trace = func(line simulation.Line) { fmt.Fprintln(a.stdout, line.Format()) }
+	r := simulation.Run(f.run)
+	fmt.Fprintf(a.stdout, "seed %d: %s, %d tenures, %d fenced writes, commits %016x, calls %016x\n",
+		r.Seed, r.Simulated, r.Tenures, r.Fenced, r.Commits, r.Calls)
+	if r.Failed() {
+		return &r.Violations[0]
+	}
+	return nil
+}
+
+// simulateMany runs many seeds, and says how far it has come.
+func (a *app) simulateMany(ctx context.Context, f *simulateFlags) error {
+	begin, told := a.clock.Now(), a.clock.Now()
+	run := f.run
+	s := simulation.Sweep(ctx, simulation.SweepOptions{
+		First: f.first, Seeds: f.seeds, Jobs: f.jobs, Twice: f.twice, Linearize: 10, Run: run,
+		Progress: func(s *simulation.Summary) {
+			if now := a.clock.Now(); now.Sub(told) >= 5*time.Second {
+				told = now
+				a.simulated(a.stderr, s, now.Sub(begin))
+			}
+		},
+	})
+	a.simulated(a.stdout, s, a.clock.Now().Sub(begin))
+	a.tally("faults", s.Faults)
+	a.tally("situations, in how many seeds", s.Situations)
+	for i := range s.Failures {
+		if err := a.explain(f, &s.Failures[i]); err != nil {
+			return err
+		}
+	}
+	missing := s.Missing()
+	switch {
+	case len(s.Failures) > 0:
+		return fmt.Errorf("an invariant did not hold in %d of %d seeds", len(s.Failures), s.Seeds)
+	case ctx.Err() != nil:
+		return errors.New("the simulation was interrupted")
+	case s.Seeds >= 1000 && len(missing) > 0:
+		return fmt.Errorf("in %d seeds these situations were not there: %s", s.Seeds, strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// simulated tells how much was done, and how fast.
+func (a *app) simulated(out io.Writer, s *simulation.Summary, took time.Duration) {
+	seconds := max(took.Seconds(), 1e-3)
+	fmt.Fprintf(out, "%d seeds (%d twice, %d by porcupine), %s simulated in %s (%.0f times as fast), %d tenures, %d fenced writes, %d failed\n",
+		s.Seeds, s.Twice, s.Linearized, s.Simulated.Round(time.Second), took.Round(time.Millisecond),
+		s.Simulated.Seconds()/seconds, s.Tenures, s.Fenced, len(s.Failures))
+}
+
+func (a *app) tally(title string, counts map[string]int) {
+	fmt.Fprintf(a.stdout, "\n%s:\n", title)
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(a.stdout, "%10d  %s\n", counts[name], name)
+	}
+}
+
+// explain makes a failure small, and tells how it came about.
+func (a *app) explain(f *simulateFlags, failed *simulation.Result) error {
+	v := failed.Violations[0]
+	opts := f.run
+	opts.Seed, opts.Linearize = failed.Seed, v.Invariant == simulation.Linearizable
+	fmt.Fprintf(a.stdout, "\nseed %d: %v\n  %s\n", failed.Seed, &v, opts.Command())
+	if v.Invariant == simulation.Determinism {
+		return nil
+	}
+	small, result := simulation.Minimise(opts, v.Invariant)
+	if !result.Failed() {
+		fmt.Fprintln(a.stdout, "it does not fail again")
+		return nil
+	}
+	fmt.Fprintf(a.stdout, "made small: %v\n  %s\n", &result.Violations[0], small.Command())
+	for _, line := range simulation.Timeline(small, f.lines) {
+		fmt.Fprintln(a.stdout, line)
+	}
+	if f.save == "" {
+		return nil
+	}
+	kept := simulation.Kept{Options: small, Found: result.Violations[0].Error()}
+	b, err := kept.Encode()
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(f.save, fmt.Sprintf("%d.json", failed.Seed))
+	fmt.Fprintln(a.stdout, "kept in "+name)
+	return os.WriteFile(name, b, 0o666)
+}
