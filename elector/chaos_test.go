@@ -134,7 +134,7 @@ func (c *chaos) run() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	require.Empty(c, c.errs)
-	require.Greater(c, len(c.holders), 20)
+	require.Greater(c, len(c.holders), 10, "it was no chaos")
 }
 
 // settles reports whether one process leads for two leases on end, within 20: the
