@@ -13,8 +13,9 @@ import (
 // Exec runs the command with its arguments, the name of the program left out.
 // The end of ctx asks it to stop: a candidate then leaves in order. An error has
 // been written to stderr already; ExitCode tells how the process should end.
-func Exec(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: elector.SystemClock()}
+// The stores are those that it has besides its own.
+func Exec(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, stores ...Store) error {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: elector.SystemClock(), stores: stores}
 	return a.exec(ctx, args)
 }
 
@@ -23,6 +24,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	clock          elector.Clock
+	stores         []Store
 	ran            bool // the command line was understood
 }
 

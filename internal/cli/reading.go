@@ -48,7 +48,7 @@ func read[T any](ctx context.Context, a *app, r *reading, fn func(e *election.Le
 	if err != nil {
 		return none, err
 	}
-	db, err := r.open(true, r.timeout)
+	db, err := a.open(ctx, &r.place, true, r.timeout)
 	if err != nil {
 		return none, err
 	}

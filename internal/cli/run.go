@@ -87,7 +87,7 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 	if err != nil {
 		return err
 	}
-	db, err := f.open(false, f.timeout)
+	db, err := a.open(ctx, &f.place, false, f.timeout)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 			journal.note(note)
 		}
 	}}
-	opts.Clock, opts.Callbacks = a.clock, account.callbacks()
+	opts.Clock, opts.Callbacks, opts.Permanent = a.clock, account.callbacks(), a.hopeless
 	if el, err = elector.New(db, e, opts); err != nil {
 		return err
 	}
@@ -191,13 +191,15 @@ func (f *runFlags) options() (elector.Options, error) {
 	}
 	return elector.Options{
 		NodeID: f.id, Priority: f.priority, Metadata: tags, Config: config,
-		DrainLimit: f.preStop, LeaveLimit: f.timeout, Permanent: hopeless,
+		DrainLimit: f.preStop, LeaveLimit: f.timeout,
 	}, nil
 }
 
 // hopeless reports errors with which run ends: those of the store that no retry
 // can mend, and records that it cannot read, as long as nobody has mended them.
-func hopeless(err error) bool { return permanent(err) || errors.Is(err, fdbelection.ErrInvalidState) }
+func (a *app) hopeless(err error) bool {
+	return a.permanent(err) || errors.Is(err, fdbelection.ErrInvalidState)
+}
 
 func parseTags(tags []string) (map[string]string, error) {
 	if len(tags) == 0 {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +25,18 @@ const storeVariable = "FDBELECT_STORE"
 const storeChoices = `
   file:PATH         a file shared by the processes of this machine, as in --store file:/var/lib/app/election.db
   mem:              the memory of this process alone, as in --store mem:
-  fdb:CLUSTERFILE   FoundationDB, as in --store fdb:/etc/foundationdb/fdb.cluster (in the command of its own module)`
+  fdb:CLUSTERFILE   FoundationDB, as in --store fdb:/etc/foundationdb/fdb.cluster`
+
+// A Store is a kind of store that a command has besides those of this package.
+type Store struct {
+	// Scheme is what stands before the colon in --store.
+	Scheme string
+	// Open opens what stands after it, and makes sure within the timeout that it
+	// answers. Its error says what is wrong, and what to do.
+	Open func(ctx context.Context, rest string, timeout time.Duration) (kv.Database, io.Closer, error)
+	// Permanent reports errors that no retry can mend.
+	Permanent func(error) bool
+}
 
 // place is where an election is: a store, and a subspace in it.
 type place struct {
@@ -82,21 +94,41 @@ type store struct {
 	io.Closer
 }
 
-// open opens the store. What only reads sets mustExist, so that a typo creates
-// nothing. The timeout bounds the wait for other processes.
-func (p *place) open(mustExist bool, timeout time.Duration) (store, error) {
+// open opens the store of a place. What only reads sets mustExist, so that a typo
+// creates nothing. The timeout bounds the wait for other processes.
+func (a *app) open(ctx context.Context, p *place, mustExist bool, timeout time.Duration) (store, error) {
 	scheme, rest, found := strings.Cut(p.spec, ":")
+	for _, s := range a.stores {
+		if found && scheme == s.Scheme {
+			db, closer, err := s.Open(ctx, rest, timeout)
+			if err != nil {
+				return store{}, &storeError{err}
+			}
+			return store{db, closer}, nil
+		}
+	}
 	switch {
 	case found && scheme == "file" && rest != "":
 		return openFile(rest, mustExist, timeout)
 	case found && scheme == "mem" && rest == "":
 		return store{memkv.New(memkv.Options{}), io.NopCloser(nil)}, nil
 	case found && scheme == "fdb":
-		return store{}, usage(errors.New("this build has no FoundationDB: it is made of Go alone. The command that has it comes with the adapter:\n" +
-			"  go install github.com/fdbelection/fdbelection/kv/fdbkv/cmd/fdbelect@latest"))
+		return store{}, usage(errors.New("this build has no FoundationDB: it is made of Go alone. The command that has it is in the adapter's module,\n" +
+			"and needs cgo and FoundationDB's client library. In a clone of the repository:\n" +
+			"  cd kv/fdbkv && go install ./cmd/fdbelect"))
 	default:
 		return store{}, usage(fmt.Errorf("--store %s is none of these:%s", p.safe(), storeChoices))
 	}
+}
+
+// permanent reports errors of a store that no retry can mend.
+func (a *app) permanent(err error) bool {
+	for _, s := range a.stores {
+		if s.Permanent != nil && s.Permanent(err) {
+			return true
+		}
+	}
+	return permanent(err)
 }
 
 // safe is the store as it can be printed.

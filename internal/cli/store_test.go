@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// A command may bring a store of its own, as the one of the adapter's module does.
+func TestStoreOfAnotherModule(t *testing.T) {
+	db := memkv.New(memkv.Options{})
+	e := election.New(subspace.New("fdbelection").Sub("default"))
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+		_, err := e.InitializeWithConfig(tr, elector.DefaultConfig())
+		return err
+	}))
+	errGone := errors.New("the cluster is gone")
+	var opened []string
+	closed := 0
+	other := Store{
+		Scheme: "fdb",
+		Open: func(_ context.Context, rest string, timeout time.Duration) (kv.Database, io.Closer, error) {
+			opened = append(opened, rest+" "+timeout.String())
+			if rest == "gone" {
+				return nil, nil, errGone
+			}
+			return db, closer(func() { closed++ }), nil
+		},
+		Permanent: func(err error) bool { return errors.Is(err, errGone) },
+	}
+	run := func(args ...string) (stdout string, err error) {
+		var out, errs bytes.Buffer
+		err = Exec(t.Context(), args, strings.NewReader(""), &out, &errs, other)
+		return out.String(), err
+	}
+
+	out, err := run("status", "--store", "fdb:a:b", "--timeout", "3s")
+	require.NoError(t, err)
+	require.Contains(t, out, "in fdb:a:b")
+	require.Equal(t, []string{"a:b 3s"}, opened)
+	require.Equal(t, 1, closed)
+
+	_, err = run("status", "--store", "fdb:gone")
+	require.ErrorIs(t, err, errGone)
+	require.Equal(t, exitUnreachable, ExitCode(err))
+
+	a := app{stores: []Store{other, {Scheme: "x"}}}
+	require.True(t, a.permanent(errGone))
+	require.False(t, a.permanent(errors.New("another")))
+}
+
+type closer func()
+
+func (c closer) Close() error {
+	c()
+	return nil
+}

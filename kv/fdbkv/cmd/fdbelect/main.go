@@ -1,0 +1,35 @@
+// Command fdbelect is the one at the root of the repository, with FoundationDB
+// among its stores. See fdbelect --help.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/fdbelection/fdbelection/internal/cli"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/fdbkv/internal/store"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), cli.Signals()...)
+	err := cli.Exec(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, foundationDB)
+	stop()
+	os.Exit(cli.ExitCode(err))
+}
+
+// foundationDB is what follows fdb: in --store.
+var foundationDB = cli.Store{
+	Scheme: "fdb",
+	Open: func(ctx context.Context, rest string, timeout time.Duration) (kv.Database, io.Closer, error) {
+		db, err := store.Open(ctx, rest, timeout)
+		if err != nil {
+			return nil, nil, err
+		}
+		return db, db, nil
+	},
+	Permanent: store.Permanent,
+}
