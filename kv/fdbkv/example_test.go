@@ -32,6 +32,9 @@ func ExampleWrap() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	balance := fdb.Key(root.Sub("balance").Bytes())
+	// begin README
+	// A heartbeat: once per heartbeat interval it renews, or claims what is free.
 	result, err := db.Transact(func(tr fdb.Transaction) (any, error) {
 		return el.RunElectionCycle(fdbkv.Wrap(tr), me, time.Now())
 	})
@@ -39,12 +42,17 @@ func ExampleWrap() {
 		log.Fatal(err)
 	}
 	leader := result.(election.CycleResult).Leader
-	fmt.Printf("%s leads in term %d\n", leader.ID, leader.Term)
 
+	// A write of your own, in a transaction of your own, under leadership.
 	_, err = db.Transact(func(tr fdb.Transaction) (any, error) {
-		tr.Set(fdb.Key(root.Sub("work").Bytes()), []byte("done by the leader"))
-		return nil, el.RequireLeadership(fdbkv.Wrap(tr), leader.Token())
+		if err := el.RequireLeadership(fdbkv.Wrap(tr), leader.Token()); err != nil {
+			return nil, err
+		}
+		tr.Set(balance, []byte("100"))
+		return nil, nil
 	})
+	// end README
+	fmt.Printf("%s leads in term %d\n", leader.ID, leader.Term)
 	fmt.Println("fenced:", err)
 
 	_, err = db.Transact(func(tr fdb.Transaction) (any, error) {
