@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,14 +142,14 @@ func (w *World) mixBytes(b []byte) {
 	w.result.Commits = (h ^ uint64(len(b))) * 1099511628211
 }
 
+// broken reports whether an invariant was found not to hold.
+func (w *World) broken(invariant Invariant) bool {
+	return slices.ContainsFunc(w.result.Violations, func(v Violation) bool { return v.Invariant == invariant })
+}
+
 // violated notes that an invariant does not hold. Each is noted once.
 func (w *World) violated(invariant Invariant, format string, args ...any) {
-	for i := range w.result.Violations {
-		if w.result.Violations[i].Invariant == invariant {
-			return
-		}
-	}
-	if len(w.result.Violations) > 0 && !w.opts.GoOn {
+	if w.broken(invariant) || len(w.result.Violations) > 0 && !w.opts.GoOn {
 		return
 	}
 	v := Violation{Invariant: invariant, Text: fmt.Sprintf(format, args...), At: w.now}

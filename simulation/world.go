@@ -137,7 +137,13 @@ func (w *World) play() {
 	if w.scheduleRand.IntN(2) == 0 {
 		w.after(w.config.LeaseDuration, w.apply)
 	}
-	failed := func() bool { return len(w.result.Violations) > 0 && !w.opts.GoOn }
+	failed := func() bool {
+		if w.still > 20_000 {
+			w.violated(HotLoop, "%d events, and no time passes", w.still)
+			return true
+		}
+		return len(w.result.Violations) > 0 && (!w.opts.GoOn || w.broken(HotLoop))
+	}
 	w.run(w.opts.Faulty, failed)
 	if !failed() {
 		w.calm()
