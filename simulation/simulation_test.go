@@ -1,42 +1,53 @@
 package simulation_test
 
 import (
+	"context"
 	"os"
+	"runtime"
 	"strconv"
 	"testing"
-	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/simulation"
 )
 
-func TestSeeds(t *testing.T) {
-	first, n := uint64(1), uint64(100)
-	if s := os.Getenv("SIMULATION_SEED"); s != "" {
-		first, _ = strconv.ParseUint(s, 10, 64)
-		n = 1
-	}
-	if s := os.Getenv("SIMULATION_SEEDS"); s != "" {
-		n, _ = strconv.ParseUint(s, 10, 64)
-	}
-	var simulated time.Duration
-	begin := time.Now()
-	failures := 0
-	situations := map[string]int{}
-	for seed := first; seed < first+n; seed++ {
-		opts := simulation.Options{Seed: seed, Linearize: seed%4 == 0}
-		if os.Getenv("SIMULATION_TRACE") != "" {
-			opts.Trace = func(line simulation.Line) { t.Log(line.Format()) }
+// TestSweep runs many seeds: 100, or as many as SIMULATION_SEEDS says (make
+// simulate), from SIMULATION_FIRST on; SIMULATION_TWICE of 100 run twice. A seed
+// that fails comes with the command that runs it again.
+func TestSweep(t *testing.T) {
+	number := func(name string, fallback uint64) uint64 {
+		if s := os.Getenv(name); s != "" {
+			n, err := strconv.ParseUint(s, 10, 64)
+			require.NoError(t, err, name)
+			return n
 		}
-		r := simulation.Run(opts)
-		simulated += r.Simulated
-		for k, v := range r.Situations {
-			situations[k] += v
-		}
-		if r.Failed() {
-			failures++
-			t.Errorf("seed %d: %v", seed, &r.Violations[0])
-		}
+		return fallback
 	}
-	t.Logf("%d seeds, %d failed, %s simulated in %s", n, failures, simulated, time.Since(begin))
-	t.Log(situations)
+	s := simulation.Sweep(context.Background(), simulation.SweepOptions{
+		First: number("SIMULATION_FIRST", 1), Seeds: number("SIMULATION_SEEDS", 100), Jobs: runtime.GOMAXPROCS(0),
+		Twice: number("SIMULATION_TWICE", 5), Linearize: 10,
+	})
+	t.Logf("%d seeds, %d twice, %d by porcupine, %s simulated", s.Seeds, s.Twice, s.Linearized, s.Simulated)
+	for i := range s.Failures {
+		f := &s.Failures[i]
+		t.Errorf("%v\nfdbelect simulate --seed %d", &f.Violations[0], f.Seed)
+	}
+	if s.Seeds >= 1000 {
+		require.Empty(t, s.Missing(), "situations that a thousand seeds must reach")
+	}
+	require.NotZero(t, s.Twice)
+	require.NotZero(t, s.Linearized)
+}
+
+// TestASeedIsOneRun: all of it, to the hash; and another seed is another run.
+func TestASeedIsOneRun(t *testing.T) {
+	opts := simulation.Options{Seed: 11, Linearize: true}
+	first, second := simulation.Run(opts), simulation.Run(opts)
+	require.Equal(t, first, second)
+	opts.Trace = func(simulation.Line) {}
+	traced := simulation.Run(opts)
+	require.Equal(t, first, traced, "to look on changes nothing")
+	opts.Seed++
+	require.NotEqual(t, first.Commits, simulation.Run(opts).Commits)
 }

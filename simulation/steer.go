@@ -173,7 +173,7 @@ func (w *World) apply() {
 				return
 			}
 		}
-		for { // it leaves, so that what has to become of the others can be told
+		for !t.killed { // it leaves, so that what has to become of the others can be told
 			if p.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
 				return w.election.UnregisterCandidate(tr, m.me.Identity, p.now().Wall)
 			}) == nil {
