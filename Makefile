@@ -11,8 +11,13 @@ FUZZTIME ?= 30s
 BENCH    ?= .
 COUNT    ?= 6
 
+# How many elections make simulate runs, from which seed on, and how many of 100 twice.
+SEEDS    ?= 10000
+FIRST    ?= 1
+TWICE    ?= 5
+
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt tidy fuzz bench demo ci adapter up down candidates integration clean
+.PHONY: help build test race lint fmt tidy fuzz bench demo simulate mutants explore ci adapter up down candidates integration clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +56,15 @@ bench: ## run the benchmarks matching BENCH, COUNT times, and summarise them
 
 demo: ## watch five candidates elect a leader
 	go run ./cmd/fdbelect demo
+
+simulate: ## simulate SEEDS elections from seed FIRST on, and check every invariant
+	go run ./cmd/fdbelect simulate --seeds $(SEEDS) --first $(FIRST) --twice $(TWICE)
+
+mutants: ## put every known fault into the sources, and see that each is found (20 min)
+	MUTANTS=all go test -count=1 -timeout 2h -v -run '^TestMutants$$' ./simulation
+
+explore: ## run every schedule of small worlds (30 min)
+	EXPLORE=all go test -count=1 -timeout 2h -v -run '^TestExplore$$' ./simulation
 
 ci: ## run all checks, as for every change
 	bash .ci/run
