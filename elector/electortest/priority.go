@@ -1,0 +1,67 @@
+package electortest
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+)
+
+var priorityTests = []test{
+	{"a higher priority takes over without overlap", gracefulPreemption},
+	{"SetPriority takes the seat", setPriority},
+	{"an equal priority takes nothing", equalPriority},
+}
+
+// The leader is told by its watch that a higher priority has come. Its work ends,
+// and only then does the other lead.
+func gracefulPreemption(w *world) {
+	asked, release := make(chan struct{}, 1), make(chan struct{})
+	var working, overlap atomic.Bool
+	low := w.process("low")
+	low.works(w.Context(), func(ctx context.Context, _ *elector.Leadership) error {
+		working.Store(true)
+		defer working.Store(false)
+		<-ctx.Done()
+		asked <- struct{}{}
+		<-release
+		return nil
+	})
+	low.leads(patience)
+	high := w.begin("high", priority(1), whenElected(func() { overlap.Store(working.Load()) }))
+	within(w, promptly, asked, "the end of the context")
+	high.doesNotLead(quiet)
+	require.Equal(w, "low", w.seat().ID)
+	close(release)
+	require.Equal(w, uint64(2), high.leads(promptly))
+	require.False(w, overlap.Load())
+	require.Equal(w, election.OriginPreemption, w.seat().Origin)
+	low.enters(elector.StateFollower, patience)
+}
+
+func setPriority(w *world) {
+	a := w.leading("a", priority(3))
+	b := w.following("b", priority(2))
+	b.SetPriority(4)
+	require.Equal(w, uint64(2), b.leads(promptly))
+	require.EqualValues(w, 4, w.seat().Priority)
+	a.enters(elector.StateFollower, patience)
+	require.EqualValues(w, 4, w.candidates()["b"].Priority)
+}
+
+// Only a strictly higher priority preempts: at the next open seat the earlier
+// registration goes first.
+func equalPriority(w *world) {
+	w.withLease(short)
+	a := w.leading("a", priority(1))
+	b := w.following("b", priority(1))
+	w.following("c", priority(1))
+	w.beats("a", "b", "c")
+	require.True(w, a.believes())
+	require.Equal(w, uint64(1), w.seat().Term)
+	a.stop()
+	require.Equal(w, uint64(2), b.leads(patience))
+}

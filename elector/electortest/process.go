@@ -1,0 +1,170 @@
+package electortest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// process is an elector on a handle of its own, with what it has told of itself.
+type process struct {
+	*elector.Elector
+	w     *world
+	id    string
+	moves chan elector.Transition // each change of state
+
+	mu     sync.Mutex
+	states []elector.State
+}
+
+// settings are what differs from one process to the other.
+type settings struct {
+	elector.Options
+	db kv.Database
+}
+
+type setting func(*settings)
+
+func priority(p int32) setting { return func(s *settings) { s.Priority = p } }
+
+func observer(s *settings) { s.Role = election.Observer }
+
+func mustExist(s *settings) { s.MustExist = true }
+
+func tags(tags map[string]string) setting { return func(s *settings) { s.Metadata = tags } }
+
+func on(db kv.Database) setting { return func(s *settings) { s.db = db } }
+
+// whenElected is called before anything else knows of it.
+func whenElected(call func()) setting {
+	return func(s *settings) {
+		s.Callbacks.OnElected = func(context.Context, elector.Transition) { call() }
+	}
+}
+
+// process makes an elector that has not started. It ends with the test.
+func (w *world) process(id string, with ...setting) *process {
+	w.Helper()
+	p := &process{w: w, id: id, moves: make(chan elector.Transition, 1000)}
+	s := settings{Options: elector.Options{NodeID: id, Config: w.config, DrainLimit: patience}}
+	s.Callbacks.OnTransition = p.moved
+	for _, set := range with {
+		set(&s)
+	}
+	if s.db == nil {
+		s.db = w.handle()
+	}
+	var err error
+	p.Elector, err = elector.New(s.db, w.election, s.Options)
+	require.NoError(w, err)
+	w.Cleanup(func() {
+		p.Abandon()
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		_ = p.Stop(ctx) // waits until nothing of it runs any more
+	})
+	return p
+}
+
+func (p *process) moved(_ context.Context, t elector.Transition) {
+	p.mu.Lock()
+	p.states = append(p.states, t.To)
+	p.mu.Unlock()
+	p.w.Logf("%8s %s: %s to %s in term %d (%s)",
+		time.Since(p.w.start).Round(time.Millisecond), p.id, t.From, t.To, t.Term, t.Reason)
+	p.moves <- t
+}
+
+// begin starts a process in the background.
+func (w *world) begin(id string, with ...setting) *process {
+	w.Helper()
+	p := w.process(id, with...)
+	require.NoError(w, p.Start(w.Context()))
+	return p
+}
+
+// leading starts a process and waits until it leads.
+func (w *world) leading(id string, with ...setting) *process {
+	w.Helper()
+	p := w.begin(id, with...)
+	p.leads(patience)
+	return p
+}
+
+// following starts a process and waits until it follows.
+func (w *world) following(id string, with ...setting) *process {
+	w.Helper()
+	p := w.begin(id, with...)
+	p.enters(elector.StateFollower, patience)
+	return p
+}
+
+// enters waits until the process enters a state, and returns how.
+func (p *process) enters(state elector.State, limit time.Duration) elector.Transition {
+	p.w.Helper()
+	deadline := time.Now().Add(limit)
+	for {
+		t := within(p.w, time.Until(deadline), p.moves, p.id+" becomes "+state.String())
+		if t.To == state {
+			return t
+		}
+	}
+}
+
+// leads waits until the process leads, and returns its term.
+func (p *process) leads(limit time.Duration) uint64 {
+	p.w.Helper()
+	return p.enters(elector.StateLeader, limit).Term
+}
+
+// believes reports whether the process takes itself for the leader.
+func (p *process) believes() bool { return p.IsLeader(context.Background()) == nil }
+
+// history returns the states so far, beginning with the first.
+func (p *process) history() []elector.State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]elector.State(nil), p.states...)
+}
+
+// stop stops a process in order.
+func (p *process) stop() {
+	p.w.Helper()
+	require.NoError(p.w, p.Stop(p.w.patient()))
+}
+
+// doesNotLead looks on for a while, in which the process may not be elected.
+func (p *process) doesNotLead(d time.Duration) {
+	p.w.Helper()
+	timeout := time.NewTimer(d)
+	defer timeout.Stop()
+	for {
+		select {
+		case t := <-p.moves:
+			require.NotEqual(p.w, elector.StateLeader, t.To, p.id)
+		case <-timeout.C:
+			return
+		}
+	}
+}
+
+// works has a process work in Run, and returns what Run returns.
+func (p *process) works(ctx context.Context, work func(ctx context.Context, lead *elector.Leadership) error) <-chan error {
+	result := make(chan error, 1)
+	go func() { result <- p.Run(ctx, work) }()
+	return result
+}
+
+// campaigns waits until the process leads.
+func (p *process) campaigns() *elector.Leadership {
+	p.w.Helper()
+	lead, err := p.Campaign(p.w.patient())
+	require.NoError(p.w, err)
+	return lead
+}

@@ -1,0 +1,174 @@
+package electortest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+const (
+	// short is the lease where its end is what a test waits for.
+	short = 1500 * time.Millisecond
+	// long is the lease where it is not. A heartbeat is a third of it, and a
+	// follower looks again after a tenth of a heartbeat at the soonest: what happens
+	// within promptly happens because of a watch.
+	long     = 5 * time.Minute
+	promptly = 5 * time.Second
+	// medium is the lease where several tenures follow one another: a process begins
+	// one per heartbeat at the most, and arms a watch once per tenth of it.
+	medium = 6 * time.Second
+	// patience is how long what has to happen may take on a busy machine.
+	patience = time.Minute
+	// quiet is how long a test looks on where nothing may happen.
+	quiet = 300 * time.Millisecond
+)
+
+// world is one election on one database.
+type world struct {
+	*testing.T
+	db       kv.Database // the operator's handle
+	handle   func() kv.Database
+	election *election.LeaderElection
+	config   fdbelection.Config
+	start    time.Time
+}
+
+// newWorld opens the database. The election is of the long lease, and made by the
+// first elector.
+func newWorld(t *testing.T, engine Engine) *world {
+	t.Helper()
+	space := subspace.New("electortest", uuid.NewString())
+	handle := engine.Open(t)
+	w := &world{
+		T: t, db: handle(), handle: handle, election: election.New(space),
+		config: elector.ConfigWithLease(long), start: time.Now(),
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		require.NoError(t, w.db.Transact(ctx, func(tr kv.Transaction) error {
+			begin, end := space.Range()
+			tr.ClearRange(begin, end)
+			return nil
+		}))
+	})
+	return w
+}
+
+// withLease has the election made with another lease.
+func (w *world) withLease(lease time.Duration) *world {
+	w.config = elector.ConfigWithLease(lease)
+	return w
+}
+
+// initialized makes the election, as an operator would.
+func (w *world) initialized() *world {
+	w.Helper()
+	w.transact(func(tr kv.Transaction) error {
+		_, err := w.election.InitializeWithConfig(tr, w.config)
+		return err
+	})
+	return w
+}
+
+// patient returns a context that ends with the patience of the test.
+func (w *world) patient() context.Context {
+	ctx, cancel := context.WithTimeout(w.Context(), patience)
+	w.Cleanup(cancel)
+	return ctx
+}
+
+// transact commits something as an operator would.
+func (w *world) transact(fn func(tr kv.Transaction) error) {
+	w.Helper()
+	require.NoError(w, w.db.Transact(w.patient(), fn))
+}
+
+// read reads a part of the election.
+func read[T any](w *world, fn func(tr kv.ReadTransaction) (T, error)) T {
+	w.Helper()
+	value, err := kv.ReadTransact(w.patient(), w.db, fn)
+	require.NoError(w, err)
+	return value
+}
+
+// seat reads the leader record.
+func (w *world) seat() election.Leader {
+	w.Helper()
+	return read(w, w.election.GetLeaderRaw)
+}
+
+// candidates reads the ids of the candidates, with their records.
+func (w *world) candidates() map[string]election.Candidate {
+	w.Helper()
+	all := make(map[string]election.Candidate)
+	for _, c := range read(w, w.election.ListCandidates) {
+		all[c.ID] = c
+	}
+	return all
+}
+
+// until waits for a state of the records of which no event tells.
+func (w *world) until(what string, as func() bool) {
+	w.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !as(); <-tick.C {
+		if time.Now().After(deadline) {
+			w.Fatalf("%s: not after %v; the seat is %v", what, patience, w.seat())
+		}
+	}
+}
+
+// beats waits until each candidate has written two more heartbeats: by then it
+// has done what it was going to do.
+func (w *world) beats(ids ...string) {
+	w.Helper()
+	before := w.candidates()
+	w.until("two heartbeats", func() bool {
+		now := w.candidates()
+		for _, id := range ids {
+			if now[id].Heartbeats < before[id].Heartbeats+2 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// reconfigure changes the config.
+func (w *world) reconfigure(change func(c *fdbelection.Config)) {
+	w.Helper()
+	w.transact(func(tr kv.Transaction) error {
+		config, err := w.election.ReadConfig(tr)
+		if err != nil {
+			return err
+		}
+		change(&config)
+		_, err = w.election.WriteConfig(tr, config)
+		return err
+	})
+}
+
+// within returns what a channel gives, in time.
+func within[T any](w *world, limit time.Duration, c <-chan T, what string) T {
+	w.Helper()
+	timeout := time.NewTimer(limit)
+	defer timeout.Stop()
+	select {
+	case v := <-c:
+		return v
+	case <-timeout.C:
+		w.Fatalf("%s: not within %v", what, limit)
+		panic("unreachable")
+	}
+}

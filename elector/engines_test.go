@@ -1,0 +1,38 @@
+package elector_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/elector/electortest"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/filekv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+)
+
+func TestOnMemkv(t *testing.T) {
+	electortest.Run(t, electortest.Engine{
+		Name: "memkv",
+		Open: func(testing.TB) func() kv.Database {
+			db := memkv.New(memkv.Options{})
+			return func() kv.Database { return db.NewClient("", memkv.ClientOptions{}) }
+		},
+	})
+}
+
+func TestOnFilekv(t *testing.T) {
+	electortest.Run(t, electortest.Engine{
+		Name: "filekv",
+		Open: func(t testing.TB) func() kv.Database {
+			path := filepath.Join(t.TempDir(), "store")
+			return func() kv.Database {
+				db, err := filekv.Open(path, filekv.Options{})
+				require.NoError(t, err)
+				t.Cleanup(func() { require.NoError(t, db.Close()) })
+				return db
+			}
+		},
+	})
+}
