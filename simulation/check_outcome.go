@@ -195,13 +195,18 @@ func (w *World) noteAnswer(op *operation, a *machine.Answer) {
 var seatModel = porcupine.Model{
 	Init: func() any { return uint64(0) },
 	Step: func(state, input, output any) (bool, any) {
-		ballot, stands := output.(uint64), state.(uint64)
-		if input.(bool) {
-			return ballot == stands+1, ballot
+		if input == any(true) {
+			return output == any(next(state)), output
 		}
-		return ballot == stands, stands
+		return output == state, state
 	},
-	Equal: func(a, b any) bool { return a.(uint64) == b.(uint64) },
+	Equal: func(a, b any) bool { return a == b },
+}
+
+// next is the ballot after one.
+func next(ballot any) uint64 {
+	n, _ := ballot.(uint64)
+	return n + 1
 }
 
 // linearizeLimit bounds the search for an order. Where the seat is a register it

@@ -1,6 +1,8 @@
 package simulation
 
 import (
+	"bytes"
+
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 )
@@ -281,9 +283,9 @@ func (w *World) checkFence(c *commit) {
 		return
 	}
 	for i := range c.entry.Mutations {
-		if m := &c.entry.Mutations[i]; string(m.Key) == string(w.fencedKey) {
+		if m := &c.entry.Mutations[i]; bytes.Equal(m.Key, w.fencedKey) {
 			leader := &c.before.Leader
-			if leader.Vacant() || string(m.Value) != string(fencedValue(leader.Token())) {
+			if leader.Vacant() || !bytes.Equal(m.Value, fencedValue(leader.Token())) {
 				w.violated(Fence, "%s wrote under another tenure than that of %s", c.name(), leader)
 			}
 		}

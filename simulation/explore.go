@@ -49,7 +49,7 @@ type Explored struct {
 	Schedules  float64 // every order there is
 	States     int     // different ones, of the database and of all that actors know
 	Steps      int     // that were taken from them
-	Violations []Violation
+	Violations []ViolationError
 }
 
 // explorer walks the tree of schedules. A node is a list of choices from the

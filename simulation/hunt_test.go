@@ -24,7 +24,7 @@ func TestHunt(t *testing.T) {
 		r := simulation.Run(opts)
 		if !r.Failed() && seed%4 == 0 {
 			if again := simulation.Run(opts); again.Commits != r.Commits || again.Calls != r.Calls {
-				r.Violations = append(r.Violations, simulation.Violation{Invariant: simulation.Determinism})
+				r.Violations = append(r.Violations, simulation.ViolationError{Invariant: simulation.Determinism})
 			}
 		}
 		if r.Failed() && found == 0 {

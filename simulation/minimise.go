@@ -93,11 +93,11 @@ func Timeline(opts Options, n int) []string {
 	if opts.Processes == 0 {
 		processes = 5
 	}
-	heading := strings.Repeat(" ", 15) + " |"
+	heading := Line{}
 	for i := range processes {
-		heading += " " + string(rune('a'+i)) + "   |"
+		heading.Lanes = append(heading.Lanes, string(rune('a'+i)))
 	}
-	out := []string{heading}
+	out := []string{strings.Repeat(" ", 15) + strings.TrimRight(heading.Format()[15:], " ")}
 	for i := range lines {
 		out = append(out, lines[i].Format())
 	}

@@ -63,7 +63,7 @@ func TestMutants(t *testing.T) {
 				kills[number]++
 				names[i] = strconv.Itoa(number)
 			}
-			rows = append(rows, fmt.Sprintf("| %s | `%s` | %d | %s |", m.Name, m.File, seed, strings.Join(names, ", ")))
+			rows = append(rows, fmt.Sprintf("| %s | %s | %d | %s |", m.Name, m.File, seed, strings.Join(names, ", ")))
 		})
 	}
 	if which != "all" {

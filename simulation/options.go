@@ -38,18 +38,18 @@ type Result struct {
 	Fenced         int
 	// Violations are the invariants that did not hold, in the order in which that
 	// was found: one, unless the run was to go on.
-	Violations []Violation
+	Violations []ViolationError
 }
 
-// Violation is an invariant that did not hold.
-type Violation struct {
+// ViolationError is an invariant that did not hold.
+type ViolationError struct {
 	Invariant Invariant
 	Text      string
 	At        time.Duration
 }
 
 // Error says which invariant did not hold, and how.
-func (v *Violation) Error() string {
+func (v *ViolationError) Error() string {
 	return fmt.Sprintf("invariant %s, at %s: %s", v.Invariant, v.At, v.Text)
 }
 

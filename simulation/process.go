@@ -85,10 +85,10 @@ func (p *process) now() machine.Now {
 }
 
 // enter starts a process of the host, as a new incarnation.
-func (h *host) enter(w *World) *process { return h.enterWith(w, h.clocks) }
+func (h *host) enter(w *World) { h.enterWith(w, h.clocks) }
 
 // enterWith starts a process with other clocks than those of the host.
-func (h *host) enterWith(w *World, c clocks) *process {
+func (h *host) enterWith(w *World, c clocks) {
 	incarnation, _ := uuid.NewRandomFromReader(w.identities)
 	w.starts++
 	p := &process{
@@ -113,7 +113,6 @@ func (h *host) enterWith(w *World, c clocks) *process {
 		w.trace(p, "starts as %s, %s of priority %d", p.me.Identity, p.me.Role, p.me.Priority)
 	}
 	p.post(machine.Begin{})
-	return p
 }
 
 // crash ends the process at once.

@@ -144,7 +144,7 @@ func (w *World) mixBytes(b []byte) {
 
 // broken reports whether an invariant was found not to hold.
 func (w *World) broken(invariant Invariant) bool {
-	return slices.ContainsFunc(w.result.Violations, func(v Violation) bool { return v.Invariant == invariant })
+	return slices.ContainsFunc(w.result.Violations, func(v ViolationError) bool { return v.Invariant == invariant })
 }
 
 // violated notes that an invariant does not hold. Each is noted once.
@@ -152,7 +152,7 @@ func (w *World) violated(invariant Invariant, format string, args ...any) {
 	if w.broken(invariant) || len(w.result.Violations) > 0 && !w.opts.GoOn {
 		return
 	}
-	v := Violation{Invariant: invariant, Text: fmt.Sprintf(format, args...), At: w.now}
+	v := ViolationError{Invariant: invariant, Text: fmt.Sprintf(format, args...), At: w.now}
 	w.result.Violations = append(w.result.Violations, v)
 	if w.tracing {
 		w.trace(nil, "VIOLATION of %s: %s", invariant, v.Text)

@@ -156,13 +156,11 @@ func newShape(r *rand.Rand) shape {
 
 // scaledConfig is the config with all its durations k times as long.
 func scaledConfig(c fdbelection.Config, k int) fdbelection.Config {
-	n := time.Duration(k)
-	c.LeaseDuration *= n
-	c.HeartbeatInterval *= n
-	c.CandidateTimeout *= n
-	c.Margin *= n
-	c.PreemptionGrace *= n
-	c.MinimumTenure *= n
+	for _, d := range []*time.Duration{
+		&c.LeaseDuration, &c.HeartbeatInterval, &c.CandidateTimeout, &c.Margin, &c.PreemptionGrace, &c.MinimumTenure,
+	} {
+		*d = time.Duration(int64(*d) * int64(k))
+	}
 	return c
 }
 

@@ -82,7 +82,7 @@ func runSeed(opts Options, twice bool) Result {
 		return result
 	}
 	if again := Run(opts); again.Commits != result.Commits || again.Calls != result.Calls {
-		result.Violations = append(result.Violations, Violation{
+		result.Violations = append(result.Violations, ViolationError{
 			Invariant: Determinism, Text: "the same seed gives another run",
 		})
 	}

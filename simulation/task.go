@@ -37,8 +37,20 @@ func (c *taskContext) Value(key any) any           { return c.values.Value(key) 
 
 var never = make(chan struct{})
 
-// taskKey is the context key under which a task finds itself.
+// taskKey is the context key under which a task finds itself, in an ownContext.
 type taskKey struct{}
+
+type ownContext struct {
+	context.Context
+	task *task
+}
+
+func (c *ownContext) Value(key any) any {
+	if _, ok := key.(taskKey); ok {
+		return c.task
+	}
+	return c.Context.Value(key)
+}
 
 func taskOf(ctx context.Context) *task {
 	t, _ := ctx.Value(taskKey{}).(*task)
@@ -49,7 +61,7 @@ func taskOf(ctx context.Context) *task {
 // label.
 func (p *process) start(label string, fn func(t *task)) *task {
 	t := &task{process: p, routine: p.world.routines.take()}
-	t.ctx.values = memkv.WithLabel(context.WithValue(context.Background(), taskKey{}, t), label)
+	t.ctx = taskContext{values: memkv.WithLabel(&ownContext{Context: context.Background(), task: t}, label)}
 	t.routine.fn = func() { fn(t) }
 	p.tasks = append(p.tasks, t)
 	p.world.resumeAt(p.world.now, t, 0, true)
