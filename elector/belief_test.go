@@ -301,3 +301,22 @@ func TestBeliefEndsWhileTheLoopHangs(t *testing.T) {
 	require.NoError(t, lead.Resign(t.Context()))
 	require.NoError(t, el.Stop(t.Context()))
 }
+
+// Whoever asks may find the time come while a renewal is being taken in that
+// moves it on: the answer was no, so the tenure is over, and the loop goes on with
+// another one rather than hold a seat that nobody believes in. Here the clock goes
+// ahead for the question, and back.
+func TestTheAnswerNoStands(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.begin("a")
+		a.leads()
+		term := a.Term()
+		a.clock.suspend(lease)
+		require.ErrorIs(w, a.IsLeader(w.Context()), fdbelection.ErrNotLeader)
+		a.clock.suspend(-lease)
+		require.ErrorIs(w, a.IsLeader(w.Context()), fdbelection.ErrNotLeader)
+		time.Sleep(2 * heartbeat)
+		require.NoError(w, a.IsLeader(w.Context()))
+		require.Equal(w, term+1, a.Term())
+	})
+}

@@ -143,6 +143,9 @@ func (s *session) believe() {
 	if l := s.lead; l != nil {
 		if b := s.machine.Belief(); b.Term == l.Term() {
 			l.believe(b)
+			if !b.Stop.IsZero() && !l.Leads() { // who asked was told so, between two steps
+				s.take(machine.Lapsed{Term: b.Term})
+			}
 		}
 	}
 }

@@ -68,6 +68,9 @@ type (
 		Term uint64
 		Err  error
 	}
+	// Lapsed says that the work of a term was told that its time has come, by the
+	// clock, before the machine was.
+	Lapsed struct{ Term uint64 }
 	// Returned says that the work of a term has returned: everything that Lead
 	// began is over.
 	Returned struct{ Term uint64 }
@@ -83,6 +86,7 @@ func (Issued) event()   {}
 func (Answered) event() {}
 func (Fired) event()    {}
 func (Ending) event()   {}
+func (Lapsed) event()   {}
 func (Returned) event() {}
 
 // Answer is what an operation found. What it carries depends on the kind.

@@ -133,6 +133,10 @@ func (m *Machine) take(event Event) {
 		m.fired(e)
 	case Ending:
 		m.ending(e)
+	case Lapsed:
+		if m.tenure.token.Term == e.Term {
+			m.drain(ReasonUnrenewed, time.Time{})
+		}
 	case Returned:
 		m.returned(e.Term)
 	case Tick:

@@ -372,3 +372,14 @@ func TestEventsOfAnotherTerm(t *testing.T) {
 	r.step(Returned{2}).does()
 	r.step(Returned{0}).does().state(Leader)
 }
+
+// TestLapsed: the work was told that its time has come before the machine was.
+func TestLapsed(t *testing.T) {
+	r := newRig(t).elect()
+	r.step(Lapsed{7}).state(Leader)
+	r.step(Lapsed{1}).does("drain 1: no renewal was acknowledged in time", "leader -> candidate: no renewal was acknowledged in time")
+	r.step(Lapsed{1}).does()
+	r.step(Returned{1})
+	require.True(t, r.started(Cycle), "its own seat, in a new term")
+	require.Equal(t, uint64(1), r.op(Cycle).EndedTerm)
+}
