@@ -18,7 +18,7 @@ var memberTests = []test{
 
 // The leader evicts who has been silent for the candidate timeout, and nobody else.
 func deadIsEvicted(w *world) {
-	const timeout = 3 * time.Second
+	const timeout = 2 * time.Second
 	w.config.HeartbeatInterval, w.config.CandidateTimeout = timeout/6, timeout
 	w.leading("leader")
 	w.following("alive")

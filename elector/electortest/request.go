@@ -5,7 +5,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -21,14 +20,14 @@ func (w *world) requestResign(term uint64) {
 	w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, term, nonce) })
 }
 
-// The leader is told by its watch, and lets others go first although it is of the
-// higher rank.
+// The leader is told by its watch, and lets the other go first, although it is of
+// the higher rank itself.
 func resignOnRequest(w *world) {
 	a := w.leading("a")
 	b := w.following("b")
 	w.requestResign(1)
 	require.Equal(w, uint64(2), b.leads(promptly))
-	a.enters(elector.StateFollower, patience)
+	require.False(w, a.believes())
 	require.Equal(w, "b", w.seat().ID)
 	require.Contains(w, w.candidates(), "a")
 }
@@ -47,5 +46,5 @@ func transferOnRequest(w *world) {
 	require.Equal(w, nonce, seat.Nonce)
 	require.Equal(w, election.OriginTransfer, seat.Origin)
 	require.True(w, seat.Accepted)
-	a.enters(elector.StateFollower, patience)
+	require.False(w, a.believes())
 }

@@ -64,7 +64,7 @@ func workReturns(w *world) {
 	b := w.following("b")
 	close(release)
 	require.Equal(w, uint64(2), b.leads(promptly))
-	a.enters(elector.StateFollower, patience)
+	require.False(w, a.believes())
 	require.EqualValues(w, 1, calls.Load())
 	require.Contains(w, w.candidates(), "a", "it stays a candidate")
 }

@@ -17,7 +17,7 @@ import (
 
 const (
 	// short is the lease where its end is what a test waits for.
-	short = 1500 * time.Millisecond
+	short = 1200 * time.Millisecond
 	// long is the lease where it is not. A heartbeat is a third of it, and a
 	// follower looks again after a tenth of a heartbeat at the soonest: what happens
 	// within promptly happens because of a watch.
@@ -25,7 +25,7 @@ const (
 	promptly = 5 * time.Second
 	// medium is the lease where several tenures follow one another: a process begins
 	// one per heartbeat at the most, and arms a watch once per tenth of it.
-	medium = 6 * time.Second
+	medium = 4500 * time.Millisecond
 	// patience is how long what has to happen may take on a busy machine.
 	patience = time.Minute
 	// quiet is how long a test looks on where nothing may happen.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/elector/electortest"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 	"github.com/fdbelection/fdbelection/subspace"
@@ -40,30 +41,15 @@ func newElector(t testing.TB, space subspace.Subspace, id string) (*elector.Elec
 	return el, elected
 }
 
-// TestElectorsHandOver: when the leader stops, the other leads long before the
-// lease would be over.
-func TestElectorsHandOver(t *testing.T) {
-	space := subspace.FromBytes(below(prefix(t), "election/"))
-	first, firstElected := newElector(t, space, "first")
-	second, secondElected := newElector(t, space, "second")
-	require.NoError(t, first.Start(t.Context()))
-	within(t, patience, firstElected)
-	require.NoError(t, second.Start(t.Context()))
-	t.Cleanup(func() { require.NoError(t, second.Stop(context.Background())) })
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	db := open(t, fdbkv.Options{})
-	require.Eventually(t, func() bool { // the second is there
-		all, err := kv.ReadTransact(ctx, db, election.New(space).ListCandidates)
-		return err == nil && len(all) == 2
-	}, patience, 20*time.Millisecond)
-
-	begin := time.Now()
-	require.NoError(t, first.Stop(ctx))
-	within(t, lease/2, secondElected)
-	t.Logf("from Stop to elected: %v", time.Since(begin))
-	require.NoError(t, second.IsLeader(ctx))
-	require.Error(t, first.IsLeader(ctx))
+// TestElectors runs the whole suite of the electors on the real database, each
+// process on a connection of its own.
+func TestElectors(t *testing.T) {
+	electortest.Run(t, electortest.Engine{
+		Name: "FoundationDB",
+		Open: func(t testing.TB) func() kv.Database {
+			return func() kv.Database { return fdbkv.FromDatabase(raw(t)) }
+		},
+	})
 }
 
 // TestElectorOutlastsARestart: fenced work goes on after the database has
