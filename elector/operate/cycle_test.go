@@ -340,3 +340,38 @@ func TestUnregister(t *testing.T) {
 	b.set(b.key("leader"), "rubbish")
 	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.Unregister}).Err, fdbelection.ErrInvalidState)
 }
+
+// TestWhoCameLast: what was asked of the leader while its work came to its end is
+// obeyed in place of what it ended for, else it would keep the seat, and whoever
+// asked last would have to begin anew.
+func TestWhoCameLast(t *testing.T) {
+	carol := election.Registration{Identity: election.Identity{ID: "carol", Incarnation: uuid.UUID{3}}, Priority: 9}
+	higher := bob
+	higher.Priority = 7
+	setup := func() (*bench, election.Leader, func(me election.Registration) election.Intent) {
+		b := newBench(t)
+		b.config.PreemptionGrace = time.Second
+		b.register(alice, higher, carol)
+		return b, b.claim(alice), func(me election.Registration) election.Intent {
+			return b.request(func(tr kv.Transaction) error {
+				_, err := b.election.RunElectionCycle(tr, me, epoch, election.Observed(election.Observation{}, epoch))
+				return err
+			})
+		}
+	}
+	b, leader, challenge := setup()
+	first := challenge(higher)
+	last := challenge(carol)
+	require.NotEqual(t, first, last)
+	a := b.run(machine.Operation{Kind: machine.Yield, Token: leader.Token(), Intent: first})
+	require.NoError(t, a.Err)
+	require.True(t, a.State.Leader.HeldBy(carol.Identity), "%s", a.State.Leader)
+	require.Equal(t, last.Nonce, a.State.Leader.Nonce)
+
+	b, leader, challenge = setup()
+	first = challenge(higher)
+	b.request(func(tr kv.Transaction) error { return b.election.RequestResign(tr, leader.Term, uuid.UUID{9}) })
+	a = b.run(machine.Operation{Kind: machine.Yield, Token: leader.Token(), Intent: first})
+	require.NoError(t, a.Err)
+	require.True(t, a.State.Leader.Vacant(), "%s", a.State.Leader)
+}

@@ -188,13 +188,37 @@ func (o *Operator) resign(ctx context.Context, op machine.Operation, a *machine.
 
 func (o *Operator) yield(ctx context.Context, op machine.Operation, a *machine.Answer) error {
 	err := o.transact(ctx, a, func(tr kv.Transaction, now machine.Now) (err error) {
-		a.State.Leader, _, err = o.Election.Yield(tr, op.Token, op.Intent, now.Wall, options(op, now)...)
-		return err
+		var done bool
+		a.State.Leader, done, err = o.Election.Yield(tr, op.Token, op.Intent, now.Wall, options(op, now)...)
+		if done || err != nil {
+			return err
+		}
+		return o.yieldToAnother(tr, op, now, a)
 	})
 	if err == nil {
 		a.Seen = o.Now().Local // what it wrote was not there to be seen before
 	}
 	a.Touched = kv.OutcomeOf(err) == kv.Unsettled
+	return err
+}
+
+// yieldToAnother obeys what has taken the place of the intent for which the work
+// was told to stop. The holder would begin a new tenure otherwise, under which
+// that is void.
+func (o *Operator) yieldToAnother(tr kv.Transaction, op machine.Operation, now machine.Now, a *machine.Answer) error {
+	intent, err := o.Election.ReadIntent(tr)
+	if err != nil || intent.Term != op.Token.Term || intent.Nonce == op.Intent.Nonce {
+		return err
+	}
+	switch intent.Kind {
+	case election.IntentChallenge, election.IntentTransfer:
+		a.State.Leader, _, err = o.Election.Yield(tr, op.Token, intent, now.Wall, options(op, now)...)
+	case election.IntentResign:
+		if err = o.Election.ResignLeadership(tr, op.Token, now.Wall); err == nil {
+			a.State.Leader, err = o.Election.GetLeaderRaw(tr)
+		}
+	case election.NoIntent:
+	}
 	return err
 }
 
