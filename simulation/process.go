@@ -48,6 +48,7 @@ type process struct {
 	tenure   *tenure
 	belief   machine.Belief // after the last step
 	timer    uint64
+	inbox    []machine.Event // that came while it was paused
 
 	pausedUntil time.Duration
 	deafUntil   time.Duration // what it sends does not arrive before
@@ -153,11 +154,28 @@ func (p *process) post(event machine.Event) {
 	if !p.alive {
 		return
 	}
-	if w := p.world; p.pausedUntil > w.now {
-		w.atTime(p.pausedUntil, func() { p.post(event) })
+	w := p.world
+	if p.pausedUntil <= w.now && len(p.inbox) == 0 {
+		p.step(event)
 		return
 	}
-	p.step(event)
+	if p.inbox = append(p.inbox, event); len(p.inbox) == 1 {
+		w.atTime(p.pausedUntil, p.catchUp)
+	}
+}
+
+// catchUp has the machine take what has come while the process was paused, in its
+// order.
+func (p *process) catchUp() {
+	for len(p.inbox) > 0 && p.alive {
+		if w := p.world; p.pausedUntil > w.now {
+			w.atTime(p.pausedUntil, p.catchUp)
+			return
+		}
+		event := p.inbox[0]
+		p.inbox = p.inbox[1:]
+		p.step(event)
+	}
 }
 
 // step takes the machine one step further, now.
