@@ -48,6 +48,9 @@ func (w *World) checkStep(p *process, event machine.Event, before machine.Belief
 	if before.Term == after.Term && before.Stop.IsZero() && !after.Stop.IsZero() && p.believed == after.Term {
 		w.violated(Belief, "%s believes again in term %d", p.name, after.Term)
 	}
+	if !after.End.IsZero() && p.followed.Term > after.Term {
+		w.violated(Belief, "%s believes in term %d, and knows of term %d", p.name, after.Term, p.followed.Term)
+	}
 	if !after.Stop.IsZero() {
 		p.believed = after.Term
 		if p.host.role == election.Observer && p.me.Role == election.Observer && before.Stop.IsZero() {

@@ -163,6 +163,9 @@ func (w *World) apply() {
 	m := &manual{me: election.Registration{
 		Identity: election.Identity{ID: p.name, Incarnation: incarnation}, Priority: -1,
 	}}
+	if p.host.random.IntN(4) == 0 { // it looks on
+		m.me.Role = election.Observer
+	}
 	p.me = m.me
 	w.labels[p.me.Identity] = p.name
 	p.start("application", func(t *task) {
