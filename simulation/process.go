@@ -217,6 +217,9 @@ func (p *process) perform(action machine.Action) {
 		p.wake(a.At)
 	case machine.Finish:
 		p.left = a.Err == nil
+		if p.left && (w.records[p.me.ID].Identity == p.me.Identity || w.state.Leader.HeldBy(p.me.Identity)) {
+			w.violated(Settled, "%s has left, and is still registered or seated", p.name)
+		}
 		p.end()
 	case machine.Move, machine.Follow, machine.Evicted, machine.Report, machine.Adopt:
 	}
