@@ -58,7 +58,7 @@ func (w *World) checkRemoval(c *commit, before *candidateSince) {
 		return // it left
 	}
 	byForce := c.by == w.operator
-	evicts := byForce || c.op != nil && c.op.what.Kind == machine.Evict
+	evicts := byForce || c.by != nil && c.by.application || c.op != nil && c.op.what.Kind == machine.Evict
 	switch {
 	case !evicts:
 		w.violated(Candidates, "%s removed %s", c.name(), before.Identity)
