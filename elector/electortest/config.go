@@ -21,7 +21,7 @@ var configTests = []test{
 // While the election is disabled nobody leads and all stay listed; when it is
 // enabled again one of them leads.
 func disabledElection(w *world) {
-	w.withLease(short)
+	w.brisk()
 	a := w.leading("a")
 	b := w.following("b")
 	w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })

@@ -59,7 +59,7 @@ func observeTenures(w *world) {
 // An observer follows, is listed and heartbeats, and leaves an open seat alone
 // whatever its priority is.
 func observerNeverLeads(w *world) {
-	w.withLease(short)
+	w.brisk()
 	a := w.leading("a")
 	o := w.begin("o", observer, priority(100))
 	o.enters(elector.StateObserver, patience)

@@ -55,7 +55,7 @@ func setPriority(w *world) {
 // Only a strictly higher priority preempts: at the next open seat the earlier
 // registration goes first.
 func equalPriority(w *world) {
-	w.withLease(short)
+	w.brisk()
 	a := w.leading("a", priority(1))
 	b := w.following("b", priority(1))
 	w.following("c", priority(1))

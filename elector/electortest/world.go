@@ -17,7 +17,7 @@ import (
 
 const (
 	// short is the lease where its end is what a test waits for.
-	short = 1200 * time.Millisecond
+	short = 2 * time.Second
 	// long is the lease where it is not. A heartbeat is a third of it, and a
 	// follower looks again after a tenth of a heartbeat at the soonest: what happens
 	// within promptly happens because of a watch.
@@ -26,6 +26,8 @@ const (
 	// medium is the lease where several tenures follow one another: a process begins
 	// one per heartbeat at the most, and arms a watch once per tenth of it.
 	medium = 4500 * time.Millisecond
+	// silence is the candidate timeout where tests wait for heartbeats.
+	silence = 2 * time.Second
 	// patience is how long what has to happen may take on a busy machine.
 	patience = time.Minute
 	// quiet is how long a test looks on where nothing may happen.
@@ -67,6 +69,13 @@ func newWorld(t *testing.T, engine Engine) *world {
 // withLease has the election made with another lease.
 func (w *world) withLease(lease time.Duration) *world {
 	w.config = elector.ConfigWithLease(lease)
+	return w
+}
+
+// brisk has everybody write often, in an election of the long lease: a busy machine
+// ends no tenure.
+func (w *world) brisk() *world {
+	w.config.HeartbeatInterval, w.config.CandidateTimeout = silence/4, silence
 	return w
 }
 
