@@ -3,7 +3,7 @@
 # The command fdbelect with FoundationDB's client library.
 #
 #   docker build -t fdbelect .
-#   docker run --rm -v /etc/foundationdb:/etc/foundationdb:ro fdbelect status --store fdb:
+#   docker run --rm -v /etc/foundationdb:/etc/foundationdb fdbelect status --store fdb:
 #
 # The client library comes from the official package. Its checksum is compared with the one that
 # is published beside it, or with FDB_CLIENTS_SHA256 where that is given: pin it where a release

@@ -352,7 +352,8 @@ func TestWhoCameLast(t *testing.T) {
 		b := newBench(t)
 		b.config.PreemptionGrace = time.Second
 		b.register(alice, higher, carol)
-		return b, b.claim(alice), func(me election.Registration) election.Intent {
+		token := b.claim(alice)
+		return b, token, func(me election.Registration) election.Intent {
 			return b.request(func(tr kv.Transaction) error {
 				_, err := b.election.RunElectionCycle(tr, me, epoch, election.Observed(election.Observation{}, epoch))
 				return err
