@@ -130,7 +130,9 @@ func (m *Machine) adopt(a *Answer) {
 	}
 	first := !m.configured
 	m.config, m.configured, m.configAt = config, true, m.now.Local
-	if !first {
+	if first {
+		m.term.due = time.Time{} // there was nothing to watch before
+	} else {
 		m.beatAt = earliest(m.beatAt, m.now.Local.Add(config.CandidateTimeout/3))
 		m.roster.due = earliest(m.roster.due, m.now.Local.Add(config.CandidateTimeout))
 		m.renewNow = m.renewNow || m.leads()

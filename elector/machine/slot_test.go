@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 )
 
@@ -208,4 +209,15 @@ func TestATickThatCameTooSoon(t *testing.T) {
 	r.local = at - 1
 	r.wake = 0
 	r.step(Tick{}).wakes(at)
+}
+
+// TestTheElectionIsMade while somebody looks on already: the watch that could not
+// be armed before is armed at once.
+func TestTheElectionIsMade(t *testing.T) {
+	r := newRig(t, func(s *Settings) { s.Aim = Spectate })
+	r.step(Begin{}).answer(WatchTerm, failing(fdbelection.ErrNotInitialized))
+	r.answer(Look, failing(fdbelection.ErrNotInitialized)).pass(time.Second)
+	require.False(t, r.started(WatchTerm))
+	r.answer(Look, r.reads(r.leader(bob, 1)))
+	require.True(t, r.started(WatchTerm))
 }
