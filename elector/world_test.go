@@ -212,6 +212,16 @@ func within[T any](w *world, c <-chan T, what string) T {
 	}
 }
 
+// silence fails the test if anything comes in a time.
+func silence[T any](w *world, c <-chan T, d time.Duration) {
+	w.Helper()
+	select {
+	case v := <-c:
+		w.Fatalf("nothing was to be told, but %+v was", v)
+	case <-time.After(d):
+	}
+}
+
 // enters waits until the process enters a state, and returns how.
 func (p *process) enters(state elector.State) elector.Transition {
 	p.w.Helper()

@@ -130,6 +130,9 @@ type Operation struct {
 	// Known is the tenure whose holder's record is known already: of another one
 	// it is read with the seat.
 	Known election.Token
+	// Looked says that the seat was known at all: tenures since that of Known are
+	// told of as well.
+	Looked bool
 	// Members are the records to evict.
 	Members []election.Candidate
 }

@@ -56,7 +56,7 @@ func (m *Machine) answeredMain(op *Operation, a *Answer) {
 	case Register, Rejoin:
 		m.answeredRegistration(op, a)
 	case Look, Settle:
-		m.answeredLook(op.Kind, a)
+		m.answeredLook(op, a)
 	case Beat:
 		m.answeredBeat(op, a)
 	case Cycle:
@@ -90,16 +90,16 @@ func (m *Machine) wrote(me *election.Registration) {
 	}
 }
 
-func (m *Machine) answeredLook(kind Kind, a *Answer) {
+func (m *Machine) answeredLook(op *Operation, a *Answer) {
 	if a.Err != nil {
-		m.failed(kind, a.Err)
+		m.failed(op.Kind, a.Err)
 		return
 	}
 	m.succeeded()
-	if kind == Settle {
+	if op.Kind == Settle {
 		m.unsettled = false
 	}
-	m.sawState(a)
+	m.sawState(op, a)
 }
 
 // answeredBeat takes in the answer to a heartbeat, or to a cycle, which holds

@@ -22,8 +22,12 @@ type seat struct {
 }
 
 // sawState takes in a whole reading of the seat.
-func (m *Machine) sawState(a *Answer) {
+func (m *Machine) sawState(op *Operation, a *Answer) {
 	m.adopt(a)
+	if m.blind(op, a) {
+		m.lookNow = true
+		return
+	}
 	m.sawLeader(a)
 	if m.seat.leader.Vacant() && a.State.Leader.Vacant() {
 		m.seat.last = a.State.Tenure.Identity
@@ -31,6 +35,21 @@ func (m *Machine) sawState(a *Answer) {
 	if intent := &a.State.Intent; intent.Kind != election.NoIntent && intent.Term == m.tenure.token.Term && m.leads() {
 		m.renewNow = true // which obeys it
 	}
+}
+
+// blind reports whether a reading passes over tenures and cannot name them: it
+// began before anything was known, and another one was quicker.
+func (m *Machine) blind(op *Operation, a *Answer) bool {
+	return m.seat.looked && !op.Looked && Passed(a.State.Leader) > m.seat.leader.Term
+}
+
+// Passed returns the newest term that has passed: where nobody leads, the last
+// one has.
+func Passed(leader election.Leader) uint64 {
+	if leader.Vacant() || leader.Term == 0 {
+		return leader.Term
+	}
+	return leader.Term - 1
 }
 
 // outdated reports whether a reading is older than what is known. Operations that

@@ -15,7 +15,7 @@ func (s *slot) busy() bool { return s.op != 0 }
 // begin starts an operation.
 func (m *Machine) begin(s *slot, op Operation) {
 	m.nextOp++
-	op.ID, op.Me, op.Seen = m.nextOp, m.me, m.seat.seen
+	op.ID, op.Me, op.Seen, op.Looked = m.nextOp, m.me, m.seat.seen, m.seat.looked
 	if op.Known.Term == 0 {
 		op.Known = m.known()
 	}
@@ -86,7 +86,7 @@ func (m *Machine) answeredWatch(w *watch, a *Answer) {
 	if w == &m.term {
 		m.lookNow = false
 	}
-	m.sawState(a)
+	m.sawState(&w.what, a)
 }
 
 // fired takes in the end of a watch. Where it can be armed again at once, that

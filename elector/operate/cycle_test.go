@@ -157,7 +157,7 @@ func TestASeatThatIsLost(t *testing.T) {
 	b := newBench(t).register(alice, bob)
 	lost := b.claim(alice).Token()
 	leader := b.claim(bob)
-	a := b.run(machine.Operation{Kind: machine.Cycle, Token: lost, Known: lost, Abstain: true})
+	a := b.run(machine.Operation{Kind: machine.Cycle, Token: lost, Known: lost, Looked: true, Abstain: true})
 	require.ErrorIs(t, a.Err, machine.ErrSeatLost)
 	require.Equal(t, leader, a.State.Leader)
 	require.Equal(t, "bob", a.Candidate.ID)
@@ -170,7 +170,7 @@ func TestASeatThatIsLost(t *testing.T) {
 		machine.ErrSeatLost, "a term that a restored database has given to somebody else")
 
 	b.claim(alice)
-	a = b.run(machine.Operation{Kind: machine.Cycle, Token: lost, Known: lost, Abstain: true})
+	a = b.run(machine.Operation{Kind: machine.Cycle, Token: lost, Known: lost, Looked: true, Abstain: true})
 	require.ErrorIs(t, a.Err, machine.ErrSeatLost, "an own tenure, but another one")
 	require.Len(t, a.Missed, 1)
 }
@@ -201,7 +201,7 @@ func TestWhatIsAskedOfTheLeader(t *testing.T) {
 			b := newBench(t).register(alice, bob)
 			token := b.claim(alice).Token()
 			intent := b.request(func(tr kv.Transaction) error { return c.ask(b, tr) })
-			a := b.run(machine.Operation{Kind: machine.Cycle, Token: token, Known: token})
+			a := b.run(machine.Operation{Kind: machine.Cycle, Token: token, Known: token, Looked: true})
 			require.NoError(t, a.Err)
 			require.Equal(t, intent, a.State.Intent)
 			require.Equal(t, c.granted, a.Granted)
@@ -238,7 +238,7 @@ func TestAChallengeIsJudgedByObservation(t *testing.T) {
 			return err
 		})
 		require.Equal(t, election.IntentChallenge, intent.Kind)
-		a := b.run(machine.Operation{Kind: machine.Cycle, Token: leader.Token(), Known: leader.Token(), Seen: seen(c.age)})
+		a := b.run(machine.Operation{Kind: machine.Cycle, Token: leader.Token(), Known: leader.Token(), Looked: true, Seen: seen(c.age)})
 		require.NoError(t, a.Err)
 		require.Equal(t, c.granted, a.Granted)
 		a = b.run(machine.Operation{Kind: machine.Yield, Token: leader.Token(), Intent: intent, Seen: seen(c.age)})

@@ -105,26 +105,22 @@ func (o *Operator) complete(tr kv.ReadTransaction, op machine.Operation, a *mach
 			return err
 		}
 	}
-	newest := leader.Term
-	if leader.Vacant() { // its last tenure has passed as well
-		newest++
-	}
-	if op.Known.Term > 0 && newest > op.Known.Term+1 {
-		return o.missed(tr, op.Known.Term, newest, a)
+	if last := machine.Passed(leader); op.Looked && last > op.Known.Term {
+		return o.missed(tr, op.Known.Term, last, a)
 	}
 	return nil
 }
 
-// missed reads the tenures between two terms.
-func (o *Operator) missed(tr kv.ReadTransaction, after, before uint64, a *machine.Answer) error {
+// missed reads the tenures after one term, up to another.
+func (o *Operator) missed(tr kv.ReadTransaction, after, last uint64, a *machine.Answer) error {
 	// Two events for each term at most, and those of the newest.
-	limit := int(min(2*(before-after)+2, 2*fdbelection.MaxHistoryLimit))
+	limit := 2 * int(min(last-after+2, fdbelection.MaxHistoryLimit))
 	events, err := o.Election.History(tr, limit)
 	if err != nil && kv.CodeOf(err) != 0 {
 		return err
 	}
 	for _, event := range events {
-		if event.Kind == election.EventBegan && event.Term > after && event.Term < before {
+		if event.Kind == election.EventBegan && event.Term > after && event.Term <= last {
 			a.Missed = append([]election.Leader{{
 				Ballot: event.Ballot, Term: event.Term, Identity: event.To,
 				AcquiredAt: event.At, Nonce: event.Nonce, Accepted: true,

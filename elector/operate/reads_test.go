@@ -98,7 +98,7 @@ func TestAReadThatFails(t *testing.T) {
 	b.claim(bob)
 	for name, op := range map[string]machine.Operation{
 		"of the record":  {Kind: machine.Look},
-		"of the history": {Kind: machine.Look, Known: election.Token{Term: first.Term}, Me: bob},
+		"of the history": {Kind: machine.Look, Known: election.Token{Term: first.Term}, Looked: true, Me: bob},
 		"of the cycle":   {Kind: machine.Cycle},
 	} {
 		waves := 0
@@ -120,8 +120,9 @@ func TestMissed(t *testing.T) {
 	for range 5 {
 		all = append(all, b.claim(bob))
 	}
-	missed := func(known uint64) (terms []uint64) {
-		a := b.run(machine.Operation{Kind: machine.Look, Known: election.Token{Term: known}})
+	look := func(op machine.Operation) (terms []uint64) {
+		op.Kind = machine.Look
+		a := b.run(op)
 		require.NoError(t, a.Err)
 		for _, leader := range a.Missed {
 			terms = append(terms, leader.Term)
@@ -132,7 +133,11 @@ func TestMissed(t *testing.T) {
 		}
 		return terms
 	}
-	require.Empty(t, missed(0), "nothing was known before")
+	missed := func(known uint64) []uint64 {
+		return look(machine.Operation{Known: election.Token{Term: known}, Looked: true})
+	}
+	require.Empty(t, look(machine.Operation{}), "nothing was known before")
+	require.Equal(t, []uint64{1, 2, 3, 4}, missed(0), "it was known that nobody had led yet")
 	require.Equal(t, []uint64{2, 3, 4}, missed(1))
 	require.Equal(t, []uint64{4}, missed(3))
 	require.Empty(t, missed(4))
