@@ -131,32 +131,26 @@ func (n *notifier) transition(t Transition, lead *Leadership) {
 
 // newLeader queues that a tenure has begun.
 func (n *notifier) newLeader(leader Leader) {
-	if callback := n.callbacks.OnNewLeader; callback != nil {
-		n.push([]call{{
-			name: "OnNewLeader", run: func(ctx context.Context) { callback(ctx, leader) },
-			what: Transition{Term: leader.Term}, parent: n.session.values, values: n.session.values,
-		}})
-	}
+	tell(n, "OnNewLeader", n.callbacks.OnNewLeader, leader, leader.Term)
 }
 
 // seatChange queues that the seat has changed.
 func (n *notifier) seatChange(leader Leader) {
-	if callback := n.callbacks.OnSeatChange; callback != nil {
-		n.push([]call{{
-			name: "OnSeatChange", run: func(ctx context.Context) { callback(ctx, leader) },
-			what: Transition{Term: leader.Term}, parent: n.session.values, values: n.session.values,
-		}})
-	}
+	tell(n, "OnSeatChange", n.callbacks.OnSeatChange, leader, leader.Term)
 }
 
 // trouble queues that something goes wrong, or with nil that nothing does.
-func (n *notifier) trouble(err error) {
-	if callback := n.callbacks.OnTrouble; callback != nil {
-		n.push([]call{{
-			name: "OnTrouble", run: func(ctx context.Context) { callback(ctx, err) },
-			parent: n.session.values, values: n.session.values,
-		}})
+func (n *notifier) trouble(err error) { tell(n, "OnTrouble", n.callbacks.OnTrouble, err, 0) }
+
+// tell queues the call of a callback that is no part of a change of state.
+func tell[T any](n *notifier, name string, callback func(context.Context, T), what T, term uint64) {
+	if callback == nil {
+		return
 	}
+	n.push([]call{{
+		name: name, run: func(ctx context.Context) { callback(ctx, what) },
+		what: Transition{Term: term}, parent: n.session.values, values: n.session.values,
+	}})
 }
 
 // part is a state as its callbacks see it: jeopardy is a part of leadership.

@@ -83,12 +83,16 @@ func (o *Operator) read(ctx context.Context, a *machine.Answer, fn func(kv.ReadT
 }
 
 func (o *Operator) look(ctx context.Context, op machine.Operation, a *machine.Answer) error {
-	return o.read(ctx, a, func(tr kv.ReadTransaction) (err error) {
-		if a.State, err = o.Election.ReadState(tr); err != nil {
-			return err
-		}
-		return o.complete(tr, op, a)
-	})
+	return o.read(ctx, a, func(tr kv.ReadTransaction) error { return o.readSeat(tr, op, a) })
+}
+
+// readSeat reads the seat in one wave, and in another one what there is to know
+// about a leader that was not known.
+func (o *Operator) readSeat(tr kv.ReadTransaction, op machine.Operation, a *machine.Answer) (err error) {
+	if a.State, err = o.Election.ReadState(tr); err != nil {
+		return err
+	}
+	return o.complete(tr, op, a)
 }
 
 // complete reads what there is to know about a leader that was not known: its
@@ -152,17 +156,12 @@ func (o *Operator) register(ctx context.Context, op machine.Operation, a *machin
 }
 
 func (o *Operator) settle(ctx context.Context, op machine.Operation, a *machine.Answer) error {
-	err := o.transact(ctx, a, func(tr kv.Transaction, _ machine.Now) error {
+	return o.transact(ctx, a, func(tr kv.Transaction, _ machine.Now) error {
 		if _, err := o.Election.Settle(tr); err != nil {
 			return err
 		}
-		var err error
-		if a.State, err = o.Election.ReadState(tr); err != nil {
-			return err
-		}
-		return o.complete(tr, op, a)
+		return o.readSeat(tr, op, a)
 	})
-	return err
 }
 
 func (o *Operator) resign(ctx context.Context, op machine.Operation, a *machine.Answer) error {

@@ -13,7 +13,7 @@ import (
 func (o *Operator) Arm(ctx context.Context, op machine.Operation) (kv.Watch, machine.Answer) {
 	var a machine.Answer
 	var watch kv.Watch
-	err := o.transact(ctx, &a, func(tr kv.Transaction, _ machine.Now) (err error) {
+	err := o.transact(ctx, &a, func(tr kv.Transaction, _ machine.Now) error {
 		if watch != nil {
 			watch.Cancel()
 		}
@@ -22,10 +22,7 @@ func (o *Operator) Arm(ctx context.Context, op machine.Operation) (kv.Watch, mac
 		} else {
 			watch = o.Election.Watch(tr)
 		}
-		if a.State, err = o.Election.ReadState(tr); err != nil {
-			return err
-		}
-		return o.complete(tr, op, &a)
+		return o.readSeat(tr, op, &a)
 	})
 	if err != nil {
 		if watch != nil {
