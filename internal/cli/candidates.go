@@ -62,16 +62,13 @@ func readRoll(e *election.LeaderElection, tr kv.ReadTransaction) (roll, error) {
 }
 
 func (a *app) candidates(ctx context.Context, r *reading) error {
-	seen, err := read(ctx, a, r, readRoll)
+	seen, err := read(ctx, a, &r.access, readRoll)
 	if err != nil {
 		return err
 	}
 	now := a.clock.Wall()
-	if r.output == "json" {
-		err = writeJSON(a.stdout, seen.list(now))
-	} else {
-		err = writeTable(a.stdout, seen.rows(now))
-	}
+	list := seen.list(now)
+	err = a.show(r.output, list, func() table { return seen.table(list, now) })
 	return errors.Join(err, seen.unreadable)
 }
 
@@ -106,9 +103,18 @@ func (s *roll) list(now time.Time) []candidateStatus {
 	return list
 }
 
-func (s *roll) rows(now time.Time) [][]string {
-	rows := [][]string{{"RANK", "CANDIDATE", "ROLE", "PRIORITY", "HEARTBEATS", "LAST", "TAGS"}}
-	for i, c := range s.list(now) {
+func (s *roll) table(list []candidateStatus, now time.Time) table {
+	t := table{header: []string{"RANK", "CANDIDATE", "ROLE", "PRIORITY", "HEARTBEATS", "LAST", "TAGS"}}
+	t.style = func(p palette, i int) func(string) string {
+		switch {
+		case list[i].Leader:
+			return p.good
+		case list[i].Silent:
+			return p.dim
+		}
+		return nil
+	}
+	for i, c := range list {
 		role := c.Role
 		if c.Leader {
 			role = "leader"
@@ -117,12 +123,12 @@ func (s *roll) rows(now time.Time) [][]string {
 		if c.Silent {
 			last += ", silent"
 		}
-		rows = append(rows, []string{
+		t.rows = append(t.rows, []string{
 			fmt.Sprint(c.Rank), s.candidates[i].Identity.String(), role, fmt.Sprint(c.Priority),
 			fmt.Sprint(c.Heartbeats), last, tagsText(c.Tags),
 		})
 	}
-	return rows
+	return t
 }
 
 // tagsText lists tags by key, each safe to print.

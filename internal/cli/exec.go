@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 
@@ -15,7 +16,7 @@ import (
 // been written to stderr already; ExitCode tells how the process should end.
 // The stores are those that it has besides its own.
 func Exec(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, stores ...Store) error {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: elector.SystemClock(), stores: stores}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: elector.SystemClock(), random: rand.Reader, stores: stores}
 	return a.exec(ctx, args)
 }
 
@@ -24,6 +25,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	clock          elector.Clock
+	random         io.Reader // of nonces
 	stores         []Store
 	ran            bool // the command line was understood
 }
@@ -38,7 +40,7 @@ func (a *app) exec(ctx context.Context, args []string) error {
 	if !a.ran {
 		err = usage(err)
 	}
-	fmt.Fprintln(a.stderr, "fdbelect: "+err.Error())
+	fmt.Fprintln(a.stderr, safeLines("fdbelect: "+err.Error()))
 	if ExitCode(err) == exitUsage {
 		fmt.Fprintf(a.stderr, "See %q.\n", command.CommandPath()+" --help")
 	}
@@ -63,6 +65,10 @@ that ended of itself.`,
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.AddCommand(a.demoCommand(), a.runCommand(), a.statusCommand(), a.candidatesCommand(), a.simulateCommand())
+	root.AddCommand(
+		a.demoCommand(), a.runCommand(),
+		a.statusCommand(), a.candidatesCommand(),
+		a.simulateCommand(),
+	)
 	return root
 }

@@ -17,15 +17,16 @@ const (
 	exitDone        = 0
 	exitFailure     = 1
 	exitUsage       = 2
-	exitNotLeader   = 3
+	exitNotLeader   = 3 // nobody leads, or another does, or another term stands
 	exitUnreachable = 4
-	exitTimedOut    = 5
+	exitTimedOut    = 5 // the store did not answer in time, or what was waited for did not come
 )
 
 // ExitCode returns the exit code of the process after Exec.
 func ExitCode(err error) int {
 	var (
 		wrong *usageError
+		late  *timeoutError
 		ended *commandError
 		store *storeError
 		inner kv.Error
@@ -39,7 +40,7 @@ func ExitCode(err error) int {
 		return ended.code
 	case errors.Is(err, fdbelection.ErrNotLeader), errors.Is(err, fdbelection.ErrFenced):
 		return exitNotLeader
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
 		return exitTimedOut
 	case errors.As(err, &store), errors.As(err, &inner):
 		return exitUnreachable
@@ -72,6 +73,15 @@ type storeError struct{ err error }
 
 func (e *storeError) Error() string { return e.err.Error() }
 func (e *storeError) Unwrap() error { return e.err }
+
+// timeoutError says that what was asked for did not come about in time. The
+// error in it says how things stand, and what to do.
+type timeoutError struct{ err error }
+
+func timedOut(err error) error { return &timeoutError{err} }
+
+func (e *timeoutError) Error() string { return e.err.Error() }
+func (e *timeoutError) Unwrap() error { return e.err }
 
 // commandError says that the command of "run" ended of itself, and failed.
 type commandError struct {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"io"
 	"time"
 
@@ -19,6 +20,6 @@ func (Virtual) AfterFunc(d time.Duration, f func()) elector.Timer { return time.
 
 // ExecOn is Exec on another clock.
 func ExecOn(ctx context.Context, c elector.Clock, args []string, stdout, stderr io.Writer) error {
-	a := &app{stdout: stdout, stderr: stderr, clock: c}
+	a := &app{stdout: stdout, stderr: stderr, clock: c, random: rand.Reader}
 	return a.exec(ctx, args)
 }

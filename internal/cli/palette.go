@@ -3,7 +3,15 @@ package cli
 import (
 	"io"
 	"os"
+
+	"golang.org/x/term"
 )
+
+// isTerminal reports whether a writer is a terminal that obeys escape sequences.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb" && os.Getenv("TERM") != ""
+}
 
 // palette paints text, on a terminal that can show it.
 type palette struct{ on bool }
@@ -11,12 +19,7 @@ type palette struct{ on bool }
 // paletteFor returns colours for a terminal, unless NO_COLOR is set or the
 // terminal is known to be dumb, and none for anything else.
 func paletteFor(w io.Writer) palette {
-	file, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" || os.Getenv("TERM") == "" {
-		return palette{}
-	}
-	info, err := file.Stat()
-	return palette{on: err == nil && info.Mode()&os.ModeCharDevice != 0}
+	return palette{on: os.Getenv("NO_COLOR") == "" && isTerminal(w)}
 }
 
 func (p palette) paint(code, text string) string {
@@ -29,3 +32,5 @@ func (p palette) paint(code, text string) string {
 func (p palette) bold(text string) string { return p.paint("1", text) }
 func (p palette) dim(text string) string  { return p.paint("2", text) }
 func (p palette) good(text string) string { return p.paint("32", text) }
+func (p palette) warn(text string) string { return p.paint("33", text) }
+func (p palette) bad(text string) string  { return p.paint("31", text) }

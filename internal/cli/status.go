@@ -23,16 +23,13 @@ one here: what the candidates go by is shown under "expiry".`,
   fdbelect status --store file:/tmp/demo.db --output json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := read(cmd.Context(), a, &r, readStatus)
+			s, err := read(cmd.Context(), a, &r.access, readStatus)
 			if err != nil {
 				return err
 			}
 			s.Election, s.Root, s.Store = r.name, r.root, r.spec
 			s.judge(a.clock.Wall())
-			if r.output == "json" {
-				return writeJSON(a.stdout, s)
-			}
-			return writeTable(a.stdout, s.rows(a.clock.Wall()))
+			return a.show(r.output, s, func() table { return table{rows: s.rows(a.clock.Wall())} })
 		},
 	}
 	r.addFlags(cmd)

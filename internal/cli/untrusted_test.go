@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
@@ -61,7 +62,12 @@ func TestUntrustedText(t *testing.T) {
 		return nil
 	}))
 	for _, args := range [][]string{
-		{"status"}, {"status", "-o", "json"}, {"candidates"}, {"candidates", "-o", "json"},
+		{"status"},
+		{"status", "-o", "json"},
+		{"status", "-o", "yaml"},
+		{"candidates"},
+		{"candidates", "-o", "json"},
+		{"candidates", "-o", "yaml"},
 	} {
 		var stdout, stderr bytes.Buffer
 		err := cli.Exec(t.Context(), append(args, "--store", "file:"+file), strings.NewReader(""), &stdout, &stderr)
@@ -70,17 +76,20 @@ func TestUntrustedText(t *testing.T) {
 		for _, r := range stdout.String() {
 			require.True(t, r == '\n' || unicode.IsPrint(r), "%v prints %U", args, r)
 		}
-		if args[len(args)-1] == "json" {
-			require.Contains(t, decoded(t, stdout.Bytes()), hostile, "it is still the same text")
+		switch args[len(args)-1] {
+		case "json":
+			require.Contains(t, texts(t, json.Unmarshal, stdout.Bytes()), hostile, "it is still the same text")
+		case "yaml":
+			require.Contains(t, texts(t, yaml.Unmarshal, stdout.Bytes()), hostile, "it is still the same text")
 		}
 	}
 }
 
-// decoded returns all strings in a JSON text.
-func decoded(t *testing.T, text []byte) (all []string) {
+// texts returns all strings in a JSON or YAML text.
+func texts(t *testing.T, unmarshal func([]byte, any) error, text []byte) (all []string) {
 	t.Helper()
 	var value any
-	require.NoError(t, json.Unmarshal(text, &value))
+	require.NoError(t, unmarshal(text, &value))
 	var walk func(any)
 	walk = func(v any) {
 		switch v := v.(type) {

@@ -1,0 +1,243 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// format is how a subcommand shows what it found: a table for people, or JSON
+// or YAML for scripts, which have the same names.
+type format string
+
+const (
+	formatTable format = "table"
+	formatJSON  format = "json"
+	formatYAML  format = "yaml"
+)
+
+func (f *format) addFlag(cmd *cobra.Command) {
+	*f = formatTable
+	cmd.Flags().VarP(f, "output", "o", "table, json or yaml")
+	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions( //nolint:errcheck // the flag is there
+		[]string{string(formatTable), string(formatJSON), string(formatYAML)}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (f *format) String() string { return string(*f) }
+func (f *format) Type() string   { return "FORMAT" }
+
+// Set accepts a format by its name.
+func (f *format) Set(name string) error {
+	switch format(name) {
+	case formatTable, formatJSON, formatYAML:
+		*f = format(name)
+		return nil
+	default:
+		return fmt.Errorf("%s is unknown; use table, json or yaml", election.SafeText(name))
+	}
+}
+
+// show writes a value to stdout: as it is for scripts, or as the table that is
+// made for people.
+func (a *app) show(f format, value any, table func() table) error {
+	switch f {
+	case formatJSON:
+		return writeJSON(a.stdout, value)
+	case formatYAML:
+		return writeYAML(a.stdout, value)
+	default:
+		return table().write(a.stdout, paletteFor(a.stdout))
+	}
+}
+
+// writeJSON writes a value for machines to read. What a terminal could obey is
+// escaped, beyond what JSON demands.
+func writeJSON(w io.Writer, value any) error {
+	text, err := encodeJSON(value)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, escaped(text, func(r rune) string {
+		if r > 0xffff {
+			high, low := utf16.EncodeRune(r)
+			return fmt.Sprintf(`\u%04x\u%04x`, high, low)
+		}
+		return fmt.Sprintf(`\u%04x`, r)
+	}))
+	return err
+}
+
+func encodeJSON(value any) (string, error) {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(value)
+	return text.String(), err
+}
+
+// writeYAML writes what writeJSON does, under the same names and in the same
+// order. A text that has anything that a terminal could obey is quoted, so that
+// it can be escaped.
+func writeYAML(w io.Writer, value any) error {
+	text, err := encodeJSON(value)
+	if err != nil {
+		return err
+	}
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	node, err := yamlNode(dec)
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := enc.Encode(node); err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, escaped(out.String(), func(r rune) string {
+		switch {
+		case r > 0xffff:
+			return fmt.Sprintf(`\U%08x`, r)
+		default:
+			return fmt.Sprintf(`\u%04x`, r)
+		}
+	}))
+	return err
+}
+
+// yamlNode reads the next value of a JSON text. Unlike a value of Go it keeps
+// the order of its members.
+func yamlNode(dec *json.Decoder) (*yaml.Node, error) {
+	token, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token := token.(type) {
+	case json.Delim:
+		node := &yaml.Node{Kind: yaml.SequenceNode}
+		if token == '{' {
+			node.Kind = yaml.MappingNode
+		}
+		for dec.More() {
+			if node.Kind == yaml.MappingNode {
+				name, err := yamlNode(dec)
+				if err != nil {
+					return nil, err
+				}
+				node.Content = append(node.Content, name)
+			}
+			inner, err := yamlNode(dec)
+			if err != nil {
+				return nil, err
+			}
+			node.Content = append(node.Content, inner)
+		}
+		_, err := dec.Token() // the closing one
+		return node, err
+	case string:
+		return yamlText(token)
+	case json.Number:
+		tag := "!!int"
+		if strings.ContainsAny(token.String(), ".eE") {
+			tag = "!!float"
+		}
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: token.String()}, nil
+	default: // a boolean or null
+		node := &yaml.Node{}
+		return node, node.Encode(token)
+	}
+}
+
+func yamlText(text string) (*yaml.Node, error) {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: yaml.DoubleQuotedStyle}, nil
+	}
+	node := &yaml.Node{}
+	return node, node.Encode(text) // quoted where older readers would take it for a boolean or a number
+}
+
+// escaped replaces what a terminal could obey, but for the ends of lines.
+func escaped(text string, escape func(rune) string) string {
+	var safe strings.Builder
+	for _, r := range text {
+		if r == '\n' || unicode.IsPrint(r) {
+			safe.WriteRune(r)
+		} else {
+			safe.WriteString(escape(r))
+		}
+	}
+	return safe.String()
+}
+
+// safeLines is a text of several lines as a terminal may have it. Each name in
+// it that comes from elsewhere should be safe by itself: this is the last line
+// of defence.
+func safeLines(text string) string {
+	return escaped(text, func(r rune) string { return strings.Trim(fmt.Sprintf("%+q", r), "'") })
+}
+
+// table is rows whose columns line up. Every cell is safe to print.
+type table struct {
+	header []string // nil: none
+	rows   [][]string
+	// style is how to paint a row, if it is not nil.
+	style func(palette, int) func(string) string
+}
+
+// write aligns the columns. The last cell of a row may be of any width.
+func (t table) write(w io.Writer, p palette) error {
+	rows := t.rows
+	if t.header != nil {
+		rows = append([][]string{t.header}, rows...)
+	}
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row[:max(len(row)-1, 0)] {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var text strings.Builder
+	for i, row := range rows {
+		var line strings.Builder
+		for j, cell := range row {
+			line.WriteString(cell)
+			if j < len(row)-1 {
+				line.WriteString(strings.Repeat(" ", widths[j]+2-utf8.RuneCountInString(cell)))
+			}
+		}
+		text.WriteString(t.paint(p, i, strings.TrimRight(line.String(), " ")) + "\n")
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+func (t table) paint(p palette, line int, text string) string {
+	if t.header != nil {
+		line--
+	}
+	switch {
+	case line < 0:
+		return p.bold(text)
+	case t.style == nil:
+		return text
+	}
+	if paint := t.style(p, line); paint != nil {
+		return paint(text)
+	}
+	return text
+}

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+	"pgregory.net/rapid"
+)
+
+func TestYAMLIsTheJSON(t *testing.T) {
+	type inner struct {
+		Zone  string            `json:"zone"`
+		Count uint64            `json:"count"`
+		At    time.Time         `json:"at"`
+		Wait  duration          `json:"wait"`
+		Tags  map[string]string `json:"tags"`
+		Next  *inner            `json:"next"`
+		Empty []string          `json:"empty"`
+	}
+	value := []inner{{
+		Zone: "no", Count: 1<<64 - 1, At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Wait: duration(90 * time.Second),
+		Tags: map[string]string{"b": "1", "a": "x: y # z", "esc": "\x1b[2J"}, Empty: []string{},
+	}}
+	var out bytes.Buffer
+	require.NoError(t, writeYAML(&out, value))
+	require.Equal(t, `- zone: "no"
+  count: 18446744073709551615
+  at: "2026-01-02T03:04:05Z"
+  wait: 1m30s
+  tags:
+    a: 'x: y # z'
+    b: "1"
+    esc: "\u001b[2J"
+  next: null
+  empty: []
+`, strings.ReplaceAll(out.String(), `\e`, `\u001b`))
+}
+
+// Whatever the texts are, both formats give them back, and neither contains
+// anything that a terminal obeys.
+func TestOutputIsPlainAndExact(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(rapid.String(), rapid.StringOf(rapid.RuneFrom([]rune("a \t\r\n\x00\x1b\x7f\u0085\u009b\u2028\u202e\ufeff\U000e0041:#'\"-{}[]&*!|>%@`~?,\\1.e"))))
+		value := rapid.MapOf(text, rapid.SliceOf(text)).Draw(t, "value")
+		for name, format := range map[string]struct {
+			write     func(*bytes.Buffer) error
+			unmarshal func([]byte, any) error
+		}{
+			"json": {func(b *bytes.Buffer) error { return writeJSON(b, value) }, json.Unmarshal},
+			"yaml": {func(b *bytes.Buffer) error { return writeYAML(b, value) }, yaml.Unmarshal},
+		} {
+			var out bytes.Buffer
+			require.NoError(t, format.write(&out))
+			require.Equal(t, safeLines(out.String()), out.String(), name)
+			got := map[string][]string{}
+			require.NoError(t, format.unmarshal(out.Bytes(), &got), "%s: %s", name, &out)
+			if len(value) == 0 {
+				require.Empty(t, got)
+				continue
+			}
+			for key, list := range value {
+				require.Contains(t, got, key, name)
+				require.ElementsMatch(t, list, got[key], name)
+			}
+			require.Len(t, got, len(value), name)
+		}
+	})
+}
+
+func TestTablesLineUp(t *testing.T) {
+	tab := table{
+		header: []string{"A", "LONGER", "C"},
+		rows:   [][]string{{"äöü", "1", ""}, {"x", "22", "last"}, {"alone, and as wide as it likes"}},
+		style: func(p palette, i int) func(string) string {
+			if i == 1 {
+				return p.good
+			}
+			return nil
+		},
+	}
+	var plain, painted bytes.Buffer
+	require.NoError(t, tab.write(&plain, palette{}))
+	require.Equal(t, "A    LONGER  C\näöü  1\nx    22      last\nalone, and as wide as it likes\n", plain.String())
+	require.NoError(t, tab.write(&painted, palette{on: true}))
+	require.Equal(t, "\x1b[1mA    LONGER  C\x1b[0m\näöü  1\n\x1b[32mx    22      last\x1b[0m\nalone, and as wide as it likes\n", painted.String())
+}
+
+// An error is the last that could bring something to the terminal.
+func TestErrorsArePlain(t *testing.T) {
+	var stderr bytes.Buffer
+	err := Exec(t.Context(), []string{"status", "--\x1b[2J\u202e"}, strings.NewReader(""), &stderr, &stderr)
+	require.Error(t, err)
+	require.Equal(t, exitUsage, ExitCode(err))
+	require.Contains(t, stderr.String(), `\x1b[2J\u202e`)
+	require.Equal(t, safeLines(stderr.String()), stderr.String())
+	require.Equal(t, exitTimedOut, ExitCode(timedOut(errors.New("late"))))
+}
