@@ -11,13 +11,17 @@ import (
 
 // checkCandidates is invariants 11 and 12.
 func (w *World) checkCandidates(c *commit) {
+	ranks := c.rank
 	for _, id := range c.candidates {
+		before, known := w.records[id]
 		w.checkCandidate(c, id)
+		after, there := w.records[id]
+		ranks = ranks || known != there || before.Role != after.Role || before.Priority != after.Priority ||
+			before.Versionstamp != after.Versionstamp
 	}
-	if !c.rank && len(c.candidates) == 0 {
-		return
+	if ranks { // else it is as it was checked before
+		w.checkRank(c)
 	}
-	w.checkRank(c)
 }
 
 // checkCandidate is invariants 11 and 12 for one record. Invariant 11 proves that

@@ -24,11 +24,12 @@ type checks struct {
 	records map[string]candidateSince
 	excused map[election.Token]bool // displaced in a way that belief is not promised for
 
-	seatAt      time.Duration // of the last write of the leader record
-	seatConfig  fdbelection.Config
-	tenureAt    time.Duration // of the last change of the tenure
-	seatChanges int           // since it was looked at
-	timeout     time.Duration // the shortest candidate timeout so far
+	seatAt     time.Duration // of the last write of the leader record
+	seatConfig fdbelection.Config
+	tenureAt   time.Duration // of the last change of the tenure
+	seated     int32         // the priority of the last holder
+	unsettling int           // tenures in the place of one that ranked as high, since it was looked at
+	timeout    time.Duration // the shortest candidate timeout so far
 
 	calls []call
 }
@@ -199,7 +200,12 @@ func (w *World) noteCommit(c *commit) {
 	w.seatAt, w.seatConfig = w.now, c.after.Config
 	if c.after.Leader.Token() != c.before.Leader.Token() || c.after.Leader.Vacant() != c.before.Leader.Vacant() {
 		w.tenureAt = w.now
-		w.seatChanges++
+	}
+	if after := &c.after.Leader; !after.Vacant() {
+		if after.Token() != c.before.Leader.Token() && after.Priority <= w.seated {
+			w.unsettling++
+		}
+		w.seated = after.Priority
 	}
 	w.noteCall(c)
 	w.noteSituations(c)

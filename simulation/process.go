@@ -149,6 +149,21 @@ func (p *process) pause(d time.Duration) {
 	}
 }
 
+// awake ends a pause before its time: what has waited for its end goes on now.
+func (p *process) awake() {
+	w, until := p.world, p.pausedUntil
+	if until <= w.now {
+		return
+	}
+	p.pausedUntil = w.now
+	for _, e := range slices.Clone(w.queue) {
+		if e.held && e.at == until && e.task.process == p {
+			w.resumeAt(w.now, e.task, e.wait, true) // the other event is void then
+		}
+	}
+	w.after(0, p.catchUp)
+}
+
 // post has the machine take an event. A paused process takes it when it goes on.
 func (p *process) post(event machine.Event) {
 	if !p.alive {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"testing"
 
@@ -11,6 +12,13 @@ import (
 
 	"github.com/fdbelection/fdbelection/simulation"
 )
+
+func TestMain(m *testing.M) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(simulation.GCPercent)
+	}
+	os.Exit(m.Run())
+}
 
 // TestSweep runs many seeds: 100, or as many as SIMULATION_SEEDS says (make
 // simulate), from SIMULATION_FIRST on; SIMULATION_TWICE of 100 run twice. A seed

@@ -35,6 +35,11 @@ type Summary struct {
 	Failures []Result
 }
 
+// GCPercent is the setting of the collector (debug.SetGCPercent) that suits many runs:
+// each makes much garbage and keeps little, and a third of the time goes to collecting
+// it by the usual one.
+const GCPercent = 800
+
 // MostFailures is how many failures end a sweep.
 const MostFailures = 10
 

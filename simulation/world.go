@@ -79,7 +79,8 @@ func newWorld(opts Options) *World {
 		}
 	}
 	if w.opts.Quiet == 0 {
-		w.opts.Quiet = 9 * w.config.LeaseDuration
+		// Two lower priorities may lead first, each protected for that long.
+		w.opts.Quiet = 9*w.config.LeaseDuration + 2*w.config.MinimumTenure
 		if w.short { // what stands may be ten times as long
 			w.opts.Quiet += 20 * w.config.LeaseDuration
 		}
@@ -172,7 +173,8 @@ func (w *World) calm() {
 	}
 	w.quiet = w.now
 	for _, p := range append(slices.Clone(w.live), w.operator, w.application) {
-		p.deafUntil, p.blindUntil, p.pausedUntil = 0, 0, min(p.pausedUntil, w.now)
+		p.deafUntil, p.blindUntil = 0, 0
+		p.awake()
 		if w.config.Expiry == fdbelection.ExpiryByClock { // it asks for clocks that agree
 			p.clocks.wall = 0
 		}
@@ -188,7 +190,7 @@ func (w *World) calm() {
 			p.announce()
 		}
 	}
-	w.seatChanges = 0
+	w.unsettling = 0
 	_ = w.db.Transact(context.Background(), func(tr kv.Transaction) error {
 		stands, err := w.election.ReadConfig(tr)
 		if err != nil {
@@ -199,7 +201,7 @@ func (w *World) calm() {
 		_, err = w.election.WriteConfig(tr, config)
 		return err
 	})
-	w.after(w.opts.Quiet*2/3, func() { w.seatChanges = 0 })
+	w.after(w.opts.Quiet*2/3, func() { w.unsettling = 0 })
 }
 
 // reader draws identities from a seed.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -107,6 +108,7 @@ func (a *app) simulateOne(f *simulateFlags) error {
 
 // simulateMany runs many seeds, and says how far it has come.
 func (a *app) simulateMany(ctx context.Context, f *simulateFlags) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(simulation.GCPercent))
 	begin, told := a.clock.Now(), a.clock.Now()
 	run := f.run
 	s := simulation.Sweep(ctx, simulation.SweepOptions{
