@@ -370,5 +370,5 @@ func TestDeterministicSchedule(t *testing.T) {
 	require.Len(t, log, 2)
 	_, conflicts = run(nil) // one after the other
 	require.Zero(t, conflicts)
-	require.Equal(t, before, runtime.NumGoroutine())
+	require.LessOrEqual(t, runtime.NumGoroutine(), before, "one of an earlier test may have ended meanwhile")
 }
