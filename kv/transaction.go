@@ -32,6 +32,8 @@ type ReadTransaction interface {
 	// value that is not nil, empty or not.
 	Get(key []byte) Future[[]byte]
 	// GetRange reads the keys from begin (inclusive) to end (exclusive) in order.
+	// Await it where the commit has to depend on it: of a range that nobody awaits
+	// FoundationDB reads the first batch only, and conflicts on no more.
 	GetRange(begin, end []byte, opts RangeOptions) Future[[]KeyValue]
 	// GetReadVersion returns the version at which this transaction reads.
 	GetReadVersion() Future[int64]
@@ -78,7 +80,8 @@ type Transaction interface {
 	Watch(key []byte) Watch
 	// GetVersionstamp returns the 10 bytes that the commit will have put into
 	// versionstamped operations: ask before the commit, await after it. After a
-	// read-only commit it fails with code 2021, after a failed one with 2020.
+	// read-only commit it fails with code 2021, after a failed one with 2020, and
+	// after Reset or a retry with 1100, or 1025 where a read was still under way.
 	GetVersionstamp() Future[[]byte]
 }
 
@@ -99,8 +102,8 @@ type OwnedTransaction interface {
 	// context ends during the back-off, the result has err's code and outcome and
 	// the context's cause.
 	OnError(err error) error
-	// Reset makes the transaction as new. Its pending futures and watches fail
-	// with code 1025.
+	// Reset makes the transaction as new. Its pending reads and watches fail with
+	// code 1025, and its versionstamp as GetVersionstamp says.
 	Reset()
 	// Cancel makes every pending and later operation fail with code 1025, until
 	// Reset. Cancel releases all resources, and calling it again is harmless.

@@ -27,12 +27,13 @@ const (
 
 // parts are what a child may do. Each gets the argument that it was started with.
 var parts = map[string]func(argument string) error{
-	"buggify":   buggify,
-	"follow":    follow,
-	"lead":      leadBuggified,
-	"succeed":   succeed,
-	"increment": func(key string) error { return increment([]byte(key)) },
-	"watch":     func(key string) error { return watchInChild([]byte(key)) },
+	"buggify":    buggify,
+	"follow":     follow,
+	"lead":       leadBuggified,
+	"old client": openWithOldClient,
+	"succeed":    succeed,
+	"increment":  func(key string) error { return increment([]byte(key)) },
+	"watch":      func(key string) error { return watchInChild([]byte(key)) },
 }
 
 // runPart runs a part, and returns the process's exit status.
@@ -58,13 +59,13 @@ type child struct {
 	err strings.Builder
 }
 
-// spawn starts a child with a part.
-func spawn(t testing.TB, part, argument string) *child {
+// spawn starts a child with a part, and with more in its environment.
+func spawn(t testing.TB, part, argument string, env ...string) *child {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
 	c := &child{t: t, cmd: exec.CommandContext(t.Context(), self)}
-	c.cmd.Env = append(os.Environ(), childPart+"="+part, childArgument+"="+argument)
+	c.cmd.Env = append(append(os.Environ(), childPart+"="+part, childArgument+"="+argument), env...)
 	c.cmd.Stderr = &c.err
 	c.in, err = c.cmd.StdinPipe()
 	require.NoError(t, err)

@@ -1,0 +1,83 @@
+package fdbkv_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/fdbkv"
+)
+
+// TestUnawaitedRange: of a range that nobody awaits the commit depends on the
+// first batch, and of one that was awaited on all of it. Package kv says so.
+func TestUnawaitedRange(t *testing.T) {
+	p := prefix(t)
+	db := open(t, fdbkv.Options{})
+	const last = 299 // far behind the first batch
+	row := func(n int) []byte { return below(p, fmt.Sprintf("row/%03d", n)) }
+	value := make([]byte, 1000)
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+		for n := range last + 1 {
+			tr.Set(row(n), value)
+		}
+		return nil
+	}))
+	commit := func(await bool, opts kv.RangeOptions, foreign int) error {
+		tr, err := db.CreateTransaction(t.Context())
+		require.NoError(t, err)
+		defer tr.Cancel()
+		_, err = tr.GetReadVersion().Get()
+		require.NoError(t, err)
+		rows := tr.GetRange(row(0), below(p, "row0"), opts)
+		if await {
+			_, err := rows.Get()
+			require.NoError(t, err)
+		}
+		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+			tr.Set(row(foreign), value)
+			return nil
+		}))
+		tr.Set(below(p, "own"), nil)
+		return tr.Commit()
+	}
+	conflict := kv.Error{Code: kv.CodeNotCommitted}
+	backwards := kv.RangeOptions{Reverse: true}
+	require.ErrorIs(t, commit(false, kv.RangeOptions{}, 0), conflict)
+	require.NoError(t, commit(false, kv.RangeOptions{}, last))
+	require.ErrorIs(t, commit(false, backwards, last), conflict)
+	require.NoError(t, commit(false, backwards, 0))
+	for _, opts := range []kv.RangeOptions{{}, backwards} {
+		require.ErrorIs(t, commit(true, opts, 0), conflict)
+		require.ErrorIs(t, commit(true, opts, last), conflict)
+	}
+}
+
+// TestStampAfterReset: the stamp of an attempt that was given up fails with 1100,
+// or with 1025 where a read was on its way. Package kv says so.
+func TestStampAfterReset(t *testing.T) {
+	db := nowhere(t)
+	const brokenPromise = 1100
+	for code, before := range map[int]func(tr kv.Transaction){
+		brokenPromise:               func(tr kv.Transaction) { tr.Set([]byte("k"), nil) },
+		kv.CodeTransactionCancelled: func(tr kv.Transaction) { tr.Get([]byte("k")) },
+	} {
+		for name, giveUp := range map[string]func(tr kv.OwnedTransaction){
+			"reset": kv.OwnedTransaction.Reset,
+			"retry": func(tr kv.OwnedTransaction) {
+				require.NoError(t, tr.OnError(kv.Error{Code: kv.CodeNotCommitted}))
+			},
+		} {
+			tr, err := db.CreateTransaction(context.Background())
+			require.NoError(t, err)
+			stamp := tr.GetVersionstamp()
+			before(tr)
+			giveUp(tr)
+			_, err = stamp.Get()
+			require.Equal(t, code, kv.CodeOf(err), name)
+			tr.Cancel()
+		}
+	}
+}
