@@ -18,9 +18,10 @@ func (k *key) FDBKey() fdb.Key { return fdb.Key(*k) }
 
 var keys = sync.Pool{New: func() any { return new(key) }}
 
-// lend returns bytes as the binding wants a key. The binding has copied them
-// when its call returns: then the key goes back with done.
+// lend returns bytes as the binding wants a key, and panics as check does. The
+// binding has copied them when its call returns: then the key goes back with done.
 func lend(bytes []byte) *key {
+	checkKey(bytes)
 	k := keys.Get().(*key)
 	*k = bytes
 	return k
@@ -46,7 +47,10 @@ func (s *span) FDBRangeKeySelectors() (begin, end fdb.Selectable) {
 
 var spans = sync.Pool{New: func() any { return new(span) }}
 
+// lendSpan is lend for a range.
 func lendSpan(begin, end []byte) *span {
+	checkKey(begin)
+	checkKey(end)
 	s := spans.Get().(*span)
 	s.begin, s.end = begin, end
 	return s

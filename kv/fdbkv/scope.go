@@ -74,7 +74,6 @@ func (s *scope) get(src fdb.ReadTransaction, name []byte) (answer kv.Future[[]by
 	answer = f
 	defer f.guard()
 	s.usable()
-	checkKey(name)
 	k := lend(name)
 	f.src = src.Get(k)
 	k.done()

@@ -56,19 +56,30 @@ func (t *transaction) GetReadVersion() kv.Future[int64] { return t.getReadVersio
 func (t *transaction) Snapshot() kv.ReadTransaction { return (*snapshot)(t) }
 
 // Set implements kv.Transaction.
-func (t *transaction) Set(name, value []byte) {
+func (t *transaction) Set(name, value []byte) { t.write(fdb.Transaction.Set, name, value) }
+
+// SetVersionstampedKey implements kv.Transaction.
+func (t *transaction) SetVersionstampedKey(name, value []byte) {
+	t.write(fdb.Transaction.SetVersionstampedKey, name, value)
+}
+
+// SetVersionstampedValue implements kv.Transaction.
+func (t *transaction) SetVersionstampedValue(name, value []byte) {
+	t.write(fdb.Transaction.SetVersionstampedValue, name, value)
+}
+
+// write calls a method of the binding's that writes a key. The binding copies.
+func (t *transaction) write(method func(fdb.Transaction, fdb.KeyConvertible, []byte), name, value []byte) {
 	defer t.guard()
-	checkKey(name)
 	checkValue(value)
 	k := lend(name)
-	t.tr.Set(k, value)
+	method(t.tr, k, value)
 	k.done()
 }
 
 // Clear implements kv.Transaction.
 func (t *transaction) Clear(name []byte) {
 	defer t.guard()
-	checkKey(name)
 	k := lend(name)
 	t.tr.Clear(k)
 	k.done()
@@ -77,73 +88,47 @@ func (t *transaction) Clear(name []byte) {
 // ClearRange implements kv.Transaction.
 func (t *transaction) ClearRange(begin, end []byte) {
 	defer t.guard()
-	checkKey(begin)
-	checkKey(end)
 	s := lendSpan(begin, end)
 	t.tr.ClearRange(s)
 	s.done()
 }
 
-// SetVersionstampedKey implements kv.Transaction.
-func (t *transaction) SetVersionstampedKey(name, value []byte) {
-	defer t.guard()
-	checkKey(name)
-	checkValue(value)
-	k := lend(name)
-	t.tr.SetVersionstampedKey(k, value)
-	k.done()
-}
-
-// SetVersionstampedValue implements kv.Transaction.
-func (t *transaction) SetVersionstampedValue(name, value []byte) {
-	defer t.guard()
-	checkKey(name)
-	checkValue(value)
-	k := lend(name)
-	t.tr.SetVersionstampedValue(k, value)
-	k.done()
-}
-
 // AddReadConflictKey implements kv.Transaction.
-func (t *transaction) AddReadConflictKey(name []byte) (err error) {
-	defer t.guardError(&err)
-	t.usable()
-	checkKey(name)
-	k := lend(name)
-	defer k.done()
-	return t.checked(t.tr.AddReadConflictKey(k))
-}
-
-// AddReadConflictRange implements kv.Transaction.
-func (t *transaction) AddReadConflictRange(begin, end []byte) (err error) {
-	defer t.guardError(&err)
-	t.usable()
-	checkKey(begin)
-	checkKey(end)
-	s := lendSpan(begin, end)
-	defer s.done()
-	return t.checked(t.tr.AddReadConflictRange(s))
+func (t *transaction) AddReadConflictKey(name []byte) error {
+	return t.conflictKey(fdb.Transaction.AddReadConflictKey, name)
 }
 
 // AddWriteConflictKey implements kv.Transaction.
-func (t *transaction) AddWriteConflictKey(name []byte) (err error) {
-	defer t.guardError(&err)
-	t.usable()
-	checkKey(name)
-	k := lend(name)
-	defer k.done()
-	return t.checked(t.tr.AddWriteConflictKey(k))
+func (t *transaction) AddWriteConflictKey(name []byte) error {
+	return t.conflictKey(fdb.Transaction.AddWriteConflictKey, name)
+}
+
+// AddReadConflictRange implements kv.Transaction.
+func (t *transaction) AddReadConflictRange(begin, end []byte) error {
+	return t.conflictRange(fdb.Transaction.AddReadConflictRange, begin, end)
 }
 
 // AddWriteConflictRange implements kv.Transaction.
-func (t *transaction) AddWriteConflictRange(begin, end []byte) (err error) {
+func (t *transaction) AddWriteConflictRange(begin, end []byte) error {
+	return t.conflictRange(fdb.Transaction.AddWriteConflictRange, begin, end)
+}
+
+// conflictKey calls a method of the binding's that adds a conflict key.
+func (t *transaction) conflictKey(method func(fdb.Transaction, fdb.KeyConvertible) error, name []byte) (err error) {
 	defer t.guardError(&err)
 	t.usable()
-	checkKey(begin)
-	checkKey(end)
+	k := lend(name)
+	defer k.done()
+	return t.checked(method(t.tr, k))
+}
+
+// conflictRange calls a method of the binding's that adds a conflict range.
+func (t *transaction) conflictRange(method func(fdb.Transaction, fdb.ExactRange) error, begin, end []byte) (err error) {
+	defer t.guardError(&err)
+	t.usable()
 	s := lendSpan(begin, end)
 	defer s.done()
-	return t.checked(t.tr.AddWriteConflictRange(s))
+	return t.checked(method(t.tr, s))
 }
 
 // checked is failed for an error that may be nil.

@@ -34,7 +34,6 @@ func (t *transaction) Watch(name []byte) (answer kv.Watch) {
 		}
 	}()
 	t.usable()
-	checkKey(name)
 	k := lend(name)
 	w.change = t.tr.Watch(k)
 	k.done()

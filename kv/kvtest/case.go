@@ -21,6 +21,7 @@ type T struct {
 	Store
 	ctx      context.Context
 	patience time.Duration
+	stall    *stall // nil on an engine whose time is injected
 }
 
 // newT opens a database for a case and checks that it can do what is needed.
@@ -41,7 +42,11 @@ func newT(tb testing.TB, e Engine, c Case) *T {
 	if patience == 0 {
 		patience = 20 * time.Second
 	}
-	return &T{TB: tb, Store: store, ctx: tb.Context(), patience: patience}
+	t := &T{TB: tb, Store: store, ctx: tb.Context(), patience: patience}
+	if e.RealTime {
+		t.stall = watchStall(&t.Store)
+	}
+	return t
 }
 
 // key returns a key of the case.
@@ -76,7 +81,7 @@ func (t *T) pinned() kv.OwnedTransaction {
 func (t *T) readVersion(tr kv.ReadTransaction) int64 {
 	t.Helper()
 	version, err := tr.GetReadVersion().Get()
-	require.NoError(t, err, "GetReadVersion")
+	t.succeeds(err, "GetReadVersion")
 	return version
 }
 
@@ -104,7 +109,7 @@ func (t *T) drop(keys ...string) {
 // commit commits tr and returns the committed version.
 func (t *T) commit(tr kv.OwnedTransaction) int64 {
 	t.Helper()
-	require.NoError(t, tr.Commit(), "Commit")
+	t.succeeds(tr.Commit(), "Commit")
 	version, err := tr.GetCommittedVersion()
 	require.NoError(t, err, "GetCommittedVersion")
 	return version
@@ -116,9 +121,17 @@ func (t *T) commitFails(tr kv.OwnedTransaction, code int) {
 	t.fails(tr.Commit(), code, "Commit")
 }
 
+// succeeds wants no error of an operation.
+func (t *T) succeeds(err error, what string) {
+	t.Helper()
+	t.stall.excuse(err, 0)
+	require.NoError(t, err, what)
+}
+
 // fails wants err to be an Error of that code.
 func (t *T) fails(err error, code int, what string) {
 	t.Helper()
+	t.stall.excuse(err, code)
 	require.Error(t, err, "%s should fail with %d", what, code)
 	require.Equal(t, code, kv.CodeOf(err), "%s: %v", what, err)
 }
@@ -127,7 +140,7 @@ func (t *T) fails(err error, code int, what string) {
 func (t *T) get(tr kv.ReadTransaction, key string) string {
 	t.Helper()
 	value, err := tr.Get(t.key(key)).Get()
-	require.NoError(t, err, "Get %q", key)
+	t.succeeds(err, "Get "+key)
 	if value == nil {
 		return absent
 	}
@@ -149,7 +162,7 @@ func (t *T) getFails(tr kv.ReadTransaction, key string, code int) {
 func (t *T) scan(tr kv.ReadTransaction, begin, end string, opts kv.RangeOptions) string {
 	t.Helper()
 	rows, err := tr.GetRange(t.key(begin), t.end(end), opts).Get()
-	require.NoError(t, err, "GetRange %q to %q", begin, end)
+	t.succeeds(err, fmt.Sprintf("GetRange %q to %q", begin, end))
 	parts := make([]string, len(rows))
 	for i, row := range rows {
 		key, ok := strings.CutPrefix(string(row.Key), string(t.Prefix))

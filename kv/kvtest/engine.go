@@ -19,6 +19,9 @@ type Engine struct {
 	// reason. A capability that is neither listed here nor there in the Store
 	// fails the case that needs it, and so does one that is both.
 	Lacks map[Capability]string
+	// RealTime says that transactions grow old by real time. There a busy machine
+	// can age one while its case runs: such a case begins anew, a few times.
+	RealTime bool
 	// Patience is how long, in real time, a case waits for something that ought
 	// to come at once. It only matters when a case fails. Zero means 20 s.
 	Patience time.Duration

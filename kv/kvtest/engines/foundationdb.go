@@ -10,8 +10,9 @@ import (
 // a module of its own, where the suite runs on the real database.
 func FoundationDB(open func(t testing.TB) kvtest.Store) kvtest.Engine {
 	return kvtest.Engine{
-		Name: "FoundationDB",
-		Open: open,
+		Name:     "FoundationDB",
+		Open:     open,
+		RealTime: true,
 		Lacks: map[kvtest.Capability]string{
 			kvtest.Backoffs: "the client waits by itself",
 			kvtest.Recovery: "all cases share the cluster; a test of its own restarts it",
