@@ -136,7 +136,7 @@ func TestCyclesNeverConflict(t *testing.T) {
 	counted := countedSince(t, db, before, cycles)
 	t.Logf("%d attempts for %d cycles; the database counted %+v", attempts.Load(), cycles, counted)
 	require.EqualValues(t, cycles, attempts.Load(), "attempts")
-	require.Zero(t, counted.conflicted)
+	require.Zero(t, counted.conflicted, "conflicts that the database counted; nobody else may use it meanwhile")
 }
 
 // TestFencedWorkNeverConflictsWithHeartbeats: 10 000 fenced transactions while
@@ -185,5 +185,5 @@ func TestFencedWorkNeverConflictsWithHeartbeats(t *testing.T) {
 	t.Logf("%d attempts for %d fenced transactions beside %d cycles; the database counted %+v",
 		attempts.Load(), transactions, beats.Load(), counted)
 	require.EqualValues(t, transactions, attempts.Load(), "attempts")
-	require.Zero(t, counted.conflicted)
+	require.Zero(t, counted.conflicted, "conflicts that the database counted; nobody else may use it meanwhile")
 }
