@@ -68,7 +68,9 @@ that ended of itself.`,
 	root.AddCommand(
 		a.demoCommand(), a.runCommand(),
 		a.statusCommand(), a.candidatesCommand(),
-		a.simulateCommand(),
+		a.simulateCommand(), a.benchCommand(),
+		a.versionCommand(), a.completionCommand(), a.manCommand(),
 	)
+	a.completeFlags(root)
 	return root
 }

@@ -46,20 +46,32 @@ type place struct {
 }
 
 func (p *place) addFlags(cmd *cobra.Command) {
+	p.addStoreFlag(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&p.spec, "store", "", "where the election is kept: file:PATH, mem: or fdb:CLUSTERFILE (required; or "+storeVariable+")")
 	flags.StringVar(&p.name, "election", "default", "name of the election")
 	flags.StringVar(&p.root, "root", "fdbelection", "subspace that holds the elections, names separated by slashes")
 }
 
-// resolve checks the flags, and returns the election that they name.
-func (p *place) resolve() (*election.LeaderElection, error) {
+func (p *place) addStoreFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.spec, "store", "", "where the election is kept: file:PATH, mem: or fdb:CLUSTERFILE (required; or "+storeVariable+")")
+}
+
+// resolveStore looks for the store where the flag names none.
+func (p *place) resolveStore() error {
 	if p.spec == "" {
 		p.spec = os.Getenv(storeVariable)
 	}
 	if p.spec == "" {
-		return nil, usage(errors.New("no store is named; there is no default, as each host would elect itself. Give --store or set " +
+		return usage(errors.New("no store is named; there is no default, as each host would elect itself. Give --store or set " +
 			storeVariable + ":" + storeChoices))
+	}
+	return nil
+}
+
+// resolve checks the flags, and returns the election that they name.
+func (p *place) resolve() (*election.LeaderElection, error) {
+	if err := p.resolveStore(); err != nil {
+		return nil, err
 	}
 	if err := checkName("--election", p.name); err != nil {
 		return nil, err

@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// figures are the times of one operation, in the order in which they were taken.
+type figures struct {
+	name, what string
+	bare       *figures // what it is compared with; nil where it is compared with nothing
+	took       []time.Duration
+}
+
+// benchResult is what "bench" shows. Its JSON is for scripts: names stay.
+type benchResult struct {
+	Store       string           `json:"store"`
+	Rounds      int              `json:"rounds"`
+	Seconds     float64          `json:"seconds"`
+	Interrupted bool             `json:"interrupted"`
+	Operations  []benchOperation `json:"operations"`
+}
+
+// benchOperation holds times in microseconds, as a float can say them all.
+type benchOperation struct {
+	Name      string  `json:"name"`
+	What      string  `json:"what"`
+	Count     int     `json:"count"`
+	P50       float64 `json:"p50_us"`
+	P90       float64 `json:"p90_us"`
+	P99       float64 `json:"p99_us"`
+	Max       float64 `json:"max_us"`
+	PerSecond float64 `json:"per_second"`
+	// Ratio is that of the p50 to the p50 of the bare transaction; zero where
+	// there is none to compare with.
+	Ratio   float64 `json:"ratio,omitempty"`
+	Against string  `json:"against,omitempty"`
+}
+
+// summary sorts the times, and returns what there is to say of them.
+func (f *figures) summary() benchOperation {
+	o := benchOperation{Name: f.name, What: f.what, Count: len(f.took)}
+	if f.bare != nil {
+		o.Against = f.bare.name
+	}
+	if o.Count == 0 {
+		return o
+	}
+	sorted := slices.Sorted(slices.Values(f.took))
+	var sum time.Duration
+	for _, d := range sorted {
+		sum += d
+	}
+	o.P50, o.P90 = micros(percentile(sorted, 50)), micros(percentile(sorted, 90))
+	o.P99, o.Max = micros(percentile(sorted, 99)), micros(sorted[o.Count-1])
+	if sum > 0 {
+		o.PerSecond = rounded(float64(o.Count) / sum.Seconds())
+	}
+	if f.bare != nil && len(f.bare.took) > 0 {
+		if base := percentile(slices.Sorted(slices.Values(f.bare.took)), 50); base > 0 {
+			o.Ratio = rounded(float64(percentile(sorted, 50)) / float64(base))
+		}
+	}
+	return o
+}
+
+// percentile returns the smallest of the sorted times that at least p of a
+// hundred do not exceed. There is at least one time.
+func percentile(sorted []time.Duration, p int) time.Duration {
+	return sorted[max((len(sorted)*p+99)/100, 1)-1]
+}
+
+func micros(d time.Duration) float64 { return rounded(float64(d) / float64(time.Microsecond)) }
+
+// rounded leaves away what nobody measured.
+func rounded(x float64) float64 { return math.Round(x*100) / 100 }
+
+// table is the result for people to read.
+func (r *benchResult) table() table {
+	t := table{header: []string{"OPERATION", "COUNT", "P50", "P90", "P99", "MAX", "RATE", "RATIO", "OF"}}
+	for _, o := range r.Operations {
+		row := []string{o.Name, fmt.Sprint(o.Count), "-", "-", "-", "-", "-", "-", o.What}
+		if o.Count > 0 {
+			row = []string{
+				o.Name, fmt.Sprint(o.Count), shortTime(o.P50), shortTime(o.P90), shortTime(o.P99), shortTime(o.Max),
+				fmt.Sprintf("%.0f/s", o.PerSecond), "-", o.What,
+			}
+		}
+		if o.Ratio > 0 {
+			row[7] = fmt.Sprintf("%.2f", o.Ratio)
+		}
+		t.rows = append(t.rows, row)
+	}
+	return t
+}
+
+// shortTime writes microseconds with three digits that count.
+func shortTime(us float64) string {
+	unit := "µs"
+	switch {
+	case us >= 999_500:
+		us, unit = us/1e6, "s"
+	case us >= 999.5:
+		us, unit = us/1e3, "ms"
+	}
+	switch {
+	case us >= 99.95:
+		return fmt.Sprintf("%.0f%s", us, unit)
+	case us >= 9.995:
+		return fmt.Sprintf("%.1f%s", us, unit)
+	default:
+		return fmt.Sprintf("%.2f%s", us, unit)
+	}
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// What is in the store is offered, but for names that a shell would take apart
+// or a terminal obey.
+func TestCompletionOfNames(t *testing.T) {
+	db := memkv.New(memkv.Options{})
+	for _, name := range []string{"billing", "default", "evil\n\x1b[2Jrm"} {
+		e := election.New(subspace.New("fdbelection", name))
+		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+			if _, err := e.Initialize(tr); err != nil {
+				return err
+			}
+			me := election.Registration{Identity: election.Identity{ID: "of-" + strings.TrimSuffix(name, "\n\x1b[2Jrm"), Incarnation: uuid.New()}}
+			return e.RegisterCandidate(tr, me, elector.SystemClock().Wall())
+		}))
+		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+			key := e.Subspace().Sub("candidates")
+			value, err := tr.Get(key.Sub("of-" + strings.TrimSuffix(name, "\n\x1b[2Jrm")).Bytes()).Get()
+			if err == nil {
+				tr.Set(key.Sub("a\tb").Bytes(), value)
+			}
+			return err
+		}))
+	}
+	complete := func(args ...string) []string {
+		a := &app{stdout: &strings.Builder{}, stderr: &strings.Builder{}, clock: elector.SystemClock(), stores: []Store{storeOf(db)}}
+		require.NoError(t, a.exec(t.Context(), append([]string{"__complete"}, args...)))
+		lines := strings.Split(strings.TrimSpace(a.stdout.(*strings.Builder).String()), "\n")
+		return lines[:len(lines)-1] // the last one is a directive
+	}
+	require.Equal(t, []string{"file:", "mem:", "test:"}, complete("status", "--store", ""))
+	require.Equal(t, []string{"table", "json", "yaml"}, complete("status", "--output", ""))
+	require.Equal(t, []string{"billing", "default"}, complete("status", "--store", "test:", "--election", ""))
+	require.Empty(t, complete("status", "--store", "file:/no/such/file", "--election", ""))
+	require.Empty(t, complete("status", "--election", ""), "no store is named")
+
+	dir := t.TempDir()
+	for _, name := range []string{"one.db", "two.db", "o[n.db", "o\x1b[2J"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+	}
+	in := "file:" + dir + string(filepath.Separator)
+	require.Equal(t, []string{in + "o[n.db", in + "one.db"}, complete("status", "--store", in+"o"))
+	require.Equal(t, []string{in + "o[n.db"}, complete("status", "--store", in+"o["))
+	require.Equal(t, []string{"mem:"}, complete("status", "--store", "mem:"))
+}

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+func (a *app) manCommand() *cobra.Command {
+	var directory string
+	cmd := &cobra.Command{
+		Use:   "man [COMMAND]",
+		Short: "Write the man page of a command, or all of them to a directory",
+		Long: `man writes a man page to stdout: that of fdbelect, or of the command that is named.
+With --directory it writes one file for each command.
+
+The pages are dated by SOURCE_DATE_EPOCH, else by the revision that the command was
+built from, so that the same source gives the same bytes.`,
+		Example: `  fdbelect man run
+  fdbelect man --directory /tmp`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root := cmd.Root()
+			root.DisableAutoGenTag = true
+			date, err := manDate()
+			if err != nil {
+				return err
+			}
+			if directory != "" {
+				if len(args) > 0 {
+					return usage(errors.New("--directory takes all pages; leave the command away"))
+				}
+				return writeManPages(root, directory, date)
+			}
+			page, _, err := root.Find(args)
+			if err != nil || len(args) > 0 && page == root {
+				return usage(fmt.Errorf("there is no command %s; see \"fdbelect --help\"", election.SafeText(args[0])))
+			}
+			text, err := manPage(page, date)
+			if err == nil {
+				_, err = a.stdout.Write(text)
+			}
+			return err
+		},
+	}
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			for _, c := range documented(cmd.Root())[1:] {
+				names = append(names, c.Name())
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+	cmd.Flags().StringVar(&directory, "directory", "", "write all pages to this directory, which has to be there")
+	return cmd
+}
+
+// manDate is what the pages are dated by, so that they are the same in each
+// build of one source.
+func manDate() (time.Time, error) {
+	if epoch := os.Getenv("SOURCE_DATE_EPOCH"); epoch != "" {
+		seconds, err := strconv.ParseInt(epoch, 10, 64)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH is %s; it has to be a number of seconds", election.SafeText(epoch))
+		}
+		return time.Unix(seconds, 0).UTC(), nil
+	}
+	build, _ := debug.ReadBuildInfo()
+	if date, err := time.Parse(time.RFC3339, versionOf(build).Time); err == nil {
+		return date.UTC(), nil
+	}
+	return time.Unix(0, 0).UTC(), nil
+}
+
+// documented returns a command and those below it that have a page.
+func documented(root *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{root}
+	for _, c := range root.Commands() {
+		if c.IsAvailableCommand() && !c.IsAdditionalHelpTopicCommand() {
+			all = append(all, documented(c)...)
+		}
+	}
+	return all
+}
+
+// manPage returns the page of one command.
+func manPage(c *cobra.Command, date time.Time) ([]byte, error) {
+	c.InitDefaultHelpCmd()
+	c.InitDefaultHelpFlag()
+	var page bytes.Buffer
+	err := doc.GenMan(c, &doc.GenManHeader{Section: "1", Source: "fdbelection", Manual: "fdbelect", Date: &date}, &page)
+	return page.Bytes(), err
+}
+
+// writeManPages writes the page of each command to a file.
+func writeManPages(root *cobra.Command, directory string, date time.Time) error {
+	for _, c := range documented(root) {
+		page, err := manPage(c, date)
+		if err != nil {
+			return err
+		}
+		name := manName(c) + ".1"
+		if err := os.WriteFile(filepath.Join(directory, name), page, 0o644); err != nil { //nolint:gosec // everybody may read a manual
+			return err
+		}
+	}
+	return nil
+}
+
+// manName is what the pages of cobra call each other: "fdbelect-config-set".
+func manName(c *cobra.Command) string {
+	name := c.Name()
+	for p := c.Parent(); p != nil; p = p.Parent() {
+		name = p.Name() + "-" + name
+	}
+	return name
+}

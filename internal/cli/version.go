@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// modulePath is that of the module in which this package is.
+const modulePath = "github.com/fdbelection/fdbelection"
+
+// versionInfo is what "version" shows. Its JSON is for scripts: names stay.
+type versionInfo struct {
+	Module   string   `json:"module"`
+	Version  string   `json:"version"`
+	Revision string   `json:"revision"` // empty where the build does not say
+	Time     string   `json:"time"`     // of the revision
+	Modified bool     `json:"modified"` // the tree was not as the revision is
+	Go       string   `json:"go"`
+	Platform string   `json:"platform"`
+	Stores   []string `json:"stores"`
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	var output format
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Show the version of this command, and what it was built with",
+		Long: `version shows the version of the module, the revision it was built from where the
+build recorded that, the version of Go, the platform, and the stores it knows.`,
+		Example: `  fdbelect version
+  fdbelect version --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			build, _ := debug.ReadBuildInfo()
+			info := versionOf(build)
+			info.Stores = a.schemes()
+			return a.show(output, info, func() table { return table{rows: info.rows()} })
+		},
+	}
+	output.addFlag(cmd)
+	return cmd
+}
+
+// versionOf reads the version from what the linker recorded. A command of
+// another module, as that of the adapter is, has this one among its
+// dependencies.
+func versionOf(build *debug.BuildInfo) versionInfo {
+	info := versionInfo{
+		Module: modulePath, Version: "unknown", Go: runtime.Version(),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH,
+	}
+	if build == nil {
+		return info
+	}
+	for _, m := range append([]*debug.Module{&build.Main}, build.Deps...) {
+		if m.Path != modulePath {
+			continue
+		}
+		if m.Replace != nil {
+			m = m.Replace
+		}
+		if m.Version != "" {
+			info.Version = m.Version
+		}
+		break
+	}
+	for _, s := range build.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			info.Revision = s.Value
+		case "vcs.time":
+			info.Time = s.Value
+		case "vcs.modified":
+			info.Modified = s.Value == "true"
+		}
+	}
+	return info
+}
+
+// rows is the version for people to read.
+func (v *versionInfo) rows() [][]string {
+	revision := "not recorded by this build"
+	if v.Revision != "" {
+		revision = strings.TrimSpace(v.Revision + " " + v.Time)
+		if v.Modified {
+			revision += ", with changes"
+		}
+	}
+	return [][]string{
+		{"fdbelect", fmt.Sprintf("%s (%s)", v.Version, v.Module)},
+		{"revision", revision},
+		{"go", v.Go},
+		{"platform", v.Platform},
+		{"stores", strings.Join(v.Stores, ", ")},
+	}
+}
