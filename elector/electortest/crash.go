@@ -3,6 +3,7 @@ package electortest
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 var crashTests = []test{
 	{"a dead leader is followed after its lease", deadLeader},
 	{"a leader without a database stops in time", leaderWithoutDatabase},
+	{"a leader whose loop hangs stops in time", leaderThatHangs},
 	{"who cannot leave in order says so", leaveError},
 }
 
@@ -53,12 +55,48 @@ func leaderWithoutDatabase(w *world) {
 	term := b.leads(patience)
 	require.Greater(w, term, lead.Term())
 	require.False(w, overlap.Load(), "both led")
+	a.leads(patience)
+	a.demoted(patience) // its loop knows as well, and not from the database
 
 	db.cut.Store(false)
 	a.enters(elector.StateFollower, patience)
 	require.NoError(w, lead.Resign(w.patient()), "what is lost need not be given up")
 	b.stop()
 	require.Greater(w, a.campaigns().Term(), term)
+}
+
+// Nothing of a leader goes on while its logger does not return, but its clock does:
+// the tenure ends before the other takes over.
+func leaderThatHangs(w *world) {
+	w.withLease(short)
+	log := &hanging{release: make(chan struct{})}
+	a := w.process("a", func(s *settings) { s.Logger = slog.New(log) })
+	w.Cleanup(func() { close(log.release) }) // before the process is stopped
+	lead := a.campaigns()
+	var overlap atomic.Bool
+	b := w.following("b", whenElected(func() { overlap.Store(lead.Lease().Err() == nil) }))
+	log.hangs.Store(true)
+	within(w, patience, lead.Lease().Done(), "the end of the lease")
+	require.False(w, lead.Leads())
+	require.Greater(w, b.leads(patience), lead.Term())
+	require.False(w, overlap.Load(), "both led")
+}
+
+// hanging is a logger that may stop to return.
+type hanging struct {
+	hangs   atomic.Bool
+	release chan struct{}
+}
+
+func (h *hanging) Enabled(context.Context, slog.Level) bool { return true }
+func (h *hanging) WithAttrs([]slog.Attr) slog.Handler       { return h }
+func (h *hanging) WithGroup(string) slog.Handler            { return h }
+
+func (h *hanging) Handle(context.Context, slog.Record) error {
+	if h.hangs.Load() {
+		<-h.release
+	}
+	return nil
 }
 
 // The record and the seat of who cannot reach the database stay, and Stop says so.

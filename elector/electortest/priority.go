@@ -3,17 +3,21 @@ package electortest
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
 )
 
 var priorityTests = []test{
 	{"a higher priority takes over without overlap", gracefulPreemption},
 	{"SetPriority takes the seat", setPriority},
 	{"an equal priority takes nothing", equalPriority},
+	{"a challenger that is no longer higher gets nothing", equalChallenger},
 }
 
 // The leader is told by its watch that a higher priority has come. Its work ends,
@@ -60,8 +64,40 @@ func equalPriority(w *world) {
 	b := w.following("b", priority(1))
 	w.following("c", priority(1))
 	w.beats("a", "b", "c")
+	require.Equal(w, election.NoIntent, w.intent().Kind, "nobody asked for the seat")
 	require.True(w, a.believes())
 	require.Equal(w, uint64(1), w.seat().Term)
 	a.stop()
 	require.Equal(w, uint64(2), b.leads(patience))
+}
+
+// A leader judges a challenge by what the challenger is now, and not by what it
+// was when it wrote it: it works on where the priorities have become equal.
+func equalChallenger(w *world) {
+	w.brisk()
+	a := w.leading("a", priority(1))
+	equal := election.Registration{Identity: election.Identity{ID: "b", Incarnation: uuid.New()}, Priority: 1}
+	higher := equal
+	higher.Priority = 2
+	cycle := func(tr kv.Transaction, me election.Registration, want election.Action) error {
+		now := time.Now()
+		result, err := w.election.RunElectionCycle(tr, me, now, election.Observed(election.Observation{}, now))
+		if err == nil {
+			require.Equal(w, want, result.Action)
+		}
+		return err
+	}
+	w.transact(func(tr kv.Transaction) error { return w.election.RegisterCandidate(tr, equal, time.Now()) })
+	w.transact(func(tr kv.Transaction) error { return cycle(tr, equal, election.Followed) })
+	w.transact(func(tr kv.Transaction) error {
+		if err := cycle(tr, higher, election.Challenged); err != nil {
+			return err
+		}
+		return w.election.HeartbeatCandidate(tr, equal, time.Now())
+	})
+	require.Equal(w, "b", w.intent().ID)
+	w.beats("a")
+	require.True(w, a.believes())
+	require.Equal(w, uint64(1), w.seat().Term)
+	require.Equal(w, []elector.State{elector.StateCandidate, elector.StateLeader}, a.history())
 }

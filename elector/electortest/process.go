@@ -126,6 +126,18 @@ func (p *process) leads(limit time.Duration) uint64 {
 // believes reports whether the process takes itself for the leader.
 func (p *process) believes() bool { return p.IsLeader(context.Background()) == nil }
 
+// demoted waits until a process that leads does so no longer.
+func (p *process) demoted(limit time.Duration) {
+	p.w.Helper()
+	deadline := time.Now().Add(limit)
+	for {
+		t := within(p.w, time.Until(deadline), p.moves, p.id+" is demoted")
+		if t.To != elector.StateLeader && t.To != elector.StateJeopardy {
+			return
+		}
+	}
+}
+
 // history returns the states so far, beginning with the first.
 func (p *process) history() []elector.State {
 	p.mu.Lock()

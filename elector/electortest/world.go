@@ -116,6 +116,12 @@ func (w *world) seat() election.Leader {
 	return read(w, w.election.GetLeaderRaw)
 }
 
+// intent reads what is asked of the leader.
+func (w *world) intent() election.Intent {
+	w.Helper()
+	return read(w, w.election.ReadIntent)
+}
+
 // candidates reads the ids of the candidates, with their records.
 func (w *world) candidates() map[string]election.Candidate {
 	w.Helper()
