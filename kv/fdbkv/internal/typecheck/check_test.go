@@ -49,7 +49,7 @@ func TestPlantedErrors(t *testing.T) {
 		},
 		{
 			"an argument of another type", "transaction.go",
-			"t.tr.Set(k, value)", "t.tr.Set(name, value)", "does not implement fdb.KeyConvertible",
+			"method(t.tr, k, value)", "method(t.tr, name, value)", "does not implement fdb.KeyConvertible",
 		},
 		{
 			"an option that takes another type", "options.go",
@@ -73,9 +73,8 @@ func TestPlantedErrors(t *testing.T) {
 			file := filepath.Join(c.dir, plant.file)
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
-			planted := bytes.Replace(text, []byte(plant.from), []byte(plant.to), 1)
-			require.NotEqual(t, text, planted, "%s holds no %q", plant.file, plant.from)
-			c.overlay[file] = planted
+			require.Contains(t, string(text), plant.from)
+			c.overlay[file] = bytes.Replace(text, []byte(plant.from), []byte(plant.to), 1)
 			require.ErrorContains(t, c.Check(c.module), plant.want)
 		})
 	}
