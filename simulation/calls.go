@@ -68,6 +68,10 @@ func (w *World) fault(call *memkv.Call) error {
 			w.landLater(call)
 			codes := [...]int{kv.CodeTransactionTimedOut, kv.CodeClusterVersionChanged}
 			return kv.Error{Code: codes[w.pick(Unsettled, len(codes))], Committing: true}
+		case w.chance(Busy):
+			w.count(Busy)
+			codes := [...]int{kv.CodeFutureVersion, kv.CodeProcessBehind, kv.CodeDatabaseLocked, kv.CodeTagThrottled}
+			return kv.Error{Code: codes[w.pick(Busy, len(codes))], Committing: true}
 		}
 	case memkv.CallRead, memkv.CallReadVersion:
 		if w.chance(ReadError) {

@@ -311,6 +311,9 @@ func (w *World) checkIntent(c *commit) {
 		if p := w.processOf(leader.Identity); p != nil && p.tenure != nil && p.tenure.drained && !p.tenure.returned {
 			w.situation("preemption during drain")
 		}
+		if b := &c.before.Intent; b.Kind == election.IntentChallenge && b.Term == after.Term && b.Identity != after.Identity {
+			w.situation("challenger outbid")
+		}
 		return
 	}
 	if named, ok := w.requests[after.Nonce]; !ok || named != after.Term {

@@ -34,6 +34,9 @@ func (w *World) storm() {
 	if w.chance(Recovery) {
 		w.recover()
 	}
+	if w.chance(Contest) {
+		w.contest()
+	}
 	w.steer()
 }
 
@@ -126,7 +129,7 @@ func (p *process) change() {
 	w := p.world
 	switch w.pick(Change, 3) {
 	case 0:
-		p.host.priority = int32(w.pick(Change, 3))
+		p.host.priority = int32(w.pick(Change, usualPriorities))
 	case 1:
 		p.host.role = election.Role(w.pick(Change, 2))
 		w.after(w.span(Change, 3*w.config.LeaseDuration), func() { // and back
@@ -135,6 +138,33 @@ func (p *process) change() {
 		})
 	}
 	p.announce()
+}
+
+// The priorities of hosts are below usualPriorities, but in a contest.
+const usualPriorities = 3
+
+// contest has processes outbid each other within a lease, and then be as they were:
+// a storm of preemptions.
+func (w *World) contest() {
+	w.count(Contest)
+	set := func(h *host, after time.Duration, priority int32) {
+		w.after(after, func() {
+			if w.quiet > 0 {
+				return
+			}
+			h.priority = priority
+			if p := h.current; p != nil && p.alive {
+				p.announce()
+			}
+		})
+	}
+	after := time.Duration(0)
+	for bid := range int32(2 + w.pick(Contest, 6)) {
+		h := w.hosts[w.pick(Contest, len(w.hosts))]
+		after += w.span(Contest, w.config.LeaseDuration/4)
+		set(h, after, usualPriorities+bid)
+		set(h, after+w.span(Contest, 3*w.config.LeaseDuration), int32(w.pick(Contest, usualPriorities)))
+	}
 }
 
 // usual is the role that a host has but for a while.

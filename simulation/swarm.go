@@ -39,6 +39,8 @@ const (
 	Change                   // a process changes its priority, role or metadata
 	WorkEnds                 // the work of a leader ends of itself
 	WorkDeaf                 // the work goes on as if it had not been told to stop
+	Busy                     // 1009, 1037, 1038 or 1213 on a commit
+	Contest                  // processes outbid each other's priorities, one after the other
 	faultKinds
 )
 
@@ -47,6 +49,7 @@ var faultNames = [faultKinds]string{
 	"watch-lost", "watch-late", "watch-fails", "watch-fires",
 	"crash", "leave", "pause", "cut-off", "clock-step", "recovery", "twin",
 	"request", "reconfigure", "evict", "change", "work-ends", "work-deaf",
+	"busy", "contest",
 }
 
 // String returns the name of the kind, as ParseFault takes it.
@@ -65,6 +68,7 @@ var most = [faultKinds]int{
 	WatchLost: 300_000, WatchLate: 500_000, WatchFails: 200_000, WatchFires: 200_000,
 	Crash: 15_000, Leave: 8_000, Pause: 20_000, CutOff: 20_000, ClockStep: 20_000, Recovery: 20_000, Twin: 4_000,
 	Request: 40_000, Reconfigure: 60_000, Evict: 20_000, Change: 15_000, WorkEnds: 5_000, WorkDeaf: 100_000,
+	Busy: 50_000, Contest: 20_000,
 }
 
 // faults are the intensities of one run: each seed has a subset of all kinds.

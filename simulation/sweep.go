@@ -121,7 +121,7 @@ func (s *Summary) add(r *Result, linearized, twice bool) {
 // not reached is not tested.
 func Situations() []string {
 	return []string{
-		"a tenure was missed", "acknowledgement lost twice", "attempt settled", "commit lost in a recovery",
+		"a tenure was missed", "acknowledgement lost twice", "attempt settled", "challenger outbid", "commit lost in a recovery",
 		"commit of one who gave up", "crash between commit and acknowledgement", "disabled leader drains",
 		"displaced leader still believes", "duplicate id found", "expiry in mid-commit", "fenced write refused",
 		"fenced write with a renewal", "late claim applied", "late commit refused", "late renewal applied",

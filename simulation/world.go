@@ -94,7 +94,7 @@ func newWorld(opts Options) *World {
 	setup := stream(opts.Seed, 6)
 	for i := range opts.Processes {
 		h := &host{
-			lane: i, id: string(rune('a' + i)), priority: int32(setup.IntN(3)), clocks: w.newClocksFrom(setup),
+			lane: i, id: string(rune('a' + i)), priority: int32(setup.IntN(usualPriorities)), clocks: w.newClocksFrom(setup),
 			random: stream(opts.Seed, 100+uint64(i)),
 		}
 		h.role = h.usual()
@@ -180,7 +180,7 @@ func (w *World) calm() {
 		}
 	}
 	for _, h := range w.hosts {
-		h.role = h.usual()
+		h.role, h.priority = h.usual(), min(h.priority, usualPriorities-1)
 		if w.config.Expiry == fdbelection.ExpiryByClock {
 			h.clocks.wall = 0
 		}
