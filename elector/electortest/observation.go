@@ -2,7 +2,9 @@ package electortest
 
 import (
 	"context"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/election"
@@ -68,6 +70,18 @@ func observerNeverLeads(w *world) {
 	w.beats("o")
 	left := w.seat()
 	require.True(w, left.Vacant())
+	me := election.Registration{
+		Identity: election.Identity{ID: "p", Incarnation: uuid.New()}, Role: election.Observer, Priority: 100,
+	}
+	w.transact(func(tr kv.Transaction) error { return w.election.RegisterCandidate(tr, me, time.Now()) })
+	w.transact(func(tr kv.Transaction) error {
+		now := time.Now()
+		result, err := w.election.RunElectionCycle(tr, me, now, election.Observed(election.Observation{}, now))
+		if err == nil {
+			require.Equal(w, election.Followed, result.Action, "even where it tries")
+		}
+		return err
+	})
 	b := w.leading("b")
 	require.Equal(w, left.Term+1, b.Term())
 	w.beats("o")

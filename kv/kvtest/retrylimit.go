@@ -126,9 +126,9 @@ var timeoutCases = []Case{
 		Name: "Timeout/RunsFromCreation", Needs: []Capability{Clock},
 		Shows: "the limit counts from the transaction's creation, not from the call",
 		run: func(t *T) {
-			tr := t.begin()
+			tr := t.begin() // which another clock than ours may date a little later
 			t.Advance(timeLimit)
-			tr.SetTimeout(timeLimit)
+			tr.SetTimeout(timeLimit / 2)
 			t.getFails(tr, "k", kv.CodeTransactionTimedOut)
 		},
 	},
@@ -141,7 +141,7 @@ var timeoutCases = []Case{
 			t.Advance(timeLimit / 2)
 			require.NoError(t, tr.OnError(kv.Error{Code: kv.CodeNotCommitted}))
 			t.get(tr, "k")
-			t.Advance(timeLimit / 2)
+			t.Advance(timeLimit * 3 / 4)
 			_, err := tr.Get(t.key("other")).Get()
 			t.fails(err, kv.CodeTransactionTimedOut, "Get")
 			t.fails(tr.OnError(err), kv.CodeTransactionTimedOut, "OnError")
