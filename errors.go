@@ -42,6 +42,11 @@ var (
 	ErrNoNonce = errors.New("the nonce is zero: draw one (uuid.New) outside of the transaction's closure")
 	// ErrRequestPending: another request about the same term stands.
 	ErrRequestPending = errors.New("another request about this term stands: cancel it first")
+	// ErrLeaderRenewed: the holder that was to lose its seat has renewed its lease
+	// since it was looked at, so it is alive.
+	ErrLeaderRenewed = errors.New("the leader has renewed its lease meanwhile: it is alive")
+	// ErrTermFloor: the term to which the election is to be raised is out of range.
+	ErrTermFloor = errors.New("the floor of the term is out of range")
 	// ErrConfigChanged: the config is not at the revision that the write named.
 	ErrConfigChanged = errors.New("config was changed by somebody else: read it again and repeat the change")
 	// ErrInvalidConfig: the config breaks a rule; see InvalidConfigError.

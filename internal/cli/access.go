@@ -22,13 +22,22 @@ type access struct {
 	timeout time.Duration
 }
 
+const (
+	storeTimeout        = 5 * time.Second
+	storeTimeoutMeaning = "how long to wait for the store"
+)
+
 func (x *access) addFlags(cmd *cobra.Command) {
-	x.addFlagsWith(cmd, 5*time.Second, "how long to wait for the store")
+	x.addFlagsWith(cmd, storeTimeout, storeTimeoutMeaning)
 }
 
 // addFlagsWith is addFlags for a subcommand that waits for more than the store.
 func (x *access) addFlagsWith(cmd *cobra.Command, timeout time.Duration, meaning string) {
 	x.place.addFlags(cmd)
+	x.addTimeoutFlag(cmd, timeout, meaning)
+}
+
+func (x *access) addTimeoutFlag(cmd *cobra.Command, timeout time.Duration, meaning string) {
 	cmd.Flags().DurationVar(&x.timeout, "timeout", timeout, meaning)
 }
 
@@ -55,18 +64,27 @@ type session struct {
 // enter checks the flags and opens the store. What does not make an election
 // sets mustExist, so that a typo creates nothing.
 func (a *app) enter(ctx context.Context, x *access, mustExist bool) (*session, error) {
-	if x.timeout <= 0 {
-		return nil, usage(fmt.Errorf("--timeout is %s; it has to be above zero", x.timeout))
-	}
 	e, err := x.resolve()
 	if err != nil {
 		return nil, err
+	}
+	s, err := a.enterStore(ctx, x, mustExist)
+	if err == nil {
+		s.election = e
+	}
+	return s, err
+}
+
+// enterStore is enter without an election.
+func (a *app) enterStore(ctx context.Context, x *access, mustExist bool) (*session, error) {
+	if x.timeout <= 0 {
+		return nil, usage(fmt.Errorf("--timeout is %s; it has to be above zero", x.timeout))
 	}
 	db, err := a.open(ctx, &x.place, mustExist, x.timeout)
 	if err != nil {
 		return nil, err
 	}
-	return &session{store: db, election: e, access: x, app: a}, nil
+	return &session{store: db, access: x, app: a}, nil
 }
 
 // close closes the store. What was committed is safe without it.

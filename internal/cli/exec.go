@@ -67,7 +67,9 @@ that ended of itself.`,
 	root.SetErr(a.stderr)
 	root.AddCommand(
 		a.demoCommand(), a.runCommand(),
-		a.statusCommand(), a.candidatesCommand(),
+		a.listCommand(), a.statusCommand(), a.candidatesCommand(), a.historyCommand(),
+		a.initCommand(), a.configCommand(),
+		a.resignCommand(), a.transferCommand(), a.evictCommand(), a.unregisterCommand(), a.raiseTermCommand(),
 		a.simulateCommand(), a.benchCommand(),
 		a.versionCommand(), a.completionCommand(), a.manCommand(),
 	)

@@ -156,7 +156,8 @@ func yamlNode(dec *json.Decoder) (*yaml.Node, error) {
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: token.String()}, nil
 	default: // a boolean or null
 		node := &yaml.Node{}
-		return node, node.Encode(token)
+		err := node.Encode(token)
+		return node, err
 	}
 }
 
@@ -165,7 +166,8 @@ func yamlText(text string) (*yaml.Node, error) {
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: yaml.DoubleQuotedStyle}, nil
 	}
 	node := &yaml.Node{}
-	return node, node.Encode(text) // quoted where older readers would take it for a boolean or a number
+	err := node.Encode(text) // quoted where older readers would take it for a boolean or a number
+	return node, err
 }
 
 // escaped replaces what a terminal could obey, but for the ends of lines.

@@ -159,8 +159,11 @@ func (s *status) rows(now time.Time) [][]string {
 }
 
 func (s *status) vacancy() string {
-	if s.Ballot == 0 {
+	switch {
+	case s.Ballot == 0:
 		return "none yet"
+	case s.last.ID == "":
+		return "none: the seat is vacant"
 	}
 	return fmt.Sprintf("none: the seat is vacant, %s had it last", s.last)
 }

@@ -46,10 +46,14 @@ type place struct {
 }
 
 func (p *place) addFlags(cmd *cobra.Command) {
+	p.addSpaceFlags(cmd)
+	cmd.Flags().StringVar(&p.name, "election", "default", "name of the election")
+}
+
+// addSpaceFlags is addFlags for what is about all elections below the root.
+func (p *place) addSpaceFlags(cmd *cobra.Command) {
 	p.addStoreFlag(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&p.name, "election", "default", "name of the election")
-	flags.StringVar(&p.root, "root", "fdbelection", "subspace that holds the elections, names separated by slashes")
+	cmd.Flags().StringVar(&p.root, "root", "fdbelection", "subspace that holds the elections, names separated by slashes")
 }
 
 func (p *place) addStoreFlag(cmd *cobra.Command) {
@@ -70,19 +74,29 @@ func (p *place) resolveStore() error {
 
 // resolve checks the flags, and returns the election that they name.
 func (p *place) resolve() (*election.LeaderElection, error) {
-	if err := p.resolveStore(); err != nil {
+	space, err := p.space()
+	if err != nil {
 		return nil, err
 	}
 	if err := checkName("--election", p.name); err != nil {
 		return nil, err
 	}
+	return election.New(space.Sub(p.name)), nil
+}
+
+// space checks the flags, and returns the subspace that holds the elections.
+func (p *place) space() (subspace.Subspace, error) {
+	var none subspace.Subspace
+	if err := p.resolveStore(); err != nil {
+		return none, err
+	}
 	path := strings.Split(p.root, "/")
 	for _, name := range path {
 		if err := checkName("--root", name); err != nil {
-			return nil, err
+			return none, err
 		}
 	}
-	return election.New(subspace.New(path...).Sub(p.name)), nil
+	return subspace.New(path...), nil
 }
 
 // checkName refuses names that nobody could read or type again.

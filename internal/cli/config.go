@@ -1,0 +1,249 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+func (a *app) configCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Show or change the config, enable or disable the election",
+		Long: `config shows or changes the config, which all processes share. A change applies from
+the next claim or renewal; nobody has to be restarted.`,
+		Example: `  fdbelect config get --store file:/tmp/demo.db
+  fdbelect config set --store file:/tmp/demo.db lease=6s heartbeat=2s
+  fdbelect config disable --store file:/tmp/demo.db
+  fdbelect config enable --store file:/tmp/demo.db`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return usage(errors.New("say what to do: get, set, enable or disable"))
+		},
+	}
+	cmd.AddCommand(a.configGetCommand(), a.configSetCommand(), a.configEnableCommand(), a.configDisableCommand())
+	return cmd
+}
+
+func (a *app) configGetCommand() *cobra.Command {
+	var r reading
+	cmd := &cobra.Command{
+		Use:   "get --store STORE [flags]",
+		Short: "Show the config",
+		Long: `get shows each setting by the name that "config set" knows it by, and the revision,
+which grows with each change. A margin of "default" is a tenth of the lease; JSON and
+YAML show how long that is.`,
+		Example: `  fdbelect config get --store file:/tmp/demo.db
+  fdbelect config get --store file:/tmp/demo.db --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := read(cmd.Context(), a, &r.access, func(e *election.LeaderElection, tr kv.ReadTransaction) (fdbelection.Config, error) {
+				return e.ReadConfig(tr)
+			})
+			if err != nil {
+				return err
+			}
+			return a.show(r.output, configOf(config), func() table {
+				t := table{rows: [][]string{{"revision", fmt.Sprint(config.Revision)}}}
+				for _, s := range settings {
+					t.rows = append(t.rows, []string{s.name, s.get(config)})
+				}
+				return t
+			})
+		},
+	}
+	r.addFlags(cmd)
+	return cmd
+}
+
+// configChange is one intended change of the config.
+type configChange struct {
+	reading
+	revision uint64
+	dryRun   bool
+	apply    func(c *fdbelection.Config) error
+}
+
+func (c *configChange) addFlags(cmd *cobra.Command) {
+	c.reading.addFlags(cmd)
+	cmd.Flags().Uint64Var(&c.revision, "revision", 0, "change only this revision of the config, as \"config get\" showed it")
+	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "show what would change, and write nothing")
+}
+
+func (a *app) configSetCommand() *cobra.Command {
+	var c configChange
+	cmd := &cobra.Command{
+		Use:   "set --store STORE [flags] KEY=VALUE...",
+		Short: "Change settings, and show the difference",
+		Long: `set changes the settings that are named, and leaves the others. What comes out is
+validated as a whole, and every fault is named; nothing is written unless all is
+well. The settings:
+
+  lease, heartbeat, candidate_timeout, margin, preemption_grace, minimum_tenure
+                     durations such as 10s; margin may be "default"
+  expiry             observation or clock
+  preemption, enabled  true or false
+  history_limit      a number of terms
+
+The change is made to the revision that is read in the same transaction: of two
+operators who change different settings at once both have their way. With --revision
+it is made to that one only, and fails with 1 where somebody else was first.`,
+		Example: `  fdbelect config set --store file:/tmp/demo.db lease=6s heartbeat=2s
+  fdbelect config set --store file:/tmp/demo.db --dry-run preemption_grace=30s`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			assignments, err := parseAssignments(args)
+			if err != nil {
+				return err
+			}
+			c.apply = func(config *fdbelection.Config) error {
+				for _, one := range assignments {
+					if err := one.setting.set(config, one.value); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			return a.changeConfig(cmd.Context(), &c, cmd.Flags().Changed("revision"))
+		},
+	}
+	c.addFlags(cmd)
+	return cmd
+}
+
+// changeConfig makes a change, and shows what it changed.
+func (a *app) changeConfig(ctx context.Context, c *configChange, conditional bool) error {
+	if conditional && c.revision == 0 {
+		return usage(errors.New("--revision is 0; revisions begin with 1, and \"config get\" shows the one that stands"))
+	}
+	nonce, err := a.newNonce()
+	if err != nil {
+		return err
+	}
+	s, err := a.enter(ctx, &c.access, true)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	var done changedConfig
+	_, err = act(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
+		done, err = c.once(s.election, tr, nonce, done)
+		return none, err
+	})
+	if err != nil {
+		return err
+	}
+	return a.show(c.output, done, done.table)
+}
+
+// changedConfig is what became of a change, for scripts: names stay.
+type changedConfig struct {
+	Changed  bool         `json:"changed"`
+	DryRun   bool         `json:"dry_run"`
+	Revision uint64       `json:"revision"` // that stands now
+	Changes  []difference `json:"changes"`
+}
+
+// once makes the change in one run of the transaction. An earlier run that was
+// committed although its answer was lost is recognised by the nonce: then what it
+// found stands.
+func (c *configChange) once(e *election.LeaderElection, tr kv.Transaction, nonce uuid.UUID, earlier changedConfig) (changedConfig, error) {
+	before, err := e.ReadConfig(tr)
+	switch {
+	case err != nil:
+		return earlier, err
+	case uuid.UUID(before.Nonce) == nonce:
+		return earlier, nil
+	case c.revision != 0 && before.Revision != c.revision:
+		return earlier, fmt.Errorf("%w (it is at revision %d, --revision says %d)", fdbelection.ErrConfigChanged, before.Revision, c.revision)
+	}
+	after := before
+	if err := c.apply(&after); err != nil {
+		return earlier, err
+	}
+	if err := after.Validate(); err != nil {
+		return earlier, fmt.Errorf("%w; nothing was changed, set what belongs together in one command", byTheirNames(err, asItIs))
+	}
+	done := changedConfig{DryRun: c.dryRun, Revision: before.Revision, Changes: differences(before, after)}
+	if after.SameSettings(before) || c.dryRun {
+		return done, nil
+	}
+	after.Nonce = nonce
+	after, err = e.WriteConfig(tr, after)
+	done.Changed, done.Revision = err == nil, after.Revision
+	return done, err
+}
+
+func (d changedConfig) table() table {
+	var t table
+	for _, change := range d.Changes {
+		t.rows = append(t.rows, []string{change.Setting, change.From + " -> " + change.To})
+	}
+	var outcome string
+	switch {
+	case len(d.Changes) == 0:
+		outcome = fmt.Sprintf("nothing to change: revision %d is as asked", d.Revision)
+	case d.DryRun:
+		outcome = fmt.Sprintf("dry run: nothing was written, revision %d stands", d.Revision)
+	default:
+		outcome = fmt.Sprintf("revision %d stands now, and applies from the next claim or renewal", d.Revision)
+	}
+	t.rows = append(t.rows, []string{outcome})
+	return t
+}
+
+func (a *app) configEnableCommand() *cobra.Command {
+	c := configChange{apply: func(c *fdbelection.Config) error { c.ElectionEnabled = true; return nil }}
+	cmd := &cobra.Command{
+		Use:     "enable --store STORE [flags]",
+		Short:   "Let the candidates claim and renew again",
+		Long:    `enable lets the candidates claim the seat and renew it. It does nothing where they may already.`,
+		Example: `  fdbelect config enable --store file:/tmp/demo.db`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.changeConfig(cmd.Context(), &c, cmd.Flags().Changed("revision"))
+		},
+	}
+	c.addFlags(cmd)
+	return cmd
+}
+
+func (a *app) configDisableCommand() *cobra.Command {
+	c := configChange{apply: func(c *fdbelection.Config) error { c.ElectionEnabled = false; return nil }}
+	var wait bool
+	cmd := &cobra.Command{
+		Use:   "disable --store STORE [flags]",
+		Short: "Let nobody claim or renew, so that nobody leads",
+		Long: strings.TrimSpace(`
+disable forbids claims and renewals. The leader finds out at its next heartbeat, stops
+its work before its lease ends, and gives the seat up; candidates go on with their
+heartbeats, so that "enable" finds everybody there. It does nothing where the election
+is disabled already.
+
+With --wait it returns only when the seat is vacant, and ends with 5 where it is not
+within --timeout. The seat of a leader that has died stays on record: see "resign
+--force".`),
+		Example: `  fdbelect config disable --store file:/tmp/demo.db
+  fdbelect config disable --store file:/tmp/demo.db --wait --timeout 1m`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if wait && c.dryRun {
+				return usage(errors.New("--wait and --dry-run exclude each other"))
+			}
+			if err := a.changeConfig(cmd.Context(), &c, cmd.Flags().Changed("revision")); err != nil || !wait {
+				return err
+			}
+			return a.awaitVacancy(cmd.Context(), &c.access)
+		},
+	}
+	c.addFlags(cmd)
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the seat is vacant")
+	return cmd
+}

@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/cli/clock"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+func (a *app) evictCommand() *cobra.Command {
+	var x access
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "evict --store STORE [flags] [ID...]",
+		Short: "Remove the candidates that are dead, after having watched them",
+		Long: `evict removes candidates that died without leaving, all of them or those that are
+named. A leader does the same by itself; evict is for an election without one.
+
+It trusts no clock of another host: it watches for one candidate timeout, and removes
+whose record did not change even once, unless that has changed by the moment of the
+removal. Who holds the seat is left alone: see "resign --force". A candidate that was only
+stopped or cut off registers again when it goes on.`,
+		Example: `  fdbelect evict --store file:/tmp/demo.db
+  fdbelect evict --store file:/tmp/demo.db --dry-run a b`,
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			for _, id := range ids {
+				if err := (election.Identity{ID: id}).Validate(); err != nil {
+					return usage(err)
+				}
+			}
+			return a.evict(cmd.Context(), &x, ids, dryRun)
+		},
+	}
+	x.addFlags(cmd)
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "watch, show who would be removed, and remove nobody")
+	return cmd
+}
+
+func (a *app) evict(ctx context.Context, x *access, ids []string, dryRun bool) error {
+	s, err := a.enter(ctx, x, true)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	suspects, unreadable, err := s.suspects(ctx, ids)
+	if err != nil {
+		return err
+	}
+	dead, err := s.watchSilent(ctx, suspects)
+	if err != nil {
+		return err
+	}
+	evicted := dead
+	if !dryRun {
+		if evicted, err = s.remove(ctx, dead); err != nil {
+			return err
+		}
+	}
+	for i := range evicted {
+		fmt.Fprintf(a.stdout, "%s %s\n", either(dryRun, "would evict", "evicted"), evicted[i].Identity)
+	}
+	if len(evicted) == 0 {
+		fmt.Fprintf(a.stdout, "nobody to evict: %s\n", either(len(suspects) == 0, "nobody is registered but the leader", "everybody else is alive"))
+	}
+	return unreadable
+}
+
+// suspects are the candidates that may be dead: those that are named, or all
+// but the holder of the seat. Records that cannot be read are named by the second
+// error, and left alone.
+func (s *session) suspects(ctx context.Context, ids []string) (suspects []election.Candidate, unreadable, err error) {
+	seen, err := look(ctx, s, func(tr kv.ReadTransaction) (roll, error) { return readRoll(s.election, tr) })
+	if err != nil {
+		return nil, nil, err
+	}
+	var faults []error
+	for _, id := range ids {
+		known := slices.ContainsFunc(seen.candidates, func(c election.Candidate) bool { return c.ID == id })
+		switch {
+		case !known:
+			faults = append(faults, fmt.Errorf("%w: %s; \"fdbelect candidates\" lists those that are", fdbelection.ErrProcessNotFound, election.SafeText(id)))
+		case seen.leader.ID == id:
+			faults = append(faults, fmt.Errorf("%s holds the seat, so it is not evicted; if it is dead, \"fdbelect resign --force\" gives its seat up", seen.leader.Identity))
+		}
+	}
+	if faults != nil {
+		return nil, nil, errors.Join(faults...)
+	}
+	for _, c := range seen.candidates {
+		if !seen.leader.HeldBy(c.Identity) && (len(ids) == 0 || slices.Contains(ids, c.ID)) {
+			suspects = append(suspects, c)
+		}
+	}
+	return suspects, seen.unreadable, nil
+}
+
+// watchSilent returns those of the candidates whose records stand still for one
+// candidate timeout, on the clock here.
+func (s *session) watchSilent(ctx context.Context, silent []election.Candidate) ([]election.Candidate, error) {
+	p := s.app.newProgress()
+	defer p.done()
+	begin := s.app.clock.Now() // after the read that saw them
+	for len(silent) > 0 {
+		now, err := look(ctx, s, func(tr kv.ReadTransaction) (roll, error) { return readRoll(s.election, tr) })
+		if err != nil {
+			return nil, err
+		}
+		passed := s.app.clock.Now().Sub(begin)
+		silent = slices.DeleteFunc(silent, func(c election.Candidate) bool {
+			return !slices.ContainsFunc(now.candidates, func(d election.Candidate) bool { return unchanged(&c, &d) })
+		})
+		if passed >= now.timeout {
+			break
+		}
+		p.say(fmt.Sprintf("watching %d candidates that have been silent for %s of %s", len(silent), ago(passed), now.timeout))
+		// A tenth of the timeout, so that who is alive is not looked at for long.
+		pause := min(max(now.timeout/10, 10*time.Millisecond), now.timeout-passed, waitPace)
+		if err := clock.Sleep(ctx, s.app.clock, pause); err != nil {
+			return nil, errors.New("interrupted while the candidates were watched; nobody was evicted")
+		}
+	}
+	return silent, nil
+}
+
+// unchanged reports whether a candidate has not written between two looks.
+func unchanged(a, b *election.Candidate) bool {
+	return a.Identity == b.Identity && a.Versionstamp == b.Versionstamp && a.Heartbeats == b.Heartbeats
+}
+
+// remove evicts the dead, some at a time, and returns those that are gone.
+func (s *session) remove(ctx context.Context, dead []election.Candidate) ([]election.Candidate, error) {
+	var gone []election.Candidate
+	for chunk := range slices.Chunk(dead, election.MaxEvictions) {
+		var ids []string // of all runs: one that follows on a lost answer finds its work done
+		_, err := act(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
+			evicted, err := s.election.EvictUnchanged(tr, chunk)
+			ids = append(ids, evicted...)
+			return none, err
+		})
+		if err != nil {
+			return gone, err
+		}
+		now, err := look(ctx, s, func(tr kv.ReadTransaction) (roll, error) { return readRoll(s.election, tr) })
+		if err != nil {
+			return gone, err
+		}
+		for _, c := range chunk {
+			still := func(d election.Candidate) bool { return d.Versionstamp == c.Versionstamp && d.ID == c.ID }
+			if slices.Contains(ids, c.ID) && !slices.ContainsFunc(now.candidates, still) {
+				gone = append(gone, c)
+			}
+		}
+	}
+	return gone, nil
+}

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+func (a *app) historyCommand() *cobra.Command {
+	var r reading
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "history --store STORE [flags]",
+		Short: "Show the last changes of leadership, newest first",
+		Long: `history shows how tenures began and ended: when, who held the seat before and who
+after it, at which ballot, and why. A tenure has no end of its own on record where the
+next one took its place: its lease ran out, or its seat was handed over or preempted.
+The times are those of the hosts that made the changes. How many terms are kept is
+"history_limit" of the config.`,
+		Example: `  fdbelect history --store file:/tmp/demo.db
+  fdbelect history --store file:/tmp/demo.db --limit 3 --output yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 0 {
+				return usage(fmt.Errorf("--limit is %d; use 0 for all, or how many to show", limit))
+			}
+			events, err := read(cmd.Context(), a, &r.access, func(e *election.LeaderElection, tr kv.ReadTransaction) ([]election.Event, error) {
+				if _, err := e.ReadConfig(tr); err != nil {
+					return nil, err
+				}
+				return e.History(tr, limit)
+			})
+			if err != nil {
+				return err
+			}
+			return a.show(r.output, eventList(events), func() table { return eventTable(events) })
+		},
+	}
+	r.addFlags(cmd)
+	cmd.Flags().IntVar(&limit, "limit", 20, "how many events to show, 0 for all")
+	return cmd
+}
+
+// eventStatus is one event for scripts: names stay.
+type eventStatus struct {
+	Term   uint64       `json:"term"`
+	Event  string       `json:"event"`
+	At     time.Time    `json:"at"`
+	From   *partyStatus `json:"from"` // null: the seat was vacant
+	To     *partyStatus `json:"to"`   // null: the seat is vacant since
+	Reason string       `json:"reason"`
+	Ballot uint64       `json:"ballot"`
+	Nonce  string       `json:"nonce"`
+}
+
+type partyStatus struct {
+	ID          string `json:"id"`
+	Incarnation string `json:"incarnation"`
+}
+
+func partyOf(i election.Identity) *partyStatus {
+	if i.ID == "" {
+		return nil
+	}
+	return &partyStatus{ID: i.ID, Incarnation: i.Incarnation.String()}
+}
+
+func eventList(events []election.Event) []eventStatus {
+	list := make([]eventStatus, len(events))
+	for i, v := range events {
+		list[i] = eventStatus{
+			Term: v.Term, Event: v.Kind.String(), At: v.At.UTC(), From: partyOf(v.From), To: partyOf(v.To),
+			Reason: v.Reason, Ballot: v.Ballot, Nonce: v.Nonce.String(),
+		}
+	}
+	return list
+}
+
+func eventTable(events []election.Event) table {
+	t := table{header: []string{"TERM", "WHEN", "EVENT", "FROM", "TO", "BALLOT", "WHY"}}
+	t.style = func(p palette, i int) func(string) string {
+		if events[i].Kind == election.EventEnded {
+			return p.dim
+		}
+		return nil
+	}
+	for _, v := range events {
+		t.rows = append(t.rows, []string{
+			fmt.Sprint(v.Term), v.At.UTC().Format(timeLayout), v.Kind.String(), partyText(v.From), partyText(v.To),
+			fmt.Sprint(v.Ballot), election.SafeText(v.Reason),
+		})
+	}
+	return t
+}
+
+func partyText(i election.Identity) string {
+	if i.ID == "" {
+		return "-"
+	}
+	return i.String()
+}

@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// initFlags are those of "init". What is not given follows from the lease.
+type initFlags struct {
+	access
+	lease, heartbeat, candidateTimeout time.Duration
+	grace, minimumTenure, margin       time.Duration
+	historyLimit                       int
+	expiry                             string
+	noPreemption, disabled             bool
+}
+
+func (a *app) initCommand() *cobra.Command {
+	var f initFlags
+	cmd := &cobra.Command{
+		Use:   "init --store STORE [flags]",
+		Short: "Make an election with a config of your choice",
+		Long: `init makes an election, so that its config is there before anybody campaigns: else
+the first "run" makes one with its own flags. What is not given follows from the
+lease, as in the loop that "run" uses: the heartbeat is a third of it, the candidate
+timeout one and a half, the grace the lease itself, and leases expire by observation.
+
+Where the election is there already with these very settings, init ends with 0. Where
+its settings differ, init lists them, overwrites nothing and ends with 1: "config set"
+changes them. It keeps the terms and ballots that were reached in this place before.`,
+		Example: `  fdbelect init --store file:/tmp/demo.db --election jobs
+  fdbelect init --store file:/tmp/demo.db --election mail --lease 6s --minimum-tenure 1m --no-preemption`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := f.config(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			return a.init(cmd.Context(), &f.access, config)
+		},
+	}
+	f.access.addFlags(cmd)
+	flags := cmd.Flags()
+	flags.DurationVar(&f.lease, "lease", fdbelection.DefaultLeaseDuration, "how long a leader stays one without renewing")
+	flags.DurationVar(&f.heartbeat, "heartbeat", 0, "time between two renewals (default: a third of the lease)")
+	flags.DurationVar(&f.candidateTimeout, "candidate-timeout", 0, "how long a candidate may be silent (default: one and a half leases)")
+	flags.DurationVar(&f.grace, "grace", 0, "how long a leader may drain for a higher priority; 0 takes the seat at once (default: the lease)")
+	flags.DurationVar(&f.minimumTenure, "minimum-tenure", 0, "how long a new leader is safe from preemption")
+	flags.DurationVar(&f.margin, "margin", 0, "how long before the end of its lease a leader stops (default: a tenth of the lease)")
+	flags.IntVar(&f.historyLimit, "history-limit", fdbelection.DefaultHistoryLimit, "how many terms of history to keep")
+	flags.StringVar(&f.expiry, "expiry", fdbelection.ExpiryByObservation.String(), "how leases expire: observation, or clock where the clocks of all hosts agree")
+	flags.BoolVar(&f.noPreemption, "no-preemption", false, "a higher priority never takes a held seat")
+	flags.BoolVar(&f.disabled, "disabled", false, "nobody may lead until \"config enable\"")
+	return cmd
+}
+
+// config returns what the flags ask for, or everything that is wrong with it.
+func (f *initFlags) config(given *pflag.FlagSet) (fdbelection.Config, error) {
+	c := elector.ConfigWithLease(f.lease)
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+		to    *time.Duration
+	}{
+		{"heartbeat", f.heartbeat, &c.HeartbeatInterval},
+		{"candidate-timeout", f.candidateTimeout, &c.CandidateTimeout},
+		{"grace", f.grace, &c.PreemptionGrace},
+		{"minimum-tenure", f.minimumTenure, &c.MinimumTenure},
+		{"margin", f.margin, &c.Margin},
+	} {
+		if given.Changed(d.flag) {
+			*d.to = d.value
+		}
+	}
+	c.HistoryLimit, c.AllowPreemption, c.ElectionEnabled = f.historyLimit, !f.noPreemption, !f.disabled
+	mode, unknown := fdbelection.ParseExpiryMode(f.expiry)
+	if unknown == nil {
+		c.Expiry = mode
+	} else {
+		unknown = fmt.Errorf("--expiry is %s; use observation or clock", election.SafeText(f.expiry))
+	}
+	if err := errors.Join(byTheirNames(c.Validate(), asFlag), unknown); err != nil {
+		return c, usage(err)
+	}
+	return c, nil
+}
+
+// init makes the election, or says how the one that is there differs.
+func (a *app) init(ctx context.Context, x *access, config fdbelection.Config) error {
+	nonce, err := a.newNonce()
+	if err != nil {
+		return err
+	}
+	config.Nonce = nonce
+	s, err := a.enter(ctx, x, false)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	stands, err := act(ctx, s, func(tr kv.Transaction) (fdbelection.Config, error) {
+		return s.election.InitializeWithConfig(tr, config)
+	})
+	where := fmt.Sprintf("election %s below %s in %s", election.SafeText(x.name), election.SafeText(x.root), x.safe())
+	switch {
+	case err != nil:
+		return err
+	case uuid.UUID(stands.Nonce) == nonce:
+		fmt.Fprintf(a.stdout, "made %s\n", where)
+		if x.spec == "mem:" {
+			fmt.Fprintln(a.stderr, "fdbelect: mem: is this process's own memory, which is gone now")
+		}
+		return nil
+	case stands.SameSettings(config):
+		fmt.Fprintf(a.stdout, "%s is there already, with these settings (revision %d)\n", where, stands.Revision)
+		return nil
+	default:
+		var differ []string
+		for _, d := range differences(stands, config) {
+			differ = append(differ, fmt.Sprintf("%s is %s, not %s", d.Setting, d.From, d.To))
+		}
+		return fmt.Errorf("%s is there already, and differs: %s; nothing was overwritten: change it with \"fdbelect config set\"",
+			where, strings.Join(differ, ", "))
+	}
+}

@@ -1,0 +1,196 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+func (a *app) listCommand() *cobra.Command {
+	var r reading
+	cmd := &cobra.Command{
+		Use:   "list --store STORE [flags]",
+		Short: "List all elections below the root, with who leads each",
+		Long: `list shows each election below the root: who leads, in which term, how many
+candidates are registered, and whether it is enabled. It reads from election to
+election, and nothing of what else an application keeps below the root.
+
+The elections are read a few at a time: each line is true by itself, and the lines
+are not of one instant. One whose records cannot be read is listed with what is
+wrong, and list then ends with 1.`,
+		Example: `  fdbelect list --store file:/tmp/demo.db
+  fdbelect list --store file:/tmp/demo.db --root fdbelection --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.list(cmd.Context(), &r) },
+	}
+	r.place.addSpaceFlags(cmd)
+	r.access.addTimeoutFlag(cmd, storeTimeout, storeTimeoutMeaning)
+	r.output.addFlag(cmd)
+	return cmd
+}
+
+// listed is one election for scripts: names stay.
+type listed struct {
+	Election   string  `json:"election"`
+	Leader     *string `json:"leader"` // null: the seat is vacant
+	Term       uint64  `json:"term"`
+	Ballot     uint64  `json:"ballot"`
+	Candidates int     `json:"candidates"`
+	Enabled    bool    `json:"enabled"`
+	// Fault says which record cannot be read; what stands beside it may be
+	// missing.
+	Fault string `json:"fault,omitempty"`
+
+	holder election.Identity
+}
+
+func (a *app) list(ctx context.Context, r *reading) error {
+	space, err := r.space()
+	if err != nil {
+		return err
+	}
+	s, err := a.enterStore(ctx, &r.access, true)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	all := []listed{}
+	page := newPage(space)
+	for !page.last {
+		page, err = look(ctx, s, page.next)
+		if err != nil {
+			return err
+		}
+		all = append(all, page.found...)
+	}
+	if len(all) == 0 && r.output == formatTable {
+		fmt.Fprintf(a.stderr, "fdbelect: there is no election below %s in store %s; check --root, or make one with \"fdbelect init\"\n",
+			election.SafeText(r.root), r.safe())
+	}
+	return errors.Join(a.show(r.output, all, func() table { return listTable(all) }), faultsOf(all))
+}
+
+func listTable(all []listed) table {
+	t := table{header: []string{"ELECTION", "LEADER", "TERM", "CANDIDATES", "STATE"}}
+	t.style = func(p palette, i int) func(string) string {
+		switch {
+		case all[i].Fault != "":
+			return p.bad
+		case !all[i].Enabled || all[i].Leader == nil:
+			return p.warn
+		}
+		return nil
+	}
+	for i := range all {
+		l := &all[i]
+		leader, state := "-", either(l.Enabled, "enabled", "disabled")
+		if l.Leader != nil {
+			leader = l.holder.String()
+		}
+		if l.Fault != "" {
+			state = "damaged"
+		}
+		t.rows = append(t.rows, []string{election.SafeText(l.Election), leader, fmt.Sprint(l.Term), fmt.Sprint(l.Candidates), state})
+	}
+	return t
+}
+
+// faultsOf names what could not be read.
+func faultsOf(all []listed) error {
+	var faults []error
+	for i := range all {
+		if all[i].Fault != "" {
+			faults = append(faults, fmt.Errorf("election %s: %s", election.SafeText(all[i].Election), all[i].Fault))
+		}
+	}
+	if faults == nil {
+		return nil
+	}
+	return fmt.Errorf("%w; nothing was changed: find out who wrote it, and mend or restore it", errors.Join(faults...))
+}
+
+// page is what one transaction saw of the elections below a subspace, and
+// where the next one goes on. A transaction has five seconds, however many
+// elections there are.
+type page struct {
+	space      subspace.Subspace
+	begin, end []byte
+	found      []listed
+	last       bool
+}
+
+const (
+	// pageSize bounds the elections of one page, pageReads its range reads: names
+	// that are no elections count as well.
+	pageSize  = 50
+	pageReads = 200
+)
+
+// Only a name can be the first element after the root: what an application
+// keeps there under numbers or byte strings is not even read.
+func newPage(space subspace.Subspace) *page {
+	const text, afterText = 0x02, 0x03
+	return &page{space: space, begin: append(space.Bytes(), text), end: append(space.Bytes(), afterText)}
+}
+
+// next reads the page after p. It leaves p as it is, so that it can run again.
+func (p *page) next(tr kv.ReadTransaction) (*page, error) {
+	q := &page{space: p.space, begin: p.begin, end: p.end}
+	for range pageReads {
+		if len(q.found) == pageSize {
+			return q, nil
+		}
+		rows, err := tr.Snapshot().GetRange(q.begin, q.end, kv.RangeOptions{Limit: 1}).Get()
+		if err != nil {
+			return nil, err
+		}
+		if len(rows) == 0 {
+			q.last = true
+			return q, nil
+		}
+		reader := p.space.Reader(rows[0].Key)
+		name := reader.Text()
+		if reader.Err() != nil { // nobody's name; the next key may be one
+			q.begin = append(bytes.Clone(rows[0].Key), 0)
+			continue
+		}
+		_, q.begin = p.space.Sub(name).Range()
+		one, err := readListed(election.New(p.space.Sub(name)), name, tr)
+		switch {
+		case errors.Is(err, fdbelection.ErrNotInitialized): // no election
+		case err != nil:
+			return nil, err
+		default:
+			q.found = append(q.found, one)
+		}
+	}
+	return q, nil
+}
+
+func readListed(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) {
+	l := listed{Election: name}
+	state, err := e.ReadState(tr)
+	if err == nil {
+		l.Term, l.Ballot, l.Enabled = state.Leader.Term, state.Leader.Ballot, state.Config.ElectionEnabled
+		if !state.Leader.Vacant() {
+			l.holder = state.Leader.Identity
+			l.Leader = &l.holder.ID
+		}
+		var candidates []election.Candidate
+		candidates, err = e.ListCandidates(tr)
+		l.Candidates = len(candidates)
+	}
+	if errors.Is(err, fdbelection.ErrInvalidState) {
+		l.Fault = err.Error()
+		err = nil
+	}
+	return l, err
+}

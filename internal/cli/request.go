@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// requestFlags are those of the subcommands that ask something of the leader.
+type requestFlags struct {
+	access
+	term          uint64
+	keep, replace bool
+}
+
+// requestTimeout leaves a leader the time to finish its work.
+const requestTimeout = time.Minute
+
+func (f *requestFlags) addFlags(cmd *cobra.Command) {
+	f.access.addFlagsWith(cmd, requestTimeout, "how long to wait, for the store and for what was asked")
+	flags := cmd.Flags()
+	flags.Uint64Var(&f.term, "term", 0, "the term that it is about (default: the one that stands)")
+	flags.BoolVar(&f.keep, "keep", false, "leave the request standing where it was not done in time")
+	flags.BoolVar(&f.replace, "replace", false, "take the place of another operator's request")
+}
+
+// request is one that was sent to the leader of one term.
+type request struct {
+	*session
+	flags *requestFlags
+	what  string // is asked, such as "to step down"
+	seat  election.Leader
+	nonce uuid.UUID
+	since time.Time
+}
+
+// newRequest is about the seat that was seen.
+func (s *session) newRequest(f *requestFlags, seat election.Leader, what string) (*request, error) {
+	nonce, err := s.app.newNonce()
+	return &request{session: s, flags: f, what: what, seat: seat, nonce: nonce, since: s.app.clock.Now()}, err
+}
+
+// overAlready says, of a request about a term that was named, that there is
+// nothing to ask any more, or why nothing can be asked.
+func (f *requestFlags) overAlready(seat election.Leader) (bool, error) {
+	switch {
+	case f.term != 0 && (f.term < seat.Term || f.term == seat.Term && seat.Vacant()):
+		return true, nil
+	case f.term > seat.Term:
+		return false, fmt.Errorf("%w: term %d has not begun, the newest is %d; see \"fdbelect status\"", fdbelection.ErrNotLeader, f.term, seat.Term)
+	case seat.Vacant():
+		return false, fmt.Errorf("%w: nobody leads, the seat is vacant", fdbelection.ErrNotLeader)
+	}
+	return false, nil
+}
+
+// send writes the request. Of two operators who ask about the same term only
+// one succeeds, unless the other one says --replace.
+func (r *request) send(ctx context.Context, write func(tr kv.Transaction) error) error {
+	_, err := act(ctx, r.session, func(tr kv.Transaction) (none struct{}, err error) {
+		if r.flags.replace {
+			other, err := r.election.ReadIntent(tr)
+			if err != nil {
+				return none, err
+			}
+			if other.Nonce != r.nonce { // of a challenge this leaves everything as it is
+				if err := r.election.CancelRequest(tr, other.Nonce); err != nil {
+					return none, err
+				}
+			}
+		}
+		return none, write(tr)
+	})
+	if errors.Is(err, fdbelection.ErrRequestPending) {
+		return fmt.Errorf("%w: wait until it is done, or take its place with --replace", err)
+	}
+	return err
+}
+
+// wait waits until done is content. A request that stands no more although the
+// tenure goes on was withdrawn, or found void by the leader.
+func (r *request) wait(ctx context.Context, done func(election.State) (bool, error)) (last election.State, err error) {
+	waiting := fmt.Sprintf("asked %s %s in term %d, waiting", r.seat.Identity, r.what, r.seat.Term)
+	err = r.waitFor(ctx, r.flags.timeout, waiting, func(state election.State) (bool, error) {
+		last = state
+		if over, err := done(state); over || err != nil {
+			return over, err
+		}
+		if sameTenure(state.Leader, r.seat) && state.Intent.Nonce != r.nonce {
+			return false, fmt.Errorf("the request does not stand any more, and %s leads on: another operator has withdrawn or replaced it, or the leader found it void", r.seat.Identity)
+		}
+		return false, nil
+	})
+	return last, err
+}
+
+// withdraw takes the request back after a wait that was in vain, unless it is
+// to be kept, and returns how things stand since. What it says of the request
+// ends a sentence.
+func (r *request) withdraw(ctx context.Context) (election.State, string) {
+	// What asked for the end of the wait must not keep the request standing.
+	ctx = context.WithoutCancel(ctx)
+	stands, err := act(ctx, r.brief(), func(tr kv.Transaction) (election.State, error) {
+		if !r.flags.keep {
+			if err := r.election.CancelRequest(tr, r.nonce); err != nil {
+				return election.State{}, err
+			}
+		}
+		return r.election.ReadState(tr)
+	})
+	switch {
+	case err != nil:
+		return stands, fmt.Sprintf("the request may still stand, as it could not be withdrawn (%v)", err)
+	case r.flags.keep && stands.Intent.Nonce == r.nonce:
+		return stands, "the request stands, and ends with this term"
+	default:
+		return stands, "the request is withdrawn, though what the leader has begun it may finish"
+	}
+}
+
+// brief is the session with little patience: for what is done at the end.
+func (r *request) brief() *session {
+	s := *r.session
+	x := *s.access
+	x.timeout = min(x.timeout, storeTimeout)
+	s.access = &x
+	return &s
+}
+
+// took is how long the request has been under way.
+func (r *request) took() string { return ago(r.app.clock.Now().Sub(r.since)) }

@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/cli/clock"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// resignFlags are those of "resign".
+type resignFlags struct {
+	requestFlags
+	force, yes bool
+}
+
+func (a *app) resignCommand() *cobra.Command {
+	var f resignFlags
+	cmd := &cobra.Command{
+		Use:   "resign --store STORE [flags]",
+		Short: "Ask the leader to step down, and wait until it has",
+		Long: `resign asks the leader of the term that stands to step down, and waits until that
+term is over. The leader finishes its work first, and stays out for a lease, so that
+another candidate follows it. Where it has not stepped down within --timeout the
+request is withdrawn (unless --keep is given), and resign ends with 5; where nobody
+leads it ends with 3. With --term it is about that term only, and may be repeated.
+
+A leader that has died cannot be asked; its lease runs out by itself. To give its seat
+up before that there is --force. It means:
+
+  - Fenced writes of that leader are refused at once, wherever it is.
+  - If it is alive after all, and only cut off or stopped, it believes to lead until its
+    own lease ends. Until then what it does without the fence goes on beside its
+    successor: calls to other services, files, mails.
+
+So --force first watches the leader for a whole lease, on the clock here, and gives the
+seat up only if it did not renew even once. --yes does not watch.`,
+		Example: `  fdbelect resign --store file:/tmp/demo.db
+  fdbelect resign --store file:/tmp/demo.db --timeout 30s --keep
+  fdbelect resign --store file:/tmp/demo.db --force`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case f.yes && !f.force:
+				return usage(errors.New("--yes is about --force; give both, or neither"))
+			case f.force && (f.keep || f.replace):
+				return usage(errors.New("--keep and --replace are about requests, and --force makes none"))
+			case cmd.Flags().Changed("term") && f.term == 0:
+				return usage(errors.New("--term is 0; terms begin with 1, and \"fdbelect status\" shows the one that stands"))
+			}
+			return a.resign(cmd.Context(), &f)
+		},
+	}
+	f.addFlags(cmd)
+	cmd.Flags().BoolVar(&f.force, "force", false, "give up the seat of a dead leader in its stead")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "with --force: at once, even if the leader is alive")
+	return cmd
+}
+
+func (a *app) resign(ctx context.Context, f *resignFlags) error {
+	s, err := a.enter(ctx, &f.access, true)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	state, err := look(ctx, s, s.election.ReadState)
+	if err != nil {
+		return err
+	}
+	over, err := f.overAlready(state.Leader)
+	switch {
+	case err != nil:
+		return err
+	case over:
+		fmt.Fprintf(a.stdout, "term %d is over already; %s\n", f.term, seatText(state.Leader))
+		return nil
+	case f.force:
+		return a.depose(ctx, s, f, state)
+	}
+	r, err := s.newRequest(&f.requestFlags, state.Leader, "to step down")
+	if err != nil {
+		return err
+	}
+	err = r.send(ctx, func(tr kv.Transaction) error {
+		return s.election.RequestResign(tr, r.seat.Term, r.nonce)
+	})
+	if err != nil {
+		return err
+	}
+	over = false
+	last, err := r.wait(ctx, func(state election.State) (bool, error) {
+		over = !sameTenure(state.Leader, r.seat)
+		return over, nil
+	})
+	fate := ""
+	if errors.Is(err, errWaitOver) || errors.Is(err, context.Canceled) {
+		last, fate = r.withdraw(ctx)
+		over = last.Config.Revision > 0 && !sameTenure(last.Leader, r.seat)
+	}
+	switch {
+	case over:
+		fmt.Fprintf(a.stdout, "%s has stepped down after %s, term %d is over; %s\n", r.seat.Identity, r.took(), r.seat.Term, seatText(last.Leader))
+		return nil
+	case errors.Is(err, errWaitOver):
+		return timedOut(fmt.Errorf("%s has not stepped down within %s; %s. Its work may take longer, or it is dead or cut off: see \"fdbelect candidates\", and for a dead leader \"fdbelect resign --force\"",
+			r.seat.Identity, f.timeout, fate))
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("interrupted before %s has stepped down; %s", r.seat.Identity, fate)
+	default:
+		return err
+	}
+}
+
+// depose gives the seat up in the stead of its holder.
+func (a *app) depose(ctx context.Context, s *session, f *resignFlags, state election.State) error {
+	seat := state.Leader
+	ballot := uint64(0) // whatever it is
+	if !f.yes {
+		if err := s.watchDead(ctx, seat); err != nil {
+			return err
+		}
+		ballot = seat.Ballot
+	}
+	_, err := act(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
+		return none, s.election.DeposeLeader(tr, seat.Token(), ballot, a.clock.Wall())
+	})
+	switch {
+	case errors.Is(err, fdbelection.ErrLeaderRenewed):
+		return aliveError(seat)
+	case err != nil:
+		return err
+	}
+	fmt.Fprintf(a.stdout, "the seat of %s was given up in its stead, term %d is over: its fenced writes are refused from now on\n", seat.Identity, seat.Term)
+	if f.yes {
+		fmt.Fprintf(a.stdout, "if it is alive, it may believe to lead for up to %s, and act outside the fence\n", seat.LeaseDuration)
+	}
+	return nil
+}
+
+// watchDead returns nil when the seat was seen to stand still for its whole
+// lease, on the clock here.
+func (s *session) watchDead(ctx context.Context, seat election.Leader) error {
+	p := s.app.newProgress()
+	defer p.done()
+	begin := s.app.clock.Now() // after the read that saw the seat
+	seen := election.Observation{}.Next(seat, begin)
+	for {
+		passed := s.app.clock.Now().Sub(begin)
+		if passed >= seat.LeaseDuration {
+			return nil
+		}
+		p.say(fmt.Sprintf("watching whether %s renews: %s of %s", seat.Identity, ago(passed), seat.LeaseDuration))
+		if err := clock.Sleep(ctx, s.app.clock, min(waitPace, seat.LeaseDuration-passed)); err != nil {
+			return errors.New("interrupted while the leader was watched; nothing was changed")
+		}
+		leader, err := look(ctx, s, s.election.GetLeaderRaw)
+		if err != nil {
+			return err
+		}
+		next := seen.Next(leader, s.app.clock.Now())
+		switch {
+		case !sameTenure(leader, seat):
+			return fmt.Errorf("%w: the seat has changed hands meanwhile, %s; nothing was changed", fdbelection.ErrNotLeader, seatText(leader))
+		case next.Ballot != seen.Ballot:
+			return aliveError(seat)
+		}
+		seen = next
+	}
+}
+
+func aliveError(seat election.Leader) error {
+	return fmt.Errorf("%s is alive: it has renewed its lease; nothing was changed. Ask it with \"fdbelect resign\", without --force; only if it must lose the seat at once, and its work outside the fence can do no harm, add --yes", seat.Identity)
+}
