@@ -2,6 +2,9 @@ package election
 
 import (
 	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -21,6 +24,60 @@ type Token struct {
 
 // String returns the term and its holder, safe to print.
 func (t Token) String() string { return fmt.Sprintf("term %d of %s", t.Term, t.Identity) }
+
+// tokenParts is how many parts the text of a token has.
+const tokenParts = 4
+
+// maxTokenText bounds what ParseToken looks at: twenty digits, two UUIDs, three
+// colons, and an id of which every byte is escaped.
+const maxTokenText = 20 + 2*36 + 3 + 3*MaxIDBytes
+
+// Text returns the token as printable ASCII without spaces, which ParseToken reads:
+// for an environment variable, a header, a command line. It is
+//
+//	TERM:INCARNATION:NONCE:ID
+//
+// with the id escaped as in a path of a URL. The term before the first colon is
+// what a system outside the database compares.
+func (t Token) Text() string {
+	return strconv.FormatUint(t.Term, 10) + ":" + t.Incarnation.String() + ":" + t.Nonce.String() + ":" + url.PathEscape(t.ID)
+}
+
+// ParseToken reads what Text has written. It takes nothing else, not even another
+// way to write the same, and its error quotes nothing that could steer a terminal.
+func ParseToken(text string) (Token, error) {
+	if len(text) > maxTokenText {
+		return Token{}, fmt.Errorf("a fencing token has at most %d bytes, this text has %d", maxTokenText, len(text))
+	}
+	refuse := func(problem string) (Token, error) {
+		return Token{}, fmt.Errorf("%s is no fencing token, TERM:INCARNATION:NONCE:ID: %s", SafeText(text), problem)
+	}
+	parts := strings.SplitN(text, ":", tokenParts)
+	if len(parts) != tokenParts {
+		return refuse("a part is missing")
+	}
+	var t Token
+	var err error
+	if t.Term, err = strconv.ParseUint(parts[0], 10, 64); err != nil || t.Term == 0 {
+		return refuse("the term is no number above zero")
+	}
+	if t.Incarnation, err = uuid.Parse(parts[1]); err != nil {
+		return refuse("the incarnation is no UUID")
+	}
+	if t.Nonce, err = uuid.Parse(parts[2]); err != nil {
+		return refuse("the nonce is no UUID")
+	}
+	if t.ID, err = url.PathUnescape(parts[3]); err != nil {
+		return refuse("the id is not escaped as it should be")
+	}
+	if err := validateID(t.ID); err != nil {
+		return refuse(err.Error())
+	}
+	if t.Text() != text {
+		return refuse("it is not written as Text writes it")
+	}
+	return t, nil
+}
 
 // RequireLeadership is the fence: it returns nil and makes tr commit only if
 // the tenure of token is the newest one, else it returns

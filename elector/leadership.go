@@ -28,6 +28,10 @@ type Leadership struct {
 	timer  Timer
 	ended  bool // and the timer is not set again
 
+	following sync.Mutex
+	followers map[*func(Deadlines)]struct{}
+	told      Deadlines
+
 	// Guarded by the session.
 	pending  int // what Returned waits for: the work, and the callbacks of the loss
 	drained  bool
@@ -113,6 +117,7 @@ func (l *Leadership) believe(b machine.Belief) {
 	l.ctx.bound(b.Stop)
 	l.lease.bound(b.End)
 	l.setTimer()
+	l.tellDeadlines()
 }
 
 // setTimer has the clock looked at when the next context is to end, and before:

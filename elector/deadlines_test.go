@@ -1,0 +1,97 @@
+package elector_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+)
+
+// told keeps what FollowDeadlines tells.
+type told struct {
+	mu  sync.Mutex
+	all []elector.Deadlines
+}
+
+func (d *told) add(next elector.Deadlines) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.all = append(d.all, next)
+}
+
+func (d *told) last() elector.Deadlines {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.all[len(d.all)-1]
+}
+
+func (d *told) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.all)
+}
+
+// deadlinesFrom are those of an attempt that writes the lease of these tests.
+func (p *process) deadlinesFrom(attempt time.Time) elector.Deadlines {
+	start := p.clock.Now().Add(-time.Since(attempt))
+	return elector.Deadlines{Stop: start.Add(stopAt), End: start.Add(endAt)}
+}
+
+// The deadlines count from the start of the renewal that was acknowledged last,
+// however late its answer came, and each is told once.
+func TestDeadlinesAreFollowed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.process("a")
+		tenures := p.tenures(nil)
+		lead := within(w, tenures, "leadership")
+		var d told
+		unfollow := lead.FollowDeadlines(d.add)
+		require.Equal(w, p.deadlinesFrom(w.start), d.last())
+		require.Equal(w, d.last(), lead.Deadlines())
+
+		w.after(on(memkv.CallCommit, "a", func(context.Context, *memkv.Call) error {
+			time.Sleep(heartbeat / 4) // the answer is slow
+			return nil
+		}))
+		time.Sleep(heartbeat + heartbeat/2)
+		require.Equal(w, p.deadlinesFrom(w.start.Add(heartbeat)), d.last())
+		require.Equal(w, d.last(), lead.Deadlines())
+		require.Equal(w, 2, d.count(), "each is told once")
+
+		unfollow()
+		time.Sleep(heartbeat)
+		require.Equal(w, 2, d.count(), "it is told of nothing any more")
+		require.True(w, lead.Deadlines().End.After(d.last().End), "and the lease was renewed")
+		w.after(nil)
+	})
+}
+
+// A deadline that a shorter lease brings nearer is told before that lease is
+// committed: whoever keeps it elsewhere has it in time, whatever happens next.
+func TestShorterDeadlineIsToldBeforeItsCommit(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.process("a")
+		lead := within(w, p.tenures(nil), "leadership")
+		var d told
+		defer lead.FollowDeadlines(d.add)()
+		time.Sleep(heartbeat / 2) // its watches are armed
+		w.reconfigure(func(c *fdbelection.Config) { c.LeaseDuration, c.HeartbeatInterval = lease/10, lease/30 })
+		issued := make(chan elector.Deadlines, 1)
+		w.before(on(memkv.CallCommit, "a", func(context.Context, *memkv.Call) error {
+			select {
+			case issued <- d.last():
+			default:
+			}
+			return nil
+		}))
+		told := within(w, issued, "a renewal")
+		require.Equal(w, w.start.Add(heartbeat+endAt/10).Sub(time.Now()), told.End.Sub(p.clock.Now()))
+		w.before(nil)
+	})
+}
