@@ -3,10 +3,15 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"runtime"
 	"syscall"
+	"time"
+
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/internal/cli/clock"
 )
 
 // startAndWait starts the command in a process group of its own, and waits
@@ -24,14 +29,38 @@ func startAndWait(cmd *exec.Cmd, started, ended chan<- error) {
 	}
 }
 
-func terminateGroup(cmd *exec.Cmd) { signalGroup(cmd, syscall.SIGTERM) }
+func terminateGroup(cmd *exec.Cmd) { signalGroup(cmd.Process.Pid, syscall.SIGTERM) }
 
-func killGroup(cmd *exec.Cmd) { signalGroup(cmd, syscall.SIGKILL) }
+func killGroup(cmd *exec.Cmd) { signalGroup(cmd.Process.Pid, syscall.SIGKILL) }
 
-// signalGroup sends a signal to all of the group. That there is nobody left is
-// as good.
-func signalGroup(cmd *exec.Cmd, s syscall.Signal) {
-	syscall.Kill(-cmd.Process.Pid, s) //nolint:errcheck // see above
+// signalGroup sends a signal to all of a group. That there is nobody left is as
+// good.
+func signalGroup(group int, s syscall.Signal) {
+	syscall.Kill(-group, s) //nolint:errcheck // see above
+}
+
+// What is not a child of this process cannot be waited for, only looked at.
+const (
+	groupLook     = 2 * time.Millisecond
+	groupPatience = time.Second // with what is dead already, and that nobody buries
+)
+
+// endGroup kills all that is left of a group, and returns when it is gone. For
+// what is, or becomes, a child of this process it waits as long as it takes.
+func endGroup(c elector.Clock, group int) {
+	signalGroup(group, syscall.SIGKILL)
+	for {
+		_, err := syscall.Wait4(-group, nil, 0, nil)
+		if err != nil && err != syscall.EINTR { //nolint:errorlint // a number of the kernel's
+			break
+		}
+	}
+	for begin := c.Now(); c.Now().Sub(begin) < groupPatience; {
+		if syscall.Kill(-group, syscall.SIGKILL) != nil { // none is left that could be reached
+			return
+		}
+		_ = clock.Sleep(context.Background(), c, groupLook) // nothing ends it
+	}
 }
 
 // exitCodeOf is the code as a shell has it: 128 and the signal, for one that

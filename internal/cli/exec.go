@@ -66,7 +66,7 @@ that ended of itself.`,
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.AddCommand(
-		a.demoCommand(), a.runCommand(),
+		a.demoCommand(), a.runCommand(), a.guardCommand(),
 		a.listCommand(), a.statusCommand(), a.candidatesCommand(), a.historyCommand(),
 		a.initCommand(), a.configCommand(),
 		a.resignCommand(), a.transferCommand(), a.evictCommand(), a.unregisterCommand(), a.raiseTermCommand(),

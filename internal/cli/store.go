@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +20,13 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// storeVariable is the environment variable that stands in for --store.
-const storeVariable = "FDBELECT_STORE"
+// These environment variables stand in for --store, --root and --election. A
+// command under "run" finds them set, so that it finds the same election.
+const (
+	storeVariable    = "FDBELECT_STORE"
+	rootVariable     = "FDBELECT_ROOT"
+	electionVariable = "FDBELECT_ELECTION"
+)
 
 const storeChoices = `
   file:PATH         a file shared by the processes of this machine, as in --store file:/var/lib/app/election.db
@@ -47,13 +53,14 @@ type place struct {
 
 func (p *place) addFlags(cmd *cobra.Command) {
 	p.addSpaceFlags(cmd)
-	cmd.Flags().StringVar(&p.name, "election", "default", "name of the election")
+	cmd.Flags().StringVar(&p.name, "election", cmp.Or(os.Getenv(electionVariable), "default"), "name of the election (or "+electionVariable+")")
 }
 
 // addSpaceFlags is addFlags for what is about all elections below the root.
 func (p *place) addSpaceFlags(cmd *cobra.Command) {
 	p.addStoreFlag(cmd)
-	cmd.Flags().StringVar(&p.root, "root", "fdbelection", "subspace that holds the elections, names separated by slashes")
+	cmd.Flags().StringVar(&p.root, "root", cmp.Or(os.Getenv(rootVariable), "fdbelection"),
+		"subspace that holds the elections, names separated by slashes (or "+rootVariable+")")
 }
 
 func (p *place) addStoreFlag(cmd *cobra.Command) {

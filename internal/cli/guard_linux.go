@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// machineClock is what all processes of the machine agree on: the time since it
+// was started, sleep included.
+func machineClock() time.Duration {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) != nil { // a sandbox without that clock
+		_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // every system has it
+	}
+	return time.Duration(t.Nano())
+}
+
+// ownProgram is the file of this very program, also where another version has
+// taken its name meanwhile: a guard and its supervisor have to be of one version.
+func ownProgram() (string, error) {
+	const self = "/proc/self/exe"
+	if _, err := os.Stat(self); err == nil {
+		return self, nil
+	}
+	return os.Executable()
+}
+
+// adopt makes this process the parent of what its descendants leave behind, so
+// that it can wait for it.
+func adopt() {
+	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) // where it fails, what is left is polled for
+}
+
+// callItself names the process for those who look for it: it would be "exe".
+func callItself(name string) {
+	_ = os.WriteFile("/proc/self/comm", []byte(name), 0) // it is only a name
+}

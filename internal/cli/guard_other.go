@@ -1,0 +1,21 @@
+//go:build !unix || aix || netbsd
+
+package cli
+
+import (
+	"errors"
+
+	"github.com/fdbelection/fdbelection/elector"
+)
+
+// guards is whether commands have a guard here: there are no process groups, or
+// no clock that the processes of a machine share.
+const guards = false
+
+func (a *app) guard([]string) error {
+	return usage(errors.New("there is no guard on this system"))
+}
+
+func (c *child) startGuarded(func(func(elector.Deadlines)) func(), []string) (running, error) {
+	return nil, errors.ErrUnsupported
+}

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+)
+
+// options checks the flags, and returns what they ask for.
+func (f *runFlags) options() (elector.Options, error) {
+	var none elector.Options
+	if f.id == "" {
+		return none, usage(errors.New("--id is missing: give this candidate a name unlike all others', as in --id $(hostname)"))
+	}
+	tags, err := parseTags(f.tags)
+	if err != nil {
+		return none, err
+	}
+	me := election.Registration{Identity: election.Identity{ID: f.id}, Metadata: tags}
+	if err := me.Validate(); err != nil {
+		return none, usage(err)
+	}
+	config := elector.ConfigWithLease(f.lease)
+	if f.graceGiven {
+		config.PreemptionGrace = f.grace
+	}
+	if err := config.Validate(); err != nil {
+		return none, usage(err)
+	}
+	if f.restart != restartNever && len(f.command) == 0 {
+		return none, usage(fmt.Errorf("--restart %s needs a command, after --", f.restart))
+	}
+	if err := f.checkCommand(); err != nil {
+		return none, err
+	}
+	return elector.Options{
+		NodeID: f.id, Priority: f.priority, Metadata: tags, Config: config,
+		DrainLimit: f.preStop, LeaveLimit: f.timeout,
+	}, nil
+}
+
+// checkCommand checks what a candidate and an observer have in common.
+func (f *runFlags) checkCommand() error {
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"--pre-stop", f.preStop}, {"--timeout", f.timeout}} {
+		if d.value <= 0 {
+			return usage(fmt.Errorf("%s is %s; it has to be above zero", d.flag, d.value))
+		}
+	}
+	if len(f.command) > 0 {
+		if _, err := exec.LookPath(f.command[0]); err != nil {
+			return usage(fmt.Errorf("the command cannot be run: %w", err))
+		}
+	}
+	return nil
+}
+
+// onlyLooksOn refuses flags that say how to be a candidate.
+func onlyLooksOn(flags *pflag.FlagSet) error {
+	for _, name := range []string{"id", "priority", "tag", "lease", "grace", "restart", "once"} {
+		if flags.Changed(name) {
+			return usage(fmt.Errorf("--%s is for a candidate, and with --observe there is none; leave one of them out", name))
+		}
+	}
+	return nil
+}
+
+func parseTags(tags []string) (map[string]string, error) {
+	if len(tags) == 0 {
+		return nil, nil
+	}
+	parsed := make(map[string]string, len(tags))
+	for _, tag := range tags {
+		key, value, found := strings.Cut(tag, "=")
+		if !found || key == "" {
+			return nil, usage(fmt.Errorf("--tag %s is not KEY=VALUE", election.SafeText(tag)))
+		}
+		parsed[key] = value
+	}
+	return parsed, nil
+}
+
+// unlike says where the election that stands is not as the flags ask.
+func (f *runFlags) unlike(config fdbelection.Config) string {
+	var differs []string
+	if f.leaseGiven && config.LeaseDuration != f.lease {
+		differs = append(differs, fmt.Sprintf("lease %s (not %s)", config.LeaseDuration, f.lease))
+	}
+	if f.graceGiven && config.PreemptionGrace != f.grace {
+		differs = append(differs, fmt.Sprintf("grace %s (not %s)", config.PreemptionGrace, f.grace))
+	}
+	if differs == nil {
+		return ""
+	}
+	return "the election is there already, and stays as it is: " + strings.Join(differs, ", ")
+}
