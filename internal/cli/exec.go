@@ -67,7 +67,7 @@ that ended of itself.`,
 	root.SetErr(a.stderr)
 	root.AddCommand(
 		a.demoCommand(), a.runCommand(), a.guardCommand(),
-		a.listCommand(), a.statusCommand(), a.candidatesCommand(), a.historyCommand(),
+		a.listCommand(), a.statusCommand(), a.candidatesCommand(), a.historyCommand(), a.watchCommand(),
 		a.initCommand(), a.configCommand(),
 		a.resignCommand(), a.transferCommand(), a.evictCommand(), a.unregisterCommand(), a.raiseTermCommand(),
 		a.simulateCommand(), a.benchCommand(),

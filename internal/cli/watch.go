@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// watchFlags are those of "watch".
+type watchFlags struct {
+	reading
+	tui   bool
+	until string
+	limit time.Duration
+
+	done *regexp.Regexp
+}
+
+func (a *app) watchCommand() *cobra.Command {
+	var f watchFlags
+	cmd := &cobra.Command{
+		Use:   "watch --store STORE [flags]",
+		Short: "Watch an election live: who leads, and who comes and goes",
+		Long: `watch shows every change of an election as it happens, until it is interrupted. It
+takes no part: it writes nothing and is not listed.
+
+On a terminal it shows a table that is redrawn: the leader with its lease running
+down, the candidates by rank, and the last events; q ends it. Elsewhere, and with
+--output or --tui=false, it prints a line for each change: the time, the leader,
+the term, the ballot, the event and its reason, as in
+
+  ... leader=b term=2 ballot=7 event=elected reason=expiry
+
+Of the seat it tells elected, vacant, accepted, silent (no renewal for a whole
+lease) and renewed, asked and withdrawn, config, and reset where the records are of
+another past. Of candidates it tells joined, restarted, changed, quiet (no heartbeat
+for the candidate timeout), heard and left. It begins with the seat (looking) and the
+candidates (present) as they are. A store that goes away is tried until it comes
+back: trouble, then well. No tenure between two looks is left out as long as the
+history has it. Silence is judged by the clock here, of what was seen here.
+
+With --output json each line is a JSON object, with yaml a document.
+
+--until REGEXP ends with the first line that matches; --until leader where somebody
+leads. --for ends after a time, with exit code 5 where --until was waited for.`,
+		Example: `  fdbelect watch --store file:/tmp/demo.db
+  fdbelect watch --store file:/tmp/demo.db --output json
+  fdbelect watch --store file:/tmp/demo.db --until leader --for 10s
+  fdbelect watch --store file:/tmp/demo.db --tui=false --until 'event=vacant'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			given := cmd.Flags().Changed
+			if err := f.check(given("for")); err != nil {
+				return usage(err)
+			}
+			terminal := isTerminal(a.stdout)
+			switch {
+			case given("tui") && f.tui && given("output"):
+				return usage(errors.New("--tui draws a table; leave --output away"))
+			case given("tui") && f.tui && !terminal:
+				return usage(errors.New("--tui needs a terminal on stdout, and TERM to say of which kind"))
+			case !given("tui"):
+				f.tui = terminal && !given("output")
+			}
+			return a.watch(cmd.Context(), &f)
+		},
+	}
+	f.addFlags(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&f.tui, "tui", false, "draw a table (default: on a terminal, without --output)")
+	flags.StringVar(&f.until, "until", "", "end with the first line that matches this regular expression, or \"leader\"")
+	flags.DurationVar(&f.limit, "for", 0, "how long to watch (default: until interrupted)")
+	return cmd
+}
+
+func (f *watchFlags) check(limited bool) error {
+	if limited && f.limit <= 0 {
+		return fmt.Errorf("--for is %s; it has to be above zero", f.limit)
+	}
+	if f.until == "" || f.until == "leader" {
+		return nil
+	}
+	var err error
+	if f.done, err = regexp.Compile(f.until); err != nil {
+		return fmt.Errorf("--until: %w", err)
+	}
+	return nil
+}
+
+// viewer shows what a watch finds.
+type viewer interface {
+	// show takes an update in.
+	show(u *update) error
+	// tick returns what tells when to call draw; nil: never.
+	tick() <-chan struct{}
+	draw() error
+	// quit returns what tells that the reader has had enough; nil: never.
+	quit() <-chan struct{}
+	// close leaves the terminal as it was.
+	close()
+}
+
+// watch looks on until ctx ends, the time is over, or what is waited for has
+// come.
+func (a *app) watch(ctx context.Context, f *watchFlags) error {
+	s, err := a.enter(ctx, &f.access, true)
+	if err != nil {
+		return err
+	}
+	if f.spec == "mem:" {
+		fmt.Fprintln(a.stderr, "fdbelect: mem: is this process's own memory: there is nothing to see in it")
+	}
+	ctx, stop := context.WithCancel(ctx)
+	over := make(chan struct{})
+	if f.limit > 0 {
+		timer := a.clock.AfterFunc(f.limit, func() { close(over) })
+		defer timer.Stop()
+	}
+	updates := make(chan update)
+	w := &watcher{app: a, access: &f.access, open: s}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.run(ctx, updates)
+	}()
+	defer func() {
+		stop()
+		<-ended
+	}()
+
+	v := a.viewer(f)
+	defer v.close()
+	for {
+		select {
+		case u, ok := <-updates:
+			if !ok {
+				return nil
+			}
+			if err := v.show(&u); err != nil {
+				return err
+			}
+			if f.reached(&u) {
+				return nil
+			}
+		case <-v.tick():
+			if err := v.draw(); err != nil {
+				return err
+			}
+		case <-v.quit():
+			return nil
+		case <-over:
+			if f.until != "" {
+				return timedOut(fmt.Errorf("nothing matched --until %s within %s", election.SafeText(f.until), f.limit))
+			}
+			return nil
+		}
+	}
+}
+
+// reached reports whether what --until waits for has come.
+func (f *watchFlags) reached(u *update) bool {
+	if f.until == "leader" {
+		return u.sight != nil && !u.sight.Leader.Vacant() && u.sight.Leader.Accepted
+	}
+	for i := range u.news {
+		if f.done != nil && f.done.MatchString(u.news[i].line()) {
+			return true
+		}
+	}
+	return false
+}

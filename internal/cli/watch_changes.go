@@ -1,0 +1,289 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// sight is what one transaction saw of an election.
+type sight struct {
+	election.State
+	candidates []election.Candidate
+	history    []election.Event // the newest, newest first
+	unreadable error            // of single records; the others are there all the same
+}
+
+// watchHistory is how many events a look reads: more than ever pass between two.
+const watchHistory = 64
+
+// lookAt reads all that is watched.
+func lookAt(e *election.LeaderElection, tr kv.ReadTransaction) (*sight, error) {
+	state, err := e.ReadState(tr)
+	if err != nil {
+		return nil, err
+	}
+	s := &sight{State: state}
+	var unlisted, untold error
+	s.candidates, unlisted = e.ListCandidates(tr)
+	s.history, untold = e.History(tr, watchHistory)
+	for _, err := range []error{unlisted, untold} {
+		if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
+			return nil, err
+		}
+	}
+	s.unreadable = errors.Join(unlisted, untold)
+	return s, nil
+}
+
+// news is one line of "watch". Its JSON is for scripts: names stay.
+type news struct {
+	Time   time.Time `json:"time"` // when it was seen, by the clock here
+	Event  string    `json:"event"`
+	Leader string    `json:"leader"` // empty: the seat is vacant
+	Term   uint64    `json:"term"`
+	Ballot uint64    `json:"ballot"`
+	// Candidate is whom it is about, where it is about a candidate.
+	Candidate string `json:"candidate,omitempty"`
+	Reason    string `json:"reason"`
+}
+
+// The events of "watch".
+const (
+	eventLooking   = "looking"   // the seat, as it was found
+	eventElected   = "elected"   // a tenure began
+	eventVacant    = "vacant"    // a tenure ended, and nobody has followed yet
+	eventAccepted  = "accepted"  // who was handed the seat has taken it
+	eventSilent    = "silent"    // no renewal for the whole lease, by the clock here
+	eventRenewed   = "renewed"   // a renewal after that
+	eventAsked     = "asked"     // something is asked of the leader
+	eventWithdrawn = "withdrawn" // it is not any more
+	eventConfig    = "config"    // the config has changed
+	eventReset     = "reset"     // the records are of another past
+	eventPresent   = "present"   // a candidate, as it was found
+	eventJoined    = "joined"    // a candidate has come
+	eventRestarted = "restarted" // it has come anew, under the same id
+	eventLeft      = "left"      // it has gone, or was evicted
+	eventChanged   = "changed"   // its priority, role or tags are others
+	eventQuiet     = "quiet"     // no heartbeat of it for the candidate timeout, by the clock here
+	eventHeard     = "heard"     // a heartbeat after that
+	eventTrouble   = "trouble"   // the store, or a record, cannot be read
+	eventWell      = "well"      // it can be read again
+)
+
+// tracker makes out of looks what has changed between them. It judges silence by
+// what it has seen itself, on the monotonic clock here: no stamp of another host
+// takes part.
+type tracker struct {
+	last       *sight // nil before the first look
+	seat       election.Observation
+	silent     bool
+	pulses     map[string]pulse // of the candidates, by id
+	unreadable string
+	now        time.Time // of the look that is being compared, by the calendar here
+	told       []news
+}
+
+// pulse is when a heartbeat of a candidate was seen first.
+type pulse struct {
+	heartbeats uint64
+	since      time.Time
+	quiet      bool
+}
+
+// next takes a look in, and returns what has changed. seen is the monotonic clock
+// after the look, wall the calendar.
+func (t *tracker) next(s *sight, seen, wall time.Time) []news {
+	t.now, t.told = wall, nil
+	if t.last != nil && s.Leader.Ballot < t.last.Leader.Ballot {
+		t.tell(eventReset, s.Leader, "", fmt.Sprintf("the ballot went back from %d to %d: the election was removed, or its store restored",
+			t.last.Leader.Ballot, s.Leader.Ballot))
+		*t = tracker{now: wall, told: t.told}
+	}
+	ballot := t.seat.Ballot
+	t.seat = t.seat.Next(s.Leader, seen)
+	t.tellSeat(s)
+	t.tellSilence(s, ballot, seen)
+	t.tellIntent(s)
+	t.tellConfig(s)
+	t.tellCandidates(s, seen)
+	t.tellUnreadable(s)
+	t.last = s
+	return t.told
+}
+
+func (t *tracker) tell(event string, seat election.Leader, candidate, reason string) {
+	t.told = append(t.told, news{
+		Time: t.now, Event: event, Leader: seat.ID, Term: seat.Term, Ballot: seat.Ballot,
+		Candidate: candidate, Reason: reason,
+	})
+}
+
+// tellSeat tells of every tenure since the last look, in order, as the history
+// has them.
+func (t *tracker) tellSeat(s *sight) {
+	seat := s.Leader
+	if t.last == nil {
+		t.tell(eventLooking, seat, "", noteOf(seat))
+		return
+	}
+	last := t.last.Leader
+	term, vacant := last.Term, last.Vacant()
+	for _, e := range slices.Backward(s.history) {
+		if e.Ballot <= last.Ballot || e.Ballot > seat.Ballot {
+			continue
+		}
+		at := election.Leader{Term: e.Term, Ballot: e.Ballot, Identity: e.To}
+		term, vacant = e.Term, e.Kind == election.EventEnded
+		if vacant {
+			at.Identity = election.Identity{}
+			t.tell(eventVacant, at, "", e.From.ID+": "+e.Reason)
+		} else {
+			t.tell(eventElected, at, "", e.Reason)
+		}
+	}
+	switch { // what the history does not keep
+	case seat.Term > term && !seat.Vacant():
+		t.tell(eventElected, seat, "", noteOf(seat))
+	case seat.Vacant() && (!vacant || seat.Term > term):
+		t.tell(eventVacant, seat, "", noteOf(seat))
+	case seat.Term == last.Term && seat.Accepted && !last.Accepted && !seat.Vacant():
+		t.tell(eventAccepted, seat, "", noteOf(seat))
+	}
+}
+
+// tellSilence tells of a leader that did not renew for its lease.
+func (t *tracker) tellSilence(s *sight, ballot uint64, seen time.Time) {
+	switch over := !s.Leader.Vacant() && t.seat.LeaseOver(s.Leader, seen); {
+	case over && !t.silent:
+		t.silent = true
+		t.tell(eventSilent, s.Leader, "", "no renewal was seen for its lease of "+s.Leader.LeaseDuration.String())
+	case !over && t.silent:
+		t.silent = false
+		if t.last != nil && s.Leader.Token() == t.last.Leader.Token() && s.Leader.Ballot != ballot {
+			t.tell(eventRenewed, s.Leader, "", "it renews again")
+		}
+	}
+}
+
+func (t *tracker) tellIntent(s *sight) {
+	stands := func(s *sight) bool {
+		return s != nil && s.Intent.Kind != election.NoIntent && s.Intent.Term == s.Leader.Term && !s.Leader.Vacant()
+	}
+	before, now := stands(t.last), stands(s)
+	switch {
+	case now && (!before || s.Intent.Nonce != t.last.Intent.Nonce || s.Intent.Kind != t.last.Intent.Kind):
+		t.tell(eventAsked, s.Leader, s.Intent.ID, s.Intent.Kind.String())
+	case before && !now && s.Leader.Term == t.last.Leader.Term && !s.Leader.Vacant():
+		t.tell(eventWithdrawn, s.Leader, t.last.Intent.ID, t.last.Intent.Kind.String())
+	}
+}
+
+func (t *tracker) tellConfig(s *sight) {
+	if t.last == nil {
+		if !s.Config.ElectionEnabled {
+			t.tell(eventConfig, s.Leader, "", "the election is disabled")
+		}
+		return
+	}
+	before, now := t.last.Config, s.Config
+	if before.Revision == now.Revision {
+		return
+	}
+	var differs []string
+	add := func(name string, before, now any) {
+		if before != now {
+			differs = append(differs, fmt.Sprintf("%s %v -> %v", name, before, now))
+		}
+	}
+	add("enabled", before.ElectionEnabled, now.ElectionEnabled)
+	add("lease", before.LeaseDuration, now.LeaseDuration)
+	add("heartbeat", before.HeartbeatInterval, now.HeartbeatInterval)
+	add("margin", before.EffectiveMargin(), now.EffectiveMargin())
+	add("candidate timeout", before.CandidateTimeout, now.CandidateTimeout)
+	add("expiry", before.Expiry, now.Expiry)
+	add("preemption", before.AllowPreemption, now.AllowPreemption)
+	add("grace", before.PreemptionGrace, now.PreemptionGrace)
+	add("minimum tenure", before.MinimumTenure, now.MinimumTenure)
+	add("history", before.HistoryLimit, now.HistoryLimit)
+	t.tell(eventConfig, s.Leader, "", strings.TrimSpace(fmt.Sprintf("revision %d: %s", now.Revision, strings.Join(differs, ", "))))
+}
+
+func (t *tracker) tellCandidates(s *sight, seen time.Time) {
+	before := make(map[string]*election.Candidate)
+	if t.last != nil {
+		for i := range t.last.candidates {
+			before[t.last.candidates[i].ID] = &t.last.candidates[i]
+		}
+	}
+	pulses := make(map[string]pulse, len(s.candidates))
+	for i := range s.candidates {
+		c := &s.candidates[i]
+		t.tellCandidate(s, before[c.ID], c)
+		pulses[c.ID] = t.beat(s, c, seen)
+		delete(before, c.ID)
+	}
+	t.pulses = pulses
+	if t.last == nil || s.unreadable != nil {
+		return // one that cannot be read has not left
+	}
+	for i := range t.last.candidates {
+		if id := t.last.candidates[i].ID; before[id] != nil {
+			t.tell(eventLeft, s.Leader, id, "it is not registered any more")
+		}
+	}
+}
+
+func (t *tracker) tellCandidate(s *sight, before, now *election.Candidate) {
+	what := fmt.Sprintf("%s, priority %d", now.Role, now.Priority)
+	switch {
+	case t.last == nil:
+		t.tell(eventPresent, s.Leader, now.ID, what)
+	case before == nil:
+		t.tell(eventJoined, s.Leader, now.ID, what)
+	case before.Incarnation != now.Incarnation || before.Versionstamp != now.Versionstamp:
+		t.tell(eventRestarted, s.Leader, now.ID, what)
+	case before.Role != now.Role || before.Priority != now.Priority:
+		t.tell(eventChanged, s.Leader, now.ID, what)
+	case tagsText(before.Metadata) != tagsText(now.Metadata):
+		t.tell(eventChanged, s.Leader, now.ID, "tags "+tagsText(now.Metadata))
+	}
+}
+
+// beat returns the pulse of a candidate, and tells where it has stopped or come
+// back.
+func (t *tracker) beat(s *sight, c *election.Candidate, seen time.Time) pulse {
+	p, known := t.pulses[c.ID]
+	if !known || p.heartbeats != c.Heartbeats {
+		if p.quiet {
+			t.tell(eventHeard, s.Leader, c.ID, "its heartbeats go on")
+		}
+		return pulse{heartbeats: c.Heartbeats, since: seen}
+	}
+	if !p.quiet && seen.Sub(p.since) > s.Config.CandidateTimeout {
+		p.quiet = true
+		t.tell(eventQuiet, s.Leader, c.ID, "no heartbeat was seen for "+s.Config.CandidateTimeout.String())
+	}
+	return p
+}
+
+func (t *tracker) tellUnreadable(s *sight) {
+	text := ""
+	if s.unreadable != nil {
+		text = s.unreadable.Error()
+	}
+	if text != t.unreadable {
+		t.unreadable = text
+		if text == "" {
+			t.tell(eventWell, s.Leader, "", "all records can be read")
+		} else {
+			t.tell(eventTrouble, s.Leader, "", text)
+		}
+	}
+}

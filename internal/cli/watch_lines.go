@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// line is one change for people to read, and for grep: fields of the form
+// key=value, quoted where the value needs it, always in the same order.
+func (n *news) line() string {
+	leader := "-"
+	if n.Leader != "" {
+		leader = field(n.Leader)
+	}
+	candidate := ""
+	if n.Candidate != "" {
+		candidate = " candidate=" + field(n.Candidate)
+	}
+	return fmt.Sprintf("%s leader=%s term=%d ballot=%d event=%s%s reason=%s",
+		n.Time.UTC().Format(timeLayout), leader, n.Term, n.Ballot, n.Event, candidate, field(n.Reason))
+}
+
+// lines prints each change.
+type lines struct {
+	out     io.Writer
+	output  format
+	palette palette
+}
+
+var _ viewer = (*lines)(nil)
+
+func (l *lines) show(u *update) error {
+	for i := range u.news {
+		if err := l.write(&u.news[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *lines) write(n *news) error {
+	switch l.output {
+	case formatJSON:
+		return writeJSONLine(l.out, n)
+	case formatYAML:
+		var text strings.Builder
+		if err := writeYAML(&text, n); err != nil {
+			return err
+		}
+		_, err := io.WriteString(l.out, "---\n"+text.String())
+		return err
+	default:
+		_, err := fmt.Fprintln(l.out, eventPaint(l.palette, n.Event)(n.line()))
+		return err
+	}
+}
+
+func (l *lines) tick() <-chan struct{} { return nil }
+func (l *lines) draw() error           { return nil }
+func (l *lines) quit() <-chan struct{} { return nil }
+func (l *lines) close()                {}
+
+// eventPaint says how to paint an event: what is good, what is not, and what
+// goes on.
+func eventPaint(p palette, event string) func(string) string {
+	switch event {
+	case eventElected, eventAccepted, eventWell, eventRenewed:
+		return p.good
+	case eventVacant, eventAsked, eventWithdrawn, eventConfig, eventQuiet, eventLeft:
+		return p.warn
+	case eventSilent, eventReset, eventTrouble:
+		return p.bad
+	default:
+		return func(text string) string { return text }
+	}
+}
+
+// writeJSONLine is writeJSON on one line, for one of many values.
+func writeJSONLine(w io.Writer, value any) error {
+	var indented strings.Builder
+	if err := writeJSON(&indented, value); err != nil {
+		return err
+	}
+	var line bytes.Buffer
+	if err := json.Compact(&line, []byte(indented.String())); err != nil {
+		return err
+	}
+	_, err := w.Write(append(line.Bytes(), '\n'))
+	return err
+}
