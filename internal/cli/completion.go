@@ -11,7 +11,6 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/cli/clock"
 	"github.com/fdbelection/fdbelection/kv"
-	"github.com/fdbelection/fdbelection/subspace"
 )
 
 func (a *app) completionCommand() *cobra.Command {
@@ -47,7 +46,7 @@ store can be read within a second.
 }
 
 // completeFlags teaches every command how to complete the flags that several of
-// them have.
+// them have, and ids of candidates.
 func (a *app) completeFlags(root *cobra.Command) {
 	for flag, complete := range map[string]cobra.CompletionFunc{
 		"store":    a.completeStores,
@@ -57,6 +56,9 @@ func (a *app) completeFlags(root *cobra.Command) {
 		if root.Flags().Lookup(flag) != nil {
 			_ = root.RegisterFlagCompletionFunc(flag, complete) // it fails where the command has its own
 		}
+	}
+	if (root.Name() == "evict" || root.Name() == "unregister") && root.ValidArgsFunction == nil {
+		root.ValidArgsFunction = a.completeCandidates
 	}
 	for _, c := range root.Commands() {
 		a.completeFlags(c)
@@ -174,26 +176,20 @@ func printable(names []string) []cobra.Completion {
 	return kept
 }
 
-// electionNames reads the names below the root, by one row of each.
+// electionNames reads the first names below the root: more than a reader would
+// read.
 func electionNames(p *place, tr kv.ReadTransaction) ([]string, error) {
-	root := subspace.New(strings.Split(p.root, "/")...)
-	begin, end := root.Range()
-	var names []string
-	for len(names) < maxCompletions {
-		rows, err := tr.Snapshot().GetRange(begin, end, kv.RangeOptions{Limit: 1}).Get()
-		if err != nil || len(rows) == 0 {
-			return names, err
-		}
-		key := root.Reader(rows[0].Key)
-		name := key.Text()
-		if key.Err() != nil {
-			return names, nil //nolint:nilerr // what is no text is no election, nor is what follows
-		}
-		names = append(names, name)
-		_, begin = root.Sub(name).Range()
+	space, err := p.space()
+	if err != nil {
+		return nil, err
+	}
+	page, err := newPage(space).next(tr)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(page.found))
+	for i := range page.found {
+		names[i] = page.found[i].Election
 	}
 	return names, nil
 }
-
-// maxCompletions is more than a reader would read.
-const maxCompletions = 100

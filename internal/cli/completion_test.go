@@ -47,6 +47,8 @@ func TestCompletionOfNames(t *testing.T) {
 	require.Equal(t, []string{"file:", "mem:", "test:"}, complete("status", "--store", ""))
 	require.Equal(t, []string{"table", "json", "yaml"}, complete("status", "--output", ""))
 	require.Equal(t, []string{"billing", "default"}, complete("status", "--store", "test:", "--election", ""))
+	require.Equal(t, []string{"of-billing"}, complete("transfer", "--store", "test:", "--election", "billing", "--to", ""))
+	require.Equal(t, []string{"of-billing"}, complete("evict", "--store", "test:", "--election", "billing", ""))
 	require.Empty(t, complete("status", "--store", "file:/no/such/file", "--election", ""))
 	require.Empty(t, complete("status", "--election", ""), "no store is named")
 

@@ -197,21 +197,11 @@ func (t *tracker) tellConfig(s *sight) {
 		return
 	}
 	var differs []string
-	add := func(name string, before, now any) {
-		if before != now {
-			differs = append(differs, fmt.Sprintf("%s %v -> %v", name, before, now))
+	for _, setting := range settings {
+		if before, now := setting.get(before), setting.get(now); before != now {
+			differs = append(differs, fmt.Sprintf("%s %s -> %s", setting.name, before, now))
 		}
 	}
-	add("enabled", before.ElectionEnabled, now.ElectionEnabled)
-	add("lease", before.LeaseDuration, now.LeaseDuration)
-	add("heartbeat", before.HeartbeatInterval, now.HeartbeatInterval)
-	add("margin", before.EffectiveMargin(), now.EffectiveMargin())
-	add("candidate timeout", before.CandidateTimeout, now.CandidateTimeout)
-	add("expiry", before.Expiry, now.Expiry)
-	add("preemption", before.AllowPreemption, now.AllowPreemption)
-	add("grace", before.PreemptionGrace, now.PreemptionGrace)
-	add("minimum tenure", before.MinimumTenure, now.MinimumTenure)
-	add("history", before.HistoryLimit, now.HistoryLimit)
 	t.tell(eventConfig, s.Leader, "", strings.TrimSpace(fmt.Sprintf("revision %d: %s", now.Revision, strings.Join(differs, ", "))))
 }
 

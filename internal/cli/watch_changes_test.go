@@ -91,7 +91,7 @@ func TestTracker(t *testing.T) {
 			&seated, with(seated, func(s *sight) {
 				s.Config.Revision, s.Config.ElectionEnabled, s.Config.HistoryLimit = 2, false, 9
 			}), 0,
-			[]string{"leader=a term=1 ballot=5 event=config reason=\"revision 2: enabled true -> false, history 128 -> 9\""},
+			[]string{"leader=a term=1 ballot=5 event=config reason=\"revision 2: history_limit 128 -> 9, enabled true -> false\""},
 		},
 		"candidates": {
 			with(seated, func(s *sight) {

@@ -28,7 +28,6 @@ type watchScreen struct {
 	title   string
 
 	last   *update // the last one that saw something
-	since  time.Time
 	now    update
 	events []news // newest last
 }
