@@ -84,10 +84,10 @@ func (c *company) pass(d time.Duration) {
 	require.NoError(c.t, clock.Sleep(c.t.Context(), Virtual{}, d))
 }
 
-// told takes the lines of a watch apart: what they tell of the seat, and what of
+// toldApart takes the lines of a watch apart: what they tell of the seat, and what of
 // candidates. Left out are the times, the ballots, and lines that depend on who
 // looked first.
-func told(text string) (seat, candidates []string) {
+func toldApart(text string) (seat, candidates []string) {
 	for line := range strings.Lines(text) {
 		_, line, _ = strings.Cut(strings.TrimSpace(line), " ")
 		leader, event, _ := strings.Cut(line, " event=")
@@ -135,7 +135,7 @@ func TestWatchTellsWhatHappens(t *testing.T) {
 		leaveThird()
 
 		require.Empty(t, errs.String())
-		seat, candidates := told(out.String())
+		seat, candidates := toldApart(out.String())
 		require.Equal(t, []string{
 			`leader=- term=0 trouble reason="there is no election default below fdbelection in store test:; check --election and --root (\"fdbelect list\" shows what is there), or make one with \"fdbelect init\""`,
 			`leader=first term=1 well reason="the election can be read"`,
