@@ -3,7 +3,9 @@ package simulation
 import (
 	"bytes"
 	"slices"
+	"time"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector/machine"
 	"github.com/fdbelection/fdbelection/kv/memkv"
@@ -70,12 +72,22 @@ func (w *World) checkRemoval(c *commit, before *candidateSince) {
 		w.violated(Candidates, "%s evicted the holder %s", c.name(), before.Identity)
 	case before.version > c.entry.ReadVersion:
 		w.violated(Candidates, "%s evicted %s by a heartbeat that was not its last", c.name(), before.Identity)
-	case !byForce && c.by.clocks.scaled(w.now-before.at)+2 < w.timeout:
+	case !byForce && w.silence(c, before) < w.timeout:
 		w.violated(Candidates, "%s evicted %s, silent for %s", c.name(), before.Identity, w.now-before.at)
 	}
 	if p := w.processOf(before.Identity); p != nil {
 		w.situation("living candidate evicted")
 	}
+}
+
+// silence is how long a candidate has not been heard of, at most, as whoever evicts
+// it may judge. By the clock that goes by the stamp of its record, which is older
+// than the commit that wrote it.
+func (w *World) silence(c *commit, before *candidateSince) time.Duration {
+	if c.op == nil && c.before.Config.Expiry == fdbelection.ExpiryByClock {
+		return c.by.now().Wall.Sub(before.LastHeartbeat)
+	}
+	return c.by.clocks.scaled(w.now-before.at) + 2
 }
 
 // checkRank is a part of invariant 11: the rank index names every voter once, in

@@ -1,18 +1,7 @@
 package simulation
 
 import (
-	"context"
-	"hash/fnv"
 	"slices"
-	"time"
-
-	"github.com/google/uuid"
-
-	"github.com/fdbelection/fdbelection"
-	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/kv"
-	"github.com/fdbelection/fdbelection/kv/memkv"
-	"github.com/fdbelection/fdbelection/subspace"
 )
 
 // This file explores small worlds whole: every order in which the reads and the
@@ -44,18 +33,32 @@ type SmallWorld struct {
 	Lost, Expiries int
 }
 
+// Reduction is which schedules are left out, because they lead nowhere new.
+type Reduction int
+
+// The reductions, each with those before it.
+const (
+	EverySchedule Reduction = iota // none: each is run from its beginning to its end
+	EveryState                     // a state is gone on from once, however it was reached
+	EveryTrace                     // of two reads of different actors one order is run
+)
+
 // Explored is how much there was to explore.
 type Explored struct {
-	Schedules  float64 // every order there is
+	Schedules  float64 // every order there is; not counted under EveryTrace
 	States     int     // different ones, of the database and of all that actors know
+	Ends       int     // those in which everybody has come to the end
+	Digest     uint64  // of the set of all states
 	Steps      int     // that were taken from them
 	Violations []ViolationError
 }
 
 // explorer walks the tree of schedules. A node is a list of choices from the
-// beginning, which it runs again: nothing is undone.
+// beginning: nothing is undone, and what follows a second choice is reached by
+// running all of it again.
 type explorer struct {
 	small SmallWorld
+	how   Reduction
 	seen  map[uint64]*node
 	out   Explored
 }
@@ -66,110 +69,86 @@ type node struct {
 	asleep    []uint64 // the sleep sets that it was explored with
 }
 
-// Explore runs every schedule of a small world, up to two reductions. Two reads
-// of different actors commute, so of their orders one is run (sleep sets). A
-// state that was reached before, with all that was explored from it, is not
-// explored again: it is told by a hash of the database, of all answers that each
-// actor got, and of the keys written since its read version.
+// Explore runs every schedule of a small world, up to a reduction.
 //
-// Counting all schedules takes as long again; it is left out unless it is asked
-// for.
-func Explore(small SmallWorld, count bool) Explored {
-	x := &explorer{small: small, seen: map[uint64]*node{}}
-	if count {
-		x.out.Schedules = x.count(nil)
-		x.seen = map[uint64]*node{}
-	}
-	x.visit(nil, 0)
+// A state is told by a hash of the database, of all answers that each actor got,
+// and of the keys written since its read version. Two reads of different actors
+// commute: of their orders one is run (sleep sets). TestReductions holds both
+// reductions against the run of every schedule.
+func Explore(small SmallWorld, how Reduction) Explored {
+	x := &explorer{small: small, how: how, seen: map[uint64]*node{}}
+	x.out.Schedules = x.visit(newStage(&x.small), nil, 0)
 	x.out.States = len(x.seen)
 	return x.out
 }
 
-// count counts all schedules from a state: paths, by states.
-func (x *explorer) count(path []int) float64 {
-	s := x.replay(path)
-	defer s.close()
-	key := s.hash()
-	if n := x.seen[key]; n != nil {
-		return n.schedules
-	}
-	choices := s.choices()
-	n := &node{}
-	if len(choices) == 0 {
-		n.schedules = 1
-	}
-	for _, choice := range choices {
-		n.schedules += x.count(append(slices.Clip(path), choice))
-	}
-	x.seen[key] = n
-	return n.schedules
-}
-
-// visit explores a state, but for the choices in the sleep set.
-func (x *explorer) visit(path []int, sleep uint64) {
-	s := x.replay(path)
-	defer s.close()
+// visit goes on from a state, which a path has led to, with all choices but those
+// in the sleep set, and returns how many schedules there are from there. It uses
+// the stage up.
+func (x *explorer) visit(s *stage, path []int, sleep uint64) float64 {
 	if len(s.result.Violations) > 0 {
 		if len(x.out.Violations) == 0 {
 			x.out.Violations = s.result.Violations
 		}
-		return
+		s.close()
+		return 0
 	}
-	key := s.hash()
-	n := x.seen[key]
-	if n == nil {
-		n = &node{}
-		x.seen[key] = n
+	choices, reads := s.choices()
+	n, again := x.enter(s, len(choices) == 0, sleep)
+	if again {
+		s.close()
+		return n.schedules
 	}
-	for _, before := range n.asleep {
-		if before&^sleep == 0 { // it was explored with no more asleep than now
-			return
-		}
+	schedules, done := 0.0, uint64(0)
+	if len(choices) == 0 {
+		schedules = 1
 	}
-	n.asleep = append(n.asleep, sleep)
-	done := uint64(0)
-	for _, choice := range s.choices() {
+	for _, choice := range choices {
 		bit := uint64(1) << choice
 		if sleep&bit != 0 {
 			continue
 		}
 		x.out.Steps++
 		inner := uint64(0)
-		if s.reads(choice) {
-			for _, other := range s.choices() {
-				if (sleep|done)&(1<<other) != 0 && s.reads(other) {
-					inner |= 1 << other
-				}
-			}
+		if x.how == EveryTrace && reads&bit != 0 { // what was tried before, and commutes with this
+			inner = (sleep | done) & reads
 		}
-		x.visit(append(slices.Clip(path), choice), inner)
-		done |= bit
+		if s == nil {
+			s = x.replay(path)
+		}
+		s.take(choice)
+		schedules += x.visit(s, append(slices.Clip(path), choice), inner)
+		s, done = nil, done|bit
 	}
+	if s != nil {
+		s.close()
+	}
+	n.schedules = schedules
+	return schedules
 }
 
-// stage is a small world in the middle of a schedule.
-type stage struct {
-	*World
-	small    *SmallWorld
-	actors   []*actor
-	lost     int
-	expiries int
+// enter notes a state, and reports whether all was explored from it before, with
+// no more asleep than now.
+func (x *explorer) enter(s *stage, end bool, sleep uint64) (*node, bool) {
+	key := s.hash()
+	n := x.seen[key]
+	if n == nil {
+		n = &node{}
+		x.seen[key] = n
+		x.out.Digest += key * 0x9e3779b97f4a7c15
+		if end {
+			x.out.Ends++
+		}
+	}
+	switch {
+	case x.how == EverySchedule:
+		return n, false
+	case slices.ContainsFunc(n.asleep, func(before uint64) bool { return before&^sleep == 0 }):
+		return n, true
+	}
+	n.asleep = append(n.asleep, sleep)
+	return n, false
 }
-
-// actor is one that acts.
-type actor struct {
-	routine *coroutine
-	process *process
-	kind    memkv.CallKind // of the call that it is about to make
-	ended   bool
-	lose    bool // the acknowledgement of the commit that it makes now
-	knows   uint64
-	fresh   bool     // it has no read version yet
-	dirty   []string // keys written since its read version
-}
-
-// actorKey is the context key of an actor.
-type actorKey struct{}
 
 // replay runs a schedule from the beginning.
 func (x *explorer) replay(path []int) *stage {
@@ -178,232 +157,4 @@ func (x *explorer) replay(path []int) *stage {
 		s.take(choice)
 	}
 	return s
-}
-
-func newStage(small *SmallWorld) *stage {
-	space := subspace.New("simulation")
-	w := &World{
-		shape: shape{config: fdbelection.DefaultConfig()}, identities: &reader{r: stream(1, 4)}, scheduleRand: stream(1, 1),
-		space: space, fencedKey: space.Sub("fenced").Bytes(), election: election.New(space.Sub("election")),
-		clients: map[string]*process{}, labels: map[election.Identity]string{},
-		recorder: newRecorder(Options{}), checks: newChecks(),
-	}
-	w.checks.keys = newCheckedKeys(w.election.Subspace())
-	s := &stage{World: w, small: small}
-	w.db = memkv.New(memkv.Options{
-		Now:    func() time.Time { return epoch.Add(w.now) },
-		Sleep:  func(context.Context, time.Duration) error { return nil },
-		Jitter: func() float64 { return 0 },
-		Hooks:  &memkv.Hooks{Before: s.before, After: s.afterCall},
-		OnCommit: func(e memkv.LogEntry) {
-			w.committed(e)
-			s.written(&e)
-		},
-	})
-	_ = w.db.Transact(context.Background(), func(tr kv.Transaction) error {
-		_, err := w.election.InitializeWithConfig(tr, w.config)
-		return err
-	})
-	for i, acts := range small.Actors {
-		s.addActor(i, acts)
-	}
-	return s
-}
-
-func (s *stage) addActor(i int, acts []Act) {
-	w := s.World
-	p := w.bystander(string(rune('a' + i)))
-	p.clocks = clocks{}
-	p.me = election.Registration{
-		Identity: election.Identity{ID: p.name, Incarnation: uuid.UUID{byte(i + 1)}}, Priority: s.small.Priorities[i],
-	}
-	nonces := election.New(w.election.Subspace(), election.WithRandom(&reader{stream(1, 40+uint64(i))}))
-	db := w.db.NewClient(p.name, memkv.ClientOptions{})
-	if s.small.Registered {
-		_ = db.Transact(context.Background(), func(tr kv.Transaction) error {
-			return nonces.RegisterCandidate(tr, p.me, p.now().Wall)
-		})
-	}
-	a := &actor{process: p, routine: newCoroutine()}
-	ctx := context.WithValue(context.Background(), actorKey{}, a)
-	a.routine.fn = func() {
-		var told election.Token
-		for _, act := range acts {
-			_ = db.Transact(ctx, func(tr kv.Transaction) error { return s.act(tr, nonces, p, act, &told) })
-		}
-	}
-	s.actors = append(s.actors, a)
-	s.run(a)
-}
-
-// act is one act, in one attempt.
-func (s *stage) act(tr kv.Transaction, e *election.LeaderElection, p *process, act Act, told *election.Token) error {
-	now := p.now().Wall
-	switch act {
-	case ActRegister:
-		return e.RegisterCandidate(tr, p.me, now)
-	case ActCycle:
-		result, err := e.RunElectionCycle(tr, p.me, now)
-		if err == nil && result.Leader.HeldBy(p.me.Identity) {
-			*told = result.Leader.Token()
-		}
-		return err
-	case ActFenced:
-		if err := e.RequireLeadership(tr, *told); err != nil {
-			return err
-		}
-		tr.Set(s.fencedKey, fencedValue(*told))
-		return nil
-	case ActResign:
-		return e.ResignLeadership(tr, *told, now)
-	case ActLeave:
-		return e.UnregisterCandidate(tr, p.me.Identity, now)
-	default:
-		_, err := e.EvictDeadCandidates(tr, now)
-		return err
-	}
-}
-
-// choices are what can happen next: the next call of an actor; that, with its
-// acknowledgement lost; the end of a lease.
-func (s *stage) choices() []int {
-	var out []int
-	open := false
-	for i, a := range s.actors {
-		if a.ended {
-			continue
-		}
-		open = true
-		out = append(out, i)
-		if a.kind == memkv.CallCommit && s.lost < s.small.Lost {
-			out = append(out, len(s.actors)+i)
-		}
-	}
-	if open && s.expiries < s.small.Expiries {
-		out = append(out, 2*len(s.actors))
-	}
-	return out
-}
-
-// reads reports whether a choice is a read.
-func (s *stage) reads(choice int) bool {
-	return choice < len(s.actors) && s.actors[choice].kind == memkv.CallRead
-}
-
-// take makes a choice.
-func (s *stage) take(choice int) {
-	n := len(s.actors)
-	switch {
-	case choice == 2*n:
-		s.expiries++
-		s.now += s.World.config.CandidateTimeout + 1 // longer than the lease
-	case choice >= n:
-		s.lost++
-		s.actors[choice-n].lose = true
-		s.run(s.actors[choice-n])
-	default:
-		s.run(s.actors[choice])
-	}
-}
-
-// run has an actor make the call that it waits with, and go on to the next one.
-func (s *stage) run(a *actor) {
-	a.learn([]byte(s.now.String()))
-	a.ended, _ = a.routine.next()
-}
-
-func (s *stage) before(ctx context.Context, call *memkv.Call) error {
-	a, _ := ctx.Value(actorKey{}).(*actor)
-	if a == nil {
-		return nil
-	}
-	a.kind, a.fresh = call.Kind, call.Kind == memkv.CallRead && call.Version == 0
-	if a.fresh {
-		a.dirty = nil
-	}
-	a.routine.yield(false)
-	a.fresh = false
-	return nil
-}
-
-func (s *stage) afterCall(ctx context.Context, call *memkv.Call) error {
-	a, _ := ctx.Value(actorKey{}).(*actor)
-	if a == nil {
-		return nil
-	}
-	for _, read := range call.Reads {
-		a.learn(read.Value)
-		for _, row := range read.Rows {
-			a.learn(row.Value)
-		}
-	}
-	a.learn([]byte{byte(call.Kind), byte(kv.CodeOf(call.Err))})
-	if lose := a.lose; lose {
-		a.lose = false
-		if call.Err == nil {
-			a.learn([]byte("lost"))
-			return kv.Error{Code: kv.CodeCommitUnknownResult, Committing: true}
-		}
-	}
-	return nil
-}
-
-// written notes for every actor what was written since its read version.
-func (s *stage) written(e *memkv.LogEntry) {
-	for _, a := range s.actors {
-		if a.fresh || a.ended {
-			continue
-		}
-		for _, r := range e.WriteConflicts {
-			if key := string(r.Begin); !slices.Contains(a.dirty, key) {
-				a.dirty = append(a.dirty, key)
-			}
-		}
-	}
-}
-
-// learn takes in an answer.
-func (a *actor) learn(b []byte) {
-	h := a.knows ^ 14695981039346656037
-	for _, c := range b {
-		h = (h ^ uint64(c)) * 1099511628211
-	}
-	a.knows = (h ^ uint64(len(b)+1)) * 1099511628211
-}
-
-// hash tells states apart.
-func (s *stage) hash() uint64 {
-	h := fnv.New64a()
-	write := func(b []byte) {
-		_, _ = h.Write(b)
-		_, _ = h.Write([]byte{0xff, byte(len(b))})
-	}
-	for _, row := range s.shadow.rows {
-		write(row.Key)
-		write(row.Value)
-	}
-	for _, a := range s.actors {
-		slices.Sort(a.dirty)
-		for _, key := range a.dirty {
-			write([]byte(key))
-		}
-		write([]byte{byte(a.kind), byte(s.lost), byte(s.expiries)})
-		for shift := 0; shift < 64; shift += 8 {
-			_, _ = h.Write([]byte{byte(a.knows >> shift)})
-		}
-		if a.ended {
-			write([]byte("ended"))
-		}
-	}
-	return h.Sum64()
-}
-
-// close lets the actors run to their end, so that nothing is left behind.
-func (s *stage) close() {
-	for _, a := range s.actors {
-		for !a.ended {
-			a.ended, _ = a.routine.next()
-		}
-		a.routine.stop()
-	}
 }
