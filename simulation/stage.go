@@ -152,6 +152,7 @@ func (s *stage) take(choice int) {
 	case choice == 2*n:
 		s.expiries++
 		s.now += s.World.config.CandidateTimeout + 1 // longer than the lease
+		s.db.Version()                               // so that it does not depend on what comes first after that
 	case choice >= n:
 		s.lost++
 		s.actors[choice-n].lose = true
