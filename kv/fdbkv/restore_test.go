@@ -3,6 +3,7 @@ package fdbkv_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -61,13 +62,18 @@ func TestRestore(t *testing.T) {
 	require.ErrorIs(t, fenced(space, second), fdbelection.ErrFenced, "the number is the same, the tenure is not")
 	stop()
 
-	// The remedy: a subspace in which none of these tokens is worth anything.
-	fresh := subspace.FromBytes(below(p, "election 2/"))
-	next, stop := lead(fresh, "third")
-	require.NoError(t, fenced(fresh, next))
+	// So before anything runs, the term is raised above all that there were.
+	restore(t, db, space, backup)
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+		_, err := election.New(space).RaiseTerm(tr, second.Term, time.Now())
+		return err
+	}))
 	for _, old := range []election.Token{first, second, third} {
-		require.ErrorIs(t, fenced(fresh, old), fdbelection.ErrFenced)
+		require.ErrorIs(t, fenced(space, old), fdbelection.ErrFenced)
 	}
+	next, stop := lead(space, "third")
+	require.Equal(t, second.Term+1, next.Term)
+	require.NoError(t, fenced(space, next))
 	stop()
 }
 
