@@ -42,7 +42,8 @@ func resolveClusterFile(name string) (string, error) {
 	return path, nil
 }
 
-// checkClusterFile reports a cluster file that is missing or malformed.
+// checkClusterFile reports a cluster file that is missing or malformed, or that
+// asks for TLS where the files for it are.
 // FoundationDB's client has the last word on a well-formed one.
 func checkClusterFile(name string) error {
 	text, err := os.ReadFile(name)
@@ -58,5 +59,5 @@ func checkClusterFile(name string) error {
 	if len(found) != 1 || !connectionString.Match(found[0]) {
 		return fmt.Errorf("fdbkv: %s is no cluster file: it should hold one line of the form description:id@address:port,address:port", name)
 	}
-	return nil
+	return checkTLS(found[0])
 }
