@@ -69,7 +69,7 @@ func (a *app) candidates(ctx context.Context, r *reading) error {
 	now := a.clock.Wall()
 	list := seen.list(now)
 	err = a.show(r.output, list, func() table { return seen.table(list, now) })
-	return errors.Join(err, seen.unreadable)
+	return errors.Join(err, r.explain(seen.unreadable))
 }
 
 // candidateStatus is one candidate for scripts: names stay.

@@ -70,7 +70,10 @@ func (a *app) evict(ctx context.Context, x *access, ids []string, dryRun bool) e
 	if len(evicted) == 0 {
 		fmt.Fprintf(a.stdout, "nobody to evict: %s\n", either(len(suspects) == 0, "nobody is registered but the leader", "everybody else is alive"))
 	}
-	return unreadable
+	if unreadable != nil {
+		return fmt.Errorf("%w; it was left as it is: find out who wrote it and mend or restore it", unreadable)
+	}
+	return nil
 }
 
 // suspects are the candidates that may be dead: those that are named, or all

@@ -67,7 +67,10 @@ func (d *desk) made() (leader, other election.Registration) {
 	for _, me := range []election.Registration{leader, other} {
 		d.does(func(tr kv.Transaction) error { return d.RegisterCandidate(tr, me, time.Now()) })
 	}
-	d.does(func(tr kv.Transaction) error { _, err := d.TryClaimLeadership(tr, leader.Identity, time.Now()); return err })
+	d.does(func(tr kv.Transaction) error {
+		_, err := d.TryClaimLeadership(tr, leader.Identity, time.Now())
+		return err
+	})
 	return leader, other
 }
 
@@ -355,7 +358,10 @@ func TestTransferToWhoDoesNotCome(t *testing.T) {
 	d.before = func() {
 		if sent.Add(1) == 3 {
 			d.does(func(tr kv.Transaction) error { return d.ResignLeadership(tr, seat.Token(), time.Now()) })
-			d.does(func(tr kv.Transaction) error { _, err := d.TryClaimLeadership(tr, leader.Identity, time.Now()); return err })
+			d.does(func(tr kv.Transaction) error {
+				_, err := d.TryClaimLeadership(tr, leader.Identity, time.Now())
+				return err
+			})
 		}
 	}
 	o := d.runs("transfer", "--to", "other")
