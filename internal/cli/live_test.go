@@ -15,6 +15,7 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/internal/cli/clock"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
@@ -48,7 +49,7 @@ func inLife(t *testing.T, test func(t *testing.T, l *live)) {
 				ended <- struct{}{}
 			}()
 			for synctest.Wait(); len(l.candidates()) < len(l.electors) || l.leader().Vacant(); synctest.Wait() {
-				time.Sleep(10 * time.Millisecond)
+				l.pass(10 * time.Millisecond)
 			}
 		}
 		require.Equal(t, "a", l.leader().ID)
@@ -82,6 +83,11 @@ func (l *live) runs(args ...string) (code int, stdout, stderr string) {
 	return ExitCode(err), out.String(), errs.String()
 }
 
+// pass lets time pass.
+func (l *live) pass(d time.Duration) {
+	require.NoError(l.t, clock.Sleep(l.t.Context(), Virtual{}, d))
+}
+
 // until waits in virtual time for the seat to be as it should.
 func (l *live) until(what string, holds func(election.Leader) bool) election.Leader {
 	l.t.Helper()
@@ -89,7 +95,7 @@ func (l *live) until(what string, holds func(election.Leader) bool) election.Lea
 		if leader := l.leader(); holds(leader) {
 			return leader
 		}
-		time.Sleep(10 * time.Millisecond)
+		l.pass(10 * time.Millisecond)
 		synctest.Wait()
 	}
 	require.Fail(l.t, "never came true: "+what, "the seat: %s", l.leader())
@@ -168,9 +174,7 @@ func TestRaiseTermUnderElectors(t *testing.T) {
 		require.ErrorIs(t, l.fenced(before.Token()), fdbelection.ErrFenced)
 		next := l.until("somebody leads again", func(l election.Leader) bool { return l.Term == 501 && !l.Vacant() })
 		require.NoError(t, l.fenced(next.Token()))
-		for range 20 { // and both agree
-			time.Sleep(time.Second)
-		}
+		l.pass(20 * time.Second) // and both agree
 		synctest.Wait()
 		for id, el := range l.electors {
 			require.Equal(t, next.ID, el.LeaderID(), id)
