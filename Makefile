@@ -58,7 +58,7 @@ demo: ## watch five candidates elect a leader
 	go run ./cmd/fdbelect demo
 
 simulate: ## simulate SEEDS elections from seed FIRST on, and check every invariant
-	go run ./cmd/fdbelect simulate --seeds $(SEEDS) --first $(FIRST) --twice $(TWICE)
+	go run ./cmd/fdbelect simulate --seeds $(SEEDS) --first $(FIRST) --twice $(TWICE) --save simulation/testdata/seeds
 
 mutants: ## put every known fault into the sources, and see that each is found (20 min)
 	MUTANTS=all go test -count=1 -timeout 2h -v -run '^TestMutants$$' ./simulation

@@ -58,6 +58,25 @@ func faultyTime(opts *Options) time.Duration {
 	return 2 * time.Minute
 }
 
+// Explain tells how a run failed: the command that runs it again, the same made
+// small, and the last lines of its timeline (zero: all). Options are those of the
+// run but for its seed. It returns what to keep of it, or nil where there is
+// nothing to run again.
+func Explain(opts Options, failed *Result, lines int) (string, *Kept) {
+	v := failed.Violations[0]
+	opts.Seed, opts.Linearize = failed.Seed, v.Invariant == Linearizable
+	told := fmt.Sprintf("seed %d: %v\n  %s\n", failed.Seed, &v, opts.Command())
+	if v.Invariant == Determinism {
+		return told, nil
+	}
+	small, result := Minimise(opts, v.Invariant)
+	if !result.Failed() {
+		return told + "it does not fail again\n", nil
+	}
+	told += fmt.Sprintf("made small: %v\n  %s\n%s\n", &result.Violations[0], small.Command(), strings.Join(Timeline(small, lines), "\n"))
+	return told, &Kept{Options: small, Found: result.Violations[0].Error()}
+}
+
 // Command is the command that runs exactly these options.
 func (o *Options) Command() string {
 	parts := []string{"fdbelect simulate --seed", fmt.Sprint(o.Seed)}

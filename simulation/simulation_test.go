@@ -22,7 +22,8 @@ func TestMain(m *testing.M) {
 
 // TestSweep runs many seeds: 100, or as many as SIMULATION_SEEDS says (make
 // simulate), from SIMULATION_FIRST on; SIMULATION_TWICE of 100 run twice. A seed
-// that fails comes with the command that runs it again.
+// that fails comes with the command that runs it again, the same made small, and the end
+// of its timeline.
 func TestSweep(t *testing.T) {
 	number := func(name string, fallback uint64) uint64 {
 		if s := os.Getenv(name); s != "" {
@@ -38,8 +39,8 @@ func TestSweep(t *testing.T) {
 	})
 	t.Logf("%d seeds, %d twice, %d by porcupine, %s simulated", s.Seeds, s.Twice, s.Linearized, s.Simulated)
 	for i := range s.Failures {
-		f := &s.Failures[i]
-		t.Errorf("%v\nfdbelect simulate --seed %d", &f.Violations[0], f.Seed)
+		told, _ := simulation.Explain(simulation.Options{}, &s.Failures[i], 40)
+		t.Error(told)
 	}
 	if s.Seeds >= 1000 {
 		require.Empty(t, s.Missing(), "situations that a thousand seeds must reach")

@@ -155,28 +155,13 @@ func (a *app) tally(title string, counts map[string]int) {
 	}
 }
 
-// explain makes a failure small, and tells how it came about.
+// explain tells how a failure came about, and keeps it.
 func (a *app) explain(f *simulateFlags, failed *simulation.Result) error {
-	v := failed.Violations[0]
-	opts := f.run
-	opts.Seed, opts.Linearize = failed.Seed, v.Invariant == simulation.Linearizable
-	fmt.Fprintf(a.stdout, "\nseed %d: %v\n  %s\n", failed.Seed, &v, opts.Command())
-	if v.Invariant == simulation.Determinism {
+	told, kept := simulation.Explain(f.run, failed, f.lines)
+	fmt.Fprint(a.stdout, "\n"+told)
+	if f.save == "" || kept == nil {
 		return nil
 	}
-	small, result := simulation.Minimise(opts, v.Invariant)
-	if !result.Failed() {
-		fmt.Fprintln(a.stdout, "it does not fail again")
-		return nil
-	}
-	fmt.Fprintf(a.stdout, "made small: %v\n  %s\n", &result.Violations[0], small.Command())
-	for _, line := range simulation.Timeline(small, f.lines) {
-		fmt.Fprintln(a.stdout, line)
-	}
-	if f.save == "" {
-		return nil
-	}
-	kept := simulation.Kept{Options: small, Found: result.Violations[0].Error()}
 	b, err := kept.Encode()
 	if err != nil {
 		return err
