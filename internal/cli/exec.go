@@ -70,7 +70,7 @@ that ended of itself.`,
 		a.listCommand(), a.statusCommand(), a.candidatesCommand(), a.historyCommand(), a.watchCommand(),
 		a.initCommand(), a.configCommand(),
 		a.resignCommand(), a.transferCommand(), a.evictCommand(), a.unregisterCommand(), a.raiseTermCommand(),
-		a.simulateCommand(), a.benchCommand(),
+		a.doctorCommand(), a.simulateCommand(), a.benchCommand(),
 		a.versionCommand(), a.completionCommand(), a.manCommand(),
 	)
 	a.completeFlags(root)

@@ -42,6 +42,16 @@ type Store struct {
 	Open func(ctx context.Context, rest string, timeout time.Duration) (kv.Database, io.Closer, error)
 	// Permanent reports errors that no retry can mend.
 	Permanent func(error) bool
+	// Versions tells the versions of what is between this command and the data,
+	// such as a client library and the servers; db is what Open returned. It may
+	// return some together with an error. It may be nil.
+	Versions func(ctx context.Context, db kv.Database) ([]Version, error)
+}
+
+// A Version is that of one part.
+type Version struct {
+	Part    string // such as "client API"
+	Version string
 }
 
 // place is where an election is: a store, and a subspace in it.

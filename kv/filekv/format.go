@@ -41,6 +41,10 @@ const (
 	newSuffix  = ".new"
 )
 
+// FormatVersion is the format of the store files that this package writes, and
+// the newest that it reads.
+const FormatVersion = formatVersion
+
 // state is what each commit changes in the meta bucket.
 type state struct {
 	// version is that of the newest commit.

@@ -32,4 +32,5 @@ var foundationDB = cli.Store{
 		return db, db, nil
 	},
 	Permanent: store.Permanent,
+	Versions:  store.Versions,
 }

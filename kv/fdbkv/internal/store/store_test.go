@@ -60,3 +60,14 @@ func TestOpenFails(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.False(t, Permanent(err))
 }
+
+func TestServerVersions(t *testing.T) {
+	versions, err := serverVersions([]byte(`{"cluster":{"processes":{
+		"a":{"version":"7.3.79"},"b":{"version":"7.3.63"},"c":{"version":"7.3.79"},"d":{}}},"client":{}}`))
+	require.NoError(t, err)
+	require.Equal(t, "7.3.63 (1), 7.3.79 (2)", versions)
+	_, err = serverVersions([]byte(`{"cluster":{}}`))
+	require.ErrorContains(t, err, "names no version")
+	_, err = serverVersions(nil)
+	require.ErrorContains(t, err, "no JSON")
+}

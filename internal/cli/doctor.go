@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// doctorFlags are those of "doctor".
+type doctorFlags struct {
+	reading
+	quick bool
+}
+
+func (a *app) doctorCommand() *cobra.Command {
+	var f doctorFlags
+	cmd := &cobra.Command{
+		Use:   "doctor --store STORE [flags]",
+		Short: "Examine a store and an election, and say what to do about each finding",
+		Long: `doctor examines whether the store answers, and how fast beside the lease; the versions;
+the config; whether every record can be read and fits the others; what can be told of
+the clocks; whether the leader renews, by observation over a heartbeat and a half;
+requests that nobody obeys, candidates that are silent, and gaps in the history.
+
+Each finding is ok, warn or fail, and says what it means and what to do. It writes
+nothing. Commits it does not measure: "fdbelect bench" does.
+
+It ends with 0 where nothing failed, with 1 where something did, with 4 where the
+store cannot be reached. --quick does not wait: it leaves out what takes observation.`,
+		Example: `  fdbelect doctor --store file:/tmp/demo.db
+  fdbelect doctor --store file:/tmp/demo.db --quick --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context(), &f) },
+	}
+	f.addFlags(cmd)
+	cmd.Flags().BoolVar(&f.quick, "quick", false, "leave out what takes time to observe")
+	return cmd
+}
+
+// level says how bad a finding is.
+type level string
+
+const (
+	levelOK   level = "ok"
+	levelWarn level = "warn"
+	levelFail level = "fail"
+)
+
+// finding is what one check has found. Its JSON is for scripts: names stay.
+type finding struct {
+	Check string `json:"check"`
+	Level level  `json:"level"`
+	Found string `json:"found"`
+	// Means and Do are there where something is not as it should be.
+	Means string `json:"means,omitempty"`
+	Do    string `json:"do,omitempty"`
+}
+
+// diagnosis is what "doctor" shows.
+type diagnosis struct {
+	Store    string    `json:"store"`
+	Root     string    `json:"root"`
+	Election string    `json:"election"`
+	Warnings int       `json:"warnings"`
+	Failures int       `json:"failures"`
+	Findings []finding `json:"findings"`
+
+	check string // the one that is under way
+}
+
+func (d *diagnosis) begin(check string) { d.check = check }
+
+func (d *diagnosis) add(l level, means, do, found string, args ...any) {
+	switch l {
+	case levelWarn:
+		d.Warnings++
+	case levelFail:
+		d.Failures++
+	case levelOK:
+	}
+	d.Findings = append(d.Findings, finding{Check: d.check, Level: l, Found: fmt.Sprintf(found, args...), Means: means, Do: do})
+}
+
+func (d *diagnosis) ok(found string, args ...any) { d.add(levelOK, "", "", found, args...) }
+
+func (d *diagnosis) warn(means, do, found string, args ...any) {
+	d.add(levelWarn, means, do, found, args...)
+}
+
+func (d *diagnosis) fail(means, do, found string, args ...any) {
+	d.add(levelFail, means, do, found, args...)
+}
+
+// doctor examines everything, and shows what it found whatever that is.
+func (a *app) doctor(ctx context.Context, f *doctorFlags) error {
+	if _, err := f.resolve(); err != nil {
+		return err
+	}
+	d := &diagnosis{Store: f.spec, Root: f.root, Election: f.name, Findings: []finding{}}
+	p := a.newProgress()
+	err := a.examine(ctx, f, d, p)
+	p.done()
+	if wrong := (*usageError)(nil); errors.As(err, &wrong) {
+		return err
+	}
+	shown := a.show(f.output, d, d.table)
+	switch {
+	case shown != nil:
+		return shown
+	case err != nil:
+		return err
+	case d.Failures > 0:
+		return fmt.Errorf("%s failed, %s", count(d.Failures, "check"), count(d.Warnings, "warning"))
+	}
+	return nil
+}
+
+// count is a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// examine runs the checks. An error says that the rest could not be done.
+func (a *app) examine(ctx context.Context, f *doctorFlags, d *diagnosis, p *progress) error {
+	d.begin("store")
+	s, err := a.enter(ctx, &f.access, true)
+	if err != nil {
+		d.fail("no process that uses this store from here can take part or see who leads",
+			"mend what the finding says, or name another --store", "%s", safeLines(err.Error()))
+		return err
+	}
+	defer s.close()
+	e := &examination{diagnosis: d, session: s, quick: f.quick, progress: p}
+	if err := e.measure(ctx); err != nil {
+		d.fail("the store was opened, and does not answer", "see whether it is overloaded, cut off or held by another program; try a longer --timeout",
+			"%s", safeLines(err.Error()))
+		return unreachable(err)
+	}
+	d.ok("%s answers", f.safe())
+	e.versions(ctx)
+	if err := e.readAll(ctx); err != nil {
+		return err
+	}
+	e.checkLatency()
+	if e.state == nil {
+		return nil
+	}
+	e.checkConfig()
+	e.checkSeat()
+	if !f.quick {
+		if err := e.observe(ctx); err != nil {
+			return err
+		}
+	}
+	e.checkClocks()
+	e.checkCandidates()
+	e.checkIntent()
+	e.checkHistory()
+	return nil
+}
+
+// unreachable makes the exit code say so, also of a store that timed out.
+func unreachable(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &storeError{errors.New(err.Error())}
+}
+
+// examination is one run of the checks, and what they have read.
+type examination struct {
+	*diagnosis
+	session  *session
+	quick    bool
+	progress *progress
+
+	latency, empty []time.Duration // sorted
+	rate           *versionRate
+	state          *election.State // nil where it cannot be read
+	candidates     []election.Candidate
+	ranked         []election.Ranked
+	history        []election.Event // oldest first
+	readAt         time.Time        // by the calendar here
+	last           election.Leader  // the seat as it was seen last
+	offsets        []offset
+	renewed        bool // seen
+	stuck          bool // the intent did not change while it was observed
+	quiet          []string
+}
+
+// table is the diagnosis for people to read.
+func (d *diagnosis) table() table {
+	var t table
+	var levels []level
+	add := func(l level, cells ...string) {
+		levels = append(levels, l)
+		t.rows = append(t.rows, cells)
+	}
+	for _, f := range d.Findings {
+		add(f.Level, string(f.Level), f.Check, safeLines(f.Found))
+		if f.Means != "" {
+			add("", "", "", "means: "+safeLines(f.Means))
+		}
+		if f.Do != "" {
+			add("", "", "", "do: "+safeLines(f.Do))
+		}
+	}
+	t.style = func(p palette, i int) func(string) string {
+		switch levels[i] {
+		case levelOK:
+			return p.good
+		case levelWarn:
+			return p.warn
+		case levelFail:
+			return p.bad
+		default:
+			return nil
+		}
+	}
+	return t
+}
