@@ -26,7 +26,7 @@ type stalled struct{}
 
 // watchStall counts the time that a case lets pass with the store's Advance.
 func watchStall(store *Store) *stall {
-	s := &stall{begin: time.Now()} //nolint:forbidigo // real time is what matters here
+	s := &stall{begin: time.Now()}
 	if advance := store.Advance; advance != nil {
 		store.Advance = func(d time.Duration) {
 			s.meant += d
@@ -44,7 +44,7 @@ func (s *stall) excuse(err error, expected int) {
 	}
 	switch kv.CodeOf(err) {
 	case kv.CodeTransactionTooOld, kv.CodeTransactionTimedOut:
-		if time.Since(s.begin)-s.meant > stallExcuse { //nolint:forbidigo // see above
+		if time.Since(s.begin)-s.meant > stallExcuse {
 			panic(stalled{})
 		}
 	}
