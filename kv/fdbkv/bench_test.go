@@ -14,8 +14,9 @@ import (
 )
 
 // sideBySide measures functions in turn, so that what disturbs one disturbs all,
-// and reports the median of each, and its ratio to that of the first. Each round
-// begins with another one: none always comes after the same.
+// and reports for each the median and the 10th percentile, which a busy machine
+// disturbs least, with their ratios to those of the first. Each round begins with
+// another one: none always comes after the same.
 func sideBySide(b *testing.B, names []string, fns ...func(i int) error) {
 	b.Helper()
 	took := make([][]time.Duration, len(fns))
@@ -29,16 +30,15 @@ func sideBySide(b *testing.B, names []string, fns ...func(i int) error) {
 			took[n] = append(took[n], time.Since(begin))
 		}
 	}
-	var bare float64
-	for n, durations := range took {
-		slices.Sort(durations)
-		median := float64(durations[len(durations)/2].Microseconds())
-		b.ReportMetric(median, names[n]+"-µs")
-		if n == 0 {
-			bare = median
-			continue
+	for n, name := range names {
+		slices.Sort(took[n])
+		for _, percent := range []int{10, 50} {
+			at := func(n int) float64 { return float64(took[n][(len(took[n])-1)*percent/100].Microseconds()) }
+			b.ReportMetric(at(n), fmt.Sprintf("%s-p%d-µs", name, percent))
+			if n > 0 {
+				b.ReportMetric(at(n)/at(0), fmt.Sprintf("%s/%s-p%d", name, names[0], percent))
+			}
 		}
-		b.ReportMetric(median/bare, names[n]+"/"+names[0])
 	}
 }
 
