@@ -21,7 +21,8 @@ same loop that "run" uses: an election, renewals, a preemption, a crash and the
 take-over, a stale leader whose write is refused, a clean hand-over.
 
 Each chapter checks in the database what it tells. demo exits with 0 only if
-all of it happened.`,
+all of it happened. On a terminal it draws a lane for each candidate below the
+account, and the lease as it runs down.`,
 		Example: `  fdbelect demo`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -42,9 +43,23 @@ func (a *app) demo(ctx context.Context, speed float64) error {
 	if speed != 1 {
 		c = clock.Faster(c, speed)
 	}
-	s := newStage(ctx, c, &narrator{out: a.stdout, palette: paletteFor(a.stdout), clock: c, start: c.Now()})
+	n := &narrator{out: a.stdout, palette: paletteFor(a.stdout), clock: c, start: c.Now()}
+	if isTerminal(a.stdout) {
+		n.live = newLanes(a.stdout, c, n.palette, sizeOf(a.stdout))
+		n.out = n.live
+	}
+	return tellStory(ctx, n)
+}
+
+// tellStory runs the chapters one after the other.
+func tellStory(ctx context.Context, n *narrator) error {
+	s := newStage(ctx, n.clock, n)
 	defer s.close()
 	s.title()
+	if n.live != nil {
+		n.live.follow(s)
+		defer func() { n.live.stop() }()
+	}
 	for number, chapter := range chapters {
 		s.chapter(number+1, chapter.title)
 		if err := chapter.tell(s); err != nil {
@@ -53,7 +68,7 @@ func (a *app) demo(ctx context.Context, speed float64) error {
 			}
 			return fmt.Errorf("chapter %d, %q, did not come true: %w", number+1, chapter.title, err)
 		}
-		if err := clock.Sleep(ctx, c, pause); err != nil {
+		if err := clock.Sleep(ctx, n.clock, pause); err != nil {
 			return errors.New("the demo was interrupted")
 		}
 	}

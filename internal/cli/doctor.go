@@ -193,7 +193,6 @@ type examination struct {
 	offsets        []offset
 	renewed        bool // seen
 	stuck          bool // the intent did not change while it was observed
-	quiet          []string
 }
 
 // table is the diagnosis for people to read.

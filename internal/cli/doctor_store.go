@@ -133,7 +133,7 @@ func (e *examination) unreadable(err error) bool {
 	if err == nil {
 		return false
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the tree of errors is walked on purpose
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		found := false
 		for _, inner := range joined.Unwrap() {
 			found = e.unreadable(inner) || found

@@ -12,6 +12,7 @@ import (
 type narrator struct {
 	palette
 	out   io.Writer
+	live  *lanes // nil: the account is all there is
 	clock elector.Clock
 	start time.Time
 }
@@ -35,6 +36,13 @@ func (n *narrator) event(format string, args ...any) {
 // checked tells what was found in the database.
 func (n *narrator) checked(format string, args ...any) {
 	fmt.Fprintf(n.out, "  %s  %s\n", n.good("     ok"), fmt.Sprintf(format, args...))
+}
+
+// crash tells the lanes, if there are any, that a candidate has crashed.
+func (n *narrator) crash(id string) {
+	if n.live != nil {
+		n.live.crash(id)
+	}
 }
 
 func (n *narrator) end() {

@@ -164,6 +164,7 @@ func (s *stage) tellCrash() error {
 	s.event("%s is about to commit one more write ...", fifth.ID)
 	s.actors[fifth.ID].crash()
 	<-s.actors[fifth.ID].done
+	s.crash(fifth.ID)
 	last, err := ask(s, s.election.GetLeaderRaw)
 	switch {
 	case err != nil:
