@@ -134,3 +134,29 @@ func (c *chaos) evict(p *chaosProc, now time.Time) {
 		return err
 	})
 }
+
+// depose gives up the seat of whom an operator saw some time ago.
+func (c *chaos) depose() {
+	p := c.procs[c.rnd.IntN(len(c.procs))]
+	token, ballot := p.token, p.seen.Ballot
+	if c.chance(2) {
+		ballot = 0
+	}
+	c.begin("depose", Identity{}, c.now, func(tr *chaosTx) error {
+		err := c.e.DeposeLeader(tr, token, ballot, c.now)
+		if errors.Is(err, fdbelection.ErrLeaderRenewed) {
+			c.counts["spared"]++
+		}
+		return err
+	})
+}
+
+// raise lifts the term somewhat, or not at all.
+func (c *chaos) raise() {
+	floor := max(c.check.leader.Term+uint64(c.rnd.IntN(6)), 3) - 2
+	c.begin("raise", Identity{}, c.now, func(tr *chaosTx) error {
+		tr.floor = floor
+		_, err := c.e.RaiseTerm(tr, floor, c.now)
+		return err
+	})
+}

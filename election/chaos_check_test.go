@@ -130,13 +130,20 @@ func (k *chaosChecker) checkLeader(tr *chaosTx, before *chaosChecker, entry memk
 	if !wrote {
 		return
 	}
+	if tr.what == "raise" {
+		k.checkRaise(tr, before)
+		return
+	}
 	if is.Ballot != was.Ballot+1 {
 		k.failf(tr, "#1: ballot %d after %d", is.Ballot, was.Ballot)
 	}
 	switch {
 	case is.Term == was.Term && is.Vacant():
-		if was.Vacant() || is.Nonce != was.Nonce || tr.actor != was.Identity {
+		if was.Vacant() || is.Nonce != was.Nonce || tr.actor != was.Identity && tr.what != "depose" {
 			k.failf(tr, "#8: %v vacated to %v", was, is)
+		}
+		if tr.what == "depose" {
+			k.c.counts["deposed"]++
 		}
 		if tr.what == "leave" {
 			k.c.counts["left holding"]++
@@ -155,6 +162,27 @@ func (k *chaosChecker) checkLeader(tr *chaosTx, before *chaosChecker, entry memk
 	}
 	if holder, known := k.holders[is.Term]; known && !is.Vacant() && holder != is.Identity {
 		k.failf(tr, "#2: term %d held by %v and %v", is.Term, holder, is.Identity)
+	}
+}
+
+// checkRaise: it lowers nothing, ends no tenure above its floor, and leaves a
+// vacancy from which terms go on above it.
+func (k *chaosChecker) checkRaise(tr *chaosTx, before *chaosChecker) {
+	was, is := before.leader, k.leader
+	switch {
+	case was.Term > tr.floor:
+		k.failf(tr, "a raise to %d ended %v", tr.floor, was)
+	case !is.Vacant() || is.Term != tr.floor || is.Ballot != max(was.Ballot+1, tr.floor):
+		k.failf(tr, "a raise to %d made %v of %v", tr.floor, is, was)
+	case was.Vacant() && was.Term == tr.floor:
+		k.failf(tr, "a raise to %d was made twice", tr.floor)
+	}
+	if k.intent.Kind != NoIntent {
+		k.failf(tr, "#25: an intent outlived its term")
+	}
+	k.c.counts["raised"]++
+	if !was.Vacant() {
+		k.c.counts["raised a held seat"]++
 	}
 }
 
@@ -200,6 +228,12 @@ func (k *chaosChecker) checkBegin(tr *chaosTx, before *chaosChecker) {
 // checkTenure: the term record says what the leader record says.
 func (k *chaosChecker) checkTenure(tr *chaosTx, before *chaosChecker) {
 	switch {
+	case tr.what == "raise":
+		want := before.term
+		want.Term, want.Held = k.leader.Term, false
+		if k.term != want {
+			k.failf(tr, "term record %v after %v was raised", k.term, before.term)
+		}
 	case k.leader.Vacant():
 		want := Tenure{Token: before.leader.Token()}
 		if k.term != want {

@@ -45,6 +45,7 @@ func TestChaos(t *testing.T) {
 	for _, what := range []string{
 		"claimed vacancy", "claimed expiry", "claimed preemption", "claimed reclaim", "renewed", "challenged",
 		"withdrew", "vacated", "yielded", "transferred", "resigned", "left holding", "evicted", "fenced", "refused", "conflict",
+		"deposed", "spared", "raised", "raised a held seat",
 	} {
 		if counts[what] == 0 && *chaosSeeds >= 300 {
 			t.Errorf("no seed came to the situation %q", what)
@@ -84,6 +85,7 @@ type chaosTx struct {
 	now     time.Time // by its actor's clock
 	action  Action    // of a cycle
 	work    *Token    // of fenced work
+	floor   uint64    // of a raise of the term
 	acked   func()    // what its actor learns where the answer arrives
 	onApply func()    // what becomes true when it is applied
 }
@@ -186,6 +188,7 @@ func (c *chaos) begin(what string, actor Identity, now time.Time, fn func(tr *ch
 			fdbelection.ErrElectionDisabled, fdbelection.ErrUnregisteredCandidate, fdbelection.ErrProcessNotFound,
 			fdbelection.ErrDuplicateID, fdbelection.ErrNotVoting, fdbelection.ErrNotLeader, fdbelection.ErrFenced,
 			fdbelection.ErrExpiryMode, fdbelection.ErrConfigChanged, fdbelection.ErrRequestPending,
+			fdbelection.ErrLeaderRenewed,
 		} {
 			if errors.Is(err, known) {
 				for _, p := range c.procs {
@@ -255,7 +258,7 @@ func (c *chaos) look(p *chaosProc) {
 // operate is an act of an operator.
 func (c *chaos) operate() {
 	term, target := c.check.leader.Term, c.procs[c.rnd.IntN(len(c.procs))].ID
-	switch c.rnd.IntN(4) {
+	switch c.rnd.IntN(6) {
 	case 0:
 		c.begin("configure", Identity{}, c.now, func(tr *chaosTx) error {
 			config, err := c.e.ReadConfig(tr)
@@ -287,5 +290,11 @@ func (c *chaos) operate() {
 			_, err := c.e.Settle(tr)
 			return err
 		})
+	case 4:
+		c.depose()
+	case 5:
+		if c.chance(3) { // else little would be left of what takes several steps
+			c.raise()
+		}
 	}
 }
