@@ -82,7 +82,9 @@ type candidateStatus struct {
 	Leader        bool      `json:"leader"`
 	Heartbeats    uint64    `json:"heartbeats"`
 	LastHeartbeat time.Time `json:"last_heartbeat"`
-	// Silent compares the candidate's clock with the one here.
+	// Age of the last heartbeat compares the candidate's clock with the one here.
+	Age duration `json:"age"`
+	// Silent: it is older than the candidate timeout, so the candidate looks dead.
 	Silent bool              `json:"silent"`
 	Tags   map[string]string `json:"tags"`
 }
@@ -97,6 +99,7 @@ func (s *roll) list(now time.Time) []candidateStatus {
 		list[i] = candidateStatus{
 			Rank: i + 1, ID: c.ID, Incarnation: c.Incarnation.String(), Role: c.Role.String(), Priority: c.Priority,
 			Leader: s.leader.HeldBy(c.Identity), Heartbeats: c.Heartbeats, LastHeartbeat: c.LastHeartbeat.UTC(),
+			Age:    duration(now.Sub(c.LastHeartbeat)),
 			Silent: now.Sub(c.LastHeartbeat) > s.timeout, Tags: tags,
 		}
 	}

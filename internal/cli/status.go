@@ -29,7 +29,7 @@ one here: what the candidates go by is shown under "expiry".`,
 			}
 			s.Election, s.Root, s.Store = r.name, r.root, r.spec
 			s.judge(a.clock.Wall())
-			return a.show(r.output, s, func() table { return table{rows: s.rows(a.clock.Wall())} })
+			return a.show(r.output, s, func() table { return s.table(a.clock.Wall()) })
 		},
 	}
 	r.addFlags(cmd)
@@ -134,7 +134,19 @@ func (s *status) judge(now time.Time) {
 	}
 }
 
-// rows is the status for people to read.
+// table is the status for people to read.
+func (s *status) table(now time.Time) table {
+	return table{rows: s.rows(now), style: func(p palette, i int) func(string) string {
+		switch {
+		case i != 1: // the leader
+			return nil
+		case s.Leader == nil || s.Leader.LeaseOver:
+			return p.warn
+		}
+		return p.good
+	}}
+}
+
 func (s *status) rows(now time.Time) [][]string {
 	rows := [][]string{{"election", fmt.Sprintf("%s below %s in %s",
 		election.SafeText(s.Election), election.SafeText(s.Root), election.SafeText(s.Store))}}
