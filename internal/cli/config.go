@@ -237,10 +237,14 @@ within --timeout. The seat of a leader that has died stays on record: see "resig
 			if wait && c.dryRun {
 				return usage(errors.New("--wait and --dry-run exclude each other"))
 			}
+			limit := c.timeout
+			if wait && limit > 0 {
+				c.timeout = max(limit, storeTimeout) // the store has its time, however short the wait
+			}
 			if err := a.changeConfig(cmd.Context(), &c, cmd.Flags().Changed("revision")); err != nil || !wait {
 				return err
 			}
-			return a.awaitVacancy(cmd.Context(), &c.access)
+			return a.awaitVacancy(cmd.Context(), &c.access, limit)
 		},
 	}
 	c.addFlags(cmd)

@@ -17,6 +17,7 @@ import (
 // requestFlags are those of the subcommands that ask something of the leader.
 type requestFlags struct {
 	access
+	patience      time.Duration
 	term          uint64
 	keep, replace bool
 }
@@ -25,8 +26,9 @@ type requestFlags struct {
 const requestTimeout = time.Minute
 
 func (f *requestFlags) addFlags(cmd *cobra.Command) {
-	f.access.addFlagsWith(cmd, requestTimeout, "how long to wait, for the store and for what was asked")
+	f.place.addFlags(cmd)
 	flags := cmd.Flags()
+	flags.DurationVar(&f.patience, "timeout", requestTimeout, "how long to wait for what was asked")
 	flags.Uint64Var(&f.term, "term", 0, "the term that it is about (default: the one that stands)")
 	flags.BoolVar(&f.keep, "keep", false, "leave the request standing where it was not done in time")
 	flags.BoolVar(&f.replace, "replace", false, "take the place of another operator's request")
@@ -40,6 +42,15 @@ type request struct {
 	seat  election.Leader
 	nonce uuid.UUID
 	since time.Time
+}
+
+// enter is that of the app. The store has its time, however short the wait is:
+// a request whose fate is not known is worse than one that took a little longer.
+func (f *requestFlags) enter(ctx context.Context, a *app) (*session, error) {
+	if f.timeout = f.patience; f.timeout > 0 {
+		f.timeout = storeTimeout
+	}
+	return a.enter(ctx, &f.access, true)
 }
 
 // newRequest is about the seat that was seen.
@@ -89,13 +100,13 @@ func (r *request) send(ctx context.Context, write func(tr kv.Transaction) error)
 // tenure goes on was withdrawn, or found void by the leader.
 func (r *request) wait(ctx context.Context, done func(election.State) (bool, error)) (last election.State, err error) {
 	waiting := fmt.Sprintf("asked %s %s in term %d, waiting", r.seat.Identity, r.what, r.seat.Term)
-	err = r.waitFor(ctx, r.flags.timeout, waiting, func(state election.State) (bool, error) {
+	err = r.waitFor(ctx, r.flags.patience, waiting, func(state election.State) (bool, error) {
 		last = state
 		if over, err := done(state); over || err != nil {
 			return over, err
 		}
 		if sameTenure(state.Leader, r.seat) && state.Intent.Nonce != r.nonce {
-			return false, fmt.Errorf("the request does not stand any more, and %s leads on: another operator has withdrawn or replaced it, or the leader found it void", r.seat.Identity)
+			return false, fmt.Errorf("%w, and %s leads on: another operator has withdrawn or replaced it, or the leader found it void", errVoid, r.seat.Identity)
 		}
 		return false, nil
 	})
@@ -108,7 +119,7 @@ func (r *request) wait(ctx context.Context, done func(election.State) (bool, err
 func (r *request) withdraw(ctx context.Context) (election.State, string) {
 	// What asked for the end of the wait must not keep the request standing.
 	ctx = context.WithoutCancel(ctx)
-	stands, err := act(ctx, r.brief(), func(tr kv.Transaction) (election.State, error) {
+	stands, err := act(ctx, r.session, func(tr kv.Transaction) (election.State, error) {
 		if !r.flags.keep {
 			if err := r.election.CancelRequest(tr, r.nonce); err != nil {
 				return election.State{}, err
@@ -126,14 +137,13 @@ func (r *request) withdraw(ctx context.Context) (election.State, string) {
 	}
 }
 
-// brief is the session with little patience: for what is done at the end.
-func (r *request) brief() *session {
-	s := *r.session
-	x := *s.access
-	x.timeout = min(x.timeout, storeTimeout)
-	s.access = &x
-	return &s
+// unfinished reports whether a wait ended in a way that leaves the request standing.
+func unfinished(err error) bool {
+	return err != nil && !errors.Is(err, errVoid) && !errors.Is(err, fdbelection.ErrNotLeader)
 }
+
+// errVoid: nobody will do what the request asks.
+var errVoid = errors.New("the request does not stand any more")
 
 // took is how long the request has been under way.
 func (r *request) took() string { return ago(r.app.clock.Now().Sub(r.since)) }

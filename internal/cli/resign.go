@@ -63,7 +63,7 @@ seat up only if it did not renew even once. --yes does not watch.`,
 }
 
 func (a *app) resign(ctx context.Context, f *resignFlags) error {
-	s, err := a.enter(ctx, &f.access, true)
+	s, err := f.enter(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 		return over, nil
 	})
 	fate := ""
-	if errors.Is(err, errWaitOver) || errors.Is(err, context.Canceled) {
+	if unfinished(err) {
 		last, fate = r.withdraw(ctx)
 		over = last.Config.Revision > 0 && !sameTenure(last.Leader, r.seat)
 	}
@@ -108,9 +108,11 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 		return nil
 	case errors.Is(err, errWaitOver):
 		return timedOut(fmt.Errorf("%s has not stepped down within %s; %s. Its work may take longer, or it is dead or cut off: see \"fdbelect candidates\", and for a dead leader \"fdbelect resign --force\"",
-			r.seat.Identity, f.timeout, fate))
+			r.seat.Identity, f.patience, fate))
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("interrupted before %s has stepped down; %s", r.seat.Identity, fate)
+	case unfinished(err):
+		return fmt.Errorf("%w; %s", err, fate)
 	default:
 		return err
 	}

@@ -321,7 +321,7 @@ func TestInterruptedRequestIsWithdrawn(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		var sent atomic.Int32
 		d.before = func() {
-			if sent.Add(1) == 3 { // after the request it waits
+			if sent.Add(1) == 2 { // after the request
 				interrupt()
 			}
 		}
@@ -339,7 +339,7 @@ func TestRequestThatIsTakenBack(t *testing.T) {
 	d.made()
 	var sent atomic.Int32
 	d.before = func() {
-		if sent.Add(1) == 3 {
+		if sent.Add(1) == 2 {
 			nonce := d.state().Intent.Nonce
 			d.does(func(tr kv.Transaction) error { return d.CancelRequest(tr, nonce) })
 		}
@@ -356,7 +356,7 @@ func TestTransferToWhoDoesNotCome(t *testing.T) {
 	seat := d.state().Leader
 	var sent atomic.Int32
 	d.before = func() {
-		if sent.Add(1) == 3 {
+		if sent.Add(1) == 2 {
 			d.does(func(tr kv.Transaction) error { return d.ResignLeadership(tr, seat.Token(), time.Now()) })
 			d.does(func(tr kv.Transaction) error {
 				_, err := d.TryClaimLeadership(tr, leader.Identity, time.Now())
@@ -374,14 +374,14 @@ func TestTransferToWhoDoesNotCome(t *testing.T) {
 	seat = d.state().Leader
 	sent.Store(0)
 	d.before = func() {
-		if sent.Add(1) == 3 {
+		if sent.Add(1) == 2 {
 			intent := d.state().Intent
 			d.does(func(tr kv.Transaction) error { _, _, err := d.Yield(tr, seat.Token(), intent, time.Now()); return err })
 		}
 	}
-	o = d.runs("transfer", "--to", "other", "--timeout", "1s")
+	o = d.runs("transfer", "--to", "other", "--timeout", "300ms")
 	require.Equal(t, 5, o.code, o.stdout)
-	require.Contains(t, o.stderr, "was handed the seat in term 2, and has not accepted it within 1s")
+	require.Contains(t, o.stderr, "was handed the seat in term 2, and has not accepted it within 300ms")
 }
 
 func TestTransferToWhoCannotLead(t *testing.T) {

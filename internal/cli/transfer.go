@@ -66,7 +66,7 @@ type parties struct {
 }
 
 func (a *app) transfer(ctx context.Context, f *transferFlags) error {
-	s, err := a.enter(ctx, &f.access, true)
+	s, err := f.enter(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 	}
 	last, err := r.wait(ctx, func(state election.State) (bool, error) { return r.received(state, f.to) })
 	fate := ""
-	if errors.Is(err, errWaitOver) || errors.Is(err, context.Canceled) {
+	if unfinished(err) {
 		wait := err
 		last, fate = r.withdraw(ctx)
 		if done, now := r.received(last, f.to); last.Config.Revision > 0 && (done || now != nil) {
@@ -111,12 +111,14 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 		return nil
 	case errors.Is(err, errWaitOver) && last.Leader.Term == r.seat.Term+1 && last.Leader.Nonce == r.nonce:
 		return timedOut(fmt.Errorf("%s was handed the seat in term %d, and has not accepted it within %s: if it is dead, the seat is free after its short lease of %s",
-			last.Leader.Identity, last.Leader.Term, f.timeout, last.Leader.LeaseDuration))
+			last.Leader.Identity, last.Leader.Term, f.patience, last.Leader.LeaseDuration))
 	case errors.Is(err, errWaitOver):
 		return timedOut(fmt.Errorf("%s does not lead within %s; %s. The work of %s may take longer, or that is dead or cut off: see \"fdbelect candidates\"",
-			seen.heir.Identity, f.timeout, fate, r.seat.Identity))
+			seen.heir.Identity, f.patience, fate, r.seat.Identity))
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("interrupted before %s leads; %s", seen.heir.Identity, fate)
+	case unfinished(err):
+		return fmt.Errorf("%w; %s", err, fate)
 	default:
 		return err
 	}

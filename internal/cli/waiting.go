@@ -20,37 +20,42 @@ var errWaitOver = errors.New("waited in vain")
 
 // waitFor looks at the election until check is content or fails: at once, at
 // every change of the tenure or the intent, and on a timer beside these. It ends
-// with errWaitOver when limit has passed. waiting is what the terminal says
-// meanwhile.
+// with errWaitOver when limit has passed, after one look at least. waiting is what
+// the terminal says meanwhile.
 func (s *session) waitFor(ctx context.Context, limit time.Duration, waiting string, check func(election.State) (bool, error)) error {
-	ctx, cancel := clock.WithTimeout(ctx, s.app.clock, limit)
+	over, cancel := clock.WithTimeout(ctx, s.app.clock, limit)
 	defer cancel()
 	p := s.app.newProgress()
 	defer p.done()
 	begin := s.app.clock.Now()
 	for {
-		done, err := s.lookAndWait(ctx, check)
+		done, err := s.lookAndWait(ctx, over, check)
 		switch {
-		case errors.Is(context.Cause(ctx), context.DeadlineExceeded) && !done:
-			return errWaitOver
-		case ctx.Err() != nil && !done:
+		case done:
+			return nil
+		case ctx.Err() != nil:
 			return context.Canceled
-		case done || err != nil:
+		case err != nil:
 			return err
+		case over.Err() != nil:
+			return errWaitOver
 		}
 		p.say(fmt.Sprintf("%s: %s of at most %s", waiting, ago(s.app.clock.Now().Sub(begin)), limit))
 	}
 }
 
-// lookAndWait looks once, and then waits until there may be something new.
-func (s *session) lookAndWait(ctx context.Context, check func(election.State) (bool, error)) (bool, error) {
-	ctx, cancel := context.WithCancel(ctx) // which ends the watches
-	defer cancel()
+// lookAndWait looks once, and then waits until there may be something new, or
+// until the wait is over.
+func (s *session) lookAndWait(ctx, over context.Context, check func(election.State) (bool, error)) (bool, error) {
+	ctx, cancel := context.WithCancelCause(ctx) // which ends the watches
+	defer cancel(context.Canceled)
+	late := s.app.clock.AfterFunc(s.access.timeout, func() { cancel(context.DeadlineExceeded) })
 	var term, intent kv.Watch
 	state, err := kv.Transact(ctx, s.Database, func(tr kv.Transaction) (election.State, error) {
 		term, intent = s.election.Watch(tr), s.election.WatchIntent(tr)
 		return s.election.ReadState(tr)
 	})
+	late.Stop() // the watches live on
 	if err != nil {
 		return false, s.access.explain(err)
 	}
@@ -68,34 +73,32 @@ func (s *session) lookAndWait(ctx context.Context, check func(election.State) (b
 	case <-intent.Done():
 		err = intent.Err()
 	case <-tick:
-		return false, nil
-	case <-ctx.Done():
-		return false, nil
+	case <-over.Done():
 	}
 	if err != nil { // a watch that fails must not make the loop a hot one
 		select {
 		case <-tick:
-		case <-ctx.Done():
+		case <-over.Done():
 		}
 	}
 	return false, nil
 }
 
 // awaitVacancy waits until nobody holds the seat, and says nothing then.
-func (a *app) awaitVacancy(ctx context.Context, x *access) error {
+func (a *app) awaitVacancy(ctx context.Context, x *access, limit time.Duration) error {
 	s, err := a.enter(ctx, x, true)
 	if err != nil {
 		return err
 	}
 	defer s.close()
 	var last election.State
-	err = s.waitFor(ctx, x.timeout, "waiting for the leader to give its seat up", func(state election.State) (bool, error) {
+	err = s.waitFor(ctx, limit, "waiting for the leader to give its seat up", func(state election.State) (bool, error) {
 		last = state
 		return state.Leader.Vacant(), nil
 	})
 	if errors.Is(err, errWaitOver) {
 		return timedOut(fmt.Errorf("%s still holds the seat after %s: it may have died (\"fdbelect resign --force\" gives its seat up), or its lease is longer than the --timeout",
-			last.Leader.Identity, x.timeout))
+			last.Leader.Identity, limit))
 	}
 	return err
 }
