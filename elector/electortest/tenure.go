@@ -4,11 +4,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
 )
 
 var tenureTests = []test{
@@ -16,6 +18,7 @@ var tenureTests = []test{
 	{"a follower knows the leader", followerKnowsTheLeader},
 	{"a seat is handed over on Stop", handOverOnStop},
 	{"two handles are two processes", twoHandles},
+	{"of two claims at once one is committed", twoClaims},
 	{"of many contenders one leads", manyContenders},
 }
 
@@ -82,6 +85,27 @@ func twoHandles(w *world) {
 	require.Equal(w, "b", a.LeaderID())
 	b.stop()
 	require.Equal(w, uint64(3), a.leads(promptly))
+}
+
+// Two processes see the seat vacant and claim it, each before the other's commit.
+func twoClaims(w *world) {
+	w.leading("a").stop() // the first claim of all depends on more
+	claim := func(id string) kv.OwnedTransaction {
+		me := election.Registration{Identity: election.Identity{ID: id, Incarnation: uuid.New()}}
+		w.transact(func(tr kv.Transaction) error { return w.election.RegisterCandidate(tr, me, time.Now()) })
+		tr, err := w.handle().CreateTransaction(w.Context())
+		require.NoError(w, err)
+		w.Cleanup(tr.Cancel)
+		now := time.Now()
+		result, err := w.election.RunElectionCycle(tr, me, now, election.Observed(election.Observation{}, now))
+		require.NoError(w, err)
+		require.Equal(w, election.Claimed, result.Action)
+		return tr
+	}
+	first, second := claim("first"), claim("second")
+	require.NoError(w, first.Commit())
+	require.Equal(w, kv.CodeNotCommitted, kv.CodeOf(second.Commit()))
+	require.Equal(w, "first", w.seat().ID)
 }
 
 // All start at once. One of them leads, in the first term, and all the others
