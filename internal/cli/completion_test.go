@@ -5,20 +5,22 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
 // What is in the store is offered, but for names that a shell would take apart
-// or a terminal obey.
-func TestCompletionOfNames(t *testing.T) {
+// or a terminal obey. In virtual time no machine is too busy for it.
+func TestCompletionOfNames(t *testing.T) { synctest.Test(t, testCompletionOfNames) }
+
+func testCompletionOfNames(t *testing.T) {
 	db := memkv.New(memkv.Options{})
 	for _, name := range []string{"billing", "default", "evil\n\x1b[2Jrm"} {
 		e := election.New(subspace.New("fdbelection", name))
@@ -27,7 +29,7 @@ func TestCompletionOfNames(t *testing.T) {
 				return err
 			}
 			me := election.Registration{Identity: election.Identity{ID: "of-" + strings.TrimSuffix(name, "\n\x1b[2Jrm"), Incarnation: uuid.New()}}
-			return e.RegisterCandidate(tr, me, elector.SystemClock().Wall())
+			return e.RegisterCandidate(tr, me, Virtual{}.Wall())
 		}))
 		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
 			key := e.Subspace().Sub("candidates")
@@ -39,7 +41,7 @@ func TestCompletionOfNames(t *testing.T) {
 		}))
 	}
 	complete := func(args ...string) []string {
-		a := &app{stdout: &strings.Builder{}, stderr: &strings.Builder{}, clock: elector.SystemClock(), stores: []Store{storeOf(db)}}
+		a := &app{stdout: &strings.Builder{}, stderr: &strings.Builder{}, clock: Virtual{}, stores: []Store{storeOf(db)}}
 		require.NoError(t, a.exec(t.Context(), append([]string{"__complete"}, args...)))
 		lines := strings.Split(strings.TrimSpace(a.stdout.(*strings.Builder).String()), "\n")
 		return lines[:len(lines)-1] // the last one is a directive
