@@ -5,7 +5,6 @@ package cli_test
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -122,17 +121,24 @@ func TestCommandEndsWhenTheStoreHangs(t *testing.T) {
 	t.Logf("stderr:\n%s", &p.stderr)
 }
 
-// The kernel ends the command of a supervisor that was killed.
+// The guard ends the command of a supervisor that was killed, with all of its group,
+// even where it does not care for SIGTERM: before the lease is over.
 func TestCommandEndsWithItsSupervisor(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells the command")
-	}
+	const lease = 2 * time.Second
+	file := storeFile(t)
+	m := watchSeat(t, file)
 	args, pids := worker(t, true)
-	p := start(t, storeFile(t), "a", args...)
+	p := start(t, file, "a", append([]string{"--lease", lease.String()}, args...)...)
 	ids := pids()
+	m.takeStall()
 	p.signal(syscall.SIGKILL)
 	<-p.exited
-	eventually(t, "the command has ended", func() bool { return gone(ids[0]) }) // its own child nobody tells
+	for _, id := range ids {
+		eventually(t, "it has ended", func() bool { return gone(id) })
+	}
+	ended, stall := time.Now(), m.takeStall()
+	last := m.until("a leads", func(l election.Leader) bool { return l.ID == "a" })
+	require.Less(t, ended, last.LeaseExpiry.Add(stall), "the monitor was held up for %s", stall)
 }
 
 // A second process under the same id ends the first, which says so.

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/signal"
 	"testing"
@@ -14,10 +15,12 @@ import (
 // TestMain makes this binary the command fdbelect for the tests that run it as
 // a process.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"fdbelect": func() {
+	commands := map[string]func(){"fdbelect": func() {
 		ctx, stop := signal.NotifyContext(context.Background(), cli.Signals()...)
 		err := cli.Exec(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 		stop()
 		os.Exit(cli.ExitCode(err))
-	}})
+	}}
+	maps.Copy(commands, workerCommands)
+	testscript.Main(m, commands)
 }

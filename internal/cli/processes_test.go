@@ -59,8 +59,14 @@ func start(t *testing.T, file, id string, args ...string) *process {
 // startWith is start with another stdout.
 func startWith(t *testing.T, stdout io.Writer, file, id string, args ...string) *process {
 	t.Helper()
+	return startArgs(t, stdout, id, append([]string{"run", "--store", "file:" + file, "--id", id}, args...)...)
+}
+
+// startArgs runs fdbelect; its id is for the test alone.
+func startArgs(t *testing.T, stdout io.Writer, id string, args ...string) *process {
+	t.Helper()
 	p := &process{id: id, exited: make(chan struct{})}
-	p.cmd = exec.Command("fdbelect", append([]string{"run", "--store", "file:" + file, "--id", id}, args...)...)
+	p.cmd = exec.Command("fdbelect", args...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	if stdout != nil {
 		p.cmd.Stdout = stdout

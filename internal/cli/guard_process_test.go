@@ -1,0 +1,246 @@
+//go:build unix
+
+package cli_test
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// TestNoTwoCommandsAtOnce kills supervisors, and stops others past their lease,
+// while their commands, which do not care for SIGTERM, go on. The guard has to end
+// each before that of the successor begins: the commands prove it themselves, by a
+// lock that each holds for life.
+//
+// A machine that is busy with something else may keep a guard waiting. So a command
+// may find the one before alive for as long as the monitor's own reads were held
+// up, in fewer than one round of ten.
+func TestNoTwoCommandsAtOnce(t *testing.T) {
+	rounds := 50
+	if testing.Short() {
+		rounds = 5
+	}
+	const lease = time.Second
+	file, w := storeFile(t), newWorkers(t)
+	m := watchSeat(t, file)
+	run := func(id string) *process {
+		return start(t, file, id, append([]string{"--lease", lease.String()}, w.args(workAlone)...)...)
+	}
+	processes := map[string]*process{"a": run("a"), "b": run("b")}
+	for id := range processes {
+		eventually(t, id+" is registered", func() bool { _, ok := m.candidate(id); return ok })
+	}
+	lives := w.lives(t)
+	excused := 0
+	check := func(round int) {
+		stall := m.takeStall()
+		all := w.lives(t)
+		for _, l := range all[len(lives):] {
+			require.LessOrEqual(t, l.overlap, stall, "round %d: the command of %s in term %d found another one alive; the monitor was held up for %s",
+				round, l.id, l.term, stall)
+			if l.overlap > 0 {
+				excused++
+			}
+		}
+		lives = all
+	}
+	for round := range rounds {
+		eventually(t, "a command runs", func() bool { return len(w.lives(t)) > 0 })
+		check(round)
+		victim := processes[lives[len(lives)-1].id]
+		pid := victim.cmd.Process.Pid
+		stopped := round%2 == 1
+		if stopped {
+			freeze(t, m, pid)
+		} else {
+			victim.signal(syscall.SIGKILL)
+			<-victim.exited
+		}
+		w.next(t, len(lives), victim.id)
+		check(round)
+		if stopped {
+			thaw(pid)
+		} else {
+			before, _ := m.candidate(victim.id)
+			processes[victim.id] = run(victim.id)
+			eventually(t, victim.id+" is back", func() bool {
+				c, ok := m.candidate(victim.id)
+				return ok && c.Incarnation != before.Incarnation
+			})
+		}
+	}
+	m.end()
+	m.sound()
+	for _, l := range lives {
+		t.Cleanup(func() { _ = syscall.Kill(l.pid, syscall.SIGKILL) }) // where the test has failed
+	}
+	t.Logf("%d rounds, %d commands, %d of them excused by a stall", rounds, len(lives), excused)
+	require.Less(t, excused, max(rounds/10, 1)+1)
+}
+
+// The deadline of a guard counts from the start of the renewal, however late its
+// answer came: a supervisor that is stopped after a slow one has no more time.
+func TestGuardCountsFromTheAttempt(t *testing.T) {
+	const lease = 2 * time.Second
+	file := storeFile(t)
+	m := watchSeat(t, file)
+	args, pids := worker(t, true)
+	p := start(t, file, "a", append([]string{"--lease", lease.String()}, args...)...)
+	for {
+		ids := pids()
+		first := m.until("a leads", func(l election.Leader) bool { return l.ID == "a" })
+		before := m.until("a renews", func(l election.Leader) bool { return l.Ballot > first.Ballot })
+		release := holdStore(t, file)
+		<-time.After(time.Until(before.LeaseExpiry.Add(-lease + 1200*time.Millisecond))) // long after the next attempt
+		release()
+		late := m.until("the late renewal has come", func(l election.Leader) bool { return l.Ballot > before.Ballot })
+		if late.Term != before.Term { // the machine was too busy: a lost its seat over it
+			continue
+		}
+		<-time.After(50 * time.Millisecond) // its answer has come as well, and the next attempt has not begun
+		m.takeStall()
+		freeze(t, m, p.cmd.Process.Pid)
+		eventually(t, "the command was killed", func() bool { return gone(ids[0]) })
+		ended, stall := time.Now(), m.takeStall()
+		thaw(p.cmd.Process.Pid)
+		last := m.lastRecord(late.Term)
+		require.Less(t, ended, last.LeaseExpiry.Add(stall), "the monitor was held up for %s", stall)
+		says(t, &p.stderr, "role=candidate note=\"stopping: ")
+		return
+	}
+}
+
+// A supervisor that is killed has a guard that asks the command to stop at once.
+func TestGuardOfAKilledSupervisorAsksFirst(t *testing.T) {
+	args, pids := worker(t, false)
+	p := start(t, storeFile(t), "a", append([]string{"--lease", "1m"}, args...)...)
+	ids := pids()
+	p.signal(syscall.SIGKILL)
+	<-p.exited
+	for _, id := range ids {
+		eventually(t, "it has ended, long before the deadline", func() bool { return gone(id) })
+	}
+}
+
+// Where the guard is killed the command ends with it, and with all of its group;
+// the seat is given up after that, and not before.
+func TestGuardIsKilled(t *testing.T) {
+	file, w := storeFile(t), newWorkers(t)
+	args := append([]string{"--lease", "1m"}, w.args(workAlone)...)
+	a := start(t, file, "a", args...)
+	first := w.next(t, 0, "")
+	start(t, file, "b", args...)
+	require.NoError(t, syscall.Kill(first.guard, syscall.SIGKILL))
+	require.Equal(t, 1, a.wait(t))
+	require.Contains(t, a.stderr.String(), "its guard was killed")
+	second := w.next(t, 1, "a")
+	require.Equal(t, "b", second.id)
+	require.Zero(t, second.overlap, "the first one had ended")
+	require.True(t, gone(first.pid))
+}
+
+// What the command has started ends with the guard, too.
+func TestGuardIsKilledAndTheGroupEnds(t *testing.T) {
+	args, pids := worker(t, true)
+	p := start(t, storeFile(t), "a", append([]string{"--lease", "1m", "--restart", "on-failure"}, args...)...)
+	ids := pids()
+	require.NoError(t, syscall.Kill(parentOf(t, ids[0]), syscall.SIGKILL))
+	again := pids()
+	for _, id := range ids {
+		require.True(t, gone(id), "before the command was started again")
+	}
+	require.NotEqual(t, ids, again)
+	p.signal(syscall.SIGKILL)
+}
+
+// A guard that is stopped keeps nobody from ending the command.
+func TestGuardIsStopped(t *testing.T) {
+	args, pids := worker(t, true)
+	p := start(t, storeFile(t), "a", append([]string{"--lease", "1m", "--pre-stop", "100ms"}, args...)...)
+	ids := pids()
+	guard := parentOf(t, ids[0])
+	require.NoError(t, syscall.Kill(guard, syscall.SIGSTOP))
+	p.signal(syscall.SIGTERM)
+	require.Zero(t, p.wait(t))
+	for _, id := range append(ids, guard) {
+		require.True(t, gone(id))
+	}
+}
+
+// Supervisor, guard and command stand still past the lease, as on a machine that
+// sleeps. What the command writes when it wakes is refused: by the fence alone, as
+// nobody else has woken yet.
+func TestFenceAfterTheWholeGroupSlept(t *testing.T) {
+	const lease = time.Second
+	file, w := storeFile(t), newWorkers(t)
+	m := watchSeat(t, file)
+	args := append([]string{"--lease", lease.String()}, w.args(workFenced)...)
+	a := start(t, file, "a", args...)
+	eventually(t, "a writes", func() bool { return len(w.lines(t, "wrote a")) > 0 })
+	start(t, file, "b", args...)
+	eventually(t, "b is registered", func() bool { _, ok := m.candidate("b"); return ok })
+
+	var pid, guard int
+	_, err := fmt.Sscan(w.lines(t, "wrote a")[0], &pid, &guard)
+	require.NoError(t, err)
+	freeze(t, m, pid, guard, a.cmd.Process.Pid)
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+	eventually(t, "b writes", func() bool { return len(w.lines(t, "wrote b")) > 0 })
+	thaw(pid)
+	eventually(t, "a is refused", func() bool { return len(w.lines(t, "fenced a")) > 0 })
+
+	value, err := kv.ReadTransact(t.Context(), m.db, func(tr kv.ReadTransaction) ([]byte, error) { return tr.Get(sink).Get() })
+	require.NoError(t, err)
+	newest, err := election.ParseToken(string(value))
+	require.NoError(t, err)
+	require.Equal(t, "b", newest.ID)
+	thaw(guard, a.cmd.Process.Pid)
+	says(t, &a.stderr, "leader=b term=")
+	eventually(t, "the guard has ended", func() bool { return gone(guard) })
+	require.Empty(t, w.lines(t, "fenced b"))
+	m.end()
+	m.sound()
+}
+
+// A leader that is asked to leave has its command drain for much longer than a
+// lease, which is renewed all the time: the successor begins after that.
+func TestPreStop(t *testing.T) {
+	const lease = time.Second
+	file, w := storeFile(t), newWorkers(t)
+	args := append([]string{"--lease", lease.String(), "--pre-stop", "1m"}, w.args(workDraining)...)
+	a := start(t, file, "a", args...)
+	w.next(t, 0, "")
+	start(t, file, "b", args...)
+	a.signal(syscall.SIGTERM)
+	second := w.next(t, 1, "a")
+	require.NotEmpty(t, w.lines(t, "drained"), "it had the time")
+	require.Zero(t, second.overlap)
+	require.Zero(t, a.wait(t))
+	require.NotContains(t, a.stderr.String(), "in time")
+}
+
+// parentOf returns the process that has started another.
+func parentOf(t *testing.T, pid int) int {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("it looks into /proc")
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	require.NoError(t, err)
+	_, rest, _ := strings.Cut(string(text), ") ") // what stands before is the name
+	var state string
+	var parent int
+	_, err = fmt.Sscan(rest, &state, &parent)
+	require.NoError(t, err)
+	return parent
+}
