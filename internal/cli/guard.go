@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection/elector"
 )
 
 // A guard is a small process between "run" and its command. It holds the deadline
@@ -46,6 +48,25 @@ func (a *app) guardCommand() *cobra.Command {
 type deadlines struct {
 	stop time.Duration // the command is asked to stop
 	kill time.Duration // it is killed
+}
+
+// notice turns the deadlines of a tenure into those of its guard. A quarter of the
+// time that the command has to stop in is kept for the guard itself: to be woken,
+// and to see the last of the group off.
+type notice struct {
+	stop  time.Time
+	spare time.Duration
+}
+
+// of returns them, where the clock of the tenure shows now and that of the machine
+// shows machine. Once the tenure is to end, only its end moves on: what is kept
+// stays as it was then.
+func (n *notice) of(d elector.Deadlines, now time.Time, machine time.Duration) deadlines {
+	if !d.Stop.Equal(n.stop) {
+		n.stop, n.spare = d.Stop, max(d.End.Sub(d.Stop), 0)/4
+	}
+	kill := d.End.Sub(now) - n.spare
+	return deadlines{stop: machine + min(d.Stop.Sub(now), kill), kill: machine + kill}
 }
 
 type verb string

@@ -215,7 +215,7 @@ func TestFenceAfterTheWholeGroupSlept(t *testing.T) {
 // A leader that is asked to leave has its command drain for much longer than a
 // lease, which is renewed all the time: the successor begins after that.
 func TestPreStop(t *testing.T) {
-	const lease = time.Second
+	const lease = 2 * time.Second
 	file, w := storeFile(t), newWorkers(t)
 	args := append([]string{"--lease", lease.String(), "--pre-stop", "1m"}, w.args(workDraining)...)
 	a := start(t, file, "a", args...)

@@ -18,6 +18,8 @@ type guarded struct {
 	child *child
 	cmd   *exec.Cmd // the guard
 
+	notice notice // of until alone
+
 	mu     sync.Mutex
 	orders *os.File // nil once it has ended
 	pid    int      // of the command; zero while it is not known, and once it has ended
@@ -70,10 +72,7 @@ func (g *guarded) done() <-chan ending { return g.ended }
 func (g *guarded) until(d elector.Deadlines) {
 	machine := machineClock() // before the other clock: if anything it is early
 	now := g.child.clock.Now()
-	stop, end := machine+d.Stop.Sub(now), machine+d.End.Sub(now)
-	// A quarter of the time to stop in is kept for the guard itself: to be woken, and
-	// to see the last of the group off.
-	g.order(order{verb: orderUntil, deadlines: deadlines{stop: min(stop, end), kill: end - max(end-stop, 0)/4}})
+	g.order(order{verb: orderUntil, deadlines: g.notice.of(d, now, machine)})
 }
 
 func (g *guarded) ask() { g.order(order{verb: orderStop}) }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/elector"
 )
 
 func TestGuardMessages(t *testing.T) {
@@ -38,6 +40,24 @@ func TestGuardMessages(t *testing.T) {
 		_, err = parseReport(line)
 		require.Error(t, err, "%q is no report", line)
 	}
+}
+
+// The guard has the deadlines of the tenure on the clock of the machine, with
+// something to spare: no more of it where a long drain moves the end alone.
+func TestNotice(t *testing.T) {
+	const machine = time.Hour
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	after := func(d time.Duration) time.Time { return start.Add(d) }
+	var n notice
+	require.Equal(t, deadlines{stop: machine + 7*time.Second, kill: machine + 8500*time.Millisecond},
+		n.of(elector.Deadlines{Stop: after(7 * time.Second), End: after(9 * time.Second)}, start, machine))
+	require.Equal(t, deadlines{stop: machine + 6*time.Second, kill: machine + 7500*time.Millisecond},
+		n.of(elector.Deadlines{Stop: after(10 * time.Second), End: after(12 * time.Second)}, after(4*time.Second), machine))
+	require.Equal(t, deadlines{stop: machine - 90*time.Second, kill: machine + 8500*time.Millisecond},
+		n.of(elector.Deadlines{Stop: after(10 * time.Second), End: after(109 * time.Second)}, after(100*time.Second), machine))
+	require.Equal(t, deadlines{stop: machine - 92*time.Second, kill: machine - 92*time.Second},
+		n.of(elector.Deadlines{Stop: after(10 * time.Second), End: after(8500 * time.Millisecond)}, after(100*time.Second), machine),
+		"it is never killed before it is asked to stop")
 }
 
 // wardStep is what a guard does at a time, and after it has been told something.

@@ -40,7 +40,7 @@ const (
 )
 
 // drainTime is how long workDraining takes to end.
-const drainTime = 2500 * time.Millisecond
+const drainTime = 6 * time.Second
 
 // sink is what workFenced writes to.
 var sink = []byte("sink")
