@@ -264,7 +264,7 @@ func raiseRefuses(t *testing.T, w *world) {
 	fresh := newWorld(t, w.engine).initialized()
 	leader, err := fresh.raise(election.MaxTermFloor, 1)
 	require.NoError(t, err)
-	require.EqualValues(t, election.MaxTermFloor, leader.Ballot, "there is room to go on")
+	require.Equal(t, uint64(election.MaxTermFloor), leader.Ballot, "there is room to go on")
 	_, token := fresh.leads("a", 1, at(1))
 	require.NoError(t, fresh.fenced(token))
 }

@@ -163,6 +163,22 @@ func TestGuardIsKilledAndTheGroupEnds(t *testing.T) {
 	p.signal(syscall.SIGKILL)
 }
 
+// Where nobody can see that the guard was killed, the kernel ends the command; what
+// that has started ends as soon as its supervisor goes on.
+func TestGuardIsKilledBesideAStoppedSupervisor(t *testing.T) {
+	args, pids := worker(t, true)
+	p := start(t, storeFile(t), "a", append([]string{"--lease", "1m"}, args...)...)
+	ids := pids()
+	guard := parentOf(t, ids[0])
+	p.signal(syscall.SIGSTOP)
+	require.NoError(t, syscall.Kill(guard, syscall.SIGKILL))
+	eventually(t, "the command has ended", func() bool { return gone(ids[0]) })
+	require.False(t, gone(ids[1]), "nobody has told what it has started")
+	p.signal(syscall.SIGCONT)
+	require.Equal(t, 1, p.wait(t))
+	require.True(t, gone(ids[1]))
+}
+
 // A guard that is stopped keeps nobody from ending the command.
 func TestGuardIsStopped(t *testing.T) {
 	args, pids := worker(t, true)

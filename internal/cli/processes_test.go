@@ -65,8 +65,20 @@ func startWith(t *testing.T, stdout io.Writer, file, id string, args ...string) 
 // startArgs runs fdbelect; its id is for the test alone.
 func startArgs(t *testing.T, stdout io.Writer, id string, args ...string) *process {
 	t.Helper()
-	p := &process{id: id, exited: make(chan struct{})}
-	p.cmd = exec.Command("fdbelect", args...)
+	return startCommand(t, stdout, id, exec.Command("fdbelect", args...))
+}
+
+// shellProcess runs a line of a shell in a directory.
+func shellProcess(t *testing.T, dir, line string) *process {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Dir = dir
+	return startCommand(t, nil, "shell", cmd)
+}
+
+func startCommand(t *testing.T, stdout io.Writer, id string, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{id: id, cmd: cmd, exited: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	if stdout != nil {
 		p.cmd.Stdout = stdout
