@@ -51,7 +51,7 @@ func endGroup(c elector.Clock, group int) {
 	signalGroup(group, syscall.SIGKILL)
 	for {
 		_, err := syscall.Wait4(-group, nil, 0, nil)
-		if err != nil && err != syscall.EINTR { //nolint:errorlint // a number of the kernel's
+		if err != nil && err != syscall.EINTR {
 			break
 		}
 	}

@@ -81,9 +81,6 @@ func TestNoTwoCommandsAtOnce(t *testing.T) {
 	}
 	m.end()
 	m.sound()
-	for _, l := range lives {
-		t.Cleanup(func() { _ = syscall.Kill(l.pid, syscall.SIGKILL) }) // where the test has failed
-	}
 	t.Logf("%d rounds, %d commands, %d of them excused by a stall", rounds, len(lives), excused)
 	require.Less(t, excused, max(rounds/10, 1)+1)
 }
@@ -210,7 +207,6 @@ func TestFenceAfterTheWholeGroupSlept(t *testing.T) {
 	_, err := fmt.Sscan(w.lines(t, "wrote a")[0], &pid, &guard)
 	require.NoError(t, err)
 	freeze(t, m, pid, guard, a.cmd.Process.Pid)
-	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
 	eventually(t, "b writes", func() bool { return len(w.lines(t, "wrote b")) > 0 })
 	thaw(pid)
 	eventually(t, "a is refused", func() bool { return len(w.lines(t, "fenced a")) > 0 })

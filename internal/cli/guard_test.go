@@ -47,7 +47,7 @@ func TestGuardMessages(t *testing.T) {
 func TestNotice(t *testing.T) {
 	const machine = time.Hour
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	after := func(d time.Duration) time.Time { return start.Add(d) }
+	after := start.Add
 	var n notice
 	require.Equal(t, deadlines{stop: machine + 7*time.Second, kill: machine + 8500*time.Millisecond},
 		n.of(elector.Deadlines{Stop: after(7 * time.Second), End: after(9 * time.Second)}, start, machine))

@@ -4,6 +4,7 @@ package cli_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -56,12 +57,10 @@ var workerCommands = map[string]func(){workerName: func() {
 // work is what the command does.
 func work() error {
 	how, dir := os.Args[1], os.Args[2]
-	switch how {
-	case workFenced:
+	if how == workFenced {
 		return workUnderFence(dir)
-	default:
-		return workWithLock(how, dir)
 	}
+	return workWithLock(how, dir)
 }
 
 // journalOf appends a line to the journal, as one write.
@@ -141,7 +140,24 @@ type workers struct{ dir string }
 
 func newWorkers(t *testing.T) workers {
 	t.Helper()
-	return workers{t.TempDir()}
+	w := workers{t.TempDir()}
+	t.Cleanup(func() {
+		if t.Failed() {
+			w.kill(t)
+		}
+	})
+	return w
+}
+
+// kill ends what a guard has left alive.
+func (w workers) kill(t *testing.T) {
+	t.Helper()
+	for _, l := range w.lives(t) {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", l.pid))
+		if err == nil && bytes.Contains(line, []byte(w.dir)) {
+			_ = syscall.Kill(l.pid, syscall.SIGKILL) // it may end meanwhile
+		}
+	}
 }
 
 // args are those with which "fdbelect run" starts a worker.

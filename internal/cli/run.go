@@ -130,7 +130,7 @@ func lead(ctx context.Context, el *elector.Elector, once bool, work leadershipWo
 	err := el.Run(ctx, func(tenure context.Context, lead *elector.Leadership) error {
 		err := work(tenure, lead)
 		switch {
-		case ctx.Err() != nil:
+		case asked(ctx):
 			return nil
 		case asked(tenure) || errors.Is(err, errCut) || errors.Is(err, errSuperseded):
 			if !once {
