@@ -60,13 +60,15 @@ type notice struct {
 
 // of returns them, where the clock of the tenure shows now and that of the machine
 // shows machine. Once the tenure is to end, only its end moves on: what is kept
-// stays as it was then.
+// stays as it was then. An end that is before the stop is not that of the lease, but
+// of the time that the command was given to stop in, and it has all of that.
 func (n *notice) of(d elector.Deadlines, now time.Time, machine time.Duration) deadlines {
 	if !d.Stop.Equal(n.stop) {
 		n.stop, n.spare = d.Stop, max(d.End.Sub(d.Stop), 0)/4
 	}
-	kill := d.End.Sub(now) - n.spare
-	return deadlines{stop: machine + min(d.Stop.Sub(now), kill), kill: machine + kill}
+	stop, end := d.Stop.Sub(now), d.End.Sub(now)
+	kill := max(end-n.spare, min(stop, end))
+	return deadlines{stop: machine + min(stop, kill), kill: machine + kill}
 }
 
 type verb string

@@ -55,9 +55,9 @@ func TestNotice(t *testing.T) {
 		n.of(elector.Deadlines{Stop: after(10 * time.Second), End: after(12 * time.Second)}, after(4*time.Second), machine))
 	require.Equal(t, deadlines{stop: machine - 90*time.Second, kill: machine + 8500*time.Millisecond},
 		n.of(elector.Deadlines{Stop: after(10 * time.Second), End: after(109 * time.Second)}, after(100*time.Second), machine))
-	require.Equal(t, deadlines{stop: machine - 92*time.Second, kill: machine - 92*time.Second},
-		n.of(elector.Deadlines{Stop: after(10 * time.Second), End: after(8500 * time.Millisecond)}, after(100*time.Second), machine),
-		"it is never killed before it is asked to stop")
+	require.Equal(t, deadlines{stop: machine + 2*time.Second, kill: machine + 2*time.Second},
+		n.of(elector.Deadlines{Stop: after(10 * time.Second), End: after(9 * time.Second)}, after(7*time.Second), machine),
+		"all of the time to stop in, and no kill before the command was asked")
 }
 
 // wardStep is what a guard does at a time, and after it has been told something.

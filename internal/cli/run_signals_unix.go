@@ -29,11 +29,10 @@ func passOn() (signals <-chan os.Signal, stop func()) {
 }
 
 // surviveClosedPipes keeps a leader alive whose reader has gone away: it goes on
-// unread. Nor does a file that has reached its limit end it: its store says so. A
-// signal that is caught, unlike one that is ignored, is as usual again in the
-// command that run starts.
+// unread. A signal that is caught, unlike one that is ignored, is as usual again in
+// the command that run starts.
 func surviveClosedPipes() (stop func()) {
 	caught := make(chan os.Signal, 1)
-	signal.Notify(caught, syscall.SIGPIPE, syscall.SIGXFSZ)
+	signal.Notify(caught, syscall.SIGPIPE)
 	return func() { signal.Stop(caught) }
 }
