@@ -38,6 +38,12 @@ var readMutants = []mutant{
 			return known[string(key)]
 		}
 	}},
+	{name: "a range always takes the read version", killedBy: "ReadYourWrites/RangeTakesNoVersion", change: func(h *hooked) {
+		h.getRange = func(begin, end []byte, opts kv.RangeOptions) kv.Future[[]kv.KeyValue] {
+			_, _ = h.GetReadVersion().Get()
+			return h.OwnedTransaction.GetRange(begin, end, opts)
+		}
+	}},
 	{name: "reads take place when they are awaited", killedBy: "ReadYourWrites/OrderOfIssue", change: func(h *hooked) {
 		h.get = func(key []byte) kv.Future[[]byte] {
 			return lazily[[]byte](func() ([]byte, error) { return h.OwnedTransaction.Get(key).Get() })

@@ -35,6 +35,25 @@ var ownWriteReads = []Case{
 		},
 	},
 	{
+		Name:  "ReadYourWrites/RangeTakesNoVersion",
+		Shows: "a range that own writes answer up to its limit takes no read version: the next read sees what others have committed",
+		run: func(t *T) {
+			for _, opts := range []kv.RangeOptions{{}, {Limit: 1}, {Limit: 1, Reverse: true}} {
+				tr := t.begin()
+				tr.Set(t.key("a"), []byte("own"))
+				require.Equal(t, "a=own", t.scan(tr, "a", "a\x00", opts))
+				t.put("b", "foreign")
+				require.Equal(t, "foreign", t.get(tr, "b"))
+				t.drop("b")
+			}
+			tr := t.begin()
+			tr.Set(t.key("a"), []byte("own"))
+			require.Equal(t, "a=own", t.scan(tr, "a", "c", kv.RangeOptions{Limit: 1}))
+			t.put("b", "foreign")
+			require.Equal(t, "foreign", t.get(tr, "b"))
+		},
+	},
+	{
 		Name:  "ReadYourWrites/GetAfterRead",
 		Shows: "a key that was read before it was written answers the write",
 		run: func(t *T) {

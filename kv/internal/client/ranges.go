@@ -55,8 +55,8 @@ func (tr *Transaction) startScan(r *read) {
 		}
 	}
 	s.open = s.bound
-	s.skipCleared()
-	if s.complete() {
+	s.skipOwn()
+	if s.complete() || (s.limit > 0 && s.satisfied()) {
 		r.conclude()
 		return
 	}

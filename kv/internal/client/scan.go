@@ -47,6 +47,39 @@ func (s *scan) seen() Range {
 	}
 }
 
+// skipOwn takes off open what own writes decide at its near side: of that the
+// database is not asked.
+func (s *scan) skipOwn() {
+	for {
+		s.skipCleared()
+		if s.complete() || !s.skipEntry() {
+			return
+		}
+	}
+}
+
+// skipEntry takes off open the key at its near side, where that is an own write.
+func (s *scan) skipEntry() bool {
+	near := s.open.Begin
+	if s.reverse {
+		if len(s.open.End) == 0 || s.open.End[len(s.open.End)-1] != 0 {
+			return false // there is no last key before it
+		}
+		near = s.open.End[:len(s.open.End)-1]
+	}
+	_, own := slices.BinarySearchFunc(s.entries, near, func(e *ownWrite, key []byte) int {
+		return bytes.Compare(e.key(), key)
+	})
+	switch {
+	case !own:
+	case s.reverse:
+		s.open.End = near
+	default:
+		s.open.Begin = append(slices.Clone(near), 0)
+	}
+	return own
+}
+
 // skipCleared takes off open what own clears cover at its near side.
 func (s *scan) skipCleared() {
 	for i := range s.cleared {
