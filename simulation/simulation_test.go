@@ -33,9 +33,13 @@ func TestSweep(t *testing.T) {
 		}
 		return fallback
 	}
+	seeds, twice := uint64(100), uint64(5)
+	if testing.Short() { // for the race detector, which finds little in one thread and takes long
+		seeds, twice = 20, 20
+	}
 	s := simulation.Sweep(context.Background(), simulation.SweepOptions{
-		First: number("SIMULATION_FIRST", 1), Seeds: number("SIMULATION_SEEDS", 100), Jobs: runtime.GOMAXPROCS(0),
-		Twice: number("SIMULATION_TWICE", 5), Linearize: 10,
+		First: number("SIMULATION_FIRST", 1), Seeds: number("SIMULATION_SEEDS", seeds), Jobs: runtime.GOMAXPROCS(0),
+		Twice: number("SIMULATION_TWICE", twice), Linearize: 10,
 	})
 	t.Logf("%d seeds, %d twice, %d by porcupine, %s simulated", s.Seeds, s.Twice, s.Linearized, s.Simulated)
 	for i := range s.Failures {

@@ -186,9 +186,10 @@ func (w *World) calm() {
 		}
 		if p := h.current; p == nil || !p.alive || p.stopping {
 			w.after(time.Millisecond, func() { h.enter(w) })
-		} else {
-			p.announce()
 		}
+	}
+	for _, p := range slices.Clone(w.live) { // also the older of two under one id: it may be the one that stays
+		p.announce()
 	}
 	w.unsettling = 0
 	_ = w.db.Transact(context.Background(), func(tr kv.Transaction) error {
