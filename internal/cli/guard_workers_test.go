@@ -218,8 +218,8 @@ func (w workers) next(t *testing.T, n int, not string) life {
 }
 
 // freeze stops processes, all at a moment at which none of them holds the store:
-// else nobody else could use it.
-func freeze(t *testing.T, m *monitor, pids ...int) {
+// else nobody else could use it. It reports false where one has ended.
+func freeze(t *testing.T, m *monitor, pids ...int) bool {
 	t.Helper()
 	write := func(limit time.Duration) error {
 		ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -231,10 +231,13 @@ func freeze(t *testing.T, m *monitor, pids ...int) {
 	}
 	for {
 		for _, pid := range pids {
-			require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+			if syscall.Kill(pid, syscall.SIGSTOP) != nil || gone(pid) {
+				thaw(pids...)
+				return false
+			}
 		}
 		if write(300*time.Millisecond) == nil {
-			return
+			return true
 		}
 		thaw(pids...)
 		require.NoError(t, write(patience))
