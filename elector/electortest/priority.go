@@ -56,14 +56,12 @@ func setPriority(w *world) {
 	require.EqualValues(w, 4, w.candidates()["b"].Priority)
 }
 
-// Only a strictly higher priority preempts: at the next open seat the earlier
-// registration goes first.
+// Only a strictly higher priority preempts: an equal one waits for an open seat.
 func equalPriority(w *world) {
 	w.brisk()
 	a := w.leading("a", priority(1))
 	b := w.following("b", priority(1))
-	w.following("c", priority(1))
-	w.beats("a", "b", "c")
+	w.beats("a", "b")
 	require.Equal(w, election.NoIntent, w.intent().Kind, "nobody asked for the seat")
 	require.True(w, a.believes())
 	require.Equal(w, uint64(1), w.seat().Term)
