@@ -176,3 +176,14 @@ func (w *World) present(h *host) *process {
 	}
 	return nil
 }
+
+// checkHotLoop is the check beside the invariants. It proves that no process keeps
+// itself or others busy without waiting: so many events at one instant are a timer
+// that is due again at once, or answers that call for each other.
+func (w *World) checkHotLoop(limit int, what func() string) bool {
+	if w.still <= limit {
+		return false
+	}
+	w.violated(HotLoop, "%d events, and no time passes: %s", w.still, what())
+	return true
+}

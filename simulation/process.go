@@ -199,8 +199,7 @@ func (p *process) step(event machine.Event) {
 	before := p.belief
 	var actions []machine.Action
 	p.machine, actions = machine.Step(p.machine, event, p.now())
-	if w.still > 2000 {
-		w.violated(HotLoop, "%s: %T makes %v", p.name, event, actions)
+	if w.checkHotLoop(2000, func() string { return fmt.Sprintf("%s: %T makes %v", p.name, event, actions) }) {
 		return
 	}
 	p.belief = p.machine.Belief()

@@ -102,6 +102,9 @@ type sink struct {
 	senders map[uint64]election.Token // of accepted messages, by term
 }
 
+// send has a leader tell the sink something under its term, some time later. It is
+// the part of invariant 4 that is outside the database: nobody has a token of a
+// term that has not begun.
 func (w *World) send(p *process, token election.Token) {
 	if newest := w.state.Leader.Term; token.Term > newest {
 		w.violated(Fence, "%s sends under term %d, the newest is %d", p.name, token.Term, newest)
@@ -113,6 +116,9 @@ func (w *World) send(p *process, token election.Token) {
 	w.after(d, func() { w.deliver(token) })
 }
 
+// deliver has a message arrive, as late as it may be. It is the rest of that part of
+// invariant 4: a receiver that keeps the highest term it has seen accepts the
+// messages of one tenure under each term, and nothing of an older one after it.
 func (w *World) deliver(token election.Token) {
 	if token.Term < w.sink.highest {
 		w.situation("refused by the sink")

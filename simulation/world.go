@@ -139,8 +139,7 @@ func (w *World) play() {
 		w.after(w.config.LeaseDuration, w.apply)
 	}
 	failed := func() bool {
-		if w.still > 20_000 {
-			w.violated(HotLoop, "%d events, and no time passes", w.still)
+		if w.checkHotLoop(20_000, func() string { return "of all processes" }) {
 			return true
 		}
 		return len(w.result.Violations) > 0 && (!w.opts.GoOn || w.broken(HotLoop))
