@@ -38,7 +38,7 @@ func TestReductions(t *testing.T) {
 		t.Logf("%.0f schedules in %d, %d and %d steps, %d states, %d ends",
 			all.Schedules, all.Steps, states.Steps, traces.Steps, all.States, all.Ends)
 		require.Empty(t, all.Violations)
-		require.Equal(t, all.Schedules, states.Schedules)
+		require.InDelta(t, all.Schedules, states.Schedules, 0)
 		require.Greater(t, all.Steps, states.Steps)
 		for _, reduced := range []simulation.Explored{states, traces} {
 			require.Equal(t, all.States, reduced.States)
