@@ -197,6 +197,13 @@ func (e *LeaderElection) request(tr kv.Transaction, wanted Intent) error {
 		}
 		wanted.Identity = v.other.Identity
 	}
+	if wanted.Kind == IntentTransfer {
+		// What removes that incarnation, or makes it an observer, and has not read this
+		// intent must not be committed after it: nothing else would take it away.
+		if err := tr.AddWriteConflictKey(e.keys.candidate(wanted.ID)); err != nil {
+			return err
+		}
+	}
 	if err := conflictOn(tr, e.keys.term, e.keys.intent); err != nil {
 		return err
 	}

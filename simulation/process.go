@@ -235,11 +235,23 @@ func (p *process) perform(action machine.Action) {
 			w.violated(Settled, "%s has left, and is still registered or seated", p.name)
 		}
 		p.end()
+		p.replace()
 	case machine.Move, machine.Follow, machine.Evicted, machine.Report, machine.Adopt:
 	}
 	if w.tracing {
 		w.traceAction(p, action)
 	}
+}
+
+// replace has a process that has failed while there are no faults begin anew, as
+// whoever watches over it would: one that was paused may find out only then that
+// another of its id had taken its place, and has crashed since.
+func (p *process) replace() {
+	w := p.world
+	if p.left || w.quiet == 0 || slices.ContainsFunc(w.live, func(other *process) bool { return other.host == p.host }) {
+		return
+	}
+	w.after(time.Millisecond, func() { p.host.enter(w) })
 }
 
 func (p *process) cancelOperation(id uint64) {

@@ -18,6 +18,7 @@ var lateTests = []test{
 	{"Rule05_a_late_renewal_does_not_land_on_a_successor", lateRenewalDoesNotLand},
 	{"Rule05_a_late_claim_does_not_seat_an_observer", lateClaimDoesNotSeatAnObserver},
 	{"Rule05_a_late_eviction_does_not_remove_a_new_leader", lateEvictionSparesNewLeader},
+	{"Rule05_a_request_to_transfer_is_seen_by_what_makes_it_void", transferRequestIsSeen},
 	{"Rule06_settling_stops_what_is_still_on_its_way", settlingStopsLateCommits},
 }
 
@@ -165,4 +166,40 @@ func settlingStopsLateCommits(t *testing.T, w *world) {
 		require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(tr.Commit()), "a late %s must not land after settling", name)
 	}
 	require.Equal(t, settled, w.leader(), "settling writes nothing")
+}
+
+// What ends the target of a transfer, or its vote, and began before the request
+// was committed, has to begin anew: it removes the request then.
+func transferRequestIsSeen(t *testing.T, w *world) {
+	w.initialized(withGrace)
+	_, token := w.leads("holder", 1, at(0))
+	for name, void := range map[string]func(tr kv.Transaction, me election.Registration) error{
+		"another incarnation": func(tr kv.Transaction, me election.Registration) error {
+			return w.RegisterCandidate(tr, newProcess(me.ID, 5), at(1))
+		},
+		"an observer": func(tr kv.Transaction, me election.Registration) error {
+			me.Role = election.Observer
+			return w.HeartbeatCandidate(tr, me, at(1))
+		},
+		"an eviction": func(tr kv.Transaction, _ election.Registration) error {
+			_, err := w.EvictDeadCandidates(tr, at(1000))
+			return err
+		},
+		"leaving": func(tr kv.Transaction, me election.Registration) error {
+			return w.UnregisterCandidate(tr, me.Identity, at(1))
+		},
+	} {
+		me := newProcess("me", 1)
+		w.register(me, at(0))
+		early := w.open()
+		require.NoError(t, void(early, me), name)
+		w.do(func(tr kv.Transaction) error { return w.RequestTransfer(tr, token.Term, me.ID, newNonce()) })
+		require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(early.Commit()), "%s, without knowing of the request", name)
+		w.do(func(tr kv.Transaction) error { return void(tr, me) })
+		w.do(func(tr kv.Transaction) error {
+			intent, err := w.ReadIntent(tr)
+			require.Equal(t, election.NoIntent, intent.Kind, name)
+			return err
+		})
+	}
 }
