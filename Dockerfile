@@ -5,11 +5,12 @@
 #   docker build -t fdbelect .
 #   docker run --rm -v /etc/foundationdb:/etc/foundationdb fdbelect status --store fdb:
 #
-# The client library comes from the official package, whose checksums are pinned here. For another
+# The images are pinned by the digests of their indexes of platforms, 1.26.6 of Go among them. The
+# client library comes from the official package, whose checksums are pinned here. For another
 # FDB_VERSION give FDB_CLIENTS_SHA256 as well; without, the one that is published beside the package
 # is believed.
 
-FROM golang:1.26-bookworm AS build
+FROM golang:1.26.6-bookworm@sha256:116d58cbd88c1297624acc6e967a060012422bacf9930927e23fb719189c6f36 AS build
 
 ARG FDB_VERSION=7.3.79
 ARG FDB_CLIENTS_SHA256=
@@ -46,7 +47,7 @@ FROM build AS integration
 CMD ["go", "test", "-count=1", "./..."]
 
 
-FROM debian:bookworm-slim AS command
+FROM debian:bookworm-slim@sha256:96e378d7e6531ac9a15ad505478fcc2e69f371b10f5cdf87857c4b8188404716 AS command
 RUN groupadd --gid 65532 fdbelect && useradd --uid 65532 --gid 65532 --no-create-home --shell /usr/sbin/nologin fdbelect
 COPY --from=build /usr/lib/libfdb_c.so /usr/lib/
 COPY --from=build /out/fdbelect /usr/local/bin/
