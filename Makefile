@@ -6,8 +6,8 @@ SHELL       := bash
 
 TOOL := go tool -modfile=tools/go.mod
 
-# How long each fuzz target runs, and which benchmarks how often (make bench BENCH=Cycle COUNT=10).
-FUZZTIME ?= 30s
+# How many inputs each fuzz target gets, and which benchmarks how often (make bench BENCH=Cycle COUNT=10).
+FUZZTIME ?= 500000x
 BENCH    ?= .
 COUNT    ?= 6
 
@@ -49,7 +49,7 @@ tidy: ## bring the go.mod files in line with the code
 	go -C tools mod tidy
 	go -C kv/fdbkv mod tidy
 
-fuzz: ## fuzz every target for FUZZTIME
+fuzz: ## fuzz every target with FUZZTIME inputs
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
 
 bench: ## run the benchmarks matching BENCH, COUNT times, and summarise them
