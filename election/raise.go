@@ -61,13 +61,6 @@ func (e *LeaderElection) RaiseTerm(tr kv.Transaction, floor uint64, now time.Tim
 	next := v.leader.vacated(now)
 	next.Term, next.Ballot = floor, max(next.Ballot, floor)
 	ended.Term, ended.Held = floor, false
-	tr.Set(e.keys.leader, next.encode())
-	tr.Set(e.keys.term, ended.encode())
-	e.clearIntent(tr, &v)
-	e.record(tr, v.config, Event{
-		Term: floor, Kind: EventEnded, From: v.leader.Identity,
-		Reason: fmt.Sprintf("raised from term %d by an operator", v.leader.Term),
-		Ballot: next.Ballot, At: next.AcquiredAt, Nonce: next.Nonce,
-	})
+	e.writeVacancy(tr, &v, &next, ended, fmt.Sprintf("raised from term %d by an operator", v.leader.Term))
 	return next, nil
 }

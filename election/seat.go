@@ -84,15 +84,21 @@ func (e *LeaderElection) vacate(tr kv.Transaction, v *view, reason string, now t
 		return Leader{}, err
 	}
 	next := v.leader.vacated(now)
+	e.writeVacancy(tr, v, &next, Tenure{Token: v.leader.Token()}, reason)
+	return next, nil
+}
+
+// writeVacancy leaves the seat empty: the leader record, the term record and the
+// history, and the end of whatever was asked of the tenure before. What that
+// depends on is the caller's to add.
+func (e *LeaderElection) writeVacancy(tr kv.Transaction, v *view, next *Leader, ended Tenure, reason string) {
 	tr.Set(e.keys.leader, next.encode())
-	ended := Tenure{Token: v.leader.Token()}
 	tr.Set(e.keys.term, ended.encode())
 	e.clearIntent(tr, v)
 	e.record(tr, v.config, Event{
-		Term: v.leader.Term, Kind: EventEnded, From: v.leader.Identity,
-		Reason: reason, Ballot: next.Ballot, At: next.AcquiredAt, Nonce: v.leader.Nonce,
+		Term: next.Term, Kind: EventEnded, From: v.leader.Identity,
+		Reason: reason, Ballot: next.Ballot, At: next.AcquiredAt, Nonce: next.Nonce,
 	})
-	return next, nil
 }
 
 func (e *LeaderElection) clearIntent(tr kv.Transaction, v *view) {
