@@ -145,8 +145,7 @@ func (x *access) explain(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, fdbelection.ErrNotInitialized):
-		return fmt.Errorf("there is no election %s below %s in store %s; check --election and --root (\"fdbelect list\" shows what is there), or make one with \"fdbelect init\"",
-			election.SafeText(x.name), election.SafeText(x.root), x.safe())
+		return &noElectionError{x}
 	case kv.OutcomeOf(err) == kv.Unsettled, kv.OutcomeOf(err) == kv.SettledUnknown:
 		return fmt.Errorf("store %s did not confirm the change in time, which may still be made: look, and repeat the command if need be: %w", x.safe(), err)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -159,3 +158,14 @@ func (x *access) explain(err error) error {
 		return err
 	}
 }
+
+// noElectionError says that the election that the flags name was not made.
+type noElectionError struct{ access *access }
+
+func (e *noElectionError) Error() string {
+	x := e.access
+	return fmt.Sprintf("there is no election %s below %s in store %s; check --election and --root (\"fdbelect list\" shows what is there), or make one with \"fdbelect init\"",
+		election.SafeText(x.name), election.SafeText(x.root), x.safe())
+}
+
+func (e *noElectionError) Unwrap() error { return fdbelection.ErrNotInitialized }

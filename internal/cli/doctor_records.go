@@ -53,7 +53,7 @@ func (e *examination) readAll(ctx context.Context) error {
 	e.readAt = e.session.app.clock.Wall()
 	slices.Reverse(e.history)
 	switch {
-	case errors.Is(err, fdbelection.ErrNotInitialized), err != nil && strings.HasPrefix(err.Error(), "there is no election"):
+	case errors.Is(err, fdbelection.ErrNotInitialized):
 		e.fail("nobody has made it, or it has another name", "check --election and --root: \"fdbelect list\" shows what is there; \"fdbelect init\" or \"fdbelect run\" makes one",
 			"there is no election %s below %s", election.SafeText(e.Election), election.SafeText(e.Root))
 		return nil
