@@ -197,10 +197,8 @@ func (t *tracker) tellConfig(s *sight) {
 		return
 	}
 	var differs []string
-	for _, setting := range settings {
-		if before, now := setting.get(before), setting.get(now); before != now {
-			differs = append(differs, fmt.Sprintf("%s %s -> %s", setting.name, before, now))
-		}
+	for _, d := range differences(before, now) {
+		differs = append(differs, fmt.Sprintf("%s %s -> %s", d.Setting, d.From, d.To))
 	}
 	t.tell(eventConfig, s.Leader, "", strings.TrimSpace(fmt.Sprintf("revision %d: %s", now.Revision, strings.Join(differs, ", "))))
 }
