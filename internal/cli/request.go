@@ -34,6 +34,14 @@ func (f *requestFlags) addFlags(cmd *cobra.Command) {
 	flags.BoolVar(&f.replace, "replace", false, "take the place of another operator's request")
 }
 
+// check says what is wrong with the flags.
+func (f *requestFlags) check(cmd *cobra.Command) error {
+	if cmd.Flags().Changed("term") && f.term == 0 {
+		return usage(errors.New("--term is 0; terms begin with 1, and \"fdbelect status\" shows the one that stands"))
+	}
+	return nil
+}
+
 // request is one that was sent to the leader of one term.
 type request struct {
 	*session
@@ -140,6 +148,19 @@ func (r *request) withdraw(ctx context.Context) (election.State, string) {
 // unfinished reports whether a wait ended in a way that leaves the request standing.
 func unfinished(err error) bool {
 	return err != nil && !errors.Is(err, errVoid) && !errors.Is(err, fdbelection.ErrNotLeader)
+}
+
+// broken is the error of a wait that did not come to its end: before says what it
+// was interrupted in front of, fate what has become of the request.
+func broken(err error, before, fate string) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("interrupted before %s; %s", before, fate)
+	case unfinished(err):
+		return fmt.Errorf("%w; %s", err, fate)
+	default:
+		return err
+	}
 }
 
 // errVoid: nobody will do what the request asks.

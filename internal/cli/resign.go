@@ -50,8 +50,9 @@ seat up only if it did not renew even once. --yes does not watch.`,
 				return usage(errors.New("--yes is about --force; give both, or neither"))
 			case f.force && (f.keep || f.replace):
 				return usage(errors.New("--keep and --replace are about requests, and --force makes none"))
-			case cmd.Flags().Changed("term") && f.term == 0:
-				return usage(errors.New("--term is 0; terms begin with 1, and \"fdbelect status\" shows the one that stands"))
+			}
+			if err := f.check(cmd); err != nil {
+				return err
 			}
 			return a.resign(cmd.Context(), &f)
 		},
@@ -109,12 +110,8 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 	case errors.Is(err, errWaitOver):
 		return timedOut(fmt.Errorf("%s has not stepped down within %s; %s. Its work may take longer, or it is dead or cut off: see \"fdbelect candidates\", and for a dead leader \"fdbelect resign --force\"",
 			r.seat.Identity, f.patience, fate))
-	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("interrupted before %s has stepped down; %s", r.seat.Identity, fate)
-	case unfinished(err):
-		return fmt.Errorf("%w; %s", err, fate)
 	default:
-		return err
+		return broken(err, r.seat.Identity.String()+" has stepped down", fate)
 	}
 }
 

@@ -40,11 +40,11 @@ does, with 3.`,
   fdbelect transfer --store file:/tmp/demo.db --to b --timeout 30s`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			switch {
-			case f.to == "":
+			if f.to == "" {
 				return usage(errors.New("--to is missing: name the candidate that is to lead; \"fdbelect candidates\" lists them"))
-			case cmd.Flags().Changed("term") && f.term == 0:
-				return usage(errors.New("--term is 0; terms begin with 1, and \"fdbelect status\" shows the one that stands"))
+			}
+			if err := f.check(cmd); err != nil {
+				return err
 			}
 			to := election.Identity{ID: f.to}
 			if err := to.Validate(); err != nil {
@@ -115,12 +115,8 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 	case errors.Is(err, errWaitOver):
 		return timedOut(fmt.Errorf("%s does not lead within %s; %s. The work of %s may take longer, or that is dead or cut off: see \"fdbelect candidates\"",
 			seen.heir.Identity, f.patience, fate, r.seat.Identity))
-	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("interrupted before %s leads; %s", seen.heir.Identity, fate)
-	case unfinished(err):
-		return fmt.Errorf("%w; %s", err, fate)
 	default:
-		return err
+		return broken(err, seen.heir.Identity.String()+" leads", fate)
 	}
 }
 
