@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/cli/clock"
 	"github.com/fdbelection/fdbelection/kv"
@@ -114,11 +116,7 @@ func (a *app) completeElections(cmd *cobra.Command, _ []string, _ string) ([]cob
 
 // completeCandidates offers the ids of the candidates.
 func (a *app) completeCandidates(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	ids, err := lookUp(a, cmd, func(p *place, tr kv.ReadTransaction) ([]string, error) {
-		e, err := p.resolve()
-		if err != nil {
-			return nil, err
-		}
+	ids, err := lookUp(a, cmd, func(_ *place, e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
 		candidates, err := e.ListCandidates(tr)
 		ids := make([]string, len(candidates))
 		for i, c := range candidates {
@@ -140,28 +138,22 @@ func (a *app) completeCandidates(cmd *cobra.Command, _ []string, _ string) ([]co
 const completionTime = time.Second
 
 // lookUp reads the store that a half-typed command names.
-func lookUp(a *app, cmd *cobra.Command, fn func(p *place, tr kv.ReadTransaction) ([]string, error)) ([]string, error) {
-	var p place
-	for flag, value := range map[string]*string{"store": &p.spec, "election": &p.name, "root": &p.root} {
+func lookUp(a *app, cmd *cobra.Command, fn func(p *place, e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error)) ([]string, error) {
+	x := access{timeout: completionTime}
+	for flag, value := range map[string]*string{"store": &x.spec, "election": &x.name, "root": &x.root} {
 		if f := cmd.Flags().Lookup(flag); f != nil {
 			*value = f.Value.String()
 		}
-	}
-	if _, err := p.resolve(); err != nil {
-		return nil, err
 	}
 	ctx := cmd.Context()
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	ctx, cancel := clock.WithTimeout(ctx, a.clock, completionTime)
+	ctx, cancel := clock.WithTimeout(ctx, a.clock, completionTime) // opening the store counts
 	defer cancel()
-	db, err := a.open(ctx, &p, true, completionTime)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = db.Close() }() // nothing was written
-	return kv.ReadTransact(ctx, db, func(tr kv.ReadTransaction) ([]string, error) { return fn(&p, tr) })
+	return read(ctx, a, &x, func(e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
+		return fn(&x.place, e, tr)
+	})
 }
 
 // printable leaves out what a shell would not read as it is: each name is a line
@@ -178,12 +170,12 @@ func printable(names []string) []cobra.Completion {
 
 // electionNames reads the first names below the root: more than a reader would
 // read.
-func electionNames(p *place, tr kv.ReadTransaction) ([]string, error) {
+func electionNames(p *place, _ *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
 	space, err := p.space()
 	if err != nil {
 		return nil, err
 	}
-	page, err := newPage(space).next(tr)
+	page, err := newPage(space, readName).next(tr)
 	if err != nil {
 		return nil, err
 	}
@@ -192,4 +184,13 @@ func electionNames(p *place, tr kv.ReadTransaction) ([]string, error) {
 		names[i] = page.found[i].Election
 	}
 	return names, nil
+}
+
+// readName reads of an election only whether it is one.
+func readName(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) {
+	_, err := e.ReadConfig(tr)
+	if errors.Is(err, fdbelection.ErrInvalidState) {
+		err = nil // it is damaged, and can be named all the same
+	}
+	return listed{Election: name}, err
 }

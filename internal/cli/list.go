@@ -63,7 +63,7 @@ func (a *app) list(ctx context.Context, r *reading) error {
 	}
 	defer s.close()
 	all := []listed{}
-	page := newPage(space)
+	page := newPage(space, readListed)
 	for !page.last {
 		page, err = look(ctx, s, page.next)
 		if err != nil {
@@ -122,6 +122,7 @@ func faultsOf(all []listed) error {
 // elections there are.
 type page struct {
 	space      subspace.Subspace
+	one        func(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) // reads what there is to tell of one
 	begin, end []byte
 	found      []listed
 	last       bool
@@ -136,14 +137,14 @@ const (
 
 // Only a name can be the first element after the root: what an application
 // keeps there under numbers or byte strings is not even read.
-func newPage(space subspace.Subspace) *page {
+func newPage(space subspace.Subspace, one func(*election.LeaderElection, string, kv.ReadTransaction) (listed, error)) *page {
 	const text, afterText = 0x02, 0x03
-	return &page{space: space, begin: append(space.Bytes(), text), end: append(space.Bytes(), afterText)}
+	return &page{space: space, one: one, begin: append(space.Bytes(), text), end: append(space.Bytes(), afterText)}
 }
 
 // next reads the page after p. It leaves p as it is, so that it can run again.
 func (p *page) next(tr kv.ReadTransaction) (*page, error) {
-	q := &page{space: p.space, begin: p.begin, end: p.end}
+	q := &page{space: p.space, one: p.one, begin: p.begin, end: p.end}
 	for range pageReads {
 		if len(q.found) == pageSize {
 			return q, nil
@@ -163,7 +164,7 @@ func (p *page) next(tr kv.ReadTransaction) (*page, error) {
 			continue
 		}
 		_, q.begin = p.space.Sub(name).Range()
-		one, err := readListed(election.New(p.space.Sub(name)), name, tr)
+		one, err := p.one(election.New(p.space.Sub(name)), name, tr)
 		switch {
 		case errors.Is(err, fdbelection.ErrNotInitialized): // no election
 		case err != nil:
