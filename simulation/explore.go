@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"slices"
+	"time"
 )
 
 // This file explores small worlds whole: every order in which the reads and the
@@ -28,9 +29,10 @@ type SmallWorld struct {
 	Priorities []int32
 	// Registered says that all are candidates before it begins.
 	Registered bool
-	// Lost is how many acknowledgements may be lost (1021, applied), Expiries how
-	// often a lease and a timeout pass, at any place.
-	Lost, Expiries int
+	// Lost is how many acknowledgements may be lost (1021, applied).
+	Lost int
+	// Passing is the time that passes, step by step, each at any place.
+	Passing []time.Duration
 }
 
 // Reduction is which schedules are left out, because they lead nowhere new.
@@ -45,12 +47,12 @@ const (
 
 // Explored is how much there was to explore.
 type Explored struct {
-	Schedules  float64 // every order there is; not counted under EveryTrace
-	States     int     // different ones, of the database and of all that actors know
-	Ends       int     // those in which everybody has come to the end
-	Digest     uint64  // of the set of all states
-	Steps      int     // that were taken from them
-	Violations []ViolationError
+	Schedules  float64          // every order there is; not counted under EveryTrace
+	States     int              // different ones, of the database and of all that actors know
+	Ends       int              // those in which everybody has come to the end
+	Digest     uint64           // of the set of all states
+	Steps      int              // that were taken from them
+	Violations []ViolationError // of the first schedule that has any, which is the last one that was run
 }
 
 // explorer walks the tree of schedules. A node is a list of choices from the
@@ -71,8 +73,10 @@ type node struct {
 
 // Explore runs every schedule of a small world, up to a reduction.
 //
-// A state is told by a hash of the database, of all answers that each actor got,
-// and of the keys written since its read version. Two reads of different actors
+// A state is told by a hash of the database, with the time of each write, and of
+// each actor: at which act it is and under which tenure, every answer that it got
+// in this attempt, and what was written since its read version, which before a
+// commit comes down to whether that will be refused. Two reads of different actors
 // commute: of their orders one is run (sleep sets). TestReductions holds both
 // reductions against the run of every schedule.
 func Explore(small SmallWorld, how Reduction) Explored {
@@ -86,10 +90,10 @@ func Explore(small SmallWorld, how Reduction) Explored {
 // in the sleep set, and returns how many schedules there are from there. It uses
 // the stage up.
 func (x *explorer) visit(s *stage, path []int, sleep uint64) float64 {
-	if len(s.result.Violations) > 0 {
-		if len(x.out.Violations) == 0 {
-			x.out.Violations = s.result.Violations
-		}
+	if len(x.out.Violations) == 0 {
+		x.out.Violations = s.result.Violations
+	}
+	if len(x.out.Violations) > 0 { // one is enough
 		s.close()
 		return 0
 	}
@@ -105,7 +109,7 @@ func (x *explorer) visit(s *stage, path []int, sleep uint64) float64 {
 	}
 	for _, choice := range choices {
 		bit := uint64(1) << choice
-		if sleep&bit != 0 {
+		if sleep&bit != 0 || len(x.out.Violations) > 0 {
 			continue
 		}
 		x.out.Steps++

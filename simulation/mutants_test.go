@@ -55,17 +55,22 @@ func TestMutants(t *testing.T) {
 			continue
 		}
 		t.Run(m.Name, func(t *testing.T) {
-			seed, broken := hunt(t, m, most, which == "all")
-			require.NotZero(t, seed, "it survives %s seeds", most)
-			t.Logf("killed by seed %d: %v", seed, broken)
-			names := make([]string, len(broken))
-			for i, number := range broken {
-				kills[number]++
-				if names[i] = strconv.Itoa(number); number == int(simulation.HotLoop) {
-					names[i] = "hot loop"
-				}
+			binary := m.build(t)
+			seed, broken := hunt(t, binary, most, which == "all")
+			var schedules []int
+			if which != "" && strings.HasPrefix(m.File, "election/") {
+				schedules = explored(binary)
 			}
-			rows = append(rows, fmt.Sprintf("| %s | %s | %d | %s |", m.Name, m.File, seed, strings.Join(names, ", ")))
+			t.Logf("seed %d breaks %v, small worlds %v", seed, broken, schedules)
+			require.NotEmpty(t, slices.Concat(broken, schedules), "it survives %s seeds, and the small worlds", most)
+			for _, number := range broken {
+				kills[number]++
+			}
+			needed := "none finds it"
+			if seed > 0 {
+				needed = strconv.Itoa(seed)
+			}
+			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s |", m.Name, m.File, needed, names(broken), names(schedules)))
 		})
 	}
 	if which != "all" {
@@ -77,14 +82,24 @@ func TestMutants(t *testing.T) {
 		}
 	}
 	if name := os.Getenv("MATRIX"); name != "" {
-		table := "| mutant | file | seeds needed | breaks |\n|---|---|---|---|\n" + strings.Join(rows, "\n") + "\n"
+		table := "| mutant | file | seeds needed | breaks | in small worlds |\n|---|---|---|---|---|\n" + strings.Join(rows, "\n") + "\n"
 		require.NoError(t, os.WriteFile(name, []byte(table), 0o644))
 	}
 }
 
-// hunt runs TestHunt on the mutant, and returns the first seed that fails and the
-// invariants that do not hold.
-func hunt(t *testing.T, m mutant, most string, goOn bool) (seed int, broken []int) {
+// names lists invariants.
+func names(invariants []int) string {
+	all := make([]string, len(invariants))
+	for i, number := range invariants {
+		if all[i] = strconv.Itoa(number); number == int(simulation.HotLoop) {
+			all[i] = "hot loop"
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// build compiles the tests of this package with the mutant in its place.
+func (m *mutant) build(t *testing.T) (binary string) {
 	t.Helper()
 	dir := t.TempDir()
 	path, err := filepath.Abs(filepath.Join("..", m.File))
@@ -97,19 +112,43 @@ func hunt(t *testing.T, m mutant, most string, goOn bool) (seed int, broken []in
 	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o644))
-	binary := filepath.Join(dir, "mutant.test")
+	binary = filepath.Join(dir, "mutant.test")
 	build := exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay="+filepath.Join(dir, "overlay.json"), "-o", binary, ".")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
+	return binary
+}
 
-	run := exec.Command(binary, "-test.run=^TestHunt$", "-test.timeout=1h")
-	run.Env = append(os.Environ(), "HUNT="+most)
+// hunt runs TestHunt on the mutant, and returns the first seed that fails and the
+// invariants that do not hold.
+func hunt(t *testing.T, binary, most string, goOn bool) (seed int, broken []int) {
+	t.Helper()
+	env := []string{"HUNT=" + most}
 	if goOn {
-		run.Env = append(run.Env, "HUNT_AFTER=20")
+		env = append(env, "HUNT_AFTER=20")
 	}
+	seed, broken, err := findings(binary, "1h", "^TestHunt$", env...)
+	require.NoError(t, err)
+	return seed, broken
+}
+
+// explored runs the small worlds of two actors on the mutant, and returns which
+// invariants do not hold in the first schedule that breaks any. What comes to no
+// end within two minutes finds nothing.
+func explored(binary string) []int {
+	_, broken, _ := findings(binary, "2m", "^TestExplore$/^2_x_", "EXPLORE=all")
+	return broken
+}
+
+// findings runs tests of the mutant, and reads what they print.
+func findings(binary, limit, tests string, env ...string) (seed int, broken []int, err error) {
+	run := exec.Command(binary, "-test.run="+tests, "-test.timeout="+limit)
+	run.Env = append(os.Environ(), env...)
 	var stdout, stderr bytes.Buffer
 	run.Stdout, run.Stderr = &stdout, &stderr
-	err = run.Run()
+	if err = run.Run(); err != nil {
+		err = fmt.Errorf("%w: %s", err, stderr.String())
+	}
 	for line := range strings.Lines(stdout.String()) {
 		var number, invariant int
 		if n, _ := fmt.Sscanf(line, "KILLED %d", &number); n == 1 {
@@ -119,7 +158,6 @@ func hunt(t *testing.T, m mutant, most string, goOn bool) (seed int, broken []in
 			broken = append(broken, invariant)
 		}
 	}
-	require.NoError(t, err, "%s", stderr.String())
 	slices.Sort(broken)
-	return seed, broken
+	return seed, broken, err
 }

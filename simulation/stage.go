@@ -1,7 +1,11 @@
 package simulation
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"time"
@@ -18,23 +22,37 @@ import (
 // stage is a small world in the middle of a schedule.
 type stage struct {
 	*World
-	small    *SmallWorld
-	actors   []*actor
-	closing  bool
-	lost     int
-	expiries int
+	small     *SmallWorld
+	actors    []*actor
+	closing   bool
+	lost      int
+	passed    int
+	writtenAt map[string]time.Duration // when each key was written last
 }
 
 // actor is one that acts.
 type actor struct {
-	routine *coroutine
-	process *process
-	kind    memkv.CallKind // of the call that it is about to make
-	ended   bool
-	lose    bool // the acknowledgement of the commit that it makes now
-	knows   uint64
-	fresh   bool     // it has no read version yet
-	dirty   []string // keys written since its read version
+	routine  *coroutine
+	process  *process
+	election *election.LeaderElection
+	random   *reader // of the election
+	acts     []Act
+	ended    bool
+	lose     bool // the acknowledgement of the commit that it makes now
+
+	// What it takes along from one attempt to the next: which act it is at, and its tenure.
+	at   int
+	told election.Token
+
+	// What it knows in this attempt: a hash of that, of the time and of all answers.
+	knows uint64
+
+	// The call that it is about to make, and what has happened since its read version.
+	kind   memkv.CallKind
+	commit *memkv.Commit
+	fresh  bool          // it has no read version yet
+	others []memkv.Range // that were written
+	readAt time.Duration // when it was taken
 }
 
 // actorKey is the context key of an actor.
@@ -49,7 +67,7 @@ func newStage(small *SmallWorld) *stage {
 		recorder: newRecorder(Options{}), checks: newChecks(),
 	}
 	w.checks.keys = newCheckedKeys(w.election.Subspace())
-	s := &stage{World: w, small: small}
+	s := &stage{World: w, small: small, writtenAt: map[string]time.Duration{}}
 	w.db = memkv.New(memkv.Options{
 		Now:    func() time.Time { return epoch.Add(w.now) },
 		Sleep:  func(context.Context, time.Duration) error { return nil },
@@ -77,45 +95,55 @@ func (s *stage) addActor(i int, acts []Act) {
 	p.me = election.Registration{
 		Identity: election.Identity{ID: p.name, Incarnation: uuid.UUID{byte(i + 1)}}, Priority: s.small.Priorities[i],
 	}
-	nonces := election.New(w.election.Subspace(), election.WithRandom(&reader{stream(1, 40+uint64(i))}))
+	random := &reader{r: stream(1, 40+uint64(i))}
+	a := &actor{
+		process: p, routine: newCoroutine(), acts: acts, random: random,
+		election: election.New(w.election.Subspace(), election.WithRandom(random)),
+	}
 	db := w.db.NewClient(p.name, memkv.ClientOptions{})
 	if s.small.Registered {
 		_ = db.Transact(context.Background(), func(tr kv.Transaction) error {
-			return nonces.RegisterCandidate(tr, p.me, p.now().Wall)
+			return a.election.RegisterCandidate(tr, p.me, p.now().Wall)
 		})
 	}
-	a := &actor{process: p, routine: newCoroutine()}
 	ctx := context.WithValue(context.Background(), actorKey{}, a)
 	a.routine.fn = func() {
-		var told election.Token
-		for _, act := range acts {
-			_ = db.Transact(ctx, func(tr kv.Transaction) error { return s.act(tr, nonces, p, act, &told) })
+		for a.at = range a.acts {
+			_ = db.Transact(ctx, func(tr kv.Transaction) error { return s.attempt(tr, a) })
 		}
 	}
 	s.actors = append(s.actors, a)
 	s.run(a)
 }
 
+// attempt is one attempt at an act. All that it takes along from before is learnt
+// here: what else the actor knew is forgotten.
+func (s *stage) attempt(tr kv.Transaction, a *actor) error {
+	a.knows = 0
+	a.learn(fmt.Appendf(nil, "%d %s %x %d %s", a.at, a.told.Identity, fencedValue(a.told), a.random.drawn, s.now))
+	return a.act(tr)
+}
+
 // act is one act, in one attempt.
-func (s *stage) act(tr kv.Transaction, e *election.LeaderElection, p *process, act Act, told *election.Token) error {
-	now := p.now().Wall
-	switch act {
+func (a *actor) act(tr kv.Transaction) error {
+	e, p, now := a.election, a.process, a.process.now().Wall
+	switch a.acts[a.at] {
 	case ActRegister:
 		return e.RegisterCandidate(tr, p.me, now)
 	case ActCycle:
 		result, err := e.RunElectionCycle(tr, p.me, now)
 		if err == nil && result.Leader.HeldBy(p.me.Identity) {
-			*told = result.Leader.Token()
+			a.told = result.Leader.Token()
 		}
 		return err
 	case ActFenced:
-		if err := e.RequireLeadership(tr, *told); err != nil {
+		if err := e.RequireLeadership(tr, a.told); err != nil {
 			return err
 		}
-		tr.Set(s.fencedKey, fencedValue(*told))
+		tr.Set(p.world.fencedKey, fencedValue(a.told))
 		return nil
 	case ActResign:
-		return e.ResignLeadership(tr, *told, now)
+		return e.ResignLeadership(tr, a.told, now)
 	case ActLeave:
 		return e.UnregisterCandidate(tr, p.me.Identity, now)
 	default:
@@ -125,7 +153,7 @@ func (s *stage) act(tr kv.Transaction, e *election.LeaderElection, p *process, a
 }
 
 // choices are what can happen next: the next call of an actor; that, with its
-// acknowledgement lost; the end of a lease. Reads are those that are reads, by bits.
+// acknowledgement lost; that time passes. Reads are those that are reads, by bits.
 func (s *stage) choices() (out []int, reads uint64) {
 	for i, a := range s.actors {
 		if a.ended {
@@ -139,7 +167,7 @@ func (s *stage) choices() (out []int, reads uint64) {
 			out = append(out, len(s.actors)+i)
 		}
 	}
-	if len(out) > 0 && s.expiries < s.small.Expiries {
+	if len(out) > 0 && s.passed < len(s.small.Passing) {
 		out = append(out, 2*len(s.actors))
 	}
 	return out, reads
@@ -150,9 +178,9 @@ func (s *stage) take(choice int) {
 	n := len(s.actors)
 	switch {
 	case choice == 2*n:
-		s.expiries++
-		s.now += s.World.config.CandidateTimeout + 1 // longer than the lease
-		s.db.Version()                               // so that it does not depend on what comes first after that
+		s.now += s.small.Passing[s.passed]
+		s.passed++
+		s.db.Version() // so that it does not depend on what comes first after that
 	case choice >= n:
 		s.lost++
 		s.actors[choice-n].lose = true
@@ -164,7 +192,9 @@ func (s *stage) take(choice int) {
 
 // run has an actor make the call that it waits with, and go on to the next one.
 func (s *stage) run(a *actor) {
-	a.learn([]byte(s.now.String()))
+	if a.kind == memkv.CallCommit {
+		a.learn([]byte(s.now.String()))
+	}
 	a.ended, _ = a.routine.next()
 }
 
@@ -176,12 +206,14 @@ func (s *stage) before(ctx context.Context, call *memkv.Call) error {
 	if s.closing {
 		return errCancelled
 	}
-	a.kind, a.fresh = call.Kind, call.Kind == memkv.CallRead && call.Version == 0
+	a.kind, a.commit, a.fresh = call.Kind, call.Commit, call.Kind == memkv.CallRead && call.Version == 0
 	if a.fresh {
-		a.dirty = nil
+		a.others = nil
 	}
 	a.routine.yield(false)
-	a.fresh = false
+	if a.fresh {
+		a.fresh, a.readAt = false, s.now
+	}
 	if s.closing {
 		return errCancelled
 	}
@@ -210,18 +242,36 @@ func (s *stage) afterCall(ctx context.Context, call *memkv.Call) error {
 	return nil
 }
 
-// written notes for every actor what was written since its read version.
+// written notes when a commit was made, and for every actor what was written since
+// its read version.
 func (s *stage) written(e *memkv.LogEntry) {
+	for i := range e.Mutations {
+		s.writtenAt[string(e.Mutations[i].Key)] = s.now
+	}
 	for _, a := range s.actors {
 		if a.fresh || a.ended {
 			continue
 		}
 		for _, r := range e.WriteConflicts {
-			if key := string(r.Begin); !slices.Contains(a.dirty, key) {
-				a.dirty = append(a.dirty, key)
+			if !slices.ContainsFunc(a.others, func(o memkv.Range) bool { return compareRanges(o, r) == 0 }) {
+				a.others = append(a.others, r)
 			}
 		}
 	}
+}
+
+func compareRanges(a, b memkv.Range) int {
+	return cmp.Or(bytes.Compare(a.Begin, b.Begin), bytes.Compare(a.End, b.End))
+}
+
+// conflicts reports whether the commit that an actor is about to make will be
+// refused. That is all that still matters then of what others have written.
+func (a *actor) conflicts() bool {
+	return slices.ContainsFunc(a.others, func(o memkv.Range) bool {
+		return slices.ContainsFunc(a.commit.ReadConflicts, func(r memkv.Range) bool {
+			return bytes.Compare(o.Begin, r.End) < 0 && bytes.Compare(r.Begin, o.End) < 0
+		})
+	})
 }
 
 // learn takes in an answer.
@@ -240,24 +290,44 @@ func (s *stage) hash() uint64 {
 		_, _ = h.Write(b)
 		_, _ = h.Write([]byte{0xff, byte(len(b))})
 	}
+	number := func(n uint64) { _, _ = h.Write(binary.LittleEndian.AppendUint64(nil, n)) }
+	number(uint64(s.lost)<<32 | uint64(s.passed))
+	if !s.small.Registered {
+		number(uint64(s.db.Version())) // it will be in the versionstamps
+	}
 	for _, row := range s.shadow.rows {
 		write(row.Key)
 		write(row.Value)
+		number(uint64(s.writtenAt[string(row.Key)]))
 	}
 	for _, a := range s.actors {
-		slices.Sort(a.dirty)
-		for _, key := range a.dirty {
-			write([]byte(key))
-		}
-		write([]byte{byte(a.kind), byte(s.lost), byte(s.expiries)})
-		for shift := 0; shift < 64; shift += 8 {
-			_, _ = h.Write([]byte{byte(a.knows >> shift)})
-		}
-		if a.ended {
-			write([]byte("ended"))
-		}
+		a.hash(s.now, write, number)
 	}
 	return h.Sum64()
+}
+
+// hash writes what an actor will do, as far as it is decided.
+func (a *actor) hash(now time.Duration, write func([]byte), number func(uint64)) {
+	if a.ended {
+		write([]byte("ended"))
+		return
+	}
+	number(a.knows)
+	number(uint64(a.kind))
+	if a.fresh {
+		return
+	}
+	number(uint64(now - a.readAt)) // it may be too old
+	switch {
+	case a.commit == nil:
+		slices.SortFunc(a.others, compareRanges)
+		for _, r := range a.others {
+			write(r.Begin)
+			write(r.End)
+		}
+	case a.conflicts():
+		write([]byte("conflict"))
+	}
 }
 
 // close lets the actors come to their end, without another call, so that nothing

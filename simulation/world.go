@@ -205,9 +205,13 @@ func (w *World) calm() {
 }
 
 // reader draws identities from a seed.
-type reader struct{ r *rand.Rand }
+type reader struct {
+	r     *rand.Rand
+	drawn int
+}
 
 func (r *reader) Read(b []byte) (int, error) {
+	r.drawn += len(b)
 	for i := range b {
 		b[i] = byte(r.r.Uint32())
 	}
