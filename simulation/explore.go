@@ -16,7 +16,7 @@ type Act int
 const (
 	ActRegister Act = iota // enter as a candidate
 	ActCycle               // an election cycle, by the clock
-	ActFenced              // a fenced write under the tenure that it was told of last
+	ActFenced              // a fenced write under the tenure that an attempt told it of last, committed or not
 	ActResign              // give up that tenure
 	ActLeave               // unregister
 	ActEvict               // evict who is silent for too long
@@ -31,7 +31,9 @@ type SmallWorld struct {
 	Registered bool
 	// Lost is how many acknowledgements may be lost (1021, applied).
 	Lost int
-	// Passing is the time that passes, step by step, each at any place.
+	// Passing is the time that passes, step by step, each at any place. No sum of
+	// steps may come within a millisecond of the five seconds after which a read
+	// version is too old: that goes by versions, which commits raise as well.
 	Passing []time.Duration
 }
 

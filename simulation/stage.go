@@ -27,6 +27,7 @@ type stage struct {
 	closing   bool
 	lost      int
 	passed    int
+	registers bool                     // an act is to register
 	writtenAt map[string]time.Duration // when each key was written last
 }
 
@@ -83,6 +84,7 @@ func newStage(small *SmallWorld) *stage {
 		return err
 	})
 	for i, acts := range small.Actors {
+		s.registers = s.registers || slices.Contains(acts, ActRegister)
 		s.addActor(i, acts)
 	}
 	return s
@@ -292,7 +294,7 @@ func (s *stage) hash() uint64 {
 	}
 	number := func(n uint64) { _, _ = h.Write(binary.LittleEndian.AppendUint64(nil, n)) }
 	number(uint64(s.lost)<<32 | uint64(s.passed))
-	if !s.small.Registered {
+	if s.registers {
 		number(uint64(s.db.Version())) // it will be in the versionstamps
 	}
 	for _, row := range s.shadow.rows {
