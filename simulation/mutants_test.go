@@ -17,10 +17,16 @@ import (
 	"github.com/fdbelection/fdbelection/simulation"
 )
 
-// mutant is a fault that is put into the sources: the first occurrence of a text
-// in a file is replaced.
+// mutant is a fault that is put into the sources. Where two places guard against
+// the same, both are changed.
 type mutant struct {
 	Name string `json:"name"`
+	edit
+	Also *edit `json:"also"`
+}
+
+// edit replaces the first occurrence of a text in a file.
+type edit struct {
 	File string `json:"file"`
 	Old  string `json:"old"`
 	New  string `json:"new"`
@@ -103,21 +109,31 @@ func names(invariants []int) string {
 func (m *mutant) build(t *testing.T) (binary string) {
 	t.Helper()
 	dir := t.TempDir()
-	path, err := filepath.Abs(filepath.Join("..", m.File))
+	overlay := map[string]string{}
+	m.edit.apply(t, overlay, filepath.Join(dir, "mutant.go"))
+	if m.Also != nil {
+		m.Also.apply(t, overlay, filepath.Join(dir, "also.go"))
+	}
+	text, err := json.Marshal(map[string]map[string]string{"Replace": overlay})
 	require.NoError(t, err)
-	source, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Contains(t, string(source), m.Old, "the source has changed: mend testdata/mutants.json")
-	changed := filepath.Join(dir, "mutant.go")
-	require.NoError(t, os.WriteFile(changed, []byte(strings.Replace(string(source), m.Old, m.New, 1)), 0o644))
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "overlay.json"), text, 0o644))
 	binary = filepath.Join(dir, "mutant.test")
 	build := exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay="+filepath.Join(dir, "overlay.json"), "-o", binary, ".")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return binary
+}
+
+// apply writes the changed file, and notes in the overlay what it stands for.
+func (e *edit) apply(t *testing.T, overlay map[string]string, changed string) {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("..", e.File))
+	require.NoError(t, err)
+	source, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Contains(t, string(source), e.Old, "the source has changed: mend testdata/mutants.json")
+	require.NoError(t, os.WriteFile(changed, []byte(strings.Replace(string(source), e.Old, e.New, 1)), 0o644))
+	overlay[path] = changed
 }
 
 // hunt runs TestHunt on the mutant, and returns the first seed that fails and the
