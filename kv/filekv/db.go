@@ -32,6 +32,11 @@ func Open(path string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !missing {
+		if err := preview(resolved); err != nil {
+			return nil, err
+		}
+	}
 	s, err := newStore(resolved, opts)
 	if err != nil {
 		return nil, err
@@ -52,6 +57,21 @@ func Open(path string, opts Options) (*DB, error) {
 		return nil, err
 	}
 	return &DB{store: s}, nil
+}
+
+// preview looks at a file that has no lock file, and so is in nobody's use: beside
+// something that is no store none is made.
+func preview(path string) error {
+	s := &store{path: path}
+	if _, err := os.Lstat(path + lockSuffix); !errors.Is(err, fs.ErrNotExist) {
+		return nil // it is looked at under the lock
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return s.unreadable(err)
+	}
+	defer func() { _ = f.Close() }()
+	return s.inspect(f)
 }
 
 // locate returns the path without symbolic links, so that all processes meet
