@@ -42,7 +42,7 @@ they share the store's time. A file that is not there yet is made, and stays.`,
 		Example: `  fdbelect bench --store mem:
   fdbelect bench --store file:/tmp/bench.db --duration 10s
   fdbelect bench --store file:/tmp/bench.db --count 200 --output json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(cmd.Flags().Changed("duration"), cmd.Flags().Changed("count")); err != nil {
 				return err

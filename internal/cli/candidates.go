@@ -28,7 +28,7 @@ without leaving stays listed until a leader has seen it silent for the candidate
 timeout.`,
 		Example: `  fdbelect candidates --store file:/tmp/demo.db
   fdbelect candidates --store file:/tmp/demo.db --output json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.candidates(cmd.Context(), &r)
 		},

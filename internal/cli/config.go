@@ -43,7 +43,7 @@ which grows with each change. A margin of "default" is a tenth of the lease; JSO
 YAML show how long that is.`,
 		Example: `  fdbelect config get --store file:/tmp/demo.db
   fdbelect config get --store file:/tmp/demo.db --output json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := read(cmd.Context(), a, &r.access, func(e *election.LeaderElection, tr kv.ReadTransaction) (fdbelection.Config, error) {
 				return e.ReadConfig(tr)
@@ -206,7 +206,7 @@ func (a *app) configEnableCommand() *cobra.Command {
 		Short:   "Let the candidates claim and renew again",
 		Long:    `enable lets the candidates claim the seat and renew it. It does nothing where they may already.`,
 		Example: `  fdbelect config enable --store file:/tmp/demo.db`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.changeConfig(cmd.Context(), &c, cmd.Flags().Changed("revision"))
 		},
@@ -232,7 +232,7 @@ within --timeout. The seat of a leader that has died stays on record: see "resig
 --force".`),
 		Example: `  fdbelect config disable --store file:/tmp/demo.db
   fdbelect config disable --store file:/tmp/demo.db --wait --timeout 1m`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if wait && c.dryRun {
 				return usage(errors.New("--wait and --dry-run exclude each other"))

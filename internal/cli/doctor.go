@@ -34,7 +34,7 @@ It ends with 0 where nothing failed, with 1 where something did, with 4 where th
 store cannot be reached. --quick does not wait: it leaves out what takes observation.`,
 		Example: `  fdbelect doctor --store file:/tmp/demo.db
   fdbelect doctor --store file:/tmp/demo.db --quick --output json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context(), &f) },
 	}
 	f.addFlags(cmd)

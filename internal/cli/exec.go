@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 )
 
@@ -74,5 +76,30 @@ that ended of itself.`,
 		a.versionCommand(), a.completionCommand(), a.manCommand(),
 	)
 	a.completeFlags(root)
+	root.InitDefaultHelpCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "help" {
+			c.Run, c.RunE = nil, help
+			root.RemoveCommand(c) // cobra adds it again when it runs a command
+		}
+	}
 	return root
+}
+
+// help shows the help of a command.
+func help(cmd *cobra.Command, args []string) error {
+	about, rest, err := cmd.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return usage(fmt.Errorf("there is no command %s", election.SafeText(strings.Join(args, " "))))
+	}
+	about.InitDefaultHelpFlag()
+	return about.Help()
+}
+
+// noArgs is for commands that take flags only.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes flags only, and got %s", cmd.CommandPath(), election.SafeText(args[0]))
+	}
+	return nil
 }

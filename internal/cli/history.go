@@ -23,7 +23,7 @@ The times are those of the hosts that made the changes. How many terms are kept 
 "history_limit" of the config.`,
 		Example: `  fdbelect history --store file:/tmp/demo.db
   fdbelect history --store file:/tmp/demo.db --limit 3 --output yaml`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 0 {
 				return usage(fmt.Errorf("--limit is %d; use 0 for all, or how many to show", limit))

@@ -42,7 +42,7 @@ its settings differ, init lists them, overwrites nothing and ends with 1: "confi
 changes them. It keeps the terms and ballots that were reached in this place before.`,
 		Example: `  fdbelect init --store file:/tmp/demo.db --election jobs
   fdbelect init --store file:/tmp/demo.db --election mail --lease 6s --minimum-tenure 1m --no-preemption`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := f.config(cmd.Flags())
 			if err != nil {

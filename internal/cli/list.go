@@ -28,7 +28,7 @@ are not of one instant. One whose records cannot be read is listed with what is
 wrong, and list then ends with 1.`,
 		Example: `  fdbelect list --store file:/tmp/demo.db
   fdbelect list --store file:/tmp/demo.db --root fdbelection --output json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.list(cmd.Context(), &r) },
 	}
 	r.place.addSpaceFlags(cmd)

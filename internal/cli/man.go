@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,7 @@ import (
 func (a *app) manCommand() *cobra.Command {
 	var directory string
 	cmd := &cobra.Command{
-		Use:   "man [COMMAND]",
+		Use:   "man [COMMAND...]",
 		Short: "Write the man page of a command, or all of them to a directory",
 		Long: `man writes a man page to stdout: that of fdbelect, or of the command that is named.
 With --directory it writes one file for each command.
@@ -27,8 +28,8 @@ With --directory it writes one file for each command.
 The pages are dated by SOURCE_DATE_EPOCH, else by the revision that the command was
 built from, so that the same source gives the same bytes.`,
 		Example: `  fdbelect man run
+  fdbelect man config set
   fdbelect man --directory /tmp`,
-		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root := cmd.Root()
 			root.DisableAutoGenTag = true
@@ -42,9 +43,9 @@ built from, so that the same source gives the same bytes.`,
 				}
 				return writeManPages(root, directory, date)
 			}
-			page, _, err := root.Find(args)
-			if err != nil || len(args) > 0 && page == root {
-				return usage(fmt.Errorf("there is no command %s; see \"fdbelect --help\"", election.SafeText(args[0])))
+			page, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage(fmt.Errorf("there is no command %s; see \"fdbelect --help\"", election.SafeText(strings.Join(args, " "))))
 			}
 			text, err := manPage(page, date)
 			if err == nil {
@@ -54,9 +55,11 @@ built from, so that the same source gives the same bytes.`,
 		},
 	}
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
-		if len(args) == 0 {
-			for _, c := range documented(cmd.Root())[1:] {
-				names = append(names, c.Name())
+		if above, rest, err := cmd.Root().Find(args); err == nil && len(rest) == 0 {
+			for _, c := range above.Commands() {
+				if c.IsAvailableCommand() && !c.IsAdditionalHelpTopicCommand() {
+					names = append(names, c.Name())
+				}
 			}
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp

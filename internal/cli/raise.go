@@ -40,7 +40,7 @@ that runs may believe to lead until its lease ends.`,
 		Example: `  fdbelect config disable --store file:/tmp/demo.db
   fdbelect raise-term --store file:/tmp/demo.db --floor 1000 --force
   fdbelect config enable --store file:/tmp/demo.db`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case !cmd.Flags().Changed("floor"):

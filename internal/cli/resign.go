@@ -43,7 +43,7 @@ seat up only if it did not renew even once. --yes does not watch.`,
 		Example: `  fdbelect resign --store file:/tmp/demo.db
   fdbelect resign --store file:/tmp/demo.db --timeout 30s --keep
   fdbelect resign --store file:/tmp/demo.db --force`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case f.yes && !f.force:

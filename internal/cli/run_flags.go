@@ -85,6 +85,9 @@ func parseTags(tags []string) (map[string]string, error) {
 		if !found || key == "" {
 			return nil, usage(fmt.Errorf("--tag %s is not KEY=VALUE", election.SafeText(tag)))
 		}
+		if _, twice := parsed[key]; twice {
+			return nil, usage(fmt.Errorf("--tag %s is given twice", election.SafeText(key)))
+		}
 		parsed[key] = value
 	}
 	return parsed, nil

@@ -21,7 +21,7 @@ lease has run out it can only tell by the clock of the leader's host against the
 one here: what the candidates go by is shown under "expiry".`,
 		Example: `  fdbelect status --store file:/tmp/demo.db
   fdbelect status --store file:/tmp/demo.db --output json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := read(cmd.Context(), a, &r.access, readStatus)
 			if err != nil {

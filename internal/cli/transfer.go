@@ -38,7 +38,7 @@ given), and transfer ends with 5; where nobody leads, or in the end somebody els
 does, with 3.`,
 		Example: `  fdbelect transfer --store file:/tmp/demo.db --to b
   fdbelect transfer --store file:/tmp/demo.db --to b --timeout 30s`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.to == "" {
 				return usage(errors.New("--to is missing: name the candidate that is to lead; \"fdbelect candidates\" lists them"))

@@ -33,7 +33,7 @@ func (a *app) versionCommand() *cobra.Command {
 build recorded that, the version of Go, the platform, and the stores it knows.`,
 		Example: `  fdbelect version
   fdbelect version --output json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			build, _ := debug.ReadBuildInfo()
 			info := versionOf(build)

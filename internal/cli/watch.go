@@ -53,10 +53,10 @@ leads. --for ends after a time, with exit code 5 where --until was waited for.`,
   fdbelect watch --store file:/tmp/demo.db --output json
   fdbelect watch --store file:/tmp/demo.db --until leader --for 10s
   fdbelect watch --store file:/tmp/demo.db --tui=false --until 'event=vacant'`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			given := cmd.Flags().Changed
-			if err := f.check(given("for")); err != nil {
+			if err := f.check(given("for"), given("until")); err != nil {
 				return usage(err)
 			}
 			terminal := isTerminal(a.stdout)
@@ -79,9 +79,12 @@ leads. --for ends after a time, with exit code 5 where --until was waited for.`,
 	return cmd
 }
 
-func (f *watchFlags) check(limited bool) error {
+func (f *watchFlags) check(limited, until bool) error {
 	if limited && f.limit <= 0 {
 		return fmt.Errorf("--for is %s; it has to be above zero", f.limit)
+	}
+	if until && f.until == "" {
+		return errors.New("--until is empty; name a regular expression, or \"leader\"")
 	}
 	if f.until == "" || f.until == "leader" {
 		return nil
