@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ Each chapter checks in the database what it tells. demo exits with 0 only if
 all of it happened. On a terminal it draws a lane for each candidate below the
 account, and the lease as it runs down.`,
 		Example: `  fdbelect demo`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !(speed > 0 && speed <= 1000) {
 				return usage(fmt.Errorf("--speed is %v; use a number above 0, up to 1000", speed))
@@ -43,12 +44,13 @@ func (a *app) demo(ctx context.Context, speed float64) error {
 	if speed != 1 {
 		c = clock.Faster(c, speed)
 	}
-	n := &narrator{out: a.stdout, palette: paletteFor(a.stdout), clock: c, start: c.Now()}
+	out := &firstError{Writer: a.stdout}
+	n := &narrator{out: out, palette: paletteFor(a.stdout), clock: c, start: c.Now()}
 	if isTerminal(a.stdout) {
 		n.live = newLanes(a.stdout, c, n.palette, sizeOf(a.stdout))
 		n.out = n.live
 	}
-	return tellStory(ctx, n)
+	return cmp.Or(tellStory(ctx, n), out.err)
 }
 
 // tellStory runs the chapters one after the other.

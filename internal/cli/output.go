@@ -60,6 +60,20 @@ func (a *app) show(f format, value any, table func() table) error {
 	}
 }
 
+// firstError writes for somebody who looks at errors at the end only: after one it
+// writes nothing more.
+type firstError struct {
+	io.Writer
+	err error
+}
+
+func (f *firstError) Write(p []byte) (n int, err error) {
+	if f.err == nil {
+		_, f.err = f.Writer.Write(p)
+	}
+	return len(p), nil
+}
+
 // writeJSON writes a value for machines to read. What a terminal could obey is
 // escaped, beyond what JSON demands.
 func writeJSON(w io.Writer, value any) error {

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -22,6 +24,7 @@ import (
 // simulateFlags are those of "simulate".
 type simulateFlags struct {
 	run     simulation.Options
+	many    bool // seeds were asked for
 	seeds   uint64
 	first   uint64
 	jobs    int
@@ -46,19 +49,24 @@ possible, and the end of its timeline. It ends with 1 where an invariant did not
 hold, or where a situation that a thousand seeds must reach was not there.`,
 		Example: `  fdbelect simulate --seed 7
   fdbelect simulate --seeds 10000 --jobs 2`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			one, many := cmd.Flags().Changed("seed"), cmd.Flags().Changed("seeds")
 			if one == many {
 				return usage(errors.New("give either --seed or --seeds"))
 			}
+			f.many = many
 			if err := f.check(); err != nil {
 				return usage(err)
 			}
+			out := &firstError{Writer: a.stdout}
+			var err error
 			if one {
-				return a.simulateOne(&f)
+				err = simulateOne(&f, out)
+			} else {
+				err = a.simulateMany(cmd.Context(), &f, out)
 			}
-			return a.simulateMany(cmd.Context(), &f)
+			return cmp.Or(err, out.err)
 		},
 	}
 	flags := cmd.Flags()
@@ -77,6 +85,9 @@ hold, or where a situation that a thousand seeds must reach was not there.`,
 }
 
 func (f *simulateFlags) check() error {
+	if last := f.first + f.seeds - 1; f.many && (f.seeds == 0 || last < f.first) {
+		return fmt.Errorf("--seeds is %d and --first is %d; use one seed at least, and none above %d", f.seeds, f.first, uint64(math.MaxUint64))
+	}
 	if f.run.Processes < 1 || f.run.Processes > 20 {
 		return fmt.Errorf("--processes is %d; use 1 to 20", f.run.Processes)
 	}
@@ -94,11 +105,11 @@ func (f *simulateFlags) check() error {
 }
 
 // simulateOne runs one seed and prints its trace.
-func (a *app) simulateOne(f *simulateFlags) error {
+func simulateOne(f *simulateFlags, out io.Writer) error {
 	f.run.Linearize = true
-	f.run.Trace = func(line simulation.Line) { fmt.Fprintln(a.stdout, line.Format()) }
+	f.run.Trace = func(line simulation.Line) { fmt.Fprintln(out, line.Format()) }
 	r := simulation.Run(f.run)
-	fmt.Fprintf(a.stdout, "seed %d: %s, %d tenures, %d fenced writes, commits %016x, calls %016x\n",
+	fmt.Fprintf(out, "seed %d: %s, %d tenures, %d fenced writes, commits %016x, calls %016x\n",
 		r.Seed, r.Simulated, r.Tenures, r.Fenced, r.Commits, r.Calls)
 	if r.Failed() {
 		return &r.Violations[0]
@@ -107,7 +118,7 @@ func (a *app) simulateOne(f *simulateFlags) error {
 }
 
 // simulateMany runs many seeds, and says how far it has come.
-func (a *app) simulateMany(ctx context.Context, f *simulateFlags) error {
+func (a *app) simulateMany(ctx context.Context, f *simulateFlags, out io.Writer) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(simulation.GCPercent))
 	begin, told := a.clock.Now(), a.clock.Now()
 	run := f.run
@@ -116,15 +127,15 @@ func (a *app) simulateMany(ctx context.Context, f *simulateFlags) error {
 		Progress: func(s *simulation.Summary) {
 			if now := a.clock.Now(); now.Sub(told) >= 5*time.Second {
 				told = now
-				a.simulated(a.stderr, s, now.Sub(begin))
+				simulated(a.stderr, s, now.Sub(begin))
 			}
 		},
 	})
-	a.simulated(a.stdout, s, a.clock.Now().Sub(begin))
-	a.tally("faults", s.Faults)
-	a.tally("situations, in how many seeds", s.Situations)
+	simulated(out, s, a.clock.Now().Sub(begin))
+	tally(out, "faults", s.Faults)
+	tally(out, "situations, in how many seeds", s.Situations)
 	for i := range s.Failures {
-		if err := a.explain(f, &s.Failures[i]); err != nil {
+		if err := explain(f, &s.Failures[i], out); err != nil {
 			return err
 		}
 	}
@@ -141,24 +152,24 @@ func (a *app) simulateMany(ctx context.Context, f *simulateFlags) error {
 }
 
 // simulated tells how much was done, and how fast.
-func (a *app) simulated(out io.Writer, s *simulation.Summary, took time.Duration) {
+func simulated(out io.Writer, s *simulation.Summary, took time.Duration) {
 	seconds := max(took.Seconds(), 1e-3)
 	fmt.Fprintf(out, "%d seeds (%d twice, %d by porcupine), %s simulated in %s (%.0f times as fast), %d tenures, %d fenced writes, %d failed\n",
 		s.Seeds, s.Twice, s.Linearized, s.Simulated.Round(time.Second), took.Round(time.Millisecond),
 		s.Simulated.Seconds()/seconds, s.Tenures, s.Fenced, len(s.Failures))
 }
 
-func (a *app) tally(title string, counts map[string]int) {
-	fmt.Fprintf(a.stdout, "\n%s:\n", title)
+func tally(out io.Writer, title string, counts map[string]int) {
+	fmt.Fprintf(out, "\n%s:\n", title)
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		fmt.Fprintf(a.stdout, "%10d  %s\n", counts[name], name)
+		fmt.Fprintf(out, "%10d  %s\n", counts[name], name)
 	}
 }
 
 // explain tells how a failure came about, and keeps it.
-func (a *app) explain(f *simulateFlags, failed *simulation.Result) error {
+func explain(f *simulateFlags, failed *simulation.Result, out io.Writer) error {
 	told, kept := simulation.Explain(f.run, failed, f.lines)
-	fmt.Fprint(a.stdout, "\n"+told)
+	fmt.Fprint(out, "\n"+told)
 	if f.save == "" || kept == nil {
 		return nil
 	}
@@ -167,6 +178,6 @@ func (a *app) explain(f *simulateFlags, failed *simulation.Result) error {
 		return err
 	}
 	name := filepath.Join(f.save, fmt.Sprintf("%d.json", failed.Seed))
-	fmt.Fprintln(a.stdout, "kept in "+name)
+	fmt.Fprintln(out, "kept in "+name)
 	return os.WriteFile(name, b, 0o666)
 }
