@@ -50,6 +50,7 @@ the seat loses it with its record: what that means is said in "resign --help", u
 type member struct {
 	election.Candidate
 	leads   bool
+	seat    election.Token // of whoever leads
 	timeout time.Duration
 }
 
@@ -63,7 +64,7 @@ func (s *session) member(tr kv.ReadTransaction, id string) (m member, err error)
 		return m, err
 	}
 	m.Candidate, err = s.election.GetCandidate(tr, id)
-	m.leads, m.timeout = leader.HeldBy(m.Identity), config.CandidateTimeout
+	m.leads, m.seat, m.timeout = leader.HeldBy(m.Identity), leader.Token(), config.CandidateTimeout
 	return m, err
 }
 
@@ -96,6 +97,11 @@ func (a *app) unregister(ctx context.Context, x *access, id string, force bool) 
 			return none, fmt.Errorf("%s is alive: it has just sent a heartbeat; nothing was changed, remove it with --force", seen.Identity)
 		case !force && now.leads:
 			return none, a.mayGo(&now, force)
+		}
+		if now.leads {
+			if err := s.election.DeposeLeader(tr, now.seat, 0, a.clock.Wall()); err != nil { // so that the history says who it was
+				return none, err
+			}
 		}
 		return none, s.election.UnregisterCandidate(tr, seen.Identity, a.clock.Wall())
 	})
