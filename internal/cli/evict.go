@@ -68,7 +68,7 @@ func (a *app) evict(ctx context.Context, x *access, ids []string, dryRun bool) e
 		fmt.Fprintf(a.stdout, "%s %s\n", either(dryRun, "would evict", "evicted"), evicted[i].Identity)
 	}
 	if len(evicted) == 0 {
-		fmt.Fprintf(a.stdout, "nobody to evict: %s\n", either(len(suspects) == 0, "nobody is registered but the leader", "everybody else is alive"))
+		fmt.Fprintf(a.stdout, "nobody to evict: %s\n", either(len(suspects) == 0, "nobody is registered who does not lead", "everybody else is alive"))
 	}
 	if unreadable != nil {
 		return fmt.Errorf("%w; it was left as it is: find out who wrote it and mend or restore it", unreadable)

@@ -38,7 +38,7 @@ var settings = []setting{
 				return nil
 			}
 			d, err := time.ParseDuration(value)
-			if err != nil {
+			if err != nil || d < 0 {
 				return errors.New(`use a duration such as 1s, or "default" for a tenth of the lease`)
 			}
 			c.Margin = d
@@ -81,7 +81,7 @@ func durationSetting(name, field string, of func(*fdbelection.Config) *time.Dura
 		get: func(c fdbelection.Config) string { return of(&c).String() },
 		set: func(c *fdbelection.Config, value string) error {
 			d, err := time.ParseDuration(value)
-			if err != nil {
+			if err != nil || d < 0 {
 				return errors.New("use a duration such as 10s or 500ms")
 			}
 			*of(c) = d
