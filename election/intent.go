@@ -196,8 +196,6 @@ func (e *LeaderElection) request(tr kv.Transaction, wanted Intent) error {
 			return err
 		}
 		wanted.Identity = v.other.Identity
-	}
-	if wanted.Kind == IntentTransfer {
 		// What removes that incarnation, or makes it an observer, and has not read this
 		// intent must not be committed after it: nothing else would take it away.
 		if err := tr.AddWriteConflictKey(e.keys.candidate(wanted.ID)); err != nil {
