@@ -88,12 +88,21 @@ that ended of itself.`,
 
 // help shows the help of a command.
 func help(cmd *cobra.Command, args []string) error {
-	about, rest, err := cmd.Root().Find(args)
-	if err != nil || len(rest) > 0 {
-		return usage(fmt.Errorf("there is no command %s", election.SafeText(strings.Join(args, " "))))
+	about, err := commandOf(cmd.Root(), args)
+	if err != nil {
+		return usage(err)
 	}
 	about.InitDefaultHelpFlag()
 	return about.Help()
+}
+
+// commandOf finds a command by its name and those of the commands above it.
+func commandOf(root *cobra.Command, names []string) (*cobra.Command, error) {
+	found, rest, err := root.Find(names)
+	if err != nil || len(rest) > 0 {
+		return nil, fmt.Errorf("there is no command %s", election.SafeText(strings.Join(names, " ")))
+	}
+	return found, nil
 }
 
 // noArgs is for commands that take flags only.

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,9 +42,9 @@ built from, so that the same source gives the same bytes.`,
 				}
 				return writeManPages(root, directory, date)
 			}
-			page, rest, err := root.Find(args)
-			if err != nil || len(rest) > 0 {
-				return usage(fmt.Errorf("there is no command %s; see \"fdbelect --help\"", election.SafeText(strings.Join(args, " "))))
+			page, err := commandOf(root, args)
+			if err != nil {
+				return usage(fmt.Errorf("%w; see \"fdbelect --help\"", err))
 			}
 			text, err := manPage(page, date)
 			if err == nil {
@@ -55,9 +54,9 @@ built from, so that the same source gives the same bytes.`,
 		},
 	}
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
-		if above, rest, err := cmd.Root().Find(args); err == nil && len(rest) == 0 {
+		if above, err := commandOf(cmd.Root(), args); err == nil {
 			for _, c := range above.Commands() {
-				if c.IsAvailableCommand() && !c.IsAdditionalHelpTopicCommand() {
+				if hasPage(c) {
 					names = append(names, c.Name())
 				}
 			}
@@ -89,11 +88,15 @@ func manDate() (time.Time, error) {
 func documented(root *cobra.Command) []*cobra.Command {
 	all := []*cobra.Command{root}
 	for _, c := range root.Commands() {
-		if c.IsAvailableCommand() && !c.IsAdditionalHelpTopicCommand() {
+		if hasPage(c) {
 			all = append(all, documented(c)...)
 		}
 	}
 	return all
+}
+
+func hasPage(c *cobra.Command) bool {
+	return c.IsAvailableCommand() && !c.IsAdditionalHelpTopicCommand()
 }
 
 // manPage returns the page of one command.
