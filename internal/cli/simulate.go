@@ -24,7 +24,6 @@ import (
 // simulateFlags are those of "simulate".
 type simulateFlags struct {
 	run     simulation.Options
-	many    bool // seeds were asked for
 	seeds   uint64
 	first   uint64
 	jobs    int
@@ -55,8 +54,7 @@ hold, or where a situation that a thousand seeds must reach was not there.`,
 			if one == many {
 				return usage(errors.New("give either --seed or --seeds"))
 			}
-			f.many = many
-			if err := f.check(); err != nil {
+			if err := f.check(many); err != nil {
 				return usage(err)
 			}
 			out := &firstError{Writer: a.stdout}
@@ -84,8 +82,8 @@ hold, or where a situation that a thousand seeds must reach was not there.`,
 	return cmd
 }
 
-func (f *simulateFlags) check() error {
-	if last := f.first + f.seeds - 1; f.many && (f.seeds == 0 || last < f.first) {
+func (f *simulateFlags) check(many bool) error {
+	if last := f.first + f.seeds - 1; many && (f.seeds == 0 || last < f.first) {
 		return fmt.Errorf("--seeds is %d and --first is %d; use one seed at least, and none above %d", f.seeds, f.first, uint64(math.MaxUint64))
 	}
 	if f.run.Processes < 1 || f.run.Processes > 20 {
