@@ -2,11 +2,12 @@ package fdbelection
 
 import (
 	"math"
+	"math/bits"
 	"strconv"
 	"time"
 )
 
-// The settings of an election that nobody configured.
+// The main settings of DefaultConfig and RecipeConfig.
 const (
 	DefaultLeaseDuration     = 10 * time.Second
 	DefaultHeartbeatInterval = 3 * time.Second
@@ -30,11 +31,11 @@ type ExpiryMode int
 
 const (
 	// ExpiryByClock compares the caller's wall clock with the expiry that the
-	// leader stored. It is right as long as the clocks of all hosts agree.
+	// leader stored. It is correct only while the clocks of all hosts agree.
 	ExpiryByClock ExpiryMode = iota
-	// ExpiryByObservation lets a contender try only after it saw the same ballot
-	// stand for a whole lease on its own clock. No wall clock is compared between
-	// processes.
+	// ExpiryByObservation lets a candidate claim only after it has seen the same
+	// ballot unchanged for a whole lease on its own clock. No clock is compared
+	// between processes.
 	ExpiryByObservation
 )
 
@@ -68,22 +69,29 @@ func ParseExpiryMode(s string) (ExpiryMode, error) {
 // so all processes decide by the same one; a change applies from the next
 // claim or renewal.
 type Config struct {
-	// LeaseDuration is how long a leader stays one without renewing.
+	// LeaseDuration is how long a leader keeps its leadership without renewing.
 	LeaseDuration time.Duration
 	// HeartbeatInterval is how often a process runs an election cycle. It must
 	// be shorter than LeaseDuration less the margin.
 	HeartbeatInterval time.Duration
-	// CandidateTimeout is how long a candidate may be silent before others may
-	// evict it. It must be longer than HeartbeatInterval.
+	// CandidateTimeout is how long a candidate may go without a heartbeat before
+	// others may evict it. It must be longer than HeartbeatInterval.
 	CandidateTimeout time.Duration
-	// ElectionEnabled is whether anybody may claim or renew. While it is false
-	// the leader's lease runs out, and heartbeats go on.
+	// ElectionEnabled allows claims and renewals. While it is false the leader's
+	// lease runs out, and heartbeats continue.
 	ElectionEnabled bool
-	// AllowPreemption lets a strictly higher priority take a held seat.
+	// AllowPreemption lets a strictly higher priority replace a live leader.
 	AllowPreemption bool
 	// PreemptionGrace is how long a leader may drain after it saw a challenge.
-	// Zero takes the seat at once, and the old leader learns of it afterwards.
+	// With zero the challenger takes over at once, and the old leader learns of
+	// it afterwards. A leader that only calls RunElectionCycle also has this long
+	// to meet the request of an operator.
 	PreemptionGrace time.Duration
+	// PreemptDelay is how long a candidate must have been registered before it
+	// challenges or preempts a live leader, so that a process that keeps crashing
+	// cannot take over each time it starts. A vacancy and an expired lease are
+	// claimed without it.
+	PreemptDelay time.Duration
 	// MinimumTenure protects a new leader from preemption, against flapping.
 	MinimumTenure time.Duration
 	// Margin is how long before the end of its lease a leader stops believing in
@@ -91,7 +99,7 @@ type Config struct {
 	Margin time.Duration
 	// HistoryLimit is how many terms of history are kept. Zero keeps none.
 	HistoryLimit int
-	// Expiry says how contenders judge that a lease is over.
+	// Expiry says how candidates judge that a lease is over.
 	Expiry ExpiryMode
 
 	// Revision counts the writes of this config, beginning with 1. It is set by
@@ -104,24 +112,21 @@ type Config struct {
 	Nonce [16]byte
 }
 
-// DefaultConfig returns the settings of an election that nobody configured:
-// lease 10 s, heartbeat 3 s, candidate timeout 15 s, enabled, preemption at
-// once, expiry by clock.
+// DefaultConfig returns the settings of an election that nothing else
+// configures: lease 10 s, heartbeat 3 s, candidate timeout 15 s, enabled, expiry
+// by observation, preemption with a grace of one lease, and a minimum tenure and a
+// preempt delay of one lease.
 func DefaultConfig() Config {
-	return Config{
-		LeaseDuration:     DefaultLeaseDuration,
-		HeartbeatInterval: DefaultHeartbeatInterval,
-		CandidateTimeout:  DefaultCandidateTimeout,
-		ElectionEnabled:   true,
-		AllowPreemption:   true,
-		HistoryLimit:      DefaultHistoryLimit,
-	}
+	c := ConfigWithLease(DefaultLeaseDuration)
+	c.HeartbeatInterval = DefaultHeartbeatInterval
+	return c
 }
 
 // ConfigWithLease returns DefaultConfig scaled to a lease: a heartbeat of a
-// third of it, a candidate timeout of one and a half.
+// third of it, a candidate timeout of one and a half, and a grace, a minimum tenure
+// and a preempt delay of one.
 func ConfigWithLease(lease time.Duration) Config {
-	c := DefaultConfig()
+	c := RecipeConfig()
 	c.LeaseDuration = lease
 	c.HeartbeatInterval = lease / 3
 	if lease > math.MaxInt64/3 { // out of bounds; Validate says so
@@ -129,7 +134,25 @@ func ConfigWithLease(lease time.Duration) Config {
 	} else {
 		c.CandidateTimeout = lease * 3 / 2
 	}
+	c.Expiry = ExpiryByObservation
+	c.PreemptionGrace, c.MinimumTenure, c.PreemptDelay = lease, lease, lease
 	return c
+}
+
+// RecipeConfig returns the settings of the leader election recipe that this
+// project started from: those of DefaultConfig, but with expiry by clock and
+// preemption at once. It relies on synchronised clocks, and a leader that is
+// preempted learns of it only afterwards. Only fenced writes are safe then.
+func RecipeConfig() Config {
+	return Config{
+		LeaseDuration:     DefaultLeaseDuration,
+		HeartbeatInterval: DefaultHeartbeatInterval,
+		CandidateTimeout:  DefaultCandidateTimeout,
+		ElectionEnabled:   true,
+		AllowPreemption:   true,
+		HistoryLimit:      DefaultHistoryLimit,
+		Expiry:            ExpiryByClock,
+	}
 }
 
 // EffectiveMargin returns Margin, or a tenth of the lease where Margin is zero.
@@ -146,22 +169,19 @@ func (c Config) MarginFor(lease time.Duration) time.Duration {
 	if lease == c.LeaseDuration {
 		return c.Margin
 	}
-	// In two steps, so that no product overflows; the remainder is below one
-	// lease and counts at microsecond precision at worst.
 	whole, rest := lease/c.LeaseDuration, lease%c.LeaseDuration
 	return c.Margin*whole + mulDiv(c.Margin, rest, c.LeaseDuration)
 }
 
-// mulDiv returns a*b/c for non-negative durations with b < c.
+// mulDiv returns a*b/c, rounded down, for non-negative durations with b < c.
 func mulDiv(a, b, c time.Duration) time.Duration {
-	for b > 0 && a > math.MaxInt64/b {
-		b, c = b/2, c/2
-	}
-	return a * b / c
+	hi, lo := bits.Mul64(uint64(a), uint64(b))
+	quotient, _ := bits.Div64(hi, lo, uint64(c))
+	return time.Duration(quotient)
 }
 
-// AcceptanceLease is the short lease of a seat that was handed over, until its
-// new holder's own first renewal: one heartbeat and the margin.
+// AcceptanceLease is the short lease of a leadership that was handed over, until
+// its new holder's own first renewal: one heartbeat and the margin.
 func (c Config) AcceptanceLease() time.Duration {
 	return min(c.HeartbeatInterval+c.EffectiveMargin(), c.LeaseDuration)
 }
@@ -197,7 +217,7 @@ func (c Config) Validate() error {
 	for _, d := range []struct {
 		field string
 		value time.Duration
-	}{{"PreemptionGrace", c.PreemptionGrace}, {"MinimumTenure", c.MinimumTenure}} {
+	}{{"PreemptionGrace", c.PreemptionGrace}, {"PreemptDelay", c.PreemptDelay}, {"MinimumTenure", c.MinimumTenure}} {
 		if d.value < 0 || d.value > MaxDuration {
 			fault(d.field, outside(d.value, 0))
 		}

@@ -19,6 +19,26 @@ func TestDefaultConfigIsValid(t *testing.T) {
 	require.Equal(t, 15*time.Second, c.CandidateTimeout)
 	require.Equal(t, time.Second, c.EffectiveMargin())
 	require.Equal(t, 4*time.Second, c.AcceptanceLease())
+	require.True(t, c.ElectionEnabled)
+	require.True(t, c.AllowPreemption)
+	require.Equal(t, fdbelection.ExpiryByObservation, c.Expiry)
+	for _, d := range []time.Duration{c.PreemptionGrace, c.MinimumTenure, c.PreemptDelay} {
+		require.Equal(t, c.LeaseDuration, d)
+	}
+}
+
+// TestRecipeConfig: parity with the recipe has a name of its own.
+func TestRecipeConfig(t *testing.T) {
+	c := fdbelection.RecipeConfig()
+	require.NoError(t, c.Validate())
+	require.Equal(t, fdbelection.ExpiryByClock, c.Expiry)
+	require.Zero(t, c.PreemptionGrace)
+	require.Zero(t, c.MinimumTenure)
+	require.Zero(t, c.PreemptDelay)
+	d := fdbelection.DefaultConfig()
+	require.Equal(t, d.LeaseDuration, c.LeaseDuration)
+	require.Equal(t, d.HeartbeatInterval, c.HeartbeatInterval)
+	require.Equal(t, d.CandidateTimeout, c.CandidateTimeout)
 }
 
 func TestConfigWithLeaseIsValidForEveryLease(t *testing.T) {
@@ -37,7 +57,7 @@ func TestConfigWithLeaseIsValidForEveryLease(t *testing.T) {
 func TestValidateReportsEveryFaultByField(t *testing.T) {
 	c := fdbelection.Config{
 		LeaseDuration: -1, HeartbeatInterval: 0, CandidateTimeout: fdbelection.MaxDuration + 1,
-		PreemptionGrace: -1, MinimumTenure: -1, Margin: -1, HistoryLimit: -1, Expiry: 9,
+		PreemptionGrace: -1, PreemptDelay: -1, MinimumTenure: -1, Margin: -1, HistoryLimit: -1, Expiry: 9,
 	}
 	err := c.Validate()
 	require.ErrorIs(t, err, fdbelection.ErrInvalidConfig)
@@ -50,7 +70,7 @@ func TestValidateReportsEveryFaultByField(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{
 		"LeaseDuration", "HeartbeatInterval", "CandidateTimeout", "PreemptionGrace",
-		"MinimumTenure", "Margin", "HistoryLimit", "Expiry",
+		"PreemptDelay", "MinimumTenure", "Margin", "HistoryLimit", "Expiry",
 	}, fields)
 }
 
@@ -95,7 +115,7 @@ func TestMarginForAnotherLeaseKeepsTheProportion(t *testing.T) {
 		lease := long("other lease")
 		margin := c.MarginFor(lease)
 		want := float64(c.Margin) / float64(c.LeaseDuration) * float64(lease)
-		if margin < 0 || margin > lease || math.Abs(float64(margin)-want) > 2+want*1e-6 {
+		if margin < 0 || margin > lease || math.Abs(float64(margin)-want) > 2+want*1e-12 {
 			t.Fatalf("margin %v for lease %v, want about %v", margin, lease, time.Duration(want))
 		}
 	})

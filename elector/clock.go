@@ -3,6 +3,8 @@ package elector
 import (
 	"context"
 	"time"
+
+	"github.com/fdbelection/fdbelection/internal/bootclock"
 )
 
 // Clock is the time of one process. It is safe for concurrent use.
@@ -37,7 +39,7 @@ type systemClock struct {
 }
 
 func newSystemClock() systemClock {
-	return systemClock{start: time.Now().Round(0), since: sinceStart()}
+	return systemClock{start: time.Now().Round(0), since: bootclock.New()}
 }
 
 func (c systemClock) Now() time.Time  { return c.start.Add(c.since()) }

@@ -1,4 +1,4 @@
-package elector
+package bootclock
 
 import (
 	"time"
@@ -6,12 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sinceStart returns a clock that counts from now on, suspension included.
-func sinceStart() func() time.Duration {
-	if _, err := boottime(); err != nil { // a sandbox without that clock
+func newClock() func() time.Duration {
+	start, err := boottime()
+	if err != nil { // a sandbox without that clock
 		return monotonic()
 	}
-	start, _ := boottime()
 	return func() time.Duration {
 		now, _ := boottime() // it cannot fail after it has succeeded
 		return now - start
