@@ -35,9 +35,6 @@ var (
 	// ErrFenced: the term of the token is not the one that stands; nothing must be
 	// written on its authority any more.
 	ErrFenced = errors.New("fenced: leadership of that term is over")
-	// ErrExpiryMode: the election expires leases by observation, and the call
-	// brought none.
-	ErrExpiryMode = errors.New("election expires leases by observation: the call must bring what its caller observed")
 	// ErrNoNonce: the nonce that names an intended act is zero.
 	ErrNoNonce = errors.New("the nonce is zero: draw one (uuid.New) outside of the transaction's closure")
 	// ErrRequestPending: another request about the same term stands.
@@ -47,6 +44,8 @@ var (
 	ErrLeaderRenewed = errors.New("the leader has renewed its lease meanwhile: it is alive")
 	// ErrTermFloor: the term to which the election is to be raised is out of range.
 	ErrTermFloor = errors.New("the floor of the term is out of range")
+	// ErrSharedKeys: the election would share keys with another one.
+	ErrSharedKeys = errors.New("the election would share keys with another one: choose another subspace")
 	// ErrConfigChanged: the config is not at the revision that the write named.
 	ErrConfigChanged = errors.New("config was changed by somebody else: read it again and repeat the change")
 	// ErrInvalidConfig: the config breaks a rule; see InvalidConfigError.
@@ -112,6 +111,9 @@ type InvalidStateError struct {
 	Record string
 	// Problem says what is wrong with the bytes.
 	Problem string
+	// Newer says that a newer version of this program has written the record. It is
+	// not damaged: upgrade, and do not repair it.
+	Newer bool
 }
 
 // Error names the record, its key (quoted) and the problem.

@@ -21,6 +21,8 @@ type Candidate struct {
 	// Versionstamp is the commit that registered it: unique, and in the order of
 	// registrations. Heartbeats leave it alone.
 	Versionstamp subspace.Versionstamp
+
+	notes *notes // nil: none
 }
 
 // String returns who it is, its role and its priority, safe to print.
@@ -65,6 +67,9 @@ func (c *Candidate) encode() []byte {
 		}
 	}
 	b = subspace.CloseNested(b)
+	if c.notes != nil {
+		b = c.notes.encode(b)
+	}
 	if c.Versionstamp.Incomplete() {
 		b = appendOffset(b, stampAt)
 	}
@@ -94,6 +99,9 @@ func decodeCandidate(key []byte, id string, value []byte) (Candidate, error) {
 	}
 	if err := tags.Err(); err != nil {
 		r.fail("metadata: " + err.Error())
+	}
+	if r.More() && r.Peek() == subspace.KindNested {
+		c.notes = decodeNotes(r.Nested())
 	}
 	if c.Versionstamp.Incomplete() {
 		r.fail("its versionstamp was never filled in")

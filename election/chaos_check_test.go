@@ -230,16 +230,16 @@ func (k *chaosChecker) checkTenure(tr *chaosTx, before *chaosChecker) {
 	switch {
 	case tr.what == "raise":
 		want := before.term
-		want.Term, want.Held = k.leader.Term, false
+		want.Term, want.Held, want.Ballot = k.leader.Term, false, k.leader.Ballot
 		if k.term != want {
 			k.failf(tr, "term record %v after %v was raised", k.term, before.term)
 		}
 	case k.leader.Vacant():
-		want := Tenure{Token: before.leader.Token()}
+		want := Tenure{Token: before.leader.Token(), Ballot: k.leader.Ballot}
 		if k.term != want {
 			k.failf(tr, "#8: term record %v after %v", k.term, before.leader)
 		}
-	case k.term != Tenure{Token: k.leader.Token(), Held: true}:
+	case k.term != Tenure{Token: k.leader.Token(), Held: true, Ballot: k.term.Ballot}:
 		k.failf(tr, "#4: term record %v beside %v", k.term, k.leader)
 	}
 }
@@ -262,9 +262,9 @@ func (k *chaosChecker) checkRanks(tr *chaosTx) {
 	for key, value := range k.rows {
 		switch {
 		case bytes.HasPrefix([]byte(key), keys.candidates):
-			id, err := keys.candidateID([]byte(key))
-			if err != nil {
-				k.failf(tr, "%v", err)
+			id, ok := keys.candidateID([]byte(key))
+			if !ok {
+				k.failf(tr, "%q is not the key of a candidate", key)
 			}
 			candidate, err := decodeCandidate([]byte(key), id, value)
 			if err != nil {

@@ -103,7 +103,7 @@ func runChaos(t *testing.T, seed uint64) map[string]int {
 	c.e = New(subspace.New("chaos"), WithRandom(randomReader{c.rnd}))
 	c.check = newChaosChecker(c)
 	c.begin("init", Identity{}, c.now, func(tr *chaosTx) error {
-		config := fdbelection.DefaultConfig()
+		config := fdbelection.RecipeConfig()
 		if c.chance(2) {
 			config.Expiry = fdbelection.ExpiryByObservation
 		}
@@ -187,7 +187,7 @@ func (c *chaos) begin(what string, actor Identity, now time.Time, fn func(tr *ch
 		for _, known := range []error{
 			fdbelection.ErrElectionDisabled, fdbelection.ErrUnregisteredCandidate, fdbelection.ErrProcessNotFound,
 			fdbelection.ErrDuplicateID, fdbelection.ErrNotVoting, fdbelection.ErrNotLeader, fdbelection.ErrFenced,
-			fdbelection.ErrExpiryMode, fdbelection.ErrConfigChanged, fdbelection.ErrRequestPending,
+			fdbelection.ErrConfigChanged, fdbelection.ErrRequestPending,
 			fdbelection.ErrLeaderRenewed,
 		} {
 			if errors.Is(err, known) {

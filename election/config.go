@@ -1,6 +1,7 @@
 package election
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/fdbelection/fdbelection"
@@ -31,9 +32,42 @@ func (e *LeaderElection) InitializeWithConfig(tr kv.Transaction, config fdbelect
 	if value != nil {
 		return decodeConfig(e.keys.config, value)
 	}
+	if err := e.alone(tr); err != nil {
+		return fdbelection.Config{}, err
+	}
 	config.Revision = 1
 	tr.Set(e.keys.config, encodeConfig(config))
 	return config, nil
+}
+
+// alone returns nil if no other election shares keys with this one: only the
+// records of one that lives below ("candidates") can be taken for candidates. Both
+// directions are read serialisably, so that of two such elections made at once
+// one is refused.
+func (e *LeaderElection) alone(tr kv.Transaction) error {
+	inner := newKeys(subspace.FromBytes(e.keys.candidates))
+	nested := tr.Get(inner.config)
+	var around kv.Future[[]byte]
+	outer, below := bytes.CutSuffix(e.keys.space.Bytes(), subspace.AppendString(nil, "candidates"))
+	if below {
+		around = tr.Get(newKeys(subspace.FromBytes(outer)).config)
+	}
+	value, err := nested.Get()
+	if err != nil {
+		return registrationPending(err)
+	}
+	if value != nil {
+		if _, err := decodeConfig(inner.config, value); err == nil {
+			return fmt.Errorf("%w: another election lives below its candidates", fdbelection.ErrSharedKeys)
+		}
+	}
+	if !below {
+		return nil
+	}
+	if value, err = around.Get(); err == nil && value != nil {
+		err = fmt.Errorf("%w: it would live below the candidates of another election", fdbelection.ErrSharedKeys)
+	}
+	return err
 }
 
 // ReadConfig returns the config, by a snapshot read. Errors:
@@ -46,13 +80,19 @@ func (e *LeaderElection) ReadConfig(tr kv.ReadTransaction) (fdbelection.Config, 
 	return decodeConfig(e.keys.config, value)
 }
 
+// replacedRevision is the revision of a config that replaces one which cannot be
+// read: above any that counting has reached.
+const replacedRevision = 1 << 40
+
 // WriteConfig replaces the config of an election that is initialised, and
 // returns it with its new revision. With a Revision it replaces only that one;
-// without, whatever stands. It takes effect from the next claim or renewal.
+// without, whatever stands, also a config that is damaged (but not one in a newer
+// format). It takes effect from the next claim or renewal. If it lowers the history
+// limit, it removes the history beyond.
 //
 // Run again after an unknown commit it recognises its own success by the
 // revision, the settings and the Nonce; without a Revision, by the settings and
-// the Nonce where there is one.
+// the Nonce if there is one.
 //
 // Errors: ErrInvalidConfig, ErrNotInitialized, ErrConfigChanged,
 // ErrInvalidState.
@@ -65,7 +105,10 @@ func (e *LeaderElection) WriteConfig(tr kv.Transaction, config fdbelection.Confi
 		return fdbelection.Config{}, err
 	}
 	stored, err := decodeConfig(e.keys.config, value)
-	if err != nil {
+	switch {
+	case config.Revision == 0 && isDamaged(err):
+		stored = fdbelection.Config{Revision: replacedRevision - 1, HistoryLimit: fdbelection.MaxHistoryLimit}
+	case err != nil:
 		return fdbelection.Config{}, err
 	}
 	own := stored.Nonce == config.Nonce && stored.SameSettings(config)
@@ -76,9 +119,29 @@ func (e *LeaderElection) WriteConfig(tr kv.Transaction, config fdbelection.Confi
 		return fdbelection.Config{}, fmt.Errorf("%w: it is at revision %d, the change was made to %d",
 			fdbelection.ErrConfigChanged, stored.Revision, config.Revision)
 	}
+	if err := e.trimTo(tr, stored, config); err != nil {
+		return fdbelection.Config{}, err
+	}
 	config.Revision = stored.Revision + 1
 	tr.Set(e.keys.config, encodeConfig(config))
 	return config, nil
+}
+
+// trimTo removes the history that a lower limit does not keep. Claims conflict with
+// a change of the config, so none that goes by the old limit comes after it.
+func (e *LeaderElection) trimTo(tr kv.Transaction, before, after fdbelection.Config) error {
+	if after.HistoryLimit >= before.HistoryLimit {
+		return nil
+	}
+	value, err := tr.Get(e.keys.term).Get() // serialisably: so does one that came between
+	if err != nil || value == nil {
+		return err
+	}
+	tenure, err := decodeTenure(e.keys.term, value)
+	if err != nil {
+		return nil //nolint:nilerr // the history is trimmed by a later change
+	}
+	return e.trim(tr, firstKept(after, tenure.Term))
 }
 
 func encodeConfig(c fdbelection.Config) []byte {
@@ -95,7 +158,8 @@ func encodeConfig(c fdbelection.Config) []byte {
 	b = subspace.AppendInt(b, int64(c.MinimumTenure))
 	b = subspace.AppendInt(b, int64(c.Margin))
 	b = subspace.AppendInt(b, int64(c.HistoryLimit))
-	return subspace.AppendInt(b, int64(c.Expiry))
+	b = subspace.AppendInt(b, int64(c.Expiry))
+	return subspace.AppendInt(b, int64(c.PreemptDelay))
 }
 
 // decodeConfig reads a config record; no value is an election that was never
@@ -106,7 +170,7 @@ func decodeConfig(key, value []byte) (fdbelection.Config, error) {
 	}
 	r := openRecord("config", key, value)
 	if allowed := r.Int64(); allowed > formatVersion {
-		r.fail("allows records in a newer format: upgrade this program")
+		r.tooNew("allows records in a newer format: upgrade this program")
 	}
 	c := fdbelection.Config{
 		Revision:          r.count(),
@@ -121,6 +185,9 @@ func decodeConfig(key, value []byte) (fdbelection.Config, error) {
 		Margin:            r.duration(),
 		HistoryLimit:      int(r.Int64()),
 		Expiry:            fdbelection.ExpiryMode(r.Int64()),
+	}
+	if r.More() { // the records of earlier programs have none
+		c.PreemptDelay = r.duration()
 	}
 	if c.Revision == 0 {
 		r.fail("its revision is zero")

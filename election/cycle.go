@@ -1,97 +1,139 @@
 package election
 
 import (
+	"errors"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// CycleResult is what stands if the transaction commits.
+// CycleResult says what stands if the transaction commits.
 type CycleResult struct {
-	// Action is what the cycle did about the seat.
+	// Action is what the cycle did about the leadership.
 	Action Action
-	// Leader is the leader record. Whether a lease of somebody else has run out
-	// is for the caller to judge.
+	// Leader is the leader record. Whether the lease of another candidate has run
+	// out is for the caller to judge.
 	Leader Leader
-	// Intent is what is asked of the leader of this term; its Kind is NoIntent
-	// where nothing is.
+	// ValidUntil is until when the caller may take itself for the leader, on the
+	// clock of the cycle's now. It is zero if the caller does not lead. The work must
+	// have stopped by then, unless a later cycle has returned a later instant.
+	//
+	// While the leader is asked to give up, ValidUntil does not pass the end of the
+	// preemption grace: stop the work, and go on calling RunElectionCycle.
+	ValidUntil time.Time
+	// Intent is what is asked of the leader of this term. Its Kind is NoIntent if
+	// nothing is asked.
 	Intent Intent
 	// Config is the one by which the cycle decided.
 	Config fdbelection.Config
+	// Unreadable names the advisory records that could not be read, and were passed
+	// over (ErrInvalidState); nil if there are none.
+	Unreadable error
 }
 
-// Leads reports whether the actor holds the seat.
+// Leads reports whether the caller leads, as long as ValidUntil has not passed.
+// It is false while the holder drains in a disabled election.
 func (r CycleResult) Leads() bool { return r.Action.Leads() }
 
-// RunElectionCycle writes the heartbeat of a registered candidate and does
-// about the seat what the protocol says, in one transaction: it claims a seat
-// that is vacant or whose lease is over, or that a strictly higher priority may
-// take; renews its own; challenges a lower leader where there is a grace; or
-// follows. A change of priority, role or metadata is written with the
+// Holds reports whether the leader record names the caller: it leads, or drains in
+// a disabled election and has not resigned.
+func (r CycleResult) Holds() bool { return r.Action.Holds() }
+
+// RunElectionCycle writes the heartbeat of a registered candidate and does about
+// the leadership what the protocol says, in one transaction. It claims a leadership
+// that is vacant, whose lease is over, or that a strictly higher priority may
+// take; renews its own; challenges a leader of a lower priority if there is a
+// grace; or follows. A change of priority, role or metadata is written with the
 // heartbeat. A follower writes nothing but its own candidate record.
 //
+// Call it once per heartbeat. It needs no bookkeeping by its caller: what this
+// incarnation has seen of the leader and since when, on the clock of the election
+// (WithClock), is kept in its candidate record. No clock of another process is
+// compared.
+//
+// A leader that only calls RunElectionCycle also meets challenges and the requests
+// of operators by it. While the grace of the config runs, the cycle renews, and the
+// result tells of the Intent and a ValidUntil that ends with the grace. After that,
+// and after every ValidUntil that it has returned, the next cycle hands over
+// (HandedOver) or resigns (Vacated). WorkEnded has it do so at once.
+//
 // Run again after an unknown commit it finds what the first run did: the
-// incarnation that finds itself leading renews in the same term. A leader whose
-// candidate record was evicted registers again with its renewal. Where the
-// election is disabled heartbeats go on, and the result says Draining or
-// Followed.
+// incarnation that finds itself leading renews in the same term. If its lease is
+// over by its own clock, it claims a new term instead. A leader whose candidate
+// record was evicted registers again with its renewal. In a disabled election
+// heartbeats continue, and the result says Draining or Followed.
 //
 // Errors: ErrNotInitialized, ErrUnregisteredCandidate, ErrDuplicateID,
-// ErrRegistrationPending, ErrExpiryMode, ErrInvalidCandidate, ErrInvalidState.
+// ErrRegistrationPending, ErrInvalidCandidate, ErrInvalidState.
 func (e *LeaderElection) RunElectionCycle(tr kv.Transaction, me Registration, now time.Time, opts ...CycleOption) (CycleResult, error) {
 	if err := me.Validate(); err != nil {
 		return CycleResult{}, err
 	}
+	start := e.clock.Now()
 	v, err := e.loadFor(tr, me.Identity)
 	if err != nil {
 		return CycleResult{}, err
 	}
-	c := newContender(me, now, opts)
-	if err := v.checkMode(&c); err != nil {
+	c, err := e.contend(tr, &v, me, now, opts)
+	if err != nil {
 		return CycleResult{}, err
 	}
 	d := decide(&v, &c)
-	if v.own == nil && d.action != Renewed && d.action != Draining && d.action != Vacated {
-		return CycleResult{}, fdbelection.ErrUnregisteredCandidate
+	keeps := d.action == Renewed || d.action == Draining || d.action == Vacated
+	if v.own == nil && !keeps {
+		return CycleResult{}, orUnregistered(v.unreadable.own)
 	}
 	if err := e.prepare(tr, &v, &c, d); err != nil {
 		return CycleResult{}, err
 	}
-	if err := e.heartbeat(tr, v.own, me, now); err != nil {
-		return CycleResult{}, err
+	valid := c.conclude(&v, d, start)
+	if v.unreadable.own == nil { // else the leader renews, and its record waits for its repair
+		if err := e.heartbeat(tr, v.own, me, now, c.kept()); err != nil {
+			return CycleResult{}, err
+		}
 	}
-	return e.act(tr, &v, &c, d)
+	result, err := e.act(tr, &v, &c, d)
+	if err == nil && valid > 0 {
+		result.ValidUntil = now.Add(valid)
+	}
+	return result, err
 }
 
-// TryClaimLeadership does about the seat what RunElectionCycle does, and
-// writes no heartbeat: the candidate is as its record says.
+// TryClaimLeadership does about the leadership what RunElectionCycle does, and
+// writes no heartbeat: the candidate is as its record says. What it judges by
+// observation is what the heartbeats of this incarnation have noted in that record
+// (HeartbeatCandidate, RunElectionCycle). The holder renews, and answers for
+// requests itself.
 //
 // Errors: those of RunElectionCycle, and ErrElectionDisabled, ErrNotVoting.
 func (e *LeaderElection) TryClaimLeadership(tr kv.Transaction, me Identity, now time.Time, opts ...CycleOption) (CycleResult, error) {
 	if err := me.Validate(); err != nil {
 		return CycleResult{}, err
 	}
+	start := e.clock.Now()
 	v, err := e.loadFor(tr, me)
 	switch {
 	case err != nil:
 		return CycleResult{}, err
 	case v.own == nil:
-		return CycleResult{}, fdbelection.ErrUnregisteredCandidate
+		return CycleResult{}, orUnregistered(v.unreadable.own)
 	case v.own.Role != Voter:
 		return CycleResult{}, fdbelection.ErrNotVoting
 	case !v.config.ElectionEnabled:
 		return CycleResult{}, fdbelection.ErrElectionDisabled
 	}
-	c := newContender(v.own.Registration, now, opts)
-	if err := v.checkMode(&c); err != nil {
-		return CycleResult{}, err
-	}
+	c := e.judge(&v, v.own.Registration, now, opts)
+	c.notes.request = sighting{} // what is asked of a holder is for RunElectionCycle, which can take note of it
 	d := decide(&v, &c)
 	if err := e.prepare(tr, &v, &c, d); err != nil {
 		return CycleResult{}, err
 	}
-	return e.act(tr, &v, &c, d)
+	result, err := e.act(tr, &v, &c, d)
+	if valid := c.conclude(&v, d, start); err == nil && valid > 0 {
+		result.ValidUntil = now.Add(valid)
+	}
+	return result, err
 }
 
 // loadFor reads what a decision of me needs, in one wave.
@@ -99,10 +141,21 @@ func (e *LeaderElection) loadFor(tr kv.Transaction, me Identity) (view, error) {
 	load := e.begin(tr)
 	load.of(me.ID)
 	v, err := load.await()
+	if err == nil {
+		err = v.decidable()
+	}
 	if err == nil && v.own != nil && v.own.Incarnation != me.Incarnation {
 		err = duplicateID(me, v.own.Identity)
 	}
 	return v, err
+}
+
+// orUnregistered is the error of a candidate without a record that can be used.
+func orUnregistered(unreadable error) error {
+	if unreadable != nil {
+		return unreadable
+	}
+	return fdbelection.ErrUnregisteredCandidate
 }
 
 func newContender(me Registration, now time.Time, opts []CycleOption) contender {
@@ -113,26 +166,80 @@ func newContender(me Registration, now time.Time, opts []CycleOption) contender 
 	return c
 }
 
-// checkMode refuses to judge by the clock where the config asks for
-// observation: a contender that never could take over would be no contender.
-func (v *view) checkMode(c *contender) error {
-	if v.config.Expiry == fdbelection.ExpiryByObservation && !c.observed &&
-		c.role == Voter && !v.leader.HeldBy(c.Identity) {
-		return fdbelection.ErrExpiryMode
+// judge returns the contender with what it has seen: as its caller says, or as the
+// notes in its candidate record do.
+func (e *LeaderElection) judge(v *view, me Registration, now time.Time, opts []CycleOption) contender {
+	c := newContender(me, now, opts)
+	if !c.observed {
+		c.at = e.clock.Now()
+		c.notes = notesOf(v.own, me.Identity, e.clock, c.at)
+		c.seen = c.notes.seen
 	}
-	return nil
+	return c
+}
+
+// contend is judge for a cycle, which also takes note of what is asked of the
+// holder.
+func (e *LeaderElection) contend(tr kv.Transaction, v *view, me Registration, now time.Time, opts []CycleOption) (contender, error) {
+	c := e.judge(v, me, now, opts)
+	if c.observed {
+		return c, nil
+	}
+	asked := v.leader.HeldBy(c.Identity) && v.intent.about(v.leader.Term)
+	if asked {
+		if err := e.readAuthor(tr, v); err != nil {
+			return c, err
+		}
+	}
+	if asked && v.legal(&c) {
+		c.sight(v)
+	} else {
+		c.notes.request = sighting{}
+	}
+	return c, nil
+}
+
+// conclude updates the notes by a decision. It returns for how long the caller may
+// lead, counted from the now of its cycle; start is a reading of the clock after
+// that.
+func (c *contender) conclude(v *view, d decision, start time.Time) time.Duration {
+	var valid time.Duration
+	if d.action.Leads() {
+		valid = v.config.LeaseDuration - v.config.EffectiveMargin()
+		if d.action == Renewed && c.asked(v) {
+			valid = min(valid, max(c.graceEnd(v).Sub(start), 1))
+		}
+		if until := start.Add(valid); until.After(c.notes.trusted) {
+			c.notes.trusted = until
+		}
+	}
+	switch {
+	case d.action.Holds():
+		c.notes.seen = Observation{}
+	case d.action == Vacated && v.intent.Kind == IntentResign:
+		c.notes.out = c.at.Add(v.config.LeaseDuration)
+		fallthrough
+	default:
+		c.notes.request = sighting{}
+		c.notes.seen = c.notes.seen.Next(v.leader, c.at)
+	}
+	return valid
+}
+
+// kept returns the notes for the candidate record, nil if the caller keeps its own.
+func (c *contender) kept() *notes {
+	if c.observed {
+		return nil
+	}
+	return &c.notes
 }
 
 // prepare does, before the first write, all of a decision that can fail.
 func (e *LeaderElection) prepare(tr kv.Transaction, v *view, c *contender, d decision) (err error) {
 	switch {
-	case d.action == Claimed:
-		if err = e.continued(tr, v.leader); err == nil {
-			c.nonce, err = e.newNonce()
-		}
-	case d.action == Challenged && v.intent.about(v.leader.Term) && v.intent.by(c.Identity):
+	case d.action == HandedOver, d.action == Challenged && v.intent.about(v.leader.Term) && v.intent.by(c.Identity):
 		c.nonce = v.intent.Nonce
-	case d.action == Challenged:
+	case d.action == Claimed, d.action == Challenged:
 		c.nonce, err = e.newNonce()
 	}
 	return err
@@ -140,7 +247,7 @@ func (e *LeaderElection) prepare(tr kv.Transaction, v *view, c *contender, d dec
 
 // act carries out a decision.
 func (e *LeaderElection) act(tr kv.Transaction, v *view, c *contender, d decision) (CycleResult, error) {
-	result := CycleResult{Action: d.action, Leader: v.leader, Config: v.config}
+	result := CycleResult{Action: d.action, Leader: v.leader, Config: v.config, Unreadable: errors.Join(v.unreadable.intent, v.unreadable.own)}
 	if v.intent.about(v.leader.Term) && !v.leader.Vacant() {
 		result.Intent = v.intent
 	}
@@ -151,14 +258,14 @@ func (e *LeaderElection) act(tr kv.Transaction, v *view, c *contender, d decisio
 		result.Intent = Intent{}
 	case Renewed:
 		result.Leader = v.renewal(c.priority, c.now)
-		err = e.writeRenewal(tr, &result.Leader)
+		err = e.writeRenewal(tr, v, &result.Leader)
 	case Vacated:
-		reason := "became an observer"
-		if c.role == Voter {
-			reason = "not accepted: disabled"
+		result.Leader, err = e.vacate(tr, v, c.whyVacated(v), c.now)
+	case HandedOver:
+		if err = conflictOn(tr, e.keys.candidate(v.other.ID)); err == nil { // it was read by snapshot
+			result.Leader = v.handover(v.other, d.origin, c.nonce, c.now)
+			err = e.writeTenure(tr, v, &result.Leader)
 		}
-		result.Leader, err = e.vacate(tr, v, reason, c.now)
-		result.Intent = Intent{}
 	case Challenged:
 		result.Intent, err = e.challenge(tr, v, c)
 	case Withdrew:
@@ -172,6 +279,18 @@ func (e *LeaderElection) act(tr kv.Transaction, v *view, c *contender, d decisio
 		return CycleResult{}, err
 	}
 	return result, nil
+}
+
+// whyVacated is the reason of a vacancy, for the history.
+func (c *contender) whyVacated(v *view) string {
+	switch {
+	case c.role != Voter:
+		return "became an observer"
+	case !v.config.ElectionEnabled:
+		return "not accepted: disabled"
+	default:
+		return "resigned on request"
+	}
 }
 
 func (e *LeaderElection) claimSeat(tr kv.Transaction, v *view, c *contender, origin Origin) (Leader, error) {

@@ -29,7 +29,7 @@ var (
 func second(n float64) time.Time { return decideNow.Add(time.Duration(n * float64(time.Second))) }
 
 func decidingBase() (*view, *contender) {
-	v := &view{config: fdbelection.DefaultConfig()}
+	v := &view{config: fdbelection.RecipeConfig()}
 	v.leader = Leader{
 		Ballot: 9, Term: 3, Identity: meA, Priority: 5, Nonce: uuid.UUID{9}, Accepted: true,
 		LeaseExpiry: second(10), LeaseDuration: 10 * time.Second, AcquiredAt: second(0),

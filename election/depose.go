@@ -22,10 +22,12 @@ import (
 // lower term), ErrInvalidState.
 func (e *LeaderElection) DeposeLeader(tr kv.Transaction, token Token, ballot uint64, now time.Time) error {
 	load := e.begin(tr)
-	v, err := load.awaitLenient()
+	v, err := load.await()
 	switch {
 	case err != nil:
 		return err
+	case v.unreadable.leader != nil:
+		return v.unreadable.leader
 	case v.leader.Term > token.Term, v.leader.vacatedBy(token):
 		return nil
 	case !v.leader.in(token):

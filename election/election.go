@@ -9,12 +9,14 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// LeaderElection is one election, in one subspace. It holds no state of the
-// election, only its keys: make one wherever it is needed. It is safe for
-// concurrent use where its source of randomness is.
+// LeaderElection is one election, in one subspace. It holds the keys of its
+// records. All that it remembers is which candidates EvictDeadCandidates has seen,
+// and since when. It is safe for concurrent use if its source of randomness is.
 type LeaderElection struct {
 	keys   keys
 	random io.Reader
+	clock  Clock
+	silent *silences
 }
 
 // Option changes how New builds a LeaderElection.
@@ -29,9 +31,12 @@ func WithRandom(source io.Reader) Option {
 // New returns the election that lives in space, and in nothing else. It does
 // no I/O; Initialize makes the election itself.
 func New(space subspace.Subspace, opts ...Option) *LeaderElection {
-	e := &LeaderElection{keys: newKeys(space)}
+	e := &LeaderElection{keys: newKeys(space), silent: &silences{}}
 	for _, opt := range opts {
 		opt(e)
+	}
+	if e.clock.Now == nil {
+		e.clock = ProcessClock()
 	}
 	return e
 }

@@ -10,20 +10,25 @@ import (
 // MaxEvictions bounds what one transaction evicts; call again for more.
 const MaxEvictions = 500
 
-// EvictDeadCandidates removes candidates that were silent for longer than the
-// candidate timeout, by the wall clock, and returns their ids. It skips the
-// holder of the seat, whatever its record says, and records that cannot be
-// read. Their challenges go with them.
+// EvictDeadCandidates removes candidates that have sent no heartbeat for the
+// candidate timeout, and returns their ids. It skips the holder of the leadership,
+// whatever its record says, and records that cannot be read. The challenges of the
+// evicted go with them.
+//
+// If the election expires leases by observation, a candidate is dead once e has
+// seen the same heartbeat of it for the timeout, on the clock of e: call it
+// regularly, on one LeaderElection that is kept, since that is what remembers. It
+// evicts nothing before one timeout has passed. If expiry goes by clock, now is
+// compared with the time of the last heartbeat.
 //
 // A heartbeat that arrives meanwhile makes it conflict, and never the other
-// way round for candidates that it leaves alone.
+// way round for candidates that it leaves alone. It is safe to run again.
 //
-// Errors: ErrNotInitialized, ErrExpiryMode (the election judges by
-// observation: use EvictUnchanged), ErrRegistrationPending, ErrInvalidState.
+// Errors: ErrNotInitialized, ErrRegistrationPending, ErrInvalidState (of the
+// config or the leader record).
 func (e *LeaderElection) EvictDeadCandidates(tr kv.Transaction, now time.Time) ([]string, error) {
 	load := e.begin(tr)
-	begin, end := within(e.keys.candidates)
-	rows := tr.Snapshot().GetRange(begin, end, kv.RangeOptions{})
+	rows := e.scanCandidates(tr)
 	v, err := load.await()
 	if err != nil {
 		return nil, err
@@ -32,14 +37,19 @@ func (e *LeaderElection) EvictDeadCandidates(tr kv.Transaction, now time.Time) (
 	if candidates == nil {
 		return nil, err
 	}
-	if v.config.Expiry != fdbelection.ExpiryByClock {
-		return nil, fdbelection.ErrExpiryMode
+	if err := v.decidable(); err != nil {
+		return nil, err
+	}
+	silent := func(c *Candidate) bool { return now.Sub(c.LastHeartbeat) > v.config.CandidateTimeout }
+	if v.config.Expiry == fdbelection.ExpiryByObservation {
+		at := e.clock.Now()
+		e.silent.observe(candidates, at)
+		silent = func(c *Candidate) bool { return e.silent.lasts(c, at) >= v.config.CandidateTimeout }
 	}
 	var dead []Candidate
 	for i := range candidates {
 		c := &candidates[i]
-		silent := now.Sub(c.LastHeartbeat) > v.config.CandidateTimeout
-		if silent && !v.leader.HeldBy(c.Identity) && len(dead) < MaxEvictions {
+		if silent(c) && !v.leader.HeldBy(c.Identity) && len(dead) < MaxEvictions {
 			dead = append(dead, *c)
 		}
 	}
@@ -49,10 +59,12 @@ func (e *LeaderElection) EvictDeadCandidates(tr kv.Transaction, now time.Time) (
 // EvictUnchanged removes those of the given candidates whose records still
 // stand exactly as the caller saw them, and returns their ids. The caller
 // answers for having seen each of them unchanged, by Heartbeats,
-// Incarnation and Versionstamp (a registration begins the counter anew), for the
-// candidate timeout on its own clock. No wall clock takes part. More than MaxEvictions are left for another call.
+// Incarnation and Versionstamp (a registration starts the counter over), for the
+// candidate timeout on its own clock. No wall clock is compared. More than
+// MaxEvictions are left for another call.
 //
-// Errors: ErrNotInitialized, ErrRegistrationPending, ErrInvalidState.
+// Errors: ErrNotInitialized, ErrRegistrationPending, ErrInvalidState (of the
+// config or the leader record).
 func (e *LeaderElection) EvictUnchanged(tr kv.Transaction, seen []Candidate) ([]string, error) {
 	seen = seen[:min(len(seen), MaxEvictions)]
 	load := e.begin(tr)
@@ -66,7 +78,7 @@ func (e *LeaderElection) EvictUnchanged(tr kv.Transaction, seen []Candidate) ([]
 	}
 	var dead []Candidate
 	for i := range loads {
-		c, err := loads[i].await()
+		c, _, err := loads[i].await()
 		if err != nil {
 			return nil, err
 		}
@@ -75,11 +87,14 @@ func (e *LeaderElection) EvictUnchanged(tr kv.Transaction, seen []Candidate) ([]
 			dead = append(dead, *c)
 		}
 	}
+	if err := v.decidable(); err != nil {
+		return nil, err
+	}
 	return e.evict(tr, &v, dead)
 }
 
 // evict removes candidates, but for the holder of the seat. It depends on the
-// record of each, and on nobody taking the seat meanwhile.
+// record of each, and on the tenure: none of them may have become the leader.
 func (e *LeaderElection) evict(tr kv.Transaction, v *view, dead []Candidate) ([]string, error) {
 	var evicted []string
 	for i := range dead {

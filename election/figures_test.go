@@ -29,7 +29,7 @@ var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 func newBench(t testing.TB, edits ...func(*fdbelection.Config)) *bench {
 	t.Helper()
 	b := &bench{LeaderElection: election.New(subspace.New("bench")), t: t, db: memkv.New(memkv.Options{})}
-	config := fdbelection.DefaultConfig()
+	config := fdbelection.RecipeConfig()
 	for _, edit := range edits {
 		edit(&config)
 	}
@@ -106,7 +106,11 @@ func TestRule02_one_wave_of_reads(t *testing.T) {
 		{"IsLeader", 1, func(tr kv.Transaction) error { _, err := b.IsLeader(tr, leader.Identity, start); return err }},
 		{"GetLeader", 1, func(tr kv.Transaction) error { _, _, err := b.GetLeader(tr, start); return err }},
 		{"GetLeaderRaw", 1, func(tr kv.Transaction) error { _, err := b.GetLeaderRaw(tr); return err }},
-		{"RunElectionCycle, leader", 1, func(tr kv.Transaction) error { _, err := b.RunElectionCycle(tr, leader, start); return err }},
+		{"RunElectionCycle, leader", 1, func(tr kv.Transaction) error {
+			_, err := b.RunElectionCycle(tr, leader, start, election.Observed(election.Observation{}, start))
+			return err
+		}},
+		{"RunElectionCycle, leader that is challenged", 2, func(tr kv.Transaction) error { _, err := b.RunElectionCycle(tr, leader, start); return err }},
 		{"RunElectionCycle, follower", 1, func(tr kv.Transaction) error { _, err := b.RunElectionCycle(tr, follower, start); return err }},
 		{"RunElectionCycle, challenger", 1, func(tr kv.Transaction) error { _, err := b.RunElectionCycle(tr, challenger, start); return err }},
 		{"RunElectionCycle, take-over", 1, func(tr kv.Transaction) error { _, err := b.RunElectionCycle(tr, follower, late); return err }},

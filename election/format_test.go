@@ -2,6 +2,7 @@ package election
 
 import (
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -91,9 +92,9 @@ func goldenRecords() []goldenRecord {
 		{
 			"candidate", k.candidate("node-a"), candidate.encode(),
 			func(key, v []byte) (any, error) {
-				id, err := k.candidateID(key)
-				if err != nil {
-					return nil, err
+				id, ok := k.candidateID(key)
+				if !ok {
+					return nil, errors.New("it is not the key of a candidate")
 				}
 				return decodeCandidate(key, id, v)
 			}, candidate,
@@ -102,14 +103,14 @@ func goldenRecords() []goldenRecord {
 		{
 			"rank", k.rankOf(&voter),
 			[]byte{},
-			func(key, _ []byte) (any, error) { return k.ranked(key) },
+			func(key, _ []byte) (any, error) { ranked, _, err := k.ranked(key); return ranked, err },
 			Ranked{ID: "node-a", Priority: -7, Versionstamp: goldenStamp},
 		},
 		{"rank, template", k.rankOf(&joining), []byte{}, nil, nil},
 		{"intent", k.intent, goldenIntent.encode(), func(k, v []byte) (any, error) { return decodeIntent(k, v) }, goldenIntent},
 		{
 			"history", k.event(42, EventBegan), goldenEvent.encode(),
-			func(key, v []byte) (any, error) { return k.decodeEvent(key, v) }, goldenEvent,
+			func(key, v []byte) (any, error) { event, _, err := k.decodeEvent(key, v); return event, err }, goldenEvent,
 		},
 	}
 }
@@ -147,7 +148,7 @@ func TestTemplatesPointAtTheStamp(t *testing.T) {
 	got, err := decodeCandidate(nil, "node-a", stamped(t, c.encode()))
 	require.NoError(t, err)
 	require.Equal(t, want, got)
-	rank, err := k.ranked(stamped(t, k.rankOf(&c)))
+	rank, _, err := k.ranked(stamped(t, k.rankOf(&c)))
 	require.NoError(t, err)
 	require.Equal(t, goldenStamp, rank.Versionstamp)
 }
@@ -201,9 +202,9 @@ func FuzzDecode(f *testing.F) {
 			_, err := decodeCandidate(key, "id", c.encode())
 			require.NoError(t, err)
 		}
-		_, err := k.decodeEvent(key, value)
+		_, _, err := k.decodeEvent(key, value)
 		check(err)
-		_, _ = k.ranked(key)
+		_, _, _ = k.ranked(key)
 		_, _ = k.candidateID(key)
 	})
 }

@@ -1,6 +1,7 @@
 package election
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -19,6 +20,8 @@ const (
 	EventBegan EventKind = iota
 	// EventEnded: the tenure ended, and left the seat vacant.
 	EventEnded
+
+	eventKinds // how many there are
 )
 
 // String returns "began" or "ended".
@@ -60,14 +63,15 @@ func (v *Event) encode() []byte {
 	return subspace.AppendUUID(b, v.Nonce)
 }
 
-func (k *keys) decodeEvent(key, value []byte) (Event, error) {
-	where, err := reader(key, k.history)
-	if err != nil {
-		return Event{}, invalidKey("history", key, err)
+// decodeEvent reads a history entry; it returns false for a key that is none.
+func (k *keys) decodeEvent(key, value []byte) (Event, bool, error) {
+	where, ok := shaped(key, k.history, subspace.KindInteger, subspace.KindInteger)
+	if !ok {
+		return Event{}, false, nil
 	}
 	v := Event{Term: where.Uint64(), Kind: EventKind(where.Int64())}
-	if err := closed(&where); err != nil {
-		return Event{}, invalidKey("history", key, err)
+	if err := where.Err(); err != nil {
+		return Event{}, true, invalidKey("history", key, err)
 	}
 	r := openRecord("history", key, value)
 	v.From, v.To = r.identity(), r.identity()
@@ -75,41 +79,65 @@ func (k *keys) decodeEvent(key, value []byte) (Event, error) {
 	v.Ballot = r.count()
 	v.At = r.time()
 	v.Nonce = r.UUID()
-	return v, r.close()
+	return v, true, r.close()
 }
 
 // History returns the newest events, newest first, by a snapshot read. A limit
-// of zero returns all that are kept. Errors: ErrInvalidState.
+// of zero returns all that are kept. Entries that cannot be read are left out, and
+// the error names each of them (ErrInvalidState) while the others are returned.
 func (e *LeaderElection) History(tr kv.ReadTransaction, limit int) ([]Event, error) {
-	begin, end := within(e.keys.history)
+	begin, end := below(e.keys.history, zeroCode, afterInteger)
 	rows, err := tr.Snapshot().GetRange(begin, end, kv.RangeOptions{Limit: max(limit, 0), Reverse: true}).Get()
 	if err != nil {
 		return nil, err
 	}
 	events := make([]Event, 0, len(rows))
+	var faults []error
 	for _, row := range rows {
-		event, err := e.keys.decodeEvent(row.Key, row.Value)
-		if err != nil {
-			return nil, err
+		event, ok, err := e.keys.decodeEvent(row.Key, row.Value)
+		switch {
+		case err != nil:
+			faults = append(faults, err)
+		case ok:
+			events = append(events, event)
 		}
-		events = append(events, event)
 	}
-	return events, nil
+	return events, errors.Join(faults...)
 }
 
-// record writes an event, and trims the terms that are past the limit with one
-// ClearRange. Whoever calls it has read the leader record serialisably.
+// record writes an event, and removes those of the one term that leaves the
+// history for it. Its caller has read the leader record serialisably.
 func (e *LeaderElection) record(tr kv.Transaction, config fdbelection.Config, event Event) {
 	limit := uint64(config.HistoryLimit)
-	if limit > 0 {
-		tr.Set(e.keys.event(event.Term, event.Kind), event.encode())
+	if limit == 0 {
+		return
 	}
-	if event.Kind == EventBegan && event.Term >= limit {
-		begin, _ := within(e.keys.history)
-		tr.ClearRange(begin, e.keys.firstEvent(event.Term-limit+1))
+	tr.Set(e.keys.event(event.Term, event.Kind), event.encode())
+	if event.Kind == EventBegan && event.Term > limit {
+		for kind := range eventKinds {
+			tr.Clear(e.keys.event(event.Term-limit, kind))
+		}
 	}
 }
 
-func invalidKey(kind string, key []byte, problem error) error {
-	return &fdbelection.InvalidStateError{Key: key, Record: kind, Problem: problem.Error()}
+// trim removes the history of all terms before one: after the limit was lowered,
+// or terms were passed over. It reads what it removes, since other elections may
+// keep their records in between.
+func (e *LeaderElection) trim(tr kv.Transaction, before uint64) error {
+	begin, _ := below(e.keys.history, zeroCode, afterInteger)
+	rows, err := tr.Snapshot().GetRange(begin, e.keys.firstEvent(before), kv.RangeOptions{}).Get()
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if _, ok := shaped(row.Key, e.keys.history, subspace.KindInteger, subspace.KindInteger); ok {
+			tr.Clear(row.Key)
+		}
+	}
+	return nil
+}
+
+// firstKept is the first term whose history is kept once term is the newest.
+func firstKept(config fdbelection.Config, term uint64) uint64 {
+	return term + 1 - min(uint64(config.HistoryLimit), term+1)
 }

@@ -175,16 +175,21 @@ func (e *LeaderElection) request(tr kv.Transaction, wanted Intent) error {
 		load.other(wanted.ID)
 	}
 	v, err := load.await()
+	if err == nil {
+		err = v.decidable()
+	}
 	if err != nil {
 		return err
 	}
 	switch {
 	case v.leader.Term < wanted.Term:
-		return fmt.Errorf("%w: nobody has led in term %d yet, the newest is %d", fdbelection.ErrNotLeader, wanted.Term, v.leader.Term)
+		return fmt.Errorf("%w: term %d has not begun, the newest is %d", fdbelection.ErrNotLeader, wanted.Term, v.leader.Term)
 	case v.leader.Term > wanted.Term, v.leader.Vacant():
 		return nil
 	case v.intent.requested(wanted.Term) && v.intent.Nonce == wanted.Nonce:
 		return nil
+	case v.unreadable.intent != nil:
+		return fmt.Errorf("%w; cancel it first, with CancelIntent or `fdbelect cancel`", v.unreadable.intent)
 	case v.intent.requested(wanted.Term):
 		return fmt.Errorf("%w (%s, nonce %s)", fdbelection.ErrRequestPending, v.intent, v.intent.Nonce)
 	}
@@ -209,9 +214,9 @@ func (e *LeaderElection) request(tr kv.Transaction, wanted Intent) error {
 	return nil
 }
 
-// CancelRequest takes a request back, by its nonce. Where it does not stand any
-// more it does nothing and returns nil: look at the leader for what became of
-// it. A request that its author is still retrying may be written once more.
+// CancelRequest takes a request back, by its nonce. If it does not stand any
+// more, CancelRequest does nothing and returns nil: the leader record says what
+// became of it. A request that its author is still retrying may be written again.
 //
 // Errors: ErrInvalidState.
 func (e *LeaderElection) CancelRequest(tr kv.Transaction, nonce uuid.UUID) error {
@@ -227,4 +232,16 @@ func (e *LeaderElection) CancelRequest(tr kv.Transaction, nonce uuid.UUID) error
 		tr.Clear(e.keys.intent)
 	}
 	return nil
+}
+
+// CancelIntent removes whatever is asked of the leader: a request, a challenge,
+// or an intent that cannot be read. It reports whether there was one. A challenger
+// that is alive challenges again in its next cycle. It is safe to run again.
+func (e *LeaderElection) CancelIntent(tr kv.Transaction) (bool, error) {
+	value, err := tr.Get(e.keys.intent).Get()
+	if err != nil || value == nil {
+		return false, err
+	}
+	tr.Clear(e.keys.intent)
+	return true, nil
 }

@@ -32,14 +32,15 @@ func (k *keys) candidate(id string) []byte {
 	return subspace.AppendString(grow(k.candidates, len(id)+2), id)
 }
 
-// candidateID returns the id in the key of a candidate record.
-func (k *keys) candidateID(key []byte) (string, error) {
-	r, err := reader(key, k.candidates)
-	if err != nil {
-		return "", err
+// candidateID returns the id in the key of a candidate record, and false for a
+// key that is none.
+func (k *keys) candidateID(key []byte) (string, bool) {
+	r, ok := shaped(key, k.candidates, subspace.KindString)
+	if !ok {
+		return "", false
 	}
 	id := r.Text()
-	return id, closed(&r)
+	return id, r.Err() == nil && validateID(id) == nil
 }
 
 // rankOf returns the key that ranks a voter: higher priorities first, then
@@ -57,21 +58,23 @@ func (k *keys) rankOf(c *Candidate) []byte {
 	return key
 }
 
-// ranked is the inverse of rankOf.
-func (k *keys) ranked(key []byte) (Ranked, error) {
-	r, err := reader(key, k.rank)
-	if err != nil {
-		return Ranked{}, err
+// ranked is the inverse of rankOf; it returns false for a key that is not of the
+// rank index.
+func (k *keys) ranked(key []byte) (ranked Ranked, ok bool, err error) {
+	r, ok := shaped(key, k.rank, subspace.KindInteger, subspace.KindVersionstamp, subspace.KindString)
+	if !ok {
+		return Ranked{}, false, nil
 	}
 	negated := r.Int64()
-	ranked := Ranked{Versionstamp: r.Versionstamp(), ID: r.Text()}
-	if err := closed(&r); err != nil {
-		return Ranked{}, err
+	ranked = Ranked{Priority: int32(-negated), Versionstamp: r.Versionstamp(), ID: r.Text()}
+	err = r.Err()
+	if err == nil && int64(ranked.Priority) != -negated {
+		err = fmt.Errorf("priority %d is out of range", -negated)
 	}
-	if ranked.Priority = int32(-negated); int64(ranked.Priority) != -negated {
-		return Ranked{}, fmt.Errorf("priority %d is out of range", -negated)
+	if err != nil {
+		return Ranked{}, true, err
 	}
-	return ranked, nil
+	return ranked, true, nil
 }
 
 // event returns the key of a history entry; firstEvent the first key of a term.
@@ -83,32 +86,40 @@ func (k *keys) firstEvent(term uint64) []byte {
 	return subspace.AppendUint(grow(k.history, 11), term)
 }
 
-// within returns the range of the keys below a prefix.
-func within(prefix []byte) (begin, end []byte) {
-	return append(grow(prefix, 1), 0x00), append(grow(prefix, 1), 0xFF)
+// The type codes of the tuple layer that begin an element of a kind, and the
+// first one after them.
+const (
+	textCode, afterText       = 0x02, 0x03
+	integerCode, afterInteger = 0x0b, 0x1e
+	zeroCode                  = 0x14
+)
+
+// below returns the range of the keys below a prefix whose next element begins
+// with a type code from first to before after. Other elections may live below the
+// same prefix: what is read there has to be checked with shaped.
+func below(prefix []byte, first, after byte) (begin, end []byte) {
+	return append(grow(prefix, 1), first), append(grow(prefix, 1), after)
+}
+
+// shaped opens what follows a prefix of a key, if that is one element of each kind
+// and nothing else. Keys of another shape belong to others.
+func shaped(key, prefix []byte, kinds ...subspace.Kind) (subspace.Reader, bool) {
+	if !bytes.HasPrefix(key, prefix) {
+		return subspace.Reader{}, false
+	}
+	r := subspace.NewReader(key[len(prefix):])
+	check := r
+	for _, kind := range kinds {
+		if check.Peek() != kind {
+			return subspace.Reader{}, false
+		}
+		check.Skip()
+	}
+	return r, check.Err() == nil && !check.More()
 }
 
 func grow(prefix []byte, extra int) []byte {
 	return append(make([]byte, 0, len(prefix)+extra), prefix...)
-}
-
-// reader opens what follows a prefix of a key.
-func reader(key, prefix []byte) (subspace.Reader, error) {
-	if !bytes.HasPrefix(key, prefix) {
-		return subspace.Reader{}, fmt.Errorf("key is not below its prefix")
-	}
-	return subspace.NewReader(key[len(prefix):]), nil
-}
-
-// closed returns what is wrong after the last element of a key was read.
-func closed(r *subspace.Reader) error {
-	if err := r.Err(); err != nil {
-		return err
-	}
-	if r.More() {
-		return fmt.Errorf("key has more elements than expected")
-	}
-	return nil
 }
 
 // appendOffset ends the template of a versionstamped operation: the position

@@ -34,16 +34,17 @@ func (e *LeaderElection) RefreshLease(tr kv.Transaction, token Token, now time.T
 		return Leader{}, fdbelection.ErrElectionDisabled
 	}
 	priority := v.leader.Priority
-	if v.own == nil {
+	switch {
+	case v.own != nil:
+		priority = v.own.Priority
+	case v.unreadable.own == nil:
 		again := Registration{Identity: token.Identity, Priority: priority}
-		if err := e.heartbeat(tr, nil, again, now); err != nil {
+		if err := e.heartbeat(tr, nil, again, now, nil); err != nil {
 			return Leader{}, err
 		}
-	} else {
-		priority = v.own.Priority
 	}
 	next := v.renewal(priority, now)
-	err = e.writeRenewal(tr, &next)
+	err = e.writeRenewal(tr, &v, &next)
 	return next, err
 }
 
@@ -57,11 +58,12 @@ func (e *LeaderElection) RefreshLease(tr kv.Transaction, token Token, now time.T
 // ErrInvalidState.
 func (e *LeaderElection) ResignLeadership(tr kv.Transaction, token Token, now time.Time) error {
 	load := e.begin(tr)
-	v, err := load.awaitLenient()
-	if err != nil {
-		return err
-	}
+	v, err := load.await()
 	switch {
+	case err != nil:
+		return err
+	case v.unreadable.leader != nil:
+		return v.unreadable.leader
 	case v.leader.in(token):
 		if err := conflictOn(tr, e.keys.candidate(token.ID)); err != nil {
 			return err

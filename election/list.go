@@ -29,17 +29,22 @@ func (e *LeaderElection) GetCandidate(tr kv.ReadTransaction, id string) (Candida
 }
 
 // ListCandidates returns all candidates by rank (voters before observers, then
-// higher priorities, then earlier registrations), by a snapshot read: listing
-// conflicts with nobody. Dead candidates are listed until they are evicted.
+// higher priorities, then earlier registrations), by a snapshot read, so that
+// listing causes no conflict. Dead candidates are listed until they are evicted.
 //
 // Records that cannot be read are left out, and the error names each of them
 // (ErrInvalidState) while the others are returned. Other errors:
 // ErrRegistrationPending.
 func (e *LeaderElection) ListCandidates(tr kv.ReadTransaction) ([]Candidate, error) {
-	begin, end := within(e.keys.candidates)
-	candidates, err := e.decodeCandidates(tr.Snapshot().GetRange(begin, end, kv.RangeOptions{}))
+	candidates, err := e.decodeCandidates(e.scanCandidates(tr))
 	slices.SortFunc(candidates, func(a, b Candidate) int { return a.rankBefore(&b) })
 	return candidates, err
+}
+
+// scanCandidates reads the range that holds the candidates.
+func (e *LeaderElection) scanCandidates(tr kv.ReadTransaction) kv.Future[[]kv.KeyValue] {
+	begin, end := below(e.keys.candidates, textCode, afterText)
+	return tr.Snapshot().GetRange(begin, end, kv.RangeOptions{})
 }
 
 // decodeCandidates returns the candidates that can be read, never nil once the
@@ -52,9 +57,8 @@ func (e *LeaderElection) decodeCandidates(future kv.Future[[]kv.KeyValue]) ([]Ca
 	candidates := make([]Candidate, 0, len(rows))
 	var faults []error
 	for _, row := range rows {
-		id, err := e.keys.candidateID(row.Key)
-		if err != nil {
-			faults = append(faults, invalidKey("candidate", row.Key, err))
+		id, ok := e.keys.candidateID(row.Key)
+		if !ok {
 			continue
 		}
 		c, err := decodeCandidate(row.Key, id, row.Value)
@@ -82,7 +86,7 @@ func (e *LeaderElection) Preferred(tr kv.ReadTransaction, k int) ([]Ranked, erro
 	if k <= 0 {
 		return nil, nil
 	}
-	begin, end := within(e.keys.rank)
+	begin, end := below(e.keys.rank, integerCode, afterInteger)
 	rows, err := tr.Snapshot().GetRange(begin, end, kv.RangeOptions{Limit: k}).Get()
 	if err != nil {
 		return nil, registrationPending(err)
@@ -90,7 +94,10 @@ func (e *LeaderElection) Preferred(tr kv.ReadTransaction, k int) ([]Ranked, erro
 	preferred := make([]Ranked, 0, len(rows))
 	var faults []error
 	for _, row := range rows {
-		ranked, err := e.keys.ranked(row.Key)
+		ranked, ok, err := e.keys.ranked(row.Key)
+		if !ok {
+			continue
+		}
 		if err != nil {
 			faults = append(faults, invalidKey("rank", row.Key, err))
 			continue

@@ -1,6 +1,7 @@
 package election
 
 import (
+	"errors"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
@@ -9,11 +10,12 @@ import (
 
 // GetLeaderRaw returns the leader record as it stands, whatever the clock says
 // of its lease, by a snapshot read: for monitoring, and as the base of an
-// Observation. A seat that was never held is the zero Leader. Errors:
-// ErrNotInitialized, ErrInvalidState.
+// Observation. If no candidate has ever led, it is the zero Leader. Errors:
+// ErrNotInitialized, ErrInvalidState (also if the record is gone although a term
+// record stands).
 func (e *LeaderElection) GetLeaderRaw(tr kv.ReadTransaction) (Leader, error) {
 	snapshot := tr.Snapshot()
-	config, leader := snapshot.Get(e.keys.config), snapshot.Get(e.keys.leader)
+	config, leader, term := snapshot.Get(e.keys.config), snapshot.Get(e.keys.leader), snapshot.Get(e.keys.term)
 	value, err := config.Get()
 	if err != nil {
 		return Leader{}, err
@@ -24,14 +26,26 @@ func (e *LeaderElection) GetLeaderRaw(tr kv.ReadTransaction) (Leader, error) {
 	if value, err = leader.Get(); err != nil {
 		return Leader{}, err
 	}
+	tenure, err := term.Get()
+	switch {
+	case err != nil:
+		return Leader{}, err
+	case value == nil && tenure != nil:
+		return Leader{}, e.leaderLost()
+	}
 	return decodeLeader(e.keys.leader, value)
 }
 
 // GetLeader returns the leader whose lease is good at now, by the wall clock,
-// and false where there is none: the seat is vacant, its lease is over, or it
-// was handed over and not accepted yet. In an election by observation this is
-// as good as the clocks agree, and nothing may be decided by it. Errors:
-// ErrNotInitialized, ErrInvalidState.
+// and false if there is none: the leadership is vacant, its lease is over, or it
+// was handed over and is not accepted yet.
+//
+// It compares now with an instant that the leader's own clock has written, so it
+// is as right as the two clocks agree: it may name a leader whose lease is over,
+// or none while there is one. It is for display and for routing, and nothing may be
+// decided by it. A process that has to know whether it leads itself uses ValidUntil
+// of its own cycle, or RequireLeadership. Errors: ErrNotInitialized,
+// ErrInvalidState.
 func (e *LeaderElection) GetLeader(tr kv.ReadTransaction, now time.Time) (Leader, bool, error) {
 	leader, err := e.GetLeaderRaw(tr)
 	if err != nil || leader.Vacant() || !leader.Accepted || leader.ExpiredAt(now) {
@@ -40,26 +54,30 @@ func (e *LeaderElection) GetLeader(tr kv.ReadTransaction, now time.Time) (Leader
 	return leader, true, nil
 }
 
-// IsLeader reports whether this incarnation is what GetLeader returns. It is a
-// look and no lock: work that must not outlive the tenure needs
-// RequireLeadership in its own transaction. Errors: ErrNotInitialized,
-// ErrInvalidState.
+// IsLeader reports whether this incarnation is what GetLeader returns. It takes no
+// lock: work that must not outlive the tenure needs RequireLeadership in its own
+// transaction. Errors: ErrNotInitialized, ErrInvalidState.
 func (e *LeaderElection) IsLeader(tr kv.ReadTransaction, me Identity, now time.Time) (bool, error) {
 	leader, leads, err := e.GetLeader(tr, now)
 	return leads && leader.HeldBy(me), err
 }
 
-// State is all that an election says of its seat, as of one version.
+// State is everything that an election says of its leadership, as of one version.
 type State struct {
 	Config fdbelection.Config
+	// Leader is the leader record. If that is lost, it is what the term record says
+	// of it, and Unreadable tells.
 	Leader Leader
 	// Tenure is the term record. In a vacancy it names the last holder.
 	Tenure Tenure
 	Intent Intent
+	// Unreadable names the records that could not be read, and were passed over
+	// (ErrInvalidState); nil if there are none.
+	Unreadable error
 }
 
 // ReadState returns the state, by one wave of snapshot reads. Errors:
-// ErrNotInitialized, ErrInvalidState.
+// ErrNotInitialized, ErrInvalidState (of the config or the leader record).
 func (e *LeaderElection) ReadState(tr kv.ReadTransaction) (State, error) {
 	load := e.beginRead(tr)
 	term := tr.Snapshot().Get(e.keys.term)
@@ -67,13 +85,24 @@ func (e *LeaderElection) ReadState(tr kv.ReadTransaction) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	state := State{Config: v.config, Leader: v.leader, Intent: v.intent}
 	value, err := term.Get()
-	if err != nil || value == nil {
-		return state, err
+	if err != nil {
+		return State{}, err
 	}
-	state.Tenure, err = decodeTenure(e.keys.term, value)
-	return state, err
+	var lost error
+	if value != nil && v.leader.Ballot == 0 && v.unreadable.leader == nil {
+		e.restoreFrom(&v, value)
+		lost = e.leaderLost()
+	}
+	if err := v.decidable(); err != nil {
+		return State{}, err
+	}
+	state := State{Config: v.config, Leader: v.leader, Intent: v.intent}
+	if value != nil {
+		state.Tenure, err = decodeTenure(e.keys.term, value)
+	}
+	state.Unreadable = errors.Join(lost, v.unreadable.intent, err)
+	return state, nil
 }
 
 // Watch asks for the next change of the tenure: a claim, a take-over, a

@@ -6,15 +6,16 @@ import (
 	"github.com/google/uuid"
 )
 
-// Observation is what one process has seen of the seat, on its own clock: the
-// base on which it may judge that a lease is over without trusting the clock
-// of anybody else. The zero value has seen nothing.
+// Observation is what one process has seen of the leader record, on its own
+// clock. It is the base on which the process may judge that a lease is over
+// without trusting the clock of any other process. The zero value has seen
+// nothing.
 //
 // Its proof rests on the order of two stamps. An observation is stamped after
 // the read that saw the ballot returned; a leader's belief counts from before
-// the attempt that wrote that ballot began. A lease that was seen to stand
-// still for its whole length is therefore over for the leader as well, as long
-// as the rates of the two clocks differ by less than the margin.
+// the attempt that wrote that ballot began. A lease that was seen unchanged for
+// its whole length is therefore over for the leader as well, as long as the rates
+// of the two clocks differ by less than the margin.
 type Observation struct {
 	Term  uint64
 	Nonce uuid.UUID
@@ -23,32 +24,61 @@ type Observation struct {
 	Ballot    uint64
 	// BallotSince is when this ballot was first seen.
 	BallotSince time.Time
+	// Lease is the lease of the last leader that was seen.
+	Lease time.Duration
+	// LostAt is when the leader record was first seen to be gone, or its ballot to
+	// have gone back: the records were removed, or restored from a backup. The leader
+	// of before may go on believing for a lease from then on.
+	LostAt time.Time
 }
 
 // Next returns the observation after leader was read. seen is the observer's
 // clock, read after that read returned: always the same monotonic clock, one
-// that goes on while the machine sleeps where there is one. Any change of the
-// ballot starts its window anew.
+// that counts suspension if there is one. Any change of the ballot starts its
+// window again.
 func (o Observation) Next(leader Leader, seen time.Time) Observation {
+	if leader.Ballot < o.Ballot {
+		o = o.Lost(seen)
+	}
 	if !o.ofTenure(leader) {
-		return Observation{
-			Term: leader.Term, Nonce: leader.Nonce, TermSince: seen,
-			Ballot: leader.Ballot, BallotSince: seen,
-		}
+		o.Term, o.Nonce, o.TermSince = leader.Term, leader.Nonce, seen
+		o.Ballot, o.BallotSince = leader.Ballot, seen
 	}
 	if o.Ballot != leader.Ballot {
 		o.Ballot, o.BallotSince = leader.Ballot, seen
 	}
+	if !leader.Vacant() {
+		o.Lease = leader.LeaseDuration
+	}
 	return o
+}
+
+// Lost returns the observation after the election was found to be gone, by a
+// read that returned at seen. An observer that has seen no ballot has nothing to
+// lose.
+func (o Observation) Lost(seen time.Time) Observation {
+	if o.Ballot == 0 {
+		return o
+	}
+	return Observation{LostAt: seen, Lease: o.Lease}
 }
 
 func (o Observation) ofTenure(leader Leader) bool {
 	return !o.TermSince.IsZero() && o.Term == leader.Term && o.Nonce == leader.Nonce
 }
 
-// LeaseOver reports whether this very ballot stood still for its whole lease.
+// LeaseOver reports whether this very ballot was seen unchanged for its whole
+// lease.
 func (o Observation) LeaseOver(leader Leader, now time.Time) bool {
 	return o.ofTenure(leader) && o.Ballot == leader.Ballot && now.Sub(o.BallotSince) >= leader.LeaseDuration
+}
+
+// MayBegin reports whether this process may claim a leadership that is vacant. It
+// has to wait only if it has seen an earlier leader record disappear: for one lease
+// after that. lease is that of the config, which counts if it is longer than the
+// one that was seen.
+func (o Observation) MayBegin(lease time.Duration, now time.Time) bool {
+	return o.LostAt.IsZero() || now.Sub(o.LostAt) >= max(o.Lease, lease)
 }
 
 // tenureAge is how long the tenure has been seen to last.

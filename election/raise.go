@@ -13,22 +13,27 @@ import (
 const MaxTermFloor = 1 << 61
 
 // RaiseTerm ends every tenure up to the term floor, so that the next one has a
-// higher term: for a database that was restored to its past, whose terms would
-// otherwise be used a second time. Give it a floor that no tenure before the
-// restore has reached, such as the highest that any receiver of fenced writes
-// has seen. It returns the leader record that stands then.
+// higher term. It is for a database that was restored to its past, whose terms
+// would otherwise be used a second time: give it a floor that no tenure before the
+// restore has reached, such as the highest that any receiver of fenced writes has
+// seen. It is also for a leader record that was lost or cannot be read, if the
+// term record still stands: any floor will do, 1 included. It returns the leader
+// record that stands then.
 //
-// Where the term is lower, or where it is the floor and the seat is held, the
-// seat is vacant afterwards, its term is the floor and its ballot at least the
-// floor; what was asked of the leader is removed, and the history says so under
-// the floor. A token of any tenure up to the floor is fenced from then on, also
-// one that came back with the restored data; but its holder, if it still runs,
-// may believe until its lease ends. Stop all processes before.
+// If the term is lower, if it is the floor and the leadership is held, or if the
+// leader record was lost, the leadership is vacant afterwards. Its term is the
+// floor, or the term that stood if that is higher; its ballot is at least the
+// floor, and above every ballot that was written. What was asked of the leader is
+// removed, and the history says so under the term. A token of any tenure up to
+// that term is fenced from then on, also one that came back with the restored data.
+// Its holder, if it still runs, may believe until its lease ends. Stop all
+// processes before.
 //
-// It never lowers a term or a ballot, nor ends a tenure above the floor: run
-// again it changes nothing.
+// It never lowers a term or a ballot, nor ends a tenure above the floor whose
+// records are whole: run again it changes nothing.
 //
-// Errors: ErrTermFloor, ErrNotInitialized, ErrInvalidState.
+// Errors: ErrTermFloor, ErrNotInitialized, ErrInvalidState (a leader record in a
+// newer format, or one that is lost together with the term record).
 func (e *LeaderElection) RaiseTerm(tr kv.Transaction, floor uint64, now time.Time) (Leader, error) {
 	if floor == 0 || floor > MaxTermFloor {
 		return Leader{}, fmt.Errorf("%w: it is %d; use 1 to %d", fdbelection.ErrTermFloor, floor, uint64(MaxTermFloor))
@@ -43,24 +48,35 @@ func (e *LeaderElection) RaiseTerm(tr kv.Transaction, floor uint64, now time.Tim
 	if err != nil {
 		return Leader{}, err
 	}
-	var ended Tenure
-	if value != nil {
-		if ended, err = decodeTenure(e.keys.term, value); err != nil {
-			return Leader{}, err
-		}
-	}
-	if err := e.continued(tr, v.leader); err != nil {
+	if err := v.initialized(); err != nil {
 		return Leader{}, err
 	}
-	if v.leader.Term > floor || v.leader.Term == floor && v.leader.Vacant() {
+	var ended Tenure
+	if value != nil {
+		ended, _ = decodeTenure(e.keys.term, value) // one that cannot be read is replaced
+	}
+	if err := v.unreadable.leader; err != nil {
+		if isNewer(err) || ended.Term == 0 {
+			return Leader{}, err
+		}
+		e.restoreFrom(&v, value)
+		v.unreadable.leader = nil
+	}
+	if !v.lost && (v.leader.Term > floor || v.leader.Term == floor && v.leader.Vacant()) {
 		return v.leader, conflictOn(tr, e.keys.leader)
 	}
+	return e.raise(tr, &v, ended, max(floor, v.leader.Term), now)
+}
+
+// raise leaves the leadership vacant under the term floor, which is not below the
+// term that stands.
+func (e *LeaderElection) raise(tr kv.Transaction, v *view, ended Tenure, floor uint64, now time.Time) (Leader, error) {
 	if err := conflictOn(tr, e.keys.leader, e.keys.config, e.keys.intent); err != nil {
 		return Leader{}, err
 	}
 	next := v.leader.vacated(now)
 	next.Term, next.Ballot = floor, max(next.Ballot, floor)
-	ended.Term, ended.Held = floor, false
-	e.writeVacancy(tr, &v, &next, ended, fmt.Sprintf("raised from term %d by an operator", v.leader.Term))
-	return next, nil
+	ended.Term, ended.Held, ended.Ballot = floor, false, next.Ballot
+	e.writeVacancy(tr, v, &next, ended, fmt.Sprintf("raised from term %d by an operator", v.leader.Term))
+	return next, e.trim(tr, firstKept(v.config, floor))
 }

@@ -1,6 +1,7 @@
 package election
 
 import (
+	"errors"
 	"math"
 	"time"
 
@@ -23,6 +24,7 @@ type record struct {
 	kind  string
 	key   []byte
 	fault string
+	newer bool
 }
 
 // openRecord begins to read a value.
@@ -33,9 +35,15 @@ func openRecord(kind string, key, value []byte) record {
 	case version < 1:
 		r.fail("format version is below 1")
 	case version > formatVersion:
-		r.fail("was written in a newer format: upgrade this program")
+		r.tooNew("was written in a newer format: upgrade this program")
 	}
 	return r
+}
+
+// tooNew is fail for what a newer program has written: it is not damaged.
+func (r *record) tooNew(problem string) {
+	r.fail(problem)
+	r.newer = true
 }
 
 func (r *record) fail(problem string) {
@@ -87,7 +95,18 @@ func (r *record) close() error {
 	case problem == "":
 		problem = err.Error()
 	}
-	return &fdbelection.InvalidStateError{Key: r.key, Record: r.kind, Problem: problem}
+	return &fdbelection.InvalidStateError{Key: r.key, Record: r.kind, Problem: problem, Newer: r.newer}
+}
+
+// isNewer reports a record that a newer program has written, and isDamaged one
+// that no program can read.
+func isNewer(err error) bool {
+	var state *fdbelection.InvalidStateError
+	return errors.As(err, &state) && state.Newer
+}
+
+func isDamaged(err error) bool {
+	return errors.Is(err, fdbelection.ErrInvalidState) && !isNewer(err)
 }
 
 // newRecord begins the value of a record.

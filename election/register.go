@@ -13,12 +13,14 @@ import (
 // ErrRegistrationPending, and the transaction cannot commit any more.
 //
 // The same incarnation that registers again keeps its versionstamp, as in a
-// heartbeat, and finds its place in the rank mended. Another incarnation under
-// the same id takes the record over, at the end of its rank, and the older
-// process finds ErrDuplicateID at its next heartbeat: so a restart need not wait
-// for its predecessor's timeout. The seat of the predecessor it does not
-// inherit. Use it once at the start, and RejoinCandidate afterwards. A holder
-// that registers as an observer vacates its seat in the same transaction.
+// heartbeat, and its rank is mended. Another incarnation under the same id takes
+// the record over at once, at the end of its rank, and the older process gets
+// ErrDuplicateID at its next heartbeat, even if it is alive: two supervised
+// processes under one id replace each other for ever. Package elector watches the
+// older record before it takes it over. The leadership of the predecessor is not
+// inherited. Use RegisterCandidate once at the start, and RejoinCandidate
+// afterwards. A holder that registers as an observer vacates its leadership in the
+// same transaction.
 //
 // Errors: ErrInvalidCandidate, ErrNotInitialized, ErrRegistrationPending,
 // ErrInvalidState.
@@ -27,19 +29,14 @@ func (e *LeaderElection) RegisterCandidate(tr kv.Transaction, me Registration, n
 }
 
 // RejoinCandidate enters a candidate again that was registered before, and may
-// have been evicted. Where another incarnation has taken its id meanwhile it
-// gives way: ErrDuplicateID. Other errors are those of RegisterCandidate.
+// have been evicted. If another incarnation has taken its id meanwhile, it gives
+// way: ErrDuplicateID. Other errors are those of RegisterCandidate.
 func (e *LeaderElection) RejoinCandidate(tr kv.Transaction, me Registration, now time.Time) error {
 	return e.register(tr, me, now, false)
 }
 
 func (e *LeaderElection) register(tr kv.Transaction, me Registration, now time.Time, takeOver bool) error {
-	if err := me.Validate(); err != nil {
-		return err
-	}
-	load := e.begin(tr)
-	load.of(me.ID)
-	v, err := load.await()
+	v, err := e.loadCandidacy(tr, &me)
 	if err != nil {
 		return err
 	}
@@ -54,7 +51,11 @@ func (e *LeaderElection) register(tr kv.Transaction, me Registration, now time.T
 		e.clearRank(tr, own)
 		own = nil
 	}
-	if err := e.heartbeat(tr, own, me, now); err != nil {
+	var kept *notes
+	if own != nil {
+		kept = own.notes
+	}
+	if err := e.heartbeat(tr, own, me, now, kept); err != nil {
 		return err
 	}
 	if own != nil && me.Role == Voter {
@@ -63,31 +64,57 @@ func (e *LeaderElection) register(tr kv.Transaction, me Registration, now time.T
 	return e.leaveAsObserver(tr, &v, &me, now)
 }
 
-// HeartbeatCandidate says that a registered candidate is alive, and nothing
-// about the seat; a change of priority, role or metadata is written with it. A
-// holder that becomes an observer vacates its seat in the same transaction.
+// loadCandidacy reads what a write of the candidate's own record needs. The leader
+// record matters to an observer only, which must not be left in it.
+func (e *LeaderElection) loadCandidacy(tr kv.Transaction, me *Registration) (view, error) {
+	if err := me.Validate(); err != nil {
+		return view{}, err
+	}
+	load := e.begin(tr)
+	load.of(me.ID)
+	v, err := load.await()
+	if err != nil {
+		return view{}, err
+	}
+	if err := v.initialized(); err != nil {
+		return view{}, err
+	}
+	if me.Role != Voter && v.unreadable.leader != nil {
+		return view{}, v.unreadable.leader
+	}
+	return v, v.unreadable.own
+}
+
+// HeartbeatCandidate says that a registered candidate is alive, and does nothing
+// about the leadership; a change of priority, role or metadata is written with it.
+// It notes in the candidate record what it has seen of the leader, as
+// RunElectionCycle does; with Observed it does not. A holder that becomes an
+// observer vacates its leadership in the same transaction.
 //
 // Errors: ErrInvalidCandidate, ErrNotInitialized, ErrUnregisteredCandidate,
 // ErrDuplicateID, ErrRegistrationPending, ErrInvalidState.
-func (e *LeaderElection) HeartbeatCandidate(tr kv.Transaction, me Registration, now time.Time) error {
-	if err := me.Validate(); err != nil {
+func (e *LeaderElection) HeartbeatCandidate(tr kv.Transaction, me Registration, now time.Time, opts ...CycleOption) error {
+	v, err := e.loadCandidacy(tr, &me)
+	switch {
+	case err != nil:
 		return err
-	}
-	v, err := e.loadFor(tr, me.Identity)
-	if err != nil {
-		return err
-	}
-	if v.own == nil {
+	case v.own == nil:
 		return fdbelection.ErrUnregisteredCandidate
+	case v.own.Incarnation != me.Incarnation:
+		return duplicateID(me.Identity, v.own.Identity)
 	}
-	if err := e.heartbeat(tr, v.own, me, now); err != nil {
+	c := e.judge(&v, me, now, opts)
+	if v.unreadable.leader == nil && !v.leader.HeldBy(me.Identity) {
+		c.notes.seen = c.notes.seen.Next(v.leader, c.at)
+	}
+	if err := e.heartbeat(tr, v.own, me, now, c.kept()); err != nil {
 		return err
 	}
 	return e.leaveAsObserver(tr, &v, &me, now)
 }
 
-// leaveAsObserver vacates the seat of a holder that is an observer from now on,
-// and removes what asks for it to lead.
+// leaveAsObserver vacates the leadership of a holder that is an observer from now
+// on, and removes what asks for it to lead.
 func (e *LeaderElection) leaveAsObserver(tr kv.Transaction, v *view, me *Registration, now time.Time) error {
 	if me.Role == Voter {
 		return nil
@@ -100,9 +127,9 @@ func (e *LeaderElection) leaveAsObserver(tr kv.Transaction, v *view, me *Registr
 }
 
 // heartbeat writes the record of a candidate that reads own (nil: register
-// it), which was read serialisably, and its rank where that changes.
-func (e *LeaderElection) heartbeat(tr kv.Transaction, own *Candidate, me Registration, now time.Time) error {
-	next := Candidate{Registration: me, LastHeartbeat: now, Heartbeats: 1}
+// it), which was read serialisably, and its rank if that changes.
+func (e *LeaderElection) heartbeat(tr kv.Transaction, own *Candidate, me Registration, now time.Time, kept *notes) error {
+	next := Candidate{Registration: me, LastHeartbeat: now, Heartbeats: 1, notes: kept}
 	key := e.keys.candidate(me.ID)
 	if own == nil {
 		next.Versionstamp = subspace.IncompleteVersionstamp(me.UserVersion)
@@ -124,7 +151,7 @@ func (e *LeaderElection) heartbeat(tr kv.Transaction, own *Candidate, me Registr
 		return nil
 	}
 	// An earlier attempt of this process may have claimed since this transaction
-	// read: an observer must not find itself seated.
+	// read: an observer must not find itself the leader.
 	return conflictOn(tr, e.keys.term)
 }
 
@@ -135,25 +162,25 @@ func (e *LeaderElection) clearRank(tr kv.Transaction, c *Candidate) {
 }
 
 // UnregisterCandidate is how a process leaves, in one transaction: it vacates
-// the seat where this incarnation holds it, removes its candidate record, takes
+// the leadership if this incarnation holds it, removes its candidate record, takes
 // back its own challenge and removes a request to transfer to it. What belongs
 // to another incarnation of the same id it leaves alone. After its commit no
 // registration, heartbeat, claim, renewal, challenge, resignation or hand-over
 // that this process attempted before, nor one to it, can still take effect.
 //
-// It works without a config and where there is nothing to remove, so that it
-// can be run again and again until it has committed; it then still conflicts
-// with whatever this process may have on the way. It does not conflict with
-// the renewals of somebody else.
+// It works without a config, beside records that cannot be read (which it leaves
+// alone), and if there is nothing to remove, so that it can be run again until it
+// has committed; it then still conflicts with whatever this process may have on the
+// way. It does not conflict with the renewals of another candidate.
 //
-// Errors: ErrInvalidCandidate, ErrRegistrationPending, ErrInvalidState.
+// Errors: ErrInvalidCandidate, ErrRegistrationPending.
 func (e *LeaderElection) UnregisterCandidate(tr kv.Transaction, me Identity, now time.Time) error {
 	if err := me.Validate(); err != nil {
 		return err
 	}
 	load := e.begin(tr)
 	load.of(me.ID)
-	v, err := load.awaitLenient()
+	v, err := load.await()
 	if err != nil {
 		return err
 	}

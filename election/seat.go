@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -25,7 +24,7 @@ func (v *view) renewal(priority int32, now time.Time) Leader {
 	if v.own != nil {
 		next.Versionstamp = v.own.Versionstamp
 	}
-	if !next.Accepted {
+	if !next.Accepted || v.lost {
 		next.Accepted, next.AcquiredAt = true, begins(now)
 	}
 	return next
@@ -51,12 +50,17 @@ func (v *view) handover(to *Candidate, origin Origin, nonce uuid.UUID, now time.
 	return next
 }
 
-// writeRenewal writes the leader record within a tenure.
-func (e *LeaderElection) writeRenewal(tr kv.Transaction, next *Leader) error {
+// writeRenewal writes the leader record within a tenure. If it restores a record
+// that was lost, the term record gets the ballot that it goes on from.
+func (e *LeaderElection) writeRenewal(tr kv.Transaction, v *view, next *Leader) error {
 	if err := conflictOn(tr, e.keys.leader, e.keys.config); err != nil {
 		return err
 	}
 	tr.Set(e.keys.leader, next.encode())
+	if v.lost {
+		tenure := Tenure{Token: next.Token(), Held: true, Ballot: next.Ballot}
+		tr.Set(e.keys.term, tenure.encode())
+	}
 	return nil
 }
 
@@ -67,7 +71,7 @@ func (e *LeaderElection) writeTenure(tr kv.Transaction, v *view, next *Leader) e
 		return err
 	}
 	tr.Set(e.keys.leader, next.encode())
-	began := Tenure{Token: next.Token(), Held: true}
+	began := Tenure{Token: next.Token(), Held: true, Ballot: next.Ballot}
 	tr.Set(e.keys.term, began.encode())
 	e.clearIntent(tr, v)
 	e.record(tr, v.config, Event{
@@ -84,7 +88,7 @@ func (e *LeaderElection) vacate(tr kv.Transaction, v *view, reason string, now t
 		return Leader{}, err
 	}
 	next := v.leader.vacated(now)
-	e.writeVacancy(tr, v, &next, Tenure{Token: v.leader.Token()}, reason)
+	e.writeVacancy(tr, v, &next, Tenure{Token: v.leader.Token(), Ballot: next.Ballot}, reason)
 	return next, nil
 }
 
@@ -101,25 +105,10 @@ func (e *LeaderElection) writeVacancy(tr kv.Transaction, v *view, next *Leader, 
 	})
 }
 
+// clearIntent removes what was asked of the tenure before, and also an intent that
+// cannot be read: it can only have been about that tenure.
 func (e *LeaderElection) clearIntent(tr kv.Transaction, v *view) {
-	if v.intent.Kind != NoIntent {
+	if v.intent.Kind != NoIntent || v.unreadable.intent != nil {
 		tr.Clear(e.keys.intent)
-	}
-}
-
-// continued returns an error where the leader record is gone although a tenure
-// is on record: to begin again at 1 would let terms and ballots regress. Only
-// the first claim of all pays for this second read.
-func (e *LeaderElection) continued(tr kv.Transaction, leader Leader) error {
-	if leader.Ballot > 0 {
-		return nil
-	}
-	value, err := tr.Get(e.keys.term).Get()
-	if err != nil || value == nil {
-		return err
-	}
-	return &fdbelection.InvalidStateError{
-		Key: e.keys.leader, Record: "leader",
-		Problem: "is missing although a term is on record; restore it, or clear the whole subspace to begin a new election whose tokens begin anew",
 	}
 }

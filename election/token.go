@@ -114,9 +114,11 @@ func (e *LeaderElection) RequireLeadership(tr kv.Transaction, token Token) error
 // Tenure is the term record: what the fence reads.
 type Tenure struct {
 	Token
-	// Held is false once the tenure has ended and nobody has followed. The Token is
+	// Held is false once the tenure has ended and none has followed. The Token is
 	// that of its last holder then.
 	Held bool
+	// Ballot is the ballot of the leader record that was written with it.
+	Ballot uint64
 }
 
 func (t Tenure) encode() []byte {
@@ -124,7 +126,8 @@ func (t Tenure) encode() []byte {
 	b = subspace.AppendUint(b, t.Term)
 	b = appendIdentity(b, t.Identity)
 	b = subspace.AppendUUID(b, t.Nonce)
-	return subspace.AppendBool(b, t.Held)
+	b = subspace.AppendBool(b, t.Held)
+	return subspace.AppendUint(b, t.Ballot)
 }
 
 func decodeTenure(key, value []byte) (Tenure, error) {
@@ -132,6 +135,9 @@ func decodeTenure(key, value []byte) (Tenure, error) {
 	t := Tenure{
 		Token: Token{Term: r.count(), Identity: r.identity(), Nonce: r.UUID()},
 		Held:  r.Bool(),
+	}
+	if r.More() { // the records of earlier programs have none
+		t.Ballot = r.count()
 	}
 	return t, r.close()
 }

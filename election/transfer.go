@@ -87,7 +87,7 @@ func (e *LeaderElection) Yield(tr kv.Transaction, token Token, intent Intent, no
 	switch {
 	case v.intent.Nonce != intent.Nonce || v.intent.Kind != intent.Kind || !v.intent.concerns(intent.Identity):
 		return v.leader, false, nil // another one stands now, or none
-	case !v.intent.about(v.leader.Term), !v.intentStands():
+	case !v.intentStands():
 		if err := conflictOn(tr, e.keys.intent, e.keys.leader); err != nil {
 			return Leader{}, false, err
 		}
@@ -121,7 +121,11 @@ func (e *LeaderElection) loadHandover(tr kv.Transaction, token Token, to string,
 	load := e.begin(tr)
 	load.of(token.ID)
 	load.other(to)
-	return load.await()
+	v, err := load.await()
+	if err == nil {
+		err = v.decidable()
+	}
+	return v, err
 }
 
 // handedOver reports whether a hand-over by this nonce has been done already:
@@ -140,8 +144,9 @@ func (e *LeaderElection) handedOver(tr kv.Transaction, v *view, token Token, non
 			return false, err
 		}
 		if value != nil {
-			if event, err := e.keys.decodeEvent(key, value); err != nil || event.Nonce == nonce {
-				return err == nil, err
+			// An entry that cannot be read costs the answer of a run that comes this late.
+			if event, _, err := e.keys.decodeEvent(key, value); err == nil && event.Nonce == nonce {
+				return true, nil
 			}
 		}
 	}

@@ -312,8 +312,15 @@ func absurdFieldsAreRefused(t *testing.T, w *world) {
 		b := newWorld(t, w.engine).initialized()
 		key := b.key(c.path...)
 		b.do(func(tr kv.Transaction) error { tr.Set(key, c.value); return nil })
-		err := b.try(func(tr kv.Transaction) error {
-			return b.UnregisterCandidate(tr, election.Identity{ID: "me", Incarnation: uuid.New()}, at(0))
+		_, err := read(b, func(tr kv.ReadTransaction) (any, error) {
+			switch c.path[0] {
+			case "intent":
+				return b.ReadIntent(tr)
+			case "candidates":
+				return b.GetCandidate(tr, "me")
+			default:
+				return b.ReadState(tr)
+			}
 		})
 		if c.good {
 			require.NoError(t, err, name)

@@ -11,7 +11,6 @@ import (
 )
 
 var observationTests = []test{
-	{"Time_by_observation_a_claim_without_one_is_refused", claimNeedsObservation},
 	{"Time_by_observation_clocks_of_others_do_not_matter", clocksOfOthersDoNotMatter},
 	{"Time_by_observation_any_change_of_the_ballot_starts_anew", ballotStartsAnew},
 	{"Time_by_observation_the_persisted_lease_counts", persistedLeaseCounts},
@@ -35,19 +34,6 @@ func (o *watcher) look(now float64) {
 func (o *watcher) acts(want election.Action, now float64) election.CycleResult {
 	o.t.Helper()
 	return o.world.acts(want, o.me, at(now), election.Observed(o.seen, at(now)))
-}
-
-func claimNeedsObservation(t *testing.T, w *world) {
-	w.initialized(byObservation)
-	w.leads("a", 1, at(0))
-	b := w.join("b", 1, at(0))
-	_, err := w.tryCycle(b, at(100))
-	require.ErrorIs(t, err, fdbelection.ErrExpiryMode)
-	_, err = w.tryClaim(b, 100)
-	require.ErrorIs(t, err, fdbelection.ErrExpiryMode)
-	err = w.try(func(tr kv.Transaction) error { _, err := w.EvictDeadCandidates(tr, at(100)); return err })
-	require.ErrorIs(t, err, fdbelection.ErrExpiryMode)
-	require.EqualValues(t, 1, w.leader().Term)
 }
 
 func clocksOfOthersDoNotMatter(t *testing.T, w *world) {
@@ -81,7 +67,6 @@ func persistedLeaseCounts(t *testing.T, w *world) {
 	o.look(0)
 	w.configure(func(c *fdbelection.Config) {
 		*c = withRevision(fdbelection.ConfigWithLease(at(3).Sub(epoch)), c.Revision)
-		byObservation(c)
 	})
 	o.acts(election.Followed, 9.9) // a shorter lease in the config is not the one that was promised
 	o.acts(election.Claimed, 10)

@@ -8,6 +8,7 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
 )
 
 // steeringTests are about what an operator does in the stead of a leader.
@@ -239,27 +240,19 @@ func raiseRefuses(t *testing.T, w *world) {
 		_, err := w.raise(floor, 1)
 		require.ErrorIs(t, err, fdbelection.ErrTermFloor)
 	}
-	for _, record := range []string{"config", "leader", "term", "intent"} {
-		whole := w.raw(record)
-		set := func(value []byte) {
-			w.do(func(tr kv.Transaction) error {
-				if tr.Set(w.key(record), value); value == nil {
-					tr.Clear(w.key(record))
-				}
-				return nil
-			})
-		}
-		set([]byte("rubbish"))
+	for record, value := range map[string][]byte{"config": []byte("rubbish"), "leader": subspace.AppendInt(nil, 2)} {
+		sound := w.dump()
+		w.spoil(value, record)
 		_, err := w.raise(5, 1)
 		require.ErrorIs(t, err, fdbelection.ErrInvalidState, record)
-		require.Equal(t, []byte("rubbish"), w.raw(record))
-		set(whole)
+		require.Equal(t, value, w.raw(record))
+		w.restore(sound)
 	}
 	require.Equal(t, before, w.leader())
-	w.do(func(tr kv.Transaction) error { tr.Clear(w.key("leader")); return nil })
+	w.spoil([]byte("rubbish"), "term")
+	w.remove("leader")
 	_, err := w.raise(5, 1)
-	require.ErrorIs(t, err, fdbelection.ErrInvalidState)
-	require.ErrorContains(t, err, "is missing although a term is on record")
+	require.ErrorIs(t, err, fdbelection.ErrInvalidState, "of both records nothing is left to go on from")
 
 	fresh := newWorld(t, w.engine).initialized()
 	leader, err := fresh.raise(election.MaxTermFloor, 1)

@@ -22,6 +22,10 @@ func at(seconds float64) time.Time {
 	return epoch.Add(time.Duration(seconds * float64(time.Second)))
 }
 
+// observing is the option of a caller that keeps its own observation, and has seen
+// nothing yet.
+var observing = election.Observed(election.Observation{}, epoch)
+
 // world is one election on one database, and a hand for working it. The lease
 // is 10 s, the heartbeat 3 s, the candidate timeout 15 s.
 type world struct {
@@ -30,18 +34,21 @@ type world struct {
 	db kv.Database
 
 	engine Engine
+	now    time.Time // of the clock that dates observations
 }
 
 func newWorld(t *testing.T, engine Engine) *world {
 	t.Helper()
-	space := subspace.New("electiontest", uuid.NewString())
-	return &world{LeaderElection: election.New(space), t: t, db: engine.Open(t), engine: engine}
+	w := &world{t: t, db: engine.Open(t), engine: engine, now: epoch}
+	clock := election.Clock{Run: uuid.New(), Now: func() time.Time { return w.now }}
+	w.LeaderElection = election.New(subspace.New("electiontest", uuid.NewString()), election.WithClock(clock))
+	return w
 }
 
-// initialized makes the election with the default config, changed by edit.
+// initialized makes the election with the config of the recipe, changed by edit.
 func (w *world) initialized(edits ...func(*fdbelection.Config)) *world {
 	w.t.Helper()
-	config := fdbelection.DefaultConfig()
+	config := fdbelection.RecipeConfig()
 	for _, edit := range edits {
 		edit(&config)
 	}
@@ -109,6 +116,7 @@ func (w *world) cycle(me election.Registration, now time.Time, opts ...election.
 }
 
 func (w *world) tryCycle(me election.Registration, now time.Time, opts ...election.CycleOption) (result election.CycleResult, err error) {
+	w.now = now
 	err = w.try(func(tr kv.Transaction) (err error) {
 		result, err = w.RunElectionCycle(tr, me, now, opts...)
 		return err

@@ -1,0 +1,216 @@
+package election
+
+import (
+	"errors"
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// Repair is what Repair did about one damaged record.
+type Repair struct {
+	// Key is the whole key in the database, and Record the kind of the record.
+	Key    []byte
+	Record string
+	// Problem says what was wrong.
+	Problem string
+	// Done says what was done about it. It is empty if the record was left alone:
+	// it was written by a newer program, or cannot be derived from others.
+	Done string
+}
+
+// Repair goes through all records of the election, and mends those that are
+// damaged: it removes an intent, candidates and history entries that cannot be read,
+// derives the rank index from the candidates, the term record from the leader
+// record, and a lost leader record from the term record, as RaiseTerm does: the
+// leadership is vacant then, and a holder that still runs may believe until its
+// lease ends. A candidate whose record is removed registers again by itself if it
+// runs an elector.
+//
+// It leaves alone what a newer program has written, and a config: write a whole one
+// with WriteConfig. It reads everything by snapshot, so it conflicts only with
+// writers of the records that it changes. Run again it finds nothing to do.
+//
+// Errors: ErrNotInitialized.
+func (e *LeaderElection) Repair(tr kv.Transaction, now time.Time) ([]Repair, error) {
+	r := repairing{e: e, tr: tr}
+	load := e.begin(tr)
+	term := tr.Get(e.keys.term)
+	rows := e.scanCandidates(tr)
+	begin, end := below(e.keys.rank, integerCode, afterInteger)
+	ranks := tr.Snapshot().GetRange(begin, end, kv.RangeOptions{})
+	begin, end = below(e.keys.history, zeroCode, afterInteger)
+	events := tr.Snapshot().GetRange(begin, end, kv.RangeOptions{})
+	v, err := load.await()
+	if err != nil {
+		return nil, err
+	}
+	if v.config.Revision == 0 && v.unreadable.config == nil {
+		return nil, fdbelection.ErrNotInitialized
+	}
+	r.left(v.unreadable.config)
+	tenure, err := term.Get()
+	if err == nil {
+		err = r.seat(&v, tenure, now)
+	}
+	if err == nil {
+		err = r.remove(v.unreadable.intent)
+	}
+	if err == nil {
+		err = r.candidates(rows, ranks)
+	}
+	if err == nil {
+		err = r.history(events)
+	}
+	return r.done, err
+}
+
+type repairing struct {
+	e    *LeaderElection
+	tr   kv.Transaction
+	done []Repair
+}
+
+// note says what was done about a record, if that is damaged.
+func (r *repairing) note(fault error, done string) {
+	var state *fdbelection.InvalidStateError
+	if errors.As(fault, &state) {
+		r.done = append(r.done, Repair{Key: state.Key, Record: state.Record, Problem: state.Problem, Done: done})
+	}
+}
+
+func (r *repairing) left(fault error) { r.note(fault, "") }
+
+// remove clears a record that is damaged.
+func (r *repairing) remove(fault error) error {
+	var state *fdbelection.InvalidStateError
+	switch {
+	case !errors.As(fault, &state):
+		return nil
+	case state.Newer:
+		r.left(fault)
+		return nil
+	}
+	r.note(fault, "removed")
+	return r.clear(state.Key)
+}
+
+func (r *repairing) clear(key []byte) error {
+	err := conflictOn(r.tr, key)
+	r.tr.Clear(key)
+	return err
+}
+
+// seat mends the leader record by the term record, or the other way round.
+func (r *repairing) seat(v *view, value []byte, now time.Time) error {
+	e := r.e
+	var tenure Tenure
+	var fault error
+	if value != nil {
+		tenure, fault = decodeTenure(e.keys.term, value)
+	}
+	lost := v.unreadable.leader
+	if v.lost {
+		lost = e.leaderLost()
+	}
+	switch {
+	case isNewer(fault), isNewer(lost):
+		r.left(lost)
+		r.left(fault)
+	case lost != nil && (fault != nil || value == nil || v.config.Revision == 0):
+		r.left(lost)
+		r.left(fault)
+	case lost != nil:
+		e.restoreFrom(v, value)
+		r.note(lost, "made vacant by the term record")
+		_, err := e.raise(r.tr, v, tenure, v.leader.Term, now)
+		return err
+	case fault != nil, value == nil && v.leader.Ballot > 0:
+		if fault == nil {
+			fault = invalidKey("term", e.keys.term, errors.New("is missing although a leader record stands"))
+		}
+		r.note(fault, "written from the leader record")
+		tenure = Tenure{Token: v.leader.Token(), Held: !v.leader.Vacant(), Ballot: v.leader.Ballot}
+		r.tr.Set(e.keys.term, tenure.encode())
+		return conflictOn(r.tr, e.keys.leader)
+	}
+	return nil
+}
+
+// candidates removes the records that cannot be read, and mends the rank index.
+func (r *repairing) candidates(rows, ranks kv.Future[[]kv.KeyValue]) error {
+	found, err := rows.Get()
+	if err != nil {
+		return registrationPending(err)
+	}
+	index, err := ranks.Get()
+	if err != nil {
+		return registrationPending(err)
+	}
+	k := &r.e.keys
+	wanted := map[string]*Candidate{} // by the key in the index
+	spared := map[string]bool{}       // the ids of records in a newer format
+	var order []string
+	for _, row := range found {
+		id, ok := k.candidateID(row.Key)
+		if !ok {
+			continue
+		}
+		c, fault := decodeCandidate(row.Key, id, row.Value)
+		if fault == nil && c.Role == Voter {
+			key := string(k.rankOf(&c))
+			wanted[key], order = &c, append(order, key)
+		}
+		spared[id] = isNewer(fault)
+		if err := r.remove(fault); err != nil {
+			return err
+		}
+	}
+	for _, row := range index {
+		ranked, ok, fault := k.ranked(row.Key)
+		switch {
+		case !ok || fault == nil && spared[ranked.ID]:
+		case wanted[string(row.Key)] != nil:
+			delete(wanted, string(row.Key))
+		default:
+			r.note(invalidKey("rank", row.Key, errors.New("belongs to no candidate")), "removed")
+			if err := conflictOn(r.tr, k.candidate(ranked.ID)); err != nil {
+				return err
+			}
+			if err := r.clear(row.Key); err != nil {
+				return err
+			}
+		}
+	}
+	for _, key := range order {
+		if c := wanted[key]; c != nil {
+			r.note(invalidKey("rank", []byte(key), errors.New("is missing")), "written from its candidate")
+			if err := conflictOn(r.tr, k.candidate(c.ID)); err != nil {
+				return err
+			}
+			r.tr.Set([]byte(key), nil)
+		}
+	}
+	return nil
+}
+
+// history removes the entries that cannot be read.
+func (r *repairing) history(future kv.Future[[]kv.KeyValue]) error {
+	rows, err := future.Get()
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if _, ok, fault := r.e.keys.decodeEvent(row.Key, row.Value); ok {
+			if err := r.remove(fault); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func invalidKey(kind string, key []byte, problem error) error {
+	return &fdbelection.InvalidStateError{Key: key, Record: kind, Problem: problem.Error()}
+}

@@ -1,0 +1,53 @@
+package election
+
+import (
+	"sync"
+	"time"
+
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// silences remember since when the last heartbeat of each candidate stands, by
+// what this process has read.
+type silences struct {
+	mu    sync.Mutex
+	since map[Identity]silence
+}
+
+type silence struct {
+	registered subspace.Versionstamp
+	heartbeats uint64
+	since      time.Time
+}
+
+// observe takes in a list of the candidates that was read before at. What is not
+// in it is forgotten.
+func (s *silences) observe(candidates []Candidate, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	since := make(map[Identity]silence, len(candidates))
+	for i := range candidates {
+		c := &candidates[i]
+		now := silence{c.Versionstamp, c.Heartbeats, at}
+		if before, ok := s.since[c.Identity]; ok && before.of(c) {
+			now = before
+		}
+		since[c.Identity] = now
+	}
+	s.since = since
+}
+
+// of reports whether a silence is that of the heartbeat in a record.
+func (s *silence) of(c *Candidate) bool {
+	return s.registered == c.Versionstamp && s.heartbeats == c.Heartbeats
+}
+
+// lasts returns for how long the heartbeat in a record has stood.
+func (s *silences) lasts(c *Candidate, at time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known, ok := s.since[c.Identity]; ok && known.of(c) {
+		return at.Sub(known.since)
+	}
+	return 0
+}
