@@ -1,0 +1,194 @@
+package electiontest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// Tests of a holder that only calls RunElectionCycle, and is asked to give up.
+var requestedTests = []test{
+	{"Requested_a_holder_hands_over_to_a_challenger_after_the_grace", requestedChallenge},
+	{"Requested_a_challenge_that_is_no_longer_legal_is_not_met", requestedIllegal},
+	{"Requested_a_challenger_that_is_dead_is_not_obeyed", requestedDeadChallenger},
+	{"Requested_a_stronger_challenger_does_not_restart_the_grace", requestedStrongerChallenger},
+	{"Requested_a_holder_whose_work_has_ended_gives_up_at_once", requestedWorkEnded},
+	{"Requested_a_holder_resigns_and_stays_out", requestedResign},
+	{"Requested_a_holder_transfers", requestedTransfer},
+	{"Requested_without_a_grace_every_promise_is_kept", requestedWithoutGrace},
+	{"Requested_a_cycle_that_gave_up_is_run_again", requestedRunAgain},
+}
+
+// holder cycles, and remembers until when it was told that it leads.
+type holder struct {
+	*world
+	me    election.Registration
+	until time.Time
+}
+
+func (h *holder) cycle(now float64, opts ...election.CycleOption) election.CycleResult {
+	h.t.Helper()
+	result := h.world.cycle(h.me, at(now), opts...)
+	if result.Action == election.HandedOver || result.Action == election.Vacated {
+		require.False(h.t, at(now).Before(h.until), "it was told that it leads until %s", h.until.Sub(epoch))
+	}
+	if result.ValidUntil.After(h.until) {
+		h.until = result.ValidUntil
+	}
+	return result
+}
+
+// held makes an election by default in which "a" leads.
+func (w *world) held(edits ...func(*fdbelection.Config)) *holder {
+	w.t.Helper()
+	w.byDefault(append([]func(*fdbelection.Config){unprotected}, edits...)...)
+	h := &holder{world: w, me: w.join("a", 1, at(0))}
+	require.Equal(w.t, election.Claimed, h.cycle(0).Action)
+	return h
+}
+
+func requestedChallenge(t *testing.T, w *world) {
+	h := w.held()
+	b := w.join("b", 2, at(0))
+	w.acts(election.Challenged, b, at(1))
+	first := h.cycle(2)
+	require.Equal(t, election.Renewed, first.Action)
+	require.Equal(t, election.IntentChallenge, first.Intent.Kind, "the result tells of it")
+	require.Equal(t, at(11), first.ValidUntil, "whether its author is alive is not known yet")
+	w.acts(election.Challenged, b, at(4))
+	for now := 5.0; now < 15; now += 3 { // the grace began at 5
+		result := h.cycle(now)
+		require.Equal(t, election.Renewed, result.Action)
+		require.False(t, result.ValidUntil.After(at(15)), "not past the end of the grace")
+		w.acts(election.Challenged, b, at(now+2))
+	}
+	require.Equal(t, election.Renewed, h.cycle(14.9).Action)
+	require.Equal(t, election.HandedOver, h.cycle(15).Action)
+	require.Equal(t, "b", w.leader().ID)
+	require.False(t, w.leader().Accepted)
+	accepted := w.acts(election.Renewed, b, at(16))
+	require.Equal(t, at(25), accepted.ValidUntil)
+	require.Equal(t, election.Followed, h.cycle(17).Action)
+	require.Contains(t, w.events()[1], "a -> b (preemption)")
+}
+
+func requestedIllegal(t *testing.T, w *world) {
+	h := w.held()
+	b := w.join("b", 2, at(0))
+	for now := 1.0; now < 13; now += 3 {
+		w.acts(election.Challenged, b, at(now))
+		h.cycle(now + 1)
+	}
+	w.configure(func(c *fdbelection.Config) { c.AllowPreemption = false })
+	result := h.cycle(15)
+	require.Equal(t, election.Renewed, result.Action)
+	require.Equal(t, at(24), result.ValidUntil)
+}
+
+func requestedDeadChallenger(t *testing.T, w *world) {
+	h := w.held()
+	b := w.join("b", 2, at(0))
+	w.acts(election.Challenged, b, at(1)) // and dies
+	for now := 2.0; now < 60; now += 3 {
+		result := h.cycle(now)
+		require.Equal(t, election.Renewed, result.Action)
+		require.Equal(t, at(now+9), result.ValidUntil)
+	}
+	w.acts(election.Challenged, b, at(60))
+	h.cycle(61)
+	w.acts(election.Challenged, b, at(63))
+	require.Equal(t, at(71), h.cycle(64).ValidUntil, "it was seen to move at 61")
+	for now := 67.0; now < 90; now += 3 { // it dies again
+		require.Equal(t, election.Renewed, h.cycle(now).Action)
+	}
+	require.EqualValues(t, 1, w.leader().Term)
+}
+
+func requestedStrongerChallenger(t *testing.T, w *world) {
+	h := w.held()
+	b, c := w.join("b", 2, at(0)), w.join("c", 3, at(0))
+	for now := 1.0; now < 10; now += 3 { // the grace begins at 5
+		w.acts(election.Challenged, b, at(now))
+		h.cycle(now + 1)
+	}
+	w.acts(election.Challenged, c, at(12))
+	h.cycle(12.5)
+	for now := 14.0; now < 21; now += 3 {
+		w.acts(election.Challenged, c, at(now))
+		require.Equal(t, election.Renewed, h.cycle(now+0.5).Action)
+	}
+	require.Equal(t, election.HandedOver, h.cycle(21.5).Action, "every promise has ended, and the grace long before")
+	require.Equal(t, "c", w.leader().ID)
+}
+
+func requestedWorkEnded(t *testing.T, w *world) {
+	h := w.held()
+	b := w.join("b", 2, at(0))
+	w.acts(election.Challenged, b, at(1))
+	require.Equal(t, election.Renewed, h.world.cycle(h.me, at(2), election.WorkEnded()).Action, "b may be dead")
+	w.acts(election.Challenged, b, at(4))
+	require.Equal(t, election.HandedOver, h.world.cycle(h.me, at(5), election.WorkEnded()).Action)
+	require.Equal(t, "b", w.leader().ID)
+}
+
+func requestedResign(t *testing.T, w *world) {
+	h := w.held()
+	b := w.join("b", 1, at(0))
+	w.do(func(tr kv.Transaction) error { return w.RequestResign(tr, 1, uuid.New()) })
+	require.Equal(t, election.IntentResign, h.cycle(1).Intent.Kind)
+	for now := 4.0; now < 11; now += 3 {
+		require.Equal(t, election.Renewed, h.cycle(now).Action)
+	}
+	require.Equal(t, election.Vacated, h.cycle(11).Action)
+	require.True(t, w.leader().Vacant())
+	require.Contains(t, w.events()[1], "(resigned on request)")
+	require.Equal(t, election.Followed, h.cycle(12).Action, "it does not take it again at once")
+	require.Equal(t, election.Followed, h.cycle(20.9).Action)
+	require.Equal(t, election.Claimed, h.cycle(21).Action)
+	require.NotEqual(t, b.ID, w.leader().ID)
+}
+
+func requestedTransfer(t *testing.T, w *world) {
+	h := w.held()
+	b := w.join("b", 0, at(0))
+	nonce := uuid.New()
+	w.do(func(tr kv.Transaction) error { return w.RequestTransfer(tr, 1, "b", nonce) })
+	for now := 1.0; now < 11; now += 3 {
+		require.Equal(t, election.Renewed, h.cycle(now).Action)
+	}
+	require.Equal(t, election.HandedOver, h.cycle(11).Action)
+	require.Equal(t, nonce, w.leader().Nonce, "its author can tell that it was done")
+	require.Equal(t, election.OriginTransfer, w.leader().Origin)
+	w.acts(election.Renewed, b, at(11.5))
+	require.Equal(t, election.Followed, h.cycle(12).Action, "a transfer is protected from rank")
+}
+
+func requestedWithoutGrace(t *testing.T, w *world) {
+	h := w.held(func(c *fdbelection.Config) { c.PreemptionGrace = 0 })
+	w.join("b", 0, at(0))
+	require.Equal(t, election.Renewed, h.cycle(3).Action)
+	w.do(func(tr kv.Transaction) error { return w.RequestTransfer(tr, 1, "b", uuid.New()) })
+	asked := h.cycle(4)
+	require.Equal(t, election.Renewed, asked.Action)
+	require.False(t, asked.ValidUntil.After(at(4).Add(1)), "it has to stop now")
+	require.Equal(t, election.Renewed, h.cycle(11.9).Action, "it was told that it leads until 12")
+	require.Equal(t, election.HandedOver, h.cycle(13).Action)
+}
+
+func requestedRunAgain(t *testing.T, w *world) {
+	h := w.held()
+	w.join("b", 0, at(0))
+	w.do(func(tr kv.Transaction) error { return w.RequestTransfer(tr, 1, "b", uuid.New()) })
+	h.cycle(1)
+	for range 2 { // as after an unknown commit
+		h.world.cycle(h.me, at(5), election.WorkEnded())
+	}
+	require.EqualValues(t, 2, w.leader().Term)
+	require.Equal(t, "b", w.leader().ID)
+}
