@@ -175,6 +175,8 @@ func (e *LeaderElection) judge(v *view, me Registration, now time.Time, opts []C
 		c.notes = notesOf(v.own, me.Identity, e.clock, c.at)
 		c.seen = c.notes.seen
 	}
+	// What this very read has seen counts too: a ballot that went back, above all.
+	c.seen = c.seen.Next(v.leader, c.at)
 	return c
 }
 
@@ -221,7 +223,7 @@ func (c *contender) conclude(v *view, d decision, start time.Time) time.Duration
 		fallthrough
 	default:
 		c.notes.request = sighting{}
-		c.notes.seen = c.notes.seen.Next(v.leader, c.at)
+		c.notes.seen = c.seen
 	}
 	return valid
 }

@@ -105,7 +105,7 @@ func (e *LeaderElection) HeartbeatCandidate(tr kv.Transaction, me Registration, 
 	}
 	c := e.judge(&v, me, now, opts)
 	if v.unreadable.leader == nil && !v.leader.HeldBy(me.Identity) {
-		c.notes.seen = c.notes.seen.Next(v.leader, c.at)
+		c.notes.seen = c.seen
 	}
 	if err := e.heartbeat(tr, v.own, me, now, c.kept()); err != nil {
 		return err

@@ -38,7 +38,8 @@ type test struct {
 var tests = concat(
 	claimTests, renewalTests, conflictTests, dependencyTests, lateTests, rerunTests, registrationTests,
 	disabledTests, configTests, preemptionTests, transferTests, fenceTests, evictionTests,
-	observationTests, unattendedTests, requestedTests, monitorTests, badInputTests, regressionTests, conditionTests, steeringTests,
+	observationTests, unattendedTests, requestedTests, unreadableTests, lostTests,
+	nestedTests, monitorTests, badInputTests, regressionTests, conditionTests, steeringTests,
 )
 
 func concat(groups ...[]test) (all []test) {

@@ -1,0 +1,106 @@
+package electiontest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// Tests of elections that live below another one.
+var nestedTests = []test{
+	{"Nested_elections_below_every_record_do_not_disturb_each_other", nestedElections},
+	{"Nested_elections_that_would_share_keys_refuse_each_other", nestedSharing},
+}
+
+// below returns the election in a subspace of this one.
+func (w *world) below(path ...subspace.Element) *world {
+	w.t.Helper()
+	space, err := w.Subspace().SubTuple(path)
+	require.NoError(w.t, err)
+	return &world{LeaderElection: election.New(space), t: w.t, db: w.db, engine: w.engine, now: epoch}
+}
+
+func nestedElections(t *testing.T, w *world) {
+	few := func(c *fdbelection.Config) { c.HistoryLimit = 3 }
+	w.initialized(few)
+	zero := subspace.String("a\x00b")
+	var inner []*world
+	for _, path := range []subspace.Tuple{
+		{subspace.String("config")}, {subspace.String("leader")}, {subspace.String("term")}, {subspace.String("intent")},
+		{subspace.String("rank")}, {subspace.String("history")}, {subspace.String("history"), subspace.Int(1)},
+		{subspace.String("history"), subspace.Int(2), subspace.Int(0)}, {subspace.String("rank"), subspace.Int(-5)},
+		{subspace.String("candidates"), zero}, {subspace.String("candidates"), subspace.String("b")}, {zero},
+		{subspace.String("history"), zero},
+	} {
+		inner = append(inner, w.below(path...).initialized(few))
+	}
+	for _, e := range append([]*world{w}, inner...) {
+		a, token := e.leads("a", 1, at(0))
+		for range 8 { // so that the history is trimmed
+			e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
+			token = e.acts(election.Claimed, a, at(1)).Leader.Token()
+		}
+		e.configure(func(c *fdbelection.Config) { c.HistoryLimit = 2 })
+		e.join("old", 1, at(-100))
+		require.Equal(t, []string{"old"}, e.evict(14))
+		_, err := e.raise(100, 2)
+		require.NoError(t, err)
+		e.acts(election.Claimed, a, at(3))
+		require.Empty(t, e.repair(4))
+	}
+	for i, e := range append([]*world{w}, inner...) {
+		require.Equal(t, []string{"a"}, e.ids(), i)
+		require.EqualValues(t, 101, e.leader().Term, i)
+		require.Len(t, e.events(), 2, "of election %d: %v", i, e.events())
+		ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.Ranked, error) { return e.Preferred(tr, 9) })
+		require.NoError(t, err)
+		require.Len(t, ranked, 1, i)
+	}
+}
+
+func nestedSharing(t *testing.T, w *world) {
+	candidates := subspace.String("candidates")
+	initialize := func(e *world) error {
+		return e.try(func(tr kv.Transaction) error { _, err := e.Initialize(tr); return err })
+	}
+	require.NoError(t, initialize(w))
+	require.ErrorIs(t, initialize(w.below(candidates)), fdbelection.ErrSharedKeys)
+	require.NoError(t, initialize(w), "the outer one is there already")
+
+	other := newWorld(t, w.engine)
+	require.NoError(t, initialize(other.below(candidates)))
+	require.ErrorIs(t, initialize(other), fdbelection.ErrSharedKeys)
+	require.NoError(t, initialize(other.below(candidates)))
+
+	// Ids that could be keys of an election are fine as long as there is one only.
+	w.do(func(tr kv.Transaction) error {
+		for i, id := range []string{"config", "leader", "term", "intent", "candidates"} {
+			me := election.Registration{Identity: election.Identity{ID: id, Incarnation: uuid.New()}, UserVersion: uint16(i)}
+			if err := w.RegisterCandidate(tr, me, at(0)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	require.Len(t, w.ids(), 5)
+	before := w.dump()
+	require.Error(t, initialize(w.below(candidates)))
+	require.Equal(t, before, w.dump())
+
+	// Of two that are made at once one is refused.
+	third := newWorld(t, w.engine)
+	first, err := third.db.CreateTransaction(context.Background())
+	require.NoError(t, err)
+	defer first.Cancel()
+	_, err = third.Initialize(first)
+	require.NoError(t, err)
+	require.NoError(t, initialize(third.below(candidates)))
+	require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(first.Commit()))
+}
