@@ -48,6 +48,20 @@ func goldenCandidate() Candidate {
 	}
 }
 
+func goldenNoted() Candidate {
+	c := goldenCandidate()
+	second := func(n int64) time.Time { return time.Unix(n, 0).UTC() }
+	c.notes = &notes{
+		run: goldenOther.Incarnation, since: second(1), trusted: second(19), out: second(29),
+		seen: Observation{
+			Term: 42, Nonce: goldenNonce, TermSince: second(5), Ballot: 1234567, BallotSince: second(9),
+			Lease: 10 * time.Second, LostAt: second(2),
+		},
+		request: sighting{kind: IntentChallenge, nonce: goldenNonce, counter: 9, live: second(11), moved: second(12)},
+	}
+	return c
+}
+
 func goldenLeader() Leader {
 	return Leader{
 		Ballot: 1234567, Term: 42, Identity: goldenID, Priority: 100,
@@ -76,7 +90,7 @@ type goldenRecord struct {
 func goldenRecords() []goldenRecord {
 	k := newKeys(goldenSpace)
 	config, leader, candidate := goldenConfig(), goldenLeader(), goldenCandidate()
-	held := Tenure{Token: leader.Token(), Held: true}
+	held, noted := Tenure{Token: leader.Token(), Held: true, Ballot: goldenEvent.Ballot}, goldenNoted()
 	registering := candidate
 	registering.Versionstamp = subspace.IncompleteVersionstamp(2)
 	voter := candidate
@@ -98,6 +112,10 @@ func goldenRecords() []goldenRecord {
 				}
 				return decodeCandidate(key, id, v)
 			}, candidate,
+		},
+		{
+			"candidate, with notes", k.candidate("node-a"), noted.encode(),
+			func(key, v []byte) (any, error) { return decodeCandidate(key, "node-a", v) }, noted,
 		},
 		{"candidate, template", k.candidate("node-a"), registering.encode(), nil, nil},
 		{
