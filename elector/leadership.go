@@ -35,9 +35,11 @@ type Leadership struct {
 	// Guarded by the session.
 	pending  int // what Returned waits for: the work, and the callbacks of the loss
 	drained  bool
+	finished bool          // the work is not waited for any more
+	reported bool          // as not resigned
+	overdue  Timer         // reports work of Run that goes on after its lease
 	released chan struct{} // closed when the seat is given up, or else kept says why not
 	kept     error
-	finish   sync.Once
 }
 
 // Token returns the fencing token of the tenure.
@@ -78,8 +80,9 @@ func (l *Leadership) Fence(tr kv.Transaction) error {
 
 // Resign says that the work of a Campaign has ended, has the seat given up, and
 // waits until it is or ctx has ended. The giving up goes on in any case, and is
-// tried again after errors. Call it after Context has ended too: nothing is
-// claimed anew before.
+// tried again after errors. Call it after Context has ended too: it is how the
+// elector learns that the work has ended, and another campaign need not wait for
+// the end of Lease. After the end of Lease it changes nothing.
 //
 // Work of Run returns instead. There Resign asks the work to stop, and does not
 // wait: the seat is given up once it has returned.

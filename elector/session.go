@@ -44,7 +44,10 @@ type session struct {
 	// How tenures are worked on: by mode.
 	tenures   chan *Leadership // of Run
 	campaigns []chan *Leadership
-	watchers  int // observers of a session that was begun for them
+	// unresigned is the last tenure of Campaign, if it ended before its caller
+	// resigned it.
+	unresigned *Leadership
+	watchers   int // observers of a session that was begun for them
 }
 
 // mode is how a session was begun.
@@ -173,7 +176,7 @@ func (s *session) perform(action machine.Action) {
 		s.drain(a)
 	case machine.Expire:
 		if l := s.lead; l != nil && l.Term() == a.Term {
-			l.over(fdbelection.ErrNotLeader)
+			s.leaseOver(l)
 		}
 	case machine.Move:
 		s.tellMove(a.Transition)

@@ -155,7 +155,7 @@ func (e *Elector) ClusterState() ClusterState {
 const keptErrors = 64
 
 // Errors tells of what goes wrong, once per change: failures of the store, late
-// or panicking callbacks, failed work. Nothing waits for its reader: where nobody
+// or panicking callbacks, work that failed or did not end. Nothing waits for its reader: where nobody
 // reads, the oldest are dropped. It is never closed.
 func (e *Elector) Errors() <-chan error { return e.errs }
 

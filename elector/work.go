@@ -21,6 +21,7 @@ func (s *session) begin(leader election.Leader) {
 			l.done(s)
 			return
 		}
+		s.reportUnresigned()
 		s.campaigns[0] <- l
 		s.campaigns = s.campaigns[1:]
 	case observing, background: // its callbacks are its work
@@ -55,18 +56,32 @@ func (e *endError) Unwrap() error { return fdbelection.ErrNotLeader }
 
 // end says that the work has returned. Only the first call counts.
 func (l *Leadership) end(err error) {
-	l.finish.Do(func() {
-		s := l.session
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.mode == campaigning && len(s.campaigns) == 0 {
-			defer s.take(machine.Aimed{Aim: machine.StandBy})
-		}
-		if !l.drained {
-			s.take(machine.Ending{Term: l.Term(), Err: err})
-		}
-		l.done(s)
-	})
+	s := l.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unresigned == l {
+		s.unresigned = nil
+	}
+	s.workEnded(l, err)
+}
+
+// workEnded does not wait for the work of a tenure any longer. Only the first call
+// counts. The caller holds s.mu.
+func (s *session) workEnded(l *Leadership, err error) {
+	if l.finished {
+		return
+	}
+	l.finished = true
+	if l.overdue != nil {
+		l.overdue.Stop()
+	}
+	if !l.drained {
+		s.take(machine.Ending{Term: l.Term(), Err: err})
+	}
+	if s.mode == campaigning && len(s.campaigns) == 0 { // before the seat could be claimed again
+		s.take(machine.Aimed{Aim: machine.StandBy})
+	}
+	l.done(s)
 }
 
 // done counts one of what Returned waits for. The session is locked.
