@@ -131,10 +131,15 @@ func (e *Elector) running() *session {
 	return e.live()
 }
 
-// Stop has the work stop, gives up the seat, removes the candidate, and returns
-// when that is done and the last callback has returned. Where ctx ends before, it
-// abandons the rest and returns the cause: a seat that is held is free after its
-// lease. Stopping what is not running does nothing.
+// Stop has the work stop, gives up the seat and removes the candidate. It returns
+// when that is done and the last callback has returned. Stopping what is not
+// running does nothing.
+//
+// ctx bounds only how long Stop waits. If ctx ends first, or has ended already,
+// Stop returns its cause and the elector goes on leaving in the background, within
+// Options.DrainLimit and Options.LeaveLimit. It needs the database until then, and
+// Start, Run and Campaign are refused. Call Stop again to wait for the rest, or
+// Abandon to end it at once.
 //
 // Errors besides: *LeaveError, and why the elector had stopped of itself.
 func (e *Elector) Stop(ctx context.Context) error {
@@ -163,26 +168,15 @@ func (s *session) leave() {
 	s.take(machine.Leave{})
 }
 
-// wait returns when everything of a session is over.
+// wait returns when everything of a session is over, or ctx is.
 func (s *session) wait(ctx context.Context) error {
 	select {
-	case <-s.done:
-	default:
-		select {
-		case <-s.done:
-		case <-ctx.Done():
-			s.crash(context.Cause(ctx))
-			return context.Cause(ctx)
-		}
+	case <-s.ended:
+		return s.err
+	default: // a context that has ended already decides only if there is something to wait for
 	}
-	ended := make(chan struct{})
-	go func() {
-		s.group.Wait()
-		s.notify.group.Wait()
-		close(ended)
-	}()
 	select {
-	case <-ended:
+	case <-s.ended:
 		return s.err
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -194,7 +188,7 @@ func (s *session) wait(ctx context.Context) error {
 // for a process that must not touch the database any more.
 func (e *Elector) Abandon() {
 	if s := e.running(); s != nil {
-		s.crash(errAbandoned)
+		s.crash()
 	}
 }
 

@@ -98,6 +98,11 @@ func (l *Leadership) Resign(ctx context.Context) error {
 	select {
 	case <-l.released:
 		return l.kept
+	default: // a context that has ended already decides only if there is something to wait for
+	}
+	select {
+	case <-l.released:
+		return l.kept
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

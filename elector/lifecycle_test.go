@@ -139,7 +139,7 @@ func TestRunning(t *testing.T) {
 	}
 }
 
-// Stop gives up where its context ends, and says so; everything has ended then.
+// A caller that cannot wait for Stop abandons the rest: everything has ended then.
 func TestStopIsAbandoned(t *testing.T) {
 	inWorld(t, func(w *world) {
 		p := w.begin("a")
@@ -148,7 +148,10 @@ func TestStopIsAbandoned(t *testing.T) {
 		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
 		defer cancel()
 		require.ErrorIs(w, p.Stop(ctx), context.DeadlineExceeded)
+		require.NotEqual(w, elector.StateStopped, p.State())
+		p.Abandon()
 		require.Equal(w, elector.StateStopped, p.State())
+		p.stop()
 		w.before(nil)
 		require.Equal(w, "a", w.seat().ID, "free after its lease")
 		require.Equal(w, elector.StateStopped, p.enters(elector.StateStopped).To)

@@ -24,6 +24,7 @@ type session struct {
 	ctx     context.Context // ends when everything is abandoned
 	abandon context.CancelFunc
 	done    chan struct{} // closed when the machine has finished, or is abandoned
+	ended   chan struct{} // closed when its operations and callbacks have returned as well
 	err     error         // once done
 	operator
 	me election.Identity
@@ -70,7 +71,7 @@ func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*ses
 	e.me.Incarnation = incarnation
 	s := &session{
 		elector: e, me: e.me.Identity, clock: e.options.Clock, mode: m,
-		values: context.WithoutCancel(ctx), done: make(chan struct{}), tenures: make(chan *Leadership, 1),
+		values: context.WithoutCancel(ctx), done: make(chan struct{}), ended: make(chan struct{}), tenures: make(chan *Leadership, 1),
 		machine: machine.New(machine.Settings{
 			Me: e.me, Aim: aim, Config: e.options.Config, MustExist: e.options.MustExist,
 			Drain: e.options.DrainLimit, Leave: e.options.LeaveLimit, Permanent: e.options.Permanent,
@@ -131,10 +132,10 @@ func (s *session) step(event machine.Event) {
 	for _, action := range actions {
 		s.perform(action)
 	}
-	if s.lost != nil { // after what is called for the loss
+	if s.lost != nil && !s.over { // after what is called for the loss
 		s.notify.push([]call{{lost: s.lost}})
-		s.lost = nil
 	}
+	s.lost = nil
 	s.believe()
 	if len(s.waiting) > 0 && !s.machine.Holds() {
 		s.release(nil)
@@ -197,20 +198,34 @@ func (s *session) perform(action machine.Action) {
 
 // finish ends the session, as the machine asks for it.
 func (s *session) finish(err error) {
+	if err != nil { // no call of Stop may be waiting for it
+		s.log().Warn("stopped with an error", "node", election.SafeText(s.me.ID), "error", err)
+		s.elector.report(err)
+	}
 	if _, unsaid := errors.AsType[*LeaveError](err); unsaid {
 		s.end(err, err)
 	} else {
 		s.end(err, nil)
 	}
+	s.close()
+}
+
+// close says that the session is over. Nothing is started for it any more.
+func (s *session) close() {
 	close(s.done)
+	go func() {
+		s.group.Wait()
+		s.notify.group.Wait()
+		close(s.ended)
+	}()
 }
 
 // crash ends the session as if the process had: nothing is given up, and nobody
 // is told but this process itself.
-func (s *session) crash(err error) {
+func (s *session) crash() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.quit(err, machine.ReasonFailed)
+	s.quit(errAbandoned, machine.ReasonFailed)
 }
 
 // quit ends the session without giving up anything. The session is locked.
@@ -225,7 +240,7 @@ func (s *session) quit(err error, reason Reason) {
 			From: view.State, To: StateStopped, Term: view.Leader.Term, Reason: reason, At: s.clock.Wall(),
 		})
 	}
-	close(s.done) // who waits for it waits for the callbacks as well
+	s.close()
 }
 
 // end ends all that goes on. kept is why a seat that was held is not given up.

@@ -155,8 +155,9 @@ func (e *Elector) ClusterState() ClusterState {
 const keptErrors = 64
 
 // Errors tells of what goes wrong, once per change: failures of the store, late
-// or panicking callbacks, work that failed or did not end. Nothing waits for its reader: where nobody
-// reads, the oldest are dropped. It is never closed.
+// or panicking callbacks, work that failed or did not end, and why the elector
+// stopped of itself or could not leave. Nothing waits for its reader: if there is
+// none, the oldest errors are dropped. It is never closed.
 func (e *Elector) Errors() <-chan error { return e.errs }
 
 func (e *Elector) report(err error) {
