@@ -5,23 +5,33 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/fdbelection/fdbelection/election"
 )
 
-// Callbacks are told of every change of state: in order, each once, none left
-// out. They run one after the other beside the loop, which never waits for them,
-// with one exception: where leadership is given up although it could go on, the
-// seat is released only after those that tell of the loss have returned, or have
-// had their time.
+// Callbacks are told of every change of state: in order, each once, and as long as
+// they return within Options.CallbackLimit, none left out. They run one after the
+// other beside the loop, which never waits for them, with one exception: where
+// leadership is given up although it could go on, the seat is released only after
+// those that tell of the loss have returned, or have had their time.
 //
 // They are there to tell, and to switch things on and off. Work that goes on for
 // as long as leadership does belongs into Run, where it is waited for.
 //
 // Each gets a context that ends with its time limit, and for OnElected and
-// OnEnterLeader also with leadership. One that is late goes on alone; one that
-// panics is caught. Both are reported as a CallbackError. A callback must not
-// wait for Stop, which waits for it.
+// OnEnterLeader also with leadership. If a call is late, the elector reports it as
+// a CallbackError and goes on with the other callbacks, so that later calls of
+// those run beside it. The late callback itself is not called again before it has
+// returned. Then it gets the newest call that it missed, and the elector reports
+// how many it did not get. A callback that panics is caught and reported. A
+// callback must not wait for Stop, which waits for it.
+//
+// The calls that enter and leave a state stay paired, and so do OnElected and
+// OnDemoted: they are left out together. While one of a pair is late, no call that
+// enters is made. It is made later, unless what it tells of has ended meanwhile.
 //
 // At one change the state that is left comes first, then the one that is
 // entered, then OnElected or OnDemoted, then OnTransition. Jeopardy is a part of
@@ -49,13 +59,19 @@ type Callbacks struct {
 // call is one callback to come.
 type call struct {
 	name string
-	run  func(context.Context)
+	run  func(context.Context) // nil: there is nothing to call
 	what Transition
+	// lane is what the call must not overtake, and pair what it enters or leaves.
+	lane   string
+	pair   *pair
+	leaves bool
 	// parent is what its context ends with besides, and values what that is given
 	// anyway.
 	parent, values context.Context
 	// lost is a tenure of whose end all has been told before.
 	lost *Leadership
+	// resumes is the lane whose held call is to be made.
+	resumes string
 }
 
 // notifier calls the callbacks of a session in order, in a goroutine that is
@@ -64,6 +80,8 @@ type notifier struct {
 	session   *session
 	callbacks *Callbacks
 	limit     time.Duration
+	lanes     *lanes
+	pairs     map[string]*pair // the present one of each lane; guarded by the session
 
 	mu      sync.Mutex
 	queue   []call
@@ -91,42 +109,81 @@ func (n *notifier) transition(t Transition, lead *Leadership) {
 	if !n.active() {
 		return
 	}
-	var calls []call
-	values := n.session.values
-	leading := values
+	leading := n.session.values
 	if lead != nil {
 		leading = lead.ctx
 	}
-	add := func(name string, parent context.Context, callback func(context.Context, Transition)) {
-		if callback != nil {
-			calls = append(calls, call{
-				name: name, run: func(ctx context.Context) { callback(ctx, t) }, what: t,
-				parent: parent, values: values,
-			})
-		}
-	}
 	c := n.callbacks
+	var calls []call
 	if from, to := part(t.From), part(t.To); from != to {
-		leave := map[State]func(context.Context, Transition){
-			StateLeader: c.OnLeaveLeader, StateFollower: c.OnLeaveFollower, StateCandidate: c.OnLeaveCandidate,
-		}
-		add("OnLeave"+partNames[from], values, leave[from])
-		switch to {
-		case StateLeader:
-			add("OnEnterLeader", leading, c.OnEnterLeader)
-			add("OnElected", leading, c.OnElected)
-		case StateFollower:
-			add("OnEnterFollower", values, c.OnEnterFollower)
-		case StateCandidate:
-			add("OnEnterCandidate", values, c.OnEnterCandidate)
-		case StateStopped, StateJeopardy, StateObserver: // OnTransition tells of it
+		leaving, entering := c.of(from), c.of(to)
+		calls = n.leave(calls, t, "OnLeave"+leaving.lane, &leaving)
+		if to == StateLeader {
+			calls = n.enter(calls, t, "OnEnter"+entering.lane, &entering, leading)
+			calls = n.enter(calls, t, "OnElected", c.elected(), leading)
+		} else {
+			calls = n.enter(calls, t, "OnEnter"+entering.lane, &entering, n.session.values)
 		}
 		if from == StateLeader {
-			add("OnDemoted", values, c.OnDemoted)
+			calls = n.leave(calls, t, "OnDemoted", c.elected())
 		}
 	}
-	add("OnTransition", values, c.OnTransition)
+	if c.OnTransition != nil {
+		calls = append(calls, n.transitionCall(t, "OnTransition", "OnTransition", c.OnTransition))
+	}
 	n.push(calls)
+}
+
+// halves are two callbacks that are called in turn.
+type halves struct {
+	lane         string
+	enter, leave func(context.Context, Transition)
+}
+
+// of returns the callbacks of a state, if it has any.
+func (c *Callbacks) of(state State) halves {
+	switch state {
+	case StateLeader:
+		return halves{"Leader", c.OnEnterLeader, c.OnLeaveLeader}
+	case StateFollower:
+		return halves{"Follower", c.OnEnterFollower, c.OnLeaveFollower}
+	case StateCandidate:
+		return halves{"Candidate", c.OnEnterCandidate, c.OnLeaveCandidate}
+	default: // OnTransition tells of it
+		return halves{}
+	}
+}
+
+func (c *Callbacks) elected() *halves { return &halves{"Elected", c.OnElected, c.OnDemoted} }
+
+// enter adds the first half of a pair, also if there is nothing to call but for
+// the second one.
+func (n *notifier) enter(calls []call, t Transition, name string, h *halves, parent context.Context) []call {
+	if h.enter == nil && h.leave == nil {
+		return calls
+	}
+	next := n.transitionCall(t, name, h.lane, h.enter)
+	next.pair, next.parent = &pair{}, parent
+	n.pairs[h.lane] = next.pair
+	return append(calls, next)
+}
+
+// leave adds the second half of the pair that was entered last.
+func (n *notifier) leave(calls []call, t Transition, name string, h *halves) []call {
+	if h.enter == nil && h.leave == nil {
+		return calls
+	}
+	next := n.transitionCall(t, name, h.lane, h.leave)
+	next.pair, next.leaves = n.pairs[h.lane], true
+	return append(calls, next)
+}
+
+func (n *notifier) transitionCall(t Transition, name, lane string, callback func(context.Context, Transition)) call {
+	c := call{name: name, lane: lane, what: t, parent: n.session.values, values: n.session.values}
+	if callback != nil {
+		c.run = func(ctx context.Context) { callback(ctx, t) }
+	}
+	return c
 }
 
 // newLeader queues that a tenure has begun.
@@ -148,7 +205,7 @@ func tell[T any](n *notifier, name string, callback func(context.Context, T), wh
 		return
 	}
 	n.push([]call{{
-		name: name, run: func(ctx context.Context) { callback(ctx, what) },
+		name: name, lane: name, run: func(ctx context.Context) { callback(ctx, what) },
 		what: Transition{Term: term}, parent: n.session.values, values: n.session.values,
 	}})
 }
@@ -161,8 +218,6 @@ func part(s State) State {
 	return s
 }
 
-var partNames = map[State]string{StateLeader: "Leader", StateFollower: "Follower", StateCandidate: "Candidate"}
-
 func (n *notifier) push(calls []call) {
 	if len(calls) == 0 {
 		return
@@ -170,10 +225,30 @@ func (n *notifier) push(calls []call) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.queue = append(n.queue, calls...)
+	n.begin()
+}
+
+// begin has the queue worked on. The caller holds n.mu.
+func (n *notifier) begin() {
 	if !n.running {
 		n.running = true
 		n.group.Go(n.run)
 	}
+}
+
+// resume has the held call of a lane made next. It reports false if the session is
+// over and its last callback has returned: then none is called any more.
+func (n *notifier) resume(lane string) bool {
+	n.session.mu.Lock()
+	defer n.session.mu.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.session.over && !n.running {
+		return false
+	}
+	n.queue = slices.Insert(n.queue, 0, call{resumes: lane})
+	n.begin()
+	return true
 }
 
 func (n *notifier) run() {
@@ -193,32 +268,70 @@ func (n *notifier) run() {
 
 // call runs one callback, and waits for it for as long as it may take.
 func (n *notifier) call(c call) {
-	if c.run != nil {
-		ctx, cancel := withTimeout(c.parent, n.session.clock, n.limit)
-		late, stop := withTimeout(c.values, n.session.clock, n.limit)
-		ended := make(chan error, 1)
-		go func() {
-			defer cancel()
-			err := guarded(ctx, c.run)
-			if err == nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
-				err = context.DeadlineExceeded // it obeyed, and has taken all of its time
-			}
-			ended <- err
-		}()
-		var err error
-		select {
-		case err = <-ended:
-		case <-late.Done():
-			err = context.DeadlineExceeded
-		}
-		stop()
-		if err != nil {
-			n.session.elector.report(&CallbackError{Callback: c.name, Transition: c.what, Err: err})
-		}
-	}
-	if c.lost != nil {
+	switch {
+	case c.lost != nil:
 		n.session.told(c.lost)
+	case c.resumes != "":
+		if held, ok := n.lanes.take(c.resumes, n); ok {
+			n.make(held)
+		} else {
+			n.lanes.wake(c.resumes)
+		}
+	case n.lanes.admit(n, &c):
+		n.make(c)
 	}
+}
+
+// make makes a call that is admitted.
+func (n *notifier) make(c call) {
+	if c.run == nil {
+		return
+	}
+	ctx, cancel := withTimeout(c.parent, n.session.clock, n.limit)
+	late, stop := withTimeout(c.values, n.session.clock, n.limit)
+	defer stop()
+	made := &made{call: c}
+	ended := make(chan error, 1)
+	go func() {
+		defer cancel()
+		err := guarded(ctx, c.run)
+		if err == nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+			err = context.DeadlineExceeded // it obeyed, and has taken all of its time
+		}
+		ended <- err
+		n.returned(made, err)
+	}()
+	select {
+	case err := <-ended:
+		if err != nil {
+			n.report(&CallbackError{Callback: c.name, Transition: c.what, Err: err})
+		}
+	case <-late.Done():
+		n.lanes.late(made)
+		n.report(&CallbackError{Callback: c.name, Transition: c.what, Err: context.DeadlineExceeded})
+	}
+}
+
+// returned takes in that a call has returned with what it panicked with, if it
+// did. After a late one the call that waits for it is made.
+func (n *notifier) returned(m *made, err error) {
+	late, skipped := n.lanes.returned(m)
+	if !late {
+		return
+	}
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		n.report(&CallbackError{Callback: m.name, Transition: m.what, Err: err})
+	}
+	if skipped > 0 {
+		n.report(&CallbackError{Callback: m.name, Transition: m.what, Err: context.DeadlineExceeded, Skipped: skipped})
+	}
+	n.lanes.wake(m.lane)
+}
+
+func (n *notifier) report(err *CallbackError) {
+	n.session.log().Warn("callback failed", "node", election.SafeText(n.session.me.ID),
+		"callback", err.Callback, "term", err.Transition.Term, "skipped", err.Skipped, "error", err.Err)
+	n.session.elector.report(err)
 }
 
 // guarded runs a callback, and returns what it panicked with.

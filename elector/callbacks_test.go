@@ -79,8 +79,8 @@ func TestOrderOfCallbacks(t *testing.T) {
 
 var callbackSeed = flag.Uint64("callbacks.seed", 0, "seed of TestCallbacksUnderRandomChanges; 0 draws one")
 
-// Under a random schedule of 1,000 faults and changes, with callbacks of any
-// length, none is lost, none is called twice, and they come in order: every state
+// Under a random schedule of 1,000 faults and changes, with callbacks of any length
+// below their limit, none is lost, none is called twice, and they come in order: every state
 // that is entered is left, and begins where the last one ended.
 func TestCallbacksUnderRandomChanges(t *testing.T) {
 	seed := *callbackSeed
@@ -102,7 +102,7 @@ func TestCallbacksUnderRandomChanges(t *testing.T) {
 		other := w.begin("q")
 		for range 1000 {
 			time.Sleep(time.Duration(random.Int64N(int64(lease / 2))))
-			length.Store(random.Int64N(int64(lease)))
+			length.Store(random.Int64N(int64(elector.DefaultCallbackLimit)))
 			switch random.IntN(8) {
 			case 0:
 				w.before(of("p", hang))

@@ -32,6 +32,7 @@ type Elector struct {
 
 	status atomic.Pointer[status]
 	errs   chan error
+	lanes  lanes
 	hub    hub
 }
 

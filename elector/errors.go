@@ -20,8 +20,9 @@ var (
 // until it is evicted, and its seat is free once the lease is over.
 type LeaveError = machine.LeaveError
 
-// CallbackError says that a callback took too long, or panicked. It changes
-// nothing but the report: later ones are called as they would be.
+// CallbackError says that a callback took too long, or panicked. A callback that
+// panicked is called again for the next change. One that took too long is not
+// called again before it has returned: see Callbacks.
 type CallbackError struct {
 	// Callback is the name of the field in Callbacks.
 	Callback string
@@ -29,17 +30,25 @@ type CallbackError struct {
 	Transition Transition
 	// Err is context.DeadlineExceeded, or what it panicked with.
 	Err error
+	// Skipped counts the calls that were left out while a late one had not
+	// returned. It is zero in the report that the call is late, and set in the one
+	// that it has returned.
+	Skipped int
 }
 
 // Error names the callback and the problem.
 func (e *CallbackError) Error() string {
-	if e.Transition.From == e.Transition.To {
-		return fmt.Sprintf("callback %s: %v", e.Callback, e.Err)
+	what := ""
+	switch {
+	case e.Transition.From != e.Transition.To:
+		what = fmt.Sprintf(" for %s to %s", e.Transition.From, e.Transition.To)
+	case e.Transition.Term > 0: // it tells of no change of state
+		what = fmt.Sprintf(" in term %d", e.Transition.Term)
 	}
-	if e.Transition.From == e.Transition.To { // it tells of no change of state
-		return fmt.Sprintf("callback %s in term %d: %v", e.Callback, e.Transition.Term, e.Err)
+	if e.Skipped > 0 {
+		return fmt.Sprintf("callback %s%s has returned late: %d calls were skipped meanwhile", e.Callback, what, e.Skipped)
 	}
-	return fmt.Sprintf("callback %s for %s to %s: %v", e.Callback, e.Transition.From, e.Transition.To, e.Err)
+	return fmt.Sprintf("callback %s%s: %v", e.Callback, what, e.Err)
 }
 
 // Unwrap returns Err.

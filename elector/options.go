@@ -48,7 +48,8 @@ type Options struct {
 	// Callbacks are told of every change.
 	Callbacks Callbacks
 	// CallbackLimit is how long each callback may take. One that takes longer goes
-	// on alone and is not waited for any more. Zero: 5 s.
+	// on alone, is not waited for any more, and is not called again before it has
+	// returned. Zero: 5 s.
 	CallbackLimit time.Duration
 
 	// Logger gets one line for each change of state, and each heartbeat at the

@@ -82,7 +82,7 @@ func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*ses
 		Operator: operate.Operator{Database: e.db, Election: e.election, Now: s.now},
 		session:  s, running: make(map[uint64]context.CancelFunc),
 	}
-	s.notify = notifier{session: s, callbacks: &e.options.Callbacks, limit: e.options.CallbackLimit}
+	s.notify = notifier{session: s, callbacks: &e.options.Callbacks, limit: e.options.CallbackLimit, lanes: &e.lanes, pairs: make(map[string]*pair)}
 	s.timer = s.clock.AfterFunc(farAway, func() { s.post(machine.Tick{}) })
 	e.session = s
 	e.hub.open()

@@ -1,0 +1,286 @@
+package elector_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+)
+
+// hung is a callback that does not return before it is released.
+type hung struct {
+	mu      sync.Mutex
+	hold    chan struct{}
+	calls   []string // what each was called for
+	running int
+	most    int // calls at a time
+}
+
+func newHung() *hung { return &hung{hold: make(chan struct{})} }
+
+func (s *hung) call(what string) {
+	s.mu.Lock()
+	s.calls = append(s.calls, what)
+	s.running++
+	s.most = max(s.most, s.running)
+	s.mu.Unlock()
+	<-s.hold
+	s.mu.Lock()
+	s.running--
+	s.mu.Unlock()
+}
+
+func (s *hung) told() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string{}, s.calls...)
+}
+
+func (s *hung) ofTransition(_ context.Context, t elector.Transition) {
+	s.call(fmt.Sprintf("term %d", t.Term))
+}
+
+// callbackErrors returns the reports of callbacks that wait to be read.
+func (p *process) callbackErrors() (all []*elector.CallbackError) {
+	for len(p.Errors()) > 0 {
+		if e, ok := (<-p.Errors()).(*elector.CallbackError); ok { //nolint:errorlint // it is not wrapped
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// vacate takes the leadership away that the process has, and waits until it leads
+// again.
+func (p *process) vacate() elector.Transition {
+	p.w.Helper()
+	p.w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
+	p.enters(elector.StateCandidate)
+	p.w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = true })
+	return p.leads()
+}
+
+// A callback that does not return is not called again, and is reported once. When
+// it has returned it is told of the present tenure, and how many calls were
+// skipped is reported.
+func TestStuckCallbackIsNotCalledAgain(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var log journal
+		elected := newHung()
+		p := w.begin("a", logTo(&log, slog.LevelWarn), callbacks(func(c *elector.Callbacks) {
+			c.OnElected = elected.ofTransition
+		}))
+		p.leads()
+		for range 10 {
+			p.vacate()
+		}
+		time.Sleep(elector.DefaultCallbackLimit)
+		require.Equal(w, []string{"term 1"}, elected.told())
+		reports := p.callbackErrors()
+		require.Len(w, reports, 1)
+		require.Equal(w, "OnElected", reports[0].Callback)
+		require.ErrorIs(w, reports[0], context.DeadlineExceeded)
+		require.Equal(w, 1, strings.Count(strings.Join(log.lines(), "\n"), "OnElected"))
+
+		close(elected.hold)
+		synctest.Wait()
+		require.True(w, p.believes())
+		require.Equal(w, []string{"term 1", "term 11"}, elected.told(), "it leads, and the callback has to know")
+		reports = p.callbackErrors()
+		require.Len(w, reports, 1)
+		require.Equal(w, 9, reports[0].Skipped)
+		require.ErrorContains(w, reports[0], "9 calls were skipped")
+		p.vacate()
+		synctest.Wait()
+		require.Equal(w, []string{"term 1", "term 11", "term 12"}, elected.told())
+		require.Empty(w, p.callbackErrors())
+	})
+}
+
+// Of the calls of other callbacks the newest is made once the stuck one returns.
+func TestNewestCallAfterAStuckOne(t *testing.T) {
+	for name, set := range map[string]func(c *elector.Callbacks, s *hung){
+		"OnNewLeader": func(c *elector.Callbacks, s *hung) {
+			c.OnNewLeader = func(_ context.Context, l elector.Leader) { s.call(fmt.Sprintf("term %d", l.Term)) }
+		},
+		"OnSeatChange": func(c *elector.Callbacks, s *hung) {
+			c.OnSeatChange = func(_ context.Context, l elector.Leader) { s.call(fmt.Sprintf("term %d", l.Term)) }
+		},
+		"OnTransition": func(c *elector.Callbacks, s *hung) {
+			moved := c.OnTransition
+			c.OnTransition = func(ctx context.Context, t elector.Transition) {
+				if t.Term == 1 || len(s.told()) > 0 {
+					s.ofTransition(ctx, t)
+				}
+				moved(ctx, t)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.initialize()
+				s := newHung()
+				p := w.begin("a", callbacks(func(c *elector.Callbacks) { set(c, s) }))
+				w.until("held", func(l election.Leader) bool { return l.Term == 1 })
+				for term := uint64(2); term < 6; term++ {
+					w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
+					w.until("vacant", func(l election.Leader) bool { return l.Vacant() })
+					w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = true })
+					w.until("held", func(l election.Leader) bool { return l.Term == term && !l.Vacant() })
+				}
+				time.Sleep(2 * elector.DefaultCallbackLimit)
+				require.Len(w, s.told(), 1)
+				require.Len(w, p.callbackErrors(), 1)
+				close(s.hold)
+				synctest.Wait()
+				require.Len(w, s.told(), 2)
+				require.Equal(w, "term 5", s.told()[1])
+				require.Equal(w, name, p.callbackErrors()[0].Callback)
+			})
+		})
+	}
+}
+
+// A callback that is stuck when the elector stops is not called by its next
+// session either, nor with what was left of the last one.
+func TestStuckCallbackOutlivesStop(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.initialize()
+		elected, moved := newHung(), newHung()
+		p := w.begin("a", callbacks(func(c *elector.Callbacks) {
+			c.OnElected, c.OnTransition = elected.ofTransition, moved.ofTransition
+		}))
+		for range 5 {
+			w.until("held", func(l election.Leader) bool { return !l.Vacant() })
+			time.Sleep(3 * elector.DefaultCallbackLimit)
+			p.stop()
+			require.NoError(w, p.Start(w.Context()))
+		}
+		w.until("held", func(l election.Leader) bool { return !l.Vacant() })
+		require.Len(w, elected.told(), 1)
+		require.Len(w, moved.told(), 1)
+		p.stop()
+		close(elected.hold)
+		close(moved.hold)
+		synctest.Wait()
+		require.Len(w, elected.told(), 1, "after Stop nothing is called")
+		require.Len(w, moved.told(), 1)
+		require.NoError(w, p.Start(w.Context()))
+		w.until("held", func(l election.Leader) bool { return !l.Vacant() })
+		synctest.Wait()
+		require.Equal(w, []string{"term 1", "term 7"}, elected.told())
+		require.Greater(w, len(moved.told()), 1)
+	})
+}
+
+// A seat is not held for a callback that is still stuck with an earlier loss.
+func TestSeatIsNotHeldForAStuckCallback(t *testing.T) {
+	inWorld(t, func(w *world) {
+		demoted := newHung()
+		defer close(demoted.hold)
+		p := w.begin("a", callbacks(func(c *elector.Callbacks) { c.OnDemoted = demoted.ofTransition }))
+		p.leads()
+		p.vacate() // its time has passed, and it has not returned
+		time.Sleep(heartbeat / 2)
+		asked := time.Now()
+		p.stop()
+		require.Less(w, time.Since(asked), soon)
+		require.Len(w, demoted.told(), 1)
+	})
+}
+
+// A panic of a callback that is late is reported too.
+func TestPanicOfALateCallback(t *testing.T) {
+	inWorld(t, func(w *world) {
+		elected := newHung()
+		p := w.begin("a", callbacks(func(c *elector.Callbacks) {
+			c.OnElected = func(ctx context.Context, t elector.Transition) {
+				elected.ofTransition(ctx, t)
+				panic("a bug")
+			}
+		}))
+		p.leads()
+		time.Sleep(2 * elector.DefaultCallbackLimit)
+		require.Len(w, p.callbackErrors(), 1)
+		close(elected.hold)
+		synctest.Wait()
+		reports := p.callbackErrors()
+		require.Len(w, reports, 1)
+		require.ErrorContains(w, reports[0], "a bug")
+	})
+}
+
+// Callbacks of any length are never called twice at a time, and what is entered is
+// left before it is entered again, whatever is skipped.
+func TestPairsOfLateCallbacks(t *testing.T) {
+	seed := *callbackSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("replay: go test -run TestPairsOfLateCallbacks ./elector -callbacks.seed=%d", seed)
+	inWorld(t, func(w *world) {
+		random := rand.New(rand.NewPCG(seed, 2))
+		var mu sync.Mutex
+		running, inside := map[string]int{}, map[string]bool{}
+		skipped := 0
+		late := func(name, pair string, enters bool) func(context.Context, elector.Transition) {
+			return func(context.Context, elector.Transition) {
+				mu.Lock()
+				if running[name]++; running[name] > 1 {
+					w.Errorf("%s is called while it runs", name)
+				}
+				if inside[pair] == enters {
+					w.Errorf("%s is called, and %s is %t already", name, pair, enters)
+				}
+				inside[pair] = enters
+				length := time.Duration(random.Int64N(int64(3 * elector.DefaultCallbackLimit)))
+				mu.Unlock()
+				time.Sleep(length)
+				mu.Lock()
+				running[name]--
+				mu.Unlock()
+			}
+		}
+		p := w.process("p", callbacks(func(c *elector.Callbacks) {
+			c.OnEnterLeader, c.OnLeaveLeader = late("OnEnterLeader", "leader", true), late("OnLeaveLeader", "leader", false)
+			c.OnElected, c.OnDemoted = late("OnElected", "elected", true), late("OnDemoted", "elected", false)
+			c.OnEnterCandidate, c.OnLeaveCandidate = late("OnEnterCandidate", "candidate", true), late("OnLeaveCandidate", "candidate", false)
+		}))
+		require.NoError(w, p.Start(w.Context()))
+		for range 400 {
+			mu.Lock()
+			pause, enabled := time.Duration(random.Int64N(int64(2*lease))), random.IntN(2) == 0
+			restart := random.IntN(20) == 0
+			mu.Unlock()
+			time.Sleep(pause)
+			if restart {
+				p.stop()
+				require.NoError(w, p.Start(w.Context()))
+			}
+			w.initialize()
+			w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = enabled })
+			for _, e := range p.callbackErrors() {
+				skipped += e.Skipped
+			}
+		}
+		p.stop()
+		time.Sleep(4 * elector.DefaultCallbackLimit) // the late ones go on alone
+		require.Greater(w, skipped, 10)
+		mu.Lock()
+		defer mu.Unlock()
+		for pair, still := range inside {
+			require.False(w, still, pair)
+		}
+	})
+}
