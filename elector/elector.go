@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector/machine"
 	"github.com/fdbelection/fdbelection/kv"
@@ -33,7 +34,10 @@ type Elector struct {
 	status atomic.Pointer[status]
 	errs   chan error
 	lanes  lanes
-	hub    hub
+
+	configGiven bool               // in the options
+	compared    fdbelection.Config // the stored one of the last warning; guarded by the session
+	hub         hub
 }
 
 // New returns an elector that has not started. It does no I/O. The error lists
@@ -42,12 +46,13 @@ func New(db kv.Database, e *election.LeaderElection, opts Options) (*Elector, er
 	if db == nil || e == nil {
 		return nil, errors.New("elector: New needs a database and an election")
 	}
+	given := opts.Config != fdbelection.Config{}
 	opts = opts.withDefaults()
 	if err := opts.validate(); err != nil {
 		return nil, fmt.Errorf("elector: %w", err)
 	}
 	el := &Elector{
-		db: db, election: e, options: opts, random: opts.Random,
+		db: db, election: e, options: opts, random: opts.Random, configGiven: given,
 		me: election.Registration{
 			Identity: election.Identity{ID: opts.NodeID},
 			Priority: opts.Priority, Role: opts.Role, Metadata: opts.Metadata,
@@ -109,6 +114,9 @@ func (s *session) adopt(ctx context.Context, m mode, aim machine.Aim) bool {
 		return false
 	}
 	s.mode, s.values = m, context.WithoutCancel(ctx)
+	if config := s.machine.View().Config; config.Revision > 0 {
+		s.compareConfig(config) // it may make the election from now on
+	}
 	s.take(machine.Aimed{Aim: aim})
 	return true
 }

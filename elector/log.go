@@ -3,6 +3,7 @@ package elector
 import (
 	"context"
 	"log/slog"
+	"strings"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
@@ -52,6 +53,43 @@ func (s *session) tellConfig(config fdbelection.Config) {
 	s.log().Info("config", "node", election.SafeText(s.me.ID), "revision", config.Revision,
 		"lease", config.LeaseDuration, "heartbeat", config.HeartbeatInterval,
 		"timeout", config.CandidateTimeout, "enabled", config.ElectionEnabled, "expiry", config.Expiry.String())
+	s.compareConfig(config)
+}
+
+// compareConfig warns, once per stored revision, of a stored config that is not the
+// one that this elector was given, or would have made the election with. The caller
+// holds s.mu.
+func (s *session) compareConfig(stored fdbelection.Config) {
+	e := s.elector
+	makes := s.mode != observing && !e.options.MustExist
+	if stored == e.compared || !makes && !e.configGiven {
+		return
+	}
+	e.compared = stored
+	differences := stored.Differences(e.options.Config)
+	if len(differences) == 0 {
+		return
+	}
+	fields := []any{
+		"node", election.SafeText(s.me.ID), "revision", stored.Revision, "differences", strings.Join(differences, "; "),
+	}
+	if weaker := weaknesses(stored, e.options.Config); len(weaker) > 0 {
+		fields = append(fields, "weaker", strings.Join(weaker, "; "))
+	}
+	fields = append(fields, "hint", `the stored config counts for every process; change it with "fdbelect config set"`)
+	s.log().Warn("stored config differs from the config of this process", fields...)
+}
+
+// weaknesses returns what a stored config does not protect from although the given
+// one would.
+func weaknesses(stored, given fdbelection.Config) (texts []string) {
+	if stored.Expiry == fdbelection.ExpiryByClock && given.Expiry == fdbelection.ExpiryByObservation {
+		texts = append(texts, "expiry by clock relies on the clocks of other hosts: if they disagree, two processes may lead at once")
+	}
+	if stored.AllowPreemption && stored.PreemptionGrace == 0 && given.PreemptionGrace > 0 {
+		texts = append(texts, "without a preemption grace a higher priority takes over from a leader before its work has stopped")
+	}
+	return texts
 }
 
 // tellTrouble reports what goes wrong, and that it does not any more.

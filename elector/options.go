@@ -31,7 +31,10 @@ type Options struct {
 	Metadata map[string]string
 
 	// Config makes the election where it is not there yet; zero: DefaultConfig of
-	// this package. What is there already stays as it is, and counts.
+	// this package. What is there already stays as it is, and counts. If it is not
+	// the same, the Logger gets a warning that names each difference, once per
+	// revision. An elector that was given none and would not make the election, as
+	// with MustExist, does not compare.
 	Config fdbelection.Config
 	// MustExist waits for somebody else to make the election, such as an operator
 	// who decides on its config.

@@ -1,0 +1,131 @@
+package elector_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/elector"
+)
+
+// warnings returns the lines that warn of another config.
+func (j *journal) warnings() (lines []string) {
+	for _, line := range j.lines() {
+		if strings.Contains(line, "level=WARN") && strings.Contains(line, "stored config differs") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// given has an elector ask for a config.
+func given(config fdbelection.Config) setting {
+	return func(_ *process, o *elector.Options) { o.Config = config }
+}
+
+func mustExist(_ *process, o *elector.Options) { o.MustExist = true }
+
+// An elector that finds another config than its own names every difference with
+// both values, once per revision.
+func TestWarningOfAnotherConfig(t *testing.T) {
+	inWorld(t, func(w *world) {
+		wanted := w.config
+		w.config.Expiry, w.config.PreemptionGrace = fdbelection.ExpiryByClock, 0
+		w.config.CandidateTimeout *= 2
+		w.initialize()
+		var log journal
+		p := w.begin("a", given(wanted), logTo(&log, slog.LevelInfo))
+		p.leads()
+		time.Sleep(10 * lease)
+		p.stop()
+		require.NoError(w, p.Start(w.Context()))
+		p.leads()
+		require.Len(w, log.warnings(), 1)
+		for _, part := range []string{
+			"CandidateTimeout is 18s instead of 9s", "PreemptionGrace is 0s instead of 6s",
+			"Expiry is clock instead of observation", "revision=1", "node=a",
+			"clocks of other hosts", "before its work has stopped", "fdbelect config set",
+		} {
+			require.Contains(w, log.warnings()[0], part)
+		}
+		require.NotContains(w, log.warnings()[0], "LeaseDuration")
+
+		w.reconfigure(func(c *fdbelection.Config) { c.PreemptionGrace = time.Second })
+		time.Sleep(lease)
+		require.Len(w, log.warnings(), 2)
+		require.Contains(w, log.warnings()[1], "revision=2")
+		require.Contains(w, log.warnings()[1], "PreemptionGrace is 1s instead of 6s")
+		require.NotContains(w, log.warnings()[1], "before its work has stopped")
+
+		w.reconfigure(func(c *fdbelection.Config) {
+			revision, nonce := c.Revision, c.Nonce
+			*c = wanted
+			c.Revision, c.Nonce = revision, nonce
+		})
+		time.Sleep(lease)
+		require.Equal(w, wanted.LeaseDuration, p.ClusterState().Config.LeaseDuration)
+		require.Len(w, log.warnings(), 2, "it is as wanted")
+	})
+}
+
+// Without a config of its own, an elector compares the stored one with the default
+// by which it would have made the election, if it would have.
+func TestWarningOfAnotherConfigThanTheDefault(t *testing.T) {
+	for name, test := range map[string]struct {
+		stored fdbelection.Config
+		with   []setting
+		use    func(w *world, p *process)
+		warns  int
+	}{
+		"the default":         {elector.DefaultConfig(), nil, start, 0},
+		"another one":         {elector.ConfigWithLease(lease), nil, start, 1},
+		"an operator decides": {elector.ConfigWithLease(lease), []setting{mustExist}, start, 0},
+		"an operator decides, and is expected to": {
+			elector.ConfigWithLease(lease), []setting{mustExist, given(elector.DefaultConfig())}, start, 1,
+		},
+		"it looks on": {elector.ConfigWithLease(lease), nil, look, 0},
+		"it looks on first": {elector.ConfigWithLease(lease), nil, func(w *world, p *process) {
+			look(w, p)
+			start(w, p)
+		}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.config = test.stored
+				w.initialize()
+				var log journal
+				p := w.process("a", append([]setting{given(fdbelection.Config{}), logTo(&log, slog.LevelWarn)}, test.with...)...)
+				test.use(w, p)
+				require.Len(w, log.warnings(), test.warns, strings.Join(log.lines(), "\n"))
+			})
+		})
+	}
+}
+
+func start(w *world, p *process) {
+	require.NoError(w, p.Start(w.Context()))
+	p.leads()
+}
+
+func look(w *world, p *process) {
+	ctx, cancel := context.WithCancel(w.Context())
+	w.Cleanup(cancel)
+	within(w, p.Observe(ctx), "the seat")
+	synctest.Wait()
+}
+
+// The elector that makes the election has nothing to warn of.
+func TestNoWarningOfItsOwnConfig(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var log journal
+		p := w.begin("a", logTo(&log, slog.LevelWarn))
+		p.leads()
+		require.Empty(w, log.warnings())
+	})
+}
