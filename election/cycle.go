@@ -314,6 +314,12 @@ func (e *LeaderElection) challenge(tr kv.Transaction, v *view, c *contender) (In
 	if v.intent.Nonce == c.nonce {
 		next.Counter = v.intent.Counter + 1
 	}
+	// A transaction that removes the author, replaces it, or makes it an observer, and
+	// has not read this challenge, must not commit after it: the challenge would stand
+	// for the rest of the term. (A heartbeat in this transaction writes that key too.)
+	if err := tr.AddWriteConflictKey(e.keys.candidate(c.ID)); err != nil {
+		return Intent{}, err
+	}
 	if err := conflictOn(tr, e.keys.intent, e.keys.term, e.keys.config); err != nil {
 		return Intent{}, err
 	}

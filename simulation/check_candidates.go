@@ -126,7 +126,7 @@ func (w *World) checkWrites(c *commit) {
 	k := &w.keys
 	switch {
 	case c.by == nil || c.by == w.operator:
-		if c.leader || c.term {
+		if (c.leader || c.term) && !c.forced(labelDepose) && !c.forced(labelRaise) {
 			w.violated(OwnWrites, "%s wrote the seat", c.name())
 		}
 		return

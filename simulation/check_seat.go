@@ -113,6 +113,10 @@ func (w *World) checkVacating(c *commit) {
 // after the work of that tenure has returned or was told that its lease is over.
 func (w *World) checkGivenUp(c *commit) {
 	before := &c.before.Leader
+	if c.forced(labelDepose) {
+		w.excused[before.Token()] = true
+		return
+	}
 	if c.who() != before.Identity {
 		w.violated(Resignation, "%s gave up the seat of %s", c.name(), before)
 		return
@@ -196,8 +200,9 @@ func (w *World) checkExpired(c *commit) {
 	}
 }
 
-// checkHandOver is a part of invariants 3, 8 and 25: a seat is handed to whom an
-// intent about this very tenure names, with a short lease.
+// checkHandOver is a part of invariants 3, 8 and 25: a seat is handed, with a short
+// lease, to the candidate that an intent about this very tenure names, or that the
+// holder chose itself.
 func (w *World) checkHandOver(c *commit) {
 	before, after := &c.before.Leader, &c.after.Leader
 	intent := &c.before.Intent
@@ -206,10 +211,12 @@ func (w *World) checkHandOver(c *commit) {
 	if after.Term != before.Term+1 || after.LeaseDuration != c.before.Config.AcceptanceLease() || !c.before.Config.ElectionEnabled {
 		w.violated(Transition, "%s handed over: %+v", c.name(), after)
 	}
-	if intent.Term != before.Term || intent.Nonce != after.Nonce || intent.Identity != after.Identity {
+	own := after.Origin == election.OriginTransfer && w.handovers[after.Nonce] == after.ID
+	if !own && (intent.Term != before.Term || intent.Nonce != after.Nonce || intent.Identity != after.Identity) {
 		w.violated(NamedTerm, "%s handed %s to %s, asked for was %s", c.name(), before, after, intent)
 	}
 	switch {
+	case own:
 	case intent.Kind == election.IntentChallenge && after.Origin == election.OriginPreemption:
 		w.checkPreemption(c)
 	case intent.Kind == election.IntentTransfer && after.Origin == election.OriginTransfer:
@@ -289,35 +296,6 @@ func (w *World) checkFence(c *commit) {
 				w.violated(Fence, "%s wrote under another tenure than that of %s", c.name(), leader)
 			}
 		}
-	}
-}
-
-// checkIntent is invariant 25. It proves that a request or a challenge is about
-// the term that its author named, also where it is sent again late, and that it
-// is written only while that term stands.
-func (w *World) checkIntent(c *commit) {
-	after := &c.after.Intent
-	if !c.intent || after.Kind == election.NoIntent || *after == c.before.Intent {
-		return
-	}
-	leader := &c.before.Leader
-	if after.Term != leader.Term || leader.Vacant() {
-		w.violated(NamedTerm, "%s wrote %s under %s", c.name(), after, leader)
-	}
-	if after.Kind == election.IntentChallenge {
-		if c.who() != after.Identity {
-			w.violated(NamedTerm, "%s wrote %s", c.name(), after)
-		}
-		if p := w.processOf(leader.Identity); p != nil && p.tenure != nil && p.tenure.drained && !p.tenure.returned {
-			w.situation("preemption during drain")
-		}
-		if b := &c.before.Intent; b.Kind == election.IntentChallenge && b.Term == after.Term && b.Identity != after.Identity {
-			w.situation("challenger outbid")
-		}
-		return
-	}
-	if named, ok := w.requests[after.Nonce]; !ok || named != after.Term {
-		w.violated(NamedTerm, "%s wrote %s, asked for was term %d", c.name(), after, named)
 	}
 }
 

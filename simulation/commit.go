@@ -92,6 +92,17 @@ func (c *commit) who() election.Identity {
 // name is who committed, for a reader.
 func (c *commit) name() string { return c.entry.Client + " (" + c.entry.Label + ")" }
 
+// The labels of transactions in which an operator acts by force.
+const (
+	labelDepose = "operator deposes"
+	labelRaise  = "operator raises the term"
+)
+
+// forced reports whether an operator did this by force.
+func (c *commit) forced(label string) bool {
+	return c.by != nil && c.by == c.by.world.operator && c.entry.Label == label
+}
+
 // touch notes which records a commit writes.
 func (w *World) touch(c *commit) {
 	k := &w.keys
@@ -162,10 +173,15 @@ func (w *World) checkCommit(c *commit) {
 	w.checkIntent(c)
 	w.checkLanding(c)
 	w.checkCandidates(c)
+	w.checkAuthor(c)
 	if !c.leader {
 		if c.term || c.after.Tenure != c.before.Tenure {
 			w.violated(Transition, "%s wrote the term record and not the leader record", c.name())
 		}
+		return
+	}
+	if c.forced(labelRaise) {
+		w.checkRaised(c)
 		return
 	}
 	w.checkBallot(c)

@@ -44,8 +44,8 @@ func mutants(t *testing.T) []mutant {
 // TestMutants is invariant 27: every check can fail, and every fault that is put
 // into the protocol or the loop is found. It runs every twentieth mutant, or with
 // MUTANTS=all all of them, for as many as MUTANT_SEEDS (4000) seeds each, those of
-// the protocol in the small worlds of TestExplore as well; MUTANTS=name runs those
-// whose name contains it. With all of them it writes the matrix to the file that
+// the protocol in the small worlds of TestExplore and in TestPairs as well;
+// MUTANTS=name runs those whose name contains it. With all of them it writes the matrix to the file that
 // MATRIX names.
 func TestMutants(t *testing.T) {
 	which, most := os.Getenv("MUTANTS"), "4000"
@@ -64,12 +64,12 @@ func TestMutants(t *testing.T) {
 		t.Run(m.Name, func(t *testing.T) {
 			binary := m.build(t)
 			seed, broken := hunt(t, binary, most, which == "all")
-			var schedules []int
+			var schedules, pairs []int
 			if which != "" && strings.HasPrefix(m.File, "election/") {
-				schedules = explored(binary)
+				schedules, pairs = explored(binary), paired(binary)
 			}
-			t.Logf("seed %d breaks %v, small worlds %v", seed, broken, schedules)
-			require.NotEmpty(t, slices.Concat(broken, schedules), "it survives %s seeds, and the small worlds", most)
+			t.Logf("seed %d breaks %v, small worlds %v, pairs %v", seed, broken, schedules, pairs)
+			require.NotEmpty(t, slices.Concat(broken, schedules, pairs), "it survives %s seeds, the small worlds and the pairs", most)
 			for _, number := range broken {
 				kills[number]++
 			}
@@ -77,7 +77,8 @@ func TestMutants(t *testing.T) {
 			if seed > 0 {
 				needed = strconv.Itoa(seed)
 			}
-			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s |", m.Name, m.File, needed, names(broken), names(schedules)))
+			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s | %s |",
+				m.Name, m.File, needed, names(broken), names(schedules), names(pairs)))
 		})
 	}
 	if which != "all" {
@@ -89,7 +90,7 @@ func TestMutants(t *testing.T) {
 		}
 	}
 	if name := os.Getenv("MATRIX"); name != "" {
-		table := "| mutant | file | seeds needed | breaks | in small worlds |\n|---|---|---|---|---|\n" + strings.Join(rows, "\n") + "\n"
+		table := "| mutant | file | seeds needed | breaks | in small worlds | in pairs |\n|---|---|---|---|---|---|\n" + strings.Join(rows, "\n") + "\n"
 		require.NoError(t, os.WriteFile(name, []byte(table), 0o644))
 	}
 }
@@ -154,6 +155,13 @@ func hunt(t *testing.T, binary, most string, goOn bool) (seed int, broken []int)
 // end within two minutes finds nothing.
 func explored(binary string) []int {
 	_, broken, _ := findings(binary, "2m", "^TestExplore$/^2_x_", "EXPLORE=all")
+	return broken
+}
+
+// paired runs the pairs of operations on the mutant, and returns which invariants do
+// not hold.
+func paired(binary string) []int {
+	_, broken, _ := findings(binary, "2m", "^TestPairs$")
 	return broken
 }
 

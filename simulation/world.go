@@ -47,6 +47,7 @@ type World struct {
 	application *process
 	sink        sink
 	requests    map[uuid.UUID]uint64 // the term that each is about
+	handovers   map[uuid.UUID]string // whom a holder means to hand over to, of its own accord
 
 	starts, tenures, fenced int
 	recoveries              int

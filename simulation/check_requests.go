@@ -1,0 +1,69 @@
+package simulation
+
+import (
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// checkIntent is invariant 25. It proves that a request or a challenge is about
+// the term that its author named, also where it is sent again late, and that it
+// is written only while that term stands.
+func (w *World) checkIntent(c *commit) {
+	after := &c.after.Intent
+	if !c.intent || after.Kind == election.NoIntent || *after == c.before.Intent {
+		return
+	}
+	leader := &c.before.Leader
+	if after.Term != leader.Term || leader.Vacant() {
+		w.violated(NamedTerm, "%s wrote %s under %s", c.name(), after, leader)
+	}
+	if after.Kind == election.IntentChallenge {
+		if c.who() != after.Identity {
+			w.violated(NamedTerm, "%s wrote %s", c.name(), after)
+		}
+		if p := w.processOf(leader.Identity); p != nil && p.tenure != nil && p.tenure.drained && !p.tenure.returned {
+			w.situation("preemption during drain")
+		}
+		if b := &c.before.Intent; b.Kind == election.IntentChallenge && b.Term == after.Term && b.Identity != after.Identity {
+			w.situation("challenger outbid")
+		}
+		return
+	}
+	if named, ok := w.requests[after.Nonce]; !ok || named != after.Term {
+		w.violated(NamedTerm, "%s wrote %s, asked for was term %d", c.name(), after, named)
+	}
+}
+
+// checkAuthor is the rest of invariant 25. It proves that a challenge does not
+// outlive its author, nor a request to transfer its target: if the candidate is gone,
+// has restarted or is an observer, its intent keeps every other challenge about that
+// term out. It also proves that the holder is not an observer.
+func (w *World) checkAuthor(c *commit) {
+	if c.after.Leader.Vacant() {
+		return
+	}
+	holder := w.records[c.after.Leader.ID]
+	if c.after.Leader.HeldBy(holder.Identity) && holder.Role != election.Voter {
+		w.violated(Voter, "%s leaves %s the seat, which is an observer", c.name(), c.after.Leader)
+	}
+	intent := &c.after.Intent
+	if intent.Kind != election.IntentChallenge && intent.Kind != election.IntentTransfer {
+		return
+	}
+	author, there := w.records[intent.ID]
+	if !there || author.Identity != intent.Identity || author.Role != election.Voter {
+		w.violated(NamedTerm, "%s leaves the %s, registered is %v", c.name(), intent, author)
+	}
+}
+
+// checkRaised is the model of RaiseTerm: an operator ends every tenure up to a term
+// that it names, and nothing is lowered.
+func (w *World) checkRaised(c *commit) {
+	before, after := &c.before.Leader, &c.after.Leader
+	w.excused[before.Token()] = true
+	if after.Ballot <= before.Ballot || after.Term < before.Term || !after.Vacant() || after.Ballot < after.Term {
+		w.violated(Ballot, "%s raised %s to %s", c.name(), before, after)
+	}
+	if c.after.Intent.Kind != election.NoIntent || c.after.Tenure.Term != after.Term || c.after.Tenure.Held {
+		w.violated(Transition, "%s raised the term, and left %s and %+v", c.name(), c.after.Intent, c.after.Tenure)
+	}
+}

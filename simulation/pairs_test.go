@@ -1,0 +1,302 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// TestPairs runs every pair of operations of package election, by every pair of
+// actors, from each starting state, in every order of their reads and commits. The
+// checks of the commit log run after each commit.
+//
+// All reads of a transaction see one version, so the order of two transactions is
+// decided by where each takes its read version and where it commits. That leaves
+// four orders: one after the other, both ways, and both reading before either
+// commits, with either committing first. A transaction that conflicts is dropped in
+// one run and run again in another.
+func TestPairs(t *testing.T) {
+	for i, start := range startingStates() {
+		t.Run(start.name, func(t *testing.T) {
+			if testing.Short() && i%4 != 1 {
+				t.Skip("the race detector finds little in one thread")
+			}
+			p := newPairs(t, start)
+			if len(p.failures) == 0 {
+				p.runAll()
+			}
+			t.Logf("%d acts, %d of them have an effect here, %d schedules", len(p.acts), p.effective, p.schedules)
+			for _, f := range p.failures[:min(len(p.failures), 20)] {
+				fmt.Printf("VIOLATED %d %d %s\n", 0, f.Invariant, f.Text) // for TestMutants
+				t.Error(f.Error())
+			}
+			if n := len(p.failures); n > 0 {
+				t.Fatalf("%d schedules break an invariant", n)
+			}
+			require.Greater(t, p.effective, len(p.acts)/4, "most acts do nothing in this state")
+		})
+	}
+}
+
+// pairs is one starting state and the acts that meet in it.
+type pairs struct {
+	*World
+	t      *testing.T
+	actors map[string]*process
+	nonces reader // of the transactions of one schedule
+
+	// The starting state: the rows of the database and what the checks remember.
+	version int64
+	checked checks
+	started time.Duration
+
+	// What the actors know when they begin.
+	token, before election.Token // of the tenure that stands, and of the one before
+	intent        election.Intent
+	seen          election.Observation
+	candidates    map[string]election.Candidate
+
+	acts      []act
+	commits   int
+	effective int
+	schedules int
+	failures  []ViolationError
+}
+
+// act is one operation by one actor, in one transaction.
+type act struct {
+	name  string
+	actor string
+	label string // in the commit log; "" is the name
+	do    func(tr kv.Transaction) error
+}
+
+func newPairs(t *testing.T, start startingState) *pairs {
+	space := subspace.New("simulation")
+	p := &pairs{t: t, actors: map[string]*process{}, candidates: map[string]election.Candidate{}}
+	p.World = &World{
+		shape: shape{config: start.config}, identities: &reader{r: stream(1, 4)}, scheduleRand: stream(1, 1),
+		space: space, fencedKey: space.Sub("fenced").Bytes(),
+		clients: map[string]*process{}, labels: map[election.Identity]string{}, requests: map[uuid.UUID]uint64{},
+		handovers: map[uuid.UUID]string{}, recorder: newRecorder(Options{}), checks: newChecks(),
+	}
+	p.nonces.r = stream(1, 5)
+	p.election = election.New(space.Sub("election"), election.WithRandom(&p.nonces))
+	p.keys = newCheckedKeys(p.election.Subspace())
+	p.open(memkv.Options{})
+	for _, who := range []election.Registration{
+		candidateOf("h", 1, 0), candidateOf("h", 2, 0), candidateOf("c", 1, 2), candidateOf("c", 2, 2),
+		candidateOf("v", 1, 1), candidateOf("v", 2, 1),
+	} {
+		name := who.ID
+		if who.Incarnation[0] == 2 {
+			name += "'"
+		}
+		actor := p.bystander(name)
+		actor.clocks, actor.me = clocks{}, who
+		p.actors[name] = actor
+	}
+	p.operator = p.bystander("operator")
+	p.actors["operator"], p.actors["janitor"] = p.operator, p.bystander("janitor")
+	p.actors["janitor"].clocks, p.operator.clocks = clocks{}, clocks{}
+	p.must("operator", func(tr kv.Transaction) error {
+		_, err := p.election.InitializeWithConfig(tr, start.config)
+		return err
+	})
+	for _, name := range []string{"h", "v", "c"} {
+		p.must(name, func(tr kv.Transaction) error {
+			return p.election.RegisterCandidate(tr, p.actors[name].me, p.wall())
+		})
+	}
+	start.script(p)
+	p.keep()
+	p.acts = p.everyAct()
+	return p
+}
+
+func candidateOf(id string, incarnation byte, priority int32) election.Registration {
+	return election.Registration{
+		Identity: election.Identity{ID: id, Incarnation: uuid.UUID{incarnation, id[0]}}, Priority: priority,
+	}
+}
+
+// open makes the database, and clients of it.
+func (p *pairs) open(opts memkv.Options) {
+	opts.Now = func() time.Time { return epoch.Add(p.now) }
+	opts.Sleep = func(context.Context, time.Duration) error { return nil }
+	opts.Jitter = func() float64 { return 0 }
+	opts.OnCommit = func(e memkv.LogEntry) {
+		if e.Client != "" { // not the one that restores the starting state
+			p.commits++
+			p.committed(e)
+		}
+	}
+	p.db = memkv.New(opts)
+}
+
+// keep takes the present state as the starting state.
+func (p *pairs) keep() {
+	p.finish("the starting state")
+	p.version, p.started, p.checked = p.db.Version(), p.now, p.copied(&p.checks)
+	leader := p.state.Leader
+	if p.intent = p.state.Intent; !leader.Vacant() {
+		p.token = leader.Token()
+	}
+	p.seen = election.Observation{
+		Term: leader.Term, Nonce: leader.Nonce, TermSince: p.local(p.tenureAt),
+		Ballot: leader.Ballot, BallotSince: p.local(p.seatAt),
+	}
+	for _, record := range p.records {
+		p.candidates[record.ID] = record.Candidate
+	}
+}
+
+// local is the monotonic clock of every actor.
+func (p *pairs) local(at time.Duration) time.Time { return p.operator.clocks.local(at) }
+
+// wall is the wall clock of every actor.
+func (p *pairs) wall() time.Time { return p.operator.now().Wall }
+
+// copied is what the checks remember, apart from what later commits change.
+func (p *pairs) copied(c *checks) checks {
+	out := *c
+	out.shadow.rows = slices.Clone(c.shadow.rows)
+	out.holders, out.nonces = maps.Clone(c.holders), maps.Clone(c.nonces)
+	out.records, out.excused = maps.Clone(c.records), maps.Clone(c.excused)
+	out.configs = slices.Clone(c.configs)
+	return out
+}
+
+// restore goes back to the starting state, in a database of its own.
+func (p *pairs) restore() {
+	p.checks, p.now = p.copied(&p.checked), p.started
+	p.nonces.r = rand.New(rand.NewPCG(2, 5))
+	p.result.Violations = nil
+	p.open(memkv.Options{FirstVersion: p.version})
+	p.must("", func(tr kv.Transaction) error {
+		for _, row := range p.shadow.rows {
+			tr.Set(row.Key, row.Value)
+		}
+		return nil
+	})
+}
+
+// must runs a transaction that leads to a starting state.
+func (p *pairs) must(actor string, do func(tr kv.Transaction) error) {
+	err := p.db.NewClient(actor, memkv.ClientOptions{}).Transact(context.Background(), do)
+	require.NoError(p.t, err, actor)
+}
+
+// pairAttempt is a transaction that has read, and has not committed.
+type pairAttempt struct {
+	act *act
+	tr  kv.OwnedTransaction
+	err error
+}
+
+func (p *pairs) read(a *act) *pairAttempt {
+	label := a.label
+	if label == "" {
+		label = a.name
+	}
+	ctx := memkv.WithLabel(context.Background(), label)
+	tr, err := p.db.NewClient(a.actor, memkv.ClientOptions{}).CreateTransaction(ctx)
+	if err == nil {
+		err = a.do(tr)
+	}
+	return &pairAttempt{a, tr, err}
+}
+
+// commit reports whether the commit was refused for a conflict.
+func (t *pairAttempt) commit() (conflicts bool) {
+	if t.err != nil {
+		t.tr.Cancel()
+		return false
+	}
+	t.err = t.tr.Commit()
+	return kv.CodeOf(t.err) == kv.CodeNotCommitted
+}
+
+// runAll runs every schedule of every pair.
+func (p *pairs) runAll() {
+	effect := make([]bool, len(p.acts))
+	for i := range p.acts {
+		effect[i] = p.alone(&p.acts[i])
+	}
+	for i := range p.acts {
+		for j := range p.acts {
+			if effect[i] {
+				p.sequential(&p.acts[i], &p.acts[j])
+			}
+			if effect[i] && effect[j] && p.overlapped(&p.acts[i], &p.acts[j], false) {
+				p.overlapped(&p.acts[i], &p.acts[j], true)
+			}
+		}
+	}
+}
+
+// alone reports whether an act commits anything in the starting state. What does
+// not cannot be seen by another transaction, nor conflict with it.
+func (p *pairs) alone(a *act) bool {
+	p.restore()
+	before := p.commits
+	p.read(a).commit()
+	p.finish("%s by %s", a.name, a.actor)
+	if p.commits == before {
+		return false
+	}
+	p.effective++
+	return true
+}
+
+// sequential runs two acts one after the other.
+func (p *pairs) sequential(first, second *act) {
+	p.restore()
+	p.read(first).commit()
+	p.read(second).commit()
+	p.finish("%s by %s, then %s by %s", first.name, first.actor, second.name, second.actor)
+}
+
+// overlapped has both acts read before either commits, and reports whether the
+// second one conflicts. It is run again then, if that is asked for.
+func (p *pairs) overlapped(first, second *act, again bool) (conflicts bool) {
+	p.restore()
+	a, b := p.read(first), p.read(second)
+	a.commit()
+	if conflicts = b.commit(); conflicts && again {
+		p.read(second).commit()
+	}
+	p.finish("%s by %s, beside %s by %s (conflict: %v, run again: %v)",
+		first.name, first.actor, second.name, second.actor, conflicts, again)
+	return conflicts
+}
+
+// finish takes down what a schedule has broken.
+func (p *pairs) finish(format string, args ...any) {
+	p.schedules++
+	for _, v := range p.result.Violations {
+		v.Text += "\n\t" + fmt.Sprintf(format, args...)
+		p.failures = append(p.failures, v)
+	}
+}
+
+// observed are the options of a cycle, as the config of the start asks for them.
+func (p *pairs) observed(opts ...election.CycleOption) []election.CycleOption {
+	if p.config.Expiry == fdbelection.ExpiryByObservation {
+		opts = append(opts, election.Observed(p.seen, p.local(p.now)))
+	}
+	return opts
+}
