@@ -114,9 +114,13 @@ func (e *LeaderElection) HeartbeatCandidate(tr kv.Transaction, me Registration, 
 }
 
 // leaveAsObserver vacates the leadership of a holder that is an observer from now
-// on, and removes what asks for it to lead.
+// on, and removes what asks for it to lead. For a voter it removes a challenge that
+// was made with a higher priority than the voter has now.
 func (e *LeaderElection) leaveAsObserver(tr kv.Transaction, v *view, me *Registration, now time.Time) error {
 	if me.Role == Voter {
+		if v.intent.by(me.Identity) && me.Priority < v.intent.Priority {
+			return e.dropIntent(tr, v, me.Identity) // else it keeps out others that may challenge
+		}
 		return nil
 	}
 	if !v.leader.HeldBy(me.Identity) {

@@ -53,6 +53,9 @@ func (w *World) checkAuthor(c *commit) {
 	if !there || author.Identity != intent.Identity || author.Role != election.Voter {
 		w.violated(NamedTerm, "%s leaves the %s, registered is %v", c.name(), intent, author)
 	}
+	if intent.Kind == election.IntentChallenge && author.Priority < intent.Priority {
+		w.violated(NamedTerm, "%s leaves the %s, whose author has priority %d", c.name(), intent, author.Priority)
+	}
 }
 
 // checkRaised is the model of RaiseTerm: an operator ends every tenure up to a term

@@ -62,9 +62,13 @@ func withdrawingDependsOnTheIntent(t *testing.T, w *world) {
 // The conflicts of removing a void challenge.
 func removingAVoidChallengeDependsOnIt(t *testing.T, w *world) {
 	for _, key := range []string{"intent", "leader"} {
-		b, _, c, token, challenge := standingChallenge(w)
-		c.Priority = 1
-		b.do(func(tr kv.Transaction) error { return b.HeartbeatCandidate(tr, c, at(1)) })
+		b, a, c, token, challenge := standingChallenge(w)
+		a.Priority = c.Priority
+		b.do(func(tr kv.Transaction) error { return b.HeartbeatCandidate(tr, a, at(1)) })
+		b.do(func(tr kv.Transaction) error {
+			_, err := b.RefreshLease(tr, token, at(1))
+			return err
+		})
 		tr := b.open()
 		_, yielded, err := b.Yield(tr, token, challenge, at(1))
 		require.NoError(t, err)
