@@ -286,7 +286,7 @@ func TestBeliefEndsWhileTheLoopHangs(t *testing.T) {
 		return nil
 	}}})
 	el, err := elector.New(db, election.New(subspace.New("test")), elector.Options{
-		Config: elector.ConfigWithLease(300 * time.Millisecond),
+		Config: fdbelection.ConfigWithLease(300 * time.Millisecond),
 		Logger: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/kv"
@@ -28,7 +29,7 @@ type contender struct {
 func enter(b *testing.B, db kv.Database, space subspace.Subspace, lease time.Duration) *contender {
 	b.Helper()
 	c := &contender{elected: make(chan time.Time, 16)}
-	config := elector.ConfigWithLease(lease)
+	config := eager(fdbelection.ConfigWithLease(lease))
 	config.AllowPreemption = false
 	el, err := elector.New(db, election.New(space), elector.Options{
 		Config: config,

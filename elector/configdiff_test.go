@@ -83,14 +83,14 @@ func TestWarningOfAnotherConfigThanTheDefault(t *testing.T) {
 		use    func(w *world, p *process)
 		warns  int
 	}{
-		"the default":         {elector.DefaultConfig(), nil, start, 0},
-		"another one":         {elector.ConfigWithLease(lease), nil, start, 1},
-		"an operator decides": {elector.ConfigWithLease(lease), []setting{mustExist}, start, 0},
+		"the default":         {fdbelection.DefaultConfig(), nil, start, 0},
+		"another one":         {fdbelection.ConfigWithLease(lease), nil, start, 1},
+		"an operator decides": {fdbelection.ConfigWithLease(lease), []setting{mustExist}, start, 0},
 		"an operator decides, and is expected to": {
-			elector.ConfigWithLease(lease), []setting{mustExist, given(elector.DefaultConfig())}, start, 1,
+			fdbelection.ConfigWithLease(lease), []setting{mustExist, given(fdbelection.DefaultConfig())}, start, 1,
 		},
-		"it looks on": {elector.ConfigWithLease(lease), nil, look, 0},
-		"it looks on first": {elector.ConfigWithLease(lease), nil, func(w *world, p *process) {
+		"it looks on": {fdbelection.ConfigWithLease(lease), nil, look, 0},
+		"it looks on first": {fdbelection.ConfigWithLease(lease), nil, func(w *world, p *process) {
 			look(w, p)
 			start(w, p)
 		}, 1},

@@ -320,8 +320,8 @@ func ExampleElector_RunCallbacks() {
 	}
 	// begin clientgo
 	el, err := elector.New(db, election.New(subspace.New("controllers")), elector.Options{
-		NodeID: "host-1",                                  // the Identity of the lock
-		Config: elector.ConfigWithLease(15 * time.Second), // RenewDeadline and RetryPeriod follow
+		NodeID: "host-1",                                      // the Identity of the lock
+		Config: fdbelection.ConfigWithLease(15 * time.Second), // RenewDeadline and RetryPeriod follow
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -98,7 +98,7 @@ func (f *field) inRank() []*elector.Elector {
 func TestSteadyState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const followers, heartbeats = 20, 10
-		config := elector.DefaultConfig()
+		config := eager(fdbelection.DefaultConfig())
 		f := newField(t, memkv.Options{KeepLog: true})
 		f.enter(1+followers, 10*time.Millisecond, config, elector.Callbacks{})
 		time.Sleep(2 * config.HeartbeatInterval) // all are in phase
@@ -150,7 +150,7 @@ func TestSteadyState(t *testing.T) {
 // A leader dies at any phase of its heartbeat: the successor leads within the
 // lease, a tenth of the heartbeat and 5 ms of its last renewal.
 func TestTakeOverAfterACrash(t *testing.T) {
-	config := elector.DefaultConfig()
+	config := eager(fdbelection.DefaultConfig())
 	var worst time.Duration
 	for phase := range 50 {
 		synctest.Test(t, func(t *testing.T) {
@@ -232,7 +232,7 @@ func TestNoHerdAtAVacancy(t *testing.T) {
 					return before(ctx, call)
 				}
 				f := newField(t, opts)
-				config := elector.DefaultConfig()
+				config := eager(fdbelection.DefaultConfig())
 				f.enter(candidates, time.Duration(3)*time.Millisecond, config, elector.Callbacks{})
 				time.Sleep(2 * config.CandidateTimeout)
 				synctest.Wait()

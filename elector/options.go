@@ -13,7 +13,7 @@ import (
 )
 
 // Options say who campaigns, and how. The zero value is a voter of a generated
-// id in an election with DefaultConfig.
+// id in an election with fdbelection.DefaultConfig.
 type Options struct {
 	// NodeID is the name under which the candidate is listed; empty: one of
 	// GenerateNodeID. A fixed id is fine, such as that of a pod: each start is an
@@ -76,29 +76,13 @@ const (
 	DefaultCallbackLimit = 5 * time.Second
 )
 
-// DefaultConfig is the config with which electors make an election: that of the
-// root package, but judged by observation, so that no wall clock of another host
-// is trusted, and with a grace of one lease, so that a leader drains before a
-// higher priority takes over.
-func DefaultConfig() fdbelection.Config {
-	return ConfigWithLease(fdbelection.DefaultLeaseDuration)
-}
-
-// ConfigWithLease is DefaultConfig for another lease.
-func ConfigWithLease(lease time.Duration) fdbelection.Config {
-	config := fdbelection.ConfigWithLease(lease)
-	config.Expiry = fdbelection.ExpiryByObservation
-	config.PreemptionGrace = lease
-	return config
-}
-
 func (o Options) withDefaults() Options {
 	o.Metadata = maps.Clone(o.Metadata)
 	if o.NodeID == "" {
 		o.NodeID = GenerateNodeID()
 	}
 	if o.Config == (fdbelection.Config{}) {
-		o.Config = DefaultConfig()
+		o.Config = fdbelection.DefaultConfig()
 	}
 	for _, d := range []struct {
 		limit    *time.Duration

@@ -50,6 +50,12 @@ type world struct {
 	clients map[string]*memkv.Client
 }
 
+// eager is a config in which a higher priority need not wait before it challenges.
+func eager(config fdbelection.Config) fdbelection.Config {
+	config.MinimumTenure, config.PreemptDelay = 0, 0
+	return config
+}
+
 // inWorld runs a test in virtual time. Whatever it started has ended when it
 // returns.
 func inWorld(t *testing.T, test func(w *world)) {
@@ -59,7 +65,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 		defer patience.Stop()
 		w := &world{
 			T: t, election: election.New(subspace.New("test")), start: time.Now(),
-			config: elector.ConfigWithLease(lease), clients: make(map[string]*memkv.Client),
+			config: eager(fdbelection.ConfigWithLease(lease)), clients: make(map[string]*memkv.Client),
 		}
 		w.db = memkv.New(memkv.Options{KeepLog: true, Hooks: &memkv.Hooks{
 			Before: func(ctx context.Context, c *memkv.Call) error {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection"
-	"github.com/fdbelection/fdbelection/elector"
 )
 
 // Fault is a kind of fault. Each has a stream of chance of its own, so that one
@@ -116,10 +115,10 @@ type shape struct {
 // newShape draws the shape of a run.
 func newShape(r *rand.Rand) shape {
 	s := shape{skew: time.Hour}
-	c := elector.ConfigWithLease(10 * time.Second)
+	c := fdbelection.ConfigWithLease(10 * time.Second)
 	c.HeartbeatInterval = 3 * time.Second
 	if s.short = r.IntN(4) == 0; s.short {
-		c = elector.ConfigWithLease(time.Second)
+		c = fdbelection.ConfigWithLease(time.Second)
 	}
 	switch r.IntN(6) {
 	case 0:

@@ -8,7 +8,6 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -44,7 +43,7 @@ func longerLease(w *world) {
 	w.withLease(short)
 	a := w.leading("a")
 	b := w.following("b")
-	longer := elector.ConfigWithLease(long)
+	longer := eager(long)
 	w.reconfigure(func(c *fdbelection.Config) {
 		c.LeaseDuration, c.HeartbeatInterval, c.CandidateTimeout = longer.LeaseDuration, longer.HeartbeatInterval, longer.CandidateTimeout
 	})
@@ -70,7 +69,7 @@ func electionMustExist(w *world) {
 	_, err := kv.ReadTransact(w.patient(), w.db, w.election.ReadConfig)
 	require.ErrorIs(w, err, fdbelection.ErrNotInitialized)
 
-	config := elector.ConfigWithLease(long + time.Second)
+	config := eager(long + time.Second)
 	w.transact(func(tr kv.Transaction) error {
 		_, err := w.election.InitializeWithConfig(tr, config)
 		return err

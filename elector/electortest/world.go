@@ -10,7 +10,6 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -44,6 +43,14 @@ type world struct {
 	start    time.Time
 }
 
+// eager is the default config for a lease, in which a higher priority need not wait
+// before it challenges.
+func eager(lease time.Duration) fdbelection.Config {
+	config := fdbelection.ConfigWithLease(lease)
+	config.MinimumTenure, config.PreemptDelay = 0, 0
+	return config
+}
+
 // newWorld opens the database. The election is of the long lease, and made by the
 // first elector.
 func newWorld(t *testing.T, engine Engine) *world {
@@ -52,7 +59,7 @@ func newWorld(t *testing.T, engine Engine) *world {
 	handle := engine.Open(t)
 	w := &world{
 		T: t, db: handle(), handle: handle, election: election.New(space),
-		config: elector.ConfigWithLease(long), start: time.Now(),
+		config: eager(long), start: time.Now(),
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -68,7 +75,7 @@ func newWorld(t *testing.T, engine Engine) *world {
 
 // withLease has the election made with another lease.
 func (w *world) withLease(lease time.Duration) *world {
-	w.config = elector.ConfigWithLease(lease)
+	w.config = eager(lease)
 	return w
 }
 

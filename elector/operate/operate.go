@@ -32,7 +32,7 @@ func (o *Operator) Run(ctx context.Context, op machine.Operation, tell func(mach
 		err = o.look(ctx, op, &a)
 	case machine.Beat:
 		err = o.transact(ctx, &a, func(tr kv.Transaction, now machine.Now) error {
-			return o.Election.HeartbeatCandidate(tr, op.Me, now.Wall)
+			return o.Election.HeartbeatCandidate(tr, op.Me, now.Wall, options(op, now)...)
 		})
 	case machine.Cycle:
 		err = o.cycle(ctx, op, &a, tell)

@@ -43,7 +43,7 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{T: t, election: election.New(subspace.New("test"))}
-	b.config = fdbelection.DefaultConfig()
+	b.config = fdbelection.RecipeConfig()
 	b.config.Expiry = fdbelection.ExpiryByObservation
 	b.db = memkv.New(memkv.Options{
 		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },

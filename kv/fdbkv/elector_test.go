@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/elector/electortest"
@@ -30,7 +31,7 @@ func newElector(t testing.TB, space subspace.Subspace, id string) (*elector.Elec
 	var once atomic.Bool
 	el, err := elector.New(fdbkv.FromDatabase(raw(t)), election.New(space), elector.Options{
 		NodeID: id,
-		Config: elector.ConfigWithLease(lease),
+		Config: fdbelection.ConfigWithLease(lease),
 		Callbacks: elector.Callbacks{OnElected: func(context.Context, elector.Transition) {
 			if once.CompareAndSwap(false, true) {
 				close(elected)
@@ -145,7 +146,7 @@ func leadBuggified(p string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
 	el, err := elector.New(db, election.New(subspace.FromBytes([]byte(p+"election/"))), elector.Options{
-		NodeID: "one", Config: elector.ConfigWithLease(lease),
+		NodeID: "one", Config: fdbelection.ConfigWithLease(lease),
 	})
 	if err != nil {
 		return err
