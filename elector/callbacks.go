@@ -119,10 +119,10 @@ func (n *notifier) transition(t Transition, lead *Leadership) {
 		leaving, entering := c.of(from), c.of(to)
 		calls = n.leave(calls, t, "OnLeave"+leaving.lane, &leaving)
 		if to == StateLeader {
-			calls = n.enter(calls, t, "OnEnter"+entering.lane, &entering, leading)
-			calls = n.enter(calls, t, "OnElected", c.elected(), leading)
+			calls = n.enter(leading, calls, t, "OnEnter"+entering.lane, &entering)
+			calls = n.enter(leading, calls, t, "OnElected", c.elected())
 		} else {
-			calls = n.enter(calls, t, "OnEnter"+entering.lane, &entering, n.session.values)
+			calls = n.enter(n.session.values, calls, t, "OnEnter"+entering.lane, &entering)
 		}
 		if from == StateLeader {
 			calls = n.leave(calls, t, "OnDemoted", c.elected())
@@ -158,12 +158,12 @@ func (c *Callbacks) elected() *halves { return &halves{"Elected", c.OnElected, c
 
 // enter adds the first half of a pair, also if there is nothing to call but for
 // the second one.
-func (n *notifier) enter(calls []call, t Transition, name string, h *halves, parent context.Context) []call {
+func (n *notifier) enter(ctx context.Context, calls []call, t Transition, name string, h *halves) []call {
 	if h.enter == nil && h.leave == nil {
 		return calls
 	}
 	next := n.transitionCall(t, name, h.lane, h.enter)
-	next.pair, next.parent = &pair{}, parent
+	next.pair, next.parent = &pair{}, ctx
 	n.pairs[h.lane] = next.pair
 	return append(calls, next)
 }

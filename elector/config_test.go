@@ -240,10 +240,10 @@ func TestConfigIsRemoved(t *testing.T) {
 	})
 }
 
-// A record that cannot be read is reported with its key, nothing is overwritten,
-// and reading it is tried again.
+// A record that cannot be read costs what it describes and nothing else, is told,
+// and is not overwritten, but for the term record: a new tenure writes it.
 func TestCorruptRecord(t *testing.T) {
-	for _, record := range []string{"config", "leader", "term", "intent"} {
+	for record, leads := range map[string]bool{"config": false, "leader": false, "term": true, "intent": true} {
 		t.Run(record, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				p := w.begin("a")
@@ -256,10 +256,15 @@ func TestCorruptRecord(t *testing.T) {
 					return err
 				})
 				time.Sleep(5 * lease)
+				require.Equal(w, leads, p.believes())
+				var invalid *fdbelection.InvalidStateError
+				if record == "term" {
+					require.Equal(w, uint64(2), p.Term())
+					return
+				}
 				value, err := kv.ReadTransact(w.Context(), w.db, func(tr kv.ReadTransaction) ([]byte, error) { return tr.Get(key).Get() })
 				require.NoError(w, err)
 				require.Equal(w, "rubbish", string(value))
-				var invalid *fdbelection.InvalidStateError
 				require.ErrorAs(w, <-p.Errors(), &invalid)
 				require.Equal(w, key, invalid.Key)
 				w.transact(func(tr kv.Transaction) error {
@@ -273,6 +278,57 @@ func TestCorruptRecord(t *testing.T) {
 			})
 		})
 	}
+}
+
+// All records are removed while "a" leads and "b" follows. Both make the election
+// again, and at no time do both believe.
+func TestRecordsRemovedUnderALiveLeader(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.begin("a")
+		a.leads()
+		b := w.begin("b")
+		time.Sleep(2 * lease)
+		removed := time.Now()
+		w.transact(func(tr kv.Transaction) error {
+			begin, end := w.election.Subspace().Range()
+			tr.ClearRange(begin, end)
+			return nil
+		})
+		led := func() bool { return a.believes() || b.believes() }
+		for led() {
+			require.Less(w, time.Since(removed), time.Second, "its watch tells it")
+			time.Sleep(time.Millisecond)
+		}
+		for !led() {
+			require.Less(w, time.Since(removed), 2*lease)
+			time.Sleep(time.Millisecond)
+		}
+		require.GreaterOrEqual(w, time.Since(removed), lease)
+		for range 3000 {
+			require.False(w, a.believes() && b.believes())
+			time.Sleep(time.Millisecond)
+		}
+		require.True(w, led())
+	})
+}
+
+// The leader record alone is removed: its holder writes it again with its next
+// renewal, and no work is disturbed.
+func TestLeaderRecordRemoved(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.begin("a")
+		leadership := a.leads()
+		b := w.begin("b")
+		time.Sleep(lease)
+		w.transact(func(tr kv.Transaction) error {
+			tr.Clear(w.election.Subspace().Sub("leader").Bytes())
+			return nil
+		})
+		time.Sleep(3 * lease)
+		require.True(w, a.believes())
+		require.False(w, b.believes())
+		require.Equal(w, leadership.Term, a.Term())
+	})
 }
 
 // A newer process under the same id ends the older one, which leaves its seat in

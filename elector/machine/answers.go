@@ -28,10 +28,12 @@ func (m *Machine) answered(op uint64, a *Answer) {
 			m.abandoned(&done.what, a)
 			return
 		}
+		m.notice(a)
 		m.answeredMain(&done.what, a)
 	case m.chore.op:
 		what := m.chore.what
 		m.chore = slot{}
+		m.notice(a)
 		if what.Kind == Evict {
 			m.evicted(a)
 		} else {
@@ -41,6 +43,13 @@ func (m *Machine) answered(op uint64, a *Answer) {
 		m.answeredWatch(&m.term, a)
 	case m.intents.op:
 		m.answeredWatch(&m.intents, a)
+	}
+}
+
+// notice takes in that the election is not there any more.
+func (m *Machine) notice(a *Answer) {
+	if errors.Is(a.Err, fdbelection.ErrNotInitialized) {
+		m.electionGone(a)
 	}
 }
 
@@ -119,6 +128,14 @@ func (m *Machine) answeredBeat(op *Operation, a *Answer) bool {
 	return a.Err == nil
 }
 
+// A leader obeys a challenge once it has seen it move, so a challenger repeats a new
+// one a few times in quick succession, each after the leader's watch had time to tell
+// of the last.
+const (
+	quickBeats = 2
+	quickBeat  = 20 * time.Millisecond
+)
+
 func (m *Machine) answeredCycle(op *Operation, a *Answer) {
 	m.unsettled = m.unsettled || a.Touched
 	if errors.Is(a.Err, ErrSeatLost) {
@@ -142,7 +159,12 @@ func (m *Machine) answeredCycle(op *Operation, a *Answer) {
 		m.lead(a)
 	}
 	m.sawLeader(a)
+	m.sawIntent(a)
 	m.renewAt = a.Start.Add(m.config.HeartbeatInterval)
+	if count := a.State.Intent.Counter; a.Action == election.Challenged && count > 0 && count <= quickBeats {
+		m.renewAt = a.Start.Add(min(step(m.config.HeartbeatInterval), max(quickBeat, 4*m.latency)))
+		m.claimAt = earliest(m.claimAt, m.renewAt)
+	}
 	if led && m.tenure.token == op.Token { // its work has not returned meanwhile
 		m.obeyCycle(a)
 	}
@@ -197,9 +219,6 @@ func (m *Machine) failed(kind Kind, err error) {
 		m.leave(failure(kind, err))
 		return
 	}
-	if errors.Is(err, fdbelection.ErrNotInitialized) { // it was removed: make it again, or wait for it
-		m.registered = false
-	}
 	m.lookNow, m.claimAt = true, time.Time{}
 	if err = failure(kind, err); err.Error() != m.trouble {
 		m.trouble = err.Error()
@@ -223,6 +242,19 @@ func (m *Machine) succeeded() {
 func (m *Machine) complain(kind Kind, err error) {
 	if err = failure(kind, err); err.Error() != m.grumbles[kind] && !m.leaving() {
 		m.grumbles[kind] = err.Error()
+		m.do(Report{Err: err})
+	}
+}
+
+// passedOver reports the records that could not be read and were passed over, once
+// per change.
+func (m *Machine) passedOver(err error) {
+	if err == nil {
+		m.unreadable = ""
+		return
+	}
+	if err.Error() != m.unreadable && !m.leaving() {
+		m.unreadable = err.Error()
 		m.do(Report{Err: err})
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 )
@@ -42,13 +44,51 @@ func (m *Machine) obey(d demand, reason Reason) {
 	m.drain(reason, d.until)
 }
 
+// sighting is what the machine has seen of the intent that stands.
+type sighting struct {
+	nonce   uuid.UUID
+	counter uint64
+	moved   time.Time // when the counter was last seen to rise; zero: not yet
+}
+
+// sawIntent takes in a reading of the intent. Readings may come in any order, so a
+// lower counter is an older one.
+func (m *Machine) sawIntent(a *Answer) {
+	intent, s := &a.State.Intent, &m.sighted
+	switch {
+	case intent.Kind == election.NoIntent:
+	case intent.Nonce != s.nonce:
+		*s = sighting{nonce: intent.Nonce, counter: intent.Counter}
+	case intent.Counter > s.counter:
+		s.counter, s.moved = intent.Counter, m.now.Local
+	}
+}
+
+// asks reports whether an intent asks something of the present tenure, and whoever
+// is to follow is alive: the counter of a challenge was seen to rise, within two
+// heartbeats, and the successor is not known to be silent.
+func (m *Machine) asks(intent *election.Intent) bool {
+	switch {
+	case intent.Kind == election.NoIntent || intent.Term != m.tenure.token.Term:
+		return false
+	case intent.Kind == election.IntentResign:
+		return true
+	}
+	if c := m.roster.find(intent.Identity); c != nil && m.silent(c) {
+		return false
+	}
+	s := &m.sighted
+	return intent.Kind != election.IntentChallenge || s.nonce == intent.Nonce && !s.moved.IsZero() &&
+		m.now.Local.Sub(s.moved) <= 2*m.config.HeartbeatInterval
+}
+
 // obeyCycle has the leader obey what its renewal found.
 func (m *Machine) obeyCycle(a *Answer) {
 	intent := a.State.Intent
 	switch {
 	case a.Action == election.Draining:
 		m.obey(demand{kind: disabled}, ReasonDisabled)
-	case !a.Granted:
+	case !a.Granted, !m.asks(&intent):
 	case intent.Kind == election.IntentChallenge:
 		m.obey(demand{kind: intended, intent: intent}, ReasonChallenged)
 	case intent.Kind == election.IntentTransfer:
@@ -71,6 +111,9 @@ func (h *handover) pending() bool { return h.token.Term != 0 }
 // handOver begins to give up the seat of a tenure that is over here. Past its
 // time a challenge is met by vacating the seat.
 func (m *Machine) handOver(token election.Token, d demand) {
+	if d.kind == intended && m.now.Local.Before(d.until) && !m.asks(&d.intent) {
+		return // whoever was to follow has died meanwhile: it is claimed again
+	}
 	h := handover{token: token, intent: d.intent, by: m.now.Local.Add(m.config.LeaseDuration)}
 	if d.intent.Kind == election.IntentChallenge && !m.now.Local.Before(d.until) {
 		h.intent = election.Intent{}

@@ -30,7 +30,13 @@ func TestDemands(t *testing.T) {
 		r.answer(Cycle, r.did(election.Draining, r.standing(alice, 1)))
 	}
 	asked := func(intent election.Intent) func(*rig) {
-		return func(r *rig) { r.answer(Cycle, r.asked(intent, true)) }
+		return func(r *rig) {
+			if intent.Kind == election.IntentChallenge { // it must be seen to move
+				r.issue(r.op(Cycle), 1, r.config).answer(Cycle, r.asked(intent, true)).does().pass(heartbeat)
+				intent.Counter++
+			}
+			r.issue(r.op(Cycle), 1, r.config).answer(Cycle, r.asked(intent, true))
+		}
 	}
 	event := func(e Event) func(*rig) {
 		return func(r *rig) { r.renew().step(e) }

@@ -1,7 +1,9 @@
 package machine
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -231,7 +233,16 @@ func (r *rig) answer(kind Kind, a Answer) *rig {
 	if a.Start.IsZero() {
 		a.Start, a.Seen = r.now().Local, r.now().Local
 	}
+	a.State = withTenure(a.State)
 	return r.step(Answered{Op: op.ID, Answer: a})
+}
+
+// withTenure adds the term record that stands beside a leader record.
+func withTenure(state election.State) election.State {
+	if leader := state.Leader; !leader.Vacant() && state.Tenure == (election.Tenure{}) {
+		state.Tenure = election.Tenure{Token: leader.Token(), Held: true}
+	}
+	return state
 }
 
 // standingBy is for who does not campaign, and has no ballot to date.
@@ -294,6 +305,14 @@ func (r *rig) main() (Operation, bool) {
 		}
 	}
 	return Operation{}, false
+}
+
+// underWay returns all operations and watches that are not answered, the oldest
+// first.
+func (r *rig) underWay() []Operation {
+	all := slices.Collect(maps.Values(r.pending))
+	slices.SortFunc(all, func(a, b Operation) int { return cmp.Compare(a.ID, b.ID) })
+	return all
 }
 
 // kinds returns what operations about the seat are under way.

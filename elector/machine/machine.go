@@ -41,6 +41,7 @@ type Machine struct {
 	tenure   tenure
 	ended    uint64 // the own tenures up to it are over
 	handover handover
+	sighted  sighting
 
 	beatAt  time.Time // the next heartbeat, by a cycle or alone
 	renewAt time.Time // the next renewal, or the next challenge
@@ -53,13 +54,14 @@ type Machine struct {
 	// The tenure has changed since the seat was read: it may be open.
 	news bool
 
-	unsettled bool
-	retryAt   time.Time
-	backoff   time.Duration
-	trouble   string                  // as reported
-	grumbles  [WatchIntent + 1]string // of chores and watches, by their kind
-	latency   time.Duration
-	stretch   time.Duration // of patience, after a try that had its time
+	unsettled  bool
+	retryAt    time.Time
+	backoff    time.Duration
+	trouble    string                  // as reported
+	unreadable string                  // as reported
+	grumbles   [WatchIntent + 1]string // of chores and watches, by their kind
+	latency    time.Duration
+	stretch    time.Duration // of patience, after a try that had its time
 
 	main, chore   slot
 	term, intents watch

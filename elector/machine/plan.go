@@ -72,7 +72,7 @@ func (m *Machine) planRegistration() {
 	if m.joined { // evicted: a newer process of the same name goes first
 		op.Kind = Rejoin
 	}
-	if !m.settings.MustExist {
+	if !m.settings.MustExist && !m.now.Local.Before(m.reopens()) {
 		op.Config = m.settings.Config
 	}
 	m.begin(&m.main, op)

@@ -32,9 +32,43 @@ func (m *Machine) sawState(op *Operation, a *Answer) {
 	if m.seat.leader.Vacant() && a.State.Leader.Vacant() {
 		m.seat.last = a.State.Tenure.Identity
 	}
-	if intent := &a.State.Intent; intent.Kind != election.NoIntent && intent.Term == m.tenure.token.Term && m.leads() {
+	m.sawIntent(a)
+	if m.leads() && m.asks(&a.State.Intent) {
 		m.renewNow = true // which obeys it
 	}
+	m.checkTerm(&a.State)
+	m.passedOver(a.State.Unreadable)
+}
+
+// checkTerm ends the tenure at once if the leader record names it and the term
+// record does not: that was removed, or cannot be read. The fence refuses this
+// tenure, and nothing but a new one mends the record.
+func (m *Machine) checkTerm(state *election.State) {
+	told := state.Leader.Token() == m.tenure.token
+	if m.holds() && told && (state.Tenure.Token != m.tenure.token || !state.Tenure.Held) {
+		m.lose()
+	}
+}
+
+// electionGone takes in that the election is not there, although it was: all of its
+// records may be gone. A leader by them ends its tenure at once, and this process
+// neither makes the election again nor claims in it before one lease has passed.
+func (m *Machine) electionGone(a *Answer) {
+	m.registered = false
+	m.seat.seen = m.seat.seen.Lost(latest(a.Seen, m.now.Local))
+	if m.holds() {
+		m.lose()
+	}
+}
+
+// reopens is when this process may begin again after it has seen the election, or
+// its leader record, disappear: whoever led by that may believe for another lease.
+func (m *Machine) reopens() time.Time {
+	seen := &m.seat.seen
+	if seen.LostAt.IsZero() {
+		return time.Time{}
+	}
+	return seen.LostAt.Add(max(seen.Lease, m.config.LeaseDuration))
 }
 
 // blind reports whether a reading passes over tenures and cannot name them: it

@@ -69,6 +69,7 @@ func (w *watch) arming() bool { return w.busy() && !w.armed && !w.aborted }
 // came before does not fire it.
 func (m *Machine) answeredWatch(w *watch, a *Answer) {
 	aborted, kind := w.aborted, w.what.Kind
+	m.notice(a)
 	if a.Err != nil {
 		w.slot = slot{}
 		if !aborted {

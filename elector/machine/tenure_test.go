@@ -309,7 +309,21 @@ func TestTermsThatBeginAnew(t *testing.T) {
 
 	r.pass(time.Second).fire(WatchTerm, nil)
 	r.ballot = 0
-	r.answer(WatchTerm, r.reads(r.vacant(0))).pass(heartbeat)
+	r.answer(WatchTerm, r.reads(r.vacant(0)))
+	lost := r.local
+	for {
+		if _, looks := r.find(Look); looks {
+			r.answer(Look, r.reads(r.vacant(0)))
+		}
+		if beat, cycles := r.find(Cycle); cycles && beat.Abstain {
+			r.answer(Cycle, r.did(election.Followed, r.vacant(0)))
+		}
+		if _, claims := r.find(Cycle); claims {
+			break
+		}
+		r.pass(500 * time.Millisecond)
+	}
+	require.Equal(t, 10*time.Second, r.local-lost, "a leader by the records that are gone may believe for another lease")
 	require.Equal(t, uint64(61), r.op(Cycle).EndedTerm)
 	r.answer(Cycle, r.did(election.Claimed, r.leader(alice, 1))).pass(heartbeat)
 	require.Equal(t, uint64(1), r.op(Cycle).Token.Term)

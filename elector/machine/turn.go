@@ -37,7 +37,7 @@ func (m *Machine) claimTime() (time.Time, bool) {
 	if m.outranks() {
 		at = earliest(at, m.renewAt) // a challenge is kept fresh, once per heartbeat
 	}
-	return latest(at, m.claimAt, m.soonest, m.holdOff), true
+	return latest(at, m.claimAt, m.soonest, m.holdOff, m.reopens()), true
 }
 
 // outranks reports whether the leader has a lower priority, for which it may have

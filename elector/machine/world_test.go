@@ -225,7 +225,7 @@ func (o *run) commit(a Answer, effect func()) {
 // its commit would have; nil where it writes nothing.
 func (o *run) decide() (Answer, func()) {
 	w, op := o.world, &o.op
-	a := Answer{State: election.State{Config: w.config, Leader: w.leader, Intent: w.intent}}
+	a := Answer{State: withTenure(election.State{Config: w.config, Leader: w.leader, Intent: w.intent})}
 	fail := func(err error) (Answer, func()) { return Answer{Err: err}, nil }
 	if !w.exists && op.Kind != Unregister && op.Kind != Resign && op.Kind != List && (op.Kind > Rejoin || op.Config.LeaseDuration == 0) {
 		return fail(fdbelection.ErrNotInitialized)

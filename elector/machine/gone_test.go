@@ -1,0 +1,96 @@
+package machine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// TestALeaderWhoseElectionIsGone ends its tenure at once, in whatever way it learns
+// of it.
+func TestALeaderWhoseElectionIsGone(t *testing.T) {
+	gone := failing(fdbelection.ErrNotInitialized)
+	for name, learn := range map[string]func(*rig){
+		"by its renewal": func(r *rig) { r.pass(heartbeat).answer(Cycle, gone) },
+		"by a watch":     func(r *rig) { r.pass(time.Second).fire(WatchTerm, nil).answer(WatchTerm, gone) },
+		"by its list":    func(r *rig) { r.pass(heartbeat).renew().pass(2*heartbeat-time.Second).answer(List, gone) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t).elect()
+			learn(r)
+			require.Contains(t, texts(r.acts), "expire 1")
+			r.step(Returned{1})
+			lost := r.local
+			for {
+				if op, ok := r.find(Rejoin); ok && op.Config.LeaseDuration > 0 {
+					break
+				}
+				for _, op := range r.underWay() {
+					r.answer(op.Kind, gone)
+				}
+				r.pass(50 * time.Millisecond)
+			}
+			require.GreaterOrEqual(t, r.local-lost, 10*time.Second, "the election is made again only after another leader's belief must have ended")
+			require.Less(t, r.local-lost, 12*time.Second)
+		})
+	}
+}
+
+// TestAnElectionThatSomeoneElseMadeAgain is not claimed in before one lease has
+// passed.
+func TestAnElectionThatSomeoneElseMadeAgain(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.leader(bob, 3))
+	r.pass(time.Second).fire(WatchTerm, nil).answer(WatchTerm, failing(fdbelection.ErrNotInitialized))
+	lost := r.local
+	r.ballot = 0
+	for {
+		if cycle, ok := r.find(Cycle); ok && !cycle.Abstain {
+			break
+		}
+		for _, op := range r.underWay() {
+			switch op.Kind {
+			case Register, Rejoin:
+				require.Zero(t, op.Config, "it joins an election that is there, and makes none")
+				r.answer(op.Kind, Answer{State: election.State{Config: r.config}})
+			case Cycle:
+				r.answer(Cycle, r.did(election.Followed, r.vacant(0)))
+			default:
+				r.answer(op.Kind, r.reads(r.vacant(0)))
+			}
+		}
+		r.pass(50 * time.Millisecond)
+	}
+	require.Equal(t, 10*time.Second, (r.local - lost).Truncate(time.Second))
+	require.True(t, r.op(Cycle).Seen.MayBegin(r.config.LeaseDuration, r.now().Local))
+}
+
+// TestATermRecordThatIsGone ends the tenure: the fence refuses it, and a new one
+// writes the record again.
+func TestATermRecordThatIsGone(t *testing.T) {
+	r := newRig(t).elect().pass(time.Second).fire(WatchTerm, nil)
+	state := r.reads(r.standing(alice, 1))
+	state.State.Tenure = election.Tenure{Token: election.Token{Term: 1}}
+	r.answer(WatchTerm, state)
+	require.Contains(t, texts(r.acts), "expire 1")
+	r.step(Returned{1})
+	require.Equal(t, uint64(1), r.op(Cycle).EndedTerm, "it claims a new term at once")
+}
+
+// TestRecordsThatWerePassedOver are reported once per change.
+func TestRecordsThatWerePassedOver(t *testing.T) {
+	r := newRig(t).elect()
+	bad := r.reads(r.standing(alice, 1))
+	bad.State.Unreadable = &fdbelection.InvalidStateError{Record: "intent", Problem: "is odd"}
+	for i := range 3 {
+		r.pass(time.Second).fire(WatchIntent, nil).answer(WatchIntent, bad).state(Leader)
+		require.Equal(t, i == 0, len(r.reports()) == 1)
+	}
+	r.pass(time.Second).fire(WatchIntent, nil).answer(WatchIntent, r.reads(r.standing(alice, 1)))
+	r.pass(time.Second).fire(WatchIntent, nil).answer(WatchIntent, bad)
+	require.Len(t, r.reports(), 1)
+}

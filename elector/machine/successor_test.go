@@ -1,0 +1,89 @@
+package machine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// TestADeadChallengerIsNotObeyed: its challenge stands, and its counter does not
+// move, or moved once and stopped.
+func TestADeadChallengerIsNotObeyed(t *testing.T) {
+	r := newRig(t).elect()
+	asked := challenge
+	renew := func() *rig {
+		return r.pass(heartbeat).issue(r.op(Cycle), 1, r.config).answer(Cycle, r.asked(asked, true))
+	}
+	for range 20 {
+		renew().does().state(Leader)
+	}
+	asked.Nonce[0]++ // another one, which crashes as well
+	renew().does()
+	asked.Counter++
+	renew().does("drain 1: challenged by a higher priority", "leader -> candidate: challenged by a higher priority")
+}
+
+// TestAChallengerThatDiesWhileTheLeaderDrains is not handed anything: the leadership
+// is claimed again.
+func TestAChallengerThatDiesWhileTheLeaderDrains(t *testing.T) {
+	grace := func(s *Settings) { s.Config.PreemptionGrace = time.Minute }
+	r := newRig(t, grace).elect()
+	asked := challenge
+	for range 2 {
+		asked.Counter++
+		r.pass(heartbeat).issue(r.op(Cycle), 1, r.config).answer(Cycle, r.asked(asked, true))
+	}
+	for range 3 {
+		r.pass(heartbeat).issue(r.op(Cycle), 1, r.config).answer(Cycle, r.asked(asked, true))
+	}
+	r.step(Returned{1}).does("expire 1", "do election cycle")
+	require.Equal(t, uint64(1), r.op(Cycle).EndedTerm)
+}
+
+// TestASilentSuccessorIsNotObeyed: an operator asks for a transfer to a candidate
+// that the leader has not seen alive for the candidate timeout.
+func TestASilentSuccessorIsNotObeyed(t *testing.T) {
+	r := newRig(t).elect()
+	silent := candidate(bob, 2)
+	list := func() *rig {
+		return r.answer(List, Answer{Members: []election.Candidate{candidate(alice, 1, func(c *election.Candidate) { c.Heartbeats = uint64(r.local) }), silent}})
+	}
+	for r.local < 20*time.Second {
+		r.pass(time.Second)
+		for _, op := range r.underWay() {
+			switch op.Kind {
+			case List:
+				list()
+			case Cycle:
+				r.renew()
+			case Evict:
+				r.answer(Evict, Answer{})
+			default:
+			}
+		}
+	}
+	require.Len(t, r.m.roster.members, 2)
+	for cycling := false; !cycling; _, cycling = r.find(Cycle) {
+		r.pass(time.Second)
+	}
+	r.issue(r.op(Cycle), 1, r.config).answer(Cycle, r.asked(transfer, true)).state(Leader)
+	silent.Heartbeats++ // it is back
+	for r.m.State() == Leader && r.local < time.Minute {
+		r.pass(time.Second)
+		for _, op := range r.underWay() {
+			switch op.Kind {
+			case List:
+				list()
+			case Evict:
+				r.answer(Evict, Answer{})
+			case Cycle:
+				r.issue(op, 1, r.config).answer(Cycle, r.asked(transfer, true))
+			default:
+			}
+		}
+	}
+	require.Contains(t, texts(r.acts), "drain 1: asked to hand over")
+}
