@@ -63,7 +63,7 @@ func (w *World) checkBeliefBound(p *process) {
 			w.violated(Belief, "%s believes until %s, %s too long", p.name, end.Sub(epoch), end.Sub(bound))
 		}
 	}
-	if leader := &w.state.Leader; leader.Term == p.belief.Term && leader.Identity == p.me.Identity {
+	if leader := &w.state.Leader; p.tenure != nil && leader.Token() == p.tenure.token && leader.Term == p.belief.Term {
 		committed := p.clocks.local(w.seatAt)
 		if bound := committed.Add(leader.LeaseDuration - w.seatConfig.MarginFor(leader.LeaseDuration)); end.After(bound) {
 			w.violated(Belief, "%s believes until %s, and the record that stands carries %s less", p.name, end.Sub(epoch), end.Sub(bound))
@@ -75,7 +75,9 @@ func (w *World) checkBeliefBound(p *process) {
 // find themselves leading, or use what is left of their lease, never interleave:
 // paused or not, whatever their clocks say, while their rates differ by less than
 // the margin. The exceptions are tenures that were displaced at once by a higher
-// priority, or by clocks that do not agree: for them only the fence holds.
+// priority, or by clocks that do not agree: for them only the fence holds. So it is if
+// the election was deleted under its leader, and another process, which had seen no
+// ballot of it, has begun it again.
 func (w *World) checkBelief(p *process) {
 	w.checkBeliefBound(p)
 	b := &p.belief
@@ -94,6 +96,10 @@ func (w *World) checkBelief(p *process) {
 		}
 		if other.tenure != nil && w.excused[other.tenure.token] {
 			w.situation("displaced leader still believes")
+			continue
+		}
+		if other.tenure != nil && w.deletedUnder(p.tenure.token, other.tenure.token) {
+			w.situation("leader of a deleted election still believes")
 			continue
 		}
 		w.violated(Exclusion, "%s in term %d and %s in term %d find themselves leading", other.name, other.belief.Term, p.name, b.Term)

@@ -68,7 +68,7 @@ func (w *World) checkRemoval(c *commit, before *candidateSince) {
 	switch {
 	case !evicts:
 		w.violated(Candidates, "%s removed %s", c.name(), before.Identity)
-	case c.before.Leader.HeldBy(before.Identity):
+	case c.before.Leader.HeldBy(before.Identity) && !c.missing:
 		w.violated(Candidates, "%s evicted the holder %s", c.name(), before.Identity)
 	case before.version > c.entry.ReadVersion:
 		w.violated(Candidates, "%s evicted %s by a heartbeat that was not its last", c.name(), before.Identity)
@@ -91,31 +91,32 @@ func (w *World) silence(c *commit, before *candidateSince) time.Duration {
 }
 
 // checkRank is a part of invariant 11: the rank index names every voter once, in
-// its place, and nobody else.
+// its place, and no other candidate, apart from what a deletion has left behind.
 func (w *World) checkRank(c *commit) {
+	voters, ranked := w.ranks(c)
+	r := &w.removed
+	ranked = slices.DeleteFunc(ranked, func(e election.Ranked) bool { return r.extra[e] && !slices.Contains(voters, e) })
+	voters = slices.DeleteFunc(voters, func(e election.Ranked) bool { return r.missing[e] && !slices.Contains(ranked, e) })
+	if !slices.Equal(voters, ranked) {
+		w.violated(Candidates, "%s left the rank %v for the voters %v", c.name(), ranked, voters)
+	}
+}
+
+// ranks returns the voters as they should be in the rank index, and what is there.
+func (w *World) ranks(c *commit) (voters, ranked []election.Ranked) {
 	candidates, err := w.election.ListCandidates(&w.shadow)
 	if err != nil {
 		w.violated(Candidates, "%s: %v", c.name(), err)
 	}
-	ranked, err := w.election.Preferred(&w.shadow, 1000)
-	if err != nil {
+	for i := range candidates {
+		if v := &candidates[i]; v.Role == election.Voter {
+			voters = append(voters, election.Ranked{ID: v.ID, Priority: v.Priority, Versionstamp: v.Versionstamp})
+		}
+	}
+	if ranked, err = w.election.Preferred(&w.shadow, 1000); err != nil {
 		w.violated(Candidates, "%s: %v", c.name(), err)
 	}
-	n := 0
-	for i := range candidates {
-		if candidates[i].Role != election.Voter {
-			continue
-		}
-		if n >= len(ranked) || ranked[n].ID != candidates[i].ID || ranked[n].Priority != candidates[i].Priority ||
-			ranked[n].Versionstamp != candidates[i].Versionstamp {
-			w.violated(Candidates, "%s left the rank %v for the voters %v", c.name(), ranked, candidates)
-			return
-		}
-		n++
-	}
-	if n != len(ranked) {
-		w.violated(Candidates, "%s left the rank %v for the voters %v", c.name(), ranked, candidates)
-	}
+	return voters, ranked
 }
 
 // checkWrites is invariant 15. It proves that whoever does not change the seat

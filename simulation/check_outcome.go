@@ -132,7 +132,7 @@ func (w *World) checkLanding(c *commit) {
 // checkSight is invariant 18. It proves that reads are not stale: an operation
 // that began after a commit sees at least its ballot.
 func (w *World) checkSight(op *operation, a *machine.Answer) {
-	if a.Err != nil || !reads(op.what.Kind) {
+	if a.Err != nil || !reads(op.what.Kind) || op.deletions != w.removed.leaders {
 		return
 	}
 	if saw := a.State.Leader.Ballot; saw < op.floor {
@@ -150,10 +150,19 @@ func reads(kind machine.Kind) bool {
 	}
 }
 
+// callKind says what a call does to the seat.
+type callKind int
+
+const (
+	reading   callKind = iota
+	writing            // raises the ballot by one
+	replacing          // deletes the record, or restores it
+)
+
 // call is one call of the history of the seat, with its place and that of its
 // return in the order of all calls and returns.
 type call struct {
-	writes        bool
+	kind          callKind
 	ballot        uint64
 	called, after uint64
 	by            *operation
@@ -165,11 +174,21 @@ func (w *World) noteCall(c *commit) {
 	if !w.opts.Linearize {
 		return
 	}
-	made := call{writes: true, ballot: c.after.Leader.Ballot, called: w.ticks, after: 1 << 62, by: c.op}
+	made := call{kind: writing, ballot: c.after.Leader.Ballot, called: w.ticks, after: 1 << 62, by: c.op}
 	if c.op != nil {
 		made.called = c.op.called
 	}
+	if c.missing || c.forced(labelRaise) {
+		made.kind = replacing
+	}
 	w.calls = append(w.calls, made)
+}
+
+// noteDeletedSeat notes that the leader record was deleted, at this instant.
+func (w *World) noteDeletedSeat() {
+	if w.opts.Linearize {
+		w.calls = append(w.calls, call{kind: replacing, called: w.tick(), after: w.tick()})
+	}
 }
 
 // noteAnswer notes what an operation has read or written of the seat.
@@ -191,14 +210,19 @@ func (w *World) noteAnswer(op *operation, a *machine.Answer) {
 }
 
 // seatModel is the seat as a register: a write takes the ballot before it to its
-// own, a read returns the one that stands.
+// own, a read returns the one that stands. What deletes or restores the record sets
+// it.
 var seatModel = porcupine.Model{
 	Init: func() any { return uint64(0) },
 	Step: func(state, input, output any) (bool, any) {
-		if input == any(true) {
+		switch input {
+		case any(writing):
 			return output == any(next(state)), output
+		case any(replacing):
+			return true, output
+		default:
+			return output == state, state
 		}
-		return output == state, state
 	},
 	Equal: func(a, b any) bool { return a == b },
 }
@@ -225,7 +249,7 @@ func (w *World) checkLinearizable() {
 	for i := range w.calls {
 		c := &w.calls[i]
 		history = append(history, porcupine.Operation{
-			ClientId: i, Input: c.writes, Output: c.ballot, Call: int64(c.called), Return: int64(c.after),
+			ClientId: i, Input: c.kind, Output: c.ballot, Call: int64(c.called), Return: int64(c.after),
 		})
 	}
 	limit := linearizeLimit

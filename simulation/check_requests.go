@@ -12,6 +12,9 @@ func (w *World) checkIntent(c *commit) {
 	if !c.intent || after.Kind == election.NoIntent || *after == c.before.Intent {
 		return
 	}
+	if c.entry.ReadVersion < w.removed.leaderAt {
+		return // the seat that it saw was deleted meanwhile; the next claim removes it
+	}
 	leader := &c.before.Leader
 	if after.Term != leader.Term || leader.Vacant() {
 		w.violated(NamedTerm, "%s wrote %s under %s", c.name(), after, leader)
@@ -42,11 +45,14 @@ func (w *World) checkAuthor(c *commit) {
 		return
 	}
 	holder := w.records[c.after.Leader.ID]
-	if c.after.Leader.HeldBy(holder.Identity) && holder.Role != election.Voter {
+	if c.after.Leader.HeldBy(holder.Identity) && holder.Role != election.Voter && (c.leader || !c.missing) {
 		w.violated(Voter, "%s leaves %s the seat, which is an observer", c.name(), c.after.Leader)
 	}
 	intent := &c.after.Intent
 	if intent.Kind != election.IntentChallenge && intent.Kind != election.IntentTransfer {
+		return
+	}
+	if w.removed.orphans[intent.Nonce] {
 		return
 	}
 	author, there := w.records[intent.ID]

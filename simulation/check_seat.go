@@ -2,6 +2,9 @@ package simulation
 
 import (
 	"bytes"
+	"slices"
+
+	"github.com/google/uuid"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
@@ -11,8 +14,12 @@ import (
 
 // checkBallot is invariant 1. It proves that the ballot orders all writes of the
 // leader record: each raises it by one, resignations, expiry and hand-overs
-// included, and nothing lowers it.
+// included, and nothing lowers it. After the leader record alone was deleted, the
+// next one has a higher ballot.
 func (w *World) checkBallot(c *commit) {
+	if c.missing && c.after.Leader.Ballot > c.before.Leader.Ballot {
+		return // how far above is for its writer to say, who cannot know the last one
+	}
 	if c.after.Leader.Ballot != c.before.Leader.Ballot+1 {
 		w.violated(Ballot, "%s took it from %d to %d", c.name(), c.before.Leader.Ballot, c.after.Leader.Ballot)
 	}
@@ -30,13 +37,14 @@ func (w *World) checkHolders(c *commit) {
 	}
 	token := after.Token()
 	known, ok := w.holders[token.Term]
+	_, used := w.removed.eras[token.Nonce]
 	switch {
 	case ok && known != token:
 		w.violated(OneHolder, "of term %d there are %s and %s", token.Term, known.Identity, token.Identity)
-	case !ok && w.nonces[token.Nonce]:
+	case !ok && used:
 		w.violated(OneHolder, "term %d has the nonce of another", token.Term)
 	}
-	w.holders[token.Term], w.nonces[token.Nonce] = token, true
+	w.holders[token.Term], w.removed.eras[token.Nonce] = token, w.removed.era
 }
 
 // checkTransition is invariant 3, and with it 5 to 8 and 13. It proves that the
@@ -66,11 +74,23 @@ func (w *World) checkTransition(c *commit) {
 	if c.after.Tenure != want {
 		w.violated(Transition, "%s: the term record says %s, held %v", c.name(), c.after.Tenure.Token, c.after.Tenure.Held)
 	}
-	if c.after.Config.HistoryLimit == 0 {
+	w.checkHistory(c, want.Nonce)
+}
+
+// checkHistory is a part of invariant 3: the newest event is this change. One who
+// gives up may not have read the config that stands, and the events of an election
+// that was deleted may still be there.
+func (w *World) checkHistory(c *commit, nonce uuid.UUID) {
+	after := &c.after.Leader
+	if c.after.Config.HistoryLimit == 0 || after.Vacant() && w.configAt > c.entry.ReadVersion {
 		return
 	}
-	events, err := w.election.History(&w.shadow, 1)
-	if err != nil || len(events) == 0 || events[0].Ballot != after.Ballot || events[0].Nonce != want.Nonce {
+	newest := 1
+	if w.removed.era > 0 {
+		newest = 0
+	}
+	events, err := w.election.History(&w.shadow, newest)
+	if err != nil || !slices.ContainsFunc(events, func(e election.Event) bool { return e.Ballot == after.Ballot && e.Nonce == nonce }) {
 		w.violated(Transition, "%s: the history does not tell of ballot %d: %v %v", c.name(), after.Ballot, events, err)
 	}
 }
@@ -90,11 +110,14 @@ func (w *World) checkRenewal(c *commit) {
 		w.violated(Renewal, "%s renewed %s on behalf of %s", c.name(), after.Token(), c.op.what.Token)
 	case !config.ElectionEnabled:
 		w.violated(Renewal, "%s renewed in a disabled election", c.name())
-	case after.LeaseDuration != config.LeaseDuration, !after.Accepted, after.Origin != before.Origin,
-		before.Accepted && !after.AcquiredAt.Equal(before.AcquiredAt):
+	case after.LeaseDuration != config.LeaseDuration, !after.Accepted, after.Origin != before.Origin && !c.missing,
+		before.Accepted && !after.AcquiredAt.Equal(before.AcquiredAt) && !c.missing:
 		w.violated(Transition, "%s renewed %+v to %+v", c.name(), before, after)
 	case c.after.Tenure != c.before.Tenure, c.after.Intent != c.before.Intent:
 		w.violated(Transition, "%s renewed, and changed the term record or the intent", c.name())
+	}
+	if restored := (election.Tenure{Token: after.Token(), Held: true}); c.missing && c.before.Tenure != restored {
+		w.violated(Transition, "%s restored %s, and the term record says %+v", c.name(), after, c.before.Tenure)
 	}
 	w.checkVoter(c)
 }
@@ -146,6 +169,15 @@ func (w *World) checkClaim(c *commit) {
 		w.violated(Takeover, "%s claimed in a disabled election", c.name())
 	}
 	w.checkVoter(c)
+	switch {
+	case !c.missing || before.Vacant():
+	case before.Identity == c.who():
+		w.checkReclaim(c)
+		return
+	default: // it has no record to judge by, and waits for as long
+		w.checkStood(c)
+		return
+	}
 	switch after.Origin {
 	case election.OriginVacancy:
 		if !before.Vacant() {
@@ -195,6 +227,13 @@ func (w *World) checkExpired(c *commit) {
 		}
 		return
 	}
+	w.checkStood(c)
+}
+
+// checkStood judges by true time that the seat was not written for a lease. What was
+// deleted counts from its last write.
+func (w *World) checkStood(c *commit) {
+	before := &c.before.Leader
 	if stood := w.now - w.seatAt; c.by.clocks.scaled(stood)+2 < before.LeaseDuration {
 		w.violated(Takeover, "%s took over from %s after %s of a lease of %s", c.name(), before, stood, before.LeaseDuration)
 	}
@@ -271,14 +310,8 @@ func (w *World) checkOneConfig(c *commit) {
 	if c.after.Leader.Vacant() {
 		return // to give up is always allowed
 	}
-	read := uint64(0)
-	for _, since := range w.configs {
-		if since.version <= c.entry.ReadVersion {
-			read = since.revision
-		}
-	}
-	if read != c.before.Config.Revision {
-		w.violated(OneConfig, "%s decided by config %d, and %d stands", c.name(), read, c.before.Config.Revision)
+	if w.configAt > c.entry.ReadVersion {
+		w.violated(OneConfig, "%s decided by another config than revision %d, which stands", c.name(), c.before.Config.Revision)
 	}
 }
 

@@ -10,6 +10,10 @@ type witness struct {
 	moved     machine.State // as told last
 	stage     callbackStage
 	led       uint64 // the last term that it was to lead
+	ledEra    int    // of which era that was
+	sawEras   []int  // of which it has seen a ballot
+	goneAt    uint64 // the operation whose answer said that its tenure is gone
+	gone      uint64 // the term of that tenure
 	believed  uint64
 	followed  election.Leader // as told last
 	follows   bool
@@ -42,13 +46,16 @@ func (w *World) checkStep(p *process, event machine.Event, before machine.Belief
 		}
 	}
 	after := &p.belief
+	if a, ok := event.(machine.Answered); ok && a.Op == p.goneAt && p.gone == after.Term && !after.Stop.IsZero() {
+		w.violated(Belief, "%s has read that its tenure is gone, and leads on in term %d", p.name, after.Term)
+	}
 	if p.moved.Leads() != (p.stage == entered) {
 		w.violated(Callbacks, "%s is %s, and its tenure is at stage %d", p.name, p.moved, p.stage)
 	}
 	if before.Term == after.Term && before.Stop.IsZero() && !after.Stop.IsZero() && p.believed == after.Term {
 		w.violated(Belief, "%s believes again in term %d", p.name, after.Term)
 	}
-	if !after.End.IsZero() && p.followed.Term > after.Term {
+	if !after.End.IsZero() && p.followed.Term > after.Term && w.eraOf(&p.followed) == p.ledEra {
 		w.violated(Belief, "%s believes in term %d, and knows of term %d", p.name, after.Term, p.followed.Term)
 	}
 	if !after.Stop.IsZero() {
@@ -67,6 +74,9 @@ func (w *World) checkCallback(p *process, event machine.Event, action machine.Ac
 	at := p.stage
 	switch a := action.(type) {
 	case machine.Lead:
+		if era := w.eraOf(&a.Leader); era != p.ledEra { // terms begin again
+			p.ledEra, p.led, p.believed = era, 0, 0
+		}
 		if at != outside || a.Leader.Term <= p.led {
 			w.violated(Callbacks, "%s leads in term %d after term %d, at stage %d", p.name, a.Leader.Term, p.led, at)
 		}
@@ -113,7 +123,11 @@ func (w *World) returning(event machine.Event, term uint64) bool {
 // is told of tenures that were there, in their order, and of none twice.
 func (w *World) checkFollow(p *process, leader *election.Leader) {
 	old := &p.followed
-	if p.follows {
+	if leader.Ballot == 0 && w.removed.leaders > 0 { // it has seen that the record was deleted
+		p.followed, p.follows = *leader, true
+		return
+	}
+	if p.follows && w.eraOf(leader) == w.eraOf(old) {
 		again := leader.Token() == old.Token() && leader.Vacant() == old.Vacant() && leader.Accepted == old.Accepted
 		if leader.Term < old.Term || leader.Term == old.Term && old.Vacant() && !leader.Vacant() || again {
 			w.violated(Observers, "%s sees %s after %s", p.name, leader, old)
@@ -122,14 +136,18 @@ func (w *World) checkFollow(p *process, leader *election.Leader) {
 			w.situation("a tenure was missed")
 		}
 	}
-	if known, ok := w.holders[leader.Term]; leader.Term > 0 && (!ok || !leader.Vacant() && known != leader.Token()) {
+	known, ok := w.holders[leader.Term]
+	if w.eraOf(leader) != w.removed.era {
+		known, ok = leader.Token(), true // it was checked when that election stood
+	}
+	if leader.Term > 0 && (!ok || !leader.Vacant() && known != leader.Token()) {
 		w.violated(Observers, "%s sees %s, which never was", p.name, leader)
 	}
 	p.followed, p.follows = *leader, true
 }
 
 // checkQuiet is invariants 19 and 20, when faults have stopped. It proves that
-// then there is one leader soon, that it is one of the highest priority in the end,
+// then there is one leader soon, whom the fence lets write, that it is one of the highest priority in the end,
 // that for a last while no tenure gives way but to a higher priority (which a
 // minimum tenure holds up), and that everybody knows the leader.
 func (w *World) checkQuiet() {
@@ -148,6 +166,9 @@ func (w *World) checkQuiet() {
 		}
 	}
 	leader := &w.state.Leader
+	if w.state.Tenure.Token != leader.Token() || !w.state.Tenure.Held {
+		w.violated(Liveness, "the leader record says %s, the term record %s, held: %v", leader, w.state.Tenure.Token, w.state.Tenure.Held)
+	}
 	switch {
 	case leaders != 1:
 		w.violated(Liveness, "%d leaders, the record says %s (%s)", leaders, leader, w.state.Intent)

@@ -2,27 +2,24 @@ package simulation
 
 import (
 	"bytes"
-	"errors"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
-
-	"github.com/google/uuid"
 )
 
 // checks is what the invariants remember of the commit log.
 type checks struct {
-	keys    checkedKeys
-	shadow  shadow
-	state   election.State // as of the last commit
-	holders map[uint64]election.Token
-	nonces  map[uuid.UUID]bool
-	configs []configSince
-	records map[string]candidateSince
-	excused map[election.Token]bool // displaced in a way that belief is not promised for
+	keys     checkedKeys
+	shadow   shadow
+	state    election.State // as of the last commit
+	holders  map[uint64]election.Token
+	configAt int64 // the version at which the config was written or deleted last
+	records  map[string]candidateSince
+	excused  map[election.Token]bool // displaced in a way that belief is not promised for
+	removed  removed
 
 	seatAt     time.Duration // of the last write of the leader record
 	seatConfig fdbelection.Config
@@ -34,12 +31,6 @@ type checks struct {
 	calls []call
 }
 
-// configSince is a config, and the version from which on it stood.
-type configSince struct {
-	version  int64
-	revision uint64
-}
-
 // candidateSince is a candidate record, and when it was written last.
 type candidateSince struct {
 	election.Candidate
@@ -49,8 +40,8 @@ type candidateSince struct {
 
 func newChecks() checks {
 	return checks{
-		holders: map[uint64]election.Token{}, nonces: map[uuid.UUID]bool{}, records: map[string]candidateSince{},
-		excused: map[election.Token]bool{},
+		holders: map[uint64]election.Token{}, records: map[string]candidateSince{},
+		excused: map[election.Token]bool{}, removed: newRemoved(),
 	}
 }
 
@@ -75,6 +66,9 @@ type commit struct {
 	by            *process   // nil: the checker
 	op            *operation // nil: no operation of an elector
 	before, after election.State
+	// missing says that the leader record was deleted before, and nothing else: before
+	// has the one that was deleted.
+	missing bool
 
 	config, leader, term, intent, rank, history, fenced bool
 	candidates                                          []string // ids of the records that it wrote
@@ -96,6 +90,7 @@ func (c *commit) name() string { return c.entry.Client + " (" + c.entry.Label + 
 const (
 	labelDepose = "operator deposes"
 	labelRaise  = "operator raises the term"
+	labelDelete = "operator deletes"
 )
 
 // forced reports whether an operator did this by force.
@@ -148,15 +143,26 @@ func (w *World) committed(e memkv.LogEntry) {
 	}
 	w.touch(c)
 	w.shadow.apply(&e)
-	if c.config || c.leader || c.term || c.intent {
-		state, err := w.election.ReadState(&w.shadow)
-		if err != nil && !errors.Is(err, fdbelection.ErrNotInitialized) {
+	deletes := c.forced(labelDelete)
+	if c.config || c.leader || c.term || c.intent || deletes {
+		state, err := w.readState()
+		if err != nil {
 			w.violated(Transition, "%s leaves a record that cannot be read: %v", c.name(), err)
 			return
 		}
 		w.state = state
 	}
 	c.after = w.state
+	switch {
+	case deletes:
+		w.deleted(c)
+		return
+	case w.removed.leader.Ballot > 0:
+		c.before.Leader, c.missing = w.removed.leader, true
+		if !c.leader {
+			c.after.Leader = w.removed.leader
+		}
+	}
 	w.checkCommit(c)
 	w.noteCommit(c)
 	if w.tracing {
@@ -193,7 +199,7 @@ func (w *World) checkCommit(c *commit) {
 // noteCommit remembers what later checks need.
 func (w *World) noteCommit(c *commit) {
 	if c.config {
-		w.configs = append(w.configs, configSince{c.entry.Version, c.after.Config.Revision})
+		w.configAt = c.entry.Version
 		if t := c.after.Config.CandidateTimeout; w.timeout == 0 || t < w.timeout {
 			w.timeout = t
 		}
@@ -213,6 +219,8 @@ func (w *World) noteCommit(c *commit) {
 	if !c.leader {
 		return
 	}
+	w.removed.leader = election.Leader{}
+	w.opens(c)
 	w.seatAt, w.seatConfig = w.now, c.after.Config
 	if c.after.Leader.Token() != c.before.Leader.Token() || c.after.Leader.Vacant() != c.before.Leader.Vacant() {
 		w.tenureAt = w.now

@@ -1,14 +1,17 @@
 package simulation
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
 // everyAct is every operation by every actor that may call it.
@@ -20,7 +23,7 @@ func (p *pairs) everyAct() []act {
 		if me.Identity == p.token.Identity {
 			all = append(all, p.tenureActs(name, p.token)...)
 		}
-		if me.Identity == p.before.Identity {
+		if me.Identity == p.before.Identity && p.before != p.token {
 			all = append(all, p.tenureActs(name, p.before)...)
 		}
 	}
@@ -117,11 +120,6 @@ func (p *pairs) operatorActs() []act {
 			return err
 		})
 	}
-	depose := func(what string, ballot uint64) act {
-		return act{what, "operator", labelDepose, func(tr kv.Transaction) error {
-			return e.DeposeLeader(tr, p.token, ballot, p.wall())
-		}}
-	}
 	resign := uuid.UUID{8, 1}
 	term := max(p.state.Leader.Term, 1)
 	p.requests[resign] = term
@@ -139,11 +137,6 @@ func (p *pairs) operatorActs() []act {
 		configure("enabled or not", func(c *fdbelection.Config) { c.ElectionEnabled = !c.ElectionEnabled }),
 		configure("preemption or not", func(c *fdbelection.Config) { c.AllowPreemption = !c.AllowPreemption }),
 		configure("longer leases", func(c *fdbelection.Config) { c.LeaseDuration += time.Second }),
-		depose("depose", 0), depose("depose at this ballot", p.state.Leader.Ballot),
-		{"raise the term", "operator", labelRaise, func(tr kv.Transaction) error {
-			_, err := e.RaiseTerm(tr, p.state.Leader.Term+3, p.wall())
-			return err
-		}},
 		{"evict the dead", "janitor", "", func(tr kv.Transaction) error {
 			_, err := e.EvictDeadCandidates(tr, p.wall())
 			return err
@@ -158,6 +151,29 @@ func (p *pairs) operatorActs() []act {
 			_, err := e.EvictUnchanged(tr, []election.Candidate{seen})
 			return err
 		}))
+	}
+	return append(all, p.forcedActs()...)
+}
+
+// forcedActs are those of an operator that need nobody's consent.
+func (p *pairs) forcedActs() []act {
+	e := p.election
+	depose := func(what string, ballot uint64) act {
+		return act{what, "operator", labelDepose, func(tr kv.Transaction) error {
+			return e.DeposeLeader(tr, p.token, ballot, p.wall())
+		}}
+	}
+	all := []act{
+		depose("depose", 0), depose("depose at this ballot", p.state.Leader.Ballot),
+		{"raise the term", "operator", labelRaise, func(tr kv.Transaction) error {
+			_, err := e.RaiseTerm(tr, p.state.Leader.Term+3, p.wall())
+			return err
+		}},
+	}
+	for what := range victims {
+		all = append(all, act{"delete " + what.String(), "operator", labelDelete, func(tr kv.Transaction) error {
+			return p.deletes(tr, what, 0)
+		}})
 	}
 	return all
 }
@@ -219,6 +235,39 @@ func startingStates() []startingState {
 		{"held by observation, challenged", observed, both(held, claims("c"))},
 		{"lease over by observation", observed, both(held, asks("v"), leaseOver)},
 		{"held and disabled", graceful, both(held, claims("c"), disabled)},
+		{"leader record deleted", graceful, both(held, deletes(theLeader))},
+		{"leader record deleted, lease over", observed, both(held, deletes(theLeader), leaseOver)},
+		{"leader record of a vacant seat deleted", graceful, both(held, resigns("h"), deletes(theLeader))},
+		{"term record deleted", graceful, both(held, claims("c"), deletes(theTerm))},
+		{"config deleted", graceful, both(held, claims("c"), deletes(theConfig))},
+		{"candidate deleted", graceful, both(held, claims("c"), deletes(aCandidate))},
+		{"rank entry deleted", graceful, both(held, deletes(aRankEntry))},
+		{"deleted and begun again", graceful, both(held, claims("c"), deletes(everything), beginsAgain("h", "v"))},
+	}
+}
+
+func deletes(what victim) func(p *pairs) {
+	return func(p *pairs) {
+		if p.before == (election.Token{}) && !p.state.Leader.Vacant() {
+			p.before = p.state.Leader.Token()
+		}
+		ctx := memkv.WithLabel(context.Background(), labelDelete)
+		err := p.db.NewClient("operator", memkv.ClientOptions{}).Transact(ctx, func(tr kv.Transaction) error {
+			return p.deletes(tr, what, 0)
+		})
+		require.NoError(p.t, err)
+	}
+}
+
+func beginsAgain(names ...string) func(p *pairs) {
+	return func(p *pairs) {
+		p.must("operator", func(tr kv.Transaction) error {
+			_, err := p.election.InitializeWithConfig(tr, p.config)
+			return err
+		})
+		for _, name := range names {
+			registers(name)(p)
+		}
 	}
 }
 

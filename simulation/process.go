@@ -65,15 +65,17 @@ type armed struct {
 
 // operation is one that a process has asked for, and what became of it.
 type operation struct {
-	process *process
-	what    machine.Operation
-	task    *task
-	floor   uint64 // the ballot that stood when it began
-	called  uint64 // its place in the order of calls and returns
-	lost    int    // acknowledgements
-	done    bool
-	sure    bool // nothing of it may land any more
-	touched bool // its answer said that it may have changed the seat
+	process   *process
+	what      machine.Operation
+	task      *task
+	floor     uint64         // the ballot that stood when it began
+	leads     election.Token // the tenure in which its process led then
+	deletions int            // of the leader record, until then
+	called    uint64         // its place in the order of calls and returns
+	lost      int            // acknowledgements
+	done      bool
+	sure      bool // nothing of it may land any more
+	touched   bool // its answer said that it may have changed the seat
 
 	// What the commit log says of it.
 	commits int
@@ -281,7 +283,10 @@ func (p *process) wake(at time.Time) {
 // begin starts an operation as a task.
 func (p *process) begin(what machine.Operation) {
 	w := p.world
-	op := &operation{process: p, what: what, floor: w.state.Leader.Ballot, called: w.tick()}
+	op := &operation{process: p, what: what, floor: w.state.Leader.Ballot, deletions: w.removed.leaders, called: w.tick()}
+	if p.tenure != nil && !p.belief.Stop.IsZero() {
+		op.leads = p.tenure.token
+	}
 	label := p.name + "/" + strconv.FormatUint(what.ID, 10)
 	w.operations[label] = op
 	p.running[what.ID] = op
@@ -325,6 +330,7 @@ func (p *process) answer(t *task, op *operation, watch kv.Watch, answer machine.
 		w.trace(p, "%s: %s", op.what.Kind, describe(&answer))
 	}
 	w.checkAnswer(op, &answer, outcome)
+	w.noteGone(op, &answer)
 	if watch != nil && answer.Err == nil {
 		p.watches = append(p.watches, armed{op.what.ID, watch})
 		if w.chance(WatchFires) {

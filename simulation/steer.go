@@ -38,6 +38,10 @@ func (w *World) steer() {
 		w.count(Evict)
 		w.evict()
 	}
+	if w.chance(Delete) {
+		w.count(Delete)
+		w.deleteRecords()
+	}
 }
 
 // request asks the leader of the term that stands now to resign or to hand over.

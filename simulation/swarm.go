@@ -40,6 +40,7 @@ const (
 	WorkDeaf                 // the work goes on as if it had not been told to stop
 	Busy                     // 1009, 1037, 1038 or 1213 on a commit
 	Contest                  // processes outbid each other's priorities, one after the other
+	Delete                   // an operator deletes records, or all of them; see Options.deletions
 	faultKinds
 )
 
@@ -48,7 +49,7 @@ var faultNames = [faultKinds]string{
 	"watch-lost", "watch-late", "watch-fails", "watch-fires",
 	"crash", "leave", "pause", "cut-off", "clock-step", "recovery", "twin",
 	"request", "reconfigure", "evict", "change", "work-ends", "work-deaf",
-	"busy", "contest",
+	"busy", "contest", "delete",
 }
 
 // String returns the name of the kind, as ParseFault takes it.
@@ -67,7 +68,7 @@ var most = [faultKinds]int{
 	WatchLost: 300_000, WatchLate: 500_000, WatchFails: 200_000, WatchFires: 200_000,
 	Crash: 15_000, Leave: 8_000, Pause: 20_000, CutOff: 20_000, ClockStep: 20_000, Recovery: 20_000, Twin: 4_000,
 	Request: 40_000, Reconfigure: 60_000, Evict: 20_000, Change: 15_000, WorkEnds: 5_000, WorkDeaf: 100_000,
-	Busy: 50_000, Contest: 20_000,
+	Busy: 50_000, Contest: 20_000, Delete: 60_000,
 }
 
 // faults are the intensities of one run: each seed has a subset of all kinds.
@@ -76,13 +77,16 @@ type faults struct {
 	streams   [faultKinds]*rand.Rand
 }
 
-func newFaults(seed uint64, without []Fault) faults {
+func newFaults(seed uint64, opts *Options) faults {
 	var f faults
 	draw := stream(seed, 5)
 	for kind := range faultKinds {
 		f.streams[kind] = stream(seed, 1000+uint64(kind))
 		on, n := draw.IntN(2) == 0, 1+draw.IntN(most[kind])
-		if on && !slices.Contains(without, kind) {
+		if kind == Delete {
+			on = opts.deletions
+		}
+		if on && !slices.Contains(opts.Without, kind) {
 			f.intensity[kind] = n
 		}
 	}

@@ -106,7 +106,7 @@ type sink struct {
 // the part of invariant 4 that is outside the database: nobody has a token of a
 // term that has not begun.
 func (w *World) send(p *process, token election.Token) {
-	if newest := w.state.Leader.Term; token.Term > newest {
+	if newest := w.state.Leader.Term; token.Term > newest && w.state.Leader.Ballot > 0 && w.current(token) {
 		w.violated(Fence, "%s sends under term %d, the newest is %d", p.name, token.Term, newest)
 	}
 	d := p.drawn(w.config.LeaseDuration / 10)
@@ -120,6 +120,10 @@ func (w *World) send(p *process, token election.Token) {
 // invariant 4: a receiver that keeps the highest term it has seen accepts the
 // messages of one tenure under each term, and nothing of an older one after it.
 func (w *World) deliver(token election.Token) {
+	if !w.current(token) {
+		w.situation("message of a deleted election")
+		return
+	}
 	if token.Term < w.sink.highest {
 		w.situation("refused by the sink")
 		return

@@ -63,7 +63,7 @@ func newWorld(opts Options) *World {
 		opts.Processes = 5
 	}
 	w := &World{
-		opts: opts, shape: newShape(stream(opts.Seed, 7)), faults: newFaults(opts.Seed, opts.Without),
+		opts: opts, shape: newShape(stream(opts.Seed, 7)), faults: newFaults(opts.Seed, &opts),
 		scheduleRand: stream(opts.Seed, 1), identities: &reader{r: stream(opts.Seed, 4)},
 		space:   subspace.New("simulation"),
 		clients: map[string]*process{}, labels: map[election.Identity]string{}, operations: map[string]*operation{},
