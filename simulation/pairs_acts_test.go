@@ -203,6 +203,7 @@ func startingStates() []startingState {
 	}
 	held := claims("h")
 	leaseOver := func(p *pairs) { p.now += lease + 1 }
+	leaseEnding := func(p *pairs) { p.now += lease - 1 }
 	allDead := func(p *pairs) { p.now += timeout + 1 }
 	silent := func(alive ...string) func(p *pairs) { // all but these
 		return func(p *pairs) {
@@ -225,6 +226,7 @@ func startingStates() []startingState {
 		{"handed over by a request", graceful, both(held, asks("v"), yields("h"))},
 		{"vacant after a resignation", graceful, both(held, resigns("h"))},
 		{"lease over", graceful, both(held, leaseOver)},
+		{"lease over in a nanosecond", graceful, both(held, leaseEnding)},
 		{"lease over, challenged", graceful, both(held, claims("c"), leaseOver)},
 		{"challenger dead", graceful, both(held, claims("c"), silent("h", "v"))},
 		{"target dead", graceful, both(held, asks("v"), silent("h", "c"))},
@@ -233,6 +235,7 @@ func startingStates() []startingState {
 		{"id of a voter taken over", graceful, both(held, registers("c'"))},
 		{"held, preemption at once", atOnce, held},
 		{"held by observation, challenged", observed, both(held, claims("c"))},
+		{"lease over in a nanosecond by observation", observed, both(held, leaseEnding)},
 		{"lease over by observation", observed, both(held, asks("v"), leaseOver)},
 		{"held and disabled", graceful, both(held, claims("c"), disabled)},
 		{"leader record deleted", graceful, both(held, deletes(theLeader))},

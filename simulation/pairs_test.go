@@ -281,12 +281,21 @@ func (p *pairs) sequential(first *act) {
 }
 
 // overlapped has both acts read before either commits, and reports whether the
-// second one conflicts. It is run again then, if that is asked for.
+// second one conflicts. It is run again then, if that is asked for. An act that has
+// read before cannot commit after its process has left, unless it is a fenced write,
+// nor change the seat after a settling transaction.
 func (p *pairs) overlapped(first, second *act, again bool) (conflicts bool) {
 	p.restore()
 	a, b := p.read(first), p.read(second)
 	a.commit()
-	if conflicts = b.commit(); conflicts && again {
+	commits, ballot := p.commits, p.state.Leader.Ballot
+	conflicts = b.commit()
+	left := first.name == "unregister" && first.actor == second.actor && p.commits > commits && second.name != "fenced write"
+	settled := first.name == "settle" && p.state.Leader.Ballot != ballot && second.label != labelDelete
+	if a.err == nil && (left || settled) {
+		p.violated(Settled, "%s commits", second.name)
+	}
+	if conflicts && again {
 		p.read(second).commit()
 	}
 	p.finish("%s by %s, beside %s by %s (conflict: %v, run again: %v)",
