@@ -67,9 +67,9 @@ func (w *World) checkTransition(c *commit) {
 	if c.after.Intent.Kind != election.NoIntent {
 		w.violated(Transition, "%s changed the tenure and left the intent %s", c.name(), c.after.Intent)
 	}
-	want := election.Tenure{Token: after.Token(), Held: true}
+	want := election.Tenure{Token: after.Token(), Held: true, Ballot: after.Ballot}
 	if after.Vacant() {
-		want = election.Tenure{Token: before.Token()}
+		want = election.Tenure{Token: before.Token(), Ballot: after.Ballot}
 	}
 	if c.after.Tenure != want {
 		w.violated(Transition, "%s: the term record says %s, held %v", c.name(), c.after.Tenure.Token, c.after.Tenure.Held)
@@ -113,11 +113,14 @@ func (w *World) checkRenewal(c *commit) {
 	case after.LeaseDuration != config.LeaseDuration, !after.Accepted, after.Origin != before.Origin && !c.missing,
 		before.Accepted && !after.AcquiredAt.Equal(before.AcquiredAt) && !c.missing:
 		w.violated(Transition, "%s renewed %+v to %+v", c.name(), before, after)
-	case c.after.Tenure != c.before.Tenure, c.after.Intent != c.before.Intent:
+	case c.after.Tenure != c.before.Tenure && !c.missing, c.after.Intent != c.before.Intent:
 		w.violated(Transition, "%s renewed, and changed the term record or the intent", c.name())
 	}
-	if restored := (election.Tenure{Token: after.Token(), Held: true}); c.missing && c.before.Tenure != restored {
-		w.violated(Transition, "%s restored %s, and the term record says %+v", c.name(), after, c.before.Tenure)
+	if c.missing { // the tenure goes on, and the next one to lose it goes on from this ballot
+		restored := election.Tenure{Token: c.before.Tenure.Token, Held: true, Ballot: after.Ballot}
+		if restored.Token != after.Token() || !c.before.Tenure.Held || c.after.Tenure != restored {
+			w.violated(Transition, "%s restored %s, and the term record says %+v", c.name(), after, c.after.Tenure)
+		}
 	}
 	w.checkVoter(c)
 }

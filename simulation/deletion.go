@@ -148,8 +148,17 @@ var _ kv.ReadTransaction = withoutConfig{}
 
 func (s withoutConfig) Snapshot() kv.ReadTransaction { return s }
 
-// readState reads the state from the shadow, also without a config.
+// readState reads the state from the shadow, also without a config, and with no
+// leader where the record is gone.
 func (w *World) readState() (election.State, error) {
+	state, err := w.readStored()
+	if _, stands := w.shadow.find(w.keys.leader); !stands {
+		state.Leader = election.Leader{}
+	}
+	return state, err
+}
+
+func (w *World) readStored() (election.State, error) {
 	state, err := w.election.ReadState(&w.shadow)
 	switch {
 	case err == nil:
