@@ -63,6 +63,9 @@
 //     When it is enabled again the first of them leads.
 //   - The config is changed: everybody has it within a heartbeat. A shorter lease
 //     shortens belief with the renewal that writes it, before that is committed.
+//   - A candidate dies: the leader removes its record, once it has seen it unchanged
+//     for the candidate timeout. While there is no leader, for example because the
+//     election is disabled, the first live voter by rank does it.
 //   - The candidate is evicted: it registers again by itself. A leader does so with
 //     its next renewal, and goes on leading.
 //   - Another process starts under the same id: the older one stops, with

@@ -118,7 +118,8 @@ type ClusterState struct {
 	// Config is the config that stands.
 	Config fdbelection.Config
 	// AsOf is when the candidates were listed, by Clock.Now: they are listed once
-	// per candidate timeout, three times as often by the leader. Zero: not yet.
+	// per candidate timeout, three times as often by the process that evicts dead
+	// candidates (the leader, or without one the first live voter). Zero: not yet.
 	AsOf time.Time
 }
 

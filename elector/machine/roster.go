@@ -23,8 +23,8 @@ type roster struct {
 	due     time.Time
 }
 
-// planChores plans to read the candidates: the leader, who evicts the dead, with each
-// of their heartbeats, all others once per candidate timeout.
+// planChores plans to read the candidates: the process that evicts the dead lists
+// them with each of their heartbeats, all others once per candidate timeout.
 func (m *Machine) planChores() {
 	switch {
 	case m.chore.busy() || !m.configured || m.leaving():
@@ -39,16 +39,25 @@ func (m *Machine) planChores() {
 func (m *Machine) listed(a *Answer) {
 	r := &m.roster
 	r.tried = true
+	if a.Err != nil {
+		m.complain(List, a.Err)
+	} else {
+		m.grumbles[List] = ""
+		m.sawMembers(a)
+	}
 	period := m.config.CandidateTimeout
-	if m.leads() {
+	evicts := m.evicts()
+	if evicts {
 		period /= 3
 	}
 	r.due = m.now.Local.Add(period - time.Duration(m.chance(m.nextOp)*float64(period)/10))
-	if a.Err != nil {
-		m.complain(List, a.Err)
-		return
+	if dead := m.dead(); a.Err == nil && evicts && len(dead) > 0 {
+		m.begin(&m.chore, Operation{Kind: Evict, Members: dead, Limit: m.patience()})
 	}
-	m.grumbles[List] = ""
+}
+
+func (m *Machine) sawMembers(a *Answer) {
+	r := &m.roster
 	before := make(map[election.Identity]*Member, len(r.members))
 	for i := range r.members {
 		before[r.members[i].Identity] = &r.members[i]
@@ -64,9 +73,16 @@ func (m *Machine) listed(a *Answer) {
 	if c := r.find(m.seat.leader.Identity); c != nil {
 		m.knowRecord(&c.Candidate)
 	}
-	if dead := m.dead(); m.leads() && len(dead) > 0 {
-		m.begin(&m.chore, Operation{Kind: Evict, Members: dead, Limit: m.patience()})
+}
+
+// evicts reports whether this process removes dead candidates: the leader does, and
+// while there is none the first live voter by rank.
+func (m *Machine) evicts() bool {
+	if m.leads() {
+		return true
 	}
+	return m.registered && m.me.Role == election.Voter && !m.holds() &&
+		m.seat.looked && m.leaderless() && m.ahead() == 0
 }
 
 func (r *roster) find(who election.Identity) *Member {
@@ -83,13 +99,16 @@ func (m *Machine) silent(c *Member) bool {
 	return m.roster.listed.Sub(c.Since) >= m.config.CandidateTimeout
 }
 
-// dead returns the candidates that a leader evicts.
+// dead returns the candidates to evict. The holder of the seat is never one of them,
+// as its record has to outlive its lease.
 func (m *Machine) dead() []election.Candidate {
 	var dead []election.Candidate
 	for i := range m.roster.members {
-		if c := &m.roster.members[i]; m.silent(c) && c.Identity != m.me.Identity && len(dead) < election.MaxEvictions {
-			dead = append(dead, c.Candidate)
+		c := &m.roster.members[i]
+		if c.Identity == m.me.Identity || m.seat.leader.HeldBy(c.Identity) || !m.silent(c) || len(dead) == election.MaxEvictions {
+			continue
 		}
+		dead = append(dead, c.Candidate)
 	}
 	return dead
 }

@@ -14,7 +14,7 @@ import (
 // neither all at the same time.
 func TestListing(t *testing.T) {
 	r := newRig(t, standingBy)
-	r.follow(r.leader(bob, 1))
+	r.follow(r.leader(bob, 1), candidate(carol, 1), candidate(alice, 2))
 	due := r.m.roster.due.Sub(localEpoch)
 	require.True(t, due > 13500*time.Millisecond && due <= 15*time.Second, "%s", due)
 	r.jump(due - 1)
@@ -119,8 +119,9 @@ func TestEvictionsAreBounded(t *testing.T) {
 	for i := range election.MaxEvictions + 3 {
 		members = append(members, candidate(election.Identity{ID: fmt.Sprint(i)}, 1))
 	}
-	r := newRig(t).follow(newRig(t).leader(bob, 1), members...)
-	r.jump(16*time.Second).answer(List, Answer{Members: members})
+	r := newRig(t)
+	r.follow(r.leader(bob, 1), members...)
+	r.jump(16*time.Second).answer(Cycle, r.did(election.Followed, r.leader(bob, 1))).answer(List, Answer{Members: members})
 	require.False(t, r.started(Evict))
 	require.Len(t, r.m.dead(), election.MaxEvictions)
 }
