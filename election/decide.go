@@ -69,6 +69,7 @@ type choices struct {
 	endedTerm uint64
 	abstain   bool
 	idle      bool
+	noPreempt bool
 }
 
 // CycleOption brings to a cycle or a claim what only its process can know.
@@ -132,7 +133,7 @@ func decide(v *view, c *contender) decision {
 		return decision{Claimed, OriginReclaim}
 	case leaseOver(v, c):
 		return decision{Claimed, OriginExpiry}
-	case !mayPreempt(v, c):
+	case c.noPreempt, !mayPreempt(v, c):
 		return withdrawOrFollow(v, c)
 	case v.config.PreemptionGrace == 0:
 		return decision{Claimed, OriginPreemption}

@@ -1,0 +1,39 @@
+package election
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+)
+
+// A candidate that must not preempt yet takes an open seat like any other, and neither
+// preempts nor challenges.
+func TestNoPreempt(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		change  func(v *view, c *contender)
+		without decision // the option
+		with    decision
+	}{
+		{"preemption at once", func(v *view, _ *contender) { v.config.PreemptionGrace = 0 }, decision{Claimed, OriginPreemption}, decision{action: Followed}},
+		{"a challenge", func(v *view, _ *contender) { v.config.PreemptionGrace = 5 }, decision{action: Challenged}, decision{action: Followed}},
+		{"a challenge that stands", func(v *view, c *contender) {
+			v.config.PreemptionGrace = 5
+			v.intent = Intent{Kind: IntentChallenge, Term: 3, Identity: c.Identity, Priority: c.priority}
+		}, decision{action: Challenged}, decision{action: Withdrew}},
+		{"a vacancy", func(v *view, _ *contender) { v.leader = v.leader.vacated(second(0)) }, decision{Claimed, OriginVacancy}, decision{Claimed, OriginVacancy}},
+		{"a lease that is over", func(_ *view, c *contender) { c.now = second(10) }, decision{Claimed, OriginExpiry}, decision{Claimed, OriginExpiry}},
+		{"the own seat", func(_ *view, c *contender) { asHolder(c) }, decision{action: Renewed}, decision{action: Renewed}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v, me := decidingBase()
+			v.config.Expiry, v.config.MinimumTenure, me.priority = fdbelection.ExpiryByClock, 0, 6
+			c.change(v, me)
+			require.Equal(t, c.without, decide(v, me))
+			NoPreempt()(&me.choices)
+			require.Equal(t, c.with, decide(v, me))
+		})
+	}
+}
