@@ -63,6 +63,13 @@
 //     When it is enabled again the first of them leads.
 //   - The config is changed: everybody has it within a heartbeat. A shorter lease
 //     shortens belief with the renewal that writes it, before that is committed.
+//   - The work of a leader fails: it gives up the seat and holds off, for one lease
+//     after the first failure and for twice as long after each one in a row, up to 32
+//     leases, so that a preferred process does not take the leadership back for ever.
+//     ClusterState and the log say so.
+//   - A process starts with a higher priority than the leader's: it asks for the
+//     leadership once it has been registered for the preempt delay of the config. A
+//     vacant seat needs no delay.
 //   - A candidate dies: the leader removes its record, once it has seen it unchanged
 //     for the candidate timeout. While there is no leader, for example because the
 //     election is disabled, the first live voter by rank does it.

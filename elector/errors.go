@@ -55,7 +55,8 @@ func (e *CallbackError) Error() string {
 func (e *CallbackError) Unwrap() error { return e.Err }
 
 // WorkError says that the work of Run returned an error although nothing had
-// asked it to stop. The seat is given up, and campaigned for again.
+// asked it to stop. The seat is given up, and this process stays out for a while before
+// it campaigns again, see Elector.Run.
 type WorkError struct {
 	Term uint64
 	Err  error

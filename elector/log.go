@@ -92,6 +92,11 @@ func weaknesses(stored, given fdbelection.Config) (texts []string) {
 	return texts
 }
 
+// tellHoldOff says for how long failed work keeps this process from leading.
+func (s *session) tellHoldOff(h machine.HoldOff) {
+	s.log().Warn("holding off after failed work", "node", election.SafeText(s.me.ID), "failures", h.Failures, "duration", h.For)
+}
+
 // tellTrouble reports what goes wrong, and that it does not any more.
 func (s *session) tellTrouble(err error) {
 	s.notify.trouble(err)

@@ -20,9 +20,12 @@ import (
 // UnfinishedError: this process does not lead again before it returns.
 //
 // Where work returns although nothing asked it to, the seat is given up, others go
-// first, and Run campaigns again, after a heartbeat at the soonest. Where it
-// returned an error, that is reported as a WorkError, and a lease passes first.
-// With ErrDone Run leaves and returns nil. A panic of work passes through Run,
+// first, and Run campaigns again, after a heartbeat at the soonest. If it returned an
+// error, Run reports that as a WorkError and holds off: it claims and challenges
+// nothing for one lease after the first failure, and for twice as long after each one
+// in a row, up to 32 leases. The row ends with work that returns without an error, and
+// with a tenure that lasts for 32 leases. ClusterState shows both the failures and the
+// hold-off. With ErrDone Run leaves and returns nil. A panic of work passes through Run,
 // which then leaves in the background.
 //
 // Run returns nil when it has left in order, else *LeaveError or why it could not

@@ -117,6 +117,13 @@ type ClusterState struct {
 	Voters, Observers []Member
 	// Config is the config that stands.
 	Config fdbelection.Config
+	// Failures counts the tenures of this process in a row whose work failed. It is zero
+	// again after work that returned without an error, and after a tenure of 32 leases.
+	Failures int
+	// HoldOff is until when, by Clock.Now, this process claims and challenges nothing,
+	// because its work failed or an operator asked it to resign. Zero: it does not hold
+	// off.
+	HoldOff time.Time
 	// AsOf is when the candidates were listed, by Clock.Now: they are listed once
 	// per candidate timeout, three times as often by the process that evicts dead
 	// candidates (the leader, or without one the first live voter). Zero: not yet.
@@ -137,7 +144,10 @@ func (c *ClusterState) Tags() map[string]map[string]string {
 // ClusterState returns who takes part, as this process knows it.
 func (e *Elector) ClusterState() ClusterState {
 	st := e.status.Load()
-	state := ClusterState{Config: st.Config, AsOf: st.Listed}
+	state := ClusterState{Config: st.Config, Failures: st.Failures, AsOf: st.Listed}
+	if e.options.Clock.Now().Before(st.HoldOff) {
+		state.HoldOff = st.HoldOff
+	}
 	state.Leader, _ = e.Leader()
 	for i := range st.Members {
 		m := &st.Members[i]

@@ -238,7 +238,7 @@ func (p *process) perform(action machine.Action) {
 		}
 		p.end()
 		p.replace()
-	case machine.Move, machine.Follow, machine.Evicted, machine.Report, machine.Adopt:
+	case machine.Move, machine.Follow, machine.Evicted, machine.HoldOff, machine.Report, machine.Adopt:
 	}
 	if w.tracing {
 		w.traceAction(p, action)

@@ -191,6 +191,11 @@ func (w *World) calm() {
 	for _, p := range slices.Clone(w.live) { // also the older of two under one id: it may be the one that stays
 		p.announce()
 	}
+	holdOff := time.Duration(0) // the longest that goes on: it keeps the preferred process out
+	for _, p := range w.live {
+		holdOff = max(holdOff, p.machine.View().HoldOff.Sub(p.now().Local))
+	}
+	w.opts.Quiet += holdOff + holdOff/8 // its clock may be slow
 	w.unsettling = 0
 	_ = w.db.Transact(context.Background(), func(tr kv.Transaction) error {
 		stands, err := w.election.ReadConfig(tr)

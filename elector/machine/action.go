@@ -37,6 +37,12 @@ type (
 	Adopt struct{ Config fdbelection.Config }
 	// Evicted tells whom this leader has removed.
 	Evicted struct{ IDs []string }
+	// HoldOff tells that the work has failed and that this process claims nothing for
+	// a while. Failures counts the tenures in a row that ended so.
+	HoldOff struct {
+		Failures int
+		For      time.Duration
+	}
 	// Report tells of a failure, once per change; nil says that all is well again.
 	Report struct{ Err error }
 	// Wake asks for a Tick at an instant of the local clock, in place of the last
@@ -56,6 +62,7 @@ func (Move) action()    {}
 func (Follow) action()  {}
 func (Adopt) action()   {}
 func (Evicted) action() {}
+func (HoldOff) action() {}
 func (Report) action()  {}
 func (Wake) action()    {}
 func (Finish) action()  {}
@@ -124,9 +131,9 @@ type Operation struct {
 	Intent election.Intent
 	// Seen is what the process has seen of the seat.
 	Seen election.Observation
-	// EndedTerm and Abstain are the options of a cycle.
-	EndedTerm uint64
-	Abstain   bool
+	// EndedTerm, Abstain and NoPreempt are the options of a cycle.
+	EndedTerm          uint64
+	Abstain, NoPreempt bool
 	// Known is the tenure whose holder's record is known already: of another one
 	// it is read with the seat.
 	Known election.Token

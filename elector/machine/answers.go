@@ -87,6 +87,7 @@ func (m *Machine) answeredRegistration(op *Operation, a *Answer) {
 	m.succeeded()
 	m.adopt(a)
 	m.registered, m.joined, m.lookNow = true, true, true
+	m.registeredAt = m.now.Local
 	m.wrote(&op.Me)
 	m.roster.due = m.now.Local
 }

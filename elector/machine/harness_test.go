@@ -145,7 +145,7 @@ func (r *rig) does(want ...string) *rig {
 // seatText is text but for what goes on beside the seat.
 func seatText(action Action) string {
 	switch a := action.(type) {
-	case Wake, Adopt, Report, Evicted:
+	case Wake, Adopt, Report, Evicted, HoldOff:
 		return ""
 	case Do:
 		if !mainKind(a.Kind) {
@@ -189,6 +189,8 @@ func text(action Action) string {
 		return fmt.Sprintf("adopt %d", a.Config.Revision)
 	case Evicted:
 		return "evicted " + strings.Join(a.IDs, ", ")
+	case HoldOff:
+		return fmt.Sprintf("hold off for %s after %d failures", a.For, a.Failures)
 	case Report:
 		return fmt.Sprintf("report %v", a.Err)
 	case Wake:

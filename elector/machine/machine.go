@@ -30,8 +30,10 @@ type Machine struct {
 	configured bool
 	configAt   time.Time // when it was taken in
 	registered bool
-	joined     bool // was registered once
-	present    bool // a registration may have been committed
+	// registeredAt is when the present registration was acknowledged.
+	registeredAt time.Time
+	joined       bool // was registered once
+	present      bool // a registration may have been committed
 
 	seat    seat
 	cadence cadence
@@ -47,7 +49,9 @@ type Machine struct {
 	renewAt time.Time // the next renewal, or the next challenge
 	claimAt time.Time // not before
 	soonest time.Time // not before: one tenure per heartbeat
-	holdOff time.Time // not before: after a resignation on request
+	holdOff time.Time // not before: after failed work, or a resignation on request
+	// failures counts the tenures in a row whose work failed.
+	failures int
 	// A watch has called for a look, or for a renewal; also while one is under
 	// way, which may have missed what there is to see.
 	lookNow, renewNow bool

@@ -125,7 +125,7 @@ func (m *Machine) patience() time.Duration {
 func (m *Machine) planCycle(limit time.Duration, abstain bool) {
 	m.begin(&m.main, Operation{
 		Kind: Cycle, Limit: limit, Token: m.tenure.token,
-		EndedTerm: m.ended, Abstain: abstain,
+		EndedTerm: m.ended, Abstain: abstain, NoPreempt: m.now.Local.Before(m.preemptAt()),
 	})
 }
 
@@ -146,7 +146,7 @@ func (m *Machine) planFollower() {
 		m.claimAt = now.Add(step(m.config.HeartbeatInterval))
 		m.planCycle(m.patience(), false)
 	case m.registered && !now.Before(m.beatAt): // it claims nothing out of turn
-		m.planCycle(m.patience(), !m.outranks() || now.Before(latest(m.soonest, m.holdOff)))
+		m.planCycle(m.patience(), !m.outranks() || now.Before(latest(m.soonest, m.holdOff, m.preemptAt())))
 	case !now.Before(look):
 		m.begin(&m.main, Operation{Kind: Look, Limit: m.patience()})
 	default:

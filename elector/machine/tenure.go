@@ -125,6 +125,9 @@ func (m *Machine) drain(reason Reason, limit time.Time) {
 	if !m.leads() {
 		return
 	}
+	if m.healthy() {
+		m.failures = 0
+	}
 	t.stage = draining
 	m.reason = reason
 	m.do(Drain{Term: t.token.Term, Reason: reason})
@@ -201,12 +204,13 @@ func (m *Machine) ending(e Ending) {
 	if t.token.Term != e.Term || !m.leads() {
 		return
 	}
-	// One tenure per heartbeat at most, and after a failure none for a lease.
-	m.soonest = t.began.Add(m.config.HeartbeatInterval)
-	if e.Err != nil {
-		m.holdOff = latest(m.holdOff, m.now.Local.Add(m.config.LeaseDuration))
-	}
+	m.soonest = t.began.Add(m.config.HeartbeatInterval) // one tenure per heartbeat at most
 	m.obey(demand{kind: finished}, ReasonWorkReturned)
+	if e.Err == nil {
+		m.failures = 0
+	} else {
+		m.workFailed()
+	}
 }
 
 // returned takes in that the work of a tenure is over: the seat is given up

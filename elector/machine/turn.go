@@ -34,8 +34,8 @@ func (m *Machine) claimTime() (time.Time, bool) {
 	if m.news && m.ahead() == 0 {
 		at = m.now.Local // whoever is first does not look before it tries
 	}
-	if m.outranks() {
-		at = earliest(at, m.renewAt) // a challenge is kept fresh, once per heartbeat
+	if m.outranks() { // a challenge is kept fresh, once per heartbeat
+		at = earliest(at, latest(m.renewAt, m.preemptAt()))
 	}
 	return latest(at, m.claimAt, m.soonest, m.holdOff, m.reopens()), true
 }

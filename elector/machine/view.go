@@ -26,6 +26,11 @@ type View struct {
 	// Members are the candidates as they were listed last; Listed is when.
 	Members []Member
 	Listed  time.Time
+	// Failures counts the tenures in a row whose work failed. HoldOff is until when,
+	// on the local clock, this process claims and challenges nothing, after failed work
+	// or a request to resign; zero, or in the past: it does not hold off.
+	Failures int
+	HoldOff  time.Time
 	// Trouble says what is wrong at present, or nothing.
 	Trouble string
 }
@@ -36,6 +41,10 @@ func (m *Machine) View() View {
 		State: m.told, Me: m.me, Config: m.config,
 		Leader: m.seat.leader, Leaderless: m.leaderless() && !m.leads(), Record: m.seat.record,
 		Members: m.roster.members, Listed: m.roster.listed, Trouble: m.trouble,
+		Failures: m.failures, HoldOff: m.holdOff,
+	}
+	if m.healthy() {
+		v.Failures = 0
 	}
 	if m.seat.looked && !m.seat.leader.Vacant() && !m.seat.leader.HeldBy(m.me.Identity) {
 		v.LeaseEnd = m.leaseEnd()

@@ -80,6 +80,9 @@ func options(op machine.Operation, now machine.Now) []election.CycleOption {
 	if op.Abstain {
 		options = append(options, election.Abstain())
 	}
+	if op.NoPreempt {
+		options = append(options, election.NoPreempt())
+	}
 	return options
 }
 

@@ -46,6 +46,21 @@ func TestACycleThatFollows(t *testing.T) {
 	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.Cycle}).Err, fdbelection.ErrUnregisteredCandidate)
 }
 
+// TestACycleThatMustNotPreempt follows a leader of a lower priority.
+func TestACycleThatMustNotPreempt(t *testing.T) {
+	b := newBench(t)
+	b.config.PreemptionGrace, b.config.MinimumTenure = 0, 0
+	b.register(alice, bob)
+	b.claim(bob)
+	strong := alice
+	strong.Priority = 9
+	a := b.run(machine.Operation{Kind: machine.Cycle, Me: strong, NoPreempt: true})
+	require.NoError(t, a.Err)
+	require.Equal(t, election.Followed, a.Action)
+	a = b.run(machine.Operation{Kind: machine.Cycle, Me: strong})
+	require.Equal(t, election.Claimed, a.Action)
+}
+
 // TestACycleTakesOverByItsObservation, and claims its own seat anew where its
 // tenure has ended.
 func TestACycleTakesOverByItsObservation(t *testing.T) {

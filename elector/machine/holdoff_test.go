@@ -1,0 +1,180 @@
+package machine
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+var errFailed = errors.New("the work has failed")
+
+// fail has the tenure under way end because its work failed, and gives up the seat.
+func (r *rig) fail(err error) *rig {
+	r.t.Helper()
+	term := r.m.tenure.token.Term
+	r.step(Ending{Term: term, Err: err})
+	acts := r.acts
+	r.step(Returned{term})
+	if op, ok := r.main(); ok && op.Kind != Resign { // a heartbeat was under way
+		r.answer(op.Kind, r.did(election.Followed, r.standing(alice, term)))
+	}
+	r.answer(Resign, r.reads(r.vacant(term)))
+	r.acts = acts
+	return r
+}
+
+// lead has the machine lead in a term, at once.
+func (r *rig) lead(term uint64) *rig {
+	r.t.Helper()
+	for !r.m.leads() {
+		op, ok := r.main()
+		switch {
+		case !ok:
+			r.jump(10 * time.Millisecond)
+		case op.Kind == Cycle && !op.Abstain:
+			r.answer(Cycle, r.did(election.Claimed, r.leader(alice, term)))
+		default:
+			r.answer(op.Kind, r.did(election.Followed, r.standing(election.Identity{}, term-1)))
+		}
+	}
+	return r
+}
+
+// lasts lets a tenure last.
+func (r *rig) lasts(d time.Duration) *rig {
+	r.t.Helper()
+	for end := r.local + d; r.local < end; {
+		r.jump(min(heartbeat, end-r.local))
+		if op, ok := r.main(); ok && op.Kind == Cycle {
+			r.renew()
+		}
+	}
+	return r.state(Leader)
+}
+
+// TestHoldOffs: each failure in a row doubles the time without a claim, up to 32
+// leases, and each is told once, with its length.
+func TestHoldOffs(t *testing.T) {
+	r := newRig(t).elect()
+	for i, leases := range []int{1, 2, 4, 8, 16, 32, 32} {
+		length := time.Duration(leases) * r.config.LeaseDuration
+		failedAt := r.fail(errFailed).local
+		require.Contains(t, r.acts, Action(HoldOff{Failures: i + 1, For: length}))
+		view := r.m.View()
+		require.Equal(t, i+1, view.Failures)
+		require.Equal(t, length, view.HoldOff.Sub(localEpoch)-failedAt)
+		r.lead(uint64(i + 2))
+		require.InDelta(t, length, r.local-failedAt, float64(20*time.Millisecond))
+		require.Equal(t, i+1, r.m.View().Failures, "it has to last")
+	}
+}
+
+// TestTheEndOfFailures: a tenure that lasts for 32 leases ends the row, however it
+// ends, and so does work that returns without an error.
+func TestTheEndOfFailures(t *testing.T) {
+	const long = 320 * time.Second
+	begin := func() *rig { return newRig(t).elect().fail(errFailed).lead(2).fail(errFailed).lead(3) }
+
+	r := begin().lasts(long - time.Second)
+	require.Equal(t, 2, r.m.View().Failures)
+	r.fail(errFailed)
+	require.Equal(t, 3, r.m.View().Failures)
+
+	r = begin().lasts(long)
+	require.Zero(t, r.m.View().Failures)
+	r.fail(errFailed)
+	require.Equal(t, 1, r.m.View().Failures)
+
+	r = begin().fail(nil)
+	require.Zero(t, r.m.View().Failures)
+
+	r = begin().lasts(long).answerRenewal(election.Intent{Kind: election.IntentTransfer, Term: 3, Identity: bob, Nonce: uuid.UUID{9}})
+	require.Zero(t, r.m.View().Failures)
+}
+
+// answerRenewal has the next renewal find that something is asked of the leader.
+func (r *rig) answerRenewal(intent election.Intent) *rig {
+	r.t.Helper()
+	r.pass(heartbeat)
+	return r.answer(Cycle, r.asked(intent, true))
+}
+
+// TestHoldOffOfAPreferredProcess: it neither preempts nor challenges the process that
+// has taken over, and withdraws what it has asked.
+func TestHoldOffOfAPreferredProcess(t *testing.T) {
+	r := newRig(t, func(s *Settings) { s.Me.Priority = 9 }).elect().fail(errFailed).lead(2)
+	end := r.fail(errFailed).local + 20*time.Second
+	var ballot uint64
+	for r.local < end-10*time.Millisecond {
+		r.jump(10 * time.Millisecond)
+		if op, ok := r.main(); ok {
+			require.True(t, op.Kind == Look || op.Abstain, "at %s: %+v", r.local, op)
+			if r.local%time.Second == 0 {
+				r.ballot++
+			}
+			ballot = r.ballot
+			r.answer(op.Kind, r.did(election.Followed, r.standing(bob, 3)))
+		}
+	}
+	require.NotZero(t, ballot)
+	r.jump(20 * time.Millisecond)
+	op := r.op(Cycle)
+	require.False(t, op.Abstain, "it asks for the seat again")
+}
+
+// TestPreemptDelay: a candidate neither challenges nor preempts before it has been
+// registered for the delay, and claims a seat that is open without it.
+func TestPreemptDelay(t *testing.T) {
+	const delay = 25 * time.Second
+	begin := func(seat func(*rig) election.Leader) *rig {
+		r := newRig(t, func(s *Settings) { s.Me.Priority, s.Config.PreemptDelay = 9, delay })
+		return r.follow(seat(r))
+	}
+	held := func(r *rig) election.Leader { return r.leader(bob, 1) }
+
+	r := begin(held)
+	for r.local < delay-10*time.Millisecond {
+		if op, ok := r.main(); ok {
+			require.True(t, op.Kind == Look || op.Abstain && op.NoPreempt, "at %s: %+v", r.local, op)
+			r.answer(op.Kind, r.did(election.Followed, r.leader(bob, 1)))
+		}
+		r.jump(10 * time.Millisecond)
+	}
+	for r.local < delay+20*time.Millisecond {
+		r.jump(10 * time.Millisecond)
+	}
+	op := r.op(Cycle)
+	require.False(t, op.Abstain || op.NoPreempt, "%+v", op)
+
+	r = begin(func(r *rig) election.Leader { return r.vacant(1) })
+	op = r.op(Cycle)
+	require.False(t, op.Abstain, "a vacancy is claimed at once")
+	require.True(t, op.NoPreempt, "and not taken from one that was quicker")
+
+	r = begin(held)
+	r.jump(10 * time.Second)
+	if op, ok := r.main(); ok && op.Kind == Look {
+		r.answer(Look, r.reads(r.standing(bob, 1)))
+	}
+	op = r.op(Cycle)
+	require.False(t, op.Abstain, "a lease that is over needs no delay")
+	require.True(t, op.NoPreempt)
+}
+
+// TestPreemptDelayAfterAnEviction counts from the new registration.
+func TestPreemptDelayAfterAnEviction(t *testing.T) {
+	r := newRig(t, func(s *Settings) { s.Me.Priority, s.Config.PreemptDelay = 9, 25*time.Second })
+	r.follow(r.leader(bob, 1))
+	first := r.m.preemptAt()
+	r.jump(heartbeat)
+	op, _ := r.main()
+	require.NotEqual(t, Rejoin, op.Kind)
+	r.m.registered = false // as a heartbeat finds out
+	r.answer(op.Kind, r.reads(r.leader(bob, 1))).answer(Rejoin, Answer{State: election.State{Config: r.config}})
+	require.Equal(t, r.local, r.m.preemptAt().Sub(first))
+}
