@@ -94,10 +94,6 @@ type Config struct {
 	PreemptDelay time.Duration
 	// MinimumTenure protects a new leader from preemption, against flapping.
 	MinimumTenure time.Duration
-	// PreemptDelay is how long a candidate must have been registered before it
-	// challenges or preempts a leader. A vacant seat, or one whose lease is over, it
-	// claims without that delay.
-	PreemptDelay time.Duration
 	// Margin is how long before the end of its lease a leader stops believing in
 	// it. Zero means a tenth of the lease, see EffectiveMargin.
 	Margin time.Duration

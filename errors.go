@@ -26,7 +26,7 @@ var (
 	// ErrProcessNotFound: no candidate of that id is registered.
 	ErrProcessNotFound = errors.New("no candidate of that id is registered")
 	// ErrDuplicateID: the candidate record of this id belongs to another
-	// incarnation, a newer process of the same name.
+	// incarnation: a newer process of the same name, or an older one that is alive.
 	ErrDuplicateID = errors.New("another process has registered under the same id")
 	// ErrNotVoting: the candidate is an observer, which never leads.
 	ErrNotVoting = errors.New("candidate is an observer and never leads")

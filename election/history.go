@@ -12,7 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// EventKind says which end of a tenure an event tells of.
+// EventKind says what an event tells of.
 type EventKind int
 
 const (
@@ -20,34 +20,41 @@ const (
 	EventBegan EventKind = iota
 	// EventEnded: the tenure ended, and left the seat vacant.
 	EventEnded
+	// EventDuplicate: during the tenure a process was started under the id of another
+	// one that is alive, and has refused to take its place. It is no change of the
+	// tenure.
+	EventDuplicate
 
 	eventKinds // how many there are
 )
 
-// String returns "began" or "ended".
+// String returns "began", "ended" or "duplicate".
 func (k EventKind) String() string {
 	switch k {
 	case EventBegan:
 		return "began"
 	case EventEnded:
 		return "ended"
+	case EventDuplicate:
+		return "duplicate"
 	default:
 		return "EventKind(" + strconv.Itoa(int(k)) + ")"
 	}
 }
 
 // Event is one entry of the history: a change of the tenure, written with it
-// in one transaction.
+// in one transaction, or a duplicate of an id that was found during the tenure.
 type Event struct {
 	Term uint64
 	Kind EventKind
-	// From held the seat before, and To holds it after; an empty ID is nobody.
+	// From held the seat before, and To holds it after; an empty ID is nobody. Of an
+	// EventDuplicate, From is the incumbent and To the newcomer.
 	From, To Identity
 	// Reason is the origin of a tenure that began, or why one ended, in words.
 	Reason string
-	// Ballot is the one that the change wrote.
+	// Ballot is the one that the change wrote, or that stood when a duplicate was found.
 	Ballot uint64
-	// At is the wall clock of the process that made the change.
+	// At is the wall clock of the process that wrote the event.
 	At time.Time
 	// Nonce names the tenure.
 	Nonce uuid.UUID

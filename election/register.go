@@ -15,12 +15,12 @@ import (
 // The same incarnation that registers again keeps its versionstamp, as in a
 // heartbeat, and its rank is mended. Another incarnation under the same id takes
 // the record over at once, at the end of its rank, and the older process gets
-// ErrDuplicateID at its next heartbeat, even if it is alive: two supervised
-// processes under one id replace each other for ever. Package elector watches the
-// older record before it takes it over. The leadership of the predecessor is not
-// inherited. Use RegisterCandidate once at the start, and RejoinCandidate
-// afterwards. A holder that registers as an observer vacates its leadership in the
-// same transaction.
+// ErrDuplicateID at its next heartbeat, even if it is alive. So a restart need not
+// wait for its predecessor's timeout, but two supervised processes under one id
+// replace each other for ever: TakeOverCandidate leaves a live process alone. The
+// leadership of the predecessor is not inherited. Use RegisterCandidate once at the
+// start, and RejoinCandidate afterwards. A holder that registers as an observer
+// vacates its leadership in the same transaction.
 //
 // Errors: ErrInvalidCandidate, ErrNotInitialized, ErrRegistrationPending,
 // ErrInvalidState.
