@@ -167,14 +167,12 @@ func TestResignOfWhatIsAbandoned(t *testing.T) {
 	})
 }
 
-// A newer process of the same id ends a campaign, with the reason.
+// A campaign under an id that is in use ends, with the reason.
 func TestCampaignOfADuplicate(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.begin("other").leads()
-		p := w.process("a")
-		_, errs := p.campaign(w.Context())
-		p.enters(elector.StateFollower)
-		w.begin("a")
+		w.begin("a").enters(elector.StateFollower)
+		_, errs := w.process("a").campaign(w.Context())
 		require.ErrorIs(w, within(w, errs, "the end of the campaign"), fdbelection.ErrDuplicateID)
 	})
 }

@@ -331,21 +331,6 @@ func TestLeaderRecordRemoved(t *testing.T) {
 	})
 }
 
-// A newer process under the same id ends the older one, which leaves its seat in
-// order.
-func TestDuplicateID(t *testing.T) {
-	inWorld(t, func(w *world) {
-		older := w.begin("a")
-		older.leads()
-		newer := w.begin("a")
-		older.enters(elector.StateStopped)
-		require.ErrorIs(w, older.Stop(w.Context()), fdbelection.ErrDuplicateID)
-		require.Equal(w, uint64(2), newer.leads().Term)
-		time.Sleep(2 * lease)
-		require.True(w, w.listed("a"))
-	})
-}
-
 // An error that no retry can mend ends the elector, where the options say so.
 func TestPermanentError(t *testing.T) {
 	inWorld(t, func(w *world) {

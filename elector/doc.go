@@ -75,8 +75,14 @@
 //     election is disabled, the first live voter by rank does it.
 //   - The candidate is evicted: it registers again by itself. A leader does so with
 //     its next renewal, and goes on leading.
-//   - Another process starts under the same id: the older one stops, with
-//     ErrDuplicateID; the younger one waits for the seat like anybody.
+//   - A process starts under the id of another one: it registers nothing and watches.
+//     If the record of the other one moves, it stops with ErrDuplicateID, and the
+//     history names both. If the record stands still for the candidate timeout, or the
+//     other one holds the seat and its lease runs out, the process takes over the id.
+//     So a lone process that is started again after a crash leads one lease after its
+//     first read, and one that has left in order is not waited for. A process that was
+//     cut off for so long finds its id taken when it is back, and stops with
+//     ErrDuplicateID.
 //   - A record cannot be read: it is reported (ErrInvalidState names its key),
 //     nothing is overwritten, and reading it is tried again.
 //

@@ -92,6 +92,12 @@ func weaknesses(stored, given fdbelection.Config) (texts []string) {
 	return texts
 }
 
+// tellAwait says what this process waits for before it registers.
+func (s *session) tellAwait(a machine.Await) {
+	s.log().Info("another process is registered under this id, waiting to see whether it is alive",
+		"node", election.SafeText(s.me.ID), "incumbent", a.Incumbent.Identity.String(), "at_most", a.Until.Sub(s.clock.Now()))
+}
+
 // tellHoldOff says for how long failed work keeps this process from leading.
 func (s *session) tellHoldOff(h machine.HoldOff) {
 	s.log().Warn("holding off after failed work", "node", election.SafeText(s.me.ID), "failures", h.Failures, "duration", h.For)

@@ -17,9 +17,10 @@ import (
 type Options struct {
 	// NodeID is the name under which the candidate is listed; empty: one of
 	// GenerateNodeID. A fixed id is fine, such as that of a pod: each start is an
-	// incarnation of its own, and is never taken for its predecessor. Two processes
-	// that run under one id at once do not share a seat: the older one stops with
-	// ErrDuplicateID.
+	// incarnation of its own, and is never taken for its predecessor. A process that
+	// finds a live one under its id stops with fdbelection.ErrDuplicateID. After a crash
+	// it first waits until the record of its predecessor has stood still for the
+	// candidate timeout, or for the lease if the predecessor held the seat.
 	NodeID string
 	// Priority orders the candidates: a strictly higher one goes first at an open
 	// seat, and may preempt where the config allows it.

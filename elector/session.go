@@ -187,6 +187,8 @@ func (s *session) perform(action machine.Action) {
 		s.tellConfig(a.Config)
 	case machine.Evicted:
 		s.log().Info("evicted dead candidates", "candidates", safe(a.IDs))
+	case machine.Await:
+		s.tellAwait(a)
 	case machine.HoldOff:
 		s.tellHoldOff(a)
 	case machine.Report:

@@ -49,13 +49,29 @@ func (w *World) checkCandidate(c *commit, id string) {
 		if want := (memkv.CommitResult{Version: c.entry.Version, Batch: c.entry.Batch}).Stamp(); record.Versionstamp.Transaction != want {
 			w.violated(Stamp, "%s registered %s with the stamp of another commit", c.name(), record.Identity)
 		}
-		if known && c.op != nil && c.op.what.Kind != machine.Register {
-			w.violated(Candidates, "%s replaced %s", c.name(), before.Identity)
+		if known {
+			w.checkTakeOver(c, &before)
 		}
 	case record.Versionstamp != before.Versionstamp:
 		w.violated(Stamp, "%s changed the versionstamp of %s", c.name(), record.Identity)
 	case record.Heartbeats != before.Heartbeats+1:
 		w.violated(Candidates, "%s took the heartbeats of %s from %d to %d", c.name(), record.Identity, before.Heartbeats, record.Heartbeats)
+	}
+}
+
+// checkTakeOver is a part of invariant 11. It proves that a process takes over no id
+// from a live one: the record has stood still for the candidate timeout, or its holder
+// has not renewed the seat for its lease, both on the clock of the newcomer.
+func (w *World) checkTakeOver(c *commit, before *candidateSince) {
+	seat := &c.before.Leader
+	switch {
+	case c.op != nil && c.op.what.Kind != machine.Register:
+		w.violated(Candidates, "%s replaced %s", c.name(), before.Identity)
+	case c.op == nil || w.silence(c, before) >= w.timeout:
+	case seat.HeldBy(before.Identity) && c.by.clocks.scaled(w.now-max(w.seatAt, before.at))+2 >= seat.LeaseDuration:
+		w.situation("id taken over after a lease")
+	default:
+		w.violated(Candidates, "%s took the id of %s, silent for %s", c.name(), before.Identity, w.now-before.at)
 	}
 }
 
@@ -133,6 +149,7 @@ func (w *World) checkWrites(c *commit) {
 		return
 	case c.config && c.before.Config.Revision != 0:
 		w.violated(OwnWrites, "%s wrote the config", c.name())
+	case c.history && c.op != nil && c.op.what.Kind == machine.Register: // it has found a duplicate
 	case !c.leader && (c.term || c.history):
 		w.violated(OwnWrites, "%s wrote the term or the history without a change of the seat", c.name())
 	}

@@ -56,6 +56,9 @@ func (w *World) checkAnswer(op *operation, a *machine.Answer, outcome kv.Outcome
 	if errors.Is(a.Err, machine.ErrSeatLost) {
 		w.situation("leader finds its seat lost")
 	}
+	if a.Err == nil && op.what.TakeOver {
+		w.situation("id taken over")
+	}
 	if a.Err == nil && op.what.Kind == machine.Rejoin {
 		w.situation("registered again")
 	}
@@ -78,7 +81,7 @@ func (w *World) checkOutcome(op *operation, a *machine.Answer, outcome kv.Outcom
 	}
 	switch kind {
 	case machine.Register, machine.Rejoin, machine.Beat:
-		if !op.wrote {
+		if !op.wrote && a.Incumbent == nil {
 			w.violated(Outcome, "%s: %s was acknowledged, and is not in the log", name, kind)
 		}
 	case machine.Unregister, machine.Settle:

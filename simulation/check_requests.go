@@ -22,6 +22,8 @@ func (w *World) checkIntent(c *commit) {
 	if after.Kind == election.IntentChallenge {
 		if c.who() != after.Identity {
 			w.violated(NamedTerm, "%s wrote %s", c.name(), after)
+		} else {
+			w.checkHoldOff(c)
 		}
 		if p := w.processOf(leader.Identity); p != nil && p.tenure != nil && p.tenure.drained && !p.tenure.returned {
 			w.situation("preemption during drain")

@@ -85,12 +85,15 @@ func (w *World) checkHistory(c *commit, nonce uuid.UUID) {
 	if c.after.Config.HistoryLimit == 0 || after.Vacant() && w.configAt > c.entry.ReadVersion {
 		return
 	}
-	newest := 1
+	newest := 2
 	if w.removed.era > 0 {
 		newest = 0
 	}
 	events, err := w.election.History(&w.shadow, newest)
-	if err != nil || !slices.ContainsFunc(events, func(e election.Event) bool { return e.Ballot == after.Ballot && e.Nonce == nonce }) {
+	told := func(e election.Event) bool {
+		return e.Kind != election.EventDuplicate && e.Ballot == after.Ballot && e.Nonce == nonce
+	}
+	if err != nil || !slices.ContainsFunc(events, told) {
 		w.violated(Transition, "%s: the history does not tell of ballot %d: %v %v", c.name(), after.Ballot, events, err)
 	}
 }
@@ -172,6 +175,7 @@ func (w *World) checkClaim(c *commit) {
 		w.violated(Takeover, "%s claimed in a disabled election", c.name())
 	}
 	w.checkVoter(c)
+	w.checkHoldOff(c)
 	switch {
 	case !c.missing || before.Vacant():
 	case before.Identity == c.who():
@@ -198,6 +202,15 @@ func (w *World) checkClaim(c *commit) {
 		}
 	default:
 		w.violated(Takeover, "%s claimed with origin %s", c.name(), after.Origin)
+	}
+}
+
+// checkHoldOff is a part of invariant 6. It proves that a process whose work has failed
+// neither claims nor challenges until its hold-off is over, whatever its priority is.
+func (w *World) checkHoldOff(c *commit) {
+	p := c.by
+	if left := p.outUntil.Sub(p.now().Local); !p.outUntil.IsZero() && left > 0 {
+		w.violated(Preemption, "%s asks for the seat, and holds off for another %s", c.name(), left)
 	}
 }
 

@@ -1,6 +1,8 @@
 package simulation
 
 import (
+	"time"
+
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector/machine"
 )
@@ -19,6 +21,7 @@ type witness struct {
 	follows   bool
 	unsettled bool
 	attempts  []attempt
+	outUntil  time.Time // by its clock: its work has failed
 	// issuedAfter is how many commits its operation had when the last attempt was
 	// issued.
 	issuedAfter int

@@ -229,6 +229,8 @@ func (p *process) perform(action machine.Action) {
 		if t := p.tenure; t != nil && t.token.Term == a.Term {
 			t.expired = true
 		}
+	case machine.HoldOff:
+		p.outUntil = p.now().Local.Add(a.For)
 	case machine.Wake:
 		p.wake(a.At)
 	case machine.Finish:
@@ -238,19 +240,20 @@ func (p *process) perform(action machine.Action) {
 		}
 		p.end()
 		p.replace()
-	case machine.Move, machine.Follow, machine.Evicted, machine.HoldOff, machine.Report, machine.Adopt:
+	case machine.Move, machine.Follow, machine.Evicted, machine.Await, machine.Report, machine.Adopt:
 	}
 	if w.tracing {
 		w.traceAction(p, action)
 	}
 }
 
-// replace has a process that has failed while there are no faults begin anew, as
-// whoever watches over it would: one that was paused may find out only then that
-// another of its id had taken its place, and has crashed since.
+// replace has the last process of a host begin anew that ends while there are no
+// faults, as its supervisor would: one that was paused may find out only then that
+// another of its id had taken its place, and has crashed since. One that was told to
+// leave before may have kept a newer one from its id, which has ended first.
 func (p *process) replace() {
 	w := p.world
-	if p.left || w.quiet == 0 || slices.ContainsFunc(w.live, func(other *process) bool { return other.host == p.host }) {
+	if w.quiet == 0 || slices.ContainsFunc(w.live, func(other *process) bool { return other.host == p.host }) {
 		return
 	}
 	w.after(time.Millisecond, func() { p.host.enter(w) })

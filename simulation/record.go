@@ -111,6 +111,8 @@ func (w *World) traceAction(p *process, action machine.Action) {
 		w.trace(p, "sees %s", a.Leader)
 	case machine.Evicted:
 		w.trace(p, "evicted %v", a.IDs)
+	case machine.Await:
+		w.trace(p, "finds %s under its id", a.Incumbent.Identity)
 	case machine.HoldOff:
 		w.trace(p, "holds off for %s after %d failures", a.For, a.Failures)
 	case machine.Report:

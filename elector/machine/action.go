@@ -37,6 +37,12 @@ type (
 	Adopt struct{ Config fdbelection.Config }
 	// Evicted tells whom this leader has removed.
 	Evicted struct{ IDs []string }
+	// Await tells that another incarnation is registered under this id: this process
+	// registers at Until, or before if the record goes away, and stops if it moves.
+	Await struct {
+		Incumbent election.Candidate
+		Until     time.Time
+	}
 	// HoldOff tells that the work has failed and that this process claims nothing for
 	// a while. Failures counts the tenures in a row that ended so.
 	HoldOff struct {
@@ -62,6 +68,7 @@ func (Move) action()    {}
 func (Follow) action()  {}
 func (Adopt) action()   {}
 func (Evicted) action() {}
+func (Await) action()   {}
 func (HoldOff) action() {}
 func (Report) action()  {}
 func (Wake) action()    {}
@@ -71,7 +78,9 @@ func (Finish) action()  {}
 type Kind int
 
 const (
-	// Register makes the election where it is not there, and enters the candidate.
+	// Register makes the election where it is not there, and enters the candidate. If
+	// another incarnation is registered under the id it returns that one instead, or
+	// ErrDuplicateID if that one is alive.
 	Register Kind = iota + 1
 	// Rejoin is Register after an eviction: a newer process of the same id goes
 	// first.
@@ -124,6 +133,11 @@ type Operation struct {
 	// Config makes the election, where it is not there; its LeaseDuration is zero
 	// where it must be there.
 	Config fdbelection.Config
+	// Incumbent is what the process has seen last of another incarnation under its id,
+	// and TakeOver says that it has watched that one for long enough to replace it,
+	// unless it has moved.
+	Incumbent *election.Incumbent
+	TakeOver  bool
 	// Token is the tenure that is renewed or given up; its Term is zero in the
 	// cycle of a process that leads nothing.
 	Token election.Token

@@ -79,6 +79,10 @@ func (m *Machine) answeredMain(op *Operation, a *Answer) {
 }
 
 func (m *Machine) answeredRegistration(op *Operation, a *Answer) {
+	if a.Incumbent != nil {
+		m.waitFor(a)
+		return
+	}
 	m.present = m.present || a.Err == nil || a.Touched
 	if a.Err != nil {
 		m.failed(op.Kind, a.Err)
@@ -88,6 +92,7 @@ func (m *Machine) answeredRegistration(op *Operation, a *Answer) {
 	m.adopt(a)
 	m.registered, m.joined, m.lookNow = true, true, true
 	m.registeredAt = m.now.Local
+	m.incumbent = incumbent{}
 	m.wrote(&op.Me)
 	m.roster.due = m.now.Local
 }

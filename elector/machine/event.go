@@ -104,6 +104,9 @@ type Answer struct {
 	// State is the seat as read, by a look, a watch or after settling; only its
 	// Config and Leader after a cycle or a hand-over.
 	State election.State
+	// Incumbent is another incarnation that is registered under the id of a newcomer.
+	// Nothing was registered then, and State is as of the same read.
+	Incumbent *election.Incumbent
 	// Candidate is the record of the leader, where the operation asked for it and
 	// there is one.
 	Candidate *election.Candidate

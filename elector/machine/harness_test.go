@@ -189,6 +189,8 @@ func text(action Action) string {
 		return fmt.Sprintf("adopt %d", a.Config.Revision)
 	case Evicted:
 		return "evicted " + strings.Join(a.IDs, ", ")
+	case Await:
+		return fmt.Sprintf("await %s until %s", a.Incumbent.ID, a.Until.Sub(localEpoch))
 	case HoldOff:
 		return fmt.Sprintf("hold off for %s after %d failures", a.For, a.Failures)
 	case Report:

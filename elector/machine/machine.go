@@ -35,6 +35,8 @@ type Machine struct {
 	joined       bool // was registered once
 	present      bool // a registration may have been committed
 
+	incumbent incumbent
+
 	seat    seat
 	cadence cadence
 	turn    turn

@@ -71,6 +71,8 @@ func (m *Machine) planRegistration() {
 	op := Operation{Kind: Register, Limit: m.config.LeaseDuration}
 	if m.joined { // evicted: a newer process of the same name goes first
 		op.Kind = Rejoin
+	} else if m.planIncumbent(&op) {
+		return
 	}
 	if !m.settings.MustExist && !m.now.Local.Before(m.reopens()) {
 		op.Config = m.settings.Config

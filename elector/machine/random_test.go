@@ -68,6 +68,9 @@ func newTrial(t *testing.T, seed uint64) *trial {
 		watches: make(map[uint64]*run), running: make(map[uint64]*run),
 	}
 	w.faults = 0.3 * w.random.Float64()
+	if w.chance(0.3) {
+		w.exists, w.crashed, w.config.Revision = true, true, 1
+	}
 	settings := testSettings()
 	settings.Aim = Aim(w.random.IntN(3))
 	x := &trial{T: t, world: w, m: New(settings), mains: make(map[uint64]Operation), open: make(map[[2]uint64]Horizon), hang: true}
@@ -308,6 +311,10 @@ func (x *trial) checkStart(op Operation) {
 	}
 	require.Empty(x, x.mains, "a second operation about the seat: %s", op.Kind)
 	x.mains[op.ID] = op
+	if op.TakeOver {
+		require.NotNil(x, op.Incumbent)
+		require.GreaterOrEqual(x, x.now-x.foundAt, x.config.CandidateTimeout, "takes over too soon")
+	}
 	x.begun = append(x.begun, x.now)
 	if n := len(x.begun); n > 30 {
 		require.Greater(x, x.now-x.begun[n-30], time.Second, "too many operations at once, at last %s", op.Kind)

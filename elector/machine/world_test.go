@@ -30,6 +30,8 @@ type world struct {
 	intent     election.Intent
 	registered bool // alice
 	doubled    bool // another process has taken her name
+	crashed    bool // an earlier start of hers has left its record
+	foundAt    time.Duration
 	beats      uint64
 	bobLives   bool
 	bobBeats   uint64
@@ -232,17 +234,7 @@ func (o *run) decide() (Answer, func()) {
 	}
 	switch op.Kind {
 	case Register, Rejoin:
-		if w.doubled && op.Kind == Rejoin {
-			return fail(fdbelection.ErrDuplicateID)
-		}
-		return a, func() {
-			if !w.exists {
-				w.exists, w.config = true, op.Config
-				w.config.Revision = 1
-			}
-			w.registered, w.doubled = true, false
-			w.beats++
-		}
+		return o.register(a)
 	case Look, WatchTerm, WatchIntent:
 		return a, nil
 	case Settle:
@@ -281,6 +273,28 @@ func (o *run) decide() (Answer, func()) {
 		return a, nil
 	}
 	panic("no such kind")
+}
+
+func (o *run) register(a Answer) (Answer, func()) {
+	w, op := o.world, &o.op
+	switch {
+	case w.doubled && (op.Kind == Rejoin || op.Incumbent != nil): // the other one moves
+		return Answer{Err: fdbelection.ErrDuplicateID}, nil
+	case w.doubled || w.crashed && !op.TakeOver && !w.registered:
+		if op.Incumbent == nil {
+			w.foundAt = w.now
+		}
+		a.Incumbent = &election.Incumbent{Candidate: candidate(elder, 1), Leader: w.leader}
+		return a, nil
+	}
+	return a, func() {
+		if !w.exists {
+			w.exists, w.config = true, op.Config
+			w.config.Revision = 1
+		}
+		w.registered, w.crashed = true, false
+		w.beats++
+	}
 }
 
 func (o *run) cycle(a Answer) (Answer, func()) {

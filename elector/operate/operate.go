@@ -117,8 +117,8 @@ func (o *Operator) complete(tr kv.ReadTransaction, op machine.Operation, a *mach
 
 // missed reads the tenures after one term, up to another.
 func (o *Operator) missed(tr kv.ReadTransaction, after, last uint64, a *machine.Answer) error {
-	// Two events for each term at most, and those of the newest.
-	limit := 2 * int(min(last-after+2, fdbelection.MaxHistoryLimit))
+	// Three events for each term at most, and those of the newest.
+	limit := 3 * int(min(last-after+2, fdbelection.MaxHistoryLimit))
 	events, err := o.Election.History(tr, limit)
 	if err != nil && kv.CodeOf(err) != 0 {
 		return err
@@ -132,27 +132,6 @@ func (o *Operator) missed(tr kv.ReadTransaction, after, last uint64, a *machine.
 		}
 	}
 	return nil
-}
-
-// register makes the election where it is not there, and enters the candidate.
-func (o *Operator) register(ctx context.Context, op machine.Operation, a *machine.Answer) error {
-	enter := o.Election.RegisterCandidate
-	if op.Kind == machine.Rejoin {
-		enter = o.Election.RejoinCandidate
-	}
-	err := o.transact(ctx, a, func(tr kv.Transaction, now machine.Now) (err error) {
-		if op.Config.LeaseDuration == 0 {
-			a.State.Config, err = o.Election.ReadConfig(tr)
-		} else {
-			a.State.Config, err = o.Election.InitializeWithConfig(tr, op.Config)
-		}
-		if err != nil {
-			return err
-		}
-		return enter(tr, op.Me, now.Wall)
-	})
-	a.Touched = kv.OutcomeOf(err) != kv.Absent
-	return err
 }
 
 func (o *Operator) settle(ctx context.Context, op machine.Operation, a *machine.Answer) error {

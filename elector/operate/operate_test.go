@@ -189,7 +189,7 @@ func TestRegister(t *testing.T) {
 	younger := alice
 	younger.Incarnation = uuid.UUID{9}
 	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.Rejoin, Me: younger}).Err, fdbelection.ErrDuplicateID)
-	require.NoError(t, b.run(machine.Operation{Kind: machine.Register, Me: younger}).Err)
+	b.transact(func(tr kv.Transaction) error { return b.election.RegisterCandidate(tr, younger, epoch) })
 	a = b.run(machine.Operation{Kind: machine.Rejoin})
 	require.ErrorIs(t, a.Err, fdbelection.ErrDuplicateID, "a younger process goes first")
 	require.Zero(t, a.State.Config, "everything else is void")

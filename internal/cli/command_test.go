@@ -141,14 +141,16 @@ func TestCommandEndsWithItsSupervisor(t *testing.T) {
 	require.Less(t, ended, last.LeaseExpiry.Add(stall), "the monitor was held up for %s", stall)
 }
 
-// A second process under the same id ends the first, which says so.
+// A second process under the id of a live one ends, and says why. The first one leads on.
 func TestSameIDTwice(t *testing.T) {
 	file := storeFile(t)
 	first := start(t, file, "a", "--lease", "1s")
 	says(t, &first.stdout, "role=leader")
-	start(t, file, "a", "--lease", "1s")
-	require.Equal(t, 1, first.wait(t))
-	require.Contains(t, first.stderr.String(), "another process has registered under the same id")
+	second := start(t, file, "a", "--lease", "1s")
+	require.NotZero(t, second.wait(t))
+	require.Contains(t, second.stderr.String(), "another process has registered under the same id")
+	first.signal(syscall.SIGTERM)
+	require.Zero(t, first.wait(t))
 }
 
 // holdStore locks a store file as another program would, until release is

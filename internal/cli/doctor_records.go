@@ -152,6 +152,9 @@ func (e *examination) checkHistory() {
 	began := make(map[uint64]bool)
 	terms := make(map[uint64]bool)
 	for _, event := range e.history {
+		if event.Kind == election.EventDuplicate { // it is no change of the tenure
+			continue
+		}
 		terms[event.Term] = true
 		began[event.Term] = began[event.Term] || event.Kind == election.EventBegan
 	}

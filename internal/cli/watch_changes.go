@@ -136,7 +136,7 @@ func (t *tracker) tellSeat(s *sight) {
 	last := t.last.Leader
 	term, vacant := last.Term, last.Vacant()
 	for _, e := range slices.Backward(s.history) {
-		if e.Ballot <= last.Ballot || e.Ballot > seat.Ballot {
+		if e.Ballot <= last.Ballot || e.Ballot > seat.Ballot || e.Kind == election.EventDuplicate {
 			continue
 		}
 		at := election.Leader{Term: e.Term, Ballot: e.Ballot, Identity: e.To}
