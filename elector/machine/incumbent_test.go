@@ -34,8 +34,9 @@ func TestAnIncumbentThatIsDead(t *testing.T) {
 	last := r.finds(r.leader(bob, 1))
 	r.answer(Register, last).does("leader bob in 1", "await alice until 16s", "candidate -> follower: somebody leads")
 	require.False(t, r.started(WatchTerm), "nothing is watched before it is registered")
-	for _, at := range []time.Duration{4, 7, 10, 13} {
-		r.pass(at*time.Second - 1 - r.local).idle()
+	for _, seconds := range []int{4, 7, 10, 13} {
+		at := time.Duration(seconds) * time.Second
+		r.pass(at - 1 - r.local).idle()
 		r.pass(1).does("do register")
 		op = r.op(Register)
 		require.Equal(t, last.Incumbent, op.Incumbent)

@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+)
+
+// Two processes under one id: history and doctor name both, for an hour, and to a watch
+// it is no change of the tenure.
+func TestDuplicateIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := newCompany(t)
+		_, leave := world.enter("ash", 0)
+		world.pass(time.Second)
+		var out, errs bytes.Buffer
+		a := &app{stdout: &out, stderr: &errs, clock: Virtual{}, random: rand.Reader, stores: []Store{(&weather{Database: world.db}).store()}}
+		ctx, stop := context.WithCancel(t.Context())
+		watched := make(chan error)
+		go func() { watched <- a.exec(ctx, []string{"watch", "--store", "test:"}) }()
+		world.pass(3 * time.Second)
+
+		second, _ := world.enter("ash", 0)
+		world.pass(5 * time.Second)
+		require.ErrorIs(t, second.Stop(t.Context()), fdbelection.ErrDuplicateID)
+
+		stdout, _, err := execOn(t.Context(), Virtual{}, world.db, "history")
+		require.NoError(t, err)
+		require.Regexp(t, `1 +\S+ +duplicate +ash#\S+ +ash#\S+ +\d+ +refused: another process runs under this id`, stdout)
+		d, _ := examined(t, world.db, "--quick")
+		require.Len(t, d.of("history"), 2)
+		require.Regexp(t, `^warn ash#\S+ was refused at \S+: ash#\S+ is alive$`, d.of("history")[0])
+		require.Equal(t, "ok terms 1 to 1 without a gap", d.of("history")[1])
+
+		world.pass(time.Hour)
+		d, _ = examined(t, world.db, "--quick")
+		require.Len(t, d.of("history"), 1)
+		stop()
+		require.NoError(t, <-watched)
+		seat, _ := toldApart(out.String())
+		require.Len(t, seat, 1, "%v", seat)
+		leave()
+	})
+}
