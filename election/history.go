@@ -120,7 +120,7 @@ func (e *LeaderElection) record(tr kv.Transaction, config fdbelection.Config, ev
 		return
 	}
 	tr.Set(e.keys.event(event.Term, event.Kind), event.encode())
-	if event.Kind == EventBegan && event.Term > limit {
+	if event.Kind == EventBegan && event.Term >= limit { // a duplicate may have been told of before term 1
 		for kind := range eventKinds {
 			tr.Clear(e.keys.event(event.Term-limit, kind))
 		}

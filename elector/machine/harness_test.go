@@ -35,8 +35,8 @@ var (
 // heartbeat of 3 s and a candidate timeout of 15 s.
 func testConfig() fdbelection.Config {
 	config := fdbelection.DefaultConfig()
-	config.Expiry = fdbelection.ExpiryByObservation
 	config.PreemptionGrace = 5 * time.Second
+	config.MinimumTenure, config.PreemptDelay = 0, 0
 	config.Revision = 1
 	return config
 }
