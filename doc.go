@@ -19,9 +19,12 @@
 //     the newest. No clock takes part in it.
 //   - Belief, by observation: the instants at which two processes check and
 //     find themselves leading never interleave, as long as the rates of their
-//     clocks differ by less than the margin. After an immediate preemption, a
-//     forced removal or a take-over by clock, the displaced leader may go on
-//     believing until its own lease ends: that is the stated exception.
+//     clocks differ by less than the margin. There are two stated exceptions. After
+//     an immediate preemption, a forced removal or a take-over by clock, the
+//     displaced leader may go on believing until its own lease ends. And if the
+//     records of an election are removed under a live leader, a process that has
+//     never seen a ballot of it may claim in a new one, until the old leader's watch
+//     or next read tells it; a process that has seen one waits a lease first.
 //
 // What is not promised: that work done between two checks, outside a fenced
 // transaction, is exclusive. It needs the fence, or a sink that compares terms.
