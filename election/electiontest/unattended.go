@@ -1,6 +1,8 @@
 package electiontest
 
 import (
+	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +27,7 @@ var unattendedTests = []test{
 	{"Unattended_the_result_says_until_when_it_is_valid", unattendedValidUntil},
 	{"Unattended_a_caller_with_its_own_observation_stores_none", unattendedObserverStoresNothing},
 	{"Unattended_a_new_candidate_does_not_preempt_at_once", unattendedPreemptDelay},
+	{"Unattended_cycles_and_fenced_work_do_not_conflict", unattendedConflicts},
 }
 
 // byDefault makes the election with the default config, which some tests edit.
@@ -212,4 +215,43 @@ func unattendedPreemptDelay(t *testing.T, w *world) {
 	}
 	w.acts(election.Claimed, b, at(11))
 	require.Equal(t, election.OriginPreemption, w.leader().Origin)
+}
+
+// unattendedConflicts counts the attempts of a leader, of followers and of fenced
+// work that run at the same time: none has to be repeated.
+func unattendedConflicts(t *testing.T, w *world) {
+	w.byDefault()
+	leader := w.join("leader", 1, at(0))
+	token := w.acts(election.Claimed, leader, at(0)).Leader.Token()
+	works := []func(tr kv.Transaction) error{
+		func(tr kv.Transaction) error {
+			tr.Set(append(w.Subspace().Bytes(), "application"...), []byte("work"))
+			return w.RequireLeadership(tr, token)
+		},
+		func(tr kv.Transaction) error { _, err := w.RunElectionCycle(tr, leader, at(1)); return err },
+	}
+	for _, id := range []string{"b", "c", "d"} {
+		me := w.join(id, 1, at(0))
+		works = append(works, func(tr kv.Transaction) error { _, err := w.RunElectionCycle(tr, me, at(1)); return err })
+	}
+	const rounds = 100
+	var attempts atomic.Int64
+	results := make(chan error, len(works))
+	for _, work := range works {
+		go func() {
+			var err error
+			for range rounds {
+				err = errors.Join(err, w.try(func(tr kv.Transaction) error {
+					attempts.Add(1)
+					return work(tr)
+				}))
+			}
+			results <- err
+		}()
+	}
+	for range works {
+		require.NoError(t, <-results)
+	}
+	require.EqualValues(t, rounds*len(works), attempts.Load(), "as many attempts as transactions")
+	require.EqualValues(t, 1+rounds, w.leader().Ballot)
 }
