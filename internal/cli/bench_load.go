@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/internal/cli/clock"
@@ -70,7 +71,7 @@ func (b *benchLoad) all() []*figures {
 // set makes the election and seats the first candidate.
 func (b *benchLoad) set(ctx context.Context) error {
 	err := b.db.Transact(ctx, func(tr kv.Transaction) error {
-		if _, err := b.election.InitializeWithConfig(tr, elector.ConfigWithLease(benchLease)); err != nil {
+		if _, err := b.election.InitializeWithConfig(tr, fdbelection.ConfigWithLease(benchLease)); err != nil {
 			return err
 		}
 		for _, r := range []election.Registration{b.holder, b.other} {

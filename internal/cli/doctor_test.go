@@ -15,7 +15,6 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/internal/cli/clock"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
@@ -135,7 +134,7 @@ func TestDoctorOfUnreadableRecords(t *testing.T) {
 			}))
 		}
 		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
-			_, err := e.InitializeWithConfig(tr, elector.DefaultConfig())
+			_, err := e.InitializeWithConfig(tr, fdbelection.DefaultConfig())
 			return err
 		}))
 		rubbish("candidates", "one")
@@ -254,7 +253,7 @@ func TestDoctorOfOddRecords(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				db := memkv.New(memkv.Options{})
 				e := election.New(subspace.New("fdbelection", "default"))
-				config := elector.DefaultConfig()
+				config := fdbelection.DefaultConfig()
 				if c.config != nil {
 					c.config(&config)
 				}
@@ -323,7 +322,7 @@ func TestDoctorOfASlowStore(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				db := memkv.New(memkv.Options{})
 				require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
-					_, err := election.New(subspace.New("fdbelection", "default")).InitializeWithConfig(tr, elector.DefaultConfig())
+					_, err := election.New(subspace.New("fdbelection", "default")).InitializeWithConfig(tr, fdbelection.DefaultConfig())
 					return err
 				}))
 				d, _ := examined(t, slow{db, delay}, "--quick", "--timeout", "10s")

@@ -13,7 +13,6 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -68,7 +67,7 @@ changes them. It keeps the terms and ballots that were reached in this place bef
 
 // config returns what the flags ask for, or everything that is wrong with it.
 func (f *initFlags) config(given *pflag.FlagSet) (fdbelection.Config, error) {
-	c := elector.ConfigWithLease(f.lease)
+	c := defaultsFor(f.lease)
 	for _, d := range []struct {
 		flag  string
 		value time.Duration

@@ -28,7 +28,7 @@ func (f *runFlags) options() (elector.Options, error) {
 	if err := me.Validate(); err != nil {
 		return none, usage(err)
 	}
-	config := elector.ConfigWithLease(f.lease)
+	config := defaultsFor(f.lease)
 	if f.graceGiven {
 		config.PreemptionGrace = f.grace
 	}

@@ -20,6 +20,14 @@ type setting struct {
 	set   func(c *fdbelection.Config, value string) error
 }
 
+// defaultsFor returns the default config, scaled to a lease.
+func defaultsFor(lease time.Duration) fdbelection.Config {
+	if lease == fdbelection.DefaultLeaseDuration {
+		return fdbelection.DefaultConfig()
+	}
+	return fdbelection.ConfigWithLease(lease)
+}
+
 var settings = []setting{
 	durationSetting("lease", "LeaseDuration", func(c *fdbelection.Config) *time.Duration { return &c.LeaseDuration }),
 	durationSetting("heartbeat", "HeartbeatInterval", func(c *fdbelection.Config) *time.Duration { return &c.HeartbeatInterval }),

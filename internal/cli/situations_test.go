@@ -21,7 +21,7 @@ import (
 // would be typed, and the records that it reads.
 var steering = map[string][]string{
 	"list":                   {"config", "leader"},
-	"status":                 {"config", "leader", "intent", "term"},
+	"status":                 {"config", "leader"},
 	"candidates":             {"config", "leader", "candidate"},
 	"history":                {"config", "history"},
 	"init":                   {"config"},
@@ -30,13 +30,13 @@ var steering = map[string][]string{
 	"config enable":          {"config"},
 	"config disable":         {"config"},
 	"resign --timeout 100ms": {"config", "leader", "intent"},
-	"resign --force --yes":   {"config", "leader", "intent"},
+	"resign --force --yes":   {"config", "leader"},
 	"transfer --to b --timeout 100ms": {
 		"config", "leader", "intent", "candidate",
 	},
 	"evict --dry-run":              {"config", "leader"},
 	"unregister --force b":         {"config", "leader", "candidate"},
-	"raise-term --floor 9 --force": {"config", "leader", "term", "intent"},
+	"raise-term --floor 9 --force": {"config", "leader"},
 }
 
 // typed runs a command line in this process.

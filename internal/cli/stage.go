@@ -76,6 +76,14 @@ func (s *stage) close() {
 	}
 }
 
+// demoConfig lets a higher priority challenge as soon as it has come: the story
+// has no time for a minimum tenure.
+func demoConfig() fdbelection.Config {
+	c := fdbelection.ConfigWithLease(demoLease)
+	c.MinimumTenure, c.PreemptDelay = 0, 0
+	return c
+}
+
 // actor is one candidate, as a process would be.
 type actor struct {
 	elector *elector.Elector
@@ -90,7 +98,7 @@ func (a *actor) crash() { a.elector.Abandon() }
 // enter has a candidate campaign.
 func (s *stage) enter(id string, priority int32) error {
 	el, err := elector.New(s.db, s.election, elector.Options{
-		NodeID: id, Priority: priority, Config: elector.ConfigWithLease(demoLease),
+		NodeID: id, Priority: priority, Config: demoConfig(),
 		DrainLimit: demoDrain * 2, Clock: s.clock,
 	})
 	if err != nil {

@@ -166,7 +166,7 @@ func TestOneOperatorChangesARevision(t *testing.T) {
 			require.Contains(t, o.stderr, "config was changed by somebody else")
 		}
 	}
-	require.Contains(t, won, "0s -> "+d.state().Config.MinimumTenure.String())
+	require.Contains(t, won, "10s -> "+d.state().Config.MinimumTenure.String())
 	require.EqualValues(t, 2, d.state().Config.Revision)
 }
 

@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
@@ -23,7 +23,7 @@ func TestStoreOfAnotherModule(t *testing.T) {
 	db := memkv.New(memkv.Options{})
 	e := election.New(subspace.New("fdbelection").Sub("default"))
 	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
-		_, err := e.InitializeWithConfig(tr, elector.DefaultConfig())
+		_, err := e.InitializeWithConfig(tr, fdbelection.DefaultConfig())
 		return err
 	}))
 	errGone := errors.New("the cluster is gone")

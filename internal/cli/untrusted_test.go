@@ -121,7 +121,7 @@ func TestUntrustedText(t *testing.T) {
 			for _, r := range o.stdout + o.stderr {
 				require.True(t, r == '\n' || unicode.IsPrint(r), "%s prints %U", test.line, r)
 			}
-			if !slices.Contains([]string{"resign", "unregister --force plain"}, test.line) && !strings.HasPrefix(test.line, "transfer") {
+			if !slices.Contains([]string{"resign", "unregister --force plain", "evict", "evict --dry-run"}, test.line) && !strings.HasPrefix(test.line, "transfer") {
 				require.Contains(t, o.stdout+o.stderr, `[2J`, "it is shown, %s", test.line)
 			}
 			switch format {

@@ -15,8 +15,8 @@ import (
 	"github.com/rivo/uniseg"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
@@ -137,7 +137,7 @@ func TestWatchUntrustedText(t *testing.T) {
 		e := election.New(subspace.New("fdbelection", "default"))
 		plain := election.Registration{Identity: election.Identity{ID: "plain", Incarnation: uuid.UUID{1}}, Metadata: map[string]string{evil: evil}}
 		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
-			if _, err := e.InitializeWithConfig(tr, elector.DefaultConfig()); err != nil {
+			if _, err := e.InitializeWithConfig(tr, fdbelection.DefaultConfig()); err != nil {
 				return err
 			}
 			return e.RegisterCandidate(tr, plain, time.Now())

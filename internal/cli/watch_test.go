@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/internal/cli/clock"
@@ -68,7 +69,7 @@ func newCompany(t *testing.T) *company {
 func (c *company) enter(id string, priority int32) (el *elector.Elector, leave func()) {
 	c.t.Helper()
 	el, err := elector.New(c.db, c.election, elector.Options{
-		NodeID: id, Priority: priority, Config: elector.ConfigWithLease(2 * time.Second), Clock: Virtual{},
+		NodeID: id, Priority: priority, Config: fdbelection.ConfigWithLease(2 * time.Second), Clock: Virtual{},
 	})
 	require.NoError(c.t, err)
 	ctx, cancel := context.WithCancel(c.t.Context())
