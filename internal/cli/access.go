@@ -153,7 +153,7 @@ func (x *access) explain(err error) error {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("interrupted while store %s was asked: %w", x.safe(), err)
 	case errors.Is(err, fdbelection.ErrInvalidState):
-		return fmt.Errorf("%w; nothing was changed: find out who wrote it and mend or restore it, or use another --election", err)
+		return withRemedies(err, unchangedRecords)
 	default:
 		return err
 	}

@@ -25,7 +25,8 @@ func (a *app) candidatesCommand() *cobra.Command {
 observers, higher priorities first, then the earlier registration. The age of a
 heartbeat compares the clock of the candidate's host with the one here. Who died
 without leaving stays listed until a leader has seen it silent for the candidate
-timeout.`,
+timeout. If a record cannot be read, candidates lists the others, names it and ends
+with 1.`,
 		Example: `  fdbelect candidates --store file:/tmp/demo.db
   fdbelect candidates --store file:/tmp/demo.db --output json`,
 		Args: noArgs,
@@ -42,6 +43,7 @@ type roll struct {
 	leader     election.Leader
 	timeout    time.Duration
 	candidates []election.Candidate
+	unseated   error // the leader record cannot be read, so none is marked as the leader
 	unreadable error // of single records; the others are listed all the same
 }
 
@@ -50,15 +52,23 @@ func readRoll(e *election.LeaderElection, tr kv.ReadTransaction) (roll, error) {
 	if err != nil {
 		return roll{}, err
 	}
-	leader, err := e.GetLeaderRaw(tr)
-	if err != nil {
+	r := roll{timeout: config.CandidateTimeout}
+	state, err := e.ReadState(tr)
+	switch {
+	case errors.Is(err, fdbelection.ErrInvalidState):
+		r.unseated = err
+	case err != nil:
 		return roll{}, err
+	case leaderLost(&state):
+		r.unseated, r.leader = state.Unreadable, state.Leader
+	default:
+		r.leader = state.Leader
 	}
-	candidates, err := e.ListCandidates(tr)
-	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
-		return roll{}, err
+	r.candidates, r.unreadable = e.ListCandidates(tr)
+	if r.unreadable != nil && !errors.Is(r.unreadable, fdbelection.ErrInvalidState) {
+		return roll{}, r.unreadable
 	}
-	return roll{leader: leader, timeout: config.CandidateTimeout, candidates: candidates, unreadable: err}, nil
+	return r, nil
 }
 
 func (a *app) candidates(ctx context.Context, r *reading) error {
@@ -69,7 +79,7 @@ func (a *app) candidates(ctx context.Context, r *reading) error {
 	now := a.clock.Wall()
 	list := seen.list(now)
 	err = a.show(r.output, list, func() table { return seen.table(list, now) })
-	return errors.Join(err, r.explain(seen.unreadable))
+	return errors.Join(err, r.explain(errors.Join(seen.unseated, seen.unreadable)))
 }
 
 // candidateStatus is one candidate for scripts: names stay.

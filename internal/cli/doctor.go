@@ -185,6 +185,9 @@ type examination struct {
 	latency, empty []time.Duration // sorted
 	rate           *versionRate
 	state          *election.State // nil where it cannot be read
+	lost           bool            // there is no leader record: that of the state is what the term record says
+	unasked        error           // why the intent cannot be read
+	untermed       bool            // the term record cannot be read
 	candidates     []election.Candidate
 	ranked         []election.Ranked
 	history        []election.Event // oldest first

@@ -25,6 +25,8 @@ type offset struct {
 func (e *examination) checkSeat() {
 	e.begin("leader")
 	switch l := e.state.Leader; {
+	case e.lost && e.quick:
+		e.fail("nobody knows who leads", "run doctor without --quick: it observes whether a leader restores its record", "%s", lostText(e.state.Tenure))
 	case l.Vacant():
 		voters := slices.ContainsFunc(e.candidates, func(c election.Candidate) bool { return c.Role == election.Voter })
 		if !e.state.Config.ElectionEnabled || voters && !e.quick {
@@ -91,6 +93,8 @@ func (e *examination) tellAlive(first election.Leader, passed time.Duration) {
 	l := e.last
 	const do = "look at the process of the leader, at its log and at its connection; \"fdbelect watch\" shows whether somebody takes over"
 	switch {
+	case e.lost && !e.renewed:
+		e.fail("no leader runs, or it cannot write: a leader restores its record with its next renewal", leaderDo, "the leader record was still missing after %s", tenths(passed))
 	case e.renewed && l.Term != first.Term:
 		e.ok("%s took the seat in term %d while it was observed", l.Identity, l.Term)
 	case e.renewed:
@@ -121,7 +125,7 @@ func (e *examination) checkClocks() {
 	for _, candidate := range e.candidates {
 		e.offsets = append(e.offsets, offset{candidate.ID, candidate.LastHeartbeat.Sub(e.readAt), false})
 	}
-	if l := e.state.Leader; !l.Vacant() {
+	if l := e.state.Leader; !l.Vacant() && !e.lost {
 		e.offsets = append(e.offsets, offset{l.ID, l.LeaseExpiry.Add(-l.LeaseDuration).Sub(e.readAt), false})
 	}
 	limit, worst := max(c.EffectiveMargin(), 100*time.Millisecond), time.Duration(0)
@@ -222,6 +226,7 @@ func (e *examination) checkIntent() {
 	i := e.state.Intent
 	target := slices.ContainsFunc(e.candidates, func(c election.Candidate) bool { return c.Identity == i.Identity })
 	switch {
+	case e.unasked != nil: // it is told under records
 	case i.Kind == election.NoIntent:
 		e.ok("nothing is asked of the leader")
 	case i.Term != e.state.Leader.Term || e.state.Leader.Vacant():

@@ -39,11 +39,12 @@ func (e *examination) readAll(ctx context.Context) error {
 		_, unconfigured := el.ReadConfig(tr)
 		_, unseated := el.GetLeaderRaw(tr)
 		_, unasked := el.ReadIntent(tr)
+		e.unasked = unasked
 		var unlisted, unranked, untold error
 		e.candidates, unlisted = el.ListCandidates(tr)
 		e.ranked, unranked = el.Preferred(tr, math.MaxInt32)
 		e.history, untold = el.History(tr, 0)
-		for _, err := range []error{unconfigured, unseated, unasked, err, unlisted, unranked, untold} {
+		for _, err := range []error{unconfigured, unseated, unasked, err, state.Unreadable, unlisted, unranked, untold} {
 			if err := note(err); err != nil {
 				return struct{}{}, err
 			}
@@ -65,19 +66,33 @@ func (e *examination) readAll(ctx context.Context) error {
 			count(len(e.candidates), "candidate"), count(len(e.ranked), "rank"), count(len(e.history), "event"))
 	}
 	if e.state != nil {
-		e.last = e.state.Leader
+		e.last, e.lost = e.state.Leader, leaderLost(e.state)
+		e.untermed = slices.ContainsFunc(invalidRecords(e.state.Unreadable), func(i *fdbelection.InvalidStateError) bool { return i.Record == "term" })
 		e.checkAgreement()
 	}
 	return nil
 }
 
-// checkAgreement compares records that say the same.
-func (e *examination) checkAgreement() {
+// checkTerm compares the leader record with the term record.
+func (e *examination) checkTerm() {
 	leader, tenure := e.state.Leader, e.state.Tenure
+	if e.untermed {
+		return
+	}
+	do := fmt.Sprintf("stop every process, then write both with \"fdbelect raise-term --floor %d --force\"", max(leader.Term, tenure.Term)+1)
+	if tenure.Term == 0 {
+		do = `"fdbelect repair" writes the term record from the leader record`
+	}
 	if leader.Term != tenure.Term || !leader.Vacant() && !leader.HeldBy(tenure.Identity) || leader.Vacant() == tenure.Held && leader.Term > 0 {
 		e.fail("the fence goes by the term record, and everybody else by the leader record: a restore or another program has torn them apart",
-			"stop every process; then restore both, or use another --election", "the leader record says %s, the term record %s", leader, tenure.Token)
+			do, "the leader record says %s, the term record %s", leader, tenure.Token)
 	}
+}
+
+// checkAgreement compares records that say the same.
+func (e *examination) checkAgreement() {
+	e.checkTerm()
+	leader := e.state.Leader
 	ranks := make(map[string]election.Ranked)
 	for _, r := range e.ranked {
 		ranks[r.ID] = r
@@ -86,12 +101,12 @@ func (e *examination) checkAgreement() {
 		r, found := ranks[c.ID]
 		delete(ranks, c.ID)
 		if found != (c.Role == election.Voter) || found && (r.Priority != c.Priority || r.Versionstamp != c.Versionstamp) {
-			e.warn("it may be passed over or asked in vain at an open seat", "restart that candidate: registering again mends its rank",
+			e.warn("it may be passed over or asked in vain at an open seat", `"fdbelect repair" mends it`,
 				"the rank of %s is not as its record says", c.Identity)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(ranks)) {
-		e.warn("somebody waits a moment longer at an open seat", "\"fdbelect unregister\" removes it",
+		e.warn("somebody waits a moment longer at an open seat", `"fdbelect repair" removes it`,
 			"there is a rank of %s, which is no candidate", election.SafeText(id))
 	}
 	registered := slices.ContainsFunc(e.candidates, func(c election.Candidate) bool { return leader.HeldBy(c.Identity) })

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -130,27 +129,29 @@ func (e *examination) checkLatency() {
 
 // unreadable adds a finding for each record that cannot be read.
 func (e *examination) unreadable(err error) bool {
-	if err == nil {
-		return false
+	invalid := invalidRecords(err)
+	for _, record := range invalid {
+		e.fail(meaning(record), remedy(record), "%s", safeLines(record.Error()))
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		found := false
-		for _, inner := range joined.Unwrap() {
-			found = e.unreadable(inner) || found
-		}
-		return found
+	return len(invalid) > 0
+}
+
+// meaning says what a record costs that cannot be read.
+func meaning(invalid *fdbelection.InvalidStateError) string {
+	switch invalid.Record {
+	case "config":
+		return "nothing can be decided without it: nobody claims or renews"
+	case "leader":
+		return "nobody can claim the seat safely, and status and monitoring do not know who leads"
+	case "intent":
+		return "the leader takes it for nothing, and nothing else can be asked of it by a challenger or by request"
+	case "term":
+		return "fenced writes are refused, and watches are not told of changes"
+	case "candidate":
+		return "that candidate cannot take part"
+	case "rank":
+		return "somebody may wait a moment longer at an open seat"
+	default:
+		return "that entry cannot be told; the others can"
 	}
-	var invalid *fdbelection.InvalidStateError
-	if !errors.As(err, &invalid) {
-		return false
-	}
-	found := safeLines(invalid.Error())
-	for _, f := range e.Findings {
-		if f.Check == e.check && f.Found == found {
-			return true // it was read twice
-		}
-	}
-	e.fail("another program or a newer version wrote it, or the store is damaged; nothing overwrites it, and what needs it stands still",
-		"find out who wrote it, and restore or remove it with every process stopped", "%s", found)
-	return true
 }

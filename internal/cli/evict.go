@@ -71,7 +71,7 @@ func (a *app) evict(ctx context.Context, x *access, ids []string, dryRun bool) e
 		fmt.Fprintf(a.stdout, "nobody to evict: %s\n", either(len(suspects) == 0, "nobody is registered who does not lead", "everybody else is alive"))
 	}
 	if unreadable != nil {
-		return fmt.Errorf("%w; it was left as it is: find out who wrote it and mend or restore it", unreadable)
+		return withRemedies(unreadable, "it was left as it is")
 	}
 	return nil
 }
@@ -81,8 +81,11 @@ func (a *app) evict(ctx context.Context, x *access, ids []string, dryRun bool) e
 // error, and left alone.
 func (s *session) suspects(ctx context.Context, ids []string) (suspects []election.Candidate, unreadable, err error) {
 	seen, err := look(ctx, s, func(tr kv.ReadTransaction) (roll, error) { return readRoll(s.election, tr) })
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, nil, err
+	case seen.unseated != nil: // the leader may be among them
+		return nil, nil, s.access.explain(seen.unseated)
 	}
 	var faults []error
 	for _, id := range ids {

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 )
@@ -20,7 +22,8 @@ func (a *app) historyCommand() *cobra.Command {
 after it, at which ballot, and why. A tenure has no end of its own on record where the
 next one took its place: its lease ran out, or its seat was handed over or preempted.
 The times are those of the hosts that made the changes. How many terms are kept is
-"history_limit" of the config.`,
+"history_limit" of the config. If an entry cannot be read, history shows the others,
+names it and ends with 1.`,
 		Example: `  fdbelect history --store file:/tmp/demo.db
   fdbelect history --store file:/tmp/demo.db --limit 3 --output yaml`,
 		Args: noArgs,
@@ -28,21 +31,37 @@ The times are those of the hosts that made the changes. How many terms are kept 
 			if limit < 0 {
 				return usage(fmt.Errorf("--limit is %d; use 0 for all, or how many to show", limit))
 			}
-			events, err := read(cmd.Context(), a, &r.access, func(e *election.LeaderElection, tr kv.ReadTransaction) ([]election.Event, error) {
-				if _, err := e.ReadConfig(tr); err != nil {
-					return nil, err
-				}
-				return e.History(tr, limit)
+			seen, err := read(cmd.Context(), a, &r.access, func(e *election.LeaderElection, tr kv.ReadTransaction) (chronicle, error) {
+				return readChronicle(e, tr, limit)
 			})
 			if err != nil {
 				return err
 			}
-			return a.show(r.output, eventList(events), func() table { return eventTable(events) })
+			err = a.show(r.output, eventList(seen.events), func() table { return eventTable(seen.events) })
+			return errors.Join(err, r.explain(seen.unreadable))
 		},
 	}
 	r.addFlags(cmd)
 	cmd.Flags().IntVar(&limit, "limit", 20, "how many events to show, 0 for all")
 	return cmd
+}
+
+// chronicle is what one transaction saw of the history.
+type chronicle struct {
+	events     []election.Event
+	unreadable error // of single entries
+}
+
+func readChronicle(e *election.LeaderElection, tr kv.ReadTransaction, limit int) (chronicle, error) {
+	_, unreadable := e.ReadConfig(tr)
+	if unreadable != nil && !errors.Is(unreadable, fdbelection.ErrInvalidState) {
+		return chronicle{}, unreadable
+	}
+	events, err := e.History(tr, limit)
+	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
+		return chronicle{}, err
+	}
+	return chronicle{events, errors.Join(unreadable, err)}, nil
 }
 
 // eventStatus is one event for scripts: names stay.

@@ -24,8 +24,8 @@ candidates are registered, and whether it is enabled. It reads from election to
 election, and nothing of what else an application keeps below the root.
 
 The elections are read a few at a time: each line is true by itself, and the lines
-are not of one instant. One whose records cannot be read is listed with what is
-wrong, and list then ends with 1.`,
+are not of one instant. An election with a record that cannot be read is listed as
+damaged; list then says what is wrong and how it is mended, and ends with 1.`,
 		Example: `  fdbelect list --store file:/tmp/demo.db
   fdbelect list --store file:/tmp/demo.db --root fdbelection --output json`,
 		Args: noArgs,
@@ -50,6 +50,7 @@ type listed struct {
 	Fault string `json:"fault,omitempty"`
 
 	holder election.Identity
+	fault  error
 }
 
 func (a *app) list(ctx context.Context, r *reading) error {
@@ -108,13 +109,13 @@ func faultsOf(all []listed) error {
 	var faults []error
 	for i := range all {
 		if all[i].Fault != "" {
-			faults = append(faults, fmt.Errorf("election %s: %s", election.SafeText(all[i].Election), all[i].Fault))
+			faults = append(faults, fmt.Errorf("election %s: %w", election.SafeText(all[i].Election), all[i].fault))
 		}
 	}
 	if faults == nil {
 		return nil
 	}
-	return fmt.Errorf("%w; nothing was changed: find out who wrote it, and mend or restore it", errors.Join(faults...))
+	return withRemedies(errors.Join(faults...), unchangedRecords)
 }
 
 // page is what one transaction saw of the elections below a subspace, and
@@ -181,16 +182,21 @@ func readListed(e *election.LeaderElection, name string, tr kv.ReadTransaction) 
 	state, err := e.ReadState(tr)
 	if err == nil {
 		l.Term, l.Ballot, l.Enabled = state.Leader.Term, state.Leader.Ballot, state.Config.ElectionEnabled
-		if !state.Leader.Vacant() {
+		if leaderLost(&state) {
+			l.Ballot = state.Tenure.Ballot
+		} else if !state.Leader.Vacant() {
 			l.holder = state.Leader.Identity
 			l.Leader = &l.holder.ID
 		}
 		var candidates []election.Candidate
 		candidates, err = e.ListCandidates(tr)
 		l.Candidates = len(candidates)
+		if err == nil || errors.Is(err, fdbelection.ErrInvalidState) {
+			err = errors.Join(state.Unreadable, err)
+		}
 	}
 	if errors.Is(err, fdbelection.ErrInvalidState) {
-		l.Fault = err.Error()
+		l.fault, l.Fault = err, err.Error()
 		err = nil
 	}
 	return l, err

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +26,7 @@ func (a *app) raiseTermCommand() *cobra.Command {
 	var f raiseFlags
 	cmd := &cobra.Command{
 		Use:   "raise-term --store STORE --floor TERM [flags]",
-		Short: "After a restore: see that no term is used a second time",
+		Short: "After a restore: see that no term is used a second time; mend a lost leader record",
 		Long: `raise-term is for a database that was restored to its past. Its terms went back with
 it, so whoever keeps the highest term that it has seen would refuse the next leaders,
 or take an old one for a new one; and a process that is left over may find its own tenure
@@ -36,10 +39,14 @@ spare. A term that is higher already stays, and it may be repeated.
 
 Stop all processes first; docs/operations.md has the whole procedure. A seat that is held
 is given up with --force only: its fenced writes are refused from then on, but a holder
-that runs may believe to lead until its lease ends.`,
+that runs may believe to lead until its lease ends.
+
+It also mends a leader record that is missing or cannot be read, as long as the term record
+stands: any floor will do, and the seat is vacant afterwards.`,
 		Example: `  fdbelect config disable --store file:/tmp/demo.db
   fdbelect raise-term --store file:/tmp/demo.db --floor 1000 --force
-  fdbelect config enable --store file:/tmp/demo.db`,
+  fdbelect config enable --store file:/tmp/demo.db
+  fdbelect raise-term --store file:/tmp/demo.db --floor 1 --force`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
@@ -57,19 +64,16 @@ that runs may believe to lead until its lease ends.`,
 	return cmd
 }
 
-// raised is the seat before and after.
-type raised struct{ before, after election.Leader }
+// raised is the leader record before and after.
+type raised struct {
+	before, after election.Leader
+	mended        bool // before could not be read, or is only what the term record says
+}
 
 func (a *app) raiseTerm(ctx context.Context, f *raiseFlags) error {
 	var done *raised // what a run has changed, which a later one may find done
-	r, err := change(ctx, a, &f.access, func(e *election.LeaderElection, tr kv.Transaction) (r raised, err error) {
-		if r.before, err = e.GetLeaderRaw(tr); err != nil {
-			return r, err
-		}
-		if !r.before.Vacant() && r.before.Term <= f.floor && !f.force {
-			return r, fmt.Errorf("%s holds the seat in term %d by the record; make sure that every process is stopped, and end that tenure with --force", r.before.Identity, r.before.Term)
-		}
-		r.after, err = e.RaiseTerm(tr, f.floor, a.clock.Wall())
+	r, err := change(ctx, a, &f.access, func(e *election.LeaderElection, tr kv.Transaction) (raised, error) {
+		r, err := f.once(e, tr, a.clock.Wall())
 		if err == nil && r.after != r.before {
 			done = &r
 		}
@@ -84,11 +88,39 @@ func (a *app) raiseTerm(ctx context.Context, f *raiseFlags) error {
 		fmt.Fprintf(a.stdout, "the term is %d, so the next one is above %d already; nothing was changed (%s)\n", r.after.Term, f.floor, seatText(r.after))
 		return nil
 	}
-	before := done.before
-	if !before.Vacant() {
-		fmt.Fprintf(a.stdout, "the tenure of %s in term %d is over\n", before.Identity, before.Term)
-	}
-	fmt.Fprintf(a.stdout, "the term went from %d to %d, the ballot from %d to %d; the next tenure has term %d\n",
-		before.Term, r.after.Term, before.Ballot, r.after.Ballot, r.after.Term+1)
+	done.tell(a.stdout)
 	return nil
+}
+
+// once raises the term in one run of the transaction.
+func (f *raiseFlags) once(e *election.LeaderElection, tr kv.Transaction, now time.Time) (r raised, err error) {
+	state, err := e.ReadState(tr)
+	r.before = state.Leader
+	unknown := slices.ContainsFunc(invalidRecords(err), func(i *fdbelection.InvalidStateError) bool { return i.Record == "leader" && !i.Newer })
+	r.mended = unknown || leaderLost(&state)
+	switch {
+	case unknown && !f.force:
+		return r, fmt.Errorf("it is not known who holds the seat (%w); make sure that every process is stopped, and write the record anew with --force", err)
+	case err != nil && !unknown:
+		return r, err
+	case !r.before.Vacant() && (r.mended || r.before.Term <= f.floor) && !f.force:
+		return r, fmt.Errorf("%s holds the seat in term %d by the record; make sure that every process is stopped, and end that tenure with --force", r.before.Identity, r.before.Term)
+	}
+	r.after, err = e.RaiseTerm(tr, f.floor, now)
+	return r, err
+}
+
+// tell says what was changed.
+func (r *raised) tell(out io.Writer) {
+	before, after := r.before, r.after
+	if !before.Vacant() {
+		fmt.Fprintf(out, "the tenure of %s in term %d is over\n", before.Identity, before.Term)
+	}
+	if r.mended {
+		fmt.Fprintf(out, "the leader record was lost, and stands again: the seat is vacant after term %d, at ballot %d; the next tenure has term %d\n",
+			after.Term, after.Ballot, after.Term+1)
+		return
+	}
+	fmt.Fprintf(out, "the term went from %d to %d, the ballot from %d to %d; the next tenure has term %d\n",
+		before.Term, after.Term, before.Ballot, after.Ballot, after.Term+1)
 }

@@ -36,7 +36,7 @@ var steering = map[string][]string{
 	},
 	"evict --dry-run":              {"config", "leader"},
 	"unregister --force b":         {"config", "leader", "candidate"},
-	"raise-term --floor 9 --force": {"config", "leader"},
+	"raise-term --floor 9 --force": {"config"},
 }
 
 // typed runs a command line in this process.
@@ -46,6 +46,9 @@ func typed(t *testing.T, line string, more ...string) outcome {
 	err := cli.Exec(t.Context(), append(strings.Fields(line), more...), strings.NewReader(""), &stdout, &stderr)
 	return outcome{cli.ExitCode(err), stdout.String(), stderr.String()}
 }
+
+// words are those of a command line.
+func words(line string) []string { return strings.Fields(line) }
 
 // Whatever is wrong with the store or the command line, each subcommand says so
 // in the same way, and creates and changes nothing.
@@ -118,9 +121,8 @@ func TestEverySubcommandWithDamagedRecords(t *testing.T) {
 	}
 }
 
-// damage makes an election with a leader a and a candidate b, and spoils one of
-// its records.
-func damage(t *testing.T, db kv.Database, e *election.LeaderElection, record string) {
+// people makes an election with a leader a and a candidate b.
+func people(t *testing.T, db kv.Database, e *election.LeaderElection) {
 	t.Helper()
 	do := func(fn func(tr kv.Transaction) error) {
 		t.Helper()
@@ -136,6 +138,12 @@ func damage(t *testing.T, db kv.Database, e *election.LeaderElection, record str
 		_, err := e.TryClaimLeadership(tr, election.Identity{ID: "a"}, time.Now())
 		return err
 	})
+}
+
+// damage makes such an election, and spoils one of its records.
+func damage(t *testing.T, db kv.Database, e *election.LeaderElection, record string) {
+	t.Helper()
+	people(t, db, e)
 	key := e.Subspace().Sub(record).Bytes()
 	switch record {
 	case "candidate":
@@ -145,7 +153,7 @@ func damage(t *testing.T, db kv.Database, e *election.LeaderElection, record str
 		key, err = e.Subspace().Sub("history").Pack(subspace.Tuple{subspace.Int(1), subspace.Int(0)})
 		require.NoError(t, err)
 	}
-	do(func(tr kv.Transaction) error { tr.Set(key, []byte("\x15\x01\x02rubb\x1b[2Jish")); return nil })
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error { tr.Set(key, rubbish); return nil }))
 }
 
 // everything is all that a store holds.

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +20,10 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Show who leads, the lease, the config and what is asked of the leader",
 		Long: `status shows the leader record as it stands, the config and the intent. Whether a
 lease has run out it can only tell by the clock of the leader's host against the
-one here: what the candidates go by is shown under "expiry".`,
+one here: what the candidates go by is shown under "expiry".
+
+If a record cannot be read, status shows the others, says which one it is and how it is
+mended, and ends with 1.`,
 		Example: `  fdbelect status --store file:/tmp/demo.db
   fdbelect status --store file:/tmp/demo.db --output json`,
 		Args: noArgs,
@@ -29,7 +34,8 @@ one here: what the candidates go by is shown under "expiry".`,
 			}
 			s.Election, s.Root, s.Store = r.name, r.root, r.spec
 			s.judge(a.clock.Wall())
-			return a.show(r.output, s, func() table { return s.table(a.clock.Wall()) })
+			err = a.show(r.output, s, func() table { return s.table(a.clock.Wall()) })
+			return errors.Join(err, r.explain(s.unreadable))
 		},
 	}
 	r.addFlags(cmd)
@@ -41,13 +47,18 @@ type status struct {
 	Store    string        `json:"store"`
 	Root     string        `json:"root"`
 	Election string        `json:"election"`
-	Leader   *leaderStatus `json:"leader"` // null: the seat is vacant
+	Leader   *leaderStatus `json:"leader"` // null: the seat is vacant, or its record is missing
 	Term     uint64        `json:"term"`
 	Ballot   uint64        `json:"ballot"`
 	Config   configStatus  `json:"config"`
 	Intent   *intentStatus `json:"intent"` // null: nothing is asked
-	record   election.Leader
-	last     election.Identity // who holds the seat, or held it last
+	// Unreadable is empty if all is well.
+	Unreadable []damagedRecord `json:"unreadable"`
+
+	record     election.Leader
+	tenure     election.Tenure // its holder holds the seat, or held it last
+	lost       bool            // there is no leader record, and term and ballot are those of the tenure
+	unreadable error
 }
 
 type leaderStatus struct {
@@ -99,8 +110,13 @@ func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, err
 		return nil, err
 	}
 	leader, intent := state.Leader, state.Intent
-	s := &status{Term: leader.Term, Ballot: leader.Ballot, Config: configOf(state.Config), record: leader, last: state.Tenure.Identity}
-	if !leader.Vacant() {
+	s := &status{
+		Term: leader.Term, Ballot: leader.Ballot, Config: configOf(state.Config), Unreadable: damagedRecords(state.Unreadable),
+		record: leader, tenure: state.Tenure, lost: leaderLost(&state), unreadable: state.Unreadable,
+	}
+	if s.lost {
+		s.Ballot = state.Tenure.Ballot
+	} else if !leader.Vacant() {
 		s.Leader = &leaderStatus{
 			ID: leader.ID, Incarnation: leader.Incarnation.String(), Priority: leader.Priority,
 			Origin: leader.Origin.String(), Accepted: leader.Accepted, AcquiredAt: leader.AcquiredAt.UTC(),
@@ -136,8 +152,11 @@ func (s *status) judge(now time.Time) {
 
 // table is the status for people to read.
 func (s *status) table(now time.Time) table {
-	return table{rows: s.rows(now), style: func(p palette, i int) func(string) string {
+	rows := s.rows(now)
+	return table{rows: rows, style: func(p palette, i int) func(string) string {
 		switch {
+		case rows[i][0] == "damaged":
+			return p.bad
 		case i != 1: // the leader
 			return nil
 		case s.Leader == nil || s.Leader.LeaseOver:
@@ -151,12 +170,15 @@ func (s *status) rows(now time.Time) [][]string {
 	rows := [][]string{{"election", fmt.Sprintf("%s below %s in %s",
 		election.SafeText(s.Election), election.SafeText(s.Root), election.SafeText(s.Store))}}
 	if l := s.Leader; l == nil {
-		rows = append(rows, []string{"leader", s.vacancy()})
+		rows = append(rows, []string{"leader", s.noLeader()})
 	} else {
 		rows = append(rows,
 			[]string{"leader", fmt.Sprintf("%s, priority %d%s", s.record.Identity, l.Priority, pending(l.Accepted))},
 			[]string{"since", fmt.Sprintf("%s (%s ago, %s)", l.AcquiredAt.Format(timeLayout), ago(now.Sub(l.AcquiredAt)), l.Origin)},
 			[]string{"lease", lease(l, now)})
+	}
+	if s.unreadable != nil {
+		rows = append(rows, []string{"damaged", s.damaged()})
 	}
 	c := s.Config
 	return append(rows,
@@ -170,14 +192,25 @@ func (s *status) rows(now time.Time) [][]string {
 	)
 }
 
-func (s *status) vacancy() string {
+func (s *status) noLeader() string {
 	switch {
+	case s.lost:
+		return lostText(s.tenure)
 	case s.Ballot == 0:
 		return "none yet"
-	case s.last.ID == "":
+	case s.tenure.ID == "":
 		return "none: the seat is vacant"
 	}
-	return fmt.Sprintf("none: the seat is vacant, %s had it last", s.last)
+	return fmt.Sprintf("none: the seat is vacant, %s had it last", s.tenure.Identity)
+}
+
+// damaged lists the kinds of the records that could not be read.
+func (s *status) damaged() string {
+	kinds := make([]string, len(s.Unreadable))
+	for i, r := range s.Unreadable {
+		kinds[i] = r.Record
+	}
+	return strings.Join(kinds, ", ")
 }
 
 // String is what is asked of the leader; nothing, of a nil intent.

@@ -55,16 +55,13 @@ type member struct {
 }
 
 func (s *session) member(tr kv.ReadTransaction, id string) (m member, err error) {
-	config, err := s.election.ReadConfig(tr)
+	state, err := s.election.ReadState(tr)
 	if err != nil {
 		return m, err
 	}
-	leader, err := s.election.GetLeaderRaw(tr)
-	if err != nil {
-		return m, err
-	}
+	leader := state.Leader
 	m.Candidate, err = s.election.GetCandidate(tr, id)
-	m.leads, m.seat, m.timeout = leader.HeldBy(m.Identity), leader.Token(), config.CandidateTimeout
+	m.leads, m.seat, m.timeout = leader.HeldBy(m.Identity), leader.Token(), state.Config.CandidateTimeout
 	return m, err
 }
 

@@ -18,6 +18,7 @@ type sight struct {
 	candidates []election.Candidate
 	history    []election.Event // the newest, newest first
 	unreadable error            // of single records; the others are there all the same
+	unlisted   bool             // candidates are among them
 }
 
 // watchHistory is how many events a look reads: more than ever pass between two.
@@ -38,7 +39,8 @@ func lookAt(e *election.LeaderElection, tr kv.ReadTransaction) (*sight, error) {
 			return nil, err
 		}
 	}
-	s.unreadable = errors.Join(unlisted, untold)
+	s.unreadable = errors.Join(state.Unreadable, unlisted, untold)
+	s.unlisted = unlisted != nil
 	return s, nil
 }
 
@@ -218,7 +220,7 @@ func (t *tracker) tellCandidates(s *sight, seen time.Time) {
 		delete(before, c.ID)
 	}
 	t.pulses = pulses
-	if t.last == nil || s.unreadable != nil {
+	if t.last == nil || s.unlisted {
 		return // one that cannot be read has not left
 	}
 	for i := range t.last.candidates {
@@ -264,7 +266,7 @@ func (t *tracker) beat(s *sight, c *election.Candidate, seen time.Time) pulse {
 func (t *tracker) tellUnreadable(s *sight) {
 	text := ""
 	if s.unreadable != nil {
-		text = s.unreadable.Error()
+		text = withRemedies(s.unreadable, "to mend it").Error()
 	}
 	if text != t.unreadable {
 		t.unreadable = text

@@ -129,7 +129,7 @@ func TestTracker(t *testing.T) {
 		},
 		"one that cannot be read has not left": {
 			with(seated, func(s *sight) { s.candidates = []election.Candidate{voter} }),
-			with(seated, func(s *sight) { s.unreadable = errors.New("candidate a is broken") }), 0,
+			with(seated, func(s *sight) { s.unreadable, s.unlisted = errors.New("candidate a is broken"), true }), 0,
 			[]string{"leader=a term=1 ballot=5 event=trouble reason=\"candidate a is broken\""},
 		},
 	} {

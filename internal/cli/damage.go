@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// damagedRecord is a record that could not be read. Its JSON is for scripts:
+// names stay.
+type damagedRecord struct {
+	Record  string `json:"record"`
+	Key     string `json:"key"` // quoted
+	Problem string `json:"problem"`
+	Do      string `json:"do"`
+}
+
+// damagedRecords lists the records that an error names, each once. It is never nil.
+func damagedRecords(err error) []damagedRecord {
+	list := []damagedRecord{}
+	for _, invalid := range invalidRecords(err) {
+		list = append(list, damagedRecord{
+			Record: invalid.Record, Key: strconv.QuoteToASCII(string(invalid.Key)),
+			Problem: election.SafeText(invalid.Problem), Do: remedy(invalid),
+		})
+	}
+	return list
+}
+
+// invalidRecords returns the records that an error, joined or not, says cannot be
+// read, each once.
+func invalidRecords(err error) (all []*fdbelection.InvalidStateError) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, inner := range joined.Unwrap() {
+			for _, invalid := range invalidRecords(inner) {
+				if !slices.ContainsFunc(all, func(known *fdbelection.InvalidStateError) bool { return known.Error() == invalid.Error() }) {
+					all = append(all, invalid)
+				}
+			}
+		}
+		return all
+	}
+	if invalid, ok := err.(*fdbelection.InvalidStateError); ok { //nolint:errorlint // what it wraps is looked at below
+		return []*fdbelection.InvalidStateError{invalid}
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		return invalidRecords(inner)
+	}
+	return nil
+}
+
+// leaderDo mends a leader record.
+const leaderDo = `stop every process, then write it from the term record with "fdbelect raise-term --floor 1 --force"`
+
+// remedy says how a record that cannot be read is mended.
+func remedy(invalid *fdbelection.InvalidStateError) string {
+	switch {
+	case invalid.Newer:
+		return "a newer program wrote it: use fdbelect of that version, and leave the record alone"
+	case invalid.Record == "config":
+		return `"fdbelect config set --defaults" writes a whole config in its place`
+	case invalid.Record == "leader":
+		return leaderDo
+	case invalid.Record == "intent":
+		return `"fdbelect cancel" removes it`
+	default:
+		return `"fdbelect repair" mends it ("--dry-run" shows how)`
+	}
+}
+
+// withRemedies adds to an error what mends the records that it names, after what
+// became of them.
+func withRemedies(err error, fate string) error {
+	var all []string
+	for _, invalid := range invalidRecords(err) {
+		what := remedy(invalid)
+		if !slices.Contains(all, what) {
+			all = append(all, what)
+		}
+	}
+	if all == nil {
+		return err
+	}
+	return fmt.Errorf("%w; %s: %s", err, fate, strings.Join(all, "; "))
+}
+
+// unchangedRecords is the fate of records that a command has only read.
+const unchangedRecords = "nothing was changed"
+
+// leaderLost reports whether a state was read without a leader record: it is what
+// the term record says then.
+func leaderLost(state *election.State) bool {
+	return slices.ContainsFunc(invalidRecords(state.Unreadable), func(invalid *fdbelection.InvalidStateError) bool {
+		return invalid.Record == "leader"
+	})
+}
+
+// lostText says what the term record knows of a leader record that is lost.
+func lostText(tenure election.Tenure) string {
+	if !tenure.Held {
+		return fmt.Sprintf("unknown: its record is missing; by the term record the seat is vacant after term %d", tenure.Term)
+	}
+	return fmt.Sprintf("unknown: its record is missing; by the term record %s holds the seat in term %d", tenure.Identity, tenure.Term)
+}

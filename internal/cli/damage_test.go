@@ -1,0 +1,223 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/filekv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// rubbish is a value that no program can read; a terminal would obey it. A newer
+// program may have written newer.
+var (
+	rubbish = []byte("\x15\x01\x02rubb\x1b[2Jish")
+	newer   = []byte("\x15\x63")
+)
+
+// key is where a record of the desk's election is.
+func (d *desk) key(names ...string) []byte { return d.Subspace().Sub(names...).Bytes() }
+
+// spoil writes a value in the place of a record.
+func (d *desk) spoil(value []byte, names ...string) {
+	d.t.Helper()
+	d.does(func(tr kv.Transaction) error { tr.Set(d.key(names...), value); return nil })
+}
+
+// lose removes a record.
+func (d *desk) lose(names ...string) {
+	d.t.Helper()
+	d.does(func(tr kv.Transaction) error { tr.Clear(d.key(names...)); return nil })
+}
+
+// If the leader record alone is missing, status, list and doctor say so and name
+// the command that mends it, and that command does.
+func TestLostLeaderRecord(t *testing.T) {
+	for name, held := range map[string]bool{"held": true, "vacant": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("FDBELECT_STORE", "file:"+lostLeader(t, held))
+			seat := either(held, "by the term record a holds the seat in term 1", "by the term record the seat is vacant after term 1")
+
+			o := typed(t, "status")
+			require.Equal(t, 1, o.code, o.stdout)
+			require.Contains(t, o.stdout, seat)
+			require.Regexp(t, `(?m)^term +1$`, o.stdout)
+			require.NotContains(t, o.stdout, "none yet")
+			require.Contains(t, o.stderr, `"fdbelect raise-term --floor 1 --force"`)
+			require.NotContains(t, o.stdout+o.stderr, "2147483647")
+			o = typed(t, "status -o json")
+			require.Equal(t, 1, o.code)
+			require.Contains(t, o.stdout, `"record": "leader"`)
+			require.Contains(t, o.stdout, `"term": 1`)
+			o = typed(t, "list")
+			require.Equal(t, 1, o.code, o.stdout)
+			require.Regexp(t, `(?m)^default +- +1 +2 +damaged$`, o.stdout)
+			o = typed(t, "candidates")
+			require.Equal(t, 1, o.code, o.stdout)
+			require.Contains(t, o.stdout, "\n2     b ", "they are listed all the same")
+			for _, quick := range []string{"", " --quick"} {
+				o = typed(t, "doctor"+quick)
+				require.Equal(t, 1, o.code, o.stdout)
+				require.Regexp(t, `(?m)^fail +records +invalid stored record: leader at key .* is missing although a term record stands`, o.stdout)
+				require.Contains(t, o.stdout, "fdbelect raise-term")
+				require.NotContains(t, o.stdout, "the clock of a")
+			}
+
+			if held {
+				o = typed(t, "raise-term --floor 1")
+				require.Equal(t, 1, o.code, o.stdout)
+				require.Contains(t, o.stderr, "a holds the seat in term 1 by the record")
+				require.Contains(t, o.stderr, "--force")
+			}
+			o = typed(t, "raise-term --floor 1"+either(held, " --force", ""))
+			require.Zero(t, o.code, o.stderr)
+			require.Contains(t, o.stdout, "the leader record was lost, and stands again: the seat is vacant after term 1")
+			o = typed(t, "status")
+			require.Zero(t, o.code, o.stderr)
+			require.Contains(t, o.stdout, "none: the seat is vacant, a had it last")
+			o = typed(t, "raise-term --floor 1")
+			require.Zero(t, o.code, o.stderr)
+			require.Contains(t, o.stdout, "nothing was changed")
+			require.Zero(t, typed(t, "list").code)
+		})
+	}
+}
+
+// lostLeader is a store file from which the leader record was deleted.
+func lostLeader(t *testing.T, held bool) string {
+	t.Helper()
+	file := storeFile(t)
+	db, err := filekv.Open(file, filekv.Options{})
+	require.NoError(t, err)
+	defer db.Close()
+	e := election.New(subspace.New("fdbelection", "default"))
+	people(t, db, e)
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+		if !held {
+			leader, err := e.GetLeaderRaw(tr)
+			if err != nil {
+				return err
+			}
+			if err := e.ResignLeadership(tr, leader.Token(), time.Now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+		tr.Clear(e.Subspace().Sub("leader").Bytes())
+		return nil
+	}))
+	return file
+}
+
+// A leader record that is there and cannot be read is written anew too, and so is
+// one that an operator finds mended already by an attempt whose answer was lost.
+func TestRaiseTermMendsTheLeaderRecord(t *testing.T) {
+	for name, spoil := range map[string]func(d *desk){
+		"damaged": func(d *desk) { d.spoil(rubbish, "leader") },
+		"lost":    func(d *desk) { d.lose("leader") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.made()
+			spoil(d)
+			o := d.runs("raise-term", "--floor", "1")
+			require.Equal(t, 1, o.code, o.stdout)
+			require.Contains(t, o.stderr, "--force")
+			d.twice = true
+			o = d.runs("raise-term", "--floor", "1", "--force")
+			require.Zero(t, o.code, o.stderr)
+			require.Contains(t, o.stdout, "stands again: the seat is vacant after term 1")
+			require.True(t, d.state().Leader.Vacant())
+			require.NoError(t, d.state().Unreadable)
+			o = d.runs("history")
+			require.Contains(t, o.stdout, "by an operator")
+		})
+	}
+	d := newDesk(t)
+	d.made()
+	d.spoil(newer, "leader")
+	o := d.runs("raise-term", "--floor", "1", "--force")
+	require.Equal(t, 1, o.code, o.stdout)
+	require.Contains(t, o.stderr, "a newer program wrote it")
+}
+
+// Records that could not be read are named by what shows them, and everything
+// else is shown.
+func TestDamagedAdvisoryRecords(t *testing.T) {
+	began, err := subspace.New("fdbelection", "default", "history").Pack(subspace.Tuple{subspace.Int(1), subspace.Int(0)})
+	require.NoError(t, err)
+	for _, test := range []struct {
+		record, do string
+		value      []byte
+		key        []byte
+		seen       []string // the commands that read it
+	}{
+		{record: "intent", value: rubbish, do: `"fdbelect cancel" removes it`, seen: []string{"status", "list", "doctor --quick"}},
+		{record: "intent", value: newer, do: "a newer program wrote it", seen: []string{"status", "list", "doctor --quick"}},
+		{record: "term", value: rubbish, do: `"fdbelect repair" mends it`, seen: []string{"status", "list", "doctor --quick"}},
+		{
+			record: "candidate", value: rubbish, do: `"fdbelect repair" mends it`, seen: []string{"list", "candidates", "doctor --quick"},
+			key: subspace.New("fdbelection", "default", "candidates", "evil").Bytes(),
+		},
+		{record: "history", value: rubbish, key: began, do: `"fdbelect repair" mends it`, seen: []string{"history", "doctor --quick"}},
+	} {
+		t.Run(test.record, func(t *testing.T) {
+			d := newDesk(t)
+			d.made()
+			if test.key == nil {
+				test.key = d.key(test.record)
+			}
+			if test.record == "history" {
+				d.does(func(tr kv.Transaction) error { _, err := d.RaiseTerm(tr, 5, time.Now()); return err })
+			}
+			d.does(func(tr kv.Transaction) error { tr.Set(test.key, test.value); return nil })
+			for _, line := range test.seen {
+				o := d.runs(words(line)...)
+				require.Equal(t, 1, o.code, "%s: %s", line, o.stdout)
+				require.Contains(t, o.stdout+o.stderr, test.record+" at key", line)
+				require.Contains(t, o.stdout+o.stderr, test.do, line)
+				require.NotContains(t, o.stdout+o.stderr, "\x1b", line)
+			}
+			switch test.record {
+			case "candidate":
+				require.Contains(t, d.runs("candidates").stdout, "other#")
+			case "history":
+				require.Regexp(t, `(?m)^5 .* ended `, d.runs("history").stdout)
+			default:
+				o := d.runs("status")
+				require.Regexp(t, `(?m)^leader +leader#`, o.stdout)
+				require.Regexp(t, `(?m)^damaged +`+test.record+`$`, o.stdout)
+				var shown struct {
+					Leader     *struct{ ID string }
+					Unreadable []struct{ Record, Do string }
+				}
+				o = d.runs("status", "-o", "json")
+				require.NoError(t, json.Unmarshal([]byte(o.stdout), &shown))
+				require.Equal(t, "leader", shown.Leader.ID)
+				require.Len(t, shown.Unreadable, 1)
+				require.Contains(t, shown.Unreadable[0].Do, test.do)
+				o = d.runs("doctor", "--quick")
+				require.NotContains(t, o.stdout, either(test.record == "intent", "nothing is asked of the leader", "torn them apart"))
+			}
+		})
+	}
+}
+
+// A watch tells of records that cannot be read, and goes on.
+func TestWatchTellsOfDamage(t *testing.T) {
+	d := newDesk(t)
+	d.made()
+	d.spoil(rubbish, "intent")
+	o := d.runs("watch", "--until", "event=trouble", "--for", "1m")
+	require.Zero(t, o.code, o.stderr)
+	require.Contains(t, o.stdout, "leader=leader term=1")
+	require.Contains(t, o.stdout, "intent at key")
+	require.Contains(t, o.stdout, "fdbelect cancel")
+}
