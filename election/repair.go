@@ -15,6 +15,8 @@ type Repair struct {
 	Record string
 	// Problem says what was wrong.
 	Problem string
+	// Newer says that a newer version of this program has written the record.
+	Newer bool
 	// Done says what was done about it. It is empty if the record was left alone:
 	// it was written by a newer program, or cannot be derived from others.
 	Done string
@@ -76,7 +78,7 @@ type repairing struct {
 func (r *repairing) note(fault error, done string) {
 	var state *fdbelection.InvalidStateError
 	if errors.As(fault, &state) {
-		r.done = append(r.done, Repair{Key: state.Key, Record: state.Record, Problem: state.Problem, Done: done})
+		r.done = append(r.done, Repair{Key: state.Key, Record: state.Record, Problem: state.Problem, Newer: state.Newer, Done: done})
 	}
 }
 

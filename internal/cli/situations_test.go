@@ -36,6 +36,8 @@ var steering = map[string][]string{
 	},
 	"evict --dry-run":              {"config", "leader"},
 	"unregister --force b":         {"config", "leader", "candidate"},
+	"cancel":                       {},
+	"repair":                       {},
 	"raise-term --floor 9 --force": {"config"},
 }
 

@@ -134,6 +134,17 @@ func TestUntrustedText(t *testing.T) {
 	}
 }
 
+// What cancel removes is named, and steers no terminal.
+func TestUntrustedIntent(t *testing.T) {
+	t.Setenv("FDBELECT_STORE", "file:"+untrusted(t))
+	o := typed(t, "cancel")
+	require.Zero(t, o.code, o.stderr)
+	require.Contains(t, o.stdout, `removed: transfer to "x\x1b[2J`)
+	for _, r := range o.stdout {
+		require.True(t, r == '\n' || unicode.IsPrint(r), "it prints %U", r)
+	}
+}
+
 // What is typed does not steer a terminal either: a script may have taken it from
 // elsewhere.
 func TestUntrustedArguments(t *testing.T) {

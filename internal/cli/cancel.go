@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+func (a *app) cancelCommand() *cobra.Command {
+	var x access
+	cmd := &cobra.Command{
+		Use:   "cancel --store STORE [flags]",
+		Short: "Remove whatever is asked of the leader",
+		Long: `cancel removes what is asked of the leader: the request of an operator ("resign",
+"transfer"), the challenge of a candidate, or an intent that cannot be read. It says what
+it has removed. The command that made a request and still waits for it ends with 1.
+
+A challenger that runs challenges again with its next heartbeat. To keep a leader in its
+seat, use "config set preemption=false". What the leader has begun to obey it may finish.`,
+		Example: `  fdbelect cancel --store file:/tmp/demo.db
+  fdbelect cancel --store file:/tmp/demo.db --election jobs`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.cancel(cmd.Context(), &x) },
+	}
+	x.addFlags(cmd)
+	return cmd
+}
+
+// standing is what is asked of the leader, or why that cannot be read.
+type standing struct {
+	intent     election.Intent
+	unreadable error
+}
+
+func (q *standing) nothing() bool { return q.unreadable == nil && q.intent.Kind == election.NoIntent }
+
+func (a *app) cancel(ctx context.Context, x *access) error {
+	var removed standing // by some run: one that follows on a lost answer finds its work done
+	_, err := change(ctx, a, x, func(e *election.LeaderElection, tr kv.Transaction) (none struct{}, err error) {
+		now, err := readAsked(e, tr)
+		if err != nil {
+			return none, err
+		}
+		if !now.nothing() {
+			removed = now
+		}
+		_, err = e.CancelIntent(tr)
+		return none, err
+	})
+	switch {
+	case err != nil:
+		return err
+	case removed.unreadable != nil:
+		fmt.Fprintln(a.stdout, safeLines("removed an intent that could not be read: "+removed.unreadable.Error()))
+	case removed.intent.Kind == election.NoIntent:
+		fmt.Fprintln(a.stdout, "nothing is asked of the leader; nothing was changed")
+	case removed.intent.Kind == election.IntentChallenge:
+		fmt.Fprintf(a.stdout, "removed: %s; a challenger that runs challenges again with its next heartbeat\n", removed.intent)
+	default:
+		fmt.Fprintf(a.stdout, "removed: %s\n", removed.intent)
+	}
+	return nil
+}
+
+// readAsked reads what is asked of the leader, whatever is wrong with the other
+// records.
+func readAsked(e *election.LeaderElection, tr kv.ReadTransaction) (q standing, err error) {
+	if _, err := e.ReadConfig(tr); err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
+		return q, err
+	}
+	q.intent, err = e.ReadIntent(tr)
+	if errors.Is(err, fdbelection.ErrInvalidState) {
+		q.intent, q.unreadable, err = election.Intent{}, err, nil
+	}
+	return q, err
+}

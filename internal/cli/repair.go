@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// repairFlags are those of "repair".
+type repairFlags struct {
+	reading
+	dryRun, force bool
+}
+
+func (a *app) repairCommand() *cobra.Command {
+	var f repairFlags
+	cmd := &cobra.Command{
+		Use:   "repair --store STORE [flags]",
+		Short: "Mend the records that are damaged",
+		Long: `repair goes through all records of the election, and mends those that cannot be read or
+do not fit the others. It removes an intent, candidates and history entries that cannot be
+read, and writes ranks from the candidates and the term record from the leader record. A
+candidate whose record is removed registers again if it runs.
+
+A leader record that is missing or damaged is written from the term record, and the seat is
+vacant then. That takes --force: a leader that runs restores a missing record by itself
+with its next renewal, and may otherwise believe to lead until its lease ends. Stop every
+process first.
+
+repair leaves alone what a newer program has written, and a config: "config set
+--defaults" writes a whole one. It ends with 1 if something is left that it cannot mend.
+--dry-run shows what it would do, and writes nothing.`,
+		Example: `  fdbelect repair --store file:/tmp/demo.db --dry-run
+  fdbelect repair --store file:/tmp/demo.db`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.repair(cmd.Context(), &f) },
+	}
+	f.addFlags(cmd)
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would be done, and write nothing")
+	cmd.Flags().BoolVar(&f.force, "force", false, "mend the leader record too, although a leader may still run")
+	return cmd
+}
+
+// repaired is what "repair" shows. Its JSON is for scripts: names stay.
+type repaired struct {
+	DryRun  bool          `json:"dry_run"`
+	Repairs []repairedOne `json:"repairs"`
+}
+
+type repairedOne struct {
+	Record  string `json:"record"`
+	Key     string `json:"key"` // quoted
+	Problem string `json:"problem"`
+	Done    string `json:"done"` // empty: it was left alone
+}
+
+// errDryRun keeps a transaction from being committed.
+var errDryRun = errors.New("dry run")
+
+// errUnforced is why the leader record was not mended.
+var errUnforced = errors.New("mending the leader record ends the tenure that the term record names: make sure that every process is stopped, and add --force; nothing was changed")
+
+func (a *app) repair(ctx context.Context, f *repairFlags) error {
+	var found []election.Repair  // by the last run
+	var mended []election.Repair // by some run: one that follows on a lost answer finds its work done
+	_, err := change(ctx, a, &f.access, func(e *election.LeaderElection, tr kv.Transaction) (none struct{}, err error) {
+		found, err = e.Repair(tr, a.clock.Wall())
+		switch {
+		case err != nil:
+			return none, err
+		case f.dryRun:
+			return none, errDryRun
+		case !f.force && needsForce(found):
+			return none, errUnforced
+		}
+		for _, r := range found {
+			if r.Done != "" && !slices.ContainsFunc(mended, func(m election.Repair) bool { return string(m.Key) == string(r.Key) }) {
+				mended = append(mended, r)
+			}
+		}
+		return none, nil
+	})
+	if err != nil && !errors.Is(err, errDryRun) {
+		return err
+	}
+	if !f.dryRun {
+		found = append(mended, slices.DeleteFunc(found, func(r election.Repair) bool { return r.Done != "" })...)
+	}
+	return a.showRepairs(f, found)
+}
+
+// showRepairs shows what was done, and fails if something is left.
+func (a *app) showRepairs(f *repairFlags, found []election.Repair) error {
+	shown := repaired{DryRun: f.dryRun, Repairs: []repairedOne{}}
+	var left []error
+	for _, r := range found {
+		shown.Repairs = append(shown.Repairs, repairedOne{r.Record, strconv.QuoteToASCII(string(r.Key)), election.SafeText(r.Problem), r.Done})
+		if r.Done == "" {
+			left = append(left, leftAlone(r))
+		}
+	}
+	if err := a.show(f.output, shown, shown.table); err != nil {
+		return err
+	}
+	if f.dryRun && !f.force && needsForce(found) {
+		left = append(left, errUnforced)
+	}
+	return withRemedies(errors.Join(left...), "it was left alone")
+}
+
+func needsForce(found []election.Repair) bool {
+	return slices.ContainsFunc(found, func(r election.Repair) bool { return r.Record == "leader" && r.Done != "" })
+}
+
+// leftAlone is the error of a record that was not mended.
+func leftAlone(r election.Repair) error {
+	return &fdbelection.InvalidStateError{Key: r.Key, Record: r.Record, Problem: r.Problem, Newer: r.Newer}
+}
+
+func (r *repaired) table() table {
+	t := table{header: []string{"RECORD", "DONE", "KEY", "PROBLEM"}}
+	t.style = func(p palette, i int) func(string) string {
+		if i < len(r.Repairs) && r.Repairs[i].Done == "" {
+			return p.bad
+		}
+		return nil
+	}
+	for _, one := range r.Repairs {
+		done := one.Done
+		if done == "" {
+			done = "left alone"
+		}
+		t.rows = append(t.rows, []string{one.Record, done, one.Key, one.Problem})
+	}
+	switch {
+	case len(r.Repairs) == 0:
+		return table{rows: [][]string{{"nothing to repair"}}}
+	case r.DryRun:
+		t.rows = append(t.rows, []string{"dry run: nothing was written"})
+	}
+	return t
+}

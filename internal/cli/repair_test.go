@@ -1,0 +1,158 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// Whatever is asked of the leader is removed, and named.
+func TestCancel(t *testing.T) {
+	for name, test := range map[string]struct {
+		asked func(d *desk)
+		says  []string
+	}{
+		"nothing": {func(*desk) {}, []string{"nothing is asked of the leader; nothing was changed"}},
+		"a request": {func(d *desk) {
+			d.does(func(tr kv.Transaction) error { return d.RequestResign(tr, 1, uuid.New()) })
+		}, []string{"removed: resign in term 1"}},
+		"a challenge": {func(d *desk) {
+			high := d.member("high")
+			high.Priority = 9
+			d.does(func(tr kv.Transaction) error {
+				c, err := d.ReadConfig(tr)
+				c.MinimumTenure, c.PreemptDelay = 0, 0
+				if err == nil {
+					_, err = d.WriteConfig(tr, c)
+				}
+				return err
+			})
+			d.does(func(tr kv.Transaction) error { return d.RegisterCandidate(tr, high, time.Now()) })
+			for range 2 { // the first one only looks
+				d.does(func(tr kv.Transaction) error { _, err := d.RunElectionCycle(tr, high, time.Now()); return err })
+			}
+			require.Equal(d.t, election.IntentChallenge, d.state().Intent.Kind)
+		}, []string{"removed: challenge by high#", "a challenger that runs challenges again"}},
+		"one that is damaged": {func(d *desk) { d.spoil(rubbish, "intent") }, []string{"removed an intent that could not be read: ", "intent at key", "truncated"}},
+		"one that is newer":   {func(d *desk) { d.spoil(newer, "intent") }, []string{"removed an intent that could not be read: ", "newer format"}},
+		"one beside a damaged config": {func(d *desk) {
+			d.spoil(rubbish, "intent")
+			d.spoil(rubbish, "config")
+			d.lose("leader")
+		}, []string{"removed an intent that could not be read: "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.made()
+			test.asked(d)
+			d.twice = true
+			o := d.runs("cancel")
+			require.Zero(t, o.code, o.stderr)
+			for _, want := range test.says {
+				require.Contains(t, o.stdout, want)
+			}
+			require.NotContains(t, o.stdout, "\x1b")
+			intent, err := kv.ReadTransact(t.Context(), d.Database, d.ReadIntent)
+			require.NoError(t, err)
+			require.Equal(t, election.NoIntent, intent.Kind)
+			o = d.runs("cancel")
+			require.Zero(t, o.code, o.stderr)
+			require.Contains(t, o.stdout, "nothing is asked of the leader")
+		})
+	}
+}
+
+// broken makes an election with one damaged record of each kind that can be mended
+// beside a leader.
+func broken(d *desk) {
+	d.t.Helper()
+	d.made()
+	d.spoil(rubbish, "intent")
+	d.spoil(rubbish, "term")
+	d.spoil(rubbish, "candidates", "evil")
+	d.does(func(tr kv.Transaction) error {
+		begin, end := d.Subspace().Sub("rank").Range()
+		tr.ClearRange(begin, end)
+		return nil
+	})
+}
+
+// repair mends what is damaged, and a dry run says the same and changes nothing.
+func TestRepair(t *testing.T) {
+	d := newDesk(t)
+	o := d.runs("repair")
+	require.Equal(t, 1, o.code, o.stdout)
+	require.Contains(t, o.stderr, "there is no election default")
+	broken(d)
+	require.Equal(t, 1, d.runs("status").code)
+	before := everything(t, d.Database)
+	dry := d.runs("repair", "--dry-run")
+	require.Zero(t, dry.code, dry.stderr)
+	require.Equal(t, before, everything(t, d.Database))
+	require.Contains(t, dry.stdout, "dry run: nothing was written")
+	require.NotContains(t, dry.stdout, "\x1b")
+
+	d.twice = true
+	o = d.runs("repair")
+	require.Zero(t, o.code, o.stderr)
+	for _, want := range []string{
+		`(?m)^intent +removed +`, `(?m)^term +written from the leader record +`, `(?m)^candidate +removed +`, `(?m)^rank +written from its candidate +`,
+	} {
+		require.Regexp(t, want, o.stdout)
+		require.Regexp(t, want, dry.stdout)
+	}
+	o = d.runs("repair")
+	require.Zero(t, o.code, o.stderr)
+	require.Contains(t, o.stdout, "nothing to repair")
+	require.Zero(t, d.runs("status").code)
+	require.Equal(t, "leader", d.state().Leader.ID, "it leads on")
+}
+
+// What repair leaves alone is named, with what can be done about it.
+func TestRepairLeavesAlone(t *testing.T) {
+	d := newDesk(t)
+	d.made()
+	d.spoil(newer, "intent")
+	d.spoil(rubbish, "config")
+	d.spoil(rubbish, "candidates", "evil")
+	o := d.runs("repair", "-o", "json")
+	require.Equal(t, 1, o.code, o.stdout)
+	require.Contains(t, o.stderr, "fdbelect config set --defaults")
+	require.Contains(t, o.stderr, "a newer program wrote it")
+	var shown struct {
+		DryRun  bool `json:"dry_run"`
+		Repairs []struct{ Record, Key, Problem, Done string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(o.stdout), &shown))
+	require.Len(t, shown.Repairs, 3)
+	for _, r := range shown.Repairs {
+		require.Equal(t, r.Record == "candidate", r.Done != "", "%+v", r)
+		require.NotEmpty(t, r.Problem)
+		require.NotEmpty(t, r.Key)
+	}
+}
+
+// A leader record is mended with --force only: whoever it named may still lead.
+func TestRepairOfTheLeaderRecord(t *testing.T) {
+	d := newDesk(t)
+	d.made()
+	d.lose("leader")
+	before := everything(t, d.Database)
+	dry := d.runs("repair", "--dry-run")
+	require.Equal(t, 1, dry.code, dry.stdout)
+	require.Regexp(t, `(?m)^leader +made vacant by the term record +`, dry.stdout)
+	o := d.runs("repair")
+	require.Equal(t, 1, o.code, o.stdout)
+	require.Contains(t, o.stderr, "make sure that every process is stopped, and add --force")
+	require.Equal(t, before, everything(t, d.Database))
+	o = d.runs("repair", "--force")
+	require.Zero(t, o.code, o.stderr)
+	require.True(t, d.state().Leader.Vacant())
+	require.Zero(t, d.runs("status").code)
+}
