@@ -141,14 +141,16 @@ func TestCommandEndsWithItsSupervisor(t *testing.T) {
 	require.Less(t, ended, last.LeaseExpiry.Add(stall), "the monitor was held up for %s", stall)
 }
 
-// A second process under the id of a live one ends, and says why. The first one leads on.
+// A second process under the id of a live one ends, with a code of its own, and says
+// why. The first one goes on.
 func TestSameIDTwice(t *testing.T) {
 	file := storeFile(t)
 	first := start(t, file, "a", "--lease", "1s")
 	says(t, &first.stdout, "role=leader")
 	second := start(t, file, "a", "--lease", "1s")
-	require.NotZero(t, second.wait(t))
+	require.Equal(t, 79, second.wait(t))
 	require.Contains(t, second.stderr.String(), "another process has registered under the same id")
+	require.Contains(t, second.stderr.String(), "give each process an --id of its own")
 	first.signal(syscall.SIGTERM)
 	require.Zero(t, first.wait(t))
 }

@@ -37,7 +37,7 @@ func TestReadmeListsTheSubcommands(t *testing.T) {
 	walk((&app{}).rootCommand())
 	for code, means := range map[int]string{
 		exitDone: "done", exitFailure: "failure", exitUsage: "wrong usage", exitNotLeader: "not the leader",
-		exitUnreachable: "the store cannot be reached", exitTimedOut: "timed out",
+		exitUnreachable: "the store cannot be reached", exitTimedOut: "timed out", exitDuplicate: "`run`: another process is active under the same id",
 	} {
 		require.Contains(t, section, fmt.Sprintf("\n| %d | %s", code, means))
 		require.Contains(t, (&app{}).rootCommand().Long, fmt.Sprint(code))

@@ -25,7 +25,8 @@ func (a *app) doctorCommand() *cobra.Command {
 		Long: `doctor examines whether the store answers, and how fast beside the lease; the versions;
 the config; whether every record can be read and fits the others; what can be told of
 the clocks; whether the leader renews, by observation over a heartbeat and a half;
-requests that nobody obeys, candidates that are silent, and gaps in the history.
+requests that nobody obeys, candidates that are silent, two processes under one id, and
+gaps in the history.
 
 Each finding is ok, warn or fail, and says what it means and what to do. It writes
 nothing. Commits it does not measure: "fdbelect bench" does.
@@ -162,6 +163,7 @@ func (a *app) examine(ctx context.Context, f *doctorFlags, d *diagnosis, p *prog
 	}
 	e.checkClocks()
 	e.checkCandidates()
+	e.checkIDs()
 	e.checkIntent()
 	e.checkHistory()
 	return nil
@@ -196,6 +198,7 @@ type examination struct {
 	offsets        []offset
 	renewed        bool // seen
 	stuck          bool // the intent did not change while it was observed
+	occupants      occupants
 }
 
 // table is the diagnosis for people to read.

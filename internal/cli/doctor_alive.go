@@ -42,22 +42,26 @@ func (e *examination) checkSeat() {
 }
 
 // observe looks for a heartbeat and a half, which is how often a leader
-// renews, with half of it for what delays it.
+// renews, with half of it for what delays it. Within that time a process whose id
+// was taken registers again as well, if it does.
 func (e *examination) observe(ctx context.Context) error {
 	c := e.session.app.clock
 	heartbeat := e.state.Config.HeartbeatInterval
 	pace := min(max(heartbeat/20, 5*time.Millisecond), 250*time.Millisecond)
 	begin := c.Now()
+	limit := heartbeat + heartbeat/2
+	e.occupants = make(occupants)
+	e.occupants.see(e.candidates)
 	first, before := e.state.Leader, e.candidates
 	intent := e.state.Intent
 	e.stuck = true
 	beats := make(map[string]bool)
 	for {
 		passed := c.Now().Sub(begin)
-		if passed >= heartbeat+heartbeat/2 {
+		if passed >= limit {
 			break
 		}
-		e.progress.say(fmt.Sprintf("observing the leader: %s of %s", tenths(passed), tenths(heartbeat+heartbeat/2)))
+		e.progress.say(fmt.Sprintf("observing the leader: %s of %s", tenths(passed), tenths(limit)))
 		if err := clock.Sleep(ctx, c, pace); err != nil {
 			return err
 		}
@@ -80,8 +84,8 @@ func (e *examination) observe(ctx context.Context) error {
 			}
 		}
 		e.stuck = e.stuck && s.Intent == intent
-		if e.renewed && intent.Kind == election.NoIntent {
-			break
+		if e.occupants.see(s.candidates); e.occupants.moved() {
+			limit = 3 * heartbeat // if two processes take it in turns, the next turn comes by then
 		}
 	}
 	e.tellAlive(first, c.Now().Sub(begin))

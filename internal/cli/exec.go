@@ -58,7 +58,7 @@ only where its process leads, and shows who leads.
 
 Exit codes: 0 done, 1 failure, 2 wrong usage, 3 not the leader, 4 the store
 cannot be reached, 5 timed out. "run" ends with the code of its command where
-that ended of itself.`,
+that ended of itself, and with 79 if another process is active under the same id.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},

@@ -20,6 +20,10 @@ const (
 	exitNotLeader   = 3 // nobody leads, or another does, or another term stands
 	exitUnreachable = 4
 	exitTimedOut    = 5 // the store did not answer in time, or what was waited for did not come
+	// exitDuplicate: another process is active under the same id. A supervisor must
+	// not start this one again, so commands should not end with the same code: it is
+	// none of sysexits.h, of shells or of the codes above.
+	exitDuplicate = 79
 )
 
 // ExitCode returns the exit code of the process after Exec.
@@ -36,6 +40,8 @@ func ExitCode(err error) int {
 		return exitDone
 	case errors.As(err, &wrong):
 		return exitUsage
+	case errors.Is(err, fdbelection.ErrDuplicateID):
+		return exitDuplicate
 	case errors.As(err, &ended):
 		return ended.code
 	case errors.Is(err, fdbelection.ErrNotLeader), errors.Is(err, fdbelection.ErrFenced):

@@ -22,6 +22,9 @@ func TestExitCode(t *testing.T) {
 		3: {fdbelection.ErrNotLeader, fmt.Errorf("resign: %w", fdbelection.ErrNotLeader), fdbelection.ErrFenced},
 		4: {kv.Error{Code: kv.CodeIOError}, fmt.Errorf("read: %w", kv.Error{Code: kv.CodeDatabaseLocked})},
 		5: {context.DeadlineExceeded, kv.Error{Code: kv.CodeTransactionCancelled, Err: context.DeadlineExceeded}},
+		// With the error of a command that ended meanwhile as well: a supervisor must not
+		// start it again.
+		79: {fmt.Errorf("register: %w", fdbelection.ErrDuplicateID), errors.Join(errors.New("x"), fdbelection.ErrDuplicateID)},
 	} {
 		for _, err := range errs {
 			require.Equal(t, want, cli.ExitCode(err), "%v", err)

@@ -104,7 +104,17 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 	}
 	work, done := a.work(f, db, journal)
 	defer done()
-	return lead(ctx, el, f.once, work)
+	return explainEnd(lead(ctx, el, f.once, work))
+}
+
+// explainEnd adds to the error with which run ends what can be done about it.
+func explainEnd(err error) error {
+	switch {
+	case errors.Is(err, fdbelection.ErrDuplicateID):
+		return fmt.Errorf("%w; give each process an --id of its own, and do not start this one again", err)
+	default:
+		return withRemedies(err, "it was left as it is")
+	}
 }
 
 type leadershipWork = func(context.Context, *elector.Leadership) error

@@ -38,6 +38,10 @@ time, up to 30s, until it has run for longer than that. The seat is kept meanwhi
 With --once run leaves after the first tenure, with exit code 3 where leadership
 was lost before the command had ended.
 
+TWO PROCESSES UNDER ONE ID: one of them ends with exit code 79, and the history names
+it. Give each an --id of its own. Under systemd, RestartPreventExitStatus=79 keeps it
+from being started again.
+
 --observe is no candidate, and writes nothing. It runs the command at the start
 and upon every change of the leader, with FDBELECT_LEADER (empty while nobody
 leads), FDBELECT_TERM and FDBELECT_BALLOT, and where the election is. One runs at a

@@ -75,6 +75,7 @@ const (
 	eventChanged   = "changed"   // its priority, role or tags are others
 	eventQuiet     = "quiet"     // no heartbeat of it for the candidate timeout, by the clock here
 	eventHeard     = "heard"     // a heartbeat after that
+	eventDuplicate = "duplicate" // a process was turned away, as another one is active under its id
 	eventTrouble   = "trouble"   // the store, or a record, cannot be read
 	eventWell      = "well"      // it can be read again
 )
@@ -115,6 +116,7 @@ func (t *tracker) next(s *sight, seen, wall time.Time) []news {
 	t.tellIntent(s)
 	t.tellConfig(s)
 	t.tellCandidates(s, seen)
+	t.tellDuplicate(s)
 	t.tellUnreadable(s)
 	t.last = s
 	return t.told
@@ -261,6 +263,22 @@ func (t *tracker) beat(s *sight, c *election.Candidate, seen time.Time) pulse {
 		t.tell(eventQuiet, s.Leader, c.ID, "no heartbeat was seen for "+s.Config.CandidateTimeout.String())
 	}
 	return p
+}
+
+// tellDuplicate tells of a process that was turned away since the last look.
+func (t *tracker) tellDuplicate(s *sight) {
+	newest := func(s *sight) (event election.Event) {
+		if i := slices.IndexFunc(s.history, func(e election.Event) bool { return e.Kind == eventOfDuplicate }); i >= 0 {
+			event = s.history[i]
+		}
+		return event
+	}
+	if t.last == nil {
+		return
+	}
+	if event := newest(s); event.Kind == eventOfDuplicate && event != newest(t.last) {
+		t.tell(eventDuplicate, s.Leader, event.To.ID, duplicateText(&event))
+	}
 }
 
 func (t *tracker) tellUnreadable(s *sight) {

@@ -69,7 +69,7 @@ func eventPaint(p palette, event string) func(string) string {
 	switch event {
 	case eventElected, eventAccepted, eventWell, eventRenewed:
 		return p.good
-	case eventVacant, eventAsked, eventWithdrawn, eventConfig, eventQuiet, eventLeft:
+	case eventVacant, eventAsked, eventWithdrawn, eventConfig, eventQuiet, eventLeft, eventDuplicate:
 		return p.warn
 	case eventSilent, eventReset, eventTrouble:
 		return p.bad
