@@ -152,11 +152,18 @@ func (x *access) explain(err error) error {
 		return fmt.Errorf("store %s did not answer within %s: %w", x.safe(), x.timeout, err)
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("interrupted while store %s was asked: %w", x.safe(), err)
+	case errors.Is(err, fdbelection.ErrSharedKeys):
+		return explainShared(err)
 	case errors.Is(err, fdbelection.ErrInvalidState):
 		return withRemedies(err, unchangedRecords)
 	default:
 		return err
 	}
+}
+
+// explainShared adds to ErrSharedKeys what can be done about it.
+func explainShared(err error) error {
+	return fmt.Errorf("%w; nothing was changed: choose another --election or --root, so that neither path lies below the candidates of the other", err)
 }
 
 // noElectionError says that the election that the flags name was not made.

@@ -23,9 +23,9 @@ func TestDoctorOfADuplicateID(t *testing.T) {
 		want  string
 		code  int
 	}{
-		"alone":     {[]byte{1, 1, 1, 1, 1}, "ok no two processes were seen under one id", exitDone},
-		"a restart": {[]byte{1, 2, 2, 2, 2}, "ok no two processes were seen under one id", exitDone},
-		"two":       {[]byte{1, 2, 1, 2, 1}, "fail ash was registered by 2 processes in turn, ", exitFailure},
+		"alone":                     {[]byte{1, 1, 1, 1, 1}, "ok no two processes were seen under one id", exitDone},
+		"a restart":                 {[]byte{1, 2, 2, 2, 2}, "ok no two processes were seen under one id", exitDone},
+		"two":                       {[]byte{1, 2, 1, 2, 1}, "fail ash was registered by 2 processes in turn, ", exitFailure},
 		"a supervisor that goes on": {[]byte{1, 2, 3, 4, 5}, "fail ash was registered by ", exitFailure},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestDuplicateInTheHistory(t *testing.T) {
 	newcomer := election.Identity{ID: "ash", Incarnation: uuid.UUID{2}}
 	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	event := election.Event{
-		Term: 1, Kind: eventOfDuplicate, From: incumbent, To: newcomer, Ballot: 3, At: now.Add(-time.Hour), Reason: "duplicate id",
+		Term: 1, Kind: election.EventDuplicate, From: incumbent, To: newcomer, Ballot: 3, At: now.Add(-time.Hour), Reason: "duplicate id",
 	}
 	diagnose := func(event election.Event) *diagnosis {
 		e := &examination{diagnosis: &diagnosis{}, readAt: now, history: []election.Event{{Term: 1, Kind: election.EventBegan, To: incumbent}, event}}

@@ -164,7 +164,6 @@ func (e *examination) checkHistory() {
 	if e.state.Config.HistoryLimit == 0 {
 		return
 	}
-	e.checkDuplicates()
 	began := make(map[uint64]bool)
 	terms := make(map[uint64]bool)
 	for _, event := range e.history {

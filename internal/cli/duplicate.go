@@ -10,18 +10,6 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// eventOfDuplicate is the kind of an event of the history: a process was turned away,
-// as another one was active under the same id.
-const eventOfDuplicate election.EventKind = 2
-
-// eventName names an event of the history.
-func eventName(v *election.Event) string {
-	if v.Kind == eventOfDuplicate {
-		return "duplicate"
-	}
-	return v.Kind.String()
-}
-
 // duplicateText says who was turned away, and by whom.
 func duplicateText(v *election.Event) string {
 	return fmt.Sprintf("%s was turned away, as %s was alive under the same id", v.To, v.From)
@@ -70,7 +58,7 @@ func (e *examination) checkIDs() {
 	}
 	for i := len(e.history) - 1; i >= 0 && len(e.Findings) == before; i-- {
 		v := &e.history[i]
-		if age := e.readAt.Sub(v.At); v.Kind == eventOfDuplicate && age < recent {
+		if age := e.readAt.Sub(v.At); v.Kind == election.EventDuplicate && age < recent {
 			e.warn("two processes are started under one id, and only one of them can take part", do, "%s: %s ago, in term %d", duplicateText(v), ago(age), v.Term)
 		}
 	}

@@ -92,7 +92,7 @@ func eventList(events []election.Event) []eventStatus {
 	list := make([]eventStatus, len(events))
 	for i, v := range events {
 		list[i] = eventStatus{
-			Term: v.Term, Event: eventName(&v), At: v.At.UTC(), From: partyOf(v.From), To: partyOf(v.To),
+			Term: v.Term, Event: v.Kind.String(), At: v.At.UTC(), From: partyOf(v.From), To: partyOf(v.To),
 			Reason: v.Reason, Ballot: v.Ballot, Nonce: v.Nonce.String(),
 		}
 	}
@@ -109,7 +109,7 @@ func eventTable(events []election.Event) table {
 	}
 	for _, v := range events {
 		t.rows = append(t.rows, []string{
-			fmt.Sprint(v.Term), v.At.UTC().Format(timeLayout), eventName(&v), partyText(v.From), partyText(v.To),
+			fmt.Sprint(v.Term), v.At.UTC().Format(timeLayout), v.Kind.String(), partyText(v.From), partyText(v.To),
 			fmt.Sprint(v.Ballot), election.SafeText(v.Reason),
 		})
 	}

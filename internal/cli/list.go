@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +22,8 @@ func (a *app) listCommand() *cobra.Command {
 		Short: "List all elections below the root, with who leads each",
 		Long: `list shows each election below the root: who leads, in which term, how many
 candidates are registered, and whether it is enabled. It reads from election to
-election, and nothing of what else an application keeps below the root.
+election, and nothing of what else an application keeps below the root. It passes over
+the names under which an election keeps its records.
 
 The elections are read a few at a time: each line is true by itself, and the lines
 are not of one instant. An election with a record that cannot be read is listed as
@@ -165,6 +167,9 @@ func (p *page) next(tr kv.ReadTransaction) (*page, error) {
 			continue
 		}
 		_, q.begin = p.space.Sub(name).Range()
+		if slices.Contains(reserved, name) {
+			continue // the root may be an election itself, and these its records
+		}
 		one, err := p.one(election.New(p.space.Sub(name)), name, tr)
 		switch {
 		case errors.Is(err, fdbelection.ErrNotInitialized): // no election

@@ -112,6 +112,8 @@ func explainEnd(err error) error {
 	switch {
 	case errors.Is(err, fdbelection.ErrDuplicateID):
 		return fmt.Errorf("%w; give each process an --id of its own, and do not start this one again", err)
+	case errors.Is(err, fdbelection.ErrSharedKeys):
+		return explainShared(err)
 	default:
 		return withRemedies(err, "it was left as it is")
 	}
@@ -170,7 +172,8 @@ func (f *runFlags) variables() []string {
 }
 
 // hopeless reports errors with which run ends: those of the store that no retry
-// can mend, and records that it cannot read, as long as nobody has mended them.
+// can mend, records that it cannot read, as long as nobody has mended them, and a
+// path that another election occupies.
 func (a *app) hopeless(err error) bool {
-	return a.permanent(err) || errors.Is(err, fdbelection.ErrInvalidState)
+	return a.permanent(err) || errors.Is(err, fdbelection.ErrInvalidState) || errors.Is(err, fdbelection.ErrSharedKeys)
 }

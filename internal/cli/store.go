@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -98,6 +99,10 @@ func (p *place) resolve() (*election.LeaderElection, error) {
 	if err := checkName("--election", p.name); err != nil {
 		return nil, err
 	}
+	if slices.Contains(reserved, p.name) {
+		return nil, usage(fmt.Errorf("--election %s is reserved: an election keeps its own records under that name, so if the root %s is an election itself, the two would mix; choose another name",
+			p.name, election.SafeText(p.root)))
+	}
 	return election.New(space.Sub(p.name)), nil
 }
 
@@ -115,6 +120,10 @@ func (p *place) space() (subspace.Subspace, error) {
 	}
 	return subspace.New(path...), nil
 }
+
+// reserved are the names under which an election keeps its records, below its own
+// path. An election by such a name could live in the records of another one.
+var reserved = []string{"config", "leader", "term", "intent", "candidates", "rank", "history"}
 
 // checkName refuses names that nobody could read or type again.
 func checkName(flag, name string) error {

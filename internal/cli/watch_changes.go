@@ -268,7 +268,7 @@ func (t *tracker) beat(s *sight, c *election.Candidate, seen time.Time) pulse {
 // tellDuplicate tells of a process that was turned away since the last look.
 func (t *tracker) tellDuplicate(s *sight) {
 	newest := func(s *sight) (event election.Event) {
-		if i := slices.IndexFunc(s.history, func(e election.Event) bool { return e.Kind == eventOfDuplicate }); i >= 0 {
+		if i := slices.IndexFunc(s.history, func(e election.Event) bool { return e.Kind == election.EventDuplicate }); i >= 0 {
 			event = s.history[i]
 		}
 		return event
@@ -276,7 +276,7 @@ func (t *tracker) tellDuplicate(s *sight) {
 	if t.last == nil {
 		return
 	}
-	if event := newest(s); event.Kind == eventOfDuplicate && event != newest(t.last) {
+	if event := newest(s); event.Kind == election.EventDuplicate && event != newest(t.last) {
 		t.tell(eventDuplicate, s.Leader, event.To.ID, duplicateText(&event))
 	}
 }

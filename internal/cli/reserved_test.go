@@ -1,0 +1,70 @@
+package cli_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// The names of an election's own records are refused as names of elections: such an
+// election would live inside of another one.
+func TestReservedNames(t *testing.T) {
+	for _, name := range []string{"config", "leader", "term", "intent", "candidates", "rank", "history"} {
+		d := newDesk(t)
+		d.made()
+		before := everything(t, d.Database)
+		for line := range steering {
+			if line == "list" {
+				continue
+			}
+			o := d.runs(append(words(line), "--root", "x/main", "--election", name)...)
+			require.Equal(t, 2, o.code, "%s: %s", line, o.stdout)
+			require.Contains(t, o.stderr, "--election "+name+" is reserved: an election keeps its own records under that name")
+			require.Contains(t, o.stderr, "choose another name")
+		}
+		o := d.runs("run", "--id", "a", "--election", name)
+		require.Equal(t, 2, o.code, o.stderr)
+		t.Setenv("FDBELECT_ELECTION", name)
+		require.Equal(t, 2, d.runs("status").code)
+		require.Equal(t, before, everything(t, d.Database))
+		t.Setenv("FDBELECT_ELECTION", "default")
+	}
+}
+
+// list passes over the records of an election whose path is the root: a candidate
+// by the name of a record makes none of them an election.
+func TestListBelowAnElection(t *testing.T) {
+	d := newDesk(t)
+	d.made()
+	d.does(func(tr kv.Transaction) error {
+		return d.RegisterCandidate(tr, d.member("config"), time.Now())
+	})
+	inner := election.New(subspace.New("fdbelection", "default", "inner"))
+	d.does(func(tr kv.Transaction) error { _, err := inner.Initialize(tr); return err })
+	o := d.runs("list", "--root", "fdbelection/default")
+	require.Zero(t, o.code, o.stderr)
+	require.Contains(t, o.stdout, "inner")
+	require.NotContains(t, o.stdout, "candidates  ")
+}
+
+// An election that would share keys with another one is refused by init and run, and
+// they say what to do.
+func TestSharedKeys(t *testing.T) {
+	d := newDesk(t)
+	nested := election.New(subspace.New("fdbelection", "default", "candidates"))
+	d.does(func(tr kv.Transaction) error { _, err := nested.Initialize(tr); return err })
+	before := everything(t, d.Database)
+	for _, args := range [][]string{{"init"}, {"run", "--id", "a"}} {
+		o := d.runs(args...)
+		require.Equal(t, 1, o.code, o.stderr)
+		require.Contains(t, o.stderr, fdbelection.ErrSharedKeys.Error())
+		require.Contains(t, o.stderr, "choose another --election or --root")
+		require.Equal(t, before, everything(t, d.Database))
+	}
+}
