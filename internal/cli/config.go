@@ -69,6 +69,7 @@ type configChange struct {
 	reading
 	revision uint64
 	dryRun   bool
+	whole    bool // a config that is damaged may be replaced
 	apply    func(c *fdbelection.Config) error
 }
 
@@ -82,39 +83,51 @@ func (a *app) configSetCommand() *cobra.Command {
 	var c configChange
 	cmd := &cobra.Command{
 		Use:   "set --store STORE [flags] KEY=VALUE...",
-		Short: "Change settings, and show the difference",
+		Short: "Change settings, or move to the defaults, and show the difference",
 		Long: `set changes the settings that are named, and leaves the others. What comes out is
 validated as a whole, and every fault is named; nothing is written unless all is
 well. The settings:
 
-  lease, heartbeat, candidate_timeout, margin, preemption_grace, minimum_tenure
-                     durations such as 10s; margin may be "default"
+  lease, heartbeat, candidate_timeout, margin, preemption_grace, minimum_tenure,
+  preempt_delay      durations such as 10s; margin may be "default"
   expiry             observation or clock
   preemption, enabled  true or false
   history_limit      a number of terms
 
 The change is made to the revision that is read in the same transaction: of two
 operators who change different settings at once both have their way. With --revision
-it is made to that one only, and fails with 1 where somebody else was first.`,
+it is made to that one only, and fails with 1 where somebody else was first.
+
+--defaults moves a config to the defaults of its lease: expiry by observation, and a
+preemption grace, a minimum tenure and a preempt delay of one lease. Every other setting
+stays, unless it is named as well. Processes that run adopt the new config with their next
+heartbeat and need no restart; the leader leads on.
+
+A config that cannot be read is replaced as a whole by --defaults: the lease is 10s and the
+election enabled, unless you name other values. Check each setting.`,
 		Example: `  fdbelect config set --store file:/tmp/demo.db lease=6s heartbeat=2s
-  fdbelect config set --store file:/tmp/demo.db --dry-run preemption_grace=30s`,
+  fdbelect config set --store file:/tmp/demo.db --dry-run preemption_grace=30s
+  fdbelect config set --store file:/tmp/demo.db --defaults`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			assignments, err := parseAssignments(args)
+			assignments, err := parseAssignments(args, c.whole)
 			if err != nil {
 				return err
 			}
 			c.apply = func(config *fdbelection.Config) error {
-				for _, one := range assignments {
-					if err := one.setting.set(config, one.value); err != nil {
-						return err
-					}
+				if !c.whole {
+					return setAll(config, assignments)
 				}
-				return nil
+				if err := setAll(config, assignments); err != nil { // the lease first
+					return err
+				}
+				setDefaults(config)
+				return setAll(config, assignments)
 			}
 			return a.changeConfig(cmd.Context(), &c, cmd.Flags().Changed("revision"))
 		},
 	}
 	c.addFlags(cmd)
+	cmd.Flags().BoolVar(&c.whole, "defaults", false, "move to the default settings of the stored lease; replace a config that cannot be read")
 	return cmd
 }
 
@@ -149,6 +162,8 @@ type changedConfig struct {
 	DryRun   bool         `json:"dry_run"`
 	Revision uint64       `json:"revision"` // that stands now
 	Changes  []difference `json:"changes"`
+	// Replaced is there if the config could not be read, and says why.
+	Replaced *damagedRecord `json:"replaced,omitempty"`
 }
 
 // once makes the change in one run of the transaction. An earlier run that was
@@ -157,6 +172,8 @@ type changedConfig struct {
 func (c *configChange) once(e *election.LeaderElection, tr kv.Transaction, nonce uuid.UUID, earlier changedConfig) (changedConfig, error) {
 	before, err := e.ReadConfig(tr)
 	switch {
+	case c.whole && c.revision == 0 && replaceable(err):
+		return c.replace(e, tr, nonce, err)
 	case err != nil:
 		return earlier, err
 	case uuid.UUID(before.Nonce) == nonce:
@@ -168,8 +185,8 @@ func (c *configChange) once(e *election.LeaderElection, tr kv.Transaction, nonce
 	if err := c.apply(&after); err != nil {
 		return earlier, err
 	}
-	if err := after.Validate(); err != nil {
-		return earlier, fmt.Errorf("%w; nothing was changed, set what belongs together in one command", byTheirNames(err, asItIs))
+	if err := validated(after); err != nil {
+		return earlier, err
 	}
 	done := changedConfig{DryRun: c.dryRun, Revision: before.Revision, Changes: differences(before, after)}
 	if after.SameSettings(before) || c.dryRun {
@@ -181,8 +198,54 @@ func (c *configChange) once(e *election.LeaderElection, tr kv.Transaction, nonce
 	return done, err
 }
 
+// replace writes a whole config in the place of one that cannot be read.
+func (c *configChange) replace(e *election.LeaderElection, tr kv.Transaction, nonce uuid.UUID, why error) (changedConfig, error) {
+	config := fdbelection.DefaultConfig()
+	if err := c.apply(&config); err != nil {
+		return changedConfig{}, err
+	}
+	config = defaultsFor(config.LeaseDuration) // heartbeat and timeout follow from a lease that is named
+	if err := c.apply(&config); err != nil {
+		return changedConfig{}, err
+	}
+	if err := validated(config); err != nil {
+		return changedConfig{}, err
+	}
+	done := changedConfig{DryRun: c.dryRun, Replaced: &damagedRecords(why)[0]}
+	for _, s := range settings {
+		done.Changes = append(done.Changes, difference{s.name, "unreadable", s.get(config)})
+	}
+	if c.dryRun {
+		return done, nil
+	}
+	config.Nonce = nonce
+	config, err := e.WriteConfig(tr, config)
+	done.Changed, done.Revision = err == nil, config.Revision
+	return done, err
+}
+
+// replaceable reports a config that no program can read.
+func replaceable(err error) bool {
+	invalid := invalidRecords(err)
+	return len(invalid) > 0 && !invalid[0].Newer
+}
+
+func validated(c fdbelection.Config) error {
+	if err := c.Validate(); err != nil {
+		return fmt.Errorf("%w; nothing was changed, set what belongs together in one command", byTheirNames(err, asItIs))
+	}
+	return nil
+}
+
 func (d changedConfig) table() table {
 	var t table
+	if d.Replaced != nil {
+		t.rows = append(
+			t.rows,
+			[]string{fmt.Sprintf("config at key %s: %s", d.Replaced.Key, d.Replaced.Problem)},
+			[]string{either(d.DryRun, "the config cannot be read, and would be replaced as a whole:", "the config could not be read, and was replaced as a whole: check each setting")},
+		)
+	}
 	for _, change := range d.Changes {
 		t.rows = append(t.rows, []string{change.Setting, change.From + " -> " + change.To})
 	}
@@ -190,6 +253,8 @@ func (d changedConfig) table() table {
 	switch {
 	case len(d.Changes) == 0:
 		outcome = fmt.Sprintf("nothing to change: revision %d is as asked", d.Revision)
+	case d.DryRun && d.Replaced != nil:
+		outcome = "dry run: nothing was written"
 	case d.DryRun:
 		outcome = fmt.Sprintf("dry run: nothing was written, revision %d stands", d.Revision)
 	default:

@@ -130,7 +130,7 @@ func (e *examination) checkConfig() {
 	}
 	if c.Expiry == fdbelection.ExpiryByClock {
 		e.warn("leases are judged by comparing the wall clocks of hosts: two leaders may believe at once where these differ by more than the margin",
-			"\"fdbelect config set expiry=observation\", unless programs of another kind take part", "expiry is by clock")
+			"\"fdbelect config set --defaults\", unless programs of another kind take part", "expiry is by clock")
 	}
 	if c.HeartbeatInterval > (c.LeaseDuration-margin)/2 {
 		e.warn("one renewal that fails or is late ends a leadership", "make the heartbeat a third of the lease or less, or the lease longer",
@@ -146,7 +146,7 @@ func (e *examination) checkConfig() {
 	}
 	if c.AllowPreemption && c.PreemptionGrace == 0 {
 		e.warn("a higher priority takes the seat at once: until the leader of before hears of it, only the fence keeps the two apart",
-			"\"fdbelect config set preemption_grace=10s\", unless all work is fenced", "preemption without a grace")
+			"\"fdbelect config set --defaults\", unless all work is fenced", "preemption without a grace")
 	}
 	if c.HistoryLimit == 0 {
 		e.warn("nobody can tell afterwards who led, and \"watch\" may miss a tenure", "\"fdbelect config set history_limit=128\"", "no history is kept")

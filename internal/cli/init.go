@@ -20,10 +20,11 @@ import (
 type initFlags struct {
 	access
 	lease, heartbeat, candidateTimeout time.Duration
-	grace, minimumTenure, margin       time.Duration
+	grace, minimumTenure, preemptDelay time.Duration
+	margin                             time.Duration
 	historyLimit                       int
 	expiry                             string
-	noPreemption, disabled             bool
+	noPreemption, disabled, recipe     bool
 }
 
 func (a *app) initCommand() *cobra.Command {
@@ -33,8 +34,13 @@ func (a *app) initCommand() *cobra.Command {
 		Short: "Make an election with a config of your choice",
 		Long: `init makes an election, so that its config is there before anybody campaigns: else
 the first "run" makes one with its own flags. What is not given follows from the
-lease, as in the loop that "run" uses: the heartbeat is a third of it, the candidate
-timeout one and a half, the grace the lease itself, and leases expire by observation.
+lease, as in the loop that "run" uses: the heartbeat is a third of it (3s of 10s), the
+candidate timeout one and a half, the grace, the minimum tenure and the preempt delay the
+lease itself, and leases expire by observation.
+
+--recipe makes the config of the recipe that this project started from: expiry by clock,
+and preemption at once. It relies on synchronised clocks, and a leader that is preempted
+learns of it only afterwards, so all of its work has to be fenced.
 
 Where the election is there already with these very settings, init ends with 0. Where
 its settings differ, init lists them, overwrites nothing and ends with 1: "config set"
@@ -56,11 +62,13 @@ changes them. It keeps the terms and ballots that were reached in this place bef
 	flags.DurationVar(&f.heartbeat, "heartbeat", 0, "time between two renewals (default: a third of the lease)")
 	flags.DurationVar(&f.candidateTimeout, "candidate-timeout", 0, "how long a candidate may be silent (default: one and a half leases)")
 	flags.DurationVar(&f.grace, "grace", 0, "how long a leader may drain for a higher priority; 0 takes the seat at once (default: the lease)")
-	flags.DurationVar(&f.minimumTenure, "minimum-tenure", 0, "how long a new leader is safe from preemption")
+	flags.DurationVar(&f.minimumTenure, "minimum-tenure", 0, "how long a new leader is safe from preemption (default: the lease)")
+	flags.DurationVar(&f.preemptDelay, "preempt-delay", 0, "how long a candidate must be registered before it preempts (default: the lease)")
 	flags.DurationVar(&f.margin, "margin", 0, "how long before the end of its lease a leader stops (default: a tenth of the lease)")
 	flags.IntVar(&f.historyLimit, "history-limit", fdbelection.DefaultHistoryLimit, "how many terms of history to keep")
-	flags.StringVar(&f.expiry, "expiry", fdbelection.ExpiryByObservation.String(), "how leases expire: observation, or clock where the clocks of all hosts agree")
+	flags.StringVar(&f.expiry, "expiry", "", "how leases expire: observation, or clock if the clocks of all hosts agree (default: observation)")
 	flags.BoolVar(&f.noPreemption, "no-preemption", false, "a higher priority never takes a held seat")
+	flags.BoolVar(&f.recipe, "recipe", false, "make the config of the recipe: expiry by clock, no grace, minimum tenure or preempt delay")
 	flags.BoolVar(&f.disabled, "disabled", false, "nobody may lead until \"config enable\"")
 	return cmd
 }
@@ -68,6 +76,9 @@ changes them. It keeps the terms and ballots that were reached in this place bef
 // config returns what the flags ask for, or everything that is wrong with it.
 func (f *initFlags) config(given *pflag.FlagSet) (fdbelection.Config, error) {
 	c := defaultsFor(f.lease)
+	if f.recipe {
+		setRecipe(&c)
+	}
 	for _, d := range []struct {
 		flag  string
 		value time.Duration
@@ -77,6 +88,7 @@ func (f *initFlags) config(given *pflag.FlagSet) (fdbelection.Config, error) {
 		{"candidate-timeout", f.candidateTimeout, &c.CandidateTimeout},
 		{"grace", f.grace, &c.PreemptionGrace},
 		{"minimum-tenure", f.minimumTenure, &c.MinimumTenure},
+		{"preempt-delay", f.preemptDelay, &c.PreemptDelay},
 		{"margin", f.margin, &c.Margin},
 	} {
 		if given.Changed(d.flag) {
@@ -84,11 +96,14 @@ func (f *initFlags) config(given *pflag.FlagSet) (fdbelection.Config, error) {
 		}
 	}
 	c.HistoryLimit, c.AllowPreemption, c.ElectionEnabled = f.historyLimit, !f.noPreemption, !f.disabled
-	mode, unknown := fdbelection.ParseExpiryMode(f.expiry)
-	if unknown == nil {
-		c.Expiry = mode
-	} else {
-		unknown = fmt.Errorf("--expiry is %s; use observation or clock", election.SafeText(f.expiry))
+	var unknown error
+	if given.Changed("expiry") {
+		mode, err := fdbelection.ParseExpiryMode(f.expiry)
+		if err == nil {
+			c.Expiry = mode
+		} else {
+			unknown = fmt.Errorf("--expiry is %s; use observation or clock", election.SafeText(f.expiry))
+		}
 	}
 	if err := errors.Join(byTheirNames(c.Validate(), asFlag), unknown); err != nil {
 		return c, usage(err)

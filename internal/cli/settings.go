@@ -28,6 +28,21 @@ func defaultsFor(lease time.Duration) fdbelection.Config {
 	return fdbelection.ConfigWithLease(lease)
 }
 
+// setDefaults gives a config the defaults of its lease: what decides how a leader is
+// followed. The rest stays.
+func setDefaults(c *fdbelection.Config) {
+	of := fdbelection.ConfigWithLease(c.LeaseDuration)
+	c.Expiry = of.Expiry
+	c.PreemptionGrace, c.MinimumTenure, c.PreemptDelay = of.PreemptionGrace, of.MinimumTenure, of.PreemptDelay
+}
+
+// setRecipe gives a config what the recipe has in place of these.
+func setRecipe(c *fdbelection.Config) {
+	of := fdbelection.RecipeConfig()
+	c.Expiry = of.Expiry
+	c.PreemptionGrace, c.MinimumTenure, c.PreemptDelay = of.PreemptionGrace, of.MinimumTenure, of.PreemptDelay
+}
+
 var settings = []setting{
 	durationSetting("lease", "LeaseDuration", func(c *fdbelection.Config) *time.Duration { return &c.LeaseDuration }),
 	durationSetting("heartbeat", "HeartbeatInterval", func(c *fdbelection.Config) *time.Duration { return &c.HeartbeatInterval }),
@@ -68,6 +83,7 @@ var settings = []setting{
 	boolSetting("preemption", "AllowPreemption", func(c *fdbelection.Config) *bool { return &c.AllowPreemption }),
 	durationSetting("preemption_grace", "PreemptionGrace", func(c *fdbelection.Config) *time.Duration { return &c.PreemptionGrace }),
 	durationSetting("minimum_tenure", "MinimumTenure", func(c *fdbelection.Config) *time.Duration { return &c.MinimumTenure }),
+	durationSetting("preempt_delay", "PreemptDelay", func(c *fdbelection.Config) *time.Duration { return &c.PreemptDelay }),
 	{
 		name: "history_limit", field: "HistoryLimit",
 		get: func(c fdbelection.Config) string { return strconv.Itoa(c.HistoryLimit) },
@@ -130,8 +146,8 @@ type assignment struct {
 
 // parseAssignments reads KEY=VALUE pairs, and names everything that is wrong
 // with them. The values are judged as well.
-func parseAssignments(args []string) ([]assignment, error) {
-	if len(args) == 0 {
+func parseAssignments(args []string, mayBeNone bool) ([]assignment, error) {
+	if len(args) == 0 && !mayBeNone {
 		return nil, usage(fmt.Errorf("nothing is to be set: give KEY=VALUE, where KEY is one of %s", settingNames()))
 	}
 	var parsed []assignment
@@ -161,6 +177,15 @@ func parseAssignments(args []string) ([]assignment, error) {
 		return nil, usage(errors.Join(faults...))
 	}
 	return parsed, nil
+}
+
+func setAll(config *fdbelection.Config, assignments []assignment) error {
+	for _, one := range assignments {
+		if err := one.setting.set(config, one.value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settingOf finds a setting by its name; dashes do for underscores, as in the

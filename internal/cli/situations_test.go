@@ -27,6 +27,7 @@ var steering = map[string][]string{
 	"init":                   {"config"},
 	"config get":             {"config"},
 	"config set lease=20s":   {"config"},
+	"config set --defaults":  {},
 	"config enable":          {"config"},
 	"config disable":         {"config"},
 	"resign --timeout 100ms": {"config", "leader", "intent"},

@@ -85,6 +85,7 @@ type configStatus struct {
 	Preemption       bool     `json:"preemption"`
 	PreemptionGrace  duration `json:"preemption_grace"`
 	MinimumTenure    duration `json:"minimum_tenure"`
+	PreemptDelay     duration `json:"preempt_delay"`
 	HistoryLimit     int      `json:"history_limit"`
 }
 
@@ -138,7 +139,7 @@ func configOf(c fdbelection.Config) configStatus {
 		Lease: duration(c.LeaseDuration), Heartbeat: duration(c.HeartbeatInterval),
 		Margin: duration(c.EffectiveMargin()), CandidateTimeout: duration(c.CandidateTimeout),
 		Expiry: c.Expiry.String(), Preemption: c.AllowPreemption,
-		PreemptionGrace: duration(c.PreemptionGrace), MinimumTenure: duration(c.MinimumTenure),
+		PreemptionGrace: duration(c.PreemptionGrace), MinimumTenure: duration(c.MinimumTenure), PreemptDelay: duration(c.PreemptDelay),
 		HistoryLimit: c.HistoryLimit,
 	}
 }
@@ -187,8 +188,8 @@ func (s *status) rows(now time.Time) [][]string {
 		[]string{"intent", s.Intent.String()},
 		[]string{"config", fmt.Sprintf("revision %d, %s", c.Revision, either(c.Enabled, "enabled", "disabled: nobody may claim or renew"))},
 		[]string{"", fmt.Sprintf("lease %s, heartbeat %s, margin %s, candidate timeout %s", c.Lease, c.Heartbeat, c.Margin, c.CandidateTimeout)},
-		[]string{"", fmt.Sprintf("expiry by %s, preemption %s, minimum tenure %s, history %d", c.Expiry,
-			either(c.Preemption, "with a grace of "+c.PreemptionGrace.String(), "off"), c.MinimumTenure, c.HistoryLimit)},
+		[]string{"", fmt.Sprintf("expiry by %s, preemption %s, minimum tenure %s, preempt delay %s, history %d", c.Expiry,
+			either(c.Preemption, "with a grace of "+c.PreemptionGrace.String(), "off"), c.MinimumTenure, c.PreemptDelay, c.HistoryLimit)},
 	)
 }
 

@@ -154,6 +154,7 @@ func TestUntrustedArguments(t *testing.T) {
 		{"evict", hostile},
 		{"unregister", hostile},
 		{"config", "set", hostile},
+		{"config", "set", "--defaults", hostile},
 		{"config", "set", hostile + "=1"},
 		{"config", "set", "lease=" + hostile},
 		{"init", "--expiry", hostile},
