@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -81,7 +82,7 @@ func (a *app) repair(ctx context.Context, f *repairFlags) error {
 			return none, errUnforced
 		}
 		for _, r := range found {
-			if r.Done != "" && !slices.ContainsFunc(mended, func(m election.Repair) bool { return string(m.Key) == string(r.Key) }) {
+			if r.Done != "" && !slices.ContainsFunc(mended, func(m election.Repair) bool { return bytes.Equal(m.Key, r.Key) }) {
 				mended = append(mended, r)
 			}
 		}
@@ -91,7 +92,8 @@ func (a *app) repair(ctx context.Context, f *repairFlags) error {
 		return err
 	}
 	if !f.dryRun {
-		found = append(mended, slices.DeleteFunc(found, func(r election.Repair) bool { return r.Done != "" })...)
+		left := slices.DeleteFunc(found, func(r election.Repair) bool { return r.Done != "" })
+		found = slices.Concat(mended, left)
 	}
 	return a.showRepairs(f, found)
 }

@@ -58,3 +58,20 @@ func TestRunThatIsAskedToStopAtOnce(t *testing.T) {
 	require.Empty(t, stdout.String())
 	require.Empty(t, stderr.String())
 }
+
+// An intent that cannot be read is taken for nothing: run leads beside it, and the
+// change of the tenure removes it.
+func TestRunBesideAnUnreadableIntent(t *testing.T) {
+	d := newDesk(t)
+	d.does(func(tr kv.Transaction) error { _, err := d.Initialize(tr); return err })
+	d.spoil(rubbish, "intent")
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan outcome, 1)
+	go func() { ended <- d.runsUntil(ctx, "run", "--id", "a") }()
+	eventually(t, "a leads", func() bool { return d.state().Leader.ID == "a" })
+	stop()
+	o := <-ended
+	require.Zero(t, o.code, o.stderr)
+	require.Contains(t, o.stdout, "role=leader")
+	require.NoError(t, d.state().Unreadable)
+}
