@@ -96,7 +96,7 @@ well. The settings:
 
 The change is made to the revision that is read in the same transaction: of two
 operators who change different settings at once both have their way. With --revision
-it is made to that one only, and fails with 1 where somebody else was first.
+it is made to that one only, and fails with 1 if the config has changed since.
 
 --defaults moves a config to the defaults of its lease: expiry by observation, and a
 preemption grace, a minimum tenure and a preempt delay of one lease. Every other setting

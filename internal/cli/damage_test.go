@@ -117,8 +117,8 @@ func lostLeader(t *testing.T, held bool) string {
 	return file
 }
 
-// A leader record that is there and cannot be read is written anew too, and so is
-// one that an operator finds mended already by an attempt whose answer was lost.
+// raise-term also replaces a leader record that is damaged, and tells the same if its
+// transaction runs twice.
 func TestRaiseTermMendsTheLeaderRecord(t *testing.T) {
 	for name, spoil := range map[string]func(d *desk){
 		"damaged": func(d *desk) { d.spoil(rubbish, "leader") },

@@ -163,8 +163,8 @@ func with(c fdbelection.Config, change func(c *fdbelection.Config)) fdbelection.
 }
 
 // The config of an election that goes by the recipe is moved to the defaults while
-// processes run that were given another one: the leader leads on in its term, nobody
-// claims meanwhile, and from then on leases are judged by observation.
+// processes run that were given another one: the leader leads on in its term, no
+// other candidate claims, and from then on leases are judged by observation.
 func TestConfigSetDefaultsUnderProcesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)

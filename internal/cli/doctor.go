@@ -25,7 +25,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		Long: `doctor examines whether the store answers, and how fast beside the lease; the versions;
 the config; whether every record can be read and fits the others; what can be told of
 the clocks; whether the leader renews, by observation over a heartbeat and a half;
-requests that nobody obeys, candidates that are silent, two processes under one id, and
+requests that are not obeyed, candidates that are silent, two processes under one id, and
 gaps in the history.
 
 Each finding is ok, warn or fail, and says what it means and what to do. It writes

@@ -26,7 +26,7 @@ func (e *examination) checkSeat() {
 	e.begin("leader")
 	switch l := e.state.Leader; {
 	case e.lost && e.quick:
-		e.fail("nobody knows who leads", "run doctor without --quick: it observes whether a leader restores its record", "%s", lostText(e.state.Tenure))
+		e.fail("it is not known who leads", "run doctor without --quick: it observes whether a leader restores its record", "%s", lostText(e.state.Tenure))
 	case l.Vacant():
 		voters := slices.ContainsFunc(e.candidates, func(c election.Candidate) bool { return c.Role == election.Voter })
 		if !e.state.Config.ElectionEnabled || voters && !e.quick {

@@ -140,17 +140,17 @@ func (e *examination) unreadable(err error) bool {
 func meaning(invalid *fdbelection.InvalidStateError) string {
 	switch invalid.Record {
 	case "config":
-		return "nothing can be decided without it: nobody claims or renews"
+		return "nothing can be decided without it: there are no claims and no renewals"
 	case "leader":
-		return "nobody can claim the seat safely, and status and monitoring do not know who leads"
+		return "the lease and the ballot are unknown, and so is, to status and monitoring, who leads"
 	case "intent":
-		return "the leader takes it for nothing, and nothing else can be asked of it by a challenger or by request"
+		return "the leader ignores it, and neither a challenger nor an operator can ask anything else of it"
 	case "term":
 		return "fenced writes are refused, and watches are not told of changes"
 	case "candidate":
 		return "that candidate cannot take part"
 	case "rank":
-		return "somebody may wait a moment longer at an open seat"
+		return "a candidate may wait a moment longer in a vacancy"
 	default:
 		return "that entry cannot be told; the others can"
 	}

@@ -100,7 +100,7 @@ func (f *raiseFlags) once(e *election.LeaderElection, tr kv.Transaction, now tim
 	r.mended = unknown || leaderLost(&state)
 	switch {
 	case unknown && !f.force:
-		return r, fmt.Errorf("it is not known who holds the seat (%w); make sure that every process is stopped, and write the record anew with --force", err)
+		return r, fmt.Errorf("it is not known who holds the seat (%w); make sure that every process is stopped, and replace the record with --force", err)
 	case err != nil && !unknown:
 		return r, err
 	case !r.before.Vacant() && (r.mended || r.before.Term <= f.floor) && !f.force:

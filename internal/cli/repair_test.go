@@ -138,7 +138,8 @@ func TestRepairLeavesAlone(t *testing.T) {
 	}
 }
 
-// A leader record is mended with --force only: whoever it named may still lead.
+// A leader record is mended with --force only: the process that it named may still
+// lead.
 func TestRepairOfTheLeaderRecord(t *testing.T) {
 	d := newDesk(t)
 	d.made()

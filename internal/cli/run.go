@@ -172,8 +172,7 @@ func (f *runFlags) variables() []string {
 }
 
 // hopeless reports errors with which run ends: those of the store that no retry
-// can mend, records that it cannot read, as long as nobody has mended them, and a
-// path that another election occupies.
+// can mend, records that it cannot read, and a path that another election occupies.
 func (a *app) hopeless(err error) bool {
 	return a.permanent(err) || errors.Is(err, fdbelection.ErrInvalidState) || errors.Is(err, fdbelection.ErrSharedKeys)
 }
