@@ -67,7 +67,7 @@ func (w *ways) initialize() {
 // command runs a command, which must succeed.
 func (w *ways) command(args ...string) string {
 	w.t.Helper()
-	code, stdout, stderr := w.runs(args...)
+	code, stdout, stderr := w.runs(append(args, "--store", "file:virtual")...)
 	require.Zero(w.t, code, "%s%s", stdout, stderr)
 	return stdout
 }
@@ -130,5 +130,5 @@ func (w *ways) looksOn() {
 	me := w.join("host-1")
 	require.True(w.t, w.cycle(me).Leads())
 	require.Contains(w.t, w.command("status"), "host-1")
-	require.Contains(w.t, w.command("list"), "host-1")
+	require.Contains(w.t, w.command("candidates"), "host-1")
 }
