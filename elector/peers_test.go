@@ -2,6 +2,7 @@ package elector_test
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -368,5 +369,30 @@ func TestStoppedLeadingHasItsCounterpart(t *testing.T) {
 		synctest.Wait()
 		require.EqualValues(w, 1, elected.Load())
 		require.EqualValues(w, 1, demoted.Load())
+	})
+}
+
+// A process of a higher priority that crashes right after it has asked for the
+// leadership, every few seconds, costs the leader nothing: a challenge counts only
+// while its author is alive.
+func TestCrashingChallengersCostNothing(t *testing.T) {
+	inWorld(t, func(w *world) {
+		low := w.begin("low")
+		low.leads()
+		for i := range 20 {
+			high := w.process(fmt.Sprintf("high-%d", i), priority(1))
+			require.NoError(w, high.Start(w.Context()))
+			for asked := false; !asked; time.Sleep(time.Millisecond) {
+				intent, err := kv.ReadTransact(w.Context(), w.db, w.election.ReadIntent)
+				require.NoError(w, err)
+				asked = intent.ID == high.NodeID()
+			}
+			high.Abandon()
+			for range 100 {
+				time.Sleep(lease / 50)
+				require.True(w, low.believes())
+			}
+		}
+		require.Equal(w, uint64(1), low.Term())
 	})
 }
