@@ -84,7 +84,7 @@ func (e *LeaderElection) RunElectionCycle(tr kv.Transaction, me Registration, no
 	if v.own == nil && !keeps {
 		return CycleResult{}, orUnregistered(v.unreadable.own)
 	}
-	if err := e.prepare(tr, &v, &c, d); err != nil {
+	if err := e.prepare(&v, &c, d); err != nil {
 		return CycleResult{}, err
 	}
 	valid := c.conclude(&v, d, start)
@@ -126,7 +126,7 @@ func (e *LeaderElection) TryClaimLeadership(tr kv.Transaction, me Identity, now 
 	c := e.judge(&v, v.own.Registration, now, opts)
 	c.notes.request = sighting{} // what is asked of a holder is for RunElectionCycle, which can take note of it
 	d := decide(&v, &c)
-	if err := e.prepare(tr, &v, &c, d); err != nil {
+	if err := e.prepare(&v, &c, d); err != nil {
 		return CycleResult{}, err
 	}
 	result, err := e.act(tr, &v, &c, d)
@@ -237,7 +237,7 @@ func (c *contender) kept() *notes {
 }
 
 // prepare does, before the first write, all of a decision that can fail.
-func (e *LeaderElection) prepare(tr kv.Transaction, v *view, c *contender, d decision) (err error) {
+func (e *LeaderElection) prepare(v *view, c *contender, d decision) (err error) {
 	switch {
 	case d.action == HandedOver, d.action == Challenged && v.intent.about(v.leader.Term) && v.intent.by(c.Identity):
 		c.nonce = v.intent.Nonce

@@ -76,8 +76,7 @@ type repairing struct {
 
 // note says what was done about a record, if that is damaged.
 func (r *repairing) note(fault error, done string) {
-	var state *fdbelection.InvalidStateError
-	if errors.As(fault, &state) {
+	if state, ok := errors.AsType[*fdbelection.InvalidStateError](fault); ok {
 		r.done = append(r.done, Repair{Key: state.Key, Record: state.Record, Problem: state.Problem, Newer: state.Newer, Done: done})
 	}
 }

@@ -33,10 +33,18 @@ func nestedElections(t *testing.T, w *world) {
 	zero := subspace.String("a\x00b")
 	var inner []*world
 	for _, path := range []subspace.Tuple{
-		{subspace.String("config")}, {subspace.String("leader")}, {subspace.String("term")}, {subspace.String("intent")},
-		{subspace.String("rank")}, {subspace.String("history")}, {subspace.String("history"), subspace.Int(1)},
-		{subspace.String("history"), subspace.Int(2), subspace.Int(0)}, {subspace.String("rank"), subspace.Int(-5)},
-		{subspace.String("candidates"), zero}, {subspace.String("candidates"), subspace.String("b")}, {zero},
+		{subspace.String("config")},
+		{subspace.String("leader")},
+		{subspace.String("term")},
+		{subspace.String("intent")},
+		{subspace.String("rank")},
+		{subspace.String("history")},
+		{subspace.String("history"), subspace.Int(1)},
+		{subspace.String("history"), subspace.Int(2), subspace.Int(0)},
+		{subspace.String("rank"), subspace.Int(-5)},
+		{subspace.String("candidates"), zero},
+		{subspace.String("candidates"), subspace.String("b")},
+		{zero},
 		{subspace.String("history"), zero},
 	} {
 		inner = append(inner, w.below(path...).initialized(few))
