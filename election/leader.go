@@ -152,5 +152,8 @@ func decodeLeader(key, value []byte) (Leader, error) {
 	if l.Term > l.Ballot {
 		r.fail("the term is higher than the ballot")
 	}
-	return l, r.close()
+	if err := r.close(); err != nil {
+		return Leader{}, err // no part of it counts
+	}
+	return l, nil
 }

@@ -22,6 +22,7 @@ var unreadableTests = []test{
 	{"Unreadable_candidates_cost_their_own_candidacy", unreadableCandidates},
 	{"Unreadable_history_entries_are_passed_over", unreadableHistory},
 	{"Unreadable_a_config_can_be_replaced_whole", unreadableConfig},
+	{"Unreadable_leader_record_is_left_alone_by_its_holder_that_leaves", unreadableLeaderLeaving},
 	{"Unreadable_records_are_repaired", unreadableRepair},
 	{"Unreadable_records_of_a_newer_program_are_left_alone", unreadableNewer},
 }
@@ -186,6 +187,23 @@ func unreadableConfig(t *testing.T, w *world) {
 	require.NoError(t, err)
 	require.Equal(t, stored, again)
 	w.acts(election.Renewed, a, at(1))
+}
+
+// unreadableLeaderLeaving: the part of the record that can be read names its holder.
+func unreadableLeaderLeaving(t *testing.T, w *world) {
+	w.initialized()
+	a, _ := w.leads("a", 1, at(0))
+	sound := w.raw("leader")
+	for name, value := range map[string][]byte{
+		"truncated": sound[:len(sound)-1],
+		"newer":     append(subspace.AppendInt(nil, 2), sound[len(subspace.AppendInt(nil, 1)):]...),
+	} {
+		w.register(a, at(1))
+		w.spoil(value, "leader")
+		w.do(func(tr kv.Transaction) error { return w.UnregisterCandidate(tr, a.Identity, at(1)) })
+		require.Equal(t, value, w.raw("leader"), name)
+		require.Empty(t, w.ids())
+	}
 }
 
 func (w *world) repair(now float64) (done []election.Repair) {
