@@ -33,7 +33,7 @@ const MaxTermFloor = 1 << 61
 // records are whole: run again it changes nothing.
 //
 // Errors: ErrTermFloor, ErrNotInitialized, ErrInvalidState (a leader record in a
-// newer format, or one that is lost together with the term record).
+// newer format, or one that is lost while the term record cannot be read either).
 func (e *LeaderElection) RaiseTerm(tr kv.Transaction, floor uint64, now time.Time) (Leader, error) {
 	if floor == 0 || floor > MaxTermFloor {
 		return Leader{}, fmt.Errorf("%w: it is %d; use 1 to %d", fdbelection.ErrTermFloor, floor, uint64(MaxTermFloor))
@@ -59,8 +59,9 @@ func (e *LeaderElection) RaiseTerm(tr kv.Transaction, floor uint64, now time.Tim
 		if isNewer(err) || ended.Term == 0 {
 			return Leader{}, err
 		}
-		e.restoreFrom(&v, value)
-		v.unreadable.leader = nil
+		if e.restoreFrom(&v, value); !v.lost {
+			return Leader{}, v.unreadable.leader
+		}
 	}
 	if !v.lost && (v.leader.Term > floor || v.leader.Term == floor && v.leader.Vacant()) {
 		return v.leader, conflictOn(tr, e.keys.leader)

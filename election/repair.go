@@ -123,7 +123,10 @@ func (r *repairing) seat(v *view, value []byte, now time.Time) error {
 		r.left(lost)
 		r.left(fault)
 	case lost != nil:
-		e.restoreFrom(v, value)
+		if e.restoreFrom(v, value); !v.lost {
+			r.left(lost)
+			return nil
+		}
 		r.note(lost, "made vacant by the term record")
 		_, err := e.raise(r.tr, v, tenure, v.leader.Term, now)
 		return err

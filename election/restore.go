@@ -26,7 +26,7 @@ func (e *LeaderElection) restore(tr kv.Transaction, v *view) error {
 
 // restoreFrom gives a view a leader record in place of the lost one, by the term
 // record, which says who led. It is written with the next change of the leader
-// record.
+// record. If that is not possible, the leader record of the view is unreadable.
 //
 // Its ballot is above any that was written. Its priority is the highest, as the
 // true one is unknown, and its lease the one of the config. If expiry goes by clock,
@@ -38,7 +38,7 @@ func (e *LeaderElection) restoreFrom(v *view, term []byte) {
 		v.unreadable.leader = e.leaderLost()
 		return
 	}
-	v.lost = true
+	v.lost, v.unreadable.leader = true, nil
 	v.leader = Leader{Ballot: base + ballotGap, Term: tenure.Term, Nonce: tenure.Nonce, LeaseExpiry: instant(latest)}
 	if tenure.Held {
 		v.leader.Identity, v.leader.Accepted, v.leader.Priority = tenure.Identity, true, math.MaxInt32

@@ -139,5 +139,8 @@ func decodeTenure(key, value []byte) (Tenure, error) {
 	if r.More() { // the records of earlier programs have none
 		t.Ballot = r.count()
 	}
-	return t, r.close()
+	if err := r.close(); err != nil {
+		return Tenure{}, err // no part of it counts
+	}
+	return t, nil
 }

@@ -1,6 +1,7 @@
 package electiontest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
 )
 
 // Tests of records that were removed under a live election.
@@ -19,6 +21,7 @@ var lostTests = []test{
 	{"Lost_leader_record_of_a_vacancy_does_not_stop_claims", lostLeaderVacant},
 	{"Lost_leader_record_by_clock_waits_for_its_holder_or_an_operator", lostLeaderByClock},
 	{"Lost_leader_record_is_raised_by_an_operator", lostLeaderRaised},
+	{"Lost_leader_record_is_not_raised_by_a_term_record_that_cannot_be_read", lostLeaderAndTerm},
 	{"Lost_leader_record_is_told", lostLeaderTold},
 	{"Lost_election_is_not_claimed_for_a_lease_by_those_who_saw_it", lostElection},
 }
@@ -114,6 +117,35 @@ func lostLeaderRaised(t *testing.T, w *world) {
 	}
 	require.ErrorIs(t, w.fenced(token), fdbelection.ErrFenced)
 	w.acts(election.Claimed, a, at(2))
+}
+
+// lostLeaderAndTerm: the number of the term can be read, and the rest of the term
+// record cannot; or its counts leave no room for the gap.
+func lostLeaderAndTerm(t *testing.T, w *world) {
+	w.byDefault()
+	a := w.join("a", 1, at(0))
+	for term := range uint64(3) {
+		w.acts(election.Claimed, a, at(0), observing, election.EndedTerm(term))
+	}
+	leader, term := w.raw("leader"), w.raw("term")
+	cut := term[:len(term)-1]
+	full := subspace.AppendUint(slices.Clone(term[:len(term)-2]), 1<<62-1) // in place of ballot 3
+	for _, lost := range []func(){
+		func() { w.remove("leader") },
+		func() { w.spoil(leader[:len(leader)-1], "leader") },
+	} {
+		for _, value := range [][]byte{cut, full} {
+			lost()
+			w.spoil(value, "term")
+			before := w.dump()
+			_, err := w.raise(1, 1)
+			require.ErrorIs(t, err, fdbelection.ErrInvalidState)
+			for _, done := range w.repair(1) {
+				require.Empty(t, done.Done)
+			}
+			require.Equal(t, before, w.dump())
+		}
+	}
 }
 
 func lostLeaderTold(t *testing.T, w *world) {
