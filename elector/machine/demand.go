@@ -4,8 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 )
@@ -46,9 +44,8 @@ func (m *Machine) obey(d demand, reason Reason) {
 
 // sighting is what the machine has seen of the intent that stands.
 type sighting struct {
-	nonce   uuid.UUID
-	counter uint64
-	moved   time.Time // when the counter was last seen to rise; zero: not yet
+	intent election.Intent
+	moved  time.Time // when its counter was last seen to rise; zero: not yet
 }
 
 // sawIntent takes in a reading of the intent. Readings may come in any order, so a
@@ -57,10 +54,10 @@ func (m *Machine) sawIntent(a *Answer) {
 	intent, s := &a.State.Intent, &m.sighted
 	switch {
 	case intent.Kind == election.NoIntent:
-	case intent.Nonce != s.nonce:
-		*s = sighting{nonce: intent.Nonce, counter: intent.Counter}
-	case intent.Counter > s.counter:
-		s.counter, s.moved = intent.Counter, m.now.Local
+	case intent.Nonce != s.intent.Nonce:
+		*s = sighting{intent: *intent}
+	case intent.Counter > s.intent.Counter:
+		*s = sighting{intent: *intent, moved: m.now.Local}
 	}
 }
 
@@ -78,7 +75,7 @@ func (m *Machine) asks(intent *election.Intent) bool {
 		return false
 	}
 	s := &m.sighted
-	return intent.Kind != election.IntentChallenge || s.nonce == intent.Nonce && !s.moved.IsZero() &&
+	return intent.Kind != election.IntentChallenge || s.intent.Nonce == intent.Nonce && !s.moved.IsZero() &&
 		m.now.Local.Sub(s.moved) <= 2*m.config.HeartbeatInterval
 }
 
@@ -109,8 +106,12 @@ type handover struct {
 func (h *handover) pending() bool { return h.token.Term != 0 }
 
 // handOver begins to give up the seat of a tenure that is over here. Past its
-// time a challenge is met by vacating the seat.
+// time a challenge is met by vacating the seat. An intent that has taken the place
+// of the one for which the work was stopped is met instead.
 func (m *Machine) handOver(token election.Token, d demand) {
+	if s := &m.sighted; d.kind == intended && s.intent.Term == token.Term {
+		d.intent = s.intent
+	}
 	if d.kind == intended && m.now.Local.Before(d.until) && !m.asks(&d.intent) {
 		return // whoever was to follow has died meanwhile: it is claimed again
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/election"
@@ -86,4 +87,36 @@ func TestASilentSuccessorIsNotObeyed(t *testing.T) {
 		}
 	}
 	require.Contains(t, texts(r.acts), "drain 1: asked to hand over")
+}
+
+// TestWhatTakesThePlaceOfAChallengeIsMet: the leader drains for a challenge, and an
+// operator's request or a stronger challenger replaces it before the work has
+// returned.
+func TestWhatTakesThePlaceOfAChallengeIsMet(t *testing.T) {
+	moved := func(i election.Intent) []election.Intent {
+		first := i
+		i.Counter++
+		return []election.Intent{first, i}
+	}
+	stronger := election.Intent{Kind: election.IntentChallenge, Term: 1, Identity: carol, Nonce: uuid.UUID{8}, Priority: 8}
+	request, step := transfer, resign
+	request.Nonce, step.Nonce = uuid.UUID{8}, uuid.UUID{8}
+	for _, c := range []struct {
+		name  string
+		then  []election.Intent
+		given string
+	}{
+		{"a transfer", []election.Intent{request}, "do hand over 1"},
+		{"a resignation", []election.Intent{step}, "do resign 1"},
+		{"a stronger challenger", moved(stronger), "do hand over 1"},
+		{"a stronger challenger that is dead", []election.Intent{stronger}, "do election cycle"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, func(s *Settings) { s.Config.PreemptionGrace = time.Minute }).elect()
+			for _, asked := range append(moved(challenge), c.then...) {
+				r.pass(heartbeat).issue(r.op(Cycle), 1, r.config).answer(Cycle, r.asked(asked, true))
+			}
+			r.step(Returned{1}).does("expire 1", c.given)
+		})
+	}
 }
