@@ -120,7 +120,7 @@ func (m *Machine) handOver(token election.Token, d demand) {
 		h.intent = election.Intent{}
 	}
 	if h.intent.Kind == election.IntentResign { // and does not take the seat at once
-		m.holdOff = m.now.Local.Add(m.config.LeaseDuration)
+		m.holdOff = latest(m.holdOff, m.now.Local.Add(m.config.LeaseDuration))
 	}
 	m.handover = h
 }

@@ -97,6 +97,29 @@ func TestTheEndOfFailures(t *testing.T) {
 	require.Zero(t, r.m.View().Failures)
 }
 
+// TestARequestToResignDoesNotShortenAHoldOff: the work has failed three times, the
+// leadership is handed to the process all the same, and it is asked to resign.
+func TestARequestToResignDoesNotShortenAHoldOff(t *testing.T) {
+	r := newRig(t).elect().fail(errFailed).lead(2).fail(errFailed).lead(3).fail(errFailed)
+	end := r.local + 40*time.Second
+	for !r.m.leads() {
+		op, ok := r.main()
+		switch {
+		case !ok:
+			r.jump(10 * time.Millisecond)
+		case op.Kind == Cycle && !op.Abstain:
+			r.answer(Cycle, r.did(election.Renewed, r.leader(alice, 4)))
+		default:
+			handed := r.leader(alice, 4)
+			handed.Accepted = false
+			r.answer(op.Kind, r.did(election.Followed, handed))
+		}
+	}
+	require.Less(t, r.local, end)
+	r.answerRenewal(election.Intent{Kind: election.IntentResign, Term: 4, Nonce: uuid.UUID{9}}).step(Returned{4})
+	require.Equal(t, end, r.m.View().HoldOff.Sub(localEpoch))
+}
+
 // answerRenewal has the next renewal find that something is asked of the leader.
 func (r *rig) answerRenewal(intent election.Intent) *rig {
 	r.t.Helper()
