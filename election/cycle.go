@@ -215,6 +215,9 @@ func (c *contender) conclude(v *view, d decision, start time.Time) time.Duration
 			c.notes.trusted = until
 		}
 	}
+	if d.action != Renewed && d.action != Draining { // it was asked of the tenure before
+		c.notes.request = sighting{}
+	}
 	switch {
 	case d.action.Holds():
 		c.notes.seen = Observation{}
@@ -222,7 +225,6 @@ func (c *contender) conclude(v *view, d decision, start time.Time) time.Duration
 		c.notes.out = c.at.Add(v.config.LeaseDuration)
 		fallthrough
 	default:
-		c.notes.request = sighting{}
 		c.notes.seen = c.seen
 	}
 	return valid

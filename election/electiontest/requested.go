@@ -23,6 +23,7 @@ var requestedTests = []test{
 	{"Requested_a_holder_transfers", requestedTransfer},
 	{"Requested_without_a_grace_every_promise_is_kept", requestedWithoutGrace},
 	{"Requested_a_cycle_that_gave_up_is_run_again", requestedRunAgain},
+	{"Requested_a_new_term_has_a_grace_of_its_own", requestedNewTerm},
 }
 
 // holder cycles, and remembers until when it was told that it leads.
@@ -191,4 +192,26 @@ func requestedRunAgain(t *testing.T, w *world) {
 	}
 	require.EqualValues(t, 2, w.leader().Term)
 	require.Equal(t, "b", w.leader().ID)
+}
+
+// requestedNewTerm: the holder is asked to give up, comes back too late, begins a new
+// term, and is challenged again before its next cycle.
+func requestedNewTerm(t *testing.T, w *world) {
+	h := w.held()
+	b := w.join("b", 2, at(0))
+	w.acts(election.Challenged, b, at(1))
+	h.cycle(2)
+	w.acts(election.Challenged, b, at(4))
+	h.cycle(5) // the grace of the first term begins
+	w.acts(election.Challenged, b, at(14))
+	require.Equal(t, election.Claimed, h.cycle(15).Action)
+	w.acts(election.Challenged, b, at(16))
+	h.cycle(17)
+	w.acts(election.Challenged, b, at(19))
+	require.Equal(t, at(29), h.cycle(20).ValidUntil)
+	for now := 22.0; now < 30; now += 3 {
+		w.acts(election.Challenged, b, at(now))
+		require.Equal(t, election.Renewed, h.cycle(now+0.9).Action)
+	}
+	require.Equal(t, election.HandedOver, h.cycle(30).Action)
 }
