@@ -104,7 +104,8 @@ func (e *LeaderElection) RunElectionCycle(tr kv.Transaction, me Registration, no
 // writes no heartbeat: the candidate is as its record says. What it judges by
 // observation is what the heartbeats of this incarnation have noted in that record
 // (HeartbeatCandidate, RunElectionCycle). The holder renews, and answers for
-// requests itself.
+// requests itself. If RunElectionCycle has seen a request that stands, ValidUntil does
+// not pass the one that it has returned.
 //
 // Errors: those of RunElectionCycle, and ErrElectionDisabled, ErrNotVoting.
 func (e *LeaderElection) TryClaimLeadership(tr kv.Transaction, me Identity, now time.Time, opts ...CycleOption) (CycleResult, error) {
@@ -124,16 +125,35 @@ func (e *LeaderElection) TryClaimLeadership(tr kv.Transaction, me Identity, now 
 		return CycleResult{}, fdbelection.ErrElectionDisabled
 	}
 	c := e.judge(&v, v.own.Registration, now, opts)
+	limit := c.promised(&v)
 	c.notes.request = sighting{} // what is asked of a holder is for RunElectionCycle, which can take note of it
 	d := decide(&v, &c)
 	if err := e.prepare(&v, &c, d); err != nil {
 		return CycleResult{}, err
 	}
 	result, err := e.act(tr, &v, &c, d)
-	if valid := c.conclude(&v, d, start); err == nil && valid > 0 {
+	valid := c.conclude(&v, d, start)
+	if d.action == Renewed && !limit.IsZero() {
+		valid = min(valid, max(limit.Sub(start), 1))
+	}
+	if err == nil && valid > 0 {
 		result.ValidUntil = now.Add(valid)
 	}
 	return result, err
+}
+
+// promised is the end of what the cycles of the holder have promised while a request
+// stands that they know; zero if they know of none. The cycle that hands over counts
+// on it, and takes no note of what a claim promises.
+func (c *contender) promised(v *view) time.Time {
+	known := &c.notes.request
+	switch {
+	case known.kind == NoIntent, known.nonce != v.intent.Nonce:
+		return time.Time{}
+	case !known.live.IsZero() && c.graceEnd(v).Before(c.notes.trusted):
+		return c.graceEnd(v)
+	}
+	return c.notes.trusted
 }
 
 // loadFor reads what a decision of me needs, in one wave.

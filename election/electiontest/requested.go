@@ -24,6 +24,7 @@ var requestedTests = []test{
 	{"Requested_without_a_grace_every_promise_is_kept", requestedWithoutGrace},
 	{"Requested_a_cycle_that_gave_up_is_run_again", requestedRunAgain},
 	{"Requested_a_new_term_has_a_grace_of_its_own", requestedNewTerm},
+	{"Requested_a_claim_promises_nothing_beyond_the_grace", requestedClaim},
 }
 
 // holder cycles, and remembers until when it was told that it leads.
@@ -214,4 +215,25 @@ func requestedNewTerm(t *testing.T, w *world) {
 		require.Equal(t, election.Renewed, h.cycle(now+0.9).Action)
 	}
 	require.Equal(t, election.HandedOver, h.cycle(30).Action)
+}
+
+// requestedClaim: the holder renews by TryClaimLeadership while the grace runs.
+func requestedClaim(t *testing.T, w *world) {
+	h := w.held(func(c *fdbelection.Config) { c.PreemptionGrace = 5 * time.Second })
+	claim := func(now float64) election.CycleResult {
+		w.now = at(now)
+		result, err := w.tryClaim(h.me, now)
+		require.NoError(t, err)
+		require.Equal(t, election.Renewed, result.Action)
+		if result.ValidUntil.After(h.until) {
+			h.until = result.ValidUntil
+		}
+		return result
+	}
+	w.join("b", 0, at(0))
+	w.do(func(tr kv.Transaction) error { return w.RequestTransfer(tr, 1, "b", uuid.New()) })
+	require.Equal(t, at(10), claim(1).ValidUntil, "nothing is known of a request yet")
+	require.Equal(t, at(7), h.cycle(2).ValidUntil)
+	require.Equal(t, at(7), claim(3).ValidUntil)
+	require.Equal(t, election.HandedOver, h.cycle(12).Action, "after what was promised before the first sight")
 }
