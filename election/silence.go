@@ -17,7 +17,10 @@ type silences struct {
 type silence struct {
 	registered subspace.Versionstamp
 	heartbeats uint64
-	since      time.Time
+	// written tells two heartbeats with the same count apart, of which the first was
+	// seen in a transaction that has not committed it.
+	written time.Time
+	since   time.Time
 }
 
 // observe takes in a list of the candidates that was read before at. What is not
@@ -28,7 +31,7 @@ func (s *silences) observe(candidates []Candidate, at time.Time) {
 	since := make(map[Identity]silence, len(candidates))
 	for i := range candidates {
 		c := &candidates[i]
-		now := silence{c.Versionstamp, c.Heartbeats, at}
+		now := silence{c.Versionstamp, c.Heartbeats, c.LastHeartbeat, at}
 		if before, ok := s.since[c.Identity]; ok && before.of(c) {
 			now = before
 		}
@@ -39,7 +42,7 @@ func (s *silences) observe(candidates []Candidate, at time.Time) {
 
 // of reports whether a silence is that of the heartbeat in a record.
 func (s *silence) of(c *Candidate) bool {
-	return s.registered == c.Versionstamp && s.heartbeats == c.Heartbeats
+	return s.registered == c.Versionstamp && s.heartbeats == c.Heartbeats && s.written.Equal(c.LastHeartbeat)
 }
 
 // lasts returns for how long the heartbeat in a record has stood.

@@ -24,6 +24,7 @@ var unattendedTests = []test{
 	{"Unattended_a_holder_that_comes_back_late_begins_a_new_term", unattendedLateHolder},
 	{"Unattended_a_claim_uses_what_heartbeats_have_noted", unattendedClaim},
 	{"Unattended_silent_candidates_are_evicted", unattendedEviction},
+	{"Unattended_eviction_forgets_a_heartbeat_that_was_not_committed", unattendedAbortedEviction},
 	{"Unattended_the_result_says_until_when_it_is_valid", unattendedValidUntil},
 	{"Unattended_a_caller_with_its_own_observation_stores_none", unattendedObserverStoresNothing},
 	{"Unattended_a_new_candidate_does_not_preempt_at_once", unattendedPreemptDelay},
@@ -171,6 +172,29 @@ func unattendedEviction(t *testing.T, w *world) {
 	require.Equal(t, []string{"c", "d"}, evict(15), "the holder is spared, and so is a heartbeat that has changed")
 	require.Empty(t, evict(29.8))
 	require.Equal(t, []string{"b"}, evict(29.9))
+}
+
+// unattendedAbortedEviction: the transaction of a candidate writes its heartbeat and
+// evicts. It is not committed, and the next one writes the same counter.
+func unattendedAbortedEviction(t *testing.T, w *world) {
+	w.byDefault()
+	a, b := w.join("a", 1, at(0)), w.join("b", 1, at(0))
+	w.acts(election.Claimed, a, at(0))
+	errAborted := errors.New("not committed")
+	beatAndEvict := func(now float64, end error) (evicted []string) {
+		w.now = at(now)
+		err := w.try(func(tr kv.Transaction) (err error) {
+			if err = w.HeartbeatCandidate(tr, b, at(now)); err == nil {
+				evicted, err = w.EvictDeadCandidates(tr, at(now))
+			}
+			return errors.Join(err, end)
+		})
+		require.ErrorIs(t, err, end)
+		return evicted
+	}
+	require.Empty(t, beatAndEvict(0, errAborted))
+	require.Empty(t, beatAndEvict(15, nil))
+	require.Equal(t, []string{"a", "b"}, w.ids())
 }
 
 func unattendedValidUntil(t *testing.T, w *world) {
