@@ -134,9 +134,9 @@ func (e *LeaderElection) TryClaimLeadership(tr kv.Transaction, me Identity, now 
 	result, err := e.act(tr, &v, &c, d)
 	valid := c.conclude(&v, d, start)
 	if d.action == Renewed && !limit.IsZero() {
-		valid = min(valid, max(limit.Sub(start), 1))
+		valid = min(valid, max(limit.Sub(start), 0))
 	}
-	if err == nil && valid > 0 {
+	if err == nil && d.action.Leads() {
 		result.ValidUntil = now.Add(valid)
 	}
 	return result, err
