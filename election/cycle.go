@@ -80,7 +80,7 @@ func (e *LeaderElection) RunElectionCycle(tr kv.Transaction, me Registration, no
 		return CycleResult{}, err
 	}
 	d := decide(&v, &c)
-	keeps := d.action == Renewed || d.action == Draining || d.action == Vacated
+	keeps := d.action == Renewed || d.action == Draining || d.action == Vacated || d.action == HandedOver
 	if v.own == nil && !keeps {
 		return CycleResult{}, orUnregistered(v.unreadable.own)
 	}

@@ -24,6 +24,7 @@ var requestedTests = []test{
 	{"Requested_without_a_grace_every_promise_is_kept", requestedWithoutGrace},
 	{"Requested_a_cycle_that_gave_up_is_run_again", requestedRunAgain},
 	{"Requested_a_new_term_has_a_grace_of_its_own", requestedNewTerm},
+	{"Requested_a_holder_without_a_record_of_its_own_hands_over", requestedWithoutRecord},
 	{"Requested_a_claim_promises_nothing_beyond_the_grace", requestedClaim},
 }
 
@@ -236,4 +237,24 @@ func requestedClaim(t *testing.T, w *world) {
 	require.Equal(t, at(7), h.cycle(2).ValidUntil)
 	require.Equal(t, at(7), claim(3).ValidUntil)
 	require.Equal(t, election.HandedOver, h.cycle(12).Action, "after what was promised before the first sight")
+}
+
+// requestedWithoutRecord: the candidate record of the holder is gone or damaged. It
+// goes on leading, so it also does what is asked of it.
+func requestedWithoutRecord(t *testing.T, w *world) {
+	h := w.held()
+	b := w.join("b", 0, at(0))
+	for i, damage := range []func(){
+		func() { w.remove("candidates", "a") },
+		func() { w.spoil([]byte("rubbish"), "candidates", "a") },
+	} {
+		w.do(func(tr kv.Transaction) error { return w.RequestTransfer(tr, w.leader().Term, "b", uuid.New()) })
+		damage()
+		handed := w.acts(election.HandedOver, h.me, at(float64(i)), election.WorkEnded())
+		require.Equal(t, b.Identity, handed.Leader.Identity)
+		w.do(func(tr kv.Transaction) error { return w.ResignLeadership(tr, handed.Leader.Token(), at(float64(i))) })
+		if i == 0 {
+			w.acts(election.Claimed, h.me, at(float64(i)))
+		}
+	}
 }
