@@ -19,11 +19,17 @@ type CycleResult struct {
 	// clock of the cycle's now. It is zero if the caller does not lead. The work must
 	// have stopped by then, unless a later cycle has returned a later instant.
 	//
-	// While the leader is asked to give up, ValidUntil does not pass the end of the
-	// preemption grace: stop the work, and go on calling RunElectionCycle.
+	// While the leader is Asked to give up, ValidUntil does not pass the end of the
+	// preemption grace. As long as the commit of a cycle is not known, the earlier of its
+	// ValidUntil and the one before counts: a new config may have made the lease shorter.
 	ValidUntil time.Time
+	// Asked says that the caller leads and has to give up what Intent asks for: stop
+	// the work, and go on calling RunElectionCycle. It can end, if a challenger dies.
+	// It is false if the caller keeps its own observation (Observed).
+	Asked bool
 	// Intent is what is asked of the leader of this term. Its Kind is NoIntent if
-	// nothing is asked.
+	// nothing is asked. It may be a challenge that the leader does not obey, because its
+	// author is dead or comes too early.
 	Intent Intent
 	// Config is the one by which the cycle decided.
 	Config fdbelection.Config
@@ -54,7 +60,7 @@ func (r CycleResult) Holds() bool { return r.Action.Holds() }
 //
 // A leader that only calls RunElectionCycle also meets challenges and the requests
 // of operators by it. While the grace of the config runs, the cycle renews, and the
-// result tells of the Intent and a ValidUntil that ends with the grace. After that,
+// result is Asked, with a ValidUntil that ends with the grace. After that,
 // and after every ValidUntil that it has returned, the next cycle hands over
 // (HandedOver) or resigns (Vacated). WorkEnded has it do so at once.
 //
@@ -96,6 +102,7 @@ func (e *LeaderElection) RunElectionCycle(tr kv.Transaction, me Registration, no
 	result, err := e.act(tr, &v, &c, d)
 	if err == nil && valid > 0 {
 		result.ValidUntil = now.Add(valid)
+		result.Asked = d.action == Renewed && c.asked(&v)
 	}
 	return result, err
 }

@@ -36,8 +36,8 @@
 //
 //   - lead only until CycleResult.ValidUntil of its last committed cycle. Work that
 //     goes on longer needs RequireLeadership;
-//   - stop its work when the result shows an Intent, or when ValidUntil stops moving:
-//     the grace of the config runs, and after that a cycle hands over or resigns;
+//   - stop its work when the result is Asked: the grace of the config runs, and after
+//     that a cycle hands over or resigns;
 //   - pass WorkEnded once its work has stopped, if it does not want to wait for the end
 //     of the grace;
 //   - resign (ResignLeadership) or leave (UnregisterCandidate) when it stops.
@@ -50,8 +50,8 @@
 // Expiry by observation, the default, compares readings of one clock only: that of
 // the process that observes (WithClock). The default clock starts with the process, is
 // never set, and on Linux counts the time that the machine was suspended. A caller's
-// wall clock that steps changes only what it is shown, and when it finds its own lease
-// over. A step forward lets it begin a new term early; a step back lets ValidUntil, if
+// wall clock that steps changes only what it is shown, when it finds its own lease over,
+// and for how long the minimum tenure protects its own tenure. A step forward lets it begin a new term early; a step back lets ValidUntil, if
 // it is compared with the wall clock, end late. Compare it with time.Now of the same
 // process, whose monotonic reading does not step.
 //

@@ -102,13 +102,18 @@ func requestedDeadChallenger(t *testing.T, w *world) {
 		result := h.cycle(now)
 		require.Equal(t, election.Renewed, result.Action)
 		require.Equal(t, at(now+9), result.ValidUntil)
+		require.False(t, result.Asked, "no work has to stop for it")
 	}
 	w.acts(election.Challenged, b, at(60))
-	h.cycle(61)
+	require.True(t, h.cycle(61).Asked)
 	w.acts(election.Challenged, b, at(63))
-	require.Equal(t, at(71), h.cycle(64).ValidUntil, "it was seen to move at 61")
+	alive := h.cycle(64)
+	require.True(t, alive.Asked)
+	require.Equal(t, at(71), alive.ValidUntil, "it was seen to move at 61")
 	for now := 67.0; now < 90; now += 3 { // it dies again
-		require.Equal(t, election.Renewed, h.cycle(now).Action)
+		result := h.cycle(now)
+		require.Equal(t, election.Renewed, result.Action)
+		require.Equal(t, now <= 70, result.Asked, "two heartbeats after it was seen to move")
 	}
 	require.EqualValues(t, 1, w.leader().Term)
 }
