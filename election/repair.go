@@ -60,7 +60,7 @@ func (e *LeaderElection) Repair(tr kv.Transaction, now time.Time) ([]Repair, err
 		err = r.remove(v.unreadable.intent)
 	}
 	if err == nil {
-		err = r.candidates(rows, ranks)
+		err = r.candidates(&v, rows, ranks)
 	}
 	if err == nil {
 		err = r.history(events)
@@ -142,13 +142,10 @@ func (r *repairing) seat(v *view, value []byte, now time.Time) error {
 	return nil
 }
 
-// candidates removes the records that cannot be read, and mends the rank index.
-func (r *repairing) candidates(rows, ranks kv.Future[[]kv.KeyValue]) error {
+// candidates removes the records that cannot be read, and what asks for one of those to
+// lead, as it would stand without an author. It mends the rank index.
+func (r *repairing) candidates(v *view, rows, ranks kv.Future[[]kv.KeyValue]) error {
 	found, err := rows.Get()
-	if err != nil {
-		return registrationPending(err)
-	}
-	index, err := ranks.Get()
 	if err != nil {
 		return registrationPending(err)
 	}
@@ -170,7 +167,22 @@ func (r *repairing) candidates(rows, ranks kv.Future[[]kv.KeyValue]) error {
 		if err := r.remove(fault); err != nil {
 			return err
 		}
+		if isDamaged(fault) && v.intent.ID == id {
+			if err := r.e.dropIntent(r.tr, v, v.intent.Identity); err != nil {
+				return err
+			}
+		}
 	}
+	index, err := ranks.Get()
+	if err != nil {
+		return registrationPending(err)
+	}
+	return r.ranks(index, wanted, order, spared)
+}
+
+// ranks makes the rank index what it has to be: the keys in wanted, in the given order.
+func (r *repairing) ranks(index []kv.KeyValue, wanted map[string]*Candidate, order []string, spared map[string]bool) error {
+	k := &r.e.keys
 	for _, row := range index {
 		ranked, ok, fault := k.ranked(row.Key)
 		switch {

@@ -24,6 +24,7 @@ var unreadableTests = []test{
 	{"Unreadable_a_config_can_be_replaced_whole", unreadableConfig},
 	{"Unreadable_leader_record_is_left_alone_by_its_holder_that_leaves", unreadableLeaderLeaving},
 	{"Unreadable_records_are_repaired", unreadableRepair},
+	{"Unreadable_candidates_take_what_they_asked_with_them", unreadableAuthor},
 	{"Unreadable_records_of_a_newer_program_are_left_alone", unreadableNewer},
 }
 
@@ -246,6 +247,23 @@ func unreadableRepair(t *testing.T, w *world) {
 	w.acts(election.Claimed, b, at(5))
 	require.EqualValues(t, 2, w.leader().Term)
 	w.acts(election.Challenged, c, at(5))
+}
+
+// unreadableAuthor: the record of a challenger that has died cannot be read, and is
+// removed.
+func unreadableAuthor(t *testing.T, w *world) {
+	w.initialized(withGrace)
+	w.leads("a", 1, at(0))
+	b, c := w.join("b", 3, at(0)), w.join("c", 2, at(0))
+	w.acts(election.Challenged, b, at(1))
+	w.acts(election.Followed, c, at(1))
+	w.spoil([]byte("rubbish"), "candidates", "b")
+	require.Len(t, w.repair(2), 2, "the candidate and its rank")
+	require.Nil(t, w.raw("intent"))
+	w.acts(election.Challenged, c, at(3))
+	w.spoil([]byte("rubbish"), "candidates", "a")
+	w.repair(4)
+	require.NotNil(t, w.raw("intent"), "that is another's")
 }
 
 // dumpBelow returns the rows whose keys begin with a name.
