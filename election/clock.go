@@ -18,9 +18,10 @@ import (
 // back makes it wait longer.
 type Clock struct {
 	// Run names this run of the clock. Readings of two runs cannot be compared, so
-	// a clock that starts over needs another Run.
+	// a clock that starts over needs another Run. Without one, New takes a random one
+	// of the process.
 	Run uuid.UUID
-	// Now returns the time. Its epoch does not matter.
+	// Now returns the time, in the years from 1823 to 2116. Its epoch does not matter.
 	Now func() time.Time
 }
 

@@ -38,6 +38,9 @@ func New(space subspace.Subspace, opts ...Option) *LeaderElection {
 	if e.clock.Now == nil {
 		e.clock = ProcessClock()
 	}
+	if e.clock.Run == uuid.Nil {
+		e.clock.Run = ProcessClock().Run
+	}
 	return e
 }
 
