@@ -124,6 +124,7 @@ func (m *Machine) answeredBeat(op *Operation, a *Answer) bool {
 	if errors.Is(err, fdbelection.ErrUnregisteredCandidate) {
 		m.registered, err = false, nil // evicted: register again, or while there is a tenure after it
 		m.renewAt = m.now.Local.Add(m.config.HeartbeatInterval)
+		m.lookNow = m.lookNow || m.holds() // a leader by its record would have been registered again
 	}
 	if err != nil {
 		m.failed(op.Kind, err)

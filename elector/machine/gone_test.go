@@ -94,3 +94,12 @@ func TestRecordsThatWerePassedOver(t *testing.T) {
 	r.pass(time.Second).fire(WatchIntent, nil).answer(WatchIntent, bad)
 	require.Len(t, r.reports(), 1)
 }
+
+// TestALeaderWhoseElectionWasMadeAgain before it has noticed that it was gone: its
+// renewal finds no record of its own, and the watch has not told.
+func TestALeaderWhoseElectionWasMadeAgain(t *testing.T) {
+	r := newRig(t).elect().pass(heartbeat).answer(Cycle, failing(fdbelection.ErrUnregisteredCandidate))
+	r.ballot = 0
+	r.answer(Look, r.reads(r.leader(bob, 1)))
+	require.Contains(t, texts(r.acts), "expire 1", "it does not believe until its lease ends")
+}

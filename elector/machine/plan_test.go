@@ -267,7 +267,8 @@ func r0(t *testing.T) Answer {
 // must not be tried without a pause.
 func TestEvictedWhileItLeadsByAClockThatJumped(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
-	r.answer(Cycle, failing(fdbelection.ErrUnregisteredCandidate)).does()
+	r.answer(Cycle, failing(fdbelection.ErrUnregisteredCandidate)).does("do read the seat")
+	r.answer(Look, r.reads(r.standing(alice, 1))).does()
 	r.pass(heartbeat).does("leader -> jeopardy: no renewal was acknowledged in time", "do renew 1")
 }
 
