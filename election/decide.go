@@ -125,7 +125,7 @@ func decide(v *view, c *contender) decision {
 		return decideHolder(v, c)
 	case !v.config.ElectionEnabled, c.role != Voter, c.abstains():
 		return withdrawOrFollow(v, c)
-	case v.leader.Vacant() && !c.seen.MayBegin(v.config.LeaseDuration, c.at):
+	case !holds && !c.seen.MayBegin(v.config.LeaseDuration, c.at):
 		return withdrawOrFollow(v, c) // the leader by the records that are gone may still believe
 	case v.leader.Vacant():
 		return decision{Claimed, OriginVacancy}

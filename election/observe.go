@@ -24,7 +24,8 @@ type Observation struct {
 	Ballot    uint64
 	// BallotSince is when this ballot was first seen.
 	BallotSince time.Time
-	// Lease is the lease of the last leader that was seen.
+	// Lease is the lease of the last leader that was seen, or of the one before LostAt if
+	// that is longer and not over yet.
 	Lease time.Duration
 	// LostAt is when the leader record was first seen to be gone, or its ballot to
 	// have gone back: the records were removed, or restored from a backup. The leader
@@ -48,7 +49,11 @@ func (o Observation) Next(leader Leader, seen time.Time) Observation {
 		o.Ballot, o.BallotSince = leader.Ballot, seen
 	}
 	if !leader.Vacant() {
+		before := o.Lease
 		o.Lease = leader.LeaseDuration
+		if !o.LostAt.IsZero() && seen.Sub(o.LostAt) < before {
+			o.Lease = max(o.Lease, before) // that of the leader by the records that are gone
+		}
 	}
 	return o
 }
@@ -73,9 +78,9 @@ func (o Observation) LeaseOver(leader Leader, now time.Time) bool {
 	return o.ofTenure(leader) && o.Ballot == leader.Ballot && now.Sub(o.BallotSince) >= leader.LeaseDuration
 }
 
-// MayBegin reports whether this process may claim a leadership that is vacant. It
-// has to wait only if it has seen an earlier leader record disappear: for one lease
-// after that. lease is that of the config, which counts if it is longer than the
+// MayBegin reports whether this process may claim a leadership of another or of
+// nobody. It has to wait only if it has seen an earlier leader record disappear: for one
+// lease after that. lease is that of the config, which counts if it is longer than the
 // one that was seen.
 func (o Observation) MayBegin(lease time.Duration, now time.Time) bool {
 	return o.LostAt.IsZero() || now.Sub(o.LostAt) >= max(o.Lease, lease)

@@ -24,6 +24,7 @@ var lostTests = []test{
 	{"Lost_leader_record_is_not_raised_by_a_term_record_that_cannot_be_read", lostLeaderAndTerm},
 	{"Lost_leader_record_is_told", lostLeaderTold},
 	{"Lost_election_is_not_claimed_for_a_lease_by_those_who_saw_it", lostElection},
+	{"Lost_election_with_a_shorter_lease_is_not_claimed_before_the_longer_one", lostLongerLease},
 }
 
 // oneMore is the ballot after the gap that a lost leader record leaves.
@@ -196,4 +197,45 @@ func lostElection(t *testing.T, w *world) {
 	w.acts(election.Followed, c, at(22.9))
 	w.acts(election.Claimed, c, at(23))
 	require.Equal(t, 10*time.Second, w.leader().LeaseDuration)
+}
+
+// lostLongerLease: "c" is new. It makes the election again with a short lease, and
+// leads at once; "b" has seen "a", which may believe in its long lease.
+func lostLongerLease(t *testing.T, w *world) {
+	for _, end := range map[string]func(c election.Registration){
+		"it dies": func(election.Registration) {},
+		"it resigns": func(election.Registration) {
+			w.do(func(tr kv.Transaction) error { return w.ResignLeadership(tr, w.leader().Token(), at(2)) })
+		},
+		"it can be preempted": func(c election.Registration) { w.acts(election.Renewed, c, at(8.5), observing) },
+	} {
+		w.do(func(tr kv.Transaction) error {
+			begin, end := w.Subspace().Range()
+			tr.ClearRange(begin, end)
+			return nil
+		})
+		w.byDefault()
+		a := w.join("a", 1, at(0))
+		w.acts(election.Claimed, a, at(0), observing)
+		seen := election.Observation{}.Next(w.leader(), at(1))
+		w.do(func(tr kv.Transaction) error {
+			begin, end := w.Subspace().Range()
+			tr.ClearRange(begin, end)
+			config := fdbelection.ConfigWithLease(time.Second)
+			config.PreemptionGrace, config.MinimumTenure = 0, 0
+			_, err := w.InitializeWithConfig(tr, config)
+			return err
+		})
+		c := w.join("c", 1, at(1))
+		w.acts(election.Claimed, c, at(1), observing)
+		for range 3 {
+			w.acts(election.Renewed, c, at(1), observing)
+		}
+		b := w.join("b", 2, at(1))
+		seen = seen.Lost(at(1)).Next(w.leader(), at(1))
+		end(c)
+		seen = seen.Next(w.leader(), at(8.5))
+		w.acts(election.Followed, b, at(10.9), election.Observed(seen, at(10.9)))
+		w.acts(election.Claimed, b, at(11), election.Observed(seen, at(11)))
+	}
 }
