@@ -36,6 +36,8 @@
 //
 //   - lead only until CycleResult.ValidUntil of its last committed cycle. Work that
 //     goes on longer needs RequireLeadership;
+//   - stop at once if a cycle returns ErrNotInitialized or ErrUnregisteredCandidate: its
+//     records are gone, and another process may lead;
 //   - stop its work when the result is Asked: the grace of the config runs, and after
 //     that a cycle hands over or resigns;
 //   - pass WorkEnded once its work has stopped, if it does not want to wait for the end
