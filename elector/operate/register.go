@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/fdbelection/fdbelection"
@@ -40,7 +41,7 @@ func (o *Operator) register(ctx context.Context, op machine.Operation, a *machin
 }
 
 // takeOver enters the candidate, unless an incumbent is in the way. It reports whether
-// that one has moved, which the history then tells.
+// that one has moved, which the history then tells if the leader record can be read.
 func (o *Operator) takeOver(tr kv.Transaction, op machine.Operation, a *machine.Answer, now machine.Now) (moved bool, err error) {
 	var seen *election.Incumbent
 	if op.TakeOver {
@@ -52,7 +53,11 @@ func (o *Operator) takeOver(tr kv.Transaction, op machine.Operation, a *machine.
 	}
 	a.Incumbent, a.State.Leader = found, found.Leader
 	if op.Incumbent != nil && op.Incumbent.Moved(found) {
-		return true, o.Election.RecordDuplicate(tr, found.Candidate.Identity, op.Me.Identity, now.Wall)
+		err = o.Election.RecordDuplicate(tr, found.Candidate.Identity, op.Me.Identity, now.Wall)
+		if kv.CodeOf(err) == 0 && errors.Is(err, fdbelection.ErrInvalidState) {
+			err = nil // it stops all the same
+		}
+		return true, err
 	}
 	return false, o.complete(tr.Snapshot(), op, a)
 }

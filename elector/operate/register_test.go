@@ -11,6 +11,7 @@ import (
 	"github.com/fdbelection/fdbelection/elector/machine"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
+	"github.com/fdbelection/fdbelection/subspace"
 )
 
 // history returns the kinds of the events, newest first, and the newest one.
@@ -96,6 +97,22 @@ func TestRegisterBesideALiveIncumbent(t *testing.T) {
 		require.Equal(t, younger.Identity, event.To)
 		require.Equal(t, leader.Term, event.Term)
 	}
+}
+
+// A leader record that cannot be read costs the note in the history, and not the
+// refusal.
+func TestRegisterBesideALiveIncumbentAndADamagedLeader(t *testing.T) {
+	b := newBench(t).register(alice, bob)
+	b.claim(bob)
+	younger := alice
+	younger.Incarnation = uuid.UUID{9}
+	register := machine.Operation{Kind: machine.Register, Me: younger}
+	register.Incumbent = b.run(register).Incumbent
+	b.transact(func(tr kv.Transaction) error { return b.election.HeartbeatCandidate(tr, alice, epoch) })
+	key, err := b.election.Subspace().Pack(subspace.Tuple{subspace.String("leader")})
+	require.NoError(t, err)
+	b.transact(func(tr kv.Transaction) error { tr.Set(key, []byte("rubbish")); return nil })
+	require.ErrorIs(t, b.run(register).Err, fdbelection.ErrDuplicateID)
 }
 
 // What the history says of duplicates is no tenure, and takes no place from one.
