@@ -42,8 +42,9 @@ type CycleResult struct {
 // It is false while the holder drains in a disabled election.
 func (r CycleResult) Leads() bool { return r.Action.Leads() }
 
-// Holds reports whether the leader record names the caller: it leads, or drains in
-// a disabled election and has not resigned.
+// Holds reports whether the caller holds the leadership: it leads, or drains in a
+// disabled election. Once its lease is over by its own clock it does not, although the
+// leader record may still name it.
 func (r CycleResult) Holds() bool { return r.Action.Holds() }
 
 // RunElectionCycle writes the heartbeat of a registered candidate and does about

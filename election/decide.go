@@ -46,7 +46,8 @@ func (a Action) String() string {
 // Leads reports whether the actor leads after the action.
 func (a Action) Leads() bool { return a == Claimed || a == Renewed }
 
-// Holds reports whether the leader record names the actor after the action.
+// Holds reports whether the actor holds the leadership after the action. A holder whose
+// lease is over by its own clock does not, although the leader record may still name it.
 func (a Action) Holds() bool { return a.Leads() || a == Draining }
 
 // contender is a candidate in one cycle: who decides, with what, and when.
@@ -101,9 +102,9 @@ func EndedTerm(term uint64) CycleOption {
 	return func(c *choices) { c.endedTerm = term }
 }
 
-// WorkEnded tells that no work of this process runs under its leadership. A
-// request or a challenge that stands is then met at once, without waiting for the
-// end of the grace.
+// WorkEnded tells that no work of this process runs under its leadership. A request
+// that stands, or a challenge whose author was seen to be alive, is then met at once,
+// without waiting for the end of the grace.
 func WorkEnded() CycleOption {
 	return func(c *choices) { c.idle = true }
 }

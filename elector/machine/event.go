@@ -102,7 +102,8 @@ type Answer struct {
 	Touched bool
 
 	// State is the seat as read, by a look, a watch or after settling; only its
-	// Config and Leader after a cycle or a hand-over.
+	// Config, Leader and Intent after a cycle, its Config and Leader after a
+	// registration that found an incumbent, and its Leader after a hand-over.
 	State election.State
 	// Incumbent is another incarnation that is registered under the id of a newcomer.
 	// Nothing was registered then, and State is as of the same read.
