@@ -41,7 +41,11 @@ func (w *World) checkCandidate(c *commit, id string) {
 		}
 		return
 	}
-	w.records[id] = candidateSince{record, c.entry.Version, w.now}
+	since := candidateSince{record, c.entry.Version, w.now, w.now}
+	if known && before.Versionstamp == record.Versionstamp {
+		since.registered = before.registered
+	}
+	w.records[id] = since
 	switch {
 	case c.who() != record.Identity:
 		w.violated(Candidates, "%s wrote the record of %s", c.name(), record.Identity)

@@ -24,6 +24,10 @@ func (w *World) checkIntent(c *commit) {
 			w.violated(NamedTerm, "%s wrote %s", c.name(), after)
 		} else {
 			w.checkHoldOff(c)
+			w.checkDelay(c)
+		}
+		if b := &c.before.Intent; after.Nonce == b.Nonce && after.Counter > b.Counter {
+			w.pressed[leader.Token()] = true
 		}
 		if p := w.processOf(leader.Identity); p != nil && p.tenure != nil && p.tenure.drained && !p.tenure.returned {
 			w.situation("preemption during drain")

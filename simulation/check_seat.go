@@ -200,6 +200,7 @@ func (w *World) checkClaim(c *commit) {
 		if config.PreemptionGrace > 0 {
 			w.violated(Preemption, "%s took the seat of %s without its grace", c.name(), before)
 		}
+		w.checkDelay(c)
 	default:
 		w.violated(Takeover, "%s claimed with origin %s", c.name(), after.Origin)
 	}
@@ -211,6 +212,15 @@ func (w *World) checkHoldOff(c *commit) {
 	p := c.by
 	if left := p.outUntil.Sub(p.now().Local); !p.outUntil.IsZero() && left > 0 {
 		w.violated(Preemption, "%s asks for the seat, and holds off for another %s", c.name(), left)
+	}
+}
+
+// checkDelay is a part of invariant 6. It proves that a candidate neither challenges
+// nor preempts before it has been registered for the preempt delay.
+func (w *World) checkDelay(c *commit) {
+	age := w.now - w.records[c.who().ID].registered
+	if delay := w.config.PreemptDelay; c.by.clocks.scaled(age)+2 < delay {
+		w.violated(Preemption, "%s challenges after %s, with a preempt delay of %s", c.name(), age, delay)
 	}
 }
 
@@ -274,6 +284,9 @@ func (w *World) checkHandOver(c *commit) {
 	case own:
 	case intent.Kind == election.IntentChallenge && after.Origin == election.OriginPreemption:
 		w.checkPreemption(c)
+		if !w.pressed[before.Token()] && (c.op != nil || c.by == w.application) {
+			w.violated(Preemption, "%s obeys the %s, which was not repeated", c.name(), intent)
+		}
 	case intent.Kind == election.IntentTransfer && after.Origin == election.OriginTransfer:
 	default:
 		w.violated(Transition, "%s handed over by %s, origin %s", c.name(), intent, after.Origin)

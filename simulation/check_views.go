@@ -94,6 +94,9 @@ func (w *World) checkCallback(p *process, event machine.Event, action machine.Ac
 		if at != entered || a.Term != p.led {
 			w.violated(Callbacks, "%s drains term %d at stage %d of term %d", p.name, a.Term, at, p.led)
 		}
+		if a.Reason == machine.ReasonChallenged && !w.pressed[p.tenure.token] {
+			w.violated(Preemption, "%s drains term %d for a challenge that was not repeated", p.name, a.Term)
+		}
 		p.stage = drained
 	case machine.Expire:
 		if at != drained && !w.returning(event, a.Term) || a.Term != p.led {

@@ -19,6 +19,7 @@ type checks struct {
 	configAt int64 // the version at which the config was written or deleted last
 	records  map[string]candidateSince
 	excused  map[election.Token]bool // displaced in a way that belief is not promised for
+	pressed  map[election.Token]bool // challenged by a candidate that has repeated its challenge
 	removed  removed
 
 	seatAt     time.Duration // of the last write of the leader record
@@ -31,17 +32,19 @@ type checks struct {
 	calls []call
 }
 
-// candidateSince is a candidate record, and when it was written last.
+// candidateSince is a candidate record, when it was written last, and when it was
+// registered.
 type candidateSince struct {
 	election.Candidate
-	version int64
-	at      time.Duration
+	version    int64
+	at         time.Duration
+	registered time.Duration
 }
 
 func newChecks() checks {
 	return checks{
 		holders: map[uint64]election.Token{}, records: map[string]candidateSince{},
-		excused: map[election.Token]bool{}, removed: newRemoved(),
+		excused: map[election.Token]bool{}, pressed: map[election.Token]bool{}, removed: newRemoved(),
 	}
 }
 

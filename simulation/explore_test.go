@@ -24,7 +24,7 @@ const (
 type acts = [][]simulation.Act
 
 // over is time in which every lease, and every silence, comes to its end.
-var over = []time.Duration{fdbelection.DefaultConfig().CandidateTimeout + 1}
+var over = []time.Duration{fdbelection.RecipeConfig().CandidateTimeout + 1}
 
 // TestReductions: neither reduction leaves out a state that any schedule comes to.
 // Small worlds are run without any, all of their schedules from beginning to end,
@@ -75,7 +75,7 @@ func TestExplore(t *testing.T) {
 		}},
 		{"2 x 2, at the end of a lease", false, simulation.SmallWorld{
 			Actors: acts{{cycle, cycle}, {cycle, fenced}}, Registered: true, Lost: 1,
-			Passing: []time.Duration{fdbelection.DefaultConfig().LeaseDuration - 1, 1},
+			Passing: []time.Duration{fdbelection.RecipeConfig().LeaseDuration - 1, 1},
 		}},
 		{"2 x 3, resigning", true, simulation.SmallWorld{
 			Actors: acts{{cycle, fenced, resign}, {cycle, fenced, cycle}}, Registered: true, Lost: 1, Passing: over,

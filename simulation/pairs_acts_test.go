@@ -188,7 +188,7 @@ type startingState struct {
 // startingStates are those of an election in which h has priority 0, v 1 and c 2.
 func startingStates() []startingState {
 	graceful := fdbelection.DefaultConfig()
-	graceful.Expiry, graceful.MinimumTenure = fdbelection.ExpiryByClock, 0
+	graceful.Expiry, graceful.MinimumTenure, graceful.PreemptDelay = fdbelection.ExpiryByClock, 0, 0
 	graceful.PreemptionGrace = graceful.LeaseDuration
 	atOnce, observed := graceful, graceful
 	atOnce.PreemptionGrace = 0

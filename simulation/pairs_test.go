@@ -94,7 +94,7 @@ func newPairs(t *testing.T, start startingState) *pairs {
 		handovers: map[uuid.UUID]string{}, recorder: newRecorder(Options{}), checks: newChecks(),
 	}
 	p.nonces.r = stream(1, 5)
-	p.election = election.New(space.Sub("election"), election.WithRandom(&p.nonces))
+	p.election = p.electionOf(&p.nonces, 0)
 	p.keys = newCheckedKeys(p.election.Subspace())
 	p.open(memkv.Options{})
 	for _, who := range []election.Registration{
@@ -175,7 +175,7 @@ func (p *pairs) copied(c *checks) checks {
 	out := *c
 	out.shadow.rows = slices.Clone(c.shadow.rows)
 	out.holders = maps.Clone(c.holders)
-	out.records, out.excused = maps.Clone(c.records), maps.Clone(c.excused)
+	out.records, out.excused, out.pressed = maps.Clone(c.records), maps.Clone(c.excused), maps.Clone(c.pressed)
 	out.removed = c.removed.copied()
 	return out
 }

@@ -87,6 +87,9 @@ func (p *process) now() machine.Now {
 	return machine.Now{Local: p.clocks.local(p.world.now), Wall: p.clocks.calendar(p.world.now)}
 }
 
+// local is the clock by which the process observes.
+func (p *process) local() time.Time { return p.clocks.local(p.world.now) }
+
 // enter starts a process of the host, as a new incarnation.
 func (h *host) enter(w *World) { h.enterWith(w, h.clocks) }
 
@@ -110,7 +113,7 @@ func (h *host) enterWith(w *World, c clocks) {
 		Drain: w.config.LeaseDuration, Leave: w.config.LeaseDuration,
 	})
 	p.operator = operate.Operator{
-		Database: spyDatabase{w, w.db.NewClient(p.name, memkv.ClientOptions{})}, Election: w.election, Now: p.now,
+		Database: spyDatabase{w, w.db.NewClient(p.name, memkv.ClientOptions{})}, Election: w.electionBy(p.local), Now: p.now,
 	}
 	if w.tracing {
 		w.trace(p, "starts as %s, %s of priority %d", p.me.Identity, p.me.Role, p.me.Priority)

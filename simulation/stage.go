@@ -62,11 +62,12 @@ type actorKey struct{}
 func newStage(small *SmallWorld) *stage {
 	space := subspace.New("simulation")
 	w := &World{
-		shape: shape{config: fdbelection.DefaultConfig()}, identities: &reader{r: stream(1, 4)}, scheduleRand: stream(1, 1),
-		space: space, fencedKey: space.Sub("fenced").Bytes(), election: election.New(space.Sub("election")),
+		shape: shape{config: fdbelection.RecipeConfig()}, identities: &reader{r: stream(1, 4)}, scheduleRand: stream(1, 1),
+		space: space, fencedKey: space.Sub("fenced").Bytes(),
 		clients: map[string]*process{}, labels: map[election.Identity]string{},
 		recorder: newRecorder(Options{}), checks: newChecks(),
 	}
+	w.election = w.electionOf(w.identities, 0)
 	w.checks.keys = newCheckedKeys(w.election.Subspace())
 	s := &stage{World: w, small: small, writtenAt: map[string]time.Duration{}}
 	w.db = memkv.New(memkv.Options{
@@ -90,6 +91,13 @@ func newStage(small *SmallWorld) *stage {
 	return s
 }
 
+// electionOf returns the election for one caller. All clocks of a stage agree.
+func (w *World) electionOf(random *reader, caller byte) *election.LeaderElection {
+	return election.New(w.space.Sub("election"), election.WithRandom(random), election.WithClock(election.Clock{
+		Run: uuid.UUID{0xc, caller}, Now: func() time.Time { return epoch.Add(w.now) },
+	}))
+}
+
 func (s *stage) addActor(i int, acts []Act) {
 	w := s.World
 	p := w.bystander(string(rune('a' + i)))
@@ -100,7 +108,7 @@ func (s *stage) addActor(i int, acts []Act) {
 	random := &reader{r: stream(1, 40+uint64(i))}
 	a := &actor{
 		process: p, routine: newCoroutine(), acts: acts, random: random,
-		election: election.New(w.election.Subspace(), election.WithRandom(random)),
+		election: w.electionOf(random, byte(i+1)),
 	}
 	db := w.db.NewClient(p.name, memkv.ClientOptions{})
 	if s.small.Registered {
@@ -194,9 +202,7 @@ func (s *stage) take(choice int) {
 
 // run has an actor make the call that it waits with, and go on to the next one.
 func (s *stage) run(a *actor) {
-	if a.kind == memkv.CallCommit {
-		a.learn([]byte(s.now.String()))
-	}
+	a.learn([]byte(s.now.String())) // by its clock, which it may read after any call
 	a.ended, _ = a.routine.next()
 }
 

@@ -124,6 +124,7 @@ func newShape(r *rand.Rand) shape {
 	if s.short = r.IntN(4) == 0; s.short {
 		c = fdbelection.ConfigWithLease(time.Second)
 	}
+	c.MinimumTenure, c.PreemptDelay = 0, 0 // drawn below
 	switch r.IntN(6) {
 	case 0:
 		s.maxPPM = 500
@@ -157,6 +158,9 @@ func newShape(r *rand.Rand) shape {
 		c.MinimumTenure = time.Duration(r.Int64N(int64(2 * c.LeaseDuration)))
 	}
 	c.HistoryLimit = []int{0, 1, 4, 128}[r.IntN(4)]
+	if r.IntN(3) == 0 {
+		c.PreemptDelay = time.Duration(r.Int64N(int64(2 * c.LeaseDuration)))
+	}
 	s.config = c
 	return s
 }
@@ -164,7 +168,7 @@ func newShape(r *rand.Rand) shape {
 // scaledConfig is the config with all its durations k times as long.
 func scaledConfig(c fdbelection.Config, k int) fdbelection.Config {
 	for _, d := range []*time.Duration{
-		&c.LeaseDuration, &c.HeartbeatInterval, &c.CandidateTimeout, &c.Margin, &c.PreemptionGrace, &c.MinimumTenure,
+		&c.LeaseDuration, &c.HeartbeatInterval, &c.CandidateTimeout, &c.Margin, &c.PreemptionGrace, &c.PreemptDelay, &c.MinimumTenure,
 	} {
 		*d = time.Duration(int64(*d) * int64(k))
 	}

@@ -30,6 +30,7 @@ type World struct {
 	faults       faults
 	scheduleRand *rand.Rand
 	identities   *reader
+	runs         *reader // of the names of clocks
 	routines     coroutines
 	running      *task
 
@@ -64,14 +65,14 @@ func newWorld(opts Options) *World {
 	}
 	w := &World{
 		opts: opts, shape: newShape(stream(opts.Seed, 7)), faults: newFaults(opts.Seed, &opts),
-		scheduleRand: stream(opts.Seed, 1), identities: &reader{r: stream(opts.Seed, 4)},
+		scheduleRand: stream(opts.Seed, 1), identities: &reader{r: stream(opts.Seed, 4)}, runs: &reader{r: stream(opts.Seed, 8)},
 		space:   subspace.New("simulation"),
 		clients: map[string]*process{}, labels: map[election.Identity]string{}, operations: map[string]*operation{},
 		requests: map[uuid.UUID]uint64{}, sink: sink{senders: map[uint64]election.Token{}},
 		recorder: newRecorder(opts), checks: newChecks(),
 	}
 	w.fencedKey = w.space.Sub("fenced").Bytes()
-	w.election = election.New(w.space.Sub("election"), election.WithRandom(w.identities))
+	w.election = w.electionBy(func() time.Time { return epoch.Add(w.now) })
 	w.checks.keys = newCheckedKeys(w.election.Subspace())
 	if w.opts.Faulty == 0 {
 		w.opts.Faulty = 2 * time.Minute
@@ -80,8 +81,9 @@ func newWorld(opts Options) *World {
 		}
 	}
 	if w.opts.Quiet == 0 {
-		// Two lower priorities may lead first, each protected for that long.
-		w.opts.Quiet = 9*w.config.LeaseDuration + 2*w.config.MinimumTenure
+		// Two lower priorities may lead first, each protected for that long, and a
+		// process that has just started waits before it challenges.
+		w.opts.Quiet = 9*w.config.LeaseDuration + 2*w.config.MinimumTenure + w.config.PreemptDelay
 		if w.short { // what stands may be ten times as long
 			w.opts.Quiet += 20 * w.config.LeaseDuration
 		}
@@ -103,6 +105,14 @@ func newWorld(opts Options) *World {
 	}
 	w.operator, w.application = w.bystander("operator"), w.bystander("z")
 	return w
+}
+
+// electionBy returns the election for callers that observe by a clock. Each has a
+// run of the clock of its own.
+func (w *World) electionBy(now func() time.Time) *election.LeaderElection {
+	run, _ := uuid.NewRandomFromReader(w.runs)
+	return election.New(w.space.Sub("election"), election.WithRandom(w.identities),
+		election.WithClock(election.Clock{Run: run, Now: now}))
 }
 
 func (w *World) newClocks() clocks { return w.newClocksFrom(w.scheduleRand) }
