@@ -216,9 +216,9 @@ func tenureOver(v *view, c *contender) bool {
 }
 
 // leaseOver reports whether another candidate's lease is over, in the way that
-// the config asks for.
+// the config asks for. A record that was lost tells no time.
 func leaseOver(v *view, c *contender) bool {
-	if v.config.Expiry == fdbelection.ExpiryByObservation {
+	if v.config.Expiry == fdbelection.ExpiryByObservation || v.lost {
 		return c.seen.LeaseOver(v.leader, c.at)
 	}
 	return v.leader.ExpiredAt(c.now)

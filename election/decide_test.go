@@ -44,6 +44,12 @@ func watched(v *view, c *contender, since float64) {
 	c.observed, c.seen = true, Observation{}.Next(v.leader, second(since))
 }
 
+// lost is for a leader record that is gone, in an election by clock.
+func lost(v *view, c *contender, since float64) {
+	v.lost, v.leader.AcquiredAt, v.leader.LeaseExpiry = true, time.Time{}, instant(latest)
+	c.seen = Observation{}.Next(v.leader, second(since))
+}
+
 var decisions = []deciding{
 	{"a live leader is followed", func(*view, *contender) {}, decision{action: Followed}},
 	{"a vacancy is claimed", func(v *view, _ *contender) { v.leader = v.leader.vacated(second(0)) }, decision{Claimed, OriginVacancy}},
@@ -54,6 +60,9 @@ var decisions = []deciding{
 	{"the instant before expiry is the leader's", func(_ *view, c *contender) { c.now = second(10).Add(-1) }, decision{action: Followed}},
 	{"the instant of expiry is free", func(_ *view, c *contender) { c.now = second(10) }, decision{Claimed, OriginExpiry}},
 	{"expiry is not for the disabled", func(v *view, c *contender) { c.now = second(10); v.config.ElectionEnabled = false }, decision{action: Followed}},
+
+	{"a lost record names no lease: not before it was seen for one", func(v *view, c *contender) { lost(v, c, 1); c.at = second(11).Add(-1) }, decision{action: Followed}},
+	{"a lost record is claimed from after one lease", func(v *view, c *contender) { lost(v, c, 1); c.at = second(11) }, decision{Claimed, OriginExpiry}},
 
 	{"the holder renews", func(_ *view, c *contender) { asHolder(c) }, decision{action: Renewed}},
 	{"the holder drains while disabled", func(v *view, c *contender) { asHolder(c); v.config.ElectionEnabled = false }, decision{action: Draining}},

@@ -29,8 +29,9 @@ func (e *LeaderElection) restore(tr kv.Transaction, v *view) error {
 // record. If that is not possible, the leader record of the view is unreadable.
 //
 // Its ballot is above any that was written. Its priority is the highest, as the
-// true one is unknown, and its lease the one of the config. If expiry goes by clock,
-// only the holder itself goes on from it.
+// true one is unknown, and its lease the one of the config. No clock says when that
+// ends, so others claim once they have seen it for a whole lease, in an election by
+// clock as well.
 func (e *LeaderElection) restoreFrom(v *view, term []byte) {
 	tenure, err := decodeTenure(e.keys.term, term)
 	base := max(tenure.Ballot, tenure.Term)
@@ -45,6 +46,10 @@ func (e *LeaderElection) restoreFrom(v *view, term []byte) {
 		v.leader.LeaseDuration = v.config.LeaseDuration
 	}
 }
+
+// Lost reports whether the leader record is gone, and a cycle tells of the tenure that
+// the term record names in its place. Its LeaseExpiry says nothing then.
+func (l Leader) Lost() bool { return !l.Vacant() && l.Accepted && l.AcquiredAt.IsZero() }
 
 // leaderLost is the error of a leader record that is gone although a term record
 // stands, for those who cannot go on from that.

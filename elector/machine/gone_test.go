@@ -103,3 +103,39 @@ func TestALeaderWhoseElectionWasMadeAgain(t *testing.T) {
 	r.answer(Look, r.reads(r.leader(bob, 1)))
 	require.Contains(t, texts(r.acts), "expire 1", "it does not believe until its lease ends")
 }
+
+// TestALostRecordByClock names no end of a lease: a candidate claims once it has seen
+// it for a whole lease.
+func TestALostRecordByClock(t *testing.T) {
+	r := newRig(t)
+	r.config.Expiry = fdbelection.ExpiryByClock
+	r.follow(r.leader(bob, 3))
+	r.pass(time.Second)
+	lost := r.standing(bob, 3)
+	lost.Ballot += 1 << 40
+	lost.AcquiredAt, lost.LeaseExpiry = time.Time{}, time.Unix(0, 1<<62)
+	seen := time.Duration(0)
+	for range 1000 {
+		if cycle, ok := r.find(Cycle); ok && !cycle.Abstain {
+			require.NotZero(t, seen)
+			require.GreaterOrEqual(t, r.local-seen, r.config.LeaseDuration)
+			return
+		}
+		for _, op := range r.underWay() {
+			switch op.Kind {
+			case Cycle:
+				r.answer(Cycle, r.did(election.Followed, lost))
+				if seen == 0 {
+					seen = r.local
+				}
+			case List:
+				r.answer(List, Answer{Members: []election.Candidate{candidate(alice, 1)}})
+			case WatchTerm: // it stands
+			default:
+				r.answer(op.Kind, failing(fdbelection.ErrInvalidState))
+			}
+		}
+		r.pass(50 * time.Millisecond)
+	}
+	require.Fail(t, "nothing claims")
+}

@@ -199,17 +199,22 @@ func (m *Machine) leaderless() bool {
 	switch {
 	case !m.seat.looked, leader.Vacant(), leader.HeldBy(m.me.Identity):
 		return true
-	case m.config.Expiry == fdbelection.ExpiryByClock:
+	case m.byClock():
 		return leader.ExpiredAt(m.now.Wall)
 	default:
 		return m.seat.seen.LeaseOver(*leader, m.now.Local)
 	}
 }
 
+// byClock reports whether the leader record says when its lease ends.
+func (m *Machine) byClock() bool {
+	return m.config.Expiry == fdbelection.ExpiryByClock && !m.seat.leader.Lost()
+}
+
 // leaseEnd is when the lease of the leader is over, as this process may judge
 // it, on the local clock.
 func (m *Machine) leaseEnd() time.Time {
-	if m.config.Expiry == fdbelection.ExpiryByClock {
+	if m.byClock() {
 		return m.now.Local.Add(m.seat.leader.LeaseExpiry.Sub(m.now.Wall))
 	}
 	return m.seat.seen.BallotSince.Add(m.seat.leader.LeaseDuration)
