@@ -139,7 +139,7 @@ func (e *LeaderElection) trimTo(tr kv.Transaction, before, after fdbelection.Con
 	}
 	tenure, err := decodeTenure(e.keys.term, value)
 	if err != nil {
-		return nil //nolint:nilerr // the history is trimmed by a later change
+		return nil //nolint:nilerr // what cannot be dated stays, until the limit is lowered again
 	}
 	return e.trim(tr, firstKept(after, tenure.Term))
 }

@@ -216,7 +216,7 @@ func (m *Machine) permanent(err error) bool {
 // hopeless reports an error that no retry of this process can mend.
 func (m *Machine) hopeless(err error) bool {
 	return errors.Is(err, fdbelection.ErrDuplicateID) || errors.Is(err, fdbelection.ErrInvalidCandidate) ||
-		errors.Is(err, fdbelection.ErrInvalidConfig) || m.permanent(err)
+		errors.Is(err, fdbelection.ErrInvalidConfig) || errors.Is(err, fdbelection.ErrSharedKeys) || m.permanent(err)
 }
 
 // failed takes in the error of an operation: it reports it once per change and

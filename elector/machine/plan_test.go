@@ -173,7 +173,7 @@ func TestBackOffIsBounded(t *testing.T) {
 func TestWhatNoRetryCanMend(t *testing.T) {
 	permanent := errors.New("for ever")
 	settings := func(s *Settings) { s.Permanent = func(err error) bool { return errors.Is(err, permanent) } }
-	for _, err := range []error{fdbelection.ErrDuplicateID, fdbelection.ErrInvalidCandidate, fdbelection.ErrInvalidConfig, permanent} {
+	for _, err := range []error{fdbelection.ErrDuplicateID, fdbelection.ErrInvalidCandidate, fdbelection.ErrInvalidConfig, fdbelection.ErrSharedKeys, permanent} {
 		t.Run(err.Error(), func(t *testing.T) {
 			r := newRig(t, settings).step(Begin{}).answer(Register, failing(err))
 			r.does("candidate -> stopped: failed", "finish register: "+err.Error())
