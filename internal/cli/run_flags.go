@@ -93,7 +93,8 @@ func parseTags(tags []string) (map[string]string, error) {
 	return parsed, nil
 }
 
-// unlike says where the election that stands is not as the flags ask.
+// unlike says how the election that stands differs from what the flags ask for, and
+// what makes it weaker than one that this command would have made.
 func (f *runFlags) unlike(config fdbelection.Config) string {
 	var differs []string
 	if f.leaseGiven && config.LeaseDuration != f.lease {
@@ -102,8 +103,24 @@ func (f *runFlags) unlike(config fdbelection.Config) string {
 	if f.graceGiven && config.PreemptionGrace != f.grace {
 		differs = append(differs, fmt.Sprintf("grace %s (not %s)", config.PreemptionGrace, f.grace))
 	}
+	advice := ""
+	if weak := weakness(config); weak != nil && !f.graceGiven {
+		differs = append(differs, weak...)
+		advice = "; `fdbelect config set --defaults` makes it safer"
+	}
 	if differs == nil {
 		return ""
 	}
-	return "the election is there already, and stays as it is: " + strings.Join(differs, ", ")
+	return "the election is there already, and stays as it is: " + strings.Join(differs, ", ") + advice
+}
+
+// weakness says what a config does not protect from although the default one does.
+func weakness(config fdbelection.Config) (weak []string) {
+	if config.Expiry == fdbelection.ExpiryByClock {
+		weak = append(weak, "expiry by clock (relies on the clocks of all hosts)")
+	}
+	if config.AllowPreemption && config.PreemptionGrace == 0 {
+		weak = append(weak, "grace 0s (a higher priority takes over before the work of the leader has stopped)")
+	}
+	return weak
 }
