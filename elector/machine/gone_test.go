@@ -139,3 +139,15 @@ func TestALostRecordByClock(t *testing.T) {
 	}
 	require.Fail(t, "nothing claims")
 }
+
+// TestALeaderWhoseWatchIsLost reads the term record with the list of the candidates
+// all the same: its renewals do not read it.
+func TestALeaderWhoseWatchIsLost(t *testing.T) {
+	r := newRig(t).elect().pass(heartbeat).renew().pass(2*heartbeat - time.Second)
+	require.Equal(t, r.m.tenure.token, r.op(List).Token)
+	gone := r.reads(r.standing(alice, 1))
+	gone.State.Tenure = election.Tenure{Token: election.Token{Term: 1}}
+	r.answer(List, gone)
+	require.Contains(t, texts(r.acts), "expire 1")
+	require.Equal(t, Candidate, r.m.State())
+}

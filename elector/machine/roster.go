@@ -24,12 +24,13 @@ type roster struct {
 }
 
 // planChores plans to read the candidates: the process that evicts the dead lists
-// them with each of their heartbeats, all others once per candidate timeout.
+// them with each of their heartbeats, all others once per candidate timeout. A leader
+// has the term record read as well: its renewals do not, and a watch may be lost.
 func (m *Machine) planChores() {
 	switch {
 	case m.chore.busy() || !m.configured || m.leaving():
 	case !m.now.Local.Before(m.roster.due):
-		m.begin(&m.chore, Operation{Kind: List, Limit: m.patience()})
+		m.begin(&m.chore, Operation{Kind: List, Token: m.tenure.token, Limit: m.patience()})
 	default:
 		m.at(m.roster.due)
 	}
@@ -44,6 +45,7 @@ func (m *Machine) listed(a *Answer) {
 	} else {
 		m.grumbles[List] = ""
 		m.sawMembers(a)
+		m.checkTerm(&a.State)
 	}
 	period := m.config.CandidateTimeout
 	evicts := m.evicts()

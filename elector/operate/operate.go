@@ -45,7 +45,7 @@ func (o *Operator) Run(ctx context.Context, op machine.Operation, tell func(mach
 	case machine.Unregister:
 		err = o.unregister(ctx, op, &a)
 	case machine.List:
-		err = o.list(ctx, &a)
+		err = o.list(ctx, op, &a)
 	case machine.Evict:
 		err = o.transact(ctx, &a, func(tr kv.Transaction, _ machine.Now) (err error) {
 			a.Evicted, err = o.Election.EvictUnchanged(tr, op.Members)
@@ -207,8 +207,14 @@ func (o *Operator) unregister(ctx context.Context, op machine.Operation, a *mach
 	})
 }
 
-func (o *Operator) list(ctx context.Context, a *machine.Answer) error {
+// list reads the candidates, and for a holder the seat as well.
+func (o *Operator) list(ctx context.Context, op machine.Operation, a *machine.Answer) error {
 	return o.read(ctx, a, func(tr kv.ReadTransaction) (err error) {
+		if op.Token.Term != 0 {
+			if a.State, err = o.Election.ReadState(tr); err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
+				return err
+			}
+		}
 		a.Members, err = o.Election.ListCandidates(tr)
 		if err != nil && kv.CodeOf(err) == 0 && errors.Is(err, fdbelection.ErrInvalidState) {
 			return nil // those that can be read are listed
