@@ -63,6 +63,13 @@ var decisions = []deciding{
 
 	{"a lost record names no lease: not before it was seen for one", func(v *view, c *contender) { lost(v, c, 1); c.at = second(11).Add(-1) }, decision{action: Followed}},
 	{"a lost record is claimed from after one lease", func(v *view, c *contender) { lost(v, c, 1); c.at = second(11) }, decision{Claimed, OriginExpiry}},
+	{"but from after the longer lease that was seen before it", func(v *view, c *contender) {
+		c.seen = Observation{}.Next(v.leader, second(0))
+		v.config.LeaseDuration, v.leader.LeaseDuration, v.lost = time.Second, time.Second, true
+		v.leader.AcquiredAt = time.Time{}
+		v.leader.Ballot++
+		c.seen, c.at = c.seen.Next(v.leader, second(1)), second(11).Add(-1)
+	}, decision{action: Followed}},
 
 	{"the holder renews", func(_ *view, c *contender) { asHolder(c) }, decision{action: Renewed}},
 	{"the holder drains while disabled", func(v *view, c *contender) { asHolder(c); v.config.ElectionEnabled = false }, decision{action: Draining}},

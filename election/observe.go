@@ -48,12 +48,13 @@ func (o Observation) Next(leader Leader, seen time.Time) Observation {
 	if o.Ballot != leader.Ballot {
 		o.Ballot, o.BallotSince = leader.Ballot, seen
 	}
-	if !leader.Vacant() {
-		before := o.Lease
+	before := o.Lease
+	switch {
+	case leader.Vacant():
+	case leader.Lost(), !o.LostAt.IsZero() && seen.Sub(o.LostAt) < before:
+		o.Lease = max(before, leader.LeaseDuration) // that of the leader by the records that are gone
+	default:
 		o.Lease = leader.LeaseDuration
-		if !o.LostAt.IsZero() && seen.Sub(o.LostAt) < before {
-			o.Lease = max(o.Lease, before) // that of the leader by the records that are gone
-		}
 	}
 	return o
 }
@@ -75,7 +76,18 @@ func (o Observation) ofTenure(leader Leader) bool {
 // LeaseOver reports whether this very ballot was seen unchanged for its whole
 // lease.
 func (o Observation) LeaseOver(leader Leader, now time.Time) bool {
-	return o.ofTenure(leader) && o.Ballot == leader.Ballot && now.Sub(o.BallotSince) >= leader.LeaseDuration
+	return o.ofTenure(leader) && o.Ballot == leader.Ballot && !now.Before(o.LeaseEnd(leader))
+}
+
+// LeaseEnd returns when this ballot, which stands, will have been seen for its whole
+// lease. For a record that was lost the lease is the one that was seen before, if
+// that is longer than the one of the config.
+func (o Observation) LeaseEnd(leader Leader) time.Time {
+	lease := leader.LeaseDuration
+	if leader.Lost() {
+		lease = max(lease, o.Lease)
+	}
+	return o.BallotSince.Add(lease)
 }
 
 // MayBegin reports whether this process may claim a leadership of another or of

@@ -28,7 +28,7 @@ var lostTests = []test{
 }
 
 // oneMore is the ballot after the gap that a lost leader record leaves.
-const oneMore = 1<<40 + 1
+const oneMore = uint64(1<<40 + 1)
 
 func lostLeaderRestored(t *testing.T, w *world) {
 	w.byDefault()

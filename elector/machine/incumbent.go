@@ -39,7 +39,7 @@ func (m *Machine) takeOverAt() time.Time {
 	i := &m.incumbent
 	at := i.since.Add(m.config.CandidateTimeout)
 	if leader := &m.seat.leader; m.seat.looked && leader.HeldBy(i.found.Candidate.Identity) {
-		at = earliest(at, m.seat.seen.BallotSince.Add(leader.LeaseDuration))
+		at = earliest(at, m.seat.seen.LeaseEnd(*leader))
 	}
 	return at
 }

@@ -217,7 +217,7 @@ func (m *Machine) leaseEnd() time.Time {
 	if m.byClock() {
 		return m.now.Local.Add(m.seat.leader.LeaseExpiry.Sub(m.now.Wall))
 	}
-	return m.seat.seen.BallotSince.Add(m.seat.leader.LeaseDuration)
+	return m.seat.seen.LeaseEnd(m.seat.leader)
 }
 
 // dates reports whether the machine has to know how old a ballot is.
