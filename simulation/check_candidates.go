@@ -44,8 +44,10 @@ func (w *World) checkCandidate(c *commit, id string) {
 	since := candidateSince{record, c.entry.Version, w.now, w.now}
 	if known && before.Versionstamp == record.Versionstamp {
 		since.registered = before.registered
+	} else if at, ok := w.enlisted[record.Identity]; ok && c.op != nil && c.op.what.Kind == machine.Cycle {
+		since.registered = at // its record was removed under a leader, who has renewed
 	}
-	w.records[id] = since
+	w.records[id], w.enlisted[record.Identity] = since, since.registered
 	switch {
 	case c.who() != record.Identity:
 		w.violated(Candidates, "%s wrote the record of %s", c.name(), record.Identity)

@@ -201,6 +201,9 @@ func (w *World) noteAnswer(op *operation, a *machine.Answer) {
 	}
 	at := w.tick()
 	ballot := a.State.Leader.Ballot
+	if w.removed.standIns[ballot] { // there was none
+		ballot = 0
+	}
 	if a.Action == election.Renewed || a.Action == election.Claimed || a.Action == election.Vacated {
 		for i := len(w.calls) - 1; i >= 0; i-- {
 			if w.calls[i].by == op && w.calls[i].ballot == ballot {

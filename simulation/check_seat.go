@@ -257,10 +257,23 @@ func (w *World) checkExpired(c *commit) {
 }
 
 // checkStood judges by true time that the seat was not written for a lease. What was
-// deleted counts from its last write.
+// deleted counts from its last write. If the lease of the config has been shortened
+// since, a process that has not seen the longer one cannot know of it, and belief is not
+// promised then.
 func (w *World) checkStood(c *commit) {
 	before := &c.before.Leader
-	if stood := w.now - w.seatAt; c.by.clocks.scaled(stood)+2 < before.LeaseDuration {
+	lease := before.LeaseDuration
+	if c.missing {
+		known := c.before.Config.LeaseDuration
+		if c.by.saw.Token() == before.Token() {
+			known = max(known, c.by.saw.LeaseDuration)
+		}
+		if known < lease {
+			w.excused[before.Token()] = true
+			lease = known
+		}
+	}
+	if stood := w.now - w.seatAt; c.by.clocks.scaled(stood)+2 < lease {
 		w.violated(Takeover, "%s took over from %s after %s of a lease of %s", c.name(), before, stood, before.LeaseDuration)
 	}
 }

@@ -11,11 +11,14 @@ import (
 type witness struct {
 	moved     machine.State // as told last
 	stage     callbackStage
-	led       uint64 // the last term that it was to lead
-	ledEra    int    // of which era that was
-	sawEras   []int  // of which it has seen a ballot
-	goneAt    uint64 // the operation whose answer said that its tenure is gone
-	gone      uint64 // the term of that tenure
+	led       uint64          // the last term that it was to lead
+	ledEra    int             // of which era that was
+	sawEras   []int           // of which it has seen a ballot
+	goneAt    uint64          // the operation whose answer said that its tenure is gone
+	gone      uint64          // the term of that tenure
+	lostAt    time.Time       // when it saw first that the election was gone, after the last ballot
+	saw       election.Leader // the last leader record that it was told of
+	readAt    time.Time       // when it was told of a leader record last, by its clock
 	believed  uint64
 	followed  election.Leader // as told last
 	follows   bool

@@ -18,8 +18,9 @@ type checks struct {
 	holders  map[uint64]election.Token
 	configAt int64 // the version at which the config was written or deleted last
 	records  map[string]candidateSince
-	excused  map[election.Token]bool // displaced in a way that belief is not promised for
-	pressed  map[election.Token]bool // challenged by a candidate that has repeated its challenge
+	enlisted map[election.Identity]time.Duration // when each registered last
+	excused  map[election.Token]bool             // displaced in a way that belief is not promised for
+	pressed  map[election.Token]bool             // challenged by a candidate that has repeated its challenge
 	removed  removed
 
 	seatAt     time.Duration // of the last write of the leader record
@@ -44,7 +45,8 @@ type candidateSince struct {
 func newChecks() checks {
 	return checks{
 		holders: map[uint64]election.Token{}, records: map[string]candidateSince{},
-		excused: map[election.Token]bool{}, pressed: map[election.Token]bool{}, removed: newRemoved(),
+		enlisted: map[election.Identity]time.Duration{},
+		excused:  map[election.Token]bool{}, pressed: map[election.Token]bool{}, removed: newRemoved(),
 	}
 }
 
@@ -223,6 +225,7 @@ func (w *World) noteCommit(c *commit) {
 		return
 	}
 	w.removed.leader = election.Leader{}
+	delete(w.removed.standIns, c.after.Leader.Ballot)
 	w.opens(c)
 	w.seatAt, w.seatConfig = w.now, c.after.Config
 	if c.after.Leader.Token() != c.before.Leader.Token() || c.after.Leader.Vacant() != c.before.Leader.Vacant() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
@@ -14,8 +15,7 @@ import (
 )
 
 // This file is the fault Delete: an operator removes records of the election with a
-// tool that knows nothing of the protocol. It is off by default, see
-// Options.deletions.
+// tool that knows nothing of the protocol.
 
 // victim is what a deletion removes.
 type victim int
@@ -101,7 +101,9 @@ type removed struct {
 	era int
 	// eras has the era of each tenure, by its nonce.
 	eras map[[16]byte]int
-	// openers has, for each era, the eras of which its first leader had seen a ballot.
+	// openers has, for each era, the eras of which its first leader had seen a ballot and
+	// had not waited for a lease since it saw that the election was gone.
+	// unless it has seen none since it waited for a lease.
 	openers map[int][]int
 	// leader is the leader record that was deleted in this era, while no other one
 	// has been written.
@@ -113,20 +115,24 @@ type removed struct {
 	// extra are the rank entries whose candidates were deleted, missing the voters
 	// whose rank entries were. orphans are the intents whose author or target was.
 	extra, missing map[election.Ranked]bool
-	orphans        map[[16]byte]bool
-	config         []byte // the last config that stood
+	// standIns are the ballots that a transaction goes on from where the leader record
+	// is gone. None of them is written, unless an election that begins again comes by it.
+	standIns map[uint64]bool
+	orphans  map[[16]byte]bool
+	config   []byte // the last config that stood
 }
 
 func newRemoved() removed {
 	return removed{
 		eras: map[[16]byte]int{}, openers: map[int][]int{}, extra: map[election.Ranked]bool{},
-		missing: map[election.Ranked]bool{}, orphans: map[[16]byte]bool{},
+		missing: map[election.Ranked]bool{}, orphans: map[[16]byte]bool{}, standIns: map[uint64]bool{},
 	}
 }
 
 // copied shares nothing with r that a later deletion changes.
 func (r removed) copied() removed {
 	r.eras, r.openers = maps.Clone(r.eras), maps.Clone(r.openers)
+	r.standIns = maps.Clone(r.standIns)
 	r.extra, r.missing, r.orphans = maps.Clone(r.extra), maps.Clone(r.missing), maps.Clone(r.orphans)
 	return r
 }
@@ -175,6 +181,10 @@ func (w *World) readStored() (election.State, error) {
 	return state, err
 }
 
+// ballotGap is how far above the ballot of the term record a lost leader record comes
+// back.
+const ballotGap = 1 << 40
+
 // deleted takes in a deletion: what it removed is no longer expected to stand.
 func (w *World) deleted(c *commit) {
 	r := &w.removed
@@ -184,6 +194,7 @@ func (w *World) deleted(c *commit) {
 	}
 	if before.Leader.Ballot > 0 && c.after.Leader.Ballot == 0 {
 		r.leader, r.leaders, r.leaderAt = before.Leader, r.leaders+1, c.entry.Version
+		r.standIns[max(c.after.Tenure.Ballot, c.after.Tenure.Term)+ballotGap] = true
 		w.noteDeletedSeat()
 		w.situation("leader record deleted")
 	}
@@ -246,17 +257,33 @@ func (w *World) current(token election.Token) bool {
 // noteGone notes what an answer told of deletions: of which era its process has seen
 // a ballot, and whether its own tenure is gone. If so, it is to lead no longer.
 func (w *World) noteGone(op *operation, a *machine.Answer) {
-	p := op.process
-	if leader := &a.State.Leader; a.Err == nil && leader.Ballot > 0 && !slices.Contains(p.sawEras, w.eraOf(leader)) {
-		p.sawEras = append(p.sawEras, w.eraOf(leader))
+	p, before := op.process, op.process.readAt
+	if a.Err == nil && a.State.Leader.Ballot > 0 {
+		p.readAt = p.now().Local
+		if !a.State.Leader.Lost() {
+			p.saw = a.State.Leader
+		}
 	}
-	if op.leads.Term == 0 || p.tenure == nil || p.tenure.token != op.leads {
+	switch leader := &a.State.Leader; {
+	case errors.Is(a.Err, fdbelection.ErrNotInitialized):
+		if p.lostAt.IsZero() {
+			p.lostAt = p.now().Local
+		}
+	case a.Err == nil && leader.Ballot > 0:
+		p.lostAt = time.Time{}
+		if !slices.Contains(p.sawEras, w.eraOf(leader)) {
+			p.sawEras = append(p.sawEras, w.eraOf(leader))
+		}
+	}
+	if op.cancelled || op.leads.Term == 0 || p.tenure == nil || p.tenure.token != op.leads {
 		return
 	}
 	gone := errors.Is(a.Err, fdbelection.ErrNotInitialized)
 	switch op.what.Kind {
 	case machine.Look, machine.WatchTerm, machine.WatchIntent, machine.Settle:
-		gone = gone || a.Err == nil && a.State.Tenure.Token != op.leads
+		// One that began before the last answer may be the older of the two.
+		newer := a.Start.After(before) || a.State.Leader.Token() == op.leads
+		gone = gone || a.Err == nil && newer && a.State.Tenure.Token != op.leads
 	default:
 	}
 	if gone {
@@ -271,7 +298,10 @@ func (w *World) opens(c *commit) {
 		return
 	}
 	r.openers[r.era] = nil
-	if c.by != nil && !c.by.application {
+	waited := func(p *process) bool {
+		return !p.lostAt.IsZero() && p.now().Local.Sub(p.lostAt) >= c.after.Config.LeaseDuration
+	}
+	if c.by != nil && !c.by.application && !waited(c.by) {
 		r.openers[r.era] = slices.Clone(c.by.sawEras)
 	}
 }

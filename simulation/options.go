@@ -21,7 +21,7 @@ type Options struct {
 	Trace func(line Line) `json:"-"`
 	// Linearize has porcupine check the history of the seat as well.
 	Linearize bool `json:"linearize,omitempty"`
-	// deletions switches the kind Delete on, which no seed has otherwise.
+	// deletions switches the kind Delete on, which half of the seeds have.
 	deletions bool
 	// GoOn has the run go on after a violation, to find all of them.
 	GoOn bool `json:"-"`

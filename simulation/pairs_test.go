@@ -175,6 +175,7 @@ func (p *pairs) copied(c *checks) checks {
 	out := *c
 	out.shadow.rows = slices.Clone(c.shadow.rows)
 	out.holders = maps.Clone(c.holders)
+	out.enlisted = maps.Clone(c.enlisted)
 	out.records, out.excused, out.pressed = maps.Clone(c.records), maps.Clone(c.excused), maps.Clone(c.pressed)
 	out.removed = c.removed.copied()
 	return out

@@ -74,6 +74,7 @@ type operation struct {
 	called    uint64         // its place in the order of calls and returns
 	lost      int            // acknowledgements
 	done      bool
+	cancelled bool // its process does not read the answer
 	sure      bool // nothing of it may land any more
 	touched   bool // its answer said that it may have changed the seat
 
@@ -271,6 +272,7 @@ func (p *process) cancelOperation(id uint64) {
 		}
 	}
 	if op := p.running[id]; op != nil {
+		op.cancelled = true
 		op.task.cancel(errCancelled)
 	}
 }

@@ -49,7 +49,7 @@ func (w *World) steer() {
 // about that term.
 func (w *World) request() {
 	nonce, _ := uuid.NewRandomFromReader(w.identities)
-	term := w.state.Leader.Term
+	term, era := w.state.Leader.Term, w.removed.era
 	target := w.hosts[w.pick(Request, len(w.hosts))].id
 	transfer := w.pick(Request, 2) == 0
 	w.requests[nonce] = term
@@ -66,7 +66,7 @@ func (w *World) request() {
 				w.situation("request sent late")
 			}
 			err := w.operator.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
-				if w.quiet > 0 {
+				if w.quiet > 0 || w.removed.era != era { // terms have begun again
 					return errCancelled
 				}
 				if transfer {

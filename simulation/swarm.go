@@ -40,7 +40,7 @@ const (
 	WorkDeaf                 // the work goes on as if it had not been told to stop
 	Busy                     // 1009, 1037, 1038 or 1213 on a commit
 	Contest                  // processes outbid each other's priorities, one after the other
-	Delete                   // an operator deletes records, or all of them; see Options.deletions
+	Delete                   // an operator deletes records, or all of them
 	faultKinds
 )
 
@@ -84,7 +84,7 @@ func newFaults(seed uint64, opts *Options) faults {
 		f.streams[kind] = stream(seed, 1000+uint64(kind))
 		on, n := draw.IntN(2) == 0, 1+draw.IntN(most[kind])
 		if kind == Delete {
-			on = opts.deletions
+			on = on || opts.deletions
 		}
 		if on && !slices.Contains(opts.Without, kind) {
 			f.intensity[kind] = n

@@ -123,8 +123,9 @@ func Situations() []string {
 	return []string{
 		"a tenure was missed", "acknowledgement lost twice", "attempt settled", "challenger outbid", "commit lost in a recovery",
 		"commit of one who gave up", "crash between commit and acknowledgement", "disabled leader drains",
-		"displaced leader still believes", "duplicate id found", "expiry in mid-commit", "fenced write refused",
+		"displaced leader still believes", "duplicate id found", "election deleted", "expiry in mid-commit", "fenced write refused",
 		"fenced write with a renewal", "late claim applied", "late commit refused", "late renewal applied",
+		"leader of a deleted election still believes", "leader record deleted", "message of a deleted election",
 		"leader finds its seat lost", "leader replaced while cut off", "leader replaced while paused",
 		"lease shortened under a leader", "living candidate evicted", "paused for a lease to the nanosecond",
 		"preemption at once", "preemption during drain", "preemption with grace", "recovery during hand-over",
