@@ -45,7 +45,7 @@ func lostLeaderRestored(t *testing.T, w *world) {
 	w.dependsOn(renewal, "term")
 	restored := w.acts(election.Renewed, a, at(3)).Leader
 	require.Equal(t, token, restored.Token())
-	require.EqualValues(t, 1+oneMore, restored.Ballot, "above any that can have been written")
+	require.Equal(t, 1+oneMore, restored.Ballot, "above any that can have been written")
 	require.NoError(t, w.fenced(token), "it is the same tenure")
 	require.Equal(t, restored.Ballot+1, w.acts(election.Renewed, a, at(4)).Leader.Ballot)
 	w.remove("leader")
@@ -91,7 +91,7 @@ func lostLeaderVacant(t *testing.T, w *world) {
 	b := w.join("b", 1, at(1))
 	w.acts(election.Claimed, b, at(1))
 	require.EqualValues(t, 2, w.leader().Term)
-	require.EqualValues(t, 2+oneMore, w.leader().Ballot)
+	require.Equal(t, 2+oneMore, w.leader().Ballot)
 }
 
 func lostLeaderByClock(t *testing.T, w *world) {
@@ -117,7 +117,7 @@ func lostLeaderRaised(t *testing.T, w *world) {
 		require.NoError(t, err)
 		require.True(t, leader.Vacant())
 		require.EqualValues(t, 1, leader.Term)
-		require.EqualValues(t, 1+oneMore, leader.Ballot)
+		require.Equal(t, 1+oneMore, leader.Ballot)
 		require.Equal(t, leader, w.leader())
 	}
 	require.ErrorIs(t, w.fenced(token), fdbelection.ErrFenced)
