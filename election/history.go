@@ -47,7 +47,7 @@ func (k EventKind) String() string {
 type Event struct {
 	Term uint64
 	Kind EventKind
-	// From held the seat before, and To holds it after; an empty ID is nobody. Of an
+	// From held the seat before, and To holds it after; an empty ID means no holder. Of an
 	// EventDuplicate, From is the incumbent and To the newcomer.
 	From, To Identity
 	// Reason is the origin of a tenure that began, or why one ended, in words.

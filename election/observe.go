@@ -90,8 +90,8 @@ func (o Observation) LeaseEnd(leader Leader) time.Time {
 	return o.BallotSince.Add(lease)
 }
 
-// MayBegin reports whether this process may claim a leadership of another or of
-// nobody. It has to wait only if it has seen an earlier leader record disappear: for one
+// MayBegin reports whether this process may claim a leadership that
+// another candidate holds or that is vacant. It has to wait only if it has seen an earlier leader record disappear: for one
 // lease after that. lease is that of the config, which counts if it is longer than the
 // one that was seen.
 func (o Observation) MayBegin(lease time.Duration, now time.Time) bool {

@@ -26,8 +26,8 @@ var (
 
 // TestPromises runs a few processes that only cycle, keep nothing between two cycles
 // and come late now and then, with operators who ask, transactions that are given up and
-// leader records that are removed. Whoever is told that it leads until an instant is the
-// only one until then, and gives nothing up before.
+// leader records that are removed. A process that is told that it leads until an
+// instant is the only one until then, and gives nothing up before.
 func TestPromises(t *testing.T) {
 	seen := map[election.Action]bool{}
 	for seed := *promisesFirst; seed < *promisesFirst+*promisesSeeds; seed++ {
@@ -157,7 +157,7 @@ func (p *promises) cycle(q *promised) {
 	}
 }
 
-// disturb has an operator ask for something, or somebody remove the leader record.
+// disturb has an operator ask for something, or removes the leader record.
 func (p *promises) disturb(q *promised) {
 	nonce := uuid.UUID{9, byte(p.random.IntN(256)), byte(p.random.IntN(256)), byte(p.random.IntN(256))}
 	to := p.all[p.random.IntN(len(p.all))].me.ID

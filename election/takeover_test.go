@@ -40,7 +40,7 @@ func newcomer(id string) election.Registration {
 func TestTakeOver(t *testing.T) {
 	b := newBench(t)
 	first := newcomer("a")
-	require.Nil(t, b.takeOver(first, nil), "nobody is in the way")
+	require.Nil(t, b.takeOver(first, nil), "the id is free")
 	require.Nil(t, b.takeOver(first, nil), "its own record is no other's")
 	require.EqualValues(t, 2, b.candidate("a").Heartbeats)
 

@@ -136,7 +136,7 @@ func TestRestartOfAFollower(t *testing.T) {
 	})
 }
 
-// A process that has left in order is no incumbent: a restart is not held up.
+// A process that has left in order leaves no record, so a restart is not held up.
 func TestRestartAfterAStop(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.begin("b").leads()

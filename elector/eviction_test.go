@@ -9,7 +9,7 @@ import (
 )
 
 // Crashed starts leave records behind. Without a leader, here because the election is
-// disabled, the first live voter removes them, and nobody else is removed.
+// disabled, the first live voter removes them, and no other candidate is removed.
 func TestEvictionInADisabledElection(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.config.ElectionEnabled = false

@@ -155,7 +155,7 @@ func (p *pairs) operatorActs() []act {
 	return append(all, p.forcedActs()...)
 }
 
-// forcedActs are those of an operator that need nobody's consent.
+// forcedActs are those of an operator that need no consent.
 func (p *pairs) forcedActs() []act {
 	e := p.election
 	depose := func(what string, ballot uint64) act {

@@ -61,8 +61,8 @@ func (m *Machine) sawIntent(a *Answer) {
 	}
 }
 
-// asks reports whether an intent asks something of the present tenure, and whoever
-// is to follow is alive: the counter of a challenge was seen to rise, within two
+// asks reports whether an intent asks something of the present tenure and its author
+// or successor is alive: the counter of a challenge was seen to rise, within two
 // heartbeats, and the successor is not known to be silent.
 func (m *Machine) asks(intent *election.Intent) bool {
 	switch {
@@ -113,7 +113,7 @@ func (m *Machine) handOver(token election.Token, d demand) {
 		d.intent = s.intent
 	}
 	if d.kind == intended && m.now.Local.Before(d.until) && !m.asks(&d.intent) {
-		return // whoever was to follow has died meanwhile: it is claimed again
+		return // the successor has died meanwhile: the leadership is claimed again
 	}
 	h := handover{token: token, intent: d.intent, by: m.now.Local.Add(m.config.LeaseDuration)}
 	if d.intent.Kind == election.IntentChallenge && !m.now.Local.Before(d.until) {

@@ -10,7 +10,7 @@ import (
 )
 
 // TestEvictionWithoutALeader: the first live voter by rank evicts while there is no
-// leader, and nobody else does.
+// leader, and no other process does.
 func TestEvictionWithoutALeader(t *testing.T) {
 	dead := election.Identity{ID: "dead"}
 	ranked := func(own, other byte) []election.Candidate {

@@ -149,7 +149,7 @@ func TestLeavingWhileAnIncumbentStands(t *testing.T) {
 }
 
 // TestAnIncumbentBehindFailures: what the store fails to answer does not begin the
-// windows anew, and is no hot loop at their end.
+// windows again, and does not become a hot loop at their end.
 func TestAnIncumbentBehindFailures(t *testing.T) {
 	r := newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.Leader{})).pass(heartbeat)
 	for r.local < 15*time.Second {

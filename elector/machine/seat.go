@@ -62,7 +62,7 @@ func (m *Machine) electionGone(a *Answer) {
 }
 
 // reopens is when this process may begin again after it has seen the election, or
-// its leader record, disappear: whoever led by that may believe for another lease.
+// its leader record, disappear: the leader by that record may believe for another lease.
 func (m *Machine) reopens() time.Time {
 	seen := &m.seat.seen
 	if seen.LostAt.IsZero() {

@@ -115,7 +115,7 @@ func TestRegisterBesideALiveIncumbentAndADamagedLeader(t *testing.T) {
 	require.ErrorIs(t, b.run(register).Err, fdbelection.ErrDuplicateID)
 }
 
-// What the history says of duplicates is no tenure, and takes no place from one.
+// An event of a duplicate is not a tenure, and does not count as one.
 func TestDuplicatesAreNoMissedTenures(t *testing.T) {
 	b := newBench(t).register(alice, bob)
 	var last election.Leader

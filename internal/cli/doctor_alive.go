@@ -151,7 +151,7 @@ func (e *examination) checkClocks() {
 		}
 		const do = "see that hosts have their time from the same source (chrony, ntpd)"
 		if c.Expiry == fdbelection.ExpiryByClock {
-			e.fail("leases are judged by these clocks: two processes may lead at once, or nobody for a while", do+"; or \"fdbelect config set --defaults\"", "%s", found)
+			e.fail("leases are judged by these clocks: two processes may lead at once, or none for a while", do+"; or \"fdbelect config set --defaults\"", "%s", found)
 		} else {
 			e.warn("nothing is decided by it, but what \"status\" says of leases and ages is off by as much", do, "%s", found)
 		}

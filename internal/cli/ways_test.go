@@ -24,8 +24,8 @@ type ways struct {
 	ctx context.Context
 }
 
-// TestEveryWayInWorksOnEveryElection: whoever makes an election, with the code of the
-// README or the command, it has the same config, and every way of using it works on it
+// TestEveryWayInWorksOnEveryElection: however an election is made, by the code of the
+// README or by the command, it has the same config, and every way of using it works on it
 // as the README shows it: a caller's own transactions, the loop, and the command that
 // looks on.
 func TestEveryWayInWorksOnEveryElection(t *testing.T) {
