@@ -118,6 +118,7 @@ func TestWorkPanics(t *testing.T) {
 		p.enters(elector.StateStopped)
 		require.True(w, w.seat().Vacant())
 		require.Empty(w, w.candidates())
+		synctest.Wait() // the callback that tells of it comes before the end of the session
 		p.run(w.Context(), untilAsked)
 		p.leads()
 	})
