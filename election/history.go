@@ -21,8 +21,8 @@ const (
 	// EventEnded: the tenure ended, and left the seat vacant.
 	EventEnded
 	// EventDuplicate: during the tenure a process was started under the id of another
-	// one that is alive, and has refused to take its place. It is no change of the
-	// tenure.
+	// one that is alive, and has refused to take its place. It does not change
+	// the tenure.
 	EventDuplicate
 
 	eventKinds // how many there are

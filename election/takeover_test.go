@@ -41,7 +41,7 @@ func TestTakeOver(t *testing.T) {
 	b := newBench(t)
 	first := newcomer("a")
 	require.Nil(t, b.takeOver(first, nil), "the id is free")
-	require.Nil(t, b.takeOver(first, nil), "its own record is no other's")
+	require.Nil(t, b.takeOver(first, nil), "its own record is not another process's")
 	require.EqualValues(t, 2, b.candidate("a").Heartbeats)
 
 	second := newcomer("a")
@@ -98,7 +98,7 @@ func TestTakeOver(t *testing.T) {
 	})
 }
 
-// A seat that others hand to a dead incumbent is no sign of its life, and what others
+// A seat that others hand to a dead incumbent is not a sign of its life, and what others
 // do with the seat is none either.
 func TestTakeOverOfASuccessor(t *testing.T) {
 	b := newBench(t)

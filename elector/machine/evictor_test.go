@@ -84,7 +84,7 @@ func TestEvictionWithoutALeader(t *testing.T) {
 }
 
 // TestEvictionAfterALease: a leader whose lease is over, as far as this process can
-// tell, is no leader.
+// tell, does not count as one.
 func TestEvictionAfterALease(t *testing.T) {
 	r := newRig(t, standingBy)
 	seat := r.leader(bob, 1)

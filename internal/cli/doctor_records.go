@@ -167,7 +167,7 @@ func (e *examination) checkHistory() {
 	began := make(map[uint64]bool)
 	terms := make(map[uint64]bool)
 	for _, event := range e.history {
-		if event.Kind == election.EventDuplicate { // it is no change of the tenure
+		if event.Kind == election.EventDuplicate { // it does not change the tenure
 			continue
 		}
 		terms[event.Term] = true

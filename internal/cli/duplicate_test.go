@@ -14,7 +14,7 @@ import (
 )
 
 // Two processes under one id: history and doctor name both, for a day, and to a watch
-// it is no change of the tenure.
+// it does not change the tenure.
 func TestDuplicateIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newCompany(t)
