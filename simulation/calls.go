@@ -93,12 +93,12 @@ func (w *World) fault(call *memkv.Call) error {
 func (w *World) interrupt(t *task) {
 	p := t.process
 	switch {
-	case !p.alive || p.application:
+	case !p.alive || p == w.operator:
 	case w.chance(Stall):
 		w.count(Stall)
 		p.pause(w.pauseLength(p, Stall))
 		_ = t.wait(0, true)
-	case w.chance(Death):
+	case !p.application && w.chance(Death):
 		w.count(Death)
 		p.crash()
 	}

@@ -4,7 +4,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector/machine"
 	"github.com/fdbelection/fdbelection/kv"
 )
@@ -85,13 +88,13 @@ func (w *World) checkBelief(p *process) {
 		return
 	}
 	if !p.clocks.local(w.now).Before(b.End) {
-		if p.pausedUntil <= w.now {
+		if p.pausedUntil <= w.now && !p.application {
 			w.violated(Belief, "%s has come to the end of its belief, and believes", p.name)
 		}
 		return
 	}
-	for _, other := range w.live {
-		if other == p || other.belief.End.IsZero() || !other.clocks.local(w.now).Before(other.belief.End) {
+	for _, other := range append(w.live[:len(w.live):len(w.live)], w.application) {
+		if other == p || !other.believes() {
 			continue
 		}
 		if other.tenure != nil && w.excused[other.tenure.token] {
@@ -103,5 +106,49 @@ func (w *World) checkBelief(p *process) {
 			continue
 		}
 		w.violated(Exclusion, "%s in term %d and %s in term %d find themselves leading", other.name, other.belief.Term, p.name, b.Term)
+	}
+}
+
+// checkPromise is invariants 9 and 16 for an application that takes part by hand. It
+// proves that a cycle which says that its caller leads is in the log, and that a leader
+// who was asked to give up is told of an end within the grace.
+func (w *World) checkPromise(p *process, said *told) {
+	if !said.Leads() {
+		return
+	}
+	if p.wrote != said.Leader {
+		w.violated(Outcome, "%s was told that it %s %s, and wrote %s last", p.name, said.Action, said.Leader, p.wrote)
+	}
+	if !said.Asked {
+		return
+	}
+	if p.askedAt == nil {
+		p.askedAt = map[uuid.UUID]time.Time{}
+	}
+	since, known := p.askedAt[said.Intent.Nonce]
+	if !known {
+		since = said.at
+		p.askedAt[said.Intent.Nonce] = since
+		w.situation("asked by hand")
+	}
+	if end := since.Add(said.Config.PreemptionGrace); said.until.After(end) && said.until.After(said.at.Add(1)) {
+		w.violated(Belief, "%s was asked by %s, and leads %s longer than the grace", p.name, said.Intent, said.until.Sub(end))
+	}
+}
+
+// checkKept is a part of invariant 8. It proves that an application which takes part by
+// hand gives nothing up before every instant until which it was told that it leads,
+// unless its work has ended.
+func (w *World) checkKept(c *commit) {
+	if p := c.by; p.believes() && p.tenure.token == c.before.Leader.Token() {
+		w.violated(Resignation, "%s gave up %s, and leads for another %s", c.name(), c.before.Leader, p.belief.End.Sub(p.local()))
+	}
+}
+
+// forgetNotes notes that a candidate record is gone, and with it what an application has
+// noted in it.
+func (w *World) forgetNotes(id string) {
+	if p := w.application; p != nil && p.me.ID == id {
+		p.askedAt, p.saw = nil, election.Leader{}
 	}
 }

@@ -36,6 +36,7 @@ func (w *World) checkCandidate(c *commit, id string) {
 	record, err := w.election.GetCandidate(&w.shadow, id)
 	if err != nil { // it is gone
 		delete(w.records, id)
+		w.forgetNotes(id)
 		if known {
 			w.checkRemoval(c, &before)
 		}

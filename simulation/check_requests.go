@@ -12,10 +12,13 @@ func (w *World) checkIntent(c *commit) {
 	if !c.intent || after.Kind == election.NoIntent || *after == c.before.Intent {
 		return
 	}
+	leader := &c.before.Leader
+	if b := &c.before.Intent; after.Kind == election.IntentChallenge && after.Nonce == b.Nonce && after.Counter > b.Counter {
+		w.pressed[leader.Token()] = true
+	}
 	if c.entry.ReadVersion < w.removed.leaderAt {
 		return // the seat that it saw was deleted meanwhile; the next claim removes it
 	}
-	leader := &c.before.Leader
 	if after.Term != leader.Term || leader.Vacant() {
 		w.violated(NamedTerm, "%s wrote %s under %s", c.name(), after, leader)
 	}
@@ -25,9 +28,6 @@ func (w *World) checkIntent(c *commit) {
 		} else {
 			w.checkHoldOff(c)
 			w.checkDelay(c)
-		}
-		if b := &c.before.Intent; after.Nonce == b.Nonce && after.Counter > b.Counter {
-			w.pressed[leader.Token()] = true
 		}
 		if p := w.processOf(leader.Identity); p != nil && p.tenure != nil && p.tenure.drained && !p.tenure.returned {
 			w.situation("preemption during drain")

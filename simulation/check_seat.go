@@ -154,7 +154,11 @@ func (w *World) checkGivenUp(c *commit) {
 		w.violated(Resignation, "%s gave up %s on behalf of %s", c.name(), before.Token(), c.op.what.Token)
 	}
 	p := c.by
-	if p.application || !p.alive {
+	if p.application {
+		w.checkKept(c)
+		return
+	}
+	if !p.alive {
 		return
 	}
 	if t := p.tenure; t != nil && t.token == before.Token() && !t.returned && !t.expired {
@@ -231,7 +235,7 @@ func (w *World) checkReclaim(c *commit) {
 	if before.Vacant() || before.Identity != c.who() || !ended && !c.by.application {
 		w.violated(Takeover, "%s reclaimed the seat of %s", c.name(), before)
 	}
-	if t := c.by.tenure; c.by.alive && t != nil && t.token == before.Token() && !t.returned {
+	if t := c.by.tenure; c.by.alive && !c.by.application && t != nil && t.token == before.Token() && !t.returned {
 		w.violated(Resignation, "%s began anew while the work of %s was running", c.name(), before.Token())
 	}
 }
@@ -297,7 +301,7 @@ func (w *World) checkHandOver(c *commit) {
 	case own:
 	case intent.Kind == election.IntentChallenge && after.Origin == election.OriginPreemption:
 		w.checkPreemption(c)
-		if !w.pressed[before.Token()] && (c.op != nil || c.by == w.application) {
+		if !w.pressed[before.Token()] && (c.op != nil || c.by.application) {
 			w.violated(Preemption, "%s obeys the %s, which was not repeated", c.name(), intent)
 		}
 	case intent.Kind == election.IntentTransfer && after.Origin == election.OriginTransfer:

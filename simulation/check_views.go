@@ -3,6 +3,8 @@ package simulation
 import (
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector/machine"
 )
@@ -24,7 +26,9 @@ type witness struct {
 	follows   bool
 	unsettled bool
 	attempts  []attempt
-	outUntil  time.Time // by its clock: its work has failed
+	askedAt   map[uuid.UUID]time.Time // when it was told first that it has to give up, by its clock
+	wrote     election.Leader         // the last leader record that it has written
+	outUntil  time.Time               // by its clock: its work has failed
 	// issuedAfter is how many commits its operation had when the last attempt was
 	// issued.
 	issuedAfter int

@@ -239,7 +239,8 @@ func (w *World) noteCommit(c *commit) {
 	}
 	w.noteCall(c)
 	w.noteSituations(c)
-	if c.by != nil && !c.by.application {
+	if c.by != nil {
+		c.by.wrote = c.after.Leader
 		w.checkBeliefBound(c.by)
 	}
 }

@@ -209,6 +209,7 @@ func (w *World) deleted(c *commit) {
 	for id := range w.records {
 		if _, err := w.election.GetCandidate(&w.shadow, id); err != nil {
 			delete(w.records, id)
+			w.forgetNotes(id)
 		}
 	}
 	if intent := &c.after.Intent; intent.ID != "" && w.records[intent.ID].Identity != intent.Identity {

@@ -95,6 +95,21 @@ func TestMutants(t *testing.T) {
 	}
 }
 
+// TestMutantsMatchTheSources keeps the list of mutants in line with the sources, also
+// those that TestMutants does not run.
+func TestMutantsMatchTheSources(t *testing.T) {
+	for _, m := range mutants(t) {
+		for _, e := range []*edit{&m.edit, m.Also} {
+			if e == nil {
+				continue
+			}
+			source, err := os.ReadFile(filepath.Join("..", e.File))
+			require.NoError(t, err, m.Name)
+			require.Contains(t, string(source), e.Old, "%s: %s has changed: mend testdata/mutants.json", m.Name, e.File)
+		}
+	}
+}
+
 // names lists invariants.
 func names(invariants []int) string {
 	all := make([]string, len(invariants))

@@ -1,9 +1,6 @@
 package simulation
 
 import (
-	"errors"
-	"time"
-
 	"github.com/google/uuid"
 
 	"github.com/fdbelection/fdbelection"
@@ -12,12 +9,16 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// What operators and applications do beside the processes of the election. Each
-// of their acts is a task, and so is interleaved with everything else.
+// What operators do beside the processes of the election. Each of their acts is a
+// task, and so is interleaved with everything else.
 
-// bystander is somebody who is no elector: an operator, or an application.
+// bystander is a process without an elector: an operator, or an application.
 func (w *World) bystander(name string) *process {
-	h := &host{lane: -1, id: name, clocks: w.newClocks(), random: stream(w.opts.Seed, 300)}
+	return w.bystanderOn(&host{lane: -1, id: name, clocks: w.newClocks(), random: stream(w.opts.Seed, 300)}, name)
+}
+
+// bystanderOn is a bystander on a host that exists. The name is of this process alone.
+func (w *World) bystanderOn(h *host, name string) *process {
 	p := &process{world: w, host: h, name: name, application: true, clocks: h.clocks, alive: true}
 	p.operator.Database = spyDatabase{w, w.db.NewClient(name, memkv.ClientOptions{})}
 	w.clients[name] = p
@@ -150,101 +151,4 @@ func (w *World) evict() {
 			return err
 		})
 	})
-}
-
-// manual is an application that takes part without an elector: it runs election
-// cycles inside its own transactions, beside its own writes.
-type manual struct {
-	me   election.Registration
-	seen election.Observation
-}
-
-// apply runs the applications: one that takes part by hand, and one that always
-// gives its transactions up.
-func (w *World) apply() {
-	p := w.application
-	incarnation, _ := uuid.NewRandomFromReader(w.identities)
-	m := &manual{me: election.Registration{
-		Identity: election.Identity{ID: p.name, Incarnation: incarnation}, Priority: -1,
-	}}
-	if p.host.random.IntN(4) == 0 { // it looks on
-		m.me.Role = election.Observer
-	}
-	p.me = m.me
-	w.labels[p.me.Identity] = p.name
-	p.start("application", func(t *task) {
-		for w.quiet == 0 {
-			w.takePart(t, m)
-			w.giveUp(t, m)
-			if t.wait(p.drawn(w.config.HeartbeatInterval), false) != nil {
-				return
-			}
-		}
-		for !t.killed { // it leaves, so that what has to become of the others can be told
-			if p.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
-				return w.election.UnregisterCandidate(tr, m.me.Identity, p.now().Wall)
-			}) == nil {
-				return
-			}
-		}
-	})
-}
-
-// takePart runs a cycle, and a fenced write in the same transaction where it
-// leads.
-func (w *World) takePart(t *task, m *manual) {
-	p := w.application
-	var leader election.Leader
-	var seen time.Time
-	err := p.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
-		now := p.now()
-		result, err := w.election.RunElectionCycle(tr, m.me, now.Wall, election.Observed(m.seen, now.Local))
-		if errors.Is(err, fdbelection.ErrUnregisteredCandidate) {
-			return w.election.RegisterCandidate(tr, m.me, now.Wall)
-		}
-		if err != nil {
-			return err
-		}
-		leader, seen = result.Leader, p.now().Local
-		if result.Action != election.Renewed {
-			return nil
-		}
-		if err := w.election.RequireLeadership(tr, leader.Token()); err != nil {
-			return err
-		}
-		w.situation("fenced write with a renewal")
-		tr.Set(w.fencedKey, fencedValue(leader.Token()))
-		return nil
-	})
-	if err == nil && !seen.IsZero() {
-		m.seen = m.seen.Next(leader, seen)
-	}
-	if leader.HeldBy(m.me.Identity) && p.host.random.IntN(3) == 0 {
-		_ = p.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
-			return w.election.ResignLeadership(tr, leader.Token(), p.now().Wall)
-		})
-	}
-}
-
-// giveUp runs what would change the seat, in a transaction that is never
-// committed.
-func (w *World) giveUp(t *task, m *manual) {
-	p := w.application
-	tr, err := w.db.NewClient("nobody", memkv.ClientOptions{}).CreateTransaction(t.ctxOf())
-	if err != nil {
-		return
-	}
-	spied := &spyTransaction{Transaction: tr, world: w}
-	now := p.now()
-	switch p.host.random.IntN(4) {
-	case 0:
-		_, _ = w.election.RunElectionCycle(spied, m.me, now.Wall, election.Observed(m.seen, now.Local))
-	case 1:
-		_ = w.election.UnregisterCandidate(spied, m.me.Identity, now.Wall)
-	case 2:
-		_ = w.election.ResignLeadership(spied, w.state.Leader.Token(), now.Wall)
-	case 3:
-		_, _ = w.election.TransferLeadership(spied, w.state.Leader.Token(), w.hosts[0].id, uuid.UUID{1}, now.Wall)
-	}
-	tr.Cancel()
 }

@@ -31,6 +31,7 @@ func (w *World) storm() {
 			w.strike(p)
 		}
 	}
+	w.disturb(w.application)
 	if w.chance(Recovery) {
 		w.recover()
 	}
@@ -96,6 +97,20 @@ func (w *World) strike(p *process) {
 	case w.chance(Leave):
 		w.count(Leave)
 		p.leave()
+	case w.disturb(p):
+	case w.chance(Change):
+		w.count(Change)
+		p.change()
+	case w.chance(Twin):
+		w.count(Twin)
+		w.twin(p)
+	}
+}
+
+// disturb does to a process what it survives, or does not: it pauses it, cuts it off, or
+// sets its wall clock.
+func (w *World) disturb(p *process) bool {
+	switch {
 	case w.chance(Pause):
 		w.count(Pause)
 		p.pause(w.pauseLength(p, Pause))
@@ -115,13 +130,10 @@ func (w *World) strike(p *process) {
 	case w.skew > 0 && w.chance(ClockStep):
 		w.count(ClockStep)
 		p.clocks.wall = w.span(ClockStep, 2*w.skew) - w.skew
-	case w.chance(Change):
-		w.count(Change)
-		p.change()
-	case w.chance(Twin):
-		w.count(Twin)
-		w.twin(p)
+	default:
+		return false
 	}
+	return true
 }
 
 // change has a process say something else of itself.

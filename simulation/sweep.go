@@ -121,15 +121,15 @@ func (s *Summary) add(r *Result, linearized, twice bool) {
 // not reached is not tested.
 func Situations() []string {
 	return []string{
-		"a tenure was missed", "acknowledgement lost twice", "attempt settled", "challenger outbid", "commit lost in a recovery",
+		"a tenure was missed", "acknowledgement lost twice", "asked by hand", "attempt settled", "challenger outbid", "commit lost in a recovery",
 		"commit of one who gave up", "crash between commit and acknowledgement", "disabled leader drains",
-		"displaced leader still believes", "duplicate id found", "election deleted", "expiry in mid-commit", "fenced write refused",
-		"fenced write with a renewal", "late claim applied", "late commit refused", "late renewal applied",
+		"displaced leader still believes", "duplicate id found", "election deleted", "expiry in mid-commit", "expiry judged by hand",
+		"fenced write refused", "fenced write with a renewal", "handed over by hand", "late claim applied", "late commit refused", "late renewal applied",
 		"leader of a deleted election still believes", "leader record deleted", "message of a deleted election",
-		"leader finds its seat lost", "leader replaced while cut off", "leader replaced while paused",
+		"leader finds its seat lost", "leader replaced while cut off", "leader replaced while paused", "led by hand",
 		"lease shortened under a leader", "living candidate evicted", "paused for a lease to the nanosecond",
 		"preemption at once", "preemption during drain", "preemption with grace", "recovery during hand-over",
-		"refused by the sink", "registered again", "request sent late", "seat reclaimed", "successor never accepted",
+		"refused by the sink", "registered again", "request sent late", "resigned by hand on request", "seat reclaimed", "successor never accepted",
 		"transfer on request", "two recoveries within a lease",
 	}
 }

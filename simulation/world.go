@@ -51,6 +51,7 @@ type World struct {
 	handovers   map[uuid.UUID]string // whom a holder means to hand over to, of its own accord
 
 	starts, tenures, fenced int
+	restarts                int // of the application
 	recoveries              int
 	recoveredAt             time.Duration
 	quiet                   time.Duration // since when; zero: faults go on
@@ -146,8 +147,11 @@ func (w *World) play() {
 		})
 	}
 	w.after(time.Second, w.storm)
-	if w.scheduleRand.IntN(2) == 0 {
-		w.after(w.config.LeaseDuration, w.apply)
+	switch w.scheduleRand.IntN(4) {
+	case 0:
+		w.after(w.config.LeaseDuration, w.observeByHand)
+	case 1, 2:
+		w.after(w.config.LeaseDuration, w.runByHand)
 	}
 	failed := func() bool {
 		if w.checkHotLoop(20_000, func() string { return "of all processes" }) {
