@@ -94,18 +94,20 @@ func (e *LeaderElection) RunElectionCycle(tr kv.Transaction, me Registration, no
 	if err := e.prepare(&v, &c, d); err != nil {
 		return CycleResult{}, err
 	}
-	valid := c.conclude(&v, d, start)
+	result, err := e.act(tr, &v, &c, d)
+	if err != nil {
+		return CycleResult{}, err
+	}
+	if valid := c.conclude(&v, d, &result.Leader, start); valid > 0 {
+		result.ValidUntil = now.Add(valid)
+		result.Asked = d.action == Renewed && c.asked(&v)
+	}
 	if v.unreadable.own == nil { // else the leader renews, and its record waits for its repair
 		if err := e.heartbeat(tr, v.own, me, now, c.kept()); err != nil {
 			return CycleResult{}, err
 		}
 	}
-	result, err := e.act(tr, &v, &c, d)
-	if err == nil && valid > 0 {
-		result.ValidUntil = now.Add(valid)
-		result.Asked = d.action == Renewed && c.asked(&v)
-	}
-	return result, err
+	return result, nil
 }
 
 // TryClaimLeadership does about the leadership what RunElectionCycle does, and
@@ -140,7 +142,7 @@ func (e *LeaderElection) TryClaimLeadership(tr kv.Transaction, me Identity, now 
 		return CycleResult{}, err
 	}
 	result, err := e.act(tr, &v, &c, d)
-	valid := c.conclude(&v, d, start)
+	valid := c.conclude(&v, d, &result.Leader, start)
 	if d.action == Renewed && !limit.IsZero() {
 		valid = min(valid, max(limit.Sub(start), 0))
 	}
@@ -229,10 +231,10 @@ func (e *LeaderElection) contend(tr kv.Transaction, v *view, me Registration, no
 	return c, nil
 }
 
-// conclude updates the notes by a decision. It returns for how long the caller may
-// lead, counted from the now of its cycle; start is a reading of the clock after
-// that.
-func (c *contender) conclude(v *view, d decision, start time.Time) time.Duration {
+// conclude updates the notes by a decision, after which next is the leader record. It
+// returns for how long the caller may lead, counted from the now of its cycle; start is
+// a reading of the clock after that.
+func (c *contender) conclude(v *view, d decision, next *Leader, start time.Time) time.Duration {
 	var valid time.Duration
 	if d.action.Leads() {
 		valid = v.config.LeaseDuration - v.config.EffectiveMargin()
@@ -248,7 +250,7 @@ func (c *contender) conclude(v *view, d decision, start time.Time) time.Duration
 	}
 	switch {
 	case d.action.Holds():
-		c.notes.seen = Observation{}
+		c.notes.seen = c.seen.Next(*next, c.at)
 	case d.action == Vacated && v.intent.Kind == IntentResign:
 		c.notes.out = c.at.Add(v.config.LeaseDuration)
 		fallthrough

@@ -248,10 +248,9 @@ func protection(v *view) time.Duration {
 }
 
 // tenureAge is how long the tenure has lasted: as observed, or by the clocks. A
-// holder that keeps no observation of its own tenure knows when it began.
+// holder that has observed nothing knows when it began.
 func tenureAge(v *view, c *contender) time.Duration {
-	observes := c.observed || !v.leader.HeldBy(c.Identity)
-	if v.config.Expiry == fdbelection.ExpiryByObservation && observes {
+	if v.config.Expiry == fdbelection.ExpiryByObservation && (c.observed || c.seen.Term > 0) {
 		return c.seen.tenureAge(v.leader, c.at)
 	}
 	return c.now.Sub(v.leader.AcquiredAt)

@@ -17,9 +17,11 @@ type notes struct {
 	// trusted is the latest instant until which a result said that its holder leads.
 	trusted time.Time
 	// out is until when the candidate stays out, after it resigned on request.
-	out     time.Time
-	seen    Observation // of the leader record, if another candidate leads
-	request sighting    // of what is asked of the holder
+	out time.Time
+	// seen is the observation of the leader record. If this candidate leads, that is the
+	// record which its last cycle wrote.
+	seen    Observation
+	request sighting // of what is asked of the holder
 }
 
 // sighting is what a holder has seen of an intent.
@@ -65,10 +67,9 @@ func (c *contender) sight(v *view) {
 		}
 		return
 	}
-	// What a cycle or a claim has promised before this sight ends with the lease of
-	// the record that stands.
-	left := min(max(v.leader.LeaseExpiry.Sub(c.now), 0), v.leader.LeaseDuration)
-	if end := c.at.Add(left); end.After(n.trusted) {
+	// If the last cycle did not write the record that stands, a claim may have. It took no
+	// note of what it promised, which ends with the lease of that record.
+	if end := c.at.Add(v.leader.LeaseDuration); n.seen.Ballot != v.leader.Ballot && end.After(n.trusted) {
 		n.trusted = end
 	}
 	n.request = sighting{kind: intent.Kind, nonce: intent.Nonce, counter: intent.Counter}

@@ -90,6 +90,8 @@ func (u *unattended) act(t *task) {
 		u.work(t, u.tenure.token)
 	}
 	switch n := p.host.random.IntN(32); {
+	case n > 28 && w.skew > 0: // its wall clock is set, by less than a lease
+		p.clocks.wall += u.drawn(2*w.config.LeaseDuration) - w.config.LeaseDuration
 	case n == 0:
 		p.me.Priority = p.host.random.Int32N(usualPriorities + 1)
 	case n == 1 && leader.HeldBy(p.me.Identity):

@@ -26,6 +26,8 @@ var requestedTests = []test{
 	{"Requested_a_new_term_has_a_grace_of_its_own", requestedNewTerm},
 	{"Requested_a_holder_without_a_record_of_its_own_hands_over", requestedWithoutRecord},
 	{"Requested_a_claim_promises_nothing_beyond_the_grace", requestedClaim},
+	{"Requested_a_wall_clock_that_is_set_shortens_no_promise", requestedWallClock},
+	{"Requested_a_wall_clock_that_is_set_ends_no_minimum_tenure", requestedMinimumTenure},
 }
 
 // holder cycles, and remembers until when it was told that it leads.
@@ -242,6 +244,45 @@ func requestedClaim(t *testing.T, w *world) {
 	require.Equal(t, at(7), h.cycle(2).ValidUntil)
 	require.Equal(t, at(7), claim(3).ValidUntil)
 	require.Equal(t, election.HandedOver, h.cycle(12).Action, "after what was promised before the first sight")
+}
+
+// requestedWallClock: the wall clock of the holder is set forward after a claim.
+func requestedWallClock(t *testing.T, w *world) {
+	h := w.held(func(c *fdbelection.Config) { c.PreemptionGrace = 5 * time.Second })
+	w.join("b", 0, at(0))
+	w.do(func(tr kv.Transaction) error { return w.RequestTransfer(tr, 1, "b", uuid.New()) })
+	w.now = at(1)
+	promised, err := w.tryClaim(h.me, 1)
+	require.NoError(t, err)
+	require.Equal(t, at(10), promised.ValidUntil)
+	require.Equal(t, at(13), w.cycleAt(h.me, 8, 2).ValidUntil, "the end of the grace, and the clock was set by 6 s")
+	require.Equal(t, election.Renewed, w.cycleAt(h.me, 14, 8).Action)
+	require.Equal(t, election.Renewed, w.cycleAt(h.me, 17.9, 11.9).Action)
+	require.Equal(t, election.HandedOver, w.cycleAt(h.me, 18, 12).Action, "a lease after the first sight")
+}
+
+// requestedMinimumTenure: the wall clock of the holder goes much too fast.
+func requestedMinimumTenure(t *testing.T, w *world) {
+	h := w.held(func(c *fdbelection.Config) { c.MinimumTenure, c.PreemptionGrace = 30*time.Second, time.Second })
+	b := w.join("b", 2, at(0))
+	for clock := 1.0; clock < 40; clock++ {
+		w.now = at(clock)
+		seen := election.Observation{}.Next(w.leader(), at(-100))
+		seen.BallotSince = at(clock)
+		w.do(func(tr kv.Transaction) error { // it challenges too early
+			_, err := w.RunElectionCycle(tr, b, at(clock), election.Observed(seen, at(clock)))
+			return err
+		})
+		result := w.cycleAt(h.me, 5*clock, clock)
+		if clock < 30 {
+			require.Equal(t, election.Renewed, result.Action, "after %v s", clock)
+			require.False(t, result.Asked, "after %v s", clock)
+		}
+		if result.Action == election.HandedOver {
+			return
+		}
+	}
+	require.Fail(t, "it never hands over")
 }
 
 // requestedWithoutRecord: the candidate record of the holder is gone or damaged. It
