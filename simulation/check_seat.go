@@ -301,7 +301,7 @@ func (w *World) checkHandOver(c *commit) {
 	case own:
 	case intent.Kind == election.IntentChallenge && after.Origin == election.OriginPreemption:
 		w.checkPreemption(c)
-		if !w.pressed[before.Token()] && (c.op != nil || c.by.application) {
+		if !w.pressed[before.Token()] && (c.op != nil || w.byHand(c.by)) {
 			w.violated(Preemption, "%s obeys the %s, which was not repeated", c.name(), intent)
 		}
 	case intent.Kind == election.IntentTransfer && after.Origin == election.OriginTransfer:

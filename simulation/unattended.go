@@ -195,6 +195,11 @@ func (u *unattended) hears(said *told, claimed bool) {
 // stop ends the work.
 func (u *unattended) stop() { u.belief, u.tenure = machine.Belief{}, nil }
 
+// byHand reports whether a process is one of the application that takes part by hand.
+func (w *World) byHand(p *process) bool {
+	return p != nil && w.application != nil && p.host == w.application.host
+}
+
 // believes reports whether the application takes itself for the leader.
 func (p *process) believes() bool {
 	return p.alive && !p.belief.End.IsZero() && p.local().Before(p.belief.End)
