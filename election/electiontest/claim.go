@@ -90,7 +90,11 @@ func (w *world) leaderIs(me election.Registration) bool {
 func newIncarnationIsAStranger(t *testing.T, w *world) {
 	w.initialized()
 	old, _ := w.leads("a", 5, at(0))
+	old.Metadata = map[string]string{"zone": "b"}
+	w.acts(election.Renewed, old, at(0))
+	require.NotEmpty(t, w.candidate("a").Metadata)
 	reborn := w.join("a", 5, at(1)) // takes the record, not the seat
+	require.Empty(t, w.candidate("a").Metadata)
 	w.acts(election.Followed, reborn, at(2))
 	require.True(t, w.leaderIs(old))
 	_, err := w.tryCycle(old, at(3))

@@ -127,6 +127,9 @@ func aTransferWhileDisabledKnowsItsOwnSuccess(t *testing.T, w *world) {
 	}
 	require.NoError(t, b.try(transfer))
 	require.NoError(t, b.try(transfer), "the closure run again after an unknown result")
+	require.True(t, b.leader().Vacant())
+	require.ErrorIs(t, b.fenced(token), fdbelection.ErrFenced)
+	require.Contains(t, b.events()[1], "1 ended: a -> ")
 }
 
 func aSeatNeverAcceptedIsNotLed(t *testing.T, w *world) {
