@@ -403,4 +403,7 @@ func aRequestRunAgainDoesNotOverwriteALaterOne(t *testing.T, w *world) {
 	b.do(second)
 	require.ErrorIs(t, b.try(first), fdbelection.ErrRequestPending) // the retry loop
 	require.Equal(t, two, b.intent().Nonce)
+	b.do(func(tr kv.Transaction) error { return b.ResignLeadership(tr, token, at(1)) })
+	b.do(second)
+	require.Equal(t, election.NoIntent, b.intent().Kind, "that tenure has ended, and nothing is asked of the next")
 }

@@ -1,0 +1,30 @@
+package election
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMayBegin: after a leader record disappeared, the longer of its lease and that of the
+// config has to pass.
+func TestMayBegin(t *testing.T) {
+	seen := Observation{}.Next(Leader{Ballot: 3, Term: 1, Identity: meA, LeaseDuration: 10 * time.Second}, second(0))
+	lost := seen.Lost(second(1))
+	for _, c := range []struct {
+		seen  Observation
+		lease time.Duration
+		now   float64
+		want  bool
+	}{
+		{Observation{}, 10 * time.Second, 0, true},
+		{seen, 10 * time.Second, 0, true}, // it stands: others judge that
+		{lost, 5 * time.Second, 10.9, false},
+		{lost, 5 * time.Second, 11, true},
+		{lost, 20 * time.Second, 20.9, false},
+		{lost, 20 * time.Second, 21, true},
+	} {
+		require.Equal(t, c.want, c.seen.MayBegin(c.lease, second(c.now)), "%+v", c)
+	}
+}
