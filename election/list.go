@@ -86,8 +86,19 @@ func (e *LeaderElection) Preferred(tr kv.ReadTransaction, k int) ([]Ranked, erro
 	if k <= 0 {
 		return nil, nil
 	}
+	return e.decodeRank(e.scanRank(tr, k))
+}
+
+// scanRank reads the first k entries of the rank index.
+func (e *LeaderElection) scanRank(tr kv.ReadTransaction, k int) kv.Future[[]kv.KeyValue] {
 	begin, end := below(e.keys.rank, integerCode, afterInteger)
-	rows, err := tr.Snapshot().GetRange(begin, end, kv.RangeOptions{Limit: k}).Get()
+	return tr.Snapshot().GetRange(begin, end, kv.RangeOptions{Limit: k})
+}
+
+// decodeRank returns the entries that can be read, never nil once the rows are there,
+// and a joined error of those that cannot.
+func (e *LeaderElection) decodeRank(future kv.Future[[]kv.KeyValue]) ([]Ranked, error) {
+	rows, err := future.Get()
 	if err != nil {
 		return nil, registrationPending(err)
 	}
@@ -105,4 +116,45 @@ func (e *LeaderElection) Preferred(tr kv.ReadTransaction, k int) ([]Ranked, erro
 		preferred = append(preferred, ranked)
 	}
 	return preferred, errors.Join(faults...)
+}
+
+// ListPreferred returns what Preferred does for a k of at least 1, and the candidate
+// records of those voters and of the ids in also, by rank, by snapshot reads. Ids without
+// a record are left out. It is one wave of reads if also names all of the first k, and two if it
+// does not: name those that were found last time. What cannot be read is left out and
+// named by the error (ErrInvalidState). Other errors: ErrRegistrationPending.
+func (e *LeaderElection) ListPreferred(tr kv.ReadTransaction, k int, also ...string) ([]Ranked, []Candidate, error) {
+	asked := make(map[string]bool, k+len(also))
+	loads := make([]candidateLoad, 0, k+len(also))
+	ask := func(id string) {
+		if !asked[id] && validateID(id) == nil {
+			asked[id] = true
+			key := e.keys.candidate(id)
+			loads = append(loads, candidateLoad{id: id, key: key, future: tr.Snapshot().Get(key)})
+		}
+	}
+	rank := e.scanRank(tr, max(k, 1))
+	for _, id := range also {
+		ask(id)
+	}
+	ranked, faults := e.decodeRank(rank)
+	if ranked == nil {
+		return nil, nil, faults
+	}
+	for i := range ranked {
+		ask(ranked[i].ID)
+	}
+	candidates := make([]Candidate, 0, len(loads))
+	for i := range loads {
+		c, unreadable, err := loads[i].await()
+		if err != nil {
+			return nil, nil, err
+		}
+		if c != nil {
+			candidates = append(candidates, *c)
+		}
+		faults = errors.Join(faults, unreadable)
+	}
+	slices.SortFunc(candidates, func(a, b Candidate) int { return a.rankBefore(&b) })
+	return ranked, candidates, faults
 }

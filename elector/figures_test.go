@@ -37,6 +37,7 @@ type field struct {
 	space    subspace.Subspace
 	election *election.LeaderElection
 	electors []*elector.Elector
+	wrap     func(kv.Database) kv.Database // nil: the store as it is
 }
 
 func newField(t *testing.T, opts memkv.Options) *field {
@@ -49,7 +50,11 @@ func (f *field) enter(n int, interval time.Duration, config fdbelection.Config, 
 	f.t.Helper()
 	for range n {
 		id := fmt.Sprintf("n%03d", len(f.electors))
-		el, err := elector.New(f.db.NewClient(id, memkv.ClientOptions{}), f.election, elector.Options{
+		db := kv.Database(f.db.NewClient(id, memkv.ClientOptions{}))
+		if f.wrap != nil {
+			db = f.wrap(db)
+		}
+		el, err := elector.New(db, f.election, elector.Options{
 			NodeID: id, Config: config, Clock: virtual{}, Callbacks: callbacks,
 		})
 		require.NoError(f.t, err)

@@ -8,6 +8,7 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/kv"
 )
 
 // status is what others read of an elector without I/O and without waiting.
@@ -113,8 +114,14 @@ type Member struct {
 type ClusterState struct {
 	// Leader is who leads; its ID is empty where nobody does.
 	Leader Leader
-	// Voters and Observers are the candidates, in the order of their rank.
+	// Voters and Observers are the candidates that were listed, in the order of their
+	// rank. They are all candidates if Complete is true, as it is in the process that
+	// evicts dead candidates: the leader, or without one the first live voter. The other
+	// processes list the first 8 live voters by rank (and dead ones before them), the
+	// leader and themselves, so that their cost does not grow with the number of
+	// candidates. ReadClusterState reads all.
 	Voters, Observers []Member
+	Complete          bool
 	// Config is the config that stands.
 	Config fdbelection.Config
 	// Failures counts the tenures of this process in a row whose work failed. It is zero
@@ -126,11 +133,11 @@ type ClusterState struct {
 	HoldOff time.Time
 	// AsOf is when the candidates were listed, by Clock.Now: they are listed once
 	// per candidate timeout, three times as often by the process that evicts dead
-	// candidates (the leader, or without one the first live voter). Zero: not yet.
+	// candidates. Zero: not yet.
 	AsOf time.Time
 }
 
-// Tags returns the metadata of all candidates, by id.
+// Tags returns the metadata of the candidates that were listed, by id.
 func (c *ClusterState) Tags() map[string]map[string]string {
 	tags := make(map[string]map[string]string, len(c.Voters)+len(c.Observers))
 	for _, members := range [][]Member{c.Voters, c.Observers} {
@@ -141,10 +148,31 @@ func (c *ClusterState) Tags() map[string]map[string]string {
 	return tags
 }
 
-// ClusterState returns who takes part, as this process knows it.
-func (e *Elector) ClusterState() ClusterState {
-	st := e.status.Load()
-	state := ClusterState{Config: st.Config, Failures: st.Failures, AsOf: st.Listed}
+// ClusterState returns who takes part, as this process knows it, without I/O. Unless
+// the state is Complete, it covers the candidates that this process watches.
+func (e *Elector) ClusterState() ClusterState { return e.clusterState(e.status.Load()) }
+
+// ReadClusterState is ClusterState with all candidates, which it reads from the
+// database in one transaction. Its cost grows with the number of candidates. A
+// candidate that this process has not watched for a candidate timeout counts as alive.
+// Errors: those of the database, and fdbelection.ErrInvalidState, which names the
+// records that cannot be read; the state is that of all others then.
+func (e *Elector) ReadClusterState(ctx context.Context) (ClusterState, error) {
+	var listed time.Time
+	candidates, err := kv.ReadTransact(ctx, e.db, func(tr kv.ReadTransaction) ([]election.Candidate, error) {
+		listed = e.options.Clock.Now()
+		return e.election.ListCandidates(tr)
+	})
+	if candidates == nil {
+		return ClusterState{}, err
+	}
+	st := *e.status.Load()
+	st.View.Relist(candidates, listed, e.options.Clock.Now())
+	return e.clusterState(&st), err
+}
+
+func (e *Elector) clusterState(st *status) ClusterState {
+	state := ClusterState{Config: st.Config, Failures: st.Failures, Complete: st.Whole, AsOf: st.Listed}
 	if e.options.Clock.Now().Before(st.HoldOff) {
 		state.HoldOff = st.HoldOff
 	}

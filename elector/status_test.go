@@ -54,6 +54,16 @@ func TestClusterState(t *testing.T) {
 		time.Sleep(w.config.CandidateTimeout + heartbeat)
 		for _, p := range []*process{a, b, o} {
 			state := p.ClusterState()
+			require.Equal(w, p == a, state.Complete, "%s: only the leader lists all", p.id)
+			known := time.Now()
+			require.WithinDuration(w, known, state.AsOf, w.config.CandidateTimeout)
+			if p == b {
+				require.Len(w, state.Voters, 2)
+				require.Empty(w, state.Observers, "a follower lists voters")
+			}
+			state, err := p.ReadClusterState(w.Context())
+			require.NoError(w, err)
+			require.True(w, state.Complete && state.AsOf.Equal(known))
 			require.Equal(w, "a", state.Leader.ID, p.id)
 			require.Equal(w, map[string]string{"address": "10.0.0.1:80"}, state.Leader.Metadata)
 			require.Len(w, state.Voters, 2)

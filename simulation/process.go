@@ -112,6 +112,7 @@ func (h *host) enterWith(w *World, c clocks) {
 	p.machine = machine.New(machine.Settings{
 		Me: p.me, Aim: machine.Campaign, Config: w.config,
 		Drain: w.config.LeaseDuration, Leave: w.config.LeaseDuration,
+		Shortlist: 2, // so that some of a few processes are outside of it
 	})
 	p.operator = operate.Operator{
 		Database: spyDatabase{w, w.db.NewClient(p.name, memkv.ClientOptions{})}, Election: w.electionBy(p.local), Now: p.now,

@@ -53,6 +53,7 @@ func readsNeverConflict(t *testing.T, w *world) {
 		func() error { _, err := w.ReadIntent(tr); return err },
 		func() error { _, err := w.History(tr, 1); return err },
 		func() error { _, err := w.Preferred(tr, 1); return err },
+		func() error { _, _, err := w.ListPreferred(tr, 1, "b"); return err },
 	} {
 		require.NoError(t, look())
 	}

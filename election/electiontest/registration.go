@@ -8,6 +8,7 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
 )
 
 var registrationTests = []test{
@@ -15,6 +16,7 @@ var registrationTests = []test{
 	{"Rule08_registrations_of_one_transaction_differ_by_user_version", userVersionsOrder},
 	{"Rule08_heartbeats_carry_a_counter_and_keep_the_stamp", heartbeatsCount},
 	{"Rule12_candidates_are_ranked_by_priority_then_age", candidatesAreRanked},
+	{"Rule12_the_first_by_rank_are_listed_with_their_records", preferredAreListed},
 	{"Rule09_a_holder_that_becomes_an_observer_vacates", demotedHolderVacates},
 	{"Rule09_a_holder_that_leaves_vacates", leavingHolderVacates},
 }
@@ -23,14 +25,16 @@ func registrationIsPending(t *testing.T, w *world) {
 	w.initialized()
 	me := newProcess("me", 1)
 	reads := map[string]func(tr kv.Transaction) error{
-		"heartbeat": func(tr kv.Transaction) error { return w.HeartbeatCandidate(tr, me, at(0)) },
-		"cycle":     func(tr kv.Transaction) error { _, err := w.RunElectionCycle(tr, me, at(0)); return err },
-		"register":  func(tr kv.Transaction) error { return w.RegisterCandidate(tr, me, at(0)) },
-		"get":       func(tr kv.Transaction) error { _, err := w.GetCandidate(tr, "me"); return err },
-		"list":      func(tr kv.Transaction) error { _, err := w.ListCandidates(tr); return err },
-		"preferred": func(tr kv.Transaction) error { _, err := w.Preferred(tr, 1); return err },
-		"evict":     func(tr kv.Transaction) error { _, err := w.EvictDeadCandidates(tr, at(0)); return err },
-		"leave":     func(tr kv.Transaction) error { return w.UnregisterCandidate(tr, me.Identity, at(0)) },
+		"heartbeat":      func(tr kv.Transaction) error { return w.HeartbeatCandidate(tr, me, at(0)) },
+		"cycle":          func(tr kv.Transaction) error { _, err := w.RunElectionCycle(tr, me, at(0)); return err },
+		"register":       func(tr kv.Transaction) error { return w.RegisterCandidate(tr, me, at(0)) },
+		"get":            func(tr kv.Transaction) error { _, err := w.GetCandidate(tr, "me"); return err },
+		"list":           func(tr kv.Transaction) error { _, err := w.ListCandidates(tr); return err },
+		"preferred":      func(tr kv.Transaction) error { _, err := w.Preferred(tr, 1); return err },
+		"list preferred": func(tr kv.Transaction) error { _, _, err := w.ListPreferred(tr, 1); return err },
+		"list one":       func(tr kv.Transaction) error { _, _, err := w.ListPreferred(tr, 1, "me"); return err },
+		"evict":          func(tr kv.Transaction) error { _, err := w.EvictDeadCandidates(tr, at(0)); return err },
+		"leave":          func(tr kv.Transaction) error { return w.UnregisterCandidate(tr, me.Identity, at(0)) },
 	}
 	for name, fn := range reads {
 		tr := w.open()
@@ -102,6 +106,57 @@ func (w *world) preferred(k int) []string {
 		ids[i] = r.ID
 	}
 	return ids
+}
+
+func preferredAreListed(t *testing.T, w *world) {
+	w.initialized()
+	for i, id := range []string{"low", "high", "middle"} {
+		w.join(id, []int32{-5, 9, 1}[i], at(0))
+	}
+	watcher := newProcess("watcher", 99)
+	watcher.Role = election.Observer
+	w.register(watcher, at(0))
+	list := func(k int, also ...string) (ranked, listed []string, err error) {
+		err = w.db.ReadTransact(t.Context(), func(tr kv.ReadTransaction) error {
+			entries, candidates, err := w.ListPreferred(tr, k, also...)
+			for _, r := range entries {
+				ranked = append(ranked, r.ID)
+			}
+			for i := range candidates {
+				require.Equal(t, w.candidate(candidates[i].ID), candidates[i])
+				listed = append(listed, candidates[i].ID)
+			}
+			return err
+		})
+		return ranked, listed, err
+	}
+	for _, c := range []struct {
+		k              int
+		also           []string
+		ranked, listed []string
+	}{
+		{2, nil, []string{"high", "middle"}, []string{"high", "middle"}},
+		{1, []string{"high", "high"}, []string{"high"}, []string{"high"}},
+		{1, []string{"watcher", "low", "absent", ""}, []string{"high"}, []string{"high", "low", "watcher"}},
+		{9, nil, []string{"high", "middle", "low"}, []string{"high", "middle", "low"}},
+	} {
+		ranked, listed, err := list(c.k, c.also...)
+		require.NoError(t, err)
+		require.Equal(t, c.ranked, ranked)
+		require.Equal(t, c.listed, listed)
+	}
+
+	record, _ := w.Subspace().Pack(subspace.Tuple{subspace.String("candidates"), subspace.String("high")})
+	w.do(func(tr kv.Transaction) error { tr.Set(record, []byte("rubbish")); return nil })
+	ranked, listed, err := list(2)
+	require.ErrorIs(t, err, fdbelection.ErrInvalidState)
+	require.Equal(t, []string{"high", "middle"}, ranked)
+	require.Equal(t, []string{"middle"}, listed, "a damaged record costs itself only")
+	w.do(func(tr kv.Transaction) error { tr.Clear(record); return nil })
+	ranked, listed, err = list(2)
+	require.NoError(t, err)
+	require.Equal(t, []string{"high", "middle"}, ranked, "an entry without a candidate")
+	require.Equal(t, []string{"middle"}, listed)
 }
 
 func demotedHolderVacates(t *testing.T, w *world) {

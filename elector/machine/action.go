@@ -99,7 +99,7 @@ const (
 	Yield
 	// Unregister gives up the seat and removes the candidate.
 	Unregister
-	// List reads all candidates.
+	// List reads the candidates: all, or the first by rank.
 	List
 	// Evict removes candidates that were seen not to move.
 	Evict
@@ -154,6 +154,10 @@ type Operation struct {
 	// Looked says that the seat was known at all: tenures since that of Known are
 	// told of as well.
 	Looked bool
+	// First is how many candidates a List reads from the beginning of the rank index, and
+	// zero for all. Also are ids whose records it reads beside these.
+	First int
+	Also  []string
 	// Members are the records to evict.
 	Members []election.Candidate
 }

@@ -37,7 +37,7 @@ func (m *Machine) answered(op uint64, a *Answer) {
 		if what.Kind == Evict {
 			m.evicted(a)
 		} else {
-			m.listed(a)
+			m.listed(&what, a)
 		}
 	case m.term.op:
 		m.answeredWatch(&m.term, a)

@@ -118,8 +118,10 @@ type Answer struct {
 	Action election.Action
 	// Granted says that what is asked of the leader can be granted.
 	Granted bool
-	// Members are all candidates, in the order of their rank.
+	// Members are the candidates that were listed, in the order of their rank, and
+	// Ranked the entries of the rank index if only the first were asked for.
 	Members []election.Candidate
+	Ranked  []election.Ranked
 	// Evicted are the ids that were removed.
 	Evicted []string
 }

@@ -238,7 +238,24 @@ func (r *rig) answer(kind Kind, a Answer) *rig {
 		a.Start, a.Seen = r.now().Local, r.now().Local
 	}
 	a.State = withTenure(a.State)
+	if op.First > 0 && a.Ranked == nil {
+		a.Ranked = rankIndex(a.Members, op.First)
+	}
 	return r.step(Answered{Op: op.ID, Answer: a})
+}
+
+// rankIndex is the beginning of the rank index that belongs to candidates.
+func rankIndex(candidates []election.Candidate, first int) []election.Ranked {
+	ranked := []election.Ranked{}
+	for _, c := range candidates {
+		if c.Role == election.Voter {
+			ranked = append(ranked, election.Ranked{ID: c.ID, Priority: c.Priority, Versionstamp: c.Versionstamp})
+		}
+	}
+	slices.SortFunc(ranked, func(a, b election.Ranked) int {
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), a.Versionstamp.Compare(b.Versionstamp))
+	})
+	return ranked[:min(first, len(ranked))]
 }
 
 // withTenure adds the term record that stands beside a leader record.

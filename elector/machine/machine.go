@@ -96,6 +96,9 @@ func New(settings Settings) Machine {
 	if config.LeaseDuration == 0 {
 		config = fdbelection.DefaultConfig()
 	}
+	if settings.Shortlist <= 0 {
+		settings.Shortlist = shortlisted
+	}
 	return Machine{settings: settings, me: settings.Me, role: settings.Me.Role, aim: settings.Aim, config: config}
 }
 

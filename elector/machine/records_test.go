@@ -65,7 +65,10 @@ func (r *rig) join(members ...election.Candidate) *rig {
 	if len(members) == 0 {
 		members = []election.Candidate{candidate(alice, 1)}
 	}
-	return r.answer(List, Answer{Members: members})
+	if r.answer(List, Answer{Members: members}); r.m.roster.first.broken { // it is not in the rank index
+		r.answer(List, Answer{Members: members})
+	}
+	return r
 }
 
 // follow has the machine join, and see that somebody leads.

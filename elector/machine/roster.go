@@ -21,30 +21,43 @@ type roster struct {
 	members []Member
 	listed  time.Time // when the last read of them began
 	due     time.Time
+	// whole says that members are all candidates. Else they are the first by rank, the
+	// leader and this process.
+	whole bool
+	first shortlist
 }
 
-// planChores plans to read the candidates: the process that evicts the dead lists
-// them with each of their heartbeats, all others once per candidate timeout. A leader
-// has the term record read as well: its renewals do not, and a watch may be lost.
+// planChores plans to read the candidates: the process that evicts the dead lists all
+// of them with each of their heartbeats, all others the first by rank, once per
+// candidate timeout. A leader has the term record read as well: its renewals do not,
+// and a watch may be lost.
 func (m *Machine) planChores() {
 	switch {
 	case m.chore.busy() || !m.configured || m.leaving():
 	case !m.now.Local.Before(m.roster.due):
-		m.begin(&m.chore, Operation{Kind: List, Token: m.tenure.token, Limit: m.patience()})
+		op := Operation{Kind: List, Token: m.tenure.token, Limit: m.patience()}
+		if !m.listsAll() {
+			m.short(&op)
+		}
+		m.begin(&m.chore, op)
 	default:
 		m.at(m.roster.due)
 	}
 }
 
 // listed takes in the candidates. Since is kept for those who have not moved.
-func (m *Machine) listed(a *Answer) {
+func (m *Machine) listed(op *Operation, a *Answer) {
 	r := &m.roster
+	if a.Err == nil && m.misses(op, a) {
+		r.first.broken, r.due = true, m.now.Local
+		return
+	}
 	r.tried = true
 	if a.Err != nil {
 		m.complain(List, a.Err)
 	} else {
 		m.grumbles[List] = ""
-		m.sawMembers(a)
+		m.sawMembers(op, a)
 		m.checkTerm(&a.State)
 	}
 	period := m.config.CandidateTimeout
@@ -53,38 +66,47 @@ func (m *Machine) listed(a *Answer) {
 		period /= 3
 	}
 	r.due = m.now.Local.Add(period - time.Duration(m.chance(m.nextOp)*float64(period)/10))
+	if a.Err == nil && !r.whole && m.listsAll() { // it has just found out that it has to
+		r.due = m.now.Local
+	}
 	if dead := m.dead(); a.Err == nil && evicts && len(dead) > 0 {
 		m.begin(&m.chore, Operation{Kind: Evict, Members: dead, Limit: m.patience()})
 	}
 }
 
-func (m *Machine) sawMembers(a *Answer) {
+func (m *Machine) sawMembers(op *Operation, a *Answer) {
 	r := &m.roster
-	before := make(map[election.Identity]*Member, len(r.members))
-	for i := range r.members {
-		before[r.members[i].Identity] = &r.members[i]
-	}
-	members := make([]Member, len(a.Members))
-	for i, c := range a.Members {
-		members[i] = Member{c, a.Seen}
-		if old := before[c.Identity]; old != nil && old.Heartbeats == c.Heartbeats && old.Versionstamp == c.Versionstamp {
-			members[i].Since = old.Since
-		}
-	}
-	r.members, r.listed = members, a.Start
+	r.members, r.listed, r.whole = merge(r.members, a.Members, a.Seen), a.Start, op.First == 0
+	m.sawRank(op, a)
 	if c := r.find(m.seat.leader.Identity); c != nil {
 		m.knowRecord(&c.Candidate)
 	}
 }
 
-// evicts reports whether this process removes dead candidates: the leader does, and
-// while there is none the first live voter by rank.
+// merge returns candidates as members that were seen at an instant. Those that have not
+// moved since they were seen before keep their Since.
+func merge(known []Member, candidates []election.Candidate, seen time.Time) []Member {
+	before := make(map[election.Identity]*Member, len(known))
+	for i := range known {
+		before[known[i].Identity] = &known[i]
+	}
+	members := make([]Member, len(candidates))
+	for i, c := range candidates {
+		members[i] = Member{c, seen}
+		if old := before[c.Identity]; old != nil && old.Heartbeats == c.Heartbeats && old.Versionstamp == c.Versionstamp {
+			members[i].Since = old.Since
+		}
+	}
+	return members
+}
+
+// evicts reports whether this process removes dead candidates, for which it lists all:
+// the leader does, and while there is none the first live voter by rank.
 func (m *Machine) evicts() bool {
 	if m.leads() {
 		return true
 	}
-	return m.registered && m.me.Role == election.Voter && !m.holds() &&
-		m.seat.looked && m.leaderless() && m.ahead() == 0
+	return m.votes() && !m.holds() && m.seat.looked && m.leaderless() && m.foremost()
 }
 
 func (r *roster) find(who election.Identity) *Member {
@@ -131,7 +153,10 @@ func (m *Machine) evicted(a *Answer) {
 	m.do(Evicted{IDs: a.Evicted})
 }
 
-// ahead counts the candidates that go first at an open seat: the voters of a
+// foremost reports whether this candidate goes first at an open seat.
+func (m *Machine) foremost() bool { return m.ahead() == 0 && !m.outside() }
+
+// ahead counts the listed candidates that go first at an open seat: the voters of a
 // higher rank that are alive. Whoever held the seat last goes last.
 func (m *Machine) ahead() int {
 	own := m.roster.find(m.me.Identity)

@@ -28,7 +28,7 @@ func TestListing(t *testing.T) {
 	for _, c := range []struct {
 		answer Answer
 		told   int
-	}{{failing(errStore), 0}, {Answer{}, 0}, {failing(errStore), 1}} {
+	}{{failing(errStore), 0}, {Answer{Members: []election.Candidate{candidate(alice, 2)}}, 0}, {failing(errStore), 1}} {
 		r.jump(15*time.Second).answer(List, c.answer)
 		require.Len(t, r.reports(), c.told, "once, and again after it was well")
 	}

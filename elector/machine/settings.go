@@ -23,6 +23,9 @@ type Settings struct {
 	Drain time.Duration
 	// Leave is how long leaving is tried.
 	Leave time.Duration
+	// Shortlist is how many live candidates by rank a process lists that evicts nobody;
+	// zero: 8.
+	Shortlist int
 	// Permanent reports errors of the store that no retry can mend; nil: none.
 	Permanent func(error) bool
 }

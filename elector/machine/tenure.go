@@ -174,7 +174,7 @@ func (m *Machine) lead(a *Answer) {
 	m.tenure = tenure{token: leader.Token(), began: m.now.Local, acked: acked, stage: believing}
 	m.reason = reasonOf(leader.Origin)
 	m.renewNow = false
-	m.roster.due = earliest(m.roster.due, m.now.Local.Add(m.config.CandidateTimeout/3))
+	m.roster.due = m.now.Local // a leader lists all candidates
 	m.do(Lead{Leader: leader})
 }
 

@@ -10,7 +10,8 @@ import (
 
 // turn is when this candidate may take a seat that is open. Those of a higher
 // rank go first, one after the other, so that a vacancy is not stormed: the
-// first goes at once, and each of the others finds the seat taken.
+// first goes at once, and each of the others finds the seat taken. Candidates that do
+// not know how many go before them come after those that do, spread by chance.
 type turn struct {
 	set   bool
 	delay time.Duration // after the seat has opened
@@ -31,7 +32,7 @@ func (m *Machine) claimTime() (time.Time, bool) {
 		return time.Time{}, false
 	}
 	at := m.openTime()
-	if m.news && m.ahead() == 0 {
+	if m.news && m.foremost() {
 		at = m.now.Local // whoever is first does not look before it tries
 	}
 	if m.outranks() { // a challenge is kept fresh, once per heartbeat
@@ -65,7 +66,7 @@ func (m *Machine) openTime() time.Time {
 // once for each ballot.
 func (m *Machine) delay() time.Duration {
 	if !m.turn.set {
-		m.turn = turn{set: true, delay: m.delayFor(m.ahead())}
+		m.turn = turn{set: true, delay: m.delayFor(m.ahead()) + m.spread()}
 	}
 	return m.turn.delay
 }
@@ -77,12 +78,43 @@ func (m *Machine) delayFor(ahead int) time.Duration {
 	if ahead == 0 {
 		return 0
 	}
-	gap := max(m.config.HeartbeatInterval/50, m.latency, time.Millisecond)
+	gap := m.gap()
 	chance := m.chance(m.seat.leader.Ballot)
 	if ahead > int(m.config.LeaseDuration/gap) {
 		return m.config.LeaseDuration + time.Duration(chance*float64(m.config.LeaseDuration))
 	}
 	return time.Duration(ahead)*gap + time.Duration(chance*float64(gap)/2)
+}
+
+// gap is how far apart two candidates claim.
+func (m *Machine) gap() time.Duration {
+	return max(m.config.HeartbeatInterval/50, m.latency, time.Millisecond)
+}
+
+// slots is how many slots the candidates outside of the shortlist are spread over.
+const slots = 12
+
+// spread is how long a candidate outside of the shortlist waits after that. Each slot is
+// taken by twice as many candidates as the one before it. So the first slot that is
+// taken at all is taken by one or two of them, however many there are (up to about
+// 2^slots), and the seat is not open for longer than all slots. The idea is that of the
+// Sift protocol for wireless networks (Jamieson, Balakrishnan and Tay, 2006).
+func (m *Machine) spread() time.Duration {
+	if !m.outside() {
+		return 0
+	}
+	width := min(5*m.gap()/2, m.config.LeaseDuration/(slots+1))
+	if m.seat.last == m.me.Identity {
+		return (slots + 1) * width
+	}
+	chance, slot := m.chance(^m.seat.leader.Ballot), slots
+	for ; slot > 0 && chance < 0.5; slot-- {
+		chance *= 2
+	}
+	if slot > 0 {
+		chance = 2*chance - 1
+	}
+	return time.Duration((float64(slot) + chance) * float64(width))
 }
 
 // chance is a number from 0 to below 1 for one purpose of this process: no two

@@ -23,9 +23,11 @@ type View struct {
 	LeaseEnd time.Time
 	// Record is the candidate record of the leader, where it is known.
 	Record *election.Candidate
-	// Members are the candidates as they were listed last; Listed is when.
+	// Members are the candidates as they were listed last; Listed is when. Unless Whole,
+	// they are the first by rank, the leader and this process.
 	Members []Member
 	Listed  time.Time
+	Whole   bool
 	// Failures counts the tenures in a row whose work failed. HoldOff is until when,
 	// on the local clock, this process claims and challenges nothing, after failed work
 	// or a request to resign; zero, or in the past: it does not hold off.
@@ -40,7 +42,7 @@ func (m *Machine) View() View {
 	v := View{
 		State: m.told, Me: m.me, Config: m.config,
 		Leader: m.seat.leader, Leaderless: m.leaderless() && !m.leads(), Record: m.seat.record,
-		Members: m.roster.members, Listed: m.roster.listed, Trouble: m.trouble,
+		Members: m.roster.members, Listed: m.roster.listed, Whole: m.roster.whole, Trouble: m.trouble,
 		Failures: m.failures, HoldOff: m.holdOff,
 	}
 	if m.healthy() {
@@ -85,3 +87,9 @@ func (m *Machine) Holds() bool {
 // Silent reports whether a candidate was seen not to move for the candidate
 // timeout.
 func (v *View) Silent(c *Member) bool { return v.Listed.Sub(c.Since) >= v.Config.CandidateTimeout }
+
+// Relist makes the members all candidates, as a read found them that began at listed
+// and returned before seen. Since is kept for those that have not moved.
+func (v *View) Relist(all []election.Candidate, listed, seen time.Time) {
+	v.Members, v.Listed, v.Whole = merge(v.Members, all, seen), listed, true
+}

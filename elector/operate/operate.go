@@ -215,7 +215,12 @@ func (o *Operator) list(ctx context.Context, op machine.Operation, a *machine.An
 				return err
 			}
 		}
-		a.Members, err = o.Election.ListCandidates(tr)
+		a.Ranked = nil
+		if op.First > 0 {
+			a.Ranked, a.Members, err = o.Election.ListPreferred(tr, op.First, op.Also...)
+		} else {
+			a.Members, err = o.Election.ListCandidates(tr)
+		}
 		if err != nil && kv.CodeOf(err) == 0 && errors.Is(err, fdbelection.ErrInvalidState) {
 			return nil // those that can be read are listed
 		}

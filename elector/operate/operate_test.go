@@ -253,10 +253,17 @@ func TestBeatSettleAndList(t *testing.T) {
 	a = b.run(machine.Operation{Kind: machine.List, Token: leader.Token()})
 	require.Equal(t, leader.Token(), a.State.Tenure.Token, "a holder is told of the term record")
 	require.Len(t, a.Members, 2)
+	a = b.run(machine.Operation{Kind: machine.List, First: 1, Also: []string{"bob"}})
+	require.NoError(t, a.Err)
+	require.Len(t, a.Members, 2)
+	require.Len(t, a.Ranked, 1)
+	require.Equal(t, a.Members[0].ID, a.Ranked[0].ID)
 	b.set(b.key("candidates", "bob"), "rubbish")
-	a = b.run(machine.Operation{Kind: machine.List})
-	require.NoError(t, a.Err, "those that can be read are listed")
-	require.Len(t, a.Members, 1)
+	for _, first := range []int{0, 9} {
+		a = b.run(machine.Operation{Kind: machine.List, First: first})
+		require.NoError(t, a.Err, "those that can be read are listed")
+		require.Len(t, a.Members, 1)
+	}
 	b.before = once(memkv.CallRead, kv.CodeIOError)
 	require.Error(t, b.run(machine.Operation{Kind: machine.List}).Err)
 

@@ -29,7 +29,9 @@ func TestOneWaveOfReads(t *testing.T) {
 		{"a cycle", machine.Operation{Kind: machine.Cycle, Known: leader.Token()}, 1, 1},
 		{"a cycle under a new leader", machine.Operation{Kind: machine.Cycle}, 2, 1},
 		{"a heartbeat", machine.Operation{Kind: machine.Beat}, 1, 1},
-		{"a listing", machine.Operation{Kind: machine.List}, 1, 0},
+		{"a list of all", machine.Operation{Kind: machine.List}, 1, 0},
+		{"a list of the first", machine.Operation{Kind: machine.List, First: 9, Also: []string{"alice", "bob"}}, 1, 0},
+		{"a list of others than before", machine.Operation{Kind: machine.List, First: 9, Also: []string{"alice"}}, 2, 0},
 		{"a renewal", machine.Operation{Kind: machine.Cycle, Me: bob, Token: leader.Token()}, 1, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
