@@ -117,9 +117,9 @@ type ClusterState struct {
 	// Voters and Observers are the candidates that were listed, in the order of their
 	// rank. They are all candidates if Complete is true, as it is in the process that
 	// evicts dead candidates: the leader, or without one the first live voter. The other
-	// processes list the first 8 live voters by rank (and dead ones before them), the
-	// leader and themselves, so that their cost does not grow with the number of
-	// candidates. ReadClusterState reads all.
+	// processes list the first 8 voters by rank, dead or alive, the leader and
+	// themselves, so that their cost does not grow with the number of candidates.
+	// ReadClusterState reads all.
 	Voters, Observers []Member
 	Complete          bool
 	// Config is the config that stands.

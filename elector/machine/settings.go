@@ -23,8 +23,8 @@ type Settings struct {
 	Drain time.Duration
 	// Leave is how long leaving is tried.
 	Leave time.Duration
-	// Shortlist is how many live candidates by rank a process lists that evicts nobody;
-	// zero: 8.
+	// Shortlist is how many voters, the first by rank, a process lists that does not
+	// evict; zero: 8.
 	Shortlist int
 	// Permanent reports errors of the store that no retry can mend; nil: none.
 	Permanent func(error) bool

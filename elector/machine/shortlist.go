@@ -2,9 +2,9 @@ package machine
 
 import "github.com/fdbelection/fdbelection/election"
 
-// shortlisted is how many candidates a process lists that evicts nobody, from the
-// beginning of the rank index. They take turns at an open seat; all others wait until
-// these had theirs, see spread.
+// shortlisted is how many voters a process lists that does not evict, from the beginning
+// of the rank index. They take turns at an open seat; all others wait until these had
+// theirs, see spread.
 const shortlisted = 8
 
 // shortlist is what the machine knows of the beginning of the rank index.

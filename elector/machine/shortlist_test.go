@@ -65,10 +65,10 @@ func among(t *testing.T, all []election.Candidate, changes ...func(*Settings)) *
 func TestWhoListsWhat(t *testing.T) {
 	all := crowd(20)
 	for name, change := range map[string]func(*Settings){
-		"a voter":         func(*Settings) {},
-		"on standby":      standingBy,
-		"an observer":     func(s *Settings) { s.Me.Role = election.Observer },
-		"without a start": func(s *Settings) { s.Shortlist = 3 },
+		"a voter":               func(*Settings) {},
+		"on standby":            standingBy,
+		"an observer":           func(s *Settings) { s.Me.Role = election.Observer },
+		"with a shortlist of 3": func(s *Settings) { s.Shortlist = 3 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := among(t, all, change)
