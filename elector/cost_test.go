@@ -44,6 +44,26 @@ func (m *metered) ReadTransact(ctx context.Context, fn func(kv.ReadTransaction) 
 	})
 }
 
+func (m *metered) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, error) {
+	tr, err := m.Database.CreateTransaction(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &meteredTransaction{tr, m}, nil
+}
+
+// meteredTransaction counts when it is cancelled, as its owner does in the end.
+type meteredTransaction struct {
+	kv.OwnedTransaction
+	meter *metered
+}
+
+func (t *meteredTransaction) Cancel() {
+	used, _ := memkv.CountersOf(t.OwnedTransaction)
+	t.meter.read.Add(used.BytesRead)
+	t.OwnedTransaction.Cancel()
+}
+
 // cost is what n candidates of one election cost.
 type cost struct {
 	leader   int64   // bytes that the leader reads in one candidate timeout
@@ -79,9 +99,10 @@ func costOf(t *testing.T, n int) (c cost) {
 		c.heap = float64(after-before) / 1024 / float64(n)
 
 		require.Equal(t, "n000", f.leader().ID)
-		all, leader := read(), meters[0].read.Load()
+		all, leader, total := read(), meters[0].read.Load(), f.db.Counters()
 		time.Sleep(timeouts * config.CandidateTimeout)
 		synctest.Wait()
+		require.Equal(t, f.db.Counters().Sub(total).BytesRead, read()-all, "a read is not metered")
 		c.leader = (meters[0].read.Load() - leader) / timeouts
 		c.follower = (read()-all)/timeouts/int64(n-1) - c.leader/int64(n-1)
 

@@ -151,3 +151,29 @@ func TestALeaderWhoseWatchIsLost(t *testing.T) {
 	require.Contains(t, texts(r.acts), "expire 1")
 	require.Equal(t, Candidate, r.m.State())
 }
+
+// TestALeaderWhoseRecordsAreGone ends its tenure at once if it reads so beside a renewal
+// that was committed before they were removed and is answered later: what it has read
+// may be older than that, so it looks again.
+func TestALeaderWhoseRecordsAreGone(t *testing.T) {
+	for _, kind := range []Kind{WatchTerm, Cycle} {
+		t.Run(kind.String(), func(t *testing.T) {
+			r := newRig(t).elect().pass(heartbeat)
+			renewed := r.did(election.Renewed, r.leader(alice, 1))
+			r.fire(WatchTerm, nil)
+			began := r.now().Local
+			r.pass(10 * time.Millisecond)
+			gone := Answer{Start: began, Seen: r.now().Local, State: election.State{Config: r.config}}
+			if kind == WatchTerm {
+				r.answer(Cycle, renewed)
+			} else {
+				r.answer(WatchTerm, r.reads(renewed.State.Leader))
+				gone.Err = ErrSeatLost
+			}
+			r.pass(time.Millisecond).answer(kind, gone).state(Leader)
+			require.True(t, r.started(Look), "it does not wait for its next renewal")
+			r.answer(Look, r.reads(election.Leader{}))
+			require.Contains(t, texts(r.acts), "expire 1")
+		})
+	}
+}

@@ -97,6 +97,8 @@ func (m *Machine) outdated(a *Answer) bool {
 func (m *Machine) sawLeader(a *Answer) {
 	s, leader := &m.seat, a.State.Leader
 	if m.outdated(a) {
+		// Of another tenure it is older than the own one, or of records that were removed.
+		m.lookNow = m.lookNow || m.holds() && leader.Token() != m.tenure.token
 		return
 	}
 	before, first := s.leader, !s.looked

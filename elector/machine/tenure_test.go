@@ -287,7 +287,8 @@ func TestAReadingThatRacedWithTheClaim(t *testing.T) {
 	r.pass(time.Second).fire(WatchTerm, nil)
 	old := Answer{Start: r.now().Local, Seen: r.now().Local, State: election.State{Config: r.config}} // vacant, ballot 0
 	r.pass(time.Millisecond).answer(Cycle, claimed).state(Leader)
-	r.pass(time.Millisecond).answer(WatchTerm, old).does().state(Leader)
+	r.pass(time.Millisecond).answer(WatchTerm, old).does("do read the seat").state(Leader)
+	r.answer(Look, r.reads(claimed.State.Leader)).does().state(Leader)
 }
 
 // TestASeatLostInAnOutdatedReading is no hot loop.
@@ -296,7 +297,8 @@ func TestASeatLostInAnOutdatedReading(t *testing.T) {
 	a := r.reads(r.vacant(0))
 	a.State.Leader.Ballot = 0
 	a.Err, a.Start, a.Seen = ErrSeatLost, localEpoch, localEpoch
-	r.answer(Cycle, a).does().state(Leader)
+	r.answer(Cycle, a).does("do read the seat").state(Leader)
+	r.answer(Look, r.reads(r.standing(alice, 1))).does().state(Leader)
 	r.pass(300 * time.Millisecond).does("do renew 1")
 }
 
