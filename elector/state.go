@@ -16,8 +16,8 @@ const (
 	StateFollower = machine.Follower
 	// StateLeader: it leads.
 	StateLeader = machine.Leader
-	// StateJeopardy: it leads, and for more than half of its lease no renewal has
-	// been acknowledged.
+	// StateJeopardy: it leads, and a renewal is overdue: none has been acknowledged for
+	// more than half of its lease, or for well over a heartbeat if that is longer.
 	StateJeopardy = machine.Jeopardy
 	// StateObserver: it is listed, or only looks on, and never leads.
 	StateObserver = machine.Observer

@@ -182,3 +182,25 @@ func TestFailOver(t *testing.T) {
 		})
 	}
 }
+
+// TestALongHeartbeatIsNoJeopardy: a leader that renews in time is not in jeopardy, if
+// its heartbeat is longer than half of its lease too. One that does not renew in time is.
+func TestALongHeartbeatIsNoJeopardy(t *testing.T) {
+	for _, long := range []time.Duration{3 * time.Second, 4900 * time.Millisecond, 5 * time.Second, 7 * time.Second, 8500 * time.Millisecond} {
+		t.Run(long.String(), func(t *testing.T) {
+			r := newRig(t, func(s *Settings) { s.Config.HeartbeatInterval = long })
+			require.NoError(t, r.config.Validate())
+			r.elect()
+			for range 3 {
+				r.pass(long).state(Leader)
+				r.pass(20 * time.Millisecond).state(Leader).renew().state(Leader)
+			}
+			jeopardy := false
+			for r.m.State().Leads() {
+				r.pass(10 * time.Millisecond)
+				jeopardy = jeopardy || r.m.State() == Jeopardy
+			}
+			require.True(t, jeopardy)
+		})
+	}
+}

@@ -10,8 +10,9 @@ import (
 // process's own clock. The way to the end leaves room for the work: first it is
 // asked to stop, then belief is over.
 type Horizon struct {
-	// Half is when leadership is in jeopardy: half of the lease has passed.
-	Half time.Time
+	// Jeopardy is when a renewal is overdue: half of the lease has passed and, if the
+	// heartbeat is longer than that, more than a heartbeat.
+	Jeopardy time.Time
 	// Stop is when the work is asked to stop.
 	Stop time.Time
 	// End is when belief is over: the lease less the margin.
@@ -27,15 +28,17 @@ func HorizonOf(start time.Time, lease time.Duration, config fdbelection.Config) 
 	reserve := max(0, min(lease/5, (believed-config.HeartbeatInterval)/2))
 	end := start.Add(believed)
 	stop := end.Add(-reserve)
-	return Horizon{Half: earliest(start.Add(lease/2), stop), Stop: stop, End: end}
+	// A quarter of what is left after a heartbeat is for the renewal to be answered.
+	overdue := config.HeartbeatInterval + (believed-reserve-config.HeartbeatInterval)/4
+	return Horizon{Jeopardy: earliest(start.Add(max(lease/2, overdue)), stop), Stop: stop, End: end}
 }
 
 // earlier returns the earlier of each instant.
 func (h Horizon) earlier(other Horizon) Horizon {
 	return Horizon{
-		Half: earliest(h.Half, other.Half),
-		Stop: earliest(h.Stop, other.Stop),
-		End:  earliest(h.End, other.End),
+		Jeopardy: earliest(h.Jeopardy, other.Jeopardy),
+		Stop:     earliest(h.Stop, other.Stop),
+		End:      earliest(h.End, other.End),
 	}
 }
 

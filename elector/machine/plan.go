@@ -186,8 +186,8 @@ func (m *Machine) planTenure() {
 		return
 	}
 	m.at(t.next())
-	if half := t.horizon().Half; m.leads() && m.now.Local.Before(half) {
-		m.at(half)
+	if overdue := t.horizon().Jeopardy; m.leads() && m.now.Local.Before(overdue) {
+		m.at(overdue)
 	}
 }
 
@@ -207,7 +207,7 @@ func (m *Machine) State() State {
 	switch {
 	case m.phase == unborn, m.phase == gone:
 		return Stopped
-	case m.leads() && !m.now.Local.Before(m.tenure.horizon().Half):
+	case m.leads() && !m.now.Local.Before(m.tenure.horizon().Jeopardy):
 		return Jeopardy
 	case m.leads():
 		return Leader

@@ -19,8 +19,8 @@ const (
 	Follower
 	// Leader: it leads.
 	Leader
-	// Jeopardy: it leads, and for more than half of its lease no renewal has been
-	// acknowledged.
+	// Jeopardy: it leads, and a renewal is overdue: none has been acknowledged for more
+	// than half of its lease, or for well over a heartbeat if that is longer.
 	Jeopardy
 	// Observer: it is listed, or only looks on, and never leads.
 	Observer

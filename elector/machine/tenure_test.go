@@ -16,21 +16,21 @@ func TestHorizon(t *testing.T) {
 		name                     string
 		lease, margin, heartbeat time.Duration // of the config
 		written                  time.Duration
-		half, stop, end          time.Duration
+		jeopardy, stop, end      time.Duration
 	}{
 		{"usual", 10 * time.Second, 0, 3 * time.Second, 10 * time.Second, 5 * time.Second, 7 * time.Second, 9 * time.Second},
 		{"a margin of its own", 10 * time.Second, 2 * time.Second, 2 * time.Second, 10 * time.Second, 5 * time.Second, 6 * time.Second, 8 * time.Second},
 		{"a shorter lease than the config's has its part of the margin", 10 * time.Second, 2 * time.Second, time.Second, 5 * time.Second, 2500 * time.Millisecond, 3 * time.Second, 4 * time.Second},
-		{"half of what is left where the heartbeat is long", 10 * time.Second, 0, 7 * time.Second, 10 * time.Second, 5 * time.Second, 8 * time.Second, 9 * time.Second},
+		{"half of what is left where the heartbeat is long", 10 * time.Second, 0, 7 * time.Second, 10 * time.Second, 7250 * time.Millisecond, 8 * time.Second, 9 * time.Second},
 		{"jeopardy never begins after the end", 10 * time.Second, 6 * time.Second, 3 * time.Second, 10 * time.Second, 3500 * time.Millisecond, 3500 * time.Millisecond, 4 * time.Second},
-		{"nothing is kept of a lease that is shorter than a heartbeat", 10 * time.Second, 0, 3 * time.Second, 3 * time.Second, 1500 * time.Millisecond, 2700 * time.Millisecond, 2700 * time.Millisecond},
-		{"nothing is kept where a renewal would come too late", 10 * time.Second, 0, 9 * time.Second, 10 * time.Second, 5 * time.Second, 9 * time.Second, 9 * time.Second},
+		{"nothing is kept of a lease that is shorter than a heartbeat", 10 * time.Second, 0, 3 * time.Second, 3 * time.Second, 2700 * time.Millisecond, 2700 * time.Millisecond, 2700 * time.Millisecond},
+		{"nothing is kept where a renewal would come too late", 10 * time.Second, 0, 9 * time.Second, 10 * time.Second, 9 * time.Second, 9 * time.Second, 9 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := testConfig()
 			config.LeaseDuration, config.Margin, config.HeartbeatInterval = c.lease, c.margin, c.heartbeat
 			h := HorizonOf(localEpoch, c.written, config)
-			require.Equal(t, c.half, h.Half.Sub(localEpoch), "half")
+			require.Equal(t, c.jeopardy, h.Jeopardy.Sub(localEpoch), "jeopardy")
 			require.Equal(t, c.stop, h.Stop.Sub(localEpoch), "stop")
 			require.Equal(t, c.end, h.End.Sub(localEpoch), "end")
 		})
