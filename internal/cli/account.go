@@ -50,7 +50,7 @@ func (a *account) transition(t elector.Transition) {
 	switch lost := t.From.Leads() && !t.To.Leads(); {
 	case t.From == elector.StateStopped: // the seat has not been seen yet
 	case t.To == elector.StateJeopardy && t.From.Leads():
-		a.line(t, "in jeopardy: no renewal was acknowledged for half of the lease")
+		a.line(t, "in jeopardy: a renewal is overdue")
 	case t.From == elector.StateJeopardy && t.To == elector.StateLeader, t.To == elector.StateStopped:
 		a.line(t, string(t.Reason))
 	case lost && (t.Reason == machine.ReasonStopped || t.Reason == machine.ReasonFailed):

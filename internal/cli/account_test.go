@@ -60,7 +60,7 @@ func TestAccount(t *testing.T) {
 			`leader=me term=4 ballot=10 role=candidate note="transfer, handed over"`,
 		}},
 		"is in jeopardy": {leader, []any{to(leader, jeopardy, own, machine.ReasonUnrenewed), to(jeopardy, leader, own, machine.ReasonRenewed)}, []string{
-			`leader=me term=2 ballot=8 role=leader note="in jeopardy: no renewal was acknowledged for half of the lease"`,
+			`leader=me term=2 ballot=8 role=leader note="in jeopardy: a renewal is overdue"`,
 			`leader=me term=2 ballot=8 role=leader note=renewed`,
 		}},
 		"gets the seat late": {candidate, []any{own, to(candidate, jeopardy, own, machine.ReasonVacancy)}, []string{
