@@ -1,6 +1,7 @@
 package elector_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,6 +65,10 @@ func TestClusterState(t *testing.T) {
 			state, err := p.ReadClusterState(w.Context())
 			require.NoError(w, err)
 			require.True(w, state.Complete && state.AsOf.Equal(known))
+			ended, end := context.WithCancel(w.Context())
+			end()
+			_, err = p.ReadClusterState(ended)
+			require.ErrorIs(w, err, context.Canceled)
 			require.Equal(w, "a", state.Leader.ID, p.id)
 			require.Equal(w, map[string]string{"address": "10.0.0.1:80"}, state.Leader.Metadata)
 			require.Len(w, state.Voters, 2)
