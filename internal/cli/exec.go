@@ -56,9 +56,18 @@ func (a *app) rootCommand() *cobra.Command {
 		Long: `fdbelect elects a leader among processes that share a store, runs a program
 only where its process leads, and shows who leads.
 
-Exit codes: 0 done, 1 failure, 2 wrong usage, 3 not the leader, 4 the store
-cannot be reached, 5 timed out. "run" ends with the code of its command where
-that ended of itself, and with 79 if another process is active under the same id.`,
+Exit codes:
+
+  0   done
+  1   failure: there is no such election, what was asked for is not possible, or a
+      record or the file of the store is damaged; the error says what to do
+  2   wrong usage, or an invalid config; nothing was changed
+  3   not the leader: nobody leads, another process does, or another term stands
+  4   the store cannot be reached
+  5   timed out: the store did not answer, or what was waited for did not happen
+  79  run: another process is active under the same id; do not start this one again
+
+"run" ends with the exit code of its command if the command ended by itself.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},

@@ -16,9 +16,9 @@ import (
 const (
 	exitDone        = 0
 	exitFailure     = 1
-	exitUsage       = 2
+	exitUsage       = 2 // the command line or the config it asks for is wrong
 	exitNotLeader   = 3 // nobody leads, or another does, or another term stands
-	exitUnreachable = 4
+	exitUnreachable = 4 // the store cannot be used now, and a later attempt may succeed
 	exitTimedOut    = 5 // the store did not answer in time, or what was waited for did not come
 	// exitDuplicate: another process is active under the same id. A supervisor must
 	// not start this one again, so commands should not end with the same code: it is
@@ -40,6 +40,8 @@ func ExitCode(err error) int {
 		return exitDone
 	case errors.As(err, &wrong):
 		return exitUsage
+	case permanent(err): // another attempt cannot succeed, so it must not look like an unreachable store
+		return exitFailure
 	case errors.Is(err, fdbelection.ErrDuplicateID):
 		return exitDuplicate
 	case errors.As(err, &ended):

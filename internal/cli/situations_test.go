@@ -80,7 +80,7 @@ func TestEverySubcommandInEverySituation(t *testing.T) {
 				require.NoFileExists(t, missing)
 			}
 			o = typed(t, line, "--store", "file:"+rubbish)
-			require.Equal(t, 4, o.code, o.stderr)
+			require.Equal(t, 1, o.code, o.stderr)
 			text, err := os.ReadFile(rubbish)
 			require.NoError(t, err)
 			require.Equal(t, "not a store", string(text))
