@@ -24,7 +24,7 @@ the next claim or renewal; nobody has to be restarted.`,
   fdbelect config set --store file:/tmp/demo.db lease=6s heartbeat=2s
   fdbelect config disable --store file:/tmp/demo.db
   fdbelect config enable --store file:/tmp/demo.db`,
-		Args: cobra.NoArgs,
+		Args: knownCommand,
 		RunE: func(*cobra.Command, []string) error {
 			return usage(errors.New("say what to do: get, set, enable or disable"))
 		},

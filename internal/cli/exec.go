@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -52,6 +53,8 @@ func (a *app) exec(ctx context.Context, args []string) error {
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "fdbelect",
+		Args:  knownCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Short: "Elect a leader among processes, and see who leads",
 		Long: `fdbelect elects a leader among processes that share a store, runs a program
 only where its process leads, and shows who leads.
@@ -71,11 +74,13 @@ Exit codes:
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Version:           ownVersion().line(),
 		PersistentPreRun:  func(*cobra.Command, []string) { a.ran = true },
 	}
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
 		a.demoCommand(), a.runCommand(), a.guardCommand(),
 		a.listCommand(), a.statusCommand(), a.candidatesCommand(), a.historyCommand(), a.watchCommand(),
@@ -109,10 +114,32 @@ func help(cmd *cobra.Command, args []string) error {
 // commandOf finds a command by its name and those of the commands above it.
 func commandOf(root *cobra.Command, names []string) (*cobra.Command, error) {
 	found, rest, err := root.Find(names)
-	if err != nil || len(rest) > 0 {
-		return nil, fmt.Errorf("there is no command %s", election.SafeText(strings.Join(names, " ")))
+	if err != nil {
+		return nil, err
+	}
+	if len(rest) > 0 {
+		return nil, noCommand(found, rest[0])
 	}
 	return found, nil
+}
+
+// knownCommand is for commands that only have others below them.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return noCommand(cmd, args[0])
+	}
+	return nil
+}
+
+// noCommand says that a command has none of that name below it, and which one may
+// be meant.
+func noCommand(above *cobra.Command, name string) error {
+	text := fmt.Sprintf("there is no command %s", election.SafeText(strings.TrimPrefix(above.CommandPath()+" "+name, "fdbelect ")))
+	above.SuggestionsMinimumDistance = 2
+	if meant := above.SuggestionsFor(name); len(meant) > 0 {
+		text += "; did you mean " + strings.Join(meant, " or ") + "?"
+	}
+	return errors.New(text)
 }
 
 // noArgs is for commands that take flags only.

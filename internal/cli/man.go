@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -44,7 +43,7 @@ built from, so that the same source gives the same bytes.`,
 			}
 			page, err := commandOf(root, args)
 			if err != nil {
-				return usage(fmt.Errorf("%w; see \"fdbelect --help\"", err))
+				return usage(err)
 			}
 			text, err := manPage(page, date)
 			if err == nil {
@@ -77,8 +76,7 @@ func manDate() (time.Time, error) {
 		}
 		return time.Unix(seconds, 0).UTC(), nil
 	}
-	build, _ := debug.ReadBuildInfo()
-	if date, err := time.Parse(time.RFC3339, versionOf(build).Time); err == nil {
+	if date, err := time.Parse(time.RFC3339, ownVersion().Time); err == nil {
 		return date.UTC(), nil
 	}
 	return time.Unix(0, 0).UTC(), nil

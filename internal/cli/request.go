@@ -99,7 +99,7 @@ func (r *request) send(ctx context.Context, write func(tr kv.Transaction) error)
 		return none, write(tr)
 	})
 	if errors.Is(err, fdbelection.ErrRequestPending) {
-		return fmt.Errorf("%w: wait until it is done, take its place with --replace, or remove it with \"fdbelect cancel\"", err)
+		return fmt.Errorf("%w; or wait until it is done, or take its place with --replace", err)
 	}
 	return err
 }

@@ -35,8 +35,7 @@ build recorded that, the version of Go, the platform, and the stores it knows.`,
   fdbelect version --output json`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			build, _ := debug.ReadBuildInfo()
-			info := versionOf(build)
+			info := ownVersion()
 			info.Stores = a.schemes()
 			return a.show(output, info, func() table { return table{rows: info.rows()} })
 		},
@@ -44,6 +43,16 @@ build recorded that, the version of Go, the platform, and the stores it knows.`,
 	output.addFlag(cmd)
 	return cmd
 }
+
+// ownVersion is that of this program.
+func ownVersion() *versionInfo {
+	build, _ := debug.ReadBuildInfo()
+	info := versionOf(build)
+	return &info
+}
+
+// line is the version in one line.
+func (v *versionInfo) line() string { return fmt.Sprintf("fdbelect %s (%s)", v.Version, v.Module) }
 
 // versionOf reads the version from what the linker recorded. A command of
 // another module, as that of the adapter is, has this one among its
