@@ -2,24 +2,28 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/elector/machine"
 )
 
-// account keeps the journal of one elector: a line for each change of the seat,
-// and of the own part in it. Its methods are callbacks, which come one after the
-// other and in order.
+// account logs what happens to one elector: a line for each change of the leader
+// record, and of the process's own state. Its methods are callbacks, which are called
+// in order and one at a time.
 type account struct {
-	*journal
-	clock elector.Clock
-	id    string // of this candidate
-	// joined is called once, when the seat has been seen first.
+	log *slog.Logger
+	id  string // of this candidate
+	// joined is called once, when the leader record has been seen first.
 	joined func()
 
 	state elector.State
 	seen  bool
+	// missing says that the last trouble was an election that does not exist.
+	missing bool
 }
 
 func (a *account) callbacks() elector.Callbacks {
@@ -30,7 +34,7 @@ func (a *account) callbacks() elector.Callbacks {
 	}
 }
 
-// seatChange tells of a change of the seat, where the own state stays as it is:
+// seatChange logs a change of the leader if the process's own state stays as it is:
 // else the transition that follows does.
 func (a *account) seatChange(seat election.Leader) {
 	if !a.seen {
@@ -40,33 +44,43 @@ func (a *account) seatChange(seat election.Leader) {
 	switch {
 	case seat.Vacant() && a.state == elector.StateCandidate,
 		!seat.Vacant() && a.state == elector.StateFollower && seat.ID != a.id:
-		a.line(elector.Transition{To: a.state, Leader: seat}, noteOf(seat))
+		a.leaderChanged(a.state, seat)
 	}
 }
 
-// transition tells of a change of the own state.
+// transition logs a change of the process's own state.
 func (a *account) transition(t elector.Transition) {
 	a.state = t.To
+	reason := string(t.Reason)
 	switch lost := t.From.Leads() && !t.To.Leads(); {
-	case t.From == elector.StateStopped: // the seat has not been seen yet
+	case t.From == elector.StateStopped: // the leader record has not been seen yet
 	case t.To == elector.StateJeopardy && t.From.Leads():
-		a.line(t, "in jeopardy: a renewal is overdue")
-	case t.From == elector.StateJeopardy && t.To == elector.StateLeader, t.To == elector.StateStopped:
-		a.line(t, string(t.Reason))
+		a.line(slog.LevelWarn, "leadership in jeopardy", t.To, t.Leader, "a renewal is overdue")
+	case t.From == elector.StateJeopardy && t.To == elector.StateLeader:
+		a.line(slog.LevelInfo, "leadership renewed", t.To, t.Leader, reason)
+	case t.To == elector.StateStopped:
+		a.line(slog.LevelInfo, "stopped", t.To, t.Leader, reason)
 	case lost && (t.Reason == machine.ReasonStopped || t.Reason == machine.ReasonFailed):
-		a.line(t, "stopping: leaving")
+		a.line(slog.LevelInfo, "stopping", t.To, t.Leader, reason)
 	case lost:
-		a.line(t, "stopping: "+string(t.Reason))
+		a.line(slog.LevelWarn, "leadership lost", t.To, t.Leader, reason)
+	case t.To.Leads():
+		a.line(slog.LevelInfo, "leadership acquired", t.To, t.Leader, noteOf(t.Leader))
 	case t.To == elector.StateCandidate && !t.Leader.Vacant() && t.Leader.ID != a.id:
-		silent := t.Leader.Identity.String()
-		t.Leader.Identity = election.Identity{} // nobody leads, as far as this process knows
-		a.line(t, silent+" was not seen to renew for its lease")
+		expired := t.Leader.Identity.String()
+		t.Leader.Identity = election.Identity{} // this process does not know of a leader any more
+		a.line(slog.LevelInfo, "leader expired", t.To, t.Leader, expired+" was not seen to renew for its lease")
 	default:
-		a.line(t, noteOf(t.Leader))
+		a.leaderChanged(t.To, t.Leader)
 	}
 }
 
-// noteOf says how the seat came to be as it is.
+// leaderChanged logs who leads.
+func (a *account) leaderChanged(role elector.State, seat election.Leader) {
+	a.line(slog.LevelInfo, "leader changed", role, seat, noteOf(seat))
+}
+
+// noteOf says how the leader record came to be as it is.
 func noteOf(seat election.Leader) string {
 	switch {
 	case seat.Vacant() && seat.Ballot == 0:
@@ -80,24 +94,29 @@ func noteOf(seat election.Leader) string {
 	}
 }
 
-// line writes how things are after a change. It is stamped here, so that the
-// times of the lines do not go back.
-func (a *account) line(t elector.Transition, note string) {
-	leader, role := "-", t.To
-	if !t.Leader.Vacant() {
-		leader = field(t.Leader.ID)
-	}
+// line logs how things are after a change. The id of the leader is empty if there is
+// none.
+func (a *account) line(level slog.Level, message string, role elector.State, seat election.Leader, reason string) {
 	if role == elector.StateJeopardy {
 		role = elector.StateLeader
 	}
-	a.change(a.clock.Wall(), leader, t.Leader.Term, t.Leader.Ballot, role.String(), note)
+	a.log.Log(context.Background(), level, message,
+		"leader", seat.ID, "term", seat.Term, "ballot", seat.Ballot, "role", role.String(), "reason", reason)
 }
 
-// trouble writes what is wrong with the store, or that all is well again.
+// trouble logs what is wrong with the store, and with nil that it is available again. An
+// election that does not exist yet is no fault of the store.
 func (a *account) trouble(err error) {
-	if err == nil {
-		a.note("all is well again")
-		return
+	was := a.missing
+	a.missing = errors.Is(err, fdbelection.ErrNotInitialized)
+	switch {
+	case a.missing:
+		a.log.Warn("the election does not exist yet, waiting for it")
+	case err != nil:
+		a.log.Warn("store unavailable, trying again", "error", err)
+	case was:
+		a.log.Info("the election exists now")
+	default:
+		a.log.Info("store available again")
 	}
-	a.note(err.Error() + " (trying again)")
 }

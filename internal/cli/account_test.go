@@ -3,11 +3,15 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/elector/machine"
@@ -39,57 +43,57 @@ func TestAccount(t *testing.T) {
 		want  []string
 	}{
 		"starts at an empty seat": {stopped, []any{to(stopped, candidate, none, machine.ReasonStarted), none, own, to(candidate, leader, own, machine.ReasonVacancy)}, []string{
-			`leader=- term=0 ballot=0 role=candidate note="never held"`,
-			`leader=me term=2 ballot=8 role=leader note=vacancy`,
+			`level=INFO msg="leader changed" leader="" term=0 ballot=0 role=candidate reason="never held"`,
+			`level=INFO msg="leadership acquired" leader=me term=2 ballot=8 role=leader reason=vacancy`,
 		}},
 		"starts below a leader": {stopped, []any{to(stopped, candidate, none, machine.ReasonStarted), other, to(candidate, follower, other, machine.ReasonLeaderSeen)}, []string{
-			`leader=b term=5 ballot=11 role=follower note=expiry`,
+			`level=INFO msg="leader changed" leader=b term=5 ballot=11 role=follower reason=expiry`,
 		}},
 		"the seat of another is vacated and taken": {follower, []any{vacant, to(follower, candidate, vacant, machine.ReasonNoLeader), other, to(candidate, follower, other, machine.ReasonLeaderSeen)}, []string{
-			`leader=- term=1 ballot=7 role=candidate note=vacant`,
-			`leader=b term=5 ballot=11 role=follower note=expiry`,
+			`level=INFO msg="leader changed" leader="" term=1 ballot=7 role=candidate reason=vacant`,
+			`level=INFO msg="leader changed" leader=b term=5 ballot=11 role=follower reason=expiry`,
 		}},
 		"another follows another": {follower, []any{other, challenger}, []string{
-			`leader=b term=5 ballot=11 role=follower note=expiry`,
-			`leader=c term=6 ballot=12 role=follower note="preemption, handed over"`,
+			`level=INFO msg="leader changed" leader=b term=5 ballot=11 role=follower reason=expiry`,
+			`level=INFO msg="leader changed" leader=c term=6 ballot=12 role=follower reason="preemption, handed over"`,
 		}},
 		"the leader dies": {follower, []any{to(follower, candidate, other, machine.ReasonNoLeader)}, []string{
-			`leader=- term=5 ballot=11 role=candidate note="b was not seen to renew for its lease"`,
+			`level=INFO msg="leader expired" leader="" term=5 ballot=11 role=candidate reason="b was not seen to renew for its lease"`,
 		}},
 		"is handed the seat": {follower, []any{offered, to(follower, candidate, offered, machine.ReasonNoLeader)}, []string{
-			`leader=me term=4 ballot=10 role=candidate note="transfer, handed over"`,
+			`level=INFO msg="leader changed" leader=me term=4 ballot=10 role=candidate reason="transfer, handed over"`,
 		}},
 		"is in jeopardy": {leader, []any{to(leader, jeopardy, own, machine.ReasonUnrenewed), to(jeopardy, leader, own, machine.ReasonRenewed)}, []string{
-			`leader=me term=2 ballot=8 role=leader note="in jeopardy: a renewal is overdue"`,
-			`leader=me term=2 ballot=8 role=leader note=renewed`,
+			`level=WARN msg="leadership in jeopardy" leader=me term=2 ballot=8 role=leader reason="a renewal is overdue"`,
+			`level=INFO msg="leadership renewed" leader=me term=2 ballot=8 role=leader reason=renewed`,
 		}},
 		"gets the seat late": {candidate, []any{own, to(candidate, jeopardy, own, machine.ReasonVacancy)}, []string{
-			`leader=me term=2 ballot=8 role=leader note=vacancy`,
+			`level=INFO msg="leadership acquired" leader=me term=2 ballot=8 role=leader reason=vacancy`,
 		}},
 		"is cut off": {jeopardy, []any{to(jeopardy, candidate, own, machine.ReasonUnrenewed), reclaimed, to(candidate, leader, reclaimed, machine.ReasonReclaim)}, []string{
-			`leader=me term=2 ballot=8 role=candidate note="stopping: no renewal was acknowledged in time"`,
-			`leader=me term=3 ballot=9 role=leader note=reclaim`,
+			`level=WARN msg="leadership lost" leader=me term=2 ballot=8 role=candidate reason="no renewal was acknowledged in time"`,
+			`level=INFO msg="leadership acquired" leader=me term=3 ballot=9 role=leader reason=reclaim`,
 		}},
 		"loses the seat": {leader, []any{other, to(leader, follower, other, machine.ReasonSeatLost)}, []string{
-			`leader=b term=5 ballot=11 role=follower note="stopping: the seat is lost"`,
+			`level=WARN msg="leadership lost" leader=b term=5 ballot=11 role=follower reason="the seat is lost"`,
 		}},
 		"is challenged": {leader, []any{to(leader, candidate, own, machine.ReasonChallenged), challenger, to(candidate, follower, challenger, machine.ReasonLeaderSeen)}, []string{
-			`leader=me term=2 ballot=8 role=candidate note="stopping: challenged by a higher priority"`,
-			`leader=c term=6 ballot=12 role=follower note="preemption, handed over"`,
+			`level=WARN msg="leadership lost" leader=me term=2 ballot=8 role=candidate reason="challenged by a higher priority"`,
+			`level=INFO msg="leader changed" leader=c term=6 ballot=12 role=follower reason="preemption, handed over"`,
 		}},
 		"leaves as the leader": {leader, []any{to(leader, candidate, own, machine.ReasonStopped), vacant, to(candidate, stopped, vacant, machine.ReasonStopped)}, []string{
-			`leader=me term=2 ballot=8 role=candidate note="stopping: leaving"`,
-			`leader=- term=1 ballot=7 role=candidate note=vacant`,
-			`leader=- term=1 ballot=7 role=stopped note=stopped`,
+			`level=INFO msg=stopping leader=me term=2 ballot=8 role=candidate reason=stopped`,
+			`level=INFO msg="leader changed" leader="" term=1 ballot=7 role=candidate reason=vacant`,
+			`level=INFO msg=stopped leader="" term=1 ballot=7 role=stopped reason=stopped`,
 		}},
 		"leaves as a follower": {follower, []any{to(follower, stopped, other, machine.ReasonStopped)}, []string{
-			`leader=b term=5 ballot=11 role=stopped note=stopped`,
+			`level=INFO msg=stopped leader=b term=5 ballot=11 role=stopped reason=stopped`,
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var stdout, stderr bytes.Buffer
+			var log bytes.Buffer
 			joined := 0
-			a := &account{journal: newJournal(&stdout, &stderr, false), clock: Virtual{}, id: "me", state: test.state, joined: func() { joined++ }}
+			a := &account{log: textLog(&log), id: "me", state: test.state, joined: func() { joined++ }}
 			callbacks := a.callbacks()
 			seats := 0
 			for _, told := range test.told {
@@ -101,26 +105,38 @@ func TestAccount(t *testing.T) {
 					callbacks.OnSeatChange(t.Context(), elector.Leader{Leader: told})
 				}
 			}
-			a.close(Virtual{})
-			var lines []string
-			for line := range strings.Lines(stdout.String()) {
-				_, line, _ = strings.Cut(strings.TrimSpace(line), " ")
-				lines = append(lines, line)
-			}
-			require.Equal(t, test.want, lines)
+			require.Equal(t, test.want, linesOf(&log))
 			require.Equal(t, min(seats, 1), joined, "said once, when the seat has been seen")
-			require.Empty(t, stderr.String())
 		})
 	}
 }
 
 func TestAccountOfTrouble(t *testing.T) {
-	var stdout, stderr bytes.Buffer
-	a := &account{journal: newJournal(&stdout, &stderr, false)}
+	var log bytes.Buffer
+	a := &account{log: textLog(&log)}
 	tell := a.callbacks().OnTrouble
-	tell(t.Context(), errors.New("no answer"))
+	tell(t.Context(), errors.Join(errors.New("no answer"), errors.New("not at all")))
 	tell(t.Context(), nil)
-	a.close(Virtual{})
-	require.Equal(t, "fdbelect: no answer (trying again)\nfdbelect: all is well again\n", stderr.String())
-	require.Empty(t, stdout.String())
+	tell(t.Context(), fmt.Errorf("watch: %w", fdbelection.ErrNotInitialized))
+	tell(t.Context(), nil)
+	require.Equal(t, []string{
+		`level=WARN msg="store unavailable, trying again" error="no answer; not at all"`,
+		`level=INFO msg="store available again"`,
+		`level=WARN msg="the election does not exist yet, waiting for it"`,
+		`level=INFO msg="the election exists now"`,
+	}, linesOf(&log))
+}
+
+// textLog logs as run does.
+func textLog(w io.Writer) *slog.Logger {
+	return slog.New((&logFlags{format: logText, level: "info"}).handler(w, Virtual{}))
+}
+
+// linesOf are the lines of a log, without their times.
+func linesOf(log *bytes.Buffer) (lines []string) {
+	for line := range strings.Lines(log.String()) {
+		_, line, _ = strings.Cut(strings.TrimSpace(line), " ")
+		lines = append(lines, line)
+	}
+	return lines
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"strconv"
 	"syscall"
@@ -19,10 +20,11 @@ type child struct {
 	stdout, stderr io.Writer
 	clock          elector.Clock
 	signals        <-chan os.Signal // to pass on
-	restart        restartPolicy
+	restart        string
+	forced         context.Context // ends when the command has to end at once
 	// fence returns an error where a tenure is not the newest any more.
 	fence func(context.Context, *elector.Leadership) error
-	note  func(string)
+	log   *slog.Logger
 }
 
 const (
@@ -42,8 +44,41 @@ type running interface {
 
 // ending is how a command ended.
 type ending struct {
-	err error // nil where it did well, else a *commandError
-	cut bool  // its guard asked it to stop, and nobody else
+	pid int
+	err error // nil if it succeeded, else a *commandError
+	cut bool  // its guard asked it to stop, and nothing else did
+	// unguarded says that its guard was killed, so it was killed too.
+	unguarded bool
+}
+
+// log logs the end of the command, and why it came.
+func (e ending) log(log *slog.Logger, cause string) {
+	level, code, status := slog.LevelInfo, exitDone, "exit status 0"
+	failed, ok := errors.AsType[*commandError](e.err)
+	if ok {
+		code, status = failed.code, failed.how
+	}
+	if cause == causeGuard || ok && cause != causeAsked {
+		level = slog.LevelWarn
+	}
+	log.Log(context.Background(), level, "command ended", "pid", e.pid, "exit_code", code, "status", status, "cause", cause)
+}
+
+// Why a command ended.
+const (
+	causeItself = "it ended by itself"
+	causeAsked  = "it was asked to stop"
+	causeKilled = "it was killed, as it did not stop in time"
+	causeForced = "it was killed, as a second interrupt demanded"
+	causeGuard  = "the guard ended it, as the guard was told of no renewal in time"
+	// causeUnguarded is no end by itself, whatever its status says.
+	causeUnguarded = "its guard was killed"
+)
+
+// wasKilled reports whether a command had to be ended by force.
+func wasKilled(err error) bool {
+	failed, ok := errors.AsType[*commandError](err)
+	return ok && failed.killed
 }
 
 // errCut says that a guard ended the command although nothing else was known to
@@ -55,14 +90,16 @@ var errCut = errors.New("the guard ended the command: it was told of no renewal 
 // the group outlives the command.
 func (c *child) tenure(ctx context.Context, lead *elector.Leadership) error {
 	c.forget()
-	r, err := c.start(lead)
+	log := c.log.With("term", lead.Term())
+	r, err := c.start(lead, log)
 	if err != nil {
-		return &commandError{name: c.argv[0], code: exitFailure, how: "it could not be started: " + err.Error()}
+		return c.notStarted(log, err)
 	}
-	stopping, overdue := ctx.Done(), lead.Lease().Done()
+	stopping, overdue, forced := ctx.Done(), lead.Lease().Done(), c.forced.Done()
 	for {
 		select {
 		case end := <-r.done():
+			end.log(log, c.cause(ctx, end))
 			if end.cut && !asked(ctx) {
 				return errCut
 			}
@@ -73,14 +110,46 @@ func (c *child) tenure(ctx context.Context, lead *elector.Leadership) error {
 		case <-overdue:
 			overdue = nil
 			r.kill()
+		case <-forced:
+			forced = nil
+			r.kill()
 		case s := <-c.signals:
 			r.forward(s)
 		}
 	}
 }
 
-// start starts the command, under a guard where the system has one.
-func (c *child) start(lead *elector.Leadership) (running, error) {
+// cause says why the command ended, under a context that asks it to stop.
+func (c *child) cause(ctx context.Context, end ending) string {
+	switch {
+	case end.cut: // although this process may know by now that the tenure is over
+		return causeGuard
+	case end.unguarded:
+		return causeUnguarded
+	case !asked(ctx):
+		return causeItself
+	case wasKilled(end.err) && asked(c.forced):
+		return causeForced
+	case wasKilled(end.err):
+		return causeKilled
+	default:
+		return causeAsked
+	}
+}
+
+// notStarted logs that the command could not be started, and is that as an error of run.
+func (c *child) notStarted(log *slog.Logger, err error) error {
+	log.Warn("command could not be started", "command", c.argv[0], "error", err)
+	return &commandError{name: c.argv[0], code: exitFailure, how: "it could not be started: " + err.Error()}
+}
+
+// begun logs that the command runs.
+func (c *child) begun(log *slog.Logger, pid int) {
+	log.Info("command started", "pid", pid, "command", c.argv[0])
+}
+
+// start starts the command, under a guard if the system has one.
+func (c *child) start(lead *elector.Leadership, log *slog.Logger) (running, error) {
 	env := append(os.Environ(), c.place...)
 	env = append(env,
 		"FDBELECT_NODE_ID="+lead.Token().ID,
@@ -89,9 +158,9 @@ func (c *child) start(lead *elector.Leadership) (running, error) {
 		"FDBELECT_TOKEN="+lead.Token().Text(),
 	)
 	if !guards {
-		return c.startDirect(env)
+		return c.startDirect(env, log)
 	}
-	return c.startGuarded(lead.FollowDeadlines, env)
+	return c.startGuarded(lead.FollowDeadlines, env, log)
 }
 
 // forget drops signals that came while no command ran.
@@ -116,6 +185,7 @@ func (c *child) reported(r report) error {
 		e.code, e.how = r.number, "exit status "+strconv.Itoa(r.number)
 	case r.verb == reportSignaled:
 		e.code, e.how = 128+r.number, "signal: "+syscall.Signal(r.number).String()
+		e.killed = syscall.Signal(r.number) == syscall.SIGKILL
 	default:
 		e.how = "it could not be started: " + r.text
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"os/exec"
 )
@@ -13,7 +14,7 @@ type direct struct {
 	ended chan ending
 }
 
-func (c *child) startDirect(env []string) (running, error) {
+func (c *child) startDirect(env []string, log *slog.Logger) (running, error) {
 	cmd := exec.Command(c.argv[0], c.argv[1:]...)
 	cmd.Stdout, cmd.Stderr, cmd.Env = c.stdout, c.stderr, env
 	cmd.WaitDelay = outputDelay
@@ -22,11 +23,12 @@ func (c *child) startDirect(env []string) (running, error) {
 	if err := <-started; err != nil {
 		return nil, err
 	}
+	c.begun(log, cmd.Process.Pid)
 	d := &direct{cmd: cmd, ended: make(chan ending, 1)}
 	go func() {
 		err := <-ended
 		killGroup(cmd) // what is left of it
-		d.ended <- ending{err: c.failure(err)}
+		d.ended <- ending{pid: cmd.Process.Pid, err: c.failure(err)}
 	}()
 	return d, nil
 }
@@ -46,7 +48,9 @@ func (c *child) failure(err error) error {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return nil
 	case errors.As(err, &exit):
-		return &commandError{name: c.argv[0], code: exitCodeOf(exit.ProcessState), how: exit.String()}
+		return &commandError{
+			name: c.argv[0], code: exitCodeOf(exit.ProcessState), how: exit.String(), killed: killedByForce(exit.ProcessState),
+		}
 	default:
 		return &commandError{name: c.argv[0], code: exitFailure, how: err.Error()}
 	}

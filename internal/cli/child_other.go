@@ -22,4 +22,7 @@ func terminateGroup(cmd *exec.Cmd) { killGroup(cmd) }
 
 func killGroup(cmd *exec.Cmd) { cmd.Process.Kill() } //nolint:errcheck // it may have ended already
 
+// killedByForce reports false: a command can only be asked to stop by force here.
+func killedByForce(*os.ProcessState) bool { return false }
+
 func exitCodeOf(state *os.ProcessState) int { return state.ExitCode() }

@@ -6,42 +6,22 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/internal/cli/clock"
 )
 
-// restartPolicy says when a command that ended of itself is started again, while
+// The policies that say when a command that ended by itself is started again, while
 // this process still leads.
-type restartPolicy string
-
 const (
-	restartNever     restartPolicy = "never"
-	restartOnFailure restartPolicy = "on-failure"
-	restartAlways    restartPolicy = "always"
+	restartNever     = "never"
+	restartOnFailure = "on-failure"
+	restartAlways    = "always"
 )
 
-var _ pflag.Value = (*restartPolicy)(nil)
-
-func (p *restartPolicy) String() string { return string(*p) }
-
-func (p *restartPolicy) Type() string { return "WHEN" }
-
-// Set takes one of the three words.
-func (p *restartPolicy) Set(text string) error {
-	switch given := restartPolicy(text); given {
-	case restartNever, restartOnFailure, restartAlways:
-		*p = given
-		return nil
-	default:
-		return errors.New("use never, on-failure or always")
-	}
-}
-
-func (p restartPolicy) again(err error) bool {
-	return p == restartAlways || p == restartOnFailure && err != nil
+// again reports whether a command that ended with err is to be started again.
+func (c *child) again(err error) bool {
+	return c.restart == restartAlways || c.restart == restartOnFailure && err != nil
 }
 
 // The wait before a restart doubles, up to a limit, and begins anew where the
@@ -51,29 +31,25 @@ const (
 	lastRestart  = 30 * time.Second
 )
 
-// work runs the command for a tenure, and again as the policy says. It returns
-// nil where it was asked to stop.
+// work runs the command for a tenure, and again as the policy says. If it was asked to
+// stop it returns nil, or the error of a command that had to be killed.
 func (c *child) work(ctx context.Context, lead *elector.Leadership) error {
 	for delay := firstRestart; !asked(ctx); {
 		began := c.clock.Now()
 		err := c.tenure(ctx, lead)
 		switch {
 		case asked(ctx):
-			if err != nil {
-				c.note(err.Error())
+			if wasKilled(err) {
+				return err
 			}
 			return nil
-		case errors.Is(err, errCut) || !c.restart.again(err):
+		case errors.Is(err, errCut) || !c.again(err):
 			return err
 		}
 		if c.clock.Now().Sub(began) > lastRestart {
 			delay = firstRestart
 		}
-		how := "command ended well"
-		if err != nil {
-			how = err.Error()
-		}
-		c.note(fmt.Sprintf("%s; starting it again in %s", how, delay))
+		c.log.Info("command will be started again", "term", lead.Term(), "delay", delay)
 		if err := c.pause(ctx, lead, delay); err != nil {
 			return err
 		}
@@ -91,7 +67,7 @@ func (c *child) pause(ctx context.Context, lead *elector.Leadership, delay time.
 		case err == nil || asked(ctx):
 			return nil
 		case errors.Is(err, fdbelection.ErrFenced):
-			c.note("the command is not started again: " + err.Error())
+			c.log.Warn("command is not started again", "term", lead.Term(), "error", err)
 			return fmt.Errorf("%w: %w", errSuperseded, err)
 		default: // the store does not answer: belief decides for how long
 		}

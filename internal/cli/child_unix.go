@@ -63,6 +63,12 @@ func endGroup(c elector.Clock, group int) {
 	}
 }
 
+// killedByForce reports whether SIGKILL ended a process.
+func killedByForce(state *os.ProcessState) bool {
+	status, ok := state.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
 // exitCodeOf is the code as a shell has it: 128 and the signal, for one that
 // was killed.
 func exitCodeOf(state *os.ProcessState) int {

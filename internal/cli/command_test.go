@@ -54,14 +54,15 @@ func gone(pid int) bool {
 
 // The whole process group ends with the tenure, by force where it must.
 func TestCommandEndsWithItsGroup(t *testing.T) {
-	for name, stubborn := range map[string]bool{"willing": false, "stubborn": true} {
+	for name, code := range map[string]int{"willing": 0, "stubborn": 137} {
 		t.Run(name, func(t *testing.T) {
+			stubborn := code != 0
 			args, pids := worker(t, stubborn)
 			p := start(t, storeFile(t), "a", append([]string{"--lease", "3s", "--pre-stop", "300ms"}, args...)...)
 			ids := pids()
 			p.signal(syscall.SIGTERM)
 			asked := time.Now()
-			require.Zero(t, p.wait(t))
+			require.Equal(t, code, p.wait(t))
 			for _, id := range ids {
 				eventually(t, "process "+strconv.Itoa(id)+" has ended", func() bool { return gone(id) })
 			}
@@ -114,7 +115,7 @@ func TestCommandEndsWhenTheStoreHangs(t *testing.T) {
 	release := holdStore(t, file) // long before the next renewal
 	eventually(t, "the command was killed", func() bool { return gone(ids[0]) })
 	require.Less(t, time.Now(), last.LeaseExpiry, "before the lease was over")
-	says(t, &p.stderr, "stopping: no renewal was acknowledged in time")
+	says(t, &p.stderr, "reason=\"no renewal was acknowledged in time\"")
 	release()
 	says(t, &p.stderr, "leader=a term=2")
 	pids()
@@ -146,7 +147,7 @@ func TestCommandEndsWithItsSupervisor(t *testing.T) {
 func TestSameIDTwice(t *testing.T) {
 	file := storeFile(t)
 	first := start(t, file, "a", "--lease", "1s")
-	says(t, &first.stdout, "role=leader")
+	says(t, &first.stderr, "role=leader")
 	second := start(t, file, "a", "--lease", "1s")
 	require.Equal(t, 79, second.wait(t))
 	require.Contains(t, second.stderr.String(), "another process has registered under the same id")

@@ -38,6 +38,7 @@ func TestReadmeListsTheSubcommands(t *testing.T) {
 	for code, means := range map[int]string{
 		exitDone: "done", exitFailure: "failure", exitUsage: "wrong usage", exitNotLeader: "not the leader",
 		exitUnreachable: "the store cannot be reached", exitTimedOut: "timed out", exitDuplicate: "`run`: another process is active under the same id",
+		exitInterrupted: "a second interrupt", 128 + 9: "`run`: its command had to be killed",
 	} {
 		require.Contains(t, section, fmt.Sprintf("\n| %d | %s", code, means))
 		require.Contains(t, (&app{}).rootCommand().Long, fmt.Sprint(code))

@@ -63,11 +63,11 @@ func TestDiskFails(t *testing.T) {
 				return gone(ids[0])
 			})
 			require.Less(t, previous.Sub(ill), lease+stall, "the last lease began before")
-			says(t, &p.stderr, "stopping: no renewal was acknowledged in time")
+			says(t, &p.stderr, `reason="no renewal was acknowledged in time"`)
 			says(t, &p.stderr, disk.says)
 			well()
 			says(t, &p.stderr, "leader=a term=2")
-			says(t, &p.stderr, "all is well again")
+			says(t, &p.stderr, "store available again")
 			pids()
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -19,8 +20,14 @@ import (
 // been written to stderr already; ExitCode tells how the process should end.
 // The stores are those that it has besides its own.
 func Exec(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, stores ...Store) error {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: elector.SystemClock(), random: rand.Reader, stores: stores}
-	return a.exec(ctx, args)
+	return newApp(stdin, stdout, stderr, stores).exec(ctx, args)
+}
+
+func newApp(stdin io.Reader, stdout, stderr io.Writer, stores []Store) *app {
+	return &app{
+		stdin: stdin, stdout: stdout, stderr: stderr, clock: elector.SystemClock(), random: rand.Reader, stores: stores,
+		forced: context.Background(),
+	}
 }
 
 // app is one run of the command.
@@ -31,6 +38,10 @@ type app struct {
 	random         io.Reader // of nonces
 	stores         []Store
 	ran            bool // the command line was understood
+	// forced ends at the second interrupt. A subcommand that sets endsItself ends by
+	// itself then, and any other is not waited for.
+	forced     context.Context
+	endsItself atomic.Bool
 }
 
 func (a *app) exec(ctx context.Context, args []string) error {
@@ -42,6 +53,9 @@ func (a *app) exec(ctx context.Context, args []string) error {
 	}
 	if !a.ran {
 		err = usage(err)
+	}
+	if logged, ok := errors.AsType[*loggedError](err); ok {
+		return logged.err
 	}
 	fmt.Fprintln(a.stderr, safeLines("fdbelect: "+err.Error()))
 	if ExitCode(err) == exitUsage {
@@ -69,6 +83,8 @@ Exit codes:
   4   the store cannot be reached
   5   timed out: the store did not answer, or what was waited for did not happen
   79  run: another process is active under the same id; do not start this one again
+  130 a second interrupt ended the command at once
+  137 run: its command had to be killed
 
 "run" ends with the exit code of its command if the command ended by itself.`,
 		SilenceErrors:     true,

@@ -3,10 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
-	"os"
-	"os/signal"
 	"strconv"
-	"syscall"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/kv"
@@ -24,6 +21,8 @@ const (
 	// not start this one again, so commands should not end with the same code: it is
 	// none of sysexits.h, of shells or of the codes above.
 	exitDuplicate = 79
+	// exitInterrupted: a second interrupt ended the command, as 128 and SIGINT say.
+	exitInterrupted = 130
 )
 
 // ExitCode returns the exit code of the process after Exec.
@@ -57,16 +56,6 @@ func ExitCode(err error) int {
 	}
 }
 
-// Signals returns those that ask the command to stop. A hang-up that the
-// caller has had ignored, as nohup does, stays ignored.
-func Signals() []os.Signal {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
-		signals = append(signals, syscall.SIGHUP)
-	}
-	return signals
-}
-
 // usageError says that the command line is wrong.
 type usageError struct{ err error }
 
@@ -91,11 +80,12 @@ func timedOut(err error) error { return &timeoutError{err} }
 func (e *timeoutError) Error() string { return e.err.Error() }
 func (e *timeoutError) Unwrap() error { return e.err }
 
-// commandError says that the command of "run" ended of itself, and failed.
+// commandError says that the command of "run" failed, or had to be killed.
 type commandError struct {
-	name string
-	code int
-	how  string
+	name   string
+	code   int
+	how    string
+	killed bool // by SIGKILL
 }
 
 func (e *commandError) Error() string {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
 	"io"
 	"time"
 
@@ -20,6 +19,7 @@ func (Virtual) AfterFunc(d time.Duration, f func()) elector.Timer { return time.
 
 // ExecOn is Exec on another clock.
 func ExecOn(ctx context.Context, c elector.Clock, args []string, stdout, stderr io.Writer) error {
-	a := &app{stdout: stdout, stderr: stderr, clock: c, random: rand.Reader}
+	a := newApp(nil, stdout, stderr, nil)
+	a.clock = c
 	return a.exec(ctx, args)
 }

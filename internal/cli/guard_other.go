@@ -4,6 +4,7 @@ package cli
 
 import (
 	"errors"
+	"log/slog"
 
 	"github.com/fdbelection/fdbelection/elector"
 )
@@ -16,6 +17,6 @@ func (a *app) guard([]string) error {
 	return usage(errors.New("there is no guard on this system"))
 }
 
-func (c *child) startGuarded(func(func(elector.Deadlines)) func(), []string) (running, error) {
+func (c *child) startGuarded(func(func(elector.Deadlines)) func(), []string, *slog.Logger) (running, error) {
 	return nil, errors.ErrUnsupported
 }

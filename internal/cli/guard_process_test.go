@@ -114,7 +114,7 @@ func TestGuardCountsFromTheAttempt(t *testing.T) {
 		thaw(p.cmd.Process.Pid)
 		last := m.lastRecord(late.Term)
 		require.Less(t, ended, last.LeaseExpiry.Add(stall), "the monitor was held up for %s", stall)
-		says(t, &p.stderr, "role=candidate note=\"stopping: ")
+		says(t, &p.stderr, "msg=\"leadership lost\"")
 		return
 	}
 }
@@ -140,7 +140,7 @@ func TestGuardIsKilled(t *testing.T) {
 	first := w.next(t, 0, "")
 	start(t, file, "b", args...)
 	require.NoError(t, syscall.Kill(first.guard, syscall.SIGKILL))
-	require.Equal(t, 1, a.wait(t))
+	require.Equal(t, 137, a.wait(t))
 	require.Contains(t, a.stderr.String(), "its guard was killed")
 	second := w.next(t, 1, "a")
 	require.Equal(t, "b", second.id)
@@ -174,8 +174,9 @@ func TestGuardIsKilledBesideAStoppedSupervisor(t *testing.T) {
 	eventually(t, "the command has ended", func() bool { return gone(ids[0]) })
 	require.False(t, gone(ids[1]), "nobody has told what it has started")
 	p.signal(syscall.SIGCONT)
-	require.Equal(t, 1, p.wait(t))
+	require.Equal(t, 137, p.wait(t))
 	require.True(t, gone(ids[1]))
+	require.Contains(t, p.stderr.String(), `cause="its guard was killed"`)
 }
 
 // A guard that is stopped keeps nobody from ending the command.
@@ -186,7 +187,7 @@ func TestGuardIsStopped(t *testing.T) {
 	guard := parentOf(t, ids[0])
 	require.NoError(t, syscall.Kill(guard, syscall.SIGSTOP))
 	p.signal(syscall.SIGTERM)
-	require.Zero(t, p.wait(t))
+	require.Equal(t, 137, p.wait(t))
 	for _, id := range append(ids, guard) {
 		require.True(t, gone(id))
 	}

@@ -5,6 +5,7 @@ package cli
 import (
 	"bufio"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"sync"
@@ -19,6 +20,7 @@ type guarded struct {
 	cmd   *exec.Cmd // the guard
 
 	notice notice // of until alone
+	log    *slog.Logger
 
 	mu     sync.Mutex
 	orders *os.File // nil once it has ended
@@ -28,7 +30,7 @@ type guarded struct {
 
 // startGuarded starts a guard, and has it start the command. follow passes on the
 // deadlines, from now until the command has ended.
-func (c *child) startGuarded(follow func(func(elector.Deadlines)) (unfollow func()), env []string) (running, error) {
+func (c *child) startGuarded(follow func(func(elector.Deadlines)) (unfollow func()), env []string, log *slog.Logger) (running, error) {
 	program, err := ownProgram()
 	if err != nil {
 		return nil, err
@@ -44,7 +46,7 @@ func (c *child) startGuarded(follow func(func(elector.Deadlines)) (unfollow func
 		return nil, err
 	}
 	defer theirReports.Close() //nolint:errcheck // nothing was written
-	g := &guarded{child: c, orders: orders, ended: make(chan ending, 1)}
+	g := &guarded{child: c, log: log, orders: orders, ended: make(chan ending, 1)}
 	g.cmd = &exec.Cmd{
 		Path: program, Args: append([]string{"fdbelect", "guard", "--"}, c.argv...), Env: env,
 		Stdin: theirOrders, Stdout: c.stdout, Stderr: c.stderr, ExtraFiles: []*os.File{theirReports},
@@ -125,7 +127,9 @@ func (g *guarded) wait(reports *os.File) ending {
 		}
 		switch r.verb {
 		case reportStarted:
+			end.pid = r.number
 			g.setPID(r.number)
+			g.child.begun(g.log, r.number)
 		case reportCut:
 			end.cut = true
 		case reportExited, reportSignaled, reportFailed:
@@ -150,7 +154,10 @@ func (g *guarded) wait(reports *os.File) ending {
 	_ = g.orders.Close()
 	g.orders = nil
 	if !said {
-		end.err = &commandError{name: g.child.argv[0], code: exitFailure, how: "its guard was killed, and it with it"}
+		end.unguarded = true
+		end.err = &commandError{
+			name: g.child.argv[0], code: 128 + int(syscall.SIGKILL), how: "its guard was killed, and the command with it", killed: true,
+		}
 	}
 	return end
 }

@@ -31,6 +31,7 @@ func (a *app) guard(argv []string) error {
 		return usage(errors.New("guard is what run starts beside itself, and of no use alone"))
 	}
 	defer surviveClosedPipes()()
+	a.endsItself.Store(true) // interrupts are for run, and run ends this process
 	callItself("fdbelect-guard")
 	syscall.CloseOnExec(reportsFile) // the command must not hold it
 	g := &guard{reports: os.NewFile(reportsFile, "reports")}

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"fmt"
+	"bytes"
 	"io"
 	"strconv"
 	"strings"
@@ -12,30 +12,22 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// journal writes lines. Its methods never
-// wait for the writer: a terminal that stands still must not hold up a renewal.
+// journal writes what it is given in the background, in order. Write never waits for
+// the writer: a terminal that stands still must not hold up a renewal.
 type journal struct {
-	changes, problems io.Writer
+	to io.Writer
 
 	mu    sync.Mutex
 	ready sync.Cond
-	lines []entry
+	lines [][]byte
 	ended bool
 	done  chan struct{}
 }
 
-type entry struct {
-	to   io.Writer
-	text string
-}
+var _ io.Writer = (*journal)(nil)
 
-// newJournal starts a journal. Where a command has stdout for itself, all of it
-// goes to stderr.
-func newJournal(stdout, stderr io.Writer, quiet bool) *journal {
-	j := &journal{changes: stdout, problems: stderr, done: make(chan struct{})}
-	if quiet {
-		j.changes = stderr
-	}
+func newJournal(to io.Writer) *journal {
+	j := &journal{to: to, done: make(chan struct{})}
 	j.ready.L = &j.mu
 	go j.write()
 	return j
@@ -55,12 +47,12 @@ func (j *journal) write() {
 			return
 		}
 		for _, line := range lines {
-			io.WriteString(line.to, line.text+"\n") //nolint:errcheck // nobody is left to be told
+			j.to.Write(line) //nolint:errcheck // there is no other place to report it to
 		}
 	}
 }
 
-// close waits until everything is written, and not for ever.
+// close waits until everything is written, for at most a second.
 func (j *journal) close(c elector.Clock) {
 	j.mu.Lock()
 	j.ended = true
@@ -75,20 +67,13 @@ func (j *journal) close(c elector.Clock) {
 	}
 }
 
-func (j *journal) add(to io.Writer, text string) {
+// Write takes one line. It always succeeds.
+func (j *journal) Write(line []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.lines = append(j.lines, entry{to, text})
+	j.lines = append(j.lines, bytes.Clone(line))
 	j.ready.Signal()
-}
-
-func (j *journal) note(text string) { j.add(j.problems, "fdbelect: "+text) }
-
-// change writes who leads and what part this process has in it: fields of the
-// form key=value, quoted where the value needs it, always in the same order.
-func (j *journal) change(at time.Time, leader string, term, ballot uint64, role, note string) {
-	j.add(j.changes, fmt.Sprintf("%s leader=%s term=%d ballot=%d role=%s note=%s",
-		at.UTC().Format(timeLayout), leader, term, ballot, role, field(note)))
+	return len(line), nil
 }
 
 // timeLayout is RFC 3339 with milliseconds, always of one width.

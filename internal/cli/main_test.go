@@ -1,10 +1,8 @@
 package cli_test
 
 import (
-	"context"
 	"maps"
 	"os"
-	"os/signal"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -15,12 +13,7 @@ import (
 // TestMain makes this binary the command fdbelect for the tests that run it as
 // a process.
 func TestMain(m *testing.M) {
-	commands := map[string]func(){"fdbelect": func() {
-		ctx, stop := signal.NotifyContext(context.Background(), cli.Signals()...)
-		err := cli.Exec(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-		stop()
-		os.Exit(cli.ExitCode(err))
-	}}
+	commands := map[string]func(){"fdbelect": func() { os.Exit(cli.Main()) }}
 	maps.Copy(commands, workerCommands)
 	testscript.Main(m, commands)
 }

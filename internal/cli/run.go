@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"time"
@@ -25,9 +26,10 @@ type runFlags struct {
 	grace    time.Duration
 	preStop  time.Duration
 	timeout  time.Duration
-	restart  restartPolicy
+	restart  string
 	once     bool
 	observe  bool
+	log      logFlags
 	command  []string
 
 	leaseGiven, graceGiven bool
@@ -64,14 +66,16 @@ func (a *app) runCommand() *cobra.Command {
 	flags.DurationVar(&f.grace, "grace", 0, "how long a leader may drain for a higher priority, in an election that is not there yet (default: the lease)")
 	flags.DurationVar(&f.preStop, "pre-stop", 10*time.Second, "how long the command may take to stop, where there is time")
 	flags.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long to try to leave in order")
-	flags.Var(&f.restart, "restart", "whether a command that ends of itself is started again: never, on-failure or always")
+	flags.Var(choice{&f.restart, []string{restartNever, restartOnFailure, restartAlways}}, "restart",
+		"whether a command that ends by itself is started again: never, on-failure or always")
 	flags.BoolVar(&f.once, "once", false, "lead once, then leave and exit")
 	flags.BoolVar(&f.observe, "observe", false, "be no candidate: run the command upon every change of the leader")
+	f.log.addFlags(flags)
 	return cmd
 }
 
 // run campaigns until ctx ends.
-func (a *app) run(ctx context.Context, f *runFlags) error {
+func (a *app) run(ctx context.Context, f *runFlags) (err error) {
 	e, err := f.resolve()
 	if err != nil {
 		return err
@@ -80,31 +84,55 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 	if err != nil {
 		return err
 	}
+	a.endsItself.Store(true)
+	defer surviveClosedPipes()()
+	log := a.newRunLog(f)
+	defer func() { err = log.end(err) }()
 	db, err := a.open(ctx, &f.place, false, f.timeout)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }() // what was committed is safe
 
-	defer surviveClosedPipes()()
-	journal := newJournal(a.stdout, a.stderr, len(f.command) > 0)
-	defer journal.close(a.clock)
 	if f.spec == "mem:" {
-		journal.note("mem: is this process's own memory: it can only elect itself")
+		log.Warn("mem: is the memory of this process alone: it can only elect itself")
 	}
 	var el *elector.Elector
-	account := &account{journal: journal, clock: a.clock, id: f.id, joined: func() {
-		if note := f.unlike(el.ClusterState().Config); note != "" {
-			journal.note(note)
-		}
+	account := &account{log: log.Logger, id: f.id, joined: func() {
+		f.warnOfConfig(log.Logger, el.ClusterState().Config)
 	}}
-	opts.Clock, opts.Callbacks, opts.Permanent = a.clock, account.callbacks(), a.hopeless
+	opts.Clock, opts.Callbacks, opts.Permanent, opts.Logger = a.clock, account.callbacks(), a.hopeless, log.ofElector()
 	if el, err = elector.New(db, e, opts); err != nil {
 		return err
 	}
-	work, done := a.work(f, db, journal)
+	work, done := a.work(f, db, log.Logger)
 	defer done()
-	return explainEnd(lead(ctx, el, f.once, work))
+	defer a.leaveAtOnce(ctx, log.Logger, el.Abandon)()
+	err = explainEnd(lead(ctx, el, f.once, work))
+	if err != nil && asked(a.forced) && !wasKilled(err) {
+		return errForced
+	}
+	return err
+}
+
+// forcedLeave is how long run tries to give up leadership after a second interrupt.
+const forcedLeave = time.Second
+
+// errForced says that run ended before it had left in order.
+var errForced = errors.New("a second interrupt ended run before it could leave the election: if it led, its lease runs out by itself")
+
+// leaveAtOnce logs the interrupts until stop is called, and calls abandon soon after the
+// second one.
+func (a *app) leaveAtOnce(ctx context.Context, log *slog.Logger, abandon func()) (stop func()) {
+	first := context.AfterFunc(ctx, func() { log.Info("asked to stop", "cause", context.Cause(ctx)) })
+	second := context.AfterFunc(a.forced, func() {
+		log.Warn("interrupted again: ending at once")
+		a.clock.AfterFunc(forcedLeave, abandon)
+	})
+	return func() {
+		first()
+		second()
+	}
 }
 
 // explainEnd adds to the error with which run ends what can be done about it.
@@ -122,27 +150,29 @@ func explainEnd(err error) error {
 type leadershipWork = func(context.Context, *elector.Leadership) error
 
 // work is what is done under leadership: the command, or nothing.
-func (a *app) work(f *runFlags, db kv.Database, journal *journal) (work leadershipWork, done func()) {
+func (a *app) work(f *runFlags, db kv.Database, log *slog.Logger) (work leadershipWork, done func()) {
 	if len(f.command) == 0 {
 		return func(ctx context.Context, _ *elector.Leadership) error { <-ctx.Done(); return nil }, func() {}
 	}
 	signals, done := passOn()
 	c := &child{
 		argv: f.command, place: f.variables(), stdout: a.stdout, stderr: a.stderr, clock: a.clock,
-		signals: signals, restart: f.restart, note: journal.note,
+		signals: signals, restart: f.restart, forced: a.forced, log: log,
 		fence: func(ctx context.Context, lead *elector.Leadership) error { return db.Transact(ctx, lead.Fence) },
 	}
 	return c.work, done
 }
 
-// lead campaigns and works until ctx ends, or the work returns although nothing
-// asked it to: its error is then that of lead. Once, it leads for one tenure.
+// lead campaigns and works until ctx ends, or the work returns although nothing asked
+// it to: lead returns the error of the work then. It also returns the error of work that
+// had to be killed when ctx ended. With once it leads for one tenure.
 func lead(ctx context.Context, el *elector.Elector, once bool, work leadershipWork) error {
 	var failed error
 	err := el.Run(ctx, func(tenure context.Context, lead *elector.Leadership) error {
 		err := work(tenure, lead)
 		switch {
 		case asked(ctx):
+			failed = err
 			return nil
 		case asked(tenure) || errors.Is(err, errCut) || errors.Is(err, errSuperseded):
 			if !once {

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os/exec"
 	"strings"
 	"time"
@@ -93,9 +94,9 @@ func parseTags(tags []string) (map[string]string, error) {
 	return parsed, nil
 }
 
-// unlike says how the election that stands differs from what the flags ask for, and
-// what makes it weaker than one that this command would have made.
-func (f *runFlags) unlike(config fdbelection.Config) string {
+// warnOfConfig logs how the election that exists differs from what the flags ask for,
+// and what makes it weaker than one that this command would have made.
+func (f *runFlags) warnOfConfig(log *slog.Logger, config fdbelection.Config) {
 	var differs []string
 	if f.leaseGiven && config.LeaseDuration != f.lease {
 		differs = append(differs, fmt.Sprintf("lease %s (not %s)", config.LeaseDuration, f.lease))
@@ -103,15 +104,14 @@ func (f *runFlags) unlike(config fdbelection.Config) string {
 	if f.graceGiven && config.PreemptionGrace != f.grace {
 		differs = append(differs, fmt.Sprintf("grace %s (not %s)", config.PreemptionGrace, f.grace))
 	}
-	advice := ""
-	if weak := weakness(config); weak != nil && !f.graceGiven {
+	weak := weakness(config)
+	if weak != nil && !f.graceGiven {
+		log = log.With("hint", "`fdbelect config set --defaults` makes it safer")
 		differs = append(differs, weak...)
-		advice = "; `fdbelect config set --defaults` makes it safer"
 	}
-	if differs == nil {
-		return ""
+	if differs != nil {
+		log.Warn("the election exists already, and its config stays as it is", "differences", strings.Join(differs, ", "))
 	}
-	return "the election is there already, and stays as it is: " + strings.Join(differs, ", ") + advice
 }
 
 // weakness says what a config does not protect from although the default one does.

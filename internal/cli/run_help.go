@@ -1,10 +1,14 @@
 package cli
 
-const runHelp = `run registers a candidate, campaigns, and prints one line for each change: who
-leads, in which term, at which ballot, and what this process is: a candidate, a
-follower, the leader, or stopped. While it leads it runs the command, if there is
-one; without one it holds the seat. The lines go to stdout, and to stderr where a
-command has stdout. The command reads nothing from stdin.
+const runHelp = `run registers a candidate and campaigns. While it leads it runs the command, if there
+is one; without one it only holds leadership. stdout belongs to the command. The command
+reads nothing from stdin.
+
+THE LOG goes to stderr, as text or with --log-format json, from --log-level on. Each line
+has the time, the level, the election and the id. run logs each change of the leader and
+of its own role, the start and the end of the command with its process id, and why the
+command ended. Losing leadership is a warning. At level debug it also logs every heartbeat
+and what the elector itself logs.
 
 THE COMMAND finds in its environment:
 
@@ -28,11 +32,13 @@ there run alone ends the command, and only the command itself, by force.
 
 SIGTERM AND SIGINT have run stop the command, which may take as long as
 --pre-stop says, and as long the lease is renewed. Then it gives up its seat and
-leaves. SIGHUP, SIGUSR1, SIGUSR2 and SIGWINCH are passed on to the command, and
+leaves. A second one, at least a quarter of a second later, kills the command at once, and
+run tries to leave for one second more. SIGHUP, SIGUSR1, SIGUSR2 and SIGWINCH are passed on to the command, and
 dropped while none runs. Without a command SIGHUP ends run.
 
-A COMMAND THAT ENDS of itself ends run, with its exit code, or 128 and the number
-of the signal. With --restart on-failure it is started again where it has failed,
+A COMMAND THAT ENDS by itself ends run, with its exit code, or 128 plus the number
+of the signal. If run was asked to stop and the command stopped in time, the exit code is
+0. If the command had to be killed, it is 137. With --restart on-failure it is started again where it has failed,
 with --restart always in any case: after 200ms, then after twice as long each
 time, up to 30s, until it has run for longer than that. The seat is kept meanwhile.
 With --once run leaves after the first tenure, with exit code 3 where leadership

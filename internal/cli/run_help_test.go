@@ -45,7 +45,7 @@ func TestRunExamples(t *testing.T) {
 			out := &p.stderr
 			switch {
 			case !strings.Contains(command, " -- "):
-				says(t, &p.stdout, "role=leader")
+				says(t, out, "role=leader")
 			case observes:
 				out = &p.stdout
 				says(t, out, "a leads\n")

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -10,8 +12,8 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// observe looks on until ctx ends, and runs the command upon every change.
-func (a *app) observe(ctx context.Context, f *runFlags) error {
+// observe follows the election until ctx ends, and runs the command on every change.
+func (a *app) observe(ctx context.Context, f *runFlags) (err error) {
 	e, err := f.resolve()
 	if err != nil {
 		return err
@@ -19,18 +21,19 @@ func (a *app) observe(ctx context.Context, f *runFlags) error {
 	if err := f.checkCommand(); err != nil {
 		return err
 	}
+	a.endsItself.Store(true)
+	defer surviveClosedPipes()()
+	log := a.newRunLog(f)
+	defer func() { err = log.end(err) }()
 	db, err := a.open(ctx, &f.place, false, f.timeout)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }() // it has written nothing
 
-	defer surviveClosedPipes()()
-	journal := newJournal(a.stdout, a.stderr, len(f.command) > 0)
-	defer journal.close(a.clock)
-	account := &account{journal: journal, clock: a.clock}
+	account := &account{log: log.Logger}
 	el, err := elector.New(db, e, elector.Options{
-		Clock: a.clock, Permanent: a.hopeless, Callbacks: elector.Callbacks{OnTrouble: account.callbacks().OnTrouble},
+		Clock: a.clock, Permanent: a.hopeless, Callbacks: elector.Callbacks{OnTrouble: account.callbacks().OnTrouble}, Logger: log.ofElector(),
 	})
 	if err != nil {
 		return err
@@ -40,12 +43,13 @@ func (a *app) observe(ctx context.Context, f *runFlags) error {
 	o := &observer{
 		child: child{
 			argv: f.command, place: f.variables(), stdout: a.stdout, stderr: a.stderr, clock: a.clock,
-			signals: signals, note: journal.note,
+			signals: signals, forced: a.forced, log: log.Logger,
 		},
 		flags: f, account: account,
 	}
-	o.watch(ctx, el.Observe(ctx))
-	return el.Stop(context.WithoutCancel(ctx))
+	defer a.leaveAtOnce(ctx, log.Logger, el.Abandon)()
+	killed := o.watch(ctx, el.Observe(ctx))
+	return errors.Join(killed, el.Stop(context.WithoutCancel(ctx)))
 }
 
 // observer runs a command for the newest state, one at a time.
@@ -74,13 +78,17 @@ func stateOf(seat election.Leader) state {
 	return state{known: true, leader: seat.Identity, term: seat.Term, seat: seat}
 }
 
+// log is log for a command that is told of a state.
+func (s state) log(log *slog.Logger) *slog.Logger { return log.With("term", s.seat.Term) }
+
 // sameAs reports whether the same process leads in the same tenure, or nobody.
 func (s state) sameAs(other state) bool {
 	return s.known == other.known && s.leader == other.leader && s.term == other.term
 }
 
-// watch tells of what happens until ctx ends, or the seats do.
-func (o *observer) watch(ctx context.Context, seats <-chan elector.Leader) {
+// watch tells of what happens until ctx ends, or the seats do. It returns an error if
+// it had to kill the command at the end.
+func (o *observer) watch(ctx context.Context, seats <-chan elector.Leader) error {
 	for {
 		o.catchUp()
 		var done <-chan ending
@@ -90,20 +98,18 @@ func (o *observer) watch(ctx context.Context, seats <-chan elector.Leader) {
 		select {
 		case seat, ok := <-seats:
 			if !ok {
-				o.finish()
-				return
+				return o.finish(ctx)
 			}
-			o.account.line(elector.Transition{To: elector.StateObserver, Leader: seat.Leader}, noteOf(seat.Leader))
+			o.account.leaderChanged(elector.StateObserver, seat.Leader)
 			o.newest = stateOf(seat.Leader)
 		case end := <-done:
-			o.ended(end)
+			o.ended(ctx, end)
 		case s := <-o.signals:
 			if o.running != nil {
 				o.running.forward(s)
 			}
 		case <-ctx.Done():
-			o.finish()
-			return
+			return o.finish(ctx)
 		}
 	}
 }
@@ -126,28 +132,32 @@ func (o *observer) catchUp() {
 		"FDBELECT_TERM="+strconv.FormatUint(o.told.seat.Term, 10),
 		"FDBELECT_BALLOT="+strconv.FormatUint(o.told.seat.Ballot, 10),
 	)
-	running, err := o.startDirect(env)
+	running, err := o.startDirect(env, o.told.log(o.log))
 	if err != nil {
-		o.note("the command could not be started: " + err.Error())
+		_ = o.notStarted(o.told.log(o.log), err) // the next change may be told of again
 		return
 	}
 	o.running = running
 }
 
-func (o *observer) ended(end ending) {
+func (o *observer) ended(ctx context.Context, end ending) {
 	o.running = nil
-	if end.err != nil {
-		o.note(end.err.Error())
-	}
+	end.log(o.told.log(o.log), o.cause(ctx, end))
 }
 
-// finish ends the command that runs.
-func (o *observer) finish() {
+// finish ends the command that runs, if one does. It returns an error if it had to kill
+// the command.
+func (o *observer) finish(ctx context.Context) error {
 	if o.running == nil {
-		return
+		return nil
 	}
 	o.running.ask()
-	timer := o.clock.AfterFunc(o.flags.preStop, o.running.kill)
-	defer timer.Stop()
-	o.ended(<-o.running.done())
+	defer o.clock.AfterFunc(o.flags.preStop, o.running.kill).Stop()
+	defer context.AfterFunc(o.forced, o.running.kill)()
+	end := <-o.running.done()
+	o.ended(ctx, end)
+	if wasKilled(end.err) {
+		return end.err
+	}
+	return nil
 }

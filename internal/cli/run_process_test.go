@@ -106,7 +106,7 @@ func TestRestartIsFenced(t *testing.T) {
 		return e.ResignLeadership(tr, leader.Token(), time.Now())
 	}))
 	require.NoError(t, os.WriteFile(string(r)+".go", nil, 0o600))
-	says(t, &stderr, "the command is not started again: fenced")
+	says(t, &stderr, "msg=\"command is not started again\"")
 	require.Equal(t, []string{"began"}, r.lines(t))
 	cancel()
 	require.NoError(t, <-ended)
@@ -166,7 +166,7 @@ func TestObserverEndsItsCommand(t *testing.T) {
 	p := observe(t, file, append([]string{"--pre-stop", "100ms"}, args...)...)
 	ids := pids()
 	p.signal(syscall.SIGTERM)
-	require.Zero(t, p.wait(t))
+	require.Equal(t, 137, p.wait(t))
 	for _, id := range ids {
 		eventually(t, "it has ended", func() bool { return gone(id) })
 	}
@@ -186,7 +186,7 @@ func TestTwentyProcesses(t *testing.T) {
 	leader := m.until("somebody leads", func(l election.Leader) bool { return !l.Vacant() })
 	for range 3 {
 		for id, p := range processes {
-			eventually(t, id+" follows", func() bool { return strings.Contains(p.stdout.String(), "leader="+leader.ID+" ") })
+			eventually(t, id+" follows", func() bool { return strings.Contains(p.stderr.String(), "leader="+leader.ID+" ") })
 		}
 		dead := processes[leader.ID]
 		dead.signal(syscall.SIGKILL)

@@ -40,7 +40,7 @@ func TestRunStopsAtAnUnreadableRecord(t *testing.T) {
 			require.ErrorIs(t, err, fdbelection.ErrInvalidState)
 			require.Equal(t, 1, cli.ExitCode(err))
 			require.Contains(t, stderr.String(), record+" at key")
-			require.NotContains(t, stdout.String(), "role=leader")
+			require.NotContains(t, stderr.String(), "role=leader")
 			value, err := kv.ReadTransact(t.Context(), db, func(tr kv.ReadTransaction) ([]byte, error) { return tr.Get(key).Get() })
 			require.NoError(t, err)
 			require.Equal(t, "rubbish", string(value))
@@ -72,6 +72,6 @@ func TestRunBesideAnUnreadableIntent(t *testing.T) {
 	stop()
 	o := <-ended
 	require.Zero(t, o.code, o.stderr)
-	require.Contains(t, o.stdout, "role=leader")
+	require.Contains(t, o.stderr, "role=leader")
 	require.NoError(t, d.state().Unreadable)
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"os/signal"
 	"time"
 
 	"github.com/fdbelection/fdbelection/internal/cli"
@@ -14,12 +13,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/fdbkv/internal/store"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), cli.Signals()...)
-	err := cli.Exec(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, foundationDB)
-	stop()
-	os.Exit(cli.ExitCode(err))
-}
+func main() { os.Exit(cli.Main(foundationDB)) }
 
 // foundationDB is what follows fdb: in --store.
 var foundationDB = cli.Store{

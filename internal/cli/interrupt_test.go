@@ -1,0 +1,30 @@
+package cli
+
+import (
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// One interrupt may arrive twice: from a terminal, and from a parent that passes it on.
+// A person who insists takes longer.
+func TestSecondInterrupt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		caught, forced := make(chan os.Signal), false
+		go awaitSecond(Virtual{}, caught, func() { forced = true })
+		interrupt := func(after time.Duration) {
+			time.Sleep(after)
+			caught <- os.Interrupt
+			synctest.Wait()
+		}
+		interrupt(0)
+		interrupt(time.Millisecond)
+		interrupt(sameInterrupt - 2*time.Millisecond)
+		require.False(t, forced)
+		interrupt(time.Millisecond)
+		require.True(t, forced)
+	})
+}

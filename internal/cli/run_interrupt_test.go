@@ -1,0 +1,123 @@
+//go:build unix
+
+package cli_test
+
+import (
+	"encoding/json"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/filekv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// insist interrupts a process until it has ended, and returns its exit code.
+func (p *process) insist(t *testing.T) int {
+	t.Helper()
+	eventually(t, p.id+" ends", func() bool {
+		p.signal(syscall.SIGINT)
+		select {
+		case <-p.exited:
+			return true
+		default:
+			return false
+		}
+	})
+	return p.code
+}
+
+// A second interrupt ends a command that takes its time to stop, and run gives up
+// leadership nevertheless. A command that had to be killed is no success.
+func TestSecondInterruptEndsTheCommand(t *testing.T) {
+	file := storeFile(t)
+	args, pids := worker(t, true)
+	p := start(t, file, "a", append([]string{"--lease", "1m", "--pre-stop", "1m"}, args...)...)
+	ids := pids()
+	require.Equal(t, 137, p.insist(t))
+	for _, id := range ids {
+		require.True(t, gone(id))
+	}
+	require.Contains(t, p.stderr.String(), `cause="it was killed, as a second interrupt demanded"`)
+	o := typed(t, "status", "--store", "file:"+file)
+	require.Contains(t, o.stdout, "the seat is vacant", "it has left in order")
+}
+
+// The same for the command of an observer.
+func TestSecondInterruptEndsTheCommandOfAnObserver(t *testing.T) {
+	file := storeFile(t)
+	start(t, file, "a")
+	args, pids := worker(t, true)
+	p := observe(t, file, append([]string{"--pre-stop", "1m"}, args...)...)
+	ids := pids()
+	require.Equal(t, 137, p.insist(t))
+	for _, id := range ids {
+		require.True(t, gone(id))
+	}
+}
+
+// A second interrupt ends run although the store hangs, and run says what that means.
+func TestSecondInterruptWhileTheStoreHangs(t *testing.T) {
+	file := storeFile(t)
+	p := start(t, file, "a", "--lease", "1m", "--timeout", "1m")
+	says(t, &p.stderr, "leadership acquired")
+	defer holdStore(t, file)()
+	require.Equal(t, 1, p.insist(t))
+	require.Contains(t, p.stderr.String(), "a second interrupt ended run before it could leave the election")
+}
+
+// A second interrupt ends any other subcommand at once, here one that cannot withdraw its
+// request because the store hangs.
+func TestSecondInterruptOfAnotherSubcommand(t *testing.T) {
+	file := storeFile(t)
+	db, err := filekv.Open(file, filekv.Options{})
+	require.NoError(t, err)
+	defer db.Close()
+	e := election.New(subspace.New("fdbelection", "default"))
+	people(t, db, e)
+	p := startArgs(t, nil, "resign", "resign", "--store", "file:"+file, "--timeout", "1m")
+	eventually(t, "the request is made", func() bool {
+		intent, err := kv.ReadTransact(t.Context(), db, e.ReadIntent)
+		return err == nil && intent.Kind == election.IntentResign
+	})
+	defer holdStore(t, file)()
+	require.Equal(t, 130, p.insist(t))
+}
+
+// The guard ended the command while run was stopped. The log says so when run goes on.
+func TestLogOfACommandThatTheGuardEnded(t *testing.T) {
+	file := storeFile(t)
+	args, pids := worker(t, true)
+	p := start(t, file, "a", append([]string{"--lease", "1s", "--log-format", "json", "--once"}, args...)...)
+	ids := pids()
+	p.signal(syscall.SIGSTOP)
+	eventually(t, "the guard has ended the command", func() bool { return gone(ids[0]) })
+	p.signal(syscall.SIGCONT)
+	require.Equal(t, 3, p.wait(t))
+	var started, ended map[string]any
+	for line := range strings.Lines(p.stderr.String()) {
+		var record map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &record), line)
+		_, err := time.Parse(time.RFC3339Nano, record["time"].(string))
+		require.NoError(t, err, line)
+		require.NotEmpty(t, record["level"], line)
+		require.Equal(t, "default", record["election"], line)
+		require.Equal(t, "a", record["id"], line)
+		switch record["msg"] {
+		case "command started":
+			started = record
+		case "command ended":
+			ended = record
+		}
+	}
+	require.EqualValues(t, ids[0], started["pid"])
+	require.EqualValues(t, ids[0], ended["pid"])
+	require.EqualValues(t, 137, ended["exit_code"])
+	require.Equal(t, "WARN", ended["level"])
+	require.Equal(t, "the guard ended it, as the guard was told of no renewal in time", ended["cause"])
+}
