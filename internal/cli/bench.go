@@ -75,7 +75,7 @@ func (f *benchFlags) check(duration, count bool) error {
 
 // bench measures, removes what it wrote, and shows what it has.
 func (a *app) bench(ctx context.Context, f *benchFlags) (err error) {
-	if err := f.resolveStore(); err != nil {
+	if err := f.checkStore(); err != nil {
 		return err
 	}
 	db, err := a.open(ctx, &f.place, false, f.timeout)

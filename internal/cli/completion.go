@@ -139,7 +139,10 @@ const completionTime = time.Second
 
 // lookUp reads the store that a half-typed command names.
 func lookUp(a *app, cmd *cobra.Command, fn func(p *place, e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error)) ([]string, error) {
-	x := access{timeout: completionTime}
+	if err := readEnvironment(cmd.Flags()); err != nil {
+		return nil, err
+	}
+	x := access{place: place{flags: cmd.Flags()}, timeout: completionTime}
 	for flag, value := range map[string]*string{"store": &x.spec, "election": &x.name, "root": &x.root} {
 		if f := cmd.Flags().Lookup(flag); f != nil {
 			*value = f.Value.String()

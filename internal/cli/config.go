@@ -232,7 +232,7 @@ func replaceable(err error) bool {
 
 func validated(c fdbelection.Config) error {
 	if err := c.Validate(); err != nil {
-		return usage(fmt.Errorf("%w; nothing was changed, set what belongs together in one command", byTheirNames(err, asItIs)))
+		return usage(fmt.Errorf("%w; nothing was changed, set what belongs together in one command", bySettings(err)))
 	}
 	return nil
 }

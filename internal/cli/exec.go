@@ -91,7 +91,11 @@ Exit codes:
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Version:           ownVersion().line(),
-		PersistentPreRun:  func(*cobra.Command, []string) { a.ran = true },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			err := readEnvironment(cmd.Flags())
+			a.ran = err == nil // else the environment is used wrongly
+			return err
+		},
 	}
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)

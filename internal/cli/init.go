@@ -105,7 +105,7 @@ func (f *initFlags) config(given *pflag.FlagSet) (fdbelection.Config, error) {
 			unknown = fmt.Errorf("--expiry is %s; use observation or clock", election.SafeText(f.expiry))
 		}
 	}
-	if err := errors.Join(byTheirNames(c.Validate(), asFlag), unknown); err != nil {
+	if err := errors.Join(byFlags(c.Validate(), given), unknown); err != nil {
 		return c, usage(err)
 	}
 	return c, nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/elector"
@@ -49,7 +50,7 @@ func (a *app) runCommand() *cobra.Command {
 			f.command = args
 			f.leaseGiven, f.graceGiven = cmd.Flags().Changed("lease"), cmd.Flags().Changed("grace")
 			if f.observe {
-				if err := onlyLooksOn(cmd.Flags()); err != nil {
+				if err := f.onlyLooksOn(); err != nil {
 					return err
 				}
 				return a.observe(cmd.Context(), &f)
@@ -71,6 +72,7 @@ func (a *app) runCommand() *cobra.Command {
 	flags.BoolVar(&f.once, "once", false, "lead once, then leave and exit")
 	flags.BoolVar(&f.observe, "observe", false, "be no candidate: run the command upon every change of the leader")
 	f.log.addFlags(flags)
+	flags.VisitAll(func(one *pflag.Flag) { fromEnvironment(flags, one.Name) })
 	return cmd
 }
 
@@ -198,7 +200,7 @@ func (f *runFlags) variables() []string {
 			spec = "file:" + absolute // wherever the command goes
 		}
 	}
-	return []string{storeVariable + "=" + spec, rootVariable + "=" + f.root, electionVariable + "=" + f.name}
+	return []string{variableOf("store") + "=" + spec, variableOf("root") + "=" + f.root, variableOf("election") + "=" + f.name}
 }
 
 // hopeless reports errors with which run ends: those of the store that no retry

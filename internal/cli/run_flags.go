@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
@@ -19,25 +17,25 @@ import (
 func (f *runFlags) options() (elector.Options, error) {
 	var none elector.Options
 	if f.id == "" {
-		return none, usage(errors.New("--id is missing: give this candidate a name unlike all others', as in --id $(hostname)"))
+		return none, usage(errors.New("--id is missing: give this candidate a name unlike all others', as in --id $(hostname), or set FDBELECT_ID"))
 	}
-	tags, err := parseTags(f.tags)
+	tags, err := parseTags(f.named("tag"), f.tags)
 	if err != nil {
 		return none, err
 	}
 	me := election.Registration{Identity: election.Identity{ID: f.id}, Metadata: tags}
 	if err := me.Validate(); err != nil {
-		return none, usage(err)
+		return none, usage(f.ofCandidate(err))
 	}
 	config := defaultsFor(f.lease)
 	if f.graceGiven {
 		config.PreemptionGrace = f.grace
 	}
 	if err := config.Validate(); err != nil {
-		return none, usage(err)
+		return none, usage(byFlags(err, f.flags))
 	}
 	if f.restart != restartNever && len(f.command) == 0 {
-		return none, usage(fmt.Errorf("--restart %s needs a command, after --", f.restart))
+		return none, usage(fmt.Errorf("%s %s needs a command, after --", f.named("restart"), f.restart))
 	}
 	if err := f.checkCommand(); err != nil {
 		return none, err
@@ -53,9 +51,9 @@ func (f *runFlags) checkCommand() error {
 	for _, d := range []struct {
 		flag  string
 		value time.Duration
-	}{{"--pre-stop", f.preStop}, {"--timeout", f.timeout}} {
+	}{{"pre-stop", f.preStop}, {"timeout", f.timeout}} {
 		if d.value <= 0 {
-			return usage(fmt.Errorf("%s is %s; it has to be above zero", d.flag, d.value))
+			return usage(fmt.Errorf("%s is %s; it has to be above zero", f.named(d.flag), d.value))
 		}
 	}
 	if len(f.command) > 0 {
@@ -66,17 +64,34 @@ func (f *runFlags) checkCommand() error {
 	return nil
 }
 
-// onlyLooksOn refuses flags that say how to be a candidate.
-func onlyLooksOn(flags *pflag.FlagSet) error {
+// onlyLooksOn refuses flags that say how to be a candidate. Variables that say so are
+// ignored: a container may set them for whatever it runs.
+func (f *runFlags) onlyLooksOn() error {
 	for _, name := range []string{"id", "priority", "tag", "lease", "grace", "restart", "once"} {
-		if flags.Changed(name) {
-			return usage(fmt.Errorf("--%s is for a candidate, and with --observe there is none; leave one of them out", name))
+		if f.flags.Changed(name) && !byVariable(f.flags, name) {
+			return usage(fmt.Errorf("--%s is for a candidate, and with %s there is none; leave one of them out", name, f.named("observe")))
 		}
 	}
 	return nil
 }
 
-func parseTags(tags []string) (map[string]string, error) {
+// ofCandidate names the fault of a candidate by the flag that the user set.
+func (f *runFlags) ofCandidate(err error) error {
+	invalid, ok := errors.AsType[*fdbelection.InvalidCandidateError](err)
+	if !ok {
+		return err
+	}
+	renamed := *invalid
+	switch invalid.Field {
+	case "id":
+		renamed.Field = f.named("id")
+	case "metadata":
+		renamed.Field = f.named("tag")
+	}
+	return &renamed
+}
+
+func parseTags(flag string, tags []string) (map[string]string, error) {
 	if len(tags) == 0 {
 		return nil, nil
 	}
@@ -84,10 +99,10 @@ func parseTags(tags []string) (map[string]string, error) {
 	for _, tag := range tags {
 		key, value, found := strings.Cut(tag, "=")
 		if !found || key == "" {
-			return nil, usage(fmt.Errorf("--tag %s is not KEY=VALUE", election.SafeText(tag)))
+			return nil, usage(fmt.Errorf("%s %s is not KEY=VALUE", flag, election.SafeText(tag)))
 		}
 		if _, twice := parsed[key]; twice {
-			return nil, usage(fmt.Errorf("--tag %s is given twice", election.SafeText(key)))
+			return nil, usage(fmt.Errorf("%s %s is given twice", flag, election.SafeText(key)))
 		}
 		parsed[key] = value
 	}

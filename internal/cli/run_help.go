@@ -4,6 +4,12 @@ const runHelp = `run registers a candidate and campaigns. While it leads it runs
 is one; without one it only holds leadership. stdout belongs to the command. The command
 reads nothing from stdin.
 
+THE ENVIRONMENT may stand in for each flag: FDBELECT_ and the name of the flag in capitals,
+with _ for -, such as FDBELECT_ID and FDBELECT_PRE_STOP. A flag on the command line wins,
+and an empty variable counts as not set. FDBELECT_TAG takes several tags, separated by
+commas. With --observe, variables that are for a candidate are ignored. Other subcommands
+read FDBELECT_STORE, FDBELECT_ROOT and FDBELECT_ELECTION.
+
 THE LOG goes to stderr, as text or with --log-format json, from --log-level on. Each line
 has the time, the level, the election and the id. run logs each change of the leader and
 of its own role, the start and the end of the command with its process id, and why the

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 )
@@ -221,37 +223,70 @@ func differences(from, to fdbelection.Config) []difference {
 	return list
 }
 
-// byTheirNames names the settings in what is wrong with a config as the
-// operator does.
-func byTheirNames(err error, name func(setting string) string) error {
+// bySettings names the settings in what is wrong with a config as "config set" does.
+func bySettings(err error) error {
 	invalid, ok := errors.AsType[*fdbelection.InvalidConfigError](err)
 	if !ok {
 		return err
 	}
 	renamed := &fdbelection.InvalidConfigError{}
 	for _, fault := range invalid.Faults {
-		for _, s := range settings {
-			if s.field == fault.Field {
-				fault.Field = name(s.name)
-			}
+		if s := settingOfField(fault.Field); s != nil {
+			fault.Field = s.name
 		}
 		renamed.Faults = append(renamed.Faults, fault)
 	}
 	return renamed
 }
 
-func asItIs(name string) string { return name }
+// byFlags names the settings in what is wrong with a config by the flags that the user
+// set. The other settings follow from the lease, so their faults are left out if the
+// lease has one.
+func byFlags(err error, flags *pflag.FlagSet) error {
+	all, ok := errors.AsType[*fdbelection.InvalidConfigError](err)
+	if !ok {
+		return err
+	}
+	renamed, lease := &fdbelection.InvalidConfigError{}, false
+	for _, fault := range all.Faults {
+		flag := fault.Field
+		if s := settingOfField(fault.Field); s != nil {
+			flag = s.flag()
+		}
+		switch {
+		case flags.Changed(flag):
+			fault.Field = nameOf(flags, flag)
+			lease = lease || flag == "lease"
+		case lease: // Validate names its fault first
+			continue
+		default:
+			fault.Field = fmt.Sprintf("the %s that follows from %s", flag, nameOf(flags, "lease"))
+		}
+		renamed.Faults = append(renamed.Faults, fault)
+	}
+	return renamed
+}
 
-// asFlag is the flag of "init" for a setting.
-func asFlag(name string) string {
-	switch name {
+// settingOfField finds a setting by the field that it is in fdbelection.Config.
+func settingOfField(field string) *setting {
+	for i := range settings {
+		if settings[i].field == field {
+			return &settings[i]
+		}
+	}
+	return nil
+}
+
+// flag is the flag of "init" for a setting.
+func (s *setting) flag() string {
+	switch s.name {
 	case "preemption_grace":
-		return "--grace"
+		return "grace"
 	case "preemption":
-		return "--no-preemption"
+		return "no-preemption"
 	case "enabled":
-		return "--disabled"
+		return "disabled"
 	default:
-		return "--" + strings.ReplaceAll(name, "_", "-")
+		return strings.ReplaceAll(s.name, "_", "-")
 	}
 }

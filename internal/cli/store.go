@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,19 +12,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
-)
-
-// These environment variables stand in for --store, --root and --election. A
-// command under "run" finds them set, so that it finds the same election.
-const (
-	storeVariable    = "FDBELECT_STORE"
-	rootVariable     = "FDBELECT_ROOT"
-	electionVariable = "FDBELECT_ELECTION"
 )
 
 const storeChoices = `
@@ -57,38 +48,42 @@ type Version struct {
 
 // place is where an election is: a store, and a subspace in it.
 type place struct {
-	spec string // the flag, then what counts
-	name string
-	root string
+	spec  string
+	name  string
+	root  string
+	flags *pflag.FlagSet // that these are from
 }
 
 func (p *place) addFlags(cmd *cobra.Command) {
 	p.addSpaceFlags(cmd)
-	cmd.Flags().StringVar(&p.name, "election", cmp.Or(os.Getenv(electionVariable), "default"), "name of the election (or "+electionVariable+")")
+	cmd.Flags().StringVar(&p.name, "election", "default", "name of the election")
+	fromEnvironment(cmd.Flags(), "election")
 }
 
 // addSpaceFlags is addFlags for what is about all elections below the root.
 func (p *place) addSpaceFlags(cmd *cobra.Command) {
 	p.addStoreFlag(cmd)
-	cmd.Flags().StringVar(&p.root, "root", cmp.Or(os.Getenv(rootVariable), "fdbelection"),
-		"subspace that holds the elections, names separated by slashes (or "+rootVariable+")")
+	cmd.Flags().StringVar(&p.root, "root", "fdbelection", "subspace that holds the elections, names separated by slashes")
+	fromEnvironment(cmd.Flags(), "root")
 }
 
 func (p *place) addStoreFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&p.spec, "store", "", "where the election is kept: file:PATH, mem: or fdb:CLUSTERFILE (required; or "+storeVariable+")")
+	p.flags = cmd.Flags()
+	cmd.Flags().StringVar(&p.spec, "store", "", "where the election is kept: file:PATH, mem: or fdb:CLUSTERFILE (required)")
+	fromEnvironment(cmd.Flags(), "store")
 }
 
-// resolveStore looks for the store where the flag names none.
-func (p *place) resolveStore() error {
-	if p.spec == "" {
-		p.spec = os.Getenv(storeVariable)
-	}
+// checkStore makes sure that a store is named.
+func (p *place) checkStore() error {
 	if p.spec == "" {
 		return usage(errors.New("no store is named; there is no default, as each host would elect itself. Give --store or set " +
-			storeVariable + ":" + storeChoices))
+			variableOf("store") + ":" + storeChoices))
 	}
 	return nil
 }
+
+// named is a flag as the user knows it.
+func (p *place) named(flag string) string { return nameOf(p.flags, flag) }
 
 // resolve checks the flags, and returns the election that they name.
 func (p *place) resolve() (*election.LeaderElection, error) {
@@ -96,12 +91,12 @@ func (p *place) resolve() (*election.LeaderElection, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkName("--election", p.name); err != nil {
+	if err := checkName(p.named("election"), p.name); err != nil {
 		return nil, err
 	}
 	if slices.Contains(reserved, p.name) {
-		return nil, usage(fmt.Errorf("--election %s is reserved: an election keeps its own records under that name, so if the root %s is an election itself, the two would mix; choose another name",
-			p.name, election.SafeText(p.root)))
+		return nil, usage(fmt.Errorf("%s %s is reserved: an election keeps its own records under that name, so if the root %s is an election itself, the two would mix; choose another name",
+			p.named("election"), p.name, election.SafeText(p.root)))
 	}
 	return election.New(space.Sub(p.name)), nil
 }
@@ -109,12 +104,12 @@ func (p *place) resolve() (*election.LeaderElection, error) {
 // space checks the flags, and returns the subspace that holds the elections.
 func (p *place) space() (subspace.Subspace, error) {
 	var none subspace.Subspace
-	if err := p.resolveStore(); err != nil {
+	if err := p.checkStore(); err != nil {
 		return none, err
 	}
 	path := strings.Split(p.root, "/")
 	for _, name := range path {
-		if err := checkName("--root", name); err != nil {
+		if err := checkName(p.named("root"), name); err != nil {
 			return none, err
 		}
 	}
@@ -169,7 +164,7 @@ func (a *app) open(ctx context.Context, p *place, mustExist bool, timeout time.D
 			"and needs cgo and FoundationDB's client library. In a clone of the repository:\n" +
 			"  cd kv/fdbkv && go install ./cmd/fdbelect"))
 	default:
-		return store{}, usage(fmt.Errorf("--store %s is none of these:%s", p.safe(), storeChoices))
+		return store{}, usage(fmt.Errorf("%s %s is none of these:%s", p.named("store"), p.safe(), storeChoices))
 	}
 }
 
