@@ -25,6 +25,8 @@ type child struct {
 	// fence returns an error where a tenure is not the newest any more.
 	fence func(context.Context, *elector.Leadership) error
 	log   *slog.Logger
+	// logFlags say how the guard logs.
+	logFlags logFlags
 }
 
 const (
@@ -58,19 +60,25 @@ func (e ending) log(log *slog.Logger, cause string) {
 	if ok {
 		code, status = failed.code, failed.how
 	}
-	if cause == causeGuard || ok && cause != causeAsked {
+	if cause == causeGuard || cause == causeOrphaned || ok && cause != causeAsked {
 		level = slog.LevelWarn
+	}
+	if e.pid == 0 {
+		log.Warn("command did not start", "status", status, "cause", cause)
+		return
 	}
 	log.Log(context.Background(), level, "command ended", "pid", e.pid, "exit_code", code, "status", status, "cause", cause)
 }
 
 // Why a command ended.
 const (
-	causeItself = "it ended by itself"
-	causeAsked  = "it was asked to stop"
-	causeKilled = "it was killed, as it did not stop in time"
-	causeForced = "it was killed, as a second interrupt demanded"
-	causeGuard  = "the guard ended it, as the guard was told of no renewal in time"
+	causeItself    = "it ended by itself"
+	causeAsked     = "it was asked to stop"
+	causeKilled    = "it was killed, as it did not stop in time"
+	causeForced    = "it was killed, as a second interrupt demanded"
+	causeGuard     = "the guard ended it, as the guard was told of no renewal in time"
+	causeOrphaned  = "the guard ended it, as run has ended without stopping it"
+	causeUnstarted = "it could not be started"
 	// causeUnguarded is no end by itself, whatever its status says.
 	causeUnguarded = "its guard was killed"
 )
@@ -126,6 +134,8 @@ func (c *child) cause(ctx context.Context, end ending) string {
 		return causeGuard
 	case end.unguarded:
 		return causeUnguarded
+	case end.pid == 0:
+		return causeUnstarted
 	case !asked(ctx):
 		return causeItself
 	case wasKilled(end.err) && asked(c.forced):
@@ -137,10 +147,12 @@ func (c *child) cause(ctx context.Context, end ending) string {
 	}
 }
 
-// notStarted logs that the command could not be started, and is that as an error of run.
+// notStarted logs that the command could not be started, and returns that as an error of
+// run.
 func (c *child) notStarted(log *slog.Logger, err error) error {
-	log.Warn("command could not be started", "command", c.argv[0], "error", err)
-	return &commandError{name: c.argv[0], code: exitFailure, how: "it could not be started: " + err.Error()}
+	end := ending{err: &commandError{name: c.argv[0], code: exitFailure, how: err.Error(), unstarted: true}}
+	end.log(log, causeUnstarted)
+	return end.err
 }
 
 // begun logs that the command runs.
@@ -187,7 +199,7 @@ func (c *child) reported(r report) error {
 		e.code, e.how = 128+r.number, "signal: "+syscall.Signal(r.number).String()
 		e.killed = syscall.Signal(r.number) == syscall.SIGKILL
 	default:
-		e.how = "it could not be started: " + r.text
+		e.how, e.unstarted = r.text, true
 	}
 	return e
 }

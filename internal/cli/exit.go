@@ -86,8 +86,13 @@ type commandError struct {
 	code   int
 	how    string
 	killed bool // by SIGKILL
+	// unstarted says that it could not be started, and how is why.
+	unstarted bool
 }
 
 func (e *commandError) Error() string {
+	if e.unstarted {
+		return "command " + strconv.Quote(e.name) + " could not be started: " + e.how
+	}
 	return "command " + strconv.Quote(e.name) + " ended: " + e.how
 }

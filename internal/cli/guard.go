@@ -36,12 +36,15 @@ import (
 
 // guardCommand is what the supervisor runs. It is of no use by hand.
 func (a *app) guardCommand() *cobra.Command {
-	return &cobra.Command{
+	var log logFlags
+	cmd := &cobra.Command{
 		Use:    "guard -- COMMAND ARG...",
 		Short:  "What run starts beside itself to end its command in time",
 		Hidden: true,
-		RunE:   func(_ *cobra.Command, args []string) error { return a.guard(args) },
+		RunE:   func(_ *cobra.Command, args []string) error { return a.guard(&log, args) },
 	}
+	log.addFlags(cmd.Flags())
+	return cmd
 }
 
 // deadlines are when the guard acts, as times of the machine's clock.

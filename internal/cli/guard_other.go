@@ -13,7 +13,7 @@ import (
 // no clock that the processes of a machine share.
 const guards = false
 
-func (a *app) guard([]string) error {
+func (a *app) guard(*logFlags, []string) error {
 	return usage(errors.New("there is no guard on this system"))
 }
 

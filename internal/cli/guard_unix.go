@@ -4,8 +4,10 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"runtime"
@@ -26,7 +28,7 @@ const (
 
 // guard is the whole life of a guard: it waits for the first deadline, starts the
 // command, and returns when nothing of it is left.
-func (a *app) guard(argv []string) error {
+func (a *app) guard(log *logFlags, argv []string) error {
 	if !isPipe(ordersFile) || !isPipe(reportsFile) || len(argv) == 0 {
 		return usage(errors.New("guard is what run starts beside itself, and of no use alone"))
 	}
@@ -34,7 +36,11 @@ func (a *app) guard(argv []string) error {
 	a.endsItself.Store(true) // interrupts are for run, and run ends this process
 	callItself("fdbelect-guard")
 	syscall.CloseOnExec(reportsFile) // the command must not hold it
-	g := &guard{reports: os.NewFile(reportsFile, "reports")}
+	g := &guard{
+		reports: os.NewFile(reportsFile, "reports"),
+		log: slog.New(log.handler(a.stderr, a.clock)).With("election", os.Getenv(variableOf("election")),
+			"id", os.Getenv("FDBELECT_NODE_ID"), "term", json.Number(os.Getenv("FDBELECT_TERM"))),
+	}
 	for !g.told {
 		if g.poll(-1, -1); g.gone {
 			return nil // before there was anything to guard
@@ -58,6 +64,7 @@ func isPipe(fd int) bool {
 type guard struct {
 	ward
 	reports *os.File
+	log     *slog.Logger
 	unread  []byte  // of an order
 	orders  []order // not taken in yet
 	told    bool    // the first deadline
@@ -107,10 +114,15 @@ func (g *guard) run(a *app, argv []string) {
 			break
 		}
 	}
+	r := report{verb: reportExited}
 	if status := <-result; status.Signaled() {
-		g.say(report{verb: reportSignaled, number: int(status.Signal())})
+		r = report{verb: reportSignaled, number: int(status.Signal())}
 	} else {
-		g.say(report{verb: reportExited, number: status.ExitStatus()})
+		r.number = status.ExitStatus()
+	}
+	g.say(r)
+	if g.gone { // it cannot log the end any more
+		ending{pid: g.pid, err: (&child{argv: argv}).reported(r)}.log(g.log, causeOrphaned)
 	}
 }
 

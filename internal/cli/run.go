@@ -159,7 +159,7 @@ func (a *app) work(f *runFlags, db kv.Database, log *slog.Logger) (work leadersh
 	signals, done := passOn()
 	c := &child{
 		argv: f.command, place: f.variables(), stdout: a.stdout, stderr: a.stderr, clock: a.clock,
-		signals: signals, restart: f.restart, forced: a.forced, log: log,
+		signals: signals, restart: f.restart, forced: a.forced, log: log, logFlags: f.log,
 		fence: func(ctx context.Context, lead *elector.Leadership) error { return db.Transact(ctx, lead.Fence) },
 	}
 	return c.work, done

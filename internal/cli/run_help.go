@@ -13,7 +13,7 @@ read FDBELECT_STORE, FDBELECT_ROOT and FDBELECT_ELECTION.
 THE LOG goes to stderr, as text or with --log-format json, from --log-level on. Each line
 has the time, the level, the election and the id. run logs each change of the leader and
 of its own role, the start and the end of the command with its process id, and why the
-command ended. Losing leadership is a warning. At level debug it also logs every heartbeat
+command ended. If run itself was killed, the guard logs the end. Losing leadership is a warning. At level debug it also logs every heartbeat
 and what the elector itself logs.
 
 THE COMMAND finds in its environment:
@@ -39,8 +39,8 @@ there run alone ends the command, and only the command itself, by force.
 SIGTERM AND SIGINT have run stop the command, which may take as long as
 --pre-stop says, and as long the lease is renewed. Then it gives up its seat and
 leaves. A second one, at least a quarter of a second later, kills the command at once, and
-run tries to leave for one second more. SIGHUP, SIGUSR1, SIGUSR2 and SIGWINCH are passed on to the command, and
-dropped while none runs. Without a command SIGHUP ends run.
+run tries to leave for one second more. SIGHUP, SIGUSR1, SIGUSR2 and SIGWINCH are passed
+on to the command, and dropped while none runs. Without a command SIGHUP ends run.
 
 A COMMAND THAT ENDS by itself ends run, with its exit code, or 128 plus the number
 of the signal. If run was asked to stop and the command stopped in time, the exit code is

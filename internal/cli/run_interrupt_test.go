@@ -4,6 +4,8 @@ package cli_test
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -99,8 +101,52 @@ func TestLogOfACommandThatTheGuardEnded(t *testing.T) {
 	eventually(t, "the guard has ended the command", func() bool { return gone(ids[0]) })
 	p.signal(syscall.SIGCONT)
 	require.Equal(t, 3, p.wait(t))
-	var started, ended map[string]any
+	started, ended := logOfCommand(t, p)
+	require.EqualValues(t, ids[0], started["pid"])
+	require.EqualValues(t, ids[0], ended["pid"])
+	require.EqualValues(t, 137, ended["exit_code"])
+	require.Equal(t, "WARN", ended["level"])
+	require.Equal(t, "the guard ended it, as the guard was told of no renewal in time", ended["cause"])
+}
+
+// Run was killed, so the guard ended the command and logs that.
+func TestLogOfACommandWhoseRunWasKilled(t *testing.T) {
+	file := storeFile(t)
+	args, pids := worker(t, false)
+	p := start(t, file, "a", append([]string{"--lease", "1m", "--log-format", "json"}, args...)...)
+	ids := pids()
+	says(t, &p.stderr, "command started")
+	p.signal(syscall.SIGKILL)
+	says(t, &p.stderr, "command ended")
+	<-p.exited
+	started, ended := logOfCommand(t, p)
+	require.EqualValues(t, ids[0], started["pid"])
+	require.EqualValues(t, ids[0], ended["pid"])
+	require.Equal(t, started["term"], ended["term"])
+	require.Equal(t, "WARN", ended["level"])
+	require.Equal(t, "the guard ended it, as run has ended without stopping it", ended["cause"])
+}
+
+// A command that cannot be started is not said to have ended.
+func TestLogOfACommandThatDoesNotStart(t *testing.T) {
+	file := storeFile(t)
+	program := filepath.Join(t.TempDir(), "program")
+	require.NoError(t, os.WriteFile(program, []byte("#!/no/such/interpreter\n"), 0o700))
+	p := start(t, file, "a", "--", program)
+	require.Equal(t, 1, p.wait(t))
+	require.Contains(t, p.stderr.String(), `level=WARN msg="command did not start" election=default id=a term=1 status="`)
+	require.Contains(t, p.stderr.String(), `program\" could not be started: `)
+	require.NotContains(t, p.stderr.String(), "command ended")
+}
+
+// logOfCommand returns the records of the start and the end of the command. Each line of
+// the log has to have what every line has.
+func logOfCommand(t *testing.T, p *process) (started, ended map[string]any) {
+	t.Helper()
 	for line := range strings.Lines(p.stderr.String()) {
+		if line == "Terminated\n" { // this is from the shell that is the command
+			continue
+		}
 		var record map[string]any
 		require.NoError(t, json.Unmarshal([]byte(line), &record), line)
 		_, err := time.Parse(time.RFC3339Nano, record["time"].(string))
@@ -115,9 +161,5 @@ func TestLogOfACommandThatTheGuardEnded(t *testing.T) {
 			ended = record
 		}
 	}
-	require.EqualValues(t, ids[0], started["pid"])
-	require.EqualValues(t, ids[0], ended["pid"])
-	require.EqualValues(t, 137, ended["exit_code"])
-	require.Equal(t, "WARN", ended["level"])
-	require.Equal(t, "the guard ended it, as the guard was told of no renewal in time", ended["cause"])
+	return started, ended
 }
