@@ -179,6 +179,26 @@ func TestGuardIsKilledBesideAStoppedSupervisor(t *testing.T) {
 	require.Contains(t, p.stderr.String(), `cause="its guard was killed"`)
 }
 
+// Interrupts that reach the guard as well, from a supervisor that signals every process,
+// are for run alone, however many there are.
+func TestGuardSurvivesInterrupts(t *testing.T) {
+	file := storeFile(t)
+	m := watchSeat(t, file)
+	args, pids := worker(t, false)
+	p := start(t, file, "a", append([]string{"--lease", "900ms"}, args...)...)
+	guard := parentOf(t, pids()[0])
+	last := m.until("a leads", func(l election.Leader) bool { return l.ID == "a" })
+	for range 4 { // renewals are 300 ms apart
+		require.NoError(t, syscall.Kill(guard, syscall.SIGTERM))
+		before := last.Ballot
+		last = m.until("a renews", func(l election.Leader) bool { return l.Ballot > before })
+	}
+	m.end()
+	p.signal(syscall.SIGTERM)
+	require.Zero(t, p.wait(t))
+	require.Contains(t, p.stderr.String(), `cause="it was asked to stop"`)
+}
+
 // A guard that is stopped keeps nobody from ending the command.
 func TestGuardIsStopped(t *testing.T) {
 	args, pids := worker(t, true)
