@@ -280,6 +280,18 @@ var stampMutants = []mutant{
 			return h.OwnedTransaction.GetRange(begin, end, opts)
 		}
 	}},
+	{name: "a stamped key cannot land at the read version", killedBy: "AccessedUnreadable/StampedKeyAfterARead", change: func(h *hooked) {
+		landsAt(h, func(readVersion int64) int64 { return readVersion + 1 })
+	}},
+	{name: "a stamped key can land at any version", killedBy: "AccessedUnreadable/StampedKeyAfterARead", change: func(h *hooked) {
+		landsAt(h, func(int64) int64 { return 0 })
+	}},
+	{name: "a stamped key takes the read version", killedBy: "AccessedUnreadable/StampedKeyBeforeAnyRead", change: func(h *hooked) {
+		h.stampedKey = func(key, value []byte) {
+			_, _ = h.GetReadVersion().Get()
+			h.OwnedTransaction.SetVersionstampedKey(key, value)
+		}
+	}},
 	{name: "ranges leave out what is unreadable", killedBy: "AccessedUnreadable/Range", change: func(h *hooked) {
 		h.getRange = func(begin, end []byte, opts kv.RangeOptions) rows {
 			inner := h.OwnedTransaction.GetRange(begin, end, opts)
@@ -313,4 +325,32 @@ var stampMutants = []mutant{
 			})
 		}
 	}},
+}
+
+// landsAt moves the version from which on a stamped key may land, of a
+// transaction that has its read version. Reads of keys that are a name and a
+// stamp show it.
+func landsAt(h *hooked, from func(readVersion int64) int64) {
+	var version int64
+	var name []byte
+	h.readVersion = func() kv.Future[int64] {
+		return mapped(h.OwnedTransaction.GetReadVersion(), func(v int64) int64 { version = v; return v })
+	}
+	h.stampedKey = func(key, value []byte) {
+		name = bytes.Clone(key[:len(key)-14])
+		h.OwnedTransaction.SetVersionstampedKey(key, value)
+	}
+	h.get = func(key []byte) kv.Future[[]byte] {
+		stamp, found := bytes.CutPrefix(key, name)
+		if name == nil || !found || len(stamp) != 10 {
+			return h.OwnedTransaction.Get(key)
+		}
+		return lazily[[]byte](func() ([]byte, error) {
+			if int64(binary.BigEndian.Uint64(stamp)) >= from(version) {
+				return nil, kv.Error{Code: kv.CodeAccessedUnreadable}
+			}
+			other, _ := h.db.CreateTransaction(h.ctx)
+			return other.Get(key).Get()
+		})
+	}
 }

@@ -1,6 +1,8 @@
 package kvtest
 
 import (
+	"encoding/binary"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/kv"
@@ -98,6 +100,36 @@ var unreadableCases = []Case{
 		},
 	},
 	{
+		Name:  "AccessedUnreadable/StampedKeyAfterARead",
+		Shows: "the place of a stamped key begins at the transaction's read version: a key with the stamp of an older version can be read",
+		run: func(t *T) {
+			row := putStampedKey(t, "k")
+			t.put("other", "v") // so that the read version is above the row's
+			tr := t.begin()
+			version := t.readVersion(tr)
+			tr.SetVersionstampedKey(t.template("k"), []byte("v"))
+			require.Equal(t, row+"=v", t.scan(tr, "k", "k~", kv.RangeOptions{Limit: 1}))
+			older, first := stampedKey("k", version-1, 0xffff), stampedKey("k", version, 0)
+			require.Equal(t, absent, t.get(tr, older))
+			require.Equal(t, row+"=v", t.all(tr, "k", first))
+			t.getFails(tr, first, kv.CodeAccessedUnreadable)
+			t.scanFails(tr, older, first+"\x00", kv.CodeAccessedUnreadable)
+		},
+	},
+	{
+		Name:  "AccessedUnreadable/StampedKeyBeforeAnyRead",
+		Shows: "without a read version it begins at version zero, and a read that takes one later changes nothing",
+		run: func(t *T) {
+			putStampedKey(t, "k")
+			t.put("other", "v")
+			tr := t.begin()
+			tr.SetVersionstampedKey(t.template("k"), []byte("v"))
+			t.readVersion(tr)
+			t.scanFails(tr, "k", "k~", kv.CodeAccessedUnreadable)
+			t.getFails(tr, stampedKey("k", 0, 0), kv.CodeAccessedUnreadable)
+		},
+	},
+	{
 		Name:  "AccessedUnreadable/Commit",
 		Shows: "a commit after such a read fails with 1036 too, and writes nothing",
 		run: func(t *T) {
@@ -127,4 +159,20 @@ func stampValue(t *T) kv.OwnedTransaction {
 	tr := t.begin()
 	tr.SetVersionstampedValue(t.key("k"), stampTemplate("", ""))
 	return tr
+}
+
+// putStampedKey commits a key that is name and a stamp, and returns it.
+func putStampedKey(t *T, name string) string {
+	t.Helper()
+	tr := t.begin()
+	stamp := tr.GetVersionstamp()
+	tr.SetVersionstampedKey(t.template(name), []byte("v"))
+	t.commit(tr)
+	return name + t.stamp(stamp)
+}
+
+// stampedKey returns the key that a commit makes of the template of name.
+func stampedKey(name string, version int64, batch uint16) string {
+	key := binary.BigEndian.AppendUint64([]byte(name), uint64(version))
+	return string(binary.BigEndian.AppendUint16(key, batch))
 }

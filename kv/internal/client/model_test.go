@@ -235,7 +235,7 @@ func (r *modelRun) stamped() {
 		r.wrote(modelWrite{kind: MutationStampedValue, key: k})
 		return
 	}
-	least := binary.BigEndian.AppendUint64([]byte(k[:1]), uint64(r.tr.leastStamp()))
+	least := binary.BigEndian.AppendUint64([]byte(k[:1]), uint64(r.tr.readVersion))
 	most := k[:1] + "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00"
 	r.tr.SetVersionstampedKey(stampedTemplate(k[:1], "", 1), []byte("stamped"))
 	r.wrote(modelWrite{kind: MutationStampedKey, key: string(least) + "\x00\x00", end: most, value: "stamped"})

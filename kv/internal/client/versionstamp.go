@@ -35,10 +35,13 @@ func (tr *Transaction) SetVersionstampedKey(key, value []byte) {
 		tr.deferred = kv.CodeInvalidOperation
 		return
 	}
-	// The final key lies between the least stamp that the commit can get and the
-	// greatest. Every read of that part of the key space has to fail.
+	// The final key lies somewhere from the read version (0: not taken yet) to the
+	// greatest stamp, and every read of that part of the key space fails. The
+	// commit's version is above the read version, so that FoundationDB's client, and
+	// this one with it, makes the part larger than it needs to be: it calls
+	// getVersionstampKeyRange with getCachedReadVersion().orDefault(0).
 	r := Range{Begin: tr.arena.clone(rest), End: tr.arena.take(len(rest) + 1)}
-	binary.BigEndian.PutUint64(r.Begin[offset:], uint64(tr.leastStamp()))
+	binary.BigEndian.PutUint64(r.Begin[offset:], uint64(tr.readVersion))
 	binary.BigEndian.PutUint16(r.Begin[offset+8:], 0)
 	copy(r.End, rest)
 	r.End[len(rest)] = 0
@@ -50,14 +53,6 @@ func (tr *Transaction) SetVersionstampedKey(key, value []byte) {
 		Kind: MutationStampedKey, Key: r.Begin, Value: tr.arena.clone(value), Offset: offset,
 	}
 	tr.writes.putStampedKey(m, r, &tr.arena)
-}
-
-// leastStamp is the least version that the commit can get.
-func (tr *Transaction) leastStamp() int64 {
-	if tr.readVersion == 0 {
-		return 0
-	}
-	return tr.readVersion + 1
 }
 
 // SetVersionstampedValue implements kv.Transaction.
