@@ -127,6 +127,9 @@ func (o *ownership) commit(attempt int) {
 	if attempt != o.attempt {
 		return // somebody has reset it since
 	}
+	for _, w := range o.watches {
+		w.activate()
+	}
 	o.committed, o.watches = true, nil
 	if o.unbind != nil {
 		o.unbind()

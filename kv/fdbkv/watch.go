@@ -17,6 +17,7 @@ type watch struct {
 	listen sync.Once
 
 	mu       sync.Mutex
+	active   bool // its transaction has committed
 	finished bool
 	err      error
 	done     chan struct{}
@@ -55,10 +56,33 @@ func (w *watch) await() {
 		w.finish(nil)
 		return
 	}
-	if convert(err).Code == codeOperationCancelled { // by giveUp
+	switch convert(err).Code {
+	case codeOperationCancelled: // by giveUp
 		err = kv.Error{Code: kv.CodeTransactionCancelled}
+	case kv.CodeTransactionCancelled, codeBrokenPromise:
+		if w.isActive() {
+			w.finish(nil) // see activate
+			return
+		}
 	}
 	w.finish(w.scope.failed(err))
+}
+
+// activate says that the transaction has committed. From then on nothing that
+// happens to the transaction ends the watch. If the client says so all the same,
+// it has lost the watch at a change of its key: the client keeps one watch for a
+// key and fails the others, if a transaction watches a key with several values
+// (docs/fidelity.md). Such a watch fires.
+func (w *watch) activate() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.active = true
+}
+
+func (w *watch) isActive() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.active
 }
 
 // giveUp ends a watch whose transaction was reset. The client would let it be

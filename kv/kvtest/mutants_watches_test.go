@@ -138,6 +138,16 @@ var watchMutants = []mutant{
 			return last[string(key)]
 		}))
 	}},
+	{name: "a watch ends the one before it in its transaction", killedBy: "Watch/SeveralOfOneTransaction", change: func(h *hooked) {
+		var last kv.Watch
+		h.watch = func(key []byte) kv.Watch {
+			if last != nil {
+				last.Cancel()
+			}
+			last = h.OwnedTransaction.Watch(key)
+			return last
+		}
+	}},
 	{name: "watches end with their transaction", killedBy: "Watch/OutlivesItsTransaction", change: func(h *hooked) {
 		var watches []kv.Watch
 		h.watch = func(key []byte) kv.Watch {

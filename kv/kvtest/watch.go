@@ -75,6 +75,25 @@ var watchCases = slices.Concat(watchChanges(), []Case{
 		},
 	},
 	{
+		Name:  "Watch/SeveralOfOneTransaction",
+		Shows: "of several watches of a key in one transaction each waits for a change of the value that it saw",
+		Needs: []Capability{ExactWatches},
+		run: func(t *T) {
+			t.put("k", "old")
+			tr := t.begin()
+			first := tr.Watch(t.key("k"))
+			tr.Set(t.key("k"), []byte("new"))
+			second, third := tr.Watch(t.key("k")), tr.Watch(t.key("k"))
+			t.commit(tr)
+			t.fired(first)
+			t.quiet(second)
+			t.quiet(third)
+			t.put("k", "newer")
+			t.fired(second)
+			t.fired(third)
+		},
+	},
+	{
 		Name:  "Watch/EverybodysWatch",
 		Shows: "a change fires every watch of the key",
 		run: func(t *T) {
