@@ -9,13 +9,18 @@ import (
 	"github.com/fdbelection/fdbelection/election/electiontest"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
-	"github.com/fdbelection/fdbelection/kv/memkv"
+	"github.com/fdbelection/fdbelection/kv/kvtest/engines"
 )
 
 func TestOnMemkv(t *testing.T) {
+	prefix := []byte("prefix/")
 	electiontest.Run(t, electiontest.Engine{
-		Name: "memkv",
-		Open: func(testing.TB) kv.Database { return memkv.New(memkv.Options{}) },
+		Name:   "memkv",
+		Prefix: prefix,
+		Open: func(t testing.TB) kv.Database {
+			t.Helper()
+			return engines.Tidy(t, prefix)
+		},
 	})
 }
 

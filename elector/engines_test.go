@@ -9,14 +9,18 @@ import (
 	"github.com/fdbelection/fdbelection/elector/electortest"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
+	"github.com/fdbelection/fdbelection/kv/kvtest/engines"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
 func TestOnMemkv(t *testing.T) {
+	prefix := []byte("prefix/")
 	electortest.Run(t, electortest.Engine{
-		Name: "memkv",
-		Open: func(testing.TB) func() kv.Database {
-			db := memkv.New(memkv.Options{})
+		Name:   "memkv",
+		Prefix: prefix,
+		Open: func(t testing.TB) func() kv.Database {
+			t.Helper()
+			db := engines.Tidy(t, prefix)
 			return func() kv.Database { return db.NewClient("", memkv.ClientOptions{}) }
 		},
 	})

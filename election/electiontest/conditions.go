@@ -233,7 +233,7 @@ func preferredNeverConflicts(t *testing.T, w *world) {
 	tr := b.open()
 	_, err := b.Preferred(tr, 5)
 	require.NoError(t, err)
-	tr.Set([]byte("application"), nil)
+	tr.Set(append(b.Subspace().Bytes(), "application"...), nil)
 	b.join("b", 9, at(0))
 	require.NoError(t, tr.Commit())
 }

@@ -12,8 +12,10 @@ import (
 // Engine is what the suite runs on.
 type Engine struct {
 	Name string
+	// Prefix begins every key that the suite uses. It may be empty.
+	Prefix []byte
 	// Open returns a database for one test. It may be shared: every test uses a
-	// subspace of its own.
+	// subspace of its own below Prefix, and clears it.
 	Open func(t testing.TB) kv.Database
 	// SpuriousWatches says that a watch may fire without a change.
 	SpuriousWatches bool

@@ -37,11 +37,19 @@ type world struct {
 	now    time.Time // of the clock that dates observations
 }
 
+// newWorld opens the database. What the test writes is removed after it.
 func newWorld(t *testing.T, engine Engine) *world {
 	t.Helper()
 	w := &world{t: t, db: engine.Open(t), engine: engine, now: epoch}
 	clock := election.Clock{Run: uuid.New(), Now: func() time.Time { return w.now }}
-	w.LeaderElection = election.New(subspace.New("electiontest", uuid.NewString()), election.WithClock(clock))
+	space := subspace.FromBytes(engine.Prefix).Sub("electiontest", uuid.NewString())
+	w.LeaderElection = election.New(space, election.WithClock(clock))
+	t.Cleanup(func() {
+		w.do(func(tr kv.Transaction) error {
+			tr.ClearRange(space.Bytes(), append(space.Bytes(), 0xff))
+			return nil
+		})
+	})
 	return w
 }
 

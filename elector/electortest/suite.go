@@ -14,9 +14,11 @@ import (
 // Engine is what the suite runs on.
 type Engine struct {
 	Name string
+	// Prefix begins every key that the suite uses. It may be empty.
+	Prefix []byte
 	// Open opens a database for one test, and returns what makes handles on it:
 	// each call makes another one, as another process would have. The database may
-	// be shared, as every test uses a subspace of its own and clears it.
+	// be shared, as every test uses a subspace of its own below Prefix, and clears it.
 	Open func(t testing.TB) (handle func() kv.Database)
 }
 

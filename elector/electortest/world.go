@@ -55,7 +55,7 @@ func eager(lease time.Duration) fdbelection.Config {
 // first elector.
 func newWorld(t *testing.T, engine Engine) *world {
 	t.Helper()
-	space := subspace.New("electortest", uuid.NewString())
+	space := subspace.FromBytes(engine.Prefix).Sub("electortest", uuid.NewString())
 	handle := engine.Open(t)
 	w := &world{
 		T: t, db: handle(), handle: handle, election: election.New(space),

@@ -1,14 +1,13 @@
 package kvtest_test
 
 import (
-	"bytes"
 	"context"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/kvtest"
 	"github.com/fdbelection/fdbelection/kv/kvtest/engines"
 	"github.com/fdbelection/fdbelection/kv/memkv"
@@ -42,15 +41,13 @@ func TestCasesStayInTheirPrefix(t *testing.T) {
 		db := s.Database
 		s.Prefix = prefix
 		t.Cleanup(func() {
-			rows, err := kv.ReadTransact(context.WithoutCancel(t.Context()), db, func(tr kv.ReadTransaction) ([]kv.KeyValue, error) {
-				return tr.GetRange(nil, []byte{0xff}, kv.RangeOptions{}).Get()
-			})
+			contents, err := kvtest.Contents(context.WithoutCancel(t.Context()), db)
 			if err != nil {
 				t.Error(err)
 			}
-			for _, row := range rows {
-				if !bytes.HasPrefix(row.Key, prefix) {
-					t.Errorf("%q was written", row.Key)
+			for key := range contents {
+				if !strings.HasPrefix(key, string(prefix)) {
+					t.Errorf("%q was written", key)
 				}
 			}
 		})
