@@ -23,22 +23,29 @@ const patience = 30 * time.Second
 // clusterFile is that of the database under test.
 var clusterFile = os.Getenv("FDB_CLUSTER_FILE")
 
+// testPrefix begins every key that the tests write, and the name of every tenant
+// that they make.
+const testPrefix = "fdbkvtest/"
+
 // TestMain refuses to run without a database: a suite that skips itself proves
-// nothing. As a child process it does its part instead.
+// nothing. It fails if the tests leave something behind. As a child process it
+// does its part instead.
 func TestMain(m *testing.M) {
 	if part := os.Getenv(childPart); part != "" {
 		os.Exit(runPart(part))
 	}
 	if clusterFile == "" {
-		fmt.Fprintln(os.Stderr, "these tests need FoundationDB: set FDB_CLUSTER_FILE to the cluster file of a database "+
-			"that may be written to (they stay below the prefix fdbkvtest/), or run `make integration`")
+		fmt.Fprintln(os.Stderr, "these tests need FoundationDB: set FDB_CLUSTER_FILE to the cluster file of a test database.\n"+
+			"They REBOOT all of its processes and LOCK it for some seconds at a time, so nothing else may use it meanwhile.\n"+
+			"They write only below the prefix "+testPrefix+", remove what they wrote, and list all user keys before and after.\n"+
+			"`make integration` runs them on a database in a container.")
 		os.Exit(1)
 	}
 	if err := reach(); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot reach the database of FDB_CLUSTER_FILE=%s: %v\n", clusterFile, err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	os.Exit(runTidily(m))
 }
 
 // reach opens the database and waits for it.
@@ -80,13 +87,13 @@ func prefix(t testing.TB) []byte {
 	t.Helper()
 	random := make([]byte, 8)
 	_, _ = rand.Read(random)
-	p := []byte("fdbkvtest/" + hex.EncodeToString(random) + "/")
+	p := []byte(testPrefix + hex.EncodeToString(random) + "/")
 	db := open(t, fdbkv.Options{})
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		require.NoError(t, db.Transact(ctx, func(tr kv.Transaction) error {
-			tr.ClearRange(p, below(p, "\xff"))
+			tr.ClearRange(p, append(slices.Clip(p[:len(p)-1]), '/'+1))
 			return nil
 		}))
 	})

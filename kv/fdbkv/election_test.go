@@ -12,6 +12,7 @@ import (
 func TestElection(t *testing.T) {
 	electiontest.Run(t, electiontest.Engine{
 		Name:            "FoundationDB",
+		Prefix:          []byte(testPrefix),
 		Open:            func(t testing.TB) kv.Database { return open(t, fdbkv.Options{}) },
 		SpuriousWatches: true,
 	})

@@ -46,7 +46,8 @@ func newElector(t testing.TB, space subspace.Subspace, id string) (*elector.Elec
 // process on a connection of its own.
 func TestElectors(t *testing.T) {
 	electortest.Run(t, electortest.Engine{
-		Name: "FoundationDB",
+		Name:   "FoundationDB",
+		Prefix: []byte(testPrefix),
 		Open: func(t testing.TB) func() kv.Database {
 			return func() kv.Database { return fdbkv.FromDatabase(raw(t)) }
 		},

@@ -19,7 +19,7 @@ import (
 func ExampleWrap() {
 	fdb.MustAPIVersion(fdbkv.APIVersion)
 	db := fdb.MustOpenDatabase(os.Getenv("FDB_CLUSTER_FILE"))
-	root := subspace.New("fdbkvtest", uuid.NewString()) // a new one, for the example
+	root := subspace.FromBytes([]byte("fdbkvtest/")).Sub(uuid.NewString()) // a new one, for the example
 	el := election.New(root.Sub("billing"))
 	me := election.Registration{Identity: election.Identity{ID: "host-1", Incarnation: uuid.New()}}
 

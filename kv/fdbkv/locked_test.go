@@ -56,7 +56,7 @@ func TestLockedDatabase(t *testing.T) {
 	tr, err := db.CreateTransaction(t.Context())
 	require.NoError(t, err)
 	defer tr.Cancel()
-	_, err = tr.Get([]byte("fdbkvtest/k")).Get()
+	_, err = tr.Get([]byte(testPrefix + "k")).Get()
 	require.ErrorIs(t, err, kv.Error{Code: kv.CodeDatabaseLocked})
 	waiting := background(func() error { return db.Ping(t.Context()) })
 	unlock()

@@ -170,7 +170,7 @@ func TestTransactionsOutliveClose(t *testing.T) {
 // of its own.
 func TestTenants(t *testing.T) {
 	db := open(t, fdbkv.Options{})
-	none, err := db.Tenant([]byte("fdbkvtest/no such tenant"))
+	none, err := db.Tenant([]byte(testPrefix + "no such tenant"))
 	require.NoError(t, err)
 	const tenantNotFound = 2131
 	require.Equal(t, tenantNotFound, kv.CodeOf(none.Ping(t.Context())))
@@ -182,7 +182,7 @@ func TestTenants(t *testing.T) {
 	require.NoError(t, err)
 	handle, err := binding.OpenTenant(name)
 	require.NoError(t, err)
-	key := []byte("fdbkvtest/tenant key")
+	key := []byte(testPrefix + "tenant key")
 	t.Cleanup(func() {
 		require.NoError(t, tenant.Transact(context.Background(), func(tr kv.Transaction) error {
 			tr.Clear(key)
