@@ -169,12 +169,12 @@ func (a *app) examine(ctx context.Context, f *doctorFlags, d *diagnosis, p *prog
 	return nil
 }
 
-// unreachable makes the exit code say so, also of a store that timed out.
+// unreachable makes the exit code say that a store that was opened does not answer.
 func unreachable(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &storeError{errors.New(err.Error())}
+	return &storeError{err}
 }
 
 // examination is one run of the checks, and what they have read.

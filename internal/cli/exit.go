@@ -16,7 +16,7 @@ const (
 	exitUsage       = 2 // the command line or the config it asks for is wrong
 	exitNotLeader   = 3 // nobody leads, or another does, or another term stands
 	exitUnreachable = 4 // the store cannot be used now, and a later attempt may succeed
-	exitTimedOut    = 5 // the store did not answer in time, or what was waited for did not come
+	exitTimedOut    = 5 // an open store stopped answering, or what was waited for did not come
 	// exitDuplicate: another process is active under the same id. A supervisor must
 	// not start this one again, so commands should not end with the same code: it is
 	// none of sysexits.h, of shells or of the codes above.
@@ -47,9 +47,11 @@ func ExitCode(err error) int {
 		return ended.code
 	case errors.Is(err, fdbelection.ErrNotLeader), errors.Is(err, fdbelection.ErrFenced):
 		return exitNotLeader
+	case errors.As(err, &store): // also if it did not answer in time
+		return exitUnreachable
 	case errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
 		return exitTimedOut
-	case errors.As(err, &store), errors.As(err, &inner):
+	case errors.As(err, &inner):
 		return exitUnreachable
 	default:
 		return exitFailure

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
@@ -66,4 +68,46 @@ type closer func()
 func (c closer) Close() error {
 	c()
 	return nil
+}
+
+// unreachableArguments is what each subcommand that opens a store needs besides
+// --store.
+var unreachableArguments = map[string][]string{
+	"bench": nil, "cancel": nil, "candidates": nil, "config get": nil, "config set": {"lease=10s"},
+	"config enable": nil, "config disable": nil, "doctor": nil, "evict": nil, "history": nil, "init": nil,
+	"list": nil, "raise-term": {"--floor", "1"}, "repair": nil, "resign": nil, "run": {"--id", "a"}, "status": nil,
+	"transfer": {"--to", "a"}, "unregister": {"a"}, "watch": nil,
+}
+
+// A store that does not answer within the timeout cannot be reached, whichever
+// subcommand opens it.
+func TestUnreachableStore(t *testing.T) {
+	nowhere := Store{
+		Scheme: "fdb",
+		Open: func(context.Context, string, time.Duration) (kv.Database, io.Closer, error) {
+			return nil, nil, fmt.Errorf("the cluster did not answer: %w",
+				kv.Error{Code: kv.CodeTransactionCancelled, Err: context.DeadlineExceeded})
+		},
+	}
+	opened := 0
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		if c.Runnable() && c.Flags().Lookup("store") != nil && !c.Hidden {
+			name := strings.TrimPrefix(c.CommandPath(), "fdbelect ")
+			t.Run(name, func(t *testing.T) {
+				more, known := unreachableArguments[name]
+				require.True(t, known, "say in unreachableArguments what the subcommand needs")
+				args := append(append(strings.Fields(name), "--store", "fdb:nowhere"), more...)
+				err := Exec(t.Context(), args, strings.NewReader(""), io.Discard, io.Discard, nowhere)
+				require.ErrorContains(t, err, "the cluster did not answer")
+				require.Equal(t, exitUnreachable, ExitCode(err), "%v", err)
+			})
+			opened++
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk((&app{}).rootCommand())
+	require.Len(t, unreachableArguments, opened)
 }
