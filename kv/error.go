@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"context"
 	"errors"
 	"strconv"
 )
@@ -18,16 +19,31 @@ type Error struct {
 	Err error
 }
 
-// Error returns the code, its meaning and the cause.
+// Error returns the code, its meaning and the cause, each once: of a transaction
+// that the end of a context cancelled only the end of the context, and nothing of
+// a cause with a method Code() int that only repeats a known code.
 func (e Error) Error() string {
-	text := "code " + strconv.Itoa(e.Code)
-	if c, known := classes[e.Code]; known {
-		text = c.text + " (" + strconv.Itoa(e.Code) + ")"
+	code := strconv.Itoa(e.Code)
+	c, known := classes[e.Code]
+	if !known {
+		return withCause("code "+code, e.Err)
 	}
-	if e.Err != nil {
-		text += ": " + e.Err.Error()
+	vendor, told := e.Err.(interface{ Code() int })
+	switch {
+	case e.Code == CodeTransactionCancelled && (errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded)):
+		return e.Err.Error() + " (" + code + ")"
+	case told && vendor.Code() == e.Code:
+		return c.text + " (" + code + ")"
+	default:
+		return withCause(c.text+" ("+code+")", e.Err)
 	}
-	return text
+}
+
+func withCause(text string, cause error) string {
+	if cause == nil {
+		return text
+	}
+	return text + ": " + cause.Error()
 }
 
 // Unwrap returns the cause.

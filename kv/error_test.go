@@ -102,8 +102,38 @@ func TestErrorIsAndAs(t *testing.T) {
 	require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err))
 	require.Zero(t, kv.CodeOf(errors.New("no code")))
 	require.Zero(t, kv.CodeOf(nil))
-	require.Equal(t, "code 4711", kv.Error{Code: 4711}.Error())
-	require.Contains(t, kv.Error{Code: kv.CodeNotCommitted, Err: errors.New("cause")}.Error(), "(1020): cause")
+}
+
+// vendorError is an error of an engine's own with a code, as a binding has.
+type vendorError int
+
+func (e vendorError) Error() string { return fmt.Sprintf("vendor error %d", int(e)) }
+func (e vendorError) Code() int     { return int(e) }
+
+// What happened is said once.
+func TestErrorText(t *testing.T) {
+	const conflict = "transaction not committed due to a conflict with another transaction (1020)"
+	for _, c := range []struct {
+		err  kv.Error
+		want string
+	}{
+		{kv.Error{Code: 4711}, "code 4711"},
+		{kv.Error{Code: 4711, Err: vendorError(4711)}, "code 4711: vendor error 4711"},
+		{kv.Error{Code: kv.CodeNotCommitted}, conflict},
+		{kv.Error{Code: kv.CodeNotCommitted, Err: errors.New("cause")}, conflict + ": cause"},
+		{kv.Error{Code: kv.CodeNotCommitted, Err: vendorError(1020)}, conflict},
+		{kv.Error{Code: kv.CodeNotCommitted, Err: vendorError(1021)}, conflict + ": vendor error 1021"},
+		{kv.Error{Code: kv.CodeNotCommitted, Err: context.DeadlineExceeded}, conflict + ": context deadline exceeded"},
+		{kv.Error{Code: kv.CodeTransactionCancelled}, "operation aborted because the transaction was cancelled (1025)"},
+		{kv.Error{Code: kv.CodeTransactionCancelled, Err: context.DeadlineExceeded}, "context deadline exceeded (1025)"},
+		{kv.Error{Code: kv.CodeTransactionCancelled, Err: context.Canceled}, "context canceled (1025)"},
+		{
+			kv.Error{Code: kv.CodeTransactionCancelled, Err: fmt.Errorf("%w: stopped", context.Canceled)},
+			"context canceled: stopped (1025)",
+		},
+	} {
+		require.Equal(t, c.want, c.err.Error())
+	}
 }
 
 func TestOutcomeString(t *testing.T) {

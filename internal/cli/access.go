@@ -149,7 +149,7 @@ func (x *access) explain(err error) error {
 	case kv.OutcomeOf(err) == kv.Unsettled, kv.OutcomeOf(err) == kv.SettledUnknown:
 		return fmt.Errorf("store %s did not confirm the change in time, which may still be made: look, and repeat the command if need be: %w", x.safe(), err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("store %s did not answer within %s: %w", x.safe(), x.timeout, err)
+		return &noAnswerError{fmt.Sprintf("store %s did not answer within %s", x.safe(), x.timeout), err}
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("interrupted while store %s was asked: %w", x.safe(), err)
 	case errors.Is(err, fdbelection.ErrSharedKeys):
@@ -160,6 +160,23 @@ func (x *access) explain(err error) error {
 		return err
 	}
 }
+
+// noAnswerError says that a deadline has passed, and has err as its cause.
+type noAnswerError struct {
+	text string
+	err  error
+}
+
+// Error leaves the cause out if that says no more than the deadline.
+func (e *noAnswerError) Error() string {
+	bare := kv.Error{Code: kv.CodeTransactionCancelled, Err: context.DeadlineExceeded}
+	if cause := e.err.Error(); cause != context.DeadlineExceeded.Error() && cause != bare.Error() {
+		return e.text + ": " + cause
+	}
+	return e.text
+}
+
+func (e *noAnswerError) Unwrap() error { return e.err }
 
 // explainShared adds to ErrSharedKeys what can be done about it.
 func explainShared(err error) error {

@@ -145,11 +145,17 @@ func TestContextEndsTransact(t *testing.T) {
 	}
 }
 
-// TestDeadlineIsTold: a deadline is told as one.
+// TestDeadlineIsTold: a deadline is told as one, and once.
 func TestDeadlineIsTold(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, nowhere(t).Ping(ctx), context.DeadlineExceeded)
+	err := nowhere(t).Ping(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.EqualError(t, err, "context deadline exceeded (1025)")
+
+	db, err := nowhere(t).With(fdbkv.Options{Timeout: 20 * time.Millisecond})
+	require.NoError(t, err)
+	require.EqualError(t, db.Ping(context.Background()), "operation aborted because the transaction timed out (1031)")
 }
 
 // TestWrappedOnlyStopsWaiting: the end of the context ends the waits in a

@@ -3,7 +3,6 @@ package fdbkv
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -182,5 +181,5 @@ func withCause(cause, answer error) error {
 	if answer == nil {
 		return cause
 	}
-	return fmt.Errorf("%w (%w)", cause, answer)
+	return endedError{cause, answer}
 }

@@ -82,11 +82,21 @@ func explain(clusterFile, tenant string, timeout time.Duration, err error) error
 	case kv.CodeOf(err) == tenantNotFound:
 		return fmt.Errorf("the cluster of %s has no tenant %q: %w", clusterFile, tenant, err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("the cluster of %s did not answer within %v; is it running, and do its addresses fit this network? %w", clusterFile, timeout, err)
+		return noAnswerError{fmt.Sprintf("the cluster of %s did not answer within %v: see whether it is running, and whether its addresses fit this network", clusterFile, timeout), err}
 	default:
 		return fmt.Errorf("the cluster of %s cannot be used: %w", clusterFile, err)
 	}
 }
+
+// noAnswerError says that the time for opening has passed, and matches err, whose
+// text would only repeat it.
+type noAnswerError struct {
+	text string
+	err  error
+}
+
+func (e noAnswerError) Error() string { return e.text }
+func (e noAnswerError) Unwrap() error { return e.err }
 
 // Permanent reports errors that no retry can mend.
 func Permanent(err error) bool {

@@ -57,6 +57,8 @@ func TestOpenFails(t *testing.T) {
 	nowhere := file("nowhere:nowhere@127.0.0.1:1\n")
 	_, err = Open(t.Context(), nowhere, 50*time.Millisecond)
 	require.ErrorContains(t, err, "did not answer within 50ms")
+	require.NotContains(t, err.Error(), "cancelled", "it is the deadline that counts")
+	require.NotContains(t, err.Error(), "deadline", "it is said once")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.False(t, Permanent(err))
 }
