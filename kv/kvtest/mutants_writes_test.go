@@ -222,6 +222,22 @@ var stampMutants = []mutant{
 	{name: "stamped keys are lost", killedBy: "Conflicts/StampedKeyIntoRange", change: func(h *hooked) {
 		h.stampedKey = func(_, _ []byte) {}
 	}},
+	{name: "a clear of its template takes a stamped key back", killedBy: "Versionstamps/KeyAfterAClear", change: func(h *hooked) {
+		var key, value []byte
+		h.stampedKey = func(k, v []byte) { key, value = k, v }
+		h.clear = func(k []byte) {
+			if key != nil && bytes.HasPrefix(k, key[:len(key)-14]) {
+				key = nil
+			}
+			h.OwnedTransaction.Clear(k)
+		}
+		h.commit = func() error {
+			if key != nil {
+				h.OwnedTransaction.SetVersionstampedKey(key, value)
+			}
+			return h.OwnedTransaction.Commit()
+		}
+	}},
 	{name: "the stamp outlives a reset", killedBy: "Versionstamps/AfterReset", change: func(h *hooked) {
 		h.reset = func() {
 			if h.OwnedTransaction.Commit() != nil {

@@ -94,6 +94,26 @@ var versionstampCases = []Case{
 		},
 	},
 	{
+		Name:  "Versionstamps/KeyAfterAClear",
+		Shows: "a clear of the template with stamp zero does not take the write back, and a clear of all that it can become does",
+		run: func(t *T) {
+			zero := stampedKey("k", 0, 0)
+			tr := t.begin()
+			stamp := tr.GetVersionstamp()
+			tr.SetVersionstampedKey(t.template("k"), []byte("v"))
+			tr.Clear(t.key(zero))
+			require.Equal(t, absent, t.get(tr, zero))
+			t.commit(tr)
+			require.Equal(t, "k"+t.stamp(stamp)+"=v", t.storedAll())
+
+			tr = t.begin()
+			tr.SetVersionstampedKey(t.template("l"), []byte("v"))
+			tr.ClearRange(t.key("k"), t.key("m"))
+			t.commit(tr)
+			require.Empty(t, t.storedAll())
+		},
+	},
+	{
 		Name:  "Versionstamps/OnePerTransaction",
 		Shows: "every versionstamped operation of a transaction gets the same stamp; the bytes behind it, the user version, tell them apart",
 		run: func(t *T) {

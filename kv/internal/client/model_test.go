@@ -25,6 +25,7 @@ type model struct {
 type modelWrite struct {
 	kind     MutationKind
 	key, end string
+	template string // of a stamped key: where the write is kept
 	value    string
 }
 
@@ -53,7 +54,7 @@ func (m *model) own(key string, n int) own {
 		case w.kind == MutationStampedValue && key == w.key:
 			o.written, o.unreadable = true, true
 		case w.kind == MutationStampedKey && key >= w.key && key < w.end:
-			o = own{unreadable: true, written: key == w.key}
+			o = own{unreadable: true, written: key == w.template}
 		}
 	}
 	return o
@@ -81,7 +82,7 @@ func (m *model) points() []string {
 	}
 	for _, w := range m.writes {
 		if w.kind == MutationStampedKey {
-			all[w.key] = true
+			all[w.key], all[w.template] = true, true
 		}
 	}
 	return slices.Sorted(maps.Keys(all))
@@ -235,10 +236,10 @@ func (r *modelRun) stamped() {
 		r.wrote(modelWrite{kind: MutationStampedValue, key: k})
 		return
 	}
-	least := binary.BigEndian.AppendUint64([]byte(k[:1]), uint64(r.tr.readVersion))
+	least := string(binary.BigEndian.AppendUint64([]byte(k[:1]), uint64(r.tr.readVersion))) + "\x00\x00"
 	most := k[:1] + "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00"
 	r.tr.SetVersionstampedKey(stampedTemplate(k[:1], "", 1), []byte("stamped"))
-	r.wrote(modelWrite{kind: MutationStampedKey, key: string(least) + "\x00\x00", end: most, value: "stamped"})
+	r.wrote(modelWrite{kind: MutationStampedKey, key: least, end: most, template: least + "\x01\x00\x00\x00", value: "stamped"})
 }
 
 func (r *modelRun) get() {

@@ -40,7 +40,8 @@ func (tr *Transaction) SetVersionstampedKey(key, value []byte) {
 	// commit's version is above the read version, so that FoundationDB's client, and
 	// this one with it, makes the part larger than it needs to be: it calls
 	// getVersionstampKeyRange with getCachedReadVersion().orDefault(0).
-	r := Range{Begin: tr.arena.clone(rest), End: tr.arena.take(len(rest) + 1)}
+	template := tr.arena.clone(key)
+	r := Range{Begin: template[:len(rest):len(rest)], End: tr.arena.take(len(rest) + 1)}
 	binary.BigEndian.PutUint64(r.Begin[offset:], uint64(tr.readVersion))
 	binary.BigEndian.PutUint16(r.Begin[offset+8:], 0)
 	copy(r.End, rest)
@@ -52,7 +53,7 @@ func (tr *Transaction) SetVersionstampedKey(key, value []byte) {
 	m := Mutation{
 		Kind: MutationStampedKey, Key: r.Begin, Value: tr.arena.clone(value), Offset: offset,
 	}
-	tr.writes.putStampedKey(m, r, &tr.arena)
+	tr.writes.putStampedKey(template, m, r, &tr.arena)
 }
 
 // SetVersionstampedValue implements kv.Transaction.

@@ -10,6 +10,8 @@ import (
 
 // ownWrite is what the transaction does to one key.
 type ownWrite struct {
+	// at is where the write is kept: its key, or the template of a stamped one.
+	at []byte
 	// last is the mutation that decides, and earlier are those before it. Only
 	// of a key that a versionstamp will decide are the earlier ones kept.
 	last    Mutation
@@ -21,7 +23,7 @@ type ownWrite struct {
 	conflicts bool
 }
 
-func (e *ownWrite) key() []byte { return e.last.Key }
+func (e *ownWrite) key() []byte { return e.at }
 
 // ownWrites is what a transaction has written, as FoundationDB's client keeps
 // it: one entry per key, and ranges. A later write of a key replaces an
@@ -66,13 +68,15 @@ func (w *ownWrites) within(r Range) []*ownWrite {
 }
 
 // put records a write of one key.
-func (w *ownWrites) put(m Mutation) {
+func (w *ownWrites) put(m Mutation) { w.putAt(m.Key, m) }
+
+func (w *ownWrites) putAt(at []byte, m Mutation) {
 	stamped := m.Kind != MutationSet
-	i, found := w.find(m.Key)
+	i, found := w.find(at)
 	if !found {
 		e := w.new()
-		e.last = m
-		e.unreadable = stamped || w.unreadable.contains(m.Key)
+		e.at, e.last = at, m
+		e.unreadable = stamped || w.unreadable.contains(at)
 		e.conflicts = m.Kind != MutationStampedKey
 		w.entries = slices.Insert(w.entries, i, e)
 		return
@@ -107,8 +111,9 @@ func (w *ownWrites) clear(r Range) {
 
 // putStampedKey records a write whose key the commit decides, somewhere in r.
 // What was written in r before has to be applied before it, whatever its final
-// key, and can be read no longer.
-func (w *ownWrites) putStampedKey(m Mutation, r Range, a *arena) {
+// key, and can be read no longer. As in FoundationDB's client the write is kept at
+// its template, the offset at the end of it included: a clear of that takes it back.
+func (w *ownWrites) putStampedKey(template []byte, m Mutation, r Range, a *arena) {
 	for _, c := range w.cleared.within(r) {
 		c = clip(c, r)
 		w.flushed = append(w.flushed, Mutation{Kind: MutationClearRange, Key: c.Begin, Value: c.End})
@@ -125,7 +130,7 @@ func (w *ownWrites) putStampedKey(m Mutation, r Range, a *arena) {
 	}
 	w.entries = slices.Delete(w.entries, i, j)
 	w.unreadable.add(r)
-	w.put(m)
+	w.putAt(template, m)
 }
 
 // lookup is what own writes say of a key.
