@@ -127,7 +127,7 @@ func TestCostOfCandidates(t *testing.T) {
 	sizes := []int{10, 200}
 	if s := os.Getenv("COSTS"); s != "" {
 		sizes = nil
-		for _, size := range strings.Split(s, ",") {
+		for size := range strings.SplitSeq(s, ",") {
 			n, err := strconv.Atoi(size)
 			require.NoError(t, err)
 			sizes = append(sizes, n)
