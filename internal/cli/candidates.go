@@ -18,33 +18,48 @@ import (
 
 func (a *app) candidatesCommand() *cobra.Command {
 	var r reading
+	var quick bool
 	cmd := &cobra.Command{
 		Use:   "candidates --store STORE [flags]",
 		Short: "List the candidates by rank, with their heartbeats and tags",
-		Long: `candidates lists everybody who is registered, the leader marked: voters before
-observers, higher priorities first, then the earlier registration. The age of a
-heartbeat compares the clock of the candidate's host with the one here. Who died
-without leaving stays listed until a leader has seen it silent for the candidate
-timeout. If a record cannot be read, candidates lists the others, names it and ends
-with 1.`,
+		Long: `candidates lists every registered candidate and marks the leader: voters before
+observers, higher priorities first, then earlier registrations. LAST is the age of the
+last heartbeat, by the clock of the candidate's host against the one here.
+
+Clocks do not decide which candidates are alive. If the last heartbeat of a candidate is
+older than the candidate timeout, or of the future, the command reads on for up to half
+of that timeout. A candidate that writes meanwhile is alive, and LAST says how far its
+clock is off. One that does not is marked silent. --quick does not wait, and then marks
+none. While the store is slow, none is marked either.
+
+A candidate that died without leaving stays listed until a leader evicts it. If a record
+cannot be read, candidates lists the others, names it and ends with 1.`,
 		Example: `  fdbelect candidates --store file:/tmp/demo.db
-  fdbelect candidates --store file:/tmp/demo.db --output json`,
+  fdbelect candidates --store file:/tmp/demo.db --quick --output json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.candidates(cmd.Context(), &r)
+			return a.candidates(cmd.Context(), &r, quick)
 		},
 	}
 	r.addFlags(cmd)
+	cmd.Flags().BoolVar(&quick, "quick", false, "read once, and mark no candidate as silent")
 	return cmd
 }
 
 // roll is what one transaction saw of the candidates.
 type roll struct {
 	leader     election.Leader
-	timeout    time.Duration
+	config     fdbelection.Config
 	candidates []election.Candidate
 	unseated   error // the leader record cannot be read, so none is marked as the leader
 	unreadable error // of single records; the others are listed all the same
+
+	// What listen adds.
+	at      time.Time // of the look, by the wall clock here
+	heard   beats
+	judged  bool // a candidate that looks dead and was not heard is silent
+	slow    bool // so that nothing is judged
+	slowest time.Duration
 }
 
 func readRoll(e *election.LeaderElection, tr kv.ReadTransaction) (roll, error) {
@@ -52,7 +67,7 @@ func readRoll(e *election.LeaderElection, tr kv.ReadTransaction) (roll, error) {
 	if err != nil {
 		return roll{}, err
 	}
-	r := roll{timeout: config.CandidateTimeout}
+	r := roll{config: config}
 	state, err := e.ReadState(tr)
 	switch {
 	case errors.Is(err, fdbelection.ErrInvalidState):
@@ -71,14 +86,21 @@ func readRoll(e *election.LeaderElection, tr kv.ReadTransaction) (roll, error) {
 	return r, nil
 }
 
-func (a *app) candidates(ctx context.Context, r *reading) error {
-	seen, err := read(ctx, a, &r.access, readRoll)
+func (a *app) candidates(ctx context.Context, r *reading, quick bool) error {
+	s, err := a.enter(ctx, &r.access, true)
 	if err != nil {
 		return err
 	}
-	now := a.clock.Wall()
-	list := seen.list(now)
-	err = a.show(r.output, list, func() table { return seen.table(list, now) })
+	defer s.close()
+	seen, err := s.listen(ctx, quick, "")
+	if err != nil {
+		return err
+	}
+	if seen.slow {
+		fmt.Fprintf(a.stderr, "fdbelect: store %s is slow: a read took %s; no candidate is judged silent\n", r.safe(), ago(seen.slowest))
+	}
+	list := seen.list()
+	err = a.show(r.output, list, func() table { return seen.table(list) })
 	return errors.Join(err, r.explain(errors.Join(seen.unseated, seen.unreadable)))
 }
 
@@ -94,12 +116,15 @@ type candidateStatus struct {
 	LastHeartbeat time.Time `json:"last_heartbeat"`
 	// Age of the last heartbeat compares the candidate's clock with the one here.
 	Age duration `json:"age"`
-	// Silent: it is older than the candidate timeout, so the candidate looks dead.
-	Silent bool              `json:"silent"`
-	Tags   map[string]string `json:"tags"`
+	// Silent: it looks dead by the clocks, and was not seen to write while the command
+	// waited for that. Nil: it looks dead by the clocks, and the command did not wait.
+	Silent *bool `json:"silent"`
+	// ClockAhead is there if the candidate was seen to write.
+	ClockAhead *duration         `json:"clock_ahead"`
+	Tags       map[string]string `json:"tags"`
 }
 
-func (s *roll) list(now time.Time) []candidateStatus {
+func (s *roll) list() []candidateStatus {
 	list := make([]candidateStatus, len(s.candidates))
 	for i, c := range s.candidates {
 		tags := c.Metadata
@@ -109,20 +134,31 @@ func (s *roll) list(now time.Time) []candidateStatus {
 		list[i] = candidateStatus{
 			Rank: i + 1, ID: c.ID, Incarnation: c.Incarnation.String(), Role: c.Role.String(), Priority: c.Priority,
 			Leader: s.leader.HeldBy(c.Identity), Heartbeats: c.Heartbeats, LastHeartbeat: c.LastHeartbeat.UTC(),
-			Age:    duration(now.Sub(c.LastHeartbeat)),
-			Silent: now.Sub(c.LastHeartbeat) > s.timeout, Tags: tags,
+			Age: duration(s.at.Sub(c.LastHeartbeat)), Silent: s.silent(&c), Tags: tags,
+		}
+		if ahead, heard := s.heard.ahead[c.Identity]; heard {
+			list[i].ClockAhead = (*duration)(&ahead)
 		}
 	}
 	return list
 }
 
-func (s *roll) table(list []candidateStatus, now time.Time) table {
+// silent returns whether a candidate is silent, nil if that was not judged.
+func (s *roll) silent(c *election.Candidate) *bool {
+	dead := looksDead(c, &s.config, s.at) && !s.heard.moved(c.Identity)
+	if dead && !s.judged {
+		return nil
+	}
+	return &dead
+}
+
+func (s *roll) table(list []candidateStatus) table {
 	t := table{header: []string{"RANK", "CANDIDATE", "ROLE", "PRIORITY", "HEARTBEATS", "LAST", "TAGS"}}
 	t.style = func(p palette, i int) func(string) string {
 		switch {
 		case list[i].Leader:
 			return p.good
-		case list[i].Silent:
+		case list[i].Silent != nil && *list[i].Silent:
 			return p.dim
 		}
 		return nil
@@ -132,16 +168,36 @@ func (s *roll) table(list []candidateStatus, now time.Time) table {
 		if c.Leader {
 			role = "leader"
 		}
-		last := ago(now.Sub(c.LastHeartbeat)) + " ago"
-		if c.Silent {
-			last += ", silent"
-		}
 		t.rows = append(t.rows, []string{
 			fmt.Sprint(c.Rank), s.candidates[i].Identity.String(), role, fmt.Sprint(c.Priority),
-			fmt.Sprint(c.Heartbeats), last, tagsText(c.Tags),
+			fmt.Sprint(c.Heartbeats), s.lastText(&c), tagsText(c.Tags),
 		})
 	}
 	return t
+}
+
+// lastText says when a candidate wrote last, and what the clocks leave open.
+func (s *roll) lastText(c *candidateStatus) string {
+	age, text := time.Duration(c.Age), ""
+	if age < -clockTolerance(&s.config) {
+		text = "in " + ago(-age)
+	} else {
+		text = ago(max(age, 0)) + " ago"
+	}
+	switch {
+	case c.Silent == nil:
+		return text + " by its clock"
+	case *c.Silent:
+		return text + ", silent"
+	case c.ClockAhead != nil && time.Duration(*c.ClockAhead).Abs() > clockTolerance(&s.config):
+		return "now, its clock is " + offBy(time.Duration(*c.ClockAhead))
+	}
+	return text
+}
+
+// offBy says how far a clock is ahead of the one here, or behind it.
+func offBy(ahead time.Duration) string {
+	return ago(ahead.Abs()) + either(ahead > 0, " ahead", " behind")
 }
 
 // tagsText lists tags by key, each safe to print.

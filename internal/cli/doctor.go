@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,16 +24,22 @@ func (a *app) doctorCommand() *cobra.Command {
 		Use:   "doctor --store STORE [flags]",
 		Short: "Examine a store and an election, and say what to do about each finding",
 		Long: `doctor examines whether the store answers, and how fast beside the lease; the versions;
-the config; whether every record can be read and fits the others; what can be told of
-the clocks; whether the leader renews, by observation over a heartbeat and a half;
-requests that are not obeyed, candidates that are silent, two processes under one id, and
-gaps in the history.
+the config; whether every record can be read and fits the others; whether the leader
+renews; requests that are not obeyed, candidates that are silent, clocks that differ, two
+processes under one id, and gaps in the history.
 
-Each finding is ok, warn or fail, and says what it means and what to do. It writes
-nothing. Commits it does not measure: "fdbelect bench" does.
+It observes the leader for a heartbeat and a half. If a candidate looks dead by the
+clocks, it listens for a heartbeat of it, for up to half of the candidate timeout. A
+candidate that writes is alive, whatever its clock says, and the finding is about the
+clock. If the store itself is slow, doctor says so first, and judges neither clocks nor
+silence.
 
-It ends with 0 where nothing failed, with 1 where something did, with 4 where the
-store cannot be reached. --quick does not wait: it leaves out what takes observation.`,
+Each finding is ok, warn, fail or skip (not judged), and says what it means and what to
+do. Findings of one kind are one line, with a count. doctor writes nothing, and measures
+no commits: "fdbelect bench" does.
+
+It ends with 0 if nothing failed, with 1 if something did, with 4 if the store cannot be
+reached. --quick does not wait: it leaves out what takes observation.`,
 		Example: `  fdbelect doctor --store file:/tmp/demo.db
   fdbelect doctor --store file:/tmp/demo.db --quick --output json`,
 		Args: noArgs,
@@ -50,6 +57,7 @@ const (
 	levelOK   level = "ok"
 	levelWarn level = "warn"
 	levelFail level = "fail"
+	levelSkip level = "skip" // it could not be judged
 )
 
 // finding is what one check has found. Its JSON is for scripts: names stay.
@@ -57,6 +65,10 @@ type finding struct {
 	Check string `json:"check"`
 	Level level  `json:"level"`
 	Found string `json:"found"`
+	// Count is how many things of one kind the finding is about, and Subjects names them:
+	// candidates, records or terms. Some findings name none.
+	Count    int      `json:"count"`
+	Subjects []string `json:"subjects"`
 	// Means and Do are there where something is not as it should be.
 	Means string `json:"means,omitempty"`
 	Do    string `json:"do,omitempty"`
@@ -82,9 +94,32 @@ func (d *diagnosis) add(l level, means, do, found string, args ...any) {
 		d.Warnings++
 	case levelFail:
 		d.Failures++
-	case levelOK:
+	case levelOK, levelSkip:
 	}
-	d.Findings = append(d.Findings, finding{Check: d.check, Level: l, Found: fmt.Sprintf(found, args...), Means: means, Do: do})
+	d.Findings = append(d.Findings, finding{
+		Check: d.check, Level: l, Found: fmt.Sprintf(found, args...), Count: 1, Subjects: []string{}, Means: means, Do: do,
+	})
+}
+
+// many adds one finding about many things of one kind.
+func (d *diagnosis) many(l level, subjects []string, means, do, found string) {
+	d.add(l, means, do, "%s", found)
+	last := &d.Findings[len(d.Findings)-1]
+	last.Count, last.Subjects = len(subjects), subjects
+}
+
+// someOf lists the first few of many texts.
+func someOf(texts []string) string {
+	const most = 5
+	if len(texts) <= most {
+		return strings.Join(texts, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(texts[:most], ", "), len(texts)-most)
+}
+
+// skip adds what was not judged because the store is slow.
+func (d *diagnosis) skip(what string) {
+	d.add(levelSkip, "what is late may be late because of the store", "run doctor again when the store is fast", "%s was not judged: the store is slow", what)
 }
 
 func (d *diagnosis) ok(found string, args ...any) { d.add(levelOK, "", "", found, args...) }
@@ -156,9 +191,12 @@ func (a *app) examine(ctx context.Context, f *doctorFlags, d *diagnosis, p *prog
 	}
 	e.checkConfig()
 	e.checkSeat()
-	if !f.quick {
+	if !f.quick && !e.slow {
 		if err := e.observe(ctx); err != nil {
 			return err
+		}
+		if err := e.measureRate(ctx); err != nil {
+			return unreachable(err)
 		}
 	}
 	e.checkClocks()
@@ -195,9 +233,12 @@ type examination struct {
 	history        []election.Event // oldest first
 	readAt         time.Time        // by the calendar here
 	last           election.Leader  // the seat as it was seen last
-	offsets        []offset
-	renewed        bool // seen
-	stuck          bool // the intent did not change while it was observed
+	offsets        []offset         // of the leader's clock, by its renewals
+	beats          beats
+	observed       time.Duration // how long
+	renewed        bool          // seen
+	slow           bool          // the store, so that nothing is judged that may be late because of it
+	stuck          bool          // the intent did not change while it was observed
 	occupants      occupants
 }
 
@@ -226,6 +267,8 @@ func (d *diagnosis) table() table {
 			return p.warn
 		case levelFail:
 			return p.bad
+		case levelSkip:
+			return p.dim
 		default:
 			return nil
 		}

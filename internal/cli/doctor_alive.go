@@ -4,22 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/cli/clock"
 	"github.com/fdbelection/fdbelection/kv"
 )
-
-// offset is how far the calendar of a candidate's host is ahead of the one
-// here, as a stamp says that was seen soon after it was written.
-type offset struct {
-	id    string
-	ahead time.Duration
-	known bool // seen fresh; else the stamp is only known to be old, and ahead is a lower bound
-}
 
 // checkSeat tells who leads, by the record.
 func (e *examination) checkSeat() {
@@ -27,6 +17,8 @@ func (e *examination) checkSeat() {
 	switch l := e.state.Leader; {
 	case e.lost && e.quick:
 		e.fail("it is not known who leads", "run doctor without --quick: it observes whether a leader restores its record", "%s", lostText(e.state.Tenure))
+	case e.slow && !l.Vacant():
+		e.skip(fmt.Sprintf("whether %s renews, which leads in term %d,", l.Identity, l.Term))
 	case l.Vacant():
 		voters := slices.ContainsFunc(e.candidates, func(c election.Candidate) bool { return c.Role == election.Voter })
 		if !e.state.Config.ElectionEnabled || voters && !e.quick {
@@ -41,61 +33,69 @@ func (e *examination) checkSeat() {
 	}
 }
 
-// observe looks for a heartbeat and a half, which is how often a leader
-// renews, with half of it for what delays it. Within that time a process whose id
-// was taken registers again as well, if it does.
+// observe looks for a heartbeat and a half, which is how often a leader renews, with
+// half of it for what delays it. Within that time a process whose id was taken registers
+// again as well, if it does. If the clocks do not show that every candidate is alive, it
+// goes on until it has seen each of those write, or for as long as one that is alive may
+// take for that.
 func (e *examination) observe(ctx context.Context) error {
 	c := e.session.app.clock
-	heartbeat := e.state.Config.HeartbeatInterval
-	pace := min(max(heartbeat/20, 5*time.Millisecond), 250*time.Millisecond)
+	config := &e.state.Config
 	begin := c.Now()
-	limit := heartbeat + heartbeat/2
+	least := config.HeartbeatInterval + config.HeartbeatInterval/2
+	most := max(least, beatWindow(config))
 	e.occupants = make(occupants)
 	e.occupants.see(e.candidates)
-	first, before := e.state.Leader, e.candidates
-	intent := e.state.Intent
+	e.beats.see(e.candidates, e.readAt)
+	first, intent := e.state.Leader, e.state.Intent
 	e.stuck = true
-	beats := make(map[string]bool)
 	for {
+		limit := least
+		switch {
+		case e.occupants.moved():
+			limit = 3 * config.HeartbeatInterval // if two processes take it in turns, the next turn comes by then
+		case len(e.beats.unheard(e.candidates, config, e.readAt)) > 0:
+			limit = most
+		}
 		passed := c.Now().Sub(begin)
 		if passed >= limit {
 			break
 		}
-		e.progress.say(fmt.Sprintf("observing the leader: %s of %s", tenths(passed), tenths(limit)))
-		if err := clock.Sleep(ctx, c, pace); err != nil {
+		e.progress.say(fmt.Sprintf("observing the leader and the candidates: %s of %s", tenths(passed), tenths(limit)))
+		if err := clock.Sleep(ctx, c, lookPace(least)); err != nil {
 			return err
 		}
+		before := c.Now()
 		s, err := look(ctx, e.session, func(tr kv.ReadTransaction) (*sight, error) { return lookAt(e.session.election, tr) })
 		if err != nil {
 			e.fail("the election could be read a moment ago", "run doctor again", "%s", safeLines(err.Error()))
 			return nil
 		}
 		wall := c.Wall()
+		if took := c.Now().Sub(before); tooSlow(config, took) {
+			e.tellSlow(fmt.Sprintf("a read took %s while the election was observed", ago(took)))
+			e.stuck = false
+			e.checkSeat()
+			return nil
+		}
 		if s.Leader.Ballot != e.last.Ballot && !s.Leader.Vacant() {
 			e.renewed = true
 			e.offsets = append(e.offsets, offset{s.Leader.ID, s.Leader.LeaseExpiry.Add(-s.Leader.LeaseDuration).Sub(wall), true})
 		}
-		e.last = s.Leader
-		for _, b := range before {
-			i := slices.IndexFunc(s.candidates, func(n election.Candidate) bool { return n.ID == b.ID && n.Heartbeats != b.Heartbeats })
-			if i >= 0 && !beats[b.ID] {
-				beats[b.ID] = true
-				e.offsets = append(e.offsets, offset{b.ID, s.candidates[i].LastHeartbeat.Sub(wall), true})
-			}
-		}
+		e.last, e.candidates, e.readAt = s.Leader, s.candidates, wall
+		e.beats.see(e.candidates, wall)
+		e.occupants.see(e.candidates)
 		e.stuck = e.stuck && s.Intent == intent
-		if e.occupants.see(s.candidates); e.occupants.moved() {
-			limit = 3 * heartbeat // if two processes take it in turns, the next turn comes by then
-		}
 	}
-	e.tellAlive(first, c.Now().Sub(begin))
+	e.observed = c.Now().Sub(begin)
+	e.tellAlive(first, e.observed)
 	return nil
 }
 
-// tellAlive tells what the observation of the seat has come to.
+// tellAlive tells what the observation of the leadership has come to.
 func (e *examination) tellAlive(first election.Leader, passed time.Duration) {
 	l := e.last
-	const do = "look at the process of the leader, at its log and at its connection; \"fdbelect watch\" shows whether somebody takes over"
+	const do = "look at the process of the leader, at its log and at its connection; \"fdbelect watch\" shows whether another candidate takes over"
 	switch {
 	case e.lost && !e.renewed:
 		e.fail("no leader runs, or it cannot write: a leader restores its record with its next renewal", leaderDo, "the leader record was still missing after %s", tenths(passed))
@@ -103,14 +103,14 @@ func (e *examination) tellAlive(first election.Leader, passed time.Duration) {
 		e.ok("%s took the seat in term %d while it was observed", l.Identity, l.Term)
 	case e.renewed:
 		e.ok("%s renews: term %d, ballot %d after %s", l.Identity, l.Term, l.Ballot, tenths(passed))
-	case !e.state.Config.ElectionEnabled: // nobody renews, as the config says
+	case !e.state.Config.ElectionEnabled: // there are no renewals, as the config says
 	case l.Vacant():
 		if len(e.candidates) > 0 {
 			e.fail("there are candidates, and none of them claims: they hang, or are not there any more", "look at their processes and logs; restart them",
 				"the seat is vacant, and was so for %s", tenths(passed))
 		}
 	case l.LeaseExpiry.Add(l.LeaseDuration).Before(e.session.app.clock.Wall()):
-		e.fail("the leader is gone, by what its last renewal says as well, and nobody has taken over", "start a candidate: \"fdbelect run\"; "+do,
+		e.fail("the leader is gone, by what its last renewal says as well, and no other candidate has taken over", "start a candidate: \"fdbelect run\"; "+do,
 			"%s did not renew for %s, and its lease is over since %s by the clock here", l.Identity, tenths(passed), ago(e.session.app.clock.Wall().Sub(l.LeaseExpiry)))
 	default:
 		e.warn("it is late: it hangs, is overloaded, or is cut off from the store", do,
@@ -118,108 +118,50 @@ func (e *examination) tellAlive(first election.Leader, passed time.Duration) {
 	}
 }
 
-// checkClocks tells what can be known of clocks without trusting one: a stamp
-// of the future, a fresh one, the order of the history, and how fast versions
-// grow.
-func (e *examination) checkClocks() {
-	e.begin("clock")
-	before := len(e.Findings)
-	e.checkRate()
-	c := e.state.Config
-	for _, candidate := range e.candidates {
-		e.offsets = append(e.offsets, offset{candidate.ID, candidate.LastHeartbeat.Sub(e.readAt), false})
-	}
-	if l := e.state.Leader; !l.Vacant() && !e.lost {
-		e.offsets = append(e.offsets, offset{l.ID, l.LeaseExpiry.Add(-l.LeaseDuration).Sub(e.readAt), false})
-	}
-	limit, worst := max(c.EffectiveMargin(), 100*time.Millisecond), time.Duration(0)
-	told := make(map[string]bool)
-	for _, o := range e.offsets {
-		if o.known {
-			worst = max(worst, o.ahead.Abs())
-		}
-		if told[o.id] || o.ahead <= limit && (!o.known || o.ahead.Abs() <= limit) {
-			continue
-		}
-		told[o.id] = true
-		found := fmt.Sprintf("the clock of %s is %s ahead of the one here", election.SafeText(o.id), ago(o.ahead.Abs()))
-		switch {
-		case !o.known:
-			found = strings.Replace(found, " is ", " is at least ", 1)
-		case o.ahead < 0:
-			found = strings.Replace(found, " ahead of ", " behind ", 1)
-		}
-		const do = "see that hosts have their time from the same source (chrony, ntpd)"
-		if c.Expiry == fdbelection.ExpiryByClock {
-			e.fail("leases are judged by these clocks: two processes may lead at once, or none for a while", do+"; or \"fdbelect config set --defaults\"", "%s", found)
-		} else {
-			e.warn("nothing is decided by it, but what \"status\" says of leases and ages is off by as much", do, "%s", found)
-		}
-	}
-	for i := 1; i < len(e.history); i++ {
-		if back := e.history[i-1].At.Sub(e.history[i].At); back > limit {
-			e.warn("a clock was set back, or hosts differ", "see that hosts have their time from the same source", "the history goes back by %s at term %d", ago(back), e.history[i].Term)
-			break
-		}
-	}
-	if len(e.Findings) > before && e.Findings[len(e.Findings)-1].Level != levelOK {
-		return
-	}
-	switch {
-	case slices.ContainsFunc(e.offsets, func(o offset) bool { return o.known }):
-		e.ok("fresh stamps of others are within %s of the clock here", ago(worst))
-	default:
-		e.ok("no stamp is of the future; that is all that can be told without a fresh one")
-	}
-}
-
-// checkRate compares the growth of versions with the clock here, where versions
-// are a clock at all.
-func (e *examination) checkRate() {
-	scheme, _, _ := strings.Cut(e.Store, ":")
-	if e.rate == nil || scheme == "file" || scheme == "mem" {
-		return // their versions grow with commits only, by the clocks of the processes
-	}
-	rate := float64(e.rate.grown) / e.rate.passed.Seconds() / versionsPerSecond
-	switch {
-	case rate > 2:
-		e.warn("the database recovered meanwhile, or its clock jumped; open transactions are outdated", "see the database's own status; run doctor again",
-			"versions grew %.1f times as fast as the clock here", rate)
-	case rate < 0.8 || rate > 1.2:
-		e.warn("the clock of the database or of this host runs wrong, or the database stood still", "run doctor again; compare the clock here with another",
-			"versions grew %.2f times as fast as the clock here", rate)
-	default:
-		e.ok("versions grew %.2f times as fast as the clock here", rate)
-	}
-}
-
 // checkCandidates looks for candidates that are silent, and for too few.
 func (e *examination) checkCandidates() {
 	e.begin("candidates")
-	c := e.state.Config
-	before, voters, alive := len(e.Findings), 0, 0
-	for _, candidate := range e.candidates {
-		age := e.readAt.Sub(candidate.LastHeartbeat)
-		silent := age > c.CandidateTimeout
-		if candidate.Role == election.Voter {
+	c := &e.state.Config
+	voters := 0
+	for i := range e.candidates {
+		if e.candidates[i].Role == election.Voter {
 			voters++
-			if !silent {
-				alive++
-			}
-		}
-		if silent {
-			e.warn("its process has died or hangs; the leader evicts it after it was seen silent for the candidate timeout",
-				"look at its process; \"fdbelect evict\" removes it where no leader does", "%s was silent for %s by the clocks", candidate.Identity, ago(age))
 		}
 	}
 	switch {
 	case len(e.candidates) == 0:
-		e.warn("nobody can lead", "start a candidate: \"fdbelect run\"", "nobody is registered")
+		e.warn("no process can lead", "start a candidate: \"fdbelect run\"", "no candidate is registered")
+		return
 	case voters == 0:
-		e.fail("nobody can lead", "start a candidate that is no observer", "there are observers only")
+		e.fail("no process can lead", "start a candidate that is no observer", "there are observers only")
+		return
+	case e.slow:
+		e.skip("which candidates are alive")
+		return
+	}
+	unheard := e.beats.unheard(e.candidates, c, e.readAt)
+	var silent, names []string
+	alive := voters
+	for i := range unheard {
+		silent, names = append(silent, unheard[i].ID), append(names, unheard[i].Identity.String())
+		if unheard[i].Role == election.Voter {
+			alive--
+		}
+	}
+	switch {
+	case silent == nil:
+	case e.quick:
+		e.many(levelWarn, silent, "they may have died, or their clocks may be wrong", "run doctor without --quick: it listens for their heartbeats",
+			fmt.Sprintf("by the clocks, the last heartbeat of %s is older than %s or of the future: %s", count(len(silent), "candidate"), c.CandidateTimeout, someOf(names)))
+	default:
+		e.many(levelWarn, silent, "each of these processes has died or hangs; the leader evicts it once it has seen no heartbeat of it for the candidate timeout",
+			"look at the processes; \"fdbelect evict\" removes them if there is no leader",
+			fmt.Sprintf("%s sent no heartbeat for %s: %s", count(len(silent), "candidate"), tenths(e.observed), someOf(names)))
+	}
+	switch {
 	case alive < 2:
-		e.warn("nobody could take over", "start another candidate on another host", "%s alive, of %s", count(alive, "voter"), count(len(e.candidates), "candidate"))
-	case len(e.Findings) == before:
+		e.warn("no candidate could take over", "start another candidate on another host", "%s alive, of %s", count(alive, "voter"), count(len(e.candidates), "candidate"))
+	case silent == nil:
 		e.ok("%s alive, of %s", count(alive, "voter"), count(len(e.candidates), "candidate"))
 	}
 }

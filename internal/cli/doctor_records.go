@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
@@ -97,17 +96,28 @@ func (e *examination) checkAgreement() {
 	for _, r := range e.ranked {
 		ranks[r.ID] = r
 	}
+	var wrong, names []string
 	for _, c := range e.candidates {
 		r, found := ranks[c.ID]
 		delete(ranks, c.ID)
 		if found != (c.Role == election.Voter) || found && (r.Priority != c.Priority || r.Versionstamp != c.Versionstamp) {
-			e.warn("it may be passed over or asked in vain at an open seat", `"fdbelect repair" mends it`,
-				"the rank of %s is not as its record says", c.Identity)
+			wrong, names = append(wrong, c.ID), append(names, c.Identity.String())
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(ranks)) {
-		e.warn("somebody waits a moment longer at an open seat", `"fdbelect repair" removes it`,
-			"there is a rank of %s, which is no candidate", election.SafeText(id))
+	if wrong != nil {
+		e.many(levelWarn, wrong, "each may be passed over or asked in vain when the leadership is vacant", `"fdbelect repair" mends it`,
+			either(len(wrong) == 1, "the rank of "+names[0]+" is not as its record says",
+				fmt.Sprintf("%d ranks are not as the records say: %s", len(wrong), someOf(names))))
+	}
+	if len(ranks) > 0 {
+		left := slices.Sorted(maps.Keys(ranks))
+		var names []string
+		for _, id := range left {
+			names = append(names, election.SafeText(id))
+		}
+		e.many(levelWarn, left, "candidates wait a moment longer when the leadership is vacant", `"fdbelect repair" removes it`,
+			either(len(left) == 1, "there is a rank of "+names[0]+", which is no candidate",
+				fmt.Sprintf("there are %d ranks without a candidate: %s", len(left), someOf(names))))
 	}
 	registered := slices.ContainsFunc(e.candidates, func(c election.Candidate) bool { return leader.HeldBy(c.Identity) })
 	if !leader.Vacant() && !registered {
@@ -188,7 +198,7 @@ func (e *examination) checkHistory() {
 	const do = "find out who removed records, or whether the store was restored; see docs/operations.md"
 	switch {
 	case gaps != nil:
-		e.warn("events were removed by somebody, or the history limit was zero for a while", do, "terms %s are missing", strings.Join(gaps, ", "))
+		e.many(levelWarn, gaps, "events were removed, or the history limit was zero for a while", do, fmt.Sprintf("terms %s are missing", someOf(gaps)))
 	case newest != e.state.Leader.Term:
 		e.warn("the last changes are not told, or the store was restored", do, "the newest event is of term %d, and the seat of term %d", newest, e.state.Leader.Term)
 	case len(sorted) == 0:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,58 +19,43 @@ const (
 	// How many reads and how many transactions without a commit are measured.
 	doctorReads = 100
 	doctorEmpty = 30
-	// rateTime is how long the growth of versions is watched.
-	rateTime = time.Second
-	// versionsPerSecond is how fast FoundationDB's versions grow.
-	versionsPerSecond = 1_000_000
+	// measureTime bounds how long each of them is measured, after the first few.
+	measureTime  = 2 * time.Second
+	measureLeast = 3
 )
-
-// versionRate is how much versions grew, and in what time here.
-type versionRate struct {
-	grown  int64
-	passed time.Duration
-}
 
 // measure times reads of the config's key, whether it is there or not, and
 // transactions that read it serialisably and have nothing to commit.
 func (e *examination) measure(ctx context.Context) error {
 	key := e.session.election.Subspace().Sub("config").Bytes()
+	var err error
+	e.latency, err = e.timed(doctorReads, func() error {
+		_, err := look(ctx, e.session, func(tr kv.ReadTransaction) ([]byte, error) { return tr.Snapshot().Get(key).Get() })
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	e.empty, err = e.timed(doctorEmpty, func() error {
+		_, err := act(ctx, e.session, func(tr kv.Transaction) ([]byte, error) { return tr.Get(key).Get() })
+		return err
+	})
+	return err
+}
+
+// timed returns what each of up to n runs took, sorted.
+func (e *examination) timed(n int, run func() error) (took []time.Duration, err error) {
 	c := e.session.app.clock
-	for range doctorReads {
+	start := c.Now()
+	for len(took) < n && (len(took) < measureLeast || c.Now().Sub(start) < measureTime) {
 		begin := c.Now()
-		if _, err := look(ctx, e.session, func(tr kv.ReadTransaction) ([]byte, error) { return tr.Snapshot().Get(key).Get() }); err != nil {
-			return err
+		if err := run(); err != nil {
+			return nil, err
 		}
-		e.latency = append(e.latency, c.Now().Sub(begin))
+		took = append(took, c.Now().Sub(begin))
 	}
-	for range doctorEmpty {
-		begin := c.Now()
-		if _, err := act(ctx, e.session, func(tr kv.Transaction) ([]byte, error) { return tr.Get(key).Get() }); err != nil {
-			return err
-		}
-		e.empty = append(e.empty, c.Now().Sub(begin))
-	}
-	slices.Sort(e.latency)
-	slices.Sort(e.empty)
-	if e.quick {
-		return nil
-	}
-	e.progress.say("watching how versions grow")
-	version := func(tr kv.ReadTransaction) (int64, error) { return tr.GetReadVersion().Get() }
-	first, err := look(ctx, e.session, version)
-	if err != nil {
-		return err
-	}
-	begin := c.Now()
-	if err := clock.Sleep(ctx, c, rateTime); err != nil {
-		return err
-	}
-	second, err := look(ctx, e.session, version)
-	if err != nil {
-		return err
-	}
-	e.rate = &versionRate{grown: second - first, passed: c.Now().Sub(begin)}
-	return nil
+	slices.Sort(took)
+	return took, nil
 }
 
 // versions tells what is between this command and the data.
@@ -100,40 +86,67 @@ func (e *examination) versions(ctx context.Context) {
 
 // checkLatency compares what the store takes with the time that a leader has.
 func (e *examination) checkLatency() {
-	e.begin("latency")
 	read, empty := percentile(e.latency, 99), percentile(e.empty, 99)
 	found := fmt.Sprintf("a read takes %s, 99 of 100 at most %s; a transaction without a commit %s and %s",
 		shortTime(micros(percentile(e.latency, 50))), shortTime(micros(read)),
 		shortTime(micros(percentile(e.empty, 50))), shortTime(micros(empty)))
 	worst := max(read, empty)
-	var margin, spare time.Duration
-	if e.state != nil {
-		c := e.state.Config
-		margin = c.EffectiveMargin()
-		spare = c.LeaseDuration - margin - c.HeartbeatInterval
-	}
-	const do = "make the lease longer (\"fdbelect config set lease=...\"), or find out what holds up the store; \"fdbelect bench\" measures commits as well"
 	switch {
-	case e.state == nil:
-		e.ok("%s", found)
-	case worst >= spare:
-		e.fail("a renewal takes longer than a leader has left when it begins one: it loses its leadership again and again", do,
-			"%s; a renewal has %s", found, spare)
-	case worst > spare/4 || worst > margin/2:
-		e.warn("it eats the time that a leader has for its renewals, and the margin that keeps two leaders apart in time", do,
-			"%s; a renewal has %s, the margin is %s", found, spare, margin)
+	case e.state != nil && tooSlow(&e.state.Config, worst):
+		e.tellSlow(found)
 	default:
-		e.ok("%s; a renewal has %s", found, spare)
+		e.begin("latency")
+		if e.state != nil {
+			found += fmt.Sprintf("; a renewal has %s", spare(&e.state.Config))
+		}
+		e.ok("%s", found)
 	}
 }
 
-// unreadable adds a finding for each record that cannot be read.
+// spare is the time that a leader has for one renewal.
+func spare(c *fdbelection.Config) time.Duration {
+	return c.LeaseDuration - c.EffectiveMargin() - c.HeartbeatInterval
+}
+
+// tellSlow says that the store is slow, before anything else: it explains what is late.
+// Clocks, heartbeats and renewals are not judged then.
+func (e *examination) tellSlow(found string) {
+	c := &e.state.Config
+	e.slow = true
+	e.begin("latency")
+	const do = "make the lease longer (\"fdbelect config set lease=...\"), or find out what holds up the store; \"fdbelect bench\" measures commits as well"
+	if worst := max(percentile(e.latency, 99), percentile(e.empty, 99)); worst >= spare(c) {
+		e.fail("the store is slow: a renewal takes longer than a leader has left when it begins one, so it loses its leadership again and again", do,
+			"%s; a renewal has %s", found, spare(c))
+	} else {
+		e.warn("the store is slow: that eats the time that a leader has for its renewals, and the margin that keeps two leaders apart in time", do,
+			"%s; a renewal has %s, the margin is %s", found, spare(c), c.EffectiveMargin())
+	}
+	last := len(e.Findings) - 1
+	e.Findings = slices.Insert(e.Findings[:last], 0, e.Findings[last])
+}
+
+// unreadable adds a finding for each kind of record of which some cannot be read.
 func (e *examination) unreadable(err error) bool {
 	invalid := invalidRecords(err)
-	for _, record := range invalid {
-		e.fail(meaning(record), remedy(record), "%s", safeLines(record.Error()))
+	for len(invalid) > 0 {
+		first := invalid[0]
+		like := func(i *fdbelection.InvalidStateError) bool { return i.Record == first.Record && i.Newer == first.Newer }
+		var keys, texts []string
+		for _, i := range invalid {
+			if like(i) {
+				key := strconv.QuoteToASCII(string(i.Key))
+				keys, texts = append(keys, key), append(texts, "at key "+key+": "+i.Problem)
+			}
+		}
+		found := first.Error()
+		if len(keys) > 1 {
+			found = fmt.Sprintf("%d %s records cannot be read: %s", len(keys), first.Record, someOf(texts))
+		}
+		e.many(levelFail, keys, meaning(first), remedy(first), found)
+		invalid = slices.DeleteFunc(invalid, like)
 	}
-	return len(invalid) > 0
+	return err != nil
 }
 
 // meaning says what a record costs that cannot be read.

@@ -46,6 +46,7 @@ func (e *examination) checkIDs() {
 		do     = "find both processes (candidates and logs name their incarnations), and give each an --id of its own; with systemd set RestartPreventExitStatus=79"
 	)
 	before := len(e.Findings)
+	var ids, taken []string
 	for _, c := range e.candidates {
 		seen := e.occupants[c.ID]
 		if len(seen) < 3 { // one change is a restart
@@ -53,8 +54,13 @@ func (e *examination) checkIDs() {
 		}
 		processes := slices.Clone(seen)
 		slices.SortFunc(processes, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
-		e.fail("two processes run under one id and take it from each other, or one crashes again and again; neither can lead for long", do,
-			"%s was registered by %d processes in turn, %d times while it was observed", election.SafeText(c.ID), len(slices.Compact(processes)), len(seen)-1)
+		ids = append(ids, c.ID)
+		taken = append(taken, fmt.Sprintf("%s was registered by %d processes in turn, %d times while it was observed",
+			election.SafeText(c.ID), len(slices.Compact(processes)), len(seen)-1))
+	}
+	if ids != nil {
+		e.many(levelFail, ids, "two processes run under one id and take it from each other, or one crashes again and again; neither can lead for long", do,
+			either(len(ids) == 1, "", count(len(ids), "id")+": ")+someOf(taken))
 	}
 	for i := len(e.history) - 1; i >= 0 && len(e.Findings) == before; i-- {
 		v := &e.history[i]

@@ -24,10 +24,10 @@ func (a *app) evictCommand() *cobra.Command {
 		Long: `evict removes candidates that died without leaving, all of them or those that are
 named. A leader does the same by itself; evict is for an election without one.
 
-It trusts no clock of another host: it watches for one candidate timeout, and removes
-whose record did not change even once, unless that has changed by the moment of the
-removal. Who holds the seat is left alone: see "resign --force". A candidate that was only
-stopped or cut off registers again when it goes on.`,
+It relies on no clock of another host: it watches for one candidate timeout, and removes
+every candidate whose record did not change even once, up to the moment of the removal. It
+leaves the leader alone: see "resign --force". If the store is slow, it evicts none. A
+candidate that was only stopped or cut off registers again when it goes on.`,
 		Example: `  fdbelect evict --store file:/tmp/demo.db
   fdbelect evict --store file:/tmp/demo.db --dry-run a b`,
 		RunE: func(cmd *cobra.Command, ids []string) error {
@@ -40,7 +40,7 @@ stopped or cut off registers again when it goes on.`,
 		},
 	}
 	x.addFlags(cmd)
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "watch, show who would be removed, and remove nobody")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "watch, show which candidates would be removed, and remove none")
 	return cmd
 }
 
@@ -68,7 +68,7 @@ func (a *app) evict(ctx context.Context, x *access, ids []string, dryRun bool) e
 		fmt.Fprintf(a.stdout, "%s %s\n", either(dryRun, "would evict", "evicted"), evicted[i].Identity)
 	}
 	if len(evicted) == 0 {
-		fmt.Fprintf(a.stdout, "nobody to evict: %s\n", either(len(suspects) == 0, "nobody is registered who does not lead", "everybody else is alive"))
+		fmt.Fprintf(a.stdout, "no candidate was evicted: %s\n", either(len(suspects) == 0, "none is registered but the leader", "all others are alive"))
 	}
 	if unreadable != nil {
 		return withRemedies(unreadable, "it was left as it is")
@@ -115,22 +115,26 @@ func (s *session) watchSilent(ctx context.Context, silent []election.Candidate) 
 	defer p.done()
 	begin := s.app.clock.Now() // after the read that saw them
 	for len(silent) > 0 {
+		before := s.app.clock.Now()
 		now, err := look(ctx, s, func(tr kv.ReadTransaction) (roll, error) { return readRoll(s.election, tr) })
 		if err != nil {
 			return nil, err
 		}
-		passed := s.app.clock.Now().Sub(begin)
+		passed, took := s.app.clock.Now().Sub(begin), s.app.clock.Now().Sub(before)
+		if tooSlow(&now.config, took) {
+			return nil, fmt.Errorf("store %s is slow: a read took %s, so a candidate that is alive may be late; nothing was changed, try again when the store is fast", s.access.safe(), ago(took))
+		}
 		silent = slices.DeleteFunc(silent, func(c election.Candidate) bool {
 			return !slices.ContainsFunc(now.candidates, func(d election.Candidate) bool { return unchanged(&c, &d) })
 		})
-		if passed >= now.timeout {
+		if passed >= now.config.CandidateTimeout {
 			break
 		}
-		p.say(fmt.Sprintf("watching %d candidates that have been silent for %s of %s", len(silent), ago(passed), now.timeout))
-		// A tenth of the timeout, so that who is alive is not looked at for long.
-		pause := min(max(now.timeout/10, 10*time.Millisecond), now.timeout-passed, waitPace)
+		p.say(fmt.Sprintf("watching %s, silent for %s of %s", count(len(silent), "candidate"), ago(passed), now.config.CandidateTimeout))
+		// A tenth of the timeout, so that a candidate that is alive is not watched for long.
+		pause := min(max(now.config.CandidateTimeout/10, 10*time.Millisecond), now.config.CandidateTimeout-passed, waitPace)
 		if err := clock.Sleep(ctx, s.app.clock, pause); err != nil {
-			return nil, errors.New("interrupted while the candidates were watched; nobody was evicted")
+			return nil, errors.New("interrupted while candidates were watched; nothing was changed")
 		}
 	}
 	return silent, nil

@@ -188,7 +188,7 @@ func TestEvictSparesTheLiving(t *testing.T) {
 	inLife(t, func(t *testing.T, l *live) {
 		code, stdout, stderr := l.runs("evict", "--store", "file:x", "b")
 		require.Zero(t, code, stderr)
-		require.Contains(t, stdout, "nobody to evict: everybody else is alive")
+		require.Contains(t, stdout, "no candidate was evicted: all others are alive")
 		require.Len(t, l.candidates(), 2)
 	})
 }

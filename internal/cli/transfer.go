@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 		return p, err
 	})
 	if err == nil {
-		err = a.mayLead(f, &seen)
+		err = s.mayLead(ctx, f, &seen)
 	}
 	if err != nil {
 		return f.explainTarget(err)
@@ -121,8 +122,7 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 }
 
 // mayLead says what is wrong with a transfer, before anything is asked.
-func (a *app) mayLead(f *transferFlags, p *parties) error {
-	age := a.clock.Wall().Sub(p.heir.LastHeartbeat)
+func (s *session) mayLead(ctx context.Context, f *transferFlags, p *parties) error {
 	over, err := f.overAlready(p.Leader)
 	switch {
 	case err != nil:
@@ -135,9 +135,25 @@ func (a *app) mayLead(f *transferFlags, p *parties) error {
 		return fmt.Errorf("%w, so nobody can be handed the seat: enable it first with \"fdbelect config enable\"", fdbelection.ErrElectionDisabled)
 	case p.heir.Role != election.Voter:
 		return fdbelection.ErrNotVoting
-	case age > p.Config.CandidateTimeout && !f.force:
-		return fmt.Errorf("%s looks dead: its last heartbeat is %s old by the clock here, and the candidate timeout is %s; if only the clocks do not agree, add --force",
-			p.heir.Identity, ago(age), p.Config.CandidateTimeout)
+	case f.force:
+		return nil
+	}
+	return s.mayHear(ctx, f.to)
+}
+
+// mayHear says that a candidate looks dead: by the clocks, and because it sent no
+// heartbeat while the command listened. A store that is slow says nothing about it.
+func (s *session) mayHear(ctx context.Context, id string) error {
+	begin := s.app.clock.Now()
+	seen, err := s.listen(ctx, false, id)
+	if err != nil {
+		return err
+	}
+	for i := range seen.candidates {
+		if c := &seen.candidates[i]; c.ID == id && *cmp.Or(seen.silent(c), new(bool)) {
+			return fmt.Errorf("%s looks dead: it sent no heartbeat for %s; add --force to ask all the same",
+				c.Identity, ago(s.app.clock.Now().Sub(begin)))
+		}
 	}
 	return nil
 }

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
-
-	"github.com/fdbelection/fdbelection"
 )
 
 func (a *app) unregisterCommand() *cobra.Command {
@@ -21,13 +19,13 @@ func (a *app) unregisterCommand() *cobra.Command {
 		Use:   "unregister --store STORE [flags] ID",
 		Short: "Remove one candidate from the list",
 		Long: `unregister removes the record of one candidate, of the incarnation that it sees and no
-other: a process that starts under the same id meanwhile stays. It removes at once, by
-the clock here; "evict" watches instead, and removes all that are dead.
+other: a process that starts under the same id meanwhile stays. It relies on no clock of
+another host. It watches the candidate for one candidate timeout, and removes it if its
+record did not change even once. "evict" does that for all candidates.
 
-A candidate that looks alive, or that holds the seat, is removed with --force only. One
-that is alive registers again at its next heartbeat, with a later rank. The one that holds
-the seat loses it with its record: what that means is said in "resign --help", under
---force.`,
+--force does not watch, and removes a candidate that is alive or leads, too. One that is
+alive registers again at its next heartbeat, with a later rank. The leader loses the
+leadership with its record: "resign --help" says under --force what that means.`,
 		Example: `  fdbelect unregister --store file:/tmp/demo.db a
   fdbelect unregister --store file:/tmp/demo.db --force a`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,9 +47,8 @@ the seat loses it with its record: what that means is said in "resign --help", u
 // member is a candidate, beside what its removal would mean.
 type member struct {
 	election.Candidate
-	leads   bool
-	seat    election.Token // of whoever leads
-	timeout time.Duration
+	leads bool
+	seat  election.Token // of the leader
 }
 
 func (s *session) member(tr kv.ReadTransaction, id string) (m member, err error) {
@@ -61,7 +58,7 @@ func (s *session) member(tr kv.ReadTransaction, id string) (m member, err error)
 	}
 	leader := state.Leader
 	m.Candidate, err = s.election.GetCandidate(tr, id)
-	m.leads, m.seat, m.timeout = leader.HeldBy(m.Identity), leader.Token(), state.Config.CandidateTimeout
+	m.leads, m.seat = leader.HeldBy(m.Identity), leader.Token()
 	return m, err
 }
 
@@ -78,8 +75,10 @@ func (a *app) unregister(ctx context.Context, x *access, id string, force bool) 
 	case err != nil:
 		return err
 	}
-	if err := a.mayGo(&seen, force); err != nil {
-		return err
+	if !force {
+		if err := s.mayGo(ctx, &seen); err != nil {
+			return err
+		}
 	}
 	_, err = act(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
 		now, err := s.member(tr, id)
@@ -91,9 +90,9 @@ func (a *app) unregister(ctx context.Context, x *access, id string, force bool) 
 		case now.Identity != seen.Identity:
 			return none, fmt.Errorf("%s has restarted meanwhile as %s; nothing was changed", seen.Identity, now.Identity)
 		case !force && !unchanged(&now.Candidate, &seen.Candidate):
-			return none, fmt.Errorf("%s is alive: it has just sent a heartbeat; nothing was changed, remove it with --force", seen.Identity)
+			return none, livesError(seen.Identity)
 		case !force && now.leads:
-			return none, a.mayGo(&now, force)
+			return none, leadsError(seen.Identity)
 		}
 		if now.leads {
 			if err := s.election.DeposeLeader(tr, now.seat, 0, a.clock.Wall()); err != nil { // so that the history says who it was
@@ -109,17 +108,23 @@ func (a *app) unregister(ctx context.Context, x *access, id string, force bool) 
 	return nil
 }
 
-// mayGo says why a candidate is not removed without force.
-func (a *app) mayGo(m *member, force bool) error {
-	age := a.clock.Wall().Sub(m.LastHeartbeat)
-	switch {
-	case force:
-		return nil
-	case m.leads:
-		return fmt.Errorf("%s holds the seat; ask it to step down with \"fdbelect resign\" first, or take record and seat from it with --force (see --help)", m.Identity)
-	case age <= m.timeout:
-		return fmt.Errorf("%s looks alive: its last heartbeat is %s old by the clock here, and the candidate timeout is %s; stop its process, or add --force (it registers again if it runs)",
-			m.Identity, ago(max(age, 0)), m.timeout)
+// mayGo says why a candidate is not removed without force. It watches one that does not
+// lead for a candidate timeout.
+func (s *session) mayGo(ctx context.Context, m *member) error {
+	if m.leads {
+		return leadsError(m.Identity)
 	}
-	return nil
+	silent, err := s.watchSilent(ctx, []election.Candidate{m.Candidate})
+	if err == nil && len(silent) == 0 {
+		err = livesError(m.Identity)
+	}
+	return err
+}
+
+func leadsError(who election.Identity) error {
+	return fmt.Errorf("%s holds the leadership; ask it to step down with \"fdbelect resign\" first, or take record and leadership from it with --force (see --help)", who)
+}
+
+func livesError(who election.Identity) error {
+	return fmt.Errorf("%s is alive: its record changed while it was watched; nothing was changed. Stop its process, or add --force (it registers again if it runs)", who)
 }
