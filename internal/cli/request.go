@@ -45,11 +45,11 @@ func (f *requestFlags) check(cmd *cobra.Command) error {
 // request is one that was sent to the leader of one term.
 type request struct {
 	*session
-	flags *requestFlags
-	what  string // is asked, such as "to step down"
-	seat  election.Leader
-	nonce uuid.UUID
-	since time.Time
+	flags   *requestFlags
+	waiting string // what it waits for, as a terminal shows it
+	seat    election.Leader
+	nonce   uuid.UUID // zero: nothing was asked
+	since   time.Time
 }
 
 // enter is that of the app. The store has its time, however short the wait is:
@@ -61,10 +61,12 @@ func (f *requestFlags) enter(ctx context.Context, a *app) (*session, error) {
 	return a.enter(ctx, &f.access, true)
 }
 
-// newRequest is about the seat that was seen.
+// newRequest is about the leadership that was seen, and what is asked of its holder, such as
+// "to step down".
 func (s *session) newRequest(f *requestFlags, seat election.Leader, what string) (*request, error) {
 	nonce, err := s.app.newNonce()
-	return &request{session: s, flags: f, what: what, seat: seat, nonce: nonce, since: s.app.clock.Now()}, err
+	waiting := fmt.Sprintf("asked %s %s in term %d, waiting", seat.Identity, what, seat.Term)
+	return &request{session: s, flags: f, waiting: waiting, seat: seat, nonce: nonce, since: s.app.clock.Now()}, err
 }
 
 // overAlready says, of a request about a term that was named, that there is
@@ -76,7 +78,7 @@ func (f *requestFlags) overAlready(seat election.Leader) (bool, error) {
 	case f.term > seat.Term:
 		return false, fmt.Errorf("%w: term %d has not begun, the newest is %d; see \"fdbelect status\"", fdbelection.ErrNotLeader, f.term, seat.Term)
 	case seat.Vacant():
-		return false, fmt.Errorf("%w: nobody leads, the seat is vacant", fdbelection.ErrNotLeader)
+		return false, fmt.Errorf("%w: no candidate leads, the leadership is vacant", fdbelection.ErrNotLeader)
 	}
 	return false, nil
 }
@@ -107,8 +109,7 @@ func (r *request) send(ctx context.Context, write func(tr kv.Transaction) error)
 // wait waits until done is content. A request that stands no more although the
 // tenure goes on was withdrawn, or found void by the leader.
 func (r *request) wait(ctx context.Context, done func(election.State) (bool, error)) (last election.State, err error) {
-	waiting := fmt.Sprintf("asked %s %s in term %d, waiting", r.seat.Identity, r.what, r.seat.Term)
-	err = r.waitFor(ctx, r.flags.patience, waiting, func(state election.State) (bool, error) {
+	err = r.waitFor(ctx, r.flags.patience, r.waiting, func(state election.State) (bool, error) {
 		last = state
 		if over, err := done(state); over || err != nil {
 			return over, err

@@ -24,11 +24,12 @@ func (a *app) resignCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resign --store STORE [flags]",
 		Short: "Ask the leader to step down, and wait until it has",
-		Long: `resign asks the leader of the term that stands to step down, and waits until that
-term is over. The leader finishes its work first, and stays out for a lease, so that
-another candidate follows it. Where it has not stepped down within --timeout the
-request is withdrawn (unless --keep is given), and resign ends with 5; where nobody
-leads it ends with 3. With --term it is about that term only, and may be repeated.
+		Long: `resign asks the leader of the current term to step down, and waits until that term is
+over. The leader finishes its work first, and stays out for a lease, so that another
+candidate follows it. If it has not stepped down within --timeout, the request is
+withdrawn (unless --keep is given), and resign ends with 5. If no candidate leads, it ends
+with 3. With --term it is about that term only, and may be repeated. resign says how the
+term ended, and who led when it looked last.
 
 A leader that has died cannot be asked; its lease runs out by itself. To give its seat
 up before that there is --force. It means:
@@ -105,7 +106,8 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 	}
 	switch {
 	case over:
-		fmt.Fprintf(a.stdout, "%s has stepped down after %s, term %d is over; %s\n", r.seat.Identity, r.took(), r.seat.Term, seatText(last.Leader))
+		how, now := r.ended(ctx, last.Leader)
+		fmt.Fprintf(a.stdout, "term %d of %s is over after %s%s; %s\n", r.seat.Term, r.seat.Identity, r.took(), how, seatText(now))
 		return nil
 	case errors.Is(err, errWaitOver):
 		return timedOut(fmt.Errorf("%s has not stepped down within %s; %s. Its work may take longer, or it is dead or cut off: see \"fdbelect candidates\", and for a dead leader \"fdbelect resign --force\"",
@@ -113,6 +115,31 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 	default:
 		return broken(err, r.seat.Identity.String()+" has stepped down", fate)
 	}
+}
+
+// ended says how the term ended, as far as the history tells, and who leads by now: since
+// the end of the term was seen, a candidate may have taken over.
+func (r *request) ended(ctx context.Context, last election.Leader) (how string, now election.Leader) {
+	type end struct {
+		leader election.Leader
+		events []election.Event
+	}
+	seen, err := look(context.WithoutCancel(ctx), r.session, func(tr kv.ReadTransaction) (e end, err error) {
+		if e.leader, err = r.election.GetLeaderRaw(tr); err == nil {
+			e.events, _ = r.election.History(tr, watchHistory) // what cannot be read is not told
+		}
+		return e, err
+	})
+	if err != nil {
+		return "", last
+	}
+	for i := range seen.events {
+		v := &seen.events[i]
+		if v.Term == r.seat.Term && v.Kind == election.EventEnded || v.Term == r.seat.Term+1 && v.Kind == election.EventBegan {
+			how = " (" + election.SafeText(v.Reason) + ")" // the end is older, so it comes last
+		}
+	}
+	return how, seen.leader
 }
 
 // depose gives the seat up in the stead of its holder.

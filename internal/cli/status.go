@@ -15,17 +15,34 @@ import (
 
 func (a *app) statusCommand() *cobra.Command {
 	var r reading
+	var check bool
 	cmd := &cobra.Command{
 		Use:   "status --store STORE [flags]",
 		Short: "Show who leads, the lease, the config and what is asked of the leader",
-		Long: `status shows the leader record as it stands, the config and the intent. Whether a
-lease has run out it can only tell by the clock of the leader's host against the
-one here: what the candidates go by is shown under "expiry".
+		Long: `status shows the leader record, the config and the intent, by one read. Whether a lease
+has run out it can only tell by the clock of the leader's host against the one here; what
+the candidates go by is shown under "expiry".
+
+--check answers by its exit code, in the time of one read, whether there is a leader now:
+
+  0  The record names a leader that has taken the leadership, and the lease that it wrote
+     there is not over by the clock here.
+  3  There is none, or it has not taken the leadership yet, or its lease is over by the
+     clock here.
+  1  It cannot be told: a record is damaged, or its lease begins in the future, so the
+     clock of its host is ahead of the one here.
+
+The answer is as good as the two clocks agree. If they differ by a second, it may be wrong
+for a second around the end of a lease. A leader that died counts until its lease is over,
+as it does for the candidates. Use --check for probes and routing. It is no fence: a leader
+that has to know whether it still leads uses its own deadline or its fencing token. To
+see that a leader is alive without comparing clocks, use "watch --until leader --for 30s".
 
 If a record cannot be read, status shows the others, says which one it is and how it is
 mended, and ends with 1.`,
 		Example: `  fdbelect status --store file:/tmp/demo.db
-  fdbelect status --store file:/tmp/demo.db --output json`,
+  fdbelect status --store file:/tmp/demo.db --output json
+  fdbelect status --store file:/tmp/demo.db --check`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := read(cmd.Context(), a, &r.access, readStatus)
@@ -33,13 +50,37 @@ mended, and ends with 1.`,
 				return err
 			}
 			s.Election, s.Root, s.Store = r.name, r.root, r.spec
-			s.judge(a.clock.Wall())
-			err = a.show(r.output, s, func() table { return s.table(a.clock.Wall()) })
-			return errors.Join(err, r.explain(s.unreadable))
+			now := a.clock.Wall()
+			s.judge(now)
+			err = a.show(r.output, s, func() table { return s.table(now) })
+			if err = errors.Join(err, r.explain(s.unreadable)); err == nil && check {
+				err = s.check(now)
+			}
+			return err
 		},
 	}
 	r.addFlags(cmd)
+	cmd.Flags().BoolVar(&check, "check", false, "end with 3 unless a leader with a lease that is not over leads, by the clock here")
 	return cmd
+}
+
+// check says why there is no leader now, or why that cannot be told, by one read and the
+// clocks. It returns nil if there is one.
+func (s *status) check(now time.Time) error {
+	l := s.record
+	ahead := l.LeaseExpiry.Add(-l.LeaseDuration).Sub(now)
+	switch {
+	case l.Vacant():
+		return fmt.Errorf("%w: no candidate leads", fdbelection.ErrNotLeader)
+	case !l.Accepted:
+		return fmt.Errorf("%w: %s was handed the leadership, and has not taken it yet", fdbelection.ErrNotLeader, l.Identity)
+	case l.ExpiredAt(now):
+		return fmt.Errorf("%w: the lease of %s is over for %s by the clock here", fdbelection.ErrNotLeader, l.Identity, ago(now.Sub(l.LeaseExpiry)))
+	case ahead > s.tolerance:
+		return fmt.Errorf("the clock of %s is at least %s ahead of the one here, so one read cannot tell whether its lease is over; use \"fdbelect watch --until leader\"",
+			l.Identity, ago(ahead))
+	}
+	return nil
 }
 
 // status is what "status" shows. Its JSON is for scripts: names stay.
@@ -56,6 +97,7 @@ type status struct {
 	Unreadable []damagedRecord `json:"unreadable"`
 
 	record     election.Leader
+	tolerance  time.Duration   // of two clocks
 	tenure     election.Tenure // its holder holds the seat, or held it last
 	lost       bool            // there is no leader record, and term and ballot are those of the tenure
 	unreadable error
@@ -67,7 +109,7 @@ type leaderStatus struct {
 	Priority    int32     `json:"priority"`
 	Origin      string    `json:"origin"`
 	Accepted    bool      `json:"accepted"`
-	AcquiredAt  time.Time `json:"acquired_at"`
+	Since       time.Time `json:"since"` // when the tenure began, as the history has it
 	Lease       duration  `json:"lease"`
 	LeaseExpiry time.Time `json:"lease_expiry"`
 	// LeaseOver compares the leader's clock with the one here.
@@ -113,14 +155,18 @@ func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, err
 	leader, intent := state.Leader, state.Intent
 	s := &status{
 		Term: leader.Term, Ballot: leader.Ballot, Config: configOf(state.Config), Unreadable: damagedRecords(state.Unreadable),
-		record: leader, tenure: state.Tenure, lost: leaderLost(&state), unreadable: state.Unreadable,
+		record: leader, tolerance: clockTolerance(&state.Config), tenure: state.Tenure, lost: leaderLost(&state), unreadable: state.Unreadable,
 	}
 	if s.lost {
 		s.Ballot = state.Tenure.Ballot
 	} else if !leader.Vacant() {
+		since, err := beganAt(e, tr, &leader)
+		if err != nil {
+			return nil, err
+		}
 		s.Leader = &leaderStatus{
 			ID: leader.ID, Incarnation: leader.Incarnation.String(), Priority: leader.Priority,
-			Origin: leader.Origin.String(), Accepted: leader.Accepted, AcquiredAt: leader.AcquiredAt.UTC(),
+			Origin: leader.Origin.String(), Accepted: leader.Accepted, Since: since.UTC(),
 			Lease: duration(leader.LeaseDuration), LeaseExpiry: leader.LeaseExpiry.UTC(),
 		}
 	}
@@ -131,6 +177,23 @@ func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, err
 		}
 	}
 	return s, nil
+}
+
+// beganAt returns when the tenure of a leader began: as the history has it, so that both
+// say the same. The leader record has another time if the leadership was handed over, that
+// of its acceptance, or if the record was lost and written again.
+func beganAt(e *election.LeaderElection, tr kv.ReadTransaction, l *election.Leader) (time.Time, error) {
+	const ofOneTerm = 3 // events
+	events, err := e.History(tr, ofOneTerm)
+	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
+		return time.Time{}, err
+	}
+	for i := range events {
+		if v := &events[i]; v.Kind == election.EventBegan && v.Term == l.Term && v.Nonce == l.Nonce {
+			return v.At, nil
+		}
+	}
+	return l.AcquiredAt, nil
 }
 
 func configOf(c fdbelection.Config) configStatus {
@@ -175,7 +238,7 @@ func (s *status) rows(now time.Time) [][]string {
 	} else {
 		rows = append(rows,
 			[]string{"leader", fmt.Sprintf("%s, priority %d%s", s.record.Identity, l.Priority, pending(l.Accepted))},
-			[]string{"since", fmt.Sprintf("%s (%s ago, %s)", l.AcquiredAt.Format(timeLayout), ago(now.Sub(l.AcquiredAt)), l.Origin)},
+			[]string{"since", fmt.Sprintf("%s (%s ago, %s)", l.Since.Format(timeLayout), ago(now.Sub(l.Since)), l.Origin)},
 			[]string{"lease", lease(l, now)})
 	}
 	if s.unreadable != nil {

@@ -29,6 +29,8 @@ type desk struct {
 	*election.LeaderElection
 	// before runs before each transaction that may write, if it is not nil.
 	before func()
+	// beforeRead runs before each transaction that only reads.
+	beforeRead func()
 	// twice runs every such transaction again after it has committed, as after an
 	// answer that was lost.
 	twice bool
@@ -51,6 +53,13 @@ func (d *desk) Transact(ctx context.Context, fn func(tr kv.Transaction) error) e
 		err = d.Database.Transact(ctx, fn)
 	}
 	return err
+}
+
+func (d *desk) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
+	if d.beforeRead != nil {
+		d.beforeRead()
+	}
+	return d.Database.ReadTransact(ctx, fn)
 }
 
 // does runs fn in a transaction that must succeed, past all that d adds.
@@ -235,7 +244,7 @@ func TestOneOperatorAsksTheLeader(t *testing.T) {
 			}
 			o := <-ended
 			require.Zero(t, o.code, o.stderr)
-			require.Contains(t, o.stdout, either(intent.Kind == election.IntentResign, "term 1 is over", "other#"))
+			require.Contains(t, o.stdout, either(intent.Kind == election.IntentResign, "term 1 of leader#", "other#"))
 		})
 	}
 }
@@ -373,11 +382,11 @@ func TestTransferToWhoDoesNotCome(t *testing.T) {
 	}
 	o := d.runs("transfer", "--to", "other")
 	require.Equal(t, 3, o.code, o.stdout)
-	require.Contains(t, o.stderr, "other does not lead by this request, term 1 ended otherwise; leader#")
+	require.Contains(t, o.stderr, " does not lead by this request, term 1 ended otherwise; leader#")
 
 	// One that was handed the seat, and does not accept it.
 	d = newDesk(t)
-	d.made()
+	_, other := d.made()
 	seat = d.state().Leader
 	sent.Store(0)
 	d.before = func() {
@@ -388,7 +397,103 @@ func TestTransferToWhoDoesNotCome(t *testing.T) {
 	}
 	o = d.runs("transfer", "--to", "other", "--timeout", "300ms")
 	require.Equal(t, 5, o.code, o.stdout)
-	require.Contains(t, o.stderr, "was handed the seat in term 2, and has not accepted it within 300ms")
+	require.Contains(t, o.stderr, "was handed the leadership in term 2, and has not taken it within 300ms")
+
+	// The same command again waits for it as well, and asks nothing.
+	for _, args := range [][]string{{"--term", "1"}, nil} {
+		d.before = nil
+		o = d.runs(append([]string{"transfer", "--to", "other", "--timeout", "300ms"}, args...)...)
+		require.Equal(t, 5, o.code, o.stdout)
+		require.Contains(t, o.stderr, "was handed the leadership in term 2, and has not taken it within 300ms")
+	}
+	d.before = func() {
+		d.before = nil
+		d.does(func(tr kv.Transaction) error { _, err := d.RunElectionCycle(tr, other, time.Now()); return err })
+	}
+	o = d.runs("transfer", "--to", "other", "--term", "1")
+	require.Zero(t, o.code, o.stderr)
+	require.Regexp(t, "^other#[0-9a-f]+ leads in term 2, after ", o.stdout)
+}
+
+// One that was handed the leadership and did not take it: another leads in the end, and
+// the command says what has happened, also if it has seen only the end of it.
+func TestTransferToWhoDoesNotTakeIt(t *testing.T) {
+	for _, looks := range []bool{true, false} {
+		d := newDesk(t)
+		leader, _ := d.made()
+		seat := d.state().Leader
+		yields := func(tr kv.Transaction) error {
+			_, _, err := d.Yield(tr, seat.Token(), d.state().Intent, time.Now())
+			return err
+		}
+		var sent atomic.Int32
+		d.before = func() {
+			switch n := sent.Add(1); {
+			case n == 2:
+				d.does(yields)
+				if looks {
+					return
+				}
+				fallthrough
+			case n == 3:
+				later := time.Now().Add(time.Hour)
+				d.does(func(tr kv.Transaction) error {
+					_, err := d.TryClaimLeadership(tr, leader.Identity, later, election.Observed(election.Observation{}.Next(d.state().Leader, time.Now()), later))
+					return err
+				})
+			}
+		}
+		o := d.runs("transfer", "--to", "other")
+		require.Equal(t, 3, o.code, "%s %s", o.stdout, o.stderr)
+		require.Regexp(t, "other#[0-9a-f]+ was handed the leadership in term 2,? and (did not take it|that term is over); leader#[0-9a-f]+ leads in term 3", o.stderr)
+		require.Equal(t, looks, strings.Contains(o.stderr, "did not take it"))
+		o = d.runs("transfer", "--to", "other", "--term", "1")
+		require.Zero(t, o.code, o.stderr)
+		require.Regexp(t, "^term 1 was handed to other#[0-9a-f]+ already; leader#[0-9a-f]+ leads in term 3", o.stdout)
+	}
+}
+
+// A candidate that takes over while resign looks for the last time is named.
+func TestResignSaysWhoFollowed(t *testing.T) {
+	d := newDesk(t)
+	_, other := d.made()
+	seat := d.state().Leader
+	var sent, reads atomic.Int32
+	d.before = func() {
+		if sent.Add(1) == 2 {
+			d.does(func(tr kv.Transaction) error { return d.ResignLeadership(tr, seat.Token(), time.Now()) })
+		}
+	}
+	d.beforeRead = func() {
+		if reads.Add(1) == 2 {
+			d.does(func(tr kv.Transaction) error {
+				_, err := d.TryClaimLeadership(tr, other.Identity, time.Now())
+				return err
+			})
+		}
+	}
+	o := d.runs("resign")
+	require.Zero(t, o.code, o.stderr)
+	require.Regexp(t, `^term 1 of leader#[0-9a-f]+ is over after \S+ \(resigned\); other#[0-9a-f]+ leads in term 2\n$`, o.stdout)
+}
+
+// A term that ended by itself was not resigned.
+func TestResignSaysHowATermEnded(t *testing.T) {
+	d := newDesk(t)
+	_, other := d.made()
+	var sent atomic.Int32
+	d.before = func() {
+		if sent.Add(1) == 2 {
+			later := time.Now().Add(time.Hour)
+			d.does(func(tr kv.Transaction) error {
+				_, err := d.TryClaimLeadership(tr, other.Identity, later, election.Observed(election.Observation{}.Next(d.state().Leader, time.Now()), later))
+				return err
+			})
+		}
+	}
+	o := d.runs("resign")
+	require.Zero(t, o.code, o.stderr)
+	require.Regexp(t, `^term 1 of leader#[0-9a-f]+ is over after \S+ \(expiry\); other#[0-9a-f]+ leads in term 2\n$`, o.stdout)
 }
 
 func TestTransferToWhoCannotLead(t *testing.T) {
@@ -398,7 +503,7 @@ func TestTransferToWhoCannotLead(t *testing.T) {
 	d.does(func(tr kv.Transaction) error { return d.HeartbeatCandidate(tr, other, time.Now()) })
 	o := d.runs("transfer", "--to", "other")
 	require.Equal(t, 1, o.code, o.stdout)
-	require.Contains(t, o.stderr, "other cannot be handed the seat: candidate is an observer and never leads")
+	require.Contains(t, o.stderr, "other cannot be handed the leadership: candidate is an observer and never leads")
 	require.Equal(t, election.NoIntent, d.state().Intent.Kind)
 	other.Role = election.Voter
 	d.does(func(tr kv.Transaction) error { return d.HeartbeatCandidate(tr, other, time.Now()) })

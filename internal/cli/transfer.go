@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
@@ -24,19 +25,22 @@ func (a *app) transferCommand() *cobra.Command {
 	var f transferFlags
 	cmd := &cobra.Command{
 		Use:   "transfer --store STORE --to ID [flags]",
-		Short: "Ask the leader to hand its seat to another candidate, and wait until that leads",
-		Long: `transfer asks the leader of the term that stands to hand its seat to one candidate,
+		Short: "Ask the leader to hand over to another candidate, and wait until that leads",
+		Long: `transfer asks the leader of the current term to hand the leadership to one candidate,
 and waits until that candidate leads. The leader finishes its work first. The new
 leader is safe from preemption for a lease.
 
-The candidate has to be registered, a voter, and alive: its last heartbeat, by the clock
-here, not older than the candidate timeout. Where the clocks of its host and of this one
-do not agree, --force asks all the same. A candidate that restarts meanwhile is another
-one, and the leader drops the request.
+The candidate has to be registered, a voter, and alive. If its last heartbeat is older
+than the candidate timeout by the clocks, transfer first listens for a heartbeat of it;
+--force does not. A candidate that restarts meanwhile is another one, and the leader
+drops the request.
 
-Where it does not lead within --timeout the request is withdrawn (unless --keep is
-given), and transfer ends with 5; where nobody leads, or in the end somebody else
-does, with 3.`,
+transfer ends with 0 if the candidate leads, also if it did so before. With --term it is
+about that term only, and may be repeated: it ends with 0 if that term was handed to the
+candidate. If the candidate does not lead within --timeout, the request is withdrawn
+(unless --keep is given), and transfer ends with 5. It ends with 3 if there is no leader
+to ask, if another candidate leads in the end, or if the candidate was handed the
+leadership and did not take it.`,
 		Example: `  fdbelect transfer --store file:/tmp/demo.db --to b
   fdbelect transfer --store file:/tmp/demo.db --to b --timeout 30s`,
 		Args: noArgs,
@@ -56,14 +60,51 @@ does, with 3.`,
 	}
 	f.addFlags(cmd)
 	cmd.Flags().StringVar(&f.to, "to", "", "id of the candidate that is to lead (required)")
-	cmd.Flags().BoolVar(&f.force, "force", false, "ask even if the candidate looks dead")
+	cmd.Flags().BoolVar(&f.force, "force", false, "do not listen for a heartbeat of the candidate first")
 	return cmd
 }
 
-// parties are the seat, and who is to have it.
+// parties are the leadership, and the candidate that is to have it.
 type parties struct {
 	election.State
-	heir election.Candidate
+	heir      election.Candidate
+	unlisted  error             // why there is no heir
+	successor election.Identity // who was handed the leadership of the term that --term names
+}
+
+func (f *transferFlags) read(e *election.LeaderElection, tr kv.ReadTransaction) (p parties, err error) {
+	if p.State, err = e.ReadState(tr); err != nil {
+		return p, err
+	}
+	if f.term != 0 {
+		if p.successor, err = handedTo(e, tr, f.term, p.Leader.Term); err != nil {
+			return p, err
+		}
+	}
+	p.heir, p.unlisted = e.GetCandidate(tr, f.to)
+	if p.unlisted != nil && !errors.Is(p.unlisted, fdbelection.ErrProcessNotFound) {
+		return p, p.unlisted
+	}
+	return p, nil
+}
+
+// handedTo returns the candidate to which the leader of a term has handed over by
+// request, as the history has it; none if it does not say so. It reads three events at
+// most of each term up to the newest.
+func handedTo(e *election.LeaderElection, tr kv.ReadTransaction, term, newest uint64) (who election.Identity, err error) {
+	if newest <= term {
+		return who, nil
+	}
+	events, err := e.History(tr, 3*int(min(newest-term, fdbelection.MaxHistoryLimit)))
+	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) { // another entry may well be the one
+		return who, err
+	}
+	for i := range events {
+		if v := &events[i]; v.Term == term+1 && v.Kind == election.EventBegan && v.Reason == election.OriginTransfer.String() {
+			return v.To, nil
+		}
+	}
+	return who, nil
 }
 
 func (a *app) transfer(ctx context.Context, f *transferFlags) error {
@@ -72,67 +113,53 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 		return err
 	}
 	defer s.close()
-	seen, err := look(ctx, s, func(tr kv.ReadTransaction) (p parties, err error) {
-		if p.State, err = s.election.ReadState(tr); err != nil {
-			return p, err
-		}
-		p.heir, err = s.election.GetCandidate(tr, f.to)
-		return p, err
-	})
-	if err == nil {
-		err = s.mayLead(ctx, f, &seen)
-	}
-	if err != nil {
-		return f.explainTarget(err)
-	}
-	r, err := s.newRequest(&f.requestFlags, seen.Leader, "to hand its seat to "+seen.heir.Identity.String())
+	seen, err := look(ctx, s, func(tr kv.ReadTransaction) (parties, error) { return f.read(s.election, tr) })
 	if err != nil {
 		return err
 	}
-	err = r.send(ctx, func(tr kv.Transaction) error {
-		return s.election.RequestTransfer(tr, r.seat.Term, f.to, r.nonce)
+	h := handover{to: election.Identity{ID: f.to, Incarnation: seen.heir.Incarnation}}
+	switch l := seen.Leader; {
+	case l.ID == f.to && l.Accepted && (f.term == 0 || f.term <= l.Term):
+		fmt.Fprintf(a.stdout, "%s leads already, in term %d; nothing was changed\n", l.Identity, l.Term)
+		return nil
+	case l.ID == f.to && (f.term == 0 || f.term <= l.Term): // an earlier request has come this far
+		h.handed = l
+		h.request = &request{
+			session: s, flags: &f.requestFlags, seat: election.Leader{Term: l.Term - 1}, since: a.clock.Now(),
+			waiting: fmt.Sprintf("%s was handed the leadership in term %d, waiting until it takes it", l.Identity, l.Term),
+		}
+		return h.await(ctx)
+	case seen.successor.ID == f.to:
+		fmt.Fprintf(a.stdout, "term %d was handed to %s already; %s; nothing was changed\n", f.term, seen.successor, seatText(l))
+		return nil
+	}
+	if err := s.mayLead(ctx, f, &seen); err != nil {
+		return f.explainTarget(err)
+	}
+	if h.request, err = s.newRequest(&f.requestFlags, seen.Leader, "to hand over to "+seen.heir.Identity.String()); err != nil {
+		return err
+	}
+	err = h.send(ctx, func(tr kv.Transaction) error {
+		return s.election.RequestTransfer(tr, h.seat.Term, f.to, h.nonce)
 	})
 	if err != nil {
 		return f.explainTarget(err)
 	}
-	last, err := r.wait(ctx, func(state election.State) (bool, error) { return r.received(state, f.to) })
-	fate := ""
-	if unfinished(err) {
-		wait := err
-		last, fate = r.withdraw(ctx)
-		if done, now := r.received(last, f.to); last.Config.Revision > 0 && (done || now != nil) {
-			err = now // it came about after all, or never will
-		} else {
-			err = wait
-		}
-	}
-	switch {
-	case err == nil:
-		fmt.Fprintf(a.stdout, "%s leads in term %d, after %s\n", last.Leader.Identity, last.Leader.Term, r.took())
-		return nil
-	case errors.Is(err, errWaitOver) && last.Leader.Term == r.seat.Term+1 && last.Leader.Nonce == r.nonce:
-		return timedOut(fmt.Errorf("%s was handed the seat in term %d, and has not accepted it within %s: if it is dead, the seat is free after its short lease of %s",
-			last.Leader.Identity, last.Leader.Term, f.patience, last.Leader.LeaseDuration))
-	case errors.Is(err, errWaitOver):
-		return timedOut(fmt.Errorf("%s does not lead within %s; %s. The work of %s may take longer, or that is dead or cut off: see \"fdbelect candidates\"",
-			seen.heir.Identity, f.patience, fate, r.seat.Identity))
-	default:
-		return broken(err, seen.heir.Identity.String()+" leads", fate)
-	}
+	return h.await(ctx)
 }
 
 // mayLead says what is wrong with a transfer, before anything is asked.
 func (s *session) mayLead(ctx context.Context, f *transferFlags, p *parties) error {
 	over, err := f.overAlready(p.Leader)
 	switch {
+	case p.unlisted != nil:
+		return p.unlisted
 	case err != nil:
 		return err
 	case over:
 		return fmt.Errorf("%w: term %d is over already, %s", fdbelection.ErrNotLeader, f.term, seatText(p.Leader))
-	case p.Leader.ID == f.to:
-		return fmt.Errorf("%s leads already, in term %d; nothing was changed", p.Leader.Identity, p.Leader.Term)
 	case !p.Config.ElectionEnabled:
-		return fmt.Errorf("%w, so nobody can be handed the seat: enable it first with \"fdbelect config enable\"", fdbelection.ErrElectionDisabled)
+		return fmt.Errorf("%w, so no candidate can be handed the leadership: enable it first with \"fdbelect config enable\"", fdbelection.ErrElectionDisabled)
 	case p.heir.Role != election.Voter:
 		return fdbelection.ErrNotVoting
 	case f.force:
@@ -164,22 +191,85 @@ func (f *transferFlags) explainTarget(err error) error {
 	case errors.Is(err, fdbelection.ErrProcessNotFound):
 		return fmt.Errorf("%w; \"fdbelect candidates\" lists those that are", err)
 	case errors.Is(err, fdbelection.ErrNotVoting):
-		return fmt.Errorf("%s cannot be handed the seat: %w; choose a voter of \"fdbelect candidates\"", election.SafeText(f.to), fdbelection.ErrNotVoting)
+		return fmt.Errorf("%s cannot be handed the leadership: %w; choose a voter of \"fdbelect candidates\"", election.SafeText(f.to), fdbelection.ErrNotVoting)
 	default:
 		return err
 	}
 }
 
-// received reports whether the candidate leads by this request. That it never
-// will, because the tenure has ended otherwise, is an error.
-func (r *request) received(state election.State, to string) (bool, error) {
-	switch l := state.Leader; {
-	case sameTenure(l, r.seat):
+// handover is a request to hand over, and what has become of it.
+type handover struct {
+	*request
+	to     election.Identity // the incarnation that was asked for
+	handed election.Leader   // of the candidate, once it was seen to be handed over
+}
+
+// await waits until the candidate leads, and says so.
+func (h *handover) await(ctx context.Context) error {
+	last, err := h.wait(ctx, h.received)
+	fate := ""
+	if unfinished(err) && h.nonce != uuid.Nil {
+		wait := err
+		last, fate = h.withdraw(ctx)
+		if done, now := h.received(last); last.Config.Revision > 0 && (done || now != nil) {
+			err = now // it came about after all, or never will
+		} else {
+			err = wait
+		}
+	}
+	if errors.Is(err, fdbelection.ErrNotLeader) && h.handed.Vacant() {
+		err = h.missed(ctx, err)
+	}
+	switch {
+	case err == nil:
+		fmt.Fprintf(h.app.stdout, "%s leads in term %d, after %s\n", last.Leader.Identity, last.Leader.Term, h.took())
+		return nil
+	case errors.Is(err, errWaitOver) && !h.handed.Vacant():
+		return timedOut(fmt.Errorf("%s was handed the leadership in term %d, and has not taken it within %s: if it is dead, other candidates may claim once its short lease of %s is over",
+			h.handed.Identity, h.handed.Term, h.flags.patience, h.handed.LeaseDuration))
+	case errors.Is(err, errWaitOver):
+		return timedOut(fmt.Errorf("%s does not lead within %s; %s. The work of %s may take longer, or that is dead or cut off: see \"fdbelect candidates\"",
+			h.to, h.flags.patience, fate, h.seat.Identity))
+	default:
+		return broken(err, h.to.String()+" leads", fate)
+	}
+}
+
+// received reports whether the candidate leads in the term after the one that was asked
+// to end. That it never will, because that term has ended otherwise, is an error.
+func (h *handover) received(state election.State) (bool, error) {
+	l := state.Leader
+	switch {
+	case sameTenure(l, h.seat):
 		return false, nil
-	case l.Term == r.seat.Term+1 && l.Nonce == r.nonce && !l.Vacant():
+	case l.Term == h.seat.Term+1 && l.ID == h.to.ID && l.Origin == election.OriginTransfer:
+		h.handed = l
 		return l.Accepted, nil
+	case !h.handed.Vacant():
+		return false, fmt.Errorf("%w: %s was handed the leadership in term %d and did not take it; %s",
+			fdbelection.ErrNotLeader, h.handed.Identity, h.handed.Term, seatText(l))
 	default:
 		return false, fmt.Errorf("%w: %s does not lead by this request, term %d ended otherwise; %s",
-			fdbelection.ErrNotLeader, election.SafeText(to), r.seat.Term, seatText(l))
+			fdbelection.ErrNotLeader, h.to, h.seat.Term, seatText(l))
 	}
+}
+
+// missed corrects the error of a wait that never saw the candidate in the leader record,
+// although the history says that it was handed the leadership.
+func (h *handover) missed(ctx context.Context, seen error) error {
+	type end struct {
+		successor election.Identity
+		leader    election.Leader
+	}
+	now, err := look(ctx, h.session, func(tr kv.ReadTransaction) (e end, err error) {
+		if e.leader, err = h.election.GetLeaderRaw(tr); err == nil {
+			e.successor, err = handedTo(h.election, tr, h.seat.Term, e.leader.Term)
+		}
+		return e, err
+	})
+	if err != nil || now.successor.ID != h.to.ID {
+		return seen
+	}
+	return fmt.Errorf("%w: %s was handed the leadership in term %d, and that term is over; %s",
+		fdbelection.ErrNotLeader, now.successor, h.seat.Term+1, seatText(now.leader))
 }

@@ -106,10 +106,10 @@ func (a *app) awaitVacancy(ctx context.Context, x *access, limit time.Duration) 
 // sameTenure reports whether two records are of one tenure that goes on.
 func sameTenure(a, b election.Leader) bool { return !a.Vacant() && a.Token() == b.Token() }
 
-// seatText is who holds the seat, as the end of a sentence.
+// seatText says who leads by the record, as the end of a sentence.
 func seatText(l election.Leader) string {
 	if l.Vacant() {
-		return "the seat is vacant"
+		return "no candidate leads"
 	}
 	return fmt.Sprintf("%s leads in term %d%s", l.Identity, l.Term, pending(l.Accepted))
 }

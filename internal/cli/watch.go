@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,7 @@ type watchFlags struct {
 	limit time.Duration
 
 	done *regexp.Regexp
+	life life
 }
 
 func (a *app) watchCommand() *cobra.Command {
@@ -47,8 +49,10 @@ history has it. Silence is judged by the clock here, of what was seen here.
 
 With --output json each line is a JSON object, with yaml a document.
 
---until REGEXP ends with the first line that matches; --until leader where somebody
-leads. --for ends after a time, with exit code 5 where --until was waited for.`,
+--until REGEXP ends with the first line that matches. --until leader ends once a leader
+was seen to write: to take the leadership, or to renew it. A record that a dead leader has
+left behind does not count, so it takes up to a heartbeat. "status --check" answers at
+once, by the clocks. --for ends after a time, with exit code 5 if --until was waited for.`,
 		Example: `  fdbelect watch --store file:/tmp/demo.db
   fdbelect watch --store file:/tmp/demo.db --output json
   fdbelect watch --store file:/tmp/demo.db --until leader --for 10s
@@ -145,11 +149,9 @@ func (a *app) watch(ctx context.Context, f *watchFlags) error {
 			if !ok {
 				return nil
 			}
-			if err := v.show(&u); err != nil {
+			reached := f.reached(&u)
+			if err := v.show(&u); err != nil || reached {
 				return err
-			}
-			if f.reached(&u) {
-				return nil
 			}
 		case <-v.tick():
 			if err := v.draw(); err != nil {
@@ -166,15 +168,32 @@ func (a *app) watch(ctx context.Context, f *watchFlags) error {
 	}
 }
 
-// reached reports whether what --until waits for has come.
+// reached reports whether what --until waits for has come. It takes from the update the
+// lines after the one that matches.
 func (f *watchFlags) reached(u *update) bool {
 	if f.until == "leader" {
-		return u.sight != nil && !u.sight.Leader.Vacant() && u.sight.Leader.Accepted
+		return u.sight != nil && f.life.shown(u.sight.Leader, u.seen)
 	}
-	for i := range u.news {
-		if f.done != nil && f.done.MatchString(u.news[i].line()) {
-			return true
-		}
+	i := slices.IndexFunc(u.news, func(n news) bool { return f.done != nil && f.done.MatchString(n.line()) })
+	if i >= 0 {
+		u.news = u.news[:i+1]
 	}
-	return false
+	return i >= 0
+}
+
+// life is what was seen last of a leader record: one that changes between two looks was
+// written by a leader that is alive, and no clock of its host is asked.
+type life struct {
+	seat election.Leader
+	seen time.Time // monotonic; zero before the first look
+}
+
+// shown takes in a look, which returned at seen. It reports whether a leader has written
+// within its lease: since the look before, if that is not older.
+func (l *life) shown(seat election.Leader, seen time.Time) bool {
+	before := *l
+	*l = life{seat, seen}
+	recent := max(seat.LeaseDuration, 2*minLookInterval)
+	return !before.seen.IsZero() && seen.Sub(before.seen) < recent &&
+		!seat.Vacant() && seat.Accepted && seat.Ballot > before.seat.Ballot
 }

@@ -24,7 +24,8 @@ type watcher struct {
 
 // update is what a look has found.
 type update struct {
-	sight   *sight // nil where there was nothing to see
+	sight   *sight    // nil where there was nothing to see
+	seen    time.Time // when the look returned, on the monotonic clock
 	seat    election.Observation
 	pulses  map[string]pulse
 	news    []news
@@ -89,7 +90,7 @@ func (w *watcher) turn(ctx context.Context, stop context.CancelCauseFunc) (updat
 		recovered = w.told
 	}
 	found := w.next(s, seen, wall)
-	return update{sight: s, seat: w.seat, pulses: w.pulses, news: append(recovered, found...)}, watch
+	return update{sight: s, seen: seen, seat: w.seat, pulses: w.pulses, news: append(recovered, found...)}, watch
 }
 
 func (w *watcher) lastSeat() election.Leader {

@@ -166,7 +166,7 @@ func TestWatchEnds(t *testing.T) {
 		took time.Duration
 		want string
 	}{
-		"somebody leads":      {[]string{"--until", "leader"}, 0, 0, "event=looking"},
+		"a leader renews":     {[]string{"--until", "leader"}, 0, 2 * time.Second / 6, "event=looking"},
 		"what never comes":    {[]string{"--until", "event=vacant", "--for", "7s"}, exitTimedOut, 7 * time.Second, ""},
 		"after a time":        {[]string{"--for", "7s"}, 0, 7 * time.Second, ""},
 		"a line that matches": {[]string{"--until", "event=present candidate=a"}, 0, 0, "candidate=a"},
