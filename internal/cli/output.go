@@ -8,8 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf16"
-	"unicode/utf8"
 
+	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
@@ -212,7 +212,9 @@ type table struct {
 	style func(palette, int) func(string) string
 }
 
-// write aligns the columns. The last cell of a row may be of any width.
+// write aligns the columns by the width that a terminal gives to a text: two columns for an
+// ideograph, none for a mark that combines with the letter before it. The last cell of a
+// row may be of any width.
 func (t table) write(w io.Writer, p palette) error {
 	rows := t.rows
 	if t.header != nil {
@@ -224,7 +226,7 @@ func (t table) write(w io.Writer, p palette) error {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], uniseg.StringWidth(cell))
 		}
 	}
 	var text strings.Builder
@@ -233,7 +235,7 @@ func (t table) write(w io.Writer, p palette) error {
 		for j, cell := range row {
 			line.WriteString(cell)
 			if j < len(row)-1 {
-				line.WriteString(strings.Repeat(" ", widths[j]+2-utf8.RuneCountInString(cell)))
+				line.WriteString(strings.Repeat(" ", widths[j]+2-uniseg.StringWidth(cell)))
 			}
 		}
 		text.WriteString(t.paint(p, i, strings.TrimRight(line.String(), " ")) + "\n")

@@ -91,6 +91,23 @@ func TestTablesLineUp(t *testing.T) {
 	require.Equal(t, "\x1b[1mA    LONGER  C\x1b[0m\näöü  1\n\x1b[32mx    22      last\x1b[0m\nalone, and as wide as it likes\n", painted.String())
 }
 
+// What lines up is what a terminal shows, not how many runes or bytes that takes.
+func TestTablesLineUpByWidth(t *testing.T) {
+	tab := table{header: []string{"CANDIDATE", "ROLE"}, rows: [][]string{
+		{"ash", "a"}, {"中文節點", "b"}, {"e\u0301lan", "c"}, {"ノード一", "d"}, {"👩‍🔧", "e"}, {"ｗide", "f"},
+	}}
+	var out bytes.Buffer
+	require.NoError(t, tab.write(&out, palette{}))
+	require.Equal(t, `CANDIDATE  ROLE
+ash        a
+中文節點   b
+e`+"\u0301"+`lan       c
+ノード一   d
+👩‍🔧         e
+ｗide      f
+`, out.String())
+}
+
 // An error is the last that could bring something to the terminal.
 func TestErrorsArePlain(t *testing.T) {
 	var stderr bytes.Buffer
