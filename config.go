@@ -97,7 +97,9 @@ type Config struct {
 	// Margin is how long before the end of its lease a leader stops believing in
 	// it. Zero means a tenth of the lease, see EffectiveMargin.
 	Margin time.Duration
-	// HistoryLimit is how many terms of history are kept. Zero keeps none.
+	// HistoryLimit is how many terms of history are kept. Zero keeps none: then a
+	// transfer that runs again after other terms have followed cannot tell that it was
+	// done.
 	HistoryLimit int
 	// Expiry says how candidates judge that a lease is over.
 	Expiry ExpiryMode

@@ -18,8 +18,9 @@ type Candidate struct {
 	LastHeartbeat time.Time
 	// Heartbeats counts its writes, as a wall clock can repeat itself.
 	Heartbeats uint64
-	// Versionstamp is the commit that registered it: unique, and in the order of
-	// registrations. Heartbeats leave it alone.
+	// Versionstamp is the commit that registered it, and its UserVersion: in the order of
+	// registrations, and unique unless one transaction has registered several candidates
+	// with one UserVersion. Heartbeats leave it alone.
 	Versionstamp subspace.Versionstamp
 
 	notes *notes // nil: none

@@ -93,7 +93,8 @@ type Registration struct {
 	// Metadata are tags for others to read, such as the leader's endpoint.
 	Metadata map[string]string
 	// UserVersion tells registrations of one transaction apart, and orders them:
-	// give each its own. Alone in its transaction a registration needs none.
+	// give each its own. Those that have the same share a versionstamp, and are ordered
+	// by ID. Alone in its transaction a registration needs none.
 	UserVersion uint16
 }
 

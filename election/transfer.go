@@ -1,6 +1,7 @@
 package election
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,9 +18,11 @@ import (
 //
 // The nonce names the new tenure. Choose it outside of the transaction's
 // closure: run again after an unknown commit the transfer recognises its own
-// success by it, from the history where other terms have followed meanwhile. In
-// a disabled election it resigns instead. It returns the leader record that
-// stands then. For a transfer that was requested, use Yield.
+// success by it. If other terms have followed meanwhile, it finds the nonce in the
+// history. If that does not go back so far (Config.HistoryLimit), the error is
+// ErrNotLeader and says that an earlier run may have succeeded: the tenure of token is
+// over in any case. In a disabled election it resigns instead. It returns the leader
+// record that stands then. For a transfer that was requested, use Yield.
 //
 // Errors: ErrNotLeader, ErrProcessNotFound and ErrNotVoting (of the target),
 // ErrInvalidCandidate, ErrNoNonce, ErrNotInitialized, ErrRegistrationPending,
@@ -143,11 +146,13 @@ func (e *LeaderElection) handedOver(tr kv.Transaction, v *view, token Token, non
 		if err != nil {
 			return false, err
 		}
-		if value != nil {
-			// An entry that cannot be read costs the answer of a run that comes this late.
-			if event, _, err := e.keys.decodeEvent(key, value); err == nil && event.Nonce == nonce {
-				return true, nil
-			}
+		event, _, unreadable := e.keys.decodeEvent(key, value)
+		switch {
+		case value == nil || unreadable != nil:
+			return false, fmt.Errorf("%w; an earlier run may have handed the leadership over: the history (HistoryLimit %d) does not tell how term %d began",
+				notLeader(token, v.leader), v.config.HistoryLimit, token.Term+1)
+		case event.Nonce == nonce:
+			return true, nil
 		}
 	}
 	return false, notLeader(token, v.leader)

@@ -14,6 +14,7 @@ import (
 var registrationTests = []test{
 	{"Rule08_a_registration_is_pending_until_its_commit", registrationIsPending},
 	{"Rule08_registrations_of_one_transaction_differ_by_user_version", userVersionsOrder},
+	{"Rule08_registrations_that_share_a_stamp_are_ordered_by_id", sharedStamps},
 	{"Rule08_heartbeats_carry_a_counter_and_keep_the_stamp", heartbeatsCount},
 	{"Rule12_candidates_are_ranked_by_priority_then_age", candidatesAreRanked},
 	{"Rule12_the_first_by_rank_are_listed_with_their_records", preferredAreListed},
@@ -60,6 +61,32 @@ func userVersionsOrder(t *testing.T, w *world) {
 	first, second := w.candidate("first").Versionstamp, w.candidate("second").Versionstamp
 	require.Equal(t, first.Transaction, second.Transaction, "one commit")
 	require.Negative(t, first.Compare(second))
+}
+
+// Two registrations of one transaction without user versions share a stamp. They are two
+// candidates all the same: both lists have them in one order, and each can be removed
+// alone.
+func sharedStamps(t *testing.T, w *world) {
+	w.initialized()
+	second, first := newProcess("b", 1), newProcess("a", 1)
+	w.do(func(tr kv.Transaction) error {
+		if err := w.RegisterCandidate(tr, second, at(0)); err != nil {
+			return err
+		}
+		return w.RegisterCandidate(tr, first, at(0))
+	})
+	w.join("c", 1, at(0))
+	require.Equal(t, w.candidate("a").Versionstamp, w.candidate("b").Versionstamp)
+	require.Equal(t, []string{"a", "b", "c"}, w.ids())
+	require.Equal(t, []string{"a", "b", "c"}, w.preferred(9))
+	seen := w.candidate("b")
+	w.do(func(tr kv.Transaction) error {
+		evicted, err := w.EvictUnchanged(tr, []election.Candidate{seen})
+		require.Equal(t, []string{"b"}, evicted)
+		return err
+	})
+	require.Equal(t, []string{"a", "c"}, w.ids())
+	require.Equal(t, []string{"a", "c"}, w.preferred(9))
 }
 
 func heartbeatsCount(t *testing.T, w *world) {

@@ -19,6 +19,7 @@ var rerunTests = []test{
 	{"Rule07_a_resignation_run_again_is_done", resignRunAgainIsDone},
 	{"Rule07_a_resignation_of_another_tenure_does_nothing", resignOfAnotherTenure},
 	{"Rule07_a_transfer_run_again_is_done", transferRunAgainIsDone},
+	{"Rule07_a_transfer_run_again_without_history_says_what_it_cannot_know", transferRunAgainWithoutHistory},
 	{"Rule07_requests_run_again_are_done_and_void_in_another_term", requestsRunAgain},
 	{"Rule07_leaving_run_again_spares_the_next_incarnation", leavingSparesNextIncarnation},
 }
@@ -113,7 +114,27 @@ func transferRunAgainIsDone(t *testing.T, w *world) {
 	require.NoError(t, err, "under a later term the history tells")
 	_, err = w.transfer(token, "b", newNonce(), 51)
 	require.ErrorIs(t, err, fdbelection.ErrNotLeader)
+	require.NotContains(t, err.Error(), "may have", "the history has it")
 	require.True(t, w.leaderIs(c))
+}
+
+// Without a history, a run that comes after other terms cannot know what an earlier one
+// has done, and says so.
+func transferRunAgainWithoutHistory(t *testing.T, w *world) {
+	w.initialized(func(c *fdbelection.Config) { c.HistoryLimit = 0 })
+	_, token := w.leads("a", 1, at(0))
+	b := w.join("b", 1, at(0))
+	c := w.join("c", 1, at(0))
+	nonce := newNonce()
+	_, err := w.transfer(token, "b", nonce, 1)
+	require.NoError(t, err)
+	w.acts(election.Renewed, b, at(2))
+	_, err = w.transfer(token, "b", nonce, 2)
+	require.NoError(t, err, "the leader record tells")
+	w.acts(election.Claimed, c, at(50))
+	_, err = w.transfer(token, "b", nonce, 51)
+	require.ErrorIs(t, err, fdbelection.ErrNotLeader)
+	require.ErrorContains(t, err, "an earlier run may have handed the leadership over: the history (HistoryLimit 0) does not tell how term 2 began")
 }
 
 func requestsRunAgain(t *testing.T, w *world) {
