@@ -41,7 +41,7 @@ func (x *access) addTimeoutFlag(cmd *cobra.Command, timeout time.Duration, meani
 	cmd.Flags().DurationVar(&x.timeout, "timeout", timeout, meaning)
 }
 
-// reading holds the flags of the subcommands that show something.
+// reading holds the flags of the subcommands that report something.
 type reading struct {
 	access
 	output format

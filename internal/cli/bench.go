@@ -101,7 +101,7 @@ func (a *app) bench(ctx context.Context, f *benchFlags) (err error) {
 	took := a.clock.Now().Sub(begin)
 	bar(-1, took)
 
-	result := benchResult{Store: f.spec, Rounds: rounds, Seconds: rounded(took.Seconds()), Interrupted: ctx.Err() != nil}
+	result := benchResult{Store: f.spec, Rounds: rounds, Took: duration(took), Interrupted: ctx.Err() != nil}
 	if result.Interrupted {
 		failed = errors.New("the bench was interrupted")
 	}

@@ -14,29 +14,29 @@ type figures struct {
 	took       []time.Duration
 }
 
-// benchResult is what "bench" shows. Its JSON is for scripts: names stay.
+// benchResult is what "bench" shows.
 type benchResult struct {
 	Store       string           `json:"store"`
 	Rounds      int              `json:"rounds"`
-	Seconds     float64          `json:"seconds"`
+	Took        duration         `json:"took_seconds"`
 	Interrupted bool             `json:"interrupted"`
 	Operations  []benchOperation `json:"operations"`
 }
 
-// benchOperation holds times in microseconds, as a float can say them all.
+// benchOperation is what the runs of one operation took.
 type benchOperation struct {
-	Name      string  `json:"name"`
-	What      string  `json:"what"`
-	Count     int     `json:"count"`
-	P50       float64 `json:"p50_us"`
-	P90       float64 `json:"p90_us"`
-	P99       float64 `json:"p99_us"`
-	Max       float64 `json:"max_us"`
-	PerSecond float64 `json:"per_second"`
-	// Ratio is that of the p50 to the p50 of the bare transaction; zero where
-	// there is none to compare with.
-	Ratio   float64 `json:"ratio,omitempty"`
-	Against string  `json:"against,omitempty"`
+	Name      string   `json:"name"`
+	What      string   `json:"what"`
+	Count     int      `json:"count"`
+	P50       duration `json:"p50_seconds"`
+	P90       duration `json:"p90_seconds"`
+	P99       duration `json:"p99_seconds"`
+	Max       duration `json:"max_seconds"`
+	PerSecond float64  `json:"per_second"`
+	// Ratio is that of the p50 to the p50 of the bare transaction, and Against names
+	// that; nil and empty if there is none to compare with.
+	Ratio   *float64 `json:"ratio"`
+	Against string   `json:"against"`
 }
 
 // summary sorts the times, and returns what there is to say of them.
@@ -53,14 +53,15 @@ func (f *figures) summary() benchOperation {
 	for _, d := range sorted {
 		sum += d
 	}
-	o.P50, o.P90 = micros(percentile(sorted, 50)), micros(percentile(sorted, 90))
-	o.P99, o.Max = micros(percentile(sorted, 99)), micros(sorted[o.Count-1])
+	o.P50, o.P90 = duration(percentile(sorted, 50)), duration(percentile(sorted, 90))
+	o.P99, o.Max = duration(percentile(sorted, 99)), duration(sorted[o.Count-1])
 	if sum > 0 {
 		o.PerSecond = rounded(float64(o.Count) / sum.Seconds())
 	}
 	if f.bare != nil && len(f.bare.took) > 0 {
 		if base := percentile(slices.Sorted(slices.Values(f.bare.took)), 50); base > 0 {
-			o.Ratio = rounded(float64(percentile(sorted, 50)) / float64(base))
+			ratio := rounded(float64(percentile(sorted, 50)) / float64(base))
+			o.Ratio = &ratio
 		}
 	}
 	return o
@@ -71,8 +72,6 @@ func (f *figures) summary() benchOperation {
 func percentile(sorted []time.Duration, p int) time.Duration {
 	return sorted[max((len(sorted)*p+99)/100, 1)-1]
 }
-
-func micros(d time.Duration) float64 { return rounded(float64(d) / float64(time.Microsecond)) }
 
 // rounded leaves away what nobody measured.
 func rounded(x float64) float64 { return math.Round(x*100) / 100 }
@@ -88,17 +87,17 @@ func (r *benchResult) table() table {
 				fmt.Sprintf("%.0f/s", o.PerSecond), "-", o.What,
 			}
 		}
-		if o.Ratio > 0 {
-			row[7] = fmt.Sprintf("%.2f", o.Ratio)
+		if o.Ratio != nil {
+			row[7] = fmt.Sprintf("%.2f", *o.Ratio)
 		}
 		t.rows = append(t.rows, row)
 	}
 	return t
 }
 
-// shortTime writes microseconds with three digits that count.
-func shortTime(us float64) string {
-	unit := "µs"
+// shortTime writes a time with three significant digits.
+func shortTime(d duration) string {
+	us, unit := float64(d)/float64(time.Microsecond), "µs"
 	switch {
 	case us >= 999_500:
 		us, unit = us/1e6, "s"

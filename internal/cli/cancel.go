@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +12,7 @@ import (
 )
 
 func (a *app) cancelCommand() *cobra.Command {
-	var x access
+	var r reading
 	cmd := &cobra.Command{
 		Use:   "cancel --store STORE [flags]",
 		Short: "Remove whatever is asked of the leader",
@@ -26,9 +25,9 @@ seat, use "config set preemption=false". What the leader has begun to obey it ma
 		Example: `  fdbelect cancel --store file:/tmp/demo.db
   fdbelect cancel --store file:/tmp/demo.db --election jobs`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.cancel(cmd.Context(), &x) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.cancel(cmd.Context(), &r) },
 	}
-	x.addFlags(cmd)
+	r.addFlags(cmd)
 	return cmd
 }
 
@@ -40,9 +39,16 @@ type standing struct {
 
 func (q *standing) nothing() bool { return q.unreadable == nil && q.intent.Kind == election.NoIntent }
 
-func (a *app) cancel(ctx context.Context, x *access) error {
+// cancelled is what "cancel" has removed.
+type cancelled struct {
+	Changed    bool            `json:"changed"`
+	Removed    *intentStatus   `json:"removed"` // nil: nothing, or one that cannot be read
+	Unreadable []damagedRecord `json:"unreadable"`
+}
+
+func (a *app) cancel(ctx context.Context, r *reading) error {
 	var removed standing // by some run: one that follows on a lost answer finds its work done
-	_, err := change(ctx, a, x, func(e *election.LeaderElection, tr kv.Transaction) (none struct{}, err error) {
+	_, err := change(ctx, a, &r.access, func(e *election.LeaderElection, tr kv.Transaction) (none struct{}, err error) {
 		now, err := readAsked(e, tr)
 		if err != nil {
 			return none, err
@@ -53,19 +59,19 @@ func (a *app) cancel(ctx context.Context, x *access) error {
 		_, err = e.CancelIntent(tr)
 		return none, err
 	})
+	text := "removed: " + removed.intent.String()
 	switch {
 	case err != nil:
 		return err
 	case removed.unreadable != nil:
-		fmt.Fprintln(a.stdout, safeLines("removed an intent that could not be read: "+removed.unreadable.Error()))
+		text = safeLines("removed an intent that could not be read: " + removed.unreadable.Error())
 	case removed.intent.Kind == election.NoIntent:
-		fmt.Fprintln(a.stdout, "nothing is asked of the leader; nothing was changed")
+		text = "nothing is asked of the leader; nothing was changed"
 	case removed.intent.Kind == election.IntentChallenge:
-		fmt.Fprintf(a.stdout, "removed: %s; a challenger that runs challenges again with its next heartbeat\n", removed.intent)
-	default:
-		fmt.Fprintf(a.stdout, "removed: %s\n", removed.intent)
+		text += "; a challenger that runs challenges again with its next heartbeat"
 	}
-	return nil
+	done := cancelled{Changed: !removed.nothing(), Removed: intentOf(removed.intent), Unreadable: damagedRecords(removed.unreadable)}
+	return a.showLines(r.output, done, text)
 }
 
 // readAsked reads what is asked of the leader, whatever is wrong with the other

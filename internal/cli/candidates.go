@@ -104,23 +104,23 @@ func (a *app) candidates(ctx context.Context, r *reading, quick bool) error {
 	return errors.Join(err, r.explain(errors.Join(seen.unseated, seen.unreadable)))
 }
 
-// candidateStatus is one candidate for scripts: names stay.
+// candidateStatus is one candidate for scripts.
 type candidateStatus struct {
 	Rank          int       `json:"rank"`
 	ID            string    `json:"id"`
 	Incarnation   string    `json:"incarnation"`
 	Role          string    `json:"role"`
 	Priority      int32     `json:"priority"`
-	Leader        bool      `json:"leader"`
+	Leads         bool      `json:"leads"`
 	Heartbeats    uint64    `json:"heartbeats"`
 	LastHeartbeat time.Time `json:"last_heartbeat"`
 	// Age of the last heartbeat compares the candidate's clock with the one here.
-	Age duration `json:"age"`
+	Age duration `json:"age_seconds"`
 	// Silent: it looks dead by the clocks, and was not seen to write while the command
 	// waited for that. Nil: it looks dead by the clocks, and the command did not wait.
 	Silent *bool `json:"silent"`
 	// ClockAhead is there if the candidate was seen to write.
-	ClockAhead *duration         `json:"clock_ahead"`
+	ClockAhead *duration         `json:"clock_ahead_seconds"`
 	Tags       map[string]string `json:"tags"`
 }
 
@@ -133,7 +133,7 @@ func (s *roll) list() []candidateStatus {
 		}
 		list[i] = candidateStatus{
 			Rank: i + 1, ID: c.ID, Incarnation: c.Incarnation.String(), Role: c.Role.String(), Priority: c.Priority,
-			Leader: s.leader.HeldBy(c.Identity), Heartbeats: c.Heartbeats, LastHeartbeat: c.LastHeartbeat.UTC(),
+			Leads: s.leader.HeldBy(c.Identity), Heartbeats: c.Heartbeats, LastHeartbeat: c.LastHeartbeat.UTC(),
 			Age: duration(s.at.Sub(c.LastHeartbeat)), Silent: s.silent(&c), Tags: tags,
 		}
 		if ahead, heard := s.heard.ahead[c.Identity]; heard {
@@ -156,7 +156,7 @@ func (s *roll) table(list []candidateStatus) table {
 	t := table{header: []string{"RANK", "CANDIDATE", "ROLE", "PRIORITY", "HEARTBEATS", "LAST", "TAGS"}}
 	t.style = func(p palette, i int) func(string) string {
 		switch {
-		case list[i].Leader:
+		case list[i].Leads:
 			return p.good
 		case list[i].Silent != nil && *list[i].Silent:
 			return p.dim
@@ -165,7 +165,7 @@ func (s *roll) table(list []candidateStatus) table {
 	}
 	for i, c := range list {
 		role := c.Role
-		if c.Leader {
+		if c.Leads {
 			role = "leader"
 		}
 		t.rows = append(t.rows, []string{

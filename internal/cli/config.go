@@ -156,14 +156,14 @@ func (a *app) changeConfig(ctx context.Context, c *configChange, conditional boo
 	return a.show(c.output, done, done.table)
 }
 
-// changedConfig is what became of a change, for scripts: names stay.
+// changedConfig is what became of a change, for scripts.
 type changedConfig struct {
 	Changed  bool         `json:"changed"`
 	DryRun   bool         `json:"dry_run"`
 	Revision uint64       `json:"revision"` // that stands now
 	Changes  []difference `json:"changes"`
-	// Replaced is there if the config could not be read, and says why.
-	Replaced *damagedRecord `json:"replaced,omitempty"`
+	// Replaced says why the config could not be read; nil if it could.
+	Replaced *damagedRecord `json:"replaced"`
 }
 
 // once makes the change in one run of the transaction. An earlier run that was

@@ -11,8 +11,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// damagedRecord is a record that could not be read. Its JSON is for scripts:
-// names stay.
+// damagedRecord is a record that could not be read.
 type damagedRecord struct {
 	Record  string `json:"record"`
 	Key     string `json:"key"` // quoted

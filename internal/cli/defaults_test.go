@@ -149,10 +149,10 @@ func TestInitMakesTheDefaults(t *testing.T) {
 		require.True(t, c.SameSettings(want), "%s: %+v", line, c)
 		o = d.runs("config", "get", "-o", "json")
 		var shown struct {
-			PreemptDelay string `json:"preempt_delay"`
+			PreemptDelay float64 `json:"preempt_delay_seconds"`
 		}
 		require.NoError(t, json.Unmarshal([]byte(o.stdout), &shown))
-		require.Equal(t, want.PreemptDelay.String(), shown.PreemptDelay)
+		require.InDelta(t, want.PreemptDelay.Seconds(), shown.PreemptDelay, 0)
 		require.Contains(t, d.runs("status").stdout, "preempt delay "+want.PreemptDelay.String())
 	}
 }

@@ -60,7 +60,7 @@ const (
 	levelSkip level = "skip" // it could not be judged
 )
 
-// finding is what one check has found. Its JSON is for scripts: names stay.
+// finding is what one check has found.
 type finding struct {
 	Check string `json:"check"`
 	Level level  `json:"level"`
@@ -70,8 +70,8 @@ type finding struct {
 	Count    int      `json:"count"`
 	Subjects []string `json:"subjects"`
 	// Means and Do are there where something is not as it should be.
-	Means string `json:"means,omitempty"`
-	Do    string `json:"do,omitempty"`
+	Means string `json:"means"`
+	Do    string `json:"do"`
 }
 
 // diagnosis is what "doctor" shows.

@@ -98,7 +98,7 @@ func TestDuplicateInTheHistory(t *testing.T) {
 	news := told.next(&then, now, now)
 	require.Len(t, news, 1)
 	require.Equal(t, eventDuplicate, news[0].Event)
-	require.Equal(t, "ash", news[0].Candidate)
+	require.Equal(t, "ash", news[0].Candidate.ID)
 	require.Contains(t, news[0].Reason, "ash#02000000 was turned away")
 	require.Empty(t, told.next(&then, now, now))
 }

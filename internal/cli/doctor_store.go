@@ -88,8 +88,8 @@ func (e *examination) versions(ctx context.Context) {
 func (e *examination) checkLatency() {
 	read, empty := percentile(e.latency, 99), percentile(e.empty, 99)
 	found := fmt.Sprintf("a read takes %s, 99 of 100 at most %s; a transaction without a commit %s and %s",
-		shortTime(micros(percentile(e.latency, 50))), shortTime(micros(read)),
-		shortTime(micros(percentile(e.empty, 50))), shortTime(micros(empty)))
+		shortTime(duration(percentile(e.latency, 50))), shortTime(duration(read)),
+		shortTime(duration(percentile(e.empty, 50))), shortTime(duration(empty)))
 	worst := max(read, empty)
 	switch {
 	case e.state != nil && tooSlow(&e.state.Config, worst):

@@ -16,7 +16,7 @@ import (
 )
 
 func (a *app) evictCommand() *cobra.Command {
-	var x access
+	var r reading
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "evict --store STORE [flags] [ID...]",
@@ -36,16 +36,23 @@ candidate that was only stopped or cut off registers again when it goes on.`,
 					return usage(err)
 				}
 			}
-			return a.evict(cmd.Context(), &x, ids, dryRun)
+			return a.evict(cmd.Context(), &r, ids, dryRun)
 		},
 	}
-	x.addFlags(cmd)
+	r.addFlags(cmd)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "watch, show which candidates would be removed, and remove none")
 	return cmd
 }
 
-func (a *app) evict(ctx context.Context, x *access, ids []string, dryRun bool) error {
-	s, err := a.enter(ctx, x, true)
+// evicted is what "evict" has removed, or would remove.
+type evicted struct {
+	DryRun     bool            `json:"dry_run"`
+	Evicted    []*party        `json:"evicted"`
+	Unreadable []damagedRecord `json:"unreadable"` // they were left alone
+}
+
+func (a *app) evict(ctx context.Context, r *reading, ids []string, dryRun bool) error {
+	s, err := a.enter(ctx, &r.access, true)
 	if err != nil {
 		return err
 	}
@@ -58,22 +65,26 @@ func (a *app) evict(ctx context.Context, x *access, ids []string, dryRun bool) e
 	if err != nil {
 		return err
 	}
-	evicted := dead
+	gone := dead
 	if !dryRun {
-		if evicted, err = s.remove(ctx, dead); err != nil {
+		if gone, err = s.remove(ctx, dead); err != nil {
 			return err
 		}
 	}
-	for i := range evicted {
-		fmt.Fprintf(a.stdout, "%s %s\n", either(dryRun, "would evict", "evicted"), evicted[i].Identity)
+	done := evicted{DryRun: dryRun, Evicted: []*party{}, Unreadable: damagedRecords(unreadable)}
+	var text []string
+	for i := range gone {
+		done.Evicted = append(done.Evicted, partyOf(gone[i].Identity))
+		text = append(text, either(dryRun, "would evict ", "evicted ")+gone[i].Identity.String())
 	}
-	if len(evicted) == 0 {
-		fmt.Fprintf(a.stdout, "no candidate was evicted: %s\n", either(len(suspects) == 0, "none is registered but the leader", "all others are alive"))
+	if len(gone) == 0 {
+		text = []string{"no candidate was evicted: " + either(len(suspects) == 0, "none is registered but the leader", "all others are alive")}
 	}
+	err = a.showLines(r.output, done, text...)
 	if unreadable != nil {
-		return withRemedies(unreadable, "it was left as it is")
+		err = errors.Join(err, withRemedies(unreadable, "it was left as it is"))
 	}
-	return nil
+	return err
 }
 
 // suspects are the candidates that may be dead: those that are named, or all

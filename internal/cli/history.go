@@ -64,35 +64,23 @@ func readChronicle(e *election.LeaderElection, tr kv.ReadTransaction, limit int)
 	return chronicle{events, errors.Join(unreadable, err)}, nil
 }
 
-// eventStatus is one event for scripts: names stay.
+// eventStatus is one event for scripts.
 type eventStatus struct {
-	Term   uint64       `json:"term"`
-	Event  string       `json:"event"`
-	At     time.Time    `json:"at"`
-	From   *partyStatus `json:"from"` // null: the seat was vacant
-	To     *partyStatus `json:"to"`   // null: the seat is vacant since
-	Reason string       `json:"reason"`
-	Ballot uint64       `json:"ballot"`
-	Nonce  string       `json:"nonce"`
-}
-
-type partyStatus struct {
-	ID          string `json:"id"`
-	Incarnation string `json:"incarnation"`
-}
-
-func partyOf(i election.Identity) *partyStatus {
-	if i.ID == "" {
-		return nil
-	}
-	return &partyStatus{ID: i.ID, Incarnation: i.Incarnation.String()}
+	Time   time.Time `json:"time"`
+	Event  string    `json:"event"`
+	Term   uint64    `json:"term"`
+	Ballot uint64    `json:"ballot"`
+	From   *party    `json:"from"` // nil: there was no leader
+	To     *party    `json:"to"`   // nil: there is no leader since
+	Reason string    `json:"reason"`
+	Nonce  string    `json:"nonce"`
 }
 
 func eventList(events []election.Event) []eventStatus {
 	list := make([]eventStatus, len(events))
 	for i, v := range events {
 		list[i] = eventStatus{
-			Term: v.Term, Event: v.Kind.String(), At: v.At.UTC(), From: partyOf(v.From), To: partyOf(v.To),
+			Term: v.Term, Event: v.Kind.String(), Time: v.At.UTC(), From: partyOf(v.From), To: partyOf(v.To),
 			Reason: v.Reason, Ballot: v.Ballot, Nonce: v.Nonce.String(),
 		}
 	}

@@ -18,7 +18,7 @@ import (
 
 // initFlags are those of "init". What is not given follows from the lease.
 type initFlags struct {
-	access
+	reading
 	lease, heartbeat, candidateTimeout time.Duration
 	grace, minimumTenure, preemptDelay time.Duration
 	margin                             time.Duration
@@ -53,10 +53,10 @@ changes them. It keeps the terms and ballots that were reached in this place bef
 			if err != nil {
 				return err
 			}
-			return a.init(cmd.Context(), &f.access, config)
+			return a.init(cmd.Context(), &f.reading, config)
 		},
 	}
-	f.access.addFlags(cmd)
+	f.reading.addFlags(cmd)
 	flags := cmd.Flags()
 	flags.DurationVar(&f.lease, "lease", fdbelection.DefaultLeaseDuration, "how long a leader stays one without renewing")
 	flags.DurationVar(&f.heartbeat, "heartbeat", 0, "time between two renewals (default: a third of the lease)")
@@ -111,14 +111,23 @@ func (f *initFlags) config(given *pflag.FlagSet) (fdbelection.Config, error) {
 	return c, nil
 }
 
+// initialized is the election that "init" has made, or has found.
+type initialized struct {
+	Changed  bool         `json:"changed"`
+	Store    string       `json:"store"`
+	Root     string       `json:"root"`
+	Election string       `json:"election"`
+	Config   configStatus `json:"config"`
+}
+
 // init makes the election, or says how the one that is there differs.
-func (a *app) init(ctx context.Context, x *access, config fdbelection.Config) error {
+func (a *app) init(ctx context.Context, x *reading, config fdbelection.Config) error {
 	nonce, err := a.newNonce()
 	if err != nil {
 		return err
 	}
 	config.Nonce = nonce
-	s, err := a.enter(ctx, x, false)
+	s, err := a.enter(ctx, &x.access, false)
 	if err != nil {
 		return err
 	}
@@ -127,18 +136,18 @@ func (a *app) init(ctx context.Context, x *access, config fdbelection.Config) er
 		return s.election.InitializeWithConfig(tr, config)
 	})
 	where := fmt.Sprintf("election %s below %s in %s", election.SafeText(x.name), election.SafeText(x.root), x.safe())
+	made := uuid.UUID(stands.Nonce) == nonce
+	shown := initialized{made, x.spec, x.root, x.name, configOf(stands)}
 	switch {
 	case err != nil:
 		return err
-	case uuid.UUID(stands.Nonce) == nonce:
-		fmt.Fprintf(a.stdout, "made %s\n", where)
+	case made:
 		if x.spec == "mem:" {
 			fmt.Fprintln(a.stderr, "fdbelect: mem: is this process's own memory, which is gone now")
 		}
-		return nil
+		return a.showLines(x.output, shown, "made "+where)
 	case stands.SameSettings(config):
-		fmt.Fprintf(a.stdout, "%s is there already, with these settings (revision %d)\n", where, stands.Revision)
-		return nil
+		return a.showLines(x.output, shown, fmt.Sprintf("%s is there already, with these settings (revision %d)", where, stands.Revision))
 	default:
 		var differ []string
 		for _, d := range differences(stands, config) {

@@ -39,17 +39,16 @@ damaged; list then says what is wrong and how it is mended, and ends with 1.`,
 	return cmd
 }
 
-// listed is one election for scripts: names stay.
+// listed is one election for scripts.
 type listed struct {
-	Election   string  `json:"election"`
-	Leader     *string `json:"leader"` // null: the seat is vacant
-	Term       uint64  `json:"term"`
-	Ballot     uint64  `json:"ballot"`
-	Candidates int     `json:"candidates"`
-	Enabled    bool    `json:"enabled"`
-	// Fault says which record cannot be read; what stands beside it may be
-	// missing.
-	Fault string `json:"fault,omitempty"`
+	Election   string `json:"election"`
+	Leader     *party `json:"leader"` // nil: there is none
+	Term       uint64 `json:"term"`
+	Ballot     uint64 `json:"ballot"`
+	Candidates int    `json:"candidates"`
+	Enabled    bool   `json:"enabled"`
+	// Unreadable names the records that cannot be read; what they say is missing.
+	Unreadable []damagedRecord `json:"unreadable"`
 
 	holder election.Identity
 	fault  error
@@ -85,7 +84,7 @@ func listTable(all []listed) table {
 	t := table{header: []string{"ELECTION", "LEADER", "TERM", "CANDIDATES", "STATE"}}
 	t.style = func(p palette, i int) func(string) string {
 		switch {
-		case all[i].Fault != "":
+		case all[i].fault != nil:
 			return p.bad
 		case !all[i].Enabled || all[i].Leader == nil:
 			return p.warn
@@ -98,7 +97,7 @@ func listTable(all []listed) table {
 		if l.Leader != nil {
 			leader = l.holder.String()
 		}
-		if l.Fault != "" {
+		if l.fault != nil {
 			state = "damaged"
 		}
 		t.rows = append(t.rows, []string{election.SafeText(l.Election), leader, fmt.Sprint(l.Term), fmt.Sprint(l.Candidates), state})
@@ -110,7 +109,7 @@ func listTable(all []listed) table {
 func faultsOf(all []listed) error {
 	var faults []error
 	for i := range all {
-		if all[i].Fault != "" {
+		if all[i].fault != nil {
 			faults = append(faults, fmt.Errorf("election %s: %w", election.SafeText(all[i].Election), all[i].fault))
 		}
 	}
@@ -183,7 +182,7 @@ func (p *page) next(tr kv.ReadTransaction) (*page, error) {
 }
 
 func readListed(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) {
-	l := listed{Election: name}
+	l := listed{Election: name, Unreadable: []damagedRecord{}}
 	state, err := e.ReadState(tr)
 	if err == nil {
 		l.Term, l.Ballot, l.Enabled = state.Leader.Term, state.Leader.Ballot, state.Config.ElectionEnabled
@@ -191,7 +190,7 @@ func readListed(e *election.LeaderElection, name string, tr kv.ReadTransaction) 
 			l.Ballot = state.Tenure.Ballot
 		} else if !state.Leader.Vacant() {
 			l.holder = state.Leader.Identity
-			l.Leader = &l.holder.ID
+			l.Leader = partyOf(l.holder)
 		}
 		var candidates []election.Candidate
 		candidates, err = e.ListCandidates(tr)
@@ -201,7 +200,7 @@ func readListed(e *election.LeaderElection, name string, tr kv.ReadTransaction) 
 		}
 	}
 	if errors.Is(err, fdbelection.ErrInvalidState) {
-		l.fault, l.Fault = err, err.Error()
+		l.fault, l.Unreadable = err, damagedRecords(err)
 		err = nil
 	}
 	return l, err

@@ -60,6 +60,16 @@ func (a *app) show(f format, value any, table func() table) error {
 	}
 }
 
+// showLines is show for a result that people read as lines of text.
+func (a *app) showLines(f format, value any, text ...string) error {
+	return a.show(f, value, func() (t table) {
+		for _, line := range text {
+			t.rows = append(t.rows, []string{line})
+		}
+		return t
+	})
+}
+
 // firstError writes for somebody who looks at errors at the end only: after one it
 // writes nothing more.
 type firstError struct {

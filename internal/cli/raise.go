@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -17,7 +16,7 @@ import (
 
 // raiseFlags are those of "raise-term".
 type raiseFlags struct {
-	access
+	reading
 	floor uint64
 	force bool
 }
@@ -58,10 +57,22 @@ stands: any floor will do, and the seat is vacant afterwards.`,
 			return a.raiseTerm(cmd.Context(), &f)
 		},
 	}
-	f.access.addFlags(cmd)
+	f.reading.addFlags(cmd)
 	cmd.Flags().Uint64Var(&f.floor, "floor", 0, "the next term is higher than this one (required)")
 	cmd.Flags().BoolVar(&f.force, "force", false, "end a tenure that is on record")
 	return cmd
+}
+
+// raisedTerm is what "raise-term" has done.
+type raisedTerm struct {
+	Changed    bool   `json:"changed"`
+	Mended     bool   `json:"mended"` // the leader record, which was lost
+	From       *party `json:"from"`   // the leader whose tenure is over
+	FromTerm   uint64 `json:"from_term"`
+	FromBallot uint64 `json:"from_ballot"`
+	Leader     *party `json:"leader"`
+	Term       uint64 `json:"term"`
+	Ballot     uint64 `json:"ballot"`
 }
 
 // raised is the leader record before and after.
@@ -85,11 +96,11 @@ func (a *app) raiseTerm(ctx context.Context, f *raiseFlags) error {
 	case err != nil:
 		return err
 	case done == nil || done.after != r.after: // or another operator was first
-		fmt.Fprintf(a.stdout, "the term is %d, so the next one is above %d already; nothing was changed (%s)\n", r.after.Term, f.floor, seatText(r.after))
-		return nil
+		stands := raised{before: r.after, after: r.after}
+		return a.showLines(f.output, stands.result(),
+			fmt.Sprintf("the term is %d, so the next one is above %d already; nothing was changed (%s)", r.after.Term, f.floor, seatText(r.after)))
 	}
-	done.tell(a.stdout)
-	return nil
+	return a.showLines(f.output, done.result(), done.text()...)
 }
 
 // once raises the term in one run of the transaction.
@@ -110,17 +121,28 @@ func (f *raiseFlags) once(e *election.LeaderElection, tr kv.Transaction, now tim
 	return r, err
 }
 
-// tell says what was changed.
-func (r *raised) tell(out io.Writer) {
+// result is what was changed, for scripts.
+func (r *raised) result() raisedTerm {
+	done := raisedTerm{
+		Changed: r.before != r.after, Mended: r.mended, FromTerm: r.before.Term, FromBallot: r.before.Ballot,
+		Leader: partyOf(r.after.Identity), Term: r.after.Term, Ballot: r.after.Ballot,
+	}
+	if done.Changed {
+		done.From = partyOf(r.before.Identity)
+	}
+	return done
+}
+
+// text says what was changed.
+func (r *raised) text() (lines []string) {
 	before, after := r.before, r.after
 	if !before.Vacant() {
-		fmt.Fprintf(out, "the tenure of %s in term %d is over\n", before.Identity, before.Term)
+		lines = append(lines, fmt.Sprintf("the tenure of %s in term %d is over", before.Identity, before.Term))
 	}
 	if r.mended {
-		fmt.Fprintf(out, "the leader record was lost, and stands again: the seat is vacant after term %d, at ballot %d; the next tenure has term %d\n",
-			after.Term, after.Ballot, after.Term+1)
-		return
+		return append(lines, fmt.Sprintf("the leader record was lost, and stands again: the seat is vacant after term %d, at ballot %d; the next tenure has term %d",
+			after.Term, after.Ballot, after.Term+1))
 	}
-	fmt.Fprintf(out, "the term went from %d to %d, the ballot from %d to %d; the next tenure has term %d\n",
-		before.Term, after.Term, before.Ballot, after.Ballot, after.Term+1)
+	return append(lines, fmt.Sprintf("the term went from %d to %d, the ballot from %d to %d; the next tenure has term %d",
+		before.Term, after.Term, before.Ballot, after.Ballot, after.Term+1))
 }

@@ -49,7 +49,7 @@ repair leaves alone what a newer program has written, and a config: "config set
 	return cmd
 }
 
-// repaired is what "repair" shows. Its JSON is for scripts: names stay.
+// repaired is what "repair" shows.
 type repaired struct {
 	DryRun  bool          `json:"dry_run"`
 	Repairs []repairedOne `json:"repairs"`

@@ -16,7 +16,7 @@ import (
 
 // requestFlags are those of the subcommands that ask something of the leader.
 type requestFlags struct {
-	access
+	reading
 	patience      time.Duration
 	term          uint64
 	keep, replace bool
@@ -32,6 +32,7 @@ func (f *requestFlags) addFlags(cmd *cobra.Command) {
 	flags.Uint64Var(&f.term, "term", 0, "the term that it is about (default: the one that stands)")
 	flags.BoolVar(&f.keep, "keep", false, "leave the request standing where it was not done in time")
 	flags.BoolVar(&f.replace, "replace", false, "take the place of another operator's request")
+	f.output.addFlag(cmd)
 }
 
 // check says what is wrong with the flags.
@@ -167,5 +168,20 @@ func broken(err error, before, fate string) error {
 // errVoid: nobody will do what the request asks.
 var errVoid = errors.New("the request does not stand any more")
 
-// took is how long the request has been under way.
-func (r *request) took() string { return ago(r.app.clock.Now().Sub(r.since)) }
+// steered is what became of a tenure that was to end.
+type steered struct {
+	Changed  bool   `json:"changed"`
+	From     *party `json:"from"` // which led
+	FromTerm uint64 `json:"from_term"`
+	// Reason is why that term ended, by the history; empty if that does not tell.
+	Reason string   `json:"reason"`
+	Leader *party   `json:"leader"` // that stands by now
+	Term   uint64   `json:"term"`
+	Ballot uint64   `json:"ballot"`
+	Waited duration `json:"waited_seconds"`
+}
+
+// steeredTo is what became of a tenure, with the leader that stands by now.
+func steeredTo(from election.Identity, term uint64, now election.Leader) steered {
+	return steered{From: partyOf(from), FromTerm: term, Leader: partyOf(now.Identity), Term: now.Term, Ballot: now.Ballot}
+}

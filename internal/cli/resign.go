@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -79,8 +80,8 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 	case err != nil:
 		return err
 	case over:
-		fmt.Fprintf(a.stdout, "term %d is over already; %s\n", f.term, seatText(state.Leader))
-		return nil
+		return a.showLines(f.output, steeredTo(election.Identity{}, f.term, state.Leader),
+			fmt.Sprintf("term %d is over already; %s", f.term, seatText(state.Leader)))
 	case f.force:
 		return a.depose(ctx, s, f, state)
 	}
@@ -106,9 +107,7 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 	}
 	switch {
 	case over:
-		how, now := r.ended(ctx, last.Leader)
-		fmt.Fprintf(a.stdout, "term %d of %s is over after %s%s; %s\n", r.seat.Term, r.seat.Identity, r.took(), how, seatText(now))
-		return nil
+		return r.showEnd(ctx, last.Leader)
 	case errors.Is(err, errWaitOver):
 		return timedOut(fmt.Errorf("%s has not stepped down within %s; %s. Its work may take longer, or it is dead or cut off: see \"fdbelect candidates\", and for a dead leader \"fdbelect resign --force\"",
 			r.seat.Identity, f.patience, fate))
@@ -119,7 +118,7 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 
 // ended says how the term ended, as far as the history tells, and who leads by now: since
 // the end of the term was seen, a candidate may have taken over.
-func (r *request) ended(ctx context.Context, last election.Leader) (how string, now election.Leader) {
+func (r *request) ended(ctx context.Context, last election.Leader) (reason string, now election.Leader) {
 	type end struct {
 		leader election.Leader
 		events []election.Event
@@ -136,10 +135,23 @@ func (r *request) ended(ctx context.Context, last election.Leader) (how string, 
 	for i := range seen.events {
 		v := &seen.events[i]
 		if v.Term == r.seat.Term && v.Kind == election.EventEnded || v.Term == r.seat.Term+1 && v.Kind == election.EventBegan {
-			how = " (" + election.SafeText(v.Reason) + ")" // the end is older, so it comes last
+			reason = v.Reason // the end is older, so it comes last
 		}
 	}
-	return how, seen.leader
+	return reason, seen.leader
+}
+
+// showEnd shows how the term that was asked to end has ended.
+func (r *request) showEnd(ctx context.Context, last election.Leader) error {
+	reason, now := r.ended(ctx, last)
+	done := steeredTo(r.seat.Identity, r.seat.Term, now)
+	done.Changed, done.Reason, done.Waited = true, reason, duration(r.app.clock.Now().Sub(r.since))
+	why := ""
+	if reason != "" {
+		why = " (" + election.SafeText(reason) + ")"
+	}
+	return r.app.showLines(r.flags.output, done,
+		fmt.Sprintf("term %d of %s is over after %s%s; %s", r.seat.Term, r.seat.Identity, ago(time.Duration(done.Waited)), why, seatText(now)))
 }
 
 // depose gives the seat up in the stead of its holder.
@@ -152,6 +164,7 @@ func (a *app) depose(ctx context.Context, s *session, f *resignFlags, state elec
 		}
 		ballot = seat.Ballot
 	}
+	begin := a.clock.Now()
 	_, err := act(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
 		return none, s.election.DeposeLeader(tr, seat.Token(), ballot, a.clock.Wall())
 	})
@@ -161,11 +174,15 @@ func (a *app) depose(ctx context.Context, s *session, f *resignFlags, state elec
 	case err != nil:
 		return err
 	}
-	fmt.Fprintf(a.stdout, "the seat of %s was given up in its stead, term %d is over: its fenced writes are refused from now on\n", seat.Identity, seat.Term)
+	r := &request{session: s, flags: &f.requestFlags, seat: seat, since: begin}
+	reason, now := r.ended(ctx, election.Leader{Term: seat.Term, Ballot: seat.Ballot + 1})
+	done := steeredTo(seat.Identity, seat.Term, now)
+	done.Changed, done.Reason, done.Waited = true, reason, duration(a.clock.Now().Sub(begin))
+	text := []string{fmt.Sprintf("the seat of %s was given up in its stead, term %d is over: its fenced writes are refused from now on", seat.Identity, seat.Term)}
 	if f.yes {
-		fmt.Fprintf(a.stdout, "if it is alive, it may believe to lead for up to %s, and act outside the fence\n", seat.LeaseDuration)
+		text = append(text, fmt.Sprintf("if it is alive, it may believe to lead for up to %s, and act outside the fence", seat.LeaseDuration))
 	}
-	return nil
+	return a.showLines(f.output, done, text...)
 }
 
 // watchDead returns nil when the seat was seen to stand still for its whole

@@ -209,8 +209,8 @@ func settingOf(name string) *setting {
 // names stay.
 type difference struct {
 	Setting string `json:"setting"`
-	From    string `json:"from"`
-	To      string `json:"to"`
+	From    string `json:"before"`
+	To      string `json:"after"`
 }
 
 func differences(from, to fdbelection.Config) []difference {

@@ -31,6 +31,7 @@ type simulateFlags struct {
 	without []string
 	save    string
 	lines   int
+	output  format
 }
 
 func (a *app) simulateCommand() *cobra.Command {
@@ -43,9 +44,10 @@ protocol that "run" uses, on a database in the memory of this process, under fau
 that a seed decides. It checks the invariants of docs/simulation.md.
 
 With --seed it runs one seed and prints its trace, always the same. With --seeds it
-runs many, and for one that fails the command that runs it again, made as small as
-possible, and the end of its timeline. It ends with 1 where an invariant did not
-hold, or where a situation that a thousand seeds must reach was not there.`,
+runs many, and prints for each that fails the command that runs it again, made as small
+as possible, and the end of its timeline. With --output json or yaml it prints the result
+only, and the rest on stderr. It ends with 1 if an invariant did not hold, or if a
+situation that a thousand seeds must reach was not there.`,
 		Example: `  fdbelect simulate --seed 7
   fdbelect simulate --seeds 10000 --jobs 2`,
 		Args: noArgs,
@@ -58,9 +60,12 @@ hold, or where a situation that a thousand seeds must reach was not there.`,
 				return usage(err)
 			}
 			out := &firstError{Writer: a.stdout}
+			if f.output != formatTable {
+				out.Writer = a.stderr // stdout is for the result
+			}
 			var err error
 			if one {
-				err = simulateOne(&f, out)
+				err = a.simulateOne(&f, out)
 			} else {
 				err = a.simulateMany(cmd.Context(), &f, out)
 			}
@@ -79,6 +84,7 @@ hold, or where a situation that a thousand seeds must reach was not there.`,
 	flags.StringSliceVar(&f.without, "without", nil, "kinds of faults to leave out")
 	flags.StringVar(&f.save, "save", "", "keep what fails in this directory")
 	flags.IntVar(&f.lines, "lines", 60, "how many lines of the timeline of a failure to print")
+	f.output.addFlag(cmd)
 	return cmd
 }
 
@@ -102,13 +108,69 @@ func (f *simulateFlags) check(many bool) error {
 	return nil
 }
 
+// simulated is the result of "simulate".
+type simulated struct {
+	Seeds      uint64         `json:"seeds"`
+	Twice      uint64         `json:"twice"`      // how many of them ran twice
+	Linearized uint64         `json:"linearized"` // how many were checked by porcupine
+	Simulated  duration       `json:"simulated_seconds"`
+	Took       duration       `json:"took_seconds"`
+	Tenures    int            `json:"tenures"`
+	Fenced     int            `json:"fenced_writes"`
+	Faults     map[string]int `json:"faults"`
+	Situations map[string]int `json:"situations"` // in how many seeds
+	Missing    []string       `json:"missing"`    // situations that had to be there
+	Failed     []failedSeed   `json:"failed"`
+}
+
+// failedSeed is a seed in which an invariant did not hold.
+type failedSeed struct {
+	Seed    uint64 `json:"seed"`
+	Problem string `json:"problem"`
+}
+
+func (s *simulated) failed(results []simulation.Result) {
+	s.Failed = []failedSeed{}
+	for i := range results {
+		if r := &results[i]; r.Failed() {
+			s.Failed = append(s.Failed, failedSeed{r.Seed, r.Violations[0].Error()})
+		}
+	}
+}
+
+// showSimulated shows the result to scripts. People have read it already.
+func (a *app) showSimulated(f *simulateFlags, s *simulated) error {
+	if f.output == formatTable {
+		return nil
+	}
+	return a.showLines(f.output, s)
+}
+
 // simulateOne runs one seed and prints its trace.
-func simulateOne(f *simulateFlags, out io.Writer) error {
+func (a *app) simulateOne(f *simulateFlags, out io.Writer) error {
+	begin := a.clock.Now()
 	f.run.Linearize = true
 	f.run.Trace = func(line simulation.Line) { fmt.Fprintln(out, line.Format()) }
 	r := simulation.Run(f.run)
 	fmt.Fprintf(out, "seed %d: %s, %d tenures, %d fenced writes, commits %016x, calls %016x\n",
 		r.Seed, r.Simulated, r.Tenures, r.Fenced, r.Commits, r.Calls)
+	s := simulated{
+		Seeds: 1, Linearized: 1, Simulated: duration(r.Simulated), Took: duration(a.clock.Now().Sub(begin)),
+		Tenures: r.Tenures, Fenced: r.Fenced, Missing: []string{},
+		Faults: map[string]int{}, Situations: map[string]int{},
+	}
+	for kind, n := range r.Faults {
+		if n > 0 {
+			s.Faults[simulation.Fault(kind).String()] = n
+		}
+	}
+	for name := range r.Situations {
+		s.Situations[name] = 1
+	}
+	s.failed([]simulation.Result{r})
+	if err := a.showSimulated(f, &s); err != nil {
+		return err
+	}
 	if r.Failed() {
 		return &r.Violations[0]
 	}
@@ -125,11 +187,12 @@ func (a *app) simulateMany(ctx context.Context, f *simulateFlags, out io.Writer)
 		Progress: func(s *simulation.Summary) {
 			if now := a.clock.Now(); now.Sub(told) >= 5*time.Second {
 				told = now
-				simulated(a.stderr, s, now.Sub(begin))
+				tellSimulated(a.stderr, s, now.Sub(begin))
 			}
 		},
 	})
-	simulated(out, s, a.clock.Now().Sub(begin))
+	took := a.clock.Now().Sub(begin)
+	tellSimulated(out, s, took)
 	tally(out, "faults", s.Faults)
 	tally(out, "situations, in how many seeds", s.Situations)
 	for i := range s.Failures {
@@ -138,6 +201,14 @@ func (a *app) simulateMany(ctx context.Context, f *simulateFlags, out io.Writer)
 		}
 	}
 	missing := s.Missing()
+	result := simulated{
+		Seeds: s.Seeds, Twice: s.Twice, Linearized: s.Linearized, Simulated: duration(s.Simulated), Took: duration(took),
+		Tenures: s.Tenures, Fenced: s.Fenced, Faults: s.Faults, Situations: s.Situations, Missing: append([]string{}, missing...),
+	}
+	result.failed(s.Failures)
+	if err := a.showSimulated(f, &result); err != nil {
+		return err
+	}
 	switch {
 	case len(s.Failures) > 0:
 		return fmt.Errorf("an invariant did not hold in %d of %d seeds", len(s.Failures), s.Seeds)
@@ -149,8 +220,8 @@ func (a *app) simulateMany(ctx context.Context, f *simulateFlags, out io.Writer)
 	return nil
 }
 
-// simulated tells how much was done, and how fast.
-func simulated(out io.Writer, s *simulation.Summary, took time.Duration) {
+// tellSimulated tells how much was done, and how fast.
+func tellSimulated(out io.Writer, s *simulation.Summary, took time.Duration) {
 	seconds := max(took.Seconds(), 1e-3)
 	fmt.Fprintf(out, "%d seeds (%d twice, %d by porcupine), %s simulated in %s (%.0f times as fast), %d tenures, %d fenced writes, %d failed\n",
 		s.Seeds, s.Twice, s.Linearized, s.Simulated.Round(time.Second), took.Round(time.Millisecond),

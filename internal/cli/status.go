@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -83,16 +84,17 @@ func (s *status) check(now time.Time) error {
 	return nil
 }
 
-// status is what "status" shows. Its JSON is for scripts: names stay.
+// status is what "status" shows.
 type status struct {
 	Store    string        `json:"store"`
 	Root     string        `json:"root"`
 	Election string        `json:"election"`
-	Leader   *leaderStatus `json:"leader"` // null: the seat is vacant, or its record is missing
+	Leader   *party        `json:"leader"` // nil: there is none, or its record is missing
 	Term     uint64        `json:"term"`
 	Ballot   uint64        `json:"ballot"`
+	Tenure   *tenureStatus `json:"tenure"` // of the leader
 	Config   configStatus  `json:"config"`
-	Intent   *intentStatus `json:"intent"` // null: nothing is asked
+	Intent   *intentStatus `json:"intent"` // nil: nothing is asked
 	// Unreadable is empty if all is well.
 	Unreadable []damagedRecord `json:"unreadable"`
 
@@ -103,14 +105,12 @@ type status struct {
 	unreadable error
 }
 
-type leaderStatus struct {
-	ID          string    `json:"id"`
-	Incarnation string    `json:"incarnation"`
+type tenureStatus struct {
 	Priority    int32     `json:"priority"`
 	Origin      string    `json:"origin"`
 	Accepted    bool      `json:"accepted"`
 	Since       time.Time `json:"since"` // when the tenure began, as the history has it
-	Lease       duration  `json:"lease"`
+	Lease       duration  `json:"lease_seconds"`
 	LeaseExpiry time.Time `json:"lease_expiry"`
 	// LeaseOver compares the leader's clock with the one here.
 	LeaseOver bool `json:"lease_over"`
@@ -119,33 +119,57 @@ type leaderStatus struct {
 type configStatus struct {
 	Revision         uint64   `json:"revision"`
 	Enabled          bool     `json:"enabled"`
-	Lease            duration `json:"lease"`
-	Heartbeat        duration `json:"heartbeat"`
-	Margin           duration `json:"margin"`
-	CandidateTimeout duration `json:"candidate_timeout"`
+	Lease            duration `json:"lease_seconds"`
+	Heartbeat        duration `json:"heartbeat_seconds"`
+	Margin           duration `json:"margin_seconds"`
+	CandidateTimeout duration `json:"candidate_timeout_seconds"`
 	Expiry           string   `json:"expiry"`
 	Preemption       bool     `json:"preemption"`
-	PreemptionGrace  duration `json:"preemption_grace"`
-	MinimumTenure    duration `json:"minimum_tenure"`
-	PreemptDelay     duration `json:"preempt_delay"`
+	PreemptionGrace  duration `json:"preemption_grace_seconds"`
+	MinimumTenure    duration `json:"minimum_tenure_seconds"`
+	PreemptDelay     duration `json:"preempt_delay_seconds"`
 	HistoryLimit     int      `json:"history_limit"`
 }
 
 type intentStatus struct {
-	Kind     string `json:"kind"`
-	Term     uint64 `json:"term"`
-	ID       string `json:"id,omitempty"`
-	Priority int32  `json:"priority,omitempty"`
-	Counter  uint64 `json:"counter,omitempty"`
+	Kind string `json:"kind"`
+	Term uint64 `json:"term"`
+	// Candidate is the challenger, or the target of a transfer; nil if the leader is asked
+	// to resign. Priority and Counter are those of a challenger.
+	Candidate *party `json:"candidate"`
+	Priority  int32  `json:"priority"`
+	Counter   uint64 `json:"counter"`
 }
 
-// duration is written as Go writes it: "1m30s".
+// intentOf returns what is asked of the leader of a term, nil if nothing is.
+func intentOf(i election.Intent) *intentStatus {
+	if i.Kind == election.NoIntent {
+		return nil
+	}
+	return &intentStatus{Kind: i.Kind.String(), Term: i.Term, Candidate: partyOf(i.Identity), Priority: i.Priority, Counter: i.Counter}
+}
+
+// party is one start of one candidate, wherever it is shown.
+type party struct {
+	ID          string `json:"id"`
+	Incarnation string `json:"incarnation"`
+}
+
+func partyOf(i election.Identity) *party {
+	if i.ID == "" {
+		return nil
+	}
+	return &party{ID: i.ID, Incarnation: i.Incarnation.String()}
+}
+
+// duration is text for people, as Go writes it: "1m30s". For scripts it is a number of
+// seconds, under a name that ends in "_seconds".
 type duration time.Duration
 
 // String rounds to microseconds, as a third of a lease is seldom a round number.
 func (d duration) String() string { return time.Duration(d).Round(time.Microsecond).String() }
 
-func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+func (d duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).Seconds()) }
 
 func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, error) {
 	state, err := e.ReadState(tr)
@@ -164,17 +188,15 @@ func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, err
 		if err != nil {
 			return nil, err
 		}
-		s.Leader = &leaderStatus{
-			ID: leader.ID, Incarnation: leader.Incarnation.String(), Priority: leader.Priority,
-			Origin: leader.Origin.String(), Accepted: leader.Accepted, Since: since.UTC(),
+		s.Leader = partyOf(leader.Identity)
+		s.Tenure = &tenureStatus{
+			Priority: leader.Priority,
+			Origin:   leader.Origin.String(), Accepted: leader.Accepted, Since: since.UTC(),
 			Lease: duration(leader.LeaseDuration), LeaseExpiry: leader.LeaseExpiry.UTC(),
 		}
 	}
-	if intent.Kind != election.NoIntent && intent.Term == leader.Term && !leader.Vacant() {
-		s.Intent = &intentStatus{
-			Kind: intent.Kind.String(), Term: intent.Term, ID: intent.ID,
-			Priority: intent.Priority, Counter: intent.Counter,
-		}
+	if intent.Term == leader.Term && !leader.Vacant() {
+		s.Intent = intentOf(intent)
 	}
 	return s, nil
 }
@@ -209,8 +231,8 @@ func configOf(c fdbelection.Config) configStatus {
 
 // judge compares the lease with the clock here.
 func (s *status) judge(now time.Time) {
-	if s.Leader != nil {
-		s.Leader.LeaseOver = s.record.ExpiredAt(now)
+	if s.Tenure != nil {
+		s.Tenure.LeaseOver = s.record.ExpiredAt(now)
 	}
 }
 
@@ -223,7 +245,7 @@ func (s *status) table(now time.Time) table {
 			return p.bad
 		case i != 1: // the leader
 			return nil
-		case s.Leader == nil || s.Leader.LeaseOver:
+		case s.Tenure == nil || s.Tenure.LeaseOver:
 			return p.warn
 		}
 		return p.good
@@ -233,7 +255,7 @@ func (s *status) table(now time.Time) table {
 func (s *status) rows(now time.Time) [][]string {
 	rows := [][]string{{"election", fmt.Sprintf("%s below %s in %s",
 		election.SafeText(s.Election), election.SafeText(s.Root), election.SafeText(s.Store))}}
-	if l := s.Leader; l == nil {
+	if l := s.Tenure; l == nil {
 		rows = append(rows, []string{"leader", s.noLeader()})
 	} else {
 		rows = append(rows,
@@ -282,11 +304,11 @@ func (i *intentStatus) String() string {
 	switch {
 	case i == nil:
 		return "none"
-	case i.ID == "":
+	case i.Candidate == nil:
 		return fmt.Sprintf("%s, of term %d", i.Kind, i.Term)
 	default:
 		return fmt.Sprintf("%s by %s of priority %d, of term %d, repeated %d times",
-			i.Kind, election.SafeText(i.ID), i.Priority, i.Term, i.Counter)
+			i.Kind, election.SafeText(i.Candidate.ID), i.Priority, i.Term, i.Counter)
 	}
 }
 
@@ -295,7 +317,7 @@ func pending(accepted bool) string {
 }
 
 // lease tells when a lease ends, by the clock of the leader's host.
-func lease(l *leaderStatus, now time.Time) string {
+func lease(l *tenureStatus, now time.Time) string {
 	if l.LeaseOver {
 		return fmt.Sprintf("%s, over since %s by the clock here", l.Lease, ago(now.Sub(l.LeaseExpiry)))
 	}

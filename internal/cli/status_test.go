@@ -95,8 +95,10 @@ func TestStatusCheck(t *testing.T) {
 			m.claims(m.two, time.Now())
 		}, exitDone, ""},
 		"a clock that is a little ahead": {func(m *manual) { m.claims(m.one, time.Now().Add(time.Second)) }, exitDone, ""},
-		"a clock that is ahead": {func(m *manual) { m.claims(m.one, time.Now().Add(time.Hour)) }, exitFailure,
-			`the clock of one#01000000 is at least 1h0m0s ahead of the one here, so one read cannot tell`},
+		"a clock that is ahead": {
+			func(m *manual) { m.claims(m.one, time.Now().Add(time.Hour)) }, exitFailure,
+			`the clock of one#01000000 is at least 1h0m0s ahead of the one here, so one read cannot tell`,
+		},
 		"a lost record": {func(m *manual) {
 			m.claims(m.one, time.Now())
 			m.does(func(tr kv.Transaction) error { tr.Clear(m.Subspace().Sub("leader").Bytes()); return nil })
@@ -131,18 +133,18 @@ func TestStatusAndHistoryAgree(t *testing.T) {
 		m.handsOver(time.Now().Add(-time.Hour))
 		agree := func() {
 			t.Helper()
-			var s struct{ Leader struct{ Since time.Time } }
-			var h []struct{ At time.Time }
+			var s struct{ Tenure struct{ Since time.Time } }
+			var h []struct{ Time time.Time }
 			for command, into := range map[string]any{"status": &s, "history": &h} {
 				stdout, stderr, err := execOn(t.Context(), Virtual{}, m, command, "-o", "json")
 				require.NoError(t, err, stderr)
 				require.NoError(t, json.Unmarshal([]byte(stdout), into))
 			}
-			require.NotZero(t, s.Leader.Since)
-			require.Equal(t, h[0].At, s.Leader.Since)
+			require.NotZero(t, s.Tenure.Since)
+			require.Equal(t, h[0].Time, s.Tenure.Since)
 			status, _, err := execOn(t.Context(), Virtual{}, m, "status")
 			require.NoError(t, err)
-			require.Contains(t, status, "\nsince     "+s.Leader.Since.Format(timeLayout))
+			require.Contains(t, status, "\nsince     "+s.Tenure.Since.Format(timeLayout))
 		}
 		agree()
 		m.claims(m.two, time.Now().Add(time.Minute))

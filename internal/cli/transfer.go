@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -120,8 +121,8 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 	h := handover{to: election.Identity{ID: f.to, Incarnation: seen.heir.Incarnation}}
 	switch l := seen.Leader; {
 	case l.ID == f.to && l.Accepted && (f.term == 0 || f.term <= l.Term):
-		fmt.Fprintf(a.stdout, "%s leads already, in term %d; nothing was changed\n", l.Identity, l.Term)
-		return nil
+		return a.showLines(f.output, steeredTo(election.Identity{}, f.term, l),
+			fmt.Sprintf("%s leads already, in term %d; nothing was changed", l.Identity, l.Term))
 	case l.ID == f.to && (f.term == 0 || f.term <= l.Term): // an earlier request has come this far
 		h.handed = l
 		h.request = &request{
@@ -130,8 +131,8 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 		}
 		return h.await(ctx)
 	case seen.successor.ID == f.to:
-		fmt.Fprintf(a.stdout, "term %d was handed to %s already; %s; nothing was changed\n", f.term, seen.successor, seatText(l))
-		return nil
+		return a.showLines(f.output, steeredTo(election.Identity{}, f.term, l),
+			fmt.Sprintf("term %d was handed to %s already; %s; nothing was changed", f.term, seen.successor, seatText(l)))
 	}
 	if err := s.mayLead(ctx, f, &seen); err != nil {
 		return f.explainTarget(err)
@@ -222,8 +223,9 @@ func (h *handover) await(ctx context.Context) error {
 	}
 	switch {
 	case err == nil:
-		fmt.Fprintf(h.app.stdout, "%s leads in term %d, after %s\n", last.Leader.Identity, last.Leader.Term, h.took())
-		return nil
+		done := steeredTo(h.seat.Identity, h.seat.Term, last.Leader)
+		done.Changed, done.Reason, done.Waited = true, last.Leader.Origin.String(), duration(h.app.clock.Now().Sub(h.since))
+		return h.app.showLines(h.flags.output, done, fmt.Sprintf("%s leads in term %d, after %s", last.Leader.Identity, last.Leader.Term, ago(time.Duration(done.Waited))))
 	case errors.Is(err, errWaitOver) && !h.handed.Vacant():
 		return timedOut(fmt.Errorf("%s was handed the leadership in term %d, and has not taken it within %s: if it is dead, other candidates may claim once its short lease of %s is over",
 			h.handed.Identity, h.handed.Term, h.flags.patience, h.handed.LeaseDuration))

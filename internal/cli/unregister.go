@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) unregisterCommand() *cobra.Command {
-	var x access
+	var r reading
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "unregister --store STORE [flags] ID",
@@ -36,10 +36,10 @@ leadership with its record: "resign --help" says under --force what that means.`
 			if err := id.Validate(); err != nil {
 				return usage(err)
 			}
-			return a.unregister(cmd.Context(), &x, id.ID, force)
+			return a.unregister(cmd.Context(), &r, id.ID, force)
 		},
 	}
-	x.addFlags(cmd)
+	r.addFlags(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "even if the candidate looks alive, or leads")
 	return cmd
 }
@@ -62,8 +62,15 @@ func (s *session) member(tr kv.ReadTransaction, id string) (m member, err error)
 	return m, err
 }
 
-func (a *app) unregister(ctx context.Context, x *access, id string, force bool) error {
-	s, err := a.enter(ctx, x, true)
+// unregistered is what "unregister" has removed.
+type unregistered struct {
+	Candidate *party `json:"candidate"`
+	// Deposed: it led, and has lost the leadership.
+	Deposed bool `json:"deposed"`
+}
+
+func (a *app) unregister(ctx context.Context, r *reading, id string, force bool) error {
+	s, err := a.enter(ctx, &r.access, true)
 	if err != nil {
 		return err
 	}
@@ -104,8 +111,8 @@ func (a *app) unregister(ctx context.Context, x *access, id string, force bool) 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "removed %s%s\n", seen.Identity, either(seen.leads, ", and gave up its seat", ""))
-	return nil
+	return a.showLines(r.output, unregistered{partyOf(seen.Identity), seen.leads},
+		"removed "+seen.Identity.String()+either(seen.leads, ", and gave up its seat", ""))
 }
 
 // mayGo says why a candidate is not removed without force. It watches one that does not

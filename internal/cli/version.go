@@ -12,13 +12,13 @@ import (
 // modulePath is that of the module in which this package is.
 const modulePath = "github.com/fdbelection/fdbelection"
 
-// versionInfo is what "version" shows. Its JSON is for scripts: names stay.
+// versionInfo is what "version" shows.
 type versionInfo struct {
 	Module   string   `json:"module"`
 	Version  string   `json:"version"`
-	Revision string   `json:"revision"` // empty where the build does not say
-	Time     string   `json:"time"`     // of the revision
-	Modified bool     `json:"modified"` // the tree was not as the revision is
+	Commit   string   `json:"commit"` // empty if the build does not say
+	Time     string   `json:"commit_time"`
+	Modified bool     `json:"modified"` // the tree was not as the commit is
 	Go       string   `json:"go"`
 	Platform string   `json:"platform"`
 	Stores   []string `json:"stores"`
@@ -80,7 +80,7 @@ func versionOf(build *debug.BuildInfo) versionInfo {
 	for _, s := range build.Settings {
 		switch s.Key {
 		case "vcs.revision":
-			info.Revision = s.Value
+			info.Commit = s.Value
 		case "vcs.time":
 			info.Time = s.Value
 		case "vcs.modified":
@@ -93,8 +93,8 @@ func versionOf(build *debug.BuildInfo) versionInfo {
 // rows is the version for people to read.
 func (v *versionInfo) rows() [][]string {
 	revision := "not recorded by this build"
-	if v.Revision != "" {
-		revision = strings.TrimSpace(v.Revision + " " + v.Time)
+	if v.Commit != "" {
+		revision = strings.TrimSpace(v.Commit + " " + v.Time)
 		if v.Modified {
 			revision += ", with changes"
 		}

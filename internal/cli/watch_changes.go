@@ -44,15 +44,15 @@ func lookAt(e *election.LeaderElection, tr kv.ReadTransaction) (*sight, error) {
 	return s, nil
 }
 
-// news is one line of "watch". Its JSON is for scripts: names stay.
+// news is one line of "watch".
 type news struct {
 	Time   time.Time `json:"time"` // when it was seen, by the clock here
 	Event  string    `json:"event"`
-	Leader string    `json:"leader"` // empty: the seat is vacant
+	Leader *party    `json:"leader"` // nil: there is none
 	Term   uint64    `json:"term"`
 	Ballot uint64    `json:"ballot"`
-	// Candidate is whom it is about, where it is about a candidate.
-	Candidate string `json:"candidate,omitempty"`
+	// Candidate is the one that it is about; nil if it is not about one.
+	Candidate *party `json:"candidate"`
 	Reason    string `json:"reason"`
 }
 
@@ -80,6 +80,9 @@ const (
 	eventWell      = "well"      // it can be read again
 )
 
+// none is the candidate of news that is not about one.
+var none election.Identity
+
 // tracker makes out of looks what has changed between them. It judges silence by
 // what it has seen itself, on the monotonic clock here: no stamp of another host
 // takes part.
@@ -105,7 +108,7 @@ type pulse struct {
 func (t *tracker) next(s *sight, seen, wall time.Time) []news {
 	t.now, t.told = wall, nil
 	if t.last != nil && s.Leader.Ballot < t.last.Leader.Ballot {
-		t.tell(eventReset, s.Leader, "", fmt.Sprintf("the ballot went back from %d to %d: the election was removed, or its store restored",
+		t.tell(eventReset, s.Leader, none, fmt.Sprintf("the ballot went back from %d to %d: the election was removed, or its store restored",
 			t.last.Leader.Ballot, s.Leader.Ballot))
 		*t = tracker{now: wall, told: t.told}
 	}
@@ -122,10 +125,10 @@ func (t *tracker) next(s *sight, seen, wall time.Time) []news {
 	return t.told
 }
 
-func (t *tracker) tell(event string, seat election.Leader, candidate, reason string) {
+func (t *tracker) tell(event string, seat election.Leader, candidate election.Identity, reason string) {
 	t.told = append(t.told, news{
-		Time: t.now, Event: event, Leader: seat.ID, Term: seat.Term, Ballot: seat.Ballot,
-		Candidate: candidate, Reason: reason,
+		Time: t.now, Event: event, Leader: partyOf(seat.Identity), Term: seat.Term, Ballot: seat.Ballot,
+		Candidate: partyOf(candidate), Reason: reason,
 	})
 }
 
@@ -134,7 +137,7 @@ func (t *tracker) tell(event string, seat election.Leader, candidate, reason str
 func (t *tracker) tellSeat(s *sight) {
 	seat := s.Leader
 	if t.last == nil {
-		t.tell(eventLooking, seat, "", noteOf(seat))
+		t.tell(eventLooking, seat, none, noteOf(seat))
 		return
 	}
 	last := t.last.Leader
@@ -147,18 +150,18 @@ func (t *tracker) tellSeat(s *sight) {
 		term, vacant = e.Term, e.Kind == election.EventEnded
 		if vacant {
 			at.Identity = election.Identity{}
-			t.tell(eventVacant, at, "", e.From.ID+": "+e.Reason)
+			t.tell(eventVacant, at, none, e.From.ID+": "+e.Reason)
 		} else {
-			t.tell(eventElected, at, "", e.Reason)
+			t.tell(eventElected, at, none, e.Reason)
 		}
 	}
 	switch { // what the history does not keep
 	case seat.Term > term && !seat.Vacant():
-		t.tell(eventElected, seat, "", noteOf(seat))
+		t.tell(eventElected, seat, none, noteOf(seat))
 	case seat.Vacant() && (!vacant || seat.Term > term):
-		t.tell(eventVacant, seat, "", noteOf(seat))
+		t.tell(eventVacant, seat, none, noteOf(seat))
 	case seat.Term == last.Term && seat.Accepted && !last.Accepted && !seat.Vacant():
-		t.tell(eventAccepted, seat, "", noteOf(seat))
+		t.tell(eventAccepted, seat, none, noteOf(seat))
 	}
 }
 
@@ -167,11 +170,11 @@ func (t *tracker) tellSilence(s *sight, ballot uint64, seen time.Time) {
 	switch over := !s.Leader.Vacant() && t.seat.LeaseOver(s.Leader, seen); {
 	case over && !t.silent:
 		t.silent = true
-		t.tell(eventSilent, s.Leader, "", "no renewal was seen for its lease of "+s.Leader.LeaseDuration.String())
+		t.tell(eventSilent, s.Leader, none, "no renewal was seen for its lease of "+s.Leader.LeaseDuration.String())
 	case !over && t.silent:
 		t.silent = false
 		if t.last != nil && s.Leader.Token() == t.last.Leader.Token() && s.Leader.Ballot != ballot {
-			t.tell(eventRenewed, s.Leader, "", "it renews again")
+			t.tell(eventRenewed, s.Leader, none, "it renews again")
 		}
 	}
 }
@@ -183,16 +186,16 @@ func (t *tracker) tellIntent(s *sight) {
 	before, now := stands(t.last), stands(s)
 	switch {
 	case now && (!before || s.Intent.Nonce != t.last.Intent.Nonce || s.Intent.Kind != t.last.Intent.Kind):
-		t.tell(eventAsked, s.Leader, s.Intent.ID, s.Intent.Kind.String())
+		t.tell(eventAsked, s.Leader, s.Intent.Identity, s.Intent.Kind.String())
 	case before && !now && s.Leader.Term == t.last.Leader.Term && !s.Leader.Vacant():
-		t.tell(eventWithdrawn, s.Leader, t.last.Intent.ID, t.last.Intent.Kind.String())
+		t.tell(eventWithdrawn, s.Leader, t.last.Intent.Identity, t.last.Intent.Kind.String())
 	}
 }
 
 func (t *tracker) tellConfig(s *sight) {
 	if t.last == nil {
 		if !s.Config.ElectionEnabled {
-			t.tell(eventConfig, s.Leader, "", "the election is disabled")
+			t.tell(eventConfig, s.Leader, none, "the election is disabled")
 		}
 		return
 	}
@@ -204,7 +207,7 @@ func (t *tracker) tellConfig(s *sight) {
 	for _, d := range differences(before, now) {
 		differs = append(differs, fmt.Sprintf("%s %s -> %s", d.Setting, d.From, d.To))
 	}
-	t.tell(eventConfig, s.Leader, "", strings.TrimSpace(fmt.Sprintf("revision %d: %s", now.Revision, strings.Join(differs, ", "))))
+	t.tell(eventConfig, s.Leader, none, strings.TrimSpace(fmt.Sprintf("revision %d: %s", now.Revision, strings.Join(differs, ", "))))
 }
 
 func (t *tracker) tellCandidates(s *sight, seen time.Time) {
@@ -226,8 +229,8 @@ func (t *tracker) tellCandidates(s *sight, seen time.Time) {
 		return // one that cannot be read has not left
 	}
 	for i := range t.last.candidates {
-		if id := t.last.candidates[i].ID; before[id] != nil {
-			t.tell(eventLeft, s.Leader, id, "it is not registered any more")
+		if who := t.last.candidates[i].Identity; before[who.ID] != nil {
+			t.tell(eventLeft, s.Leader, who, "it is not registered any more")
 		}
 	}
 }
@@ -236,15 +239,15 @@ func (t *tracker) tellCandidate(s *sight, before, now *election.Candidate) {
 	what := fmt.Sprintf("%s, priority %d", now.Role, now.Priority)
 	switch {
 	case t.last == nil:
-		t.tell(eventPresent, s.Leader, now.ID, what)
+		t.tell(eventPresent, s.Leader, now.Identity, what)
 	case before == nil:
-		t.tell(eventJoined, s.Leader, now.ID, what)
+		t.tell(eventJoined, s.Leader, now.Identity, what)
 	case before.Incarnation != now.Incarnation || before.Versionstamp != now.Versionstamp:
-		t.tell(eventRestarted, s.Leader, now.ID, what)
+		t.tell(eventRestarted, s.Leader, now.Identity, what)
 	case before.Role != now.Role || before.Priority != now.Priority:
-		t.tell(eventChanged, s.Leader, now.ID, what)
+		t.tell(eventChanged, s.Leader, now.Identity, what)
 	case tagsText(before.Metadata) != tagsText(now.Metadata):
-		t.tell(eventChanged, s.Leader, now.ID, "tags "+tagsText(now.Metadata))
+		t.tell(eventChanged, s.Leader, now.Identity, "tags "+tagsText(now.Metadata))
 	}
 }
 
@@ -254,13 +257,13 @@ func (t *tracker) beat(s *sight, c *election.Candidate, seen time.Time) pulse {
 	p, known := t.pulses[c.ID]
 	if !known || p.heartbeats != c.Heartbeats {
 		if p.quiet {
-			t.tell(eventHeard, s.Leader, c.ID, "its heartbeats go on")
+			t.tell(eventHeard, s.Leader, c.Identity, "its heartbeats go on")
 		}
 		return pulse{heartbeats: c.Heartbeats, since: seen}
 	}
 	if !p.quiet && seen.Sub(p.since) > s.Config.CandidateTimeout {
 		p.quiet = true
-		t.tell(eventQuiet, s.Leader, c.ID, "no heartbeat was seen for "+s.Config.CandidateTimeout.String())
+		t.tell(eventQuiet, s.Leader, c.Identity, "no heartbeat was seen for "+s.Config.CandidateTimeout.String())
 	}
 	return p
 }
@@ -277,7 +280,7 @@ func (t *tracker) tellDuplicate(s *sight) {
 		return
 	}
 	if event := newest(s); event.Kind == election.EventDuplicate && event != newest(t.last) {
-		t.tell(eventDuplicate, s.Leader, event.To.ID, duplicateText(&event))
+		t.tell(eventDuplicate, s.Leader, event.To, duplicateText(&event))
 	}
 }
 
@@ -289,9 +292,9 @@ func (t *tracker) tellUnreadable(s *sight) {
 	if text != t.unreadable {
 		t.unreadable = text
 		if text == "" {
-			t.tell(eventWell, s.Leader, "", "all records can be read")
+			t.tell(eventWell, s.Leader, none, "all records can be read")
 		} else {
-			t.tell(eventTrouble, s.Leader, "", text)
+			t.tell(eventTrouble, s.Leader, none, text)
 		}
 	}
 }

@@ -12,12 +12,12 @@ import (
 // key=value, quoted where the value needs it, always in the same order.
 func (n *news) line() string {
 	leader := "-"
-	if n.Leader != "" {
-		leader = field(n.Leader)
+	if n.Leader != nil {
+		leader = field(n.Leader.ID)
 	}
 	candidate := ""
-	if n.Candidate != "" {
-		candidate = " candidate=" + field(n.Candidate)
+	if n.Candidate != nil {
+		candidate = " candidate=" + field(n.Candidate.ID)
 	}
 	return fmt.Sprintf("%s leader=%s term=%d ballot=%d event=%s%s reason=%s",
 		n.Time.UTC().Format(timeLayout), leader, n.Term, n.Ballot, n.Event, candidate, field(n.Reason))

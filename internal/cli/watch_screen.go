@@ -184,11 +184,11 @@ const candidateWidth = 26
 
 func (w *watchScreen) eventRow(n *news) row {
 	who := "-"
-	if n.Leader != "" {
-		who = field(n.Leader)
+	if n.Leader != nil {
+		who = field(n.Leader.ID)
 	}
-	if n.Candidate != "" {
-		who = field(n.Candidate)
+	if n.Candidate != nil {
+		who = field(n.Candidate.ID)
 	}
 	return row{}.add(n.Time.Format("15:04:05.000")+"  ", w.palette.dim).
 		add(padded(n.Event, 9)+padded(who, candidateWidth-9), eventPaint(w.palette, n.Event)).

@@ -100,7 +100,7 @@ func TestWatchScreenFits(t *testing.T) {
 			for i := range 60 {
 				id := strings.Repeat("界", i+1)
 				s.candidates = append(s.candidates, election.Candidate{Registration: election.Registration{Identity: election.Identity{ID: id}}})
-				u.news = append(u.news, news{Event: eventPresent, Candidate: id, Reason: strings.Repeat("why ", 50)})
+				u.news = append(u.news, news{Event: eventPresent, Candidate: &party{ID: id}, Reason: strings.Repeat("why ", 50)})
 			}
 			require.NoError(t, w.show(&u))
 			w.close()

@@ -199,7 +199,7 @@ func TestWatchForScripts(t *testing.T) {
 		for line := range strings.Lines(stdout) {
 			var n news
 			require.NoError(t, json.Unmarshal([]byte(line), &n))
-			require.Equal(t, "a", n.Leader)
+			require.Equal(t, "a", n.Leader.ID)
 			require.EqualValues(t, 1, n.Term)
 			require.False(t, n.Time.IsZero())
 			events = append(events, n.Event)
