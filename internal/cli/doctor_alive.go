@@ -166,7 +166,7 @@ func (e *examination) checkCandidates() {
 	}
 }
 
-// checkIntent looks for requests and challenges that nobody obeys.
+// checkIntent looks for requests and challenges that the leader does not obey.
 func (e *examination) checkIntent() {
 	e.begin("intent")
 	i := e.state.Intent
@@ -178,9 +178,9 @@ func (e *examination) checkIntent() {
 	case i.Term != e.state.Leader.Term || e.state.Leader.Vacant():
 		e.ok("%s is void: it is about another tenure", i)
 	case i.Kind != election.IntentResign && !target:
-		e.warn("it is void, and the leader removes it when it looks", "run doctor again in a moment; if it stays, the leader hangs", "%s, who is no candidate any more", i)
+		e.warn("it is void, and the leader removes it when it looks", "run doctor again in a moment; if it stays, the leader hangs", "%s, which is no candidate any more", i)
 	case e.stuck && !e.quick:
-		e.warn("the leader has not obeyed yet: its work is still stopping, or it hangs; or the challenger has stopped to repeat it",
+		e.warn("the leader has not obeyed yet, because its work is still stopping or it hangs; or the challenger no longer repeats it",
 			"look at the leader; \"fdbelect watch\" shows when it obeys", "%s stood still while it was observed", i)
 	default:
 		e.ok("%s", i)

@@ -54,7 +54,7 @@ func (e *examination) readAll(ctx context.Context) error {
 	slices.Reverse(e.history)
 	switch {
 	case errors.Is(err, fdbelection.ErrNotInitialized):
-		e.fail("nobody has made it, or it has another name", "check --election and --root: \"fdbelect list\" shows what is there; \"fdbelect init\" or \"fdbelect run\" makes one",
+		e.fail("it was never made, or it has another name", "check --election and --root: \"fdbelect list\" shows what is there; \"fdbelect init\" or \"fdbelect run\" makes one",
 			"there is no election %s below %s", election.SafeText(e.Election), election.SafeText(e.Root))
 		return nil
 	case err != nil:
@@ -83,7 +83,7 @@ func (e *examination) checkTerm() {
 		do = `"fdbelect repair" writes the term record from the leader record`
 	}
 	if leader.Term != tenure.Term || !leader.Vacant() && !leader.HeldBy(tenure.Identity) || leader.Vacant() == tenure.Held && leader.Term > 0 {
-		e.fail("the fence goes by the term record, and everybody else by the leader record: a restore or another program has torn them apart",
+		e.fail("the fence goes by the term record, and all else by the leader record: a restore or another program has changed one of them alone",
 			do, "the leader record says %s, the term record %s", leader, tenure.Token)
 	}
 }
@@ -121,7 +121,7 @@ func (e *examination) checkAgreement() {
 	}
 	registered := slices.ContainsFunc(e.candidates, func(c election.Candidate) bool { return leader.HeldBy(c.Identity) })
 	if !leader.Vacant() && !registered {
-		e.warn("it was evicted or unregistered by somebody; a leader that lives registers again with its next renewal", "run doctor again in a moment",
+		e.warn("it was evicted or unregistered; a leader that is alive registers again with its next renewal", "run doctor again in a moment",
 			"the leader %s is not among the candidates", leader.Identity)
 	}
 }
@@ -136,7 +136,7 @@ func (e *examination) checkConfig() {
 	}
 	margin := c.EffectiveMargin()
 	if !c.ElectionEnabled {
-		e.warn("nobody may claim or renew: there is no leader before it is enabled", "\"fdbelect config enable\" when it is time", "the election is disabled")
+		e.warn("no candidate may claim or renew: there is no leader before it is enabled", "\"fdbelect config enable\" when it is time", "the election is disabled")
 	}
 	if c.Expiry == fdbelection.ExpiryByClock {
 		e.warn("leases are judged by comparing the wall clocks of hosts: two leaders may believe at once where these differ by more than the margin",
@@ -159,7 +159,7 @@ func (e *examination) checkConfig() {
 			"\"fdbelect config set --defaults\", unless all work is fenced", "preemption without a grace")
 	}
 	if c.HistoryLimit == 0 {
-		e.warn("nobody can tell afterwards who led, and \"watch\" may miss a tenure", "\"fdbelect config set history_limit=128\"", "no history is kept")
+		e.warn("it cannot be told afterwards who led, and \"watch\" may miss a tenure", "\"fdbelect config set history_limit=128\"", "no history is kept")
 	}
 	if len(e.Findings) == before {
 		e.ok("revision %d: lease %s, heartbeat %s, margin %s, candidate timeout %s, expiry by %s", c.Revision,
@@ -195,7 +195,7 @@ func (e *examination) checkHistory() {
 	if len(sorted) > 0 {
 		newest = sorted[len(sorted)-1]
 	}
-	const do = "find out who removed records, or whether the store was restored; see docs/operations.md"
+	const do = "find out what removed records, or if the store was restored; see docs/operations.md"
 	switch {
 	case gaps != nil:
 		e.many(levelWarn, gaps, "events were removed, or the history limit was zero for a while", do, fmt.Sprintf("terms %s are missing", someOf(gaps)))

@@ -18,9 +18,9 @@ func (a *app) historyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history --store STORE [flags]",
 		Short: "Show the last changes of leadership, newest first",
-		Long: `history shows how tenures began and ended: when, who held the seat before and who
-after it, at which ballot, and why. A tenure has no end of its own on record where the
-next one took its place: its lease ran out, or its seat was handed over or preempted.
+		Long: `history shows how tenures began and ended: when, which candidate led before and which
+after, at which ballot, and why. A tenure has no end of its own on record if the next one
+took its place: its lease ran out, or it was handed over or preempted.
 The times are those of the hosts that made the changes. How many terms are kept is
 "history_limit" of the config. If an entry cannot be read, history shows the others,
 names it and ends with 1.`,

@@ -70,8 +70,8 @@ func (a *app) showLines(f format, value any, text ...string) error {
 	})
 }
 
-// firstError writes for somebody who looks at errors at the end only: after one it
-// writes nothing more.
+// firstError is for callers that look at errors at the end only: after one it writes
+// nothing more.
 type firstError struct {
 	io.Writer
 	err error

@@ -27,9 +27,9 @@ func (a *app) raiseTermCommand() *cobra.Command {
 		Use:   "raise-term --store STORE --floor TERM [flags]",
 		Short: "After a restore: see that no term is used a second time; mend a lost leader record",
 		Long: `raise-term is for a database that was restored to its past. Its terms went back with
-it, so whoever keeps the highest term that it has seen would refuse the next leaders,
-or take an old one for a new one; and a process that is left over may find its own tenure
-there again.
+it, so a receiver that keeps the highest term it has seen would refuse the next leaders,
+or accept an old one as new. A process that is left over may find its own tenure there
+again.
 
 It raises the term to --floor: every tenure up to that is over, and the next one has a
 higher term. Give a floor that no tenure before the restore has reached: the highest term

@@ -84,8 +84,8 @@ func (f *requestFlags) overAlready(seat election.Leader) (bool, error) {
 	return false, nil
 }
 
-// send writes the request. Of two operators who ask about the same term only
-// one succeeds, unless the other one says --replace.
+// send writes the request. If two operators ask about the same term, one succeeds and the
+// other gets an error, unless it says --replace.
 func (r *request) send(ctx context.Context, write func(tr kv.Transaction) error) error {
 	_, err := act(ctx, r.session, func(tr kv.Transaction) (none struct{}, err error) {
 		if r.flags.replace {
@@ -165,7 +165,7 @@ func broken(err error, before, fate string) error {
 	}
 }
 
-// errVoid: nobody will do what the request asks.
+// errVoid: the leader will not do what the request asks.
 var errVoid = errors.New("the request does not stand any more")
 
 // steered is what became of a tenure that was to end.

@@ -151,7 +151,8 @@ func (r *request) showEnd(ctx context.Context, last election.Leader) error {
 		why = " (" + election.SafeText(reason) + ")"
 	}
 	return r.app.showLines(r.flags.output, done,
-		fmt.Sprintf("term %d of %s is over after %s%s; %s", r.seat.Term, r.seat.Identity, ago(time.Duration(done.Waited)), why, seatText(now)))
+		fmt.Sprintf("term %d of %s is over after %s%s; %s", r.seat.Term, r.seat.Identity, ago(time.Duration(done.Waited)), why,
+			either(now.Vacant(), "no candidate has followed yet", seatText(now))))
 }
 
 // depose gives the seat up in the stead of its holder.

@@ -271,7 +271,7 @@ func (s *status) rows(now time.Time) [][]string {
 		[]string{"term", fmt.Sprint(s.Term)},
 		[]string{"ballot", fmt.Sprint(s.Ballot)},
 		[]string{"intent", s.Intent.String()},
-		[]string{"config", fmt.Sprintf("revision %d, %s", c.Revision, either(c.Enabled, "enabled", "disabled: nobody may claim or renew"))},
+		[]string{"config", fmt.Sprintf("revision %d, %s", c.Revision, either(c.Enabled, "enabled", "disabled: no candidate may claim or renew"))},
 		[]string{"", fmt.Sprintf("lease %s, heartbeat %s, margin %s, candidate timeout %s", c.Lease, c.Heartbeat, c.Margin, c.CandidateTimeout)},
 		[]string{"", fmt.Sprintf("expiry by %s, preemption %s, minimum tenure %s, preempt delay %s, history %d", c.Expiry,
 			either(c.Preemption, "with a grace of "+c.PreemptionGrace.String(), "off"), c.MinimumTenure, c.PreemptDelay, c.HistoryLimit)},

@@ -70,7 +70,7 @@ type parties struct {
 	election.State
 	heir      election.Candidate
 	unlisted  error             // why there is no heir
-	successor election.Identity // who was handed the leadership of the term that --term names
+	successor election.Identity // that was handed the leadership of the term that --term names
 }
 
 func (f *transferFlags) read(e *election.LeaderElection, tr kv.ReadTransaction) (p parties, err error) {

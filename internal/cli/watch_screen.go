@@ -141,7 +141,7 @@ func bar(left, whole time.Duration, width int, paint, rest func(string) string) 
 func (w *watchScreen) noticeRows(s *sight) []row {
 	var rows []row
 	if !s.Config.ElectionEnabled {
-		rows = append(rows, row{}.add("disabled  nobody may claim or renew", w.palette.warn))
+		rows = append(rows, row{}.add("disabled  no candidate may claim or renew", w.palette.warn))
 	}
 	if s.Intent.Kind != election.NoIntent && s.Intent.Term == s.Leader.Term && !s.Leader.Vacant() {
 		rows = append(rows, row{}.add("asked     "+s.Intent.String(), w.palette.warn))
