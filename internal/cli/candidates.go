@@ -178,11 +178,10 @@ func (s *roll) table(list []candidateStatus) table {
 
 // lastText says when a candidate wrote last, and what the clocks leave open.
 func (s *roll) lastText(c *candidateStatus) string {
-	age, text := time.Duration(c.Age), ""
+	age := time.Duration(c.Age)
+	text := ago(max(age, 0)) + " ago"
 	if age < -clockTolerance(&s.config) {
 		text = "in " + ago(-age)
-	} else {
-		text = ago(max(age, 0)) + " ago"
 	}
 	switch {
 	case c.Silent == nil:

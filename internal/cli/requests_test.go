@@ -1,0 +1,191 @@
+package cli_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// answers runs act once, when a command has sent its request and looks what became of it.
+func (d *desk) answers(act func()) {
+	var sent atomic.Int32
+	d.before = func() {
+		if sent.Add(1) == 2 {
+			act()
+		}
+	}
+}
+
+// A request is withdrawn when its author is interrupted.
+func TestInterruptedRequestIsWithdrawn(t *testing.T) {
+	for _, args := range [][]string{{"resign"}, {"transfer", "--to", "other"}} {
+		d := newDesk(t)
+		d.made()
+		ctx, interrupt := context.WithCancel(t.Context())
+		d.answers(interrupt)
+		o := d.runsUntil(ctx, args...)
+		require.Equal(t, 1, o.code, o.stdout)
+		require.Contains(t, o.stderr, "interrupted before")
+		require.Contains(t, o.stderr, "the request is withdrawn")
+		require.Equal(t, election.NoIntent, d.state().Intent.Kind)
+	}
+}
+
+// A request that another operator takes back is not waited for.
+func TestRequestThatIsTakenBack(t *testing.T) {
+	d := newDesk(t)
+	d.made()
+	d.answers(func() {
+		nonce := d.state().Intent.Nonce
+		d.does(func(tr kv.Transaction) error { return d.CancelRequest(tr, nonce) })
+	})
+	o := d.runs("resign")
+	require.Equal(t, 1, o.code, o.stdout)
+	require.Contains(t, o.stderr, "another operator has withdrawn or replaced it, or the leader found it void")
+}
+
+// A transfer that ends with somebody else in the seat has failed.
+func TestTransferToWhoDoesNotCome(t *testing.T) {
+	d := newDesk(t)
+	leader, _ := d.made()
+	seat := d.state().Leader
+	d.answers(func() {
+		d.does(func(tr kv.Transaction) error { return d.ResignLeadership(tr, seat.Token(), time.Now()) })
+		d.does(func(tr kv.Transaction) error {
+			_, err := d.TryClaimLeadership(tr, leader.Identity, time.Now())
+			return err
+		})
+	})
+	o := d.runs("transfer", "--to", "other")
+	require.Equal(t, 3, o.code, o.stdout)
+	require.Contains(t, o.stderr, " does not lead by this request, term 1 ended otherwise; leader#")
+
+	// One that was handed the seat, and does not accept it.
+	d = newDesk(t)
+	_, other := d.made()
+	seat = d.state().Leader
+	d.answers(func() {
+		intent := d.state().Intent
+		d.does(func(tr kv.Transaction) error { _, _, err := d.Yield(tr, seat.Token(), intent, time.Now()); return err })
+	})
+	o = d.runs("transfer", "--to", "other", "--timeout", "300ms")
+	require.Equal(t, 5, o.code, o.stdout)
+	require.Contains(t, o.stderr, "was handed the leadership in term 2, and has not taken it within 300ms")
+
+	// The same command again waits for it as well, and asks nothing.
+	for _, args := range [][]string{{"--term", "1"}, nil} {
+		d.before = nil
+		o = d.runs(append([]string{"transfer", "--to", "other", "--timeout", "300ms"}, args...)...)
+		require.Equal(t, 5, o.code, o.stdout)
+		require.Contains(t, o.stderr, "was handed the leadership in term 2, and has not taken it within 300ms")
+	}
+	d.before = func() {
+		d.before = nil
+		d.does(func(tr kv.Transaction) error { _, err := d.RunElectionCycle(tr, other, time.Now()); return err })
+	}
+	o = d.runs("transfer", "--to", "other", "--term", "1")
+	require.Zero(t, o.code, o.stderr)
+	require.Regexp(t, "^other#[0-9a-f]+ leads in term 2, after ", o.stdout)
+}
+
+// One that was handed the leadership and did not take it: another leads in the end, and
+// the command says what has happened, also if it has seen only the end of it.
+func TestTransferToWhoDoesNotTakeIt(t *testing.T) {
+	for _, looks := range []bool{true, false} {
+		d := newDesk(t)
+		leader, _ := d.made()
+		seat := d.state().Leader
+		yields := func(tr kv.Transaction) error {
+			_, _, err := d.Yield(tr, seat.Token(), d.state().Intent, time.Now())
+			return err
+		}
+		var sent atomic.Int32
+		d.before = func() {
+			switch sent.Add(1) {
+			case 2:
+				d.does(yields)
+				if looks {
+					return
+				}
+				fallthrough
+			case 3:
+				later := time.Now().Add(time.Hour)
+				d.does(func(tr kv.Transaction) error {
+					_, err := d.TryClaimLeadership(tr, leader.Identity, later, election.Observed(election.Observation{}.Next(d.state().Leader, time.Now()), later))
+					return err
+				})
+			}
+		}
+		o := d.runs("transfer", "--to", "other")
+		require.Equal(t, 3, o.code, "%s %s", o.stdout, o.stderr)
+		require.Regexp(t, "other#[0-9a-f]+ was handed the leadership in term 2,? and (did not take it|that term is over); leader#[0-9a-f]+ leads in term 3", o.stderr)
+		require.Equal(t, looks, strings.Contains(o.stderr, "did not take it"))
+		o = d.runs("transfer", "--to", "other", "--term", "1")
+		require.Zero(t, o.code, o.stderr)
+		require.Regexp(t, "^term 1 was handed to other#[0-9a-f]+ already; leader#[0-9a-f]+ leads in term 3", o.stdout)
+	}
+}
+
+// A candidate that takes over while resign looks for the last time is named.
+func TestResignSaysWhoFollowed(t *testing.T) {
+	d := newDesk(t)
+	_, other := d.made()
+	seat := d.state().Leader
+	var sent, reads atomic.Int32
+	d.before = func() {
+		if sent.Add(1) == 2 {
+			d.does(func(tr kv.Transaction) error { return d.ResignLeadership(tr, seat.Token(), time.Now()) })
+		}
+	}
+	d.beforeRead = func() {
+		if reads.Add(1) == 2 {
+			d.does(func(tr kv.Transaction) error {
+				_, err := d.TryClaimLeadership(tr, other.Identity, time.Now())
+				return err
+			})
+		}
+	}
+	o := d.runs("resign")
+	require.Zero(t, o.code, o.stderr)
+	require.Regexp(t, `^term 1 of leader#[0-9a-f]+ is over after \S+ \(resigned\); other#[0-9a-f]+ leads in term 2\n$`, o.stdout)
+}
+
+// A term that ended by itself was not resigned.
+func TestResignSaysHowATermEnded(t *testing.T) {
+	d := newDesk(t)
+	_, other := d.made()
+	d.answers(func() {
+		later := time.Now().Add(time.Hour)
+		d.does(func(tr kv.Transaction) error {
+			_, err := d.TryClaimLeadership(tr, other.Identity, later, election.Observed(election.Observation{}.Next(d.state().Leader, time.Now()), later))
+			return err
+		})
+	})
+	o := d.runs("resign")
+	require.Zero(t, o.code, o.stderr)
+	require.Regexp(t, `^term 1 of leader#[0-9a-f]+ is over after \S+ \(expiry\); other#[0-9a-f]+ leads in term 2\n$`, o.stdout)
+}
+
+func TestTransferToWhoCannotLead(t *testing.T) {
+	d := newDesk(t)
+	_, other := d.made()
+	other.Role = election.Observer
+	d.does(func(tr kv.Transaction) error { return d.HeartbeatCandidate(tr, other, time.Now()) })
+	o := d.runs("transfer", "--to", "other")
+	require.Equal(t, 1, o.code, o.stdout)
+	require.Contains(t, o.stderr, "other cannot be handed the leadership: candidate is an observer and never leads")
+	require.Equal(t, election.NoIntent, d.state().Intent.Kind)
+	other.Role = election.Voter
+	d.does(func(tr kv.Transaction) error { return d.HeartbeatCandidate(tr, other, time.Now()) })
+	require.Zero(t, d.runs("config", "disable").code)
+	o = d.runs("transfer", "--to", "other")
+	require.Equal(t, 1, o.code, o.stdout)
+	require.Contains(t, o.stderr, `enable it first with "fdbelect config enable"`)
+}
