@@ -93,7 +93,7 @@ func (w *World) checkBelief(p *process) {
 		}
 		return
 	}
-	for _, other := range append(w.live[:len(w.live):len(w.live)], w.application) {
+	for _, other := range slices.Concat(w.live, []*process{w.application}) {
 		if other == p || !other.believes() {
 			continue
 		}

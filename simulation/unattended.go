@@ -46,7 +46,7 @@ func (w *World) enterByHand(p *process, incarnation uuid.UUID) {
 	p.start("application", func(t *task) {
 		for w.quiet == 0 {
 			u.cycle(t)
-			if u.restarts(t) {
+			if u.restarts() {
 				return
 			}
 			u.act(t)
@@ -61,7 +61,7 @@ func (w *World) enterByHand(p *process, incarnation uuid.UUID) {
 
 // restarts has the process end now and then, and another one begin in its place: under
 // the same incarnation, as one whose supervisor has given it that, or under a new one.
-func (u *unattended) restarts(t *task) bool {
+func (u *unattended) restarts() bool {
 	w, h := u.world, u.host
 	if w.quiet > 0 || h.random.IntN(24) > 0 {
 		return false

@@ -168,7 +168,7 @@ func (m *Machine) ahead() int {
 		case c.ID == m.me.ID, c.Role != election.Voter, m.silent(c), c.Identity == m.seat.last:
 		case last, c.Priority > m.me.Priority:
 			ahead++
-		case c.Priority == m.me.Priority && (own == nil || c.Versionstamp.Compare(own.Versionstamp) < 0):
+		case c.Priority == m.me.Priority && (own == nil || ranksBefore(rankOf(&c.Candidate), rankOf(&own.Candidate))):
 			ahead++
 		}
 	}

@@ -1,6 +1,11 @@
 package machine
 
-import "github.com/fdbelection/fdbelection/election"
+import (
+	"cmp"
+	"strings"
+
+	"github.com/fdbelection/fdbelection/election"
+)
 
 // shortlisted is how many voters a process lists that does not evict, from the beginning
 // of the rank index. They take turns at an open seat; all others wait until these had
@@ -107,6 +112,12 @@ func (m *Machine) outside() bool {
 	case m.me.Priority != last.Priority:
 		return m.me.Priority < last.Priority
 	default:
-		return own == nil || own.Versionstamp.Compare(last.Versionstamp) > 0
+		return own == nil || ranksBefore(*last, rankOf(&own.Candidate))
 	}
+}
+
+// ranksBefore reports whether a voter ranks before another one of the same priority. Two
+// that were registered in one transaction can have the same versionstamp.
+func ranksBefore(a, b election.Ranked) bool {
+	return cmp.Or(a.Versionstamp.Compare(b.Versionstamp), strings.Compare(a.ID, b.ID)) < 0
 }

@@ -110,6 +110,19 @@ func TestASpectatorLists(t *testing.T) {
 	require.False(t, r.started(List), "the index need not name it")
 }
 
+// TestOneVersionstamp: of two that were registered in one transaction, one goes first.
+func TestOneVersionstamp(t *testing.T) {
+	for id, want := range map[string]int{"aaron": 1, "zoe": 0} {
+		all := []election.Candidate{candidate(election.Identity{ID: id, Incarnation: uuid.UUID{9}}, 200), candidate(alice, 200)}
+		if want == 0 {
+			slices.Reverse(all)
+		}
+		require.Equal(t, want, among(t, all).m.ahead(), id)
+		first := among(t, all, func(s *Settings) { s.Shortlist = 1 })
+		require.Equal(t, want == 1, first.m.outside(), id)
+	}
+}
+
 // TestOutside: who ranks after all that are listed.
 func TestOutside(t *testing.T) {
 	for _, c := range []struct {
