@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector/machine"
@@ -112,26 +110,25 @@ func (w *World) checkBelief(p *process) {
 // checkPromise is invariants 9 and 16 for an application that takes part by hand. It
 // proves that a cycle which says that its caller leads is in the log, and that a leader
 // who was asked to give up is told of an end within the grace.
-func (w *World) checkPromise(p *process, said *told) {
+func (w *World) checkPromise(p *process, said *told, claimed bool) {
 	if !said.Leads() {
 		return
 	}
 	if p.wrote != said.Leader {
 		w.violated(Outcome, "%s was told that it %s %s, and wrote %s last", p.name, said.Action, said.Leader, p.wrote)
 	}
-	if !said.Asked {
+	switch {
+	case claimed: // it does not say what is asked
+		return
+	case !said.Asked:
+		p.asked = asked{}
 		return
 	}
-	if p.askedAt == nil {
-		p.askedAt = map[uuid.UUID]time.Time{}
-	}
-	since, known := p.askedAt[said.Intent.Nonce]
-	if !known {
-		since = said.at
-		p.askedAt[said.Intent.Nonce] = since
+	if p.asked.by != said.Intent.Nonce {
+		p.asked = asked{by: said.Intent.Nonce, at: said.at}
 		w.situation("asked by hand")
 	}
-	if end := since.Add(said.Config.PreemptionGrace); said.until.After(end) && said.until.After(said.at.Add(1)) {
+	if end := p.asked.at.Add(said.Config.PreemptionGrace); said.until.After(end) && said.until.After(said.at.Add(1)) {
 		w.violated(Belief, "%s was asked by %s, and leads %s longer than the grace", p.name, said.Intent, said.until.Sub(end))
 	}
 }
@@ -149,6 +146,6 @@ func (w *World) checkKept(c *commit) {
 // noted in it.
 func (w *World) forgetNotes(id string) {
 	if p := w.application; p != nil && p.me.ID == id {
-		p.askedAt, p.saw = nil, election.Leader{}
+		p.asked, p.saw = asked{}, election.Leader{}
 	}
 }

@@ -26,12 +26,19 @@ type witness struct {
 	follows   bool
 	unsettled bool
 	attempts  []attempt
-	askedAt   map[uuid.UUID]time.Time // when it was told first that it has to give up, by its clock
-	wrote     election.Leader         // the last leader record that it has written
-	outUntil  time.Time               // by its clock: its work has failed
+	asked     asked
+	wrote     election.Leader // the last leader record that it has written
+	outUntil  time.Time       // by its clock: its work has failed
 	// issuedAfter is how many commits its operation had when the last attempt was
 	// issued.
 	issuedAfter int
+}
+
+// asked is the intent for which an application was told last that it has to give up, and
+// when it was told so first, by its clock.
+type asked struct {
+	by uuid.UUID
+	at time.Time
 }
 
 // callbackStage is how far the callbacks of a tenure have come.
