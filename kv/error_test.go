@@ -99,6 +99,7 @@ func TestErrorIsAndAs(t *testing.T) {
 	require.ErrorIs(t, err, kv.Error{Code: kv.CodeTransactionCancelled})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.NotErrorIs(t, err, kv.Error{Code: kv.CodeNotCommitted})
+	require.NotErrorIs(t, err, kv.Error{Code: kv.CodeTransactionCancelled, Err: context.Canceled}, "another cause")
 	require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err))
 	require.Zero(t, kv.CodeOf(errors.New("no code")))
 	require.Zero(t, kv.CodeOf(nil))

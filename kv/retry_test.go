@@ -279,3 +279,106 @@ func TestGivenUpWatchFails(t *testing.T) {
 		}
 	}
 }
+
+// TestDoubtIsKept: whatever ends Transact, its error does not hide that an
+// earlier attempt may have been committed, and still shows what ended it.
+func TestDoubtIsKept(t *testing.T) {
+	unknown, conflict := kv.Error{Code: kv.CodeCommitUnknownResult}, kv.Error{Code: kv.CodeNotCommitted}
+	timedOut := kv.Error{Code: kv.CodeTransactionTimedOut, Committing: true}
+	mine := errors.New("not today")
+	for _, c := range []struct {
+		name    string
+		commits []error // their answers; after them the closure fails
+		want    error
+	}{
+		{"no attempt is in doubt", []error{conflict}, mine},
+		{"the only attempt", []error{unknown}, kv.Error{Code: kv.CodeCommitUnknownResult, Committing: true, Err: mine}},
+		{"an attempt before one that is surely absent", []error{unknown, conflict}, kv.Error{Code: kv.CodeCommitUnknownResult, Committing: true, Err: mine}},
+		{"two attempts", []error{conflict, unknown, unknown}, kv.Error{Code: kv.CodeCommitUnknownResult, Committing: true, Err: mine}},
+		{"the last attempt says so itself", []error{unknown, timedOut}, timedOut},
+	} {
+		var slept []time.Duration
+		db := recorder(&answers{before: c.commits}, &slept)
+		runs := 0
+		err := db.Transact(t.Context(), func(tr kv.Transaction) error {
+			if runs++; runs > len(c.commits) {
+				return mine
+			}
+			return set(tr)
+		})
+		require.Equal(t, c.want, err, c.name)
+		require.Equal(t, kv.OutcomeOf(c.want), kv.OutcomeOf(err), c.name)
+	}
+}
+
+// scripted is a transaction that notes what its owner does with it.
+type scripted struct {
+	kv.OwnedTransaction
+	calls []string
+	// commit is the answer of Commit. onError is OnError; nil returns its error.
+	commit  error
+	onError func(err error) error
+}
+
+func (s *scripted) Commit() error { s.calls = append(s.calls, "commit"); return s.commit }
+
+func (s *scripted) OnError(err error) error {
+	s.calls = append(s.calls, "on error")
+	if s.onError != nil {
+		return s.onError(err)
+	}
+	return err
+}
+
+func (s *scripted) Reset() { s.calls = append(s.calls, "reset") }
+
+func (s *scripted) Cancel() { s.calls = append(s.calls, "cancel") }
+
+// TestLoopsReleaseTheirTransaction, however they end: one that is given up is
+// reset first, which ends its watches, and one that committed keeps them.
+func TestLoopsReleaseTheirTransaction(t *testing.T) {
+	mine := errors.New("mine")
+	for name, c := range map[string]struct {
+		end   func() error
+		write []string
+		read  []string
+	}{
+		"success":  {func() error { return nil }, []string{"commit", "cancel"}, []string{"cancel"}},
+		"an error": {func() error { return mine }, []string{"on error", "reset", "cancel"}, []string{"on error", "cancel"}},
+		"a panic":  {func() error { panic(mine) }, []string{"reset", "cancel"}, []string{"cancel"}},
+	} {
+		writer, reader := &scripted{}, &scripted{}
+		for _, loop := range []func() error{
+			func() error { return kv.RetryLoop(writer, func(kv.Transaction) error { return c.end() }) },
+			func() error { return kv.ReadRetryLoop(reader, func(kv.ReadTransaction) error { return c.end() }) },
+		} {
+			func() {
+				defer func() { _ = recover() }()
+				_ = loop()
+			}()
+		}
+		require.Equal(t, c.write, writer.calls, name)
+		require.Equal(t, c.read, reader.calls, name)
+	}
+}
+
+// TestDoubtOfAWrappedAnswer: an engine may wrap what it answers.
+func TestDoubtOfAWrappedAnswer(t *testing.T) {
+	mine := errors.New("mine")
+	tr := &scripted{commit: fmt.Errorf("commit: %w", kv.Error{Code: kv.CodeCommitUnknownResult})}
+	tr.onError = func(err error) error {
+		if errors.Is(err, mine) {
+			return err
+		}
+		return nil
+	}
+	runs := 0
+	err := kv.RetryLoop(tr, func(kv.Transaction) error {
+		if runs++; runs > 1 {
+			return mine
+		}
+		return nil
+	})
+	require.ErrorIs(t, err, mine)
+	require.Equal(t, kv.SettledUnknown, kv.OutcomeOf(err))
+}
