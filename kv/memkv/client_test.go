@@ -2,6 +2,7 @@ package memkv
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,4 +53,15 @@ func TestKindNames(t *testing.T) {
 	require.Equal(t, []string{"unknown call", "read version", "read", "commit", "watch"}, []string{
 		CallKind(0).String(), CallReadVersion.String(), CallRead.String(), CallCommit.String(), CallWatch.String(),
 	})
+}
+
+// TestSizeLimitOption: a transaction may be as large as Options.SizeLimit says.
+func TestSizeLimitOption(t *testing.T) {
+	opts := newTestClock().options()
+	opts.SizeLimit = 1000
+	db := New(opts)
+	put(t, db, "k", strings.Repeat("v", 900))
+	tr := begin(t, db)
+	tr.Set([]byte("k"), make([]byte, 1000))
+	require.Equal(t, kv.CodeTransactionTooLarge, kv.CodeOf(tr.Commit()))
 }

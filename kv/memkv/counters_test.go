@@ -1,6 +1,7 @@
 package memkv
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -87,4 +88,46 @@ func TestCommitLog(t *testing.T) {
 	require.Zero(t, log[1].ReadVersion, "a blind write")
 	require.Equal(t, log, told)
 	require.Empty(t, New(Options{}).CommitLog())
+}
+
+// TestCountersSub subtracts each field.
+func TestCountersSub(t *testing.T) {
+	var a, b, want Counters
+	for i := range reflect.TypeFor[Counters]().NumField() {
+		reflect.ValueOf(&a).Elem().Field(i).SetInt(int64(10 * (i + 2)))
+		reflect.ValueOf(&b).Elem().Field(i).SetInt(int64(i + 1))
+		reflect.ValueOf(&want).Elem().Field(i).SetInt(int64(10*(i+2) - (i + 1)))
+	}
+	require.Equal(t, want, a.Sub(b))
+}
+
+// TestCountersOfALimitedRange: a range is read up to its limit and no further.
+func TestCountersOfALimitedRange(t *testing.T) {
+	db := New(newTestClock().options())
+	for _, key := range []string{"a", "b", "c", "d"} {
+		put(t, db, key, "1")
+	}
+	for _, reverse := range []bool{false, true} {
+		tr := begin(t, db)
+		rows, err := tr.GetRange([]byte("a"), []byte("z"), kv.RangeOptions{Limit: 2, Reverse: reverse}).Get()
+		require.NoError(t, err)
+		require.Len(t, rows, 2)
+		c, ok := CountersOf(tr)
+		require.True(t, ok)
+		require.EqualValues(t, 4, c.BytesRead)
+	}
+}
+
+// TestOnlyConflictsCountAsConflicts: a commit may be refused for other reasons.
+func TestOnlyConflictsCountAsConflicts(t *testing.T) {
+	db := New(newTestClock().options())
+	tr := begin(t, db)
+	mustGet(t, tr, "a")
+	tr.Set([]byte("b"), nil)
+	db.Recover()
+	require.Equal(t, kv.CodeTransactionTooOld, kv.CodeOf(tr.Commit()))
+	require.Zero(t, db.Counters().Conflicts)
+	c, ok := CountersOf(tr)
+	require.True(t, ok)
+	require.Zero(t, c.Conflicts)
 }

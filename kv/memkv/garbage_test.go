@@ -159,3 +159,23 @@ func TestAKeyThatComesBack(t *testing.T) {
 	put(t, db, "x", "") // collects more of the old one
 	require.Equal(t, []string{"k=new", "x="}, contents(t, db))
 }
+
+// TestWatchedKeysAreKept: the collection of a key that was cleared leaves its
+// watches alone, whatever else is written meanwhile.
+func TestWatchedKeysAreKept(t *testing.T) {
+	clock := newTestClock()
+	db := New(clock.options())
+	put(t, db, "k", "1")
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+		tr.Clear([]byte("k"))
+		return nil
+	}))
+	w := register(t, db, "k", nil)
+	for range 10 {
+		clock.pass(10 * time.Second)
+		put(t, db, "another", "")
+	}
+	require.Equal(t, &answer{Info: "pending"}, watchState(w))
+	put(t, db, "k", "2")
+	require.Equal(t, &answer{OK: true, Info: "fired"}, watchState(w))
+}

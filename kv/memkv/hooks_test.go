@@ -372,3 +372,14 @@ func TestDeterministicSchedule(t *testing.T) {
 	require.Zero(t, conflicts)
 	require.LessOrEqual(t, runtime.NumGoroutine(), before, "one of an earlier test may have ended meanwhile")
 }
+
+// TestLostWatchIsOver: a watch that the store has, and whose client was told
+// otherwise, takes no place of another.
+func TestLostWatchIsOver(t *testing.T) {
+	db := hooked(newTestClock(), &Hooks{After: on(CallWatch, func(context.Context, *Call) error {
+		return kv.Error{Code: kv.CodeClusterVersionChanged}
+	})})
+	w := register(t, db, "k", nil)
+	require.Equal(t, kv.CodeClusterVersionChanged, kv.CodeOf(w.Err()))
+	require.Zero(t, db.watches.outstanding)
+}

@@ -107,3 +107,35 @@ func TestFutureVersion(t *testing.T) {
 	require.Equal(t, kv.CodeFutureVersion, kv.CodeOf(c.check(11)))
 	require.Equal(t, kv.CodeTransactionTooOld, kv.CodeOf(c.check(4)))
 }
+
+// TestRecoverWithAWideWindow: a recovery outdates open transactions however many
+// versions the window holds.
+func TestRecoverWithAWideWindow(t *testing.T) {
+	opts := newTestClock().options()
+	opts.Window = 10 * recoveryJump
+	db := New(opts)
+	put(t, db, "k", "1")
+	tr := begin(t, db)
+	require.Equal(t, "1", mustGet(t, tr, "k"))
+	tr.Set([]byte("w"), nil)
+	db.Recover()
+	_, err := tr.Get([]byte("x")).Get()
+	require.Equal(t, kv.CodeTransactionTooOld, kv.CodeOf(err))
+	require.Equal(t, kv.CodeTransactionTooOld, kv.CodeOf(tr.Commit()))
+}
+
+// TestWindowOption: the window is as wide as Options.Window says.
+func TestWindowOption(t *testing.T) {
+	clock := newTestClock()
+	opts := clock.options()
+	opts.Window = 1000
+	db := New(opts)
+	tr := begin(t, db)
+	_, err := tr.GetReadVersion().Get()
+	require.NoError(t, err)
+	clock.pass(time.Millisecond)
+	require.Equal(t, "(none)", mustGet(t, tr, "a"))
+	clock.pass(time.Microsecond)
+	_, err = tr.Get([]byte("b")).Get()
+	require.Equal(t, kv.CodeTransactionTooOld, kv.CodeOf(err))
+}

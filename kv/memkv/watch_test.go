@@ -82,6 +82,69 @@ func TestWatchOfAChangedKey(t *testing.T) {
 	require.Equal(t, &answer{OK: true, Info: "fired"}, watchState(w))
 }
 
+// TestWatchIgnoresAbortedCommits: a commit that changes nothing fires no watch,
+// neither at once nor with the next commit, whatever it was refused for.
+func TestWatchIgnoresAbortedCommits(t *testing.T) {
+	change := func(t *testing.T, tr kv.OwnedTransaction) {
+		t.Helper()
+		tr.Set([]byte("k"), []byte("2"))
+		tr.ClearRange([]byte("l"), []byte("m"))
+	}
+	for name, c := range map[string]struct {
+		abort func(t *testing.T, db *DB, tr kv.OwnedTransaction)
+		code  int
+	}{
+		"a conflict": {func(t *testing.T, db *DB, tr kv.OwnedTransaction) {
+			t.Helper()
+			mustGet(t, tr, "read")
+			put(t, db, "read", "")
+			change(t, tr)
+		}, kv.CodeNotCommitted},
+		"too old": {func(t *testing.T, db *DB, tr kv.OwnedTransaction) {
+			t.Helper()
+			mustGet(t, tr, "read")
+			db.Recover()
+			change(t, tr)
+		}, kv.CodeTransactionTooOld},
+		"an invalid write": {func(t *testing.T, _ *DB, tr kv.OwnedTransaction) {
+			t.Helper()
+			change(t, tr)
+			tr.Set(make([]byte, 20_000), nil)
+		}, kv.CodeKeyTooLarge},
+		"an answer of 1021 to what was not applied": {func(t *testing.T, db *DB, tr kv.OwnedTransaction) {
+			t.Helper()
+			change(t, tr)
+			db.hooks = &Hooks{Before: on(CallCommit, func(context.Context, *Call) error {
+				return kv.Error{Code: kv.CodeCommitUnknownResult}
+			})}
+		}, kv.CodeCommitUnknownResult},
+		"cancelled": {func(t *testing.T, _ *DB, tr kv.OwnedTransaction) {
+			t.Helper()
+			change(t, tr)
+			tr.Cancel()
+		}, kv.CodeTransactionCancelled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := New(newTestClock().options())
+			put(t, db, "k", "1")
+			put(t, db, "l", "1")
+			set, cleared := register(t, db, "k", nil), register(t, db, "l", nil)
+			tr := begin(t, db)
+			c.abort(t, db, tr)
+			require.Equal(t, c.code, kv.CodeOf(tr.Commit()))
+			db.hooks = nil
+			pending := &answer{Info: "pending"}
+			require.Equal(t, pending, watchState(set))
+			require.Equal(t, pending, watchState(cleared))
+			put(t, db, "another", "")
+			require.Equal(t, pending, watchState(set), "with the next commit")
+			require.Equal(t, pending, watchState(cleared), "with the next commit")
+			put(t, db, "k", "2")
+			require.Equal(t, &answer{OK: true, Info: "fired"}, watchState(set))
+		})
+	}
+}
+
 // TestWatchOfAnAbsentKey waits for it to appear.
 func TestWatchOfAnAbsentKey(t *testing.T) {
 	db := New(newTestClock().options())
