@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -329,4 +330,74 @@ func TestErrorsWithoutCode(t *testing.T) {
 	require.Equal(t, kv.Error{Code: kv.CodeIOError, Err: plain}, asKV(plain))
 	conflict := kv.Error{Code: kv.CodeNotCommitted}
 	require.Equal(t, conflict, asKV(fmt.Errorf("wrapped: %w", conflict)))
+}
+
+// loneLock fails a process that asks for the lock while it has it or waits for
+// it: the kernel does not keep the goroutines of a process apart.
+type loneLock struct {
+	hostLock
+	used    atomic.Bool
+	overlap chan struct{}
+}
+
+func (l *loneLock) acquire(ctx context.Context, stop <-chan struct{}, mode lockMode) error {
+	if !l.used.CompareAndSwap(false, true) {
+		select {
+		case l.overlap <- struct{}{}:
+		default:
+		}
+	}
+	return l.hostLock.acquire(ctx, stop, mode)
+}
+
+func (l *loneLock) release() {
+	l.hostLock.release()
+	l.used.Store(false)
+}
+
+// The goroutines of a process wait until the commit before them is durable and
+// the lock is free.
+func TestTurnLastsUntilTheCommitIsDurable(t *testing.T) {
+	for name, next := range map[string]func(t *testing.T, s *store) error{
+		"a commit": func(t *testing.T, s *store) error {
+			t.Helper()
+			_, err := s.Commit(t.Context(), setting("k", "w"))
+			return err
+		},
+		"a read": func(t *testing.T, s *store) error {
+			t.Helper()
+			r := &client.Read{Key: []byte("k")}
+			_, err := s.Read(t.Context(), 0, []*client.Read{r})
+			if err == nil && string(r.Value) != "v" {
+				err = fmt.Errorf("read %q", r.Value)
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := tempStore(t, Options{})
+			lock := &loneLock{hostLock: s.lock, overlap: make(chan struct{}, 1)}
+			s.lock = lock
+			arrived, release := make(chan struct{}, 2), make(chan struct{})
+			s.afterWrite = func() error { arrived <- struct{}{}; <-release; return nil }
+			first := background(func() error {
+				_, err := s.Commit(t.Context(), setting("k", "v"))
+				return err
+			})
+			wait(t, arrived, "the commit")
+			second := background(func() error { return next(t, s) })
+			require.Eventually(t, func() bool {
+				select {
+				case <-lock.overlap:
+					return true
+				default:
+					return s.turn.queued() == 1
+				}
+			}, patience, time.Millisecond)
+			require.Equal(t, 1, s.turn.queued(), "the turn was left while the commit was being written")
+			close(release)
+			require.NoError(t, wait(t, first, "the commit"))
+			require.NoError(t, wait(t, second, "what came after it"))
+		})
+	}
 }

@@ -4,6 +4,7 @@ package filekv
 
 import (
 	"math"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -50,6 +51,28 @@ func TestVersionsOnlyGrow(t *testing.T) {
 			last = wrote
 		}
 		require.NoError(t, db.Close())
+	}
+}
+
+// A store that is created in the place of one that was removed goes on above it,
+// so that a version or a versionstamp is not given out a second time.
+func TestVersionsOfANewStoreInPlaceOfAnOldOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	clock := newStillClock()
+	last := int64(0)
+	for range 3 {
+		db, err := Open(path, Options{Now: clock.Now})
+		require.NoError(t, err)
+		_, read := get(t, db.store, "k", 0)
+		require.Greater(t, read, last, "the empty store")
+		for range 5 {
+			wrote := put(t, db.store, "k", "v")
+			require.Greater(t, wrote, last)
+			last = wrote
+		}
+		require.NoError(t, db.Close())
+		require.NoError(t, os.Remove(path))
+		clock.move(time.Millisecond)
 	}
 }
 
