@@ -11,6 +11,9 @@ FUZZTIME ?= 500000x
 BENCH    ?= .
 COUNT    ?= 6
 
+# For how many seconds make crowd measures each number of processes.
+FOR      ?= 120
+
 # How many elections make simulate runs, from which seed on, and how many of 100 twice.
 SEEDS    ?= 10000
 FIRST    ?= 1
@@ -20,7 +23,7 @@ TWICE    ?= 5
 EXPLORE  ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt tidy fuzz bench demo simulate mutants explore ci adapter up down candidates integration clean
+.PHONY: help build test race lint fmt tidy fuzz bench crowd demo simulate mutants explore ci adapter up down candidates integration clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +59,9 @@ bench: ## run the benchmarks matching BENCH, COUNT times, and summarise them
 	@mkdir -p bin
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee bin/bench.txt
 	$(TOOL) benchstat bin/bench.txt
+
+crowd: ## measure 10, 25 and 50 candidates on one file store, FOR seconds each (Linux)
+	go test -run '^$$' -bench '^BenchmarkFileStore$$' -benchtime $(FOR)x -timeout 2h ./internal/cli
 
 demo: ## watch five candidates elect a leader
 	go run ./cmd/fdbelect demo

@@ -27,6 +27,8 @@ const (
 // return.
 type attempt struct {
 	phase atomic.Int32
+	// signals wake the watchers of what a commit changes.
+	signals signals
 }
 
 const (
@@ -95,6 +97,7 @@ func accessOnce[T any](ctx context.Context, s *store, mode lockMode, work func(*
 		value, err := guarded(s, a, work)
 		s.lock.release()
 		s.turn.leave()
+		a.signals.send()
 		done <- outcome[T]{value, asKV(err)}
 	}()
 	select {

@@ -332,25 +332,36 @@ func TestErrorsWithoutCode(t *testing.T) {
 	require.Equal(t, conflict, asKV(fmt.Errorf("wrapped: %w", conflict)))
 }
 
-// loneLock fails a process that asks for the lock while it has it or waits for
-// it: the kernel does not keep the goroutines of a process apart.
+// loneLock notes if a goroutine asks for the lock while another one has it or
+// waits for it, or gives it back after its turn: the kernel does not keep the
+// goroutines of a process apart.
 type loneLock struct {
 	hostLock
+	turn    *turn
 	used    atomic.Bool
 	overlap chan struct{}
 }
 
+func (l *loneLock) note() {
+	select {
+	case l.overlap <- struct{}{}:
+	default:
+	}
+}
+
 func (l *loneLock) acquire(ctx context.Context, stop <-chan struct{}, mode lockMode) error {
 	if !l.used.CompareAndSwap(false, true) {
-		select {
-		case l.overlap <- struct{}{}:
-		default:
-		}
+		l.note()
 	}
 	return l.hostLock.acquire(ctx, stop, mode)
 }
 
 func (l *loneLock) release() {
+	l.turn.mu.Lock()
+	if !l.turn.taken {
+		l.note()
+	}
+	l.turn.mu.Unlock()
 	l.hostLock.release()
 	l.used.Store(false)
 }
@@ -376,7 +387,7 @@ func TestTurnLastsUntilTheCommitIsDurable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := tempStore(t, Options{})
-			lock := &loneLock{hostLock: s.lock, overlap: make(chan struct{}, 1)}
+			lock := &loneLock{hostLock: s.lock, turn: &s.turn, overlap: make(chan struct{}, 1)}
 			s.lock = lock
 			arrived, release := make(chan struct{}, 2), make(chan struct{})
 			s.afterWrite = func() error { arrived <- struct{}{}; <-release; return nil }
@@ -398,6 +409,27 @@ func TestTurnLastsUntilTheCommitIsDurable(t *testing.T) {
 			close(release)
 			require.NoError(t, wait(t, first, "the commit"))
 			require.NoError(t, wait(t, second, "what came after it"))
+			require.Empty(t, lock.overlap)
 		})
 	}
+}
+
+// Close waits for a commit that is being written, which is acknowledged.
+func TestCloseWaitsForACommit(t *testing.T) {
+	db, err := Open(filepath.Join(t.TempDir(), "store"), Options{})
+	require.NoError(t, err)
+	s := db.store
+	arrived, release := make(chan struct{}), make(chan struct{})
+	s.afterWrite = func() error { close(arrived); <-release; return nil }
+	commit := background(func() error {
+		_, err := s.Commit(t.Context(), setting("k", "v"))
+		return err
+	})
+	wait(t, arrived, "the commit")
+	closed := background(db.Close)
+	require.Eventually(t, func() bool { return s.turn.queued() == 1 || len(closed) > 0 }, patience, time.Millisecond)
+	require.Empty(t, closed, "it was closed while a commit was being written")
+	close(release)
+	require.NoError(t, wait(t, commit, "the commit"))
+	require.NoError(t, wait(t, closed, "the end of Close"))
 }

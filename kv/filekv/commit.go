@@ -61,7 +61,8 @@ func (s *store) commit(a *attempt, c *client.Commit) (client.CommitResult, error
 		}
 		next := b.state.advance(s.Now())
 		result.Version = next.version
-		if err := s.write(b, c, result, &next); err != nil {
+		changed, err := s.write(b, c, result, &next)
+		if err != nil {
 			return s.boltProblem(err, "cannot write")
 		}
 		if s.beforeWrite != nil {
@@ -70,6 +71,7 @@ func (s *store) commit(a *attempt, c *client.Commit) (client.CommitResult, error
 		if !a.begin() {
 			return s.gaveUp("not begun", context.Canceled)
 		}
+		a.signals = s.openSignals(changed, result.Version)
 		if failure = tx.Commit(); failure == nil && s.afterWrite != nil {
 			failure = s.afterWrite()
 		}
@@ -119,21 +121,21 @@ func anyOverlap(reads, writes []client.Range) bool {
 	return false
 }
 
-// write puts the commit into the buckets.
-func (s *store) write(b *buckets, c *client.Commit, result client.CommitResult, next *state) error {
+// write puts the commit into the buckets, and returns the keys it changes.
+func (s *store) write(b *buckets, c *client.Commit, result client.CommitResult, next *state) ([]previous, error) {
 	w := &writer{data: b.data, stamp: result.Stamp(), entry: logEntry{writes: c.WriteConflicts}}
 	for _, m := range c.Mutations {
 		if err := w.apply(m); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := b.log.Put(logKey(next.version), w.entry.encode()); err != nil {
-		return err
+		return nil, err
 	}
 	if err := prune(b.log, next); err != nil {
-		return err
+		return nil, err
 	}
-	return b.meta.Put(fieldState, next.encode())
+	return w.entry.undo, b.meta.Put(fieldState, next.encode())
 }
 
 // prune removes entries that nobody may need any more, some at a time.

@@ -35,10 +35,12 @@ const (
 
 	dataPrefix = 'k'
 
-	// lockSuffix and newSuffix make the names of the files beside a store: the
-	// one that processes lock, and the one that is a store as soon as it is whole.
-	lockSuffix = ".lock"
-	newSuffix  = ".new"
+	// These make the names of what lies beside a store: the file that processes
+	// lock, the file that is a store as soon as it is whole, and the directory of
+	// the signal files.
+	lockSuffix   = ".lock"
+	newSuffix    = ".new"
+	signalSuffix = ".watch"
 )
 
 // FormatVersion is the format of the store files that this package writes, and

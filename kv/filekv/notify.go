@@ -1,41 +1,116 @@
 package filekv
 
-import "time"
+import (
+	"errors"
+	"io"
+	"os"
+	"syscall"
+	"time"
+)
 
-// notifier tells when the store may have changed. It may cry wolf.
+// notifier waits for signals, which say that a watched key may have changed.
+// One goroutine uses it, except for wake.
 type notifier interface {
-	// wait returns when the file may have changed, when wake was called since
-	// the last return, or after d at the latest. One goroutine waits.
+	// follow sets the signal files to wait for, and creates them if need be;
+	// false if one of them cannot be followed.
+	follow(set *signalSet) bool
+	// wait returns after a signal, after a call of wake since the last return, or
+	// after d. It may return for no reason.
 	wait(d time.Duration)
 	// wake ends a wait.
 	wake()
-	// look is how often to look all the same.
-	look() time.Duration
-	// close releases everything. Nobody waits any more.
+	// close releases everything. No wait is under way.
 	close()
 }
 
 const (
-	// pollEvery is how often the file is looked at where nobody tells of changes.
-	pollEvery = 10 * time.Millisecond
-	// lookEvery is how often where somebody does, in case something is missed.
+	// lookEvery is how often a watcher looks without a signal, in case one is lost.
 	lookEvery = time.Second
+	// pollEvery is how often a poller reads the signal files, and how often a
+	// watcher looks if it cannot follow them.
+	pollEvery = 10 * time.Millisecond
 )
 
-// poller is the notifier that only waits.
+// poller is the notifier for systems without inotify. It reads the signal files
+// at intervals.
 type poller struct {
+	path  string
+	mode  os.FileMode
 	woken chan struct{}
+	seen  map[int]string // what each followed file held when it was last read
 }
 
-func newPoller() *poller { return &poller{woken: make(chan struct{}, 1)} }
+func newPoller(path string, mode os.FileMode) *poller {
+	return &poller{path: path, mode: mode, woken: make(chan struct{}, 1), seen: make(map[int]string)}
+}
+
+func (p *poller) follow(set *signalSet) bool {
+	all := true
+	for number, wanted := range set {
+		_, followed := p.seen[number]
+		switch {
+		case wanted && !followed:
+			if err := createSignal(p.path, number, p.mode); err != nil {
+				all = false
+				continue
+			}
+			p.seen[number], _ = p.read(number)
+		case !wanted && followed:
+			delete(p.seen, number)
+		}
+	}
+	return all
+}
 
 func (p *poller) wait(d time.Duration) {
+	for end := realNow().Add(d); ; {
+		left := end.Sub(realNow())
+		if left <= 0 || p.pause(min(left, pollEvery)) || p.signalled() {
+			return
+		}
+	}
+}
+
+// pause waits for d; true if wake ended it.
+func (p *poller) pause(d time.Duration) bool {
 	t := time.NewTimer(d) //nolint:forbidigo // files change in real time
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return false
 	case <-p.woken:
+		return true
 	}
+}
+
+// signalled reports whether a followed file has changed since it was last read.
+func (p *poller) signalled() bool {
+	changed := false
+	for number, before := range p.seen {
+		now, err := p.read(number)
+		if err != nil {
+			delete(p.seen, number) // removed by a user: follow creates it again
+		} else if now != before {
+			p.seen[number] = now
+		}
+		changed = changed || err != nil || now != before
+	}
+	return changed
+}
+
+// read returns what a signal file holds.
+func (p *poller) read(number int) (string, error) {
+	f, err := os.OpenFile(signalPath(p.path, number), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	var content [signalSize]byte
+	n, err := f.ReadAt(content[:], 0)
+	if errors.Is(err, io.EOF) {
+		err = nil // no commit has written it yet
+	}
+	return string(content[:n]), err
 }
 
 func (p *poller) wake() {
@@ -44,7 +119,5 @@ func (p *poller) wake() {
 	default:
 	}
 }
-
-func (p *poller) look() time.Duration { return pollEvery }
 
 func (p *poller) close() {}

@@ -1,6 +1,7 @@
 package filekv
 
 import (
+	"encoding/binary"
 	"os"
 	"sync"
 	"time"
@@ -8,42 +9,104 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inotify tells when a process that could write to the file closes it: when a
-// commit is over, and also when the process died over it.
+// inotify waits until a commit closes a signal file, or a process dies that had
+// one open.
 type inotify struct {
+	path string
+	mode os.FileMode
+	fd   int
 	file *os.File
 	buf  [4096]byte
+	// followed are the kernel's numbers of the followed signal files.
+	followed map[int]int32
 
 	mu    sync.Mutex
 	woken bool
 }
 
-// newNotifier returns an inotify, or a poller where there can be none: the
-// number of inotify instances of a user is limited.
-func newNotifier(path string) notifier {
+const (
+	// signalled is the event of a signal, and lost are those after which the file
+	// is no longer the one at the path.
+	signalled = unix.IN_CLOSE_WRITE
+	lost      = unix.IN_MOVE_SELF | unix.IN_DELETE_SELF | unix.IN_IGNORED
+)
+
+// newNotifier returns an inotify, or a poller if the user has no inotify
+// instance left: their number is limited.
+func newNotifier(path string, mode os.FileMode) notifier {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
-		return newPoller()
+		return newPoller(path, mode)
 	}
-	if _, err := unix.InotifyAddWatch(fd, path, unix.IN_CLOSE_WRITE|unix.IN_MOVE_SELF|unix.IN_DELETE_SELF); err != nil {
-		_ = unix.Close(fd)
-		return newPoller()
+	return &inotify{
+		path: path, mode: mode, fd: fd, file: os.NewFile(uintptr(fd), "inotify"),
+		followed: make(map[int]int32),
 	}
-	return &inotify{file: os.NewFile(uintptr(fd), "inotify")}
 }
 
-// wait implements notifier. A wake that comes while nobody waits is kept in
-// woken, one that comes later ends the read by its deadline.
+func (n *inotify) follow(set *signalSet) bool {
+	all := true
+	for number, wanted := range set {
+		watch, followed := n.followed[number]
+		switch {
+		case wanted && !followed:
+			all = n.add(number) && all
+		case !wanted && followed:
+			n.remove(number, watch)
+		}
+	}
+	return all
+}
+
+func (n *inotify) add(number int) bool {
+	if err := createSignal(n.path, number, n.mode); err != nil {
+		return false
+	}
+	watch, err := unix.InotifyAddWatch(n.fd, signalPath(n.path, number), signalled|unix.IN_MOVE_SELF|unix.IN_DELETE_SELF)
+	if err != nil {
+		return false
+	}
+	n.followed[number] = int32(watch)
+	return true
+}
+
+func (n *inotify) remove(number int, watch int32) {
+	_, _ = unix.InotifyRmWatch(n.fd, uint32(watch)) // fails if the file is gone
+	delete(n.followed, number)
+}
+
+// wait implements notifier. A wake that comes while no wait is under way is kept
+// in woken, one that comes later ends the read by its deadline.
 func (n *inotify) wait(d time.Duration) {
 	n.mu.Lock()
 	if !n.woken {
 		_ = n.file.SetReadDeadline(realNow().Add(d))
 		n.mu.Unlock()
-		_, _ = n.file.Read(n.buf[:])
+		size, _ := n.file.Read(n.buf[:])
+		n.forgetLost(n.buf[:max(size, 0)])
 		n.mu.Lock()
 	}
 	n.woken = false
 	n.mu.Unlock()
+}
+
+// forgetLost drops the files that somebody removed or moved, so that follow
+// creates them again.
+func (n *inotify) forgetLost(events []byte) {
+	for len(events) >= unix.SizeofInotifyEvent {
+		watch := int32(binary.NativeEndian.Uint32(events))
+		mask := binary.NativeEndian.Uint32(events[4:])
+		name := binary.NativeEndian.Uint32(events[12:])
+		events = events[min(unix.SizeofInotifyEvent+int(name), len(events)):]
+		if mask&lost == 0 {
+			continue
+		}
+		for number, w := range n.followed {
+			if w == watch {
+				n.remove(number, w)
+			}
+		}
+	}
 }
 
 func (n *inotify) wake() {
@@ -52,7 +115,5 @@ func (n *inotify) wake() {
 	n.woken = true
 	_ = n.file.SetReadDeadline(time.Unix(1, 0))
 }
-
-func (n *inotify) look() time.Duration { return lookEvery }
 
 func (n *inotify) close() { _ = n.file.Close() }

@@ -2,4 +2,6 @@
 
 package filekv
 
-func newNotifier(string) notifier { return newPoller() }
+import "os"
+
+func newNotifier(path string, mode os.FileMode) notifier { return newPoller(path, mode) }

@@ -25,7 +25,7 @@ type Options struct {
 	MustExist bool
 	// Mode is the permission of the files that Open creates, before the umask;
 	// zero means DefaultMode. Everybody who may use the store needs to read and
-	// write both the store and its lock file.
+	// write the store, its lock file and its signal files.
 	Mode os.FileMode
 	// OpenTimeout bounds, in real time, how long Open waits for processes that
 	// hold the store; zero means DefaultOpenTimeout. Later waits are bounded by

@@ -48,7 +48,7 @@ func newStore(path string, opts Options) (*store, error) {
 		lock:    lock,
 		closing: make(chan struct{}),
 	}
-	s.watches.store, s.watches.open = s, newNotifier
+	s.watches.store, s.watches.open, s.watches.look = s, newNotifier, lookEvery
 	return s, nil
 }
 

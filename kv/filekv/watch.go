@@ -3,6 +3,7 @@ package filekv
 import (
 	"bytes"
 	"context"
+	"os"
 	"sync"
 	"time"
 
@@ -10,11 +11,12 @@ import (
 )
 
 // watches are the outstanding watches of a store. One goroutine serves them
-// all: it waits until the store may have changed, reads every watched key at
-// once, and compares.
+// all: it waits for a signal (see signal.go), reads every watched key at once, and
+// compares.
 type watches struct {
 	store *store
-	open  func(path string) notifier
+	open  func(path string, mode os.FileMode) notifier
+	look  time.Duration // how often to look without a signal
 
 	mu       sync.Mutex
 	byKey    map[string]map[*watch]struct{}
@@ -59,7 +61,7 @@ func (ws *watches) add(key string, w *watch) (stop func(), err error) {
 	}
 	if ws.notifier == nil {
 		ws.byKey = make(map[string]map[*watch]struct{})
-		ws.notifier = ws.open(ws.store.path)
+		ws.notifier = ws.open(ws.store.path, ws.store.opts.Mode)
 		ws.done = make(chan struct{})
 		go ws.serve()
 	}
@@ -146,7 +148,11 @@ func (ws *watches) serve() {
 		if closed {
 			return
 		}
-		wait := ws.notifier.look()
+		wait := ws.look
+		// Followed before the keys are read: what changes after that is signalled.
+		if !ws.notifier.follow(signalsOf(keys)) {
+			wait = min(wait, pollEvery)
+		}
 		if len(keys) > 0 {
 			// Asked for before the keys are read: what changes after that is seen
 			// by the next look.
@@ -163,6 +169,15 @@ func (ws *watches) serve() {
 		}
 		ws.notifier.wait(wait)
 	}
+}
+
+// signalsOf returns the signal files of watched keys.
+func signalsOf(keys []watchedKey) *signalSet {
+	var set signalSet
+	for _, k := range keys {
+		set.add([]byte(k.key))
+	}
+	return &set
 }
 
 // compare reads the keys and fires what has changed; false where they cannot

@@ -32,17 +32,19 @@ func watchKey(t testing.TB, s *store, key, expected string) <-chan error {
 // no changes: only the looks at intervals remain.
 type deaf struct{ *poller }
 
+func (deaf) follow(*signalSet) bool { return true }
+
 // However the news of a change comes, the watch fires, and only after one.
 func TestWatchNotifiers(t *testing.T) {
-	for name, open := range map[string]func(string) notifier{
+	for name, open := range map[string]func(string, os.FileMode) notifier{
 		"the system's": newNotifier,
-		"polling":      func(string) notifier { return newPoller() },
-		"deaf":         func(string) notifier { return deaf{newPoller()} },
+		"polling":      func(path string, mode os.FileMode) notifier { return newPoller(path, mode) },
+		"deaf":         func(path string, mode os.FileMode) notifier { return deaf{newPoller(path, mode)} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "store")
 			s, other := openStore(t, path, Options{}), openStore(t, path, Options{})
-			s.watches.open = open
+			s.watches.open, s.watches.look = open, 10*time.Millisecond
 			for i := range 5 {
 				before := strconv.Itoa(i)
 				put(t, s, "k", before)
@@ -116,7 +118,7 @@ func TestGeneration(t *testing.T) {
 // A wake is never lost, whether somebody waits or not.
 func TestNotifierWake(t *testing.T) {
 	s := tempStore(t, Options{})
-	for name, n := range map[string]notifier{"the system's": newNotifier(s.path), "polling": newPoller()} {
+	for name, n := range map[string]notifier{"the system's": newNotifier(s.path, DefaultMode), "polling": newPoller(s.path, DefaultMode)} {
 		t.Run(name, func(t *testing.T) {
 			defer n.close()
 			for range 100 {
