@@ -126,14 +126,28 @@ var errForced = errors.New("a second interrupt ended run before it could leave t
 // leaveAtOnce logs the interrupts until stop is called, and calls abandon soon after the
 // second one.
 func (a *app) leaveAtOnce(ctx context.Context, log *slog.Logger, abandon func()) (stop func()) {
-	first := context.AfterFunc(ctx, func() { log.Info("asked to stop", "cause", context.Cause(ctx)) })
-	second := context.AfterFunc(a.forced, func() {
+	first := whenDone(ctx, func() { log.Info("asked to stop", "cause", context.Cause(ctx)) })
+	second := whenDone(a.forced, func() {
 		log.Warn("interrupted again: ending at once")
 		a.clock.AfterFunc(forcedLeave, abandon)
 	})
 	return func() {
 		first()
 		second()
+	}
+}
+
+// whenDone calls f once ctx is done. stop waits for an f that has begun.
+func whenDone(ctx context.Context, f func()) (stop func()) {
+	done := make(chan struct{})
+	prevent := context.AfterFunc(ctx, func() {
+		defer close(done)
+		f()
+	})
+	return func() {
+		if !prevent() {
+			<-done
+		}
 	}
 }
 

@@ -56,7 +56,8 @@ func TestRunThatIsAskedToStopAtOnce(t *testing.T) {
 	err := cli.Exec(ctx, []string{"run", "--store", "file:" + storeFile(t), "--id", "a"}, strings.NewReader(""), &stdout, &stderr)
 	require.NoError(t, err)
 	require.Empty(t, stdout.String())
-	require.Empty(t, stderr.String())
+	require.Equal(t, 1, strings.Count(stderr.String(), "\n"), stderr.String())
+	require.Contains(t, stderr.String(), `msg="asked to stop"`)
 }
 
 // An intent that cannot be read is taken for nothing: run leads beside it, and the
