@@ -103,15 +103,18 @@ func (s *session) tellHoldOff(h machine.HoldOff) {
 	s.log().Warn("holding off after failed work", "node", election.SafeText(s.me.ID), "failures", h.Failures, "duration", h.For)
 }
 
-// tellTrouble reports what goes wrong, and that it does not any more.
-func (s *session) tellTrouble(err error) {
-	s.notify.trouble(err)
-	if err == nil {
+// tellTrouble reports what goes wrong, and that it does not any more. Failures of
+// watches are logged by logWatch.
+func (s *session) tellTrouble(r machine.Report) {
+	s.notify.trouble(r.Err)
+	switch {
+	case r.Err == nil:
 		s.log().Info("all is well again", "node", election.SafeText(s.me.ID))
 		return
+	case !r.Kind.Watches():
+		s.log().Warn("trouble", "node", election.SafeText(s.me.ID), "error", r.Err)
 	}
-	s.log().Warn("trouble", "node", election.SafeText(s.me.ID), "error", err)
-	s.elector.report(err)
+	s.elector.report(r.Err)
 }
 
 // logOperation is for those who want to see every heartbeat.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/elector/machine"
 	"github.com/fdbelection/fdbelection/elector/operate"
 	"github.com/fdbelection/fdbelection/kv"
@@ -18,6 +19,7 @@ const farAway = 365 * 24 * time.Hour
 type operator struct {
 	operate.Operator
 	session *session
+	pool    *watchPool
 	running map[uint64]context.CancelFunc // guarded by the session
 	group   sync.WaitGroup
 }
@@ -28,8 +30,8 @@ func (o *operator) start(op machine.Operation) {
 	o.running[op.ID] = cancel
 	o.group.Go(func() {
 		defer cancel()
-		if op.Kind == machine.WatchTerm || op.Kind == machine.WatchIntent {
-			o.watch(ctx, cancel, op)
+		if op.Kind.Watches() {
+			o.watch(ctx, op)
 		} else {
 			o.run(ctx, op)
 		}
@@ -44,39 +46,35 @@ func (o *operator) run(ctx context.Context, op machine.Operation) {
 	o.ended(op, machine.Answered{Op: op.ID, Answer: answer})
 }
 
-// watch arms a watch within the limit, and waits until it has fired.
-func (o *operator) watch(ctx context.Context, cancel context.CancelFunc, op machine.Operation) {
-	late := false
-	var mu sync.Mutex
-	limit := o.session.clock.AfterFunc(max(op.Limit, atOnce), func() {
-		mu.Lock()
-		defer mu.Unlock()
-		late = true
-		cancel()
-	})
-	watch, answer := o.Arm(ctx, op)
-	limit.Stop()
-	mu.Lock()
-	if late && answer.Err != nil {
-		answer.Err = context.DeadlineExceeded
-	}
-	mu.Unlock()
+// watch arms a watch within the limit, and waits until it has ended.
+func (o *operator) watch(ctx context.Context, op machine.Operation) {
+	limited, stop := withTimeout(ctx, o.session.clock, op.Limit)
+	watch, answer := o.arm(limited, op)
+	stop()
 	if answer.Err != nil {
+		answer.Err = timedOut(limited, answer.Err)
+		o.failed(ctx, op, answer.Err)
 		o.ended(op, machine.Answered{Op: op.ID, Answer: answer})
 		return
 	}
-	defer watch.Cancel()
+	defer watch.leave()
 	o.session.post(machine.Answered{Op: op.ID, Answer: answer})
+	var err error
 	select {
-	case <-watch.Done():
+	case <-watch.watch.Done():
+		err = watch.watch.Err()
 	case <-ctx.Done():
-		watch.Cancel()
-	}
-	err := watch.Err()
-	if err == nil {
 		err = ctx.Err()
 	}
+	o.failed(ctx, op, err)
 	o.ended(op, machine.Fired{Op: op.ID, Err: err})
+}
+
+// failed logs that a watch has failed, unless nothing waits for it any more.
+func (o *operator) failed(ctx context.Context, op machine.Operation, err error) {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, fdbelection.ErrNotInitialized) {
+		o.session.logWatch(op.Kind, err)
+	}
 }
 
 // ended posts the last event of an operation.

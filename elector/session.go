@@ -80,7 +80,7 @@ func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*ses
 	s.ctx, s.abandon = context.WithCancel(s.values)
 	s.operator = operator{
 		Operator: operate.Operator{Database: e.db, Election: e.election, Now: s.now},
-		session:  s, running: make(map[uint64]context.CancelFunc),
+		session:  s, pool: joinPool(e.db, e.options.Clock), running: make(map[uint64]context.CancelFunc),
 	}
 	s.notify = notifier{session: s, callbacks: &e.options.Callbacks, limit: e.options.CallbackLimit, lanes: &e.lanes, pairs: make(map[string]*pair)}
 	s.timer = s.clock.AfterFunc(farAway, func() { s.post(machine.Tick{}) })
@@ -192,7 +192,7 @@ func (s *session) perform(action machine.Action) {
 	case machine.HoldOff:
 		s.tellHoldOff(a)
 	case machine.Report:
-		s.tellTrouble(a.Err)
+		s.tellTrouble(a)
 	case machine.Wake:
 		s.timer.Reset(max(a.At.Sub(s.clock.Now()), atOnce))
 	case machine.Finish:
@@ -219,6 +219,7 @@ func (s *session) close() {
 	close(s.done)
 	go func() {
 		s.group.Wait()
+		s.pool.leave()
 		s.notify.group.Wait()
 		close(s.ended)
 	}()

@@ -49,8 +49,12 @@ type (
 		Failures int
 		For      time.Duration
 	}
-	// Report tells of a failure, once per change; nil says that all is well again.
-	Report struct{ Err error }
+	// Report tells of a failure, once per change. If Kind is zero it is about the seat,
+	// and nil says that this works again. Otherwise a watch or a chore has failed.
+	Report struct {
+		Kind Kind
+		Err  error
+	}
 	// Wake asks for a Tick at an instant of the local clock, in place of the last
 	// one that was asked for.
 	Wake struct{ At time.Time }
@@ -116,6 +120,9 @@ var kindNames = map[Kind]string{
 	Unregister: "leave", List: "list the candidates", Evict: "evict dead candidates",
 	WatchTerm: "watch the tenure", WatchIntent: "watch the intents",
 }
+
+// Watches reports whether an operation of this kind arms a watch.
+func (k Kind) Watches() bool { return k == WatchTerm || k == WatchIntent }
 
 // String says what an operation of this kind does.
 func (k Kind) String() string { return kindNames[k] }

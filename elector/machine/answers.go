@@ -249,7 +249,7 @@ func (m *Machine) succeeded() {
 func (m *Machine) complain(kind Kind, err error) {
 	if err = failure(kind, err); err.Error() != m.grumbles[kind] && !m.leaving() {
 		m.grumbles[kind] = err.Error()
-		m.do(Report{Err: err})
+		m.do(Report{Kind: kind, Err: err})
 	}
 }
 

@@ -33,7 +33,12 @@ type watch struct {
 	armed bool
 	due   time.Time // not armed again before
 	spent time.Time // how far the rate of arming is used up
+	// backoff is the wait after the last failure of an armed watch.
+	backoff time.Duration
 }
+
+// longestRearm bounds the back-off of a watch that fails after it was armed.
+const longestRearm = 5 * time.Minute
 
 // planWatches keeps the watch of the tenure armed, and while the process leads
 // the one of the intents. A watch that fails, or fires all the time, is armed
@@ -68,9 +73,10 @@ func (w *watch) arming() bool { return w.busy() && !w.armed && !w.aborted }
 // answeredWatch takes in that a watch is armed, and what was read with it: what
 // came before does not fire it.
 func (m *Machine) answeredWatch(w *watch, a *Answer) {
-	aborted, kind := w.aborted, w.what.Kind
+	aborted := w.aborted
 	m.notice(a)
 	if a.Err != nil {
+		kind := w.what.Kind
 		w.slot = slot{}
 		if !aborted {
 			m.lookNow = m.lookNow || w == &m.term
@@ -83,7 +89,9 @@ func (m *Machine) answeredWatch(w *watch, a *Answer) {
 	if aborted {
 		return
 	}
-	m.grumbles[kind] = ""
+	if w.backoff == 0 {
+		m.grumbles[w.what.Kind] = ""
+	}
 	if w == &m.term {
 		m.lookNow = false
 	}
@@ -98,6 +106,9 @@ func (m *Machine) fired(e Fired) {
 			continue
 		}
 		aborted, kind := w.aborted, w.what.Kind
+		if e.Err == nil || m.now.Local.Sub(w.began) >= longestRearm { // the next failure begins another row
+			w.backoff, m.grumbles[kind] = 0, ""
+		}
 		w.slot = slot{}
 		if w == &m.term && e.Err == nil && !aborted && !m.now.Local.Before(w.due) { // else it fires too often to be trusted
 			m.news = true
@@ -106,10 +117,19 @@ func (m *Machine) fired(e Fired) {
 		case aborted:
 		case e.Err != nil: // it may have missed something
 			m.lookNow = m.lookNow || w == &m.term
-			w.due = m.now.Local.Add(m.config.HeartbeatInterval)
+			m.rearmLater(w)
 			m.complain(kind, e.Err)
 		case m.now.Local.Before(w.due): // a read, no write: it may fire for no reason
 			m.lookNow = true
 		}
 	}
+}
+
+// rearmLater backs off after an armed watch has failed, for example because too many
+// watches are outstanding: for a heartbeat, and twice as long after each failure in a
+// row. The timer tells of changes meanwhile.
+func (m *Machine) rearmLater(w *watch) {
+	shortest := m.config.HeartbeatInterval
+	w.backoff = min(max(2*w.backoff, shortest), max(longestRearm, shortest))
+	w.due = m.now.Local.Add(w.backoff)
 }

@@ -3,6 +3,8 @@ package machine
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -93,19 +95,73 @@ func TestAWatchThatIsLost(t *testing.T) {
 	}
 }
 
-// TestALossIsToldAgain after all was well between, and is no news of the seat.
+// watchLife runs a process that only watches, whose watch ends after it stood for a
+// while. It returns when the watch was armed, how often it was reported, and how often
+// the seat was looked at.
+func watchLife(t *testing.T, d, stands time.Duration, ends func(arming int) error) (armed []time.Duration, reports, looks int) {
+	r := newRig(t, func(s *Settings) { s.Aim = Spectate }).step(Begin{})
+	end := time.Duration(0)
+	for r.local < d {
+		for len(r.pending) > 0 {
+			kind := r.pending[slices.Min(slices.Collect(maps.Keys(r.pending)))].Kind
+			if kind == WatchTerm {
+				armed, end = append(armed, r.local), r.local+stands
+			} else {
+				looks++
+			}
+			r.answer(kind, r.reads(r.standing(bob, 1)))
+		}
+		if r.armed[WatchTerm] != 0 && r.local >= end {
+			r.fire(WatchTerm, ends(len(armed)))
+			reports += len(r.reports())
+		}
+		r.pass(heartbeat / 10)
+	}
+	return armed, reports, looks
+}
+
+// TestAWatchThatAlwaysFails is reported once and armed again after twice as long each
+// time. The seat is read meanwhile.
+func TestAWatchThatAlwaysFails(t *testing.T) {
+	armed, reports, looks := watchLife(t, time.Hour, 0, func(int) error { return errStore })
+	require.Equal(t, 1, reports)
+	require.GreaterOrEqual(t, looks, int(time.Hour/heartbeat)-1)
+	for i := range armed[1:] {
+		require.InDelta(t, min(heartbeat<<i, longestRearm), armed[i+1]-armed[i], float64(heartbeat/10))
+	}
+	require.Len(t, armed, 18)
+}
+
+// TestALossIsToldAgain if the watch stood for long, or fired, in between. The back-off
+// begins again then.
 func TestALossIsToldAgain(t *testing.T) {
+	armed, reports, _ := watchLife(t, time.Hour, longestRearm, func(int) error { return errStore })
+	require.Equal(t, len(armed)-1, reports)
+	for i := range armed[1:] {
+		require.InDelta(t, longestRearm+heartbeat, armed[i+1]-armed[i], float64(heartbeat/5))
+	}
+	armed, reports, _ = watchLife(t, time.Minute, time.Second, func(arming int) error {
+		if arming%2 == 0 {
+			return errStore
+		}
+		return nil
+	})
+	require.InDelta(t, len(armed)/2, reports, 1)
+	require.Greater(t, reports, 5)
+}
+
+// TestALossIsNoNews: nothing is claimed because a watch has failed.
+func TestALossIsNoNews(t *testing.T) {
 	r := newRig(t)
 	seat := r.leader(bob, 1)
 	r.follow(seat)
 	for range 3 {
 		r.fire(WatchTerm, errStore)
-		require.Equal(t, []string{"watch the tenure: the store is down"}, r.reports())
 		for _, kind := range r.kinds() {
-			require.Equal(t, Look, kind, "nothing is claimed for it")
+			require.Equal(t, Look, kind)
 			r.answer(Look, r.reads(seat))
 		}
-		r.jump(heartbeat).answer(WatchTerm, r.reads(seat))
+		r.jump(r.m.term.backoff).answer(WatchTerm, r.reads(seat))
 		for _, kind := range r.kinds() {
 			r.answer(kind, r.did(election.Followed, seat))
 		}

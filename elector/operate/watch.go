@@ -8,8 +8,7 @@ import (
 )
 
 // Arm registers the watch of an operation and reads the seat with it, so that
-// nothing is missed in between. ctx must outlive the watch, which whoever gets it
-// waits for and cancels.
+// nothing is missed in between. The watch outlives ctx: the caller has to cancel it.
 func (o *Operator) Arm(ctx context.Context, op machine.Operation) (kv.Watch, machine.Answer) {
 	var a machine.Answer
 	var watch kv.Watch

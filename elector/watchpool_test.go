@@ -1,0 +1,242 @@
+package elector_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+)
+
+// oneProcess makes several electors that are used in one process: they share its
+// connection.
+func (w *world) oneProcess(n int, settings ...setting) (all []*process) {
+	w.Helper()
+	for i := range n {
+		id := fmt.Sprintf("p%02d", i)
+		w.mu.Lock()
+		w.clients[id] = w.clients["p00"]
+		w.mu.Unlock()
+		all = append(all, w.process(id, settings...))
+	}
+	return all
+}
+
+// startAll starts electors, and waits until the first leads and the others follow.
+func startAll(all []*process) {
+	for i, p := range all {
+		require.NoError(p.w, p.Start(p.w.Context()))
+		if i == 0 {
+			p.leads()
+		} else {
+			p.enters(elector.StateFollower)
+		}
+	}
+}
+
+// Electors of one process have one watch for each key, and hand over as fast as with
+// one each. The last one to end cancels it.
+func TestElectorsOfAProcessShareWatches(t *testing.T) {
+	inWorld(t, func(w *world) {
+		// One of the term, and one of the intents for the leader: another would fail.
+		w.db = memkv.New(memkv.Options{MaxWatches: 2})
+		all := w.oneProcess(20)
+		startAll(all)
+		for term := uint64(2); term < 12; term++ {
+			time.Sleep(heartbeat / 2)
+			registered := w.db.Counters().Watches
+			w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, term-1, nonce(byte(term))) })
+			asked := time.Now()
+			w.until("held again", func(l election.Leader) bool { return l.Term == term && !l.Vacant() })
+			require.Less(w, time.Since(asked), soon)
+			time.Sleep(lease)
+			require.LessOrEqual(w, w.db.Counters().Watches-registered, int64(8), "not one per elector")
+		}
+		for _, p := range all {
+			p.stop()
+			require.Empty(w, p.Errors())
+		}
+		other := w.begin("another process")
+		other.leads()
+		time.Sleep(lease)
+		require.Empty(w, other.Errors(), "the watches are cancelled")
+	})
+}
+
+// A watch stays armed for the others if the elector that armed it ends, in whatever
+// way, and while it is being armed too.
+func TestSharedWatchOutlivesTheElectorThatArmedIt(t *testing.T) {
+	for name, end := range map[string]func(p *process){
+		"stopped":   func(p *process) { p.stop() },
+		"abandoned": func(p *process) { p.Abandon() },
+	} {
+		for _, arming := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, arming: %t", name, arming), func(t *testing.T) {
+				inWorld(t, func(w *world) {
+					w.begin("leader").leads()
+					all := w.oneProcess(3)
+					if arming {
+						w.before(on(memkv.CallWatch, "p00", delayed(step)))
+					}
+					for _, p := range all {
+						require.NoError(w, p.Start(w.Context()))
+						p.enters(elector.StateFollower)
+					}
+					time.Sleep(step)
+					armed := w.db.Counters().Watches
+					end(all[0])
+					ballot := w.seat().Ballot
+					w.until("renewed", func(l election.Leader) bool { return l.Ballot > ballot })
+					w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, 1, nonce(1)) })
+					require.Equal(w, armed, w.db.Counters().Watches, "none is armed again")
+					time.Sleep(3 * step) // the dead one would have gone first
+					require.EqualValues(w, 2, w.seat().Term)
+					require.NotEqual(w, "leader", w.seat().ID, "it goes last")
+				})
+			})
+		}
+	}
+}
+
+// Watches that fail are logged a few times an hour in all, with a count of those that
+// are left out, and armed again at a rate that falls. Each elector polls meanwhile.
+func TestFailingWatchesDoNotFloodTheLog(t *testing.T) {
+	for name, test := range map[string]struct{ before, after hook }{
+		"too many": {before: fail(kv.Error{Code: kv.CodeTooManyWatches})},
+		"later":    {after: notifyAfter(kv.Error{Code: kv.CodeClusterVersionChanged})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				const electors = 10
+				var armed counter
+				count := armed.hook(memkv.CallWatch)
+				w.before(func(ctx context.Context, c *memkv.Call) error {
+					_ = count(ctx, c)
+					if test.before == nil || c.Kind != memkv.CallWatch {
+						return nil
+					}
+					return test.before(ctx, c)
+				})
+				w.after(func(ctx context.Context, c *memkv.Call) error {
+					if test.after == nil || c.Kind != memkv.CallWatch {
+						return nil
+					}
+					return test.after(ctx, c)
+				})
+				var log journal
+				all := w.oneProcess(electors, logTo(&log, slog.LevelWarn), silent)
+				for _, p := range all {
+					require.NoError(w, p.Start(w.Context()))
+				}
+				time.Sleep(59 * time.Minute)
+				lines := log.lines()
+				require.LessOrEqual(w, len(lines), 4, strings.Join(lines, "\n"))
+				require.Contains(w, lines[0], "skipped=0")
+				require.Regexp(w, "skipped=[1-9]", lines[len(lines)-1])
+				require.LessOrEqual(w, armed.of("p00"), 2*25, "a back-off from 2 s to 5 min, for two kinds")
+				require.EqualValues(w, 1, w.seat().Term)
+
+				for _, p := range all {
+					require.LessOrEqual(w, len(p.Errors()), 2, "each kind is reported once")
+				}
+				w.transact(func(tr kv.Transaction) error {
+					return w.election.RequestResign(tr, 1, nonce(1))
+				})
+				asked := time.Now()
+				w.until("handed over", func(l election.Leader) bool { return l.Term == 2 })
+				require.LessOrEqual(w, time.Since(asked), 2*heartbeat+2*step, "they poll")
+				w.before(nil)
+				w.after(nil)
+			})
+		})
+	}
+}
+
+// unhashable is a database that is no key of a map.
+type unhashable struct {
+	kv.Database
+	_ []int
+}
+
+// A database of any type will do: one that cannot be compared is not shared.
+func TestDatabaseThatCannotBeCompared(t *testing.T) {
+	inWorld(t, func(w *world) {
+		for _, id := range []string{"a", "b"} {
+			el, err := elector.New(unhashable{Database: w.client("p")}, w.election, elector.Options{NodeID: id, Config: w.config})
+			require.NoError(w, err)
+			require.NoError(w, el.Start(w.Context()))
+			time.Sleep(time.Second)
+			require.NoError(w, el.IsLeader(w.Context()))
+			require.NoError(w, el.Stop(w.Context()))
+		}
+	})
+}
+
+// lateTimers is a clock whose timers have fired just before they are stopped.
+type lateTimers struct{ elector.Clock }
+
+func (c lateTimers) AfterFunc(d time.Duration, f func()) elector.Timer {
+	return &lateTimer{Timer: c.Clock.AfterFunc(d, f), fire: sync.OnceFunc(f)}
+}
+
+type lateTimer struct {
+	elector.Timer
+	fire func()
+}
+
+func (t *lateTimer) Stop() bool {
+	if t.Timer.Stop() {
+		go t.fire()
+	}
+	return false
+}
+
+// The limit for arming a watch does not end one that is armed, also if it passes at
+// that very moment.
+func TestLimitOfArmingSparesAnArmedWatch(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var armed counter
+		w.after(armed.hook(memkv.CallWatch))
+		w.begin("a").leads()
+		w.begin("b", func(p *process, o *elector.Options) { o.Clock = lateTimers{p.clock} }).enters(elector.StateFollower)
+		time.Sleep(100 * heartbeat)
+		require.LessOrEqual(w, armed.of("b"), 2)
+	})
+}
+
+// A watch that has failed once is armed again after a heartbeat.
+func TestWatchIsArmedAgainAfterAFailure(t *testing.T) {
+	inWorld(t, func(w *world) {
+		all := w.oneProcess(3)
+		startAll(all)
+		time.Sleep(lease)
+		var failed counter
+		count := failed.hook(memkv.CallWatch)
+		w.before(func(ctx context.Context, c *memkv.Call) error {
+			_ = count(ctx, c)
+			if c.Kind != memkv.CallWatch || failed.of("p00") > 2 {
+				return nil
+			}
+			return kv.Error{Code: kv.CodeClusterVersionChanged}
+		})
+		w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, 1, nonce(1)) })
+		w.until("held again", func(l election.Leader) bool { return l.Term == 2 && !l.Vacant() })
+		time.Sleep(2*heartbeat + step)
+		require.Greater(w, failed.of("p00"), 2)
+		ballot := w.seat().Ballot
+		w.until("renewed", func(l election.Leader) bool { return l.Ballot > ballot })
+		w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, 2, nonce(2)) })
+		asked := time.Now()
+		w.until("held again", func(l election.Leader) bool { return l.Term == 3 && !l.Vacant() })
+		require.Less(w, time.Since(asked), step)
+	})
+}
