@@ -3,7 +3,6 @@ package elector
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -338,7 +337,7 @@ func (n *notifier) report(err *CallbackError) {
 func guarded(ctx context.Context, run func(context.Context)) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			err = &PanicError{Value: p, Stack: debug.Stack()}
 		}
 	}()
 	run(ctx)

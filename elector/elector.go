@@ -84,6 +84,9 @@ func (e *Elector) open(ctx context.Context, m mode, aim machine.Aim) (*session, 
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if m == campaigning && e.me.Role != election.Voter {
+		return nil, fdbelection.ErrNotVoting
+	}
 	s := e.live()
 	switch {
 	case s != nil && m == campaigning && s.mode == campaigning: // it goes on until Stop
@@ -232,7 +235,18 @@ func (e *Elector) change(change func(*election.Registration)) error {
 	}
 	e.me = me
 	if s := e.live(); s != nil {
-		s.post(machine.Changed{Priority: me.Priority, Role: me.Role, Metadata: me.Metadata})
+		s.change(me)
 	}
 	return nil
+}
+
+// change has the candidate change what it says of itself.
+func (s *session) change(me election.Registration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.role = me.Role
+	s.take(machine.Changed{Priority: me.Priority, Role: me.Role, Metadata: me.Metadata})
+	if s.role != election.Voter {
+		s.refuseCampaigns()
+	}
 }

@@ -3,7 +3,10 @@ package elector
 import (
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector/machine"
 )
 
@@ -12,6 +15,8 @@ var (
 	ErrRunning = errors.New("elector is running already: Stop it first, or make another one")
 	// ErrNotRunning: the elector was not started, or has stopped.
 	ErrNotRunning = errors.New("elector is not running")
+	// ErrNoAnswer: the store has not answered yet.
+	ErrNoAnswer = errors.New("the store has not answered yet")
 	// ErrDone, returned by the work of Run, has Run leave the election and return.
 	ErrDone = errors.New("the work is done for good")
 )
@@ -28,7 +33,7 @@ type CallbackError struct {
 	Callback string
 	// Transition is what it was called for, where that was a change of state.
 	Transition Transition
-	// Err is context.DeadlineExceeded, or what it panicked with.
+	// Err is context.DeadlineExceeded, or a *PanicError.
 	Err error
 	// Skipped counts the calls that were left out while a late one had not
 	// returned. It is zero in the report that the call is late, and set in the one
@@ -39,11 +44,11 @@ type CallbackError struct {
 // Error names the callback and the problem.
 func (e *CallbackError) Error() string {
 	what := ""
-	switch {
-	case e.Transition.From != e.Transition.To:
+	if e.Transition.From != e.Transition.To { // otherwise it is about no change of state
 		what = fmt.Sprintf(" for %s to %s", e.Transition.From, e.Transition.To)
-	case e.Transition.Term > 0: // it tells of no change of state
-		what = fmt.Sprintf(" in term %d", e.Transition.Term)
+	}
+	if e.Transition.Term > 0 {
+		what += fmt.Sprintf(" in term %d", e.Transition.Term)
 	}
 	if e.Skipped > 0 {
 		return fmt.Sprintf("callback %s%s has returned late: %d calls were skipped meanwhile", e.Callback, what, e.Skipped)
@@ -54,18 +59,91 @@ func (e *CallbackError) Error() string {
 // Unwrap returns Err.
 func (e *CallbackError) Unwrap() error { return e.Err }
 
-// WorkError says that the work of Run returned an error although nothing had
-// asked it to stop. The seat is given up, and this process stays out for a while before
-// it campaigns again, see Elector.Run.
+// PanicError says that a callback panicked.
+type PanicError struct {
+	// Value is what it panicked with.
+	Value any
+	// Stack is where, as runtime/debug.Stack returns it.
+	Stack []byte
+}
+
+// Error returns the value, without the stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap returns the value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// WorkError says that the work of Run returned an error. If nothing had asked it to
+// stop, the seat is given up, and this process stays out for a while before it
+// campaigns again, see Elector.Run.
 type WorkError struct {
 	Term uint64
 	Err  error
+	// Stopping says that the work was asked to stop before. Such an error is reported
+	// and has no other consequence. It is not reported at all if it says no more than
+	// that the context of the work has ended or that the process does not lead.
+	Stopping bool
 }
 
 // Error names the term and the problem.
 func (e *WorkError) Error() string {
+	if e.Stopping {
+		return fmt.Sprintf("the work of term %d has failed while it stopped: %v", e.Term, e.Err)
+	}
 	return fmt.Sprintf("the work of term %d has failed: %v", e.Term, e.Err)
 }
 
 // Unwrap returns Err.
 func (e *WorkError) Unwrap() error { return e.Err }
+
+// HeldError says that another process leads, as far as this one knows.
+type HeldError struct {
+	Leader Leader
+}
+
+// Error names the leader and its term.
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("%s leads in term %d", election.SafeText(e.Leader.ID), e.Leader.Term)
+}
+
+// LossError is the cause of the contexts of a Leadership that has ended:
+//
+//	var loss *elector.LossError
+//	if errors.As(context.Cause(lead.Context()), &loss) { ... }
+//
+// It matches fdbelection.ErrNotLeader and Err.
+type LossError struct {
+	// Term is the tenure that has ended.
+	Term uint64
+	// Reason is why it ended.
+	Reason Reason
+	// Err is the last error of the store if it had not recovered from that when the
+	// tenure ended. For ReasonFailed it is why the elector stopped. It may be nil.
+	Err error
+	// Renewed is when the last attempt began that is known to have extended the lease:
+	// a renewal, or the claim. It is by the wall clock of this process.
+	Renewed time.Time
+}
+
+// Error says which tenure ended, and why.
+func (e *LossError) Error() string {
+	text := fmt.Sprintf("leadership of term %d has ended: %s", e.Term, e.Reason)
+	if e.Reason == ReasonUnrenewed {
+		text += ", the last one began at " + e.Renewed.UTC().Format(time.RFC3339Nano)
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns fdbelection.ErrNotLeader, and Err if there is one.
+func (e *LossError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{fdbelection.ErrNotLeader}
+	}
+	return []error{fdbelection.ErrNotLeader, e.Err}
+}

@@ -266,7 +266,7 @@ func Example_gracefulPreemption() {
 	fmt.Println("high stops:", high.Stop(context.Background()))
 	// Output:
 	// low leads in term 1
-	// low: leadership has ended: challenged by a higher priority
+	// low: leadership of term 1 has ended: challenged by a higher priority
 	// low finishes what it had under way: <nil>
 	// high leads in term 2: a higher priority
 	// low has left: <nil>

@@ -2,12 +2,10 @@ package elector
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector/machine"
 	"github.com/fdbelection/fdbelection/kv"
@@ -24,9 +22,12 @@ type Leadership struct {
 	lease *boundedContext // while what is left of the lease may be used
 	ofRun bool            // its work returns, and need not say so
 
+	known atomic.Pointer[LossError] // of the present, in case it ends
+	ended atomic.Pointer[LossError] // why it has ended
+
 	timing sync.Mutex
 	timer  Timer
-	ended  bool // and the timer is not set again
+	silent bool // the timer is not set again
 
 	following sync.Mutex
 	followers map[*func(Deadlines)]struct{}
@@ -53,8 +54,8 @@ func (l *Leadership) Term() uint64 { return l.leader.Term }
 func (l *Leadership) Ballot() uint64 { return l.leader.Ballot }
 
 // Context ends when the process leads no longer: because the lease could not be
-// renewed, somebody else holds the seat, or it is to be handed over or given up.
-// Its cause says why. Work stops then. Transactions under this context fail from
+// renewed, another process holds the seat, or it is to be handed over or given up.
+// Its cause is a *LossError, which says why. Work stops then. Transactions under this context fail from
 // then on; what has to be finished is done under Lease.
 //
 // Err compares the clock at the call: a process that was suspended finds out at
@@ -110,14 +111,47 @@ func (l *Leadership) Resign(ctx context.Context) error {
 
 // newLeadership begins a tenure in this process. It believes in nothing before
 // believe is called.
-func (s *session) newLeadership(leader election.Leader) *Leadership {
+func (s *session) newLeadership(leader election.Leader, values context.Context) *Leadership {
 	l := &Leadership{
 		leader: leader, election: s.elector.election, session: s,
 		pending: 1, released: make(chan struct{}), ofRun: s.mode == working,
 	}
-	l.ctx = newBounded(s.values, s.clock)
-	l.lease = newBounded(s.values, s.clock)
+	l.known.Store(&LossError{Term: leader.Term, Renewed: attempted(leader)})
+	late := func() error { return l.loss(ReasonUnrenewed, nil) }
+	l.ctx = newBounded(values, s.clock, late)
+	l.lease = newBounded(values, s.clock, late)
 	return l
+}
+
+// attempted returns when the attempt began that wrote a leader record, by the wall
+// clock of the process that wrote it.
+func attempted(leader election.Leader) time.Time {
+	return leader.LeaseExpiry.Add(-leader.LeaseDuration)
+}
+
+// learn takes in the leader record and the trouble with the store, for the case that
+// the tenure ends before either changes.
+func (l *Leadership) learn(leader election.Leader, trouble error) {
+	now := *l.known.Load()
+	now.Err = trouble
+	if leader.Token() == l.Token() {
+		now.Renewed = attempted(leader)
+	}
+	l.known.Store(&now)
+}
+
+// loss returns why the tenure has ended. The first call decides.
+func (l *Leadership) loss(reason Reason, err error) error {
+	if ended := l.ended.Load(); ended != nil {
+		return ended
+	}
+	loss := *l.known.Load()
+	loss.Reason = reason
+	if err != nil {
+		loss.Err = err
+	}
+	l.ended.CompareAndSwap(nil, &loss)
+	return l.ended.Load()
 }
 
 // believe sets how far the tenure may be believed in.
@@ -142,7 +176,7 @@ func (l *Leadership) setTimer() {
 	l.timing.Lock()
 	defer l.timing.Unlock()
 	switch {
-	case l.ended:
+	case l.silent:
 	case l.timer == nil:
 		l.timer = l.session.clock.AfterFunc(max(wait, atOnce), l.look)
 	default:
@@ -168,7 +202,7 @@ func (l *Leadership) over(cause error) {
 	l.lease.end(cause)
 	l.timing.Lock()
 	defer l.timing.Unlock()
-	l.ended = true
+	l.silent = true
 	if l.timer != nil {
 		l.timer.Stop()
 	}
@@ -181,23 +215,21 @@ type boundedContext struct {
 	clock  Clock
 	cancel context.CancelCauseFunc
 	limit  atomic.Pointer[time.Time]
+	late   func() error // the cause if its time comes before anything else
 }
 
-func newBounded(parent context.Context, clock Clock) *boundedContext {
+func newBounded(parent context.Context, clock Clock, late func() error) *boundedContext {
 	ctx, cancel := context.WithCancelCause(parent)
-	return &boundedContext{Context: ctx, clock: clock, cancel: cancel}
+	return &boundedContext{Context: ctx, clock: clock, cancel: cancel, late: late}
 }
 
 // Err returns nil while the context has not ended and its time has not come.
 func (c *boundedContext) Err() error {
 	if limit := c.limit.Load(); limit != nil && !c.clock.Now().Before(*limit) {
-		c.cancel(errTooLate)
+		c.cancel(c.late())
 	}
 	return c.Context.Err()
 }
-
-// errTooLate is the cause where the time of a context came before anything else.
-var errTooLate = errors.Join(fdbelection.ErrNotLeader, errors.New("no renewal was acknowledged in time"))
 
 func (c *boundedContext) bound(limit time.Time) {
 	if !limit.IsZero() {

@@ -106,6 +106,9 @@ func (s *session) tellHoldOff(h machine.HoldOff) {
 // tellTrouble reports what goes wrong, and that it does not any more. Failures of
 // watches are logged by logWatch.
 func (s *session) tellTrouble(r machine.Report) {
+	if r.Err == nil || r.Err.Error() == s.machine.View().Trouble { // else it is not about the seat
+		s.trouble = r.Err
+	}
 	s.notify.trouble(r.Err)
 	switch {
 	case r.Err == nil:

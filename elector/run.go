@@ -3,7 +3,9 @@ package elector
 import (
 	"context"
 	"errors"
+	"slices"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/elector/machine"
 )
 
@@ -61,16 +63,43 @@ func (s *session) work(ctx context.Context, lead *Leadership, work func(context.
 	}()
 	err := work(lead.ctx, lead)
 	returned = true
-	asked := lead.ctx.Err() != nil
+	failed := &WorkError{Term: lead.Term(), Err: err, Stopping: lead.ctx.Err() != nil || ctx.Err() != nil}
 	switch {
 	case errors.Is(err, ErrDone):
 		s.post(machine.Leave{})
 		err = nil
-	case asked || ctx.Err() != nil:
-		err = nil // what it says when it was asked to stop is no failure
+	case failed.Stopping:
+		if err != nil && !saysNoMore(err, context.Cause(lead.ctx), context.Cause(ctx)) {
+			s.reportWork(failed)
+		}
+		err = nil // which has no consequence
 	case err != nil:
-		s.log().Warn("the work has failed", "term", lead.Term(), "error", err)
-		s.elector.report(&WorkError{Term: lead.Term(), Err: err})
+		s.reportWork(failed)
 	}
 	lead.end(err)
+}
+
+func (s *session) reportWork(err *WorkError) {
+	s.log().Warn("the work has failed", "term", err.Term, "stopping", err.Stopping, "error", err.Err)
+	s.elector.report(err)
+}
+
+// saysNoMore reports whether an error of work that was asked to stop says no more than
+// that: every error in its tree wraps the end of a context or the end of leadership.
+func saysNoMore(err error, causes ...error) bool {
+	known := append(causes, context.Canceled, context.DeadlineExceeded, fdbelection.ErrNotLeader, fdbelection.ErrFenced)
+	for _, k := range known {
+		if k != nil && err == k { //nolint:errorlint // errors.Is would look past what it is joined with
+			return true
+		}
+	}
+	switch wrapped := err.(type) { //nolint:errorlint // it walks the tree itself
+	case interface{ Unwrap() error }:
+		inner := wrapped.Unwrap()
+		return inner != nil && saysNoMore(inner, causes...)
+	case interface{ Unwrap() []error }:
+		all := wrapped.Unwrap()
+		return len(all) > 0 && !slices.ContainsFunc(all, func(e error) bool { return !saysNoMore(e, causes...) })
+	}
+	return false
 }

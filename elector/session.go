@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector/machine"
 	"github.com/fdbelection/fdbelection/elector/operate"
@@ -39,12 +38,15 @@ type session struct {
 	lost    *Leadership   // the tenure that this step has ended, to be told of
 	waiting []*Leadership // whose work has returned, and whose seat is not given up yet
 	notify  notifier
-	greeted election.Token // the tenure that OnNewLeader was told of
-	moved   bool           // the step has told of a change of state
+	greeted election.Token     // the tenure that OnNewLeader was told of
+	moved   bool               // the step has told of a change of state
+	role    election.Role      // as it is to be
+	trouble error              // with the store at present
+	awaited *election.Identity // another incarnation that keeps this one from registering
 
 	// How tenures are worked on: by mode.
 	tenures   chan *Leadership // of Run
-	campaigns []chan *Leadership
+	campaigns []*campaign
 	// unresigned is the last tenure of Campaign, if it ended before its caller
 	// resigned it.
 	unresigned *Leadership
@@ -70,7 +72,7 @@ func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*ses
 	}
 	e.me.Incarnation = incarnation
 	s := &session{
-		elector: e, me: e.me.Identity, clock: e.options.Clock, mode: m,
+		elector: e, me: e.me.Identity, role: e.me.Role, clock: e.options.Clock, mode: m,
 		values: context.WithoutCancel(ctx), done: make(chan struct{}), ended: make(chan struct{}), tenures: make(chan *Leadership, 1),
 		machine: machine.New(machine.Settings{
 			Me: e.me, Aim: aim, Config: e.options.Config, MustExist: e.options.MustExist,
@@ -145,6 +147,7 @@ func (s *session) step(event machine.Event) {
 // believe passes on how far the present tenure may be believed in.
 func (s *session) believe() {
 	if l := s.lead; l != nil {
+		l.learn(s.machine.View().Leader, s.trouble)
 		if b := s.machine.Belief(); b.Term == l.Term() {
 			l.believe(b)
 			if !b.Stop.IsZero() && !l.Leads() { // who asked was told so, between two steps
@@ -168,6 +171,11 @@ func (s *session) release(err error) {
 func (s *session) perform(action machine.Action) {
 	switch a := action.(type) {
 	case machine.Do:
+		switch a.Kind {
+		case machine.Look, machine.Cycle, machine.WatchTerm: // it is registered
+			s.awaited = nil
+		default:
+		}
 		s.start(a.Operation)
 	case machine.Cancel:
 		s.cancel(a.Op)
@@ -188,6 +196,7 @@ func (s *session) perform(action machine.Action) {
 	case machine.Evicted:
 		s.log().Info("evicted dead candidates", "candidates", safe(a.IDs))
 	case machine.Await:
+		s.awaited = &a.Incumbent.Identity
 		s.tellAwait(a)
 	case machine.HoldOff:
 		s.tellHoldOff(a)
@@ -253,7 +262,7 @@ func (s *session) end(err, kept error) {
 	s.over, s.err = true, err
 	s.timer.Stop()
 	if l := s.lead; l != nil {
-		l.over(fdbelection.ErrNotLeader)
+		l.over(l.loss(ReasonFailed, err))
 		s.lead = nil
 		s.waiting = append(s.waiting, l)
 	}

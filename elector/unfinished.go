@@ -3,7 +3,6 @@ package elector
 import (
 	"fmt"
 
-	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 )
 
@@ -27,7 +26,7 @@ func (e *UnfinishedError) Error() string { return e.Problem }
 // for a caller that never resigns. Work of Run is waited for, as Run never runs
 // work twice at a time.
 func (s *session) leaseOver(l *Leadership) {
-	l.over(fdbelection.ErrNotLeader)
+	l.over(l.loss(ReasonUnrenewed, nil))
 	switch {
 	case l.finished:
 	case s.mode == campaigning:
@@ -68,24 +67,4 @@ func (s *session) reportUnfinished(term uint64, problem string) {
 	s.log().Warn("work has not ended with its leadership",
 		"node", election.SafeText(s.me.ID), "term", term, "problem", problem)
 	s.elector.report(&UnfinishedError{Term: term, Problem: problem})
-}
-
-// hindrance returns why a campaign could not succeed at all, or nil. The caller
-// holds s.mu.
-func (s *session) hindrance() error {
-	view := s.machine.View()
-	switch {
-	case s.lead != nil && !s.lead.finished:
-		term := s.lead.Term()
-		return &UnfinishedError{Term: term, Problem: fmt.Sprintf(
-			"leadership of term %d is held by an earlier campaign: it has to be resigned first", term)}
-	case view.Me.Role != election.Voter:
-		return fdbelection.ErrNotVoting
-	case view.Config.Revision > 0 && !view.Config.ElectionEnabled:
-		return fdbelection.ErrElectionDisabled
-	case s.unresigned != nil:
-		return unresigned(s.unresigned)
-	default:
-		return nil
-	}
 }

@@ -1,14 +1,17 @@
 package elector
 
 import (
-	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector/machine"
 )
 
 // begin hands a tenure to whoever works on it. The session is locked.
 func (s *session) begin(leader election.Leader) {
-	l := s.newLeadership(leader)
+	values := s.values
+	if len(s.campaigns) > 0 {
+		values = s.campaigns[0].values
+	}
+	l := s.newLeadership(leader, values)
 	s.lead = l
 	s.believe()
 	s.elector.publish(s)
@@ -22,7 +25,7 @@ func (s *session) begin(leader election.Leader) {
 			return
 		}
 		s.reportUnresigned()
-		s.campaigns[0] <- l
+		s.campaigns[0].won <- l
 		s.campaigns = s.campaigns[1:]
 	case observing, background: // its callbacks are its work
 	}
@@ -36,7 +39,7 @@ func (s *session) drain(d machine.Drain) {
 		return
 	}
 	l.drained = true
-	l.ctx.end(&endError{d.Reason})
+	l.ctx.end(l.loss(d.Reason, d.Err))
 	if s.notify.active() {
 		l.pending++ // until the callbacks have told of it
 		s.lost = l
@@ -45,14 +48,6 @@ func (s *session) drain(d machine.Drain) {
 		l.done(s)
 	}
 }
-
-// endError is the cause of a context that ended because leadership did.
-type endError struct{ reason machine.Reason }
-
-func (e *endError) Error() string { return "leadership has ended: " + string(e.reason) }
-
-// Unwrap returns fdbelection.ErrNotLeader.
-func (e *endError) Unwrap() error { return fdbelection.ErrNotLeader }
 
 // end says that the work has returned. Only the first call counts.
 func (l *Leadership) end(err error) {
@@ -91,7 +86,7 @@ func (l *Leadership) done(s *session) {
 	}
 	s.lead = nil
 	s.elector.publish(s)
-	l.over(fdbelection.ErrNotLeader)
+	l.over(l.loss(ReasonWorkReturned, nil))
 	s.waiting = append(s.waiting, l)
 	s.take(machine.Returned{Term: l.Term()})
 }

@@ -23,9 +23,11 @@ type (
 	}
 	// Drain asks the work of a term to stop: it leads no longer, and may use what
 	// is left of its lease to finish.
+	// Err is why the machine stops of itself, if that is the reason.
 	Drain struct {
 		Term   uint64
 		Reason Reason
+		Err    error
 	}
 	// Expire says that the lease must not be used any more by the work of a term.
 	Expire struct{ Term uint64 }

@@ -130,7 +130,7 @@ func (m *Machine) drain(reason Reason, limit time.Time) {
 	}
 	t.stage = draining
 	m.reason = reason
-	m.do(Drain{Term: t.token.Term, Reason: reason})
+	m.do(Drain{Term: t.token.Term, Reason: reason, Err: m.result})
 }
 
 // expire ends belief, or the time that the work had to stop.
