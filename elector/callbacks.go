@@ -5,10 +5,9 @@ import (
 	"errors"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"time"
-
-	"github.com/fdbelection/fdbelection/election"
 )
 
 // Callbacks are told of every change of state: in order, each once, and as long as
@@ -328,8 +327,13 @@ func (n *notifier) returned(m *made, err error) {
 }
 
 func (n *notifier) report(err *CallbackError) {
-	n.session.log().Warn("callback failed", "node", election.SafeText(n.session.me.ID),
-		"callback", err.Callback, "term", err.Transition.Term, "skipped", err.Skipped, "error", err.Err)
+	fields := []any{
+		"callback", err.Callback, "term", err.Transition.Term, "skipped", err.Skipped, "error", oneLine{err.Err},
+	}
+	if panicked, ok := errors.AsType[*PanicError](err.Err); ok {
+		fields = append(fields, "stack", strings.Split(strings.TrimSpace(string(panicked.Stack)), "\n"))
+	}
+	n.session.log().Warn("callback failed", fields...)
 	n.session.elector.report(err)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,7 @@ type Elector struct {
 	election *election.LeaderElection
 	options  Options
 	random   io.Reader
+	logger   *slog.Logger
 
 	mu      sync.Mutex
 	me      election.Registration // as it is to be
@@ -53,6 +55,7 @@ func New(db kv.Database, e *election.LeaderElection, opts Options) (*Elector, er
 	}
 	el := &Elector{
 		db: db, election: e, options: opts, random: opts.Random, configGiven: given,
+		logger: named(opts.Logger, e, opts.NodeID),
 		me: election.Registration{
 			Identity: election.Identity{ID: opts.NodeID},
 			Priority: opts.Priority, Role: opts.Role, Metadata: opts.Metadata,

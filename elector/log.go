@@ -10,7 +10,28 @@ import (
 	"github.com/fdbelection/fdbelection/elector/machine"
 )
 
-func (s *session) log() *slog.Logger { return s.elector.options.Logger }
+func (s *session) log() *slog.Logger { return s.elector.logger }
+
+// named returns a logger whose records name the election and the candidate.
+func named(logger *slog.Logger, e *election.LeaderElection, id string) *slog.Logger {
+	space := strings.TrimPrefix(e.Subspace().String(), "subspace ")
+	return logger.With("election", election.SafeText(space), "node", election.SafeText(id))
+}
+
+// oneLine is an error whose text has no line breaks.
+type oneLine struct{ error }
+
+func (e oneLine) Unwrap() error { return e.error }
+
+func (e oneLine) Error() string {
+	var lines []string
+	for line := range strings.Lines(e.error.Error()) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return election.SafeText(strings.Join(lines, "; "))
+}
 
 // safe makes ids fit for a terminal.
 func safe(ids []string) []string {
@@ -24,19 +45,30 @@ func safe(ids []string) []string {
 // tellMove tells of a change of state, once to each who listens.
 func (s *session) tellMove(t Transition) {
 	level := slog.LevelInfo
-	if t.To == StateJeopardy {
+	if t.To == StateJeopardy || t.From.Leads() && !t.To.Leads() && !ownDecision(t.Reason) {
 		level = slog.LevelWarn
 	}
 	s.log().Log(s.values, level, "state changed",
-		"node", election.SafeText(s.me.ID), "from", t.From.String(), "to", t.To.String(), "reason", string(t.Reason),
+		"from", t.From.String(), "to", t.To.String(), "reason", string(t.Reason),
 		"term", t.Term, "leader", election.SafeText(t.Leader.ID), "ballot", t.Leader.Ballot)
 	s.notify.transition(t, s.lead)
+}
+
+// ownDecision reports whether a process gave up leadership because its own program
+// decided so.
+func ownDecision(r Reason) bool {
+	switch r {
+	case ReasonStopped, ReasonWorkReturned, ReasonRole, ReasonDemoted:
+		return true
+	default:
+		return false
+	}
 }
 
 // tellLeader tells who leads.
 func (s *session) tellLeader(leader election.Leader) {
 	if !s.moved { // else the change of state says it
-		s.log().Info("leader changed", "node", election.SafeText(s.me.ID),
+		s.log().Info("leader changed",
 			"leader", election.SafeText(leader.ID), "term", leader.Term, "ballot", leader.Ballot)
 	}
 	view := s.machine.View()
@@ -50,9 +82,9 @@ func (s *session) tellLeader(leader election.Leader) {
 }
 
 func (s *session) tellConfig(config fdbelection.Config) {
-	s.log().Info("config", "node", election.SafeText(s.me.ID), "revision", config.Revision,
-		"lease", config.LeaseDuration, "heartbeat", config.HeartbeatInterval,
-		"timeout", config.CandidateTimeout, "enabled", config.ElectionEnabled, "expiry", config.Expiry.String())
+	s.log().Info("config", "revision", config.Revision,
+		"lease", config.LeaseDuration.String(), "heartbeat", config.HeartbeatInterval.String(),
+		"timeout", config.CandidateTimeout.String(), "enabled", config.ElectionEnabled, "expiry", config.Expiry.String())
 	s.compareConfig(config)
 }
 
@@ -71,7 +103,7 @@ func (s *session) compareConfig(stored fdbelection.Config) {
 		return
 	}
 	fields := []any{
-		"node", election.SafeText(s.me.ID), "revision", stored.Revision, "differences", strings.Join(differences, "; "),
+		"revision", stored.Revision, "differences", strings.Join(differences, "; "),
 	}
 	if weaker := weaknesses(stored, e.options.Config); len(weaker) > 0 {
 		fields = append(fields, "weaker", strings.Join(weaker, "; "))
@@ -95,12 +127,12 @@ func weaknesses(stored, given fdbelection.Config) (texts []string) {
 // tellAwait says what this process waits for before it registers.
 func (s *session) tellAwait(a machine.Await) {
 	s.log().Info("another process is registered under this id, waiting to see whether it is alive",
-		"node", election.SafeText(s.me.ID), "incumbent", a.Incumbent.Identity.String(), "at_most", a.Until.Sub(s.clock.Now()))
+		"incumbent", a.Incumbent.Identity.String(), "at_most", a.Until.Sub(s.clock.Now()).String())
 }
 
 // tellHoldOff says for how long failed work keeps this process from leading.
 func (s *session) tellHoldOff(h machine.HoldOff) {
-	s.log().Warn("holding off after failed work", "node", election.SafeText(s.me.ID), "failures", h.Failures, "duration", h.For)
+	s.log().Warn("holding off after failed work", "failures", h.Failures, "duration", h.For.String())
 }
 
 // tellTrouble reports what goes wrong, and that it does not any more. Failures of
@@ -112,10 +144,10 @@ func (s *session) tellTrouble(r machine.Report) {
 	s.notify.trouble(r.Err)
 	switch {
 	case r.Err == nil:
-		s.log().Info("all is well again", "node", election.SafeText(s.me.ID))
+		s.log().Info("store available again")
 		return
 	case !r.Kind.Watches():
-		s.log().Warn("trouble", "node", election.SafeText(s.me.ID), "error", r.Err)
+		s.log().Warn("store error", "error", oneLine{r.Err})
 	}
 	s.elector.report(r.Err)
 }
@@ -132,5 +164,9 @@ func (s *session) logOperation(op machine.Operation, event machine.Event) {
 	case machine.Fired:
 		err = e.Err
 	}
-	s.log().Debug("operation", "node", election.SafeText(s.me.ID), "kind", op.Kind.String(), "op", op.ID, "error", err)
+	fields := []any{"kind", op.Kind.String(), "op", op.ID}
+	if err != nil {
+		fields = append(fields, "error", oneLine{err})
+	}
+	s.log().Debug("operation", fields...)
 }

@@ -3,16 +3,23 @@ package elector_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
 )
 
 // journal is what was logged.
@@ -79,17 +86,27 @@ func TestLogOfAnOutage(t *testing.T) {
 // raw is a handler that escapes nothing.
 type raw struct {
 	slog.Handler
-	out *journal
+	out   *journal
+	attrs []slog.Attr
+}
+
+func (r raw) WithAttrs(attrs []slog.Attr) slog.Handler {
+	r.attrs = append(slices.Clip(r.attrs), attrs...)
+	return r
 }
 
 func (r raw) Enabled(context.Context, slog.Level) bool { return true }
 
 func (r raw) Handle(_ context.Context, record slog.Record) error {
 	line := record.Message
-	record.Attrs(func(a slog.Attr) bool {
+	add := func(a slog.Attr) bool {
 		line += " " + a.Key + "=" + a.Value.String()
 		return true
-	})
+	}
+	for _, a := range r.attrs {
+		add(a)
+	}
+	record.Attrs(add)
 	_, err := r.out.Write([]byte(line + "\n"))
 	return err
 }
@@ -121,4 +138,153 @@ func TestLogIsSafeToPrint(t *testing.T) {
 		require.Contains(w, text, "evicted")
 		require.NotContains(w, text, "\u202e")
 	})
+}
+
+// records is a handler that keeps what it gets, with the attributes of its logger.
+type records struct {
+	mu    *sync.Mutex
+	all   *[]map[string]slog.Value
+	attrs []slog.Attr
+}
+
+func newRecords() records { return records{mu: new(sync.Mutex), all: new([]map[string]slog.Value)} }
+
+func (r records) Enabled(context.Context, slog.Level) bool { return true }
+
+func (r records) WithAttrs(attrs []slog.Attr) slog.Handler {
+	r.attrs = append(slices.Clip(r.attrs), attrs...)
+	return r
+}
+
+func (r records) WithGroup(string) slog.Handler { return r }
+
+func (r records) Handle(_ context.Context, record slog.Record) error {
+	fields := map[string]slog.Value{
+		slog.MessageKey: slog.StringValue(record.Message), slog.LevelKey: slog.AnyValue(record.Level),
+	}
+	add := func(a slog.Attr) bool {
+		fields[a.Key] = a.Value
+		return true
+	}
+	for _, a := range r.attrs {
+		add(a)
+	}
+	record.Attrs(add)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	*r.all = append(*r.all, fields)
+	return nil
+}
+
+// of returns the records of a message.
+func (r records) of(message string) (found []map[string]slog.Value) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, record := range *r.all {
+		if record[slog.MessageKey].String() == message {
+			found = append(found, record)
+		}
+	}
+	return found
+}
+
+func (r records) log(_ *process, o *elector.Options) { o.Logger = slog.New(r) }
+
+// Every record names the election and the node, has its durations as text, and fits on a
+// line, whatever a handler makes of it.
+func TestRecordsOfTheLog(t *testing.T) {
+	inWorld(t, func(w *world) {
+		log := newRecords()
+		twoLines := errors.Join(errDisk, errors.New("and more"))
+		p := w.process("a", log.log, callbacks(func(c *elector.Callbacks) {
+			c.OnElected = func(context.Context, elector.Transition) { panic(twoLines) }
+		}), func(_ *process, o *elector.Options) { o.Config.LeaseDuration += time.Second })
+		w.initialize()
+		p.run(w.Context(), func(ctx context.Context, lead *elector.Leadership) error {
+			if lead.Term() > 1 {
+				<-ctx.Done()
+			}
+			return twoLines
+		})
+		p.leads()
+		p.leads()
+		w.before(of("a", fail(kv.Error{Code: kv.CodeIOError, Err: twoLines})))
+		p.enters(elector.StateCandidate)
+		w.before(nil)
+		p.leads()
+		newer := election.Registration{Identity: election.Identity{ID: "a", Incarnation: uuid.New()}}
+		w.transact(func(tr kv.Transaction) error { return w.election.RegisterCandidate(tr, newer, time.Now()) })
+		require.ErrorIs(w, within(w, p.result, "its end"), fdbelection.ErrDuplicateID)
+		again := w.begin("a", log.log)
+		time.Sleep(lease)
+		again.Abandon()
+
+		for _, message := range []string{
+			"state changed", "leader changed", "config", "stored config differs from the config of this process",
+			"another process is registered under this id, waiting to see whether it is alive",
+			"holding off after failed work", "store error", "store available again", "operation",
+			"callback failed", "the work has failed", "stopped with an error",
+		} {
+			require.NotEmpty(w, log.of(message), message)
+		}
+		for _, record := range *log.all {
+			require.Equal(w, `("test")`, record["election"].String())
+			require.Equal(w, "a", record["node"].String())
+			for key, value := range record {
+				require.NotEqual(w, slog.KindDuration, value.Kind(), key)
+				require.NotContains(w, value.String(), "\n", key)
+			}
+		}
+		config := log.of("config")[0]
+		require.Equal(w, lease.String(), config["lease"].String())
+		require.Equal(w, heartbeat.String(), config["heartbeat"].String())
+		failed := log.of("store error")[0]
+		err, ok := failed["error"].Any().(error)
+		require.True(w, ok)
+		require.ErrorIs(w, err, errDisk, "a handler gets the error itself")
+		require.Contains(w, log.of("callback failed")[0], "stack")
+	})
+}
+
+// A loss of leadership is a warning, and giving it up is not.
+func TestLossIsAWarning(t *testing.T) {
+	losses := maps.Clone(losses)
+	losses["stopped"] = func(_ *world, p *process, _ *elector.Leadership) func() {
+		go func() { _ = p.Stop(context.Background()) }()
+		return func() {}
+	}
+	losses["resigned"] = func(w *world, _ *process, lead *elector.Leadership) func() {
+		require.NoError(w, lead.Resign(w.Context()))
+		return func() {}
+	}
+	decided := []string{"stopped", "resigned", "demoted"}
+	for name, lose := range losses {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				log := newRecords()
+				p := w.process("a", log.log)
+				lead, err := p.Campaign(w.Context())
+				require.NoError(w, err)
+				time.Sleep(heartbeat / 2)
+				repair := lose(w, p, lead)
+				<-lead.Context().Done()
+				synctest.Wait()
+				repair()
+				found := 0
+				for _, record := range log.of("state changed") {
+					from, to := record["from"].String(), record["to"].String()
+					leads := func(state string) bool { return state == "leader" || state == "jeopardy" }
+					if leads(from) && !leads(to) {
+						found++
+						want := slog.LevelWarn
+						if slices.Contains(decided, name) {
+							want = slog.LevelInfo
+						}
+						require.Equal(w, want, record[slog.LevelKey].Any())
+					}
+				}
+				require.Equal(w, 1, found)
+			})
+		})
+	}
 }

@@ -57,7 +57,9 @@ type Options struct {
 	CallbackLimit time.Duration
 
 	// Logger gets one line for each change of state, and each heartbeat at the
-	// debug level. It must not block: renewals would wait for it, though the end of
+	// debug level. A loss of leadership is a warning, unless the program of this
+	// process decided on it. Each record names the election and the node; durations
+	// are text, and errors are on one line. It must not block: renewals would wait for it, though the end of
 	// belief would not. Nil is silent.
 	Logger *slog.Logger
 	// Permanent reports errors of the store that no retry can mend: the elector

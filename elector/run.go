@@ -80,7 +80,7 @@ func (s *session) work(ctx context.Context, lead *Leadership, work func(context.
 }
 
 func (s *session) reportWork(err *WorkError) {
-	s.log().Warn("the work has failed", "term", err.Term, "stopping", err.Stopping, "error", err.Err)
+	s.log().Warn("the work has failed", "term", err.Term, "stopping", err.Stopping, "error", oneLine{err.Err})
 	s.elector.report(err)
 }
 

@@ -1,10 +1,6 @@
 package elector
 
-import (
-	"fmt"
-
-	"github.com/fdbelection/fdbelection/election"
-)
+import "fmt"
 
 // UnfinishedError reports work that has not ended although its tenure has: work of
 // Run that goes on after its lease, or a Leadership of Campaign that was not
@@ -65,6 +61,6 @@ func unresigned(l *Leadership) *UnfinishedError {
 
 func (s *session) reportUnfinished(term uint64, problem string) {
 	s.log().Warn("work has not ended with its leadership",
-		"node", election.SafeText(s.me.ID), "term", term, "problem", problem)
+		"term", term, "problem", problem)
 	s.elector.report(&UnfinishedError{Term: term, Problem: problem})
 }

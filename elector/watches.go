@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector/machine"
 	"github.com/fdbelection/fdbelection/kv"
 )
@@ -210,6 +209,6 @@ func (p *watchPool) admit(kind machine.Kind) (skipped int, ok bool) {
 func (s *session) logWatch(kind machine.Kind, err error) {
 	if skipped, ok := s.pool.admit(kind); ok {
 		s.log().Warn("watch failed: changes are noticed by polling until it is armed again",
-			"node", election.SafeText(s.me.ID), "kind", kind.String(), "error", err, "skipped", skipped)
+			"kind", kind.String(), "error", oneLine{err}, "skipped", skipped)
 	}
 }
