@@ -101,7 +101,7 @@ func (f *field) inRank() []*elector.Elector {
 // heartbeat, the others refresh their records three times per candidate timeout,
 // nothing conflicts, and nobody reads more than twice per heartbeat.
 func TestSteadyState(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
 		const followers, heartbeats = 20, 10
 		config := eager(fdbelection.DefaultConfig())
 		f := newField(t, memkv.Options{KeepLog: true})
@@ -158,7 +158,7 @@ func TestTakeOverAfterACrash(t *testing.T) {
 	config := eager(fdbelection.DefaultConfig())
 	var worst time.Duration
 	for phase := range 50 {
-		synctest.Test(t, func(t *testing.T) {
+		inVirtualTime(t, func(t *testing.T) {
 			elected := make(chan time.Time, 8)
 			f := newField(t, latency(time.Millisecond))
 			f.enter(3, 7*time.Millisecond+time.Duration(phase)*config.HeartbeatInterval/37, config, elector.Callbacks{
@@ -214,7 +214,7 @@ func TestNoHerdAtAVacancy(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T) {
 				var mu sync.Mutex
 				inFlight, most, attempts := 0, 0, 0
 				leaderKey := subspace.New("figures", "leader").Bytes()

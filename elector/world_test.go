@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"testing"
@@ -56,11 +57,26 @@ func eager(config fdbelection.Config) fdbelection.Config {
 	return config
 }
 
-// inWorld runs a test in virtual time. Whatever it started has ended when it
+// hangs is how long a test may take in real time. Virtual time stands still while a
+// goroutine waits for a mutex, so a lock that is held for ever stops all other limits.
+const hangs = 2 * time.Minute
+
+// inVirtualTime runs a test in virtual time. Whatever it started has ended when it
 // returns.
+func inVirtualTime(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	limit := time.AfterFunc(hangs, func() {
+		debug.SetTraceback("all")
+		panic(t.Name() + " hangs: it takes more than " + hangs.String() + " of real time")
+	})
+	defer limit.Stop()
+	synctest.Test(t, test)
+}
+
+// inWorld runs a test of electors on one database in virtual time.
 func inWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
 		patience := time.AfterFunc(7*24*time.Hour, func() { panic("a week has passed: what the test waits for does not come") })
 		defer patience.Stop()
 		w := &world{
