@@ -232,3 +232,60 @@ func TestErrorsAreKeptForAReader(t *testing.T) {
 		require.False(w, w.seat().Vacant())
 	})
 }
+
+// What a reader does with the tags that it got changes nothing here.
+func TestTagsAreCopies(t *testing.T) {
+	inWorld(t, func(w *world) {
+		given := map[string]string{"at": "10.0.0.1"}
+		tagged := func(_ *process, o *elector.Options) { o.Metadata = given }
+		a := w.begin("a", tagged)
+		given["at"] = "of the caller"
+		a.leads()
+		b := w.begin("b")
+		b.enters(elector.StateFollower)
+		time.Sleep(w.config.CandidateTimeout)
+		for _, p := range []*process{a, b} {
+			leader, ok := p.Leader()
+			require.True(w, ok)
+			leader.Metadata["at"] = "of a reader"
+			state := p.ClusterState()
+			state.Voters[0].Metadata["at"] = "of a reader"
+			leader, _ = p.Leader()
+			require.Equal(w, "10.0.0.1", leader.Metadata["at"], p.id)
+			state = p.ClusterState()
+			require.Equal(w, "10.0.0.1", state.Tags()["a"]["at"], p.id)
+		}
+		given = map[string]string{"at": "10.0.0.2"}
+		require.NoError(w, a.SetMetadata(given))
+		given["at"] = "of the caller"
+		time.Sleep(lease)
+		require.Equal(w, "10.0.0.2", w.candidate("a").Metadata["at"])
+	})
+}
+
+// A seat that was handed over and not taken has no new leader yet.
+func TestNewLeaderHasAccepted(t *testing.T) {
+	inWorld(t, func(w *world) {
+		leaders := make(chan elector.Leader, 100)
+		w.begin("a").leads()
+		w.begin("b").enters(elector.StateFollower)
+		w.begin("c", callbacks(func(c *elector.Callbacks) {
+			c.OnNewLeader = func(_ context.Context, l elector.Leader) { leaders <- l }
+		})).enters(elector.StateFollower)
+		time.Sleep(lease)
+		w.before(of("b", hang))
+		require.NoError(w, w.transfer("b"))
+		w.until("handed over", func(l election.Leader) bool { return l.ID == "b" && !l.Accepted })
+		w.until("taken by another", func(l election.Leader) bool { return l.Term > 2 && l.Accepted })
+		time.Sleep(heartbeat)
+		w.before(nil)
+		var ids []string
+		for len(leaders) > 0 {
+			l := <-leaders
+			require.True(w, l.Accepted)
+			ids = append(ids, l.ID)
+		}
+		require.NotContains(w, ids, "b")
+		require.Greater(w, len(ids), 1)
+	})
+}

@@ -1,0 +1,18 @@
+package elector
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// An observer that has left is not kept, and nothing is queued for it.
+func TestHubForgetsThoseWhoLeave(t *testing.T) {
+	var h hub
+	stays, leaves := h.join(), h.join()
+	h.leave(leaves)
+	h.tell(Leader{})
+	require.Len(t, stays.queue, 1)
+	require.Empty(t, leaves.queue)
+	require.Len(t, h.views, 1)
+}
