@@ -32,21 +32,7 @@ func TestErroringWatchIsNoHotLoop(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				var armed counter
-				count := armed.hook(memkv.CallWatch)
-				w.before(func(ctx context.Context, c *memkv.Call) error {
-					_ = count(ctx, c)
-					if test.before == nil || c.Kind != memkv.CallWatch {
-						return nil
-					}
-					return test.before(ctx, c)
-				})
-				w.after(func(ctx context.Context, c *memkv.Call) error {
-					if test.after == nil || c.Kind != memkv.CallWatch {
-						return nil
-					}
-					return test.after(ctx, c)
-				})
+				armed := w.disturbWatches(test.before, test.after)
 				w.begin("a").leads()
 				b := w.begin("b")
 				b.enters(elector.StateFollower)
@@ -62,6 +48,27 @@ func TestErroringWatchIsNoHotLoop(t *testing.T) {
 			})
 		})
 	}
+}
+
+// disturbWatches puts a fault before and after each watch is armed, and counts how
+// often that is.
+func (w *world) disturbWatches(before, after hook) *counter {
+	var armed counter
+	count := armed.hook(memkv.CallWatch)
+	w.before(func(ctx context.Context, c *memkv.Call) error {
+		_ = count(ctx, c)
+		if before == nil || c.Kind != memkv.CallWatch {
+			return nil
+		}
+		return before(ctx, c)
+	})
+	w.after(func(ctx context.Context, c *memkv.Call) error {
+		if after == nil || c.Kind != memkv.CallWatch {
+			return nil
+		}
+		return after(ctx, c)
+	})
+	return &armed
 }
 
 // notifyAfter ends every watch a moment after it was armed.

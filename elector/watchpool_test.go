@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,21 +118,7 @@ func TestFailingWatchesDoNotFloodTheLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				const electors = 10
-				var armed counter
-				count := armed.hook(memkv.CallWatch)
-				w.before(func(ctx context.Context, c *memkv.Call) error {
-					_ = count(ctx, c)
-					if test.before == nil || c.Kind != memkv.CallWatch {
-						return nil
-					}
-					return test.before(ctx, c)
-				})
-				w.after(func(ctx context.Context, c *memkv.Call) error {
-					if test.after == nil || c.Kind != memkv.CallWatch {
-						return nil
-					}
-					return test.after(ctx, c)
-				})
+				armed := w.disturbWatches(test.before, test.after)
 				var log journal
 				all := w.oneProcess(electors, logTo(&log, slog.LevelWarn), silent)
 				for _, p := range all {
@@ -219,19 +206,17 @@ func TestWatchIsArmedAgainAfterAFailure(t *testing.T) {
 		all := w.oneProcess(3)
 		startAll(all)
 		time.Sleep(lease)
-		var failed counter
-		count := failed.hook(memkv.CallWatch)
-		w.before(func(ctx context.Context, c *memkv.Call) error {
-			_ = count(ctx, c)
-			if c.Kind != memkv.CallWatch || failed.of("p00") > 2 {
+		var failed atomic.Int32
+		armed := w.disturbWatches(func(context.Context, *memkv.Call) error {
+			if failed.Add(1) > 2 {
 				return nil
 			}
 			return kv.Error{Code: kv.CodeClusterVersionChanged}
-		})
+		}, nil)
 		w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, 1, nonce(1)) })
 		w.until("held again", func(l election.Leader) bool { return l.Term == 2 && !l.Vacant() })
 		time.Sleep(2*heartbeat + step)
-		require.Greater(w, failed.of("p00"), 2)
+		require.Greater(w, armed.of("p00"), 2)
 		ballot := w.seat().Ballot
 		w.until("renewed", func(l election.Leader) bool { return l.Ballot > ballot })
 		w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, 2, nonce(2)) })
