@@ -53,6 +53,10 @@
 //   - The database does not answer: everything is tried again, with back-off, for
 //     as long as the process wants. A leader stops in time; a candidate goes on as
 //     soon as there is an answer. Errors and the log say so once.
+//   - A watch fails, because too many are outstanding, say: changes are noticed by
+//     polling, and it is armed again after a back-off of up to five minutes. Electors of
+//     one process share one watch per key if they use the same kv.Database. The log says
+//     so twice an hour at most for each kind.
 //   - The answer to a commit is lost: what it may have done counts against belief,
 //     and nothing is concluded until a later transaction has settled it.
 //   - The election is not initialised: it is made with Options.Config, or with

@@ -27,7 +27,8 @@ import (
 // nothing for one lease after the first failure, and for twice as long after each one
 // in a row, up to 32 leases. The row ends with work that returns without an error, and
 // with a tenure that lasts for 32 leases. ClusterState shows both the failures and the
-// hold-off. With ErrDone Run leaves and returns nil. A panic of work passes through Run,
+// hold-off. An error that work returns after it was asked to stop is reported too, with
+// WorkError.Stopping, and has no other consequence. With ErrDone Run leaves and returns nil. A panic of work passes through Run,
 // which then leaves in the background.
 //
 // Run returns nil when it has left in order, else *LeaveError or why it could not
