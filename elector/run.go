@@ -28,8 +28,8 @@ import (
 // in a row, up to 32 leases. The row ends with work that returns without an error, and
 // with a tenure that lasts for 32 leases. ClusterState shows both the failures and the
 // hold-off. An error that work returns after it was asked to stop is reported too, with
-// WorkError.Stopping, and has no other consequence. With ErrDone Run leaves and returns nil. A panic of work passes through Run,
-// which then leaves in the background.
+// WorkError.Stopping, and has no other consequence. With ErrDone Run leaves and returns
+// nil. A panic of work passes through Run, which then leaves in the background.
 //
 // Run returns nil when it has left in order, else *LeaveError or why it could not
 // go on; ErrRunning where the elector is in use.
