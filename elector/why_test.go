@@ -275,6 +275,29 @@ func TestWorkStopsIfTheElectorFails(t *testing.T) {
 	})
 }
 
+// Once the process is registered, the one that was there under its id stands in no way.
+func TestCampaignAfterAnIncumbentIsGone(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.begin("b").leads()
+		former := election.Registration{Identity: election.Identity{ID: "a", Incarnation: uuid.UUID{7}}}
+		w.transact(func(tr kv.Transaction) error { return w.election.RegisterCandidate(tr, former, time.Now()) })
+		p := w.process("a")
+		for _, patience := range []time.Duration{heartbeat, w.config.CandidateTimeout} {
+			ctx, cancel := context.WithTimeout(w.Context(), patience)
+			defer cancel()
+			_, err := p.Campaign(ctx)
+			require.Equal(w, patience == heartbeat, strings.Contains(err.Error(), "a#07"), err.Error())
+			require.Equal(w, patience > heartbeat, as[*elector.HeldError](err), err.Error())
+		}
+	})
+}
+
+// A panic with an error can be matched.
+func TestPanicErrorMatchesItsValue(t *testing.T) {
+	require.ErrorIs(t, &elector.CallbackError{Err: &elector.PanicError{Value: errWork}}, errWork)
+	require.NoError(t, (&elector.PanicError{Value: "a bug"}).Unwrap())
+}
+
 // The text of a CallbackError names the callback, the change of state and the term.
 func TestTextOfACallbackError(t *testing.T) {
 	late := context.DeadlineExceeded
