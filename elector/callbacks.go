@@ -328,7 +328,7 @@ func (n *notifier) returned(m *made, err error) {
 
 func (n *notifier) report(err *CallbackError) {
 	fields := []any{
-		"callback", err.Callback, "term", err.Transition.Term, "skipped", err.Skipped, "error", oneLine{err.Err},
+		"callback", err.Callback, "term", err.Transition.Term, "skipped", err.Skipped, "error", lineError{err.Err},
 	}
 	if panicked, ok := errors.AsType[*PanicError](err.Err); ok {
 		fields = append(fields, "stack", strings.Split(strings.TrimSpace(string(panicked.Stack)), "\n"))

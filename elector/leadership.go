@@ -111,7 +111,7 @@ func (l *Leadership) Resign(ctx context.Context) error {
 
 // newLeadership begins a tenure in this process. It believes in nothing before
 // believe is called.
-func (s *session) newLeadership(leader election.Leader, values context.Context) *Leadership {
+func (s *session) newLeadership(values context.Context, leader election.Leader) *Leadership {
 	l := &Leadership{
 		leader: leader, election: s.elector.election, session: s,
 		pending: 1, released: make(chan struct{}), ofRun: s.mode == working,

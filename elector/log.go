@@ -18,12 +18,12 @@ func named(logger *slog.Logger, e *election.LeaderElection, id string) *slog.Log
 	return logger.With("election", election.SafeText(space), "node", election.SafeText(id))
 }
 
-// oneLine is an error whose text has no line breaks.
-type oneLine struct{ error }
+// lineError is an error whose text has no line breaks.
+type lineError struct{ error }
 
-func (e oneLine) Unwrap() error { return e.error }
+func (e lineError) Unwrap() error { return e.error }
 
-func (e oneLine) Error() string {
+func (e lineError) Error() string {
 	var lines []string
 	for line := range strings.Lines(e.error.Error()) {
 		if line = strings.TrimSpace(line); line != "" {
@@ -147,7 +147,7 @@ func (s *session) tellTrouble(r machine.Report) {
 		s.log().Info("store available again")
 		return
 	case !r.Kind.Watches():
-		s.log().Warn("store error", "error", oneLine{r.Err})
+		s.log().Warn("store error", "error", lineError{r.Err})
 	}
 	s.elector.report(r.Err)
 }
@@ -166,7 +166,7 @@ func (s *session) logOperation(op machine.Operation, event machine.Event) {
 	}
 	fields := []any{"kind", op.Kind.String(), "op", op.ID}
 	if err != nil {
-		fields = append(fields, "error", oneLine{err})
+		fields = append(fields, "error", lineError{err})
 	}
 	s.log().Debug("operation", fields...)
 }

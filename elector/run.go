@@ -81,16 +81,16 @@ func (s *session) work(ctx context.Context, lead *Leadership, work func(context.
 }
 
 func (s *session) reportWork(err *WorkError) {
-	s.log().Warn("the work has failed", "term", err.Term, "stopping", err.Stopping, "error", oneLine{err.Err})
+	s.log().Warn("the work has failed", "term", err.Term, "stopping", err.Stopping, "error", lineError{err.Err})
 	s.elector.report(err)
 }
 
 // saysNoMore reports whether an error of work that was asked to stop says no more than
 // that: every error in its tree wraps the end of a context or the end of leadership.
 func saysNoMore(err error, causes ...error) bool {
-	known := append(causes, context.Canceled, context.DeadlineExceeded, fdbelection.ErrNotLeader, fdbelection.ErrFenced)
-	for _, k := range known {
-		if k != nil && err == k { //nolint:errorlint // errors.Is would look past what it is joined with
+	ends := []error{context.Canceled, context.DeadlineExceeded, fdbelection.ErrNotLeader, fdbelection.ErrFenced}
+	for _, end := range append(ends, causes...) {
+		if end != nil && err == end { //nolint:errorlint // errors.Is would look past what it is joined with
 			return true
 		}
 	}

@@ -212,7 +212,7 @@ func (s *session) perform(action machine.Action) {
 // finish ends the session, as the machine asks for it.
 func (s *session) finish(err error) {
 	if err != nil { // no call of Stop may be waiting for it
-		s.log().Warn("stopped with an error", "error", oneLine{err})
+		s.log().Warn("stopped with an error", "error", lineError{err})
 		s.elector.report(err)
 	}
 	if _, unsaid := errors.AsType[*LeaveError](err); unsaid {

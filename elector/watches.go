@@ -209,6 +209,6 @@ func (p *watchPool) admit(kind machine.Kind) (skipped int, ok bool) {
 func (s *session) logWatch(kind machine.Kind, err error) {
 	if skipped, ok := s.pool.admit(kind); ok {
 		s.log().Warn("watch failed: changes are noticed by polling until it is armed again",
-			"kind", kind.String(), "error", oneLine{err}, "skipped", skipped)
+			"kind", kind.String(), "error", lineError{err}, "skipped", skipped)
 	}
 }

@@ -284,8 +284,8 @@ func TestCampaignAfterAnIncumbentIsGone(t *testing.T) {
 		p := w.process("a")
 		for _, patience := range []time.Duration{heartbeat, w.config.CandidateTimeout} {
 			ctx, cancel := context.WithTimeout(w.Context(), patience)
-			defer cancel()
 			_, err := p.Campaign(ctx)
+			cancel()
 			require.Equal(w, patience == heartbeat, strings.Contains(err.Error(), "a#07"), err.Error())
 			require.Equal(w, patience > heartbeat, as[*elector.HeldError](err), err.Error())
 		}
@@ -329,9 +329,11 @@ func TestOldestErrorsAreDropped(t *testing.T) {
 			}
 			return errWork
 		})
+		timeout := time.After(100 * 32 * lease) // it holds off after each
 		select {
-		case <-p.result:
-		case <-time.After(100 * 32 * lease): // it holds off after each
+		case err := <-p.result:
+			require.NoError(w, err)
+		case <-timeout:
 			w.Fatal("the work does not end")
 		}
 		var kept []uint64

@@ -11,7 +11,7 @@ func (s *session) begin(leader election.Leader) {
 	if len(s.campaigns) > 0 {
 		values = s.campaigns[0].values
 	}
-	l := s.newLeadership(leader, values)
+	l := s.newLeadership(values, leader)
 	s.lead = l
 	s.believe()
 	s.elector.publish(s)
