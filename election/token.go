@@ -67,6 +67,9 @@ func ParseToken(text string) (Token, error) {
 	if t.Nonce, err = uuid.Parse(parts[2]); err != nil {
 		return refuse("the nonce is no UUID")
 	}
+	if t.Nonce == uuid.Nil {
+		return refuse("the nonce is empty, and each tenure has one")
+	}
 	if t.ID, err = url.PathUnescape(parts[3]); err != nil {
 		return refuse("the id is not escaped as it should be")
 	}

@@ -41,6 +41,7 @@ var rubbishTokens = func() map[string]string {
 		"an empty id":                  join("42", incarnation, nonce, ""),
 		"no term":                      join("", incarnation, nonce, "a"),
 		"term zero":                    join("0", incarnation, nonce, "a"),
+		"an empty nonce":               join("42", incarnation, uuid.Nil.String(), "a"),
 		"a negative term":              join("-1", incarnation, nonce, "a"),
 		"a term with a sign":           join("+1", incarnation, nonce, "a"),
 		"a term with a zero before it": join("042", incarnation, nonce, "a"),
@@ -91,5 +92,6 @@ func FuzzParseToken(f *testing.F) {
 		require.Equal(t, text, token.Text())
 		require.NoError(t, token.Validate())
 		require.NotZero(t, token.Term)
+		require.NotZero(t, token.Nonce)
 	})
 }
