@@ -43,12 +43,12 @@ func mutants(t *testing.T) []mutant {
 
 // TestMutants is invariant 27: every check can fail, and every fault that is put
 // into the protocol or the loop is found. It runs every twentieth mutant, or with
-// MUTANTS=all all of them, for as many as MUTANT_SEEDS (4000) seeds each. If none of the
+// MUTANTS=all all of them, for as many as MUTANT_SEEDS (6000) seeds each. If none of the
 // first 100 finds a fault of the protocol, the small worlds of TestExplore and TestPairs
 // are tried as well. MUTANTS=name runs those whose name contains it. With all of them it
 // writes the matrix to the file that MATRIX names.
 func TestMutants(t *testing.T) {
-	which, most := os.Getenv("MUTANTS"), "4000"
+	which, most := os.Getenv("MUTANTS"), "6000"
 	if which == "" && testing.Short() {
 		t.Skip("each mutant is compiled")
 	}

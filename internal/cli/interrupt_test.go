@@ -16,8 +16,12 @@ func TestSecondInterrupt(t *testing.T) {
 		caught, forced := make(chan os.Signal), false
 		go awaitSecond(Virtual{}, caught, func() { forced = true })
 		interrupt := func(after time.Duration) {
-			time.Sleep(after)
-			caught <- os.Interrupt
+			sent := make(chan struct{})
+			Virtual{}.AfterFunc(after, func() {
+				caught <- os.Interrupt
+				close(sent)
+			})
+			<-sent
 			synctest.Wait()
 		}
 		interrupt(0)

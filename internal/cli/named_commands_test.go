@@ -27,7 +27,7 @@ func TestNamedCommandsExist(t *testing.T) {
 			found++
 			command, _, err := root.Find(strings.Fields(match[1]))
 			require.NoError(t, err, "%s names %s", file, match[0])
-			require.True(t, command != root, "%s names %s", file, match[0])
+			require.NotSame(t, root, command, "%s names %s", file, match[0])
 			if command.HasSubCommands() {
 				require.Equal(t, command.Name(), strings.TrimSpace(match[1]), "%s names %s", file, match[0])
 			}

@@ -49,7 +49,7 @@ func (l *logFlags) handler(w io.Writer, c elector.Clock) slog.Handler {
 
 // inOneLine writes durations as text, and an error of several lines as one line.
 func inOneLine(_ []string, a slog.Attr) slog.Attr {
-	text := ""
+	var text string
 	switch value := a.Value.Any().(type) {
 	case time.Duration:
 		text = value.String()
