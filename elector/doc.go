@@ -102,7 +102,7 @@
 // anew.
 //
 // At an open seat candidates go one after the other, in the order of their rank,
-// whoever held the seat last at the end. Candidates beyond the first 8 come after those,
+// the last leader at the end. Candidates beyond the first 8 come after those,
 // in a random order, as they do not know how many there are. Where a lease has run out each counts
 // from when it saw the last renewal, so that neighbours may change places there.
 //

@@ -215,7 +215,7 @@ func TestResignedStaysOutForAWhile(t *testing.T) {
 	})
 }
 
-// What nobody reads is dropped, the oldest first, and nothing waits for a reader.
+// Errors that are not read are dropped, the oldest first, and nothing waits for a reader.
 func TestErrorsAreKeptForAReader(t *testing.T) {
 	inWorld(t, func(w *world) {
 		p := w.begin("a")

@@ -318,7 +318,7 @@ func TestTextOfACallbackError(t *testing.T) {
 	}
 }
 
-// What nobody reads is dropped, the oldest first.
+// Errors that are not read are dropped, the oldest first.
 func TestOldestErrorsAreDropped(t *testing.T) {
 	inWorld(t, func(w *world) {
 		p := w.process("a")

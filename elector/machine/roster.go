@@ -157,7 +157,7 @@ func (m *Machine) evicted(a *Answer) {
 func (m *Machine) foremost() bool { return m.ahead() == 0 && !m.outside() }
 
 // ahead counts the listed candidates that go first at an open seat: the voters of a
-// higher rank that are alive. Whoever held the seat last goes last.
+// higher rank that are alive. The last leader goes last.
 func (m *Machine) ahead() int {
 	own := m.roster.find(m.me.Identity)
 	last := m.seat.last == m.me.Identity

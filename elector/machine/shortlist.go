@@ -98,7 +98,7 @@ func (s *shortlist) has(c *election.Candidate) bool {
 }
 
 // outside reports whether this candidate ranks after all that are listed, and does not
-// know how many are in between. Whoever held the seat last goes after those as well.
+// know how many are in between. The last leader goes after those as well.
 func (m *Machine) outside() bool {
 	first := &m.roster.first
 	if !first.more {

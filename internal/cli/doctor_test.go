@@ -192,7 +192,7 @@ func TestDoctorOfOddRecords(t *testing.T) {
 			want: []string{"warn expiry is by clock", "warn heartbeat 8s", "warn margin 1ms", "warn candidate timeout 9s", "warn preemption without", "warn no history"},
 		},
 		"disabled":                 {config: func(c *fdbelection.Config) { c.ElectionEnabled = false }, me: ash, check: "config", want: []string{"warn the election is disabled"}},
-		"nobody is there":          {me: election.Registration{}, quick: true, check: "candidates", want: []string{"warn no candidate is registered"}},
+		"no candidate":             {me: election.Registration{}, quick: true, check: "candidates", want: []string{"warn no candidate is registered"}},
 		"observers only":           {me: observer, quick: true, check: "candidates", want: []string{"fail there are observers only"}, code: 1},
 		"nobody could take over":   {me: ash, quick: true, check: "candidates", want: []string{"warn 1 voter alive, of 1 candidate"}},
 		"a vacancy without voters": {me: observer, check: "leader", want: []string{"warn the seat is vacant", "fail the seat is vacant, and was so for"}, code: 1},

@@ -79,7 +79,7 @@ Exit codes:
   1   failure: there is no such election, what was asked for is not possible, or a
       record or the file of the store is damaged; the error says what to do
   2   wrong usage, or an invalid config; nothing was changed
-  3   not the leader: nobody leads, another process does, or another term stands
+  3   not the leader: no process leads, another one does, or another term stands
   4   the store cannot be reached
   5   timed out: the store did not answer, or what was waited for did not happen
   79  run: another process is active under the same id; do not start this one again

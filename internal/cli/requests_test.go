@@ -51,7 +51,7 @@ func TestRequestThatIsTakenBack(t *testing.T) {
 	require.Contains(t, o.stderr, "another operator has withdrawn or replaced it, or the leader found it void")
 }
 
-// A transfer that ends with somebody else in the seat has failed.
+// A transfer that ends with another candidate as leader has failed.
 func TestTransferToWhoDoesNotCome(t *testing.T) {
 	d := newDesk(t)
 	leader, _ := d.made()

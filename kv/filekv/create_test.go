@@ -28,7 +28,7 @@ func TestCreationReplacesNothing(t *testing.T) {
 	require.NoFileExists(t, path+newSuffix)
 }
 
-// What an interrupted creation left is in nobody's way.
+// The leftovers of an interrupted creation stop no other one.
 func TestCreationAfterAnInterruptedOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	require.NoError(t, os.WriteFile(path+newSuffix, []byte("half a sto"), 0o600))

@@ -90,7 +90,7 @@ func (n *inotify) wait(d time.Duration) {
 	n.mu.Unlock()
 }
 
-// forgetLost drops the files that somebody removed or moved, so that follow
+// forgetLost drops the files that were removed or moved, so that follow
 // creates them again.
 func (n *inotify) forgetLost(events []byte) {
 	for len(events) >= unix.SizeofInotifyEvent {

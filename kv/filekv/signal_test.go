@@ -90,7 +90,7 @@ func TestSignalsWakeWatchersOfTheKey(t *testing.T) {
 	}
 }
 
-// Keys that nobody watches any more wake nobody.
+// A change of a key without watches wakes no process.
 func TestSignalsOfAWatchThatIsOver(t *testing.T) {
 	for name, open := range notifiers {
 		t.Run(name, func(t *testing.T) {
@@ -190,7 +190,7 @@ func TestWatchWithoutSignalFiles(t *testing.T) {
 	}
 }
 
-// What somebody else put in the place of a signal file neither holds up a commit
+// Something else in the place of a signal file neither holds up a commit
 // nor is overwritten.
 func TestSignalFileOfAnotherKind(t *testing.T) {
 	s := tempStore(t, Options{})
