@@ -24,8 +24,9 @@ func TestEvictionInADisabledElection(t *testing.T) {
 			crashed.Abandon()
 		}
 		require.Len(w, w.candidates(), 53)
-		// Two timeouts until the first by rank are known to be dead, and two for the others.
-		time.Sleep(4*w.config.CandidateTimeout + heartbeat)
+		// One timeout until all have registered before a list, two until the first by rank are
+		// known to be dead, and two for the others.
+		time.Sleep(5*w.config.CandidateTimeout + heartbeat)
 		require.Len(w, w.candidates(), 3)
 		for _, p := range []*process{a, b, watcher} {
 			require.True(w, w.listed(p.id))

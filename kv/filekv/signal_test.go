@@ -103,8 +103,8 @@ func TestSignalsOfAWatchThatIsOver(t *testing.T) {
 			fires = watchKey(t, s, "k", "") // the watcher drops the busy key now, at the latest
 			put(t, other, "k", "v")
 			require.NoError(t, wait(t, fires, "the watch"))
-			last := watchKey(t, s, "k", "v")
 			before := waits.Load()
+			last := watchKey(t, s, "k", "v")
 			awaitWaits(t, waits, before+1)
 			before = waits.Load()
 			for i := range 20 {
