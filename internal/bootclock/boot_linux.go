@@ -6,19 +6,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func newClock() func() time.Duration {
-	start, err := boottime()
+func newClock() func() time.Duration { return clockOf(unix.ClockGettime) }
+
+// clockOf returns a clock by CLOCK_BOOTTIME as gettime reads it.
+func clockOf(gettime func(id int32, t *unix.Timespec) error) func() time.Duration {
+	read := func() (time.Duration, error) {
+		var t unix.Timespec
+		err := gettime(unix.CLOCK_BOOTTIME, &t)
+		return time.Duration(t.Nano()), err
+	}
+	start, err := read()
 	if err != nil { // a sandbox without that clock
 		return monotonic()
 	}
 	return func() time.Duration {
-		now, _ := boottime() // it cannot fail after it has succeeded
+		now, _ := read() // it cannot fail after it has succeeded
 		return now - start
 	}
-}
-
-func boottime() (time.Duration, error) {
-	var t unix.Timespec
-	err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t)
-	return time.Duration(t.Nano()), err
 }

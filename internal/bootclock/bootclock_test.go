@@ -1,0 +1,40 @@
+package bootclock
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// requireCounts fails unless a clock counts from its creation, at the rate of Go's
+// monotonic clock or, over a suspension, faster.
+func requireCounts(t *testing.T, create func() func() time.Duration) {
+	t.Helper()
+	before := time.Now()
+	clock := create()
+	after := time.Now()
+	require.LessOrEqual(t, clock(), time.Since(before)+time.Minute, "it counts from its creation")
+	for last := clock(); last < 3*time.Millisecond; {
+		now := clock()
+		require.GreaterOrEqual(t, now, last, "it never goes back")
+		require.Less(t, time.Since(before), 10*time.Second, "it stands still")
+		last = now
+	}
+	require.GreaterOrEqual(t, time.Since(before), 3*time.Millisecond, "it is too fast")
+	counted := time.Since(after)
+	require.GreaterOrEqual(t, clock()+time.Microsecond, counted, "it is too slow")
+}
+
+func TestNewCounts(t *testing.T) { requireCounts(t, New) }
+
+func TestMonotonicCounts(t *testing.T) { requireCounts(t, monotonic) }
+
+// Two clocks count from their own creation each.
+func TestClocksAreIndependent(t *testing.T) {
+	for _, create := range []func() func() time.Duration{New, monotonic} {
+		first, second := create(), create()
+		late := second()
+		require.GreaterOrEqual(t, first(), late)
+	}
+}
