@@ -215,7 +215,6 @@ func (o *Operator) list(ctx context.Context, op machine.Operation, a *machine.An
 				return err
 			}
 		}
-		a.Ranked = nil
 		if op.First > 0 {
 			a.Ranked, a.Members, err = o.Election.ListPreferred(tr, op.First, op.Also...)
 		} else {

@@ -239,6 +239,17 @@ func TestTouched(t *testing.T) {
 	a := b.run(machine.Operation{Kind: machine.Cycle})
 	require.Error(t, a.Err)
 	require.False(t, a.Touched, "a heartbeat alone touches no seat")
+
+	b = newBench(t)
+	b.config.PreemptionGrace = time.Second
+	weak := bob
+	weak.Priority = 1
+	b.register(alice, weak)
+	b.claim(weak)
+	lost(b)
+	a = b.run(machine.Operation{Kind: machine.Cycle})
+	require.Error(t, a.Err)
+	require.True(t, a.Touched, "a challenge may still arrive")
 }
 
 func TestBeatSettleAndList(t *testing.T) {

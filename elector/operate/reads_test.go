@@ -80,7 +80,10 @@ func TestStampsAreOfTheLastAttempt(t *testing.T) {
 		fail := once(memkv.CallRead, kv.CodeProcessBehind)
 		b.before = func(c *memkv.Call) error {
 			err := fail(c)
-			if c.Kind == memkv.CallRead && err == nil {
+			switch {
+			case err != nil:
+				b.ticks += time.Second // which the failed attempt has taken
+			case c.Kind == memkv.CallRead:
 				read = b.now().Local
 			}
 			return err

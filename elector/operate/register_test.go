@@ -87,8 +87,7 @@ func TestRegisterBesideALiveIncumbent(t *testing.T) {
 		b.after = once(memkv.CallCommit, kv.CodeCommitUnknownResult)
 		a := b.run(register)
 		require.ErrorIs(t, a.Err, fdbelection.ErrDuplicateID)
-		require.ErrorContains(t, a.Err, alice.Identity.String())
-		require.ErrorContains(t, a.Err, younger.Identity.String())
+		require.ErrorContains(t, a.Err, alice.Identity.String()+" is alive, so "+younger.Identity.String()+" stops")
 		require.False(t, a.Touched)
 		require.Equal(t, alice.Identity, b.candidate("alice").Identity)
 		kinds, event := b.history()
@@ -97,6 +96,30 @@ func TestRegisterBesideALiveIncumbent(t *testing.T) {
 		require.Equal(t, younger.Identity, event.To)
 		require.Equal(t, leader.Term, event.Term)
 	}
+}
+
+// An incumbent whose seat another candidate has taken has not moved, nor has one to which
+// the seat was handed over.
+func TestRegisterBesideAnIncumbentThatLostTheSeat(t *testing.T) {
+	b := newBench(t).register(alice, bob)
+	b.claim(alice)
+	younger := alice
+	younger.Incarnation = uuid.UUID{9}
+	register := machine.Operation{Kind: machine.Register, Me: younger}
+	register.Incumbent = b.run(register).Incumbent
+	require.True(t, register.Incumbent.Leader.HeldBy(alice.Identity))
+	leader := b.claim(bob)
+	a := b.run(register)
+	require.NoError(t, a.Err)
+	require.Equal(t, leader, a.Incumbent.Leader)
+
+	register.Incumbent = a.Incumbent
+	intent := b.request(func(tr kv.Transaction) error {
+		return b.election.RequestTransfer(tr, leader.Term, "alice", uuid.UUID{3})
+	})
+	require.NoError(t, b.run(machine.Operation{Kind: machine.Yield, Me: bob, Token: leader.Token(), Intent: intent}).Err)
+	require.True(t, b.seat().HeldBy(alice.Identity))
+	require.NoError(t, b.run(register).Err)
 }
 
 // A leader record that cannot be read costs the note in the history, and not the
@@ -134,4 +157,12 @@ func TestDuplicatesAreNoMissedTenures(t *testing.T) {
 		terms = append(terms, missed.Term)
 	}
 	require.Equal(t, []uint64{2, 3, 4, 5, 6, 7, 8, 9}, terms)
+
+	last = b.claim(bob)
+	b.transact(func(tr kv.Transaction) error {
+		return b.election.RecordDuplicate(tr, bob.Identity, election.Identity{ID: "bob"}, epoch)
+	})
+	a = b.run(machine.Operation{Kind: machine.Look, Known: election.Token{Term: 1}, Looked: true})
+	require.Equal(t, last.Term, a.State.Leader.Term)
+	require.Len(t, a.Missed, 8, "the events of the present term are not among them")
 }
