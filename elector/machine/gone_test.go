@@ -72,13 +72,20 @@ func TestAnElectionThatSomeoneElseMadeAgain(t *testing.T) {
 // TestATermRecordThatIsGone ends the tenure: the fence refuses it, and a new one
 // writes the record again.
 func TestATermRecordThatIsGone(t *testing.T) {
-	r := newRig(t).elect().pass(time.Second).fire(WatchTerm, nil)
-	state := r.reads(r.standing(alice, 1))
-	state.State.Tenure = election.Tenure{Token: election.Token{Term: 1}}
-	r.answer(WatchTerm, state)
-	require.Contains(t, texts(r.acts), "expire 1")
-	r.step(Returned{1})
-	require.Equal(t, uint64(1), r.op(Cycle).EndedTerm, "it claims a new term at once")
+	for name, tenure := range map[string]func(election.Leader) election.Tenure{
+		"gone":   func(election.Leader) election.Tenure { return election.Tenure{Token: election.Token{Term: 1}} },
+		"vacant": func(own election.Leader) election.Tenure { return election.Tenure{Token: own.Token()} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t).elect().pass(time.Second).fire(WatchTerm, nil)
+			state := r.reads(r.standing(alice, 1))
+			state.State.Tenure = tenure(state.State.Leader)
+			r.answer(WatchTerm, state)
+			require.Contains(t, texts(r.acts), "expire 1")
+			r.step(Returned{1})
+			require.Equal(t, uint64(1), r.op(Cycle).EndedTerm, "it claims a new term at once")
+		})
+	}
 }
 
 // TestRecordsThatWerePassedOver are reported once per change.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 )
 
@@ -125,4 +126,29 @@ func TestLeavingIsTriedAgain(t *testing.T) {
 	list := r.op(List).ID
 	r.answer(Cycle, failing(context.Canceled)).answer(Unregister, Answer{})
 	require.Contains(t, texts(r.acts), fmt.Sprintf("cancel %d", list), "nothing is left under way")
+}
+
+// TestALimitOnlyComesNearer: what ends a tenure later gives its work no more time.
+func TestALimitOnlyComesNearer(t *testing.T) {
+	r := newRig(t).elect().step(Ending{Term: 1})
+	require.Equal(t, 4*time.Second, r.m.Belief().End.Sub(localEpoch))
+	r.pass(2 * time.Second).step(Leave{})
+	require.Equal(t, 4*time.Second, r.m.Belief().End.Sub(localEpoch))
+}
+
+// TestAFailureThatEndsTheMachine is told to its work.
+func TestAFailureThatEndsTheMachine(t *testing.T) {
+	for _, err := range []error{
+		fdbelection.ErrInvalidConfig, fdbelection.ErrInvalidCandidate, fdbelection.ErrSharedKeys, fdbelection.ErrDuplicateID,
+	} {
+		r := newRig(t).elect().pass(heartbeat).answer(Cycle, failing(err))
+		var told error
+		for _, action := range r.acts {
+			if drain, ok := action.(Drain); ok {
+				told = drain.Err
+			}
+		}
+		require.ErrorIs(t, told, err)
+		require.ErrorContains(t, told, "election cycle: ")
+	}
 }

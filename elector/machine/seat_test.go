@@ -63,6 +63,22 @@ func TestReadingsInAnyOrder(t *testing.T) {
 	}
 }
 
+// TestPassed: no term has passed before the first one, whatever the record says.
+func TestPassed(t *testing.T) {
+	for _, c := range []struct {
+		leader election.Leader
+		want   uint64
+	}{
+		{election.Leader{}, 0},
+		{election.Leader{Identity: bob}, 0},
+		{election.Leader{Identity: bob, Term: 1}, 0},
+		{election.Leader{Identity: bob, Term: 7}, 6},
+		{election.Leader{Term: 7}, 7},
+	} {
+		require.Equal(t, c.want, Passed(c.leader), "%v", c.leader)
+	}
+}
+
 // TestMissedTenures are told of in order, and once, whoever read them.
 func TestMissedTenures(t *testing.T) {
 	r := newRig(t)
@@ -137,6 +153,14 @@ func TestTheLeadersRecord(t *testing.T) {
 	a.Candidate = nil
 	r.answer(Look, a)
 	require.Equal(t, &record, r.m.View().Record)
+
+	beside := newRig(t).join()
+	a.Start, a.Seen = beside.now().Local, beside.now().Local
+	beside.jump(time.Second).answer(WatchTerm, a)
+	a.Candidate = &record
+	beside.jump(heartbeat).answer(Look, a)
+	require.Equal(t, &record, beside.m.View().Record, "a reading of the same ballot that began earlier tells it too")
+	a.Candidate = nil
 
 	moved := candidate(bob, 1, func(c *election.Candidate) { c.Heartbeats, c.Metadata = 2, map[string]string{"at": "elsewhere"} })
 	r.jump(15*time.Second).answer(List, Answer{Members: []election.Candidate{moved}})

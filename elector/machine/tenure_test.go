@@ -109,6 +109,26 @@ func TestAnAcknowledgedRenewalIsTheBase(t *testing.T) {
 	require.Equal(t, 13*time.Second, r.m.Belief().End.Sub(localEpoch), "nor does an attempt of no operation under way")
 }
 
+// TestAttemptsOfTwoOperations are told apart, although both count from one.
+func TestAttemptsOfTwoOperations(t *testing.T) {
+	r := newRig(t).elect().pass(heartbeat)
+	first := r.op(Cycle).ID
+	short := testConfig()
+	short.LeaseDuration = 8 * time.Second
+	r.step(Issuing{Op: first, Attempt: 1, Start: r.now().Local, Lease: short.LeaseDuration, Config: short})
+	r.step(Issued{Op: first, Attempt: 1, Outcome: kv.Unsettled}).answer(Cycle, Answer{Err: errStore, Touched: true})
+	r.pass(20 * time.Millisecond)
+	second := r.op(Cycle).ID
+	require.NotEqual(t, first, second)
+	r.step(Issuing{Op: second, Attempt: 1, Start: r.now().Local, Lease: r.config.LeaseDuration, Config: r.config})
+	again := *r
+	again.step(Issued{Op: second, Attempt: 1, Outcome: kv.Absent})
+	require.Equal(t, 9*time.Second, again.m.tenure.acked.End.Sub(localEpoch))
+	require.Equal(t, first, again.m.tenure.open[0].op, "the one in doubt stays in doubt")
+	r.step(Issued{Op: second, Attempt: 1, Outcome: kv.Committed})
+	require.Equal(t, r.now().Local.Add(9*time.Second), r.m.Belief().End)
+}
+
 // TestALeaseShortenedAtRunTimeEndsBeliefBeforeItsCommit: the first event of such
 // an attempt already ends what would be past its horizon.
 func TestALeaseShortenedAtRunTimeEndsBeliefBeforeItsCommit(t *testing.T) {

@@ -254,3 +254,14 @@ func TestWhoIsFirstTriesAtOnce(t *testing.T) {
 	r.answer(WatchTerm, r.reads(r.vacant(2)))
 	require.False(t, r.started(Cycle), "it stays out for a while")
 }
+
+// TestATurnIsOfOneBallot: who goes first at a vacancy may be another one at the next.
+func TestATurnIsOfOneBallot(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.vacant(0), candidate(bob, 1), candidate(alice, 2))
+	require.NotZero(t, r.m.delay())
+	vacant := r.retell(r.reads(r.leader(bob, 1))).reads(r.vacant(1))
+	vacant.State.Tenure.Identity = bob
+	r.retell(vacant)
+	require.Zero(t, r.m.delay(), "bob, who held it last, goes last")
+}
