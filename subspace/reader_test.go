@@ -1,6 +1,7 @@
 package subspace
 
 import (
+	"fmt"
 	"math"
 	"math/big"
 	"strings"
@@ -206,6 +207,9 @@ func TestReaderNestedPastTheEnd(t *testing.T) {
 	nested = r.Nested()
 	require.ErrorContains(t, r.Err(), "without its end")
 	require.Equal(t, r.Err(), nested.Err())
+	r = NewReader([]byte{codeNested, codeIntegerZero})
+	require.Nil(t, r.Element(), "and not the half of it")
+	require.ErrorContains(t, r.Err(), "without its end")
 }
 
 func TestReaderBytesAreLimited(t *testing.T) {
@@ -245,7 +249,7 @@ func TestEveryTypeCode(t *testing.T) {
 		r := NewReader(packed)
 		if kindOf[code] == KindNone {
 			require.Equal(t, KindNone, r.Peek())
-			require.ErrorContains(t, r.Err(), "unsupported type code 0x")
+			require.ErrorContains(t, r.Err(), fmt.Sprintf("unsupported type code 0x%02x (", code))
 		} else {
 			require.Equal(t, kindOf[code], r.Peek())
 			require.NoError(t, r.Err())

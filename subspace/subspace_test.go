@@ -71,6 +71,10 @@ func TestSubspaceUnpack(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotInSubspace)
 	_, err = s.Unpack([]byte(strings.Repeat("x", 500)))
 	require.ErrorContains(t, err, `x"... (500 bytes) does not begin`)
+	_, err = s.Unpack([]byte(strings.Repeat("x", 100)))
+	require.ErrorContains(t, err, `b"`+strings.Repeat("x", 100)+`" does not begin`)
+	_, err = s.Unpack([]byte(strings.Repeat("x", 101)))
+	require.ErrorContains(t, err, `b"`+strings.Repeat("x", 100)+`"... (101 bytes) does not begin`)
 
 	_, err = s.Unpack(append(key, 0xff))
 	require.ErrorContains(t, err, "tuple element 2 at offset 19: unsupported type code 0xff", "the offset is the key's")

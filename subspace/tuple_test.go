@@ -49,6 +49,12 @@ func TestAppendTuple(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []byte("prefix\x15\x01"), got)
 	require.Equal(t, &dst[0], &got[0], "the spare room serves")
+	got, err = Tuple{Int(1), IncompleteVersionstamp(0)}.Append(dst)
+	require.Error(t, err)
+	require.Nil(t, got)
+	got, err = Tuple{Int(1), nest(MaxDepth + 1)}.Append(dst)
+	require.ErrorIs(t, err, errTooDeep)
+	require.Nil(t, got)
 }
 
 func TestEmptyTuple(t *testing.T) {
@@ -101,6 +107,9 @@ func TestVersionstampOffsetHasFourBytes(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []byte{0xff, 0xff, 0x01, 0x00}, packed[len(packed)-4:])
 
+	packed, err = appendStampOffset(nil, math.MaxInt32)
+	require.NoError(t, err)
+	require.Equal(t, []byte{0xff, 0xff, 0xff, 0x7f}, packed)
 	_, err = appendStampOffset(nil, math.MaxInt32+1)
 	require.ErrorContains(t, err, "offset 2147483648")
 }
@@ -135,6 +144,7 @@ func TestDepth(t *testing.T) {
 
 	_, err = nest(MaxDepth + 1).Pack()
 	require.EqualError(t, err, "tuple element 0: tuples nested deeper than 100 levels")
+	require.NotContains(t, deepest.String(), "(...)")
 	require.Contains(t, nest(MaxDepth+1).String(), "(...)")
 
 	// The Append functions have no bound. What is too deep cannot be read.
@@ -162,7 +172,7 @@ func TestTupleInItself(t *testing.T) {
 
 func TestTupleString(t *testing.T) {
 	tuple := Tuple{
-		String("a\"\x00\x1b[31m\u202e\xffé"), Bytes("b\"\\\x00\x7fé"), Int(-1), Uint(math.MaxUint64),
+		String("a\"\x00\x1b[31m\u202e\xffé"), Bytes("b \"\\\x00\x7fé~"), Int(-1), Uint(math.MaxUint64),
 		BigInt{new(big.Int).Lsh(big.NewInt(1), 64)},
 		Float32(0.1), Float64(1), Float64(math.Copysign(0, -1)),
 		Float32(math.Inf(-1)), Float64(math.NaN()), Float32(math.Float32frombits(0xffc00001)), Bool(true),
@@ -174,7 +184,7 @@ func TestTupleString(t *testing.T) {
 		Tuple{Tuple{Nil{}}},
 	}
 	require.Equal(t, "("+strings.Join([]string{
-		`"a\"\x00\x1b[31m\u202e\xffé"`, `b"b\"\\\x00\x7f\xc3\xa9"`, `-1`, `18446744073709551615`,
+		`"a\"\x00\x1b[31m\u202e\xffé"`, `b"b \"\\\x00\x7f\xc3\xa9~"`, `-1`, `18446744073709551615`,
 		`18446744073709551616`, `float32(0.1)`, `float64(1)`, `float64(-0)`,
 		`float32(-Inf)`, `float64(NaN 0x7ff8000000000001)`, `float32(NaN 0xffc00001)`, `true`,
 		`uuid(12000000-0000-0000-0000-0000000000ff)`, `versionstamp(00000000000000000001:7)`, `versionstamp(incomplete:8)`,

@@ -22,6 +22,8 @@ func TestVersionstamp(t *testing.T) {
 	require.Equal(t, uint16(7), i.User)
 	require.Equal(t, "incomplete:7", i.String())
 
+	require.Equal(t, "incomplete:65535", IncompleteVersionstamp(65535).String())
+
 	for _, size := range []int{0, 10, 11, 13} {
 		_, err := VersionstampFromBytes(make([]byte, size))
 		require.ErrorContains(t, err, "it takes 12")
