@@ -32,6 +32,9 @@ type Store struct {
 	// Open opens what stands after it, and makes sure within the timeout that it
 	// answers. Its error says what is wrong, and what to do.
 	Open func(ctx context.Context, rest string, timeout time.Duration) (kv.Database, io.Closer, error)
+	// Usage reports errors of Open that say that what stands after the colon is wrong in
+	// itself. It may be nil.
+	Usage func(error) bool
 	// Permanent reports errors that no retry can mend.
 	Permanent func(error) bool
 	// Versions tells the versions of what is between this command and the data,
@@ -148,10 +151,14 @@ func (a *app) open(ctx context.Context, p *place, mustExist bool, timeout time.D
 	for _, s := range a.stores {
 		if found && scheme == s.Scheme {
 			db, closer, err := s.Open(ctx, rest, timeout)
-			if err != nil {
+			switch {
+			case err == nil:
+				return store{db, closer}, nil
+			case s.Usage != nil && s.Usage(err):
+				return store{}, usage(err)
+			default:
 				return store{}, &storeError{err}
 			}
-			return store{db, closer}, nil
 		}
 	}
 	switch {

@@ -29,17 +29,22 @@ func TestStoreOfAnotherModule(t *testing.T) {
 		return err
 	}))
 	errGone := errors.New("the cluster is gone")
+	errWrong := errors.New("there is no tennant")
 	var opened []string
 	closed := 0
 	other := Store{
 		Scheme: "fdb",
 		Open: func(_ context.Context, rest string, timeout time.Duration) (kv.Database, io.Closer, error) {
 			opened = append(opened, rest+" "+timeout.String())
-			if rest == "gone" {
+			switch rest {
+			case "gone":
 				return nil, nil, errGone
+			case "a?tennant=x":
+				return nil, nil, errWrong
 			}
 			return db, closer(func() { closed++ }), nil
 		},
+		Usage:     func(err error) bool { return errors.Is(err, errWrong) },
 		Permanent: func(err error) bool { return errors.Is(err, errGone) },
 	}
 	run := func(args ...string) (stdout string, err error) {
@@ -57,6 +62,13 @@ func TestStoreOfAnotherModule(t *testing.T) {
 	_, err = run("status", "--store", "fdb:gone")
 	require.ErrorIs(t, err, errGone)
 	require.Equal(t, exitUnreachable, ExitCode(err))
+
+	for _, command := range []string{"status", "doctor", "watch"} {
+		out, err = run(command, "--store", "fdb:a?tennant=x")
+		require.ErrorIs(t, err, errWrong)
+		require.Equal(t, exitUsage, ExitCode(err), command)
+		require.Empty(t, out)
+	}
 
 	a := app{stores: []Store{other, {Scheme: "x"}}}
 	require.True(t, a.permanent(errGone))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fdbelection/fdbelection/internal/cli"
 	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/fdbkv/internal/spec"
 	"github.com/fdbelection/fdbelection/kv/fdbkv/internal/store"
 )
 
@@ -25,6 +26,7 @@ var foundationDB = cli.Store{
 		}
 		return db, db, nil
 	},
+	Usage:     spec.Wrong,
 	Permanent: store.Permanent,
 	Versions:  store.Versions,
 }

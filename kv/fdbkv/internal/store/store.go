@@ -7,33 +7,36 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
+	"github.com/fdbelection/fdbelection/kv/fdbkv/internal/spec"
 )
 
-// Open opens the store that spec names and makes sure within the timeout that it
-// answers; zero means ten seconds. spec is
+// Open opens the store that text names and makes sure within the timeout that it
+// answers; zero means ten seconds. text is
 //
 //	CLUSTERFILE[?tenant=NAME&tag=TAG]
 //
 // and an empty cluster file is the default one of the machine. The caller closes
 // the result.
-func Open(ctx context.Context, spec string, timeout time.Duration) (*fdbkv.Database, error) {
-	clusterFile, opts, tenant, err := parse(spec)
+func Open(ctx context.Context, text string, timeout time.Duration) (*fdbkv.Database, error) {
+	parsed, err := spec.Parse(text)
 	if err != nil {
 		return nil, err
 	}
-	db, err := fdbkv.Open(clusterFile, opts)
+	opts := fdbkv.Options{Tag: parsed.Tag}
+	if err := opts.Validate(); err != nil {
+		return nil, &spec.Error{Spec: text, Err: err}
+	}
+	db, err := fdbkv.Open(parsed.ClusterFile, opts)
 	if err != nil {
 		return nil, err
 	}
 	use := db
-	if tenant != "" {
-		if use, err = db.Tenant([]byte(tenant)); err != nil {
+	if parsed.Tenant != "" {
+		if use, err = db.Tenant([]byte(parsed.Tenant)); err != nil {
 			return nil, errors.Join(err, db.Close())
 		}
 	}
@@ -43,31 +46,9 @@ func Open(ctx context.Context, spec string, timeout time.Duration) (*fdbkv.Datab
 	ctx, cancel := context.WithTimeout(ctx, timeout) //nolint:forbidigo // the client waits on the real clock
 	defer cancel()
 	if err := use.Ping(ctx); err != nil {
-		return nil, errors.Join(explain(clusterFile, tenant, timeout, err), db.Close())
+		return nil, errors.Join(explain(parsed.ClusterFile, parsed.Tenant, timeout, err), db.Close())
 	}
 	return use, nil
-}
-
-// parse takes a spec apart.
-func parse(spec string) (clusterFile string, opts fdbkv.Options, tenant string, err error) {
-	clusterFile, query, _ := strings.Cut(spec, "?")
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return "", opts, "", fmt.Errorf("fdb:%s: %w", spec, err)
-	}
-	for name, value := range values {
-		switch {
-		case len(value) > 1:
-			return "", opts, "", fmt.Errorf("fdb:%s: %s is given twice", spec, name)
-		case name == "tenant":
-			tenant = value[0]
-		case name == "tag":
-			opts.Tag = value[0]
-		default:
-			return "", opts, "", fmt.Errorf("fdb:%s: there is no %q; tenant and tag are known", spec, name)
-		}
-	}
-	return clusterFile, opts, tenant, opts.Validate()
 }
 
 // tenantNotFound is FoundationDB's tenant_not_found.
