@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/internal/cli/clock"
@@ -46,6 +47,7 @@ type lanes struct {
 	past    map[string][]rune
 	crashed map[string]bool
 	leader  election.Leader
+	config  fdbelection.Config
 	since   time.Time // of its ballot
 	begin   time.Time
 	drawn   int // lines
@@ -98,7 +100,7 @@ func (l *lanes) sample(seen *roll) {
 	if seen.leader.Ballot != l.leader.Ballot {
 		l.since = l.clock.Now()
 	}
-	l.leader = seen.leader
+	l.leader, l.config = seen.leader, seen.config
 	listed := make(map[string]bool)
 	for i := range seen.candidates {
 		listed[seen.candidates[i].ID] = true
@@ -179,14 +181,9 @@ func (l *lanes) rows(columns int) []row {
 	if l.leader.Vacant() {
 		return append(rows, lease.add("the seat is vacant", p.dim))
 	}
-	left := max(l.leader.LeaseDuration-l.clock.Now().Sub(l.since), 0)
-	paint := p.good
-	switch {
-	case left < l.leader.LeaseDuration/5:
-		paint = p.bad
-	case left < l.leader.LeaseDuration/2:
-		paint = p.warn
-	}
+	now := l.clock.Now()
+	left := max(l.leader.LeaseDuration-now.Sub(l.since), 0)
+	paint := p.lease(l.leader, l.config, l.since, now)
 	lease = append(lease, bar(left, l.leader.LeaseDuration, min(30, width), paint, p.dim)...)
 	return append(rows, lease.add(fmt.Sprintf("  %s  %s, term %d, ballot %d", tenths(left), l.leader.ID, l.leader.Term, l.leader.Ballot), nil))
 }

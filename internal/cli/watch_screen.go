@@ -5,7 +5,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector/machine"
 )
 
 // viewer returns what shows the watch: a screen or lines.
@@ -108,26 +110,38 @@ func (w *watchScreen) seatRows(columns int) []row {
 	term = term.add("for  ", p.dim).add(tenths(now.Sub(w.last.seat.TermSince))+", by "+seat.Origin.String(), nil)
 	leader := row{}.add("leader    ", p.dim).add(seat.Identity.String(), func(text string) string { return p.bold(p.good(text)) }).
 		add(fmt.Sprintf("  priority %d%s", seat.Priority, pending(seat.Accepted)), nil)
-	return append([]row{leader, term, w.leaseRow(seat, now.Sub(w.last.seat.BallotSince), columns)}, w.noticeRows(s)...)
+	return append([]row{leader, term, w.leaseRow(now, columns)}, w.noticeRows(s)...)
 }
 
 // leaseRow is a bar that runs down.
-func (w *watchScreen) leaseRow(seat election.Leader, passed time.Duration, columns int) row {
-	p := w.palette
-	left := seat.LeaseDuration - passed
+func (w *watchScreen) leaseRow(now time.Time, columns int) row {
+	p, seat, since := w.palette, w.last.sight.Leader, w.last.seat.BallotSince
+	left := seat.LeaseDuration - now.Sub(since)
 	r := row{}.add("lease     ", p.dim)
 	if left <= 0 {
 		return r.add(fmt.Sprintf("over for %s: no renewal was seen for %s", tenths(-left), duration(seat.LeaseDuration)), p.bad)
 	}
-	paint := p.good
-	switch {
-	case left < seat.LeaseDuration/5:
-		paint = p.bad
-	case left < seat.LeaseDuration/2:
-		paint = p.warn
+	at := now
+	if w.now.trouble == "" {
+		at = w.last.seen // since then the leader may have renewed, without having been seen yet
 	}
+	paint := p.lease(seat, w.last.sight.Config, since, at)
 	return append(r, bar(left, seat.LeaseDuration, min(40, columns-36), paint, p.dim)...).
 		add(fmt.Sprintf("  %s of %s", tenths(left), duration(seat.LeaseDuration)), nil)
+}
+
+// lease returns the colour of a lease whose last renewal was seen at since: a warning once
+// the leader is in jeopardy, and bad once it has to stop its work. Both are after the next
+// renewal is due, however long the heartbeat is.
+func (p palette) lease(seat election.Leader, config fdbelection.Config, since, at time.Time) func(string) string {
+	switch h := machine.HorizonOf(since, seat.LeaseDuration, config); {
+	case !at.Before(h.Stop):
+		return p.bad
+	case !at.Before(h.Jeopardy):
+		return p.warn
+	default:
+		return p.good
+	}
 }
 
 // bar shows how much is left of a whole.
