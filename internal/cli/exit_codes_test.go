@@ -53,6 +53,7 @@ func TestExitCodesAsDocumented(t *testing.T) {
 		{1, "good", []string{"init --lease 3s", "config set --revision 9 lease=30s", "unregister nobody", "transfer --to nobody"}},
 		{2, "good", []string{
 			"stauts", "status stray", "status --no-such-flag", "status --timeout soon", "status --election leader",
+			"status --election " + strings.Repeat("x", election.MaxIDBytes+1), "list --root a/" + strings.Repeat("x", election.MaxIDBytes+1),
 			"run", "run --id a stray", "run --id a --lease 0s", "run --id a -- ./no-such-program",
 			"init --election new --lease 0s", "config set lease=0s", "config set lease=1s heartbeat=3s", "config set nothing=1",
 			"config set", "raise-term", "transfer", "history --limit -1", "help nothing", "man nothing",

@@ -1,4 +1,4 @@
-package cli_test
+package cli
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
-	"github.com/fdbelection/fdbelection/internal/cli"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -22,12 +21,13 @@ func TestExitCode(t *testing.T) {
 		3: {fdbelection.ErrNotLeader, fmt.Errorf("resign: %w", fdbelection.ErrNotLeader), fdbelection.ErrFenced},
 		4: {kv.Error{Code: kv.CodeIOError}, fmt.Errorf("read: %w", kv.Error{Code: kv.CodeDatabaseLocked})},
 		5: {context.DeadlineExceeded, kv.Error{Code: kv.CodeTransactionCancelled, Err: context.DeadlineExceeded}},
+		7: {&commandError{code: 7}, errors.Join(&commandError{code: 7}, fdbelection.ErrNotLeader)},
 		// With the error of a command that ended meanwhile as well: a supervisor must not
 		// start it again.
-		79: {fmt.Errorf("register: %w", fdbelection.ErrDuplicateID), errors.Join(errors.New("x"), fdbelection.ErrDuplicateID)},
+		79: {fmt.Errorf("register: %w", fdbelection.ErrDuplicateID), errors.Join(&commandError{code: 7}, fdbelection.ErrDuplicateID)},
 	} {
 		for _, err := range errs {
-			require.Equal(t, want, cli.ExitCode(err), "%v", err)
+			require.Equal(t, want, ExitCode(err), "%v", err)
 		}
 	}
 }
