@@ -173,3 +173,17 @@ func TestSlowStoresJudgeNoSilence(t *testing.T) {
 		}
 	})
 }
+
+// A clock that is ahead by less than the tolerance is not worth a word.
+func TestClockThatIsAlmostRight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := troupe(t, map[string]clockAsItIs{
+			"near": func(now time.Time) time.Time { return now.Add(900 * time.Millisecond) },
+			"far":  func(now time.Time) time.Time { return now.Add(1100 * time.Millisecond) },
+		})
+		stdout, _, err := execOn(t.Context(), Virtual{}, db, "candidates", "--quick")
+		require.NoError(t, err)
+		require.Regexp(t, `near#.* 0s ago\n`, stdout)
+		require.Regexp(t, `far#.* in 1\.1s by its clock\n`, stdout)
+	})
+}

@@ -173,6 +173,15 @@ func TestDoctorOfOddRecords(t *testing.T) {
 			return nil
 		}
 	}
+	var past []byte
+	keepTerm := func(e *election.LeaderElection, tr kv.Transaction) (err error) {
+		past, err = tr.Get(e.Subspace().Sub("term").Bytes()).Get()
+		return err
+	}
+	restoreTerm := func(e *election.LeaderElection, tr kv.Transaction) error {
+		tr.Set(e.Subspace().Sub("term").Bytes(), past)
+		return nil
+	}
 	for name, c := range map[string]struct {
 		config func(c *fdbelection.Config)
 		me     election.Registration
@@ -181,6 +190,7 @@ func TestDoctorOfOddRecords(t *testing.T) {
 		quick  bool
 		check  string
 		want   []string // parts of the findings, in order
+		remedy string   // part of what to do about the last of them
 		code   int
 	}{
 		"a config with every risk": {
@@ -223,7 +233,11 @@ func TestDoctorOfOddRecords(t *testing.T) {
 		},
 		"a term that was torn away": {
 			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, clearKey("term")}, quick: true,
-			check: "records", want: []string{"ok config", "fail the leader record says ash#01000000 in term 1"}, code: 1,
+			check: "records", want: []string{"ok config", "fail the leader record says ash#01000000 in term 1"}, remedy: `"fdbelect repair" writes the term record`, code: 1,
+		},
+		"a term record of the past": {
+			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, keepTerm, resignSeat, restoreTerm}, quick: true,
+			check: "records", want: []string{"ok config", "fail the leader record says vacant in term 1"}, remedy: `"fdbelect raise-term --floor 2 --force"`, code: 1,
 		},
 		"a history that was removed": {
 			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, clearKey("history")}, quick: true,
@@ -269,6 +283,13 @@ func TestDoctorOfOddRecords(t *testing.T) {
 				}
 				d, code := examined(t, db, args...)
 				require.Equal(t, c.code, code)
+				var remedy string
+				for _, f := range d.Findings {
+					if f.Check == c.check {
+						remedy = f.Do
+					}
+				}
+				require.Contains(t, remedy, c.remedy)
 				got := d.of(c.check)
 				require.Len(t, got, len(c.want), "%v", got)
 				for i, want := range c.want {

@@ -67,6 +67,19 @@ func TestTracker(t *testing.T) {
 			&seated, &seated, time.Second,
 			[]string{"leader=a term=1 ballot=5 event=silent reason=\"no renewal was seen for its lease of 1s\""},
 		},
+		"a candidate that is silent for its timeout": {
+			with(seated, func(s *sight) { s.candidates = []election.Candidate{voter} }),
+			with(seated, func(s *sight) { s.candidates = []election.Candidate{voter} }), config.CandidateTimeout,
+			[]string{"leader=a term=1 ballot=5 event=silent reason=\"no renewal was seen for its lease of 1s\""},
+		},
+		"a candidate that is silent for longer": {
+			with(seated, func(s *sight) { s.candidates = []election.Candidate{voter} }),
+			with(seated, func(s *sight) { s.candidates = []election.Candidate{voter} }), config.CandidateTimeout + 1,
+			[]string{
+				"leader=a term=1 ballot=5 event=silent reason=\"no renewal was seen for its lease of 1s\"",
+				"leader=a term=1 ballot=5 event=quiet candidate=a reason=\"no heartbeat was seen for 15s\"",
+			},
+		},
 		"another past": {
 			&seated, with(seated, func(s *sight) { s.Leader = held(1, 2, b, true) }), 0,
 			[]string{
