@@ -55,6 +55,9 @@ func TestLostLeaderRecord(t *testing.T) {
 			require.Equal(t, 1, o.code)
 			require.Contains(t, o.stdout, `"record": "leader"`)
 			require.Contains(t, o.stdout, `"term": 1`)
+			ballot := either(held, `"ballot": 1,`, `"ballot": 2,`) // that of the term record
+			require.Contains(t, o.stdout, ballot)
+			require.Contains(t, typed(t, "list -o json").stdout, ballot)
 			o = typed(t, "list")
 			require.Equal(t, 1, o.code, o.stdout)
 			require.Regexp(t, `(?m)^default +- +1 +2 +damaged$`, o.stdout)
@@ -144,9 +147,12 @@ func TestRaiseTermMendsTheLeaderRecord(t *testing.T) {
 	d := newDesk(t)
 	d.made()
 	d.spoil(newer, "leader")
-	o := d.runs("raise-term", "--floor", "1", "--force")
-	require.Equal(t, 1, o.code, o.stdout)
-	require.Contains(t, o.stderr, "a newer program wrote it")
+	for _, args := range [][]string{{"raise-term", "--floor", "1"}, {"raise-term", "--floor", "1", "--force"}} {
+		o := d.runs(args...)
+		require.Equal(t, 1, o.code, o.stdout)
+		require.Contains(t, o.stderr, "a newer program wrote it")
+		require.NotContains(t, o.stderr, "--force")
+	}
 }
 
 // Records that could not be read are named by what shows them, and everything

@@ -125,9 +125,12 @@ func TestConfigSetDefaultsOnADamagedConfig(t *testing.T) {
 	require.Zero(t, d.runs("status").code)
 
 	d.spoil(newer, "config")
-	o = d.runs("config", "set", "--defaults")
-	require.Equal(t, 1, o.code, o.stdout)
-	require.Contains(t, o.stderr, "a newer program wrote it")
+	for _, args := range [][]string{{"config", "set", "--defaults"}, {"config", "set", "--defaults", "--dry-run"}} {
+		o = d.runs(args...)
+		require.Equal(t, 1, o.code, o.stdout)
+		require.Contains(t, o.stderr, "a newer program wrote it")
+		require.Empty(t, o.stdout)
+	}
 }
 
 // init makes the default config of a lease, or that of the recipe.

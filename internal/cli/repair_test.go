@@ -138,6 +138,21 @@ func TestRepairLeavesAlone(t *testing.T) {
 	}
 }
 
+// A leader record of a newer program is left alone, so nothing is asked for that would
+// be needed to mend it, and the other records are mended.
+func TestRepairBesideANewerLeaderRecord(t *testing.T) {
+	d := newDesk(t)
+	d.made()
+	d.spoil(newer, "leader")
+	d.spoil(rubbish, "candidates", "evil")
+	o := d.runs("repair")
+	require.Equal(t, 1, o.code, o.stdout)
+	require.NotContains(t, o.stderr, "--force")
+	require.Contains(t, o.stderr, "a newer program wrote it")
+	require.Regexp(t, `(?m)^candidate +removed `, o.stdout)
+	require.Regexp(t, `(?m)^leader +left alone `, o.stdout)
+}
+
 // A leader record is mended with --force only: the process that it named may still
 // lead.
 func TestRepairOfTheLeaderRecord(t *testing.T) {
