@@ -186,3 +186,23 @@ func TestTrackerRevival(t *testing.T) {
 	}
 	require.Equal(t, []string{eventLooking, eventPresent, eventSilent, eventQuiet, eventRenewed, eventHeard}, events)
 }
+
+// A new leader after a silent one is told as elected, and not as one that renews again.
+func TestTrackerSuccession(t *testing.T) {
+	config := fdbelection.DefaultConfig()
+	at := func(term, ballot uint64, id string) *sight {
+		return &sight{State: election.State{Config: config, Leader: election.Leader{
+			Term: term, Ballot: ballot, Identity: election.Identity{ID: id}, Accepted: true, LeaseDuration: config.LeaseDuration,
+		}}}
+	}
+	var track tracker
+	var events []string
+	now := time.Unix(100, 0)
+	for _, s := range []*sight{at(1, 1, "a"), at(1, 1, "a"), at(2, 2, "b")} {
+		for _, n := range track.next(s, now, now) {
+			events = append(events, n.Event)
+		}
+		now = now.Add(time.Minute)
+	}
+	require.Equal(t, []string{eventLooking, eventSilent, eventElected}, events)
+}
