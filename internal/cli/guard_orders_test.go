@@ -22,7 +22,7 @@ func guardOf(t *testing.T) (cmd *exec.Cmd, orders io.Writer, reports *bufio.Scan
 	t.Helper()
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
-	t.Cleanup(func() { read.Close() })
+	t.Cleanup(func() { _ = read.Close() })
 	cmd = exec.Command("fdbelect", "guard", "--", "sleep", "60")
 	cmd.ExtraFiles = []*os.File{write}
 	orders, err = cmd.StdinPipe()
