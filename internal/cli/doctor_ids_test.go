@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/cli/clock"
 	"github.com/fdbelection/fdbelection/kv"
@@ -85,6 +86,12 @@ func TestDuplicateInTheHistory(t *testing.T) {
 	require.Equal(t, []string{"warn ash#02000000 was turned away, as ash#01000000 was alive under the same id: 1h0m0s ago, in term 1"}, d.of("ids"))
 	event.At = now.Add(-25 * time.Hour)
 	require.Zero(t, diagnose(event).Warnings)
+	event.Term = 0 // before the first tenure
+	state := &election.State{Config: fdbelection.DefaultConfig(), Leader: election.Leader{Term: 1, Identity: incumbent}}
+	e := &examination{diagnosis: &diagnosis{}, state: state, history: []election.Event{event, {Term: 1, Kind: election.EventBegan, To: incumbent}}}
+	e.checkHistory()
+	require.Equal(t, []string{"ok terms 1 to 1 without a gap"}, e.of("history"), "it is no tenure")
+	event.Term = 1
 
 	require.Equal(t, "duplicate", eventList([]election.Event{event})[0].Event)
 	require.Equal(t, "duplicate", eventTable([]election.Event{event}).rows[0][2])

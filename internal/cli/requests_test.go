@@ -38,6 +38,26 @@ func TestInterruptedRequestIsWithdrawn(t *testing.T) {
 	}
 }
 
+// A leader that steps down before the request is withdrawn has done what was asked.
+func TestResignThatIsDoneBeforeItIsWithdrawn(t *testing.T) {
+	d := newDesk(t)
+	d.made()
+	seat := d.state().Leader
+	ctx, interrupt := context.WithCancel(t.Context())
+	var begun atomic.Int32
+	d.before = func() {
+		switch begun.Add(1) {
+		case 2: // the command looks what became of its request
+			interrupt()
+		case 3: // it withdraws it
+			d.does(func(tr kv.Transaction) error { return d.ResignLeadership(tr, seat.Token(), time.Now()) })
+		}
+	}
+	o := d.runsUntil(ctx, "resign")
+	require.Zero(t, o.code, o.stderr)
+	require.Contains(t, o.stdout, "is over after")
+}
+
 // A request that another operator takes back is not waited for.
 func TestRequestThatIsTakenBack(t *testing.T) {
 	d := newDesk(t)
