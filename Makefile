@@ -69,7 +69,7 @@ demo: ## watch five candidates elect a leader
 simulate: ## simulate SEEDS elections from seed FIRST on, and check every invariant
 	go run ./cmd/fdbelect simulate --seeds $(SEEDS) --first $(FIRST) --twice $(TWICE) --save simulation/testdata/seeds
 
-mutants: ## put every known fault into the sources, and see that each is found (30 min)
+mutants: ## put every known fault into the sources, and see that each is found (40 min)
 	MUTANTS=all go test -count=1 -timeout 2h -v -run '^TestMutants$$' ./simulation
 
 explore: ## run every schedule of small worlds (15 min)
