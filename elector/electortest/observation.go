@@ -30,6 +30,7 @@ func observeTenures(w *world) {
 	ctx, cancel := context.WithCancel(w.Context())
 	defer cancel()
 	leaders := w.process("watcher").Observe(ctx)
+	require.True(w, within(w, patience, leaders, "the election as it is").Vacant())
 	a := w.leading("a")
 	b := w.following("b")
 	require.NotContains(w, w.candidates(), "watcher")
