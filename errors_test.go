@@ -1,6 +1,7 @@
 package fdbelection_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -34,11 +35,7 @@ func TestTypedErrors(t *testing.T) {
 	} {
 		require.EqualError(t, c.err, c.text)
 		for _, sentinel := range sentinels {
-			if sentinel == c.sentinel {
-				require.ErrorIs(t, c.err, sentinel)
-			} else {
-				require.NotErrorIs(t, c.err, sentinel)
-			}
+			require.Equal(t, errors.Is(sentinel, c.sentinel), errors.Is(c.err, sentinel), "%v as %v", c.err, sentinel)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/election"
@@ -111,6 +112,29 @@ func TestEvictionsFail(t *testing.T) {
 		r.answer(Evict, failing(errStore))
 		require.Equal(t, i == 1, len(r.reports()) == 1)
 	}
+	for _, c := range []struct {
+		answer Answer
+		told   int
+	}{{Answer{}, 0}, {failing(errStore), 1}} {
+		r.local += 16 * time.Second
+		r.stillLeads().answer(List, Answer{Members: []election.Candidate{candidate(bob, 1)}}).answer(Evict, c.answer)
+		require.Len(t, r.reports(), c.told, "again after it worked")
+	}
+}
+
+// TestOnlyTheSilentAreForgotten: the id of one that was evicted may have been registered
+// again before the answer.
+func TestOnlyTheSilentAreForgotten(t *testing.T) {
+	r := newRig(t).elect()
+	for range 2 {
+		r.local += 16 * time.Second
+		r.stillLeads().answer(List, Answer{Members: []election.Candidate{candidate(bob, 1)}})
+	}
+	again := candidate(election.Identity{ID: "bob", Incarnation: uuid.UUID{22}}, 2)
+	r.m.roster.members = append(r.m.roster.members, Member{again, r.now().Local})
+	r.answer(Evict, Answer{Evicted: []string{"bob"}})
+	require.Equal(t, again, r.m.View().Members[0].Candidate)
+	require.Len(t, r.m.View().Members, 1)
 }
 
 // TestEvictionsAreBounded by what one transaction takes, and followers do none.

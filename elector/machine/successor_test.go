@@ -120,3 +120,30 @@ func TestWhatTakesThePlaceOfAChallengeIsMet(t *testing.T) {
 		})
 	}
 }
+
+// TestHowLongAChallengeIsFresh: for two heartbeats after its counter was seen to rise, to
+// the nanosecond. A reading that began earlier has a lower counter, and is no sign of
+// life.
+func TestHowLongAChallengeIsFresh(t *testing.T) {
+	r := newRig(t).elect()
+	see := func(counter uint64) bool {
+		intent := challenge
+		intent.Counter = counter
+		a := r.reads(r.standing(alice, 1))
+		a.State.Intent = intent
+		r.m.now = r.now()
+		r.m.sawIntent(&a)
+		return r.m.asks(&intent)
+	}
+	require.False(t, see(5), "it may have been there for long")
+	require.False(t, see(4))
+	require.False(t, see(5))
+	r.local += time.Second
+	require.True(t, see(6))
+	r.local += 2 * heartbeat
+	require.True(t, see(6))
+	require.True(t, see(5))
+	r.local++
+	require.False(t, see(5))
+	require.False(t, see(6))
+}

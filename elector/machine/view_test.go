@@ -1,0 +1,93 @@
+package machine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// moves returns the changes of state of the last step.
+func (r *rig) moves() (all []Transition) {
+	for _, action := range r.acts {
+		if m, ok := action.(Move); ok {
+			all = append(all, m.Transition)
+		}
+	}
+	return all
+}
+
+// TestWhatAMoveTells: the own term while the work has not returned, else that of the seat,
+// the leader record, and the wall clock.
+func TestWhatAMoveTells(t *testing.T) {
+	r := newRig(t).elect().pass(time.Second).fire(WatchTerm, nil)
+	next := r.leader(bob, 2)
+	r.answer(WatchTerm, r.reads(next))
+	require.Equal(t, []Transition{{
+		From: Leader, To: Follower, Term: 1, Reason: ReasonSeatLost, Leader: next, At: r.now().Wall,
+	}}, r.moves())
+
+	r = newRig(t)
+	seat := r.leader(bob, 3)
+	r.follow(seat)
+	require.Equal(t, []Transition{{
+		From: Candidate, To: Follower, Term: 3, Reason: ReasonLeaderSeen, Leader: seat, At: r.now().Wall,
+	}}, r.moves())
+}
+
+// TestTheOwnLeaseHasNoEndForOthers to wait for.
+func TestTheOwnLeaseHasNoEndForOthers(t *testing.T) {
+	require.Zero(t, newRig(t).elect().m.View().LeaseEnd)
+}
+
+// TestTroubleEnds with the next answer, and is reported once each time.
+func TestTroubleEnds(t *testing.T) {
+	r := newRig(t).elect()
+	for range 2 {
+		r.pass(heartbeat).answer(Cycle, failing(errStore))
+		require.Equal(t, []string{"election cycle: the store is down"}, r.reports())
+		require.Equal(t, "election cycle: the store is down", r.m.View().Trouble)
+		r.pass(20 * time.Millisecond).renew()
+		require.Empty(t, r.m.View().Trouble)
+	}
+}
+
+// TestRelist keeps what was seen of those that have not moved.
+func TestRelist(t *testing.T) {
+	since := localEpoch.Add(time.Second)
+	v := View{Config: testConfig(), Members: []Member{{candidate(bob, 1), since}}}
+	listed, seen := localEpoch.Add(16*time.Second), localEpoch.Add(17*time.Second)
+	v.Relist([]election.Candidate{candidate(bob, 1), candidate(carol, 2)}, listed, seen)
+	require.True(t, v.Whole)
+	require.Equal(t, listed, v.Listed)
+	require.Equal(t, []Member{{candidate(bob, 1), since}, {candidate(carol, 2), seen}}, v.Members)
+	require.True(t, v.Silent(&v.Members[0]))
+	require.False(t, v.Silent(&v.Members[1]))
+}
+
+// TestTheFirstReasonToLeaveCounts, and what leaving fails with is told beside it.
+func TestTheFirstReasonToLeaveCounts(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.leader(bob, 1)).pass(heartbeat).answer(Look, failing(fdbelection.ErrInvalidConfig))
+	r.step(Leave{})
+	for r.m.phase != gone {
+		r.answer(Unregister, failing(errStore)).pass(r.wake - r.local)
+	}
+	require.ErrorIs(t, r.m.result, fdbelection.ErrInvalidConfig)
+	require.ErrorIs(t, r.m.result, errStore)
+	var left *LeaveError
+	require.ErrorAs(t, r.m.result, &left)
+}
+
+// TestAnIncumbentIsWatchedFromAfterItsRead: it may have moved while that was under way.
+func TestAnIncumbentIsWatchedFromAfterItsRead(t *testing.T) {
+	r := newRig(t).step(Begin{})
+	a := r.finds(r.leader(bob, 1))
+	a.Start, a.Seen = localEpoch.Add(time.Second), localEpoch.Add(3*time.Second)
+	r.local = 4 * time.Second
+	r.answer(Register, a)
+	require.Equal(t, localEpoch.Add(18*time.Second), r.m.takeOverAt())
+}
