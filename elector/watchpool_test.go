@@ -129,7 +129,9 @@ func TestFailingWatchesDoNotFloodTheLog(t *testing.T) {
 				require.LessOrEqual(w, len(lines), 4, strings.Join(lines, "\n"))
 				require.Contains(w, lines[0], "skipped=0")
 				require.Regexp(w, "skipped=[1-9]", lines[len(lines)-1])
-				require.LessOrEqual(w, armed.of("p00"), 2*25, "a back-off from 2 s to 5 min, for two kinds")
+				// A back-off from 2 s to 5 min comes to about 19 armings of one elector and kind. Those
+				// of ten electors mostly fall together: without sharing there would be 380.
+				require.LessOrEqual(w, armed.of("p00"), 100)
 				require.EqualValues(w, 1, w.seat().Term)
 
 				for _, p := range all {
