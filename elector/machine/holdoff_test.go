@@ -74,6 +74,16 @@ func TestHoldOffs(t *testing.T) {
 	}
 }
 
+// TestManyFailures: the hold-off does not get shorter again, however many there are.
+func TestManyFailures(t *testing.T) {
+	r := newRig(t).elect()
+	for _, failures := range []int{63, 64, 65, 1 << 40} {
+		r.m.failures, r.m.holdOff = failures-1, time.Time{}
+		r.m.workFailed()
+		require.Equal(t, maxHoldOff*r.config.LeaseDuration, r.m.View().HoldOff.Sub(r.m.now.Local), failures)
+	}
+}
+
 // TestTheEndOfFailures: a tenure that lasts for 32 leases ends the row, however it
 // ends, and so does work that returns without an error.
 func TestTheEndOfFailures(t *testing.T) {

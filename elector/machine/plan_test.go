@@ -292,6 +292,9 @@ func TestChangesAreWrittenAtOnce(t *testing.T) {
 	require.Equal(t, int32(4), r.op(Cycle).Me.Priority)
 	r.step(Changed{Priority: 4, Metadata: map[string]string{"at": "there"}}).does()
 	r.answer(Cycle, r.did(election.Followed, r.standing(bob, 1))).does("do cycle, abstaining")
+	r.step(Changed{Priority: 4, Role: election.Observer, Metadata: map[string]string{"at": "there"}})
+	r.answer(Cycle, r.did(election.Followed, r.standing(bob, 1)))
+	require.Equal(t, election.Observer, r.op(Cycle).Me.Role, "a change of the role alone")
 	r.answer(Cycle, r.did(election.Followed, r.standing(bob, 1))).does()
 
 	r = newRig(t).step(Begin{}).step(change).answer(Register, Answer{State: election.State{Config: r.config}})
