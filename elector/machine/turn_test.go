@@ -265,3 +265,37 @@ func TestATurnIsOfOneBallot(t *testing.T) {
 	r.retell(vacant)
 	require.Zero(t, r.m.delay(), "bob, who held it last, goes last")
 }
+
+// TestTheDelayIsBounded: however many go first, a candidate claims within two leases.
+func TestTheDelayIsBounded(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.leader(bob, 1))
+	lease := r.config.LeaseDuration
+	last := int(lease / r.m.gap())
+	require.LessOrEqual(t, r.m.delayFor(last), lease+r.m.gap())
+	for _, ahead := range []int{last + 1, 10 * last, 1 << 40} {
+		delay := r.m.delayFor(ahead)
+		require.GreaterOrEqual(t, delay, lease, ahead)
+		require.LessOrEqual(t, delay, 2*lease, ahead)
+	}
+}
+
+// TestANewChallengeIsRepeated twice within milliseconds, and once per heartbeat after that.
+func TestANewChallengeIsRepeated(t *testing.T) {
+	r := newRig(t, func(s *Settings) { s.Me.Priority = 6 })
+	seat := r.leader(bob, 1)
+	r.follow(seat)
+	for counter := uint64(1); counter <= 4; counter++ {
+		op := r.op(Cycle)
+		answer := r.did(election.Challenged, seat)
+		answer.State.Intent = election.Intent{Kind: election.IntentChallenge, Term: 1, Identity: alice, Counter: counter}
+		r.answer(Cycle, answer)
+		wait := r.m.renewAt.Sub(r.m.now.Local)
+		require.Equal(t, counter <= 2, wait <= 50*time.Millisecond, "%d: %s", counter, wait)
+		if counter > 2 {
+			break
+		}
+		r.jump(wait)
+		require.NotEqual(t, op.ID, r.op(Cycle).ID)
+	}
+}
