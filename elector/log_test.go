@@ -176,11 +176,16 @@ func (r records) Handle(_ context.Context, record slog.Record) error {
 	return nil
 }
 
-// of returns the records of a message.
-func (r records) of(message string) (found []map[string]slog.Value) {
+// taken returns all records so far.
+func (r records) taken() []map[string]slog.Value {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, record := range *r.all {
+	return slices.Clone(*r.all)
+}
+
+// of returns the records of a message.
+func (r records) of(message string) (found []map[string]slog.Value) {
+	for _, record := range r.taken() {
 		if record[slog.MessageKey].String() == message {
 			found = append(found, record)
 		}
@@ -227,7 +232,7 @@ func TestRecordsOfTheLog(t *testing.T) {
 		} {
 			require.NotEmpty(w, log.of(message), message)
 		}
-		for _, record := range *log.all {
+		for _, record := range log.taken() {
 			require.Equal(w, `("test")`, record["election"].String())
 			require.Equal(w, "a", record["node"].String())
 			for key, value := range record {
