@@ -98,8 +98,8 @@
 // and the callbacks that tell of the loss have returned, or the time for it is
 // over; only then is the seat given up. The successor is told by a watch, in
 // milliseconds. A request or a challenge that has become void meanwhile, because
-// its author died or was demoted, hands the seat to nobody: it is campaigned for
-// anew.
+// its author died or was demoted, hands the leadership to no other candidate:
+// they campaign for it again.
 //
 // At an open seat candidates go one after the other, in the order of their rank,
 // the last leader at the end. Candidates beyond the first 8 come after those,

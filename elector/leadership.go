@@ -55,8 +55,8 @@ func (l *Leadership) Ballot() uint64 { return l.leader.Ballot }
 
 // Context ends when the process leads no longer: because the lease could not be
 // renewed, another process holds the seat, or it is to be handed over or given up.
-// Its cause is a *LossError, which says why. Work stops then. Transactions under this context fail from
-// then on; what has to be finished is done under Lease.
+// Its cause is a *LossError, which says why. Work stops then. Transactions under this
+// context fail from then on; what has to be finished is done under Lease.
 //
 // Err compares the clock at the call: a process that was suspended finds out at
 // once, before any timer has run.

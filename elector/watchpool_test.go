@@ -150,7 +150,7 @@ func TestFailingWatchesDoNotFloodTheLog(t *testing.T) {
 	}
 }
 
-// unhashable is a database that is no key of a map.
+// unhashable is a database that cannot be the key of a map.
 type unhashable struct {
 	kv.Database
 	_ []int

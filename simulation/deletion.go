@@ -103,7 +103,6 @@ type removed struct {
 	eras map[[16]byte]int
 	// openers has, for each era, the eras of which its first leader had seen a ballot and
 	// had not waited for a lease since it saw that the election was gone.
-	// unless it has seen none since it waited for a lease.
 	openers map[int][]int
 	// leader is the leader record that was deleted in this era, while no other one
 	// has been written.

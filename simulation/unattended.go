@@ -19,7 +19,7 @@ import (
 type unattended struct {
 	*process
 	election *election.LeaderElection // with a clock of this process
-	told     bool                     // to give up, by the last cycle
+	mustStop bool                     // by the last cycle
 }
 
 // told is what one attempt at a cycle has said, with instants on the local clock.
@@ -117,7 +117,7 @@ func (u *unattended) act(t *task) {
 func (u *unattended) cycle(t *task) {
 	w, p := u.world, u.process
 	var opts []election.CycleOption
-	if u.told && p.host.random.IntN(4) == 0 {
+	if u.mustStop && p.host.random.IntN(4) == 0 {
 		u.stop()
 	}
 	if !u.believes() && p.host.random.IntN(2) == 0 {
@@ -169,7 +169,7 @@ func (u *unattended) hears(said *told, claimed bool) {
 		w.trace(p, "%s %s until %s, asked: %v", said.Action, said.Leader, said.until.Sub(epoch), said.Asked)
 	}
 	w.checkPromise(p, said, claimed)
-	u.told = said.Asked
+	u.mustStop = said.Asked
 	switch {
 	case said.Leads() && p.local().Before(said.until):
 		p.belief = machine.Belief{Term: said.Leader.Term, End: said.until}

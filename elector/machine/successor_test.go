@@ -122,7 +122,7 @@ func TestWhatTakesThePlaceOfAChallengeIsMet(t *testing.T) {
 }
 
 // TestHowLongAChallengeIsFresh: for two heartbeats after its counter was seen to rise, to
-// the nanosecond. A reading that began earlier has a lower counter, and is no sign of
+// the nanosecond. A reading that began earlier has a lower counter, which is not a sign of
 // life.
 func TestHowLongAChallengeIsFresh(t *testing.T) {
 	r := newRig(t).elect()

@@ -105,7 +105,7 @@ func (a *account) line(level slog.Level, message string, role elector.State, sea
 }
 
 // trouble logs what is wrong with the store, and with nil that it is available again. An
-// election that does not exist yet is no fault of the store.
+// election that does not exist yet is not a fault of the store.
 func (a *account) trouble(err error) {
 	was := a.missing
 	a.missing = errors.Is(err, fdbelection.ErrNotInitialized)

@@ -79,7 +79,7 @@ const (
 	causeGuard     = "the guard ended it, as the guard was told of no renewal in time"
 	causeOrphaned  = "the guard ended it, as run has ended without stopping it"
 	causeUnstarted = "it could not be started"
-	// causeUnguarded is no end by itself, whatever its status says.
+	// With causeUnguarded the command did not end by itself, whatever its status says.
 	causeUnguarded = "its guard was killed"
 )
 
