@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -242,6 +243,21 @@ func freeze(t *testing.T, m *monitor, pids ...int) bool {
 		thaw(pids...)
 		require.NoError(t, write(patience))
 	}
+}
+
+// stopped reports whether every thread of a process is stopped. A stop signal is only
+// delivered when kill returns: a thread that is running stops a little later.
+func stopped(pid int) bool {
+	files, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/stat")
+	if err != nil || len(files) == 0 {
+		return false
+	}
+	for _, file := range files {
+		if stat, err := os.ReadFile(file); err != nil || !strings.Contains(string(stat), ") T ") {
+			return false
+		}
+	}
+	return true
 }
 
 func thaw(pids ...int) {
