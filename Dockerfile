@@ -37,13 +37,15 @@ RUN case "${TARGETARCH:-$(dpkg --print-architecture)}" in \
 
 WORKDIR /src
 COPY . .
-WORKDIR /src/kv/fdbkv
+WORKDIR /src/cmd/fdbelect-fdb
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    go build -trimpath -buildvcs=false -o /out/fdbelect ./cmd/fdbelect
+    GOWORK=off go build -trimpath -buildvcs=false -o /out/fdbelect .
 
 
 # The integration suite: docker compose run --rm integration
 FROM build AS integration
+WORKDIR /src/kv/fdbkv
+ENV GOWORK=off
 CMD ["go", "test", "-count=1", "./..."]
 
 

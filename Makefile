@@ -4,7 +4,7 @@
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 
-TOOL := go tool -modfile=tools/go.mod
+TOOL := .ci/tool
 
 # How many inputs each fuzz target gets, and which benchmarks how often (make bench BENCH=Cycle COUNT=10).
 FUZZTIME ?= 500000x
@@ -29,14 +29,14 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build everything, without cgo, and the command into bin/
-	CGO_ENABLED=0 go build ./...
-	CGO_ENABLED=0 go build -o bin/ ./cmd/...
+	CGO_ENABLED=0 go build work
+	CGO_ENABLED=0 go build -o bin/ ./cmd/fdbelect
 
 test: ## run the tests
-	go test ./...
+	go test work
 
 race: ## run the tests with the race detector (needs cgo)
-	CGO_ENABLED=1 go test -race ./...
+	CGO_ENABLED=1 go test -race work
 
 lint: ## check the format, run the linters, look for dead code
 	.ci/format
@@ -45,23 +45,24 @@ lint: ## check the format, run the linters, look for dead code
 
 fmt: ## format all Go files
 	$(TOOL) gofumpt -w .
-	$(TOOL) goimports -local "$$(go list -m)" -w .
+	$(TOOL) goimports -local github.com/fdbelection/fdbelection -w .
 
 tidy: ## bring the go.mod files in line with the code
-	go mod tidy
-	go -C tools mod tidy
-	go -C kv/fdbkv mod tidy
+	export GOWORK=off; \
+	go -C cmd mod edit -replace github.com/fdbelection/fdbelection=../; \
+	for module in $$(find . -name go.mod -not -path '*/testdata/*' -printf '%h\n'); do go -C $$module mod tidy; done; \
+	go -C cmd mod edit -dropreplace github.com/fdbelection/fdbelection
 
 fuzz: ## fuzz every target with FUZZTIME inputs
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
 
 bench: ## run the benchmarks matching BENCH, COUNT times, and summarise them
 	@mkdir -p bin
-	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee bin/bench.txt
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) work | tee bin/bench.txt
 	$(TOOL) benchstat bin/bench.txt
 
 crowd: ## measure 10, 25 and 50 candidates on one file store, FOR seconds each (Linux)
-	go test -run '^$$' -bench '^BenchmarkFileStore$$' -benchtime $(FOR)x -timeout 2h ./internal/cli
+	go test -run '^$$' -bench '^BenchmarkFileStore$$' -benchtime $(FOR)x -timeout 2h ./cmd/internal/cli
 
 demo: ## watch five candidates elect a leader
 	go run ./cmd/fdbelect demo

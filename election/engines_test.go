@@ -6,10 +6,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/fdbelection/fdbelection/election/electiontest"
+	"github.com/fdbelection/fdbelection/internal/electiontest"
+	"github.com/fdbelection/fdbelection/internal/engines"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
-	"github.com/fdbelection/fdbelection/kv/kvtest/engines"
 )
 
 func TestOnMemkv(t *testing.T) {

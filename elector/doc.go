@@ -108,7 +108,7 @@
 //
 // # The parts
 //
-// Package machine decides, package operate does the transactions, and this
+// Package machine decides, package executor does the transactions, and this
 // package owns the goroutines, timers and watches between them: one goroutine for
 // each operation or watch under way, at most four, and one or two while there are
 // callbacks to call.

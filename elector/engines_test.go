@@ -6,10 +6,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/fdbelection/fdbelection/elector/electortest"
+	"github.com/fdbelection/fdbelection/internal/electortest"
+	"github.com/fdbelection/fdbelection/internal/engines"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
-	"github.com/fdbelection/fdbelection/kv/kvtest/engines"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 

@@ -3,7 +3,7 @@ package elector
 import (
 	"context"
 
-	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
 // LeaderCallbacks have the shape of those of Kubernetes client-go, in its package

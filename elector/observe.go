@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
 // Observe tells who leads: first as it is, then every change, in order and

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/fdbelection/fdbelection"
-	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
 // Run campaigns, runs work while this process leads, and campaigns again after

@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector/machine"
-	"github.com/fdbelection/fdbelection/elector/operate"
+	"github.com/fdbelection/fdbelection/internal/executor"
+	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
 // session is the life of one incarnation: a machine, and what runs for it. There
@@ -25,7 +25,7 @@ type session struct {
 	done    chan struct{} // closed when the machine has finished, or is abandoned
 	ended   chan struct{} // closed when its operations and callbacks have returned as well
 	err     error         // once done
-	operator
+	runner
 	me election.Identity
 
 	mu      sync.Mutex
@@ -80,8 +80,8 @@ func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*ses
 		}),
 	}
 	s.ctx, s.abandon = context.WithCancel(s.values)
-	s.operator = operator{
-		Operator: operate.Operator{Database: e.db, Election: e.election, Now: s.now},
+	s.runner = runner{
+		Executor: executor.Executor{Database: e.db, Election: e.election, Now: s.now},
 		session:  s, pool: joinPool(e.db, e.options.Clock), running: make(map[uint64]context.CancelFunc),
 	}
 	s.notify = notifier{session: s, callbacks: &e.options.Callbacks, limit: e.options.CallbackLimit, lanes: &e.lanes, pairs: make(map[string]*pair)}

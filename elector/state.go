@@ -1,6 +1,6 @@
 package elector
 
-import "github.com/fdbelection/fdbelection/elector/machine"
+import "github.com/fdbelection/fdbelection/internal/machine"
 
 // State is the part that a process plays.
 type State = machine.State

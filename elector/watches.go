@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -133,16 +133,16 @@ func (w *sharedWatch) leave() {
 
 // arm returns an armed watch, which must be left, and the seat as it was read since
 // it was armed. It waits no longer than ctx; the watch outlives ctx.
-func (o *operator) arm(ctx context.Context, op machine.Operation) (*sharedWatch, machine.Answer) {
-	key := watchKey{string(o.Election.Subspace().Bytes()), op.Kind}
+func (r *runner) arm(ctx context.Context, op machine.Operation) (*sharedWatch, machine.Answer) {
+	key := watchKey{string(r.Election.Subspace().Bytes()), op.Kind}
 	for {
-		w, mine := o.pool.enter(key, op.Limit)
+		w, mine := r.pool.enter(key, op.Limit)
 		answer := machine.Answer{}
 		if mine {
-			answer = o.armNew(ctx, op, w)
+			answer = r.armNew(ctx, op, w)
 		} else if w.await(ctx) {
 			op.Kind = machine.Look
-			answer = o.Run(ctx, op, nil)
+			answer = r.Run(ctx, op, nil)
 		} else if answer.Err = ctx.Err(); answer.Err == nil { // another user could not arm it
 			w.leave()
 			continue
@@ -166,9 +166,9 @@ func (w *sharedWatch) await(ctx context.Context) bool {
 }
 
 // armNew arms a watch, and reads the seat in the same transaction.
-func (o *operator) armNew(ctx context.Context, op machine.Operation, w *sharedWatch) machine.Answer {
+func (r *runner) armNew(ctx context.Context, op machine.Operation, w *sharedWatch) machine.Answer {
 	defer close(w.ready)
-	watch, answer := o.Arm(ctx, op)
+	watch, answer := r.Arm(ctx, op)
 	if answer.Err == nil {
 		w.watch = watch
 	}

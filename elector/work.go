@@ -2,7 +2,7 @@ package elector
 
 import (
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
 // begin hands a tenure to whoever works on it. The session is locked.

@@ -53,7 +53,7 @@ func (w *World) takePart(t *task, m *manual) {
 	p := w.application
 	var leader election.Leader
 	var seen time.Time
-	err := p.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+	err := p.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
 		now := p.now()
 		result, err := w.election.RunElectionCycle(tr, m.me, now.Wall, election.Observed(m.seen, now.Local))
 		if errors.Is(err, fdbelection.ErrUnregisteredCandidate) {
@@ -77,7 +77,7 @@ func (w *World) takePart(t *task, m *manual) {
 		m.seen = m.seen.Next(leader, seen)
 	}
 	if leader.HeldBy(m.me.Identity) && p.host.random.IntN(3) == 0 {
-		_ = p.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+		_ = p.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
 			return w.election.ResignLeadership(tr, leader.Token(), p.now().Wall)
 		})
 	}
@@ -88,7 +88,7 @@ func (w *World) takePart(t *task, m *manual) {
 func (w *World) departs(t *task) {
 	p := w.application
 	for !t.killed {
-		if p.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+		if p.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
 			return w.election.UnregisterCandidate(tr, p.me.Identity, p.now().Wall)
 		}) == nil {
 			return

@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
 // witness is what the checks remember of one process.

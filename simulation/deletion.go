@@ -9,7 +9,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -44,7 +44,7 @@ func (v victim) String() string {
 func (w *World) deleteRecords() {
 	what, which := victim(w.pick(Delete, int(victims))), w.pick(Delete, 1<<16)
 	w.operator.start(labelDelete, func(t *task) {
-		err := w.operator.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+		err := w.operator.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
 			if w.quiet > 0 {
 				return errCancelled
 			}

@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector/machine"
-	"github.com/fdbelection/fdbelection/elector/operate"
+	"github.com/fdbelection/fdbelection/internal/executor"
+	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
@@ -41,7 +41,7 @@ type process struct {
 	stopping bool
 	left     bool // in order: nothing of it may land any more
 	machine  machine.Machine
-	operator operate.Operator
+	executor executor.Executor
 	tasks    []*task
 	running  map[uint64]*operation
 	watches  []armed
@@ -114,7 +114,7 @@ func (h *host) enterWith(w *World, c clocks) {
 		Drain: w.config.LeaseDuration, Leave: w.config.LeaseDuration,
 		Shortlist: 2, // so that some of a few processes are outside of it
 	})
-	p.operator = operate.Operator{
+	p.executor = executor.Executor{
 		Database: spyDatabase{w, w.db.NewClient(p.name, memkv.ClientOptions{})}, Election: w.electionBy(p.local), Now: p.now,
 	}
 	if w.tracing {
@@ -305,9 +305,9 @@ func (p *process) begin(what machine.Operation) {
 		var answer machine.Answer
 		var watch kv.Watch
 		if what.Kind == machine.WatchTerm || what.Kind == machine.WatchIntent {
-			watch, answer = p.operator.Arm(t.ctxOf(), what)
+			watch, answer = p.executor.Arm(t.ctxOf(), what)
 		} else {
-			answer = p.operator.Run(t.ctxOf(), what, func(e machine.Event) { p.tell(t, e) })
+			answer = p.executor.Run(t.ctxOf(), what, func(e machine.Event) { p.tell(t, e) })
 		}
 		p.answer(t, op, watch, answer)
 	})

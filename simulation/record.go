@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
 // recorder takes down what happens: hashes of it always, lines for a reader

@@ -20,7 +20,7 @@ func (w *World) bystander(name string) *process {
 // bystanderOn is a bystander on a host that exists. The name is of this process alone.
 func (w *World) bystanderOn(h *host, name string) *process {
 	p := &process{world: w, host: h, name: name, application: true, clocks: h.clocks, alive: true}
-	p.operator.Database = spyDatabase{w, w.db.NewClient(name, memkv.ClientOptions{})}
+	p.executor.Database = spyDatabase{w, w.db.NewClient(name, memkv.ClientOptions{})}
 	w.clients[name] = p
 	return p
 }
@@ -66,7 +66,7 @@ func (w *World) request() {
 			if w.state.Leader.Term > term {
 				w.situation("request sent late")
 			}
-			err := w.operator.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+			err := w.operator.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
 				if w.quiet > 0 || w.removed.era != era { // terms have begun again
 					return errCancelled
 				}
@@ -116,7 +116,7 @@ func (w *World) writeConfig(t *task, change func(fdbelection.Config) fdbelection
 		return
 	}
 	nonce, _ := uuid.NewRandomFromReader(w.identities)
-	err := w.operator.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+	err := w.operator.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
 		config, err := w.election.ReadConfig(tr)
 		if err != nil || w.quiet > 0 {
 			return err
@@ -139,14 +139,14 @@ func (w *World) evict() {
 	target := w.hosts[w.pick(Evict, len(w.hosts))].id
 	w.operator.start("operator evicts", func(t *task) {
 		var seen election.Candidate
-		err := w.operator.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) (err error) {
+		err := w.operator.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) (err error) {
 			seen, err = w.election.GetCandidate(tr, target)
 			return err
 		})
 		if err != nil || t.wait(w.span(Evict, w.config.CandidateTimeout/3), false) != nil || w.quiet > 0 {
 			return
 		}
-		_ = w.operator.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+		_ = w.operator.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
 			_, err := w.election.EvictUnchanged(tr, []election.Candidate{seen})
 			return err
 		})

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
 // storm decides, once a second, on the faults that are not of a call.

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -76,7 +76,7 @@ func (p *process) drawn(most time.Duration) time.Duration {
 func (p *process) work(task *task, token election.Token) {
 	w := p.world
 	w.send(p, token)
-	err := p.operator.Database.Transact(task.ctxOf(), func(tr kv.Transaction) error {
+	err := p.executor.Database.Transact(task.ctxOf(), func(tr kv.Transaction) error {
 		if err := w.election.RequireLeadership(tr, token); err != nil {
 			return err
 		}

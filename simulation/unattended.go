@@ -9,7 +9,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector/machine"
+	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -96,11 +96,11 @@ func (u *unattended) act(t *task) {
 		p.me.Priority = p.host.random.Int32N(usualPriorities + 1)
 	case n == 1 && leader.HeldBy(p.me.Identity):
 		u.stop()
-		_ = p.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+		_ = p.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
 			return u.election.ResignLeadership(tr, leader.Token(), p.now().Wall)
 		})
 	case n < 6:
-		_ = p.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+		_ = p.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
 			_, err := u.election.EvictDeadCandidates(tr, p.now().Wall)
 			return err
 		})
@@ -125,7 +125,7 @@ func (u *unattended) cycle(t *task) {
 	}
 	claims := p.host.random.IntN(8) == 0
 	var said *told
-	err := p.operator.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+	err := p.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
 		said = nil
 		now := p.now()
 		result, err := u.decide(tr, now, claims, opts)

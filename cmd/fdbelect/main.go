@@ -5,7 +5,7 @@ package main
 import (
 	"os"
 
-	"github.com/fdbelection/fdbelection/internal/cli"
+	"github.com/fdbelection/fdbelection/cmd/internal/cli"
 )
 
 func main() { os.Exit(cli.Main()) }

@@ -16,8 +16,8 @@ import (
 // are injected is checked by .golangci.yml; here it is the order.
 var simulated = []string{
 	"github.com/fdbelection/fdbelection/election",
-	"github.com/fdbelection/fdbelection/elector/machine",
-	"github.com/fdbelection/fdbelection/elector/operate",
+	"github.com/fdbelection/fdbelection/internal/machine",
+	"github.com/fdbelection/fdbelection/internal/executor",
 }
 
 func TestSimulatedCodeHasOneOrder(t *testing.T) {

@@ -4,10 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fdbelection/fdbelection/internal/engines"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 	"github.com/fdbelection/fdbelection/kv/kvtest"
-	"github.com/fdbelection/fdbelection/kv/kvtest/engines"
 )
 
 // TestConformance runs the suite of all engines on the real database: what

@@ -7,11 +7,11 @@ import (
 	"github.com/apple/foundationdb/bindings/go/src/fdb"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/internal/differential"
+	"github.com/fdbelection/fdbelection/internal/engines"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 	"github.com/fdbelection/fdbelection/kv/kvtest"
-	"github.com/fdbelection/fdbelection/kv/kvtest/differential"
-	"github.com/fdbelection/fdbelection/kv/kvtest/engines"
 )
 
 // TestMemkvAgainstFoundationDB: the engine in memory answers as the database

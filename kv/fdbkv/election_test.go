@@ -3,7 +3,7 @@ package fdbkv_test
 import (
 	"testing"
 
-	"github.com/fdbelection/fdbelection/election/electiontest"
+	"github.com/fdbelection/fdbelection/internal/electiontest"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )

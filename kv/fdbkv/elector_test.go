@@ -13,7 +13,7 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
-	"github.com/fdbelection/fdbelection/elector/electortest"
+	"github.com/fdbelection/fdbelection/internal/electortest"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 	"github.com/fdbelection/fdbelection/subspace"

@@ -5,8 +5,8 @@ package filekv_test
 import (
 	"testing"
 
+	"github.com/fdbelection/fdbelection/internal/engines"
 	"github.com/fdbelection/fdbelection/kv/kvtest"
-	"github.com/fdbelection/fdbelection/kv/kvtest/engines"
 )
 
 func TestConformance(t *testing.T) {

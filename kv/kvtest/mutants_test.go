@@ -13,9 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/internal/engines"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/kvtest"
-	"github.com/fdbelection/fdbelection/kv/kvtest/engines"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 

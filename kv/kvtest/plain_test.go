@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/internal/engines"
 	"github.com/fdbelection/fdbelection/kv/kvtest"
-	"github.com/fdbelection/fdbelection/kv/kvtest/engines"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 

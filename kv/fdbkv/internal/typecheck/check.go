@@ -26,7 +26,7 @@ const binding = "github.com/apple/foundationdb/bindings/go"
 type Checker struct {
 	module  string // import path
 	dir     string
-	binding string // directory of the binding's sources
+	sources map[string]string // modules that are read from source: import path -> directory
 	fset    *token.FileSet
 	exports map[string]string // import path -> file of export data
 	checked map[string]*types.Package
@@ -37,11 +37,12 @@ type Checker struct {
 	overlay map[string][]byte
 }
 
-// New returns a checker for the module in dir. It downloads the binding where
-// the module cache does not have it.
-func New(dir string) (*Checker, error) {
+// New returns a checker for the module in dir. It downloads the binding if the
+// module cache does not have it. The modules in also use the binding too, so they
+// are read from source as well.
+func New(dir string, also ...string) (*Checker, error) {
 	c := &Checker{
-		dir: dir, fset: token.NewFileSet(),
+		dir: dir, fset: token.NewFileSet(), sources: make(map[string]string),
 		checked: make(map[string]*types.Package), overlay: make(map[string][]byte),
 	}
 	c.compiled = importer.ForCompiler(c.fset, "gc", c.open)
@@ -50,10 +51,17 @@ func New(dir string) (*Checker, error) {
 		return nil, err
 	}
 	c.module = info.Path
+	c.sources[c.module] = dir
 	if err := c.goJSON(&info, "mod", "download", "-json", binding); err != nil {
-		return nil, fmt.Errorf("the binding's sources cannot be had: %w", err)
+		return nil, fmt.Errorf("cannot get the binding's sources: %w", err)
 	}
-	c.binding = info.Dir
+	c.sources[binding] = info.Dir
+	for _, module := range also {
+		if err := c.goJSON(&info, "list", "-m", "-json", module); err != nil {
+			return nil, err
+		}
+		c.sources[module] = info.Dir
+	}
 	return c, nil
 }
 
@@ -146,10 +154,10 @@ func (c *Checker) Import(path string) (*types.Package, error) {
 	return pkg, nil
 }
 
-// directory returns where the sources of a package are that is to be read from
-// them: those of the binding and of the module; else "".
+// directory returns the directory of a package that is read from source. It is
+// empty if the package is read from export data.
 func (c *Checker) directory(path string) string {
-	for root, dir := range map[string]string{binding: c.binding, c.module: c.dir} {
+	for root, dir := range c.sources {
 		if path == root {
 			return dir
 		}

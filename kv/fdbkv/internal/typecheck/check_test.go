@@ -9,17 +9,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// moduleDir is the adapter's.
-const moduleDir = "../.."
+// The modules that use the binding: the adapter, and the command that is built with it.
+const (
+	adapterDir = "../.."
+	commandDir = "../../../../cmd/fdbelect-fdb"
+	adapter    = "github.com/fdbelection/fdbelection/kv/fdbkv"
+)
 
-// newChecker returns a checker of the adapter. Where the binding cannot be
-// downloaded there is nothing to check, which only a developer's machine may
-// excuse.
-func newChecker(t *testing.T) *Checker {
+// newChecker returns a checker of a module. If the binding cannot be downloaded,
+// the test is skipped on a developer's machine and fails in CI.
+func newChecker(t *testing.T, dir string, also ...string) *Checker {
 	t.Helper()
-	dir, err := filepath.Abs(moduleDir)
+	dir, err := filepath.Abs(dir)
 	require.NoError(t, err)
-	c, err := New(dir)
+	c, err := New(dir, also...)
 	if err != nil && os.Getenv("CI") == "" {
 		t.Skipf("cannot check the adapter here (with CI set this would fail): %v", err)
 	}
@@ -27,10 +30,15 @@ func newChecker(t *testing.T) *Checker {
 	return c
 }
 
-// TestAdapter: every package of the module, its tests included, fits the
+// TestAdapter checks every package of the adapter, with its tests, against the
 // binding and the contract.
-func TestAdapter(t *testing.T) {
-	c := newChecker(t)
+func TestAdapter(t *testing.T) { checkAll(t, newChecker(t, adapterDir)) }
+
+// TestCommand does the same for the command with FoundationDB among its stores.
+func TestCommand(t *testing.T) { checkAll(t, newChecker(t, commandDir, adapter)) }
+
+func checkAll(t *testing.T, c *Checker) {
+	t.Helper()
 	packages, err := c.Packages()
 	require.NoError(t, err)
 	require.Contains(t, packages, c.module)
@@ -69,7 +77,7 @@ func TestPlantedErrors(t *testing.T) {
 		},
 	} {
 		t.Run(plant.name, func(t *testing.T) {
-			c := newChecker(t)
+			c := newChecker(t, adapterDir)
 			file := filepath.Join(c.dir, plant.file)
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
@@ -78,4 +86,15 @@ func TestPlantedErrors(t *testing.T) {
 			require.ErrorContains(t, c.Check(c.module), plant.want)
 		})
 	}
+}
+
+// TestPlantedErrorInTheCommand: the second module is checked as well.
+func TestPlantedErrorInTheCommand(t *testing.T) {
+	c := newChecker(t, commandDir, adapter)
+	file := filepath.Join(c.dir, "main.go")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "return db, db, nil")
+	c.overlay[file] = bytes.Replace(text, []byte("return db, db, nil"), []byte("return db, nil"), 1)
+	require.ErrorContains(t, c.Check(c.module), "not enough return values")
 }

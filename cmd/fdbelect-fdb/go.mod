@@ -1,0 +1,35 @@
+module github.com/fdbelection/fdbelection/cmd/fdbelect-fdb
+
+go 1.26.0
+
+require (
+	github.com/apple/foundationdb/bindings/go v0.0.0-20260629183922-51e1c42eb9a8
+	github.com/fdbelection/fdbelection v0.0.0
+	github.com/fdbelection/fdbelection/cmd v0.0.0
+	github.com/fdbelection/fdbelection/kv/fdbkv v0.0.0
+	github.com/stretchr/testify v1.12.1
+)
+
+require (
+	github.com/anishathalye/porcupine v1.3.1 // indirect
+	github.com/cpuguy83/go-md2man/v2 v2.0.6 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
+	github.com/rivo/uniseg v0.4.7 // indirect
+	github.com/russross/blackfriday/v2 v2.1.0 // indirect
+	github.com/schollz/progressbar/v3 v3.19.1 // indirect
+	github.com/spf13/cobra v1.10.2 // indirect
+	github.com/spf13/pflag v1.0.10 // indirect
+	github.com/tidwall/btree v1.8.2 // indirect
+	go.etcd.io/bbolt v1.5.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/term v0.47.0 // indirect
+)
+
+replace (
+	github.com/fdbelection/fdbelection => ../..
+	github.com/fdbelection/fdbelection/cmd => ..
+	github.com/fdbelection/fdbelection/kv/fdbkv => ../../kv/fdbkv
+)

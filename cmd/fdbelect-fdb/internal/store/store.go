@@ -1,0 +1,91 @@
+// Package store opens FoundationDB for the command fdbelect: what follows "fdb:"
+// in its --store flag.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/fdbelection/fdbelection/cmd/fdbelect-fdb/internal/spec"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/fdbkv"
+)
+
+// Open opens the store that text names and makes sure within the timeout that it
+// answers; zero means ten seconds. text is
+//
+//	CLUSTERFILE[?tenant=NAME&tag=TAG]
+//
+// and an empty cluster file is the default one of the machine. The caller closes
+// the result.
+func Open(ctx context.Context, text string, timeout time.Duration) (*fdbkv.Database, error) {
+	parsed, err := spec.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	opts := fdbkv.Options{Tag: parsed.Tag}
+	if err := opts.Validate(); err != nil {
+		return nil, &spec.Error{Spec: text, Err: err}
+	}
+	db, err := fdbkv.Open(parsed.ClusterFile, opts)
+	if err != nil {
+		return nil, err
+	}
+	use := db
+	if parsed.Tenant != "" {
+		if use, err = db.Tenant([]byte(parsed.Tenant)); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
+	if timeout <= 0 {
+		timeout = 10 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout) //nolint:forbidigo // the client waits on the real clock
+	defer cancel()
+	if err := use.Ping(ctx); err != nil {
+		return nil, errors.Join(explain(parsed.ClusterFile, parsed.Tenant, timeout, err), db.Close())
+	}
+	return use, nil
+}
+
+// tenantNotFound is FoundationDB's tenant_not_found.
+const tenantNotFound = 2131
+
+// explain says what a failed Ping means.
+func explain(clusterFile, tenant string, timeout time.Duration, err error) error {
+	if clusterFile == "" {
+		clusterFile = "the default cluster file"
+	}
+	switch {
+	case kv.CodeOf(err) == tenantNotFound:
+		return fmt.Errorf("the cluster of %s has no tenant %q: %w", clusterFile, tenant, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return noAnswerError{fmt.Sprintf("the cluster of %s did not answer within %v: see whether it is running, and whether its addresses fit this network", clusterFile, timeout), err}
+	default:
+		return fmt.Errorf("the cluster of %s cannot be used: %w", clusterFile, err)
+	}
+}
+
+// noAnswerError says that the time for opening has passed, and matches err, whose
+// text would only repeat it.
+type noAnswerError struct {
+	text string
+	err  error
+}
+
+func (e noAnswerError) Error() string { return e.text }
+func (e noAnswerError) Unwrap() error { return e.err }
+
+// Permanent reports errors that no retry can mend.
+func Permanent(err error) bool {
+	const connectionStringInvalid = 2104
+	switch kv.CodeOf(err) {
+	case tenantNotFound, connectionStringInvalid:
+		return true
+	default:
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fdbkv.ErrClosed)
+	}
+}

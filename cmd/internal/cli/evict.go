@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/cli/clock"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+func (a *app) evictCommand() *cobra.Command {
+	var r reading
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "evict --store STORE [flags] [ID...]",
+		Short: "Remove the candidates that are dead, after having watched them",
+		Long: `evict removes candidates that died without leaving, all of them or those that are
+named. A leader does the same by itself; evict is for an election without one.
+
+It relies on no clock of another host: it watches for one candidate timeout, and removes
+every candidate whose record did not change even once, up to the moment of the removal. It
+leaves the leader alone: see "resign --force". If the store is slow, it evicts none. A
+candidate that was only stopped or cut off registers again when it goes on.`,
+		Example: `  fdbelect evict --store file:/tmp/demo.db
+  fdbelect evict --store file:/tmp/demo.db --dry-run a b`,
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			for _, id := range ids {
+				if err := (election.Identity{ID: id}).Validate(); err != nil {
+					return usage(err)
+				}
+			}
+			return a.evict(cmd.Context(), &r, ids, dryRun)
+		},
+	}
+	r.addFlags(cmd)
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "watch, show which candidates would be removed, and remove none")
+	return cmd
+}
+
+// evicted is what "evict" has removed, or would remove.
+type evicted struct {
+	DryRun     bool            `json:"dry_run"`
+	Evicted    []*party        `json:"evicted"`
+	Unreadable []damagedRecord `json:"unreadable"` // they were left alone
+}
+
+func (a *app) evict(ctx context.Context, r *reading, ids []string, dryRun bool) error {
+	s, err := a.enter(ctx, &r.access, true)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	suspects, unreadable, err := s.suspects(ctx, ids)
+	if err != nil {
+		return err
+	}
+	dead, err := s.watchSilent(ctx, suspects)
+	if err != nil {
+		return err
+	}
+	gone := dead
+	if !dryRun {
+		if gone, err = s.remove(ctx, dead); err != nil {
+			return err
+		}
+	}
+	done := evicted{DryRun: dryRun, Evicted: []*party{}, Unreadable: damagedRecords(unreadable)}
+	var text []string
+	for i := range gone {
+		done.Evicted = append(done.Evicted, partyOf(gone[i].Identity))
+		text = append(text, either(dryRun, "would evict ", "evicted ")+gone[i].Identity.String())
+	}
+	if len(gone) == 0 {
+		text = []string{"no candidate was evicted: " + either(len(suspects) == 0, "none is registered but the leader", "all others are alive")}
+	}
+	err = a.showLines(r.output, done, text...)
+	if unreadable != nil {
+		err = errors.Join(err, withRemedies(unreadable, "it was left as it is"))
+	}
+	return err
+}
+
+// suspects are the candidates that may be dead: those that are named, or all
+// but the holder of the seat. Records that cannot be read are named by the second
+// error, and left alone.
+func (s *session) suspects(ctx context.Context, ids []string) (suspects []election.Candidate, unreadable, err error) {
+	seen, err := look(ctx, s, func(tr kv.ReadTransaction) (roll, error) { return readRoll(s.election, tr) })
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case seen.unseated != nil: // the leader may be among them
+		return nil, nil, s.access.explain(seen.unseated)
+	}
+	var faults []error
+	for _, id := range ids {
+		known := slices.ContainsFunc(seen.candidates, func(c election.Candidate) bool { return c.ID == id })
+		switch {
+		case !known:
+			faults = append(faults, fmt.Errorf("%w: %s; \"fdbelect candidates\" lists those that are", fdbelection.ErrProcessNotFound, election.SafeText(id)))
+		case seen.leader.ID == id:
+			faults = append(faults, fmt.Errorf("%s holds the seat, so it is not evicted; if it is dead, \"fdbelect resign --force\" gives its seat up", seen.leader.Identity))
+		}
+	}
+	if faults != nil {
+		return nil, nil, errors.Join(faults...)
+	}
+	for _, c := range seen.candidates {
+		if !seen.leader.HeldBy(c.Identity) && (len(ids) == 0 || slices.Contains(ids, c.ID)) {
+			suspects = append(suspects, c)
+		}
+	}
+	return suspects, seen.unreadable, nil
+}
+
+// watchSilent returns those of the candidates whose records stand still for one
+// candidate timeout, on the clock here.
+func (s *session) watchSilent(ctx context.Context, silent []election.Candidate) ([]election.Candidate, error) {
+	p := s.app.newProgress()
+	defer p.done()
+	begin := s.app.clock.Now() // after the read that saw them
+	for len(silent) > 0 {
+		before := s.app.clock.Now()
+		now, err := look(ctx, s, func(tr kv.ReadTransaction) (roll, error) { return readRoll(s.election, tr) })
+		if err != nil {
+			return nil, err
+		}
+		passed, took := s.app.clock.Now().Sub(begin), s.app.clock.Now().Sub(before)
+		if tooSlow(&now.config, took) {
+			return nil, fmt.Errorf("store %s is slow: a read took %s, so a candidate that is alive may be late; nothing was changed, try again when the store is fast", s.access.safe(), ago(took))
+		}
+		silent = slices.DeleteFunc(silent, func(c election.Candidate) bool {
+			return !slices.ContainsFunc(now.candidates, func(d election.Candidate) bool { return unchanged(&c, &d) })
+		})
+		if passed >= now.config.CandidateTimeout {
+			break
+		}
+		p.say(fmt.Sprintf("watching %s, silent for %s of %s", count(len(silent), "candidate"), ago(passed), now.config.CandidateTimeout))
+		// A tenth of the timeout, so that a candidate that is alive is not watched for long.
+		pause := min(max(now.config.CandidateTimeout/10, 10*time.Millisecond), now.config.CandidateTimeout-passed, waitPace)
+		if err := clock.Sleep(ctx, s.app.clock, pause); err != nil {
+			return nil, errors.New("interrupted while candidates were watched; nothing was changed")
+		}
+	}
+	return silent, nil
+}
+
+// unchanged reports whether a candidate has not written between two looks.
+func unchanged(a, b *election.Candidate) bool {
+	return a.Identity == b.Identity && a.Versionstamp == b.Versionstamp && a.Heartbeats == b.Heartbeats
+}
+
+// remove evicts the dead, some at a time, and returns those that are gone.
+func (s *session) remove(ctx context.Context, dead []election.Candidate) ([]election.Candidate, error) {
+	var gone []election.Candidate
+	for chunk := range slices.Chunk(dead, election.MaxEvictions) {
+		var ids []string // of all runs: one that follows on a lost answer finds its work done
+		_, err := act(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
+			evicted, err := s.election.EvictUnchanged(tr, chunk)
+			ids = append(ids, evicted...)
+			return none, err
+		})
+		if err != nil {
+			return gone, err
+		}
+		now, err := look(ctx, s, func(tr kv.ReadTransaction) (roll, error) { return readRoll(s.election, tr) })
+		if err != nil {
+			return gone, err
+		}
+		for _, c := range chunk {
+			still := func(d election.Candidate) bool { return d.Versionstamp == c.Versionstamp && d.ID == c.ID }
+			if slices.Contains(ids, c.ID) && !slices.ContainsFunc(now.candidates, still) {
+				gone = append(gone, c)
+			}
+		}
+	}
+	return gone, nil
+}

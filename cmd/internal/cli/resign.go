@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/cli/clock"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// resignFlags are those of "resign".
+type resignFlags struct {
+	requestFlags
+	force, yes bool
+}
+
+func (a *app) resignCommand() *cobra.Command {
+	var f resignFlags
+	cmd := &cobra.Command{
+		Use:   "resign --store STORE [flags]",
+		Short: "Ask the leader to step down, and wait until it has",
+		Long: `resign asks the leader of the current term to step down, and waits until that term is
+over. The leader finishes its work first, and stays out for a lease, so that another
+candidate follows it. If it has not stepped down within --timeout, the request is
+withdrawn (unless --keep is given), and resign ends with 5. If no candidate leads, it ends
+with 3. With --term it is about that term only, and may be repeated. resign says how the
+term ended, and who led when it looked last.
+
+A leader that has died cannot be asked; its lease runs out by itself. To give its seat
+up before that there is --force. It means:
+
+  - Fenced writes of that leader are refused at once, wherever it is.
+  - If it is alive after all, and only cut off or stopped, it believes to lead until its
+    own lease ends. Until then what it does without the fence goes on beside its
+    successor: calls to other services, files, mails.
+
+So --force first watches the leader for a whole lease, on the clock here, and gives the
+seat up only if it did not renew even once. --yes does not watch.`,
+		Example: `  fdbelect resign --store file:/tmp/demo.db
+  fdbelect resign --store file:/tmp/demo.db --timeout 30s --keep
+  fdbelect resign --store file:/tmp/demo.db --force`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case f.yes && !f.force:
+				return usage(errors.New("--yes is about --force; give both, or neither"))
+			case f.force && (f.keep || f.replace):
+				return usage(errors.New("--keep and --replace are about requests, and --force makes none"))
+			}
+			if err := f.check(cmd); err != nil {
+				return err
+			}
+			return a.resign(cmd.Context(), &f)
+		},
+	}
+	f.addFlags(cmd)
+	cmd.Flags().BoolVar(&f.force, "force", false, "give up the seat of a dead leader in its stead")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "with --force: at once, even if the leader is alive")
+	return cmd
+}
+
+func (a *app) resign(ctx context.Context, f *resignFlags) error {
+	s, err := f.enter(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	state, err := look(ctx, s, s.election.ReadState)
+	if err != nil {
+		return err
+	}
+	over, err := f.overAlready(state.Leader)
+	switch {
+	case err != nil:
+		return err
+	case over:
+		return a.showLines(f.output, steeredTo(election.Identity{}, f.term, state.Leader),
+			fmt.Sprintf("term %d is over already; %s", f.term, seatText(state.Leader)))
+	case f.force:
+		return a.depose(ctx, s, f, state)
+	}
+	r, err := s.newRequest(&f.requestFlags, state.Leader, "to step down")
+	if err != nil {
+		return err
+	}
+	err = r.send(ctx, func(tr kv.Transaction) error {
+		return s.election.RequestResign(tr, r.seat.Term, r.nonce)
+	})
+	if err != nil {
+		return err
+	}
+	over = false
+	last, err := r.wait(ctx, func(state election.State) (bool, error) {
+		over = !sameTenure(state.Leader, r.seat)
+		return over, nil
+	})
+	fate := ""
+	if unfinished(err) {
+		last, fate = r.withdraw(ctx)
+		over = last.Config.Revision > 0 && !sameTenure(last.Leader, r.seat)
+	}
+	switch {
+	case over:
+		return r.showEnd(ctx, last.Leader)
+	case errors.Is(err, errWaitOver):
+		return timedOut(fmt.Errorf("%s has not stepped down within %s; %s. Its work may take longer, or it is dead or cut off: see \"fdbelect candidates\", and for a dead leader \"fdbelect resign --force\"",
+			r.seat.Identity, f.patience, fate))
+	default:
+		return broken(err, r.seat.Identity.String()+" has stepped down", fate)
+	}
+}
+
+// ended says how the term ended, as far as the history tells, and who leads by now: since
+// the end of the term was seen, a candidate may have taken over.
+func (r *request) ended(ctx context.Context, last election.Leader) (reason string, now election.Leader) {
+	type end struct {
+		leader election.Leader
+		events []election.Event
+	}
+	seen, err := look(context.WithoutCancel(ctx), r.session, func(tr kv.ReadTransaction) (e end, err error) {
+		if e.leader, err = r.election.GetLeaderRaw(tr); err == nil {
+			e.events, _ = r.election.History(tr, watchHistory) // what cannot be read is not told
+		}
+		return e, err
+	})
+	if err != nil {
+		return "", last
+	}
+	for i := range seen.events {
+		v := &seen.events[i]
+		if v.Term == r.seat.Term && v.Kind == election.EventEnded || v.Term == r.seat.Term+1 && v.Kind == election.EventBegan {
+			reason = v.Reason // the end is older, so it comes last
+		}
+	}
+	return reason, seen.leader
+}
+
+// showEnd shows how the term that was asked to end has ended.
+func (r *request) showEnd(ctx context.Context, last election.Leader) error {
+	reason, now := r.ended(ctx, last)
+	done := steeredTo(r.seat.Identity, r.seat.Term, now)
+	done.Changed, done.Reason, done.Waited = true, reason, duration(r.app.clock.Now().Sub(r.since))
+	why := ""
+	if reason != "" {
+		why = " (" + election.SafeText(reason) + ")"
+	}
+	return r.app.showLines(r.flags.output, done,
+		fmt.Sprintf("term %d of %s is over after %s%s; %s", r.seat.Term, r.seat.Identity, ago(time.Duration(done.Waited)), why,
+			either(now.Vacant(), "no candidate has followed yet", seatText(now))))
+}
+
+// depose gives the seat up in the stead of its holder.
+func (a *app) depose(ctx context.Context, s *session, f *resignFlags, state election.State) error {
+	seat := state.Leader
+	ballot := uint64(0) // whatever it is
+	if !f.yes {
+		if err := s.watchDead(ctx, seat); err != nil {
+			return err
+		}
+		ballot = seat.Ballot
+	}
+	begin := a.clock.Now()
+	_, err := act(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
+		return none, s.election.DeposeLeader(tr, seat.Token(), ballot, a.clock.Wall())
+	})
+	switch {
+	case errors.Is(err, fdbelection.ErrLeaderRenewed):
+		return aliveError(seat)
+	case err != nil:
+		return err
+	}
+	r := &request{session: s, flags: &f.requestFlags, seat: seat, since: begin}
+	reason, now := r.ended(ctx, election.Leader{Term: seat.Term, Ballot: seat.Ballot + 1})
+	done := steeredTo(seat.Identity, seat.Term, now)
+	done.Changed, done.Reason, done.Waited = true, reason, duration(a.clock.Now().Sub(begin))
+	text := []string{fmt.Sprintf("the seat of %s was given up in its stead, term %d is over: its fenced writes are refused from now on", seat.Identity, seat.Term)}
+	if f.yes {
+		text = append(text, fmt.Sprintf("if it is alive, it may believe to lead for up to %s, and act outside the fence", seat.LeaseDuration))
+	}
+	return a.showLines(f.output, done, text...)
+}
+
+// watchDead returns nil when the seat was seen to stand still for its whole
+// lease, on the clock here.
+func (s *session) watchDead(ctx context.Context, seat election.Leader) error {
+	p := s.app.newProgress()
+	defer p.done()
+	begin := s.app.clock.Now() // after the read that saw the seat
+	seen := election.Observation{}.Next(seat, begin)
+	for {
+		passed := s.app.clock.Now().Sub(begin)
+		if passed >= seat.LeaseDuration {
+			return nil
+		}
+		p.say(fmt.Sprintf("watching whether %s renews: %s of %s", seat.Identity, ago(passed), seat.LeaseDuration))
+		if err := clock.Sleep(ctx, s.app.clock, min(waitPace, seat.LeaseDuration-passed)); err != nil {
+			return errors.New("interrupted while the leader was watched; nothing was changed")
+		}
+		leader, err := look(ctx, s, s.election.GetLeaderRaw)
+		if err != nil {
+			return err
+		}
+		next := seen.Next(leader, s.app.clock.Now())
+		switch {
+		case !sameTenure(leader, seat):
+			return fmt.Errorf("%w: the seat has changed hands meanwhile, %s; nothing was changed", fdbelection.ErrNotLeader, seatText(leader))
+		case next.Ballot != seen.Ballot:
+			return aliveError(seat)
+		}
+		seen = next
+	}
+}
+
+func aliveError(seat election.Leader) error {
+	return fmt.Errorf("%s is alive: it has renewed its lease; nothing was changed. Ask it with \"fdbelect resign\", without --force; only if it must lose the seat at once, and its work outside the fence can do no harm, add --yes", seat.Identity)
+}

@@ -1,0 +1,286 @@
+package cli
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// readSchema returns the schema of what the command prints for scripts.
+func readSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	text, err := os.ReadFile("../../../docs/output.schema.json")
+	require.NoError(t, err)
+	var s jsonschema.Schema
+	require.NoError(t, json.Unmarshal(text, &s))
+	return &s
+}
+
+// definition returns what checks values against one definition of the schema.
+func definition(t *testing.T, s *jsonschema.Schema, name string) *jsonschema.Resolved {
+	t.Helper()
+	require.Contains(t, s.Defs, name, "docs/output.schema.json lacks what this command prints")
+	one := &jsonschema.Schema{Schema: s.Schema, Defs: s.Defs, Ref: "#/$defs/" + strings.ReplaceAll(name, " ", "%20")}
+	resolved, err := one.Resolve(nil)
+	require.NoError(t, err)
+	return resolved
+}
+
+// scene is one run of a command, on an election in a state of its own.
+type scene struct {
+	does func(m *manual)
+	args []string
+	code int
+}
+
+func led(m *manual) { m.claims(m.one, time.Now()) }
+
+func handed(m *manual) {
+	led(m)
+	m.handsOver(time.Now())
+}
+
+func challenged(m *manual) {
+	led(m)
+	m.does(func(tr kv.Transaction) error { return m.RequestTransfer(tr, 1, "two", uuid.UUID{8}) })
+}
+
+func damaged(record ...string) func(m *manual) {
+	return func(m *manual) {
+		led(m)
+		m.does(func(tr kv.Transaction) error {
+			tr.Set(m.Subspace().Sub(record...).Bytes(), []byte("rubbish"))
+			return nil
+		})
+	}
+}
+
+// later lets what a command has asked for come about a while after it began.
+func later(act func(tr kv.Transaction, m *manual) error) func(m *manual) {
+	return func(m *manual) {
+		led(m)
+		time.AfterFunc(100*time.Millisecond, func() {
+			_ = m.Transact(m.t.Context(), func(tr kv.Transaction) error { return act(tr, m) })
+		})
+	}
+}
+
+func steppedDown(tr kv.Transaction, m *manual) error {
+	return m.ResignLeadership(tr, m.leader().Token(), time.Now())
+}
+
+// handsOn obeys a transfer, and has its target accept.
+func handsOn(m *manual) {
+	led(m)
+	time.AfterFunc(100*time.Millisecond, func() {
+		_ = m.Transact(m.t.Context(), func(tr kv.Transaction) error {
+			intent, err := m.ReadIntent(tr)
+			if err != nil {
+				return err
+			}
+			_, _, err = m.Yield(tr, m.leader().Token(), intent, time.Now())
+			return err
+		})
+		_ = m.Transact(m.t.Context(), func(tr kv.Transaction) error {
+			_, err := m.RunElectionCycle(tr, m.two, time.Now(), election.Observed(election.Observation{}, time.Now()))
+			return err
+		})
+	})
+}
+
+// scenes are runs of every command that reports something, by the command.
+func scenes() map[string][]scene {
+	nothing := func(*manual) {}
+	return map[string][]scene{
+		"status":     {{does: nothing}, {does: led}, {does: handed}, {does: challenged}, {damaged("intent"), nil, exitFailure}, {damaged("term"), nil, exitFailure}},
+		"list":       {{does: nothing}, {does: led}, {damaged("intent"), nil, exitFailure}, {led, []string{"--root", "other"}, exitDone}},
+		"candidates": {{does: nothing}, {does: led}, {led, []string{"--quick"}, exitDone}, {damaged("candidates", "x"), nil, exitFailure}},
+		"history": {{does: nothing}, {does: handed}, {does: func(m *manual) {
+			led(m)
+			m.does(func(tr kv.Transaction) error { return m.ResignLeadership(tr, m.leader().Token(), time.Now()) })
+			m.does(func(tr kv.Transaction) error {
+				return m.RecordDuplicate(tr, m.one.Identity, election.Identity{ID: "one", Incarnation: uuid.UUID{7}}, time.Now())
+			})
+		}}},
+		"watch": {
+			{led, []string{"--for", "1s"}, exitDone},
+			{damaged("candidates", "x"), []string{"--for", "20s"}, exitDone},
+			{later(steppedDown), []string{"--for", "20s"}, exitDone},
+		},
+		"init":           {{nothing, []string{"--election", "new"}, exitDone}, {does: nothing}},
+		"config get":     {{does: nothing}},
+		"config set":     {{nothing, []string{"lease=20s"}, exitDone}, {nothing, []string{"--dry-run", "margin=2s"}, exitDone}, {damaged("config"), []string{"--defaults"}, exitDone}},
+		"config enable":  {{does: nothing}},
+		"config disable": {{does: led}},
+		"resign": {
+			{does: later(steppedDown)},
+			{led, []string{"--force"}, exitDone},
+			{led, []string{"--force", "--yes"}, exitDone},
+			{handed, []string{"--term", "1"}, exitDone},
+		},
+		"transfer": {
+			{handsOn, []string{"--to", "two"}, exitDone},
+			{led, []string{"--to", "one"}, exitDone},
+		},
+		"cancel":     {{does: nothing}, {does: challenged}, {does: damaged("intent")}},
+		"evict":      {{does: led}, {led, []string{"--dry-run"}, exitDone}, {damaged("candidates", "x"), nil, exitFailure}},
+		"unregister": {{led, []string{"two"}, exitDone}, {led, []string{"--force", "one"}, exitDone}},
+		"repair":     {{does: nothing}, {does: damaged("candidates", "x")}, {does: damaged("term")}},
+		"raise-term": {{led, []string{"--floor", "9", "--force"}, exitDone}, {nothing, []string{"--floor", "1"}, exitDone}, {handed, []string{"--floor", "1"}, exitDone}},
+		"doctor":     {{does: led, code: exitDone}, {led, []string{"--quick"}, exitDone}, {damaged("candidates", "x"), []string{"--quick"}, exitFailure}},
+		"bench":      {{nothing, []string{"--count", "3"}, exitDone}},
+		"simulate":   {{nothing, []string{"--seed", "7"}, exitDone}, {nothing, []string{"--seeds", "2", "--jobs", "1", "--faulty", "10s", "--quiet", "1m"}, exitDone}},
+		"version":    {{does: nothing}},
+	}
+}
+
+// reporting returns the commands that have --output, by their name.
+func reporting(c *cobra.Command) (names []string) {
+	if c.Flags().Lookup("output") != nil {
+		names = append(names, strings.TrimPrefix(c.CommandPath(), "fdbelect "))
+	}
+	for _, sub := range c.Commands() {
+		names = append(names, reporting(sub)...)
+	}
+	return names
+}
+
+// Every command that reports something prints, as JSON and as YAML, what its definition
+// in the schema says, whatever the state of the election is.
+func TestOutputIsAsTheSchemaSays(t *testing.T) {
+	schema := readSchema(t)
+	all := scenes()
+	require.ElementsMatch(t, reporting((&app{}).rootCommand()), slices.Collect(maps.Keys(all)), "each needs a scene")
+	for name, runs := range all {
+		resolved := definition(t, schema, name)
+		for i, run := range runs {
+			for _, output := range []string{"json", "yaml"} {
+				t.Run(fmt.Sprintf("%s/%d/%s", name, i, output), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						m := newManual(t)
+						run.does(m)
+						args := append(append(strings.Fields(name), "-o", output), run.args...)
+						t.Setenv("FDBELECT_STORE", "test:") // some take no --store
+						var out, errs bytes.Buffer
+						a := &app{stdout: &out, stderr: &errs, clock: Virtual{}, random: rand.Reader, stores: []Store{storeOf(m)}}
+						code := ExitCode(a.exec(t.Context(), args))
+						stdout, stderr := out.String(), errs.String()
+						require.Equal(t, run.code, code, "%s%s", stdout, stderr)
+						values := valuesOf(t, output, stdout)
+						require.NotEmpty(t, values, stderr)
+						if name != "watch" {
+							require.Len(t, values, 1)
+						}
+						for _, v := range values {
+							require.NoError(t, resolved.Validate(v), "%s", stdout)
+							checkTimes(t, "", v)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// valuesOf returns the values of a text, as JSON has them.
+func valuesOf(t *testing.T, output, text string) (values []any) {
+	t.Helper()
+	if output == "json" {
+		for dec := json.NewDecoder(strings.NewReader(text)); dec.More(); {
+			var v any
+			require.NoError(t, dec.Decode(&v))
+			values = append(values, v)
+		}
+		return values
+	}
+	for dec := yaml.NewDecoder(strings.NewReader(text)); ; {
+		var v, again any
+		if dec.Decode(&v) != nil {
+			return values
+		}
+		encoded, err := json.Marshal(v)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(encoded, &again))
+		values = append(values, again)
+	}
+}
+
+// checkTimes looks at what a schema does not assert: every time is one in UTC.
+func checkTimes(t *testing.T, name string, value any) {
+	t.Helper()
+	switch value := value.(type) {
+	case map[string]any:
+		for name, inner := range value {
+			checkTimes(t, name, inner)
+		}
+	case []any:
+		for _, inner := range value {
+			checkTimes(t, name, inner)
+		}
+	case string:
+		if slices.Contains([]string{"time", "since", "last_heartbeat", "lease_expiry"}, name) {
+			at, err := time.Parse(time.RFC3339Nano, value)
+			require.NoError(t, err, name)
+			require.Equal(t, time.UTC, at.Location(), "%s %s", name, value)
+		}
+	}
+}
+
+// One name has one type and one meaning, wherever it stands; all members are there
+// always, and a length of time is a number of seconds.
+func TestSchemaHasOneNameForOneThing(t *testing.T) {
+	seen := make(map[string]string)
+	objects := 0
+	var walk func(where string, s *jsonschema.Schema)
+	walk = func(where string, s *jsonschema.Schema) {
+		if s == nil {
+			return
+		}
+		require.True(t, s.Ref != "" || s.Description != "", where)
+		if s.Properties != nil {
+			objects++
+			require.ElementsMatch(t, slices.Collect(maps.Keys(s.Properties)), s.Required, "%s: all members are required", where)
+			require.NotNil(t, s.AdditionalProperties, "%s: there are no others", where)
+		}
+		for name, p := range s.Properties {
+			kind := *p
+			if kind.Ref == "" && kind.Items == nil && len(kind.Enum) == 0 {
+				kind.Minimum, kind.Description = nil, ""
+			}
+			text, err := json.Marshal(&kind)
+			require.NoError(t, err)
+			if before, known := seen[name]; known {
+				require.Equal(t, before, string(text), "%s: %s is another thing elsewhere", where, name)
+			}
+			seen[name] = string(text)
+			if p.Type == "number" && !slices.Contains([]string{"per_second"}, name) {
+				require.True(t, strings.HasSuffix(name, "_seconds"), "%s: %s", where, name)
+			}
+			walk(where+"."+name, p)
+		}
+		if s.Items != nil && s.Items.Properties != nil {
+			walk(where+"[]", s.Items)
+		}
+	}
+	for name, s := range readSchema(t).Defs {
+		walk(name, s)
+	}
+	require.Greater(t, objects, 20)
+}

@@ -1,0 +1,329 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/cli"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// desk is where operators sit: a store in the memory of the test, an election
+// in it, and members of it who do what the test says.
+type desk struct {
+	t *testing.T
+	kv.Database
+	*election.LeaderElection
+	// before runs before each transaction that may write, if it is not nil.
+	before func()
+	// beforeRead runs before each transaction that only reads.
+	beforeRead func()
+	// twice runs every such transaction again after it has committed, as after an
+	// answer that was lost.
+	twice bool
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	return &desk{
+		t: t, Database: memkv.New(memkv.Options{}),
+		LeaderElection: election.New(subspace.New("fdbelection", "default")),
+	}
+}
+
+func (d *desk) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
+	if d.before != nil {
+		d.before()
+	}
+	err := d.Database.Transact(ctx, fn)
+	if err == nil && d.twice {
+		err = d.Database.Transact(ctx, fn)
+	}
+	return err
+}
+
+func (d *desk) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
+	if d.beforeRead != nil {
+		d.beforeRead()
+	}
+	return d.Database.ReadTransact(ctx, fn)
+}
+
+// does runs fn in a transaction that must succeed, past all that d adds.
+func (d *desk) does(fn func(tr kv.Transaction) error) {
+	d.t.Helper()
+	require.NoError(d.t, d.Database.Transact(d.t.Context(), fn))
+}
+
+// made makes the election, with a leader in term 1 and another candidate.
+func (d *desk) made() (leader, other election.Registration) {
+	d.t.Helper()
+	leader, other = d.member("leader"), d.member("other")
+	d.does(func(tr kv.Transaction) error { _, err := d.Initialize(tr); return err })
+	for _, me := range []election.Registration{leader, other} {
+		d.does(func(tr kv.Transaction) error { return d.RegisterCandidate(tr, me, time.Now()) })
+	}
+	d.does(func(tr kv.Transaction) error {
+		_, err := d.TryClaimLeadership(tr, leader.Identity, time.Now())
+		return err
+	})
+	return leader, other
+}
+
+// hurries lets a candidate be seen to be dead within a moment.
+func (d *desk) hurries() {
+	d.t.Helper()
+	d.does(func(tr kv.Transaction) error {
+		c, err := d.ReadConfig(tr)
+		c.HeartbeatInterval, c.CandidateTimeout = time.Millisecond, 50*time.Millisecond
+		if err == nil {
+			_, err = d.WriteConfig(tr, c)
+		}
+		return err
+	})
+}
+
+func (*desk) member(id string) election.Registration {
+	return election.Registration{Identity: election.Identity{ID: id, Incarnation: uuid.New()}}
+}
+
+func (d *desk) state() election.State {
+	d.t.Helper()
+	state, err := kv.ReadTransact(d.t.Context(), d.Database, d.ReadState)
+	require.NoError(d.t, err)
+	return state
+}
+
+// outcome is how a command ended.
+type outcome struct {
+	code           int
+	stdout, stderr string
+}
+
+// runs a command on the desk's store.
+func (d *desk) runs(args ...string) outcome {
+	return d.runsUntil(d.t.Context(), args...)
+}
+
+func (d *desk) runsUntil(ctx context.Context, args ...string) outcome {
+	var stdout, stderr bytes.Buffer
+	err := cli.Exec(ctx, append(args, "--store", "desk:"), strings.NewReader(""), &stdout, &stderr, cli.Store{
+		Scheme: "desk",
+		Open: func(context.Context, string, time.Duration) (kv.Database, io.Closer, error) {
+			return d, io.NopCloser(nil), nil
+		},
+	})
+	return outcome{cli.ExitCode(err), stdout.String(), stderr.String()}
+}
+
+// atOnce runs several commands at the same time, and returns how each ended as
+// soon as it has.
+func (d *desk) atOnce(commands ...[]string) <-chan outcome {
+	ended := make(chan outcome, len(commands))
+	begin := make(chan struct{})
+	for _, args := range commands {
+		go func() {
+			<-begin
+			ended <- d.runs(args...)
+		}()
+	}
+	close(begin)
+	return ended
+}
+
+const operators = 6
+
+func each(args func(i int) []string) (commands [][]string) {
+	for i := range operators {
+		commands = append(commands, args(i))
+	}
+	return commands
+}
+
+func TestOneOperatorMakesTheElection(t *testing.T) {
+	d := newDesk(t)
+	ended := d.atOnce(each(func(i int) []string { return []string{"init", "--lease", fmt.Sprintf("%ds", i+1)} })...)
+	made := 0
+	for range operators {
+		switch o := <-ended; o.code {
+		case 0:
+			made++
+			require.Contains(t, o.stdout, "made election default")
+		default:
+			require.Equal(t, 1, o.code, o.stderr)
+			require.Contains(t, o.stderr, "is there already, and differs: lease is")
+		}
+	}
+	require.Equal(t, 1, made)
+	require.EqualValues(t, 1, d.state().Config.Revision)
+}
+
+func TestOneOperatorChangesARevision(t *testing.T) {
+	d := newDesk(t)
+	d.made()
+	ended := d.atOnce(each(func(i int) []string {
+		return []string{"config", "set", "--revision", "1", fmt.Sprintf("minimum_tenure=%ds", i+1)}
+	})...)
+	var won string
+	for range operators {
+		switch o := <-ended; o.code {
+		case 0:
+			require.Empty(t, won)
+			won = o.stdout
+		default:
+			require.Equal(t, 1, o.code, o.stderr)
+			require.Contains(t, o.stderr, "config was changed by somebody else")
+		}
+	}
+	require.Contains(t, won, "10s -> "+d.state().Config.MinimumTenure.String())
+	require.EqualValues(t, 2, d.state().Config.Revision)
+}
+
+// Without a revision nobody's change is lost.
+func TestOperatorsChangeDifferentSettings(t *testing.T) {
+	d := newDesk(t)
+	d.made()
+	sets := []string{"lease=30s", "heartbeat=4s", "candidate_timeout=1m", "preemption=false", "history_limit=9", "enabled=false"}
+	ended := d.atOnce(each(func(i int) []string { return []string{"config", "set", sets[i]} })...)
+	for range operators {
+		o := <-ended
+		require.Zero(t, o.code, o.stderr)
+	}
+	c := d.state().Config
+	require.EqualValues(t, 1+operators, c.Revision)
+	want := fdbelection.DefaultConfig()
+	want.LeaseDuration, want.HeartbeatInterval, want.CandidateTimeout = 30*time.Second, 4*time.Second, time.Minute
+	want.AllowPreemption, want.HistoryLimit, want.ElectionEnabled = false, 9, false
+	require.True(t, c.SameSettings(want), "%+v", c)
+}
+
+// Of those who ask something of the leader of one term, one has its way.
+func TestOneOperatorAsksTheLeader(t *testing.T) {
+	for name, command := range map[string][]string{
+		"resign": {"resign", "--timeout", "1m"}, "transfer": {"transfer", "--to", "other", "--timeout", "1m"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			_, other := d.made()
+			seat := d.state().Leader
+			ended := d.atOnce(each(func(i int) []string {
+				if i%2 == 1 {
+					return []string{"resign", "--timeout", "1m"}
+				}
+				return command
+			})...)
+			for range operators - 1 {
+				o := <-ended
+				require.Equal(t, 1, o.code, o.stdout)
+				require.Contains(t, o.stderr, "another request about this term stands")
+				require.Contains(t, o.stderr, "--replace")
+			}
+			intent := d.state().Intent
+			d.does(func(tr kv.Transaction) error {
+				if intent.Kind == election.IntentResign {
+					return d.ResignLeadership(tr, seat.Token(), time.Now())
+				}
+				_, _, err := d.Yield(tr, seat.Token(), intent, time.Now())
+				return err
+			})
+			if intent.Kind == election.IntentTransfer { // the successor accepts
+				d.does(func(tr kv.Transaction) error { _, err := d.RunElectionCycle(tr, other, time.Now()); return err })
+			}
+			o := <-ended
+			require.Zero(t, o.code, o.stderr)
+			require.Contains(t, o.stdout, either(intent.Kind == election.IntentResign, "term 1 of leader#", "other#"))
+		})
+	}
+}
+
+func either(condition bool, yes, no string) string {
+	if condition {
+		return yes
+	}
+	return no
+}
+
+// What is run again after an answer was lost does and says the same.
+func TestSteeringIsSafeToRunAgain(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		says string
+		then func(t *testing.T, d *desk)
+	}{
+		{[]string{"config", "set", "lease=20s"}, "10s -> 20s", func(t *testing.T, d *desk) {
+			require.EqualValues(t, 2, d.state().Config.Revision)
+		}},
+		{[]string{"config", "set", "--revision", "1", "lease=20s"}, "revision 2 stands now", nil},
+		{[]string{"config", "disable"}, "true -> false", nil},
+		{[]string{"init", "--election", "new"}, "made election new", nil},
+		{[]string{"resign", "--force", "--yes"}, "was given up in its stead", func(t *testing.T, d *desk) {
+			require.EqualValues(t, 2, d.state().Leader.Ballot)
+		}},
+		{[]string{"raise-term", "--floor", "9", "--force"}, "the term went from 1 to 9, the ballot from 1 to 9", nil},
+		{[]string{"unregister", "--force", "other"}, "removed other#", nil},
+		{[]string{"unregister", "--force", "leader"}, "and gave up its seat", func(t *testing.T, d *desk) {
+			require.EqualValues(t, 2, d.state().Leader.Ballot)
+		}},
+		{[]string{"evict", "other"}, "evicted other#", nil},
+	} {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			d.made()
+			if test.args[0] == "evict" {
+				d.hurries()
+			}
+			d.twice = true
+			o := d.runs(test.args...)
+			require.Zero(t, o.code, o.stderr)
+			require.Contains(t, o.stdout, test.says)
+			if test.then != nil {
+				test.then(t, d)
+			}
+		})
+	}
+}
+
+// A candidate that comes back while it is removed stays.
+func TestUnregisterIsAboutOneIncarnation(t *testing.T) {
+	d := newDesk(t)
+	_, other := d.made()
+	d.hurries()
+	old := time.Now().Add(-time.Hour)
+	d.does(func(tr kv.Transaction) error { return d.HeartbeatCandidate(tr, other, old) })
+	d.before = func() {
+		d.before = nil
+		d.does(func(tr kv.Transaction) error { return d.HeartbeatCandidate(tr, other, old) })
+	}
+	o := d.runs("unregister", "other")
+	require.Equal(t, 1, o.code, o.stdout)
+	require.Contains(t, o.stderr, "is alive: its record changed while it was watched")
+
+	again := d.member("other")
+	for _, force := range []string{"--force=false", "--force"} {
+		d.before = func() {
+			d.before = nil
+			again.Incarnation = uuid.New()
+			d.does(func(tr kv.Transaction) error { return d.RegisterCandidate(tr, again, old) })
+		}
+		o = d.runs("unregister", "other", force)
+		require.Equal(t, 1, o.code, o.stdout)
+		require.Contains(t, o.stderr, "has restarted meanwhile as "+again.Identity.String())
+	}
+	_, err := kv.ReadTransact(t.Context(), d.Database, func(tr kv.ReadTransaction) (election.Candidate, error) {
+		return d.GetCandidate(tr, "other")
+	})
+	require.NoError(t, err)
+}

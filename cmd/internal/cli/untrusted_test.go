@@ -1,0 +1,234 @@
+package cli_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/cli"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/filekv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// hostile is what would clear a screen, hide text or turn it round: C0 and C1
+// controls, a zero-width character, a change of direction, a private plane.
+const hostile = "x\x1b[2J\x07\u009b2J\u200b\u202e\U000e0041"
+
+// untrusted is a store whose election has a leader and a candidate of hostile
+// names, which no registration would let in, as another program may write them:
+// in keys and in values, in tags, the history and a request. Another election has
+// a hostile name.
+func untrusted(t *testing.T) (file string) {
+	t.Helper()
+	file = storeFile(t)
+	db, err := filekv.Open(file, filekv.Options{})
+	require.NoError(t, err)
+	defer db.Close()
+	e := election.New(subspace.New("fdbelection", "default"))
+	do := func(fn func(tr kv.Transaction) error) {
+		t.Helper()
+		require.NoError(t, db.Transact(t.Context(), fn))
+	}
+	for _, e := range []*election.LeaderElection{e, election.New(subspace.New("fdbelection", hostile))} {
+		do(func(tr kv.Transaction) error {
+			_, err := e.InitializeWithConfig(tr, fdbelection.ConfigWithLease(100*time.Millisecond))
+			return err
+		})
+	}
+	for _, id := range []string{"plain", "other"} {
+		me := election.Registration{
+			Identity: election.Identity{ID: id, Incarnation: uuid.New()},
+			Metadata: map[string]string{hostile: hostile},
+		}
+		do(func(tr kv.Transaction) error { return e.RegisterCandidate(tr, me, time.Now()) })
+		if id == "plain" {
+			do(func(tr kv.Transaction) error { _, err := e.TryClaimLeadership(tr, me.Identity, time.Now()); return err })
+		}
+	}
+	do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "other", uuid.New()) })
+	do(func(tr kv.Transaction) error {
+		named := func(id string) []byte { return subspace.AppendString(nil, id) }
+		replace := func(key []byte, from string) error {
+			value, err := tr.Get(key).Get()
+			tr.Set(key, bytes.Replace(value, named(from), named(hostile), 1))
+			return err
+		}
+		candidates := e.Subspace().Sub("candidates")
+		value, err := tr.Get(candidates.Sub("other").Bytes()).Get()
+		if err != nil {
+			return err
+		}
+		tr.Set(candidates.Sub(hostile).Bytes(), value)
+		began, err := e.Subspace().Sub("history").Pack(subspace.Tuple{subspace.Int(1), subspace.Int(0)})
+		if err != nil {
+			return err
+		}
+		return errors.Join(
+			replace(e.Subspace().Sub("leader").Bytes(), "plain"), replace(e.Subspace().Sub("term").Bytes(), "plain"),
+			replace(e.Subspace().Sub("intent").Bytes(), "other"), replace(began, "plain"), replace(began, "vacancy"),
+		)
+	})
+	return file
+}
+
+// Whatever is in the store, nothing of it steers a terminal, neither what is
+// shown nor an error, and scripts get it as it is.
+func TestUntrustedText(t *testing.T) {
+	t.Setenv("FDBELECT_STORE", "file:"+untrusted(t))
+	for _, test := range []struct {
+		line string
+		code int
+	}{
+		{"list", 0},
+		{"status", 0},
+		{"candidates", 0},
+		{"history", 0},
+		{"resign --timeout 50ms", 1},
+		{"resign --replace --timeout 50ms", 5},
+		{"transfer --to plain --force --timeout 50ms", 5},
+		{"transfer --to other --force --timeout 50ms", 5},
+		{"unregister --force plain", 0},
+		{"evict --dry-run", 0},
+		{"evict", 0},
+		{"config disable --wait --timeout 50ms -o table", 5},
+		{"raise-term --floor 9", 1},
+		{"raise-term --floor 9 --force", 0},
+		{"resign", 3},
+	} {
+		formats := []string{""}
+		if slices.Contains([]string{"list", "status", "candidates", "history"}, test.line) {
+			formats = []string{"table", "json", "yaml"}
+		}
+		for _, format := range formats {
+			var more []string
+			if format != "" {
+				more = []string{"-o", format}
+			}
+			o := typed(t, test.line, more...)
+			require.Equal(t, test.code, o.code, "%s: %s%s", test.line, o.stdout, o.stderr)
+			for _, r := range o.stdout + o.stderr {
+				require.True(t, r == '\n' || unicode.IsPrint(r), "%s prints %U", test.line, r)
+			}
+			if !slices.Contains([]string{"resign", "unregister --force plain", "evict", "evict --dry-run"}, test.line) && !strings.HasPrefix(test.line, "transfer") {
+				require.Contains(t, o.stdout+o.stderr, `[2J`, "it is shown, %s", test.line)
+			}
+			switch format {
+			case "json":
+				require.Contains(t, texts(t, json.Unmarshal, []byte(o.stdout)), hostile, "it is still the same text")
+			case "yaml":
+				require.Contains(t, texts(t, yaml.Unmarshal, []byte(o.stdout)), hostile, "it is still the same text")
+			}
+		}
+	}
+}
+
+// What cancel removes is named, and steers no terminal.
+func TestUntrustedIntent(t *testing.T) {
+	t.Setenv("FDBELECT_STORE", "file:"+untrusted(t))
+	o := typed(t, "cancel")
+	require.Zero(t, o.code, o.stderr)
+	require.Contains(t, o.stdout, `removed: transfer to "x\x1b[2J`)
+	for _, r := range o.stdout {
+		require.True(t, r == '\n' || unicode.IsPrint(r), "it prints %U", r)
+	}
+}
+
+// What is typed does not steer a terminal either: a script may have taken it from
+// elsewhere.
+func TestUntrustedArguments(t *testing.T) {
+	t.Setenv("FDBELECT_STORE", "file:"+untrusted(t))
+	for _, args := range [][]string{
+		{"transfer", "--to", hostile},
+		{"evict", hostile},
+		{"unregister", hostile},
+		{"config", "set", hostile},
+		{"config", "set", "--defaults", hostile},
+		{"config", "set", hostile + "=1"},
+		{"config", "set", "lease=" + hostile},
+		{"init", "--expiry", hostile},
+		{"status", "--election", hostile},
+		{"list", "--root", hostile},
+		{"list", "-o", hostile},
+		{"history", "--limit", hostile},
+		{"history", hostile},
+		{"raise-term", "--floor", hostile},
+		{"config", hostile},
+		{hostile},
+		{"--" + hostile},
+	} {
+		var out bytes.Buffer
+		err := cli.Exec(t.Context(), args, strings.NewReader(""), &out, &out)
+		require.Equal(t, 2, cli.ExitCode(err), "%q: %s", args, &out)
+		for _, r := range out.String() {
+			require.True(t, r == '\n' || unicode.IsPrint(r), "%q prints %U", args, r)
+		}
+	}
+}
+
+// texts returns all strings in a JSON or YAML text.
+func texts(t *testing.T, unmarshal func([]byte, any) error, text []byte) (all []string) {
+	t.Helper()
+	var value any
+	require.NoError(t, unmarshal(text, &value))
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			all = append(all, v)
+		case []any:
+			for _, inner := range v {
+				walk(inner)
+			}
+		case map[string]any:
+			for key, inner := range v {
+				all = append(all, key)
+				walk(inner)
+			}
+		}
+	}
+	walk(value)
+	return all
+}
+
+// Records that cannot be read are named; the others are listed all the same.
+func TestUnreadableRecords(t *testing.T) {
+	file := storeFile(t)
+	db, err := filekv.Open(file, filekv.Options{})
+	require.NoError(t, err)
+	defer db.Close()
+	e := election.New(subspace.New("fdbelection", "default"))
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
+		if _, err := e.Initialize(tr); err != nil {
+			return err
+		}
+		tr.Set(e.Subspace().Sub("candidates").Sub("broken").Bytes(), []byte("rubbish"))
+		return e.RegisterCandidate(tr, election.Registration{Identity: election.Identity{ID: "sound"}}, time.Now())
+	}))
+	show := func(command string) (stdout, stderr bytes.Buffer, err error) {
+		err = cli.Exec(t.Context(), []string{command, "--store", "file:" + file}, strings.NewReader(""), &stdout, &stderr)
+		return stdout, stderr, err
+	}
+	stdout, stderr, err := show("candidates")
+	require.ErrorIs(t, err, fdbelection.ErrInvalidState)
+	require.Equal(t, 1, cli.ExitCode(err))
+	require.Contains(t, stdout.String(), "sound")
+	require.Contains(t, stderr.String(), "broken")
+
+	leader := e.Subspace().Sub("leader").Bytes()
+	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error { tr.Set(leader, []byte{0x15, 9}); return nil }))
+	_, stderr, err = show("status")
+	require.Equal(t, 1, cli.ExitCode(err))
+	require.Contains(t, stderr.String(), "leader at key")
+}

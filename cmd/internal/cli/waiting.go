@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/cli/clock"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// waitPace is how often a wait looks without having been told of a change, and
+// how often it says that it goes on.
+const waitPace = 250 * time.Millisecond
+
+// errWaitOver: what was waited for did not come within the timeout.
+var errWaitOver = errors.New("waited in vain")
+
+// waitFor looks at the election until check is content or fails: at once, at
+// every change of the tenure or the intent, and on a timer beside these. It ends
+// with errWaitOver when limit has passed, after one look at least. waiting is what
+// the terminal says meanwhile.
+func (s *session) waitFor(ctx context.Context, limit time.Duration, waiting string, check func(election.State) (bool, error)) error {
+	over, cancel := clock.WithTimeout(ctx, s.app.clock, limit)
+	defer cancel()
+	p := s.app.newProgress()
+	defer p.done()
+	begin := s.app.clock.Now()
+	for {
+		done, err := s.lookAndWait(ctx, over, check)
+		switch {
+		case done:
+			return nil
+		case ctx.Err() != nil:
+			return context.Canceled
+		case err != nil:
+			return err
+		case over.Err() != nil:
+			return errWaitOver
+		}
+		p.say(fmt.Sprintf("%s: %s of at most %s", waiting, ago(s.app.clock.Now().Sub(begin)), limit))
+	}
+}
+
+// lookAndWait looks once, and then waits until there may be something new, or
+// until the wait is over.
+func (s *session) lookAndWait(ctx, over context.Context, check func(election.State) (bool, error)) (bool, error) {
+	ctx, cancel := context.WithCancelCause(ctx) // which ends the watches
+	defer cancel(context.Canceled)
+	late := s.app.clock.AfterFunc(s.access.timeout, func() { cancel(context.DeadlineExceeded) })
+	var term, intent kv.Watch
+	state, err := kv.Transact(ctx, s.Database, func(tr kv.Transaction) (election.State, error) {
+		term, intent = s.election.Watch(tr), s.election.WatchIntent(tr)
+		return s.election.ReadState(tr)
+	})
+	late.Stop() // the watches live on
+	if err != nil {
+		return false, s.access.explain(err)
+	}
+	defer term.Cancel()
+	defer intent.Cancel()
+	if done, err := check(state); done || err != nil {
+		return done, err
+	}
+	tick := make(chan struct{})
+	timer := s.app.clock.AfterFunc(waitPace, func() { close(tick) })
+	defer timer.Stop()
+	select {
+	case <-term.Done():
+		err = term.Err()
+	case <-intent.Done():
+		err = intent.Err()
+	case <-tick:
+	case <-over.Done():
+	}
+	if err != nil { // a watch that fails must not make the loop a hot one
+		select {
+		case <-tick:
+		case <-over.Done():
+		}
+	}
+	return false, nil
+}
+
+// awaitVacancy waits until nobody holds the seat, and says nothing then.
+func (a *app) awaitVacancy(ctx context.Context, x *access, limit time.Duration) error {
+	s, err := a.enter(ctx, x, true)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	var last election.State
+	err = s.waitFor(ctx, limit, "waiting for the leader to give its seat up", func(state election.State) (bool, error) {
+		last = state
+		return state.Leader.Vacant(), nil
+	})
+	if errors.Is(err, errWaitOver) {
+		return timedOut(fmt.Errorf("%s still holds the seat after %s: it may have died (\"fdbelect resign --force\" gives its seat up), or its lease is longer than the --timeout",
+			last.Leader.Identity, limit))
+	}
+	return err
+}
+
+// sameTenure reports whether two records are of one tenure that goes on.
+func sameTenure(a, b election.Leader) bool { return !a.Vacant() && a.Token() == b.Token() }
+
+// seatText says who leads by the record, as the end of a sentence.
+func seatText(l election.Leader) string {
+	if l.Vacant() {
+		return "no candidate leads"
+	}
+	return fmt.Sprintf("%s leads in term %d%s", l.Identity, l.Term, pending(l.Accepted))
+}

@@ -1,0 +1,213 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/cli/clock"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+var errDown = errors.New("the disk is on fire")
+
+// weather is a store that may be down, and may have to be opened anew.
+type weather struct {
+	kv.Database
+	down   atomic.Bool
+	opened atomic.Int32
+}
+
+func (w *weather) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
+	if w.down.Load() {
+		return errDown
+	}
+	return w.Database.Transact(ctx, fn)
+}
+
+func (w *weather) store() Store {
+	return Store{
+		Scheme: "test",
+		Open: func(context.Context, string, time.Duration) (kv.Database, io.Closer, error) {
+			if w.down.Load() {
+				return nil, nil, errDown
+			}
+			w.opened.Add(1)
+			return w, io.NopCloser(nil), nil
+		},
+		Permanent: func(err error) bool { return errors.Is(err, errDown) },
+	}
+}
+
+// company is an election in virtual time, with candidates that a test starts.
+type company struct {
+	t        *testing.T
+	db       kv.Database
+	election *election.LeaderElection
+}
+
+func newCompany(t *testing.T) *company {
+	return &company{t: t, db: memkv.New(memkv.Options{}), election: election.New(subspace.New("fdbelection", "default"))}
+}
+
+// enter has a candidate campaign, and returns it with what makes it leave.
+func (c *company) enter(id string, priority int32) (el *elector.Elector, leave func()) {
+	c.t.Helper()
+	el, err := elector.New(c.db, c.election, elector.Options{
+		NodeID: id, Priority: priority, Config: fdbelection.ConfigWithLease(2 * time.Second), Clock: Virtual{},
+	})
+	require.NoError(c.t, err)
+	ctx, cancel := context.WithCancel(c.t.Context())
+	require.NoError(c.t, el.Start(ctx))
+	return el, func() {
+		require.NoError(c.t, el.Stop(c.t.Context()))
+		cancel()
+	}
+}
+
+func (c *company) pass(d time.Duration) {
+	c.t.Helper()
+	require.NoError(c.t, clock.Sleep(c.t.Context(), Virtual{}, d))
+}
+
+// toldApart takes the lines of a watch apart: what they tell of the seat, and what of
+// candidates. Left out are the times, the ballots, and lines that depend on who
+// looked first.
+func toldApart(text string) (seat, candidates []string) {
+	for line := range strings.Lines(text) {
+		_, line, _ = strings.Cut(strings.TrimSpace(line), " ")
+		leader, event, _ := strings.Cut(line, " event=")
+		switch {
+		case strings.HasPrefix(event, eventSilent), strings.HasPrefix(event, eventQuiet):
+		case strings.Contains(event, " candidate="):
+			candidates = append(candidates, event)
+		default:
+			leader, _, _ = strings.Cut(leader, " ballot=")
+			seat = append(seat, leader+" "+event)
+		}
+	}
+	return seat, candidates
+}
+
+// A watch tells of all that happens to an election, and of a store that goes away
+// and comes back.
+func TestWatchTellsWhatHappens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t)
+		w := &weather{Database: c.db}
+		var out, errs bytes.Buffer
+		a := &app{stdout: &out, stderr: &errs, clock: Virtual{}, random: rand.Reader, stores: []Store{w.store()}}
+		done := make(chan error)
+		ctx, stop := context.WithCancel(t.Context())
+		go func() { done <- a.exec(ctx, []string{"watch", "--store", "test:"}) }()
+
+		c.pass(2500 * time.Millisecond) // nobody has made the election
+		first, _ := c.enter("first", 1)
+		c.pass(3 * time.Second)
+		_, leaveSecond := c.enter("second", 0)
+		c.pass(3 * time.Second)
+		first.Abandon() // it dies
+		c.pass(8 * time.Second)
+		w.down.Store(true)
+		c.pass(5 * time.Second)
+		_, leaveThird := c.enter("third", 0) // unseen
+		c.pass(3 * time.Second)
+		w.down.Store(false)
+		c.pass(3 * time.Second)
+		leaveSecond()
+		c.pass(3 * time.Second)
+		stop()
+		require.NoError(t, <-done)
+		leaveThird()
+
+		require.Empty(t, errs.String())
+		seat, candidates := toldApart(out.String())
+		require.Equal(t, []string{
+			`leader=- term=0 trouble reason="there is no election default below fdbelection in store test:; check --election and --root (\"fdbelect list\" shows what is there), or make one with \"fdbelect init\""`,
+			`leader=first term=1 well reason="the election can be read"`,
+			`leader=first term=1 looking reason=vacancy`,
+			`leader=second term=2 elected reason=expiry`,
+			`leader=second term=2 trouble reason="the disk is on fire"`,
+			`leader=second term=2 well reason="the election can be read again"`,
+			`leader=- term=2 vacant reason="second: left"`,
+			`leader=third term=3 elected reason=vacancy`,
+		}, seat)
+		require.Equal(t, []string{
+			`present candidate=first reason="voter, priority 1"`,
+			`joined candidate=second reason="voter, priority 0"`,
+			`left candidate=first reason="it is not registered any more"`,
+			`joined candidate=third reason="voter, priority 0"`,
+			`left candidate=second reason="it is not registered any more"`,
+		}, candidates)
+		require.GreaterOrEqual(t, w.opened.Load(), int32(2), "it was opened anew")
+	})
+}
+
+// What ends a watch, and how.
+func TestWatchEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		took time.Duration
+		want string
+	}{
+		"a leader renews":     {[]string{"--until", "leader"}, 0, 2 * time.Second / 6, "event=looking"},
+		"what never comes":    {[]string{"--until", "event=vacant", "--for", "7s"}, exitTimedOut, 7 * time.Second, ""},
+		"after a time":        {[]string{"--for", "7s"}, 0, 7 * time.Second, ""},
+		"a line that matches": {[]string{"--until", "event=present candidate=a"}, 0, 0, "candidate=a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				world := newCompany(t)
+				_, leave := world.enter("a", 0)
+				world.pass(3 * time.Second)
+				begin := time.Now()
+				stdout, stderr, err := execOn(t.Context(), Virtual{}, world.db, append([]string{"watch"}, c.args...)...)
+				require.Equal(t, c.code, ExitCode(err), stderr)
+				require.Equal(t, c.took, time.Since(begin))
+				require.Contains(t, stdout, c.want)
+				leave()
+			})
+		})
+	}
+}
+
+// For scripts each change is one JSON object on a line, or one document.
+func TestWatchForScripts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := newCompany(t)
+		_, leave := world.enter("a", 3)
+		world.pass(3 * time.Second)
+		stdout, _, err := execOn(t.Context(), Virtual{}, world.db, "watch", "--output", "json", "--until", "leader")
+		require.NoError(t, err)
+		var events []string
+		for line := range strings.Lines(stdout) {
+			var n news
+			require.NoError(t, json.Unmarshal([]byte(line), &n))
+			require.Equal(t, "a", n.Leader.ID)
+			require.EqualValues(t, 1, n.Term)
+			require.False(t, n.Time.IsZero())
+			events = append(events, n.Event)
+		}
+		require.Equal(t, []string{eventLooking, eventPresent}, events)
+		stdout, _, err = execOn(t.Context(), Virtual{}, world.db, "watch", "--output", "yaml", "--until", "leader")
+		require.NoError(t, err)
+		require.Equal(t, 2, strings.Count(stdout, "---\ntime: "))
+		leave()
+	})
+}
