@@ -38,8 +38,8 @@ var (
 	// ErrNoNonce: the nonce that names an intended act is zero.
 	ErrNoNonce = errors.New("the nonce is zero: draw one (uuid.New) outside of the transaction's closure")
 	// ErrRequestPending: another request about the same term stands. Remove it with
-	// LeaderElection.CancelRequest or CancelIntent, or `fdbelect cancel`.
-	ErrRequestPending = errors.New("another request about this term stands: remove it first, with CancelIntent or `fdbelect cancel`")
+	// LeaderElection.CancelRequest or CancelAnyRequest, or `fdbelect cancel`.
+	ErrRequestPending = errors.New("another request about this term stands: remove it first, with CancelAnyRequest or `fdbelect cancel`")
 	// ErrLeaderRenewed: the holder that was to lose its seat has renewed its lease
 	// since it was looked at, so it is alive.
 	ErrLeaderRenewed = errors.New("the leader has renewed its lease meanwhile: it is alive")

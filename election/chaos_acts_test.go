@@ -32,7 +32,7 @@ func (c *chaos) act(p *chaosProc) {
 		c.cycle(p, me, now)
 	case n < 14:
 		begin("claim", func(tr *chaosTx) error {
-			result, err := c.e.TryClaimLeadership(tr, me.Identity, now, Observed(p.seen, now))
+			result, err := c.e.TryClaimLeadership(tr, me.Identity, now, WithObservation(p.seen, now))
 			c.decided(tr, p, result)
 			return err
 		})
@@ -69,7 +69,7 @@ func (c *chaos) act(p *chaosProc) {
 func (c *chaos) count(what string) func() { return func() { c.counts[what]++ } }
 
 func (c *chaos) cycle(p *chaosProc, me Registration, now time.Time) {
-	options := []CycleOption{Observed(p.seen, now)}
+	options := []CycleOption{WithObservation(p.seen, now)}
 	if c.chance(10) { // its belief has ended
 		options = append(options, EndedTerm(p.token.Term))
 	}
@@ -85,14 +85,14 @@ func (c *chaos) decided(tr *chaosTx, p *chaosProc, result CycleResult) {
 	tr.action = result.Action
 	tr.onApply = c.count(result.Action.String())
 	if result.Action == Claimed {
-		tr.onApply = c.count("claimed " + result.Leader.Origin.String())
+		tr.onApply = c.count("claimed " + result.Leader.AcquireReason.String())
 	}
 	tr.acked = func() {
 		if p.Identity != tr.actor {
 			return // that incarnation is gone
 		}
-		if result.Intent.Kind != NoIntent {
-			p.intent = result.Intent
+		if result.Request.Kind != NoRequest {
+			p.intent = result.Request
 		}
 		if result.Leads() {
 			p.token = result.Leader.Token()
@@ -102,9 +102,9 @@ func (c *chaos) decided(tr *chaosTx, p *chaosProc, result CycleResult) {
 
 func (c *chaos) handOver(p *chaosProc, me Registration, token Token, now time.Time) {
 	nonce, to := c.nonce(), c.procs[c.rnd.IntN(len(c.procs))].ID
-	if p.intent.Kind != IntentResign && p.intent.about(token.Term) {
+	if p.intent.Kind != ResignRequest && p.intent.about(token.Term) {
 		c.begin("yield", me.Identity, now, func(tr *chaosTx) error {
-			_, yielded, err := c.e.Yield(tr, token, p.intent, now)
+			_, yielded, err := c.e.HandOver(tr, token, p.intent, now)
 			if yielded {
 				tr.onApply = c.count("yielded")
 			}
@@ -143,7 +143,7 @@ func (c *chaos) depose() {
 		ballot = 0
 	}
 	c.begin("depose", Identity{}, c.now, func(tr *chaosTx) error {
-		err := c.e.DeposeLeader(tr, token, ballot, c.now)
+		err := c.e.ForceResign(tr, token, ballot, c.now)
 		if errors.Is(err, fdbelection.ErrLeaderRenewed) {
 			c.counts["spared"]++
 		}

@@ -18,9 +18,9 @@ type chaosChecker struct {
 	version int64 // of the newest commit
 
 	config fdbelection.Config
-	leader Leader
-	term   Tenure
-	intent Intent
+	leader LeaderRecord
+	term   TermRecord
+	intent Request
 
 	leaderTouched int64 // the newest commit that wrote or settled the leader record
 	nonces        map[uuid.UUID]bool
@@ -61,7 +61,7 @@ func (k *chaosChecker) commit(tr *chaosTx) {
 	if wroteTerm {
 		k.checkTenure(tr, &before)
 	}
-	if k.intent != before.intent && k.intent.Kind != NoIntent && k.intent.Term != before.leader.Term {
+	if k.intent != before.intent && k.intent.Kind != NoRequest && k.intent.Term != before.leader.Term {
 		k.failf(tr, "#25: an intent about term %d under term %d", k.intent.Term, before.leader.Term)
 	}
 	if tr.work != nil && (before.term.Token != *tr.work || !before.term.Held) {
@@ -177,7 +177,7 @@ func (k *chaosChecker) checkRaise(tr *chaosTx, before *chaosChecker) {
 	case was.Vacant() && was.Term == tr.floor:
 		k.failf(tr, "a raise to %d was made twice", tr.floor)
 	}
-	if k.intent.Kind != NoIntent {
+	if k.intent.Kind != NoRequest {
 		k.failf(tr, "#25: an intent outlived its term")
 	}
 	k.c.counts["raised"]++
@@ -203,24 +203,24 @@ func (k *chaosChecker) checkBegin(tr *chaosTx, before *chaosChecker) {
 		k.failf(tr, "#13: the new holder %v is no registered voter: %v", is.Identity, holder)
 	}
 	legal := false
-	switch is.Origin {
-	case OriginVacancy:
+	switch is.AcquireReason {
+	case AcquireVacancy:
 		legal = was.Vacant() && tr.actor == is.Identity
-	case OriginExpiry:
+	case AcquireExpiry:
 		legal = tr.actor == is.Identity && (config.Expiry == fdbelection.ExpiryByObservation || was.ExpiredAt(tr.now))
-	case OriginReclaim:
+	case AcquireReclaim:
 		legal = tr.actor == is.Identity && was.Identity == is.Identity
-	case OriginTransfer:
+	case AcquireTransfer:
 		legal = tr.actor == was.Identity && !is.Accepted
-	case OriginPreemption:
+	case AcquirePreemption:
 		legal = config.AllowPreemption && is.Priority > was.Priority &&
 			(tr.what == "yield" && tr.actor == was.Identity && !is.Accepted ||
 				config.PreemptionGrace == 0 && tr.actor == is.Identity)
 	}
 	if !legal {
-		k.failf(tr, "#5, #6: %v took over from %v by %v under %+v", is, was, is.Origin, config)
+		k.failf(tr, "#5, #6: %v took over from %v by %v under %+v", is, was, is.AcquireReason, config)
 	}
-	if k.intent.Kind != NoIntent {
+	if k.intent.Kind != NoRequest {
 		k.failf(tr, "#25: an intent outlived its term")
 	}
 }
@@ -235,11 +235,11 @@ func (k *chaosChecker) checkTenure(tr *chaosTx, before *chaosChecker) {
 			k.failf(tr, "term record %v after %v was raised", k.term, before.term)
 		}
 	case k.leader.Vacant():
-		want := Tenure{Token: before.leader.Token(), Ballot: k.leader.Ballot}
+		want := TermRecord{Token: before.leader.Token(), Ballot: k.leader.Ballot}
 		if k.term != want {
 			k.failf(tr, "#8: term record %v after %v", k.term, before.leader)
 		}
-	case k.term != Tenure{Token: k.leader.Token(), Held: true, Ballot: k.term.Ballot}:
+	case k.term != TermRecord{Token: k.leader.Token(), Held: true, Ballot: k.term.Ballot}:
 		k.failf(tr, "#4: term record %v beside %v", k.term, k.leader)
 	}
 }

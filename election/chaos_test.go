@@ -72,7 +72,7 @@ type chaosProc struct {
 	token   Token // the last one it was told of
 	seen    Observation
 	list    []Candidate // as it saw them some time ago
-	intent  Intent      // as it saw it some time ago
+	intent  Request     // as it saw it some time ago
 	stopped bool
 	rejoin  bool // it was told that it is not registered
 }

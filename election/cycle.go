@@ -14,7 +14,7 @@ type CycleResult struct {
 	Action Action
 	// Leader is the leader record. Whether the lease of another candidate has run
 	// out is for the caller to judge.
-	Leader Leader
+	Leader LeaderRecord
 	// ValidUntil is until when the caller may take itself for the leader, on the
 	// clock of the cycle's now. It is zero if the caller does not lead. The work must
 	// have stopped by then, unless a later cycle has returned a later instant.
@@ -23,14 +23,14 @@ type CycleResult struct {
 	// preemption grace. As long as the commit of a cycle is not known, the earlier of its
 	// ValidUntil and the one before counts: a new config may have made the lease shorter.
 	ValidUntil time.Time
-	// Asked says that the caller leads and has to give up what Intent asks for: stop
+	// MustHandOver says that the caller leads and has to give up what Intent asks for: stop
 	// the work, and go on calling RunElectionCycle. It can end, if a challenger dies.
 	// It is false if the caller keeps its own observation (Observed).
-	Asked bool
-	// Intent is what is asked of the leader of this term. Its Kind is NoIntent if
+	MustHandOver bool
+	// Request is what is asked of the leader of this term. Its Kind is NoRequest if
 	// nothing is asked. It may be a challenge that the leader does not obey, because its
 	// author is dead or comes too early.
-	Intent Intent
+	Request Request
 	// Config is the one by which the cycle decided.
 	Config fdbelection.Config
 	// Unreadable names the advisory records that could not be read, and were passed
@@ -100,7 +100,7 @@ func (e *LeaderElection) RunElectionCycle(tr kv.Transaction, me Registration, no
 	}
 	if valid := c.conclude(&v, d, &result.Leader, start); valid > 0 {
 		result.ValidUntil = now.Add(valid)
-		result.Asked = d.action == Renewed && c.asked(&v)
+		result.MustHandOver = d.action == Renewed && c.asked(&v)
 	}
 	if v.unreadable.own == nil { // else the leader renews, and its record waits for its repair
 		if err := e.heartbeat(tr, v.own, me, now, c.kept()); err != nil {
@@ -136,7 +136,7 @@ func (e *LeaderElection) TryClaimLeadership(tr kv.Transaction, me Identity, now 
 	}
 	c := e.judge(&v, v.own.Registration, now, opts)
 	limit := c.promised(&v)
-	c.notes.request = sighting{} // what is asked of a holder is for RunElectionCycle, which can take note of it
+	c.notes.request = seenRequest{} // what is asked of a holder is for RunElectionCycle, which can take note of it
 	d := decide(&v, &c)
 	if err := e.prepare(&v, &c, d); err != nil {
 		return CycleResult{}, err
@@ -155,10 +155,10 @@ func (e *LeaderElection) TryClaimLeadership(tr kv.Transaction, me Identity, now 
 // promised is the end of what the cycles of the holder have promised while a request
 // stands that they know; zero if they know of none. The cycle that hands over counts
 // on it, and takes no note of what a claim promises.
-func (c *contender) promised(v *view) time.Time {
+func (c *caller) promised(v *view) time.Time {
 	known := &c.notes.request
 	switch {
-	case known.kind == NoIntent, known.nonce != v.intent.Nonce:
+	case known.kind == NoRequest, known.nonce != v.intent.Nonce:
 		return time.Time{}
 	case !known.live.IsZero() && c.graceEnd(v).Before(c.notes.trusted):
 		return c.graceEnd(v)
@@ -188,17 +188,17 @@ func orUnregistered(unreadable error) error {
 	return fdbelection.ErrUnregisteredCandidate
 }
 
-func newContender(me Registration, now time.Time, opts []CycleOption) contender {
-	c := contender{Identity: me.Identity, priority: me.Priority, role: me.Role, now: now}
+func newContender(me Registration, now time.Time, opts []CycleOption) caller {
+	c := caller{Identity: me.Identity, priority: me.Priority, role: me.Role, now: now}
 	for _, opt := range opts {
-		opt(&c.choices)
+		opt(&c.cycleOptions)
 	}
 	return c
 }
 
 // judge returns the contender with what it has seen: as its caller says, or as the
 // notes in its candidate record do.
-func (e *LeaderElection) judge(v *view, me Registration, now time.Time, opts []CycleOption) contender {
+func (e *LeaderElection) judge(v *view, me Registration, now time.Time, opts []CycleOption) caller {
 	c := newContender(me, now, opts)
 	if !c.observed {
 		c.at = e.clock.Now()
@@ -212,7 +212,7 @@ func (e *LeaderElection) judge(v *view, me Registration, now time.Time, opts []C
 
 // contend is judge for a cycle, which also takes note of what is asked of the
 // holder.
-func (e *LeaderElection) contend(tr kv.Transaction, v *view, me Registration, now time.Time, opts []CycleOption) (contender, error) {
+func (e *LeaderElection) contend(tr kv.Transaction, v *view, me Registration, now time.Time, opts []CycleOption) (caller, error) {
 	c := e.judge(v, me, now, opts)
 	if c.observed {
 		return c, nil
@@ -226,7 +226,7 @@ func (e *LeaderElection) contend(tr kv.Transaction, v *view, me Registration, no
 	if asked && v.legal(&c) {
 		c.sight(v)
 	} else {
-		c.notes.request = sighting{}
+		c.notes.request = seenRequest{}
 	}
 	return c, nil
 }
@@ -234,7 +234,7 @@ func (e *LeaderElection) contend(tr kv.Transaction, v *view, me Registration, no
 // conclude updates the notes by a decision, after which next is the leader record. It
 // returns for how long the caller may lead, counted from the now of its cycle; start is
 // a reading of the clock after that.
-func (c *contender) conclude(v *view, d decision, next *Leader, start time.Time) time.Duration {
+func (c *caller) conclude(v *view, d decision, next *LeaderRecord, start time.Time) time.Duration {
 	var valid time.Duration
 	if d.action.Leads() {
 		valid = v.config.LeaseDuration - v.config.EffectiveMargin()
@@ -246,12 +246,12 @@ func (c *contender) conclude(v *view, d decision, next *Leader, start time.Time)
 		}
 	}
 	if d.action != Renewed && d.action != Draining { // it was asked of the tenure before
-		c.notes.request = sighting{}
+		c.notes.request = seenRequest{}
 	}
 	switch {
 	case d.action.Holds():
 		c.notes.seen = c.seen.Next(*next, c.at)
-	case d.action == Vacated && v.intent.Kind == IntentResign:
+	case d.action == Vacated && v.intent.Kind == ResignRequest:
 		c.notes.out = c.at.Add(v.config.LeaseDuration)
 		fallthrough
 	default:
@@ -261,7 +261,7 @@ func (c *contender) conclude(v *view, d decision, next *Leader, start time.Time)
 }
 
 // kept returns the notes for the candidate record, nil if the caller keeps its own.
-func (c *contender) kept() *notes {
+func (c *caller) kept() *notes {
 	if c.observed {
 		return nil
 	}
@@ -269,27 +269,27 @@ func (c *contender) kept() *notes {
 }
 
 // prepare does, before the first write, all of a decision that can fail.
-func (e *LeaderElection) prepare(v *view, c *contender, d decision) (err error) {
+func (e *LeaderElection) prepare(v *view, c *caller, d decision) (err error) {
 	switch {
-	case d.action == HandedOver, d.action == Challenged && v.intent.about(v.leader.Term) && v.intent.by(c.Identity):
+	case d.action == HandedOver, d.action == RequestedPreemption && v.intent.about(v.leader.Term) && v.intent.by(c.Identity):
 		c.nonce = v.intent.Nonce
-	case d.action == Claimed, d.action == Challenged:
+	case d.action == Claimed, d.action == RequestedPreemption:
 		c.nonce, err = e.newNonce()
 	}
 	return err
 }
 
 // act carries out a decision.
-func (e *LeaderElection) act(tr kv.Transaction, v *view, c *contender, d decision) (CycleResult, error) {
+func (e *LeaderElection) act(tr kv.Transaction, v *view, c *caller, d decision) (CycleResult, error) {
 	result := CycleResult{Action: d.action, Leader: v.leader, Config: v.config, Unreadable: errors.Join(v.unreadable.intent, v.unreadable.own)}
 	if v.intent.about(v.leader.Term) && !v.leader.Vacant() {
-		result.Intent = v.intent
+		result.Request = v.intent
 	}
 	var err error
 	switch d.action {
 	case Claimed:
 		result.Leader, err = e.claimSeat(tr, v, c, d.origin)
-		result.Intent = Intent{}
+		result.Request = Request{}
 	case Renewed:
 		result.Leader = v.renewal(c.priority, c.now)
 		err = e.writeRenewal(tr, v, &result.Leader)
@@ -300,10 +300,10 @@ func (e *LeaderElection) act(tr kv.Transaction, v *view, c *contender, d decisio
 			result.Leader = v.handover(v.other, d.origin, c.nonce, c.now)
 			err = e.writeTenure(tr, v, &result.Leader)
 		}
-	case Challenged:
-		result.Intent, err = e.challenge(tr, v, c)
+	case RequestedPreemption:
+		result.Request, err = e.challenge(tr, v, c)
 	case Withdrew:
-		result.Intent = Intent{}
+		result.Request = Request{}
 		if err = conflictOn(tr, e.keys.intent); err == nil {
 			tr.Clear(e.keys.intent)
 		}
@@ -316,7 +316,7 @@ func (e *LeaderElection) act(tr kv.Transaction, v *view, c *contender, d decisio
 }
 
 // whyVacated is the reason of a vacancy, for the history.
-func (c *contender) whyVacated(v *view) string {
+func (c *caller) whyVacated(v *view) string {
 	switch {
 	case c.role != Voter:
 		return "became an observer"
@@ -327,7 +327,7 @@ func (c *contender) whyVacated(v *view) string {
 	}
 }
 
-func (e *LeaderElection) claimSeat(tr kv.Transaction, v *view, c *contender, origin Origin) (Leader, error) {
+func (e *LeaderElection) claimSeat(tr kv.Transaction, v *view, c *caller, origin AcquireReason) (LeaderRecord, error) {
 	own := *v.own
 	own.Priority = c.priority // as the heartbeat of this transaction has it
 	next := v.claim(&own, origin, c.nonce, c.now)
@@ -338,9 +338,9 @@ func (e *LeaderElection) claimSeat(tr kv.Transaction, v *view, c *contender, ori
 // challenge writes the contender's own intent, or keeps it fresh. It depends
 // on the term record and not on the leader record, so that it conflicts with
 // changes of the tenure and not with renewals.
-func (e *LeaderElection) challenge(tr kv.Transaction, v *view, c *contender) (Intent, error) {
-	next := Intent{
-		Kind: IntentChallenge, Term: v.leader.Term, Identity: c.Identity,
+func (e *LeaderElection) challenge(tr kv.Transaction, v *view, c *caller) (Request, error) {
+	next := Request{
+		Kind: PreemptionRequest, Term: v.leader.Term, Identity: c.Identity,
 		Nonce: c.nonce, Counter: 1, Priority: c.priority,
 	}
 	if v.intent.Nonce == c.nonce {
@@ -350,10 +350,10 @@ func (e *LeaderElection) challenge(tr kv.Transaction, v *view, c *contender) (In
 	// has not read this challenge, must not commit after it: the challenge would stand
 	// for the rest of the term. (A heartbeat in this transaction writes that key too.)
 	if err := tr.AddWriteConflictKey(e.keys.candidate(c.ID)); err != nil {
-		return Intent{}, err
+		return Request{}, err
 	}
 	if err := conflictOn(tr, e.keys.intent, e.keys.term, e.keys.config); err != nil {
-		return Intent{}, err
+		return Request{}, err
 	}
 	tr.Set(e.keys.intent, next.encode())
 	return next, nil

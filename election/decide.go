@@ -25,8 +25,8 @@ const (
 	// Vacated: gave up its own leadership: an observer must, and a holder that was
 	// asked to resign.
 	Vacated
-	// Challenged: asked the leader to hand over, or repeated it.
-	Challenged
+	// RequestedPreemption: asked the leader to hand over, or repeated it.
+	RequestedPreemption
 	// Withdrew: took back its own challenge, which no longer holds, or as an observer
 	// a transfer to itself.
 	Withdrew
@@ -50,20 +50,20 @@ func (a Action) Leads() bool { return a == Claimed || a == Renewed }
 // lease is over by its own clock does not, although the leader record may still name it.
 func (a Action) Holds() bool { return a.Leads() || a == Draining }
 
-// contender is a candidate in one cycle: who decides, with what, and when.
-type contender struct {
+// caller is a candidate in one cycle: who decides, with what, and when.
+type caller struct {
 	Identity
 	priority int32
 	role     Role
 	now      time.Time
-	choices
+	cycleOptions
 	notes notes
 	nonce uuid.UUID // of the tenure or the challenge that may follow
 }
 
-// choices are what CycleOptions set. Without Observed, seen and at come from the
+// cycleOptions are what CycleOptions set. Without Observed, seen and at come from the
 // notes and the clock of the election.
-type choices struct {
+type cycleOptions struct {
 	observed  bool
 	seen      Observation
 	at        time.Time // on the clock of the observation
@@ -74,50 +74,50 @@ type choices struct {
 }
 
 // CycleOption brings to a cycle or a claim what only its process can know.
-type CycleOption func(*choices)
+type CycleOption func(*cycleOptions)
 
-// Observed brings what this process has seen of the leader record, and the time at
+// WithObservation brings what this process has seen of the leader record, and the time at
 // which the attempt begins, both on the clock of the observation: a monotonic one,
 // which need not be that of the now of the cycle. It is for a caller that keeps
 // its own observation, as package elector does. Such a caller also decides by
-// itself what becomes of a request or a challenge (Grantable, Yield), when its own
+// itself what becomes of a request or a challenge (CanHandOver, HandOver), when its own
 // tenure is over (EndedTerm), and how long it waits before it preempts.
 //
 // Without it the cycle keeps all of that in the candidate record.
-func Observed(seen Observation, at time.Time) CycleOption {
-	return func(c *choices) { c.observed, c.seen, c.at = true, seen, at }
+func WithObservation(seen Observation, at time.Time) CycleOption {
+	return func(c *cycleOptions) { c.observed, c.seen, c.at = true, seen, at }
 }
 
 // Abstain has the cycle write the heartbeat and renew its own tenure, and
 // neither claim nor challenge: for a process that is draining, or that stays
 // out for a while. It accepts a leadership that was handed over to it.
 func Abstain() CycleOption {
-	return func(c *choices) { c.abstain = true }
+	return func(c *cycleOptions) { c.abstain = true }
 }
 
 // EndedTerm tells that this process has ended its own tenures up to a term:
 // its belief ran out, and its work has been told so. A leadership that it still
 // holds in such a term is not renewed but claimed again, in a new term, at once.
 func EndedTerm(term uint64) CycleOption {
-	return func(c *choices) { c.endedTerm = term }
+	return func(c *cycleOptions) { c.endedTerm = term }
 }
 
 // WorkEnded tells that no work of this process runs under its leadership. A request
 // that stands, or a challenge whose author was seen to be alive, is then met at once,
 // without waiting for the end of the grace.
 func WorkEnded() CycleOption {
-	return func(c *choices) { c.idle = true }
+	return func(c *cycleOptions) { c.idle = true }
 }
 
 // decision is what to do about the leadership, and how a claim came about.
 type decision struct {
 	action Action
-	origin Origin
+	origin AcquireReason
 }
 
 // decide is the whole protocol of a cycle: what a contender does about the
 // leadership that one wave of reads saw. It is pure.
-func decide(v *view, c *contender) decision {
+func decide(v *view, c *caller) decision {
 	holds := v.leader.HeldBy(c.Identity)
 	switch {
 	case holds && c.role != Voter:
@@ -126,27 +126,27 @@ func decide(v *view, c *contender) decision {
 		return decideHolder(v, c)
 	case !v.config.ElectionEnabled, c.role != Voter, c.abstains():
 		return withdrawOrFollow(v, c)
-	case !holds && !c.seen.MayBegin(v.config.LeaseDuration, c.at):
+	case !holds && !c.seen.MayClaim(v.config.LeaseDuration, c.at):
 		return withdrawOrFollow(v, c) // the leader by the records that are gone may still believe
 	case v.leader.Vacant():
-		return decision{Claimed, OriginVacancy}
+		return decision{Claimed, AcquireVacancy}
 	case holds:
-		return decision{Claimed, OriginReclaim}
+		return decision{Claimed, AcquireReclaim}
 	case leaseOver(v, c):
-		return decision{Claimed, OriginExpiry}
+		return decision{Claimed, AcquireExpiry}
 	case c.noPreempt, !mayPreempt(v, c):
 		return withdrawOrFollow(v, c)
 	case v.config.PreemptionGrace == 0:
-		return decision{Claimed, OriginPreemption}
+		return decision{Claimed, AcquirePreemption}
 	case mayChallenge(v, c):
-		return decision{action: Challenged}
+		return decision{action: RequestedPreemption}
 	default:
 		return decision{action: Followed}
 	}
 }
 
 // decideHolder is decide for the holder of a tenure that goes on.
-func decideHolder(v *view, c *contender) decision {
+func decideHolder(v *view, c *caller) decision {
 	switch {
 	case !v.config.ElectionEnabled && !v.leader.Accepted: // it never led, so there is nothing to drain
 		return decision{action: Vacated}
@@ -154,49 +154,49 @@ func decideHolder(v *view, c *contender) decision {
 		return decision{action: Draining}
 	case !c.mustGiveUp(v):
 		return decision{action: Renewed}
-	case v.intent.Kind == IntentResign:
+	case v.intent.Kind == ResignRequest:
 		return decision{action: Vacated}
-	case v.intent.Kind == IntentTransfer:
-		return decision{HandedOver, OriginTransfer}
+	case v.intent.Kind == TransferRequest:
+		return decision{HandedOver, AcquireTransfer}
 	default:
-		return decision{HandedOver, OriginPreemption}
+		return decision{HandedOver, AcquirePreemption}
 	}
 }
 
 // abstains reports whether the contender claims nothing: by its own choice, or
 // because it has resigned on request a short while ago.
-func (c *contender) abstains() bool {
+func (c *caller) abstains() bool {
 	return c.abstain || !c.observed && !c.notes.out.IsZero() && c.at.Before(c.notes.out)
 }
 
 // asked reports whether an intent asks the holder to give up, as far as its notes
 // decide about it: it stands, it is legal, and its author is alive.
-func (c *contender) asked(v *view) bool {
+func (c *caller) asked(v *view) bool {
 	return !c.observed && v.legal(c) && c.notes.request.alive(c.at, v.config.HeartbeatInterval)
 }
 
 // legal reports whether the intent that stands may be granted by the holder now.
-func (v *view) legal(c *contender) bool {
+func (v *view) legal(c *caller) bool {
 	switch {
 	case !v.leader.Accepted || !v.intent.about(v.leader.Term):
 		return false
-	case v.intent.Kind == IntentResign:
+	case v.intent.Kind == ResignRequest:
 		return true
 	case !v.intentStands():
 		return false
 	}
-	return v.intent.Kind != IntentChallenge || !protected(v, tenureAge(v, c))
+	return v.intent.Kind != PreemptionRequest || !protected(v, tenureAge(v, c))
 }
 
 // graceEnd is when the holder's grace for the intent is over, on its own clock.
-func (c *contender) graceEnd(v *view) time.Time {
+func (c *caller) graceEnd(v *view) time.Time {
 	return c.notes.request.live.Add(v.config.PreemptionGrace)
 }
 
 // mustGiveUp reports whether it is time to meet the intent: the grace is over, and
 // so is every instant until which a cycle told its caller that it leads; or the
 // caller says that its work has ended.
-func (c *contender) mustGiveUp(v *view) bool {
+func (c *caller) mustGiveUp(v *view) bool {
 	if !c.asked(v) {
 		return false
 	}
@@ -205,7 +205,7 @@ func (c *contender) mustGiveUp(v *view) bool {
 
 // tenureOver reports whether the contender's own tenure has ended for itself: it
 // said so, or its lease is over by its own clock and it keeps no better account.
-func tenureOver(v *view, c *contender) bool {
+func tenureOver(v *view, c *caller) bool {
 	if v.leader.Term <= c.endedTerm {
 		return true
 	}
@@ -217,16 +217,16 @@ func tenureOver(v *view, c *contender) bool {
 
 // leaseOver reports whether another candidate's lease is over, in the way that
 // the config asks for. A record that was lost tells no time.
-func leaseOver(v *view, c *contender) bool {
+func leaseOver(v *view, c *caller) bool {
 	if v.config.Expiry == fdbelection.ExpiryByObservation || v.lost {
-		return c.seen.LeaseOver(v.leader, c.at)
+		return c.seen.LeaseExpired(v.leader, c.at)
 	}
 	return v.leader.ExpiredAt(c.now)
 }
 
 // mayPreempt reports whether the contender outranks a live leader that is not
 // protected. Only a strictly higher priority does.
-func mayPreempt(v *view, c *contender) bool {
+func mayPreempt(v *view, c *caller) bool {
 	return v.config.AllowPreemption && c.priority > v.leader.Priority &&
 		!protected(v, tenureAge(v, c)) &&
 		(c.observed || c.at.Sub(c.notes.since) >= v.config.PreemptDelay)
@@ -241,7 +241,7 @@ func protected(v *view, age time.Duration) bool {
 
 // protection is how long a tenure is safe from preemption.
 func protection(v *view) time.Duration {
-	if v.leader.Origin == OriginTransfer { // else rank would undo the request at once
+	if v.leader.AcquireReason == AcquireTransfer { // else rank would undo the request at once
 		return max(v.config.MinimumTenure, v.config.LeaseDuration)
 	}
 	return v.config.MinimumTenure
@@ -249,7 +249,7 @@ func protection(v *view) time.Duration {
 
 // tenureAge is how long the tenure has lasted: as observed, or by the clocks. A
 // holder that has observed nothing knows when it began.
-func tenureAge(v *view, c *contender) time.Duration {
+func tenureAge(v *view, c *caller) time.Duration {
 	if v.config.Expiry == fdbelection.ExpiryByObservation && (c.observed || c.seen.Term > 0) {
 		return c.seen.tenureAge(v.leader, c.at)
 	}
@@ -260,18 +260,18 @@ func tenureAge(v *view, c *contender) time.Duration {
 // about this term, if its own wants repeating or that of an earlier incarnation
 // stands, whose record it has taken over, or if the challenger is weaker. What an
 // operator asked for stays, and so does an intent that cannot be read.
-func mayChallenge(v *view, c *contender) bool {
+func mayChallenge(v *view, c *caller) bool {
 	if v.unreadable.intent != nil {
 		return false
 	}
 	if !v.intent.about(v.leader.Term) {
 		return true
 	}
-	return v.intent.Kind == IntentChallenge && (v.intent.ID == c.ID || c.priority > v.intent.Priority)
+	return v.intent.Kind == PreemptionRequest && (v.intent.ID == c.ID || c.priority > v.intent.Priority)
 }
 
-func withdrawOrFollow(v *view, c *contender) decision {
-	own := v.intent.Kind == IntentChallenge && v.intent.ID == c.ID // an earlier incarnation's too: it is gone
+func withdrawOrFollow(v *view, c *caller) decision {
+	own := v.intent.Kind == PreemptionRequest && v.intent.ID == c.ID // an earlier incarnation's too: it is gone
 	if own || c.role != Voter && v.intent.concerns(c.Identity) {
 		return decision{action: Withdrew}
 	}

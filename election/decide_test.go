@@ -15,7 +15,7 @@ import (
 // differences.
 type deciding struct {
 	name   string
-	change func(v *view, c *contender)
+	change func(v *view, c *caller)
 	want   decision
 }
 
@@ -28,42 +28,42 @@ var (
 // second is an instant of the case, in seconds after the claim.
 func second(n float64) time.Time { return decideNow.Add(time.Duration(n * float64(time.Second))) }
 
-func decidingBase() (*view, *contender) {
+func decidingBase() (*view, *caller) {
 	v := &view{config: fdbelection.RecipeConfig()}
-	v.leader = Leader{
+	v.leader = LeaderRecord{
 		Ballot: 9, Term: 3, Identity: meA, Priority: 5, Nonce: uuid.UUID{9}, Accepted: true,
 		LeaseExpiry: second(10), LeaseDuration: 10 * time.Second, AcquiredAt: second(0),
 	}
-	return v, &contender{Identity: meB, priority: 5, now: second(1)}
+	return v, &caller{Identity: meB, priority: 5, now: second(1)}
 }
 
-func asHolder(c *contender) { c.Identity = meA }
+func asHolder(c *caller) { c.Identity = meA }
 
-func watched(v *view, c *contender, since float64) {
+func watched(v *view, c *caller, since float64) {
 	v.config.Expiry = fdbelection.ExpiryByObservation
 	c.observed, c.seen = true, Observation{}.Next(v.leader, second(since))
 }
 
 // lost is for a leader record that is gone, in an election by clock.
-func lost(v *view, c *contender, since float64) {
+func lost(v *view, c *caller, since float64) {
 	v.lost, v.leader.AcquiredAt, v.leader.LeaseExpiry = true, time.Time{}, instant(latest)
 	c.seen = Observation{}.Next(v.leader, second(since))
 }
 
 var decisions = []deciding{
-	{"a live leader is followed", func(*view, *contender) {}, decision{action: Followed}},
-	{"a vacancy is claimed", func(v *view, _ *contender) { v.leader = v.leader.vacated(second(0)) }, decision{Claimed, OriginVacancy}},
-	{"a seat never held is claimed", func(v *view, _ *contender) { v.leader = Leader{} }, decision{Claimed, OriginVacancy}},
-	{"not by an observer", func(v *view, c *contender) { v.leader = Leader{}; c.role = Observer }, decision{action: Followed}},
-	{"not while disabled", func(v *view, _ *contender) { v.leader = Leader{}; v.config.ElectionEnabled = false }, decision{action: Followed}},
+	{"a live leader is followed", func(*view, *caller) {}, decision{action: Followed}},
+	{"a vacancy is claimed", func(v *view, _ *caller) { v.leader = v.leader.vacated(second(0)) }, decision{Claimed, AcquireVacancy}},
+	{"a seat never held is claimed", func(v *view, _ *caller) { v.leader = LeaderRecord{} }, decision{Claimed, AcquireVacancy}},
+	{"not by an observer", func(v *view, c *caller) { v.leader = LeaderRecord{}; c.role = Observer }, decision{action: Followed}},
+	{"not while disabled", func(v *view, _ *caller) { v.leader = LeaderRecord{}; v.config.ElectionEnabled = false }, decision{action: Followed}},
 
-	{"the instant before expiry is the leader's", func(_ *view, c *contender) { c.now = second(10).Add(-1) }, decision{action: Followed}},
-	{"the instant of expiry is free", func(_ *view, c *contender) { c.now = second(10) }, decision{Claimed, OriginExpiry}},
-	{"expiry is not for the disabled", func(v *view, c *contender) { c.now = second(10); v.config.ElectionEnabled = false }, decision{action: Followed}},
+	{"the instant before expiry is the leader's", func(_ *view, c *caller) { c.now = second(10).Add(-1) }, decision{action: Followed}},
+	{"the instant of expiry is free", func(_ *view, c *caller) { c.now = second(10) }, decision{Claimed, AcquireExpiry}},
+	{"expiry is not for the disabled", func(v *view, c *caller) { c.now = second(10); v.config.ElectionEnabled = false }, decision{action: Followed}},
 
-	{"a lost record names no lease: not before it was seen for one", func(v *view, c *contender) { lost(v, c, 1); c.at = second(11).Add(-1) }, decision{action: Followed}},
-	{"a lost record is claimed from after one lease", func(v *view, c *contender) { lost(v, c, 1); c.at = second(11) }, decision{Claimed, OriginExpiry}},
-	{"but from after the longer lease that was seen before it", func(v *view, c *contender) {
+	{"a lost record names no lease: not before it was seen for one", func(v *view, c *caller) { lost(v, c, 1); c.at = second(11).Add(-1) }, decision{action: Followed}},
+	{"a lost record is claimed from after one lease", func(v *view, c *caller) { lost(v, c, 1); c.at = second(11) }, decision{Claimed, AcquireExpiry}},
+	{"but from after the longer lease that was seen before it", func(v *view, c *caller) {
 		c.seen = Observation{}.Next(v.leader, second(0))
 		v.config.LeaseDuration, v.leader.LeaseDuration, v.lost = time.Second, time.Second, true
 		v.leader.AcquiredAt = time.Time{}
@@ -71,110 +71,110 @@ var decisions = []deciding{
 		c.seen, c.at = c.seen.Next(v.leader, second(1)), second(11).Add(-1)
 	}, decision{action: Followed}},
 
-	{"the holder renews", func(_ *view, c *contender) { asHolder(c) }, decision{action: Renewed}},
-	{"the holder drains while disabled", func(v *view, c *contender) { asHolder(c); v.config.ElectionEnabled = false }, decision{action: Draining}},
-	{"an observer that holds vacates", func(_ *view, c *contender) { asHolder(c); c.role = Observer }, decision{action: Vacated}},
-	{"also while disabled and over", func(v *view, c *contender) {
+	{"the holder renews", func(_ *view, c *caller) { asHolder(c) }, decision{action: Renewed}},
+	{"the holder drains while disabled", func(v *view, c *caller) { asHolder(c); v.config.ElectionEnabled = false }, decision{action: Draining}},
+	{"an observer that holds vacates", func(_ *view, c *caller) { asHolder(c); c.role = Observer }, decision{action: Vacated}},
+	{"also while disabled and over", func(v *view, c *caller) {
 		asHolder(c)
 		c.role, c.now, v.config.ElectionEnabled = Observer, second(99), false
 	}, decision{action: Vacated}},
-	{"the holder of a lease that is over begins anew", func(_ *view, c *contender) { asHolder(c); c.now = second(10) }, decision{Claimed, OriginReclaim}},
-	{"by observation it renews", func(v *view, c *contender) { asHolder(c); watched(v, c, 0); c.now = second(10) }, decision{action: Renewed}},
-	{"unless it ended that term", func(v *view, c *contender) { asHolder(c); watched(v, c, 0); c.endedTerm = 3 }, decision{Claimed, OriginReclaim}},
-	{"an earlier term that it ended does not count", func(_ *view, c *contender) { asHolder(c); c.endedTerm = 2 }, decision{action: Renewed}},
-	{"another incarnation of the holder waits", func(_ *view, c *contender) { asHolder(c); c.Incarnation = uuid.UUID{7} }, decision{action: Followed}},
-	{"a seat handed over is accepted", func(v *view, c *contender) { asHolder(c); v.leader.Accepted = false }, decision{action: Renewed}},
+	{"the holder of a lease that is over begins anew", func(_ *view, c *caller) { asHolder(c); c.now = second(10) }, decision{Claimed, AcquireReclaim}},
+	{"by observation it renews", func(v *view, c *caller) { asHolder(c); watched(v, c, 0); c.now = second(10) }, decision{action: Renewed}},
+	{"unless it ended that term", func(v *view, c *caller) { asHolder(c); watched(v, c, 0); c.endedTerm = 3 }, decision{Claimed, AcquireReclaim}},
+	{"an earlier term that it ended does not count", func(_ *view, c *caller) { asHolder(c); c.endedTerm = 2 }, decision{action: Renewed}},
+	{"another incarnation of the holder waits", func(_ *view, c *caller) { asHolder(c); c.Incarnation = uuid.UUID{7} }, decision{action: Followed}},
+	{"a seat handed over is accepted", func(v *view, c *caller) { asHolder(c); v.leader.Accepted = false }, decision{action: Renewed}},
 
-	{"nothing observed, nothing claimed", func(v *view, c *contender) {
+	{"nothing observed, nothing claimed", func(v *view, c *caller) {
 		watched(v, c, 0)
 		c.seen, c.now = Observation{}, second(1e6)
 	}, decision{action: Followed}},
-	{"the wall clock does not count by observation", func(v *view, c *contender) { watched(v, c, 100); c.now = second(109.9) }, decision{action: Followed}},
-	{"a ballot that stood for a lease is over", func(v *view, c *contender) { watched(v, c, 100); c.now = second(110) }, decision{Claimed, OriginExpiry}},
-	{"another ballot is not", func(v *view, c *contender) { watched(v, c, 0); v.leader.Ballot++; c.now = second(50) }, decision{action: Followed}},
-	{"another tenure of the same ballot is not", func(v *view, c *contender) { watched(v, c, 0); v.leader.Nonce[0]++; c.now = second(50) }, decision{action: Followed}},
-	{"another term is not", func(v *view, c *contender) { watched(v, c, 0); v.leader.Term++; c.now = second(50) }, decision{action: Followed}},
-	{"the clock of the cycle does not count by observation", func(v *view, c *contender) {
+	{"the wall clock does not count by observation", func(v *view, c *caller) { watched(v, c, 100); c.now = second(109.9) }, decision{action: Followed}},
+	{"a ballot that stood for a lease is over", func(v *view, c *caller) { watched(v, c, 100); c.now = second(110) }, decision{Claimed, AcquireExpiry}},
+	{"another ballot is not", func(v *view, c *caller) { watched(v, c, 0); v.leader.Ballot++; c.now = second(50) }, decision{action: Followed}},
+	{"another tenure of the same ballot is not", func(v *view, c *caller) { watched(v, c, 0); v.leader.Nonce[0]++; c.now = second(50) }, decision{action: Followed}},
+	{"another term is not", func(v *view, c *caller) { watched(v, c, 0); v.leader.Term++; c.now = second(50) }, decision{action: Followed}},
+	{"the clock of the cycle does not count by observation", func(v *view, c *caller) {
 		watched(v, c, 0)
 		c.now, c.at = second(1e6), second(9)
 	}, decision{action: Followed}},
-	{"a clock that went back is not", func(v *view, c *contender) { watched(v, c, 0); c.now = second(-50) }, decision{action: Followed}},
+	{"a clock that went back is not", func(v *view, c *caller) { watched(v, c, 0); c.now = second(-50) }, decision{action: Followed}},
 
-	{"who abstains does not claim a vacancy", func(v *view, c *contender) { v.leader = Leader{}; c.abstain = true }, decision{action: Followed}},
-	{"nor preempts", func(_ *view, c *contender) { c.priority = 6; c.abstain = true }, decision{action: Followed}},
-	{"nor begins anew", func(_ *view, c *contender) { asHolder(c); c.abstain, c.now = true, second(10) }, decision{action: Followed}},
-	{"but renews", func(_ *view, c *contender) { asHolder(c); c.abstain = true }, decision{action: Renewed}},
-	{"and takes its challenge back", func(v *view, c *contender) { challengedBy(v, c, meB, 6); c.abstain = true }, decision{action: Withdrew}},
-	{"a seat not accepted is not led while disabled", func(v *view, c *contender) {
+	{"who abstains does not claim a vacancy", func(v *view, c *caller) { v.leader = LeaderRecord{}; c.abstain = true }, decision{action: Followed}},
+	{"nor preempts", func(_ *view, c *caller) { c.priority = 6; c.abstain = true }, decision{action: Followed}},
+	{"nor begins anew", func(_ *view, c *caller) { asHolder(c); c.abstain, c.now = true, second(10) }, decision{action: Followed}},
+	{"but renews", func(_ *view, c *caller) { asHolder(c); c.abstain = true }, decision{action: Renewed}},
+	{"and takes its challenge back", func(v *view, c *caller) { challengedBy(v, c, meB, 6); c.abstain = true }, decision{action: Withdrew}},
+	{"a seat not accepted is not led while disabled", func(v *view, c *caller) {
 		asHolder(c)
 		v.leader.Accepted, v.config.ElectionEnabled = false, false
 	}, decision{action: Vacated}},
-	{"a seat not accepted in time is accepted late", func(v *view, c *contender) {
+	{"a seat not accepted in time is accepted late", func(v *view, c *caller) {
 		asHolder(c)
 		v.leader.Accepted, c.now = false, second(99)
 	}, decision{action: Renewed}},
-	{"a clock that is behind does not protect from preemption", func(_ *view, c *contender) {
+	{"a clock that is behind does not protect from preemption", func(_ *view, c *caller) {
 		c.priority, c.now = 6, second(-3600)
-	}, decision{Claimed, OriginPreemption}},
-	{"a challenge of an own earlier incarnation is withdrawn", func(v *view, c *contender) {
+	}, decision{Claimed, AcquirePreemption}},
+	{"a challenge of an own earlier incarnation is withdrawn", func(v *view, c *caller) {
 		challengedBy(v, c, Identity{ID: "b", Incarnation: uuid.UUID{77}}, 6)
 		c.priority = 5
 	}, decision{action: Withdrew}},
-	{"an observer withdraws a transfer to itself", func(v *view, c *contender) {
+	{"an observer withdraws a transfer to itself", func(v *view, c *caller) {
 		challengedBy(v, c, meB, 6)
-		v.intent.Kind, c.role = IntentTransfer, Observer
+		v.intent.Kind, c.role = TransferRequest, Observer
 	}, decision{action: Withdrew}},
 
-	{"an equal priority waits", func(*view, *contender) {}, decision{action: Followed}},
-	{"a higher one preempts", func(_ *view, c *contender) { c.priority = 6 }, decision{Claimed, OriginPreemption}},
-	{"not where it is forbidden", func(v *view, c *contender) { c.priority = 6; v.config.AllowPreemption = false }, decision{action: Followed}},
-	{"not while disabled, either", func(v *view, c *contender) { c.priority = 6; v.config.ElectionEnabled = false }, decision{action: Followed}},
-	{"not in the minimum tenure", func(v *view, c *contender) { c.priority = 6; v.config.MinimumTenure = second(1).Sub(second(0)) + 1 }, decision{action: Followed}},
-	{"after the minimum tenure", func(v *view, c *contender) { c.priority = 6; v.config.MinimumTenure = second(1).Sub(second(0)) }, decision{Claimed, OriginPreemption}},
-	{"a tenure not observed has no age", func(v *view, c *contender) {
+	{"an equal priority waits", func(*view, *caller) {}, decision{action: Followed}},
+	{"a higher one preempts", func(_ *view, c *caller) { c.priority = 6 }, decision{Claimed, AcquirePreemption}},
+	{"not where it is forbidden", func(v *view, c *caller) { c.priority = 6; v.config.AllowPreemption = false }, decision{action: Followed}},
+	{"not while disabled, either", func(v *view, c *caller) { c.priority = 6; v.config.ElectionEnabled = false }, decision{action: Followed}},
+	{"not in the minimum tenure", func(v *view, c *caller) { c.priority = 6; v.config.MinimumTenure = second(1).Sub(second(0)) + 1 }, decision{action: Followed}},
+	{"after the minimum tenure", func(v *view, c *caller) { c.priority = 6; v.config.MinimumTenure = second(1).Sub(second(0)) }, decision{Claimed, AcquirePreemption}},
+	{"a tenure not observed has no age", func(v *view, c *caller) {
 		c.priority, c.now = 6, second(99)
 		watched(v, c, 0)
 		c.seen, v.config.MinimumTenure = Observation{}, 1
 	}, decision{action: Followed}},
-	{"a transferred seat is protected", func(v *view, c *contender) { c.priority = 6; v.leader.Origin = OriginTransfer }, decision{action: Followed}},
-	{"for one lease", func(v *view, c *contender) {
+	{"a transferred seat is protected", func(v *view, c *caller) { c.priority = 6; v.leader.AcquireReason = AcquireTransfer }, decision{action: Followed}},
+	{"for one lease", func(v *view, c *caller) {
 		c.priority, c.now = 6, second(10)
-		v.leader.Origin, v.leader.LeaseExpiry = OriginTransfer, second(20)
-	}, decision{Claimed, OriginPreemption}},
+		v.leader.AcquireReason, v.leader.LeaseExpiry = AcquireTransfer, second(20)
+	}, decision{Claimed, AcquirePreemption}},
 
-	{"with a grace it challenges", func(v *view, c *contender) { c.priority = 6; v.config.PreemptionGrace = 1 }, decision{action: Challenged}},
-	{"and repeats it", func(v *view, c *contender) { challengedBy(v, c, meB, 6) }, decision{action: Challenged}},
-	{"another's of the same priority stands", func(v *view, c *contender) { challengedBy(v, c, Identity{ID: "c"}, 6) }, decision{action: Followed}},
-	{"that of an own earlier incarnation is replaced", func(v *view, c *contender) {
+	{"with a grace it challenges", func(v *view, c *caller) { c.priority = 6; v.config.PreemptionGrace = 1 }, decision{action: RequestedPreemption}},
+	{"and repeats it", func(v *view, c *caller) { challengedBy(v, c, meB, 6) }, decision{action: RequestedPreemption}},
+	{"another's of the same priority stands", func(v *view, c *caller) { challengedBy(v, c, Identity{ID: "c"}, 6) }, decision{action: Followed}},
+	{"that of an own earlier incarnation is replaced", func(v *view, c *caller) {
 		challengedBy(v, c, Identity{ID: "b", Incarnation: uuid.UUID{77}}, 6)
-	}, decision{action: Challenged}},
-	{"a weaker one's is replaced", func(v *view, c *contender) { challengedBy(v, c, Identity{ID: "c"}, 5) }, decision{action: Challenged}},
-	{"one about another term is void", func(v *view, c *contender) {
+	}, decision{action: RequestedPreemption}},
+	{"a weaker one's is replaced", func(v *view, c *caller) { challengedBy(v, c, Identity{ID: "c"}, 5) }, decision{action: RequestedPreemption}},
+	{"one about another term is void", func(v *view, c *caller) {
 		challengedBy(v, c, Identity{ID: "c"}, 99)
 		v.intent.Term = 2
-	}, decision{action: Challenged}},
-	{"an operator's request stands", func(v *view, c *contender) {
+	}, decision{action: RequestedPreemption}},
+	{"an operator's request stands", func(v *view, c *caller) {
 		challengedBy(v, c, Identity{ID: "c"}, 0)
-		v.intent.Kind = IntentResign
+		v.intent.Kind = ResignRequest
 	}, decision{action: Followed}},
-	{"an own challenge that is not legal any more is withdrawn", func(v *view, c *contender) {
+	{"an own challenge that is not legal any more is withdrawn", func(v *view, c *caller) {
 		challengedBy(v, c, meB, 6)
 		c.priority = 5
 	}, decision{action: Withdrew}},
-	{"also while disabled, again", func(v *view, c *contender) {
+	{"also while disabled, again", func(v *view, c *caller) {
 		challengedBy(v, c, meB, 6)
 		v.config.ElectionEnabled = false
 	}, decision{action: Withdrew}},
-	{"an expired lease goes before a challenge", func(v *view, c *contender) {
+	{"an expired lease goes before a challenge", func(v *view, c *caller) {
 		challengedBy(v, c, Identity{ID: "c"}, 99)
 		c.now = second(10)
-	}, decision{Claimed, OriginExpiry}},
+	}, decision{Claimed, AcquireExpiry}},
 }
 
-func challengedBy(v *view, c *contender, author Identity, priority int32) {
+func challengedBy(v *view, c *caller, author Identity, priority int32) {
 	c.priority = 6
 	v.config.PreemptionGrace = time.Second
-	v.intent = Intent{Kind: IntentChallenge, Term: v.leader.Term, Identity: author, Priority: priority, Nonce: uuid.UUID{5}}
+	v.intent = Request{Kind: PreemptionRequest, Term: v.leader.Term, Identity: author, Priority: priority, Nonce: uuid.UUID{5}}
 }
 
 func TestDecide(t *testing.T) {

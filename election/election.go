@@ -16,7 +16,7 @@ type LeaderElection struct {
 	keys   keys
 	random io.Reader
 	clock  Clock
-	silent *silences
+	silent *heartbeatAges
 }
 
 // Option changes how New builds a LeaderElection.
@@ -31,7 +31,7 @@ func WithRandom(source io.Reader) Option {
 // New returns the election that lives in space, and in nothing else. It does
 // no I/O; Initialize makes the election itself.
 func New(space subspace.Subspace, opts ...Option) *LeaderElection {
-	e := &LeaderElection{keys: newKeys(space), silent: &silences{}}
+	e := &LeaderElection{keys: newKeys(space), silent: &heartbeatAges{}}
 	for _, opt := range opts {
 		opt(e)
 	}

@@ -107,7 +107,7 @@ func (e *LeaderElection) evict(tr kv.Transaction, v *view, dead []Candidate) ([]
 		}
 		e.remove(tr, c)
 		evicted = append(evicted, c.ID)
-		if err := e.dropIntent(tr, v, c.Identity); err != nil {
+		if err := e.dropRequest(tr, v, c.Identity); err != nil {
 			return nil, err
 		}
 	}

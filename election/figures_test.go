@@ -72,7 +72,7 @@ func TestRule02_one_wave_of_reads(t *testing.T) {
 	token := first.Leader.Token()
 	nonce := uuid.New()
 	late := start.Add(time.Minute)
-	intent := b.cycle(challenger, start).Intent
+	intent := b.cycle(challenger, start).Request
 	fresh := election.Registration{Identity: election.Identity{ID: "fresh"}}
 	calls := []struct {
 		name  string
@@ -107,7 +107,7 @@ func TestRule02_one_wave_of_reads(t *testing.T) {
 		{"GetLeader", 1, func(tr kv.Transaction) error { _, _, err := b.GetLeader(tr, start); return err }},
 		{"GetLeaderRaw", 1, func(tr kv.Transaction) error { _, err := b.GetLeaderRaw(tr); return err }},
 		{"RunElectionCycle, leader", 1, func(tr kv.Transaction) error {
-			_, err := b.RunElectionCycle(tr, leader, start, election.Observed(election.Observation{}, start))
+			_, err := b.RunElectionCycle(tr, leader, start, election.WithObservation(election.Observation{}, start))
 			return err
 		}},
 		{"RunElectionCycle, leader that is challenged", 2, func(tr kv.Transaction) error { _, err := b.RunElectionCycle(tr, leader, start); return err }},
@@ -119,13 +119,13 @@ func TestRule02_one_wave_of_reads(t *testing.T) {
 			_, err := b.TransferLeadership(tr, token, "follower", nonce, start)
 			return err
 		}},
-		{"Yield", 1, func(tr kv.Transaction) error { _, _, err := b.Yield(tr, token, intent, start); return err }},
+		{"Yield", 1, func(tr kv.Transaction) error { _, _, err := b.HandOver(tr, token, intent, start); return err }},
 		{"RejoinCandidate", 1, func(tr kv.Transaction) error { return b.RejoinCandidate(tr, fresh, start) }},
-		{"ReadState", 1, func(tr kv.Transaction) error { _, err := b.ReadState(tr); return err }},
+		{"ReadStatus", 1, func(tr kv.Transaction) error { _, err := b.ReadStatus(tr); return err }},
 		{"CancelRequest", 1, func(tr kv.Transaction) error { return b.CancelRequest(tr, nonce) }},
 		{"RequestResign", 1, func(tr kv.Transaction) error { return b.RequestResign(tr, 1, nonce) }},
 		{"RequestTransfer", 1, func(tr kv.Transaction) error { return b.RequestTransfer(tr, 1, "follower", nonce) }},
-		{"ReadIntent", 1, func(tr kv.Transaction) error { _, err := b.ReadIntent(tr); return err }},
+		{"ReadRequest", 1, func(tr kv.Transaction) error { _, err := b.ReadRequest(tr); return err }},
 		{"Settle", 1, func(tr kv.Transaction) error { _, err := b.Settle(tr); return err }},
 		{"Preferred", 1, func(tr kv.Transaction) error { _, err := b.Preferred(tr, 3); return err }},
 		{"History", 1, func(tr kv.Transaction) error { _, err := b.History(tr, 3); return err }},

@@ -57,22 +57,22 @@ func goldenNoted() Candidate {
 			Term: 42, Nonce: goldenNonce, TermSince: second(5), Ballot: 1234567, BallotSince: second(9),
 			Lease: 10 * time.Second, LostAt: second(2),
 		},
-		request: sighting{kind: IntentChallenge, nonce: goldenNonce, counter: 9, live: second(11), moved: second(12)},
+		request: seenRequest{kind: PreemptionRequest, nonce: goldenNonce, counter: 9, live: second(11), moved: second(12)},
 	}
 	return c
 }
 
-func goldenLeader() Leader {
-	return Leader{
+func goldenLeader() LeaderRecord {
+	return LeaderRecord{
 		Ballot: 1234567, Term: 42, Identity: goldenID, Priority: 100,
 		LeaseExpiry: goldenTime.Add(10 * time.Second), LeaseDuration: 10 * time.Second,
 		Versionstamp: goldenStamp, AcquiredAt: goldenTime, Accepted: true, Nonce: goldenNonce,
-		Origin: OriginPreemption,
+		AcquireReason: AcquirePreemption,
 	}
 }
 
-var goldenIntent = Intent{
-	Kind: IntentChallenge, Term: 42, Identity: goldenOther, Nonce: goldenNonce, Counter: 9, Priority: 101,
+var goldenIntent = Request{
+	Kind: PreemptionRequest, Term: 42, Identity: goldenOther, Nonce: goldenNonce, Counter: 9, Priority: 101,
 }
 
 var goldenEvent = Event{
@@ -90,7 +90,7 @@ type goldenRecord struct {
 func goldenRecords() []goldenRecord {
 	k := newKeys(goldenSpace)
 	config, leader, candidate := goldenConfig(), goldenLeader(), goldenCandidate()
-	held, noted := Tenure{Token: leader.Token(), Held: true, Ballot: goldenEvent.Ballot}, goldenNoted()
+	held, noted := TermRecord{Token: leader.Token(), Held: true, Ballot: goldenEvent.Ballot}, goldenNoted()
 	registering := candidate
 	registering.Versionstamp = subspace.IncompleteVersionstamp(2)
 	voter := candidate
@@ -122,7 +122,7 @@ func goldenRecords() []goldenRecord {
 			"rank", k.rankOf(&voter),
 			[]byte{},
 			func(key, _ []byte) (any, error) { ranked, _, err := k.ranked(key); return ranked, err },
-			Ranked{ID: "node-a", Priority: -7, Versionstamp: goldenStamp},
+			RankEntry{ID: "node-a", Priority: -7, Versionstamp: goldenStamp},
 		},
 		{"rank, template", k.rankOf(&joining), []byte{}, nil, nil},
 		{"intent", k.intent, goldenIntent.encode(), func(k, v []byte) (any, error) { return decodeIntent(k, v) }, goldenIntent},
@@ -171,7 +171,7 @@ func TestRecordsWithoutLaterElements(t *testing.T) {
 	require.Equal(t, want, config)
 	tenure, err := decodeTenure(k.term, before("1501152a026e6f64652d6100301111111122223333444455555555555530aaaaaaaabbbbccccddddeeeeeeeeeeee27"))
 	require.NoError(t, err)
-	require.Equal(t, Tenure{Token: goldenLeader().Token(), Held: true}, tenure)
+	require.Equal(t, TermRecord{Token: goldenLeader().Token(), Held: true}, tenure)
 	candidate, err := decodeCandidate(nil, "node-a", before("150113f81c1886caf21c9634a616012c33000000123456789a00010002301111111122223333444455555555555526050261646472000231302e302e302e313a383000027a6f6e650002620000"))
 	require.NoError(t, err)
 	require.Equal(t, goldenCandidate(), candidate)
@@ -250,7 +250,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 // clamped is l with its times in the range that is written.
-func clamped(l Leader) Leader {
+func clamped(l LeaderRecord) LeaderRecord {
 	l.LeaseExpiry, l.AcquiredAt = instant(l.LeaseExpiry), instant(l.AcquiredAt)
 	return l
 }

@@ -60,19 +60,19 @@ func (k *keys) rankOf(c *Candidate) []byte {
 
 // ranked is the inverse of rankOf; it returns false for a key that is not of the
 // rank index.
-func (k *keys) ranked(key []byte) (ranked Ranked, ok bool, err error) {
+func (k *keys) ranked(key []byte) (ranked RankEntry, ok bool, err error) {
 	r, ok := shaped(key, k.rank, subspace.KindInteger, subspace.KindVersionstamp, subspace.KindString)
 	if !ok {
-		return Ranked{}, false, nil
+		return RankEntry{}, false, nil
 	}
 	negated := r.Int64()
-	ranked = Ranked{Priority: int32(-negated), Versionstamp: r.Versionstamp(), ID: r.Text()}
+	ranked = RankEntry{Priority: int32(-negated), Versionstamp: r.Versionstamp(), ID: r.Text()}
 	err = r.Err()
 	if err == nil && int64(ranked.Priority) != -negated {
 		err = fmt.Errorf("priority %d is out of range", -negated)
 	}
 	if err != nil {
-		return Ranked{}, true, err
+		return RankEntry{}, true, err
 	}
 	return ranked, true, nil
 }

@@ -10,43 +10,43 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// Origin says how a tenure began.
-type Origin int
+// AcquireReason says how a tenure began.
+type AcquireReason int
 
 const (
-	// OriginVacancy: the seat was empty.
-	OriginVacancy Origin = iota
-	// OriginExpiry: the lease of the holder before was over.
-	OriginExpiry
-	// OriginPreemption: a strictly higher priority took the seat, or was handed it
+	// AcquireVacancy: the seat was empty.
+	AcquireVacancy AcquireReason = iota
+	// AcquireExpiry: the lease of the holder before was over.
+	AcquireExpiry
+	// AcquirePreemption: a strictly higher priority took the seat, or was handed it
 	// after a challenge.
-	OriginPreemption
-	// OriginTransfer: the holder before handed the seat over by request.
-	OriginTransfer
-	// OriginReclaim: the same process began anew, after its own belief had ended.
-	OriginReclaim
+	AcquirePreemption
+	// AcquireTransfer: the holder before handed the seat over by request.
+	AcquireTransfer
+	// AcquireReclaim: the same process began anew, after its own belief had ended.
+	AcquireReclaim
 )
 
 // String returns the origin in a word.
-func (o Origin) String() string {
+func (o AcquireReason) String() string {
 	switch o {
-	case OriginVacancy:
+	case AcquireVacancy:
 		return "vacancy"
-	case OriginExpiry:
+	case AcquireExpiry:
 		return "expiry"
-	case OriginPreemption:
+	case AcquirePreemption:
 		return "preemption"
-	case OriginTransfer:
+	case AcquireTransfer:
 		return "transfer"
-	case OriginReclaim:
+	case AcquireReclaim:
 		return "reclaim"
 	default:
-		return "Origin(" + strconv.Itoa(int(o)) + ")"
+		return "AcquireReason(" + strconv.Itoa(int(o)) + ")"
 	}
 }
 
-// Leader is the leader record: who holds the seat, in which term, until when.
-type Leader struct {
+// LeaderRecord is the leader record: who holds the seat, in which term, until when.
+type LeaderRecord struct {
 	// Ballot counts the writes of this record; it only ever grows.
 	Ballot uint64
 	// Term counts the tenures. It is the fencing token.
@@ -69,16 +69,16 @@ type Leader struct {
 	// Nonce names the tenure, or in a vacancy the one that ended: a database that
 	// was restored can repeat a number, and never a nonce.
 	Nonce uuid.UUID
-	// Origin says how the tenure began.
-	Origin Origin
+	// AcquireReason says how the tenure began.
+	AcquireReason AcquireReason
 }
 
 // Vacant reports whether nobody holds the seat. The zero Leader, of a seat
 // that was never held, is vacant.
-func (l Leader) Vacant() bool { return l.ID == "" }
+func (l LeaderRecord) Vacant() bool { return l.ID == "" }
 
 // String returns the holder, the term and the ballot, safe to print.
-func (l Leader) String() string {
+func (l LeaderRecord) String() string {
 	holder := "vacant"
 	if !l.Vacant() {
 		holder = l.Identity.String()
@@ -87,35 +87,35 @@ func (l Leader) String() string {
 }
 
 // HeldBy reports whether this very incarnation holds the seat.
-func (l Leader) HeldBy(i Identity) bool { return !l.Vacant() && l.Identity == i }
+func (l LeaderRecord) HeldBy(i Identity) bool { return !l.Vacant() && l.Identity == i }
 
 // ExpiredAt reports whether the lease is over by the wall clock. The instant
 // of expiry is over.
-func (l Leader) ExpiredAt(now time.Time) bool { return !now.Before(l.LeaseExpiry) }
+func (l LeaderRecord) ExpiredAt(now time.Time) bool { return !now.Before(l.LeaseExpiry) }
 
 // Token returns the fencing token of the tenure.
-func (l Leader) Token() Token {
+func (l LeaderRecord) Token() Token {
 	return Token{Term: l.Term, Identity: l.Identity, Nonce: l.Nonce}
 }
 
 // in reports whether the seat is held in exactly the tenure of a token.
-func (l Leader) in(t Token) bool { return !l.Vacant() && l.Token() == t }
+func (l LeaderRecord) in(t Token) bool { return !l.Vacant() && l.Token() == t }
 
 // vacatedBy reports whether the seat is empty since the tenure of a token.
-func (l Leader) vacatedBy(t Token) bool {
+func (l LeaderRecord) vacatedBy(t Token) bool {
 	return l.Vacant() && l.Term == t.Term && l.Nonce == t.Nonce
 }
 
 // vacated returns the record after its tenure ended: the ballot goes on, term
 // and nonce say which tenure it was.
-func (l Leader) vacated(now time.Time) Leader {
-	return Leader{
+func (l LeaderRecord) vacated(now time.Time) LeaderRecord {
+	return LeaderRecord{
 		Ballot: l.Ballot + 1, Term: l.Term, Nonce: l.Nonce,
 		LeaseExpiry: instant(now), AcquiredAt: instant(now),
 	}
 }
 
-func (l Leader) encode() []byte {
+func (l LeaderRecord) encode() []byte {
 	b := newRecord(128 + len(l.ID))
 	b = subspace.AppendUint(b, l.Ballot)
 	b = subspace.AppendUint(b, l.Term)
@@ -127,16 +127,16 @@ func (l Leader) encode() []byte {
 	b = appendTime(b, l.AcquiredAt)
 	b = subspace.AppendBool(b, l.Accepted)
 	b = subspace.AppendUUID(b, l.Nonce)
-	return subspace.AppendInt(b, int64(l.Origin))
+	return subspace.AppendInt(b, int64(l.AcquireReason))
 }
 
 // decodeLeader reads a leader record; no value is a seat never held.
-func decodeLeader(key, value []byte) (Leader, error) {
+func decodeLeader(key, value []byte) (LeaderRecord, error) {
 	if value == nil {
-		return Leader{}, nil
+		return LeaderRecord{}, nil
 	}
 	r := openRecord("leader", key, value)
-	l := Leader{
+	l := LeaderRecord{
 		Ballot:        r.count(),
 		Term:          r.count(),
 		Identity:      r.identity(),
@@ -147,13 +147,13 @@ func decodeLeader(key, value []byte) (Leader, error) {
 		AcquiredAt:    r.time(),
 		Accepted:      r.Bool(),
 		Nonce:         r.UUID(),
-		Origin:        Origin(r.Int64()),
+		AcquireReason: AcquireReason(r.Int64()),
 	}
 	if l.Term > l.Ballot {
 		r.fail("the term is higher than the ballot")
 	}
 	if err := r.close(); err != nil {
-		return Leader{}, err // no part of it counts
+		return LeaderRecord{}, err // no part of it counts
 	}
 	return l, nil
 }

@@ -19,19 +19,19 @@ import (
 //
 // Errors: ErrNotLeader, ErrElectionDisabled, ErrDuplicateID, ErrNotVoting,
 // ErrNotInitialized, ErrRegistrationPending, ErrInvalidState.
-func (e *LeaderElection) RefreshLease(tr kv.Transaction, token Token, now time.Time) (Leader, error) {
+func (e *LeaderElection) RefreshLease(tr kv.Transaction, token Token, now time.Time) (LeaderRecord, error) {
 	v, err := e.loadFor(tr, token.Identity)
 	switch {
 	case err != nil:
-		return Leader{}, err
+		return LeaderRecord{}, err
 	case !v.leader.in(token):
-		return Leader{}, notLeader(token, v.leader)
+		return LeaderRecord{}, notLeader(token, v.leader)
 	case v.config.Expiry == fdbelection.ExpiryByClock && v.leader.Accepted && v.leader.ExpiredAt(now):
-		return Leader{}, fmt.Errorf("%w any more: the lease of %s is over; claim again", fdbelection.ErrNotLeader, token)
+		return LeaderRecord{}, fmt.Errorf("%w any more: the lease of %s is over; claim again", fdbelection.ErrNotLeader, token)
 	case v.own != nil && v.own.Role != Voter:
-		return Leader{}, fdbelection.ErrNotVoting
+		return LeaderRecord{}, fdbelection.ErrNotVoting
 	case !v.config.ElectionEnabled:
-		return Leader{}, fdbelection.ErrElectionDisabled
+		return LeaderRecord{}, fdbelection.ErrElectionDisabled
 	}
 	priority := v.leader.Priority
 	switch {
@@ -40,7 +40,7 @@ func (e *LeaderElection) RefreshLease(tr kv.Transaction, token Token, now time.T
 	case v.unreadable.own == nil:
 		again := Registration{Identity: token.Identity, Priority: priority}
 		if err := e.heartbeat(tr, nil, again, now, nil); err != nil {
-			return Leader{}, err
+			return LeaderRecord{}, err
 		}
 	}
 	next := v.renewal(priority, now)
@@ -79,7 +79,7 @@ func (e *LeaderElection) ResignLeadership(tr kv.Transaction, token Token, now ti
 	}
 }
 
-func notLeader(token Token, leader Leader) error {
+func notLeader(token Token, leader LeaderRecord) error {
 	return fmt.Errorf("%w in %s: the seat is %s", fdbelection.ErrNotLeader, token, leader)
 }
 
@@ -89,14 +89,14 @@ func notLeader(token Token, leader Leader) error {
 // record, so a late claim, renewal, resignation or transfer either is seen by
 // it or can never arrive. Its commit makes a renewal that runs at the same time
 // retry once. Errors: ErrInvalidState.
-func (e *LeaderElection) Settle(tr kv.Transaction) (Leader, error) {
+func (e *LeaderElection) Settle(tr kv.Transaction) (LeaderRecord, error) {
 	value, err := tr.Get(e.keys.leader).Get()
 	if err != nil {
-		return Leader{}, err
+		return LeaderRecord{}, err
 	}
 	leader, err := decodeLeader(e.keys.leader, value)
 	if err != nil {
-		return Leader{}, err
+		return LeaderRecord{}, err
 	}
 	return leader, tr.AddWriteConflictKey(e.keys.leader)
 }

@@ -71,8 +71,8 @@ func (e *LeaderElection) decodeCandidates(future kv.Future[[]kv.KeyValue]) ([]Ca
 	return candidates, errors.Join(faults...)
 }
 
-// Ranked is an entry of the rank index.
-type Ranked struct {
+// RankEntry is an entry of the rank index.
+type RankEntry struct {
 	ID           string
 	Priority     int32
 	Versionstamp subspace.Versionstamp
@@ -82,7 +82,7 @@ type Ranked struct {
 // snapshot read. Entries that cannot be read are left out and named by the error
 // (ErrInvalidState); one whose candidate is gone is possible after changes by
 // other hands. Other errors: ErrRegistrationPending.
-func (e *LeaderElection) Preferred(tr kv.ReadTransaction, k int) ([]Ranked, error) {
+func (e *LeaderElection) Preferred(tr kv.ReadTransaction, k int) ([]RankEntry, error) {
 	if k <= 0 {
 		return nil, nil
 	}
@@ -97,12 +97,12 @@ func (e *LeaderElection) scanRank(tr kv.ReadTransaction, k int) kv.Future[[]kv.K
 
 // decodeRank returns the entries that can be read, never nil once the rows are there,
 // and a joined error of those that cannot.
-func (e *LeaderElection) decodeRank(future kv.Future[[]kv.KeyValue]) ([]Ranked, error) {
+func (e *LeaderElection) decodeRank(future kv.Future[[]kv.KeyValue]) ([]RankEntry, error) {
 	rows, err := future.Get()
 	if err != nil {
 		return nil, registrationPending(err)
 	}
-	preferred := make([]Ranked, 0, len(rows))
+	preferred := make([]RankEntry, 0, len(rows))
 	var faults []error
 	for _, row := range rows {
 		ranked, ok, err := e.keys.ranked(row.Key)
@@ -123,7 +123,7 @@ func (e *LeaderElection) decodeRank(future kv.Future[[]kv.KeyValue]) ([]Ranked, 
 // a record are left out. It is one wave of reads if also names all of the first k, and two if it
 // does not: name those that were found last time. What cannot be read is left out and
 // named by the error (ErrInvalidState). Other errors: ErrRegistrationPending.
-func (e *LeaderElection) ListPreferred(tr kv.ReadTransaction, k int, also ...string) ([]Ranked, []Candidate, error) {
+func (e *LeaderElection) ListPreferred(tr kv.ReadTransaction, k int, also ...string) ([]RankEntry, []Candidate, error) {
 	asked := make(map[string]bool, k+len(also))
 	loads := make([]candidateLoad, 0, k+len(also))
 	ask := func(id string) {

@@ -13,25 +13,25 @@ import (
 // Observation. If no candidate has ever led, it is the zero Leader. Errors:
 // ErrNotInitialized, ErrInvalidState (also if the record is gone although a term
 // record stands).
-func (e *LeaderElection) GetLeaderRaw(tr kv.ReadTransaction) (Leader, error) {
+func (e *LeaderElection) GetLeaderRaw(tr kv.ReadTransaction) (LeaderRecord, error) {
 	snapshot := tr.Snapshot()
 	config, leader, term := snapshot.Get(e.keys.config), snapshot.Get(e.keys.leader), snapshot.Get(e.keys.term)
 	value, err := config.Get()
 	if err != nil {
-		return Leader{}, err
+		return LeaderRecord{}, err
 	}
 	if value == nil {
-		return Leader{}, fdbelection.ErrNotInitialized
+		return LeaderRecord{}, fdbelection.ErrNotInitialized
 	}
 	if value, err = leader.Get(); err != nil {
-		return Leader{}, err
+		return LeaderRecord{}, err
 	}
 	tenure, err := term.Get()
 	switch {
 	case err != nil:
-		return Leader{}, err
+		return LeaderRecord{}, err
 	case value == nil && tenure != nil:
-		return Leader{}, e.leaderLost()
+		return LeaderRecord{}, e.leaderLost()
 	}
 	return decodeLeader(e.keys.leader, value)
 }
@@ -46,10 +46,10 @@ func (e *LeaderElection) GetLeaderRaw(tr kv.ReadTransaction) (Leader, error) {
 // decided by it. A process that has to know whether it leads itself uses ValidUntil
 // of its own cycle, or RequireLeadership. Errors: ErrNotInitialized,
 // ErrInvalidState.
-func (e *LeaderElection) GetLeader(tr kv.ReadTransaction, now time.Time) (Leader, bool, error) {
+func (e *LeaderElection) GetLeader(tr kv.ReadTransaction, now time.Time) (LeaderRecord, bool, error) {
 	leader, err := e.GetLeaderRaw(tr)
 	if err != nil || leader.Vacant() || !leader.Accepted || leader.ExpiredAt(now) {
-		return Leader{}, false, err
+		return LeaderRecord{}, false, err
 	}
 	return leader, true, nil
 }
@@ -62,32 +62,32 @@ func (e *LeaderElection) IsLeader(tr kv.ReadTransaction, me Identity, now time.T
 	return leads && leader.HeldBy(me), err
 }
 
-// State is everything that an election says of its leadership, as of one version.
-type State struct {
+// Status is everything that an election says of its leadership, as of one version.
+type Status struct {
 	Config fdbelection.Config
 	// Leader is the leader record. If that is lost, it is what the term record says
 	// of it, and Unreadable tells.
-	Leader Leader
-	// Tenure is the term record. In a vacancy it names the last holder.
-	Tenure Tenure
-	Intent Intent
+	Leader LeaderRecord
+	// Term is the term record. In a vacancy it names the last holder.
+	Term    TermRecord
+	Request Request
 	// Unreadable names the records that could not be read, and were passed over
 	// (ErrInvalidState); nil if there are none.
 	Unreadable error
 }
 
-// ReadState returns the state, by one wave of snapshot reads. Errors:
+// ReadStatus returns the state, by one wave of snapshot reads. Errors:
 // ErrNotInitialized, ErrInvalidState (of the config or the leader record).
-func (e *LeaderElection) ReadState(tr kv.ReadTransaction) (State, error) {
+func (e *LeaderElection) ReadStatus(tr kv.ReadTransaction) (Status, error) {
 	load := e.beginRead(tr)
 	term := tr.Snapshot().Get(e.keys.term)
 	v, err := load.await()
 	if err != nil {
-		return State{}, err
+		return Status{}, err
 	}
 	value, err := term.Get()
 	if err != nil {
-		return State{}, err
+		return Status{}, err
 	}
 	var lost error
 	if value != nil && v.leader.Ballot == 0 && v.unreadable.leader == nil {
@@ -95,11 +95,11 @@ func (e *LeaderElection) ReadState(tr kv.ReadTransaction) (State, error) {
 		lost = e.leaderLost()
 	}
 	if err := v.decidable(); err != nil {
-		return State{}, err
+		return Status{}, err
 	}
-	state := State{Config: v.config, Leader: v.leader, Intent: v.intent}
+	state := Status{Config: v.config, Leader: v.leader, Request: v.intent}
 	if value != nil {
-		state.Tenure, err = decodeTenure(e.keys.term, value)
+		state.Term, err = decodeTenure(e.keys.term, value)
 	}
 	state.Unreadable = errors.Join(lost, v.unreadable.intent, err)
 	return state, nil
@@ -112,7 +112,7 @@ func (e *LeaderElection) ReadState(tr kv.ReadTransaction) (State, error) {
 // Registering it makes the transaction conflict with changes of the tenure.
 func (e *LeaderElection) Watch(tr kv.Transaction) kv.Watch { return tr.Watch(e.keys.term) }
 
-// WatchIntent asks for the next change of what is asked of the leader, as
+// WatchRequest asks for the next change of what is asked of the leader, as
 // Watch does for the tenure. It is for the leader. Registering it makes the
 // transaction conflict with changes of the intent.
-func (e *LeaderElection) WatchIntent(tr kv.Transaction) kv.Watch { return tr.Watch(e.keys.intent) }
+func (e *LeaderElection) WatchRequest(tr kv.Transaction) kv.Watch { return tr.Watch(e.keys.intent) }

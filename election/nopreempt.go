@@ -6,5 +6,5 @@ package election
 // fdbelection.Config.PreemptDelay. A challenge of this candidate that still stands is
 // withdrawn.
 func NoPreempt() CycleOption {
-	return func(c *choices) { c.noPreempt = true }
+	return func(c *cycleOptions) { c.noPreempt = true }
 }

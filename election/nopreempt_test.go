@@ -13,26 +13,26 @@ import (
 func TestNoPreempt(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		change  func(v *view, c *contender)
+		change  func(v *view, c *caller)
 		without decision // the option
 		with    decision
 	}{
-		{"preemption at once", func(v *view, _ *contender) { v.config.PreemptionGrace = 0 }, decision{Claimed, OriginPreemption}, decision{action: Followed}},
-		{"a challenge", func(v *view, _ *contender) { v.config.PreemptionGrace = 5 }, decision{action: Challenged}, decision{action: Followed}},
-		{"a challenge that stands", func(v *view, c *contender) {
+		{"preemption at once", func(v *view, _ *caller) { v.config.PreemptionGrace = 0 }, decision{Claimed, AcquirePreemption}, decision{action: Followed}},
+		{"a challenge", func(v *view, _ *caller) { v.config.PreemptionGrace = 5 }, decision{action: RequestedPreemption}, decision{action: Followed}},
+		{"a challenge that stands", func(v *view, c *caller) {
 			v.config.PreemptionGrace = 5
-			v.intent = Intent{Kind: IntentChallenge, Term: 3, Identity: c.Identity, Priority: c.priority}
-		}, decision{action: Challenged}, decision{action: Withdrew}},
-		{"a vacancy", func(v *view, _ *contender) { v.leader = v.leader.vacated(second(0)) }, decision{Claimed, OriginVacancy}, decision{Claimed, OriginVacancy}},
-		{"a lease that is over", func(_ *view, c *contender) { c.now = second(10) }, decision{Claimed, OriginExpiry}, decision{Claimed, OriginExpiry}},
-		{"the own seat", func(_ *view, c *contender) { asHolder(c) }, decision{action: Renewed}, decision{action: Renewed}},
+			v.intent = Request{Kind: PreemptionRequest, Term: 3, Identity: c.Identity, Priority: c.priority}
+		}, decision{action: RequestedPreemption}, decision{action: Withdrew}},
+		{"a vacancy", func(v *view, _ *caller) { v.leader = v.leader.vacated(second(0)) }, decision{Claimed, AcquireVacancy}, decision{Claimed, AcquireVacancy}},
+		{"a lease that is over", func(_ *view, c *caller) { c.now = second(10) }, decision{Claimed, AcquireExpiry}, decision{Claimed, AcquireExpiry}},
+		{"the own seat", func(_ *view, c *caller) { asHolder(c) }, decision{action: Renewed}, decision{action: Renewed}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v, me := decidingBase()
 			v.config.Expiry, v.config.MinimumTenure, me.priority = fdbelection.ExpiryByClock, 0, 6
 			c.change(v, me)
 			require.Equal(t, c.without, decide(v, me))
-			NoPreempt()(&me.choices)
+			NoPreempt()(&me.cycleOptions)
 			require.Equal(t, c.with, decide(v, me))
 		})
 	}

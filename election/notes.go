@@ -21,12 +21,12 @@ type notes struct {
 	// seen is the observation of the leader record. If this candidate leads, that is the
 	// record which its last cycle wrote.
 	seen    Observation
-	request sighting // of what is asked of the holder
+	request seenRequest // of what is asked of the holder
 }
 
-// sighting is what a holder has seen of an intent.
-type sighting struct {
-	kind    IntentKind
+// seenRequest is what a holder has seen of an intent.
+type seenRequest struct {
+	kind    RequestKind
 	nonce   uuid.UUID
 	counter uint64
 	// live is since when the intent counts: from its first sight, and a challenge
@@ -54,7 +54,7 @@ func notesOf(own *Candidate, me Identity, clock Clock, at time.Time) notes {
 }
 
 // sight takes in the intent that stands about the contender's own term.
-func (c *contender) sight(v *view) {
+func (c *caller) sight(v *view) {
 	n, intent := &c.notes, &v.intent
 	before := n.request
 	if before.nonce == intent.Nonce {
@@ -72,11 +72,11 @@ func (c *contender) sight(v *view) {
 	if end := c.at.Add(v.leader.LeaseDuration); n.seen.Ballot != v.leader.Ballot && end.After(n.trusted) {
 		n.trusted = end
 	}
-	n.request = sighting{kind: intent.Kind, nonce: intent.Nonce, counter: intent.Counter}
+	n.request = seenRequest{kind: intent.Kind, nonce: intent.Nonce, counter: intent.Counter}
 	switch {
-	case intent.Kind != IntentChallenge:
+	case intent.Kind != PreemptionRequest:
 		n.request.live = c.at
-	case before.kind == IntentChallenge: // a stronger challenger: the age goes on
+	case before.kind == PreemptionRequest: // a stronger challenger: the age goes on
 		n.request.live = before.live
 	}
 }
@@ -84,9 +84,9 @@ func (c *contender) sight(v *view) {
 // alive reports whether the intent that was sighted still has an author: an
 // operator's request stands until it is cancelled, and the counter of a challenge
 // must have been seen to move within the last two heartbeats.
-func (s *sighting) alive(at time.Time, heartbeat time.Duration) bool {
-	if s.kind != IntentChallenge {
-		return s.kind != NoIntent
+func (s *seenRequest) alive(at time.Time, heartbeat time.Duration) bool {
+	if s.kind != PreemptionRequest {
+		return s.kind != NoRequest
 	}
 	return !s.moved.IsZero() && at.Sub(s.moved) <= 2*heartbeat
 }
@@ -110,7 +110,7 @@ func (n *notes) encode(b []byte) []byte {
 	}
 	b = subspace.CloseNested(b)
 	b = subspace.OpenNested(b)
-	if s := n.request; s.kind != NoIntent {
+	if s := n.request; s.kind != NoRequest {
 		b = subspace.AppendInt(b, int64(s.kind))
 		b = subspace.AppendUUID(b, s.nonce)
 		b = subspace.AppendUint(b, s.counter)
@@ -135,8 +135,8 @@ func decodeNotes(r subspace.Reader) *notes {
 	}
 	request := r.Nested()
 	if request.More() {
-		n.request = sighting{
-			kind: IntentKind(request.Int64()), nonce: request.UUID(), counter: request.Uint64(),
+		n.request = seenRequest{
+			kind: RequestKind(request.Int64()), nonce: request.UUID(), counter: request.Uint64(),
 			live: reading(&request), moved: reading(&request),
 		}
 	}

@@ -37,7 +37,7 @@ type Observation struct {
 // clock, read after that read returned: always the same monotonic clock, one
 // that counts suspension if there is one. Any change of the ballot starts its
 // window again.
-func (o Observation) Next(leader Leader, seen time.Time) Observation {
+func (o Observation) Next(leader LeaderRecord, seen time.Time) Observation {
 	if leader.Ballot < o.Ballot {
 		o = o.Lost(seen)
 	}
@@ -69,20 +69,20 @@ func (o Observation) Lost(seen time.Time) Observation {
 	return Observation{LostAt: seen, Lease: o.Lease}
 }
 
-func (o Observation) ofTenure(leader Leader) bool {
+func (o Observation) ofTenure(leader LeaderRecord) bool {
 	return !o.TermSince.IsZero() && o.Term == leader.Term && o.Nonce == leader.Nonce
 }
 
-// LeaseOver reports whether this very ballot was seen unchanged for its whole
+// LeaseExpired reports whether this very ballot was seen unchanged for its whole
 // lease.
-func (o Observation) LeaseOver(leader Leader, now time.Time) bool {
+func (o Observation) LeaseExpired(leader LeaderRecord, now time.Time) bool {
 	return o.ofTenure(leader) && o.Ballot == leader.Ballot && !now.Before(o.LeaseEnd(leader))
 }
 
 // LeaseEnd returns when this ballot, which stands, will have been seen for its whole
 // lease. For a record that was lost the lease is the one that was seen before, if
 // that is longer than the one of the config.
-func (o Observation) LeaseEnd(leader Leader) time.Time {
+func (o Observation) LeaseEnd(leader LeaderRecord) time.Time {
 	lease := leader.LeaseDuration
 	if leader.Lost() {
 		lease = max(lease, o.Lease)
@@ -90,16 +90,16 @@ func (o Observation) LeaseEnd(leader Leader) time.Time {
 	return o.BallotSince.Add(lease)
 }
 
-// MayBegin reports whether this process may claim a leadership that
+// MayClaim reports whether this process may claim a leadership that
 // another candidate holds or that is vacant. It has to wait only if it has seen an earlier leader record disappear: for one
 // lease after that. lease is that of the config, which counts if it is longer than the
 // one that was seen.
-func (o Observation) MayBegin(lease time.Duration, now time.Time) bool {
+func (o Observation) MayClaim(lease time.Duration, now time.Time) bool {
 	return o.LostAt.IsZero() || now.Sub(o.LostAt) >= max(o.Lease, lease)
 }
 
 // tenureAge is how long the tenure has been seen to last.
-func (o Observation) tenureAge(leader Leader, now time.Time) time.Duration {
+func (o Observation) tenureAge(leader LeaderRecord, now time.Time) time.Duration {
 	if !o.ofTenure(leader) {
 		return 0
 	}

@@ -10,7 +10,7 @@ import (
 // TestMayBegin: after a leader record disappeared, the longer of its lease and that of the
 // config has to pass.
 func TestMayBegin(t *testing.T) {
-	seen := Observation{}.Next(Leader{Ballot: 3, Term: 1, Identity: meA, LeaseDuration: 10 * time.Second}, second(0))
+	seen := Observation{}.Next(LeaderRecord{Ballot: 3, Term: 1, Identity: meA, LeaseDuration: 10 * time.Second}, second(0))
 	lost := seen.Lost(second(1))
 	for _, c := range []struct {
 		seen  Observation
@@ -25,6 +25,6 @@ func TestMayBegin(t *testing.T) {
 		{lost, 20 * time.Second, 20.9, false},
 		{lost, 20 * time.Second, 21, true},
 	} {
-		require.Equal(t, c.want, c.seen.MayBegin(c.lease, second(c.now)), "%+v", c)
+		require.Equal(t, c.want, c.seen.MayClaim(c.lease, second(c.now)), "%+v", c)
 	}
 }

@@ -40,7 +40,7 @@ func TestPromises(t *testing.T) {
 		}
 	}
 	if *promisesSeeds >= 100 {
-		for _, action := range []election.Action{election.Claimed, election.Renewed, election.Challenged, election.HandedOver, election.Vacated} {
+		for _, action := range []election.Action{election.Claimed, election.Renewed, election.RequestedPreemption, election.HandedOver, election.Vacated} {
 			require.True(t, seen[action], "no seed has %s", action)
 		}
 	}
@@ -163,7 +163,7 @@ func (p *promises) disturb(q *promised) {
 	to := p.all[p.random.IntN(len(p.all))].me.ID
 	choice := p.random.IntN(100)
 	_ = p.do(func(tr kv.Transaction) error { // it is refused now and then
-		state, err := q.ReadState(tr)
+		state, err := q.ReadStatus(tr)
 		switch {
 		case err != nil:
 			return err

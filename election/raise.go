@@ -34,33 +34,33 @@ const MaxTermFloor = 1 << 61
 //
 // Errors: ErrTermFloor, ErrNotInitialized, ErrInvalidState (a leader record in a
 // newer format, or one that is lost while the term record cannot be read either).
-func (e *LeaderElection) RaiseTerm(tr kv.Transaction, floor uint64, now time.Time) (Leader, error) {
+func (e *LeaderElection) RaiseTerm(tr kv.Transaction, floor uint64, now time.Time) (LeaderRecord, error) {
 	if floor == 0 || floor > MaxTermFloor {
-		return Leader{}, fmt.Errorf("%w: it is %d; use 1 to %d", fdbelection.ErrTermFloor, floor, uint64(MaxTermFloor))
+		return LeaderRecord{}, fmt.Errorf("%w: it is %d; use 1 to %d", fdbelection.ErrTermFloor, floor, uint64(MaxTermFloor))
 	}
 	load := e.begin(tr)
 	term := tr.Get(e.keys.term)
 	v, err := load.await()
 	if err != nil {
-		return Leader{}, err
+		return LeaderRecord{}, err
 	}
 	value, err := term.Get()
 	if err != nil {
-		return Leader{}, err
+		return LeaderRecord{}, err
 	}
 	if err := v.initialized(); err != nil {
-		return Leader{}, err
+		return LeaderRecord{}, err
 	}
-	var ended Tenure
+	var ended TermRecord
 	if value != nil {
 		ended, _ = decodeTenure(e.keys.term, value) // one that cannot be read is replaced
 	}
 	if err := v.unreadable.leader; err != nil {
 		if isNewer(err) || ended.Term == 0 {
-			return Leader{}, err
+			return LeaderRecord{}, err
 		}
 		if e.restoreFrom(&v, value); !v.lost {
-			return Leader{}, v.unreadable.leader
+			return LeaderRecord{}, v.unreadable.leader
 		}
 	}
 	if !v.lost && (v.leader.Term > floor || v.leader.Term == floor && v.leader.Vacant()) {
@@ -71,9 +71,9 @@ func (e *LeaderElection) RaiseTerm(tr kv.Transaction, floor uint64, now time.Tim
 
 // raise leaves the leadership vacant under the term floor, which is not below the
 // term that stands.
-func (e *LeaderElection) raise(tr kv.Transaction, v *view, ended Tenure, floor uint64, now time.Time) (Leader, error) {
+func (e *LeaderElection) raise(tr kv.Transaction, v *view, ended TermRecord, floor uint64, now time.Time) (LeaderRecord, error) {
 	if err := conflictOn(tr, e.keys.leader, e.keys.config, e.keys.intent); err != nil {
-		return Leader{}, err
+		return LeaderRecord{}, err
 	}
 	next := v.leader.vacated(now)
 	next.Term, next.Ballot = floor, max(next.Ballot, floor)

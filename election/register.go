@@ -45,7 +45,7 @@ func (e *LeaderElection) register(tr kv.Transaction, me Registration, now time.T
 		if !takeOver {
 			return duplicateID(me.Identity, own.Identity)
 		}
-		if err := e.dropIntent(tr, &v, own.Identity); err != nil {
+		if err := e.dropRequest(tr, &v, own.Identity); err != nil {
 			return err
 		}
 		e.clearRank(tr, own)
@@ -119,12 +119,12 @@ func (e *LeaderElection) HeartbeatCandidate(tr kv.Transaction, me Registration, 
 func (e *LeaderElection) leaveAsObserver(tr kv.Transaction, v *view, me *Registration, now time.Time) error {
 	if me.Role == Voter {
 		if v.intent.by(me.Identity) && me.Priority < v.intent.Priority {
-			return e.dropIntent(tr, v, me.Identity) // else it keeps out others that may challenge
+			return e.dropRequest(tr, v, me.Identity) // else it keeps out others that may challenge
 		}
 		return nil
 	}
 	if !v.leader.HeldBy(me.Identity) {
-		return e.dropIntent(tr, v, me.Identity)
+		return e.dropRequest(tr, v, me.Identity)
 	}
 	_, err := e.vacate(tr, v, "became an observer", now)
 	return err
@@ -201,7 +201,7 @@ func (e *LeaderElection) UnregisterCandidate(tr kv.Transaction, me Identity, now
 		_, err = e.vacate(tr, &v, "left", now)
 		return err
 	}
-	return e.dropIntent(tr, &v, me)
+	return e.dropRequest(tr, &v, me)
 }
 
 // remove clears the record of a candidate and its rank.

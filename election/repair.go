@@ -106,7 +106,7 @@ func (r *repairing) clear(key []byte) error {
 // seat mends the leader record by the term record, or the other way round.
 func (r *repairing) seat(v *view, value []byte, now time.Time) error {
 	e := r.e
-	var tenure Tenure
+	var tenure TermRecord
 	var fault error
 	if value != nil {
 		tenure, fault = decodeTenure(e.keys.term, value)
@@ -135,7 +135,7 @@ func (r *repairing) seat(v *view, value []byte, now time.Time) error {
 			fault = invalidKey("term", e.keys.term, errors.New("is missing although a leader record stands"))
 		}
 		r.note(fault, "written from the leader record")
-		tenure = Tenure{Token: v.leader.Token(), Held: !v.leader.Vacant(), Ballot: v.leader.Ballot}
+		tenure = TermRecord{Token: v.leader.Token(), Held: !v.leader.Vacant(), Ballot: v.leader.Ballot}
 		r.tr.Set(e.keys.term, tenure.encode())
 		return conflictOn(r.tr, e.keys.leader)
 	}
@@ -168,7 +168,7 @@ func (r *repairing) candidates(v *view, rows, ranks kv.Future[[]kv.KeyValue]) er
 			return err
 		}
 		if isDamaged(fault) && v.intent.ID == id {
-			if err := r.e.dropIntent(r.tr, v, v.intent.Identity); err != nil {
+			if err := r.e.dropRequest(r.tr, v, v.intent.Identity); err != nil {
 				return err
 			}
 		}

@@ -40,7 +40,7 @@ func (e *LeaderElection) restoreFrom(v *view, term []byte) {
 		return
 	}
 	v.lost, v.unreadable.leader = true, nil
-	v.leader = Leader{Ballot: base + ballotGap, Term: tenure.Term, Nonce: tenure.Nonce, LeaseExpiry: instant(latest)}
+	v.leader = LeaderRecord{Ballot: base + ballotGap, Term: tenure.Term, Nonce: tenure.Nonce, LeaseExpiry: instant(latest)}
 	if tenure.Held {
 		v.leader.Identity, v.leader.Accepted, v.leader.Priority = tenure.Identity, true, math.MaxInt32
 		v.leader.LeaseDuration = v.config.LeaseDuration
@@ -49,7 +49,7 @@ func (e *LeaderElection) restoreFrom(v *view, term []byte) {
 
 // Lost reports whether the leader record is gone, and a cycle tells of the tenure that
 // the term record names in its place. Its LeaseExpiry says nothing then.
-func (l Leader) Lost() bool { return !l.Vacant() && l.Accepted && l.AcquiredAt.IsZero() }
+func (l LeaderRecord) Lost() bool { return !l.Vacant() && l.Accepted && l.AcquiredAt.IsZero() }
 
 // leaderLost is the error of a leader record that is gone although a term record
 // stands, for those who cannot go on from that.

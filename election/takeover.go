@@ -6,18 +6,18 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Incumbent is another incarnation that a newcomer finds registered under its own id,
+// ExistingCandidate is another incarnation that a newcomer finds registered under its own id,
 // and the leader record as of the same version.
-type Incumbent struct {
+type ExistingCandidate struct {
 	Candidate Candidate
-	Leader    Leader
+	Leader    LeaderRecord
 }
 
-// Moved reports whether a later reading under the same id shows that the process of
+// ChangedIn reports whether a later reading under the same id shows that the process of
 // the earlier one has been alive in between: its candidate record has changed, or it
 // has written the leader record. A record of yet another incarnation counts as well. A
 // seat that others have handed to the incumbent does not, until it is accepted.
-func (i *Incumbent) Moved(later *Incumbent) bool {
+func (i *ExistingCandidate) ChangedIn(later *ExistingCandidate) bool {
 	was, is := &i.Candidate, &later.Candidate
 	if was.Identity != is.Identity || was.Versionstamp != is.Versionstamp || was.Heartbeats != is.Heartbeats {
 		return true
@@ -27,9 +27,9 @@ func (i *Incumbent) Moved(later *Incumbent) bool {
 
 // stands reports whether a later reading found all of what the judgement on the
 // incumbent rests on.
-func (i *Incumbent) stands(later *Incumbent) bool {
+func (i *ExistingCandidate) stands(later *ExistingCandidate) bool {
 	held := i.Leader.HeldBy(i.Candidate.Identity)
-	return !i.Moved(later) && (!held || i.Leader.Ballot == later.Leader.Ballot)
+	return !i.ChangedIn(later) && (!held || i.Leader.Ballot == later.Leader.Ballot)
 }
 
 // TakeOverCandidate enters a candidate like RegisterCandidate, but it leaves the
@@ -46,13 +46,13 @@ func (i *Incumbent) stands(later *Incumbent) bool {
 // It can be run again after an unknown commit: it then finds its own record. A
 // heartbeat of the incumbent makes it conflict, and so does a change of its tenure.
 // Errors are those of RegisterCandidate.
-func (e *LeaderElection) TakeOverCandidate(tr kv.Transaction, me Registration, seen *Incumbent, now time.Time) (*Incumbent, error) {
+func (e *LeaderElection) TakeOverCandidate(tr kv.Transaction, me Registration, seen *ExistingCandidate, now time.Time) (*ExistingCandidate, error) {
 	v, err := e.loadCandidacy(tr, &me)
 	if err != nil {
 		return nil, err
 	}
 	if v.own != nil && v.own.Incarnation != me.Incarnation {
-		found := &Incumbent{Candidate: *v.own, Leader: v.leader}
+		found := &ExistingCandidate{Candidate: *v.own, Leader: v.leader}
 		if seen == nil || !seen.stands(found) {
 			return found, nil
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // takeOver has a newcomer take the place of what it has seen.
-func (b *bench) takeOver(me election.Registration, seen *election.Incumbent) (found *election.Incumbent) {
+func (b *bench) takeOver(me election.Registration, seen *election.ExistingCandidate) (found *election.ExistingCandidate) {
 	b.t.Helper()
 	b.do(func(tr kv.Transaction) (err error) {
 		found, err = b.TakeOverCandidate(tr, me, seen, start)
@@ -63,7 +63,7 @@ func TestTakeOver(t *testing.T) {
 			return b.RegisterCandidate(tr, first, start)
 		},
 		"a claim": func(tr kv.Transaction) error {
-			_, err := b.TryClaimLeadership(tr, first.Identity, start, election.Observed(election.Observation{}, start))
+			_, err := b.TryClaimLeadership(tr, first.Identity, start, election.WithObservation(election.Observation{}, start))
 			return err
 		},
 		"a renewal without a heartbeat": func(tr kv.Transaction) error {
@@ -81,8 +81,8 @@ func TestTakeOver(t *testing.T) {
 		b.do(act)
 		found := b.takeOver(second, seen)
 		require.NotNil(t, found, name)
-		require.True(t, seen.Moved(found), name)
-		require.False(t, found.Moved(found), name)
+		require.True(t, seen.ChangedIn(found), name)
+		require.False(t, found.ChangedIn(found), name)
 		require.Equal(t, first.Identity, b.candidate("a").Identity, name)
 		if l := found.Leader; l.HeldBy(first.Identity) {
 			b.do(func(tr kv.Transaction) error { return b.ResignLeadership(tr, l.Token(), start) })
@@ -114,14 +114,14 @@ func TestTakeOverOfASuccessor(t *testing.T) {
 	})
 	found := b.takeOver(second, nil)
 	require.True(t, found.Leader.HeldBy(a.Identity))
-	require.False(t, seen.Moved(found))
+	require.False(t, seen.ChangedIn(found))
 
 	third := b.join("third", 0)
 	b.do(func(tr kv.Transaction) error { return b.ResignLeadership(tr, found.Leader.Token(), start) })
 	b.cycle(third, start)
 	again := b.takeOver(second, found)
 	require.NotNil(t, again, "the seat on whose lease it counted is another's")
-	require.False(t, found.Moved(again))
+	require.False(t, found.ChangedIn(again))
 	require.Nil(t, b.takeOver(second, again))
 }
 
@@ -134,7 +134,7 @@ func TestTakeOverConflictsWithAClaim(t *testing.T) {
 	second := newcomer("a")
 	seen := b.takeOver(second, nil)
 	attempts := 0
-	var found *election.Incumbent
+	var found *election.ExistingCandidate
 	b.do(func(tr kv.Transaction) (err error) {
 		found, err = b.TakeOverCandidate(tr, second, seen, start)
 		if attempts++; attempts == 1 {
@@ -155,7 +155,7 @@ func TestTakeOverConflictsWithAHeartbeat(t *testing.T) {
 	second := newcomer("a")
 	seen := b.takeOver(second, nil)
 	attempts := 0
-	var found *election.Incumbent
+	var found *election.ExistingCandidate
 	b.do(func(tr kv.Transaction) (err error) {
 		found, err = b.TakeOverCandidate(tr, second, seen, start)
 		if attempts++; attempts == 1 {
@@ -165,7 +165,7 @@ func TestTakeOverConflictsWithAHeartbeat(t *testing.T) {
 		return err
 	})
 	require.Equal(t, 2, attempts)
-	require.True(t, seen.Moved(found))
+	require.True(t, seen.ChangedIn(found))
 	require.Equal(t, a.Identity, b.candidate("a").Identity)
 }
 

@@ -114,8 +114,8 @@ func (e *LeaderElection) RequireLeadership(tr kv.Transaction, token Token) error
 	return nil
 }
 
-// Tenure is the term record: what the fence reads.
-type Tenure struct {
+// TermRecord is the term record: what the fence reads.
+type TermRecord struct {
 	Token
 	// Held is false once the tenure has ended and none has followed. The Token is
 	// that of its last holder then.
@@ -124,7 +124,7 @@ type Tenure struct {
 	Ballot uint64
 }
 
-func (t Tenure) encode() []byte {
+func (t TermRecord) encode() []byte {
 	b := newRecord(64 + len(t.ID))
 	b = subspace.AppendUint(b, t.Term)
 	b = appendIdentity(b, t.Identity)
@@ -133,9 +133,9 @@ func (t Tenure) encode() []byte {
 	return subspace.AppendUint(b, t.Ballot)
 }
 
-func decodeTenure(key, value []byte) (Tenure, error) {
+func decodeTenure(key, value []byte) (TermRecord, error) {
 	r := openRecord("term", key, value)
-	t := Tenure{
+	t := TermRecord{
 		Token: Token{Term: r.count(), Identity: r.identity(), Nonce: r.UUID()},
 		Held:  r.Bool(),
 	}
@@ -143,7 +143,7 @@ func decodeTenure(key, value []byte) (Tenure, error) {
 		t.Ballot = r.count()
 	}
 	if err := r.close(); err != nil {
-		return Tenure{}, err // no part of it counts
+		return TermRecord{}, err // no part of it counts
 	}
 	return t, nil
 }

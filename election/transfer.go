@@ -27,16 +27,16 @@ import (
 // Errors: ErrNotLeader, ErrProcessNotFound and ErrNotVoting (of the target),
 // ErrInvalidCandidate, ErrNoNonce, ErrNotInitialized, ErrRegistrationPending,
 // ErrInvalidState.
-func (e *LeaderElection) TransferLeadership(tr kv.Transaction, token Token, to string, nonce uuid.UUID, now time.Time) (Leader, error) {
+func (e *LeaderElection) TransferLeadership(tr kv.Transaction, token Token, to string, nonce uuid.UUID, now time.Time) (LeaderRecord, error) {
 	if err := validateID(to); err != nil {
-		return Leader{}, err
+		return LeaderRecord{}, err
 	}
 	if to == token.ID {
-		return Leader{}, alreadyHolds(to)
+		return LeaderRecord{}, alreadyHolds(to)
 	}
 	v, err := e.loadHandover(tr, token, to, nonce)
 	if err != nil {
-		return Leader{}, err
+		return LeaderRecord{}, err
 	}
 	if !v.config.ElectionEnabled && v.leader.vacatedBy(token) {
 		return v.leader, nil // it has resigned
@@ -48,14 +48,14 @@ func (e *LeaderElection) TransferLeadership(tr kv.Transaction, token Token, to s
 		return e.vacate(tr, &v, "transfer in a disabled election", now)
 	}
 	if err := v.mayReceive(to); err != nil {
-		return Leader{}, err
+		return LeaderRecord{}, err
 	}
-	next := v.handover(v.other, OriginTransfer, nonce, now)
+	next := v.handover(v.other, AcquireTransfer, nonce, now)
 	err = e.writeTenure(tr, &v, &next)
 	return next, err
 }
 
-// Yield does what an intent asks of the holder of exactly the tenure of token,
+// HandOver does what an intent asks of the holder of exactly the tenure of token,
 // if that very intent still stands and is still legal: it hands the seat to the
 // author of a challenge, or to the target of a request to transfer. It is the
 // holder's own act, as TransferLeadership is. The intent is as the holder saw it
@@ -75,13 +75,13 @@ func (e *LeaderElection) TransferLeadership(tr kv.Transaction, token Token, to s
 //
 // Errors: ErrNotLeader, ErrNotInitialized, ErrInvalidCandidate (of the intent),
 // ErrRegistrationPending, ErrInvalidState.
-func (e *LeaderElection) Yield(tr kv.Transaction, token Token, intent Intent, now time.Time, opts ...CycleOption) (Leader, bool, error) {
+func (e *LeaderElection) HandOver(tr kv.Transaction, token Token, intent Request, now time.Time, opts ...CycleOption) (LeaderRecord, bool, error) {
 	if err := validateID(intent.ID); err != nil {
-		return Leader{}, false, err
+		return LeaderRecord{}, false, err
 	}
 	v, err := e.loadHandover(tr, token, intent.ID, intent.Nonce)
 	if err != nil {
-		return Leader{}, false, err
+		return LeaderRecord{}, false, err
 	}
 	if done, err := e.handedOver(tr, &v, token, intent.Nonce); done || err != nil {
 		return v.leader, done, err
@@ -92,16 +92,16 @@ func (e *LeaderElection) Yield(tr kv.Transaction, token Token, intent Intent, no
 		return v.leader, false, nil // another one stands now, or none
 	case !v.intentStands():
 		if err := conflictOn(tr, e.keys.intent, e.keys.leader); err != nil {
-			return Leader{}, false, err
+			return LeaderRecord{}, false, err
 		}
 		tr.Clear(e.keys.intent)
 		return v.leader, false, nil
-	case v.intent.Kind == IntentChallenge && protected(&v, tenureAge(&v, &c)):
+	case v.intent.Kind == PreemptionRequest && protected(&v, tenureAge(&v, &c)):
 		return v.leader, false, nil // too early; it may be repeated
 	}
-	origin := OriginPreemption
-	if v.intent.Kind == IntentTransfer {
-		origin = OriginTransfer
+	origin := AcquirePreemption
+	if v.intent.Kind == TransferRequest {
+		origin = AcquireTransfer
 	}
 	next := v.handover(v.other, origin, intent.Nonce, now)
 	err = e.writeTenure(tr, &v, &next)
@@ -114,7 +114,7 @@ func (v *view) intentStands() bool {
 	if !v.config.ElectionEnabled || v.other == nil || v.other.Identity != v.intent.Identity || v.other.Role != Voter {
 		return false
 	}
-	return v.intent.Kind == IntentTransfer || v.config.AllowPreemption && v.other.Priority > v.leader.Priority
+	return v.intent.Kind == TransferRequest || v.config.AllowPreemption && v.other.Priority > v.leader.Priority
 }
 
 func (e *LeaderElection) loadHandover(tr kv.Transaction, token Token, to string, nonce uuid.UUID) (view, error) {

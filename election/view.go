@@ -10,8 +10,8 @@ import (
 // view is what one wave of reads saw: everything that a decision rests on.
 type view struct {
 	config     fdbelection.Config
-	leader     Leader
-	intent     Intent
+	leader     LeaderRecord
+	intent     Request
 	own        *Candidate // nil: not registered
 	other      *Candidate // nil: not asked for, or not registered
 	lost       bool       // leader stands in for a record that is gone
@@ -125,7 +125,7 @@ func (l *load) await() (v view, err error) {
 		return v, err
 	}
 	if v.intent, v.unreadable.intent = decodeIntent(keys.intent, value); v.unreadable.intent != nil {
-		v.intent = Intent{}
+		v.intent = Request{}
 	}
 	if v.own, v.unreadable.own, err = l.own.await(); err != nil {
 		return v, err

@@ -44,14 +44,14 @@ type Callbacks struct {
 	OnTransition func(context.Context, Transition)
 	// OnNewLeader tells who leads, this process included, the first time and
 	// whenever it is another tenure.
-	OnNewLeader func(context.Context, Leader)
-	// OnSeatChange tells of every change of the seat, as Observe does: of a vacancy
+	OnNewLeader func(context.Context, LeaderInfo)
+	// OnLeadershipChange tells of every change of the seat, as Observe does: of a vacancy
 	// as well, and of a seat that was handed over and has not been taken yet. It
 	// comes before the change of state that goes with it, if one does.
-	OnSeatChange func(context.Context, Leader)
-	// OnTrouble tells what goes wrong with the store, once per change, and with nil
+	OnLeadershipChange func(context.Context, LeaderInfo)
+	// OnStoreError tells what goes wrong with the store, once per change, and with nil
 	// that all is well again.
-	OnTrouble func(context.Context, error)
+	OnStoreError func(context.Context, error)
 }
 
 // call is one callback to come.
@@ -78,7 +78,7 @@ type notifier struct {
 	session   *session
 	callbacks *Callbacks
 	limit     time.Duration
-	lanes     *lanes
+	lanes     *lateCallbacks
 	pairs     map[string]*pair // the present one of each lane; guarded by the session
 
 	mu      sync.Mutex
@@ -98,7 +98,7 @@ func (n *notifier) active() bool {
 			return true
 		}
 	}
-	return c.OnNewLeader != nil || c.OnSeatChange != nil || c.OnTrouble != nil
+	return c.OnNewLeader != nil || c.OnLeadershipChange != nil || c.OnStoreError != nil
 }
 
 // transition queues what a change of state calls for. lead is the tenure that
@@ -185,17 +185,17 @@ func (n *notifier) transitionCall(t Transition, name, lane string, callback func
 }
 
 // newLeader queues that a tenure has begun.
-func (n *notifier) newLeader(leader Leader) {
+func (n *notifier) newLeader(leader LeaderInfo) {
 	tell(n, "OnNewLeader", n.callbacks.OnNewLeader, leader, leader.Term)
 }
 
-// seatChange queues that the seat has changed.
-func (n *notifier) seatChange(leader Leader) {
-	tell(n, "OnSeatChange", n.callbacks.OnSeatChange, leader, leader.Term)
+// leadershipChange queues that the seat has changed.
+func (n *notifier) leadershipChange(leader LeaderInfo) {
+	tell(n, "OnLeadershipChange", n.callbacks.OnLeadershipChange, leader, leader.Term)
 }
 
-// trouble queues that something goes wrong, or with nil that nothing does.
-func (n *notifier) trouble(err error) { tell(n, "OnTrouble", n.callbacks.OnTrouble, err, 0) }
+// storeError queues that something goes wrong, or with nil that nothing does.
+func (n *notifier) storeError(err error) { tell(n, "OnStoreError", n.callbacks.OnStoreError, err, 0) }
 
 // tell queues the call of a callback that is no part of a change of state.
 func tell[T any](n *notifier, name string, callback func(context.Context, T), what T, term uint64) {

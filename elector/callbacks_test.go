@@ -42,7 +42,7 @@ func (c *callLog) all() setting {
 		cb.OnEnterCandidate, cb.OnLeaveCandidate = c.note("+candidate"), c.note("-candidate")
 		cb.OnElected, cb.OnDemoted = c.note("elected"), c.note("demoted")
 		cb.OnTransition = c.note("transition")
-		cb.OnNewLeader = func(_ context.Context, l elector.Leader) { c.note("leader "+l.ID)(nil, elector.Transition{}) }
+		cb.OnNewLeader = func(_ context.Context, l elector.LeaderInfo) { c.note("leader "+l.ID)(nil, elector.Transition{}) }
 	})
 }
 

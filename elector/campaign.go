@@ -15,11 +15,11 @@ import (
 // on through every failure of the database, for as long as ctx allows. The caller
 // works until Leadership.Context ends, which carries the values of ctx. When the work
 // has ended, for this reason or any other, the caller calls Leadership.Resign. Until
-// then, or until Leadership.Lease ends, the seat is not released.
+// then, or until Leadership.LeaseContext ends, the seat is not released.
 //
 // If the caller does not resign a tenure that was lost, that Leadership is over
 // when its Lease ends, and the elector does not wait for its work any longer. The
-// next campaign claims the seat again, and reports an UnfinishedError once.
+// next campaign claims the seat again, and reports an UnfinishedWorkError once.
 //
 // Between two campaigns the elector stays listed as a candidate and does not
 // lead; Stop ends that. Several calls at once lead one after the other.
@@ -27,9 +27,9 @@ import (
 // Errors: fdbelection.ErrNotVoting at once for an observer, and if the elector becomes
 // one. ErrRunning if Start or Run use the elector, and why it has stopped. If ctx ends
 // first, the error matches the cause of ctx and what this process last knew to stand in
-// the way: an UnfinishedError if an earlier Leadership was not resigned; the error of
+// the way: an UnfinishedWorkError if an earlier Leadership was not resigned; the error of
 // the store, fdbelection.ErrNotInitialized included, or ErrNoAnswer;
-// fdbelection.ErrElectionDisabled; a HeldError if another process leads.
+// fdbelection.ErrElectionDisabled; a OtherLeaderError if another process leads.
 func (e *Elector) Campaign(ctx context.Context) (*Leadership, error) {
 	s, err := e.open(ctx, campaigning, machine.StandBy)
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *session) queue(c *campaign) {
 		s.refuseCampaigns()
 		return
 	}
-	s.take(machine.Aimed{Aim: machine.Campaign})
+	s.take(machine.AimChanged{Aim: machine.Campaign})
 }
 
 // refuseCampaigns ends the campaigns of a process that has become an observer. The
@@ -90,7 +90,7 @@ func (s *session) refuseCampaigns() {
 // s.mu.
 func (s *session) standBy() {
 	if s.mode == campaigning && len(s.campaigns) == 0 && s.lead == nil {
-		s.take(machine.Aimed{Aim: machine.StandBy})
+		s.take(machine.AimChanged{Aim: machine.StandBy})
 	}
 }
 
@@ -120,14 +120,14 @@ func (s *session) obstacles() (all []error) {
 	switch {
 	case s.lead != nil && !s.lead.finished:
 		term := s.lead.Term()
-		return []error{&UnfinishedError{Term: term, Problem: fmt.Sprintf(
+		return []error{&UnfinishedWorkError{Term: term, Problem: fmt.Sprintf(
 			"leadership of term %d is held by an earlier campaign: it has to be resigned first", term)}}
 	case s.unresigned != nil:
 		all = append(all, unresigned(s.unresigned))
 	}
 	switch {
-	case s.trouble != nil: // what was read before may be outdated
-		all = append(all, s.trouble)
+	case s.storeError != nil: // what was read before may be outdated
+		all = append(all, s.storeError)
 	case view.Config.Revision == 0:
 		all = append(all, ErrNoAnswer)
 	case !view.Config.ElectionEnabled:
@@ -135,7 +135,7 @@ func (s *session) obstacles() (all []error) {
 	case s.awaited != nil:
 		all = append(all, fmt.Errorf("another process is registered under this id, and may be alive: %s", s.awaited))
 	case !view.Leader.Vacant() && !view.Leader.HeldBy(s.me):
-		all = append(all, &HeldError{Leader: withMetadata(&view, view.Leader)})
+		all = append(all, &OtherLeaderError{Leader: withMetadata(&view, view.Leader)})
 	case s.clock.Now().Before(view.HoldOff):
 		all = append(all, errors.New("this process holds off, because it was asked to resign or its work failed"))
 	}

@@ -83,7 +83,7 @@ func (c *chaos) work(ctx context.Context, id string, lead *elector.Leadership) e
 	c.mu.Unlock()
 	<-ctx.Done()
 	select {
-	case <-lead.Lease().Done():
+	case <-lead.LeaseContext().Done():
 	case <-time.After(c.upTo(lease)):
 	}
 	c.mu.Lock()

@@ -23,7 +23,7 @@ func TestDisabledElection(t *testing.T) {
 		b.enters(elector.StateFollower)
 		time.Sleep(heartbeat / 2)
 		w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
-		vacant := w.until("vacant", election.Leader.Vacant)
+		vacant := w.until("vacant", election.LeaderRecord.Vacant)
 		require.Equal(w, uint64(1), vacant.Term)
 		require.Contains(w, a.reasons(), machine.ReasonDisabled)
 		time.Sleep(5 * lease)
@@ -37,7 +37,7 @@ func TestDisabledElection(t *testing.T) {
 
 		w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = true })
 		enabled := time.Now()
-		next := w.until("held", func(l election.Leader) bool { return !l.Vacant() })
+		next := w.until("held", func(l election.LeaderRecord) bool { return !l.Vacant() })
 		require.LessOrEqual(w, time.Since(enabled), heartbeat+2*step)
 		require.Equal(w, uint64(2), next.Term)
 	})
@@ -54,10 +54,10 @@ func TestDisabledWhileWorkDoesNotStop(t *testing.T) {
 		w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
 		<-lead.Context().Done()
 		disabled := time.Now()
-		<-lead.Lease().Done()
+		<-lead.LeaseContext().Done()
 		require.LessOrEqual(w, time.Since(disabled), endAt)
 		close(hold)
-		w.until("vacant", election.Leader.Vacant)
+		w.until("vacant", election.LeaderRecord.Vacant)
 	})
 }
 

@@ -116,7 +116,7 @@ func start(w *world, p *process) {
 func look(w *world, p *process) {
 	ctx, cancel := context.WithCancel(w.Context())
 	w.Cleanup(cancel)
-	within(w, p.Observe(ctx), "the seat")
+	within(w, p.Subscribe(ctx), "the seat")
 	synctest.Wait()
 }
 

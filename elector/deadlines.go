@@ -25,7 +25,7 @@ func (l *Leadership) Deadlines() Deadlines {
 	return d
 }
 
-// FollowDeadlines calls f with the deadlines, at once and whenever they are moved,
+// SubscribeDeadlines calls f with the deadlines, at once and whenever they are moved,
 // in order and one call at a time, until unfollow is called. It is for whoever has
 // to keep them where this process does not run: a guard in a process of its own,
 // or a timer in hardware.
@@ -34,7 +34,7 @@ func (l *Leadership) Deadlines() Deadlines {
 // committed, so it is known in time even where this process is stopped right
 // after. For that f is called by the loop itself: it must not block, and must not
 // call the elector or this Leadership.
-func (l *Leadership) FollowDeadlines(f func(Deadlines)) (unfollow func()) {
+func (l *Leadership) SubscribeDeadlines(f func(Deadlines)) (unfollow func()) {
 	l.following.Lock()
 	defer l.following.Unlock()
 	if l.followers == nil {

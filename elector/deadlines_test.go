@@ -13,7 +13,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// told keeps what FollowDeadlines tells.
+// told keeps what SubscribeDeadlines tells.
 type told struct {
 	mu  sync.Mutex
 	all []elector.Deadlines
@@ -51,7 +51,7 @@ func TestDeadlinesAreFollowed(t *testing.T) {
 		tenures := p.tenures(nil)
 		lead := within(w, tenures, "leadership")
 		var d told
-		unfollow := lead.FollowDeadlines(d.add)
+		unfollow := lead.SubscribeDeadlines(d.add)
 		require.Equal(w, p.deadlinesFrom(w.start), d.last())
 		require.Equal(w, d.last(), lead.Deadlines())
 
@@ -79,7 +79,7 @@ func TestShorterDeadlineIsToldBeforeItsCommit(t *testing.T) {
 		p := w.process("a")
 		lead := within(w, p.tenures(nil), "leadership")
 		var d told
-		defer lead.FollowDeadlines(d.add)()
+		defer lead.SubscribeDeadlines(d.add)()
 		time.Sleep(heartbeat / 2) // its watches are armed
 		w.reconfigure(func(c *fdbelection.Config) { c.LeaseDuration, c.HeartbeatInterval = lease/10, lease/30 })
 		issued := make(chan elector.Deadlines, 1)

@@ -35,7 +35,7 @@
 // acknowledged, plus the lease that it wrote, less the margin of the config; an
 // attempt that may still arrive, with a shorter lease, pulls that nearer before
 // its commit is issued. IsLeader and the context of the work end before it, by a
-// fifth of the lease, so that work has time to stop; Leadership.Lease ends with
+// fifth of the lease, so that work has time to stop; Leadership.LeaseContext ends with
 // it. Each compares the clock at the call, and on Linux that clock counts the
 // time that the machine was suspended.
 //

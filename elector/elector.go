@@ -35,11 +35,11 @@ type Elector struct {
 
 	status atomic.Pointer[status]
 	errs   chan error
-	lanes  lanes
+	lanes  lateCallbacks
 
 	configGiven bool               // in the options
 	compared    fdbelection.Config // the stored one of the last warning; guarded by the session
-	hub         hub
+	hub         broadcaster
 }
 
 // New returns an elector that has not started. It does no I/O. The error lists
@@ -94,7 +94,7 @@ func (e *Elector) open(ctx context.Context, m mode, aim machine.Aim) (*session, 
 	switch {
 	case s != nil && m == campaigning && s.mode == campaigning: // it goes on until Stop
 		return s, nil
-	case s != nil && s.mode != observing:
+	case s != nil && s.mode != subscribing:
 		return nil, ErrRunning
 	case s != nil && s.adopt(ctx, m, aim):
 	default:
@@ -123,7 +123,7 @@ func (s *session) adopt(ctx context.Context, m mode, aim machine.Aim) bool {
 	if config := s.machine.View().Config; config.Revision > 0 {
 		s.compareConfig(config) // it may make the election from now on
 	}
-	s.take(machine.Aimed{Aim: aim})
+	s.take(machine.AimChanged{Aim: aim})
 	return true
 }
 
@@ -176,7 +176,7 @@ func (e *Elector) Stop(ctx context.Context) error {
 func (s *session) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mode == observing {
+	if s.mode == subscribing {
 		s.quit(nil, machine.ReasonStopped)
 		return
 	}
@@ -248,7 +248,7 @@ func (s *session) change(me election.Registration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.role = me.Role
-	s.take(machine.Changed{Priority: me.Priority, Role: me.Role, Metadata: me.Metadata})
+	s.take(machine.RegistrationChanged{Priority: me.Priority, Role: me.Role, Metadata: me.Metadata})
 	if s.role != election.Voter {
 		s.refuseCampaigns()
 	}

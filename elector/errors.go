@@ -99,13 +99,13 @@ func (e *WorkError) Error() string {
 // Unwrap returns Err.
 func (e *WorkError) Unwrap() error { return e.Err }
 
-// HeldError says that another process leads, as far as this one knows.
-type HeldError struct {
-	Leader Leader
+// OtherLeaderError says that another process leads, as far as this one knows.
+type OtherLeaderError struct {
+	Leader LeaderInfo
 }
 
 // Error names the leader and its term.
-func (e *HeldError) Error() string {
+func (e *OtherLeaderError) Error() string {
 	return fmt.Sprintf("%s leads in term %d", election.SafeText(e.Leader.ID), e.Leader.Term)
 }
 

@@ -97,7 +97,7 @@ func ExampleElector_Start() {
 
 // A process that follows who leads, and where to reach it, without being a
 // candidate.
-func ExampleElector_Observe() {
+func ExampleElector_Subscribe() {
 	ctx, cancel := context.WithCancel(context.Background())
 	db := memkv.New(memkv.Options{})
 	space := subspace.New("billing")
@@ -133,7 +133,7 @@ func ExampleElector_Observe() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for leader := range el.Observe(ctx) { // the present one first, then every change
+	for leader := range el.Subscribe(ctx) { // the present one first, then every change
 		if leader.Vacant() || !leader.Accepted {
 			continue // nobody leads
 		}
@@ -249,7 +249,7 @@ func Example_gracefulPreemption() {
 			}
 			<-ctx.Done()
 			fmt.Println("low:", context.Cause(ctx))
-			err := db.Transact(lead.Lease(), func(tr kv.Transaction) error {
+			err := db.Transact(lead.LeaseContext(), func(tr kv.Transaction) error {
 				if err := lead.Fence(tr); err != nil {
 					return err
 				}

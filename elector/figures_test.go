@@ -73,7 +73,7 @@ func (f *field) leave() {
 	}
 }
 
-func (f *field) leader() election.Leader {
+func (f *field) leader() election.LeaderRecord {
 	f.t.Helper()
 	leader, err := kv.ReadTransact(f.t.Context(), f.db, f.election.GetLeaderRaw)
 	require.NoError(f.t, err)

@@ -53,7 +53,7 @@ func (e *Elector) RunCallbacks(ctx context.Context, callbacks LeaderCallbacks) e
 	if err != nil {
 		return err
 	}
-	told, stop := s.greet(ctx, callbacks.OnNewLeader)
+	told, stop := s.notifyNewLeaders(ctx, callbacks.OnNewLeader)
 	defer func() {
 		stop()
 		<-told
@@ -61,12 +61,12 @@ func (e *Elector) RunCallbacks(ctx context.Context, callbacks LeaderCallbacks) e
 	return s.run(ctx, callbacks.lead)
 }
 
-// greet tells of new leaders, in a goroutine of its own, until the session is over
+// notifyNewLeaders tells of new leaders, in a goroutine of its own, until the session is over
 // or it is stopped, and all that were seen until then are told of.
-func (s *session) greet(ctx context.Context, onNewLeader func(string)) (told <-chan struct{}, stop func()) {
+func (s *session) notifyNewLeaders(ctx context.Context, onNewLeader func(string)) (told <-chan struct{}, stop func()) {
 	ctx, stop = context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
-	seats := s.seats()
+	seats := s.subscribe()
 	if onNewLeader == nil || seats == nil {
 		close(done)
 		return done, stop
@@ -90,8 +90,8 @@ func (s *session) greet(ctx context.Context, onNewLeader func(string)) (told <-c
 	return done, stop
 }
 
-// seats is what the session sees of the seat; nil where the session is over.
-func (s *session) seats() *view {
+// subscribe is what the session sees of the seat; nil where the session is over.
+func (s *session) subscribe() *subscription {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {

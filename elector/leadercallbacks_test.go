@@ -205,7 +205,7 @@ func TestOnNewLeaderIsTooSlow(t *testing.T) {
 		b.enters(elector.StateFollower)
 		a.stop()
 		b.leads()
-		w.until("known to all", func(election.Leader) bool { return slow.LeaderID() == "b" })
+		w.until("known to all", func(election.LeaderRecord) bool { return slow.LeaderID() == "b" })
 		cancel()
 		slow.enters(elector.StateStopped)
 		require.Equal(t, []string{"a"}, told.all())

@@ -14,7 +14,7 @@ import (
 // Leadership is one tenure of this process. Its methods are safe for concurrent
 // use, and do no I/O but for Resign.
 type Leadership struct {
-	leader   election.Leader
+	leader   election.LeaderRecord
 	election *election.LeaderElection
 	session  *session
 
@@ -62,12 +62,12 @@ func (l *Leadership) Ballot() uint64 { return l.leader.Ballot }
 // once, before any timer has run.
 func (l *Leadership) Context() context.Context { return l.ctx }
 
-// Lease ends when nothing may be done any more on the authority of this tenure:
+// LeaseContext ends when nothing may be done any more on the authority of this tenure:
 // at the end of belief, or of the time that the work had to stop. It outlives
 // Context by what there is left to finish in: a fifth of the lease where it
 // could not be renewed, the drain limit or the grace where the seat is given up,
 // nothing where it is lost.
-func (l *Leadership) Lease() context.Context { return l.lease }
+func (l *Leadership) LeaseContext() context.Context { return l.lease }
 
 // Leads reports whether the process leads in this tenure, as of now.
 func (l *Leadership) Leads() bool { return l.ctx.Err() == nil }
@@ -92,7 +92,7 @@ func (l *Leadership) Fence(tr kv.Transaction) error {
 // has stopped without: it is free after its lease then.
 func (l *Leadership) Resign(ctx context.Context) error {
 	if l.ofRun {
-		l.session.post(machine.Ending{Term: l.Term()})
+		l.session.post(machine.WorkReturning{Term: l.Term()})
 		return nil
 	}
 	l.end(nil)
@@ -111,7 +111,7 @@ func (l *Leadership) Resign(ctx context.Context) error {
 
 // newLeadership begins a tenure in this process. It believes in nothing before
 // believe is called.
-func (s *session) newLeadership(values context.Context, leader election.Leader) *Leadership {
+func (s *session) newLeadership(values context.Context, leader election.LeaderRecord) *Leadership {
 	l := &Leadership{
 		leader: leader, election: s.elector.election, session: s,
 		pending: 1, released: make(chan struct{}), ofRun: s.mode == working,
@@ -125,13 +125,13 @@ func (s *session) newLeadership(values context.Context, leader election.Leader) 
 
 // attempted returns when the attempt began that wrote a leader record, by the wall
 // clock of the process that wrote it.
-func attempted(leader election.Leader) time.Time {
+func attempted(leader election.LeaderRecord) time.Time {
 	return leader.LeaseExpiry.Add(-leader.LeaseDuration)
 }
 
 // learn takes in the leader record and the trouble with the store, for the case that
 // the tenure ends before either changes.
-func (l *Leadership) learn(leader election.Leader, trouble error) {
+func (l *Leadership) learn(leader election.LeaderRecord, trouble error) {
 	now := *l.known.Load()
 	now.Err = trouble
 	if leader.Token() == l.Token() {
@@ -154,8 +154,8 @@ func (l *Leadership) loss(reason Reason, err error) error {
 	return l.ended.Load()
 }
 
-// believe sets how far the tenure may be believed in.
-func (l *Leadership) believe(b machine.Belief) {
+// setDeadlines sets how far the tenure may be believed in.
+func (l *Leadership) setDeadlines(b machine.TenureDeadlines) {
 	l.ctx.bound(b.Stop)
 	l.lease.bound(b.End)
 	l.setTimer()
@@ -178,15 +178,15 @@ func (l *Leadership) setTimer() {
 	switch {
 	case l.silent:
 	case l.timer == nil:
-		l.timer = l.session.clock.AfterFunc(max(wait, atOnce), l.look)
+		l.timer = l.session.clock.AfterFunc(max(wait, atOnce), l.checkDeadlines)
 	default:
 		l.timer.Reset(max(wait, atOnce))
 	}
 }
 
-// look ends the contexts whose time has come. It waits for nothing, so that they
+// checkDeadlines ends the contexts whose time has come. It waits for nothing, so that they
 // end even while the loop hangs: in a logger, say.
-func (l *Leadership) look() {
+func (l *Leadership) checkDeadlines() {
 	late := l.ctx.Err() != nil
 	if l.lease.Err() == nil {
 		l.setTimer()

@@ -42,8 +42,8 @@ func safe(ids []string) []string {
 	return texts
 }
 
-// tellMove tells of a change of state, once to each who listens.
-func (s *session) tellMove(t Transition) {
+// tellStateChange tells of a change of state, once to each who listens.
+func (s *session) tellStateChange(t Transition) {
 	level := slog.LevelInfo
 	if t.To == StateJeopardy || t.From.Leads() && !t.To.Leads() && !ownDecision(t.Reason) {
 		level = slog.LevelWarn
@@ -66,7 +66,7 @@ func ownDecision(r Reason) bool {
 }
 
 // tellLeader tells who leads.
-func (s *session) tellLeader(leader election.Leader) {
+func (s *session) tellLeader(leader election.LeaderRecord) {
 	if !s.moved { // else the change of state says it
 		s.log().Info("leader changed",
 			"leader", election.SafeText(leader.ID), "term", leader.Term, "ballot", leader.Ballot)
@@ -74,7 +74,7 @@ func (s *session) tellLeader(leader election.Leader) {
 	view := s.machine.View()
 	whole := withMetadata(&view, leader)
 	s.elector.hub.tell(whole)
-	s.notify.seatChange(whole)
+	s.notify.leadershipChange(whole)
 	if !leader.Vacant() && leader.Accepted && leader.Token() != s.greeted {
 		s.greeted = leader.Token()
 		s.notify.newLeader(whole)
@@ -93,7 +93,7 @@ func (s *session) tellConfig(config fdbelection.Config) {
 // holds s.mu.
 func (s *session) compareConfig(stored fdbelection.Config) {
 	e := s.elector
-	makes := s.mode != observing && !e.options.MustExist
+	makes := s.mode != subscribing && !e.options.MustExist
 	if stored == e.compared || !makes && !e.configGiven {
 		return
 	}
@@ -125,9 +125,9 @@ func weaknesses(stored, given fdbelection.Config) (texts []string) {
 }
 
 // tellAwait says what this process waits for before it registers.
-func (s *session) tellAwait(a machine.Await) {
+func (s *session) tellAwait(a machine.IDInUse) {
 	s.log().Info("another process is registered under this id, waiting to see whether it is alive",
-		"incumbent", a.Incumbent.Identity.String(), "at_most", a.Until.Sub(s.clock.Now()).String())
+		"incumbent", a.Existing.Identity.String(), "at_most", a.Until.Sub(s.clock.Now()).String())
 }
 
 // tellHoldOff says for how long failed work keeps this process from leading.
@@ -135,13 +135,13 @@ func (s *session) tellHoldOff(h machine.HoldOff) {
 	s.log().Warn("holding off after failed work", "failures", h.Failures, "duration", h.For.String())
 }
 
-// tellTrouble reports what goes wrong, and that it does not any more. Failures of
+// tellStoreError reports what goes wrong, and that it does not any more. Failures of
 // watches are logged by logWatch.
-func (s *session) tellTrouble(r machine.Report) {
-	if r.Err == nil || r.Err.Error() == s.machine.View().Trouble { // else it is not about the seat
-		s.trouble = r.Err
+func (s *session) tellStoreError(r machine.Report) {
+	if r.Err == nil || r.Err.Error() == s.machine.View().StoreError { // else it is not about the seat
+		s.storeError = r.Err
 	}
-	s.notify.trouble(r.Err)
+	s.notify.storeError(r.Err)
 	switch {
 	case r.Err == nil:
 		s.log().Info("store available again")
@@ -161,7 +161,7 @@ func (s *session) logOperation(op machine.Operation, event machine.Event) {
 	switch e := event.(type) {
 	case machine.Answered:
 		err = e.Answer.Err
-	case machine.Fired:
+	case machine.WatchEnded:
 		err = e.Err
 	}
 	fields := []any{"kind", op.Kind.String(), "op", op.ID}

@@ -33,7 +33,7 @@ func TestLossSaysWhy(t *testing.T) {
 			p.clock.suspend(lease)
 			_ = lead.Context().Err() // found out by the clock, before any event
 		}},
-		"deposed": {elector.ReasonSeatLost, nil, func(w *world, _ *process, lead *elector.Leadership) {
+		"deposed": {elector.ReasonLeadershipLost, nil, func(w *world, _ *process, lead *elector.Leadership) {
 			w.transact(func(tr kv.Transaction) error { return w.election.ResignLeadership(tr, lead.Token(), time.Now()) })
 		}},
 		"asked to resign": {elector.ReasonAskedToResign, nil, func(w *world, _ *process, lead *elector.Leadership) {
@@ -81,8 +81,8 @@ func TestLossSaysWhy(t *testing.T) {
 				}
 				require.NotContains(w, loss.Error(), "\n")
 				_ = lead.Resign(w.Context())
-				require.Error(w, lead.Lease().Err())
-				require.Same(w, loss, context.Cause(lead.Lease()))
+				require.Error(w, lead.LeaseContext().Err())
+				require.Same(w, loss, context.Cause(lead.LeaseContext()))
 				w.before(nil)
 			})
 		})

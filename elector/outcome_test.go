@@ -221,7 +221,7 @@ func TestRenewalArrivesAfterTheEnd(t *testing.T) {
 			late <- c.Detach()
 			return kv.Error{Code: kv.CodeTransactionTimedOut}
 		}))
-		<-first.Lease().Done()
+		<-first.LeaseContext().Done()
 		_, err := (<-late).Land()
 		require.NoError(w, err)
 		require.Equal(w, uint64(2), w.seat().Ballot)

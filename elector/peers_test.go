@@ -35,7 +35,7 @@ func TestLeaderIsReleasedOnlyAfterWorkReturned(t *testing.T) {
 			<-ctx.Done()
 			cleanUp := time.NewTimer(toStop)
 			<-cleanUp.C
-			require.NoError(w, lead.Lease().Err(), "it is renewed meanwhile")
+			require.NoError(w, lead.LeaseContext().Err(), "it is renewed meanwhile")
 			returned.Store(true)
 			return nil
 		})
@@ -159,7 +159,7 @@ func TestPriorityTakesOverWithoutOverlap(t *testing.T) {
 		synctest.Wait()
 		require.EqualValues(w, 10, working.Load())
 		require.InDelta(w, lease/2, time.Since(challenged), float64(2*soon))
-		require.Equal(w, election.OriginPreemption, w.seat().Origin)
+		require.Equal(w, election.AcquirePreemption, w.seat().AcquireReason)
 
 		equal := w.begin("equal", priority(1))
 		equal.enters(elector.StateFollower)
@@ -180,7 +180,7 @@ func TestPartitionedHolderKnowsInTime(t *testing.T) {
 		w.before(of("a", hang))
 		b.leads()
 		require.False(w, a.believes())
-		require.Error(w, lead.Lease().Err())
+		require.Error(w, lead.LeaseContext().Err())
 		w.before(nil)
 	})
 }
@@ -265,7 +265,7 @@ func TestTermIdentifiesATenure(t *testing.T) {
 		tenures := p.tenures(nil)
 		first := within(w, tenures, "leadership")
 		w.before(fail(errDisk))
-		<-first.Lease().Done()
+		<-first.LeaseContext().Done()
 		w.before(nil)
 		second := within(w, tenures, "another leadership")
 		require.Greater(w, second.Term(), first.Term())
@@ -284,7 +284,7 @@ func TestRenewalsAreNotStarvedBySlowCallbacks(t *testing.T) {
 		p := w.begin("a", callbacks(func(c *elector.Callbacks) {
 			c.OnElected = func(context.Context, elector.Transition) { <-hold } // whatever its context says
 		}), func(_ *process, o *elector.Options) { o.CallbackLimit = 100 * lease })
-		w.until("held", func(l election.Leader) bool { return !l.Vacant() })
+		w.until("held", func(l election.LeaderRecord) bool { return !l.Vacant() })
 		const beats = 30
 		time.Sleep(beats * heartbeat)
 		require.True(w, p.believes())
@@ -383,7 +383,7 @@ func TestCrashingChallengersCostNothing(t *testing.T) {
 			high := w.process(fmt.Sprintf("high-%d", i), priority(1))
 			require.NoError(w, high.Start(w.Context()))
 			for asked := false; !asked; time.Sleep(time.Millisecond) {
-				intent, err := kv.ReadTransact(w.Context(), w.db, w.election.ReadIntent)
+				intent, err := kv.ReadTransact(w.Context(), w.db, w.election.ReadRequest)
 				require.NoError(w, err)
 				asked = intent.ID == high.NodeID()
 			}

@@ -15,11 +15,11 @@ import (
 //
 // work runs in the goroutine of the caller, once for each tenure and never twice
 // at a time. Its context ends when leadership does, for whatever reason; the lease
-// is renewed until work has returned, or its time is over (see Leadership.Lease),
+// is renewed until work has returned, or its time is over (see Leadership.LeaseContext),
 // and only then is the seat given up. So work returns soon after its context has
 // ended, and undoes before that what must not outlive it. Work that has not
 // returned Options.DrainLimit after the end of its lease is reported once, as an
-// UnfinishedError: this process does not lead again before it returns.
+// UnfinishedWorkError: this process does not lead again before it returns.
 //
 // Where work returns although nothing asked it to, the seat is given up, others go
 // first, and Run campaigns again, after a heartbeat at the soonest. If it returned an

@@ -133,7 +133,7 @@ func TestWorkRunsOnceForEachTenure(t *testing.T) {
 			lead := within(w, tenures, "leadership")
 			require.Equal(w, term+1, lead.Term())
 			w.before(fail(errDisk))
-			<-lead.Lease().Done()
+			<-lead.LeaseContext().Done()
 			w.before(nil)
 		}
 	})
@@ -153,7 +153,7 @@ func TestWorkDoesNotStop(t *testing.T) {
 		asked := time.Now()
 		require.NoError(w, p.Stop(w.Context()))
 		require.Equal(w, drain, time.Since(asked))
-		require.Error(w, lead.Lease().Err())
+		require.Error(w, lead.LeaseContext().Err())
 		b.leads()
 		require.Equal(w, drain, time.Since(asked).Truncate(soon))
 		require.Empty(w, p.result)
@@ -195,12 +195,12 @@ func TestContextOfTheWork(t *testing.T) {
 		p := w.process("a")
 		watching, unwatch := context.WithCancel(w.Context())
 		defer unwatch()
-		p.Observe(watching) // which does not have the value
+		p.Subscribe(watching) // which does not have the value
 		ctx, cancel := context.WithCancel(context.WithValue(w.Context(), key{}, "value"))
 		p.run(ctx, func(ctx context.Context, lead *elector.Leadership) error {
 			require.Equal(w, "value", ctx.Value(key{}))
 			<-ctx.Done()
-			require.NoError(w, lead.Lease().Err())
+			require.NoError(w, lead.LeaseContext().Err())
 			require.ErrorContains(w, context.Cause(ctx), "stopped")
 			return nil
 		})

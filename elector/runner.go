@@ -67,7 +67,7 @@ func (r *runner) watch(ctx context.Context, op machine.Operation) {
 		err = ctx.Err()
 	}
 	r.failed(ctx, op, err)
-	r.ended(op, machine.Fired{Op: op.ID, Err: err})
+	r.ended(op, machine.WatchEnded{Op: op.ID, Err: err})
 }
 
 // failed logs that a watch has failed, unless nothing waits for it any more.

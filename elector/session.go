@@ -28,36 +28,36 @@ type session struct {
 	runner
 	me election.Identity
 
-	mu      sync.Mutex
-	machine machine.Machine
-	events  []machine.Event // to be taken, in order
-	inStep  bool
-	over    bool
-	timer   Timer
-	lead    *Leadership   // the present tenure, until its work has returned
-	lost    *Leadership   // the tenure that this step has ended, to be told of
-	waiting []*Leadership // whose work has returned, and whose seat is not given up yet
-	notify  notifier
-	greeted election.Token     // the tenure that OnNewLeader was told of
-	moved   bool               // the step has told of a change of state
-	role    election.Role      // as it is to be
-	trouble error              // with the store at present
-	awaited *election.Identity // another incarnation that keeps this one from registering
+	mu         sync.Mutex
+	machine    machine.Machine
+	events     []machine.Event // to be taken, in order
+	inStep     bool
+	over       bool
+	timer      Timer
+	lead       *Leadership   // the present tenure, until its work has returned
+	lost       *Leadership   // the tenure that this step has ended, to be told of
+	waiting    []*Leadership // whose work has returned, and whose seat is not given up yet
+	notify     notifier
+	greeted    election.Token     // the tenure that OnNewLeader was told of
+	moved      bool               // the step has told of a change of state
+	role       election.Role      // as it is to be
+	storeError error              // with the store at present
+	awaited    *election.Identity // another incarnation that keeps this one from registering
 
 	// How tenures are worked on: by mode.
 	tenures   chan *Leadership // of Run
 	campaigns []*campaign
 	// unresigned is the last tenure of Campaign, if it ended before its caller
 	// resigned it.
-	unresigned *Leadership
-	watchers   int // observers of a session that was begun for them
+	unresigned  *Leadership
+	subscribers int // observers of a session that was begun for them
 }
 
 // mode is how a session was begun.
 type mode int
 
 const (
-	observing mode = iota
+	subscribing mode = iota
 	background
 	working
 	campaigning
@@ -127,7 +127,7 @@ func (s *session) step(event machine.Event) {
 	s.elector.publish(s)
 	s.moved = false
 	for _, action := range actions {
-		if _, ok := action.(machine.Move); ok {
+		if _, ok := action.(machine.StateChanged); ok {
 			s.moved = true
 		}
 	}
@@ -138,20 +138,20 @@ func (s *session) step(event machine.Event) {
 		s.notify.push([]call{{lost: s.lost}})
 	}
 	s.lost = nil
-	s.believe()
+	s.updateDeadlines()
 	if len(s.waiting) > 0 && !s.machine.Holds() {
 		s.release(nil)
 	}
 }
 
-// believe passes on how far the present tenure may be believed in.
-func (s *session) believe() {
+// updateDeadlines passes on how far the present tenure may be believed in.
+func (s *session) updateDeadlines() {
 	if l := s.lead; l != nil {
-		l.learn(s.machine.View().Leader, s.trouble)
-		if b := s.machine.Belief(); b.Term == l.Term() {
-			l.believe(b)
+		l.learn(s.machine.View().Leader, s.storeError)
+		if b := s.machine.Deadlines(); b.Term == l.Term() {
+			l.setDeadlines(b)
 			if !b.Stop.IsZero() && !l.Leads() { // who asked was told so, between two steps
-				s.take(machine.Lapsed{Term: b.Term})
+				s.take(machine.DeadlinePassed{Term: b.Term})
 			}
 		}
 	}
@@ -170,14 +170,14 @@ func (s *session) release(err error) {
 // perform carries out an action. None of them waits.
 func (s *session) perform(action machine.Action) {
 	switch a := action.(type) {
-	case machine.Do:
+	case machine.StartOperation:
 		switch a.Kind {
-		case machine.Look, machine.Cycle, machine.WatchTerm: // it is registered
+		case machine.ReadLeader, machine.ElectionCycle, machine.WatchTerm: // it is registered
 			s.awaited = nil
 		default:
 		}
 		s.start(a.Operation)
-	case machine.Cancel:
+	case machine.CancelOperation:
 		s.cancel(a.Op)
 	case machine.Lead:
 		s.begin(a.Leader)
@@ -187,21 +187,21 @@ func (s *session) perform(action machine.Action) {
 		if l := s.lead; l != nil && l.Term() == a.Term {
 			s.leaseOver(l)
 		}
-	case machine.Move:
-		s.tellMove(a.Transition)
-	case machine.Follow:
+	case machine.StateChanged:
+		s.tellStateChange(a.Transition)
+	case machine.LeaderChanged:
 		s.tellLeader(a.Leader)
-	case machine.Adopt:
+	case machine.ConfigChanged:
 		s.tellConfig(a.Config)
 	case machine.Evicted:
 		s.log().Info("evicted dead candidates", "candidates", safe(a.IDs))
-	case machine.Await:
-		s.awaited = &a.Incumbent.Identity
+	case machine.IDInUse:
+		s.awaited = &a.Existing.Identity
 		s.tellAwait(a)
 	case machine.HoldOff:
 		s.tellHoldOff(a)
 	case machine.Report:
-		s.tellTrouble(a)
+		s.tellStoreError(a)
 	case machine.Wake:
 		s.timer.Reset(max(a.At.Sub(s.clock.Now()), atOnce))
 	case machine.Finish:
@@ -250,7 +250,7 @@ func (s *session) quit(err error, reason Reason) {
 	view := s.machine.View()
 	s.end(err, err)
 	if view.State != StateStopped {
-		s.tellMove(Transition{
+		s.tellStateChange(Transition{
 			From: view.State, To: StateStopped, Term: view.Leader.Term, Reason: reason, At: s.clock.Wall(),
 		})
 	}

@@ -8,19 +8,19 @@ type State = machine.State
 // The states of a process.
 const (
 	// StateStopped: it has not started, or has left.
-	StateStopped = machine.Stopped
+	StateStopped = machine.StateStopped
 	// StateCandidate: it is looking for the seat, and knows of nobody who leads.
 	// A leader is one again while its work stops.
-	StateCandidate = machine.Candidate
+	StateCandidate = machine.StateCandidate
 	// StateFollower: it could lead, and somebody else does.
-	StateFollower = machine.Follower
+	StateFollower = machine.StateFollower
 	// StateLeader: it leads.
-	StateLeader = machine.Leader
+	StateLeader = machine.StateLeader
 	// StateJeopardy: it leads, and a renewal is overdue: none has been acknowledged for
 	// more than half of its lease, or for well over a heartbeat if that is longer.
-	StateJeopardy = machine.Jeopardy
+	StateJeopardy = machine.StateJeopardy
 	// StateObserver: it is listed, or only looks on, and never leads.
-	StateObserver = machine.Observer
+	StateObserver = machine.StateObserver
 )
 
 // Transition is a change of state.
@@ -41,7 +41,7 @@ const (
 	ReasonReclaim         = machine.ReasonReclaim
 	ReasonUnrenewed       = machine.ReasonUnrenewed
 	ReasonRenewed         = machine.ReasonRenewed
-	ReasonSeatLost        = machine.ReasonSeatLost
+	ReasonLeadershipLost  = machine.ReasonLeadershipLost
 	ReasonChallenged      = machine.ReasonChallenged
 	ReasonAskedToResign   = machine.ReasonAskedToResign
 	ReasonAskedToTransfer = machine.ReasonAskedToTransfer

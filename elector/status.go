@@ -65,9 +65,9 @@ func (e *Elector) LeaderID() string {
 	return leader.ID
 }
 
-// Leader is who leads: the record of the seat, with the tags of the candidate.
-type Leader struct {
-	election.Leader
+// LeaderInfo is who leads: the record of the seat, with the tags of the candidate.
+type LeaderInfo struct {
+	election.LeaderRecord
 	// Metadata are the tags of the leader's candidate record, where it is known.
 	Metadata map[string]string
 }
@@ -75,23 +75,23 @@ type Leader struct {
 // Leader returns who leads as far as this process knows, and false where nobody
 // does: the seat is vacant, its lease is over by this process's own clock, or it
 // was handed over and has not been taken yet.
-func (e *Elector) Leader() (Leader, bool) {
+func (e *Elector) Leader() (LeaderInfo, bool) {
 	st := e.status.Load()
 	if st.State == StateStopped || st.Leaderless || st.Leader.Vacant() || !st.Leader.Accepted {
-		return Leader{}, false
+		return LeaderInfo{}, false
 	}
 	if end := st.LeaseEnd; !end.IsZero() && !e.options.Clock.Now().Before(end) {
-		return Leader{}, false // the loop is about to find out
+		return LeaderInfo{}, false // the loop is about to find out
 	}
 	if st.State.Leads() && st.leads() == nil {
-		return Leader{}, false
+		return LeaderInfo{}, false
 	}
 	return withMetadata(&st.View, st.Leader), true
 }
 
 // withMetadata adds what is known of the candidate to a leader record.
-func withMetadata(v *machine.View, leader election.Leader) Leader {
-	l := Leader{Leader: leader}
+func withMetadata(v *machine.View, leader election.LeaderRecord) LeaderInfo {
+	l := LeaderInfo{LeaderRecord: leader}
 	switch {
 	case leader.Vacant():
 	case leader.HeldBy(v.Me.Identity):
@@ -113,7 +113,7 @@ type Member struct {
 // ClusterState is who takes part in an election.
 type ClusterState struct {
 	// Leader is who leads; its ID is empty where nobody does.
-	Leader Leader
+	Leader LeaderInfo
 	// Voters and Observers are the candidates that were listed, in the order of their
 	// rank. They are all candidates if Complete is true, as it is in the process that
 	// evicts dead candidates: the leader, or without one the first live voter. The other
@@ -137,8 +137,8 @@ type ClusterState struct {
 	AsOf time.Time
 }
 
-// Tags returns the metadata of the candidates that were listed, by id.
-func (c *ClusterState) Tags() map[string]map[string]string {
+// Metadata returns the metadata of the candidates that were listed, by id.
+func (c *ClusterState) Metadata() map[string]map[string]string {
 	tags := make(map[string]map[string]string, len(c.Voters)+len(c.Observers))
 	for _, members := range [][]Member{c.Voters, c.Observers} {
 		for i := range members {
@@ -172,14 +172,14 @@ func (e *Elector) ReadClusterState(ctx context.Context) (ClusterState, error) {
 }
 
 func (e *Elector) clusterState(st *status) ClusterState {
-	state := ClusterState{Config: st.Config, Failures: st.Failures, Complete: st.Whole, AsOf: st.Listed}
+	state := ClusterState{Config: st.Config, Failures: st.Failures, Complete: st.Complete, AsOf: st.Listed}
 	if e.options.Clock.Now().Before(st.HoldOff) {
 		state.HoldOff = st.HoldOff
 	}
 	state.Leader, _ = e.Leader()
 	for i := range st.Members {
 		m := &st.Members[i]
-		member := Member{Candidate: m.Candidate, Alive: !st.Silent(m)}
+		member := Member{Candidate: m.Candidate, Alive: !st.TimedOut(m)}
 		member.Metadata = maps.Clone(m.Metadata)
 		if m.Role == election.Observer {
 			state.Observers = append(state.Observers, member)

@@ -76,8 +76,8 @@ func TestClusterState(t *testing.T) {
 			require.Len(w, state.Observers, 1)
 			require.True(w, state.Voters[0].Alive && state.Voters[1].Alive && state.Observers[0].Alive)
 			require.False(w, state.AsOf.IsZero())
-			require.Equal(w, "north", state.Tags()["b"]["zone"])
-			require.Len(w, state.Tags(), 3)
+			require.Equal(w, "north", state.Metadata()["b"]["zone"])
+			require.Len(w, state.Metadata(), 3)
 			require.Equal(w, lease, state.Config.LeaseDuration)
 		}
 	})
@@ -142,7 +142,7 @@ func TestSetRole(t *testing.T) {
 		time.Sleep(heartbeat / 2)
 		require.NoError(w, a.SetRole(election.Observer))
 		<-lead.Context().Done()
-		require.NoError(w, lead.Lease().Err())
+		require.NoError(w, lead.LeaseContext().Err())
 		require.Equal(w, "a", w.seat().ID)
 		close(hold)
 		b.leads()
@@ -194,7 +194,7 @@ func TestTransferOnRequest(t *testing.T) {
 		time.Sleep(heartbeat / 2)
 		require.NoError(w, w.transfer("c"))
 		require.Equal(w, uint64(2), c.leads().Term)
-		require.Equal(w, election.OriginTransfer, w.seat().Origin)
+		require.Equal(w, election.AcquireTransfer, w.seat().AcquireReason)
 		require.NotContains(w, b.history(), elector.StateLeader)
 		time.Sleep(lease - heartbeat)
 		require.Equal(w, uint64(2), w.seat().Term, "a higher priority does not undo the request at once")
@@ -253,7 +253,7 @@ func TestTagsAreCopies(t *testing.T) {
 			leader, _ = p.Leader()
 			require.Equal(w, "10.0.0.1", leader.Metadata["at"], p.id)
 			state = p.ClusterState()
-			require.Equal(w, "10.0.0.1", state.Tags()["a"]["at"], p.id)
+			require.Equal(w, "10.0.0.1", state.Metadata()["a"]["at"], p.id)
 		}
 		given = map[string]string{"at": "10.0.0.2"}
 		require.NoError(w, a.SetMetadata(given))
@@ -266,17 +266,17 @@ func TestTagsAreCopies(t *testing.T) {
 // A seat that was handed over and not taken has no new leader yet.
 func TestNewLeaderHasAccepted(t *testing.T) {
 	inWorld(t, func(w *world) {
-		leaders := make(chan elector.Leader, 100)
+		leaders := make(chan elector.LeaderInfo, 100)
 		w.begin("a").leads()
 		w.begin("b").enters(elector.StateFollower)
 		w.begin("c", callbacks(func(c *elector.Callbacks) {
-			c.OnNewLeader = func(_ context.Context, l elector.Leader) { leaders <- l }
+			c.OnNewLeader = func(_ context.Context, l elector.LeaderInfo) { leaders <- l }
 		})).enters(elector.StateFollower)
 		time.Sleep(lease)
 		w.before(of("b", hang))
 		require.NoError(w, w.transfer("b"))
-		w.until("handed over", func(l election.Leader) bool { return l.ID == "b" && !l.Accepted })
-		w.until("taken by another", func(l election.Leader) bool { return l.Term > 2 && l.Accepted })
+		w.until("handed over", func(l election.LeaderRecord) bool { return l.ID == "b" && !l.Accepted })
+		w.until("taken by another", func(l election.LeaderRecord) bool { return l.Term > 2 && l.Accepted })
 		time.Sleep(heartbeat)
 		w.before(nil)
 		var ids []string

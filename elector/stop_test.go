@@ -156,7 +156,7 @@ func TestResignGoesOnAfterItsContext(t *testing.T) {
 		lead, err := p.Campaign(w.Context())
 		require.NoError(w, err)
 		require.ErrorIs(w, lead.Resign(w.ended()), errWork)
-		w.until("vacant", election.Leader.Vacant)
+		w.until("vacant", election.LeaderRecord.Vacant)
 		require.NoError(w, lead.Resign(w.Context()))
 		require.True(w, w.listed("a"))
 	})

@@ -112,10 +112,10 @@ func TestStuckCallbackIsNotCalledAgain(t *testing.T) {
 func TestNewestCallAfterAStuckOne(t *testing.T) {
 	for name, set := range map[string]func(c *elector.Callbacks, s *hung){
 		"OnNewLeader": func(c *elector.Callbacks, s *hung) {
-			c.OnNewLeader = func(_ context.Context, l elector.Leader) { s.call(fmt.Sprintf("term %d", l.Term)) }
+			c.OnNewLeader = func(_ context.Context, l elector.LeaderInfo) { s.call(fmt.Sprintf("term %d", l.Term)) }
 		},
-		"OnSeatChange": func(c *elector.Callbacks, s *hung) {
-			c.OnSeatChange = func(_ context.Context, l elector.Leader) { s.call(fmt.Sprintf("term %d", l.Term)) }
+		"OnLeadershipChange": func(c *elector.Callbacks, s *hung) {
+			c.OnLeadershipChange = func(_ context.Context, l elector.LeaderInfo) { s.call(fmt.Sprintf("term %d", l.Term)) }
 		},
 		"OnTransition": func(c *elector.Callbacks, s *hung) {
 			moved := c.OnTransition
@@ -132,12 +132,12 @@ func TestNewestCallAfterAStuckOne(t *testing.T) {
 				w.initialize()
 				s := newHung()
 				p := w.begin("a", callbacks(func(c *elector.Callbacks) { set(c, s) }))
-				w.until("held", func(l election.Leader) bool { return l.Term == 1 })
+				w.until("held", func(l election.LeaderRecord) bool { return l.Term == 1 })
 				for term := uint64(2); term < 6; term++ {
 					w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
-					w.until("vacant", func(l election.Leader) bool { return l.Vacant() })
+					w.until("vacant", func(l election.LeaderRecord) bool { return l.Vacant() })
 					w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = true })
-					w.until("held", func(l election.Leader) bool { return l.Term == term && !l.Vacant() })
+					w.until("held", func(l election.LeaderRecord) bool { return l.Term == term && !l.Vacant() })
 				}
 				time.Sleep(2 * elector.DefaultCallbackLimit)
 				require.Len(w, s.told(), 1)
@@ -162,12 +162,12 @@ func TestStuckCallbackOutlivesStop(t *testing.T) {
 			c.OnElected, c.OnTransition = elected.ofTransition, moved.ofTransition
 		}))
 		for range 5 {
-			w.until("held", func(l election.Leader) bool { return !l.Vacant() })
+			w.until("held", func(l election.LeaderRecord) bool { return !l.Vacant() })
 			time.Sleep(3 * elector.DefaultCallbackLimit)
 			p.stop()
 			require.NoError(w, p.Start(w.Context()))
 		}
-		w.until("held", func(l election.Leader) bool { return !l.Vacant() })
+		w.until("held", func(l election.LeaderRecord) bool { return !l.Vacant() })
 		require.Len(w, elected.told(), 1)
 		require.Len(w, moved.told(), 1)
 		p.stop()
@@ -177,7 +177,7 @@ func TestStuckCallbackOutlivesStop(t *testing.T) {
 		require.Len(w, elected.told(), 1, "after Stop nothing is called")
 		require.Len(w, moved.told(), 1)
 		require.NoError(w, p.Start(w.Context()))
-		w.until("held", func(l election.Leader) bool { return !l.Vacant() })
+		w.until("held", func(l election.LeaderRecord) bool { return !l.Vacant() })
 		synctest.Wait()
 		require.Equal(w, []string{"term 1", "term 7"}, elected.told())
 		require.Greater(w, len(moved.told()), 1)

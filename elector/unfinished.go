@@ -2,10 +2,10 @@ package elector
 
 import "fmt"
 
-// UnfinishedError reports work that has not ended although its tenure has: work of
+// UnfinishedWorkError reports work that has not ended although its tenure has: work of
 // Run that goes on after its lease, or a Leadership of Campaign that was not
 // resigned. It is reported once per tenure.
-type UnfinishedError struct {
+type UnfinishedWorkError struct {
 	// Term is the tenure of the work.
 	Term uint64
 	// Problem says what has not ended and what to do about it.
@@ -13,7 +13,7 @@ type UnfinishedError struct {
 }
 
 // Error returns the problem.
-func (e *UnfinishedError) Error() string { return e.Problem }
+func (e *UnfinishedWorkError) Error() string { return e.Problem }
 
 // leaseOver is called when the lease of the present tenure must not be used any
 // more. The caller holds s.mu.
@@ -54,13 +54,13 @@ func (s *session) reportUnresigned() {
 	}
 }
 
-func unresigned(l *Leadership) *UnfinishedError {
-	return &UnfinishedError{Term: l.Term(), Problem: fmt.Sprintf(
+func unresigned(l *Leadership) *UnfinishedWorkError {
+	return &UnfinishedWorkError{Term: l.Term(), Problem: fmt.Sprintf(
 		"leadership of term %d has ended and was not resigned, so its work may still run: call Resign when the work has ended", l.Term())}
 }
 
 func (s *session) reportUnfinished(term uint64, problem string) {
 	s.log().Warn("work has not ended with its leadership",
 		"term", term, "problem", problem)
-	s.elector.report(&UnfinishedError{Term: term, Problem: problem})
+	s.elector.report(&UnfinishedWorkError{Term: term, Problem: problem})
 }

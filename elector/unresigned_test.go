@@ -22,7 +22,7 @@ import (
 var losses = map[string]func(w *world, p *process, lead *elector.Leadership) (repair func()){
 	"not renewed": func(w *world, _ *process, lead *elector.Leadership) func() {
 		w.before(of("a", fail(errDisk)))
-		<-lead.Lease().Done()
+		<-lead.LeaseContext().Done()
 		return func() { w.before(nil) }
 	},
 	"machine suspended": func(_ *world, p *process, _ *elector.Leadership) func() {
@@ -35,7 +35,7 @@ var losses = map[string]func(w *world, p *process, lead *elector.Leadership) (re
 			if err != nil {
 				return err
 			}
-			return w.election.DeposeLeader(tr, seat.Token(), seat.Ballot, time.Now())
+			return w.election.ForceResign(tr, seat.Token(), seat.Ballot, time.Now())
 		})
 		return func() {}
 	},
@@ -75,11 +75,11 @@ var losses = map[string]func(w *world, p *process, lead *elector.Leadership) (re
 }
 
 // unfinished returns the reports of unfinished work that wait to be read.
-func (p *process) unfinished() (all []*elector.UnfinishedError) {
+func (p *process) unfinished() (all []*elector.UnfinishedWorkError) {
 	for {
 		select {
 		case err := <-p.Errors():
-			if e, ok := errors.AsType[*elector.UnfinishedError](err); ok {
+			if e, ok := errors.AsType[*elector.UnfinishedWorkError](err); ok {
 				all = append(all, e)
 			}
 		default:
@@ -99,7 +99,7 @@ func TestCampaignAfterALossWithoutResign(t *testing.T) {
 				require.NoError(w, err)
 				time.Sleep(heartbeat / 2)
 				repair := lose(w, p, lead)
-				<-lead.Lease().Done()
+				<-lead.LeaseContext().Done()
 				synctest.Wait()
 				require.Empty(w, p.unfinished(), "the caller has not campaigned again")
 				if name == "demoted" {
@@ -141,14 +141,14 @@ func TestWaitingCampaignAfterALossWithoutResign(t *testing.T) {
 				again, refused := p.campaign(w.Context())
 				time.Sleep(heartbeat / 2)
 				repair := lose(w, p, lead)
-				<-lead.Lease().Done()
+				<-lead.LeaseContext().Done()
 				repair()
 				if name == "demoted" {
 					require.ErrorIs(w, within(w, refused, "the end of the campaign"), fdbelection.ErrNotVoting)
 					return
 				}
 				next := within(w, again, "leadership")
-				require.Error(w, lead.Lease().Err())
+				require.Error(w, lead.LeaseContext().Err())
 				require.Len(w, p.unfinished(), 1)
 				require.NoError(w, next.Resign(w.Context()))
 			})
@@ -166,7 +166,7 @@ func TestResignedLossIsNotReported(t *testing.T) {
 				require.NoError(w, err)
 				time.Sleep(heartbeat / 2)
 				repair := lose(w, p, lead)
-				<-lead.Lease().Done()
+				<-lead.LeaseContext().Done()
 				repair()
 				require.NoError(w, lead.Resign(w.Context()))
 				next, err := p.Campaign(w.Context())
@@ -188,7 +188,7 @@ func TestWorkGoesOnAfterItsLease(t *testing.T) {
 		tenures := p.tenures(hold)
 		lead := within(w, tenures, "leadership")
 		losses["records deleted"](w, p, lead)
-		<-lead.Lease().Done()
+		<-lead.LeaseContext().Done()
 		time.Sleep(drain - time.Millisecond)
 		require.Empty(w, p.unfinished())
 		time.Sleep(2 * time.Millisecond)
@@ -215,7 +215,7 @@ func TestWorkThatStopsInTimeIsNotReported(t *testing.T) {
 		for range 3 {
 			lead := within(w, tenures, "leadership")
 			w.before(on(memkv.CallCommit, "a", fail(errDisk)))
-			<-lead.Lease().Done()
+			<-lead.LeaseContext().Done()
 			w.before(nil)
 		}
 		time.Sleep(2 * drain)

@@ -141,7 +141,7 @@ func (r *runner) arm(ctx context.Context, op machine.Operation) (*sharedWatch, m
 		if mine {
 			answer = r.armNew(ctx, op, w)
 		} else if w.await(ctx) {
-			op.Kind = machine.Look
+			op.Kind = machine.ReadLeader
 			answer = r.Run(ctx, op, nil)
 		} else if answer.Err = ctx.Err(); answer.Err == nil { // another user could not arm it
 			w.leave()

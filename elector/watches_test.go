@@ -118,7 +118,7 @@ func TestSeatIsTakenAway(t *testing.T) {
 					return w.election.ResignLeadership(tr, first.Token(), time.Now())
 				})
 				lost := time.Now()
-				<-first.Lease().Done()
+				<-first.LeaseContext().Done()
 				require.Error(w, first.Context().Err())
 				require.Less(w, time.Since(lost), map[bool]time.Duration{false: soon, true: heartbeat}[lose])
 				time.Sleep(2 * lease)
@@ -176,11 +176,11 @@ func TestTakeOverAfterCrash(t *testing.T) {
 			last := w.seat()
 			first.Abandon()
 			renewed := last.LeaseExpiry.Add(-last.LeaseDuration)
-			next := w.until("another's", func(l election.Leader) bool { return l.Token() != last.Token() })
+			next := w.until("another's", func(l election.LeaderRecord) bool { return l.Token() != last.Token() })
 			silence := next.AcquiredAt.Sub(renewed)
 			require.GreaterOrEqual(w, silence, lease, "before the lease was over")
 			require.LessOrEqual(w, silence, lease+heartbeat/10+5*time.Millisecond)
-			require.Equal(w, election.OriginExpiry, next.Origin)
+			require.Equal(w, election.AcquireExpiry, next.AcquireReason)
 		})
 	}
 }

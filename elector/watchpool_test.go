@@ -57,7 +57,7 @@ func TestElectorsOfAProcessShareWatches(t *testing.T) {
 			registered := w.db.Counters().Watches
 			w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, term-1, nonce(byte(term))) })
 			asked := time.Now()
-			w.until("held again", func(l election.Leader) bool { return l.Term == term && !l.Vacant() })
+			w.until("held again", func(l election.LeaderRecord) bool { return l.Term == term && !l.Vacant() })
 			require.Less(w, time.Since(asked), soon)
 			time.Sleep(lease)
 			require.LessOrEqual(w, w.db.Counters().Watches-registered, int64(8), "not one per elector")
@@ -96,7 +96,7 @@ func TestSharedWatchOutlivesTheElectorThatArmedIt(t *testing.T) {
 					armed := w.db.Counters().Watches
 					end(all[0])
 					ballot := w.seat().Ballot
-					w.until("renewed", func(l election.Leader) bool { return l.Ballot > ballot })
+					w.until("renewed", func(l election.LeaderRecord) bool { return l.Ballot > ballot })
 					w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, 1, nonce(1)) })
 					require.Equal(w, armed, w.db.Counters().Watches, "none is armed again")
 					time.Sleep(3 * step) // the dead one would have gone first
@@ -141,7 +141,7 @@ func TestFailingWatchesDoNotFloodTheLog(t *testing.T) {
 					return w.election.RequestResign(tr, 1, nonce(1))
 				})
 				asked := time.Now()
-				w.until("handed over", func(l election.Leader) bool { return l.Term == 2 })
+				w.until("handed over", func(l election.LeaderRecord) bool { return l.Term == 2 })
 				require.LessOrEqual(w, time.Since(asked), 2*heartbeat+2*step, "they poll")
 				w.before(nil)
 				w.after(nil)
@@ -216,14 +216,14 @@ func TestWatchIsArmedAgainAfterAFailure(t *testing.T) {
 			return kv.Error{Code: kv.CodeClusterVersionChanged}
 		}, nil)
 		w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, 1, nonce(1)) })
-		w.until("held again", func(l election.Leader) bool { return l.Term == 2 && !l.Vacant() })
+		w.until("held again", func(l election.LeaderRecord) bool { return l.Term == 2 && !l.Vacant() })
 		time.Sleep(2*heartbeat + step)
 		require.Greater(w, armed.of("p00"), 2)
 		ballot := w.seat().Ballot
-		w.until("renewed", func(l election.Leader) bool { return l.Ballot > ballot })
+		w.until("renewed", func(l election.LeaderRecord) bool { return l.Ballot > ballot })
 		w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, 2, nonce(2)) })
 		asked := time.Now()
-		w.until("held again", func(l election.Leader) bool { return l.Term == 3 && !l.Vacant() })
+		w.until("held again", func(l election.LeaderRecord) bool { return l.Term == 3 && !l.Vacant() })
 		require.Less(w, time.Since(asked), step)
 	})
 }

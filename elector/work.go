@@ -6,28 +6,28 @@ import (
 )
 
 // begin hands a tenure to whoever works on it. The session is locked.
-func (s *session) begin(leader election.Leader) {
+func (s *session) begin(leader election.LeaderRecord) {
 	values := s.values
 	if len(s.campaigns) > 0 {
 		values = s.campaigns[0].values
 	}
 	l := s.newLeadership(values, leader)
 	s.lead = l
-	s.believe()
+	s.updateDeadlines()
 	s.elector.publish(s)
 	switch s.mode {
 	case working:
 		s.tenures <- l // it has room: the last one has returned
 	case campaigning:
 		if len(s.campaigns) == 0 {
-			s.take(machine.Ending{Term: l.Term()}) // handed over to one that did not ask
+			s.take(machine.WorkReturning{Term: l.Term()}) // handed over to one that did not ask
 			l.done(s)
 			return
 		}
 		s.reportUnresigned()
 		s.campaigns[0].won <- l
 		s.campaigns = s.campaigns[1:]
-	case observing, background: // its callbacks are its work
+	case subscribing, background: // its callbacks are its work
 	}
 }
 
@@ -44,7 +44,7 @@ func (s *session) drain(d machine.Drain) {
 		l.pending++ // until the callbacks have told of it
 		s.lost = l
 	}
-	if s.mode == background || s.mode == observing {
+	if s.mode == background || s.mode == subscribing {
 		l.done(s)
 	}
 }
@@ -71,10 +71,10 @@ func (s *session) workEnded(l *Leadership, err error) {
 		l.overdue.Stop()
 	}
 	if !l.drained {
-		s.take(machine.Ending{Term: l.Term(), Err: err})
+		s.take(machine.WorkReturning{Term: l.Term(), Err: err})
 	}
 	if s.mode == campaigning && len(s.campaigns) == 0 { // before the seat could be claimed again
-		s.take(machine.Aimed{Aim: machine.StandBy})
+		s.take(machine.AimChanged{Aim: machine.StandBy})
 	}
 	l.done(s)
 }
@@ -88,5 +88,5 @@ func (l *Leadership) done(s *session) {
 	s.elector.publish(s)
 	l.over(l.loss(ReasonWorkReturned, nil))
 	s.waiting = append(s.waiting, l)
-	s.take(machine.Returned{Term: l.Term()})
+	s.take(machine.WorkReturned{Term: l.Term()})
 }

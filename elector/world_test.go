@@ -294,7 +294,7 @@ func (p *process) stop() {
 func (p *process) believes() bool { return p.IsLeader(context.Background()) == nil }
 
 // seat reads the leader record.
-func (w *world) seat() election.Leader {
+func (w *world) seat() election.LeaderRecord {
 	w.Helper()
 	leader, err := kv.ReadTransact(w.Context(), w.db, w.election.GetLeaderRaw)
 	require.NoError(w, err)
@@ -302,7 +302,7 @@ func (w *world) seat() election.Leader {
 }
 
 // until waits until the seat is as expected.
-func (w *world) until(what string, as func(election.Leader) bool) election.Leader {
+func (w *world) until(what string, as func(election.LeaderRecord) bool) election.LeaderRecord {
 	w.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if l := w.seat(); as(l) {
@@ -310,7 +310,7 @@ func (w *world) until(what string, as func(election.Leader) bool) election.Leade
 		}
 	}
 	w.Fatalf("the seat is never %s: %v", what, w.seat())
-	return election.Leader{}
+	return election.LeaderRecord{}
 }
 
 func (w *world) candidates() []election.Candidate {

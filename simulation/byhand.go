@@ -36,7 +36,7 @@ func (w *World) observeByHand() {
 		for w.quiet == 0 {
 			w.takePart(t, m)
 			w.giveUp(t, func(tr kv.Transaction, now time.Time) error {
-				_, err := w.election.RunElectionCycle(tr, m.me, now, election.Observed(m.seen, p.local()))
+				_, err := w.election.RunElectionCycle(tr, m.me, now, election.WithObservation(m.seen, p.local()))
 				return err
 			})
 			if t.wait(p.drawn(w.config.HeartbeatInterval), false) != nil {
@@ -51,11 +51,11 @@ func (w *World) observeByHand() {
 // leads.
 func (w *World) takePart(t *task, m *manual) {
 	p := w.application
-	var leader election.Leader
+	var leader election.LeaderRecord
 	var seen time.Time
 	err := p.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
 		now := p.now()
-		result, err := w.election.RunElectionCycle(tr, m.me, now.Wall, election.Observed(m.seen, now.Local))
+		result, err := w.election.RunElectionCycle(tr, m.me, now.Wall, election.WithObservation(m.seen, now.Local))
 		if errors.Is(err, fdbelection.ErrUnregisteredCandidate) {
 			return w.election.RegisterCandidate(tr, m.me, now.Wall)
 		}

@@ -45,7 +45,7 @@ func (w *World) checkCandidate(c *commit, id string) {
 	since := candidateSince{record, c.entry.Version, w.now, w.now}
 	if known && before.Versionstamp == record.Versionstamp {
 		since.registered = before.registered
-	} else if at, ok := w.enlisted[record.Identity]; ok && c.op != nil && c.op.what.Kind == machine.Cycle {
+	} else if at, ok := w.enlisted[record.Identity]; ok && c.op != nil && c.op.what.Kind == machine.ElectionCycle {
 		since.registered = at // its record was removed under a leader, who has renewed
 	}
 	w.records[id], w.enlisted[record.Identity] = since, since.registered
@@ -118,22 +118,22 @@ func (w *World) silence(c *commit, before *candidateSince) time.Duration {
 func (w *World) checkRank(c *commit) {
 	voters, ranked := w.ranks(c)
 	r := &w.removed
-	ranked = slices.DeleteFunc(ranked, func(e election.Ranked) bool { return r.extra[e] && !slices.Contains(voters, e) })
-	voters = slices.DeleteFunc(voters, func(e election.Ranked) bool { return r.missing[e] && !slices.Contains(ranked, e) })
+	ranked = slices.DeleteFunc(ranked, func(e election.RankEntry) bool { return r.extra[e] && !slices.Contains(voters, e) })
+	voters = slices.DeleteFunc(voters, func(e election.RankEntry) bool { return r.missing[e] && !slices.Contains(ranked, e) })
 	if !slices.Equal(voters, ranked) {
 		w.violated(Candidates, "%s left the rank %v for the voters %v", c.name(), ranked, voters)
 	}
 }
 
 // ranks returns the voters as they should be in the rank index, and what is there.
-func (w *World) ranks(c *commit) (voters, ranked []election.Ranked) {
+func (w *World) ranks(c *commit) (voters, ranked []election.RankEntry) {
 	candidates, err := w.election.ListCandidates(&w.shadow)
 	if err != nil {
 		w.violated(Candidates, "%s: %v", c.name(), err)
 	}
 	for i := range candidates {
 		if v := &candidates[i]; v.Role == election.Voter {
-			voters = append(voters, election.Ranked{ID: v.ID, Priority: v.Priority, Versionstamp: v.Versionstamp})
+			voters = append(voters, election.RankEntry{ID: v.ID, Priority: v.Priority, Versionstamp: v.Versionstamp})
 		}
 	}
 	if ranked, err = w.election.Preferred(&w.shadow, 1000); err != nil {
@@ -174,7 +174,7 @@ func (w *World) checkWrites(c *commit) {
 			w.violated(OwnWrites, "%s wrote the record of %s", c.name(), id)
 		}
 	}
-	if kind == machine.Cycle && !c.intent && slices.ContainsFunc(c.entry.ReadConflicts, func(r memkv.Range) bool {
+	if kind == machine.ElectionCycle && !c.intent && slices.ContainsFunc(c.entry.ReadConflicts, func(r memkv.Range) bool {
 		return bytes.Compare(r.Begin, k.leader) <= 0 && bytes.Compare(k.leader, r.End) < 0
 	}) {
 		w.violated(OwnWrites, "%s depends on the seat and does not write it", c.name())

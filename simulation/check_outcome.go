@@ -21,7 +21,7 @@ func (w *World) checkBegin(op *operation) {
 		return
 	}
 	switch op.what.Kind {
-	case machine.Look, machine.Cycle, machine.Beat:
+	case machine.ReadLeader, machine.ElectionCycle, machine.Heartbeat:
 		w.violated(Settled, "%s: %s after an attempt that was not settled", p.name, op.what.Kind)
 	default:
 	}
@@ -29,15 +29,15 @@ func (w *World) checkBegin(op *operation) {
 
 // checkAnswer looks at the answer of an operation.
 func (w *World) checkAnswer(op *operation, a *machine.Answer, outcome kv.Outcome) {
-	op.done, op.touched = true, a.Touched
+	op.done, op.touched = true, a.MayHaveWritten
 	op.sure = outcome != kv.Unsettled
 	p := op.process
 	w.checkOutcome(op, a, outcome)
 	w.checkSight(op, a)
 	w.noteAnswer(op, a)
 	switch op.what.Kind {
-	case machine.Cycle, machine.Resign, machine.Yield:
-		p.unsettled = p.unsettled || a.Touched
+	case machine.ElectionCycle, machine.Resign, machine.HandOver:
+		p.unsettled = p.unsettled || a.MayHaveWritten
 		if a.Err == nil && (a.Action == election.Renewed || a.Action == election.Claimed) {
 			p.unsettled = false
 		}
@@ -53,7 +53,7 @@ func (w *World) checkAnswer(op *operation, a *machine.Answer, outcome kv.Outcome
 	if errors.Is(a.Err, fdbelection.ErrDuplicateID) {
 		w.situation("duplicate id found")
 	}
-	if errors.Is(a.Err, machine.ErrSeatLost) {
+	if errors.Is(a.Err, machine.ErrLeadershipLost) {
 		w.situation("leader finds its seat lost")
 	}
 	if a.Err == nil && op.what.TakeOver {
@@ -74,23 +74,23 @@ func (w *World) checkAnswer(op *operation, a *machine.Answer, outcome kv.Outcome
 func (w *World) checkOutcome(op *operation, a *machine.Answer, outcome kv.Outcome) {
 	kind, name := op.what.Kind, op.process.name
 	if a.Err != nil {
-		if outcome == kv.Absent && op.commits > 0 && kind != machine.Cycle && op.lost == 0 && len(op.seats)+boolInt(op.wrote) > 0 {
+		if outcome == kv.Absent && op.commits > 0 && kind != machine.ElectionCycle && op.lost == 0 && len(op.seats)+boolInt(op.wrote) > 0 {
 			w.violated(Outcome, "%s: %s surely failed (%v), and is in the log", name, kind, a.Err)
 		}
 		return
 	}
 	switch kind {
-	case machine.Register, machine.Rejoin, machine.Beat:
-		if !op.wrote && a.Incumbent == nil {
+	case machine.Register, machine.Rejoin, machine.Heartbeat:
+		if !op.wrote && a.Existing == nil {
 			w.violated(Outcome, "%s: %s was acknowledged, and is not in the log", name, kind)
 		}
 	case machine.Unregister, machine.Settle:
 		if op.commits == 0 {
 			w.violated(Outcome, "%s: %s was acknowledged, and is not in the log", name, kind)
 		}
-	case machine.Cycle:
-		if n := len(op.seats); a.Action.Leads() && a.Action != election.Draining && (n == 0 || op.seats[n-1] != a.State.Leader) {
-			w.violated(Outcome, "%s: %s %s, and it is not in the log", name, a.Action, a.State.Leader)
+	case machine.ElectionCycle:
+		if n := len(op.seats); a.Action.Leads() && a.Action != election.Draining && (n == 0 || op.seats[n-1] != a.Status.Leader) {
+			w.violated(Outcome, "%s: %s %s, and it is not in the log", name, a.Action, a.Status.Leader)
 		}
 		if !op.wrote {
 			w.violated(Outcome, "%s: a cycle was acknowledged without its heartbeat", name)
@@ -101,7 +101,7 @@ func (w *World) checkOutcome(op *operation, a *machine.Answer, outcome kv.Outcom
 		}
 	default:
 	}
-	if (kind == machine.Resign || kind == machine.Yield) && len(op.seats) > 1 {
+	if (kind == machine.Resign || kind == machine.HandOver) && len(op.seats) > 1 {
 		w.violated(Outcome, "%s: %s took effect %d times", name, kind, len(op.seats))
 	}
 }
@@ -138,15 +138,15 @@ func (w *World) checkSight(op *operation, a *machine.Answer) {
 	if a.Err != nil || !reads(op.what.Kind) || op.deletions != w.removed.leaders {
 		return
 	}
-	if saw := a.State.Leader.Ballot; saw < op.floor {
-		w.violated(Sight, "%s: %s saw ballot %d after %d", op.process.name, op.what.Kind, saw, op.floor)
+	if saw := a.Status.Leader.Ballot; saw < op.floor {
+		w.violated(ReadAfterCommit, "%s: %s saw ballot %d after %d", op.process.name, op.what.Kind, saw, op.floor)
 	}
 }
 
 // reads reports whether the answer of an operation holds the leader record.
 func reads(kind machine.Kind) bool {
 	switch kind {
-	case machine.Look, machine.WatchTerm, machine.WatchIntent, machine.Settle, machine.Cycle:
+	case machine.ReadLeader, machine.WatchTerm, machine.WatchRequest, machine.Settle, machine.ElectionCycle:
 		return true
 	default:
 		return false
@@ -200,7 +200,7 @@ func (w *World) noteAnswer(op *operation, a *machine.Answer) {
 		return
 	}
 	at := w.tick()
-	ballot := a.State.Leader.Ballot
+	ballot := a.Status.Leader.Ballot
 	if w.removed.standIns[ballot] { // there was none
 		ballot = 0
 	}
@@ -259,7 +259,7 @@ func (w *World) checkLinearizable() {
 		})
 	}
 	limit := linearizeLimit
-	if w.opts.GoOn {
+	if w.opts.KeepGoing {
 		limit /= 10
 	}
 	if porcupine.CheckOperationsTimeout(seatModel, history, limit) == porcupine.Illegal {

@@ -8,12 +8,12 @@ import (
 // the term that its author named, also where it is sent again late, and that it
 // is written only while that term stands.
 func (w *World) checkIntent(c *commit) {
-	after := &c.after.Intent
-	if !c.intent || after.Kind == election.NoIntent || *after == c.before.Intent {
+	after := &c.after.Request
+	if !c.intent || after.Kind == election.NoRequest || *after == c.before.Request {
 		return
 	}
 	leader := &c.before.Leader
-	if b := &c.before.Intent; after.Kind == election.IntentChallenge && after.Nonce == b.Nonce && after.Counter > b.Counter {
+	if b := &c.before.Request; after.Kind == election.PreemptionRequest && after.Nonce == b.Nonce && after.Counter > b.Counter {
 		w.pressed[leader.Token()] = true
 	}
 	if c.entry.ReadVersion < w.removed.leaderAt {
@@ -22,7 +22,7 @@ func (w *World) checkIntent(c *commit) {
 	if after.Term != leader.Term || leader.Vacant() {
 		w.violated(NamedTerm, "%s wrote %s under %s", c.name(), after, leader)
 	}
-	if after.Kind == election.IntentChallenge {
+	if after.Kind == election.PreemptionRequest {
 		if c.who() != after.Identity {
 			w.violated(NamedTerm, "%s wrote %s", c.name(), after)
 		} else {
@@ -32,7 +32,7 @@ func (w *World) checkIntent(c *commit) {
 		if p := w.processOf(leader.Identity); p != nil && p.tenure != nil && p.tenure.drained && !p.tenure.returned {
 			w.situation("preemption during drain")
 		}
-		if b := &c.before.Intent; b.Kind == election.IntentChallenge && b.Term == after.Term && b.Identity != after.Identity {
+		if b := &c.before.Request; b.Kind == election.PreemptionRequest && b.Term == after.Term && b.Identity != after.Identity {
 			w.situation("challenger outbid")
 		}
 		return
@@ -54,8 +54,8 @@ func (w *World) checkAuthor(c *commit) {
 	if c.after.Leader.HeldBy(holder.Identity) && holder.Role != election.Voter && (c.leader || !c.missing) {
 		w.violated(Voter, "%s leaves %s the seat, which is an observer", c.name(), c.after.Leader)
 	}
-	intent := &c.after.Intent
-	if intent.Kind != election.IntentChallenge && intent.Kind != election.IntentTransfer {
+	intent := &c.after.Request
+	if intent.Kind != election.PreemptionRequest && intent.Kind != election.TransferRequest {
 		return
 	}
 	if w.removed.orphans[intent.Nonce] {
@@ -65,7 +65,7 @@ func (w *World) checkAuthor(c *commit) {
 	if !there || author.Identity != intent.Identity || author.Role != election.Voter {
 		w.violated(NamedTerm, "%s leaves the %s, registered is %v", c.name(), intent, author)
 	}
-	if intent.Kind == election.IntentChallenge && author.Priority < intent.Priority {
+	if intent.Kind == election.PreemptionRequest && author.Priority < intent.Priority {
 		w.violated(NamedTerm, "%s leaves the %s, whose author has priority %d", c.name(), intent, author.Priority)
 	}
 }
@@ -78,7 +78,7 @@ func (w *World) checkRaised(c *commit) {
 	if after.Ballot <= before.Ballot || after.Term < before.Term || !after.Vacant() || after.Ballot < after.Term {
 		w.violated(Ballot, "%s raised %s to %s", c.name(), before, after)
 	}
-	if c.after.Intent.Kind != election.NoIntent || c.after.Tenure.Term != after.Term || c.after.Tenure.Held {
-		w.violated(Transition, "%s raised the term, and left %s and %+v", c.name(), c.after.Intent, c.after.Tenure)
+	if c.after.Request.Kind != election.NoRequest || c.after.Term.Term != after.Term || c.after.Term.Held {
+		w.violated(Transition, "%s raised the term, and left %s and %+v", c.name(), c.after.Request, c.after.Term)
 	}
 }

@@ -13,22 +13,22 @@ import (
 type witness struct {
 	moved     machine.State // as told last
 	stage     callbackStage
-	led       uint64          // the last term that it was to lead
-	ledEra    int             // of which era that was
-	sawEras   []int           // of which it has seen a ballot
-	goneAt    uint64          // the operation whose answer said that its tenure is gone
-	gone      uint64          // the term of that tenure
-	lostAt    time.Time       // when it saw first that the election was gone, after the last ballot
-	saw       election.Leader // the last leader record that it was told of
-	readAt    time.Time       // when it was told of a leader record last, by its clock
+	led       uint64                // the last term that it was to lead
+	ledEra    int                   // of which era that was
+	sawEras   []int                 // of which it has seen a ballot
+	goneAt    uint64                // the operation whose answer said that its tenure is gone
+	gone      uint64                // the term of that tenure
+	lostAt    time.Time             // when it saw first that the election was gone, after the last ballot
+	saw       election.LeaderRecord // the last leader record that it was told of
+	readAt    time.Time             // when it was told of a leader record last, by its clock
 	believed  uint64
-	followed  election.Leader // as told last
+	followed  election.LeaderRecord // as told last
 	follows   bool
 	unsettled bool
 	attempts  []attempt
 	asked     asked
-	wrote     election.Leader // the last leader record that it has written
-	outUntil  time.Time       // by its clock: its work has failed
+	wrote     election.LeaderRecord // the last leader record that it has written
+	outUntil  time.Time             // by its clock: its work has failed
 	// issuedAfter is how many commits its operation had when the last attempt was
 	// issued.
 	issuedAfter int
@@ -52,28 +52,28 @@ const (
 )
 
 // checkStep looks at one step of a machine: what it took and what it asks for.
-func (w *World) checkStep(p *process, event machine.Event, before machine.Belief, actions []machine.Action) {
-	if r, ok := event.(machine.Returned); ok && p.led == r.Term {
+func (w *World) checkStep(p *process, event machine.Event, before machine.TenureDeadlines, actions []machine.Action) {
+	if r, ok := event.(machine.WorkReturned); ok && p.led == r.Term {
 		p.stage = outside
 	}
 	for _, action := range actions {
 		w.checkCallback(p, event, action)
-		if follow, ok := action.(machine.Follow); ok {
+		if follow, ok := action.(machine.LeaderChanged); ok {
 			w.checkFollow(p, &follow.Leader)
 		}
 	}
 	after := &p.belief
 	if a, ok := event.(machine.Answered); ok && a.Op == p.goneAt && p.gone == after.Term && !after.Stop.IsZero() {
-		w.violated(Belief, "%s has read that its tenure is gone, and leads on in term %d", p.name, after.Term)
+		w.violated(Deadline, "%s has read that its tenure is gone, and leads on in term %d", p.name, after.Term)
 	}
 	if p.moved.Leads() != (p.stage == entered) {
 		w.violated(Callbacks, "%s is %s, and its tenure is at stage %d", p.name, p.moved, p.stage)
 	}
 	if before.Term == after.Term && before.Stop.IsZero() && !after.Stop.IsZero() && p.believed == after.Term {
-		w.violated(Belief, "%s believes again in term %d", p.name, after.Term)
+		w.violated(Deadline, "%s believes again in term %d", p.name, after.Term)
 	}
 	if !after.End.IsZero() && p.followed.Term > after.Term && w.eraOf(&p.followed) == p.ledEra {
-		w.violated(Belief, "%s believes in term %d, and knows of term %d", p.name, after.Term, p.followed.Term)
+		w.violated(Deadline, "%s believes in term %d, and knows of term %d", p.name, after.Term, p.followed.Term)
 	}
 	if !after.Stop.IsZero() {
 		p.believed = after.Term
@@ -101,7 +101,7 @@ func (w *World) checkCallback(p *process, event machine.Event, action machine.Ac
 		p.attempts = p.attempts[:0]
 		if answered, ok := event.(machine.Answered); ok {
 			p.attempts = append(p.attempts, attempt{
-				start: answered.Answer.Start, lease: a.Leader.LeaseDuration, config: answered.Answer.State.Config,
+				start: answered.Answer.Start, lease: a.Leader.LeaseDuration, config: answered.Answer.Status.Config,
 			})
 		}
 	case machine.Drain:
@@ -119,13 +119,13 @@ func (w *World) checkCallback(p *process, event machine.Event, action machine.Ac
 		if at != outside {
 			p.stage = expired
 		}
-	case machine.Move:
+	case machine.StateChanged:
 		if a.From != p.moved || a.From == a.To {
 			w.violated(Callbacks, "%s was %s, and goes from %s to %s", p.name, p.moved, a.From, a.To)
 		}
 		p.moved = a.To
 	case machine.Finish:
-		if at == entered || at == drained || p.moved != machine.Stopped {
+		if at == entered || at == drained || p.moved != machine.StateStopped {
 			w.violated(Callbacks, "%s has left as %s, at stage %d", p.name, p.moved, at)
 		}
 	default:
@@ -135,13 +135,13 @@ func (w *World) checkCallback(p *process, event machine.Event, action machine.Ac
 // returning reports whether an event says that the work of a term has returned,
 // which ends its lease as well.
 func (w *World) returning(event machine.Event, term uint64) bool {
-	r, ok := event.(machine.Returned)
+	r, ok := event.(machine.WorkReturned)
 	return ok && r.Term == term
 }
 
 // checkFollow is invariant 19, while faults go on. It proves that whoever looks on
 // is told of tenures that were there, in their order, and of none twice.
-func (w *World) checkFollow(p *process, leader *election.Leader) {
+func (w *World) checkFollow(p *process, leader *election.LeaderRecord) {
 	old := &p.followed
 	if leader.Ballot == 0 && w.removed.leaders > 0 { // it has seen that the record was deleted
 		p.followed, p.follows = *leader, true
@@ -186,14 +186,14 @@ func (w *World) checkQuiet() {
 		}
 	}
 	leader := &w.state.Leader
-	if w.state.Tenure.Token != leader.Token() || !w.state.Tenure.Held {
-		w.violated(Liveness, "the leader record says %s, the term record %s, held: %v", leader, w.state.Tenure.Token, w.state.Tenure.Held)
+	if w.state.Term.Token != leader.Token() || !w.state.Term.Held {
+		w.violated(Liveness, "the leader record says %s, the term record %s, held: %v", leader, w.state.Term.Token, w.state.Term.Held)
 	}
 	switch {
 	case leaders != 1:
-		w.violated(Liveness, "%d leaders, the record says %s (%s)", leaders, leader, w.state.Intent)
+		w.violated(Liveness, "%d leaders, the record says %s (%s)", leaders, leader, w.state.Request)
 	case leader.Priority != highest:
-		w.violated(Liveness, "%s leads with priority %d, the highest is %d (%s)", leader, leader.Priority, highest, w.state.Intent)
+		w.violated(Liveness, "%s leads with priority %d, the highest is %d (%s)", leader, leader.Priority, highest, w.state.Request)
 	case w.unsettling > 0:
 		w.violated(Liveness, "%d tenures began without a fault, and without a higher priority", w.unsettling)
 	}

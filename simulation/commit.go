@@ -14,7 +14,7 @@ import (
 type checks struct {
 	keys     checkedKeys
 	shadow   shadow
-	state    election.State // as of the last commit
+	state    election.Status // as of the last commit
 	holders  map[uint64]election.Token
 	configAt int64 // the version at which the config was written or deleted last
 	records  map[string]candidateSince
@@ -70,7 +70,7 @@ type commit struct {
 	entry         *memkv.LogEntry
 	by            *process   // nil: the checker
 	op            *operation // nil: no operation of an elector
-	before, after election.State
+	before, after election.Status
 	// missing says that the leader record was deleted before, and nothing else: before
 	// has the one that was deleted.
 	missing bool
@@ -186,7 +186,7 @@ func (w *World) checkCommit(c *commit) {
 	w.checkCandidates(c)
 	w.checkAuthor(c)
 	if !c.leader {
-		if c.term || c.after.Tenure != c.before.Tenure {
+		if c.term || c.after.Term != c.before.Term {
 			w.violated(Transition, "%s wrote the term record and not the leader record", c.name())
 		}
 		return
@@ -224,7 +224,7 @@ func (w *World) noteCommit(c *commit) {
 	if !c.leader {
 		return
 	}
-	w.removed.leader = election.Leader{}
+	w.removed.leader = election.LeaderRecord{}
 	delete(w.removed.standIns, c.after.Leader.Ballot)
 	w.opens(c)
 	w.seatAt, w.seatConfig = w.now, c.after.Config
@@ -253,18 +253,18 @@ func (w *World) noteSituations(c *commit) {
 		w.situation("late claim applied")
 	case c.entry.Late && !changed && !after.Vacant():
 		w.situation("late renewal applied")
-	case changed && after.Origin == election.OriginReclaim:
+	case changed && after.AcquireReason == election.AcquireReclaim:
 		w.situation("seat reclaimed")
-	case changed && after.Origin == election.OriginTransfer:
+	case changed && after.AcquireReason == election.AcquireTransfer:
 		w.situation("transfer on request")
-	case changed && after.Origin == election.OriginPreemption && after.Accepted:
+	case changed && after.AcquireReason == election.AcquirePreemption && after.Accepted:
 		w.situation("preemption at once")
-	case changed && after.Origin == election.OriginPreemption:
+	case changed && after.AcquireReason == election.AcquirePreemption:
 		w.situation("preemption with grace")
-	case changed && after.Origin == election.OriginExpiry && !before.Accepted:
+	case changed && after.AcquireReason == election.AcquireExpiry && !before.Accepted:
 		w.situation("successor never accepted")
 	}
-	if changed && !after.Vacant() && after.Origin == election.OriginExpiry {
+	if changed && !after.Vacant() && after.AcquireReason == election.AcquireExpiry {
 		for _, p := range w.live {
 			if p.me.Identity != before.Identity {
 				continue
@@ -282,7 +282,7 @@ func (w *World) noteSituations(c *commit) {
 func (w *World) traceCommit(c *commit) {
 	if !c.leader {
 		if c.intent || c.config {
-			w.trace(nil, "%s: %s; config %d", c.name(), c.after.Intent, c.after.Config.Revision)
+			w.trace(nil, "%s: %s; config %d", c.name(), c.after.Request, c.after.Config.Revision)
 		}
 		return
 	}
@@ -290,6 +290,6 @@ func (w *World) traceCommit(c *commit) {
 	if c.entry.Late {
 		late = ", late"
 	}
-	w.trace(nil, "%s wrote %s (%s, accepted %v, lease %s%s)", c.name(), c.after.Leader, c.after.Leader.Origin,
+	w.trace(nil, "%s wrote %s (%s, accepted %v, lease %s%s)", c.name(), c.after.Leader, c.after.Leader.AcquireReason,
 		c.after.Leader.Accepted, c.after.Leader.LeaseDuration, late)
 }

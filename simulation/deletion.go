@@ -106,14 +106,14 @@ type removed struct {
 	openers map[int][]int
 	// leader is the leader record that was deleted in this era, while no other one
 	// has been written.
-	leader election.Leader
+	leader election.LeaderRecord
 	// leaders counts the deletions of the leader record, and leaderAt is the version
 	// of the last one.
 	leaders  int
 	leaderAt int64
 	// extra are the rank entries whose candidates were deleted, missing the voters
 	// whose rank entries were. orphans are the intents whose author or target was.
-	extra, missing map[election.Ranked]bool
+	extra, missing map[election.RankEntry]bool
 	// standIns are the ballots that a transaction goes on from where the leader record
 	// is gone. None of them is written, unless an election that begins again comes by it.
 	standIns map[uint64]bool
@@ -123,8 +123,8 @@ type removed struct {
 
 func newRemoved() removed {
 	return removed{
-		eras: map[[16]byte]int{}, openers: map[int][]int{}, extra: map[election.Ranked]bool{},
-		missing: map[election.Ranked]bool{}, orphans: map[[16]byte]bool{}, standIns: map[uint64]bool{},
+		eras: map[[16]byte]int{}, openers: map[int][]int{}, extra: map[election.RankEntry]bool{},
+		missing: map[election.RankEntry]bool{}, orphans: map[[16]byte]bool{}, standIns: map[uint64]bool{},
 	}
 }
 
@@ -155,16 +155,16 @@ func (s withoutConfig) Snapshot() kv.ReadTransaction { return s }
 
 // readState reads the state from the shadow, also without a config, and with no
 // leader where the record is gone.
-func (w *World) readState() (election.State, error) {
+func (w *World) readState() (election.Status, error) {
 	state, err := w.readStored()
 	if _, stands := w.shadow.find(w.keys.leader); !stands {
-		state.Leader = election.Leader{}
+		state.Leader = election.LeaderRecord{}
 	}
 	return state, err
 }
 
-func (w *World) readStored() (election.State, error) {
-	state, err := w.election.ReadState(&w.shadow)
+func (w *World) readStored() (election.Status, error) {
+	state, err := w.election.ReadStatus(&w.shadow)
 	switch {
 	case err == nil:
 		at, _ := w.shadow.find(w.keys.config)
@@ -175,7 +175,7 @@ func (w *World) readStored() (election.State, error) {
 	case w.removed.config == nil:
 		return state, nil
 	}
-	state, err = w.election.ReadState(withoutConfig{&w.shadow, w.keys.config, w.removed.config})
+	state, err = w.election.ReadStatus(withoutConfig{&w.shadow, w.keys.config, w.removed.config})
 	state.Config = fdbelection.Config{}
 	return state, err
 }
@@ -193,15 +193,15 @@ func (w *World) deleted(c *commit) {
 	}
 	if before.Leader.Ballot > 0 && c.after.Leader.Ballot == 0 {
 		r.leader, r.leaders, r.leaderAt = before.Leader, r.leaders+1, c.entry.Version
-		r.standIns[max(c.after.Tenure.Ballot, c.after.Tenure.Term)+ballotGap] = true
+		r.standIns[max(c.after.Term.Ballot, c.after.Term.Term)+ballotGap] = true
 		w.noteDeletedSeat()
 		w.situation("leader record deleted")
 	}
-	gone := c.after.Leader.Ballot == 0 && c.after.Tenure == election.Tenure{}
-	if gone && (before.Leader.Ballot > 0 || before.Tenure != election.Tenure{}) {
+	gone := c.after.Leader.Ballot == 0 && c.after.Term == election.TermRecord{}
+	if gone && (before.Leader.Ballot > 0 || before.Term != election.TermRecord{}) {
 		w.situation("election deleted")
 		r.era++
-		r.leader = election.Leader{}
+		r.leader = election.LeaderRecord{}
 		w.holders = map[uint64]election.Token{}
 		w.sink = sink{senders: map[uint64]election.Token{}} // a receiver cannot tell the terms apart
 	}
@@ -211,7 +211,7 @@ func (w *World) deleted(c *commit) {
 			w.forgetNotes(id)
 		}
 	}
-	if intent := &c.after.Intent; intent.ID != "" && w.records[intent.ID].Identity != intent.Identity {
+	if intent := &c.after.Request; intent.ID != "" && w.records[intent.ID].Identity != intent.Identity {
 		r.orphans[intent.Nonce] = true
 	}
 	voters, ranked := w.ranks(c)
@@ -242,7 +242,7 @@ func (w *World) deletedUnder(old, other election.Token) bool {
 }
 
 // eraOf is the era of a leader record; of one that was never held, the present one.
-func (w *World) eraOf(leader *election.Leader) int {
+func (w *World) eraOf(leader *election.LeaderRecord) int {
 	if era, known := w.removed.eras[leader.Nonce]; known {
 		return era
 	}
@@ -258,13 +258,13 @@ func (w *World) current(token election.Token) bool {
 // a ballot, and whether its own tenure is gone. If so, it is to lead no longer.
 func (w *World) noteGone(op *operation, a *machine.Answer) {
 	p, before := op.process, op.process.readAt
-	if a.Err == nil && a.State.Leader.Ballot > 0 {
+	if a.Err == nil && a.Status.Leader.Ballot > 0 {
 		p.readAt = p.now().Local
-		if !a.State.Leader.Lost() {
-			p.saw = a.State.Leader
+		if !a.Status.Leader.Lost() {
+			p.saw = a.Status.Leader
 		}
 	}
-	switch leader := &a.State.Leader; {
+	switch leader := &a.Status.Leader; {
 	case errors.Is(a.Err, fdbelection.ErrNotInitialized):
 		if p.lostAt.IsZero() {
 			p.lostAt = p.now().Local
@@ -280,10 +280,10 @@ func (w *World) noteGone(op *operation, a *machine.Answer) {
 	}
 	gone := errors.Is(a.Err, fdbelection.ErrNotInitialized)
 	switch op.what.Kind {
-	case machine.Look, machine.WatchTerm, machine.WatchIntent, machine.Settle:
+	case machine.ReadLeader, machine.WatchTerm, machine.WatchRequest, machine.Settle:
 		// One that began before the last answer may be the older of the two.
-		newer := a.Start.After(before) || a.State.Leader.Token() == op.leads
-		gone = gone || a.Err == nil && newer && a.State.Tenure.Token != op.leads
+		newer := a.Start.After(before) || a.Status.Leader.Token() == op.leads
+		gone = gone || a.Err == nil && newer && a.Status.Term.Token != op.leads
 	default:
 	}
 	if gone {

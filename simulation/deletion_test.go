@@ -22,7 +22,7 @@ func TestDeletions(t *testing.T) {
 	}
 	situations := map[string]int{}
 	for seed := uint64(1); seed <= seeds; seed++ {
-		opts := Options{Seed: seed, deletions: true, Linearize: true, GoOn: true}
+		opts := Options{Seed: seed, deletions: true, Linearize: true, KeepGoing: true}
 		r := Run(opts)
 		for i := range r.Violations {
 			t.Errorf("seed %d: %v", seed, &r.Violations[i])

@@ -20,7 +20,7 @@ func TestHunt(t *testing.T) {
 	after, _ := strconv.ParseUint(os.Getenv("HUNT_AFTER"), 10, 64)
 	found := uint64(0)
 	for seed := uint64(1); seed <= most && (found == 0 || seed <= found+after); seed++ {
-		opts := simulation.Options{Seed: seed, Linearize: true, GoOn: after > 0}
+		opts := simulation.Options{Seed: seed, Linearize: true, KeepGoing: after > 0}
 		r := simulation.Run(opts)
 		if !r.Failed() && seed%4 == 0 {
 			if again := simulation.Run(opts); again.Commits != r.Commits || again.Calls != r.Calls {

@@ -12,7 +12,7 @@ import (
 // it ends the faults right where that was, takes away one kind of faults after the
 // other, then processes. It returns the options of the smallest, and its result.
 func Minimise(opts Options, invariant Invariant) (Options, Result) {
-	opts.GoOn = false
+	opts.KeepGoing = false
 	best := Run(opts)
 	try := func(smaller Options) bool {
 		r := Run(smaller)
@@ -62,7 +62,7 @@ func faultyTime(opts *Options) time.Duration {
 // small, and the last lines of its timeline (zero: all). Options are those of the
 // run but for its seed. It returns what to keep of it, or nil where there is
 // nothing to run again.
-func Explain(opts Options, failed *Result, lines int) (string, *Kept) {
+func Explain(opts Options, failed *Result, lines int) (string, *SavedRun) {
 	v := failed.Violations[0]
 	opts.Seed, opts.Linearize = failed.Seed, v.Invariant == Linearizable
 	told := fmt.Sprintf("seed %d: %v\n  %s\n", failed.Seed, &v, opts.Command())
@@ -74,7 +74,7 @@ func Explain(opts Options, failed *Result, lines int) (string, *Kept) {
 		return told + "it does not fail again\n", nil
 	}
 	told += fmt.Sprintf("made small: %v\n  %s\n%s\n", &result.Violations[0], small.Command(), strings.Join(Timeline(small, lines), "\n"))
-	return told, &Kept{Options: small, Found: result.Violations[0].Error()}
+	return told, &SavedRun{Options: small, Found: result.Violations[0].Error()}
 }
 
 // Command is the command that runs exactly these options.
@@ -83,8 +83,8 @@ func (o *Options) Command() string {
 	if o.Faulty > 0 {
 		parts = append(parts, "--faulty", o.Faulty.String())
 	}
-	if o.Quiet > 0 {
-		parts = append(parts, "--quiet", o.Quiet.String())
+	if o.FaultFree > 0 {
+		parts = append(parts, "--quiet", o.FaultFree.String())
 	}
 	if o.Processes > 0 {
 		parts = append(parts, "--processes", fmt.Sprint(o.Processes))
@@ -114,7 +114,7 @@ func Timeline(opts Options, n int) []string {
 	}
 	heading := Line{}
 	for i := range processes {
-		heading.Lanes = append(heading.Lanes, string(rune('a'+i)))
+		heading.Hosts = append(heading.Hosts, string(rune('a'+i)))
 	}
 	out := []string{strings.Repeat(" ", 15) + strings.TrimRight(heading.Format()[15:], " ")}
 	for i := range lines {
@@ -123,13 +123,13 @@ func Timeline(opts Options, n int) []string {
 	return out
 }
 
-// Kept is a failing run as it is kept in a file, to be run for ever.
-type Kept struct {
+// SavedRun is a failing run as it is kept in a file, to be run for ever.
+type SavedRun struct {
 	Options Options `json:"options"`
 	// Found is the invariant that did not hold then, and how.
 	Found string `json:"found"`
-	// Mended says what was wrong; empty: not mended yet.
-	Mended string `json:"mended,omitempty"`
+	// Fixed says what was wrong; empty: not mended yet.
+	Fixed string `json:"mended,omitempty"`
 }
 
 // MarshalText writes the name of a kind of faults.
@@ -146,7 +146,7 @@ func (f *Fault) UnmarshalText(text []byte) error {
 }
 
 // Encode returns the file.
-func (k *Kept) Encode() ([]byte, error) {
+func (k *SavedRun) Encode() ([]byte, error) {
 	b, err := json.MarshalIndent(k, "", "\t")
 	return append(b, '\n'), err
 }

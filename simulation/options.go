@@ -11,8 +11,8 @@ type Options struct {
 	// Faulty is how long faults go on; zero: 2 minutes, and 30 seconds where leases
 	// are short. Quiet is how long the world has after that to become what it
 	// should be; zero: what liveness promises.
-	Faulty time.Duration `json:"faulty,omitempty"`
-	Quiet  time.Duration `json:"quiet,omitempty"`
+	Faulty    time.Duration `json:"faulty,omitempty"`
+	FaultFree time.Duration `json:"quiet,omitempty"`
 	// Processes is how many take part; zero: 5.
 	Processes int `json:"processes,omitempty"`
 	// Without are the kinds of faults that are switched off.
@@ -23,8 +23,8 @@ type Options struct {
 	Linearize bool `json:"linearize,omitempty"`
 	// deletions switches the kind Delete on, which half of the seeds have.
 	deletions bool
-	// GoOn has the run go on after a violation, to find all of them.
-	GoOn bool `json:"-"`
+	// KeepGoing has the run go on after a violation, to find all of them.
+	KeepGoing bool `json:"-"`
 }
 
 // Result is what a run was like.

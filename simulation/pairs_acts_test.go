@@ -94,9 +94,9 @@ func (p *pairs) tenureActs(name string, token election.Token) []act {
 			return err
 		}))
 	}
-	if p.intent.Kind == election.IntentChallenge || p.intent.Kind == election.IntentTransfer {
+	if p.intent.Kind == election.PreemptionRequest || p.intent.Kind == election.TransferRequest {
 		all = append(all, one("yield", func(tr kv.Transaction) error {
-			_, _, err := e.Yield(tr, token, p.intent, p.wall(), p.observed()...)
+			_, _, err := e.HandOver(tr, token, p.intent, p.wall(), p.observed()...)
 			return err
 		}))
 	}
@@ -160,7 +160,7 @@ func (p *pairs) forcedActs() []act {
 	e := p.election
 	depose := func(what string, ballot uint64) act {
 		return act{what, "operator", labelDepose, func(tr kv.Transaction) error {
-			return e.DeposeLeader(tr, p.token, ballot, p.wall())
+			return e.ForceResign(tr, p.token, ballot, p.wall())
 		}}
 	}
 	all := []act{
@@ -294,7 +294,7 @@ func cycles(name string) func(p *pairs) {
 
 // scripted is what a process has seen that only just came: nothing.
 func (p *pairs) scripted() []election.CycleOption {
-	return []election.CycleOption{election.Observed(election.Observation{}, p.local(p.now))}
+	return []election.CycleOption{election.WithObservation(election.Observation{}, p.local(p.now))}
 }
 
 // asks has an operator ask for a resignation, or for a transfer.
@@ -315,9 +315,9 @@ func yields(name string) func(p *pairs) {
 	return func(p *pairs) {
 		p.before = p.state.Leader.Token()
 		p.must(name, func(tr kv.Transaction) error {
-			_, done, err := p.election.Yield(tr, p.before, p.state.Intent, p.wall())
+			_, done, err := p.election.HandOver(tr, p.before, p.state.Request, p.wall())
 			if err == nil && !done {
-				err = fmt.Errorf("not handed over: %s", p.state.Intent)
+				err = fmt.Errorf("not handed over: %s", p.state.Request)
 			}
 			return err
 		})

@@ -65,7 +65,7 @@ type pairs struct {
 
 	// What the actors know when they begin.
 	token, before election.Token // of the tenure that stands, and of the one before
-	intent        election.Intent
+	intent        election.Request
 	seen          election.Observation
 	candidates    map[string]election.Candidate
 
@@ -152,7 +152,7 @@ func (p *pairs) keep() {
 	p.finish("the starting state")
 	p.version, p.started, p.checked = p.db.Version(), p.now, p.copied(&p.checks)
 	leader := p.state.Leader
-	if p.intent = p.state.Intent; !leader.Vacant() {
+	if p.intent = p.state.Request; !leader.Vacant() {
 		p.token = leader.Token()
 	}
 	p.seen = election.Observation{
@@ -316,7 +316,7 @@ func (p *pairs) finish(format string, args ...any) {
 // observed are the options of a cycle, as the config of the start asks for them.
 func (p *pairs) observed(opts ...election.CycleOption) []election.CycleOption {
 	if p.config.Expiry == fdbelection.ExpiryByObservation {
-		opts = append(opts, election.Observed(p.seen, p.local(p.now)))
+		opts = append(opts, election.WithObservation(p.seen, p.local(p.now)))
 	}
 	return opts
 }

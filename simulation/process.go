@@ -46,7 +46,7 @@ type process struct {
 	running  map[uint64]*operation
 	watches  []armed
 	tenure   *tenure
-	belief   machine.Belief // after the last step
+	belief   machine.TenureDeadlines // after the last step
 	timer    uint64
 	inbox    []machine.Event // that came while it was paused
 
@@ -81,7 +81,7 @@ type operation struct {
 	// What the commit log says of it.
 	commits int
 	wrote   bool // its own candidate record
-	seats   []election.Leader
+	seats   []election.LeaderRecord
 }
 
 func (p *process) now() machine.Now {
@@ -133,7 +133,7 @@ func (p *process) crash() {
 
 // end releases what a process leaves behind.
 func (p *process) end() {
-	p.alive, p.belief = false, machine.Belief{}
+	p.alive, p.belief = false, machine.TenureDeadlines{}
 	for _, t := range slices.Clone(p.tasks) {
 		t.kill()
 	}
@@ -209,7 +209,7 @@ func (p *process) step(event machine.Event) {
 	if w.checkHotLoop(2000, func() string { return fmt.Sprintf("%s: %T makes %v", p.name, event, actions) }) {
 		return
 	}
-	p.belief = p.machine.Belief()
+	p.belief = p.machine.Deadlines()
 	w.checkStep(p, event, before, actions)
 	for _, action := range actions {
 		p.perform(action)
@@ -220,9 +220,9 @@ func (p *process) step(event machine.Event) {
 func (p *process) perform(action machine.Action) {
 	w := p.world
 	switch a := action.(type) {
-	case machine.Do:
+	case machine.StartOperation:
 		p.begin(a.Operation)
-	case machine.Cancel:
+	case machine.CancelOperation:
 		p.cancelOperation(a.Op)
 	case machine.Lead:
 		p.lead(a.Leader)
@@ -245,7 +245,7 @@ func (p *process) perform(action machine.Action) {
 		}
 		p.end()
 		p.replace()
-	case machine.Move, machine.Follow, machine.Evicted, machine.Await, machine.Report, machine.Adopt:
+	case machine.StateChanged, machine.LeaderChanged, machine.Evicted, machine.IDInUse, machine.Report, machine.ConfigChanged:
 	}
 	if w.tracing {
 		w.traceAction(p, action)
@@ -304,7 +304,7 @@ func (p *process) begin(what machine.Operation) {
 		t.op = op
 		var answer machine.Answer
 		var watch kv.Watch
-		if what.Kind == machine.WatchTerm || what.Kind == machine.WatchIntent {
+		if what.Kind == machine.WatchTerm || what.Kind == machine.WatchRequest {
 			watch, answer = p.executor.Arm(t.ctxOf(), what)
 		} else {
 			answer = p.executor.Run(t.ctxOf(), what, func(e machine.Event) { p.tell(t, e) })
@@ -334,8 +334,8 @@ func (p *process) answer(t *task, op *operation, watch kv.Watch, answer machine.
 	outcome := kv.OutcomeOf(answer.Err)
 	answer.Err = t.cause(answer.Err)
 	delete(p.running, op.what.ID)
-	w.mixNumbers(uint64(w.now), op.called, uint64(op.what.Kind), answer.State.Leader.Ballot, uint64(kv.CodeOf(answer.Err)))
-	if w.tracing && (answer.Err != nil || op.what.Kind != machine.Look && op.what.Kind != machine.List) {
+	w.mixNumbers(uint64(w.now), op.called, uint64(op.what.Kind), answer.Status.Leader.Ballot, uint64(kv.CodeOf(answer.Err)))
+	if w.tracing && (answer.Err != nil || op.what.Kind != machine.ReadLeader && op.what.Kind != machine.List) {
 		w.trace(p, "%s: %s", op.what.Kind, describe(&answer))
 	}
 	w.checkAnswer(op, &answer, outcome)
@@ -355,7 +355,7 @@ func describe(a *machine.Answer) string {
 	if a.Err != nil {
 		return a.Err.Error()
 	}
-	return fmt.Sprintf("done (%s; %s)", a.Action, a.State.Leader)
+	return fmt.Sprintf("done (%s; %s)", a.Action, a.Status.Leader)
 }
 
 // fireLater fires a watch for no reason.
@@ -365,7 +365,7 @@ func (p *process) fireLater(op uint64) {
 		if i := slices.IndexFunc(p.watches, func(a armed) bool { return a.op == op }); i >= 0 && p.alive {
 			p.watches[i].watch.Cancel()
 			p.watches = slices.Delete(p.watches, i, i+1)
-			p.post(machine.Fired{Op: op})
+			p.post(machine.WatchEnded{Op: op})
 		}
 	})
 }
@@ -379,7 +379,7 @@ func (p *process) lookAtWatches() {
 			continue
 		}
 		p.watches = slices.Delete(p.watches, i, i+1)
-		p.world.after(0, func() { p.post(machine.Fired{Op: a.op, Err: a.watch.Err()}) })
+		p.world.after(0, func() { p.post(machine.WatchEnded{Op: a.op, Err: a.watch.Err()}) })
 	}
 }
 

@@ -28,8 +28,8 @@ func newRecorder(opts Options) recorder {
 // Line is one line of a trace.
 type Line struct {
 	At    time.Duration
-	Lane  int      // of whom it tells; -1: of nobody in particular
-	Lanes []string // what each host is at that time
+	Host  int      // of whom it tells; -1: of nobody in particular
+	Hosts []string // what each host is at that time
 	Text  string
 }
 
@@ -41,7 +41,7 @@ type Line struct {
 func (l *Line) Format() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%14.6fs |", l.At.Seconds())
-	for _, lane := range l.Lanes {
+	for _, lane := range l.Hosts {
 		fmt.Fprintf(&b, " %-4s|", lane)
 	}
 	b.WriteString(" " + l.Text)
@@ -63,14 +63,14 @@ func (w *World) situation(name string) { w.result.Situations[name]++ }
 // trace tells what has happened to a process, or to the database (nil). Callers
 // ask first whether anybody wants to know.
 func (w *World) trace(p *process, format string, args ...any) {
-	line := Line{At: w.now, Lane: -1, Text: fmt.Sprintf(format, args...), Lanes: make([]string, len(w.hosts))}
+	line := Line{At: w.now, Host: -1, Text: fmt.Sprintf(format, args...), Hosts: make([]string, len(w.hosts))}
 	for _, other := range w.live {
 		if other.host.lane >= 0 {
-			line.Lanes[other.host.lane] = other.lane()
+			line.Hosts[other.host.lane] = other.lane()
 		}
 	}
 	if p != nil {
-		line.Lane, line.Text = p.host.lane, p.name+": "+line.Text
+		line.Host, line.Text = p.host.lane, p.name+": "+line.Text
 	}
 	w.opts.Trace(line)
 }
@@ -105,14 +105,14 @@ func (w *World) traceAction(p *process, action machine.Action) {
 		w.trace(p, "drains term %d: %s", a.Term, a.Reason)
 	case machine.Expire:
 		w.trace(p, "ends term %d", a.Term)
-	case machine.Move:
+	case machine.StateChanged:
 		w.trace(p, "is %s, was %s: %s", a.To, a.From, a.Reason)
-	case machine.Follow:
+	case machine.LeaderChanged:
 		w.trace(p, "sees %s", a.Leader)
 	case machine.Evicted:
 		w.trace(p, "evicted %v", a.IDs)
-	case machine.Await:
-		w.trace(p, "finds %s under its id", a.Incumbent.Identity)
+	case machine.IDInUse:
+		w.trace(p, "finds %s under its id", a.Existing.Identity)
 	case machine.HoldOff:
 		w.trace(p, "holds off for %s after %d failures", a.For, a.Failures)
 	case machine.Report:
@@ -121,7 +121,7 @@ func (w *World) traceAction(p *process, action machine.Action) {
 		}
 	case machine.Finish:
 		w.trace(p, "has left: %v", a.Err)
-	case machine.Do, machine.Cancel, machine.Wake, machine.Adopt:
+	case machine.StartOperation, machine.CancelOperation, machine.Wake, machine.ConfigChanged:
 	}
 }
 
@@ -153,7 +153,7 @@ func (w *World) broken(invariant Invariant) bool {
 
 // violated notes that an invariant does not hold. Each is noted once.
 func (w *World) violated(invariant Invariant, format string, args ...any) {
-	if w.broken(invariant) || len(w.result.Violations) > 0 && !w.opts.GoOn {
+	if w.broken(invariant) || len(w.result.Violations) > 0 && !w.opts.KeepGoing {
 		return
 	}
 	v := ViolationError{Invariant: invariant, Text: fmt.Sprintf(format, args...), At: w.now}

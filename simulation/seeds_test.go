@@ -20,10 +20,10 @@ func TestKeptSeeds(t *testing.T) {
 	for _, name := range files {
 		b, err := os.ReadFile(name)
 		require.NoError(t, err)
-		var kept simulation.Kept
+		var kept simulation.SavedRun
 		require.NoError(t, json.Unmarshal(b, &kept), name)
 		r := simulation.Run(kept.Options)
-		require.False(t, r.Failed(), "%s fails again: %v\nmended was: %s\n%s", name, r.Violations, kept.Mended, kept.Options.Command())
+		require.False(t, r.Failed(), "%s fails again: %v\nmended was: %s\n%s", name, r.Violations, kept.Fixed, kept.Options.Command())
 	}
 }
 
@@ -31,11 +31,11 @@ func TestKeptSeeds(t *testing.T) {
 // all of it.
 func TestOptionsAreKept(t *testing.T) {
 	opts := simulation.Options{
-		Seed: 7, Faulty: 2e9, Quiet: 3e9, Processes: 3, Without: []simulation.Fault{simulation.Stall, simulation.Twin},
+		Seed: 7, Faulty: 2e9, FaultFree: 3e9, Processes: 3, Without: []simulation.Fault{simulation.Stall, simulation.DuplicateID},
 	}
-	b, err := (&simulation.Kept{Options: opts, Found: "x"}).Encode()
+	b, err := (&simulation.SavedRun{Options: opts, Found: "x"}).Encode()
 	require.NoError(t, err)
-	var again simulation.Kept
+	var again simulation.SavedRun
 	require.NoError(t, json.Unmarshal(b, &again))
 	require.Equal(t, opts, again.Options)
 	require.Equal(t, "fdbelect simulate --seed 7 --faulty 2s --quiet 3s --processes 3 --without stall,twin", opts.Command())
@@ -45,7 +45,7 @@ func TestOptionsAreKept(t *testing.T) {
 // TestTimeline: one column for each process, leaders and terms in it, and the
 // same lines each time.
 func TestTimeline(t *testing.T) {
-	opts := simulation.Options{Seed: 3, Faulty: 20e9, Quiet: 1, Processes: 3}
+	opts := simulation.Options{Seed: 3, Faulty: 20e9, FaultFree: 1, Processes: 3}
 	lines := simulation.Timeline(opts, 0)
 	require.Equal(t, lines, simulation.Timeline(opts, 0))
 	require.Contains(t, lines[0], "| a   | b   | c   |")

@@ -35,7 +35,7 @@ func (w *World) storm() {
 	if w.chance(Recovery) {
 		w.recover()
 	}
-	if w.chance(Contest) {
+	if w.chance(PriorityContest) {
 		w.contest()
 	}
 	w.steer()
@@ -79,7 +79,7 @@ func (w *World) handingOver() bool {
 			return true
 		}
 		for _, op := range p.running {
-			if op.what.Kind == machine.Yield || op.what.Kind == machine.Resign {
+			if op.what.Kind == machine.HandOver || op.what.Kind == machine.Resign {
 				return true
 			}
 		}
@@ -101,8 +101,8 @@ func (w *World) strike(p *process) {
 	case w.chance(Change):
 		w.count(Change)
 		p.change()
-	case w.chance(Twin):
-		w.count(Twin)
+	case w.chance(DuplicateID):
+		w.count(DuplicateID)
 		w.twin(p)
 	}
 }
@@ -158,7 +158,7 @@ const usualPriorities = 3
 // contest has processes outbid each other within a lease, and then be as they were:
 // a storm of preemptions.
 func (w *World) contest() {
-	w.count(Contest)
+	w.count(PriorityContest)
 	set := func(h *host, after time.Duration, priority int32) {
 		w.after(after, func() {
 			if w.quiet > 0 {
@@ -171,11 +171,11 @@ func (w *World) contest() {
 		})
 	}
 	after := time.Duration(0)
-	for bid := range int32(2 + w.pick(Contest, 6)) {
-		h := w.hosts[w.pick(Contest, len(w.hosts))]
-		after += w.span(Contest, w.config.LeaseDuration/4)
+	for bid := range int32(2 + w.pick(PriorityContest, 6)) {
+		h := w.hosts[w.pick(PriorityContest, len(w.hosts))]
+		after += w.span(PriorityContest, w.config.LeaseDuration/4)
 		set(h, after, usualPriorities+bid)
-		set(h, after+w.span(Contest, 3*w.config.LeaseDuration), int32(w.pick(Contest, usualPriorities)))
+		set(h, after+w.span(PriorityContest, 3*w.config.LeaseDuration), int32(w.pick(PriorityContest, usualPriorities)))
 	}
 }
 
@@ -191,7 +191,7 @@ func (p *process) announce() {
 	w := p.world
 	w.starts++
 	p.me.Priority, p.me.Role = p.host.priority, p.host.role
-	p.post(machine.Changed{Priority: p.me.Priority, Role: p.me.Role, Metadata: map[string]string{"change": strconv.Itoa(w.starts)}})
+	p.post(machine.RegistrationChanged{Priority: p.me.Priority, Role: p.me.Role, Metadata: map[string]string{"change": strconv.Itoa(w.starts)}})
 }
 
 // twin starts another process under the id of one that lives, elsewhere: with
@@ -201,7 +201,7 @@ func (w *World) twin(p *process) {
 		w.trace(p, "has a twin")
 	}
 	p.host.enterWith(w, w.newClocks())
-	if w.pick(Twin, 2) == 0 { // the older one does not notice
-		p.pause(w.pauseLength(p, Twin))
+	if w.pick(DuplicateID, 2) == 0 { // the older one does not notice
+		p.pause(w.pauseLength(p, DuplicateID))
 	}
 }

@@ -14,33 +14,33 @@ type Fault int
 
 // The kinds of faults.
 const (
-	ReadError   Fault = iota // 1007, 1009, 1037, 1038 or 1213 on a read
-	Refused                  // 1020, 1007 or 1042 on a commit
-	Unknown                  // 1021 on a commit, applied or not
-	Unsettled                // 1031 or 1039 on a commit, which lands later or never
-	Slow                     // a message takes up to two leases
-	Stall                    // the process is paused between two calls
-	Death                    // the process dies between two calls
-	WatchLost                // a watch never fires
-	WatchLate                // a watch fires up to a lease late
-	WatchFails               // a watch cannot be armed, or is lost with an error
-	WatchFires               // a watch fires for no reason
-	Crash                    // a process dies, and comes back as another incarnation
-	Leave                    // a process is told to leave
-	Pause                    // a process is paused
-	CutOff                   // a process is cut off from the database, one way or both
-	ClockStep                // a wall clock is set
-	Recovery                 // the database recovers, once or several times in a row
-	Twin                     // a process is started twice under one id
-	Request                  // an operator asks to resign or to hand over
-	Reconfigure              // an operator changes the config
-	Evict                    // an operator evicts
-	Change                   // a process changes its priority, role or metadata
-	WorkEnds                 // the work of a leader ends of itself
-	WorkDeaf                 // the work goes on as if it had not been told to stop
-	Busy                     // 1009, 1037, 1038 or 1213 on a commit
-	Contest                  // processes outbid each other's priorities, one after the other
-	Delete                   // an operator deletes records, or all of them
+	ReadError       Fault = iota // 1007, 1009, 1037, 1038 or 1213 on a read
+	Refused                      // 1020, 1007 or 1042 on a commit
+	Unknown                      // 1021 on a commit, applied or not
+	Unsettled                    // 1031 or 1039 on a commit, which lands later or never
+	Slow                         // a message takes up to two leases
+	Stall                        // the process is paused between two calls
+	Death                        // the process dies between two calls
+	WatchLost                    // a watch never fires
+	WatchLate                    // a watch fires up to a lease late
+	WatchFails                   // a watch cannot be armed, or is lost with an error
+	WatchFires                   // a watch fires for no reason
+	Crash                        // a process dies, and comes back as another incarnation
+	Leave                        // a process is told to leave
+	Pause                        // a process is paused
+	CutOff                       // a process is cut off from the database, one way or both
+	ClockStep                    // a wall clock is set
+	Recovery                     // the database recovers, once or several times in a row
+	DuplicateID                  // a process is started twice under one id
+	Request                      // an operator asks to resign or to hand over
+	Reconfigure                  // an operator changes the config
+	Evict                        // an operator evicts
+	Change                       // a process changes its priority, role or metadata
+	WorkEnds                     // the work of a leader ends of itself
+	WorkIgnoresStop              // the work goes on as if it had not been told to stop
+	Busy                         // 1009, 1037, 1038 or 1213 on a commit
+	PriorityContest              // processes outbid each other's priorities, one after the other
+	Delete                       // an operator deletes records, or all of them
 	faultKinds
 )
 
@@ -66,9 +66,9 @@ func ParseFault(name string) (Fault, bool) {
 var most = [faultKinds]int{
 	ReadError: 50_000, Refused: 100_000, Unknown: 120_000, Unsettled: 100_000, Slow: 10_000, Stall: 5_000, Death: 2_000,
 	WatchLost: 300_000, WatchLate: 500_000, WatchFails: 200_000, WatchFires: 200_000,
-	Crash: 15_000, Leave: 8_000, Pause: 20_000, CutOff: 20_000, ClockStep: 20_000, Recovery: 20_000, Twin: 4_000,
-	Request: 40_000, Reconfigure: 60_000, Evict: 20_000, Change: 15_000, WorkEnds: 5_000, WorkDeaf: 100_000,
-	Busy: 50_000, Contest: 20_000, Delete: 60_000,
+	Crash: 15_000, Leave: 8_000, Pause: 20_000, CutOff: 20_000, ClockStep: 20_000, Recovery: 20_000, DuplicateID: 4_000,
+	Request: 40_000, Reconfigure: 60_000, Evict: 20_000, Change: 15_000, WorkEnds: 5_000, WorkIgnoresStop: 100_000,
+	Busy: 50_000, PriorityContest: 20_000, Delete: 60_000,
 }
 
 // faults are the intensities of one run: each seed has a subset of all kinds.

@@ -19,15 +19,15 @@ type tenure struct {
 
 // lead begins the work of a tenure: fenced transactions and messages to a sink
 // outside, until some time after it was asked to stop.
-func (p *process) lead(leader election.Leader) {
+func (p *process) lead(leader election.LeaderRecord) {
 	w := p.world
 	t := &tenure{token: leader.Token()}
 	p.tenure = t
 	w.tenures++
 	deaf := 0 // how often it works on as if it had not been told to stop
-	if w.chance(WorkDeaf) {
-		w.count(WorkDeaf)
-		deaf = 1 + w.pick(WorkDeaf, 8)
+	if w.chance(WorkIgnoresStop) {
+		w.count(WorkIgnoresStop)
+		deaf = 1 + w.pick(WorkIgnoresStop, 8)
 	}
 	p.start(p.name+"/work", func(task *task) {
 		for !t.drained || deaf > 0 {
@@ -49,11 +49,11 @@ func (p *process) lead(leader election.Leader) {
 				if w.pick(WorkEnds, 2) == 0 {
 					err = errWork
 				}
-				p.step(machine.Ending{Term: t.token.Term, Err: err})
+				p.step(machine.WorkReturning{Term: t.token.Term, Err: err})
 			}
 		}
 		stop := p.drawn(w.config.LeaseDuration / 10)
-		if w.chance(WorkDeaf) {
+		if w.chance(WorkIgnoresStop) {
 			stop = p.drawn(3 * w.config.LeaseDuration)
 		}
 		if task.wait(stop, true) != nil || !p.alive {
@@ -63,7 +63,7 @@ func (p *process) lead(leader election.Leader) {
 		if w.tracing {
 			w.trace(p, "the work of term %d has returned", t.token.Term)
 		}
-		p.step(machine.Returned{Term: t.token.Term})
+		p.step(machine.WorkReturned{Term: t.token.Term})
 	})
 }
 

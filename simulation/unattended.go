@@ -166,13 +166,13 @@ func (u *unattended) decide(tr kv.Transaction, now machine.Now, claims bool, opt
 func (u *unattended) hears(said *told, claimed bool) {
 	w, p := u.world, u.process
 	if w.tracing {
-		w.trace(p, "%s %s until %s, asked: %v", said.Action, said.Leader, said.until.Sub(epoch), said.Asked)
+		w.trace(p, "%s %s until %s, asked: %v", said.Action, said.Leader, said.until.Sub(epoch), said.MustHandOver)
 	}
 	w.checkPromise(p, said, claimed)
-	u.mustStop = said.Asked
+	u.mustStop = said.MustHandOver
 	switch {
 	case said.Leads() && p.local().Before(said.until):
-		p.belief = machine.Belief{Term: said.Leader.Term, End: said.until}
+		p.belief = machine.TenureDeadlines{Term: said.Leader.Term, End: said.until}
 		p.tenure = &tenure{token: said.Leader.Token()}
 		w.situation("led by hand")
 		w.checkBelief(p)
@@ -185,15 +185,15 @@ func (u *unattended) hears(said *told, claimed bool) {
 	switch {
 	case said.Action == election.HandedOver:
 		w.situation("handed over by hand")
-	case said.Action == election.Vacated && said.Intent.Kind == election.IntentResign:
+	case said.Action == election.Vacated && said.Request.Kind == election.ResignRequest:
 		w.situation("resigned by hand on request")
-	case said.Action == election.Claimed && said.Leader.Origin == election.OriginExpiry:
+	case said.Action == election.Claimed && said.Leader.AcquireReason == election.AcquireExpiry:
 		w.situation("expiry judged by hand")
 	}
 }
 
 // stop ends the work.
-func (u *unattended) stop() { u.belief, u.tenure = machine.Belief{}, nil }
+func (u *unattended) stop() { u.belief, u.tenure = machine.TenureDeadlines{}, nil }
 
 // byHand reports whether a process is one of the application that takes part by hand.
 func (w *World) byHand(p *process) bool {

@@ -81,12 +81,12 @@ func newWorld(opts Options) *World {
 			w.opts.Faulty = 30 * time.Second
 		}
 	}
-	if w.opts.Quiet == 0 {
+	if w.opts.FaultFree == 0 {
 		// Two lower priorities may lead first, each protected for that long, and a
 		// process that has just started waits before it challenges.
-		w.opts.Quiet = 9*w.config.LeaseDuration + 2*w.config.MinimumTenure + w.config.PreemptDelay
+		w.opts.FaultFree = 9*w.config.LeaseDuration + 2*w.config.MinimumTenure + w.config.PreemptDelay
 		if w.short { // what stands may be ten times as long
-			w.opts.Quiet += 20 * w.config.LeaseDuration
+			w.opts.FaultFree += 20 * w.config.LeaseDuration
 		}
 	}
 	w.db = memkv.New(memkv.Options{
@@ -157,12 +157,12 @@ func (w *World) play() {
 		if w.checkHotLoop(20_000, func() string { return "of all processes" }) {
 			return true
 		}
-		return len(w.result.Violations) > 0 && (!w.opts.GoOn || w.broken(HotLoop))
+		return len(w.result.Violations) > 0 && (!w.opts.KeepGoing || w.broken(HotLoop))
 	}
 	w.run(w.opts.Faulty, failed)
 	if !failed() {
 		w.calm()
-		w.run(w.opts.Faulty+w.opts.Quiet, failed)
+		w.run(w.opts.Faulty+w.opts.FaultFree, failed)
 	}
 	if !failed() {
 		w.checkQuiet()
@@ -209,7 +209,7 @@ func (w *World) calm() {
 	for _, p := range w.live {
 		holdOff = max(holdOff, p.machine.View().HoldOff.Sub(p.now().Local))
 	}
-	w.opts.Quiet += holdOff + holdOff/8 // its clock may be slow
+	w.opts.FaultFree += holdOff + holdOff/8 // its clock may be slow
 	w.unsettling = 0
 	_ = w.db.Transact(context.Background(), func(tr kv.Transaction) error {
 		stands, err := w.election.ReadConfig(tr)
@@ -221,7 +221,7 @@ func (w *World) calm() {
 		_, err = w.election.WriteConfig(tr, config)
 		return err
 	})
-	w.after(w.opts.Quiet*2/3, func() { w.unsettling = 0 })
+	w.after(w.opts.FaultFree*2/3, func() { w.unsettling = 0 })
 }
 
 // reader draws identities from a seed.

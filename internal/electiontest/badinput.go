@@ -135,7 +135,7 @@ func trailingElements(t *testing.T, w *world) {
 	w.initialized(withGrace)
 	a, token := w.leads("a", 1, at(0))
 	b := w.join("b", 2, at(0))
-	w.acts(election.Challenged, b, at(1))
+	w.acts(election.RequestedPreemption, b, at(1))
 	w.do(func(tr kv.Transaction) error {
 		begin, end := w.Subspace().Range()
 		rows, err := tr.GetRange(begin, end, kv.RangeOptions{}).Get()
@@ -147,7 +147,7 @@ func trailingElements(t *testing.T, w *world) {
 		return err
 	})
 	require.NoError(t, w.fenced(token))
-	require.Equal(t, election.IntentChallenge, w.acts(election.Renewed, a, at(2)).Intent.Kind)
+	require.Equal(t, election.PreemptionRequest, w.acts(election.Renewed, a, at(2)).Request.Kind)
 	require.Equal(t, []string{"b", "a"}, w.ids())
 	require.Len(t, w.events(), 1)
 }

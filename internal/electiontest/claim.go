@@ -27,7 +27,7 @@ func vacantSeatIsClaimed(t *testing.T, w *world) {
 	require.EqualValues(t, 1, result.Leader.Ballot)
 	require.EqualValues(t, 1, result.Leader.Term)
 	require.True(t, result.Leader.Accepted)
-	require.Equal(t, election.OriginVacancy, result.Leader.Origin)
+	require.Equal(t, election.AcquireVacancy, result.Leader.AcquireReason)
 	require.Equal(t, at(11), result.Leader.LeaseExpiry)
 	require.Equal(t, w.candidate("a").Versionstamp, result.Leader.Versionstamp)
 	require.Equal(t, result.Leader, w.leader(), "what is returned is what stands")
@@ -51,7 +51,7 @@ func leaseOverIsTaken(t *testing.T, w *world) {
 	result := w.acts(election.Claimed, b, at(10)) // the instant of expiry is over
 	require.EqualValues(t, 2, result.Leader.Term)
 	require.EqualValues(t, 2, result.Leader.Ballot)
-	require.Equal(t, election.OriginExpiry, result.Leader.Origin)
+	require.Equal(t, election.AcquireExpiry, result.Leader.AcquireReason)
 	require.NotEqual(t, old.Nonce, result.Leader.Nonce)
 	require.Equal(t, []string{
 		"1 began:  -> a (vacancy) ballot 1",

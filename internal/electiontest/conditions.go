@@ -55,7 +55,7 @@ func withdrawingDependsOnTheIntent(t *testing.T, w *world) {
 	result, err := b.RunElectionCycle(tr, c, at(1))
 	require.NoError(t, err)
 	require.Equal(t, election.Withdrew, result.Action)
-	require.Equal(t, election.NoIntent, result.Intent.Kind)
+	require.Equal(t, election.NoRequest, result.Request.Kind)
 	b.dependsOn(tr, "intent")
 }
 
@@ -70,7 +70,7 @@ func removingAVoidChallengeDependsOnIt(t *testing.T, w *world) {
 			return err
 		})
 		tr := b.open()
-		_, yielded, err := b.Yield(tr, token, challenge, at(1))
+		_, yielded, err := b.HandOver(tr, token, challenge, at(1))
 		require.NoError(t, err)
 		require.False(t, yielded)
 		b.dependsOn(tr, key)
@@ -86,7 +86,7 @@ func noYieldWhereTheConfigForbidsIt(t *testing.T, w *world) {
 		b, _, _, token, challenge := standingChallenge(w)
 		b.configure(edit)
 		b.do(func(tr kv.Transaction) error {
-			_, yielded, err := b.Yield(tr, token, challenge, at(1))
+			_, yielded, err := b.HandOver(tr, token, challenge, at(1))
 			require.False(t, yielded)
 			return err
 		})
@@ -110,18 +110,18 @@ func aHolderJudgesItsTenureByWhatItObserved(t *testing.T, w *world) {
 		grants bool
 	}{
 		{"by the clock", nil, false},
-		{"observed for less", []election.CycleOption{election.Observed(seen, begun.Add(5*time.Second-1))}, false},
-		{"observed for as long", []election.CycleOption{election.Observed(seen, begun.Add(5*time.Second))}, true},
+		{"observed for less", []election.CycleOption{election.WithObservation(seen, begun.Add(5*time.Second-1))}, false},
+		{"observed for as long", []election.CycleOption{election.WithObservation(seen, begun.Add(5*time.Second))}, true},
 	} {
 		b.do(func(tr kv.Transaction) error {
-			result, err := b.RunElectionCycle(tr, a, setBack, election.Observed(seen, begun))
+			result, err := b.RunElectionCycle(tr, a, setBack, election.WithObservation(seen, begun))
 			require.NoError(t, err)
-			grantable, err := b.Grantable(tr, &result, setBack, c.opts...)
+			grantable, err := b.CanHandOver(tr, &result, setBack, c.opts...)
 			require.Equal(t, c.grants, grantable, c.name)
 			return err
 		})
 		b.do(func(tr kv.Transaction) error {
-			_, yielded, err := b.Yield(tr, token, challenge, setBack, c.opts...)
+			_, yielded, err := b.HandOver(tr, token, challenge, setBack, c.opts...)
 			require.Equal(t, c.grants, yielded, c.name)
 			return err
 		})
@@ -134,9 +134,9 @@ func aChallengeThatWasReplacedIsNotYieldedTo(t *testing.T, w *world) {
 	other, author := challenge, challenge
 	other.Nonce = uuid.New()
 	author.Identity = election.Identity{ID: "c", Incarnation: uuid.New()}
-	for _, wrong := range []election.Intent{other, author} {
+	for _, wrong := range []election.Request{other, author} {
 		b.do(func(tr kv.Transaction) error {
-			_, yielded, err := b.Yield(tr, token, wrong, at(1))
+			_, yielded, err := b.HandOver(tr, token, wrong, at(1))
 			require.False(t, yielded)
 			return err
 		})
@@ -319,11 +319,11 @@ func absurdFieldsAreRefused(t *testing.T, w *world) {
 		_, err := read(b, func(tr kv.ReadTransaction) (any, error) {
 			switch c.path[0] {
 			case "intent":
-				return b.ReadIntent(tr)
+				return b.ReadRequest(tr)
 			case "candidates":
 				return b.GetCandidate(tr, "me")
 			default:
-				return b.ReadState(tr)
+				return b.ReadStatus(tr)
 			}
 		})
 		if c.good {
@@ -337,12 +337,12 @@ func absurdFieldsAreRefused(t *testing.T, w *world) {
 }
 
 // standingChallenge is a world of its own in which "c" challenges "a".
-func standingChallenge(w *world) (fresh *world, a, c election.Registration, token election.Token, challenge election.Intent) {
+func standingChallenge(w *world) (fresh *world, a, c election.Registration, token election.Token, challenge election.Request) {
 	w.t.Helper()
 	fresh = newWorld(w.t, w.engine).initialized(withGrace)
 	a, token = fresh.leads("a", 1, at(0))
 	c = fresh.join("c", 5, at(0))
-	return fresh, a, c, token, fresh.acts(election.Challenged, c, at(0)).Intent
+	return fresh, a, c, token, fresh.acts(election.RequestedPreemption, c, at(0)).Request
 }
 
 func cancellingIsForRequests(t *testing.T, w *world) {
@@ -356,5 +356,5 @@ func cancellingIsForRequests(t *testing.T, w *world) {
 	require.Equal(t, nonce, b.intent().Nonce, "another request stays")
 	challenge.Nonce = nonce
 	b.do(cancel)
-	require.Equal(t, election.NoIntent, b.intent().Kind)
+	require.Equal(t, election.NoRequest, b.intent().Kind)
 }

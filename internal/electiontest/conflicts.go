@@ -94,13 +94,13 @@ func challengeIgnoresRenewals(t *testing.T, w *world) {
 	challenge := w.open()
 	result, err := w.RunElectionCycle(challenge, b, at(1))
 	require.NoError(t, err)
-	require.Equal(t, election.Challenged, result.Action)
+	require.Equal(t, election.RequestedPreemption, result.Action)
 	w.acts(election.Renewed, a, at(1))
 	require.NoError(t, challenge.Commit())
 	renewal := w.open()
 	_, err = w.RunElectionCycle(renewal, a, at(2))
 	require.NoError(t, err)
-	w.acts(election.Challenged, b, at(2))
+	w.acts(election.RequestedPreemption, b, at(2))
 	require.NoError(t, renewal.Commit())
 }
 

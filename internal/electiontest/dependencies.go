@@ -79,7 +79,7 @@ func acts(grace bool) []act {
 	}
 	return []act{
 		{"a take-over", "me", []string{"own", "config", "leader", "intent"}, cycleOf(election.Claimed, 50)},
-		{"a challenge", "me", []string{"own", "config", "term", "intent"}, cycleOf(election.Challenged, 1)},
+		{"a challenge", "me", []string{"own", "config", "term", "intent"}, cycleOf(election.RequestedPreemption, 1)},
 		{"a follower's cycle", "other", []string{"own", "other's"}, func(w *world, tr kv.Transaction, s scene) error {
 			_, err := w.RunElectionCycle(tr, s.other, at(1))
 			return err

@@ -45,7 +45,7 @@ func evictionTakesTheChallenge(t *testing.T, w *world) {
 	a, _, _, _ := w.challenged()
 	w.acts(election.Renewed, a, at(9))
 	require.Equal(t, []string{"b"}, w.evict(18))
-	require.Equal(t, election.NoIntent, w.acts(election.Renewed, a, at(18)).Intent.Kind)
+	require.Equal(t, election.NoRequest, w.acts(election.Renewed, a, at(18)).Request.Kind)
 }
 
 func evictionIsBounded(t *testing.T, w *world) {

@@ -66,7 +66,7 @@ func fenceNeedsNoClock(t *testing.T, w *world) {
 	w.initialized()
 	_, token := w.leads("a", 1, at(0))
 	b := w.join("b", 1, at(0))
-	_, leads, err := func() (election.Leader, bool, error) {
+	_, leads, err := func() (election.LeaderRecord, bool, error) {
 		tr := w.open()
 		return w.GetLeader(tr, at(60))
 	}()

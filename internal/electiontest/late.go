@@ -33,7 +33,7 @@ func nothingLandsAfterStop(t *testing.T, w *world) {
 		"heartbeat": func(tr kv.Transaction) error { return w.HeartbeatCandidate(tr, me, at(1)) },
 		"challenge": func(tr kv.Transaction) error {
 			result, err := w.TryClaimLeadership(tr, me.Identity, at(1))
-			require.Equal(t, election.Challenged, result.Action)
+			require.Equal(t, election.RequestedPreemption, result.Action)
 			return err
 		},
 		"take-over": func(tr kv.Transaction) error {
@@ -59,7 +59,7 @@ func nothingLandsAfterStop(t *testing.T, w *world) {
 		require.Equal(t, []string{"holder"}, w.ids())
 		require.Equal(t, token, w.currentToken())
 	}
-	require.Equal(t, election.NoIntent, w.acts(election.Renewed, holder, at(3)).Intent.Kind)
+	require.Equal(t, election.NoRequest, w.acts(election.Renewed, holder, at(3)).Request.Kind)
 }
 
 func stopSeesTheSeat(t *testing.T, w *world) {
@@ -157,7 +157,7 @@ func settlingStopsLateCommits(t *testing.T, w *world) {
 		late[name] = w.open()
 		require.NoError(t, attempt(late[name]))
 	}
-	var settled election.Leader
+	var settled election.LeaderRecord
 	w.do(func(tr kv.Transaction) (err error) {
 		settled, err = w.Settle(tr)
 		return err
@@ -197,8 +197,8 @@ func transferRequestIsSeen(t *testing.T, w *world) {
 		require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(early.Commit()), "%s, without knowing of the request", name)
 		w.do(func(tr kv.Transaction) error { return void(tr, me) })
 		w.do(func(tr kv.Transaction) error {
-			intent, err := w.ReadIntent(tr)
-			require.Equal(t, election.NoIntent, intent.Kind, name)
+			intent, err := w.ReadRequest(tr)
+			require.Equal(t, election.NoRequest, intent.Kind, name)
 			return err
 		})
 	}

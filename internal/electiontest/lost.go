@@ -161,7 +161,7 @@ func lostLeaderTold(t *testing.T, w *world) {
 	_, err := read(w, w.GetLeaderRaw)
 	require.ErrorIs(t, err, fdbelection.ErrInvalidState)
 	require.ErrorContains(t, err, "raise-term")
-	state, err := read(w, w.ReadState)
+	state, err := read(w, w.ReadStatus)
 	require.NoError(t, err)
 	require.Equal(t, token, state.Leader.Token())
 	require.ErrorContains(t, state.Unreadable, "is missing although a term record stands")
@@ -186,10 +186,10 @@ func lostElection(t *testing.T, w *world) {
 	})
 	w.register(b, at(2))
 	seen = seen.Next(w.leader(), at(2))
-	w.acts(election.Followed, b, at(2), election.Observed(seen, at(2)))
+	w.acts(election.Followed, b, at(2), election.WithObservation(seen, at(2)))
 	seen = seen.Next(w.leader(), at(5))
-	w.acts(election.Followed, b, at(11.9), election.Observed(seen, at(11.9)))
-	w.acts(election.Claimed, b, at(12), election.Observed(seen, at(12)))
+	w.acts(election.Followed, b, at(11.9), election.WithObservation(seen, at(11.9)))
+	w.acts(election.Claimed, b, at(12), election.WithObservation(seen, at(12)))
 	require.Equal(t, at(2), seen.LostAt)
 
 	// The notes in a candidate record that was spared serve as well.
@@ -239,7 +239,7 @@ func lostLongerLease(t *testing.T, w *world) {
 		seen = seen.Lost(at(1)).Next(w.leader(), at(1))
 		end(c)
 		seen = seen.Next(w.leader(), at(8.5))
-		w.acts(election.Followed, b, at(10.9), election.Observed(seen, at(10.9)))
-		w.acts(election.Claimed, b, at(11), election.Observed(seen, at(11)))
+		w.acts(election.Followed, b, at(10.9), election.WithObservation(seen, at(10.9)))
+		w.acts(election.Claimed, b, at(11), election.WithObservation(seen, at(11)))
 	}
 }

@@ -50,7 +50,7 @@ func readsNeverConflict(t *testing.T, w *world) {
 		func() error { _, err := w.ListCandidates(tr); return err },
 		func() error { _, err := w.GetCandidate(tr, "a"); return err },
 		func() error { _, err := w.ReadConfig(tr); return err },
-		func() error { _, err := w.ReadIntent(tr); return err },
+		func() error { _, err := w.ReadRequest(tr); return err },
 		func() error { _, err := w.History(tr, 1); return err },
 		func() error { _, err := w.Preferred(tr, 1); return err },
 		func() error { _, _, err := w.ListPreferred(tr, 1, "b"); return err },
@@ -111,7 +111,7 @@ func watchFiresOnTenure(t *testing.T, w *world) {
 func watchFiresOnIntent(t *testing.T, w *world) {
 	w.initialized()
 	_, token := w.leads("a", 1, at(0))
-	watch := w.watch(w.WatchIntent)
+	watch := w.watch(w.WatchRequest)
 	w.do(func(tr kv.Transaction) error { return w.RequestResign(tr, token.Term, newNonce()) })
 	fires(t, watch)
 }

@@ -33,7 +33,7 @@ func (o *watcher) look(now float64) {
 
 func (o *watcher) acts(want election.Action, now float64) election.CycleResult {
 	o.t.Helper()
-	return o.world.acts(want, o.me, at(now), election.Observed(o.seen, at(now)))
+	return o.world.acts(want, o.me, at(now), election.WithObservation(o.seen, at(now)))
 }
 
 func clocksOfOthersDoNotMatter(t *testing.T, w *world) {
@@ -100,7 +100,7 @@ func minimumTenureIsObserved(t *testing.T, w *world) {
 	o := watcher{world: w, me: w.join("b", 9, at(0))}
 	o.look(1000)
 	o.acts(election.Followed, 1004.9)
-	w.acts(election.Renewed, a, at(5), election.Observed(election.Observation{}, epoch))
+	w.acts(election.Renewed, a, at(5), election.WithObservation(election.Observation{}, epoch))
 	o.look(1004.95) // a renewal does not start the tenure anew
 	o.acts(election.Claimed, 1005)
 }

@@ -31,7 +31,7 @@ func onlyStrictlyHigherPreempts(t *testing.T, w *world) {
 		w.acts(election.Followed, w.join("b", priority, at(1)), at(1))
 	}
 	result := w.acts(election.Claimed, w.join("b", 6, at(2)), at(2))
-	require.Equal(t, election.OriginPreemption, result.Leader.Origin)
+	require.Equal(t, election.AcquirePreemption, result.Leader.AcquireReason)
 	require.EqualValues(t, 2, result.Leader.Term)
 	require.ErrorIs(t, w.fenced(old), fdbelection.ErrFenced)
 }
@@ -41,22 +41,22 @@ func forbiddenPreemptionWaits(t *testing.T, w *world) {
 	w.leads("a", 1, at(0))
 	b := w.join("b", 9, at(0))
 	w.acts(election.Followed, b, at(9.9))
-	require.Equal(t, election.OriginExpiry, w.acts(election.Claimed, b, at(10)).Leader.Origin)
+	require.Equal(t, election.AcquireExpiry, w.acts(election.Claimed, b, at(10)).Leader.AcquireReason)
 }
 
 // challenged makes "a" lead with priority 1 and "b" challenge with 2.
-func (w *world) challenged(edits ...func(*fdbelection.Config)) (a, b election.Registration, token election.Token, challenge election.Intent) {
+func (w *world) challenged(edits ...func(*fdbelection.Config)) (a, b election.Registration, token election.Token, challenge election.Request) {
 	w.t.Helper()
 	w.initialized(append(edits, withGrace)...)
 	a, token = w.leads("a", 1, at(0))
 	b = w.join("b", 2, at(0))
-	challenge = w.acts(election.Challenged, b, at(1)).Intent
+	challenge = w.acts(election.RequestedPreemption, b, at(1)).Request
 	return a, b, token, challenge
 }
 
-func (w *world) yield(token election.Token, intent election.Intent, now float64) (leader election.Leader, yielded bool, err error) {
+func (w *world) yield(token election.Token, intent election.Request, now float64) (leader election.LeaderRecord, yielded bool, err error) {
 	err = w.try(func(tr kv.Transaction) (err error) {
-		leader, yielded, err = w.Yield(tr, token, intent, at(now))
+		leader, yielded, err = w.HandOver(tr, token, intent, at(now))
 		return err
 	})
 	return leader, yielded, err
@@ -64,17 +64,17 @@ func (w *world) yield(token election.Token, intent election.Intent, now float64)
 
 func graceMakesAChallenge(t *testing.T, w *world) {
 	a, b, _, challenge := w.challenged()
-	require.Equal(t, election.IntentChallenge, challenge.Kind)
+	require.Equal(t, election.PreemptionRequest, challenge.Kind)
 	require.EqualValues(t, 1, challenge.Term)
 	require.Equal(t, b.Identity, challenge.Identity)
 	require.EqualValues(t, 1, challenge.Counter)
-	again := w.acts(election.Challenged, b, at(4)).Intent
+	again := w.acts(election.RequestedPreemption, b, at(4)).Request
 	require.EqualValues(t, 2, again.Counter, "kept fresh")
 	require.Equal(t, challenge.Nonce, again.Nonce)
-	require.Equal(t, again, w.acts(election.Renewed, a, at(5)).Intent, "the leader sees it and may go on renewing")
+	require.Equal(t, again, w.acts(election.Renewed, a, at(5)).Request, "the leader sees it and may go on renewing")
 	result := w.acts(election.Claimed, b, at(15))
-	require.Equal(t, election.OriginExpiry, result.Leader.Origin, "a challenger takes what expires like anybody")
-	require.Equal(t, election.NoIntent, w.acts(election.Renewed, b, at(16)).Intent.Kind)
+	require.Equal(t, election.AcquireExpiry, result.Leader.AcquireReason, "a challenger takes what expires like anybody")
+	require.Equal(t, election.NoRequest, w.acts(election.Renewed, b, at(16)).Request.Kind)
 }
 
 func leaderYields(t *testing.T, w *world) {
@@ -85,12 +85,12 @@ func leaderYields(t *testing.T, w *world) {
 	require.Equal(t, b.Identity, next.Identity)
 	require.EqualValues(t, 2, next.Term)
 	require.False(t, next.Accepted)
-	require.Equal(t, election.OriginPreemption, next.Origin)
+	require.Equal(t, election.AcquirePreemption, next.AcquireReason)
 	require.Equal(t, next, w.leader())
 	accepted := w.acts(election.Renewed, b, at(2.5))
 	require.True(t, accepted.Leader.Accepted)
 	require.Equal(t, at(2.5), accepted.Leader.AcquiredAt)
-	require.Equal(t, election.NoIntent, accepted.Intent.Kind)
+	require.Equal(t, election.NoRequest, accepted.Request.Kind)
 }
 
 func voidChallengeIsRemoved(t *testing.T, w *world) {
@@ -119,7 +119,7 @@ func voidChallengeIsRemoved(t *testing.T, w *world) {
 	}
 	for name, change := range spoil {
 		b = w.join("b", 2, at(1))
-		challenge := w.acts(election.Challenged, b, at(1)).Intent
+		challenge := w.acts(election.RequestedPreemption, b, at(1)).Request
 		stored := w.raw("intent")
 		change()
 		w.spoil(stored, "intent") // by hand, where the change has removed it already
@@ -127,7 +127,7 @@ func voidChallengeIsRemoved(t *testing.T, w *world) {
 		require.NoError(t, err, name)
 		require.False(t, yielded, name)
 		require.Equal(t, token, leader.Token(), name)
-		require.Equal(t, election.NoIntent, w.acts(election.Renewed, a, at(3)).Intent.Kind, name)
+		require.Equal(t, election.NoRequest, w.acts(election.Renewed, a, at(3)).Request.Kind, name)
 	}
 }
 
@@ -136,9 +136,9 @@ func strongerChallengerReplaces(t *testing.T, w *world) {
 	c := w.join("c", 2, at(1))
 	w.acts(election.Followed, c, at(1)) // an equal one waits
 	d := w.join("d", 3, at(1))
-	stronger := w.acts(election.Challenged, d, at(2)).Intent
+	stronger := w.acts(election.RequestedPreemption, d, at(2)).Request
 	require.EqualValues(t, 1, stronger.Counter)
-	require.Equal(t, stronger, w.acts(election.Renewed, a, at(3)).Intent)
+	require.Equal(t, stronger, w.acts(election.Renewed, a, at(3)).Request)
 	_, yielded, err := w.yield(token, weaker, 3)
 	require.NoError(t, err)
 	require.False(t, yielded, "that challenge does not stand any more")
@@ -152,13 +152,13 @@ func challengerWithdraws(t *testing.T, w *world) {
 	a, b, _, _ := w.challenged()
 	b.Priority = 1
 	w.acts(election.Withdrew, b, at(2))
-	require.Equal(t, election.NoIntent, w.acts(election.Renewed, a, at(3)).Intent.Kind)
+	require.Equal(t, election.NoRequest, w.acts(election.Renewed, a, at(3)).Request.Kind)
 	w.acts(election.Followed, b, at(4))
 
 	b.Priority = 2
-	w.acts(election.Challenged, b, at(5))
+	w.acts(election.RequestedPreemption, b, at(5))
 	w.do(func(tr kv.Transaction) error { return w.UnregisterCandidate(tr, b.Identity, at(6)) })
-	require.Equal(t, election.NoIntent, w.acts(election.Renewed, a, at(7)).Intent.Kind, "leaving takes it back")
+	require.Equal(t, election.NoRequest, w.acts(election.Renewed, a, at(7)).Request.Kind, "leaving takes it back")
 }
 
 func minimumTenureProtects(t *testing.T, w *world) {
@@ -171,7 +171,7 @@ func minimumTenureProtects(t *testing.T, w *world) {
 	w.configure(withGrace)
 	c := w.join("c", 3, at(5))
 	w.acts(election.Followed, c, at(9.9))
-	challenge := w.acts(election.Challenged, c, at(10)).Intent
+	challenge := w.acts(election.RequestedPreemption, c, at(10)).Request
 	_, yielded, err := w.yield(w.currentToken(), challenge, 9.9) // the holder's clock is behind
 	require.NoError(t, err)
 	require.False(t, yielded)
@@ -198,5 +198,5 @@ func requestOutranksChallenge(t *testing.T, w *world) {
 	a, b, token, _ := w.challenged()
 	w.do(func(tr kv.Transaction) error { return w.RequestResign(tr, token.Term, newNonce()) })
 	w.acts(election.Followed, b, at(2))
-	require.Equal(t, election.IntentResign, w.acts(election.Renewed, a, at(3)).Intent.Kind)
+	require.Equal(t, election.ResignRequest, w.acts(election.Renewed, a, at(3)).Request.Kind)
 }

@@ -126,7 +126,7 @@ func candidatesAreRanked(t *testing.T, w *world) {
 
 func (w *world) preferred(k int) []string {
 	w.t.Helper()
-	ranked, err := read(w, func(tr kv.ReadTransaction) ([]election.Ranked, error) { return w.Preferred(tr, k) })
+	ranked, err := read(w, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return w.Preferred(tr, k) })
 	require.NoError(w.t, err)
 	ids := make([]string, len(ranked))
 	for i, r := range ranked {

@@ -67,15 +67,15 @@ func aRequestWhoseTargetIsGoneDoesNotKeepChallengersOut(t *testing.T, w *world) 
 				require.Equal(t, election.Renewed, b.cycle(a, at(float64(3*i)), observing).Action)
 			}
 			gone(b, target)
-			intent := b.cycle(a, at(19), observing).Intent
-			if intent.Kind == election.IntentTransfer { // the leader tries to obey, and to get rid of it
+			intent := b.cycle(a, at(19), observing).Request
+			if intent.Kind == election.TransferRequest { // the leader tries to obey, and to get rid of it
 				_ = b.try(func(tr kv.Transaction) error {
-					_, _, err := b.Yield(tr, token, intent, at(19))
+					_, _, err := b.HandOver(tr, token, intent, at(19))
 					return err
 				})
 			}
 			high := b.join("high", 100, at(0))
-			require.Equal(t, election.Challenged.String(), b.cycle(high, at(20)).Action.String(),
+			require.Equal(t, election.RequestedPreemption.String(), b.cycle(high, at(20)).Action.String(),
 				"a strictly higher priority must be able to challenge; the intent that stands is %v to %s", b.intent().Kind, b.intent().Identity)
 		})
 	}
@@ -86,11 +86,11 @@ func aChallengeOfAnEarlierIncarnationDoesNotKeepOthersOut(t *testing.T, w *world
 	a := b.join("a", 1, at(0))
 	b.cycle(a, at(0))
 	old := b.join("b", 5, at(0))
-	require.Equal(t, election.Challenged, b.cycle(old, at(0)).Action)
+	require.Equal(t, election.RequestedPreemption, b.cycle(old, at(0)).Action)
 	reborn := b.join("b", 1, at(0)) // restarted, and it does not outrank the leader any more
 	require.Equal(t, election.Followed, b.cycle(reborn, at(1)).Action)
 	c := b.join("c", 3, at(0))
-	require.Equal(t, election.Challenged.String(), b.cycle(c, at(1)).Action.String(),
+	require.Equal(t, election.RequestedPreemption.String(), b.cycle(c, at(1)).Action.String(),
 		"the challenge of an incarnation that is gone is void (rule 12)")
 }
 
@@ -105,10 +105,10 @@ func aClockSteppedBackDoesNotKeepFromYielding(t *testing.T, w *world) {
 	b := w.initialized(withGrace)
 	a, high := b.join("a", 1, at(0)), b.join("high", 9, at(0))
 	token := b.cycle(a, at(3600)).Leader.Token()
-	challenge := b.cycle(high, at(3600)).Intent
-	require.Equal(t, election.IntentChallenge, challenge.Kind)
+	challenge := b.cycle(high, at(3600)).Request
+	require.Equal(t, election.PreemptionRequest, challenge.Kind)
 	b.do(func(tr kv.Transaction) error {
-		_, yielded, err := b.Yield(tr, token, challenge, at(0))
+		_, yielded, err := b.HandOver(tr, token, challenge, at(0))
 		require.True(t, yielded)
 		return err
 	})
@@ -149,7 +149,7 @@ func aSeatNeverAcceptedIsNotLed(t *testing.T, w *world) {
 func anObservationHasAClockOfItsOwn(t *testing.T, w *world) {
 	b := w.initialized(func(c *fdbelection.Config) { c.Expiry = fdbelection.ExpiryByObservation })
 	a, c := b.join("a", 1, at(0)), b.join("b", 1, at(0))
-	none := election.Observed(election.Observation{}, at(0))
+	none := election.WithObservation(election.Observation{}, at(0))
 	cycle := func(me election.Registration, now time.Time, opt election.CycleOption) (result election.CycleResult) {
 		b.do(func(tr kv.Transaction) (err error) {
 			result, err = b.RunElectionCycle(tr, me, now, opt)
@@ -160,7 +160,7 @@ func anObservationHasAClockOfItsOwn(t *testing.T, w *world) {
 	cycle(a, at(0), none)
 	booted := time.Unix(0, 0).Add(5 * time.Second) // a monotonic clock: five seconds since boot
 	seen := election.Observation{}.Next(b.leader(), booted)
-	result := cycle(c, at(0.001), election.Observed(seen, booted.Add(time.Millisecond)))
+	result := cycle(c, at(0.001), election.WithObservation(seen, booted.Add(time.Millisecond)))
 	require.Equal(t, election.Followed.String(), result.Action.String())
 }
 
@@ -187,25 +187,25 @@ func onlyTheRequestThatStandsIsYieldedTo(t *testing.T, w *world) {
 	b.join("second", 1, at(0))
 	token := b.cycle(a, at(0)).Leader.Token()
 	b.do(func(tr kv.Transaction) error { return b.RequestTransfer(tr, token.Term, "first", uuid.New()) })
-	intent := b.cycle(a, at(1)).Intent // the leader begins to drain
+	intent := b.cycle(a, at(1)).Request // the leader begins to drain
 	b.do(func(tr kv.Transaction) error { return b.CancelRequest(tr, intent.Nonce) })
 	b.do(func(tr kv.Transaction) error { return b.RequestTransfer(tr, token.Term, "second", uuid.New()) })
 	b.do(func(tr kv.Transaction) error {
-		_, yielded, err := b.Yield(tr, token, intent, at(2))
+		_, yielded, err := b.HandOver(tr, token, intent, at(2))
 		require.False(t, yielded)
 		return err
 	})
 	require.Equal(t, "a", b.leader().ID, "the operator had withdrawn that")
-	second := b.cycle(a, at(3)).Intent
+	second := b.cycle(a, at(3)).Request
 	b.do(func(tr kv.Transaction) error {
-		_, yielded, err := b.Yield(tr, token, second, at(3))
+		_, yielded, err := b.HandOver(tr, token, second, at(3))
 		require.True(t, yielded)
 		return err
 	})
 	seat := b.leader()
 	require.Equal(t, "second", seat.ID)
 	require.Equal(t, second.Nonce, seat.Nonce)
-	require.Equal(t, election.OriginTransfer, seat.Origin)
+	require.Equal(t, election.AcquireTransfer, seat.AcquireReason)
 }
 
 func aRequestIsAboutTheIncarnationOfItsTarget(t *testing.T, w *world) {
@@ -214,16 +214,16 @@ func aRequestIsAboutTheIncarnationOfItsTarget(t *testing.T, w *world) {
 	target := b.join("b", 1, at(0))
 	token := b.cycle(a, at(0)).Leader.Token()
 	b.do(func(tr kv.Transaction) error { return b.RequestTransfer(tr, token.Term, "b", uuid.New()) })
-	intent := b.cycle(a, at(1)).Intent
+	intent := b.cycle(a, at(1)).Request
 	require.Equal(t, target.Identity, intent.Identity)
 	b.join("b", 1, at(0)) // restarts
 	b.do(func(tr kv.Transaction) error {
-		_, yielded, err := b.Yield(tr, token, intent, at(2))
+		_, yielded, err := b.HandOver(tr, token, intent, at(2))
 		require.False(t, yielded)
 		return err
 	})
 	require.True(t, b.leader().HeldBy(a.Identity))
-	require.Equal(t, election.NoIntent, b.intent().Kind, "a void request is removed")
+	require.Equal(t, election.NoRequest, b.intent().Kind, "a void request is removed")
 }
 
 func evictUnchangedDependsOnlyOnWhomItRemoves(t *testing.T, w *world) {
@@ -245,7 +245,7 @@ func aClockPastTheLatestInstant(t *testing.T, w *world) {
 	b := w.initialized(byObservation)
 	a := b.join("a", 1, at(0))
 	far := time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)
-	nothing := election.Observed(election.Observation{}, far)
+	nothing := election.WithObservation(election.Observation{}, far)
 	result := b.cycle(a, far, nothing)
 	require.Equal(t, election.Claimed, result.Action)
 	stands := b.leader()
@@ -291,7 +291,7 @@ func theListAgreesWithTheRankOnEqualStamps(t *testing.T, w *world) {
 	})
 	list, err := read(b, b.ListCandidates)
 	require.NoError(t, err)
-	ranked, err := read(b, func(tr kv.ReadTransaction) ([]election.Ranked, error) { return b.Preferred(tr, 100) })
+	ranked, err := read(b, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return b.Preferred(tr, 100) })
 	require.NoError(t, err)
 	var l, r []string
 	for i := range list {
@@ -317,7 +317,7 @@ func oneBadRankRowHidesNoOther(t *testing.T, w *world) {
 		tr.Set(subspace.AppendString(subspace.AppendString(b.Subspace().Bytes(), "rank"), "junk"), nil)
 		return nil
 	})
-	ranked, _ := read(b, func(tr kv.ReadTransaction) ([]election.Ranked, error) { return b.Preferred(tr, 5) })
+	ranked, _ := read(b, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return b.Preferred(tr, 5) })
 	require.NotEmpty(t, ranked)
 }
 
@@ -344,7 +344,7 @@ func aLateAcceptanceKeepsTheProtectionOfATransfer(t *testing.T, w *world) {
 	})
 	result := b.cycle(c, at(4.1)) // the acceptance lease is 4 s; or its clock is ahead by as much
 	require.True(t, result.Leads())
-	require.Equal(t, election.Followed.String(), b.cycle(a, at(4.2)).Action.String(), "%s by %s", result.Action, result.Leader.Origin)
+	require.Equal(t, election.Followed.String(), b.cycle(a, at(4.2)).Action.String(), "%s by %s", result.Action, result.Leader.AcquireReason)
 }
 
 func aLeaseThatNoConfigAllowsIsRefused(t *testing.T, w *world) {
@@ -371,7 +371,7 @@ func registeringAgainMendsTheRank(t *testing.T, w *world) {
 	b.do(func(tr kv.Transaction) error { tr.ClearRange(begin, end); return nil })
 	b.do(func(tr kv.Transaction) error { return b.RegisterCandidate(tr, me, at(1)) })
 	b.cycle(me, at(1))
-	ranked, err := read(b, func(tr kv.ReadTransaction) ([]election.Ranked, error) { return b.Preferred(tr, 5) })
+	ranked, err := read(b, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return b.Preferred(tr, 5) })
 	require.NoError(t, err)
 	require.Len(t, ranked, 1, "registering again must mend the index")
 }
@@ -382,9 +382,9 @@ func aVacancyTellsItsLastHolder(t *testing.T, w *world) {
 	token := b.cycle(a, at(0)).Leader.Token()
 	b.do(func(tr kv.Transaction) error { return b.ResignLeadership(tr, token, at(1)) })
 	require.True(t, b.leader().Vacant())
-	state, err := read(b, b.ReadState)
+	state, err := read(b, b.ReadStatus)
 	require.NoError(t, err)
-	require.Equal(t, election.Tenure{Token: token, Ballot: state.Leader.Ballot}, state.Tenure)
+	require.Equal(t, election.TermRecord{Token: token, Ballot: state.Leader.Ballot}, state.Term)
 	require.Equal(t, b.leader(), state.Leader)
 }
 
@@ -405,5 +405,5 @@ func aRequestRunAgainDoesNotOverwriteALaterOne(t *testing.T, w *world) {
 	require.Equal(t, two, b.intent().Nonce)
 	b.do(func(tr kv.Transaction) error { return b.ResignLeadership(tr, token, at(1)) })
 	b.do(second)
-	require.Equal(t, election.NoIntent, b.intent().Kind, "that tenure has ended, and nothing is asked of the next")
+	require.Equal(t, election.NoRequest, b.intent().Kind, "that tenure has ended, and nothing is asked of the next")
 }

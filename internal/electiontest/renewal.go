@@ -19,7 +19,7 @@ var renewalTests = []test{
 	{"Rule11_a_new_lease_applies_from_the_next_renewal", newLeaseAppliesFromNextRenewal},
 }
 
-func (w *world) refresh(token election.Token, now float64) (leader election.Leader, err error) {
+func (w *world) refresh(token election.Token, now float64) (leader election.LeaderRecord, err error) {
 	err = w.try(func(tr kv.Transaction) (err error) {
 		leader, err = w.RefreshLease(tr, token, at(now))
 		return err
@@ -88,7 +88,7 @@ func evictedLeaderRegistersAgain(t *testing.T, w *world) {
 	require.NotEqual(t, w.leader().Versionstamp, back.Versionstamp, "the new registration is known from its commit on")
 	w.acts(election.Renewed, a, at(3))
 	require.Equal(t, back.Versionstamp, w.leader().Versionstamp)
-	preferred, err := read(w, func(tr kv.ReadTransaction) ([]election.Ranked, error) { return w.Preferred(tr, 5) })
+	preferred, err := read(w, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return w.Preferred(tr, 5) })
 	require.NoError(t, err)
 	require.Len(t, preferred, 1)
 	require.Equal(t, token, w.currentToken())
@@ -101,7 +101,7 @@ func expiredLeaseIsNotRenewed(t *testing.T, w *world) {
 	require.ErrorIs(t, err, fdbelection.ErrNotLeader)
 	result := w.acts(election.Claimed, a, at(10))
 	require.EqualValues(t, 2, result.Leader.Term)
-	require.Equal(t, election.OriginReclaim, result.Leader.Origin)
+	require.Equal(t, election.AcquireReclaim, result.Leader.AcquireReason)
 	require.ErrorIs(t, w.fenced(token), fdbelection.ErrFenced)
 	require.NoError(t, w.fenced(result.Leader.Token()))
 }
@@ -109,7 +109,7 @@ func expiredLeaseIsNotRenewed(t *testing.T, w *world) {
 func endedTenureIsClaimedAnew(t *testing.T, w *world) {
 	w.initialized(byObservation)
 	a, token := w.leads("a", 1, at(0))
-	seen := election.Observed(election.Observation{}, epoch)
+	seen := election.WithObservation(election.Observation{}, epoch)
 	result := w.acts(election.Renewed, a, at(60), seen) // not over as long as its loop does not say so
 	require.Equal(t, token, result.Leader.Token())
 	result = w.acts(election.Claimed, a, at(61), seen, election.EndedTerm(1))

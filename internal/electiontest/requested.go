@@ -61,17 +61,17 @@ func (w *world) held(edits ...func(*fdbelection.Config)) *holder {
 func requestedChallenge(t *testing.T, w *world) {
 	h := w.held()
 	b := w.join("b", 2, at(0))
-	w.acts(election.Challenged, b, at(1))
+	w.acts(election.RequestedPreemption, b, at(1))
 	first := h.cycle(2)
 	require.Equal(t, election.Renewed, first.Action)
-	require.Equal(t, election.IntentChallenge, first.Intent.Kind, "the result tells of it")
+	require.Equal(t, election.PreemptionRequest, first.Request.Kind, "the result tells of it")
 	require.Equal(t, at(11), first.ValidUntil, "whether its author is alive is not known yet")
-	w.acts(election.Challenged, b, at(4))
+	w.acts(election.RequestedPreemption, b, at(4))
 	for now := 5.0; now < 15; now += 3 { // the grace began at 5
 		result := h.cycle(now)
 		require.Equal(t, election.Renewed, result.Action)
 		require.False(t, result.ValidUntil.After(at(15)), "not past the end of the grace")
-		w.acts(election.Challenged, b, at(now+2))
+		w.acts(election.RequestedPreemption, b, at(now+2))
 	}
 	require.Equal(t, election.Renewed, h.cycle(14.9).Action)
 	require.Equal(t, election.HandedOver, h.cycle(15).Action)
@@ -87,7 +87,7 @@ func requestedIllegal(t *testing.T, w *world) {
 	h := w.held()
 	b := w.join("b", 2, at(0))
 	for now := 1.0; now < 13; now += 3 {
-		w.acts(election.Challenged, b, at(now))
+		w.acts(election.RequestedPreemption, b, at(now))
 		h.cycle(now + 1)
 	}
 	w.configure(func(c *fdbelection.Config) { c.AllowPreemption = false })
@@ -99,23 +99,23 @@ func requestedIllegal(t *testing.T, w *world) {
 func requestedDeadChallenger(t *testing.T, w *world) {
 	h := w.held()
 	b := w.join("b", 2, at(0))
-	w.acts(election.Challenged, b, at(1)) // and dies
+	w.acts(election.RequestedPreemption, b, at(1)) // and dies
 	for now := 2.0; now < 60; now += 3 {
 		result := h.cycle(now)
 		require.Equal(t, election.Renewed, result.Action)
 		require.Equal(t, at(now+9), result.ValidUntil)
-		require.False(t, result.Asked, "no work has to stop for it")
+		require.False(t, result.MustHandOver, "no work has to stop for it")
 	}
-	w.acts(election.Challenged, b, at(60))
-	require.True(t, h.cycle(61).Asked)
-	w.acts(election.Challenged, b, at(63))
+	w.acts(election.RequestedPreemption, b, at(60))
+	require.True(t, h.cycle(61).MustHandOver)
+	w.acts(election.RequestedPreemption, b, at(63))
 	alive := h.cycle(64)
-	require.True(t, alive.Asked)
+	require.True(t, alive.MustHandOver)
 	require.Equal(t, at(71), alive.ValidUntil, "it was seen to move at 61")
 	for now := 67.0; now < 90; now += 3 { // it dies again
 		result := h.cycle(now)
 		require.Equal(t, election.Renewed, result.Action)
-		require.Equal(t, now <= 70, result.Asked, "two heartbeats after it was seen to move")
+		require.Equal(t, now <= 70, result.MustHandOver, "two heartbeats after it was seen to move")
 	}
 	require.EqualValues(t, 1, w.leader().Term)
 }
@@ -124,13 +124,13 @@ func requestedStrongerChallenger(t *testing.T, w *world) {
 	h := w.held()
 	b, c := w.join("b", 2, at(0)), w.join("c", 3, at(0))
 	for now := 1.0; now < 10; now += 3 { // the grace begins at 5
-		w.acts(election.Challenged, b, at(now))
+		w.acts(election.RequestedPreemption, b, at(now))
 		h.cycle(now + 1)
 	}
-	w.acts(election.Challenged, c, at(12))
+	w.acts(election.RequestedPreemption, c, at(12))
 	h.cycle(12.5)
 	for now := 14.0; now < 21; now += 3 {
-		w.acts(election.Challenged, c, at(now))
+		w.acts(election.RequestedPreemption, c, at(now))
 		require.Equal(t, election.Renewed, h.cycle(now+0.5).Action)
 	}
 	require.Equal(t, election.HandedOver, h.cycle(21.5).Action, "every promise has ended, and the grace long before")
@@ -140,9 +140,9 @@ func requestedStrongerChallenger(t *testing.T, w *world) {
 func requestedWorkEnded(t *testing.T, w *world) {
 	h := w.held()
 	b := w.join("b", 2, at(0))
-	w.acts(election.Challenged, b, at(1))
+	w.acts(election.RequestedPreemption, b, at(1))
 	require.Equal(t, election.Renewed, h.world.cycle(h.me, at(2), election.WorkEnded()).Action, "b may be dead")
-	w.acts(election.Challenged, b, at(4))
+	w.acts(election.RequestedPreemption, b, at(4))
 	require.Equal(t, election.HandedOver, h.world.cycle(h.me, at(5), election.WorkEnded()).Action)
 	require.Equal(t, "b", w.leader().ID)
 }
@@ -151,7 +151,7 @@ func requestedResign(t *testing.T, w *world) {
 	h := w.held()
 	b := w.join("b", 1, at(0))
 	w.do(func(tr kv.Transaction) error { return w.RequestResign(tr, 1, uuid.New()) })
-	require.Equal(t, election.IntentResign, h.cycle(1).Intent.Kind)
+	require.Equal(t, election.ResignRequest, h.cycle(1).Request.Kind)
 	for now := 4.0; now < 11; now += 3 {
 		require.Equal(t, election.Renewed, h.cycle(now).Action)
 	}
@@ -174,7 +174,7 @@ func requestedTransfer(t *testing.T, w *world) {
 	}
 	require.Equal(t, election.HandedOver, h.cycle(11).Action)
 	require.Equal(t, nonce, w.leader().Nonce, "its author can tell that it was done")
-	require.Equal(t, election.OriginTransfer, w.leader().Origin)
+	require.Equal(t, election.AcquireTransfer, w.leader().AcquireReason)
 	w.acts(election.Renewed, b, at(11.5))
 	require.Equal(t, election.Followed, h.cycle(12).Action, "a transfer is protected from rank")
 }
@@ -208,18 +208,18 @@ func requestedRunAgain(t *testing.T, w *world) {
 func requestedNewTerm(t *testing.T, w *world) {
 	h := w.held()
 	b := w.join("b", 2, at(0))
-	w.acts(election.Challenged, b, at(1))
+	w.acts(election.RequestedPreemption, b, at(1))
 	h.cycle(2)
-	w.acts(election.Challenged, b, at(4))
+	w.acts(election.RequestedPreemption, b, at(4))
 	h.cycle(5) // the grace of the first term begins
-	w.acts(election.Challenged, b, at(14))
+	w.acts(election.RequestedPreemption, b, at(14))
 	require.Equal(t, election.Claimed, h.cycle(15).Action)
-	w.acts(election.Challenged, b, at(16))
+	w.acts(election.RequestedPreemption, b, at(16))
 	h.cycle(17)
-	w.acts(election.Challenged, b, at(19))
+	w.acts(election.RequestedPreemption, b, at(19))
 	require.Equal(t, at(29), h.cycle(20).ValidUntil)
 	for now := 22.0; now < 30; now += 3 {
-		w.acts(election.Challenged, b, at(now))
+		w.acts(election.RequestedPreemption, b, at(now))
 		require.Equal(t, election.Renewed, h.cycle(now+0.9).Action)
 	}
 	require.Equal(t, election.HandedOver, h.cycle(30).Action)
@@ -270,13 +270,13 @@ func requestedMinimumTenure(t *testing.T, w *world) {
 		seen := election.Observation{}.Next(w.leader(), at(-100))
 		seen.BallotSince = at(clock)
 		w.do(func(tr kv.Transaction) error { // it challenges too early
-			_, err := w.RunElectionCycle(tr, b, at(clock), election.Observed(seen, at(clock)))
+			_, err := w.RunElectionCycle(tr, b, at(clock), election.WithObservation(seen, at(clock)))
 			return err
 		})
 		result := w.cycleAt(h.me, 5*clock, clock)
 		if clock < 30 {
 			require.Equal(t, election.Renewed, result.Action, "after %v s", clock)
-			require.False(t, result.Asked, "after %v s", clock)
+			require.False(t, result.MustHandOver, "after %v s", clock)
 		}
 		if result.Action == election.HandedOver {
 			return

@@ -55,7 +55,7 @@ func registeringAgainKeepsStamp(t *testing.T, w *world) {
 	reborn := w.join("a", 1, at(2))
 	require.Positive(t, w.candidate("a").Versionstamp.Compare(before.Versionstamp))
 	require.Equal(t, reborn.Incarnation, w.candidate("a").Incarnation)
-	preferred, err := read(w, func(tr kv.ReadTransaction) ([]election.Ranked, error) { return w.Preferred(tr, 9) })
+	preferred, err := read(w, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return w.Preferred(tr, 9) })
 	require.NoError(t, err)
 	require.Len(t, preferred, 1, "no old rank is left behind")
 }
@@ -149,10 +149,10 @@ func requestsRunAgain(t *testing.T, w *world) {
 	request := ask(1)
 	w.do(request)
 	w.do(request)
-	intent := w.acts(election.Renewed, a, at(1)).Intent
-	require.Equal(t, election.IntentTransfer, intent.Kind)
+	intent := w.acts(election.Renewed, a, at(1)).Request
+	require.Equal(t, election.TransferRequest, intent.Kind)
 	require.Equal(t, b.Identity, intent.Identity)
-	stands, err := read(w, w.ReadIntent)
+	stands, err := read(w, w.ReadRequest)
 	require.NoError(t, err)
 	require.Equal(t, intent, stands)
 	stored := len(w.dump())
@@ -160,7 +160,7 @@ func requestsRunAgain(t *testing.T, w *world) {
 	require.Len(t, w.dump(), stored, "the end of the tenure is recorded, and the intent cleared")
 	w.acts(election.Claimed, b, at(3))
 	w.do(request) // late: the term it names is over
-	require.Equal(t, election.NoIntent, w.acts(election.Renewed, b, at(4)).Intent.Kind)
+	require.Equal(t, election.NoRequest, w.acts(election.Renewed, b, at(4)).Request.Kind)
 }
 
 func leavingSparesNextIncarnation(t *testing.T, w *world) {

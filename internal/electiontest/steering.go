@@ -26,10 +26,10 @@ var steeringTests = []test{
 }
 
 func (w *world) depose(token election.Token, ballot uint64, now float64) error {
-	return w.try(func(tr kv.Transaction) error { return w.DeposeLeader(tr, token, ballot, at(now)) })
+	return w.try(func(tr kv.Transaction) error { return w.ForceResign(tr, token, ballot, at(now)) })
 }
 
-func (w *world) raise(floor uint64, now float64) (leader election.Leader, err error) {
+func (w *world) raise(floor uint64, now float64) (leader election.LeaderRecord, err error) {
 	err = w.try(func(tr kv.Transaction) (err error) {
 		leader, err = w.RaiseTerm(tr, floor, at(now))
 		return err
@@ -46,7 +46,7 @@ func deposeEndsTheTenure(t *testing.T, w *world) {
 	require.True(t, w.leader().Vacant())
 	require.EqualValues(t, 2, w.leader().Ballot)
 	require.ErrorIs(t, w.fenced(token), fdbelection.ErrFenced)
-	require.Equal(t, election.NoIntent, w.intent().Kind)
+	require.Equal(t, election.NoRequest, w.intent().Kind)
 	require.Equal(t, []string{"1 began:  -> a (vacancy) ballot 1", "1 ended: a ->  (deposed by an operator) ballot 2"}, w.events())
 	require.Equal(t, []string{"a", "b"}, w.ids(), "it stays a candidate")
 
@@ -95,7 +95,7 @@ func deposeConflicts(t *testing.T, w *world) {
 	w.initialized()
 	a, token := w.leads("a", 1, at(0))
 	late := w.open()
-	require.NoError(t, w.DeposeLeader(late, token, w.leader().Ballot, at(1)))
+	require.NoError(t, w.ForceResign(late, token, w.leader().Ballot, at(1)))
 	w.acts(election.Renewed, a, at(1))
 	w.requireConflict(late)
 
@@ -117,7 +117,7 @@ func raiseLiftsTheTerm(t *testing.T, w *world) {
 	require.True(t, leader.Vacant())
 	require.EqualValues(t, 1000, leader.Term)
 	require.EqualValues(t, 1000, leader.Ballot)
-	require.Equal(t, election.NoIntent, w.intent().Kind)
+	require.Equal(t, election.NoRequest, w.intent().Kind)
 	require.ErrorIs(t, w.fenced(token), fdbelection.ErrFenced)
 	forged := token
 	forged.Term = 1000
@@ -126,11 +126,11 @@ func raiseLiftsTheTerm(t *testing.T, w *world) {
 	_, err = w.transfer(token, "b", newNonce(), 1)
 	require.ErrorIs(t, err, fdbelection.ErrNotLeader)
 	require.NoError(t, w.try(func(tr kv.Transaction) error { return w.ResignLeadership(tr, token, at(1)) }))
-	state, err := read(w, w.ReadState)
+	state, err := read(w, w.ReadStatus)
 	require.NoError(t, err)
-	require.EqualValues(t, 1000, state.Tenure.Term)
-	require.False(t, state.Tenure.Held)
-	require.Equal(t, "a", state.Tenure.ID, "who had it last")
+	require.EqualValues(t, 1000, state.Term.Term)
+	require.False(t, state.Term.Held)
+	require.Equal(t, "a", state.Term.ID, "who had it last")
 
 	next := w.acts(election.Claimed, a, at(2)).Leader
 	require.EqualValues(t, 1001, next.Term)

@@ -22,7 +22,7 @@ var transferTests = []test{
 
 func tupleOf(id string) subspace.Tuple { return subspace.Tuple{subspace.String(id)} }
 
-func (w *world) transfer(token election.Token, to string, nonce uuid.UUID, now float64) (leader election.Leader, err error) {
+func (w *world) transfer(token election.Token, to string, nonce uuid.UUID, now float64) (leader election.LeaderRecord, err error) {
 	err = w.try(func(tr kv.Transaction) (err error) {
 		leader, err = w.TransferLeadership(tr, token, to, nonce, at(now))
 		return err

@@ -63,7 +63,7 @@ func unattendedTakeover(t *testing.T, w *world) {
 	w.acts(election.Followed, b, at(4))
 	w.acts(election.Followed, b, at(13.9))
 	w.acts(election.Claimed, b, at(14))
-	require.Equal(t, election.OriginExpiry, w.leader().Origin)
+	require.Equal(t, election.AcquireExpiry, w.leader().AcquireReason)
 	w.acts(election.Followed, a, at(15))
 }
 
@@ -131,7 +131,7 @@ func unattendedLateHolder(t *testing.T, w *world) {
 	w.acts(election.Claimed, a, at(0))
 	w.acts(election.Renewed, a, at(9.9))
 	late := w.acts(election.Claimed, a, at(19.9))
-	require.Equal(t, election.OriginReclaim, late.Leader.Origin)
+	require.Equal(t, election.AcquireReclaim, late.Leader.AcquireReason)
 	require.EqualValues(t, 2, late.Leader.Term)
 	w.acts(election.Renewed, a, at(100), observing) // such a caller says itself when a term has ended
 	w.acts(election.Claimed, a, at(101), observing, election.EndedTerm(2))
@@ -238,7 +238,7 @@ func unattendedPreemptDelay(t *testing.T, w *world) {
 		w.acts(election.Renewed, a, at(now+0.5))
 	}
 	w.acts(election.Claimed, b, at(11))
-	require.Equal(t, election.OriginPreemption, w.leader().Origin)
+	require.Equal(t, election.AcquirePreemption, w.leader().AcquireReason)
 }
 
 // unattendedConflicts counts the attempts of a leader, of followers and of fenced

@@ -58,7 +58,7 @@ func unreadableCosts(t *testing.T, w *world) {
 			_, err := w.WriteConfig(tr, fdbelection.ConfigWithLease(1e9))
 			return err
 		},
-		"state": func(tr kv.Transaction) error { _, err := w.ReadState(tr); return err },
+		"state": func(tr kv.Transaction) error { _, err := w.ReadStatus(tr); return err },
 	}
 	costs := map[string][]string{
 		"config":       {"lead", "refresh", "follow", "challenge", "register", "beat", "request", "evict", "state"},
@@ -102,22 +102,22 @@ func unreadableIntent(t *testing.T, w *world) {
 	for damage, value := range damages() {
 		w.spoil(value, "intent")
 		renewed := w.acts(election.Renewed, a, at(1))
-		require.Equal(t, election.NoIntent, renewed.Intent.Kind, damage)
+		require.Equal(t, election.NoRequest, renewed.Request.Kind, damage)
 		require.ErrorIs(t, renewed.Unreadable, fdbelection.ErrInvalidState)
 		w.acts(election.Followed, b, at(1)) // it does not challenge
 		require.Equal(t, value, w.raw("intent"))
-		state, err := read(w, w.ReadState)
+		state, err := read(w, w.ReadStatus)
 		require.NoError(t, err)
 		require.ErrorIs(t, state.Unreadable, fdbelection.ErrInvalidState)
 		err = w.try(func(tr kv.Transaction) error { return w.RequestTransfer(tr, 1, "b", uuid.New()) })
 		require.ErrorContains(t, err, "cancel it first")
 		var there bool
-		w.do(func(tr kv.Transaction) (err error) { there, err = w.CancelIntent(tr); return err })
+		w.do(func(tr kv.Transaction) (err error) { there, err = w.CancelAnyRequest(tr); return err })
 		require.True(t, there)
-		w.acts(election.Challenged, b, at(1))
-		w.do(func(tr kv.Transaction) (err error) { there, err = w.CancelIntent(tr); return err })
+		w.acts(election.RequestedPreemption, b, at(1))
+		w.do(func(tr kv.Transaction) (err error) { there, err = w.CancelAnyRequest(tr); return err })
 		require.True(t, there)
-		w.do(func(tr kv.Transaction) (err error) { there, err = w.CancelIntent(tr); return err })
+		w.do(func(tr kv.Transaction) (err error) { there, err = w.CancelAnyRequest(tr); return err })
 		require.False(t, there)
 	}
 	w.spoil([]byte("rubbish"), "intent")
@@ -246,7 +246,7 @@ func unreadableRepair(t *testing.T, w *world) {
 	require.ErrorIs(t, w.fenced(token), fdbelection.ErrFenced)
 	w.acts(election.Claimed, b, at(5))
 	require.EqualValues(t, 2, w.leader().Term)
-	w.acts(election.Challenged, c, at(5))
+	w.acts(election.RequestedPreemption, c, at(5))
 }
 
 // unreadableAuthor: the record of a challenger that has died cannot be read, and is
@@ -255,12 +255,12 @@ func unreadableAuthor(t *testing.T, w *world) {
 	w.initialized(withGrace)
 	w.leads("a", 1, at(0))
 	b, c := w.join("b", 3, at(0)), w.join("c", 2, at(0))
-	w.acts(election.Challenged, b, at(1))
+	w.acts(election.RequestedPreemption, b, at(1))
 	w.acts(election.Followed, c, at(1))
 	w.spoil([]byte("rubbish"), "candidates", "b")
 	require.Len(t, w.repair(2), 2, "the candidate and its rank")
 	require.Nil(t, w.raw("intent"))
-	w.acts(election.Challenged, c, at(3))
+	w.acts(election.RequestedPreemption, c, at(3))
 	w.spoil([]byte("rubbish"), "candidates", "a")
 	w.repair(4)
 	require.NotNil(t, w.raw("intent"), "that is another's")

@@ -24,7 +24,7 @@ func at(seconds float64) time.Time {
 
 // observing is the option of a caller that keeps its own observation, and has seen
 // nothing yet.
-var observing = election.Observed(election.Observation{}, epoch)
+var observing = election.WithObservation(election.Observation{}, epoch)
 
 // world is one election on one database, and a hand for working it. The lease
 // is 10 s, the heartbeat 3 s, the candidate timeout 15 s.
@@ -144,12 +144,12 @@ func (w *world) acts(want election.Action, me election.Registration, now time.Ti
 func (w *world) leads(id string, priority int32, now time.Time) (election.Registration, election.Token) {
 	w.t.Helper()
 	me := w.join(id, priority, now)
-	result := w.acts(election.Claimed, me, now, election.Observed(election.Observation{}, epoch))
+	result := w.acts(election.Claimed, me, now, election.WithObservation(election.Observation{}, epoch))
 	return me, result.Leader.Token()
 }
 
 // leader returns the leader record.
-func (w *world) leader() election.Leader {
+func (w *world) leader() election.LeaderRecord {
 	w.t.Helper()
 	leader, err := read(w, w.GetLeaderRaw)
 	require.NoError(w.t, err)
@@ -235,9 +235,9 @@ func (w *world) key(path ...string) []byte {
 }
 
 // intent returns what is asked of the leader.
-func (w *world) intent() election.Intent {
+func (w *world) intent() election.Request {
 	w.t.Helper()
-	intent, err := read(w, w.ReadIntent)
+	intent, err := read(w, w.ReadRequest)
 	require.NoError(w.t, err)
 	return intent
 }

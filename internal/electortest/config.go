@@ -24,7 +24,7 @@ func disabledElection(w *world) {
 	a := w.leading("a")
 	b := w.following("b")
 	w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
-	var vacant election.Leader
+	var vacant election.LeaderRecord
 	w.until("the seat is vacant", func() bool { vacant = w.seat(); return vacant.Vacant() })
 	require.False(w, a.believes())
 	w.beats("a", "b")
@@ -62,7 +62,7 @@ func longerLease(w *world) {
 func electionMustExist(w *world) {
 	trouble := make(chan error, 100)
 	a := w.begin("a", mustExist, func(s *settings) {
-		s.Callbacks.OnTrouble = func(_ context.Context, err error) { trouble <- err }
+		s.Callbacks.OnStoreError = func(_ context.Context, err error) { trouble <- err }
 	})
 	require.ErrorIs(w, within(w, patience, trouble, "its complaint"), fdbelection.ErrNotInitialized)
 	a.doesNotLead(quiet)

@@ -48,9 +48,9 @@ func leaderWithoutDatabase(w *world) {
 	a := w.process("a", on(db))
 	lead := a.campaigns()
 	var overlap atomic.Bool
-	b := w.following("b", whenElected(func() { overlap.Store(a.believes() || lead.Lease().Err() == nil) }))
+	b := w.following("b", whenElected(func() { overlap.Store(a.believes() || lead.LeaseContext().Err() == nil) }))
 	db.cut.Store(true)
-	within(w, patience, lead.Lease().Done(), "the end of the lease")
+	within(w, patience, lead.LeaseContext().Done(), "the end of the lease")
 	require.False(w, lead.Leads())
 	term := b.leads(patience)
 	require.Greater(w, term, lead.Term())
@@ -76,7 +76,7 @@ func leaderThatHangs(w *world) {
 	b := w.following("b")
 	log.hangs.Store(true)
 	within(w, patience, lead.Context().Done(), "the end of the context")
-	within(w, patience, lead.Lease().Done(), "the end of the lease")
+	within(w, patience, lead.LeaseContext().Done(), "the end of the lease")
 	require.Greater(w, b.leads(patience), lead.Term())
 }
 

@@ -29,7 +29,7 @@ func observeTenures(w *world) {
 	w.withLease(medium).initialized()
 	ctx, cancel := context.WithCancel(w.Context())
 	defer cancel()
-	leaders := w.process("watcher").Observe(ctx)
+	leaders := w.process("watcher").Subscribe(ctx)
 	require.True(w, within(w, patience, leaders, "the election as it is").Vacant())
 	a := w.leading("a")
 	b := w.following("b")
@@ -78,7 +78,7 @@ func observerNeverLeads(w *world) {
 	w.transact(func(tr kv.Transaction) error { return w.election.RegisterCandidate(tr, me, time.Now()) })
 	w.transact(func(tr kv.Transaction) error {
 		now := time.Now()
-		result, err := w.election.RunElectionCycle(tr, me, now, election.Observed(election.Observation{}, now))
+		result, err := w.election.RunElectionCycle(tr, me, now, election.WithObservation(election.Observation{}, now))
 		if err == nil {
 			require.Equal(w, election.Followed, result.Action, "even where it tries")
 		}

@@ -42,7 +42,7 @@ func gracefulPreemption(w *world) {
 	close(release)
 	require.Equal(w, uint64(2), high.leads(promptly))
 	require.False(w, overlap.Load())
-	require.Equal(w, election.OriginPreemption, w.seat().Origin)
+	require.Equal(w, election.AcquirePreemption, w.seat().AcquireReason)
 	low.enters(elector.StateFollower, patience)
 }
 
@@ -62,7 +62,7 @@ func equalPriority(w *world) {
 	a := w.leading("a", priority(1))
 	b := w.following("b", priority(1))
 	w.beats("a", "b")
-	require.Equal(w, election.NoIntent, w.intent().Kind, "nobody asked for the seat")
+	require.Equal(w, election.NoRequest, w.intent().Kind, "nobody asked for the seat")
 	require.True(w, a.believes())
 	require.Equal(w, uint64(1), w.seat().Term)
 	a.stop()
@@ -79,7 +79,7 @@ func equalChallenger(w *world) {
 	higher.Priority = 2
 	cycle := func(tr kv.Transaction, me election.Registration, want election.Action) error {
 		now := time.Now()
-		result, err := w.election.RunElectionCycle(tr, me, now, election.Observed(election.Observation{}, now))
+		result, err := w.election.RunElectionCycle(tr, me, now, election.WithObservation(election.Observation{}, now))
 		if err == nil {
 			require.Equal(w, want, result.Action)
 		}
@@ -88,12 +88,12 @@ func equalChallenger(w *world) {
 	w.transact(func(tr kv.Transaction) error { return w.election.RegisterCandidate(tr, equal, time.Now()) })
 	w.transact(func(tr kv.Transaction) error { return cycle(tr, equal, election.Followed) })
 	w.transact(func(tr kv.Transaction) error {
-		if err := cycle(tr, higher, election.Challenged); err != nil {
+		if err := cycle(tr, higher, election.RequestedPreemption); err != nil {
 			return err
 		}
 		return w.election.HeartbeatCandidate(tr, equal, time.Now())
 	})
-	require.Equal(w, election.NoIntent, w.intent().Kind)
+	require.Equal(w, election.NoRequest, w.intent().Kind)
 	w.beats("a")
 	require.True(w, a.believes())
 	require.Equal(w, uint64(1), w.seat().Term)

@@ -44,7 +44,7 @@ func transferOnRequest(w *world) {
 	seat := w.seat()
 	require.Equal(w, "c", seat.ID)
 	require.Equal(w, nonce, seat.Nonce)
-	require.Equal(w, election.OriginTransfer, seat.Origin)
+	require.Equal(w, election.AcquireTransfer, seat.AcquireReason)
 	require.True(w, seat.Accepted)
 	require.False(w, a.believes())
 }

@@ -33,7 +33,7 @@ func firstClaim(w *world) {
 	seat := w.seat()
 	require.Equal(w, "a", seat.ID)
 	require.Equal(w, uint64(1), seat.Term)
-	require.Equal(w, election.OriginVacancy, seat.Origin)
+	require.Equal(w, election.AcquireVacancy, seat.AcquireReason)
 	require.Equal(w, long, seat.LeaseDuration)
 	require.Equal(w, seat.Identity, w.candidates()["a"].Identity)
 
@@ -68,7 +68,7 @@ func handOverOnStop(w *world) {
 	require.Equal(w, uint64(2), b.leads(promptly))
 	w.Logf("from Stop to elected: %v", time.Since(begin))
 	require.False(w, a.believes())
-	require.Equal(w, election.OriginVacancy, w.seat().Origin)
+	require.Equal(w, election.AcquireVacancy, w.seat().AcquireReason)
 }
 
 // The seat goes from one handle to the other and back: each sees what the other
@@ -97,7 +97,7 @@ func twoClaims(w *world) {
 		require.NoError(w, err)
 		w.Cleanup(tr.Cancel)
 		now := time.Now()
-		result, err := w.election.RunElectionCycle(tr, me, now, election.Observed(election.Observation{}, now))
+		result, err := w.election.RunElectionCycle(tr, me, now, election.WithObservation(election.Observation{}, now))
 		require.NoError(w, err)
 		require.Equal(w, election.Claimed, result.Action)
 		return tr

@@ -31,7 +31,7 @@ func releaseAfterWork(w *world) {
 		<-ctx.Done()
 		close(asked)
 		<-release
-		return lead.Lease().Err() // it may finish what it has begun
+		return lead.LeaseContext().Err() // it may finish what it has begun
 	})
 	a.leads(patience)
 	b := w.following("b", whenElected(func() { overlap.Store(!returned.Load()) }))
@@ -90,7 +90,7 @@ func campaignAndResign(w *world) {
 	b := w.following("b")
 	require.NoError(w, first.Resign(w.patient()))
 	require.False(w, first.Leads())
-	require.Error(w, first.Lease().Err())
+	require.Error(w, first.LeaseContext().Err())
 	require.Equal(w, uint64(2), b.leads(patience))
 	require.Contains(w, w.candidates(), "a")
 
@@ -120,10 +120,10 @@ func isLeaderAndContext(w *world) {
 	require.False(w, lead.Leads())
 	require.Error(w, context.Cause(lead.Context()))
 	require.NotEqual(w, elector.StateLeader, a.State())
-	require.NoError(w, lead.Lease().Err(), "there is time to finish")
+	require.NoError(w, lead.LeaseContext().Err(), "there is time to finish")
 	require.Equal(w, "a", w.seat().ID)
 
 	require.NoError(w, lead.Resign(w.patient()))
-	require.Error(w, lead.Lease().Err())
+	require.Error(w, lead.LeaseContext().Err())
 	require.True(w, w.seat().Vacant())
 }

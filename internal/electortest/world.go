@@ -118,15 +118,15 @@ func read[T any](w *world, fn func(tr kv.ReadTransaction) (T, error)) T {
 }
 
 // seat reads the leader record.
-func (w *world) seat() election.Leader {
+func (w *world) seat() election.LeaderRecord {
 	w.Helper()
 	return read(w, w.election.GetLeaderRaw)
 }
 
 // intent reads what is asked of the leader.
-func (w *world) intent() election.Intent {
+func (w *world) intent() election.Request {
 	w.Helper()
-	return read(w, w.election.ReadIntent)
+	return read(w, w.election.ReadRequest)
 }
 
 // candidates reads the ids of the candidates, with their records.

@@ -23,7 +23,7 @@ func TestRecordsAreStampedByTheWallClock(t *testing.T) {
 	}
 	b := newBench(t).register(alice)
 	wall(b, b.candidate("alice").LastHeartbeat)
-	for _, kind := range []machine.Kind{machine.Rejoin, machine.Beat, machine.Cycle} {
+	for _, kind := range []machine.Kind{machine.Rejoin, machine.Heartbeat, machine.ElectionCycle} {
 		b.transact(func(tr kv.Transaction) error { return b.election.HeartbeatCandidate(tr, alice, epoch) })
 		require.NoError(t, b.run(machine.Operation{Kind: kind}).Err)
 		wall(b, b.candidate("alice").LastHeartbeat)
@@ -41,11 +41,11 @@ func TestRecordsAreStampedByTheWallClock(t *testing.T) {
 	ended()
 	leader = b.claim(alice)
 	b.request(func(tr kv.Transaction) error { return b.election.RequestResign(tr, leader.Term, uuid.UUID{9}) })
-	first := election.Intent{Kind: election.IntentTransfer, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8}}
-	a := b.run(machine.Operation{Kind: machine.Yield, Token: leader.Token(), Intent: first})
+	first := election.Request{Kind: election.TransferRequest, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8}}
+	a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: first})
 	require.NoError(t, a.Err)
-	require.Equal(t, b.seat(), a.State.Leader)
-	require.True(t, a.State.Leader.Vacant())
+	require.Equal(t, b.seat(), a.Status.Leader)
+	require.True(t, a.Status.Leader.Vacant())
 	ended()
 	b.claim(alice)
 	require.NoError(t, b.run(machine.Operation{Kind: machine.Unregister}).Err)
@@ -56,22 +56,22 @@ func TestRecordsAreStampedByTheWallClock(t *testing.T) {
 	intent := b.request(func(tr kv.Transaction) error {
 		return b.election.RequestTransfer(tr, leader.Term, "bob", uuid.UUID{3})
 	})
-	a = b.run(machine.Operation{Kind: machine.Yield, Token: leader.Token(), Intent: intent})
+	a = b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: intent})
 	require.NoError(t, a.Err)
-	wall(b, a.State.Leader.AcquiredAt)
+	wall(b, a.Status.Leader.AcquiredAt)
 
 	younger := bob
 	younger.Incarnation = uuid.UUID{9}
 	register := machine.Operation{Kind: machine.Register, Me: younger}
-	register.Incumbent = b.run(register).Incumbent
+	register.Existing = b.run(register).Existing
 	b.transact(func(tr kv.Transaction) error { return b.election.HeartbeatCandidate(tr, bob, epoch) })
 	again := register
 	require.ErrorIs(t, b.run(register).Err, fdbelection.ErrDuplicateID)
 	_, event := b.history()
 	require.Equal(t, election.EventDuplicate, event.Kind)
 	wall(b, event.At)
-	again.Incumbent = nil
-	again.Incumbent, again.TakeOver = b.run(again).Incumbent, true
+	again.Existing = nil
+	again.Existing, again.TakeOver = b.run(again).Existing, true
 	require.NoError(t, b.run(again).Err)
 	wall(b, b.candidate("bob").LastHeartbeat)
 }
@@ -79,7 +79,7 @@ func TestRecordsAreStampedByTheWallClock(t *testing.T) {
 // TestAnErrorIsStamped, after the reads that found it: the loop counts from then that the
 // election is gone.
 func TestAnErrorIsStamped(t *testing.T) {
-	for _, kind := range []machine.Kind{machine.Look, machine.Beat, machine.Cycle, machine.Settle, machine.List, machine.Register} {
+	for _, kind := range []machine.Kind{machine.ReadLeader, machine.Heartbeat, machine.ElectionCycle, machine.Settle, machine.List, machine.Register} {
 		b := newBench(t)
 		if kind == machine.List {
 			b.before = once(memkv.CallRead, kv.CodeIOError)
@@ -96,9 +96,9 @@ func TestAnErrorIsStamped(t *testing.T) {
 // TestWhatItWroteIsSeenOnceItIsThere, and not when it was read before: a ballot is
 // observed from after the commit that wrote it.
 func TestWhatItWroteIsSeenOnceItIsThere(t *testing.T) {
-	for _, kind := range []machine.Kind{machine.Cycle, machine.Resign, machine.Yield} {
+	for _, kind := range []machine.Kind{machine.ElectionCycle, machine.Resign, machine.HandOver} {
 		for _, led := range []bool{false, true} {
-			if !led && kind != machine.Cycle {
+			if !led && kind != machine.ElectionCycle {
 				continue
 			}
 			b := newBench(t).register(alice, bob)
@@ -106,8 +106,8 @@ func TestWhatItWroteIsSeenOnceItIsThere(t *testing.T) {
 			if led {
 				op.Token = b.claim(alice).Token()
 			}
-			if kind == machine.Yield {
-				op.Intent = b.request(func(tr kv.Transaction) error {
+			if kind == machine.HandOver {
+				op.Request = b.request(func(tr kv.Transaction) error {
 					return b.election.RequestTransfer(tr, op.Token.Term, "bob", uuid.UUID{3})
 				})
 			}
@@ -137,7 +137,7 @@ func TestAFollowersCycleIsSeenAtItsReads(t *testing.T) {
 		}
 		return nil
 	}
-	a := b.run(machine.Operation{Kind: machine.Cycle})
+	a := b.run(machine.Operation{Kind: machine.ElectionCycle})
 	require.NoError(t, a.Err)
 	require.Equal(t, election.Followed, a.Action)
 	require.True(t, a.Seen.Before(committing))
@@ -155,10 +155,10 @@ func TestEachAttemptAnswersForItself(t *testing.T) {
 			}
 			return nil
 		}
-		a := b.run(machine.Operation{Kind: machine.Cycle, Token: token, Known: token, Looked: true})
-		require.ErrorIs(t, a.Err, machine.ErrSeatLost)
-		require.False(t, a.Granted, "that was the attempt before")
-		require.True(t, a.State.Leader.HeldBy(bob.Identity))
+		a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: token, Known: token, LeaderKnown: true})
+		require.ErrorIs(t, a.Err, machine.ErrLeadershipLost)
+		require.False(t, a.CanHandOver, "that was the attempt before")
+		require.True(t, a.Status.Leader.HeldBy(bob.Identity))
 	})
 	t.Run("a look", func(t *testing.T) {
 		b := newBench(t).register(alice, bob)
@@ -175,9 +175,9 @@ func TestEachAttemptAnswersForItself(t *testing.T) {
 			}
 			return nil
 		}
-		a := b.run(machine.Operation{Kind: machine.Look, Looked: true})
+		a := b.run(machine.Operation{Kind: machine.ReadLeader, LeaderKnown: true})
 		require.NoError(t, a.Err)
-		require.True(t, a.State.Leader.Vacant())
+		require.True(t, a.Status.Leader.Vacant())
 		require.Nil(t, a.Candidate)
 		require.Len(t, a.Missed, 2)
 	})
@@ -205,9 +205,9 @@ func TestEachAttemptAnswersForItself(t *testing.T) {
 		a := b.run(machine.Operation{Kind: machine.Register, Me: younger})
 		require.NoError(t, a.Err)
 		require.True(t, left)
-		require.Nil(t, a.Incumbent, "the one that the first attempt found has left")
-		require.Zero(t, a.State.Leader)
-		require.True(t, a.Touched)
+		require.Nil(t, a.Existing, "the one that the first attempt found has left")
+		require.Zero(t, a.Status.Leader)
+		require.True(t, a.MayHaveWritten)
 		require.Equal(t, younger.Identity, b.candidate("alice").Identity)
 	})
 	t.Run("a list", func(t *testing.T) {
@@ -225,7 +225,7 @@ func TestTheRecordOfAnElderLeader(t *testing.T) {
 	b.claim(alice)
 	younger := alice
 	younger.Incarnation = uuid.UUID{9}
-	require.Equal(t, alice.Identity, b.run(machine.Operation{Kind: machine.Look, Me: younger}).Candidate.Identity)
+	require.Equal(t, alice.Identity, b.run(machine.Operation{Kind: machine.ReadLeader, Me: younger}).Candidate.Identity)
 }
 
 // TestAVacancyThatIsKnown takes one wave of reads: nothing was missed.
@@ -234,7 +234,7 @@ func TestAVacancyThatIsKnown(t *testing.T) {
 	leader := b.claim(bob)
 	b.transact(func(tr kv.Transaction) error { return b.election.ResignLeadership(tr, leader.Token(), epoch) })
 	before := b.db.Counters()
-	a := b.run(machine.Operation{Kind: machine.Look, Known: b.seat().Token(), Looked: true})
+	a := b.run(machine.Operation{Kind: machine.ReadLeader, Known: b.seat().Token(), LeaderKnown: true})
 	require.NoError(t, a.Err)
 	require.Empty(t, a.Missed)
 	require.Equal(t, int64(2), b.db.Counters().Sub(before).ReadWaves, "one of the test, and one of the look")
@@ -245,9 +245,9 @@ func TestAVacancyThatIsKnown(t *testing.T) {
 func TestABeatKeepsNoNotes(t *testing.T) {
 	b := newBench(t).register(alice, bob)
 	seen := election.Observation{}.Next(b.claim(bob), epoch)
-	require.NoError(t, b.run(machine.Operation{Kind: machine.Cycle, Seen: seen}).Err)
+	require.NoError(t, b.run(machine.Operation{Kind: machine.ElectionCycle, Observation: seen}).Err)
 	size := len(b.read("candidates", "alice"))
-	require.NoError(t, b.run(machine.Operation{Kind: machine.Beat, Seen: seen}).Err)
+	require.NoError(t, b.run(machine.Operation{Kind: machine.Heartbeat, Observation: seen}).Err)
 	require.Len(t, b.read("candidates", "alice"), size)
 }
 
@@ -278,10 +278,10 @@ func TestNoTransactionIsLeft(t *testing.T) {
 	b := newBench(t)
 	s := &spy{Database: b.executor.Database}
 	b.executor.Database = s
-	require.Error(t, b.run(machine.Operation{Kind: machine.Cycle}).Err)
+	require.Error(t, b.run(machine.Operation{Kind: machine.ElectionCycle}).Err)
 	require.Zero(t, s.open)
 	b.register(alice)
-	require.NoError(t, b.run(machine.Operation{Kind: machine.Cycle}).Err)
+	require.NoError(t, b.run(machine.Operation{Kind: machine.ElectionCycle}).Err)
 	require.Zero(t, s.open)
 }
 
@@ -294,8 +294,8 @@ func TestAnIntentOfAnotherTerm(t *testing.T) {
 	require.NotEmpty(t, stale)
 	leader := b.claim(alice)
 	b.set(b.key("intent"), string(stale))
-	a := b.run(machine.Operation{Kind: machine.Yield, Token: leader.Token(), Intent: election.Intent{
-		Kind: election.IntentTransfer, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8},
+	a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: election.Request{
+		Kind: election.TransferRequest, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8},
 	}})
 	require.NoError(t, a.Err)
 	require.Equal(t, leader, b.seat())
@@ -307,8 +307,8 @@ func TestAnIntentThatCannotBeRead(t *testing.T) {
 	b := newBench(t).register(alice, bob)
 	leader := b.claim(alice)
 	b.set(b.key("intent"), "rubbish")
-	a := b.run(machine.Operation{Kind: machine.Yield, Token: leader.Token(), Intent: election.Intent{
-		Kind: election.IntentTransfer, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8},
+	a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: election.Request{
+		Kind: election.TransferRequest, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8},
 	}})
 	require.ErrorIs(t, a.Err, fdbelection.ErrInvalidState)
 	require.Equal(t, leader, b.seat())
@@ -321,12 +321,12 @@ func TestATransferThatCameLast(t *testing.T) {
 	b.request(func(tr kv.Transaction) error {
 		return b.election.RequestTransfer(tr, leader.Term, "bob", uuid.UUID{3})
 	})
-	a := b.run(machine.Operation{Kind: machine.Yield, Token: leader.Token(), Intent: election.Intent{
-		Kind: election.IntentChallenge, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8},
+	a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: election.Request{
+		Kind: election.PreemptionRequest, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8},
 	}})
 	require.NoError(t, a.Err)
-	require.True(t, a.State.Leader.HeldBy(bob.Identity))
-	require.Equal(t, b.seat(), a.State.Leader)
+	require.True(t, a.Status.Leader.HeldBy(bob.Identity))
+	require.Equal(t, b.seat(), a.Status.Leader)
 }
 
 // TestAChallengeThatCameLast is judged by what the holder has observed, too.
@@ -344,12 +344,12 @@ func TestAChallengeThatCameLast(t *testing.T) {
 		b.request(func(tr kv.Transaction) error {
 			long := election.Observation{}.Next(leader, epoch.Add(-5*time.Hour))
 			long.BallotSince = epoch
-			_, err := b.election.RunElectionCycle(tr, higher, epoch, election.Observed(long, epoch))
+			_, err := b.election.RunElectionCycle(tr, higher, epoch, election.WithObservation(long, epoch))
 			return err
 		})
 		a := b.run(machine.Operation{
-			Kind: machine.Yield, Token: leader.Token(), Seen: election.Observation{}.Next(leader, epoch.Add(-c.age)),
-			Intent: election.Intent{Kind: election.IntentTransfer, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8}},
+			Kind: machine.HandOver, Token: leader.Token(), Observation: election.Observation{}.Next(leader, epoch.Add(-c.age)),
+			Request: election.Request{Kind: election.TransferRequest, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8}},
 		})
 		require.NoError(t, a.Err)
 		require.Equal(t, c.yields, b.seat().HeldBy(higher.Identity))

@@ -22,7 +22,7 @@ func (o *Executor) cycle(ctx context.Context, op machine.Operation, a *machine.A
 			return nil
 		}
 		if kv.OutcomeOf(err) == kv.Unsettled {
-			a.Touched = touchesSeat(a.Action)
+			a.MayHaveWritten = writesLeader(a.Action)
 			return err
 		}
 		if err := tr.OnError(err); err != nil {
@@ -42,7 +42,7 @@ func (o *Executor) attempt(tr kv.OwnedTransaction, op machine.Operation, a *mach
 		return err
 	}
 	a.Action = result.Action
-	a.State.Config, a.State.Leader, a.State.Intent = result.Config, result.Leader, result.Intent
+	a.Status.Config, a.Status.Leader, a.Status.Request = result.Config, result.Leader, result.Request
 	err = o.complete(tr.Snapshot(), op, a)
 	a.Seen = o.Now().Local
 	if err != nil {
@@ -52,31 +52,31 @@ func (o *Executor) attempt(tr kv.OwnedTransaction, op machine.Operation, a *mach
 		return o.committed(tr.Commit(), a)
 	}
 	if result.Leader.Token() != op.Token {
-		return machine.ErrSeatLost
+		return machine.ErrLeadershipLost
 	}
-	if a.Granted, err = o.Election.Grantable(tr, &result, now.Wall, options(op, now)...); err != nil {
+	if a.CanHandOver, err = o.Election.CanHandOver(tr, &result, now.Wall, options(op, now)...); err != nil {
 		return err
 	}
 	if result.Action != election.Renewed {
 		return tr.Commit()
 	}
-	tell(machine.Issuing{Op: op.ID, Attempt: count, Start: a.Start, Lease: result.Leader.LeaseDuration, Config: result.Config})
+	tell(machine.CommitStarting{Op: op.ID, Attempt: count, Start: a.Start, Lease: result.Leader.LeaseDuration, Config: result.Config})
 	err = o.committed(tr.Commit(), a)
-	tell(machine.Issued{Op: op.ID, Attempt: count, Outcome: kv.OutcomeOf(err)})
+	tell(machine.CommitDone{Op: op.ID, Attempt: count, Outcome: kv.OutcomeOf(err)})
 	return err
 }
 
 // committed stamps what the operation wrote itself: it was not there to be seen
 // before its commit was answered.
 func (o *Executor) committed(err error, a *machine.Answer) error {
-	if err == nil && touchesSeat(a.Action) {
+	if err == nil && writesLeader(a.Action) {
 		a.Seen = o.Now().Local
 	}
 	return err
 }
 
 func options(op machine.Operation, now machine.Now) []election.CycleOption {
-	options := []election.CycleOption{election.Observed(op.Seen, now.Local), election.EndedTerm(op.EndedTerm)}
+	options := []election.CycleOption{election.WithObservation(op.Observation, now.Local), election.EndedTerm(op.EndedTerm)}
 	if op.Abstain {
 		options = append(options, election.Abstain())
 	}
@@ -86,8 +86,8 @@ func options(op machine.Operation, now machine.Now) []election.CycleOption {
 	return options
 }
 
-// touchesSeat reports whether an attempt wrote more than its own candidate
+// writesLeader reports whether an attempt wrote more than its own candidate
 // record.
-func touchesSeat(action election.Action) bool {
+func writesLeader(action election.Action) bool {
 	return action != election.Followed && action != election.Draining
 }

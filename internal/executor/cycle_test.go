@@ -16,12 +16,12 @@ import (
 
 func TestACycleThatClaims(t *testing.T) {
 	b := newBench(t).register(alice)
-	a := b.run(machine.Operation{Kind: machine.Cycle})
+	a := b.run(machine.Operation{Kind: machine.ElectionCycle})
 	require.NoError(t, a.Err)
 	require.Equal(t, election.Claimed, a.Action)
-	require.Equal(t, b.seat(), a.State.Leader)
-	require.True(t, a.State.Leader.HeldBy(alice.Identity))
-	require.Equal(t, uint64(1), a.State.Config.Revision)
+	require.Equal(t, b.seat(), a.Status.Leader)
+	require.True(t, a.Status.Leader.HeldBy(alice.Identity))
+	require.Equal(t, uint64(1), a.Status.Config.Revision)
 	require.True(t, a.Start.Before(a.Seen))
 	require.Nil(t, a.Candidate, "it is the own one")
 	require.Equal(t, []any{"commit"}, b.events, "nobody believes in anything before it is acknowledged")
@@ -30,20 +30,20 @@ func TestACycleThatClaims(t *testing.T) {
 func TestACycleThatFollows(t *testing.T) {
 	b := newBench(t).register(alice, bob)
 	leader := b.claim(bob)
-	a := b.run(machine.Operation{Kind: machine.Cycle})
+	a := b.run(machine.Operation{Kind: machine.ElectionCycle})
 	require.NoError(t, a.Err)
 	require.Equal(t, election.Followed, a.Action)
-	require.Equal(t, leader, a.State.Leader)
+	require.Equal(t, leader, a.Status.Leader)
 	require.Equal(t, "bob", a.Candidate.ID)
 
 	b.transact(func(tr kv.Transaction) error { return b.election.ResignLeadership(tr, leader.Token(), epoch) })
-	a = b.run(machine.Operation{Kind: machine.Cycle, Abstain: true})
+	a = b.run(machine.Operation{Kind: machine.ElectionCycle, Abstain: true})
 	require.Equal(t, election.Followed, a.Action, "and claims nothing while it abstains")
 
 	b.transact(func(tr kv.Transaction) error {
 		return b.election.UnregisterCandidate(tr, alice.Identity, epoch)
 	})
-	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.Cycle}).Err, fdbelection.ErrUnregisteredCandidate)
+	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.ElectionCycle}).Err, fdbelection.ErrUnregisteredCandidate)
 }
 
 // TestACycleThatMustNotPreempt follows a leader of a lower priority.
@@ -54,10 +54,10 @@ func TestACycleThatMustNotPreempt(t *testing.T) {
 	b.claim(bob)
 	strong := alice
 	strong.Priority = 9
-	a := b.run(machine.Operation{Kind: machine.Cycle, Me: strong, NoPreempt: true})
+	a := b.run(machine.Operation{Kind: machine.ElectionCycle, Me: strong, NoPreempt: true})
 	require.NoError(t, a.Err)
 	require.Equal(t, election.Followed, a.Action)
-	a = b.run(machine.Operation{Kind: machine.Cycle, Me: strong})
+	a = b.run(machine.Operation{Kind: machine.ElectionCycle, Me: strong})
 	require.Equal(t, election.Claimed, a.Action)
 }
 
@@ -68,17 +68,17 @@ func TestACycleTakesOverByItsObservation(t *testing.T) {
 	leader := b.claim(bob)
 	seen := election.Observation{}.Next(leader, epoch)
 	b.ticks = leader.LeaseDuration - 2*time.Millisecond
-	a := b.run(machine.Operation{Kind: machine.Cycle, Seen: seen})
+	a := b.run(machine.Operation{Kind: machine.ElectionCycle, Observation: seen})
 	require.Equal(t, election.Followed, a.Action)
 	b.ticks = leader.LeaseDuration - time.Millisecond
-	a = b.run(machine.Operation{Kind: machine.Cycle, Seen: seen})
+	a = b.run(machine.Operation{Kind: machine.ElectionCycle, Observation: seen})
 	require.Equal(t, election.Claimed, a.Action, "to the millisecond")
-	require.Equal(t, election.OriginExpiry, a.State.Leader.Origin)
+	require.Equal(t, election.AcquireExpiry, a.Status.Leader.AcquireReason)
 
-	a = b.run(machine.Operation{Kind: machine.Cycle, EndedTerm: 2})
+	a = b.run(machine.Operation{Kind: machine.ElectionCycle, EndedTerm: 2})
 	require.Equal(t, election.Claimed, a.Action)
-	require.Equal(t, uint64(3), a.State.Leader.Term)
-	require.Equal(t, election.OriginReclaim, a.State.Leader.Origin)
+	require.Equal(t, uint64(3), a.Status.Leader.Term)
+	require.Equal(t, election.AcquireReclaim, a.Status.Leader.AcquireReason)
 }
 
 // TestARenewalIsToldBeforeItsCommit, each attempt, with what it is about to write.
@@ -109,21 +109,21 @@ func TestARenewalIsToldBeforeItsCommit(t *testing.T) {
 			b := newBench(t).register(alice)
 			leader := b.claim(alice)
 			c.fail(b)
-			a := b.run(machine.Operation{Kind: machine.Cycle, Token: leader.Token(), Abstain: true})
+			a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token(), Abstain: true})
 			require.Equal(t, c.failed, a.Err != nil)
-			require.Equal(t, c.failed, a.Touched)
+			require.Equal(t, c.failed, a.MayHaveWritten)
 			var got []any
 			var start time.Time
 			for _, event := range b.events {
 				switch e := event.(type) {
-				case machine.Issuing:
+				case machine.CommitStarting:
 					require.Equal(t, uint64(7), e.Op)
 					require.Equal(t, leader.LeaseDuration, e.Lease)
 					require.Equal(t, b.config.HeartbeatInterval, e.Config.HeartbeatInterval)
 					require.True(t, e.Start.After(start), "read afresh in each attempt")
 					start = e.Start
 					got = append(got, e.Attempt)
-				case machine.Issued:
+				case machine.CommitDone:
 					require.Equal(t, uint64(7), e.Op)
 					got = append(got, e.Outcome)
 				default:
@@ -134,7 +134,7 @@ func TestARenewalIsToldBeforeItsCommit(t *testing.T) {
 			if !c.failed {
 				require.Equal(t, election.Renewed, a.Action)
 				require.Equal(t, start, a.Start)
-				require.Equal(t, b.seat(), a.State.Leader)
+				require.Equal(t, b.seat(), a.Status.Leader)
 			}
 		})
 	}
@@ -159,12 +159,12 @@ func TestALeaseIsToldAsItIsWritten(t *testing.T) {
 		_, err := b.election.WriteConfig(tr, config)
 		return err
 	})
-	a := b.run(machine.Operation{Kind: machine.Cycle, Token: leader.Token()})
+	a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token()})
 	require.NoError(t, a.Err)
-	issuing := b.events[0].(machine.Issuing)
+	issuing := b.events[0].(machine.CommitStarting)
 	require.Equal(t, 4*time.Second, issuing.Lease)
 	require.Equal(t, uint64(2), issuing.Config.Revision)
-	require.Equal(t, uint64(2), a.State.Config.Revision)
+	require.Equal(t, uint64(2), a.Status.Config.Revision)
 }
 
 // TestASeatThatIsLost: the attempt writes nothing, and tells whose it is.
@@ -172,21 +172,21 @@ func TestASeatThatIsLost(t *testing.T) {
 	b := newBench(t).register(alice, bob)
 	lost := b.claim(alice).Token()
 	leader := b.claim(bob)
-	a := b.run(machine.Operation{Kind: machine.Cycle, Token: lost, Known: lost, Looked: true, Abstain: true})
-	require.ErrorIs(t, a.Err, machine.ErrSeatLost)
-	require.Equal(t, leader, a.State.Leader)
+	a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: lost, Known: lost, LeaderKnown: true, Abstain: true})
+	require.ErrorIs(t, a.Err, machine.ErrLeadershipLost)
+	require.Equal(t, leader, a.Status.Leader)
 	require.Equal(t, "bob", a.Candidate.ID)
-	require.False(t, a.Start.IsZero() || a.Seen.IsZero() || a.Touched)
+	require.False(t, a.Start.IsZero() || a.Seen.IsZero() || a.MayHaveWritten)
 	require.Empty(t, b.events)
 
 	repeated := lost
 	repeated.Term = leader.Term
-	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.Cycle, Token: repeated, Abstain: true}).Err,
-		machine.ErrSeatLost, "a term that a restored database has given to somebody else")
+	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.ElectionCycle, Token: repeated, Abstain: true}).Err,
+		machine.ErrLeadershipLost, "a term that a restored database has given to somebody else")
 
 	b.claim(alice)
-	a = b.run(machine.Operation{Kind: machine.Cycle, Token: lost, Known: lost, Looked: true, Abstain: true})
-	require.ErrorIs(t, a.Err, machine.ErrSeatLost, "an own tenure, but another one")
+	a = b.run(machine.Operation{Kind: machine.ElectionCycle, Token: lost, Known: lost, LeaderKnown: true, Abstain: true})
+	require.ErrorIs(t, a.Err, machine.ErrLeadershipLost, "an own tenure, but another one")
 	require.Len(t, a.Missed, 1)
 }
 
@@ -216,19 +216,19 @@ func TestWhatIsAskedOfTheLeader(t *testing.T) {
 			b := newBench(t).register(alice, bob)
 			token := b.claim(alice).Token()
 			intent := b.request(func(tr kv.Transaction) error { return c.ask(b, tr) })
-			a := b.run(machine.Operation{Kind: machine.Cycle, Token: token, Known: token, Looked: true})
+			a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: token, Known: token, LeaderKnown: true})
 			require.NoError(t, a.Err)
-			require.Equal(t, intent, a.State.Intent)
-			require.Equal(t, c.granted, a.Granted)
+			require.Equal(t, intent, a.Status.Request)
+			require.Equal(t, c.granted, a.CanHandOver)
 		})
 	}
 	b := newBench(t).register(alice, bob)
 	token := b.claim(alice).Token()
 	b.request(func(tr kv.Transaction) error { return b.election.RequestTransfer(tr, 1, "bob", uuid.UUID{3}) })
 	b.set(b.key("candidates", "bob"), "rubbish")
-	a := b.run(machine.Operation{Kind: machine.Cycle, Token: token, Known: token, Looked: true})
+	a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: token, Known: token, LeaderKnown: true})
 	require.NoError(t, a.Err, "a target whose record cannot be read costs the transfer, and not the leader")
-	require.False(t, a.Granted)
+	require.False(t, a.CanHandOver)
 }
 
 // TestAChallengeIsJudgedByObservation: whether the tenure has lasted long enough is
@@ -251,16 +251,16 @@ func TestAChallengeIsJudgedByObservation(t *testing.T) {
 		intent := b.request(func(tr kv.Transaction) error {
 			long := seen(5 * time.Hour)
 			long.BallotSince = epoch
-			_, err := b.election.RunElectionCycle(tr, higher, epoch, election.Observed(long, epoch))
+			_, err := b.election.RunElectionCycle(tr, higher, epoch, election.WithObservation(long, epoch))
 			return err
 		})
-		require.Equal(t, election.IntentChallenge, intent.Kind)
-		a := b.run(machine.Operation{Kind: machine.Cycle, Token: leader.Token(), Known: leader.Token(), Looked: true, Seen: seen(c.age)})
+		require.Equal(t, election.PreemptionRequest, intent.Kind)
+		a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token(), Known: leader.Token(), LeaderKnown: true, Observation: seen(c.age)})
 		require.NoError(t, a.Err)
-		require.Equal(t, c.granted, a.Granted)
-		a = b.run(machine.Operation{Kind: machine.Yield, Token: leader.Token(), Intent: intent, Seen: seen(c.age)})
+		require.Equal(t, c.granted, a.CanHandOver)
+		a = b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: intent, Observation: seen(c.age)})
 		require.NoError(t, a.Err)
-		require.Equal(t, c.granted, a.State.Leader.HeldBy(higher.Identity))
+		require.Equal(t, c.granted, a.Status.Leader.HeldBy(higher.Identity))
 	}
 }
 
@@ -273,15 +273,15 @@ func TestADisabledElection(t *testing.T) {
 		_, err := b.election.WriteConfig(tr, b.config)
 		return err
 	})
-	a := b.run(machine.Operation{Kind: machine.Cycle, Token: leader.Token(), Abstain: true})
+	a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token(), Abstain: true})
 	require.NoError(t, a.Err)
 	require.Equal(t, election.Draining, a.Action)
 	require.Equal(t, []any{"commit"}, b.events)
 	require.Equal(t, leader, b.seat())
 	b.after = once(memkv.CallCommit, kv.CodeTransactionTimedOut)
-	a = b.run(machine.Operation{Kind: machine.Cycle, Token: leader.Token(), Abstain: true})
+	a = b.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token(), Abstain: true})
 	require.Error(t, a.Err)
-	require.False(t, a.Touched)
+	require.False(t, a.MayHaveWritten)
 }
 
 // TestGivingUp: each way, and again after it was done.
@@ -291,9 +291,9 @@ func TestGivingUp(t *testing.T) {
 	for range 2 {
 		a := b.run(machine.Operation{Kind: machine.Resign, Token: leader.Token()})
 		require.NoError(t, a.Err)
-		require.Equal(t, b.seat(), a.State.Leader)
-		require.True(t, a.State.Leader.Vacant())
-		require.Equal(t, leader.Ballot+1, a.State.Leader.Ballot)
+		require.Equal(t, b.seat(), a.Status.Leader)
+		require.True(t, a.Status.Leader.Vacant())
+		require.Equal(t, leader.Ballot+1, a.Status.Leader.Ballot)
 		require.False(t, a.Start.IsZero() || a.Seen.IsZero())
 	}
 
@@ -302,17 +302,17 @@ func TestGivingUp(t *testing.T) {
 		return b.election.RequestTransfer(tr, leader.Term, "bob", uuid.UUID{3})
 	})
 	for range 2 {
-		a := b.run(machine.Operation{Kind: machine.Yield, Token: leader.Token(), Intent: intent})
+		a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: intent})
 		require.NoError(t, a.Err)
-		require.Equal(t, b.seat(), a.State.Leader)
-		require.True(t, a.State.Leader.HeldBy(bob.Identity) && !a.State.Leader.Accepted)
+		require.Equal(t, b.seat(), a.Status.Leader)
+		require.True(t, a.Status.Leader.HeldBy(bob.Identity) && !a.Status.Leader.Accepted)
 	}
 	b.claim(bob)
-	a := b.run(machine.Operation{Kind: machine.Yield, Token: leader.Token(), Intent: election.Intent{
-		Kind: election.IntentTransfer, Identity: bob.Identity, Nonce: uuid.UUID{4},
+	a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: election.Request{
+		Kind: election.TransferRequest, Identity: bob.Identity, Nonce: uuid.UUID{4},
 	}})
 	require.ErrorIs(t, a.Err, fdbelection.ErrNotLeader)
-	require.Zero(t, a.State)
+	require.Zero(t, a.Status)
 
 	leader = b.claim(alice)
 	b.set(b.key("leader"), "rubbish")
@@ -330,7 +330,7 @@ func TestResigningWithoutAConfig(t *testing.T) {
 	})
 	a := b.run(machine.Operation{Kind: machine.Resign, Token: leader.Token()})
 	require.NoError(t, a.Err)
-	require.Zero(t, a.State.Leader.Ballot, "it could not be read back")
+	require.Zero(t, a.Status.Leader.Ballot, "it could not be read back")
 	b.set(b.key("config"), string(config))
 	require.True(t, b.seat().Vacant())
 }
@@ -341,8 +341,8 @@ func TestUnregister(t *testing.T) {
 	for range 2 {
 		a := b.run(machine.Operation{Kind: machine.Unregister})
 		require.NoError(t, a.Err)
-		require.True(t, a.State.Leader.Vacant())
-		require.Equal(t, leader.Ballot+1, a.State.Leader.Ballot)
+		require.True(t, a.Status.Leader.Vacant())
+		require.Equal(t, leader.Ballot+1, a.Status.Leader.Ballot)
 		require.Equal(t, []any{"commit"}, b.events, "one that conflicts with whatever is on its way")
 	}
 	require.Empty(t, b.run(machine.Operation{Kind: machine.List}).Members)
@@ -352,7 +352,7 @@ func TestUnregister(t *testing.T) {
 	})
 	a := b.run(machine.Operation{Kind: machine.Unregister})
 	require.NoError(t, a.Err)
-	require.Zero(t, a.State.Leader.Ballot)
+	require.Zero(t, a.Status.Leader.Ballot)
 	b.set(b.key("leader"), "rubbish")
 	require.NoError(t, b.run(machine.Operation{Kind: machine.Unregister}).Err, "leaving does not depend on it")
 }
@@ -364,14 +364,14 @@ func TestWhoCameLast(t *testing.T) {
 	carol := election.Registration{Identity: election.Identity{ID: "carol", Incarnation: uuid.UUID{3}}, Priority: 9}
 	higher := bob
 	higher.Priority = 7
-	setup := func() (*bench, election.Leader, func(me election.Registration) election.Intent) {
+	setup := func() (*bench, election.LeaderRecord, func(me election.Registration) election.Request) {
 		b := newBench(t)
 		b.config.PreemptionGrace = time.Second
 		b.register(alice, higher, carol)
 		token := b.claim(alice)
-		return b, token, func(me election.Registration) election.Intent {
+		return b, token, func(me election.Registration) election.Request {
 			return b.request(func(tr kv.Transaction) error {
-				_, err := b.election.RunElectionCycle(tr, me, epoch, election.Observed(election.Observation{}, epoch))
+				_, err := b.election.RunElectionCycle(tr, me, epoch, election.WithObservation(election.Observation{}, epoch))
 				return err
 			})
 		}
@@ -380,15 +380,15 @@ func TestWhoCameLast(t *testing.T) {
 	first := challenge(higher)
 	last := challenge(carol)
 	require.NotEqual(t, first, last)
-	a := b.run(machine.Operation{Kind: machine.Yield, Token: leader.Token(), Intent: first})
+	a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: first})
 	require.NoError(t, a.Err)
-	require.True(t, a.State.Leader.HeldBy(carol.Identity), "%s", a.State.Leader)
-	require.Equal(t, last.Nonce, a.State.Leader.Nonce)
+	require.True(t, a.Status.Leader.HeldBy(carol.Identity), "%s", a.Status.Leader)
+	require.Equal(t, last.Nonce, a.Status.Leader.Nonce)
 
 	b, leader, challenge = setup()
 	first = challenge(higher)
 	b.request(func(tr kv.Transaction) error { return b.election.RequestResign(tr, leader.Term, uuid.UUID{9}) })
-	a = b.run(machine.Operation{Kind: machine.Yield, Token: leader.Token(), Intent: first})
+	a = b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: first})
 	require.NoError(t, a.Err)
-	require.True(t, a.State.Leader.Vacant(), "%s", a.State.Leader)
+	require.True(t, a.Status.Leader.Vacant(), "%s", a.Status.Leader)
 }

@@ -28,20 +28,20 @@ func (o *Executor) Run(ctx context.Context, op machine.Operation, tell func(mach
 	switch op.Kind {
 	case machine.Register, machine.Rejoin:
 		err = o.register(ctx, op, &a)
-	case machine.Look:
-		err = o.look(ctx, op, &a)
-	case machine.Beat:
+	case machine.ReadLeader:
+		err = o.readLeader(ctx, op, &a)
+	case machine.Heartbeat:
 		err = o.transact(ctx, &a, func(tr kv.Transaction, now machine.Now) error {
 			return o.Election.HeartbeatCandidate(tr, op.Me, now.Wall, options(op, now)...)
 		})
-	case machine.Cycle:
+	case machine.ElectionCycle:
 		err = o.cycle(ctx, op, &a, tell)
 	case machine.Settle:
 		err = o.settle(ctx, op, &a)
 	case machine.Resign:
 		err = o.resign(ctx, op, &a)
-	case machine.Yield:
-		err = o.yield(ctx, op, &a)
+	case machine.HandOver:
+		err = o.handOver(ctx, op, &a)
 	case machine.Unregister:
 		err = o.unregister(ctx, op, &a)
 	case machine.List:
@@ -51,11 +51,11 @@ func (o *Executor) Run(ctx context.Context, op machine.Operation, tell func(mach
 			a.Evicted, err = o.Election.EvictUnchanged(tr, op.Members)
 			return err
 		})
-	case machine.WatchTerm, machine.WatchIntent:
+	case machine.WatchTerm, machine.WatchRequest:
 		err = errors.New("a watch is armed, not run")
 	}
-	if err != nil && !errors.Is(err, machine.ErrSeatLost) {
-		a = machine.Answer{Start: a.Start, Seen: a.Seen, Touched: a.Touched}
+	if err != nil && !errors.Is(err, machine.ErrLeadershipLost) {
+		a = machine.Answer{Start: a.Start, Seen: a.Seen, MayHaveWritten: a.MayHaveWritten}
 	}
 	a.Err = err
 	return a
@@ -82,14 +82,14 @@ func (o *Executor) read(ctx context.Context, a *machine.Answer, fn func(kv.ReadT
 	})
 }
 
-func (o *Executor) look(ctx context.Context, op machine.Operation, a *machine.Answer) error {
-	return o.read(ctx, a, func(tr kv.ReadTransaction) error { return o.readSeat(tr, op, a) })
+func (o *Executor) readLeader(ctx context.Context, op machine.Operation, a *machine.Answer) error {
+	return o.read(ctx, a, func(tr kv.ReadTransaction) error { return o.readStatus(tr, op, a) })
 }
 
-// readSeat reads the seat in one wave, and in another one what there is to know
+// readStatus reads the seat in one wave, and in another one what there is to know
 // about a leader that was not known.
-func (o *Executor) readSeat(tr kv.ReadTransaction, op machine.Operation, a *machine.Answer) (err error) {
-	if a.State, err = o.Election.ReadState(tr); err != nil {
+func (o *Executor) readStatus(tr kv.ReadTransaction, op machine.Operation, a *machine.Answer) (err error) {
+	if a.Status, err = o.Election.ReadStatus(tr); err != nil {
 		return err
 	}
 	return o.complete(tr, op, a)
@@ -98,7 +98,7 @@ func (o *Executor) readSeat(tr kv.ReadTransaction, op machine.Operation, a *mach
 // complete reads what there is to know about a leader that was not known: its
 // candidate record, and the tenures between.
 func (o *Executor) complete(tr kv.ReadTransaction, op machine.Operation, a *machine.Answer) error {
-	leader := a.State.Leader
+	leader := a.Status.Leader
 	a.Candidate, a.Missed = nil, nil
 	if !leader.Vacant() && leader.Token() != op.Known && leader.Identity != op.Me.Identity {
 		c, err := o.Election.GetCandidate(tr, leader.ID)
@@ -109,7 +109,7 @@ func (o *Executor) complete(tr kv.ReadTransaction, op machine.Operation, a *mach
 			return err
 		}
 	}
-	if last := machine.Passed(leader); op.Looked && last > op.Known.Term {
+	if last := machine.Passed(leader); op.LeaderKnown && last > op.Known.Term {
 		return o.missed(tr, op.Known.Term, last, a)
 	}
 	return nil
@@ -125,7 +125,7 @@ func (o *Executor) missed(tr kv.ReadTransaction, after, last uint64, a *machine.
 	}
 	for _, event := range events {
 		if event.Kind == election.EventBegan && event.Term > after && event.Term <= last {
-			a.Missed = append([]election.Leader{{
+			a.Missed = append([]election.LeaderRecord{{
 				Ballot: event.Ballot, Term: event.Term, Identity: event.To,
 				AcquiredAt: event.At, Nonce: event.Nonce, Accepted: true,
 			}}, a.Missed...)
@@ -139,7 +139,7 @@ func (o *Executor) settle(ctx context.Context, op machine.Operation, a *machine.
 		if _, err := o.Election.Settle(tr); err != nil {
 			return err
 		}
-		return o.readSeat(tr, op, a)
+		return o.readStatus(tr, op, a)
 	})
 }
 
@@ -148,7 +148,7 @@ func (o *Executor) resign(ctx context.Context, op machine.Operation, a *machine.
 		if err = o.Election.ResignLeadership(tr, op.Token, now.Wall); err != nil {
 			return err
 		}
-		if a.State.Leader, err = o.Election.GetLeaderRaw(tr); errors.Is(err, fdbelection.ErrNotInitialized) {
+		if a.Status.Leader, err = o.Election.GetLeaderRaw(tr); errors.Is(err, fdbelection.ErrNotInitialized) {
 			return nil // the seat is given up without a config too
 		}
 		return err
@@ -156,42 +156,42 @@ func (o *Executor) resign(ctx context.Context, op machine.Operation, a *machine.
 	if err == nil {
 		a.Seen = o.Now().Local // what it wrote was not there to be seen before
 	}
-	a.Touched = kv.OutcomeOf(err) == kv.Unsettled
+	a.MayHaveWritten = kv.OutcomeOf(err) == kv.Unsettled
 	return err
 }
 
-func (o *Executor) yield(ctx context.Context, op machine.Operation, a *machine.Answer) error {
+func (o *Executor) handOver(ctx context.Context, op machine.Operation, a *machine.Answer) error {
 	err := o.transact(ctx, a, func(tr kv.Transaction, now machine.Now) (err error) {
 		var done bool
-		a.State.Leader, done, err = o.Election.Yield(tr, op.Token, op.Intent, now.Wall, options(op, now)...)
+		a.Status.Leader, done, err = o.Election.HandOver(tr, op.Token, op.Request, now.Wall, options(op, now)...)
 		if done || err != nil {
 			return err
 		}
-		return o.yieldToAnother(tr, op, now, a)
+		return o.handOverToAnother(tr, op, now, a)
 	})
 	if err == nil {
 		a.Seen = o.Now().Local // what it wrote was not there to be seen before
 	}
-	a.Touched = kv.OutcomeOf(err) == kv.Unsettled
+	a.MayHaveWritten = kv.OutcomeOf(err) == kv.Unsettled
 	return err
 }
 
-// yieldToAnother obeys what has taken the place of the intent for which the work
+// handOverToAnother obeys what has taken the place of the intent for which the work
 // was told to stop. The holder would begin a new tenure otherwise, under which
 // that is void.
-func (o *Executor) yieldToAnother(tr kv.Transaction, op machine.Operation, now machine.Now, a *machine.Answer) error {
-	intent, err := o.Election.ReadIntent(tr)
-	if err != nil || intent.Term != op.Token.Term || intent.Nonce == op.Intent.Nonce {
+func (o *Executor) handOverToAnother(tr kv.Transaction, op machine.Operation, now machine.Now, a *machine.Answer) error {
+	intent, err := o.Election.ReadRequest(tr)
+	if err != nil || intent.Term != op.Token.Term || intent.Nonce == op.Request.Nonce {
 		return err
 	}
 	switch intent.Kind {
-	case election.IntentChallenge, election.IntentTransfer:
-		a.State.Leader, _, err = o.Election.Yield(tr, op.Token, intent, now.Wall, options(op, now)...)
-	case election.IntentResign:
+	case election.PreemptionRequest, election.TransferRequest:
+		a.Status.Leader, _, err = o.Election.HandOver(tr, op.Token, intent, now.Wall, options(op, now)...)
+	case election.ResignRequest:
 		if err = o.Election.ResignLeadership(tr, op.Token, now.Wall); err == nil {
-			a.State.Leader, err = o.Election.GetLeaderRaw(tr)
+			a.Status.Leader, err = o.Election.GetLeaderRaw(tr)
 		}
-	case election.NoIntent:
+	case election.NoRequest:
 	}
 	return err
 }
@@ -202,7 +202,7 @@ func (o *Executor) unregister(ctx context.Context, op machine.Operation, a *mach
 		if err := o.Election.UnregisterCandidate(tr, op.Me.Identity, now.Wall); err != nil {
 			return err
 		}
-		a.State.Leader, _ = o.Election.GetLeaderRaw(tr) // of no consequence: it is only to be told
+		a.Status.Leader, _ = o.Election.GetLeaderRaw(tr) // of no consequence: it is only to be told
 		return nil
 	})
 }
@@ -211,7 +211,7 @@ func (o *Executor) unregister(ctx context.Context, op machine.Operation, a *mach
 func (o *Executor) list(ctx context.Context, op machine.Operation, a *machine.Answer) error {
 	return o.read(ctx, a, func(tr kv.ReadTransaction) (err error) {
 		if op.Token.Term != 0 {
-			if a.State, err = o.Election.ReadState(tr); err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
+			if a.Status, err = o.Election.ReadStatus(tr); err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
 				return err
 			}
 		}

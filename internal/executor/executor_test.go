@@ -105,10 +105,10 @@ func (b *bench) register(all ...election.Registration) *bench {
 }
 
 // claim has somebody claim the seat, whatever it takes, and returns its record.
-func (b *bench) claim(me election.Registration) (leader election.Leader) {
+func (b *bench) claim(me election.Registration) (leader election.LeaderRecord) {
 	b.Helper()
 	b.transact(func(tr kv.Transaction) error {
-		state, err := b.election.ReadState(tr)
+		state, err := b.election.ReadStatus(tr)
 		if err != nil {
 			return err
 		}
@@ -117,14 +117,14 @@ func (b *bench) claim(me election.Registration) (leader election.Leader) {
 				return err
 			}
 		}
-		result, err := b.election.RunElectionCycle(tr, me, epoch, election.Observed(election.Observation{}, epoch))
+		result, err := b.election.RunElectionCycle(tr, me, epoch, election.WithObservation(election.Observation{}, epoch))
 		leader = result.Leader
 		return err
 	})
 	return leader
 }
 
-func (b *bench) seat() (leader election.Leader) {
+func (b *bench) seat() (leader election.LeaderRecord) {
 	b.Helper()
 	b.transact(func(tr kv.Transaction) (err error) {
 		leader, err = b.election.GetLeaderRaw(tr)
@@ -145,12 +145,12 @@ func (b *bench) set(key []byte, value string) {
 }
 
 // request asks something of the leader.
-func (b *bench) request(ask func(tr kv.Transaction) error) election.Intent {
+func (b *bench) request(ask func(tr kv.Transaction) error) election.Request {
 	b.Helper()
 	b.transact(ask)
-	var intent election.Intent
+	var intent election.Request
 	b.transact(func(tr kv.Transaction) (err error) {
-		intent, err = b.election.ReadIntent(tr)
+		intent, err = b.election.ReadRequest(tr)
 		return err
 	})
 	return intent
@@ -172,19 +172,19 @@ func TestRegister(t *testing.T) {
 	b := newBench(t)
 	a := b.run(machine.Operation{Kind: machine.Register})
 	require.ErrorIs(t, a.Err, fdbelection.ErrNotInitialized)
-	require.False(t, a.Touched)
+	require.False(t, a.MayHaveWritten)
 
 	a = b.run(machine.Operation{Kind: machine.Register, Config: b.config})
 	require.NoError(t, a.Err)
-	require.True(t, a.State.Config.SameSettings(b.config))
-	require.Equal(t, uint64(1), a.State.Config.Revision)
+	require.True(t, a.Status.Config.SameSettings(b.config))
+	require.Equal(t, uint64(1), a.Status.Config.Revision)
 	require.True(t, a.Start.Before(a.Seen))
 
 	other := b.config
 	other.LeaseDuration *= 2
 	a = b.run(machine.Operation{Kind: machine.Rejoin, Config: other})
 	require.NoError(t, a.Err)
-	require.True(t, a.State.Config.SameSettings(b.config), "what is there stays")
+	require.True(t, a.Status.Config.SameSettings(b.config), "what is there stays")
 
 	younger := alice
 	younger.Incarnation = uuid.UUID{9}
@@ -192,7 +192,7 @@ func TestRegister(t *testing.T) {
 	b.transact(func(tr kv.Transaction) error { return b.election.RegisterCandidate(tr, younger, epoch) })
 	a = b.run(machine.Operation{Kind: machine.Rejoin})
 	require.ErrorIs(t, a.Err, fdbelection.ErrDuplicateID, "a younger process goes first")
-	require.Zero(t, a.State.Config, "everything else is void")
+	require.Zero(t, a.Status.Config, "everything else is void")
 }
 
 // TestTouched: what a failed operation may have left on its way.
@@ -208,12 +208,12 @@ func TestTouched(t *testing.T) {
 	}{
 		{"a registration", machine.Register, false, lost, true},
 		{"a registration that was refused", machine.Register, false, refused, false},
-		{"a claim", machine.Cycle, false, lost, true},
-		{"a claim that was refused", machine.Cycle, false, refused, false},
-		{"a renewal", machine.Cycle, true, lost, true},
+		{"a claim", machine.ElectionCycle, false, lost, true},
+		{"a claim that was refused", machine.ElectionCycle, false, refused, false},
+		{"a renewal", machine.ElectionCycle, true, lost, true},
 		{"a resignation", machine.Resign, true, lost, true},
 		{"a resignation that was refused", machine.Resign, true, refused, false},
-		{"a hand-over", machine.Yield, true, lost, true},
+		{"a hand-over", machine.HandOver, true, lost, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t).register(alice, bob)
@@ -221,24 +221,24 @@ func TestTouched(t *testing.T) {
 			if c.led {
 				leader := b.claim(alice)
 				op.Token = leader.Token()
-				op.Intent = b.request(func(tr kv.Transaction) error {
+				op.Request = b.request(func(tr kv.Transaction) error {
 					return b.election.RequestTransfer(tr, leader.Term, "bob", uuid.UUID{3})
 				})
 			}
 			c.fail(b)
 			a := b.run(op)
 			require.Error(t, a.Err)
-			require.Equal(t, c.want, a.Touched)
-			require.Zero(t, a.State)
+			require.Equal(t, c.want, a.MayHaveWritten)
+			require.Zero(t, a.Status)
 			require.False(t, a.Start.IsZero())
 		})
 	}
 	b := newBench(t).register(alice, bob)
 	b.claim(bob)
 	lost(b)
-	a := b.run(machine.Operation{Kind: machine.Cycle})
+	a := b.run(machine.Operation{Kind: machine.ElectionCycle})
 	require.Error(t, a.Err)
-	require.False(t, a.Touched, "a heartbeat alone touches no seat")
+	require.False(t, a.MayHaveWritten, "a heartbeat alone touches no seat")
 
 	b = newBench(t)
 	b.config.PreemptionGrace = time.Second
@@ -247,22 +247,22 @@ func TestTouched(t *testing.T) {
 	b.register(alice, weak)
 	b.claim(weak)
 	lost(b)
-	a = b.run(machine.Operation{Kind: machine.Cycle})
+	a = b.run(machine.Operation{Kind: machine.ElectionCycle})
 	require.Error(t, a.Err)
-	require.True(t, a.Touched, "a challenge may still arrive")
+	require.True(t, a.MayHaveWritten, "a challenge may still arrive")
 }
 
 func TestBeatSettleAndList(t *testing.T) {
 	b := newBench(t).register(alice, bob)
 	leader := b.claim(bob)
-	require.NoError(t, b.run(machine.Operation{Kind: machine.Beat}).Err)
+	require.NoError(t, b.run(machine.Operation{Kind: machine.Heartbeat}).Err)
 	a := b.run(machine.Operation{Kind: machine.List})
 	require.NoError(t, a.Err)
 	require.Len(t, a.Members, 2)
 	require.Equal(t, uint64(2), a.Members[0].Heartbeats)
-	require.Zero(t, a.State)
+	require.Zero(t, a.Status)
 	a = b.run(machine.Operation{Kind: machine.List, Token: leader.Token()})
-	require.Equal(t, leader.Token(), a.State.Tenure.Token, "a holder is told of the term record")
+	require.Equal(t, leader.Token(), a.Status.Term.Token, "a holder is told of the term record")
 	require.Len(t, a.Members, 2)
 	a = b.run(machine.Operation{Kind: machine.List, First: 1, Also: []string{"bob"}})
 	require.NoError(t, a.Err)
@@ -280,7 +280,7 @@ func TestBeatSettleAndList(t *testing.T) {
 
 	a = b.run(machine.Operation{Kind: machine.Settle})
 	require.NoError(t, a.Err)
-	require.Equal(t, leader, a.State.Leader)
+	require.Equal(t, leader, a.Status.Leader)
 	require.Equal(t, []any{"commit"}, b.events, "it is a commit that settles")
 	b.set(b.key("leader"), "rubbish")
 	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.Settle}).Err, fdbelection.ErrInvalidState)
@@ -290,7 +290,7 @@ func TestBeatSettleAndList(t *testing.T) {
 		return nil
 	})
 	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.Settle}).Err, fdbelection.ErrNotInitialized)
-	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.Beat}).Err, fdbelection.ErrNotInitialized)
+	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.Heartbeat}).Err, fdbelection.ErrNotInitialized)
 }
 
 func TestEvict(t *testing.T) {
@@ -306,7 +306,7 @@ func TestEvict(t *testing.T) {
 func TestAWatchIsNotRun(t *testing.T) {
 	b := newBench(t)
 	require.Error(t, b.run(machine.Operation{Kind: machine.WatchTerm}).Err)
-	require.Error(t, b.run(machine.Operation{Kind: machine.WatchIntent}).Err)
+	require.Error(t, b.run(machine.Operation{Kind: machine.WatchRequest}).Err)
 }
 
 // TestAnEndedContext ends every operation.
@@ -315,9 +315,9 @@ func TestAnEndedContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for kind := machine.Register; kind <= machine.Evict; kind++ {
-		a := b.executor.Run(ctx, machine.Operation{Kind: kind, Me: alice, Token: election.Token{Term: 1, Identity: alice.Identity}, Intent: election.Intent{Identity: bob.Identity, Nonce: uuid.UUID{1}}}, nil)
+		a := b.executor.Run(ctx, machine.Operation{Kind: kind, Me: alice, Token: election.Token{Term: 1, Identity: alice.Identity}, Request: election.Request{Identity: bob.Identity, Nonce: uuid.UUID{1}}}, nil)
 		require.ErrorIs(t, a.Err, context.Canceled, "%s", kind)
-		require.False(t, a.Touched, "%s", kind)
+		require.False(t, a.MayHaveWritten, "%s", kind)
 	}
 	_, a := b.executor.Arm(ctx, machine.Operation{Kind: machine.WatchTerm, Me: alice})
 	require.ErrorIs(t, a.Err, context.Canceled)

@@ -24,15 +24,15 @@ func TestOneWaveOfReads(t *testing.T) {
 		op             machine.Operation
 		waves, commits int64
 	}{
-		{"a look", machine.Operation{Kind: machine.Look, Known: leader.Token()}, 1, 0},
-		{"a look at a new leader", machine.Operation{Kind: machine.Look}, 2, 0},
-		{"a cycle", machine.Operation{Kind: machine.Cycle, Known: leader.Token()}, 1, 1},
-		{"a cycle under a new leader", machine.Operation{Kind: machine.Cycle}, 2, 1},
-		{"a heartbeat", machine.Operation{Kind: machine.Beat}, 1, 1},
+		{"a look", machine.Operation{Kind: machine.ReadLeader, Known: leader.Token()}, 1, 0},
+		{"a look at a new leader", machine.Operation{Kind: machine.ReadLeader}, 2, 0},
+		{"a cycle", machine.Operation{Kind: machine.ElectionCycle, Known: leader.Token()}, 1, 1},
+		{"a cycle under a new leader", machine.Operation{Kind: machine.ElectionCycle}, 2, 1},
+		{"a heartbeat", machine.Operation{Kind: machine.Heartbeat}, 1, 1},
 		{"a list of all", machine.Operation{Kind: machine.List}, 1, 0},
 		{"a list of the first", machine.Operation{Kind: machine.List, First: 9, Also: []string{"alice", "bob"}}, 1, 0},
 		{"a list of others than before", machine.Operation{Kind: machine.List, First: 9, Also: []string{"alice"}}, 2, 0},
-		{"a renewal", machine.Operation{Kind: machine.Cycle, Me: bob, Token: leader.Token()}, 1, 1},
+		{"a renewal", machine.Operation{Kind: machine.ElectionCycle, Me: bob, Token: leader.Token()}, 1, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := b.db.Counters()
@@ -46,34 +46,34 @@ func TestOneWaveOfReads(t *testing.T) {
 
 func TestLook(t *testing.T) {
 	b := newBench(t)
-	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.Look}).Err, fdbelection.ErrNotInitialized)
+	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.ReadLeader}).Err, fdbelection.ErrNotInitialized)
 	b.register(alice, bob)
-	a := b.run(machine.Operation{Kind: machine.Look})
+	a := b.run(machine.Operation{Kind: machine.ReadLeader})
 	require.NoError(t, a.Err)
-	require.True(t, a.State.Leader.Vacant())
+	require.True(t, a.Status.Leader.Vacant())
 	require.Nil(t, a.Candidate)
 
 	leader := b.claim(bob)
-	a = b.run(machine.Operation{Kind: machine.Look})
-	require.Equal(t, leader, a.State.Leader)
-	require.Equal(t, leader.Token(), a.State.Tenure.Token)
+	a = b.run(machine.Operation{Kind: machine.ReadLeader})
+	require.Equal(t, leader, a.Status.Leader)
+	require.Equal(t, leader.Token(), a.Status.Term.Token)
 	require.Equal(t, "bob", a.Candidate.ID)
 	require.True(t, a.Start.Before(a.Seen))
-	require.Nil(t, b.run(machine.Operation{Kind: machine.Look, Me: bob}).Candidate, "it is the own one")
+	require.Nil(t, b.run(machine.Operation{Kind: machine.ReadLeader, Me: bob}).Candidate, "it is the own one")
 
 	b.set(b.key("candidates", "bob"), "rubbish")
-	a = b.run(machine.Operation{Kind: machine.Look})
+	a = b.run(machine.Operation{Kind: machine.ReadLeader})
 	require.NoError(t, a.Err, "a record that cannot be read hides no seat")
-	require.Equal(t, leader, a.State.Leader)
+	require.Equal(t, leader, a.Status.Leader)
 	require.Nil(t, a.Candidate)
 
 	b.set(b.key("leader"), "rubbish")
-	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.Look}).Err, fdbelection.ErrInvalidState)
+	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.ReadLeader}).Err, fdbelection.ErrInvalidState)
 }
 
 // TestStampsAreOfTheLastAttempt, and those of an observation come after the reads.
 func TestStampsAreOfTheLastAttempt(t *testing.T) {
-	for _, kind := range []machine.Kind{machine.Look, machine.Cycle, machine.Settle, machine.Register} {
+	for _, kind := range []machine.Kind{machine.ReadLeader, machine.ElectionCycle, machine.Settle, machine.Register} {
 		b := newBench(t).register(alice, bob)
 		b.claim(alice) // else one more read looks for a lost leader record
 		var read time.Time
@@ -103,9 +103,9 @@ func TestAReadThatFails(t *testing.T) {
 	b.claim(bob)
 	b.claim(bob)
 	for name, op := range map[string]machine.Operation{
-		"of the record":  {Kind: machine.Look},
-		"of the history": {Kind: machine.Look, Known: election.Token{Term: first.Term}, Looked: true, Me: bob},
-		"of the cycle":   {Kind: machine.Cycle},
+		"of the record":  {Kind: machine.ReadLeader},
+		"of the history": {Kind: machine.ReadLeader, Known: election.Token{Term: first.Term}, LeaderKnown: true, Me: bob},
+		"of the cycle":   {Kind: machine.ElectionCycle},
 	} {
 		waves := 0
 		b.before = func(c *memkv.Call) error {
@@ -122,12 +122,12 @@ func TestAReadThatFails(t *testing.T) {
 
 func TestMissed(t *testing.T) {
 	b := newBench(t).register(alice, bob)
-	var all []election.Leader
+	var all []election.LeaderRecord
 	for range 5 {
 		all = append(all, b.claim(bob))
 	}
 	look := func(op machine.Operation) (terms []uint64) {
-		op.Kind = machine.Look
+		op.Kind = machine.ReadLeader
 		a := b.run(op)
 		require.NoError(t, a.Err)
 		for _, leader := range a.Missed {
@@ -140,7 +140,7 @@ func TestMissed(t *testing.T) {
 		return terms
 	}
 	missed := func(known uint64) []uint64 {
-		return look(machine.Operation{Known: election.Token{Term: known}, Looked: true})
+		return look(machine.Operation{Known: election.Token{Term: known}, LeaderKnown: true})
 	}
 	require.Empty(t, look(machine.Operation{}), "nothing was known before")
 	require.Equal(t, []uint64{1, 2, 3, 4}, missed(0), "it was known that nobody had led yet")

@@ -17,11 +17,11 @@ import (
 func (o *Executor) register(ctx context.Context, op machine.Operation, a *machine.Answer) error {
 	moved := false
 	err := o.transact(ctx, a, func(tr kv.Transaction, now machine.Now) (err error) {
-		a.State, a.Incumbent, moved = election.State{}, nil, false
+		a.Status, a.Existing, moved = election.Status{}, nil, false
 		if op.Config.LeaseDuration == 0 {
-			a.State.Config, err = o.Election.ReadConfig(tr)
+			a.Status.Config, err = o.Election.ReadConfig(tr)
 		} else {
-			a.State.Config, err = o.Election.InitializeWithConfig(tr, op.Config)
+			a.Status.Config, err = o.Election.InitializeWithConfig(tr, op.Config)
 		}
 		if err != nil {
 			return err
@@ -32,10 +32,10 @@ func (o *Executor) register(ctx context.Context, op machine.Operation, a *machin
 		moved, err = o.takeOver(tr, op, a, now)
 		return err
 	})
-	a.Touched = a.Incumbent == nil && kv.OutcomeOf(err) != kv.Absent
+	a.MayHaveWritten = a.Existing == nil && kv.OutcomeOf(err) != kv.Absent
 	if err == nil && moved {
 		return fmt.Errorf("%w: %s is alive, so %s stops; stop the other one, or give each process an id of its own",
-			fdbelection.ErrDuplicateID, a.Incumbent.Candidate.Identity, op.Me.Identity)
+			fdbelection.ErrDuplicateID, a.Existing.Candidate.Identity, op.Me.Identity)
 	}
 	return err
 }
@@ -43,16 +43,16 @@ func (o *Executor) register(ctx context.Context, op machine.Operation, a *machin
 // takeOver enters the candidate, unless an incumbent is in the way. It reports whether
 // that one has moved, which the history then tells if the leader record can be read.
 func (o *Executor) takeOver(tr kv.Transaction, op machine.Operation, a *machine.Answer, now machine.Now) (moved bool, err error) {
-	var seen *election.Incumbent
+	var seen *election.ExistingCandidate
 	if op.TakeOver {
-		seen = op.Incumbent
+		seen = op.Existing
 	}
 	found, err := o.Election.TakeOverCandidate(tr, op.Me, seen, now.Wall)
 	if found == nil || err != nil {
 		return false, err
 	}
-	a.Incumbent, a.State.Leader = found, found.Leader
-	if op.Incumbent != nil && op.Incumbent.Moved(found) {
+	a.Existing, a.Status.Leader = found, found.Leader
+	if op.Existing != nil && op.Existing.ChangedIn(found) {
 		err = o.Election.RecordDuplicate(tr, found.Candidate.Identity, op.Me.Identity, now.Wall)
 		if kv.CodeOf(err) == 0 && errors.Is(err, fdbelection.ErrInvalidState) {
 			err = nil // it stops all the same

@@ -51,25 +51,25 @@ func TestRegisterBesideAnIncumbent(t *testing.T) {
 
 	a := b.run(register)
 	require.NoError(t, a.Err)
-	require.Equal(t, b.candidate("alice"), a.Incumbent.Candidate)
-	require.Equal(t, leader, a.Incumbent.Leader)
-	require.Equal(t, leader, a.State.Leader)
-	require.Equal(t, b.config.LeaseDuration, a.State.Config.LeaseDuration)
+	require.Equal(t, b.candidate("alice"), a.Existing.Candidate)
+	require.Equal(t, leader, a.Existing.Leader)
+	require.Equal(t, leader, a.Status.Leader)
+	require.Equal(t, b.config.LeaseDuration, a.Status.Config.LeaseDuration)
 	require.Equal(t, "bob", a.Candidate.ID, "the leader's tags are read as with any look")
-	require.False(t, a.Touched, "nothing is left behind")
+	require.False(t, a.MayHaveWritten, "nothing is left behind")
 	require.True(t, a.Start.Before(a.Seen))
 	require.Equal(t, alice.Identity, b.candidate("alice").Identity)
 
-	register.Incumbent = a.Incumbent
+	register.Existing = a.Existing
 	a = b.run(register)
 	require.NoError(t, a.Err)
-	require.Equal(t, register.Incumbent, a.Incumbent, "it stands, and may not be replaced yet")
+	require.Equal(t, register.Existing, a.Existing, "it stands, and may not be replaced yet")
 
 	register.TakeOver = true
 	a = b.run(register)
 	require.NoError(t, a.Err)
-	require.Nil(t, a.Incumbent)
-	require.True(t, a.Touched)
+	require.Nil(t, a.Existing)
+	require.True(t, a.MayHaveWritten)
 	require.Equal(t, younger.Identity, b.candidate("alice").Identity)
 }
 
@@ -82,13 +82,13 @@ func TestRegisterBesideALiveIncumbent(t *testing.T) {
 		younger := alice
 		younger.Incarnation = uuid.UUID{9}
 		register := machine.Operation{Kind: machine.Register, Me: younger, TakeOver: takeOver}
-		register.Incumbent = b.run(machine.Operation{Kind: machine.Register, Me: younger}).Incumbent
+		register.Existing = b.run(machine.Operation{Kind: machine.Register, Me: younger}).Existing
 		b.transact(func(tr kv.Transaction) error { return b.election.HeartbeatCandidate(tr, alice, epoch) })
 		b.after = once(memkv.CallCommit, kv.CodeCommitUnknownResult)
 		a := b.run(register)
 		require.ErrorIs(t, a.Err, fdbelection.ErrDuplicateID)
 		require.ErrorContains(t, a.Err, alice.Identity.String()+" is alive, so "+younger.Identity.String()+" stops")
-		require.False(t, a.Touched)
+		require.False(t, a.MayHaveWritten)
 		require.Equal(t, alice.Identity, b.candidate("alice").Identity)
 		kinds, event := b.history()
 		require.Equal(t, []election.EventKind{election.EventDuplicate, election.EventBegan}, kinds)
@@ -106,18 +106,18 @@ func TestRegisterBesideAnIncumbentThatLostTheSeat(t *testing.T) {
 	younger := alice
 	younger.Incarnation = uuid.UUID{9}
 	register := machine.Operation{Kind: machine.Register, Me: younger}
-	register.Incumbent = b.run(register).Incumbent
-	require.True(t, register.Incumbent.Leader.HeldBy(alice.Identity))
+	register.Existing = b.run(register).Existing
+	require.True(t, register.Existing.Leader.HeldBy(alice.Identity))
 	leader := b.claim(bob)
 	a := b.run(register)
 	require.NoError(t, a.Err)
-	require.Equal(t, leader, a.Incumbent.Leader)
+	require.Equal(t, leader, a.Existing.Leader)
 
-	register.Incumbent = a.Incumbent
+	register.Existing = a.Existing
 	intent := b.request(func(tr kv.Transaction) error {
 		return b.election.RequestTransfer(tr, leader.Term, "alice", uuid.UUID{3})
 	})
-	require.NoError(t, b.run(machine.Operation{Kind: machine.Yield, Me: bob, Token: leader.Token(), Intent: intent}).Err)
+	require.NoError(t, b.run(machine.Operation{Kind: machine.HandOver, Me: bob, Token: leader.Token(), Request: intent}).Err)
 	require.True(t, b.seat().HeldBy(alice.Identity))
 	require.NoError(t, b.run(register).Err)
 }
@@ -130,7 +130,7 @@ func TestRegisterBesideALiveIncumbentAndADamagedLeader(t *testing.T) {
 	younger := alice
 	younger.Incarnation = uuid.UUID{9}
 	register := machine.Operation{Kind: machine.Register, Me: younger}
-	register.Incumbent = b.run(register).Incumbent
+	register.Existing = b.run(register).Existing
 	b.transact(func(tr kv.Transaction) error { return b.election.HeartbeatCandidate(tr, alice, epoch) })
 	key, err := b.election.Subspace().Pack(subspace.Tuple{subspace.String("leader")})
 	require.NoError(t, err)
@@ -141,7 +141,7 @@ func TestRegisterBesideALiveIncumbentAndADamagedLeader(t *testing.T) {
 // An event of a duplicate is not a tenure, and does not count as one.
 func TestDuplicatesAreNoMissedTenures(t *testing.T) {
 	b := newBench(t).register(alice, bob)
-	var last election.Leader
+	var last election.LeaderRecord
 	for range 9 {
 		last = b.claim(bob)
 		b.transact(func(tr kv.Transaction) error {
@@ -149,7 +149,7 @@ func TestDuplicatesAreNoMissedTenures(t *testing.T) {
 		})
 		b.transact(func(tr kv.Transaction) error { return b.election.ResignLeadership(tr, last.Token(), epoch) })
 	}
-	a := b.run(machine.Operation{Kind: machine.Look, Known: election.Token{Term: 1}, Looked: true})
+	a := b.run(machine.Operation{Kind: machine.ReadLeader, Known: election.Token{Term: 1}, LeaderKnown: true})
 	require.NoError(t, a.Err)
 	var terms []uint64
 	for _, missed := range a.Missed {
@@ -162,7 +162,7 @@ func TestDuplicatesAreNoMissedTenures(t *testing.T) {
 	b.transact(func(tr kv.Transaction) error {
 		return b.election.RecordDuplicate(tr, bob.Identity, election.Identity{ID: "bob"}, epoch)
 	})
-	a = b.run(machine.Operation{Kind: machine.Look, Known: election.Token{Term: 1}, Looked: true})
-	require.Equal(t, last.Term, a.State.Leader.Term)
+	a = b.run(machine.Operation{Kind: machine.ReadLeader, Known: election.Token{Term: 1}, LeaderKnown: true})
+	require.Equal(t, last.Term, a.Status.Leader.Term)
 	require.Len(t, a.Missed, 8, "the events of the present term are not among them")
 }

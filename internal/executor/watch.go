@@ -16,12 +16,12 @@ func (o *Executor) Arm(ctx context.Context, op machine.Operation) (kv.Watch, mac
 		if watch != nil {
 			watch.Cancel()
 		}
-		if op.Kind == machine.WatchIntent {
-			watch = o.Election.WatchIntent(tr)
+		if op.Kind == machine.WatchRequest {
+			watch = o.Election.WatchRequest(tr)
 		} else {
 			watch = o.Election.Watch(tr)
 		}
-		return o.readSeat(tr, op, &a)
+		return o.readStatus(tr, op, &a)
 	})
 	if err != nil {
 		if watch != nil {

@@ -30,13 +30,13 @@ func TestArm(t *testing.T) {
 	arm := func(kind machine.Kind, known election.Token) kv.Watch {
 		watch, a := b.executor.Arm(t.Context(), machine.Operation{Kind: kind, Me: alice, Known: known})
 		require.NoError(t, a.Err)
-		require.Equal(t, b.seat(), a.State.Leader)
+		require.Equal(t, b.seat(), a.Status.Leader)
 		require.Equal(t, known == election.Token{}, a.Candidate != nil)
 		require.True(t, a.Start.Before(a.Seen))
 		return watch
 	}
-	term, intents := arm(machine.WatchTerm, leader.Token()), arm(machine.WatchIntent, election.Token{})
-	require.NoError(t, b.run(machine.Operation{Kind: machine.Cycle, Me: bob, Token: leader.Token()}).Err)
+	term, intents := arm(machine.WatchTerm, leader.Token()), arm(machine.WatchRequest, election.Token{})
+	require.NoError(t, b.run(machine.Operation{Kind: machine.ElectionCycle, Me: bob, Token: leader.Token()}).Err)
 	require.False(t, fired(term) || fired(intents), "renewals are silent")
 	b.request(func(tr kv.Transaction) error { return b.election.RequestResign(tr, leader.Term, uuid.UUID{3}) })
 	require.True(t, fired(intents))
@@ -49,7 +49,7 @@ func TestArm(t *testing.T) {
 // TestArmingFails: there is no watch then, and none is left behind.
 func TestArmingFails(t *testing.T) {
 	b := newBench(t)
-	for _, kind := range []machine.Kind{machine.WatchTerm, machine.WatchIntent} {
+	for _, kind := range []machine.Kind{machine.WatchTerm, machine.WatchRequest} {
 		watch, a := b.executor.Arm(t.Context(), machine.Operation{Kind: kind, Me: alice})
 		require.Nil(t, watch)
 		require.ErrorIs(t, a.Err, fdbelection.ErrNotInitialized)

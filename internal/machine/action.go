@@ -11,15 +11,15 @@ import (
 type Action interface{ action() }
 
 type (
-	// Do begins an operation. It ends with Answered, and a watch with Fired after
+	// StartOperation begins an operation. It ends with Answered, and a watch with Fired after
 	// that.
-	Do struct{ Operation }
-	// Cancel ends an operation or a watch that is under way, whose answer still
+	StartOperation struct{ Operation }
+	// CancelOperation ends an operation or a watch that is under way, whose answer still
 	// comes.
-	Cancel struct{ Op uint64 }
+	CancelOperation struct{ Op uint64 }
 	// Lead begins the work of a tenure. It ends with Returned.
 	Lead struct {
-		Leader election.Leader
+		Leader election.LeaderRecord
 	}
 	// Drain asks the work of a term to stop: it leads no longer, and may use what
 	// is left of its lease to finish.
@@ -31,19 +31,19 @@ type (
 	}
 	// Expire says that the lease must not be used any more by the work of a term.
 	Expire struct{ Term uint64 }
-	// Move tells of a change of state.
-	Move struct{ Transition }
-	// Follow tells of a change of the tenure: a new leader, or none.
-	Follow struct{ Leader election.Leader }
-	// Adopt tells of the config that stands, the first time and at every change.
-	Adopt struct{ Config fdbelection.Config }
+	// StateChanged tells of a change of state.
+	StateChanged struct{ Transition }
+	// LeaderChanged tells of a change of the tenure: a new leader, or none.
+	LeaderChanged struct{ Leader election.LeaderRecord }
+	// ConfigChanged tells of the config that stands, the first time and at every change.
+	ConfigChanged struct{ Config fdbelection.Config }
 	// Evicted tells whom this leader has removed.
 	Evicted struct{ IDs []string }
-	// Await tells that another incarnation is registered under this id: this process
+	// IDInUse tells that another incarnation is registered under this id: this process
 	// registers at Until, or before if the record goes away, and stops if it moves.
-	Await struct {
-		Incumbent election.Candidate
-		Until     time.Time
+	IDInUse struct {
+		Existing election.Candidate
+		Until    time.Time
 	}
 	// HoldOff tells that the work has failed and that this process claims nothing for
 	// a while. Failures counts the tenures in a row that ended so.
@@ -65,20 +65,20 @@ type (
 	Finish struct{ Err error }
 )
 
-func (Do) action()      {}
-func (Cancel) action()  {}
-func (Lead) action()    {}
-func (Drain) action()   {}
-func (Expire) action()  {}
-func (Move) action()    {}
-func (Follow) action()  {}
-func (Adopt) action()   {}
-func (Evicted) action() {}
-func (Await) action()   {}
-func (HoldOff) action() {}
-func (Report) action()  {}
-func (Wake) action()    {}
-func (Finish) action()  {}
+func (StartOperation) action()  {}
+func (CancelOperation) action() {}
+func (Lead) action()            {}
+func (Drain) action()           {}
+func (Expire) action()          {}
+func (StateChanged) action()    {}
+func (LeaderChanged) action()   {}
+func (ConfigChanged) action()   {}
+func (Evicted) action()         {}
+func (IDInUse) action()         {}
+func (HoldOff) action()         {}
+func (Report) action()          {}
+func (Wake) action()            {}
+func (Finish) action()          {}
 
 // Kind is what an operation does.
 type Kind int
@@ -91,18 +91,18 @@ const (
 	// Rejoin is Register after an eviction: a newer process of the same id goes
 	// first.
 	Rejoin
-	// Look reads the seat.
-	Look
-	// Beat writes the heartbeat, and nothing about the seat.
-	Beat
-	// Cycle runs an election cycle.
-	Cycle
+	// ReadLeader reads the seat.
+	ReadLeader
+	// Heartbeat writes the heartbeat, and nothing about the seat.
+	Heartbeat
+	// ElectionCycle runs an election cycle.
+	ElectionCycle
 	// Settle ends the uncertainty about an earlier attempt.
 	Settle
 	// Resign gives up the seat of a tenure that is over here.
 	Resign
-	// Yield hands the seat to whom an intent names.
-	Yield
+	// HandOver hands the seat to whom an intent names.
+	HandOver
 	// Unregister gives up the seat and removes the candidate.
 	Unregister
 	// List reads the candidates: all, or the first by rank.
@@ -111,20 +111,20 @@ const (
 	Evict
 	// WatchTerm arms the watch of the tenure, and reads the seat.
 	WatchTerm
-	// WatchIntent arms the watch of what is asked of the leader, and reads the
+	// WatchRequest arms the watch of what is asked of the leader, and reads the
 	// seat.
-	WatchIntent
+	WatchRequest
 )
 
 var kindNames = map[Kind]string{
-	Register: "register", Rejoin: "register again", Look: "read the seat", Beat: "heartbeat",
-	Cycle: "election cycle", Settle: "settle an earlier attempt", Resign: "resign", Yield: "hand over",
+	Register: "register", Rejoin: "register again", ReadLeader: "read the seat", Heartbeat: "heartbeat",
+	ElectionCycle: "election cycle", Settle: "settle an earlier attempt", Resign: "resign", HandOver: "hand over",
 	Unregister: "leave", List: "list the candidates", Evict: "evict dead candidates",
-	WatchTerm: "watch the tenure", WatchIntent: "watch the intents",
+	WatchTerm: "watch the tenure", WatchRequest: "watch the intents",
 }
 
 // Watches reports whether an operation of this kind arms a watch.
-func (k Kind) Watches() bool { return k == WatchTerm || k == WatchIntent }
+func (k Kind) Watches() bool { return k == WatchTerm || k == WatchRequest }
 
 // String says what an operation of this kind does.
 func (k Kind) String() string { return kindNames[k] }
@@ -142,27 +142,27 @@ type Operation struct {
 	// Config makes the election, where it is not there; its LeaseDuration is zero
 	// where it must be there.
 	Config fdbelection.Config
-	// Incumbent is what the process has seen last of another incarnation under its id,
+	// Existing is what the process has seen last of another incarnation under its id,
 	// and TakeOver says that it has watched that one for long enough to replace it,
 	// unless it has moved.
-	Incumbent *election.Incumbent
-	TakeOver  bool
+	Existing *election.ExistingCandidate
+	TakeOver bool
 	// Token is the tenure that is renewed or given up; its Term is zero in the
 	// cycle of a process that leads nothing.
 	Token election.Token
-	// Intent is what Yield obeys.
-	Intent election.Intent
-	// Seen is what the process has seen of the seat.
-	Seen election.Observation
+	// Request is what Yield obeys.
+	Request election.Request
+	// Observation is what the process has seen of the seat.
+	Observation election.Observation
 	// EndedTerm, Abstain and NoPreempt are the options of a cycle.
 	EndedTerm          uint64
 	Abstain, NoPreempt bool
 	// Known is the tenure whose holder's record is known already: of another one
 	// it is read with the seat.
 	Known election.Token
-	// Looked says that the seat was known at all: tenures since that of Known are
+	// LeaderKnown says that the seat was known at all: tenures since that of Known are
 	// told of as well.
-	Looked bool
+	LeaderKnown bool
 	// First is how many candidates a List reads from the beginning of the rank index, and
 	// zero for all. Also are ids whose records it reads beside these.
 	First int

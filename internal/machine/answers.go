@@ -18,7 +18,7 @@ func (m *Machine) answered(op uint64, a *Answer) {
 	case 0:
 	case m.main.op:
 		done := m.main
-		m.main = slot{}
+		m.main = runningOperation{}
 		if a.Err == nil {
 			m.latency, m.stretch = max(m.now.Local.Sub(done.began), m.latency*3/4), 0
 		} else if errors.Is(a.Err, context.DeadlineExceeded) {
@@ -32,7 +32,7 @@ func (m *Machine) answered(op uint64, a *Answer) {
 		m.answeredMain(&done.what, a)
 	case m.chore.op:
 		what := m.chore.what
-		m.chore = slot{}
+		m.chore = runningOperation{}
 		m.notice(a)
 		if what.Kind == Evict {
 			m.evicted(a)
@@ -56,7 +56,7 @@ func (m *Machine) notice(a *Answer) {
 // abandoned takes in the answer of an operation that leaving has ended.
 func (m *Machine) abandoned(op *Operation, a *Answer) {
 	if op.Kind == Register || op.Kind == Rejoin {
-		m.present = m.present || a.Touched
+		m.present = m.present || a.MayHaveWritten
 	}
 }
 
@@ -64,44 +64,44 @@ func (m *Machine) answeredMain(op *Operation, a *Answer) {
 	switch op.Kind {
 	case Register, Rejoin:
 		m.answeredRegistration(op, a)
-	case Look, Settle:
+	case ReadLeader, Settle:
 		m.answeredLook(op, a)
-	case Beat:
+	case Heartbeat:
 		m.answeredBeat(op, a)
-	case Cycle:
+	case ElectionCycle:
 		m.answeredCycle(op, a)
-	case Resign, Yield:
+	case Resign, HandOver:
 		m.handedOver(op.Kind, a)
 	case Unregister:
 		m.answeredLeaving(a)
-	case List, Evict, WatchTerm, WatchIntent: // not in this slot
+	case List, Evict, WatchTerm, WatchRequest: // not in this slot
 	}
 }
 
 func (m *Machine) answeredRegistration(op *Operation, a *Answer) {
-	if a.Incumbent != nil {
+	if a.Existing != nil {
 		m.waitFor(a)
 		return
 	}
-	m.present = m.present || a.Err == nil || a.Touched
+	m.present = m.present || a.Err == nil || a.MayHaveWritten
 	if a.Err != nil {
 		m.failed(op.Kind, a.Err)
 		return
 	}
 	m.succeeded()
 	m.adopt(a)
-	m.registered, m.joined, m.lookNow = true, true, true
+	m.registered, m.joined, m.readNow = true, true, true
 	m.registeredAt = m.now.Local
-	m.incumbent = incumbent{}
+	m.existing = existingCandidate{}
 	m.wrote(&op.Me)
-	m.roster.due = m.now.Local
+	m.candidates.due = m.now.Local
 }
 
 // wrote takes in that the candidate record was written, and what with.
 func (m *Machine) wrote(me *election.Registration) {
-	m.beatAt = m.now.Local.Add(m.config.CandidateTimeout / 3)
+	m.heartbeatAt = m.now.Local.Add(m.config.CandidateTimeout / 3)
 	if me.Priority != m.me.Priority || me.Role != m.me.Role || !maps.Equal(me.Metadata, m.me.Metadata) {
-		m.beatAt = m.now.Local // it has changed meanwhile
+		m.heartbeatAt = m.now.Local // it has changed meanwhile
 	}
 }
 
@@ -124,7 +124,7 @@ func (m *Machine) answeredBeat(op *Operation, a *Answer) bool {
 	if errors.Is(err, fdbelection.ErrUnregisteredCandidate) {
 		m.registered, err = false, nil // evicted: register again, or while there is a tenure after it
 		m.renewAt = m.now.Local.Add(m.config.HeartbeatInterval)
-		m.lookNow = m.lookNow || m.holds() // a leader by its record would have been registered again
+		m.readNow = m.readNow || m.holds() // a leader by its record would have been registered again
 	}
 	if err != nil {
 		m.failed(op.Kind, err)
@@ -144,8 +144,8 @@ const (
 )
 
 func (m *Machine) answeredCycle(op *Operation, a *Answer) {
-	m.unsettled = m.unsettled || a.Touched
-	if errors.Is(a.Err, ErrSeatLost) {
+	m.unsettled = m.unsettled || a.MayHaveWritten
+	if errors.Is(a.Err, ErrLeadershipLost) {
 		m.succeeded()
 		m.adopt(a)
 		m.sawLeader(a)
@@ -168,12 +168,12 @@ func (m *Machine) answeredCycle(op *Operation, a *Answer) {
 	m.sawLeader(a)
 	m.sawIntent(a)
 	m.renewAt = a.Start.Add(m.config.HeartbeatInterval)
-	if count := a.State.Intent.Counter; a.Action == election.Challenged && count > 0 && count <= quickBeats {
+	if count := a.Status.Request.Counter; a.Action == election.RequestedPreemption && count > 0 && count <= quickBeats {
 		m.renewAt = a.Start.Add(min(step(m.config.HeartbeatInterval), max(quickBeat, 4*m.latency)))
 		m.claimAt = earliest(m.claimAt, m.renewAt)
 	}
 	if led && m.tenure.token == op.Token { // its work has not returned meanwhile
-		m.obeyCycle(a)
+		m.drainIfRequested(a)
 	}
 }
 
@@ -181,7 +181,7 @@ func (m *Machine) answeredLeaving(a *Answer) {
 	switch {
 	case a.Err == nil:
 		m.phase = gone
-		if a.State.Leader.Ballot > 0 { // else it could not be read
+		if a.Status.Leader.Ballot > 0 { // else it could not be read
 			m.sawLeader(a)
 		}
 		return
@@ -213,8 +213,8 @@ func (m *Machine) permanent(err error) bool {
 	return m.settings.Permanent != nil && m.settings.Permanent(err)
 }
 
-// hopeless reports an error that no retry of this process can mend.
-func (m *Machine) hopeless(err error) bool {
+// isFatal reports an error that no retry of this process can mend.
+func (m *Machine) isFatal(err error) bool {
 	return errors.Is(err, fdbelection.ErrDuplicateID) || errors.Is(err, fdbelection.ErrInvalidCandidate) ||
 		errors.Is(err, fdbelection.ErrInvalidConfig) || errors.Is(err, fdbelection.ErrSharedKeys) || m.permanent(err)
 }
@@ -222,13 +222,13 @@ func (m *Machine) hopeless(err error) bool {
 // failed takes in the error of an operation: it reports it once per change and
 // sets the back-off, or leaves where no retry can help.
 func (m *Machine) failed(kind Kind, err error) {
-	if m.hopeless(err) && !m.leaving() {
+	if m.isFatal(err) && !m.leaving() {
 		m.leave(failure(kind, err))
 		return
 	}
-	m.lookNow, m.claimAt = true, time.Time{}
-	if err = failure(kind, err); err.Error() != m.trouble {
-		m.trouble = err.Error()
+	m.readNow, m.claimAt = true, time.Time{}
+	if err = failure(kind, err); err.Error() != m.storeError {
+		m.storeError = err.Error()
 		m.do(Report{Err: err})
 	}
 	m.backoff = min(max(2*m.backoff, shortestBackoff), longestBackoff, max(2*step(m.config.HeartbeatInterval), shortestBackoff))
@@ -238,17 +238,17 @@ func (m *Machine) failed(kind Kind, err error) {
 // succeeded takes in that the store answers.
 func (m *Machine) succeeded() {
 	m.backoff, m.retryAt = 0, time.Time{}
-	if m.trouble != "" {
-		m.trouble = ""
+	if m.storeError != "" {
+		m.storeError = ""
 		m.do(Report{})
 	}
 }
 
-// complain reports the failure of what is not about the seat, once per change of
+// reportFailure reports the failure of what is not about the seat, once per change of
 // each kind: several of them fail in turn.
-func (m *Machine) complain(kind Kind, err error) {
-	if err = failure(kind, err); err.Error() != m.grumbles[kind] && !m.leaving() {
-		m.grumbles[kind] = err.Error()
+func (m *Machine) reportFailure(kind Kind, err error) {
+	if err = failure(kind, err); err.Error() != m.reportedErrors[kind] && !m.leaving() {
+		m.reportedErrors[kind] = err.Error()
 		m.do(Report{Kind: kind, Err: err})
 	}
 }

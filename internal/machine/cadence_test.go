@@ -23,8 +23,8 @@ type pacing struct {
 // run returns how many looks there were, and how old each ballot was when it was
 // seen, by the time of the renewal.
 func (p *pacing) run() (looks int, ages []time.Duration) {
-	var c cadence
-	leader := election.Leader{Ballot: 1, LeaseDuration: 10 * time.Second}
+	var c pollSchedule
+	leader := election.LeaderRecord{Ballot: 1, LeaseDuration: 10 * time.Second}
 	written, renewal := time.Duration(0), 0
 	due := 1234 * time.Millisecond
 	seen := uint64(1)
@@ -102,17 +102,17 @@ func TestCadenceByTable(t *testing.T) {
 	at := localEpoch.Add
 	gap := heartbeat / 10
 	planned := heartbeat - heartbeat/256
-	phased := cadence{ballot: 7, written: wallEpoch, phased: true, next: at(time.Minute), unchanged: at(time.Second)}
+	phased := pollSchedule{ballot: 7, written: wallEpoch, phased: true, next: at(time.Minute), unchanged: at(time.Second)}
 	for _, c := range []struct {
 		name    string
-		before  cadence
+		before  pollSchedule
 		ballot  uint64
 		written time.Duration // since the last
 		seen    time.Duration
 		next    time.Duration
 		phased  bool
 	}{
-		{"the first", cadence{}, 7, 0, time.Second, time.Second + gap, false},
+		{"the first", pollSchedule{}, 7, 0, time.Second, time.Second + gap, false},
 		{"nothing new, looked as planned", phased, 7, 0, time.Minute, time.Minute + gap, true},
 		{"nothing new, looked for another reason", phased, 7, 0, time.Minute - 1, time.Minute, true},
 		{"as expected", phased, 8, heartbeat, time.Minute, time.Minute + planned, true},
@@ -122,12 +122,12 @@ func TestCadenceByTable(t *testing.T) {
 		{"one was missed", phased, 9, 2 * heartbeat, time.Minute, time.Minute + gap, false},
 		{"renewed early", phased, 8, heartbeat - gap - 1, time.Minute, time.Minute + gap, false},
 		{"hardly early", phased, 8, heartbeat - gap, time.Minute, time.Minute + planned, true},
-		{"the edge", cadence{ballot: 7, unchanged: at(time.Minute - 2*gap)}, 8, 0, time.Minute, time.Minute + planned, true},
-		{"no edge", cadence{ballot: 7, unchanged: at(time.Minute - 2*gap - 1)}, 8, 0, time.Minute, time.Minute + gap, false},
+		{"the edge", pollSchedule{ballot: 7, unchanged: at(time.Minute - 2*gap)}, 8, 0, time.Minute, time.Minute + planned, true},
+		{"no edge", pollSchedule{ballot: 7, unchanged: at(time.Minute - 2*gap - 1)}, 8, 0, time.Minute, time.Minute + gap, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := c.before
-			got.saw(&election.Leader{
+			got.saw(&election.LeaderRecord{
 				Ballot: c.ballot, LeaseExpiry: wallEpoch.Add(c.written + 10*time.Second), LeaseDuration: 10 * time.Second,
 			}, at(c.seen), heartbeat)
 			require.Equal(t, c.next, got.next.Sub(localEpoch))
@@ -136,8 +136,8 @@ func TestCadenceByTable(t *testing.T) {
 		})
 	}
 	require.Equal(t, time.Millisecond, step(time.Millisecond), "no shorter")
-	c := cadence{ballot: 7, unchanged: localEpoch}
-	c.saw(&election.Leader{Ballot: 8}, at(time.Millisecond), time.Millisecond)
+	c := pollSchedule{ballot: 7, unchanged: localEpoch}
+	c.saw(&election.LeaderRecord{Ballot: 8}, at(time.Millisecond), time.Millisecond)
 	require.Equal(t, 2*time.Millisecond, c.next.Sub(localEpoch), "nor is a look any sooner")
 }
 
@@ -158,7 +158,7 @@ func TestFailOver(t *testing.T) {
 					seat.LeaseExpiry = wallEpoch.Add(last + seat.LeaseDuration)
 				}
 				if op, ok := r.main(); ok {
-					if op.Kind == Cycle && !op.Abstain {
+					if op.Kind == ElectionCycle && !op.Abstain {
 						break
 					}
 					looks++
@@ -192,13 +192,13 @@ func TestALongHeartbeatIsNoJeopardy(t *testing.T) {
 			require.NoError(t, r.config.Validate())
 			r.elect()
 			for range 3 {
-				r.pass(long).state(Leader)
-				r.pass(20 * time.Millisecond).state(Leader).renew().state(Leader)
+				r.pass(long).state(StateLeader)
+				r.pass(20 * time.Millisecond).state(StateLeader).renew().state(StateLeader)
 			}
 			jeopardy := false
 			for r.m.State().Leads() {
 				r.pass(10 * time.Millisecond)
-				jeopardy = jeopardy || r.m.State() == Jeopardy
+				jeopardy = jeopardy || r.m.State() == StateJeopardy
 			}
 			require.True(t, jeopardy)
 		})

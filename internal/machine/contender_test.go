@@ -12,8 +12,8 @@ import (
 // This file holds what happens in a world beside the operations of the machine:
 // the writes of the seat, the watches, another contender, and troubles.
 
-func vacated(l election.Leader) election.Leader {
-	return election.Leader{Ballot: l.Ballot + 1, Term: l.Term, Nonce: l.Nonce}
+func vacated(l election.LeaderRecord) election.LeaderRecord {
+	return election.LeaderRecord{Ballot: l.Ballot + 1, Term: l.Term, Nonce: l.Nonce}
 }
 
 func (w *world) vacate() { w.write(vacated(w.leader)) }
@@ -27,14 +27,14 @@ func (w *world) nonce() (n uuid.UUID) {
 
 // write replaces the leader record, and tells the watches where the tenure
 // changes.
-func (w *world) write(next election.Leader) {
+func (w *world) write(next election.LeaderRecord) {
 	changed := next.Token() != w.leader.Token()
 	w.leader = next
 	w.version++
 	if changed {
-		w.intent = election.Intent{}
+		w.intent = election.Request{}
 		w.fire(WatchTerm)
-		w.fire(WatchIntent)
+		w.fire(WatchRequest)
 	}
 }
 
@@ -66,7 +66,7 @@ func (o *run) fire(err error) {
 	o.done = true
 	delete(o.world.watches, o.op.ID)
 	delete(o.world.running, o.op.ID)
-	o.world.post(Fired{Op: o.op.ID, Err: err})
+	o.world.post(WatchEnded{Op: o.op.ID, Err: err})
 }
 
 // live has the other contender act, again and again.
@@ -77,8 +77,8 @@ func (w *world) live() {
 	w.bobBeats++
 	seat := w.leader
 	w.bobSaw = w.bobSaw.Next(seat, w.local())
-	claim := func(who election.Identity, accepted bool) election.Leader {
-		return election.Leader{
+	claim := func(who election.Identity, accepted bool) election.LeaderRecord {
+		return election.LeaderRecord{
 			Ballot: seat.Ballot + 1, Term: seat.Term + 1, Identity: who, Priority: 3, Accepted: accepted,
 			Nonce: w.nonce(), LeaseDuration: w.config.LeaseDuration,
 		}
@@ -94,12 +94,12 @@ func (w *world) live() {
 	case seat.HeldBy(bob):
 		seat.Ballot, seat.Accepted, seat.LeaseDuration = seat.Ballot+1, true, w.config.LeaseDuration
 		w.write(seat)
-	case seat.Vacant() && w.chance(0.3), w.bobSaw.LeaseOver(seat, w.local()), w.chance(0.02):
+	case seat.Vacant() && w.chance(0.3), w.bobSaw.LeaseExpired(seat, w.local()), w.chance(0.02):
 		w.write(claim(bob, true))
 	case w.chance(0.1) && !seat.Vacant():
-		kinds := []election.IntentKind{election.IntentChallenge, election.IntentResign, election.IntentTransfer}
-		w.intent = election.Intent{Kind: kinds[w.random.IntN(3)], Term: seat.Term, Identity: bob, Nonce: w.nonce()}
-		w.fire(WatchIntent)
+		kinds := []election.RequestKind{election.PreemptionRequest, election.ResignRequest, election.TransferRequest}
+		w.intent = election.Request{Kind: kinds[w.random.IntN(3)], Term: seat.Term, Identity: bob, Nonce: w.nonce()}
+		w.fire(WatchRequest)
 	}
 	w.after(time.Duration(float64(w.config.HeartbeatInterval)*(0.5+w.random.Float64())), w.live)
 }
@@ -121,7 +121,7 @@ func (w *world) upset() {
 	case 5:
 		if w.chance(0.2) { // everything is removed
 			w.exists, w.registered, w.restored = false, false, true
-			w.write(election.Leader{})
+			w.write(election.LeaderRecord{})
 		}
 	case 6:
 		if w.chance(0.1) {

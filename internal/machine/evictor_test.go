@@ -16,14 +16,14 @@ func TestEvictionWithoutALeader(t *testing.T) {
 	ranked := func(own, other byte) []election.Candidate {
 		return []election.Candidate{candidate(dead, 1), candidate(bob, other), candidate(alice, own)}
 	}
-	disabled := func(r *rig) election.Leader {
+	disabled := func(r *rig) election.LeaderRecord {
 		r.config.ElectionEnabled = false
 		return r.vacant(0)
 	}
-	vacant := func(r *rig) election.Leader { return r.vacant(1) }
+	vacant := func(r *rig) election.LeaderRecord { return r.vacant(1) }
 	for _, c := range []struct {
 		name    string
-		seat    func(*rig) election.Leader
+		seat    func(*rig) election.LeaderRecord
 		members []election.Candidate
 		change  func(*Settings)
 		evicts  bool
@@ -32,9 +32,9 @@ func TestEvictionWithoutALeader(t *testing.T) {
 		{"disabled, second", disabled, ranked(3, 2), nil, false},
 		{"standing by, first", vacant, ranked(2, 3), standingBy, true},
 		{"an observer", vacant, ranked(2, 3), func(s *Settings) { s.Me.Role = election.Observer }, false},
-		{"spectating", vacant, ranked(2, 3), func(s *Settings) { s.Aim = Spectate }, false},
+		{"spectating", vacant, ranked(2, 3), func(s *Settings) { s.Aim = SubscribeOnly }, false},
 		{"not listed yet", vacant, []election.Candidate{candidate(dead, 1), candidate(bob, 2)}, standingBy, false},
-		{"a leader that renews", func(r *rig) election.Leader { return r.leader(carol, 1) }, ranked(2, 3), standingBy, false},
+		{"a leader that renews", func(r *rig) election.LeaderRecord { return r.leader(carol, 1) }, ranked(2, 3), standingBy, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
@@ -43,13 +43,13 @@ func TestEvictionWithoutALeader(t *testing.T) {
 			}
 			seat := c.seat(r)
 			r.step(Begin{})
-			if r.m.aim != Spectate {
-				r.answer(Register, Answer{State: election.State{Config: r.config}})
+			if r.m.aim != SubscribeOnly {
+				r.answer(Register, Answer{Status: election.Status{Config: r.config}})
 			} else {
 				r.answer(WatchTerm, r.reads(seat)) // which configures it
 			}
 			r.answer(List, Answer{Members: c.members})
-			if r.m.aim != Spectate {
+			if r.m.aim != SubscribeOnly {
 				r.answer(WatchTerm, r.reads(seat))
 			}
 			beats := uint64(1)
@@ -112,9 +112,9 @@ func TestListingWithoutALeader(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, standingBy)
 			r.follow(r.vacant(0), c.members...)
-			r.local = r.m.roster.due.Sub(localEpoch)
+			r.local = r.m.candidates.due.Sub(localEpoch)
 			r.step(Tick{}).answer(List, Answer{Members: c.members})
-			due := r.m.roster.due.Sub(r.now().Local)
+			due := r.m.candidates.due.Sub(r.now().Local)
 			require.LessOrEqual(t, due, c.period)
 			require.Greater(t, due, c.period*9/10)
 		})

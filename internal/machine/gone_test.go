@@ -15,7 +15,7 @@ import (
 func TestALeaderWhoseElectionIsGone(t *testing.T) {
 	gone := failing(fdbelection.ErrNotInitialized)
 	for name, learn := range map[string]func(*rig){
-		"by its renewal": func(r *rig) { r.pass(heartbeat).answer(Cycle, gone) },
+		"by its renewal": func(r *rig) { r.pass(heartbeat).answer(ElectionCycle, gone) },
 		"by a watch":     func(r *rig) { r.pass(time.Second).fire(WatchTerm, nil).answer(WatchTerm, gone) },
 		"by its list":    func(r *rig) { r.pass(heartbeat).renew().pass(2*heartbeat-time.Second).answer(List, gone) },
 	} {
@@ -23,7 +23,7 @@ func TestALeaderWhoseElectionIsGone(t *testing.T) {
 			r := newRig(t).elect()
 			learn(r)
 			require.Contains(t, texts(r.acts), "expire 1")
-			r.step(Returned{1})
+			r.step(WorkReturned{1})
 			lost := r.local
 			for {
 				if op, ok := r.find(Rejoin); ok && op.Config.LeaseDuration > 0 {
@@ -49,16 +49,16 @@ func TestAnElectionThatSomeoneElseMadeAgain(t *testing.T) {
 	lost := r.local
 	r.ballot = 0
 	for {
-		if cycle, ok := r.find(Cycle); ok && !cycle.Abstain {
+		if cycle, ok := r.find(ElectionCycle); ok && !cycle.Abstain {
 			break
 		}
 		for _, op := range r.underWay() {
 			switch op.Kind {
 			case Register, Rejoin:
 				require.Zero(t, op.Config, "it joins an election that is there, and makes none")
-				r.answer(op.Kind, Answer{State: election.State{Config: r.config}})
-			case Cycle:
-				r.answer(Cycle, r.did(election.Followed, r.vacant(0)))
+				r.answer(op.Kind, Answer{Status: election.Status{Config: r.config}})
+			case ElectionCycle:
+				r.answer(ElectionCycle, r.did(election.Followed, r.vacant(0)))
 			default:
 				r.answer(op.Kind, r.reads(r.vacant(0)))
 			}
@@ -66,24 +66,26 @@ func TestAnElectionThatSomeoneElseMadeAgain(t *testing.T) {
 		r.pass(50 * time.Millisecond)
 	}
 	require.Equal(t, 10*time.Second, (r.local - lost).Truncate(time.Second))
-	require.True(t, r.op(Cycle).Seen.MayBegin(r.config.LeaseDuration, r.now().Local))
+	require.True(t, r.op(ElectionCycle).Observation.MayClaim(r.config.LeaseDuration, r.now().Local))
 }
 
 // TestATermRecordThatIsGone ends the tenure: the fence refuses it, and a new one
 // writes the record again.
 func TestATermRecordThatIsGone(t *testing.T) {
-	for name, tenure := range map[string]func(election.Leader) election.Tenure{
-		"gone":   func(election.Leader) election.Tenure { return election.Tenure{Token: election.Token{Term: 1}} },
-		"vacant": func(own election.Leader) election.Tenure { return election.Tenure{Token: own.Token()} },
+	for name, tenure := range map[string]func(election.LeaderRecord) election.TermRecord{
+		"gone": func(election.LeaderRecord) election.TermRecord {
+			return election.TermRecord{Token: election.Token{Term: 1}}
+		},
+		"vacant": func(own election.LeaderRecord) election.TermRecord { return election.TermRecord{Token: own.Token()} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t).elect().pass(time.Second).fire(WatchTerm, nil)
 			state := r.reads(r.standing(alice, 1))
-			state.State.Tenure = tenure(state.State.Leader)
+			state.Status.Term = tenure(state.Status.Leader)
 			r.answer(WatchTerm, state)
 			require.Contains(t, texts(r.acts), "expire 1")
-			r.step(Returned{1})
-			require.Equal(t, uint64(1), r.op(Cycle).EndedTerm, "it claims a new term at once")
+			r.step(WorkReturned{1})
+			require.Equal(t, uint64(1), r.op(ElectionCycle).EndedTerm, "it claims a new term at once")
 		})
 	}
 }
@@ -92,22 +94,22 @@ func TestATermRecordThatIsGone(t *testing.T) {
 func TestRecordsThatWerePassedOver(t *testing.T) {
 	r := newRig(t).elect()
 	bad := r.reads(r.standing(alice, 1))
-	bad.State.Unreadable = &fdbelection.InvalidStateError{Record: "intent", Problem: "is odd"}
+	bad.Status.Unreadable = &fdbelection.InvalidStateError{Record: "intent", Problem: "is odd"}
 	for i := range 3 {
-		r.pass(time.Second).fire(WatchIntent, nil).answer(WatchIntent, bad).state(Leader)
+		r.pass(time.Second).fire(WatchRequest, nil).answer(WatchRequest, bad).state(StateLeader)
 		require.Equal(t, i == 0, len(r.reports()) == 1)
 	}
-	r.pass(time.Second).fire(WatchIntent, nil).answer(WatchIntent, r.reads(r.standing(alice, 1)))
-	r.pass(time.Second).fire(WatchIntent, nil).answer(WatchIntent, bad)
+	r.pass(time.Second).fire(WatchRequest, nil).answer(WatchRequest, r.reads(r.standing(alice, 1)))
+	r.pass(time.Second).fire(WatchRequest, nil).answer(WatchRequest, bad)
 	require.Len(t, r.reports(), 1)
 }
 
 // TestALeaderWhoseElectionWasMadeAgain before it has noticed that it was gone: its
 // renewal finds no record of its own, and the watch has not told.
 func TestALeaderWhoseElectionWasMadeAgain(t *testing.T) {
-	r := newRig(t).elect().pass(heartbeat).answer(Cycle, failing(fdbelection.ErrUnregisteredCandidate))
+	r := newRig(t).elect().pass(heartbeat).answer(ElectionCycle, failing(fdbelection.ErrUnregisteredCandidate))
 	r.ballot = 0
-	r.answer(Look, r.reads(r.leader(bob, 1)))
+	r.answer(ReadLeader, r.reads(r.leader(bob, 1)))
 	require.Contains(t, texts(r.acts), "expire 1", "it does not believe until its lease ends")
 }
 
@@ -123,15 +125,15 @@ func TestALostRecordByClock(t *testing.T) {
 	lost.AcquiredAt, lost.LeaseExpiry = time.Time{}, time.Unix(0, 1<<62)
 	seen := time.Duration(0)
 	for range 1000 {
-		if cycle, ok := r.find(Cycle); ok && !cycle.Abstain {
+		if cycle, ok := r.find(ElectionCycle); ok && !cycle.Abstain {
 			require.NotZero(t, seen)
 			require.GreaterOrEqual(t, r.local-seen, r.config.LeaseDuration)
 			return
 		}
 		for _, op := range r.underWay() {
 			switch op.Kind {
-			case Cycle:
-				r.answer(Cycle, r.did(election.Followed, lost))
+			case ElectionCycle:
+				r.answer(ElectionCycle, r.did(election.Followed, lost))
 				if seen == 0 {
 					seen = r.local
 				}
@@ -153,33 +155,33 @@ func TestALeaderWhoseWatchIsLost(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat).renew().pass(2*heartbeat - time.Second)
 	require.Equal(t, r.m.tenure.token, r.op(List).Token)
 	gone := r.reads(r.standing(alice, 1))
-	gone.State.Tenure = election.Tenure{Token: election.Token{Term: 1}}
+	gone.Status.Term = election.TermRecord{Token: election.Token{Term: 1}}
 	r.answer(List, gone)
 	require.Contains(t, texts(r.acts), "expire 1")
-	require.Equal(t, Candidate, r.m.State())
+	require.Equal(t, StateCandidate, r.m.State())
 }
 
 // TestALeaderWhoseRecordsAreGone ends its tenure at once if it reads so beside a renewal
 // that was committed before they were removed and is answered later: what it has read
 // may be older than that, so it looks again.
 func TestALeaderWhoseRecordsAreGone(t *testing.T) {
-	for _, kind := range []Kind{WatchTerm, Cycle} {
+	for _, kind := range []Kind{WatchTerm, ElectionCycle} {
 		t.Run(kind.String(), func(t *testing.T) {
 			r := newRig(t).elect().pass(heartbeat)
 			renewed := r.did(election.Renewed, r.leader(alice, 1))
 			r.fire(WatchTerm, nil)
 			began := r.now().Local
 			r.pass(10 * time.Millisecond)
-			gone := Answer{Start: began, Seen: r.now().Local, State: election.State{Config: r.config}}
+			gone := Answer{Start: began, Seen: r.now().Local, Status: election.Status{Config: r.config}}
 			if kind == WatchTerm {
-				r.answer(Cycle, renewed)
+				r.answer(ElectionCycle, renewed)
 			} else {
-				r.answer(WatchTerm, r.reads(renewed.State.Leader))
-				gone.Err = ErrSeatLost
+				r.answer(WatchTerm, r.reads(renewed.Status.Leader))
+				gone.Err = ErrLeadershipLost
 			}
-			r.pass(time.Millisecond).answer(kind, gone).state(Leader)
-			require.True(t, r.started(Look), "it does not wait for its next renewal")
-			r.answer(Look, r.reads(election.Leader{}))
+			r.pass(time.Millisecond).answer(kind, gone).state(StateLeader)
+			require.True(t, r.started(ReadLeader), "it does not wait for its next renewal")
+			r.answer(ReadLeader, r.reads(election.LeaderRecord{}))
 			require.Contains(t, texts(r.acts), "expire 1")
 		})
 	}

@@ -89,7 +89,7 @@ func (r *rig) step(event Event) *rig {
 	r.m, r.acts = Step(r.m, event, r.now())
 	for _, action := range r.acts {
 		switch a := action.(type) {
-		case Do:
+		case StartOperation:
 			r.pending[a.ID], r.kindOf[a.ID] = a.Operation, a.Kind
 		case Wake:
 			require.True(r.t, a.At.After(r.now().Local), "a wake that is due already")
@@ -128,7 +128,7 @@ func (r *rig) does(want ...string) *rig {
 	r.t.Helper()
 	got := []string{}
 	for _, action := range r.acts {
-		if cancel, ok := action.(Cancel); ok {
+		if cancel, ok := action.(CancelOperation); ok {
 			if kind := r.kindOf[cancel.Op]; mainKind(kind) {
 				got = append(got, "cancel "+kind.String())
 			}
@@ -145,9 +145,9 @@ func (r *rig) does(want ...string) *rig {
 // seatText is text but for what goes on beside the seat.
 func seatText(action Action) string {
 	switch a := action.(type) {
-	case Wake, Adopt, Report, Evicted, HoldOff:
+	case Wake, ConfigChanged, Report, Evicted, HoldOff:
 		return ""
-	case Do:
+	case StartOperation:
 		if !mainKind(a.Kind) {
 			return ""
 		}
@@ -155,22 +155,22 @@ func seatText(action Action) string {
 	return text(action)
 }
 
-func mainKind(k Kind) bool { return k != List && k != Evict && k != WatchTerm && k != WatchIntent }
+func mainKind(k Kind) bool { return k != List && k != Evict && k != WatchTerm && k != WatchRequest }
 
 // text renders an action.
 func text(action Action) string {
 	switch a := action.(type) {
-	case Do:
+	case StartOperation:
 		switch {
-		case a.Kind == Cycle && a.Token.Term > 0:
+		case a.Kind == ElectionCycle && a.Token.Term > 0:
 			return fmt.Sprintf("do renew %d", a.Token.Term)
-		case a.Kind == Cycle && a.Abstain:
+		case a.Kind == ElectionCycle && a.Abstain:
 			return "do cycle, abstaining"
-		case a.Kind == Resign || a.Kind == Yield:
+		case a.Kind == Resign || a.Kind == HandOver:
 			return fmt.Sprintf("do %s %d", a.Kind, a.Token.Term)
 		}
 		return "do " + a.Kind.String()
-	case Cancel:
+	case CancelOperation:
 		return fmt.Sprintf("cancel %d", a.Op)
 	case Lead:
 		return fmt.Sprintf("lead %d", a.Leader.Term)
@@ -178,19 +178,19 @@ func text(action Action) string {
 		return fmt.Sprintf("drain %d: %s", a.Term, a.Reason)
 	case Expire:
 		return fmt.Sprintf("expire %d", a.Term)
-	case Move:
+	case StateChanged:
 		return fmt.Sprintf("%s -> %s: %s", a.From, a.To, a.Reason)
-	case Follow:
+	case LeaderChanged:
 		if a.Leader.Vacant() {
 			return fmt.Sprintf("vacant since %d", a.Leader.Term)
 		}
 		return fmt.Sprintf("leader %s in %d", a.Leader.ID, a.Leader.Term)
-	case Adopt:
+	case ConfigChanged:
 		return fmt.Sprintf("adopt %d", a.Config.Revision)
 	case Evicted:
 		return "evicted " + strings.Join(a.IDs, ", ")
-	case Await:
-		return fmt.Sprintf("await %s until %s", a.Incumbent.ID, a.Until.Sub(localEpoch))
+	case IDInUse:
+		return fmt.Sprintf("await %s until %s", a.Existing.ID, a.Until.Sub(localEpoch))
 	case HoldOff:
 		return fmt.Sprintf("hold off for %s after %d failures", a.For, a.Failures)
 	case Report:
@@ -231,13 +231,13 @@ func (r *rig) answer(kind Kind, a Answer) *rig {
 	r.t.Helper()
 	op := r.op(kind)
 	delete(r.pending, op.ID)
-	if (kind == WatchTerm || kind == WatchIntent) && a.Err == nil {
+	if (kind == WatchTerm || kind == WatchRequest) && a.Err == nil {
 		r.armed[kind] = op.ID
 	}
 	if a.Start.IsZero() {
 		a.Start, a.Seen = r.now().Local, r.now().Local
 	}
-	a.State = withTenure(a.State)
+	a.Status = withTenure(a.Status)
 	if op.First > 0 && a.Ranked == nil {
 		a.Ranked = rankIndex(a.Members, op.First)
 	}
@@ -245,23 +245,23 @@ func (r *rig) answer(kind Kind, a Answer) *rig {
 }
 
 // rankIndex is the beginning of the rank index that belongs to candidates.
-func rankIndex(candidates []election.Candidate, first int) []election.Ranked {
-	ranked := []election.Ranked{}
+func rankIndex(candidates []election.Candidate, first int) []election.RankEntry {
+	ranked := []election.RankEntry{}
 	for _, c := range candidates {
 		if c.Role == election.Voter {
-			ranked = append(ranked, election.Ranked{ID: c.ID, Priority: c.Priority, Versionstamp: c.Versionstamp})
+			ranked = append(ranked, election.RankEntry{ID: c.ID, Priority: c.Priority, Versionstamp: c.Versionstamp})
 		}
 	}
-	slices.SortFunc(ranked, func(a, b election.Ranked) int {
+	slices.SortFunc(ranked, func(a, b election.RankEntry) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), a.Versionstamp.Compare(b.Versionstamp))
 	})
 	return ranked[:min(first, len(ranked))]
 }
 
 // withTenure adds the term record that stands beside a leader record.
-func withTenure(state election.State) election.State {
-	if leader := state.Leader; !leader.Vacant() && state.Tenure == (election.Tenure{}) {
-		state.Tenure = election.Tenure{Token: leader.Token(), Held: true}
+func withTenure(state election.Status) election.Status {
+	if leader := state.Leader; !leader.Vacant() && state.Term == (election.TermRecord{}) {
+		state.Term = election.TermRecord{Token: leader.Token(), Held: true}
 	}
 	return state
 }
@@ -282,7 +282,7 @@ func (r *rig) fire(kind Kind, err error) *rig {
 	op := r.armed[kind]
 	require.NotZero(r.t, op, "%s is not armed", kind)
 	delete(r.armed, kind)
-	return r.step(Fired{Op: op, Err: err})
+	return r.step(WatchEnded{Op: op, Err: err})
 }
 
 // wakes says when the machine wants to be waked, since the beginning.
@@ -313,7 +313,7 @@ func (r *rig) reports() []string {
 // started reports whether the last step began an operation of a kind.
 func (r *rig) started(kind Kind) bool {
 	return slices.ContainsFunc(r.acts, func(a Action) bool {
-		do, ok := a.(Do)
+		do, ok := a.(StartOperation)
 		return ok && do.Kind == kind
 	})
 }

@@ -17,9 +17,9 @@ var errFailed = errors.New("the work has failed")
 func (r *rig) fail(err error) *rig {
 	r.t.Helper()
 	term := r.m.tenure.token.Term
-	r.step(Ending{Term: term, Err: err})
+	r.step(WorkReturning{Term: term, Err: err})
 	acts := r.acts
-	r.step(Returned{term})
+	r.step(WorkReturned{term})
 	if op, ok := r.main(); ok && op.Kind != Resign { // a heartbeat was under way
 		r.answer(op.Kind, r.did(election.Followed, r.standing(alice, term)))
 	}
@@ -36,8 +36,8 @@ func (r *rig) lead(term uint64) *rig {
 		switch {
 		case !ok:
 			r.jump(10 * time.Millisecond)
-		case op.Kind == Cycle && !op.Abstain:
-			r.answer(Cycle, r.did(election.Claimed, r.leader(alice, term)))
+		case op.Kind == ElectionCycle && !op.Abstain:
+			r.answer(ElectionCycle, r.did(election.Claimed, r.leader(alice, term)))
 		default:
 			r.answer(op.Kind, r.did(election.Followed, r.standing(election.Identity{}, term-1)))
 		}
@@ -50,11 +50,11 @@ func (r *rig) lasts(d time.Duration) *rig {
 	r.t.Helper()
 	for end := r.local + d; r.local < end; {
 		r.jump(min(heartbeat, end-r.local))
-		if op, ok := r.main(); ok && op.Kind == Cycle {
+		if op, ok := r.main(); ok && op.Kind == ElectionCycle {
 			r.renew()
 		}
 	}
-	return r.state(Leader)
+	return r.state(StateLeader)
 }
 
 // TestHoldOffs: each failure in a row doubles the time without a claim, up to 32
@@ -103,7 +103,7 @@ func TestTheEndOfFailures(t *testing.T) {
 	r = begin().fail(nil)
 	require.Zero(t, r.m.View().Failures)
 
-	r = begin().lasts(long).answerRenewal(election.Intent{Kind: election.IntentTransfer, Term: 3, Identity: bob, Nonce: uuid.UUID{9}})
+	r = begin().lasts(long).answerRenewal(election.Request{Kind: election.TransferRequest, Term: 3, Identity: bob, Nonce: uuid.UUID{9}})
 	require.Zero(t, r.m.View().Failures)
 }
 
@@ -117,8 +117,8 @@ func TestARequestToResignDoesNotShortenAHoldOff(t *testing.T) {
 		switch {
 		case !ok:
 			r.jump(10 * time.Millisecond)
-		case op.Kind == Cycle && !op.Abstain:
-			r.answer(Cycle, r.did(election.Renewed, r.leader(alice, 4)))
+		case op.Kind == ElectionCycle && !op.Abstain:
+			r.answer(ElectionCycle, r.did(election.Renewed, r.leader(alice, 4)))
 		default:
 			handed := r.leader(alice, 4)
 			handed.Accepted = false
@@ -126,15 +126,15 @@ func TestARequestToResignDoesNotShortenAHoldOff(t *testing.T) {
 		}
 	}
 	require.Less(t, r.local, end)
-	r.answerRenewal(election.Intent{Kind: election.IntentResign, Term: 4, Nonce: uuid.UUID{9}}).step(Returned{4})
+	r.answerRenewal(election.Request{Kind: election.ResignRequest, Term: 4, Nonce: uuid.UUID{9}}).step(WorkReturned{4})
 	require.Equal(t, end, r.m.View().HoldOff.Sub(localEpoch))
 }
 
 // answerRenewal has the next renewal find that something is asked of the leader.
-func (r *rig) answerRenewal(intent election.Intent) *rig {
+func (r *rig) answerRenewal(intent election.Request) *rig {
 	r.t.Helper()
 	r.pass(heartbeat)
-	return r.answer(Cycle, r.asked(intent, true))
+	return r.answer(ElectionCycle, r.asked(intent, true))
 }
 
 // TestHoldOffOfAPreferredProcess: it neither preempts nor challenges the process that
@@ -146,7 +146,7 @@ func TestHoldOffOfAPreferredProcess(t *testing.T) {
 	for r.local < end-10*time.Millisecond {
 		r.jump(10 * time.Millisecond)
 		if op, ok := r.main(); ok {
-			require.True(t, op.Kind == Look || op.Abstain, "at %s: %+v", r.local, op)
+			require.True(t, op.Kind == ReadLeader || op.Abstain, "at %s: %+v", r.local, op)
 			if r.local%time.Second == 0 {
 				r.ballot++
 			}
@@ -156,7 +156,7 @@ func TestHoldOffOfAPreferredProcess(t *testing.T) {
 	}
 	require.NotZero(t, ballot)
 	r.jump(20 * time.Millisecond)
-	op := r.op(Cycle)
+	op := r.op(ElectionCycle)
 	require.False(t, op.Abstain, "it asks for the seat again")
 }
 
@@ -164,16 +164,16 @@ func TestHoldOffOfAPreferredProcess(t *testing.T) {
 // registered for the delay, and claims a seat that is open without it.
 func TestPreemptDelay(t *testing.T) {
 	const delay = 25 * time.Second
-	begin := func(seat func(*rig) election.Leader) *rig {
+	begin := func(seat func(*rig) election.LeaderRecord) *rig {
 		r := newRig(t, func(s *Settings) { s.Me.Priority, s.Config.PreemptDelay = 9, delay })
 		return r.follow(seat(r))
 	}
-	held := func(r *rig) election.Leader { return r.leader(bob, 1) }
+	held := func(r *rig) election.LeaderRecord { return r.leader(bob, 1) }
 
 	r := begin(held)
 	for r.local < delay-10*time.Millisecond {
 		if op, ok := r.main(); ok {
-			require.True(t, op.Kind == Look || op.Abstain && op.NoPreempt, "at %s: %+v", r.local, op)
+			require.True(t, op.Kind == ReadLeader || op.Abstain && op.NoPreempt, "at %s: %+v", r.local, op)
 			r.answer(op.Kind, r.did(election.Followed, r.leader(bob, 1)))
 		}
 		r.jump(10 * time.Millisecond)
@@ -181,20 +181,20 @@ func TestPreemptDelay(t *testing.T) {
 	for r.local < delay+20*time.Millisecond {
 		r.jump(10 * time.Millisecond)
 	}
-	op := r.op(Cycle)
+	op := r.op(ElectionCycle)
 	require.False(t, op.Abstain || op.NoPreempt, "%+v", op)
 
-	r = begin(func(r *rig) election.Leader { return r.vacant(1) })
-	op = r.op(Cycle)
+	r = begin(func(r *rig) election.LeaderRecord { return r.vacant(1) })
+	op = r.op(ElectionCycle)
 	require.False(t, op.Abstain, "a vacancy is claimed at once")
 	require.True(t, op.NoPreempt, "and not taken from one that was quicker")
 
 	r = begin(held)
 	r.jump(10 * time.Second)
-	if op, ok := r.main(); ok && op.Kind == Look {
-		r.answer(Look, r.reads(r.standing(bob, 1)))
+	if op, ok := r.main(); ok && op.Kind == ReadLeader {
+		r.answer(ReadLeader, r.reads(r.standing(bob, 1)))
 	}
-	op = r.op(Cycle)
+	op = r.op(ElectionCycle)
 	require.False(t, op.Abstain, "a lease that is over needs no delay")
 	require.True(t, op.NoPreempt)
 }
@@ -208,6 +208,6 @@ func TestPreemptDelayAfterAnEviction(t *testing.T) {
 	op, _ := r.main()
 	require.NotEqual(t, Rejoin, op.Kind)
 	r.m.registered = false // as a heartbeat finds out
-	r.answer(op.Kind, r.reads(r.leader(bob, 1))).answer(Rejoin, Answer{State: election.State{Config: r.config}})
+	r.answer(op.Kind, r.reads(r.leader(bob, 1))).answer(Rejoin, Answer{Status: election.Status{Config: r.config}})
 	require.Equal(t, r.local, r.m.preemptAt().Sub(first))
 }

@@ -17,9 +17,9 @@ import (
 var elder = election.Identity{ID: "alice", Incarnation: uuid.UUID{0xe}}
 
 // finds is the answer to a registration that found elder in the way.
-func (r *rig) finds(leader election.Leader) Answer {
+func (r *rig) finds(leader election.LeaderRecord) Answer {
 	a := r.reads(leader)
-	a.Incumbent = &election.Incumbent{Candidate: candidate(elder, 1), Leader: leader}
+	a.Existing = &election.ExistingCandidate{Candidate: candidate(elder, 1), Leader: leader}
 	return a
 }
 
@@ -29,7 +29,7 @@ func (r *rig) finds(leader election.Leader) Answer {
 func TestAnIncumbentThatIsDead(t *testing.T) {
 	r := newRig(t).step(Begin{})
 	op := r.op(Register)
-	require.True(t, op.Incumbent == nil && !op.TakeOver)
+	require.True(t, op.Existing == nil && !op.TakeOver)
 	r.local = time.Second
 	last := r.finds(r.leader(bob, 1))
 	r.answer(Register, last).does("leader bob in 1", "await alice until 16s", "candidate -> follower: somebody leads")
@@ -39,16 +39,16 @@ func TestAnIncumbentThatIsDead(t *testing.T) {
 		r.pass(at - 1 - r.local).idle()
 		r.pass(1).does("do register")
 		op = r.op(Register)
-		require.Equal(t, last.Incumbent, op.Incumbent)
+		require.Equal(t, last.Existing, op.Existing)
 		require.False(t, op.TakeOver)
 		last = r.finds(r.leader(bob, 1))
 		r.answer(Register, last).does()
 	}
 	r.pass(3*time.Second - 1).idle().pass(1).does("do register")
 	op = r.op(Register)
-	require.Equal(t, last.Incumbent, op.Incumbent)
+	require.Equal(t, last.Existing, op.Existing)
 	require.True(t, op.TakeOver)
-	r.answer(Register, Answer{State: election.State{Config: r.config}}).answer(WatchTerm, r.reads(r.leader(bob, 1)))
+	r.answer(Register, Answer{Status: election.Status{Config: r.config}}).answer(WatchTerm, r.reads(r.leader(bob, 1)))
 	r.pass(heartbeat)
 	require.NotContains(t, r.kinds(), Register)
 }
@@ -67,12 +67,12 @@ func TestAnIncumbentThatLed(t *testing.T) {
 	r.pass(time.Second - 1).idle()
 	r.pass(1)
 	require.True(t, r.op(Register).TakeOver)
-	r.answer(Register, Answer{State: election.State{Config: r.config}})
-	op := r.op(Cycle)
+	r.answer(Register, Answer{Status: election.Status{Config: r.config}})
+	op := r.op(ElectionCycle)
 	require.False(t, op.Abstain)
-	require.True(t, op.Seen.LeaseOver(seat, r.now().Local), "what was seen while it waited counts")
-	r.answer(Cycle, r.did(election.Claimed, r.leader(alice, 2)))
-	r.state(Leader)
+	require.True(t, op.Observation.LeaseExpired(seat, r.now().Local), "what was seen while it waited counts")
+	r.answer(ElectionCycle, r.did(election.Claimed, r.leader(alice, 2)))
+	r.state(StateLeader)
 	require.Equal(t, 10*time.Second, r.local)
 }
 
@@ -81,20 +81,20 @@ func TestTheWindowsOfAnIncumbent(t *testing.T) {
 	for _, c := range []struct {
 		name           string
 		timeout, lease time.Duration
-		seat           func(r *rig, at time.Duration) election.Leader
+		seat           func(r *rig, at time.Duration) election.LeaderRecord
 		want           time.Duration
 	}{
-		{"a short timeout", 4 * time.Second, 10 * time.Second, func(r *rig, _ time.Duration) election.Leader { return r.standing(elder, 1) }, 4 * time.Second},
-		{"a short lease", 15 * time.Second, 5 * time.Second, func(r *rig, _ time.Duration) election.Leader { return r.standing(elder, 1) }, 5 * time.Second},
-		{"vacant", 15 * time.Second, 10 * time.Second, func(r *rig, _ time.Duration) election.Leader { return r.vacant(0) }, 15 * time.Second},
-		{"another leader", 15 * time.Second, 10 * time.Second, func(r *rig, _ time.Duration) election.Leader { return r.leader(bob, 1) }, 15 * time.Second},
-		{"handed to it after 2 s", 15 * time.Second, 5 * time.Second, func(r *rig, at time.Duration) election.Leader {
+		{"a short timeout", 4 * time.Second, 10 * time.Second, func(r *rig, _ time.Duration) election.LeaderRecord { return r.standing(elder, 1) }, 4 * time.Second},
+		{"a short lease", 15 * time.Second, 5 * time.Second, func(r *rig, _ time.Duration) election.LeaderRecord { return r.standing(elder, 1) }, 5 * time.Second},
+		{"vacant", 15 * time.Second, 10 * time.Second, func(r *rig, _ time.Duration) election.LeaderRecord { return r.vacant(0) }, 15 * time.Second},
+		{"another leader", 15 * time.Second, 10 * time.Second, func(r *rig, _ time.Duration) election.LeaderRecord { return r.leader(bob, 1) }, 15 * time.Second},
+		{"handed to it after 2 s", 15 * time.Second, 5 * time.Second, func(r *rig, at time.Duration) election.LeaderRecord {
 			if at < 2*time.Second {
 				return r.leader(bob, 1)
 			}
 			return r.standing(elder, 2)
 		}, 8 * time.Second},
-		{"and taken from it after 2 s", 15 * time.Second, 5 * time.Second, func(r *rig, at time.Duration) election.Leader {
+		{"and taken from it after 2 s", 15 * time.Second, 5 * time.Second, func(r *rig, at time.Duration) election.LeaderRecord {
 			if at < 2*time.Second {
 				return r.standing(elder, 1)
 			}
@@ -124,7 +124,7 @@ func TestTheWindowsOfAnIncumbent(t *testing.T) {
 // TestAnIncumbentThatIsAlive ends the newcomer, which leaves nothing behind that it
 // would have to take away.
 func TestAnIncumbentThatIsAlive(t *testing.T) {
-	r := newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.Leader{})).pass(heartbeat)
+	r := newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.LeaderRecord{})).pass(heartbeat)
 	err := fmt.Errorf("%w: it moves", fdbelection.ErrDuplicateID)
 	r.answer(Register, failing(err)).does("candidate -> stopped: failed", "finish register: "+err.Error())
 	require.ErrorIs(t, r.m.result, fdbelection.ErrDuplicateID)
@@ -132,18 +132,18 @@ func TestAnIncumbentThatIsAlive(t *testing.T) {
 
 // TestAnIncumbentThatGoesAway: it has left, or was evicted.
 func TestAnIncumbentThatGoesAway(t *testing.T) {
-	r := newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.Leader{})).pass(heartbeat)
-	r.answer(Register, Answer{State: election.State{Config: r.config}})
+	r := newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.LeaderRecord{})).pass(heartbeat)
+	r.answer(Register, Answer{Status: election.Status{Config: r.config}})
 	require.True(t, r.started(WatchTerm))
-	require.Nil(t, r.m.incumbent.found)
+	require.Nil(t, r.m.existing.found)
 }
 
 // TestLeavingWhileAnIncumbentStands needs no transaction.
 func TestLeavingWhileAnIncumbentStands(t *testing.T) {
-	r := newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.Leader{}))
+	r := newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.LeaderRecord{}))
 	r.step(Leave{}).does("candidate -> stopped: stopped", "finish <nil>")
 
-	r = newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.Leader{})).pass(heartbeat)
+	r = newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.LeaderRecord{})).pass(heartbeat)
 	r.step(Leave{}).does("cancel register")
 	r.answer(Register, failing(context.Canceled)).does("candidate -> stopped: stopped", "finish <nil>")
 }
@@ -151,7 +151,7 @@ func TestLeavingWhileAnIncumbentStands(t *testing.T) {
 // TestAnIncumbentBehindFailures: what the store fails to answer does not begin the
 // windows again, and does not become a hot loop at their end.
 func TestAnIncumbentBehindFailures(t *testing.T) {
-	r := newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.Leader{})).pass(heartbeat)
+	r := newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.LeaderRecord{})).pass(heartbeat)
 	for r.local < 15*time.Second {
 		require.False(t, r.op(Register).TakeOver)
 		r.answer(Register, failing(errStore)).idle().pass(r.wake - r.local)
@@ -164,6 +164,6 @@ func TestAnIncumbentBehindFailures(t *testing.T) {
 		r.answer(Register, failing(errStore)).idle().pass(r.wake - r.local)
 		require.True(t, r.op(Register).TakeOver)
 	}
-	r.answer(Register, Answer{State: election.State{Config: r.config}})
+	r.answer(Register, Answer{Status: election.Status{Config: r.config}})
 	require.True(t, r.m.registered)
 }

@@ -12,7 +12,7 @@ import (
 
 // leased is the record of a leader that wrote another lease than that of the config
 // that stands.
-func (r *rig) leased(who election.Identity, term uint64, lease time.Duration) election.Leader {
+func (r *rig) leased(who election.Identity, term uint64, lease time.Duration) election.LeaderRecord {
 	leader := r.leader(who, term)
 	leader.LeaseDuration, leader.LeaseExpiry = lease, r.now().Wall.Add(lease)
 	return leader
@@ -28,16 +28,16 @@ func TestTheLeaseThatWasWrittenCounts(t *testing.T) {
 				r := newRig(t)
 				r.config.Expiry = mode
 				leader := r.leased(bob, 1, lease)
-				r.follow(leader, candidate(alice, 1), candidate(bob, 2)).state(Follower)
+				r.follow(leader, candidate(alice, 1), candidate(bob, 2)).state(StateFollower)
 				require.Equal(t, localEpoch.Add(lease), r.m.View().LeaseEnd)
 				claim, wants := r.m.claimTime()
 				require.True(t, wants)
 				require.Equal(t, localEpoch.Add(lease), claim)
 				r.local = lease - 1
-				r.step(Tick{}).state(Follower)
+				r.step(Tick{}).state(StateFollower)
 				require.False(t, r.m.View().Leaderless)
 				r.local = lease
-				r.step(Tick{}).state(Candidate)
+				r.step(Tick{}).state(StateCandidate)
 				require.True(t, r.m.View().Leaderless)
 			})
 		}

@@ -21,7 +21,7 @@ func TestLeaving(t *testing.T) {
 		r.step(Begin{}).does()
 	})
 	t.Run("while it only looks on", func(t *testing.T) {
-		r := newRig(t, func(s *Settings) { s.Aim = Spectate }).step(Begin{}).step(Leave{})
+		r := newRig(t, func(s *Settings) { s.Aim = SubscribeOnly }).step(Begin{}).step(Leave{})
 		r.does("observer -> stopped: stopped", "finish <nil>")
 		require.Contains(t, texts(r.acts), "cancel 1", "the watch")
 	})
@@ -30,8 +30,8 @@ func TestLeaving(t *testing.T) {
 		leaves bool
 	}{
 		"and it was not committed":   {failing(context.Canceled), false},
-		"and nobody knows":           {Answer{Err: context.Canceled, Touched: true}, true},
-		"and it was committed after": {Answer{State: election.State{Config: testConfig()}}, true},
+		"and nobody knows":           {Answer{Err: context.Canceled, MayHaveWritten: true}, true},
+		"and it was committed after": {Answer{Status: election.Status{Config: testConfig()}}, true},
 	} {
 		t.Run("while registering, "+name, func(t *testing.T) {
 			r := newRig(t).step(Begin{}).step(Leave{}).does("cancel register").answer(Register, c.answer)
@@ -45,7 +45,7 @@ func TestLeaving(t *testing.T) {
 		})
 	}
 	t.Run("after a registration of which nobody knows", func(t *testing.T) {
-		r := newRig(t).step(Begin{}).answer(Register, Answer{Err: errStore, Touched: true})
+		r := newRig(t).step(Begin{}).answer(Register, Answer{Err: errStore, MayHaveWritten: true})
 		r.step(Leave{}).does("do leave")
 	})
 	t.Run("and its watch ends at once", func(t *testing.T) {
@@ -57,33 +57,33 @@ func TestLeaving(t *testing.T) {
 	t.Run("while claiming", func(t *testing.T) {
 		r := newRig(t)
 		r.follow(r.vacant(0)).step(Leave{}).does("cancel election cycle").step(Leave{}).does()
-		r.answer(Cycle, Answer{Err: context.Canceled, Touched: true}).does("do leave")
+		r.answer(ElectionCycle, Answer{Err: context.Canceled, MayHaveWritten: true}).does("do leave")
 		r.answer(Unregister, r.reads(r.vacant(1))).does("vacant since 1", stopped, "finish <nil>")
 	})
 	t.Run("while waiting after an error", func(t *testing.T) {
 		r := newRig(t)
-		r.follow(r.vacant(0)).answer(Cycle, failing(errStore)).idle().step(Leave{}).does("do leave")
+		r.follow(r.vacant(0)).answer(ElectionCycle, failing(errStore)).idle().step(Leave{}).does("do leave")
 	})
 	t.Run("while handing over", func(t *testing.T) {
-		r := newRig(t).elect().step(Ending{Term: 1}).step(Returned{1}).step(Leave{}).does("cancel resign")
+		r := newRig(t).elect().step(WorkReturning{Term: 1}).step(WorkReturned{1}).step(Leave{}).does("cancel resign")
 		require.True(t, r.m.Holds())
 		r.answer(Resign, failing(context.Canceled)).does("do leave")
 	})
 	t.Run("while leading: renewed until the work has returned", func(t *testing.T) {
 		r := newRig(t).elect().step(Leave{}).does("drain 1: stopped", "leader -> candidate: stopped")
-		r.pass(heartbeat).does("do renew 1").renew().step(Returned{1}).does("expire 1", "do leave")
+		r.pass(heartbeat).does("do renew 1").renew().step(WorkReturned{1}).does("expire 1", "do leave")
 	})
 	t.Run("while leading: not beyond the drain limit", func(t *testing.T) {
 		r := newRig(t).elect().step(Leave{}).pass(heartbeat).renew().pass(time.Second).does("expire 1", "do leave")
 		r.answer(Unregister, Answer{}).does(stopped, "finish <nil>")
-		r.step(Returned{1}).does()
+		r.step(WorkReturned{1}).does()
 	})
 	t.Run("after belief has ended, and the work has not", func(t *testing.T) {
-		r := newRig(t).elect().jump(30*time.Second).answer(Beat, Answer{})
+		r := newRig(t).elect().jump(30*time.Second).answer(Heartbeat, Answer{})
 		r.step(Leave{}).does().wakes(r.local + 4*time.Second)
 		r.pass(time.Second).idle()
 		again := *r
-		r.step(Returned{1}).does("do leave")
+		r.step(WorkReturned{1}).does("do leave")
 		again.pass(3 * time.Second).does("do leave")
 	})
 }
@@ -91,10 +91,10 @@ func TestLeaving(t *testing.T) {
 // TestLeavingDoesNotWaitForAHeartbeat that hangs, once the work has had its time.
 func TestLeavingDoesNotWaitForAHeartbeat(t *testing.T) {
 	r := newRig(t).elect().jump(30 * time.Second).step(Leave{}).pass(4*time.Second - 1)
-	require.Equal(t, []Kind{Beat}, r.kinds())
+	require.Equal(t, []Kind{Heartbeat}, r.kinds())
 	r.pass(1).does("cancel heartbeat")
 	r.step(Tick{}).does()
-	r.answer(Beat, failing(context.Canceled)).does("do leave")
+	r.answer(Heartbeat, failing(context.Canceled)).does("do leave")
 }
 
 // TestLeavingIsTriedAgain until its time is over.
@@ -124,16 +124,16 @@ func TestLeavingIsTriedAgain(t *testing.T) {
 	r = newRig(t)
 	r.follow(r.leader(bob, 1)).jump(time.Minute).step(Leave{})
 	list := r.op(List).ID
-	r.answer(Cycle, failing(context.Canceled)).answer(Unregister, Answer{})
+	r.answer(ElectionCycle, failing(context.Canceled)).answer(Unregister, Answer{})
 	require.Contains(t, texts(r.acts), fmt.Sprintf("cancel %d", list), "nothing is left under way")
 }
 
 // TestALimitOnlyComesNearer: what ends a tenure later gives its work no more time.
 func TestALimitOnlyComesNearer(t *testing.T) {
-	r := newRig(t).elect().step(Ending{Term: 1})
-	require.Equal(t, 4*time.Second, r.m.Belief().End.Sub(localEpoch))
+	r := newRig(t).elect().step(WorkReturning{Term: 1})
+	require.Equal(t, 4*time.Second, r.m.Deadlines().End.Sub(localEpoch))
 	r.pass(2 * time.Second).step(Leave{})
-	require.Equal(t, 4*time.Second, r.m.Belief().End.Sub(localEpoch))
+	require.Equal(t, 4*time.Second, r.m.Deadlines().End.Sub(localEpoch))
 }
 
 // TestAFailureThatEndsTheMachine is told to its work.
@@ -141,7 +141,7 @@ func TestAFailureThatEndsTheMachine(t *testing.T) {
 	for _, err := range []error{
 		fdbelection.ErrInvalidConfig, fdbelection.ErrInvalidCandidate, fdbelection.ErrSharedKeys, fdbelection.ErrDuplicateID,
 	} {
-		r := newRig(t).elect().pass(heartbeat).answer(Cycle, failing(err))
+		r := newRig(t).elect().pass(heartbeat).answer(ElectionCycle, failing(err))
 		var told error
 		for _, action := range r.acts {
 			if drain, ok := action.(Drain); ok {

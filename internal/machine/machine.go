@@ -8,9 +8,9 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// ErrSeatLost ends the attempt of a leader that finds its tenure over: it must
+// ErrLeadershipLost ends the attempt of a leader that finds its tenure over: it must
 // not claim another one before its work has returned.
-var ErrSeatLost = errors.New("the seat is no longer held in this tenure")
+var ErrLeadershipLost = errors.New("the seat is no longer held in this tenure")
 
 // Machine is one contender between two events. It is a value: a copy of it goes
 // its own way.
@@ -35,41 +35,41 @@ type Machine struct {
 	joined       bool // was registered once
 	present      bool // a registration may have been committed
 
-	incumbent incumbent
+	existing existingCandidate
 
-	seat    seat
-	cadence cadence
-	turn    turn
-	roster  roster
+	leader     leaderView
+	poll       pollSchedule
+	claimDelay claimDelay
+	candidates candidateList
 
-	tenure   tenure
-	ended    uint64 // the own tenures up to it are over
-	handover handover
-	sighted  sighting
+	tenure      tenure
+	ended       uint64 // the own tenures up to it are over
+	handover    handover
+	seenRequest seenRequest
 
-	beatAt  time.Time // the next heartbeat, by a cycle or alone
-	renewAt time.Time // the next renewal, or the next challenge
-	claimAt time.Time // not before
-	soonest time.Time // not before: one tenure per heartbeat
-	holdOff time.Time // not before: after failed work, or a resignation on request
+	heartbeatAt time.Time // the next heartbeat, by a cycle or alone
+	renewAt     time.Time // the next renewal, or the next challenge
+	claimAt     time.Time // not before
+	soonest     time.Time // not before: one tenure per heartbeat
+	holdOff     time.Time // not before: after failed work, or a resignation on request
 	// failures counts the tenures in a row whose work failed.
 	failures int
 	// A watch has called for a look, or for a renewal; also while one is under
 	// way, which may have missed what there is to see.
-	lookNow, renewNow bool
+	readNow, renewNow bool
 	// The tenure has changed since the seat was read: it may be open.
-	news bool
+	termChanged bool
 
-	unsettled  bool
-	retryAt    time.Time
-	backoff    time.Duration
-	trouble    string                  // as reported
-	unreadable string                  // as reported
-	grumbles   [WatchIntent + 1]string // of chores and watches, by their kind
-	latency    time.Duration
-	stretch    time.Duration // of patience, after a try that had its time
+	unsettled      bool
+	retryAt        time.Time
+	backoff        time.Duration
+	storeError     string                   // as reported
+	unreadable     string                   // as reported
+	reportedErrors [WatchRequest + 1]string // of chores and watches, by their kind
+	latency        time.Duration
+	stretch        time.Duration // of patience, after a try that had its time
 
-	main, chore   slot
+	main, chore   runningOperation
 	term, intents watch
 	nextOp        uint64
 
@@ -84,7 +84,7 @@ type Machine struct {
 type phase int
 
 const (
-	unborn phase = iota
+	notStarted phase = iota
 	running
 	departing
 	gone
@@ -125,30 +125,30 @@ func Step(m Machine, event Event, now Now) (Machine, []Action) {
 func (m *Machine) take(event Event) {
 	switch e := event.(type) {
 	case Begin:
-		if m.phase == unborn {
+		if m.phase == notStarted {
 			m.phase, m.reason = running, ReasonStarted
 		}
-	case Aimed:
+	case AimChanged:
 		m.aimed(e.Aim)
-	case Changed:
+	case RegistrationChanged:
 		m.changed(e)
 	case Leave:
 		m.leave(nil)
-	case Issuing:
+	case CommitStarting:
 		m.issuing(e)
-	case Issued:
+	case CommitDone:
 		m.issued(e)
 	case Answered:
 		m.answered(e.Op, &e.Answer)
-	case Fired:
+	case WatchEnded:
 		m.fired(e)
-	case Ending:
+	case WorkReturning:
 		m.ending(e)
-	case Lapsed:
+	case DeadlinePassed:
 		if m.tenure.token.Term == e.Term {
 			m.drain(ReasonUnrenewed, time.Time{})
 		}
-	case Returned:
+	case WorkReturned:
 		m.returned(e.Term)
 	case Tick:
 		if m.now.Local.Before(m.woken) { // the timer ran ahead of the clock: ask for it again
@@ -171,17 +171,17 @@ func (m *Machine) aimed(aim Aim) {
 		return
 	}
 	m.aim, m.reason = aim, ReasonRole
-	m.lookNow = m.lookNow || !m.holds()
+	m.readNow = m.readNow || !m.holds()
 	if aim != Campaign {
-		m.obey(demand{kind: demoted}, ReasonRole)
+		m.startDrain(drainCause{kind: drainDemoted}, ReasonRole)
 	}
 }
 
 // changed takes over what the candidate says of itself from now on.
-func (m *Machine) changed(e Changed) {
+func (m *Machine) changed(e RegistrationChanged) {
 	m.me.Priority, m.me.Metadata, m.role = e.Priority, e.Metadata, e.Role
-	m.turn = turn{}
-	m.beatAt = m.now.Local // others are to know soon
+	m.claimDelay = claimDelay{}
+	m.heartbeatAt = m.now.Local // others are to know soon
 	switch {
 	case !m.holds():
 		if m.me.Role != m.role {
@@ -189,7 +189,7 @@ func (m *Machine) changed(e Changed) {
 		}
 		m.me.Role = m.role
 	case m.role != election.Voter:
-		m.obey(demand{kind: demoted}, ReasonDemoted)
+		m.startDrain(drainCause{kind: drainDemoted}, ReasonDemoted)
 	default:
 		m.renewNow = true
 	}
@@ -215,10 +215,10 @@ func (m *Machine) leave(result error) {
 func (m *Machine) hurry() {
 	t, kind := &m.tenure, m.main.what.Kind
 	left := m.leaving() && m.leaveBy.IsZero() && (!m.holds() || t.stage == over && !m.now.Local.Before(t.limit))
-	waited := m.handover.pending() && (kind == Beat || kind == Look)
+	waited := m.handover.pending() && (kind == Heartbeat || kind == ReadLeader)
 	if m.main.busy() && !m.main.aborted && (left || waited) {
 		m.main.aborted = true
-		m.do(Cancel{Op: m.main.op})
+		m.do(CancelOperation{Op: m.main.op})
 	}
 }
 
@@ -230,28 +230,28 @@ func (m *Machine) tell() {
 	}
 	reason := m.reason
 	if reason == "" {
-		reason = m.usual(to)
+		reason = m.defaultReason(to)
 	}
-	term := m.seat.leader.Term
+	term := m.leader.leader.Term
 	if m.holds() {
 		term = m.tenure.token.Term
 	}
-	m.do(Move{Transition{From: m.told, To: to, Term: term, Reason: reason, Leader: m.seat.leader, At: m.now.Wall}})
+	m.do(StateChanged{Transition{From: m.told, To: to, Term: term, Reason: reason, Leader: m.leader.leader, At: m.now.Wall}})
 	m.told = to
 }
 
-// usual is why a state is entered for which nothing in particular was done.
-func (m *Machine) usual(to State) Reason {
+// defaultReason is why a state is entered for which nothing in particular was done.
+func (m *Machine) defaultReason(to State) Reason {
 	switch to {
-	case Jeopardy:
+	case StateJeopardy:
 		return ReasonUnrenewed
-	case Leader:
+	case StateLeader:
 		return ReasonRenewed
-	case Follower:
+	case StateFollower:
 		return ReasonLeaderSeen
-	case Observer:
+	case StateObserver:
 		return ReasonRole
-	case Stopped:
+	case StateStopped:
 		if m.result != nil {
 			return ReasonFailed
 		}

@@ -9,7 +9,7 @@ import (
 // plan starts what is due, and asks to be waked for the next.
 func (m *Machine) plan() {
 	m.wake = time.Time{}
-	if m.phase == unborn || m.phase == gone {
+	if m.phase == notStarted || m.phase == gone {
 		return
 	}
 	m.hurry()
@@ -55,12 +55,12 @@ func (m *Machine) planMain() {
 // want is given up, as soon as the last look said that it is still its own.
 func (m *Machine) planIdle() {
 	switch {
-	case m.aim != Spectate && !m.registered: // first: settling needs an election
+	case m.aim != SubscribeOnly && !m.registered: // first: settling needs an election
 		m.planRegistration()
 	case m.unsettled:
 		m.begin(&m.main, Operation{Kind: Settle, Limit: m.config.LeaseDuration})
-	case m.seat.leader.HeldBy(m.me.Identity) && !m.wanted() && !m.lookNow:
-		m.handOver(m.seat.leader.Token(), demand{})
+	case m.leader.leader.HeldBy(m.me.Identity) && !m.wanted() && !m.readNow:
+		m.handOver(m.leader.leader.Token(), drainCause{})
 		m.planHandOver()
 	default:
 		m.planFollower()
@@ -71,7 +71,7 @@ func (m *Machine) planRegistration() {
 	op := Operation{Kind: Register, Limit: m.config.LeaseDuration}
 	if m.joined { // evicted: a newer process of the same name goes first
 		op.Kind = Rejoin
-	} else if m.planIncumbent(&op) {
+	} else if m.planTakeOver(&op) {
 		return
 	}
 	if !m.settings.MustExist && !m.now.Local.Before(m.reopens()) {
@@ -85,18 +85,18 @@ func (m *Machine) planRegistration() {
 // candidate is alive, until the work has returned.
 func (m *Machine) planLeader() {
 	now := m.now.Local
-	ended := m.tenure.stage == over || m.tenure.demand.kind == disabled
+	ended := m.tenure.stage == over || m.tenure.cause.kind == drainDisabled
 	switch {
-	case ended && !now.Before(m.beatAt):
-		m.begin(&m.main, Operation{Kind: Beat, Limit: m.patience()})
+	case ended && !now.Before(m.heartbeatAt):
+		m.begin(&m.main, Operation{Kind: Heartbeat, Limit: m.patience()})
 	case ended:
-		m.at(m.beatAt)
+		m.at(m.heartbeatAt)
 	case m.renewNow, !now.Before(m.renewAt):
 		m.renewNow = false
 		m.planCycle(m.renewalLimit(), true)
-	case m.lookNow && !m.term.arming(): // and the renewal does not wait for it
+	case m.readNow && !m.term.arming(): // and the renewal does not wait for it
 		limit := max(m.renewAt.Sub(now), step(m.config.HeartbeatInterval))
-		m.begin(&m.main, Operation{Kind: Look, Limit: min(limit, m.config.HeartbeatInterval)})
+		m.begin(&m.main, Operation{Kind: ReadLeader, Limit: min(limit, m.config.HeartbeatInterval)})
 	default:
 		m.at(m.renewAt)
 	}
@@ -126,7 +126,7 @@ func (m *Machine) patience() time.Duration {
 // planCycle begins a cycle. One that abstains renews, and claims nothing.
 func (m *Machine) planCycle(limit time.Duration, abstain bool) {
 	m.begin(&m.main, Operation{
-		Kind: Cycle, Limit: limit, Token: m.tenure.token,
+		Kind: ElectionCycle, Limit: limit, Token: m.tenure.token,
 		EndedTerm: m.ended, Abstain: abstain, NoPreempt: m.now.Local.Before(m.preemptAt()),
 	})
 }
@@ -136,8 +136,8 @@ func (m *Machine) planCycle(limit time.Duration, abstain bool) {
 func (m *Machine) planFollower() {
 	now := m.now.Local
 	claim, wants := m.claimTime()
-	look := m.cadence.next
-	if m.lookNow || !m.seat.looked {
+	look := m.poll.next
+	if m.readNow || !m.leader.looked {
 		look = now
 		if m.term.arming() || !m.term.busy() && !now.Before(m.term.due) {
 			look = m.now.Local.Add(m.patience()) // the watch will tell
@@ -147,14 +147,14 @@ func (m *Machine) planFollower() {
 	case wants && !now.Before(claim):
 		m.claimAt = now.Add(step(m.config.HeartbeatInterval))
 		m.planCycle(m.patience(), false)
-	case m.registered && !now.Before(m.beatAt): // it claims nothing out of turn
+	case m.registered && !now.Before(m.heartbeatAt): // it claims nothing out of turn
 		m.planCycle(m.patience(), !m.outranks() || now.Before(latest(m.soonest, m.holdOff, m.preemptAt())))
 	case !now.Before(look):
-		m.begin(&m.main, Operation{Kind: Look, Limit: m.patience()})
+		m.begin(&m.main, Operation{Kind: ReadLeader, Limit: m.patience()})
 	default:
 		m.at(look)
 		if m.registered {
-			m.at(m.beatAt)
+			m.at(m.heartbeatAt)
 		}
 		if wants {
 			m.at(claim)
@@ -182,21 +182,21 @@ func (m *Machine) planTenure() {
 	case t.stage == over && m.now.Local.Before(t.limit):
 		m.at(t.limit) // to give up the seat without waiting for the work any longer
 		return
-	case t.stage != believing && t.stage != draining:
+	case t.stage != leading && t.stage != draining:
 		return
 	}
 	m.at(t.next())
-	if overdue := t.horizon().Jeopardy; m.leads() && m.now.Local.Before(overdue) {
+	if overdue := t.deadlines().Jeopardy; m.leads() && m.now.Local.Before(overdue) {
 		m.at(overdue)
 	}
 }
 
 // finish ends everything.
 func (m *Machine) finish() {
-	for _, s := range []*slot{&m.chore, &m.term.slot, &m.intents.slot} {
+	for _, s := range []*runningOperation{&m.chore, &m.term.runningOperation, &m.intents.runningOperation} {
 		if s.busy() && !s.aborted {
 			s.aborted = true
-			m.do(Cancel{Op: s.op})
+			m.do(CancelOperation{Op: s.op})
 		}
 	}
 	m.do(Finish{Err: m.result})
@@ -205,17 +205,17 @@ func (m *Machine) finish() {
 // State returns the part that the process plays.
 func (m *Machine) State() State {
 	switch {
-	case m.phase == unborn, m.phase == gone:
-		return Stopped
-	case m.leads() && !m.now.Local.Before(m.tenure.horizon().Jeopardy):
-		return Jeopardy
+	case m.phase == notStarted, m.phase == gone:
+		return StateStopped
+	case m.leads() && !m.now.Local.Before(m.tenure.deadlines().Jeopardy):
+		return StateJeopardy
 	case m.leads():
-		return Leader
-	case m.aim == Spectate, m.me.Role != election.Voter:
-		return Observer
+		return StateLeader
+	case m.aim == SubscribeOnly, m.me.Role != election.Voter:
+		return StateObserver
 	case m.leaderless():
-		return Candidate
+		return StateCandidate
 	default:
-		return Follower
+		return StateFollower
 	}
 }

@@ -24,28 +24,28 @@ func TestTheBeginning(t *testing.T) {
 		begins string
 		kind   Kind
 	}{
-		{Spectate, election.Voter, "stopped -> observer: started", 0},
+		{SubscribeOnly, election.Voter, "stopped -> observer: started", 0},
 		{StandBy, election.Voter, "stopped -> candidate: started", Register},
 		{Campaign, election.Voter, "stopped -> candidate: started", Register},
 		{Campaign, election.Observer, "stopped -> observer: started", Register},
 	} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			r := newRig(t, func(s *Settings) { s.Aim, s.Me.Role = c.aim, c.role })
-			require.Equal(t, Stopped, r.m.State())
+			require.Equal(t, StateStopped, r.m.State())
 			r.step(Tick{}).does().step(Begin{})
 			if c.kind != 0 {
 				r.does("do register", c.begins)
 				require.Equal(t, r.config, r.op(Register).Config)
 				require.Equal(t, 10*time.Second, r.op(Register).Limit)
 				require.False(t, r.started(WatchTerm), "nothing is watched before it is listed")
-				r.answer(Register, Answer{State: election.State{Config: r.config}}).does()
+				r.answer(Register, Answer{Status: election.Status{Config: r.config}}).does()
 			} else {
 				r.does(c.begins)
 			}
 			require.Equal(t, c.kind != 0, r.started(List))
 			require.True(t, r.started(WatchTerm), "the watch reads the seat as well")
 			r.answer(WatchTerm, r.reads(r.leader(bob, 1)))
-			if c.role == election.Voter && c.aim != Spectate {
+			if c.role == election.Voter && c.aim != SubscribeOnly {
 				r.does("leader bob in 1", "candidate -> follower: somebody leads")
 			} else {
 				r.does("leader bob in 1")
@@ -57,11 +57,11 @@ func TestTheBeginning(t *testing.T) {
 
 // TestAFirstClaim waits until the candidates are listed, so that it is in turn.
 func TestAFirstClaim(t *testing.T) {
-	r := newRig(t).step(Begin{}).answer(Register, Answer{State: election.State{Config: testConfig()}})
+	r := newRig(t).step(Begin{}).answer(Register, Answer{Status: election.Status{Config: testConfig()}})
 	r.answer(WatchTerm, r.reads(r.vacant(0))).does("vacant since 0")
 	r.answer(List, Answer{Members: []election.Candidate{candidate(alice, 1)}}).does("do election cycle")
 
-	r = newRig(t).step(Begin{}).answer(Register, Answer{State: election.State{Config: testConfig()}})
+	r = newRig(t).step(Begin{}).answer(Register, Answer{Status: election.Status{Config: testConfig()}})
 	r.answer(WatchTerm, r.reads(r.vacant(0))).answer(List, failing(errStore))
 	r.does("do election cycle")
 }
@@ -72,7 +72,7 @@ func TestAnElectionThatMustExist(t *testing.T) {
 	for range 5 {
 		r.answer(Register, failing(fdbelection.ErrNotInitialized)).idle().pass(time.Second).does("do register")
 	}
-	r.answer(Register, Answer{State: election.State{Config: testConfig()}}).idle()
+	r.answer(Register, Answer{Status: election.Status{Config: testConfig()}}).idle()
 }
 
 func TestWithoutAConfigTheDefaultsHoldAtFirst(t *testing.T) {
@@ -83,40 +83,40 @@ func TestWithoutAConfigTheDefaultsHoldAtFirst(t *testing.T) {
 // TestAnElectionThatWasRemoved is made again, whatever was in doubt.
 func TestAnElectionThatWasRemoved(t *testing.T) {
 	r := newRig(t)
-	r.follow(r.vacant(0)).answer(Cycle, Answer{Err: kv.Error{Code: kv.CodeTransactionTimedOut, Committing: true}, Touched: true})
+	r.follow(r.vacant(0)).answer(ElectionCycle, Answer{Err: kv.Error{Code: kv.CodeTransactionTimedOut, Committing: true}, MayHaveWritten: true})
 	r.pass(time.Second).does("do settle an earlier attempt")
 	r.answer(Settle, failing(fdbelection.ErrNotInitialized)).idle()
 	r.pass(time.Second).does("do register again")
-	r.answer(Rejoin, Answer{State: election.State{Config: r.config}}).does("do settle an earlier attempt")
+	r.answer(Rejoin, Answer{Status: election.Status{Config: r.config}}).does("do settle an earlier attempt")
 	r.answer(Settle, r.reads(r.vacant(0))).does("do election cycle")
 }
 
 // TestAnUnsettledClaim: nothing is concluded from a read before it is settled.
 func TestAnUnsettledClaim(t *testing.T) {
 	r := newRig(t)
-	r.follow(r.vacant(0)).answer(Cycle, Answer{Err: context.DeadlineExceeded, Touched: true}).idle()
+	r.follow(r.vacant(0)).answer(ElectionCycle, Answer{Err: context.DeadlineExceeded, MayHaveWritten: true}).idle()
 	r.pass(20 * time.Millisecond).does("do settle an earlier attempt")
 	r.pass(time.Second).fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.leader(alice, 1))).does("leader alice in 1")
 	r.answer(Settle, r.reads(r.standing(alice, 1))).does("do election cycle")
-	r.answer(Cycle, r.did(election.Renewed, r.leader(alice, 1))).does("lead 1", "candidate -> leader: the seat was vacant")
+	r.answer(ElectionCycle, r.did(election.Renewed, r.leader(alice, 1))).does("lead 1", "candidate -> leader: the seat was vacant")
 }
 
 // TestAnUnsettledRenewal: another one settles it, and a look does not.
 func TestAnUnsettledRenewal(t *testing.T) {
 	begin := func() *rig {
 		r := newRig(t).elect().pass(heartbeat)
-		return r.answer(Cycle, Answer{Err: errStore, Touched: true}).pass(20 * time.Millisecond).does("do renew 1")
+		return r.answer(ElectionCycle, Answer{Err: errStore, MayHaveWritten: true}).pass(20 * time.Millisecond).does("do renew 1")
 	}
-	r := begin().renew().step(Ending{Term: 1}).step(Returned{1})
+	r := begin().renew().step(WorkReturning{Term: 1}).step(WorkReturned{1})
 	r.answer(Resign, r.reads(r.vacant(1))).does("vacant since 1", "do election cycle")
 
 	r = begin()
-	r.answer(Cycle, r.did(election.Followed, r.standing(alice, 1))) // as by a clock that jumped
+	r.answer(ElectionCycle, r.did(election.Followed, r.standing(alice, 1))) // as by a clock that jumped
 	r.pass(time.Second).fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.standing(alice, 1)))
-	r.m.lookNow = true
-	r.step(Tick{}).answer(Look, r.reads(r.standing(alice, 1)))
+	r.m.readNow = true
+	r.step(Tick{}).answer(ReadLeader, r.reads(r.standing(alice, 1)))
 	r.jump(time.Minute)
-	r.answer(r.kinds()[0], failing(errStore)).step(Returned{1}).does("do settle an earlier attempt")
+	r.answer(r.kinds()[0], failing(errStore)).step(WorkReturned{1}).does("do settle an earlier attempt")
 }
 
 // TestBackOff: failures are retried later and later, and reported once.
@@ -138,7 +138,7 @@ func TestBackOff(t *testing.T) {
 		r.pass(pause).does("do register")
 	}
 	require.GreaterOrEqual(t, last, 300*time.Millisecond)
-	require.Equal(t, "register: the store is down", r.m.View().Trouble)
+	require.Equal(t, "register: the store is down", r.m.View().StoreError)
 	r.answer(Register, failing(context.DeadlineExceeded))
 	require.Equal(t, []string{"register: the store did not answer in time"}, r.reports())
 	for _, action := range r.acts {
@@ -146,10 +146,10 @@ func TestBackOff(t *testing.T) {
 			require.ErrorIs(t, report.Err, context.DeadlineExceeded)
 		}
 	}
-	r.pass(time.Second).answer(Register, Answer{State: election.State{Config: r.config}})
+	r.pass(time.Second).answer(Register, Answer{Status: election.Status{Config: r.config}})
 	require.Equal(t, []string{"<nil>"}, r.reports())
 	r.answer(WatchTerm, r.reads(r.leader(bob, 1))).pass(heartbeat)
-	r.answer(Look, failing(errStore))
+	r.answer(ReadLeader, failing(errStore))
 	require.Less(t, r.wake-r.local, 11*time.Millisecond, "it begins anew")
 }
 
@@ -162,9 +162,9 @@ func TestBackOffIsBounded(t *testing.T) {
 	r := newRig(t, long)
 	r.follow(r.vacant(0))
 	for range 20 {
-		r.answer(Cycle, failing(errStore)).pass(time.Second).does("do election cycle")
+		r.answer(ElectionCycle, failing(errStore)).pass(time.Second).does("do election cycle")
 	}
-	r.answer(Cycle, failing(errStore))
+	r.answer(ElectionCycle, failing(errStore))
 	require.LessOrEqual(t, r.wake-r.local, time.Second)
 	require.GreaterOrEqual(t, r.wake-r.local, 500*time.Millisecond)
 }
@@ -181,14 +181,14 @@ func TestWhatNoRetryCanMend(t *testing.T) {
 			r.step(Tick{}).step(Leave{}).step(Begin{})
 			require.Empty(t, r.acts)
 
-			r = newRig(t, settings).elect().pass(heartbeat).answer(Cycle, failing(err))
+			r = newRig(t, settings).elect().pass(heartbeat).answer(ElectionCycle, failing(err))
 			reason := "failed"
 			r.does("drain 1: "+reason, "do renew 1", "leader -> candidate: "+reason)
 			for range 3 { // the work has not returned, and trying again is no hot loop
-				r.answer(Cycle, failing(err)).idle().pass(time.Second / 2).does("do renew 1")
+				r.answer(ElectionCycle, failing(err)).idle().pass(time.Second / 2).does("do renew 1")
 			}
-			r.step(Returned{1}).does("expire 1", "cancel election cycle")
-			r.answer(Cycle, failing(context.Canceled)).does("do leave")
+			r.step(WorkReturned{1}).does("expire 1", "cancel election cycle")
+			r.answer(ElectionCycle, failing(context.Canceled)).does("do leave")
 			r.answer(Unregister, Answer{}).does("candidate -> stopped: "+reason, "finish election cycle: "+err.Error())
 		})
 	}
@@ -197,12 +197,12 @@ func TestWhatNoRetryCanMend(t *testing.T) {
 func TestRenewals(t *testing.T) {
 	r := newRig(t).elect().wakes(heartbeat)
 	r.pass(heartbeat).does("do renew 1")
-	op := r.op(Cycle)
+	op := r.op(ElectionCycle)
 	require.Equal(t, r.standing(alice, 1).Token(), op.Token)
 	require.True(t, op.Abstain)
 	require.Equal(t, 3*time.Second, op.Limit, "a heartbeat, of the 4 s that are left")
-	r.jump(time.Second).answer(Cycle, failing(errStore)).pass(10 * time.Millisecond)
-	require.Equal(t, r.m.Belief().Stop.Sub(r.m.main.began), r.op(Cycle).Limit, "and no longer than there is left")
+	r.jump(time.Second).answer(ElectionCycle, failing(errStore)).pass(10 * time.Millisecond)
+	require.Equal(t, r.m.Deadlines().Stop.Sub(r.m.main.began), r.op(ElectionCycle).Limit, "and no longer than there is left")
 	r.renew().jump(heartbeat - 1).idle()
 	r.jump(1).does("do renew 1")
 }
@@ -212,7 +212,7 @@ func TestRenewalsAreAHeartbeatApart(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	a := r.did(election.Renewed, r.leader(alice, 1))
 	a.Start, a.Seen = r.now().Local, r.now().Local
-	r.issue(r.op(Cycle), 1, r.config).pass(time.Second).answer(Cycle, a)
+	r.issue(r.op(ElectionCycle), 1, r.config).pass(time.Second).answer(ElectionCycle, a)
 	r.jump(2*time.Second - 1).idle().jump(1).does("do renew 1")
 }
 
@@ -220,32 +220,32 @@ func TestRenewalsAreAHeartbeatApart(t *testing.T) {
 // heartbeat.
 func TestALongLeaseHasTimeForASlowStore(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Config.LeaseDuration = 40 * time.Second }).elect().pass(heartbeat)
-	require.Equal(t, (28-3)*time.Second/2, r.op(Cycle).Limit)
+	require.Equal(t, (28-3)*time.Second/2, r.op(ElectionCycle).Limit)
 }
 
 // TestASlowStoreIsGivenTime: twice what the last answers took, more after a try
 // that had its time, and no more than a lease.
 func TestASlowStoreIsGivenTime(t *testing.T) {
 	r := newRig(t)
-	r.follow(r.vacant(0)).jump(2900*time.Millisecond).answer(Cycle, r.did(election.Followed, r.leader(bob, 1)))
+	r.follow(r.vacant(0)).jump(2900*time.Millisecond).answer(ElectionCycle, r.did(election.Followed, r.leader(bob, 1)))
 	r.jump(heartbeat)
-	require.Equal(t, 5800*time.Millisecond, r.op(Look).Limit)
-	r.answer(Look, failing(context.DeadlineExceeded)).jump(time.Second)
-	require.Equal(t, 10*time.Second, r.op(Look).Limit)
+	require.Equal(t, 5800*time.Millisecond, r.op(ReadLeader).Limit)
+	r.answer(ReadLeader, failing(context.DeadlineExceeded)).jump(time.Second)
+	require.Equal(t, 10*time.Second, r.op(ReadLeader).Limit)
 }
 
 // TestAHeartbeatIsWakedFor, and not only at the next look.
 func TestAHeartbeatIsWakedFor(t *testing.T) {
 	r := newRig(t, standingBy)
 	seat := r.leader(bob, 1)
-	r.follow(seat).wakes(heartbeat).pass(heartbeat).answer(Look, r.reads(seat)).wakes(5 * time.Second)
+	r.follow(seat).wakes(heartbeat).pass(heartbeat).answer(ReadLeader, r.reads(seat)).wakes(5 * time.Second)
 }
 
 // TestJeopardyIsWakedFor: it does not begin with whatever happens next.
 func TestJeopardyIsWakedFor(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
-	r.m.roster.due = r.now().Local.Add(time.Minute)
-	r.step(Changed{Priority: 5}).wakes(5 * time.Second)
+	r.m.candidates.due = r.now().Local.Add(time.Minute)
+	r.step(RegistrationChanged{Priority: 5}).wakes(5 * time.Second)
 }
 
 // TestALookOfTheLeader does not keep its renewal waiting.
@@ -253,7 +253,7 @@ func TestALookOfTheLeader(t *testing.T) {
 	r := newRig(t).elect().pass(2900*time.Millisecond).fire(WatchTerm, nil).answer(WatchTerm, r0(t))
 	r.fire(WatchTerm, nil).answer(WatchTerm, r0(t))
 	r.fire(WatchTerm, nil).does("do read the seat")
-	require.Equal(t, 300*time.Millisecond, r.op(Look).Limit, "a tenth of a heartbeat, not all of it")
+	require.Equal(t, 300*time.Millisecond, r.op(ReadLeader).Limit, "a tenth of a heartbeat, not all of it")
 }
 
 func r0(t *testing.T) Answer {
@@ -267,66 +267,66 @@ func r0(t *testing.T) Answer {
 // must not be tried without a pause.
 func TestEvictedWhileItLeadsByAClockThatJumped(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
-	r.answer(Cycle, failing(fdbelection.ErrUnregisteredCandidate)).does("do read the seat")
-	r.answer(Look, r.reads(r.standing(alice, 1))).does()
+	r.answer(ElectionCycle, failing(fdbelection.ErrUnregisteredCandidate)).does("do read the seat")
+	r.answer(ReadLeader, r.reads(r.standing(alice, 1))).does()
 	r.pass(heartbeat).does("leader -> jeopardy: no renewal was acknowledged in time", "do renew 1")
 }
 
 // TestEvicted: a candidate registers again, where nobody has taken its name.
 func TestEvicted(t *testing.T) {
 	r := newRig(t)
-	r.follow(r.leader(bob, 1)).pass(heartbeat).answer(Look, r.reads(r.leader(bob, 1)))
+	r.follow(r.leader(bob, 1)).pass(heartbeat).answer(ReadLeader, r.reads(r.leader(bob, 1)))
 	r.jump(2 * time.Second).does("do cycle, abstaining")
-	r.answer(Cycle, failing(fdbelection.ErrUnregisteredCandidate)).does("do register again")
+	r.answer(ElectionCycle, failing(fdbelection.ErrUnregisteredCandidate)).does("do register again")
 	require.Empty(t, r.reports())
-	r.answer(Rejoin, Answer{State: election.State{Config: r.config}}).does("do read the seat")
-	r.answer(Look, r.reads(r.standing(bob, 1))).idle()
+	r.answer(Rejoin, Answer{Status: election.Status{Config: r.config}}).does("do read the seat")
+	r.answer(ReadLeader, r.reads(r.standing(bob, 1))).idle()
 }
 
 // TestChangesAreWrittenAtOnce, also where a heartbeat is under way that says what
 // was before.
 func TestChangesAreWrittenAtOnce(t *testing.T) {
-	change := Changed{Priority: 4, Role: election.Voter, Metadata: map[string]string{"at": "here"}}
+	change := RegistrationChanged{Priority: 4, Role: election.Voter, Metadata: map[string]string{"at": "here"}}
 	r := newRig(t)
 	r.follow(r.leader(bob, 1)).step(change).does("do cycle, abstaining")
-	require.Equal(t, int32(4), r.op(Cycle).Me.Priority)
-	r.step(Changed{Priority: 4, Metadata: map[string]string{"at": "there"}}).does()
-	r.answer(Cycle, r.did(election.Followed, r.standing(bob, 1))).does("do cycle, abstaining")
-	r.step(Changed{Priority: 4, Role: election.Observer, Metadata: map[string]string{"at": "there"}})
-	r.answer(Cycle, r.did(election.Followed, r.standing(bob, 1)))
-	require.Equal(t, election.Observer, r.op(Cycle).Me.Role, "a change of the role alone")
-	r.answer(Cycle, r.did(election.Followed, r.standing(bob, 1))).does()
+	require.Equal(t, int32(4), r.op(ElectionCycle).Me.Priority)
+	r.step(RegistrationChanged{Priority: 4, Metadata: map[string]string{"at": "there"}}).does()
+	r.answer(ElectionCycle, r.did(election.Followed, r.standing(bob, 1))).does("do cycle, abstaining")
+	r.step(RegistrationChanged{Priority: 4, Role: election.Observer, Metadata: map[string]string{"at": "there"}})
+	r.answer(ElectionCycle, r.did(election.Followed, r.standing(bob, 1)))
+	require.Equal(t, election.Observer, r.op(ElectionCycle).Me.Role, "a change of the role alone")
+	r.answer(ElectionCycle, r.did(election.Followed, r.standing(bob, 1))).does()
 
-	r = newRig(t).step(Begin{}).step(change).answer(Register, Answer{State: election.State{Config: r.config}})
+	r = newRig(t).step(Begin{}).step(change).answer(Register, Answer{Status: election.Status{Config: r.config}})
 	r.does("do cycle, abstaining")
 
 	r = newRig(t).elect().step(change).does("do renew 1")
-	require.Equal(t, "here", r.op(Cycle).Me.Metadata["at"])
+	require.Equal(t, "here", r.op(ElectionCycle).Me.Metadata["at"])
 }
 
 // TestALeaderThatBecomesAnObserver stays a voter until its seat is given up.
 func TestALeaderThatBecomesAnObserver(t *testing.T) {
-	r := newRig(t).elect().step(Changed{Priority: 5, Role: election.Observer})
+	r := newRig(t).elect().step(RegistrationChanged{Priority: 5, Role: election.Observer})
 	r.pass(heartbeat).does("do renew 1")
-	require.Equal(t, election.Voter, r.op(Cycle).Me.Role)
-	r.renew().step(Returned{1}).does("expire 1", "do resign 1", "candidate -> observer: its role has changed")
+	require.Equal(t, election.Voter, r.op(ElectionCycle).Me.Role)
+	r.renew().step(WorkReturned{1}).does("expire 1", "do resign 1", "candidate -> observer: its role has changed")
 	r.answer(Resign, r.reads(r.vacant(1))).does("vacant since 1", "do cycle, abstaining")
-	require.Equal(t, election.Observer, r.op(Cycle).Me.Role)
+	require.Equal(t, election.Observer, r.op(ElectionCycle).Me.Role)
 
 	r = newRig(t)
-	r.follow(r.leader(bob, 1)).step(Changed{Priority: 5, Role: election.Observer}).
+	r.follow(r.leader(bob, 1)).step(RegistrationChanged{Priority: 5, Role: election.Observer}).
 		does("do cycle, abstaining", "follower -> observer: its role has changed")
 }
 
 // TestAims: each can be changed for another at any time, but for the one of an
 // onlooker.
 func TestAims(t *testing.T) {
-	r := newRig(t, func(s *Settings) { s.Aim = Spectate }).step(Begin{})
+	r := newRig(t, func(s *Settings) { s.Aim = SubscribeOnly }).step(Begin{})
 	r.answer(WatchTerm, r.reads(r.leader(bob, 1)))
-	r.step(Aimed{Spectate}).does()
-	r.step(Aimed{StandBy}).does("do register", "observer -> follower: its role has changed")
-	r.answer(Register, Answer{State: election.State{Config: r.config}})
-	r.step(Aimed{Spectate})
+	r.step(AimChanged{SubscribeOnly}).does()
+	r.step(AimChanged{StandBy}).does("do register", "observer -> follower: its role has changed")
+	r.answer(Register, Answer{Status: election.Status{Config: r.config}})
+	r.step(AimChanged{SubscribeOnly})
 	require.Equal(t, StandBy, r.m.aim, "it stays listed")
 }
 

@@ -55,9 +55,9 @@ type trial struct {
 	expired  bool
 	patience time.Duration // the work may use the lease at least until then, unless belief ends
 	lost     bool
-	base     Horizon // of the attempt that was acknowledged last
-	open     map[[2]uint64]Horizon
-	told     *election.Leader
+	base     Deadlines // of the attempt that was acknowledged last
+	open     map[[2]uint64]Deadlines
+	told     *election.LeaderRecord
 	hang     bool // work may hang
 }
 
@@ -73,7 +73,7 @@ func newTrial(t *testing.T, seed uint64) *trial {
 	}
 	settings := testSettings()
 	settings.Aim = Aim(w.random.IntN(3))
-	x := &trial{T: t, world: w, m: New(settings), mains: make(map[uint64]Operation), open: make(map[[2]uint64]Horizon), hang: true}
+	x := &trial{T: t, world: w, m: New(settings), mains: make(map[uint64]Operation), open: make(map[[2]uint64]Deadlines), hang: true}
 	w.post = x.take
 	return x
 }
@@ -96,7 +96,7 @@ func (x *trial) run() {
 	if x.finished {
 		return
 	}
-	require.True(x, x.m.State().Leads(), "no leader although nothing is wrong: %s, %+v, %s", x.m.State(), x.leader, x.m.trouble)
+	require.True(x, x.m.State().Leads(), "no leader although nothing is wrong: %s, %+v, %s", x.m.State(), x.leader, x.m.storeError)
 	require.True(x, x.leader.HeldBy(alice))
 	x.take(Leave{})
 	x.until(x.now + 10*time.Second)
@@ -108,12 +108,12 @@ func (x *trial) run() {
 func (x *trial) order() {
 	switch x.random.IntN(5) {
 	case 0:
-		x.take(Aimed{Aim(x.random.IntN(3))})
+		x.take(AimChanged{Aim(x.random.IntN(3))})
 	case 1:
-		x.take(Changed{Priority: int32(x.random.IntN(10)), Role: election.Role(x.random.IntN(2))})
+		x.take(RegistrationChanged{Priority: int32(x.random.IntN(10)), Role: election.Role(x.random.IntN(2))})
 	case 2:
 		if x.term > 0 && !x.drained {
-			x.take(Ending{Term: x.term})
+			x.take(WorkReturning{Term: x.term})
 			x.workReturns(x.term)
 		}
 	case 3:
@@ -130,9 +130,9 @@ func (x *trial) calm() {
 	x.faults, x.bobLives, x.hang, x.doubled = 0, false, false, false
 	x.config = testConfig()
 	x.config.Revision = 1000
-	x.intent = election.Intent{}
-	x.take(Aimed{Campaign})
-	x.take(Changed{Priority: 5, Role: election.Voter})
+	x.intent = election.Request{}
+	x.take(AimChanged{Campaign})
+	x.take(RegistrationChanged{Priority: 5, Role: election.Voter})
 	if x.term > 0 && x.drained {
 		x.workReturns(x.term)
 	}
@@ -183,15 +183,15 @@ func (x *trial) pure(event Event, now Now) (Machine, []Action) {
 	if x.steps%8 != 0 {
 		return Step(x.m, event, now)
 	}
-	before := fmt.Sprintf("%+v %+v", x.m, x.m.seat.record)
+	before := fmt.Sprintf("%+v %+v", x.m, x.m.leader.record)
 	m, actions := Step(x.m, event, now)
 	again, same := Step(x.m, event, now)
 	require.Equal(x, m, again, "the same step gave another machine: %#v", event)
 	require.Equal(x, actions, same, "the same step asked for something else: %#v", event)
 	after := fmt.Sprintf("%+v", m)
-	_, _ = Step(x.m, Issuing{Op: x.m.main.op, Attempt: 99, Start: now.Local, Lease: time.Minute, Config: x.config}, now)
+	_, _ = Step(x.m, CommitStarting{Op: x.m.main.op, Attempt: 99, Start: now.Local, Lease: time.Minute, Config: x.config}, now)
 	_, _ = Step(x.m, Leave{}, now)
-	require.Equal(x, before, fmt.Sprintf("%+v %+v", x.m, x.m.seat.record), "a step changed the machine that it was given")
+	require.Equal(x, before, fmt.Sprintf("%+v %+v", x.m, x.m.leader.record), "a step changed the machine that it was given")
 	require.Equal(x, after, fmt.Sprintf("%+v", m), "a step changed another machine")
 	return m, actions
 }
@@ -210,9 +210,9 @@ func (x *trial) trace(event Event, actions []Action) {
 // has it.
 func (x *trial) observe(event Event) {
 	switch e := event.(type) {
-	case Issuing:
-		x.open[[2]uint64{e.Op, uint64(e.Attempt)}] = HorizonOf(e.Start, e.Lease, e.Config)
-	case Issued:
+	case CommitStarting:
+		x.open[[2]uint64{e.Op, uint64(e.Attempt)}] = DeadlinesOf(e.Start, e.Lease, e.Config)
+	case CommitDone:
 		key := [2]uint64{e.Op, uint64(e.Attempt)}
 		switch e.Outcome {
 		case kv.Committed:
@@ -226,7 +226,7 @@ func (x *trial) observe(event Event) {
 		delete(x.mains, e.Op)
 		if e.Answer.Action == election.Claimed || e.Answer.Action == election.Renewed {
 			if x.term == 0 {
-				x.base = HorizonOf(e.Answer.Start, e.Answer.State.Leader.LeaseDuration, e.Answer.State.Config)
+				x.base = DeadlinesOf(e.Answer.Start, e.Answer.Status.Leader.LeaseDuration, e.Answer.Status.Config)
 				clear(x.open)
 			}
 		}
@@ -235,10 +235,10 @@ func (x *trial) observe(event Event) {
 
 func (x *trial) perform(action Action) {
 	switch a := action.(type) {
-	case Do:
+	case StartOperation:
 		x.checkStart(a.Operation)
 		x.world.begin(a.Operation)
-	case Cancel:
+	case CancelOperation:
 		x.world.cancel(a.Op)
 	case Wake:
 		require.True(x, a.At.After(x.local()), "a wake that is due already")
@@ -258,7 +258,7 @@ func (x *trial) perform(action Action) {
 	case Drain:
 		require.Equal(x, x.term, a.Term)
 		require.False(x, x.drained, "drained twice")
-		x.drained, x.lost = true, a.Reason == ReasonSeatLost
+		x.drained, x.lost = true, a.Reason == ReasonLeadershipLost
 		x.patience = x.now + x.m.settings.Drain
 		if a.Reason == ReasonChallenged {
 			x.patience = x.now + min(x.m.settings.Drain, x.m.config.PreemptionGrace) // Leave may come after it
@@ -268,11 +268,11 @@ func (x *trial) perform(action Action) {
 		require.Equal(x, x.term, a.Term)
 		require.True(x, x.drained && !x.expired)
 		x.expired = true
-	case Move:
+	case StateChanged:
 		require.Equal(x, x.state, a.From)
 		require.NotEqual(x, a.From, a.To)
 		x.state = a.To
-	case Follow:
+	case LeaderChanged:
 		if x.told != nil && !x.restored {
 			require.Greater(x, a.Leader.Ballot, x.told.Ballot, "told twice, or out of order")
 		}
@@ -293,7 +293,7 @@ func (x *trial) workReturns(term uint64) {
 		if x.term != term {
 			return
 		}
-		x.take(Returned{Term: term})
+		x.take(WorkReturned{Term: term})
 		require.True(x, x.finished || x.drained && x.expired, "the work has returned, and its lease goes on")
 		x.term = 0
 		clear(x.open)
@@ -312,7 +312,7 @@ func (x *trial) checkStart(op Operation) {
 	require.Empty(x, x.mains, "a second operation about the seat: %s", op.Kind)
 	x.mains[op.ID] = op
 	if op.TakeOver {
-		require.NotNil(x, op.Incumbent)
+		require.NotNil(x, op.Existing)
 		require.GreaterOrEqual(x, x.now-x.foundAt, x.config.CandidateTimeout, "takes over too soon")
 	}
 	x.begun = append(x.begun, x.now)
@@ -323,14 +323,14 @@ func (x *trial) checkStart(op Operation) {
 		return // its work has returned
 	}
 	switch op.Kind {
-	case Resign, Yield, Unregister:
+	case Resign, HandOver, Unregister:
 		require.True(x, x.expired, "given up while the lease is in use")
 		require.True(x, x.lost || x.now >= x.patience, "given up before the time that the work had to stop")
-	case Cycle:
+	case ElectionCycle:
 		require.True(x, op.Token.Term == x.term && op.Abstain && !x.expired, "a claim before the work has returned")
 	case Register, Rejoin, Settle:
 		require.Fail(x, "as if the work had returned")
-	case Look, Beat, List, Evict, WatchTerm, WatchIntent:
+	case ReadLeader, Heartbeat, List, Evict, WatchTerm, WatchRequest:
 	}
 }
 
@@ -339,7 +339,7 @@ func (x *trial) check() {
 	if x.finished {
 		return
 	}
-	belief := x.m.Belief()
+	belief := x.m.Deadlines()
 	if !belief.Stop.IsZero() || !belief.End.IsZero() {
 		require.Equal(x, x.term, belief.Term)
 		limit := x.base
@@ -351,7 +351,7 @@ func (x *trial) check() {
 		require.True(x, belief.End.After(x.local()))
 	}
 	require.Equal(x, x.m.State().Leads(), !belief.Stop.IsZero() && belief.Stop.After(x.local()))
-	if x.m.phase == unborn || len(x.events) > 0 {
+	if x.m.phase == notStarted || len(x.events) > 0 {
 		return
 	}
 	if len(x.mains) == 0 {

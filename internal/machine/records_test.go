@@ -10,35 +10,35 @@ import (
 )
 
 // leader is a leader record of the next ballot, renewed now.
-func (r *rig) leader(who election.Identity, term uint64) election.Leader {
+func (r *rig) leader(who election.Identity, term uint64) election.LeaderRecord {
 	r.ballot++
 	return r.standing(who, term)
 }
 
 // standing is a leader record of the last ballot.
-func (r *rig) standing(who election.Identity, term uint64) election.Leader {
+func (r *rig) standing(who election.Identity, term uint64) election.LeaderRecord {
 	r.ballot = max(r.ballot, term)
-	return election.Leader{
+	return election.LeaderRecord{
 		Ballot: r.ballot, Term: term, Identity: who, Priority: 5, Accepted: true, Nonce: uuid.UUID{byte(term)},
 		LeaseDuration: r.config.LeaseDuration, LeaseExpiry: r.now().Wall.Add(r.config.LeaseDuration), AcquiredAt: r.now().Wall,
 	}
 }
 
 // vacant is the record of a seat that was given up after a term.
-func (r *rig) vacant(term uint64) election.Leader {
+func (r *rig) vacant(term uint64) election.LeaderRecord {
 	if term > 0 {
 		r.ballot++
 	}
-	return election.Leader{Ballot: r.ballot, Term: term, Nonce: uuid.UUID{byte(term)}}
+	return election.LeaderRecord{Ballot: r.ballot, Term: term, Nonce: uuid.UUID{byte(term)}}
 }
 
 // reads is the answer that saw a leader record.
-func (r *rig) reads(leader election.Leader) Answer {
-	return Answer{State: election.State{Config: r.config, Leader: leader}}
+func (r *rig) reads(leader election.LeaderRecord) Answer {
+	return Answer{Status: election.Status{Config: r.config, Leader: leader}}
 }
 
 // acts is the answer of a cycle.
-func (r *rig) did(action election.Action, leader election.Leader) Answer {
+func (r *rig) did(action election.Action, leader election.LeaderRecord) Answer {
 	a := r.reads(leader)
 	a.Action = action
 	return a
@@ -61,18 +61,18 @@ func candidate(who election.Identity, place byte, changes ...func(*election.Cand
 // the seat yet.
 func (r *rig) join(members ...election.Candidate) *rig {
 	r.t.Helper()
-	r.step(Begin{}).answer(Register, Answer{State: election.State{Config: r.config}})
+	r.step(Begin{}).answer(Register, Answer{Status: election.Status{Config: r.config}})
 	if len(members) == 0 {
 		members = []election.Candidate{candidate(alice, 1)}
 	}
-	if r.answer(List, Answer{Members: members}); r.m.roster.first.broken { // it is not in the rank index
+	if r.answer(List, Answer{Members: members}); r.m.candidates.first.broken { // it is not in the rank index
 		r.answer(List, Answer{Members: members})
 	}
 	return r
 }
 
 // follow has the machine join, and see that somebody leads.
-func (r *rig) follow(leader election.Leader, members ...election.Candidate) *rig {
+func (r *rig) follow(leader election.LeaderRecord, members ...election.Candidate) *rig {
 	r.t.Helper()
 	return r.join(members...).answer(WatchTerm, r.reads(leader))
 }
@@ -80,28 +80,28 @@ func (r *rig) follow(leader election.Leader, members ...election.Candidate) *rig
 // elect has the machine lead, in term 1.
 func (r *rig) elect() *rig {
 	r.t.Helper()
-	r.follow(r.vacant(0)).answer(Cycle, r.did(election.Claimed, r.leader(alice, 1)))
-	require.Equal(r.t, Leader, r.m.State())
-	return r.answer(WatchIntent, r.reads(r.standing(alice, 1)))
+	r.follow(r.vacant(0)).answer(ElectionCycle, r.did(election.Claimed, r.leader(alice, 1)))
+	require.Equal(r.t, StateLeader, r.m.State())
+	return r.answer(WatchRequest, r.reads(r.standing(alice, 1)))
 }
 
 // renew answers the renewal that is under way.
 func (r *rig) renew() *rig {
 	r.t.Helper()
-	op := r.op(Cycle)
-	return r.answer(Cycle, r.issue(op, 1, r.config).did(election.Renewed, r.leader(alice, op.Token.Term)))
+	op := r.op(ElectionCycle)
+	return r.answer(ElectionCycle, r.issue(op, 1, r.config).did(election.Renewed, r.leader(alice, op.Token.Term)))
 }
 
 // issue tells of an attempt to renew, and that it was committed.
 func (r *rig) issue(op Operation, attempt int, config fdbelection.Config) *rig {
 	r.t.Helper()
-	r.step(Issuing{Op: op.ID, Attempt: attempt, Start: r.now().Local, Lease: config.LeaseDuration, Config: config})
-	return r.step(Issued{Op: op.ID, Attempt: attempt})
+	r.step(CommitStarting{Op: op.ID, Attempt: attempt, Start: r.now().Local, Lease: config.LeaseDuration, Config: config})
+	return r.step(CommitDone{Op: op.ID, Attempt: attempt})
 }
 
 // intentOf is what a renewal finds that is asked of the leader.
-func (r *rig) asked(intent election.Intent, granted bool) Answer {
+func (r *rig) asked(intent election.Request, granted bool) Answer {
 	a := r.did(election.Renewed, r.leader(alice, intent.Term))
-	a.State.Intent, a.Granted = intent, granted
+	a.Status.Request, a.CanHandOver = intent, granted
 	return a
 }

@@ -16,7 +16,7 @@ import (
 func TestListing(t *testing.T) {
 	r := newRig(t, standingBy)
 	r.follow(r.leader(bob, 1), candidate(carol, 1), candidate(alice, 2))
-	due := r.m.roster.due.Sub(localEpoch)
+	due := r.m.candidates.due.Sub(localEpoch)
 	require.True(t, due > 13500*time.Millisecond && due <= 15*time.Second, "%s", due)
 	r.jump(due - 1)
 	require.False(t, r.started(List))
@@ -25,7 +25,7 @@ func TestListing(t *testing.T) {
 	require.Equal(t, 3*time.Second, r.op(List).Limit)
 	r.answer(List, failing(errStore))
 	require.Equal(t, []string{"list the candidates: the store is down"}, r.reports())
-	require.Greater(t, r.m.roster.due.Sub(r.now().Local), 13*time.Second, "tried again with the next")
+	require.Greater(t, r.m.candidates.due.Sub(r.now().Local), 13*time.Second, "tried again with the next")
 	for _, c := range []struct {
 		answer Answer
 		told   int
@@ -36,16 +36,16 @@ func TestListing(t *testing.T) {
 
 	r = newRig(t).elect()
 	r.jump(5*time.Second).answer(List, Answer{})
-	due = r.m.roster.due.Sub(r.now().Local)
+	due = r.m.candidates.due.Sub(r.now().Local)
 	require.True(t, due > 4500*time.Millisecond && due <= 5*time.Second, "%s", due)
 }
 
 // stillLeads says that a renewal was acknowledged now, and that a listing is due.
 func (r *rig) stillLeads() *rig {
 	r.t.Helper()
-	r.m.tenure.acked = HorizonOf(r.now().Local, r.config.LeaseDuration, r.config)
-	r.m.roster.due = r.now().Local
-	return r.step(Tick{}).state(Leader)
+	r.m.tenure.acked = DeadlinesOf(r.now().Local, r.config.LeaseDuration, r.config)
+	r.m.candidates.due = r.now().Local
+	return r.step(Tick{}).state(StateLeader)
 }
 
 // TestEviction: by the leader, of those whose heartbeat was seen to stand for the
@@ -86,7 +86,7 @@ func TestEviction(t *testing.T) {
 			require.Len(t, op.Members, 1, "and not itself")
 			require.Equal(t, bob, op.Members[0].Identity)
 			view := r.m.View()
-			require.True(t, view.Silent(&view.Members[0]))
+			require.True(t, view.TimedOut(&view.Members[0]))
 			again := *r
 			again.pending = map[uint64]Operation{op.ID: op}
 			r.answer(Evict, Answer{Evicted: []string{"bob"}})
@@ -131,7 +131,7 @@ func TestOnlyTheSilentAreForgotten(t *testing.T) {
 		r.stillLeads().answer(List, Answer{Members: []election.Candidate{candidate(bob, 1)}})
 	}
 	again := candidate(election.Identity{ID: "bob", Incarnation: uuid.UUID{22}}, 2)
-	r.m.roster.members = append(r.m.roster.members, Member{again, r.now().Local})
+	r.m.candidates.members = append(r.m.candidates.members, Member{again, r.now().Local})
 	r.answer(Evict, Answer{Evicted: []string{"bob"}})
 	require.Equal(t, again, r.m.View().Members[0].Candidate)
 	require.Len(t, r.m.View().Members, 1)
@@ -145,7 +145,7 @@ func TestEvictionsAreBounded(t *testing.T) {
 	}
 	r := newRig(t)
 	r.follow(r.leader(bob, 1), members...)
-	r.jump(16*time.Second).answer(Cycle, r.did(election.Followed, r.leader(bob, 1))).answer(List, Answer{Members: members})
+	r.jump(16*time.Second).answer(ElectionCycle, r.did(election.Followed, r.leader(bob, 1))).answer(List, Answer{Members: members})
 	require.False(t, r.started(Evict))
 	require.Len(t, r.m.dead(), election.MaxEvictions)
 }

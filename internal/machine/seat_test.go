@@ -54,7 +54,7 @@ func TestReadingsInAnyOrder(t *testing.T) {
 			require.Equal(t, c.wantTerm, r.m.View().Leader.Term)
 			got := []string{}
 			for _, action := range r.acts {
-				if _, ok := action.(Follow); ok {
+				if _, ok := action.(LeaderChanged); ok {
 					got = append(got, text(action))
 				}
 			}
@@ -66,14 +66,14 @@ func TestReadingsInAnyOrder(t *testing.T) {
 // TestPassed: no term has passed before the first one, whatever the record says.
 func TestPassed(t *testing.T) {
 	for _, c := range []struct {
-		leader election.Leader
+		leader election.LeaderRecord
 		want   uint64
 	}{
-		{election.Leader{}, 0},
-		{election.Leader{Identity: bob}, 0},
-		{election.Leader{Identity: bob, Term: 1}, 0},
-		{election.Leader{Identity: bob, Term: 7}, 6},
-		{election.Leader{Term: 7}, 7},
+		{election.LeaderRecord{}, 0},
+		{election.LeaderRecord{Identity: bob}, 0},
+		{election.LeaderRecord{Identity: bob, Term: 1}, 0},
+		{election.LeaderRecord{Identity: bob, Term: 7}, 6},
+		{election.LeaderRecord{Term: 7}, 7},
 	} {
 		require.Equal(t, c.want, Passed(c.leader), "%v", c.leader)
 	}
@@ -83,11 +83,11 @@ func TestPassed(t *testing.T) {
 func TestMissedTenures(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1)).pass(heartbeat).does("do read the seat")
-	look := r.op(Look)
+	look := r.op(ReadLeader)
 	require.Equal(t, r.standing(bob, 1).Term, look.Known.Term)
-	missed := func(terms ...uint64) (all []election.Leader) {
+	missed := func(terms ...uint64) (all []election.LeaderRecord) {
 		for _, term := range terms {
-			all = append(all, election.Leader{Term: term, Ballot: 10 + term, Identity: carol})
+			all = append(all, election.LeaderRecord{Term: term, Ballot: 10 + term, Identity: carol})
 		}
 		return all
 	}
@@ -98,7 +98,7 @@ func TestMissedTenures(t *testing.T) {
 	r.answer(WatchTerm, a).does("leader carol in 2", "leader carol in 3", "leader bob in 4")
 	a = r.reads(r.leader(bob, 6))
 	a.Missed = missed(2, 3, 4, 5)
-	r.answer(Look, a).does("leader carol in 5", "leader bob in 6")
+	r.answer(ReadLeader, a).does("leader carol in 5", "leader bob in 6")
 }
 
 // TestMissedAtTheStart: of two readings that began before anything was known, the
@@ -106,29 +106,29 @@ func TestMissedTenures(t *testing.T) {
 // look.
 func TestMissedAtTheStart(t *testing.T) {
 	for name, c := range map[string]struct {
-		first, second election.Leader
+		first, second election.LeaderRecord
 		blind         bool
 	}{
-		"a tenure in a vacancy":     {election.Leader{}, election.Leader{Term: 1, Ballot: 2}, true},
-		"a tenure between two":      {election.Leader{Term: 3, Ballot: 3, Identity: bob}, election.Leader{Term: 5, Ballot: 5, Identity: carol}, true},
-		"the next one":              {election.Leader{Term: 3, Ballot: 3, Identity: bob}, election.Leader{Term: 4, Ballot: 5, Identity: carol}, false},
-		"the end of the same":       {election.Leader{Term: 3, Ballot: 3, Identity: bob}, election.Leader{Term: 3, Ballot: 5}, false},
-		"the first one":             {election.Leader{}, election.Leader{Term: 1, Ballot: 1, Identity: carol}, false},
-		"the first one of its kind": {election.Leader{Term: 3, Ballot: 3}, election.Leader{Term: 4, Ballot: 4, Identity: carol}, false},
+		"a tenure in a vacancy":     {election.LeaderRecord{}, election.LeaderRecord{Term: 1, Ballot: 2}, true},
+		"a tenure between two":      {election.LeaderRecord{Term: 3, Ballot: 3, Identity: bob}, election.LeaderRecord{Term: 5, Ballot: 5, Identity: carol}, true},
+		"the next one":              {election.LeaderRecord{Term: 3, Ballot: 3, Identity: bob}, election.LeaderRecord{Term: 4, Ballot: 5, Identity: carol}, false},
+		"the end of the same":       {election.LeaderRecord{Term: 3, Ballot: 3, Identity: bob}, election.LeaderRecord{Term: 3, Ballot: 5}, false},
+		"the first one":             {election.LeaderRecord{}, election.LeaderRecord{Term: 1, Ballot: 1, Identity: carol}, false},
+		"the first one of its kind": {election.LeaderRecord{Term: 3, Ballot: 3}, election.LeaderRecord{Term: 4, Ballot: 4, Identity: carol}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, func(s *Settings) { s.Aim = Spectate }).step(Begin{})
+			r := newRig(t, func(s *Settings) { s.Aim = SubscribeOnly }).step(Begin{})
 			r.answer(WatchTerm, failing(errors.New("no answer"))).pass(heartbeat)
-			require.False(t, r.op(Look).Looked || r.op(WatchTerm).Looked)
+			require.False(t, r.op(ReadLeader).LeaderKnown || r.op(WatchTerm).LeaderKnown)
 			r.answer(WatchTerm, r.reads(c.first))
-			r.answer(Look, r.reads(c.second))
+			r.answer(ReadLeader, r.reads(c.second))
 			if !c.blind {
 				require.Equal(t, c.second, r.m.View().Leader)
 				return
 			}
 			require.Equal(t, c.first, r.m.View().Leader)
-			require.True(t, r.op(Look).Looked, "it looks again")
-			r.answer(Look, r.reads(c.second))
+			require.True(t, r.op(ReadLeader).LeaderKnown, "it looks again")
+			r.answer(ReadLeader, r.reads(c.second))
 			require.Equal(t, c.second, r.m.View().Leader)
 		})
 	}
@@ -144,21 +144,21 @@ func TestTheLeadersRecord(t *testing.T) {
 	r.answer(WatchTerm, a)
 	require.Nil(t, r.m.View().Record, "it could not be read")
 	r.pass(heartbeat)
-	require.Equal(t, election.Token{Term: 1}, r.op(Look).Known, "it is asked for again")
+	require.Equal(t, election.Token{Term: 1}, r.op(ReadLeader).Known, "it is asked for again")
 	record := candidate(bob, 1)
 	a.Candidate = &record
-	r.answer(Look, a).pass(heartbeat)
+	r.answer(ReadLeader, a).pass(heartbeat)
 	require.Equal(t, &record, r.m.View().Record)
-	require.Equal(t, leader.Token(), r.op(Look).Known)
+	require.Equal(t, leader.Token(), r.op(ReadLeader).Known)
 	a.Candidate = nil
-	r.answer(Look, a)
+	r.answer(ReadLeader, a)
 	require.Equal(t, &record, r.m.View().Record)
 
 	beside := newRig(t).join()
 	a.Start, a.Seen = beside.now().Local, beside.now().Local
 	beside.jump(time.Second).answer(WatchTerm, a)
 	a.Candidate = &record
-	beside.jump(heartbeat).answer(Look, a)
+	beside.jump(heartbeat).answer(ReadLeader, a)
 	require.Equal(t, &record, beside.m.View().Record, "a reading of the same ballot that began earlier tells it too")
 	a.Candidate = nil
 
@@ -171,7 +171,7 @@ func TestTheLeadersRecord(t *testing.T) {
 	r.retell(r.reads(r.leader(carol, 2)))
 	require.Nil(t, r.m.View().Record, "it is not of this leader")
 	r.retell(r.reads(r.vacant(2)))
-	require.Equal(t, r.m.seat.leader.Token(), r.m.known(), "nothing to ask for")
+	require.Equal(t, r.m.leader.leader.Token(), r.m.known(), "nothing to ask for")
 
 	r = newRig(t).elect()
 	r.jump(5*time.Second).answer(List, Answer{Members: []election.Candidate{candidate(alice, 1)}})
@@ -185,14 +185,14 @@ func TestConfigs(t *testing.T) {
 	r.follow(r.leader(bob, 1))
 	look := func(revision uint64, start time.Duration) {
 		a := r.reads(r.standing(bob, 1))
-		a.State.Config.Revision = revision
-		a.State.Config.HeartbeatInterval += time.Duration(revision)
+		a.Status.Config.Revision = revision
+		a.Status.Config.HeartbeatInterval += time.Duration(revision)
 		a.Start, a.Seen = localEpoch.Add(start), r.now().Local
 		r.fire(WatchTerm, nil).answer(WatchTerm, a)
 	}
 	adopted := func() (all []uint64) {
 		for _, action := range r.acts {
-			if a, ok := action.(Adopt); ok {
+			if a, ok := action.(ConfigChanged); ok {
 				all = append(all, a.Config.Revision)
 			}
 		}
@@ -220,22 +220,22 @@ func TestAConfigThatChanges(t *testing.T) {
 	r.config.CandidateTimeout, r.config.Revision = 6*time.Second, 2
 	r.config.HeartbeatInterval = time.Second
 	r.pass(500*time.Millisecond).fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.standing(bob, 1)))
-	require.Equal(t, 2500*time.Millisecond, r.m.beatAt.Sub(localEpoch))
-	require.Equal(t, 6500*time.Millisecond, r.m.roster.due.Sub(localEpoch))
+	require.Equal(t, 2500*time.Millisecond, r.m.heartbeatAt.Sub(localEpoch))
+	require.Equal(t, 6500*time.Millisecond, r.m.candidates.due.Sub(localEpoch))
 
 	r = newRig(t).elect().pass(time.Second)
 	r.config.LeaseDuration, r.config.Revision = 5*time.Second, 2
 	r.fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.standing(alice, 1))).does("do renew 1")
 	r.renew().does()
 	r.config.Revision = 3
-	r.pass(heartbeat).answer(Cycle, r.did(election.Renewed, r.leader(alice, 1))).does()
+	r.pass(heartbeat).answer(ElectionCycle, r.did(election.Renewed, r.leader(alice, 1))).does()
 	require.Equal(t, uint64(3), r.m.View().Config.Revision, "what it was renewed by need not be renewed again")
 }
 
 // TestAnotherTenure is acted on at once, whatever was planned under the last one.
 func TestAnotherTenure(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Me.Priority = 9 })
-	r.follow(r.leader(bob, 1)).answer(Cycle, r.did(election.Challenged, r.standing(bob, 1))).idle()
+	r.follow(r.leader(bob, 1)).answer(ElectionCycle, r.did(election.RequestedPreemption, r.standing(bob, 1))).idle()
 	r.jump(350 * time.Millisecond)
 	if op, ok := r.main(); ok {
 		r.answer(op.Kind, r.reads(r.leader(carol, 2)))
@@ -247,16 +247,16 @@ func TestAnotherTenure(t *testing.T) {
 func TestWhoHeldItLast(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1), candidate(bob, 1), candidate(alice, 2))
-	r.jump(300*time.Millisecond).answer(Look, r.reads(r.leader(carol, 2)))
-	r.m.beatAt = r.now().Local
-	r.jump(1).answer(Cycle, r.did(election.Followed, r.vacant(2)))
-	require.Equal(t, carol, r.m.seat.last)
+	r.jump(300*time.Millisecond).answer(ReadLeader, r.reads(r.leader(carol, 2)))
+	r.m.heartbeatAt = r.now().Local
+	r.jump(1).answer(ElectionCycle, r.did(election.Followed, r.vacant(2)))
+	require.Equal(t, carol, r.m.leader.last)
 	require.Equal(t, 1, r.m.ahead())
 
 	a := r.reads(r.vacant(5))
-	a.State.Tenure.Identity = bob
+	a.Status.Term.Identity = bob
 	r.retell(a)
-	require.Equal(t, bob, r.m.seat.last, "and from the term record, where the tenure itself was missed")
+	require.Equal(t, bob, r.m.leader.last, "and from the term record, where the tenure itself was missed")
 }
 
 // TestStates: what a process plays beside a leader that it judges by either mode.
@@ -271,19 +271,19 @@ func TestStates(t *testing.T) {
 			view := r.m.View()
 			require.Equal(t, 10*time.Second, view.LeaseEnd.Sub(localEpoch))
 			for r.local < 10*time.Second {
-				r.state(Follower).pass(500 * time.Millisecond)
+				r.state(StateFollower).pass(500 * time.Millisecond)
 				if op, ok := r.main(); ok {
 					r.answer(op.Kind, r.reads(seat))
 				}
 			}
-			r.state(Candidate)
+			r.state(StateCandidate)
 		})
 	}
 	r := newRig(t)
 	r.follow(r.leader(bob, 1))
 	view := r.m.View()
 	require.False(t, view.Leaderless)
-	r.jump(300*time.Millisecond).answer(Look, r.reads(r.vacant(1)))
+	r.jump(300*time.Millisecond).answer(ReadLeader, r.reads(r.vacant(1)))
 	r.does("vacant since 1", "do election cycle", "follower -> candidate: nobody leads")
 	view = r.m.View()
 	require.True(t, view.Leaderless)
@@ -291,12 +291,12 @@ func TestStates(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	require.Equal(t, "jeopardy", Jeopardy.String())
+	require.Equal(t, "jeopardy", StateJeopardy.String())
 	require.Equal(t, "State(-1)", State(-1).String())
 	require.Equal(t, "State(6)", State(6).String())
-	require.True(t, Jeopardy.Leads() && Leader.Leads() && !Follower.Leads())
+	require.True(t, StateJeopardy.Leads() && StateLeader.Leads() && !StateFollower.Leads())
 	seen := map[string]bool{}
-	for kind := Register; kind <= WatchIntent; kind++ {
+	for kind := Register; kind <= WatchRequest; kind++ {
 		require.NotEmpty(t, kind.String())
 		require.False(t, seen[kind.String()], kind)
 		seen[kind.String()] = true
@@ -306,7 +306,7 @@ func TestNames(t *testing.T) {
 // TestTheMarks: events and actions are what they say, and nothing else is.
 func TestTheMarks(t *testing.T) {
 	for _, e := range []Event{
-		Begin{}, Tick{}, Aimed{}, Changed{}, Leave{}, Issuing{}, Issued{}, Answered{}, Fired{}, Ending{}, Returned{},
+		Begin{}, Tick{}, AimChanged{}, RegistrationChanged{}, Leave{}, CommitStarting{}, CommitDone{}, Answered{}, WatchEnded{}, WorkReturning{}, WorkReturned{},
 	} {
 		e.event()
 		m, actions := Step(New(testSettings()), e, Now{Local: localEpoch, Wall: wallEpoch})
@@ -315,10 +315,10 @@ func TestTheMarks(t *testing.T) {
 				require.Empty(t, actions, "%T before the beginning", e)
 			}
 		}
-		require.NotEqual(t, Leader, m.State())
+		require.NotEqual(t, StateLeader, m.State())
 	}
 	for _, a := range []Action{
-		Do{}, Cancel{}, Lead{}, Drain{}, Expire{}, Move{}, Follow{}, Adopt{}, Evicted{}, Report{}, Wake{}, Finish{},
+		StartOperation{}, CancelOperation{}, Lead{}, Drain{}, Expire{}, StateChanged{}, LeaderChanged{}, ConfigChanged{}, Evicted{}, Report{}, Wake{}, Finish{},
 	} {
 		a.action()
 		require.NotContains(t, text(a), "machine.")

@@ -14,7 +14,7 @@ const shortlisted = 8
 
 // shortlist is what the machine knows of the beginning of the rank index.
 type shortlist struct {
-	entries []election.Ranked
+	entries []election.RankEntry
 	// more says that the index may go on after them with voters that are not listed.
 	more bool
 	// spent says that none of them is alive.
@@ -31,7 +31,7 @@ func (m *Machine) votes() bool { return m.registered && m.me.Role == election.Vo
 // has to find out whether it is the one. Without an index that can be used there is no
 // other list.
 func (m *Machine) listsAll() bool {
-	first := &m.roster.first
+	first := &m.candidates.first
 	return m.holds() || m.evicts() || m.votes() && (first.broken || first.spent && m.leaderless())
 }
 
@@ -42,11 +42,11 @@ func (m *Machine) short(op *Operation) {
 	if m.registered {
 		op.Also = append(op.Also, m.me.ID)
 	}
-	if leader := &m.seat.leader; !leader.Vacant() {
+	if leader := &m.leader.leader; !leader.Vacant() {
 		op.Also = append(op.Also, leader.ID)
 	}
-	for i := range m.roster.first.entries {
-		op.Also = append(op.Also, m.roster.first.entries[i].ID)
+	for i := range m.candidates.first.entries {
+		op.Also = append(op.Also, m.candidates.first.entries[i].ID)
 	}
 }
 
@@ -75,16 +75,16 @@ func (m *Machine) sawRank(op *Operation, a *Answer) {
 		}
 	}
 	first.spent = len(first.entries) >= m.settings.Shortlist
-	for i := range m.roster.members {
-		if c := &m.roster.members[i]; !m.silent(c) && first.has(&c.Candidate) {
+	for i := range m.candidates.members {
+		if c := &m.candidates.members[i]; !m.timedOut(c) && first.has(&c.Candidate) {
 			first.spent = false
 		}
 	}
-	m.roster.first = first
+	m.candidates.first = first
 }
 
-func rankOf(c *election.Candidate) election.Ranked {
-	return election.Ranked{ID: c.ID, Priority: c.Priority, Versionstamp: c.Versionstamp}
+func rankOf(c *election.Candidate) election.RankEntry {
+	return election.RankEntry{ID: c.ID, Priority: c.Priority, Versionstamp: c.Versionstamp}
 }
 
 // has reports whether a candidate is among the first.
@@ -100,14 +100,14 @@ func (s *shortlist) has(c *election.Candidate) bool {
 // outside reports whether this candidate ranks after all that are listed, and does not
 // know how many are in between. The last leader goes after those as well.
 func (m *Machine) outside() bool {
-	first := &m.roster.first
+	first := &m.candidates.first
 	if !first.more {
 		return false
 	}
 	last := &first.entries[len(first.entries)-1]
-	own := m.roster.find(m.me.Identity)
+	own := m.candidates.find(m.me.Identity)
 	switch {
-	case m.seat.last == m.me.Identity:
+	case m.leader.last == m.me.Identity:
 		return true
 	case m.me.Priority != last.Priority:
 		return m.me.Priority < last.Priority
@@ -118,6 +118,6 @@ func (m *Machine) outside() bool {
 
 // ranksBefore reports whether a voter ranks before another one of the same priority. Two
 // that were registered in one transaction can have the same versionstamp.
-func ranksBefore(a, b election.Ranked) bool {
+func ranksBefore(a, b election.RankEntry) bool {
 	return cmp.Or(a.Versionstamp.Compare(b.Versionstamp), strings.Compare(a.ID, b.ID)) < 0
 }

@@ -55,7 +55,7 @@ func among(t *testing.T, all []election.Candidate, changes ...func(*Settings)) *
 	t.Helper()
 	r := newRig(t, changes...)
 	r.config.AllowPreemption = false
-	r.step(Begin{}).answer(Register, Answer{State: election.State{Config: r.config}})
+	r.step(Begin{}).answer(Register, Answer{Status: election.Status{Config: r.config}})
 	r.lists(all, 0)
 	return r.answer(WatchTerm, r.reads(r.leader(bob, 1)))
 }
@@ -83,7 +83,7 @@ func TestWhoListsWhat(t *testing.T) {
 			require.Equal(t, want, op.Also)
 			r.lists(all, 0)
 			require.Len(t, r.m.View().Members, first+1)
-			require.False(t, r.m.View().Whole)
+			require.False(t, r.m.View().Complete)
 		})
 	}
 	r := newRig(t).elect()
@@ -91,22 +91,22 @@ func TestWhoListsWhat(t *testing.T) {
 	require.Zero(t, op.First)
 	require.Equal(t, r.m.tenure.token, op.Token)
 	r.answer(List, seen(op, all))
-	require.True(t, r.m.View().Whole)
+	require.True(t, r.m.View().Complete)
 	require.Len(t, r.m.View().Members, 21)
-	r.step(Aimed{Aim: StandBy})
-	r.m.roster.due = r.now().Local
+	r.step(AimChanged{Aim: StandBy})
+	r.m.candidates.due = r.now().Local
 	r.step(Tick{})
 	require.Zero(t, r.op(List).First, "until its work has returned: it may hand over")
 }
 
 // TestASpectatorLists the first by rank, and the leader.
 func TestASpectatorLists(t *testing.T) {
-	r := newRig(t, func(s *Settings) { s.Aim = Spectate })
+	r := newRig(t, func(s *Settings) { s.Aim = SubscribeOnly })
 	r.step(Begin{}).answer(WatchTerm, r.reads(r.leader(bob, 1)))
 	op := r.op(List)
 	require.Equal(t, 8, op.First)
 	require.Equal(t, []string{"bob"}, op.Also)
-	r.answer(List, Answer{Ranked: []election.Ranked{}})
+	r.answer(List, Answer{Ranked: []election.RankEntry{}})
 	require.False(t, r.started(List), "the index need not name it")
 }
 
@@ -135,12 +135,12 @@ func TestOutside(t *testing.T) {
 		{"the last that is listed", 7, nil, 7, false},
 		{"the first that is not", 8, nil, 8, true},
 		{"far behind", 20, nil, 8, true},
-		{"raised above all", 20, func(r *rig) { r.step(Changed{Priority: 6}) }, 0, false},
-		{"raised in vain", 20, func(r *rig) { r.step(Changed{Priority: 4}) }, 8, true},
-		{"lowered", 7, func(r *rig) { r.step(Changed{Priority: 4}) }, 7, true},
-		{"lowered, and all are listed", 6, func(r *rig) { r.step(Changed{Priority: 4}) }, 6, false},
-		{"it held the seat last", 7, func(r *rig) { r.m.seat.last = alice }, 7, true},
-		{"and all are listed", 6, func(r *rig) { r.m.seat.last = alice }, 6, false},
+		{"raised above all", 20, func(r *rig) { r.step(RegistrationChanged{Priority: 6}) }, 0, false},
+		{"raised in vain", 20, func(r *rig) { r.step(RegistrationChanged{Priority: 4}) }, 8, true},
+		{"lowered", 7, func(r *rig) { r.step(RegistrationChanged{Priority: 4}) }, 7, true},
+		{"lowered, and all are listed", 6, func(r *rig) { r.step(RegistrationChanged{Priority: 4}) }, 6, false},
+		{"it held the seat last", 7, func(r *rig) { r.m.leader.last = alice }, 7, true},
+		{"and all are listed", 6, func(r *rig) { r.m.leader.last = alice }, 6, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := among(t, crowd(c.crowd))
@@ -168,8 +168,8 @@ func TestTheSpread(t *testing.T) {
 					who := election.Identity{ID: fmt.Sprint(i), Incarnation: uuid.UUID{byte(trial)}}
 					binary.BigEndian.PutUint32(who.Incarnation[8:], uint32(i))
 					m := New(Settings{Me: election.Registration{Identity: who}})
-					m.roster.first = shortlist{more: true, entries: make([]election.Ranked, 1)}
-					m.seat.leader.Ballot = uint64(trial)
+					m.candidates.first = shortlist{more: true, entries: make([]election.RankEntry, 1)}
+					m.leader.leader.Ballot = uint64(trial)
 					delays = append(delays, m.spread())
 				}
 				slices.Sort(delays)
@@ -187,10 +187,10 @@ func TestTheSpread(t *testing.T) {
 		})
 	}
 	m := New(testSettings())
-	m.roster.first = shortlist{more: true, entries: make([]election.Ranked, 1)}
+	m.candidates.first = shortlist{more: true, entries: make([]election.RankEntry, 1)}
 	m.me.Priority, m.latency = -1, 5*time.Second
 	require.LessOrEqual(t, m.spread(), m.config.LeaseDuration, "of a slow store")
-	m.latency, m.seat.last = 0, alice
+	m.latency, m.leader.last = 0, alice
 	require.Equal(t, 13*150*time.Millisecond, m.spread(), "after all others")
 }
 
@@ -210,13 +210,13 @@ func TestTheFirstAreDead(t *testing.T) {
 					case op.Kind == List:
 						require.NotZero(t, op.First, "there is a leader, or will be soon")
 						r.lists(all, dead)
-					case op.Kind == Cycle && !op.Abstain:
+					case op.Kind == ElectionCycle && !op.Abstain:
 						require.NotZero(t, open, "it is out of turn")
 						wait := r.local - open
 						require.LessOrEqual(t, wait, 41*60*time.Millisecond)
 						require.GreaterOrEqual(t, wait, time.Duration(8-dead)*60*time.Millisecond)
 						return
-					case op.Kind == Look || op.Kind == Cycle:
+					case op.Kind == ReadLeader || op.Kind == ElectionCycle:
 						if r.local < 35*time.Second {
 							seat.Ballot++ // it renews
 						} else if open == 0 {
@@ -243,7 +243,7 @@ func TestTheFirstAreDeadAndThereIsNoLeader(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			all := crowd(20)
 			r := newRig(t, standingBy)
-			r.step(Begin{}).answer(Register, Answer{State: election.State{Config: r.config}})
+			r.step(Begin{}).answer(Register, Answer{Status: election.Status{Config: r.config}})
 			r.lists(all, c.dead)
 			r.answer(WatchTerm, r.reads(r.vacant(1)))
 			lists, evicted := 0, false
@@ -256,7 +256,7 @@ func TestTheFirstAreDeadAndThereIsNoLeader(t *testing.T) {
 							lists++
 							require.Greater(t, r.local, 15*time.Second)
 						}
-					case Look, Cycle:
+					case ReadLeader, ElectionCycle:
 						r.answer(op.Kind, r.reads(r.standing(election.Identity{}, 1)))
 					case Evict:
 						evicted = true
@@ -275,25 +275,25 @@ func TestTheFirstAreDeadAndThereIsNoLeader(t *testing.T) {
 // TestARankIndexThatIsDamaged keeps no candidate from taking its turn: one that finds
 // itself missing lists all instead.
 func TestARankIndexThatIsDamaged(t *testing.T) {
-	ghosts := make([]election.Ranked, 8)
+	ghosts := make([]election.RankEntry, 8)
 	for i := range ghosts {
-		ghosts[i] = election.Ranked{ID: fmt.Sprint("ghost", i), Priority: 99, Versionstamp: subspace.Versionstamp{User: uint16(i)}}
+		ghosts[i] = election.RankEntry{ID: fmt.Sprint("ghost", i), Priority: 99, Versionstamp: subspace.Versionstamp{User: uint16(i)}}
 	}
 	all := []election.Candidate{candidate(carol, 1), candidate(alice, 2)}
 	for _, c := range []struct {
 		name  string
-		index []election.Ranked
+		index []election.RankEntry
 		whole bool // lists all
 	}{
-		{"it is gone", []election.Ranked{}, true},
-		{"without its own entry", []election.Ranked{rankOf(&all[0])}, true},
-		{"without that of another one", []election.Ranked{rankOf(&all[1])}, false},
+		{"it is gone", []election.RankEntry{}, true},
+		{"without its own entry", []election.RankEntry{rankOf(&all[0])}, true},
+		{"without that of another one", []election.RankEntry{rankOf(&all[1])}, false},
 		{"full of others", ghosts, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
 			r.config.AllowPreemption = false
-			r.step(Begin{}).answer(Register, Answer{State: election.State{Config: r.config}})
+			r.step(Begin{}).answer(Register, Answer{Status: election.Status{Config: r.config}})
 			r.answer(List, Answer{Ranked: c.index, Members: all[1:]})
 			require.Equal(t, c.whole, r.started(List))
 			if c.whole {
@@ -309,8 +309,8 @@ func TestARankIndexThatIsDamaged(t *testing.T) {
 		})
 	}
 	r := newRig(t)
-	r.step(Begin{}).answer(Register, Answer{State: election.State{Config: r.config}})
-	r.answer(List, Answer{Ranked: []election.Ranked{}}).answer(List, failing(errStore))
+	r.step(Begin{}).answer(Register, Answer{Status: election.Status{Config: r.config}})
+	r.answer(List, Answer{Ranked: []election.RankEntry{}}).answer(List, failing(errStore))
 	require.False(t, r.started(List), "a list that fails is tried again later")
 	r.answer(WatchTerm, r.reads(r.leader(bob, 1)))
 	_, wants := r.m.claimTime()

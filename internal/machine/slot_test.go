@@ -27,7 +27,7 @@ func TestAWatchThatFires(t *testing.T) {
 	r.answer(WatchTerm, r.reads(r.standing(bob, 2)))
 	r.fire(WatchTerm, nil).does("do read the seat")
 	require.False(t, r.started(WatchTerm))
-	r.fire0(WatchTerm).answer(Look, r.reads(r.leader(bob, 3))).does("leader bob in 3")
+	r.fire0(WatchTerm).answer(ReadLeader, r.reads(r.leader(bob, 3))).does("leader bob in 3")
 	r.pass(300 * time.Millisecond)
 	require.True(t, r.started(WatchTerm), "a tenth of a heartbeat after the last time")
 }
@@ -55,7 +55,7 @@ func TestAWatchThatFiresAllTheTime(t *testing.T) {
 				switch op.Kind {
 				case WatchTerm:
 					arms++
-				case Look:
+				case ReadLeader:
 					looks++
 				default:
 				}
@@ -83,7 +83,7 @@ func TestAWatchThatIsLost(t *testing.T) {
 			r := newRig(t, standingBy).join()
 			lose(r).does("do read the seat")
 			require.Equal(t, []string{"watch the tenure: the watch is lost"}, r.reports())
-			r.answer(Look, r.reads(r.standing(bob, 1)))
+			r.answer(ReadLeader, r.reads(r.standing(bob, 1)))
 			r.pass(3*time.Second - 1)
 			require.False(t, r.started(WatchTerm))
 			r.pass(1)
@@ -99,7 +99,7 @@ func TestAWatchThatIsLost(t *testing.T) {
 // while. It returns when the watch was armed, how often it was reported, and how often
 // the seat was looked at.
 func watchLife(t *testing.T, d, stands time.Duration, ends func(arming int) error) (armed []time.Duration, reports, looks int) {
-	r := newRig(t, func(s *Settings) { s.Aim = Spectate }).step(Begin{})
+	r := newRig(t, func(s *Settings) { s.Aim = SubscribeOnly }).step(Begin{})
 	end := time.Duration(0)
 	for r.local < d {
 		for len(r.pending) > 0 {
@@ -158,8 +158,8 @@ func TestALossIsNoNews(t *testing.T) {
 	for range 3 {
 		r.fire(WatchTerm, errStore)
 		for _, kind := range r.kinds() {
-			require.Equal(t, Look, kind)
-			r.answer(Look, r.reads(seat))
+			require.Equal(t, ReadLeader, kind)
+			r.answer(ReadLeader, r.reads(seat))
 		}
 		r.jump(r.m.term.backoff).answer(WatchTerm, r.reads(seat))
 		for _, kind := range r.kinds() {
@@ -179,61 +179,61 @@ func TestTheWatchTells(t *testing.T) {
 
 func TestTheWatchOfTheLeader(t *testing.T) {
 	r := newRig(t)
-	r.follow(r.vacant(0)).answer(Cycle, r.did(election.Claimed, r.leader(alice, 1)))
-	require.True(t, r.started(WatchIntent))
+	r.follow(r.vacant(0)).answer(ElectionCycle, r.did(election.Claimed, r.leader(alice, 1)))
+	require.True(t, r.started(WatchRequest))
 	asked := r.reads(r.standing(alice, 1))
-	asked.State.Intent = resign
+	asked.Status.Request = resign
 	old := asked
-	old.State.Intent.Term = 7
-	r.answer(WatchIntent, old).does()
-	r.fire(WatchIntent, nil)
-	require.True(t, r.started(WatchIntent))
-	r.answer(WatchIntent, old).does()
-	r.pass(100*time.Millisecond).fire(WatchIntent, nil).does("do read the seat") // it may fire for no reason
+	old.Status.Request.Term = 7
+	r.answer(WatchRequest, old).does()
+	r.fire(WatchRequest, nil)
+	require.True(t, r.started(WatchRequest))
+	r.answer(WatchRequest, old).does()
+	r.pass(100*time.Millisecond).fire(WatchRequest, nil).does("do read the seat") // it may fire for no reason
 	again := *r
-	again.pending = map[uint64]Operation{r.op(Look).ID: r.op(Look)}
-	again.answer(Look, asked).does("do renew 1")
-	r.answer(Look, r.reads(r.standing(alice, 1))).does().pass(200 * time.Millisecond)
-	require.True(t, r.started(WatchIntent))
-	r.answer(WatchIntent, asked).does("do renew 1")
-	r.fire(WatchIntent, errors.New("lost"))
+	again.pending = map[uint64]Operation{r.op(ReadLeader).ID: r.op(ReadLeader)}
+	again.answer(ReadLeader, asked).does("do renew 1")
+	r.answer(ReadLeader, r.reads(r.standing(alice, 1))).does().pass(200 * time.Millisecond)
+	require.True(t, r.started(WatchRequest))
+	r.answer(WatchRequest, asked).does("do renew 1")
+	r.fire(WatchRequest, errors.New("lost"))
 	require.Equal(t, []string{"watch the intents: lost"}, r.reports())
 	r.renew().pass(3 * time.Second).renew()
-	r.answer(WatchIntent, failing(errors.New("lost"))).does()
+	r.answer(WatchRequest, failing(errors.New("lost"))).does()
 }
 
 // TestANewsThatComesDuringARenewal is not lost: the renewal may have read before
 // it.
 func TestANewsThatComesDuringARenewal(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat).does("do renew 1")
-	r.pass(10*time.Millisecond).fire(WatchIntent, nil)
+	r.pass(10*time.Millisecond).fire(WatchRequest, nil)
 	asked := r.reads(r.standing(alice, 1))
-	asked.State.Intent = resign
-	r.answer(WatchIntent, asked).renew().does("do renew 1")
+	asked.Status.Request = resign
+	r.answer(WatchRequest, asked).renew().does("do renew 1")
 }
 
 // TestWatchesEnd with what they are for, and those that are on their way out are
 // not listened to.
 func TestWatchesEnd(t *testing.T) {
 	r := newRig(t).elect()
-	intents := r.armed[WatchIntent]
-	r.step(Ending{Term: 1})
+	intents := r.armed[WatchRequest]
+	r.step(WorkReturning{Term: 1})
 	require.Contains(t, texts(r.acts), "cancel "+itoa(intents))
-	r.step(Returned{1}).answer(Resign, r.reads(r.vacant(1)))
-	r.fire(WatchIntent, errors.New("cancelled"))
+	r.step(WorkReturned{1}).answer(Resign, r.reads(r.vacant(1)))
+	r.fire(WatchRequest, errors.New("cancelled"))
 	require.Empty(t, r.reports())
 
 	r = newRig(t)
-	r.follow(r.vacant(0)).answer(Cycle, r.did(election.Claimed, r.leader(alice, 1)))
-	arming := r.op(WatchIntent).ID
-	r.step(Ending{Term: 1})
+	r.follow(r.vacant(0)).answer(ElectionCycle, r.did(election.Claimed, r.leader(alice, 1)))
+	arming := r.op(WatchRequest).ID
+	r.step(WorkReturning{Term: 1})
 	require.Contains(t, texts(r.acts), "cancel "+itoa(arming))
 	again := *r
 	asked := r.reads(r.leader(bob, 2))
-	r.answer(WatchIntent, asked).does()
-	r.fire(WatchIntent, nil).does()
-	again.pending = map[uint64]Operation{arming: {ID: arming, Kind: WatchIntent}}
-	again.answer(WatchIntent, failing(errors.New("cancelled")))
+	r.answer(WatchRequest, asked).does()
+	r.fire(WatchRequest, nil).does()
+	again.pending = map[uint64]Operation{arming: {ID: arming, Kind: WatchRequest}}
+	again.answer(WatchRequest, failing(errors.New("cancelled")))
 	require.Empty(t, again.reports())
 }
 
@@ -246,10 +246,10 @@ func TestAnswersThatNobodyWaitsFor(t *testing.T) {
 		Answered{Op: 0, Answer: r.reads(r.leader(carol, 9))},
 		Answered{Op: 1, Answer: r.reads(r.leader(carol, 9))},
 		Answered{Op: 999, Answer: r.reads(r.leader(carol, 9))},
-		Fired{Op: 0},
-		Fired{Op: 999},
-		Issuing{Op: 1},
-		Issued{Op: 1},
+		WatchEnded{Op: 0},
+		WatchEnded{Op: 999},
+		CommitStarting{Op: 1},
+		CommitDone{Op: 1},
 	} {
 		r.step(event)
 		require.Empty(t, r.acts, "%#v", event)
@@ -270,10 +270,10 @@ func TestATickThatCameTooSoon(t *testing.T) {
 // TestTheElectionIsMade while somebody looks on already: the watch that could not
 // be armed before is armed at once.
 func TestTheElectionIsMade(t *testing.T) {
-	r := newRig(t, func(s *Settings) { s.Aim = Spectate })
+	r := newRig(t, func(s *Settings) { s.Aim = SubscribeOnly })
 	r.step(Begin{}).answer(WatchTerm, failing(fdbelection.ErrNotInitialized))
-	r.answer(Look, failing(fdbelection.ErrNotInitialized)).pass(time.Second)
+	r.answer(ReadLeader, failing(fdbelection.ErrNotInitialized)).pass(time.Second)
 	require.False(t, r.started(WatchTerm))
-	r.answer(Look, r.reads(r.leader(bob, 1)))
+	r.answer(ReadLeader, r.reads(r.leader(bob, 1)))
 	require.True(t, r.started(WatchTerm))
 }

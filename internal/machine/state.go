@@ -11,19 +11,19 @@ import (
 type State int
 
 const (
-	// Stopped: it has not started, or has left.
-	Stopped State = iota
-	// Candidate: it is looking for the seat, and knows of nobody who leads.
-	Candidate
-	// Follower: it could lead, and somebody else does.
-	Follower
-	// Leader: it leads.
-	Leader
-	// Jeopardy: it leads, and a renewal is overdue: none has been acknowledged for more
+	// StateStopped: it has not started, or has left.
+	StateStopped State = iota
+	// StateCandidate: it is looking for the seat, and knows of nobody who leads.
+	StateCandidate
+	// StateFollower: it could lead, and somebody else does.
+	StateFollower
+	// StateLeader: it leads.
+	StateLeader
+	// StateJeopardy: it leads, and a renewal is overdue: none has been acknowledged for more
 	// than half of its lease, or for well over a heartbeat if that is longer.
-	Jeopardy
-	// Observer: it is listed, or only looks on, and never leads.
-	Observer
+	StateJeopardy
+	// StateObserver: it is listed, or only looks on, and never leads.
+	StateObserver
 )
 
 var stateNames = [...]string{"stopped", "candidate", "follower", "leader", "jeopardy", "observer"}
@@ -37,7 +37,7 @@ func (s State) String() string {
 }
 
 // Leads reports whether a process in this state leads.
-func (s State) Leads() bool { return s == Leader || s == Jeopardy }
+func (s State) Leads() bool { return s == StateLeader || s == StateJeopardy }
 
 // Reason says why a state was left for another, in words that may be compared.
 type Reason string
@@ -62,8 +62,8 @@ const (
 	ReasonUnrenewed Reason = "no renewal was acknowledged in time"
 	// ReasonRenewed: a renewal was acknowledged after all.
 	ReasonRenewed Reason = "renewed"
-	// ReasonSeatLost: somebody else was seen to hold the seat, or nobody.
-	ReasonSeatLost Reason = "the seat is lost"
+	// ReasonLeadershipLost: somebody else was seen to hold the seat, or nobody.
+	ReasonLeadershipLost Reason = "the seat is lost"
 	// ReasonChallenged: a strictly higher priority asked for the seat.
 	ReasonChallenged Reason = "challenged by a higher priority"
 	// ReasonAskedToResign and ReasonAskedToTransfer: an operator asked for it.
@@ -92,7 +92,7 @@ type Transition struct {
 	Term   uint64
 	Reason Reason
 	// Leader is the record of the seat as this process knew it then.
-	Leader election.Leader
+	Leader election.LeaderRecord
 	// At is the wall clock of this process.
 	At time.Time
 }
@@ -101,8 +101,8 @@ type Transition struct {
 type Aim int
 
 const (
-	// Spectate: to know who leads, without a candidate record.
-	Spectate Aim = iota
+	// SubscribeOnly: to know who leads, without a candidate record.
+	SubscribeOnly Aim = iota
 	// StandBy: to be listed as a candidate, and not to lead yet.
 	StandBy
 	// Campaign: to lead. An observer never does.

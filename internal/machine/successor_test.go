@@ -16,10 +16,10 @@ func TestADeadChallengerIsNotObeyed(t *testing.T) {
 	r := newRig(t).elect()
 	asked := challenge
 	renew := func() *rig {
-		return r.pass(heartbeat).issue(r.op(Cycle), 1, r.config).answer(Cycle, r.asked(asked, true))
+		return r.pass(heartbeat).issue(r.op(ElectionCycle), 1, r.config).answer(ElectionCycle, r.asked(asked, true))
 	}
 	for range 20 {
-		renew().does().state(Leader)
+		renew().does().state(StateLeader)
 	}
 	asked.Nonce[0]++ // another one, which crashes as well
 	renew().does()
@@ -35,13 +35,13 @@ func TestAChallengerThatDiesWhileTheLeaderDrains(t *testing.T) {
 	asked := challenge
 	for range 2 {
 		asked.Counter++
-		r.pass(heartbeat).issue(r.op(Cycle), 1, r.config).answer(Cycle, r.asked(asked, true))
+		r.pass(heartbeat).issue(r.op(ElectionCycle), 1, r.config).answer(ElectionCycle, r.asked(asked, true))
 	}
 	for range 3 {
-		r.pass(heartbeat).issue(r.op(Cycle), 1, r.config).answer(Cycle, r.asked(asked, true))
+		r.pass(heartbeat).issue(r.op(ElectionCycle), 1, r.config).answer(ElectionCycle, r.asked(asked, true))
 	}
-	r.step(Returned{1}).does("expire 1", "do election cycle")
-	require.Equal(t, uint64(1), r.op(Cycle).EndedTerm)
+	r.step(WorkReturned{1}).does("expire 1", "do election cycle")
+	require.Equal(t, uint64(1), r.op(ElectionCycle).EndedTerm)
 }
 
 // TestASilentSuccessorIsNotObeyed: an operator asks for a transfer to a candidate
@@ -58,7 +58,7 @@ func TestASilentSuccessorIsNotObeyed(t *testing.T) {
 			switch op.Kind {
 			case List:
 				list()
-			case Cycle:
+			case ElectionCycle:
 				r.renew()
 			case Evict:
 				r.answer(Evict, Answer{})
@@ -66,13 +66,13 @@ func TestASilentSuccessorIsNotObeyed(t *testing.T) {
 			}
 		}
 	}
-	require.Len(t, r.m.roster.members, 2)
-	for cycling := false; !cycling; _, cycling = r.find(Cycle) {
+	require.Len(t, r.m.candidates.members, 2)
+	for cycling := false; !cycling; _, cycling = r.find(ElectionCycle) {
 		r.pass(time.Second)
 	}
-	r.issue(r.op(Cycle), 1, r.config).answer(Cycle, r.asked(transfer, true)).state(Leader)
+	r.issue(r.op(ElectionCycle), 1, r.config).answer(ElectionCycle, r.asked(transfer, true)).state(StateLeader)
 	silent.Heartbeats++ // it is back
-	for r.m.State() == Leader && r.local < time.Minute {
+	for r.m.State() == StateLeader && r.local < time.Minute {
 		r.pass(time.Second)
 		for _, op := range r.underWay() {
 			switch op.Kind {
@@ -80,8 +80,8 @@ func TestASilentSuccessorIsNotObeyed(t *testing.T) {
 				list()
 			case Evict:
 				r.answer(Evict, Answer{})
-			case Cycle:
-				r.issue(op, 1, r.config).answer(Cycle, r.asked(transfer, true))
+			case ElectionCycle:
+				r.issue(op, 1, r.config).answer(ElectionCycle, r.asked(transfer, true))
 			default:
 			}
 		}
@@ -93,30 +93,30 @@ func TestASilentSuccessorIsNotObeyed(t *testing.T) {
 // operator's request or a stronger challenger replaces it before the work has
 // returned.
 func TestWhatTakesThePlaceOfAChallengeIsMet(t *testing.T) {
-	moved := func(i election.Intent) []election.Intent {
+	moved := func(i election.Request) []election.Request {
 		first := i
 		i.Counter++
-		return []election.Intent{first, i}
+		return []election.Request{first, i}
 	}
-	stronger := election.Intent{Kind: election.IntentChallenge, Term: 1, Identity: carol, Nonce: uuid.UUID{8}, Priority: 8}
+	stronger := election.Request{Kind: election.PreemptionRequest, Term: 1, Identity: carol, Nonce: uuid.UUID{8}, Priority: 8}
 	request, step := transfer, resign
 	request.Nonce, step.Nonce = uuid.UUID{8}, uuid.UUID{8}
 	for _, c := range []struct {
 		name  string
-		then  []election.Intent
+		then  []election.Request
 		given string
 	}{
-		{"a transfer", []election.Intent{request}, "do hand over 1"},
-		{"a resignation", []election.Intent{step}, "do resign 1"},
+		{"a transfer", []election.Request{request}, "do hand over 1"},
+		{"a resignation", []election.Request{step}, "do resign 1"},
 		{"a stronger challenger", moved(stronger), "do hand over 1"},
-		{"a stronger challenger that is dead", []election.Intent{stronger}, "do election cycle"},
+		{"a stronger challenger that is dead", []election.Request{stronger}, "do election cycle"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, func(s *Settings) { s.Config.PreemptionGrace = time.Minute }).elect()
 			for _, asked := range append(moved(challenge), c.then...) {
-				r.pass(heartbeat).issue(r.op(Cycle), 1, r.config).answer(Cycle, r.asked(asked, true))
+				r.pass(heartbeat).issue(r.op(ElectionCycle), 1, r.config).answer(ElectionCycle, r.asked(asked, true))
 			}
-			r.step(Returned{1}).does("expire 1", c.given)
+			r.step(WorkReturned{1}).does("expire 1", c.given)
 		})
 	}
 }
@@ -130,10 +130,10 @@ func TestHowLongAChallengeIsFresh(t *testing.T) {
 		intent := challenge
 		intent.Counter = counter
 		a := r.reads(r.standing(alice, 1))
-		a.State.Intent = intent
+		a.Status.Request = intent
 		r.m.now = r.now()
 		r.m.sawIntent(&a)
-		return r.m.asks(&intent)
+		return r.m.requestStands(&intent)
 	}
 	require.False(t, see(5), "it may have been there for long")
 	require.False(t, see(4))

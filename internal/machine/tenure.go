@@ -13,39 +13,39 @@ import (
 type tenure struct {
 	token election.Token
 	began time.Time
-	acked Horizon
+	acked Deadlines
 	// open are the attempts after that whose fate is not known, or not yet. A
 	// slice that is shared is never changed.
 	open []attempt
 	// limit ends the use of the lease for work that was asked to stop; zero: the
 	// horizon alone does.
-	limit  time.Time
-	stage  stage
-	demand demand // nothing once it is being met
+	limit time.Time
+	stage stage
+	cause drainCause // nothing once it is being met
 }
 
 // attempt is a renewal whose commit may have been issued.
 type attempt struct {
-	op      uint64
-	count   int
-	horizon Horizon
+	op        uint64
+	count     int
+	deadlines Deadlines
 }
 
 // stage is how far a tenure has gone; it never goes back.
 type stage int
 
 const (
-	none      stage = iota
-	believing       // it leads
-	draining        // the work is asked to stop
-	over            // nobody here leads in this term any more
+	none     stage = iota
+	leading        // it leads
+	draining       // the work is asked to stop
+	over           // nobody here leads in this term any more
 )
 
-// horizon is the earliest that any attempt not surely failed leaves.
-func (t *tenure) horizon() Horizon {
+// deadlines is the earliest that any attempt not surely failed leaves.
+func (t *tenure) deadlines() Deadlines {
 	h := t.acked
 	for _, a := range t.open {
-		h = h.earlier(a.horizon)
+		h = h.earlier(a.deadlines)
 	}
 	if t.stage == draining && !t.limit.IsZero() {
 		h.End = earliest(h.End, t.limit)
@@ -55,8 +55,8 @@ func (t *tenure) horizon() Horizon {
 
 // next is when the tenure goes on to its next stage, or into jeopardy.
 func (t *tenure) next() time.Time {
-	h := t.horizon()
-	if t.stage == believing {
+	h := t.deadlines()
+	if t.stage == leading {
 		return h.Stop
 	}
 	return h.End
@@ -66,21 +66,21 @@ func (t *tenure) next() time.Time {
 func (m *Machine) holds() bool { return m.tenure.stage != none }
 
 // leads reports whether the process leads.
-func (m *Machine) leads() bool { return m.tenure.stage == believing }
+func (m *Machine) leads() bool { return m.tenure.stage == leading }
 
 // issuing counts a renewal before its commit is issued: belief shrinks first.
-func (m *Machine) issuing(e Issuing) {
+func (m *Machine) issuing(e CommitStarting) {
 	if e.Op != m.main.op || !m.holds() {
 		return
 	}
-	a := attempt{e.Op, e.Attempt, HorizonOf(e.Start, e.Lease, e.Config)}
+	a := attempt{e.Op, e.Attempt, DeadlinesOf(e.Start, e.Lease, e.Config)}
 	m.tenure.open = append(slices.Clip(m.tenure.open), a)
 }
 
 // issued takes in what became of it. One that has committed is the base of
 // belief from then on: all attempts before it either came before it or can never
 // arrive, as each reads the record that it wrote.
-func (m *Machine) issued(e Issued) {
+func (m *Machine) issued(e CommitDone) {
 	t := &m.tenure
 	i := slices.IndexFunc(t.open, func(a attempt) bool { return a.op == e.Op && a.count == e.Attempt })
 	if i < 0 {
@@ -88,7 +88,7 @@ func (m *Machine) issued(e Issued) {
 	}
 	switch e.Outcome {
 	case kv.Committed:
-		t.acked, t.open = t.open[i].horizon, t.open[i+1:]
+		t.acked, t.open = t.open[i].deadlines, t.open[i+1:]
 	case kv.Absent:
 		t.open = slices.Delete(slices.Clone(t.open), i, i+1)
 	case kv.SettledUnknown, kv.Unsettled: // it counts on
@@ -98,20 +98,20 @@ func (m *Machine) issued(e Issued) {
 // advance takes the tenure as far as the clock says. Past the time that the work
 // had to stop, what was asked of the leader is done without waiting for it.
 func (m *Machine) advance() {
-	for m.tenure.stage == believing || m.tenure.stage == draining {
+	for m.tenure.stage == leading || m.tenure.stage == draining {
 		if m.now.Local.Before(m.tenure.next()) {
 			return
 		}
 		if m.leads() {
 			// All that is left of the lease; where it is renewed after all, the time
 			// that work has otherwise.
-			m.drain(ReasonUnrenewed, latest(m.tenure.horizon().End, m.now.Local.Add(m.settings.Drain)))
+			m.drain(ReasonUnrenewed, latest(m.tenure.deadlines().End, m.now.Local.Add(m.settings.Drain)))
 		} else {
 			m.expire()
 		}
 	}
 	if t := &m.tenure; t.stage == over && !m.now.Local.Before(t.limit) {
-		m.meet()
+		m.startHandOver()
 	}
 }
 
@@ -141,12 +141,12 @@ func (m *Machine) expire() {
 	m.do(Expire{Term: t.token.Term})
 }
 
-// meet begins to do what was asked of the leader, once.
-func (m *Machine) meet() {
+// startHandOver begins to do what was asked of the leader, once.
+func (m *Machine) startHandOver() {
 	t := &m.tenure
-	d := t.demand
-	t.demand = demand{}
-	if d.kind != nothing && !m.leaving() { // leaving gives up the seat as well
+	d := t.cause
+	t.cause = drainCause{}
+	if d.kind != drainNone && !m.leaving() { // leaving gives up the seat as well
 		m.handOver(t.token, d)
 	}
 }
@@ -154,9 +154,9 @@ func (m *Machine) meet() {
 // lose ends a tenure at once whose seat was seen to be another's, or nobody's.
 func (m *Machine) lose() {
 	t := &m.tenure
-	t.demand = demand{}
+	t.cause = drainCause{}
 	if t.stage != over {
-		m.drain(ReasonSeatLost, time.Time{})
+		m.drain(ReasonLeadershipLost, time.Time{})
 		m.expire()
 	}
 }
@@ -165,16 +165,16 @@ func (m *Machine) lose() {
 // that is not wanted any more is given up instead, see planIdle, and one that
 // comes too late to begin work on is renewed first.
 func (m *Machine) lead(a *Answer) {
-	leader := a.State.Leader
-	acked := HorizonOf(a.Start, leader.LeaseDuration, a.State.Config)
+	leader := a.Status.Leader
+	acked := DeadlinesOf(a.Start, leader.LeaseDuration, a.Status.Config)
 	if m.leaving() || !m.wanted() || !m.now.Local.Before(acked.Stop) {
 		return
 	}
 	m.ended = min(m.ended, leader.Term-1) // terms begin anew where the records were removed
-	m.tenure = tenure{token: leader.Token(), began: m.now.Local, acked: acked, stage: believing}
-	m.reason = reasonOf(leader.Origin)
+	m.tenure = tenure{token: leader.Token(), began: m.now.Local, acked: acked, stage: leading}
+	m.reason = reasonOf(leader.AcquireReason)
 	m.renewNow = false
-	m.roster.due = m.now.Local // a leader lists all candidates
+	m.candidates.due = m.now.Local // a leader lists all candidates
 	m.do(Lead{Leader: leader})
 }
 
@@ -183,15 +183,15 @@ func (m *Machine) wanted() bool {
 	return m.aim == Campaign && m.me.Role == election.Voter && m.config.ElectionEnabled
 }
 
-func reasonOf(origin election.Origin) Reason {
+func reasonOf(origin election.AcquireReason) Reason {
 	switch origin {
-	case election.OriginExpiry:
+	case election.AcquireExpiry:
 		return ReasonExpiry
-	case election.OriginPreemption:
+	case election.AcquirePreemption:
 		return ReasonPreemption
-	case election.OriginTransfer:
+	case election.AcquireTransfer:
 		return ReasonTransfer
-	case election.OriginReclaim:
+	case election.AcquireReclaim:
 		return ReasonReclaim
 	default:
 		return ReasonVacancy
@@ -199,13 +199,13 @@ func reasonOf(origin election.Origin) Reason {
 }
 
 // ending takes in that the work ends of itself: the seat is given up.
-func (m *Machine) ending(e Ending) {
+func (m *Machine) ending(e WorkReturning) {
 	t := &m.tenure
 	if t.token.Term != e.Term || !m.leads() {
 		return
 	}
 	m.soonest = t.began.Add(m.config.HeartbeatInterval) // one tenure per heartbeat at most
-	m.obey(demand{kind: finished}, ReasonWorkReturned)
+	m.startDrain(drainCause{kind: drainWorkReturned}, ReasonWorkReturned)
 	if e.Err == nil {
 		m.failures = 0
 	} else {
@@ -216,18 +216,18 @@ func (m *Machine) ending(e Ending) {
 // returned takes in that the work of a tenure is over: the seat is given up
 // where that was asked for.
 func (m *Machine) returned(term uint64) {
-	m.ending(Ending{Term: term})
+	m.ending(WorkReturning{Term: term})
 	if m.tenure.token.Term != term || !m.holds() {
 		return
 	}
 	if m.tenure.stage != over {
 		m.expire()
 	}
-	m.meet()
+	m.startHandOver()
 	m.tenure = tenure{}
-	m.renewNow, m.lookNow = false, true
+	m.renewNow, m.readNow = false, true
 	m.retryAt = time.Time{}
 	if m.me.Role != m.role {
-		m.me.Role, m.beatAt = m.role, m.now.Local
+		m.me.Role, m.heartbeatAt = m.role, m.now.Local
 	}
 }

@@ -29,7 +29,7 @@ func TestHorizon(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			config := testConfig()
 			config.LeaseDuration, config.Margin, config.HeartbeatInterval = c.lease, c.margin, c.heartbeat
-			h := HorizonOf(localEpoch, c.written, config)
+			h := DeadlinesOf(localEpoch, c.written, config)
 			require.Equal(t, c.jeopardy, h.Jeopardy.Sub(localEpoch), "jeopardy")
 			require.Equal(t, c.stop, h.Stop.Sub(localEpoch), "stop")
 			require.Equal(t, c.end, h.End.Sub(localEpoch), "end")
@@ -57,13 +57,13 @@ func TestBeliefIsTheMinimumOverAttempts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t).elect().pass(heartbeat)
-			op := r.op(Cycle)
+			op := r.op(ElectionCycle)
 			for i, outcome := range c.outcomes {
-				r.step(Issuing{Op: op.ID, Attempt: i, Start: r.now().Local, Lease: short.LeaseDuration, Config: short})
-				require.Equal(t, 7500*time.Millisecond, r.m.Belief().End.Sub(localEpoch), "it shrinks before the commit is issued")
-				r.step(Issued{Op: op.ID, Attempt: i, Outcome: outcome})
+				r.step(CommitStarting{Op: op.ID, Attempt: i, Start: r.now().Local, Lease: short.LeaseDuration, Config: short})
+				require.Equal(t, 7500*time.Millisecond, r.m.Deadlines().End.Sub(localEpoch), "it shrinks before the commit is issued")
+				r.step(CommitDone{Op: op.ID, Attempt: i, Outcome: outcome})
 			}
-			require.Equal(t, c.want, r.m.Belief().End.Sub(localEpoch))
+			require.Equal(t, c.want, r.m.Deadlines().End.Sub(localEpoch))
 		})
 	}
 }
@@ -71,9 +71,9 @@ func TestBeliefIsTheMinimumOverAttempts(t *testing.T) {
 // TestACopyKeepsItsOwnAttempts: a machine is a value.
 func TestACopyKeepsItsOwnAttempts(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
-	op := r.op(Cycle).ID
+	op := r.op(ElectionCycle).ID
 	issue := func(m Machine, attempt int, lease time.Duration) Machine {
-		m, _ = Step(m, Issuing{Op: op, Attempt: attempt, Start: r.now().Local, Lease: lease, Config: r.config}, r.now())
+		m, _ = Step(m, CommitStarting{Op: op, Attempt: attempt, Start: r.now().Local, Lease: lease, Config: r.config}, r.now())
 		return m
 	}
 	m := r.m
@@ -81,52 +81,52 @@ func TestACopyKeepsItsOwnAttempts(t *testing.T) {
 		m = issue(m, i, 10*time.Second)
 	}
 	one, other := issue(m, 3, 5*time.Second), issue(m, 3, 6*time.Second)
-	require.Equal(t, 7500*time.Millisecond, one.Belief().End.Sub(localEpoch))
-	require.Equal(t, 8400*time.Millisecond, other.Belief().End.Sub(localEpoch))
-	failed, _ := Step(one, Issued{Op: op, Attempt: 0, Outcome: kv.Absent}, r.now())
+	require.Equal(t, 7500*time.Millisecond, one.Deadlines().End.Sub(localEpoch))
+	require.Equal(t, 8400*time.Millisecond, other.Deadlines().End.Sub(localEpoch))
+	failed, _ := Step(one, CommitDone{Op: op, Attempt: 0, Outcome: kv.Absent}, r.now())
 	for i := range 3 {
-		failed, _ = Step(failed, Issued{Op: op, Attempt: i, Outcome: kv.Absent}, r.now())
+		failed, _ = Step(failed, CommitDone{Op: op, Attempt: i, Outcome: kv.Absent}, r.now())
 	}
-	require.Equal(t, 7500*time.Millisecond, failed.Belief().End.Sub(localEpoch))
-	one, _ = Step(one, Issued{Op: op, Attempt: 3, Outcome: kv.Absent}, r.now())
-	require.Equal(t, 9*time.Second, one.Belief().End.Sub(localEpoch))
+	require.Equal(t, 7500*time.Millisecond, failed.Deadlines().End.Sub(localEpoch))
+	one, _ = Step(one, CommitDone{Op: op, Attempt: 3, Outcome: kv.Absent}, r.now())
+	require.Equal(t, 9*time.Second, one.Deadlines().End.Sub(localEpoch))
 	require.Len(t, one.tenure.open, 3)
 }
 
 // TestAnAcknowledgedRenewalIsTheBase: what was in doubt before it counts no more.
 func TestAnAcknowledgedRenewalIsTheBase(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
-	op := r.op(Cycle)
+	op := r.op(ElectionCycle)
 	short := testConfig()
 	short.LeaseDuration = 5 * time.Second
-	r.step(Issuing{Op: op.ID, Attempt: 1, Start: r.now().Local, Lease: short.LeaseDuration, Config: short})
-	r.step(Issued{Op: op.ID, Attempt: 1, Outcome: kv.Unsettled})
+	r.step(CommitStarting{Op: op.ID, Attempt: 1, Start: r.now().Local, Lease: short.LeaseDuration, Config: short})
+	r.step(CommitDone{Op: op.ID, Attempt: 1, Outcome: kv.Unsettled})
 	r.jump(time.Second).issue(op, 2, r.config)
-	require.Equal(t, 13*time.Second, r.m.Belief().End.Sub(localEpoch))
-	r.step(Issued{Op: op.ID, Attempt: 1, Outcome: kv.Committed})
-	require.Equal(t, 13*time.Second, r.m.Belief().End.Sub(localEpoch), "an answer that comes twice or late changes nothing")
-	r.step(Issuing{Op: op.ID + 7, Attempt: 1, Start: localEpoch, Lease: time.Millisecond, Config: r.config})
-	require.Equal(t, 13*time.Second, r.m.Belief().End.Sub(localEpoch), "nor does an attempt of no operation under way")
+	require.Equal(t, 13*time.Second, r.m.Deadlines().End.Sub(localEpoch))
+	r.step(CommitDone{Op: op.ID, Attempt: 1, Outcome: kv.Committed})
+	require.Equal(t, 13*time.Second, r.m.Deadlines().End.Sub(localEpoch), "an answer that comes twice or late changes nothing")
+	r.step(CommitStarting{Op: op.ID + 7, Attempt: 1, Start: localEpoch, Lease: time.Millisecond, Config: r.config})
+	require.Equal(t, 13*time.Second, r.m.Deadlines().End.Sub(localEpoch), "nor does an attempt of no operation under way")
 }
 
 // TestAttemptsOfTwoOperations are told apart, although both count from one.
 func TestAttemptsOfTwoOperations(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
-	first := r.op(Cycle).ID
+	first := r.op(ElectionCycle).ID
 	short := testConfig()
 	short.LeaseDuration = 8 * time.Second
-	r.step(Issuing{Op: first, Attempt: 1, Start: r.now().Local, Lease: short.LeaseDuration, Config: short})
-	r.step(Issued{Op: first, Attempt: 1, Outcome: kv.Unsettled}).answer(Cycle, Answer{Err: errStore, Touched: true})
+	r.step(CommitStarting{Op: first, Attempt: 1, Start: r.now().Local, Lease: short.LeaseDuration, Config: short})
+	r.step(CommitDone{Op: first, Attempt: 1, Outcome: kv.Unsettled}).answer(ElectionCycle, Answer{Err: errStore, MayHaveWritten: true})
 	r.pass(20 * time.Millisecond)
-	second := r.op(Cycle).ID
+	second := r.op(ElectionCycle).ID
 	require.NotEqual(t, first, second)
-	r.step(Issuing{Op: second, Attempt: 1, Start: r.now().Local, Lease: r.config.LeaseDuration, Config: r.config})
+	r.step(CommitStarting{Op: second, Attempt: 1, Start: r.now().Local, Lease: r.config.LeaseDuration, Config: r.config})
 	again := *r
-	again.step(Issued{Op: second, Attempt: 1, Outcome: kv.Absent})
+	again.step(CommitDone{Op: second, Attempt: 1, Outcome: kv.Absent})
 	require.Equal(t, 9*time.Second, again.m.tenure.acked.End.Sub(localEpoch))
 	require.Equal(t, first, again.m.tenure.open[0].op, "the one in doubt stays in doubt")
-	r.step(Issued{Op: second, Attempt: 1, Outcome: kv.Committed})
-	require.Equal(t, r.now().Local.Add(9*time.Second), r.m.Belief().End)
+	r.step(CommitDone{Op: second, Attempt: 1, Outcome: kv.Committed})
+	require.Equal(t, r.now().Local.Add(9*time.Second), r.m.Deadlines().End)
 }
 
 // TestALeaseShortenedAtRunTimeEndsBeliefBeforeItsCommit: the first event of such
@@ -135,11 +135,11 @@ func TestALeaseShortenedAtRunTimeEndsBeliefBeforeItsCommit(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	short := testConfig()
 	short.LeaseDuration, short.HeartbeatInterval = 4*time.Second, time.Second
-	op := r.op(Cycle)
-	r.step(Issuing{Op: op.ID, Attempt: 1, Start: localEpoch, Lease: 4 * time.Second, Config: short})
+	op := r.op(ElectionCycle)
+	r.step(CommitStarting{Op: op.ID, Attempt: 1, Start: localEpoch, Lease: 4 * time.Second, Config: short})
 	r.does("drain 1: no renewal was acknowledged in time", "leader -> candidate: no renewal was acknowledged in time")
-	require.Zero(t, r.m.Belief().Stop)
-	require.Equal(t, 3600*time.Millisecond, r.m.Belief().End.Sub(localEpoch))
+	require.Zero(t, r.m.Deadlines().Stop)
+	require.Equal(t, 3600*time.Millisecond, r.m.Deadlines().End.Sub(localEpoch))
 }
 
 func TestATenureThatIsNotRenewed(t *testing.T) {
@@ -148,29 +148,29 @@ func TestATenureThatIsNotRenewed(t *testing.T) {
 	r.wakes(5 * time.Second).pass(2 * time.Second).does("leader -> jeopardy: no renewal was acknowledged in time")
 	r.wakes(7*time.Second).pass(2*time.Second).
 		does("drain 1: no renewal was acknowledged in time", "jeopardy -> candidate: no renewal was acknowledged in time")
-	require.Equal(t, Belief{Term: 1, End: localEpoch.Add(9 * time.Second)}, r.m.Belief())
+	require.Equal(t, TenureDeadlines{Term: 1, End: localEpoch.Add(9 * time.Second)}, r.m.Deadlines())
 	r.wakes(9 * time.Second).pass(2 * time.Second).does("expire 1")
-	require.Equal(t, Belief{Term: 1}, r.m.Belief())
+	require.Equal(t, TenureDeadlines{Term: 1}, r.m.Deadlines())
 
-	r.answer(Cycle, failing(errors.New("no answer"))).idle()
+	r.answer(ElectionCycle, failing(errors.New("no answer"))).idle()
 	r.pass(time.Minute)
-	require.Equal(t, Beat, r.op(Beat).Kind, "it says that it is alive, and claims nothing while the work goes on")
-	r.answer(Beat, Answer{}).idle()
-	r.step(Returned{1}).does("do election cycle")
-	op := r.op(Cycle)
+	require.Equal(t, Heartbeat, r.op(Heartbeat).Kind, "it says that it is alive, and claims nothing while the work goes on")
+	r.answer(Heartbeat, Answer{}).idle()
+	r.step(WorkReturned{1}).does("do election cycle")
+	op := r.op(ElectionCycle)
 	require.Equal(t, uint64(1), op.EndedTerm)
 	require.False(t, op.Abstain)
 	require.Zero(t, op.Token.Term)
-	r.answer(Cycle, r.did(election.Claimed, r.leader(alice, 2))).
+	r.answer(ElectionCycle, r.did(election.Claimed, r.leader(alice, 2))).
 		does("lead 2", "leader alice in 2", "candidate -> leader: the seat was vacant")
 }
 
 // TestARenewalEndsJeopardy, and one in time begins none.
 func TestARenewalEndsJeopardy(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
-	r.pass(2500 * time.Millisecond).state(Jeopardy).renew().does().state(Leader)
+	r.pass(2500 * time.Millisecond).state(StateJeopardy).renew().does().state(StateLeader)
 	for range 10 {
-		r.pass(heartbeat).does("do renew 1").renew().does().state(Leader)
+		r.pass(heartbeat).does("do renew 1").renew().does().state(StateLeader)
 	}
 }
 
@@ -178,11 +178,11 @@ func TestARenewalEndsJeopardy(t *testing.T) {
 func TestAProcessThatWasStopped(t *testing.T) {
 	for name, event := range map[string]func(*rig) Event{
 		"by a tick":                func(*rig) Event { return Tick{} },
-		"by an answer that is old": func(r *rig) Event { return Issued{Op: r.op(Cycle).ID, Attempt: 1} },
+		"by an answer that is old": func(r *rig) Event { return CommitDone{Op: r.op(ElectionCycle).ID, Attempt: 1} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t).elect().pass(heartbeat)
-			r.step(Issuing{Op: r.op(Cycle).ID, Attempt: 1, Start: r.now().Local, Lease: r.config.LeaseDuration, Config: r.config})
+			r.step(CommitStarting{Op: r.op(ElectionCycle).ID, Attempt: 1, Start: r.now().Local, Lease: r.config.LeaseDuration, Config: r.config})
 			next := event(r)
 			r.local = 10 * time.Second // the answer would do until 12 s, and comes after 9 s
 			r.step(next).does(
@@ -197,13 +197,13 @@ func TestAProcessThatWasStopped(t *testing.T) {
 // usual time to stop, and not for ever.
 func TestDrainingForWantOfARenewal(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat).pass(4 * time.Second)
-	require.Equal(t, 9*time.Second, r.m.Belief().End.Sub(localEpoch))
+	require.Equal(t, 9*time.Second, r.m.Deadlines().End.Sub(localEpoch))
 	r.renew()
-	require.Equal(t, 11*time.Second, r.m.Belief().End.Sub(localEpoch), "4 s to drain, not the whole lease")
-	require.Zero(t, r.m.Belief().Stop, "it does not lead again")
+	require.Equal(t, 11*time.Second, r.m.Deadlines().End.Sub(localEpoch), "4 s to drain, not the whole lease")
+	require.Zero(t, r.m.Deadlines().Stop, "it does not lead again")
 	r.pass(heartbeat).does("do renew 1").renew()
 	r.pass(time.Second).does("expire 1")
-	r.step(Returned{1}).does("do election cycle")
+	r.step(WorkReturned{1}).does("do election cycle")
 }
 
 // TestWhatComesTooLateToLead: a claim that was acknowledged when there is nothing
@@ -220,24 +220,24 @@ func TestWhatComesTooLateToLead(t *testing.T) {
 	t.Run("past its time", func(t *testing.T) {
 		r := newRig(t).follow(newRig(t).vacant(0))
 		a := claim(r)
-		r.jump(7*time.Second).answer(Cycle, a).does("leader alice in 1", "do election cycle")
-		r.answer(Cycle, r.did(election.Renewed, r.leader(alice, 1)))
+		r.jump(7*time.Second).answer(ElectionCycle, a).does("leader alice in 1", "do election cycle")
+		r.answer(ElectionCycle, r.did(election.Renewed, r.leader(alice, 1)))
 		r.does("lead 1", "candidate -> leader: the seat was vacant")
 	})
 	for name, event := range map[string]Event{
-		"the aim is another":    Aimed{StandBy},
-		"became an observer":    Changed{Priority: 5, Role: election.Observer},
+		"the aim is another":    AimChanged{StandBy},
+		"became an observer":    RegistrationChanged{Priority: 5, Role: election.Observer},
 		"the seat is to be had": Tick{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t).follow(newRig(t).vacant(0))
-			r.answer(Cycle, claim(r, event))
+			r.answer(ElectionCycle, claim(r, event))
 			if name == "the seat is to be had" {
-				r.state(Leader)
+				r.state(StateLeader)
 				return
 			}
-			if op, _ := r.main(); op.Kind == Look { // the change asked for it
-				r.answer(Look, r.reads(r.standing(alice, 1)))
+			if op, _ := r.main(); op.Kind == ReadLeader { // the change asked for it
+				r.answer(ReadLeader, r.reads(r.standing(alice, 1)))
 			}
 			require.Equal(t, []Kind{Resign}, r.kinds())
 			require.Equal(t, uint64(1), r.op(Resign).Token.Term)
@@ -252,19 +252,19 @@ func TestWhatComesTooLateToLead(t *testing.T) {
 		a := claim(r)
 		r.config.ElectionEnabled, r.config.Revision = false, 2
 		r.fire(WatchTerm, nil).pass(time.Second)
-		r.answer(WatchTerm, r.reads(r.standing(alice, 1))).answer(Cycle, a)
+		r.answer(WatchTerm, r.reads(r.standing(alice, 1))).answer(ElectionCycle, a)
 		require.Equal(t, []Kind{Resign}, r.kinds())
 	})
 	t.Run("leaving", func(t *testing.T) {
 		r := newRig(t).follow(newRig(t).vacant(0))
-		r.answer(Cycle, claim(r, Leave{})).does("leader alice in 1", "do leave")
+		r.answer(ElectionCycle, claim(r, Leave{})).does("leader alice in 1", "do leave")
 	})
 	t.Run("lost again already", func(t *testing.T) {
 		r := newRig(t).follow(newRig(t).vacant(0))
 		a := claim(r)
 		r.fire(WatchTerm, nil).pass(time.Second).answer(WatchTerm, r.reads(r.leader(bob, 2)))
 		r.does("leader bob in 2", "candidate -> follower: somebody leads")
-		r.answer(Cycle, a).does()
+		r.answer(ElectionCycle, a).does()
 	})
 }
 
@@ -274,9 +274,9 @@ func TestASeatThatIsLost(t *testing.T) {
 	t.Run("by the renewal", func(t *testing.T) {
 		r := newRig(t).elect().pass(heartbeat)
 		a := r.reads(r.leader(bob, 2))
-		a.Err = ErrSeatLost
-		r.answer(Cycle, a).does(append([]string{"leader bob in 2"}, lost...)...)
-		r.step(Returned{1}).state(Follower)
+		a.Err = ErrLeadershipLost
+		r.answer(ElectionCycle, a).does(append([]string{"leader bob in 2"}, lost...)...)
+		r.step(WorkReturned{1}).state(StateFollower)
 	})
 	t.Run("by the watch", func(t *testing.T) {
 		r := newRig(t).elect().pass(time.Second).fire(WatchTerm, nil)
@@ -284,17 +284,17 @@ func TestASeatThatIsLost(t *testing.T) {
 	})
 	t.Run("while it drains for somebody", func(t *testing.T) {
 		r := newRig(t).elect().pass(heartbeat)
-		r.answer(Cycle, r.asked(election.Intent{Kind: election.IntentResign, Term: 1}, true))
+		r.answer(ElectionCycle, r.asked(election.Request{Kind: election.ResignRequest, Term: 1}, true))
 		r.fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.leader(bob, 2))).
 			does("leader bob in 2", "expire 1", "candidate -> follower: somebody leads")
-		r.step(Returned{1}).does("do read the seat")
+		r.step(WorkReturned{1}).does("do read the seat")
 		require.False(t, r.m.Holds(), "there is nothing left to give up")
 	})
 	t.Run("and vacant", func(t *testing.T) {
 		r := newRig(t).elect().pass(time.Second).fire(WatchTerm, nil)
 		r.answer(WatchTerm, r.reads(r.vacant(1))).
 			does("vacant since 1", "drain 1: the seat is lost", "expire 1", "leader -> candidate: the seat is lost")
-		r.step(Returned{1}).does("do election cycle")
+		r.step(WorkReturned{1}).does("do election cycle")
 	})
 }
 
@@ -305,20 +305,20 @@ func TestAReadingThatRacedWithTheClaim(t *testing.T) {
 	claimed := r.did(election.Claimed, r.leader(alice, 1))
 	claimed.Start, claimed.Seen = r.now().Local, r.now().Local
 	r.pass(time.Second).fire(WatchTerm, nil)
-	old := Answer{Start: r.now().Local, Seen: r.now().Local, State: election.State{Config: r.config}} // vacant, ballot 0
-	r.pass(time.Millisecond).answer(Cycle, claimed).state(Leader)
-	r.pass(time.Millisecond).answer(WatchTerm, old).does("do read the seat").state(Leader)
-	r.answer(Look, r.reads(claimed.State.Leader)).does().state(Leader)
+	old := Answer{Start: r.now().Local, Seen: r.now().Local, Status: election.Status{Config: r.config}} // vacant, ballot 0
+	r.pass(time.Millisecond).answer(ElectionCycle, claimed).state(StateLeader)
+	r.pass(time.Millisecond).answer(WatchTerm, old).does("do read the seat").state(StateLeader)
+	r.answer(ReadLeader, r.reads(claimed.Status.Leader)).does().state(StateLeader)
 }
 
 // TestASeatLostInAnOutdatedReading is no hot loop.
 func TestASeatLostInAnOutdatedReading(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	a := r.reads(r.vacant(0))
-	a.State.Leader.Ballot = 0
-	a.Err, a.Start, a.Seen = ErrSeatLost, localEpoch, localEpoch
-	r.answer(Cycle, a).does("do read the seat").state(Leader)
-	r.answer(Look, r.reads(r.standing(alice, 1))).does().state(Leader)
+	a.Status.Leader.Ballot = 0
+	a.Err, a.Start, a.Seen = ErrLeadershipLost, localEpoch, localEpoch
+	r.answer(ElectionCycle, a).does("do read the seat").state(StateLeader)
+	r.answer(ReadLeader, r.reads(r.standing(alice, 1))).does().state(StateLeader)
 	r.pass(300 * time.Millisecond).does("do renew 1")
 }
 
@@ -326,41 +326,41 @@ func TestASeatLostInAnOutdatedReading(t *testing.T) {
 // number than an earlier one of this process is renewed like any.
 func TestTermsThatBeginAnew(t *testing.T) {
 	r := newRig(t)
-	r.follow(r.vacant(60)).answer(Cycle, r.did(election.Claimed, r.leader(alice, 61)))
-	r.step(Ending{Term: 61}).step(Returned{61}).answer(Resign, r.reads(r.vacant(61)))
+	r.follow(r.vacant(60)).answer(ElectionCycle, r.did(election.Claimed, r.leader(alice, 61)))
+	r.step(WorkReturning{Term: 61}).step(WorkReturned{61}).answer(Resign, r.reads(r.vacant(61)))
 
 	r.pass(time.Second).fire(WatchTerm, nil)
 	r.ballot = 0
 	r.answer(WatchTerm, r.reads(r.vacant(0)))
 	lost := r.local
 	for {
-		if _, looks := r.find(Look); looks {
-			r.answer(Look, r.reads(r.vacant(0)))
+		if _, looks := r.find(ReadLeader); looks {
+			r.answer(ReadLeader, r.reads(r.vacant(0)))
 		}
-		if beat, cycles := r.find(Cycle); cycles && beat.Abstain {
-			r.answer(Cycle, r.did(election.Followed, r.vacant(0)))
+		if beat, cycles := r.find(ElectionCycle); cycles && beat.Abstain {
+			r.answer(ElectionCycle, r.did(election.Followed, r.vacant(0)))
 		}
-		if _, claims := r.find(Cycle); claims {
+		if _, claims := r.find(ElectionCycle); claims {
 			break
 		}
 		r.pass(500 * time.Millisecond)
 	}
 	require.Equal(t, 10*time.Second, r.local-lost, "a leader by the records that are gone may believe for another lease")
-	require.Equal(t, uint64(61), r.op(Cycle).EndedTerm)
-	r.answer(Cycle, r.did(election.Claimed, r.leader(alice, 1))).pass(heartbeat)
-	require.Equal(t, uint64(1), r.op(Cycle).Token.Term)
-	require.Zero(t, r.op(Cycle).EndedTerm, "else it would be claimed again and again")
+	require.Equal(t, uint64(61), r.op(ElectionCycle).EndedTerm)
+	r.answer(ElectionCycle, r.did(election.Claimed, r.leader(alice, 1))).pass(heartbeat)
+	require.Equal(t, uint64(1), r.op(ElectionCycle).Token.Term)
+	require.Zero(t, r.op(ElectionCycle).EndedTerm, "else it would be claimed again and again")
 }
 
 func TestOriginsOfATenure(t *testing.T) {
-	for origin, want := range map[election.Origin]Reason{
-		election.OriginVacancy: ReasonVacancy, election.OriginExpiry: ReasonExpiry, election.OriginPreemption: ReasonPreemption,
-		election.OriginTransfer: ReasonTransfer, election.OriginReclaim: ReasonReclaim,
+	for origin, want := range map[election.AcquireReason]Reason{
+		election.AcquireVacancy: ReasonVacancy, election.AcquireExpiry: ReasonExpiry, election.AcquirePreemption: ReasonPreemption,
+		election.AcquireTransfer: ReasonTransfer, election.AcquireReclaim: ReasonReclaim,
 	} {
 		r := newRig(t).follow(newRig(t).vacant(0))
 		leader := r.leader(alice, 1)
-		leader.Origin = origin
-		r.answer(Cycle, r.did(election.Claimed, leader)).
+		leader.AcquireReason = origin
+		r.answer(ElectionCycle, r.did(election.Claimed, leader)).
 			does("lead 1", "leader alice in 1", "candidate -> leader: "+string(want))
 	}
 }
@@ -378,44 +378,44 @@ func TestWorkThatEndsOfItself(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t).elect().pass(time.Second)
-			r.step(Ending{Term: 1, Err: c.err}).
+			r.step(WorkReturning{Term: 1, Err: c.err}).
 				does("drain 1: the work has returned", "leader -> candidate: the work has returned")
-			r.step(Ending{Term: 1, Err: errors.New("twice")}).does()
-			r.step(Returned{1}).does("expire 1", "do resign 1")
+			r.step(WorkReturning{Term: 1, Err: errors.New("twice")}).does()
+			r.step(WorkReturned{1}).does("expire 1", "do resign 1")
 			r.answer(Resign, r.reads(r.vacant(1))).does("vacant since 1").idle()
 			for r.local < c.after {
 				r.pass(time.Millisecond * 10)
 				if op, ok := r.main(); ok {
-					if op.Kind == Look {
-						r.answer(Look, r.reads(r.standing(election.Identity{}, 1)))
+					if op.Kind == ReadLeader {
+						r.answer(ReadLeader, r.reads(r.standing(election.Identity{}, 1)))
 						continue
 					}
 					if r.local < c.after {
 						require.True(t, op.Abstain, "at %s", r.local)
-						r.answer(Cycle, r.did(election.Followed, r.standing(election.Identity{}, 1)))
+						r.answer(ElectionCycle, r.did(election.Followed, r.standing(election.Identity{}, 1)))
 					}
 				}
 			}
 			op, ok := r.main()
-			require.True(t, ok && op.Kind == Cycle && !op.Abstain, "%+v", op)
+			require.True(t, ok && op.Kind == ElectionCycle && !op.Abstain, "%+v", op)
 		})
 	}
 }
 
 func TestEventsOfAnotherTerm(t *testing.T) {
 	r := newRig(t).elect()
-	r.step(Ending{Term: 2}).does()
-	r.step(Returned{2}).does()
-	r.step(Returned{0}).does().state(Leader)
+	r.step(WorkReturning{Term: 2}).does()
+	r.step(WorkReturned{2}).does()
+	r.step(WorkReturned{0}).does().state(StateLeader)
 }
 
 // TestLapsed: the work was told that its time has come before the machine was.
 func TestLapsed(t *testing.T) {
 	r := newRig(t).elect()
-	r.step(Lapsed{7}).state(Leader)
-	r.step(Lapsed{1}).does("drain 1: no renewal was acknowledged in time", "leader -> candidate: no renewal was acknowledged in time")
-	r.step(Lapsed{1}).does()
-	r.step(Returned{1})
-	require.True(t, r.started(Cycle), "its own seat, in a new term")
-	require.Equal(t, uint64(1), r.op(Cycle).EndedTerm)
+	r.step(DeadlinePassed{7}).state(StateLeader)
+	r.step(DeadlinePassed{1}).does("drain 1: no renewal was acknowledged in time", "leader -> candidate: no renewal was acknowledged in time")
+	r.step(DeadlinePassed{1}).does()
+	r.step(WorkReturned{1})
+	require.True(t, r.started(ElectionCycle), "its own seat, in a new term")
+	require.Equal(t, uint64(1), r.op(ElectionCycle).EndedTerm)
 }

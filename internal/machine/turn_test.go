@@ -39,7 +39,7 @@ func TestTurns(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t).join(c.members...)
-			r.m.seat.last = c.last
+			r.m.leader.last = c.last
 			require.Equal(t, c.want, r.m.ahead())
 		})
 	}
@@ -106,9 +106,9 @@ func TestAVacancy(t *testing.T) {
 	require.True(t, wants)
 	require.InDelta(t, float64(5055*time.Millisecond), float64(at.Sub(localEpoch)), float64(15*time.Millisecond))
 	r.jump(20 * time.Millisecond).does("do cycle, abstaining")
-	r.answer(Cycle, r.did(election.Followed, r.standing(election.Identity{}, 1))).idle()
+	r.answer(ElectionCycle, r.did(election.Followed, r.standing(election.Identity{}, 1))).idle()
 	r.jump(at.Sub(r.now().Local)).does("do election cycle")
-	r.answer(Cycle, r.did(election.Followed, r.leader(carol, 2))).does("leader carol in 2", "candidate -> follower: somebody leads")
+	r.answer(ElectionCycle, r.did(election.Followed, r.leader(carol, 2))).does("leader carol in 2", "candidate -> follower: somebody leads")
 }
 
 // TestALeaseThatRunsOut is claimed at its end, to the nanosecond, by either mode.
@@ -122,16 +122,16 @@ func TestALeaseThatRunsOut(t *testing.T) {
 			for r.local < 10*time.Second-1 {
 				r.jump(min(100*time.Millisecond, 10*time.Second-1-r.local))
 				if op, ok := r.main(); ok {
-					require.True(t, op.Kind == Look || op.Abstain, "claimed at %s", r.local)
+					require.True(t, op.Kind == ReadLeader || op.Abstain, "claimed at %s", r.local)
 					r.answer(op.Kind, r.reads(seat))
 				}
 			}
 			r.jump(1)
 			op, ok := r.main()
 			require.True(t, ok)
-			require.Equal(t, Cycle, op.Kind)
+			require.Equal(t, ElectionCycle, op.Kind)
 			require.False(t, op.Abstain)
-			require.Equal(t, localEpoch, op.Seen.BallotSince)
+			require.Equal(t, localEpoch, op.Observation.BallotSince)
 		})
 	}
 }
@@ -148,7 +148,7 @@ func TestWhoIsNotFirstAtALeaseThatRunsOut(t *testing.T) {
 	r.m.latency = time.Second
 	again, _ := r.m.claimTime()
 	require.Equal(t, at, again)
-	r.step(Changed{Priority: 9})
+	r.step(RegistrationChanged{Priority: 9})
 	again, _ = r.m.claimTime()
 	require.Equal(t, 10*time.Second, again.Sub(localEpoch), "under a higher priority it is the first")
 }
@@ -159,7 +159,7 @@ func TestAHoldOffHoldsForHeartbeatsToo(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Me.Priority = 9 })
 	r.m.holdOff = localEpoch.Add(6 * time.Second)
 	r.follow(r.leader(bob, 1)).jump(5 * time.Second)
-	require.True(t, r.op(Cycle).Abstain)
+	require.True(t, r.op(ElectionCycle).Abstain)
 }
 
 // TestAWallClockThatJumps brings a claim by clock forward.
@@ -174,7 +174,7 @@ func TestAWallClockThatJumps(t *testing.T) {
 // TestAClaimThatFindsNothingToDo is repeated in steps.
 func TestAClaimThatFindsNothingToDo(t *testing.T) {
 	r := newRig(t)
-	r.follow(r.vacant(0)).answer(Cycle, r.did(election.Followed, r.standing(election.Identity{}, 0))).idle()
+	r.follow(r.vacant(0)).answer(ElectionCycle, r.did(election.Followed, r.standing(election.Identity{}, 0))).idle()
 	r.jump(300*time.Millisecond - 1).idle().jump(1).does("do election cycle")
 }
 
@@ -188,32 +188,32 @@ func TestAHigherPriority(t *testing.T) {
 	claims := 0
 	for r.local < 30*time.Second {
 		if op, ok := r.main(); ok {
-			if op.Kind == Cycle {
+			if op.Kind == ElectionCycle {
 				claims++
 				require.False(t, op.Abstain)
-				r.answer(Cycle, r.did(election.Challenged, seat))
+				r.answer(ElectionCycle, r.did(election.RequestedPreemption, seat))
 			} else {
 				seat = r.standing(bob, 1)
-				seat.Ballot = r.m.seat.leader.Ballot + 1
-				r.answer(Look, r.reads(seat))
+				seat.Ballot = r.m.leader.leader.Ballot + 1
+				r.answer(ReadLeader, r.reads(seat))
 			}
 		}
 		r.jump(50 * time.Millisecond)
 	}
 	require.InDelta(t, 10, claims, 1)
 	if op, ok := r.main(); ok {
-		r.answer(op.Kind, r.did(election.Challenged, r.m.seat.leader))
+		r.answer(op.Kind, r.did(election.RequestedPreemption, r.m.leader.leader))
 	}
-	r.step(Changed{Priority: 6, Metadata: map[string]string{"at": "here"}})
-	require.False(t, r.op(Cycle).Abstain, "a heartbeat does not take the challenge back")
+	r.step(RegistrationChanged{Priority: 6, Metadata: map[string]string{"at": "here"}})
+	require.False(t, r.op(ElectionCycle).Abstain, "a heartbeat does not take the challenge back")
 
-	for name, change := range map[string]func(*rig, *election.Leader){
-		"not allowed":      func(r *rig, _ *election.Leader) { r.config.AllowPreemption = false },
-		"equal":            func(_ *rig, l *election.Leader) { l.Priority = 6 },
-		"disabled":         func(r *rig, _ *election.Leader) { r.config.ElectionEnabled = false },
-		"without the aim":  func(r *rig, _ *election.Leader) { r.m.aim = StandBy },
-		"as an observer":   func(r *rig, _ *election.Leader) { r.m.me.Role = election.Observer },
-		"under a hold-off": func(r *rig, _ *election.Leader) { r.m.holdOff = localEpoch.Add(6 * time.Second) },
+	for name, change := range map[string]func(*rig, *election.LeaderRecord){
+		"not allowed":      func(r *rig, _ *election.LeaderRecord) { r.config.AllowPreemption = false },
+		"equal":            func(_ *rig, l *election.LeaderRecord) { l.Priority = 6 },
+		"disabled":         func(r *rig, _ *election.LeaderRecord) { r.config.ElectionEnabled = false },
+		"without the aim":  func(r *rig, _ *election.LeaderRecord) { r.m.aim = StandBy },
+		"as an observer":   func(r *rig, _ *election.LeaderRecord) { r.m.me.Role = election.Observer },
+		"under a hold-off": func(r *rig, _ *election.LeaderRecord) { r.m.holdOff = localEpoch.Add(6 * time.Second) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, higher)
@@ -221,7 +221,7 @@ func TestAHigherPriority(t *testing.T) {
 			change(r, &seat)
 			r.follow(seat)
 			r.idle().jump(5 * time.Second)
-			require.True(t, r.op(Cycle).Abstain, "its heartbeat takes back what it may have asked for")
+			require.True(t, r.op(ElectionCycle).Abstain, "its heartbeat takes back what it may have asked for")
 		})
 	}
 }
@@ -246,13 +246,13 @@ func TestWhoIsFirstTriesAtOnce(t *testing.T) {
 	}
 	r := newRig(t)
 	r.follow(r.leader(bob, 1), first...).fire(WatchTerm, nil).does("do election cycle")
-	r.answer(Cycle, r.did(election.Followed, r.leader(carol, 2))).pass(time.Second)
-	require.False(t, r.started(Cycle), "it has seen what the news was")
+	r.answer(ElectionCycle, r.did(election.Followed, r.leader(carol, 2))).pass(time.Second)
+	require.False(t, r.started(ElectionCycle), "it has seen what the news was")
 	r.answer(WatchTerm, r.reads(r.standing(carol, 2)))
 	r.m.holdOff = r.now().Local.Add(time.Minute)
 	r.fire(WatchTerm, nil)
 	r.answer(WatchTerm, r.reads(r.vacant(2)))
-	require.False(t, r.started(Cycle), "it stays out for a while")
+	require.False(t, r.started(ElectionCycle), "it stays out for a while")
 }
 
 // TestATurnIsOfOneBallot: who goes first at a vacancy may be another one at the next.
@@ -261,7 +261,7 @@ func TestATurnIsOfOneBallot(t *testing.T) {
 	r.follow(r.vacant(0), candidate(bob, 1), candidate(alice, 2))
 	require.NotZero(t, r.m.delay())
 	vacant := r.retell(r.reads(r.leader(bob, 1))).reads(r.vacant(1))
-	vacant.State.Tenure.Identity = bob
+	vacant.Status.Term.Identity = bob
 	r.retell(vacant)
 	require.Zero(t, r.m.delay(), "bob, who held it last, goes last")
 }
@@ -286,16 +286,16 @@ func TestANewChallengeIsRepeated(t *testing.T) {
 	seat := r.leader(bob, 1)
 	r.follow(seat)
 	for counter := uint64(1); counter <= 4; counter++ {
-		op := r.op(Cycle)
-		answer := r.did(election.Challenged, seat)
-		answer.State.Intent = election.Intent{Kind: election.IntentChallenge, Term: 1, Identity: alice, Counter: counter}
-		r.answer(Cycle, answer)
+		op := r.op(ElectionCycle)
+		answer := r.did(election.RequestedPreemption, seat)
+		answer.Status.Request = election.Request{Kind: election.PreemptionRequest, Term: 1, Identity: alice, Counter: counter}
+		r.answer(ElectionCycle, answer)
 		wait := r.m.renewAt.Sub(r.m.now.Local)
 		require.Equal(t, counter <= 2, wait <= 50*time.Millisecond, "%d: %s", counter, wait)
 		if counter > 2 {
 			break
 		}
 		r.jump(wait)
-		require.NotEqual(t, op.ID, r.op(Cycle).ID)
+		require.NotEqual(t, op.ID, r.op(ElectionCycle).ID)
 	}
 }

@@ -16,7 +16,7 @@ type View struct {
 	Config fdbelection.Config
 	// Leader is the leader record, and Leaderless whether nobody leads by it as
 	// far as this process can tell.
-	Leader     election.Leader
+	Leader     election.LeaderRecord
 	Leaderless bool
 	// LeaseEnd is when, on the local clock, the lease of another leader is over as
 	// far as this process can tell.
@@ -25,50 +25,50 @@ type View struct {
 	Record *election.Candidate
 	// Members are the candidates as they were listed last; Listed is when. Unless Whole,
 	// they are the first by rank, the leader and this process.
-	Members []Member
-	Listed  time.Time
-	Whole   bool
+	Members  []Member
+	Listed   time.Time
+	Complete bool
 	// Failures counts the tenures in a row whose work failed. HoldOff is until when,
 	// on the local clock, this process claims and challenges nothing, after failed work
 	// or a request to resign; zero, or in the past: it does not hold off.
 	Failures int
 	HoldOff  time.Time
-	// Trouble says what is wrong at present, or nothing.
-	Trouble string
+	// StoreError says what is wrong at present, or nothing.
+	StoreError string
 }
 
 // View returns what the machine knew at the end of its last step.
 func (m *Machine) View() View {
 	v := View{
 		State: m.told, Me: m.me, Config: m.config,
-		Leader: m.seat.leader, Leaderless: m.leaderless() && !m.leads(), Record: m.seat.record,
-		Members: m.roster.members, Listed: m.roster.listed, Whole: m.roster.whole, Trouble: m.trouble,
+		Leader: m.leader.leader, Leaderless: m.leaderless() && !m.leads(), Record: m.leader.record,
+		Members: m.candidates.members, Listed: m.candidates.listed, Complete: m.candidates.complete, StoreError: m.storeError,
 		Failures: m.failures, HoldOff: m.holdOff,
 	}
 	if m.healthy() {
 		v.Failures = 0
 	}
-	if m.seat.looked && !m.seat.leader.Vacant() && !m.seat.leader.HeldBy(m.me.Identity) {
+	if m.leader.looked && !m.leader.leader.Vacant() && !m.leader.leader.HeldBy(m.me.Identity) {
 		v.LeaseEnd = m.leaseEnd()
 	}
 	return v
 }
 
-// Belief is how far the tenure of a term may be believed in: until Stop the
+// TenureDeadlines is how far the tenure of a term may be believed in: until Stop the
 // process leads, and until End its work may use what is left of the lease. Both
 // are zero once it is over.
-type Belief struct {
+type TenureDeadlines struct {
 	Term      uint64
 	Stop, End time.Time
 }
 
-// Belief returns that of the present tenure. Its Term is zero where there is
+// Deadlines returns that of the present tenure. Its Term is zero where there is
 // none, or none whose work has not returned.
-func (m *Machine) Belief() Belief {
-	b := Belief{Term: m.tenure.token.Term}
-	h := m.tenure.horizon()
+func (m *Machine) Deadlines() TenureDeadlines {
+	b := TenureDeadlines{Term: m.tenure.token.Term}
+	h := m.tenure.deadlines()
 	switch m.tenure.stage {
-	case believing:
+	case leading:
 		b.Stop, b.End = h.Stop, h.End
 	case draining:
 		b.End = h.End
@@ -84,12 +84,12 @@ func (m *Machine) Holds() bool {
 	return m.holds() || m.handover.pending() || m.phase == departing && m.present
 }
 
-// Silent reports whether a candidate was seen not to move for the candidate
+// TimedOut reports whether a candidate was seen not to move for the candidate
 // timeout.
-func (v *View) Silent(c *Member) bool { return v.Listed.Sub(c.Since) >= v.Config.CandidateTimeout }
+func (v *View) TimedOut(c *Member) bool { return v.Listed.Sub(c.Since) >= v.Config.CandidateTimeout }
 
 // Relist makes the members all candidates, as a read found them that began at listed
 // and returned before seen. Since is kept for those that have not moved.
 func (v *View) Relist(all []election.Candidate, listed, seen time.Time) {
-	v.Members, v.Listed, v.Whole = merge(v.Members, all, seen), listed, true
+	v.Members, v.Listed, v.Complete = merge(v.Members, all, seen), listed, true
 }

@@ -13,7 +13,7 @@ import (
 // moves returns the changes of state of the last step.
 func (r *rig) moves() (all []Transition) {
 	for _, action := range r.acts {
-		if m, ok := action.(Move); ok {
+		if m, ok := action.(StateChanged); ok {
 			all = append(all, m.Transition)
 		}
 	}
@@ -27,14 +27,14 @@ func TestWhatAMoveTells(t *testing.T) {
 	next := r.leader(bob, 2)
 	r.answer(WatchTerm, r.reads(next))
 	require.Equal(t, []Transition{{
-		From: Leader, To: Follower, Term: 1, Reason: ReasonSeatLost, Leader: next, At: r.now().Wall,
+		From: StateLeader, To: StateFollower, Term: 1, Reason: ReasonLeadershipLost, Leader: next, At: r.now().Wall,
 	}}, r.moves())
 
 	r = newRig(t)
 	seat := r.leader(bob, 3)
 	r.follow(seat)
 	require.Equal(t, []Transition{{
-		From: Candidate, To: Follower, Term: 3, Reason: ReasonLeaderSeen, Leader: seat, At: r.now().Wall,
+		From: StateCandidate, To: StateFollower, Term: 3, Reason: ReasonLeaderSeen, Leader: seat, At: r.now().Wall,
 	}}, r.moves())
 }
 
@@ -47,11 +47,11 @@ func TestTheOwnLeaseHasNoEndForOthers(t *testing.T) {
 func TestTroubleEnds(t *testing.T) {
 	r := newRig(t).elect()
 	for range 2 {
-		r.pass(heartbeat).answer(Cycle, failing(errStore))
+		r.pass(heartbeat).answer(ElectionCycle, failing(errStore))
 		require.Equal(t, []string{"election cycle: the store is down"}, r.reports())
-		require.Equal(t, "election cycle: the store is down", r.m.View().Trouble)
+		require.Equal(t, "election cycle: the store is down", r.m.View().StoreError)
 		r.pass(20 * time.Millisecond).renew()
-		require.Empty(t, r.m.View().Trouble)
+		require.Empty(t, r.m.View().StoreError)
 	}
 }
 
@@ -61,17 +61,17 @@ func TestRelist(t *testing.T) {
 	v := View{Config: testConfig(), Members: []Member{{candidate(bob, 1), since}}}
 	listed, seen := localEpoch.Add(16*time.Second), localEpoch.Add(17*time.Second)
 	v.Relist([]election.Candidate{candidate(bob, 1), candidate(carol, 2)}, listed, seen)
-	require.True(t, v.Whole)
+	require.True(t, v.Complete)
 	require.Equal(t, listed, v.Listed)
 	require.Equal(t, []Member{{candidate(bob, 1), since}, {candidate(carol, 2), seen}}, v.Members)
-	require.True(t, v.Silent(&v.Members[0]))
-	require.False(t, v.Silent(&v.Members[1]))
+	require.True(t, v.TimedOut(&v.Members[0]))
+	require.False(t, v.TimedOut(&v.Members[1]))
 }
 
 // TestTheFirstReasonToLeaveCounts, and what leaving fails with is told beside it.
 func TestTheFirstReasonToLeaveCounts(t *testing.T) {
 	r := newRig(t)
-	r.follow(r.leader(bob, 1)).pass(heartbeat).answer(Look, failing(fdbelection.ErrInvalidConfig))
+	r.follow(r.leader(bob, 1)).pass(heartbeat).answer(ReadLeader, failing(fdbelection.ErrInvalidConfig))
 	r.step(Leave{})
 	for r.m.phase != gone {
 		r.answer(Unregister, failing(errStore)).pass(r.wake - r.local)

@@ -25,9 +25,9 @@ type world struct {
 
 	exists     bool // the election
 	config     fdbelection.Config
-	leader     election.Leader
+	leader     election.LeaderRecord
 	version    int // of the leader record: also raised by who settles
-	intent     election.Intent
+	intent     election.Request
 	registered bool // alice
 	doubled    bool // another process has taken her name
 	crashed    bool // an earlier start of hers has left its record
@@ -118,14 +118,14 @@ func (o *run) end(err error) {
 	}
 	touched := o.touching
 	o.tell(kv.Unsettled)
-	o.answer(Answer{Err: err, Touched: touched})
+	o.answer(Answer{Err: err, MayHaveWritten: touched})
 }
 
 // tell says what became of the renewal that is on its way.
 func (o *run) tell(outcome kv.Outcome) {
 	if o.issued {
 		o.issued = false
-		o.world.post(Issued{Op: o.op.ID, Attempt: o.attempt, Outcome: outcome})
+		o.world.post(CommitDone{Op: o.op.ID, Attempt: o.attempt, Outcome: outcome})
 	}
 }
 
@@ -133,8 +133,8 @@ func (o *run) answer(a Answer) {
 	if o.done || o.armed {
 		return
 	}
-	if a.Err != nil && !errors.Is(a.Err, ErrSeatLost) {
-		a = Answer{Err: a.Err, Touched: a.Touched}
+	if a.Err != nil && !errors.Is(a.Err, ErrLeadershipLost) {
+		a = Answer{Err: a.Err, MayHaveWritten: a.MayHaveWritten}
 	}
 	a.Start = o.start
 	if a.Seen.IsZero() {
@@ -182,12 +182,12 @@ func (o *run) try() {
 func (o *run) commit(a Answer, effect func()) {
 	w := o.world
 	read := w.version
-	seat := a.Action != election.Followed && a.Action != election.Draining || o.op.Kind != Cycle
+	seat := a.Action != election.Followed && a.Action != election.Draining || o.op.Kind != ElectionCycle
 	if o.op.Token.Term > 0 && a.Action == election.Renewed {
 		o.issued = true
-		w.post(Issuing{
+		w.post(CommitStarting{
 			Op: o.op.ID, Attempt: o.attempt, Start: o.start,
-			Lease: a.State.Leader.LeaseDuration, Config: a.State.Config,
+			Lease: a.Status.Leader.LeaseDuration, Config: a.Status.Config,
 		})
 	}
 	o.touching = seat
@@ -227,7 +227,7 @@ func (o *run) commit(a Answer, effect func()) {
 // its commit would have; nil where it writes nothing.
 func (o *run) decide() (Answer, func()) {
 	w, op := o.world, &o.op
-	a := Answer{State: withTenure(election.State{Config: w.config, Leader: w.leader, Intent: w.intent})}
+	a := Answer{Status: withTenure(election.Status{Config: w.config, Leader: w.leader, Request: w.intent})}
 	fail := func(err error) (Answer, func()) { return Answer{Err: err}, nil }
 	if !w.exists && op.Kind != Unregister && op.Kind != Resign && op.Kind != List && (op.Kind > Rejoin || op.Config.LeaseDuration == 0) {
 		return fail(fdbelection.ErrNotInitialized)
@@ -235,11 +235,11 @@ func (o *run) decide() (Answer, func()) {
 	switch op.Kind {
 	case Register, Rejoin:
 		return o.register(a)
-	case Look, WatchTerm, WatchIntent:
+	case ReadLeader, WatchTerm, WatchRequest:
 		return a, nil
 	case Settle:
 		return a, func() { w.version++ }
-	case Beat:
+	case Heartbeat:
 		switch {
 		case w.doubled:
 			return fail(fdbelection.ErrDuplicateID)
@@ -247,9 +247,9 @@ func (o *run) decide() (Answer, func()) {
 			return fail(fdbelection.ErrUnregisteredCandidate)
 		}
 		return a, func() { w.beats++ }
-	case Cycle:
+	case ElectionCycle:
 		return o.cycle(a)
-	case Resign, Yield:
+	case Resign, HandOver:
 		return o.giveUp(a)
 	case Unregister:
 		return a, func() {
@@ -278,13 +278,13 @@ func (o *run) decide() (Answer, func()) {
 func (o *run) register(a Answer) (Answer, func()) {
 	w, op := o.world, &o.op
 	switch {
-	case w.doubled && (op.Kind == Rejoin || op.Incumbent != nil): // the other one moves
+	case w.doubled && (op.Kind == Rejoin || op.Existing != nil): // the other one moves
 		return Answer{Err: fdbelection.ErrDuplicateID}, nil
 	case w.doubled || w.crashed && !op.TakeOver && !w.registered:
-		if op.Incumbent == nil {
+		if op.Existing == nil {
 			w.foundAt = w.now
 		}
-		a.Incumbent = &election.Incumbent{Candidate: candidate(elder, 1), Leader: w.leader}
+		a.Existing = &election.ExistingCandidate{Candidate: candidate(elder, 1), Leader: w.leader}
 		return a, nil
 	}
 	return a, func() {
@@ -304,7 +304,7 @@ func (o *run) cycle(a Answer) (Answer, func()) {
 	case w.doubled:
 		return Answer{Err: fdbelection.ErrDuplicateID}, nil
 	case op.Token.Term > 0 && seat.Token() != op.Token:
-		a.Err = ErrSeatLost
+		a.Err = ErrLeadershipLost
 		return a, nil
 	case holds && op.Me.Role != election.Voter:
 		a.Action = election.Vacated
@@ -313,12 +313,12 @@ func (o *run) cycle(a Answer) (Answer, func()) {
 	case holds && seat.Term > op.EndedTerm:
 		a.Action = election.Draining
 	case !w.config.ElectionEnabled, op.Me.Role != election.Voter, op.Abstain:
-	case seat.Vacant(), holds, op.Seen.LeaseOver(seat, o.start):
+	case seat.Vacant(), holds, op.Observation.LeaseExpired(seat, o.start):
 		a.Action = election.Claimed
 	case op.Me.Priority > seat.Priority && w.config.AllowPreemption && w.config.PreemptionGrace == 0:
 		a.Action = election.Claimed
 	case op.Me.Priority > seat.Priority && w.config.AllowPreemption:
-		a.Action = election.Challenged
+		a.Action = election.RequestedPreemption
 	}
 	if !w.registered && a.Action != election.Renewed && a.Action != election.Draining {
 		return Answer{Err: fdbelection.ErrUnregisteredCandidate}, nil
@@ -329,23 +329,23 @@ func (o *run) cycle(a Answer) (Answer, func()) {
 	effect := func() { w.beats, w.registered = w.beats+1, true }
 	switch a.Action {
 	case election.Vacated:
-		a.State.Leader = vacated(seat)
+		a.Status.Leader = vacated(seat)
 	case election.Claimed:
 		next.Identity, next.Term, next.Nonce = alice, seat.Term+1, w.nonce()
-		a.State.Leader = next
+		a.Status.Leader = next
 	case election.Renewed:
-		a.State.Leader = next
+		a.Status.Leader = next
 	default:
 		if w.intent.Kind != 0 {
-			a.Granted = w.chance(0.8)
+			a.CanHandOver = w.chance(0.8)
 		}
 		return a, effect
 	}
-	if a.State.Intent.Term != next.Term {
-		a.State.Intent = election.Intent{}
+	if a.Status.Request.Term != next.Term {
+		a.Status.Request = election.Request{}
 	}
-	a.Granted = a.State.Intent.Kind != 0 && w.chance(0.8)
-	written := a.State.Leader
+	a.CanHandOver = a.Status.Request.Kind != 0 && w.chance(0.8)
+	written := a.Status.Leader
 	return a, func() {
 		effect()
 		w.write(written)
@@ -361,15 +361,15 @@ func (o *run) giveUp(a Answer) (Answer, func()) {
 		}
 		return Answer{Err: fdbelection.ErrNotLeader}, nil
 	case op.Kind == Resign:
-		a.State.Leader = vacated(w.leader)
-	case w.bobLives && w.intent.Nonce == op.Intent.Nonce:
-		a.State.Leader = election.Leader{
+		a.Status.Leader = vacated(w.leader)
+	case w.bobLives && w.intent.Nonce == op.Request.Nonce:
+		a.Status.Leader = election.LeaderRecord{
 			Ballot: w.leader.Ballot + 1, Term: w.leader.Term + 1, Identity: bob, Priority: 6,
-			Nonce: op.Intent.Nonce, LeaseDuration: w.config.AcceptanceLease(),
+			Nonce: op.Request.Nonce, LeaseDuration: w.config.AcceptanceLease(),
 		}
 	default: // it is void
-		return a, func() { w.intent = election.Intent{} }
+		return a, func() { w.intent = election.Request{} }
 	}
-	written := a.State.Leader
+	written := a.Status.Leader
 	return a, func() { w.write(written) }
 }

@@ -28,15 +28,15 @@ type account struct {
 
 func (a *account) callbacks() elector.Callbacks {
 	return elector.Callbacks{
-		OnTransition: func(_ context.Context, t elector.Transition) { a.transition(t) },
-		OnSeatChange: func(_ context.Context, l elector.Leader) { a.seatChange(l.Leader) },
-		OnTrouble:    func(_ context.Context, err error) { a.trouble(err) },
+		OnTransition:       func(_ context.Context, t elector.Transition) { a.transition(t) },
+		OnLeadershipChange: func(_ context.Context, l elector.LeaderInfo) { a.seatChange(l.LeaderRecord) },
+		OnStoreError:       func(_ context.Context, err error) { a.trouble(err) },
 	}
 }
 
 // seatChange logs a change of the leader if the process's own state stays as it is:
 // else the transition that follows does.
-func (a *account) seatChange(seat election.Leader) {
+func (a *account) seatChange(seat election.LeaderRecord) {
 	if !a.seen {
 		a.seen = true
 		a.joined()
@@ -76,27 +76,27 @@ func (a *account) transition(t elector.Transition) {
 }
 
 // leaderChanged logs who leads.
-func (a *account) leaderChanged(role elector.State, seat election.Leader) {
+func (a *account) leaderChanged(role elector.State, seat election.LeaderRecord) {
 	a.line(slog.LevelInfo, "leader changed", role, seat, noteOf(seat))
 }
 
 // noteOf says how the leader record came to be as it is.
-func noteOf(seat election.Leader) string {
+func noteOf(seat election.LeaderRecord) string {
 	switch {
 	case seat.Vacant() && seat.Ballot == 0:
 		return "never held"
 	case seat.Vacant():
 		return "vacant"
 	case !seat.Accepted:
-		return seat.Origin.String() + ", handed over"
+		return seat.AcquireReason.String() + ", handed over"
 	default:
-		return seat.Origin.String()
+		return seat.AcquireReason.String()
 	}
 }
 
 // line logs how things are after a change. The id of the leader is empty if there is
 // none.
-func (a *account) line(level slog.Level, message string, role elector.State, seat election.Leader, reason string) {
+func (a *account) line(level slog.Level, message string, role elector.State, seat election.LeaderRecord, reason string) {
 	if role == elector.StateJeopardy {
 		role = elector.StateLeader
 	}

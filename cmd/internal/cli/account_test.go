@@ -26,15 +26,15 @@ func TestAccount(t *testing.T) {
 		stopped             = elector.StateStopped
 	)
 	var (
-		none       = election.Leader{}
-		vacant     = election.Leader{Term: 1, Ballot: 7}
-		own        = election.Leader{Identity: election.Identity{ID: "me"}, Term: 2, Ballot: 8, Accepted: true, Origin: election.OriginVacancy}
-		reclaimed  = election.Leader{Identity: election.Identity{ID: "me"}, Term: 3, Ballot: 9, Accepted: true, Origin: election.OriginReclaim}
-		offered    = election.Leader{Identity: election.Identity{ID: "me"}, Term: 4, Ballot: 10, Origin: election.OriginTransfer}
-		other      = election.Leader{Identity: election.Identity{ID: "b"}, Term: 5, Ballot: 11, Accepted: true, Origin: election.OriginExpiry}
-		challenger = election.Leader{Identity: election.Identity{ID: "c"}, Term: 6, Ballot: 12, Origin: election.OriginPreemption}
+		none       = election.LeaderRecord{}
+		vacant     = election.LeaderRecord{Term: 1, Ballot: 7}
+		own        = election.LeaderRecord{Identity: election.Identity{ID: "me"}, Term: 2, Ballot: 8, Accepted: true, AcquireReason: election.AcquireVacancy}
+		reclaimed  = election.LeaderRecord{Identity: election.Identity{ID: "me"}, Term: 3, Ballot: 9, Accepted: true, AcquireReason: election.AcquireReclaim}
+		offered    = election.LeaderRecord{Identity: election.Identity{ID: "me"}, Term: 4, Ballot: 10, AcquireReason: election.AcquireTransfer}
+		other      = election.LeaderRecord{Identity: election.Identity{ID: "b"}, Term: 5, Ballot: 11, Accepted: true, AcquireReason: election.AcquireExpiry}
+		challenger = election.LeaderRecord{Identity: election.Identity{ID: "c"}, Term: 6, Ballot: 12, AcquireReason: election.AcquirePreemption}
 	)
-	to := func(from, to elector.State, seat election.Leader, reason elector.Reason) any {
+	to := func(from, to elector.State, seat election.LeaderRecord, reason elector.Reason) any {
 		return elector.Transition{From: from, To: to, Leader: seat, Reason: reason}
 	}
 	for name, test := range map[string]struct {
@@ -74,7 +74,7 @@ func TestAccount(t *testing.T) {
 			`level=WARN msg="leadership lost" leader=me term=2 ballot=8 role=candidate reason="no renewal was acknowledged in time"`,
 			`level=INFO msg="leadership acquired" leader=me term=3 ballot=9 role=leader reason=reclaim`,
 		}},
-		"loses the seat": {leader, []any{other, to(leader, follower, other, machine.ReasonSeatLost)}, []string{
+		"loses the seat": {leader, []any{other, to(leader, follower, other, machine.ReasonLeadershipLost)}, []string{
 			`level=WARN msg="leadership lost" leader=b term=5 ballot=11 role=follower reason="the seat is lost"`,
 		}},
 		"is challenged": {leader, []any{to(leader, candidate, own, machine.ReasonChallenged), challenger, to(candidate, follower, challenger, machine.ReasonLeaderSeen)}, []string{
@@ -100,9 +100,9 @@ func TestAccount(t *testing.T) {
 				switch told := told.(type) {
 				case elector.Transition:
 					callbacks.OnTransition(t.Context(), told)
-				case election.Leader:
+				case election.LeaderRecord:
 					seats++
-					callbacks.OnSeatChange(t.Context(), elector.Leader{Leader: told})
+					callbacks.OnLeadershipChange(t.Context(), elector.LeaderInfo{LeaderRecord: told})
 				}
 			}
 			require.Equal(t, test.want, linesOf(&log))
@@ -114,7 +114,7 @@ func TestAccount(t *testing.T) {
 func TestAccountOfTrouble(t *testing.T) {
 	var log bytes.Buffer
 	a := &account{log: textLog(&log)}
-	tell := a.callbacks().OnTrouble
+	tell := a.callbacks().OnStoreError
 	tell(t.Context(), errors.Join(errors.New("no answer"), errors.New("not at all")))
 	tell(t.Context(), nil)
 	tell(t.Context(), fmt.Errorf("watch: %w", fdbelection.ErrNotInitialized))

@@ -137,7 +137,7 @@ func TestClocksDoNotDecideWhoMayLead(t *testing.T) {
 		right, err := kv.ReadTransact(t.Context(), db, func(tr kv.ReadTransaction) (election.Candidate, error) { return e.GetCandidate(tr, "right") })
 		require.NoError(t, err)
 		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
-			_, err := e.TryClaimLeadership(tr, right.Identity, time.Now(), election.Observed(election.Observation{}, time.Now()))
+			_, err := e.TryClaimLeadership(tr, right.Identity, time.Now(), election.WithObservation(election.Observation{}, time.Now()))
 			return err
 		}))
 		require.NoError(t, clock.Sleep(t.Context(), Virtual{}, time.Hour))

@@ -160,7 +160,7 @@ func (b *benchLoad) count(tr kv.Transaction) error {
 // option brings an observation, as the election asks for one. It is empty: no
 // seat is ever claimed from a holder here.
 func (b *benchLoad) option() election.CycleOption {
-	return election.Observed(election.Observation{}, b.clock.Now())
+	return election.WithObservation(election.Observation{}, b.clock.Now())
 }
 
 func (b *benchLoad) runCycle(ctx context.Context, me election.Registration) error {

@@ -33,11 +33,11 @@ seat, use "config set preemption=false". What the leader has begun to obey it ma
 
 // standing is what is asked of the leader, or why that cannot be read.
 type standing struct {
-	intent     election.Intent
+	intent     election.Request
 	unreadable error
 }
 
-func (q *standing) nothing() bool { return q.unreadable == nil && q.intent.Kind == election.NoIntent }
+func (q *standing) nothing() bool { return q.unreadable == nil && q.intent.Kind == election.NoRequest }
 
 // cancelled is what "cancel" has removed.
 type cancelled struct {
@@ -56,7 +56,7 @@ func (a *app) cancel(ctx context.Context, r *reading) error {
 		if !now.nothing() {
 			removed = now
 		}
-		_, err = e.CancelIntent(tr)
+		_, err = e.CancelAnyRequest(tr)
 		return none, err
 	})
 	text := "removed: " + removed.intent.String()
@@ -65,9 +65,9 @@ func (a *app) cancel(ctx context.Context, r *reading) error {
 		return err
 	case removed.unreadable != nil:
 		text = safeLines("removed an intent that could not be read: " + removed.unreadable.Error())
-	case removed.intent.Kind == election.NoIntent:
+	case removed.intent.Kind == election.NoRequest:
 		text = "nothing is asked of the leader; nothing was changed"
-	case removed.intent.Kind == election.IntentChallenge:
+	case removed.intent.Kind == election.PreemptionRequest:
 		text += "; a challenger that runs challenges again with its next heartbeat"
 	}
 	done := cancelled{Changed: !removed.nothing(), Removed: intentOf(removed.intent), Unreadable: damagedRecords(removed.unreadable)}
@@ -80,9 +80,9 @@ func readAsked(e *election.LeaderElection, tr kv.ReadTransaction) (q standing, e
 	if _, err := e.ReadConfig(tr); err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
 		return q, err
 	}
-	q.intent, err = e.ReadIntent(tr)
+	q.intent, err = e.ReadRequest(tr)
 	if errors.Is(err, fdbelection.ErrInvalidState) {
-		q.intent, q.unreadable, err = election.Intent{}, err, nil
+		q.intent, q.unreadable, err = election.Request{}, err, nil
 	}
 	return q, err
 }

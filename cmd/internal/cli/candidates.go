@@ -48,7 +48,7 @@ cannot be read, candidates lists the others, names it and ends with 1.`,
 
 // roll is what one transaction saw of the candidates.
 type roll struct {
-	leader     election.Leader
+	leader     election.LeaderRecord
 	config     fdbelection.Config
 	candidates []election.Candidate
 	unseated   error // the leader record cannot be read, so none is marked as the leader
@@ -68,7 +68,7 @@ func readRoll(e *election.LeaderElection, tr kv.ReadTransaction) (roll, error) {
 		return roll{}, err
 	}
 	r := roll{config: config}
-	state, err := e.ReadState(tr)
+	state, err := e.ReadStatus(tr)
 	switch {
 	case errors.Is(err, fdbelection.ErrInvalidState):
 		r.unseated = err

@@ -103,7 +103,7 @@ func (c *child) tenure(ctx context.Context, lead *elector.Leadership) error {
 	if err != nil {
 		return c.notStarted(log, err)
 	}
-	stopping, overdue, forced := ctx.Done(), lead.Lease().Done(), c.forced.Done()
+	stopping, overdue, forced := ctx.Done(), lead.LeaseContext().Done(), c.forced.Done()
 	for {
 		select {
 		case end := <-r.done():
@@ -172,7 +172,7 @@ func (c *child) start(lead *elector.Leadership, log *slog.Logger) (running, erro
 	if !guards {
 		return c.startDirect(env, log)
 	}
-	return c.startGuarded(lead.FollowDeadlines, env, log)
+	return c.startGuarded(lead.SubscribeDeadlines, env, log)
 }
 
 // forget drops signals that came while no command ran.

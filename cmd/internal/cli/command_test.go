@@ -109,8 +109,8 @@ func TestCommandEndsWhenTheStoreHangs(t *testing.T) {
 	args, pids := worker(t, true)
 	p := start(t, file, "a", append([]string{"--lease", lease.String()}, args...)...)
 	ids := pids()
-	first := m.until("a leads", func(l election.Leader) bool { return l.ID == "a" })
-	last := m.until("a renews", func(l election.Leader) bool { return l.Ballot > first.Ballot })
+	first := m.until("a leads", func(l election.LeaderRecord) bool { return l.ID == "a" })
+	last := m.until("a renews", func(l election.LeaderRecord) bool { return l.Ballot > first.Ballot })
 	m.end()
 	release := holdStore(t, file) // long before the next renewal
 	eventually(t, "the command was killed", func() bool { return gone(ids[0]) })
@@ -138,7 +138,7 @@ func TestCommandEndsWithItsSupervisor(t *testing.T) {
 		eventually(t, "it has ended", func() bool { return gone(id) })
 	}
 	ended, stall := time.Now(), m.takeStall()
-	last := m.until("a leads", func(l election.Leader) bool { return l.ID == "a" })
+	last := m.until("a leads", func(l election.LeaderRecord) bool { return l.ID == "a" })
 	require.Less(t, ended, last.LeaseExpiry.Add(stall), "the monitor was held up for %s", stall)
 }
 
@@ -177,8 +177,8 @@ func TestClosedPipe(t *testing.T) {
 	require.NoError(t, read.Close())
 	p := startWith(t, write, file, "a", "--lease", lease.String())
 	require.NoError(t, write.Close())
-	first := m.until("a leads", func(l election.Leader) bool { return l.ID == "a" })
-	m.until("a renews for two leases", func(l election.Leader) bool { return l.Ballot > first.Ballot+6 })
+	first := m.until("a leads", func(l election.LeaderRecord) bool { return l.ID == "a" })
+	m.until("a renews for two leases", func(l election.LeaderRecord) bool { return l.Ballot > first.Ballot+6 })
 	p.signal(syscall.SIGTERM)
 	require.Zero(t, p.wait(t))
 }

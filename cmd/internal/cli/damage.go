@@ -93,14 +93,14 @@ const unchangedRecords = "nothing was changed"
 
 // leaderLost reports whether a state was read without a leader record: it is what
 // the term record says then.
-func leaderLost(state *election.State) bool {
+func leaderLost(state *election.Status) bool {
 	return slices.ContainsFunc(invalidRecords(state.Unreadable), func(invalid *fdbelection.InvalidStateError) bool {
 		return invalid.Record == "leader"
 	})
 }
 
 // lostText says what the term record knows of a leader record that is lost.
-func lostText(tenure election.Tenure) string {
+func lostText(tenure election.TermRecord) string {
 	if !tenure.Held {
 		return fmt.Sprintf("unknown: its record is missing; by the term record the seat is vacant after term %d", tenure.Term)
 	}

@@ -215,7 +215,7 @@ func TestConfigSetDefaultsUnderProcesses(t *testing.T) {
 		next := d.state().Leader
 		require.Equal(t, "b", next.ID)
 		require.False(t, next.AcquiredAt.Before(last.LeaseExpiry), "a lease after the last renewal")
-		require.Equal(t, election.OriginExpiry, next.Origin)
+		require.Equal(t, election.AcquireExpiry, next.AcquireReason)
 		require.NoError(t, electors["b"].Stop(t.Context()))
 		stop()
 	})

@@ -224,16 +224,16 @@ type examination struct {
 
 	latency, empty []time.Duration // sorted
 	rate           *versionRate
-	state          *election.State // nil where it cannot be read
-	lost           bool            // there is no leader record: that of the state is what the term record says
-	unasked        error           // why the intent cannot be read
-	untermed       bool            // the term record cannot be read
+	state          *election.Status // nil where it cannot be read
+	lost           bool             // there is no leader record: that of the state is what the term record says
+	unasked        error            // why the intent cannot be read
+	untermed       bool             // the term record cannot be read
 	candidates     []election.Candidate
-	ranked         []election.Ranked
-	history        []election.Event // oldest first
-	readAt         time.Time        // by the calendar here
-	last           election.Leader  // the seat as it was seen last
-	offsets        []offset         // of the leader's clock, by its renewals
+	ranked         []election.RankEntry
+	history        []election.Event      // oldest first
+	readAt         time.Time             // by the calendar here
+	last           election.LeaderRecord // the seat as it was seen last
+	offsets        []offset              // of the leader's clock, by its renewals
 	beats          beats
 	observed       time.Duration // how long
 	renewed        bool          // seen

@@ -16,7 +16,7 @@ func (e *examination) checkSeat() {
 	e.begin("leader")
 	switch l := e.state.Leader; {
 	case e.lost && e.quick:
-		e.fail("it is not known who leads", "run doctor without --quick: it observes whether a leader restores its record", "%s", lostText(e.state.Tenure))
+		e.fail("it is not known who leads", "run doctor without --quick: it observes whether a leader restores its record", "%s", lostText(e.state.Term))
 	case e.slow && !l.Vacant():
 		e.skip(fmt.Sprintf("whether %s renews, which leads in term %d,", l.Identity, l.Term))
 	case l.Vacant():
@@ -47,7 +47,7 @@ func (e *examination) observe(ctx context.Context) error {
 	e.occupants = make(occupants)
 	e.occupants.see(e.candidates)
 	e.beats.see(e.candidates, e.readAt)
-	first, intent := e.state.Leader, e.state.Intent
+	first, intent := e.state.Leader, e.state.Request
 	e.stuck = true
 	for {
 		limit := least
@@ -85,7 +85,7 @@ func (e *examination) observe(ctx context.Context) error {
 		e.last, e.candidates, e.readAt = s.Leader, s.candidates, wall
 		e.beats.see(e.candidates, wall)
 		e.occupants.see(e.candidates)
-		e.stuck = e.stuck && s.Intent == intent
+		e.stuck = e.stuck && s.Request == intent
 	}
 	e.observed = c.Now().Sub(begin)
 	e.tellAlive(first, e.observed)
@@ -93,7 +93,7 @@ func (e *examination) observe(ctx context.Context) error {
 }
 
 // tellAlive tells what the observation of the leadership has come to.
-func (e *examination) tellAlive(first election.Leader, passed time.Duration) {
+func (e *examination) tellAlive(first election.LeaderRecord, passed time.Duration) {
 	l := e.last
 	const do = "look at the process of the leader, at its log and at its connection; \"fdbelect watch\" shows whether another candidate takes over"
 	switch {
@@ -169,15 +169,15 @@ func (e *examination) checkCandidates() {
 // checkIntent looks for requests and challenges that the leader does not obey.
 func (e *examination) checkIntent() {
 	e.begin("intent")
-	i := e.state.Intent
+	i := e.state.Request
 	target := slices.ContainsFunc(e.candidates, func(c election.Candidate) bool { return c.Identity == i.Identity })
 	switch {
 	case e.unasked != nil: // it is told under records
-	case i.Kind == election.NoIntent:
+	case i.Kind == election.NoRequest:
 		e.ok("nothing is asked of the leader")
 	case i.Term != e.state.Leader.Term || e.state.Leader.Vacant():
 		e.ok("%s is void: it is about another tenure", i)
-	case i.Kind != election.IntentResign && !target:
+	case i.Kind != election.ResignRequest && !target:
 		e.warn("it is void, and the leader removes it when it looks", "run doctor again in a moment; if it stays, the leader hangs", "%s, which is no candidate any more", i)
 	case e.stuck && !e.quick:
 		e.warn("the leader has not obeyed yet, because its work is still stopping or it hangs; or the challenger no longer repeats it",

@@ -87,7 +87,7 @@ func TestDuplicateInTheHistory(t *testing.T) {
 	event.At = now.Add(-25 * time.Hour)
 	require.Zero(t, diagnose(event).Warnings)
 	event.Term = 0 // before the first tenure
-	state := &election.State{Config: fdbelection.DefaultConfig(), Leader: election.Leader{Term: 1, Identity: incumbent}}
+	state := &election.Status{Config: fdbelection.DefaultConfig(), Leader: election.LeaderRecord{Term: 1, Identity: incumbent}}
 	e := &examination{diagnosis: &diagnosis{}, state: state, history: []election.Event{event, {Term: 1, Kind: election.EventBegan, To: incumbent}}}
 	e.checkHistory()
 	require.Equal(t, []string{"ok terms 1 to 1 without a gap"}, e.of("history"), "it is no tenure")
@@ -96,7 +96,7 @@ func TestDuplicateInTheHistory(t *testing.T) {
 	require.Equal(t, "duplicate", eventList([]election.Event{event})[0].Event)
 	require.Equal(t, "duplicate", eventTable([]election.Event{event}).rows[0][2])
 
-	s := sight{State: election.State{Leader: election.Leader{Term: 1, Ballot: 5, Identity: incumbent, LeaseDuration: time.Second}}}
+	s := sight{Status: election.Status{Leader: election.LeaderRecord{Term: 1, Ballot: 5, Identity: incumbent, LeaseDuration: time.Second}}}
 	s.history = []election.Event{{Term: 1, Ballot: 1, Kind: election.EventBegan, To: incumbent}}
 	var told tracker
 	told.next(&s, now, now)

@@ -28,7 +28,7 @@ func (e *examination) readAll(ctx context.Context) error {
 	}
 	_, err := look(ctx, e.session, func(tr kv.ReadTransaction) (struct{}, error) {
 		faults = nil
-		state, err := el.ReadState(tr)
+		state, err := el.ReadStatus(tr)
 		switch {
 		case err == nil:
 			e.state = &state
@@ -37,7 +37,7 @@ func (e *examination) readAll(ctx context.Context) error {
 		}
 		_, unconfigured := el.ReadConfig(tr)
 		_, unseated := el.GetLeaderRaw(tr)
-		_, unasked := el.ReadIntent(tr)
+		_, unasked := el.ReadRequest(tr)
 		e.unasked = unasked
 		var unlisted, unranked, untold error
 		e.candidates, unlisted = el.ListCandidates(tr)
@@ -74,7 +74,7 @@ func (e *examination) readAll(ctx context.Context) error {
 
 // checkTerm compares the leader record with the term record.
 func (e *examination) checkTerm() {
-	leader, tenure := e.state.Leader, e.state.Tenure
+	leader, tenure := e.state.Leader, e.state.Term
 	if e.untermed {
 		return
 	}
@@ -92,7 +92,7 @@ func (e *examination) checkTerm() {
 func (e *examination) checkAgreement() {
 	e.checkTerm()
 	leader := e.state.Leader
-	ranks := make(map[string]election.Ranked)
+	ranks := make(map[string]election.RankEntry)
 	for _, r := range e.ranked {
 		ranks[r.ID] = r
 	}

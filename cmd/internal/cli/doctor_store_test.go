@@ -38,7 +38,7 @@ func TestDoctorOfASlowStore(t *testing.T) {
 						func(tr kv.Transaction) error { _, err := e.Initialize(tr); return err },
 						func(tr kv.Transaction) error { return e.RegisterCandidate(tr, ash, time.Now().Add(time.Hour)) },
 						func(tr kv.Transaction) error {
-							_, err := e.TryClaimLeadership(tr, ash.Identity, time.Now(), election.Observed(election.Observation{}, time.Now()))
+							_, err := e.TryClaimLeadership(tr, ash.Identity, time.Now(), election.WithObservation(election.Observation{}, time.Now()))
 							return err
 						},
 					} {

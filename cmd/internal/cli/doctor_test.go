@@ -160,7 +160,7 @@ func TestDoctorOfUnreadableRecords(t *testing.T) {
 func TestDoctorOfOddRecords(t *testing.T) {
 	ash := election.Registration{Identity: election.Identity{ID: "ash", Incarnation: uuid.UUID{1}}}
 	observer := election.Registration{Identity: election.Identity{ID: "owl", Incarnation: uuid.UUID{2}}, Role: election.Observer}
-	seen := func() election.CycleOption { return election.Observed(election.Observation{}, time.Now()) }
+	seen := func() election.CycleOption { return election.WithObservation(election.Observation{}, time.Now()) }
 	seat := func(e *election.LeaderElection, tr kv.Transaction) error {
 		_, err := e.TryClaimLeadership(tr, ash.Identity, time.Now(), seen())
 		return err

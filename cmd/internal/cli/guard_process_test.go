@@ -97,12 +97,12 @@ func TestGuardCountsFromTheAttempt(t *testing.T) {
 	p := start(t, file, "a", append([]string{"--lease", lease.String()}, args...)...)
 	for {
 		ids := pids()
-		first := m.until("a leads", func(l election.Leader) bool { return l.ID == "a" })
-		before := m.until("a renews", func(l election.Leader) bool { return l.Ballot > first.Ballot })
+		first := m.until("a leads", func(l election.LeaderRecord) bool { return l.ID == "a" })
+		before := m.until("a renews", func(l election.LeaderRecord) bool { return l.Ballot > first.Ballot })
 		release := holdStore(t, file)
 		<-time.After(time.Until(before.LeaseExpiry.Add(-lease + 1200*time.Millisecond))) // long after the next attempt
 		release()
-		late := m.until("the late renewal has come", func(l election.Leader) bool { return l.Ballot > before.Ballot })
+		late := m.until("the late renewal has come", func(l election.LeaderRecord) bool { return l.Ballot > before.Ballot })
 		if late.Term != before.Term { // the machine was too busy: a lost its seat over it
 			continue
 		}
@@ -188,11 +188,11 @@ func TestGuardSurvivesInterrupts(t *testing.T) {
 	args, pids := worker(t, false)
 	p := start(t, file, "a", append([]string{"--lease", "900ms"}, args...)...)
 	guard := parentOf(t, pids()[0])
-	last := m.until("a leads", func(l election.Leader) bool { return l.ID == "a" })
+	last := m.until("a leads", func(l election.LeaderRecord) bool { return l.ID == "a" })
 	for range 4 { // renewals are 300 ms apart
 		require.NoError(t, syscall.Kill(guard, syscall.SIGTERM))
 		before := last.Ballot
-		last = m.until("a renews", func(l election.Leader) bool { return l.Ballot > before })
+		last = m.until("a renews", func(l election.LeaderRecord) bool { return l.Ballot > before })
 	}
 	m.end()
 	p.signal(syscall.SIGTERM)

@@ -46,17 +46,17 @@ func TestKilling(t *testing.T) {
 	var silences []time.Duration
 	inTime := 0
 	for round := range rounds {
-		victim := m.until("somebody leads", func(l election.Leader) bool { return !l.Vacant() })
+		victim := m.until("somebody leads", func(l election.LeaderRecord) bool { return !l.Vacant() })
 		// Any moment between two renewals.
-		m.until("the leader renews", func(l election.Leader) bool { return l.Ballot > victim.Ballot })
+		m.until("the leader renews", func(l election.LeaderRecord) bool { return l.Ballot > victim.Ballot })
 		<-time.After(time.Duration(random.Int64N(int64(killHeartbeat))))
 		m.takeStall()
-		victim = m.until("somebody leads", func(l election.Leader) bool { return !l.Vacant() })
+		victim = m.until("somebody leads", func(l election.LeaderRecord) bool { return !l.Vacant() })
 		dead := processes[victim.ID]
 		dead.signal(syscall.SIGKILL)
 		<-dead.exited
 
-		next := m.until("another takes over", func(l election.Leader) bool {
+		next := m.until("another takes over", func(l election.LeaderRecord) bool {
 			return l.Term > victim.Term && !l.Vacant() && l.Identity != victim.Identity
 		})
 		stall := m.takeStall()
@@ -64,7 +64,7 @@ func TestKilling(t *testing.T) {
 		require.Equal(t, victim.Identity, last.Identity, "round %d: whom %s has taken over from", round, next)
 		silence := next.AcquiredAt.Sub(last.LeaseExpiry.Add(-last.LeaseDuration))
 		silences = append(silences, silence)
-		require.Equal(t, election.OriginExpiry, next.Origin)
+		require.Equal(t, election.AcquireExpiry, next.AcquireReason)
 		require.GreaterOrEqual(t, silence, killLease, "round %d: %s took over before the lease of %s was over", round, next.Identity, last)
 		if silence <= killLease+killHeartbeat {
 			inTime++
@@ -132,15 +132,15 @@ func TestHandOverOnSIGTERM(t *testing.T) {
 	}
 	var vacancies []time.Duration
 	for range rounds {
-		leader := m.until("somebody leads", func(l election.Leader) bool { return !l.Vacant() })
+		leader := m.until("somebody leads", func(l election.LeaderRecord) bool { return !l.Vacant() })
 		m.takeStall()
 		processes[leader.ID].signal(syscall.SIGTERM)
 		asked := time.Now()
-		next := m.until("another leads", func(l election.Leader) bool { return l.Term > leader.Term && !l.Vacant() })
+		next := m.until("another leads", func(l election.LeaderRecord) bool { return l.Term > leader.Term && !l.Vacant() })
 		vacancies = append(vacancies, next.AcquiredAt.Sub(asked))
 		stall := m.takeStall()
 		require.Less(t, vacancies[len(vacancies)-1], limit+stall, "the monitor was held up for %s", stall)
-		require.Equal(t, election.OriginVacancy, next.Origin)
+		require.Equal(t, election.AcquireVacancy, next.AcquireReason)
 		require.Zero(t, processes[leader.ID].wait(t))
 		_, listed := m.candidate(leader.ID)
 		require.False(t, listed, "%s has left", leader.ID)

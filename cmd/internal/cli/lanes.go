@@ -46,7 +46,7 @@ type lanes struct {
 	names   []string
 	past    map[string][]rune
 	crashed map[string]bool
-	leader  election.Leader
+	leader  election.LeaderRecord
 	config  fdbelection.Config
 	since   time.Time // of its ballot
 	begin   time.Time

@@ -42,7 +42,7 @@ func TestLeaseColour(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			config := fdbelection.DefaultConfig()
 			config.HeartbeatInterval = c.heartbeat
-			seat := election.Leader{Term: 1, Ballot: 7, Identity: election.Identity{ID: demoFifth}, LeaseDuration: config.LeaseDuration}
+			seat := election.LeaderRecord{Term: 1, Ballot: 7, Identity: election.Identity{ID: demoFifth}, LeaseDuration: config.LeaseDuration}
 			size := func() (int, int) { return 100, 40 }
 			begin := time.Now()
 			var foot bytes.Buffer
@@ -51,7 +51,7 @@ func TestLeaseColour(t *testing.T) {
 			var out bytes.Buffer
 			w := screenOf(&out, 100, 40)
 			require.NoError(t, clock.Sleep(t.Context(), Virtual{}, c.passed))
-			look := update{sight: &sight{State: election.State{Leader: seat, Config: config}}, seen: time.Now()}
+			look := update{sight: &sight{Status: election.Status{Leader: seat, Config: config}}, seen: time.Now()}
 			look.seat.BallotSince = begin
 			foot.Reset()
 			out.Reset()
@@ -72,10 +72,10 @@ func TestLeaseColourBetweenLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := fdbelection.DefaultConfig()
 		config.HeartbeatInterval = 6 * time.Second
-		seat := election.Leader{Term: 1, Ballot: 7, Identity: election.Identity{ID: "ash"}, LeaseDuration: config.LeaseDuration}
+		seat := election.LeaderRecord{Term: 1, Ballot: 7, Identity: election.Identity{ID: "ash"}, LeaseDuration: config.LeaseDuration}
 		var out bytes.Buffer
 		w := screenOf(&out, 100, 40)
-		look := update{sight: &sight{State: election.State{Leader: seat, Config: config}}, seen: time.Now().Add(6 * time.Second)}
+		look := update{sight: &sight{Status: election.Status{Leader: seat, Config: config}}, seen: time.Now().Add(6 * time.Second)}
 		look.seat.BallotSince = time.Now()
 		require.NoError(t, w.show(&look))
 		require.NoError(t, clock.Sleep(t.Context(), Virtual{}, 7*time.Second))

@@ -183,11 +183,11 @@ func (p *page) next(tr kv.ReadTransaction) (*page, error) {
 
 func readListed(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) {
 	l := listed{Election: name, Unreadable: []damagedRecord{}}
-	state, err := e.ReadState(tr)
+	state, err := e.ReadStatus(tr)
 	if err == nil {
 		l.Term, l.Ballot, l.Enabled = state.Leader.Term, state.Leader.Ballot, state.Config.ElectionEnabled
 		if leaderLost(&state) {
-			l.Ballot = state.Tenure.Ballot
+			l.Ballot = state.Term.Ballot
 		} else if !state.Leader.Vacant() {
 			l.holder = state.Leader.Identity
 			l.Leader = partyOf(l.holder)

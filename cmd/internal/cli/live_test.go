@@ -60,7 +60,7 @@ func inLife(t *testing.T, test func(t *testing.T, l *live)) {
 	})
 }
 
-func (l *live) leader() election.Leader {
+func (l *live) leader() election.LeaderRecord {
 	leader, _ := kv.ReadTransact(l.t.Context(), l.db, l.election.GetLeaderRaw)
 	return leader
 }
@@ -89,7 +89,7 @@ func (l *live) pass(d time.Duration) {
 }
 
 // until waits in virtual time for the seat to be as it should.
-func (l *live) until(what string, holds func(election.Leader) bool) election.Leader {
+func (l *live) until(what string, holds func(election.LeaderRecord) bool) election.LeaderRecord {
 	l.t.Helper()
 	for range 60_000 {
 		if leader := l.leader(); holds(leader) {
@@ -99,7 +99,7 @@ func (l *live) until(what string, holds func(election.Leader) bool) election.Lea
 		synctest.Wait()
 	}
 	require.Fail(l.t, "never came true: "+what, "the seat: %s", l.leader())
-	return election.Leader{}
+	return election.LeaderRecord{}
 }
 
 // fenced is what becomes of a write under a tenure.
@@ -155,7 +155,7 @@ func TestForceOnTheLiving(t *testing.T) {
 		require.Zero(t, code, stderr)
 		require.Contains(t, stdout, "it may believe to lead for up to 10s")
 		require.ErrorIs(t, l.fenced(before.Token()), fdbelection.ErrFenced)
-		next := l.until("somebody leads again", func(l election.Leader) bool { return l.Term == 2 && !l.Vacant() })
+		next := l.until("somebody leads again", func(l election.LeaderRecord) bool { return l.Term == 2 && !l.Vacant() })
 		require.NoError(t, l.fenced(next.Token()))
 	})
 }
@@ -172,7 +172,7 @@ func TestRaiseTermUnderElectors(t *testing.T) {
 		require.Zero(t, code, stderr)
 		require.Contains(t, stdout, "the term went from 1 to 500")
 		require.ErrorIs(t, l.fenced(before.Token()), fdbelection.ErrFenced)
-		next := l.until("somebody leads again", func(l election.Leader) bool { return l.Term == 501 && !l.Vacant() })
+		next := l.until("somebody leads again", func(l election.LeaderRecord) bool { return l.Term == 501 && !l.Vacant() })
 		require.NoError(t, l.fenced(next.Token()))
 		l.pass(20 * time.Second) // and both agree
 		synctest.Wait()

@@ -27,14 +27,14 @@ type monitor struct {
 
 	mu      sync.Mutex
 	changed *sync.Cond
-	last    election.Leader
+	last    election.LeaderRecord
 	faults  []string
 	reads   int
 	// stall is the longest time between two reads since it was last asked for: how
 	// much the machine kept even this one waiting.
 	stall time.Duration
 	// lastOf holds the last record seen of each term, firstOf the first.
-	firstOf, lastOf map[uint64]election.Leader
+	firstOf, lastOf map[uint64]election.LeaderRecord
 }
 
 // watchSeat starts a monitor on the election of "fdbelect run" with its
@@ -47,7 +47,7 @@ func watchSeat(t *testing.T, file string) *monitor {
 	m := &monitor{
 		t: t, db: db, election: election.New(subspace.New("fdbelection", "default")),
 		stop: stop, done: make(chan struct{}),
-		firstOf: make(map[uint64]election.Leader), lastOf: make(map[uint64]election.Leader),
+		firstOf: make(map[uint64]election.LeaderRecord), lastOf: make(map[uint64]election.LeaderRecord),
 	}
 	m.changed = sync.NewCond(&m.mu)
 	go m.run(ctx)
@@ -97,7 +97,7 @@ func (m *monitor) fault(text string) {
 }
 
 // saw checks one reading against those before.
-func (m *monitor) saw(l election.Leader, gap time.Duration) {
+func (m *monitor) saw(l election.LeaderRecord, gap time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.reads++
@@ -126,7 +126,7 @@ func (m *monitor) saw(l election.Leader, gap time.Duration) {
 }
 
 // until waits until the seat is as expected, and returns the record.
-func (m *monitor) until(what string, as func(l election.Leader) bool) election.Leader {
+func (m *monitor) until(what string, as func(l election.LeaderRecord) bool) election.LeaderRecord {
 	m.t.Helper()
 	timeout := time.AfterFunc(patience, func() { m.fault("never came true: " + what) })
 	defer timeout.Stop()
@@ -140,7 +140,7 @@ func (m *monitor) until(what string, as func(l election.Leader) bool) election.L
 }
 
 // lastRecord returns the last record that was seen of a tenure.
-func (m *monitor) lastRecord(term uint64) election.Leader {
+func (m *monitor) lastRecord(term uint64) election.LeaderRecord {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.lastOf[term]

@@ -77,7 +77,7 @@ type raisedTerm struct {
 
 // raised is the leader record before and after.
 type raised struct {
-	before, after election.Leader
+	before, after election.LeaderRecord
 	mended        bool // before could not be read, or is only what the term record says
 }
 
@@ -105,7 +105,7 @@ func (a *app) raiseTerm(ctx context.Context, f *raiseFlags) error {
 
 // once raises the term in one run of the transaction.
 func (f *raiseFlags) once(e *election.LeaderElection, tr kv.Transaction, now time.Time) (r raised, err error) {
-	state, err := e.ReadState(tr)
+	state, err := e.ReadStatus(tr)
 	r.before = state.Leader
 	unknown := slices.ContainsFunc(invalidRecords(err), func(i *fdbelection.InvalidStateError) bool { return i.Record == "leader" && !i.Newer })
 	r.mended = unknown || leaderLost(&state)

@@ -37,7 +37,7 @@ func TestCancel(t *testing.T) {
 			for range 2 { // the first one only looks
 				d.does(func(tr kv.Transaction) error { _, err := d.RunElectionCycle(tr, high, time.Now()); return err })
 			}
-			require.Equal(d.t, election.IntentChallenge, d.state().Intent.Kind)
+			require.Equal(d.t, election.PreemptionRequest, d.state().Request.Kind)
 		}, []string{"removed: challenge by high#", "a challenger that runs challenges again"}},
 		"one that is damaged": {func(d *desk) { d.spoil(rubbish, "intent") }, []string{"removed an intent that could not be read: ", "intent at key", "truncated"}},
 		"one that is newer":   {func(d *desk) { d.spoil(newer, "intent") }, []string{"removed an intent that could not be read: ", "newer format"}},
@@ -58,9 +58,9 @@ func TestCancel(t *testing.T) {
 				require.Contains(t, o.stdout, want)
 			}
 			require.NotContains(t, o.stdout, "\x1b")
-			intent, err := kv.ReadTransact(t.Context(), d.Database, d.ReadIntent)
+			intent, err := kv.ReadTransact(t.Context(), d.Database, d.ReadRequest)
 			require.NoError(t, err)
-			require.Equal(t, election.NoIntent, intent.Kind)
+			require.Equal(t, election.NoRequest, intent.Kind)
 			o = d.runs("cancel")
 			require.Zero(t, o.code, o.stderr)
 			require.Contains(t, o.stdout, "nothing is asked of the leader")

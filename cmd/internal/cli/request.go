@@ -48,7 +48,7 @@ type request struct {
 	*session
 	flags   *requestFlags
 	waiting string // what it waits for, as a terminal shows it
-	seat    election.Leader
+	seat    election.LeaderRecord
 	nonce   uuid.UUID // zero: nothing was asked
 	since   time.Time
 }
@@ -64,7 +64,7 @@ func (f *requestFlags) enter(ctx context.Context, a *app) (*session, error) {
 
 // newRequest is about the leadership that was seen, and what is asked of its holder, such as
 // "to step down".
-func (s *session) newRequest(f *requestFlags, seat election.Leader, what string) (*request, error) {
+func (s *session) newRequest(f *requestFlags, seat election.LeaderRecord, what string) (*request, error) {
 	nonce, err := s.app.newNonce()
 	waiting := fmt.Sprintf("asked %s %s in term %d, waiting", seat.Identity, what, seat.Term)
 	return &request{session: s, flags: f, waiting: waiting, seat: seat, nonce: nonce, since: s.app.clock.Now()}, err
@@ -72,7 +72,7 @@ func (s *session) newRequest(f *requestFlags, seat election.Leader, what string)
 
 // overAlready says, of a request about a term that was named, that there is
 // nothing to ask any more, or why nothing can be asked.
-func (f *requestFlags) overAlready(seat election.Leader) (bool, error) {
+func (f *requestFlags) overAlready(seat election.LeaderRecord) (bool, error) {
 	switch {
 	case f.term != 0 && (f.term < seat.Term || f.term == seat.Term && seat.Vacant()):
 		return true, nil
@@ -89,7 +89,7 @@ func (f *requestFlags) overAlready(seat election.Leader) (bool, error) {
 func (r *request) send(ctx context.Context, write func(tr kv.Transaction) error) error {
 	_, err := act(ctx, r.session, func(tr kv.Transaction) (none struct{}, err error) {
 		if r.flags.replace {
-			other, err := r.election.ReadIntent(tr)
+			other, err := r.election.ReadRequest(tr)
 			if err != nil {
 				return none, err
 			}
@@ -109,13 +109,13 @@ func (r *request) send(ctx context.Context, write func(tr kv.Transaction) error)
 
 // wait waits until done is content. A request that stands no more although the
 // tenure goes on was withdrawn, or found void by the leader.
-func (r *request) wait(ctx context.Context, done func(election.State) (bool, error)) (last election.State, err error) {
-	err = r.waitFor(ctx, r.flags.patience, r.waiting, func(state election.State) (bool, error) {
+func (r *request) wait(ctx context.Context, done func(election.Status) (bool, error)) (last election.Status, err error) {
+	err = r.waitFor(ctx, r.flags.patience, r.waiting, func(state election.Status) (bool, error) {
 		last = state
 		if over, err := done(state); over || err != nil {
 			return over, err
 		}
-		if sameTenure(state.Leader, r.seat) && state.Intent.Nonce != r.nonce {
+		if sameTenure(state.Leader, r.seat) && state.Request.Nonce != r.nonce {
 			return false, fmt.Errorf("%w, and %s leads on: another operator has withdrawn or replaced it, or the leader found it void", errVoid, r.seat.Identity)
 		}
 		return false, nil
@@ -126,21 +126,21 @@ func (r *request) wait(ctx context.Context, done func(election.State) (bool, err
 // withdraw takes the request back after a wait that was in vain, unless it is
 // to be kept, and returns how things stand since. What it says of the request
 // ends a sentence.
-func (r *request) withdraw(ctx context.Context) (election.State, string) {
+func (r *request) withdraw(ctx context.Context) (election.Status, string) {
 	// What asked for the end of the wait must not keep the request standing.
 	ctx = context.WithoutCancel(ctx)
-	stands, err := act(ctx, r.session, func(tr kv.Transaction) (election.State, error) {
+	stands, err := act(ctx, r.session, func(tr kv.Transaction) (election.Status, error) {
 		if !r.flags.keep {
 			if err := r.election.CancelRequest(tr, r.nonce); err != nil {
-				return election.State{}, err
+				return election.Status{}, err
 			}
 		}
-		return r.election.ReadState(tr)
+		return r.election.ReadStatus(tr)
 	})
 	switch {
 	case err != nil:
 		return stands, fmt.Sprintf("the request may still stand, as it could not be withdrawn (%v)", err)
-	case r.flags.keep && stands.Intent.Nonce == r.nonce:
+	case r.flags.keep && stands.Request.Nonce == r.nonce:
 		return stands, "the request stands, and ends with this term"
 	default:
 		return stands, "the request is withdrawn, though what the leader has begun it may finish"
@@ -182,6 +182,6 @@ type steered struct {
 }
 
 // steeredTo is what became of a tenure, with the leader that stands by now.
-func steeredTo(from election.Identity, term uint64, now election.Leader) steered {
+func steeredTo(from election.Identity, term uint64, now election.LeaderRecord) steered {
 	return steered{From: partyOf(from), FromTerm: term, Leader: partyOf(now.Identity), Term: now.Term, Ballot: now.Ballot}
 }

@@ -34,7 +34,7 @@ func TestInterruptedRequestIsWithdrawn(t *testing.T) {
 		require.Equal(t, 1, o.code, o.stdout)
 		require.Contains(t, o.stderr, "interrupted before")
 		require.Contains(t, o.stderr, "the request is withdrawn")
-		require.Equal(t, election.NoIntent, d.state().Intent.Kind)
+		require.Equal(t, election.NoRequest, d.state().Request.Kind)
 	}
 }
 
@@ -63,7 +63,7 @@ func TestRequestThatIsTakenBack(t *testing.T) {
 	d := newDesk(t)
 	d.made()
 	d.answers(func() {
-		nonce := d.state().Intent.Nonce
+		nonce := d.state().Request.Nonce
 		d.does(func(tr kv.Transaction) error { return d.CancelRequest(tr, nonce) })
 	})
 	o := d.runs("resign")
@@ -92,8 +92,11 @@ func TestTransferToWhoDoesNotCome(t *testing.T) {
 	_, other := d.made()
 	seat = d.state().Leader
 	d.answers(func() {
-		intent := d.state().Intent
-		d.does(func(tr kv.Transaction) error { _, _, err := d.Yield(tr, seat.Token(), intent, time.Now()); return err })
+		intent := d.state().Request
+		d.does(func(tr kv.Transaction) error {
+			_, _, err := d.HandOver(tr, seat.Token(), intent, time.Now())
+			return err
+		})
 	})
 	o = d.runs("transfer", "--to", "other", "--timeout", "300ms")
 	require.Equal(t, 5, o.code, o.stdout)
@@ -123,7 +126,7 @@ func TestTransferToWhoDoesNotTakeIt(t *testing.T) {
 		leader, _ := d.made()
 		seat := d.state().Leader
 		yields := func(tr kv.Transaction) error {
-			_, _, err := d.Yield(tr, seat.Token(), d.state().Intent, time.Now())
+			_, _, err := d.HandOver(tr, seat.Token(), d.state().Request, time.Now())
 			return err
 		}
 		var sent atomic.Int32
@@ -138,7 +141,7 @@ func TestTransferToWhoDoesNotTakeIt(t *testing.T) {
 			case 3:
 				later := time.Now().Add(time.Hour)
 				d.does(func(tr kv.Transaction) error {
-					_, err := d.TryClaimLeadership(tr, leader.Identity, later, election.Observed(election.Observation{}.Next(d.state().Leader, time.Now()), later))
+					_, err := d.TryClaimLeadership(tr, leader.Identity, later, election.WithObservation(election.Observation{}.Next(d.state().Leader, time.Now()), later))
 					return err
 				})
 			}
@@ -184,7 +187,7 @@ func TestResignSaysHowATermEnded(t *testing.T) {
 	d.answers(func() {
 		later := time.Now().Add(time.Hour)
 		d.does(func(tr kv.Transaction) error {
-			_, err := d.TryClaimLeadership(tr, other.Identity, later, election.Observed(election.Observation{}.Next(d.state().Leader, time.Now()), later))
+			_, err := d.TryClaimLeadership(tr, other.Identity, later, election.WithObservation(election.Observation{}.Next(d.state().Leader, time.Now()), later))
 			return err
 		})
 	})
@@ -201,7 +204,7 @@ func TestTransferToWhoCannotLead(t *testing.T) {
 	o := d.runs("transfer", "--to", "other")
 	require.Equal(t, 1, o.code, o.stdout)
 	require.Contains(t, o.stderr, "other cannot be handed the leadership: candidate is an observer and never leads")
-	require.Equal(t, election.NoIntent, d.state().Intent.Kind)
+	require.Equal(t, election.NoRequest, d.state().Request.Kind)
 	other.Role = election.Voter
 	d.does(func(tr kv.Transaction) error { return d.HeartbeatCandidate(tr, other, time.Now()) })
 	require.Zero(t, d.runs("config", "disable").code)

@@ -71,7 +71,7 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 		return err
 	}
 	defer s.close()
-	state, err := look(ctx, s, s.election.ReadState)
+	state, err := look(ctx, s, s.election.ReadStatus)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 		return err
 	}
 	over = false
-	last, err := r.wait(ctx, func(state election.State) (bool, error) {
+	last, err := r.wait(ctx, func(state election.Status) (bool, error) {
 		over = !sameTenure(state.Leader, r.seat)
 		return over, nil
 	})
@@ -118,9 +118,9 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 
 // ended says how the term ended, as far as the history tells, and who leads by now: since
 // the end of the term was seen, a candidate may have taken over.
-func (r *request) ended(ctx context.Context, last election.Leader) (reason string, now election.Leader) {
+func (r *request) ended(ctx context.Context, last election.LeaderRecord) (reason string, now election.LeaderRecord) {
 	type end struct {
-		leader election.Leader
+		leader election.LeaderRecord
 		events []election.Event
 	}
 	seen, err := look(context.WithoutCancel(ctx), r.session, func(tr kv.ReadTransaction) (e end, err error) {
@@ -142,7 +142,7 @@ func (r *request) ended(ctx context.Context, last election.Leader) (reason strin
 }
 
 // showEnd shows how the term that was asked to end has ended.
-func (r *request) showEnd(ctx context.Context, last election.Leader) error {
+func (r *request) showEnd(ctx context.Context, last election.LeaderRecord) error {
 	reason, now := r.ended(ctx, last)
 	done := steeredTo(r.seat.Identity, r.seat.Term, now)
 	done.Changed, done.Reason, done.Waited = true, reason, duration(r.app.clock.Now().Sub(r.since))
@@ -156,7 +156,7 @@ func (r *request) showEnd(ctx context.Context, last election.Leader) error {
 }
 
 // depose gives the seat up in the stead of its holder.
-func (a *app) depose(ctx context.Context, s *session, f *resignFlags, state election.State) error {
+func (a *app) depose(ctx context.Context, s *session, f *resignFlags, state election.Status) error {
 	seat := state.Leader
 	ballot := uint64(0) // whatever it is
 	if !f.yes {
@@ -167,7 +167,7 @@ func (a *app) depose(ctx context.Context, s *session, f *resignFlags, state elec
 	}
 	begin := a.clock.Now()
 	_, err := act(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
-		return none, s.election.DeposeLeader(tr, seat.Token(), ballot, a.clock.Wall())
+		return none, s.election.ForceResign(tr, seat.Token(), ballot, a.clock.Wall())
 	})
 	switch {
 	case errors.Is(err, fdbelection.ErrLeaderRenewed):
@@ -176,7 +176,7 @@ func (a *app) depose(ctx context.Context, s *session, f *resignFlags, state elec
 		return err
 	}
 	r := &request{session: s, flags: &f.requestFlags, seat: seat, since: begin}
-	reason, now := r.ended(ctx, election.Leader{Term: seat.Term, Ballot: seat.Ballot + 1})
+	reason, now := r.ended(ctx, election.LeaderRecord{Term: seat.Term, Ballot: seat.Ballot + 1})
 	done := steeredTo(seat.Identity, seat.Term, now)
 	done.Changed, done.Reason, done.Waited = true, reason, duration(a.clock.Now().Sub(begin))
 	text := []string{fmt.Sprintf("the seat of %s was given up in its stead, term %d is over: its fenced writes are refused from now on", seat.Identity, seat.Term)}
@@ -188,7 +188,7 @@ func (a *app) depose(ctx context.Context, s *session, f *resignFlags, state elec
 
 // watchDead returns nil when the seat was seen to stand still for its whole
 // lease, on the clock here.
-func (s *session) watchDead(ctx context.Context, seat election.Leader) error {
+func (s *session) watchDead(ctx context.Context, seat election.LeaderRecord) error {
 	p := s.app.newProgress()
 	defer p.done()
 	begin := s.app.clock.Now() // after the read that saw the seat
@@ -217,6 +217,6 @@ func (s *session) watchDead(ctx context.Context, seat election.Leader) error {
 	}
 }
 
-func aliveError(seat election.Leader) error {
+func aliveError(seat election.LeaderRecord) error {
 	return fmt.Errorf("%s is alive: it has renewed its lease; nothing was changed. Ask it with \"fdbelect resign\", without --force; only if it must lose the seat at once, and its work outside the fence can do no harm, add --yes", seat.Identity)
 }

@@ -84,8 +84,8 @@ func TestSecondInterruptOfAnotherSubcommand(t *testing.T) {
 	people(t, db, e)
 	p := startArgs(t, nil, "resign", "resign", "--store", "file:"+file, "--timeout", "1m")
 	eventually(t, "the request is made", func() bool {
-		intent, err := kv.ReadTransact(t.Context(), db, e.ReadIntent)
-		return err == nil && intent.Kind == election.IntentResign
+		intent, err := kv.ReadTransact(t.Context(), db, e.ReadRequest)
+		return err == nil && intent.Kind == election.ResignRequest
 	})
 	defer holdStore(t, file)()
 	require.Equal(t, 130, p.insist(t))

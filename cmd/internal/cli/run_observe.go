@@ -33,7 +33,7 @@ func (a *app) observe(ctx context.Context, f *runFlags) (err error) {
 
 	account := &account{log: log.Logger}
 	el, err := elector.New(db, e, elector.Options{
-		Clock: a.clock, Permanent: a.hopeless, Callbacks: elector.Callbacks{OnTrouble: account.callbacks().OnTrouble}, Logger: log.ofElector(),
+		Clock: a.clock, Permanent: a.hopeless, Callbacks: elector.Callbacks{OnStoreError: account.callbacks().OnStoreError}, Logger: log.ofElector(),
 	})
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (a *app) observe(ctx context.Context, f *runFlags) (err error) {
 		flags: f, account: account,
 	}
 	defer a.leaveAtOnce(ctx, log.Logger, el.Abandon)()
-	killed := o.watch(ctx, el.Observe(ctx))
+	killed := o.watch(ctx, el.Subscribe(ctx))
 	return errors.Join(killed, el.Stop(context.WithoutCancel(ctx)))
 }
 
@@ -68,10 +68,10 @@ type state struct {
 	known  bool
 	leader election.Identity
 	term   uint64 // zero while nobody leads
-	seat   election.Leader
+	seat   election.LeaderRecord
 }
 
-func stateOf(seat election.Leader) state {
+func stateOf(seat election.LeaderRecord) state {
 	if seat.Vacant() || !seat.Accepted { // one that was handed the seat does not lead yet
 		return state{known: true, seat: seat}
 	}
@@ -88,7 +88,7 @@ func (s state) sameAs(other state) bool {
 
 // watch tells of what happens until ctx ends, or the seats do. It returns an error if
 // it had to kill the command at the end.
-func (o *observer) watch(ctx context.Context, seats <-chan elector.Leader) error {
+func (o *observer) watch(ctx context.Context, seats <-chan elector.LeaderInfo) error {
 	for {
 		o.catchUp()
 		var done <-chan ending
@@ -100,8 +100,8 @@ func (o *observer) watch(ctx context.Context, seats <-chan elector.Leader) error
 			if !ok {
 				return o.finish(ctx)
 			}
-			o.account.leaderChanged(elector.StateObserver, seat.Leader)
-			o.newest = stateOf(seat.Leader)
+			o.account.leaderChanged(elector.StateObserver, seat.LeaderRecord)
+			o.newest = stateOf(seat.LeaderRecord)
 		case end := <-done:
 			o.ended(ctx, end)
 		case s := <-o.signals:

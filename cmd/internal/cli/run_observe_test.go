@@ -12,13 +12,13 @@ import (
 func TestStateOf(t *testing.T) {
 	who := election.Identity{ID: "a"}
 	for _, c := range []struct {
-		seat election.Leader
+		seat election.LeaderRecord
 		term uint64 // zero: there is no leader
 	}{
-		{election.Leader{}, 0},
-		{election.Leader{Term: 4, Accepted: true}, 0},
-		{election.Leader{Term: 5, Identity: who}, 0},
-		{election.Leader{Term: 5, Identity: who, Accepted: true}, 5},
+		{election.LeaderRecord{}, 0},
+		{election.LeaderRecord{Term: 4, Accepted: true}, 0},
+		{election.LeaderRecord{Term: 5, Identity: who}, 0},
+		{election.LeaderRecord{Term: 5, Identity: who, Accepted: true}, 5},
 	} {
 		s := stateOf(c.seat)
 		require.True(t, s.known)

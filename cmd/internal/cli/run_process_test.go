@@ -125,7 +125,7 @@ func TestObserverCatchesUp(t *testing.T) {
 	hold := func(id string) election.Token {
 		me := election.Registration{Identity: election.Identity{ID: id}}
 		change(func(tr kv.Transaction) error { return e.RegisterCandidate(tr, me, time.Now()) })
-		var leader election.Leader
+		var leader election.LeaderRecord
 		change(func(tr kv.Transaction) error {
 			result, err := e.TryClaimLeadership(tr, me.Identity, time.Now())
 			leader = result.Leader
@@ -183,7 +183,7 @@ func TestTwentyProcesses(t *testing.T) {
 		id := fmt.Sprintf("p%02d", i)
 		processes[id] = start(t, file, id, "--lease", lease.String())
 	}
-	leader := m.until("somebody leads", func(l election.Leader) bool { return !l.Vacant() })
+	leader := m.until("somebody leads", func(l election.LeaderRecord) bool { return !l.Vacant() })
 	for range 3 {
 		for id, p := range processes {
 			eventually(t, id+" follows", func() bool { return strings.Contains(p.stderr.String(), "leader="+leader.ID+" ") })
@@ -192,7 +192,7 @@ func TestTwentyProcesses(t *testing.T) {
 		dead.signal(syscall.SIGKILL)
 		<-dead.exited
 		delete(processes, leader.ID)
-		leader = m.until("another one leads", func(l election.Leader) bool { return !l.Vacant() && l.Identity != leader.Identity })
+		leader = m.until("another one leads", func(l election.LeaderRecord) bool { return !l.Vacant() && l.Identity != leader.Identity })
 		require.Contains(t, processes, leader.ID)
 	}
 	before := make(map[string]uint64)

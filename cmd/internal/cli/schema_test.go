@@ -91,15 +91,15 @@ func handsOn(m *manual) {
 	led(m)
 	time.AfterFunc(100*time.Millisecond, func() {
 		_ = m.Transact(m.t.Context(), func(tr kv.Transaction) error {
-			intent, err := m.ReadIntent(tr)
+			intent, err := m.ReadRequest(tr)
 			if err != nil {
 				return err
 			}
-			_, _, err = m.Yield(tr, m.leader().Token(), intent, time.Now())
+			_, _, err = m.HandOver(tr, m.leader().Token(), intent, time.Now())
 			return err
 		})
 		_ = m.Transact(m.t.Context(), func(tr kv.Transaction) error {
-			_, err := m.RunElectionCycle(tr, m.two, time.Now(), election.Observed(election.Observation{}, time.Now()))
+			_, err := m.RunElectionCycle(tr, m.two, time.Now(), election.WithObservation(election.Observation{}, time.Now()))
 			return err
 		})
 	})

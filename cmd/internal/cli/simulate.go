@@ -79,7 +79,7 @@ situation that a thousand seeds must reach was not there.`,
 	flags.IntVar(&f.jobs, "jobs", runtime.NumCPU(), "how many seeds run at a time")
 	flags.Uint64Var(&f.twice, "twice", 5, "how many of 100 seeds run twice, to see that they give the same hashes")
 	flags.DurationVar(&f.run.Faulty, "faulty", 0, "how long faults go on (default 2m, or 30s where the lease is short)")
-	flags.DurationVar(&f.run.Quiet, "quiet", 0, "how long there are none after that (default 9 leases or more)")
+	flags.DurationVar(&f.run.FaultFree, "quiet", 0, "how long there are none after that (default 9 leases or more)")
 	flags.IntVar(&f.run.Processes, "processes", 5, "how many processes take part")
 	flags.StringSliceVar(&f.without, "without", nil, "kinds of faults to leave out")
 	flags.StringVar(&f.save, "save", "", "keep what fails in this directory")
@@ -95,7 +95,7 @@ func (f *simulateFlags) check(many bool) error {
 	if f.run.Processes < 1 || f.run.Processes > 20 {
 		return fmt.Errorf("--processes is %d; use 1 to 20", f.run.Processes)
 	}
-	if f.run.Faulty < 0 || f.run.Quiet < 0 || f.jobs < 1 || f.twice > 100 {
+	if f.run.Faulty < 0 || f.run.FaultFree < 0 || f.jobs < 1 || f.twice > 100 {
 		return errors.New("--faulty and --quiet cannot be negative, --jobs is at least 1, --twice at most 100")
 	}
 	for _, name := range f.without {

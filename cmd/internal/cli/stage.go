@@ -44,9 +44,9 @@ type stage struct {
 
 // cast is what one chapter leaves to the next.
 type cast struct {
-	first election.Leader // the leader of the first chapter
-	fifth election.Leader // the one that preempted it
-	heir  election.Leader // the one that took over after the crash
+	first election.LeaderRecord // the leader of the first chapter
+	fifth election.LeaderRecord // the one that preempted it
+	heir  election.LeaderRecord // the one that took over after the crash
 	late  kv.OwnedTransaction
 }
 
@@ -117,7 +117,7 @@ func (s *stage) enter(id string, priority int32) error {
 // book is the work of a leader: payments, one after the other, each fenced. It
 // takes its time to stop, as long as the lease allows it.
 func (s *stage) book(ctx context.Context, lead *elector.Leadership) error {
-	work, cancel := context.WithCancel(lead.Lease())
+	work, cancel := context.WithCancel(lead.LeaseContext())
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { s.clock.AfterFunc(demoDrain, cancel) })()
 	for work.Err() == nil {
@@ -143,7 +143,7 @@ func ask[T any](s *stage, fn func(tr kv.ReadTransaction) (T, error)) (T, error) 
 }
 
 // until looks at the seat until it is as expected, or patience is at its end.
-func (s *stage) until(expected string, as func(l election.Leader) bool) (election.Leader, error) {
+func (s *stage) until(expected string, as func(l election.LeaderRecord) bool) (election.LeaderRecord, error) {
 	deadline := s.clock.Now().Add(demoPatience)
 	for {
 		leader, err := ask(s, s.election.GetLeaderRaw)

@@ -98,10 +98,10 @@ type status struct {
 	// Unreadable is empty if all is well.
 	Unreadable []damagedRecord `json:"unreadable"`
 
-	record     election.Leader
-	tolerance  time.Duration   // of two clocks
-	tenure     election.Tenure // its holder holds the seat, or held it last
-	lost       bool            // there is no leader record, and term and ballot are those of the tenure
+	record     election.LeaderRecord
+	tolerance  time.Duration       // of two clocks
+	tenure     election.TermRecord // its holder holds the seat, or held it last
+	lost       bool                // there is no leader record, and term and ballot are those of the tenure
 	unreadable error
 }
 
@@ -112,7 +112,7 @@ type tenureStatus struct {
 	Since       time.Time `json:"since"` // when the tenure began, as the history has it
 	Lease       duration  `json:"lease_seconds"`
 	LeaseExpiry time.Time `json:"lease_expiry"`
-	// LeaseOver compares the leader's clock with the one here.
+	// LeaseExpired compares the leader's clock with the one here.
 	LeaseOver bool `json:"lease_over"`
 }
 
@@ -142,8 +142,8 @@ type intentStatus struct {
 }
 
 // intentOf returns what is asked of the leader of a term, nil if nothing is.
-func intentOf(i election.Intent) *intentStatus {
-	if i.Kind == election.NoIntent {
+func intentOf(i election.Request) *intentStatus {
+	if i.Kind == election.NoRequest {
 		return nil
 	}
 	return &intentStatus{Kind: i.Kind.String(), Term: i.Term, Candidate: partyOf(i.Identity), Priority: i.Priority, Counter: i.Counter}
@@ -172,17 +172,17 @@ func (d duration) String() string { return time.Duration(d).Round(time.Microseco
 func (d duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).Seconds()) }
 
 func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, error) {
-	state, err := e.ReadState(tr)
+	state, err := e.ReadStatus(tr)
 	if err != nil {
 		return nil, err
 	}
-	leader, intent := state.Leader, state.Intent
+	leader, intent := state.Leader, state.Request
 	s := &status{
 		Term: leader.Term, Ballot: leader.Ballot, Config: configOf(state.Config), Unreadable: damagedRecords(state.Unreadable),
-		record: leader, tolerance: clockTolerance(&state.Config), tenure: state.Tenure, lost: leaderLost(&state), unreadable: state.Unreadable,
+		record: leader, tolerance: clockTolerance(&state.Config), tenure: state.Term, lost: leaderLost(&state), unreadable: state.Unreadable,
 	}
 	if s.lost {
-		s.Ballot = state.Tenure.Ballot
+		s.Ballot = state.Term.Ballot
 	} else if !leader.Vacant() {
 		since, err := beganAt(e, tr, &leader)
 		if err != nil {
@@ -191,7 +191,7 @@ func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, err
 		s.Leader = partyOf(leader.Identity)
 		s.Tenure = &tenureStatus{
 			Priority: leader.Priority,
-			Origin:   leader.Origin.String(), Accepted: leader.Accepted, Since: since.UTC(),
+			Origin:   leader.AcquireReason.String(), Accepted: leader.Accepted, Since: since.UTC(),
 			Lease: duration(leader.LeaseDuration), LeaseExpiry: leader.LeaseExpiry.UTC(),
 		}
 	}
@@ -204,7 +204,7 @@ func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, err
 // beganAt returns when the tenure of a leader began: as the history has it, so that both
 // say the same. The leader record has another time if the leadership was handed over, that
 // of its acceptance, or if the record was lost and written again.
-func beganAt(e *election.LeaderElection, tr kv.ReadTransaction, l *election.Leader) (time.Time, error) {
+func beganAt(e *election.LeaderElection, tr kv.ReadTransaction, l *election.LeaderRecord) (time.Time, error) {
 	const ofOneTerm = 3 // events
 	events, err := e.History(tr, ofOneTerm)
 	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {

@@ -14,7 +14,7 @@ func TestStatusColour(t *testing.T) {
 	p, now := palette{on: true}, time.Unix(1000, 0)
 	for over, want := range map[time.Duration]string{-time.Second: p.good("x"), time.Second: p.warn("x")} {
 		expiry := now.Add(-over)
-		s := &status{Tenure: &tenureStatus{LeaseExpiry: expiry}, record: election.Leader{Identity: election.Identity{ID: "a"}, LeaseExpiry: expiry}}
+		s := &status{Tenure: &tenureStatus{LeaseExpiry: expiry}, record: election.LeaderRecord{Identity: election.Identity{ID: "a"}, LeaseExpiry: expiry}}
 		s.judge(now)
 		require.Equal(t, want, s.table(now).style(p, 1)("x"))
 	}

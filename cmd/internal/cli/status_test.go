@@ -48,12 +48,12 @@ func (m *manual) does(fn func(tr kv.Transaction) error) {
 func (m *manual) claims(me election.Registration, now time.Time) {
 	m.t.Helper()
 	m.does(func(tr kv.Transaction) error {
-		_, err := m.RunElectionCycle(tr, me, now, election.Observed(election.Observation{}, now))
+		_, err := m.RunElectionCycle(tr, me, now, election.WithObservation(election.Observation{}, now))
 		return err
 	})
 }
 
-func (m *manual) leader() election.Leader {
+func (m *manual) leader() election.LeaderRecord {
 	m.t.Helper()
 	l, err := kv.ReadTransact(m.t.Context(), m.Database, m.GetLeaderRaw)
 	require.NoError(m.t, err)
@@ -195,7 +195,7 @@ func TestUntilLeaderNeedsOneThatWrites(t *testing.T) {
 	// A renewal that came while the store was away may be older than the lease.
 	var l life
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
-	seat := election.Leader{Identity: election.Identity{ID: "a"}, Ballot: 1, Accepted: true, LeaseDuration: 10 * time.Second}
+	seat := election.LeaderRecord{Identity: election.Identity{ID: "a"}, Ballot: 1, Accepted: true, LeaseDuration: 10 * time.Second}
 	require.False(t, l.shown(seat, at(0)))
 	seat.Ballot++
 	require.False(t, l.shown(seat, at(10)))

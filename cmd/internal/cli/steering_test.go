@@ -99,9 +99,9 @@ func (*desk) member(id string) election.Registration {
 	return election.Registration{Identity: election.Identity{ID: id, Incarnation: uuid.New()}}
 }
 
-func (d *desk) state() election.State {
+func (d *desk) state() election.Status {
 	d.t.Helper()
-	state, err := kv.ReadTransact(d.t.Context(), d.Database, d.ReadState)
+	state, err := kv.ReadTransact(d.t.Context(), d.Database, d.ReadStatus)
 	require.NoError(d.t, err)
 	return state
 }
@@ -230,20 +230,20 @@ func TestOneOperatorAsksTheLeader(t *testing.T) {
 				require.Contains(t, o.stderr, "another request about this term stands")
 				require.Contains(t, o.stderr, "--replace")
 			}
-			intent := d.state().Intent
+			intent := d.state().Request
 			d.does(func(tr kv.Transaction) error {
-				if intent.Kind == election.IntentResign {
+				if intent.Kind == election.ResignRequest {
 					return d.ResignLeadership(tr, seat.Token(), time.Now())
 				}
-				_, _, err := d.Yield(tr, seat.Token(), intent, time.Now())
+				_, _, err := d.HandOver(tr, seat.Token(), intent, time.Now())
 				return err
 			})
-			if intent.Kind == election.IntentTransfer { // the successor accepts
+			if intent.Kind == election.TransferRequest { // the successor accepts
 				d.does(func(tr kv.Transaction) error { _, err := d.RunElectionCycle(tr, other, time.Now()); return err })
 			}
 			o := <-ended
 			require.Zero(t, o.code, o.stderr)
-			require.Contains(t, o.stdout, either(intent.Kind == election.IntentResign, "term 1 of leader#", "other#"))
+			require.Contains(t, o.stdout, either(intent.Kind == election.ResignRequest, "term 1 of leader#", "other#"))
 		})
 	}
 }

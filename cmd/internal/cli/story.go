@@ -45,7 +45,7 @@ func (s *stage) tellElection() error {
 		}
 	}
 	s.event("%s register, each with priority %d.", list(demoEquals), demoEqualPriority)
-	leader, err := s.until("a leader", func(l election.Leader) bool { return !l.Vacant() })
+	leader, err := s.until("a leader", func(l election.LeaderRecord) bool { return !l.Vacant() })
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (s *stage) tellElection() error {
 func (s *stage) tellRenewals() error {
 	first := s.cast.first
 	for ballot := first.Ballot + 1; ballot <= first.Ballot+3; ballot++ {
-		leader, err := s.until(fmt.Sprintf("ballot %d", ballot), func(l election.Leader) bool { return l.Ballot >= ballot })
+		leader, err := s.until(fmt.Sprintf("ballot %d", ballot), func(l election.LeaderRecord) bool { return l.Ballot >= ballot })
 		switch {
 		case err != nil:
 			return err
@@ -103,7 +103,7 @@ func (s *stage) tellPreemption() error {
 		return err
 	}
 	s.event("%s has read the challenge. It finishes its work, and renews meanwhile.", before.ID)
-	leader, err := s.until(demoFifth+" in the seat", func(l election.Leader) bool { return l.ID == demoFifth && l.Accepted })
+	leader, err := s.until(demoFifth+" in the seat", func(l election.LeaderRecord) bool { return l.ID == demoFifth && l.Accepted })
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (s *stage) tellPreemption() error {
 	switch {
 	case err != nil:
 		return err
-	case leader.Term != before.Term+1 || began.From.ID != before.ID || began.Reason != election.OriginPreemption.String():
+	case leader.Term != before.Term+1 || began.From.ID != before.ID || began.Reason != election.AcquirePreemption.String():
 		return s.expected("a preemption in the next term", fmt.Sprintf("%v, %+v", leader, began))
 	case renewals < 1:
 		return s.expected("a renewal between the challenge and the hand-over", fmt.Sprintf("ballots %d and %d", before.Ballot, began.Ballot))
@@ -127,31 +127,31 @@ func (s *stage) tellPreemption() error {
 
 // challenged waits until the challenge of the fifth stands, and returns the
 // leader whom it is about.
-func (s *stage) challenged() (election.Leader, error) {
+func (s *stage) challenged() (election.LeaderRecord, error) {
 	type both struct {
-		election.Leader
-		election.Intent
+		election.LeaderRecord
+		election.Request
 	}
 	deadline := s.clock.Now().Add(demoPatience)
 	for {
 		now, err := ask(s, func(tr kv.ReadTransaction) (b both, err error) {
-			if b.Leader, err = s.election.GetLeaderRaw(tr); err != nil {
+			if b.LeaderRecord, err = s.election.GetLeaderRaw(tr); err != nil {
 				return b, err
 			}
-			b.Intent, err = s.election.ReadIntent(tr)
+			b.Request, err = s.election.ReadRequest(tr)
 			return b, err
 		})
 		switch {
 		case errors.Is(err, fdbelection.ErrNotInitialized): // nobody has come yet
 		case err != nil:
-			return now.Leader, err
-		case now.Kind == election.IntentChallenge && now.Intent.Term == now.Leader.Term && now.Intent.ID == demoFifth:
-			return now.Leader, nil
+			return now.LeaderRecord, err
+		case now.Kind == election.PreemptionRequest && now.Request.Term == now.LeaderRecord.Term && now.Request.ID == demoFifth:
+			return now.LeaderRecord, nil
 		case s.clock.Now().After(deadline):
-			return now.Leader, s.expected("a challenge by "+demoFifth, now.Leader)
+			return now.LeaderRecord, s.expected("a challenge by "+demoFifth, now.LeaderRecord)
 		}
 		if err := clock.Sleep(s.ctx, s.clock, demoLook); err != nil {
-			return now.Leader, err
+			return now.LeaderRecord, err
 		}
 	}
 }
@@ -173,7 +173,7 @@ func (s *stage) tellCrash() error {
 		return s.expected(fifth.ID+" in the seat still", last)
 	}
 	s.event("... and crashes. Nobody is told: the record still names it, at ballot %d.", last.Ballot)
-	heir, err := s.until("another leader", func(l election.Leader) bool { return l.Token() != last.Token() })
+	heir, err := s.until("another leader", func(l election.LeaderRecord) bool { return l.Token() != last.Token() })
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (s *stage) tellCrash() error {
 	renewed := last.LeaseExpiry.Add(-last.LeaseDuration)
 	silence := heir.AcquiredAt.Sub(renewed)
 	switch {
-	case heir.Term != last.Term+1 || heir.Ballot != last.Ballot+1 || heir.Origin != election.OriginExpiry:
+	case heir.Term != last.Term+1 || heir.Ballot != last.Ballot+1 || heir.AcquireReason != election.AcquireExpiry:
 		return s.expected("a take-over in the next term, at the next ballot", heir)
 	case silence < last.LeaseDuration || silence > last.LeaseDuration+demoLease/3:
 		return s.expected("a take-over between one lease and a heartbeat more after the last renewal", silence)
@@ -256,7 +256,7 @@ func (s *stage) tellHandover() error {
 	heir := s.cast.heir
 	s.event("%s is asked to leave. It finishes its work first.", heir.ID)
 	s.actors[heir.ID].stop()
-	next, err := s.until("a successor", func(l election.Leader) bool { return l.Term > heir.Term && !l.Vacant() })
+	next, err := s.until("a successor", func(l election.LeaderRecord) bool { return l.Term > heir.Term && !l.Vacant() })
 	if err != nil {
 		return err
 	}
@@ -269,7 +269,7 @@ func (s *stage) tellHandover() error {
 		return err
 	case s.actors[heir.ID].err != nil:
 		return s.actors[heir.ID].err
-	case next.Term != heir.Term+1 || next.Origin != election.OriginVacancy:
+	case next.Term != heir.Term+1 || next.AcquireReason != election.AcquireVacancy:
 		return s.expected("the next term, from a vacancy", next)
 	case vacant < 0 || vacant >= demoLease/3:
 		return s.expected("a successor in less than a heartbeat", vacant)

@@ -67,14 +67,14 @@ leadership and did not take it.`,
 
 // parties are the leadership, and the candidate that is to have it.
 type parties struct {
-	election.State
+	election.Status
 	heir      election.Candidate
 	unlisted  error             // why there is no heir
 	successor election.Identity // that was handed the leadership of the term that --term names
 }
 
 func (f *transferFlags) read(e *election.LeaderElection, tr kv.ReadTransaction) (p parties, err error) {
-	if p.State, err = e.ReadState(tr); err != nil {
+	if p.Status, err = e.ReadStatus(tr); err != nil {
 		return p, err
 	}
 	if f.term != 0 {
@@ -101,7 +101,7 @@ func handedTo(e *election.LeaderElection, tr kv.ReadTransaction, term, newest ui
 		return who, err
 	}
 	for i := range events {
-		if v := &events[i]; v.Term == term+1 && v.Kind == election.EventBegan && v.Reason == election.OriginTransfer.String() {
+		if v := &events[i]; v.Term == term+1 && v.Kind == election.EventBegan && v.Reason == election.AcquireTransfer.String() {
 			return v.To, nil
 		}
 	}
@@ -126,7 +126,7 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 	case l.ID == f.to && (f.term == 0 || f.term <= l.Term): // an earlier request has come this far
 		h.handed = l
 		h.request = &request{
-			session: s, flags: &f.requestFlags, seat: election.Leader{Term: l.Term - 1}, since: a.clock.Now(),
+			session: s, flags: &f.requestFlags, seat: election.LeaderRecord{Term: l.Term - 1}, since: a.clock.Now(),
 			waiting: fmt.Sprintf("%s was handed the leadership in term %d, waiting until it takes it", l.Identity, l.Term),
 		}
 		return h.await(ctx)
@@ -201,8 +201,8 @@ func (f *transferFlags) explainTarget(err error) error {
 // handover is a request to hand over, and what has become of it.
 type handover struct {
 	*request
-	to     election.Identity // the incarnation that was asked for
-	handed election.Leader   // of the candidate, once it was seen to be handed over
+	to     election.Identity     // the incarnation that was asked for
+	handed election.LeaderRecord // of the candidate, once it was seen to be handed over
 }
 
 // await waits until the candidate leads, and says so.
@@ -224,7 +224,7 @@ func (h *handover) await(ctx context.Context) error {
 	switch {
 	case err == nil:
 		done := steeredTo(h.seat.Identity, h.seat.Term, last.Leader)
-		done.Changed, done.Reason, done.Waited = true, last.Leader.Origin.String(), duration(h.app.clock.Now().Sub(h.since))
+		done.Changed, done.Reason, done.Waited = true, last.Leader.AcquireReason.String(), duration(h.app.clock.Now().Sub(h.since))
 		return h.app.showLines(h.flags.output, done, fmt.Sprintf("%s leads in term %d, after %s", last.Leader.Identity, last.Leader.Term, ago(time.Duration(done.Waited))))
 	case errors.Is(err, errWaitOver) && !h.handed.Vacant():
 		return timedOut(fmt.Errorf("%s was handed the leadership in term %d, and has not taken it within %s: if it is dead, other candidates may claim once its short lease of %s is over",
@@ -239,12 +239,12 @@ func (h *handover) await(ctx context.Context) error {
 
 // received reports whether the candidate leads in the term after the one that was asked
 // to end. That it never will, because that term has ended otherwise, is an error.
-func (h *handover) received(state election.State) (bool, error) {
+func (h *handover) received(state election.Status) (bool, error) {
 	l := state.Leader
 	switch {
 	case sameTenure(l, h.seat):
 		return false, nil
-	case l.Term == h.seat.Term+1 && l.ID == h.to.ID && l.Origin == election.OriginTransfer:
+	case l.Term == h.seat.Term+1 && l.ID == h.to.ID && l.AcquireReason == election.AcquireTransfer:
 		h.handed = l
 		return l.Accepted, nil
 	case !h.handed.Vacant():
@@ -261,7 +261,7 @@ func (h *handover) received(state election.State) (bool, error) {
 func (h *handover) missed(ctx context.Context, seen error) error {
 	type end struct {
 		successor election.Identity
-		leader    election.Leader
+		leader    election.LeaderRecord
 	}
 	now, err := look(ctx, h.session, func(tr kv.ReadTransaction) (e end, err error) {
 		if e.leader, err = h.election.GetLeaderRaw(tr); err == nil {

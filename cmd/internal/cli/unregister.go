@@ -52,7 +52,7 @@ type member struct {
 }
 
 func (s *session) member(tr kv.ReadTransaction, id string) (m member, err error) {
-	state, err := s.election.ReadState(tr)
+	state, err := s.election.ReadStatus(tr)
 	if err != nil {
 		return m, err
 	}
@@ -102,7 +102,7 @@ func (a *app) unregister(ctx context.Context, r *reading, id string, force bool)
 			return none, leadsError(seen.Identity)
 		}
 		if now.leads {
-			if err := s.election.DeposeLeader(tr, now.seat, 0, a.clock.Wall()); err != nil { // so that the history says who it was
+			if err := s.election.ForceResign(tr, now.seat, 0, a.clock.Wall()); err != nil { // so that the history says who it was
 				return none, err
 			}
 		}

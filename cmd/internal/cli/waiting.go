@@ -22,7 +22,7 @@ var errWaitOver = errors.New("waited in vain")
 // every change of the tenure or the intent, and on a timer beside these. It ends
 // with errWaitOver when limit has passed, after one look at least. waiting is what
 // the terminal says meanwhile.
-func (s *session) waitFor(ctx context.Context, limit time.Duration, waiting string, check func(election.State) (bool, error)) error {
+func (s *session) waitFor(ctx context.Context, limit time.Duration, waiting string, check func(election.Status) (bool, error)) error {
 	over, cancel := clock.WithTimeout(ctx, s.app.clock, limit)
 	defer cancel()
 	p := s.app.newProgress()
@@ -46,14 +46,14 @@ func (s *session) waitFor(ctx context.Context, limit time.Duration, waiting stri
 
 // lookAndWait looks once, and then waits until there may be something new, or
 // until the wait is over.
-func (s *session) lookAndWait(ctx, over context.Context, check func(election.State) (bool, error)) (bool, error) {
+func (s *session) lookAndWait(ctx, over context.Context, check func(election.Status) (bool, error)) (bool, error) {
 	ctx, cancel := context.WithCancelCause(ctx) // which ends the watches
 	defer cancel(context.Canceled)
 	late := s.app.clock.AfterFunc(s.access.timeout, func() { cancel(context.DeadlineExceeded) })
 	var term, intent kv.Watch
-	state, err := kv.Transact(ctx, s.Database, func(tr kv.Transaction) (election.State, error) {
-		term, intent = s.election.Watch(tr), s.election.WatchIntent(tr)
-		return s.election.ReadState(tr)
+	state, err := kv.Transact(ctx, s.Database, func(tr kv.Transaction) (election.Status, error) {
+		term, intent = s.election.Watch(tr), s.election.WatchRequest(tr)
+		return s.election.ReadStatus(tr)
 	})
 	late.Stop() // the watches live on
 	if err != nil {
@@ -91,8 +91,8 @@ func (a *app) awaitVacancy(ctx context.Context, x *access, limit time.Duration) 
 		return err
 	}
 	defer s.close()
-	var last election.State
-	err = s.waitFor(ctx, limit, "waiting for the leader to give its seat up", func(state election.State) (bool, error) {
+	var last election.Status
+	err = s.waitFor(ctx, limit, "waiting for the leader to give its seat up", func(state election.Status) (bool, error) {
 		last = state
 		return state.Leader.Vacant(), nil
 	})
@@ -104,10 +104,10 @@ func (a *app) awaitVacancy(ctx context.Context, x *access, limit time.Duration) 
 }
 
 // sameTenure reports whether two records are of one tenure that goes on.
-func sameTenure(a, b election.Leader) bool { return !a.Vacant() && a.Token() == b.Token() }
+func sameTenure(a, b election.LeaderRecord) bool { return !a.Vacant() && a.Token() == b.Token() }
 
 // seatText says who leads by the record, as the end of a sentence.
-func seatText(l election.Leader) string {
+func seatText(l election.LeaderRecord) string {
 	if l.Vacant() {
 		return "no candidate leads"
 	}

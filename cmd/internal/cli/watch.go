@@ -184,13 +184,13 @@ func (f *watchFlags) reached(u *update) bool {
 // life is what was seen last of a leader record: one that changes between two looks was
 // written by a leader that is alive, and no clock of its host is asked.
 type life struct {
-	seat election.Leader
+	seat election.LeaderRecord
 	seen time.Time // monotonic; zero before the first look
 }
 
 // shown takes in a look, which returned at seen. It reports whether a leader has written
 // within its lease: since the look before, if that is not older.
-func (l *life) shown(seat election.Leader, seen time.Time) bool {
+func (l *life) shown(seat election.LeaderRecord, seen time.Time) bool {
 	before := *l
 	*l = life{seat, seen}
 	recent := max(seat.LeaseDuration, 2*minLookInterval)

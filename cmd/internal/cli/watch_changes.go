@@ -14,7 +14,7 @@ import (
 
 // sight is what one transaction saw of an election.
 type sight struct {
-	election.State
+	election.Status
 	candidates []election.Candidate
 	history    []election.Event // the newest, newest first
 	unreadable error            // of single records; the others are there all the same
@@ -26,11 +26,11 @@ const watchHistory = 64
 
 // lookAt reads all that is watched.
 func lookAt(e *election.LeaderElection, tr kv.ReadTransaction) (*sight, error) {
-	state, err := e.ReadState(tr)
+	state, err := e.ReadStatus(tr)
 	if err != nil {
 		return nil, err
 	}
-	s := &sight{State: state}
+	s := &sight{Status: state}
 	var unlisted, untold error
 	s.candidates, unlisted = e.ListCandidates(tr)
 	s.history, untold = e.History(tr, watchHistory)
@@ -125,7 +125,7 @@ func (t *tracker) next(s *sight, seen, wall time.Time) []news {
 	return t.told
 }
 
-func (t *tracker) tell(event string, seat election.Leader, candidate election.Identity, reason string) {
+func (t *tracker) tell(event string, seat election.LeaderRecord, candidate election.Identity, reason string) {
 	t.told = append(t.told, news{
 		Time: t.now, Event: event, Leader: partyOf(seat.Identity), Term: seat.Term, Ballot: seat.Ballot,
 		Candidate: partyOf(candidate), Reason: reason,
@@ -146,7 +146,7 @@ func (t *tracker) tellSeat(s *sight) {
 		if e.Ballot <= last.Ballot || e.Ballot > seat.Ballot || e.Kind == election.EventDuplicate {
 			continue
 		}
-		at := election.Leader{Term: e.Term, Ballot: e.Ballot, Identity: e.To}
+		at := election.LeaderRecord{Term: e.Term, Ballot: e.Ballot, Identity: e.To}
 		term, vacant = e.Term, e.Kind == election.EventEnded
 		if vacant {
 			at.Identity = election.Identity{}
@@ -167,7 +167,7 @@ func (t *tracker) tellSeat(s *sight) {
 
 // tellSilence tells of a leader that did not renew for its lease.
 func (t *tracker) tellSilence(s *sight, ballot uint64, seen time.Time) {
-	switch over := !s.Leader.Vacant() && t.seat.LeaseOver(s.Leader, seen); {
+	switch over := !s.Leader.Vacant() && t.seat.LeaseExpired(s.Leader, seen); {
 	case over && !t.silent:
 		t.silent = true
 		t.tell(eventSilent, s.Leader, none, "no renewal was seen for its lease of "+s.Leader.LeaseDuration.String())
@@ -181,14 +181,14 @@ func (t *tracker) tellSilence(s *sight, ballot uint64, seen time.Time) {
 
 func (t *tracker) tellIntent(s *sight) {
 	stands := func(s *sight) bool {
-		return s != nil && s.Intent.Kind != election.NoIntent && s.Intent.Term == s.Leader.Term && !s.Leader.Vacant()
+		return s != nil && s.Request.Kind != election.NoRequest && s.Request.Term == s.Leader.Term && !s.Leader.Vacant()
 	}
 	before, now := stands(t.last), stands(s)
 	switch {
-	case now && (!before || s.Intent.Nonce != t.last.Intent.Nonce || s.Intent.Kind != t.last.Intent.Kind):
-		t.tell(eventAsked, s.Leader, s.Intent.Identity, s.Intent.Kind.String())
+	case now && (!before || s.Request.Nonce != t.last.Request.Nonce || s.Request.Kind != t.last.Request.Kind):
+		t.tell(eventAsked, s.Leader, s.Request.Identity, s.Request.Kind.String())
 	case before && !now && s.Leader.Term == t.last.Leader.Term && !s.Leader.Vacant():
-		t.tell(eventWithdrawn, s.Leader, t.last.Intent.Identity, t.last.Intent.Kind.String())
+		t.tell(eventWithdrawn, s.Leader, t.last.Request.Identity, t.last.Request.Kind.String())
 	}
 }
 

@@ -18,10 +18,10 @@ func TestTracker(t *testing.T) {
 	b := election.Identity{ID: "b", Incarnation: uuid.UUID{2}}
 	config := fdbelection.DefaultConfig()
 	config.Revision = 1
-	held := func(term, ballot uint64, by election.Identity, accepted bool) election.Leader {
-		return election.Leader{
+	held := func(term, ballot uint64, by election.Identity, accepted bool) election.LeaderRecord {
+		return election.LeaderRecord{
 			Term: term, Ballot: ballot, Identity: by, Accepted: accepted, LeaseDuration: time.Second,
-			Nonce: uuid.UUID{byte(term)}, Origin: election.OriginTransfer,
+			Nonce: uuid.UUID{byte(term)}, AcquireReason: election.AcquireTransfer,
 		}
 	}
 	began := func(term, ballot uint64, from, to election.Identity) election.Event {
@@ -30,7 +30,7 @@ func TestTracker(t *testing.T) {
 	ended := func(term, ballot uint64, from election.Identity) election.Event {
 		return election.Event{Term: term, Ballot: ballot, Kind: election.EventEnded, From: from, Reason: "resigned"}
 	}
-	seated := sight{State: election.State{Config: config, Leader: held(1, 5, a, true)}}
+	seated := sight{Status: election.Status{Config: config, Leader: held(1, 5, a, true)}}
 	voter := election.Candidate{Registration: election.Registration{Identity: a}, Heartbeats: 1}
 	with := func(s sight, change func(s *sight)) *sight { change(&s); return &s }
 
@@ -89,15 +89,15 @@ func TestTracker(t *testing.T) {
 		},
 		"a request": {
 			&seated, with(seated, func(s *sight) {
-				s.Intent = election.Intent{Kind: election.IntentTransfer, Term: 1, Identity: b, Nonce: uuid.UUID{9}}
+				s.Request = election.Request{Kind: election.TransferRequest, Term: 1, Identity: b, Nonce: uuid.UUID{9}}
 			}), 0,
 			[]string{"leader=a term=1 ballot=5 event=asked candidate=b reason=transfer"},
 		},
 		"a void request": {
-			&seated, with(seated, func(s *sight) { s.Intent = election.Intent{Kind: election.IntentResign, Term: 7} }), 0, nil,
+			&seated, with(seated, func(s *sight) { s.Request = election.Request{Kind: election.ResignRequest, Term: 7} }), 0, nil,
 		},
 		"a request that was taken back": {
-			with(seated, func(s *sight) { s.Intent = election.Intent{Kind: election.IntentResign, Term: 1} }), &seated, 0,
+			with(seated, func(s *sight) { s.Request = election.Request{Kind: election.ResignRequest, Term: 1} }), &seated, 0,
 			[]string{"leader=a term=1 ballot=5 event=withdrawn reason=resign"},
 		},
 		"another config": {
@@ -166,7 +166,7 @@ func TestTrackerRevival(t *testing.T) {
 	config := fdbelection.DefaultConfig()
 	at := func(ballot, heartbeats uint64) *sight {
 		return &sight{
-			State: election.State{Config: config, Leader: election.Leader{
+			Status: election.Status{Config: config, Leader: election.LeaderRecord{
 				Term: 1, Ballot: ballot, Identity: me, Accepted: true, LeaseDuration: config.LeaseDuration,
 			}},
 			candidates: []election.Candidate{{Registration: election.Registration{Identity: me}, Heartbeats: heartbeats}},
@@ -191,7 +191,7 @@ func TestTrackerRevival(t *testing.T) {
 func TestTrackerSuccession(t *testing.T) {
 	config := fdbelection.DefaultConfig()
 	at := func(term, ballot uint64, id string) *sight {
-		return &sight{State: election.State{Config: config, Leader: election.Leader{
+		return &sight{Status: election.Status{Config: config, Leader: election.LeaderRecord{
 			Term: term, Ballot: ballot, Identity: election.Identity{ID: id}, Accepted: true, LeaseDuration: config.LeaseDuration,
 		}}}
 	}

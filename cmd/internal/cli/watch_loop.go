@@ -93,9 +93,9 @@ func (w *watcher) turn(ctx context.Context, stop context.CancelCauseFunc) (updat
 	return update{sight: s, seen: seen, seat: w.seat, pulses: w.pulses, news: append(recovered, found...)}, watch
 }
 
-func (w *watcher) lastSeat() election.Leader {
+func (w *watcher) lastSeat() election.LeaderRecord {
 	if w.last == nil {
-		return election.Leader{}
+		return election.LeaderRecord{}
 	}
 	return w.last.Leader
 }

@@ -107,7 +107,7 @@ func (w *watchScreen) seatRows(columns int) []row {
 		}
 		return append([]row{row{}.add("leader    ", p.dim).add(vacancy, p.warn), term, row{}.add("lease     -", p.dim)}, w.noticeRows(s)...)
 	}
-	term = term.add("for  ", p.dim).add(tenths(now.Sub(w.last.seat.TermSince))+", by "+seat.Origin.String(), nil)
+	term = term.add("for  ", p.dim).add(tenths(now.Sub(w.last.seat.TermSince))+", by "+seat.AcquireReason.String(), nil)
 	leader := row{}.add("leader    ", p.dim).add(seat.Identity.String(), func(text string) string { return p.bold(p.good(text)) }).
 		add(fmt.Sprintf("  priority %d%s", seat.Priority, pending(seat.Accepted)), nil)
 	return append([]row{leader, term, w.leaseRow(now, columns)}, w.noticeRows(s)...)
@@ -133,8 +133,8 @@ func (w *watchScreen) leaseRow(now time.Time, columns int) row {
 // lease returns the colour of a lease whose last renewal was seen at since: a warning once
 // the leader is in jeopardy, and bad once it has to stop its work. Both are after the next
 // renewal is due, however long the heartbeat is.
-func (p palette) lease(seat election.Leader, config fdbelection.Config, since, at time.Time) func(string) string {
-	switch h := machine.HorizonOf(since, seat.LeaseDuration, config); {
+func (p palette) lease(seat election.LeaderRecord, config fdbelection.Config, since, at time.Time) func(string) string {
+	switch h := machine.DeadlinesOf(since, seat.LeaseDuration, config); {
 	case !at.Before(h.Stop):
 		return p.bad
 	case !at.Before(h.Jeopardy):
@@ -157,8 +157,8 @@ func (w *watchScreen) noticeRows(s *sight) []row {
 	if !s.Config.ElectionEnabled {
 		rows = append(rows, row{}.add("disabled  no candidate may claim or renew", w.palette.warn))
 	}
-	if s.Intent.Kind != election.NoIntent && s.Intent.Term == s.Leader.Term && !s.Leader.Vacant() {
-		rows = append(rows, row{}.add("asked     "+s.Intent.String(), w.palette.warn))
+	if s.Request.Kind != election.NoRequest && s.Request.Term == s.Leader.Term && !s.Leader.Vacant() {
+		rows = append(rows, row{}.add("asked     "+s.Request.String(), w.palette.warn))
 	}
 	if s.unreadable != nil {
 		rows = append(rows, row{}.add("trouble   "+field(s.unreadable.Error()), w.palette.bad))

@@ -93,7 +93,7 @@ func TestWatchScreenFits(t *testing.T) {
 		for _, size := range [][2]int{{80, 24}, {40, 10}, {1, 1}, {3, 200}, {200, 3}, {120, 16}} {
 			var out bytes.Buffer
 			w := screenOf(&out, size[0], size[1])
-			s := &sight{State: election.State{Leader: election.Leader{
+			s := &sight{Status: election.Status{Leader: election.LeaderRecord{
 				Term: 1, Ballot: 9, Identity: election.Identity{ID: "日本語" + strings.Repeat("x", 90)}, LeaseDuration: time.Second,
 			}}}
 			u := update{sight: s, pulses: map[string]pulse{}}
@@ -145,7 +145,7 @@ func TestWatchUntrustedText(t *testing.T) {
 		// What no function would write: an evil id in a key, in the leader record and in
 		// the history.
 		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
-			if _, err := e.TryClaimLeadership(tr, plain.Identity, time.Now(), election.Observed(election.Observation{}, time.Now())); err != nil {
+			if _, err := e.TryClaimLeadership(tr, plain.Identity, time.Now(), election.WithObservation(election.Observation{}, time.Now())); err != nil {
 				return err
 			}
 			for _, record := range []string{"leader", "term", "history", "candidates"} {

@@ -6,7 +6,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Grantable reports whether what the result of the holder's own cycle says is
+// CanHandOver reports whether what the result of the holder's own cycle says is
 // asked of it can be granted now: a challenger or a successor that is gone, has
 // restarted, is an observer or does not outrank the holder is no reason to end
 // any work. It is for callers that pass Observed to their cycles. Ask it in the
@@ -18,8 +18,8 @@ import (
 //
 // It reads the candidate that is concerned, by snapshot, so that the renewal does
 // not conflict with that candidate's heartbeats. Errors: ErrRegistrationPending.
-func (e *LeaderElection) Grantable(tr kv.Transaction, result *CycleResult, now time.Time, opts ...CycleOption) (bool, error) {
-	v := view{config: result.Config, leader: result.Leader, intent: result.Intent}
+func (e *LeaderElection) CanHandOver(tr kv.Transaction, result *CycleResult, now time.Time, opts ...CycleOption) (bool, error) {
+	v := view{config: result.Config, leader: result.Leader, intent: result.Request}
 	if err := e.readAuthor(tr, &v); err != nil {
 		return false, err
 	}
@@ -30,7 +30,7 @@ func (e *LeaderElection) Grantable(tr kv.Transaction, result *CycleResult, now t
 // readAuthor reads the candidate that the intent of a view names, if it names one,
 // by snapshot.
 func (e *LeaderElection) readAuthor(tr kv.Transaction, v *view) (err error) {
-	if v.intent.Kind != IntentChallenge && v.intent.Kind != IntentTransfer {
+	if v.intent.Kind != PreemptionRequest && v.intent.Kind != TransferRequest {
 		return nil
 	}
 	load := load{election: e, tr: tr}

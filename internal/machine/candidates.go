@@ -14,17 +14,17 @@ type Member struct {
 	Since time.Time
 }
 
-// roster is what the machine knows of the candidates. A slice that is shared is
+// candidateList is what the machine knows of the candidates. A slice that is shared is
 // never changed.
-type roster struct {
+type candidateList struct {
 	tried   bool // to list them
 	members []Member
 	listed  time.Time // when the last read of them began
 	due     time.Time
-	// whole says that members are all candidates. Else they are the first by rank, the
+	// complete says that members are all candidates. Else they are the first by rank, the
 	// leader and this process.
-	whole bool
-	first shortlist
+	complete bool
+	first    shortlist
 }
 
 // planChores plans to read the candidates: the process that evicts the dead lists all
@@ -34,31 +34,31 @@ type roster struct {
 func (m *Machine) planChores() {
 	switch {
 	case m.chore.busy() || !m.configured || m.leaving():
-	case !m.now.Local.Before(m.roster.due):
+	case !m.now.Local.Before(m.candidates.due):
 		op := Operation{Kind: List, Token: m.tenure.token, Limit: m.patience()}
 		if !m.listsAll() {
 			m.short(&op)
 		}
 		m.begin(&m.chore, op)
 	default:
-		m.at(m.roster.due)
+		m.at(m.candidates.due)
 	}
 }
 
 // listed takes in the candidates. Since is kept for those who have not moved.
 func (m *Machine) listed(op *Operation, a *Answer) {
-	r := &m.roster
+	r := &m.candidates
 	if a.Err == nil && m.misses(op, a) {
 		r.first.broken, r.due = true, m.now.Local
 		return
 	}
 	r.tried = true
 	if a.Err != nil {
-		m.complain(List, a.Err)
+		m.reportFailure(List, a.Err)
 	} else {
-		m.grumbles[List] = ""
+		m.reportedErrors[List] = ""
 		m.sawMembers(op, a)
-		m.checkTerm(&a.State)
+		m.checkTerm(&a.Status)
 	}
 	period := m.config.CandidateTimeout
 	evicts := m.evicts()
@@ -66,7 +66,7 @@ func (m *Machine) listed(op *Operation, a *Answer) {
 		period /= 3
 	}
 	r.due = m.now.Local.Add(period - time.Duration(m.chance(m.nextOp)*float64(period)/10))
-	if a.Err == nil && !r.whole && m.listsAll() { // it has just found out that it has to
+	if a.Err == nil && !r.complete && m.listsAll() { // it has just found out that it has to
 		r.due = m.now.Local
 	}
 	if dead := m.dead(); a.Err == nil && evicts && len(dead) > 0 {
@@ -75,10 +75,10 @@ func (m *Machine) listed(op *Operation, a *Answer) {
 }
 
 func (m *Machine) sawMembers(op *Operation, a *Answer) {
-	r := &m.roster
-	r.members, r.listed, r.whole = merge(r.members, a.Members, a.Seen), a.Start, op.First == 0
+	r := &m.candidates
+	r.members, r.listed, r.complete = merge(r.members, a.Members, a.Seen), a.Start, op.First == 0
 	m.sawRank(op, a)
-	if c := r.find(m.seat.leader.Identity); c != nil {
+	if c := r.find(m.leader.leader.Identity); c != nil {
 		m.knowRecord(&c.Candidate)
 	}
 }
@@ -106,10 +106,10 @@ func (m *Machine) evicts() bool {
 	if m.leads() {
 		return true
 	}
-	return m.votes() && !m.holds() && m.seat.looked && m.leaderless() && m.foremost()
+	return m.votes() && !m.holds() && m.leader.looked && m.leaderless() && m.foremost()
 }
 
-func (r *roster) find(who election.Identity) *Member {
+func (r *candidateList) find(who election.Identity) *Member {
 	i := slices.IndexFunc(r.members, func(m Member) bool { return m.Identity == who })
 	if i < 0 {
 		return nil
@@ -117,19 +117,19 @@ func (r *roster) find(who election.Identity) *Member {
 	return &r.members[i]
 }
 
-// silent reports whether a candidate was seen not to move for the candidate
+// timedOut reports whether a candidate was seen not to move for the candidate
 // timeout: from the read that saw its heartbeat first to the last one.
-func (m *Machine) silent(c *Member) bool {
-	return m.roster.listed.Sub(c.Since) >= m.config.CandidateTimeout
+func (m *Machine) timedOut(c *Member) bool {
+	return m.candidates.listed.Sub(c.Since) >= m.config.CandidateTimeout
 }
 
 // dead returns the candidates to evict. The holder of the seat is never one of them,
 // as its record has to outlive its lease.
 func (m *Machine) dead() []election.Candidate {
 	var dead []election.Candidate
-	for i := range m.roster.members {
-		c := &m.roster.members[i]
-		if c.Identity == m.me.Identity || m.seat.leader.HeldBy(c.Identity) || !m.silent(c) || len(dead) == election.MaxEvictions {
+	for i := range m.candidates.members {
+		c := &m.candidates.members[i]
+		if c.Identity == m.me.Identity || m.leader.leader.HeldBy(c.Identity) || !m.timedOut(c) || len(dead) == election.MaxEvictions {
 			continue
 		}
 		dead = append(dead, c.Candidate)
@@ -140,15 +140,15 @@ func (m *Machine) dead() []election.Candidate {
 // evicted takes in who was removed.
 func (m *Machine) evicted(a *Answer) {
 	if a.Err != nil {
-		m.complain(Evict, a.Err)
+		m.reportFailure(Evict, a.Err)
 		return
 	}
-	m.grumbles[Evict] = ""
+	m.reportedErrors[Evict] = ""
 	if len(a.Evicted) == 0 {
 		return
 	}
-	m.roster.members = slices.DeleteFunc(slices.Clone(m.roster.members), func(c Member) bool {
-		return m.silent(&c) && slices.Contains(a.Evicted, c.ID)
+	m.candidates.members = slices.DeleteFunc(slices.Clone(m.candidates.members), func(c Member) bool {
+		return m.timedOut(&c) && slices.Contains(a.Evicted, c.ID)
 	})
 	m.do(Evicted{IDs: a.Evicted})
 }
@@ -159,13 +159,13 @@ func (m *Machine) foremost() bool { return m.ahead() == 0 && !m.outside() }
 // ahead counts the listed candidates that go first at an open seat: the voters of a
 // higher rank that are alive. The last leader goes last.
 func (m *Machine) ahead() int {
-	own := m.roster.find(m.me.Identity)
-	last := m.seat.last == m.me.Identity
+	own := m.candidates.find(m.me.Identity)
+	last := m.leader.last == m.me.Identity
 	ahead := 0
-	for i := range m.roster.members {
-		c := &m.roster.members[i]
+	for i := range m.candidates.members {
+		c := &m.candidates.members[i]
 		switch {
-		case c.ID == m.me.ID, c.Role != election.Voter, m.silent(c), c.Identity == m.seat.last:
+		case c.ID == m.me.ID, c.Role != election.Voter, m.timedOut(c), c.Identity == m.leader.last:
 		case last, c.Priority > m.me.Priority:
 			ahead++
 		case c.Priority == m.me.Priority && (own == nil || ranksBefore(rankOf(&c.Candidate), rankOf(&own.Candidate))):

@@ -6,7 +6,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// cadence decides when a follower looks at the seat. To know when a ballot was
+// pollSchedule decides when a follower looks at the seat. To know when a ballot was
 // written it must have looked shortly before: so it looks right after the next
 // renewal is due, and where that has not come, in short steps until it has. In
 // step with the leader that is one look per heartbeat, and a ballot that stalls
@@ -19,7 +19,7 @@ import (
 // A leader may also renew early. The next look then finds a new ballot as
 // expected, and only the leader's own clock tells that it is older than that: a
 // hint that costs a few looks where it is wrong, and on which nothing else rests.
-type cadence struct {
+type pollSchedule struct {
 	ballot    uint64
 	written   time.Time // by the clock of the leader
 	unchanged time.Time // the last look that found nothing new
@@ -31,7 +31,7 @@ type cadence struct {
 func step(heartbeat time.Duration) time.Duration { return max(heartbeat/10, time.Millisecond) }
 
 // saw takes in a look that returned at seen, and decides on the next one.
-func (c *cadence) saw(leader *election.Leader, seen time.Time, heartbeat time.Duration) {
+func (c *pollSchedule) saw(leader *election.LeaderRecord, seen time.Time, heartbeat time.Duration) {
 	gap := step(heartbeat)
 	planned := heartbeat - heartbeat/256
 	ballot, written := leader.Ballot, leader.LeaseExpiry.Add(-leader.LeaseDuration)
@@ -56,6 +56,6 @@ func (c *cadence) saw(leader *election.Leader, seen time.Time, heartbeat time.Du
 
 // idle plans a look once per heartbeat, for whom the age of a ballot is of no
 // interest.
-func (c *cadence) idle(ballot uint64, seen time.Time, heartbeat time.Duration) {
-	*c = cadence{ballot: ballot, next: seen.Add(heartbeat)}
+func (c *pollSchedule) idle(ballot uint64, seen time.Time, heartbeat time.Duration) {
+	*c = pollSchedule{ballot: ballot, next: seen.Add(heartbeat)}
 }

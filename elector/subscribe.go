@@ -7,7 +7,7 @@ import (
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
-// Observe tells who leads: first as it is, then every change, in order and
+// Subscribe tells who leads: first as it is, then every change, in order and
 // without a gap. A vacant seat is a Leader without an ID, and one that was handed
 // over and has not been taken yet is not Accepted. Where several tenures passed
 // between two looks, the history fills them in, as far as it reaches; what was
@@ -18,13 +18,13 @@ import (
 //
 // An elector that is in no other use only looks on for it: it writes nothing, is
 // not listed, and waits where nobody has made the election yet.
-func (e *Elector) Observe(ctx context.Context) <-chan Leader {
-	leaders := make(chan Leader)
+func (e *Elector) Subscribe(ctx context.Context) <-chan LeaderInfo {
+	leaders := make(chan LeaderInfo)
 	if ctx.Err() != nil {
 		close(leaders)
 		return leaders
 	}
-	s, view, err := e.look(ctx)
+	s, view, err := e.subscribe(ctx)
 	if err != nil {
 		e.report(err)
 		close(leaders)
@@ -32,7 +32,7 @@ func (e *Elector) Observe(ctx context.Context) <-chan Leader {
 	}
 	go func() {
 		defer close(leaders)
-		defer s.unwatch()
+		defer s.removeSubscriber()
 		defer e.hub.leave(view)
 		for {
 			leader, ok := view.next(ctx)
@@ -49,72 +49,72 @@ func (e *Elector) Observe(ctx context.Context) <-chan Leader {
 	return leaders
 }
 
-// look begins to look on, in the session that there is or in one of its own.
-func (e *Elector) look(ctx context.Context) (*session, *view, error) {
+// subscribe begins to look on, in the session that there is or in one of its own.
+func (e *Elector) subscribe(ctx context.Context) (*session, *subscription, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if s := e.live(); s != nil {
-		if view := s.watch(); view != nil {
+		if view := s.addSubscriber(); view != nil {
 			return s, view, nil
 		}
 	}
-	s, err := e.newSession(ctx, observing, machine.Spectate)
+	s, err := e.newSession(ctx, subscribing, machine.SubscribeOnly)
 	if err != nil {
 		return nil, nil, err
 	}
-	view := s.watch()
+	view := s.addSubscriber()
 	s.post(machine.Begin{})
 	return s, view, nil
 }
 
-// watch counts one more observer, and returns what it sees; nil where the session
+// addSubscriber counts one more observer, and returns what it sees; nil where the session
 // is over.
-func (s *session) watch() *view {
+func (s *session) addSubscriber() *subscription {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {
 		return nil
 	}
-	s.watchers++
+	s.subscribers++
 	return s.elector.hub.join()
 }
 
-// unwatch counts one less. A session that was begun for observers ends with the
+// removeSubscriber counts one less. A session that was begun for observers ends with the
 // last: it has nothing to give up.
-func (s *session) unwatch() {
+func (s *session) removeSubscriber() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.watchers--
-	if s.watchers == 0 && s.mode == observing {
+	s.subscribers--
+	if s.subscribers == 0 && s.mode == subscribing {
 		s.quit(nil, machine.ReasonStopped)
 	}
 }
 
-// hub hands every change of leadership to every observer.
-type hub struct {
+// broadcaster hands every change of leadership to every observer.
+type broadcaster struct {
 	mu     sync.Mutex
 	known  bool
-	last   Leader
+	last   LeaderInfo
 	closed bool
-	views  map[*view]struct{}
+	views  map[*subscription]struct{}
 }
 
-// view is what one observer has not seen yet.
-type view struct {
+// subscription is what one observer has not seen yet.
+type subscription struct {
 	mu     sync.Mutex
-	queue  []Leader
+	queue  []LeaderInfo
 	closed bool
 	news   chan struct{}
 }
 
 // open begins anew, with a session.
-func (h *hub) open() {
+func (h *broadcaster) open() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.known, h.closed = false, false
 }
 
-func (h *hub) tell(leader Leader) {
+func (h *broadcaster) tell(leader LeaderInfo) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.known, h.last = true, leader
@@ -123,10 +123,10 @@ func (h *hub) tell(leader Leader) {
 	}
 }
 
-func (h *hub) join() *view {
+func (h *broadcaster) join() *subscription {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	v := &view{news: make(chan struct{}, 1)}
+	v := &subscription{news: make(chan struct{}, 1)}
 	if h.closed {
 		v.close()
 		return v
@@ -135,20 +135,20 @@ func (h *hub) join() *view {
 		v.add(h.last)
 	}
 	if h.views == nil {
-		h.views = make(map[*view]struct{})
+		h.views = make(map[*subscription]struct{})
 	}
 	h.views[v] = struct{}{}
 	return v
 }
 
-func (h *hub) leave(v *view) {
+func (h *broadcaster) leave(v *subscription) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.views, v)
 }
 
 // close ends all views, with a session. What they hold is still read.
-func (h *hub) close() {
+func (h *broadcaster) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = true
@@ -158,21 +158,21 @@ func (h *hub) close() {
 	clear(h.views)
 }
 
-func (v *view) add(leader Leader) {
+func (v *subscription) add(leader LeaderInfo) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.queue = append(v.queue, leader)
 	v.tell()
 }
 
-func (v *view) close() {
+func (v *subscription) close() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.closed = true
 	v.tell()
 }
 
-func (v *view) tell() {
+func (v *subscription) tell() {
 	select {
 	case v.news <- struct{}{}:
 	default:
@@ -180,7 +180,7 @@ func (v *view) tell() {
 }
 
 // next returns the next change, and false at the end.
-func (v *view) next(ctx context.Context) (Leader, bool) {
+func (v *subscription) next(ctx context.Context) (LeaderInfo, bool) {
 	for {
 		v.mu.Lock()
 		if len(v.queue) > 0 {
@@ -192,12 +192,12 @@ func (v *view) next(ctx context.Context) (Leader, bool) {
 		closed := v.closed
 		v.mu.Unlock()
 		if closed {
-			return Leader{}, false
+			return LeaderInfo{}, false
 		}
 		select {
 		case <-v.news:
 		case <-ctx.Done():
-			return Leader{}, false
+			return LeaderInfo{}, false
 		}
 	}
 }

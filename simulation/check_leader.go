@@ -64,15 +64,15 @@ func (w *World) checkTransition(c *commit) {
 	default:
 		w.checkHandOver(c)
 	}
-	if c.after.Intent.Kind != election.NoIntent {
-		w.violated(Transition, "%s changed the tenure and left the intent %s", c.name(), c.after.Intent)
+	if c.after.Request.Kind != election.NoRequest {
+		w.violated(Transition, "%s changed the tenure and left the intent %s", c.name(), c.after.Request)
 	}
-	want := election.Tenure{Token: after.Token(), Held: true, Ballot: after.Ballot}
+	want := election.TermRecord{Token: after.Token(), Held: true, Ballot: after.Ballot}
 	if after.Vacant() {
-		want = election.Tenure{Token: before.Token(), Ballot: after.Ballot}
+		want = election.TermRecord{Token: before.Token(), Ballot: after.Ballot}
 	}
-	if c.after.Tenure != want {
-		w.violated(Transition, "%s: the term record says %s, held %v", c.name(), c.after.Tenure.Token, c.after.Tenure.Held)
+	if c.after.Term != want {
+		w.violated(Transition, "%s: the term record says %s, held %v", c.name(), c.after.Term.Token, c.after.Term.Held)
 	}
 	w.checkHistory(c, want.Nonce)
 }
@@ -113,16 +113,16 @@ func (w *World) checkRenewal(c *commit) {
 		w.violated(Renewal, "%s renewed %s on behalf of %s", c.name(), after.Token(), c.op.what.Token)
 	case !config.ElectionEnabled:
 		w.violated(Renewal, "%s renewed in a disabled election", c.name())
-	case after.LeaseDuration != config.LeaseDuration, !after.Accepted, after.Origin != before.Origin && !c.missing,
+	case after.LeaseDuration != config.LeaseDuration, !after.Accepted, after.AcquireReason != before.AcquireReason && !c.missing,
 		before.Accepted && !after.AcquiredAt.Equal(before.AcquiredAt) && !c.missing:
 		w.violated(Transition, "%s renewed %+v to %+v", c.name(), before, after)
-	case c.after.Tenure != c.before.Tenure && !c.missing, c.after.Intent != c.before.Intent:
+	case c.after.Term != c.before.Term && !c.missing, c.after.Request != c.before.Request:
 		w.violated(Transition, "%s renewed, and changed the term record or the intent", c.name())
 	}
 	if c.missing { // the tenure goes on, and the next one to lose it goes on from this ballot
-		restored := election.Tenure{Token: c.before.Tenure.Token, Held: true, Ballot: after.Ballot}
-		if restored.Token != after.Token() || !c.before.Tenure.Held || c.after.Tenure != restored {
-			w.violated(Transition, "%s restored %s, and the term record says %+v", c.name(), after, c.after.Tenure)
+		restored := election.TermRecord{Token: c.before.Term.Token, Held: true, Ballot: after.Ballot}
+		if restored.Token != after.Token() || !c.before.Term.Held || c.after.Term != restored {
+			w.violated(Transition, "%s restored %s, and the term record says %+v", c.name(), after, c.after.Term)
 		}
 	}
 	w.checkVoter(c)
@@ -189,16 +189,16 @@ func (w *World) checkClaim(c *commit) {
 		w.checkStood(c)
 		return
 	}
-	switch after.Origin {
-	case election.OriginVacancy:
+	switch after.AcquireReason {
+	case election.AcquireVacancy:
 		if !before.Vacant() {
 			w.violated(Takeover, "%s says that the seat of %s was vacant", c.name(), before)
 		}
-	case election.OriginReclaim:
+	case election.AcquireReclaim:
 		w.checkReclaim(c)
-	case election.OriginExpiry:
+	case election.AcquireExpiry:
 		w.checkExpired(c)
-	case election.OriginPreemption:
+	case election.AcquirePreemption:
 		w.excused[before.Token()] = true
 		w.checkPreemption(c)
 		if config.PreemptionGrace > 0 {
@@ -206,7 +206,7 @@ func (w *World) checkClaim(c *commit) {
 		}
 		w.checkDelay(c)
 	default:
-		w.violated(Takeover, "%s claimed with origin %s", c.name(), after.Origin)
+		w.violated(Takeover, "%s claimed with origin %s", c.name(), after.AcquireReason)
 	}
 }
 
@@ -287,26 +287,26 @@ func (w *World) checkStood(c *commit) {
 // holder chose itself.
 func (w *World) checkHandOver(c *commit) {
 	before, after := &c.before.Leader, &c.after.Leader
-	intent := &c.before.Intent
+	intent := &c.before.Request
 	w.checkGivenUp(c)
 	w.checkVoter(c)
 	if after.Term != before.Term+1 || after.LeaseDuration != c.before.Config.AcceptanceLease() || !c.before.Config.ElectionEnabled {
 		w.violated(Transition, "%s handed over: %+v", c.name(), after)
 	}
-	own := after.Origin == election.OriginTransfer && w.handovers[after.Nonce] == after.ID
+	own := after.AcquireReason == election.AcquireTransfer && w.handovers[after.Nonce] == after.ID
 	if !own && (intent.Term != before.Term || intent.Nonce != after.Nonce || intent.Identity != after.Identity) {
 		w.violated(NamedTerm, "%s handed %s to %s, asked for was %s", c.name(), before, after, intent)
 	}
 	switch {
 	case own:
-	case intent.Kind == election.IntentChallenge && after.Origin == election.OriginPreemption:
+	case intent.Kind == election.PreemptionRequest && after.AcquireReason == election.AcquirePreemption:
 		w.checkPreemption(c)
 		if !w.pressed[before.Token()] && (c.op != nil || w.byHand(c.by)) {
 			w.violated(Preemption, "%s obeys the %s, which was not repeated", c.name(), intent)
 		}
-	case intent.Kind == election.IntentTransfer && after.Origin == election.OriginTransfer:
+	case intent.Kind == election.TransferRequest && after.AcquireReason == election.AcquireTransfer:
 	default:
-		w.violated(Transition, "%s handed over by %s, origin %s", c.name(), intent, after.Origin)
+		w.violated(Transition, "%s handed over by %s, origin %s", c.name(), intent, after.AcquireReason)
 	}
 }
 
@@ -320,7 +320,7 @@ func (w *World) checkPreemption(c *commit) {
 		w.violated(Preemption, "%s of priority %d over %d, allowed: %v", c.name(), after.Priority, before.Priority, config.AllowPreemption)
 	}
 	protection := config.MinimumTenure
-	if before.Origin == election.OriginTransfer {
+	if before.AcquireReason == election.AcquireTransfer {
 		protection = max(protection, config.LeaseDuration)
 	}
 	if config.Expiry == fdbelection.ExpiryByClock { // from the attempt that began it

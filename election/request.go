@@ -11,40 +11,40 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// IntentKind says what an intent asks of the leader.
-type IntentKind int
+// RequestKind says what an intent asks of the leader.
+type RequestKind int
 
 const (
-	// NoIntent: nothing is asked.
-	NoIntent IntentKind = iota
-	// IntentChallenge: a higher priority asks the leader to drain and hand over.
-	IntentChallenge
-	// IntentResign: an operator asks the leader to step down.
-	IntentResign
-	// IntentTransfer: an operator asks the leader to hand over to the Identity.
-	IntentTransfer
+	// NoRequest: nothing is asked.
+	NoRequest RequestKind = iota
+	// PreemptionRequest: a higher priority asks the leader to drain and hand over.
+	PreemptionRequest
+	// ResignRequest: an operator asks the leader to step down.
+	ResignRequest
+	// TransferRequest: an operator asks the leader to hand over to the Identity.
+	TransferRequest
 )
 
 // String returns the kind in a word.
-func (k IntentKind) String() string {
+func (k RequestKind) String() string {
 	switch k {
-	case NoIntent:
+	case NoRequest:
 		return "none"
-	case IntentChallenge:
+	case PreemptionRequest:
 		return "challenge"
-	case IntentResign:
+	case ResignRequest:
 		return "resign"
-	case IntentTransfer:
+	case TransferRequest:
 		return "transfer"
 	default:
-		return "IntentKind(" + strconv.Itoa(int(k)) + ")"
+		return "RequestKind(" + strconv.Itoa(int(k)) + ")"
 	}
 }
 
-// Intent is what somebody asks of the leader of one term, and of no other
+// Request is what somebody asks of the leader of one term, and of no other
 // term. There is at most one; any change of tenure clears it.
-type Intent struct {
-	Kind IntentKind
+type Request struct {
+	Kind RequestKind
 	// Term is the one that the intent is about.
 	Term uint64
 	// Identity is the challenger, or the target of a transfer.
@@ -59,11 +59,11 @@ type Intent struct {
 }
 
 // String says what is asked, safe to print.
-func (i Intent) String() string {
+func (i Request) String() string {
 	switch i.Kind {
-	case IntentChallenge:
+	case PreemptionRequest:
 		return fmt.Sprintf("challenge by %s of priority %d in term %d", i.Identity, i.Priority, i.Term)
-	case IntentTransfer:
+	case TransferRequest:
 		return fmt.Sprintf("transfer to %s in term %d", i.Identity, i.Term)
 	default:
 		return fmt.Sprintf("%s in term %d", i.Kind, i.Term)
@@ -71,24 +71,26 @@ func (i Intent) String() string {
 }
 
 // about reports whether the intent asks something of the leader of term.
-func (i *Intent) about(term uint64) bool { return i.Kind != NoIntent && i.Term == term }
+func (i *Request) about(term uint64) bool { return i.Kind != NoRequest && i.Term == term }
 
 // requested reports whether an operator asks something of the leader of term.
-func (i *Intent) requested(term uint64) bool {
-	return i.about(term) && (i.Kind == IntentResign || i.Kind == IntentTransfer)
+func (i *Request) requested(term uint64) bool {
+	return i.about(term) && (i.Kind == ResignRequest || i.Kind == TransferRequest)
 }
 
 // by reports whether the intent is a challenge by this incarnation.
-func (i *Intent) by(author Identity) bool { return i.Kind == IntentChallenge && i.Identity == author }
+func (i *Request) by(author Identity) bool {
+	return i.Kind == PreemptionRequest && i.Identity == author
+}
 
 // concerns reports whether the intent is void once this incarnation is gone or
 // votes no more: it is its challenge, or the transfer to it.
-func (i *Intent) concerns(who Identity) bool {
-	return (i.Kind == IntentChallenge || i.Kind == IntentTransfer) && i.Identity == who
+func (i *Request) concerns(who Identity) bool {
+	return (i.Kind == PreemptionRequest || i.Kind == TransferRequest) && i.Identity == who
 }
 
-// dropIntent removes the intent that v saw, where it is void without who.
-func (e *LeaderElection) dropIntent(tr kv.Transaction, v *view, who Identity) error {
+// dropRequest removes the intent that v saw, where it is void without who.
+func (e *LeaderElection) dropRequest(tr kv.Transaction, v *view, who Identity) error {
 	if !v.intent.concerns(who) {
 		return nil
 	}
@@ -99,7 +101,7 @@ func (e *LeaderElection) dropIntent(tr kv.Transaction, v *view, who Identity) er
 	return nil
 }
 
-func (i *Intent) encode() []byte {
+func (i *Request) encode() []byte {
 	b := newRecord(80 + len(i.ID))
 	b = subspace.AppendInt(b, int64(i.Kind))
 	b = subspace.AppendUint(b, i.Term)
@@ -110,32 +112,32 @@ func (i *Intent) encode() []byte {
 }
 
 // decodeIntent reads an intent record; no value is no intent.
-func decodeIntent(key, value []byte) (Intent, error) {
+func decodeIntent(key, value []byte) (Request, error) {
 	if value == nil {
-		return Intent{}, nil
+		return Request{}, nil
 	}
 	r := openRecord("intent", key, value)
-	i := Intent{
-		Kind:     IntentKind(r.Int64()),
+	i := Request{
+		Kind:     RequestKind(r.Int64()),
 		Term:     r.count(),
 		Identity: r.identity(),
 		Nonce:    r.UUID(),
 		Counter:  r.count(),
 		Priority: r.int32(),
 	}
-	if i.Kind < IntentChallenge || i.Kind > IntentTransfer {
+	if i.Kind < PreemptionRequest || i.Kind > TransferRequest {
 		r.fail("kind " + strconv.Itoa(int(i.Kind)) + " is unknown")
 	}
 	return i, r.close()
 }
 
-// ReadIntent returns what is asked of the leader, by a snapshot read; its Kind
-// is NoIntent where nothing is. One about another term than that of the leader
+// ReadRequest returns what is asked of the leader, by a snapshot read; its Kind
+// is NoRequest where nothing is. One about another term than that of the leader
 // is void. Errors: ErrInvalidState.
-func (e *LeaderElection) ReadIntent(tr kv.ReadTransaction) (Intent, error) {
+func (e *LeaderElection) ReadRequest(tr kv.ReadTransaction) (Request, error) {
 	value, err := tr.Snapshot().Get(e.keys.intent).Get()
 	if err != nil {
-		return Intent{}, err
+		return Request{}, err
 	}
 	return decodeIntent(e.keys.intent, value)
 }
@@ -149,7 +151,7 @@ func (e *LeaderElection) ReadIntent(tr kv.ReadTransaction) (Intent, error) {
 // Errors: ErrNotInitialized, ErrNotLeader (the term has not begun),
 // ErrRequestPending, ErrNoNonce, ErrInvalidState.
 func (e *LeaderElection) RequestResign(tr kv.Transaction, term uint64, nonce uuid.UUID) error {
-	return e.request(tr, Intent{Kind: IntentResign, Term: term, Nonce: nonce})
+	return e.request(tr, Request{Kind: ResignRequest, Term: term, Nonce: nonce})
 }
 
 // RequestTransfer asks the leader of term to hand its seat over to the
@@ -163,15 +165,15 @@ func (e *LeaderElection) RequestTransfer(tr kv.Transaction, term uint64, to stri
 	if err := validateID(to); err != nil {
 		return err
 	}
-	return e.request(tr, Intent{Kind: IntentTransfer, Term: term, Identity: Identity{ID: to}, Nonce: nonce})
+	return e.request(tr, Request{Kind: TransferRequest, Term: term, Identity: Identity{ID: to}, Nonce: nonce})
 }
 
-func (e *LeaderElection) request(tr kv.Transaction, wanted Intent) error {
+func (e *LeaderElection) request(tr kv.Transaction, wanted Request) error {
 	if wanted.Nonce == uuid.Nil {
 		return fdbelection.ErrNoNonce
 	}
 	load := e.begin(tr)
-	if wanted.Kind == IntentTransfer {
+	if wanted.Kind == TransferRequest {
 		load.other(wanted.ID)
 	}
 	v, err := load.await()
@@ -189,11 +191,11 @@ func (e *LeaderElection) request(tr kv.Transaction, wanted Intent) error {
 	case v.intent.requested(wanted.Term) && v.intent.Nonce == wanted.Nonce:
 		return nil
 	case v.unreadable.intent != nil:
-		return fmt.Errorf("%w; cancel it first, with CancelIntent or `fdbelect cancel`", v.unreadable.intent)
+		return fmt.Errorf("%w; cancel it first, with CancelAnyRequest or `fdbelect cancel`", v.unreadable.intent)
 	case v.intent.requested(wanted.Term):
 		return fmt.Errorf("%w (%s, nonce %s)", fdbelection.ErrRequestPending, v.intent, v.intent.Nonce)
 	}
-	if wanted.Kind == IntentTransfer {
+	if wanted.Kind == TransferRequest {
 		if wanted.ID == v.leader.ID {
 			return alreadyHolds(wanted.ID)
 		}
@@ -234,10 +236,10 @@ func (e *LeaderElection) CancelRequest(tr kv.Transaction, nonce uuid.UUID) error
 	return nil
 }
 
-// CancelIntent removes whatever is asked of the leader: a request, a challenge,
+// CancelAnyRequest removes whatever is asked of the leader: a request, a challenge,
 // or an intent that cannot be read. It reports whether there was one. A challenger
 // that is alive challenges again in its next cycle. It is safe to run again.
-func (e *LeaderElection) CancelIntent(tr kv.Transaction) (bool, error) {
+func (e *LeaderElection) CancelAnyRequest(tr kv.Transaction) (bool, error) {
 	value, err := tr.Get(e.keys.intent).Get()
 	if err != nil || value == nil {
 		return false, err

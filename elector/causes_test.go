@@ -38,14 +38,14 @@ func TestCampaignSaysWhatItWaitedFor(t *testing.T) {
 		"an earlier Leadership that leads": {nil, func(w *world, p *process) {
 			_, err := p.Campaign(w.Context())
 			require.NoError(w, err)
-		}, []func(error) bool{as[*elector.UnfinishedError]}},
+		}, []func(error) bool{as[*elector.UnfinishedWorkError]}},
 		"an earlier Leadership that was lost": {nil, func(w *world, p *process) {
 			lead, err := p.Campaign(w.Context())
 			require.NoError(w, err)
 			w.before(fail(errDisk))
-			<-lead.Lease().Done()
+			<-lead.LeaseContext().Done()
 			synctest.Wait()
-		}, []func(error) bool{as[*elector.UnfinishedError], is(errDisk)}},
+		}, []func(error) bool{as[*elector.UnfinishedWorkError], is(errDisk)}},
 		"a disabled election": {nil, func(w *world, _ *process) {
 			w.initialize()
 			w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
@@ -54,7 +54,7 @@ func TestCampaignSaysWhatItWaitedFor(t *testing.T) {
 		"another leader": {nil, func(w *world, _ *process) {
 			w.begin("b", func(_ *process, o *elector.Options) { o.Metadata = map[string]string{"at": "10.0.0.1"} }).leads()
 		}, []func(error) bool{func(err error) bool {
-			held, ok := errors.AsType[*elector.HeldError](err)
+			held, ok := errors.AsType[*elector.OtherLeaderError](err)
 			return ok && held.Leader.ID == "b" && held.Leader.Term == 1 && held.Leader.Metadata["at"] == "10.0.0.1"
 		}}},
 		"a store that fails": {nil, func(w *world, _ *process) { w.before(fail(errDisk)) }, []func(error) bool{is(errDisk)}},
@@ -63,7 +63,7 @@ func TestCampaignSaysWhatItWaitedFor(t *testing.T) {
 			ctx, cancel := context.WithTimeout(w.Context(), lease)
 			defer cancel()
 			_, err := p.Campaign(ctx)
-			require.True(w, as[*elector.HeldError](err))
+			require.True(w, as[*elector.OtherLeaderError](err))
 			w.before(of("a", fail(errDisk)))
 		}, []func(error) bool{is(errDisk)}},
 		"a store that hangs": {nil, func(w *world, _ *process) { w.before(hang) }, []func(error) bool{is(elector.ErrNoAnswer)}},
@@ -72,7 +72,7 @@ func TestCampaignSaysWhatItWaitedFor(t *testing.T) {
 			ctx, cancel := context.WithTimeout(w.Context(), lease)
 			defer cancel()
 			_, err := p.Campaign(ctx)
-			require.True(w, as[*elector.HeldError](err))
+			require.True(w, as[*elector.OtherLeaderError](err))
 			w.before(of("a", hang))
 		}, []func(error) bool{is(context.DeadlineExceeded)}},
 		"a process that was there under this id": {nil, func(w *world, _ *process) {
@@ -170,7 +170,7 @@ func TestCampaignHasTheValuesOfItsContext(t *testing.T) {
 			cancel()
 			require.NoError(w, lead.Context().Err(), "it does not end with that of the call")
 			require.Equal(w, i, lead.Context().Value(key{}))
-			require.Equal(w, i, lead.Lease().Value(key{}))
+			require.Equal(w, i, lead.LeaseContext().Value(key{}))
 			require.Equal(w, i, <-elected)
 			require.NoError(w, lead.Resign(w.Context()))
 		}
@@ -287,7 +287,7 @@ func TestCampaignAfterAnIncumbentIsGone(t *testing.T) {
 			_, err := p.Campaign(ctx)
 			cancel()
 			require.Equal(w, patience == heartbeat, strings.Contains(err.Error(), "a#07"), err.Error())
-			require.Equal(w, patience > heartbeat, as[*elector.HeldError](err), err.Error())
+			require.Equal(w, patience > heartbeat, as[*elector.OtherLeaderError](err), err.Error())
 		}
 	})
 }
@@ -309,7 +309,7 @@ func TestTextOfACallbackError(t *testing.T) {
 		"callback OnNewLeader in term 8: context deadline exceeded": {
 			Callback: "OnNewLeader", Err: late, Transition: elector.Transition{Term: 8},
 		},
-		"callback OnTrouble: context deadline exceeded": {Callback: "OnTrouble", Err: late},
+		"callback OnStoreError: context deadline exceeded": {Callback: "OnStoreError", Err: late},
 		"callback OnElected in term 9 has returned late: 3 calls were skipped meanwhile": {
 			Callback: "OnElected", Err: late, Transition: elector.Transition{Term: 9}, Skipped: 3,
 		},

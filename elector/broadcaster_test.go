@@ -8,10 +8,10 @@ import (
 
 // An observer that has left is not kept, and nothing is queued for it.
 func TestHubForgetsThoseWhoLeave(t *testing.T) {
-	var h hub
+	var h broadcaster
 	stays, leaves := h.join(), h.join()
 	h.leave(leaves)
-	h.tell(Leader{})
+	h.tell(LeaderInfo{})
 	require.Len(t, stays.queue, 1)
 	require.Empty(t, leaves.queue)
 	require.Len(t, h.views, 1)

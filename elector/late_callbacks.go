@@ -2,15 +2,15 @@ package elector
 
 import "sync"
 
-// lanes keep callbacks that are late from being called again. They belong to the
+// lateCallbacks keep callbacks that are late from being called again. They belong to the
 // elector, as a late call may outlive its session.
-type lanes struct {
+type lateCallbacks struct {
 	mu  sync.Mutex
-	all map[string]*lane
+	all map[string]*lateCallback
 }
 
-// lane is one callback, or the two of a pair.
-type lane struct {
+// lateCallback is one callback, or the two of a pair.
+type lateCallback struct {
 	late    int   // calls that have had their time and have not returned
 	held    *call // the newest of those that wait for them
 	by      *notifier
@@ -27,12 +27,12 @@ type made struct {
 }
 
 // of returns a lane. The caller holds ls.mu.
-func (ls *lanes) of(name string) *lane {
+func (ls *lateCallbacks) of(name string) *lateCallback {
 	if ls.all == nil {
-		ls.all = make(map[string]*lane)
+		ls.all = make(map[string]*lateCallback)
 	}
 	if ls.all[name] == nil {
-		ls.all[name] = &lane{}
+		ls.all[name] = &lateCallback{}
 	}
 	return ls.all[name]
 }
@@ -40,7 +40,7 @@ func (ls *lanes) of(name string) *lane {
 // admit reports whether a call is made now. One that has to wait is held in place
 // of the one that was held before. A call that leaves what was never entered is
 // left out together with the one that was to enter it.
-func (ls *lanes) admit(n *notifier, c *call) bool {
+func (ls *lateCallbacks) admit(n *notifier, c *call) bool {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	l := ls.of(c.lane)
@@ -65,21 +65,21 @@ func (ls *lanes) admit(n *notifier, c *call) bool {
 }
 
 // skip leaves out the call that is held, if any.
-func (l *lane) skip() {
+func (l *lateCallback) skip() {
 	if l.held != nil {
 		l.count(l.held)
 		l.held, l.by = nil, nil
 	}
 }
 
-func (l *lane) count(c *call) {
+func (l *lateCallback) count(c *call) {
 	if c.run != nil {
 		l.skipped++
 	}
 }
 
 // late takes in that a call has had its time.
-func (ls *lanes) late(m *made) {
+func (ls *lateCallbacks) late(m *made) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if !m.returned {
@@ -90,7 +90,7 @@ func (ls *lanes) late(m *made) {
 
 // returned takes in that a call has returned. It reports whether the call was
 // late, and how many others were left out if it was the last that was.
-func (ls *lanes) returned(m *made) (late bool, skipped int) {
+func (ls *lateCallbacks) returned(m *made) (late bool, skipped int) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	m.returned = true
@@ -105,14 +105,14 @@ func (ls *lanes) returned(m *made) (late bool, skipped int) {
 }
 
 // wake has the held call of a lane made next, if it need not wait any longer.
-func (ls *lanes) wake(name string) {
+func (ls *lateCallbacks) wake(name string) {
 	for n := ls.waiting(name); n != nil && !n.resume(name); n = ls.waiting(name) {
 		ls.drop(name, n)
 	}
 }
 
 // waiting returns the notifier whose call is held although no other is late.
-func (ls *lanes) waiting(name string) *notifier {
+func (ls *lateCallbacks) waiting(name string) *notifier {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if l := ls.of(name); l.late == 0 {
@@ -122,7 +122,7 @@ func (ls *lanes) waiting(name string) *notifier {
 }
 
 // drop forgets the call that is held for a notifier.
-func (ls *lanes) drop(name string, n *notifier) {
+func (ls *lateCallbacks) drop(name string, n *notifier) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if l := ls.of(name); l.by == n {
@@ -131,7 +131,7 @@ func (ls *lanes) drop(name string, n *notifier) {
 }
 
 // take returns the call that is held for a notifier, if it is to be made.
-func (ls *lanes) take(name string, n *notifier) (c call, ok bool) {
+func (ls *lateCallbacks) take(name string, n *notifier) (c call, ok bool) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	l := ls.of(name)

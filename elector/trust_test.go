@@ -24,7 +24,7 @@ func (p *process) tenures(hold <-chan struct{}) <-chan *elector.Leadership {
 	leads := make(chan *elector.Leadership, 100)
 	p.run(p.w.Context(), func(_ context.Context, lead *elector.Leadership) error {
 		leads <- lead
-		<-lead.Lease().Done()
+		<-lead.LeaseContext().Done()
 		if hold != nil {
 			<-hold
 		}
@@ -63,8 +63,8 @@ func TestBeliefEndsWhileTheStoreHangs(t *testing.T) {
 				require.False(w, p.believes())
 				require.False(w, lead.Leads())
 				require.ErrorIs(w, context.Cause(lead.Context()), fdbelection.ErrNotLeader)
-				require.NoError(w, lead.Lease().Err())
-				<-lead.Lease().Done()
+				require.NoError(w, lead.LeaseContext().Err())
+				<-lead.LeaseContext().Done()
 				require.Equal(w, endAt, time.Since(renewed))
 
 				w.before(nil)
@@ -94,7 +94,7 @@ func TestShorterLeaseShortensBeliefFirst(t *testing.T) {
 				<-lead.Context().Done()
 				shortened := w.start.Add(heartbeat) // the first renewal under the new config
 				require.Equal(w, stopAt/10, time.Since(shortened))
-				<-lead.Lease().Done()
+				<-lead.LeaseContext().Done()
 				require.Equal(w, endAt/10, time.Since(shortened))
 				w.after(nil)
 			})
@@ -165,7 +165,7 @@ func TestNothingIsClaimedBeforeWorkReturned(t *testing.T) {
 		tenures := p.tenures(hold)
 		first := within(w, tenures, "leadership")
 		w.before(on(memkv.CallCommit, "a", fail(errDisk)))
-		<-first.Lease().Done()
+		<-first.LeaseContext().Done()
 		w.before(nil)
 		time.Sleep(10 * lease)
 		require.Equal(w, uint64(1), w.seat().Term)
@@ -193,9 +193,9 @@ func TestSuspensionIsNoticedAtTheNextCall(t *testing.T) {
 		require.NotEqual(w, elector.StateLeader, p.State())
 		_, known := p.Leader()
 		require.False(w, known)
-		require.NoError(w, lead.Lease().Err(), "it may still be used to finish")
+		require.NoError(w, lead.LeaseContext().Err(), "it may still be used to finish")
 		p.clock.suspend(endAt - stopAt)
-		require.Error(w, lead.Lease().Err())
+		require.Error(w, lead.LeaseContext().Err())
 	})
 }
 
@@ -294,7 +294,7 @@ func TestBeliefEndsWhileTheLoopHangs(t *testing.T) {
 	require.NoError(t, err)
 	broken.Store(true)
 	<-lead.Context().Done()
-	<-lead.Lease().Done()
+	<-lead.LeaseContext().Done()
 	require.ErrorIs(t, el.IsLeader(t.Context()), fdbelection.ErrNotLeader)
 	broken.Store(false)
 	close(out.release)

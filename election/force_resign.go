@@ -8,7 +8,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// DeposeLeader gives up the seat of exactly the tenure of token in the stead of
+// ForceResign gives up the seat of exactly the tenure of token in the stead of
 // its holder, who need not agree: for an operator who knows that the holder is
 // dead. With a ballot other than zero it does so only while that ballot stands,
 // so that a holder which has renewed since it was looked at keeps its seat.
@@ -20,7 +20,7 @@ import (
 //
 // Errors: ErrLeaderRenewed, ErrNotLeader (another tenure stands under this or a
 // lower term), ErrInvalidState.
-func (e *LeaderElection) DeposeLeader(tr kv.Transaction, token Token, ballot uint64, now time.Time) error {
+func (e *LeaderElection) ForceResign(tr kv.Transaction, token Token, ballot uint64, now time.Time) error {
 	load := e.begin(tr)
 	v, err := load.await()
 	switch {

@@ -22,7 +22,7 @@ func TestObserve(t *testing.T) {
 		b := w.begin("b")
 		b.enters(elector.StateFollower)
 		o := w.process("o", silent)
-		leaders := o.Observe(w.Context())
+		leaders := o.Subscribe(w.Context())
 		now := within(w, leaders, "the leader")
 		require.Equal(w, "a", now.ID)
 		require.Equal(w, uint64(1), now.Term)
@@ -49,13 +49,13 @@ func TestObserveLater(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.initialize()
 		a := w.process("a")
-		first := a.Observe(w.Context())
+		first := a.Subscribe(w.Context())
 		require.Empty(w, within(w, first, "the vacant seat").ID)
 		require.NoError(w, a.Start(w.Context()))
 		require.Equal(w, "a", within(w, first, "the leader").ID)
-		require.Equal(w, "a", within(w, a.Observe(w.Context()), "the leader").ID)
+		require.Equal(w, "a", within(w, a.Subscribe(w.Context()), "the leader").ID)
 		a.stop()
-		for _, leaders := range []<-chan elector.Leader{first, a.Observe(w.Context())} {
+		for _, leaders := range []<-chan elector.LeaderInfo{first, a.Subscribe(w.Context())} {
 			within(w, leaders, "a change")
 		}
 	})
@@ -67,7 +67,7 @@ func TestObserveMissesNothing(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.initialize()
 		o := w.process("o", silent)
-		leaders := o.Observe(w.Context())
+		leaders := o.Subscribe(w.Context())
 		require.Zero(w, within(w, leaders, "the vacant seat").Term)
 		c := w.process("c")
 		lead, err := c.Campaign(w.Context())
@@ -87,7 +87,7 @@ func TestObserveMissesNothing(t *testing.T) {
 		time.Sleep(2 * heartbeat)
 
 		var terms []uint64
-		for last := (elector.Leader{}); !last.Vacant() || last.Term < 7; {
+		for last := (elector.LeaderInfo{}); !last.Vacant() || last.Term < 7; {
 			last = within(w, leaders, "a tenure")
 			if !last.Vacant() {
 				require.Equal(w, "c", last.ID)
@@ -103,7 +103,7 @@ func TestObserveMissesNothing(t *testing.T) {
 // once where the context has ended before.
 func TestObserveEnds(t *testing.T) {
 	inWorld(t, func(w *world) {
-		drained := func(leaders <-chan elector.Leader) {
+		drained := func(leaders <-chan elector.LeaderInfo) {
 			for range leaders {
 				continue // until it is closed
 			}
@@ -111,15 +111,15 @@ func TestObserveEnds(t *testing.T) {
 		a := w.begin("a")
 		a.leads()
 		ctx, cancel := context.WithCancel(w.Context())
-		leaders := a.Observe(ctx)
+		leaders := a.Subscribe(ctx)
 		cancel()
 		drained(leaders)
-		drained(a.Observe(ctx))
-		leaders = a.Observe(w.Context())
+		drained(a.Subscribe(ctx))
+		leaders = a.Subscribe(w.Context())
 		a.stop()
 		drained(leaders)
 
-		leaders = a.Observe(w.Context())
+		leaders = a.Subscribe(w.Context())
 		require.Equal(w, elector.StateObserver, a.enters(elector.StateObserver).To)
 		require.NoError(w, a.Stop(w.Context()))
 		drained(leaders)
@@ -132,7 +132,7 @@ func TestObserveThenStart(t *testing.T) {
 	inWorld(t, func(w *world) {
 		p := w.process("a")
 		ctx, cancel := context.WithCancel(w.Context())
-		leaders := p.Observe(ctx)
+		leaders := p.Subscribe(ctx)
 		p.enters(elector.StateObserver)
 		time.Sleep(lease)
 		require.NoError(w, p.Start(w.Context()))
@@ -154,16 +154,16 @@ func TestObserversComeAndGo(t *testing.T) {
 		for round := range 50 {
 			p := w.process("a", silent)
 			ctx, cancel := context.WithCancel(w.Context())
-			p.Observe(ctx)
+			p.Subscribe(ctx)
 			if round%2 == 0 {
 				synctest.Wait()
 			}
 			go cancel()
 			second, release := context.WithCancel(w.Context())
-			leaders := p.Observe(second)
+			leaders := p.Subscribe(second)
 			within(w, leaders, "the state of things")
 			require.NoError(w, p.Start(w.Context()))
-			w.until("held", func(l election.Leader) bool { return l.ID == "a" })
+			w.until("held", func(l election.LeaderRecord) bool { return l.ID == "a" })
 			release()
 			require.NoError(w, p.Stop(w.Context()))
 		}
@@ -176,7 +176,7 @@ func TestObserveOneself(t *testing.T) {
 		p := w.process("a")
 		lead, err := p.Campaign(w.Context())
 		require.NoError(w, err)
-		leaders := p.Observe(w.Context())
+		leaders := p.Subscribe(w.Context())
 		require.Equal(w, "a", within(w, leaders, "the leader").ID)
 		require.NoError(w, lead.Resign(w.Context()))
 		require.Empty(w, within(w, leaders, "the vacancy").ID)
@@ -191,7 +191,7 @@ func TestObserveAHandOver(t *testing.T) {
 		b := w.begin("b")
 		b.enters(elector.StateFollower)
 		o := w.process("o", silent)
-		leaders := o.Observe(w.Context())
+		leaders := o.Subscribe(w.Context())
 		within(w, leaders, "the leader")
 		time.Sleep(heartbeat)
 		w.transact(func(tr kv.Transaction) error { return w.election.RequestTransfer(tr, 1, "b", nonce(1)) })
@@ -215,8 +215,8 @@ func TestObserveEndsWithTheLastObserver(t *testing.T) {
 		o := w.process("o")
 		first, cancelFirst := context.WithCancel(w.Context())
 		second, cancelSecond := context.WithCancel(w.Context())
-		o.Observe(first)
-		within(w, o.Observe(second), "the leader")
+		o.Subscribe(first)
+		within(w, o.Subscribe(second), "the leader")
 		cancelFirst()
 		time.Sleep(lease)
 		require.Equal(w, elector.StateObserver, o.State())

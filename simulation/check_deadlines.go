@@ -26,10 +26,10 @@ func (a *attempt) end() time.Time { return a.start.Add(a.lease - a.config.Margin
 // against the log (invariant 16).
 func (w *World) checkTold(p *process, op *operation, event machine.Event) {
 	switch e := event.(type) {
-	case machine.Issuing:
+	case machine.CommitStarting:
 		p.issuedAfter = op.commits
 		p.attempts = append(p.attempts, attempt{e.Op, e.Attempt, e.Start, e.Lease, e.Config})
-	case machine.Issued:
+	case machine.CommitDone:
 		if p.belief.End.IsZero() && p.believed == op.what.Token.Term && e.Outcome == kv.Committed {
 			w.situation("expiry in mid-commit")
 		}
@@ -61,13 +61,13 @@ func (w *World) checkBeliefBound(p *process) {
 	}
 	for i := range p.attempts {
 		if bound := p.attempts[i].end(); end.After(bound) {
-			w.violated(Belief, "%s believes until %s, %s too long", p.name, end.Sub(epoch), end.Sub(bound))
+			w.violated(Deadline, "%s believes until %s, %s too long", p.name, end.Sub(epoch), end.Sub(bound))
 		}
 	}
 	if leader := &w.state.Leader; p.tenure != nil && leader.Token() == p.tenure.token && leader.Term == p.belief.Term {
 		committed := p.clocks.local(w.seatAt)
 		if bound := committed.Add(leader.LeaseDuration - w.seatConfig.MarginFor(leader.LeaseDuration)); end.After(bound) {
-			w.violated(Belief, "%s believes until %s, and the record that stands carries %s less", p.name, end.Sub(epoch), end.Sub(bound))
+			w.violated(Deadline, "%s believes until %s, and the record that stands carries %s less", p.name, end.Sub(epoch), end.Sub(bound))
 		}
 	}
 }
@@ -87,7 +87,7 @@ func (w *World) checkBelief(p *process) {
 	}
 	if !p.clocks.local(w.now).Before(b.End) {
 		if p.pausedUntil <= w.now && !p.application {
-			w.violated(Belief, "%s has come to the end of its belief, and believes", p.name)
+			w.violated(Deadline, "%s has come to the end of its belief, and believes", p.name)
 		}
 		return
 	}
@@ -120,16 +120,16 @@ func (w *World) checkPromise(p *process, said *told, claimed bool) {
 	switch {
 	case claimed: // it does not say what is asked
 		return
-	case !said.Asked:
+	case !said.MustHandOver:
 		p.asked = asked{}
 		return
 	}
-	if p.asked.by != said.Intent.Nonce {
-		p.asked = asked{by: said.Intent.Nonce, at: said.at}
+	if p.asked.by != said.Request.Nonce {
+		p.asked = asked{by: said.Request.Nonce, at: said.at}
 		w.situation("asked by hand")
 	}
 	if end := p.asked.at.Add(said.Config.PreemptionGrace); said.until.After(end) && said.until.After(said.at.Add(1)) {
-		w.violated(Belief, "%s was asked by %s, and leads %s longer than the grace", p.name, said.Intent, said.until.Sub(end))
+		w.violated(Deadline, "%s was asked by %s, and leads %s longer than the grace", p.name, said.Request, said.until.Sub(end))
 	}
 }
 
@@ -146,6 +146,6 @@ func (w *World) checkKept(c *commit) {
 // noted in it.
 func (w *World) forgetNotes(id string) {
 	if p := w.application; p != nil && p.me.ID == id {
-		p.asked, p.saw = asked{}, election.Leader{}
+		p.asked, p.saw = asked{}, election.LeaderRecord{}
 	}
 }

@@ -2,34 +2,34 @@ package machine
 
 import "time"
 
-// slot is a place for one operation at a time.
-type slot struct {
+// runningOperation is a place for one operation at a time.
+type runningOperation struct {
 	op      uint64 // 0: none
 	what    Operation
 	began   time.Time
 	aborted bool
 }
 
-func (s *slot) busy() bool { return s.op != 0 }
+func (s *runningOperation) busy() bool { return s.op != 0 }
 
 // begin starts an operation.
-func (m *Machine) begin(s *slot, op Operation) {
+func (m *Machine) begin(s *runningOperation, op Operation) {
 	m.nextOp++
-	op.ID, op.Me, op.Seen, op.Looked = m.nextOp, m.me, m.seat.seen, m.seat.looked
+	op.ID, op.Me, op.Observation, op.LeaderKnown = m.nextOp, m.me, m.leader.seen, m.leader.looked
 	if op.Known.Term == 0 {
 		op.Known = m.known()
 	}
 	op.Limit = max(op.Limit, time.Millisecond)
-	if s == &m.main && op.Kind != Beat && op.Kind != Register && op.Kind != Rejoin {
-		m.lookNow = false // it reads the seat
+	if s == &m.main && op.Kind != Heartbeat && op.Kind != Register && op.Kind != Rejoin {
+		m.readNow = false // it reads the seat
 	}
-	*s = slot{op: op.ID, what: op, began: m.now.Local}
-	m.do(Do{op})
+	*s = runningOperation{op: op.ID, what: op, began: m.now.Local}
+	m.do(StartOperation{op})
 }
 
 // watch is a watch that is kept armed.
 type watch struct {
-	slot
+	runningOperation
 	armed bool
 	due   time.Time // not armed again before
 	spent time.Time // how far the rate of arming is used up
@@ -44,16 +44,16 @@ const longestRearm = 5 * time.Minute
 // the one of the intents. A watch that fails, or fires all the time, is armed
 // again at a limited rate; a timer stands beside it anyway.
 func (m *Machine) planWatches() {
-	known := m.registered || m.aim == Spectate
+	known := m.registered || m.aim == SubscribeOnly
 	m.planWatch(&m.term, WatchTerm, m.phase == running && known)
-	m.planWatch(&m.intents, WatchIntent, m.leads())
+	m.planWatch(&m.intents, WatchRequest, m.leads())
 }
 
 func (m *Machine) planWatch(w *watch, kind Kind, wanted bool) {
 	switch {
 	case !wanted && w.busy() && !w.aborted:
 		w.aborted = true
-		m.do(Cancel{Op: w.op})
+		m.do(CancelOperation{Op: w.op})
 	case !wanted || w.busy():
 	case m.now.Local.Before(w.due):
 		m.at(w.due)
@@ -63,7 +63,7 @@ func (m *Machine) planWatch(w *watch, kind Kind, wanted bool) {
 		// taken, one change follows on the other.
 		w.due = latest(w.spent, m.now.Local)
 		w.spent = w.due.Add(step(m.config.HeartbeatInterval))
-		m.begin(&w.slot, Operation{Kind: kind, Limit: m.patience()})
+		m.begin(&w.runningOperation, Operation{Kind: kind, Limit: m.patience()})
 	}
 }
 
@@ -77,11 +77,11 @@ func (m *Machine) answeredWatch(w *watch, a *Answer) {
 	m.notice(a)
 	if a.Err != nil {
 		kind := w.what.Kind
-		w.slot = slot{}
+		w.runningOperation = runningOperation{}
 		if !aborted {
-			m.lookNow = m.lookNow || w == &m.term
+			m.readNow = m.readNow || w == &m.term
 			w.due = m.now.Local.Add(m.config.HeartbeatInterval)
-			m.complain(kind, a.Err)
+			m.reportFailure(kind, a.Err)
 		}
 		return
 	}
@@ -90,37 +90,37 @@ func (m *Machine) answeredWatch(w *watch, a *Answer) {
 		return
 	}
 	if w.backoff == 0 {
-		m.grumbles[w.what.Kind] = ""
+		m.reportedErrors[w.what.Kind] = ""
 	}
 	if w == &m.term {
-		m.lookNow = false
+		m.readNow = false
 	}
 	m.sawState(&w.what, a)
 }
 
 // fired takes in the end of a watch. Where it can be armed again at once, that
 // reads what has changed; else something else has to.
-func (m *Machine) fired(e Fired) {
+func (m *Machine) fired(e WatchEnded) {
 	for _, w := range []*watch{&m.term, &m.intents} {
 		if w.op != e.Op {
 			continue
 		}
 		aborted, kind := w.aborted, w.what.Kind
 		if e.Err == nil || m.now.Local.Sub(w.began) >= longestRearm { // the next failure begins another row
-			w.backoff, m.grumbles[kind] = 0, ""
+			w.backoff, m.reportedErrors[kind] = 0, ""
 		}
-		w.slot = slot{}
+		w.runningOperation = runningOperation{}
 		if w == &m.term && e.Err == nil && !aborted && !m.now.Local.Before(w.due) { // else it fires too often to be trusted
-			m.news = true
+			m.termChanged = true
 		}
 		switch {
 		case aborted:
 		case e.Err != nil: // it may have missed something
-			m.lookNow = m.lookNow || w == &m.term
+			m.readNow = m.readNow || w == &m.term
 			m.rearmLater(w)
-			m.complain(kind, e.Err)
+			m.reportFailure(kind, e.Err)
 		case m.now.Local.Before(w.due): // a read, no write: it may fire for no reason
-			m.lookNow = true
+			m.readNow = true
 		}
 	}
 }

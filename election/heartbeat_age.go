@@ -7,14 +7,14 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// silences remember since when the last heartbeat of each candidate stands, by
+// heartbeatAges remember since when the last heartbeat of each candidate stands, by
 // what this process has read.
-type silences struct {
+type heartbeatAges struct {
 	mu    sync.Mutex
-	since map[Identity]silence
+	since map[Identity]heartbeatAge
 }
 
-type silence struct {
+type heartbeatAge struct {
 	registered subspace.Versionstamp
 	heartbeats uint64
 	// written tells two heartbeats with the same count apart, of which the first was
@@ -25,13 +25,13 @@ type silence struct {
 
 // observe takes in a list of the candidates that was read before at. What is not
 // in it is forgotten.
-func (s *silences) observe(candidates []Candidate, at time.Time) {
+func (s *heartbeatAges) observe(candidates []Candidate, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	since := make(map[Identity]silence, len(candidates))
+	since := make(map[Identity]heartbeatAge, len(candidates))
 	for i := range candidates {
 		c := &candidates[i]
-		now := silence{c.Versionstamp, c.Heartbeats, c.LastHeartbeat, at}
+		now := heartbeatAge{c.Versionstamp, c.Heartbeats, c.LastHeartbeat, at}
 		if before, ok := s.since[c.Identity]; ok && before.of(c) {
 			now = before
 		}
@@ -41,12 +41,12 @@ func (s *silences) observe(candidates []Candidate, at time.Time) {
 }
 
 // of reports whether a silence is that of the heartbeat in a record.
-func (s *silence) of(c *Candidate) bool {
+func (s *heartbeatAge) of(c *Candidate) bool {
 	return s.registered == c.Versionstamp && s.heartbeats == c.Heartbeats && s.written.Equal(c.LastHeartbeat)
 }
 
 // lasts returns for how long the heartbeat in a record has stood.
-func (s *silences) lasts(c *Candidate, at time.Time) time.Duration {
+func (s *heartbeatAges) lasts(c *Candidate, at time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known, ok := s.since[c.Identity]; ok && known.of(c) {

@@ -8,11 +8,11 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// turn is when this candidate may take a seat that is open. Those of a higher
+// claimDelay is when this candidate may take a seat that is open. Those of a higher
 // rank go first, one after the other, so that a vacancy is not stormed: the
 // first goes at once, and each of the others finds the seat taken. Candidates that do
 // not know how many go before them come after those that do, spread by chance.
-type turn struct {
+type claimDelay struct {
 	set   bool
 	delay time.Duration // after the seat has opened
 }
@@ -20,19 +20,19 @@ type turn struct {
 // claimTime is when a cycle is due that does something about the seat, and
 // whether there is one. It only saves cycles: the transaction decides.
 func (m *Machine) claimTime() (time.Time, bool) {
-	leader := &m.seat.leader
+	leader := &m.leader.leader
 	switch {
-	case !m.seat.looked, !m.config.ElectionEnabled, m.me.Role != election.Voter:
+	case !m.leader.looked, !m.config.ElectionEnabled, m.me.Role != election.Voter:
 		return time.Time{}, false
 	case m.aim != Campaign:
 		return time.Time{}, false
 	case leader.HeldBy(m.me.Identity) && !leader.Accepted: // it was handed over
 		return m.claimAt, true
-	case !m.roster.tried:
+	case !m.candidates.tried:
 		return time.Time{}, false
 	}
 	at := m.openTime()
-	if m.news && m.foremost() {
+	if m.termChanged && m.foremost() {
 		at = m.now.Local // whoever is first does not look before it tries
 	}
 	if m.outranks() { // a challenge is kept fresh, once per heartbeat
@@ -44,19 +44,19 @@ func (m *Machine) claimTime() (time.Time, bool) {
 // outranks reports whether the leader has a lower priority, for which it may have
 // to go.
 func (m *Machine) outranks() bool {
-	leader := &m.seat.leader
+	leader := &m.leader.leader
 	return m.wanted() && m.config.AllowPreemption && m.me.Priority > leader.Priority &&
 		!leader.Vacant() && !leader.HeldBy(m.me.Identity)
 }
 
 // openTime is when the seat is open to this candidate.
 func (m *Machine) openTime() time.Time {
-	leader := &m.seat.leader
+	leader := &m.leader.leader
 	switch {
 	case leader.HeldBy(m.me.Identity): // in a tenure that is over here
 		return m.now.Local
 	case leader.Vacant():
-		return m.seat.seen.BallotSince.Add(m.delay())
+		return m.leader.seen.BallotSince.Add(m.delay())
 	default:
 		return m.leaseEnd().Add(m.delay())
 	}
@@ -65,10 +65,10 @@ func (m *Machine) openTime() time.Time {
 // delay is how long this candidate leaves an open seat to others. It is chosen
 // once for each ballot.
 func (m *Machine) delay() time.Duration {
-	if !m.turn.set {
-		m.turn = turn{set: true, delay: m.delayFor(m.ahead()) + m.spread()}
+	if !m.claimDelay.set {
+		m.claimDelay = claimDelay{set: true, delay: m.delayFor(m.ahead()) + m.spread()}
 	}
-	return m.turn.delay
+	return m.claimDelay.delay
 }
 
 // delayFor is the delay behind a number of others: as long as a claim takes for
@@ -79,7 +79,7 @@ func (m *Machine) delayFor(ahead int) time.Duration {
 		return 0
 	}
 	gap := m.gap()
-	chance := m.chance(m.seat.leader.Ballot)
+	chance := m.chance(m.leader.leader.Ballot)
 	if ahead > int(m.config.LeaseDuration/gap) {
 		return m.config.LeaseDuration + time.Duration(chance*float64(m.config.LeaseDuration))
 	}
@@ -104,10 +104,10 @@ func (m *Machine) spread() time.Duration {
 		return 0
 	}
 	width := min(5*m.gap()/2, m.config.LeaseDuration/(slots+1))
-	if m.seat.last == m.me.Identity {
+	if m.leader.last == m.me.Identity {
 		return (slots + 1) * width
 	}
-	chance, slot := m.chance(^m.seat.leader.Ballot), slots
+	chance, slot := m.chance(^m.leader.leader.Ballot), slots
 	for ; slot > 0 && chance < 0.5; slot-- {
 		chance *= 2
 	}
