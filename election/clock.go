@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/fdbelection/fdbelection/internal/bootclock"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // Clock dates what a process observes of an election: since when it has seen a
@@ -31,7 +31,7 @@ type Clock struct {
 func ProcessClock() Clock { return processClock() }
 
 var processClock = sync.OnceValue(func() Clock {
-	since := bootclock.New()
+	since := clock.Start()
 	start := time.Unix(1, 0) // a small number, and not the zero of the stored format
 	return Clock{Run: uuid.New(), Now: func() time.Time { return start.Add(since()) }}
 })

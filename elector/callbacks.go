@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // Callbacks are told of every change of state: in order, each once, and as long as
@@ -285,8 +287,8 @@ func (n *notifier) make(c call) {
 	if c.run == nil {
 		return
 	}
-	ctx, cancel := withTimeout(c.parent, n.session.clock, n.limit)
-	late, stop := withTimeout(c.values, n.session.clock, n.limit)
+	ctx, cancel := clock.WithTimeout(c.parent, n.session.clock, n.limit)
+	late, stop := clock.WithTimeout(c.values, n.session.clock, n.limit)
 	defer stop()
 	made := &made{call: c}
 	ended := make(chan error, 1)

@@ -1,10 +1,9 @@
 package elector
 
 import (
-	"context"
 	"time"
 
-	"github.com/fdbelection/fdbelection/internal/bootclock"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // Clock is the time of one process. It is safe for concurrent use.
@@ -39,26 +38,10 @@ type systemClock struct {
 }
 
 func newSystemClock() systemClock {
-	return systemClock{start: time.Now().Round(0), since: bootclock.New()}
+	return systemClock{start: time.Now().Round(0), since: clock.Start()}
 }
 
 func (c systemClock) Now() time.Time  { return c.start.Add(c.since()) }
 func (c systemClock) Wall() time.Time { return time.Now() }
 
 func (c systemClock) AfterFunc(d time.Duration, f func()) Timer { return time.AfterFunc(d, f) }
-
-// atOnce is the shortest wait. A timer that is due when it is set would run in
-// the goroutine that sets it under the virtual time of testing/synctest, where
-// the race detector of Go 1.26 crashes on two of them at a time.
-const atOnce = time.Nanosecond
-
-// withTimeout returns a context that ends, with context.DeadlineExceeded as its
-// cause, when d has passed on the clock.
-func withTimeout(ctx context.Context, clock Clock, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	timer := clock.AfterFunc(max(d, atOnce), func() { cancel(context.DeadlineExceeded) })
-	return ctx, func() {
-		timer.Stop()
-		cancel(context.Canceled)
-	}
-}

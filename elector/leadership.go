@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
 )
@@ -178,9 +179,9 @@ func (l *Leadership) setTimer() {
 	switch {
 	case l.silent:
 	case l.timer == nil:
-		l.timer = l.session.clock.AfterFunc(max(wait, atOnce), l.checkDeadlines)
+		l.timer = l.session.clock.AfterFunc(max(wait, clock.MinDelay), l.checkDeadlines)
 	default:
-		l.timer.Reset(max(wait, atOnce))
+		l.timer.Reset(max(wait, clock.MinDelay))
 	}
 }
 

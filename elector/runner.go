@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/internal/executor"
 	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
@@ -39,7 +40,7 @@ func (r *runner) start(op machine.Operation) {
 }
 
 func (r *runner) run(ctx context.Context, op machine.Operation) {
-	limited, stop := withTimeout(ctx, r.session.clock, op.Limit)
+	limited, stop := clock.WithTimeout(ctx, r.session.clock, op.Limit)
 	defer stop()
 	answer := r.Run(limited, op, r.session.post)
 	answer.Err = timedOut(limited, answer.Err)
@@ -48,7 +49,7 @@ func (r *runner) run(ctx context.Context, op machine.Operation) {
 
 // watch arms a watch within the limit, and waits until it has ended.
 func (r *runner) watch(ctx context.Context, op machine.Operation) {
-	limited, stop := withTimeout(ctx, r.session.clock, op.Limit)
+	limited, stop := clock.WithTimeout(ctx, r.session.clock, op.Limit)
 	watch, answer := r.arm(limited, op)
 	stop()
 	if answer.Err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/internal/executor"
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
@@ -203,7 +204,7 @@ func (s *session) perform(action machine.Action) {
 	case machine.Report:
 		s.tellStoreError(a)
 	case machine.Wake:
-		s.timer.Reset(max(a.At.Sub(s.clock.Now()), atOnce))
+		s.timer.Reset(max(a.At.Sub(s.clock.Now()), clock.MinDelay))
 	case machine.Finish:
 		s.finish(a.Err)
 	}

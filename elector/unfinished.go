@@ -1,6 +1,10 @@
 package elector
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/fdbelection/fdbelection/internal/clock"
+)
 
 // UnfinishedWorkError reports work that has not ended although its tenure has: work of
 // Run that goes on after its lease, or a Leadership of Campaign that was not
@@ -29,7 +33,7 @@ func (s *session) leaseOver(l *Leadership) {
 		s.unresigned = l
 		s.workEnded(l, nil)
 	case l.ofRun:
-		l.overdue = s.clock.AfterFunc(max(s.elector.options.DrainLimit, atOnce), l.stillWorks)
+		l.overdue = s.clock.AfterFunc(max(s.elector.options.DrainLimit, clock.MinDelay), l.stillWorks)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"time"
+
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // What is used where Options say nothing.
@@ -62,7 +64,7 @@ func (o Options) withDefaults() Options {
 		o.Now = realNow
 	}
 	if o.Sleep == nil {
-		o.Sleep = realSleep
+		o.Sleep = clock.RealSleep
 	}
 	if o.Jitter == nil {
 		o.Jitter = realJitter

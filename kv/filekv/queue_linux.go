@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // queue is a fair lock between processes, made of open file description locks
@@ -73,7 +75,7 @@ func (q *queue) acquire(ctx context.Context, stop <-chan struct{}, mode lockMode
 
 // draw takes a place at the end of the queue.
 func (q *queue) draw() (ticket int64, err error) {
-	for ticket = max(monotonic(), firstTicket); ; ticket++ {
+	for ticket = max(int64(clock.Monotonic()), firstTicket); ; ticket++ {
 		switch err := q.set(unix.F_WRLCK, ticket, 1); {
 		case err == nil:
 			return ticket, nil
@@ -149,7 +151,7 @@ func (q *queue) passOver(p *place, next int64) error {
 	if err != nil {
 		return err
 	}
-	now := monotonic()
+	now := int64(clock.Monotonic())
 	if held != 0 || next != p.next {
 		p.next, p.nextSince = next, now
 		return nil
@@ -223,7 +225,7 @@ type place struct {
 // nap returns how long to wait before looking again: the longer, the more are
 // ahead, and the longer nothing has moved.
 func (p *place) nap(ahead int) time.Duration {
-	now := monotonic()
+	now := int64(clock.Monotonic())
 	if ahead != p.ahead {
 		p.ahead, p.aheadSince = ahead, now
 	}
@@ -240,13 +242,4 @@ func nap(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
 	ts := unix.NsecToTimespec(int64(d))
 	_ = unix.Nanosleep(&ts, nil)
 	return nil
-}
-
-// monotonic is a clock in nanoseconds that all processes of a machine share.
-func monotonic() int64 {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		return 0 // never fails; all tickets alike would only cost the order
-	}
-	return ts.Nano()
 }

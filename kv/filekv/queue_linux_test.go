@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // openQueue opens the queue of a store as another process would.
@@ -30,11 +32,11 @@ type waiter struct {
 func enqueue(t *testing.T, ctx context.Context, path string, mode lockMode) waiter { //nolint:revive // t comes first here
 	t.Helper()
 	watcher, q := openQueue(t, path), openQueue(t, path)
-	before, _, err := watcher.ahead(firstTicket, monotonic()+int64(time.Hour), 100)
+	before, _, err := watcher.ahead(firstTicket, int64(clock.Monotonic())+int64(time.Hour), 100)
 	require.NoError(t, err)
 	done := background(func() error { return q.acquire(ctx, nil, mode) })
 	require.Eventually(t, func() bool {
-		after, _, err := watcher.ahead(firstTicket, monotonic()+int64(time.Hour), 100)
+		after, _, err := watcher.ahead(firstTicket, int64(clock.Monotonic())+int64(time.Hour), 100)
 		return err == nil && after == before+1
 	}, patience, 100*time.Microsecond)
 	return waiter{q, done}
@@ -146,7 +148,7 @@ func TestQueueBearsASlowHolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	holder, q := openQueue(t, path), openQueue(t, path)
 	require.NoError(t, holder.acquire(t.Context(), nil, exclusive))
-	p := place{ahead: -1, next: 7, nextSince: monotonic() - int64(time.Hour)}
+	p := place{ahead: -1, next: 7, nextSince: int64(clock.Monotonic()) - int64(time.Hour)}
 	require.NoError(t, q.passOver(&p, 7))
 	require.Empty(t, q.stuck)
 	holder.release()

@@ -12,18 +12,6 @@ func realNow() time.Time {
 	return time.Now() //nolint:forbidigo // what nil in Options means
 }
 
-// realSleep waits on a timer.
-func realSleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d) //nolint:forbidigo // what nil in Options means
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // pause waits for d, unless ctx ends or stop is closed before that.
 func pause(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
 	t := time.NewTimer(d) //nolint:forbidigo // other processes live in real time

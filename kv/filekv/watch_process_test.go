@@ -11,18 +11,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
+	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
 )
-
-// sharedClock is a clock that the test and its children read alike.
-func sharedClock() time.Duration {
-	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-	return time.Duration(ts.Nano())
-}
 
 // fire tells which value a child saw, and when its watch fired.
 type fire struct {
@@ -58,7 +51,7 @@ func watchAndTell(c *childSide) error {
 		if err := w.Err(); err != nil {
 			return err
 		}
-		if err := c.out.Encode(fire{value, sharedClock()}); err != nil {
+		if err := c.out.Encode(fire{value, clock.Monotonic()}); err != nil {
 			return err
 		}
 	}
@@ -84,12 +77,12 @@ func TestWatchAcrossProcesses(t *testing.T) {
 		var armed, fired fire
 		c.hear(&armed)
 		require.Equal(t, int64(i), armed.Value)
-		start := sharedClock()
+		start := clock.Monotonic()
 		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
 			tr.Set([]byte("k"), []byte(strconv.Itoa(i+1)))
 			return nil
 		}))
-		ack := sharedClock()
+		ack := clock.Monotonic()
 		c.hear(&fired)
 		fromStart = append(fromStart, fired.At-start)
 		fromAck = append(fromAck, fired.At-ack)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidwall/btree"
 
+	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -85,7 +86,7 @@ func New(opts Options) *DB {
 		opts.Now = time.Now
 	}
 	if opts.Sleep == nil {
-		opts.Sleep = sleep
+		opts.Sleep = clock.RealSleep
 	}
 	if opts.Jitter == nil {
 		opts.Jitter = rand.Float64
@@ -103,16 +104,4 @@ func New(opts Options) *DB {
 	db.clock = versionClock{version: opts.FirstVersion, window: opts.Window, at: opts.Now()}
 	db.Client = db.NewClient("", ClientOptions{})
 	return db
-}
-
-// sleep waits on a real timer.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection"
-	"github.com/fdbelection/fdbelection/cmd/internal/cli/clock"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // The policies that say when a command that ended by itself is started again, while

@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/fdbelection/fdbelection/cmd/internal/cli/clock"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // startAndWait starts the command in a process group of its own, and waits

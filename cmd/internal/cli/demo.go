@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fdbelection/fdbelection/cmd/internal/cli/clock"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -42,7 +42,7 @@ account, and the lease as it runs down.`,
 func (a *app) demo(ctx context.Context, speed float64) error {
 	c := a.clock
 	if speed != 1 {
-		c = clock.Faster(c, speed)
+		c = faster(c, speed)
 	}
 	out := &firstError{Writer: a.stdout}
 	n := &narrator{out: out, palette: paletteFor(a.stdout), clock: c, start: c.Now()}

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection"
-	"github.com/fdbelection/fdbelection/cmd/internal/cli/clock"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
 )
 

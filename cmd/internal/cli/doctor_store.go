@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection"
-	"github.com/fdbelection/fdbelection/cmd/internal/cli/clock"
+	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
 )

@@ -2,20 +2,9 @@ package cli
 
 import (
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// machineClock is what all processes of the machine agree on: the time since it
-// was started, sleep included.
-func machineClock() time.Duration {
-	var t unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) != nil { // a sandbox without that clock
-		_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // every system has it
-	}
-	return time.Duration(t.Nano())
-}
 
 // ownProgram is the file of this very program, also where another version has
 // taken its name meanwhile: a guard and its supervisor have to be of one version.

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // guarded is a command under a guard, as the supervisor sees it.
@@ -72,7 +73,7 @@ func (g *guarded) done() <-chan ending { return g.ended }
 
 // until passes on new deadlines. It never waits.
 func (g *guarded) until(d elector.Deadlines) {
-	machine := machineClock() // before the other clock: if anything it is early
+	machine := clock.Boot() // before the other clock: if anything it is early
 	now := g.child.clock.Now()
 	g.order(order{verb: orderUntil, deadlines: g.notice.of(d, now, machine)})
 }

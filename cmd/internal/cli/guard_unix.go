@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // guards is whether commands have a guard here.
@@ -46,7 +48,7 @@ func (a *app) guard(log *logFlags, argv []string) error {
 			return nil // before there was anything to guard
 		}
 	}
-	if g.take(); !g.gone && machineClock() < g.stop {
+	if g.take(); !g.gone && clock.Boot() < g.stop {
 		g.run(a, argv)
 		return nil
 	}
@@ -99,7 +101,7 @@ func (g *guard) run(a *app, argv []string) {
 		// The orders first: what stands after a pause of this process are those that
 		// came meanwhile.
 		g.take()
-		now := machineClock()
+		now := clock.Boot()
 		ask, kill := g.due(now)
 		if ask {
 			if g.cut {

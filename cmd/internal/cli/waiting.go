@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/fdbelection/fdbelection/cmd/internal/cli/clock"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
 )
 

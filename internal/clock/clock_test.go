@@ -1,4 +1,4 @@
-package bootclock
+package clock
 
 import (
 	"testing"
@@ -12,27 +12,27 @@ import (
 func requireCounts(t *testing.T, create func() func() time.Duration) {
 	t.Helper()
 	before := time.Now()
-	clock := create()
+	since := create()
 	after := time.Now()
-	require.LessOrEqual(t, clock(), time.Since(before)+time.Minute, "it counts from its creation")
-	for last := clock(); last < 3*time.Millisecond; {
-		now := clock()
+	require.LessOrEqual(t, since(), time.Since(before)+time.Minute, "it counts from its creation")
+	for last := since(); last < 3*time.Millisecond; {
+		now := since()
 		require.GreaterOrEqual(t, now, last, "it never goes back")
 		require.Less(t, time.Since(before), 10*time.Second, "it stands still")
 		last = now
 	}
 	require.GreaterOrEqual(t, time.Since(before), 3*time.Millisecond, "it is too fast")
 	counted := time.Since(after)
-	require.GreaterOrEqual(t, clock()+time.Microsecond, counted, "it is too slow")
+	require.GreaterOrEqual(t, since()+time.Microsecond, counted, "it is too slow")
 }
 
-func TestNewCounts(t *testing.T) { requireCounts(t, New) }
+func TestStartCounts(t *testing.T) { requireCounts(t, Start) }
 
-func TestMonotonicCounts(t *testing.T) { requireCounts(t, monotonic) }
+func TestStartMonotonicCounts(t *testing.T) { requireCounts(t, startMonotonic) }
 
-// Two clocks count from their own creation each.
+// TestClocksAreIndependent: each clock counts from its own start.
 func TestClocksAreIndependent(t *testing.T) {
-	for _, create := range []func() func() time.Duration{New, monotonic} {
+	for _, create := range []func() func() time.Duration{Start, startMonotonic} {
 		first, second := create(), create()
 		late := second()
 		require.GreaterOrEqual(t, first(), late)

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package clock
+
+import "time"
+
+func start() func() time.Duration { return startMonotonic() }
