@@ -46,5 +46,5 @@ func TestTransactRemembersAnAttemptThatMayHaveCommitted(t *testing.T) {
 	held, readErr := kv.ReadTransact(context.Background(), db, b.GetLeaderRaw)
 	require.NoError(t, readErr)
 	require.True(t, held.HeldBy(me.Identity), "the first attempt has committed")
-	require.NotEqual(t, kv.Absent, kv.OutcomeOf(err), "%v", err)
+	require.NotEqual(t, kv.NotCommitted, kv.OutcomeOf(err), "%v", err)
 }

@@ -1,21 +1,26 @@
-// Package kv is the contract between an election and the database below it:
-// ordered keys, serialisable optimistic transactions, versionstamps, watches
-// and errors, as FoundationDB has them. No vendor type appears in it.
+// Package kv is the interface between an election and the database below it:
+// ordered keys, serializable optimistic transactions, versionstamps, watches and
+// errors, with FoundationDB's semantics. It contains no vendor type.
 //
-// An engine implements Database. A function that takes a Transaction never
-// commits, retries or sets an option: that is for the transaction's owner, who
-// holds an OwnedTransaction or lets Database.Transact do it.
+// An engine implements Database. A function that takes a Transaction never commits,
+// retries or sets options. The owner of the transaction does that, either through
+// an OwnedTransaction or by calling Database.Transact.
 //
 // # Contexts
 //
-// A transaction is bound to the context it was created with, as an sql.Tx is:
-// when that context ends, every wait of the transaction ends with an Error
-// whose cause is the context's. Functions that work inside a transaction
-// therefore take no context of their own.
+// A transaction is bound to the context it was created with, like an sql.Tx. When
+// that context ends, every pending wait of the transaction fails with an Error that
+// wraps the context's error. Functions that work inside a transaction therefore
+// take no context of their own.
 //
 // # Futures
 //
-// A read is issued by Get or GetRange and awaited by Future.Get. Reads that
-// are issued before the first of them is awaited travel together: one wave,
-// one round trip.
+// Get and GetRange issue a read, and Future.Get waits for its result. All reads
+// that are issued before the first wait are sent together, as one wave. A wave
+// costs one round trip.
+//
+// # Errors
+//
+// Every error of an engine is an Error with one of FoundationDB's codes. After a
+// failed commit, OutcomeOf reports what is known about its writes.
 package kv

@@ -15,8 +15,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// recordedCode is a row of testdata/errors.jsonl: what FoundationDB 7.3.79 said
-// of one of its codes.
+// recordedCode is a row of testdata/errors.jsonl: the predicates of one code,
+// recorded from FoundationDB 7.3.79.
 type recordedCode struct {
 	Code                  int  `json:"code"`
 	Retryable             bool `json:"retryable"`
@@ -42,8 +42,9 @@ func recordedCodes(t *testing.T) []recordedCode {
 	return all
 }
 
-// TestCodesAgreeWithTheRecording compares the predicates with the real
-// client's, for every code it knows and whether or not this package names it.
+// TestCodesAgreeWithTheRecording compares the predicates with those of the real
+// client for every code that the client knows, including codes that this package
+// does not name.
 func TestCodesAgreeWithTheRecording(t *testing.T) {
 	all := recordedCodes(t)
 	require.Len(t, all, 307)
@@ -54,7 +55,7 @@ func TestCodesAgreeWithTheRecording(t *testing.T) {
 	}
 }
 
-// TestUnknownCodes: a code that nobody knows is nothing to retry on.
+// TestUnknownCodes checks that unknown codes are not retried.
 func TestUnknownCodes(t *testing.T) {
 	for _, code := range []int{-1, 0, 1, 999, 4711, 1 << 30} {
 		e := kv.Error{Code: code}
@@ -70,22 +71,22 @@ func TestOutcome(t *testing.T) {
 		want kv.Outcome
 	}{
 		{"no error", nil, kv.Committed},
-		{"an error of the closure", errors.New("no"), kv.Absent},
-		{"a conflict", kv.Error{Code: kv.CodeNotCommitted}, kv.Absent},
-		{"a conflict, answered to the commit", kv.Error{Code: kv.CodeNotCommitted, Committing: true}, kv.Absent},
-		{"too old, answered to the commit", kv.Error{Code: kv.CodeTransactionTooOld, Committing: true}, kv.Absent},
-		{"unknown result", kv.Error{Code: kv.CodeCommitUnknownResult}, kv.SettledUnknown},
-		{"unknown result while committing", kv.Error{Code: kv.CodeCommitUnknownResult, Committing: true}, kv.SettledUnknown},
+		{"an error from the closure", errors.New("no"), kv.NotCommitted},
+		{"a conflict", kv.Error{Code: kv.CodeNotCommitted}, kv.NotCommitted},
+		{"a conflict while committing", kv.Error{Code: kv.CodeNotCommitted, Committing: true}, kv.NotCommitted},
+		{"too old while committing", kv.Error{Code: kv.CodeTransactionTooOld, Committing: true}, kv.NotCommitted},
+		{"unknown result", kv.Error{Code: kv.CodeCommitUnknownResult}, kv.UnknownResult},
+		{"unknown result while committing", kv.Error{Code: kv.CodeCommitUnknownResult, Committing: true}, kv.UnknownResult},
 		{"cluster version changed", kv.Error{Code: kv.CodeClusterVersionChanged}, kv.Unsettled},
-		{"cancelled before the commit", kv.Error{Code: kv.CodeTransactionCancelled, Err: cause}, kv.Absent},
+		{"cancelled before the commit", kv.Error{Code: kv.CodeTransactionCancelled, Err: cause}, kv.NotCommitted},
 		{"cancelled during the commit", kv.Error{Code: kv.CodeTransactionCancelled, Committing: true, Err: cause}, kv.Unsettled},
-		{"timed out before the commit", kv.Error{Code: kv.CodeTransactionTimedOut}, kv.Absent},
+		{"timed out before the commit", kv.Error{Code: kv.CodeTransactionTimedOut}, kv.NotCommitted},
 		{"timed out during the commit", kv.Error{Code: kv.CodeTransactionTimedOut, Committing: true}, kv.Unsettled},
-		{"a broken disk before the commit", kv.Error{Code: kv.CodeIOError}, kv.Absent},
-		{"a broken disk during the commit", kv.Error{Code: kv.CodeIOError, Committing: true}, kv.Unsettled},
-		{"an unheard-of code before the commit", kv.Error{Code: 4711}, kv.Absent},
-		{"an unheard-of code during the commit", kv.Error{Code: 4711, Committing: true}, kv.Unsettled},
-		{"too large", kv.Error{Code: kv.CodeTransactionTooLarge, Committing: true}, kv.Absent},
+		{"an I/O error before the commit", kv.Error{Code: kv.CodeIOError}, kv.NotCommitted},
+		{"an I/O error during the commit", kv.Error{Code: kv.CodeIOError, Committing: true}, kv.Unsettled},
+		{"an unknown code before the commit", kv.Error{Code: 4711}, kv.NotCommitted},
+		{"an unknown code during the commit", kv.Error{Code: 4711, Committing: true}, kv.Unsettled},
+		{"too large", kv.Error{Code: kv.CodeTransactionTooLarge, Committing: true}, kv.NotCommitted},
 	} {
 		require.Equal(t, c.want, kv.OutcomeOf(c.err), c.name)
 		if c.err != nil {
@@ -105,13 +106,13 @@ func TestErrorIsAndAs(t *testing.T) {
 	require.Zero(t, kv.CodeOf(nil))
 }
 
-// vendorError is an error of an engine's own with a code, as a binding has.
+// vendorError is an error with a code, like those of FoundationDB's binding.
 type vendorError int
 
 func (e vendorError) Error() string { return fmt.Sprintf("vendor error %d", int(e)) }
 func (e vendorError) Code() int     { return int(e) }
 
-// What happened is said once.
+// TestErrorText checks that the text does not repeat itself.
 func TestErrorText(t *testing.T) {
 	const conflict = "transaction not committed due to a conflict with another transaction (1020)"
 	for _, c := range []struct {
@@ -139,7 +140,7 @@ func TestErrorText(t *testing.T) {
 
 func TestOutcomeString(t *testing.T) {
 	for o, want := range map[kv.Outcome]string{
-		kv.Committed: "committed", kv.Absent: "not committed", kv.SettledUnknown: "settled, unknown",
+		kv.Committed: "committed", kv.NotCommitted: "not committed", kv.UnknownResult: "unknown result",
 		kv.Unsettled: "unsettled", kv.Outcome(9): "Outcome(9)",
 	} {
 		require.Equal(t, want, o.String())

@@ -2,22 +2,21 @@ package kv
 
 import "errors"
 
-// RetryLoop runs fn in tr and commits it, by the rules that Database.Transact
-// states. It owns tr: when it returns, tr is cancelled. Engines build their
-// Transact on it.
+// RetryLoop runs fn in tr and commits tr, as Database.Transact describes. Engines
+// implement Transact with it. RetryLoop owns tr and cancels it before it returns.
 //
-// Where it gives up although an earlier attempt may have been committed, the
-// error says so: it has that attempt's code, with what ended the loop as its
-// cause, so that OutcomeOf does not take the writes for absent.
+// If RetryLoop gives up after an attempt that may have committed, the error keeps
+// that attempt's code and wraps the error that ended the loop. OutcomeOf then does
+// not report NotCommitted.
 func RetryLoop(tr OwnedTransaction, fn func(tr Transaction) error) error {
 	committed := false
 	defer func() {
 		if !committed {
-			tr.Reset() // else a watch of fn would wait for ever
+			tr.Reset() // ends the watches that fn registered
 		}
 		tr.Cancel()
 	}()
-	var doubt Error // of the last attempt that may have been committed
+	var maybe Error // the last attempt that may have committed
 	for {
 		err := fn(tr)
 		if err == nil {
@@ -29,24 +28,24 @@ func RetryLoop(tr OwnedTransaction, fn func(tr Transaction) error) error {
 		}
 		failed := err
 		if err = tr.OnError(failed); err != nil {
-			return doubtful(doubt, err)
+			return keepOutcome(maybe, err)
 		}
-		if e, ok := errors.AsType[Error](failed); ok && e.Outcome() != Absent {
-			doubt = e
+		if e, ok := errors.AsType[Error](failed); ok && e.Outcome() != NotCommitted {
+			maybe = e
 		}
 	}
 }
 
-// doubtful returns err, and says so where an earlier attempt may have been
-// committed and err would hide it.
-func doubtful(doubt Error, err error) error {
-	if doubt.Code == 0 || OutcomeOf(err) != Absent {
+// keepOutcome returns err. If an earlier attempt may have committed and err does
+// not say so, the result has that attempt's outcome and wraps err.
+func keepOutcome(maybe Error, err error) error {
+	if maybe.Code == 0 || OutcomeOf(err) != NotCommitted {
 		return err
 	}
-	return Error{Code: doubt.Code, Committing: doubt.Committing, Err: err}
+	return Error{Code: maybe.Code, Committing: maybe.Committing, Err: err}
 }
 
-// ReadRetryLoop is RetryLoop for reads: it commits nothing.
+// ReadRetryLoop is RetryLoop for reads. It commits nothing.
 func ReadRetryLoop(tr OwnedTransaction, fn func(tr ReadTransaction) error) error {
 	defer tr.Cancel()
 	for {

@@ -13,8 +13,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// answers makes the store answer the commits in turn: nil applies, an error
-// takes the answer's place, before or after the commit was applied.
+// answers sets the result of each commit in turn. A nil error applies the commit.
+// An error in before replaces the commit, and one in after replaces its result.
 type answers struct {
 	before, after []error
 	commits       int
@@ -49,7 +49,7 @@ func (a *answers) hooks() *memkv.Hooks {
 	}
 }
 
-// recorder is a database whose back-off takes no time and is written down.
+// recorder returns a database that records its back-offs instead of waiting.
 func recorder(a *answers, slept *[]time.Duration) *memkv.DB {
 	return memkv.New(memkv.Options{
 		Sleep: func(ctx context.Context, d time.Duration) error {
@@ -66,7 +66,8 @@ func set(tr kv.Transaction) error {
 	return nil
 }
 
-// TestTransactRetries: which answers to the commit run the closure again.
+// TestTransactRetries checks which commit errors make Transact run the closure
+// again.
 func TestTransactRetries(t *testing.T) {
 	for _, code := range []int{1007, 1009, 1020, 1021, 1037, 1038, 1042, 1051, 1078, 1213} {
 		var slept []time.Duration
@@ -88,8 +89,8 @@ func TestTransactRetries(t *testing.T) {
 	}
 }
 
-// TestUnknownResultRunsAgain: a commit that was applied and answered with 1021
-// is run again, and the closure sees what its first run wrote.
+// TestUnknownResultRunsAgain checks that the closure runs again after a commit that
+// was applied and returned 1021, and that it sees the writes of its first run.
 func TestUnknownResultRunsAgain(t *testing.T) {
 	var slept []time.Duration
 	db := recorder(&answers{after: []error{kv.Error{Code: kv.CodeCommitUnknownResult}}}, &slept)
@@ -106,7 +107,8 @@ func TestUnknownResultRunsAgain(t *testing.T) {
 	require.EqualValues(t, 2, db.Counters().Commits)
 }
 
-// TestWrappedErrorStillRetries: the closure may wrap what a read answered.
+// TestWrappedErrorStillRetries checks that the closure may wrap the error of a
+// read.
 func TestWrappedErrorStillRetries(t *testing.T) {
 	var slept []time.Duration
 	db := recorder(&answers{}, &slept)
@@ -130,7 +132,8 @@ func TestWrappedErrorStillRetries(t *testing.T) {
 	require.Equal(t, []time.Duration{10 * time.Millisecond, 10 * time.Millisecond, 10 * time.Millisecond, 10 * time.Millisecond}, slept)
 }
 
-// TestOtherErrorsEndTransact: an error without a code is the caller's own.
+// TestOtherErrorsEndTransact checks that an error without a code is returned
+// unchanged.
 func TestOtherErrorsEndTransact(t *testing.T) {
 	var slept []time.Duration
 	db := recorder(&answers{}, &slept)
@@ -140,20 +143,20 @@ func TestOtherErrorsEndTransact(t *testing.T) {
 		return mine
 	})
 	require.Same(t, mine, err)
-	require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+	require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err))
 	require.Zero(t, db.Counters().Commits)
 	require.Same(t, mine, db.ReadTransact(t.Context(), func(kv.ReadTransaction) error { return mine }))
 }
 
-// TestContextEndsInBackoff: the error keeps the code and the outcome of the
-// attempt, and says that the context ended.
+// TestContextEndsInBackoff checks that the error keeps the code and the outcome of
+// the attempt and matches the context's error.
 func TestContextEndsInBackoff(t *testing.T) {
 	for _, c := range []struct {
 		code    int
 		outcome kv.Outcome
 	}{
-		{kv.CodeNotCommitted, kv.Absent},
-		{kv.CodeCommitUnknownResult, kv.SettledUnknown},
+		{kv.CodeNotCommitted, kv.NotCommitted},
+		{kv.CodeCommitUnknownResult, kv.UnknownResult},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		db := memkv.New(memkv.Options{
@@ -171,12 +174,13 @@ func TestContextEndsInBackoff(t *testing.T) {
 	}
 }
 
-// TestContextEndsBeforeBackoff: nobody sleeps for a caller that has gone.
+// TestContextEndsBeforeBackoff checks that there is no back-off after the context
+// ends.
 func TestContextEndsBeforeBackoff(t *testing.T) {
 	var slept []time.Duration
 	db := recorder(&answers{}, &slept)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	gone := errors.New("the caller has gone")
+	gone := errors.New("the caller is gone")
 	err := db.Transact(ctx, func(kv.Transaction) error {
 		cancel(gone)
 		return kv.Error{Code: kv.CodeNotCommitted}
@@ -187,7 +191,7 @@ func TestContextEndsBeforeBackoff(t *testing.T) {
 	require.Empty(t, slept)
 }
 
-// TestContextEndsBeforeCommit: surely nothing was written.
+// TestContextEndsBeforeCommit checks that the outcome is NotCommitted.
 func TestContextEndsBeforeCommit(t *testing.T) {
 	var slept []time.Duration
 	a := &answers{}
@@ -200,11 +204,11 @@ func TestContextEndsBeforeCommit(t *testing.T) {
 	})
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err))
-	require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+	require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err))
 	require.Zero(t, a.commits)
 }
 
-// TestContextEndsDuringCommit: nothing is known of the commit.
+// TestContextEndsDuringCommit checks that the outcome is Unsettled.
 func TestContextEndsDuringCommit(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
@@ -224,7 +228,7 @@ func TestContextEndsDuringCommit(t *testing.T) {
 	require.EqualValues(t, 1, db.Counters().Commits)
 }
 
-// TestTransactValue: the helpers return the value of the attempt that stands.
+// TestTransactValue checks that the helpers return the value of the last attempt.
 func TestTransactValue(t *testing.T) {
 	var slept []time.Duration
 	db := recorder(&answers{before: []error{kv.Error{Code: kv.CodeNotCommitted}}}, &slept)
@@ -247,11 +251,11 @@ func TestTransactValue(t *testing.T) {
 	require.Zero(t, n)
 	n, err = kv.ReadTransact(t.Context(), db, func(kv.ReadTransaction) (int, error) { return 7, errors.New("no") })
 	require.Error(t, err)
-	require.Equal(t, 7, n, "a read keeps what it has found")
+	require.Equal(t, 7, n, "ReadTransact returns the value along with the error")
 }
 
-// TestGivenUpWatchFails: a watch of an attempt that came to nothing does not
-// leave its reader waiting, even where its value was known already.
+// TestGivenUpWatchFails checks that a watch fails if its transaction is given up,
+// even if its value has already been read.
 func TestGivenUpWatchFails(t *testing.T) {
 	var slept []time.Duration
 	db := recorder(&answers{}, &slept)
@@ -275,27 +279,27 @@ func TestGivenUpWatchFails(t *testing.T) {
 		case <-w.Done():
 			require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(w.Err()), name)
 		default:
-			t.Errorf("%s: the watch is still waiting", name)
+			t.Errorf("%s: the watch is still pending", name)
 		}
 	}
 }
 
-// TestDoubtIsKept: whatever ends Transact, its error does not hide that an
-// earlier attempt may have been committed, and still shows what ended it.
+// TestDoubtIsKept checks that an error of Transact does not hide an earlier attempt
+// that may have committed, and that it still wraps the error that ended the loop.
 func TestDoubtIsKept(t *testing.T) {
 	unknown, conflict := kv.Error{Code: kv.CodeCommitUnknownResult}, kv.Error{Code: kv.CodeNotCommitted}
 	timedOut := kv.Error{Code: kv.CodeTransactionTimedOut, Committing: true}
 	mine := errors.New("not today")
 	for _, c := range []struct {
 		name    string
-		commits []error // their answers; after them the closure fails
+		commits []error // the results of the commits; after them the closure fails
 		want    error
 	}{
-		{"no attempt is in doubt", []error{conflict}, mine},
+		{"no attempt may have committed", []error{conflict}, mine},
 		{"the only attempt", []error{unknown}, kv.Error{Code: kv.CodeCommitUnknownResult, Committing: true, Err: mine}},
-		{"an attempt before one that is surely absent", []error{unknown, conflict}, kv.Error{Code: kv.CodeCommitUnknownResult, Committing: true, Err: mine}},
+		{"an attempt before one that did not commit", []error{unknown, conflict}, kv.Error{Code: kv.CodeCommitUnknownResult, Committing: true, Err: mine}},
 		{"two attempts", []error{conflict, unknown, unknown}, kv.Error{Code: kv.CodeCommitUnknownResult, Committing: true, Err: mine}},
-		{"the last attempt says so itself", []error{unknown, timedOut}, timedOut},
+		{"the last attempt may have committed", []error{unknown, timedOut}, timedOut},
 	} {
 		var slept []time.Duration
 		db := recorder(&answers{before: c.commits}, &slept)
@@ -311,11 +315,12 @@ func TestDoubtIsKept(t *testing.T) {
 	}
 }
 
-// scripted is a transaction that notes what its owner does with it.
+// scripted is a transaction that records the calls of its owner.
 type scripted struct {
 	kv.OwnedTransaction
 	calls []string
-	// commit is the answer of Commit. onError is OnError; nil returns its error.
+	// commit is the result of Commit. If onError is nil, OnError returns its
+	// argument.
 	commit  error
 	onError func(err error) error
 }
@@ -334,8 +339,9 @@ func (s *scripted) Reset() { s.calls = append(s.calls, "reset") }
 
 func (s *scripted) Cancel() { s.calls = append(s.calls, "cancel") }
 
-// TestLoopsReleaseTheirTransaction, however they end: one that is given up is
-// reset first, which ends its watches, and one that committed keeps them.
+// TestLoopsReleaseTheirTransaction checks how each loop ends its transaction. A
+// transaction that is given up is reset, which ends its watches. After a commit the
+// watches stay.
 func TestLoopsReleaseTheirTransaction(t *testing.T) {
 	mine := errors.New("mine")
 	for name, c := range map[string]struct {
@@ -362,7 +368,7 @@ func TestLoopsReleaseTheirTransaction(t *testing.T) {
 	}
 }
 
-// TestDoubtOfAWrappedAnswer: an engine may wrap what it answers.
+// TestDoubtOfAWrappedAnswer checks that an engine may wrap its errors.
 func TestDoubtOfAWrappedAnswer(t *testing.T) {
 	mine := errors.New("mine")
 	tr := &scripted{commit: fmt.Errorf("commit: %w", kv.Error{Code: kv.CodeCommitUnknownResult})}
@@ -380,5 +386,5 @@ func TestDoubtOfAWrappedAnswer(t *testing.T) {
 		return nil
 	})
 	require.ErrorIs(t, err, mine)
-	require.Equal(t, kv.SettledUnknown, kv.OutcomeOf(err))
+	require.Equal(t, kv.UnknownResult, kv.OutcomeOf(err))
 }

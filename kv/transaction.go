@@ -2,10 +2,10 @@ package kv
 
 import "time"
 
-// Future is the answer of an operation that is under way.
+// Future is the result of an asynchronous operation.
 type Future[T any] interface {
-	// Get waits for the answer. It may be called more than once, and returns the
-	// same each time. The error is an Error.
+	// Get waits for the result. Every call returns the same result. The error is an
+	// Error.
 	Get() (T, error)
 }
 
@@ -15,36 +15,38 @@ type KeyValue struct {
 	Value []byte
 }
 
-// RangeOptions shape a range read. The zero value reads all of it, forwards.
+// RangeOptions are options of a range read. The zero value reads the whole range in
+// ascending order.
 type RangeOptions struct {
-	// Limit is how many rows to return at the most; zero means all.
+	// Limit is the maximum number of rows. Zero means no limit.
 	Limit int
-	// Reverse reads from the end.
+	// Reverse reads in descending order, beginning at the end of the range.
 	Reverse bool
 }
 
-// ReadTransaction reads at one read version, taken by the first read.
+// ReadTransaction reads at one read version, which the first read takes.
 //
-// Keys are passed without copying: do not change one before the transaction
-// is over. A returned slice belongs to the caller only for reading.
+// Keys are not copied. Do not modify a key that you passed before the transaction
+// ends. Do not modify slices that a read returns.
 type ReadTransaction interface {
-	// Get reads a key. A key that is not there has a nil value; one that is has a
-	// value that is not nil, empty or not.
+	// Get reads a key. The value is nil if the key does not exist. The value of an
+	// existing key is never nil, but may be empty.
 	Get(key []byte) Future[[]byte]
 	// GetRange reads the keys from begin (inclusive) to end (exclusive) in order.
-	// Await it where the commit has to depend on it: of a range that nobody awaits
-	// FoundationDB reads the first batch only, and conflicts on no more.
+	// Await the result if the commit must depend on it. FoundationDB reads only the
+	// first batch of a range that is not awaited, and adds a read conflict only for
+	// that.
 	GetRange(begin, end []byte, opts RangeOptions) Future[[]KeyValue]
 	// GetReadVersion returns the version at which this transaction reads.
 	GetReadVersion() Future[int64]
-	// Snapshot returns the same transaction with reads that add no read conflict.
+	// Snapshot returns a view of this transaction whose reads add no read conflict.
 	// They see the transaction's own writes.
 	Snapshot() ReadTransaction
 }
 
-// Transaction reads and writes. Its writes are its own until its owner commits
-// them. Writes return nothing: what is wrong with one (code 2102, 2103, 2000)
-// shows at the next read or at the commit.
+// Transaction reads and writes. Other transactions see its writes only after the
+// owner has committed it. Writes return no error. An invalid write (codes 2000,
+// 2102, 2103) makes the next read and the commit fail.
 type Transaction interface {
 	ReadTransaction
 
@@ -54,80 +56,86 @@ type Transaction interface {
 	Clear(key []byte)
 	// ClearRange removes the keys from begin (inclusive) to end (exclusive).
 	ClearRange(begin, end []byte)
-	// SetVersionstampedKey writes a key whose last 4 bytes are a little-endian
-	// offset, at which 10 bytes are replaced by the commit's versionstamp. The
-	// offset's bytes are not part of the key.
+	// SetVersionstampedKey writes a key that contains the commit's versionstamp.
+	// The last 4 bytes of key are a little-endian offset and not part of the stored
+	// key. The 10 bytes at the offset are replaced with the versionstamp.
 	SetVersionstampedKey(key, value []byte)
-	// SetVersionstampedValue writes a value whose last 4 bytes are a little-endian
-	// offset, at which 10 bytes are replaced by the commit's versionstamp. Reading
-	// the key in the same transaction fails with code 1036.
+	// SetVersionstampedValue writes a value that contains the commit's
+	// versionstamp. The last 4 bytes of value are a little-endian offset and not
+	// part of the stored value. The 10 bytes at the offset are replaced with the
+	// versionstamp. Reading the key in the same transaction fails with code 1036.
 	SetVersionstampedValue(key, value []byte)
 
-	// AddReadConflictKey makes the commit depend on key as a read of it would.
+	// AddReadConflictKey makes the commit depend on key, as if the transaction had
+	// read it.
 	AddReadConflictKey(key []byte) error
 	// AddReadConflictRange is AddReadConflictKey for begin (inclusive) to end
 	// (exclusive).
 	AddReadConflictRange(begin, end []byte) error
-	// AddWriteConflictKey makes transactions that read key conflict as a write of
-	// it would, and writes nothing.
+	// AddWriteConflictKey makes transactions that read key conflict with this one,
+	// as if it had written key. It writes nothing.
 	AddWriteConflictKey(key []byte) error
 	// AddWriteConflictRange is AddWriteConflictKey for begin (inclusive) to end
 	// (exclusive).
 	AddWriteConflictRange(begin, end []byte) error
 
-	// Watch asks for a change of key. Registering it is a serialisable read of the
-	// value; it becomes active when the transaction commits.
+	// Watch returns a watch of key. It adds a read conflict on key, like Get, and
+	// becomes active when the transaction commits.
 	Watch(key []byte) Watch
-	// GetVersionstamp returns the 10 bytes that the commit will have put into
-	// versionstamped operations: ask before the commit, await after it. After a
-	// read-only commit it fails with code 2021, after a failed one with 2020, and
-	// after Reset or a retry with 1100, or 1025 where a read was still under way.
+	// GetVersionstamp returns the 10-byte versionstamp that the commit will use.
+	// Call it before the commit, and wait for the result after the commit. It fails
+	// with code 2021 after a read-only commit and with 2020 after a failed one.
+	// After Reset or a retry it fails with 1100, or with 1025 if a read was still
+	// pending.
 	GetVersionstamp() Future[[]byte]
 }
 
-// OwnedTransaction is a transaction in the hands of its owner, who commits it.
+// OwnedTransaction is a transaction that its owner commits, retries or cancels.
 type OwnedTransaction interface {
 	Transaction
 
-	// Commit makes the writes durable, all or none. Of an error OutcomeOf tells
-	// whether they may be there. After Commit has begun every use but
-	// GetCommittedVersion, OnError, Reset and Cancel fails with code 2017.
+	// Commit makes the writes durable, all or none. If it fails, OutcomeOf reports
+	// whether the writes may be in the database. Once Commit has begun, every
+	// method except GetCommittedVersion, OnError, Reset and Cancel fails with code
+	// 2017.
 	Commit() error
-	// GetCommittedVersion returns the version of the commit, or -1 where the
+	// GetCommittedVersion returns the version of the commit, or -1 if the
 	// transaction wrote nothing.
 	GetCommittedVersion() (int64, error)
-	// OnError decides on a retry. Where err holds an Error after which
-	// FoundationDB's client would retry, it waits the back-off, resets the
-	// transaction and returns nil; otherwise it returns err as it is. Where the
-	// context ends during the back-off, the result has err's code and outcome and
-	// the context's cause.
+	// OnError decides whether to retry. If err holds an Error that FoundationDB's
+	// client would retry, OnError waits the back-off, resets the transaction and
+	// returns nil. Otherwise it returns err unchanged. If the context ends during
+	// the back-off, the result has the code and the outcome of err and wraps the
+	// context's error.
 	OnError(err error) error
-	// Reset makes the transaction as new. Its pending reads and watches fail with
-	// code 1025, and its versionstamp as GetVersionstamp says.
+	// Reset returns the transaction to its initial state. Pending reads and watches
+	// fail with code 1025, and the versionstamp fails as GetVersionstamp describes.
 	Reset()
-	// Cancel makes every pending and later operation fail with code 1025, until
-	// Reset. Cancel releases all resources, and calling it again is harmless.
+	// Cancel makes every pending and later operation fail with code 1025 until
+	// Reset. It releases all resources. Calling it again does nothing.
 	Cancel()
-	// SetRetryLimit bounds how often OnError retries; past it the error comes
-	// back and the transaction then fails with code 1025. Negative: no limit.
+	// SetRetryLimit limits how often OnError retries. After that, OnError returns
+	// the error and the transaction fails with code 1025. A negative value means no
+	// limit.
 	SetRetryLimit(retries int)
-	// SetTimeout ends the transaction with code 1031 when d has passed since its
-	// creation, retries included. Zero or less: none.
+	// SetTimeout makes the transaction fail with code 1031 once d has passed since
+	// its creation, retries included. Zero or less means no limit.
 	SetTimeout(d time.Duration)
 }
 
-// Watch waits for a change of one key after the commit of the transaction
-// that registered it. It may fire without a change, and may miss a change
-// that was undone: always read the key again, and keep a timer beside it.
-// It outlives its transaction, and must be cancelled when no longer wanted.
-// Where a transaction is given up with Cancel alone, as with a failed OnError,
-// its watches may stay silent until its Reset.
+// Watch waits for a change of one key after its transaction has committed. It may
+// fire without a change, and it may miss a change that was undone. Always read the
+// key again, and also poll with a timer.
+//
+// A watch outlives its transaction. Cancel it when you no longer need it. If a
+// transaction is given up with Cancel alone, or by a failed OnError, its watches
+// may neither fire nor fail until Reset.
 type Watch interface {
 	// Done is closed when the watch has fired or failed.
 	Done() <-chan struct{}
-	// Err is nil before Done is closed and after the watch fired, else an Error:
-	// what the commit failed with, 1025 after a reset, 1029 after Cancel, 1032
-	// where there are too many.
+	// Err returns nil before Done is closed and after the watch has fired.
+	// Otherwise it returns an Error: the error of the commit, 1025 after a reset,
+	// 1029 after Cancel, or 1032 if there are too many watches.
 	Err() error
 	// Cancel ends the watch.
 	Cancel()

@@ -147,7 +147,7 @@ func (w *World) answered(t *task, answer error) error {
 	for err == nil && t.process.blindUntil > w.now {
 		err = t.wait(t.process.blindUntil-w.now, true)
 	}
-	if err != nil && kv.OutcomeOf(answer) == kv.Absent {
+	if err != nil && kv.OutcomeOf(answer) == kv.NotCommitted {
 		return err // it never learns that it may be sure
 	}
 	return answer

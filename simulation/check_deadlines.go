@@ -33,7 +33,7 @@ func (w *World) checkTold(p *process, op *operation, event machine.Event) {
 		if p.belief.End.IsZero() && p.believed == op.what.Token.Term && e.Outcome == kv.Committed {
 			w.situation("expiry in mid-commit")
 		}
-		if landed := op.commits > p.issuedAfter; e.Outcome == kv.Committed && !landed || e.Outcome == kv.Absent && landed {
+		if landed := op.commits > p.issuedAfter; e.Outcome == kv.Committed && !landed || e.Outcome == kv.NotCommitted && landed {
 			w.violated(Outcome, "%s takes a commit for %d, in the log: %v", p.name, e.Outcome, landed)
 		}
 		i := slices.IndexFunc(p.attempts, func(a attempt) bool { return a.op == e.Op && a.count == e.Attempt })
@@ -43,9 +43,9 @@ func (w *World) checkTold(p *process, op *operation, event machine.Event) {
 		switch e.Outcome {
 		case kv.Committed:
 			p.attempts = p.attempts[i:] // it is the base now, and all before it are settled
-		case kv.Absent:
+		case kv.NotCommitted:
 			p.attempts = slices.Delete(p.attempts, i, i+1)
-		case kv.SettledUnknown, kv.Unsettled:
+		case kv.UnknownResult, kv.Unsettled:
 		}
 	}
 }

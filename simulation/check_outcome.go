@@ -74,7 +74,7 @@ func (w *World) checkAnswer(op *operation, a *machine.Answer, outcome kv.Outcome
 func (w *World) checkOutcome(op *operation, a *machine.Answer, outcome kv.Outcome) {
 	kind, name := op.what.Kind, op.process.name
 	if a.Err != nil {
-		if outcome == kv.Absent && op.commits > 0 && kind != machine.ElectionCycle && op.lost == 0 && len(op.seats)+boolInt(op.wrote) > 0 {
+		if outcome == kv.NotCommitted && op.commits > 0 && kind != machine.ElectionCycle && op.lost == 0 && len(op.seats)+boolInt(op.wrote) > 0 {
 			w.violated(Outcome, "%s: %s surely failed (%v), and is in the log", name, kind, a.Err)
 		}
 		return

@@ -97,10 +97,10 @@ func TestARenewalIsToldBeforeItsCommit(t *testing.T) {
 				}
 				return nil
 			}
-		}, []any{1, "commit", kv.Absent, 2, "commit", kv.Committed}, false},
+		}, []any{1, "commit", kv.NotCommitted, 2, "commit", kv.Committed}, false},
 		{"a lost acknowledgement", func(b *bench) {
 			b.after = once(memkv.CallCommit, kv.CodeCommitUnknownResult)
-		}, []any{1, "commit", kv.SettledUnknown, 2, "commit", kv.Committed}, false},
+		}, []any{1, "commit", kv.UnknownResult, 2, "commit", kv.Committed}, false},
 		{"no answer", func(b *bench) {
 			b.after = once(memkv.CallCommit, kv.CodeTransactionTimedOut)
 		}, []any{1, "commit", kv.Unsettled}, true},

@@ -32,7 +32,7 @@ func (o *Executor) register(ctx context.Context, op machine.Operation, a *machin
 		moved, err = o.takeOver(tr, op, a, now)
 		return err
 	})
-	a.MayHaveWritten = a.Existing == nil && kv.OutcomeOf(err) != kv.Absent
+	a.MayHaveWritten = a.Existing == nil && kv.OutcomeOf(err) != kv.NotCommitted
 	if err == nil && moved {
 		return fmt.Errorf("%w: %s is alive, so %s stops; stop the other one, or give each process an id of its own",
 			fdbelection.ErrDuplicateID, a.Existing.Candidate.Identity, op.Me.Identity)

@@ -218,9 +218,9 @@ func (x *trial) observe(event Event) {
 		case kv.Committed:
 			x.base = x.open[key]
 			clear(x.open)
-		case kv.Absent:
+		case kv.NotCommitted:
 			delete(x.open, key)
-		case kv.SettledUnknown, kv.Unsettled:
+		case kv.UnknownResult, kv.Unsettled:
 		}
 	case Answered:
 		delete(x.mains, e.Op)

@@ -89,9 +89,9 @@ func (m *Machine) issued(e CommitDone) {
 	switch e.Outcome {
 	case kv.Committed:
 		t.acked, t.open = t.open[i].deadlines, t.open[i+1:]
-	case kv.Absent:
+	case kv.NotCommitted:
 		t.open = slices.Delete(slices.Clone(t.open), i, i+1)
-	case kv.SettledUnknown, kv.Unsettled: // it counts on
+	case kv.UnknownResult, kv.Unsettled: // it counts on
 	}
 }
 

@@ -49,11 +49,11 @@ func TestBeliefIsTheMinimumOverAttempts(t *testing.T) {
 	}{
 		{"none", nil, 9 * time.Second},
 		{"acknowledged", []kv.Outcome{kv.Committed}, 7500 * time.Millisecond},
-		{"surely failed", []kv.Outcome{kv.Absent}, 9 * time.Second},
-		{"settled, but not known", []kv.Outcome{kv.SettledUnknown}, 7500 * time.Millisecond},
+		{"surely failed", []kv.Outcome{kv.NotCommitted}, 9 * time.Second},
+		{"settled, but not known", []kv.Outcome{kv.UnknownResult}, 7500 * time.Millisecond},
 		{"unsettled", []kv.Outcome{kv.Unsettled}, 7500 * time.Millisecond},
-		{"one of two failed", []kv.Outcome{kv.Unsettled, kv.Absent}, 7500 * time.Millisecond},
-		{"both failed", []kv.Outcome{kv.Absent, kv.Absent}, 9 * time.Second},
+		{"one of two failed", []kv.Outcome{kv.Unsettled, kv.NotCommitted}, 7500 * time.Millisecond},
+		{"both failed", []kv.Outcome{kv.NotCommitted, kv.NotCommitted}, 9 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t).elect().pass(heartbeat)
@@ -83,12 +83,12 @@ func TestACopyKeepsItsOwnAttempts(t *testing.T) {
 	one, other := issue(m, 3, 5*time.Second), issue(m, 3, 6*time.Second)
 	require.Equal(t, 7500*time.Millisecond, one.Deadlines().End.Sub(localEpoch))
 	require.Equal(t, 8400*time.Millisecond, other.Deadlines().End.Sub(localEpoch))
-	failed, _ := Step(one, CommitDone{Op: op, Attempt: 0, Outcome: kv.Absent}, r.now())
+	failed, _ := Step(one, CommitDone{Op: op, Attempt: 0, Outcome: kv.NotCommitted}, r.now())
 	for i := range 3 {
-		failed, _ = Step(failed, CommitDone{Op: op, Attempt: i, Outcome: kv.Absent}, r.now())
+		failed, _ = Step(failed, CommitDone{Op: op, Attempt: i, Outcome: kv.NotCommitted}, r.now())
 	}
 	require.Equal(t, 7500*time.Millisecond, failed.Deadlines().End.Sub(localEpoch))
-	one, _ = Step(one, CommitDone{Op: op, Attempt: 3, Outcome: kv.Absent}, r.now())
+	one, _ = Step(one, CommitDone{Op: op, Attempt: 3, Outcome: kv.NotCommitted}, r.now())
 	require.Equal(t, 9*time.Second, one.Deadlines().End.Sub(localEpoch))
 	require.Len(t, one.tenure.open, 3)
 }
@@ -122,7 +122,7 @@ func TestAttemptsOfTwoOperations(t *testing.T) {
 	require.NotEqual(t, first, second)
 	r.step(CommitStarting{Op: second, Attempt: 1, Start: r.now().Local, Lease: r.config.LeaseDuration, Config: r.config})
 	again := *r
-	again.step(CommitDone{Op: second, Attempt: 1, Outcome: kv.Absent})
+	again.step(CommitDone{Op: second, Attempt: 1, Outcome: kv.NotCommitted})
 	require.Equal(t, 9*time.Second, again.m.tenure.acked.End.Sub(localEpoch))
 	require.Equal(t, first, again.m.tenure.open[0].op, "the one in doubt stays in doubt")
 	r.step(CommitDone{Op: second, Attempt: 1, Outcome: kv.Committed})

@@ -210,10 +210,10 @@ func (o *run) commit(a Answer, effect func()) {
 			o.touching = false
 			switch {
 			case lost:
-				o.tell(kv.SettledUnknown)
+				o.tell(kv.UnknownResult)
 				o.try()
 			case !applied:
-				o.tell(kv.Absent)
+				o.tell(kv.NotCommitted)
 				o.try()
 			default:
 				o.tell(kv.Committed)

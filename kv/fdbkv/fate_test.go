@@ -45,7 +45,7 @@ func (f fates) judge(ctx context.Context, db kv.Database, key []byte, err error)
 		count.absent++
 	}
 	f[said] = count
-	if (said == kv.Committed && !there) || (said == kv.Absent && there) {
+	if (said == kv.Committed && !there) || (said == kv.NotCommitted && there) {
 		return fmt.Errorf("%q: the commit is said to be %v (%w), and its write is there: %t", key, said, err, there)
 	}
 	return nil
@@ -101,7 +101,7 @@ func TestCancelledCommits(t *testing.T) {
 // various reports whether commits succeeded, never began, and were given up
 // midway.
 func (f fates) various() bool {
-	return f[kv.Committed].there > 0 && f[kv.Absent].absent > 0 && f[kv.Unsettled].there+f[kv.Unsettled].absent > 0
+	return f[kv.Committed].there > 0 && f[kv.NotCommitted].absent > 0 && f[kv.Unsettled].there+f[kv.Unsettled].absent > 0
 }
 
 // commitOnce reads and writes a key in one attempt, with a time limit or without.
@@ -148,7 +148,7 @@ func buggify(p string) error {
 		}
 	}
 	fmt.Printf("single commits: %+v\n", found)
-	if found[kv.SettledUnknown].there == 0 || found[kv.Absent].absent == 0 {
+	if found[kv.UnknownResult].there == 0 || found[kv.NotCommitted].absent == 0 {
 		return errors.New("the client lost no acknowledgement, or refused nothing; are its faults switched on?")
 	}
 	return countOnce(ctx, db, p)

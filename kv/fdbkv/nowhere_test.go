@@ -42,23 +42,23 @@ var waits = []struct {
 	outcome kv.Outcome
 	begin   func(tr kv.Transaction) (wait func() error)
 }{
-	{"get", kv.Absent, func(tr kv.Transaction) func() error {
+	{"get", kv.NotCommitted, func(tr kv.Transaction) func() error {
 		answer := tr.Get([]byte("k"))
 		return func() error { _, err := answer.Get(); return err }
 	}},
-	{"snapshot get", kv.Absent, func(tr kv.Transaction) func() error {
+	{"snapshot get", kv.NotCommitted, func(tr kv.Transaction) func() error {
 		answer := tr.Snapshot().Get([]byte("k"))
 		return func() error { _, err := answer.Get(); return err }
 	}},
-	{"range", kv.Absent, func(tr kv.Transaction) func() error {
+	{"range", kv.NotCommitted, func(tr kv.Transaction) func() error {
 		answer := tr.GetRange([]byte("a"), []byte("z"), kv.RangeOptions{})
 		return func() error { _, err := answer.Get(); return err }
 	}},
-	{"read version", kv.Absent, func(tr kv.Transaction) func() error {
+	{"read version", kv.NotCommitted, func(tr kv.Transaction) func() error {
 		answer := tr.GetReadVersion()
 		return func() error { _, err := answer.Get(); return err }
 	}},
-	{"versionstamp", kv.Absent, func(tr kv.Transaction) func() error {
+	{"versionstamp", kv.NotCommitted, func(tr kv.Transaction) func() error {
 		answer := tr.GetVersionstamp()
 		return func() error { _, err := answer.Get(); return err }
 	}},
@@ -140,7 +140,7 @@ func TestContextEndsTransact(t *testing.T) {
 			err := await(t, ended)
 			require.ErrorIs(t, err, context.Canceled)
 			require.ErrorIs(t, err, errStopped)
-			require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+			require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err))
 		})
 	}
 }

@@ -58,7 +58,7 @@ func TestSizeLimit(t *testing.T) {
 	})
 	require.ErrorIs(t, err, kv.Error{Code: kv.CodeTransactionTooLarge})
 	require.Equal(t, 2, runs)
-	require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+	require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err))
 }
 
 // TestRetryLimit: as many retries as the options say, also after a Reset.

@@ -130,7 +130,7 @@ func (t *ownedTransaction) refused(e kv.Error, err, answer error) error {
 	if a.Code == e.Code {
 		return err
 	}
-	if e.Outcome() != kv.Absent { // say no less than err does
+	if e.Outcome() != kv.NotCommitted { // say no less than err does
 		a.Committing, a.Err = true, err
 	}
 	return a

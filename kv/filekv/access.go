@@ -60,7 +60,7 @@ func access[T any](ctx context.Context, s *store, mode lockMode, work func(*atte
 		switch {
 		case errors.Is(err, ErrHeldElsewhere):
 			held = err
-		case held != nil && kv.CodeOf(err) == kv.CodeTransactionCancelled && kv.OutcomeOf(err) == kv.Absent:
+		case held != nil && kv.CodeOf(err) == kv.CodeTransactionCancelled && kv.OutcomeOf(err) == kv.NotCommitted:
 			return value, s.gaveUp(held.Error(), endOf(err)) // what it waited for all along
 		default:
 			return value, err

@@ -73,7 +73,7 @@ func TestContextEndsWaiting(t *testing.T) {
 				queuedUp(t, s, o.queued(1))
 				cancel()
 				err := wait(t, done, "the end of the wait")
-				requireError(t, err, s, kv.CodeTransactionCancelled, kv.Absent)
+				requireError(t, err, s, kv.CodeTransactionCancelled, kv.NotCommitted)
 				require.ErrorIs(t, err, context.Canceled)
 
 				// Without the obstacle it goes on, and nothing is left behind.
@@ -93,7 +93,7 @@ func TestForeignLockIsNamed(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*lastRetry)
 	defer cancel()
 	_, err = s.Commit(ctx, setting("k", "v"))
-	requireError(t, err, s, kv.CodeTransactionCancelled, kv.Absent)
+	requireError(t, err, s, kv.CodeTransactionCancelled, kv.NotCommitted)
 	require.ErrorContains(t, err, "another program holds the file")
 }
 
@@ -111,7 +111,7 @@ func TestContextEndsBeforeTheWrite(t *testing.T) {
 	wait(t, arrived, "the commit")
 	cancel()
 	err := wait(t, done, "the end of the commit")
-	requireError(t, err, s, kv.CodeTransactionCancelled, kv.Absent)
+	requireError(t, err, s, kv.CodeTransactionCancelled, kv.NotCommitted)
 	close(release)
 	value, _ := get(t, s, "k", 0)
 	require.Equal(t, "(absent)", value)
@@ -184,7 +184,7 @@ func TestDiskErrorInCommit(t *testing.T) {
 
 	s.afterWrite = nil
 	err = s.commitFailed(failure, 1<<62) // a version that is not there
-	requireError(t, err, s, kv.CodeIOError, kv.Absent)
+	requireError(t, err, s, kv.CodeIOError, kv.NotCommitted)
 }
 
 // A panic in the middle of the work, as damaged pages cause it, becomes an
@@ -194,12 +194,12 @@ func TestPanicBreaksTheStore(t *testing.T) {
 	s := openStore(t, path, Options{})
 	s.beforeWrite = func() { panic("pages") }
 	_, err := s.Commit(t.Context(), setting("k", "v"))
-	requireError(t, err, s, kv.CodeIOError, kv.Absent)
+	requireError(t, err, s, kv.CodeIOError, kv.NotCommitted)
 	require.ErrorIs(t, err, ErrDamaged)
 
 	s.beforeWrite = nil
 	_, err = s.Commit(t.Context(), setting("k", "v"))
-	requireError(t, err, s, kv.CodeIOError, kv.Absent)
+	requireError(t, err, s, kv.CodeIOError, kv.NotCommitted)
 	_, err = s.Read(t.Context(), 0, nil)
 	require.ErrorIs(t, err, ErrDamaged)
 
@@ -218,7 +218,7 @@ func TestTruncatedWhileOpen(t *testing.T) {
 		put(t, s, "k", "v")
 		require.NoError(t, os.Truncate(s.path, int64(2*os.Getpagesize())))
 		_, err := s.Read(t.Context(), 0, []*client.Read{{Key: []byte("k")}})
-		requireError(t, err, s, kv.CodeIOError, kv.Absent)
+		requireError(t, err, s, kv.CodeIOError, kv.NotCommitted)
 		require.ErrorIs(t, err, ErrDamaged)
 	})
 	t.Run("meanwhile", func(t *testing.T) {
@@ -245,13 +245,13 @@ func TestReplacedWhileOpen(t *testing.T) {
 	aside := s.path + ".aside"
 	require.NoError(t, os.Rename(s.path, aside))
 	_, err := s.Commit(t.Context(), setting("k", "w"))
-	requireError(t, err, s, kv.CodeIOError, kv.Absent)
+	requireError(t, err, s, kv.CodeIOError, kv.NotCommitted)
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.NoFileExists(t, s.path)
 
 	other := openStore(t, s.path, Options{})
 	_, err = s.Commit(t.Context(), setting("k", "w"))
-	requireError(t, err, s, kv.CodeIOError, kv.Absent)
+	requireError(t, err, s, kv.CodeIOError, kv.NotCommitted)
 	require.ErrorIs(t, err, ErrReplaced)
 	value, _ := get(t, other, "k", 0)
 	require.Equal(t, "(absent)", value)
@@ -280,7 +280,7 @@ func TestClose(t *testing.T) {
 			queuedUp(t, db.store, o.queued(2)) // the commit and the look at the watch
 			closed := background(db.Close)
 			err = wait(t, done, "the end of the commit")
-			requireError(t, err, db.store, kv.CodeTransactionCancelled, kv.Absent)
+			requireError(t, err, db.store, kv.CodeTransactionCancelled, kv.NotCommitted)
 			require.ErrorIs(t, err, ErrClosed)
 			remove()
 			require.NoError(t, wait(t, closed, "the end of Close"))

@@ -68,13 +68,13 @@
 // # What an error says
 //
 // A context ends every wait. If nothing had been written by then the error says
-// so: its outcome is kv.Absent, and that is certain. Once a commit is being
+// so: its outcome is kv.NotCommitted, and that is certain. Once a commit is being
 // written it gets 25 ms more to answer; after that the outcome is kv.Unsettled,
 // and the write may still become durable. It is not given up: the next
 // transaction of any process waits for it.
 //
 // A disk that fails answers with code 1510 and the cause. The outcome is
-// kv.Absent where the commit is surely not there, as when the disk was full,
+// kv.NotCommitted where the commit is surely not there, as when the disk was full,
 // and kv.Unsettled where it can be seen but the disk has not confirmed it.
 //
 // A file that is no store, was written by a newer program, contradicts itself,

@@ -162,7 +162,7 @@ func TestDiskFull(t *testing.T) {
 	var answer limited
 	spawn(t, "limit", path).hear(&answer)
 	require.Equal(t, kv.CodeIOError, answer.Code, answer.Error)
-	require.Equal(t, kv.Absent, answer.Outcome, answer.Error)
+	require.Equal(t, kv.NotCommitted, answer.Outcome, answer.Error)
 	require.Contains(t, answer.Error, path)
 	require.Contains(t, answer.Error, "file too large")
 	require.Equal(t, "v", answer.After)

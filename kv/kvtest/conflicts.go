@@ -46,7 +46,7 @@ var conflictCases = slices.Concat([]Case{
 	},
 	{
 		Name:  "Conflicts/LoserLeavesNothing",
-		Shows: "a commit that is refused with 1020 has written nothing, and its outcome is Absent",
+		Shows: "a commit that is refused with 1020 has written nothing, and its outcome is NotCommitted",
 		run: func(t *T) {
 			tr := t.begin()
 			t.get(tr, "k")
@@ -55,7 +55,7 @@ var conflictCases = slices.Concat([]Case{
 			t.put("k", "winner")
 			err := tr.Commit()
 			t.fails(err, kv.CodeNotCommitted, "Commit")
-			require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+			require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err))
 			require.Equal(t, "k=winner", t.storedAll())
 		},
 	},

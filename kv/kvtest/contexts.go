@@ -23,12 +23,12 @@ var contextCases = slices.Concat(heldContextCases(), []Case{
 				tr.Set(t.key("k"), []byte("v"))
 				return nil
 			})
-			t.endedBy(err, context.Canceled, kv.Absent)
+			t.endedBy(err, context.Canceled, kv.NotCommitted)
 			err = t.ReadTransact(ctx, func(tr kv.ReadTransaction) error {
 				_, err := tr.Get(t.key("k")).Get()
 				return err
 			})
-			t.endedBy(err, context.Canceled, kv.Absent)
+			t.endedBy(err, context.Canceled, kv.NotCommitted)
 			require.Empty(t, t.storedAll())
 		},
 	},
@@ -46,7 +46,7 @@ var contextCases = slices.Concat(heldContextCases(), []Case{
 			require.NotZero(t, kv.CodeOf(err), "Get")
 			_, err = tr.GetRange(t.key("a"), t.key("z"), forwards).Get()
 			require.ErrorIs(t, err, context.Canceled, "GetRange")
-			t.endedBy(tr.Commit(), context.Canceled, kv.Absent)
+			t.endedBy(tr.Commit(), context.Canceled, kv.NotCommitted)
 			require.Empty(t, t.storedAll())
 		},
 	},
@@ -61,7 +61,7 @@ var contextCases = slices.Concat(heldContextCases(), []Case{
 				_, err := tr.Get(t.key("k2")).Get()
 				return err
 			})
-			t.endedBy(err, context.DeadlineExceeded, kv.Absent)
+			t.endedBy(err, context.DeadlineExceeded, kv.NotCommitted)
 			require.Empty(t, t.storedAll())
 		},
 	},
@@ -70,8 +70,8 @@ var contextCases = slices.Concat(heldContextCases(), []Case{
 		Shows: "when it ends in the wait of OnError, the result has the code and the outcome of the error, and the context's cause",
 		run: func(t *T) {
 			for code, outcome := range map[int]kv.Outcome{
-				kv.CodeNotCommitted:        kv.Absent,
-				kv.CodeCommitUnknownResult: kv.SettledUnknown,
+				kv.CodeNotCommitted:        kv.NotCommitted,
+				kv.CodeCommitUnknownResult: kv.UnknownResult,
 			} {
 				ctx, cancel := context.WithCancel(t.ctx)
 				tr := t.beginIn(ctx)
@@ -94,12 +94,12 @@ var contextCases = slices.Concat(heldContextCases(), []Case{
 				}
 				return kv.Error{Code: kv.CodeNotCommitted}
 			})
-			t.endedBy(err, context.Canceled, kv.Absent)
+			t.endedBy(err, context.Canceled, kv.NotCommitted)
 			require.Equal(t, 3, runs)
 			err = t.ReadTransact(ctx, func(kv.ReadTransaction) error {
 				return kv.Error{Code: kv.CodeNotCommitted}
 			})
-			t.endedBy(err, context.Canceled, kv.Absent)
+			t.endedBy(err, context.Canceled, kv.NotCommitted)
 		},
 	},
 	{
@@ -136,15 +136,15 @@ func heldContextCases() []Case {
 		outcome     kv.Outcome
 		wait        func(t *T, tr kv.OwnedTransaction) error
 	}{
-		{"Context/EndsAGet", "a get that waits ends", OpRead, kv.Absent, func(t *T, tr kv.OwnedTransaction) error {
+		{"Context/EndsAGet", "a get that waits ends", OpRead, kv.NotCommitted, func(t *T, tr kv.OwnedTransaction) error {
 			_, err := tr.Get(t.key("k")).Get()
 			return err
 		}},
-		{"Context/EndsARange", "a range that waits ends", OpRead, kv.Absent, func(t *T, tr kv.OwnedTransaction) error {
+		{"Context/EndsARange", "a range that waits ends", OpRead, kv.NotCommitted, func(t *T, tr kv.OwnedTransaction) error {
 			_, err := tr.GetRange(t.key("a"), t.key("z"), forwards).Get()
 			return err
 		}},
-		{"Context/EndsAReadVersion", "a request for a read version ends", OpRead, kv.Absent, func(_ *T, tr kv.OwnedTransaction) error {
+		{"Context/EndsAReadVersion", "a request for a read version ends", OpRead, kv.NotCommitted, func(_ *T, tr kv.OwnedTransaction) error {
 			_, err := tr.GetReadVersion().Get()
 			return err
 		}},

@@ -67,7 +67,7 @@ var limitCases = []Case{
 			require.Equal(t, absent, t.get(tr, "k"))
 			err := tr.Commit()
 			t.fails(err, kv.CodeTransactionTooLarge, "Commit")
-			require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+			require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err))
 			require.Equal(t, err, tr.OnError(err), "2101 is not retried")
 			require.Empty(t, t.storedAll())
 		},
@@ -108,7 +108,7 @@ func tooLarge(name, shows string, code int, write func(t *T, tr kv.Transaction))
 			})
 			t.fails(err, code, "Transact")
 			require.Equal(t, 1, runs, "it is not retried")
-			require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+			require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err))
 			require.Empty(t, t.storedAll())
 		},
 	}

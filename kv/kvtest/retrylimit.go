@@ -115,7 +115,7 @@ var timeoutCases = []Case{
 	},
 	{
 		Name: "Timeout/BeforeTheCommit", Needs: []Capability{Clock, Outcomes},
-		Shows: "a commit that never began because the limit had passed has the outcome Absent",
+		Shows: "a commit that never began because the limit had passed has the outcome NotCommitted",
 		run: func(t *T) {
 			tr := t.begin()
 			tr.SetTimeout(timeLimit)
@@ -123,7 +123,7 @@ var timeoutCases = []Case{
 			t.Advance(pastTimeLimit)
 			err := tr.Commit()
 			t.fails(err, kv.CodeTransactionTimedOut, "Commit")
-			require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+			require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err))
 		},
 	},
 	{

@@ -24,7 +24,7 @@ var tooOldCases = []Case{
 			t.pass(pastWindow)
 			err := tr.Commit()
 			t.fails(err, kv.CodeTransactionTooOld, "Commit")
-			require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+			require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err))
 			require.Equal(t, absent, t.stored("k"))
 		},
 	},

@@ -142,7 +142,7 @@ var failingFunctions = []Case{
 				})
 				require.Equal(t, want, err)
 				require.Equal(t, 1, runs)
-				require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+				require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err))
 			}
 			require.Empty(t, t.storedAll())
 		},

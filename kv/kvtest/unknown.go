@@ -60,7 +60,7 @@ var unknownResultCases = []Case{
 	},
 	{
 		Name:  "UnknownResult/Refusals",
-		Shows: "after 1020, 1037, 1038, 1042, 1051, 1078 and 1213 nothing was written, the outcome is Absent, and Transact runs the function again",
+		Shows: "after 1020, 1037, 1038, 1042, 1051, 1078 and 1213 nothing was written, the outcome is NotCommitted, and Transact runs the function again",
 		Needs: []Capability{Faults},
 		run:   surelyNotCommitted,
 	},
@@ -84,7 +84,7 @@ func unknownResult(name string, applied bool) Case {
 			tr.Set(t.key("k"), []byte("v"))
 			err := tr.Commit()
 			t.fails(err, kv.CodeCommitUnknownResult, "Commit")
-			require.Equal(t, kv.SettledUnknown, kv.OutcomeOf(err))
+			require.Equal(t, kv.UnknownResult, kv.OutcomeOf(err))
 			require.Equal(t, applied, t.stored("k") == "v")
 			require.NoError(t, tr.OnError(err))
 			require.Equal(t, applied, t.get(tr, "k") == "v")
@@ -124,7 +124,7 @@ func surelyNotCommitted(t *T) {
 		tr.Set(t.key("k"), []byte("v"))
 		err := tr.Commit()
 		t.fails(err, code, "Commit")
-		require.Equal(t, kv.Absent, kv.OutcomeOf(err), "code %d", code)
+		require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err), "code %d", code)
 		require.Equal(t, absent, t.stored("k"), "code %d", code)
 
 		t.Inject(Fault{Op: OpCommit, Code: code})

@@ -138,7 +138,7 @@ var unreadableCases = []Case{
 			t.getFails(tr, "k", kv.CodeAccessedUnreadable)
 			err := tr.Commit()
 			t.fails(err, kv.CodeAccessedUnreadable, "Commit")
-			require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+			require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err))
 			require.Empty(t, t.storedAll())
 		},
 	},

@@ -117,7 +117,7 @@ func TestBeforeInjects(t *testing.T) {
 			}
 			surely := kv.Error{Code: code}.RetryableNotCommitted() || kind == CallRead || kind == CallReadVersion
 			if code != 1021 && code != 1039 {
-				require.Equal(t, surely || kind == CallWatch, kv.OutcomeOf(err) == kv.Absent, "%s answered with %d", kind, code)
+				require.Equal(t, surely || kind == CallWatch, kv.OutcomeOf(err) == kv.NotCommitted, "%s answered with %d", kind, code)
 			}
 		}
 	}
@@ -138,7 +138,7 @@ func TestLostAcknowledgement(t *testing.T) {
 		tr.Set([]byte("x"), nil)
 		err := tr.Commit()
 		require.Equal(t, code, kv.CodeOf(err))
-		require.Contains(t, []kv.Outcome{kv.Unsettled, kv.SettledUnknown}, kv.OutcomeOf(err))
+		require.Contains(t, []kv.Outcome{kv.Unsettled, kv.UnknownResult}, kv.OutcomeOf(err))
 		require.Equal(t, []string{"a=", "x="}, contents(t, db))
 		log := db.CommitLog()
 		require.True(t, log[0].Acknowledged)
@@ -233,7 +233,7 @@ func TestHookWaitsForTheContext(t *testing.T) {
 		cancel()
 		err = <-answer
 		require.ErrorIs(t, err, context.Canceled, name)
-		if kv.OutcomeOf(err) != kv.Absent { // the cancel may have come before the commit
+		if kv.OutcomeOf(err) != kv.NotCommitted { // the cancel may have come before the commit
 			require.Equal(t, kv.Unsettled, kv.OutcomeOf(err), name)
 		}
 	}

@@ -146,7 +146,7 @@ func (x *access) explain(err error) error {
 		return nil
 	case errors.Is(err, fdbelection.ErrNotInitialized):
 		return &noElectionError{x}
-	case kv.OutcomeOf(err) == kv.Unsettled, kv.OutcomeOf(err) == kv.SettledUnknown:
+	case kv.OutcomeOf(err) == kv.Unsettled, kv.OutcomeOf(err) == kv.UnknownResult:
 		return fmt.Errorf("store %s did not confirm the change in time, which may still be made: look, and repeat the command if need be: %w", x.safe(), err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return &noAnswerError{fmt.Sprintf("store %s did not answer within %s", x.safe(), x.timeout), err}

@@ -61,7 +61,7 @@ func TestEndOfAWait(t *testing.T) {
 			if commit {
 				require.Equal(t, kv.Unsettled, kv.OutcomeOf(err), name)
 			} else {
-				require.Equal(t, kv.Absent, kv.OutcomeOf(err), name)
+				require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err), name)
 			}
 			tr.Cancel()
 			cancel()

@@ -48,7 +48,7 @@ func (tr *Transaction) OnError(err error) error {
 	tr.expire()
 	switch why := life.failure(); {
 	case life != tr.life: // reset by somebody else meanwhile
-		return kv.Error{Code: kv.CodeTransactionCancelled, Committing: e.Outcome() != kv.Absent, Err: err}
+		return kv.Error{Code: kv.CodeTransactionCancelled, Committing: e.Outcome() != kv.NotCommitted, Err: err}
 	case tr.failure != nil:
 		return tr.instead(e, err)
 	case why != nil: // the context
@@ -65,7 +65,7 @@ func (tr *Transaction) instead(e kv.Error, err error) error {
 	if !errors.As(tr.failure, &failure) || failure.Code == e.Code {
 		return err
 	}
-	if e.Outcome() != kv.Absent {
+	if e.Outcome() != kv.NotCommitted {
 		failure.Committing, failure.Err = true, err
 	}
 	return failure

@@ -138,7 +138,7 @@ func TestTimeoutCanBeMoved(t *testing.T) {
 // TestTimeoutInBackoff: the doubt about the commit stays.
 func TestTimeoutInBackoff(t *testing.T) {
 	for code, want := range map[int]kv.Outcome{
-		kv.CodeNotCommitted:        kv.Absent,
+		kv.CodeNotCommitted:        kv.NotCommitted,
 		kv.CodeCommitUnknownResult: kv.Unsettled,
 	} {
 		s := newFakeStore()

@@ -167,7 +167,7 @@ func TestContextEnd(t *testing.T) {
 	}
 	err = tr.Commit()
 	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+	require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err))
 	require.Empty(t, s.commits)
 	tr.Reset()
 	require.ErrorIs(t, tr.Commit(), context.Canceled, "a reset does not bring the context back")

@@ -188,7 +188,7 @@ func TestTransactionTooLarge(t *testing.T) {
 			continue
 		}
 		require.Equal(t, kv.CodeTransactionTooLarge, kv.CodeOf(err))
-		require.Equal(t, kv.Absent, kv.OutcomeOf(err))
+		require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err))
 		_, err = stamp.Get()
 		require.Equal(t, kv.CodeInvalidVersion, kv.CodeOf(err))
 	}
