@@ -1,15 +1,15 @@
 package client
 
-// arenaBlock is how many bytes an arena takes at a time.
+// arenaBlock is the size of an arena's blocks in bytes.
 const arenaBlock = 768
 
-// arena keeps the copies of a transaction's keys and values, many to an
-// allocation. They live as long as anything refers to the block.
+// arena allocates the copies of a transaction's keys and values, many in one block.
+// A block lives as long as anything refers to it.
 type arena struct {
 	block []byte
 }
 
-// take returns n fresh bytes.
+// take returns n zeroed bytes.
 func (a *arena) take(n int) []byte {
 	if n > arenaBlock/2 {
 		return make([]byte, n)
@@ -22,14 +22,14 @@ func (a *arena) take(n int) []byte {
 	return a.block[at : at+n : at+n]
 }
 
-// clone copies b; the copy is never nil.
+// clone returns a copy of b. The copy is never nil.
 func (a *arena) clone(b []byte) []byte {
 	c := a.take(len(b))
 	copy(c, b)
 	return c
 }
 
-// point returns the range that holds key alone; both its bounds are copies.
+// point returns the range that contains only key. Both bounds are copies.
 func (a *arena) point(key []byte) Range {
 	n := len(key)
 	end := a.take(n + 1)

@@ -9,7 +9,7 @@ import (
 // Commit implements kv.OwnedTransaction.
 func (tr *Transaction) Commit() error {
 	tr.mu.Lock()
-	if err := tr.unusable(); err != nil {
+	if err := tr.useError(); err != nil {
 		if tr.deferred == 0 && !tr.committing {
 			tr.contextEnded(err)
 		}
@@ -26,22 +26,22 @@ func (tr *Transaction) Commit() error {
 	return tr.commit()
 }
 
-// commit does the work of Commit. tr.io and tr.mu are held, and tr.mu is
-// released while the store works.
+// commit implements Commit. tr.io and tr.mu are held. tr.mu is released while the
+// store works.
 func (tr *Transaction) commit() error {
-	// Reads that nobody awaited belong to the transaction all the same: their
-	// conflicts count, and an error of theirs is the commit's.
+	// Reads that were not awaited are part of the transaction. Their conflicts
+	// count, and the commit fails if one of them failed.
 	tr.flush(false)
-	if err := tr.over(); err != nil {
+	if err := tr.endError(); err != nil {
 		tr.contextEnded(err)
 		return err
 	}
 	if err := tr.reads.failure; err != nil {
-		return err // nothing was sent, so the watches do not learn of it before a reset
+		return err // nothing was sent, so the watches stay pending until a reset
 	}
-	room := commitRooms.Get().(*commitRoom)
-	defer room.release()
-	c := tr.gather(room)
+	buf := commitBuffers.Get().(*commitBuffer)
+	defer buf.release()
+	c := tr.gather(buf)
 	if len(c.Mutations) == 0 && len(c.WriteConflicts) == 0 {
 		return tr.commitNothing()
 	}
@@ -54,7 +54,7 @@ func (tr *Transaction) commit() error {
 	tr.unlocked(func() { result, err = tr.store.Commit(life, c) })
 	if err != nil {
 		failure := asError(life, err)
-		if life != tr.life { // reset by somebody else meanwhile
+		if life != tr.life { // reset concurrently
 			return failure
 		}
 		return tr.commitFailed(failure)
@@ -65,79 +65,80 @@ func (tr *Transaction) commit() error {
 	tr.committedVersion = result.Version
 	if tr.stamp != nil {
 		stamp := result.Stamp()
-		tr.stamp.settle(stamp[:], nil)
+		tr.stamp.resolve(stamp[:], nil)
 	}
 	tr.activateWatches(result.Version)
 	return nil
 }
 
-// contextEnded ends the watches and the stamp of a commit that did not begin
-// because the context has ended: no reset will bring it back.
+// contextEnded fails the watches and the stamp if the context ended before the
+// commit began. A reset would not revive the context.
 func (tr *Transaction) contextEnded(err error) {
 	if tr.failure == nil {
 		tr.failWatches(err)
-		tr.stamp.settle(nil, err)
+		tr.stamp.resolve(nil, err)
 	}
 }
 
-// commitRoom is space for a commit. The store does not keep it, and so it is
-// used again.
-type commitRoom struct {
+// commitBuffer is the memory of a commit. The store does not keep it, so it is
+// reused.
+type commitBuffer struct {
 	commit    Commit
 	mutations []Mutation
 	conflicts []Range
 }
 
-var commitRooms = sync.Pool{New: func() any { return &commitRoom{} }}
+var commitBuffers = sync.Pool{New: func() any { return &commitBuffer{} }}
 
-// commitRoomKept is the most mutations that a room is kept with.
-const commitRoomKept = 256
+// maxKeptMutations is the maximum number of mutations or conflicts of a reused
+// buffer.
+const maxKeptMutations = 256
 
-func (room *commitRoom) release() {
-	if cap(room.mutations) > commitRoomKept || cap(room.conflicts) > commitRoomKept {
+func (buf *commitBuffer) release() {
+	if cap(buf.mutations) > maxKeptMutations || cap(buf.conflicts) > maxKeptMutations {
 		return
 	}
-	clear(room.mutations)
-	clear(room.conflicts[:cap(room.conflicts)]) // joining has shortened it
-	room.commit = Commit{}
-	commitRooms.Put(room)
+	clear(buf.mutations)
+	clear(buf.conflicts[:cap(buf.conflicts)]) // joining shortened the slice
+	buf.commit = Commit{}
+	commitBuffers.Put(buf)
 }
 
-// gather makes the commit of what the transaction has done.
-func (tr *Transaction) gather(room *commitRoom) *Commit {
-	c := &room.commit
+// gather builds the commit from what the transaction has done.
+func (tr *Transaction) gather(buf *commitBuffer) *Commit {
+	c := &buf.commit
 	c.ReadVersion = tr.readVersion
-	room.mutations = tr.writes.mutations(room.mutations[:0])
-	room.conflicts = tr.writes.writeConflicts(room.conflicts[:0], &tr.arena)
-	c.Mutations, c.WriteConflicts = room.mutations, room.conflicts
+	buf.mutations = tr.writes.mutations(buf.mutations[:0])
+	buf.conflicts = tr.writes.writeConflicts(buf.conflicts[:0], &tr.arena)
+	c.Mutations, c.WriteConflicts = buf.mutations, buf.conflicts
 	tr.conflicts = normalize(tr.conflicts)
 	c.ReadConflicts = tr.conflicts
 	return c
 }
 
-// commitNothing ends a transaction that wrote nothing. There is nothing to
-// check: its reads were of one version.
+// commitNothing commits a read-only transaction. There is nothing to check, because
+// all its reads saw one version.
 func (tr *Transaction) commitNothing() error {
 	if counter, ok := tr.store.(ReadOnlyCounter); ok {
 		counter.CountReadOnlyCommit()
 	}
-	tr.stamp.settle(nil, kv.Error{Code: kv.CodeNoCommitVersion})
+	tr.stamp.resolve(nil, kv.Error{Code: kv.CodeNoCommitVersion})
 	tr.activateWatches(tr.readVersion)
 	return nil
 }
 
-// commitFailed tells the stamp and the watches.
+// commitFailed fails the stamp and the watches.
 func (tr *Transaction) commitFailed(err kv.Error) error {
 	stampErr := kv.Error{Code: kv.CodeInvalidVersion}
 	if err.Outcome() == kv.Unsettled {
 		stampErr = err
 	}
-	tr.stamp.settle(nil, stampErr)
+	tr.stamp.resolve(nil, stampErr)
 	tr.failWatches(err)
 	return err
 }
 
-// activateWatches hands over the watches of a commit that succeeded.
+// activateWatches activates the watches after a successful commit.
 func (tr *Transaction) activateWatches(version int64) {
 	watches := tr.watches
 	tr.watches = nil
@@ -148,8 +149,8 @@ func (tr *Transaction) activateWatches(version int64) {
 	tr.unlocked(func() { tr.activate(life, watches, version) })
 }
 
-// GetCommittedVersion implements kv.OwnedTransaction. Before a commit it is -1
-// as well.
+// GetCommittedVersion implements kv.OwnedTransaction. It also returns -1 before a
+// commit.
 func (tr *Transaction) GetCommittedVersion() (int64, error) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()

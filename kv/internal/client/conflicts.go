@@ -6,15 +6,15 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// addReadConflict adds the parts of r that do not rest on own writes alone: what
-// the transaction has set or cleared cannot be changed under it by others.
+// addReadConflict adds r without the keys that the transaction has written itself.
+// Other transactions cannot change what it reads there.
 func (tr *Transaction) addReadConflict(r Range) {
-	tr.conflicts = appendOutsideOf(tr.conflicts, r, tr.writes.within(r), tr.writes.cleared.within(r), &tr.arena)
+	tr.conflicts = appendOutside(tr.conflicts, r, tr.writes.within(r), tr.writes.cleared.within(r), &tr.arena)
 }
 
-// appendOutsideOf appends the parts of r outside of the given writes and
-// cleared ranges, both sorted.
-func appendOutsideOf(out []Range, r Range, writes []*ownWrite, cleared []Range, a *arena) []Range {
+// appendOutside appends the parts of r that are neither in writes nor in cleared.
+// Both are sorted.
+func appendOutside(out []Range, r Range, writes []*ownWrite, cleared []Range, a *arena) []Range {
 	begin := r.Begin
 	skip := func(from, to []byte) {
 		if bytes.Compare(begin, from) < 0 {
@@ -38,15 +38,15 @@ func appendOutsideOf(out []Range, r Range, writes []*ownWrite, cleared []Range, 
 	return out
 }
 
-// AddReadConflictKey implements kv.Transaction. Like every read conflict it is
-// left out where the transaction has written the key already.
+// AddReadConflictKey implements kv.Transaction. It adds nothing if the transaction
+// has already written the key, like any read conflict.
 func (tr *Transaction) AddReadConflictKey(key []byte) error {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	if !tr.writable() {
 		return nil
 	}
-	if outside(key) {
+	if isSystemKey(key) {
 		tr.deferred = kv.CodeKeyOutsideLegalRange
 		return nil
 	}
@@ -54,8 +54,8 @@ func (tr *Transaction) AddReadConflictKey(key []byte) error {
 	return nil
 }
 
-// AddReadConflictRange implements kv.Transaction. Only an inverted range is
-// answered here; everything else shows at the commit.
+// AddReadConflictRange implements kv.Transaction. It returns only 2005. Other
+// errors are deferred to the next read and the commit.
 func (tr *Transaction) AddReadConflictRange(begin, end []byte) error {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -73,7 +73,7 @@ func (tr *Transaction) AddWriteConflictKey(key []byte) error {
 	if !tr.writable() {
 		return nil
 	}
-	if outside(key) {
+	if isSystemKey(key) {
 		tr.deferred = kv.CodeKeyOutsideLegalRange
 		return nil
 	}
@@ -92,7 +92,7 @@ func (tr *Transaction) AddWriteConflictRange(begin, end []byte) error {
 	return err
 }
 
-// conflictRange checks the bounds of an explicit range and copies them.
+// conflictRange checks and copies the bounds of an explicit conflict range.
 func (tr *Transaction) conflictRange(begin, end []byte) (r Range, ok bool, err error) {
 	code := checkRange(begin, end)
 	if code == kv.CodeInvertedRange {

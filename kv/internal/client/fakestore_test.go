@@ -12,7 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// fakeStore is a store of one version that writes down what it is asked.
+// fakeStore is a store with one version that records its calls.
 type fakeStore struct {
 	mu      sync.Mutex
 	data    map[string]string
@@ -22,7 +22,7 @@ type fakeStore struct {
 	slept   []time.Duration
 	now     time.Time
 
-	// What the next calls do, where it is not the usual.
+	// Hooks for the next calls; nil means the default.
 	onRead   func(ctx context.Context) error
 	onCommit func(ctx context.Context) error
 	onSleep  func(ctx context.Context, d time.Duration) error
@@ -155,7 +155,7 @@ func (s *fakeStore) pass(d time.Duration) {
 	s.now = s.now.Add(d)
 }
 
-// show writes ranges as text: a range of one key as the key alone.
+// show formats ranges. A range of one key is shown as the key.
 func show(ranges []Range) []string {
 	out := []string{}
 	for _, r := range ranges {
@@ -168,7 +168,7 @@ func show(ranges []Range) []string {
 	return out
 }
 
-// rows makes pairs of rows.
+// pairs formats rows.
 func pairs(rows []kv.KeyValue) []string {
 	out := []string{}
 	for _, r := range rows {

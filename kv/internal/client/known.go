@@ -2,14 +2,14 @@ package client
 
 import "bytes"
 
-// A transaction reads at one version, so an answer that it has stands for good:
-// a read that it can serve from an earlier answer does not ask the store, and
-// works even when the version is no longer kept.
+// A transaction reads at one version, so an answer stays valid. A read that an
+// earlier answer covers does not go to the store, and works even if the version is
+// no longer kept.
 
-// indexFrom is how many single reads are searched one by one.
+// indexFrom is the number of single reads up to which a linear search is used.
 const indexFrom = 16
 
-// remember keeps an answered read. Rows are kept as they came.
+// remember stores an answered read.
 func (s *readSet) remember(r *read) {
 	if r.scan == nil {
 		s.points = append(s.points, r)
@@ -21,7 +21,7 @@ func (s *readSet) remember(r *read) {
 	s.ranges = append(s.ranges, r)
 }
 
-// known returns the value of key where an earlier answer has it.
+// known returns the value of key if an earlier answer covers it.
 func (s *readSet) known(key []byte) (bool, []byte) {
 	if r := s.point(key); r != nil {
 		return true, r.Value
@@ -52,7 +52,7 @@ func (s *readSet) point(key []byte) *read {
 	return s.index[string(key)]
 }
 
-// knownRange returns the answered read of which span is a part, or nil.
+// knownRange returns an answered read that covers span, or nil.
 func (s *readSet) knownRange(span Range) *read {
 	for _, r := range s.ranges {
 		seen := r.scan.seen()

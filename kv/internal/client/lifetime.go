@@ -10,25 +10,25 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// lifetime is the context of one attempt of a transaction. It ends with its
-// parent, with Cancel or Reset, and when the time limit has passed. A store
-// that never waits asks for Err only, and that costs nothing: the machinery of
-// a real context is made by the first call of Done.
+// lifetime is the context of one attempt of a transaction. It ends with its parent,
+// with Cancel or Reset, or when the time limit has passed. It creates a real
+// context only at the first call of Done, because a store that never waits calls
+// only Err.
 type lifetime struct {
 	parent context.Context
 	store  Store
 
 	mu       sync.Mutex
 	ended    bool
-	deadline time.Time // on the store's clock; zero: none
+	deadline time.Time // on the store's clock; zero means none
 	inner    context.Context
 	cancel   context.CancelFunc
-	watching bool // a goroutine waits for the deadline
+	watching bool // a goroutine is waiting for the deadline
 }
 
 var _ context.Context = (*lifetime)(nil)
 
-// Deadline is the earlier one of the parent's and the time limit's.
+// Deadline returns the earlier of the parent's deadline and the time limit.
 func (l *lifetime) Deadline() (time.Time, bool) {
 	l.mu.Lock()
 	own := l.deadline
@@ -40,7 +40,7 @@ func (l *lifetime) Deadline() (time.Time, bool) {
 	return own, true
 }
 
-// Done returns the channel that is closed at the end.
+// Done returns a channel that is closed when the lifetime ends.
 func (l *lifetime) Done() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -54,8 +54,8 @@ func (l *lifetime) Done() <-chan struct{} {
 	return l.inner.Done()
 }
 
-// watchDeadline lets a goroutine end the lifetime at its deadline. It is there
-// only while somebody waits, and it waits on the store's clock.
+// watchDeadline starts a goroutine that ends the lifetime at its deadline by the
+// store's clock. It does so only if Done has been called. l.mu is held.
 func (l *lifetime) watchDeadline() {
 	if l.deadline.IsZero() || l.watching || l.ended || l.inner == nil {
 		return
@@ -72,12 +72,12 @@ func (l *lifetime) watchDeadline() {
 		if l.deadline.Equal(deadline) {
 			l.cancel()
 		} else {
-			l.watchDeadline() // it was moved meanwhile
+			l.watchDeadline() // the deadline was moved
 		}
 	}()
 }
 
-// Err is nil until the end.
+// Err returns nil until the lifetime ends.
 func (l *lifetime) Err() error {
 	ended, passed := l.state()
 	switch {
@@ -89,8 +89,9 @@ func (l *lifetime) Err() error {
 	return l.parent.Err()
 }
 
-// state reports whether the attempt was ended, and whether its time limit has
-// passed. The clock is asked without the lock: it is the engine's user's.
+// state reports whether the attempt was ended and whether its time limit has
+// passed. It reads the clock without holding the lock, because the clock is user
+// code.
 func (l *lifetime) state() (ended, passed bool) {
 	l.mu.Lock()
 	ended, deadline := l.ended, l.deadline
@@ -98,7 +99,8 @@ func (l *lifetime) state() (ended, passed bool) {
 	return ended, !deadline.IsZero() && !l.store.Now().Before(deadline)
 }
 
-// Value returns the parent's value, or that of the machinery.
+// Value returns the value of the inner context, or of the parent before Done is
+// called.
 func (l *lifetime) Value(key any) any {
 	l.mu.Lock()
 	inner := l.inner
@@ -109,7 +111,7 @@ func (l *lifetime) Value(key any) any {
 	return l.parent.Value(key)
 }
 
-// setDeadline moves the time limit; zero removes it.
+// setDeadline sets the time limit. The zero time removes it.
 func (l *lifetime) setDeadline(t time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -117,7 +119,7 @@ func (l *lifetime) setDeadline(t time.Time) {
 	l.watchDeadline()
 }
 
-// end ends the attempt and releases what Done has made.
+// end ends the attempt and releases the context that Done created.
 func (l *lifetime) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -127,8 +129,8 @@ func (l *lifetime) end() {
 	}
 }
 
-// failure says, as an Error, why the lifetime has ended; nil before that. The
-// context's cause is in it only where the context ended first.
+// failure returns the Error that describes why the lifetime has ended, or nil. The
+// Error has a cause only if the context ended first.
 func (l *lifetime) failure() *kv.Error {
 	ended, passed := l.state()
 	switch {
@@ -142,8 +144,8 @@ func (l *lifetime) failure() *kv.Error {
 	return nil
 }
 
-// contextCause returns an error that matches both ctx.Err() and the cause that
-// was given with the cancellation.
+// contextCause returns an error that matches both ctx.Err() and the cause of the
+// cancellation.
 func contextCause(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if cause == nil || errors.Is(cause, err) {
@@ -152,7 +154,7 @@ func contextCause(ctx context.Context) error {
 	return withCause(err, cause)
 }
 
-// withCause adds the cause of a context's end to an error that lacks it.
+// withCause adds the cause of a context's end to an error that does not have it.
 func withCause(err, cause error) error {
 	if cause == nil || errors.Is(err, cause) {
 		return err

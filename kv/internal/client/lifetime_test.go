@@ -11,8 +11,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// block makes a call of the store wait until its context ends, and tells when
-// it has begun. A stopped commit may yet be applied.
+// block returns a hook that sends on begun and then waits until the context ends. A
+// commit that it stops may still be applied.
 func block(begun chan<- struct{}, committing bool) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		begun <- struct{}{}
@@ -21,8 +21,8 @@ func block(begun chan<- struct{}, committing bool) func(ctx context.Context) err
 	}
 }
 
-// TestEndOfAWait: what ends a read or a commit that waits, and what it is
-// answered with.
+// TestEndOfAWait checks the error of a pending read or commit for everything that
+// can end it.
 func TestEndOfAWait(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	for name, c := range map[string]struct {
@@ -69,8 +69,8 @@ func TestEndOfAWait(t *testing.T) {
 	}
 }
 
-// TestDeadlineOfAWait: with a time limit a wait ends when the store's clock has
-// got there, also where the limit was moved meanwhile.
+// TestDeadlineOfAWait checks that a wait ends when the store's clock reaches the
+// time limit, even if the limit was moved meanwhile.
 func TestDeadlineOfAWait(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	s, begun := newFakeStore(), make(chan struct{}, 1)
@@ -103,8 +103,8 @@ func TestDeadlineOfAWait(t *testing.T) {
 	tr.Cancel()
 }
 
-// TestContextOfACall: a store sees the caller's values, the earlier deadline,
-// and an end that comes before it waits.
+// TestContextOfACall checks that a store sees the caller's context values and the
+// earlier deadline, and that the context may end before the store waits.
 func TestContextOfACall(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	type label struct{}

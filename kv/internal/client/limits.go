@@ -13,27 +13,27 @@ const (
 	MaxTransactionSize = 10_000_000
 )
 
-// What a mutation and a conflict range count for in a transaction's size,
-// beside their keys and values.
+// Bytes that a mutation and a conflict range add to a transaction's size, besides
+// their keys and values.
 const (
 	mutationOverhead = 28
 	rangeOverhead    = 24
 )
 
-// codeRangeLimitsInvalid answers a range read with a negative limit.
+// codeRangeLimitsInvalid is the error of a range read with a negative limit.
 const codeRangeLimitsInvalid = 2012
 
-// keysEnd is where the keys of applications end and the system's own begin.
+// keysEnd is the end of the user keys. System keys follow.
 var keysEnd = []byte{0xff}
 
-// outside reports whether key is the system's own.
-func outside(key []byte) bool { return len(key) > 0 && key[0] == 0xff }
+// isSystemKey reports whether key is a system key.
+func isSystemKey(key []byte) bool { return len(key) > 0 && key[0] == 0xff }
 
-// outsideEnd is outside for the end of a range, which may be keysEnd itself.
-func outsideEnd(end []byte) bool { return bytes.Compare(end, keysEnd) > 0 }
+// isSystemEnd is isSystemKey for the end of a range, which may be keysEnd.
+func isSystemEnd(end []byte) bool { return bytes.Compare(end, keysEnd) > 0 }
 
-// clipKey shortens a key that is longer than any that can be stored to one
-// that orders the same among those that can.
+// clipKey shortens a key that is too long to be stored. The result has the same
+// order relative to all keys that can be stored.
 func clipKey(key []byte) []byte {
 	if len(key) > MaxKeySize {
 		return key[:MaxKeySize+1]
@@ -41,19 +41,18 @@ func clipKey(key []byte) []byte {
 	return key
 }
 
-// checkRange says what is wrong with the bounds of a range, by code; 0 is
-// nothing.
+// checkRange returns the code of what is wrong with the bounds of a range, or 0.
 func checkRange(begin, end []byte) int {
 	switch {
 	case bytes.Compare(begin, end) > 0:
 		return kv.CodeInvertedRange
-	case outsideEnd(begin) || outsideEnd(end):
+	case isSystemEnd(begin) || isSystemEnd(end):
 		return kv.CodeKeyOutsideLegalRange
 	}
 	return 0
 }
 
-// commitSize is what counts against MaxTransactionSize.
+// commitSize returns the size that counts against MaxTransactionSize.
 func commitSize(c *Commit) int {
 	size := 0
 	for i := range c.Mutations {

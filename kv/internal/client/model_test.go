@@ -13,30 +13,30 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// model is what a transaction means, written for being right and not for being
-// quick: the list of its writes, looked through for every key.
+// model is a simple, slow specification of a transaction: the list of its writes,
+// which is searched for every key.
 type model struct {
 	stored map[string]string
 	writes []modelWrite
 	reads  []modelRead
 }
 
-// modelWrite is a Set (to is empty), a clear, or a stamped write.
+// modelWrite is a Set (end is empty), a clear or a versionstamped write.
 type modelWrite struct {
 	kind     MutationKind
 	key, end string
-	template string // of a stamped key: where the write is kept
+	template string // of a stamped key; the key under which the write is stored
 	value    string
 }
 
-// modelRead is a key or a range that the answer to a read rests on, and the
+// modelRead is a key or a range that the result of a read depends on, and the
 // number of writes before it.
 type modelRead struct {
 	begin, end string
 	writes     int
 }
 
-// own is what the first n writes say of a key.
+// own is the effect of the first n writes on a key.
 type own struct {
 	written, unreadable bool // written: set or cleared
 	present             bool
@@ -73,8 +73,8 @@ func (m *model) get(key string) (value string, present bool, code int) {
 	return value, present, 0
 }
 
-// points are the keys at which a range is looked at: all that can have a value,
-// and where a stamped key may turn up.
+// points returns the keys at which a range is evaluated: all keys that can have a
+// value, and those where a stamped key may be.
 func (m *model) points() []string {
 	all := map[string]bool{}
 	for _, k := range universe {
@@ -88,7 +88,7 @@ func (m *model) points() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// scan returns what a range read answers, and what its answer rests on.
+// scan returns the rows of a range read, and the range that they depend on.
 func (m *model) scan(begin, end string, limit int, reverse bool) (rows []string, on modelRead, code int) {
 	on = modelRead{begin, end, len(m.writes)}
 	points := m.points()
@@ -119,14 +119,14 @@ func (m *model) scan(begin, end string, limit int, reverse bool) (rows []string,
 	return rows, on, 0
 }
 
-// conflicts reports whether the commit has to depend on a key.
+// conflicts reports whether the commit depends on key.
 func (m *model) conflicts(key string) bool {
 	return slices.ContainsFunc(m.reads, func(r modelRead) bool {
 		return key >= r.begin && key < r.end && !m.own(key, r.writes).written
 	})
 }
 
-// result is what is stored after a commit with the given stamp.
+// result returns the data after a commit with the given stamp.
 func (m *model) result(stamp string) map[string]string {
 	data := maps.Clone(m.stored)
 	for _, w := range m.writes {
@@ -144,7 +144,7 @@ func (m *model) result(stamp string) map[string]string {
 	return data
 }
 
-// universe are the keys of the random transactions.
+// universe holds the keys of the random transactions.
 var universe = func() []string {
 	var all []string
 	for _, a := range "abcd" {
@@ -156,8 +156,8 @@ var universe = func() []string {
 	return all
 }()
 
-// TestAgainstModel runs random transactions on the client half and on the
-// model. Answers, read conflicts and what is stored in the end must agree.
+// TestAgainstModel runs random transactions on a Transaction and on the model.
+// Results of reads, read conflicts and the data after the commit must be equal.
 func TestAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := newFakeStore()
@@ -172,15 +172,15 @@ func TestAgainstModel(t *testing.T) {
 	})
 }
 
-// modelRun is one random transaction under way.
+// modelRun is one random transaction.
 type modelRun struct {
-	t       *rapid.T
-	s       *fakeStore
-	tr      *Transaction
-	m       *model
-	later   []func() // futures to await
-	spoiled bool     // a read has failed
-	values  int
+	t      *rapid.T
+	s      *fakeStore
+	tr     *Transaction
+	m      *model
+	later  []func() // checks of futures that were not awaited yet
+	failed bool     // a read has failed
+	values int
 }
 
 func (r *modelRun) key(name string) string { return rapid.SampledFrom(universe).Draw(r.t, name) }
@@ -283,9 +283,9 @@ func (r *modelRun) reader(snapshot bool) kv.ReadTransaction {
 	return r.tr
 }
 
-// expect keeps a check for later.
+// expect defers a check until the future is awaited.
 func (r *modelRun) expect(code int, check func()) {
-	r.spoiled = r.spoiled || code != 0
+	r.failed = r.failed || code != 0
 	r.later = append(r.later, check)
 }
 
@@ -302,7 +302,7 @@ func (r *modelRun) finish() {
 	}
 	err := r.tr.Commit()
 	r.await()
-	if r.spoiled {
+	if r.failed {
 		require.Equal(r.t, kv.CodeAccessedUnreadable, kv.CodeOf(err))
 		return
 	}
@@ -326,7 +326,7 @@ func (r *modelRun) finish() {
 		for i, x := range ranges {
 			require.Less(r.t, string(x.Begin), string(x.End))
 			if i > 0 {
-				require.Less(r.t, string(ranges[i-1].End), string(x.Begin), "sorted, and not touching")
+				require.Less(r.t, string(ranges[i-1].End), string(x.Begin), "ranges are sorted and do not touch")
 			}
 		}
 	}

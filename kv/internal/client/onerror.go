@@ -7,15 +7,16 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// The back-off between retries: each waits a random part of a bound that
-// doubles.
+// Bounds of the back-off between retries. Each wait is a random part of a bound
+// that doubles with each retry.
 const (
 	minBackoff = 10 * time.Millisecond
 	maxBackoff = time.Second
-	// maxBackoffMemory bounds it where a proxy is out of memory.
+	// maxBackoffMemory is the bound after an error that reports a proxy out of
+	// memory.
 	maxBackoffMemory = 30 * time.Second
-	// versionDelay is the flat wait after an error of the read version, which
-	// only asks for a fresh one.
+	// versionDelay is the fixed wait after 1007 and 1009. The retry only needs a
+	// new read version.
 	versionDelay = 10 * time.Millisecond
 )
 
@@ -29,7 +30,7 @@ func (tr *Transaction) OnError(err error) error {
 	defer tr.mu.Unlock()
 	tr.expire()
 	if tr.failure != nil {
-		return tr.instead(e, err)
+		return tr.failureFor(e, err)
 	}
 	if tr.retryLimit >= 0 && tr.retries >= tr.retryLimit {
 		tr.fail(kv.Error{Code: kv.CodeTransactionCancelled})
@@ -42,25 +43,25 @@ func (tr *Transaction) OnError(err error) error {
 	}
 	life, delay := tr.life, tr.nextDelay(e.Code)
 	if life.failure() == nil {
-		// Why it ended early is looked up below.
+		// An early end is handled below.
 		tr.unlocked(func() { _ = tr.store.Sleep(life, delay) })
 	}
 	tr.expire()
 	switch why := life.failure(); {
-	case life != tr.life: // reset by somebody else meanwhile
+	case life != tr.life: // reset concurrently
 		return kv.Error{Code: kv.CodeTransactionCancelled, Committing: e.Outcome() != kv.NotCommitted, Err: err}
 	case tr.failure != nil:
-		return tr.instead(e, err)
-	case why != nil: // the context
+		return tr.failureFor(e, err)
+	case why != nil: // the context ended
 		return kv.Error{Code: e.Code, Committing: e.Committing, Err: why.Err}
 	}
 	tr.restart()
 	return nil
 }
 
-// instead returns the failure of the transaction in the place of err, and lets
-// it say no less than err does about what may have been committed.
-func (tr *Transaction) instead(e kv.Error, err error) error {
+// failureFor returns the failure of the transaction instead of err. If the commit may
+// have succeeded according to err, so does the result.
+func (tr *Transaction) failureFor(e kv.Error, err error) error {
 	var failure kv.Error
 	if !errors.As(tr.failure, &failure) || failure.Code == e.Code {
 		return err
@@ -71,7 +72,7 @@ func (tr *Transaction) instead(e kv.Error, err error) error {
 	return failure
 }
 
-// nextDelay returns how long to wait before the next attempt.
+// nextDelay returns the wait before the next attempt.
 func (tr *Transaction) nextDelay(code int) time.Duration {
 	switch code {
 	case kv.CodeTransactionTooOld, kv.CodeFutureVersion:

@@ -15,8 +15,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// TestOnErrorOfEveryCode compares what a fresh transaction does with what the
-// real client was recorded to do.
+// TestOnErrorOfEveryCode compares OnError of a fresh transaction with a recording
+// of the real client.
 func TestOnErrorOfEveryCode(t *testing.T) {
 	f, err := os.Open("../../testdata/errors.jsonl")
 	require.NoError(t, err)
@@ -37,14 +37,14 @@ func TestOnErrorOfEveryCode(t *testing.T) {
 			continue
 		}
 		require.Equal(t, errCode(c.Code), err)
-		require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(tr.Commit()), "code %d spoils the transaction", c.Code)
+		require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(tr.Commit()), "after code %d the transaction is unusable", c.Code)
 	}
 	require.NoError(t, lines.Err())
 	require.Equal(t, 307, n)
 }
 
-// TestBackoff: half of a bound that doubles, as the jitter says; flat after
-// errors of the read version, which leave the bound alone.
+// TestBackoff checks the bound that doubles, with a jitter of one half. The wait
+// after 1007 and 1009 is fixed and leaves the bound unchanged.
 func TestBackoff(t *testing.T) {
 	s := newFakeStore()
 	tr := s.begin()
@@ -65,8 +65,8 @@ func TestBackoff(t *testing.T) {
 	require.Equal(t, []time.Duration{5 * ms}, retry(kv.CodeNotCommitted, 1))
 }
 
-// TestRetryLimit: past it the error comes back as it is, and the transaction
-// is spoiled.
+// TestRetryLimit checks that OnError returns the error unchanged past the limit,
+// and that the transaction is unusable afterwards.
 func TestRetryLimit(t *testing.T) {
 	for limit := range 3 {
 		s := newFakeStore()
@@ -87,7 +87,8 @@ func TestRetryLimit(t *testing.T) {
 	require.NoError(t, tr.OnError(errCode(kv.CodeNotCommitted)))
 }
 
-// TestErrorWithoutCode is none of the transaction's business.
+// TestErrorWithoutCode checks that OnError returns an error without a code
+// unchanged.
 func TestErrorWithoutCode(t *testing.T) {
 	tr := newFakeStore().begin()
 	mine := errors.New("mine")
@@ -96,7 +97,7 @@ func TestErrorWithoutCode(t *testing.T) {
 	require.NoError(t, tr.Commit())
 }
 
-// TestTimeout runs from the creation, across retries.
+// TestTimeout checks that the time limit runs from the creation, across retries.
 func TestTimeout(t *testing.T) {
 	s := newFakeStore()
 	tr := s.begin()
@@ -116,12 +117,12 @@ func TestTimeout(t *testing.T) {
 	require.Equal(t, kv.CodeTransactionTimedOut, kv.CodeOf(tr.OnError(errCode(kv.CodeTransactionTimedOut))))
 	require.Equal(t, kv.CodeTransactionTimedOut, kv.CodeOf(tr.OnError(errCode(kv.CodeNotCommitted))))
 	tr.SetTimeout(0)
-	require.Equal(t, kv.CodeTransactionTimedOut, uses(tr)["Get"](), "it is too late")
+	require.Equal(t, kv.CodeTransactionTimedOut, uses(tr)["Get"](), "the limit has already passed")
 	tr.Reset()
 	require.Equal(t, "(none)", get(t, tr.Get([]byte("a"))))
 }
 
-// TestTimeoutCanBeMoved before it has passed.
+// TestTimeoutCanBeMoved checks that the limit can be changed before it has passed.
 func TestTimeoutCanBeMoved(t *testing.T) {
 	s := newFakeStore()
 	tr := s.begin()
@@ -135,7 +136,8 @@ func TestTimeoutCanBeMoved(t *testing.T) {
 	require.NoError(t, tr.Commit())
 }
 
-// TestTimeoutInBackoff: the doubt about the commit stays.
+// TestTimeoutInBackoff checks that the error does not hide that the commit may have
+// succeeded.
 func TestTimeoutInBackoff(t *testing.T) {
 	for code, want := range map[int]kv.Outcome{
 		kv.CodeNotCommitted:        kv.NotCommitted,
@@ -150,7 +152,7 @@ func TestTimeoutInBackoff(t *testing.T) {
 	}
 }
 
-// TestCancelInBackoff: the same, by Cancel and by Reset.
+// TestCancelInBackoff checks the same for Cancel and Reset.
 func TestCancelInBackoff(t *testing.T) {
 	for name, end := range map[string]func(tr *Transaction){
 		"cancel": (*Transaction).Cancel, "reset": (*Transaction).Reset,

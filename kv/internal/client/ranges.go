@@ -15,11 +15,11 @@ func (tr *Transaction) GetRange(begin, end []byte, opts kv.RangeOptions) kv.Futu
 func (tr *Transaction) getRange(begin, end []byte, opts kv.RangeOptions, snapshot bool) kv.Future[[]kv.KeyValue] {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	if err := tr.unusable(); err != nil {
+	if err := tr.useError(); err != nil {
 		return failedFuture[[]kv.KeyValue]{err}
 	}
 	switch {
-	case outsideEnd(begin) || outsideEnd(end):
+	case isSystemEnd(begin) || isSystemEnd(end):
 		return failedFuture[[]kv.KeyValue]{kv.Error{Code: kv.CodeKeyOutsideLegalRange}}
 	case opts.Limit < 0:
 		return failedFuture[[]kv.KeyValue]{kv.Error{Code: codeRangeLimitsInvalid}}
@@ -36,8 +36,8 @@ func (tr *Transaction) getRange(begin, end []byte, opts kv.RangeOptions, snapsho
 	return (*rowsFuture)(r)
 }
 
-// startScan finds out what r needs from the store, and puts it into the wave
-// where that is anything.
+// startScan determines which rows r needs from the store. If it needs any, r joins
+// the wave.
 func (tr *Transaction) startScan(r *read) {
 	s := r.scan
 	for _, e := range tr.writes.within(s.whole) {
@@ -72,11 +72,11 @@ func (tr *Transaction) startScan(r *read) {
 	tr.reads.pending = append(tr.reads.pending, r)
 }
 
-// take takes the store's answer in. It reports false where r has to ask again,
-// because own writes hid rows that counted for the limit.
-func (r *read) take() bool {
+// addAnswer adds the store's answer. It returns false if r must ask for more rows,
+// because own writes hid rows that counted towards the limit.
+func (r *read) addAnswer() bool {
 	s := r.scan
-	s.took(&r.Read)
+	s.addRows(&r.Read)
 	if !s.complete() && !s.satisfied() {
 		s.ask(&r.Read)
 		return false
@@ -85,7 +85,7 @@ func (r *read) take() bool {
 	return true
 }
 
-// conclude makes the result, and adds the conflict of what was read.
+// conclude computes the result and adds the read conflict.
 func (r *read) conclude() {
 	s, tr := r.scan, r.tr
 	r.done = true
@@ -102,7 +102,7 @@ func (r *read) conclude() {
 		return
 	}
 	depends := s.whole
-	if full { // what lies beyond the last row does not matter
+	if full { // the keys beyond the last row do not matter
 		last := s.result[len(s.result)-1].Key
 		if s.reverse {
 			depends.Begin = last
@@ -111,6 +111,6 @@ func (r *read) conclude() {
 		}
 	}
 	part := ownWrites{entries: s.entries, cleared: rangeSet{s.cleared}}
-	tr.conflicts = appendOutsideOf(tr.conflicts, depends,
+	tr.conflicts = appendOutside(tr.conflicts, depends,
 		part.within(depends), part.cleared.within(depends), &tr.arena)
 }

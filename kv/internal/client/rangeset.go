@@ -6,7 +6,7 @@ import (
 	"sort"
 )
 
-// rangeSet is a set of keys, kept as sorted ranges that neither overlap nor
+// rangeSet is a set of keys, stored as sorted ranges that neither overlap nor
 // touch. The zero value is empty.
 type rangeSet struct {
 	ranges []Range
@@ -28,7 +28,7 @@ func (s *rangeSet) contains(key []byte) bool {
 	return i < len(s.ranges) && bytes.Compare(s.ranges[i].Begin, key) <= 0
 }
 
-// within returns the ranges that overlap r, as they are in the set.
+// within returns the ranges of the set that overlap r, unclipped.
 func (s *rangeSet) within(r Range) []Range {
 	i := s.after(r.Begin)
 	j := i
@@ -38,7 +38,7 @@ func (s *rangeSet) within(r Range) []Range {
 	return s.ranges[i:j]
 }
 
-// add puts all keys of r into the set.
+// add adds the keys of r.
 func (s *rangeSet) add(r Range) {
 	i := sort.Search(len(s.ranges), func(i int) bool {
 		return bytes.Compare(s.ranges[i].End, r.Begin) >= 0
@@ -52,7 +52,7 @@ func (s *rangeSet) add(r Range) {
 	s.ranges = slices.Replace(s.ranges, i, j, r)
 }
 
-// remove takes all keys of r out of the set.
+// remove removes the keys of r.
 func (s *rangeSet) remove(r Range) {
 	hit := s.within(r)
 	if len(hit) == 0 {
@@ -69,18 +69,18 @@ func (s *rangeSet) remove(r Range) {
 	s.ranges = slices.Replace(s.ranges, i, i+len(hit), rest...)
 }
 
-// clip returns the part of r that lies in bounds; the two must overlap.
+// clip returns the part of r inside bounds. They must overlap.
 func clip(r, bounds Range) Range {
 	return Range{maxKey(r.Begin, bounds.Begin), minKey(r.End, bounds.End)}
 }
 
-// normalize sorts ranges and joins those that overlap or touch, in place.
+// normalize sorts ranges in place and joins those that overlap or touch.
 func normalize(ranges []Range) []Range {
 	slices.SortFunc(ranges, func(a, b Range) int { return bytes.Compare(a.Begin, b.Begin) })
 	return joinSorted(ranges)
 }
 
-// joinSorted joins ranges that are sorted already, in place.
+// joinSorted joins sorted ranges that overlap or touch, in place.
 func joinSorted(ranges []Range) []Range {
 	if len(ranges) < 2 {
 		return ranges

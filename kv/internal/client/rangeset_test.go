@@ -45,7 +45,8 @@ func TestRangeSet(t *testing.T) {
 	})
 }
 
-// TestWriteOverAStampedKey makes a write conflict of the key that is named, too.
+// TestWriteOverAStampedKey checks that a Set of the least key that a stamped key
+// can become adds a write conflict on that key.
 func TestWriteOverAStampedKey(t *testing.T) {
 	s := newFakeStore()
 	tr := s.begin()

@@ -4,31 +4,31 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// read is a read of the transaction and its future. Reads that need the store
-// gather in a wave, which goes out when the first of them is awaited.
+// read is a read of the transaction, and its future. Reads that need the store join
+// the pending wave. It is sent when the first of them is awaited.
 type read struct {
 	Read
 	tr       *Transaction
 	snapshot bool
 	done     bool
 	err      error
-	scan     *scan // of a range; nil for a single read
+	scan     *scan // nil for a single key
 }
 
 // readSet holds the reads of one attempt.
 type readSet struct {
-	free    []read           // room for further ones
-	pending []*read          // the wave that has not gone out
-	flying  []*read          // the wave that is with the store
-	points  []*read          // answered single reads, which need not be asked again
-	index   map[string]*read // of points, where they are many
-	ranges  []*read          // answered range reads
-	// failure is the first error of a read. The commit fails with it, as it waits
-	// for all reads.
+	free     []read           // preallocated
+	pending  []*read          // the wave that was not sent yet
+	inFlight []*read          // the wave that the store is answering
+	points   []*read          // answered reads of single keys; they serve later reads
+	index    map[string]*read // of points, if there are many
+	ranges   []*read          // answered range reads
+	// failure is the first error of a read. The commit waits for all reads, so it
+	// fails with this error.
 	failure error
 }
 
-// new returns a fresh read.
+// new returns a new read.
 func (s *readSet) new() *read {
 	if len(s.free) == 0 {
 		s.free = make([]read, 8)
@@ -38,19 +38,19 @@ func (s *readSet) new() *read {
 	return r
 }
 
-// fail ends the reads that are under way.
+// fail makes all unanswered reads fail.
 func (s *readSet) fail(err error) {
-	for _, wave := range [...][]*read{s.pending, s.flying} {
+	for _, wave := range [...][]*read{s.pending, s.inFlight} {
 		for _, r := range wave {
 			if !r.done {
 				r.done, r.err = true, err
 			}
 		}
 	}
-	s.pending, s.flying = nil, nil
+	s.pending, s.inFlight = nil, nil
 }
 
-// failedFuture is a future that failed when it was made.
+// failedFuture is a future whose operation failed at once.
 type failedFuture[T any] struct{ err error }
 
 func (f failedFuture[T]) Get() (T, error) {
@@ -58,7 +58,7 @@ func (f failedFuture[T]) Get() (T, error) {
 	return zero, f.err
 }
 
-// valueFuture and rowsFuture are a read as its caller sees it.
+// valueFuture and rowsFuture are the two kinds of future that a read can be.
 type (
 	valueFuture read
 	rowsFuture  read
@@ -80,7 +80,7 @@ func (f *rowsFuture) Get() ([]kv.KeyValue, error) {
 	return r.scan.result, nil
 }
 
-// await sends the wave out where r is still in it, and waits.
+// await sends the wave if r is still part of it, and waits for the answer.
 func (r *read) await() error {
 	tr := r.tr
 	tr.mu.Lock()
@@ -89,7 +89,7 @@ func (r *read) await() error {
 		return r.err
 	}
 	tr.mu.Unlock()
-	tr.io.Lock() // waits for the wave that is out
+	tr.io.Lock() // wait for the wave in flight
 	defer tr.io.Unlock()
 	tr.mu.Lock()
 	if !r.done {
@@ -104,10 +104,10 @@ func (tr *Transaction) Get(key []byte) kv.Future[[]byte] { return tr.get(key, fa
 func (tr *Transaction) get(key []byte, snapshot bool) kv.Future[[]byte] {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	if err := tr.unusable(); err != nil {
+	if err := tr.useError(); err != nil {
 		return failedFuture[[]byte]{err}
 	}
-	if outside(key) {
+	if isSystemKey(key) {
 		return failedFuture[[]byte]{kv.Error{Code: kv.CodeKeyOutsideLegalRange}}
 	}
 	r := tr.startGet(key, snapshot)
@@ -117,11 +117,11 @@ func (tr *Transaction) get(key []byte, snapshot bool) kv.Future[[]byte] {
 	return (*valueFuture)(r)
 }
 
-// startGet begins a single read, and adds its conflict.
+// startGet begins a read of a single key and adds its conflict.
 func (tr *Transaction) startGet(key []byte, snapshot bool) *read {
 	r := tr.reads.new()
 	r.tr, r.snapshot = tr, snapshot
-	if len(key) > MaxKeySize { // there is none
+	if len(key) > MaxKeySize { // no such key exists
 		r.done = true
 		return r
 	}
@@ -152,11 +152,11 @@ func (tr *Transaction) startGet(key []byte, snapshot bool) *read {
 	return r
 }
 
-// flush sends the pending wave out and waits for its answers; with takeVersion
-// it also goes out empty, for the read version. tr.io and tr.mu are held, and
-// tr.mu is released meanwhile.
+// flush sends the pending wave and waits for its answers. With takeVersion it sends
+// even an empty wave if there is no read version yet. tr.io and tr.mu are held.
+// tr.mu is released while the store works.
 func (tr *Transaction) flush(takeVersion bool) {
-	if err := tr.over(); err != nil {
+	if err := tr.endError(); err != nil {
 		tr.readsFailed(err)
 		return
 	}
@@ -165,11 +165,12 @@ func (tr *Transaction) flush(takeVersion bool) {
 		return
 	}
 	for len(wave) > 0 || tr.readVersion == 0 {
-		tr.reads.flying, tr.reads.pending = wave, nil
+		tr.reads.inFlight, tr.reads.pending = wave, nil
 		if !tr.readWave(wave) {
 			return
 		}
-		// A limited range whose rows were hidden by own writes asks again.
+		// Own writes may have hidden rows of a limited range, which then asks
+		// again.
 		again := wave[:0]
 		for _, r := range wave {
 			if r.finish() {
@@ -180,7 +181,7 @@ func (tr *Transaction) flush(takeVersion bool) {
 		}
 		wave = again
 	}
-	tr.reads.flying = nil
+	tr.reads.inFlight = nil
 	if tr.reads.pending == nil {
 		tr.reads.pending = wave[:0]
 	}
@@ -189,8 +190,8 @@ func (tr *Transaction) flush(takeVersion bool) {
 	}
 }
 
-// readWave lets the store answer a wave. It reports false where the wave
-// failed, or where the transaction was reset meanwhile.
+// readWave sends a wave to the store. It returns false if the wave failed or the
+// transaction was reset meanwhile.
 func (tr *Transaction) readWave(wave []*read) bool {
 	var room [6]*Read
 	requests := room[:0]
@@ -201,12 +202,12 @@ func (tr *Transaction) readWave(wave []*read) bool {
 	life, version := tr.life, tr.readVersion
 	tr.unlocked(func() { version, err = tr.store.Read(life, version, requests) })
 	if life != tr.life {
-		return false // Reset has answered the reads
+		return false // Reset has already failed the reads
 	}
 	if err == nil {
-		// The time limit, or a Cancel, may have come first.
+		// The time limit or a Cancel may have come first.
 		tr.expire()
-		err = tr.over()
+		err = tr.endError()
 	}
 	if err != nil {
 		tr.readsFailed(asError(life, err))
@@ -216,7 +217,7 @@ func (tr *Transaction) readWave(wave []*read) bool {
 	return true
 }
 
-// readsFailed ends the wave with err, which the commit will return.
+// readsFailed makes the wave fail with err. The commit will fail with it, too.
 func (tr *Transaction) readsFailed(err error) {
 	if tr.reads.failure == nil {
 		tr.reads.failure = err
@@ -225,21 +226,21 @@ func (tr *Transaction) readsFailed(err error) {
 	tr.compareOwn()
 }
 
-// finish takes the store's answer to r in. It reports false where r has to
-// ask again. The transaction's lock is held.
+// finish adds the store's answer to r. It returns false if r must ask again. tr.mu
+// is held.
 func (r *read) finish() bool {
 	if r.done {
 		return true // failed meanwhile
 	}
 	if r.scan != nil {
-		return r.take()
+		return r.addAnswer()
 	}
 	r.done = true
 	return true
 }
 
-// GetReadVersion implements kv.ReadTransaction. It may be used after the
-// commit has begun.
+// GetReadVersion implements kv.ReadTransaction. It may be called after the commit
+// has begun.
 func (tr *Transaction) GetReadVersion() kv.Future[int64] {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -247,13 +248,13 @@ func (tr *Transaction) GetReadVersion() kv.Future[int64] {
 	if tr.deferred != 0 {
 		return failedFuture[int64]{kv.Error{Code: tr.deferred}}
 	}
-	if err := tr.over(); err != nil {
+	if err := tr.endError(); err != nil {
 		return failedFuture[int64]{err}
 	}
 	return &versionFuture{tr: tr, life: tr.life}
 }
 
-// versionFuture is the read version of one attempt.
+// versionFuture is the future of the read version of one attempt.
 type versionFuture struct {
 	tr      *Transaction
 	life    *lifetime
@@ -268,7 +269,7 @@ func (f *versionFuture) Get() (int64, error) {
 	defer tr.mu.Unlock()
 	if !f.done && f.life == tr.life && tr.readVersion == 0 {
 		tr.mu.Unlock()
-		tr.io.Lock() // waits for the wave that is out, which takes a version too
+		tr.io.Lock() // wait for the wave in flight, which takes a read version, too
 		defer tr.io.Unlock()
 		tr.mu.Lock()
 		if f.life == tr.life && tr.readVersion == 0 {
@@ -290,7 +291,7 @@ func (f *versionFuture) answer() (int64, error) {
 	if tr.readVersion != 0 {
 		return tr.readVersion, nil
 	}
-	if err := tr.over(); err != nil {
+	if err := tr.endError(); err != nil {
 		return 0, err
 	}
 	return 0, tr.reads.failure

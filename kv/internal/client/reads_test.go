@@ -19,15 +19,14 @@ func get(t *testing.T, f kv.Future[[]byte]) string {
 	return string(v)
 }
 
-// TestOneWave: reads that were issued before the first is awaited go out
-// together, and the rest later.
+// TestOneWave checks that reads issued before the first await are sent together.
 func TestOneWave(t *testing.T) {
 	s := newFakeStore("a", "1", "b", "2", "c", "3")
 	tr := s.begin()
 	a, b := tr.Get([]byte("a")), tr.Snapshot().Get([]byte("b"))
 	r := tr.GetRange([]byte("a"), []byte("z"), kv.RangeOptions{Limit: 2})
 	version := tr.GetReadVersion()
-	require.Empty(t, s.waves, "nothing is sent before somebody waits")
+	require.Empty(t, s.waves, "nothing is sent before the first await")
 	require.Equal(t, "2", get(t, b))
 	require.Equal(t, "1", get(t, a))
 	rows, err := r.Get()
@@ -42,7 +41,7 @@ func TestOneWave(t *testing.T) {
 	require.Equal(t, [][]string{{"a", "b", "a"}, {"d"}}, s.waves)
 }
 
-// TestAnswersAreKept: what the transaction has read stands, and is not asked
+// TestAnswersAreKept checks that a key that was read is not read from the store
 // again.
 func TestAnswersAreKept(t *testing.T) {
 	s := newFakeStore("a", "1", "c", "3", "e", "5")
@@ -65,7 +64,7 @@ func TestAnswersAreKept(t *testing.T) {
 	require.NoError(t, tr.Commit())
 }
 
-// TestManyReads takes the path of transactions with many single reads.
+// TestManyReads covers transactions with many single reads, which use an index.
 func TestManyReads(t *testing.T) {
 	s := newFakeStore()
 	tr := s.begin()
@@ -78,7 +77,8 @@ func TestManyReads(t *testing.T) {
 	require.Len(t, s.waves, 100)
 }
 
-// TestValueAsOfIssue: later writes do not change a read that is under way.
+// TestValueAsOfIssue checks that later writes do not change the result of a pending
+// read.
 func TestValueAsOfIssue(t *testing.T) {
 	s := newFakeStore("a", "1", "b", "2", "c", "3")
 	tr := s.begin()
@@ -96,8 +96,9 @@ func TestValueAsOfIssue(t *testing.T) {
 	require.Equal(t, []string{"a=own", "c=3"}, pairs(rows))
 }
 
-// TestReadsNobodyAwaited belong to the commit all the same.
-func TestReadsNobodyAwaited(t *testing.T) {
+// TestUnawaitedReads checks that reads that are not awaited take part in the
+// commit.
+func TestUnawaitedReads(t *testing.T) {
 	s := newFakeStore("a", "1")
 	tr := s.begin()
 	tr.Get([]byte("a"))
@@ -109,10 +110,10 @@ func TestReadsNobodyAwaited(t *testing.T) {
 	s.onRead = func(context.Context) error { return errCode(kv.CodeTransactionTooOld) }
 	tr = s.begin()
 	tr.Get([]byte("a"))
-	require.Equal(t, kv.CodeTransactionTooOld, kv.CodeOf(tr.Commit()), "even with nothing to write")
+	require.Equal(t, kv.CodeTransactionTooOld, kv.CodeOf(tr.Commit()), "even if there is nothing to write")
 }
 
-// TestFailedWave: an error of the store is every read's, and the commit's.
+// TestFailedWave checks that an error of the store fails every read and the commit.
 func TestFailedWave(t *testing.T) {
 	s := newFakeStore("a", "1")
 	tr := s.begin()
@@ -132,8 +133,8 @@ func TestFailedWave(t *testing.T) {
 	require.Equal(t, "1", get(t, tr.Get([]byte("a"))))
 }
 
-// TestHiddenRows: own clears and writes may hide more rows than a limited read
-// asked for, which then asks on.
+// TestHiddenRows checks that a limited read asks for more rows if own writes hide
+// those that it received.
 func TestHiddenRows(t *testing.T) {
 	for _, reverse := range []bool{false, true} {
 		s := newFakeStore()
@@ -154,8 +155,7 @@ func TestHiddenRows(t *testing.T) {
 	}
 }
 
-// TestKeysOutside: keys that the system has for itself, and keys that are too
-// long to exist.
+// TestKeysOutside covers system keys and keys that are too long to exist.
 func TestKeysOutside(t *testing.T) {
 	s := newFakeStore()
 	tr := s.begin()
@@ -174,5 +174,5 @@ func TestKeysOutside(t *testing.T) {
 	rows, err := tr.GetRange(nil, []byte("\xff"), kv.RangeOptions{}).Get()
 	require.NoError(t, err)
 	require.Empty(t, rows)
-	require.NoError(t, tr.Commit(), "such reads do not spoil the commit")
+	require.NoError(t, tr.Commit(), "such reads do not affect the commit")
 }

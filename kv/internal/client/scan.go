@@ -8,34 +8,35 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// scan is a range read under way. Rows of the store arrive in one or more
-// portions and are merged with the own writes of the time it was issued.
+// scan is a range read in progress. The store returns rows in one or more portions.
+// They are merged with the transaction's own writes as of the time the read was
+// issued.
 type scan struct {
 	whole   Range // what was asked for
-	limit   int   // 0: all
+	limit   int   // 0 means no limit
 	reverse bool
 
-	// bound is the part of whole that can be read: where blocked is set, something
-	// that only the commit decides lies at its far side. open is the part of bound
-	// that the store has not answered yet.
+	// bound is the part of whole that can be read. If blocked is set, a key that
+	// only the commit determines follows bound in the direction of the scan. open
+	// is the part of bound that the store has not answered yet.
 	bound, open Range
 	blocked     bool
 
 	entries []*ownWrite // own writes in whole, by key
 	cleared []Range     // own cleared ranges that overlap whole
 
-	rows   []kv.KeyValue // the store's, in the order of the scan
-	result []kv.KeyValue // nil until the end
+	rows   []kv.KeyValue // from the store, in the order of the scan
+	result []kv.KeyValue // nil until the scan is done
 }
 
-// complete reports whether the store has nothing more to say.
+// complete reports whether the store has answered all of bound.
 func (s *scan) complete() bool { return bytes.Compare(s.open.Begin, s.open.End) >= 0 }
 
 // close makes the scan complete.
 func (s *scan) close() { s.open = Range{s.bound.End, s.bound.End} }
 
-// seen is the part of bound whose stored rows are known, or hidden for good by
-// own clears.
+// seen returns the part of bound whose stored rows are known, or hidden by own
+// clears.
 func (s *scan) seen() Range {
 	switch {
 	case s.complete():
@@ -47,8 +48,8 @@ func (s *scan) seen() Range {
 	}
 }
 
-// skipOwn takes off open what own writes decide at its near side: of that the
-// database is not asked.
+// skipOwn shrinks open at its near side by what own writes determine. The store is
+// not asked for that.
 func (s *scan) skipOwn() {
 	for {
 		s.skipCleared()
@@ -58,12 +59,12 @@ func (s *scan) skipOwn() {
 	}
 }
 
-// skipEntry takes off open the key at its near side, where that is an own write.
+// skipEntry removes the first key of open if it is an own write.
 func (s *scan) skipEntry() bool {
 	near := s.open.Begin
 	if s.reverse {
 		if len(s.open.End) == 0 || s.open.End[len(s.open.End)-1] != 0 {
-			return false // there is no last key before it
+			return false // no key comes directly before it
 		}
 		near = s.open.End[:len(s.open.End)-1]
 	}
@@ -80,7 +81,7 @@ func (s *scan) skipEntry() bool {
 	return own
 }
 
-// skipCleared takes off open what own clears cover at its near side.
+// skipCleared removes from the near side of open what own clears cover.
 func (s *scan) skipCleared() {
 	for i := range s.cleared {
 		if s.reverse {
@@ -99,8 +100,8 @@ func (s *scan) skipCleared() {
 	}
 }
 
-// ask fills in the request for what is open. The own writes may hide as many
-// rows as there are of them, so that many more are asked for.
+// ask fills in the request for open. Each own write may hide a row, so it asks for
+// that many rows more than the limit.
 func (s *scan) ask(r *Read) {
 	r.Key, r.End, r.Reverse, r.Limit, r.Rows = s.open.Begin, s.open.End, s.reverse, 0, nil
 	if s.limit > 0 {
@@ -108,8 +109,8 @@ func (s *scan) ask(r *Read) {
 	}
 }
 
-// took adds the answer to a request.
-func (s *scan) took(r *Read) {
+// addRows adds the answer to a request.
+func (s *scan) addRows(r *Read) {
 	if s.rows == nil {
 		s.rows = r.Rows
 	} else {
@@ -136,8 +137,8 @@ func (s *scan) satisfied() bool {
 	return len(s.merged()) >= s.limit
 }
 
-// merged returns the rows and the own writes together, as far as both are
-// known and no more than the limit.
+// merged returns the known rows merged with the own writes among them, up to the
+// limit.
 func (s *scan) merged() []kv.KeyValue {
 	limit := s.limit
 	if limit == 0 {
@@ -165,7 +166,7 @@ func (s *scan) merged() []kv.KeyValue {
 	}
 	rows := s.rows
 	for len(out) < limit && (len(rows) > 0 || len(entries) > 0) {
-		order := -1 // the row comes first
+		order := -1 // the stored row comes first
 		if len(rows) == 0 {
 			order = 1
 		} else if len(entries) > 0 {
@@ -191,9 +192,8 @@ func (s *scan) merged() []kv.KeyValue {
 	return out
 }
 
-// firstUnreadable returns where, seen from the side that a scan of r begins at,
-// the first thing lies that only the commit decides: its begin, or in reverse
-// its end.
+// firstUnreadable returns the position of the first unreadable key in the direction
+// of a scan of r: its begin, or its end if the scan is reversed.
 func (w *ownWrites) firstUnreadable(r Range, reverse bool) (at []byte, found bool) {
 	nearer := func(key []byte) {
 		switch {
@@ -223,7 +223,7 @@ func (w *ownWrites) firstUnreadable(r Range, reverse bool) (at []byte, found boo
 	return at, found
 }
 
-// find returns where key is, or would be, in rows of a scan.
+// find returns the index of key in rows, or the index at which it would be.
 func (s *scan) find(key []byte) (int, bool) {
 	i := sort.Search(len(s.rows), func(i int) bool {
 		c := bytes.Compare(s.rows[i].Key, key)
@@ -232,7 +232,7 @@ func (s *scan) find(key []byte) (int, bool) {
 	return i, i < len(s.rows) && bytes.Equal(s.rows[i].Key, key)
 }
 
-// valueOf returns the stored value of a key that the scan has seen.
+// valueOf returns the stored value of a key that the scan has read.
 func (s *scan) valueOf(key []byte) []byte {
 	if i, found := s.find(key); found {
 		return s.rows[i].Value
@@ -240,8 +240,8 @@ func (s *scan) valueOf(key []byte) []byte {
 	return nil
 }
 
-// rowsIn returns the stored rows of span, which the scan has seen, in the order
-// that is asked for.
+// rowsIn returns the stored rows in span, in the given order. The scan must have
+// read span.
 func (s *scan) rowsIn(span Range, reverse bool) []kv.KeyValue {
 	rows := []kv.KeyValue{}
 	for _, row := range s.rows {

@@ -11,8 +11,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// uses are what a transaction can be asked; each returns the code it failed
-// with.
+// uses returns the operations of a transaction. Each returns the code that it
+// failed with.
 func uses(tr *Transaction) map[string]func() int {
 	code := func(f kv.Future[[]byte]) int { _, err := f.Get(); return kv.CodeOf(err) }
 	return map[string]func() int{
@@ -32,8 +32,8 @@ func uses(tr *Transaction) map[string]func() int {
 	}
 }
 
-// TestUsedDuringCommit: after the commit has begun, only Reset and OnError
-// lead on, and a use spoils even OnError.
+// TestUsedDuringCommit checks that every use of a transaction after its commit has
+// begun fails with 2017, and that OnError does so, too, after such a use.
 func TestUsedDuringCommit(t *testing.T) {
 	for name := range uses(newFakeStore().begin()) {
 		tr := newFakeStore().begin()
@@ -49,10 +49,10 @@ func TestUsedDuringCommit(t *testing.T) {
 	require.NoError(t, tr.Commit())
 	tr.Set([]byte("k"), nil)
 	require.Equal(t, kv.CodeUsedDuringCommit, uses(tr)["Get"]())
-	require.NoError(t, tr.AddReadConflictKey([]byte("k")), "deferred, as every write")
+	require.NoError(t, tr.AddReadConflictKey([]byte("k")), "the error is deferred, as for writes")
 }
 
-// TestAfterCommit: what may still be asked.
+// TestAfterCommit checks what can still be called after a commit.
 func TestAfterCommit(t *testing.T) {
 	s := newFakeStore()
 	tr := s.begin()
@@ -68,13 +68,13 @@ func TestAfterCommit(t *testing.T) {
 	version, err = tr.Snapshot().GetReadVersion().Get()
 	require.NoError(t, err)
 	require.EqualValues(t, 100, version)
-	require.NoError(t, tr.OnError(errCode(kv.CodeNotCommitted)), "the owner may go on as if it had failed")
+	require.NoError(t, tr.OnError(errCode(kv.CodeNotCommitted)), "OnError works even if the commit succeeded")
 	version, err = tr.GetCommittedVersion()
 	require.NoError(t, err)
 	require.EqualValues(t, -1, version)
 }
 
-// TestReadOnlyCommit: there is nothing to check and nothing to send.
+// TestReadOnlyCommit checks that a read-only commit sends nothing to the store.
 func TestReadOnlyCommit(t *testing.T) {
 	s := newFakeStore()
 	tr := s.begin()
@@ -92,10 +92,10 @@ func TestReadOnlyCommit(t *testing.T) {
 	tr = s.begin()
 	require.NoError(t, tr.AddWriteConflictKey([]byte("k")))
 	require.NoError(t, tr.Commit())
-	require.Len(t, s.commits, 1, "a write conflict alone is a commit")
+	require.Len(t, s.commits, 1, "a write conflict alone is sent to the store")
 }
 
-// TestCancel: pending and later operations fail, until a reset.
+// TestCancel checks that pending and later operations fail until Reset.
 func TestCancel(t *testing.T) {
 	s := newFakeStore("k", "1")
 	tr := s.begin()
@@ -120,12 +120,12 @@ func TestCancel(t *testing.T) {
 	tr.Reset()
 	require.Equal(t, "1", get(t, tr.Get([]byte("k"))))
 	_, err = pending.Get()
-	require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err), "a future keeps its answer")
+	require.Equal(t, kv.CodeTransactionCancelled, kv.CodeOf(err), "a future keeps its result")
 }
 
-// TestResetMakesNew: writes, conflicts, the read version, limits and the
-// deferred error are gone.
-func TestResetMakesNew(t *testing.T) {
+// TestReset checks that a reset discards writes, conflicts, the read
+// version, limits and the deferred error.
+func TestReset(t *testing.T) {
 	s := newFakeStore("k", "1")
 	tr := s.begin()
 	tr.SetRetryLimit(0)
@@ -148,8 +148,8 @@ func TestResetMakesNew(t *testing.T) {
 	require.NoError(t, tr.OnError(errCode(kv.CodeNotCommitted)))
 }
 
-// TestContextEnd: every use of a transaction whose context has ended says so,
-// and its commit surely did nothing.
+// TestContextEnd checks that every use fails after the context has ended, and that
+// the outcome of a commit is NotCommitted.
 func TestContextEnd(t *testing.T) {
 	cause := errors.New("shutting down")
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -170,12 +170,12 @@ func TestContextEnd(t *testing.T) {
 	require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err))
 	require.Empty(t, s.commits)
 	tr.Reset()
-	require.ErrorIs(t, tr.Commit(), context.Canceled, "a reset does not bring the context back")
+	require.ErrorIs(t, tr.Commit(), context.Canceled, "Reset does not revive the context")
 }
 
-// TestUseSpoilsAPendingStamp: a versionstamp that nothing would answer any more
-// fails with the use that spoiled its transaction.
-func TestUseSpoilsAPendingStamp(t *testing.T) {
+// TestUseFailsAPendingStamp checks that a pending versionstamp fails if a use
+// after the commit makes the transaction unusable.
+func TestUseFailsAPendingStamp(t *testing.T) {
 	tr := newFakeStore().begin()
 	tr.SetVersionstampedValue([]byte("k"), stampedTemplate("", "", 0))
 	stamp := tr.GetVersionstamp()
@@ -186,8 +186,8 @@ func TestUseSpoilsAPendingStamp(t *testing.T) {
 	require.Equal(t, kv.CodeUsedDuringCommit, kv.CodeOf(err))
 }
 
-// TestEndDuringACall that the store does not notice: a read fails all the same,
-// and a commit keeps its answer.
+// TestEndDuringACall checks what happens if the transaction ends while the store
+// works and does not notice. A read fails, and a commit keeps its result.
 func TestEndDuringACall(t *testing.T) {
 	for code, end := range map[int]func(s *fakeStore, tr *Transaction){
 		kv.CodeTransactionCancelled: func(_ *fakeStore, tr *Transaction) { tr.Cancel() },
@@ -210,8 +210,8 @@ func TestEndDuringACall(t *testing.T) {
 	}
 }
 
-// TestResetDuringACall: the answer to the old attempt does not touch the new
-// one.
+// TestResetDuringACall checks that the answer to the old attempt does not affect
+// the new one.
 func TestResetDuringACall(t *testing.T) {
 	for _, answer := range []error{nil, errCode(kv.CodeNotCommitted)} {
 		s := newFakeStore("k", "1")
@@ -243,17 +243,18 @@ func TestResetDuringACall(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 900, version)
 		if answer == nil {
-			require.Len(t, s.waves, 3, "the new attempt takes a read version of its own")
+			require.Len(t, s.waves, 3, "the new attempt takes its own read version")
 		}
 	}
 }
 
-// TestPanicInTheStore leaves a transaction that can still be given up.
+// TestPanicInTheStore checks that a transaction can be reset after the store
+// panicked.
 func TestPanicInTheStore(t *testing.T) {
 	s := newFakeStore()
-	explode := func(context.Context) error { panic("the store's own") }
+	explode := func(context.Context) error { panic("store panic") }
 	s.onRead, s.onCommit = explode, explode
-	s.onSleep = func(context.Context, time.Duration) error { panic("the store's own") }
+	s.onSleep = func(context.Context, time.Duration) error { panic("store panic") }
 	for name, use := range map[string]func(tr *Transaction){
 		"read":    func(tr *Transaction) { _, _ = tr.Get([]byte("k")).Get() },
 		"version": func(tr *Transaction) { _, _ = tr.GetReadVersion().Get() },
@@ -261,7 +262,7 @@ func TestPanicInTheStore(t *testing.T) {
 		"retry":   func(tr *Transaction) { _ = tr.OnError(errCode(kv.CodeNotCommitted)) },
 	} {
 		tr := s.begin()
-		require.PanicsWithValue(t, "the store's own", func() { use(tr) }, name)
+		require.PanicsWithValue(t, "store panic", func() { use(tr) }, name)
 		tr.Reset()
 		tr.Cancel()
 		require.Equal(t, kv.CodeTransactionCancelled, uses(tr)["Get"](), name)

@@ -1,9 +1,8 @@
-// Package client is the client half of an embedded engine: what FoundationDB
-// does in NativeAPI and ReadYourWrites, between the application and the
-// cluster. It keeps a transaction's own writes, merges them into its reads,
-// collects its conflict ranges, checks its limits, fills in errors and decides
-// on retries. The server half, which orders commits and keeps the data, is a
-// Store; each engine has its own.
+// Package client is the client half of the embedded engines. It does what NativeAPI
+// and ReadYourWrites do in FoundationDB's client: it keeps a transaction's own
+// writes, merges them into its reads, collects conflict ranges, checks limits,
+// creates errors and decides on retries. The server half, which orders commits and
+// stores the data, is a Store. Each engine has its own.
 package client
 
 import (
@@ -14,60 +13,59 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Store is the server half of an engine. It is safe for concurrent use. Every
-// error is a kv.Error. A wait that ctx ends returns code 1025; the client half
-// puts in the cause, and turns the code into 1031 where a time limit was it.
-// What a call was given, it does not touch after it has returned.
+// Store is the server half of an engine. It is safe for concurrent use. Every error
+// is a kv.Error. A wait that ctx ends returns code 1025. The client half adds the
+// cause, and replaces the code with 1031 if a time limit was the reason. A store
+// does not use the arguments of a call after the call has returned.
 type Store interface {
-	// Read answers one wave of reads at a version and returns that version. For
-	// version 0 the store takes a read version first: the newest one, at which
-	// every commit acknowledged before the call is visible. With an empty wave it
-	// does only that. A version that is no longer kept is answered with 1007.
+	// Read answers one wave of reads at version and returns that version. If
+	// version is 0, the store first takes a read version: the newest one, which
+	// sees every commit acknowledged before the call. For an empty wave it does
+	// only that. If version is no longer kept, Read fails with 1007.
 	Read(ctx context.Context, version int64, wave []*Read) (int64, error)
 
 	// Commit checks the read conflict ranges against the writes in (read version,
-	// now], and applies the mutations, all or none, in order. The error has
-	// Committing set where the commit may yet be applied, or may have been: a
-	// store that ctx stopped before it began anything leaves it unset. The slices
-	// in c are the transaction's: a store copies what it keeps.
+	// now] and applies all mutations in order, or none. The error has Committing
+	// set if the commit may have been applied or may still be. It is not set if ctx
+	// ended before the store began. The slices in c belong to the transaction, so a
+	// store must copy what it keeps.
 	Commit(ctx context.Context, c *Commit) (CommitResult, error)
 
-	// Watch calls notify once: with nil after a commit above version left key
-	// with another value than expected (nil: no key), also where that has happened
-	// already; with an error where the watch failed. notify does not block and
-	// may be called before Watch returns. stop ends the watch without a call;
-	// calling it again is harmless. ctx bounds the registration only. The error
-	// is 1032 where there are too many.
+	// Watch calls notify once: with nil after a commit above version has left key
+	// with a value other than expected (nil: no key), at once if that has already
+	// happened, or with an error if the watch failed. notify does not block and may
+	// be called before Watch returns. stop ends the watch without a call of notify.
+	// It may be called more than once. ctx bounds only the registration. The error
+	// is 1032 if there are too many watches.
 	Watch(ctx context.Context, key, expected []byte, version int64, notify func(error)) (stop func(), err error)
 
-	// Now is the clock by which time limits run, Sleep waits on it, and Jitter
-	// returns a number in [0, 1) for the back-off.
+	// Now returns the time of the clock that time limits use. Sleep waits on that
+	// clock. Jitter returns a random number in [0, 1) for the back-off.
 	Now() time.Time
 	Sleep(ctx context.Context, d time.Duration) error
 	Jitter() float64
 }
 
-// ReadOnlyCounter is what a Store also implements that counts the commits of
-// transactions that wrote nothing. There is nothing else for a store to do in
-// one.
+// ReadOnlyCounter is an optional interface of a Store that counts read-only
+// commits. A store has nothing else to do for them.
 type ReadOnlyCounter interface {
 	CountReadOnlyCommit()
 }
 
-// Read is one read of a wave. The request is above the line, the answer below.
+// Read is one read of a wave. The fields above the blank line are the request, and
+// those below it are the answer.
 type Read struct {
-	// Key is the key of a single read; a range read has End set and Key as its
-	// begin (inclusive).
+	// Key is the key of a single read, or the begin (inclusive) of a range read.
 	Key []byte
-	// End is the end of a range (exclusive), nil for a single read.
+	// End is the end (exclusive) of a range read, or nil.
 	End     []byte
-	Limit   int // rows at the most; 0: all
+	Limit   int // maximum number of rows; 0 means no limit
 	Reverse bool
 
-	// Value answers a single read: nil where there is no such key.
+	// Value is the answer to a single read, or nil if there is no such key.
 	Value []byte
-	// Rows answer a range read, in the order asked for. There are fewer than
-	// Limit only where the range has no more.
+	// Rows are the answer to a range read, in the requested order. There are fewer
+	// than Limit only if the range has no more.
 	Rows []kv.KeyValue
 }
 
@@ -76,23 +74,24 @@ type Range struct {
 	Begin, End []byte
 }
 
-// MutationKind says what a mutation does.
+// MutationKind is the kind of a mutation.
 type MutationKind uint8
 
 const (
-	// MutationSet writes Value at Key.
+	// MutationSet sets Key to Value.
 	MutationSet MutationKind = iota
-	// MutationClearRange removes Key (inclusive) to Value (exclusive).
+	// MutationClearRange removes the keys from Key (inclusive) to Value
+	// (exclusive).
 	MutationClearRange
-	// MutationStampedKey writes Value at Key after putting the versionstamp into
-	// Key at Offset. The key that results is a write conflict.
+	// MutationStampedKey writes the versionstamp into Key at Offset, and sets the
+	// resulting key to Value. The store adds a write conflict on that key.
 	MutationStampedKey
-	// MutationStampedValue writes Value at Key after putting the versionstamp
-	// into Value at Offset.
+	// MutationStampedValue writes the versionstamp into Value at Offset, and sets
+	// Key to the resulting value.
 	MutationStampedValue
 )
 
-// Mutation is one write. Offsets are checked, and cut off, before they get here.
+// Mutation is one write. Its Offset has been checked and removed from the template.
 type Mutation struct {
 	Kind       MutationKind
 	Key, Value []byte
@@ -111,21 +110,22 @@ func (r CommitResult) Stamp() [StampSize]byte {
 	return s
 }
 
-// Commit is a transaction at its commit.
+// Commit is the commit of one transaction.
 type Commit struct {
-	// ReadVersion is 0 where the transaction read nothing and asked for no read
-	// version: it takes the newest one, and so is never too old. Any other that
-	// is no longer kept is answered with 1007, even without read conflicts, as
-	// FoundationDB's client gives every commit one.
+	// ReadVersion is 0 if the transaction read nothing and asked for no read
+	// version. The store then uses the newest version, so the commit is never too
+	// old. If any other version is no longer kept, the commit fails with 1007 even
+	// without read conflicts, because FoundationDB's client gives every commit a
+	// read version.
 	ReadVersion int64
-	// ReadConflicts and WriteConflicts are sorted, and do not overlap or touch.
+	// ReadConflicts and WriteConflicts are sorted and neither overlap nor touch.
 	ReadConflicts  []Range
 	WriteConflicts []Range
 	Mutations      []Mutation
 }
 
-// CommitResult is the place of a commit in the order of all commits. Together
-// they are its versionstamp.
+// CommitResult is the position of a commit in the order of all commits. Version and
+// Batch together are its versionstamp.
 type CommitResult struct {
 	Version int64
 	Batch   uint16

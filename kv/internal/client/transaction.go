@@ -9,55 +9,55 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Options of a transaction. The zero value is FoundationDB's behaviour.
+// Options configure a transaction. The zero value behaves like FoundationDB.
 type Options struct {
-	// SizeLimit is the most bytes that a commit may have; zero means
+	// SizeLimit is the maximum size of a commit in bytes. Zero means
 	// MaxTransactionSize.
 	SizeLimit int
 }
 
-// Transaction is a kv.OwnedTransaction over a Store. It is safe for concurrent
-// use, although one at a time is the rule. It starts no goroutine, except where
-// a store waits on a context while a time limit is set.
+// Transaction is a kv.OwnedTransaction on a Store. It is safe for concurrent use.
+// It starts no goroutine unless a store waits on a context while a time limit is
+// set.
 type Transaction struct {
 	store  Store
 	opts   Options
 	parent context.Context
 
 	// io is held while the store reads or commits for this transaction. It is
-	// taken before mu, and mu is never held during a call of the store.
+	// locked before mu. mu is never held during a call of the store.
 	io sync.Mutex
 	mu sync.Mutex
 
 	created    time.Time // on the store's clock
 	timeout    time.Duration
-	retryLimit int // negative: none
+	retryLimit int // negative means no limit
 	retries    int
 	backoff    time.Duration
 
 	attempt
 }
 
-// attempt is the part of a transaction that a reset makes anew.
+// attempt is the part of a transaction that a reset replaces.
 type attempt struct {
 	life *lifetime
-	// failure is what every use fails with: 1025 after Cancel or an OnError that
-	// did not retry, 1031 after the time limit, 2017 after a use during commit.
+	// failure is the error of every use: 1025 after Cancel or after an OnError that
+	// did not retry, 1031 after the time limit, 2017 after a use during the commit.
 	failure error
-	// deferred is the code of the first write that was wrong; later writes are
-	// ignored, and reads and the commit fail with it.
+	// deferred is the code of the first invalid write. Later writes are ignored.
+	// Reads and the commit fail with it.
 	deferred int
 
 	readVersion int64 // 0: not taken yet
 	reads       readSet
 	writes      ownWrites
-	conflicts   []Range // read conflicts as they came
+	conflicts   []Range // read conflicts in the order they were added
 	watches     []*watch
 	stamp       *stamp
 	arena       arena
 
 	committing       bool  // Commit was called
-	committedVersion int64 // -1: none
+	committedVersion int64 // -1 means none
 }
 
 var (
@@ -65,7 +65,7 @@ var (
 	_ kv.ReadTransaction  = (*snapshot)(nil)
 )
 
-// firstSpace is room for a small transaction, in the same allocation.
+// firstSpace holds everything that a small transaction needs in one allocation.
 type firstSpace struct {
 	tr        Transaction
 	life      lifetime
@@ -77,7 +77,7 @@ type firstSpace struct {
 	writes    [4]ownWrite
 }
 
-// NewTransaction begins a transaction that is bound to ctx.
+// NewTransaction begins a transaction bound to ctx.
 func NewTransaction(ctx context.Context, store Store, opts Options) *Transaction {
 	space := &firstSpace{}
 	tr := &space.tr
@@ -100,13 +100,13 @@ func NewTransaction(ctx context.Context, store Store, opts Options) *Transaction
 	return tr
 }
 
-// Store returns the store that the transaction runs on.
+// Store returns the transaction's store.
 func (tr *Transaction) Store() Store { return tr.store }
 
-// unusable returns why a read, or what counts as one, fails; nil where it may
-// go on. A use after the commit began spoils the transaction for good, until it
-// is reset. tr.mu is held.
-func (tr *Transaction) unusable() error {
+// useError returns the error of a read, or of a use that counts as one, or nil if
+// it may proceed. A use after the commit has begun makes the transaction unusable
+// until Reset. tr.mu is held.
+func (tr *Transaction) useError() error {
 	tr.expire()
 	if tr.deferred != 0 {
 		return kv.Error{Code: tr.deferred}
@@ -114,11 +114,11 @@ func (tr *Transaction) unusable() error {
 	if tr.committing {
 		return tr.usedDuringCommit()
 	}
-	return tr.over()
+	return tr.endError()
 }
 
-// over returns why the attempt has ended, or nil.
-func (tr *Transaction) over() error {
+// endError returns why the attempt has ended, or nil.
+func (tr *Transaction) endError() error {
 	if tr.failure != nil {
 		return tr.failure
 	}
@@ -128,8 +128,8 @@ func (tr *Transaction) over() error {
 	return nil
 }
 
-// writable reports whether a write may go on. Unlike a read it is not hindered
-// by a cancelled transaction: nobody will commit it.
+// writable reports whether a write may proceed. A cancelled transaction accepts
+// writes, because it cannot be committed.
 func (tr *Transaction) writable() bool {
 	tr.expire()
 	if tr.deferred != 0 {
@@ -143,18 +143,19 @@ func (tr *Transaction) writable() bool {
 	return true
 }
 
-// usedDuringCommit spoils the transaction with 2017, where nothing else has.
-// A commit that is under way is left alone, so that its answer stays true.
+// usedDuringCommit makes the transaction fail with 2017 unless it has failed
+// already. It does not affect a commit in progress, so the commit's result stays
+// true.
 func (tr *Transaction) usedDuringCommit() error {
 	err := kv.Error{Code: kv.CodeUsedDuringCommit}
 	if tr.failure == nil {
 		tr.failure = err
-		tr.stamp.settle(nil, err)
+		tr.stamp.resolve(nil, err)
 	}
 	return err
 }
 
-// expire spoils the transaction where its time limit has passed.
+// expire makes the transaction fail if its time limit has passed.
 func (tr *Transaction) expire() {
 	if tr.timeout <= 0 || tr.failure != nil {
 		return
@@ -165,14 +166,14 @@ func (tr *Transaction) expire() {
 }
 
 // fail makes every pending and later use fail with err. Watches whose value is
-// known are left to the next reset, as FoundationDB's client leaves them.
+// known stay pending until the next reset, as in FoundationDB's client.
 func (tr *Transaction) fail(err error) {
 	if tr.failure == nil {
 		tr.failure = err
 	}
 	tr.reads.fail(err)
 	tr.compareOwn()
-	tr.stamp.settle(nil, err)
+	tr.stamp.resolve(nil, err)
 	tr.life.end()
 }
 
@@ -183,8 +184,8 @@ func (tr *Transaction) Cancel() {
 	tr.fail(kv.Error{Code: kv.CodeTransactionCancelled})
 }
 
-// Reset implements kv.OwnedTransaction. It clears the retry limit and the time
-// limit as well.
+// Reset implements kv.OwnedTransaction. It also clears the retry limit and the time
+// limit.
 func (tr *Transaction) Reset() {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -193,13 +194,14 @@ func (tr *Transaction) Reset() {
 	tr.restart()
 }
 
-// codeBrokenPromise is what a stamp fails with where nobody is left to give it.
+// codeBrokenPromise is the error of a versionstamp that can no longer be
+// determined.
 const codeBrokenPromise = 1100
 
 // restart begins a new attempt with the same limits.
 func (tr *Transaction) restart() {
 	cancelled := kv.Error{Code: kv.CodeTransactionCancelled}
-	tr.stamp.settle(nil, kv.Error{Code: codeBrokenPromise})
+	tr.stamp.resolve(nil, kv.Error{Code: codeBrokenPromise})
 	tr.fail(cancelled)
 	tr.failWatches(cancelled)
 	tr.attempt = attempt{
@@ -211,8 +213,8 @@ func (tr *Transaction) restart() {
 	}
 }
 
-// SetRetryLimit implements kv.OwnedTransaction. After a write that was wrong it
-// does as little as FoundationDB's client does.
+// SetRetryLimit implements kv.OwnedTransaction. It does nothing after an invalid
+// write, as in FoundationDB's client.
 func (tr *Transaction) SetRetryLimit(retries int) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -221,7 +223,8 @@ func (tr *Transaction) SetRetryLimit(retries int) {
 	}
 }
 
-// SetTimeout implements kv.OwnedTransaction, as SetRetryLimit does.
+// SetTimeout implements kv.OwnedTransaction. It does nothing after an invalid
+// write, as in FoundationDB's client.
 func (tr *Transaction) SetTimeout(d time.Duration) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -240,7 +243,7 @@ func (tr *Transaction) SetTimeout(d time.Duration) {
 // Snapshot implements kv.ReadTransaction.
 func (tr *Transaction) Snapshot() kv.ReadTransaction { return (*snapshot)(tr) }
 
-// snapshot is a Transaction whose reads add no conflicts.
+// snapshot is a Transaction whose reads add no read conflicts.
 type snapshot Transaction
 
 func (s *snapshot) Get(key []byte) kv.Future[[]byte] {
@@ -257,17 +260,16 @@ func (s *snapshot) Snapshot() kv.ReadTransaction { return s }
 
 func (s *snapshot) Store() Store { return s.store }
 
-// unlocked runs a call of the store without the lock, and takes it again even
-// where the call panics.
+// unlocked runs call without holding tr.mu, and locks it again even if call panics.
 func (tr *Transaction) unlocked(call func()) {
 	tr.mu.Unlock()
 	defer tr.mu.Lock()
 	call()
 }
 
-// asError makes a kv.Error of what a store answered. Where the store stopped
-// because the attempt ended, it says why that ended, and keeps what the store
-// says of its wait.
+// asError converts an error of the store to a kv.Error. If the store stopped
+// because the attempt ended, the result says why. It keeps the store's Committing
+// and cause.
 func asError(life *lifetime, err error) kv.Error {
 	var e kv.Error
 	if !errors.As(err, &e) {

@@ -6,11 +6,11 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// offsetSize is the length of the little-endian offset that ends a template.
+// offsetSize is the length of the little-endian offset at the end of a template.
 const offsetSize = 4
 
-// cutOffset takes the offset off a template. ok is false where it is missing
-// or leaves no room for a versionstamp.
+// cutOffset removes the offset from a template. ok is false if there is no offset,
+// or no room for a versionstamp at it.
 func cutOffset(template []byte) (rest []byte, offset int, ok bool) {
 	n := len(template) - offsetSize
 	if n < 0 {
@@ -35,11 +35,11 @@ func (tr *Transaction) SetVersionstampedKey(key, value []byte) {
 		tr.deferred = kv.CodeInvalidOperation
 		return
 	}
-	// The final key lies somewhere from the read version (0: not taken yet) to the
-	// greatest stamp, and every read of that part of the key space fails. The
-	// commit's version is above the read version, so that FoundationDB's client, and
-	// this one with it, makes the part larger than it needs to be: it calls
-	// getVersionstampKeyRange with getCachedReadVersion().orDefault(0).
+	// The final key lies between the stamp of the read version (0: not taken yet)
+	// and the greatest stamp, and every read in that range fails. The commit's
+	// version is above the read version, so the range is larger than necessary.
+	// FoundationDB's client does the same: it calls getVersionstampKeyRange with
+	// getCachedReadVersion().orDefault(0).
 	template := tr.arena.clone(key)
 	r := Range{Begin: template[:len(rest):len(rest)], End: tr.arena.take(len(rest) + 1)}
 	binary.BigEndian.PutUint64(r.Begin[offset:], uint64(tr.readVersion))
@@ -75,22 +75,22 @@ func (tr *Transaction) SetVersionstampedValue(key, value []byte) {
 	tr.ownChange(m.Key, nil, nil, false)
 }
 
-// stamp is the versionstamp that one attempt will get. It is guarded by the
-// transaction's lock.
+// stamp is the future versionstamp of one attempt. The transaction's lock guards
+// it.
 type stamp struct {
 	tr    *Transaction
 	life  *lifetime
 	known bool
 	value []byte
 	err   error
-	done  chan struct{} // made by whoever waits
+	done  chan struct{} // created by the first waiter
 }
 
 // GetVersionstamp implements kv.Transaction.
 func (tr *Transaction) GetVersionstamp() kv.Future[[]byte] {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	if err := tr.unusable(); err != nil {
+	if err := tr.useError(); err != nil {
 		return failedFuture[[]byte]{err}
 	}
 	if tr.stamp == nil {
@@ -99,8 +99,8 @@ func (tr *Transaction) GetVersionstamp() kv.Future[[]byte] {
 	return tr.stamp
 }
 
-// settle gives the stamp its answer, once. The transaction's lock is held.
-func (s *stamp) settle(value []byte, err error) {
+// resolve sets the result, once. The transaction's lock is held.
+func (s *stamp) resolve(value []byte, err error) {
 	if s == nil || s.known {
 		return
 	}
@@ -110,14 +110,14 @@ func (s *stamp) settle(value []byte, err error) {
 	}
 }
 
-// Ready reports whether Get would return at once.
+// Ready reports whether Get would return without waiting.
 func (s *stamp) Ready() bool {
 	s.tr.mu.Lock()
 	defer s.tr.mu.Unlock()
 	return s.known
 }
 
-// Get implements kv.Future. It waits for the commit, whoever does it.
+// Get implements kv.Future. It waits until the transaction has been committed.
 func (s *stamp) Get() ([]byte, error) {
 	s.tr.mu.Lock()
 	if !s.known {
@@ -132,7 +132,7 @@ func (s *stamp) Get() ([]byte, error) {
 		}
 		s.tr.mu.Lock()
 		if failure := life.failure(); failure != nil {
-			s.settle(nil, *failure)
+			s.resolve(nil, *failure)
 		}
 	}
 	defer s.tr.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// TestVersionstamp: the future holds what the commit puts into keys and values.
+// TestVersionstamp checks that the future returns the stamp that the commit writes.
 func TestVersionstamp(t *testing.T) {
 	s := newFakeStore()
 	tr := s.begin()
@@ -24,10 +24,10 @@ func TestVersionstamp(t *testing.T) {
 	require.Equal(t, "<"+get(t, a)+">", s.data["k"])
 	require.Contains(t, s.data, "k"+get(t, a))
 	tr.Reset()
-	require.Len(t, get(t, a), StampSize, "it outlives the transaction")
+	require.Len(t, get(t, a), StampSize, "the stamp outlives the transaction")
 }
 
-// TestVersionstampWaits for a commit that somebody else does.
+// TestVersionstampWaits checks that Get waits for a commit on another goroutine.
 func TestVersionstampWaits(t *testing.T) {
 	s := newFakeStore()
 	tr := s.begin()
@@ -39,7 +39,8 @@ func TestVersionstampWaits(t *testing.T) {
 	require.Len(t, <-answer, StampSize)
 }
 
-// TestVersionstampFails with what became of the commit.
+// TestVersionstampFails checks the error of the stamp after each kind of failed
+// commit.
 func TestVersionstampFails(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer error
@@ -62,8 +63,8 @@ func TestVersionstampFails(t *testing.T) {
 	}
 }
 
-// TestVersionstampWithoutCommit: a commit that never began leaves the stamp
-// open, until a reset or the end of the context.
+// TestVersionstampWithoutCommit checks that the stamp of a commit that never began
+// stays pending until a reset or the end of the context.
 func TestVersionstampWithoutCommit(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := newFakeStore()
@@ -89,8 +90,8 @@ func TestVersionstampWithoutCommit(t *testing.T) {
 	}
 }
 
-// FuzzTemplate: whatever the bytes, a template is refused with 2000 or has room
-// for its stamp.
+// FuzzTemplate checks that a template either fails with 2000 or has room for its
+// stamp.
 func FuzzTemplate(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("123"))

@@ -7,9 +7,9 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// watch implements kv.Watch. Its life has two halves: within the transaction,
-// where own writes may fire it and the transaction's end may fail it, and after
-// the commit, where the store decides. It keeps no reference to the transaction.
+// watch implements kv.Watch. Before the commit, an own write may fire it and the
+// end of the transaction may fail it. After the commit, the store decides. It holds
+// no reference to the transaction.
 type watch struct {
 	key  []byte
 	done chan struct{}
@@ -19,11 +19,11 @@ type watch struct {
 	err      error
 	stop     func()
 
-	// Within the transaction, guarded by its lock: the value that was read, and
-	// the first own write since.
+	// Used before the commit and guarded by the transaction's lock: the read of the
+	// value, and the first own write since.
 	read    *read
 	written bool
-	value   []byte // what was written; nil: cleared
+	value   []byte // the value written; nil means cleared
 }
 
 var _ kv.Watch = (*watch)(nil)
@@ -33,12 +33,12 @@ func (tr *Transaction) Watch(key []byte) kv.Watch {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	w := &watch{done: make(chan struct{})}
-	if err := tr.unusable(); err != nil {
+	if err := tr.useError(); err != nil {
 		w.finish(err)
 		return w
 	}
 	switch {
-	case outside(key):
+	case isSystemKey(key):
 		w.finish(kv.Error{Code: kv.CodeKeyOutsideLegalRange})
 		return w
 	case len(key) > MaxKeySize:
@@ -47,7 +47,7 @@ func (tr *Transaction) Watch(key []byte) kv.Watch {
 	}
 	w.read = tr.startGet(key, false)
 	w.key = w.read.Key
-	if w.read.done && w.read.err != nil { // only the commit decides the value
+	if w.read.done && w.read.err != nil { // only the commit determines the value
 		w.finish(w.read.err)
 		return w
 	}
@@ -55,8 +55,9 @@ func (tr *Transaction) Watch(key []byte) kv.Watch {
 	return w
 }
 
-// ownChange tells the watches of [begin, end) (of begin, where end is nil) that
-// the transaction itself wrote there. A value other than the one watched fires.
+// ownChange tells the watches in [begin, end), or of begin if end is nil, about an
+// own write. They fire if the new value differs from the one watched. If known is
+// false, only the commit determines the value, and they always fire.
 func (tr *Transaction) ownChange(begin, end, value []byte, known bool) {
 	for _, w := range tr.watches {
 		if end == nil && !bytes.Equal(w.key, begin) {
@@ -74,8 +75,8 @@ func (tr *Transaction) ownChange(begin, end, value []byte, known bool) {
 	}
 }
 
-// compareOwn fires the watches whose key the transaction wrote before the
-// value was read, where the two differ.
+// compareOwn fires the watches whose key was written before its value was read, if
+// the two values differ. It fails those whose read failed.
 func (tr *Transaction) compareOwn() {
 	for _, w := range tr.watches {
 		switch {
@@ -87,7 +88,7 @@ func (tr *Transaction) compareOwn() {
 	}
 }
 
-// failWatches ends all watches of the attempt that the commit did not activate.
+// failWatches fails all watches that the commit has not activated.
 func (tr *Transaction) failWatches(err error) {
 	for _, w := range tr.watches {
 		w.finish(err)
@@ -95,11 +96,11 @@ func (tr *Transaction) failWatches(err error) {
 	tr.watches = nil
 }
 
-// activate hands the watches over to the store. The transaction's lock is not
-// held: the store may call back at once.
+// activate registers the watches with the store. The transaction's lock must not be
+// held, because the store may call back at once.
 func (tr *Transaction) activate(life *lifetime, watches []*watch, version int64) {
 	for _, w := range watches {
-		if w.over() {
+		if w.isFinished() {
 			continue
 		}
 		stop, err := tr.store.Watch(tr.parent, w.key, w.read.Value, version, w.finish)
@@ -112,7 +113,7 @@ func (tr *Transaction) activate(life *lifetime, watches []*watch, version int64)
 	}
 }
 
-// finish ends the watch, once.
+// finish ends the watch. Later calls do nothing.
 func (w *watch) finish(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -122,13 +123,13 @@ func (w *watch) finish(err error) {
 	}
 }
 
-func (w *watch) over() bool {
+func (w *watch) isFinished() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.finished
 }
 
-// setStop keeps the store's stop, or calls it where the watch is over already.
+// setStop sets the store's stop function, or calls it if the watch is already over.
 func (w *watch) setStop(stop func()) {
 	w.mu.Lock()
 	over := w.finished
@@ -163,7 +164,7 @@ func (w *watch) Cancel() {
 	}
 }
 
-// sameValue compares two values, of which nil is no value at all.
+// sameValue compares two values. A nil value means that there is no key.
 func sameValue(a, b []byte) bool {
 	return (a == nil) == (b == nil) && bytes.Equal(a, b)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// state is what a watch looks like from outside.
+// state returns the state of a watch as text.
 func state(w kv.Watch) string {
 	select {
 	case <-w.Done():
@@ -22,8 +22,8 @@ func state(w kv.Watch) string {
 	}
 }
 
-// TestWatchBecomesActive at the commit, with the value that was read, and
-// outlives the transaction.
+// TestWatchBecomesActive checks that the commit activates a watch with the value
+// that was read, and that the watch outlives the transaction.
 func TestWatchBecomesActive(t *testing.T) {
 	s := newFakeStore("a", "1")
 	tr := s.begin()
@@ -32,7 +32,7 @@ func TestWatchBecomesActive(t *testing.T) {
 	own := tr.Watch([]byte("own"))
 	require.Empty(t, s.watches)
 	require.NoError(t, tr.Commit())
-	require.Equal(t, []string{"a", "none"}, show(s.commits[0].ReadConflicts), "a watch is a read, but not of an own write")
+	require.Equal(t, []string{"a", "none"}, show(s.commits[0].ReadConflicts), "a watch is a read, except of an own write")
 	require.Len(t, s.watches, 3)
 	for i, want := range []fakeWatch{{key: "a", expected: "1", present: true}, {key: "none"}, {key: "own", expected: "2", present: true}} {
 		got := s.watches[i]
@@ -55,8 +55,7 @@ func TestWatchBecomesActive(t *testing.T) {
 	require.True(t, *s.watches[2].stopped)
 }
 
-// TestOwnChange: another value than the watched one fires at once; the same
-// value does not.
+// TestOwnChange checks that an own write of another value fires the watch at once.
 func TestOwnChange(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(tr *Transaction)
@@ -70,7 +69,7 @@ func TestOwnChange(t *testing.T) {
 		"clear range":      {func(tr *Transaction) { tr.ClearRange([]byte("a"), []byte("z")) }, "fired"},
 		"clear elsewhere":  {func(tr *Transaction) { tr.ClearRange([]byte("l"), []byte("z")) }, "pending"},
 		"stamped value":    {func(tr *Transaction) { tr.SetVersionstampedValue([]byte("k"), stampedTemplate("", "", 0)) }, "fired"},
-		"there and back":   {func(tr *Transaction) { tr.Clear([]byte("k")); tr.Set([]byte("k"), []byte("1")) }, "fired"},
+		"change and undo":  {func(tr *Transaction) { tr.Clear([]byte("k")); tr.Set([]byte("k"), []byte("1")) }, "fired"},
 		"twice the same":   {func(tr *Transaction) { tr.Set([]byte("k"), []byte("1")); tr.Set([]byte("k"), []byte("1")) }, "pending"},
 		"same, then other": {func(tr *Transaction) { tr.Set([]byte("k"), []byte("1")); tr.Clear([]byte("k")) }, "fired"},
 	} {
@@ -78,7 +77,7 @@ func TestOwnChange(t *testing.T) {
 			s := newFakeStore("k", "1")
 			tr := s.begin()
 			w := tr.Watch([]byte("k"))
-			if awaited { // the value is known when the change comes
+			if awaited { // the value is known before the change
 				get(t, tr.Get([]byte("x")))
 			}
 			c.change(tr)
@@ -88,7 +87,7 @@ func TestOwnChange(t *testing.T) {
 	}
 }
 
-// TestWatchFails with its transaction.
+// TestWatchFails checks how the end of the transaction fails its watches.
 func TestWatchFails(t *testing.T) {
 	s := newFakeStore("k", "1")
 	tr := s.begin()
@@ -111,12 +110,12 @@ func TestWatchFails(t *testing.T) {
 	require.Equal(t, kv.CodeAccessedUnreadable, kv.CodeOf(tr.Watch([]byte("k")).Err()))
 	require.Equal(t, kv.CodeKeyOutsideLegalRange, kv.CodeOf(tr.Watch([]byte("\xff")).Err()))
 	require.Equal(t, kv.CodeKeyTooLarge, kv.CodeOf(tr.Watch(make([]byte, MaxKeySize+1)).Err()))
-	require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(tr.Commit()), "such watches do not spoil the commit")
+	require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(tr.Commit()), "such watches do not affect the commit")
 }
 
-// TestWatchRefused: a store that has too many says so through the watch; the
-// commit stands.
-func TestWatchRefused(t *testing.T) {
+// TestTooManyWatches checks that the watch fails if the store has too many, and that
+// the commit succeeds.
+func TestTooManyWatches(t *testing.T) {
 	s := newFakeStore("k", "1")
 	s.onWatch = func(func(error)) error { return errCode(kv.CodeTooManyWatches) }
 	tr := s.begin()
@@ -125,8 +124,8 @@ func TestWatchRefused(t *testing.T) {
 	require.Equal(t, kv.CodeTooManyWatches, kv.CodeOf(w.Err()))
 }
 
-// TestWatchFiresWhileRegistering: the store may call before it returns, and is
-// told to stop a watch that is over.
+// TestWatchFiresWhileRegistering checks that the store may call notify before it
+// returns from Watch, and that it is then told to stop.
 func TestWatchFiresWhileRegistering(t *testing.T) {
 	s := newFakeStore("k", "1")
 	s.onWatch = func(notify func(error)) error { notify(nil); return nil }
@@ -137,7 +136,8 @@ func TestWatchFiresWhileRegistering(t *testing.T) {
 	require.True(t, *s.watches[0].stopped)
 }
 
-// TestWatchCancelledEarly never gets to the store.
+// TestWatchCancelledEarly checks that a watch cancelled before the commit is not
+// registered.
 func TestWatchCancelledEarly(t *testing.T) {
 	s := newFakeStore("k", "1")
 	tr := s.begin()

@@ -8,45 +8,45 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// ownWrite is what the transaction does to one key.
+// ownWrite is what the transaction has written to one key.
 type ownWrite struct {
-	// at is where the write is kept: its key, or the template of a stamped one.
+	// at is the key, or the template of a versionstamped key.
 	at []byte
-	// last is the mutation that decides, and earlier are those before it. Only
-	// of a key that a versionstamp will decide are the earlier ones kept.
+	// last is the mutation that determines the value. earlier are those before it,
+	// which are kept only if a versionstamp is involved.
 	last    Mutation
 	earlier []Mutation
-	// unreadable: only the commit will tell the value.
+	// unreadable is set if only the commit determines the value.
 	unreadable bool
-	// conflicts: the key is a write conflict now. A key that is yet to be stamped
-	// is not; the store adds the final one.
+	// conflicts is set if the key is a write conflict. The store adds the write
+	// conflict of a versionstamped key.
 	conflicts bool
 }
 
 func (e *ownWrite) key() []byte { return e.at }
 
-// ownWrites is what a transaction has written, as FoundationDB's client keeps
-// it: one entry per key, and ranges. A later write of a key replaces an
-// earlier one, and a cleared range removes the entries in it.
+// ownWrites are the writes of a transaction, stored like in FoundationDB's client:
+// one entry per key, and ranges. A later write of a key replaces an earlier one,
+// and clearing a range removes its entries.
 type ownWrites struct {
 	entries    []*ownWrite // by key
-	free       []ownWrite  // room for further ones
+	free       []ownWrite  // preallocated
 	cleared    rangeSet
-	unreadable rangeSet // where the key of a stamped write may turn up
-	conflicts  rangeSet // explicit, and those of flushed writes
+	unreadable rangeSet // where versionstamped keys may be
+	conflicts  rangeSet // explicit ones, and those of flushed writes
 
-	// flushed are mutations that come before all others: those that lay where a
-	// stamped key may turn up, at the time of that write.
+	// flushed are mutations to apply before all others. They were written in the
+	// range of a versionstamped key before that key was.
 	flushed []Mutation
 }
 
-// find returns where key is, or would be.
+// find returns the index of key, or the index at which it would be.
 func (w *ownWrites) find(key []byte) (int, bool) {
 	n := len(w.entries)
 	if n == 0 {
 		return 0, false
 	}
-	// Writes in the order of their keys are common, and cost one comparison.
+	// Writes in key order are common, and need only one comparison.
 	if c := bytes.Compare(w.entries[n-1].key(), key); c <= 0 {
 		if c == 0 {
 			return n - 1, true
@@ -57,7 +57,7 @@ func (w *ownWrites) find(key []byte) (int, bool) {
 	return i, bytes.Equal(w.entries[i].key(), key)
 }
 
-// within returns the entries of keys in r.
+// within returns the entries with keys in r.
 func (w *ownWrites) within(r Range) []*ownWrite {
 	if len(w.entries) == 0 {
 		return nil
@@ -90,7 +90,7 @@ func (w *ownWrites) putAt(at []byte, m Mutation) {
 	e.conflicts = e.conflicts || m.Kind != MutationStampedKey
 }
 
-// new returns a fresh entry.
+// new returns a new entry.
 func (w *ownWrites) new() *ownWrite {
 	if len(w.free) == 0 {
 		w.free = make([]ownWrite, min(4+len(w.entries), 64))
@@ -100,7 +100,7 @@ func (w *ownWrites) new() *ownWrite {
 	return e
 }
 
-// clear records that the keys of r are removed.
+// clear records that all keys in r are removed.
 func (w *ownWrites) clear(r Range) {
 	i, _ := w.find(r.Begin)
 	j, _ := w.find(r.End)
@@ -109,10 +109,10 @@ func (w *ownWrites) clear(r Range) {
 	w.cleared.add(r)
 }
 
-// putStampedKey records a write whose key the commit decides, somewhere in r.
-// What was written in r before has to be applied before it, whatever its final
-// key, and can be read no longer. As in FoundationDB's client the write is kept at
-// its template, the offset at the end of it included: a clear of that takes it back.
+// putStampedKey records a write whose final key lies somewhere in r. Earlier writes
+// in r must be applied before it, and can no longer be read. As in FoundationDB's
+// client, the entry is stored under the template including its offset, so only a
+// clear of that key removes it.
 func (w *ownWrites) putStampedKey(template []byte, m Mutation, r Range, a *arena) {
 	for _, c := range w.cleared.within(r) {
 		c = clip(c, r)
@@ -133,17 +133,17 @@ func (w *ownWrites) putStampedKey(template []byte, m Mutation, r Range, a *arena
 	w.putAt(template, m)
 }
 
-// lookup is what own writes say of a key.
+// lookup is what the own writes say about a key.
 type lookup uint8
 
 const (
-	lookupUnknown    lookup = iota // ask the database
+	lookupUnknown    lookup = iota // not written; ask the store
 	lookupValue                    // written
 	lookupCleared                  // removed
-	lookupUnreadable               // decided at commit
+	lookupUnreadable               // determined by the commit
 )
 
-// get looks key up.
+// get looks up key.
 func (w *ownWrites) get(key []byte) (lookup, []byte) {
 	if i, found := w.find(key); found {
 		if e := w.entries[i]; !e.unreadable {
@@ -160,8 +160,8 @@ func (w *ownWrites) get(key []byte) (lookup, []byte) {
 	return lookupUnknown, nil
 }
 
-// mutations returns all writes in the order in which they are to be applied:
-// the flushed ones, then what is cleared, then the keys.
+// mutations returns all writes in the order to apply them: flushed mutations,
+// clears, then keys.
 func (w *ownWrites) mutations(buf []Mutation) []Mutation {
 	buf = append(buf, w.flushed...)
 	for _, r := range w.cleared.ranges {
@@ -173,7 +173,7 @@ func (w *ownWrites) mutations(buf []Mutation) []Mutation {
 	return buf
 }
 
-// writeConflicts returns the write conflict ranges, sorted and joined.
+// writeConflicts returns the sorted and joined write conflict ranges.
 func (w *ownWrites) writeConflicts(buf []Range, a *arena) []Range {
 	for _, e := range w.entries {
 		if e.conflicts {
@@ -206,12 +206,12 @@ func (tr *Transaction) Clear(key []byte) {
 	if !tr.writable() {
 		return
 	}
-	if outside(key) {
+	if isSystemKey(key) {
 		tr.deferred = kv.CodeKeyOutsideLegalRange
 		return
 	}
 	if len(key) > MaxKeySize {
-		return // there is none
+		return // no such key exists
 	}
 	r := tr.arena.point(key)
 	tr.writes.clear(r)
@@ -223,7 +223,7 @@ func (tr *Transaction) ClearRange(begin, end []byte) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	code := checkRange(begin, end)
-	// An inverted range is found before the commit that has begun is.
+	// 2005 takes precedence over 2017.
 	if tr.deferred == 0 && code == kv.CodeInvertedRange {
 		tr.deferred = code
 	}
@@ -243,10 +243,10 @@ func (tr *Transaction) ClearRange(begin, end []byte) {
 	tr.ownChange(r.Begin, r.End, nil, true)
 }
 
-// checkWrite checks a key and a value; what is wrong is deferred.
+// checkWrite checks a key and a value, and defers the error.
 func (tr *Transaction) checkWrite(key, value []byte) bool {
 	switch {
-	case outside(key):
+	case isSystemKey(key):
 		tr.deferred = kv.CodeKeyOutsideLegalRange
 	case len(key) > MaxKeySize:
 		tr.deferred = kv.CodeKeyTooLarge

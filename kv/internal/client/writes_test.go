@@ -8,8 +8,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// TestCommitOrder: what is cleared comes before what is set, and a stamped key
-// after all that lay where it may turn up.
+// TestCommitOrder checks that clears precede sets, and that a versionstamped key
+// follows all earlier writes in its range.
 func TestCommitOrder(t *testing.T) {
 	s := newFakeStore("s0", "stored", "s1", "stored", "z", "stored")
 	tr := s.begin()
@@ -27,8 +27,8 @@ func TestCommitOrder(t *testing.T) {
 	require.Equal(t, []string{"a", "s..t", "z"}, show(s.commits[0].WriteConflicts))
 }
 
-// TestStampedKeyFlushes: a clear that reaches into the range of a stamped key
-// does not remove it, wherever the stamp puts it.
+// TestStampedKeyFlushes checks that an earlier clear does not remove a
+// versionstamped key.
 func TestStampedKeyFlushes(t *testing.T) {
 	s := newFakeStore("s5", "stored")
 	tr := s.begin()
@@ -42,8 +42,8 @@ func TestStampedKeyFlushes(t *testing.T) {
 	}, s.data)
 }
 
-// TestUnreadable: what only the commit decides cannot be read; a later Set does
-// not help, a Clear does.
+// TestUnreadable checks that keys that only the commit determines cannot be read. A
+// later Set does not change that, but a Clear does.
 func TestUnreadable(t *testing.T) {
 	s := newFakeStore("a", "1", "k5", "stored")
 	read := func(tr *Transaction, key string) int {
@@ -65,7 +65,7 @@ func TestUnreadable(t *testing.T) {
 	require.Zero(t, read(tr, "j"))
 	require.Equal(t, kv.CodeAccessedUnreadable, read(tr, "k5"))
 	rows, err := tr.GetRange([]byte("a"), []byte("z"), kv.RangeOptions{Limit: 1}).Get()
-	require.NoError(t, err, "the limit ends the scan before it gets there")
+	require.NoError(t, err, "the limit ends the scan before the unreadable range")
 	require.Equal(t, []string{"a=1"}, pairs(rows))
 	for _, opts := range []kv.RangeOptions{{}, {Limit: 2}, {Reverse: true}, {Limit: 1, Reverse: true}} {
 		_, err = tr.GetRange([]byte("a"), []byte("z"), opts).Get()
@@ -81,7 +81,7 @@ func TestUnreadable(t *testing.T) {
 	require.NotContains(t, s.data, "k5")
 }
 
-// TestValuesAreCopied: the caller may use its buffers again.
+// TestValuesAreCopied checks that the caller may reuse its buffers.
 func TestValuesAreCopied(t *testing.T) {
 	s := newFakeStore()
 	tr := s.begin()
@@ -95,7 +95,7 @@ func TestValuesAreCopied(t *testing.T) {
 	require.Equal(t, map[string]string{"key": "value"}, s.data)
 }
 
-// TestEmptyValue is a value, and not none.
+// TestEmptyValue checks that an empty value is not nil.
 func TestEmptyValue(t *testing.T) {
 	s := newFakeStore()
 	tr := s.begin()
@@ -106,8 +106,8 @@ func TestEmptyValue(t *testing.T) {
 	require.Empty(t, v)
 }
 
-// TestDeferredErrors: a wrong write shows at the next read and at the commit,
-// and later writes are ignored.
+// TestDeferredErrors checks that an invalid write makes the next read and the
+// commit fail, and that later writes are ignored.
 func TestDeferredErrors(t *testing.T) {
 	long, big := make([]byte, MaxKeySize+1), make([]byte, MaxValueSize+1)
 	k := []byte("k")
@@ -144,19 +144,19 @@ func TestDeferredErrors(t *testing.T) {
 		_, err = tr.GetReadVersion().Get()
 		require.Equal(t, c.code, kv.CodeOf(err), name)
 		require.Equal(t, c.code, kv.CodeOf(tr.Commit()), name)
-		require.Equal(t, c.code, kv.CodeOf(tr.Commit()), "%s: no commit has begun", name)
+		require.Equal(t, c.code, kv.CodeOf(tr.Commit()), "%s: the first commit did not begin", name)
 		require.Empty(t, s.commits, name)
 		tr.Reset()
 		require.NoError(t, tr.Commit(), name)
 	}
 }
 
-// TestLimitsAreReachable: what is just within the limits is written.
+// TestLimitsAreReachable checks that the largest keys and values can be written.
 func TestLimitsAreReachable(t *testing.T) {
 	s := newFakeStore()
 	tr := s.begin()
 	tr.Set(make([]byte, MaxKeySize), make([]byte, MaxValueSize))
-	tr.Clear(make([]byte, MaxKeySize+1)) // there is none
+	tr.Clear(make([]byte, MaxKeySize+1)) // no such key exists
 	tr.ClearRange([]byte("a"), []byte("a"))
 	tr.ClearRange(append([]byte("b"), make([]byte, 2*MaxKeySize)...), []byte("\xff"))
 	require.NoError(t, tr.Commit())
@@ -164,14 +164,14 @@ func TestLimitsAreReachable(t *testing.T) {
 	require.Len(t, s.commits[0].Mutations[0].Key, MaxKeySize+1)
 }
 
-// TestTransactionTooLarge counts keys, values and conflict ranges.
+// TestTransactionTooLarge checks that keys, values and conflict ranges count.
 func TestTransactionTooLarge(t *testing.T) {
 	s := newFakeStore()
 	size := func(f func(tr *Transaction)) int {
 		tr := NewTransaction(t.Context(), s, Options{SizeLimit: 1})
 		f(tr)
-		var room commitRoom
-		return commitSize(tr.gather(&room))
+		var buf commitBuffer
+		return commitSize(tr.gather(&buf))
 	}
 	set := func(tr *Transaction) { tr.Set([]byte("key"), make([]byte, 100)) }
 	conflict := func(tr *Transaction) { set(tr); _ = tr.AddReadConflictKey([]byte("other")) }
