@@ -1,5 +1,5 @@
 // Package kv is the interface between an election and the database below it:
-// ordered keys, serializable optimistic transactions, versionstamps, watches and
+// ordered keys, serialisable optimistic transactions, versionstamps, watches and
 // errors, with FoundationDB's semantics. It contains no vendor type.
 //
 // An engine implements Database. A function that takes a Transaction never commits,

@@ -6,8 +6,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// apply checks a commit and writes it. It returns the watches that it fires;
-// the caller notifies them when db.mu, which is held now, is free.
+// apply checks and applies a commit. It adds the watches that fire to db.fired. The
+// caller notifies them after it has unlocked db.mu, which is held.
 func (db *DB) apply(s *session, c *client.Commit) (client.CommitResult, *LogEntry, error) {
 	version := db.clock.advance(db.opts.Now(), 1)
 	if c.ReadVersion != 0 {
@@ -18,7 +18,7 @@ func (db *DB) apply(s *session, c *client.Commit) (client.CommitResult, *LogEntr
 			return client.CommitResult{}, nil, errNotCommitted
 		}
 	}
-	// Every commit has a version of its own, so that the batch is always 0.
+	// Every commit has its own version, so the batch is always 0.
 	result := client.CommitResult{Version: version}
 	entry := db.newEntry(s, c, result)
 	values := newValueBlock(c.Mutations)
@@ -46,8 +46,9 @@ func (db *DB) apply(s *session, c *client.Commit) (client.CommitResult, *LogEntr
 	return result, entry, nil
 }
 
-// resolve puts the versionstamp in and copies the value: what it returns sets
-// or clears, and belongs to the store. Keys are copied where they are kept.
+// resolve fills in the versionstamp and copies the value. The result is a set or a
+// clear. It may be kept, except for its keys, which are copied where they are
+// stored.
 func resolve(m *client.Mutation, result client.CommitResult, values *valueBlock) Mutation {
 	switch m.Kind {
 	case client.MutationStampedKey:
@@ -64,7 +65,7 @@ func resolve(m *client.Mutation, result client.CommitResult, values *valueBlock)
 	}
 }
 
-// stampedKey returns the key of a stamped write.
+// stampedKey returns the key with its versionstamp filled in.
 func stampedKey(m *client.Mutation, result client.CommitResult) []byte {
 	key := slices.Clone(m.Key)
 	stamp := result.Stamp()
@@ -72,7 +73,7 @@ func stampedKey(m *client.Mutation, result client.CommitResult) []byte {
 	return key
 }
 
-// mutate writes one mutation.
+// mutate applies one mutation.
 func (db *DB) mutate(m Mutation, version int64) {
 	oldest := db.clock.oldest()
 	if m.Kind == client.MutationSet {
@@ -97,7 +98,8 @@ func (db *DB) mutate(m Mutation, version int64) {
 	})
 }
 
-// wrote remembers an item for the garbage collection and for its watches.
+// wrote records that an item was written, for the garbage collection and its
+// watches.
 func (db *DB) wrote(it *item, version int64) {
 	db.garbage.push(version, it)
 	if len(it.watches) > 0 && !slices.Contains(db.touched, it) {
@@ -105,7 +107,7 @@ func (db *DB) wrote(it *item, version int64) {
 	}
 }
 
-// valueBlock holds the values of one commit in one allocation.
+// valueBlock allocates the values of one commit together.
 type valueBlock struct{ block []byte }
 
 func newValueBlock(mutations []client.Mutation) valueBlock {
@@ -118,7 +120,7 @@ func newValueBlock(mutations []client.Mutation) valueBlock {
 	return valueBlock{make([]byte, 0, size)}
 }
 
-// clone copies a value; the copy is never nil.
+// clone returns a copy of value that is never nil.
 func (b *valueBlock) clone(value []byte) []byte {
 	at := len(b.block)
 	b.block = append(b.block, value...)

@@ -8,9 +8,9 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// TestCommitKeepsNothingOfItsCaller: the memory of a commit belongs to the caller
-// again when it is answered.
-func TestCommitKeepsNothingOfItsCaller(t *testing.T) {
+// TestCommitCopiesItsArguments checks that the caller may reuse the memory of
+// a commit once it has returned.
+func TestCommitCopiesItsArguments(t *testing.T) {
 	opts := newTestClock().options()
 	opts.KeepLog = true
 	db := New(opts)

@@ -8,8 +8,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// BenchmarkCycleShape is the engine's part of an election cycle: four reads in
-// one wave, three writes, a commit.
+// BenchmarkCycleShape has the shape of an election cycle: four reads in one wave,
+// three writes and a commit.
 func BenchmarkCycleShape(b *testing.B) {
 	db := New(Options{})
 	ctx := context.Background()
@@ -41,7 +41,7 @@ func BenchmarkCycleShape(b *testing.B) {
 	}
 }
 
-// BenchmarkRead is a transaction that reads one key.
+// BenchmarkRead reads one key in one transaction.
 func BenchmarkRead(b *testing.B) {
 	db := New(Options{})
 	ctx := context.Background()

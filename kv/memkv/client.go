@@ -8,24 +8,24 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// ClientOptions are what a client has of its own; nil means the database's.
+// ClientOptions configure a Client. A nil field means the value of the database.
 type ClientOptions struct {
 	Now    func() time.Time
 	Sleep  func(ctx context.Context, d time.Duration) error
 	Jitter func() float64
 }
 
-// Client is a handle on a database under a name, as if it were one process of
-// several. Hooks and the commit log tell by the name whose call it is. It is
-// safe for concurrent use.
+// Client is a handle on a database. It represents one of several processes. Hooks
+// and the commit log show the name of the client. It is safe for concurrent use.
 type Client struct {
 	db   *DB
 	name string
 	opts ClientOptions
 }
 
-// NewClient returns a handle on the database. Its clock, sleep and jitter are
-// those that the time limits and the back-off of its transactions use.
+// NewClient returns a client with the given name. Its transactions use its clock,
+// sleep and jitter for time limits and the back-off. Versions follow the clock of
+// the database.
 func (db *DB) NewClient(name string, opts ClientOptions) *Client {
 	if opts.Now == nil {
 		opts.Now = db.opts.Now
@@ -39,19 +39,16 @@ func (db *DB) NewClient(name string, opts ClientOptions) *Client {
 	return &Client{db: db, name: name, opts: opts}
 }
 
-// Name returns the client's name.
-func (c *Client) Name() string { return c.name }
-
 // labelKey is the context key of WithLabel.
 type labelKey struct{}
 
-// WithLabel gives the transactions that are begun with the context a label: the
-// operation that they belong to, say. Hooks and the commit log show it.
+// WithLabel returns a context that labels the transactions begun with it, for
+// example with the name of an operation. Hooks and the commit log show the label.
 func WithLabel(ctx context.Context, label string) context.Context {
 	return context.WithValue(ctx, labelKey{}, label)
 }
 
-// begin starts a transaction.
+// begin begins a transaction.
 func (c *Client) begin(ctx context.Context) *client.Transaction {
 	s := &session{client: c, db: c.db, number: c.db.transactions.Add(1)}
 	if c.db.hooks != nil || c.db.logging() {
@@ -70,8 +67,8 @@ func (c *Client) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction
 	return kv.ReadRetryLoop(c.begin(ctx), fn)
 }
 
-// CreateTransaction implements kv.Database. It never fails: where ctx has
-// ended, the first use of the transaction says so.
+// CreateTransaction implements kv.Database. It never fails. If ctx has ended, the
+// first use of the transaction fails.
 func (c *Client) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, error) {
 	return c.begin(ctx), nil
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// TestClientOfItsOwn: a client may have a clock, a sleep and a jitter of its
-// own; the versions follow the database's clock.
-func TestClientOfItsOwn(t *testing.T) {
+// TestClientOptions checks that a client may have its own clock, sleep and jitter,
+// while versions follow the clock of the database.
+func TestClientOptions(t *testing.T) {
 	shared, own := newTestClock(), newTestClock()
 	db := New(shared.options())
 	var slept []time.Duration
@@ -28,14 +28,14 @@ func TestClientOfItsOwn(t *testing.T) {
 	require.NoError(t, tr.OnError(kv.Error{Code: kv.CodeNotCommitted}))
 	require.Equal(t, []time.Duration{2500 * time.Microsecond}, slept)
 	shared.pass(time.Hour)
-	require.Equal(t, "(none)", mustGet(t, tr, "k"), "the database's clock is not the client's")
+	require.Equal(t, "(none)", mustGet(t, tr, "k"), "the client does not use the clock of the database")
 	require.Greater(t, db.Version(), version)
 	own.pass(time.Hour)
 	_, err := tr.Get([]byte("k")).Get()
 	require.Equal(t, kv.CodeTransactionTimedOut, kv.CodeOf(err))
 }
 
-// TestRealSleep ends with the time or with the context.
+// TestRealSleep checks that a sleep ends after its time or with the context.
 func TestRealSleep(t *testing.T) {
 	db := New(Options{})
 	require.NoError(t, db.opts.Sleep(t.Context(), time.Microsecond))
@@ -48,14 +48,14 @@ func TestRealSleep(t *testing.T) {
 	}
 }
 
-// TestKindNames are for people to read.
+// TestKindNames checks the text of each CallKind.
 func TestKindNames(t *testing.T) {
 	require.Equal(t, []string{"unknown call", "read version", "read", "commit", "watch"}, []string{
 		CallKind(0).String(), CallReadVersion.String(), CallRead.String(), CallCommit.String(), CallWatch.String(),
 	})
 }
 
-// TestSizeLimitOption: a transaction may be as large as Options.SizeLimit says.
+// TestSizeLimitOption checks that Options.SizeLimit limits transactions.
 func TestSizeLimitOption(t *testing.T) {
 	opts := newTestClock().options()
 	opts.SizeLimit = 1000

@@ -7,21 +7,21 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// The parts of a commit, as hooks and the log show them.
+// The parts of a commit, as hooks and the commit log show them.
 type (
-	// Commit is a transaction at its commit.
+	// Commit is the commit of one transaction.
 	Commit = client.Commit
-	// CommitResult is the place of a commit in the order of all commits.
+	// CommitResult is the position of a commit in the order of all commits.
 	CommitResult = client.CommitResult
 	// Mutation is one write.
 	Mutation = client.Mutation
-	// Range is a range of keys, begin inclusive, end exclusive.
+	// Range is a range of keys from Begin (inclusive) to End (exclusive).
 	Range = client.Range
 	// Read is one read of a wave.
 	Read = client.Read
 )
 
-// The kinds of mutations. In the log there are only the first two.
+// The kinds of mutations. The commit log has only the first two.
 const (
 	MutationSet          = client.MutationSet
 	MutationClearRange   = client.MutationClearRange
@@ -29,33 +29,33 @@ const (
 	MutationStampedValue = client.MutationStampedValue
 )
 
-// LogEntry is one commit that was applied. The log holds all of them in order,
-// whatever their clients were told. Its slices are copies.
+// LogEntry is one applied commit. The log holds all applied commits in order,
+// regardless of the result that each client got. The slices of an entry are copies.
 type LogEntry struct {
 	Version     int64
 	Batch       uint16
-	ReadVersion int64 // 0 for a blind write
+	ReadVersion int64 // 0 if the transaction read nothing
 
 	Client      string
 	Transaction uint64
-	Label       string // of WithLabel
+	Label       string // set with WithLabel
 
 	ReadConflicts  []Range
 	WriteConflicts []Range
-	// Mutations have their stamps put in, so they only set and clear.
+	// Mutations only set and clear, because versionstamps are already filled in.
 	Mutations []Mutation
 
-	// Late: the client was answered before the commit was applied.
+	// Late is set if the client got its result before the commit was applied.
 	Late bool
-	// Acknowledged: the client was told that it committed. It is false while the
-	// answer is on its way, and stays so where the answer was lost.
+	// Acknowledged is set once the client was told that the commit succeeded. It
+	// stays false if the acknowledgement was lost.
 	Acknowledged bool
 }
 
-// logging reports whether anybody wants the log.
+// logging reports whether commits are logged.
 func (db *DB) logging() bool { return db.opts.KeepLog || db.opts.OnCommit != nil }
 
-// newEntry begins the entry of a commit; nil where nobody wants it.
+// newEntry creates the entry of a commit, or returns nil if commits are not logged.
 func (db *DB) newEntry(s *session, c *client.Commit, result client.CommitResult) *LogEntry {
 	if !db.logging() {
 		return nil
@@ -69,14 +69,14 @@ func (db *DB) newEntry(s *session, c *client.Commit, result client.CommitResult)
 	}
 }
 
-// add adds a mutation whose stamp is put in.
+// add adds a mutation whose versionstamp is filled in.
 func (e *LogEntry) add(m Mutation) {
 	e.Mutations = append(e.Mutations, Mutation{
 		Kind: m.Kind, Key: bytes.Clone(m.Key), Value: append([]byte{}, m.Value...),
 	})
 }
 
-// record puts a finished entry into the log. db.mu is held.
+// record adds a complete entry to the log. db.mu is held.
 func (db *DB) record(e *LogEntry, late bool) {
 	if e == nil {
 		return
@@ -90,7 +90,7 @@ func (db *DB) record(e *LogEntry, late bool) {
 	}
 }
 
-// CommitLog returns the commits so far, oldest first. It is empty unless
+// CommitLog returns all commits so far, oldest first. It is empty unless
 // Options.KeepLog is set.
 func (db *DB) CommitLog() []LogEntry {
 	db.mu.Lock()
@@ -110,7 +110,7 @@ func cloneRanges(ranges []Range) []Range {
 	return out
 }
 
-// acknowledged marks an entry whose client is told.
+// acknowledged records that the client was told about the commit.
 func (db *DB) acknowledged(e *LogEntry) {
 	if e == nil {
 		return

@@ -10,9 +10,8 @@ import (
 
 var errNotCommitted error = kv.Error{Code: kv.CodeNotCommitted}
 
-// Writes of single keys are remembered in the items, those of ranges in a list:
-// a range also covers keys that are not there. Together they answer what was
-// written since a version.
+// The version of the last write of a key is stored in its item. Write conflict
+// ranges are stored in a list, because they also cover keys that have no item.
 
 // rangeWrite is a write conflict range of a commit.
 type rangeWrite struct {
@@ -20,7 +19,7 @@ type rangeWrite struct {
 	version int64
 }
 
-// markWritten remembers a write conflict.
+// markWritten records a write conflict.
 func (db *DB) markWritten(r client.Range, version int64) {
 	if isPoint(r.Begin, r.End) {
 		it := db.item(r.Begin)
@@ -35,7 +34,7 @@ func (db *DB) markWritten(r client.Range, version int64) {
 	})
 }
 
-// conflicts reports whether anything in ranges was written after version.
+// conflicts reports whether any key in ranges was written after version.
 func (db *DB) conflicts(ranges []client.Range, version int64) bool {
 	first := sort.Search(len(db.cleared), func(i int) bool { return db.cleared[i].version > version })
 	newer := db.cleared[first:]
@@ -63,13 +62,13 @@ func (db *DB) conflicts(ranges []client.Range, version int64) bool {
 	return false
 }
 
-// isPoint reports whether the range holds begin alone.
+// isPoint reports whether the range contains only begin.
 func isPoint(begin, end []byte) bool {
 	n := len(begin)
 	return len(end) == n+1 && end[n] == 0 && bytes.Equal(begin, end[:n])
 }
 
-// pointRange returns the range that holds key alone.
+// pointRange returns the range that contains only key.
 func pointRange(key []byte) client.Range {
 	end := append(bytes.Clone(key), 0)
 	return client.Range{Begin: end[:len(key):len(key)], End: end}

@@ -8,21 +8,21 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// Counters count what a database, or one transaction, has done.
+// Counters count the operations of a database, or of one transaction.
 type Counters struct {
 	Transactions int64 // begun
-	ReadVersions int64 // read versions that were asked for without a read
-	ReadWaves    int64 // rounds of one or more reads
-	Reads        int64 // single reads and ranges in them
-	Commits      int64 // applied
+	ReadVersions int64 // requests for a read version without a read
+	ReadWaves    int64 // waves of one or more reads
+	Reads        int64 // keys and ranges read
+	Commits      int64 // commits applied
 	ReadOnly     int64 // commits of transactions that wrote nothing
-	Conflicts    int64 // commits that were refused with 1020
-	BytesRead    int64 // keys of ranges, and values
+	Conflicts    int64 // commits that failed with 1020
+	BytesRead    int64 // values, and keys of ranges
 	BytesWritten int64 // keys and values of mutations
-	Watches      int64 // registered
+	Watches      int64 // watches registered
 }
 
-// Sub returns c less earlier, field by field.
+// Sub returns the difference c - earlier, field by field.
 func (c Counters) Sub(earlier Counters) Counters {
 	return Counters{
 		Transactions: c.Transactions - earlier.Transactions,
@@ -38,7 +38,7 @@ func (c Counters) Sub(earlier Counters) Counters {
 	}
 }
 
-// counters are Counters under way.
+// counters is the concurrent version of Counters.
 type counters struct {
 	readVersions, waves, reads, commits, readOnly, conflicts atomic.Int64
 	bytesRead, bytesWritten, watches                         atomic.Int64
@@ -58,14 +58,14 @@ func (c *counters) snapshot() Counters {
 	}
 }
 
-// Counters returns what the database has done so far.
+// Counters returns the counters of the database since New.
 func (db *DB) Counters() Counters {
 	c := db.counters.snapshot()
 	c.Transactions = int64(db.transactions.Load())
 	return c
 }
 
-// sessionCounters are those of one transaction.
+// sessionCounters are the counters of one transaction.
 type sessionCounters struct {
 	readVersions, waves, reads, commits, readOnly, conflicts atomic.Int32
 	bytesRead, bytesWritten                                  atomic.Int64
@@ -111,8 +111,8 @@ func (s *session) CountReadOnlyCommit() {
 
 func (s *session) countWatch() { s.db.counters.watches.Add(1) }
 
-// CountersOf returns what one transaction of this engine has done so far, over
-// all its attempts. ok is false for a transaction of another engine.
+// CountersOf returns the counters of one transaction, over all its attempts.
+// Watches are not counted. ok is false if tr is not a transaction of this package.
 func CountersOf(tr kv.ReadTransaction) (c Counters, ok bool) {
 	owned, ok := tr.(interface{ Store() client.Store })
 	if !ok {

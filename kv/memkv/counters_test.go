@@ -9,7 +9,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// TestCounters: exactly what was done, for the database and for a transaction.
+// TestCounters checks all counters of a database and of a transaction.
 func TestCounters(t *testing.T) {
 	db := New(newTestClock().options())
 	put(t, db, "a", "11")
@@ -21,7 +21,7 @@ func TestCounters(t *testing.T) {
 	tr.Get([]byte("a"))
 	tr.GetRange([]byte("a"), []byte("z"), kv.RangeOptions{})
 	require.Equal(t, "2", mustGet(t, tr, "b"))
-	require.Equal(t, "2", mustGet(t, tr, "b"), "known already")
+	require.Equal(t, "2", mustGet(t, tr, "b"), "already read")
 	require.Equal(t, "(none)", mustGet(t, tr, "zz"))
 	put(t, db, "a", "3")
 	tr.Set([]byte("c"), []byte("333"))
@@ -45,11 +45,12 @@ func TestCounters(t *testing.T) {
 	require.False(t, ok)
 }
 
-// TestCommitLog: every commit, in order, with its stamps put in.
+// TestCommitLog checks that the log has every commit in order, with versionstamps
+// filled in.
 func TestCommitLog(t *testing.T) {
 	opts := newTestClock().options()
-	var told []LogEntry
-	opts.KeepLog, opts.OnCommit = true, func(e LogEntry) { told = append(told, e) }
+	var logged []LogEntry
+	opts.KeepLog, opts.OnCommit = true, func(e LogEntry) { logged = append(logged, e) }
 	db := New(opts)
 	tr, err := db.NewClient("p1", ClientOptions{}).CreateTransaction(WithLabel(t.Context(), "op"))
 	require.NoError(t, err)
@@ -86,11 +87,11 @@ func TestCommitLog(t *testing.T) {
 		},
 	}, log[0])
 	require.Zero(t, log[1].ReadVersion, "a blind write")
-	require.Equal(t, log, told)
+	require.Equal(t, log, logged)
 	require.Empty(t, New(Options{}).CommitLog())
 }
 
-// TestCountersSub subtracts each field.
+// TestCountersSub checks that Sub covers every field.
 func TestCountersSub(t *testing.T) {
 	var a, b, want Counters
 	for i := range reflect.TypeFor[Counters]().NumField() {
@@ -101,7 +102,7 @@ func TestCountersSub(t *testing.T) {
 	require.Equal(t, want, a.Sub(b))
 }
 
-// TestCountersOfALimitedRange: a range is read up to its limit and no further.
+// TestCountersOfALimitedRange checks that a range is not read beyond its limit.
 func TestCountersOfALimitedRange(t *testing.T) {
 	db := New(newTestClock().options())
 	for _, key := range []string{"a", "b", "c", "d"} {
@@ -118,7 +119,7 @@ func TestCountersOfALimitedRange(t *testing.T) {
 	}
 }
 
-// TestOnlyConflictsCountAsConflicts: a commit may be refused for other reasons.
+// TestOnlyConflictsCountAsConflicts checks that 1007 does not count as a conflict.
 func TestOnlyConflictsCountAsConflicts(t *testing.T) {
 	db := New(newTestClock().options())
 	tr := begin(t, db)

@@ -13,65 +13,64 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// What FoundationDB does unless it is told otherwise.
+// FoundationDB's defaults.
 const (
-	// DefaultWindow is how many versions back a transaction may read, about five
-	// seconds.
-	DefaultWindow = 5_000_000
-	// DefaultMaxWatches is how many watches may be outstanding at a time.
-	DefaultMaxWatches = 10_000
+	defaultWindow     = 5_000_000
+	defaultMaxWatches = 10_000
 )
 
-// Options of a DB. The zero value runs on the real clock and real randomness.
+// Options configure a DB. The zero value uses the real clock and real randomness.
 type Options struct {
-	// Now is the clock that versions and time limits follow; nil means time.Now.
+	// Now is the clock of versions and time limits. Nil means time.Now.
 	Now func() time.Time
-	// Sleep waits until d has passed or ctx has ended, and returns ctx.Err() in
-	// that case; nil means a timer. The back-off of retries uses it.
+	// Sleep waits for d and returns nil, or returns ctx.Err() if ctx ends first.
+	// The back-off of retries uses it. Nil means a timer.
 	Sleep func(ctx context.Context, d time.Duration) error
-	// Jitter returns a number in [0, 1) for the back-off; nil means math/rand/v2.
+	// Jitter returns a random number in [0, 1) for the back-off. Nil means
+	// rand.Float64.
 	Jitter func() float64
 
-	// Window is how many versions back a transaction may read; zero means
-	// DefaultWindow.
+	// Window is the number of versions for which a read version stays valid, a
+	// million per second. Zero means FoundationDB's 5,000,000.
 	Window int64
-	// MaxWatches is how many watches may be outstanding; zero means
-	// DefaultMaxWatches.
+	// MaxWatches is the maximum number of outstanding watches. Zero means
+	// FoundationDB's 10,000.
 	MaxWatches int
-	// FirstVersion is the version of the empty database; zero means 1,000,000.
+	// FirstVersion is the version of the empty database. Zero means 1,000,000.
 	FirstVersion int64
-	// SizeLimit is the most bytes of one transaction; zero means 10,000,000.
+	// SizeLimit is the maximum size of a transaction in bytes. Zero means
+	// 10,000,000.
 	SizeLimit int
 
-	// Hooks decide what happens to each call; nil means nothing does.
+	// Hooks intercept the calls of clients. Nil means no hooks.
 	Hooks *Hooks
-	// KeepLog keeps every commit for CommitLog.
+	// KeepLog makes the database keep every commit for CommitLog.
 	KeepLog bool
-	// OnCommit is called with every commit, in order, while the database is
-	// locked: it must be quick and must not call the database. With hooks the
-	// acknowledgement is yet to come.
+	// OnCommit is called with every commit, in order. The database is locked during
+	// the call, so it must be fast and must not use the database. If there are
+	// hooks, LogEntry.Acknowledged is not set yet.
 	OnCommit func(LogEntry)
 }
 
-// DB is a database in memory. It is safe for concurrent use.
+// DB is an in-memory database. It is safe for concurrent use.
 type DB struct {
 	*Client // without a name
 
 	opts  Options
 	hooks *Hooks
 
-	transactions atomic.Uint64 // numbers them
+	transactions atomic.Uint64 // number of the last transaction
 	counters     counters
 
 	mu      sync.Mutex
 	clock   versionClock
 	items   map[string]*item
 	order   btree.Map[string, *item]
-	cleared []rangeWrite // in the order of their versions
+	cleared []rangeWrite // in order of version
 	garbage garbage
 	watches watchList
 	log     []*LogEntry
-	touched []*item // scratch of a commit: watched keys that it wrote
+	touched []*item // watched keys that the current commit has written
 	fired   []*Watch
 }
 
@@ -92,10 +91,10 @@ func New(opts Options) *DB {
 		opts.Jitter = rand.Float64
 	}
 	if opts.Window == 0 {
-		opts.Window = DefaultWindow
+		opts.Window = defaultWindow
 	}
 	if opts.MaxWatches == 0 {
-		opts.MaxWatches = DefaultMaxWatches
+		opts.MaxWatches = defaultMaxWatches
 	}
 	if opts.FirstVersion == 0 {
 		opts.FirstVersion = 1_000_000

@@ -1,16 +1,26 @@
-// Package memkv is an in-memory engine with the transaction semantics of
-// FoundationDB: multi-version reads, optimistic conflicts, read and commit
-// versions that follow a clock, versionstamps, watches and error codes. It is
-// for tests, simulations and demonstrations; nothing survives the process.
+// Package memkv is an in-memory engine for tests, simulations and demonstrations.
+// It has FoundationDB's transaction semantics: multi-version reads, optimistic
+// conflict detection, versions that follow a clock, versionstamps, watches and
+// error codes. The data is lost when the process ends.
 //
-// Its judge is the real database: the test of this package replays histories
-// that were recorded from FoundationDB 7.3.79, and expects the same answers.
+// New opens an empty database:
 //
-// Time and randomness are injected through Options. With Hooks a simulator
-// decides latency, order and faults of every call. An engine of this package
-// starts no goroutine of its own: a read, a commit and a watch that fires all
-// happen in a caller's goroutine, so that a deterministic scheduler can run
-// many clients in one thread. (A transaction with a time limit whose hook
-// waits on its context is the exception: a goroutine then sleeps until the
-// limit, through Options.Sleep.)
+//	db := memkv.New(memkv.Options{})
+//
+// # Fault injection
+//
+// Time and randomness are injected through Options. Hooks intercept every call of a
+// client: they can delay it, reorder it, replace its result, or let a commit be
+// applied after its client has given up. NewClient gives each simulated process its
+// own name and clock. The commit log shows what was applied.
+//
+// A database starts no goroutine. Reads, commits and the firing of watches happen
+// on the caller's goroutine, so a deterministic scheduler can run many clients on
+// one thread. There is one exception: if a transaction has a time limit and a hook
+// waits on its context, a goroutine waits for the limit with Options.Sleep.
+//
+// # Fidelity
+//
+// The tests of this package replay histories that were recorded from FoundationDB
+// 7.3.79, and expect the same results.
 package memkv

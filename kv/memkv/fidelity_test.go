@@ -16,11 +16,11 @@ import (
 )
 
 var (
-	showSeed = flag.Int64("history", 0, "show the recorded history of this seed, and where the engine differs")
-	sample   = flag.Bool("sample", false, "choose the histories of testdata anew, from the folder that FDB_TRACES names")
+	showSeed = flag.Int64("history", 0, "print the recorded history with this seed, and the first step that differs")
+	sample   = flag.Bool("sample", false, "resample testdata from the directory in FDB_TRACES")
 )
 
-// mismatch is a step that the engine answered otherwise than the real database.
+// mismatch is a step whose result differs from the recorded one.
 type mismatch struct {
 	history history
 	step    int
@@ -32,12 +32,12 @@ func (m mismatch) String() string {
 	recorded := s.Answer
 	s.Answer = nil
 	return fmt.Sprintf("history %d (%s), step %d: %s\n\trecorded: %s\n\tengine:   %s\n\t"+
-		"to see it: go test ./kv/memkv -run TestShowHistory -v -history %d",
+		"to reproduce: go test ./kv/memkv -run TestShowHistory -v -history %d",
 		m.history.Seed, m.history.Kind, m.step, s, recorded, m.engine, m.history.Seed)
 }
 
-// replay plays a history and returns its first mismatch, or nil. Operations
-// that the contract cannot express are counted in leftOut by name.
+// replay runs a history and returns its first mismatch, or nil. It skips operations
+// that package kv does not have, and counts them by name in leftOut.
 func replay(h history, leftOut map[string]int) *mismatch {
 	p := newPlayer()
 	for i, s := range h.Steps {
@@ -53,11 +53,11 @@ func replay(h history, leftOut map[string]int) *mismatch {
 	return nil
 }
 
-// shownMismatches is how many mismatches are printed; the rest are counted.
+// shownMismatches is the number of mismatches to print.
 const shownMismatches = 20
 
-// TestFidelity replays what the real database was recorded to do, and expects
-// the same answers, step by step.
+// TestFidelity replays recorded histories of the real database and expects the same
+// result of every step.
 func TestFidelity(t *testing.T) {
 	all := histories(t)
 	require.NotEmpty(t, all)
@@ -76,33 +76,33 @@ func TestFidelity(t *testing.T) {
 		t.Logf("kind %s: %d histories", kind, kinds[kind])
 	}
 	for _, op := range sortedKeys(leftOut) {
-		fmt.Printf("fidelity: left out: %s, %d times\n", op, leftOut[op])
+		fmt.Printf("fidelity: skipped: %s, %d times\n", op, leftOut[op])
 	}
-	fmt.Printf("fidelity: %d of %d histories agree (%d steps left out)\n", agree, len(all), sum(leftOut))
+	fmt.Printf("fidelity: %d of %d histories agree (%d steps skipped)\n", agree, len(all), sum(leftOut))
 	require.Equal(t, len(all), agree, "histories that agree")
 }
 
-// TestShowHistory shows one history in readable form.
+// TestShowHistory prints one history.
 func TestShowHistory(t *testing.T) {
 	if *showSeed == 0 {
-		t.Skip("shows one history: give its seed with -history")
+		t.Skip("prints one history; set its seed with -history")
 	}
 	all := histories(t)
 	i := slices.IndexFunc(all, func(h history) bool { return h.Seed == *showSeed })
-	require.GreaterOrEqual(t, i, 0, "no such seed here; FDB_TRACES may name the folder of the whole recording")
+	require.GreaterOrEqual(t, i, 0, "no history has this seed; set FDB_TRACES to the directory of the full recording")
 	fmt.Print(all[i])
 	if m := replay(all[i], map[string]int{}); m != nil {
 		fmt.Println(m)
 	}
 }
 
-// caught are histories that found an error in this engine while it was written.
+// caught are the seeds of histories that found a bug in this engine.
 var caught = []int64{
 	1550, 2600, 4100, 4650, 5200, 5300, 5850, 6450, 6650, 6950, // watches of a cancelled transaction
-	4294, // a read that fails with 1036 has taken its read version all the same
+	4294, // a read that fails with 1036 still takes the read version
 }
 
-// sampled reports whether the n-th history of its kind belongs into testdata.
+// sampled reports whether the n-th history of its kind is part of testdata.
 func sampled(h history, n int) bool {
 	switch h.Kind {
 	case "old":
@@ -114,10 +114,10 @@ func sampled(h history, n int) bool {
 	}
 }
 
-// TestSample writes testdata.
+// TestSample rewrites testdata.
 func TestSample(t *testing.T) {
 	if !*sample {
-		t.Skip("rewrites testdata: ask for it with -sample, and set FDB_TRACES")
+		t.Skip("rewrites testdata; run it with -sample and FDB_TRACES")
 	}
 	require.NotEmpty(t, os.Getenv("FDB_TRACES"))
 	var out bytes.Buffer

@@ -2,11 +2,11 @@ package memkv
 
 import "sort"
 
-// garbage lists what was written, in order, so that what the window has left
-// behind is found again. Each commit looks at more than it adds, and so memory
-// stays in proportion to the data and to the writes of one window.
+// garbage queues every write in order of version, so that values older than the
+// window can be dropped. Each commit examines more entries than it adds. Memory
+// therefore stays proportional to the data plus the writes of one window.
 type garbage struct {
-	queue []written // by version
+	queue []written // in order of version
 	added int       // since the last collection
 }
 
@@ -20,11 +20,12 @@ func (g *garbage) push(version int64, it *item) {
 	g.added++
 }
 
-// garbageStep is how many entries a commit looks at that adds none.
+// garbageStep is the number of entries that a commit examines in addition to twice
+// the number it added.
 const garbageStep = 16
 
-// collectGarbage drops values and conflicts that no transaction can need whose
-// read version is in the window. db.mu is held.
+// collectGarbage drops values and conflicts that no read version in the window
+// needs. db.mu is held.
 func (db *DB) collectGarbage() {
 	g, oldest := &db.garbage, db.clock.oldest()
 	for n := 2*g.added + garbageStep; n > 0 && len(g.queue) > 0; n-- {
@@ -32,7 +33,7 @@ func (db *DB) collectGarbage() {
 		if w.version > oldest {
 			break
 		}
-		g.queue[0] = written{} // cut off, not moved: growth leaves it behind
+		g.queue[0] = written{} // release the item; the slice is reallocated when it grows
 		g.queue = g.queue[1:]
 		w.item.prune(oldest)
 		if w.item.useless(oldest) {
@@ -45,8 +46,8 @@ func (db *DB) collectGarbage() {
 	db.cleared = db.cleared[drop:]
 }
 
-// useless reports whether nothing of the item is left to see for a transaction
-// whose read version is oldest or newer.
+// useless reports whether the item no longer matters to read versions from oldest
+// on.
 func (it *item) useless(oldest int64) bool {
 	return len(it.cells) == 0 && it.conflict <= oldest && len(it.watches) == 0
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// footprint counts what the database keeps.
+// footprint returns the sizes of the database's structures.
 func (db *DB) footprint() (items, cells, queue, ranges int) {
 	for _, it := range db.items {
 		cells += cap(it.cells)
@@ -19,8 +19,8 @@ func (db *DB) footprint() (items, cells, queue, ranges int) {
 	return len(db.items), cells, cap(db.garbage.queue), cap(db.cleared)
 }
 
-// TestMemoryStaysBounded: over thirty windows of writes, clears and conflicts,
-// the database keeps about one window's worth.
+// TestMemoryStaysBounded checks that after thirty windows of writes, clears and
+// conflicts the database holds about one window of them.
 func TestMemoryStaysBounded(t *testing.T) {
 	const perWindow = 500
 	clock := newTestClock()
@@ -42,12 +42,12 @@ func TestMemoryStaysBounded(t *testing.T) {
 			}
 		}
 	}
-	require.Less(t, most[0], 3*perWindow, "keys: those of a window, each written, cleared or named once")
+	require.Less(t, most[0], 3*perWindow, "keys written, cleared or named in a window")
 	require.Less(t, most[1], 12*perWindow, "values")
-	require.Less(t, most[2], 15*perWindow, "the queue of the collection")
+	require.Less(t, most[2], 15*perWindow, "the garbage queue")
 	require.Less(t, most[3], 4*perWindow, "cleared ranges")
 
-	// When all is cleared and has left the window, nothing remains.
+	// After everything was cleared and has left the window, nothing remains.
 	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
 		tr.ClearRange(nil, []byte("\xff"))
 		return nil
@@ -61,8 +61,8 @@ func TestMemoryStaysBounded(t *testing.T) {
 	require.Less(t, cells, 10)
 }
 
-// TestWindowIsKept: whatever is collected, a transaction whose read version is
-// in the window sees the database as it was then.
+// TestWindowIsKept checks that garbage collection keeps what read versions in the
+// window can see.
 func TestWindowIsKept(t *testing.T) {
 	const seed = 7
 	t.Logf("seed %d", seed)
@@ -96,7 +96,7 @@ func TestWindowIsKept(t *testing.T) {
 		v := views[rng.IntN(len(views))]
 		rows, err := v.tr.Snapshot().GetRange(nil, []byte("\xff"), kv.RangeOptions{}).Get()
 		if clock.now.Sub(v.at) > 6*time.Second {
-			continue // answered from what it has read before, or too old
+			continue // it may be answered from earlier reads, or too old
 		}
 		if clock.now.Sub(v.at) < 4*time.Second {
 			require.NoError(t, err)
@@ -111,8 +111,8 @@ func TestWindowIsKept(t *testing.T) {
 	}
 }
 
-// TestEdgeOfTheWindow: a transaction at the oldest version that is kept still
-// sees its values, and still conflicts.
+// TestEdgeOfTheWindow checks that a transaction at the oldest kept version still
+// reads and conflicts.
 func TestEdgeOfTheWindow(t *testing.T) {
 	clock := newTestClock()
 	db := New(clock.options())
@@ -128,25 +128,25 @@ func TestEdgeOfTheWindow(t *testing.T) {
 		tr.ClearRange([]byte("r"), []byte("s"))
 		return nil
 	}))
-	edge := readVersion + DefaultWindow
+	edge := readVersion + defaultWindow
 	clock.pass(time.Duration(edge-db.Version()) * time.Microsecond)
-	put(t, db, "x", "") // collects, and is the newest version
+	put(t, db, "x", "") // collects garbage at the newest version
 	require.Equal(t, edge, db.Version())
 	require.Equal(t, "old", mustGet(t, reader, "k"))
 
-	db.mu.Lock() // commits take a version each; hold the clock back to stay at the edge
+	db.mu.Lock() // each commit takes a version; set the clock back to stay at the edge
 	db.clock.version--
 	db.mu.Unlock()
 	writer.Set([]byte("w"), nil)
 	require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(writer.Commit()))
 }
 
-// TestAKeyThatComesBack: what is left to collect of a key that was removed does
-// not take away the key that has come back.
-func TestAKeyThatComesBack(t *testing.T) {
+// TestRemovedKeyIsSetAgain checks that collecting a removed key does not remove the
+// key that was set again.
+func TestRemovedKeyIsSetAgain(t *testing.T) {
 	clock := newTestClock()
 	db := New(clock.options())
-	for range 40 { // more than one commit collects
+	for range 40 { // more than one commit can collect
 		put(t, db, "k", "old")
 		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
 			tr.Clear([]byte("k"))
@@ -154,14 +154,14 @@ func TestAKeyThatComesBack(t *testing.T) {
 		}))
 	}
 	clock.pass(10 * time.Second)
-	put(t, db, "x", "") // removes the key
+	put(t, db, "x", "") // removes the item
 	put(t, db, "k", "new")
-	put(t, db, "x", "") // collects more of the old one
+	put(t, db, "x", "") // collects more of the old item
 	require.Equal(t, []string{"k=new", "x="}, contents(t, db))
 }
 
-// TestWatchedKeysAreKept: the collection of a key that was cleared leaves its
-// watches alone, whatever else is written meanwhile.
+// TestWatchedKeysAreKept checks that collecting a cleared key leaves its watches
+// alone.
 func TestWatchedKeysAreKept(t *testing.T) {
 	clock := newTestClock()
 	db := New(clock.options())

@@ -11,14 +11,14 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// testClock is a clock that stands still unless it is moved.
+// testClock is a clock that only moves when it is told to.
 type testClock struct{ now time.Time }
 
 func newTestClock() *testClock { return &testClock{now: time.Unix(1_700_000_000, 0)} }
 
 func (c *testClock) pass(d time.Duration) { c.now = c.now.Add(d) }
 
-// options are those of a database on the clock, on which a sleep passes at once.
+// options returns Options with this clock. A sleep advances the clock at once.
 func (c *testClock) options() Options {
 	return Options{
 		Now:    func() time.Time { return c.now },
@@ -48,7 +48,7 @@ func mustGet(t *testing.T, tr kv.ReadTransaction, key string) string {
 	return string(v)
 }
 
-// put commits one key on its own.
+// put commits one key.
 func put(t *testing.T, db kv.Database, key, value string) {
 	t.Helper()
 	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// history is one recorded interleaving of a few transactions, with the answers
-// of the real database.
+// history is one recorded interleaving of several transactions, with the results of
+// the real database.
 type history struct {
 	Seed  int64  `json:"seed"`
 	Kind  string `json:"kind"`
@@ -40,7 +40,7 @@ type step struct {
 	Answer   *answer `json:"r,omitempty"`
 }
 
-// answer is what a step was answered with; nil where it answers nothing.
+// answer is the result of a step, or nil if it has none.
 type answer struct {
 	OK       bool        `json:"ok,omitempty"`
 	ReadOnly bool        `json:"readonly,omitempty"`
@@ -59,7 +59,7 @@ func (a *answer) String() string {
 	return string(b)
 }
 
-// String shows a step in one line.
+// String formats a step in one line.
 func (s step) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "t%-2d %s", s.T, s.Op)
@@ -95,7 +95,7 @@ func (s step) String() string {
 	return b.String()
 }
 
-// String shows a history, one step to a line.
+// String formats a history, one step per line.
 func (h history) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "history %d (%s)\n", h.Seed, h.Kind)
@@ -105,8 +105,8 @@ func (h history) String() string {
 	return b.String()
 }
 
-// tracesFile is the name of the recording, in the folder that FDB_TRACES names
-// and in testdata, where it is a tenth of it.
+// tracesFile is the file name of the recording. FDB_TRACES names the directory of
+// the full recording, and testdata has a tenth of it.
 const tracesFile = "traces.jsonl.gz"
 
 // readHistories reads a recording.
@@ -135,8 +135,8 @@ func readHistories(t *testing.T, file string) []history {
 	}
 }
 
-// histories returns the recording to play: all of it where FDB_TRACES names its
-// folder, else the tenth in testdata.
+// histories returns the recording in the directory that FDB_TRACES names, or the
+// tenth of it in testdata.
 func histories(t *testing.T) []history {
 	t.Helper()
 	folder := os.Getenv("FDB_TRACES")

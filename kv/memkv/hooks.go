@@ -10,54 +10,53 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// Hooks let a simulator decide what happens to each call of the store. They
-// run in the caller's goroutine and without any lock of the database, so they
-// may wait, yield to a scheduler, and call the database. An unset hook does
-// nothing.
+// Hooks intercept the calls of clients. They run on the caller's goroutine while
+// the database is not locked, so they may wait, yield to a scheduler and use the
+// database. A nil hook does nothing.
 type Hooks struct {
-	// Before is called before the store acts. It may wait: for as long as it does,
-	// the call has not reached the store. Where ctx ends meanwhile it should
-	// return ctx.Err(); ctx.Deadline is the time limit on the client's clock. An
-	// error is the call's answer, and the store does not act: a kv.Error is passed
-	// on (so 1021 is "unknown, and not applied"), any other error counts as the
-	// end of the wait. An answer to a commit other than "surely not applied"
-	// leaves the client in doubt.
+	// Before is called before the store acts. While it waits, the call has not
+	// reached the store. If ctx ends, it should return ctx.Err(). ctx.Deadline is
+	// the time limit on the client's clock.
 	//
-	// On a commit it may take the call apart with Call.Detach, and let it land
-	// later.
+	// If Before returns an error, the store does not act and the client gets the
+	// error. A kv.Error is passed on, so 1021 means "unknown, and not applied". Any
+	// other error counts as the end of the wait. After an error on a commit, the
+	// client considers the outcome open, unless the code means that the transaction
+	// did not commit.
+	//
+	// On a commit, Before may call Call.Detach to apply the commit later.
 	Before func(ctx context.Context, c *Call) error
 
-	// After is called when the store has acted, with what it answers in the
-	// call. It may wait, which delays the answer. An error takes the answer's
-	// place: of a commit that was applied, 1021, 1031 or 1039 is a lost
-	// acknowledgement. It may also return ctx.Err(), when ctx ended while the
-	// answer was on its way; that leaves a commit unsettled.
+	// After is called when the store has acted. The call holds its result. After
+	// may wait, which delays the result. If it returns an error, the client gets
+	// the error instead of the result. For an applied commit, 1021, 1031 or 1039 is
+	// a lost acknowledgement. If ctx ended while the result was on its way, After
+	// may return ctx.Err(). The outcome of a commit is then Unsettled.
 	After func(ctx context.Context, c *Call) error
 
-	// Changed is called with each change of a watch's key, in the goroutine of the
-	// commit. Where it returns false the watch is not told: to delay the news,
-	// call Watch.Notify later; to lose it, do not. (To fire or fail a watch for no
-	// reason, keep the Watch of its CallWatch and call Notify.)
+	// Changed is called for each change of a watched key, on the goroutine of the
+	// commit. If it returns false, the watch does not fire. Call Watch.Notify later
+	// to delay the notification, or never to lose it. To fire or fail a watch
+	// without a change, keep the Watch of its CallWatch and call Notify.
 	Changed func(w *Watch) bool
 }
 
-// CallKind says what a call asks for.
+// CallKind is the kind of a call.
 type CallKind uint8
 
 const (
-	// CallReadVersion asks for a read version alone.
+	// CallReadVersion requests a read version without a read.
 	CallReadVersion CallKind = iota + 1
-	// CallRead is a wave of reads; where Version is 0 it takes the read version
-	// first.
+	// CallRead is a wave of reads. If Version is 0, it also takes the read version.
 	CallRead
-	// CallCommit is a commit that writes, or adds a write conflict.
+	// CallCommit is a commit with writes or write conflicts.
 	CallCommit
-	// CallWatch makes a watch active. It comes after the commit that succeeded,
-	// and an error of a hook fails the watch.
+	// CallWatch registers a watch after a successful commit. If a hook returns an
+	// error, the watch fails.
 	CallWatch
 )
 
-// String returns the name of the kind in words.
+// String returns the kind in words.
 func (k CallKind) String() string {
 	switch k {
 	case CallReadVersion:
@@ -73,20 +72,20 @@ func (k CallKind) String() string {
 	}
 }
 
-// Call describes a call of the store. What it refers to is the transaction's:
-// read it, and do not keep or change it.
+// Call describes a call of a client. It refers to memory of the transaction, so do
+// not keep or modify it.
 type Call struct {
 	Kind        CallKind
 	Client      string // the name of the Client
 	Transaction uint64 // the same for all attempts of a transaction
-	Label       string // of WithLabel
+	Label       string // set with WithLabel
 
-	Version int64   // the read version; 0 before it is taken
-	Reads   []*Read // of CallRead; After sees the answers in them
+	Version int64   // the read version, or 0 if it is not taken yet
+	Reads   []*Read // of CallRead; After sees their results
 	Commit  *Commit // of CallCommit
 	Watch   *Watch  // of CallWatch
 
-	// Result and Err are the store's answer, for After.
+	// Result and Err are the store's result, for After.
 	Result CommitResult
 	Err    error
 
@@ -94,13 +93,13 @@ type Call struct {
 	late    *LateCommit
 }
 
-// Detach takes a commit out of its call. The hook Before then answers the
-// client with an error (one that leaves the commit unsettled: 1031, 1039, or
-// ctx.Err()), and Land lets the commit happen at any later time. It panics
-// outside of Before of a CallCommit.
+// Detach separates a commit from its call, so that LateCommit.Land can apply it at
+// any later time. Hooks.Before must then return an error that leaves the commit
+// unsettled: 1031, 1039 or ctx.Err(). Detach panics if it is called outside of
+// Hooks.Before or for a call that is not a commit.
 func (c *Call) Detach() *LateCommit {
 	if c.Kind != CallCommit || c.Err != nil || c.Result.Version != 0 {
-		panic("memkv: Detach is for the hook Before, and for commits")
+		panic("memkv: Detach must be called in Hooks.Before of a commit")
 	}
 	if c.late == nil {
 		c.late = &LateCommit{session: c.session, commit: cloneCommit(c.Commit)}
@@ -108,8 +107,8 @@ func (c *Call) Detach() *LateCommit {
 	return c.late
 }
 
-// LateCommit is a commit that is on its way while its client has an answer
-// already.
+// LateCommit is a commit that has not been applied although its client already has
+// a result.
 type LateCommit struct {
 	session *session
 	commit  *client.Commit
@@ -119,8 +118,8 @@ type LateCommit struct {
 	err    error
 }
 
-// Land lets the commit reach the store: it is checked and applied as of now.
-// Further calls return the first one's answer.
+// Land checks and applies the commit as if it reached the store now. Later calls
+// return the result of the first.
 func (l *LateCommit) Land() (CommitResult, error) {
 	l.once.Do(func() {
 		l.result, _, l.err = l.session.apply(l.commit, true)
@@ -143,9 +142,9 @@ func cloneCommit(c *client.Commit) *client.Commit {
 	return clone
 }
 
-// hookError is the answer that a hook's error makes. A client whose commit was
-// under way cannot know how far it got: unless the code says that it was not
-// applied, the answer leaves it open.
+// hookError converts the error of a hook. Unless the code of a commit's error means
+// that it did not commit, Committing is set, because the client cannot know how far
+// it got.
 func hookError(err error, kind CallKind) error {
 	var e kv.Error
 	if !errors.As(err, &e) {

@@ -30,7 +30,7 @@ func hooked(clock *testClock, hooks *Hooks) *DB {
 	return New(opts)
 }
 
-// TestCallsAreDescribed: a hook learns whose call it is and what it asks for.
+// TestCallsAreDescribed checks what a hook learns about a call.
 func TestCallsAreDescribed(t *testing.T) {
 	var seen []string
 	hooks := &Hooks{
@@ -63,7 +63,6 @@ func TestCallsAreDescribed(t *testing.T) {
 	put(t, db, "a", "1")
 	seen = nil
 	p := db.NewClient("p1", ClientOptions{})
-	require.Equal(t, "p1", p.Name())
 	tr, err := p.CreateTransaction(WithLabel(t.Context(), "op"))
 	require.NoError(t, err)
 	_, err = tr.GetReadVersion().Get()
@@ -82,8 +81,8 @@ func TestCallsAreDescribed(t *testing.T) {
 	require.Equal(t, "op", db.CommitLog()[1].Label)
 }
 
-// TestBeforeInjects: an error of Before is the answer, and the store does not
-// act.
+// TestBeforeInjects checks that the client gets an error of Before, and that the
+// store does not act.
 func TestBeforeInjects(t *testing.T) {
 	for _, code := range []int{1007, 1009, 1020, 1021, 1031, 1037, 1038, 1039, 1213} {
 		for _, kind := range []CallKind{CallRead, CallReadVersion, CallCommit, CallWatch} {
@@ -115,16 +114,16 @@ func TestBeforeInjects(t *testing.T) {
 			if kind == CallCommit {
 				require.Empty(t, db.CommitLog())
 			}
-			surely := kv.Error{Code: code}.RetryableNotCommitted() || kind == CallRead || kind == CallReadVersion
+			certain := kv.Error{Code: code}.RetryableNotCommitted() || kind == CallRead || kind == CallReadVersion
 			if code != 1021 && code != 1039 {
-				require.Equal(t, surely || kind == CallWatch, kv.OutcomeOf(err) == kv.NotCommitted, "%s answered with %d", kind, code)
+				require.Equal(t, certain || kind == CallWatch, kv.OutcomeOf(err) == kv.NotCommitted, "%s fails with %d", kind, code)
 			}
 		}
 	}
 }
 
-// TestLostAcknowledgement: the commit is applied, its client does not know, and
-// the log does.
+// TestLostAcknowledgement checks that a commit is applied and logged although its
+// client got an error.
 func TestLostAcknowledgement(t *testing.T) {
 	for _, code := range []int{1021, 1031, 1039} {
 		db := hooked(newTestClock(), &Hooks{After: on(CallCommit, func(_ context.Context, c *Call) error {
@@ -147,8 +146,8 @@ func TestLostAcknowledgement(t *testing.T) {
 	}
 }
 
-// TestLateCommit: the client is answered, and the commit lands later, by the
-// rules of that time.
+// TestLateCommit checks that a late commit is checked for conflicts and age when it
+// lands.
 func TestLateCommit(t *testing.T) {
 	var late []*LateCommit
 	clock := newTestClock()
@@ -171,7 +170,7 @@ func TestLateCommit(t *testing.T) {
 		require.Equal(t, kv.Unsettled, kv.OutcomeOf(err))
 		_, err = stamp.Get()
 		require.Equal(t, kv.CodeTransactionTimedOut, kv.CodeOf(err))
-		tr.Reset() // what it refers to may be used again
+		tr.Reset() // the transaction may reuse its memory
 		tr.Set([]byte("zzzz"), []byte("zzzz"))
 		tr.Cancel()
 	}
@@ -186,7 +185,7 @@ func TestLateCommit(t *testing.T) {
 	require.NoError(t, err)
 	require.Positive(t, result.Version)
 	_, err = late[1].Land()
-	require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(err), "a settling commit came first")
+	require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(err), "another commit came first")
 	clock.pass(3 * time.Second)
 	_, err = late[2].Land()
 	require.Equal(t, kv.CodeTransactionTooOld, kv.CodeOf(err))
@@ -194,7 +193,7 @@ func TestLateCommit(t *testing.T) {
 
 	again, err := late[0].Land()
 	require.NoError(t, err)
-	require.Equal(t, result, again, "it lands once")
+	require.Equal(t, result, again, "it is applied once")
 	log := db.CommitLog()
 	require.Len(t, log, 2)
 	require.True(t, log[1].Late && !log[1].Acknowledged)
@@ -202,7 +201,8 @@ func TestLateCommit(t *testing.T) {
 	require.Equal(t, "late", string(log[1].Mutations[0].Value))
 }
 
-// TestDetachWithoutAnError is answered as unsettled.
+// TestDetachWithoutAnError checks that the outcome is Unsettled if Before returns
+// nil after Detach.
 func TestDetachWithoutAnError(t *testing.T) {
 	db := hooked(newTestClock(), &Hooks{Before: on(CallCommit, func(_ context.Context, c *Call) error {
 		c.Detach()
@@ -215,8 +215,8 @@ func TestDetachWithoutAnError(t *testing.T) {
 	require.Panics(t, func() { (&Call{Kind: CallCommit, Result: CommitResult{Version: 1}}).Detach() })
 }
 
-// TestHookWaitsForTheContext: the end of the context during the commit leaves
-// the client in doubt, wherever the commit was.
+// TestHookWaitsForTheContext checks that a commit whose context ends is unsettled,
+// whether or not it was applied.
 func TestHookWaitsForTheContext(t *testing.T) {
 	wait := on(CallCommit, func(ctx context.Context, _ *Call) error {
 		<-ctx.Done()
@@ -233,14 +233,14 @@ func TestHookWaitsForTheContext(t *testing.T) {
 		cancel()
 		err = <-answer
 		require.ErrorIs(t, err, context.Canceled, name)
-		if kv.OutcomeOf(err) != kv.NotCommitted { // the cancel may have come before the commit
+		if kv.OutcomeOf(err) != kv.NotCommitted { // the context may have ended before the commit
 			require.Equal(t, kv.Unsettled, kv.OutcomeOf(err), name)
 		}
 	}
 }
 
-// TestHookSeesTheTimeLimit as the deadline of its context, on the client's own
-// clock, so that it can wait in simulated time.
+// TestHookSeesTheTimeLimit checks that the context's deadline is the time limit on
+// the client's clock, so that a hook can wait in simulated time.
 func TestHookSeesTheTimeLimit(t *testing.T) {
 	clock := newTestClock()
 	db := hooked(clock, &Hooks{Before: on(CallCommit, func(ctx context.Context, _ *Call) error {
@@ -260,7 +260,7 @@ func TestHookSeesTheTimeLimit(t *testing.T) {
 	require.Empty(t, contents(t, db))
 }
 
-// TestWatchHooks delay, lose, fail and invent the news of a watch.
+// TestWatchHooks checks that hooks can delay, lose, fail and invent notifications.
 func TestWatchHooks(t *testing.T) {
 	var registered []*Watch
 	var held []*Watch
@@ -291,7 +291,7 @@ func TestWatchHooks(t *testing.T) {
 	require.Equal(t, &answer{Info: "pending"}, watchState(delayed))
 	require.Len(t, held, 1)
 	put(t, db, "k", "2")
-	require.Len(t, held, 2, "asked again with each change")
+	require.Len(t, held, 2, "Changed is called for each change")
 	held[0].Notify(nil)
 	held[1].Notify(nil)
 	require.Equal(t, &answer{OK: true, Info: "fired"}, watchState(delayed))
@@ -309,8 +309,8 @@ func TestWatchHooks(t *testing.T) {
 	require.Zero(t, db.watches.outstanding)
 }
 
-// coroutines runs clients one at a time: each runs until its next call of the
-// store, and the schedule says who goes on.
+// coroutines runs clients one at a time. Each runs until its next call of the
+// store.
 type coroutines struct {
 	next   map[string]func() (struct{}, bool)
 	yields map[string]func(struct{}) bool
@@ -324,9 +324,9 @@ func (c *coroutines) start(name string, body func()) {
 	c.next[name] = next
 }
 
-// TestDeterministicSchedule runs two clients in one thread, in an order that
-// makes one of them conflict, twice with the same log, and without a goroutine
-// of the engine.
+// TestDeterministicSchedule runs two clients on one thread, in an order that makes
+// one of them conflict. It checks that two runs have the same log and start no
+// goroutine.
 func TestDeterministicSchedule(t *testing.T) {
 	run := func(schedule []string) (log []string, conflicts int64) {
 		co := &coroutines{map[string]func() (struct{}, bool){}, map[string]func(struct{}) bool{}}
@@ -370,12 +370,12 @@ func TestDeterministicSchedule(t *testing.T) {
 	require.Len(t, log, 2)
 	_, conflicts = run(nil) // one after the other
 	require.Zero(t, conflicts)
-	require.LessOrEqual(t, runtime.NumGoroutine(), before, "one of an earlier test may have ended meanwhile")
+	require.LessOrEqual(t, runtime.NumGoroutine(), before, "a goroutine of an earlier test may have ended")
 }
 
-// TestLostWatchIsOver: a watch that the store has, and whose client was told
-// otherwise, takes no place of another.
-func TestLostWatchIsOver(t *testing.T) {
+// TestFailedWatchIsRemoved checks that a registered watch is removed if a hook fails its
+// call.
+func TestFailedWatchIsRemoved(t *testing.T) {
 	db := hooked(newTestClock(), &Hooks{After: on(CallWatch, func(context.Context, *Call) error {
 		return kv.Error{Code: kv.CodeClusterVersionChanged}
 	})})

@@ -10,20 +10,20 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// prefix is what stands before each key of a history, as in the recording: its
-// length counts where sizes are at stake.
+// prefix comes before each key of a history, as in the recording. Its length counts
+// towards sizes.
 const prefix = "recorded/"
 
-// stampPlace is where a template leaves room for its versionstamp.
+// stampPlace is the placeholder for the versionstamp in a template.
 const stampPlace = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
-// player runs the steps of one history on a database of its own, and answers
-// them in the words of the recording.
+// player runs the steps of one history on its own database, and formats the results
+// like the recording.
 type player struct {
 	db    *DB
 	now   time.Time
 	trs   map[int]*played
-	names *strings.Replacer // versionstamps learned so far, to their names
+	names *strings.Replacer // replaces known versionstamps with their names
 	pairs []string
 }
 
@@ -44,8 +44,8 @@ func newPlayer() *player {
 	return p
 }
 
-// play returns what the database answers to a step; nil where it answers
-// nothing. known is false for an operation that the contract cannot express.
+// play runs a step and returns its result, or nil if it has none. known is false
+// for an operation that package kv does not have.
 func (p *player) play(s step) (a *answer, known bool) {
 	p.now = p.now.Add(time.Millisecond)
 	if s.Op == "begin" {
@@ -78,7 +78,7 @@ func (p *player) play(s step) (a *answer, known bool) {
 
 func key(k string) []byte { return []byte(prefix + k) }
 
-// read plays the operations that read.
+// read runs the operations that read.
 func (p *player) read(t *played, s step) (*answer, bool) {
 	var reader kv.ReadTransaction = t.tr
 	if s.Snapshot {
@@ -112,7 +112,7 @@ func (p *player) read(t *played, s step) (*answer, bool) {
 	return nil, false
 }
 
-// write plays the operations that answer nothing.
+// write runs the operations that return nothing.
 func (p *player) write(tr kv.OwnedTransaction, s step) bool {
 	switch s.Op {
 	case "set":
@@ -151,7 +151,7 @@ func template(before, after string, offset int) []byte {
 	return binary.LittleEndian.AppendUint32([]byte(before+stampPlace+after), uint32(offset))
 }
 
-// finish plays commits and what belongs to them.
+// finish runs commits, versionstamps and watches.
 func (p *player) finish(t *played, s step) (*answer, bool) {
 	switch s.Op {
 	case "commit":
@@ -180,8 +180,8 @@ func (p *player) finish(t *played, s step) (*answer, bool) {
 	return nil, false
 }
 
-// versionstamp answers a stamp that was asked for before the commit, and gives
-// it a name.
+// versionstamp returns the result of a stamp that was requested before the commit,
+// and gives it a name.
 func (p *player) versionstamp(t *played) *answer {
 	if pending, ok := t.stamp.(interface{ Ready() bool }); ok && !pending.Ready() {
 		return &answer{Info: "pending"}
@@ -208,7 +208,7 @@ func watchState(w kv.Watch) *answer {
 	}
 }
 
-// outcome is the answer of an operation that has none but its error.
+// outcome returns the result of an operation that returns only an error.
 func outcome(err error) *answer {
 	if err == nil {
 		return &answer{OK: true}

@@ -20,23 +20,23 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// observed is what one committed transaction read, by its id.
+// observed is what one committed transaction read.
 type observed struct {
-	point map[string]string // key to value; "" is none
+	point map[string]string // from key to value; "" means that the key does not exist
 	spans []observedSpan
 }
 
-// observedSpan is a range read with its limit.
+// observedSpan is the result of a range read.
 type observedSpan struct {
 	begin, end string
 	opts       kv.RangeOptions
 	rows       []string
 }
 
-// stressKeys is small, so that transactions get into each other's way.
+// stressKeys is small, so that transactions conflict.
 const stressKeys = 12
 
-// stressClient runs random transactions and keeps what they saw.
+// stressClient runs random transactions and records what they read.
 type stressClient struct {
 	name string
 	db   *Client
@@ -62,7 +62,7 @@ func (c *stressClient) run(ctx context.Context, n int) error {
 
 func (c *stressClient) key() []byte { return fmt.Appendf(nil, "k%02d", c.rng.IntN(stressKeys)) }
 
-// attempt reads a few keys and ranges, and then writes a few.
+// attempt reads a few keys and ranges, and then writes a few keys.
 func (c *stressClient) attempt(tr kv.Transaction, id string) (*observed, error) {
 	saw := &observed{point: map[string]string{}}
 	points := map[string]kv.Future[[]byte]{}
@@ -107,18 +107,18 @@ func (c *stressClient) attempt(tr kv.Transaction, id string) (*observed, error) 
 			tr.Set(c.key(), fmt.Appendf(nil, "%s/%d", id, n))
 		}
 	}
-	tr.Set([]byte("op"), []byte(id)) // names the transaction in the log, and nobody reads it
+	tr.Set([]byte("op"), []byte(id)) // identifies the transaction in the log; no transaction reads it
 	return saw, nil
 }
 
-// TestSerialisable runs clients at the same time and plays the commit log: each
-// transaction must have seen what stood just before its own place in the log.
+// TestSerialisable runs clients concurrently and replays the commit log. Each
+// transaction must have read the state just before its own entry.
 func TestSerialisable(t *testing.T) {
 	seed := rand.Uint64()
-	t.Logf("seed %d (the schedule is the machine's)", seed)
+	t.Logf("seed %d (the interleaving is not reproducible)", seed)
 	const clients, each = 8, 300
 	yield := func(context.Context, *Call) error {
-		runtime.Gosched() // let others in between a transaction's reads and its commit
+		runtime.Gosched() // let other clients run between a transaction's reads and its commit
 		return nil
 	}
 	db := New(Options{KeepLog: true, Hooks: &Hooks{Before: yield, After: yield}})
@@ -141,12 +141,12 @@ func TestSerialisable(t *testing.T) {
 }
 
 var (
-	stressSeed  = flag.Uint64("seed", 0, "run the random schedules of this seed only")
-	stressSeeds = flag.Uint64("seeds", 40, "how many seeds of random schedules to run")
+	stressSeed  = flag.Uint64("seed", 0, "run only the random schedules of this seed")
+	stressSeeds = flag.Uint64("seeds", 40, "number of seeds of random schedules to run")
 )
 
-// TestSerialisableSchedules runs clients as coroutines that give way at each
-// call, in an order that the seed decides, and checks their log.
+// TestSerialisableSchedules runs clients as coroutines that yield at each call, in
+// an order that depends only on the seed, and checks their log.
 func TestSerialisableSchedules(t *testing.T) {
 	first, count := uint64(1), *stressSeeds
 	if *stressSeed != 0 {
@@ -155,16 +155,16 @@ func TestSerialisableSchedules(t *testing.T) {
 	for seed := first; seed < first+count; seed++ {
 		log, err := runSchedule(t.Context(), seed)
 		if err != nil {
-			t.Errorf("seed %d: %v\n\tto see it: go test ./kv/memkv -run TestSerialisableSchedules -seed %d", seed, err, seed)
+			t.Errorf("seed %d: %v\n\tto reproduce: go test ./kv/memkv -run TestSerialisableSchedules -seed %d", seed, err, seed)
 			continue
 		}
 		if again, _ := runSchedule(t.Context(), seed); !reflect.DeepEqual(log, again) {
-			t.Errorf("seed %d: two runs have two logs", seed)
+			t.Errorf("seed %d: two runs have different logs", seed)
 		}
 	}
 }
 
-// runSchedule runs one seed and returns its log.
+// runSchedule runs one seed and returns the commit log.
 func runSchedule(ctx context.Context, seed uint64) ([]LogEntry, error) {
 	const clients, each = 5, 30
 	clock := newTestClock()
@@ -201,7 +201,7 @@ func runSchedule(ctx context.Context, seed uint64) ([]LogEntry, error) {
 	return log, checkSerialisable(log, all)
 }
 
-// checkSerialisable plays a log.
+// checkSerialisable replays a log and checks what each transaction read.
 func checkSerialisable(log []LogEntry, clients []*stressClient) error {
 	state, last := map[string]string{}, int64(0)
 	for _, e := range log {
@@ -218,7 +218,7 @@ func checkSerialisable(log []LogEntry, clients []*stressClient) error {
 		i := slices.IndexFunc(clients, func(c *stressClient) bool { return c.name == e.Client })
 		saw := clients[i].seen[id]
 		if saw == nil {
-			return fmt.Errorf("transaction %q is in the log, and nobody was told", id)
+			return fmt.Errorf("transaction %q is in the log, but no client committed it", id)
 		}
 		if err := saw.check(state); err != nil {
 			return fmt.Errorf("transaction %q, committed at %d and read at %d: %w", id, e.Version, e.ReadVersion, err)
@@ -234,11 +234,11 @@ func checkSerialisable(log []LogEntry, clients []*stressClient) error {
 	return nil
 }
 
-// check compares what was seen with a state.
+// check compares what was read with a state.
 func (o *observed) check(state map[string]string) error {
 	for k, v := range o.point {
 		if state[k] != v {
-			return fmt.Errorf("it saw %s=%q, and %q stood there", k, v, state[k])
+			return fmt.Errorf("read %s=%q, want %q", k, v, state[k])
 		}
 	}
 	for _, s := range o.spans {
@@ -253,14 +253,14 @@ func (o *observed) check(state map[string]string) error {
 			}
 		}
 		if !slices.Equal(rows, s.rows) {
-			return fmt.Errorf("it saw %v from %s to %s %+v, and there was %v", s.rows, s.begin, s.end, s.opts, rows)
+			return fmt.Errorf("read %v from %s to %s %+v, want %v", s.rows, s.begin, s.end, s.opts, rows)
 		}
 	}
 	return nil
 }
 
-// TestConcurrentUse of one transaction, and of watches, counters and the log
-// beside it: for the race detector.
+// TestConcurrentUse uses a transaction, watches, counters and the log concurrently,
+// for the race detector.
 func TestConcurrentUse(t *testing.T) {
 	db := New(Options{KeepLog: true})
 	put(t, db, "k", "0")

@@ -8,7 +8,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// session is the store as one transaction sees it.
+// session is the store of one transaction.
 type session struct {
 	db     *DB
 	client *Client
@@ -97,7 +97,7 @@ func (s *session) Commit(ctx context.Context, c *client.Commit) (client.CommitRe
 	return call.Result, call.Err
 }
 
-// apply lets a commit happen and tells the watches that it fires.
+// apply applies a commit and notifies the watches that it fires.
 func (s *session) apply(c *client.Commit, late bool) (client.CommitResult, *LogEntry, error) {
 	db := s.db
 	db.mu.Lock()
@@ -147,7 +147,7 @@ func (s *session) Watch(ctx context.Context, key, expected []byte, _ int64, noti
 	return w.stop, nil
 }
 
-// call begins the description of a call.
+// call returns the description of a call.
 func (s *session) call(kind CallKind) *Call {
 	return &Call{Kind: kind, Client: s.client.name, Transaction: s.number, Label: s.label, session: s}
 }

@@ -9,18 +9,19 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// item is a key with its values, of which the window may still see several. An
-// item of which nothing is left is removed.
+// item is a key with all its values that the window still needs. An item that is no
+// longer needed is removed.
 type item struct {
 	key   []byte
 	cells []cell // by version, oldest first
-	// conflict is the version of the last write of this very key, or of an
-	// explicit conflict on it.
+	// conflict is the version of the last write of this key, or of the last
+	// explicit write conflict on it.
 	conflict int64
 	watches  []*Watch
 }
 
-// cell is the value of a key from a version on; nil: none.
+// cell is the value of a key since a version. A nil value means that the key is
+// absent.
 type cell struct {
 	version int64
 	value   []byte
@@ -42,7 +43,7 @@ func (it *item) at(version int64) []byte {
 	return it.cells[i-1].value
 }
 
-// newest returns the value that stands.
+// newest returns the current value.
 func (it *item) newest() []byte {
 	if n := len(it.cells); n > 0 {
 		return it.cells[n-1].value
@@ -50,8 +51,8 @@ func (it *item) newest() []byte {
 	return nil
 }
 
-// put gives the key a value from version on. Cells that nobody can see any
-// more make room first.
+// put sets the value as of version. It first drops cells that are no longer visible
+// if there is no room.
 func (it *item) put(version int64, value []byte, oldest int64) {
 	n := len(it.cells)
 	if n > 0 && it.cells[n-1].version == version {
@@ -64,7 +65,7 @@ func (it *item) put(version int64, value []byte, oldest int64) {
 	it.cells = append(it.cells, cell{version, value})
 }
 
-// prune drops the cells that no version from oldest on can see.
+// prune drops the cells that are not visible at oldest or any later version.
 func (it *item) prune(oldest int64) {
 	drop := 0
 	for drop+1 < len(it.cells) && it.cells[drop+1].version <= oldest {
@@ -76,8 +77,8 @@ func (it *item) prune(oldest int64) {
 	if drop == 0 {
 		return
 	}
-	// The front is cut off, not moved away: a busy key has very many cells. The
-	// next growth leaves the cut part behind; so does a key that has gone quiet.
+	// Reslice instead of moving, because a busy key has many cells. The dropped
+	// part is released when the slice next grows, or below.
 	clear(it.cells[:drop])
 	it.cells = it.cells[drop:]
 	if len(it.cells) <= 1 && drop > 4 {
@@ -85,7 +86,7 @@ func (it *item) prune(oldest int64) {
 	}
 }
 
-// item returns the item of key, and makes it where there is none. db.mu is held.
+// item returns the item of key, and creates it if necessary. db.mu is held.
 func (db *DB) item(key []byte) *item {
 	if it, ok := db.items[string(key)]; ok {
 		return it
@@ -97,7 +98,8 @@ func (db *DB) item(key []byte) *item {
 	return it
 }
 
-// removeItem forgets an item, once: the key may have come back as another one.
+// removeItem removes an item, unless the key has been created again as another
+// item.
 func (db *DB) removeItem(it *item) {
 	if db.items[string(it.key)] != it {
 		return
@@ -106,15 +108,15 @@ func (db *DB) removeItem(it *item) {
 	db.order.Delete(string(it.key))
 }
 
-// ascend calls fn with the items of [begin, end) in order, until it returns
-// false. db.mu is held, and fn must not add or remove items.
+// ascend calls fn for the items in [begin, end) in order until fn returns false.
+// db.mu is held. fn must not add or remove items.
 func (db *DB) ascend(begin, end []byte, fn func(*item) bool) {
 	db.order.Ascend(string(begin), func(_ string, it *item) bool {
 		return bytes.Compare(it.key, end) < 0 && fn(it)
 	})
 }
 
-// descend is ascend from the end.
+// descend is ascend in reverse order.
 func (db *DB) descend(begin, end []byte, fn func(*item) bool) {
 	db.order.Descend(string(end), func(_ string, it *item) bool {
 		if bytes.Equal(it.key, end) {
@@ -124,7 +126,8 @@ func (db *DB) descend(begin, end []byte, fn func(*item) bool) {
 	})
 }
 
-// answer fills in the answer to one read at a version. db.mu is held.
+// answer fills in the answer to a read at version, and returns its size. db.mu is
+// held.
 func (db *DB) answer(r *client.Read, version int64) (size int) {
 	if r.End == nil {
 		if it, ok := db.items[string(r.Key)]; ok {

@@ -6,40 +6,40 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// versionsPerSecond is how fast versions grow while time passes.
+// versionsPerSecond is the rate at which versions grow.
 const versionsPerSecond = 1_000_000
 
-// recoveryJump is how far a recovery moves the version on, about 100 seconds.
+// recoveryJump is how far a recovery advances the version, about 100 seconds.
 const recoveryJump = 100_000_000
 
-// versionClock gives out versions. FoundationDB moves the version on with each
-// batch of commits, by the time since the last batch, at least by one and at
-// most by five seconds' worth. As its proxies send empty batches when there is
-// nothing to do, the bound above never shows, and is left out.
+// versionClock assigns versions. FoundationDB advances the version with each batch
+// of commits by the time since the last batch, by at least one and at most five
+// seconds' worth. Its proxies send empty batches when idle, so that maximum has no
+// visible effect, and versionClock does not have it.
 type versionClock struct {
 	version int64
-	floor   int64 // no older version is readable, since a recovery
+	floor   int64 // the oldest readable version since the last recovery
 	window  int64
-	at      time.Time // the time that version stands for
+	at      time.Time // the time at which version was current
 }
 
-// advance moves the version on to now, and by no less than least.
+// advance advances the version to now, and by at least least.
 func (c *versionClock) advance(now time.Time, least int64) int64 {
 	step := int64(0)
 	if dt := now.Sub(c.at); dt > 0 {
 		step = int64(dt / (time.Second / versionsPerSecond))
 		c.at = c.at.Add(time.Duration(step) * (time.Second / versionsPerSecond))
 	} else if dt < 0 {
-		c.at = now // the clock was set back; go on from here
+		c.at = now // the clock was set back
 	}
 	c.version += max(step, least)
 	return c.version
 }
 
-// oldest is the oldest version that can be read.
+// oldest returns the oldest readable version.
 func (c *versionClock) oldest() int64 { return max(c.floor, c.version-c.window) }
 
-// check answers a read version that the database cannot serve.
+// check returns an error if version is not readable.
 func (c *versionClock) check(version int64) error {
 	switch {
 	case version < c.oldest():
@@ -50,9 +50,9 @@ func (c *versionClock) check(version int64) error {
 	return nil
 }
 
-// Recover does to the versions what a recovery of the cluster does: it moves
-// them on by 1e8, and every transaction that has a read version is too old.
-// Which calls in flight are answered with 1021 is for the hooks to decide.
+// Recover simulates a recovery of the cluster. It advances the version by
+// 100,000,000, and every transaction that has a read version becomes too old. To
+// make calls in flight fail with 1021, use Hooks.
 func (db *DB) Recover() {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -61,7 +61,7 @@ func (db *DB) Recover() {
 	db.clock.floor = db.clock.version
 }
 
-// Version returns the newest version.
+// Version returns the current version.
 func (db *DB) Version() int64 {
 	db.mu.Lock()
 	defer db.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// TestVersionsFollowTheClock: a million a second, at least one for each commit,
-// and none for a read.
+// TestVersionsFollowTheClock checks that versions grow by a million per second, by
+// at least one per commit, and not with reads.
 func TestVersionsFollowTheClock(t *testing.T) {
 	clock := newTestClock()
 	opts := clock.options()
@@ -39,16 +39,16 @@ func TestVersionsFollowTheClock(t *testing.T) {
 	clock.pass(1500 * time.Nanosecond)
 	require.EqualValues(t, 6004, commit())
 	clock.pass(1500 * time.Nanosecond)
-	require.EqualValues(t, 6006, read(), "no time is lost between two versions")
+	require.EqualValues(t, 6006, read(), "fractions of a microsecond are not lost")
 	clock.pass(-time.Hour)
-	require.EqualValues(t, 6007, commit(), "a clock that is set back holds nothing up")
+	require.EqualValues(t, 6007, commit(), "versions grow even if the clock is set back")
 	clock.pass(time.Second)
 	require.EqualValues(t, 1_006_007, read())
 	require.Equal(t, read(), db.Version())
 }
 
-// TestWindow: a read version is good for the window and not longer; what the
-// transaction has read already stays good.
+// TestWindow checks that a read version is valid for exactly the window, and that
+// earlier reads stay valid.
 func TestWindow(t *testing.T) {
 	clock := newTestClock()
 	db := New(clock.options())
@@ -60,9 +60,9 @@ func TestWindow(t *testing.T) {
 	put(t, db, "k", "new")
 	put(t, db, "other", "new")
 
-	clock.pass(5*time.Second - 2*time.Microsecond) // two commits moved on by one each
+	clock.pass(5*time.Second - 2*time.Microsecond) // the two commits took one version each
 	require.Equal(t, "old", mustGet(t, reader.Snapshot(), "k"))
-	require.Equal(t, "(none)", mustGet(t, reader, "other"), "the last version that the window keeps")
+	require.Equal(t, "(none)", mustGet(t, reader, "other"), "the oldest version in the window")
 
 	clock.pass(time.Microsecond)
 	_, err = reader.Get([]byte("third")).Get()
@@ -77,7 +77,8 @@ func TestWindow(t *testing.T) {
 	require.Equal(t, "new", mustGet(t, idle, "k"))
 }
 
-// TestRecover: open transactions are too old, later ones are not.
+// TestRecover checks that a recovery makes open transactions too old, but not later
+// ones.
 func TestRecover(t *testing.T) {
 	db := New(newTestClock().options())
 	put(t, db, "k", "1")
@@ -99,7 +100,7 @@ func TestRecover(t *testing.T) {
 	require.Equal(t, "2", mustGet(t, writer, "k"))
 }
 
-// TestFutureVersion cannot come about through the contract, but must be right.
+// TestFutureVersion checks 1009, which a caller of package kv cannot provoke.
 func TestFutureVersion(t *testing.T) {
 	c := versionClock{version: 10, window: 5}
 	require.NoError(t, c.check(10))
@@ -108,8 +109,8 @@ func TestFutureVersion(t *testing.T) {
 	require.Equal(t, kv.CodeTransactionTooOld, kv.CodeOf(c.check(4)))
 }
 
-// TestRecoverWithAWideWindow: a recovery outdates open transactions however many
-// versions the window holds.
+// TestRecoverWithAWideWindow checks that a recovery makes open transactions too old
+// even if the window is wider than the jump.
 func TestRecoverWithAWideWindow(t *testing.T) {
 	opts := newTestClock().options()
 	opts.Window = 10 * recoveryJump
@@ -124,7 +125,7 @@ func TestRecoverWithAWideWindow(t *testing.T) {
 	require.Equal(t, kv.CodeTransactionTooOld, kv.CodeOf(tr.Commit()))
 }
 
-// TestWindowOption: the window is as wide as Options.Window says.
+// TestWindowOption checks that Options.Window sets the window.
 func TestWindowOption(t *testing.T) {
 	clock := newTestClock()
 	opts := clock.options()

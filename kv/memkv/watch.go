@@ -7,26 +7,27 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Watch is an active watch, as hooks see it.
+// Watch is a registered watch, as hooks see it.
 type Watch struct {
 	db       *DB
 	item     *item
-	expected []byte // nil: no key
+	expected []byte // nil means that the key is absent
 	notify   func(error)
 
-	// Client, Transaction and Label tell whose watch it is, Key what it watches.
+	// Client, Transaction and Label identify the transaction. Key is the watched
+	// key.
 	Client      string
 	Transaction uint64
 	Label       string
 	Key         []byte
 }
 
-// watchList counts the watches that are outstanding.
+// watchList counts the outstanding watches.
 type watchList struct {
 	outstanding int
 }
 
-// addWatch registers a watch, or reports that the key has changed already.
+// addWatch registers a watch, and reports whether the key has already changed.
 // db.mu is held.
 func (db *DB) addWatch(w *Watch) (changed bool, err error) {
 	if db.watches.outstanding >= db.opts.MaxWatches {
@@ -38,8 +39,8 @@ func (db *DB) addWatch(w *Watch) (changed bool, err error) {
 	return !sameValue(w.item.newest(), w.expected), nil
 }
 
-// removeWatch takes a watch off the list. It reports false where it was off,
-// or not yet on it. db.mu is held.
+// removeWatch removes a watch, and reports whether it was registered. db.mu is
+// held.
 func (db *DB) removeWatch(w *Watch) bool {
 	if w.item == nil {
 		return false
@@ -51,14 +52,14 @@ func (db *DB) removeWatch(w *Watch) bool {
 	w.item.watches = slices.Delete(w.item.watches, i, i+1)
 	db.watches.outstanding--
 	if len(w.item.watches) == 0 && len(w.item.cells) == 0 {
-		db.garbage.push(db.clock.version, w.item) // look whether it is of use to anybody
+		db.garbage.push(db.clock.version, w.item) // the item may no longer be needed
 	}
 	return true
 }
 
-// Notify ends the watch: with nil it fires, whether or not the key has changed;
-// with an error it fails. It does nothing to a watch that is over, or that the
-// store does not have yet, as in Hooks.Before of its own CallWatch.
+// Notify ends the watch. If err is nil, it fires, whether or not the key has
+// changed. Otherwise it fails with err. Notify does nothing if the watch is over or
+// not yet registered, as in Hooks.Before of its own CallWatch.
 func (w *Watch) Notify(err error) {
 	w.db.mu.Lock()
 	active := w.db.removeWatch(w)
@@ -68,15 +69,15 @@ func (w *Watch) Notify(err error) {
 	}
 }
 
-// stop ends the watch without a word.
+// stop removes the watch without a notification.
 func (w *Watch) stop() {
 	w.db.mu.Lock()
 	defer w.db.mu.Unlock()
 	w.db.removeWatch(w)
 }
 
-// fireTouched puts the watches whose key the commit has changed on db.fired.
-// db.mu is held.
+// fireTouched adds the watches whose key the commit has changed to db.fired. db.mu
+// is held.
 func (db *DB) fireTouched() {
 	for _, it := range db.touched {
 		for _, w := range it.watches {
@@ -89,7 +90,7 @@ func (db *DB) fireTouched() {
 	db.touched = db.touched[:0]
 }
 
-// takeFired returns the watches to notify. db.mu is held.
+// takeFired returns the watches to notify, and clears db.fired. db.mu is held.
 func (db *DB) takeFired() []*Watch {
 	if len(db.fired) == 0 {
 		return nil
@@ -100,7 +101,8 @@ func (db *DB) takeFired() []*Watch {
 	return fired
 }
 
-// notifyFired tells the watches, unless a hook holds them back. db.mu is free.
+// notifyFired notifies the watches, except those that Hooks.Changed holds back.
+// db.mu is not held.
 func (db *DB) notifyFired(fired []*Watch) {
 	for _, w := range fired {
 		if db.hooks != nil && db.hooks.Changed != nil && !db.hooks.Changed(w) {
@@ -110,7 +112,7 @@ func (db *DB) notifyFired(fired []*Watch) {
 	}
 }
 
-// sameValue compares two values, of which nil is no value at all.
+// sameValue compares two values. A nil value means that the key is absent.
 func sameValue(a, b []byte) bool {
 	return (a == nil) == (b == nil) && bytes.Equal(a, b)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// register commits a watch of a key, and what else is done.
+// register commits a transaction that watches a key and calls also.
 func register(t *testing.T, db *DB, key string, also func(tr kv.Transaction)) kv.Watch {
 	t.Helper()
 	var w kv.Watch
@@ -23,8 +23,8 @@ func register(t *testing.T, db *DB, key string, also func(tr kv.Transaction)) kv
 	return w
 }
 
-// TestWatchTellsOfChanges to another value, and not of writes of the same one.
-func TestWatchTellsOfChanges(t *testing.T) {
+// TestWatchFires checks which changes fire a watch.
+func TestWatchFires(t *testing.T) {
 	fired, pending := &answer{OK: true, Info: "fired"}, &answer{Info: "pending"}
 	for name, c := range map[string]struct {
 		change func(db *DB)
@@ -43,7 +43,7 @@ func TestWatchTellsOfChanges(t *testing.T) {
 				return nil
 			}))
 		}, fired},
-		"there and back within a transaction": {func(db *DB) {
+		"a change undone within a transaction": {func(db *DB) {
 			require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
 				tr.Clear([]byte("k"))
 				tr.Set([]byte("k"), []byte("1"))
@@ -69,8 +69,8 @@ func TestWatchTellsOfChanges(t *testing.T) {
 	}
 }
 
-// TestWatchOfAChangedKey fires at once where the key has changed between the
-// read and the commit that made the watch active.
+// TestWatchOfAChangedKey checks that a watch fires at once if the key has changed
+// between the read and the commit.
 func TestWatchOfAChangedKey(t *testing.T) {
 	db := New(newTestClock().options())
 	put(t, db, "k", "1")
@@ -78,12 +78,12 @@ func TestWatchOfAChangedKey(t *testing.T) {
 	w := tr.Watch([]byte("k"))
 	mustGet(t, tr, "k")
 	put(t, db, "k", "2")
-	require.NoError(t, tr.Commit(), "it wrote nothing")
+	require.NoError(t, tr.Commit(), "a read-only commit")
 	require.Equal(t, &answer{OK: true, Info: "fired"}, watchState(w))
 }
 
-// TestWatchIgnoresAbortedCommits: a commit that changes nothing fires no watch,
-// neither at once nor with the next commit, whatever it was refused for.
+// TestWatchIgnoresAbortedCommits checks that a failed commit fires no watch,
+// neither at once nor with the next commit.
 func TestWatchIgnoresAbortedCommits(t *testing.T) {
 	change := func(t *testing.T, tr kv.OwnedTransaction) {
 		t.Helper()
@@ -111,7 +111,7 @@ func TestWatchIgnoresAbortedCommits(t *testing.T) {
 			change(t, tr)
 			tr.Set(make([]byte, 20_000), nil)
 		}, kv.CodeKeyTooLarge},
-		"an answer of 1021 to what was not applied": {func(t *testing.T, db *DB, tr kv.OwnedTransaction) {
+		"1021 without being applied": {func(t *testing.T, db *DB, tr kv.OwnedTransaction) {
 			t.Helper()
 			change(t, tr)
 			db.hooks = &Hooks{Before: on(CallCommit, func(context.Context, *Call) error {
@@ -137,24 +137,24 @@ func TestWatchIgnoresAbortedCommits(t *testing.T) {
 			require.Equal(t, pending, watchState(set))
 			require.Equal(t, pending, watchState(cleared))
 			put(t, db, "another", "")
-			require.Equal(t, pending, watchState(set), "with the next commit")
-			require.Equal(t, pending, watchState(cleared), "with the next commit")
+			require.Equal(t, pending, watchState(set), "after the next commit")
+			require.Equal(t, pending, watchState(cleared), "after the next commit")
 			put(t, db, "k", "2")
 			require.Equal(t, &answer{OK: true, Info: "fired"}, watchState(set))
 		})
 	}
 }
 
-// TestWatchOfAnAbsentKey waits for it to appear.
+// TestWatchOfAnAbsentKey checks that the watch fires when the key is set.
 func TestWatchOfAnAbsentKey(t *testing.T) {
 	db := New(newTestClock().options())
 	w := register(t, db, "k", nil)
 	put(t, db, "k", "")
-	require.Equal(t, &answer{OK: true, Info: "fired"}, watchState(w), "an empty value is not no value")
+	require.Equal(t, &answer{OK: true, Info: "fired"}, watchState(w), "an empty value is a change")
 }
 
-// TestTooManyWatches: past the limit a watch fails; the commit stands, and a
-// watch that is over makes room.
+// TestTooManyWatches checks that a watch past the limit fails while its commit
+// succeeds, and that a watch that is over makes room for another.
 func TestTooManyWatches(t *testing.T) {
 	opts := newTestClock().options()
 	opts.MaxWatches = 2
@@ -169,15 +169,15 @@ func TestTooManyWatches(t *testing.T) {
 	require.Equal(t, &answer{OK: true, Info: "fired"}, watchState(b))
 	require.Equal(t, &answer{Info: "pending"}, watchState(register(t, db, "d", nil)))
 	require.EqualValues(t, 4, db.Counters().Watches)
-	require.Equal(t, DefaultMaxWatches, New(Options{}).opts.MaxWatches)
+	require.Equal(t, defaultMaxWatches, New(Options{}).opts.MaxWatches)
 }
 
-// A hook may speak to a watch before the store has it: that does nothing.
+// TestNotifyBeforeTheWatchIsRegistered checks that Notify then does nothing.
 func TestNotifyBeforeTheWatchIsRegistered(t *testing.T) {
-	spoken := false
+	called := false
 	db := New(Options{Hooks: &Hooks{Before: func(_ context.Context, c *Call) error {
 		if c.Kind == CallWatch {
-			spoken = true
+			called = true
 			c.Watch.Notify(nil)
 		}
 		return nil
@@ -188,7 +188,7 @@ func TestNotifyBeforeTheWatchIsRegistered(t *testing.T) {
 		return nil
 	}))
 	defer watch.Cancel()
-	require.True(t, spoken)
+	require.True(t, called)
 	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
 		tr.Set([]byte("key"), []byte("value"))
 		return nil
