@@ -23,7 +23,7 @@ TWICE    ?= 5
 EXPLORE  ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt tidy fuzz bench crowd demo simulate mutants explore ci adapter up down candidates integration clean
+.PHONY: help build test long race lint fmt tidy fuzz bench crowd demo simulate mutants explore ci adapter up down candidates integration clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,8 +32,11 @@ build: ## build everything, without cgo, and the command into bin/
 	CGO_ENABLED=0 go build work
 	CGO_ENABLED=0 go build -o bin/ ./cmd/fdbelect
 
-test: ## run the tests
+test: ## run the tests, without those that take long
 	go test work
+
+long: ## run all tests
+	LONG=1 go test work
 
 race: ## run the tests with the race detector (needs cgo)
 	CGO_ENABLED=1 go test -race work
