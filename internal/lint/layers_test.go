@@ -1,0 +1,221 @@
+package lint
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// root is the top of the repository, as seen from this package.
+const root = "../.."
+
+const module = "github.com/fdbelection/fdbelection"
+
+// layer is a folder with Go files, and the packages that they may import besides the
+// standard library and the folder's own subfolders. A path that begins with @ is of this
+// repository. A path that ends with /... stands for everything below it.
+//
+// Only shipped files count. Tests may import anything, since no package imports them.
+type layer struct {
+	folder  string
+	imports string
+}
+
+// layers lists all folders, from the bottom up. A folder may import only folders that
+// are above it in this list.
+var layers = []layer{
+	{".", ""}, // config and errors: the leaf that all others import
+	{"internal/clock", "golang.org/x/sys/unix"},
+	{"internal/longtest", ""},
+	{"internal/lint", ""},
+	{"subspace", "@ github.com/google/uuid"},
+
+	// The contract of a store, its conformance suite, and the engines. The suites see the contract
+	// only, so that they run on any engine.
+	{"kv", "@"},
+	{"kv/internal/client", "@ @/kv github.com/tidwall/btree"},
+	{"kv/memkv", "@ @/internal/clock @/kv @/kv/internal/client github.com/tidwall/btree"},
+	{"kv/filekv", "@ @/internal/clock @/kv @/kv/internal/client go.etcd.io/bbolt/... golang.org/x/sys/unix"},
+	{"kv/kvtest", "@ @/kv @/subspace github.com/stretchr/testify/require"},
+	{"internal/differential", "@/kv @/kv/kvtest github.com/stretchr/testify/require"},
+	{"internal/engines", "@/kv @/kv/filekv @/kv/kvtest @/kv/memkv github.com/stretchr/testify/require"},
+	{"kv/fdbkv", "@ @/kv github.com/apple/foundationdb/bindings/go/src/fdb"},
+
+	// The protocol, and the loop that runs it.
+	{"election", "@ @/internal/clock @/kv @/subspace github.com/google/uuid"},
+	{"internal/electiontest", "@ @/election @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
+	{"internal/machine", "@ @/election @/kv"},
+	{"internal/executor", "@ @/election @/internal/machine @/kv"},
+	{"elector", "@ @/election @/internal/clock @/internal/executor @/internal/machine @/kv github.com/google/uuid"},
+	{"internal/electortest", "@ @/election @/elector @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
+	{"simulation", "@ @/election @/internal/executor @/internal/machine @/kv @/kv/memkv @/subspace " +
+		"github.com/anishathalye/porcupine github.com/google/uuid"},
+
+	// The command. Its main packages are a few lines; everything else is below internal, where it is tested.
+	{"cmd/internal", "@ @/election @/elector @/internal/clock @/internal/machine @/kv @/kv/filekv @/kv/memkv @/simulation @/subspace " +
+		"github.com/google/uuid github.com/rivo/uniseg github.com/schollz/progressbar/v3 github.com/spf13/cobra/... " +
+		"github.com/spf13/pflag go.yaml.in/yaml/v3 golang.org/x/sys/... golang.org/x/term"},
+	{"cmd/fdbelect", "@/cmd/internal/cli"},
+	{"cmd/fdbelect-fdb", "@/cmd/internal/cli @/kv @/kv/fdbkv github.com/apple/foundationdb/bindings/go/src/fdb"},
+}
+
+// seeded are the layers in which chance comes in through an option, so that a seed
+// replays a run. They must not import a random source at all.
+var seeded = []string{".", "subspace", "kv", "kv/internal/client", "election", "internal/machine", "internal/executor", "elector"}
+
+func TestLayers(t *testing.T) {
+	imports := shipped(t, root)
+	used := map[string]bool{}
+	for _, folder := range slices.Sorted(maps.Keys(imports)) {
+		at := layerOf(folder)
+		if at < 0 {
+			t.Errorf("%s has no layer: give it one in layers_test.go", folder)
+			continue
+		}
+		used[layers[at].folder] = true
+		for imported, file := range imports[folder] {
+			if problem := judge(at, imported); problem != "" {
+				t.Errorf("%s imports %s: %s", file, imported, problem)
+			}
+		}
+	}
+	for _, l := range layers {
+		if !used[l.folder] {
+			t.Errorf("layers_test.go names %s, which has no shipped Go file", l.folder)
+		}
+	}
+}
+
+// TestLayersAreOrdered checks the list itself: each layer imports only those above it.
+func TestLayersAreOrdered(t *testing.T) {
+	for at, l := range layers {
+		for pattern := range strings.FieldsSeq(l.imports) {
+			folder, ours := ourFolder(pattern)
+			if !ours {
+				continue
+			}
+			below := layerOf(folder)
+			require.GreaterOrEqual(t, below, 0, "%s may import %s, which has no layer", l.folder, pattern)
+			require.Less(t, below, at, "%s may import %s, which is not below it", l.folder, pattern)
+		}
+	}
+}
+
+// TestForbiddenImportsAreFound shows that the check can fail.
+func TestForbiddenImportsAreFound(t *testing.T) {
+	for _, c := range []struct{ folder, imported, problem string }{
+		{"election", module + "/elector", "not in the list of its layer"},
+		{"election", module + "/kv", ""},
+		{"election", "math/rand/v2", "chance comes in through an option"},
+		{"kv/memkv", "math/rand/v2", ""},
+		{"kv/filekv", "go.etcd.io/bbolt/errors", ""},
+		{"kv/filekv", "go.etcd.io/bbolts", "not in the list of its layer"},
+		{"cmd/internal/cli", module + "/cmd/internal/other", ""},
+		{"cmd/internal/cli", module + "/internal/electortest", "not in the list of its layer"},
+		{".", module + "/kv", "not in the list of its layer"},
+	} {
+		problem := judge(layerOf(c.folder), c.imported)
+		if c.problem == "" {
+			require.Empty(t, problem, "%s imports %s", c.folder, c.imported)
+		} else {
+			require.Contains(t, problem, c.problem, "%s imports %s", c.folder, c.imported)
+		}
+	}
+	require.Negative(t, layerOf("internal/unknown"))
+}
+
+// judge says what is wrong with an import of a layer, or nothing.
+func judge(at int, imported string) string {
+	l := layers[at]
+	if strings.HasPrefix(imported, "math/rand") && slices.Contains(seeded, l.folder) {
+		return "chance comes in through an option, so that a seed replays a run"
+	}
+	first, _, _ := strings.Cut(imported, "/")
+	if !strings.Contains(first, ".") {
+		return "" // the standard library
+	}
+	if folder, ours := ourFolder(strings.Replace(imported, module, "@", 1)); ours && l.folder != "." && layerOf(folder) == at {
+		return ""
+	}
+	for pattern := range strings.FieldsSeq(l.imports) {
+		pattern = strings.Replace(pattern, "@", module, 1)
+		if below, all := strings.CutSuffix(pattern, "/..."); imported == below || all && strings.HasPrefix(imported, below+"/") {
+			return ""
+		}
+	}
+	return "not in the list of its layer in internal/lint/layers_test.go"
+}
+
+// ourFolder returns the folder of a pattern that begins with @.
+func ourFolder(pattern string) (string, bool) {
+	rest, ours := strings.CutPrefix(pattern, "@")
+	return path.Clean("./" + rest), ours
+}
+
+// layerOf returns the index of the most specific layer of a folder, or -1.
+func layerOf(folder string) int {
+	best := -1
+	for i, l := range layers {
+		if folder != l.folder && (l.folder == "." || !strings.HasPrefix(folder, l.folder+"/")) {
+			continue
+		}
+		// A subfolder belongs to the layer of its parent only if it is internal to it.
+		if strings.HasPrefix(folder, l.folder+"/") && !strings.Contains(folder, "internal") {
+			continue
+		}
+		if best < 0 || len(l.folder) > len(layers[best].folder) {
+			best = i
+		}
+	}
+	return best
+}
+
+// shipped returns what the shipped files of each folder import, each with a file that does.
+func shipped(t *testing.T, top string) map[string]map[string]string {
+	t.Helper()
+	found := map[string]map[string]string{}
+	require.NoError(t, filepath.WalkDir(top, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && name != top && skipped(entry.Name()):
+			return fs.SkipDir
+		case entry.IsDir(), !strings.HasSuffix(name, ".go"), strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		folder, err := filepath.Rel(top, filepath.Dir(name))
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		folder = filepath.ToSlash(folder)
+		if found[folder] == nil {
+			found[folder] = map[string]string{}
+		}
+		for _, spec := range file.Imports {
+			found[folder][importPath(spec)] = filepath.ToSlash(name)
+		}
+		return nil
+	}))
+	return found
+}
+
+// skipped reports whether a folder has no shipped package of this project: integrations
+// and tools are proofs and pins, each a module of its own.
+func skipped(name string) bool {
+	return name == "testdata" || name == "integrations" || name == "tools" || name == "bin" || strings.HasPrefix(name, ".")
+}
+
+func importPath(spec *ast.ImportSpec) string { return strings.Trim(spec.Path.Value, `"`) }
