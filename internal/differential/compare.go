@@ -18,8 +18,8 @@ import (
 // seedVariable is the environment variable that replays a run.
 const seedVariable = "KVTEST_SEED"
 
-// Run plays that many random scripts on both engines and fails at the first
-// that they answer differently. KVTEST_SEED replays a run.
+// Run plays random scripts on both engines, and fails at the first script with
+// different results. KVTEST_SEED replays a run.
 func Run(t *testing.T, reference, other kvtest.Engine, scripts int) {
 	t.Helper()
 	seed := rand.Uint64()
@@ -36,7 +36,7 @@ func Run(t *testing.T, reference, other kvtest.Engine, scripts int) {
 		script := generate(random)
 		if d.differs(script) {
 			small := d.minimise(script)
-			t.Fatalf("script %d is answered differently by %s and by %s; replay with: %s\n%s",
+			t.Fatalf("script %d has different results on %s and %s; replay with: %s\n%s",
 				n, reference.Name, other.Name, replay, d.explain(small, reference.Name, other.Name))
 		}
 	}
@@ -48,13 +48,13 @@ type difference struct {
 	stores [2]kvtest.Store
 }
 
-// answers plays a script on both engines. An engine that breaks off says so in
-// its last answer.
+// answers plays a script on both engines. If an engine fails, its last answer is
+// the error.
 func (d *difference) answers(script []step) (both [2][]string) {
 	for i, store := range d.stores {
 		answers, err := play(context.Background(), store, script)
 		if err != nil {
-			answers = append(answers, "broke off: "+err.Error())
+			answers = append(answers, "stopped: "+err.Error())
 		}
 		both[i] = answers
 	}
@@ -66,8 +66,8 @@ func (d *difference) differs(script []step) bool {
 	return !slices.Equal(both[0], both[1])
 }
 
-// minimise leaves steps out for as long as the answers still differ: first many
-// at once, then single ones.
+// minimise removes steps while the answers still differ: first many at once, then
+// single ones.
 func (d *difference) minimise(script []step) []step {
 	for size := len(script) / 2; size > 0; {
 		removed := false
@@ -85,11 +85,11 @@ func (d *difference) minimise(script []step) []step {
 	return script
 }
 
-// explain shows a script with the answers that differ.
+// explain formats a script with the answers of both engines.
 func (d *difference) explain(script []step, names ...string) string {
 	both := d.answers(script)
 	if slices.Equal(both[0], both[1]) {
-		return fmt.Sprintf("and then, played once more, alike: %v", script)
+		return fmt.Sprintf("the answers were equal when the script was played again: %v", script)
 	}
 	var b strings.Builder
 	for i := range max(len(both[0]), len(both[1])) {
@@ -98,7 +98,7 @@ func (d *difference) explain(script []step, names ...string) string {
 		case i < len(script):
 			title = script[i].String()
 		case i == len(script):
-			title = "what is left"
+			title = "the rows at the end"
 		}
 		fmt.Fprintf(&b, "  %s", title)
 		first, second := at(both[0], i), at(both[1], i)
@@ -111,7 +111,7 @@ func (d *difference) explain(script []step, names ...string) string {
 	return b.String()
 }
 
-// at returns an answer, or says that there is none.
+// at returns the i-th answer, or a placeholder.
 func at(answers []string, i int) string {
 	if i < len(answers) {
 		return answers[i]

@@ -1,12 +1,10 @@
-// Package differential finds differences between engines: it lets two of them
-// play the same random script of interleaved transactions, and compares every
-// answer. Where the conformance suite of kvtest shows what somebody thought of,
-// this finds what nobody did.
+// Package differential compares two engines. It plays the same random script of
+// interleaved transactions on both and compares every result. It finds differences
+// that no case of the conformance suite covers.
 //
-// A script that two engines answer differently is cut down to the few steps that
-// are needed, and printed with both answers and with the seed that replays it.
+// If the results of a script differ, the package reduces the script to the steps
+// that are necessary, and prints it with both results and the seed that replays it.
 //
-// Versions and versionstamps differ from engine to engine. They are compared by
-// what they mean: a stamp by the commit that it belongs to, and a version by
-// whether there is one.
+// Versions and versionstamps differ between engines. A stamp is compared by the
+// commit that it belongs to, and a version only by whether there is one.
 package differential

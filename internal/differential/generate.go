@@ -6,23 +6,23 @@ import (
 	"strings"
 )
 
-// slots is how many transactions of a script are open at once.
+// slots is the number of concurrent transactions of a script.
 const slots = 3
 
-// names are the keys of a script: neighbours, and prefixes of one another.
+// names are the keys of a script. Some are neighbours or prefixes of others.
 var names = []string{"a", "a\x00", "ab", "b", "c", "d", "d\xff"}
 
-// frequencies says how often each action comes, of their sum.
+// frequencies are the relative frequencies of the actions.
 var frequencies = [actions]int{
 	doReadVersion: 8, doGet: 22, doGetRange: 16, doSet: 16, doClear: 6, doClearRange: 5, doStampKey: 3, doStampValue: 4,
 	doReadConflict: 5, doWriteConflict: 5, doWatch: 4, doStamp: 1, doCommit: 16, doOnError: 3, doReset: 2, doCancel: 1, doBegin: 6,
 	doRetryLimit: 1,
 }
 
-// forbidden is a key of the system's, which no transaction of a script may touch.
+// forbidden is a system key, which transactions may not use.
 const forbidden = "\xff/fdbelection/none"
 
-// retriedCodes are what scripts tell OnError.
+// retriedCodes are the codes that scripts pass to OnError.
 var retriedCodes = []int{1007, 1009, 1020, 1021, 1025, 1031, 1036, 1037, 1039, 1213, 2000, 2101}
 
 // generate returns a random script.
@@ -45,8 +45,8 @@ func generateStep(random *rand.Rand, i int) step {
 	case doGet:
 		s.snapshot, s.ignored = chance(25), chance(10)
 	case doGetRange:
-		// Always awaited: of a range that nobody awaits FoundationDB reads no more
-		// than the first batch, whatever that is.
+		// Range reads are always awaited. FoundationDB reads only the first batch
+		// of a range that is not awaited, and the size of a batch is not defined.
 		s.end, s.snapshot = name(), chance(25)
 		s.limit, s.reverse = max(0, random.IntN(6)-2), chance(30)
 	case doSet:
@@ -71,16 +71,16 @@ func generateStep(random *rand.Rand, i int) step {
 		s.limit = random.IntN(4) - 1
 	case doOnError:
 		s.code = retriedCodes[random.IntN(len(retriedCodes))]
-	default: // the others need no more than a slot and a key
+	default: // the other actions use only the slot and the key
 	}
 	if s.end != "" && s.end < s.key && chance(90) {
-		s.key, s.end = s.end, s.key // the others are inverted
+		s.key, s.end = s.end, s.key // the remaining 10 percent stay inverted
 	}
 	return s
 }
 
-// template returns what surrounds a versionstamp, and the offset that says where
-// it is; now and then a wrong one.
+// template returns a template for a versionstamp and its offset, which is sometimes
+// invalid.
 func template(random *rand.Rand) (text string, offset int32) {
 	before, after := random.IntN(3), random.IntN(2)
 	text = strings.Repeat("<", before) + stampRoom + strings.Repeat(">", after)
@@ -96,7 +96,7 @@ func template(random *rand.Rand) (text string, offset int32) {
 	return text, offset
 }
 
-// stampRoom is where a versionstamp goes.
+// stampRoom is the placeholder for a versionstamp.
 const stampRoom = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
 func generateAction(random *rand.Rand) action {

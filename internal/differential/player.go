@@ -12,20 +12,20 @@ import (
 	"github.com/fdbelection/fdbelection/kv/kvtest"
 )
 
-// patience bounds the wait for an engine that has stopped answering.
-const patience = 20 * time.Second
+// timeout limits the wait for an engine that does not answer.
+const timeout = 20 * time.Second
 
-// errSilent is the answer of an engine that gave none.
-var errSilent = errors.New("no answer")
+// errNoAnswer is the answer of an engine that did not answer in time.
+var errNoAnswer = errors.New("no answer")
 
-// player plays one script on one engine, in a part of the database of its own.
+// player plays one script on one engine.
 type player struct {
 	ctx    context.Context
 	store  kvtest.Store
 	prefix string
 	trs    [slots]*playing
 	stamps []string // of the commits, in order
-	// watches are answered at the end, when all keys have changed.
+	// watches are awaited at the end, after all keys have changed.
 	watches []kv.Watch
 	syncs   int
 }
@@ -33,13 +33,13 @@ type player struct {
 // playing is a transaction of a script.
 type playing struct {
 	kv.OwnedTransaction
-	pinned bool // has its read version
+	pinned bool // whether it has its read version
 }
 
-// play returns the answers to the steps of a script, and then what is left in
-// the database. It stops where the engine breaks its contract altogether.
+// play returns the answers to the steps of a script, followed by the rows and
+// watches at the end. It stops if the engine violates the interface of package kv.
 func play(ctx context.Context, store kvtest.Store, script []step) (answers []string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	p := &player{ctx: ctx, store: store, prefix: string(store.Prefix)}
 	if err := store.Transact(ctx, func(tr kv.Transaction) error {
@@ -69,7 +69,7 @@ func play(ctx context.Context, store kvtest.Store, script []step) (answers []str
 	return append(answers, rest...), err
 }
 
-// key returns a key of the script as the engine has it.
+// key returns the stored key for a key of the script.
 func (p *player) key(name string) []byte {
 	if name == forbidden {
 		return []byte(name)
@@ -77,7 +77,7 @@ func (p *player) key(name string) []byte {
 	return []byte(p.prefix + name)
 }
 
-// tr returns the transaction of a slot, and begins it where there is none.
+// tr returns the transaction of a slot, and begins it if necessary.
 func (p *player) tr(slot int) (*playing, error) {
 	if p.trs[slot] == nil {
 		tr, err := p.store.CreateTransaction(p.ctx)
@@ -89,7 +89,7 @@ func (p *player) tr(slot int) (*playing, error) {
 	return p.trs[slot], nil
 }
 
-// step does a step, and returns what the engine answers to it.
+// step plays a step and returns the engine's answer.
 func (p *player) step(s step) (string, error) {
 	tr, err := p.tr(s.slot)
 	if err != nil {
@@ -104,19 +104,19 @@ func (p *player) step(s step) (string, error) {
 		p.write(tr, s)
 		return "", nil
 	case doReadConflict, doWriteConflict:
-		return said(p.conflict(tr, s)), nil
+		return errText(p.conflict(tr, s)), nil
 	case doWatch:
 		p.watches = append(p.watches, tr.Watch(p.key(s.key)))
 		p.sync(tr)
 		return "", nil
 	case doStamp:
-		tr.GetVersionstamp() // asked for, and forgotten
+		tr.GetVersionstamp() // not awaited
 		return "", nil
 	case doCommit:
 		return p.commit(tr), nil
 	case doOnError:
 		tr.pinned = false
-		return said(tr.OnError(kv.Error{Code: s.code})), nil
+		return errText(tr.OnError(kv.Error{Code: s.code})), nil
 	case doRetryLimit:
 		tr.SetRetryLimit(s.limit)
 		return "", nil
@@ -128,7 +128,7 @@ func (p *player) step(s step) (string, error) {
 		tr.Cancel()
 		return "", nil
 	case doBegin:
-		tr.Reset() // so that its watches end
+		tr.Reset() // ends its watches
 		tr.Cancel()
 		p.trs[s.slot] = nil
 		return "", nil
@@ -137,18 +137,18 @@ func (p *player) step(s step) (string, error) {
 	}
 }
 
-// readVersion takes the read version. Of two engines it differs, but not
-// whether there is one.
+// readVersion takes the read version. The answer does not contain it, because it
+// differs between engines.
 func (p *player) readVersion(tr *playing) string {
 	_, err := tr.GetReadVersion().Get()
 	tr.pinned = tr.pinned || err == nil
-	return said(err)
+	return errText(err)
 }
 
-// sync awaits a read, so that what was asked before it has been answered, and
-// the moment does not matter.
+// sync awaits a read, so that earlier reads have been answered and timing does not
+// matter.
 func (p *player) sync(tr *playing) {
-	p.syncs++ // a key that was read before would be answered at once
+	p.syncs++ // always a new key, because a known key would not be read from the store
 	_, _ = tr.Snapshot().Get(p.key(fmt.Sprintf("sync %d", p.syncs))).Get()
 	tr.pinned = true
 }
@@ -159,7 +159,7 @@ func (p *player) read(tr *playing, s step) string {
 		reader = tr.Snapshot()
 	}
 	if s.ignored && !tr.pinned {
-		p.sync(tr) // else the version would depend on the moment
+		p.sync(tr) // otherwise the read version would depend on timing
 	}
 	if s.action == doGet {
 		future := reader.Get(p.key(s.key))
@@ -168,7 +168,7 @@ func (p *player) read(tr *playing, s step) string {
 		}
 		value, err := future.Get()
 		if err != nil {
-			return said(err)
+			return errText(err)
 		}
 		if value == nil {
 			return "nothing"
@@ -177,12 +177,12 @@ func (p *player) read(tr *playing, s step) string {
 	}
 	rows, err := reader.GetRange(p.key(s.key), p.key(s.end), kv.RangeOptions{Limit: s.limit, Reverse: s.reverse}).Get()
 	if err != nil {
-		return said(err)
+		return errText(err)
 	}
 	return p.show(rows)
 }
 
-// show returns rows as text.
+// show formats rows.
 func (p *player) show(rows []kv.KeyValue) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d rows", len(rows))
@@ -209,7 +209,7 @@ func (p *player) write(tr *playing, s step) {
 		tr.SetVersionstampedKey(templated(string(key)+s.value, at), []byte("stamped"))
 	case doStampValue:
 		tr.SetVersionstampedValue(key, templated(s.value, s.offset))
-	default: // is no write
+	default: // not a write
 	}
 }
 
@@ -230,12 +230,12 @@ func (p *player) conflict(tr *playing, s step) error {
 	}
 }
 
-// commit commits, and learns the stamp. The stamp of a commit that never began
-// stays open, so it is asked for only where there is an answer.
+// commit commits and records the stamp. It does not await the stamp of a commit
+// that never began, because that stays pending.
 func (p *player) commit(tr *playing) string {
 	future := tr.GetVersionstamp()
 	err := tr.Commit()
-	answer := said(err) + ", " + kv.OutcomeOf(err).String()
+	answer := errText(err) + ", " + kv.OutcomeOf(err).String()
 	if err != nil && kv.CodeOf(err) != kv.CodeNotCommitted {
 		return answer
 	}
@@ -244,17 +244,17 @@ func (p *player) commit(tr *playing) string {
 		p.stamps = append(p.stamps, string(value))
 		answer += fmt.Sprintf(", stamp %q", value)
 	} else {
-		answer += ", stamp " + said(err)
+		answer += ", stamp " + errText(err)
 	}
 	version, err := tr.GetCommittedVersion()
 	if err == nil && version > 0 {
 		return answer + ", version"
 	}
-	return answer + fmt.Sprintf(", version %d %s", version, said(err))
+	return answer + fmt.Sprintf(", version %d %s", version, errText(err))
 }
 
-// end changes every key, so that every watch that still can has to fire, and
-// returns what became of them and of the rows.
+// end changes every key, so that every pending watch must fire. It returns the rows
+// before that, and the states of the watches.
 func (p *player) end() ([]string, error) {
 	rows, err := kv.ReadTransact(p.ctx, p.store.Database, func(tr kv.ReadTransaction) ([]kv.KeyValue, error) {
 		return tr.GetRange([]byte(p.prefix), []byte(p.prefix+"\xff"), kv.RangeOptions{}).Get()
@@ -279,16 +279,16 @@ func (p *player) end() ([]string, error) {
 	for _, w := range p.watches {
 		select {
 		case <-w.Done():
-			answers = append(answers, said(w.Err()))
+			answers = append(answers, errText(w.Err()))
 		case <-p.ctx.Done():
-			answers = append(answers, said(errSilent))
+			answers = append(answers, errText(errNoAnswer))
 		}
 		w.Cancel()
 	}
 	return answers, nil
 }
 
-// named replaces the stamps of the commits by their numbers.
+// named replaces the stamps of commits with their numbers.
 func (p *player) named(answer string) string {
 	for i, stamp := range p.stamps {
 		quoted := fmt.Sprintf("%q", stamp)
@@ -297,8 +297,8 @@ func (p *player) named(answer string) string {
 	return answer
 }
 
-// said is an error as it is compared: by its code.
-func said(err error) string {
+// errText formats an error by its code, if it has one.
+func errText(err error) string {
 	switch code := kv.CodeOf(err); {
 	case err == nil:
 		return "ok"

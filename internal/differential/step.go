@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// action is what a step does.
+// action is the kind of a step.
 type action int
 
 const (
@@ -27,7 +27,7 @@ const (
 	doCancel
 	doBegin
 	doRetryLimit
-	actions // how many there are
+	actions // number of actions
 )
 
 var actionNames = [actions]string{
@@ -36,22 +36,22 @@ var actionNames = [actions]string{
 	"retry limit",
 }
 
-// step is one thing that a transaction of a script does. Steps need nothing of
-// those before them, so that any of them can be left out.
+// step is one operation of a script. Steps do not depend on each other, so that
+// each can be removed.
 type step struct {
-	slot     int // which transaction
+	slot     int // index of the transaction
 	action   action
-	key, end string // end is empty where a single key is meant
+	key, end string // end is empty for a single key
 	value    string
 	offset   int32 // of a template
 	limit    int
 	reverse  bool
 	snapshot bool
-	ignored  bool // a read that nobody awaits
+	ignored  bool // a read that is not awaited
 	code     int
 }
 
-// String returns the step as a failure shows it.
+// String formats the step.
 func (s step) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%c: %s", 'A'+rune(s.slot), actionNames[s.action])
@@ -69,19 +69,19 @@ func (s step) String() string {
 		fmt.Fprintf(&b, " %d", s.code)
 	case doRetryLimit:
 		fmt.Fprintf(&b, " %d", s.limit)
-	default: // takes nothing
+	default: // no arguments
 	}
 	switch s.action {
 	case doSet:
 		fmt.Fprintf(&b, " = %s", brief(s.value))
 	case doStampKey, doStampValue:
 		fmt.Fprintf(&b, ", template %s at %d", brief(s.value), s.offset)
-	default: // has no value
+	default: // no value
 	}
 	if s.limit != 0 && s.action == doGetRange {
 		fmt.Fprintf(&b, ", limit %d", s.limit)
 	}
-	for flag, name := range map[string]bool{", snapshot": s.snapshot, ", backwards": s.reverse, ", not awaited": s.ignored} {
+	for flag, name := range map[string]bool{", snapshot": s.snapshot, ", reverse": s.reverse, ", not awaited": s.ignored} {
 		if name {
 			b.WriteString(flag)
 		}
@@ -89,7 +89,7 @@ func (s step) String() string {
 	return b.String()
 }
 
-// brief shows a key or a value, a long one by its length.
+// brief quotes a key or a value, and shortens a long one.
 func brief(s string) string {
 	if len(s) > 60 {
 		return fmt.Sprintf("%q...(%d bytes)", s[:4], len(s))

@@ -1,3 +1,2 @@
-// Package engines describes the engines of this module to the conformance
-// suite, once for every test that runs it.
+// Package engines describes the engines of this module for the conformance suite.
 package engines

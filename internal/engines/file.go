@@ -11,15 +11,15 @@ import (
 	"github.com/fdbelection/fdbelection/kv/kvtest"
 )
 
-// File describes filekv, with time injected.
+// File describes filekv, with an injected clock.
 func File() kvtest.Engine {
 	return kvtest.Engine{
 		Name: "filekv",
 		Open: openFile,
 		Lacks: map[kvtest.Capability]string{
-			kvtest.Recovery: "there is no cluster that could recover",
-			kvtest.Faults:   "nothing stands between a caller and the file; its own tests break the disk",
-			kvtest.Holds:    "nothing stands between a caller and the file; its own tests let it wait for the lock",
+			kvtest.Recovery: "there is no cluster to recover",
+			kvtest.Faults:   "nothing can intercept file access; filekv's own tests inject disk errors",
+			kvtest.Holds:    "nothing can intercept file access; filekv's own tests hold the lock",
 		},
 	}
 }

@@ -6,18 +6,18 @@ import (
 	"github.com/fdbelection/fdbelection/kv/kvtest"
 )
 
-// FoundationDB describes a cluster that all cases share, as kv/fdbkv opens it:
-// a module of its own, where the suite runs on the real database.
+// FoundationDB describes a cluster that all cases share. Package kv/fdbkv, which is
+// a separate module, opens it and runs the suite on the real database.
 func FoundationDB(open func(t testing.TB) kvtest.Store) kvtest.Engine {
 	return kvtest.Engine{
 		Name:     "FoundationDB",
 		Open:     open,
 		RealTime: true,
 		Lacks: map[kvtest.Capability]string{
-			kvtest.Backoffs: "the client waits by itself",
-			kvtest.Recovery: "all cases share the cluster; a test of its own restarts it",
-			kvtest.Faults:   "a cluster fails when it likes; a test of its own lets the client inject faults",
-			kvtest.Holds:    "nothing stands between the client and the cluster; a test of its own waits for a cluster that is not there",
+			kvtest.Backoffs: "the client waits internally",
+			kvtest.Recovery: "all cases share the cluster; a separate test restarts it",
+			kvtest.Faults:   "faults of a cluster cannot be controlled; a separate test lets the client inject faults",
+			kvtest.Holds:    "nothing can intercept the client's requests; a separate test waits for a cluster that does not exist",
 			kvtest.KeySpace: "all cases share the cluster",
 		},
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// Mem describes memkv, with time injected and its hooks in the suite's hands.
-// Each change may alter the options of every database that it opens.
+// Mem describes memkv, with an injected clock and with hooks for the suite. Each
+// change may alter the options of the databases that it opens.
 func Mem(changes ...func(opts *memkv.Options)) kvtest.Engine {
 	return kvtest.Engine{
 		Name: "memkv",
@@ -22,14 +22,14 @@ func Mem(changes ...func(opts *memkv.Options)) kvtest.Engine {
 }
 
 func openMem(changes []func(opts *memkv.Options)) kvtest.Store {
-	clock, valve := kvtest.NewVirtualClock(), &valve{}
+	clock, injector := kvtest.NewVirtualClock(), &injector{}
 	opts := memkv.Options{
 		Now:    clock.Now,
 		Sleep:  clock.Sleep,
 		Jitter: clock.Jitter,
 		Hooks: &memkv.Hooks{
-			Before: func(ctx context.Context, c *memkv.Call) error { return valve.before(ctx, memCall{c}) },
-			After:  func(_ context.Context, c *memkv.Call) error { return valve.after(memCall{c}) },
+			Before: func(ctx context.Context, c *memkv.Call) error { return injector.before(ctx, memCall{c}) },
+			After:  func(_ context.Context, c *memkv.Call) error { return injector.after(memCall{c}) },
 		},
 	}
 	for _, change := range changes {
@@ -41,15 +41,15 @@ func openMem(changes []func(opts *memkv.Options)) kvtest.Store {
 		Advance:  clock.Advance,
 		Backoffs: clock.Waited,
 		Recover:  db.Recover,
-		Inject:   valve.inject,
-		Hold:     valve.hold,
+		Inject:   injector.inject,
+		Hold:     injector.hold,
 		Share: func(testing.TB) kv.Database {
 			return db.NewClient("another", memkv.ClientOptions{})
 		},
 	}
 }
 
-// memCall is a call of memkv as the valve sees it.
+// memCall is a call of memkv as the injector sees it.
 type memCall struct{ *memkv.Call }
 
 func (c memCall) op() (kvtest.Op, bool) {
@@ -63,7 +63,8 @@ func (c memCall) op() (kvtest.Op, bool) {
 	}
 }
 
-// detach makes a commit land when the function is called.
+// detach separates a commit from its call. The commit is applied when land is
+// called.
 func (c memCall) detach() (land func()) {
 	late := c.Detach()
 	return func() { _, _ = late.Land() }

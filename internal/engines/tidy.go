@@ -11,9 +11,9 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// Tidy opens a memkv for a test that promises to write only below a prefix, and
-// to remove what it wrote. A test that does not keep this fails: it would leave
-// keys behind in a database that others use too.
+// Tidy opens a memkv for a test that must write only below prefix and remove
+// everything that it wrote. The test fails if it does not, because it would leave
+// keys behind in a shared database.
 func Tidy(t testing.TB, prefix []byte) *memkv.DB {
 	t.Helper()
 	db := memkv.New(memkv.Options{Hooks: &memkv.Hooks{
@@ -23,10 +23,10 @@ func Tidy(t testing.TB, prefix []byte) *memkv.DB {
 			}
 			for _, m := range c.Commit.Mutations {
 				if !bytes.HasPrefix(m.Key, prefix) {
-					t.Errorf("%q is written, which does not begin with %q", m.Key, prefix)
+					t.Errorf("the test wrote %q, which is not below %q", m.Key, prefix)
 				}
 				if m.Kind == memkv.MutationClearRange && !bytes.HasPrefix(m.Value, prefix) {
-					t.Errorf("the range up to %q is cleared, which does not begin with %q", m.Value, prefix)
+					t.Errorf("the test cleared a range up to %q, which is not below %q", m.Value, prefix)
 				}
 			}
 			return nil
@@ -35,7 +35,7 @@ func Tidy(t testing.TB, prefix []byte) *memkv.DB {
 	t.Cleanup(func() {
 		contents, err := kvtest.Contents(context.Background(), db)
 		require.NoError(t, err)
-		require.Empty(t, contents, "the test leaves keys behind")
+		require.Empty(t, contents, "the test left keys behind")
 	})
 	return db
 }

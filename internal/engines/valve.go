@@ -8,15 +8,15 @@ import (
 	"github.com/fdbelection/fdbelection/kv/kvtest"
 )
 
-// valve stands between the suite and an engine's hooks: it makes the next
-// operation of a kind fail, or wait. It is safe for concurrent use.
-type valve struct {
+// injector uses an engine's hooks to make the next operation of a kind fail or wait.
+// It is safe for concurrent use.
+type injector struct {
 	mu     sync.Mutex
 	faults []kvtest.Fault
 	held   []*held
 }
 
-// held is an operation that the suite stops.
+// held is an operation that waits.
 type held struct {
 	op      kvtest.Op
 	arrived chan struct{}
@@ -24,90 +24,92 @@ type held struct {
 
 	mu       sync.Mutex
 	released bool
-	land     func() // of a commit whose caller has gone
+	land     func() // of a commit whose caller has given up
 }
 
-// call is an operation of an engine at its hook.
+// call is an intercepted operation of an engine.
 type call interface {
-	// op tells what kind of operation it is; false: none that the suite knows.
-	op() (kvtest.Op, bool)
-	// detach takes a commit from its caller. It lands when land is called.
+	// op returns the kind of the operation. ok is false if the suite does not know
+	// it.
+	op() (op kvtest.Op, ok bool)
+	// detach separates a commit from its caller. The commit is applied when land is
+	// called.
 	detach() (land func())
 }
 
-// inject orders a fault for the next operation of its kind.
-func (v *valve) inject(f kvtest.Fault) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.faults = append(v.faults, f)
+// inject makes the next operation of the fault's kind fail.
+func (i *injector) inject(f kvtest.Fault) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.faults = append(i.faults, f)
 }
 
-// hold orders the next operation of a kind to wait.
-func (v *valve) hold(op kvtest.Op) (arrived <-chan struct{}, release func()) {
+// hold makes the next operation of a kind wait.
+func (i *injector) hold(op kvtest.Op) (arrived <-chan struct{}, release func()) {
 	h := &held{op: op, arrived: make(chan struct{}), release: make(chan struct{})}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.held = append(v.held, h)
-	return h.arrived, h.letGo
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.held = append(i.held, h)
+	return h.arrived, h.releaseHeld
 }
 
-// before is called before the engine acts on c.
-func (v *valve) before(ctx context.Context, c call) error {
+// before is called before the engine executes c.
+func (i *injector) before(ctx context.Context, c call) error {
 	op, known := c.op()
 	if !known {
 		return nil
 	}
-	if f, ok := v.takeFault(op, false); ok {
+	if f, ok := i.takeFault(op, false); ok {
 		return answer(f)
 	}
-	if h := v.takeHeld(op); h != nil {
+	if h := i.takeHeld(op); h != nil {
 		return h.wait(ctx, c)
 	}
 	return nil
 }
 
-// after is called when the engine has acted on c.
-func (v *valve) after(c call) error {
+// after is called after the engine has executed c.
+func (i *injector) after(c call) error {
 	op, known := c.op()
 	if !known {
 		return nil
 	}
-	if f, ok := v.takeFault(op, true); ok {
+	if f, ok := i.takeFault(op, true); ok {
 		return answer(f)
 	}
 	return nil
 }
 
-// answer is the error of a fault.
+// answer returns the error of a fault.
 func answer(f kvtest.Fault) error {
 	return kv.Error{Code: f.Code, Committing: f.Op == kvtest.OpCommit}
 }
 
-func (v *valve) takeFault(op kvtest.Op, applied bool) (kvtest.Fault, bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for i, f := range v.faults {
+func (i *injector) takeFault(op kvtest.Op, applied bool) (kvtest.Fault, bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for n, f := range i.faults {
 		if f.Op == op && f.Applied == applied {
-			v.faults = append(v.faults[:i], v.faults[i+1:]...)
+			i.faults = append(i.faults[:n], i.faults[n+1:]...)
 			return f, true
 		}
 	}
 	return kvtest.Fault{}, false
 }
 
-func (v *valve) takeHeld(op kvtest.Op) *held {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for i, h := range v.held {
+func (i *injector) takeHeld(op kvtest.Op) *held {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for n, h := range i.held {
 		if h.op == op {
-			v.held = append(v.held[:i], v.held[i+1:]...)
+			i.held = append(i.held[:n], i.held[n+1:]...)
 			return h
 		}
 	}
 	return nil
 }
 
-// wait stops the operation until it is let go or ctx ends.
+// wait waits until the operation is released or ctx ends.
 func (h *held) wait(ctx context.Context, c call) error {
 	close(h.arrived)
 	select {
@@ -123,9 +125,9 @@ func (h *held) wait(ctx context.Context, c call) error {
 	return ctx.Err()
 }
 
-// letGo lets the operation go on. A commit whose caller has gone has landed
-// when it returns.
-func (h *held) letGo() {
+// releaseHeld releases the operation. If the caller of a commit has given up, releaseHeld
+// applies it.
+func (h *held) releaseHeld() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.released {

@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// VirtualClock is the clock of an engine whose time is injected. A wait of no
-// more than half a second, which is what a back-off lasts with this clock's
-// jitter, ends at once and is recorded; a longer one, such as a transaction's
-// time limit, lasts until Advance has let that much time pass. It is safe for
-// concurrent use.
+// VirtualClock is the injected clock of an engine. A Sleep of up to half a second,
+// the longest back-off with BackoffJitter, returns at once and is recorded. A
+// longer Sleep, such as the wait for a transaction's time limit, lasts until
+// Advance has passed that much time. It is safe for concurrent use.
 type VirtualClock struct {
 	mu     sync.Mutex
 	now    time.Time
@@ -18,11 +17,11 @@ type VirtualClock struct {
 	waited []time.Duration
 }
 
-// longestBackoff is the cap of FoundationDB's back-off, a second, times
+// longestBackoff is FoundationDB's maximum back-off, one second, times
 // BackoffJitter.
 const longestBackoff = time.Second / 2
 
-// NewVirtualClock returns a clock that stands at some fixed time.
+// NewVirtualClock returns a clock that is set to a fixed time.
 func NewVirtualClock() *VirtualClock {
 	return &VirtualClock{
 		now:   time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC),
@@ -30,14 +29,14 @@ func NewVirtualClock() *VirtualClock {
 	}
 }
 
-// Now returns the time.
+// Now returns the current time.
 func (c *VirtualClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// Advance lets d pass.
+// Advance advances the clock by d.
 func (c *VirtualClock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -46,7 +45,7 @@ func (c *VirtualClock) Advance(d time.Duration) {
 	c.moved = make(chan struct{})
 }
 
-// Sleep waits for d to pass, or for the end of ctx.
+// Sleep waits until d has passed, or ctx ends.
 func (c *VirtualClock) Sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -74,7 +73,7 @@ func (c *VirtualClock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Waited returns the waits that ended at once, in order.
+// Waited returns the durations of the sleeps that returned at once, in order.
 func (c *VirtualClock) Waited() []time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -6,12 +6,13 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// commitCases: read-only commits, and use after the commit began.
+// commitCases cover read-only commits, and use of a transaction after its commit
+// began.
 var commitCases = []Case{
 	{
 		Name:  "ReadOnlyCommit/Version",
-		Shows: "the committed version of a transaction that wrote nothing is -1",
-		run: func(t *T) {
+		Shows: "the committed version of a read-only transaction is -1",
+		run: func(t *env) {
 			require.Equal(t, int64(-1), t.commit(t.begin()), "nothing at all")
 			tr := t.begin()
 			t.get(tr, "k")
@@ -20,8 +21,8 @@ var commitCases = []Case{
 	},
 	{
 		Name:  "ReadOnlyCommit/Versionstamp",
-		Shows: "its versionstamp fails with 2021",
-		run: func(t *T) {
+		Shows: "the versionstamp of a read-only transaction fails with 2021",
+		run: func(t *env) {
 			tr := t.begin()
 			t.get(tr, "k")
 			stamp := tr.GetVersionstamp()
@@ -32,19 +33,19 @@ var commitCases = []Case{
 	},
 	{
 		Name:  "UsedDuringCommit/AfterSuccess",
-		Shows: "after a commit every use fails with 2017",
-		run: func(t *T) {
+		Shows: "after a commit, every use of the transaction fails with 2017",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.Set(t.key("k"), []byte("v"))
 			t.commit(tr)
 			t.everyUseFails(tr, kv.CodeUsedDuringCommit)
-			require.Equal(t, "k=v", t.storedAll(), "the late writes are dropped")
+			require.Equal(t, "k=v", t.storedAll(), "writes after the commit are dropped")
 		},
 	},
 	{
 		Name:  "UsedDuringCommit/AfterReadOnly",
-		Shows: "after a read-only commit too",
-		run: func(t *T) {
+		Shows: "after a read-only commit, every use fails with 2017",
+		run: func(t *env) {
 			tr := t.begin()
 			t.get(tr, "k")
 			t.commit(tr)
@@ -53,24 +54,24 @@ var commitCases = []Case{
 	},
 	{
 		Name:  "UsedDuringCommit/AfterConflict",
-		Shows: "and after a refused one; such a use spoils the transaction for OnError too, until Reset",
-		run: func(t *T) {
+		Shows: "after a conflict, every use fails with 2017, and so does OnError after such a use, until Reset",
+		run: func(t *env) {
 			tr := t.begin()
 			t.get(tr, "k")
 			tr.Set(t.key("k"), []byte("v"))
-			t.put("k", "foreign")
+			t.put("k", "other")
 			err := tr.Commit()
 			t.fails(err, kv.CodeNotCommitted, "Commit")
 			t.everyUseFails(tr, kv.CodeUsedDuringCommit)
 			t.fails(tr.OnError(err), kv.CodeUsedDuringCommit, "OnError")
 			tr.Reset()
-			require.Equal(t, "foreign", t.get(tr, "k"))
+			require.Equal(t, "other", t.get(tr, "k"))
 		},
 	},
 	{
 		Name:  "UsedDuringCommit/InvertedRange",
-		Shows: "a clear of an inverted range after the commit makes every use fail with 2005 instead",
-		run: func(t *T) {
+		Shows: "ClearRange of an inverted range after the commit makes every use fail with 2005 instead",
+		run: func(t *env) {
 			tr := t.begin()
 			t.commit(tr)
 			tr.ClearRange(t.key("b"), t.key("a"))
@@ -79,8 +80,8 @@ var commitCases = []Case{
 	},
 	{
 		Name:  "UsedDuringCommit/AfterReset",
-		Shows: "a committed transaction can be reset and used for another",
-		run: func(t *T) {
+		Shows: "a committed transaction can be reset and used again",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.Set(t.key("k"), []byte("one"))
 			first := t.commit(tr)
@@ -92,10 +93,10 @@ var commitCases = []Case{
 		},
 	},
 	{
-		Name:  "UsedDuringCommit/WhileItLasts",
-		Shows: "a read during the commit fails with 2017, and the commit goes on",
+		Name:  "UsedDuringCommit/DuringCommit",
+		Shows: "a read during the commit fails with 2017, and the commit continues",
 		Needs: []Capability{Holds},
-		run: func(t *T) {
+		run: func(t *env) {
 			arrived, release := t.Hold(OpCommit)
 			defer release()
 			tr := t.begin()
@@ -109,9 +110,9 @@ var commitCases = []Case{
 		},
 	},
 	{
-		Name:  "CommittedVersion/IsWhereTheWritesAre",
-		Shows: "a reader at or above the committed version sees the writes",
-		run: func(t *T) {
+		Name:  "CommittedVersion/SeesWrites",
+		Shows: "a transaction whose read version is at least the committed version sees the writes",
+		run: func(t *env) {
 			version := t.put("k", "v")
 			tr := t.begin()
 			require.GreaterOrEqual(t, t.readVersion(tr), version)
@@ -120,8 +121,8 @@ var commitCases = []Case{
 	},
 	{
 		Name:  "CommittedVersion/AfterReset",
-		Shows: "a reset forgets the version of the commit before it",
-		run: func(t *T) {
+		Shows: "Reset clears the committed version",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.Set(t.key("k"), []byte("v"))
 			require.Positive(t, t.commit(tr))
@@ -131,13 +132,13 @@ var commitCases = []Case{
 		},
 	},
 	{
-		Name:  "CommittedVersion/OfARefusedCommit",
-		Shows: "a transaction that did not commit has no committed version: -1 or an error",
-		run: func(t *T) {
+		Name:  "CommittedVersion/AfterConflict",
+		Shows: "after a failed commit, the committed version is -1 or an error",
+		run: func(t *env) {
 			tr := t.begin()
 			t.get(tr, "k")
 			tr.Set(t.key("k"), []byte("v"))
-			t.put("k", "foreign")
+			t.put("k", "other")
 			t.commitFails(tr, kv.CodeNotCommitted)
 			version, err := tr.GetCommittedVersion()
 			require.True(t, err != nil || version == -1, "committed version %d", version)
@@ -145,9 +146,9 @@ var commitCases = []Case{
 	},
 }
 
-// everyUseFails calls every method that must not be used any more. Those that
-// return nothing are called as well: they must do nothing.
-func (t *T) everyUseFails(tr kv.OwnedTransaction, code int) {
+// everyUseFails calls every method and requires an error with that code. Methods
+// that return nothing must have no effect.
+func (t *env) everyUseFails(tr kv.OwnedTransaction, code int) {
 	t.Helper()
 	tr.Set(t.key("late"), []byte("v"))
 	tr.Clear(t.key("k"))
@@ -169,11 +170,11 @@ func (t *T) everyUseFails(tr kv.OwnedTransaction, code int) {
 		tr.AddWriteConflictKey(t.key("k")),
 		tr.AddWriteConflictRange(t.key("a"), t.key("z")),
 	} {
-		// FoundationDB's client defers this one, as it does for writes.
+		// FoundationDB's client defers this error, as it does for writes.
 		require.Contains(t, []int{0, code}, kv.CodeOf(err), "adding a conflict range: %v", err)
 	}
 	watch := tr.Watch(t.key("k"))
-	t.await(watch.Done(), "the failure of a watch")
+	t.await(watch.Done(), "the watch should fail")
 	t.fails(watch.Err(), code, "Watch")
 	t.commitFails(tr, code)
 }

@@ -8,13 +8,12 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// conflictCases: a commit is checked as its read conflict ranges against the
-// writes in (read version, commit version]; writes alone never conflict.
+// conflictCases cover the conflict check of a commit.
 var conflictCases = slices.Concat([]Case{
 	{
 		Name:  "Conflicts/WritesAloneNever",
 		Shows: "two transactions that write the same key and read nothing both commit",
-		run: func(t *T) {
+		run: func(t *env) {
 			first, second := t.pinned(), t.pinned()
 			first.Set(t.key("k"), []byte("first"))
 			second.Set(t.key("k"), []byte("second"))
@@ -25,18 +24,18 @@ var conflictCases = slices.Concat([]Case{
 	},
 	{
 		Name:  "Conflicts/ReadOnlyNever",
-		Shows: "a transaction that only read commits although others have written what it read",
-		run: func(t *T) {
+		Shows: "a read-only transaction commits even if the keys it read have changed",
+		run: func(t *env) {
 			tr := t.begin()
 			require.Equal(t, absent, t.get(tr, "k"))
-			t.put("k", "foreign")
+			t.put("k", "other")
 			t.commit(tr)
 		},
 	},
 	{
 		Name:  "Conflicts/BeforeReadVersionNever",
-		Shows: "a write that was committed before the read version does not conflict",
-		run: func(t *T) {
+		Shows: "a write committed before the read version does not conflict",
+		run: func(t *env) {
 			tr := t.begin()
 			t.put("k", "before")
 			require.Equal(t, "before", t.get(tr, "k"))
@@ -45,9 +44,9 @@ var conflictCases = slices.Concat([]Case{
 		},
 	},
 	{
-		Name:  "Conflicts/LoserLeavesNothing",
-		Shows: "a commit that is refused with 1020 has written nothing, and its outcome is NotCommitted",
-		run: func(t *T) {
+		Name:  "Conflicts/FailedCommitWritesNothing",
+		Shows: "a commit that fails with 1020 writes nothing, and its outcome is NotCommitted",
+		run: func(t *env) {
 			tr := t.begin()
 			t.get(tr, "k")
 			tr.Set(t.key("k"), []byte("loser"))
@@ -61,8 +60,8 @@ var conflictCases = slices.Concat([]Case{
 	},
 	{
 		Name:  "Conflicts/FirstCommitWins",
-		Shows: "of two that read and write one key the first to commit wins, whichever read first",
-		run: func(t *T) {
+		Shows: "if two transactions read and write the same key, the first to commit succeeds and the other fails with 1020",
+		run: func(t *env) {
 			early, late := t.pinned(), t.pinned()
 			for _, tr := range []kv.OwnedTransaction{early, late} {
 				t.get(tr, "k")
@@ -74,40 +73,40 @@ var conflictCases = slices.Concat([]Case{
 			require.Equal(t, "late", t.stored("k"))
 		},
 	},
-}, meetings(meetingTable))
+}, interleavings(conflictTable))
 
-// meeting is a transaction that reads, a foreign commit between its read and
-// its own commit, and whether the two conflict.
-type meeting struct {
+// interleaving is a case in which another transaction commits between the reads of a
+// transaction and its commit.
+type interleaving struct {
 	name, shows string
 	initial     []string
-	read        func(t *T, tr kv.OwnedTransaction)
-	foreign     func(t *T, tr kv.OwnedTransaction)
+	read        func(t *env, tr kv.OwnedTransaction)
+	other       func(t *env, tr kv.OwnedTransaction)
 	conflict    bool
 }
 
-// meetings turns a table into cases.
-func meetings(table []meeting) []Case {
+// interleavings returns the cases of a table.
+func interleavings(table []interleaving) []Case {
 	cases := make([]Case, len(table))
 	for i, m := range table {
 		verdict := ": no conflict"
 		if m.conflict {
-			verdict = ": a conflict"
+			verdict = ": conflict"
 		}
 		cases[i] = Case{Name: m.name, Shows: m.shows + verdict, run: m.run}
 	}
 	return cases
 }
 
-func (m meeting) run(t *T) {
+func (m interleaving) run(t *env) {
 	if len(m.initial) > 0 {
 		t.put(m.initial...)
 	}
 	tr := t.pinned()
 	m.read(t, tr)
-	foreign := t.begin()
-	m.foreign(t, foreign)
-	t.commit(foreign)
+	other := t.begin()
+	m.other(t, other)
+	t.commit(other)
 	tr.Set(t.key("own"), []byte("1"))
 	if m.conflict {
 		t.commitFails(tr, kv.CodeNotCommitted)
@@ -116,25 +115,25 @@ func (m meeting) run(t *T) {
 	t.commit(tr)
 }
 
-// The steps that the meetings share.
-func reads(key string) func(t *T, tr kv.OwnedTransaction) {
-	return func(t *T, tr kv.OwnedTransaction) { t.get(tr, key) }
+// Steps of these cases.
+func reads(key string) func(t *env, tr kv.OwnedTransaction) {
+	return func(t *env, tr kv.OwnedTransaction) { t.get(tr, key) }
 }
 
-func scans(begin, end string, opts kv.RangeOptions) func(t *T, tr kv.OwnedTransaction) {
-	return func(t *T, tr kv.OwnedTransaction) { t.scan(tr, begin, end, opts) }
+func scans(begin, end string, opts kv.RangeOptions) func(t *env, tr kv.OwnedTransaction) {
+	return func(t *env, tr kv.OwnedTransaction) { t.scan(tr, begin, end, opts) }
 }
 
-func sets(key, value string) func(t *T, tr kv.OwnedTransaction) {
-	return func(t *T, tr kv.OwnedTransaction) { tr.Set(t.key(key), []byte(value)) }
+func sets(key, value string) func(t *env, tr kv.OwnedTransaction) {
+	return func(t *env, tr kv.OwnedTransaction) { tr.Set(t.key(key), []byte(value)) }
 }
 
-func clears(key string) func(t *T, tr kv.OwnedTransaction) {
-	return func(t *T, tr kv.OwnedTransaction) { tr.Clear(t.key(key)) }
+func clears(key string) func(t *env, tr kv.OwnedTransaction) {
+	return func(t *env, tr kv.OwnedTransaction) { tr.Clear(t.key(key)) }
 }
 
-func clearsRange(begin, end string) func(t *T, tr kv.OwnedTransaction) {
-	return func(t *T, tr kv.OwnedTransaction) { tr.ClearRange(t.key(begin), t.key(end)) }
+func clearsRange(begin, end string) func(t *env, tr kv.OwnedTransaction) {
+	return func(t *env, tr kv.OwnedTransaction) { tr.ClearRange(t.key(begin), t.key(end)) }
 }
 
 var (
@@ -145,101 +144,101 @@ var (
 	firstRows = "b=1 d=2"
 )
 
-var meetingTable = []meeting{
+var conflictTable = []interleaving{
 	{
-		name: "Conflicts/GetThenSet", shows: "a key that was read and then set by another",
-		initial: []string{"k", "old"}, read: reads("k"), foreign: sets("k", "new"), conflict: true,
+		name: "Conflicts/GetThenSet", shows: "a get and a concurrent set of the key",
+		initial: []string{"k", "old"}, read: reads("k"), other: sets("k", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/GetThenSetOfSameValue", shows: "a key that was read and then set by another to the value it had",
-		initial: []string{"k", "old"}, read: reads("k"), foreign: sets("k", "old"), conflict: true,
+		name: "Conflicts/GetThenSetOfSameValue", shows: "a get and a concurrent set of the key to the same value",
+		initial: []string{"k", "old"}, read: reads("k"), other: sets("k", "old"), conflict: true,
 	},
 	{
-		name: "Conflicts/GetOfAbsentThenSet", shows: "a key that was absent when read and then set by another",
-		read: reads("k"), foreign: sets("k", "new"), conflict: true,
+		name: "Conflicts/GetOfAbsentThenSet", shows: "a get of an absent key and a concurrent set of it",
+		read: reads("k"), other: sets("k", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/GetThenClear", shows: "a key that was read and then cleared by another",
-		initial: []string{"k", "old"}, read: reads("k"), foreign: clears("k"), conflict: true,
+		name: "Conflicts/GetThenClear", shows: "a get and a concurrent clear of the key",
+		initial: []string{"k", "old"}, read: reads("k"), other: clears("k"), conflict: true,
 	},
 	{
-		name: "Conflicts/GetOfAbsentThenClear", shows: "a key that was absent when read and then cleared by another",
-		read: reads("k"), foreign: clears("k"), conflict: true,
+		name: "Conflicts/GetOfAbsentThenClear", shows: "a get of an absent key and a concurrent clear of it",
+		read: reads("k"), other: clears("k"), conflict: true,
 	},
 	{
-		name: "Conflicts/GetThenClearRange", shows: "a key that was read and lies inside a range cleared by another",
-		read: reads("k"), foreign: clearsRange("a", "z"), conflict: true,
+		name: "Conflicts/GetThenClearRange", shows: "a get and a concurrent clear of a range around the key",
+		read: reads("k"), other: clearsRange("a", "z"), conflict: true,
 	},
 	{
-		name: "Conflicts/ClearRangeEndIsOutside", shows: "a key that was read and ends a range cleared by another",
-		read: reads("k"), foreign: clearsRange("a", "k"), conflict: false,
+		name: "Conflicts/ClearRangeEndIsOutside", shows: "a get and a concurrent clear of a range that ends at the key",
+		read: reads("k"), other: clearsRange("a", "k"), conflict: false,
 	},
 	{
-		name: "Conflicts/ClearRangeBeginIsInside", shows: "a key that was read and begins a range cleared by another",
-		read: reads("k"), foreign: clearsRange("k", "l"), conflict: true,
+		name: "Conflicts/ClearRangeBeginIsInside", shows: "a get and a concurrent clear of a range that begins at the key",
+		read: reads("k"), other: clearsRange("k", "l"), conflict: true,
 	},
 	{
-		name: "Conflicts/OtherKey", shows: "the key behind the one that was read, set by another",
-		read: reads("k"), foreign: sets("k\x00", "1"), conflict: false,
+		name: "Conflicts/NextKey", shows: "a get and a concurrent set of the next key",
+		read: reads("k"), other: sets("k\x00", "1"), conflict: false,
 	},
 	{
-		name: "Conflicts/RangeThenInsert", shows: "a key inserted into a range that was read",
-		initial: fiveRows, read: scans("b", "k", forwards), foreign: sets("e", "new"), conflict: true,
+		name: "Conflicts/RangeThenInsert", shows: "a range read and a concurrent set of a new key in the range",
+		initial: fiveRows, read: scans("b", "k", forwards), other: sets("e", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/EmptyRangeThenInsert", shows: "a key inserted into a range that was read and had no rows",
-		read: scans("b", "k", forwards), foreign: sets("e", "new"), conflict: true,
+		name: "Conflicts/EmptyRangeThenInsert", shows: "a read of a range without rows and a concurrent set in it",
+		read: scans("b", "k", forwards), other: sets("e", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/RangeThenSetAtBegin", shows: "the begin of a range that was read, set by another",
-		read: scans("b", "k", forwards), foreign: sets("b", "new"), conflict: true,
+		name: "Conflicts/RangeThenSetAtBegin", shows: "a range read and a concurrent set of its begin",
+		read: scans("b", "k", forwards), other: sets("b", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/RangeThenSetAtEnd", shows: "the end of a range that was read, set by another",
-		read: scans("b", "k", forwards), foreign: sets("k", "new"), conflict: false,
+		name: "Conflicts/RangeThenSetAtEnd", shows: "a range read and a concurrent set of its end",
+		read: scans("b", "k", forwards), other: sets("k", "new"), conflict: false,
 	},
 	{
-		name: "Conflicts/LimitedRangeThenSetInside", shows: "a limited range, and a key set before the last row that it answered",
-		initial: fiveRows, read: scans("a", "z", firstTwo), foreign: sets("c", "new"), conflict: true,
+		name: "Conflicts/LimitedRangeThenSetInside", shows: "a range read with a limit and a concurrent set before the last row returned",
+		initial: fiveRows, read: scans("a", "z", firstTwo), other: sets("c", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/LimitedRangeThenSetBehind", shows: "a limited range, and a key set behind the last row that it answered",
-		initial: fiveRows, read: scans("a", "z", firstTwo), foreign: sets("e", "new"), conflict: false,
+		name: "Conflicts/LimitedRangeThenSetAfter", shows: "a range read with a limit and a concurrent set after the last row returned",
+		initial: fiveRows, read: scans("a", "z", firstTwo), other: sets("e", "new"), conflict: false,
 	},
 	{
-		name: "Conflicts/LimitedRangeThenSetOfLastRow", shows: "a limited range, and the last row that it answered",
-		initial: fiveRows, read: scans("a", "z", firstTwo), foreign: sets("d", "new"), conflict: true,
+		name: "Conflicts/LimitedRangeThenSetOfLastRow", shows: "a range read with a limit and a concurrent set of the last row returned",
+		initial: fiveRows, read: scans("a", "z", firstTwo), other: sets("d", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/ReverseLimitedRangeThenSetInside", shows: "a limited range read from its end, and a key set behind the last row that it answered",
-		initial: fiveRows, read: scans("a", "z", lastTwo), foreign: sets("i", "new"), conflict: true,
+		name: "Conflicts/ReverseLimitedRangeThenSetInside", shows: "a reverse range read with a limit and a concurrent set above the last row returned",
+		initial: fiveRows, read: scans("a", "z", lastTwo), other: sets("i", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/ReverseLimitedRangeThenSetBefore", shows: "a limited range read from its end, and a key set before the last row that it answered",
-		initial: fiveRows, read: scans("a", "z", lastTwo), foreign: sets("g", "new"), conflict: false,
+		name: "Conflicts/ReverseLimitedRangeThenSetBefore", shows: "a reverse range read with a limit and a concurrent set below the last row returned",
+		initial: fiveRows, read: scans("a", "z", lastTwo), other: sets("g", "new"), conflict: false,
 	},
 	{
-		name: "Conflicts/StampedKeyIntoRange", shows: "a versionstamped key that lands in a range that was read",
+		name: "Conflicts/StampedKeyIntoRange", shows: "a range read and a concurrent versionstamped key in the range",
 		read: scans("a", "z", forwards), conflict: true,
-		foreign: func(t *T, tr kv.OwnedTransaction) {
+		other: func(t *env, tr kv.OwnedTransaction) {
 			tr.SetVersionstampedKey(t.template("k"), []byte("1"))
 		},
 	},
 	{
-		name: "Conflicts/StampedValue", shows: "a key that was read and got a versionstamped value from another",
+		name: "Conflicts/StampedValue", shows: "a get and a concurrent versionstamped value of the key",
 		read: reads("k"), conflict: true,
-		foreign: func(t *T, tr kv.OwnedTransaction) {
+		other: func(t *env, tr kv.OwnedTransaction) {
 			tr.SetVersionstampedValue(t.key("k"), stampTemplate("", ""))
 		},
 	},
 	{
-		name: "Conflicts/UnawaitedGet", shows: "a read whose answer nobody awaits, and a foreign set of its key",
-		read:    func(t *T, tr kv.OwnedTransaction) { tr.Get(t.key("k")) },
-		foreign: sets("k", "new"), conflict: true,
+		name: "Conflicts/UnawaitedGet", shows: "a get that is not awaited and a concurrent set of the key",
+		read:  func(t *env, tr kv.OwnedTransaction) { tr.Get(t.key("k")) },
+		other: sets("k", "new"), conflict: true,
 	},
 	{
-		name: "Conflicts/UnawaitedRange", shows: "a range whose answer nobody awaits, and a foreign set in it",
-		read:    func(t *T, tr kv.OwnedTransaction) { tr.GetRange(t.key("a"), t.key("z"), forwards) },
-		foreign: sets("k", "new"), conflict: true,
+		name: "Conflicts/UnawaitedRange", shows: "a range read that is not awaited and a concurrent set in the range",
+		read:  func(t *env, tr kv.OwnedTransaction) { tr.GetRange(t.key("a"), t.key("z"), forwards) },
+		other: sets("k", "new"), conflict: true,
 	},
 }

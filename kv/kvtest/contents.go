@@ -6,13 +6,12 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// contentsBatch is how many rows Contents reads at a time.
+// contentsBatch is the number of rows that Contents reads at a time.
 const contentsBatch = 1000
 
-// Contents returns every user key of a database with its value, so that a test
-// can compare what is there before it and after it. It reads batch by batch, each
-// in a transaction of its own: nothing else may write meanwhile, and all of it has
-// to fit into memory.
+// Contents returns all user keys of a database with their values, so that a test
+// can compare the data before and after. It reads each batch in a new transaction,
+// so nothing may write meanwhile, and all data must fit into memory.
 func Contents(ctx context.Context, db kv.Database) (map[string]string, error) {
 	contents := make(map[string]string)
 	begin := []byte{}

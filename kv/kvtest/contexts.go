@@ -10,13 +10,13 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// contextCases: the end of the context ends every wait, and the error tells
-// both that and what may have been committed.
+// contextCases check that the end of the context ends every wait, and that the
+// error shows what may have been committed.
 var contextCases = slices.Concat(heldContextCases(), []Case{
 	{
 		Name:  "Context/EndedBefore",
-		Shows: "with a context that has ended nothing is read and nothing written",
-		run: func(t *T) {
+		Shows: "after the context has ended, nothing is read or written",
+		run: func(t *env) {
 			ctx, cancel := context.WithCancel(t.ctx)
 			cancel()
 			err := t.Transact(ctx, func(tr kv.Transaction) error {
@@ -34,8 +34,8 @@ var contextCases = slices.Concat(heldContextCases(), []Case{
 	},
 	{
 		Name:  "Context/EndsBetween",
-		Shows: "when it ends between two steps, reads and the commit after it fail, and nothing is written",
-		run: func(t *T) {
+		Shows: "if the context ends between two steps, later reads and the commit fail, and nothing is written",
+		run: func(t *env) {
 			ctx, cancel := context.WithCancel(t.ctx)
 			tr := t.beginIn(ctx)
 			require.Equal(t, absent, t.get(tr, "k"))
@@ -52,8 +52,8 @@ var contextCases = slices.Concat(heldContextCases(), []Case{
 	},
 	{
 		Name:  "Context/Deadline",
-		Shows: "a deadline that has passed is told as such",
-		run: func(t *T) {
+		Shows: "an expired deadline is reported as context.DeadlineExceeded",
+		run: func(t *env) {
 			ctx, cancel := context.WithDeadline(t.ctx, time.Unix(0, 0))
 			defer cancel()
 			err := t.Transact(ctx, func(tr kv.Transaction) error {
@@ -67,8 +67,8 @@ var contextCases = slices.Concat(heldContextCases(), []Case{
 	},
 	{
 		Name:  "Context/EndsTheBackoff",
-		Shows: "when it ends in the wait of OnError, the result has the code and the outcome of the error, and the context's cause",
-		run: func(t *T) {
+		Shows: "if the context ends during the back-off, OnError returns an error with the code and the outcome of its argument that matches the context's error",
+		run: func(t *env) {
 			for code, outcome := range map[int]kv.Outcome{
 				kv.CodeNotCommitted:        kv.NotCommitted,
 				kv.CodeCommitUnknownResult: kv.UnknownResult,
@@ -84,8 +84,8 @@ var contextCases = slices.Concat(heldContextCases(), []Case{
 	},
 	{
 		Name:  "Context/EndsRetries",
-		Shows: "Transact and ReadTransact of a function that always fails retryably end with the context",
-		run: func(t *T) {
+		Shows: "Transact and ReadTransact stop retrying when the context ends",
+		run: func(t *env) {
 			ctx, cancel := context.WithCancel(t.ctx)
 			runs := 0
 			err := t.Transact(ctx, func(kv.Transaction) error {
@@ -103,9 +103,9 @@ var contextCases = slices.Concat(heldContextCases(), []Case{
 		},
 	},
 	{
-		Name:  "Context/OthersGoOn",
-		Shows: "the end of one transaction's context touches no other",
-		run: func(t *T) {
+		Name:  "Context/OtherTransactions",
+		Shows: "the end of one transaction's context does not affect another transaction",
+		run: func(t *env) {
 			ctx, cancel := context.WithCancel(t.ctx)
 			ended, other := t.beginIn(ctx), t.begin()
 			t.get(ended, "k")
@@ -118,59 +118,59 @@ var contextCases = slices.Concat(heldContextCases(), []Case{
 	},
 })
 
-// endedBy wants an error that matches the context's, holds an Error, and has
-// that outcome.
-func (t *T) endedBy(err, cause error, outcome kv.Outcome) {
+// endedBy requires an error that matches cause, holds an Error, and has that
+// outcome.
+func (t *env) endedBy(err, cause error, outcome kv.Outcome) {
 	t.Helper()
 	require.ErrorIs(t, err, cause)
-	require.NotZero(t, kv.CodeOf(err), "%v should hold a kv.Error", err)
+	require.NotZero(t, kv.CodeOf(err), "%v does not hold a kv.Error", err)
 	require.Equal(t, outcome, kv.OutcomeOf(err), "%v", err)
 }
 
-// heldContextCases end the context of an operation that is under way.
+// heldContextCases end the context during an operation.
 func heldContextCases() []Case {
 	needs := []Capability{Holds}
 	waits := []struct {
 		name, shows string
 		op          Op
 		outcome     kv.Outcome
-		wait        func(t *T, tr kv.OwnedTransaction) error
+		wait        func(t *env, tr kv.OwnedTransaction) error
 	}{
-		{"Context/EndsAGet", "a get that waits ends", OpRead, kv.NotCommitted, func(t *T, tr kv.OwnedTransaction) error {
+		{"Context/EndsAGet", "the end of the context ends a pending get", OpRead, kv.NotCommitted, func(t *env, tr kv.OwnedTransaction) error {
 			_, err := tr.Get(t.key("k")).Get()
 			return err
 		}},
-		{"Context/EndsARange", "a range that waits ends", OpRead, kv.NotCommitted, func(t *T, tr kv.OwnedTransaction) error {
+		{"Context/EndsARange", "the end of the context ends a pending range read", OpRead, kv.NotCommitted, func(t *env, tr kv.OwnedTransaction) error {
 			_, err := tr.GetRange(t.key("a"), t.key("z"), forwards).Get()
 			return err
 		}},
-		{"Context/EndsAReadVersion", "a request for a read version ends", OpRead, kv.NotCommitted, func(_ *T, tr kv.OwnedTransaction) error {
+		{"Context/EndsAReadVersion", "the end of the context ends a pending request for a read version", OpRead, kv.NotCommitted, func(_ *env, tr kv.OwnedTransaction) error {
 			_, err := tr.GetReadVersion().Get()
 			return err
 		}},
-		{"Context/EndsACommit", "a commit that waits ends, and its outcome is Unsettled", OpCommit, kv.Unsettled, func(t *T, tr kv.OwnedTransaction) error {
+		{"Context/EndsACommit", "the end of the context ends a pending commit, and the outcome is Unsettled", OpCommit, kv.Unsettled, func(t *env, tr kv.OwnedTransaction) error {
 			tr.Set(t.key("k"), []byte("v"))
 			return tr.Commit()
 		}},
 	}
 	cases := make([]Case, 0, len(waits)+1)
 	for _, w := range waits {
-		cases = append(cases, Case{Name: w.name, Shows: w.shows, Needs: needs, run: func(t *T) {
+		cases = append(cases, Case{Name: w.name, Shows: w.shows, Needs: needs, run: func(t *env) {
 			arrived, release := t.Hold(w.op)
 			defer release()
 			ctx, cancel := context.WithCancel(t.ctx)
 			tr := t.beginIn(ctx)
 			ended := t.background(func() error { return w.wait(t, tr) })
-			t.await(arrived, "the operation")
+			t.await(arrived, "the operation did not begin")
 			cancel()
 			t.endedBy(ended(), context.Canceled, w.outcome)
 		}})
 	}
 	return append(cases, Case{
 		Name:  "Context/EndsTransactInItsCommit",
-		Shows: "Transact whose commit waits ends with the outcome Unsettled, and does not run the function again",
+		Shows: "if the context ends during the commit of Transact, the outcome is Unsettled and the function does not run again",
 		Needs: needs,
-		run: func(t *T) {
+		run: func(t *env) {
 			arrived, release := t.Hold(OpCommit)
 			defer release()
 			ctx, cancel := context.WithCancel(t.ctx)
@@ -182,7 +182,7 @@ func heldContextCases() []Case {
 					return nil
 				})
 			})
-			t.await(arrived, "the commit")
+			t.await(arrived, "the commit did not begin")
 			cancel()
 			t.endedBy(ended(), context.Canceled, kv.Unsettled)
 			require.Equal(t, 1, runs)

@@ -1,6 +1,6 @@
-// Package kvtest is the conformance suite of the contract in package kv: what
-// an engine must do so that code written for FoundationDB cannot tell the
-// difference. Every engine runs the same cases.
+// Package kvtest is the conformance suite for engines of package kv. An engine that
+// passes behaves like FoundationDB to code that uses package kv. A test of the
+// engine runs the suite:
 //
 //	func TestConformance(t *testing.T) {
 //		kvtest.Run(t, kvtest.Engine{
@@ -15,36 +15,34 @@
 //		})
 //	}
 //
+// CASES.md lists every case and what it shows.
+//
 // # Capabilities
 //
-// Some cases need a hand on the engine: on its clock, on its faults, on a
-// second handle. An engine offers what it has in its Store and names what it
-// lacks, with the reason, in Engine.Lacks. Nothing is left out silently: a case
-// that is not applicable is skipped with the reason, and a capability that is
-// neither there nor accounted for is a failure.
+// Some cases must control the engine: its clock, its faults, or a second handle.
+// The engine provides the handles that it has in Store, and names the others in
+// Engine.Lacks with a reason. A case that needs a missing capability is skipped
+// with that reason. A capability that is neither provided nor named makes the case
+// fail.
 //
-// CASES.md lists all cases, what each shows, and which of this module's
-// engines show it.
+// For an adapter to a cluster, Store.Advance can wait and Store.Share can connect
+// again. Such an adapter usually lacks Backoffs, Recovery, Faults, Holds and
+// Reopening. If cases share the cluster, each with its own empty Store.Prefix, it
+// also lacks KeySpace and WatchLimit. If it cannot tell whether a commit had begun
+// when it failed, it lacks Outcomes.
 //
-// A cluster behind an adapter can let time pass by waiting, and can be opened
-// twice; it will lack Backoffs, Recovery, Faults, Holds and Reopening, and
-// KeySpace and WatchLimit where cases share it, each behind a Store.Prefix that
-// Open has cleared. An adapter that cannot tell whether a commit had begun when
-// it failed lacks Outcomes too, and calls the outcome Unsettled.
+// # Time and randomness
 //
-// # Real time
+// Cases run in parallel, in any order, each in its own Store. They wait for events
+// and do not sleep. Engine.Timeout only limits how long a failing case takes. An
+// engine on real time may wait in Store.Advance, or lack Clock.
 //
-// Cases run in parallel, in any order, each in a Store of its own, and never
-// sleep: they wait for events, and Engine.Patience only bounds how long a case
-// that fails takes. An engine on real time may let Store.Advance wait, or lack
-// Clock.
+// A random case logs its seed. Set KVTEST_SEED to replay it.
 //
-// A random case logs its seed; KVTEST_SEED replays it.
+// # Sources
 //
-// # Where the answers come from
-//
-// From histories that were recorded from FoundationDB 7.3, and where these are
-// silent from its sources and its documentation. The suite itself is proven by
-// mutants: its own tests put faults into an engine, and see that each is found
-// and that no case passes whatever happens.
+// The expected results come from histories that were recorded from FoundationDB
+// 7.3, and from its sources and documentation where the recordings do not cover a
+// case. Mutants check the suite itself: its tests put faults into an engine, and
+// check that the suite finds each fault and that some fault fails each case.
 package kvtest

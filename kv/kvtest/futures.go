@@ -8,12 +8,12 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// futureCases: an answer stays the same, in whatever order it is asked for.
+// futureCases check that the result of a future does not change.
 var futureCases = []Case{
 	{
 		Name:  "Futures/Repeatable",
-		Shows: "a future answers the same each time, also after the transaction has gone on",
-		run: func(t *T) {
+		Shows: "a future returns the same result each time, even after later writes of the transaction",
+		run: func(t *env) {
 			t.put("a", "1", "b", "2")
 			tr := t.begin()
 			key, rows, version := tr.Get(t.key("a")), tr.GetRange(t.key("a"), t.key("z"), forwards), tr.GetReadVersion()
@@ -25,7 +25,7 @@ var futureCases = []Case{
 			require.NoError(t, err)
 			tr.Set(t.key("a"), []byte("own"))
 			tr.Clear(t.key("b"))
-			t.put("c", "foreign")
+			t.put("c", "other")
 			for range 2 {
 				again, err := key.Get()
 				require.NoError(t, err)
@@ -43,8 +43,8 @@ var futureCases = []Case{
 	},
 	{
 		Name:  "Futures/AnswerSurvivesTheCommit",
-		Shows: "an answer that was awaited before the commit can be asked for after it",
-		run: func(t *T) {
+		Shows: "a result that was awaited before the commit is available after it",
+		run: func(t *env) {
 			t.put("a", "1")
 			tr := t.begin()
 			future := tr.Get(t.key("a"))
@@ -62,8 +62,8 @@ var futureCases = []Case{
 	},
 	{
 		Name:  "Futures/AnyOrder",
-		Shows: "reads can be issued together and awaited in any order",
-		run: func(t *T) {
+		Shows: "reads can be awaited in any order",
+		run: func(t *env) {
 			t.put(fiveRows...)
 			tr := t.begin()
 			var futures []kv.Future[[]byte]
@@ -87,8 +87,8 @@ var futureCases = []Case{
 	},
 	{
 		Name:  "Futures/SameKeyTwice",
-		Shows: "two reads of one key in flight get one answer each",
-		run: func(t *T) {
+		Shows: "two pending reads of one key both succeed",
+		run: func(t *env) {
 			t.put("k", "v")
 			tr := t.begin()
 			one, two, snap := tr.Get(t.key("k")), tr.Get(t.key("k")), tr.Snapshot().Get(t.key("k"))
@@ -101,8 +101,8 @@ var futureCases = []Case{
 	},
 	{
 		Name:  "Futures/ErrorsRepeat",
-		Shows: "a read that failed fails the same each time",
-		run: func(t *T) {
+		Shows: "a failed read returns the same error each time",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.SetVersionstampedValue(t.key("k"), stampTemplate("", ""))
 			future := tr.Get(t.key("k"))

@@ -6,44 +6,44 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// on returns the case's T over another handle of the same data.
-func (t *T) on(db kv.Database) *T {
+// with returns a copy of t that uses another handle on the same data.
+func (t *env) with(db kv.Database) *env {
 	other := *t
 	other.Database = db
 	return &other
 }
 
-// handleCases: the same data behind another handle, later or at once.
+// handleCases cover other handles on the same data, later or concurrently.
 var handleCases = []Case{
 	{
 		Name: "Reopening/KeepsCommits", Needs: []Capability{Reopening},
-		Shows: "what was committed is there after the database was closed and opened again",
-		run: func(t *T) {
+		Shows: "committed data is still there after the database is closed and opened again",
+		run: func(t *env) {
 			t.put("a", "1", "b", "2", "empty", "")
 			t.drop("b")
-			again := t.on(t.Reopen(t))
+			again := t.with(t.Reopen(t))
 			require.Equal(t, "a=1 empty=", again.storedAll())
 		},
 	},
 	{
-		Name: "Reopening/DropsTheUncommitted", Needs: []Capability{Reopening},
-		Shows: "what was not committed is not",
-		run: func(t *T) {
+		Name: "Reopening/DropsUncommittedData", Needs: []Capability{Reopening},
+		Shows: "uncommitted data is not there after the database is closed and opened again",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.Set(t.key("k"), []byte("v"))
 			tr.Cancel()
-			require.Empty(t, t.on(t.Reopen(t)).storedAll())
+			require.Empty(t, t.with(t.Reopen(t)).storedAll())
 		},
 	},
 	{
 		Name: "Reopening/VersionsGrow", Needs: []Capability{Reopening},
-		Shows: "versions and stamps go on growing",
-		run: func(t *T) {
+		Shows: "versions and versionstamps keep growing",
+		run: func(t *env) {
 			tr := t.begin()
 			before := tr.GetVersionstamp()
 			tr.Set(t.key("k"), []byte("1"))
 			version := t.commit(tr)
-			again := t.on(t.Reopen(t))
+			again := t.with(t.Reopen(t))
 			require.GreaterOrEqual(t, again.readVersion(again.begin()), version)
 			tr = again.begin()
 			after := tr.GetVersionstamp()
@@ -54,9 +54,9 @@ var handleCases = []Case{
 	},
 	{
 		Name: "Sharing/SeesCommits", Needs: []Capability{Sharing},
-		Shows: "one handle sees what another has committed, at once, and versions are common",
-		run: func(t *T) {
-			other := t.on(t.Share(t))
+		Shows: "a handle sees commits of another handle at once, and both use the same versions",
+		run: func(t *env) {
+			other := t.with(t.Share(t))
 			for range 5 {
 				version := t.put("k", "mine")
 				require.Equal(t, "mine", other.stored("k"))
@@ -69,9 +69,9 @@ var handleCases = []Case{
 	},
 	{
 		Name: "Sharing/Conflicts", Needs: []Capability{Sharing},
-		Shows: "transactions of two handles conflict as two of one do",
-		run: func(t *T) {
-			other := t.on(t.Share(t))
+		Shows: "transactions of two handles conflict like those of one",
+		run: func(t *env) {
+			other := t.with(t.Share(t))
 			tr := t.begin()
 			t.get(tr, "k")
 			tr.Set(t.key("k"), []byte("late"))
@@ -83,20 +83,20 @@ var handleCases = []Case{
 	{
 		Name: "Sharing/Watch", Needs: []Capability{Sharing},
 		Shows: "a watch fires for a change made through another handle",
-		run: func(t *T) {
-			other := t.on(t.Share(t))
-			watch := t.watching("k")
+		run: func(t *env) {
+			other := t.with(t.Share(t))
+			watch := t.committedWatch("k")
 			other.put("k", "new")
-			t.fired(watch)
+			t.watchFires(watch)
 		},
 	},
 	{
 		Name: "Sharing/Counter", Needs: []Capability{Sharing},
-		Shows: "increments through several handles are all counted",
-		run: func(t *T) {
+		Shows: "no increment is lost if several handles increment concurrently",
+		run: func(t *env) {
 			const increments = 15
-			handles := []*T{t, t.on(t.Share(t)), t.on(t.Share(t))}
-			t.together(len(handles), func(i int) error {
+			handles := []*env{t, t.with(t.Share(t)), t.with(t.Share(t))}
+			t.concurrently(len(handles), func(i int) error {
 				handle := handles[i]
 				for range increments {
 					if err := handle.Transact(t.ctx, func(tr kv.Transaction) error { return add(handle, tr, "counter", 1) }); err != nil {
@@ -110,16 +110,9 @@ var handleCases = []Case{
 	},
 	{
 		Name: "Sharing/SerialOrder", Needs: []Capability{Sharing},
-		Shows: "random transactions through several handles saw what they would have seen one after the other",
-		run: func(t *T) {
-			serialOrder(t, t, t.on(t.Share(t)), t.on(t.Share(t)))
-		},
-	},
-	{
-		Name: "Sharing/Histories", Needs: []Capability{Sharing, History},
-		Shows: "random interleavings of transactions of several handles answer as a model of the rules does",
-		run: func(t *T) {
-			histories(t, 20, t, t.on(t.Share(t)), t.on(t.Share(t)))
+		Shows: "random transactions of several handles are serialisable",
+		run: func(t *env) {
+			serialOrder(t, t, t.with(t.Share(t)), t.with(t.Share(t)))
 		},
 	},
 }

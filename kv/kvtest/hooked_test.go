@@ -9,8 +9,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/kvtest"
 )
 
-// hookedDB is a database whose transactions are changed before anybody gets
-// them.
+// hookedDB is a database that changes each transaction before it returns it.
 type hookedDB struct {
 	kv.Database
 	change func(h *hooked)
@@ -18,7 +17,7 @@ type hookedDB struct {
 
 var _ kv.Database = (*hookedDB)(nil)
 
-// hook returns the store with changed transactions, on every handle.
+// hook returns a store with changed transactions, on every handle.
 func hook(s kvtest.Store, change func(h *hooked)) kvtest.Store {
 	s.Database = &hookedDB{s.Database, change}
 	if share := s.Share; share != nil {
@@ -53,10 +52,10 @@ func (db *hookedDB) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransact
 	return kv.ReadRetryLoop(tr, fn)
 }
 
-// hooked is a transaction of which any method can be replaced. A field that is
-// nil leaves the method as it is.
+// hooked is a transaction whose methods can be replaced. A nil field leaves the
+// method unchanged.
 type hooked struct {
-	kv.OwnedTransaction // as it was before
+	kv.OwnedTransaction // the original
 	db                  kv.Database
 	ctx                 context.Context
 
@@ -247,15 +246,15 @@ func (h *hooked) SetTimeout(d time.Duration) {
 	h.OwnedTransaction.SetTimeout(d)
 }
 
-// after is the first key behind key.
+// after returns the next key.
 func after(key []byte) []byte { return append(append([]byte{}, key...), 0) }
 
-// lazily is a future that is computed anew each time.
+// lazily is a future that is evaluated at each Get.
 type lazily[T any] func() (T, error)
 
 func (f lazily[T]) Get() (T, error) { return f() }
 
-// mapped is a future whose value is changed.
+// mapped returns a future with a changed value.
 func mapped[T any](inner kv.Future[T], change func(value T) T) kv.Future[T] {
 	return lazily[T](func() (T, error) {
 		value, err := inner.Get()

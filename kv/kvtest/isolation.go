@@ -11,15 +11,15 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// errUnseen is returned by a goroutine of a case that missed a commit.
+// errUnseen is returned by a goroutine that does not see its own commit.
 var errUnseen = errors.New("a commit that was acknowledged is not visible")
 
-// isolationCases: transactions that run at once behave as if in turn.
+// isolationCases check that concurrent transactions are serialisable.
 var isolationCases = []Case{
 	{
 		Name:  "Isolation/UncommittedIsInvisible",
-		Shows: "nobody else sees a write before it is committed",
-		run: func(t *T) {
+		Shows: "other transactions do not see a write before it is committed",
+		run: func(t *env) {
 			t.put("k", "old")
 			tr := t.begin()
 			tr.Set(t.key("k"), []byte("new"))
@@ -31,9 +31,9 @@ var isolationCases = []Case{
 		},
 	},
 	{
-		Name:  "Isolation/AbandonedIsNothing",
-		Shows: "a transaction that is cancelled, reset or forgotten leaves nothing",
-		run: func(t *T) {
+		Name:  "Isolation/AbandonedWritesNothing",
+		Shows: "a transaction that is cancelled, reset or never committed writes nothing",
+		run: func(t *env) {
 			for _, end := range []func(tr kv.OwnedTransaction){
 				kv.OwnedTransaction.Cancel, kv.OwnedTransaction.Reset, func(kv.OwnedTransaction) {},
 			} {
@@ -49,8 +49,8 @@ var isolationCases = []Case{
 	},
 	{
 		Name:  "Isolation/NoWriteSkew",
-		Shows: "two transactions that each read what the other writes do not both commit",
-		run: func(t *T) {
+		Shows: "if two transactions each read what the other writes, only one commits",
+		run: func(t *env) {
 			t.put("a", "on call", "b", "on call")
 			first, second := t.pinned(), t.pinned()
 			for _, tr := range []kv.OwnedTransaction{first, second} {
@@ -65,23 +65,23 @@ var isolationCases = []Case{
 	},
 	{
 		Name:  "Isolation/Counter",
-		Shows: "increments by many goroutines are all counted",
+		Shows: "no increment is lost if many goroutines increment concurrently",
 		run:   counter,
 	},
 	{
 		Name:  "Isolation/Bank",
-		Shows: "transfers between accounts by many goroutines keep the total in every state that a reader sees",
+		Shows: "concurrent transfers between accounts never change the total that a reader sees",
 		run:   bank,
 	},
 	{
 		Name:  "Isolation/SerialOrder",
-		Shows: "random transactions of many goroutines saw what they would have seen one after the other, in the order of their stamps",
-		run:   func(t *T) { serialOrder(t, t) },
+		Shows: "random transactions of many goroutines are serialisable in the order of their versionstamps",
+		run:   func(t *env) { serialOrder(t, t) },
 	},
 	{
 		Name:  "Isolation/WriteOrder",
-		Shows: "the writes of a transaction apply in order: the last one of a key stays",
-		run: func(t *T) {
+		Shows: "writes of a transaction apply in order, and the last write of a key wins",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.Set(t.key("a"), []byte("1"))
 			tr.Set(t.key("b"), []byte("1"))
@@ -97,9 +97,9 @@ var isolationCases = []Case{
 	},
 }
 
-func counter(t *T) {
+func counter(t *env) {
 	const workers, increments = 6, 15
-	t.together(workers, func(int) error {
+	t.concurrently(workers, func(int) error {
 		for range increments {
 			if err := t.Transact(t.ctx, func(tr kv.Transaction) error { return add(t, tr, "counter", 1) }); err != nil {
 				return err
@@ -110,8 +110,8 @@ func counter(t *T) {
 	require.Equal(t, strconv.Itoa(workers*increments), t.stored("counter"))
 }
 
-// add reads a number (absent is zero) and writes it with an amount more.
-func add(t *T, tr kv.Transaction, key string, amount int) error {
+// add increments the number stored at key. An absent key counts as zero.
+func add(t *env, tr kv.Transaction, key string, amount int) error {
 	value, err := tr.Get(t.key(key)).Get()
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func add(t *T, tr kv.Transaction, key string, amount int) error {
 	return nil
 }
 
-func bank(t *T) {
+func bank(t *env) {
 	const accounts, initial, workers, transfers = 5, 100, 5, 15
 	seed := t.random().Uint64()
 	var opening []string
@@ -134,7 +134,7 @@ func bank(t *T) {
 		opening = append(opening, numbered(i), strconv.Itoa(initial))
 	}
 	t.put(opening...)
-	t.together(workers, func(worker int) error {
+	t.concurrently(workers, func(worker int) error {
 		random := rand.New(rand.NewPCG(seed, uint64(worker)))
 		for range transfers {
 			from, to, amount := random.IntN(accounts), random.IntN(accounts), 1+random.IntN(20)
@@ -156,8 +156,8 @@ func bank(t *T) {
 	require.NoError(t, balanced(t, accounts*initial))
 }
 
-// balanced reads all accounts and compares their total.
-func balanced(t *T, want int) error {
+// balanced reads all accounts and checks their total.
+func balanced(t *env, want int) error {
 	total, err := kv.ReadTransact(t.ctx, t, func(tr kv.ReadTransaction) (int, error) {
 		rows, err := tr.GetRange(t.key("n"), t.key("o"), forwards).Get()
 		if err != nil {
@@ -174,7 +174,7 @@ func balanced(t *T, want int) error {
 		return total, nil
 	})
 	if err == nil && total != want {
-		err = fmt.Errorf("the accounts hold %d, want %d", total, want)
+		err = fmt.Errorf("the accounts total %d, want %d", total, want)
 	}
 	return err
 }

@@ -8,23 +8,23 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// keyCases: keys and values are bytes.
+// keyCases cover keys and values.
 var keyCases = []Case{
 	{
 		Name:  "Keys/AnyBytes",
-		Shows: "keys and values hold any bytes, and keys order as bytes do",
+		Shows: "keys and values may contain any bytes, and keys are ordered bytewise",
 		run:   anyBytes,
 	},
 	{
 		Name:  "Keys/EmptyValue",
-		Shows: "an empty value is there, and a key that is not there is not an empty value",
-		run: func(t *T) {
+		Shows: "an empty value is distinct from an absent key",
+		run: func(t *env) {
 			for _, empty := range [][]byte{{}, nil} {
 				tr := t.begin()
 				tr.Set(t.key("k"), empty)
-				t.isEmptyNotAbsent(tr, "an own write")
+				t.isEmptyNotAbsent(tr, "own write")
 				t.commit(tr)
-				t.isEmptyNotAbsent(t.begin(), "a stored one")
+				t.isEmptyNotAbsent(t.begin(), "stored value")
 				t.drop("k")
 			}
 			value, err := t.begin().Get(t.key("k")).Get()
@@ -34,13 +34,13 @@ var keyCases = []Case{
 			tr.Clear(t.key("k"))
 			value, err = tr.Get(t.key("k")).Get()
 			require.NoError(t, err)
-			require.Nil(t, value, "cleared by the transaction itself")
+			require.Nil(t, value, "cleared by the same transaction")
 		},
 	},
 	{
-		Name:  "Keys/BuffersAreTheCallers",
-		Shows: "what was committed does not change with the slices that were passed to it",
-		run: func(t *T) {
+		Name:  "Keys/CallerReusesBuffers",
+		Shows: "a committed value does not change if the caller modifies its buffers",
+		run: func(t *env) {
 			key, value := t.key("k"), []byte("value")
 			tr := t.begin()
 			tr.Set(key, value)
@@ -51,9 +51,9 @@ var keyCases = []Case{
 		},
 	},
 	{
-		Name:  "Keys/PrefixOfAnother",
-		Shows: "a key that begins another is a key of its own, and comes before it",
-		run: func(t *T) {
+		Name:  "Keys/PrefixOfAnotherKey",
+		Shows: "a key that is a prefix of another is a separate key, and sorts before it",
+		run: func(t *env) {
 			t.put("a", "1", "aa", "2", "a\x00", "3", "ab", "4")
 			t.drop("aa")
 			require.Equal(t, "a=1 a\x00=3 ab=4", t.storedAll())
@@ -62,9 +62,9 @@ var keyCases = []Case{
 	},
 	{
 		Name:  "Keys/Empty",
-		Shows: "the empty key is a key",
+		Shows: "the empty key is a valid key",
 		Needs: []Capability{KeySpace},
-		run: func(t *T) {
+		run: func(t *env) {
 			tr := t.begin()
 			tr.Set([]byte{}, []byte("v"))
 			t.commit(tr)
@@ -78,9 +78,9 @@ var keyCases = []Case{
 	},
 	{
 		Name:  "Keys/WholeSpace",
-		Shows: "a range up to 0xff holds every key",
+		Shows: "a range up to 0xff contains every user key",
 		Needs: []Capability{KeySpace},
-		run: func(t *T) {
+		run: func(t *env) {
 			tr := t.begin()
 			for _, key := range []string{"\x00", "m", "\xfe\xff\xff"} {
 				tr.Set([]byte(key), []byte("v"))
@@ -93,8 +93,8 @@ var keyCases = []Case{
 	},
 	{
 		Name:  "Keys/OutsideLegalRange",
-		Shows: "keys from 0xff on are the database's own: reads, writes and ranges of them fail with 2004",
-		run: func(t *T) {
+		Shows: "reads and writes of system keys, which begin with 0xff, fail with 2004",
+		run: func(t *env) {
 			system := []byte("\xff/x")
 			_, err := t.begin().Get(system).Get()
 			t.fails(err, kv.CodeKeyOutsideLegalRange, "Get")
@@ -113,7 +113,7 @@ var keyCases = []Case{
 	},
 }
 
-func (t *T) isEmptyNotAbsent(tr kv.ReadTransaction, what string) {
+func (t *env) isEmptyNotAbsent(tr kv.ReadTransaction, what string) {
 	t.Helper()
 	value, err := tr.Get(t.key("k")).Get()
 	require.NoError(t, err, what)
@@ -126,8 +126,8 @@ func (t *T) isEmptyNotAbsent(tr kv.ReadTransaction, what string) {
 	require.Empty(t, rows[0].Value, what)
 }
 
-// anyBytes stores every single byte, and random keys of more.
-func anyBytes(t *T) {
+// anyBytes stores all one-byte keys and random longer keys.
+func anyBytes(t *env) {
 	random := t.random()
 	keys := map[string]bool{}
 	for b := range 256 {
@@ -138,7 +138,7 @@ func anyBytes(t *T) {
 		for i := range key {
 			key[i] = byte(random.UintN(256))
 		}
-		key[0] %= 0xfe // t.end("") is the end of the keys
+		key[0] %= 0xfe // t.end("") is the end of the case's keys
 		keys[string(key)] = true
 	}
 	var want []string

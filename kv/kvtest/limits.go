@@ -15,13 +15,13 @@ const (
 	valueLimit = 100_000
 )
 
-// limitCases: sizes. Writes return nothing, so what is wrong with one shows
-// at the next read or at the commit.
+// limitCases cover size limits. Writes return no error, so the next read and the
+// commit fail.
 var limitCases = []Case{
 	{
 		Name:  "Limits/LargestKey",
-		Shows: "a key of 10,000 bytes is stored",
-		run: func(t *T) {
+		Shows: "a key of 10,000 bytes can be stored",
+		run: func(t *env) {
 			key := t.longKey(keyLimit)
 			tr := t.begin()
 			tr.Set(key, []byte("v"))
@@ -31,12 +31,12 @@ var limitCases = []Case{
 			require.Equal(t, "v", string(value))
 		},
 	},
-	tooLarge("Limits/KeyTooLarge", "one of 10,001 fails with 2102", kv.CodeKeyTooLarge,
-		func(t *T, tr kv.Transaction) { tr.Set(t.longKey(keyLimit+1), []byte("v")) }),
+	tooLarge("Limits/KeyTooLarge", "a key of 10,001 bytes fails with 2102", kv.CodeKeyTooLarge,
+		func(t *env, tr kv.Transaction) { tr.Set(t.longKey(keyLimit+1), []byte("v")) }),
 	{
 		Name:  "Limits/LargestValue",
-		Shows: "a value of 100,000 bytes is stored",
-		run: func(t *T) {
+		Shows: "a value of 100,000 bytes can be stored",
+		run: func(t *env) {
 			value := bytes.Repeat([]byte("v"), valueLimit)
 			tr := t.begin()
 			tr.Set(t.key("k"), value)
@@ -44,12 +44,12 @@ var limitCases = []Case{
 			require.Equal(t, string(value), t.stored("k"))
 		},
 	},
-	tooLarge("Limits/ValueTooLarge", "one of 100,001 fails with 2103", kv.CodeValueTooLarge,
-		func(t *T, tr kv.Transaction) { tr.Set(t.key("k"), make([]byte, valueLimit+1)) }),
+	tooLarge("Limits/ValueTooLarge", "a value of 100,001 bytes fails with 2103", kv.CodeValueTooLarge,
+		func(t *env, tr kv.Transaction) { tr.Set(t.key("k"), make([]byte, valueLimit+1)) }),
 	{
 		Name:  "Limits/LargeTransaction",
-		Shows: "a transaction of nine million bytes commits",
-		run: func(t *T) {
+		Shows: "a transaction of 9 million bytes commits",
+		run: func(t *env) {
 			tr := t.begin()
 			t.setMany(tr, 90)
 			t.commit(tr)
@@ -60,8 +60,8 @@ var limitCases = []Case{
 	},
 	{
 		Name:  "Limits/TransactionTooLarge",
-		Shows: "one of more than ten million fails with 2101 at its commit, not before, and writes nothing",
-		run: func(t *T) {
+		Shows: "a transaction of more than 10 million bytes fails with 2101 at its commit, but not before, and writes nothing",
+		run: func(t *env) {
 			tr := t.begin()
 			t.setMany(tr, 102)
 			require.Equal(t, absent, t.get(tr, "k"))
@@ -74,8 +74,8 @@ var limitCases = []Case{
 	},
 	{
 		Name:  "Limits/ConflictRangesCount",
-		Shows: "conflict ranges count towards the ten million",
-		run: func(t *T) {
+		Shows: "conflict ranges count towards the transaction size",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.Set(t.key("k"), []byte("v"))
 			for i := range 600 {
@@ -87,14 +87,14 @@ var limitCases = []Case{
 	},
 }
 
-// tooLarge is a write that is refused later.
-func tooLarge(name, shows string, code int, write func(t *T, tr kv.Transaction)) Case {
+// tooLarge returns a case for an invalid write.
+func tooLarge(name, shows string, code int, write func(t *env, tr kv.Transaction)) Case {
 	return Case{
 		Name:  name,
-		Shows: shows + ", at the next read and at the commit, and nothing is written",
-		run: func(t *T) {
+		Shows: shows + " at the next read and at the commit, and nothing is written",
+		run: func(t *env) {
 			tr := t.begin()
-			tr.Set(t.key("beside"), []byte("v"))
+			tr.Set(t.key("neighbour"), []byte("v"))
 			write(t, tr)
 			t.getFails(tr, "other", code)
 			t.commitFails(tr, code)
@@ -102,7 +102,7 @@ func tooLarge(name, shows string, code int, write func(t *T, tr kv.Transaction))
 			runs := 0
 			err := t.Transact(t.ctx, func(tr kv.Transaction) error {
 				runs++
-				tr.Set(t.key("beside"), []byte("v"))
+				tr.Set(t.key("neighbour"), []byte("v"))
 				write(t, tr)
 				return nil
 			})
@@ -114,14 +114,14 @@ func tooLarge(name, shows string, code int, write func(t *T, tr kv.Transaction))
 	}
 }
 
-// longKey returns a key of that many bytes, the prefix included.
-func (t *T) longKey(size int) []byte {
+// longKey returns a key of size bytes, including the prefix.
+func (t *env) longKey(size int) []byte {
 	key := t.key("long")
 	return append(key, bytes.Repeat([]byte("k"), size-len(key))...)
 }
 
 // setMany sets n keys with values of 99,000 bytes.
-func (t *T) setMany(tr kv.Transaction, n int) {
+func (t *env) setMany(tr kv.Transaction, n int) {
 	value := bytes.Repeat([]byte("v"), 99_000)
 	for i := range n {
 		tr.Set(t.key(fmt.Sprintf("m%03d", i)), value)

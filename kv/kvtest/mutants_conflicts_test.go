@@ -7,17 +7,17 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Faults of the conflict check.
+// conflictMutants are faults of the conflict check.
 var conflictMutants = []mutant{
-	{name: "get adds no read conflict", killedBy: "Conflicts/GetThenSet", change: func(h *hooked) {
+	{name: "Get adds no read conflict", killedBy: "Conflicts/GetThenSet", change: func(h *hooked) {
 		h.get = func(key []byte) kv.Future[[]byte] { return h.OwnedTransaction.Snapshot().Get(key) }
 	}},
-	{name: "range adds no read conflict", killedBy: "Conflicts/RangeThenInsert", change: func(h *hooked) {
+	{name: "GetRange adds no read conflict", killedBy: "Conflicts/RangeThenInsert", change: func(h *hooked) {
 		h.getRange = func(begin, end []byte, opts kv.RangeOptions) rows {
 			return h.OwnedTransaction.Snapshot().GetRange(begin, end, opts)
 		}
 	}},
-	{name: "range conflicts at its rows only", killedBy: "Conflicts/EmptyRangeThenInsert", change: func(h *hooked) {
+	{name: "GetRange conflicts only on its rows", killedBy: "Conflicts/EmptyRangeThenInsert", change: func(h *hooked) {
 		h.getRange = func(begin, end []byte, opts kv.RangeOptions) rows {
 			answer := h.OwnedTransaction.Snapshot().GetRange(begin, end, opts)
 			found, _ := answer.Get()
@@ -27,7 +27,7 @@ var conflictMutants = []mutant{
 			return answer
 		}
 	}},
-	{name: "limited range conflicts as a whole", killedBy: "Conflicts/LimitedRangeThenSetBehind", change: func(h *hooked) {
+	{name: "GetRange with a limit conflicts on the whole range", killedBy: "Conflicts/LimitedRangeThenSetAfter", change: func(h *hooked) {
 		h.getRange = func(begin, end []byte, opts kv.RangeOptions) rows {
 			if bytes.Compare(begin, end) < 0 {
 				_ = h.OwnedTransaction.AddReadConflictRange(begin, end)
@@ -35,25 +35,25 @@ var conflictMutants = []mutant{
 			return h.OwnedTransaction.GetRange(begin, end, opts)
 		}
 	}},
-	{name: "range conflicts at its end", killedBy: "Conflicts/RangeThenSetAtEnd", change: func(h *hooked) {
+	{name: "GetRange conflicts on its end", killedBy: "Conflicts/RangeThenSetAtEnd", change: func(h *hooked) {
 		h.getRange = func(begin, end []byte, opts kv.RangeOptions) rows {
 			_ = h.OwnedTransaction.AddReadConflictKey(end)
 			return h.OwnedTransaction.GetRange(begin, end, opts)
 		}
 	}},
-	{name: "get conflicts with the key behind it", killedBy: "Conflicts/OtherKey", change: func(h *hooked) {
+	{name: "Get conflicts on the next key", killedBy: "Conflicts/NextKey", change: func(h *hooked) {
 		h.get = func(key []byte) kv.Future[[]byte] {
 			_ = h.OwnedTransaction.AddReadConflictKey(after(key))
 			return h.OwnedTransaction.Get(key)
 		}
 	}},
-	{name: "get of an own write conflicts", killedBy: "ReadYourWrites/GetOfOwnSetNoConflict", change: func(h *hooked) {
+	{name: "Get of an own write adds a read conflict", killedBy: "ReadYourWrites/GetOfOwnSetNoConflict", change: func(h *hooked) {
 		h.set = func(key, value []byte) {
 			_ = h.OwnedTransaction.AddReadConflictKey(key)
 			h.OwnedTransaction.Set(key, value)
 		}
 	}},
-	{name: "range of an own clear conflicts", killedBy: "ReadYourWrites/RangeOfOwnClearNoConflict", change: func(h *hooked) {
+	{name: "GetRange of an own clear adds a read conflict", killedBy: "ReadYourWrites/RangeOfOwnClearNoConflict", change: func(h *hooked) {
 		h.clearRange = func(begin, end []byte) {
 			_ = h.OwnedTransaction.AddReadConflictRange(begin, end)
 			h.OwnedTransaction.ClearRange(begin, end)
@@ -63,7 +63,7 @@ var conflictMutants = []mutant{
 			h.OwnedTransaction.Clear(key)
 		}
 	}},
-	{name: "an own write takes the read conflict back", killedBy: "ReadYourWrites/GetBeforeOwnSetConflicts", change: func(h *hooked) {
+	{name: "an own write removes the read conflict", killedBy: "ReadYourWrites/GetBeforeOwnSetConflicts", change: func(h *hooked) {
 		var read [][]byte
 		h.get = func(key []byte) kv.Future[[]byte] {
 			read = append(read, key)
@@ -86,16 +86,16 @@ var conflictMutants = []mutant{
 			h.OwnedTransaction.Set(key, value)
 		}
 	}},
-	{name: "a read-only commit is checked", killedBy: "Conflicts/ReadOnlyNever", change: func(h *hooked) {
+	{name: "a read-only commit is checked for conflicts", killedBy: "Conflicts/ReadOnlyNever", change: func(h *hooked) {
 		h.commit = func() error {
 			_ = h.OwnedTransaction.AddWriteConflictKey([]byte("checked"))
 			return h.OwnedTransaction.Commit()
 		}
 	}},
-	{name: "snapshot reads conflict", killedBy: "SnapshotReads/GetNoConflict", change: func(h *hooked) {
+	{name: "snapshot reads add read conflicts", killedBy: "SnapshotReads/GetNoConflict", change: func(h *hooked) {
 		h.snapshot = func() kv.ReadTransaction { return h.OwnedTransaction }
 	}},
-	{name: "a snapshot read settles the conflicts of its key", killedBy: "SnapshotReads/SerialisableReadBesideIt", change: func(h *hooked) {
+	{name: "after a snapshot read, reads of the key add no read conflict", killedBy: "SnapshotReads/SerialisableReadAfterwards", change: func(h *hooked) {
 		h.snapshot = func() kv.ReadTransaction {
 			h.get = func(key []byte) kv.Future[[]byte] { return h.OwnedTransaction.Snapshot().Get(key) }
 			h.addRead = func(_, _ []byte) error { return nil }
@@ -108,7 +108,7 @@ var conflictMutants = []mutant{
 	{name: "explicit write conflicts are ignored", killedBy: "ExplicitConflicts/GetThenWriteKey", change: func(h *hooked) {
 		h.addWrite = func(_, _ []byte) error { return nil }
 	}},
-	{name: "explicit conflicts reach too far", killedBy: "ExplicitConflicts/ReadKeyIsOneKey", change: func(h *hooked) {
+	{name: "explicit conflict ranges are too long", killedBy: "ExplicitConflicts/ReadKeyIsOneKey", change: func(h *hooked) {
 		h.addRead = func(begin, end []byte) error {
 			return h.OwnedTransaction.AddReadConflictRange(begin, after(end))
 		}
@@ -116,7 +116,7 @@ var conflictMutants = []mutant{
 			return h.OwnedTransaction.AddWriteConflictRange(begin, after(end))
 		}
 	}},
-	{name: "explicit conflicts are not checked for order", killedBy: "ExplicitConflicts/InvertedRange", change: func(h *hooked) {
+	{name: "inverted explicit conflict ranges are accepted", killedBy: "ExplicitConflicts/InvertedRange", change: func(h *hooked) {
 		sorted := func(add func(begin, end []byte) error) func(begin, end []byte) error {
 			return func(begin, end []byte) error {
 				if bytes.Compare(begin, end) > 0 {
@@ -128,7 +128,7 @@ var conflictMutants = []mutant{
 		h.addRead = sorted(h.OwnedTransaction.AddReadConflictRange)
 		h.addWrite = sorted(h.OwnedTransaction.AddWriteConflictRange)
 	}},
-	{name: "explicit write conflicts write", killedBy: "ExplicitConflicts/WriteConflictOnly", change: func(h *hooked) {
+	{name: "explicit write conflicts write the key", killedBy: "ExplicitConflicts/WriteConflictOnly", change: func(h *hooked) {
 		h.addWrite = func(begin, end []byte) error {
 			if bytes.Equal(end, after(begin)) {
 				h.OwnedTransaction.Set(begin, nil)
@@ -137,13 +137,13 @@ var conflictMutants = []mutant{
 			return h.OwnedTransaction.AddWriteConflictRange(begin, end)
 		}
 	}},
-	{name: "explicit read conflicts make a commit of it", killedBy: "ExplicitConflicts/ReadConflictOnly", change: func(h *hooked) {
+	{name: "explicit read conflicts add write conflicts", killedBy: "ExplicitConflicts/ReadConflictOnly", change: func(h *hooked) {
 		h.addRead = func(begin, end []byte) error {
 			_ = h.OwnedTransaction.AddWriteConflictRange(begin, end)
 			return h.OwnedTransaction.AddReadConflictRange(begin, end)
 		}
 	}},
-	{name: "explicit read conflicts come before own writes", killedBy: "ExplicitConflicts/AfterOwnWrite", change: func(h *hooked) {
+	{name: "sets are applied at the commit", killedBy: "ExplicitConflicts/AfterOwnWrite", change: func(h *hooked) {
 		var writes []func()
 		h.set = func(key, value []byte) { writes = append(writes, func() { h.OwnedTransaction.Set(key, value) }) }
 		h.commit = func() error {
@@ -153,7 +153,7 @@ var conflictMutants = []mutant{
 			return h.OwnedTransaction.Commit()
 		}
 	}},
-	{name: "explicit read conflicts are hidden by any own write", killedBy: "ExplicitConflicts/BeforeOwnWrite", change: func(h *hooked) {
+	{name: "explicit read conflicts are added at the commit", killedBy: "ExplicitConflicts/BeforeOwnWrite", change: func(h *hooked) {
 		var added [][2][]byte
 		h.addRead = func(begin, end []byte) error {
 			added = append(added, [2][]byte{begin, end})
@@ -166,7 +166,7 @@ var conflictMutants = []mutant{
 			return h.OwnedTransaction.Commit()
 		}
 	}},
-	{name: "reads that nobody awaits are not issued", killedBy: "Conflicts/UnawaitedGet", change: func(h *hooked) {
+	{name: "reads that are not awaited are not issued", killedBy: "Conflicts/UnawaitedGet", change: func(h *hooked) {
 		h.get = func(key []byte) kv.Future[[]byte] {
 			return lazily[[]byte](func() ([]byte, error) { return h.OwnedTransaction.Get(key).Get() })
 		}

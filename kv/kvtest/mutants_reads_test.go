@@ -7,12 +7,12 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// rows is the future of a range.
+// rows is the future of a range read.
 type rows = kv.Future[[]kv.KeyValue]
 
-// Faults of what reads answer.
+// readMutants are faults of reads.
 var readMutants = []mutant{
-	{name: "own writes are not read", killedBy: "ReadYourWrites/Get", change: func(h *hooked) {
+	{name: "reads do not see own writes", killedBy: "ReadYourWrites/Get", change: func(h *hooked) {
 		var writes []func()
 		h.set = func(key, value []byte) { writes = append(writes, func() { h.OwnedTransaction.Set(key, value) }) }
 		h.clear = func(key []byte) { writes = append(writes, func() { h.OwnedTransaction.Clear(key) }) }
@@ -29,7 +29,7 @@ var readMutants = []mutant{
 			return other.Snapshot()
 		}
 	}},
-	{name: "an answer is kept although the transaction writes", killedBy: "ReadYourWrites/GetAfterRead", change: func(h *hooked) {
+	{name: "Get returns a cached value after an own write", killedBy: "ReadYourWrites/GetAfterRead", change: func(h *hooked) {
 		known := map[string]kv.Future[[]byte]{}
 		h.get = func(key []byte) kv.Future[[]byte] {
 			if known[string(key)] == nil {
@@ -38,18 +38,18 @@ var readMutants = []mutant{
 			return known[string(key)]
 		}
 	}},
-	{name: "a range always takes the read version", killedBy: "ReadYourWrites/RangeTakesNoVersion", change: func(h *hooked) {
+	{name: "GetRange always takes the read version", killedBy: "ReadYourWrites/RangeTakesNoVersion", change: func(h *hooked) {
 		h.getRange = func(begin, end []byte, opts kv.RangeOptions) kv.Future[[]kv.KeyValue] {
 			_, _ = h.GetReadVersion().Get()
 			return h.OwnedTransaction.GetRange(begin, end, opts)
 		}
 	}},
-	{name: "reads take place when they are awaited", killedBy: "ReadYourWrites/OrderOfIssue", change: func(h *hooked) {
+	{name: "reads are issued when they are awaited", killedBy: "ReadYourWrites/OrderOfIssue", change: func(h *hooked) {
 		h.get = func(key []byte) kv.Future[[]byte] {
 			return lazily[[]byte](func() ([]byte, error) { return h.OwnedTransaction.Get(key).Get() })
 		}
 	}},
-	{name: "each read has a version of its own", killedBy: "ReadVersion/OneStateInAllReads", change: func(h *hooked) {
+	{name: "each read has its own read version", killedBy: "ReadVersion/OneStateInAllReads", change: func(h *hooked) {
 		written := false
 		h.set = func(key, value []byte) {
 			written = true
@@ -64,13 +64,13 @@ var readMutants = []mutant{
 			return other.Get(key)
 		}
 	}},
-	{name: "the read version is asked for again each time", killedBy: "ReadVersion/StaysTheSame", change: func(h *hooked) {
+	{name: "GetReadVersion takes a new read version each time", killedBy: "ReadVersion/StaysTheSame", change: func(h *hooked) {
 		h.readVersion = func() kv.Future[int64] {
 			other, _ := h.db.CreateTransaction(h.ctx)
 			return other.GetReadVersion()
 		}
 	}},
-	{name: "snapshots have a read version of their own", killedBy: "SnapshotReads/SameReadVersion", change: func(h *hooked) {
+	{name: "snapshots have their own read version", killedBy: "SnapshotReads/SameReadVersion", change: func(h *hooked) {
 		h.snapshot = func() kv.ReadTransaction {
 			other, _ := h.db.CreateTransaction(h.ctx)
 			return other.Snapshot()
@@ -79,27 +79,27 @@ var readMutants = []mutant{
 	{name: "the read version is taken at creation", killedBy: "ReadVersion/TakenByTheFirstRead", change: func(h *hooked) {
 		_, _ = h.OwnedTransaction.GetReadVersion().Get()
 	}},
-	{name: "read versions lag behind", killedBy: "ReadVersion/SeesAcknowledgedCommits", change: func(h *hooked) {
+	{name: "read versions are one too low", killedBy: "ReadVersion/SeesAcknowledgedCommits", change: func(h *hooked) {
 		h.readVersion = func() kv.Future[int64] {
 			return mapped(h.OwnedTransaction.GetReadVersion(), func(v int64) int64 { return v - 1 })
 		}
 	}},
-	{name: "read versions run ahead", killedBy: "Versions/CommitAboveReadVersion", change: func(h *hooked) {
+	{name: "read versions are too high", killedBy: "Versions/CommitAboveReadVersion", change: func(h *hooked) {
 		h.readVersion = func() kv.Future[int64] {
 			return mapped(h.OwnedTransaction.GetReadVersion(), func(v int64) int64 { return v + 1e9 })
 		}
 	}},
-	{name: "an absent key is an empty value", killedBy: "Keys/EmptyValue", change: func(h *hooked) {
+	{name: "an absent key has an empty value", killedBy: "Keys/EmptyValue", change: func(h *hooked) {
 		h.get = func(key []byte) kv.Future[[]byte] {
 			return mapped(h.OwnedTransaction.Get(key), func(v []byte) []byte { return append([]byte{}, v...) })
 		}
 	}},
-	{name: "an empty value is an absent key", killedBy: "Keys/EmptyValue", change: func(h *hooked) {
+	{name: "a key with an empty value is absent", killedBy: "Keys/EmptyValue", change: func(h *hooked) {
 		h.get = func(key []byte) kv.Future[[]byte] {
 			return mapped(h.OwnedTransaction.Get(key), func(v []byte) []byte { return append([]byte(nil), v...) })
 		}
 	}},
-	{name: "futures are computed anew each time", killedBy: "Futures/Repeatable", change: func(h *hooked) {
+	{name: "futures read again each time", killedBy: "Futures/Repeatable", change: func(h *hooked) {
 		h.get = func(key []byte) kv.Future[[]byte] {
 			first := h.OwnedTransaction.Get(key)
 			asked := false
@@ -112,7 +112,7 @@ var readMutants = []mutant{
 			})
 		}
 	}},
-	{name: "futures answer once", killedBy: "Futures/AnswerSurvivesTheCommit", change: func(h *hooked) {
+	{name: "futures return their result only once", killedBy: "Futures/AnswerSurvivesTheCommit", change: func(h *hooked) {
 		h.get = func(key []byte) kv.Future[[]byte] {
 			inner := h.OwnedTransaction.Get(key)
 			asked := false
@@ -125,7 +125,7 @@ var readMutants = []mutant{
 			})
 		}
 	}},
-	{name: "futures answer in the order they are awaited", killedBy: "Futures/AnyOrder", change: func(h *hooked) {
+	{name: "futures return results in the order in which they are awaited", killedBy: "Futures/AnyOrder", change: func(h *hooked) {
 		var queue []kv.Future[[]byte]
 		h.get = func(key []byte) kv.Future[[]byte] {
 			queue = append(queue, h.OwnedTransaction.Get(key))
@@ -139,7 +139,7 @@ var readMutants = []mutant{
 			})
 		}
 	}},
-	{name: "a key in flight cannot be read again", killedBy: "Futures/SameKeyTwice", change: func(h *hooked) {
+	{name: "a key cannot be read while another read of it is pending", killedBy: "Futures/SameKeyTwice", change: func(h *hooked) {
 		inFlight := map[string]bool{}
 		h.get = func(key []byte) kv.Future[[]byte] {
 			if inFlight[string(key)] {
@@ -153,7 +153,7 @@ var readMutants = []mutant{
 			})
 		}
 	}},
-	{name: "a failed read succeeds when it is asked again", killedBy: "Futures/ErrorsRepeat", change: func(h *hooked) {
+	{name: "a failed read succeeds at the second Get", killedBy: "Futures/ErrorsRepeat", change: func(h *hooked) {
 		h.get = func(key []byte) kv.Future[[]byte] {
 			inner := h.OwnedTransaction.Get(key)
 			failed := false
@@ -172,18 +172,18 @@ var readMutants = []mutant{
 			return h.OwnedTransaction.Get(bytes.TrimPrefix(key, []byte{0xff}))
 		}
 	}},
-	{name: "keys are text", killedBy: "Keys/AnyBytes", change: func(h *hooked) {
+	{name: "keys are converted to valid UTF-8", killedBy: "Keys/AnyBytes", change: func(h *hooked) {
 		h.set = func(key, value []byte) {
 			h.OwnedTransaction.Set(bytes.ToValidUTF8(key, []byte("?")), value)
 		}
 	}},
-	{name: "keys end at a zero byte", killedBy: "Keys/PrefixOfAnother", change: func(h *hooked) {
+	{name: "keys end at a zero byte", killedBy: "Keys/PrefixOfAnotherKey", change: func(h *hooked) {
 		h.set = func(key, value []byte) {
 			short, _, _ := bytes.Cut(key, []byte{0})
 			h.OwnedTransaction.Set(short, value)
 		}
 	}},
-	{name: "the empty key is refused", killedBy: "Keys/Empty", change: func(h *hooked) {
+	{name: "the empty key is ignored", killedBy: "Keys/Empty", change: func(h *hooked) {
 		h.set = func(key, value []byte) {
 			if len(key) > 0 {
 				h.OwnedTransaction.Set(key, value)
@@ -192,8 +192,8 @@ var readMutants = []mutant{
 	}},
 }
 
-// reranged is a mutant of GetRange.
-func reranged(change func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows) func(h *hooked) {
+// changeGetRange returns a mutant of GetRange.
+func changeGetRange(change func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows) func(h *hooked) {
 	return func(h *hooked) {
 		h.getRange = func(begin, end []byte, opts kv.RangeOptions) rows {
 			return change(h, begin, end, opts)
@@ -201,23 +201,23 @@ func reranged(change func(h *hooked, begin, end []byte, opts kv.RangeOptions) ro
 	}
 }
 
-// Faults of ranges.
+// rangeMutants are faults of range reads.
 var rangeMutants = []mutant{
-	{name: "range ignores its limit", killedBy: "Ranges/Limit", change: reranged(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
+	{name: "GetRange ignores the limit", killedBy: "Ranges/Limit", change: changeGetRange(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
 		opts.Limit = 0
 		return h.OwnedTransaction.GetRange(begin, end, opts)
 	})},
-	{name: "range takes its limit for one more", killedBy: "Ranges/LimitAndReverse", change: reranged(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
+	{name: "GetRange returns one row more than the limit", killedBy: "Ranges/LimitAndReverse", change: changeGetRange(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
 		if opts.Limit > 0 {
 			opts.Limit++
 		}
 		return h.OwnedTransaction.GetRange(begin, end, opts)
 	})},
-	{name: "range ignores reverse", killedBy: "Ranges/Reverse", change: reranged(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
+	{name: "GetRange ignores Reverse", killedBy: "Ranges/Reverse", change: changeGetRange(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
 		opts.Reverse = false
 		return h.OwnedTransaction.GetRange(begin, end, opts)
 	})},
-	{name: "reverse turns the first rows round", killedBy: "Ranges/LimitAndReverse", change: reranged(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
+	{name: "GetRange with Reverse returns the first rows in reverse", killedBy: "Ranges/LimitAndReverse", change: changeGetRange(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
 		reverse := opts.Reverse
 		opts.Reverse = false
 		return mapped(h.OwnedTransaction.GetRange(begin, end, opts), func(found []kv.KeyValue) []kv.KeyValue {
@@ -228,18 +228,18 @@ var rangeMutants = []mutant{
 			return found
 		})
 	})},
-	{name: "range includes its end", killedBy: "Ranges/Bounds", change: reranged(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
+	{name: "GetRange includes its end", killedBy: "Ranges/Bounds", change: changeGetRange(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
 		return h.OwnedTransaction.GetRange(begin, after(end), opts)
 	})},
-	{name: "range excludes its begin", killedBy: "Ranges/Bounds", change: reranged(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
+	{name: "GetRange excludes its begin", killedBy: "Ranges/Bounds", change: changeGetRange(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
 		return h.OwnedTransaction.GetRange(after(begin), end, opts)
 	})},
-	{name: "range stops after a batch", killedBy: "Ranges/Many", change: reranged(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
+	{name: "GetRange stops after a batch", killedBy: "Ranges/Many", change: changeGetRange(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
 		return mapped(h.OwnedTransaction.GetRange(begin, end, opts), func(found []kv.KeyValue) []kv.KeyValue {
 			return found[:min(len(found), 256)]
 		})
 	})},
-	{name: "range stops after a megabyte", killedBy: "Ranges/LargeValues", change: reranged(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
+	{name: "GetRange stops after a megabyte", killedBy: "Ranges/LargeValues", change: changeGetRange(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
 		return mapped(h.OwnedTransaction.GetRange(begin, end, opts), func(found []kv.KeyValue) []kv.KeyValue {
 			size := 0
 			for i, row := range found {
@@ -250,7 +250,7 @@ var rangeMutants = []mutant{
 			return found
 		})
 	})},
-	{name: "an inverted range fails", killedBy: "Ranges/Inverted", change: reranged(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
+	{name: "GetRange of an inverted range fails", killedBy: "Ranges/Inverted", change: changeGetRange(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
 		if bytes.Compare(begin, end) > 0 {
 			return lazily[[]kv.KeyValue](func() ([]kv.KeyValue, error) {
 				return nil, kv.Error{Code: kv.CodeInvertedRange}
@@ -258,20 +258,20 @@ var rangeMutants = []mutant{
 		}
 		return h.OwnedTransaction.GetRange(begin, end, opts)
 	})},
-	{name: "an empty range begins at its end", killedBy: "Ranges/Empty", change: reranged(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
+	{name: "GetRange of an empty range returns its begin", killedBy: "Ranges/Empty", change: changeGetRange(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
 		if bytes.Equal(begin, end) {
 			end = after(end)
 		}
 		return h.OwnedTransaction.GetRange(begin, end, opts)
 	})},
-	{name: "bounds have to be keys that are there", killedBy: "Ranges/BoundsBetweenRows", change: reranged(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
+	{name: "GetRange returns nothing if its begin is absent", killedBy: "Ranges/BoundsBetweenRows", change: changeGetRange(func(h *hooked, begin, end []byte, opts kv.RangeOptions) rows {
 		answer := h.OwnedTransaction.GetRange(begin, end, opts)
 		if value, err := h.OwnedTransaction.Snapshot().Get(begin).Get(); err == nil && value == nil {
 			return mapped(answer, func([]kv.KeyValue) []kv.KeyValue { return nil })
 		}
 		return answer
 	})},
-	{name: "the limit counts cleared rows", killedBy: "ReadYourWrites/LimitBehindClearedRows", change: func(h *hooked) {
+	{name: "the limit of GetRange counts cleared rows", killedBy: "ReadYourWrites/LimitSkipsClearedRows", change: func(h *hooked) {
 		cleared := 0
 		h.clear = func(key []byte) {
 			cleared++
@@ -290,7 +290,7 @@ var rangeMutants = []mutant{
 			})
 		}
 	}},
-	{name: "ranges do not merge own writes", killedBy: "ReadYourWrites/Range", change: func(h *hooked) {
+	{name: "GetRange does not see own writes", killedBy: "ReadYourWrites/Range", change: func(h *hooked) {
 		h.getRange = func(begin, end []byte, opts kv.RangeOptions) rows {
 			other, _ := h.db.CreateTransaction(h.ctx)
 			return other.GetRange(begin, end, opts)

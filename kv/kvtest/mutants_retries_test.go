@@ -9,9 +9,9 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Faults of retries, limits and contexts.
+// retryMutants are faults of retries, limits and contexts.
 var retryMutants = []mutant{
-	{name: "OnError retries nothing", killedBy: "Transact/RunsAgainAfterConflict", change: func(h *hooked) {
+	{name: "OnError never retries", killedBy: "Transact/RunsAgainAfterConflict", change: func(h *hooked) {
 		h.onError = func(err error) error { return err }
 	}},
 	{name: "OnError retries everything", killedBy: "RetryableTable/OnError", change: func(h *hooked) {
@@ -23,7 +23,7 @@ var retryMutants = []mutant{
 			return nil
 		}
 	}},
-	{name: "OnError retries what may have been committed", killedBy: "Unsettled/ClusterVersionChangedApplied", change: func(h *hooked) {
+	{name: "OnError retries 1031 and 1039", killedBy: "Unsettled/ClusterVersionChangedApplied", change: func(h *hooked) {
 		h.onError = func(err error) error {
 			switch kv.CodeOf(err) {
 			case kv.CodeClusterVersionChanged, kv.CodeTransactionTimedOut:
@@ -33,7 +33,7 @@ var retryMutants = []mutant{
 			return h.OwnedTransaction.OnError(err)
 		}
 	}},
-	{name: "OnError does not make the transaction new", killedBy: "RetryableTable/OnError", change: func(h *hooked) {
+	{name: "OnError does not reset the transaction", killedBy: "RetryableTable/OnError", change: func(h *hooked) {
 		h.onError = func(err error) error {
 			if e, ok := errors.AsType[kv.Error](err); ok && e.OnErrorRetries() {
 				return nil
@@ -41,7 +41,7 @@ var retryMutants = []mutant{
 			return h.OwnedTransaction.OnError(err)
 		}
 	}},
-	{name: "OnError does not look into wrapped errors", killedBy: "RetryableTable/Wrapped", change: func(h *hooked) {
+	{name: "OnError does not unwrap errors", killedBy: "RetryableTable/Wrapped", change: func(h *hooked) {
 		h.onError = func(err error) error {
 			if e, ok := errors.AsType[kv.Error](err); ok && errors.Unwrap(err) == nil {
 				return h.OwnedTransaction.OnError(e)
@@ -49,7 +49,7 @@ var retryMutants = []mutant{
 			return err
 		}
 	}},
-	{name: "OnError wraps what it returns", killedBy: "RetryableTable/ForeignErrors", change: func(h *hooked) {
+	{name: "OnError wraps the error that it returns", killedBy: "RetryableTable/OtherErrors", change: func(h *hooked) {
 		h.onError = func(err error) error {
 			if err := h.OwnedTransaction.OnError(err); err != nil {
 				return fmt.Errorf("not retried: %w", err)
@@ -66,13 +66,13 @@ var retryMutants = []mutant{
 			return err
 		}
 	}},
-	{name: "OnError waits before it refuses", killedBy: "OnErrorBackoff/NoWaitWithoutRetry", change: func(h *hooked) {
+	{name: "OnError waits although it does not retry", killedBy: "OnErrorBackoff/NoWaitWithoutRetry", change: func(h *hooked) {
 		h.onError = func(err error) error {
 			_ = h.OwnedTransaction.OnError(kv.Error{Code: kv.CodeNotCommitted})
 			return h.OwnedTransaction.OnError(err)
 		}
 	}},
-	{name: "the back-off does not begin anew", killedBy: "OnErrorBackoff/AfterReset", change: func(h *hooked) {
+	{name: "Reset does not reset the back-off", killedBy: "OnErrorBackoff/AfterReset", change: func(h *hooked) {
 		retries := 0
 		h.onError = func(err error) error {
 			retries++
@@ -85,7 +85,7 @@ var retryMutants = []mutant{
 			}
 		}
 	}},
-	{name: "1007 and 1009 back off like the others", killedBy: "OnErrorBackoff/Flat", change: func(h *hooked) {
+	{name: "1007 and 1009 back off like other codes", killedBy: "OnErrorBackoff/Flat", change: func(h *hooked) {
 		h.onError = func(err error) error {
 			switch kv.CodeOf(err) {
 			case kv.CodeTransactionTooOld, kv.CodeFutureVersion:
@@ -94,16 +94,16 @@ var retryMutants = []mutant{
 			return h.OwnedTransaction.OnError(err)
 		}
 	}},
-	{name: "there is no retry limit", killedBy: "RetryLimit/PastTheLimit", change: func(h *hooked) {
+	{name: "SetRetryLimit does nothing", killedBy: "RetryLimit/PastTheLimit", change: func(h *hooked) {
 		h.setRetryLimit = func(int) {}
 	}},
 	{name: "the retry limit is one too high", killedBy: "RetryLimit/Zero", change: func(h *hooked) {
 		h.setRetryLimit = func(retries int) { h.OwnedTransaction.SetRetryLimit(retries + 1) }
 	}},
-	{name: "a negative retry limit is zero", killedBy: "RetryLimit/Negative", change: func(h *hooked) {
+	{name: "a negative retry limit means zero", killedBy: "RetryLimit/Negative", change: func(h *hooked) {
 		h.setRetryLimit = func(retries int) { h.OwnedTransaction.SetRetryLimit(max(0, retries)) }
 	}},
-	{name: "the retry limit outlives a reset", killedBy: "RetryLimit/Reset", change: func(h *hooked) {
+	{name: "Reset keeps the retry limit", killedBy: "RetryLimit/Reset", change: func(h *hooked) {
 		limit := -1
 		h.setRetryLimit = func(retries int) {
 			limit = retries
@@ -114,26 +114,26 @@ var retryMutants = []mutant{
 			h.OwnedTransaction.SetRetryLimit(limit)
 		}
 	}},
-	{name: "there is no time limit", killedBy: "Timeout/EveryUse", change: func(h *hooked) {
+	{name: "SetTimeout does nothing", killedBy: "Timeout/EveryUse", change: func(h *hooked) {
 		h.setTimeout = func(time.Duration) {}
 	}},
-	{name: "the time limit is gone after a retry", killedBy: "Timeout/AcrossRetries", change: func(h *hooked) {
+	{name: "OnError removes the time limit", killedBy: "Timeout/AcrossRetries", change: func(h *hooked) {
 		h.onError = func(err error) error {
 			h.OwnedTransaction.SetTimeout(0)
 			return h.OwnedTransaction.OnError(err)
 		}
 	}},
-	{name: "a time limit cannot be taken away", killedBy: "Timeout/Zero", change: func(h *hooked) {
+	{name: "SetTimeout cannot remove the time limit", killedBy: "Timeout/Zero", change: func(h *hooked) {
 		h.setTimeout = func(d time.Duration) {
 			if d > 0 {
 				h.OwnedTransaction.SetTimeout(d)
 			}
 		}
 	}},
-	{name: "the time limit outlives a reset", killedBy: "Timeout/Reset", change: func(h *hooked) {
+	{name: "Reset keeps the time limit", killedBy: "Timeout/Reset", change: func(h *hooked) {
 		h.reset = func() { _ = h.OwnedTransaction.OnError(kv.Error{Code: kv.CodeNotCommitted}) }
 	}},
-	{name: "retries go on when the context has ended", killedBy: "Context/EndsTheBackoff", change: func(h *hooked) {
+	{name: "OnError retries after the context has ended", killedBy: "Context/EndsTheBackoff", change: func(h *hooked) {
 		retries := 0
 		h.onError = func(err error) error {
 			e, ok := errors.AsType[kv.Error](err)
@@ -145,9 +145,9 @@ var retryMutants = []mutant{
 		}
 	}},
 	{name: "the context is ignored", killedBy: "Context/EndedBefore", db: func(db kv.Database) kv.Database {
-		return deaf{db}
+		return ignoresContext{db}
 	}},
-	{name: "the end of the context has no cause", killedBy: "Context/EndsBetween", change: func(h *hooked) {
+	{name: "the error after the end of the context has no cause", killedBy: "Context/EndsBetween", change: func(h *hooked) {
 		causeless := func(err error) error {
 			if e, ok := errors.AsType[kv.Error](err); ok {
 				e.Err = nil
@@ -164,103 +164,103 @@ var retryMutants = []mutant{
 		}
 		h.commit = func() error { return causeless(h.OwnedTransaction.Commit()) }
 	}},
-	{name: "the end of a context ends every transaction", killedBy: "Context/OthersGoOn", db: func(db kv.Database) kv.Database {
-		return &fickle{Database: db}
+	{name: "the end of a context ends every transaction", killedBy: "Context/OtherTransactions", db: func(db kv.Database) kv.Database {
+		return &sharesFirstContext{Database: db}
 	}},
 	{name: "Transact gives up after one retry", killedBy: "Transact/RunsAgainAfterRetryableError", db: func(db kv.Database) kv.Database {
-		return impatient{db}
+		return limitsRuns{db}
 	}},
 	{name: "Transact wraps the function's error", killedBy: "Transact/ReturnsOtherErrors", db: func(db kv.Database) kv.Database {
-		return wrapping{db}
+		return wrapsErrors{db}
 	}},
 	{name: "Transact turns a panic into an error", killedBy: "Transact/Panics", db: func(db kv.Database) kv.Database {
-		return catching{db}
+		return recoversPanics{db}
 	}},
-	{name: "Transact commits when the function fails", killedBy: "Transact/ReturnsOtherErrors", db: func(db kv.Database) kv.Database {
-		return careless{db}
+	{name: "Transact commits although the function fails", killedBy: "Transact/ReturnsOtherErrors", db: func(db kv.Database) kv.Database {
+		return commitsFailures{db}
 	}},
-	{name: "Transact leaves its transaction open", killedBy: "Transact/EndsItsTransaction", db: func(db kv.Database) kv.Database {
-		return lingering{db}
+	{name: "Transact leaves its transaction open", killedBy: "Transact/EndsTheTransaction", db: func(db kv.Database) kv.Database {
+		return leavesOpen{db}
 	}},
 	{name: "a panic leaves the database locked", killedBy: "Transact/Panics", db: func(db kv.Database) kv.Database {
-		return &locking{Database: db}
+		return &staysLocked{Database: db}
 	}},
 }
 
-// deaf is a database that does not listen to contexts.
-type deaf struct{ kv.Database }
+// ignoresContext is a database that ignores the end of contexts.
+type ignoresContext struct{ kv.Database }
 
-func (d deaf) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, error) {
+func (d ignoresContext) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, error) {
 	return d.Database.CreateTransaction(context.WithoutCancel(ctx))
 }
 
-func (d deaf) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
+func (d ignoresContext) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
 	return d.Database.Transact(context.WithoutCancel(ctx), fn)
 }
 
-func (d deaf) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
+func (d ignoresContext) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
 	return d.Database.ReadTransact(context.WithoutCancel(ctx), fn)
 }
 
-// fickle is a database that gives every transaction the first one's context.
-type fickle struct {
+// sharesFirstContext is a database that gives every transaction the context of the first.
+type sharesFirstContext struct {
 	kv.Database
 	first context.Context
 }
 
-func (f *fickle) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, error) {
+func (f *sharesFirstContext) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, error) {
 	if f.first == nil {
 		f.first = ctx
 	}
 	return f.Database.CreateTransaction(f.first)
 }
 
-// impatient is a database whose loops run a function twice at the most.
-type impatient struct{ kv.Database }
+// limitsRuns is a database that runs a function at most twice.
+type limitsRuns struct{ kv.Database }
 
-var errImpatient = errors.New("no more")
+var errTooManyRuns = errors.New("too many runs")
 
-func (i impatient) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
+func (i limitsRuns) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
 	runs := 0
 	return i.Database.Transact(ctx, func(tr kv.Transaction) error {
 		if runs++; runs > 2 {
-			return errImpatient
+			return errTooManyRuns
 		}
 		return fn(tr)
 	})
 }
 
-func (i impatient) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
+func (i limitsRuns) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
 	runs := 0
 	return i.Database.ReadTransact(ctx, func(tr kv.ReadTransaction) error {
 		if runs++; runs > 2 {
-			return errImpatient
+			return errTooManyRuns
 		}
 		return fn(tr)
 	})
 }
 
-// wrapping is a database whose loops decorate errors.
-type wrapping struct{ kv.Database }
+// wrapsErrors is a database that wraps the errors of functions.
+type wrapsErrors struct{ kv.Database }
 
-func (w wrapping) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
+func (w wrapsErrors) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
 	if err := w.Database.Transact(ctx, fn); err != nil {
 		return fmt.Errorf("transact: %w", err)
 	}
 	return nil
 }
 
-func (w wrapping) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
+func (w wrapsErrors) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
 	if err := w.Database.ReadTransact(ctx, fn); err != nil {
 		return fmt.Errorf("transact: %w", err)
 	}
 	return nil
 }
 
-// catching is a database whose loops recover from panics.
-type catching struct{ kv.Database }
+// recoversPanics is a database that recovers from panics of functions.
+type recoversPanics struct{ kv.Database }
 
-func (c catching) Transact(ctx context.Context, fn func(tr kv.Transaction) error) (err error) {
+func (c recoversPanics) Transact(ctx context.Context, fn func(tr kv.Transaction) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
@@ -269,7 +269,7 @@ func (c catching) Transact(ctx context.Context, fn func(tr kv.Transaction) error
 	return c.Database.Transact(ctx, fn)
 }
 
-func (c catching) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) (err error) {
+func (c recoversPanics) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
@@ -278,10 +278,10 @@ func (c catching) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransactio
 	return c.Database.ReadTransact(ctx, fn)
 }
 
-// careless is a database that commits whatever the function says.
-type careless struct{ kv.Database }
+// commitsFailures is a database that commits even if the function fails.
+type commitsFailures struct{ kv.Database }
 
-func (c careless) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
+func (c commitsFailures) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
 	var failed error
 	err := c.Database.Transact(ctx, func(tr kv.Transaction) error {
 		failed = fn(tr)
@@ -290,10 +290,10 @@ func (c careless) Transact(ctx context.Context, fn func(tr kv.Transaction) error
 	return errors.Join(err, failed)
 }
 
-// lingering is a database whose transactions can be used after their loop.
-type lingering struct{ kv.Database }
+// leavesOpen is a database whose transactions can be used after Transact.
+type leavesOpen struct{ kv.Database }
 
-func (l lingering) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
+func (l leavesOpen) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
 	tr, err := l.CreateTransaction(ctx)
 	if err != nil {
 		return err
@@ -313,28 +313,27 @@ func (l lingering) Transact(ctx context.Context, fn func(tr kv.Transaction) erro
 	}
 }
 
-// locking is a database that runs one function at a time, and forgets to
-// unlock when it panics.
-type locking struct {
+// staysLocked is a database that stays locked after a panic of a function.
+type staysLocked struct {
 	kv.Database
 	locked bool
 }
 
-func (l *locking) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
+func (l *staysLocked) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
 	l.locked = true
 	err := l.Database.Transact(ctx, fn)
 	l.locked = false
 	return err
 }
 
-func (l *locking) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
+func (l *staysLocked) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
 	l.locked = true
 	err := l.Database.ReadTransact(ctx, fn)
 	l.locked = false
 	return err
 }
 
-func (l *locking) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, error) {
+func (l *staysLocked) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, error) {
 	if l.locked {
 		return nil, kv.Error{Code: kv.CodeDatabaseLocked}
 	}

@@ -19,14 +19,14 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// mutant is a fault put into memkv on purpose. The suite is proven by failing
-// on it.
+// mutant is a fault put into memkv to show that the suite finds it.
 type mutant struct {
 	name string
 	// killedBy names a case that must fail.
 	killedBy string
-	// change alters each transaction; db puts itself before the database; options
-	// alters the engine; store alters the handles of the suite. One is set.
+	// Exactly one of these is set: change alters each transaction, db wraps the
+	// database, options alters the engine's options, and store alters the handles
+	// of the suite.
 	change  func(h *hooked)
 	db      func(db kv.Database) kv.Database
 	options func(opts *memkv.Options)
@@ -41,12 +41,12 @@ func (m mutant) engine() kvtest.Engine {
 	} else {
 		e = engines.Mem()
 	}
-	e.Name, e.Patience = "mutant", 400*time.Millisecond
+	e.Name, e.Timeout = "mutant", 400*time.Millisecond
 	e.Lacks = nil
 	open := e.Open
 	e.Open = func(t testing.TB) kvtest.Store {
 		s := open(t)
-		// What a durable engine would do, for the cases that want to see it.
+		// Reopening as a durable engine would do it.
 		s.Reopen = func(testing.TB) kv.Database { return s.Database }
 		if m.change != nil {
 			s = hook(s, m.change)
@@ -73,7 +73,7 @@ func allMutants() []mutant {
 	return all
 }
 
-// A fault in the engine fails the suite, at the case that is about it.
+// TestMutantsAreKilled checks that each fault fails the case that covers it.
 func TestMutantsAreKilled(t *testing.T) {
 	cases := map[string]kvtest.Case{}
 	for _, c := range kvtest.Cases() {
@@ -89,10 +89,11 @@ func TestMutantsAreKilled(t *testing.T) {
 	}
 }
 
-// The frame around the mutants is no fault itself.
+// TestUnchangedEnginePasses checks that the wrapper around the mutants is not a
+// fault itself.
 func TestUnchangedEnginePasses(t *testing.T) {
 	e := mutant{change: func(*hooked) {}}.engine()
-	e.Patience = 10 * time.Second
+	e.Timeout = 10 * time.Second
 	for _, c := range kvtest.Cases() {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
@@ -102,8 +103,8 @@ func TestUnchangedEnginePasses(t *testing.T) {
 	}
 }
 
-// Every case is failed by some mutant: none passes whatever the engine does.
-// testdata/killers.txt names a mutant for each.
+// TestEveryCaseCanFail checks that each case fails on some mutant.
+// testdata/killers.txt names a mutant for each case.
 func TestEveryCaseCanFail(t *testing.T) {
 	if *updateKillers {
 		findKillers(t)
@@ -117,14 +118,14 @@ func TestEveryCaseCanFail(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			m, ok := mutants[killers[c.Name]]
-			require.True(t, ok, "%s names no mutant for it; run: go test ./kv/kvtest -run TestEveryCaseCanFail -killers -timeout 1h", killersFile)
-			require.True(t, canFail(t, c, m), "it passes on the mutant %q", m.name)
+			require.True(t, ok, "%s names no mutant for this case; run: go test ./kv/kvtest -run TestEveryCaseCanFail -killers -timeout 1h", killersFile)
+			require.True(t, canFail(t, c, m), "the case passes on the mutant %q", m.name)
 		})
 	}
 }
 
-// canFail reports whether a case fails on a mutant. A random case, or one that
-// races, need not meet the fault in one run, so each has several.
+// canFail reports whether a case fails on a mutant. It tries several times, because
+// a random or concurrent case may not always hit the fault.
 func canFail(t *testing.T, c kvtest.Case, m mutant) bool {
 	t.Helper()
 	const runs = 20
@@ -138,9 +139,9 @@ func canFail(t *testing.T, c kvtest.Case, m mutant) bool {
 
 const killersFile = "testdata/killers.txt"
 
-var updateKillers = flag.Bool("killers", false, "run every mutant against every case, and write "+killersFile)
+var updateKillers = flag.Bool("killers", false, "run every mutant against every case, and rewrite "+killersFile)
 
-// readKillers returns the name of a mutant by the name of the case it fails.
+// readKillers returns the names of the mutants by case.
 func readKillers(t *testing.T) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(killersFile)
@@ -154,8 +155,8 @@ func readKillers(t *testing.T) map[string]string {
 	return killers
 }
 
-// findKillers runs every mutant against every case and keeps, for each case,
-// the quickest mutant that fails it every time.
+// findKillers runs every mutant against every case. For each case it keeps the
+// fastest mutant that fails it every time.
 func findKillers(t *testing.T) {
 	t.Helper()
 	type killer struct {
@@ -184,7 +185,7 @@ func findKillers(t *testing.T) {
 			})
 		}
 		group.Wait()
-		t.Logf("%d cases fail where %s", kills, m.name)
+		t.Logf("%d cases fail on the mutant %q", kills, m.name)
 	}
 	var out strings.Builder
 	for _, c := range kvtest.Cases() {
@@ -192,7 +193,7 @@ func findKillers(t *testing.T) {
 		slices.SortStableFunc(found, func(a, b killer) int { return cmp.Compare(a.took, b.took) })
 		i := slices.IndexFunc(found, func(k killer) bool { return fails(t, c, k.mutant, 5) })
 		if i < 0 {
-			t.Errorf("no mutant surely fails %s", c.Name)
+			t.Errorf("no mutant fails %s every time", c.Name)
 			continue
 		}
 		fmt.Fprintf(&out, "%s: %s\n", c.Name, found[i].name)
@@ -201,7 +202,7 @@ func findKillers(t *testing.T) {
 	require.NoError(t, os.WriteFile(killersFile, []byte(out.String()), 0o644))
 }
 
-// fails reports whether a case fails on a mutant n times out of n.
+// fails reports whether a case fails on a mutant n times in a row.
 func fails(t *testing.T, c kvtest.Case, m mutant, n int) bool {
 	t.Helper()
 	for range n {

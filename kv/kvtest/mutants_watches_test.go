@@ -12,74 +12,74 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// stuck is a watch that is what it is.
-type stuck struct {
+// fixedWatch is a watch with a fixed state.
+type fixedWatch struct {
 	kv.Watch
 	done chan struct{}
 	err  error
 }
 
-func (s stuck) Done() <-chan struct{} { return s.done }
-func (s stuck) Err() error            { return s.err }
+func (s fixedWatch) Done() <-chan struct{} { return s.done }
+func (s fixedWatch) Err() error            { return s.err }
 
-// fired is a channel that is closed.
+// fired returns a closed channel.
 func fired() chan struct{} {
 	done := make(chan struct{})
 	close(done)
 	return done
 }
 
-// forgetful is a watch that hides its error.
-type forgetful struct{ kv.Watch }
+// watchWithoutErr is a watch that never returns an error.
+type watchWithoutErr struct{ kv.Watch }
 
-func (forgetful) Err() error { return nil }
+func (watchWithoutErr) Err() error { return nil }
 
-// nosy is a watch that says it was cancelled before it is over.
-type nosy struct{ kv.Watch }
+// watchWithEarlyErr is a watch that returns an error while it is pending.
+type watchWithEarlyErr struct{ kv.Watch }
 
-func (n nosy) Err() error {
+func (n watchWithEarlyErr) Err() error {
 	if err := n.Watch.Err(); err != nil {
 		return err
 	}
 	return kv.Error{Code: kv.CodeWatchCancelled}
 }
 
-// coded is a watch whose errors all have one code.
-type coded struct {
+// watchWithCode is a watch whose errors have a fixed code.
+type watchWithCode struct {
 	kv.Watch
 	code int
 }
 
-func (c coded) Err() error {
+func (c watchWithCode) Err() error {
 	if c.Watch.Err() != nil {
 		return kv.Error{Code: c.code}
 	}
 	return nil
 }
 
-// rewatched is a mutant of Watch.
-func rewatched(change func(h *hooked, key []byte) kv.Watch) func(h *hooked) {
+// changeWatch returns a mutant of Watch.
+func changeWatch(change func(h *hooked, key []byte) kv.Watch) func(h *hooked) {
 	return func(h *hooked) {
 		h.watch = func(key []byte) kv.Watch { return change(h, key) }
 	}
 }
 
-// Faults of watches.
+// watchMutants are faults of watches.
 var watchMutants = []mutant{
-	{name: "watches never fire", killedBy: "Watch/Set", change: rewatched(func(h *hooked, key []byte) kv.Watch {
-		return stuck{Watch: h.OwnedTransaction.Watch(key), done: make(chan struct{})}
+	{name: "watches never fire", killedBy: "Watch/Set", change: changeWatch(func(h *hooked, key []byte) kv.Watch {
+		return fixedWatch{Watch: h.OwnedTransaction.Watch(key), done: make(chan struct{})}
 	})},
-	{name: "watches fire at once", killedBy: "Watch/OtherKey", change: rewatched(func(h *hooked, key []byte) kv.Watch {
-		return stuck{Watch: h.OwnedTransaction.Watch(key), done: fired()}
+	{name: "watches fire at once", killedBy: "Watch/OtherKey", change: changeWatch(func(h *hooked, key []byte) kv.Watch {
+		return fixedWatch{Watch: h.OwnedTransaction.Watch(key), done: fired()}
 	})},
 	{name: "watches fire for any write of the key", killedBy: "Watch/SameValue", change: func(h *hooked) {
-		// What the transaction writes is first another value for a moment.
+		// Commit another value first, so that the key changes.
 		h.set = func(key, value []byte) {
 			apply(h.db, func(tr kv.Transaction) { tr.Set(key, append([]byte("not "), value...)) })
 			h.OwnedTransaction.Set(key, value)
 		}
 	}},
-	{name: "watches fire for clears of nothing", killedBy: "Watch/ClearOfAbsent", change: func(h *hooked) {
+	{name: "watches fire for a clear of an absent key", killedBy: "Watch/ClearOfAbsent", change: func(h *hooked) {
 		h.clear = func(key []byte) {
 			apply(h.db, func(tr kv.Transaction) { tr.Set(key, []byte("for a moment")) })
 			h.OwnedTransaction.Clear(key)
@@ -91,7 +91,7 @@ var watchMutants = []mutant{
 			return h.OwnedTransaction.AddWriteConflictRange(begin, end)
 		}
 	}},
-	{name: "watches do not fire for own changes", killedBy: "Watch/OwnLaterChange", change: rewatched(func(h *hooked, key []byte) kv.Watch {
+	{name: "watches do not fire for own changes", killedBy: "Watch/OwnLaterChange", change: changeWatch(func(h *hooked, key []byte) kv.Watch {
 		other, _ := h.db.CreateTransaction(context.Background())
 		_, _ = other.Get(key).Get()
 		watch := h.OwnedTransaction.Watch(key)
@@ -105,18 +105,18 @@ var watchMutants = []mutant{
 	{name: "watches fire for own earlier changes", killedBy: "Watch/OwnEarlierChange", change: func(h *hooked) {
 		h.set = func(key, value []byte) {
 			h.watch = func([]byte) kv.Watch {
-				return stuck{Watch: h.OwnedTransaction.Watch(key), done: fired()}
+				return fixedWatch{Watch: h.OwnedTransaction.Watch(key), done: fired()}
 			}
 			h.OwnedTransaction.Set(key, value)
 		}
 	}},
-	{name: "watches are active before the commit", killedBy: "Watch/NotBeforeTheCommit", change: rewatched(func(h *hooked, key []byte) kv.Watch {
+	{name: "watches are active before the commit", killedBy: "Watch/NotBeforeTheCommit", change: changeWatch(func(h *hooked, key []byte) kv.Watch {
 		var watch kv.Watch
 		apply(h.db, func(tr kv.Transaction) { watch = tr.Watch(key) })
 		h.OwnedTransaction.Watch(key)
 		return watch
 	})},
-	{name: "watches read nothing", killedBy: "Watch/IsASerialisableRead", change: rewatched(func(h *hooked, key []byte) kv.Watch {
+	{name: "watches add no read conflict", killedBy: "Watch/IsASerialisableRead", change: changeWatch(func(h *hooked, key []byte) kv.Watch {
 		other, _ := h.db.CreateTransaction(context.Background())
 		watch := other.Watch(key)
 		h.commit = func() error {
@@ -128,9 +128,9 @@ var watchMutants = []mutant{
 		}
 		return watch
 	})},
-	{name: "one watch a key", killedBy: "Watch/EverybodysWatch", store: func(s *kvtest.Store) {
+	{name: "a key has only one watch", killedBy: "Watch/AllWatchesOfAKey", store: func(s *kvtest.Store) {
 		last := map[string]kv.Watch{}
-		*s = hook(*s, rewatched(func(h *hooked, key []byte) kv.Watch {
+		*s = hook(*s, changeWatch(func(h *hooked, key []byte) kv.Watch {
 			if before := last[string(key)]; before != nil {
 				before.Cancel()
 			}
@@ -138,7 +138,7 @@ var watchMutants = []mutant{
 			return last[string(key)]
 		}))
 	}},
-	{name: "a watch ends the one before it in its transaction", killedBy: "Watch/SeveralOfOneTransaction", change: func(h *hooked) {
+	{name: "a watch cancels the previous one of its transaction", killedBy: "Watch/SeveralOfOneTransaction", change: func(h *hooked) {
 		var last kv.Watch
 		h.watch = func(key []byte) kv.Watch {
 			if last != nil {
@@ -164,60 +164,60 @@ var watchMutants = []mutant{
 		}
 		h.reset, h.cancel = end(h.OwnedTransaction.Reset), end(h.OwnedTransaction.Cancel)
 	}},
-	{name: "watches hide their errors", killedBy: "WatchFailure/Cancel", change: rewatched(func(h *hooked, key []byte) kv.Watch {
-		return forgetful{h.OwnedTransaction.Watch(key)}
+	{name: "watches return no error", killedBy: "WatchFailure/Cancel", change: changeWatch(func(h *hooked, key []byte) kv.Watch {
+		return watchWithoutErr{h.OwnedTransaction.Watch(key)}
 	})},
-	{name: "watches have an error before they are over", killedBy: "Watch/ErrBeforeDone", change: rewatched(func(h *hooked, key []byte) kv.Watch {
-		return nosy{h.OwnedTransaction.Watch(key)}
+	{name: "watches return an error while they are pending", killedBy: "Watch/ErrBeforeDone", change: changeWatch(func(h *hooked, key []byte) kv.Watch {
+		return watchWithEarlyErr{h.OwnedTransaction.Watch(key)}
 	})},
-	{name: "watches all fail with 1025", killedBy: "WatchFailure/CommitRefused", change: rewatched(func(h *hooked, key []byte) kv.Watch {
-		return coded{h.OwnedTransaction.Watch(key), kv.CodeTransactionCancelled}
+	{name: "all watches fail with 1025", killedBy: "WatchFailure/CommitConflicts", change: changeWatch(func(h *hooked, key []byte) kv.Watch {
+		return watchWithCode{h.OwnedTransaction.Watch(key), kv.CodeTransactionCancelled}
 	})},
-	{name: "watches all fail with 1029", killedBy: "WatchFailure/Reset", change: rewatched(func(h *hooked, key []byte) kv.Watch {
-		return coded{h.OwnedTransaction.Watch(key), kv.CodeWatchCancelled}
+	{name: "all watches fail with 1029", killedBy: "WatchFailure/Reset", change: changeWatch(func(h *hooked, key []byte) kv.Watch {
+		return watchWithCode{h.OwnedTransaction.Watch(key), kv.CodeWatchCancelled}
 	})},
 }
 
-// Faults of the engine itself, and of what its handles do.
+// engineMutants are faults of the engine and of its handles.
 var engineMutants = []mutant{
 	{name: "old versions are kept too long", killedBy: "TooOldAtRead/EveryKindOfRead", options: func(o *memkv.Options) { o.Window = 1e9 }},
 	{name: "old versions are dropped too early", killedBy: "TooOldAtCommit/NotYet", options: func(o *memkv.Options) { o.Window = 1e6 }},
 	{name: "only the newest version is kept", killedBy: "Isolation/NoWriteSkew", options: func(o *memkv.Options) { o.Window = -1 }},
-	{name: "too few watches", killedBy: "WatchFailure/TooMany", options: func(o *memkv.Options) { o.MaxWatches = 100 }},
-	{name: "any number of watches", killedBy: "WatchFailure/TooMany", options: func(o *memkv.Options) { o.MaxWatches = 1e6 }},
-	{name: "transactions may be larger", killedBy: "Limits/ConflictRangesCount", options: func(o *memkv.Options) { o.SizeLimit = 1e9 }},
-	{name: "transactions may be smaller only", killedBy: "Limits/LargeTransaction", options: func(o *memkv.Options) { o.SizeLimit = 1e6 }},
-	{name: "time stands still", killedBy: "Versions/FollowTheClock", options: func(o *memkv.Options) {
+	{name: "the watch limit is too low", killedBy: "WatchFailure/TooMany", options: func(o *memkv.Options) { o.MaxWatches = 100 }},
+	{name: "the watch limit is too high", killedBy: "WatchFailure/TooMany", options: func(o *memkv.Options) { o.MaxWatches = 1e6 }},
+	{name: "the size limit is too high", killedBy: "Limits/ConflictRangesCount", options: func(o *memkv.Options) { o.SizeLimit = 1e9 }},
+	{name: "the size limit is too low", killedBy: "Limits/LargeTransaction", options: func(o *memkv.Options) { o.SizeLimit = 1e6 }},
+	{name: "the clock stands still", killedBy: "Versions/FollowTheClock", options: func(o *memkv.Options) {
 		o.Now = func() time.Time { return time.Unix(0, 0) }
 	}},
-	{name: "time runs backwards", killedBy: "Versions/FollowTheClock", options: func(o *memkv.Options) {
+	{name: "the clock runs backwards", killedBy: "Versions/FollowTheClock", options: func(o *memkv.Options) {
 		now := o.Now
 		o.Now = func() time.Time { return time.Unix(0, 0).Add(-time.Duration(now().UnixNano())) }
 	}},
-	{name: "the back-off is capped early", killedBy: "OnErrorBackoff/Doubles", options: func(o *memkv.Options) {
+	{name: "the maximum back-off is too short", killedBy: "OnErrorBackoff/Doubles", options: func(o *memkv.Options) {
 		wait := o.Sleep
 		o.Sleep = func(ctx context.Context, d time.Duration) error { return wait(ctx, min(d, 100*time.Millisecond)) }
 	}},
-	{name: "there is no recovery", killedBy: "Versions/RecoveryJumps", store: func(s *kvtest.Store) { s.Recover = func() {} }},
-	{name: "a recovery loses everything", killedBy: "Versions/RecoveryJumps", store: func(s *kvtest.Store) {
+	{name: "Recover does nothing", killedBy: "Versions/RecoveryJumps", store: func(s *kvtest.Store) { s.Recover = func() {} }},
+	{name: "a recovery loses all data", killedBy: "Versions/RecoveryJumps", store: func(s *kvtest.Store) {
 		recovery, db := s.Recover, s.Database
 		s.Recover = func() {
 			apply(db, func(tr kv.Transaction) { tr.ClearRange(nil, []byte{0xff}) })
 			recovery()
 		}
 	}},
-	{name: "reopening loses everything", killedBy: "Reopening/KeepsCommits", store: func(s *kvtest.Store) {
+	{name: "reopening loses all data", killedBy: "Reopening/KeepsCommits", store: func(s *kvtest.Store) {
 		s.Reopen = func(testing.TB) kv.Database { return memkv.New(memkv.Options{}) }
 	}},
-	{name: "reopening lets versions begin anew", killedBy: "Reopening/VersionsGrow", store: func(s *kvtest.Store) {
+	{name: "reopening resets versions", killedBy: "Reopening/VersionsGrow", store: func(s *kvtest.Store) {
 		s.Reopen = func(testing.TB) kv.Database { return memkv.New(memkv.Options{FirstVersion: 1}) }
 	}},
-	{name: "reopening commits what was not", killedBy: "Reopening/DropsTheUncommitted", store: func(s *kvtest.Store) {
+	{name: "reopening finds uncommitted data", killedBy: "Reopening/DropsUncommittedData", store: func(s *kvtest.Store) {
 		db := s.Database
 		*s = hook(*s, func(h *hooked) { h.cancel = func() { _ = h.OwnedTransaction.Commit() } })
 		s.Reopen = func(testing.TB) kv.Database { return db }
 	}},
-	{name: "values are the caller's buffers", killedBy: "Keys/BuffersAreTheCallers", store: func(s *kvtest.Store) {
+	{name: "values are not copied", killedBy: "Keys/CallerReusesBuffers", store: func(s *kvtest.Store) {
 		var buffers sync.Map
 		*s = hook(*s, func(h *hooked) {
 			h.set = func(key, value []byte) {
@@ -236,22 +236,22 @@ var engineMutants = []mutant{
 			}
 		})
 	}},
-	{name: "handles do not share their data", killedBy: "Sharing/SeesCommits", store: func(s *kvtest.Store) {
+	{name: "handles do not share data", killedBy: "Sharing/SeesCommits", store: func(s *kvtest.Store) {
 		s.Share = func(testing.TB) kv.Database { return memkv.New(memkv.Options{}) }
 	}},
-	{name: "a handle has watches of its own", killedBy: "Sharing/Watch", store: func(s *kvtest.Store) {
+	{name: "commits of another handle fire no watch", killedBy: "Sharing/Watch", store: func(s *kvtest.Store) {
 		share := s.Share
 		s.Share = func(t testing.TB) kv.Database {
-			return quietly{share(t)}
+			return withoutWatchEvents{share(t)}
 		}
 	}},
-	{name: "a held read does not end with its context", killedBy: "Context/EndsAGet", options: func(o *memkv.Options) {
+	{name: "a pending read does not end with its context", killedBy: "Context/EndsAGet", options: func(o *memkv.Options) {
 		before := o.Hooks.Before
 		o.Hooks.Before = func(ctx context.Context, c *memkv.Call) error {
 			return before(context.WithoutCancel(ctx), c)
 		}
 	}},
-	{name: "what is abandoned does not land", killedBy: "Unsettled/LandsLater", options: func(o *memkv.Options) {
+	{name: "an abandoned commit is never applied", killedBy: "Unsettled/AppliedLater", options: func(o *memkv.Options) {
 		before := o.Hooks.Before
 		o.Hooks.Before = func(ctx context.Context, c *memkv.Call) error {
 			if c.Kind != memkv.CallCommit {
@@ -265,10 +265,11 @@ var engineMutants = []mutant{
 	}},
 }
 
-// quietly is a database whose commits fire no watch, as they write nothing.
-type quietly struct{ kv.Database }
+// withoutWatchEvents is a database whose commits fire no watch, because sets only add write
+// conflicts.
+type withoutWatchEvents struct{ kv.Database }
 
-func (q quietly) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, error) {
+func (q withoutWatchEvents) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, error) {
 	tr, err := q.Database.CreateTransaction(ctx)
 	if err != nil {
 		return nil, err

@@ -8,15 +8,15 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Faults of writes.
+// writeMutants are faults of writes.
 var writeMutants = []mutant{
-	{name: "a set is visible at once", killedBy: "Isolation/UncommittedIsInvisible", change: func(h *hooked) {
+	{name: "a set is visible before the commit", killedBy: "Isolation/UncommittedIsInvisible", change: func(h *hooked) {
 		h.set = func(key, value []byte) {
 			apply(h.db, func(tr kv.Transaction) { tr.Set(key, value) })
 			h.OwnedTransaction.Set(key, value)
 		}
 	}},
-	{name: "a commit lands in two parts", killedBy: "Isolation/Bank", change: func(h *hooked) {
+	{name: "a commit is applied in two parts", killedBy: "Isolation/Bank", change: func(h *hooked) {
 		var writes []func(tr kv.Transaction)
 		h.set = func(key, value []byte) {
 			writes = append(writes, func(tr kv.Transaction) { tr.Set(key, value) })
@@ -38,7 +38,7 @@ var writeMutants = []mutant{
 			seen[string(key)] = true
 		}
 	}},
-	{name: "clears go before sets", killedBy: "ReadYourWrites/SetInClearedRange", change: func(h *hooked) {
+	{name: "clears are applied before sets", killedBy: "ReadYourWrites/SetInClearedRange", change: func(h *hooked) {
 		sets := map[string][]byte{}
 		h.set = func(key, value []byte) {
 			sets[string(key)] = value
@@ -51,7 +51,7 @@ var writeMutants = []mutant{
 			}
 		}
 	}},
-	{name: "a set to the same value is left out", killedBy: "Conflicts/GetThenSetOfSameValue", change: func(h *hooked) {
+	{name: "a set to the same value is dropped", killedBy: "Conflicts/GetThenSetOfSameValue", change: func(h *hooked) {
 		h.set = func(key, value []byte) {
 			stored, err := h.OwnedTransaction.Snapshot().Get(key).Get()
 			if err != nil || stored == nil || !bytes.Equal(stored, value) {
@@ -59,7 +59,7 @@ var writeMutants = []mutant{
 			}
 		}
 	}},
-	{name: "a clear of nothing is left out", killedBy: "Conflicts/GetOfAbsentThenClear", change: func(h *hooked) {
+	{name: "a clear of an absent key is dropped", killedBy: "Conflicts/GetOfAbsentThenClear", change: func(h *hooked) {
 		h.clear = func(key []byte) {
 			if stored, err := h.OwnedTransaction.Snapshot().Get(key).Get(); err != nil || stored != nil {
 				h.OwnedTransaction.Clear(key)
@@ -71,30 +71,30 @@ var writeMutants = []mutant{
 			}
 		}
 	}},
-	{name: "clear does nothing", killedBy: "Conflicts/GetThenClear", change: func(h *hooked) {
+	{name: "Clear does nothing", killedBy: "Conflicts/GetThenClear", change: func(h *hooked) {
 		h.clear = func([]byte) {}
 	}},
-	{name: "a range is cleared with its end", killedBy: "Ranges/ClearRange", change: func(h *hooked) {
+	{name: "ClearRange clears its end", killedBy: "Ranges/ClearRange", change: func(h *hooked) {
 		h.clearRange = func(begin, end []byte) { h.OwnedTransaction.ClearRange(begin, after(end)) }
 	}},
-	{name: "a range is cleared without its begin", killedBy: "Conflicts/ClearRangeBeginIsInside", change: func(h *hooked) {
+	{name: "ClearRange does not clear its begin", killedBy: "Conflicts/ClearRangeBeginIsInside", change: func(h *hooked) {
 		h.clearRange = func(begin, end []byte) { h.OwnedTransaction.ClearRange(after(begin), end) }
 	}},
-	{name: "an inverted clear is ignored", killedBy: "Ranges/InvertedClearRange", change: func(h *hooked) {
+	{name: "ClearRange ignores an inverted range", killedBy: "Ranges/InvertedClearRange", change: func(h *hooked) {
 		h.clearRange = func(begin, end []byte) {
 			if bytes.Compare(begin, end) <= 0 {
 				h.OwnedTransaction.ClearRange(begin, end)
 			}
 		}
 	}},
-	{name: "too large keys and values are dropped in silence", killedBy: "Limits/KeyTooLarge", change: func(h *hooked) {
+	{name: "keys and values that are too large are dropped without an error", killedBy: "Limits/KeyTooLarge", change: func(h *hooked) {
 		h.set = func(key, value []byte) {
 			if len(key) <= 10_000 && len(value) <= 100_000 {
 				h.OwnedTransaction.Set(key, value)
 			}
 		}
 	}},
-	{name: "keys and values may be a byte shorter only", killedBy: "Limits/LargestKey", change: func(h *hooked) {
+	{name: "the limits of keys and values are one byte too low", killedBy: "Limits/LargestKey", change: func(h *hooked) {
 		h.set = func(key, value []byte) {
 			if len(key) < 10_000 && len(value) < 100_000 {
 				h.OwnedTransaction.Set(key, value)
@@ -104,10 +104,10 @@ var writeMutants = []mutant{
 	{name: "system keys can be written", killedBy: "Keys/OutsideLegalRange", change: func(h *hooked) {
 		h.set = func(key, value []byte) { h.OwnedTransaction.Set(bytes.TrimPrefix(key, []byte{0xff}), value) }
 	}},
-	{name: "sets are forgotten", killedBy: "Reopening/KeepsCommits", change: func(h *hooked) {
+	{name: "Set does nothing", killedBy: "Reopening/KeepsCommits", change: func(h *hooked) {
 		h.set = func(_, _ []byte) {}
 	}},
-	{name: "sets are remembered beyond a reset", killedBy: "Reset/MakesNew", change: func(h *hooked) {
+	{name: "Reset keeps sets", killedBy: "Reset/DiscardsWrites", change: func(h *hooked) {
 		var writes []func()
 		h.set = func(key, value []byte) {
 			writes = append(writes, func() { h.OwnedTransaction.Set(key, value) })
@@ -132,7 +132,7 @@ var writeMutants = []mutant{
 	}},
 }
 
-// apply commits a change of its own.
+// apply commits a change in its own transaction.
 func apply(db kv.Database, change func(tr kv.Transaction)) {
 	_ = db.Transact(context.Background(), func(tr kv.Transaction) error {
 		change(tr)
@@ -140,16 +140,16 @@ func apply(db kv.Database, change func(tr kv.Transaction)) {
 	})
 }
 
-// Faults of versionstamps.
+// stampMutants are faults of versionstamps.
 var stampMutants = []mutant{
-	{name: "the stamp that is told is another", killedBy: "Versionstamps/Value", change: func(h *hooked) {
+	{name: "GetVersionstamp returns a wrong stamp", killedBy: "Versionstamps/Value", change: func(h *hooked) {
 		h.versionstamp = func() kv.Future[[]byte] {
 			return mapped(h.OwnedTransaction.GetVersionstamp(), func(v []byte) []byte {
 				return append(make([]byte, 1), v[:9]...)
 			})
 		}
 	}},
-	{name: "the stamp is little-endian", killedBy: "Versionstamps/HoldTheVersion", change: func(h *hooked) {
+	{name: "GetVersionstamp returns a little-endian version", killedBy: "Versionstamps/ContainTheVersion", change: func(h *hooked) {
 		h.versionstamp = func() kv.Future[[]byte] {
 			return mapped(h.OwnedTransaction.GetVersionstamp(), func(v []byte) []byte {
 				version := binary.BigEndian.Uint64(v)
@@ -157,7 +157,7 @@ var stampMutants = []mutant{
 			})
 		}
 	}},
-	{name: "the stamp has no version", killedBy: "Versionstamps/Grow", change: func(h *hooked) {
+	{name: "GetVersionstamp returns zeros", killedBy: "Versionstamps/Grow", change: func(h *hooked) {
 		h.versionstamp = func() kv.Future[[]byte] {
 			return mapped(h.OwnedTransaction.GetVersionstamp(), func([]byte) []byte { return make([]byte, 10) })
 		}
@@ -173,7 +173,7 @@ var stampMutants = []mutant{
 		h.stampedKey = func(key, value []byte) { h.OwnedTransaction.SetVersionstampedKey(swap(key), value) }
 		h.stampedValue = func(key, value []byte) { h.OwnedTransaction.SetVersionstampedValue(key, swap(value)) }
 	}},
-	{name: "the offset stays in the value", killedBy: "Versionstamps/Value", change: func(h *hooked) {
+	{name: "the stored value includes the offset", killedBy: "Versionstamps/Value", change: func(h *hooked) {
 		h.stampedValue = func(key, value []byte) {
 			h.OwnedTransaction.SetVersionstampedValue(key, append(bytes.Clone(value), value[max(0, len(value)-4):]...))
 		}
@@ -191,7 +191,7 @@ var stampMutants = []mutant{
 			h.OwnedTransaction.Set(key, value[:max(0, len(value)-4)])
 		}
 	}},
-	{name: "bad offsets are ignored", killedBy: "BadVersionstampTemplate/OffsetFarOutside", change: func(h *hooked) {
+	{name: "operations with an invalid offset are ignored", killedBy: "BadVersionstampTemplate/OffsetFarOutside", change: func(h *hooked) {
 		fits := func(template []byte) bool {
 			if len(template) < 4 {
 				return false
@@ -210,7 +210,7 @@ var stampMutants = []mutant{
 			}
 		}
 	}},
-	{name: "one stamped key a transaction", killedBy: "Versionstamps/OnePerTransaction", change: func(h *hooked) {
+	{name: "a transaction can write only one versionstamped key", killedBy: "Versionstamps/OnePerTransaction", change: func(h *hooked) {
 		stamped := false
 		h.stampedKey = func(key, value []byte) {
 			if !stamped {
@@ -219,10 +219,10 @@ var stampMutants = []mutant{
 			stamped = true
 		}
 	}},
-	{name: "stamped keys are lost", killedBy: "Conflicts/StampedKeyIntoRange", change: func(h *hooked) {
+	{name: "SetVersionstampedKey does nothing", killedBy: "Conflicts/StampedKeyIntoRange", change: func(h *hooked) {
 		h.stampedKey = func(_, _ []byte) {}
 	}},
-	{name: "a clear of its template takes a stamped key back", killedBy: "Versionstamps/KeyAfterAClear", change: func(h *hooked) {
+	{name: "a clear of its template removes a versionstamped key", killedBy: "Versionstamps/KeyAfterAClear", change: func(h *hooked) {
 		var key, value []byte
 		h.stampedKey = func(k, v []byte) { key, value = k, v }
 		h.clear = func(k []byte) {
@@ -238,33 +238,33 @@ var stampMutants = []mutant{
 			return h.OwnedTransaction.Commit()
 		}
 	}},
-	{name: "the stamp outlives a reset", killedBy: "Versionstamps/AfterReset", change: func(h *hooked) {
+	{name: "the versionstamp survives Reset", killedBy: "Versionstamps/AfterReset", change: func(h *hooked) {
 		h.reset = func() {
 			if h.OwnedTransaction.Commit() != nil {
 				h.OwnedTransaction.Reset()
 			}
 		}
 	}},
-	{name: "a retry cancels the stamp", killedBy: "Versionstamps/AfterRetry", change: func(h *hooked) {
+	{name: "a retry cancels the versionstamp", killedBy: "Versionstamps/AfterRetry", change: func(h *hooked) {
 		h.onError = func(err error) error {
 			h.OwnedTransaction.Cancel()
 			h.OwnedTransaction.Reset()
 			return h.OwnedTransaction.OnError(err)
 		}
 	}},
-	{name: "a cancellation resets the stamp", killedBy: "Versionstamps/AfterCancel", change: func(h *hooked) {
+	{name: "Cancel resets the versionstamp", killedBy: "Versionstamps/AfterCancel", change: func(h *hooked) {
 		h.cancel = func() {
 			h.OwnedTransaction.Reset()
 			h.OwnedTransaction.Cancel()
 		}
 	}},
-	{name: "a set makes a stamped value readable", killedBy: "AccessedUnreadable/AfterSet", change: func(h *hooked) {
+	{name: "a set makes a versionstamped value readable", killedBy: "AccessedUnreadable/AfterSet", change: func(h *hooked) {
 		h.set = func(key, value []byte) {
 			h.OwnedTransaction.Clear(key)
 			h.OwnedTransaction.Set(key, value)
 		}
 	}},
-	{name: "a clear leaves a stamped value unreadable", killedBy: "AccessedUnreadable/AfterClear", change: func(h *hooked) {
+	{name: "a clear leaves a versionstamped value unreadable", killedBy: "AccessedUnreadable/AfterClear", change: func(h *hooked) {
 		stamped := map[string]bool{}
 		h.stampedValue = func(key, value []byte) {
 			stamped[string(key)] = true
@@ -277,7 +277,7 @@ var stampMutants = []mutant{
 			return h.OwnedTransaction.Get(key)
 		}
 	}},
-	{name: "everything is unreadable beside a stamp", killedBy: "AccessedUnreadable/Beside", change: func(h *hooked) {
+	{name: "all ranges are unreadable after a versionstamped write", killedBy: "AccessedUnreadable/OtherKeys", change: func(h *hooked) {
 		stamped := false
 		h.stampedValue = func(key, value []byte) {
 			stamped = true
@@ -296,19 +296,19 @@ var stampMutants = []mutant{
 			return h.OwnedTransaction.GetRange(begin, end, opts)
 		}
 	}},
-	{name: "a stamped key cannot land at the read version", killedBy: "AccessedUnreadable/StampedKeyAfterARead", change: func(h *hooked) {
-		landsAt(h, func(readVersion int64) int64 { return readVersion + 1 })
+	{name: "the unreadable range begins after the read version", killedBy: "AccessedUnreadable/StampedKeyAfterARead", change: func(h *hooked) {
+		setUnreadableFrom(h, func(readVersion int64) int64 { return readVersion + 1 })
 	}},
-	{name: "a stamped key can land at any version", killedBy: "AccessedUnreadable/StampedKeyAfterARead", change: func(h *hooked) {
-		landsAt(h, func(int64) int64 { return 0 })
+	{name: "the unreadable range begins at version zero", killedBy: "AccessedUnreadable/StampedKeyAfterARead", change: func(h *hooked) {
+		setUnreadableFrom(h, func(int64) int64 { return 0 })
 	}},
-	{name: "a stamped key takes the read version", killedBy: "AccessedUnreadable/StampedKeyBeforeAnyRead", change: func(h *hooked) {
+	{name: "SetVersionstampedKey takes the read version", killedBy: "AccessedUnreadable/StampedKeyBeforeAnyRead", change: func(h *hooked) {
 		h.stampedKey = func(key, value []byte) {
 			_, _ = h.GetReadVersion().Get()
 			h.OwnedTransaction.SetVersionstampedKey(key, value)
 		}
 	}},
-	{name: "ranges leave out what is unreadable", killedBy: "AccessedUnreadable/Range", change: func(h *hooked) {
+	{name: "GetRange omits unreadable keys", killedBy: "AccessedUnreadable/Range", change: func(h *hooked) {
 		h.getRange = func(begin, end []byte, opts kv.RangeOptions) rows {
 			inner := h.OwnedTransaction.GetRange(begin, end, opts)
 			return lazily[[]kv.KeyValue](func() ([]kv.KeyValue, error) {
@@ -320,7 +320,7 @@ var stampMutants = []mutant{
 			})
 		}
 	}},
-	{name: "a commit forgets that a read was unreadable", killedBy: "AccessedUnreadable/Commit", change: func(h *hooked) {
+	{name: "a commit succeeds after an unreadable read", killedBy: "AccessedUnreadable/Commit", change: func(h *hooked) {
 		h.commit = func() error {
 			err := h.OwnedTransaction.Commit()
 			if kv.CodeOf(err) == kv.CodeAccessedUnreadable {
@@ -329,7 +329,7 @@ var stampMutants = []mutant{
 			return err
 		}
 	}},
-	{name: "a stamp is told although there is none", killedBy: "ReadOnlyCommit/Versionstamp", change: func(h *hooked) {
+	{name: "GetVersionstamp succeeds although there is no stamp", killedBy: "ReadOnlyCommit/Versionstamp", change: func(h *hooked) {
 		h.versionstamp = func() kv.Future[[]byte] {
 			inner := h.OwnedTransaction.GetVersionstamp()
 			return lazily[[]byte](func() ([]byte, error) {
@@ -343,10 +343,10 @@ var stampMutants = []mutant{
 	}},
 }
 
-// landsAt moves the version from which on a stamped key may land, of a
-// transaction that has its read version. Reads of keys that are a name and a
-// stamp show it.
-func landsAt(h *hooked, from func(readVersion int64) int64) {
+// setUnreadableFrom changes the version at which the unreadable range of a versionstamped key
+// begins, for a transaction that has its read version. It changes only reads of
+// keys that consist of a name and a stamp.
+func setUnreadableFrom(h *hooked, from func(readVersion int64) int64) {
 	var version int64
 	var name []byte
 	h.readVersion = func() kv.Future[int64] {

@@ -10,8 +10,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// retried tells of every code whether OnError retries after it, as
-// FoundationDB 7.3 answers it.
+// retried reports for each code whether OnError of FoundationDB 7.3 retries.
 var retried = map[int]bool{
 	kv.CodeTransactionTooOld:     true,
 	kv.CodeFutureVersion:         true,
@@ -43,12 +42,12 @@ var retried = map[int]bool{
 	kv.CodeValueTooLarge:         false,
 }
 
-// onErrorCases: which errors are retried, and after what wait.
+// onErrorCases cover which errors OnError retries, and how long it waits.
 var onErrorCases = []Case{
 	{
 		Name:  "RetryableTable/OnError",
-		Shows: "OnError returns nil and a new transaction for the codes that are retried, and the error for the others",
-		run: func(t *T) {
+		Shows: "OnError returns nil and resets the transaction for retryable codes, and returns other errors",
+		run: func(t *env) {
 			t.put("k", "stored")
 			for code, again := range retried {
 				t.onErrorAnswers(code, again)
@@ -57,8 +56,8 @@ var onErrorCases = []Case{
 	},
 	{
 		Name:  "RetryableTable/Wrapped",
-		Shows: "OnError finds the Error inside an error that wraps it",
-		run: func(t *T) {
+		Shows: "OnError finds an Error that is wrapped",
+		run: func(t *env) {
 			tr := t.begin()
 			require.NoError(t, tr.OnError(fmt.Errorf("claim: %w", kv.Error{Code: kv.CodeNotCommitted})))
 			err := fmt.Errorf("claim: %w", kv.Error{Code: kv.CodeKeyTooLarge})
@@ -66,18 +65,18 @@ var onErrorCases = []Case{
 		},
 	},
 	{
-		Name:  "RetryableTable/ForeignErrors",
-		Shows: "OnError returns an error that is not the database's as it is",
-		run: func(t *T) {
-			err := errors.New("the application's own")
+		Name:  "RetryableTable/OtherErrors",
+		Shows: "OnError returns an error without a code unchanged",
+		run: func(t *env) {
+			err := errors.New("application error")
 			require.Same(t, err, t.begin().OnError(err))
 		},
 	},
 	{
 		Name:  "OnErrorBackoff/Doubles",
-		Shows: "the wait is a random part of 10 ms, 20 ms and so on, up to 1 s",
+		Shows: "each wait is a random part of a bound that begins at 10 ms and doubles up to 1 s",
 		Needs: []Capability{Backoffs},
-		run: func(t *T) {
+		run: func(t *env) {
 			require.Equal(t, []time.Duration{
 				5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond, 40 * time.Millisecond,
 				80 * time.Millisecond, 160 * time.Millisecond, 320 * time.Millisecond,
@@ -87,9 +86,9 @@ var onErrorCases = []Case{
 	},
 	{
 		Name:  "OnErrorBackoff/Flat",
-		Shows: "after 1007 and 1009 it is 10 ms, and leaves the others' progression alone",
+		Shows: "the wait after 1007 and 1009 is 10 ms, and does not change the bound",
 		Needs: []Capability{Backoffs},
-		run: func(t *T) {
+		run: func(t *env) {
 			require.Equal(t, []time.Duration{
 				10 * time.Millisecond, 10 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond,
 				10 * time.Millisecond, 20 * time.Millisecond,
@@ -98,9 +97,9 @@ var onErrorCases = []Case{
 	},
 	{
 		Name:  "OnErrorBackoff/AfterReset",
-		Shows: "Reset begins it anew",
+		Shows: "Reset resets the bound",
 		Needs: []Capability{Backoffs},
-		run: func(t *T) {
+		run: func(t *env) {
 			tr := t.begin()
 			t.backoffs(tr, 1020, 1020, 1020)
 			tr.Reset()
@@ -109,23 +108,23 @@ var onErrorCases = []Case{
 	},
 	{
 		Name:  "OnErrorBackoff/NoWaitWithoutRetry",
-		Shows: "an error that is not retried is returned without a wait",
+		Shows: "OnError does not wait if it does not retry",
 		Needs: []Capability{Backoffs},
-		run: func(t *T) {
+		run: func(t *env) {
 			require.Empty(t, t.backoffs(t.begin(), 2102))
 		},
 	},
 }
 
-// onErrorAnswers gives one code to OnError of a transaction with an own write.
-func (t *T) onErrorAnswers(code int, again bool) {
+// onErrorAnswers passes code to OnError of a transaction that has written.
+func (t *env) onErrorAnswers(code int, again bool) {
 	t.Helper()
 	tr := t.begin()
 	tr.Set(t.key("k"), []byte("own"))
 	err := kv.Error{Code: code}
 	if again {
 		require.NoError(t, tr.OnError(err), "OnError %d", code)
-		require.Equal(t, "stored", t.get(tr, "k"), "after OnError %d the own write is gone", code)
+		require.Equal(t, "stored", t.get(tr, "k"), "OnError %d should discard the write", code)
 		return
 	}
 	require.Equal(t, error(err), tr.OnError(err), "OnError %d", code)
@@ -135,8 +134,8 @@ func (t *T) onErrorAnswers(code int, again bool) {
 	require.Equal(t, "stored", t.get(tr, "k"), "after OnError %d and Reset", code)
 }
 
-// backoffs gives the codes to OnError in turn and returns the waits.
-func (t *T) backoffs(tr kv.OwnedTransaction, codes ...int) []time.Duration {
+// backoffs passes the codes to OnError and returns the waits.
+func (t *env) backoffs(tr kv.OwnedTransaction, codes ...int) []time.Duration {
 	t.Helper()
 	before := len(t.Backoffs())
 	for _, code := range codes {

@@ -8,15 +8,15 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// ownWriteCases: a transaction reads its own writes, and what they answer
+// ownWriteCases check that a transaction reads its own writes, and that such a read
 // adds no read conflict.
-var ownWriteCases = slices.Concat(ownWriteReads, meetings(ownWriteMeetings))
+var ownWriteCases = slices.Concat(ownWriteReads, interleavings(ownWriteTable))
 
 var ownWriteReads = []Case{
 	{
 		Name:  "ReadYourWrites/Get",
-		Shows: "a get answers the transaction's own last write of the key",
-		run: func(t *T) {
+		Shows: "a get returns the transaction's last write of the key",
+		run: func(t *env) {
 			t.put("a", "old", "b", "old", "c", "old")
 			tr := t.begin()
 			tr.Set(t.key("a"), []byte("one"))
@@ -36,27 +36,27 @@ var ownWriteReads = []Case{
 	},
 	{
 		Name:  "ReadYourWrites/RangeTakesNoVersion",
-		Shows: "a range that own writes answer up to its limit takes no read version: the next read sees what others have committed",
-		run: func(t *T) {
+		Shows: "a range read that own writes answer alone takes no read version, so the next read sees later commits",
+		run: func(t *env) {
 			for _, opts := range []kv.RangeOptions{{}, {Limit: 1}, {Limit: 1, Reverse: true}} {
 				tr := t.begin()
 				tr.Set(t.key("a"), []byte("own"))
 				require.Equal(t, "a=own", t.scan(tr, "a", "a\x00", opts))
-				t.put("b", "foreign")
-				require.Equal(t, "foreign", t.get(tr, "b"))
+				t.put("b", "other")
+				require.Equal(t, "other", t.get(tr, "b"))
 				t.drop("b")
 			}
 			tr := t.begin()
 			tr.Set(t.key("a"), []byte("own"))
 			require.Equal(t, "a=own", t.scan(tr, "a", "c", kv.RangeOptions{Limit: 1}))
-			t.put("b", "foreign")
-			require.Equal(t, "foreign", t.get(tr, "b"))
+			t.put("b", "other")
+			require.Equal(t, "other", t.get(tr, "b"))
 		},
 	},
 	{
 		Name:  "ReadYourWrites/GetAfterRead",
-		Shows: "a key that was read before it was written answers the write",
-		run: func(t *T) {
+		Shows: "a get returns a write that was made after an earlier get of the key",
+		run: func(t *env) {
 			t.put("a", "old")
 			tr := t.begin()
 			require.Equal(t, "old", t.get(tr, "a"))
@@ -67,8 +67,8 @@ var ownWriteReads = []Case{
 	},
 	{
 		Name:  "ReadYourWrites/OrderOfIssue",
-		Shows: "a read answers the state of when it was issued, not of when it is awaited",
-		run: func(t *T) {
+		Shows: "a read returns the state as of the call of Get or GetRange, not as of Future.Get",
+		run: func(t *env) {
 			t.put("a", "old")
 			tr := t.begin()
 			key, rows := tr.Get(t.key("a")), tr.GetRange(t.key("a"), t.key("z"), forwards)
@@ -86,18 +86,18 @@ var ownWriteReads = []Case{
 	},
 	{
 		Name:  "ReadYourWrites/Range",
-		Shows: "a range merges own writes with what is stored, in both directions and under a limit",
+		Shows: "a range read merges own writes with stored rows, in both directions and with a limit",
 		run:   rangeMergesOwnWrites,
 	},
 	{
-		Name:  "ReadYourWrites/LimitBehindClearedRows",
-		Shows: "rows that the transaction has cleared do not count towards the limit, however many",
+		Name:  "ReadYourWrites/LimitSkipsClearedRows",
+		Shows: "rows that the transaction has cleared do not count towards the limit",
 		run:   limitBehindClearedRows,
 	},
 	{
 		Name:  "ReadYourWrites/SetInClearedRange",
-		Shows: "a set after a clear of the range around it stays, one before it goes",
-		run: func(t *T) {
+		Shows: "a set after a clear of the range around it remains, and one before it is cleared",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.Set(t.key("b"), []byte("before"))
 			tr.ClearRange(t.key("a"), t.key("z"))
@@ -109,7 +109,7 @@ var ownWriteReads = []Case{
 	},
 }
 
-func rangeMergesOwnWrites(t *T) {
+func rangeMergesOwnWrites(t *env) {
 	t.put(fiveRows...) // b d f h j
 	tr := t.begin()
 	tr.Set(t.key("a"), []byte("own"))
@@ -134,7 +134,7 @@ func rangeMergesOwnWrites(t *T) {
 	require.Equal(t, "d=own", t.all(tr, "c", "j"))
 }
 
-func limitBehindClearedRows(t *T) {
+func limitBehindClearedRows(t *env) {
 	const rows = 300
 	pairs := make([]string, 0, 2*rows)
 	for i := range rows {
@@ -151,40 +151,40 @@ func limitBehindClearedRows(t *T) {
 	require.Equal(t, "n290=v n291=v", t.scan(tr, "", "", kv.RangeOptions{Limit: 5}))
 }
 
-// Reads of a transaction that has written, met by a foreign write.
-var ownWriteMeetings = []meeting{
+// Reads of a transaction that has written, and concurrent writes.
+var ownWriteTable = []interleaving{
 	{
-		name: "ReadYourWrites/GetOfOwnSetNoConflict", shows: "a get that an own set answers, and a foreign set of the key",
-		read: writesThenReads(sets("k", "own"), reads("k")), foreign: sets("k", "new"), conflict: false,
+		name: "ReadYourWrites/GetOfOwnSetNoConflict", shows: "a get of a key that the transaction has set and a concurrent set of it",
+		read: writesThenReads(sets("k", "own"), reads("k")), other: sets("k", "new"), conflict: false,
 	},
 	{
-		name: "ReadYourWrites/GetOfOwnClearNoConflict", shows: "a get that an own clear answers, and a foreign set of the key",
-		read: writesThenReads(clears("k"), reads("k")), foreign: sets("k", "new"), conflict: false,
+		name: "ReadYourWrites/GetOfOwnClearNoConflict", shows: "a get of a key that the transaction has cleared and a concurrent set of it",
+		read: writesThenReads(clears("k"), reads("k")), other: sets("k", "new"), conflict: false,
 	},
 	{
-		name: "ReadYourWrites/RangeOfOwnClearNoConflict", shows: "a range inside an own cleared range, and a foreign set in it",
-		read:    writesThenReads(clearsRange("a", "z"), scans("b", "y", forwards)),
-		foreign: sets("k", "new"), conflict: false,
+		name: "ReadYourWrites/RangeOfOwnClearNoConflict", shows: "a range read inside a range that the transaction has cleared and a concurrent set in it",
+		read:  writesThenReads(clearsRange("a", "z"), scans("b", "y", forwards)),
+		other: sets("k", "new"), conflict: false,
 	},
 	{
-		name: "ReadYourWrites/RangeConflictsBesideOwnSet", shows: "a range with an own set in it, and a foreign set beside that",
-		read:    writesThenReads(sets("k", "own"), scans("a", "z", forwards)),
-		foreign: sets("j", "new"), conflict: true,
+		name: "ReadYourWrites/RangeConflictsAroundOwnSet", shows: "a range read that includes an own set and a concurrent set of another key in the range",
+		read:  writesThenReads(sets("k", "own"), scans("a", "z", forwards)),
+		other: sets("j", "new"), conflict: true,
 	},
 	{
-		name: "ReadYourWrites/RangeNoConflictAtOwnSet", shows: "a range with an own set in it, and a foreign set of that key",
-		read:    writesThenReads(sets("k", "own"), scans("a", "z", forwards)),
-		foreign: sets("k", "new"), conflict: false,
+		name: "ReadYourWrites/RangeNoConflictAtOwnSet", shows: "a range read that includes an own set and a concurrent set of the same key",
+		read:  writesThenReads(sets("k", "own"), scans("a", "z", forwards)),
+		other: sets("k", "new"), conflict: false,
 	},
 	{
-		name: "ReadYourWrites/GetBeforeOwnSetConflicts", shows: "a get before an own set of the key, and a foreign set of it",
-		read: writesThenReads(reads("k"), sets("k", "own")), foreign: sets("k", "new"), conflict: true,
+		name: "ReadYourWrites/GetBeforeOwnSetConflicts", shows: "a get before an own set of the key and a concurrent set of it",
+		read: writesThenReads(reads("k"), sets("k", "own")), other: sets("k", "new"), conflict: true,
 	},
 }
 
-// writesThenReads runs two steps in turn.
-func writesThenReads(first, second func(t *T, tr kv.OwnedTransaction)) func(t *T, tr kv.OwnedTransaction) {
-	return func(t *T, tr kv.OwnedTransaction) {
+// writesThenReads runs two steps in order.
+func writesThenReads(first, second func(t *env, tr kv.OwnedTransaction)) func(t *env, tr kv.OwnedTransaction) {
+	return func(t *env, tr kv.OwnedTransaction) {
 		first(t, tr)
 		second(t, tr)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// The suite runs on an engine of which it has nothing in its hands: one
-// database for all cases, each with a prefix of its own, on real time.
+// TestPlainEngine runs the suite on an engine without handles: one database for all
+// cases, each with its own prefix, on real time.
 func TestPlainEngine(t *testing.T) {
 	const none = "a plain engine"
 	db := memkv.New(memkv.Options{})
@@ -31,11 +31,11 @@ func TestPlainEngine(t *testing.T) {
 	})
 }
 
-// No case writes outside its prefix.
+// TestCasesStayInTheirPrefix checks that no case writes outside its prefix.
 func TestCasesStayInTheirPrefix(t *testing.T) {
 	e, prefix := engines.Mem(), []byte("prefix\x00")
 	open := e.Open
-	e.Lacks[kvtest.KeySpace] = "a prefix of it"
+	e.Lacks[kvtest.KeySpace] = "cases only own a prefix"
 	e.Open = func(t testing.TB) kvtest.Store {
 		s := open(t)
 		db := s.Database
@@ -47,13 +47,13 @@ func TestCasesStayInTheirPrefix(t *testing.T) {
 			}
 			for key := range contents {
 				if !strings.HasPrefix(key, string(prefix)) {
-					t.Errorf("%q was written", key)
+					t.Errorf("the case wrote %q", key)
 				}
 			}
 		})
 		return s
 	}
-	e.Patience = 10 * time.Second
+	e.Timeout = 10 * time.Second
 	for _, c := range kvtest.Cases() {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()

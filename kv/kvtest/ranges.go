@@ -10,20 +10,20 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// numbered returns the i-th of a thousand keys in order.
+// numbered returns the i-th of a thousand ordered keys.
 func numbered(i int) string { return fmt.Sprintf("n%03d", i) }
 
-// rangeCases: which rows a range answers.
+// rangeCases cover the rows that a range read returns.
 var rangeCases = slices.Concat(rangeRows(), []Case{
 	{
 		Name:  "Ranges/Many",
-		Shows: "a range of many rows is answered whole, in order, in both directions",
+		Shows: "a range of many rows is returned completely and in order, in both directions",
 		run:   manyRows,
 	},
 	{
 		Name:  "Ranges/LargeValues",
-		Shows: "so is one of many bytes",
-		run: func(t *T) {
+		Shows: "a range of many bytes is returned completely",
+		run: func(t *env) {
 			tr := t.begin()
 			t.setMany(tr, 30)
 			t.commit(tr)
@@ -37,8 +37,8 @@ var rangeCases = slices.Concat(rangeRows(), []Case{
 	},
 	{
 		Name:  "Ranges/ClearRange",
-		Shows: "ClearRange removes its begin and what follows, and leaves its end",
-		run: func(t *T) {
+		Shows: "ClearRange clears its begin and the keys after it, but not its end",
+		run: func(t *env) {
 			t.put(fiveRows...)
 			tr := t.begin()
 			tr.ClearRange(t.key("d"), t.key("h"))
@@ -48,8 +48,8 @@ var rangeCases = slices.Concat(rangeRows(), []Case{
 	},
 	{
 		Name:  "Ranges/EmptyClearRange",
-		Shows: "ClearRange from a key to itself removes nothing",
-		run: func(t *T) {
+		Shows: "ClearRange from a key to itself clears nothing",
+		run: func(t *env) {
 			t.put(fiveRows...)
 			tr := t.begin()
 			tr.ClearRange(t.key("d"), t.key("d"))
@@ -59,8 +59,8 @@ var rangeCases = slices.Concat(rangeRows(), []Case{
 	},
 	{
 		Name:  "Ranges/InvertedClearRange",
-		Shows: "one that ends before it begins fails with 2005, at the next read and at the commit",
-		run: func(t *T) {
+		Shows: "ClearRange of an inverted range fails with 2005 at the next read and at the commit",
+		run: func(t *env) {
 			t.put(fiveRows...)
 			tr := t.begin()
 			tr.ClearRange(t.key("h"), t.key("d"))
@@ -71,11 +71,11 @@ var rangeCases = slices.Concat(rangeRows(), []Case{
 	},
 })
 
-// rangeRows is a case per row of the table.
+// rangeRows returns a case per row of the table.
 func rangeRows() []Case {
 	cases := make([]Case, 0, len(rangeTable))
 	for _, c := range rangeTable {
-		cases = append(cases, Case{Name: "Ranges/" + c.name, Shows: c.shows, run: func(t *T) {
+		cases = append(cases, Case{Name: "Ranges/" + c.name, Shows: c.shows, run: func(t *env) {
 			t.put(fiveRows...)
 			for what, tr := range map[string]kv.ReadTransaction{"plain": t.begin(), "snapshot": t.begin().Snapshot()} {
 				require.Equal(t, c.want, t.scan(tr, c.begin, c.end, c.opts), what)
@@ -91,22 +91,22 @@ var rangeTable = []struct {
 	opts        kv.RangeOptions
 	want        string
 }{
-	{"All", "without options all rows come, in order", "", "", kv.RangeOptions{}, "b=1 d=2 f=3 h=4 j=5"},
-	{"Reverse", "in reverse they come from the end", "", "", kv.RangeOptions{Reverse: true}, "j=5 h=4 f=3 d=2 b=1"},
-	{"Limit", "a limit keeps the first rows", "", "", kv.RangeOptions{Limit: 2}, firstRows},
-	{"LimitAndReverse", "a limit in reverse keeps the last rows", "", "", kv.RangeOptions{Limit: 2, Reverse: true}, "j=5 h=4"},
-	{"LimitBeyond", "a limit above the number of rows changes nothing", "", "", kv.RangeOptions{Limit: 6}, "b=1 d=2 f=3 h=4 j=5"},
-	{"LimitExact", "nor does one that equals it", "", "", kv.RangeOptions{Limit: 5, Reverse: true}, "j=5 h=4 f=3 d=2 b=1"},
-	{"Bounds", "the begin is inside and the end is not", "d", "h", kv.RangeOptions{}, "d=2 f=3"},
-	{"BoundsReverse", "in reverse as well", "d", "h", kv.RangeOptions{Reverse: true}, "f=3 d=2"},
-	{"BoundsBetweenRows", "bounds need not be keys that are there", "c", "g", kv.RangeOptions{}, "d=2 f=3"},
-	{"LimitInBounds", "limit and bounds go together", "c", "j", kv.RangeOptions{Limit: 1, Reverse: true}, "h=4"},
-	{"NoRows", "a range without rows is empty", "k", "z", kv.RangeOptions{}, ""},
-	{"Empty", "so is one that ends where it begins", "d", "d", kv.RangeOptions{}, ""},
-	{"Inverted", "and one that ends before it begins", "h", "d", kv.RangeOptions{}, ""},
+	{"All", "a range read without options returns all rows in order", "", "", kv.RangeOptions{}, "b=1 d=2 f=3 h=4 j=5"},
+	{"Reverse", "a reverse read returns the rows in reverse order", "", "", kv.RangeOptions{Reverse: true}, "j=5 h=4 f=3 d=2 b=1"},
+	{"Limit", "a limit returns the first rows", "", "", kv.RangeOptions{Limit: 2}, firstRows},
+	{"LimitAndReverse", "a limit with reverse returns the last rows", "", "", kv.RangeOptions{Limit: 2, Reverse: true}, "j=5 h=4"},
+	{"LimitBeyond", "a limit above the number of rows returns all rows", "", "", kv.RangeOptions{Limit: 6}, "b=1 d=2 f=3 h=4 j=5"},
+	{"LimitExact", "a limit equal to the number of rows returns all rows", "", "", kv.RangeOptions{Limit: 5, Reverse: true}, "j=5 h=4 f=3 d=2 b=1"},
+	{"Bounds", "the begin is included and the end is excluded", "d", "h", kv.RangeOptions{}, "d=2 f=3"},
+	{"BoundsReverse", "in a reverse read, too, the begin is included and the end is excluded", "d", "h", kv.RangeOptions{Reverse: true}, "f=3 d=2"},
+	{"BoundsBetweenRows", "the bounds need not exist as keys", "c", "g", kv.RangeOptions{}, "d=2 f=3"},
+	{"LimitInBounds", "a limit applies within the bounds", "c", "j", kv.RangeOptions{Limit: 1, Reverse: true}, "h=4"},
+	{"NoRows", "a range without rows returns nothing", "k", "z", kv.RangeOptions{}, ""},
+	{"Empty", "a range from a key to itself returns nothing", "d", "d", kv.RangeOptions{}, ""},
+	{"Inverted", "a range that ends before it begins returns nothing", "h", "d", kv.RangeOptions{}, ""},
 }
 
-func manyRows(t *T) {
+func manyRows(t *env) {
 	const rows = 1000
 	var forward, reverse []string
 	tr := t.begin()

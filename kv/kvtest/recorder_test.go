@@ -12,9 +12,10 @@ import (
 	"github.com/fdbelection/fdbelection/kv/kvtest"
 )
 
-// recorder is a test that may fail without failing the one around it.
+// recorder is a testing.TB that records failures instead of failing the test around
+// it.
 type recorder struct {
-	testing.TB // for TempDir only
+	testing.TB // only for TempDir
 	name       string
 	ctx        context.Context
 
@@ -25,29 +26,29 @@ type recorder struct {
 	cleanups []func()
 }
 
-// runCase runs a case to its end and tells whether it failed, and what it
-// said. A panic of an engine is a failure, and so is a hang.
+// runCase runs a case and returns whether it failed, and its log. A panic or a hang
+// is a failure.
 func runCase(tb testing.TB, c kvtest.Case, e kvtest.Engine) (failed bool, log string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &recorder{TB: tb, name: c.Name, ctx: ctx}
 	over := r.protect(func() { c.Run(r, e) })
-	limit := max(10*e.Patience, 5*time.Second)
+	limit := max(10*e.Timeout, 5*time.Second)
 	if !within(over, limit) {
 		r.Errorf("%s hangs", c.Name)
 	}
 	cancel()
 	if !within(over, limit) {
-		return true, r.said() // it goes on by itself; leave it
+		return true, r.logged() // the goroutine is still running; leave it
 	}
 	for len(r.cleanups) > 0 {
 		last := r.cleanups[len(r.cleanups)-1]
 		r.cleanups = r.cleanups[:len(r.cleanups)-1]
 		<-r.protect(last)
 	}
-	return r.Failed(), r.said()
+	return r.Failed(), r.logged()
 }
 
-// within waits for an event.
+// within waits for an event for up to d.
 func within(event <-chan struct{}, d time.Duration) bool {
 	select {
 	case <-event:
@@ -57,7 +58,7 @@ func within(event <-chan struct{}, d time.Duration) bool {
 	}
 }
 
-// protect runs f on a goroutine that FailNow may end.
+// protect runs f on a goroutine, which FailNow may end.
 func (r *recorder) protect(f func()) (over <-chan struct{}) {
 	done := make(chan struct{})
 	go func() {
@@ -88,7 +89,7 @@ func (r *recorder) Failed() bool {
 	return r.failed
 }
 
-func (r *recorder) said() string {
+func (r *recorder) logged() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.log.String()

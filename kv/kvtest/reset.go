@@ -6,12 +6,12 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// resetCases: Reset and Cancel.
+// resetCases cover Reset and Cancel.
 var resetCases = []Case{
 	{
-		Name:  "Reset/MakesNew",
-		Shows: "a reset transaction has neither its writes nor its conflicts any more",
-		run: func(t *T) {
+		Name:  "Reset/DiscardsWrites",
+		Shows: "Reset discards the writes and conflicts of a transaction",
+		run: func(t *env) {
 			tr := t.begin()
 			t.get(tr, "k")
 			tr.Set(t.key("a"), []byte("before"))
@@ -19,27 +19,27 @@ var resetCases = []Case{
 			tr.Reset()
 			t.readVersion(tr)
 			tr.Set(t.key("b"), []byte("after"))
-			t.put("k", "foreign")
+			t.put("k", "other")
 			t.commit(tr)
-			require.Equal(t, "b=after k=foreign", t.storedAll())
+			require.Equal(t, "b=after k=other", t.storedAll())
 		},
 	},
 	{
 		Name:  "Reset/PendingRead",
-		Shows: "a read that waits fails with 1025, and the transaction goes on",
+		Shows: "Reset makes a pending read fail with 1025, and the transaction can be used again",
 		Needs: []Capability{Holds},
-		run:   func(t *T) { t.endPendingRead(kv.OwnedTransaction.Reset) },
+		run:   func(t *env) { t.endPendingRead(kv.OwnedTransaction.Reset) },
 	},
 	{
 		Name:  "Cancel/PendingRead",
-		Shows: "a read that waits fails with 1025",
+		Shows: "Cancel makes a pending read fail with 1025",
 		Needs: []Capability{Holds},
-		run:   func(t *T) { t.endPendingRead(kv.OwnedTransaction.Cancel) },
+		run:   func(t *env) { t.endPendingRead(kv.OwnedTransaction.Cancel) },
 	},
 	{
 		Name:  "Cancel/EveryUse",
-		Shows: "a cancelled transaction fails with 1025 whatever it is asked, and writes nothing",
-		run: func(t *T) {
+		Shows: "every use of a cancelled transaction fails with 1025, and it writes nothing",
+		run: func(t *env) {
 			tr := t.begin()
 			stamp := tr.GetVersionstamp()
 			tr.Set(t.key("k"), []byte("v"))
@@ -59,8 +59,8 @@ var resetCases = []Case{
 	},
 	{
 		Name:  "Cancel/ThenReset",
-		Shows: "Reset makes it usable again",
-		run: func(t *T) {
+		Shows: "a cancelled transaction can be used again after Reset",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.Set(t.key("k"), []byte("before"))
 			tr.Cancel()
@@ -73,15 +73,15 @@ var resetCases = []Case{
 	},
 	{
 		Name:  "Cancel/PendingCommit",
-		Shows: "a cancel during the commit ends its wait with 1025, and its outcome is Unsettled",
+		Shows: "Cancel makes a pending commit fail with 1025, and the outcome is Unsettled",
 		Needs: []Capability{Holds},
-		run: func(t *T) {
+		run: func(t *env) {
 			arrived, release := t.Hold(OpCommit)
 			defer release()
 			tr := t.begin()
 			tr.Set(t.key("k"), []byte("v"))
 			committed := t.background(tr.Commit)
-			t.await(arrived, "the commit")
+			t.await(arrived, "the commit did not begin")
 			tr.Cancel()
 			err := committed()
 			t.fails(err, kv.CodeTransactionCancelled, "Commit")
@@ -90,9 +90,8 @@ var resetCases = []Case{
 	},
 }
 
-// endPendingRead ends a transaction in one of two ways while a read of it
-// waits.
-func (t *T) endPendingRead(end func(tr kv.OwnedTransaction)) {
+// endPendingRead calls end while a read of the transaction is pending.
+func (t *env) endPendingRead(end func(tr kv.OwnedTransaction)) {
 	t.Helper()
 	arrived, release := t.Hold(OpRead)
 	defer release()
@@ -102,11 +101,11 @@ func (t *T) endPendingRead(end func(tr kv.OwnedTransaction)) {
 		_, err := pending.Get()
 		return err
 	})
-	t.await(arrived, "the read")
+	t.await(arrived, "the read did not begin")
 	end(tr)
 	t.fails(read(), kv.CodeTransactionCancelled, "Get")
 	_, err := pending.Get()
-	t.fails(err, kv.CodeTransactionCancelled, "Get again")
+	t.fails(err, kv.CodeTransactionCancelled, "second Get")
 	release()
 	tr.Reset()
 	require.Equal(t, absent, t.get(tr, "k"))

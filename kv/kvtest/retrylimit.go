@@ -9,12 +9,12 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// retryLimitCases: SetRetryLimit.
+// retryLimitCases cover SetRetryLimit.
 var retryLimitCases = []Case{
 	{
 		Name:  "RetryLimit/PastTheLimit",
-		Shows: "OnError retries as often as the limit says, then returns the error, and the transaction fails with 1025",
-		run: func(t *T) {
+		Shows: "OnError retries up to the limit, then returns the error, and the transaction fails with 1025",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.SetRetryLimit(2)
 			require.NoError(t, tr.OnError(conflict))
@@ -26,8 +26,8 @@ var retryLimitCases = []Case{
 	},
 	{
 		Name:  "RetryLimit/Zero",
-		Shows: "a limit of zero allows no retry",
-		run: func(t *T) {
+		Shows: "with a limit of zero, OnError does not retry",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.SetRetryLimit(0)
 			require.Equal(t, error(conflict), tr.OnError(conflict))
@@ -35,8 +35,8 @@ var retryLimitCases = []Case{
 	},
 	{
 		Name:  "RetryLimit/Negative",
-		Shows: "a negative limit is none",
-		run: func(t *T) {
+		Shows: "a negative limit means no limit",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.SetRetryLimit(0)
 			tr.SetRetryLimit(-1)
@@ -47,8 +47,8 @@ var retryLimitCases = []Case{
 	},
 	{
 		Name:  "RetryLimit/Reset",
-		Shows: "Reset forgets the limit and what was counted",
-		run: func(t *T) {
+		Shows: "Reset removes the limit and resets the count",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.SetRetryLimit(0)
 			require.Error(t, tr.OnError(conflict))
@@ -61,8 +61,8 @@ var retryLimitCases = []Case{
 	},
 	{
 		Name:  "RetryLimit/AfterABadWrite",
-		Shows: "a limit that is set after a write that is wrong counts as little as everything else until the retry",
-		run: func(t *T) {
+		Shows: "a limit set after an invalid write has no effect",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.SetVersionstampedValue(t.key("k"), []byte("short"))
 			tr.SetRetryLimit(0)
@@ -72,23 +72,23 @@ var retryLimitCases = []Case{
 	},
 }
 
-// conflict is an error that is retried.
+// conflict is a retryable error.
 var conflict = kv.Error{Code: kv.CodeNotCommitted}
 
-// timeLimit is a transaction's time limit in the cases. What a VirtualClock
-// lets pass by itself is shorter than half of it.
+// timeLimit is the time limit of transactions. Sleeps of a VirtualClock that return
+// at once are shorter than half of it.
 const timeLimit = 3 * time.Second
 
-// pastTimeLimit leaves room for an engine that dates the creation of a
-// transaction itself, on a busy machine somewhat later than the case does.
+// pastTimeLimit has a margin for an engine that records the creation of a
+// transaction later than the case does.
 const pastTimeLimit = timeLimit * 5 / 4
 
-// timeoutCases: SetTimeout.
+// timeoutCases cover SetTimeout.
 var timeoutCases = []Case{
 	{
 		Name: "Timeout/AfterABadWrite", Needs: []Capability{Clock},
-		Shows: "and so it is with a time limit",
-		run: func(t *T) {
+		Shows: "a time limit set after an invalid write has no effect",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.SetVersionstampedValue(t.key("k"), []byte("short"))
 			tr.SetTimeout(timeLimit)
@@ -100,8 +100,8 @@ var timeoutCases = []Case{
 	},
 	{
 		Name: "Timeout/EveryUse", Needs: []Capability{Clock},
-		Shows: "past its time limit a transaction fails with 1031, reading and committing",
-		run: func(t *T) {
+		Shows: "after its time limit, reads and the commit of a transaction fail with 1031",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.SetTimeout(timeLimit)
 			require.Equal(t, absent, t.get(tr, "k"))
@@ -115,8 +115,8 @@ var timeoutCases = []Case{
 	},
 	{
 		Name: "Timeout/BeforeTheCommit", Needs: []Capability{Clock, Outcomes},
-		Shows: "a commit that never began because the limit had passed has the outcome NotCommitted",
-		run: func(t *T) {
+		Shows: "if the limit has passed before the commit begins, the outcome is NotCommitted",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.SetTimeout(timeLimit)
 			tr.Set(t.key("k"), []byte("late"))
@@ -128,8 +128,8 @@ var timeoutCases = []Case{
 	},
 	{
 		Name: "Timeout/RunsFromCreation", Needs: []Capability{Clock},
-		Shows: "the limit counts from the transaction's creation, not from the call",
-		run: func(t *T) {
+		Shows: "the time limit counts from the transaction's creation, not from SetTimeout",
+		run: func(t *env) {
 			tr := t.begin()
 			t.Advance(timeLimit)
 			tr.SetTimeout(timeLimit / 2)
@@ -138,8 +138,8 @@ var timeoutCases = []Case{
 	},
 	{
 		Name: "Timeout/AcrossRetries", Needs: []Capability{Clock},
-		Shows: "retries do not begin it anew, and 1031 is not retried",
-		run: func(t *T) {
+		Shows: "a retry does not restart the time limit, and 1031 is not retried",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.SetTimeout(timeLimit)
 			t.Advance(timeLimit / 2)
@@ -153,8 +153,8 @@ var timeoutCases = []Case{
 	},
 	{
 		Name: "Timeout/Zero", Needs: []Capability{Clock},
-		Shows: "zero takes the limit away",
-		run: func(t *T) {
+		Shows: "zero removes the time limit",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.SetTimeout(timeLimit)
 			tr.SetTimeout(0)
@@ -164,8 +164,8 @@ var timeoutCases = []Case{
 	},
 	{
 		Name: "Timeout/Reset", Needs: []Capability{Clock},
-		Shows: "Reset forgets the limit",
-		run: func(t *T) {
+		Shows: "Reset removes the time limit",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.SetTimeout(timeLimit)
 			t.Advance(pastTimeLimit)
@@ -176,8 +176,8 @@ var timeoutCases = []Case{
 	},
 	{
 		Name: "Timeout/EndsARead", Needs: []Capability{Clock, Holds},
-		Shows: "a read that waits when the limit passes ends with 1031",
-		run: func(t *T) {
+		Shows: "a pending read fails with 1031 when the limit passes",
+		run: func(t *env) {
 			arrived, release := t.Hold(OpRead)
 			defer release()
 			tr := t.begin()
@@ -186,22 +186,22 @@ var timeoutCases = []Case{
 				_, err := tr.Get(t.key("k")).Get()
 				return err
 			})
-			t.await(arrived, "the read")
+			t.await(arrived, "the read did not begin")
 			t.Advance(pastTimeLimit)
 			t.fails(read(), kv.CodeTransactionTimedOut, "Get")
 		},
 	},
 	{
 		Name: "Timeout/EndsACommit", Needs: []Capability{Clock, Holds},
-		Shows: "a commit that waits when the limit passes ends with 1031, and its outcome is Unsettled",
-		run: func(t *T) {
+		Shows: "a pending commit fails with 1031 when the limit passes, and the outcome is Unsettled",
+		run: func(t *env) {
 			arrived, release := t.Hold(OpCommit)
 			defer release()
 			tr := t.beginIn(context.Background())
 			tr.SetTimeout(timeLimit)
 			tr.Set(t.key("k"), []byte("v"))
 			committed := t.background(tr.Commit)
-			t.await(arrived, "the commit")
+			t.await(arrived, "the commit did not begin")
 			t.Advance(pastTimeLimit)
 			err := committed()
 			t.fails(err, kv.CodeTransactionTimedOut, "Commit")

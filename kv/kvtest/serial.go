@@ -13,48 +13,48 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// deed is what a transaction saw and did, once it has committed.
-type deed struct {
+// txn records what a committed transaction read and wrote.
+type txn struct {
 	readVersion int64
-	stamp       string // "" where it wrote nothing
-	saw, wrote  map[string]string
+	stamp       string // "" if it wrote nothing
+	read, wrote map[string]string
 }
 
-// version is the committed version in the stamp.
-func (d deed) version() int64 { return int64(binary.BigEndian.Uint64([]byte(d.stamp))) }
+// version returns the committed version, which is part of the stamp.
+func (d txn) version() int64 { return int64(binary.BigEndian.Uint64([]byte(d.stamp))) }
 
-// serialOrder runs random transactions on all handles at once, and then
-// replays them one by one in the order of their stamps: each must have seen
-// what those before it wrote.
-func serialOrder(t *T, handles ...*T) {
+// serialOrder runs random transactions on all handles concurrently. It then replays
+// them in the order of their stamps. Each must have read what the transactions
+// before it wrote.
+func serialOrder(t *env, handles ...*env) {
 	const workers, each = 6, 15
 	seed := t.random().Uint64()
 	var mu sync.Mutex
-	var deeds []deed
-	t.together(workers, func(worker int) error {
+	var txns []txn
+	t.concurrently(workers, func(worker int) error {
 		handle, random := handles[worker%len(handles)], rand.New(rand.NewPCG(seed, uint64(worker)))
 		for i := range each {
-			d, err := handle.act(random, numbered(worker)+numbered(i))
+			d, err := handle.runRandom(random, numbered(worker)+numbered(i))
 			if err != nil {
 				return err
 			}
 			mu.Lock()
-			deeds = append(deeds, d)
+			txns = append(txns, d)
 			mu.Unlock()
 		}
 		return nil
 	})
-	checkSerial(t, deeds)
+	checkSerial(t, txns)
 }
 
-// act runs one random transaction, whose writes nobody else makes.
-func (t *T) act(random *rand.Rand, value string) (deed, error) {
+// runRandom runs one random transaction. It writes value, which is unique.
+func (t *env) runRandom(random *rand.Rand, value string) (txn, error) {
 	keys := strings.Split("abcdef", "")
 	random.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 	read, write := keys[:1+random.IntN(3)], keys[2:2+random.IntN(3)]
 	var stamp kv.Future[[]byte]
-	d, err := kv.Transact(t.ctx, t, func(tr kv.Transaction) (deed, error) {
-		d := deed{saw: map[string]string{}, wrote: map[string]string{}}
+	d, err := kv.Transact(t.ctx, t, func(tr kv.Transaction) (txn, error) {
+		d := txn{read: map[string]string{}, wrote: map[string]string{}}
 		stamp = tr.GetVersionstamp()
 		version, err := tr.GetReadVersion().Get()
 		if err != nil {
@@ -66,7 +66,7 @@ func (t *T) act(random *rand.Rand, value string) (deed, error) {
 			if err != nil {
 				return d, err
 			}
-			d.saw[key] = string(found)
+			d.read[key] = string(found)
 		}
 		for _, key := range write {
 			tr.Set(t.key(key), []byte(value))
@@ -82,41 +82,41 @@ func (t *T) act(random *rand.Rand, value string) (deed, error) {
 	return d, err
 }
 
-// checkSerial replays transactions.
-func checkSerial(t *T, deeds []deed) {
+// checkSerial replays transactions in order.
+func checkSerial(t *env, txns []txn) {
 	t.Helper()
-	var writers, readers []deed
-	for _, d := range deeds {
+	var writers, readers []txn
+	for _, d := range txns {
 		if d.stamp == "" {
 			readers = append(readers, d)
 		} else {
 			writers = append(writers, d)
 		}
 	}
-	slices.SortFunc(writers, func(a, b deed) int { return strings.Compare(a.stamp, b.stamp) })
-	slices.SortFunc(readers, func(a, b deed) int { return int(a.readVersion - b.readVersion) })
+	slices.SortFunc(writers, func(a, b txn) int { return strings.Compare(a.stamp, b.stamp) })
+	slices.SortFunc(readers, func(a, b txn) int { return int(a.readVersion - b.readVersion) })
 	state := map[string]string{}
 	for _, w := range writers {
 		for len(readers) > 0 && readers[0].readVersion < w.version() {
-			seen(t, state, readers[0])
+			requireRead(t, state, readers[0])
 			readers = readers[1:]
 		}
 		require.Less(t, w.readVersion, w.version())
-		seen(t, state, w)
+		requireRead(t, state, w)
 		maps.Copy(state, w.wrote)
 	}
 	for _, r := range readers {
-		seen(t, state, r)
+		requireRead(t, state, r)
 	}
 	for key, value := range state {
 		require.Equal(t, value, t.stored(key))
 	}
 }
 
-// seen wants a transaction to have seen a state.
-func seen(t *T, state map[string]string, d deed) {
+// requireRead requires that a transaction read a state.
+func requireRead(t *env, state map[string]string, d txn) {
 	t.Helper()
-	for key, value := range d.saw {
+	for key, value := range d.read {
 		require.Equal(t, state[key], value, "%s, read at %d, committed at %x", key, d.readVersion, d.stamp)
 	}
 }

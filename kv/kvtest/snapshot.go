@@ -8,12 +8,13 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// snapshotCases: a snapshot read adds no read conflict and sees own writes.
-var snapshotCases = slices.Concat(meetings(snapshotMeetings), []Case{
+// snapshotCases check that a snapshot read adds no read conflict and sees own
+// writes.
+var snapshotCases = slices.Concat(interleavings(snapshotTable), []Case{
 	{
 		Name:  "SnapshotReads/SeeOwnWrites",
-		Shows: "a snapshot read sees the writes of its own transaction",
-		run: func(t *T) {
+		Shows: "a snapshot read sees the transaction's own writes",
+		run: func(t *env) {
 			t.put("a", "old", "b", "old")
 			tr := t.begin()
 			tr.Set(t.key("a"), []byte("new"))
@@ -24,8 +25,8 @@ var snapshotCases = slices.Concat(meetings(snapshotMeetings), []Case{
 	},
 	{
 		Name:  "SnapshotReads/SameReadVersion",
-		Shows: "snapshot reads and others of a transaction read at one version",
-		run: func(t *T) {
+		Shows: "snapshot reads and other reads of a transaction have the same read version",
+		run: func(t *env) {
 			tr := t.begin()
 			version := t.readVersion(tr.Snapshot())
 			t.put("k", "later")
@@ -34,33 +35,33 @@ var snapshotCases = slices.Concat(meetings(snapshotMeetings), []Case{
 		},
 	},
 	{
-		Name:  "SnapshotReads/SerialisableReadBesideIt",
-		Shows: "a serialisable read of the key after the snapshot read conflicts all the same",
-		run: func(t *T) {
+		Name:  "SnapshotReads/SerialisableReadAfterwards",
+		Shows: "a serialisable read of a key after a snapshot read of it still conflicts",
+		run: func(t *env) {
 			tr := t.begin()
 			t.get(tr.Snapshot(), "k")
 			t.get(tr, "k")
 			tr.Set(t.key("own"), []byte("1"))
-			t.put("k", "foreign")
+			t.put("k", "other")
 			t.commitFails(tr, kv.CodeNotCommitted)
 		},
 	},
 })
 
-var snapshotMeetings = []meeting{
+var snapshotTable = []interleaving{
 	{
-		name: "SnapshotReads/GetNoConflict", shows: "a snapshot get, and a foreign set of its key",
-		read:    func(t *T, tr kv.OwnedTransaction) { t.get(tr.Snapshot(), "k") },
-		foreign: sets("k", "new"), conflict: false,
+		name: "SnapshotReads/GetNoConflict", shows: "a snapshot get and a concurrent set of the key",
+		read:  func(t *env, tr kv.OwnedTransaction) { t.get(tr.Snapshot(), "k") },
+		other: sets("k", "new"), conflict: false,
 	},
 	{
-		name: "SnapshotReads/RangeNoConflict", shows: "a snapshot range, and a foreign set in it",
-		read:    func(t *T, tr kv.OwnedTransaction) { t.all(tr.Snapshot(), "a", "z") },
-		foreign: sets("k", "new"), conflict: false,
+		name: "SnapshotReads/RangeNoConflict", shows: "a snapshot range read and a concurrent set in the range",
+		read:  func(t *env, tr kv.OwnedTransaction) { t.all(tr.Snapshot(), "a", "z") },
+		other: sets("k", "new"), conflict: false,
 	},
 	{
-		name: "SnapshotReads/SnapshotOfSnapshotNoConflict", shows: "a get of a snapshot of a snapshot, and a foreign set of its key",
-		read:    func(t *T, tr kv.OwnedTransaction) { t.get(tr.Snapshot().Snapshot(), "k") },
-		foreign: sets("k", "new"), conflict: false,
+		name: "SnapshotReads/SnapshotOfSnapshotNoConflict", shows: "a get of a snapshot of a snapshot and a concurrent set of the key",
+		read:  func(t *env, tr kv.OwnedTransaction) { t.get(tr.Snapshot().Snapshot(), "k") },
+		other: sets("k", "new"), conflict: false,
 	},
 }

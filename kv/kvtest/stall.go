@@ -7,51 +7,53 @@ import (
 )
 
 const (
-	// stallsExcused is how often a case begins anew.
-	stallsExcused = 3
-	// stallExcuse is how much longer than meant a case has to have taken. The
-	// shortest time that one counts on is half of timeLimit.
-	stallExcuse = time.Second
+	// maxStalls is how often a case is repeated.
+	maxStalls = 3
+	// minStall is by how much the time of a case must exceed what it passed
+	// itself. It is less than the shortest time that a case relies on, half of
+	// timeLimit.
+	minStall = time.Second
 )
 
-// stall tells a machine that stood still from an engine that is wrong, where
-// transactions grow old by real time.
+// stall detects that the machine stalled during a case, on an engine whose
+// transactions age in real time.
 type stall struct {
-	begin time.Time
-	meant time.Duration // what the case let pass itself
+	begin    time.Time
+	advanced time.Duration // time that the case passed itself
 }
 
-// stalled is what a case panics with that ought to begin anew.
+// stalled is the panic value of a case that must be repeated.
 type stalled struct{}
 
-// watchStall counts the time that a case lets pass with the store's Advance.
-func watchStall(store *Store) *stall {
+// newStall begins to measure, and counts the time that the case passes with
+// Advance.
+func newStall(store *Store) *stall {
 	s := &stall{begin: time.Now()}
 	if advance := store.Advance; advance != nil {
 		store.Advance = func(d time.Duration) {
-			s.meant += d
+			s.advanced += d
 			advance(d)
 		}
 	}
 	return s
 }
 
-// excuse ends the attempt where err is not of the code that was expected but says
-// that too much time has passed, and more has than the case meant.
-func (s *stall) excuse(err error, expected int) {
+// retryOn panics with stalled if err has the code of an expired transaction, that
+// code was not expected, and more time has passed than the case intended.
+func (s *stall) retryOn(err error, expected int) {
 	if s == nil || kv.CodeOf(err) == expected {
 		return
 	}
 	switch kv.CodeOf(err) {
 	case kv.CodeTransactionTooOld, kv.CodeTransactionTimedOut:
-		if time.Since(s.begin)-s.meant > stallExcuse {
+		if time.Since(s.begin)-s.advanced > minStall {
 			panic(stalled{})
 		}
 	}
 }
 
-// attempt runs a case, and reports whether it has to begin anew.
-func (c Case) attempt(t *T) (again bool) {
+// attempt runs a case, and reports whether it must be repeated.
+func (c Case) attempt(t *env) (again bool) {
 	defer func() {
 		switch p := recover().(type) {
 		case nil:

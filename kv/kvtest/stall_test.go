@@ -10,33 +10,34 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// TestStall: of a case that took longer than it meant, errors of old age are
-// excused, where they are not what is expected.
+// TestStall checks that only an unexpected 1007 or 1031 in a case that took too
+// long makes it be repeated.
 func TestStall(t *testing.T) {
 	tooOld, timedOut := kv.Error{Code: kv.CodeTransactionTooOld}, kv.Error{Code: kv.CodeTransactionTimedOut}
 	late := &stall{begin: time.Now().Add(-10 * time.Second)}
-	require.Panics(t, func() { late.excuse(tooOld, 0) })
-	require.Panics(t, func() { late.excuse(timedOut, kv.CodeNotCommitted) })
-	late.excuse(nil, 0)
-	late.excuse(nil, kv.CodeTransactionTooOld)
-	late.excuse(tooOld, kv.CodeTransactionTooOld)
-	late.excuse(kv.Error{Code: kv.CodeNotCommitted}, 0)
+	require.Panics(t, func() { late.retryOn(tooOld, 0) })
+	require.Panics(t, func() { late.retryOn(timedOut, kv.CodeNotCommitted) })
+	late.retryOn(nil, 0)
+	late.retryOn(nil, kv.CodeTransactionTooOld)
+	late.retryOn(tooOld, kv.CodeTransactionTooOld)
+	late.retryOn(kv.Error{Code: kv.CodeNotCommitted}, 0)
 	store := Store{Advance: func(time.Duration) {}}
-	meant := watchStall(&store)
-	meant.begin = late.begin
+	passed := newStall(&store)
+	passed.begin = late.begin
 	store.Advance(10 * time.Second)
-	meant.excuse(tooOld, 0)
-	(*stall)(nil).excuse(tooOld, 0)
+	passed.retryOn(tooOld, 0)
+	(*stall)(nil).retryOn(tooOld, 0)
 }
 
-// TestStalledCaseBeginsAnew: a few times, and then it fails.
-func TestStalledCaseBeginsAnew(t *testing.T) {
+// TestStalledCaseIsRepeated checks that a case is repeated a few times, and then
+// fails.
+func TestStalledCaseIsRepeated(t *testing.T) {
 	engine := Engine{RealTime: true, Open: func(testing.TB) Store { return Store{} }}
 	run := func(stalls int) (runs int, failed bool) {
 		over, tb := make(chan struct{}), &failing{TB: t}
 		go func() {
 			defer close(over)
-			Case{run: func(t *T) {
+			Case{run: func(t *env) {
 				if runs++; runs <= stalls {
 					if t.stall != nil {
 						t.stall.begin = time.Now().Add(-10 * time.Second)
@@ -48,17 +49,17 @@ func TestStalledCaseBeginsAnew(t *testing.T) {
 		<-over
 		return runs, tb.failed
 	}
-	for stalls := range stallsExcused + 1 {
+	for stalls := range maxStalls + 1 {
 		runs, failed := run(stalls)
 		require.Equal(t, stalls+1, runs)
 		require.False(t, failed)
 	}
-	runs, failed := run(stallsExcused + 1)
-	require.Equal(t, stallsExcused+1, runs)
+	runs, failed := run(maxStalls + 1)
+	require.Equal(t, maxStalls+1, runs)
 	require.True(t, failed)
 }
 
-// failing is a test that may fail.
+// failing is a testing.TB that records a failure.
 type failing struct {
 	testing.TB
 	failed bool

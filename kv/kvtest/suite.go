@@ -6,19 +6,19 @@ import (
 	"testing"
 )
 
-// Case is one thing that an engine must do.
+// Case is one test of the suite.
 type Case struct {
-	// Name is the group and the case, as in "Watch/Cancel".
+	// Name is the group and the case, such as "Watch/Cancel".
 	Name string
-	// Shows says in a sentence what the engine does.
+	// Shows describes the behaviour that the case checks.
 	Shows string
-	// Needs are the capabilities without which the case cannot be shown.
+	// Needs lists the capabilities that the case needs.
 	Needs []Capability
 
-	run func(t *T)
+	run func(t *env)
 }
 
-// Cases returns the suite, in the order of the listing.
+// Cases returns all cases of the suite, in the order of CASES.md.
 func Cases() []Case {
 	return slices.Concat(
 		conflictCases,
@@ -46,13 +46,12 @@ func Cases() []Case {
 		rangeCases,
 		futureCases,
 		isolationCases,
-		randomCases,
 		handleCases,
 	)
 }
 
-// Run runs every case as a parallel subtest. What the engine cannot show is
-// skipped with the reason, and the log of t lists it.
+// Run runs every case as a parallel subtest. It skips cases that need a capability
+// that the engine lacks, and logs the reason.
 func Run(t *testing.T, e Engine) {
 	t.Helper()
 	for _, c := range Cases() {
@@ -66,7 +65,7 @@ func Run(t *testing.T, e Engine) {
 	}
 }
 
-// Run runs the case on one engine.
+// Run runs the case on one engine, like a subtest of the function Run.
 func (c Case) Run(tb testing.TB, e Engine) {
 	tb.Helper()
 	for capability, reason := range e.Lacks {
@@ -77,18 +76,18 @@ func (c Case) Run(tb testing.TB, e Engine) {
 	if reason := c.Lacking(e); reason != "" {
 		tb.Skipf("not applicable to %s: %s", e.Name, reason)
 	}
-	for range stallsExcused {
-		if !c.attempt(newT(tb, e, c)) {
+	for range maxStalls {
+		if !c.attempt(newEnv(tb, e, c)) {
 			return
 		}
-		tb.Logf("%s: the machine stood still, and a transaction grew too old meanwhile: once more", c.Name)
+		tb.Logf("%s: the machine stalled and a transaction expired; trying again", c.Name)
 	}
-	t := newT(tb, e, c)
-	t.stall = nil // enough
+	t := newEnv(tb, e, c)
+	t.stall = nil // the last attempt
 	c.run(t)
 }
 
-// Lacking says why an engine cannot show the case, or returns "".
+// Lacking returns why the engine cannot run the case, or "".
 func (c Case) Lacking(e Engine) string {
 	var reasons []string
 	for _, need := range c.Needs {

@@ -18,45 +18,43 @@ const preface = `# The conformance suite, case by case
 
 Written by ` + "`go test ./kv/kvtest -run TestTable -update`" + `; do not edit.
 
-A case is what FoundationDB does, as far as an engine can show it; the suite
-runs on FoundationDB 7.3 itself in kv/fdbkv. Among the cases are the contract's
-own rules, such as what the end of a context does. "Not applicable" names the
-capability that the engine, or the way it is opened for the suite, does not
-have; the reasons stand at the end.
+Each case checks one behaviour of FoundationDB or one rule of package kv. The suite also
+runs on FoundationDB 7.3 itself, in kv/fdbkv. "Not applicable" names the capability that
+the engine, or the way the tests open it, does not have. The reasons are at the end.
 
-Some rules show only where the suite makes an operation fail: that storage lags
-behind a read version (1009, 1037), that the database is locked or its proxies
-are busy (1038, 1042, 1051, 1078, 1213), that the cluster changed its version
-(1039). No case shows a forced recovery, which loses commits.
+Some rules show only if the suite makes an operation fail: storage lags behind a read
+version (1009, 1037), the database is locked or its proxies are busy (1038, 1042, 1051,
+1078, 1213), or the cluster changes its protocol version (1039). No case shows a forced
+recovery, which loses commits.
 `
 
-// CASES.md is the suite as it is.
+// TestTable checks that CASES.md is up to date.
 func TestTable(t *testing.T) {
 	const file = "CASES.md"
-	want := preface + kvtest.Table(engines.Mem(), engines.File(), engines.FoundationDB(nil))
+	want := preface + table(engines.Mem(), engines.File(), engines.FoundationDB(nil))
 	if *update {
 		require.NoError(t, os.WriteFile(file, []byte(want), 0o644))
 	}
 	got, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.Equal(t, want, string(got), "rewrite it with -update")
+	require.Equal(t, want, string(got), "run the test with -update")
 }
 
-// The names and the sentences of the cases are in order.
+// TestCasesAreNamed checks the names and descriptions of the cases.
 func TestCasesAreNamed(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range kvtest.Cases() {
 		require.Regexp(t, `^[A-Z][A-Za-z]+/[A-Z][A-Za-z0-9]+$`, c.Name)
-		require.False(t, seen[c.Name], "%s stands twice", c.Name)
+		require.False(t, seen[c.Name], "duplicate name %s", c.Name)
 		seen[c.Name] = true
 		require.NotEmpty(t, c.Shows, c.Name)
 		require.NotContains(t, c.Shows, "|", c.Name)
 	}
-	require.NotContains(t, kvtest.Table(), "\n\n\n", "a group without a description")
+	require.NotContains(t, table(), "\n\n\n", "a group without a description")
 }
 
-// A capability that an engine neither has nor accounts for fails the case that
-// needs it, and so does a false account.
+// TestCapabilitiesAreAccountedFor checks that a case fails if a capability is
+// neither provided nor named in Lacks, or is both.
 func TestCapabilitiesAreAccountedFor(t *testing.T) {
 	whole, i := engines.Mem(), slices.IndexFunc(kvtest.Cases(), func(c kvtest.Case) bool {
 		return c.Name == "Versions/FollowTheClock"

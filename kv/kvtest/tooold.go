@@ -8,16 +8,15 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// pastWindow is longer than the 5 s for which a database keeps versions.
+// pastWindow is longer than the 5 seconds for which a database keeps versions.
 const pastWindow = 6500 * time.Millisecond
 
-// tooOldCases: what happens to a transaction that takes longer than the
-// database keeps its read version.
+// tooOldCases cover transactions whose read version is no longer kept.
 var tooOldCases = []Case{
 	{
 		Name: "TooOldAtCommit/AfterARead", Needs: []Capability{Clock},
-		Shows: "a transaction that read and writes fails with 1007 when its read version has gone",
-		run: func(t *T) {
+		Shows: "the commit of a transaction that reads and writes fails with 1007 if its read version is no longer kept",
+		run: func(t *env) {
 			tr := t.begin()
 			t.get(tr, "k")
 			tr.Set(t.key("k"), []byte("late"))
@@ -30,8 +29,8 @@ var tooOldCases = []Case{
 	},
 	{
 		Name: "TooOldAtCommit/AfterReadVersion", Needs: []Capability{Clock},
-		Shows: "so does one that only asked for its read version",
-		run: func(t *T) {
+		Shows: "the commit of a transaction that took a read version but read nothing fails with 1007, too",
+		run: func(t *env) {
 			tr := t.pinned()
 			tr.Set(t.key("k"), []byte("late"))
 			t.pass(pastWindow)
@@ -40,8 +39,8 @@ var tooOldCases = []Case{
 	},
 	{
 		Name: "TooOldAtCommit/BlindWrite", Needs: []Capability{Clock},
-		Shows: "a blind write is never too old",
-		run: func(t *T) {
+		Shows: "a transaction that only writes is never too old",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.Set(t.key("k"), []byte("blind"))
 			t.pass(pastWindow)
@@ -51,8 +50,8 @@ var tooOldCases = []Case{
 	},
 	{
 		Name: "TooOldAtCommit/ReadOnly", Needs: []Capability{Clock},
-		Shows: "a read-only commit asks nobody, so it is never too old",
-		run: func(t *T) {
+		Shows: "a read-only commit is never too old",
+		run: func(t *env) {
 			tr := t.begin()
 			t.get(tr, "k")
 			t.pass(pastWindow)
@@ -61,8 +60,8 @@ var tooOldCases = []Case{
 	},
 	{
 		Name: "TooOldAtCommit/NotYet", Needs: []Capability{Clock, History},
-		Shows: "a transaction of four seconds reads and commits",
-		run: func(t *T) {
+		Shows: "a transaction that is 4 seconds old can read and commit",
+		run: func(t *env) {
 			t.put("k", "v")
 			tr := t.begin()
 			t.get(tr, "other")
@@ -74,8 +73,8 @@ var tooOldCases = []Case{
 	},
 	{
 		Name: "TooOldAtRead/EveryKindOfRead", Needs: []Capability{Clock},
-		Shows: "a get, a range and snapshots of both fail with 1007 when the read version has gone",
-		run: func(t *T) {
+		Shows: "a get, a range read and snapshots of both fail with 1007 if the read version is no longer kept",
+		run: func(t *env) {
 			get, scan, snapGet, snapScan := t.pinned(), t.pinned(), t.pinned(), t.pinned()
 			t.pass(pastWindow)
 			t.getFails(get, "k", kv.CodeTransactionTooOld)
@@ -85,9 +84,9 @@ var tooOldCases = []Case{
 		},
 	},
 	{
-		Name: "TooOldAtRead/WhatWasReadStays", Needs: []Capability{Clock},
-		Shows: "a key that was read in time answers again from the transaction itself",
-		run: func(t *T) {
+		Name: "TooOldAtRead/KnownKeys", Needs: []Capability{Clock},
+		Shows: "a key that was read before can still be read",
+		run: func(t *env) {
 			t.put("k", "v")
 			tr := t.begin()
 			require.Equal(t, "v", t.get(tr, "k"))
@@ -98,8 +97,8 @@ var tooOldCases = []Case{
 	},
 	{
 		Name: "TooOldAtRead/ThenCommit", Needs: []Capability{Clock},
-		Shows: "a commit after a failed read fails as the read did, even where nothing was written",
-		run: func(t *T) {
+		Shows: "the commit after a failed read fails with the same error, even if nothing was written",
+		run: func(t *env) {
 			tr := t.pinned()
 			t.pass(pastWindow)
 			t.getFails(tr.Snapshot(), "k", kv.CodeTransactionTooOld)
@@ -108,8 +107,8 @@ var tooOldCases = []Case{
 	},
 	{
 		Name: "TooOldAtRead/ThenOnError", Needs: []Capability{Clock},
-		Shows: "OnError makes the transaction new: it reads at a version of its own time",
-		run: func(t *T) {
+		Shows: "after OnError, the transaction takes a new read version",
+		run: func(t *env) {
 			tr := t.pinned()
 			t.put("k", "v")
 			t.pass(pastWindow)
@@ -121,9 +120,8 @@ var tooOldCases = []Case{
 	},
 }
 
-// pass lets time pass, and lets the database notice: versions move on with
-// commits.
-func (t *T) pass(d time.Duration) {
+// pass advances the clock and commits, because versions advance with commits.
+func (t *env) pass(d time.Duration) {
 	t.Helper()
 	t.Advance(d)
 	t.put("elapsed", "1")

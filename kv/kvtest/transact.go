@@ -10,12 +10,12 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// transactCases: the retry loops of a Database.
+// transactCases cover the retry loops of a Database.
 var transactCases = slices.Concat(failingFunctions, []Case{
 	{
 		Name:  "Transact/Commits",
-		Shows: "Transact commits what the function wrote, and the helper returns the function's value",
-		run: func(t *T) {
+		Shows: "Transact commits what the function wrote, and kv.Transact returns the function's value",
+		run: func(t *env) {
 			value, err := kv.Transact(t.ctx, t, func(tr kv.Transaction) (string, error) {
 				tr.Set(t.key("k"), []byte("v"))
 				return "value", nil
@@ -28,26 +28,26 @@ var transactCases = slices.Concat(failingFunctions, []Case{
 	},
 	{
 		Name:  "Transact/RunsAgainAfterConflict",
-		Shows: "after a conflict the function runs again, at a new read version and without the writes of the first run",
-		run: func(t *T) {
+		Shows: "after a conflict the function runs again, with a new read version and without the writes of the first run",
+		run: func(t *env) {
 			var seen []string
 			require.NoError(t, t.Transact(t.ctx, func(tr kv.Transaction) error {
 				seen = append(seen, t.get(tr, "k"))
 				if len(seen) == 1 {
-					t.put("k", "foreign")
+					t.put("k", "other")
 					tr.Set(t.key("first"), []byte("run"))
 				}
 				tr.Set(t.key("k"), []byte("mine"))
 				return nil
 			}))
-			require.Equal(t, []string{absent, "foreign"}, seen)
+			require.Equal(t, []string{absent, "other"}, seen)
 			require.Equal(t, "k=mine", t.storedAll())
 		},
 	},
 	{
 		Name:  "Transact/RunsAgainAfterRetryableError",
-		Shows: "a retryable error of the function runs it again, wrapped or not, on a new transaction",
-		run: func(t *T) {
+		Shows: "if the function returns a retryable error, wrapped or not, it runs again in a new transaction",
+		run: func(t *env) {
 			runs := 0
 			require.NoError(t, t.Transact(t.ctx, func(tr kv.Transaction) error {
 				require.Equal(t, absent, t.get(tr, "k"))
@@ -64,9 +64,9 @@ var transactCases = slices.Concat(failingFunctions, []Case{
 		},
 	},
 	{
-		Name:  "Transact/EndsItsTransaction",
-		Shows: "a transaction kept beyond its Transact cannot be used",
-		run: func(t *T) {
+		Name:  "Transact/EndsTheTransaction",
+		Shows: "a transaction cannot be used after its Transact has returned",
+		run: func(t *env) {
 			var kept kv.Transaction
 			require.NoError(t, t.Transact(t.ctx, func(tr kv.Transaction) error {
 				kept = tr
@@ -81,8 +81,8 @@ var transactCases = slices.Concat(failingFunctions, []Case{
 	},
 	{
 		Name:  "Transact/Versionstamp",
-		Shows: "the stamp that a function asked for is answered after its Transact",
-		run: func(t *T) {
+		Shows: "a versionstamp requested by the function is available after Transact",
+		run: func(t *env) {
 			future, err := kv.Transact(t.ctx, t, func(tr kv.Transaction) (kv.Future[[]byte], error) {
 				tr.SetVersionstampedValue(t.key("k"), stampTemplate("", ""))
 				return tr.GetVersionstamp(), nil
@@ -93,8 +93,8 @@ var transactCases = slices.Concat(failingFunctions, []Case{
 	},
 	{
 		Name:  "ReadTransact/Reads",
-		Shows: "ReadTransact reads one state and returns the function's value",
-		run: func(t *T) {
+		Shows: "ReadTransact reads one state, and kv.ReadTransact returns the function's value",
+		run: func(t *env) {
 			t.put("k", "v")
 			value, err := kv.ReadTransact(t.ctx, t, func(tr kv.ReadTransaction) (string, error) {
 				return t.get(tr, "k") + t.get(tr.Snapshot(), "k"), nil
@@ -105,8 +105,8 @@ var transactCases = slices.Concat(failingFunctions, []Case{
 	},
 	{
 		Name:  "ReadTransact/RunsAgain",
-		Shows: "a retryable error of the function runs it again",
-		run: func(t *T) {
+		Shows: "if the function returns a retryable error, it runs again",
+		run: func(t *env) {
 			runs := 0
 			require.NoError(t, t.ReadTransact(t.ctx, func(tr kv.ReadTransaction) error {
 				t.get(tr, "k")
@@ -121,14 +121,14 @@ var transactCases = slices.Concat(failingFunctions, []Case{
 })
 
 // failure is an error of the application.
-var failure = errors.New("the application's own")
+var failure = errors.New("application error")
 
-// failingFunctions: what fn of Transact and ReadTransact may do wrong.
+// failingFunctions cover functions that fail or panic.
 var failingFunctions = []Case{
 	{
 		Name:  "Transact/ReturnsOtherErrors",
-		Shows: "any other error is returned as it is, after one run, and nothing is written",
-		run: func(t *T) {
+		Shows: "any other error is returned unchanged after one run, and nothing is written",
+		run: func(t *env) {
 			for _, want := range []error{
 				failure,
 				fmt.Errorf("wrapped: %w", failure),
@@ -149,8 +149,8 @@ var failingFunctions = []Case{
 	},
 	{
 		Name:  "Transact/Panics",
-		Shows: "a panic of the function goes through, and leaves no write and no lock behind",
-		run: func(t *T) {
+		Shows: "a panic of the function propagates, writes nothing and leaves nothing locked",
+		run: func(t *env) {
 			require.PanicsWithValue(t, failure, func() {
 				_ = t.Transact(t.ctx, func(tr kv.Transaction) error {
 					t.get(tr, "k")
@@ -165,15 +165,15 @@ var failingFunctions = []Case{
 	},
 	{
 		Name:  "ReadTransact/ReturnsOtherErrors",
-		Shows: "any other error is returned as it is",
-		run: func(t *T) {
+		Shows: "any other error is returned unchanged",
+		run: func(t *env) {
 			require.Same(t, failure, t.ReadTransact(t.ctx, func(kv.ReadTransaction) error { return failure }))
 		},
 	},
 	{
 		Name:  "ReadTransact/Panics",
-		Shows: "a panic of the function goes through",
-		run: func(t *T) {
+		Shows: "a panic of the function propagates",
+		run: func(t *env) {
 			require.PanicsWithValue(t, failure, func() {
 				_ = t.ReadTransact(t.ctx, func(tr kv.ReadTransaction) error {
 					t.get(tr, "k")

@@ -8,19 +8,16 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// unknownResultCases: commits whose answer does not tell what became of them.
+// unknownResultCases cover commits whose result does not show whether they were
+// applied.
 var unknownResultCases = []Case{
 	unknownResult("UnknownResult/Applied", true),
 	unknownResult("UnknownResult/NotApplied", false),
-	unsettled("Unsettled/TimedOutApplied", kv.CodeTransactionTimedOut, true),
-	unsettled("Unsettled/TimedOutNotApplied", kv.CodeTransactionTimedOut, false),
-	unsettled("Unsettled/ClusterVersionChangedApplied", kv.CodeClusterVersionChanged, true),
-	unsettled("Unsettled/ClusterVersionChangedNotApplied", kv.CodeClusterVersionChanged, false),
 	{
 		Name:  "UnknownResult/TransactRunsAgain",
-		Shows: "Transact runs the function again after 1021, and the re-run sees what the first run committed",
+		Shows: "after 1021 Transact runs the function again, and the second run sees what the first committed",
 		Needs: []Capability{Faults},
-		run: func(t *T) {
+		run: func(t *env) {
 			for _, applied := range []bool{true, false} {
 				t.drop("k")
 				var seen []string
@@ -40,10 +37,10 @@ var unknownResultCases = []Case{
 		},
 	},
 	{
-		Name:  "UnknownResult/ReadsGoOn",
-		Shows: "a read that fails retryably is retried by Transact and by ReadTransact",
+		Name:  "UnknownResult/ReadsAreRetried",
+		Shows: "a read that fails with a retryable error is retried by Transact and by ReadTransact",
 		Needs: []Capability{Faults},
-		run: func(t *T) {
+		run: func(t *env) {
 			t.put("k", "v")
 			for _, code := range []int{kv.CodeFutureVersion, kv.CodeProcessBehind, kv.CodeTransactionTooOld} {
 				t.Inject(Fault{Op: OpRead, Code: code})
@@ -59,26 +56,30 @@ var unknownResultCases = []Case{
 		},
 	},
 	{
-		Name:  "UnknownResult/Refusals",
-		Shows: "after 1020, 1037, 1038, 1042, 1051, 1078 and 1213 nothing was written, the outcome is NotCommitted, and Transact runs the function again",
+		Name:  "UnknownResult/NotCommitted",
+		Shows: "after 1020, 1037, 1038, 1042, 1051, 1078 and 1213 nothing is written, the outcome is NotCommitted, and Transact runs the function again",
 		Needs: []Capability{Faults},
-		run:   surelyNotCommitted,
+		run:   notCommitted,
 	},
+	unsettled("Unsettled/TimedOutApplied", kv.CodeTransactionTimedOut, true),
+	unsettled("Unsettled/TimedOutNotApplied", kv.CodeTransactionTimedOut, false),
+	unsettled("Unsettled/ClusterVersionChangedApplied", kv.CodeClusterVersionChanged, true),
+	unsettled("Unsettled/ClusterVersionChangedNotApplied", kv.CodeClusterVersionChanged, false),
 	{
-		Name:  "Unsettled/LandsLater",
-		Shows: "an abandoned commit may land after others have read that it is not there, unless one has conflicted with it",
+		Name:  "Unsettled/AppliedLater",
+		Shows: "an abandoned commit may still be applied after others have read that it was not, unless a conflicting transaction commits first",
 		Needs: []Capability{Holds},
 		run:   lateCommit,
 	},
 }
 
-// unknownResult is a commit answered with 1021 that was, or was not, applied.
+// unknownResult returns a case for 1021 after a commit that was applied or not.
 func unknownResult(name string, applied bool) Case {
 	return Case{
 		Name:  name,
-		Shows: "1021 is settled: a read tells whether it was applied, and OnError makes the transaction new",
+		Shows: "the outcome of 1021 is UnknownResult: a read shows whether the commit was applied, and OnError resets the transaction",
 		Needs: []Capability{Faults},
-		run: func(t *T) {
+		run: func(t *env) {
 			t.Inject(Fault{Op: OpCommit, Code: kv.CodeCommitUnknownResult, Applied: applied})
 			tr := t.begin()
 			tr.Set(t.key("k"), []byte("v"))
@@ -92,14 +93,14 @@ func unknownResult(name string, applied bool) Case {
 	}
 }
 
-// unsettled is a commit answered with 1031 or 1039: neither is retried, and
-// nothing is known.
+// unsettled returns a case for 1031 or 1039, which are not retried and leave the
+// outcome open.
 func unsettled(name string, code int, applied bool) Case {
 	return Case{
 		Name:  name,
 		Shows: "the outcome is Unsettled, and Transact does not run the function again",
 		Needs: []Capability{Faults},
-		run: func(t *T) {
+		run: func(t *env) {
 			t.Inject(Fault{Op: OpCommit, Code: code, Applied: applied})
 			runs := 0
 			err := t.Transact(t.ctx, func(tr kv.Transaction) error {
@@ -115,8 +116,8 @@ func unsettled(name string, code int, applied bool) Case {
 	}
 }
 
-// surelyNotCommitted: the refusals that the database may answer at any time.
-func surelyNotCommitted(t *T) {
+// notCommitted covers errors that mean that the transaction did not commit.
+func notCommitted(t *env) {
 	for _, code := range []int{1020, 1037, 1038, 1042, 1051, 1078, 1213} {
 		t.drop("k")
 		t.Inject(Fault{Op: OpCommit, Code: code})
@@ -139,8 +140,8 @@ func surelyNotCommitted(t *T) {
 	}
 }
 
-// lateCommit: the danger that Unsettled stands for, and the cure.
-func lateCommit(t *T) {
+// lateCommit shows why Unsettled matters, and how to settle a commit.
+func lateCommit(t *env) {
 	for _, settled := range []bool{false, true} {
 		t.put("k", "before")
 		arrived, release := t.Hold(OpCommit)
@@ -149,7 +150,7 @@ func lateCommit(t *T) {
 		t.get(tr, "k")
 		tr.Set(t.key("k"), []byte("late"))
 		committed := t.background(tr.Commit)
-		t.await(arrived, "the commit")
+		t.await(arrived, "the commit did not begin")
 		cancel()
 		err := committed()
 		require.Equal(t, kv.Unsettled, kv.OutcomeOf(err), "%v", err)

@@ -8,29 +8,29 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// unreadableCases: what a versionstamp will decide cannot be read in the
-// transaction that writes it.
+// unreadableCases check that a transaction cannot read keys and values that its
+// versionstamp will determine.
 var unreadableCases = []Case{
 	{
 		Name:  "AccessedUnreadable/Get",
-		Shows: "a get of a versionstamped value fails with 1036, as a snapshot too",
-		run: func(t *T) {
+		Shows: "a get or a snapshot get of an own versionstamped value fails with 1036",
+		run: func(t *env) {
 			t.getFails(stampValue(t), "k", kv.CodeAccessedUnreadable)
 			t.getFails(stampValue(t).Snapshot(), "k", kv.CodeAccessedUnreadable)
 		},
 	},
 	{
 		Name:  "AccessedUnreadable/Range",
-		Shows: "so does a range over it",
-		run: func(t *T) {
+		Shows: "a range read that includes it fails with 1036",
+		run: func(t *env) {
 			t.scanFails(stampValue(t), "a", "z", kv.CodeAccessedUnreadable)
 			t.scanFails(stampValue(t).Snapshot(), "a", "z", kv.CodeAccessedUnreadable)
 		},
 	},
 	{
-		Name:  "AccessedUnreadable/Beside",
-		Shows: "keys and ranges beside it can be read",
-		run: func(t *T) {
+		Name:  "AccessedUnreadable/OtherKeys",
+		Shows: "other keys and ranges can be read",
+		run: func(t *env) {
 			t.put("j", "v", "l", "v")
 			tr := stampValue(t)
 			require.Equal(t, "v", t.get(tr, "j"))
@@ -41,8 +41,8 @@ var unreadableCases = []Case{
 	},
 	{
 		Name:  "AccessedUnreadable/LimitBefore",
-		Shows: "a range whose limit is reached before it is answered",
-		run: func(t *T) {
+		Shows: "a range read whose limit is reached before the key succeeds",
+		run: func(t *env) {
 			t.put("a", "1", "b", "2", "y", "3", "z", "4")
 			require.Equal(t, "a=1 b=2", t.scan(stampValue(t), "", "", firstTwo))
 			require.Equal(t, "z=4 y=3", t.scan(stampValue(t), "", "", lastTwo))
@@ -51,7 +51,7 @@ var unreadableCases = []Case{
 	{
 		Name:  "AccessedUnreadable/AfterSet",
 		Shows: "a later set of the key does not make it readable",
-		run: func(t *T) {
+		run: func(t *env) {
 			tr := stampValue(t)
 			tr.Set(t.key("k"), []byte("plain"))
 			t.getFails(tr, "k", kv.CodeAccessedUnreadable)
@@ -59,8 +59,8 @@ var unreadableCases = []Case{
 	},
 	{
 		Name:  "AccessedUnreadable/AfterClear",
-		Shows: "a later clear does",
-		run: func(t *T) {
+		Shows: "a later clear of the key makes it readable",
+		run: func(t *env) {
 			tr := stampValue(t)
 			tr.Clear(t.key("k"))
 			require.Equal(t, absent, t.get(tr, "k"))
@@ -72,26 +72,26 @@ var unreadableCases = []Case{
 	},
 	{
 		Name:  "AccessedUnreadable/AfterClearRange",
-		Shows: "so does a clear of the range around it",
-		run: func(t *T) {
+		Shows: "a later clear of a range around the key makes it readable",
+		run: func(t *env) {
 			tr := stampValue(t)
 			tr.ClearRange(t.key("a"), t.key("z"))
 			require.Equal(t, absent, t.get(tr, "k"))
 		},
 	},
 	{
-		Name:  "AccessedUnreadable/WhereAStampedKeyMayLand",
-		Shows: "a range that may hold the transaction's own versionstamped key fails with 1036",
-		run: func(t *T) {
+		Name:  "AccessedUnreadable/StampedKeyRange",
+		Shows: "a range read where the transaction's own versionstamped key may be fails with 1036",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.SetVersionstampedKey(t.template("k"), []byte("v"))
 			t.scanFails(tr, "a", "z", kv.CodeAccessedUnreadable)
 		},
 	},
 	{
-		Name:  "AccessedUnreadable/BesideAStampedKey",
-		Shows: "one that cannot hold it is answered",
-		run: func(t *T) {
+		Name:  "AccessedUnreadable/OutsideStampedKeyRange",
+		Shows: "a range read where it cannot be succeeds",
+		run: func(t *env) {
 			t.put("j", "v", "l", "v")
 			tr := t.begin()
 			tr.SetVersionstampedKey(t.template("k"), []byte("v"))
@@ -101,10 +101,10 @@ var unreadableCases = []Case{
 	},
 	{
 		Name:  "AccessedUnreadable/StampedKeyAfterARead",
-		Shows: "the place of a stamped key begins at the transaction's read version: a key with the stamp of an older version can be read",
-		run: func(t *T) {
+		Shows: "the unreadable range of a versionstamped key begins at the transaction's read version, so keys with older stamps can be read",
+		run: func(t *env) {
 			row := putStampedKey(t, "k")
-			t.put("other", "v") // so that the read version is above the row's
+			t.put("other", "v") // so that the read version is above the version of row
 			tr := t.begin()
 			version := t.readVersion(tr)
 			tr.SetVersionstampedKey(t.template("k"), []byte("v"))
@@ -118,8 +118,8 @@ var unreadableCases = []Case{
 	},
 	{
 		Name:  "AccessedUnreadable/StampedKeyBeforeAnyRead",
-		Shows: "without a read version it begins at version zero, and a read that takes one later changes nothing",
-		run: func(t *T) {
+		Shows: "without a read version it begins at version zero, even if a later read takes a read version",
+		run: func(t *env) {
 			putStampedKey(t, "k")
 			t.put("other", "v")
 			tr := t.begin()
@@ -131,8 +131,8 @@ var unreadableCases = []Case{
 	},
 	{
 		Name:  "AccessedUnreadable/Commit",
-		Shows: "a commit after such a read fails with 1036 too, and writes nothing",
-		run: func(t *T) {
+		Shows: "a commit after such a read fails with 1036, too, and writes nothing",
+		run: func(t *env) {
 			tr := stampValue(t)
 			tr.Set(t.key("x"), []byte("v"))
 			t.getFails(tr, "k", kv.CodeAccessedUnreadable)
@@ -144,8 +144,8 @@ var unreadableCases = []Case{
 	},
 	{
 		Name:  "AccessedUnreadable/NextTransaction",
-		Shows: "the next transaction reads the stamp",
-		run: func(t *T) {
+		Shows: "the next transaction reads the versionstamp",
+		run: func(t *env) {
 			tr := stampValue(t)
 			stamp := tr.GetVersionstamp()
 			t.commit(tr)
@@ -154,15 +154,15 @@ var unreadableCases = []Case{
 	},
 }
 
-// stampValue begins a transaction that writes a versionstamped value at k.
-func stampValue(t *T) kv.OwnedTransaction {
+// stampValue begins a transaction with a versionstamped value at k.
+func stampValue(t *env) kv.OwnedTransaction {
 	tr := t.begin()
 	tr.SetVersionstampedValue(t.key("k"), stampTemplate("", ""))
 	return tr
 }
 
-// putStampedKey commits a key that is name and a stamp, and returns it.
-func putStampedKey(t *T, name string) string {
+// putStampedKey commits a key that consists of name and a stamp, and returns it.
+func putStampedKey(t *env, name string) string {
 	t.Helper()
 	tr := t.begin()
 	stamp := tr.GetVersionstamp()
@@ -171,7 +171,7 @@ func putStampedKey(t *T, name string) string {
 	return name + t.stamp(stamp)
 }
 
-// stampedKey returns the key that a commit makes of the template of name.
+// stampedKey returns the key for a name and a versionstamp.
 func stampedKey(name string, version int64, batch uint16) string {
 	key := binary.BigEndian.AppendUint64([]byte(name), uint64(version))
 	return string(binary.BigEndian.AppendUint16(key, batch))

@@ -8,12 +8,12 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// versionCases: how versions grow.
+// versionCases check how versions grow.
 var versionCases = []Case{
 	{
 		Name:  "Versions/CommitsGrow",
-		Shows: "each commit's version is above those of the commits acknowledged before it",
-		run: func(t *T) {
+		Shows: "the version of a commit is above those of all commits acknowledged before it",
+		run: func(t *env) {
 			last := int64(0)
 			for range 20 {
 				version := t.put("k", "v")
@@ -24,8 +24,8 @@ var versionCases = []Case{
 	},
 	{
 		Name:  "Versions/CommitAboveReadVersion",
-		Shows: "the version of a commit is above the transaction's read version",
-		run: func(t *T) {
+		Shows: "the version of a commit is above its read version",
+		run: func(t *env) {
 			for range 20 {
 				tr := t.begin()
 				read := t.readVersion(tr)
@@ -36,8 +36,8 @@ var versionCases = []Case{
 	},
 	{
 		Name:  "Versions/ReadVersionsNeverGoBack",
-		Shows: "a read version is at least that of any transaction that was answered before",
-		run: func(t *T) {
+		Shows: "a read version is at least as high as all read versions returned before",
+		run: func(t *env) {
 			last := int64(1)
 			for i := range 20 {
 				version := t.readVersion(t.begin())
@@ -51,9 +51,9 @@ var versionCases = []Case{
 	},
 	{
 		Name:  "Versions/FollowTheClock",
-		Shows: "versions advance by about a million a second",
+		Shows: "versions advance by about a million per second",
 		Needs: []Capability{Clock},
-		run: func(t *T) {
+		run: func(t *env) {
 			before := t.put("k", "1")
 			t.Advance(3 * time.Second)
 			grown := t.put("k", "2") - before
@@ -64,7 +64,7 @@ var versionCases = []Case{
 		Name:  "Versions/RecoveryJumps",
 		Shows: "a recovery advances versions by a hundred million and loses nothing",
 		Needs: []Capability{Recovery},
-		run: func(t *T) {
+		run: func(t *env) {
 			before := t.put("k", "v")
 			t.Recover()
 			tr := t.begin()
@@ -74,9 +74,9 @@ var versionCases = []Case{
 	},
 	{
 		Name:  "Versions/RecoveryOutdatesOpenTransactions",
-		Shows: "transactions that were open during a recovery fail with 1007, reading and committing",
+		Shows: "transactions that are open during a recovery fail with 1007 when they read or commit",
 		Needs: []Capability{Recovery},
-		run: func(t *T) {
+		run: func(t *env) {
 			reader, writer := t.pinned(), t.begin()
 			t.get(writer, "k")
 			writer.Set(t.key("k"), []byte("v"))
@@ -87,12 +87,13 @@ var versionCases = []Case{
 	},
 }
 
-// readVersionCases: strict serialisability, and one version a transaction.
+// readVersionCases check strict serialisability, and that a transaction has one
+// read version.
 var readVersionCases = []Case{
 	{
 		Name:  "ReadVersion/SeesAcknowledgedCommits",
-		Shows: "a read version is not below any commit acknowledged before it was asked for",
-		run: func(t *T) {
+		Shows: "a read version is at least as high as all commits acknowledged before it was requested",
+		run: func(t *env) {
 			for range 20 {
 				version := t.put("k", "v")
 				require.GreaterOrEqual(t, t.readVersion(t.begin()), version)
@@ -101,9 +102,9 @@ var readVersionCases = []Case{
 	},
 	{
 		Name:  "ReadVersion/SeesCommitsOfOtherGoroutines",
-		Shows: "whoever hears of a commit reads it, on whatever goroutine it was made",
-		run: func(t *T) {
-			t.together(4, func(i int) error {
+		Shows: "a transaction sees every commit acknowledged before it began, on any goroutine",
+		run: func(t *env) {
+			t.concurrently(4, func(i int) error {
 				for range 10 {
 					if err := writeThenRead(t, numbered(i)); err != nil {
 						return err
@@ -115,8 +116,8 @@ var readVersionCases = []Case{
 	},
 	{
 		Name:  "ReadVersion/TakenByTheFirstRead",
-		Shows: "a transaction that has not read yet sees what was committed after it was created",
-		run: func(t *T) {
+		Shows: "a transaction that has not read yet sees commits made after its creation",
+		run: func(t *env) {
 			tr := t.begin()
 			t.put("k", "v")
 			require.Equal(t, "v", t.get(tr, "k"))
@@ -124,8 +125,8 @@ var readVersionCases = []Case{
 	},
 	{
 		Name:  "ReadVersion/StaysTheSame",
-		Shows: "a transaction has one read version, however often it asks and whatever others commit",
-		run: func(t *T) {
+		Shows: "the read version of a transaction does not change",
+		run: func(t *env) {
 			tr := t.begin()
 			t.get(tr, "k")
 			version := t.readVersion(tr)
@@ -136,9 +137,9 @@ var readVersionCases = []Case{
 	},
 	{
 		Name:  "ReadVersion/OneStateInAllReads",
-		Shows: "what others commit after the first read stays invisible in later reads",
+		Shows: "later reads of a transaction do not see commits made after its first read",
 		Needs: []Capability{History},
-		run: func(t *T) {
+		run: func(t *env) {
 			t.put("a", "old", "b", "old", "c", "old")
 			tr := t.begin()
 			require.Equal(t, "old", t.get(tr, "a"))
@@ -152,9 +153,9 @@ var readVersionCases = []Case{
 		},
 	},
 	{
-		Name:  "ReadVersion/NeverTwoStates",
-		Shows: "a transaction whose version is gone fails with 1007 rather than read a newer state",
-		run: func(t *T) {
+		Name:  "ReadVersion/NoNewerData",
+		Shows: "if the read version is no longer kept, a read fails with 1007 and does not return newer data",
+		run: func(t *env) {
 			t.put("a", "old", "b", "old")
 			tr := t.begin()
 			require.Equal(t, "old", t.get(tr, "a"))
@@ -169,8 +170,8 @@ var readVersionCases = []Case{
 	},
 	{
 		Name:  "ReadVersion/NewAfterReset",
-		Shows: "Reset and OnError take a new read version",
-		run: func(t *T) {
+		Shows: "a transaction takes a new read version after Reset and OnError",
+		run: func(t *env) {
 			tr := t.begin()
 			require.Equal(t, absent, t.get(tr, "k"))
 			t.put("k", "one")
@@ -183,8 +184,8 @@ var readVersionCases = []Case{
 	},
 }
 
-// writeThenRead commits a value and wants to see it in the next transaction.
-func writeThenRead(t *T, key string) error {
+// writeThenRead commits a value and checks that the next transaction sees it.
+func writeThenRead(t *env, key string) error {
 	err := t.Transact(t.ctx, func(tr kv.Transaction) error {
 		tr.Set(t.key(key), []byte("v"))
 		return nil

@@ -13,11 +13,10 @@ import (
 // batch, both big-endian.
 const stampSize = 10
 
-// placeholder stands where the stamp goes. The engine overwrites it.
+// placeholder is replaced by the versionstamp.
 const placeholder = "##########"
 
-// stampTemplate returns before + stamp + after with the offset that the
-// versionstamped operations want.
+// stampTemplate returns the template for before + stamp + after, with its offset.
 func stampTemplate(before, after string) []byte {
 	return withOffset(before+placeholder+after, uint32(len(before)))
 }
@@ -27,13 +26,13 @@ func withOffset(text string, offset uint32) []byte {
 	return binary.LittleEndian.AppendUint32([]byte(text), offset)
 }
 
-// template returns a versionstamped key of the case: name + stamp.
-func (t *T) template(name string) []byte {
+// template returns the template of a versionstamped key: name + stamp.
+func (t *env) template(name string) []byte {
 	return stampTemplate(string(t.Prefix)+name, "")
 }
 
-// stamp waits for a stamp that was asked for before a commit.
-func (t *T) stamp(future kv.Future[[]byte]) string {
+// stamp waits for a versionstamp that was requested before a commit.
+func (t *env) stamp(future kv.Future[[]byte]) string {
 	t.Helper()
 	stamp, err := future.Get()
 	require.NoError(t, err, "GetVersionstamp")
@@ -41,12 +40,12 @@ func (t *T) stamp(future kv.Future[[]byte]) string {
 	return string(stamp)
 }
 
-// versionstampCases: what a commit puts into keys and values.
+// versionstampCases cover versionstamps in keys and values.
 var versionstampCases = []Case{
 	{
 		Name:  "Versionstamps/Value",
-		Shows: "a versionstamped value holds the stamp that GetVersionstamp answers, without the offset",
-		run: func(t *T) {
+		Shows: "a versionstamped value is the template with the stamp of GetVersionstamp, without the offset",
+		run: func(t *env) {
 			tr := t.begin()
 			stamp := tr.GetVersionstamp()
 			tr.SetVersionstampedValue(t.key("k"), stampTemplate("", ""))
@@ -56,8 +55,8 @@ var versionstampCases = []Case{
 	},
 	{
 		Name:  "Versionstamps/Key",
-		Shows: "a versionstamped key is the template with the stamp in it, without the offset",
-		run: func(t *T) {
+		Shows: "a versionstamped key is the template with the stamp, without the offset",
+		run: func(t *env) {
 			tr := t.begin()
 			stamp := tr.GetVersionstamp()
 			tr.SetVersionstampedKey(t.template("k"), []byte("v"))
@@ -67,24 +66,24 @@ var versionstampCases = []Case{
 	},
 	{
 		Name:  "Versionstamps/Offset",
-		Shows: "the stamp goes where the offset says, with bytes before and behind it left as they are",
-		run: func(t *T) {
+		Shows: "the stamp replaces the bytes at the offset, and the other bytes stay unchanged",
+		run: func(t *env) {
 			tr := t.begin()
 			future := tr.GetVersionstamp()
-			tr.SetVersionstampedValue(t.key("v"), stampTemplate("before-", "-behind"))
+			tr.SetVersionstampedValue(t.key("v"), stampTemplate("before-", "-after"))
 			tr.SetVersionstampedValue(t.key("w"), withOffset("##"+placeholder, 0))
 			tr.SetVersionstampedKey(stampTemplate(string(t.Prefix)+"k-", "-tail"), []byte("1"))
 			t.commit(tr)
 			stamp := t.stamp(future)
-			require.Equal(t, "before-"+stamp+"-behind", t.stored("v"))
+			require.Equal(t, "before-"+stamp+"-after", t.stored("v"))
 			require.Equal(t, stamp+"##", t.stored("w"))
 			require.Equal(t, "1", t.stored("k-"+stamp+"-tail"))
 		},
 	},
 	{
-		Name:  "Versionstamps/HoldTheVersion",
+		Name:  "Versionstamps/ContainTheVersion",
 		Shows: "the first 8 bytes of a stamp are the committed version, big-endian",
-		run: func(t *T) {
+		run: func(t *env) {
 			tr := t.begin()
 			future := tr.GetVersionstamp()
 			tr.Set(t.key("k"), []byte("v"))
@@ -95,8 +94,8 @@ var versionstampCases = []Case{
 	},
 	{
 		Name:  "Versionstamps/KeyAfterAClear",
-		Shows: "a clear of the template with stamp zero does not take the write back, and a clear of all that it can become does",
-		run: func(t *T) {
+		Shows: "a clear of the template with a zero stamp does not remove the write, but a clear of all keys that it can become does",
+		run: func(t *env) {
 			zero := stampedKey("k", 0, 0)
 			tr := t.begin()
 			stamp := tr.GetVersionstamp()
@@ -115,8 +114,8 @@ var versionstampCases = []Case{
 	},
 	{
 		Name:  "Versionstamps/OnePerTransaction",
-		Shows: "every versionstamped operation of a transaction gets the same stamp; the bytes behind it, the user version, tell them apart",
-		run: func(t *T) {
+		Shows: "all versionstamped operations of a transaction get the same stamp; the bytes after it, the user version, distinguish them",
+		run: func(t *env) {
 			tr := t.begin()
 			future := tr.GetVersionstamp()
 			for _, user := range []string{"\x00\x00", "\x00\x01"} {
@@ -129,8 +128,8 @@ var versionstampCases = []Case{
 	},
 	{
 		Name:  "Versionstamps/Grow",
-		Shows: "stamps order as the commits did",
-		run: func(t *T) {
+		Shows: "stamps have the order of the commits",
+		run: func(t *env) {
 			last := ""
 			for range 20 {
 				tr := t.begin()
@@ -145,13 +144,13 @@ var versionstampCases = []Case{
 	},
 	{
 		Name:  "Versionstamps/Unique",
-		Shows: "no two commits have the same stamp, even where they share a version",
+		Shows: "no two commits have the same stamp, even if they have the same version",
 		run:   uniqueStamps,
 	},
 	{
 		Name:  "Versionstamps/LastWriteWins",
 		Shows: "a versionstamped value replaces an earlier set of its key, and a later clear removes it",
-		run: func(t *T) {
+		run: func(t *env) {
 			tr := t.begin()
 			future := tr.GetVersionstamp()
 			tr.Set(t.key("a"), []byte("plain"))
@@ -164,13 +163,13 @@ var versionstampCases = []Case{
 	},
 	{
 		Name:  "Versionstamps/AfterConflict",
-		Shows: "after a conflict the stamp fails with 2020",
-		run: func(t *T) {
+		Shows: "after a conflict, the versionstamp fails with 2020",
+		run: func(t *env) {
 			tr := t.begin()
 			t.get(tr, "k")
 			stamp := tr.GetVersionstamp()
 			tr.Set(t.key("k"), []byte("v"))
-			t.put("k", "foreign")
+			t.put("k", "other")
 			t.commitFails(tr, kv.CodeNotCommitted)
 			_, err := stamp.Get()
 			t.fails(err, kv.CodeInvalidVersion, "GetVersionstamp")
@@ -178,8 +177,8 @@ var versionstampCases = []Case{
 	},
 	{
 		Name:  "Versionstamps/AfterReset",
-		Shows: "a stamp that was asked for before a Reset fails with 1100",
-		run: func(t *T) {
+		Shows: "a versionstamp requested before Reset fails with 1100",
+		run: func(t *env) {
 			tr := t.begin()
 			stamp := tr.GetVersionstamp()
 			tr.Set(t.key("k"), []byte("v"))
@@ -190,8 +189,8 @@ var versionstampCases = []Case{
 	},
 	{
 		Name:  "Versionstamps/AfterRetry",
-		Shows: "and so does one that was asked for before a retry by OnError",
-		run: func(t *T) {
+		Shows: "a versionstamp requested before a retry by OnError fails with 1100",
+		run: func(t *env) {
 			tr := t.begin()
 			stamp := tr.GetVersionstamp()
 			tr.Set(t.key("k"), []byte("v"))
@@ -202,8 +201,8 @@ var versionstampCases = []Case{
 	},
 	{
 		Name:  "Versionstamps/AfterCancel",
-		Shows: "one that was asked for before Cancel fails with 1025",
-		run: func(t *T) {
+		Shows: "a versionstamp requested before Cancel fails with 1025",
+		run: func(t *env) {
 			tr := t.begin()
 			stamp := tr.GetVersionstamp()
 			tr.Set(t.key("k"), []byte("v"))
@@ -214,14 +213,15 @@ var versionstampCases = []Case{
 	},
 }
 
-// codeBrokenPromise is FoundationDB's broken_promise: nobody is left to answer.
+// codeBrokenPromise is FoundationDB's broken_promise: the result can no longer be
+// determined.
 const codeBrokenPromise = 1100
 
-func uniqueStamps(t *T) {
+func uniqueStamps(t *env) {
 	const workers, commits = 8, 20
 	var mu sync.Mutex
 	seen := map[string]bool{}
-	t.together(workers, func(worker int) error {
+	t.concurrently(workers, func(worker int) error {
 		for range commits {
 			tr, err := t.CreateTransaction(t.ctx)
 			if err != nil {
@@ -245,26 +245,26 @@ func uniqueStamps(t *T) {
 	require.Len(t, seen, workers*commits, "different stamps")
 }
 
-// badTemplates leave no room for a stamp.
+// badTemplates have no room for a stamp at their offset.
 var badTemplates = []struct {
 	name     string
 	template func(text string) []byte
 }{
-	{"OffsetBehindTheEnd", func(text string) []byte { return withOffset(text+placeholder, uint32(len(text))+1) }},
+	{"OffsetPastTheEnd", func(text string) []byte { return withOffset(text+placeholder, uint32(len(text))+1) }},
 	{"OffsetFarOutside", func(text string) []byte { return withOffset(text+placeholder, 400) }},
 	{"OffsetNegative", func(text string) []byte { return withOffset(text+placeholder, 0xffffffff) }},
 	{"NoRoomForAStamp", func(string) []byte { return withOffset("#########", 0) }},
 	{"NoRoomForAnOffset", func(string) []byte { return []byte("###") }},
 }
 
-// badTemplateCases: offsets that leave no room for a stamp.
+// badTemplateCases cover templates without room for a stamp.
 func badTemplateCases() []Case {
 	cases := make([]Case, 0, len(badTemplates)+1)
 	for _, c := range badTemplates {
 		cases = append(cases, Case{
 			Name:  "BadVersionstampTemplate/" + c.name,
-			Shows: "reads and the commit after it fail with 2000, and nothing is written",
-			run: func(t *T) {
+			Shows: "the next read and the commit fail with 2000, and nothing is written",
+			run: func(t *env) {
 				for _, apply := range []func(tr kv.Transaction){
 					func(tr kv.Transaction) {
 						tr.SetVersionstampedValue(t.key("k"), c.template("text"))
@@ -274,7 +274,7 @@ func badTemplateCases() []Case {
 					},
 				} {
 					tr := t.begin()
-					tr.Set(t.key("beside"), []byte("v"))
+					tr.Set(t.key("neighbour"), []byte("v"))
 					apply(tr)
 					t.getFails(tr, "other", kv.CodeInvalidOperation)
 					t.scanFails(tr, "a", "z", kv.CodeInvalidOperation)
@@ -286,8 +286,8 @@ func badTemplateCases() []Case {
 	}
 	return append(cases, Case{
 		Name:  "BadVersionstampTemplate/AfterReset",
-		Shows: "Reset forgets the error",
-		run: func(t *T) {
+		Shows: "Reset clears the error",
+		run: func(t *env) {
 			tr := t.begin()
 			tr.SetVersionstampedValue(t.key("k"), []byte("#"))
 			tr.Reset()

@@ -147,7 +147,7 @@ func TestLostAcknowledgement(t *testing.T) {
 }
 
 // TestLateCommit checks that a late commit is checked for conflicts and age when it
-// lands.
+// is applied.
 func TestLateCommit(t *testing.T) {
 	var late []*LateCommit
 	clock := newTestClock()
@@ -297,9 +297,9 @@ func TestWatchHooks(t *testing.T) {
 	require.Equal(t, &answer{OK: true, Info: "fired"}, watchState(delayed))
 
 	hold = false
-	told := watch()
+	notified := watch()
 	put(t, db, "k", "3")
-	require.Equal(t, &answer{OK: true, Info: "fired"}, watchState(told))
+	require.Equal(t, &answer{OK: true, Info: "fired"}, watchState(notified))
 
 	spurious, failed := watch(), watch()
 	registered[2].Notify(nil)

@@ -1,0 +1,4 @@
+package kvtest
+
+// Capabilities lists all capabilities.
+var Capabilities = capabilities
