@@ -53,9 +53,9 @@ func (h *handles) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, e
 func TestDifferencesAreFound(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []struct {
-		name  string
+		name   string
 		inject func(tr *faulty)
-		most  int // maximum number of steps after reduction
+		most   int // maximum number of steps after reduction
 	}{
 		{"clears are ignored", func(tr *faulty) { tr.clear = func([]byte) {} }, 3},
 		{"snapshot reads conflict", func(tr *faulty) { tr.snapshot = func() kv.ReadTransaction { return tr.OwnedTransaction } }, 6},
