@@ -15,8 +15,8 @@ const (
 	DefaultHistoryLimit      = 128
 )
 
-// Bounds that keep every sum of a time and a duration far from overflow, and
-// a history small enough for one page and one ClearRange.
+// Bounds of a config. They keep every sum of a time and a duration far from
+// overflow, and the history small enough for one page and one ClearRange.
 const (
 	// MinLeaseDuration is the shortest lease that a config may ask for.
 	MinLeaseDuration = time.Millisecond
@@ -26,16 +26,16 @@ const (
 	MaxHistoryLimit = 10_000
 )
 
-// ExpiryMode says how contenders judge that a lease is over.
+// ExpiryMode says how candidates decide that a lease has expired.
 type ExpiryMode int
 
 const (
-	// ExpiryByClock compares the caller's wall clock with the expiry that the
+	// ExpiryByClock compares the caller's wall clock with the expiry time that the
 	// leader stored. It is correct only while the clocks of all hosts agree.
 	ExpiryByClock ExpiryMode = iota
 	// ExpiryByObservation lets a candidate claim only after it has seen the same
-	// ballot unchanged for a whole lease on its own clock. No clock is compared
-	// between processes.
+	// ballot unchanged for a whole lease on its own clock. Clocks of different
+	// processes are never compared.
 	ExpiryByObservation
 )
 
@@ -65,73 +65,73 @@ func ParseExpiryMode(s string) (ExpiryMode, error) {
 	}
 }
 
-// Config is the configuration of one election. It is stored in the database,
-// so all processes decide by the same one; a change applies from the next
-// claim or renewal.
+// Config is the configuration of one election. It is stored in the database, so
+// all processes use the same one. A change applies from the next claim or renewal.
 type Config struct {
-	// LeaseDuration is how long a leader keeps its leadership without renewing.
+	// LeaseDuration is how long a leader keeps its leadership without renewing it.
 	LeaseDuration time.Duration
 	// HeartbeatInterval is how often a process runs an election cycle. It must
-	// be shorter than LeaseDuration less the margin.
+	// be shorter than LeaseDuration minus the margin.
 	HeartbeatInterval time.Duration
 	// CandidateTimeout is how long a candidate may go without a heartbeat before
 	// others may evict it. It must be longer than HeartbeatInterval.
 	CandidateTimeout time.Duration
-	// ElectionEnabled allows claims and renewals. While it is false the leader's
-	// lease runs out, and heartbeats continue.
+	// ElectionEnabled allows claims and renewals. If it is false, the leader's
+	// lease runs out and heartbeats continue.
 	ElectionEnabled bool
 	// AllowPreemption lets a strictly higher priority replace a live leader.
 	AllowPreemption bool
-	// PreemptionGrace is how long a leader may drain after it saw a challenge.
-	// With zero the challenger takes over at once, and the old leader learns of
-	// it afterwards. A leader that only calls RunElectionCycle also has this long
-	// to meet the request of an operator.
+	// PreemptionGrace is how long a leader may drain after it has seen a challenge.
+	// If it is zero, the challenger takes over immediately and the old leader learns
+	// of it afterwards. A leader that only calls RunElectionCycle also has this long
+	// to carry out an operator's request.
 	PreemptionGrace time.Duration
 	// PreemptDelay is how long a candidate must have been registered before it
 	// challenges or preempts a live leader, so that a process that keeps crashing
-	// cannot take over each time it starts. A vacancy and an expired lease are
-	// claimed without it.
+	// cannot take over each time it starts. It does not delay the claim of a vacant
+	// leadership or an expired lease.
 	PreemptDelay time.Duration
-	// MinimumTenure protects a new leader from preemption, against flapping.
+	// MinimumTenure is how long a new leader is protected from preemption. It
+	// prevents flapping.
 	MinimumTenure time.Duration
-	// Margin is how long before the end of its lease a leader stops believing in
-	// it. Zero means a tenth of the lease, see EffectiveMargin.
+	// Margin is how long before the end of its lease a leader stops trusting it.
+	// Zero means a tenth of the lease, see EffectiveMargin.
 	Margin time.Duration
-	// HistoryLimit is how many terms of history are kept. Zero keeps none: then a
-	// transfer that runs again after other terms have followed cannot tell that it was
-	// done.
+	// HistoryLimit is how many past terms are kept. If it is zero, none are. A
+	// transfer that is retried after other terms have followed then cannot tell that
+	// it has already happened.
 	HistoryLimit int
-	// Expiry says how candidates judge that a lease is over.
+	// Expiry says how candidates decide that a lease has expired.
 	Expiry ExpiryMode
 
-	// Revision counts the writes of this config, beginning with 1. It is set by
-	// the election. Given to WriteConfig, it makes the write conditional: only
-	// this revision is replaced. Zero replaces whatever stands.
+	// Revision counts the writes of this config, starting with 1. The election sets
+	// it. If it is not zero in a call of WriteConfig, the write replaces only this
+	// revision. Zero replaces any revision.
 	Revision uint64
-	// Nonce names one intended write, so that a write which is run again after
-	// an unknown commit knows its own success. Choose a fresh one for each
-	// intent, outside the transaction's closure; zero compares contents instead.
+	// Nonce identifies one intended write. A write that is retried after an unknown
+	// commit result recognizes by it that it has already happened. Choose a new one
+	// for each write, outside the transaction's closure. If it is zero, the settings
+	// are compared instead.
 	Nonce [16]byte
 }
 
-// DefaultConfig returns the settings of an election that nothing else
-// configures: lease 10 s, heartbeat 3 s, candidate timeout 15 s, enabled, expiry
-// by observation, preemption with a grace of one lease, and a minimum tenure and a
-// preempt delay of one lease.
+// DefaultConfig returns the default settings: lease 10 s, heartbeat 3 s,
+// candidate timeout 15 s, enabled, expiry by observation, preemption with a grace
+// of one lease, and a minimum tenure and a preempt delay of one lease each.
 func DefaultConfig() Config {
 	c := ConfigWithLease(DefaultLeaseDuration)
 	c.HeartbeatInterval = DefaultHeartbeatInterval
 	return c
 }
 
-// ConfigWithLease returns DefaultConfig scaled to a lease: a heartbeat of a
-// third of it, a candidate timeout of one and a half, and a grace, a minimum tenure
-// and a preempt delay of one.
+// ConfigWithLease returns DefaultConfig scaled to a lease. The heartbeat is a
+// third of the lease, the candidate timeout one and a half leases, and the grace,
+// the minimum tenure and the preempt delay one lease each.
 func ConfigWithLease(lease time.Duration) Config {
 	c := RecipeConfig()
 	c.LeaseDuration = lease
 	c.HeartbeatInterval = lease / 3
-	if lease > math.MaxInt64/3 { // out of bounds; Validate says so
+	if lease > math.MaxInt64/3 { // out of bounds, which Validate reports
 		c.CandidateTimeout = lease
 	} else {
 		c.CandidateTimeout = lease * 3 / 2
@@ -142,9 +142,9 @@ func ConfigWithLease(lease time.Duration) Config {
 }
 
 // RecipeConfig returns the settings of the leader election recipe that this
-// project started from: those of DefaultConfig, but with expiry by clock and
-// preemption at once. It relies on synchronised clocks, and a leader that is
-// preempted learns of it only afterwards. Only fenced writes are safe then.
+// project started from. They are those of DefaultConfig, but with expiry by clock
+// and immediate preemption. They rely on synchronized clocks, and a preempted
+// leader learns of it only afterwards, so only fenced writes are safe.
 func RecipeConfig() Config {
 	return Config{
 		LeaseDuration:     DefaultLeaseDuration,
@@ -157,13 +157,13 @@ func RecipeConfig() Config {
 	}
 }
 
-// EffectiveMargin returns Margin, or a tenth of the lease where Margin is zero.
+// EffectiveMargin returns Margin, or a tenth of the lease if Margin is zero.
 func (c Config) EffectiveMargin() time.Duration {
 	return c.MarginFor(c.LeaseDuration)
 }
 
 // MarginFor returns the margin for a lease of another length, in the same
-// proportion: a lease that was shortened has a margin that fits it.
+// proportion to it.
 func (c Config) MarginFor(lease time.Duration) time.Duration {
 	if c.Margin == 0 || c.LeaseDuration <= 0 {
 		return lease / 10
@@ -182,22 +182,22 @@ func mulDiv(a, b, c time.Duration) time.Duration {
 	return time.Duration(quotient)
 }
 
-// AcceptanceLease is the short lease of a leadership that was handed over, until
-// its new holder's own first renewal: one heartbeat and the margin.
+// AcceptanceLease returns the short lease of a leadership that was handed over:
+// one heartbeat and the margin. It applies until the new leader's first renewal.
 func (c Config) AcceptanceLease() time.Duration {
 	return min(c.HeartbeatInterval+c.EffectiveMargin(), c.LeaseDuration)
 }
 
-// SameSettings reports whether two configs ask for the same, whatever their
-// revisions and nonces.
+// SameSettings reports whether two configs are equal except for their revisions
+// and nonces.
 func (c Config) SameSettings(other Config) bool {
 	c.Revision, c.Nonce = 0, [16]byte{}
 	other.Revision, other.Nonce = 0, [16]byte{}
 	return c == other
 }
 
-// Validate returns nil, or an *InvalidConfigError that lists every fault, by
-// field. It matches ErrInvalidConfig.
+// Validate returns nil, or an *InvalidConfigError that lists every fault by
+// field. The error matches ErrInvalidConfig.
 func (c Config) Validate() error {
 	var faults []ConfigFault
 	fault := func(field, problem string) {
@@ -242,7 +242,7 @@ func (c Config) validateMargin(fault func(field, problem string)) {
 		return
 	}
 	if c.LeaseDuration <= 0 {
-		return // reported already, and nothing can be compared with it
+		return // already reported, and nothing can be compared with it
 	}
 	margin := c.EffectiveMargin()
 	if margin >= c.LeaseDuration {
@@ -250,12 +250,13 @@ func (c Config) validateMargin(fault func(field, problem string)) {
 		return
 	}
 	if c.HeartbeatInterval >= c.LeaseDuration-margin {
-		fault("HeartbeatInterval", "is "+c.HeartbeatInterval.String()+", not shorter than the lease less the margin ("+
-			(c.LeaseDuration-margin).String()+"): a leader would stop believing between two renewals")
+		fault("HeartbeatInterval", "is "+c.HeartbeatInterval.String()+", not shorter than the lease minus the margin ("+
+			(c.LeaseDuration-margin).String()+"): a leader would stop trusting its lease between two renewals")
 	}
 }
 
-// outside says that a duration is not between low and MaxDuration.
+// outside returns the problem of a duration that is not between low and
+// MaxDuration.
 func outside(d, low time.Duration) string {
 	return "is " + d.String() + "; use " + low.String() + " to " + MaxDuration.String()
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/fdbelection/fdbelection"
 )
 
-// The documented values are part of the contract: operators and other languages rely on
-// them.
+// TestDocumentedValues: operators and programs in other languages rely on these
+// values.
 func TestDocumentedValues(t *testing.T) {
 	require.Equal(t, time.Millisecond, fdbelection.MinLeaseDuration)
 	require.Equal(t, 365*24*time.Hour, fdbelection.MaxDuration)
@@ -41,7 +41,8 @@ func TestConfigWithLeaseKeepsItsProportions(t *testing.T) {
 	require.Equal(t, fdbelection.ExpiryByObservation, c.Expiry)
 }
 
-// A lease that is out of bounds overflows nothing, so that only its bounds are reported.
+// TestConfigWithLeaseOutOfBounds: a lease that is out of bounds does not cause an
+// overflow, so only its bounds are reported.
 func TestConfigWithLeaseOutOfBounds(t *testing.T) {
 	for _, lease := range []time.Duration{math.MinInt64, -1, 0, fdbelection.MaxDuration + 1, math.MaxInt64/3 + 1, math.MaxInt64} {
 		c := fdbelection.ConfigWithLease(lease)
@@ -52,7 +53,8 @@ func TestConfigWithLeaseOutOfBounds(t *testing.T) {
 	}
 }
 
-// Each bound of each field: the last value that is valid, and the first that is not.
+// TestValidateBounds checks, for each bound of each field, the last valid value and the
+// first invalid one.
 func TestValidateBounds(t *testing.T) {
 	const longest = fdbelection.MaxDuration
 	type change = func(*fdbelection.Config)
@@ -78,7 +80,7 @@ func TestValidateBounds(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change change
-		want   string // of the error; empty: valid
+		want   string // the error, or empty if the config is valid
 	}{
 		{"shortest lease", duration(setLease, time.Millisecond), ""},
 		{"lease too short", duration(setLease, time.Millisecond-1), "LeaseDuration is 999.999µs; use 1ms to 8760h0m0s"},
@@ -120,8 +122,8 @@ func TestValidateBounds(t *testing.T) {
 	}
 }
 
-// A margin that is as long as the lease leaves nothing to compare the heartbeat with:
-// one fault is reported, not two.
+// TestValidateReportsTheCauseOnly: if the margin is as long as the lease, the heartbeat
+// has nothing to be compared with. Only one fault is reported.
 func TestValidateReportsTheCauseOnly(t *testing.T) {
 	c := fdbelection.DefaultConfig()
 	c.Margin = c.LeaseDuration
@@ -135,11 +137,12 @@ func TestValidateReportsTheCauseOnly(t *testing.T) {
 
 func TestAcceptanceLeaseIsNoLongerThanTheLease(t *testing.T) {
 	c := fdbelection.DefaultConfig()
-	c.HeartbeatInterval = c.LeaseDuration // not valid, and read all the same
+	c.HeartbeatInterval = c.LeaseDuration // not valid
 	require.Equal(t, c.LeaseDuration, c.AcceptanceLease())
 }
 
-// The proportion of a config without a lease is not defined: a tenth, and no panic.
+// TestMarginWithoutALease: without a lease there is no proportion. The margin is a
+// tenth, and there is no panic.
 func TestMarginWithoutALease(t *testing.T) {
 	for _, lease := range []time.Duration{0, -1} {
 		c := fdbelection.Config{LeaseDuration: lease, Margin: time.Second}

@@ -6,9 +6,8 @@ import (
 )
 
 // Differences returns one text for each setting of c that differs from other, in
-// the order of the fields, such as "PreemptionGrace is 0s instead of 10s". It
-// leaves out the revision and the nonce, as SameSettings does, and returns nil if
-// both configs ask for the same.
+// the order of the fields, such as "PreemptionGrace is 0s instead of 10s". Like
+// SameSettings, it ignores the revision and the nonce.
 func (c Config) Differences(other Config) []string {
 	var texts []string
 	mine, others := reflect.ValueOf(c), reflect.ValueOf(other)

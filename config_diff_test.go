@@ -17,7 +17,7 @@ func TestDifferences(t *testing.T) {
 	other := config
 	other.Revision, other.Nonce = 7, [16]byte{1}
 	require.True(t, config.SameSettings(other))
-	require.Empty(t, config.Differences(other), "neither is a setting")
+	require.Empty(t, config.Differences(other), "Revision and Nonce are not settings")
 
 	config.Expiry, other.Expiry = fdbelection.ExpiryByClock, fdbelection.ExpiryByObservation
 	config.PreemptionGrace, other.PreemptionGrace = 0, 10*time.Second
@@ -31,7 +31,8 @@ func TestDifferences(t *testing.T) {
 	}, config.Differences(other))
 }
 
-// Each setting that SameSettings compares is named.
+// TestDifferencesNameEverySetting: Differences names each setting that SameSettings
+// compares.
 func TestDifferencesNameEverySetting(t *testing.T) {
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[fdbelection.Config]()) {
 		var c fdbelection.Config
@@ -45,7 +46,7 @@ func TestDifferencesNameEverySetting(t *testing.T) {
 		case reflect.Array:
 			v.Index(0).SetUint(1)
 		default:
-			t.Fatalf("a setting of kind %s", v.Kind())
+			t.Fatalf("a setting has kind %s", v.Kind())
 		}
 		texts := c.Differences(fdbelection.Config{})
 		if c.SameSettings(fdbelection.Config{}) {

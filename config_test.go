@@ -27,7 +27,7 @@ func TestDefaultConfigIsValid(t *testing.T) {
 	}
 }
 
-// TestRecipeConfig: parity with the recipe has a name of its own.
+// TestRecipeConfig checks that the settings are those of the original recipe.
 func TestRecipeConfig(t *testing.T) {
 	c := fdbelection.RecipeConfig()
 	require.NoError(t, c.Validate())
@@ -79,9 +79,9 @@ func TestValidateRelations(t *testing.T) {
 		change func(c *fdbelection.Config)
 		field  string
 	}{
-		"heartbeat meets the lease less the margin": {func(c *fdbelection.Config) { c.HeartbeatInterval = 9 * time.Second }, "HeartbeatInterval"},
-		"timeout meets the heartbeat":               {func(c *fdbelection.Config) { c.CandidateTimeout = c.HeartbeatInterval }, "CandidateTimeout"},
-		"margin meets the lease":                    {func(c *fdbelection.Config) { c.Margin = c.LeaseDuration }, "Margin"},
+		"heartbeat of the lease minus the margin": {func(c *fdbelection.Config) { c.HeartbeatInterval = 9 * time.Second }, "HeartbeatInterval"},
+		"timeout of the heartbeat":             {func(c *fdbelection.Config) { c.CandidateTimeout = c.HeartbeatInterval }, "CandidateTimeout"},
+		"margin of the lease":                    {func(c *fdbelection.Config) { c.Margin = c.LeaseDuration }, "Margin"},
 		"history too long":                          {func(c *fdbelection.Config) { c.HistoryLimit = fdbelection.MaxHistoryLimit + 1 }, "HistoryLimit"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,33 +1,37 @@
-// Package fdbelection holds what every part of the project shares: the
-// configuration of an election and the errors that its functions return.
+// Package fdbelection holds the configuration of an election and the errors
+// that all packages of the project share.
 //
-// The election itself lives in the packages around it:
+// The election itself is in these packages:
 //
-//   - election: the protocol, one transaction at a time, inside transactions
-//     that the caller owns;
-//   - kv: the contract with the database, and its engines below kv/;
-//   - subspace: keys and tuples, byte for byte as FoundationDB encodes them.
+//   - election: the protocol, inside transactions that the caller runs
+//   - elector: a loop that takes part in an election for one process
+//   - kv: the interface to the database, with its engines below kv/
+//   - subspace: keys and tuples in FoundationDB's encoding
 //
-// # What is promised
+// # Guarantees
 //
-// Three levels, from the strongest to the weakest:
+// There are three levels, from the strongest to the weakest:
 //
-//   - Record exclusion, always: a ballot and a term each have one holder, for
-//     ever, and both only grow. The database's serialisability guarantees it.
-//   - Fenced writes, always, for writers that use the fence: a transaction that
-//     calls election.RequireLeadership commits only while the caller's term is
-//     the newest. No clock takes part in it.
-//   - Belief, by observation: the instants at which two processes check and
-//     find themselves leading never interleave, as long as the rates of their
-//     clocks differ by less than the margin. There are two stated exceptions. After
-//     an immediate preemption, a forced removal or a take-over by clock, the
-//     displaced leader may go on believing until its own lease ends. And if the
-//     records of an election are removed under a live leader, a process that has
-//     never seen a ballot of it may claim in a new one, until the old leader's watch
-//     or next read tells it; a process that has seen one waits a lease first.
+//   - One holder per record, always: each ballot and each term has one holder,
+//     which never changes, and both numbers only grow. This follows from the
+//     serializability of the database.
+//   - Fenced writes, always: a transaction that calls election.RequireLeadership
+//     commits only while the caller's term is the newest. This does not depend on
+//     any clock.
+//   - Leadership checks, with expiry by observation: once a process has checked and
+//     found that it leads, the checks of every earlier leader fail. This holds as
+//     long as the rates of their clocks differ by less than the margin.
 //
-// What is not promised: that work done between two checks, outside a fenced
-// transaction, is exclusive. It needs the fence, or a sink that compares terms.
+// There are two exceptions to the third level. After an immediate preemption, a
+// forced removal or a take-over by clock, the replaced leader may find that it leads
+// until its own lease ends. If the records of an election are deleted under a live
+// leader, a process that has never seen one of its ballots may claim the
+// leadership immediately. The old leader stops when its watch fires or at its next
+// read. A process that has seen a ballot waits for one lease first.
 //
-// This package imports nothing but the standard library.
+// Work that is done between two checks, outside a fenced transaction, is not
+// guaranteed to be exclusive. It needs the fence, or a destination that compares
+// terms.
+//
+// This package imports only the standard library.
 package fdbelection

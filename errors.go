@@ -6,49 +6,49 @@ import (
 	"strings"
 )
 
-// The errors of an election. Compare with errors.Is; those that carry data are
-// typed as well, for errors.As.
+// The errors of an election. Compare them with errors.Is. Errors with data are
+// also typed, for errors.As.
 var (
 	// ErrNotInitialized: the election has no config yet. Call Initialize first,
-	// and check the subspace.
+	// and check that the subspace is the right one.
 	ErrNotInitialized = errors.New("election is not initialized: call Initialize first, and check that the subspace is the right one")
 	// ErrElectionDisabled: the config forbids claims and renewals. Heartbeats and
-	// resignations go on.
+	// resignations still work.
 	ErrElectionDisabled = errors.New("election is disabled by its config")
-	// ErrUnregisteredCandidate: the acting candidate has no record. Register it
-	// again; it may have been evicted.
+	// ErrUnregisteredCandidate: the acting candidate has no record, for example
+	// because it was evicted. Register it again.
 	ErrUnregisteredCandidate = errors.New("candidate is not registered: call RegisterCandidate (it may have been evicted)")
-	// ErrRegistrationPending: the candidate was registered in this very
-	// transaction, and its versionstamp is known only once that has committed. The
-	// database refuses to commit a transaction that has tried to read it (code
-	// 1036): begin another one.
+	// ErrRegistrationPending: the candidate was registered in the same
+	// transaction, and its versionstamp is known only after the commit. The database
+	// refuses to commit a transaction that has tried to read it (code 1036), so start
+	// a new one.
 	ErrRegistrationPending = errors.New("registration is pending: it can be read after the transaction that made it has committed")
-	// ErrProcessNotFound: no candidate of that id is registered.
-	ErrProcessNotFound = errors.New("no candidate of that id is registered")
+	// ErrProcessNotFound: no candidate with that id is registered.
+	ErrProcessNotFound = errors.New("no candidate with that id is registered")
 	// ErrDuplicateID: the candidate record of this id belongs to another
-	// incarnation: a newer process of the same name, or an older one that is alive.
-	ErrDuplicateID = errors.New("another process has registered under the same id")
+	// incarnation: a newer process with the same id, or an older one that is alive.
+	ErrDuplicateID = errors.New("another process is registered with the same id")
 	// ErrNotVoting: the candidate is an observer, which never leads.
 	ErrNotVoting = errors.New("candidate is an observer and never leads")
-	// ErrNotLeader: the caller does not hold the seat in the term it named.
+	// ErrNotLeader: the caller does not lead in the term that it gave.
 	ErrNotLeader = errors.New("not the leader")
-	// ErrFenced: the term of the token is not the one that stands; nothing must be
-	// written on its authority any more.
+	// ErrFenced: the term of the token is not the current one. The caller must not
+	// write anything in this term any more.
 	ErrFenced = errors.New("fenced: leadership of that term is over")
-	// ErrNoNonce: the nonce that names an intended act is zero.
-	ErrNoNonce = errors.New("the nonce is zero: draw one (uuid.New) outside of the transaction's closure")
-	// ErrRequestPending: another request about the same term stands. Remove it with
-	// LeaderElection.CancelRequest or CancelAnyRequest, or `fdbelect cancel`.
-	ErrRequestPending = errors.New("another request about this term stands: remove it first, with CancelAnyRequest or `fdbelect cancel`")
-	// ErrLeaderRenewed: the holder that was to lose its seat has renewed its lease
-	// since it was looked at, so it is alive.
-	ErrLeaderRenewed = errors.New("the leader has renewed its lease meanwhile: it is alive")
-	// ErrTermFloor: the term to which the election is to be raised is out of range.
-	ErrTermFloor = errors.New("the floor of the term is out of range")
+	// ErrNoNonce: the nonce that identifies an operation is zero.
+	ErrNoNonce = errors.New("the nonce is zero: draw one (uuid.New) outside the transaction's closure")
+	// ErrRequestPending: another request for the same term is pending. Cancel it
+	// first, with the Cancel methods of LeaderElection or with `fdbelect cancel`.
+	ErrRequestPending = errors.New("another request for this term is pending: cancel it first (`fdbelect cancel`)")
+	// ErrLeaderRenewed: the leader that was to be removed has renewed its lease
+	// since the caller read it, so it is alive.
+	ErrLeaderRenewed = errors.New("the leader has renewed its lease in the meantime, so it is alive")
+	// ErrTermFloor: the term floor that was given to RaiseTerm is out of range.
+	ErrTermFloor = errors.New("the term floor is out of range")
 	// ErrSharedKeys: the election would share keys with another one.
 	ErrSharedKeys = errors.New("the election would share keys with another one: choose another subspace")
-	// ErrConfigChanged: the config is not at the revision that the write named.
-	ErrConfigChanged = errors.New("config was changed by somebody else: read it again and repeat the change")
+	// ErrConfigChanged: the config is not at the revision that the write gave.
+	ErrConfigChanged = errors.New("config was changed in the meantime: read it again and repeat the change")
 	// ErrInvalidConfig: the config breaks a rule; see InvalidConfigError.
 	ErrInvalidConfig = errors.New("invalid config")
 	// ErrInvalidCandidate: an id, role or metadata breaks a rule; see
@@ -58,12 +58,12 @@ var (
 	ErrInvalidState = errors.New("invalid stored record")
 )
 
-// ConfigFault is one broken rule of a Config.
+// ConfigFault is one fault of a Config.
 type ConfigFault struct {
 	// Field is the name of the field in Config.
 	Field string
-	// Problem says what is wrong with it and what to do, as the rest of a
-	// sentence that begins with the field.
+	// Problem says what is wrong with it and what to do. It continues a sentence
+	// that starts with the field.
 	Problem string
 }
 
@@ -90,8 +90,7 @@ func (e *InvalidConfigError) Unwrap() error { return ErrInvalidConfig }
 type InvalidCandidateError struct {
 	// Field is "id", "role" or "metadata".
 	Field string
-	// Problem says what is wrong and what to do; anything untrusted in it is
-	// quoted.
+	// Problem says what is wrong and what to do. Untrusted text in it is quoted.
 	Problem string
 }
 
@@ -103,17 +102,17 @@ func (e *InvalidCandidateError) Error() string {
 // Unwrap returns ErrInvalidCandidate.
 func (e *InvalidCandidateError) Unwrap() error { return ErrInvalidCandidate }
 
-// InvalidStateError names a key whose record cannot be read. The record is
-// left as it is. It matches ErrInvalidState.
+// InvalidStateError reports a record that cannot be read. The record is left
+// unchanged. The error matches ErrInvalidState.
 type InvalidStateError struct {
-	// Key is the whole key in the database.
+	// Key is the full key in the database.
 	Key []byte
 	// Record is the kind of the record: "config", "leader", "candidate" and so on.
 	Record string
 	// Problem says what is wrong with the bytes.
 	Problem string
-	// Newer says that a newer version of this program has written the record. It is
-	// not damaged: upgrade, and do not repair it.
+	// Newer says that a newer version of this program wrote the record. The record
+	// is not damaged. Upgrade instead of repairing it.
 	Newer bool
 }
 

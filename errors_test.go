@@ -9,7 +9,8 @@ import (
 	"github.com/fdbelection/fdbelection"
 )
 
-// A typed error tells all that it carries, and matches its sentinel and no other one.
+// TestTypedErrors: the text of a typed error holds all of its fields. The error matches
+// its sentinel and no other one.
 func TestTypedErrors(t *testing.T) {
 	sentinels := []error{fdbelection.ErrInvalidConfig, fdbelection.ErrInvalidCandidate, fdbelection.ErrInvalidState}
 	for _, c := range []struct {

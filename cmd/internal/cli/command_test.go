@@ -150,7 +150,7 @@ func TestSameIDTwice(t *testing.T) {
 	says(t, &first.stderr, "role=leader")
 	second := start(t, file, "a", "--lease", "1s")
 	require.Equal(t, 79, second.wait(t))
-	require.Contains(t, second.stderr.String(), "another process has registered under the same id")
+	require.Contains(t, second.stderr.String(), "another process is registered with the same id")
 	require.Contains(t, second.stderr.String(), "give each process an --id of its own")
 	first.signal(syscall.SIGTERM)
 	require.Zero(t, first.wait(t))

@@ -58,7 +58,7 @@ func TestConfigSetDefaults(t *testing.T) {
 	require.Contains(t, o.stdout, "nothing to change")
 	o = d.runs("config", "set", "--defaults", "--revision", "1")
 	require.Equal(t, 1, o.code, o.stdout)
-	require.Contains(t, o.stderr, "config was changed by somebody else")
+	require.Contains(t, o.stderr, "config was changed in the meantime")
 
 	// With a lease that is set at once the others follow from it, but for what is
 	// named itself.

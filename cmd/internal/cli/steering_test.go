@@ -184,7 +184,7 @@ func TestOneOperatorChangesARevision(t *testing.T) {
 			won = o.stdout
 		default:
 			require.Equal(t, 1, o.code, o.stderr)
-			require.Contains(t, o.stderr, "config was changed by somebody else")
+			require.Contains(t, o.stderr, "config was changed in the meantime")
 		}
 	}
 	require.Contains(t, won, "10s -> "+d.state().Config.MinimumTenure.String())
@@ -227,7 +227,7 @@ func TestOneOperatorAsksTheLeader(t *testing.T) {
 			for range operators - 1 {
 				o := <-ended
 				require.Equal(t, 1, o.code, o.stdout)
-				require.Contains(t, o.stderr, "another request about this term stands")
+				require.Contains(t, o.stderr, "another request for this term is pending")
 				require.Contains(t, o.stderr, "--replace")
 			}
 			intent := d.state().Request
