@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// simulated are the packages that a simulation runs: from one seed they must
-// do the same in the same order, every time. That their time and their chance
-// are injected is checked by .golangci.yml; here it is the order.
+// simulated lists the packages that a simulation runs. From one seed, they must do
+// the same things in the same order every time. .golangci.yml checks that their
+// clocks and random numbers are injected. This test checks the order.
 var simulated = []string{
 	"github.com/fdbelection/fdbelection/election",
 	"github.com/fdbelection/fdbelection/internal/machine",
@@ -32,8 +32,8 @@ func TestSimulatedCodeHasOneOrder(t *testing.T) {
 	}
 }
 
-// TestUnorderedCodeIsFound shows that the check can fail: each marked line of
-// the fixture is reported, and no other.
+// TestUnorderedCodeIsFound shows that the check can fail. It reports each marked
+// line of the fixture and no other line.
 func TestUnorderedCodeIsFound(t *testing.T) {
 	fset := token.NewFileSet()
 	file := parse(t, fset, filepath.Join("testdata", "unordered.go"))
@@ -54,7 +54,7 @@ func TestUnorderedCodeIsFound(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// finding is one place where the order of events is left to the runtime.
+// finding is a place where the runtime chooses the order of events.
 type finding struct {
 	at      token.Pos
 	problem string
@@ -62,16 +62,16 @@ type finding struct {
 
 const (
 	goroutine   = "a goroutine: the scheduler decides when it runs"
-	selection   = "a select: it chooses at random among what is ready"
-	channelUse  = "a channel: who is waked first is up to the scheduler"
-	mapOrder    = "a range over a map: sort the keys first, unless all it does is add up integers"
-	mapIterator = "an iterator over a map: give it to slices.Sorted at once"
+	selection   = "a select: it chooses at random among the ready cases"
+	channelUse  = "a channel: the scheduler decides which goroutine wakes first"
+	mapOrder    = "a range over a map: sort the keys first, unless the body only adds up integers"
+	mapIterator = "an iterator over a map: pass it directly to slices.Sorted"
 )
 
-// unordered returns what the files do in an order that the runtime chooses.
+// unordered returns the places in the files where the runtime chooses the order.
 func unordered(files []*ast.File, info *types.Info) []finding {
 	var found []finding
-	sorted := map[ast.Node]bool{} // calls whose result is sorted at once
+	sorted := map[ast.Node]bool{} // calls whose result is sorted directly
 	report := func(n ast.Node, problem string) { found = append(found, finding{n.Pos(), problem}) }
 	for _, file := range files {
 		ast.Inspect(file, func(n ast.Node) bool {
@@ -80,7 +80,7 @@ func unordered(files []*ast.File, info *types.Info) []finding {
 				report(n, goroutine)
 			case *ast.SelectStmt:
 				report(n, selection)
-				return false // its channels are part of it
+				return false // do not report its channels again
 			case *ast.SendStmt:
 				report(n, channelUse)
 			case *ast.UnaryExpr:
@@ -112,7 +112,7 @@ func unordered(files []*ast.File, info *types.Info) []finding {
 	return found
 }
 
-// sums reports whether a body only adds up integers, which no order changes.
+// sums reports whether a body only adds up integers. The order does not matter then.
 func sums(body *ast.BlockStmt, info *types.Info) bool {
 	for _, statement := range body.List {
 		assign, isAssign := statement.(*ast.AssignStmt)
@@ -127,7 +127,8 @@ func sums(body *ast.BlockStmt, info *types.Info) bool {
 	return true
 }
 
-// callee returns the function that is called, as package and name.
+// callee returns the called function as package.name, or "" if it is not a function
+// of a package.
 func callee(call *ast.CallExpr, info *types.Info) string {
 	selector, isSelector := ast.Unparen(call.Fun).(*ast.SelectorExpr)
 	if !isSelector {

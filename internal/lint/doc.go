@@ -1,4 +1,3 @@
-// Package lint holds the checks of this project that no ready-made linter
-// makes. They are tests, so `go test ./...` runs them; the package exports
-// nothing.
+// Package lint holds this project's own checks, for rules that no existing linter
+// has. They are tests, so `go test ./...` runs them. The package exports nothing.
 package lint

@@ -19,22 +19,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// listed is what `go list` says of a package.
+// listed is the output of `go list` for one package.
 type listed struct {
 	ImportPath string
 	Dir        string
 	GoFiles    []string
-	Export     string // the file that holds its compiled types
+	Export     string // the file with its compiled types
 }
 
-// load parses a package of this module and determines its types; those of its
-// imports come from the build cache.
+// load parses and type-checks a package of this module. The types of its imports
+// come from the build cache.
 func load(t *testing.T, fset *token.FileSet, path string) ([]*ast.File, *types.Info) {
 	t.Helper()
 	packages := list(t, path)
 	require.Contains(t, packages, path)
-	// `go list` has read the folder, but in a process of its own. Reading it here
-	// as well keeps `go test` from answering with an old result for a new file.
+	// `go list` reads the directory in another process, which `go test` does not see.
+	// Reading it here too makes `go test` run again if a file is added.
 	_, err := os.ReadDir(packages[path].Dir)
 	require.NoError(t, err)
 	var files []*ast.File
@@ -51,7 +51,7 @@ func parse(t *testing.T, fset *token.FileSet, name string) *ast.File {
 	return file
 }
 
-// check determines the types in files, which import no more than packages.
+// check type-checks files, whose imports must all be in packages.
 func check(t *testing.T, fset *token.FileSet, packages map[string]listed, files []*ast.File) *types.Info {
 	t.Helper()
 	lookup := func(path string) (io.ReadCloser, error) { return os.Open(packages[path].Export) }
@@ -62,7 +62,7 @@ func check(t *testing.T, fset *token.FileSet, packages map[string]listed, files 
 	return info
 }
 
-// list returns packages and all that they import, compiled.
+// list compiles packages and returns them with all of their dependencies.
 func list(t *testing.T, paths ...string) map[string]listed {
 	t.Helper()
 	arguments := append([]string{"list", "-deps", "-export", "-json=ImportPath,Dir,GoFiles,Export"}, paths...)
@@ -85,7 +85,7 @@ func list(t *testing.T, paths ...string) map[string]listed {
 	}
 }
 
-// marker returns what a comment of the fixture expects on its line.
+// marker returns the finding that a comment of the fixture expects on its line.
 func marker(comment string) (string, bool) {
 	return strings.CutPrefix(strings.TrimSpace(comment), "want: ")
 }
