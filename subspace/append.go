@@ -8,25 +8,25 @@ import (
 	"strings"
 )
 
-// AppendNil appends nil as an element of a tuple that is not nested. Between
-// OpenNested and CloseNested use AppendNestedNil.
-func AppendNil(dst []byte) []byte {
+// appendNil appends nil as an element of a tuple that is not nested. Between
+// OpenNested and CloseNested, use appendNestedNil.
+func appendNil(dst []byte) []byte {
 	return append(dst, codeNil)
 }
 
-// AppendNestedNil appends nil as an element of a nested tuple, where a bare
+// appendNestedNil appends nil as an element of a nested tuple, where a bare
 // zero byte would end the tuple.
-func AppendNestedNil(dst []byte) []byte {
+func appendNestedNil(dst []byte) []byte {
 	return append(dst, codeNil, escape)
 }
 
-// AppendBytes appends b as a byte string.
-func AppendBytes(dst, b []byte) []byte {
+// appendBytes appends b as a byte string.
+func appendBytes(dst, b []byte) []byte {
 	return appendEscaped(append(dst, codeBytes), b, bytes.IndexByte)
 }
 
-// AppendString appends s as a string. s should be valid UTF-8: Reader.Text and
-// the bindings of other languages do not read it otherwise.
+// AppendString appends s as a string. s should be valid UTF-8. If it is not,
+// Reader.Text and the bindings of other languages cannot read it.
 func AppendString(dst []byte, s string) []byte {
 	return appendEscaped(append(dst, codeString), s, strings.IndexByte)
 }
@@ -50,21 +50,21 @@ func AppendInt(dst []byte, v int64) []byte {
 	if v >= 0 {
 		return AppendUint(dst, uint64(v))
 	}
-	magnitude := -uint64(v) // in range for the smallest int64 as well
+	magnitude := -uint64(v) // in range even for the smallest int64
 	n := byteLen(magnitude)
 	dst = append(dst, byte(codeIntegerZero-n))
 	return appendBigEndian(dst, ^magnitude, n)
 }
 
-// AppendUint appends v as an integer. It has the bytes that AppendInt gives an
-// int64 of the same value.
+// AppendUint appends v as an integer. The bytes are those that AppendInt appends
+// for the same value.
 func AppendUint(dst []byte, v uint64) []byte {
 	n := byteLen(v)
 	dst = append(dst, byte(codeIntegerZero+n))
 	return appendBigEndian(dst, v, n)
 }
 
-// byteLen returns how many bytes v takes without leading zeros.
+// byteLen returns the number of bytes of v without leading zeros.
 func byteLen(v uint64) int {
 	return (bits.Len64(v) + 7) / 8
 }
@@ -84,11 +84,12 @@ func AppendBool(dst []byte, v bool) []byte {
 	return append(dst, codeFalse)
 }
 
-// AppendFloat32 appends v, its exact bits, NaNs included.
-func AppendFloat32(dst []byte, v float32) []byte {
+// appendFloat32 appends the exact bits of v, including those of a NaN.
+func appendFloat32(dst []byte, v float32) []byte {
 	b := math.Float32bits(v)
-	// Below zero a larger magnitude sorts first, so all bits are flipped;
-	// the others move above those by their sign bit alone.
+	// A negative number sorts before another one of smaller magnitude, so all of its
+	// bits are flipped. The other numbers only get their sign bit set, which sorts
+	// them after the negative ones.
 	if b&(1<<31) != 0 {
 		b = ^b
 	} else {
@@ -97,10 +98,10 @@ func AppendFloat32(dst []byte, v float32) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, codeFloat32), b)
 }
 
-// AppendFloat64 appends v, its exact bits, NaNs included.
-func AppendFloat64(dst []byte, v float64) []byte {
+// appendFloat64 appends the exact bits of v, including those of a NaN.
+func appendFloat64(dst []byte, v float64) []byte {
 	b := math.Float64bits(v)
-	if b&(1<<63) != 0 { // as in AppendFloat32
+	if b&(1<<63) != 0 { // as in appendFloat32
 		b = ^b
 	} else {
 		b |= 1 << 63
@@ -113,20 +114,20 @@ func AppendUUID(dst []byte, v [16]byte) []byte {
 	return append(append(dst, codeUUID), v[:]...)
 }
 
-// AppendVersionstamp appends v, complete or not. The 10 bytes that a commit
-// fills in for an incomplete one begin at len(dst)+1.
+// AppendVersionstamp appends v, which may be incomplete. The commit then fills in
+// the 10 bytes that begin at len(dst)+1.
 func AppendVersionstamp(dst []byte, v Versionstamp) []byte {
 	dst = append(append(dst, codeVersionstamp), v.Transaction[:]...)
 	return binary.BigEndian.AppendUint16(dst, v.User)
 }
 
-// OpenNested begins a nested tuple, whose elements are appended next. nil
-// among them is for AppendNestedNil. CloseNested ends it.
+// OpenNested begins a nested tuple. Append its elements next, and then call
+// CloseNested.
 func OpenNested(dst []byte) []byte {
 	return append(dst, codeNested)
 }
 
-// CloseNested ends the nested tuple that OpenNested began.
+// CloseNested ends the nested tuple that OpenNested began last.
 func CloseNested(dst []byte) []byte {
 	return append(dst, terminator)
 }

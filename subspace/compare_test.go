@@ -7,8 +7,8 @@ import (
 	"math/big"
 )
 
-// compareTuples orders tuples by their values, without a look at bytes that
-// the codec made. It is what the order of packed tuples is checked against.
+// compareTuples orders tuples by their values and does not use the codec. Tests
+// compare the order of packed tuples with it.
 func compareTuples(a, b Tuple) int {
 	for i := 0; i < len(a) && i < len(b); i++ {
 		if c := compareElements(a[i], b[i]); c != 0 {
@@ -31,7 +31,7 @@ func compareElements(a, b Element) int {
 		return compareTuples(a, b.(Tuple))
 	case Int, Uint, BigInt:
 		return number(a).Cmp(number(b))
-	case Float32: // as float64 they have the same order, NaNs by their leading bits
+	case Float32: // they have the same order as float64, and NaNs are ordered by their bits
 		return compareFloats(float64(a), float64(b.(Float32)),
 			uint64(math.Float32bits(float32(a))), uint64(math.Float32bits(float32(b.(Float32)))))
 	case Float64:
@@ -42,7 +42,7 @@ func compareElements(a, b Element) int {
 		return bytes.Compare(a[:], b[:])
 	case Versionstamp:
 		return a.Compare(b.(Versionstamp))
-	default: // nil, and the booleans, whose rank says it all
+	default: // nil and booleans, which the rank alone orders
 		return 0
 	}
 }
@@ -89,8 +89,8 @@ func number(e Element) *big.Int {
 	return new(big.Int)
 }
 
-// compareFloats is IEEE 754's total order: by sign, then by value, the NaNs
-// outside of everything else and by their bits.
+// compareFloats compares by IEEE 754's total order: by sign, then by value. NaNs
+// are at both ends, ordered by their bits.
 func compareFloats(a, b float64, bitsA, bitsB uint64) int {
 	outward := 1
 	if math.Signbit(a) {

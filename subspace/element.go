@@ -2,13 +2,13 @@ package subspace
 
 import "math/big"
 
-// MaxDepth is how deep tuples may be nested in each other. A tuple that is not
-// nested has depth 0. Deeper ones are neither packed nor read.
-const MaxDepth = 100
+// maxDepth is the maximum depth of nested tuples. A tuple that is not nested has
+// depth 0. Deeper tuples can be neither packed nor read.
+const maxDepth = 100
 
-// Element is a value that a tuple can hold. Its types are those of this
-// package and no others: Nil, Bytes, String, Tuple, Int, Uint, BigInt,
-// Float32, Float64, Bool, UUID and Versionstamp. A nil Element counts as Nil.
+// Element is a value that a tuple can hold. It is one of the types of this
+// package: Nil, Bytes, String, Tuple, Int, Uint, BigInt, Float32, Float64, Bool,
+// UUID or Versionstamp. A nil Element is treated as Nil.
 type Element interface{ element() }
 
 // The types of elements that have no file of their own.
@@ -19,14 +19,14 @@ type (
 	Bytes []byte
 	// String is a string, UTF-8 by convention.
 	String string
-	// Int is an integer. Reading gives Int for every integer that fits int64.
+	// Int is an integer. Unpack returns Int for every integer that fits int64.
 	Int int64
-	// Uint is an integer. Reading gives Uint for those that fit uint64 only.
+	// Uint is an integer. Unpack returns Uint for an integer that fits only uint64.
 	Uint uint64
-	// BigInt is an integer of up to 255 bytes. Reading gives BigInt for those that
-	// fit neither int64 nor uint64.
+	// BigInt is an integer of up to 255 bytes. Unpack returns BigInt for an integer
+	// that fits neither int64 nor uint64.
 	BigInt struct {
-		// Value is the number; nil counts as zero. Packing does not change it.
+		// Value is the number, and nil is zero. Packing does not change it.
 		Value *big.Int
 	}
 	// Float32 is a single-precision number.
@@ -37,7 +37,7 @@ type (
 	Bool bool
 	// UUID is 16 bytes in network order.
 	UUID [16]byte
-	// Tuple is a sequence of elements, and an element where it is nested.
+	// Tuple is a sequence of elements. A nested tuple is itself an element.
 	Tuple []Element
 )
 

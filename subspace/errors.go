@@ -5,26 +5,25 @@ import (
 	"fmt"
 )
 
-// ErrNotInSubspace: the key does not begin with the subspace's prefix.
+// ErrNotInSubspace: the key does not begin with the prefix of the subspace.
 var ErrNotInSubspace = errors.New("key is not in the subspace")
 
-var errTooDeep = fmt.Errorf("tuples nested deeper than %d levels", MaxDepth)
+var errTooDeep = fmt.Errorf("tuples nested deeper than %d levels", maxDepth)
 
-// DecodeError says what is wrong with packed bytes, and where.
-type DecodeError struct {
-	// Index is the place of the element in the tuple that holds it, from 0.
+// decodeError says what is wrong with packed bytes, and where.
+type decodeError struct {
+	// Index is the index of the element in its tuple.
 	Index int
-	// Depth is how deep that tuple is nested; 0 where it is not.
+	// Depth is how deep that tuple is nested, or 0 if it is not.
 	Depth int
-	// Offset is the place of the element in the bytes that were given to
+	// Offset is the offset of the element in the bytes that were passed to
 	// NewReader, Unpack or Subspace.Reader.
 	Offset int
 	// Problem says what was expected and what was found.
 	Problem string
 }
 
-// Error returns the place and the problem.
-func (e *DecodeError) Error() string {
+func (e *decodeError) Error() string {
 	nesting := ""
 	if e.Depth > 0 {
 		nesting = fmt.Sprintf(", nested %d deep,", e.Depth)

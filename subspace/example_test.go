@@ -26,15 +26,14 @@ func Example() {
 	// key is not in the subspace: b"\x02app\x00\x02users\x00\x02ann\x00\x15*" does not begin with b"\x02app\x00\x02orders\x00"
 }
 
-// A record of known layout is appended and read without boxing.
+// A record of known layout, written and read one element at a time.
 func ExampleReader() {
 	value := subspace.AppendInt(nil, 1) // the format's version
 	value = subspace.AppendString(value, "ann")
 	value = subspace.OpenNested(value)
 	value = subspace.AppendString(value, "zone-a")
-	value = subspace.AppendNestedNil(value)
 	value = subspace.CloseNested(value)
-	value = subspace.AppendBool(value, true) // not known to the reader below
+	value = subspace.AppendBool(value, true) // a newer field, which the reader below does not know
 
 	r := subspace.NewReader(value)
 	version, name, tags := r.Int64(), r.Text(), r.Nested()
@@ -48,7 +47,7 @@ func ExampleReader() {
 	// 0 tuple element 1 at offset 2: expected an integer, found a string
 }
 
-// A key that the commit completes, for Transaction.SetVersionstampedKey.
+// A key for Transaction.SetVersionstampedKey. The commit completes it.
 func ExampleSubspace_PackWithVersionstamp() {
 	log := subspace.New("log")
 	key, err := log.PackWithVersionstamp(subspace.Tuple{subspace.IncompleteVersionstamp(0), subspace.String("entry")})

@@ -8,9 +8,9 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-// String returns the tuple for people to read: ("users", 42, b"\x00\xff", nil).
-// What could confuse a terminal or a log is escaped. Tuples nested deeper than
-// MaxDepth are left out.
+// String returns the tuple as readable text: ("users", 42, b"\x00\xff", nil).
+// It escapes control characters and other bytes that could confuse a terminal or a
+// log. It leaves out tuples that are nested more than 100 levels deep.
 func (t Tuple) String() string {
 	return string(appendTupleText(nil, t, 0))
 }
@@ -23,8 +23,7 @@ func (n BigInt) String() string {
 	return n.Value.String()
 }
 
-// String returns the UUID in its usual form: 8, 4, 4, 4 and 12 hexadecimal
-// digits.
+// String returns the UUID as groups of 8, 4, 4, 4 and 12 hexadecimal digits.
 func (u UUID) String() string {
 	var b [36]byte
 	hex.Encode(b[:8], u[:4])
@@ -37,7 +36,7 @@ func (u UUID) String() string {
 }
 
 func appendTupleText(dst []byte, t Tuple, depth int) []byte {
-	if depth > MaxDepth {
+	if depth > maxDepth {
 		return append(dst, "(...)"...)
 	}
 	dst = append(dst, '(')
@@ -87,14 +86,14 @@ func appendElementText(dst []byte, e Element, depth int) []byte {
 	}
 }
 
-// appendNaNText tells NaNs apart by their bits.
+// appendNaNText writes the bits of a NaN, so that different NaNs look different.
 func appendNaNText(dst []byte, kind string, bits uint64) []byte {
 	dst = append(append(dst, kind...), "(NaN 0x"...)
 	return append(strconv.AppendUint(dst, bits, 16), ')')
 }
 
-// appendBytesText writes b as a literal: ASCII as it is, the rest as \x and two
-// digits.
+// appendBytesText writes b as a literal. Bytes that are not printable ASCII become
+// \x and two digits.
 func appendBytesText(dst, b []byte) []byte {
 	dst = append(dst, 'b', '"')
 	for _, c := range b {
@@ -110,8 +109,7 @@ func appendBytesText(dst, b []byte) []byte {
 	return append(dst, '"')
 }
 
-// bytesText returns b as a literal for an error, which has no room for all of
-// a long one.
+// bytesText returns b as a literal for an error message. It cuts off long ones.
 func bytesText(b []byte) string {
 	const limit = 100
 	if len(b) <= limit {

@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzUnpack: any bytes give a tuple or a *DecodeError. A tuple packs to the
-// very bytes it was read from, but for integers in a longer form than needed,
-// which become the shortest; and what it packs to reads as the same tuple.
-// Reading by Skip and by the typed methods comes to the same end.
+// FuzzUnpack: any bytes are a tuple or cause a *decodeError. Packing the tuple
+// results in the bytes that it was read from, except that integers get their
+// shortest form. Unpacking those bytes results in the same tuple. Skip and the typed
+// methods read the same bytes as Unpack.
 func FuzzUnpack(f *testing.F) {
 	for _, v := range readVectors(f) {
 		for _, b := range [][]byte{v.hex, v.longer, v.bad} {
@@ -23,7 +23,7 @@ func FuzzUnpack(f *testing.F) {
 			}
 		}
 	}
-	f.Add(bytes.Repeat([]byte{codeNested}, MaxDepth+1))
+	f.Add(bytes.Repeat([]byte{codeNested}, maxDepth+1))
 	f.Fuzz(checkUnpack)
 }
 
@@ -36,7 +36,7 @@ func checkUnpack(t *testing.T, packed []byte) {
 	}
 	if err != nil {
 		require.Nil(t, tuple)
-		var decodeError *DecodeError
+		var decodeError *decodeError
 		require.ErrorAs(t, err, &decodeError)
 		require.LessOrEqual(t, decodeError.Offset, len(packed))
 		require.Equal(t, err, skipped.Err())
@@ -45,7 +45,7 @@ func checkUnpack(t *testing.T, packed []byte) {
 	require.NoError(t, skipped.Err())
 	requireNormal(t, tuple)
 
-	p := packer{} // Pack, but for incomplete versionstamps
+	p := packer{} // like Pack, but accepts incomplete versionstamps
 	require.NoError(t, p.tuple(tuple))
 	require.Equal(t, shortest(packed), append([]byte{}, p.dst...))
 	again, err := Unpack(p.dst)
@@ -59,8 +59,8 @@ func checkUnpack(t *testing.T, packed []byte) {
 	require.False(t, strings.ContainsFunc(text, func(c rune) bool { return c < ' ' }), "control character in %q", text)
 }
 
-// shortest rewrites the integers of a well-formed packed tuple to their
-// shortest form, by the arithmetic of the specification.
+// shortest rewrites the integers of a valid packed tuple to their shortest form. It
+// uses the arithmetic of the specification.
 func shortest(packed []byte) []byte {
 	out := []byte{}
 	for i := 0; i < len(packed); {
@@ -127,8 +127,8 @@ func allOnes(size int) *big.Int {
 	return v.Sub(v, big.NewInt(1))
 }
 
-// FuzzRoundTrip: a tuple is read back as it was packed, by Unpack and by a
-// Reader, and the Append functions give the bytes that Pack gives.
+// FuzzRoundTrip: Unpack and a Reader read a tuple as it was packed, and the append
+// functions write the same bytes as Pack.
 func FuzzRoundTrip(f *testing.F) {
 	for i := range byte(14) {
 		f.Add([]byte{2, i, 3, 0, 1, 0, 1, 0xff, 0x7f, i, 0x80, 0, 0, 0, 0, 0, 0, 0, 0})
@@ -167,30 +167,30 @@ func checkRoundTrip(t *testing.T, input []byte) {
 	require.Equal(t, incomplete[:], stamped[offset:offset+10])
 }
 
-// appendTuple packs by the Append functions.
+// appendTuple packs with the append functions.
 func appendTuple(dst []byte, t Tuple, nested bool) []byte {
 	for _, e := range t {
 		switch e := e.(type) {
 		case nil, Nil:
 			if nested {
-				dst = AppendNestedNil(dst)
+				dst = appendNestedNil(dst)
 			} else {
-				dst = AppendNil(dst)
+				dst = appendNil(dst)
 			}
 		case Bytes:
-			dst = AppendBytes(dst, e)
+			dst = appendBytes(dst, e)
 		case String:
 			dst = AppendString(dst, string(e))
 		case Int:
 			dst = AppendInt(dst, int64(e))
 		case Uint:
 			dst = AppendUint(dst, uint64(e))
-		case BigInt: // there is no Append function for it
-			dst, _ = Tuple{e}.Append(dst)
+		case BigInt: // there is no append function for it
+			dst, _ = Tuple{e}.appendTo(dst)
 		case Float32:
-			dst = AppendFloat32(dst, float32(e))
+			dst = appendFloat32(dst, float32(e))
 		case Float64:
-			dst = AppendFloat64(dst, float64(e))
+			dst = appendFloat64(dst, float64(e))
 		case Bool:
 			dst = AppendBool(dst, bool(e))
 		case UUID:
@@ -204,24 +204,19 @@ func appendTuple(dst []byte, t Tuple, nested bool) []byte {
 	return dst
 }
 
-// requireReads fails unless r reads want by the methods of its types.
+// requireReads fails unless r reads want with the methods of its types.
 func requireReads(t testing.TB, r *Reader, want Tuple) {
 	got := Tuple{}
 	for i := range want {
 		kind := r.Peek()
 		switch kind {
 		case KindNone:
-			t.Fatalf("no element where there is %v", want[i])
-		case KindNil:
-			r.Nil()
-			got = append(got, Nil{})
-		case KindBytes:
-			got = append(got, Bytes(r.Bytes()))
+			t.Fatalf("there is no element, want %v", want[i])
 		case KindString:
 			if utf8.ValidString(string(want[i].(String))) {
 				got = append(got, String(r.Text()))
 			} else {
-				got = append(got, r.Element())
+				got = append(got, r.element())
 			}
 		case KindNested:
 			nested := r.Nested()
@@ -234,18 +229,16 @@ func requireReads(t testing.TB, r *Reader, want Tuple) {
 			case Uint:
 				got = append(got, Uint(r.Uint64()))
 			default:
-				got = append(got, r.Element())
+				got = append(got, r.element())
 			}
-		case KindFloat32:
-			got = append(got, Float32(r.Float32()))
-		case KindFloat64:
-			got = append(got, Float64(r.Float64()))
 		case KindBool:
 			got = append(got, Bool(r.Bool()))
 		case KindUUID:
 			got = append(got, UUID(r.UUID()))
 		case KindVersionstamp:
 			got = append(got, r.Versionstamp())
+		default:
+			got = append(got, r.element())
 		}
 		require.NoError(t, r.Err())
 	}
@@ -254,8 +247,8 @@ func requireReads(t testing.TB, r *Reader, want Tuple) {
 	requireSame(t, want, got)
 }
 
-// FuzzOrder: packed tuples sort as the tuples do by compareTuples, and are
-// equal where the tuples are.
+// FuzzOrder: packed tuples sort in the order of compareTuples, and are equal if the
+// tuples are.
 func FuzzOrder(f *testing.F) {
 	f.Add([]byte{1, 4, 7, 255}, []byte{1, 4, 8, 0}, uint8(0))
 	f.Add([]byte{1, 2, 2, 0, 0}, []byte{1, 2, 1, 0}, uint8(0))
@@ -269,7 +262,7 @@ func checkOrder(t *testing.T, inputA, inputB []byte, shared uint8) {
 	a := g.tuple(0)
 	g = generator{inputB}
 	b := g.tuple(0)
-	// A common beginning, so that the difference is not always in front.
+	// A common beginning, so that the first difference is not always at the start.
 	b = append(append(Tuple{}, a[:min(len(a), int(shared%4))]...), b...)
 
 	packedA, err := a.Pack()
@@ -278,7 +271,7 @@ func checkOrder(t *testing.T, inputA, inputB []byte, shared uint8) {
 	require.NoError(t, err)
 	require.Equal(t, compareTuples(a, b), bytes.Compare(packedA, packedB), "%v\n%v", a, b)
 
-	// The same, a level down.
+	// The same, one level deeper.
 	packedA, err = Tuple{a, Nil{}}.Pack()
 	require.NoError(t, err)
 	packedB, err = Tuple{b, Nil{}}.Pack()
@@ -286,7 +279,7 @@ func checkOrder(t *testing.T, inputA, inputB []byte, shared uint8) {
 	require.Equal(t, compareTuples(a, b), bytes.Compare(packedA, packedB), "%v\n%v", a, b)
 }
 
-// The fuzz targets on fresh random input, for a run without fuzzing.
+// TestRandomTuples runs the fuzz targets on new random input.
 func TestRandomTuples(t *testing.T) {
 	random := newRandom(t)
 	for range 5000 {
@@ -297,8 +290,8 @@ func TestRandomTuples(t *testing.T) {
 	}
 }
 
-// Packed tuples with a few bytes changed, cut off or put in: mostly not tuples
-// any more, or other ones.
+// TestRandomDamage changes, cuts off or inserts a few bytes of packed tuples. Most
+// results are not tuples, or are different ones.
 func TestRandomDamage(t *testing.T) {
 	random := newRandom(t)
 	for range 5000 {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var seedFlag = flag.Uint64("seed", 0, "seed of the random tests; 0: a new one for each run")
+var seedFlag = flag.Uint64("seed", 0, "seed of the random tests, or 0 for a new one in each run")
 
 // newRandom returns a source whose seed is printed if the test fails.
 func newRandom(t *testing.T) *rand.Rand {
@@ -36,8 +36,8 @@ func randomBytes(random *rand.Rand, limit int) []byte {
 	return b
 }
 
-// generator makes tuples out of any bytes, so that fuzzing and random tests
-// share it. When the bytes run out it goes on with zeros.
+// generator makes tuples from any bytes, for fuzzing and for random tests. After the
+// last byte it continues with zeros.
 type generator struct {
 	b []byte
 }
@@ -61,8 +61,8 @@ func (g *generator) take(n int) []byte {
 
 func (g *generator) uint64() uint64 { return binary.BigEndian.Uint64(g.take(8)) }
 
-// tuple makes a tuple that packs: no incomplete versionstamp, no integer that
-// is too long.
+// tuple makes a tuple that can be packed: without incomplete versionstamps and
+// integers that are too long.
 func (g *generator) tuple(depth int) Tuple {
 	t := Tuple{}
 	for range g.below(6) {
@@ -109,7 +109,7 @@ func (g *generator) element(depth int) Element {
 	}
 }
 
-// text prefers the bytes that matter to the encoding.
+// text prefers bytes that are special in the encoding.
 func (g *generator) text() []byte {
 	text := []byte{}
 	for range g.below(6) {
@@ -148,8 +148,8 @@ func (g *generator) bigInt() BigInt {
 	return BigInt{Value: v}
 }
 
-// special returns the bits of a float of the given size: any, or an exponent
-// of zeros or ones, where zeros, infinities and NaNs are.
+// special returns the bits of a float of the given size: any bits, or an exponent
+// of all zeros or all ones, as zeros, infinities and NaNs have.
 func (g *generator) special(size int) uint64 {
 	bits := g.uint64()
 	exponent := uint64(0x7ff) << 52
@@ -167,8 +167,8 @@ func (g *generator) special(size int) uint64 {
 	return bits
 }
 
-// requireSame fails unless got is want as it is read back: equal by the
-// independent comparison, with integers in the first type that holds them.
+// requireSame fails unless got is equal to want by compareTuples, with each integer
+// in the type that Unpack returns for it.
 func requireSame(t testing.TB, want, got Tuple) {
 	require.Zero(t, compareTuples(want, got), "want %v\ngot  %v", want, got)
 	requireNormal(t, got)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// vector is a block of testdata/vectors.txt, where its lines are explained.
+// vector is a block of testdata/vectors.txt, which explains its lines.
 type vector struct {
 	name, tuple, err string
 	hex, longer      []byte
@@ -38,7 +38,7 @@ func readVectors(t testing.TB) (vectors []vector) {
 			v = &vectors[len(vectors)-1]
 		case "tuple":
 			v.tuple = value
-		case "hex": // may go on over several lines
+		case "hex": // may continue on further lines
 			v.hex = append(v.hex, decodeHex(t, value)...)
 		case "longer":
 			v.longer = decodeHex(t, value)
@@ -62,8 +62,8 @@ func decodeHex(t testing.TB, s string) []byte {
 	return b
 }
 
-// Tuple.String tells all elements apart, so that the printed tuple, and packing
-// what was unpacked, pin down both directions.
+// TestVectors checks both directions: it compares the text of the unpacked tuple,
+// which is different for every element, and packs the tuple again.
 func TestVectors(t *testing.T) {
 	vectors := readVectors(t)
 	require.Greater(t, len(vectors), 100, "the file was not read to its end")
@@ -110,7 +110,7 @@ func checkStampedVector(t *testing.T, v vector) {
 func checkBadVector(t *testing.T, v vector) {
 	_, err := Unpack(v.bad)
 	require.ErrorContains(t, err, v.err)
-	var decodeError *DecodeError
+	var decodeError *decodeError
 	require.ErrorAs(t, err, &decodeError)
 
 	r := NewReader(v.bad)

@@ -7,10 +7,10 @@ import (
 	"strconv"
 )
 
-// maxIntegerLen is what the length byte of an integer can say.
+// maxIntegerLen is the largest length of an integer, which has one length byte.
 const maxIntegerLen = 255
 
-// appendBigInt appends v as an integer; nil counts as zero.
+// appendBigInt appends v as an integer. nil is zero.
 func appendBigInt(dst []byte, v *big.Int) ([]byte, error) {
 	if v == nil {
 		return AppendUint(dst, 0), nil
@@ -19,7 +19,7 @@ func appendBigInt(dst []byte, v *big.Int) ([]byte, error) {
 	negative := v.Sign() < 0
 	switch {
 	case n > maxIntegerLen:
-		return dst, fmt.Errorf("integer of %d bytes: a tuple holds up to %d", n, maxIntegerLen)
+		return dst, fmt.Errorf("integer of %d bytes: the limit of a tuple is %d", n, maxIntegerLen)
 	case n > 8 && negative:
 		dst = append(dst, codeNegativeBig, ^byte(n))
 	case n > 8:
@@ -38,7 +38,7 @@ func appendBigInt(dst []byte, v *big.Int) ([]byte, error) {
 	return dst, nil
 }
 
-// byteCount returns how many bytes the magnitude of v takes.
+// byteCount returns the number of bytes of the magnitude of v.
 func byteCount(v *big.Int) int { return (v.BitLen() + 7) / 8 }
 
 func complement(b []byte) {
@@ -47,8 +47,8 @@ func complement(b []byte) {
 	}
 }
 
-// The methods of item below are for items of KindInteger. Leading zeros, which
-// the shortest form has not, do not matter to them.
+// The methods of item below are for items of KindInteger. They accept leading
+// zeros, which the shortest form does not have.
 
 func (it *item) negative() bool { return it.code < codeIntegerZero }
 
@@ -90,8 +90,7 @@ func (it *item) big() *big.Int {
 	return v.Neg(v)
 }
 
-// integer returns the number in the first type of Int, Uint and BigInt that
-// holds it.
+// integer returns the number as the first of Int, Uint and BigInt that it fits.
 func (it *item) integer() Element {
 	if v, fits := it.int64(); fits {
 		return Int(v)
@@ -102,7 +101,8 @@ func (it *item) integer() Element {
 	return BigInt{Value: it.big()}
 }
 
-// integerText describes the number for an error: in full, or by its length.
+// integerText describes the number for an error message: in full, or by its length
+// if it has more than 8 bytes.
 func (it *item) integerText() string {
 	v := it.big()
 	if n := byteCount(v); n > 8 {

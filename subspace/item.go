@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
-	"slices"
 )
 
 // item is an element found in packed bytes.
@@ -12,21 +11,20 @@ type item struct {
 	kind    Kind
 	code    byte
 	escapes int    // zero bytes in body that are data
-	body    []byte // without type code, length byte and end; escapes still in it
-	end     int    // where the next element begins
+	body    []byte // without type code, length byte and end, but with escapes
+	end     int    // offset of the next element
 }
 
-// unescaped returns the data of a string or byte string, a part of the packed
-// bytes where nothing in it was escaped. The capacity is limited, so that
-// appending to it cannot overwrite what follows.
+// unescaped returns the data of a string or byte string. If nothing in it was
+// escaped, it is a part of the packed bytes.
 func (it *item) unescaped() []byte {
 	if it.escapes == 0 {
-		return slices.Clip(it.body)
+		return it.body
 	}
 	return bytes.ReplaceAll(it.body, []byte{terminator, escape}, []byte{terminator})
 }
 
-// float32 undoes what AppendFloat32 does to the bits.
+// float32 reverses appendFloat32.
 func (it *item) float32() float32 {
 	b := binary.BigEndian.Uint32(it.body)
 	if b&(1<<31) != 0 {
@@ -35,7 +33,7 @@ func (it *item) float32() float32 {
 	return math.Float32frombits(^b)
 }
 
-// float64 undoes what AppendFloat64 does to the bits.
+// float64 reverses appendFloat64.
 func (it *item) float64() float64 {
 	b := binary.BigEndian.Uint64(it.body)
 	if b&(1<<63) != 0 {
@@ -44,8 +42,8 @@ func (it *item) float64() float64 {
 	return math.Float64frombits(^b)
 }
 
-// element returns the value of an item that is not a nested tuple. It shares
-// no memory with the packed bytes.
+// element returns the value of an item that is not a nested tuple. The value does
+// not share memory with the packed bytes.
 func (it *item) element() Element {
 	switch it.kind {
 	case KindNil:

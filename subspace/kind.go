@@ -5,7 +5,7 @@ import "strconv"
 // Kind is the type of a packed element.
 type Kind uint8
 
-// The kinds of elements. KindNone is the absence of one: the end of the tuple.
+// The kinds of elements. KindNone means that there is no element: the tuple ends.
 const (
 	KindNone Kind = iota
 	KindNil
@@ -34,7 +34,7 @@ var kindNames = [...]string{
 	KindVersionstamp: "a versionstamp",
 }
 
-// String returns the kind in words, with its article: "a string".
+// String returns the kind in words, with an article: "a string".
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
@@ -49,7 +49,7 @@ const (
 	codeString       = 0x02
 	codeNested       = 0x05
 	codeNegativeBig  = 0x0b // a length byte (complemented) and a magnitude follow
-	codeIntegerZero  = 0x14 // minus or plus the number of bytes, up to 8
+	codeIntegerZero  = 0x14 // plus the number of bytes, up to 8, or minus it if negative
 	codePositiveBig  = 0x1d // a length byte and a magnitude follow
 	codeFloat32      = 0x20
 	codeFloat64      = 0x21
@@ -59,14 +59,15 @@ const (
 	codeVersionstamp = 0x33
 )
 
-// A zero byte ends a string, a byte string and a nested tuple. One that is
-// data is followed by escape, which is no type code and so begins no element.
+// A zero byte ends a string, a byte string and a nested tuple. A zero byte that is
+// data is followed by escape. escape is not a type code, so no element begins with
+// it.
 const (
 	terminator = 0x00
 	escape     = 0xff
 )
 
-// kindOf tells what a type code stands for; KindNone where it is not supported.
+// kindOf maps type codes to kinds. The kind of an unsupported code is KindNone.
 var kindOf = func() (kinds [256]Kind) {
 	kinds[codeNil] = KindNil
 	kinds[codeBytes] = KindBytes
@@ -84,13 +85,13 @@ var kindOf = func() (kinds [256]Kind) {
 	return kinds
 }()
 
-// unsupportedCode describes a type code that kindOf does not know. Most of
-// those are spoken for by the specification, although no binding writes them.
+// unsupportedCode describes a type code that kindOf does not know. The
+// specification reserves most of them, but no binding writes them.
 func unsupportedCode(code byte) string {
 	what := "unknown"
 	switch {
 	case code == 0x03 || code == 0x04:
-		what = "nested tuple of an old form, deprecated"
+		what = "old form of a nested tuple, deprecated"
 	case code == 0x0a || code == 0x1e:
 		what = "integer of arbitrary length, reserved"
 	case code == 0x22:
@@ -98,13 +99,13 @@ func unsupportedCode(code byte) string {
 	case code == 0x23 || code == 0x24:
 		what = "decimal, reserved"
 	case code == 0x25:
-		what = "true of an old form, deprecated"
+		what = "old form of true, deprecated"
 	case code == 0x31:
 		what = "64-bit identifier, reserved"
 	case code == 0x32:
 		what = "80-bit versionstamp, reserved"
 	case code >= 0x40 && code <= 0x4f:
-		what = "type of an application's own"
+		what = "type that an application defines"
 	}
 	return "unsupported type code 0x" + string(hexDigits[code>>4]) + string(hexDigits[code&15]) + " (" + what + ")"
 }

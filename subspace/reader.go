@@ -2,20 +2,20 @@ package subspace
 
 import "unicode/utf8"
 
-// Reader reads a packed tuple element by element, without boxing. Ask for each
-// element by the method of its type, then for Err once: after the first error
-// every method returns the zero value and moves no further.
+// Reader reads a packed tuple element by element. Read each element with the
+// method of its type, and check Err once at the end. After the first error, every
+// method returns the zero value and does not move on.
 //
-// Elements that are not asked for are not looked at, so that a reader of an old
-// layout passes over what a newer one appended.
+// The Reader does not check elements after those that were read, so code for an
+// old layout can read records to which a newer version has appended elements.
 //
-// The zero Reader reads the empty tuple. A copy of a Reader goes on by itself.
+// The zero Reader reads the empty tuple. A copy of a Reader is independent of it.
 type Reader struct {
 	packed []byte
 	pos    int // of the next element
 	index  int // of the next element
-	base   int // where packed begins in the bytes that errors count from
-	depth  int // how deep the tuple is nested
+	base   int // offset of packed in the whole input, for errors
+	depth  int // of the nesting
 	err    error
 }
 
@@ -24,41 +24,22 @@ func NewReader(packed []byte) Reader {
 	return Reader{packed: packed}
 }
 
-// Err returns the first error, a *DecodeError, or nil. A Reader that
-// Subspace.Reader returned may also have ErrNotInSubspace.
+// Err returns the first error, or nil. The error of a Reader from Subspace.Reader
+// may match ErrNotInSubspace.
 func (r *Reader) Err() error { return r.err }
 
-// More reports whether there are more elements, and no error.
+// More reports whether there are more elements. It returns false after an error.
 func (r *Reader) More() bool { return r.err == nil && r.pos < len(r.packed) }
 
-// Peek returns the kind of the next element without moving past it: KindNone
-// at the end of the tuple and after an error. Bytes that are no element are an
-// error.
+// Peek returns the kind of the next element without moving past it. It returns
+// KindNone at the end of the tuple and after an error. Bytes that are not an
+// element are an error.
 func (r *Reader) Peek() Kind {
 	var it item
 	if !r.scan(&it) {
 		return KindNone
 	}
 	return it.kind
-}
-
-// Nil reads nil.
-func (r *Reader) Nil() {
-	var it item
-	if r.expect(KindNil, &it) {
-		r.accept(&it)
-	}
-}
-
-// Bytes reads a byte string. The result may share memory with the packed
-// bytes: it is for reading only.
-func (r *Reader) Bytes() []byte {
-	var it item
-	if !r.expect(KindBytes, &it) {
-		return nil
-	}
-	r.accept(&it)
-	return it.unescaped()
 }
 
 // Text reads a string, which must be valid UTF-8.
@@ -106,26 +87,6 @@ func (r *Reader) Uint64() uint64 {
 	return v
 }
 
-// Float32 reads a single-precision number.
-func (r *Reader) Float32() float32 {
-	var it item
-	if !r.expect(KindFloat32, &it) {
-		return 0
-	}
-	r.accept(&it)
-	return it.float32()
-}
-
-// Float64 reads a double-precision number.
-func (r *Reader) Float64() float64 {
-	var it item
-	if !r.expect(KindFloat64, &it) {
-		return 0
-	}
-	r.accept(&it)
-	return it.float64()
-}
-
 // Bool reads a boolean.
 func (r *Reader) Bool() bool {
 	var it item
@@ -146,7 +107,7 @@ func (r *Reader) UUID() [16]byte {
 	return [16]byte(it.body)
 }
 
-// Versionstamp reads a versionstamp, complete or not.
+// Versionstamp reads a versionstamp, which may be incomplete.
 func (r *Reader) Versionstamp() Versionstamp {
 	var it item
 	if !r.expect(KindVersionstamp, &it) {
@@ -156,9 +117,9 @@ func (r *Reader) Versionstamp() Versionstamp {
 	return versionstampAt(it.body)
 }
 
-// Nested reads a nested tuple: it returns a reader of that tuple's elements and
-// moves past it. An error in reading those elements is the returned reader's
-// own; where there is no nested tuple to read, both readers have the error.
+// Nested returns a reader of the elements of a nested tuple, and moves past that
+// tuple. If there is no nested tuple, both readers have the error. A later error of
+// the returned reader does not affect r.
 func (r *Reader) Nested() Reader {
 	var it item
 	if !r.expect(KindNested, &it) {
@@ -173,7 +134,8 @@ func (r *Reader) Nested() Reader {
 	return Reader{packed: r.packed[start:end], base: r.base + start, depth: r.depth + 1}
 }
 
-// Skip moves past an element of any type. What is nested in it must be whole.
+// Skip moves past an element of any type. It checks that nested elements are not
+// truncated.
 func (r *Reader) Skip() {
 	var it item
 	if !r.expectAny(&it) {
@@ -191,9 +153,9 @@ func (r *Reader) Skip() {
 	r.leave(index)
 }
 
-// Element reads an element of any type. It returns nil after an error. The
-// result shares no memory with the packed bytes.
-func (r *Reader) Element() Element {
+// element reads an element of any type. It returns nil after an error. The result
+// does not share memory with the packed bytes.
+func (r *Reader) element() Element {
 	var it item
 	if !r.expectAny(&it) {
 		return nil
@@ -205,12 +167,12 @@ func (r *Reader) Element() Element {
 	return it.element()
 }
 
-// tuple reads a nested tuple with all that is in it.
+// tuple reads a nested tuple and all of its elements.
 func (r *Reader) tuple() Element {
 	t, index := Tuple{}, r.index
 	r.enter()
 	for r.inside() {
-		t = append(t, r.Element())
+		t = append(t, r.element())
 	}
 	r.leave(index)
 	if r.err != nil {
@@ -219,11 +181,11 @@ func (r *Reader) tuple() Element {
 	return t
 }
 
-// rest reads all elements that are left.
+// rest reads all remaining elements.
 func (r *Reader) rest() (Tuple, error) {
-	t := make(Tuple, 0, min(8, len(r.packed)-r.pos)) // an element takes a byte or more
+	t := make(Tuple, 0, min(8, len(r.packed)-r.pos)) // an element has at least one byte
 	for r.More() {
-		t = append(t, r.Element())
+		t = append(t, r.element())
 	}
 	if r.err != nil {
 		return nil, r.err

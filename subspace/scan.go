@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// scan finds the next element, puts it into it, and does not move past it. At
-// the end of the tuple its kind is KindNone. Of a nested tuple it finds the
-// beginning only.
+// scan stores the next element in it and does not move past it. At the end of the
+// tuple, the kind is KindNone. If the element is a nested tuple, scan finds only its
+// beginning.
 func (r *Reader) scan(it *item) (ok bool) {
 	*it = item{}
 	if r.err != nil {
@@ -42,7 +42,7 @@ func (r *Reader) scan(it *item) (ok bool) {
 			size = max(int(code)-codeIntegerZero, codeIntegerZero-int(code))
 		}
 	case KindNil:
-		size = min(r.depth, 1) // the escape, where the tuple is nested
+		size = min(r.depth, 1) // the escape, if the tuple is nested
 	case KindFloat32:
 		size = 4
 	case KindFloat64:
@@ -51,7 +51,7 @@ func (r *Reader) scan(it *item) (ok bool) {
 		size = 16
 	case KindVersionstamp:
 		size = 12
-	case KindBool, KindNested: // the code says it all
+	case KindBool, KindNested: // only the type code
 	}
 	if len(rest) < size {
 		r.fail(fmt.Sprintf("truncated: %v takes %d bytes, found %d", it.kind, size, len(rest)))
@@ -61,8 +61,8 @@ func (r *Reader) scan(it *item) (ok bool) {
 	return true
 }
 
-// scanTerminated finds the end of a string or byte string whose data rest
-// begins with.
+// scanTerminated finds the end of a string or byte string. rest begins with its
+// data.
 func (r *Reader) scanTerminated(it *item, rest []byte) (ok bool) {
 	size := 0
 	for {
@@ -82,7 +82,7 @@ func (r *Reader) scanTerminated(it *item, rest []byte) (ok bool) {
 	return true
 }
 
-// expect finds the next element, which has to be of kind want.
+// expect finds the next element. It fails if the kind is not want.
 func (r *Reader) expect(want Kind, it *item) (ok bool) {
 	if !r.scan(it) {
 		return false
@@ -94,7 +94,7 @@ func (r *Reader) expect(want Kind, it *item) (ok bool) {
 	return true
 }
 
-// expectAny finds the next element, which has to be there.
+// expectAny finds the next element. It fails at the end of the tuple.
 func (r *Reader) expectAny(it *item) (ok bool) {
 	if !r.scan(it) {
 		return false
@@ -112,9 +112,9 @@ func (r *Reader) accept(it *item) {
 	r.index++
 }
 
-// enter moves into the nested tuple at hand.
+// enter moves into the nested tuple that scan found.
 func (r *Reader) enter() {
-	if r.depth == MaxDepth {
+	if r.depth == maxDepth {
 		r.fail(errTooDeep.Error())
 		return
 	}
@@ -123,8 +123,8 @@ func (r *Reader) enter() {
 	r.index = 0
 }
 
-// inside reports whether the tuple that was entered has another element. It
-// fails where the bytes end before the tuple does.
+// inside reports whether the tuple that was entered has another element. It fails
+// if the bytes end before the tuple does.
 func (r *Reader) inside() bool {
 	if r.err != nil {
 		return false
@@ -137,8 +137,8 @@ func (r *Reader) inside() bool {
 	return rest[0] != terminator || len(rest) > 1 && rest[1] == escape
 }
 
-// leave moves past the end of the tuple that was entered, which has the given
-// index in the tuple around it.
+// leave moves past the end of the tuple that was entered. index is the index of
+// that tuple in its parent.
 func (r *Reader) leave(index int) {
 	if r.err != nil {
 		return
@@ -148,7 +148,7 @@ func (r *Reader) leave(index int) {
 	r.index = index + 1
 }
 
-// fail makes the reader stop at the next element.
+// fail sets the error of the reader, at the next element.
 func (r *Reader) fail(problem string) {
-	r.err = &DecodeError{Index: r.index, Depth: r.depth, Offset: r.base + r.pos, Problem: problem}
+	r.err = &decodeError{Index: r.index, Depth: r.depth, Offset: r.base + r.pos, Problem: problem}
 }

@@ -15,7 +15,6 @@ func TestSubspacePrefix(t *testing.T) {
 	require.Equal(t, s, FromBytes(s.Bytes()))
 	require.Equal(t, Subspace{}, New())
 	require.Equal(t, Subspace{}, FromBytes(nil))
-	require.Equal(t, []byte{1, 2, 3}, FromBytes([]byte{2, 3}).AppendPrefix([]byte{1}))
 
 	sub, err := s.SubTuple(Tuple{Int(42), Nil{}})
 	require.NoError(t, err)
@@ -39,7 +38,7 @@ func TestSubspaceIsImmutable(t *testing.T) {
 	require.Equal(t, []byte("prefix"), s.Bytes())
 }
 
-// Two keys made from one subspace do not share memory.
+// TestSubspaceKeysAreTheirOwn: two keys of the same subspace do not share memory.
 func TestSubspaceKeysAreTheirOwn(t *testing.T) {
 	s := New("app")
 	one, err := s.Pack(Tuple{Int(1)})
@@ -77,7 +76,7 @@ func TestSubspaceUnpack(t *testing.T) {
 	require.ErrorContains(t, err, `b"`+strings.Repeat("x", 100)+`"... (101 bytes) does not begin`)
 
 	_, err = s.Unpack(append(key, 0xff))
-	require.ErrorContains(t, err, "tuple element 2 at offset 19: unsupported type code 0xff", "the offset is the key's")
+	require.ErrorContains(t, err, "tuple element 2 at offset 19: unsupported type code 0xff", "the offset counts from the start of the key")
 }
 
 func TestSubspaceReader(t *testing.T) {
@@ -101,8 +100,7 @@ func TestSubspaceContainsAndRange(t *testing.T) {
 	begin, end := s.Range()
 	require.Equal(t, []byte("\x02app\x00\x00"), begin)
 	require.Equal(t, []byte("\x02app\x00\xff"), end)
-	prefixEnd, err := PrefixEnd(s.Bytes())
-	require.NoError(t, err)
+	prefixEnd := []byte("\x02app\x01")
 
 	for _, c := range []struct {
 		key               string
@@ -138,25 +136,4 @@ func TestSubspaceString(t *testing.T) {
 	require.Equal(t, `subspace ("app", "a\x00")`, New("app", "a\x00").String())
 	require.Equal(t, `subspace b"\xfe\x01\x02\""`, FromBytes([]byte("\xfe\x01\x02\"")).String())
 	require.Equal(t, `subspace ()`, Subspace{}.String())
-}
-
-func TestPrefixEnd(t *testing.T) {
-	for prefix, want := range map[string]string{
-		"a":            "b",
-		"a\xff":        "b",
-		"a\xff\xff":    "b",
-		"\x00":         "\x01",
-		"a\x00":        "a\x01",
-		"\xff\xfe\xff": "\xff\xff",
-	} {
-		given := []byte(prefix)
-		got, err := PrefixEnd(given)
-		require.NoError(t, err)
-		require.Equal(t, want, string(got))
-		require.Equal(t, prefix, string(given), "the prefix is left alone")
-	}
-	for _, prefix := range []string{"", "\xff", "\xff\xff"} {
-		_, err := PrefixEnd([]byte(prefix))
-		require.ErrorContains(t, err, "empty or all 0xFF")
-	}
 }

@@ -7,9 +7,9 @@ import (
 	"math"
 )
 
-// Pack returns the bytes of the tuple. It fails where the tuple holds an
-// incomplete versionstamp, an integer of more than 255 bytes, or tuples nested
-// deeper than MaxDepth.
+// Pack returns the bytes of the tuple. It fails if the tuple holds an incomplete
+// versionstamp, an integer of more than 255 bytes, or tuples that are nested more
+// than 100 levels deep.
 func (t Tuple) Pack() ([]byte, error) {
 	return t.packAfter("")
 }
@@ -17,11 +17,11 @@ func (t Tuple) Pack() ([]byte, error) {
 // packAfter returns prefix and the bytes of the tuple.
 func (t Tuple) packAfter(prefix string) ([]byte, error) {
 	dst := make([]byte, 0, len(prefix)+t.sizeHint())
-	return t.Append(append(dst, prefix...))
+	return t.appendTo(append(dst, prefix...))
 }
 
-// sizeHint returns about how many bytes the tuple takes, so that one allocation
-// mostly is enough.
+// sizeHint estimates the size of the packed tuple, so that one allocation is
+// usually enough.
 func (t Tuple) sizeHint() (size int) {
 	for _, e := range t {
 		switch e := e.(type) {
@@ -38,24 +38,24 @@ func (t Tuple) sizeHint() (size int) {
 	return size
 }
 
-// Append appends the bytes of the tuple to dst. It fails where Pack does, and
-// then returns nil.
-func (t Tuple) Append(dst []byte) ([]byte, error) {
+// appendTo appends the bytes of the tuple to dst. If it fails, for the reasons that
+// Pack does, it returns nil.
+func (t Tuple) appendTo(dst []byte) ([]byte, error) {
 	p := packer{dst: dst}
 	if err := p.tuple(t); err != nil {
 		return nil, err
 	}
 	if p.stamps > 0 {
-		return nil, errors.New("tuple holds an incomplete versionstamp: it takes PackWithVersionstamp")
+		return nil, errors.New("tuple holds an incomplete versionstamp: use PackWithVersionstamp")
 	}
 	return p.dst, nil
 }
 
-// PackWithVersionstamp returns prefix, the bytes of the tuple, and 4 bytes that
-// tell the database where in the result the commit's versionstamp goes. It is
-// what a versionstamped operation takes as of API version 520. The tuple, or a
-// tuple nested in it, must hold exactly one incomplete versionstamp; otherwise
-// it fails where Pack does.
+// PackWithVersionstamp returns prefix, the bytes of the tuple, and 4 bytes with the
+// offset at which the database writes the versionstamp of the commit. This is the
+// format of a versionstamped operation as of API version 520. The tuple, or a tuple
+// nested in it, must hold exactly one incomplete versionstamp. The other limits are
+// those of Pack.
 func (t Tuple) PackWithVersionstamp(prefix []byte) ([]byte, error) {
 	p := packer{dst: make([]byte, 0, len(prefix)+t.sizeHint()+4)}
 	p.dst = append(p.dst, prefix...)
@@ -63,32 +63,32 @@ func (t Tuple) PackWithVersionstamp(prefix []byte) ([]byte, error) {
 		return nil, err
 	}
 	if p.stamps != 1 {
-		return nil, fmt.Errorf("tuple holds %d incomplete versionstamps: a commit fills in exactly one", p.stamps)
+		return nil, fmt.Errorf("tuple holds %d incomplete versionstamps: there must be exactly one", p.stamps)
 	}
 	return appendStampOffset(p.dst, p.stampAt)
 }
 
-// appendStampOffset appends the place of the versionstamp. The database reads
-// it as a signed number.
+// appendStampOffset appends the offset of the versionstamp. The database reads it
+// as a signed number.
 func appendStampOffset(dst []byte, at int) ([]byte, error) {
 	if at > math.MaxInt32 {
-		return nil, fmt.Errorf("incomplete versionstamp at offset %d: the offset has 4 bytes", at)
+		return nil, fmt.Errorf("incomplete versionstamp at offset %d: the limit is 2147483647", at)
 	}
 	return binary.LittleEndian.AppendUint32(dst, uint32(at)), nil
 }
 
-// Unpack returns the tuple whose bytes are packed. The tuple shares no memory
-// with it. The error is a *DecodeError.
+// Unpack is the inverse of Tuple.Pack. The result does not share memory with
+// packed.
 func Unpack(packed []byte) (Tuple, error) {
 	r := NewReader(packed)
 	return r.rest()
 }
 
-// packer appends elements and keeps account of incomplete versionstamps.
+// packer appends elements and counts incomplete versionstamps.
 type packer struct {
 	dst     []byte
 	stamps  int // incomplete ones so far
-	stampAt int // where in dst the bytes of the last of them are
+	stampAt int // offset in dst of the last of them
 }
 
 func (p *packer) tuple(t Tuple) error {
@@ -100,17 +100,17 @@ func (p *packer) tuple(t Tuple) error {
 	return nil
 }
 
-// element appends e, an element of a tuple that is nested depth levels deep.
+// element appends e, which is an element of a tuple at the given depth.
 func (p *packer) element(e Element, depth int) (err error) {
 	switch e := e.(type) {
 	case nil, Nil:
 		if depth > 0 {
-			p.dst = AppendNestedNil(p.dst)
+			p.dst = appendNestedNil(p.dst)
 		} else {
-			p.dst = AppendNil(p.dst)
+			p.dst = appendNil(p.dst)
 		}
 	case Bytes:
-		p.dst = AppendBytes(p.dst, e)
+		p.dst = appendBytes(p.dst, e)
 	case String:
 		p.dst = AppendString(p.dst, string(e))
 	case Int:
@@ -120,9 +120,9 @@ func (p *packer) element(e Element, depth int) (err error) {
 	case BigInt:
 		p.dst, err = appendBigInt(p.dst, e.Value)
 	case Float32:
-		p.dst = AppendFloat32(p.dst, float32(e))
+		p.dst = appendFloat32(p.dst, float32(e))
 	case Float64:
-		p.dst = AppendFloat64(p.dst, float64(e))
+		p.dst = appendFloat64(p.dst, float64(e))
 	case Bool:
 		p.dst = AppendBool(p.dst, bool(e))
 	case UUID:
@@ -139,9 +139,9 @@ func (p *packer) element(e Element, depth int) (err error) {
 	return err
 }
 
-// nested appends t, a tuple that is nested depth levels deep.
+// nested appends t, which is a nested tuple at the given depth.
 func (p *packer) nested(t Tuple, depth int) error {
-	if depth > MaxDepth {
+	if depth > maxDepth {
 		return errTooDeep
 	}
 	p.dst = OpenNested(p.dst)

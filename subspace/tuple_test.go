@@ -22,7 +22,7 @@ func TestPackIntegerLimit(t *testing.T) {
 	for _, v := range []*big.Int{limit, new(big.Int).Neg(limit)} {
 		before := v.String()
 		_, err := Tuple{Nil{}, Tuple{BigInt{v}}}.Pack()
-		require.EqualError(t, err, "tuple element 1: integer of 256 bytes: a tuple holds up to 255")
+		require.EqualError(t, err, "tuple element 1: integer of 256 bytes: the limit of a tuple is 255")
 		require.Equal(t, before, v.String())
 		_, err = Tuple{IncompleteVersionstamp(0), BigInt{v}}.PackWithVersionstamp(nil)
 		require.ErrorContains(t, err, "integer of 256 bytes")
@@ -45,14 +45,14 @@ func TestPackDoesNotChangeIntegers(t *testing.T) {
 
 func TestAppendTuple(t *testing.T) {
 	dst := append(make([]byte, 0, 64), "prefix"...)
-	got, err := Tuple{Int(1)}.Append(dst)
+	got, err := Tuple{Int(1)}.appendTo(dst)
 	require.NoError(t, err)
 	require.Equal(t, []byte("prefix\x15\x01"), got)
-	require.Equal(t, &dst[0], &got[0], "the spare room serves")
-	got, err = Tuple{Int(1), IncompleteVersionstamp(0)}.Append(dst)
+	require.Equal(t, &dst[0], &got[0], "it uses the spare capacity")
+	got, err = Tuple{Int(1), IncompleteVersionstamp(0)}.appendTo(dst)
 	require.Error(t, err)
 	require.Nil(t, got)
-	got, err = Tuple{Int(1), nest(MaxDepth + 1)}.Append(dst)
+	got, err = Tuple{Int(1), nest(maxDepth + 1)}.appendTo(dst)
 	require.ErrorIs(t, err, errTooDeep)
 	require.Nil(t, got)
 }
@@ -76,14 +76,14 @@ func TestPackWithVersionstamp(t *testing.T) {
 		tuple Tuple
 		count int
 	}{
-		"none":               {Tuple{Int(1)}, 0},
-		"a complete one":     {Tuple{complete}, 0},
-		"one":                {Tuple{stamp}, 1},
-		"one and a complete": {Tuple{complete, stamp, complete}, 1},
-		"nested":             {Tuple{Tuple{Tuple{stamp}}}, 1},
-		"two":                {Tuple{stamp, stamp}, 2},
-		"two, nested":        {Tuple{Tuple{stamp}, Tuple{stamp}}, 2},
-		"two, at two levels": {Tuple{stamp, Tuple{stamp}}, 2},
+		"none":              {Tuple{Int(1)}, 0},
+		"complete":          {Tuple{complete}, 0},
+		"one":               {Tuple{stamp}, 1},
+		"one and complete":  {Tuple{complete, stamp, complete}, 1},
+		"nested":            {Tuple{Tuple{Tuple{stamp}}}, 1},
+		"two":               {Tuple{stamp, stamp}, 2},
+		"two nested":        {Tuple{Tuple{stamp}, Tuple{stamp}}, 2},
+		"two at two levels": {Tuple{stamp, Tuple{stamp}}, 2},
 	} {
 		packed, err := c.tuple.PackWithVersionstamp([]byte("prefix"))
 		if c.count == 1 {
@@ -93,15 +93,15 @@ func TestPackWithVersionstamp(t *testing.T) {
 			require.Equal(t, []byte{byte(at), 0, 0, 0}, packed[len(packed)-4:], name)
 		} else {
 			require.EqualError(t, err,
-				fmt.Sprintf("tuple holds %d incomplete versionstamps: a commit fills in exactly one", c.count), name)
+				fmt.Sprintf("tuple holds %d incomplete versionstamps: there must be exactly one", c.count), name)
 		}
 		_, err = c.tuple.Pack()
 		require.Equal(t, c.count > 0, err != nil, name)
 	}
 }
 
-// A prefix that pushes the stamp past what two bytes can say, as the offset was
-// before API version 520.
+// TestVersionstampOffsetHasFourBytes uses a prefix that moves the versionstamp past
+// 65535. Before API version 520, the offset had two bytes.
 func TestVersionstampOffsetHasFourBytes(t *testing.T) {
 	packed, err := Tuple{IncompleteVersionstamp(0)}.PackWithVersionstamp(make([]byte, 0x1fffe))
 	require.NoError(t, err)
@@ -130,24 +130,24 @@ func nest(levels int) Tuple {
 }
 
 func TestDepth(t *testing.T) {
-	deepest := nest(MaxDepth)
+	deepest := nest(maxDepth)
 	packed, err := deepest.Pack()
 	require.NoError(t, err)
 	got, err := Unpack(packed)
 	require.NoError(t, err)
 	require.Equal(t, deepest, got)
 	r := NewReader(packed)
-	for range MaxDepth {
+	for range maxDepth {
 		r = r.Nested()
 	}
 	require.Equal(t, int64(1), r.Int64())
 
-	_, err = nest(MaxDepth + 1).Pack()
+	_, err = nest(maxDepth + 1).Pack()
 	require.EqualError(t, err, "tuple element 0: tuples nested deeper than 100 levels")
 	require.NotContains(t, deepest.String(), "(...)")
-	require.Contains(t, nest(MaxDepth+1).String(), "(...)")
+	require.Contains(t, nest(maxDepth+1).String(), "(...)")
 
-	// The Append functions have no bound. What is too deep cannot be read.
+	// OpenNested has no limit, but tuples that are nested too deep cannot be read.
 	packed = CloseNested(append(OpenNested(nil), packed...))
 	for _, b := range [][]byte{packed, bytes.Repeat([]byte{codeNested}, 1<<20)} {
 		_, err = Unpack(b)
@@ -161,7 +161,7 @@ func TestDepth(t *testing.T) {
 	}
 }
 
-// A tuple that holds itself is packed as deep as any may be, and no deeper.
+// TestTupleInItself: packing a tuple that holds itself fails at the maximum depth.
 func TestTupleInItself(t *testing.T) {
 	loop := Tuple{nil}
 	loop[0] = loop

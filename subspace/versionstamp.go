@@ -5,59 +5,48 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"strconv"
 )
 
-// Versionstamp is the place of a write in the order of all writes: the 10
-// bytes of the transaction's commit, which the database decides, and a number
-// that orders the writes of one transaction, which the application decides.
+// Versionstamp is the position of a write in the order of all writes. The database
+// chooses the 10 bytes of the transaction. The application chooses the number that
+// orders the writes of one transaction.
 type Versionstamp struct {
-	// Transaction is the commit version (8 bytes) and the place among the commits
+	// Transaction is the commit version (8 bytes) and the position among the commits
 	// of that version (2 bytes), both big-endian.
 	Transaction [10]byte
-	// User orders the stamps of one transaction.
+	// User orders the versionstamps of one transaction.
 	User uint16
 }
 
-// incomplete stands for the transaction of a stamp that no commit has filled
-// in yet.
+// incomplete is the Transaction of an incomplete versionstamp.
 var incomplete = [10]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// IncompleteVersionstamp returns a stamp that the commit will complete. Its
-// ten transaction bytes are all 0xFF.
+// IncompleteVersionstamp returns a versionstamp whose ten transaction bytes are all
+// 0xFF. The commit replaces them.
 func IncompleteVersionstamp(user uint16) Versionstamp {
 	return Versionstamp{Transaction: incomplete, User: user}
 }
 
-// VersionstampFromBytes returns the stamp that Bytes gave as b. It must be 12
-// bytes long.
-func VersionstampFromBytes(b []byte) (Versionstamp, error) {
-	if len(b) != 12 {
-		return Versionstamp{}, fmt.Errorf("versionstamp of %d bytes: it takes 12", len(b))
-	}
-	return versionstampAt(b), nil
-}
-
-// versionstampAt reads the 12 bytes that b begins with.
+// versionstampAt reads a versionstamp from the first 12 bytes of b.
 func versionstampAt(b []byte) (v Versionstamp) {
 	v.User = binary.BigEndian.Uint16(b[10:12])
 	copy(v.Transaction[:], b)
 	return v
 }
 
-// Incomplete reports whether a commit has yet to fill in the stamp.
+// Incomplete reports whether v is still to be completed by a commit.
 func (v Versionstamp) Incomplete() bool { return v.Transaction == incomplete }
 
-// Bytes returns the 12 bytes of the stamp, which sort as stamps do.
+// Bytes returns the 12 bytes of the versionstamp. They sort as Compare does.
 func (v Versionstamp) Bytes() (b [12]byte) {
 	copy(b[:], v.Transaction[:])
 	binary.BigEndian.PutUint16(b[10:], v.User)
 	return b
 }
 
-// Compare returns -1, 0 or 1 where v is before, equal to or after other. An
-// incomplete stamp is after every complete one.
+// Compare returns -1, 0 or 1 if v is before, equal to or after other. An
+// incomplete versionstamp is after every complete one.
 func (v Versionstamp) Compare(other Versionstamp) int {
 	return cmp.Or(
 		bytes.Compare(v.Transaction[:], other.Transaction[:]),

@@ -11,9 +11,7 @@ func TestVersionstamp(t *testing.T) {
 	v := Versionstamp{Transaction: [10]byte{0, 0, 0, 0, 0, 0xa1, 0xb2, 0xc3, 0, 1}, User: 0x0203}
 	b := v.Bytes()
 	require.Equal(t, [12]byte{0, 0, 0, 0, 0, 0xa1, 0xb2, 0xc3, 0, 1, 2, 3}, b)
-	back, err := VersionstampFromBytes(b[:])
-	require.NoError(t, err)
-	require.Equal(t, v, back)
+	require.Equal(t, v, versionstampAt(b[:]))
 	require.False(t, v.Incomplete())
 	require.Equal(t, "0000000000a1b2c30001:515", v.String())
 
@@ -23,11 +21,6 @@ func TestVersionstamp(t *testing.T) {
 	require.Equal(t, "incomplete:7", i.String())
 
 	require.Equal(t, "incomplete:65535", IncompleteVersionstamp(65535).String())
-
-	for _, size := range []int{0, 10, 11, 13} {
-		_, err := VersionstampFromBytes(make([]byte, size))
-		require.ErrorContains(t, err, "it takes 12")
-	}
 }
 
 func TestVersionstampCompare(t *testing.T) {
