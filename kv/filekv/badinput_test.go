@@ -34,7 +34,7 @@ func makeStore(t *testing.T, dir string) string {
 	return path
 }
 
-// writeFile makes a file of that content.
+// writeFile creates a file with the given content.
 func writeFile(t *testing.T, dir string, content []byte) string {
 	t.Helper()
 	path := filepath.Join(dir, "store")
@@ -64,10 +64,10 @@ var badStores = []struct {
 	prepare func(t *testing.T, dir string) (path string)
 	opts    filekv.Options
 	is      error
-	says    string // what the error tells beside the path
+	says    string // a part of the error
 }{
 	{
-		name:    "missing, and must exist",
+		name:    "missing with MustExist",
 		prepare: func(_ *testing.T, dir string) string { return filepath.Join(dir, "store") },
 		opts:    filekv.Options{MustExist: true},
 		is:      fs.ErrNotExist, says: "check the path",
@@ -104,7 +104,7 @@ var badStores = []struct {
 		is: filekv.ErrNotAStore, says: "not a regular file",
 	},
 	{
-		name: "a link to nowhere",
+		name: "a dangling link",
 		prepare: func(t *testing.T, dir string) string {
 			path := filepath.Join(dir, "store")
 			require.NoError(t, os.Symlink(filepath.Join(dir, "nowhere"), path))
@@ -139,7 +139,7 @@ var badStores = []struct {
 		is: filekv.ErrDamaged, says: "cut off",
 	},
 	{
-		name: "a bbolt file without anything",
+		name: "an empty bbolt file",
 		prepare: func(t *testing.T, dir string) string {
 			path := filepath.Join(dir, "store")
 			edit(t, path, func(*bbolt.Tx) error { return nil })
@@ -163,14 +163,14 @@ var badStores = []struct {
 		is: filekv.ErrNotAStore, says: "another program",
 	},
 	{
-		name: "a format of the future",
+		name: "a newer format",
 		prepare: func(t *testing.T, dir string) string {
 			return editMeta(t, dir, "format", binary.BigEndian.AppendUint32(nil, 2))
 		},
 		is: filekv.ErrNewerFormat, says: "newer program",
 	},
 	{
-		name: "a format that never was",
+		name: "a format that does not exist",
 		prepare: func(t *testing.T, dir string) string {
 			return editMeta(t, dir, "format", binary.BigEndian.AppendUint32(nil, 0))
 		},
@@ -179,12 +179,12 @@ var badStores = []struct {
 	{
 		name:    "no format",
 		prepare: func(t *testing.T, dir string) string { return editMeta(t, dir, "format", nil) },
-		is:      filekv.ErrDamaged, says: "no format",
+		is:      filekv.ErrDamaged, says: "no format number",
 	},
 	{
-		name:    "no identity",
+		name:    "no id",
 		prepare: func(t *testing.T, dir string) string { return editMeta(t, dir, "id", []byte("short")) },
-		is:      filekv.ErrDamaged, says: "identity",
+		is:      filekv.ErrDamaged, says: "no valid id",
 	},
 	{
 		name: "a damaged newest version",
@@ -248,7 +248,8 @@ var badStores = []struct {
 	},
 }
 
-// What cannot be opened gives an error that names it, and is as it was before.
+// TestOpenBadInput: Open fails with an error that names the file and does not change
+// it.
 func TestOpenBadInput(t *testing.T) {
 	for _, c := range badStores {
 		t.Run(c.name, func(t *testing.T) {
@@ -263,12 +264,12 @@ func TestOpenBadInput(t *testing.T) {
 			require.ErrorAs(t, err, &se)
 			require.Contains(t, err.Error(), path)
 			require.Contains(t, err.Error(), c.says)
-			require.Equal(t, before, snapshot(t, dir), "something was changed")
+			require.Equal(t, before, snapshot(t, dir), "a file was changed")
 		})
 	}
 }
 
-// snapshot returns what is in a directory, but for empty lock files.
+// snapshot returns the content of a directory, without empty lock files.
 func snapshot(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := make(map[string]string)

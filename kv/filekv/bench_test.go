@@ -26,7 +26,7 @@ func openBench(b *testing.B) *filekv.DB {
 	return db
 }
 
-// BenchmarkReadWave is a transaction that reads four keys at once.
+// BenchmarkReadWave runs a transaction that reads four keys in one batch.
 func BenchmarkReadWave(b *testing.B) {
 	db := openBench(b)
 	b.ReportAllocs()
@@ -41,7 +41,7 @@ func BenchmarkReadWave(b *testing.B) {
 	}
 }
 
-// BenchmarkCommit is a transaction that writes two keys and reads nothing.
+// BenchmarkCommit runs a transaction that writes two keys and does not read.
 func BenchmarkCommit(b *testing.B) {
 	db := openBench(b)
 	b.ReportAllocs()
@@ -54,8 +54,8 @@ func BenchmarkCommit(b *testing.B) {
 	}
 }
 
-// BenchmarkReadWrite is a transaction that reads four keys at once and writes
-// one of them.
+// BenchmarkReadWrite runs a transaction that reads four keys in one batch and writes one
+// of them.
 func BenchmarkReadWrite(b *testing.B) {
 	db := openBench(b)
 	b.ReportAllocs()

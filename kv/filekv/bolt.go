@@ -8,23 +8,24 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// tryOnce makes bbolt answer at once where another program has its lock. It
-// would wait in steps of 50 ms otherwise, and heed no context.
+// tryOnce is a timeout of bbolt.Open so short that it fails immediately if another
+// program has the lock. bbolt would otherwise wait in steps of 50 ms, without a
+// context.
 const tryOnce = 1
 
-// boltFile is bbolt's handle on the store. It lives as long as one wave of
-// reads or one commit: bbolt locks the file of an open handle, and a handle
-// does not notice what other processes write.
+// boltFile is bbolt's handle on the store. It is open only during one batch of
+// reads or one commit, because bbolt locks the file while a handle is open, and an
+// open handle does not see the writes of other processes.
 type boltFile struct {
 	db   *bbolt.DB
 	file *os.File
 }
 
-// openBolt opens the file, which must exist and look like a bbolt file.
+// openBolt opens the file, which must exist and be a bbolt file.
 func (s *store) openBolt(write bool) (*boltFile, error) {
 	b := &boltFile{}
 	defer func() {
-		if b.db == nil { // an error, or a panic that goes on from here
+		if b.db == nil { // after an error or a panic
 			b.closeFile()
 		}
 	}()
@@ -34,7 +35,7 @@ func (s *store) openBolt(write bool) (*boltFile, error) {
 		FreelistType: bbolt.FreelistMapType,
 		NoStatistics: true,
 		OpenFile: func(name string, flag int, _ os.FileMode) (*os.File, error) {
-			// bbolt would make a file that has gone, and so an empty store.
+			// With O_CREATE, bbolt would create an empty file if the store was removed.
 			f, err := os.OpenFile(name, flag&^os.O_CREATE, 0)
 			if err != nil {
 				return nil, s.unreadable(err)
@@ -53,7 +54,7 @@ func (s *store) openBolt(write bool) (*boltFile, error) {
 	return b, nil
 }
 
-// unreadable is the error of a file that cannot be opened.
+// unreadable returns the error of a file that cannot be opened.
 func (s *store) unreadable(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return &StoreError{Path: s.path, Problem: "it does not exist; check the path", Err: fs.ErrNotExist}
@@ -61,7 +62,7 @@ func (s *store) unreadable(err error) error {
 	return &StoreError{Path: s.path, Problem: problemOf(err, "cannot open the file"), Err: causeOf(err)}
 }
 
-// inspect looks at the beginning of the file before bbolt maps it.
+// inspect checks the meta pages of the file before bbolt maps it.
 func (s *store) inspect(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -72,7 +73,7 @@ func (s *store) inspect(f *os.File) error {
 	}
 	meta, err := readMeta(f)
 	if err != nil {
-		return &StoreError{Path: s.path, Problem: err.Error() + "; nothing was changed, choose another path or restore a copy", Err: ErrNotAStore}
+		return &StoreError{Path: s.path, Problem: err.Error() + "; nothing was changed; choose another path or restore a copy", Err: ErrNotAStore}
 	}
 	if err := meta.fits(info.Size()); err != nil {
 		return s.damaged("%v", err)
@@ -80,8 +81,8 @@ func (s *store) inspect(f *os.File) error {
 	return nil
 }
 
-// close is safe after a panic too: the file, and with it bbolt's lock, goes in
-// any case.
+// close can also be called after a panic. It always closes the file, which releases
+// bbolt's lock.
 func (b *boltFile) close() {
 	defer b.closeFile()
 	_ = b.db.Close()
@@ -89,25 +90,25 @@ func (b *boltFile) close() {
 
 func (b *boltFile) closeFile() {
 	if b.file != nil {
-		_ = b.file.Close() // again, mostly
+		_ = b.file.Close() // bbolt has usually closed it already
 	}
 }
 
-// view calls fn in a transaction that reads.
+// view calls fn in a read-only transaction.
 func (s *store) view(id []byte, fn func(*buckets) error) error {
 	return s.transaction(false, id, func(_ *bbolt.Tx, b *buckets) error { return fn(b) })
 }
 
-// transaction calls fn in a transaction. fn commits it; without that it is
-// rolled back.
+// transaction calls fn in a transaction. It rolls the transaction back unless fn has
+// committed it.
 func (s *store) transaction(write bool, id []byte, fn func(*bbolt.Tx, *buckets) error) error {
 	f, err := s.openBolt(write)
 	if err != nil {
 		return err
 	}
-	whole := false // until then, a panic has left bbolt's locks as they were
+	finished := false // false after a panic, when bbolt's own locks may still be held
 	defer func() {
-		if whole {
+		if finished {
 			f.close()
 		} else {
 			f.closeFile()
@@ -115,12 +116,12 @@ func (s *store) transaction(write bool, id []byte, fn func(*bbolt.Tx, *buckets) 
 	}()
 	tx, err := f.db.Begin(write)
 	if err != nil {
-		whole = true
+		finished = true
 		return s.boltProblem(err, "cannot begin a transaction")
 	}
 	defer func() {
 		_ = tx.Rollback()
-		whole = true
+		finished = true
 	}()
 	b, err := s.openBuckets(tx, id)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// Kinds of pages, and what marks an element of a leaf as a bucket.
+// Kinds of pages, and the flag of a leaf element that is a bucket.
 const (
 	branchPage   = 0x01
 	leafPage     = 0x02
@@ -19,16 +19,17 @@ const (
 	maxDepth         = 64
 )
 
-// pageCheck walks all pages that can be reached, and finds what would make
-// bbolt go astray: page numbers out of range, pages used twice or free and
-// used at once, elements that leave their page, keys out of order.
+// pageCheck visits all reachable pages and finds errors that would make bbolt fail:
+// page numbers out of range, pages that are used twice or both used and free,
+// elements that do not fit their page, and keys that are out of order.
 type pageCheck struct {
 	r    io.ReaderAt
 	meta boltMeta
-	used []uint64 // a bit a page
+	used []uint64 // one bit per page
 }
 
-// checkPages checks a file whose meta fits. Nobody may write meanwhile.
+// checkPages checks a file whose meta page is valid. The file must not change in the
+// meantime.
 func checkPages(r io.ReaderAt, meta boltMeta) error {
 	c := &pageCheck{r: r, meta: meta, used: make([]uint64, (meta.pages+63)/64)}
 	if err := c.freelist(); err != nil {
@@ -37,10 +38,10 @@ func checkPages(r io.ReaderAt, meta boltMeta) error {
 	return c.tree(meta.root, nil, nil, 0)
 }
 
-// claim marks pages as used, once.
+// claim marks pages as used. It fails if one of them is already used.
 func (c *pageCheck) claim(first, n uint64) error {
 	if first < 2 || n > c.meta.pages || first > c.meta.pages-n {
-		return fmt.Errorf("pages %d to %d of %d", first, first+n, c.meta.pages)
+		return fmt.Errorf("pages %d to %d are out of range, the file has %d", first, first+n, c.meta.pages)
 	}
 	for id := first; id < first+n; id++ {
 		if c.used[id/64]&(1<<(id%64)) != 0 {
@@ -76,7 +77,7 @@ func (c *pageCheck) read(id uint64) (page, error) {
 	}
 	order := binary.NativeEndian
 	if self := order.Uint64(data); self != id {
-		return page{}, fmt.Errorf("page %d says that it is %d", id, self)
+		return page{}, fmt.Errorf("page %d has number %d in its header", id, self)
 	}
 	if overflow := uint64(order.Uint32(data[12:])); overflow > 0 {
 		if err := c.claim(id+1, overflow); err != nil {
@@ -97,10 +98,10 @@ func (c *pageCheck) freelist() error {
 		return fmt.Errorf("free list: %w", err)
 	}
 	if p.kind != freelistPage {
-		return fmt.Errorf("free list: page %d is of kind %#x", c.meta.freelist, p.kind)
+		return fmt.Errorf("free list: page %d has kind %#x", c.meta.freelist, p.kind)
 	}
 	order, ids, n := binary.NativeEndian, p.data[pageHeaderSize:], uint64(p.count)
-	if p.count == 0xFFFF { // the count does not fit, and comes first
+	if p.count == 0xFFFF { // the count does not fit the header and is the first entry
 		n, ids = order.Uint64(ids), ids[8:]
 	}
 	if n > uint64(len(ids)/8) {
@@ -114,11 +115,11 @@ func (c *pageCheck) freelist() error {
 	return nil
 }
 
-// tree checks the pages below one. All keys are from low on and below high;
-// nil is no bound.
+// tree checks a page and all pages below it. All keys must be at least low and less
+// than high. nil means that there is no bound.
 func (c *pageCheck) tree(id uint64, low, high []byte, depth int) error {
 	if depth > maxDepth {
-		return fmt.Errorf("page %d: deeper than %d levels", id, maxDepth)
+		return fmt.Errorf("page %d: the tree is deeper than %d levels", id, maxDepth)
 	}
 	p, err := c.read(id)
 	if err != nil {
@@ -130,7 +131,7 @@ func (c *pageCheck) tree(id uint64, low, high []byte, depth int) error {
 	case leafPage:
 		err = c.leaf(p, low, high, depth)
 	default:
-		return fmt.Errorf("page %d is of kind %#x", id, p.kind)
+		return fmt.Errorf("page %d has kind %#x", id, p.kind)
 	}
 	if err != nil {
 		return fmt.Errorf("page %d: %w", id, err)
@@ -138,7 +139,7 @@ func (c *pageCheck) tree(id uint64, low, high []byte, depth int) error {
 	return nil
 }
 
-// branch checks a branch page and what is below it.
+// branch checks a branch page and all pages below it.
 func (c *pageCheck) branch(p page, low, high []byte, depth int) error {
 	if p.count == 0 {
 		return errors.New("branch without children")
@@ -167,7 +168,7 @@ func (c *pageCheck) branch(p page, low, high []byte, depth int) error {
 	return nil
 }
 
-// leaf checks a leaf page, and the buckets in it.
+// leaf checks a leaf page and the buckets in it.
 func (c *pageCheck) leaf(p page, low, high []byte, depth int) error {
 	keys := make([][]byte, p.count)
 	for i := range p.count {
@@ -182,7 +183,7 @@ func (c *pageCheck) leaf(p page, low, high []byte, depth int) error {
 		}
 		value, err := p.bytes(i, pos+keySize, valueSize)
 		if err != nil || pos+keySize < pos {
-			return fmt.Errorf("element %d leaves its page", i)
+			return fmt.Errorf("element %d exceeds its page", i)
 		}
 		if flags&bucketFlag != 0 {
 			if err := c.bucket(value, depth); err != nil {
@@ -193,7 +194,7 @@ func (c *pageCheck) leaf(p page, low, high []byte, depth int) error {
 	return ordered(keys, low, high)
 }
 
-// bucket checks a bucket. A small one has its only page inside of its value.
+// bucket checks a bucket. A small bucket is inline: its only page is in its value.
 func (c *pageCheck) bucket(value []byte, depth int) error {
 	if len(value) < bucketHeaderSize {
 		return errors.New("bucket without a header")
@@ -206,31 +207,31 @@ func (c *pageCheck) bucket(value []byte, depth int) error {
 	}
 	p := parsePage(value[bucketHeaderSize:])
 	if p.kind != leafPage || depth >= maxDepth {
-		return fmt.Errorf("inline bucket of kind %#x", p.kind)
+		return fmt.Errorf("inline bucket has kind %#x", p.kind)
 	}
-	return c.leaf(p, nil, nil, maxDepth) // no bucket within
+	return c.leaf(p, nil, nil, maxDepth) // an inline bucket has no buckets
 }
 
 // element returns the header of an element.
 func (p page) element(i int) ([]byte, error) {
 	at := pageHeaderSize + i*elementSize
 	if at+elementSize > len(p.data) {
-		return nil, fmt.Errorf("element %d of %d does not fit the page", i, p.count)
+		return nil, fmt.Errorf("header of element %d of %d does not fit the page", i, p.count)
 	}
 	return p.data[at : at+elementSize], nil
 }
 
-// bytes returns bytes of element i, at a position that counts from its header.
+// bytes returns size bytes of element i. pos is relative to the element's header.
 func (p page) bytes(i int, pos, size uint32) ([]byte, error) {
 	from := int64(pageHeaderSize+i*elementSize) + int64(pos)
 	to := from + int64(size)
 	if to > int64(len(p.data)) {
-		return nil, fmt.Errorf("element %d leaves its page", i)
+		return nil, fmt.Errorf("element %d exceeds its page", i)
 	}
 	return p.data[from:to], nil
 }
 
-// ordered checks that keys ascend within their bounds.
+// ordered checks that keys are in ascending order and within their bounds.
 func ordered(keys [][]byte, low, high []byte) error {
 	for i, key := range keys {
 		if (i > 0 && bytes.Compare(keys[i-1], key) >= 0) || bytes.Compare(key, low) < 0 ||

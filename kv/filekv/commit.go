@@ -12,15 +12,15 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// pruneStep is how many old entries of the log one commit removes. It adds
-// one, so the log shrinks to its window however long it has become.
+// pruneStep is the maximum number of old log entries that one commit removes. It
+// adds only one, so a long log shrinks to its window again.
 const pruneStep = 16
 
-// Commit implements client.Store. All commits of a store have versions of
-// their own, so the batch number is always 0.
+// Commit implements client.Store. Each commit has its own version, so the batch
+// number is always 0.
 func (s *store) Commit(ctx context.Context, c *client.Commit) (client.CommitResult, error) {
 	if c.ReadVersion != 0 {
-		if err := s.given.check(c.ReadVersion, s.Now()); err != nil {
+		if err := s.issued.check(c.ReadVersion, s.Now()); err != nil {
 			return client.CommitResult{}, err
 		}
 	}
@@ -28,8 +28,8 @@ func (s *store) Commit(ctx context.Context, c *client.Commit) (client.CommitResu
 	return access(ctx, s, exclusive, func(a *attempt) (client.CommitResult, error) { return s.commit(a, own) })
 }
 
-// copyCommit copies what a caller may change as soon as its context has ended,
-// while the disk still works.
+// copyCommit copies a commit, because the caller may reuse its memory after its
+// context has ended, while the disk is still writing.
 func copyCommit(c *client.Commit) *client.Commit {
 	own := &client.Commit{
 		ReadVersion:    c.ReadVersion,
@@ -54,7 +54,7 @@ func copyRanges(ranges []client.Range) []client.Range {
 // commit checks and writes a commit. The store is locked.
 func (s *store) commit(a *attempt, c *client.Commit) (client.CommitResult, error) {
 	var result client.CommitResult
-	var failure error // of the write itself: it may be there all the same
+	var failure error // of the write itself, whose data may be in the file nevertheless
 	err := s.transaction(true, s.id, func(tx *bbolt.Tx, b *buckets) error {
 		if err := s.check(b, c); err != nil {
 			return err
@@ -69,7 +69,7 @@ func (s *store) commit(a *attempt, c *client.Commit) (client.CommitResult, error
 			s.beforeWrite()
 		}
 		if !a.begin() {
-			return s.gaveUp("not begun", context.Canceled)
+			return s.cancelled("not started", context.Canceled)
 		}
 		a.signals = s.openSignals(changed, result.Version)
 		if failure = tx.Commit(); failure == nil && s.afterWrite != nil {
@@ -86,7 +86,8 @@ func (s *store) commit(a *attempt, c *client.Commit) (client.CommitResult, error
 	return result, nil
 }
 
-// check finds out whether the commit may go on.
+// check returns an error if the read version is not available or if a read conflicts
+// with a later commit.
 func (s *store) check(b *buckets, c *client.Commit) error {
 	switch {
 	case c.ReadVersion == 0 || c.ReadVersion == b.state.version:
@@ -109,8 +110,8 @@ func (s *store) check(b *buckets, c *client.Commit) error {
 	return err
 }
 
-// anyOverlap reports whether a range of writes meets one of reads, which are
-// sorted and apart.
+// anyOverlap reports whether a range of writes overlaps one of reads. reads are
+// sorted and do not overlap each other.
 func anyOverlap(reads, writes []client.Range) bool {
 	for _, w := range writes {
 		i := sort.Search(len(reads), func(i int) bool { return bytes.Compare(reads[i].End, w.Begin) > 0 })
@@ -121,7 +122,7 @@ func anyOverlap(reads, writes []client.Range) bool {
 	return false
 }
 
-// write puts the commit into the buckets, and returns the keys it changes.
+// write writes the commit to the buckets and returns the keys that it changes.
 func (s *store) write(b *buckets, c *client.Commit, result client.CommitResult, next *state) ([]previous, error) {
 	w := &writer{data: b.data, stamp: result.Stamp(), entry: logEntry{writes: c.WriteConflicts}}
 	for _, m := range c.Mutations {
@@ -138,7 +139,7 @@ func (s *store) write(b *buckets, c *client.Commit, result client.CommitResult, 
 	return w.entry.undo, b.meta.Put(fieldState, next.encode())
 }
 
-// prune removes entries that nobody may need any more, some at a time.
+// prune removes up to pruneStep entries that are older than the window.
 func prune(log *bbolt.Bucket, next *state) error {
 	var old [][]byte
 	c := log.Cursor()
@@ -157,7 +158,8 @@ func prune(log *bbolt.Bucket, next *state) error {
 	return nil
 }
 
-// writer applies the mutations of one commit, and keeps what they replace.
+// writer applies the mutations of one commit and records the values that they
+// replace.
 type writer struct {
 	data  *bbolt.Bucket
 	stamp [client.StampSize]byte
@@ -182,7 +184,7 @@ func (w *writer) apply(m client.Mutation) error {
 
 func (w *writer) set(key, value []byte) error {
 	stored := dataKey(key)
-	w.keep(key, w.data.Get(stored))
+	w.recordUndo(key, w.data.Get(stored))
 	if value == nil {
 		value = []byte{}
 	}
@@ -191,11 +193,11 @@ func (w *writer) set(key, value []byte) error {
 
 // clear removes the keys from begin (inclusive) to end (exclusive).
 func (w *writer) clear(begin, end []byte) error {
-	var keys [][]byte // gathered first, as a cursor does not like deletions
+	var keys [][]byte // collected first, because a deletion invalidates the cursor
 	p := past{data: w.data}
 	c := p.cursor(&client.Read{Key: begin, End: end})
 	for key, value := c.first(); key != nil; key, value = c.next() {
-		w.keep(key, value)
+		w.recordUndo(key, value)
 		keys = append(keys, dataKey(key))
 	}
 	for _, key := range keys {
@@ -206,14 +208,15 @@ func (w *writer) clear(begin, end []byte) error {
 	return nil
 }
 
-// keep notes what a key had before a mutation. Of several for one key the first
-// counts.
-func (w *writer) keep(key, value []byte) {
+// recordUndo records the value of a key before a mutation. If a commit changes a key
+// several times, readers use the first record.
+func (w *writer) recordUndo(key, value []byte) {
 	w.entry.undo = append(w.entry.undo, previous{key: clone(key), value: clone(value)})
 }
 
-// commitFailed finds out, still under the lock, whether a commit that failed
-// is there. If it is, it may not last: the disk has not confirmed it.
+// commitFailed checks, with the lock still held, whether the data of a failed commit
+// is in the file. If it is, it may still be lost, because the disk has not confirmed
+// it.
 func (s *store) commitFailed(failure error, version int64) error {
 	var newest int64
 	err := s.view(s.id, func(b *buckets) error {

@@ -11,25 +11,26 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// create makes an empty store where there is no file. It is written under
-// another name and gets its own when it is whole, so that a process that dies
-// here leaves nothing half done. The store is locked.
+// create creates an empty store if there is no file. It writes the file under a
+// temporary name and renames it when it is complete, so a process that dies in
+// between does not leave an incomplete store. The store is locked.
 func (s *store) create() error {
-	fresh := s.path + newSuffix
-	// One that a process left when it died. The lock says that nobody uses it.
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return &StoreError{Path: fresh, Problem: problemOf(err, "cannot remove what an interrupted creation left"), Err: causeOf(err)}
+	temporary := s.path + newSuffix
+	// A process may have left one when it died. The lock is held, so it is not in use.
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return &StoreError{Path: temporary, Problem: problemOf(err, "cannot remove the temporary file of an interrupted creation"), Err: causeOf(err)}
 	}
-	defer func() { _ = os.Remove(fresh) }()
-	if err := s.writeEmpty(fresh); err != nil {
+	defer func() { _ = os.Remove(temporary) }()
+	if err := s.writeEmpty(temporary); err != nil {
 		return s.boltProblem(err, "cannot create the store")
 	}
-	// A link never replaces a file that somebody else has put there meanwhile.
-	err := os.Link(fresh, s.path)
+	// A link never replaces a file that was created there in the meantime.
+	err := os.Link(temporary, s.path)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
-		// Some file systems have no links. They have the lock only.
+		// Some file systems do not support links. There, only the lock protects a file
+		// that another process creates.
 		if _, gone := os.Lstat(s.path); errors.Is(gone, fs.ErrNotExist) {
-			err = os.Rename(fresh, s.path)
+			err = os.Rename(temporary, s.path)
 		}
 	}
 	if err != nil {
@@ -45,7 +46,8 @@ func (s *store) writeEmpty(path string) error {
 		return err
 	}
 	micros := s.Now().UnixMicro()
-	// A store that replaces one that was lost goes on above it, as clocks go.
+	// Versions start at the time, so that a store that replaces a lost one continues
+	// above its versions.
 	first := max(micros, 1)
 	st := state{version: first, micros: micros, floor: first}
 	db, err := bbolt.Open(path, s.opts.Mode, &bbolt.Options{Timeout: tryOnce, FreelistType: bbolt.FreelistMapType, NoStatistics: true})
@@ -61,7 +63,7 @@ func (s *store) writeEmpty(path string) error {
 		meta := tx.Bucket(bucketMeta)
 		return errors.Join(
 			meta.Put(fieldMagic, []byte(magic)),
-			meta.Put(fieldFormat, binary.BigEndian.AppendUint32(nil, formatVersion)),
+			meta.Put(fieldFormat, binary.BigEndian.AppendUint32(nil, FormatVersion)),
 			meta.Put(fieldID, id[:]),
 			meta.Put(fieldState, st.encode()),
 		)
@@ -69,14 +71,14 @@ func (s *store) writeEmpty(path string) error {
 	return errors.Join(err, db.Close())
 }
 
-// syncDirectory makes a new name in a directory durable.
+// syncDirectory makes a new directory entry durable.
 func syncDirectory(path string) error {
 	dir, err := os.Open(path)
 	if err == nil {
 		err = errors.Join(dir.Sync(), dir.Close())
 	}
 	if err != nil {
-		return &StoreError{Path: path, Problem: problemOf(err, "cannot make the new file's name durable"), Err: causeOf(err)}
+		return &StoreError{Path: path, Problem: problemOf(err, "cannot sync the directory"), Err: causeOf(err)}
 	}
 	return nil
 }

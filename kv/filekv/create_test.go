@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A creation does not replace a file that appeared after it looked.
+// TestCreationReplacesNothing: a creation does not replace a file that appeared in the
+// meantime.
 func TestCreationReplacesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	s, err := newStore(path, Options{}.withDefaults())
@@ -28,7 +29,8 @@ func TestCreationReplacesNothing(t *testing.T) {
 	require.NoFileExists(t, path+newSuffix)
 }
 
-// The leftovers of an interrupted creation stop no other one.
+// TestCreationAfterAnInterruptedOne: the temporary file of an interrupted creation does
+// not prevent a later one.
 func TestCreationAfterAnInterruptedOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	require.NoError(t, os.WriteFile(path+newSuffix, []byte("half a sto"), 0o600))
@@ -37,7 +39,7 @@ func TestCreationAfterAnInterruptedOne(t *testing.T) {
 	require.NoFileExists(t, path+newSuffix)
 }
 
-// Every file has the permission that Options ask for.
+// TestModeOfTheFiles: every file has the permission in Options.Mode.
 func TestModeOfTheFiles(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
 	s := tempStore(t, Options{Mode: 0o664})
@@ -56,15 +58,15 @@ func TestModeOfTheFiles(t *testing.T) {
 	}
 }
 
-// Open waits for other processes as long as OpenTimeout says.
+// TestOpenTimeout: Open waits for other processes for at most OpenTimeout.
 func TestOpenTimeout(t *testing.T) {
 	path := tempStore(t, Options{}).path
-	other, err := openHostLock(path, DefaultMode)
+	other, err := openHostLock(path, defaultMode)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, other.close()) }()
 	require.NoError(t, other.acquire(t.Context(), nil, exclusive))
 	begin := time.Now()
 	_, err = Open(path, Options{OpenTimeout: 10 * time.Millisecond})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.Less(t, time.Since(begin), DefaultOpenTimeout/2)
+	require.Less(t, time.Since(begin), defaultOpenTimeout/2)
 }

@@ -19,11 +19,11 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// damageSeedEnv replays one file of TestDamagedFiles.
+// damageSeedEnv is the seed of one file of TestDamagedFiles.
 const damageSeedEnv = "FILEKV_DAMAGE_SEED"
 
-// largeStore returns the bytes of a store with pages of every kind: branches,
-// overflow, free ones.
+// largeStore returns the bytes of a store with pages of every kind, including branch,
+// overflow and free pages.
 func largeStore(t testing.TB) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "store")
@@ -47,9 +47,8 @@ func largeStore(t testing.TB) []byte {
 	return content
 }
 
-// exercise opens a file and reads and writes it. Whatever is in it, there is
-// an answer or an error, and no end of the process. It reports whether all went
-// well.
+// exercise opens a file and reads and writes it. The process must not crash, whatever
+// the file contains. exercise reports whether there was no error.
 func exercise(t testing.TB, path string) bool {
 	t.Helper()
 	db, err := Open(path, Options{MustExist: true})
@@ -74,8 +73,8 @@ func exercise(t testing.TB, path string) bool {
 	return readErr == nil && commitErr == nil
 }
 
-// fixSums makes the checksums of the meta pages right again, so that damage in
-// them is not found out at once.
+// fixSums corrects the checksums of the meta pages, so that damage in them is not found
+// immediately.
 func fixSums(content []byte) {
 	for _, at := range []int{0, os.Getpagesize()} {
 		if meta := content[at+pageHeaderSize:]; len(meta) >= metaSize {
@@ -90,13 +89,13 @@ func sum64(b []byte) uint64 {
 	return h.Sum64()
 }
 
-// Files with random damage: bytes and words changed, pages exchanged, the end
-// cut off.
+// TestDamagedFiles opens files with random damage: changed bytes and words, exchanged
+// pages, and a truncated end.
 func TestDamagedFiles(t *testing.T) {
-	whole := largeStore(t)
-	meta, err := readMeta(readerAt(whole))
+	intact := largeStore(t)
+	meta, err := readMeta(readerAt(intact))
 	require.NoError(t, err)
-	pages := int(meta.pages) // behind them the file is empty
+	pages := int(meta.pages) // the rest of the file is empty
 	dir := t.TempDir()
 	files, seed := 100, rand.Uint64()
 	if text := os.Getenv(damageSeedEnv); text != "" {
@@ -109,7 +108,7 @@ func TestDamagedFiles(t *testing.T) {
 	for i := range files {
 		damage := rand.New(rand.NewPCG(seed, 0))
 		path := filepath.Join(dir, strconv.Itoa(i))
-		require.NoError(t, os.WriteFile(path, damaged(damage, whole, pages), 0o600))
+		require.NoError(t, os.WriteFile(path, damaged(damage, intact, pages), 0o600))
 		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Logf("replay with %s=%d go test ./kv/filekv -run %s", damageSeedEnv, seed, "TestDamagedFiles")
 			if exercise(t, path) {
@@ -121,15 +120,15 @@ func TestDamagedFiles(t *testing.T) {
 		}
 		seed++
 	}
-	t.Logf("%d files, %d of them were not harmed where it matters", files, well)
+	t.Logf("%d files, %d of them had no error", files, well)
 }
 
 // damaged returns a copy with some damage.
-func damaged(r *rand.Rand, whole []byte, pages int) []byte {
-	content := append([]byte{}, whole...)
+func damaged(r *rand.Rand, intact []byte, pages int) []byte {
+	content := append([]byte{}, intact...)
 	size := os.Getpagesize()
 	for range 1 + r.IntN(3) {
-		at := r.IntN(pages) * size // headers are where it hurts
+		at := r.IntN(pages) * size // damage to headers is the worst
 		switch r.IntN(6) {
 		case 0:
 			content[r.IntN(len(content))] ^= byte(1 + r.IntN(255))
@@ -154,17 +153,18 @@ func damaged(r *rand.Rand, whole []byte, pages int) []byte {
 	return content
 }
 
-// What a walk over the pages finds. Each of these would lead bbolt astray.
+// TestCheckPages checks the errors that checkPages finds. Each of them would make bbolt
+// fail.
 func TestCheckPages(t *testing.T) {
-	whole := largeStore(t)
+	intact := largeStore(t)
 	size := os.Getpagesize()
-	meta, err := readMeta(readerAt(whole))
+	meta, err := readMeta(readerAt(intact))
 	require.NoError(t, err)
-	require.NoError(t, meta.fits(int64(len(whole))))
-	require.NoError(t, checkPages(readerAt(whole), meta))
+	require.NoError(t, meta.fits(int64(len(intact))))
+	require.NoError(t, checkPages(readerAt(intact), meta))
 
-	branch := findPage(t, whole, meta, branchPage)
-	leaf := findPage(t, whole, meta, leafPage)
+	branch := findPage(t, intact, meta, branchPage)
+	leaf := findPage(t, intact, meta, leafPage)
 	header := func(page uint64, offset int) int { return int(page)*size + offset }
 	for _, c := range []struct {
 		name string
@@ -172,24 +172,24 @@ func TestCheckPages(t *testing.T) {
 		put  any
 		says string
 	}{
-		{"a page of another number", header(branch, 0), uint64(1), "says that it is"},
-		{"a kind of page that is none", header(branch, 8), uint16(0x20), "of kind 0x20"},
-		{"a branch that leads to itself", header(branch, 24), branch, "used twice"},
-		{"a branch that leads beyond the end", header(branch, 24), meta.pages, "pages"},
-		{"a branch that leads to a meta page", header(branch, 24), uint64(1), "pages"},
+		{"a wrong page number", header(branch, 0), uint64(1), "in its header"},
+		{"an unknown kind of page", header(branch, 8), uint16(0x20), "has kind 0x20"},
+		{"a branch that refers to itself", header(branch, 24), branch, "used twice"},
+		{"a branch that refers to a page beyond the end", header(branch, 24), meta.pages, "pages"},
+		{"a branch that refers to a meta page", header(branch, 24), uint64(1), "pages"},
 		{"a branch without children", header(branch, 10), uint16(0), "without children"},
-		{"more elements than fit", header(leaf, 10), uint16(60_000), "leaves its page"},
-		{"a key beyond the page", header(leaf, 16+8), uint32(1 << 20), "leaves its page"},
-		{"a value beyond the page", header(leaf, 16+12), uint32(1 << 20), "leaves its page"},
-		{"a value of no length and much", header(leaf, 16+8), ^uint32(0), "leaves its page"},
+		{"more elements than fit", header(leaf, 10), uint16(60_000), "exceeds its page"},
+		{"a key beyond the page", header(leaf, 16+8), uint32(1 << 20), "exceeds its page"},
+		{"a value beyond the page", header(leaf, 16+12), uint32(1 << 20), "exceeds its page"},
+		{"a value with an overflowing length", header(leaf, 16+8), ^uint32(0), "exceeds its page"},
 		{"an overflow beyond the end", header(leaf, 12), uint32(1 << 30), "overflow"},
 		{"a bucket without a header", header(leaf, 16), uint32(bucketFlag), ""},
-		{"a free list that is none", header(meta.freelist, 8), uint16(leafPage), "free list"},
+		{"a free list of the wrong kind", header(meta.freelist, 8), uint16(leafPage), "free list"},
 		{"a free list longer than its page", header(meta.freelist, 10), uint16(60_000), "do not fit"},
-		{"a page free and used", header(meta.freelist, 16), branch, "used twice"},
+		{"a page that is free and used", header(meta.freelist, 16), branch, "used twice"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			content := append([]byte{}, whole...)
+			content := append([]byte{}, intact...)
 			_, err := binary.Encode(content[c.at:], binary.NativeEndian, c.put)
 			require.NoError(t, err)
 			err = checkPages(readerAt(content), meta)
@@ -213,16 +213,16 @@ func (b readerAt) ReadAt(p []byte, off int64) (int, error) {
 	return copy(p, b[off:]), nil
 }
 
-// findPage returns a page of a kind that is in use, and has several elements.
-func findPage(t *testing.T, whole []byte, meta boltMeta, kind uint16) uint64 {
+// findPage returns a used page of a kind that has several elements.
+func findPage(t *testing.T, intact []byte, meta boltMeta, kind uint16) uint64 {
 	t.Helper()
-	c := &pageCheck{r: readerAt(whole), meta: meta, used: make([]uint64, (meta.pages+63)/64)}
+	c := &pageCheck{r: readerAt(intact), meta: meta, used: make([]uint64, (meta.pages+63)/64)}
 	require.NoError(t, c.freelist())
 	free := append([]uint64{}, c.used...)
 	require.NoError(t, c.tree(meta.root, nil, nil, 0))
 	for id := uint64(2); id < meta.pages; id++ {
 		bit := uint64(1) << (id % 64)
-		p := parsePage(whole[int(id)*int(meta.pageSize):][:meta.pageSize])
+		p := parsePage(intact[int(id)*int(meta.pageSize):][:meta.pageSize])
 		inUse := c.used[id/64]&bit != 0 && free[id/64]&bit == 0
 		if inUse && p.kind == kind && p.count > 3 && binary.NativeEndian.Uint64(p.data) == id {
 			return id
@@ -232,7 +232,7 @@ func findPage(t *testing.T, whole []byte, meta boltMeta, kind uint16) uint64 {
 	return 0
 }
 
-// bbolt agrees that what the check lets pass is in order.
+// TestCheckAgreesWithBolt: bbolt finds no error in a file that checkPages accepts.
 func TestCheckAgreesWithBolt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	require.NoError(t, os.WriteFile(path, largeStore(t), 0o600))
@@ -270,11 +270,11 @@ func FuzzLogEntry(f *testing.F) {
 }
 
 func FuzzPages(f *testing.F) {
-	whole := largeStore(f)
+	intact := largeStore(f)
 	f.Add(uint32(0), []byte{})
-	f.Add(uint32(2*os.Getpagesize()), whole[3*os.Getpagesize():4*os.Getpagesize()])
+	f.Add(uint32(2*os.Getpagesize()), intact[3*os.Getpagesize():4*os.Getpagesize()])
 	f.Fuzz(func(t *testing.T, at uint32, patch []byte) {
-		content := append([]byte{}, whole...)
+		content := append([]byte{}, intact...)
 		copy(content[int(at)%len(content):], patch)
 		fixSums(content)
 		meta, err := readMeta(readerAt(content))

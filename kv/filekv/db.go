@@ -18,14 +18,14 @@ type DB struct {
 
 var _ kv.Database = (*DB)(nil)
 
-// Open opens the store at path, and creates it where there is no file, unless
-// opts.MustExist says otherwise. The directory must exist. The whole structure
-// of an existing file is checked; nothing is ever overwritten.
+// Open opens the store at path. If there is no file, it creates one, unless
+// opts.MustExist is set. The directory must exist. Open checks the whole structure
+// of an existing file and never overwrites it.
 //
-// The error is a StoreError: it names the file, and matches one of this
-// package's errors, fs.ErrNotExist, fs.ErrPermission, context.DeadlineExceeded
-// after opts.OpenTimeout, or whatever the file system answered. After an error
-// Open may be tried again.
+// The error is a StoreError that names the file. It matches one of this package's
+// errors, fs.ErrNotExist, fs.ErrPermission, context.DeadlineExceeded after
+// opts.OpenTimeout, or another error of the file system. Open can be retried after an
+// error.
 func Open(path string, opts Options) (*DB, error) {
 	opts = opts.withDefaults()
 	resolved, missing, err := locate(path, opts.MustExist)
@@ -33,7 +33,7 @@ func Open(path string, opts Options) (*DB, error) {
 		return nil, err
 	}
 	if !missing {
-		if err := preview(resolved); err != nil {
+		if err := inspectNew(resolved); err != nil {
 			return nil, err
 		}
 	}
@@ -59,12 +59,13 @@ func Open(path string, opts Options) (*DB, error) {
 	return &DB{store: s}, nil
 }
 
-// preview looks at a file that has no lock file, and so is in nobody's use: beside
-// something that is no store none is made.
-func preview(path string) error {
+// inspectNew checks a file that has no lock file yet, so that Open does not create a
+// lock file beside a file that is not a store. Without a lock file, no process uses
+// the store.
+func inspectNew(path string) error {
 	s := &store{path: path}
 	if _, err := os.Lstat(path + lockSuffix); !errors.Is(err, fs.ErrNotExist) {
-		return nil // it is looked at under the lock
+		return nil // Open inspects the store with the lock held
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -74,8 +75,8 @@ func preview(path string) error {
 	return s.inspect(f)
 }
 
-// locate returns the path without symbolic links, so that all processes meet
-// on the same lock file, and whether there is no file yet.
+// locate resolves symbolic links, so that all processes use the same lock file. It
+// also reports whether the file is missing.
 func locate(path string, mustExist bool) (resolved string, missing bool, err error) {
 	fail := func(problem string, err error) (string, bool, error) {
 		return "", false, &StoreError{Path: path, Problem: problem, Err: causeOf(err)}
@@ -95,7 +96,7 @@ func locate(path string, mustExist bool) (resolved string, missing bool, err err
 			return fail(problemOf(err, "cannot find its directory "+filepath.Dir(absolute)), err)
 		}
 		if mustExist {
-			return fail("there is no store here; check the path, or create one by opening it to write", fs.ErrNotExist)
+			return fail("there is no store here; check the path, or create a store first", fs.ErrNotExist)
 		}
 		return filepath.Join(dir, filepath.Base(absolute)), true, nil
 	case err != nil:
@@ -106,7 +107,7 @@ func locate(path string, mustExist bool) (resolved string, missing bool, err err
 	}
 	info, err := os.Stat(resolved)
 	if err != nil {
-		return fail(problemOf(err, "cannot look at the file"), err)
+		return fail(problemOf(err, "cannot inspect the file"), err)
 	}
 	switch {
 	case info.IsDir():
@@ -114,13 +115,13 @@ func locate(path string, mustExist bool) (resolved string, missing bool, err err
 	case !info.Mode().IsRegular():
 		return fail("it is not a regular file; choose another path", ErrNotAStore)
 	case info.Size() == 0:
-		return fail("it is empty, so it is no store; if nothing was in it, remove it and open again", ErrNotAStore)
+		return fail("it is empty, so it is not a store; if it never held data, remove it and open the store again", ErrNotAStore)
 	}
 	return resolved, false, nil
 }
 
-// createMissing creates the store, unless another process was faster. The
-// store is locked.
+// createMissing creates the store unless another process has created it. The store
+// is locked.
 func (s *store) createMissing() error {
 	_, err := os.Lstat(s.path)
 	switch {
@@ -133,8 +134,7 @@ func (s *store) createMissing() error {
 	}
 }
 
-// examine checks the whole file and returns the store's identity. The store
-// is locked.
+// examine checks the whole file and returns the id of the store. The store is locked.
 func (s *store) examine() (id []byte, err error) {
 	if err := s.checkFile(); err != nil {
 		return nil, err
@@ -146,9 +146,9 @@ func (s *store) examine() (id []byte, err error) {
 	return id, err
 }
 
-// checkFile checks every page that can be reached.
+// checkFile checks every reachable page.
 func (s *store) checkFile() error {
-	// Not only to read: a file that cannot be written is found out now.
+	// The file is opened for writing to find missing permissions early.
 	f, err := os.OpenFile(s.path, os.O_RDWR, 0)
 	if err != nil {
 		return s.unreadable(err)
@@ -167,12 +167,8 @@ func (s *store) checkFile() error {
 	return nil
 }
 
-// Path returns the file, as an absolute path without symbolic links.
-func (db *DB) Path() string { return db.store.path }
-
-// Close ends every wait with ErrClosed, waits for what is just being read or
-// written, and releases everything. Watches fail with code 1025. Calling it
-// again is harmless.
+// Close ends every wait with ErrClosed, waits for the running read or write, and
+// releases all resources. Watches fail with code 1025. A second call has no effect.
 func (db *DB) Close() error { return db.store.close() }
 
 // begin starts a transaction.
@@ -190,8 +186,8 @@ func (db *DB) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) e
 	return kv.ReadRetryLoop(db.begin(ctx), fn)
 }
 
-// CreateTransaction implements kv.Database. It never fails: where ctx has
-// ended or the DB is closed, the first use of the transaction says so.
+// CreateTransaction implements kv.Database. It never fails. If ctx has ended or the
+// DB is closed, the first use of the transaction returns the error.
 func (db *DB) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, error) {
 	return db.begin(ctx), nil
 }

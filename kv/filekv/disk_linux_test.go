@@ -15,23 +15,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// diskCall is a system call that writes to the disk, or waits for it.
+// diskCall is a system call that writes to the disk or syncs it.
 type diskCall struct {
 	kind string // write or sync
-	path string // the file's
-	// named: by then the store had its name.
+	path string // of the file
+	// named: the store already had its final name.
 	named bool
 }
 
-// diskCalls runs work in a thread of its own, and returns which system calls it
-// makes on files below the store's directory. The kernel reports each call
-// before it runs (seccomp_unotify(2)), so a sync that is left out shows, which no
-// error and no return value would tell.
+// diskCalls runs work in its own thread and returns the system calls that it makes on
+// files in the directory of the store. The kernel reports each call before it runs
+// (seccomp_unotify(2)). This shows a missing sync, which does not cause an error.
 func diskCalls(t *testing.T, store string, work func() error) []diskCall {
 	t.Helper()
 	listener, done := make(chan int, 1), make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // for good: the thread ends with its filter
+		runtime.LockOSThread() // never unlocked, so the thread ends together with its filter
 		fd, err := reportDiskCalls()
 		listener <- fd
 		if err == nil {
@@ -43,9 +42,9 @@ func diskCalls(t *testing.T, store string, work func() error) []diskCall {
 	if fd < 0 {
 		err := <-done
 		if os.Getenv("CI") == "" {
-			t.Skipf("the kernel reports no system calls: %v", err)
+			t.Skipf("the kernel cannot report system calls: %v", err)
 		}
-		require.NoError(t, err, "the kernel reports no system calls")
+		require.NoError(t, err, "the kernel cannot report system calls")
 	}
 	defer func() { require.NoError(t, unix.Close(fd)) }()
 	var calls []diskCall
@@ -93,7 +92,7 @@ func reportDiskCalls() (fd int, err error) {
 	return int(r), nil
 }
 
-// nextDiskCall receives a report, and lets the call go on.
+// nextDiskCall receives a report and lets the call continue.
 func nextDiskCall(fd int, store string) (diskCall, error) {
 	var report [80]byte // struct seccomp_notif: the call's number at 16, its first argument at 32
 	var answer [24]byte // struct seccomp_notif_resp
@@ -120,7 +119,7 @@ func control(fd int, request uintptr, arg unsafe.Pointer) error {
 	return nil
 }
 
-// lastOf returns the index of the last call of a kind on a file, -1 for none.
+// lastOf returns the index of the last call of a kind on a file, or -1.
 func lastOf(calls []diskCall, kind, path string) int {
 	for i, c := range slices.Backward(calls) {
 		if c.kind == kind && c.path == path {
@@ -130,8 +129,8 @@ func lastOf(calls []diskCall, kind, path string) int {
 	return -1
 }
 
-// A new store is on the disk before it gets its name, and its name before Open
-// returns.
+// TestCreationIsSynced: a new store is synced before it gets its name, and its directory
+// is synced before Open returns.
 func TestCreationIsSynced(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
@@ -142,15 +141,15 @@ func TestCreationIsSynced(t *testing.T) {
 	calls := diskCalls(t, path, s.create)
 	wrote, synced := lastOf(calls, "write", path+newSuffix), lastOf(calls, "sync", path+newSuffix)
 	require.GreaterOrEqual(t, wrote, 0, "%+v", calls)
-	require.Greater(t, synced, wrote, "the new file was not forced to the disk: %+v", calls)
-	require.False(t, calls[synced].named, "the file had its name before it was on the disk: %+v", calls)
+	require.Greater(t, synced, wrote, "the new file was not synced: %+v", calls)
+	require.False(t, calls[synced].named, "the file got its name before it was synced: %+v", calls)
 	directory := lastOf(calls, "sync", dir)
-	require.GreaterOrEqual(t, directory, 0, "the directory was not forced to the disk: %+v", calls)
-	require.True(t, calls[directory].named, "the directory was forced to the disk before the name was in it: %+v", calls)
+	require.GreaterOrEqual(t, directory, 0, "the directory was not synced: %+v", calls)
+	require.True(t, calls[directory].named, "the directory was synced before the name was in it: %+v", calls)
 }
 
-// A commit is on the disk before it is acknowledged: first its pages, then the
-// page that makes them count.
+// TestCommitIsSynced: a commit is synced before it is acknowledged, first its pages and
+// then the meta page that refers to them.
 func TestCommitIsSynced(t *testing.T) {
 	s := tempStore(t, Options{})
 	for range 3 {
@@ -160,7 +159,7 @@ func TestCommitIsSynced(t *testing.T) {
 		})
 		wrote := lastOf(calls, "write", s.path)
 		require.GreaterOrEqual(t, wrote, 1, "%+v", calls)
-		require.Equal(t, "sync", calls[wrote-1].kind, "the pages may reach the disk after the meta page: %+v", calls)
-		require.Greater(t, lastOf(calls, "sync", s.path), wrote, "the commit was not forced to the disk: %+v", calls)
+		require.Equal(t, "sync", calls[wrote-1].kind, "the pages were not synced before the meta page: %+v", calls)
+		require.Greater(t, lastOf(calls, "sync", s.path), wrote, "the commit was not synced: %+v", calls)
 	}
 }

@@ -7,33 +7,33 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// What can be wrong with a store, for errors.Is. The error that matches is a
-// StoreError: it names the file, and says what to do.
+// The errors of a store, for errors.Is. The returned error is a StoreError, which
+// names the file and says what to do.
 var (
-	// ErrNotAStore: the file is something else, and was left as it is.
+	// ErrNotAStore: the file is not a store. It was not changed.
 	ErrNotAStore = errors.New("not a store of this package")
 	// ErrNewerFormat: the file was written by a later version of this package.
 	ErrNewerFormat = errors.New("format is newer than this program knows")
-	// ErrDamaged: the file's content contradicts itself. Nothing is written to it.
+	// ErrDamaged: the content of the file is invalid. Nothing is written to it.
 	ErrDamaged = errors.New("damaged")
-	// ErrReplaced: the file at the path is another store than the one opened.
+	// ErrReplaced: the file at the path is not the store that was opened.
 	ErrReplaced = errors.New("replaced by another store")
-	// ErrHeldElsewhere: another program has the file open and locked.
-	ErrHeldElsewhere = errors.New("held by another program")
 	// ErrClosed: Close was called.
 	ErrClosed = errors.New("store is closed")
-	// ErrUnsupported: this operating system is not one the package runs on.
+	// ErrUnsupported: the package does not run on this operating system.
 	ErrUnsupported = errors.New("not supported on this operating system")
 )
 
-// StoreError says what is wrong with a store file. errors.Is and errors.As see
-// its cause.
+// errHeldElsewhere: another program has the file open and locked.
+var errHeldElsewhere = errors.New("held by another program")
+
+// StoreError is an error of a store file.
 type StoreError struct {
 	// Path is the file.
 	Path string
-	// Problem says what is wrong, and what to do where something can be done.
+	// Problem says what is wrong and, if possible, what to do.
 	Problem string
-	// Err is the cause: one of this package's, the file system's or a context's.
+	// Err is the cause: an error of this package, of the file system or of a context.
 	Err error
 }
 
@@ -45,9 +45,9 @@ func (e *StoreError) Error() string {
 // Unwrap returns the cause.
 func (e *StoreError) Unwrap() error { return e.Err }
 
-// asKV makes the kv.Error that the contract asks for: what is not one already
-// is a failure of the disk or of what is on it.
-func asKV(err error) error {
+// toKVError returns the kv.Error in err. If there is none, err is a failure of the
+// disk or of the file, with code 1510.
+func toKVError(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -24,7 +24,7 @@ func Example() {
 	ctx, path := context.Background(), filepath.Join(dir, "store")
 
 	_, err = filekv.Open(path, filekv.Options{MustExist: true})
-	fmt.Println("there already:", !errors.Is(err, fs.ErrNotExist))
+	fmt.Println("existed:", !errors.Is(err, fs.ErrNotExist))
 
 	db, err := filekv.Open(path, filekv.Options{})
 	if err != nil {
@@ -43,7 +43,7 @@ func Example() {
 	})
 	fmt.Println("read:", string(value), err)
 	// Output:
-	// there already: false
+	// existed: false
 	// written: committed
 	// read: hello <nil>
 }

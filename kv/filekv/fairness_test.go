@@ -15,33 +15,33 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// hammering is what a child that hammers is told, and what it tells.
-type hammering struct {
+// loadOrder is the order to a child that runs a load. loadResult is its report.
+type loadOrder struct {
 	Number  int
-	Warmup  time.Duration // commits in it do not count
+	Warmup  time.Duration // its commits do not count
 	Measure time.Duration
 }
 
-type hammered struct {
+type loadResult struct {
 	Commits   int
 	Conflicts int
 	Latencies []time.Duration
 }
 
-// hammer runs transactions without a break: one wave of four reads, one write
-// of an own key.
-func hammer(c *childSide) error {
+// runLoad runs transactions without a pause. Each reads four keys in one batch and
+// writes the child's own key.
+func runLoad(c *childSide) error {
 	db, err := c.open()
 	if err != nil {
 		return err
 	}
-	var order hammering
+	var order loadOrder
 	if err := c.ready(&order); err != nil {
 		return err
 	}
 	own := []byte("own/" + strconv.Itoa(order.Number))
 	begin := time.Now()
-	var result hammered
+	var result loadResult
 	for time.Since(begin) < order.Warmup+order.Measure {
 		start := time.Now()
 		runs := 0
@@ -71,30 +71,31 @@ func hammer(c *childSide) error {
 	return c.out.Encode(result)
 }
 
-// hammerTogether lets n processes hammer one store.
-func hammerTogether(t *testing.T, n int, warmup, measure time.Duration) []hammered {
+// runLoads runs the load in n processes on one store.
+func runLoads(t *testing.T, n int, warmup, measure time.Duration) []loadResult {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "store")
 	children := make([]*child, n)
 	for i := range children {
-		children[i] = spawn(t, "hammer", path)
+		children[i] = spawn(t, "load", path)
 	}
 	for _, c := range children {
 		c.await()
 	}
 	for i, c := range children {
-		c.tell(hammering{Number: i, Warmup: warmup, Measure: measure})
+		c.send(loadOrder{Number: i, Warmup: warmup, Measure: measure})
 	}
-	results := make([]hammered, n)
+	results := make([]loadResult, n)
 	for i, c := range children {
-		c.hear(&results[i])
+		c.receive(&results[i])
 	}
 	return results
 }
 
-// Of twenty busy processes each gets at least a fortieth of the commits.
+// TestFairnessOfTwentyProcesses: each of twenty busy processes gets at least half of its
+// fair share of the commits.
 func TestFairnessOfTwentyProcesses(t *testing.T) {
-	results := hammerTogether(t, 20, time.Second, 3*time.Second)
+	results := runLoads(t, 20, time.Second, 3*time.Second)
 	commits := make([]int, len(results))
 	total := 0
 	for i, r := range results {
@@ -102,20 +103,20 @@ func TestFairnessOfTwentyProcesses(t *testing.T) {
 		total += r.Commits
 	}
 	slices.Sort(commits)
-	t.Logf("20 processes: %d commits in 3 s; each has between %.2f and %.2f twentieths of them: %v", total,
+	t.Logf("20 processes: %d commits in 3 s; the share of a process is between %.2f and %.2f of a twentieth: %v", total,
 		20*float64(commits[0])/float64(total), 20*float64(commits[19])/float64(total), commits)
-	require.GreaterOrEqual(t, 40*commits[0], total, "somebody got less than a fortieth")
+	require.GreaterOrEqual(t, 40*commits[0], total, "a process got less than a fortieth of the commits")
 }
 
-// The figure of three processes at once; there is nothing to fail but the
-// transactions themselves.
+// TestLatencyOfThreeProcesses logs the latency of three processes at once. It fails only
+// if a transaction fails.
 func TestLatencyOfThreeProcesses(t *testing.T) {
 	var all []time.Duration
-	for _, r := range hammerTogether(t, 3, 200*time.Millisecond, 2*time.Second) {
+	for _, r := range runLoads(t, 3, 200*time.Millisecond, 2*time.Second) {
 		all = append(all, r.Latencies...)
 	}
 	require.NotEmpty(t, all)
-	t.Logf("3 processes, one wave of reads and a commit each: %d transactions in 2 s, %s", len(all), percentiles(all))
+	t.Logf("3 processes, one batch of reads and a commit each: %d transactions in 2 s, %s", len(all), percentiles(all))
 }
 
 func percentiles(d []time.Duration) string {

@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// limitFileSize makes writes beyond a size fail, as on a disk that is full.
+// limitFileSize makes writes beyond a size fail, as on a full disk.
 func limitFileSize(size uint64) error {
 	return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: size, Max: size})
 }
 
-// ignoreFileSizeSignal lets such a write return its error.
+// ignoreFileSizeSignal makes such a write return an error instead of a signal.
 func ignoreFileSizeSignal() { signal.Ignore(syscall.SIGXFSZ) }

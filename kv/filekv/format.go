@@ -13,10 +13,11 @@ import (
 // A store is a bbolt file with three buckets:
 //
 //   - meta: the fields below, all integers big-endian;
-//   - data: the newest value of each key. A byte stands before the key, since
-//     bbolt has no empty one;
-//   - log: for each commit of the last seconds, under its version (8 bytes),
-//     what it wrote to and what stood there before (undo.go).
+//   - data: the newest value of each key. The keys have a prefix of one byte, since
+//     bbolt does not support an empty key;
+//   - log: the commits of the last seconds. The key is the version (8 bytes). The
+//     value holds the ranges that the commit wrote and the values that it replaced
+//     (undo.go).
 var (
 	bucketMeta = []byte("meta")
 	bucketData = []byte("data")
@@ -29,30 +30,28 @@ var (
 )
 
 const (
-	magic         = "fdbelection/kv/filekv"
-	formatVersion = 1
-	idSize        = 16
+	magic  = "fdbelection/kv/filekv"
+	idSize = 16
 
 	dataPrefix = 'k'
 
-	// These make the names of what lies beside a store: the file that processes
-	// lock, the file that is a store as soon as it is whole, and the directory of
-	// the signal files.
+	// Suffixes of the files beside a store: the lock file, the temporary file of a new
+	// store, and the directory of the signal files.
 	lockSuffix   = ".lock"
 	newSuffix    = ".new"
 	signalSuffix = ".watch"
 )
 
-// FormatVersion is the format of the store files that this package writes, and
-// the newest that it reads.
-const FormatVersion = formatVersion
+// FormatVersion is the format that this package writes, and the newest format that
+// it can read.
+const FormatVersion = 1
 
-// state is what each commit changes in the meta bucket.
+// state is the part of the meta bucket that each commit changes.
 type state struct {
-	// version is that of the newest commit.
+	// version is the version of the newest commit.
 	version int64
-	// micros is the time of that commit on its process's clock, in microseconds
-	// since 1970. Versions grow by what that clock moves on.
+	// micros is the time of that commit on the clock of its process, in microseconds
+	// since 1970. The version grows by the difference between two commits.
 	micros int64
 	// floor is the oldest version that can be read.
 	floor int64
@@ -80,19 +79,19 @@ func decodeState(b []byte) (state, error) {
 		floor:   int64(binary.BigEndian.Uint64(b[16:])),
 	}
 	if st.version < 1 || st.floor < 1 || st.floor > st.version {
-		return state{}, fmt.Errorf("newest version %d with the oldest at %d", st.version, st.floor)
+		return state{}, fmt.Errorf("newest version is %d, oldest version is %d", st.version, st.floor)
 	}
 	return st, nil
 }
 
-// buckets are the parts of a store within a transaction.
+// buckets holds the parts of a store in a transaction.
 type buckets struct {
 	meta, data, log *bbolt.Bucket
 	state           state
 }
 
-// openBuckets finds the parts, and checks that the store is one, is of a format
-// that is known, and is the one that was opened. An id of nil is any.
+// openBuckets opens the buckets. It checks that the file is a store, that its format
+// is known, and that its id is the given one, unless id is nil.
 func (s *store) openBuckets(tx *bbolt.Tx, id []byte) (*buckets, error) {
 	b := &buckets{meta: tx.Bucket(bucketMeta)}
 	if b.meta == nil || string(b.meta.Get(fieldMagic)) != magic {
@@ -100,22 +99,22 @@ func (s *store) openBuckets(tx *bbolt.Tx, id []byte) (*buckets, error) {
 	}
 	format := b.meta.Get(fieldFormat)
 	if len(format) != 4 {
-		return nil, s.damaged("it names no format")
+		return nil, s.damaged("it has no format number")
 	}
-	if v := binary.BigEndian.Uint32(format); v > formatVersion {
+	if v := binary.BigEndian.Uint32(format); v > FormatVersion {
 		return nil, &StoreError{
 			Path: s.path, Err: ErrNewerFormat,
-			Problem: fmt.Sprintf("it has format %d, this program knows %d; use a newer program", v, formatVersion),
+			Problem: fmt.Sprintf("it has format %d, but this program knows only up to %d; use a newer program", v, FormatVersion),
 		}
-	} else if v != formatVersion {
-		return nil, s.damaged("it names format %d", v)
+	} else if v != FormatVersion {
+		return nil, s.damaged("it has format %d, which does not exist", v)
 	}
 	stored := b.meta.Get(fieldID)
 	if len(stored) != idSize {
-		return nil, s.damaged("it has no identity")
+		return nil, s.damaged("it has no valid id")
 	}
 	if id != nil && !bytes.Equal(stored, id) {
-		return nil, &StoreError{Path: s.path, Problem: "another file was put in its place while it was open; open it anew", Err: ErrReplaced}
+		return nil, &StoreError{Path: s.path, Problem: "another file was put in its place while it was open; open the store again", Err: ErrReplaced}
 	}
 	b.data, b.log = tx.Bucket(bucketData), tx.Bucket(bucketLog)
 	if b.data == nil || b.log == nil {
@@ -128,7 +127,7 @@ func (s *store) openBuckets(tx *bbolt.Tx, id []byte) (*buckets, error) {
 	return b, nil
 }
 
-// damaged is the error about content that contradicts itself.
+// damaged returns the error for invalid content.
 func (s *store) damaged(format string, args ...any) error {
 	return &StoreError{
 		Path: s.path, Err: ErrDamaged,
@@ -136,13 +135,13 @@ func (s *store) damaged(format string, args ...any) error {
 	}
 }
 
-// dataKey is how a key is stored.
+// dataKey returns the stored form of a key.
 func dataKey(key []byte) []byte {
 	b := make([]byte, 0, len(key)+1)
 	return append(append(b, dataPrefix), key...)
 }
 
-// logKey is how a version is stored.
+// logKey returns the stored form of a version.
 func logKey(version int64) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(version))
 }

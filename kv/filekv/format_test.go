@@ -8,8 +8,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// A state record in which any byte is wrong is not believed, even if its numbers
-// make sense.
+// TestStateChecksum: a state record with any wrong byte is rejected, even if its numbers
+// are plausible.
 func TestStateChecksum(t *testing.T) {
 	want := state{version: 1 << 40, micros: 1 << 50, floor: 1 << 39}
 	encoded := want.encode()
@@ -24,7 +24,7 @@ func TestStateChecksum(t *testing.T) {
 	}
 }
 
-// An entry of the log that is cut off or goes on too long is not believed.
+// TestLogEntryLength: a log entry that is truncated or too long is rejected.
 func TestLogEntryLength(t *testing.T) {
 	e := logEntry{
 		writes: []client.Range{{Begin: []byte("a"), End: []byte("b")}},

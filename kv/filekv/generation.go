@@ -2,11 +2,11 @@ package filekv
 
 import "os"
 
-// generation returns a number that every commit changes, and false where the
-// file cannot be read just now. It is the number of bbolt's newest transaction,
-// so it is there as soon as a commit is and cannot be lost or lag behind, as a
-// counter in a file of its own could. No lock is needed: what is half written
-// does not count. It is a hint to look, nothing more.
+// generation returns a number that every commit changes. It returns false if the
+// file cannot be read now. The number is that of bbolt's newest transaction, so it
+// changes together with the commit. A counter in a separate file could be lost or be
+// late. No lock is needed, because a half-written meta page has a wrong checksum.
+// Callers use the number only to decide whether to read the keys again.
 func (s *store) generation() (uint64, bool) {
 	f, err := os.Open(s.path)
 	if err != nil {

@@ -20,18 +20,18 @@ import (
 	"github.com/fdbelection/fdbelection/kv/filekv"
 )
 
-// killSeedEnv replays the moments of a run, as far as processes can be replayed.
+// killSeedEnv is the seed of the times at which processes are killed.
 const killSeedEnv = "FILEKV_KILL_SEED"
 
-// acknowledged is a commit that a child was told to be done.
+// acknowledged is a commit that was acknowledged to a child.
 type acknowledged struct {
-	N     int64 // the child's own counter, which the commit raised to this
+	N     int64 // the value that the commit wrote to the child's own counter
 	Read  int64 // the read version
 	Wrote int64 // the version of the commit
 }
 
-// writeUntilKilled counts up a key of its own and a common one, keeps a record
-// of each step under a versionstamped key, and tells each acknowledgement.
+// writeUntilKilled increments its own counter and a common one, writes a versionstamped
+// key for each step, and reports each acknowledgement.
 func writeUntilKilled(c *childSide) error {
 	db, err := c.open()
 	if err != nil {
@@ -79,7 +79,7 @@ func writeUntilKilled(c *childSide) error {
 	}
 }
 
-// count reads a number; 0 where there is none.
+// count reads a number, or 0 if there is no key.
 func count(f kv.Future[[]byte]) (int64, error) {
 	value, err := f.Get()
 	if err != nil || value == nil {
@@ -88,9 +88,9 @@ func count(f kv.Future[[]byte]) (int64, error) {
 	return strconv.ParseInt(string(value), 10, 64)
 }
 
-// Processes that write are killed at random moments, round after round, while
-// others go on. Every acknowledged commit is there afterwards, none is there
-// twice, and versions only grow.
+// TestKilledWriters kills writing processes at random times while others continue.
+// Afterwards, every acknowledged commit is in the store exactly once, and versions have
+// only grown.
 func TestKilledWriters(t *testing.T) {
 	seed := rand.Uint64()
 	if text := os.Getenv(killSeedEnv); text != "" {
@@ -108,7 +108,7 @@ func TestKilledWriters(t *testing.T) {
 	names := []string{"a", "b", "c"}
 	check := &killChecker{last: make(map[string]acknowledged)}
 	for _, name := range names {
-		check.last[name] = acknowledged{} // its commits count before the first is acknowledged
+		check.last[name] = acknowledged{} // before the first acknowledgement, so that its commits are known
 	}
 	for round := range rounds {
 		told := make(chan struct {
@@ -118,7 +118,7 @@ func TestKilledWriters(t *testing.T) {
 		for _, name := range names {
 			victim := spawn(t, "write", path)
 			victim.await()
-			victim.tell(name)
+			victim.send(name)
 			moment := time.Duration(random.Int64N(int64(60 * time.Millisecond)))
 			go func() {
 				var acks []acknowledged
@@ -142,32 +142,32 @@ func TestKilledWriters(t *testing.T) {
 		}
 		check.store(t, path, fmt.Sprintf("round %d", round))
 	}
-	t.Logf("%d rounds, %d processes killed, %d commits acknowledged, %d more found", rounds, 3*rounds, check.total, check.more)
+	t.Logf("%d rounds, %d processes killed, %d commits acknowledged, %d unacknowledged ones found", rounds, 3*rounds, check.total, check.more)
 	require.Positive(t, check.total)
 }
 
-// killChecker knows what was acknowledged.
+// killChecker records the acknowledged commits.
 type killChecker struct {
 	last  map[string]acknowledged
 	total int64
-	more  int64 // commits that are there without an acknowledgement
+	more  int64 // commits in the store without an acknowledgement
 	top   int64 // the highest version seen
 }
 
-// acknowledged takes the reports of one process that was killed.
+// acknowledged checks the reports of a killed process.
 func (k *killChecker) acknowledged(t *testing.T, name string, acks []acknowledged) {
 	t.Helper()
 	for _, ack := range acks {
 		before := k.last[name]
-		require.Greater(t, ack.N, before.N, "the counter of %s went back or repeats", name)
-		require.Greater(t, ack.Wrote, ack.Read, "the version of a commit is above its read version")
-		require.GreaterOrEqual(t, ack.Read, before.Wrote, "a read version is below an acknowledged commit")
+		require.Greater(t, ack.N, before.N, "the counter of %s decreased or did not change", name)
+		require.Greater(t, ack.Wrote, ack.Read, "the version of a commit must be above its read version")
+		require.GreaterOrEqual(t, ack.Read, before.Wrote, "a read version is below the version of an acknowledged commit")
 		k.last[name] = ack
 		k.total++
 	}
 }
 
-// store opens the store, which checks its pages, and compares.
+// store opens the store, which checks its pages, and compares the data.
 func (k *killChecker) store(t *testing.T, path, when string) {
 	t.Helper()
 	db, err := filekv.Open(path, filekv.Options{MustExist: true})
@@ -176,7 +176,7 @@ func (k *killChecker) store(t *testing.T, path, when string) {
 	require.NoError(t, db.ReadTransact(t.Context(), func(tr kv.ReadTransaction) error {
 		version, err := tr.GetReadVersion().Get()
 		require.NoError(t, err)
-		require.GreaterOrEqual(t, version, k.top, "%s: the version went back", when)
+		require.GreaterOrEqual(t, version, k.top, "%s: the version decreased", when)
 		k.top = version
 		sum, steps := int64(0), make(map[string]int64)
 		rows, err := tr.GetRange([]byte("step/"), []byte("step0"), kv.RangeOptions{}).Get()
@@ -188,20 +188,20 @@ func (k *killChecker) store(t *testing.T, path, when string) {
 			n, err := count(tr.Get([]byte("own/" + name)))
 			require.NoError(t, err)
 			require.GreaterOrEqual(t, n, last.N, "%s: an acknowledged commit of %s is lost", when, name)
-			require.Equal(t, n, steps[name], "%s: a commit of %s is there in part", when, name)
-			require.GreaterOrEqual(t, version, last.Wrote, "%s: the version is below an acknowledged commit", when)
+			require.Equal(t, n, steps[name], "%s: only a part of a commit of %s is in the store", when, name)
+			require.GreaterOrEqual(t, version, last.Wrote, "%s: the version is below that of an acknowledged commit", when)
 			k.last[name] = acknowledged{N: n, Read: last.Read, Wrote: last.Wrote}
 			sum += n
 		}
 		total, err := count(tr.Get([]byte("common")))
 		require.NoError(t, err)
-		require.Equal(t, sum, total, "%s: a commit is there in part", when)
+		require.Equal(t, sum, total, "%s: only a part of a commit is in the store", when)
 		k.more = total - k.total
 		return nil
 	}))
 }
 
-// createAtOnce creates the store as soon as it is told to.
+// createAtOnce creates the store when the test tells it to.
 func createAtOnce(c *childSide) error {
 	var word string
 	if err := c.ready(&word); err != nil {
@@ -222,8 +222,8 @@ func createAtOnce(c *childSide) error {
 	return c.out.Encode("done")
 }
 
-// Several processes create the same store at once, and some of them die over
-// it: there is one store, and nothing half done stays.
+// TestKilledCreators: several processes create the same store at once, and some of them
+// are killed. The result is one complete store and no temporary file.
 func TestKilledCreators(t *testing.T) {
 	for round := range 10 {
 		path := filepath.Join(t.TempDir(), "store")
@@ -234,7 +234,7 @@ func TestKilledCreators(t *testing.T) {
 			children = append(children, c)
 		}
 		for i, c := range children {
-			c.tell("go")
+			c.send("go")
 			if i < 2 {
 				time.AfterFunc(time.Duration(round)*time.Millisecond/2, func() { _ = c.cmd.Process.Kill() })
 			}
@@ -243,7 +243,7 @@ func TestKilledCreators(t *testing.T) {
 			var word string
 			err := c.out.Decode(&word)
 			if i < 2 {
-				continue // it was killed, perhaps in time
+				continue // it was killed, perhaps before it created the store
 			}
 			require.NotErrorIs(t, err, io.EOF)
 			require.NoError(t, err)

@@ -2,26 +2,25 @@ package filekv
 
 import "context"
 
-// lockMode says what a process means to do with the store.
+// lockMode is the mode of a lock on the store.
 type lockMode int
 
 const (
-	shared    lockMode = iota // read, beside other readers
-	exclusive                 // write, alone
+	shared    lockMode = iota // for readers
+	exclusive                 // for a writer
 )
 
-// hostLock orders the processes of one machine. It is there so that waiting is
-// fair, quick and cancellable; what keeps the data whole is bbolt's own lock
-// on the store, which is taken inside of this one and then is free at once.
+// hostLock is a lock between the processes of one machine. It makes waiting fair,
+// quick and cancellable. bbolt's own lock on the store protects the data. A process
+// takes it while it has the hostLock, when it is free.
 //
-// The kernel releases a lock when its process dies, however that happens. One
-// goroutine at a time uses a hostLock.
+// The kernel releases a lock when its process dies. Only one goroutine at a time may
+// use a hostLock.
 type hostLock interface {
-	// acquire waits for the lock. The error is ctx's, ErrClosed where stop was
-	// closed, or the file system's.
+	// acquire waits for the lock. The error is that of ctx, ErrClosed if stop is
+	// closed, or an error of the file system.
 	acquire(ctx context.Context, stop <-chan struct{}, mode lockMode) error
-	// release gives the lock back.
 	release()
-	// close releases everything.
+	// close releases the lock and closes the lock file.
 	close() error
 }

@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// flockPause is the time between two tries.
+// flockPause is the time between two attempts.
 const flockPause = time.Millisecond
 
-// flockLock is the hostLock of systems without open file description locks.
-// Nobody queues: whoever tries at the right moment has it, so it is not fair.
+// flockLock is the hostLock for systems without open file description locks. It has
+// no queue, so it is not fair.
 type flockLock struct {
 	file *lockFile
 }

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openHostLock opens the lock of the store at path: the fair queue, or where
-// the kernel does not know its kind of lock (some sandboxes), flock.
+// openHostLock opens the lock of the store at path. It is the fair queue, or flock if
+// the kernel does not support open file description locks, as in some sandboxes.
 func openHostLock(path string, mode os.FileMode) (hostLock, error) {
 	file, err := openLockFile(path+lockSuffix, mode)
 	if err != nil {

@@ -11,21 +11,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// openFlock opens the lock of systems that have no better one.
+// openFlock opens the lock for systems without open file description locks.
 func openFlock(t *testing.T, path string) *flockLock {
 	t.Helper()
-	file, err := openLockFile(path+lockSuffix, DefaultMode)
+	file, err := openLockFile(path+lockSuffix, defaultMode)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, file.close()) })
 	return &flockLock{file: file}
 }
 
-// Neither lock ever lets a writer in beside anybody else.
+// TestLocksExclude: no lock lets a writer in beside another process.
 func TestLocksExclude(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T, path string) hostLock{
 		"the system's": func(t *testing.T, path string) hostLock {
 			t.Helper()
-			l, err := openHostLock(path, DefaultMode)
+			l, err := openHostLock(path, defaultMode)
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, l.close()) })
 			return l
@@ -37,7 +37,7 @@ func TestLocksExclude(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "store")
-			var inside atomic.Int32 // writers count 1000
+			var inside atomic.Int32 // a writer adds 1000
 			var done []<-chan error
 			for i := range 6 {
 				l := open(t, path)
@@ -60,7 +60,7 @@ func TestLocksExclude(t *testing.T) {
 				}))
 			}
 			for _, d := range done {
-				require.NoError(t, wait(t, d, "somebody at the lock"), "two were inside at once")
+				require.NoError(t, wait(t, d, "a user of the lock"), "two were inside at once")
 			}
 		})
 	}
@@ -70,10 +70,10 @@ func TestFlockWaits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	a, b := openFlock(t, path), openFlock(t, path)
 	require.NoError(t, a.acquire(t.Context(), nil, exclusive))
-	ctx, cancel := ender(t)
-	gaveUp := background(func() error { return b.acquire(ctx, nil, shared) })
+	ctx, cancel := cancellable(t)
+	cancelled := background(func() error { return b.acquire(ctx, nil, shared) })
 	cancel()
-	require.ErrorIs(t, wait(t, gaveUp, "the end of the wait"), context.Canceled)
+	require.ErrorIs(t, wait(t, cancelled, "the end of the wait"), context.Canceled)
 	stop := make(chan struct{})
 	closed := background(func() error { return b.acquire(t.Context(), stop, shared) })
 	close(stop)

@@ -9,16 +9,15 @@ import (
 	"syscall"
 )
 
-// lockFile is the file beside the store on which processes lock. It stays
-// empty, it is never removed, and what happens to it harms nothing: a process
-// that finds it gone makes a new one.
+// lockFile is the file beside the store that processes lock. It stays empty and is
+// never removed. If a user removes it, the next process creates a new one.
 type lockFile struct {
 	path string
 	mode os.FileMode
 	file *os.File
 }
 
-// openLockFile opens the lock file of a store, and creates it if need be.
+// openLockFile opens the lock file of a store. It creates the file if it is missing.
 func openLockFile(path string, mode os.FileMode) (*lockFile, error) {
 	l := &lockFile{path: path, mode: mode}
 	if err := l.open(); err != nil {
@@ -28,7 +27,7 @@ func openLockFile(path string, mode os.FileMode) (*lockFile, error) {
 }
 
 func (l *lockFile) open() error {
-	// O_NONBLOCK: something that is not a file must not hold up the open.
+	// O_NONBLOCK prevents the open from blocking on a named pipe.
 	f, err := os.OpenFile(l.path, os.O_RDWR|os.O_CREATE|syscall.O_NONBLOCK, l.mode)
 	if err != nil {
 		return &StoreError{Path: l.path, Problem: problemOf(err, "cannot open the lock file"), Err: causeOf(err)}
@@ -44,8 +43,8 @@ func (l *lockFile) open() error {
 	return nil
 }
 
-// refresh opens the file anew where it is no longer the one at the path, so
-// that all processes meet on the same one again.
+// refresh opens the file again if the file at the path is another one, so that all
+// processes lock the same file.
 func (l *lockFile) refresh() error {
 	atPath, err := os.Stat(l.path)
 	if err == nil {
@@ -54,7 +53,7 @@ func (l *lockFile) refresh() error {
 			return nil
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return &StoreError{Path: l.path, Problem: "cannot look at the lock file", Err: causeOf(err)}
+		return &StoreError{Path: l.path, Problem: "cannot inspect the lock file", Err: causeOf(err)}
 	}
 	old := l.file
 	if err := l.open(); err != nil {

@@ -19,10 +19,10 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// modelSeedEnv replays a run of the model test.
+// modelSeedEnv is the seed of the model test.
 const modelSeedEnv = "FILEKV_MODEL_SEED"
 
-// model is what a store should do, by keeping every state there ever was.
+// model is the expected behavior of a store. It keeps every state.
 type model struct {
 	states []modelState // by version
 }
@@ -30,11 +30,11 @@ type model struct {
 type modelState struct {
 	version int64
 	data    map[string]string
-	writes  []client.Range // of the commit that led here
+	writes  []client.Range // of the commit that created this state
 }
 
-// Reads at every version that is kept, and the conflicts of every commit, are
-// those of a model. Two handles work on the file, as two processes would.
+// TestAgainstModel compares the reads at all available versions and the conflicts of all
+// commits with a model. It uses two handles on the file, like two processes.
 func TestAgainstModel(t *testing.T) {
 	seed := rand.Uint64()
 	if text := os.Getenv(modelSeedEnv); text != "" {
@@ -54,7 +54,7 @@ func TestAgainstModel(t *testing.T) {
 		clock.move(time.Duration(r.IntN(60)) * time.Millisecond)
 		s := handles[r.IntN(2)]
 		base := m.states[max(0, len(m.states)-1-r.IntN(40))]
-		s.given.give(base.version, clock.Now())
+		s.issued.add(base.version, clock.Now())
 		if r.IntN(2) == 0 {
 			if !m.compareReads(t, r, s, base) {
 				tooOld++
@@ -74,7 +74,7 @@ func TestAgainstModel(t *testing.T) {
 	require.Positive(t, conflicts)
 }
 
-// randomKey returns one of few keys, among them the empty one and prefixes.
+// randomKey returns one of a few keys, including the empty one and prefixes of others.
 func randomKey(r *rand.Rand) string {
 	return []string{"", "\x00", "a", "a\x00", "ab", "b", "b\xff", "c", "\xfe"}[r.IntN(9)]
 }
@@ -100,7 +100,8 @@ func meet(a, b client.Range) bool {
 	return string(a.Begin) < string(b.End) && string(b.Begin) < string(a.End)
 }
 
-// compareReads reads a wave at a state; false where that is not kept any more.
+// compareReads reads a batch at a state. It returns false if the state is not available
+// any more.
 func (m *model) compareReads(t *testing.T, r *rand.Rand, s *store, at modelState) bool {
 	t.Helper()
 	var wave []*client.Read
@@ -115,7 +116,7 @@ func (m *model) compareReads(t *testing.T, r *rand.Rand, s *store, at modelState
 	version, err := s.Read(t.Context(), at.version, wave)
 	if kv.CodeOf(err) == kv.CodeTransactionTooOld {
 		newest := m.states[len(m.states)-1].version
-		require.Less(t, at.version, newest-window, "a version was given up too early")
+		require.Less(t, at.version, newest-window, "a version expired too early")
 		return false
 	}
 	require.NoError(t, err)
@@ -154,7 +155,7 @@ func rows(read *client.Read) []string {
 	return found
 }
 
-// commit commits some writes that depend on some reads at a state.
+// commit commits writes with read conflicts at a state.
 func (m *model) commit(t *testing.T, r *rand.Rand, s *store, base modelState) error {
 	t.Helper()
 	c := &client.Commit{ReadVersion: base.version}
@@ -208,7 +209,7 @@ func (m *model) commit(t *testing.T, r *rand.Rand, s *store, base modelState) er
 	}
 	result, err := s.Commit(t.Context(), c)
 	if code := kv.CodeOf(err); code == kv.CodeTransactionTooOld {
-		require.Less(t, base.version, newest.version-window, "a version was given up too early")
+		require.Less(t, base.version, newest.version-window, "a version expired too early")
 		return err
 	}
 	require.Equal(t, want, kv.CodeOf(err), "%v", err)

@@ -8,27 +8,28 @@ import (
 	"time"
 )
 
-// notifier waits for signals, which say that a watched key may have changed.
-// One goroutine uses it, except for wake.
+// notifier waits for signals. A signal says that a watched key may have changed.
+// Only one goroutine uses a notifier, except for wake.
 type notifier interface {
-	// follow sets the signal files to wait for, and creates them if need be;
-	// false if one of them cannot be followed.
+	// follow sets the signal files to wait for, and creates them if they are missing.
+	// It returns false if one of them cannot be followed.
 	follow(set *signalSet) bool
-	// wait returns after a signal, after a call of wake since the last return, or
-	// after d. It may return for no reason.
+	// wait returns after a signal, after d, or if wake was called since the last
+	// return. It may also return without a reason.
 	wait(d time.Duration)
 	// wake ends a wait.
 	wake()
-	// close releases everything. No wait is under way.
+	// close releases all resources. wait must not be running.
 	close()
 }
 
 const (
-	// lookEvery is how often a watcher looks without a signal, in case one is lost.
-	lookEvery = time.Second
-	// pollEvery is how often a poller reads the signal files, and how often a
-	// watcher looks if it cannot follow them.
-	pollEvery = 10 * time.Millisecond
+	// checkInterval is how often the watched keys are checked without a signal, in case
+	// one is lost.
+	checkInterval = time.Second
+	// pollInterval is how often a poller reads the signal files. It is also how often
+	// the watched keys are checked if a signal file cannot be followed.
+	pollInterval = 10 * time.Millisecond
 )
 
 // poller is the notifier for systems without inotify. It reads the signal files
@@ -37,7 +38,7 @@ type poller struct {
 	path  string
 	mode  os.FileMode
 	woken chan struct{}
-	seen  map[int]string // what each followed file held when it was last read
+	seen  map[int]string // the last content of each followed file
 }
 
 func newPoller(path string, mode os.FileMode) *poller {
@@ -65,13 +66,13 @@ func (p *poller) follow(set *signalSet) bool {
 func (p *poller) wait(d time.Duration) {
 	for end := realNow().Add(d); ; {
 		left := end.Sub(realNow())
-		if left <= 0 || p.pause(min(left, pollEvery)) || p.signalled() {
+		if left <= 0 || p.pause(min(left, pollInterval)) || p.signalled() {
 			return
 		}
 	}
 }
 
-// pause waits for d; true if wake ended it.
+// pause waits for d. It returns true if wake ended the wait.
 func (p *poller) pause(d time.Duration) bool {
 	t := time.NewTimer(d) //nolint:forbidigo // files change in real time
 	defer t.Stop()
@@ -83,13 +84,13 @@ func (p *poller) pause(d time.Duration) bool {
 	}
 }
 
-// signalled reports whether a followed file has changed since it was last read.
+// signalled reports whether a followed file has changed since the last read.
 func (p *poller) signalled() bool {
 	changed := false
 	for number, before := range p.seen {
 		now, err := p.read(number)
 		if err != nil {
-			delete(p.seen, number) // removed by a user: follow creates it again
+			delete(p.seen, number) // a user removed it, and follow creates it again
 		} else if now != before {
 			p.seen[number] = now
 		}
@@ -98,7 +99,7 @@ func (p *poller) signalled() bool {
 	return changed
 }
 
-// read returns what a signal file holds.
+// read returns the content of a signal file.
 func (p *poller) read(number int) (string, error) {
 	f, err := os.OpenFile(signalPath(p.path, number), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {

@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inotify waits until a commit closes a signal file, or a process dies that had
-// one open.
+// inotify waits until a signal file is closed, either by a commit or because a process
+// died that had it open.
 type inotify struct {
 	path string
 	mode os.FileMode
 	fd   int
 	file *os.File
 	buf  [4096]byte
-	// followed are the kernel's numbers of the followed signal files.
+	// followed maps signal files to their inotify watch descriptors.
 	followed map[int]int32
 
 	mu    sync.Mutex
@@ -25,14 +25,14 @@ type inotify struct {
 }
 
 const (
-	// signalled is the event of a signal, and lost are those after which the file
-	// is no longer the one at the path.
+	// signalled is the event of a signal. After one of the lost events, the followed
+	// file is no longer the one at the path.
 	signalled = unix.IN_CLOSE_WRITE
 	lost      = unix.IN_MOVE_SELF | unix.IN_DELETE_SELF | unix.IN_IGNORED
 )
 
-// newNotifier returns an inotify, or a poller if the user has no inotify
-// instance left: their number is limited.
+// newNotifier returns an inotify, or a poller if the user has reached the limit of
+// inotify instances.
 func newNotifier(path string, mode os.FileMode) notifier {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -75,8 +75,8 @@ func (n *inotify) remove(number int, watch int32) {
 	delete(n.followed, number)
 }
 
-// wait implements notifier. A wake that comes while no wait is under way is kept
-// in woken, one that comes later ends the read by its deadline.
+// wait implements notifier. If wake is called while no wait is running, it sets woken.
+// If it is called later, it ends the read with a deadline.
 func (n *inotify) wait(d time.Duration) {
 	n.mu.Lock()
 	if !n.woken {
@@ -90,8 +90,8 @@ func (n *inotify) wait(d time.Duration) {
 	n.mu.Unlock()
 }
 
-// forgetLost drops the files that were removed or moved, so that follow
-// creates them again.
+// forgetLost forgets files that were removed or moved, so that follow creates them
+// again.
 func (n *inotify) forgetLost(events []byte) {
 	for len(events) >= unix.SizeofInotifyEvent {
 		watch := int32(binary.NativeEndian.Uint32(events))

@@ -9,56 +9,51 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-// What is used where Options say nothing.
 const (
-	// DefaultMode lets only the owner read and write the store.
-	DefaultMode os.FileMode = 0o600
-	// DefaultOpenTimeout bounds how long Open waits for other processes.
-	DefaultOpenTimeout = 10 * time.Second
-	// DefaultMaxWatches is how many watches may be outstanding in one DB.
-	DefaultMaxWatches = 10_000
+	defaultMode        os.FileMode = 0o600
+	defaultOpenTimeout             = 10 * time.Second
+	defaultMaxWatches              = 10_000
 )
 
-// Options of a DB. The zero value creates a store that is missing, and runs on
-// the real clock and real randomness.
+// Options are the options of a DB. The zero value creates the store if it is missing,
+// and uses the real clock and real randomness.
 type Options struct {
-	// MustExist makes Open fail where there is no store, so that a mistyped path
-	// of a command that only looks does not make one.
+	// MustExist makes Open fail if there is no store, so that a mistyped path does not
+	// create one.
 	MustExist bool
-	// Mode is the permission of the files that Open creates, before the umask;
-	// zero means DefaultMode. Everybody who may use the store needs to read and
-	// write the store, its lock file and its signal files.
+	// Mode is the permission of the files that Open creates, before the umask. Zero
+	// means 0600. Every user of the store needs permission to read and write the
+	// store, its lock file and its signal files.
 	Mode os.FileMode
-	// OpenTimeout bounds, in real time, how long Open waits for processes that
-	// hold the store; zero means DefaultOpenTimeout. Later waits are bounded by
-	// the context of their transaction.
+	// OpenTimeout limits how long, in real time, Open waits for processes that hold
+	// the store. Zero means 10 s. Later waits are limited by the context of their
+	// transaction.
 	OpenTimeout time.Duration
-	// MaxWatches is how many watches may be outstanding; zero means
-	// DefaultMaxWatches.
+	// MaxWatches is the maximum number of outstanding watches. Zero means 10,000.
 	MaxWatches int
 
-	// Now is the clock that versions, the life of read versions and time limits
-	// follow; nil means time.Now. Processes that share a store should have
-	// clocks that agree in rate; versions grow whatever the clocks do.
+	// Now is the clock for versions, the age of read versions and time limits. nil
+	// means time.Now. The clocks of processes that share a store should run at the
+	// same rate. Versions always grow, even if a clock is wrong.
 	Now func() time.Time
-	// Sleep waits until d has passed or ctx has ended, and returns ctx.Err() in
-	// that case; nil means a timer. The back-off of retries uses it. Waiting for
-	// other processes does not: that can only be done in real time.
+	// Sleep waits until d has passed or ctx has ended, and then returns ctx.Err(). nil
+	// means a timer. The back-off of retries uses it. Waiting for other processes
+	// always happens in real time.
 	Sleep func(ctx context.Context, d time.Duration) error
-	// Jitter returns a number in [0, 1) for the back-off; nil means math/rand/v2.
+	// Jitter returns a number in [0, 1) for the back-off. nil means math/rand/v2.
 	Jitter func() float64
 }
 
-// withDefaults returns the options with every gap filled.
+// withDefaults returns the options with defaults for zero fields.
 func (o Options) withDefaults() Options {
 	if o.Mode == 0 {
-		o.Mode = DefaultMode
+		o.Mode = defaultMode
 	}
 	if o.OpenTimeout == 0 {
-		o.OpenTimeout = DefaultOpenTimeout
+		o.OpenTimeout = defaultOpenTimeout
 	}
 	if o.MaxWatches == 0 {
-		o.MaxWatches = DefaultMaxWatches
+		o.MaxWatches = defaultMaxWatches
 	}
 	if o.Now == nil {
 		o.Now = realNow
@@ -72,7 +67,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// realJitter is the Jitter of Options that have none.
+// realJitter is the default of Options.Jitter.
 func realJitter() float64 {
-	return rand.Float64() //nolint:forbidigo // what nil in Options means
+	return rand.Float64() //nolint:forbidigo // the default of Options
 }

@@ -9,10 +9,9 @@ import (
 	"math/bits"
 )
 
-// What bbolt puts on its pages, as far as it matters here. It maps the file
-// into memory and trusts what it finds there: a page number that is out of
-// range is an access to memory that is not there. So what it will find is
-// looked at first, with plain reads.
+// The parts of bbolt's page format that this package checks. bbolt maps the file into
+// memory and does not check page numbers, so a wrong one causes an access to unmapped
+// memory. This package therefore checks the pages first, with plain reads.
 const (
 	boltMagic   = 0xED0CDAED
 	boltVersion = 2
@@ -27,33 +26,33 @@ const (
 	noFreelist = ^uint64(0)
 )
 
-// boltMeta is one of bbolt's two meta pages. The valid one with the higher
-// transaction number counts; each commit writes the other.
+// boltMeta is one of bbolt's two meta pages. The current one is the valid one with
+// the higher transaction number. Each commit overwrites the other one.
 type boltMeta struct {
 	pageSize int64
 	root     uint64 // page of the root bucket
 	freelist uint64 // page of the list of free pages
-	pages    uint64 // all pages have lower numbers
+	pages    uint64 // number of pages
 	txid     uint64 // number of the transaction that wrote it
 }
 
-// errNoMeta says that neither meta page is valid.
+// errNoMeta: neither meta page is valid.
 var errNoMeta = errors.New("no valid meta page: not a bbolt file, or its beginning is destroyed")
 
-// readMeta returns the meta that counts. Processes may write meanwhile: a meta
-// page that is half written does not count.
+// readMeta returns the current meta page. Other processes may write at the same time.
+// A half-written meta page is not valid.
 func readMeta(r io.ReaderAt) (boltMeta, error) {
 	first, ok := readMetaAt(r, 0)
 	if ok {
 		second, valid := readMetaAt(r, first.pageSize)
 		if valid && second.txid > first.txid {
-			second.pageSize = first.pageSize // bbolt goes by the first one
+			second.pageSize = first.pageSize // bbolt uses that of the first one
 			return second, nil
 		}
 		return first, nil
 	}
-	// The second page is where the first one ends, and only a meta page tells
-	// where that is.
+	// The second meta page is at the offset of one page size, which is unknown if the
+	// first one is not valid.
 	for size := int64(minPageSize); size <= maxPageSize; size *= 2 {
 		if second, valid := readMetaAt(r, size); valid && second.pageSize == size {
 			return second, nil
@@ -62,7 +61,8 @@ func readMeta(r io.ReaderAt) (boltMeta, error) {
 	return boltMeta{}, errNoMeta
 }
 
-// readMetaAt reads the meta page at an offset; false where it is not valid.
+// readMetaAt reads the meta page at an offset. It returns false if the page is not
+// valid.
 func readMetaAt(r io.ReaderAt, at int64) (boltMeta, bool) {
 	var page [pageHeaderSize + metaSize]byte
 	if _, err := r.ReadAt(page[:], at); err != nil {
@@ -85,17 +85,17 @@ func readMetaAt(r io.ReaderAt, at int64) (boltMeta, bool) {
 	return m, m.pageSize >= minPageSize && m.pageSize <= maxPageSize && bits.OnesCount64(uint64(m.pageSize)) == 1
 }
 
-// fits reports what is wrong with a meta in a file of that size.
+// fits returns an error if the meta page is wrong for a file of the given size.
 func (m boltMeta) fits(size int64) error {
 	switch {
 	case m.pages > 1<<38 || int64(m.pages)*m.pageSize > size:
 		return fmt.Errorf("file is cut off: it has %d bytes and should have %d pages of %d", size, m.pages, m.pageSize)
 	case m.root < 2 || m.root >= m.pages:
-		return fmt.Errorf("root page %d of %d pages", m.root, m.pages)
+		return fmt.Errorf("root page %d is out of range, the file has %d pages", m.root, m.pages)
 	case m.freelist == noFreelist:
-		return errors.New("no list of free pages: written by another program")
+		return errors.New("no free list: the file was written by another program")
 	case m.freelist < 2 || m.freelist >= m.pages:
-		return fmt.Errorf("free list at page %d of %d pages", m.freelist, m.pages)
+		return fmt.Errorf("free list page %d is out of range, the file has %d pages", m.freelist, m.pages)
 	}
 	return nil
 }

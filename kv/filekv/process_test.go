@@ -16,14 +16,13 @@ import (
 	"github.com/fdbelection/fdbelection/kv/filekv"
 )
 
-// childEnv names the role that a copy of the test binary plays.
+// childEnv is the variable with the role of a child process.
 const childEnv = "FILEKV_TEST_CHILD"
 
-// roles are what a child process can do. It gets the path of the store and
-// the test's arguments, and talks to the test in JSON values over its standard
-// input and output.
+// roles holds the functions of child processes. A child gets the path of the store as
+// its argument and exchanges JSON values with the test over standard input and output.
 var roles = map[string]func(c *childSide) error{
-	"hammer": hammer,
+	"load":   runLoad,
 	"write":  writeUntilKilled,
 	"watch":  watchAndTell,
 	"refuse": openRefused,
@@ -44,7 +43,7 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// childSide is the test as a child process sees it.
+// childSide is the child's connection to the test.
 type childSide struct {
 	path string
 	in   *json.Decoder
@@ -56,7 +55,7 @@ func (c *childSide) open() (*filekv.DB, error) {
 	return filekv.Open(c.path, filekv.Options{})
 }
 
-// ready says so to the test, and waits for its word.
+// ready reports that the child is ready, and receives a message from the test.
 func (c *childSide) ready(word any) error {
 	if err := c.out.Encode("ready"); err != nil {
 		return err
@@ -64,7 +63,7 @@ func (c *childSide) ready(word any) error {
 	return c.in.Decode(word)
 }
 
-// child is a child process as the test sees it.
+// child is the test's connection to a child process.
 type child struct {
 	t   *testing.T
 	cmd *exec.Cmd
@@ -73,8 +72,8 @@ type child struct {
 	w   io.Closer
 }
 
-// spawn starts a copy of the test binary in a role. It is killed at the end of
-// the test if it is still there.
+// spawn starts a copy of the test binary in a role. If it is still running at the end
+// of the test, it is killed.
 func spawn(t *testing.T, role, path string, change ...func(*exec.Cmd)) *child {
 	t.Helper()
 	exe, err := os.Executable()
@@ -101,21 +100,21 @@ func spawn(t *testing.T, role, path string, change ...func(*exec.Cmd)) *child {
 func (c *child) await() {
 	c.t.Helper()
 	var word string
-	c.hear(&word)
+	c.receive(&word)
 	require.Equal(c.t, "ready", word)
 }
 
-func (c *child) tell(word any) {
+func (c *child) send(word any) {
 	c.t.Helper()
 	require.NoError(c.t, c.in.Encode(word))
 }
 
-func (c *child) hear(word any) {
+func (c *child) receive(word any) {
 	c.t.Helper()
-	require.NoError(c.t, c.out.Decode(word), "a word of the child")
+	require.NoError(c.t, c.out.Decode(word), "a message of the child")
 }
 
-// kill is SIGKILL, and waits for the end.
+// kill sends SIGKILL and waits until the child has ended.
 func (c *child) kill() {
 	c.t.Helper()
 	require.NoError(c.t, c.cmd.Process.Kill())

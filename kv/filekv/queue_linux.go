@@ -11,26 +11,26 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-// queue is a fair lock between processes, made of open file description locks
-// on ranges of an empty file:
+// queue is a fair lock between processes (a ticket lock). It uses open file
+// description locks on bytes of an empty file:
 //
-//   - Byte 0 is the lock itself. Whoever has it locked, shared or exclusively,
-//     may use the store.
-//   - Every other byte is a place in the queue. A process that wants the lock
-//     draws a ticket, which is the time on the clock that all processes of the
-//     machine share, and locks the byte of that number. It may try byte 0 when
-//     no lower byte is locked, that is when nobody waits longer than it does.
+//   - Byte 0 is the lock itself. The process that has locked it, shared or
+//     exclusively, may use the store.
+//   - Every other byte is a ticket. A process that wants the lock draws a ticket,
+//     whose number is the time on a clock that all processes of the machine share,
+//     and locks the byte with that number. It tries to lock byte 0 if no lower byte
+//     is locked, which means that no other process has waited longer.
 //
-// There is nothing to repair after a crash: the kernel takes away the locks of
-// a process that dies, and the queue closes the gap. Two that draw almost at
-// once may change places; byte 0 keeps them apart all the same.
+// Nothing has to be repaired after a crash, because the kernel releases the locks of a
+// process that dies. If two processes draw tickets almost at the same time, their
+// order may change. Byte 0 still excludes them from each other.
 //
-// A process that was stopped while it waited would hold up all behind it. So
-// a ticket that does not use its turn, although byte 0 is free, is passed over
-// after a while.
+// A process that was stopped while it waited would block all processes behind it.
+// Therefore, a ticket that is next but does not lock byte 0, although byte 0 is free,
+// is skipped after a while.
 type queue struct {
 	file *lockFile
-	// stuck are tickets that do not use their turn.
+	// stuck holds the tickets that are skipped.
 	stuck map[int64]struct{}
 }
 
@@ -38,15 +38,15 @@ const (
 	lockByte    = 0
 	firstTicket = 1
 
-	// stuckAfter is how long a ticket may leave its turn unused.
+	// stuckAfter is how long a ticket may be next without locking byte 0.
 	stuckAfter = 100 * time.Millisecond
-	// countLimit is up to what number those ahead are counted.
+	// countLimit is the limit for counting the tickets ahead.
 	countLimit = 6
-	// headNap is the time between two tries of whoever is next, and placeNap
-	// what is added for each one ahead; longestNap bounds both.
-	headNap    = 60 * time.Microsecond
-	placeNap   = 200 * time.Microsecond
-	longestNap = 4 * time.Millisecond
+	// nextDelay is the time between two attempts of the next ticket. aheadDelay is added
+	// for each ticket ahead. longestDelay limits the sum.
+	nextDelay    = 60 * time.Microsecond
+	aheadDelay   = 200 * time.Microsecond
+	longestDelay = 4 * time.Millisecond
 )
 
 // acquire implements hostLock.
@@ -60,7 +60,7 @@ func (q *queue) acquire(ctx context.Context, stop <-chan struct{}, mode lockMode
 		err = q.wait(ctx, stop, ticket, mode)
 	}
 	if err == nil && mode == shared {
-		// The next in the queue may read beside us.
+		// The next ticket may belong to another reader.
 		err = q.set(unix.F_UNLCK, ticket, 1)
 	}
 	if err == nil {
@@ -73,7 +73,7 @@ func (q *queue) acquire(ctx context.Context, stop <-chan struct{}, mode lockMode
 	return err
 }
 
-// draw takes a place at the end of the queue.
+// draw takes a ticket at the end of the queue.
 func (q *queue) draw() (ticket int64, err error) {
 	for ticket = max(int64(clock.Monotonic()), firstTicket); ; ticket++ {
 		switch err := q.set(unix.F_WRLCK, ticket, 1); {
@@ -85,13 +85,13 @@ func (q *queue) draw() (ticket int64, err error) {
 	}
 }
 
-// wait waits for the ticket's turn, and for the lock.
+// wait waits until the ticket is next and byte 0 is locked.
 func (q *queue) wait(ctx context.Context, stop <-chan struct{}, ticket int64, mode lockMode) error {
 	kind := int16(unix.F_RDLCK)
 	if mode == exclusive {
 		kind = unix.F_WRLCK
 	}
-	p := place{ahead: -1}
+	p := position{ahead: -1}
 	for {
 		ahead, next, err := q.ahead(firstTicket, ticket, countLimit)
 		if err != nil {
@@ -102,21 +102,20 @@ func (q *queue) wait(ctx context.Context, stop <-chan struct{}, ticket int64, mo
 			if !taken(err) {
 				return err
 			}
-		} else if err := q.passOver(&p, next); err != nil {
+		} else if err := q.skipIfStuck(&p, next); err != nil {
 			return err
 		}
-		if err := ended(ctx, stop); err != nil {
+		if err := waitError(ctx, stop); err != nil {
 			return err
 		}
-		if err := nap(ctx, stop, p.nap(ahead)); err != nil {
+		if err := shortSleep(ctx, stop, p.delay(ahead)); err != nil {
 			return err
 		}
 	}
 }
 
-// ahead counts the tickets from one number (inclusive) to another (exclusive),
-// up to a limit, and returns the lowest one, which is next. Stuck ones do not
-// count.
+// ahead counts the tickets from one number (inclusive) to another (exclusive), up to a
+// limit. It also returns the lowest one, which is next. It ignores stuck tickets.
 func (q *queue) ahead(from, to int64, limit int) (n int, next int64, err error) {
 	if from >= to || limit <= 0 {
 		return 0, 0, nil
@@ -125,7 +124,7 @@ func (q *queue) ahead(from, to int64, limit int) (n int, next int64, err error) 
 	if err != nil || length == 0 {
 		return 0, 0, err
 	}
-	// The kernel names one of them, not always the lowest.
+	// The kernel returns one of them, not always the lowest.
 	below, next, err := q.ahead(from, start, limit)
 	if err != nil {
 		return 0, 0, err
@@ -144,9 +143,9 @@ func (q *queue) ahead(from, to int64, limit int) (n int, next int64, err error) 
 	return n + above, next, err
 }
 
-// passOver notes that a ticket is stuck where it has been next for long and
-// the lock was free whenever we looked.
-func (q *queue) passOver(p *place, next int64) error {
+// skipIfStuck marks a ticket as stuck if it has been next for stuckAfter and byte 0 was
+// free at every check.
+func (q *queue) skipIfStuck(p *position, next int64) error {
 	_, held, err := q.blocker(lockByte, 1)
 	if err != nil {
 		return err
@@ -166,7 +165,7 @@ func (q *queue) passOver(p *place, next int64) error {
 	return nil
 }
 
-// forgetStuck drops the stuck tickets that are gone.
+// forgetStuck forgets stuck tickets that do not exist any more.
 func (q *queue) forgetStuck() {
 	for ticket := range q.stuck {
 		if _, length, err := q.blocker(ticket, 1); err == nil && length == 0 {
@@ -175,13 +174,13 @@ func (q *queue) forgetStuck() {
 	}
 }
 
-// release implements hostLock: it gives back the lock and the ticket.
+// release implements hostLock. It releases the lock and the ticket.
 func (q *queue) release() { _ = q.set(unix.F_UNLCK, 0, 0) }
 
 func (q *queue) close() error { return q.file.close() }
 
-// set locks or unlocks bytes, without waiting. A length of 0 means up to the
-// end of all.
+// set locks or unlocks bytes, without waiting. A length of 0 means all bytes from
+// start.
 func (q *queue) set(kind int16, start, length int64) error {
 	for {
 		lk := unix.Flock_t{Type: kind, Whence: io.SeekStart, Start: start, Len: length}
@@ -192,8 +191,8 @@ func (q *queue) set(kind int16, start, length int64) error {
 	}
 }
 
-// blocker returns bytes of the range that somebody else has locked; a length
-// of 0 means that there are none.
+// blocker returns bytes of the range that another process has locked. A length of 0
+// means that there are none.
 func (q *queue) blocker(start, length int64) (at, n int64, err error) {
 	lk := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart, Start: start, Len: length}
 	if err := unix.FcntlFlock(q.file.fd(), unix.F_OFD_GETLK, &lk); err != nil {
@@ -209,33 +208,34 @@ func (q *queue) blocker(start, length int64) (at, n int64, err error) {
 	return at, end - at, nil
 }
 
-// taken reports whether a lock was refused because somebody else has it.
+// taken reports whether another process has the lock.
 func taken(err error) bool {
 	return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES)
 }
 
-// place is what a process has seen of the queue while it waits.
-type place struct {
-	ahead      int   // how many were ahead when that last changed
-	aheadSince int64 // and when that was
-	next       int64 // the ticket whose turn it is
-	nextSince  int64 // since when it leaves its turn unused
+// position is what a waiting process has seen of the queue.
+type position struct {
+	ahead      int   // number of tickets ahead
+	aheadSince int64 // when that number last changed
+	next       int64 // the next ticket
+	nextSince  int64 // since when it has been next with byte 0 free
 }
 
-// nap returns how long to wait before looking again: the longer, the more are
-// ahead, and the longer nothing has moved.
-func (p *place) nap(ahead int) time.Duration {
+// delay returns how long to wait before the next check. It grows with the number of
+// tickets ahead and with the time since that number last changed.
+func (p *position) delay(ahead int) time.Duration {
 	now := int64(clock.Monotonic())
 	if ahead != p.ahead {
 		p.ahead, p.aheadSince = ahead, now
 	}
-	d := headNap + time.Duration(ahead)*placeNap
-	return min(max(d, time.Duration(now-p.aheadSince)/16), longestNap)
+	d := nextDelay + time.Duration(ahead)*aheadDelay
+	return min(max(d, time.Duration(now-p.aheadSince)/16), longestDelay)
 }
 
-// nap is pause with less delay. The runtime's timers are good to a millisecond
-// when a process has nothing else to do, the kernel's to some microseconds.
-func nap(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
+// shortSleep is like pause, but more precise for short times. In an idle process, the
+// timers of the Go runtime have a precision of a millisecond, and those of the kernel
+// of some microseconds.
+func shortSleep(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
 	if d >= 2*time.Millisecond {
 		return pause(ctx, stop, d)
 	}

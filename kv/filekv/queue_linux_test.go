@@ -13,22 +13,22 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-// openQueue opens the queue of a store as another process would.
+// openQueue opens the queue of a store, as another process would.
 func openQueue(t *testing.T, path string) *queue {
 	t.Helper()
-	file, err := openLockFile(path+lockSuffix, DefaultMode)
+	file, err := openLockFile(path+lockSuffix, defaultMode)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = file.close() })
 	return &queue{file: file}
 }
 
-// waiter is somebody in the queue.
+// waiter is a waiting process in the queue.
 type waiter struct {
 	q    *queue
 	done <-chan error
 }
 
-// enqueue lets somebody wait, and returns when the place in the queue is taken.
+// enqueue starts a waiter and returns when it has a ticket.
 func enqueue(t *testing.T, ctx context.Context, path string, mode lockMode) waiter { //nolint:revive // t comes first here
 	t.Helper()
 	watcher, q := openQueue(t, path), openQueue(t, path)
@@ -54,22 +54,22 @@ func TestQueueOrder(t *testing.T) {
 	for i, w := range waiters {
 		require.NoError(t, wait(t, w.done, "the next one"))
 		for _, later := range waiters[i+1:] {
-			require.Empty(t, later.done, "somebody came before his turn")
+			require.Empty(t, later.done, "a waiter got the lock out of order")
 		}
 		w.q.release()
 	}
 }
 
-// Whoever leaves the queue, by giving up or by dying, at whatever place, leaves
-// no gap. The kernel releases the locks of a process that dies when it closes
-// its files, so closing the file is what dying is.
+// TestQueueLeavers: a waiter that gives up or dies at any position does not block the
+// queue. If a process dies, the kernel closes its files, which releases its locks. The
+// test closes the file instead.
 func TestQueueLeavers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	for leaving := range 4 {
 		for _, dies := range []bool{true, false} {
 			holder, victim := openQueue(t, path), openQueue(t, path)
 			require.NoError(t, holder.acquire(t.Context(), nil, exclusive))
-			ctx, cancel := ender(t)
+			ctx, cancel := cancellable(t)
 			var waiters []waiter
 			var leaver waiter
 			for i := range 4 {
@@ -87,9 +87,9 @@ func TestQueueLeavers(t *testing.T) {
 			if dies {
 				require.NoError(t, victim.close())
 			} else {
-				require.ErrorIs(t, wait(t, leaver.done, "the one that leaves"), context.Canceled)
+				require.ErrorIs(t, wait(t, leaver.done, "the waiter that leaves"), context.Canceled)
 			}
-			if leaving%2 == 0 { // the holder dies as well
+			if leaving%2 == 0 { // the holder also dies
 				require.NoError(t, holder.close())
 			} else {
 				holder.release()
@@ -113,17 +113,18 @@ func TestQueueReadersTogether(t *testing.T) {
 	require.NoError(t, wait(t, first.done, "the first reader"))
 	require.NoError(t, wait(t, second.done, "the second reader, beside the first"))
 	first.q.release()
-	require.Empty(t, writer.done, "a writer came in beside a reader")
-	require.Empty(t, behind.done, "a reader came before the writer ahead of it")
+	require.Empty(t, writer.done, "a writer got the lock beside a reader")
+	require.Empty(t, behind.done, "a reader got the lock before the writer ahead of it")
 	second.q.release()
 	require.NoError(t, wait(t, writer.done, "the writer"))
-	require.Empty(t, behind.done, "a reader came in beside a writer")
+	require.Empty(t, behind.done, "a reader got the lock beside a writer")
 	writer.q.release()
 	require.NoError(t, wait(t, behind.done, "the last reader"))
 }
 
-// A process that was stopped while it waited does not hold up the others: its
-// ticket is passed over, once and for all. It is stopped here by never using it.
+// TestQueuePassesOverTheStopped: a process that was stopped while it waited does not
+// block the others. Its ticket is skipped from then on. The test simulates it with a
+// ticket that is never used.
 func TestQueuePassesOverTheStopped(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	stopped, q := openQueue(t, path), openQueue(t, path)
@@ -132,9 +133,9 @@ func TestQueuePassesOverTheStopped(t *testing.T) {
 	require.NoError(t, q.acquire(t.Context(), nil, exclusive))
 	q.release()
 	require.Contains(t, q.stuck, ticket)
-	for range 3 { // no delay any more; the test's patience would not bear many
+	for range 3 { // without a further delay, or the test would time out
 		require.NoError(t, q.acquire(t.Context(), nil, exclusive))
-		require.Error(t, stopped.set(unix.F_WRLCK, lockByte, 1), "it has its turn, but the lock is held")
+		require.Error(t, stopped.set(unix.F_WRLCK, lockByte, 1), "it is next, but the lock is held")
 		q.release()
 	}
 	stopped.release()
@@ -143,23 +144,23 @@ func TestQueuePassesOverTheStopped(t *testing.T) {
 	require.Empty(t, q.stuck)
 }
 
-// The ticket of whoever waits behind a slow holder is not passed over.
+// TestQueueBearsASlowHolder: a ticket is not skipped while a slow process holds the lock.
 func TestQueueBearsASlowHolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	holder, q := openQueue(t, path), openQueue(t, path)
 	require.NoError(t, holder.acquire(t.Context(), nil, exclusive))
-	p := place{ahead: -1, next: 7, nextSince: int64(clock.Monotonic()) - int64(time.Hour)}
-	require.NoError(t, q.passOver(&p, 7))
+	p := position{ahead: -1, next: 7, nextSince: int64(clock.Monotonic()) - int64(time.Hour)}
+	require.NoError(t, q.skipIfStuck(&p, 7))
 	require.Empty(t, q.stuck)
 	holder.release()
-	require.NoError(t, q.passOver(&p, 7))
-	require.Empty(t, q.stuck, "the time begins when the lock is free")
+	require.NoError(t, q.skipIfStuck(&p, 7))
+	require.Empty(t, q.stuck, "the time starts when the lock is free")
 	p.nextSince -= int64(stuckAfter)
-	require.NoError(t, q.passOver(&p, 7))
+	require.NoError(t, q.skipIfStuck(&p, 7))
 	require.Contains(t, q.stuck, int64(7))
 }
 
-// Without its lock file everybody meets on a new one.
+// TestLockFileRemoved: if the lock file is removed, all processes use a new one.
 func TestLockFileRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	a := openQueue(t, path)

@@ -11,7 +11,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// answer is what a wave of reads returns.
+// answer is the result of a batch of reads.
 type answer struct {
 	version int64
 	values  [][]byte
@@ -21,7 +21,7 @@ type answer struct {
 // Read implements client.Store.
 func (s *store) Read(ctx context.Context, version int64, wave []*client.Read) (int64, error) {
 	if version != 0 {
-		if err := s.given.check(version, s.Now()); err != nil {
+		if err := s.issued.check(version, s.Now()); err != nil {
 			return 0, err
 		}
 	}
@@ -39,20 +39,20 @@ func (s *store) Read(ctx context.Context, version int64, wave []*client.Read) (i
 	return a.version, nil
 }
 
-// read answers a wave. The store is locked.
+// read executes a batch of reads. The store is locked.
 func (s *store) read(version int64, requests []client.Read) (answer, error) {
 	a := answer{version: version, values: make([][]byte, len(requests)), rows: make([][]kv.KeyValue, len(requests))}
 	err := s.view(s.id, func(b *buckets) error {
 		switch {
 		case version == 0:
 			a.version = b.state.version
-			s.given.give(a.version, s.Now())
+			s.issued.add(a.version, s.Now())
 		case version < b.state.floor:
 			return kv.Error{Code: kv.CodeTransactionTooOld}
-		case version > b.state.version: // the file was put back to an older copy
+		case version > b.state.version: // an older copy of the file was restored
 			return kv.Error{Code: kv.CodeFutureVersion}
 		}
-		past, err := s.readPast(b, a.version)
+		past, err := s.readAt(b, a.version)
 		if err != nil {
 			return err
 		}
@@ -68,16 +68,16 @@ func (s *store) read(version int64, requests []client.Read) (answer, error) {
 	return a, err
 }
 
-// past is the data at a version: what is stored now, and over it what the
-// commits since then have replaced.
+// past is the data at a version. It consists of the stored data and, on top of it,
+// the values that later commits have replaced.
 type past struct {
 	data     *bbolt.Bucket
-	replaced map[string][]byte // nil: the key was not there
-	order    []string          // the keys of replaced, made by the first scan
+	replaced map[string][]byte // a nil value means that there was no key
+	order    []string          // sorted keys of replaced, made by the first scan
 }
 
-// readPast returns the data at a version that is kept.
-func (s *store) readPast(b *buckets, version int64) (*past, error) {
+// readAt returns the data at a version that is still in the log.
+func (s *store) readAt(b *buckets, version int64) (*past, error) {
 	p := &past{data: b.data}
 	if version == b.state.version {
 		return p, nil
@@ -85,7 +85,7 @@ func (s *store) readPast(b *buckets, version int64) (*past, error) {
 	p.replaced = make(map[string][]byte)
 	err := s.since(b.log, version, true, func(e logEntry) bool {
 		for _, u := range e.undo {
-			if _, known := p.replaced[string(u.key)]; !known { // the oldest one counts
+			if _, known := p.replaced[string(u.key)]; !known { // the oldest replaced value is the right one
 				p.replaced[string(u.key)] = u.value
 			}
 		}
@@ -94,7 +94,7 @@ func (s *store) readPast(b *buckets, version int64) (*past, error) {
 	return p, err
 }
 
-// get returns a copy of a value, nil where there is none.
+// get returns a copy of a value, or nil if there is none.
 func (p *past) get(key []byte) []byte {
 	if value, ok := p.replaced[string(key)]; ok {
 		return clone(value)
@@ -102,7 +102,8 @@ func (p *past) get(key []byte) []byte {
 	return clone(p.data.Get(dataKey(key)))
 }
 
-// clone copies out of the file's map. An empty value stays one.
+// clone copies a value from the file's memory map. A copy of an empty value is empty
+// and not nil.
 func clone(value []byte) []byte {
 	if value == nil {
 		return nil
@@ -110,7 +111,7 @@ func clone(value []byte) []byte {
 	return append([]byte{}, value...)
 }
 
-// scan returns the rows of a range, by merging what is stored with what was.
+// scan returns the rows of a range. It merges the stored rows with the replaced ones.
 func (p *past) scan(r *client.Read) []kv.KeyValue {
 	var rows []kv.KeyValue
 	stored, old := p.cursor(r), p.oldKeys(r)
@@ -136,7 +137,7 @@ func (p *past) scan(r *client.Read) []kv.KeyValue {
 	}
 }
 
-// oldKeys returns the replaced keys in a range, in the order of the scan.
+// oldKeys returns the replaced keys in a range, in scan order.
 func (p *past) oldKeys(r *client.Read) []string {
 	if len(p.replaced) == 0 {
 		return nil
@@ -162,8 +163,8 @@ func (p *past) oldKeys(r *client.Read) []string {
 	return backwards
 }
 
-// rangeCursor walks over the stored keys of a range. Keys come without their
-// prefix; nil is the end.
+// rangeCursor iterates over the stored keys of a range. It returns keys without their
+// prefix, and nil at the end.
 type rangeCursor struct {
 	c          *bbolt.Cursor
 	begin, end []byte
@@ -198,7 +199,7 @@ func (c *rangeCursor) within(key, value []byte) (k, v []byte) {
 	return key[1:], value
 }
 
-// before reports whether key comes before old in the order of the scan.
+// before reports whether key comes before old in scan order.
 func (c *rangeCursor) before(key []byte, old string) bool {
 	if c.reverse {
 		return string(key) > old

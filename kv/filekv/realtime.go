@@ -5,38 +5,38 @@ import (
 	"time"
 )
 
-// What is here runs on the real clock. It is what nil in Options means, and
-// how one process waits for another: their time cannot be injected.
+// The functions in this file use the real clock. They are the defaults of Options, and
+// they wait for other processes, whose clock cannot be injected.
 
 func realNow() time.Time {
-	return time.Now() //nolint:forbidigo // what nil in Options means
+	return time.Now() //nolint:forbidigo // the default of Options
 }
 
 // pause waits for d, unless ctx ends or stop is closed before that.
 func pause(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
-	t := time.NewTimer(d) //nolint:forbidigo // other processes live in real time
+	t := time.NewTimer(d) //nolint:forbidigo // other processes run in real time
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return ended(ctx, stop)
+		return waitError(ctx, stop)
 	case <-ctx.Done():
-		return causeOfEnd(ctx)
+		return contextError(ctx)
 	case <-stop:
 		return ErrClosed
 	}
 }
 
-// causeOfEnd is why ctx is done, and not nil even where its clock is not sure
-// of that yet.
-func causeOfEnd(ctx context.Context) error {
+// contextError returns the error of a context that is done. It never returns nil,
+// even if ctx.Err does not report the end yet.
+func contextError(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	return context.Canceled
 }
 
-// ended says why a wait is over, nil while it is not.
-func ended(ctx context.Context, stop <-chan struct{}) error {
+// waitError returns the error of a wait that has to end, or nil if it can continue.
+func waitError(ctx context.Context, stop <-chan struct{}) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -50,5 +50,5 @@ func ended(ctx context.Context, stop <-chan struct{}) error {
 
 // bounded returns a context that ends after d.
 func bounded(d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), d) //nolint:forbidigo // Open has no context of its caller's
+	return context.WithTimeout(context.Background(), d) //nolint:forbidigo // Open takes no context
 }

@@ -19,32 +19,32 @@ import (
 	"github.com/fdbelection/fdbelection/kv/filekv"
 )
 
-// refusal is what a child says of an Open that should fail.
+// refusal is a child's report about an Open that should fail.
 type refusal struct {
 	Error      string
 	Permission bool
 }
 
-// openRefused opens the store and tells the error.
+// openRefused opens the store and reports the error.
 func openRefused(c *childSide) error {
 	db, err := c.open()
 	if err == nil {
-		return errors.Join(errors.New("it was opened"), db.Close())
+		return errors.Join(errors.New("the store was opened"), db.Close())
 	}
 	return c.out.Encode(refusal{err.Error(), errors.Is(err, fs.ErrPermission)})
 }
 
-// nobody is a user without rights. Root has them all, whatever a file says.
+// nobody is a user without permissions. Root ignores file permissions.
 const nobody = 65534
 
-// asNobody makes a child run as a user without rights.
+// asNobody makes a child run as nobody.
 func asNobody(t *testing.T) func(cmd *exec.Cmd) {
 	t.Helper()
 	return func(cmd *exec.Cmd) {
 		if os.Getuid() != 0 {
 			return
 		}
-		// The test binary is where only its builder can read.
+		// The directory of the test binary is readable only for the current user.
 		binary, err := os.ReadFile(cmd.Path)
 		require.NoError(t, err)
 		cmd.Path = filepath.Join(t.TempDir(), "child")
@@ -54,7 +54,7 @@ func asNobody(t *testing.T) func(cmd *exec.Cmd) {
 	}
 }
 
-// own gives files to the user whose rights are tried.
+// own makes nobody the owner of files.
 func own(t *testing.T, paths ...string) {
 	t.Helper()
 	if os.Getuid() == 0 {
@@ -75,19 +75,19 @@ func TestOpenWithoutRights(t *testing.T) {
 			own(t, dir, path, path+".lock")
 			require.NoError(t, os.Chmod(path, 0o400))
 			return path
-		}, []string{"cannot open the file", "permissions"}},
-		{"a store of somebody else", func(t *testing.T, dir string) string {
+		}, []string{"cannot open the file", "permission"}},
+		{"a store of another user", func(t *testing.T, dir string) string {
 			path := makeStore(t, dir)
 			own(t, dir, path+".lock")
 			require.NoError(t, os.Chmod(path, 0))
 			return path
-		}, []string{"cannot open the file", "permissions"}},
+		}, []string{"cannot open the file", "permission"}},
 		{"a read-only lock file", func(t *testing.T, dir string) string {
 			path := makeStore(t, dir)
 			own(t, dir, path, path+".lock")
 			require.NoError(t, os.Chmod(path+".lock", 0o400))
 			return path
-		}, []string{"cannot open the lock file", "permissions"}},
+		}, []string{"cannot open the lock file", "permission"}},
 		{"a read-only directory", func(t *testing.T, dir string) string {
 			own(t, dir)
 			require.NoError(t, os.Chmod(dir, 0o500))
@@ -99,7 +99,7 @@ func TestOpenWithoutRights(t *testing.T) {
 			dir := t.TempDir()
 			path := c.prepare(t, dir)
 			var answer refusal
-			spawn(t, "refuse", path, asNobody(t)).hear(&answer)
+			spawn(t, "refuse", path, asNobody(t)).receive(&answer)
 			require.True(t, answer.Permission, answer.Error)
 			require.Contains(t, answer.Error, path)
 			for _, says := range c.says {
@@ -109,16 +109,16 @@ func TestOpenWithoutRights(t *testing.T) {
 	}
 }
 
-// limited is what a child says of a commit for which there is no room.
+// limited is a child's report about a commit that exceeds the file size limit.
 type limited struct {
 	Error   string
 	Code    int
 	Outcome kv.Outcome
-	After   string // the value of the key before and after
-	Small   string // the error of a small commit after that
+	After   string // the value of the key after the failed commit
+	Small   string // the error of a later small commit
 }
 
-// commitBeyondLimit commits more than the file may have.
+// commitBeyondLimit commits more than the file size limit allows.
 func commitBeyondLimit(c *childSide) error {
 	db, err := c.open()
 	if err != nil {
@@ -155,12 +155,12 @@ func commitBeyondLimit(c *childSide) error {
 	return c.out.Encode(answer)
 }
 
-// A commit for which the disk has no room is not there, says so, and harms
-// neither what is there nor later commits.
+// TestDiskFull: a commit that does not fit on the disk fails with NotCommitted. It
+// does not affect stored data or later commits.
 func TestDiskFull(t *testing.T) {
 	path := makeStore(t, t.TempDir())
 	var answer limited
-	spawn(t, "limit", path).hear(&answer)
+	spawn(t, "limit", path).receive(&answer)
 	require.Equal(t, kv.CodeIOError, answer.Code, answer.Error)
 	require.Equal(t, kv.NotCommitted, answer.Outcome, answer.Error)
 	require.Contains(t, answer.Error, path)

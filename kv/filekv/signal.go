@@ -11,22 +11,22 @@ import (
 	"syscall"
 )
 
-// A commit wakes the processes that watch one of the keys it changes, and no
-// others: otherwise the work of n processes that write now and then would grow
-// with the square of n. The keys are spread over signalCount numbers. Each
-// number has a file in the directory beside the store (name and ".watch"), which
-// the first process that watches such a key creates. A commit writes its version
-// to the signal files of its keys and closes them, and a watcher waits for that.
-// Two keys with the same number only cost a look in vain.
+// A commit wakes only the processes that watch one of the keys that it changes.
+// Otherwise the work of n processes would grow with the square of n. Each key is
+// hashed to one of signalCount numbers. Each number has a file in the directory beside
+// the store (name and ".watch"). The first process that watches such a key creates the
+// file. A commit writes its version to the signal files of its keys and closes them.
+// Watchers wait for that. If two keys have the same number, their watchers sometimes
+// read a key that has not changed.
 //
-// A signal is a hint. A watcher also looks once in a while without one, so a
-// file that is lost or cannot be written costs time and nothing else.
+// A signal is only a hint. Watchers also check their keys at intervals, so a lost
+// signal file delays a watch but does not break it.
 const (
 	signalCount = 256
 	signalSize  = 8 // a version
 )
 
-// signalSet says which signal files are meant.
+// signalSet is a set of signal files, by number.
 type signalSet [signalCount]bool
 
 // add adds the signal file of a key.
@@ -49,7 +49,7 @@ func createSignal(path string, number int, mode os.FileMode) error {
 	name := signalPath(path, number)
 	f, err := os.OpenFile(name, os.O_RDONLY|os.O_CREATE|syscall.O_NONBLOCK, mode)
 	if errors.Is(err, fs.ErrNotExist) {
-		// If a user can read the files, they can enter the directory.
+		// Users who can read the files must be able to search the directory.
 		if err := os.Mkdir(filepath.Dir(name), mode|mode&0o444>>2); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -61,7 +61,7 @@ func createSignal(path string, number int, mode os.FileMode) error {
 	return f.Close()
 }
 
-// signals are the signal files that a commit has open.
+// signals holds the signal files that a commit has open.
 type signals struct {
 	version int64
 	files   []*os.File
@@ -82,18 +82,18 @@ func (s *store) openSignals(changed []previous, version int64) signals {
 		}
 		f, err := os.OpenFile(signalPath(s.path, number), os.O_WRONLY|syscall.O_NONBLOCK, 0)
 		if err != nil {
-			continue // mostly, there is no watch
+			continue // usually because there is no watch
 		}
 		opened.files = append(opened.files, f)
 	}
 	return opened
 }
 
-// send wakes the watchers. It is called after the lock is released, so that they
-// find it free.
+// send wakes the watchers. It is called after the lock is released, so that they do
+// not have to wait for the lock.
 func (g signals) send() {
 	for _, f := range g.files {
-		// Something larger is not a signal file, and is left as it is.
+		// A larger file is not a signal file, and is not changed.
 		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() <= signalSize {
 			_, _ = f.WriteAt(binary.BigEndian.AppendUint64(nil, uint64(g.version)), 0)
 		}

@@ -7,11 +7,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A process that dies during its commit has its files closed by the kernel, and
-// that is a signal. Otherwise a watcher would wait for its next look.
+// TestSignalOfACommitThatDies: if a process dies during its commit, the kernel closes
+// its signal files, which wakes the watchers before their next regular check.
 func TestSignalOfACommitThatDies(t *testing.T) {
 	s := tempStore(t, Options{})
-	n, ok := newNotifier(s.path, DefaultMode).(*inotify)
+	n, ok := newNotifier(s.path, defaultMode).(*inotify)
 	require.True(t, ok, "there is no inotify instance left: raise fs.inotify.max_user_instances")
 	defer n.close()
 	var set signalSet

@@ -16,7 +16,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// notifiers are the ways to wait for signals.
+// notifiers holds the ways to wait for signals.
 var notifiers = map[string]func(path string, mode os.FileMode) notifier{
 	"the system's": newNotifier,
 	"polling":      func(path string, mode os.FileMode) notifier { return newPoller(path, mode) },
@@ -33,13 +33,13 @@ func (n countingNotifier) wait(d time.Duration) {
 	n.notifier.wait(d)
 }
 
-// listener opens a store twice. The first watches by signals alone, and counts its
-// waits; the other one writes.
+// listener opens a store twice. The first handle watches by signals alone and counts
+// its waits. The other one writes.
 func listener(t *testing.T, open func(string, os.FileMode) notifier) (s, other *store, waits *atomic.Int32) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "store")
 	s, other, waits = openStore(t, path, Options{}), openStore(t, path, Options{}), &atomic.Int32{}
-	s.watches.look = time.Hour
+	s.watches.interval = time.Hour
 	s.watches.open = func(path string, mode os.FileMode) notifier {
 		return countingNotifier{open(path, mode), waits}
 	}
@@ -58,20 +58,21 @@ func otherKeys(key string, n int) []string {
 	return keys
 }
 
-// awaitWaits waits until the watcher waits again.
+// awaitWaits waits until the watcher has waited atLeast times.
 func awaitWaits(t *testing.T, waits *atomic.Int32, atLeast int32) {
 	t.Helper()
 	require.Eventually(t, func() bool { return waits.Load() >= atLeast }, patience, time.Millisecond)
 }
 
-// awaitArmed waits until the first watch of a store can only fire by a signal. The
-// watcher looks twice before: the registration wakes it.
+// awaitArmed waits until the first watch of a store can fire only after a signal. The
+// watcher checks the keys twice before that, because the registration wakes it.
 func awaitArmed(t *testing.T, waits *atomic.Int32) {
 	t.Helper()
 	awaitWaits(t, waits, 2)
 }
 
-// A commit wakes the watchers of its keys, and leaves the others asleep.
+// TestSignalsWakeWatchersOfTheKey: a commit wakes the watchers of its keys and no
+// others.
 func TestSignalsWakeWatchersOfTheKey(t *testing.T) {
 	for name, open := range notifiers {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +91,8 @@ func TestSignalsWakeWatchersOfTheKey(t *testing.T) {
 	}
 }
 
-// A change of a key without watches wakes no process.
+// TestSignalsOfAWatchThatIsOver: a change of a key without watches does not wake any
+// process.
 func TestSignalsOfAWatchThatIsOver(t *testing.T) {
 	for name, open := range notifiers {
 		t.Run(name, func(t *testing.T) {
@@ -100,7 +102,7 @@ func TestSignalsOfAWatchThatIsOver(t *testing.T) {
 			awaitArmed(t, waits)
 			put(t, other, busy, "0")
 			require.NoError(t, wait(t, fires, "the watch"))
-			fires = watchKey(t, s, "k", "") // the watcher drops the busy key now, at the latest
+			fires = watchKey(t, s, "k", "") // by now, the watcher does not follow the busy key any more
 			put(t, other, "k", "v")
 			require.NoError(t, wait(t, fires, "the watch"))
 			before := waits.Load()
@@ -116,7 +118,7 @@ func TestSignalsOfAWatchThatIsOver(t *testing.T) {
 	}
 }
 
-// A commit signals every key that it changes, however it changes it.
+// TestSignalsOfEveryMutation: every kind of mutation causes a signal.
 func TestSignalsOfEveryMutation(t *testing.T) {
 	for name, mutation := range map[string]client.Mutation{
 		"a set":   {Kind: client.MutationSet, Key: []byte("k"), Value: []byte("new")},
@@ -139,7 +141,7 @@ func TestSignalsOfEveryMutation(t *testing.T) {
 	}
 }
 
-// If the signal files are removed, watchers create them again.
+// TestSignalFilesRemoved: watchers create removed signal files again.
 func TestSignalFilesRemoved(t *testing.T) {
 	for name, open := range notifiers {
 		t.Run(name, func(t *testing.T) {
@@ -160,11 +162,12 @@ func TestSignalFilesRemoved(t *testing.T) {
 	}
 }
 
-// A commit opens the signal files before it is written, so that they are closed,
-// and wake the watchers, if the process dies in between.
+// TestSignalsAreOpenDuringTheCommit: a commit opens the signal files before it is
+// written. If the process dies in between, the kernel closes them, which wakes the
+// watchers.
 func TestSignalsAreOpenDuringTheCommit(t *testing.T) {
 	s := tempStore(t, Options{})
-	require.NoError(t, createSignal(s.path, signalNumber([]byte("k")), DefaultMode))
+	require.NoError(t, createSignal(s.path, signalNumber([]byte("k")), defaultMode))
 	a := &attempt{}
 	s.afterWrite = func() error {
 		require.Len(t, a.signals.files, 1)
@@ -175,8 +178,7 @@ func TestSignalsAreOpenDuringTheCommit(t *testing.T) {
 	a.signals.send()
 }
 
-// Without signal files, as if the directory could not be written, watches fire
-// all the same.
+// TestWatchWithoutSignalFiles: watches fire even if the signal files cannot be created.
 func TestWatchWithoutSignalFiles(t *testing.T) {
 	for name, open := range notifiers {
 		t.Run(name, func(t *testing.T) {
@@ -190,8 +192,8 @@ func TestWatchWithoutSignalFiles(t *testing.T) {
 	}
 }
 
-// Something else in the place of a signal file neither holds up a commit
-// nor is overwritten.
+// TestSignalFileOfAnotherKind: a named pipe or a larger file in the place of a signal
+// file does not block a commit and is not overwritten.
 func TestSignalFileOfAnotherKind(t *testing.T) {
 	s := tempStore(t, Options{})
 	require.NoError(t, os.Mkdir(s.path+signalSuffix, 0o700))

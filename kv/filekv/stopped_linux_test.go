@@ -15,7 +15,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/filekv"
 )
 
-// holdLock takes the lock of a store as a busy process would.
+// holdLock takes the lock of a store, as another process would.
 func holdLock(t *testing.T, path string) *os.File {
 	t.Helper()
 	f, err := os.OpenFile(path+".lock", os.O_RDWR, 0)
@@ -26,7 +26,7 @@ func holdLock(t *testing.T, path string) *os.File {
 	return f
 }
 
-// awaitQueue waits until a process queues behind f.
+// awaitQueue waits until a process waits in the queue behind f.
 func awaitQueue(t *testing.T, f *os.File) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -36,8 +36,8 @@ func awaitQueue(t *testing.T, f *os.File) {
 	}, 20*time.Second, time.Millisecond)
 }
 
-// A process that is stopped, or killed, while it waits in the queue holds up
-// nobody. One that was stopped goes on where it was.
+// TestStoppedAndKilledWaiters: a process that is stopped or killed while it waits in
+// the queue does not block others. A stopped process continues when it is resumed.
 func TestStoppedAndKilledWaiters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	db, err := filekv.Open(path, filekv.Options{})
@@ -56,10 +56,10 @@ func TestStoppedAndKilledWaiters(t *testing.T) {
 			require.NoError(t, unix.Waitid(unix.P_PID, c.cmd.Process.Pid, nil, unix.WSTOPPED|unix.WNOWAIT, nil))
 		},
 	} {
-		c := spawn(t, "hammer", path)
+		c := spawn(t, "load", path)
 		c.await()
 		f := holdLock(t, path)
-		c.tell(hammering{Measure: time.Millisecond})
+		c.send(loadOrder{Measure: time.Millisecond})
 		awaitQueue(t, f)
 		end(c)
 		require.NoError(t, f.Close())
@@ -68,8 +68,8 @@ func TestStoppedAndKilledWaiters(t *testing.T) {
 		}
 		if name == "stopped" {
 			require.NoError(t, c.cmd.Process.Signal(syscall.SIGCONT))
-			var result hammered
-			c.hear(&result)
+			var result loadResult
+			c.receive(&result)
 			commit()
 		}
 	}

@@ -9,34 +9,33 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// store is the server half of the engine: client.Store over one file.
+// store implements client.Store on one file.
 type store struct {
 	path string // absolute, without symbolic links
 	opts Options
 	id   []byte // of the store that was opened
 	lock hostLock
 
-	// turn is of the goroutine that deals with the file.
-	turn turn
+	// local is held by the goroutine that uses the file.
+	local fifoLock
 	// closing is closed by close.
 	closing   chan struct{}
 	closeOnce sync.Once
-	// broken is why the store is not touched any more: bbolt panicked on it.
+	// broken is set if bbolt panicked. The file is not used any more after that.
 	broken atomic.Pointer[StoreError]
 
-	given   readVersions
+	issued  readVersions
 	watches watches
 
-	// Tests stand in the way of a commit here: before it is written, when it
-	// can still be given up, and after, when its acknowledgement is not out.
+	// Hooks for tests: before a commit is written, when it can still be abandoned,
+	// and after it is written, but before it is acknowledged.
 	beforeWrite func()
 	afterWrite  func() error
 }
 
 var _ client.Store = (*store)(nil)
 
-// newStore returns a store that has its lock file but has not looked at the
-// file itself.
+// newStore opens the lock file, but not the store file.
 func newStore(path string, opts Options) (*store, error) {
 	lock, err := openHostLock(path, opts.Mode)
 	if err != nil {
@@ -48,17 +47,17 @@ func newStore(path string, opts Options) (*store, error) {
 		lock:    lock,
 		closing: make(chan struct{}),
 	}
-	s.watches.store, s.watches.open, s.watches.look = s, newNotifier, lookEvery
+	s.watches.store, s.watches.open, s.watches.interval = s, newNotifier, checkInterval
 	return s, nil
 }
 
-// close ends every wait, and waits for what is being read or written.
+// close ends every wait, and waits for the running read or write.
 func (s *store) close() error {
 	var err error
 	s.closeOnce.Do(func() {
 		close(s.closing)
 		s.watches.close()
-		if err = s.turn.take(context.Background(), nil); err == nil { // for good
+		if err = s.local.acquire(context.Background(), nil); err == nil { // never released
 			err = s.lock.close()
 		}
 	})

@@ -15,10 +15,10 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// patience is how long a test waits for what ought to come at once.
+// patience is how long a test waits for something that should happen immediately.
 const patience = 20 * time.Second
 
-// stillClock is a clock that a test moves.
+// stillClock is a clock that moves only when a test moves it.
 type stillClock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -55,12 +55,12 @@ func tempStore(t testing.TB, opts Options) *store {
 	return openStore(t, filepath.Join(t.TempDir(), "store"), opts)
 }
 
-// keyRange is the range of one key.
+// keyRange returns the range of one key.
 func keyRange(key string) client.Range {
 	return client.Range{Begin: []byte(key), End: []byte(key + "\x00")}
 }
 
-// setting is a commit that sets a key.
+// setting returns a commit that sets a key.
 func setting(key, value string) *client.Commit {
 	return &client.Commit{
 		WriteConflicts: []client.Range{keyRange(key)},
@@ -76,8 +76,8 @@ func put(t testing.TB, s *store, key, value string) int64 {
 	return result.Version
 }
 
-// get reads a key at a version (0: the newest) and returns its value and the
-// version.
+// get reads a key at a version, or at the newest if it is 0. It returns the value and
+// the version.
 func get(t testing.TB, s *store, key string, version int64) (string, int64) {
 	t.Helper()
 	r := &client.Read{Key: []byte(key)}
@@ -96,19 +96,20 @@ func wait[T any](t testing.TB, event <-chan T, what string) T {
 	case v := <-event:
 		return v
 	case <-time.After(patience):
-		require.FailNow(t, "nothing after "+patience.String(), what)
+		require.FailNow(t, "timed out after "+patience.String(), what)
 		panic("not reached")
 	}
 }
 
-// background runs f and returns where its error will be.
+// background runs f in a goroutine and returns a channel for its error.
 func background(f func() error) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
 	return done
 }
 
-// requireError wants a kv.Error of that code and outcome that names the store.
+// requireError fails unless err is a kv.Error with this code and outcome that names
+// the store.
 func requireError(t testing.TB, err error, s *store, code int, outcome kv.Outcome) {
 	t.Helper()
 	require.Error(t, err)
@@ -117,8 +118,8 @@ func requireError(t testing.TB, err error, s *store, code int, outcome kv.Outcom
 	require.Contains(t, err.Error(), s.path)
 }
 
-// ender is a context that a test ends.
-func ender(t testing.TB) (context.Context, context.CancelFunc) {
+// cancellable returns a context that the test can cancel.
+func cancellable(t testing.TB) (context.Context, context.CancelFunc) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)

@@ -9,29 +9,29 @@ import (
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
 
-// logEntry is what the log keeps of a commit: enough to find conflicts with it
-// and to read as if it had not happened.
+// logEntry is the log record of a commit. It has the data to find conflicts with the
+// commit, and to read at an older version.
 type logEntry struct {
 	writes []client.Range
 	undo   []previous
 }
 
-// previous is what a key had before a commit; nil: it was not there.
+// previous is the value of a key before a commit. A nil value means that there was no
+// key.
 type previous struct {
 	key, value []byte
 }
 
-// What an entry says of a previous value.
+// Flags of a previous value in a log entry.
 const (
 	wasAbsent  = 0
 	wasPresent = 1
 )
 
-var errLogEntry = errors.New("an entry of the log is damaged")
+var errLogEntry = errors.New("a log entry is damaged")
 
-// encode returns the number of ranges and the ranges, then the number of
-// previous values and the values. Numbers are uvarints, and one stands before
-// each string of bytes.
+// encode returns the number of ranges and the ranges, then the number of previous
+// values and the values. Numbers are uvarints. Each byte string follows its length.
 func (e *logEntry) encode() []byte {
 	b := binary.AppendUvarint(nil, uint64(len(e.writes)))
 	for _, r := range e.writes {
@@ -53,8 +53,8 @@ func appendBytes(b, s []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// decodeLogEntry is the inverse of encode. With undo unwanted it stops after
-// the ranges. What it returns lies in b.
+// decodeLogEntry is the inverse of encode. If undo is false, it decodes only the
+// ranges. The result shares memory with b.
 func decodeLogEntry(b []byte, undo bool) (logEntry, error) {
 	var e logEntry
 	r := entryReader{b: b}
@@ -81,8 +81,8 @@ func decodeLogEntry(b []byte, undo bool) (logEntry, error) {
 	return e, nil
 }
 
-// entryReader takes an entry apart. After bytes that make no sense bad is set,
-// and everything is empty.
+// entryReader decodes an entry. After invalid bytes, bad is set and all further values
+// are empty.
 type entryReader struct {
 	b   []byte
 	bad bool
@@ -120,8 +120,8 @@ func (r *entryReader) byte() byte {
 	return c
 }
 
-// since calls fn with the entries above a version, oldest first, until it
-// returns false.
+// since calls fn with the log entries after a version, oldest first, until fn returns
+// false.
 func (s *store) since(log *bbolt.Bucket, version int64, undo bool, fn func(logEntry) bool) error {
 	c := log.Cursor()
 	for k, v := c.Seek(logKey(version + 1)); k != nil; k, v = c.Next() {

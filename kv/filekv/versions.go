@@ -9,19 +9,19 @@ import (
 )
 
 const (
-	// window is how many versions back a transaction may read, and lifetime how
-	// long that takes: versions grow by a million a second.
+	// window is how many versions back a transaction may read. lifetime is the same as
+	// a time, because versions grow by a million per second.
 	window   = 5_000_000
 	lifetime = 5 * time.Second
 
-	// longestJump bounds what one commit adds to the version, about thirty
-	// years: a clock that is out of its mind shall not use them all up.
+	// longestJump limits how much one commit adds to the version, to about thirty
+	// years, so that a wrong clock does not use up all versions.
 	longestJump = 1e15
 )
 
-// advance returns the state after a commit now: the version moves on by the
-// microseconds since the last commit, and at least by one. A clock that was set
-// back counts from where it is.
+// advance returns the state after a commit at now. The version grows by the
+// microseconds since the last commit, but at least by one. If the clock was set back,
+// later commits count from its new time.
 func (st state) advance(now time.Time) state {
 	micros := now.UnixMicro()
 	step := micros - st.micros
@@ -33,57 +33,57 @@ func (st state) advance(now time.Time) state {
 	return st
 }
 
-// readVersions knows the read versions that this process gave out lately.
-// Without commits the newest version stands still, so it does not tell how old
-// a transaction is; this does, as long as the transaction may live.
+// readVersions records when this process issued its recent read versions. Without
+// commits the newest version does not change, so a read version alone does not tell
+// how old its transaction is.
 type readVersions struct {
-	mu    sync.Mutex
-	given []givenVersion // both fields ascend
+	mu       sync.Mutex
+	versions []issuedVersion // both fields are in ascending order
 }
 
-type givenVersion struct {
+type issuedVersion struct {
 	version int64
-	at      time.Time // when it was given out last
+	at      time.Time // when it was last issued
 }
 
-// give notes that a version is given out now.
-func (r *readVersions) give(version int64, now time.Time) {
+// add records that a version is issued now.
+func (r *readVersions) add(version int64, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.drop(now)
 	i := r.find(version)
-	if i < len(r.given) && r.given[i].version == version {
-		r.given[i].at = now
+	if i < len(r.versions) && r.versions[i].version == version {
+		r.versions[i].at = now
 		return
 	}
-	// Goroutines may come here in another order than they read: at the end,
-	// almost always.
-	r.given = append(r.given, givenVersion{})
-	copy(r.given[i+1:], r.given[i:])
-	r.given[i] = givenVersion{version, now}
+	// Goroutines may get here in a different order than they read. Usually, the new
+	// version is the last one.
+	r.versions = append(r.versions, issuedVersion{})
+	copy(r.versions[i+1:], r.versions[i:])
+	r.versions[i] = issuedVersion{version, now}
 }
 
-// check answers a version that was given out too long ago.
+// check returns an error if a version was issued too long ago.
 func (r *readVersions) check(version int64, now time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.drop(now)
-	if i := r.find(version); i == len(r.given) || r.given[i].version != version {
+	if i := r.find(version); i == len(r.versions) || r.versions[i].version != version {
 		return kv.Error{Code: kv.CodeTransactionTooOld}
 	}
 	return nil
 }
 
-// drop forgets what is too old. The clock may have been set back: what then
-// seems to come from the future is kept.
+// drop removes versions that are too old. If the clock was set back, versions that
+// seem to come from the future are kept.
 func (r *readVersions) drop(now time.Time) {
 	n := 0
-	for n < len(r.given) && now.Sub(r.given[n].at) > lifetime {
+	for n < len(r.versions) && now.Sub(r.versions[n].at) > lifetime {
 		n++
 	}
-	r.given = r.given[n:]
+	r.versions = r.versions[n:]
 }
 
 func (r *readVersions) find(version int64) int {
-	return sort.Search(len(r.given), func(i int) bool { return r.given[i].version >= version })
+	return sort.Search(len(r.versions), func(i int) bool { return r.versions[i].version >= version })
 }

@@ -24,10 +24,10 @@ func TestVersionsFollowTheClock(t *testing.T) {
 		want state
 	}{
 		{"time passes", at(1_500_000), state{version: 1500, micros: 1_500_000}},
-		{"none passes", at(1_499_000), state{version: 501, micros: 1_499_000}},
+		{"no time passes", at(1_499_000), state{version: 501, micros: 1_499_000}},
 		{"the clock was set back", at(7), state{version: 501, micros: 7}},
-		{"it is before 1970", at(-7), state{version: 501, micros: -7}},
-		{"it is out of its mind", time.UnixMicro(math.MaxInt64 / 2), state{version: 500 + longestJump, micros: math.MaxInt64 / 2}},
+		{"the clock is before 1970", at(-7), state{version: 501, micros: -7}},
+		{"the clock jumps by centuries", time.UnixMicro(math.MaxInt64 / 2), state{version: 500 + longestJump, micros: math.MaxInt64 / 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			require.Equal(t, c.want, state{version: 500, micros: 1_499_000}.advance(c.now))
@@ -35,8 +35,8 @@ func TestVersionsFollowTheClock(t *testing.T) {
 	}
 }
 
-// Versions and versionstamps only grow, whatever the clocks of the processes
-// say, and across restarts.
+// TestVersionsOnlyGrow: versions and versionstamps grow across restarts, and even if
+// the clocks of the processes are wrong.
 func TestVersionsOnlyGrow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	last := int64(0)
@@ -54,8 +54,9 @@ func TestVersionsOnlyGrow(t *testing.T) {
 	}
 }
 
-// A store that is created in the place of one that was removed goes on above it,
-// so that a version or a versionstamp is not given out a second time.
+// TestVersionsOfANewStoreInPlaceOfAnOldOne: a store that replaces a removed one
+// continues above its versions, so that versions and versionstamps are not issued
+// twice.
 func TestVersionsOfANewStoreInPlaceOfAnOldOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	clock := newStillClock()
@@ -76,8 +77,8 @@ func TestVersionsOfANewStoreInPlaceOfAnOldOne(t *testing.T) {
 	}
 }
 
-// A read version lives for five seconds of its process's clock, commits or not,
-// and with every transaction that gets it anew.
+// TestReadVersionsAge: a read version expires five seconds after it was last issued, on
+// the clock of its process, with or without commits.
 func TestReadVersionsAge(t *testing.T) {
 	clock := newStillClock()
 	s := tempStore(t, Options{Now: clock.Now})
@@ -97,11 +98,11 @@ func TestReadVersionsAge(t *testing.T) {
 	commit.ReadVersion = again
 	_, err = s.Commit(t.Context(), commit)
 	require.NoError(t, err)
-	require.Len(t, s.given.given, 1, "what is too old is forgotten")
+	require.Len(t, s.issued.versions, 1, "expired versions are removed")
 }
 
-// The log keeps five seconds, and goes back to that after a burst, some
-// entries with each commit. What it has dropped is answered with 1007.
+// TestLogIsPruned: the log keeps five seconds. After a burst, it shrinks to that by some
+// entries per commit. Reads at a pruned version fail with 1007.
 func TestLogIsPruned(t *testing.T) {
 	clock := newStillClock()
 	s := tempStore(t, Options{Now: clock.Now})
@@ -124,15 +125,15 @@ func TestLogIsPruned(t *testing.T) {
 	put(t, s, "k", "last")
 	require.Equal(t, 3, entries())
 
-	s.given.give(first, clock.Now()) // as if this process had been slow
+	s.issued.add(first, clock.Now()) // as if this process was slow
 	_, err := s.Read(t.Context(), first, nil)
 	require.Equal(t, kv.Error{Code: kv.CodeTransactionTooOld}, err)
 	commit := setting("k", "v")
 	commit.ReadVersion = first
 	_, err = s.Commit(t.Context(), commit)
 	require.Equal(t, kv.Error{Code: kv.CodeTransactionTooOld}, err)
-	future := first + 1<<40 // as if the file was put back to an older copy
-	s.given.give(future, clock.Now())
+	future := first + 1<<40 // as if an older copy of the file was restored
+	s.issued.add(future, clock.Now())
 	_, err = s.Read(t.Context(), future, nil)
 	require.Equal(t, kv.Error{Code: kv.CodeFutureVersion}, err)
 	commit.ReadVersion = future
@@ -140,8 +141,8 @@ func TestLogIsPruned(t *testing.T) {
 	require.Equal(t, kv.Error{Code: kv.CodeFutureVersion}, err)
 }
 
-// An entry of the log that cannot be read stops the transactions that need it,
-// and is not overwritten.
+// TestDamagedLog: transactions that need a damaged log entry fail. The entry is not
+// overwritten.
 func TestDamagedLog(t *testing.T) {
 	s := tempStore(t, Options{})
 	_, version := get(t, s, "k", 0)

@@ -10,52 +10,53 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// watches are the outstanding watches of a store. One goroutine serves them
-// all: it waits for a signal (see signal.go), reads every watched key at once, and
-// compares.
+// watches holds the outstanding watches of a store. One goroutine serves all of them.
+// It waits for a signal (see signal.go), reads all watched keys, and compares their
+// values.
 type watches struct {
-	store *store
-	open  func(path string, mode os.FileMode) notifier
-	look  time.Duration // how often to look without a signal
+	store    *store
+	open     func(path string, mode os.FileMode) notifier
+	interval time.Duration // of the checks without a signal
 
 	mu       sync.Mutex
 	byKey    map[string]map[*watch]struct{}
 	count    int
-	fresh    bool // there are watches whose key was never compared
+	added    bool // there are watches whose key was not compared yet
 	closed   bool
 	notifier notifier      // nil until the first watch
 	done     chan struct{} // closed when the goroutine has ended
 }
 
-// watch waits for another value than the expected one; nil is no key.
+// watch waits until the value of a key is not the expected one. nil means that there
+// is no key.
 type watch struct {
 	expected []byte
 	notify   func(error)
 }
 
-// Where a look at the store failed, the next one comes after firstLookRetry,
-// then twice that, and so on up to lastLookRetry.
+// If the keys cannot be read, the time between two attempts starts with
+// firstCheckRetry and doubles up to lastCheckRetry.
 const (
-	firstLookRetry = 20 * time.Millisecond
-	lastLookRetry  = time.Second
+	firstCheckRetry = 20 * time.Millisecond
+	lastCheckRetry  = time.Second
 )
 
 // Watch implements client.Store.
 func (s *store) Watch(ctx context.Context, key, expected []byte, _ int64, notify func(error)) (stop func(), err error) {
-	if err := ended(ctx, s.closing); err != nil {
-		return nil, s.gaveUp("not begun", err)
+	if err := waitError(ctx, s.closing); err != nil {
+		return nil, s.cancelled("not started", err)
 	}
 	return s.watches.add(string(key), &watch{expected: clone(expected), notify: notify})
 }
 
-// add registers a watch, and starts the goroutine with the first one. Whether
-// the key has changed already is for the goroutine to find out.
+// add registers a watch. The first watch starts the goroutine, which also finds out
+// whether the key has already changed.
 func (ws *watches) add(key string, w *watch) (stop func(), err error) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	switch {
 	case ws.closed:
-		return nil, ws.store.gaveUp("not begun", ErrClosed)
+		return nil, ws.store.cancelled("not started", ErrClosed)
 	case ws.count >= ws.store.opts.MaxWatches:
 		return nil, kv.Error{Code: kv.CodeTooManyWatches}
 	}
@@ -70,12 +71,12 @@ func (ws *watches) add(key string, w *watch) (stop func(), err error) {
 	}
 	ws.byKey[key][w] = struct{}{}
 	ws.count++
-	ws.fresh = true
+	ws.added = true
 	ws.notifier.wake()
 	return func() { ws.remove(key, w) }, nil
 }
 
-// remove takes a watch off the list; false where it was off.
+// remove removes a watch. It returns false if the watch was already removed.
 func (ws *watches) remove(key string, w *watch) bool {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
@@ -107,7 +108,7 @@ func (ws *watches) close() {
 	for _, k := range everything {
 		for _, w := range k.watches {
 			if ws.remove(k.key, w) {
-				w.notify(ws.store.gaveUp("watch ended", ErrClosed))
+				w.notify(ws.store.cancelled("watch ended", ErrClosed))
 			}
 		}
 	}
@@ -120,8 +121,8 @@ type watchedKey struct {
 	watches []*watch
 }
 
-// take returns what is outstanding, and whether some of it is new.
-func (ws *watches) take() (keys []watchedKey, fresh, closed bool) {
+// take returns the outstanding watches and whether some are new.
+func (ws *watches) take() (keys []watchedKey, added, closed bool) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	for key, list := range ws.byKey {
@@ -131,8 +132,8 @@ func (ws *watches) take() (keys []watchedKey, fresh, closed bool) {
 		}
 		keys = append(keys, k)
 	}
-	fresh, ws.fresh = ws.fresh, false
-	return keys, fresh, ws.closed
+	added, ws.added = ws.added, false
+	return keys, added, ws.closed
 }
 
 // serve compares the watched keys whenever the store may have changed.
@@ -140,31 +141,32 @@ func (ws *watches) serve() {
 	defer close(ws.done)
 	var (
 		seen    uint64
-		settled bool // the last look at the store succeeded
-		retry   = firstLookRetry
+		checked bool // the last comparison succeeded
+		retry   = firstCheckRetry
 	)
 	for {
-		keys, fresh, closed := ws.take()
+		keys, added, closed := ws.take()
 		if closed {
 			return
 		}
-		wait := ws.look
-		// Followed before the keys are read: what changes after that is signalled.
+		wait := ws.interval
+		// The signal files are followed before the keys are read, so later changes cause
+		// a signal.
 		if !ws.notifier.follow(signalsOf(keys)) {
-			wait = min(wait, pollEvery)
+			wait = min(wait, pollInterval)
 		}
 		if len(keys) > 0 {
-			// Asked for before the keys are read: what changes after that is seen
-			// by the next look.
+			// The generation is read before the keys, so the next iteration sees later
+			// changes.
 			generation, ok := ws.store.generation()
-			if fresh || !settled || !ok || generation != seen {
-				settled = ok && ws.compare(keys)
+			if added || !checked || !ok || generation != seen {
+				checked = ok && ws.compare(keys)
 				seen = generation
 			}
-			if settled {
-				retry = firstLookRetry
+			if checked {
+				retry = firstCheckRetry
 			} else {
-				wait, retry = retry, min(2*retry, lastLookRetry)
+				wait, retry = retry, min(2*retry, lastCheckRetry)
 			}
 		}
 		ws.notifier.wait(wait)
@@ -180,8 +182,8 @@ func signalsOf(keys []watchedKey) *signalSet {
 	return &set
 }
 
-// compare reads the keys and fires what has changed; false where they cannot
-// be read now.
+// compare reads the keys and fires the watches of those that have changed. It returns
+// false if the keys cannot be read now.
 func (ws *watches) compare(keys []watchedKey) bool {
 	values, err := access(context.Background(), ws.store, shared, func(*attempt) ([][]byte, error) {
 		return ws.store.newest(keys)
@@ -212,7 +214,7 @@ func (s *store) newest(keys []watchedKey) ([][]byte, error) {
 	return values, err
 }
 
-// sameValue compares two values, of which nil is no value at all.
+// sameValue compares two values. nil, which means no key, differs from an empty value.
 func sameValue(a, b []byte) bool {
 	return (a == nil) == (b == nil) && bytes.Equal(a, b)
 }

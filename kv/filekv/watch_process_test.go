@@ -17,13 +17,13 @@ import (
 	"github.com/fdbelection/fdbelection/kv/filekv"
 )
 
-// fire tells which value a child saw, and when its watch fired.
+// fire reports which value a child saw and when its watch fired.
 type fire struct {
 	Value int64
 	At    time.Duration
 }
 
-// watchAndTell watches a key, and tells of each change.
+// watchAndTell watches a key and reports each change.
 func watchAndTell(c *childSide) error {
 	db, err := c.open()
 	if err != nil {
@@ -57,8 +57,8 @@ func watchAndTell(c *childSide) error {
 	}
 }
 
-// A watch fires in another process. How long after the acknowledgement is a
-// figure, not a condition.
+// TestWatchAcrossProcesses: a watch fires in another process. The test logs the delay
+// but does not check it.
 func TestWatchAcrossProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	db, err := filekv.Open(path, filekv.Options{})
@@ -66,7 +66,7 @@ func TestWatchAcrossProcesses(t *testing.T) {
 	defer func() { require.NoError(t, db.Close()) }()
 	c := spawn(t, "watch", path)
 	c.await()
-	c.tell("go")
+	c.send("go")
 	var fromStart, fromAck []time.Duration
 	changes := 300
 	if text := os.Getenv("FILEKV_WATCH_CHANGES"); text != "" {
@@ -75,7 +75,7 @@ func TestWatchAcrossProcesses(t *testing.T) {
 	}
 	for i := range changes {
 		var armed, fired fire
-		c.hear(&armed)
+		c.receive(&armed)
 		require.Equal(t, int64(i), armed.Value)
 		start := clock.Monotonic()
 		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
@@ -83,10 +83,10 @@ func TestWatchAcrossProcesses(t *testing.T) {
 			return nil
 		}))
 		ack := clock.Monotonic()
-		c.hear(&fired)
+		c.receive(&fired)
 		fromStart = append(fromStart, fired.At-start)
 		fromAck = append(fromAck, fired.At-ack)
 	}
-	t.Logf("%d changes: from the begin of the commit %s; from its acknowledgement %s",
+	t.Logf("%d changes: since the start of the commit %s; since its acknowledgement %s",
 		changes, percentiles(fromStart), percentiles(fromAck))
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// watchKey registers a watch and returns where its end will be.
+// watchKey registers a watch and returns a channel for its result.
 func watchKey(t testing.TB, s *store, key, expected string) <-chan error {
 	t.Helper()
 	ended := make(chan error, 1)
@@ -28,23 +28,24 @@ func watchKey(t testing.TB, s *store, key, expected string) <-chan error {
 	return ended
 }
 
-// deaf is a notifier that hears of nothing, as on a file system that tells of
-// no changes: only the looks at intervals remain.
-type deaf struct{ *poller }
+// withoutSignals is a notifier that never gets a signal, as on a file system without
+// notifications. Only the regular checks remain.
+type withoutSignals struct{ *poller }
 
-func (deaf) follow(*signalSet) bool { return true }
+func (withoutSignals) follow(*signalSet) bool { return true }
 
-// However the news of a change comes, the watch fires, and only after one.
+// TestWatchNotifiers: with every notifier, a watch fires after a change and never
+// without one.
 func TestWatchNotifiers(t *testing.T) {
 	for name, open := range map[string]func(string, os.FileMode) notifier{
-		"the system's": newNotifier,
-		"polling":      func(path string, mode os.FileMode) notifier { return newPoller(path, mode) },
-		"deaf":         func(path string, mode os.FileMode) notifier { return deaf{newPoller(path, mode)} },
+		"the system's":   newNotifier,
+		"polling":        func(path string, mode os.FileMode) notifier { return newPoller(path, mode) },
+		"withoutSignals": func(path string, mode os.FileMode) notifier { return withoutSignals{newPoller(path, mode)} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "store")
 			s, other := openStore(t, path, Options{}), openStore(t, path, Options{})
-			s.watches.open, s.watches.look = open, 10*time.Millisecond
+			s.watches.open, s.watches.interval = open, 10*time.Millisecond
 			for i := range 5 {
 				before := strconv.Itoa(i)
 				put(t, s, "k", before)
@@ -76,10 +77,10 @@ func TestWatchStop(t *testing.T) {
 	other := watchKey(t, s, "k", "")
 	put(t, s, "k", "v")
 	require.NoError(t, wait(t, other, "the other watch"))
-	require.Empty(t, s.watches.byKey, "nothing is kept of a watch that is over")
+	require.Empty(t, s.watches.byKey, "a watch that is over is removed")
 }
 
-// While the store cannot be read a watch waits on.
+// TestWatchOutlastsAbsence: a watch keeps waiting while the store cannot be read.
 func TestWatchOutlastsAbsence(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	s, other := openStore(t, path, Options{}), openStore(t, path, Options{})
@@ -102,7 +103,7 @@ func TestGeneration(t *testing.T) {
 	get(t, s, "k", 0)
 	same, ok := s.generation()
 	require.True(t, ok)
-	require.Equal(t, before, same, "a read changes nothing")
+	require.Equal(t, before, same, "a read does not change it")
 	for range 3 {
 		put(t, s, "k", "v")
 		after, ok := s.generation()
@@ -115,10 +116,10 @@ func TestGeneration(t *testing.T) {
 	require.False(t, ok)
 }
 
-// A wake is never lost, whether somebody waits or not.
+// TestNotifierWake: a wake is never lost, before or during a wait.
 func TestNotifierWake(t *testing.T) {
 	s := tempStore(t, Options{})
-	for name, n := range map[string]notifier{"the system's": newNotifier(s.path, DefaultMode), "polling": newPoller(s.path, DefaultMode)} {
+	for name, n := range map[string]notifier{"the system's": newNotifier(s.path, defaultMode), "polling": newPoller(s.path, defaultMode)} {
 		t.Run(name, func(t *testing.T) {
 			defer n.close()
 			for range 100 {
