@@ -80,9 +80,9 @@ func TestValidateRelations(t *testing.T) {
 		field  string
 	}{
 		"heartbeat of the lease minus the margin": {func(c *fdbelection.Config) { c.HeartbeatInterval = 9 * time.Second }, "HeartbeatInterval"},
-		"timeout of the heartbeat":             {func(c *fdbelection.Config) { c.CandidateTimeout = c.HeartbeatInterval }, "CandidateTimeout"},
-		"margin of the lease":                    {func(c *fdbelection.Config) { c.Margin = c.LeaseDuration }, "Margin"},
-		"history too long":                          {func(c *fdbelection.Config) { c.HistoryLimit = fdbelection.MaxHistoryLimit + 1 }, "HistoryLimit"},
+		"timeout of the heartbeat":                {func(c *fdbelection.Config) { c.CandidateTimeout = c.HeartbeatInterval }, "CandidateTimeout"},
+		"margin of the lease":                     {func(c *fdbelection.Config) { c.Margin = c.LeaseDuration }, "Margin"},
+		"history too long":                        {func(c *fdbelection.Config) { c.HistoryLimit = fdbelection.MaxHistoryLimit + 1 }, "HistoryLimit"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := fdbelection.DefaultConfig()

@@ -32,7 +32,7 @@ func TestClose(t *testing.T) {
 			queuedUp(t, db.store, o.queued(2)) // the commit and the check of the watch
 			closed := background(db.Close)
 			err = wait(t, done, "the end of the commit")
-			requireError(t, err, db.store, kv.CodeTransactionCancelled, kv.Absent)
+			requireError(t, err, db.store, kv.CodeTransactionCancelled, kv.NotCommitted)
 			require.ErrorIs(t, err, ErrClosed)
 			remove()
 			require.NoError(t, wait(t, closed, "the end of Close"))

@@ -67,7 +67,7 @@ func TestContextEndsWaiting(t *testing.T) {
 				queuedUp(t, s, o.queued(1))
 				cancel()
 				err := wait(t, done, "the end of the wait")
-				requireError(t, err, s, kv.CodeTransactionCancelled, kv.Absent)
+				requireError(t, err, s, kv.CodeTransactionCancelled, kv.NotCommitted)
 				require.ErrorIs(t, err, context.Canceled)
 
 				// Without the blocker, the next operation succeeds.
@@ -87,7 +87,7 @@ func TestForeignLockIsNamed(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*lastRetry)
 	defer cancel()
 	_, err = s.Commit(ctx, setting("k", "v"))
-	requireError(t, err, s, kv.CodeTransactionCancelled, kv.Absent)
+	requireError(t, err, s, kv.CodeTransactionCancelled, kv.NotCommitted)
 	require.ErrorContains(t, err, "another program holds the file")
 }
 
@@ -105,7 +105,7 @@ func TestContextEndsBeforeTheWrite(t *testing.T) {
 	wait(t, arrived, "the commit")
 	cancel()
 	err := wait(t, done, "the end of the commit")
-	requireError(t, err, s, kv.CodeTransactionCancelled, kv.Absent)
+	requireError(t, err, s, kv.CodeTransactionCancelled, kv.NotCommitted)
 	close(release)
 	value, _ := get(t, s, "k", 0)
 	require.Equal(t, "(absent)", value)

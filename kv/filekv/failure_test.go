@@ -29,7 +29,7 @@ func TestDiskErrorInCommit(t *testing.T) {
 
 	s.afterWrite = nil
 	err = s.commitFailed(failure, 1<<62) // a version that is not in the file
-	requireError(t, err, s, kv.CodeIOError, kv.Absent)
+	requireError(t, err, s, kv.CodeIOError, kv.NotCommitted)
 }
 
 // TestPanicBreaksTheStore: a panic, as damaged pages cause it, becomes an error and
@@ -39,12 +39,12 @@ func TestPanicBreaksTheStore(t *testing.T) {
 	s := openStore(t, path, Options{})
 	s.beforeWrite = func() { panic("pages") }
 	_, err := s.Commit(t.Context(), setting("k", "v"))
-	requireError(t, err, s, kv.CodeIOError, kv.Absent)
+	requireError(t, err, s, kv.CodeIOError, kv.NotCommitted)
 	require.ErrorIs(t, err, ErrDamaged)
 
 	s.beforeWrite = nil
 	_, err = s.Commit(t.Context(), setting("k", "v"))
-	requireError(t, err, s, kv.CodeIOError, kv.Absent)
+	requireError(t, err, s, kv.CodeIOError, kv.NotCommitted)
 	_, err = s.Read(t.Context(), 0, nil)
 	require.ErrorIs(t, err, ErrDamaged)
 
@@ -63,7 +63,7 @@ func TestTruncatedWhileOpen(t *testing.T) {
 		put(t, s, "k", "v")
 		require.NoError(t, os.Truncate(s.path, int64(2*os.Getpagesize())))
 		_, err := s.Read(t.Context(), 0, []*client.Read{{Key: []byte("k")}})
-		requireError(t, err, s, kv.CodeIOError, kv.Absent)
+		requireError(t, err, s, kv.CodeIOError, kv.NotCommitted)
 		require.ErrorIs(t, err, ErrDamaged)
 	})
 	t.Run("during a commit", func(t *testing.T) {
@@ -90,13 +90,13 @@ func TestReplacedWhileOpen(t *testing.T) {
 	aside := s.path + ".aside"
 	require.NoError(t, os.Rename(s.path, aside))
 	_, err := s.Commit(t.Context(), setting("k", "w"))
-	requireError(t, err, s, kv.CodeIOError, kv.Absent)
+	requireError(t, err, s, kv.CodeIOError, kv.NotCommitted)
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.NoFileExists(t, s.path)
 
 	other := openStore(t, s.path, Options{})
 	_, err = s.Commit(t.Context(), setting("k", "w"))
-	requireError(t, err, s, kv.CodeIOError, kv.Absent)
+	requireError(t, err, s, kv.CodeIOError, kv.NotCommitted)
 	require.ErrorIs(t, err, ErrReplaced)
 	value, _ := get(t, other, "k", 0)
 	require.Equal(t, "(absent)", value)
