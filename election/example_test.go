@@ -16,8 +16,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// A write that commits only under leadership, in a transaction of the
-// caller's own. README.md shows the same.
+// A write that commits only under leadership, in a transaction of the caller.
+// docs/transactions.md shows the same code.
 func Example_fencedWrite() {
 	// begin README
 	ctx := context.Background()
@@ -25,7 +25,7 @@ func Example_fencedWrite() {
 	e := election.New(subspace.New("payments", "election"))
 	me := election.Registration{Identity: election.Identity{ID: "host-1", Incarnation: uuid.New()}}
 
-	// Join, then run for the seat. The transactions are yours; the election takes part in them.
+	// Register, then claim leadership. Both are part of transactions that you run.
 	err := db.Transact(ctx, func(tr kv.Transaction) error {
 		if _, err := e.Initialize(tr); err != nil {
 			return err
@@ -36,13 +36,13 @@ func Example_fencedWrite() {
 		log.Fatal(err)
 	}
 	result, err := kv.Transact(ctx, db, func(tr kv.Transaction) (election.CycleResult, error) {
-		return e.RunElectionCycle(tr, me, time.Now()) // again in each heartbeat: it renews
+		return e.RunElectionCycle(tr, me, time.Now()) // once per heartbeat; later calls renew
 	})
 	if err != nil || !result.Leads() {
 		log.Fatal("not the leader: ", err)
 	}
 
-	// A write of your own that commits only while this tenure is the newest.
+	// Your own write. It commits only while this tenure is the newest.
 	token := result.Leader.Token()
 	pay := func(amount string) error {
 		return db.Transact(ctx, func(tr kv.Transaction) error {

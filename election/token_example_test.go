@@ -16,15 +16,15 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// What a command under "fdbelect run" does to write under leadership. README.md
-// shows the same.
+// A command under "fdbelect run" that writes under leadership. docs/command.md shows
+// the same code.
 func ExampleParseToken() {
 	ctx := context.Background()
 	db := memkv.New(memkv.Options{})
 	resign := setenvAsRunDoes(ctx, db)
 
 	// begin README
-	// A command under fdbelect run: it writes only while its tenure is the newest.
+	// A command under fdbelect run. Its write commits only while its tenure is the newest.
 	token, err := election.ParseToken(os.Getenv("FDBELECT_TOKEN"))
 	if err != nil {
 		log.Fatal(err)

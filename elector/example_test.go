@@ -17,7 +17,7 @@ import (
 )
 
 // Work of which there is one at a time: it begins with leadership, ends with its
-// context, and begins again with the next tenure. README.md shows the same.
+// context, and begins again with the next tenure. README.md shows the same code.
 func ExampleElector_Run() {
 	ctx, stop := context.WithCancel(context.Background()) // in a service: signal.NotifyContext
 	db := memkv.New(memkv.Options{})
@@ -43,12 +43,12 @@ func ExampleElector_Run() {
 		log.Fatal(err)
 	}
 	err = el.Run(ctx, func(ctx context.Context, lead *elector.Leadership) error {
-		for ctx.Err() == nil { // it ends in time, before anybody else leads
+		for ctx.Err() == nil { // ctx ends before another process can lead
 			if err := chargeNext(ctx, lead); err != nil {
-				return err // the seat is given up, others go first, and Run campaigns again
+				return err // Run resigns, lets other candidates go first, and campaigns again
 			}
 		}
-		return nil // the seat is given up now, and not before
+		return nil // only now is leadership released
 	})
 	// end README
 	fmt.Println("left:", err)
@@ -189,15 +189,17 @@ func ExampleLeadership_Fence() {
 		log.Fatal(err)
 	}
 
+	// begin fence
 	pay := func(lead *elector.Leadership, amount string) error {
 		return db.Transact(ctx, func(tr kv.Transaction) error {
 			if err := lead.Fence(tr); err != nil {
-				return err
+				return err // fdbelection.ErrFenced: a newer term has begun
 			}
 			tr.Set([]byte("balance"), []byte(amount))
 			return nil
 		})
 	}
+	// end fence
 
 	former, err := el.Campaign(ctx)
 	if err != nil {

@@ -34,7 +34,7 @@ func ExampleWrap() {
 	}
 	balance := fdb.Key(root.Sub("balance").Bytes())
 	// begin README
-	// A heartbeat: once per heartbeat interval it renews, or claims what is free.
+	// Once per heartbeat interval: claims leadership if it is vacant or expired, or renews it.
 	result, err := db.Transact(func(tr fdb.Transaction) (any, error) {
 		return el.RunElectionCycle(fdbkv.Wrap(tr), me, time.Now())
 	})
@@ -43,7 +43,7 @@ func ExampleWrap() {
 	}
 	leader := result.(election.CycleResult).Leader
 
-	// A write of your own, in a transaction of your own, under leadership.
+	// Your own write, in your own transaction. It commits only under leadership.
 	_, err = db.Transact(func(tr fdb.Transaction) (any, error) {
 		if err := el.RequireLeadership(fdbkv.Wrap(tr), leader.Token()); err != nil {
 			return nil, err

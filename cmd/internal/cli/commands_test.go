@@ -12,13 +12,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every subcommand says what it does, and is in the README's table.
-func TestReadmeListsTheSubcommands(t *testing.T) {
-	text, err := os.ReadFile("../../../README.md")
+// Every subcommand has a description and is in the table of docs/command.md, and so is
+// every exit code.
+func TestDocumentsListTheSubcommands(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/command.md")
 	require.NoError(t, err)
-	_, section, found := strings.Cut(string(text), "\n## The command\n")
-	require.True(t, found)
-	section, _, _ = strings.Cut(section, "\n## ")
+	section := func(title string) string {
+		_, rest, found := strings.Cut(string(page), "\n## "+title+"\n")
+		require.True(t, found, "docs/command.md lacks the section %q", title)
+		text, _, _ := strings.Cut(rest, "\n## ")
+		return text
+	}
+	subcommands, codes := section("Subcommands"), section("Exit codes")
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {
 		for _, sub := range c.Commands() {
@@ -29,8 +34,8 @@ func TestReadmeListsTheSubcommands(t *testing.T) {
 			require.NotEmpty(t, sub.Long, sub.CommandPath())
 			name := strings.TrimPrefix(sub.CommandPath(), "fdbelect ")
 			last := name[strings.LastIndex(name, " ")+1:]
-			require.True(t, strings.Contains(section, "`"+name) || strings.Contains(section, "`"+last+"`"),
-				"the README's table lacks %q", name)
+			require.True(t, strings.Contains(subcommands, "`"+name) || strings.Contains(subcommands, "`"+last+"`"),
+				"the table of docs/command.md lacks %q", name)
 			walk(sub)
 		}
 	}
@@ -40,7 +45,7 @@ func TestReadmeListsTheSubcommands(t *testing.T) {
 		exitUnreachable: "the store cannot be reached", exitTimedOut: "timed out", exitDuplicate: "`run`: another process is active under the same id",
 		exitInterrupted: "a second interrupt", 128 + 9: "`run`: its command had to be killed",
 	} {
-		require.Contains(t, section, fmt.Sprintf("\n| %d | %s", code, means))
+		require.Contains(t, codes, fmt.Sprintf("\n| %d | %s", code, means))
 		require.Contains(t, (&app{}).rootCommand().Long, fmt.Sprint(code))
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// TestExitCodesAsDocumented makes each situation that the README, the man page and
-// docs/operations.md name an exit code for, and checks the code.
+// TestExitCodesAsDocumented makes each situation for which docs/command.md, the man page or
+// docs/operations.md names an exit code, and checks the code.
 func TestExitCodesAsDocumented(t *testing.T) {
 	t.Setenv("FDBELECT_STORE", "")
 	dir := t.TempDir()
