@@ -5,10 +5,9 @@
 #   docker build -t fdbelect .
 #   docker run --rm -v /etc/foundationdb:/etc/foundationdb fdbelect status --store fdb:
 #
-# The images are pinned by the digests of their indexes of platforms, 1.26.6 of Go among them. The
-# client library comes from the official package, whose checksums are pinned here. For another
-# FDB_VERSION give FDB_CLIENTS_SHA256 as well; without, the one that is published beside the package
-# is believed.
+# The images are pinned by the digests of their multi-platform indexes. The client library comes
+# from the official package, and its checksums are pinned here. If you set another FDB_VERSION, set
+# FDB_CLIENTS_SHA256 too. Otherwise the checksum that is published beside the package is used.
 
 FROM golang:1.26.6-bookworm@sha256:116d58cbd88c1297624acc6e967a060012422bacf9930927e23fb719189c6f36 AS build
 
@@ -42,7 +41,7 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     GOWORK=off go build -trimpath -buildvcs=false -o /out/fdbelect .
 
 
-# The integration suite: docker compose run --rm integration
+# The tests of the adapter: docker compose run --rm integration
 FROM build AS integration
 WORKDIR /src/kv/fdbkv
 ENV GOWORK=off

@@ -1,25 +1,25 @@
-# The checks of .ci/run, one at a time, and what helps while working.
-# Tools come from tools/go.mod, in the versions pinned there.
+# The checks of .ci/run, one at a time, and targets that help while you work.
+# The tools come from tools/go.mod, in the versions that are pinned there.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 
 TOOL := .ci/tool
 
-# How many inputs each fuzz target gets, and which benchmarks how often (make bench BENCH=Cycle COUNT=10).
+# How many inputs each fuzz target gets. Which benchmarks run, and how often: make bench BENCH=Cycle COUNT=10
 FUZZTIME ?= 500000x
 BENCH    ?= .
 COUNT    ?= 6
 
-# For how many seconds make crowd measures each number of processes.
+# How many seconds make crowd measures each number of processes.
 FOR      ?= 120
 
-# How many elections make simulate runs, from which seed on, and how many of 100 twice.
+# How many elections make simulate runs, the first seed, and how many of 100 run twice.
 SEEDS    ?= 10000
 FIRST    ?= 1
 TWICE    ?= 5
 
-# What make explore does: all small worlds, or (twice) all of them under both reductions.
+# What make explore runs: all small worlds, or with "twice" all of them under both reductions.
 EXPLORE  ?= all
 
 .DEFAULT_GOAL := help
@@ -28,20 +28,20 @@ EXPLORE  ?= all
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build everything, without cgo, and the command into bin/
+build: ## build everything without cgo, and the command into bin/
 	CGO_ENABLED=0 go build work
 	CGO_ENABLED=0 go build -o bin/ ./cmd/fdbelect
 
-test: ## run the tests, without those that take long
+test: ## run the quick tests
 	go test work
 
-long: ## run all tests
+long: ## run all tests, also those that take long
 	LONG=1 go test work
 
 race: ## run the tests with the race detector (needs cgo)
 	CGO_ENABLED=1 go test -race work
 
-lint: ## check the format, run the linters, look for dead code
+lint: ## check the format, run the linters, and look for dead code
 	.ci/format
 	.ci/lint
 	.ci/deadcode
@@ -50,56 +50,56 @@ fmt: ## format all Go files
 	$(TOOL) gofumpt -w .
 	$(TOOL) goimports -local github.com/fdbelection/fdbelection -w .
 
-tidy: ## bring the go.mod files in line with the code
+tidy: ## run go mod tidy in every module
 	export GOWORK=off; \
 	go -C cmd mod edit -replace github.com/fdbelection/fdbelection=../; \
 	for module in $$(find . -name go.mod -not -path '*/testdata/*' -printf '%h\n'); do go -C $$module mod tidy; done; \
 	go -C cmd mod edit -dropreplace github.com/fdbelection/fdbelection
 
-fuzz: ## fuzz every target with FUZZTIME inputs
+fuzz: ## run every fuzz target with FUZZTIME inputs
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
 
-bench: ## run the benchmarks matching BENCH, COUNT times, and summarise them
+bench: ## run the benchmarks that match BENCH, COUNT times, and summarise them
 	@mkdir -p bin
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) work | tee bin/bench.txt
 	$(TOOL) benchstat bin/bench.txt
 
-crowd: ## measure 10, 25 and 50 candidates on one file store, FOR seconds each (Linux)
+crowd: ## measure 10, 25 and 50 candidates on one file store, FOR seconds each (Linux only)
 	go test -run '^$$' -bench '^BenchmarkFileStore$$' -benchtime $(FOR)x -timeout 2h ./cmd/internal/cli
 
-demo: ## watch five candidates elect a leader
+demo: ## show five candidates that elect a leader
 	go run ./cmd/fdbelect demo
 
-simulate: ## simulate SEEDS elections from seed FIRST on, and check every invariant
+simulate: ## simulate SEEDS elections, starting with seed FIRST, and check every invariant
 	go run ./cmd/fdbelect simulate --seeds $(SEEDS) --first $(FIRST) --twice $(TWICE) --save simulation/testdata/seeds
 
-mutants: ## put every known fault into the sources, and see that each is found (40 min)
+mutants: ## put each mutant into the sources, and check that a test finds it (40 min)
 	MUTANTS=all go test -count=1 -timeout 2h -v -run '^TestMutants$$' ./simulation
 
 explore: ## run every schedule of small worlds (15 min)
 	EXPLORE=$(EXPLORE) go test -count=1 -timeout 6h -v -run '^Test(Reductions|Explore)$$' ./simulation
 
-ci: ## run all checks, as for every change
+ci: ## run all checks that every change must pass
 	bash .ci/run
 
-adapter: ## check the types of the adapter to FoundationDB, without having it
+adapter: ## check the types of the adapter to FoundationDB, without FoundationDB
 	.ci/adapter
 
-up: ## start FoundationDB in a container, and write bin/fdb.cluster
+up: ## start FoundationDB in a container, and write its cluster file to bin/fdb.cluster
 	@mkdir -p bin
 	echo 'fdbelection:fdbelection@127.0.0.1:4500' > bin/fdb.cluster
 	docker compose up --detach configure
 	docker compose up --detach --wait foundationdb
 
-down: ## stop what up has started; the data stay
+down: ## stop the containers, and keep the data
 	docker compose --profile candidates --profile integration down
 
-candidates: up ## start three candidates beside it
+candidates: up ## start three candidates beside FoundationDB
 	docker compose --profile candidates up --detach --build a b c
 
-integration: up ## run the adapter's suite on it, in a container
+integration: up ## run the tests of the adapter on FoundationDB, in a container
 	docker compose run --rm --build integration
 
-clean: ## remove what was built
+clean: ## remove bin/ and the cached test results
 	rm -rf bin
 	go clean -testcache
