@@ -16,17 +16,17 @@ type Candidate struct {
 	Registration
 	// LastHeartbeat is when the candidate last wrote, by its own wall clock.
 	LastHeartbeat time.Time
-	// Heartbeats counts its writes, as a wall clock can repeat itself.
+	// Heartbeats is the number of writes. It changes even if the wall clock does not.
 	Heartbeats uint64
-	// Versionstamp is the commit that registered it, and its UserVersion: in the order of
-	// registrations, and unique unless one transaction has registered several candidates
-	// with one UserVersion. Heartbeats leave it alone.
+	// Versionstamp is that of the commit that registered the candidate, with its
+	// UserVersion. It orders the registrations. It is unique unless one transaction has
+	// registered several candidates with one UserVersion. Heartbeats do not change it.
 	Versionstamp subspace.Versionstamp
 
-	notes *notes // nil: none
+	notes *notes // nil if there are none
 }
 
-// String returns who it is, its role and its priority, safe to print.
+// String returns the identity, the role and the priority. It is safe to print.
 func (c Candidate) String() string {
 	return fmt.Sprintf("%s, %s of priority %d", c.Identity, c.Role, c.Priority)
 }
@@ -46,8 +46,8 @@ func (c *Candidate) rankBefore(other *Candidate) int {
 	}
 }
 
-// encode returns the value of the record. A pending versionstamp makes it a
-// template for SetVersionstampedValue.
+// encode returns the value of the record. If the versionstamp is incomplete, it is a template
+// for SetVersionstampedValue.
 func (c *Candidate) encode() []byte {
 	size := 96
 	for key, value := range c.Metadata {
@@ -90,15 +90,15 @@ func decodeCandidate(key []byte, id string, value []byte) (Candidate, error) {
 	if !r.Bool() {
 		c.Role = Observer
 	}
-	tags := r.Nested()
-	for tags.More() {
+	metadata := r.Nested()
+	for metadata.More() {
 		if c.Metadata == nil {
 			c.Metadata = make(map[string]string)
 		}
-		key := tags.Text()
-		c.Metadata[key] = tags.Text()
+		key := metadata.Text()
+		c.Metadata[key] = metadata.Text()
 	}
-	if err := tags.Err(); err != nil {
+	if err := metadata.Err(); err != nil {
 		r.fail("metadata: " + err.Error())
 	}
 	if r.More() && r.Peek() == subspace.KindNested {

@@ -106,10 +106,10 @@ func (k *chaosChecker) decode(tr *chaosTx) {
 	must(err)
 	k.leader, err = decodeLeader(keys.leader, k.rows[string(keys.leader)])
 	must(err)
-	k.intent, err = decodeIntent(keys.intent, k.rows[string(keys.intent)])
+	k.intent, err = decodeRequest(keys.request, k.rows[string(keys.request)])
 	must(err)
 	if value, there := k.rows[string(keys.term)]; there {
-		k.term, err = decodeTenure(keys.term, value)
+		k.term, err = decodeTerm(keys.term, value)
 		must(err)
 	}
 }

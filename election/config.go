@@ -9,18 +9,18 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// Initialize makes the election with fdbelection.DefaultConfig, or leaves it
-// as it is where it exists. It returns the config that stands.
+// Initialize creates the election with fdbelection.DefaultConfig. It is otherwise like
+// InitializeWithConfig.
 func (e *LeaderElection) Initialize(tr kv.Transaction) (fdbelection.Config, error) {
 	return e.InitializeWithConfig(tr, fdbelection.DefaultConfig())
 }
 
-// InitializeWithConfig makes the election with a config, or leaves it as it is
-// where it exists: use WriteConfig to change it. It returns the config that
-// stands, so that a caller can tell. Run again it changes nothing. A ballot
-// that was reached before goes on.
+// InitializeWithConfig creates the election with a config. If the election exists, it
+// changes nothing: use WriteConfig for that. It returns the stored config, so the caller can
+// see which one counts. It is safe to run again. If only the config was removed, term and
+// ballot continue.
 //
-// Errors: ErrInvalidConfig, ErrInvalidState.
+// Errors: ErrInvalidConfig, ErrSharedKeys, ErrRegistrationPending, ErrInvalidState.
 func (e *LeaderElection) InitializeWithConfig(tr kv.Transaction, config fdbelection.Config) (fdbelection.Config, error) {
 	if err := config.Validate(); err != nil {
 		return fdbelection.Config{}, err
@@ -32,7 +32,7 @@ func (e *LeaderElection) InitializeWithConfig(tr kv.Transaction, config fdbelect
 	if value != nil {
 		return decodeConfig(e.keys.config, value)
 	}
-	if err := e.alone(tr); err != nil {
+	if err := e.sharesNoKeys(tr); err != nil {
 		return fdbelection.Config{}, err
 	}
 	config.Revision = 1
@@ -40,11 +40,11 @@ func (e *LeaderElection) InitializeWithConfig(tr kv.Transaction, config fdbelect
 	return config, nil
 }
 
-// alone returns nil if no other election shares keys with this one: only the
-// records of one that lives below ("candidates") can be taken for candidates. Both
-// directions are read serialisably, so that of two such elections made at once
-// one is refused.
-func (e *LeaderElection) alone(tr kv.Transaction) error {
+// sharesNoKeys returns nil if no other election shares keys with this one. The keys of an
+// election below ("candidates") of another one look like candidates of the outer one. It
+// reads both directions with read conflicts, so two such elections cannot be created at the
+// same time.
+func (e *LeaderElection) sharesNoKeys(tr kv.Transaction) error {
 	inner := newKeys(subspace.FromBytes(e.keys.candidates))
 	nested := tr.Get(inner.config)
 	var around kv.Future[[]byte]
@@ -70,7 +70,7 @@ func (e *LeaderElection) alone(tr kv.Transaction) error {
 	return err
 }
 
-// ReadConfig returns the config, by a snapshot read. Errors:
+// ReadConfig returns the config by a snapshot read. Errors:
 // ErrNotInitialized, ErrInvalidState.
 func (e *LeaderElection) ReadConfig(tr kv.ReadTransaction) (fdbelection.Config, error) {
 	value, err := tr.Snapshot().Get(e.keys.config).Get()
@@ -80,19 +80,18 @@ func (e *LeaderElection) ReadConfig(tr kv.ReadTransaction) (fdbelection.Config, 
 	return decodeConfig(e.keys.config, value)
 }
 
-// replacedRevision is the revision of a config that replaces one which cannot be
-// read: above any that counting has reached.
+// replacedRevision is the revision of a config that replaces a damaged one. It is above any
+// revision that an election can have reached.
 const replacedRevision = 1 << 40
 
-// WriteConfig replaces the config of an election that is initialised, and
-// returns it with its new revision. With a Revision it replaces only that one;
-// without, whatever stands, also a config that is damaged (but not one in a newer
-// format). It takes effect from the next claim or renewal. If it lowers the history
-// limit, it removes the history beyond.
+// WriteConfig replaces the config of an election that is initialised, and returns it with
+// its new revision. If config has a Revision, it replaces only that revision. If the
+// Revision is zero, it replaces any config, even a damaged one, but not one of a newer
+// program. The new config applies from the next claim or renewal. If it lowers the history
+// limit, WriteConfig removes the entries beyond the limit.
 //
-// Run again after an unknown commit it recognises its own success by the
-// revision, the settings and the Nonce; without a Revision, by the settings and
-// the Nonce if there is one.
+// A run after an unknown result recognises its own success by the revision, the settings
+// and the Nonce. If the Revision is zero, it uses the settings and the Nonce.
 //
 // Errors: ErrInvalidConfig, ErrNotInitialized, ErrConfigChanged,
 // ErrInvalidState.
@@ -127,26 +126,26 @@ func (e *LeaderElection) WriteConfig(tr kv.Transaction, config fdbelection.Confi
 	return config, nil
 }
 
-// trimTo removes the history that a lower limit does not keep. Claims conflict with
-// a change of the config, so none that goes by the old limit comes after it.
+// trimTo removes the history beyond a lower limit. A claim conflicts with a change of the
+// config, so no claim with the old limit can commit afterwards.
 func (e *LeaderElection) trimTo(tr kv.Transaction, before, after fdbelection.Config) error {
 	if after.HistoryLimit >= before.HistoryLimit {
 		return nil
 	}
-	value, err := tr.Get(e.keys.term).Get() // serialisably: so does one that came between
+	value, err := tr.Get(e.keys.term).Get() // with a read conflict, so a claim that commits first makes this retry
 	if err != nil || value == nil {
 		return err
 	}
-	tenure, err := decodeTenure(e.keys.term, value)
+	tenure, err := decodeTerm(e.keys.term, value)
 	if err != nil {
-		return nil //nolint:nilerr // what cannot be dated stays, until the limit is lowered again
+		return nil //nolint:nilerr // without the term, the entries stay until the limit is lowered again
 	}
 	return e.trim(tr, firstKept(after, tenure.Term))
 }
 
 func encodeConfig(c fdbelection.Config) []byte {
 	b := newRecord(96)
-	b = subspace.AppendInt(b, formatVersion) // what the records of this election may be written in
+	b = subspace.AppendInt(b, formatVersion) // the highest format that records of this election may have
 	b = subspace.AppendUint(b, c.Revision)
 	b = subspace.AppendUUID(b, c.Nonce)
 	b = subspace.AppendInt(b, int64(c.LeaseDuration))
@@ -162,8 +161,7 @@ func encodeConfig(c fdbelection.Config) []byte {
 	return subspace.AppendInt(b, int64(c.PreemptDelay))
 }
 
-// decodeConfig reads a config record; no value is an election that was never
-// initialised.
+// decodeConfig reads a config record. Without a value, the error is ErrNotInitialized.
 func decodeConfig(key, value []byte) (fdbelection.Config, error) {
 	if value == nil {
 		return fdbelection.Config{}, fdbelection.ErrNotInitialized
@@ -186,7 +184,7 @@ func decodeConfig(key, value []byte) (fdbelection.Config, error) {
 		HistoryLimit:      int(r.Int64()),
 		Expiry:            fdbelection.ExpiryMode(r.Int64()),
 	}
-	if r.More() { // the records of earlier programs have none
+	if r.More() { // records of earlier programs do not have it
 		c.PreemptDelay = r.duration()
 	}
 	if c.Revision == 0 {

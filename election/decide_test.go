@@ -122,7 +122,7 @@ var decisions = []deciding{
 	}, decision{action: Withdrew}},
 	{"an observer withdraws a transfer to itself", func(v *view, c *caller) {
 		challengedBy(v, c, meB, 6)
-		v.intent.Kind, c.role = TransferRequest, Observer
+		v.request.Kind, c.role = TransferRequest, Observer
 	}, decision{action: Withdrew}},
 
 	{"an equal priority waits", func(*view, *caller) {}, decision{action: Followed}},
@@ -151,11 +151,11 @@ var decisions = []deciding{
 	{"a weaker one's is replaced", func(v *view, c *caller) { challengedBy(v, c, Identity{ID: "c"}, 5) }, decision{action: RequestedPreemption}},
 	{"one about another term is void", func(v *view, c *caller) {
 		challengedBy(v, c, Identity{ID: "c"}, 99)
-		v.intent.Term = 2
+		v.request.Term = 2
 	}, decision{action: RequestedPreemption}},
 	{"an operator's request stands", func(v *view, c *caller) {
 		challengedBy(v, c, Identity{ID: "c"}, 0)
-		v.intent.Kind = ResignRequest
+		v.request.Kind = ResignRequest
 	}, decision{action: Followed}},
 	{"an own challenge that is not legal any more is withdrawn", func(v *view, c *caller) {
 		challengedBy(v, c, meB, 6)
@@ -174,7 +174,7 @@ var decisions = []deciding{
 func challengedBy(v *view, c *caller, author Identity, priority int32) {
 	c.priority = 6
 	v.config.PreemptionGrace = time.Second
-	v.intent = Request{Kind: PreemptionRequest, Term: v.leader.Term, Identity: author, Priority: priority, Nonce: uuid.UUID{5}}
+	v.request = Request{Kind: PreemptionRequest, Term: v.leader.Term, Identity: author, Priority: priority, Nonce: uuid.UUID{5}}
 }
 
 func TestDecide(t *testing.T) {

@@ -1,85 +1,141 @@
-// Package election is the protocol of a leader election that lives in one
-// subspace of a FoundationDB database: one transaction at a time, inside
-// transactions that the caller owns.
+// Package election is the protocol of a leader election on FoundationDB, or on any other
+// store behind package kv. Every function works inside a transaction that the caller owns.
+// Package elector runs the protocol as a loop, and most programs use that instead.
 //
-// # The records
+// # Three ways to use it
 //
-// An election stores a config, a record for each candidate, a single leader
-// record, a term record, at most one intent, a rank index and a short history.
-// docs/format.md describes each byte.
+// Take part. Register once, then run one cycle per heartbeat interval:
 //
-//   - The ballot counts the writes of the leader record: every claim, renewal,
-//     resignation and transfer raises it by one, and nothing ever lowers it.
-//   - The term counts the tenures: it is the fencing token, and stands still
-//     while one leader renews.
-//   - The incarnation is a UUID for each start of a process: one that comes back
-//     under its old id does not inherit its old leadership.
+//	e := election.New(subspace.New("payments", "election"))
+//	me := election.Registration{Identity: election.Identity{ID: "host-1", Incarnation: uuid.New()}}
+//	err := db.Transact(ctx, func(tr kv.Transaction) error {
+//		if _, err := e.Initialize(tr); err != nil {
+//			return err
+//		}
+//		return e.RegisterCandidate(tr, me, time.Now())
+//	})
+//	result, err := kv.Transact(ctx, db, func(tr kv.Transaction) (election.CycleResult, error) {
+//		return e.RunElectionCycle(tr, me, time.Now())
+//	})
+//	// After the commit, if result.Leads(), this process leads until result.ValidUntil.
+//
+// Write under leadership. The transaction commits only if no other tenure has begun:
+//
+//	token := result.Leader.Token()
+//	err = db.Transact(ctx, func(tr kv.Transaction) error {
+//		if err := e.RequireLeadership(tr, token); err != nil {
+//			return err
+//		}
+//		tr.Set(key, value)
+//		return nil
+//	})
+//
+// Watch and steer, without being a candidate:
+//
+//	status, err := kv.ReadTransact(ctx, db, e.ReadStatus)
+//	nonce := uuid.New()
+//	err = db.Transact(ctx, func(tr kv.Transaction) error {
+//		return e.RequestTransfer(tr, status.Leader.Term, "host-2", nonce)
+//	})
+//
+// # The database decides
+//
+// An election stores a config, one record per candidate, a leader record, a term record, at
+// most one request, a rank index and a short history. docs/format.md describes every byte.
+// The leader record names the holder of leadership. The database orders all writes of it, so
+// each ballot and each term has one holder.
+//
+//   - The ballot is the number of writes of the leader record. Every claim, renewal,
+//     resignation and hand-over raises it by one.
+//   - The term is the number of the tenure, and the fencing token. It does not change while
+//     one leader renews.
+//   - The nonce is a random UUID that names the tenure. A restored database can repeat a
+//     term, but not a nonce.
+//   - The incarnation is a UUID for one start of a process. A process that restarts under its
+//     old id does not inherit its old leadership.
+//   - The token is term, identity and nonce. RequireLeadership compares all of it.
+//
+// # How long a leader may lead
+//
+// Between two transactions, a leader has only its own clock. It may lead from its commit
+// until ValidUntil, which is the start of the attempt plus the lease, less the margin. Other
+// candidates claim only after they have seen the same ballot for a whole lease on their own
+// clocks. They start to count after the leader did, so two processes do not lead at the same
+// time, as long as the rates of their clocks differ by less than the margin.
+//
+// A process that calls RunElectionCycle
+//
+//   - leads only until the ValidUntil of its last committed cycle, and writes with
+//     RequireLeadership if work may take longer;
+//   - stops its work at once if a cycle returns ErrNotInitialized or
+//     ErrUnregisteredCandidate, since its records are gone and another process may lead;
+//   - stops its work if the result says MustHandOver. After the grace of the config, a cycle
+//     hands over or resigns. WorkEnded makes the next cycle do so;
+//   - calls ResignLeadership or UnregisterCandidate when it stops.
 //
 // # Inside your transaction
 //
-// Every function takes the caller's transaction, and neither commits it nor
-// retries nor sets an option. Each is safe to run again after an unknown
-// commit. Results are valid only once the transaction has committed. Functions
-// check everything before they write anything, so that an error leaves the writes of
-// the transaction as they were. (After ErrRegistrationPending the database refuses to
-// commit.) Several calls may share a transaction: each sees what those before it
-// wrote.
+// A function neither commits the transaction, nor retries, nor sets options. Its result is
+// true once the transaction has committed. It checks everything before the first write, so
+// after an error the writes of the transaction are as before. The exception is
+// ErrRegistrationPending, after which the transaction cannot commit. Several calls may share
+// a transaction, and each sees the writes of the calls before it.
 //
-// The now that they take is the caller's own clock, read again in each attempt.
+// Every function is safe to run again after an unknown result. Pass a new now in each
+// attempt: it is the wall clock of the caller. Choose nonces outside of the closure.
 //
-// # What a holder has to do
+// # Clocks
 //
-// A process that calls RunElectionCycle once per heartbeat, and nothing else, is a
-// whole participant. It claims, renews, challenges a lower priority, and gives up when
-// it is asked to. It keeps nothing between two cycles: what it has seen of the leader,
-// and since when, stands in its candidate record. It has to
+// By default, a lease expires by observation: only readings of one monotonic clock are
+// compared, that of the process that observes (WithClock). If the wall clock of a caller
+// steps, three things change: the times that are displayed, when the caller finds its own
+// lease expired, and how long the minimum tenure protects it. A step forward makes it begin a
+// new term early. ValidUntil is derived from the now of the caller. Compare it with time.Now
+// of the same process, whose monotonic reading does not step.
 //
-//   - lead only until CycleResult.ValidUntil of its last committed cycle. Work that
-//     goes on longer needs RequireLeadership;
-//   - stop at once if a cycle returns ErrNotInitialized or ErrUnregisteredCandidate: its
-//     records are gone, and another process may lead;
-//   - stop its work when the result is Asked: the grace of the config runs, and after
-//     that a cycle hands over or resigns;
-//   - pass WorkEnded once its work has stopped, if it does not want to wait for the end
-//     of the grace;
-//   - resign (ResignLeadership) or leave (UnregisterCandidate) when it stops.
+// A config can choose expiry by clock. Then the wall clocks of all hosts must agree.
 //
-// A process that keeps its own observation passes Observed, and then answers for all
-// of this itself, as package elector does.
+// # Errors
 //
-// # Which clock
+// The errors are those of package fdbelection, for errors.Is, and errors of the store. Each
+// function lists those that it returns. The most important ones:
 //
-// Expiry by observation, the default, compares readings of one clock only: that of
-// the process that observes (WithClock). The default clock starts with the process, is
-// never set, and on Linux counts the time that the machine was suspended. A caller's
-// wall clock that steps changes only what it is shown, when it finds its own lease over,
-// and for how long the minimum tenure protects its own tenure. A step forward lets it begin a new term early; a step back lets ValidUntil, if
-// it is compared with the wall clock, end late. Compare it with time.Now of the same
-// process, whose monotonic reading does not step.
+//   - ErrFenced, ErrNotLeader: the tenure of the token has ended. Stop the work.
+//   - ErrDuplicateID: another process has registered under the id. Stop.
+//   - ErrUnregisteredCandidate: the candidate was evicted. Call RejoinCandidate.
+//   - ErrInvalidState: a record is damaged, or a newer program has written it. The error is
+//     an InvalidStateError with the key. A function that does not need the record goes on and
+//     reports it in an Unreadable field. Repair repairs damaged records.
 //
-// # Who conflicts with whom
+// # Conflicts
 //
-// A cycle that changes nothing but its own candidate record reads the leader
-// and the config by snapshot, so followers conflict neither with the leader
-// nor with each other. A renewal rewrites the leader record only; fenced work
-// reads the term record only, which changes with the tenure. So heartbeats
-// never conflict with work, and a change of tenure always does. Reads for
-// monitoring are snapshot reads, whatever transaction they are given.
+// A follower's cycle writes only its own candidate record and reads the others by snapshot,
+// so followers conflict neither with the leader nor with each other. A renewal writes the
+// leader record, and a fenced transaction reads the term record, which changes only with the
+// tenure. So heartbeats and renewals never conflict with work, and a change of the tenure
+// always does. Reads for monitoring are snapshot reads.
 //
-// # Records that cannot be read
+// # What is not guaranteed
 //
-// A record that is damaged, or that a newer program has written, costs what it
-// describes and nothing else. Functions that need it return an InvalidStateError that
-// names the key; others pass over it and say so (CycleResult.Unreadable,
-// State.Unreadable). Nothing overwrites it but what docs/format.md names. Repair mends
-// what can be mended.
+//   - A leader that is paused beyond ValidUntil may still do work outside the database. Only
+//     a system that compares terms can refuse that work.
+//   - A read-only transaction is not fenced, even with RequireLeadership.
+//   - GetLeader and IsLeader compare clocks of two processes. They are for display.
+//   - After ForceResign or RaiseTerm, the old leader may lead until its lease ends.
+//   - A database that was restored from a backup repeats terms until RaiseTerm was called.
 //
-// # Who may trust what
+// # Functions by task
 //
-// The database orders every change of the leadership, so a ballot and a term have
-// one holder each, for ever. RequireLeadership makes a commit depend on the
-// term: fenced writes need no clock. What a process believes between two
-// transactions rests on its own clock, from the start of the attempt that
-// wrote the lease to its end less a margin, and on nothing else. A read-only
-// transaction, and work outside of any, is not fenced.
+//   - An election: New, Initialize, InitializeWithConfig, ReadConfig, WriteConfig.
+//   - A candidate: RegisterCandidate, RejoinCandidate, HeartbeatCandidate,
+//     UnregisterCandidate, RunElectionCycle, TryClaimLeadership.
+//   - A leader: RequireLeadership, RefreshLease, ResignLeadership, TransferLeadership.
+//   - An operator: RequestResign, RequestTransfer, CancelRequest, CancelAnyRequest,
+//     ForceResign, RaiseTerm, Repair.
+//   - Monitoring: ReadStatus, GetLeader, GetLeaderRaw, IsLeader, ReadRequest, History,
+//     ListCandidates, GetCandidate, Preferred, ListPreferred, Watch, WatchRequest.
+//   - Removing dead candidates: EvictDeadCandidates, EvictUnchanged.
+//   - A caller that keeps its own Observation, as package elector does: WithObservation,
+//     EndedTerm, CanHandOver, HandOver, Settle, TakeOverCandidate, RecordDuplicate,
+//     LeaseExpired.
 package election

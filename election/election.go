@@ -9,45 +9,45 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// LeaderElection is one election, in one subspace. It holds the keys of its
-// records. All that it remembers is which candidates EvictDeadCandidates has seen,
-// and since when. It is safe for concurrent use if its source of randomness is.
+// LeaderElection is one election in one subspace. It remembers nothing between two calls,
+// except the heartbeats that EvictDeadCandidates has seen. It is safe for concurrent use if
+// its source of randomness is.
 type LeaderElection struct {
-	keys   keys
-	random io.Reader
-	clock  Clock
-	silent *heartbeatAges
+	keys       keys
+	random     io.Reader
+	clock      Clock
+	heartbeats *heartbeatAges
 }
 
 // Option changes how New builds a LeaderElection.
 type Option func(*LeaderElection)
 
-// WithRandom sets the source of the nonces that name tenures. Without it they
-// come from crypto/rand. A simulation gives a seeded one.
+// WithRandom sets the source of the nonces that name tenures and preemption requests. The
+// default is crypto/rand. A simulation passes a seeded one.
 func WithRandom(source io.Reader) Option {
 	return func(e *LeaderElection) { e.random = source }
 }
 
-// New returns the election that lives in space, and in nothing else. It does
-// no I/O; Initialize makes the election itself.
+// New returns the election in a subspace. It does no I/O. Initialize creates the election in
+// the database.
 func New(space subspace.Subspace, opts ...Option) *LeaderElection {
-	e := &LeaderElection{keys: newKeys(space), silent: &heartbeatAges{}}
+	e := &LeaderElection{keys: newKeys(space), heartbeats: &heartbeatAges{}}
 	for _, opt := range opts {
 		opt(e)
 	}
 	if e.clock.Now == nil {
-		e.clock = ProcessClock()
+		e.clock = processClock()
 	}
 	if e.clock.Run == uuid.Nil {
-		e.clock.Run = ProcessClock().Run
+		e.clock.Run = processClock().Run
 	}
 	return e
 }
 
-// Subspace returns where the election lives.
+// Subspace returns the subspace of the election.
 func (e *LeaderElection) Subspace() subspace.Subspace { return e.keys.space }
 
-// newNonce draws the name of a tenure.
+// newNonce draws the nonce of a tenure or a preemption request.
 func (e *LeaderElection) newNonce() (uuid.UUID, error) {
 	var nonce uuid.UUID
 	var err error
@@ -57,7 +57,7 @@ func (e *LeaderElection) newNonce() (uuid.UUID, error) {
 		nonce, err = uuid.NewRandomFromReader(e.random)
 	}
 	if err != nil {
-		return uuid.Nil, fmt.Errorf("draw the nonce of a tenure: %w", err)
+		return uuid.Nil, fmt.Errorf("draw a nonce: %w", err)
 	}
 	return nonce, nil
 }

@@ -7,78 +7,74 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// MaxEvictions bounds what one transaction evicts; call again for more.
+// MaxEvictions is how many candidates one call evicts. Call again for more.
 const MaxEvictions = 500
 
-// EvictDeadCandidates removes candidates that have sent no heartbeat for the
-// candidate timeout, and returns their ids. It skips the holder of the leadership,
-// whatever its record says, and records that cannot be read. The challenges of the
-// evicted go with them.
+// EvictDeadCandidates removes candidates that have timed out, with the requests that name
+// them, and returns their ids. It skips the holder of leadership and unreadable records.
 //
-// If the election expires leases by observation, a candidate is dead once e has
-// seen the same heartbeat of it for the timeout, on the clock of e: call it
-// regularly, on one LeaderElection that is kept, since that is what remembers. It
-// evicts nothing before one timeout has passed. If expiry goes by clock, now is
-// compared with the time of the last heartbeat.
+// In an election by observation, a candidate has timed out if e has seen the same heartbeat
+// of it for the candidate timeout, on the clock of e. Only this LeaderElection remembers
+// that, so keep it and call regularly. The first eviction comes after one timeout. In an
+// election by clock, now is compared with the time of the last heartbeat.
 //
-// A heartbeat that arrives meanwhile makes it conflict, and never the other
-// way round for candidates that it leaves alone. It is safe to run again.
+// It conflicts with a heartbeat of a candidate that it evicts, and with no other heartbeat.
+// It is safe to run again.
 //
 // Errors: ErrNotInitialized, ErrRegistrationPending, ErrInvalidState (of the
 // config or the leader record).
 func (e *LeaderElection) EvictDeadCandidates(tr kv.Transaction, now time.Time) ([]string, error) {
-	load := e.begin(tr)
+	reads := e.beginReads(tr)
 	rows := e.scanCandidates(tr)
-	v, err := load.await()
+	v, err := reads.await()
 	if err != nil {
 		return nil, err
 	}
-	candidates, err := e.decodeCandidates(rows) // awaited in any case: what fails unseen fails the commit
+	candidates, err := e.decodeCandidates(rows) // a failed read also fails the commit, so always await it
 	if candidates == nil {
 		return nil, err
 	}
 	if err := v.decidable(); err != nil {
 		return nil, err
 	}
-	silent := func(c *Candidate) bool { return now.Sub(c.LastHeartbeat) > v.config.CandidateTimeout }
+	timedOut := func(c *Candidate) bool { return now.Sub(c.LastHeartbeat) > v.config.CandidateTimeout }
 	if v.config.Expiry == fdbelection.ExpiryByObservation {
 		at := e.clock.Now()
-		e.silent.observe(candidates, at)
-		silent = func(c *Candidate) bool { return e.silent.lasts(c, at) >= v.config.CandidateTimeout }
+		e.heartbeats.observe(candidates, at)
+		timedOut = func(c *Candidate) bool { return e.heartbeats.age(c, at) >= v.config.CandidateTimeout }
 	}
 	var dead []Candidate
 	for i := range candidates {
 		c := &candidates[i]
-		if silent(c) && !v.leader.HeldBy(c.Identity) && len(dead) < MaxEvictions {
+		if timedOut(c) && !v.leader.HeldBy(c.Identity) && len(dead) < MaxEvictions {
 			dead = append(dead, *c)
 		}
 	}
 	return e.evict(tr, &v, dead)
 }
 
-// EvictUnchanged removes those of the given candidates whose records still
-// stand exactly as the caller saw them, and returns their ids. The caller
-// answers for having seen each of them unchanged, by Heartbeats,
-// Incarnation and Versionstamp (a registration starts the counter over), for the
-// candidate timeout on its own clock. No wall clock is compared. More than
-// MaxEvictions are left for another call.
+// EvictUnchanged removes those of the given candidates whose records are still exactly as
+// the caller saw them, and returns their ids. The caller must have seen each of them
+// unchanged for the candidate timeout on its own clock, by Heartbeats, Incarnation and
+// Versionstamp (a registration resets the counter). No wall clock is compared. It looks at
+// the first MaxEvictions of them.
 //
 // Errors: ErrNotInitialized, ErrRegistrationPending, ErrInvalidState (of the
 // config or the leader record).
 func (e *LeaderElection) EvictUnchanged(tr kv.Transaction, seen []Candidate) ([]string, error) {
 	seen = seen[:min(len(seen), MaxEvictions)]
-	load := e.begin(tr)
-	loads := make([]candidateLoad, len(seen))
+	reads := e.beginReads(tr)
+	records := make([]candidateRead, len(seen))
 	for i := range seen {
-		loads[i] = load.snapshot(seen[i].ID)
+		records[i] = e.readCandidate(tr.Snapshot(), seen[i].ID)
 	}
-	v, err := load.await()
+	v, err := reads.await()
 	if err != nil {
 		return nil, err
 	}
 	var dead []Candidate
-	for i := range loads {
-		c, _, err := loads[i].await()
+	for i := range records {
+		c, _, err := records[i].await()
 		if err != nil {
 			return nil, err
 		}
@@ -93,8 +89,8 @@ func (e *LeaderElection) EvictUnchanged(tr kv.Transaction, seen []Candidate) ([]
 	return e.evict(tr, &v, dead)
 }
 
-// evict removes candidates, but for the holder of the seat. It depends on the
-// record of each, and on the tenure: none of them may have become the leader.
+// evict removes candidates, except the holder of leadership. It depends on the record of
+// each, and on the term record, as none of them may have become the leader.
 func (e *LeaderElection) evict(tr kv.Transaction, v *view, dead []Candidate) ([]string, error) {
 	var evicted []string
 	for i := range dead {

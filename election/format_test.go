@@ -52,12 +52,12 @@ func goldenNoted() Candidate {
 	c := goldenCandidate()
 	second := func(n int64) time.Time { return time.Unix(n, 0).UTC() }
 	c.notes = &notes{
-		run: goldenOther.Incarnation, since: second(1), trusted: second(19), out: second(29),
+		run: goldenOther.Incarnation, since: second(1), validUntil: second(19), holdOff: second(29),
 		seen: Observation{
 			Term: 42, Nonce: goldenNonce, TermSince: second(5), Ballot: 1234567, BallotSince: second(9),
 			Lease: 10 * time.Second, LostAt: second(2),
 		},
-		request: seenRequest{kind: PreemptionRequest, nonce: goldenNonce, counter: 9, live: second(11), moved: second(12)},
+		request: seenRequest{kind: PreemptionRequest, nonce: goldenNonce, counter: 9, since: second(11), changed: second(12)},
 	}
 	return c
 }
@@ -102,7 +102,7 @@ func goldenRecords() []goldenRecord {
 		{"config", k.config, encodeConfig(config), func(k, v []byte) (any, error) { return decodeConfig(k, v) }, config},
 		{"leader", k.leader, leader.encode(), func(k, v []byte) (any, error) { return decodeLeader(k, v) }, leader},
 		{"leader, vacant", k.leader, vacant.encode(), func(k, v []byte) (any, error) { return decodeLeader(k, v) }, vacant},
-		{"term", k.term, held.encode(), func(k, v []byte) (any, error) { return decodeTenure(k, v) }, held},
+		{"term", k.term, held.encode(), func(k, v []byte) (any, error) { return decodeTerm(k, v) }, held},
 		{
 			"candidate", k.candidate("node-a"), candidate.encode(),
 			func(key, v []byte) (any, error) {
@@ -125,7 +125,7 @@ func goldenRecords() []goldenRecord {
 			RankEntry{ID: "node-a", Priority: -7, Versionstamp: goldenStamp},
 		},
 		{"rank, template", k.rankOf(&joining), []byte{}, nil, nil},
-		{"intent", k.intent, goldenIntent.encode(), func(k, v []byte) (any, error) { return decodeIntent(k, v) }, goldenIntent},
+		{"intent", k.request, goldenIntent.encode(), func(k, v []byte) (any, error) { return decodeRequest(k, v) }, goldenIntent},
 		{
 			"history", k.event(42, EventBegan), goldenEvent.encode(),
 			func(key, v []byte) (any, error) { event, _, err := k.decodeEvent(key, v); return event, err }, goldenEvent,
@@ -169,7 +169,7 @@ func TestRecordsWithoutLaterElements(t *testing.T) {
 	want := goldenConfig()
 	want.PreemptDelay = 0
 	require.Equal(t, want, config)
-	tenure, err := decodeTenure(k.term, before("1501152a026e6f64652d6100301111111122223333444455555555555530aaaaaaaabbbbccccddddeeeeeeeeeeee27"))
+	tenure, err := decodeTerm(k.term, before("1501152a026e6f64652d6100301111111122223333444455555555555530aaaaaaaabbbbccccddddeeeeeeeeeeee27"))
 	require.NoError(t, err)
 	require.Equal(t, TermRecord{Token: goldenLeader().Token(), Held: true}, tenure)
 	candidate, err := decodeCandidate(nil, "node-a", before("150113f81c1886caf21c9634a616012c33000000123456789a00010002301111111122223333444455555555555526050261646472000231302e302e302e313a383000027a6f6e650002620000"))
@@ -228,13 +228,13 @@ func FuzzDecode(f *testing.F) {
 			require.Equal(t, clamped(l), again)
 			require.Greater(t, l.vacated(goldenTime).Ballot, l.Ballot)
 		}
-		if x, err := decodeTenure(key, value); check(err) {
-			again, err := decodeTenure(key, x.encode())
+		if x, err := decodeTerm(key, value); check(err) {
+			again, err := decodeTerm(key, x.encode())
 			require.NoError(t, err)
 			require.Equal(t, x, again)
 		}
-		if i, err := decodeIntent(key, value); check(err) {
-			again, err := decodeIntent(key, i.encode())
+		if i, err := decodeRequest(key, value); check(err) {
+			again, err := decodeRequest(key, i.encode())
 			require.NoError(t, err)
 			require.Equal(t, i, again)
 		}

@@ -7,24 +7,25 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// heartbeatAges remember since when the last heartbeat of each candidate stands, by
-// what this process has read.
+// heartbeatAges remembers since when this process has read the same heartbeat of each
+// candidate.
 type heartbeatAges struct {
 	mu    sync.Mutex
 	since map[Identity]heartbeatAge
 }
 
+// heartbeatAge is the last heartbeat of a candidate, and since when it was seen.
 type heartbeatAge struct {
 	registered subspace.Versionstamp
 	heartbeats uint64
-	// written tells two heartbeats with the same count apart, of which the first was
-	// seen in a transaction that has not committed it.
+	// written distinguishes two heartbeats with the same count. The first of them was seen
+	// in a transaction that wrote it and did not commit.
 	written time.Time
 	since   time.Time
 }
 
-// observe takes in a list of the candidates that was read before at. What is not
-// in it is forgotten.
+// observe notes all candidates, as they were read before at. It forgets those that are not
+// in the list.
 func (s *heartbeatAges) observe(candidates []Candidate, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,13 +41,13 @@ func (s *heartbeatAges) observe(candidates []Candidate, at time.Time) {
 	s.since = since
 }
 
-// of reports whether a silence is that of the heartbeat in a record.
+// of reports whether s is the heartbeat in a record.
 func (s *heartbeatAge) of(c *Candidate) bool {
 	return s.registered == c.Versionstamp && s.heartbeats == c.Heartbeats && s.written.Equal(c.LastHeartbeat)
 }
 
-// lasts returns for how long the heartbeat in a record has stood.
-func (s *heartbeatAges) lasts(c *Candidate, at time.Time) time.Duration {
+// age returns for how long the heartbeat in a record was seen.
+func (s *heartbeatAges) age(c *Candidate, at time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known, ok := s.since[c.Identity]; ok && known.of(c) {

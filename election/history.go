@@ -12,20 +12,19 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// EventKind says what an event tells of.
+// EventKind says what an event is about.
 type EventKind int
 
 const (
 	// EventBegan: the tenure began.
 	EventBegan EventKind = iota
-	// EventEnded: the tenure ended, and left the seat vacant.
+	// EventEnded: the tenure ended, and leadership was vacant after it.
 	EventEnded
-	// EventDuplicate: during the tenure a process was started under the id of another
-	// one that is alive, and has refused to take its place. It does not change
-	// the tenure.
+	// EventDuplicate: during the tenure, a process was started under the id of another one
+	// that was alive, and did not replace it. It does not change the tenure.
 	EventDuplicate
 
-	eventKinds // how many there are
+	eventKinds // the number of kinds
 )
 
 // String returns "began", "ended" or "duplicate".
@@ -42,17 +41,17 @@ func (k EventKind) String() string {
 	}
 }
 
-// Event is one entry of the history: a change of the tenure, written with it
-// in one transaction, or a duplicate of an id that was found during the tenure.
+// Event is one entry of the history: a change of the tenure, or a duplicate id that was
+// found during it.
 type Event struct {
 	Term uint64
 	Kind EventKind
-	// From held the seat before, and To holds it after; an empty ID means no holder. Of an
-	// EventDuplicate, From is the incumbent and To the newcomer.
+	// From is the holder before, and To the holder after. An empty ID means no holder. For an
+	// EventDuplicate, From is the existing candidate and To the process that did not start.
 	From, To Identity
-	// Reason is the origin of a tenure that began, or why one ended, in words.
+	// Reason says in words how the tenure began, or why it ended.
 	Reason string
-	// Ballot is the one that the change wrote, or that stood when a duplicate was found.
+	// Ballot is the ballot that the change wrote, or the one when the duplicate was found.
 	Ballot uint64
 	// At is the wall clock of the process that wrote the event.
 	At time.Time
@@ -60,38 +59,38 @@ type Event struct {
 	Nonce uuid.UUID
 }
 
-func (v *Event) encode() []byte {
-	b := newRecord(128 + len(v.From.ID) + len(v.To.ID))
-	b = appendIdentity(b, v.From)
-	b = appendIdentity(b, v.To)
-	b = subspace.AppendString(b, v.Reason)
-	b = subspace.AppendUint(b, v.Ballot)
-	b = appendTime(b, v.At)
-	return subspace.AppendUUID(b, v.Nonce)
+func (e *Event) encode() []byte {
+	b := newRecord(128 + len(e.From.ID) + len(e.To.ID))
+	b = appendIdentity(b, e.From)
+	b = appendIdentity(b, e.To)
+	b = subspace.AppendString(b, e.Reason)
+	b = subspace.AppendUint(b, e.Ballot)
+	b = appendTime(b, e.At)
+	return subspace.AppendUUID(b, e.Nonce)
 }
 
-// decodeEvent reads a history entry; it returns false for a key that is none.
+// decodeEvent reads a history entry. It returns false if the key is not that of an entry.
 func (k *keys) decodeEvent(key, value []byte) (Event, bool, error) {
 	where, ok := shaped(key, k.history, subspace.KindInteger, subspace.KindInteger)
 	if !ok {
 		return Event{}, false, nil
 	}
-	v := Event{Term: where.Uint64(), Kind: EventKind(where.Int64())}
+	event := Event{Term: where.Uint64(), Kind: EventKind(where.Int64())}
 	if err := where.Err(); err != nil {
 		return Event{}, true, invalidKey("history", key, err)
 	}
 	r := openRecord("history", key, value)
-	v.From, v.To = r.identity(), r.identity()
-	v.Reason = r.Text()
-	v.Ballot = r.count()
-	v.At = r.time()
-	v.Nonce = r.UUID()
-	return v, true, r.close()
+	event.From, event.To = r.identity(), r.identity()
+	event.Reason = r.Text()
+	event.Ballot = r.count()
+	event.At = r.time()
+	event.Nonce = r.UUID()
+	return event, true, r.close()
 }
 
 // History returns the newest events, newest first, by a snapshot read. A limit
-// of zero returns all that are kept. Entries that cannot be read are left out, and
-// the error names each of them (ErrInvalidState) while the others are returned.
+// of zero returns all that are kept. It omits unreadable entries and returns the others,
+// with an error that names each unreadable one (ErrInvalidState).
 func (e *LeaderElection) History(tr kv.ReadTransaction, limit int) ([]Event, error) {
 	begin, end := below(e.keys.history, zeroCode, afterInteger)
 	rows, err := tr.Snapshot().GetRange(begin, end, kv.RangeOptions{Limit: max(limit, 0), Reverse: true}).Get()
@@ -112,24 +111,23 @@ func (e *LeaderElection) History(tr kv.ReadTransaction, limit int) ([]Event, err
 	return events, errors.Join(faults...)
 }
 
-// record writes an event, and removes those of the one term that leaves the
-// history for it. Its caller has read the leader record serialisably.
+// record writes an event. When a term begins, it also removes the events of the one term
+// that is now too old. The transaction must have a read conflict on the leader record.
 func (e *LeaderElection) record(tr kv.Transaction, config fdbelection.Config, event Event) {
 	limit := uint64(config.HistoryLimit)
 	if limit == 0 {
 		return
 	}
 	tr.Set(e.keys.event(event.Term, event.Kind), event.encode())
-	if event.Kind == EventBegan && event.Term >= limit { // a duplicate may have been told of before term 1
+	if event.Kind == EventBegan && event.Term >= limit { // term 0 can have an EventDuplicate
 		for kind := range eventKinds {
 			tr.Clear(e.keys.event(event.Term-limit, kind))
 		}
 	}
 }
 
-// trim removes the history of all terms before one: after the limit was lowered,
-// or terms were passed over. It reads what it removes, since other elections may
-// keep their records in between.
+// trim removes the history of all terms below before, when the limit was lowered or the
+// term was raised. It reads the range first, since keys of other elections may lie in it.
 func (e *LeaderElection) trim(tr kv.Transaction, before uint64) error {
 	begin, _ := below(e.keys.history, zeroCode, afterInteger)
 	rows, err := tr.Snapshot().GetRange(begin, e.keys.firstEvent(before), kv.RangeOptions{}).Get()
@@ -144,7 +142,7 @@ func (e *LeaderElection) trim(tr kv.Transaction, before uint64) error {
 	return nil
 }
 
-// firstKept is the first term whose history is kept once term is the newest.
+// firstKept returns the first term whose history is kept when term is the newest.
 func firstKept(config fdbelection.Config, term uint64) uint64 {
 	return term + 1 - min(uint64(config.HistoryLimit), term+1)
 }

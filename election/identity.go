@@ -13,11 +13,11 @@ import (
 	"github.com/fdbelection/fdbelection"
 )
 
-// Limits of what a candidate may bring.
+// Limits of a registration.
 const (
 	// MaxIDBytes is the length of the longest id.
 	MaxIDBytes = 255
-	// MaxMetadataBytes bounds the keys and values of the metadata together.
+	// MaxMetadataBytes is the most that keys and values of the metadata may have together.
 	MaxMetadataBytes = 8192
 )
 
@@ -25,9 +25,9 @@ const (
 type Role int
 
 const (
-	// Voter: may claim the seat.
+	// Voter is a candidate that may lead.
 	Voter Role = iota
-	// Observer: is listed and follows, and never leads.
+	// Observer is a candidate that is listed and never leads.
 	Observer
 )
 
@@ -43,18 +43,18 @@ func (r Role) String() string {
 	}
 }
 
-// Identity names one start of one contender.
+// Identity names one start of one candidate.
 type Identity struct {
 	// ID is the name under which the candidate is listed: 1 to MaxIDBytes bytes
 	// of UTF-8 without control characters.
 	ID string
-	// Incarnation is a UUID chosen at each start. Zero says that the ID itself is
-	// unique for each start.
+	// Incarnation is a UUID that is chosen at each start. It may be zero if the ID itself is
+	// new at each start.
 	Incarnation uuid.UUID
 }
 
-// String returns the id, quoted where it needs to be, and the beginning of the
-// incarnation. It is safe to print.
+// String returns the id, quoted if necessary, and the start of the incarnation. It is safe
+// to print.
 func (i Identity) String() string {
 	id := SafeText(i.ID)
 	if i.Incarnation == uuid.Nil {
@@ -86,15 +86,15 @@ func validateID(id string) error {
 // Registration is what a candidate says of itself.
 type Registration struct {
 	Identity
-	// Priority orders the candidates: a strictly higher one may preempt.
+	// Priority orders the candidates. A strictly higher priority may preempt.
 	Priority int32
-	// Role is Voter unless said otherwise.
+	// Role is Voter by default.
 	Role Role
-	// Metadata are tags for others to read, such as the leader's endpoint.
+	// Metadata is for others to read, such as the address of the leader.
 	Metadata map[string]string
-	// UserVersion tells registrations of one transaction apart, and orders them:
-	// give each its own. Those that have the same share a versionstamp, and are ordered
-	// by ID. Alone in its transaction a registration needs none.
+	// UserVersion orders the registrations of one transaction: give each its own. If two
+	// have the same, they share a versionstamp and are ordered by ID. It does not matter
+	// for the only registration of a transaction.
 	UserVersion uint16
 }
 
@@ -126,8 +126,8 @@ func (r *Registration) Validate() error {
 	return nil
 }
 
-// SafeText returns text as it is where all of it is printable, else quoted and
-// escaped: what comes from a database must not steer a terminal.
+// SafeText returns text unchanged if all of it is printable, and quoted and escaped if not.
+// Use it before printing text from a database, which could contain terminal commands.
 func SafeText(text string) string {
 	if !utf8.ValidString(text) {
 		return strconv.QuoteToASCII(text)

@@ -10,19 +10,19 @@ import (
 
 // keys holds the fixed keys of an election, and the prefixes of the others.
 type keys struct {
-	space                        subspace.Subspace
-	config, leader, term, intent []byte
-	candidates, rank, history    []byte
+	space                         subspace.Subspace
+	config, leader, term, request []byte
+	candidates, rank, history     []byte
 }
 
 func newKeys(space subspace.Subspace) keys {
 	named := func(name string) []byte {
 		key := subspace.AppendString(space.Bytes(), name)
-		return slices.Clip(key) // whoever appends to it gets a copy
+		return slices.Clip(key) // so that an append makes a copy
 	}
 	return keys{
 		space:  space,
-		config: named("config"), leader: named("leader"), term: named("term"), intent: named("intent"),
+		config: named("config"), leader: named("leader"), term: named("term"), request: named("intent"),
 		candidates: named("candidates"), rank: named("rank"), history: named("history"),
 	}
 }
@@ -32,8 +32,7 @@ func (k *keys) candidate(id string) []byte {
 	return subspace.AppendString(grow(k.candidates, len(id)+2), id)
 }
 
-// candidateID returns the id in the key of a candidate record, and false for a
-// key that is none.
+// candidateID returns the id in the key of a candidate record, and false for any other key.
 func (k *keys) candidateID(key []byte) (string, bool) {
 	r, ok := shaped(key, k.candidates, subspace.KindString)
 	if !ok {
@@ -43,8 +42,8 @@ func (k *keys) candidateID(key []byte) (string, bool) {
 	return id, r.Err() == nil && validateID(id) == nil
 }
 
-// rankOf returns the key that ranks a voter: higher priorities first, then
-// earlier registrations. A pending stamp makes it a template for
+// rankOf returns the key of a voter in the rank index, which sorts by descending priority,
+// then by registration. If the versionstamp is incomplete, it is a template for
 // SetVersionstampedKey.
 func (k *keys) rankOf(c *Candidate) []byte {
 	key := grow(k.rank, len(c.ID)+32)
@@ -58,8 +57,7 @@ func (k *keys) rankOf(c *Candidate) []byte {
 	return key
 }
 
-// ranked is the inverse of rankOf; it returns false for a key that is not of the
-// rank index.
+// ranked is the inverse of rankOf. It returns false for a key that is not in the rank index.
 func (k *keys) ranked(key []byte) (ranked RankEntry, ok bool, err error) {
 	r, ok := shaped(key, k.rank, subspace.KindInteger, subspace.KindVersionstamp, subspace.KindString)
 	if !ok {
@@ -77,32 +75,33 @@ func (k *keys) ranked(key []byte) (ranked RankEntry, ok bool, err error) {
 	return ranked, true, nil
 }
 
-// event returns the key of a history entry; firstEvent the first key of a term.
+// event returns the key of a history entry.
 func (k *keys) event(term uint64, kind EventKind) []byte {
 	return subspace.AppendInt(k.firstEvent(term), int64(kind))
 }
 
+// firstEvent returns the first key of the history of a term.
 func (k *keys) firstEvent(term uint64) []byte {
 	return subspace.AppendUint(grow(k.history, 11), term)
 }
 
-// The type codes of the tuple layer that begin an element of a kind, and the
-// first one after them.
+// The first type code of the tuple layer for each kind of element, and the first one after
+// that kind.
 const (
 	textCode, afterText       = 0x02, 0x03
 	integerCode, afterInteger = 0x0b, 0x1e
 	zeroCode                  = 0x14
 )
 
-// below returns the range of the keys below a prefix whose next element begins
-// with a type code from first to before after. Other elections may live below the
-// same prefix: what is read there has to be checked with shaped.
+// below returns the range of the keys below a prefix whose next element has a type code of
+// at least first and less than after. The range may also contain keys of other elections,
+// so check each key with shaped.
 func below(prefix []byte, first, after byte) (begin, end []byte) {
 	return append(grow(prefix, 1), first), append(grow(prefix, 1), after)
 }
 
-// shaped opens what follows a prefix of a key, if that is one element of each kind
-// and nothing else. Keys of another shape belong to others.
+// shaped returns a reader of the elements after a prefix of a key, if these have exactly the
+// given kinds. A key of another shape does not belong to the election.
 func shaped(key, prefix []byte, kinds ...subspace.Kind) (subspace.Reader, bool) {
 	if !bytes.HasPrefix(key, prefix) {
 		return subspace.Reader{}, false
@@ -118,12 +117,13 @@ func shaped(key, prefix []byte, kinds ...subspace.Kind) (subspace.Reader, bool) 
 	return r, check.Err() == nil && !check.More()
 }
 
+// grow returns a copy of prefix with room for extra bytes.
 func grow(prefix []byte, extra int) []byte {
 	return append(make([]byte, 0, len(prefix)+extra), prefix...)
 }
 
-// appendOffset ends the template of a versionstamped operation: the position
-// of the stamp, 4 bytes, little-endian.
+// appendOffset completes the template of a versionstamped operation with the position of
+// the stamp, in 4 bytes, little-endian.
 func appendOffset(dst []byte, at int) []byte {
 	return append(dst, byte(at), byte(at>>8), byte(at>>16), byte(at>>24))
 }

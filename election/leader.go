@@ -14,22 +14,22 @@ import (
 type AcquireReason int
 
 const (
-	// AcquireVacancy: the seat was empty.
+	// AcquireVacancy: leadership was vacant.
 	AcquireVacancy AcquireReason = iota
-	// AcquireExpiry: the lease of the holder before was over.
+	// AcquireExpiry: the lease of the previous holder had expired.
 	AcquireExpiry
-	// AcquirePreemption: a strictly higher priority took the seat, or was handed it
-	// after a challenge.
+	// AcquirePreemption: a candidate of a strictly higher priority claimed leadership, or
+	// was handed it after a preemption request.
 	AcquirePreemption
-	// AcquireTransfer: the holder before handed the seat over by request.
+	// AcquireTransfer: the previous holder transferred leadership, on request or by itself.
 	AcquireTransfer
-	// AcquireReclaim: the same process began anew, after its own belief had ended.
+	// AcquireReclaim: the same process claimed again after its own tenure had ended.
 	AcquireReclaim
 )
 
-// String returns the origin in a word.
-func (o AcquireReason) String() string {
-	switch o {
+// String returns the reason in a word.
+func (r AcquireReason) String() string {
+	switch r {
 	case AcquireVacancy:
 		return "vacancy"
 	case AcquireExpiry:
@@ -41,40 +41,40 @@ func (o AcquireReason) String() string {
 	case AcquireReclaim:
 		return "reclaim"
 	default:
-		return "AcquireReason(" + strconv.Itoa(int(o)) + ")"
+		return "AcquireReason(" + strconv.Itoa(int(r)) + ")"
 	}
 }
 
-// LeaderRecord is the leader record: who holds the seat, in which term, until when.
+// LeaderRecord says who holds leadership, in which term, and until when.
 type LeaderRecord struct {
-	// Ballot counts the writes of this record; it only ever grows.
+	// Ballot is the number of writes of this record. It never falls.
 	Ballot uint64
-	// Term counts the tenures. It is the fencing token.
+	// Term is the number of the tenure. It is the fencing token.
 	Term uint64
-	// Identity is the holder; a vacant seat has an empty ID.
+	// Identity is the holder. If leadership is vacant, the ID is empty.
 	Identity
-	// Priority is the holder's at its last claim or renewal.
+	// Priority is the priority of the holder at its last claim or renewal.
 	Priority int32
 	// LeaseExpiry is when the lease ends, by the holder's wall clock.
 	LeaseExpiry time.Time
-	// LeaseDuration is how long the lease is from its last write.
+	// LeaseDuration is the length of the lease, counted from the last write.
 	LeaseDuration time.Duration
 	// Versionstamp is that of the holder's registration.
 	Versionstamp subspace.Versionstamp
 	// AcquiredAt is when the tenure began, by the holder's wall clock.
 	AcquiredAt time.Time
-	// Accepted is false while a seat that was handed over waits for the first
-	// renewal by its new holder, who does not lead before that.
+	// Accepted is false from a hand-over until the first renewal by the new holder, which
+	// does not lead before that.
 	Accepted bool
-	// Nonce names the tenure, or in a vacancy the one that ended: a database that
-	// was restored can repeat a number, and never a nonce.
+	// Nonce names the tenure. In a vacancy it names the tenure that has ended. A restored
+	// database can repeat a term, but never a nonce.
 	Nonce uuid.UUID
 	// AcquireReason says how the tenure began.
 	AcquireReason AcquireReason
 }
 
-// Vacant reports whether nobody holds the seat. The zero Leader, of a seat
-// that was never held, is vacant.
+// Vacant reports whether the record names no holder. The zero LeaderRecord, of an election that
+// never had a leader, is vacant.
 func (l LeaderRecord) Vacant() bool { return l.ID == "" }
 
 // String returns the holder, the term and the ballot, safe to print.
@@ -86,28 +86,24 @@ func (l LeaderRecord) String() string {
 	return fmt.Sprintf("%s in term %d, ballot %d", holder, l.Term, l.Ballot)
 }
 
-// HeldBy reports whether this very incarnation holds the seat.
+// HeldBy reports whether exactly this incarnation holds leadership.
 func (l LeaderRecord) HeldBy(i Identity) bool { return !l.Vacant() && l.Identity == i }
-
-// ExpiredAt reports whether the lease is over by the wall clock. The instant
-// of expiry is over.
-func (l LeaderRecord) ExpiredAt(now time.Time) bool { return !now.Before(l.LeaseExpiry) }
 
 // Token returns the fencing token of the tenure.
 func (l LeaderRecord) Token() Token {
 	return Token{Term: l.Term, Identity: l.Identity, Nonce: l.Nonce}
 }
 
-// in reports whether the seat is held in exactly the tenure of a token.
+// in reports whether leadership is held in exactly the tenure of a token.
 func (l LeaderRecord) in(t Token) bool { return !l.Vacant() && l.Token() == t }
 
-// vacatedBy reports whether the seat is empty since the tenure of a token.
+// vacatedBy reports whether leadership is vacant since the tenure of a token ended.
 func (l LeaderRecord) vacatedBy(t Token) bool {
 	return l.Vacant() && l.Term == t.Term && l.Nonce == t.Nonce
 }
 
-// vacated returns the record after its tenure ended: the ballot goes on, term
-// and nonce say which tenure it was.
+// vacated returns the leader record after its tenure has ended. Term and nonce stay, and
+// name that tenure.
 func (l LeaderRecord) vacated(now time.Time) LeaderRecord {
 	return LeaderRecord{
 		Ballot: l.Ballot + 1, Term: l.Term, Nonce: l.Nonce,
@@ -130,7 +126,7 @@ func (l LeaderRecord) encode() []byte {
 	return subspace.AppendInt(b, int64(l.AcquireReason))
 }
 
-// decodeLeader reads a leader record; no value is a seat never held.
+// decodeLeader reads a leader record. Without a value, it returns the zero record.
 func decodeLeader(key, value []byte) (LeaderRecord, error) {
 	if value == nil {
 		return LeaderRecord{}, nil
@@ -153,7 +149,7 @@ func decodeLeader(key, value []byte) (LeaderRecord, error) {
 		r.fail("the term is higher than the ballot")
 	}
 	if err := r.close(); err != nil {
-		return LeaderRecord{}, err // no part of it counts
+		return LeaderRecord{}, err // without the part that could be read
 	}
 	return l, nil
 }

@@ -8,13 +8,11 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// This file holds every write of the leader record and of what changes with
-// it. A writer has the leader record among its read conflicts before it comes
-// here, and has read the intent where it clears one.
+// This file holds every write of the leader record and of what changes with it. Each
+// function adds the read conflicts that the write needs, except writeVacancy.
 
-// renewal returns the leader record after a renewal by its holder, whose
-// candidate record is own (nil where that is gone). The first renewal of a seat
-// that was handed over accepts it, and the tenure counts from there.
+// renewal returns the leader record after a renewal by its holder. The first renewal of a
+// leadership that was handed over accepts it, and the tenure counts from there.
 func (v *view) renewal(priority int32, now time.Time) LeaderRecord {
 	next := v.leader
 	next.Ballot++
@@ -31,43 +29,43 @@ func (v *view) renewal(priority int32, now time.Time) LeaderRecord {
 }
 
 // claim returns the leader record of a new tenure of the candidate own.
-func (v *view) claim(own *Candidate, origin AcquireReason, nonce uuid.UUID, now time.Time) LeaderRecord {
+func (v *view) claim(own *Candidate, reason AcquireReason, nonce uuid.UUID, now time.Time) LeaderRecord {
 	return LeaderRecord{
 		Ballot: v.leader.Ballot + 1, Term: v.leader.Term + 1,
 		Identity: own.Identity, Priority: own.Priority, Versionstamp: own.Versionstamp,
 		LeaseDuration: v.config.LeaseDuration, LeaseExpiry: begins(now).Add(v.config.LeaseDuration),
-		AcquiredAt: begins(now), Accepted: true, Nonce: nonce, AcquireReason: origin,
+		AcquiredAt: begins(now), Accepted: true, Nonce: nonce, AcquireReason: reason,
 	}
 }
 
-// handover returns the leader record of a new tenure that waits for its
-// holder: with a short lease, so that a dead successor does not keep the seat.
-func (v *view) handover(to *Candidate, origin AcquireReason, nonce uuid.UUID, now time.Time) LeaderRecord {
-	next := v.claim(to, origin, nonce, now)
+// handOver returns the leader record of a new tenure that its holder has not accepted yet.
+// Its lease is short, so a dead successor does not keep leadership for long.
+func (v *view) handOver(to *Candidate, reason AcquireReason, nonce uuid.UUID, now time.Time) LeaderRecord {
+	next := v.claim(to, reason, nonce, now)
 	next.Accepted = false
 	next.LeaseDuration = v.config.AcceptanceLease()
 	next.LeaseExpiry = begins(now).Add(next.LeaseDuration)
 	return next
 }
 
-// writeRenewal writes the leader record within a tenure. If it restores a record
-// that was lost, the term record gets the ballot that it goes on from.
+// writeRenewal writes the leader record within a tenure. If that restores a lost leader
+// record, it also writes the new ballot to the term record.
 func (e *LeaderElection) writeRenewal(tr kv.Transaction, v *view, next *LeaderRecord) error {
 	if err := conflictOn(tr, e.keys.leader, e.keys.config); err != nil {
 		return err
 	}
 	tr.Set(e.keys.leader, next.encode())
 	if v.lost {
-		tenure := TermRecord{Token: next.Token(), Held: true, Ballot: next.Ballot}
-		tr.Set(e.keys.term, tenure.encode())
+		term := TermRecord{Token: next.Token(), Held: true, Ballot: next.Ballot}
+		tr.Set(e.keys.term, term.encode())
 	}
 	return nil
 }
 
-// writeTenure begins a tenure: the leader record, the term record and the
-// history, and the end of whatever was asked of the tenure before.
+// writeTenure begins a tenure. It writes the leader record, the term record and the
+// history, and clears the request about the tenure before.
 func (e *LeaderElection) writeTenure(tr kv.Transaction, v *view, next *LeaderRecord) error {
-	if err := conflictOn(tr, e.keys.leader, e.keys.config, e.keys.intent); err != nil {
+	if err := conflictOn(tr, e.keys.leader, e.keys.config, e.keys.request); err != nil {
 		return err
 	}
 	tr.Set(e.keys.leader, next.encode())
@@ -81,10 +79,9 @@ func (e *LeaderElection) writeTenure(tr kv.Transaction, v *view, next *LeaderRec
 	return nil
 }
 
-// vacate ends the tenure that v saw and leaves the seat empty. It returns the
-// leader record that stands then.
+// vacate ends the tenure that the view saw, and returns the leader record after that.
 func (e *LeaderElection) vacate(tr kv.Transaction, v *view, reason string, now time.Time) (LeaderRecord, error) {
-	if err := conflictOn(tr, e.keys.leader, e.keys.intent); err != nil {
+	if err := conflictOn(tr, e.keys.leader, e.keys.request); err != nil {
 		return LeaderRecord{}, err
 	}
 	next := v.leader.vacated(now)
@@ -92,9 +89,9 @@ func (e *LeaderElection) vacate(tr kv.Transaction, v *view, reason string, now t
 	return next, nil
 }
 
-// writeVacancy leaves the seat empty: the leader record, the term record and the
-// history, and the end of whatever was asked of the tenure before. What that
-// depends on is the caller's to add.
+// writeVacancy leaves leadership vacant. It writes the leader record, the term record and
+// the history, and clears the request about the tenure before. The caller has added the
+// read conflicts.
 func (e *LeaderElection) writeVacancy(tr kv.Transaction, v *view, next *LeaderRecord, ended TermRecord, reason string) {
 	tr.Set(e.keys.leader, next.encode())
 	tr.Set(e.keys.term, ended.encode())
@@ -105,10 +102,10 @@ func (e *LeaderElection) writeVacancy(tr kv.Transaction, v *view, next *LeaderRe
 	})
 }
 
-// clearRequest removes what was asked of the tenure before, and also an intent that
-// cannot be read: it can only have been about that tenure.
+// clearRequest removes the request about the tenure before. It also removes a request that
+// cannot be read, since that can only be about the same tenure.
 func (e *LeaderElection) clearRequest(tr kv.Transaction, v *view) {
-	if v.intent.Kind != NoRequest || v.unreadable.intent != nil {
-		tr.Clear(e.keys.intent)
+	if v.request.Kind != NoRequest || v.unreadable.request != nil {
+		tr.Clear(e.keys.request)
 	}
 }

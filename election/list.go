@@ -28,27 +28,26 @@ func (e *LeaderElection) GetCandidate(tr kv.ReadTransaction, id string) (Candida
 	return decodeCandidate(key, id, value)
 }
 
-// ListCandidates returns all candidates by rank (voters before observers, then
-// higher priorities, then earlier registrations), by a snapshot read, so that
-// listing causes no conflict. Dead candidates are listed until they are evicted.
+// ListCandidates returns all candidates by rank, by a snapshot read: voters before
+// observers, then higher priorities, then earlier registrations. A dead candidate is listed
+// until it is evicted.
 //
-// Records that cannot be read are left out, and the error names each of them
-// (ErrInvalidState) while the others are returned. Other errors:
-// ErrRegistrationPending.
+// It omits unreadable records and returns the others, with an error that names each
+// unreadable one (ErrInvalidState). Other errors: ErrRegistrationPending.
 func (e *LeaderElection) ListCandidates(tr kv.ReadTransaction) ([]Candidate, error) {
 	candidates, err := e.decodeCandidates(e.scanCandidates(tr))
 	slices.SortFunc(candidates, func(a, b Candidate) int { return a.rankBefore(&b) })
 	return candidates, err
 }
 
-// scanCandidates reads the range that holds the candidates.
+// scanCandidates begins to read all candidate records.
 func (e *LeaderElection) scanCandidates(tr kv.ReadTransaction) kv.Future[[]kv.KeyValue] {
 	begin, end := below(e.keys.candidates, textCode, afterText)
 	return tr.Snapshot().GetRange(begin, end, kv.RangeOptions{})
 }
 
-// decodeCandidates returns the candidates that can be read, never nil once the
-// rows are there, and a joined error of those that cannot.
+// decodeCandidates returns the readable candidates, and a joined error of the others. The
+// slice is nil only if the read failed.
 func (e *LeaderElection) decodeCandidates(future kv.Future[[]kv.KeyValue]) ([]Candidate, error) {
 	rows, err := future.Get()
 	if err != nil {
@@ -71,17 +70,17 @@ func (e *LeaderElection) decodeCandidates(future kv.Future[[]kv.KeyValue]) ([]Ca
 	return candidates, errors.Join(faults...)
 }
 
-// RankEntry is an entry of the rank index.
+// RankEntry is one entry of the rank index.
 type RankEntry struct {
 	ID           string
 	Priority     int32
 	Versionstamp subspace.Versionstamp
 }
 
-// Preferred returns the first k voters by rank, alive or not, by one limited
-// snapshot read. Entries that cannot be read are left out and named by the error
-// (ErrInvalidState); one whose candidate is gone is possible after changes by
-// other hands. Other errors: ErrRegistrationPending.
+// Preferred returns the first k voters by rank, alive or not, by one limited snapshot read.
+// It omits unreadable entries, and names them in the error (ErrInvalidState). If another
+// program has changed records, an entry may have no candidate. Other errors:
+// ErrRegistrationPending.
 func (e *LeaderElection) Preferred(tr kv.ReadTransaction, k int) ([]RankEntry, error) {
 	if k <= 0 {
 		return nil, nil
@@ -89,14 +88,14 @@ func (e *LeaderElection) Preferred(tr kv.ReadTransaction, k int) ([]RankEntry, e
 	return e.decodeRank(e.scanRank(tr, k))
 }
 
-// scanRank reads the first k entries of the rank index.
+// scanRank begins to read the first k entries of the rank index.
 func (e *LeaderElection) scanRank(tr kv.ReadTransaction, k int) kv.Future[[]kv.KeyValue] {
 	begin, end := below(e.keys.rank, integerCode, afterInteger)
 	return tr.Snapshot().GetRange(begin, end, kv.RangeOptions{Limit: k})
 }
 
-// decodeRank returns the entries that can be read, never nil once the rows are there,
-// and a joined error of those that cannot.
+// decodeRank returns the readable entries, and a joined error of the others. The slice is
+// nil only if the read failed.
 func (e *LeaderElection) decodeRank(future kv.Future[[]kv.KeyValue]) ([]RankEntry, error) {
 	rows, err := future.Get()
 	if err != nil {
@@ -118,19 +117,18 @@ func (e *LeaderElection) decodeRank(future kv.Future[[]kv.KeyValue]) ([]RankEntr
 	return preferred, errors.Join(faults...)
 }
 
-// ListPreferred returns what Preferred does for a k of at least 1, and the candidate
-// records of those voters and of the ids in also, by rank, by snapshot reads. Ids without
-// a record are left out. It is one wave of reads if also names all of the first k, and two if it
-// does not: name those that were found last time. What cannot be read is left out and
-// named by the error (ErrInvalidState). Other errors: ErrRegistrationPending.
+// ListPreferred returns what Preferred returns for a k of at least 1, and the candidate
+// records of those voters and of the ids in also, by rank. It reads by snapshot, in one wave
+// if also names all of the first k, and in two if not. So pass the ids that the last call
+// returned. It omits ids without a record. It also omits unreadable records, and names them
+// in the error (ErrInvalidState). Other errors: ErrRegistrationPending.
 func (e *LeaderElection) ListPreferred(tr kv.ReadTransaction, k int, also ...string) ([]RankEntry, []Candidate, error) {
 	asked := make(map[string]bool, k+len(also))
-	loads := make([]candidateLoad, 0, k+len(also))
+	records := make([]candidateRead, 0, k+len(also))
 	ask := func(id string) {
 		if !asked[id] && validateID(id) == nil {
 			asked[id] = true
-			key := e.keys.candidate(id)
-			loads = append(loads, candidateLoad{id: id, key: key, future: tr.Snapshot().Get(key)})
+			records = append(records, e.readCandidate(tr.Snapshot(), id))
 		}
 	}
 	rank := e.scanRank(tr, max(k, 1))
@@ -144,9 +142,9 @@ func (e *LeaderElection) ListPreferred(tr kv.ReadTransaction, k int, also ...str
 	for i := range ranked {
 		ask(ranked[i].ID)
 	}
-	candidates := make([]Candidate, 0, len(loads))
-	for i := range loads {
-		c, unreadable, err := loads[i].await()
+	candidates := make([]Candidate, 0, len(records))
+	for i := range records {
+		c, unreadable, err := records[i].await()
 		if err != nil {
 			return nil, nil, err
 		}

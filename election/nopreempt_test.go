@@ -21,7 +21,7 @@ func TestNoPreempt(t *testing.T) {
 		{"a challenge", func(v *view, _ *caller) { v.config.PreemptionGrace = 5 }, decision{action: RequestedPreemption}, decision{action: Followed}},
 		{"a challenge that stands", func(v *view, c *caller) {
 			v.config.PreemptionGrace = 5
-			v.intent = Request{Kind: PreemptionRequest, Term: 3, Identity: c.Identity, Priority: c.priority}
+			v.request = Request{Kind: PreemptionRequest, Term: 3, Identity: c.Identity, Priority: c.priority}
 		}, decision{action: RequestedPreemption}, decision{action: Withdrew}},
 		{"a vacancy", func(v *view, _ *caller) { v.leader = v.leader.vacated(second(0)) }, decision{Claimed, AcquireVacancy}, decision{Claimed, AcquireVacancy}},
 		{"a lease that is over", func(_ *view, c *caller) { c.now = second(10) }, decision{Claimed, AcquireExpiry}, decision{Claimed, AcquireExpiry}},

@@ -9,16 +9,16 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// formatVersion is the first element of every record. A reader ignores
-// elements after those it knows, so that a record can grow; what it cannot
-// read at all gets a higher version.
+// formatVersion is the first element of every record. A reader ignores elements after those
+// it knows, so a record can get new elements. A change that old readers cannot read at all
+// needs a higher version.
 const formatVersion = 1
 
-// maxCount bounds ballots, terms and counters, so that adding one to what was
-// stored can never wrap and regress.
+// maxCount bounds ballots, terms and counters, so adding one to a stored count never
+// overflows.
 const maxCount = 1 << 62
 
-// record reads the elements of one stored record. Its first fault sticks.
+// record reads the elements of one stored record, and keeps its first fault.
 type record struct {
 	subspace.Reader
 	kind  string
@@ -27,7 +27,7 @@ type record struct {
 	newer bool
 }
 
-// openRecord begins to read a value.
+// openRecord begins to read a value and checks its format version.
 func openRecord(kind string, key, value []byte) record {
 	r := record{Reader: subspace.NewReader(value), kind: kind, key: key}
 	switch version := r.Int64(); {
@@ -40,14 +40,14 @@ func openRecord(kind string, key, value []byte) record {
 	return r
 }
 
-// tooNew is fail for what a newer program has written: it is not damaged.
+// tooNew is fail for a record that a newer program has written. It is not damaged.
 func (r *record) tooNew(problem string) {
 	r.fail(problem)
 	r.newer = true
 }
 
 func (r *record) fail(problem string) {
-	if r.fault == "" && r.Err() == nil { // what comes after a reading error is noise
+	if r.fault == "" && r.Err() == nil { // faults after a read error mean nothing
 		r.fault = problem
 	}
 }
@@ -56,7 +56,7 @@ func (r *record) fail(problem string) {
 func (r *record) count() uint64 {
 	n := r.Uint64()
 	if n >= maxCount {
-		r.fail("a counter is at its end, or out of range")
+		r.fail("a counter is out of range")
 	}
 	return n
 }
@@ -85,8 +85,7 @@ func (r *record) int32() int32 {
 // identity reads an id and an incarnation.
 func (r *record) identity() Identity { return Identity{ID: r.Text(), Incarnation: r.UUID()} }
 
-// close returns what is wrong with the record, as an
-// *fdbelection.InvalidStateError, or nil.
+// close returns the fault of the record as an *fdbelection.InvalidStateError, or nil.
 func (r *record) close() error {
 	problem, err := r.fault, r.Err()
 	switch {
@@ -98,13 +97,13 @@ func (r *record) close() error {
 	return &fdbelection.InvalidStateError{Key: r.key, Record: r.kind, Problem: problem, Newer: r.newer}
 }
 
-// isNewer reports a record that a newer program has written, and isDamaged one
-// that no program can read.
+// isNewer reports whether a newer program has written the record.
 func isNewer(err error) bool {
 	var state *fdbelection.InvalidStateError
 	return errors.As(err, &state) && state.Newer
 }
 
+// isDamaged reports whether no program can read the record.
 func isDamaged(err error) bool {
 	return errors.Is(err, fdbelection.ErrInvalidState) && !isNewer(err)
 }
@@ -120,15 +119,15 @@ func appendIdentity(dst []byte, i Identity) []byte {
 
 func appendTime(dst []byte, t time.Time) []byte { return subspace.AppendInt(dst, unixNano(t)) }
 
-// The instants that are stored: far beyond any use, and far enough from the
-// ends of int64 that a duration of a config can be added without overflow.
+// The range of the stored instants, in nanoseconds since 1970: the years 1823 to 2116. A
+// duration of a config can be added without overflow.
 var (
 	earliest = time.Unix(0, -1<<62)
 	latest   = time.Unix(0, 1<<62)
 )
 
-// unixNano returns the nanoseconds since 1970, for instants out of range those
-// of the nearest one in range (years 1823 to 2116).
+// unixNano returns the nanoseconds since 1970. For an instant out of range, it returns
+// those of the nearest one in range.
 func unixNano(t time.Time) int64 {
 	switch {
 	case t.Before(earliest):
@@ -140,12 +139,12 @@ func unixNano(t time.Time) int64 {
 	}
 }
 
-// instant is t as it would be read back: without a zone or a monotonic
-// reading, in range.
+// instant returns t as it would be read back: in range and in UTC, without a monotonic
+// reading.
 func instant(t time.Time) time.Time { return time.Unix(0, unixNano(t)).UTC() }
 
-// begins is instant for the now at which something with a duration begins: its
-// end can be stored too.
+// begins is like instant, for the start of a duration. The end of the duration can also be
+// stored.
 func begins(now time.Time) time.Time {
 	return time.Unix(0, min(unixNano(now), 1<<62-int64(fdbelection.MaxDuration))).UTC()
 }

@@ -8,19 +8,20 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// RegisterCandidate enters a candidate. Its versionstamp is that of the
-// commit: until then, reading the candidate in the same transaction gives
-// ErrRegistrationPending, and the transaction cannot commit any more.
+// RegisterCandidate enters a candidate. The commit gives it a versionstamp. If the same
+// transaction reads the candidate before that, the error is ErrRegistrationPending and the
+// transaction cannot commit any more.
 //
-// The same incarnation that registers again keeps its versionstamp, as in a
-// heartbeat, and its rank is mended. Another incarnation under the same id takes
-// the record over at once, at the end of its rank, and the older process gets
-// ErrDuplicateID at its next heartbeat, even if it is alive. So a restart need not
-// wait for its predecessor's timeout, but two supervised processes under one id
-// replace each other for ever: TakeOverCandidate leaves a live process alone. The
-// leadership of the predecessor is not inherited. Use RegisterCandidate once at the
-// start, and RejoinCandidate afterwards. A holder that registers as an observer
-// vacates its leadership in the same transaction.
+// If the same incarnation registers again, it keeps its versionstamp, as with a heartbeat,
+// and its rank entry is repaired. If another incarnation registers under the same id, it
+// replaces the record at once and ranks last among its priority. The older process gets
+// ErrDuplicateID at its next heartbeat, even if it is alive. A restarted process therefore
+// need not wait, but two supervised processes under one id replace each other for ever.
+// TakeOverCandidate does not replace a live process. The leadership of the older
+// incarnation is not inherited.
+//
+// Use RegisterCandidate once at the start, and RejoinCandidate afterwards. A holder that
+// registers as an observer vacates leadership in the same transaction.
 //
 // Errors: ErrInvalidCandidate, ErrNotInitialized, ErrRegistrationPending,
 // ErrInvalidState.
@@ -28,15 +29,15 @@ func (e *LeaderElection) RegisterCandidate(tr kv.Transaction, me Registration, n
 	return e.register(tr, me, now, true)
 }
 
-// RejoinCandidate enters a candidate again that was registered before, and may
-// have been evicted. If another incarnation has taken its id meanwhile, it gives
-// way: ErrDuplicateID. Other errors are those of RegisterCandidate.
+// RejoinCandidate enters a candidate again that may have been evicted. If another
+// incarnation has registered under its id meanwhile, the error is ErrDuplicateID. Other
+// errors are those of RegisterCandidate.
 func (e *LeaderElection) RejoinCandidate(tr kv.Transaction, me Registration, now time.Time) error {
 	return e.register(tr, me, now, false)
 }
 
 func (e *LeaderElection) register(tr kv.Transaction, me Registration, now time.Time, takeOver bool) error {
-	v, err := e.loadCandidacy(tr, &me)
+	v, err := e.readForHeartbeat(tr, &me)
 	if err != nil {
 		return err
 	}
@@ -64,15 +65,15 @@ func (e *LeaderElection) register(tr kv.Transaction, me Registration, now time.T
 	return e.leaveAsObserver(tr, &v, &me, now)
 }
 
-// loadCandidacy reads what a write of the candidate's own record needs. The leader
-// record matters to an observer only, which must not be left in it.
-func (e *LeaderElection) loadCandidacy(tr kv.Transaction, me *Registration) (view, error) {
+// readForHeartbeat reads what a write of the candidate's own record needs. Only an observer
+// needs the leader record, since that must not name it.
+func (e *LeaderElection) readForHeartbeat(tr kv.Transaction, me *Registration) (view, error) {
 	if err := me.Validate(); err != nil {
 		return view{}, err
 	}
-	load := e.begin(tr)
-	load.of(me.ID)
-	v, err := load.await()
+	reads := e.beginReads(tr)
+	reads.own = e.readCandidate(tr, me.ID)
+	v, err := reads.await()
 	if err != nil {
 		return view{}, err
 	}
@@ -85,16 +86,15 @@ func (e *LeaderElection) loadCandidacy(tr kv.Transaction, me *Registration) (vie
 	return v, v.unreadable.own
 }
 
-// HeartbeatCandidate says that a registered candidate is alive, and does nothing
-// about the leadership; a change of priority, role or metadata is written with it.
-// It notes in the candidate record what it has seen of the leader, as
-// RunElectionCycle does; with Observed it does not. A holder that becomes an
-// observer vacates its leadership in the same transaction.
+// HeartbeatCandidate writes the heartbeat of a registered candidate, and a change of its
+// priority, role or metadata. It neither claims nor renews. Without WithObservation, it
+// notes in the candidate record what it has seen of the leader, as RunElectionCycle does. A
+// holder that becomes an observer vacates leadership in the same transaction.
 //
 // Errors: ErrInvalidCandidate, ErrNotInitialized, ErrUnregisteredCandidate,
 // ErrDuplicateID, ErrRegistrationPending, ErrInvalidState.
 func (e *LeaderElection) HeartbeatCandidate(tr kv.Transaction, me Registration, now time.Time, opts ...CycleOption) error {
-	v, err := e.loadCandidacy(tr, &me)
+	v, err := e.readForHeartbeat(tr, &me)
 	switch {
 	case err != nil:
 		return err
@@ -103,7 +103,7 @@ func (e *LeaderElection) HeartbeatCandidate(tr kv.Transaction, me Registration, 
 	case v.own.Incarnation != me.Incarnation:
 		return duplicateID(me.Identity, v.own.Identity)
 	}
-	c := e.judge(&v, me, now, opts)
+	c := e.newCaller(&v, me, now, opts)
 	if v.unreadable.leader == nil && !v.leader.HeldBy(me.Identity) {
 		c.notes.seen = c.seen
 	}
@@ -113,13 +113,13 @@ func (e *LeaderElection) HeartbeatCandidate(tr kv.Transaction, me Registration, 
 	return e.leaveAsObserver(tr, &v, &me, now)
 }
 
-// leaveAsObserver vacates the leadership of a holder that is an observer from now
-// on, and removes what asks for it to lead. For a voter it removes a challenge that
-// was made with a higher priority than the voter has now.
+// leaveAsObserver vacates leadership if its holder has become an observer, and removes a
+// request that names an observer. It also removes the preemption request of a voter whose
+// priority is lower now.
 func (e *LeaderElection) leaveAsObserver(tr kv.Transaction, v *view, me *Registration, now time.Time) error {
 	if me.Role == Voter {
-		if v.intent.by(me.Identity) && me.Priority < v.intent.Priority {
-			return e.dropRequest(tr, v, me.Identity) // else it keeps out others that may challenge
+		if v.request.by(me.Identity) && me.Priority < v.request.Priority {
+			return e.dropRequest(tr, v, me.Identity) // it would keep out other challengers
 		}
 		return nil
 	}
@@ -130,8 +130,8 @@ func (e *LeaderElection) leaveAsObserver(tr kv.Transaction, v *view, me *Registr
 	return err
 }
 
-// heartbeat writes the record of a candidate that reads own (nil: register
-// it), which was read serialisably, and its rank if that changes.
+// heartbeat writes the candidate record after own, and its rank entry if that changes. A
+// nil own registers the candidate. The caller has read own with a read conflict.
 func (e *LeaderElection) heartbeat(tr kv.Transaction, own *Candidate, me Registration, now time.Time, kept *notes) error {
 	next := Candidate{Registration: me, LastHeartbeat: now, Heartbeats: 1, notes: kept}
 	key := e.keys.candidate(me.ID)
@@ -154,8 +154,8 @@ func (e *LeaderElection) heartbeat(tr kv.Transaction, own *Candidate, me Registr
 		tr.Set(e.keys.rankOf(&next), nil)
 		return nil
 	}
-	// An earlier attempt of this process may have claimed since this transaction
-	// read: an observer must not find itself the leader.
+	// An earlier attempt of this process may have claimed after the read of this
+	// transaction. An observer must not become the leader that way.
 	return conflictOn(tr, e.keys.term)
 }
 
@@ -165,30 +165,29 @@ func (e *LeaderElection) clearRank(tr kv.Transaction, c *Candidate) {
 	}
 }
 
-// UnregisterCandidate is how a process leaves, in one transaction: it vacates
-// the leadership if this incarnation holds it, removes its candidate record, takes
-// back its own challenge and removes a request to transfer to it. What belongs
-// to another incarnation of the same id it leaves alone. After its commit no
-// registration, heartbeat, claim, renewal, challenge, resignation or hand-over
-// that this process attempted before, nor one to it, can still take effect.
+// UnregisterCandidate removes a candidate. If this incarnation holds leadership, it vacates
+// that. It also removes the candidate's preemption request, or a request to transfer
+// leadership to it. It changes nothing of another incarnation of the same id. After its
+// commit, no earlier attempt of this process can still take effect, and neither can an
+// earlier hand-over to it.
 //
-// It works without a config, beside records that cannot be read (which it leaves
-// alone), and if there is nothing to remove, so that it can be run again until it
-// has committed; it then still conflicts with whatever this process may have on the
-// way. It does not conflict with the renewals of another candidate.
+// It works without a config and beside unreadable records, which it leaves as they are. If
+// there is nothing to remove, it still conflicts with earlier attempts of this process, so
+// it can be run again until it has committed. It does not conflict with the renewals of
+// another candidate.
 //
 // Errors: ErrInvalidCandidate, ErrRegistrationPending.
 func (e *LeaderElection) UnregisterCandidate(tr kv.Transaction, me Identity, now time.Time) error {
 	if err := me.Validate(); err != nil {
 		return err
 	}
-	load := e.begin(tr)
-	load.of(me.ID)
-	v, err := load.await()
+	reads := e.beginReads(tr)
+	reads.own = e.readCandidate(tr, me.ID)
+	v, err := reads.await()
 	if err != nil {
 		return err
 	}
-	if err := conflictOn(tr, e.keys.term, e.keys.intent); err != nil {
+	if err := conflictOn(tr, e.keys.term, e.keys.request); err != nil {
 		return err
 	}
 	if err := tr.AddWriteConflictKey(e.keys.candidate(me.ID)); err != nil {
@@ -204,7 +203,7 @@ func (e *LeaderElection) UnregisterCandidate(tr kv.Transaction, me Identity, now
 	return e.dropRequest(tr, &v, me)
 }
 
-// remove clears the record of a candidate and its rank.
+// remove clears the record of a candidate and its rank entry.
 func (e *LeaderElection) remove(tr kv.Transaction, c *Candidate) {
 	tr.Clear(e.keys.candidate(c.ID))
 	e.clearRank(tr, c)

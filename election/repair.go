@@ -8,56 +8,57 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Repair is what Repair did about one damaged record.
+// Repair is what LeaderElection.Repair did about one unreadable record.
 type Repair struct {
-	// Key is the whole key in the database, and Record the kind of the record.
+	// Key is the complete key in the database, and Record the kind of the record.
 	Key    []byte
 	Record string
 	// Problem says what was wrong.
 	Problem string
-	// Newer says that a newer version of this program has written the record.
+	// Newer reports whether a newer version of this program has written the record.
 	Newer bool
-	// Done says what was done about it. It is empty if the record was left alone:
-	// it was written by a newer program, or cannot be derived from others.
+	// Done says what was done about it. It is empty if the record was not changed, since a
+	// newer program has written it or it cannot be derived from other records.
 	Done string
 }
 
-// Repair goes through all records of the election, and mends those that are
-// damaged: it removes an intent, candidates and history entries that cannot be read,
-// derives the rank index from the candidates, the term record from the leader
-// record, and a lost leader record from the term record, as RaiseTerm does: the
-// leadership is vacant then, and a holder that still runs may believe until its
-// lease ends. A candidate whose record is removed registers again by itself if it
-// runs an elector.
+// Repair repairs the damaged records of an election:
 //
-// It leaves alone what a newer program has written, and a config: write a whole one
-// with WriteConfig. It reads everything by snapshot, so it conflicts only with
-// writers of the records that it changes. Run again it finds nothing to do.
+//   - It removes a damaged request, candidate record or history entry. A candidate that runs
+//     an elector registers again by itself.
+//   - It derives the rank index from the candidate records, and the term record from the
+//     leader record.
+//   - It derives a lost leader record from the term record, as RaiseTerm does. Leadership is
+//     vacant then, and a holder that still runs may lead until its lease ends.
+//
+// It does not change records of a newer program. It does not repair a config either: write
+// a complete one with WriteConfig. It reads everything by snapshot, so it conflicts only
+// with writers of the records that it changes. If it is run again, it finds nothing to do.
 //
 // Errors: ErrNotInitialized.
 func (e *LeaderElection) Repair(tr kv.Transaction, now time.Time) ([]Repair, error) {
-	r := repairing{e: e, tr: tr}
-	load := e.begin(tr)
+	r := repairs{e: e, tr: tr}
+	reads := e.beginReads(tr)
 	term := tr.Get(e.keys.term)
 	rows := e.scanCandidates(tr)
 	begin, end := below(e.keys.rank, integerCode, afterInteger)
 	ranks := tr.Snapshot().GetRange(begin, end, kv.RangeOptions{})
 	begin, end = below(e.keys.history, zeroCode, afterInteger)
 	events := tr.Snapshot().GetRange(begin, end, kv.RangeOptions{})
-	v, err := load.await()
+	v, err := reads.await()
 	if err != nil {
 		return nil, err
 	}
 	if v.config.Revision == 0 && v.unreadable.config == nil {
 		return nil, fdbelection.ErrNotInitialized
 	}
-	r.left(v.unreadable.config)
+	r.leave(v.unreadable.config)
 	tenure, err := term.Get()
 	if err == nil {
-		err = r.seat(&v, tenure, now)
+		err = r.leadership(&v, tenure, now)
 	}
 	if err == nil {
-		err = r.remove(v.unreadable.intent)
+		err = r.remove(v.unreadable.request)
 	}
 	if err == nil {
 		err = r.candidates(&v, rows, ranks)
@@ -68,48 +69,50 @@ func (e *LeaderElection) Repair(tr kv.Transaction, now time.Time) ([]Repair, err
 	return r.done, err
 }
 
-type repairing struct {
+// repairs is one run of Repair.
+type repairs struct {
 	e    *LeaderElection
 	tr   kv.Transaction
 	done []Repair
 }
 
-// note says what was done about a record, if that is damaged.
-func (r *repairing) note(fault error, done string) {
+// note notes what was done about a record, if it is unreadable.
+func (r *repairs) note(fault error, done string) {
 	if state, ok := errors.AsType[*fdbelection.InvalidStateError](fault); ok {
 		r.done = append(r.done, Repair{Key: state.Key, Record: state.Record, Problem: state.Problem, Newer: state.Newer, Done: done})
 	}
 }
 
-func (r *repairing) left(fault error) { r.note(fault, "") }
+// leave notes that an unreadable record was not changed.
+func (r *repairs) leave(fault error) { r.note(fault, "") }
 
-// remove clears a record that is damaged.
-func (r *repairing) remove(fault error) error {
+// remove clears a record if it is damaged.
+func (r *repairs) remove(fault error) error {
 	var state *fdbelection.InvalidStateError
 	switch {
 	case !errors.As(fault, &state):
 		return nil
 	case state.Newer:
-		r.left(fault)
+		r.leave(fault)
 		return nil
 	}
 	r.note(fault, "removed")
 	return r.clear(state.Key)
 }
 
-func (r *repairing) clear(key []byte) error {
+func (r *repairs) clear(key []byte) error {
 	err := conflictOn(r.tr, key)
 	r.tr.Clear(key)
 	return err
 }
 
-// seat mends the leader record by the term record, or the other way round.
-func (r *repairing) seat(v *view, value []byte, now time.Time) error {
+// leadership repairs the leader record from the term record, or the other way round.
+func (r *repairs) leadership(v *view, value []byte, now time.Time) error {
 	e := r.e
 	var tenure TermRecord
 	var fault error
 	if value != nil {
-		tenure, fault = decodeTenure(e.keys.term, value)
+		tenure, fault = decodeTerm(e.keys.term, value)
 	}
 	lost := v.unreadable.leader
 	if v.lost {
@@ -117,14 +120,14 @@ func (r *repairing) seat(v *view, value []byte, now time.Time) error {
 	}
 	switch {
 	case isNewer(fault), isNewer(lost):
-		r.left(lost)
-		r.left(fault)
+		r.leave(lost)
+		r.leave(fault)
 	case lost != nil && (fault != nil || value == nil || v.config.Revision == 0):
-		r.left(lost)
-		r.left(fault)
+		r.leave(lost)
+		r.leave(fault)
 	case lost != nil:
 		if e.restoreFrom(v, value); !v.lost {
-			r.left(lost)
+			r.leave(lost)
 			return nil
 		}
 		r.note(lost, "made vacant by the term record")
@@ -142,16 +145,16 @@ func (r *repairing) seat(v *view, value []byte, now time.Time) error {
 	return nil
 }
 
-// candidates removes the records that cannot be read, and what asks for one of those to
-// lead, as it would stand without an author. It mends the rank index.
-func (r *repairing) candidates(v *view, rows, ranks kv.Future[[]kv.KeyValue]) error {
+// candidates removes damaged candidate records, and a request that names one of them. It
+// then repairs the rank index.
+func (r *repairs) candidates(v *view, rows, ranks kv.Future[[]kv.KeyValue]) error {
 	found, err := rows.Get()
 	if err != nil {
 		return registrationPending(err)
 	}
 	k := &r.e.keys
 	wanted := map[string]*Candidate{} // by the key in the index
-	spared := map[string]bool{}       // the ids of records in a newer format
+	kept := map[string]bool{}         // the ids of records in a newer format
 	var order []string
 	for _, row := range found {
 		id, ok := k.candidateID(row.Key)
@@ -163,12 +166,12 @@ func (r *repairing) candidates(v *view, rows, ranks kv.Future[[]kv.KeyValue]) er
 			key := string(k.rankOf(&c))
 			wanted[key], order = &c, append(order, key)
 		}
-		spared[id] = isNewer(fault)
+		kept[id] = isNewer(fault)
 		if err := r.remove(fault); err != nil {
 			return err
 		}
-		if isDamaged(fault) && v.intent.ID == id {
-			if err := r.e.dropRequest(r.tr, v, v.intent.Identity); err != nil {
+		if isDamaged(fault) && v.request.ID == id {
+			if err := r.e.dropRequest(r.tr, v, v.request.Identity); err != nil {
 				return err
 			}
 		}
@@ -177,16 +180,16 @@ func (r *repairing) candidates(v *view, rows, ranks kv.Future[[]kv.KeyValue]) er
 	if err != nil {
 		return registrationPending(err)
 	}
-	return r.ranks(index, wanted, order, spared)
+	return r.ranks(index, wanted, order, kept)
 }
 
-// ranks makes the rank index what it has to be: the keys in wanted, in the given order.
-func (r *repairing) ranks(index []kv.KeyValue, wanted map[string]*Candidate, order []string, spared map[string]bool) error {
+// ranks repairs the rank index, so that it has the keys in wanted. It adds them in order.
+func (r *repairs) ranks(index []kv.KeyValue, wanted map[string]*Candidate, order []string, kept map[string]bool) error {
 	k := &r.e.keys
 	for _, row := range index {
 		ranked, ok, fault := k.ranked(row.Key)
 		switch {
-		case !ok || fault == nil && spared[ranked.ID]:
+		case !ok || fault == nil && kept[ranked.ID]:
 		case wanted[string(row.Key)] != nil:
 			delete(wanted, string(row.Key))
 		default:
@@ -211,8 +214,8 @@ func (r *repairing) ranks(index []kv.KeyValue, wanted map[string]*Candidate, ord
 	return nil
 }
 
-// history removes the entries that cannot be read.
-func (r *repairing) history(future kv.Future[[]kv.KeyValue]) error {
+// history removes damaged entries.
+func (r *repairs) history(future kv.Future[[]kv.KeyValue]) error {
 	rows, err := future.Get()
 	if err != nil {
 		return err

@@ -11,17 +11,17 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// RequestKind says what an intent asks of the leader.
+// RequestKind says what a request asks of the leader.
 type RequestKind int
 
 const (
 	// NoRequest: nothing is asked.
 	NoRequest RequestKind = iota
-	// PreemptionRequest: a higher priority asks the leader to drain and hand over.
+	// PreemptionRequest: a candidate of higher priority asks the leader to hand over to it.
 	PreemptionRequest
-	// ResignRequest: an operator asks the leader to step down.
+	// ResignRequest: an operator asks the leader to resign.
 	ResignRequest
-	// TransferRequest: an operator asks the leader to hand over to the Identity.
+	// TransferRequest: an operator asks the leader to hand over to Request.Identity.
 	TransferRequest
 )
 
@@ -41,83 +41,84 @@ func (k RequestKind) String() string {
 	}
 }
 
-// Request is what somebody asks of the leader of one term, and of no other
-// term. There is at most one; any change of tenure clears it.
+// Request is what is asked of the leader of one term. It is void in every other term. At
+// most one stands, and every change of tenure clears it.
 type Request struct {
 	Kind RequestKind
-	// Term is the one that the intent is about.
+	// Term is the term whose leader is asked.
 	Term uint64
 	// Identity is the challenger, or the target of a transfer.
 	Identity
-	// Nonce names the intent; a transfer by request begins a tenure of this nonce.
+	// Nonce names the request. The tenure that a hand-over begins has the same nonce.
 	Nonce uuid.UUID
-	// Counter is raised by a challenger in each of its cycles: one that stands
-	// still has an author that is gone.
+	// Counter is raised by a challenger in each of its cycles. If it does not change, the
+	// challenger is gone.
 	Counter uint64
-	// Priority is the challenger's.
+	// Priority is the priority of the challenger.
 	Priority int32
 }
 
-// String says what is asked, safe to print.
-func (i Request) String() string {
-	switch i.Kind {
+// String says what is asked. It is safe to print.
+func (r Request) String() string {
+	switch r.Kind {
 	case PreemptionRequest:
-		return fmt.Sprintf("challenge by %s of priority %d in term %d", i.Identity, i.Priority, i.Term)
+		return fmt.Sprintf("challenge by %s of priority %d in term %d", r.Identity, r.Priority, r.Term)
 	case TransferRequest:
-		return fmt.Sprintf("transfer to %s in term %d", i.Identity, i.Term)
+		return fmt.Sprintf("transfer to %s in term %d", r.Identity, r.Term)
 	default:
-		return fmt.Sprintf("%s in term %d", i.Kind, i.Term)
+		return fmt.Sprintf("%s in term %d", r.Kind, r.Term)
 	}
 }
 
-// about reports whether the intent asks something of the leader of term.
-func (i *Request) about(term uint64) bool { return i.Kind != NoRequest && i.Term == term }
+// about reports whether the request asks something of the leader of term.
+func (r *Request) about(term uint64) bool { return r.Kind != NoRequest && r.Term == term }
 
-// requested reports whether an operator asks something of the leader of term.
-func (i *Request) requested(term uint64) bool {
-	return i.about(term) && (i.Kind == ResignRequest || i.Kind == TransferRequest)
+// byOperator reports whether an operator asks something of the leader of term.
+func (r *Request) byOperator(term uint64) bool {
+	return r.about(term) && (r.Kind == ResignRequest || r.Kind == TransferRequest)
 }
 
-// by reports whether the intent is a challenge by this incarnation.
-func (i *Request) by(author Identity) bool {
-	return i.Kind == PreemptionRequest && i.Identity == author
+// by reports whether it is a preemption request by this incarnation.
+func (r *Request) by(author Identity) bool {
+	return r.Kind == PreemptionRequest && r.Identity == author
 }
 
-// concerns reports whether the intent is void once this incarnation is gone or
-// votes no more: it is its challenge, or the transfer to it.
-func (i *Request) concerns(who Identity) bool {
-	return (i.Kind == PreemptionRequest || i.Kind == TransferRequest) && i.Identity == who
+// concerns reports whether the request is void if this incarnation is gone or is not a
+// voter any more. It is the author of a preemption request, or the target of a transfer.
+func (r *Request) concerns(named Identity) bool {
+	return (r.Kind == PreemptionRequest || r.Kind == TransferRequest) && r.Identity == named
 }
 
-// dropRequest removes the intent that v saw, where it is void without who.
-func (e *LeaderElection) dropRequest(tr kv.Transaction, v *view, who Identity) error {
-	if !v.intent.concerns(who) {
+// dropRequest removes the request that the view saw, if it is void without named.
+func (e *LeaderElection) dropRequest(tr kv.Transaction, v *view, named Identity) error {
+	if !v.request.concerns(named) {
 		return nil
 	}
-	if err := conflictOn(tr, e.keys.intent); err != nil {
+	if err := conflictOn(tr, e.keys.request); err != nil {
 		return err
 	}
-	tr.Clear(e.keys.intent)
+	tr.Clear(e.keys.request)
 	return nil
 }
 
-func (i *Request) encode() []byte {
-	b := newRecord(80 + len(i.ID))
-	b = subspace.AppendInt(b, int64(i.Kind))
-	b = subspace.AppendUint(b, i.Term)
-	b = appendIdentity(b, i.Identity)
-	b = subspace.AppendUUID(b, i.Nonce)
-	b = subspace.AppendUint(b, i.Counter)
-	return subspace.AppendInt(b, int64(i.Priority))
+func (r *Request) encode() []byte {
+	b := newRecord(80 + len(r.ID))
+	b = subspace.AppendInt(b, int64(r.Kind))
+	b = subspace.AppendUint(b, r.Term)
+	b = appendIdentity(b, r.Identity)
+	b = subspace.AppendUUID(b, r.Nonce)
+	b = subspace.AppendUint(b, r.Counter)
+	return subspace.AppendInt(b, int64(r.Priority))
 }
 
-// decodeIntent reads an intent record; no value is no intent.
-func decodeIntent(key, value []byte) (Request, error) {
+// decodeRequest reads a request record. Without a value, it returns NoRequest. The key
+// and the name of the record are still "intent".
+func decodeRequest(key, value []byte) (Request, error) {
 	if value == nil {
 		return Request{}, nil
 	}
 	r := openRecord("intent", key, value)
-	i := Request{
+	request := Request{
 		Kind:     RequestKind(r.Int64()),
 		Term:     r.count(),
 		Identity: r.identity(),
@@ -125,28 +126,27 @@ func decodeIntent(key, value []byte) (Request, error) {
 		Counter:  r.count(),
 		Priority: r.int32(),
 	}
-	if i.Kind < PreemptionRequest || i.Kind > TransferRequest {
-		r.fail("kind " + strconv.Itoa(int(i.Kind)) + " is unknown")
+	if request.Kind < PreemptionRequest || request.Kind > TransferRequest {
+		r.fail("kind " + strconv.Itoa(int(request.Kind)) + " is unknown")
 	}
-	return i, r.close()
+	return request, r.close()
 }
 
-// ReadRequest returns what is asked of the leader, by a snapshot read; its Kind
-// is NoRequest where nothing is. One about another term than that of the leader
-// is void. Errors: ErrInvalidState.
+// ReadRequest returns what is asked of the leader, by a snapshot read. Its Kind is NoRequest
+// if nothing is asked. A request about another term than that of the leader is void.
+// Errors: ErrInvalidState.
 func (e *LeaderElection) ReadRequest(tr kv.ReadTransaction) (Request, error) {
-	value, err := tr.Snapshot().Get(e.keys.intent).Get()
+	value, err := tr.Snapshot().Get(e.keys.request).Get()
 	if err != nil {
 		return Request{}, err
 	}
-	return decodeIntent(e.keys.intent, value)
+	return decodeRequest(e.keys.request, value)
 }
 
-// RequestResign asks the leader of term to step down; the request is void
-// under any other term. Choose the nonce outside of the transaction's closure.
-// Where that tenure has ended already there is nothing to ask, and the answer
-// is nil. It takes the place of a challenge; another request about the same
-// term has to be cancelled first.
+// RequestResign asks the leader of term to resign. The request is void in every other term.
+// Choose the nonce outside of the transaction's closure. If that tenure has ended already,
+// it does nothing and returns nil. It replaces a preemption request. Another request of an
+// operator about the same term has to be cancelled first.
 //
 // Errors: ErrNotInitialized, ErrNotLeader (the term has not begun),
 // ErrRequestPending, ErrNoNonce, ErrInvalidState.
@@ -154,10 +154,9 @@ func (e *LeaderElection) RequestResign(tr kv.Transaction, term uint64, nonce uui
 	return e.request(tr, Request{Kind: ResignRequest, Term: term, Nonce: nonce})
 }
 
-// RequestTransfer asks the leader of term to hand its seat over to the
-// candidate of an id, as RequestResign asks it to step down. It is about that
-// candidate's present incarnation. The tenure that follows from it has the nonce
-// of the request, by which its author can tell that it was done.
+// RequestTransfer asks the leader of term to hand over to the candidate with an id. It is
+// about the incarnation that is registered now, and otherwise like RequestResign. The tenure
+// of the successor has the nonce of the request, so its author can tell that it was done.
 //
 // Errors: those of RequestResign, and ErrProcessNotFound, ErrNotVoting,
 // ErrInvalidCandidate, ErrRegistrationPending of the target.
@@ -172,11 +171,11 @@ func (e *LeaderElection) request(tr kv.Transaction, wanted Request) error {
 	if wanted.Nonce == uuid.Nil {
 		return fdbelection.ErrNoNonce
 	}
-	load := e.begin(tr)
+	reads := e.beginReads(tr)
 	if wanted.Kind == TransferRequest {
-		load.other(wanted.ID)
+		reads.other = e.readCandidate(tr, wanted.ID)
 	}
-	v, err := load.await()
+	v, err := reads.await()
 	if err == nil {
 		err = v.decidable()
 	}
@@ -188,12 +187,12 @@ func (e *LeaderElection) request(tr kv.Transaction, wanted Request) error {
 		return fmt.Errorf("%w: term %d has not begun, the newest is %d", fdbelection.ErrNotLeader, wanted.Term, v.leader.Term)
 	case v.leader.Term > wanted.Term, v.leader.Vacant():
 		return nil
-	case v.intent.requested(wanted.Term) && v.intent.Nonce == wanted.Nonce:
+	case v.request.byOperator(wanted.Term) && v.request.Nonce == wanted.Nonce:
 		return nil
-	case v.unreadable.intent != nil:
-		return fmt.Errorf("%w; cancel it first, with CancelAnyRequest or `fdbelect cancel`", v.unreadable.intent)
-	case v.intent.requested(wanted.Term):
-		return fmt.Errorf("%w (%s, nonce %s)", fdbelection.ErrRequestPending, v.intent, v.intent.Nonce)
+	case v.unreadable.request != nil:
+		return fmt.Errorf("%w; cancel it first, with CancelAnyRequest or `fdbelect cancel`", v.unreadable.request)
+	case v.request.byOperator(wanted.Term):
+		return fmt.Errorf("%w (%s, nonce %s)", fdbelection.ErrRequestPending, v.request, v.request.Nonce)
 	}
 	if wanted.Kind == TransferRequest {
 		if wanted.ID == v.leader.ID {
@@ -203,47 +202,48 @@ func (e *LeaderElection) request(tr kv.Transaction, wanted Request) error {
 			return err
 		}
 		wanted.Identity = v.other.Identity
-		// What removes that incarnation, or makes it an observer, and has not read this
-		// intent must not be committed after it: nothing else would take it away.
+		// A concurrent transaction may remove that incarnation or make it an observer. If it
+		// committed afterwards, nothing would remove this request. This write conflict makes it
+		// fail.
 		if err := tr.AddWriteConflictKey(e.keys.candidate(wanted.ID)); err != nil {
 			return err
 		}
 	}
-	if err := conflictOn(tr, e.keys.term, e.keys.intent); err != nil {
+	if err := conflictOn(tr, e.keys.term, e.keys.request); err != nil {
 		return err
 	}
-	tr.Set(e.keys.intent, wanted.encode())
+	tr.Set(e.keys.request, wanted.encode())
 	return nil
 }
 
-// CancelRequest takes a request back, by its nonce. If it does not stand any
-// more, CancelRequest does nothing and returns nil: the leader record says what
-// became of it. A request that its author is still retrying may be written again.
+// CancelRequest removes the request of an operator, by its nonce. If it does not stand any
+// more, CancelRequest does nothing and returns nil, and the leader record says what became
+// of it. A request that its author is still retrying may be written again.
 //
 // Errors: ErrInvalidState.
 func (e *LeaderElection) CancelRequest(tr kv.Transaction, nonce uuid.UUID) error {
-	value, err := tr.Get(e.keys.intent).Get()
+	value, err := tr.Get(e.keys.request).Get()
 	if err != nil {
 		return err
 	}
-	intent, err := decodeIntent(e.keys.intent, value)
+	request, err := decodeRequest(e.keys.request, value)
 	if err != nil {
 		return err
 	}
-	if intent.requested(intent.Term) && intent.Nonce == nonce {
-		tr.Clear(e.keys.intent)
+	if request.byOperator(request.Term) && request.Nonce == nonce {
+		tr.Clear(e.keys.request)
 	}
 	return nil
 }
 
-// CancelAnyRequest removes whatever is asked of the leader: a request, a challenge,
-// or an intent that cannot be read. It reports whether there was one. A challenger
-// that is alive challenges again in its next cycle. It is safe to run again.
+// CancelAnyRequest removes any request, even one that cannot be read. It reports whether
+// there was one. A challenger that is alive asks again in its next cycle. It is safe to run
+// again.
 func (e *LeaderElection) CancelAnyRequest(tr kv.Transaction) (bool, error) {
-	value, err := tr.Get(e.keys.intent).Get()
+	value, err := tr.Get(e.keys.request).Get()
 	if err != nil || value == nil {
 		return false, err
 	}
-	tr.Clear(e.keys.intent)
+	tr.Clear(e.keys.request)
 	return true, nil
 }

@@ -7,15 +7,14 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// ballotGap is how far the ballot goes on from the last one that the term record
-// names, if the leader record is lost: more renewals than a tenure can have made
-// since, at one a millisecond for 34 years.
+// ballotGap is what restoreFrom adds to the ballot in the term record, if the leader record
+// is lost. No tenure can have made so many renewals since: one a millisecond for 34 years.
 const ballotGap = 1 << 40
 
-// restore completes a view that saw no leader record, if one was lost. Only
-// elections without a leader record pay for this second read. It is serialisable,
-// so that no two processes go on from one lost record.
-func (e *LeaderElection) restore(tr kv.Transaction, v *view) error {
+// restore gives a view that saw no leader record one in place of a lost one. Only elections
+// without a leader record pay for this second read. It adds a read conflict, so two processes
+// cannot both continue from one lost record.
+func (e *LeaderElection) restore(tr kv.ReadTransaction, v *view) error {
 	value, err := tr.Get(e.keys.term).Get()
 	if err != nil || value == nil {
 		return err
@@ -24,16 +23,15 @@ func (e *LeaderElection) restore(tr kv.Transaction, v *view) error {
 	return nil
 }
 
-// restoreFrom gives a view a leader record in place of the lost one, by the term
-// record, which says who led. It is written with the next change of the leader
-// record. If that is not possible, the leader record of the view is unreadable.
+// restoreFrom derives the leader record of a view from the term record, which says who led.
+// The next change of the leader record writes it. If the term record does not allow that,
+// the leader record of the view is unreadable.
 //
-// Its ballot is above any that was written. Its priority is the highest, as the
-// true one is unknown, and its lease the one of the config. No clock says when that
-// ends, so others claim once they have seen it for a whole lease, in an election by
-// clock as well.
+// The ballot is above any that was written. The priority is the highest one, as the true one
+// is unknown. The lease is that of the config. Its end is not known, so others claim once
+// they have seen the record for a whole lease, even in an election by clock.
 func (e *LeaderElection) restoreFrom(v *view, term []byte) {
-	tenure, err := decodeTenure(e.keys.term, term)
+	tenure, err := decodeTerm(e.keys.term, term)
 	base := max(tenure.Ballot, tenure.Term)
 	if err != nil || base >= maxCount-2*ballotGap {
 		v.unreadable.leader = e.leaderLost()
@@ -47,15 +45,15 @@ func (e *LeaderElection) restoreFrom(v *view, term []byte) {
 	}
 }
 
-// Lost reports whether the leader record is gone, and a cycle tells of the tenure that
-// the term record names in its place. Its LeaseExpiry says nothing then.
+// Lost reports whether the stored leader record is gone and this one was derived from the
+// term record. Then its LeaseExpiry says nothing.
 func (l LeaderRecord) Lost() bool { return !l.Vacant() && l.Accepted && l.AcquiredAt.IsZero() }
 
-// leaderLost is the error of a leader record that is gone although a term record
-// stands, for those who cannot go on from that.
+// leaderLost returns the error for a leader record that is gone although there is a term
+// record.
 func (e *LeaderElection) leaderLost() error {
 	return &fdbelection.InvalidStateError{
 		Key: e.keys.leader, Record: "leader",
-		Problem: "is missing although a term record stands: a live leader restores it with its next renewal; else run `fdbelect raise-term`, or RaiseTerm",
+		Problem: "is missing although a term record stands: a live leader restores it with its next renewal; without one, run `fdbelect raise-term` or call RaiseTerm",
 	}
 }

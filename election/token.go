@@ -13,44 +13,44 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// Token is the proof of one tenure. Its Term is the fencing token for systems
-// outside the database: they keep the highest that they saw and refuse lower
-// ones. Inside the database RequireLeadership compares all of it.
+// Token names one tenure. Its Term is the fencing token for systems outside the database:
+// they keep the highest term that they have seen, and refuse lower ones. Inside the
+// database, RequireLeadership compares the complete token.
 type Token struct {
 	Term uint64
 	Identity
 	Nonce uuid.UUID
 }
 
-// String returns the term and its holder, safe to print.
+// String returns the term and its holder. It is safe to print.
 func (t Token) String() string { return fmt.Sprintf("term %d of %s", t.Term, t.Identity) }
 
-// tokenParts is how many parts the text of a token has.
+// tokenParts is the number of parts in the text of a token.
 const tokenParts = 4
 
-// maxTokenText bounds what ParseToken looks at: twenty digits, two UUIDs, three
-// colons, and an id of which every byte is escaped.
+// maxTokenText is the length of the longest text of a token: twenty digits, two UUIDs, three
+// colons, and an id with every byte escaped.
 const maxTokenText = 20 + 2*36 + 3 + 3*MaxIDBytes
 
-// Text returns the token as printable ASCII without spaces, which ParseToken reads:
-// for an environment variable, a header, a command line. It is
+// Text returns the token as printable ASCII without spaces, for an environment variable, a
+// header or a command line. ParseToken reads it. The text is
 //
 //	TERM:INCARNATION:NONCE:ID
 //
-// with the id escaped as in a path of a URL. The term before the first colon is
-// what a system outside the database compares.
+// with the id escaped as in the path of a URL. A system outside the database compares the
+// term before the first colon.
 func (t Token) Text() string {
 	return strconv.FormatUint(t.Term, 10) + ":" + t.Incarnation.String() + ":" + t.Nonce.String() + ":" + url.PathEscape(t.ID)
 }
 
-// ParseToken reads what Text has written. It takes nothing else, not even another
-// way to write the same, and its error quotes nothing that could steer a terminal.
+// ParseToken reads a token from exactly the text that Text returns. It refuses any other
+// form of the same token. Its error is safe to print.
 func ParseToken(text string) (Token, error) {
 	if len(text) > maxTokenText {
 		return Token{}, fmt.Errorf("a fencing token has at most %d bytes, this text has %d", maxTokenText, len(text))
 	}
 	refuse := func(problem string) (Token, error) {
-		return Token{}, fmt.Errorf("%s is no fencing token, TERM:INCARNATION:NONCE:ID: %s", SafeText(text), problem)
+		return Token{}, fmt.Errorf("%s is not a fencing token (TERM:INCARNATION:NONCE:ID): %s", SafeText(text), problem)
 	}
 	parts := strings.SplitN(text, ":", tokenParts)
 	if len(parts) != tokenParts {
@@ -59,66 +59,67 @@ func ParseToken(text string) (Token, error) {
 	var t Token
 	var err error
 	if t.Term, err = strconv.ParseUint(parts[0], 10, 64); err != nil || t.Term == 0 {
-		return refuse("the term is no number above zero")
+		return refuse("the term is not a number above zero")
 	}
 	if t.Incarnation, err = uuid.Parse(parts[1]); err != nil {
-		return refuse("the incarnation is no UUID")
+		return refuse("the incarnation is not a UUID")
 	}
 	if t.Nonce, err = uuid.Parse(parts[2]); err != nil {
-		return refuse("the nonce is no UUID")
+		return refuse("the nonce is not a UUID")
 	}
 	if t.Nonce == uuid.Nil {
-		return refuse("the nonce is empty, and each tenure has one")
+		return refuse("the nonce is zero")
 	}
 	if t.ID, err = url.PathUnescape(parts[3]); err != nil {
-		return refuse("the id is not escaped as it should be")
+		return refuse("the id is not escaped correctly")
 	}
 	if err := validateID(t.ID); err != nil {
 		return refuse(err.Error())
 	}
 	if t.Text() != text {
-		return refuse("it is not written as Text writes it")
+		return refuse("it differs from the text that Token.Text returns")
 	}
 	return t, nil
 }
 
-// RequireLeadership is the fence: it returns nil and makes tr commit only if
-// the tenure of token is the newest one, else it returns
-// fdbelection.ErrFenced. Call it in every transaction that writes on the
-// authority of leadership.
+// RequireLeadership makes tr commit only if the tenure of token is the newest and has not
+// ended. If it is not, the error is ErrFenced. Call it in every transaction that writes on
+// the authority of leadership.
 //
-// It reads the term record, which renewals leave alone: fenced work conflicts
-// with every change of tenure and with no heartbeat. No clock takes part: a
-// leader whose lease is over may still write until somebody took over.
+// It reads the term record, which renewals do not write. A fenced transaction therefore
+// conflicts with every change of the tenure, and with no renewal or heartbeat. No clock is
+// compared, so a leader whose lease has expired may still write until another candidate
+// claims.
 //
-// A transaction that writes nothing is not fenced, as it is never checked for
-// conflicts: what it read may be of a tenure that has just ended. That is why
-// a kv.ReadTransaction is not accepted here.
+// A transaction that writes nothing is not fenced, since the database does not check it for
+// conflicts. It may have read data of a tenure that has just ended. So this function does
+// not accept a kv.ReadTransaction.
+//
+// Errors: ErrFenced, ErrInvalidState (of the term record).
 func (e *LeaderElection) RequireLeadership(tr kv.Transaction, token Token) error {
 	value, err := tr.Get(e.keys.term).Get()
 	if err != nil {
 		return err
 	}
 	if value == nil {
-		return fmt.Errorf("%w: no tenure is recorded here, the token is %s", fdbelection.ErrFenced, token)
+		return fmt.Errorf("%w: there is no term record, the token is %s", fdbelection.ErrFenced, token)
 	}
-	now, err := decodeTenure(e.keys.term, value)
+	now, err := decodeTerm(e.keys.term, value)
 	switch {
 	case err != nil:
 		return err
 	case now.Token != token:
 		return fmt.Errorf("%w: the newest is %s, the token is %s", fdbelection.ErrFenced, now.Token, token)
 	case !now.Held:
-		return fmt.Errorf("%w: %s has ended and the seat is vacant", fdbelection.ErrFenced, token)
+		return fmt.Errorf("%w: %s has ended and leadership is vacant", fdbelection.ErrFenced, token)
 	}
 	return nil
 }
 
-// TermRecord is the term record: what the fence reads.
+// TermRecord is the token of the newest tenure. RequireLeadership reads it.
 type TermRecord struct {
 	Token
-	// Held is false once the tenure has ended and none has followed. The Token is
-	// that of its last holder then.
+	// Held is false if leadership is vacant. Then the Token is that of the last holder.
 	Held bool
 	// Ballot is the ballot of the leader record that was written with it.
 	Ballot uint64
@@ -133,17 +134,18 @@ func (t TermRecord) encode() []byte {
 	return subspace.AppendUint(b, t.Ballot)
 }
 
-func decodeTenure(key, value []byte) (TermRecord, error) {
+// decodeTerm reads a term record.
+func decodeTerm(key, value []byte) (TermRecord, error) {
 	r := openRecord("term", key, value)
 	t := TermRecord{
 		Token: Token{Term: r.count(), Identity: r.identity(), Nonce: r.UUID()},
 		Held:  r.Bool(),
 	}
-	if r.More() { // the records of earlier programs have none
+	if r.More() { // records of earlier programs do not have it
 		t.Ballot = r.count()
 	}
 	if err := r.close(); err != nil {
-		return TermRecord{}, err // no part of it counts
+		return TermRecord{}, err // without the part that could be read
 	}
 	return t, nil
 }

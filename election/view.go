@@ -7,25 +7,24 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// view is what one wave of reads saw: everything that a decision rests on.
+// view is what one wave of reads saw. Every decision depends on a view.
 type view struct {
 	config     fdbelection.Config
 	leader     LeaderRecord
-	intent     Request
+	request    Request
 	own        *Candidate // nil: not registered
-	other      *Candidate // nil: not asked for, or not registered
-	lost       bool       // leader stands in for a record that is gone
+	other      *Candidate // nil: not read, or not registered
+	lost       bool       // leader was derived from the term record, as the leader record is gone
 	unreadable unreadable
 }
 
-// unreadable says why a record of the view could not be read. Such a record costs
-// what it describes and nothing else, so each function asks for the records that
-// it needs.
+// unreadable holds the errors of the records that could not be read. Each function checks
+// only those of the records that it needs.
 type unreadable struct {
-	config, leader, intent, own, other error
+	config, leader, request, own, other error
 }
 
-// initialized returns nil if there is a config to decide by.
+// initialized returns nil if there is a readable config.
 func (v *view) initialized() error {
 	if v.config.Revision > 0 || v.unreadable.config != nil {
 		return v.unreadable.config
@@ -33,8 +32,8 @@ func (v *view) initialized() error {
 	return fdbelection.ErrNotInitialized
 }
 
-// decidable returns nil if the config and the leader record can be read: without
-// them nothing about the leadership can be decided.
+// decidable returns nil if the config and the leader record could be read. Every decision
+// about the leadership needs both.
 func (v *view) decidable() error {
 	if err := v.initialized(); err != nil {
 		return err
@@ -42,7 +41,7 @@ func (v *view) decidable() error {
 	return v.unreadable.leader
 }
 
-// mayReceive returns nil if the other candidate may be handed the leadership.
+// mayReceive returns nil if leadership may be handed to the other candidate.
 func (v *view) mayReceive(id string) error {
 	switch {
 	case v.unreadable.other != nil:
@@ -55,59 +54,30 @@ func (v *view) mayReceive(id string) error {
 	return nil
 }
 
-// load is a wave of reads under way. The config, the leader and the intent
-// are read by snapshot, so that a transaction that changes none of them conflicts
-// with no other. Candidates are read serialisably.
-type load struct {
-	election               *LeaderElection
-	tr                     kv.Transaction
-	config, leader, intent kv.Future[[]byte]
-	own, second            candidateLoad
+// reads is a wave of reads that has begun. The config, the leader record and the request
+// are read by snapshot, so a transaction that changes none of them conflicts with no other.
+type reads struct {
+	election                *LeaderElection
+	tr                      kv.ReadTransaction // nil: await does not look for a lost leader record
+	config, leader, request kv.Future[[]byte]
+	own, other              candidateRead
 }
 
-type candidateLoad struct {
-	id     string
-	key    []byte
-	future kv.Future[[]byte]
-}
-
-func (e *LeaderElection) begin(tr kv.Transaction) load {
-	l := e.beginRead(tr)
-	l.tr = tr
-	return l
-}
-
-// beginRead is like begin, for callers that do not read candidates.
-func (e *LeaderElection) beginRead(tr kv.ReadTransaction) load {
+// beginReads begins to read the config, the leader record and the request. The caller may
+// add candidates before it calls await.
+func (e *LeaderElection) beginReads(tr kv.ReadTransaction) reads {
 	snapshot := tr.Snapshot()
-	return load{
-		election: e,
-		config:   snapshot.Get(e.keys.config), leader: snapshot.Get(e.keys.leader), intent: snapshot.Get(e.keys.intent),
+	return reads{
+		election: e, tr: tr,
+		config: snapshot.Get(e.keys.config), leader: snapshot.Get(e.keys.leader), request: snapshot.Get(e.keys.request),
 	}
 }
 
-// of adds the actor's own candidate record to the wave.
-func (l *load) of(id string) { l.own = l.candidate(id) }
-
-// other adds the record of another candidate.
-func (l *load) other(id string) { l.second = l.candidate(id) }
-
-func (l *load) candidate(id string) candidateLoad {
-	key := l.election.keys.candidate(id)
-	return candidateLoad{id: id, key: key, future: l.tr.Get(key)}
-}
-
-// snapshot reads a candidate without depending on it.
-func (l *load) snapshot(id string) candidateLoad {
-	key := l.election.keys.candidate(id)
-	return candidateLoad{id: id, key: key, future: l.tr.Snapshot().Get(key)}
-}
-
-// await returns the view. Its error is one of the database; records that cannot
-// be read are noted in the view.
-func (l *load) await() (v view, err error) {
-	keys := &l.election.keys
-	value, err := l.config.Get()
+// await returns the view. Its error is one of the store. Records that cannot be read are
+// noted in the view.
+func (r *reads) await() (v view, err error) {
+	keys := &r.election.keys
+	value, err := r.config.Get()
 	if err != nil {
 		return v, err
 	}
@@ -117,31 +87,45 @@ func (l *load) await() (v view, err error) {
 			v.config = fdbelection.Config{}
 		}
 	}
-	if value, err = l.leader.Get(); err != nil {
+	if value, err = r.leader.Get(); err != nil {
 		return v, err
 	}
 	v.leader, v.unreadable.leader = decodeLeader(keys.leader, value)
-	if value, err = l.intent.Get(); err != nil {
+	if value, err = r.request.Get(); err != nil {
 		return v, err
 	}
-	if v.intent, v.unreadable.intent = decodeIntent(keys.intent, value); v.unreadable.intent != nil {
-		v.intent = Request{}
+	if v.request, v.unreadable.request = decodeRequest(keys.request, value); v.unreadable.request != nil {
+		v.request = Request{}
 	}
-	if v.own, v.unreadable.own, err = l.own.await(); err != nil {
+	if v.own, v.unreadable.own, err = r.own.await(); err != nil {
 		return v, err
 	}
-	if v.other, v.unreadable.other, err = l.second.await(); err != nil {
+	if v.other, v.unreadable.other, err = r.other.await(); err != nil {
 		return v, err
 	}
-	if l.tr != nil && v.leader.Ballot == 0 && v.unreadable.leader == nil {
-		err = l.election.restore(l.tr, &v)
+	if r.tr != nil && v.leader.Ballot == 0 && v.unreadable.leader == nil {
+		err = r.election.restore(r.tr, &v)
 	}
 	return v, err
 }
 
-// await returns the candidate, nil if it is not registered, and why its record
-// cannot be read.
-func (c *candidateLoad) await() (_ *Candidate, unreadable, err error) {
+// candidateRead is the read of one candidate record that has begun.
+type candidateRead struct {
+	id     string
+	key    []byte
+	future kv.Future[[]byte] // nil: the candidate is not read
+}
+
+// readCandidate begins to read a candidate record. Pass a snapshot to read it without a
+// read conflict.
+func (e *LeaderElection) readCandidate(tr kv.ReadTransaction, id string) candidateRead {
+	key := e.keys.candidate(id)
+	return candidateRead{id: id, key: key, future: tr.Get(key)}
+}
+
+// await returns the candidate, or nil if it is not registered. The second result says why
+// its record cannot be read.
+func (c *candidateRead) await() (_ *Candidate, unreadable, err error) {
 	if c.future == nil {
 		return nil, nil, nil
 	}
@@ -159,8 +143,8 @@ func (c *candidateLoad) await() (_ *Candidate, unreadable, err error) {
 	return &candidate, nil, nil
 }
 
-// registrationPending gives code 1036, of a read of what this transaction
-// itself has registered, its name.
+// registrationPending replaces code 1036, which a read of a candidate returns that this
+// transaction itself has registered.
 func registrationPending(err error) error {
 	if kv.CodeOf(err) == kv.CodeAccessedUnreadable {
 		return fdbelection.ErrRegistrationPending

@@ -8,29 +8,29 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// MaxTermFloor bounds what RaiseTerm takes: terms and ballots that no election
-// comes to by itself, with as many left to go on.
+// MaxTermFloor is the highest floor for RaiseTerm. No election reaches it by itself, and as
+// many terms are left above it.
 const MaxTermFloor = 1 << 61
 
-// RaiseTerm ends every tenure up to the term floor, so that the next one has a
-// higher term. It is for a database that was restored to its past, whose terms
-// would otherwise be used a second time: give it a floor that no tenure before the
-// restore has reached, such as the highest that any receiver of fenced writes has
-// seen. It is also for a leader record that was lost or cannot be read, if the
-// term record still stands: any floor will do, 1 included. It returns the leader
-// record that stands then.
+// RaiseTerm ends every tenure up to the term floor, so the next tenure has a higher term. It
+// returns the leader record after that. Use it in two cases:
 //
-// If the term is lower, if it is the floor and the leadership is held, or if the
-// leader record was lost, the leadership is vacant afterwards. Its term is the
-// floor, or the term that stood if that is higher; its ballot is at least the
-// floor, and above every ballot that was written. What was asked of the leader is
-// removed, and the history says so under the term. A token of any tenure up to
-// that term is fenced from then on, also one that came back with the restored data.
-// Its holder, if it still runs, may believe until its lease ends. Stop all
-// processes before.
+//   - A database was restored from a backup, so its terms would be used a second time. Pass
+//     a floor that no tenure before the restore has exceeded, such as the highest term that
+//     any receiver of fenced writes has seen.
+//   - The leader record is lost or unreadable, and there is a term record. Any floor will
+//     do, for example 1.
 //
-// It never lowers a term or a ballot, nor ends a tenure above the floor whose
-// records are whole: run again it changes nothing.
+// If the term is lower than the floor, if it is the floor and leadership is held, or if the
+// leader record was lost, then leadership is vacant afterwards. The term is the floor, or
+// the previous term if that is higher. The ballot is at least the floor, and above every
+// ballot that was written. The request is removed, and the history has an EventEnded under
+// the new term. From then on, tokens of all tenures up to that term are fenced, including
+// those that came back with the restored data. A holder that still runs may lead until its
+// lease ends, so stop all processes first.
+//
+// It never lowers a term or a ballot, and never ends a tenure above the floor whose records
+// are readable. If it is run again, it changes nothing.
 //
 // Errors: ErrTermFloor, ErrNotInitialized, ErrInvalidState (a leader record in a
 // newer format, or one that is lost while the term record cannot be read either).
@@ -38,9 +38,9 @@ func (e *LeaderElection) RaiseTerm(tr kv.Transaction, floor uint64, now time.Tim
 	if floor == 0 || floor > MaxTermFloor {
 		return LeaderRecord{}, fmt.Errorf("%w: it is %d; use 1 to %d", fdbelection.ErrTermFloor, floor, uint64(MaxTermFloor))
 	}
-	load := e.begin(tr)
+	reads := e.beginReads(tr)
 	term := tr.Get(e.keys.term)
-	v, err := load.await()
+	v, err := reads.await()
 	if err != nil {
 		return LeaderRecord{}, err
 	}
@@ -53,7 +53,7 @@ func (e *LeaderElection) RaiseTerm(tr kv.Transaction, floor uint64, now time.Tim
 	}
 	var ended TermRecord
 	if value != nil {
-		ended, _ = decodeTenure(e.keys.term, value) // one that cannot be read is replaced
+		ended, _ = decodeTerm(e.keys.term, value) // an unreadable record is replaced
 	}
 	if err := v.unreadable.leader; err != nil {
 		if isNewer(err) || ended.Term == 0 {
@@ -69,10 +69,9 @@ func (e *LeaderElection) RaiseTerm(tr kv.Transaction, floor uint64, now time.Tim
 	return e.raise(tr, &v, ended, max(floor, v.leader.Term), now)
 }
 
-// raise leaves the leadership vacant under the term floor, which is not below the
-// term that stands.
+// raise leaves leadership vacant under the term floor, which is not below the current term.
 func (e *LeaderElection) raise(tr kv.Transaction, v *view, ended TermRecord, floor uint64, now time.Time) (LeaderRecord, error) {
-	if err := conflictOn(tr, e.keys.leader, e.keys.config, e.keys.intent); err != nil {
+	if err := conflictOn(tr, e.keys.leader, e.keys.config, e.keys.request); err != nil {
 		return LeaderRecord{}, err
 	}
 	next := v.leader.vacated(now)
