@@ -82,7 +82,7 @@ func ExampleElector_Start() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := el.Start(ctx); err != nil { // it does not wait
+	if err := el.Start(ctx); err != nil { // does not wait
 		log.Fatal(err)
 	}
 	// end callbacks
@@ -133,9 +133,9 @@ func ExampleElector_Subscribe() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for leader := range el.Subscribe(ctx) { // the present one first, then every change
+	for leader := range el.Subscribe(ctx) { // first the current leader, then every change
 		if leader.Vacant() || !leader.Accepted {
-			continue // nobody leads
+			continue // there is no leader
 		}
 		fmt.Printf("%s leads in term %d\n", leader.ID, leader.Term)
 		connect(leader.Metadata["address"])
@@ -159,14 +159,14 @@ func ExampleElector_Campaign() {
 		log.Fatal(err)
 	}
 	// begin campaign
-	lead, err := el.Campaign(ctx) // waits, through every failure of the database
+	lead, err := el.Campaign(ctx) // waits until it leads, and survives failures of the database
 	if err != nil {
 		log.Fatal(err)
 	}
 	for step := 1; step <= 2 && lead.Context().Err() == nil; step++ {
 		fmt.Printf("step %d in term %d\n", step, lead.Term())
 	}
-	if err := lead.Resign(ctx); err != nil { // the seat is released here, and not before
+	if err := lead.Resign(ctx); err != nil { // only now is leadership released
 		log.Fatal(err)
 	}
 	// end campaign
@@ -330,7 +330,7 @@ func ExampleElector_RunCallbacks() {
 	}
 	err = el.RunCallbacks(ctx, elector.LeaderCallbacks{
 		OnStartedLeading: run,
-		OnStoppedLeading: func() { fmt.Println("led no longer") },
+		OnStoppedLeading: func() { fmt.Println("stopped leading") },
 		OnNewLeader:      func(identity string) { leader.Store(&identity) },
 	})
 	// end clientgo
@@ -338,7 +338,7 @@ func ExampleElector_RunCallbacks() {
 	// Output:
 	// the controllers run
 	// the controllers have stopped
-	// led no longer
+	// stopped leading
 	// left: <nil> - the last leader was host-1
 }
 
