@@ -193,7 +193,7 @@ func ExampleLeadership_Fence() {
 	pay := func(lead *elector.Leadership, amount string) error {
 		return db.Transact(ctx, func(tr kv.Transaction) error {
 			if err := lead.Fence(tr); err != nil {
-				return err // fdbelection.ErrFenced: a newer term has begun
+				return err // fdbelection.ErrFenced after the tenure has ended
 			}
 			tr.Set([]byte("balance"), []byte(amount))
 			return nil
