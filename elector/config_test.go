@@ -9,7 +9,6 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
-	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -25,7 +24,7 @@ func TestDisabledElection(t *testing.T) {
 		w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
 		vacant := w.until("vacant", election.LeaderRecord.Vacant)
 		require.Equal(w, uint64(1), vacant.Term)
-		require.Contains(w, a.reasons(), machine.ReasonDisabled)
+		require.Contains(w, a.reasons(), elector.ReasonDisabled)
 		time.Sleep(5 * lease)
 		require.Equal(w, vacant, w.seat())
 		require.False(w, a.believes())

@@ -177,7 +177,7 @@ func (s *session) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mode == subscribing {
-		s.quit(nil, machine.ReasonStopped)
+		s.quit(nil, ReasonStopped)
 		return
 	}
 	s.take(machine.Leave{})

@@ -7,7 +7,6 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
 var (
@@ -21,9 +20,21 @@ var (
 	ErrDone = errors.New("the work is done for good")
 )
 
-// LeaveError says that the candidate could not be unregistered: its record stays
-// until it is evicted, and its seat is free once the lease is over.
-type LeaveError = machine.LeaveError
+// LeaveError reports that the elector stopped without unregistering its candidate. The
+// candidate record stays until it is evicted. If the process led, its leadership lasts
+// until the lease expires.
+type LeaveError struct {
+	// Err is the error of the last attempt.
+	Err error
+}
+
+// Error says what stays behind and returns the error of the last attempt.
+func (e *LeaveError) Error() string {
+	return "could not unregister (if this process led, its lease runs out by itself): " + e.Err.Error()
+}
+
+// Unwrap returns Err.
+func (e *LeaveError) Unwrap() error { return e.Err }
 
 // CallbackError says that a callback took too long, or panicked. A callback that
 // panicked is called again for the next change. One that took too long is not

@@ -90,7 +90,7 @@ func ExampleElector_Start() {
 	<-elected
 	fmt.Println("stop:", el.Stop(ctx))
 	// Output:
-	// elected in term 1: the seat was vacant
+	// elected in term 1: leadership was vacant
 	// demoted in term 1: stopped
 	// stop: <nil>
 }
@@ -270,7 +270,7 @@ func Example_gracefulPreemption() {
 	// low leads in term 1
 	// low: leadership of term 1 has ended: challenged by a higher priority
 	// low finishes what it had under way: <nil>
-	// high leads in term 2: a higher priority
+	// high leads in term 2: preempted a lower priority
 	// low has left: <nil>
 	// high stops: <nil>
 }

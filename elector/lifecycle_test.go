@@ -153,7 +153,7 @@ func TestStopIsAbandoned(t *testing.T) {
 		require.Equal(w, elector.StateStopped, p.State())
 		p.stop()
 		w.before(nil)
-		require.Equal(w, "a", w.seat().ID, "free after its lease")
+		require.Equal(w, "a", w.seat().ID, "its lease runs out by itself")
 		require.Equal(w, elector.StateStopped, p.enters(elector.StateStopped).To)
 	})
 }
@@ -168,7 +168,7 @@ func TestLeavingHasALimit(t *testing.T) {
 		var unsaid *elector.LeaveError
 		require.ErrorAs(w, p.Stop(w.Context()), &unsaid)
 		require.LessOrEqual(w, time.Since(left), time.Second+soon)
-		require.ErrorContains(w, unsaid, "free after its lease")
+		require.ErrorContains(w, unsaid, "its lease runs out by itself")
 		w.before(nil)
 	})
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
-	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
@@ -129,7 +128,7 @@ func TestStepsDownWithoutLeavingTheProcess(t *testing.T) {
 		time.Sleep(heartbeat / 2)
 		w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, 1, nonce(1)) })
 		require.Equal(w, uint64(2), b.leads().Term)
-		require.Contains(w, a.reasons(), machine.ReasonAskedToResign)
+		require.Contains(w, a.reasons(), elector.ReasonAskedToResign)
 		a.enters(elector.StateFollower)
 		b.stop()
 		require.Equal(w, uint64(3), a.leads().Term, "it can lead again")

@@ -183,13 +183,13 @@ func (s *session) perform(action machine.Action) {
 	case machine.Lead:
 		s.begin(a.Leader)
 	case machine.Drain:
-		s.drain(a)
+		s.drain(a.Term, reasonOf(a.Reason), a.Err)
 	case machine.Expire:
 		if l := s.lead; l != nil && l.Term() == a.Term {
 			s.leaseOver(l)
 		}
 	case machine.StateChanged:
-		s.tellStateChange(a.Transition)
+		s.tellStateChange(transitionOf(a.Transition))
 	case machine.LeaderChanged:
 		s.tellLeader(a.Leader)
 	case machine.ConfigChanged:
@@ -206,7 +206,7 @@ func (s *session) perform(action machine.Action) {
 	case machine.Wake:
 		s.timer.Reset(max(a.At.Sub(s.clock.Now()), clock.MinDelay))
 	case machine.Finish:
-		s.finish(a.Err)
+		s.finish(resultOf(a.Err))
 	}
 }
 
@@ -240,7 +240,7 @@ func (s *session) close() {
 func (s *session) crash() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.quit(errAbandoned, machine.ReasonFailed)
+	s.quit(errAbandoned, ReasonFailed)
 }
 
 // quit ends the session without giving up anything. The session is locked.
@@ -250,9 +250,9 @@ func (s *session) quit(err error, reason Reason) {
 	}
 	view := s.machine.View()
 	s.end(err, err)
-	if view.State != StateStopped {
+	if from := stateOf(view.State); from != StateStopped {
 		s.tellStateChange(Transition{
-			From: view.State, To: StateStopped, Term: view.Leader.Term, Reason: reason, At: s.clock.Wall(),
+			From: from, To: StateStopped, Term: view.Leader.Term, Reason: reason, At: s.clock.Wall(),
 		})
 	}
 	s.close()

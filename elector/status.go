@@ -50,7 +50,7 @@ func (e *Elector) State() State {
 	if st.State.Leads() && st.leads() == nil {
 		return StateCandidate // its time has come, and the loop is about to find out
 	}
-	return st.State
+	return stateOf(st.State)
 }
 
 // Term returns the newest term that this process knows of, its own where it
@@ -77,7 +77,7 @@ type LeaderInfo struct {
 // was handed over and has not been taken yet.
 func (e *Elector) Leader() (LeaderInfo, bool) {
 	st := e.status.Load()
-	if st.State == StateStopped || st.Leaderless || st.Leader.Vacant() || !st.Leader.Accepted {
+	if st.State == machine.StateStopped || st.Leaderless || st.Leader.Vacant() || !st.Leader.Accepted {
 		return LeaderInfo{}, false
 	}
 	if end := st.LeaseEnd; !end.IsZero() && !e.options.Clock.Now().Before(end) {

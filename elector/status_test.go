@@ -10,7 +10,6 @@ import (
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
-	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -122,7 +121,7 @@ func TestSetPriority(t *testing.T) {
 		require.Less(w, time.Since(raised), step+soon)
 		b.leads()
 		require.InDelta(w, w.config.PreemptionGrace, time.Since(raised), float64(step+soon), "its work does not stop before")
-		require.Contains(w, a.reasons(), machine.ReasonChallenged)
+		require.Contains(w, a.reasons(), elector.ReasonChallenged)
 
 		b.SetPriority(-1)
 		lowered := time.Now()

@@ -86,7 +86,7 @@ func (s *session) removeSubscriber() {
 	defer s.mu.Unlock()
 	s.subscribers--
 	if s.subscribers == 0 && s.mode == subscribing {
-		s.quit(nil, machine.ReasonStopped)
+		s.quit(nil, ReasonStopped)
 	}
 }
 
@@ -205,7 +205,7 @@ func (v *subscription) next(ctx context.Context) (LeaderInfo, bool) {
 // closed ends what goes with a session.
 func (e *Elector) closed(s *session) {
 	view := s.machine.View()
-	view.State = StateStopped
+	view.State = machine.StateStopped
 	e.status.Store(&status{View: view})
 	e.hub.close()
 }

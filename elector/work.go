@@ -33,13 +33,13 @@ func (s *session) begin(leader election.LeaderRecord) {
 
 // drain ends the context of a tenure. Its work has returned when all that it
 // consists of has: what runs it, and the callbacks that tell of the loss.
-func (s *session) drain(d machine.Drain) {
+func (s *session) drain(term uint64, reason Reason, err error) {
 	l := s.lead
-	if l == nil || l.Term() != d.Term {
+	if l == nil || l.Term() != term {
 		return
 	}
 	l.drained = true
-	l.ctx.end(l.loss(d.Reason, d.Err))
+	l.ctx.end(l.loss(reason, err))
 	if s.notify.active() {
 		l.pending++ // until the callbacks have told of it
 		s.lost = l

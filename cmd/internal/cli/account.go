@@ -8,7 +8,6 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
-	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
 // account logs what happens to one elector: a line for each change of the leader
@@ -60,7 +59,7 @@ func (a *account) transition(t elector.Transition) {
 		a.line(slog.LevelInfo, "leadership renewed", t.To, t.Leader, reason)
 	case t.To == elector.StateStopped:
 		a.line(slog.LevelInfo, "stopped", t.To, t.Leader, reason)
-	case lost && (t.Reason == machine.ReasonStopped || t.Reason == machine.ReasonFailed):
+	case lost && (t.Reason == elector.ReasonStopped || t.Reason == elector.ReasonFailed):
 		a.line(slog.LevelInfo, "stopping", t.To, t.Leader, reason)
 	case lost:
 		a.line(slog.LevelWarn, "leadership lost", t.To, t.Leader, reason)

@@ -14,7 +14,6 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
-	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
 // Each change is told once, whether it is one of the seat, of the own state, or
@@ -42,14 +41,14 @@ func TestAccount(t *testing.T) {
 		told  []any         // transitions and seats
 		want  []string
 	}{
-		"starts at an empty seat": {stopped, []any{to(stopped, candidate, none, machine.ReasonStarted), none, own, to(candidate, leader, own, machine.ReasonVacancy)}, []string{
+		"starts at an empty seat": {stopped, []any{to(stopped, candidate, none, elector.ReasonStarted), none, own, to(candidate, leader, own, elector.ReasonVacancy)}, []string{
 			`level=INFO msg="leader changed" leader="" term=0 ballot=0 role=candidate reason="never held"`,
 			`level=INFO msg="leadership acquired" leader=me term=2 ballot=8 role=leader reason=vacancy`,
 		}},
-		"starts below a leader": {stopped, []any{to(stopped, candidate, none, machine.ReasonStarted), other, to(candidate, follower, other, machine.ReasonLeaderSeen)}, []string{
+		"starts below a leader": {stopped, []any{to(stopped, candidate, none, elector.ReasonStarted), other, to(candidate, follower, other, elector.ReasonLeaderSeen)}, []string{
 			`level=INFO msg="leader changed" leader=b term=5 ballot=11 role=follower reason=expiry`,
 		}},
-		"the seat of another is vacated and taken": {follower, []any{vacant, to(follower, candidate, vacant, machine.ReasonNoLeader), other, to(candidate, follower, other, machine.ReasonLeaderSeen)}, []string{
+		"the seat of another is vacated and taken": {follower, []any{vacant, to(follower, candidate, vacant, elector.ReasonNoLeader), other, to(candidate, follower, other, elector.ReasonLeaderSeen)}, []string{
 			`level=INFO msg="leader changed" leader="" term=1 ballot=7 role=candidate reason=vacant`,
 			`level=INFO msg="leader changed" leader=b term=5 ballot=11 role=follower reason=expiry`,
 		}},
@@ -57,36 +56,36 @@ func TestAccount(t *testing.T) {
 			`level=INFO msg="leader changed" leader=b term=5 ballot=11 role=follower reason=expiry`,
 			`level=INFO msg="leader changed" leader=c term=6 ballot=12 role=follower reason="preemption, handed over"`,
 		}},
-		"the leader dies": {follower, []any{to(follower, candidate, other, machine.ReasonNoLeader)}, []string{
+		"the leader dies": {follower, []any{to(follower, candidate, other, elector.ReasonNoLeader)}, []string{
 			`level=INFO msg="leader expired" leader="" term=5 ballot=11 role=candidate reason="b was not seen to renew for its lease"`,
 		}},
-		"is handed the seat": {follower, []any{offered, to(follower, candidate, offered, machine.ReasonNoLeader)}, []string{
+		"is handed the seat": {follower, []any{offered, to(follower, candidate, offered, elector.ReasonNoLeader)}, []string{
 			`level=INFO msg="leader changed" leader=me term=4 ballot=10 role=candidate reason="transfer, handed over"`,
 		}},
-		"is in jeopardy": {leader, []any{to(leader, jeopardy, own, machine.ReasonUnrenewed), to(jeopardy, leader, own, machine.ReasonRenewed)}, []string{
+		"is in jeopardy": {leader, []any{to(leader, jeopardy, own, elector.ReasonUnrenewed), to(jeopardy, leader, own, elector.ReasonRenewed)}, []string{
 			`level=WARN msg="leadership in jeopardy" leader=me term=2 ballot=8 role=leader reason="a renewal is overdue"`,
 			`level=INFO msg="leadership renewed" leader=me term=2 ballot=8 role=leader reason=renewed`,
 		}},
-		"gets the seat late": {candidate, []any{own, to(candidate, jeopardy, own, machine.ReasonVacancy)}, []string{
+		"gets the seat late": {candidate, []any{own, to(candidate, jeopardy, own, elector.ReasonVacancy)}, []string{
 			`level=INFO msg="leadership acquired" leader=me term=2 ballot=8 role=leader reason=vacancy`,
 		}},
-		"is cut off": {jeopardy, []any{to(jeopardy, candidate, own, machine.ReasonUnrenewed), reclaimed, to(candidate, leader, reclaimed, machine.ReasonReclaim)}, []string{
+		"is cut off": {jeopardy, []any{to(jeopardy, candidate, own, elector.ReasonUnrenewed), reclaimed, to(candidate, leader, reclaimed, elector.ReasonReclaim)}, []string{
 			`level=WARN msg="leadership lost" leader=me term=2 ballot=8 role=candidate reason="no renewal was acknowledged in time"`,
 			`level=INFO msg="leadership acquired" leader=me term=3 ballot=9 role=leader reason=reclaim`,
 		}},
-		"loses the seat": {leader, []any{other, to(leader, follower, other, machine.ReasonLeadershipLost)}, []string{
-			`level=WARN msg="leadership lost" leader=b term=5 ballot=11 role=follower reason="the seat is lost"`,
+		"loses the seat": {leader, []any{other, to(leader, follower, other, elector.ReasonLeadershipLost)}, []string{
+			`level=WARN msg="leadership lost" leader=b term=5 ballot=11 role=follower reason="leadership was taken over or vacated"`,
 		}},
-		"is challenged": {leader, []any{to(leader, candidate, own, machine.ReasonChallenged), challenger, to(candidate, follower, challenger, machine.ReasonLeaderSeen)}, []string{
+		"is challenged": {leader, []any{to(leader, candidate, own, elector.ReasonChallenged), challenger, to(candidate, follower, challenger, elector.ReasonLeaderSeen)}, []string{
 			`level=WARN msg="leadership lost" leader=me term=2 ballot=8 role=candidate reason="challenged by a higher priority"`,
 			`level=INFO msg="leader changed" leader=c term=6 ballot=12 role=follower reason="preemption, handed over"`,
 		}},
-		"leaves as the leader": {leader, []any{to(leader, candidate, own, machine.ReasonStopped), vacant, to(candidate, stopped, vacant, machine.ReasonStopped)}, []string{
+		"leaves as the leader": {leader, []any{to(leader, candidate, own, elector.ReasonStopped), vacant, to(candidate, stopped, vacant, elector.ReasonStopped)}, []string{
 			`level=INFO msg=stopping leader=me term=2 ballot=8 role=candidate reason=stopped`,
 			`level=INFO msg="leader changed" leader="" term=1 ballot=7 role=candidate reason=vacant`,
 			`level=INFO msg=stopped leader="" term=1 ballot=7 role=stopped reason=stopped`,
 		}},
-		"leaves as a follower": {follower, []any{to(follower, stopped, other, machine.ReasonStopped)}, []string{
+		"leaves as a follower": {follower, []any{to(follower, stopped, other, elector.ReasonStopped)}, []string{
 			`level=INFO msg=stopped leader=b term=5 ballot=11 role=stopped reason=stopped`,
 		}},
 	} {

@@ -1,0 +1,79 @@
+package elector
+
+import (
+	"errors"
+
+	"github.com/fdbelection/fdbelection/internal/machine"
+)
+
+// The state machine has types of its own, so that no internal package is part of this
+// package's interface. The functions in this file translate them.
+
+func stateOf(s machine.State) State {
+	switch s {
+	case machine.StateCandidate:
+		return StateCandidate
+	case machine.StateFollower:
+		return StateFollower
+	case machine.StateLeader:
+		return StateLeader
+	case machine.StateJeopardy:
+		return StateJeopardy
+	case machine.StateObserver:
+		return StateObserver
+	case machine.StateStopped:
+	}
+	return StateStopped
+}
+
+var reasons = map[machine.Reason]Reason{
+	machine.ReasonStarted:         ReasonStarted,
+	machine.ReasonStopped:         ReasonStopped,
+	machine.ReasonFailed:          ReasonFailed,
+	machine.ReasonVacancy:         ReasonVacancy,
+	machine.ReasonExpiry:          ReasonExpiry,
+	machine.ReasonPreemption:      ReasonPreemption,
+	machine.ReasonTransfer:        ReasonTransfer,
+	machine.ReasonReclaim:         ReasonReclaim,
+	machine.ReasonUnrenewed:       ReasonUnrenewed,
+	machine.ReasonRenewed:         ReasonRenewed,
+	machine.ReasonLeadershipLost:  ReasonLeadershipLost,
+	machine.ReasonChallenged:      ReasonChallenged,
+	machine.ReasonAskedToResign:   ReasonAskedToResign,
+	machine.ReasonAskedToTransfer: ReasonAskedToTransfer,
+	machine.ReasonDisabled:        ReasonDisabled,
+	machine.ReasonDemoted:         ReasonDemoted,
+	machine.ReasonWorkReturned:    ReasonWorkReturned,
+	machine.ReasonLeaderSeen:      ReasonLeaderSeen,
+	machine.ReasonNoLeader:        ReasonNoLeader,
+	machine.ReasonRole:            ReasonRole,
+}
+
+func reasonOf(r machine.Reason) Reason { return reasons[r] }
+
+func transitionOf(t machine.Transition) Transition {
+	return Transition{
+		From: stateOf(t.From), To: stateOf(t.To),
+		Term: t.Term, Reason: reasonOf(t.Reason), Leader: t.Leader, At: t.At,
+	}
+}
+
+// resultOf returns the result of a machine with a LeaveError of this package. If the
+// machine could not leave, its result joins the LeaveError with why it had stopped.
+func resultOf(result error) error {
+	if _, ok := errors.AsType[*machine.LeaveError](result); !ok {
+		return result
+	}
+	if joined, ok := result.(interface{ Unwrap() []error }); ok { //nolint:errorlint // of the machine itself
+		parts := joined.Unwrap()
+		translated := make([]error, len(parts))
+		for i, part := range parts {
+			translated[i] = resultOf(part)
+		}
+		return errors.Join(translated...)
+	}
+	if leave, ok := result.(*machine.LeaveError); ok { //nolint:errorlint // of the machine itself
+		return &LeaveError{Err: leave.Err}
+	}
+	return result
+}

@@ -1,0 +1,86 @@
+package elector
+
+import (
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/internal/machine"
+)
+
+// TestTranslation checks that each state and reason of the state machine has its
+// counterpart of the same name in this package.
+func TestTranslation(t *testing.T) {
+	require.Equal(t, constants(t, "../internal/machine", "State"), constants(t, ".", "State"))
+	require.Len(t, stateNames, len(constants(t, ".", "State")))
+	for s := machine.StateStopped; int(s) < len(stateNames); s++ {
+		require.Equal(t, s.String(), stateOf(s).String())
+		require.Equal(t, s.Leads(), stateOf(s).Leads(), s)
+	}
+
+	names := constants(t, "../internal/machine", "Reason")
+	require.Equal(t, names, constants(t, ".", "Reason"))
+	require.Len(t, reasons, len(names), "a reason is not translated")
+	seen := make(map[Reason]bool)
+	for _, reason := range reasons {
+		require.NotEmpty(t, reason)
+		require.False(t, seen[reason], "two reasons have one text: %s", reason)
+		seen[reason] = true
+	}
+}
+
+// constants returns the names of the constants in a directory that begin with a prefix.
+func constants(t *testing.T, dir, prefix string) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	require.NoError(t, err)
+	names := make(map[string]bool)
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		for _, decl := range file.Decls {
+			consts, ok := decl.(*ast.GenDecl)
+			if !ok || consts.Tok != token.CONST {
+				continue
+			}
+			for _, spec := range consts.Specs {
+				for _, name := range spec.(*ast.ValueSpec).Names {
+					if strings.HasPrefix(name.Name, prefix) {
+						names[name.Name] = true
+					}
+				}
+			}
+		}
+	}
+	require.NotEmpty(t, names)
+	return names
+}
+
+// TestResultOfLeaving checks that a LeaveError is translated wherever it stands.
+func TestResultOfLeaving(t *testing.T) {
+	why, last := errors.New("why it stopped"), errors.New("the last attempt")
+	for _, result := range []error{
+		&machine.LeaveError{Err: last},
+		errors.Join(nil, &machine.LeaveError{Err: last}),
+		errors.Join(why, &machine.LeaveError{Err: last}),
+	} {
+		got := resultOf(result)
+		leave, ok := errors.AsType[*LeaveError](got)
+		require.True(t, ok)
+		require.Equal(t, last, leave.Err)
+		require.Equal(t, errors.Is(result, why), errors.Is(got, why))
+		_, internal := errors.AsType[*machine.LeaveError](got)
+		require.False(t, internal)
+	}
+	require.Equal(t, why, resultOf(why))
+	require.NoError(t, resultOf(nil))
+}
