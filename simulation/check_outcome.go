@@ -12,28 +12,28 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// checkBegin is a part of invariant 26. It proves that a process which holds
-// nothing, and has an attempt about the seat whose fate is open, settles that
-// before it looks or decides again.
-func (w *World) checkBegin(op *operation) {
+// checkBegin is a part of invariant 26. If a process does not hold leadership and an
+// attempt of it on the leader record is unsettled, it settles that attempt before it reads
+// the leader record or runs another cycle.
+func (w *world) checkBegin(op *operation) {
 	p := op.process
 	if !p.unsettled || p.machine.Holds() {
 		return
 	}
 	switch op.what.Kind {
 	case machine.ReadLeader, machine.ElectionCycle, machine.Heartbeat:
-		w.violated(Settled, "%s: %s after an attempt that was not settled", p.name, op.what.Kind)
+		w.violated(invSettled, "%s: %s before an unsettled attempt was settled", p.name, op.what.Kind)
 	default:
 	}
 }
 
-// checkAnswer looks at the answer of an operation.
-func (w *World) checkAnswer(op *operation, a *machine.Answer, outcome kv.Outcome) {
-	op.done, op.touched = true, a.MayHaveWritten
-	op.sure = outcome != kv.Unsettled
+// checkAnswer runs the checks on the answer of an operation.
+func (w *world) checkAnswer(op *operation, a *machine.Answer, outcome kv.Outcome) {
+	op.done, op.mayHaveWritten = true, a.MayHaveWritten
+	op.final = outcome != kv.Unsettled
 	p := op.process
 	w.checkOutcome(op, a, outcome)
-	w.checkSight(op, a)
+	w.checkReadAfterCommit(op, a)
 	w.noteAnswer(op, a)
 	switch op.what.Kind {
 	case machine.ElectionCycle, machine.Resign, machine.HandOver:
@@ -51,13 +51,13 @@ func (w *World) checkAnswer(op *operation, a *machine.Answer, outcome kv.Outcome
 	default:
 	}
 	if errors.Is(a.Err, fdbelection.ErrDuplicateID) {
-		w.situation("duplicate id found")
+		w.situation("duplicate id detected")
 	}
 	if errors.Is(a.Err, machine.ErrLeadershipLost) {
-		w.situation("leader finds its seat lost")
+		w.situation("leader detects that it lost leadership")
 	}
 	if a.Err == nil && op.what.TakeOver {
-		w.situation("id taken over")
+		w.situation("candidate replaced under its id")
 	}
 	if a.Err == nil && op.what.Kind == machine.Rejoin {
 		w.situation("registered again")
@@ -67,42 +67,41 @@ func (w *World) checkAnswer(op *operation, a *machine.Answer, outcome kv.Outcome
 	}
 }
 
-// checkOutcome is invariant 16. It proves that what a process concludes from an
-// answer is true in the log: an act that was acknowledged is there, as it says; one
-// that surely failed is not; one that is named by a term ends that term at most
-// once.
-func (w *World) checkOutcome(op *operation, a *machine.Answer, outcome kv.Outcome) {
+// checkOutcome is invariant 16. What a process concludes from an answer agrees with the
+// commit log. A write that was acknowledged is there. A write that surely failed is not. A
+// resignation or hand-over of a named tenure takes effect at most once.
+func (w *world) checkOutcome(op *operation, a *machine.Answer, outcome kv.Outcome) {
 	kind, name := op.what.Kind, op.process.name
 	if a.Err != nil {
-		if outcome == kv.NotCommitted && op.commits > 0 && kind != machine.ElectionCycle && op.lost == 0 && len(op.seats)+boolInt(op.wrote) > 0 {
-			w.violated(Outcome, "%s: %s surely failed (%v), and is in the log", name, kind, a.Err)
+		if outcome == kv.NotCommitted && op.commits > 0 && kind != machine.ElectionCycle && op.lostAnswers == 0 && len(op.leaders)+boolInt(op.wrote) > 0 {
+			w.violated(invOutcome, "%s: %s surely failed (%v), but is in the log", name, kind, a.Err)
 		}
 		return
 	}
 	switch kind {
 	case machine.Register, machine.Rejoin, machine.Heartbeat:
 		if !op.wrote && a.Existing == nil {
-			w.violated(Outcome, "%s: %s was acknowledged, and is not in the log", name, kind)
+			w.violated(invOutcome, "%s: %s was acknowledged, but is not in the log", name, kind)
 		}
 	case machine.Unregister, machine.Settle:
 		if op.commits == 0 {
-			w.violated(Outcome, "%s: %s was acknowledged, and is not in the log", name, kind)
+			w.violated(invOutcome, "%s: %s was acknowledged, but is not in the log", name, kind)
 		}
 	case machine.ElectionCycle:
-		if n := len(op.seats); a.Action.Leads() && a.Action != election.Draining && (n == 0 || op.seats[n-1] != a.Status.Leader) {
-			w.violated(Outcome, "%s: %s %s, and it is not in the log", name, a.Action, a.Status.Leader)
+		if n := len(op.leaders); a.Action.Leads() && a.Action != election.Draining && (n == 0 || op.leaders[n-1] != a.Status.Leader) {
+			w.violated(invOutcome, "%s: %s %s, but that is not in the log", name, a.Action, a.Status.Leader)
 		}
 		if !op.wrote {
-			w.violated(Outcome, "%s: a cycle was acknowledged without its heartbeat", name)
+			w.violated(invOutcome, "%s: a cycle was acknowledged without its heartbeat", name)
 		}
 	case machine.Resign:
 		if leader := &w.state.Leader; !leader.Vacant() && leader.Token() == op.what.Token {
-			w.violated(Outcome, "%s has resigned, and the record says %s", name, leader)
+			w.violated(invOutcome, "%s has resigned, but the leader record says %s", name, leader)
 		}
 	default:
 	}
-	if (kind == machine.Resign || kind == machine.HandOver) && len(op.seats) > 1 {
-		w.violated(Outcome, "%s: %s took effect %d times", name, kind, len(op.seats))
+	if (kind == machine.Resign || kind == machine.HandOver) && len(op.leaders) > 1 {
+		w.violated(invOutcome, "%s: %s took effect %d times", name, kind, len(op.leaders))
 	}
 }
 
@@ -113,33 +112,33 @@ func boolInt(b bool) int {
 	return 0
 }
 
-// checkLanding is a part of invariants 16 and 26. It proves that nothing of an
-// operation is committed after its process was told that its fate is known, and
-// nothing of a process after it has left in order. (An eviction may be: it
-// depends on the records of the dead alone.)
-func (w *World) checkLanding(c *commit) {
+// checkLanding is a part of invariants 16 and 26. An operation commits nothing after its
+// process was told the final outcome, and a process commits nothing after it has left in
+// order. Evictions are an exception: they depend only on the records of timed-out
+// candidates.
+func (w *world) checkLanding(c *commit) {
 	op := c.op
 	if op == nil || op.what.Kind == machine.Evict {
 		return
 	}
 	switch {
 	case op.process.left:
-		w.violated(Settled, "%s commits after its process has left", c.name())
-	case op.done && op.sure:
-		w.violated(Outcome, "%s (%s) commits after its answer", c.name(), op.what.Kind)
-	case op.done && c.leader && !op.touched && op.what.Kind != machine.Unregister && op.what.Kind != machine.Register:
-		w.violated(Settled, "%s (%s) changes the seat, and its answer said that it would not", c.name(), op.what.Kind)
+		w.violated(invSettled, "%s commits after its process has left", c.name())
+	case op.done && op.final:
+		w.violated(invOutcome, "%s (%s) commits after its answer", c.name(), op.what.Kind)
+	case op.done && c.leader && !op.mayHaveWritten && op.what.Kind != machine.Unregister && op.what.Kind != machine.Register:
+		w.violated(invSettled, "%s (%s) writes the leader record, but its answer said that it would not", c.name(), op.what.Kind)
 	}
 }
 
-// checkSight is invariant 18. It proves that reads are not stale: an operation
-// that began after a commit sees at least its ballot.
-func (w *World) checkSight(op *operation, a *machine.Answer) {
-	if a.Err != nil || !reads(op.what.Kind) || op.deletions != w.removed.leaders {
+// checkReadAfterCommit is invariant 18. Reads are not stale: an operation that began after
+// a commit sees at least the ballot of that commit.
+func (w *world) checkReadAfterCommit(op *operation, a *machine.Answer) {
+	if a.Err != nil || !reads(op.what.Kind) || op.deletions != w.deleted.leaders {
 		return
 	}
-	if saw := a.Status.Leader.Ballot; saw < op.floor {
-		w.violated(ReadAfterCommit, "%s: %s saw ballot %d after %d", op.process.name, op.what.Kind, saw, op.floor)
+	if saw := a.Status.Leader.Ballot; saw < op.ballotAtStart {
+		w.violated(invReadAfterCommit, "%s: %s saw ballot %d after %d", op.process.name, op.what.Kind, saw, op.ballotAtStart)
 	}
 }
 
@@ -153,17 +152,17 @@ func reads(kind machine.Kind) bool {
 	}
 }
 
-// callKind says what a call does to the seat.
+// callKind is what a call does to the leader record.
 type callKind int
 
 const (
 	reading   callKind = iota
 	writing            // raises the ballot by one
-	replacing          // deletes the record, or restores it
+	replacing          // deletes or restores the record
 )
 
-// call is one call of the history of the seat, with its place and that of its
-// return in the order of all calls and returns.
+// call is one read or write in the history of the leader record. It has the places of the
+// call and of its return in the order of all calls and returns.
 type call struct {
 	kind          callKind
 	ballot        uint64
@@ -171,9 +170,9 @@ type call struct {
 	by            *operation
 }
 
-// noteCall notes a commit that writes the seat. Where its answer is lost it
-// may return at infinity.
-func (w *World) noteCall(c *commit) {
+// noteCall adds a commit that writes the leader record to the history. If its answer is
+// lost, it may return at any later time.
+func (w *world) noteCall(c *commit) {
 	if !w.opts.Linearize {
 		return
 	}
@@ -181,27 +180,27 @@ func (w *World) noteCall(c *commit) {
 	if c.op != nil {
 		made.called = c.op.called
 	}
-	if c.missing || c.forced(labelRaise) {
+	if c.missing || c.forced(labelRaiseTerm) {
 		made.kind = replacing
 	}
 	w.calls = append(w.calls, made)
 }
 
-// noteDeletedSeat notes that the leader record was deleted, at this instant.
-func (w *World) noteDeletedSeat() {
+// noteDeletedLeader adds the deletion of the leader record to the history.
+func (w *world) noteDeletedLeader() {
 	if w.opts.Linearize {
 		w.calls = append(w.calls, call{kind: replacing, called: w.tick(), after: w.tick()})
 	}
 }
 
-// noteAnswer notes what an operation has read or written of the seat.
-func (w *World) noteAnswer(op *operation, a *machine.Answer) {
+// noteAnswer adds what an operation has read from or written to the leader record.
+func (w *world) noteAnswer(op *operation, a *machine.Answer) {
 	if !w.opts.Linearize || a.Err != nil || !reads(op.what.Kind) {
 		return
 	}
 	at := w.tick()
 	ballot := a.Status.Leader.Ballot
-	if w.removed.standIns[ballot] { // there was none
+	if w.deleted.restoredBallots[ballot] { // the record is gone
 		ballot = 0
 	}
 	if a.Action == election.Renewed || a.Action == election.Claimed || a.Action == election.Vacated {
@@ -215,10 +214,9 @@ func (w *World) noteAnswer(op *operation, a *machine.Answer) {
 	w.calls = append(w.calls, call{ballot: ballot, called: op.called, after: at})
 }
 
-// seatModel is the seat as a register: a write takes the ballot before it to its
-// own, a read returns the one that stands. What deletes or restores the record sets
-// it.
-var seatModel = porcupine.Model{
+// leaderModel is the leader record as a register. A write raises the ballot by one, a read
+// returns the current one. A deletion or a restored record sets it.
+var leaderModel = porcupine.Model{
 	Init: func() any { return uint64(0) },
 	Step: func(state, input, output any) (bool, any) {
 		switch input {
@@ -233,21 +231,20 @@ var seatModel = porcupine.Model{
 	Equal: func(a, b any) bool { return a == b },
 }
 
-// next is the ballot after one.
+// next returns the ballot after one.
 func next(ballot any) uint64 {
 	n, _ := ballot.(uint64)
 	return n + 1
 }
 
-// linearizeLimit bounds the search for an order. Where the seat is a register it
-// takes milliseconds; a history that is none can take for ever.
+// linearizeLimit bounds the search for an order. It takes milliseconds if there is one,
+// and may take forever if there is none.
 const linearizeLimit = 10 * time.Second
 
-// checkLinearizable is invariant 17. It proves, by porcupine, that the seat as the
-// processes saw it is one register: there is one order of all their reads and
-// writes, each at an instant between its call and its return, that explains every
-// answer. A write whose answer was lost may take effect at any later time.
-func (w *World) checkLinearizable() {
+// checkLinearizable is invariant 17. Porcupine searches for one order of all reads and
+// writes of the leader record that explains every answer, each at an instant between its
+// call and its return. A write whose answer was lost may take effect at any later time.
+func (w *world) checkLinearizable() {
 	if !w.opts.Linearize {
 		return
 	}
@@ -259,10 +256,10 @@ func (w *World) checkLinearizable() {
 		})
 	}
 	limit := linearizeLimit
-	if w.opts.KeepGoing {
+	if w.opts.keepGoing {
 		limit /= 10
 	}
-	if porcupine.CheckOperationsTimeout(seatModel, history, limit) == porcupine.Illegal {
-		w.violated(Linearizable, "no order explains the %d reads and writes of the seat", len(history))
+	if porcupine.CheckOperationsTimeout(leaderModel, history, limit) == porcupine.Illegal {
+		w.violated(invLinearizable, "no order explains the %d reads and writes of the leader record", len(history))
 	}
 }

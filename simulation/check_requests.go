@@ -4,27 +4,26 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// checkIntent is invariant 25. It proves that a request or a challenge is about
-// the term that its author named, also where it is sent again late, and that it
-// is written only while that term stands.
-func (w *World) checkIntent(c *commit) {
+// checkRequest is invariant 25. A request is written only during the term that its author
+// named, even if it is sent again or arrives late.
+func (w *world) checkRequest(c *commit) {
 	after := &c.after.Request
-	if !c.intent || after.Kind == election.NoRequest || *after == c.before.Request {
+	if !c.request || after.Kind == election.NoRequest || *after == c.before.Request {
 		return
 	}
 	leader := &c.before.Leader
 	if b := &c.before.Request; after.Kind == election.PreemptionRequest && after.Nonce == b.Nonce && after.Counter > b.Counter {
-		w.pressed[leader.Token()] = true
+		w.repeated[leader.Token()] = true
 	}
-	if c.entry.ReadVersion < w.removed.leaderAt {
-		return // the seat that it saw was deleted meanwhile; the next claim removes it
+	if c.entry.ReadVersion < w.deleted.leaderAt {
+		return // the leader record was deleted meanwhile; the next claim removes the request
 	}
 	if after.Term != leader.Term || leader.Vacant() {
-		w.violated(NamedTerm, "%s wrote %s under %s", c.name(), after, leader)
+		w.violated(invNamedTerm, "%s wrote the %s under %s", c.name(), after, leader)
 	}
 	if after.Kind == election.PreemptionRequest {
 		if c.who() != after.Identity {
-			w.violated(NamedTerm, "%s wrote %s", c.name(), after)
+			w.violated(invNamedTerm, "%s wrote %s", c.name(), after)
 		} else {
 			w.checkHoldOff(c)
 			w.checkDelay(c)
@@ -33,52 +32,52 @@ func (w *World) checkIntent(c *commit) {
 			w.situation("preemption during drain")
 		}
 		if b := &c.before.Request; b.Kind == election.PreemptionRequest && b.Term == after.Term && b.Identity != after.Identity {
-			w.situation("challenger outbid")
+			w.situation("challenger outranked")
 		}
 		return
 	}
 	if named, ok := w.requests[after.Nonce]; !ok || named != after.Term {
-		w.violated(NamedTerm, "%s wrote %s, asked for was term %d", c.name(), after, named)
+		w.violated(invNamedTerm, "%s wrote the %s, the operator named term %d", c.name(), after, named)
 	}
 }
 
-// checkAuthor is the rest of invariant 25. It proves that a challenge does not
-// outlive its author, nor a request to transfer its target: if the candidate is gone,
-// has restarted or is an observer, its intent keeps every other challenge about that
-// term out. It also proves that the holder is not an observer.
-func (w *World) checkAuthor(c *commit) {
+// checkAuthor is a part of invariant 25. A preemption request is removed with its author,
+// and a transfer request with its target: if that candidate is gone, has restarted or is
+// an observer, its request would keep all challengers out for the rest of the term. It is
+// a part of invariant 13 too: the holder is not an observer.
+func (w *world) checkAuthor(c *commit) {
 	if c.after.Leader.Vacant() {
 		return
 	}
 	holder := w.records[c.after.Leader.ID]
 	if c.after.Leader.HeldBy(holder.Identity) && holder.Role != election.Voter && (c.leader || !c.missing) {
-		w.violated(Voter, "%s leaves %s the seat, which is an observer", c.name(), c.after.Leader)
+		w.violated(invVoter, "%s leaves leadership to %s, which is an observer", c.name(), c.after.Leader)
 	}
-	intent := &c.after.Request
-	if intent.Kind != election.PreemptionRequest && intent.Kind != election.TransferRequest {
+	request := &c.after.Request
+	if request.Kind != election.PreemptionRequest && request.Kind != election.TransferRequest {
 		return
 	}
-	if w.removed.orphans[intent.Nonce] {
+	if w.deleted.orphanRequests[request.Nonce] {
 		return
 	}
-	author, there := w.records[intent.ID]
-	if !there || author.Identity != intent.Identity || author.Role != election.Voter {
-		w.violated(NamedTerm, "%s leaves the %s, registered is %v", c.name(), intent, author)
+	author, there := w.records[request.ID]
+	if !there || author.Identity != request.Identity || author.Role != election.Voter {
+		w.violated(invNamedTerm, "%s leaves the %s in place, registered is %v", c.name(), request, author)
 	}
-	if intent.Kind == election.PreemptionRequest && author.Priority < intent.Priority {
-		w.violated(NamedTerm, "%s leaves the %s, whose author has priority %d", c.name(), intent, author.Priority)
+	if request.Kind == election.PreemptionRequest && author.Priority < request.Priority {
+		w.violated(invNamedTerm, "%s leaves the %s in place, its author has priority %d", c.name(), request, author.Priority)
 	}
 }
 
-// checkRaised is the model of RaiseTerm: an operator ends every tenure up to a term
-// that it names, and nothing is lowered.
-func (w *World) checkRaised(c *commit) {
+// checkRaised is the model of RaiseTerm. An operator ends every tenure up to the term that
+// it names, and nothing is lowered.
+func (w *world) checkRaised(c *commit) {
 	before, after := &c.before.Leader, &c.after.Leader
-	w.excused[before.Token()] = true
+	w.overlapAllowed[before.Token()] = true
 	if after.Ballot <= before.Ballot || after.Term < before.Term || !after.Vacant() || after.Ballot < after.Term {
-		w.violated(Ballot, "%s raised %s to %s", c.name(), before, after)
+		w.violated(invBallot, "%s raised %s to %s", c.name(), before, after)
 	}
 	if c.after.Request.Kind != election.NoRequest || c.after.Term.Term != after.Term || c.after.Term.Held {
-		w.violated(Transition, "%s raised the term, and left %s and %+v", c.name(), c.after.Request, c.after.Term)
+		w.violated(invTransition, "%s raised the term, and left %s and %+v", c.name(), c.after.Request, c.after.Term)
 	}
 }

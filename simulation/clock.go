@@ -5,28 +5,27 @@ import "time"
 // epoch is the beginning of simulated time.
 var epoch = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// clocks are those of one host: each has its offset, and they run at a rate of
-// their own.
+// clocks are the local clock and the wall clock of one host. Both run at the same rate.
 type clocks struct {
-	offset time.Duration // of the local clock: its epoch is of no interest
-	wall   time.Duration // how far the wall clock is off; it may be set
-	ppm    int64         // how much faster than true time they run
+	offset time.Duration // of the local clock from true time
+	wall   time.Duration // offset of the wall clock, which may be set
+	ppm    int64         // how much faster than true time they run, in parts per million
 }
 
-// scaled is how far the clocks go while d passes, rounded down.
+// scaled is how far the clocks advance during d, rounded down.
 func (c *clocks) scaled(d time.Duration) time.Duration {
 	whole, rest := int64(d)/1_000_000, int64(d)%1_000_000
 	return d + time.Duration(whole*c.ppm) + time.Duration(floorDiv(rest*c.ppm, 1_000_000))
 }
 
-// local is the local clock at a time.
+// local is the reading of the local clock.
 func (c *clocks) local(now time.Duration) time.Time { return epoch.Add(c.offset + c.scaled(now)) }
 
-// calendar is the wall clock at a time.
+// calendar is the reading of the wall clock.
 func (c *clocks) calendar(now time.Duration) time.Time { return epoch.Add(c.wall + c.scaled(now)) }
 
-// wait is how long true time takes for the local clock to reach at, to the
-// nanosecond: never shorter.
+// wait returns how much true time passes before the local clock shows at. It is exact to
+// the nanosecond.
 func (c *clocks) wait(now time.Duration, at time.Time) time.Duration {
 	d := at.Sub(c.local(now))
 	if d <= 0 {
@@ -42,7 +41,7 @@ func (c *clocks) wait(now time.Duration, at time.Time) time.Duration {
 	return wait
 }
 
-// lasts is about how long true time takes for these clocks to go on by d.
+// lasts is the approximate true time in which these clocks advance by d.
 func (c *clocks) lasts(d time.Duration) time.Duration {
 	rate := 1_000_000 + c.ppm
 	return time.Duration(int64(d)/rate*1_000_000 + int64(d)%rate*1_000_000/rate)

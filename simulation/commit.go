@@ -12,29 +12,29 @@ import (
 
 // checks is what the invariants remember of the commit log.
 type checks struct {
-	keys     checkedKeys
-	shadow   shadow
-	state    election.Status // as of the last commit
-	holders  map[uint64]election.Token
-	configAt int64 // the version at which the config was written or deleted last
-	records  map[string]candidateSince
-	enlisted map[election.Identity]time.Duration // when each registered last
-	excused  map[election.Token]bool             // displaced in a way that belief is not promised for
-	pressed  map[election.Token]bool             // challenged by a candidate that has repeated its challenge
-	removed  removed
+	keys           checkedKeys
+	shadow         shadow
+	state          election.Status // as of the last commit
+	holders        map[uint64]election.Token
+	configAt       int64 // the version at which the config was last written or deleted
+	records        map[string]candidateSince
+	registeredAt   map[election.Identity]time.Duration // when each incarnation last registered
+	overlapAllowed map[election.Token]bool             // tenures that another one may overlap: see checkExclusion
+	repeated       map[election.Token]bool             // tenures whose challenger has repeated its request
+	deleted        deletions
 
-	seatAt     time.Duration // of the last write of the leader record
-	seatConfig fdbelection.Config
-	tenureAt   time.Duration // of the last change of the tenure
-	seated     int32         // the priority of the last holder
-	unsettling int           // tenures in the place of one that ranked as high, since it was looked at
-	timeout    time.Duration // the shortest candidate timeout so far
+	leaderAt        time.Duration // when the leader record was last written
+	leaderConfig    fdbelection.Config
+	tenureAt        time.Duration // when the tenure last changed
+	lastPriority    int32         // the priority of the last holder
+	needlessTenures int           // tenures that replaced one of the same or a higher rank, since the count was reset
+	timeout         time.Duration // the shortest candidate timeout so far
 
 	calls []call
 }
 
-// candidateSince is a candidate record, when it was written last, and when it was
-// registered.
+// candidateSince is a candidate record, with the times of its last write and of the
+// registration.
 type candidateSince struct {
 	election.Candidate
 	version    int64
@@ -45,22 +45,22 @@ type candidateSince struct {
 func newChecks() checks {
 	return checks{
 		holders: map[uint64]election.Token{}, records: map[string]candidateSince{},
-		enlisted: map[election.Identity]time.Duration{},
-		excused:  map[election.Token]bool{}, pressed: map[election.Token]bool{}, removed: newRemoved(),
+		registeredAt:   map[election.Identity]time.Duration{},
+		overlapAllowed: map[election.Token]bool{}, repeated: map[election.Token]bool{}, deleted: newDeletions(),
 	}
 }
 
 // checkedKeys are the keys of the records.
 type checkedKeys struct {
-	space                        subspace.Subspace
-	config, leader, term, intent []byte
-	candidates, rank, history    subspace.Subspace
+	space                         subspace.Subspace
+	config, leader, term, request []byte
+	candidates, rank, history     subspace.Subspace
 }
 
 func newCheckedKeys(space subspace.Subspace) checkedKeys {
 	return checkedKeys{
 		space: space, config: space.Sub("config").Bytes(), leader: space.Sub("leader").Bytes(),
-		term: space.Sub("term").Bytes(), intent: space.Sub("intent").Bytes(),
+		term: space.Sub("term").Bytes(), request: space.Sub("intent").Bytes(),
 		candidates: space.Sub("candidates"), rank: space.Sub("rank"), history: space.Sub("history"),
 	}
 }
@@ -68,19 +68,19 @@ func newCheckedKeys(space subspace.Subspace) checkedKeys {
 // commit is one commit of the log, and what it changed.
 type commit struct {
 	entry         *memkv.LogEntry
-	by            *process   // nil: the checker
-	op            *operation // nil: no operation of an elector
+	by            *process   // nil: the simulator itself
+	op            *operation // nil: not an operation of an elector
 	before, after election.Status
-	// missing says that the leader record was deleted before, and nothing else: before
-	// has the one that was deleted.
+	// missing says that the leader record was deleted and has not been written since. before
+	// has the deleted record then.
 	missing bool
 
-	config, leader, term, intent, rank, history, fenced bool
-	candidates                                          []string // ids of the records that it wrote
-	elsewhere                                           []byte   // a key that is none of these
+	config, leader, term, request, rank, history, fenced bool
+	candidates                                           []string // ids of the candidate records that it wrote
+	elsewhere                                            []byte   // a key that belongs to no record
 }
 
-// who is the incarnation that committed; zero: an operator.
+// who is the incarnation that committed. It is zero for an operator.
 func (c *commit) who() election.Identity {
 	if c.by == nil {
 		return election.Identity{}
@@ -88,23 +88,23 @@ func (c *commit) who() election.Identity {
 	return c.by.me.Identity
 }
 
-// name is who committed, for a reader.
+// name is the client and the label, for messages.
 func (c *commit) name() string { return c.entry.Client + " (" + c.entry.Label + ")" }
 
-// The labels of transactions in which an operator acts by force.
+// The labels of transactions in which an operator acts without the leader's consent.
 const (
-	labelDepose = "operator deposes"
-	labelRaise  = "operator raises the term"
-	labelDelete = "operator deletes"
+	labelForceResign = "operator forces to resign"
+	labelRaiseTerm   = "operator raises the term"
+	labelDelete      = "operator deletes"
 )
 
-// forced reports whether an operator did this by force.
+// forced reports whether it is a transaction of an operator with one of these labels.
 func (c *commit) forced(label string) bool {
 	return c.by != nil && c.by == c.by.world.operator && c.entry.Label == label
 }
 
-// touch notes which records a commit writes.
-func (w *World) touch(c *commit) {
+// noteWrites notes which records a commit writes.
+func (w *world) noteWrites(c *commit) {
 	k := &w.keys
 	for i := range c.entry.Mutations {
 		m := &c.entry.Mutations[i]
@@ -115,8 +115,8 @@ func (w *World) touch(c *commit) {
 			c.leader = true
 		case bytes.Equal(m.Key, k.term):
 			c.term = true
-		case bytes.Equal(m.Key, k.intent):
-			c.intent = true
+		case bytes.Equal(m.Key, k.request):
+			c.request = true
 		case bytes.Equal(m.Key, w.fencedKey):
 			c.fenced = true
 		case k.candidates.Contains(m.Key):
@@ -131,14 +131,14 @@ func (w *World) touch(c *commit) {
 	}
 }
 
-func (w *World) candidateID(key []byte) string {
+func (w *world) candidateID(key []byte) string {
 	r := subspace.NewReader(key[len(w.keys.candidates.Bytes()):])
 	return r.Text()
 }
 
-// committed takes in a commit, in the moment in which it is applied. Whoever
-// waits for it is not told yet, and may never be.
-func (w *World) committed(e memkv.LogEntry) {
+// committed handles a commit at the moment it is applied. Its caller gets the answer
+// later, or never.
+func (w *world) committed(e memkv.LogEntry) {
 	c := &commit{entry: &e, by: w.clients[e.Client], op: w.operations[e.Label], before: w.state}
 	w.mixNumbers(w.tick())
 	w.mixBytes([]byte(e.Label))
@@ -146,13 +146,13 @@ func (w *World) committed(e memkv.LogEntry) {
 		w.mixBytes(e.Mutations[i].Key)
 		w.mixBytes(e.Mutations[i].Value)
 	}
-	w.touch(c)
+	w.noteWrites(c)
 	w.shadow.apply(&e)
 	deletes := c.forced(labelDelete)
-	if c.config || c.leader || c.term || c.intent || deletes {
+	if c.config || c.leader || c.term || c.request || deletes {
 		state, err := w.readState()
 		if err != nil {
-			w.violated(Transition, "%s leaves a record that cannot be read: %v", c.name(), err)
+			w.violated(invTransition, "%s leaves a record that cannot be read: %v", c.name(), err)
 			return
 		}
 		w.state = state
@@ -160,12 +160,12 @@ func (w *World) committed(e memkv.LogEntry) {
 	c.after = w.state
 	switch {
 	case deletes:
-		w.deleted(c)
+		w.noteDeletion(c)
 		return
-	case w.removed.leader.Ballot > 0:
-		c.before.Leader, c.missing = w.removed.leader, true
+	case w.deleted.leader.Ballot > 0:
+		c.before.Leader, c.missing = w.deleted.leader, true
 		if !c.leader {
-			c.after.Leader = w.removed.leader
+			c.after.Leader = w.deleted.leader
 		}
 	}
 	w.checkCommit(c)
@@ -175,23 +175,23 @@ func (w *World) committed(e memkv.LogEntry) {
 	}
 }
 
-// checkCommit is every check of the commit log.
-func (w *World) checkCommit(c *commit) {
+// checkCommit runs every check of the commit log.
+func (w *world) checkCommit(c *commit) {
 	w.checkOwner(c)
 	w.checkWrites(c)
 	w.checkBounds(c)
 	w.checkFence(c)
-	w.checkIntent(c)
+	w.checkRequest(c)
 	w.checkLanding(c)
 	w.checkCandidates(c)
 	w.checkAuthor(c)
 	if !c.leader {
 		if c.term || c.after.Term != c.before.Term {
-			w.violated(Transition, "%s wrote the term record and not the leader record", c.name())
+			w.violated(invTransition, "%s wrote the term record without the leader record", c.name())
 		}
 		return
 	}
-	if c.forced(labelRaise) {
+	if c.forced(labelRaiseTerm) {
 		w.checkRaised(c)
 		return
 	}
@@ -202,7 +202,7 @@ func (w *World) checkCommit(c *commit) {
 }
 
 // noteCommit remembers what later checks need.
-func (w *World) noteCommit(c *commit) {
+func (w *world) noteCommit(c *commit) {
 	if c.config {
 		w.configAt = c.entry.Version
 		if t := c.after.Config.CandidateTimeout; w.timeout == 0 || t < w.timeout {
@@ -218,34 +218,34 @@ func (w *World) noteCommit(c *commit) {
 			op.wrote = op.wrote || id == op.what.Me.ID
 		}
 		if c.leader {
-			op.seats = append(op.seats, c.after.Leader)
+			op.leaders = append(op.leaders, c.after.Leader)
 		}
 	}
 	if !c.leader {
 		return
 	}
-	w.removed.leader = election.LeaderRecord{}
-	delete(w.removed.standIns, c.after.Leader.Ballot)
-	w.opens(c)
-	w.seatAt, w.seatConfig = w.now, c.after.Config
+	w.deleted.leader = election.LeaderRecord{}
+	delete(w.deleted.restoredBallots, c.after.Leader.Ballot)
+	w.noteEraStart(c)
+	w.leaderAt, w.leaderConfig = w.now, c.after.Config
 	if c.after.Leader.Token() != c.before.Leader.Token() || c.after.Leader.Vacant() != c.before.Leader.Vacant() {
 		w.tenureAt = w.now
 	}
 	if after := &c.after.Leader; !after.Vacant() {
-		if after.Token() != c.before.Leader.Token() && after.Priority <= w.seated {
-			w.unsettling++
+		if after.Token() != c.before.Leader.Token() && after.Priority <= w.lastPriority {
+			w.needlessTenures++
 		}
-		w.seated = after.Priority
+		w.lastPriority = after.Priority
 	}
 	w.noteCall(c)
 	w.noteSituations(c)
 	if c.by != nil {
-		c.by.wrote = c.after.Leader
-		w.checkBeliefBound(c.by)
+		c.by.lastWritten = c.after.Leader
+		w.checkDeadlineBound(c.by)
 	}
 }
 
-func (w *World) noteSituations(c *commit) {
+func (w *world) noteSituations(c *commit) {
 	before, after := &c.before.Leader, &c.after.Leader
 	changed := after.Token() != before.Token()
 	switch {
@@ -254,7 +254,7 @@ func (w *World) noteSituations(c *commit) {
 	case c.entry.Late && !changed && !after.Vacant():
 		w.situation("late renewal applied")
 	case changed && after.AcquireReason == election.AcquireReclaim:
-		w.situation("seat reclaimed")
+		w.situation("leadership reclaimed")
 	case changed && after.AcquireReason == election.AcquireTransfer:
 		w.situation("transfer on request")
 	case changed && after.AcquireReason == election.AcquirePreemption && after.Accepted:
@@ -270,7 +270,7 @@ func (w *World) noteSituations(c *commit) {
 				continue
 			}
 			switch {
-			case p.deafUntil > w.now || p.blindUntil > w.now:
+			case p.requestsHeldUntil > w.now || p.repliesHeldUntil > w.now:
 				w.situation("leader replaced while cut off")
 			case p.pausedUntil > w.now:
 				w.situation("leader replaced while paused")
@@ -279,9 +279,9 @@ func (w *World) noteSituations(c *commit) {
 	}
 }
 
-func (w *World) traceCommit(c *commit) {
+func (w *world) traceCommit(c *commit) {
 	if !c.leader {
-		if c.intent || c.config {
+		if c.request || c.config {
 			w.trace(nil, "%s: %s; config %d", c.name(), c.after.Request, c.after.Config.Revision)
 		}
 		return

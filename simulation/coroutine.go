@@ -2,11 +2,11 @@ package simulation
 
 import "iter"
 
-// coroutine runs one function after the other, each of which may yield. It is
-// used again, so that its stack has grown already.
+// coroutine runs one function after another, each of which may yield. Coroutines are
+// reused, because their stacks have grown already.
 type coroutine struct {
 	fn    func()
-	next  func() (bool, bool) // goes on until a yield (false) or the end of fn (true)
+	next  func() (bool, bool) // resumes until a yield (false) or the end of fn (true)
 	stop  func()
 	yield func(bool) bool
 }
@@ -26,7 +26,7 @@ func newCoroutine() *coroutine {
 	return c
 }
 
-// coroutines are those that have nothing to do.
+// coroutines are the idle ones.
 type coroutines struct{ idle []*coroutine }
 
 func (p *coroutines) take() *coroutine {
@@ -41,7 +41,7 @@ func (p *coroutines) take() *coroutine {
 
 func (p *coroutines) put(c *coroutine) { p.idle = append(p.idle, c) }
 
-// close ends those that have nothing to do.
+// close ends the idle ones.
 func (p *coroutines) close() {
 	for _, c := range p.idle {
 		c.stop()

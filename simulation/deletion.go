@@ -14,41 +14,41 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// This file is the fault Delete: an operator removes records of the election with a
-// tool that knows nothing of the protocol.
+// This file is the fault "delete". An operator removes records of the election with a
+// tool that ignores the protocol.
 
 // victim is what a deletion removes.
 type victim int
 
 const (
-	everything victim = iota
-	theConfig
-	theLeader
-	theTerm
-	theIntent
-	aCandidate
-	aRankEntry
-	anEvent
+	victimAll victim = iota
+	victimConfig
+	victimLeader
+	victimTerm
+	victimRequest
+	victimCandidate
+	victimRank
+	victimEvent
 	victims
 )
 
-// String returns what is removed, in words.
+// String describes what is removed.
 func (v victim) String() string {
 	return [...]string{
-		"the whole election", "the config", "the leader record", "the term record", "the intent", "a candidate record",
+		"the election", "the config", "the leader record", "the term record", "the request", "a candidate record",
 		"a rank entry", "a history entry",
 	}[v]
 }
 
-// deleteRecords has an operator delete something.
-func (w *World) deleteRecords() {
-	what, which := victim(w.pick(Delete, int(victims))), w.pick(Delete, 1<<16)
+// deleteRecords lets an operator delete a record or the complete election.
+func (w *world) deleteRecords() {
+	what, which := victim(w.pick(faultDelete, int(victims))), w.pick(faultDelete, 1<<16)
 	w.operator.start(labelDelete, func(t *task) {
 		err := w.operator.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
-			if w.quiet > 0 {
+			if w.faultFreeSince > 0 {
 				return errCancelled
 			}
-			return w.deletes(tr, what, which)
+			return w.deleteVictim(tr, what, which)
 		})
 		if w.tracing {
 			w.trace(nil, "operator: delete %s: %v", what, err)
@@ -56,31 +56,31 @@ func (w *World) deleteRecords() {
 	})
 }
 
-// deletes removes a record, without reading anything that its removal could
-// conflict on. Of several of a kind it takes one by number.
-func (w *World) deletes(tr kv.Transaction, what victim, which int) error {
+// deleteVictim removes a record, without a read that its commit could conflict on. If
+// there are several records of the kind, which selects one.
+func (w *world) deleteVictim(tr kv.Transaction, what victim, which int) error {
 	k := &w.keys
 	var among subspace.Subspace
 	switch what {
-	case everything:
+	case victimAll:
 		begin, end := k.space.Range()
 		tr.ClearRange(begin, end)
 		return nil
-	case theConfig:
+	case victimConfig:
 		tr.Clear(k.config)
 		return nil
-	case theLeader:
+	case victimLeader:
 		tr.Clear(k.leader)
 		return nil
-	case theTerm:
+	case victimTerm:
 		tr.Clear(k.term)
 		return nil
-	case theIntent:
-		tr.Clear(k.intent)
+	case victimRequest:
+		tr.Clear(k.request)
 		return nil
-	case aCandidate:
+	case victimCandidate:
 		among = k.candidates
-	case aRankEntry:
+	case victimRank:
 		among = k.rank
 	default:
 		among = k.history
@@ -94,49 +94,51 @@ func (w *World) deletes(tr kv.Transaction, what victim, which int) error {
 	return nil
 }
 
-// removed is what the checks remember of deletions.
-type removed struct {
-	// era counts the elections of this subspace: the next one begins when neither the
-	// leader record nor the term record is left. Terms and ballots begin again then.
+// deletions is what the checks remember of deletions.
+type deletions struct {
+	// era counts the elections of this subspace. The next one begins when both the leader
+	// record and the term record are gone. Its terms and ballots begin again.
 	era int
-	// eras has the era of each tenure, by its nonce.
+	// eras has the era of each tenure, by nonce.
 	eras map[[16]byte]int
-	// openers has, for each era, the eras of which its first leader had seen a ballot and
-	// had not waited for a lease since it saw that the election was gone.
-	openers map[int][]int
-	// leader is the leader record that was deleted in this era, while no other one
-	// has been written.
+	// erasSeen has, for each era, the earlier eras of which its first leader had seen a
+	// ballot. It is empty if that leader had waited for a lease after it saw that the
+	// election was gone.
+	erasSeen map[int][]int
+	// leader is the leader record that was deleted in this era, until another one is
+	// written.
 	leader election.LeaderRecord
-	// leaders counts the deletions of the leader record, and leaderAt is the version
-	// of the last one.
+	// leaders counts the deletions of the leader record, and leaderAt is the version of the
+	// last one.
 	leaders  int
 	leaderAt int64
-	// extra are the rank entries whose candidates were deleted, missing the voters
-	// whose rank entries were. orphans are the intents whose author or target was.
-	extra, missing map[election.RankEntry]bool
-	// standIns are the ballots that a transaction goes on from where the leader record
-	// is gone. None of them is written, unless an election that begins again comes by it.
-	standIns map[uint64]bool
-	orphans  map[[16]byte]bool
-	config   []byte // the last config that stood
+	// extraRanks are rank entries whose candidates were deleted, and missingRanks the voters
+	// whose rank entries were deleted. orphanRequests are the requests whose author or
+	// target was deleted.
+	extraRanks, missingRanks map[election.RankEntry]bool
+	// restoredBallots are the ballots that a transaction reads instead of a deleted leader
+	// record. They are not written, unless a new election reaches the same number.
+	restoredBallots map[uint64]bool
+	orphanRequests  map[[16]byte]bool
+	config          []byte // the last config that was stored
 }
 
-func newRemoved() removed {
-	return removed{
-		eras: map[[16]byte]int{}, openers: map[int][]int{}, extra: map[election.RankEntry]bool{},
-		missing: map[election.RankEntry]bool{}, orphans: map[[16]byte]bool{}, standIns: map[uint64]bool{},
+func newDeletions() deletions {
+	return deletions{
+		eras: map[[16]byte]int{}, erasSeen: map[int][]int{}, extraRanks: map[election.RankEntry]bool{},
+		missingRanks: map[election.RankEntry]bool{}, orphanRequests: map[[16]byte]bool{}, restoredBallots: map[uint64]bool{},
 	}
 }
 
-// copied shares nothing with r that a later deletion changes.
-func (r removed) copied() removed {
-	r.eras, r.openers = maps.Clone(r.eras), maps.Clone(r.openers)
-	r.standIns = maps.Clone(r.standIns)
-	r.extra, r.missing, r.orphans = maps.Clone(r.extra), maps.Clone(r.missing), maps.Clone(r.orphans)
+// copied returns a copy that shares nothing with r.
+func (r deletions) copied() deletions {
+	r.eras, r.erasSeen = maps.Clone(r.eras), maps.Clone(r.erasSeen)
+	r.restoredBallots = maps.Clone(r.restoredBallots)
+	r.extraRanks, r.missingRanks, r.orphanRequests = maps.Clone(r.extraRanks), maps.Clone(r.missingRanks), maps.Clone(r.orphanRequests)
 	return r
 }
 
-// withoutConfig is the shadow with a config, if there is none.
+// withoutConfig is the shadow with a config added.
 type withoutConfig struct {
 	*shadow
 	key, value []byte
@@ -153,9 +155,9 @@ var _ kv.ReadTransaction = withoutConfig{}
 
 func (s withoutConfig) Snapshot() kv.ReadTransaction { return s }
 
-// readState reads the state from the shadow, also without a config, and with no
-// leader where the record is gone.
-func (w *World) readState() (election.Status, error) {
+// readState reads the status from the shadow. It works without a config too, and returns
+// an empty leader record if that is gone.
+func (w *world) readState() (election.Status, error) {
 	state, err := w.readStored()
 	if _, stands := w.shadow.find(w.keys.leader); !stands {
 		state.Leader = election.LeaderRecord{}
@@ -163,38 +165,38 @@ func (w *World) readState() (election.Status, error) {
 	return state, err
 }
 
-func (w *World) readStored() (election.Status, error) {
+func (w *world) readStored() (election.Status, error) {
 	state, err := w.election.ReadStatus(&w.shadow)
 	switch {
 	case err == nil:
 		at, _ := w.shadow.find(w.keys.config)
-		w.removed.config = w.shadow.rows[at].Value
+		w.deleted.config = w.shadow.rows[at].Value
 		return state, nil
 	case !errors.Is(err, fdbelection.ErrNotInitialized):
 		return state, err
-	case w.removed.config == nil:
+	case w.deleted.config == nil:
 		return state, nil
 	}
-	state, err = w.election.ReadStatus(withoutConfig{&w.shadow, w.keys.config, w.removed.config})
+	state, err = w.election.ReadStatus(withoutConfig{&w.shadow, w.keys.config, w.deleted.config})
 	state.Config = fdbelection.Config{}
 	return state, err
 }
 
-// ballotGap is how far above the ballot of the term record a lost leader record comes
-// back.
+// ballotGap is how far above the ballot of the term record a lost leader record is
+// restored.
 const ballotGap = 1 << 40
 
-// deleted takes in a deletion: what it removed is no longer expected to stand.
-func (w *World) deleted(c *commit) {
-	r := &w.removed
+// noteDeletion updates what the checks expect after a deletion.
+func (w *world) noteDeletion(c *commit) {
+	r := &w.deleted
 	before := c.before
 	if before.Config.Revision != 0 && c.after.Config.Revision == 0 {
 		w.configAt = c.entry.Version
 	}
 	if before.Leader.Ballot > 0 && c.after.Leader.Ballot == 0 {
 		r.leader, r.leaders, r.leaderAt = before.Leader, r.leaders+1, c.entry.Version
-		r.standIns[max(c.after.Term.Ballot, c.after.Term.Term)+ballotGap] = true
-		w.noteDeletedSeat()
+		r.restoredBallots[max(c.after.Term.Ballot, c.after.Term.Term)+ballotGap] = true
+		w.noteDeletedLeader()
 		w.situation("leader record deleted")
 	}
 	gone := c.after.Leader.Ballot == 0 && c.after.Term == election.TermRecord{}
@@ -203,7 +205,7 @@ func (w *World) deleted(c *commit) {
 		r.era++
 		r.leader = election.LeaderRecord{}
 		w.holders = map[uint64]election.Token{}
-		w.sink = sink{senders: map[uint64]election.Token{}} // a receiver cannot tell the terms apart
+		w.outside = outsideSystem{senders: map[uint64]election.Token{}} // a receiver cannot tell terms of two elections apart
 	}
 	for id := range w.records {
 		if _, err := w.election.GetCandidate(&w.shadow, id); err != nil {
@@ -211,97 +213,96 @@ func (w *World) deleted(c *commit) {
 			w.forgetNotes(id)
 		}
 	}
-	if intent := &c.after.Request; intent.ID != "" && w.records[intent.ID].Identity != intent.Identity {
-		r.orphans[intent.Nonce] = true
+	if request := &c.after.Request; request.ID != "" && w.records[request.ID].Identity != request.Identity {
+		r.orphanRequests[request.Nonce] = true
 	}
 	voters, ranked := w.ranks(c)
 	for _, entry := range ranked {
-		r.extra[entry] = r.extra[entry] || !slices.Contains(voters, entry)
+		r.extraRanks[entry] = r.extraRanks[entry] || !slices.Contains(voters, entry)
 	}
 	for _, entry := range voters {
-		r.missing[entry] = r.missing[entry] || !slices.Contains(ranked, entry)
+		r.missingRanks[entry] = r.missingRanks[entry] || !slices.Contains(ranked, entry)
 	}
 }
 
-// deletedUnder reports whether the election of one tenure was deleted and another
-// one was begun in its place by a process that could not know: it had seen no ballot
-// of the first.
-func (w *World) deletedUnder(old, other election.Token) bool {
-	from, known := w.removed.eras[old.Nonce]
-	to := w.removed.eras[other.Nonce]
+// restartedUnaware reports whether the election of one tenure was deleted, and another
+// election was started in its place by a process that had seen no ballot of the first.
+func (w *world) restartedUnaware(old, other election.Token) bool {
+	from, known := w.deleted.eras[old.Nonce]
+	to := w.deleted.eras[other.Nonce]
 	if !known || from == to {
 		return false
 	}
 	from, to = min(from, to), max(from, to)
 	for era := from + 1; era <= to; era++ {
-		if saw, opened := w.removed.openers[era]; opened && !slices.Contains(saw, from) {
+		if saw, opened := w.deleted.erasSeen[era]; opened && !slices.Contains(saw, from) {
 			return true
 		}
 	}
 	return false
 }
 
-// eraOf is the era of a leader record; of one that was never held, the present one.
-func (w *World) eraOf(leader *election.LeaderRecord) int {
-	if era, known := w.removed.eras[leader.Nonce]; known {
+// eraOf is the era of a leader record, or the current era if it was never held.
+func (w *world) eraOf(leader *election.LeaderRecord) int {
+	if era, known := w.deleted.eras[leader.Nonce]; known {
 		return era
 	}
-	return w.removed.era
+	return w.deleted.era
 }
 
-// current reports whether a tenure is one of the election that stands.
-func (w *World) current(token election.Token) bool {
-	return w.removed.eras[token.Nonce] == w.removed.era
+// current reports whether a tenure belongs to the election that is stored.
+func (w *world) current(token election.Token) bool {
+	return w.deleted.eras[token.Nonce] == w.deleted.era
 }
 
-// noteGone notes what an answer told of deletions: of which era its process has seen
-// a ballot, and whether its own tenure is gone. If so, it is to lead no longer.
-func (w *World) noteGone(op *operation, a *machine.Answer) {
+// noteLostTenure notes what an answer says of deletions: the eras of which its process has
+// seen a ballot, and whether its own tenure is gone. In that case it must stop leading.
+func (w *world) noteLostTenure(op *operation, a *machine.Answer) {
 	p, before := op.process, op.process.readAt
 	if a.Err == nil && a.Status.Leader.Ballot > 0 {
 		p.readAt = p.now().Local
 		if !a.Status.Leader.Lost() {
-			p.saw = a.Status.Leader
+			p.lastRead = a.Status.Leader
 		}
 	}
 	switch leader := &a.Status.Leader; {
 	case errors.Is(a.Err, fdbelection.ErrNotInitialized):
-		if p.lostAt.IsZero() {
-			p.lostAt = p.now().Local
+		if p.noElectionSince.IsZero() {
+			p.noElectionSince = p.now().Local
 		}
 	case a.Err == nil && leader.Ballot > 0:
-		p.lostAt = time.Time{}
+		p.noElectionSince = time.Time{}
 		if !slices.Contains(p.sawEras, w.eraOf(leader)) {
 			p.sawEras = append(p.sawEras, w.eraOf(leader))
 		}
 	}
-	if op.cancelled || op.leads.Term == 0 || p.tenure == nil || p.tenure.token != op.leads {
+	if op.cancelled || op.leadsIn.Term == 0 || p.tenure == nil || p.tenure.token != op.leadsIn {
 		return
 	}
 	gone := errors.Is(a.Err, fdbelection.ErrNotInitialized)
 	switch op.what.Kind {
 	case machine.ReadLeader, machine.WatchTerm, machine.WatchRequest, machine.Settle:
-		// One that began before the last answer may be the older of the two.
-		newer := a.Start.After(before) || a.Status.Leader.Token() == op.leads
-		gone = gone || a.Err == nil && newer && a.Status.Term.Token != op.leads
+		// An answer that began before the last one may be the older of the two.
+		newer := a.Start.After(before) || a.Status.Leader.Token() == op.leadsIn
+		gone = gone || a.Err == nil && newer && a.Status.Term.Token != op.leadsIn
 	default:
 	}
 	if gone {
-		p.goneAt, p.gone = op.what.ID, op.leads.Term
+		p.goneOp, p.goneTerm = op.what.ID, op.leadsIn.Term
 	}
 }
 
-// opens notes who begins an era.
-func (w *World) opens(c *commit) {
-	r := &w.removed
-	if _, opened := r.openers[r.era]; opened || r.era == 0 {
+// noteEraStart notes which process starts an era.
+func (w *world) noteEraStart(c *commit) {
+	r := &w.deleted
+	if _, opened := r.erasSeen[r.era]; opened || r.era == 0 {
 		return
 	}
-	r.openers[r.era] = nil
+	r.erasSeen[r.era] = nil
 	waited := func(p *process) bool {
-		return !p.lostAt.IsZero() && p.now().Local.Sub(p.lostAt) >= c.after.Config.LeaseDuration
+		return !p.noElectionSince.IsZero() && p.now().Local.Sub(p.noElectionSince) >= c.after.Config.LeaseDuration
 	}
 	if c.by != nil && !c.by.application && !waited(c.by) {
-		r.openers[r.era] = slices.Clone(c.by.sawEras)
+		r.erasSeen[r.era] = slices.Clone(c.by.sawEras)
 	}
 }

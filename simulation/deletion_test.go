@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDeletions runs seeds in which an operator deletes records, and sometimes all
-// of them: each seed has this kind of fault here. DELETIONS says how many seeds.
+// TestDeletions runs seeds in which an operator deletes records. DELETIONS says how many
+// seeds.
 func TestDeletions(t *testing.T) {
 	seeds := uint64(40)
 	if testing.Short() {
@@ -22,7 +22,7 @@ func TestDeletions(t *testing.T) {
 	}
 	situations := map[string]int{}
 	for seed := uint64(1); seed <= seeds; seed++ {
-		opts := Options{Seed: seed, deletions: true, Linearize: true, KeepGoing: true}
+		opts := Options{Seed: seed, deletions: true, Linearize: true, keepGoing: true}
 		r := Run(opts)
 		for i := range r.Violations {
 			t.Errorf("seed %d: %v", seed, &r.Violations[i])
@@ -41,7 +41,7 @@ func TestDeletions(t *testing.T) {
 		{"election deleted", 40},
 		{"leader record deleted", 40},
 		{"message of a deleted election", 100},
-		{"leader of a deleted election still believes", 400},
+		{"leader of a deleted election still leads", 400},
 	} {
 		t.Logf("%s: %d seeds", s.name, situations[s.name])
 		if seeds >= s.within {

@@ -1,4 +1,4 @@
-package simulation_test
+package simulation
 
 import (
 	"fmt"
@@ -9,94 +9,86 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
-	"github.com/fdbelection/fdbelection/simulation"
 )
 
-const (
-	register = simulation.ActRegister
-	cycle    = simulation.ActCycle
-	fenced   = simulation.ActFenced
-	resign   = simulation.ActResign
-	leave    = simulation.ActLeave
-	evict    = simulation.ActEvict
-)
+type acts = [][]act
 
-type acts = [][]simulation.Act
-
-// over is time in which every lease, and every silence, comes to its end.
+// over is a step of time after which every lease has expired and every candidate has
+// timed out.
 var over = []time.Duration{fdbelection.RecipeConfig().CandidateTimeout + 1}
 
-// TestReductions: neither reduction leaves out a state that any schedule comes to.
-// Small worlds are run without any, all of their schedules from beginning to end,
-// the largest with EXPLORE only.
+// TestReductions checks that the reductions reach every state that a run of all schedules
+// reaches, and no others. The quick form runs the smallest worlds. EXPLORE adds the
+// largest one.
 func TestReductions(t *testing.T) {
-	for _, world := range []simulation.SmallWorld{
-		{Actors: acts{{register}, {register}, {register}}, Priorities: []int32{0, 0, 0}},
-		{Actors: acts{{cycle}, {cycle}}, Registered: true, Lost: 1, Priorities: []int32{0, 1}},
-		{Actors: acts{{register, leave}, {register, evict}}, Passing: over, Priorities: []int32{0, 0}},
-		{Actors: acts{{cycle, fenced}, {cycle}}, Registered: true, Passing: over, Priorities: []int32{0, 1}},
-		{Actors: acts{{cycle}, {evict}, {leave}}, Registered: true, Lost: 1, Passing: over, Priorities: []int32{0, 0, 1}},
-		{Actors: acts{{cycle, resign}, {cycle}}, Registered: true, Lost: 1, Priorities: []int32{0, 1}},
-		{Actors: acts{{cycle}, {cycle}, {fenced}}, Registered: true, Passing: over, Priorities: []int32{0, 1, 1}},
-		{Actors: acts{{cycle, cycle}, {cycle, fenced}}, Registered: true, Priorities: []int32{0, 1}},
-		{Actors: acts{{cycle, leave}, {cycle, evict}}, Registered: true, Passing: over, Priorities: []int32{0, 1}},
-		{Actors: acts{{leave, register}, {cycle}}, Registered: true, Lost: 1, Priorities: []int32{0, 0}},
+	for _, world := range []smallWorld{
+		{actors: acts{{actRegister}, {actRegister}, {actRegister}}, priorities: []int32{0, 0, 0}},
+		{actors: acts{{actCycle}, {actCycle}}, registered: true, lost: 1, priorities: []int32{0, 1}},
+		{actors: acts{{actRegister, actLeave}, {actRegister, actEvict}}, passing: over, priorities: []int32{0, 0}},
+		{actors: acts{{actCycle, actFencedWrite}, {actCycle}}, registered: true, passing: over, priorities: []int32{0, 1}},
+		{actors: acts{{actCycle}, {actEvict}, {actLeave}}, registered: true, lost: 1, passing: over, priorities: []int32{0, 0, 1}},
+		{actors: acts{{actCycle, actResign}, {actCycle}}, registered: true, lost: 1, priorities: []int32{0, 1}},
+		{actors: acts{{actCycle}, {actCycle}, {actFencedWrite}}, registered: true, passing: over, priorities: []int32{0, 1, 1}},
+		{actors: acts{{actCycle, actCycle}, {actCycle, actFencedWrite}}, registered: true, priorities: []int32{0, 1}},
+		{actors: acts{{actCycle, actLeave}, {actCycle, actEvict}}, registered: true, passing: over, priorities: []int32{0, 1}},
+		{actors: acts{{actLeave, actRegister}, {actCycle}}, registered: true, lost: 1, priorities: []int32{0, 0}},
 	} {
-		if testing.Short() && len(world.Passing) > 0 || os.Getenv("EXPLORE") == "" && len(world.Actors) > 2 && world.Lost > 0 {
+		if testing.Short() && len(world.passing) > 0 || os.Getenv("EXPLORE") == "" && len(world.actors) > 2 && world.lost > 0 {
 			continue
 		}
-		all := simulation.Explore(world, simulation.EverySchedule)
-		states := simulation.Explore(world, simulation.EveryState)
-		traces := simulation.Explore(world, simulation.EveryTrace)
+		all := explore(world, everySchedule)
+		states := explore(world, everyState)
+		traces := explore(world, everyTrace)
 		t.Logf("%.0f schedules in %d, %d and %d steps, %d states, %d ends",
-			all.Schedules, all.Steps, states.Steps, traces.Steps, all.States, all.Ends)
-		require.Empty(t, all.Violations)
-		require.InDelta(t, all.Schedules, states.Schedules, 0)
-		require.Greater(t, all.Steps, states.Steps)
-		for _, reduced := range []simulation.Explored{states, traces} {
-			require.Equal(t, all.States, reduced.States)
-			require.Equal(t, all.Ends, reduced.Ends)
-			require.Equal(t, all.Digest, reduced.Digest, "as many states, and not the same")
+			all.schedules, all.steps, states.steps, traces.steps, all.states, all.ends)
+		require.Empty(t, all.violations)
+		require.InDelta(t, all.schedules, states.schedules, 0)
+		require.Greater(t, all.steps, states.steps)
+		for _, reduced := range []explored{states, traces} {
+			require.Equal(t, all.states, reduced.states)
+			require.Equal(t, all.ends, reduced.ends)
+			require.Equal(t, all.digest, reduced.digest, "as many states, and not the same")
 		}
 	}
 }
 
-// TestExplore runs every schedule of small worlds. EXPLORE=all adds the larger
-// ones, EXPLORE=twice runs them once more with sleep sets, and compares.
+// TestExplore runs every schedule of small worlds. The quick form runs a small one.
+// EXPLORE=all adds the larger ones, and EXPLORE=twice runs them with sleep sets too and
+// compares.
 func TestExplore(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		large bool
-		world simulation.SmallWorld
+		world smallWorld
 	}{
-		{"2 x 2, claiming and writing", false, simulation.SmallWorld{
-			Actors: acts{{cycle, fenced}, {cycle, fenced}}, Registered: true, Lost: 1, Passing: over,
-			Priorities: []int32{0, 1},
+		{"2 x 2, claiming and writing", false, smallWorld{
+			actors: acts{{actCycle, actFencedWrite}, {actCycle, actFencedWrite}}, registered: true, lost: 1, passing: over,
+			priorities: []int32{0, 1},
 		}},
-		{"2 x 2, at the end of a lease", false, simulation.SmallWorld{
-			Actors: acts{{cycle, cycle}, {cycle, fenced}}, Registered: true, Lost: 1,
-			Passing: []time.Duration{fdbelection.RecipeConfig().LeaseDuration - 1, 1},
+		{"2 x 2, at the end of a lease", false, smallWorld{
+			actors: acts{{actCycle, actCycle}, {actCycle, actFencedWrite}}, registered: true, lost: 1,
+			passing: []time.Duration{fdbelection.RecipeConfig().LeaseDuration - 1, 1},
 		}},
-		{"2 x 3, resigning", true, simulation.SmallWorld{
-			Actors: acts{{cycle, fenced, resign}, {cycle, fenced, cycle}}, Registered: true, Lost: 1, Passing: over,
+		{"2 x 3, resigning", true, smallWorld{
+			actors: acts{{actCycle, actFencedWrite, actResign}, {actCycle, actFencedWrite, actCycle}}, registered: true, lost: 1, passing: over,
 		}},
-		{"2 x 3, writing after resigning", true, simulation.SmallWorld{
-			Actors: acts{{cycle, resign, fenced}, {cycle, resign, fenced}}, Registered: true, Lost: 1, Passing: over,
+		{"2 x 3, writing after resigning", true, smallWorld{
+			actors: acts{{actCycle, actResign, actFencedWrite}, {actCycle, actResign, actFencedWrite}}, registered: true, lost: 1, passing: over,
 		}},
-		{"2 x 3, preempting", true, simulation.SmallWorld{
-			Actors: acts{{cycle, fenced, cycle}, {cycle, fenced, cycle}}, Registered: true, Lost: 1, Passing: over,
-			Priorities: []int32{0, 1},
+		{"2 x 3, preempting", true, smallWorld{
+			actors: acts{{actCycle, actFencedWrite, actCycle}, {actCycle, actFencedWrite, actCycle}}, registered: true, lost: 1, passing: over,
+			priorities: []int32{0, 1},
 		}},
-		{"2 x 3, coming and going", true, simulation.SmallWorld{
-			Actors: acts{{register, cycle, leave}, {register, cycle, evict}}, Lost: 1, Passing: over,
+		{"2 x 3, coming and going", true, smallWorld{
+			actors: acts{{actRegister, actCycle, actLeave}, {actRegister, actCycle, actEvict}}, lost: 1, passing: over,
 		}},
-		{"3 x 2, claiming and writing", true, simulation.SmallWorld{
-			Actors: acts{{cycle, fenced}, {cycle, fenced}, {cycle, fenced}}, Registered: true, Lost: 1, Passing: over,
-			Priorities: []int32{0, 0, 1},
+		{"3 x 2, claiming and writing", true, smallWorld{
+			actors: acts{{actCycle, actFencedWrite}, {actCycle, actFencedWrite}, {actCycle, actFencedWrite}}, registered: true, lost: 1, passing: over,
+			priorities: []int32{0, 0, 1},
 		}},
-		{"3 x 2, evicting and leaving", true, simulation.SmallWorld{
-			Actors: acts{{cycle, leave}, {cycle, evict}, {cycle, fenced}}, Registered: true, Lost: 1, Passing: over,
-			Priorities: []int32{0, 0, 1},
+		{"3 x 2, evicting and leaving", true, smallWorld{
+			actors: acts{{actCycle, actLeave}, {actCycle, actEvict}, {actCycle, actFencedWrite}}, registered: true, lost: 1, passing: over,
+			priorities: []int32{0, 0, 1},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -104,19 +96,19 @@ func TestExplore(t *testing.T) {
 			if which == "" && (c.large || testing.Short()) {
 				t.Skip("EXPLORE=all runs it")
 			}
-			if c.world.Priorities == nil {
-				c.world.Priorities = make([]int32, len(c.world.Actors))
+			if c.world.priorities == nil {
+				c.world.priorities = make([]int32, len(c.world.actors))
 			}
-			found := simulation.Explore(c.world, simulation.EveryState)
-			for _, v := range found.Violations { // for TestMutants
+			found := explore(c.world, everyState)
+			for _, v := range found.violations { // TestMutants reads these lines
 				fmt.Printf("VIOLATED %d %d %s\n", 0, v.Invariant, v.Text)
 			}
-			require.Empty(t, found.Violations)
-			t.Logf("%.0f schedules, %d states, %d ends, %d steps", found.Schedules, found.States, found.Ends, found.Steps)
+			require.Empty(t, found.violations)
+			t.Logf("%.0f schedules, %d states, %d ends, %d steps", found.schedules, found.states, found.ends, found.steps)
 			if which == "twice" {
-				traces := simulation.Explore(c.world, simulation.EveryTrace)
-				t.Logf("%d steps with sleep sets", traces.Steps)
-				require.Equal(t, found.Digest, traces.Digest)
+				traces := explore(c.world, everyTrace)
+				t.Logf("%d steps with sleep sets", traces.steps)
+				require.Equal(t, found.digest, traces.digest)
 			}
 		})
 	}

@@ -1,17 +1,15 @@
-package simulation_test
+package simulation
 
 import (
 	"fmt"
 	"os"
 	"strconv"
 	"testing"
-
-	"github.com/fdbelection/fdbelection/simulation"
 )
 
-// TestHunt runs seeds until one fails, and prints which invariants fail in it and
-// in some seeds after it. It is what the matrix of the mutants runs on rewritten
-// sources; without HUNT it does nothing.
+// TestHunt runs as many seeds as HUNT says until one fails, and HUNT_AFTER more. It prints
+// the first seed that fails and the invariants that fail. TestMutants runs it on sources
+// with a mutant.
 func TestHunt(t *testing.T) {
 	most, err := strconv.ParseUint(os.Getenv("HUNT"), 10, 64)
 	if err != nil {
@@ -20,11 +18,11 @@ func TestHunt(t *testing.T) {
 	after, _ := strconv.ParseUint(os.Getenv("HUNT_AFTER"), 10, 64)
 	found := uint64(0)
 	for seed := uint64(1); seed <= most && (found == 0 || seed <= found+after); seed++ {
-		opts := simulation.Options{Seed: seed, Linearize: true, KeepGoing: after > 0}
-		r := simulation.Run(opts)
+		opts := Options{Seed: seed, Linearize: true, keepGoing: after > 0}
+		r := Run(opts)
 		if !r.Failed() && seed%4 == 0 {
-			if again := simulation.Run(opts); again.Commits != r.Commits || again.Calls != r.Calls {
-				r.Violations = append(r.Violations, simulation.ViolationError{Invariant: simulation.Determinism})
+			if again := Run(opts); again.Commits != r.Commits || again.Calls != r.Calls {
+				r.Violations = append(r.Violations, ViolationError{Invariant: invDeterminism})
 			}
 		}
 		if r.Failed() && found == 0 {

@@ -2,54 +2,53 @@ package simulation
 
 import "strconv"
 
-// Invariant is something that holds in every run. The numbers are those of
-// docs/simulation.md.
+// Invariant is a rule that holds in every run. docs/simulation.md numbers the invariants.
 type Invariant int
 
 // The invariants.
 const (
-	Ballot          Invariant = iota + 1 // every write of the leader record raises the ballot by one
-	OneHolder                            // one holder per ballot and per term, for ever
-	Transition                           // every change of the seat is a legal step of the protocol
-	Fence                                // fenced writes commit under the newest term only, inside and outside
-	Takeover                             // a seat is taken only where it is vacant, expired or preempted
-	Preemption                           // only a strictly higher priority preempts, where the config allows it
-	Renewal                              // nobody but the holder renews
-	Resignation                          // nobody but the holder gives a seat up, in the exact term
-	Deadline                             // belief ends before the lease can be over for anybody else
-	Exclusion                            // no two processes find themselves leading at one time
-	Candidates                           // no candidate is lost, or evicted while it is alive
-	Stamp                                // the versionstamp is the registration's commit
-	Voter                                // the holder is a registered voter, and observers never lead
-	OneConfig                            // one version of the config per decision
-	OwnWrites                            // who does not change the seat writes its own record only
-	Outcome                              // an acknowledged act is in the log, one that failed is not
-	Linearizable                         // the seat is a linearizable register
-	ReadAfterCommit                      // what begins after a commit sees it
-	Observers                            // every process sees the terms in order
-	Liveness                             // without faults the highest priority leads
-	Ownership                            // a caller's transaction is its own
-	Bounds                               // writes stay inside the subspace, and are bounded
-	Callbacks                            // every enter has its leave, in order
-	Determinism                          // a seed gives one run
-	NamedTerm                            // a request acts on the term that it names
-	Settled                              // no conclusion before a settling commit, and nothing after the end
-	HotLoop                              // nothing goes round and round without time passing
-	invariantEnd
+	invBallot          Invariant = iota + 1 // every write of the leader record raises the ballot by one
+	invOneHolder                            // one holder per term, for ever
+	invTransition                           // every change of leadership is a legal step of the protocol
+	invFence                                // fenced writes are accepted under the newest term only
+	invTakeover                             // leadership is claimed only if it is vacant, expired, preempted or one's own
+	invPreemption                           // only a strictly higher priority preempts, if the config allows it
+	invRenewal                              // only the holder renews
+	invResignation                          // only the holder resigns or hands over, in the named term
+	invDeadline                             // a leader stops before its lease can be expired for others
+	invExclusion                            // no two processes lead at the same time
+	invCandidates                           // no candidate is lost, or evicted while it is alive
+	invStamp                                // the versionstamp is that of the registration
+	invVoter                                // the holder is a registered voter, and observers never lead
+	invOneConfig                            // a decision rests on one version of the config
+	invOwnWrites                            // a process that does not change leadership writes its own record only
+	invOutcome                              // an acknowledged write is in the log, a failed one is not
+	invLinearizable                         // the leader record is a linearizable register
+	invReadAfterCommit                      // an operation that begins after a commit sees it
+	invObservers                            // every process sees the terms in order
+	invLiveness                             // without faults the highest priority leads
+	invOwnership                            // the election does not commit, retry or configure a caller's transaction
+	invBounds                               // writes stay inside the subspace and are limited
+	invCallbacks                            // each tenure is entered and left once, in order
+	invDeterminism                          // a seed gives one run
+	invNamedTerm                            // a request acts on the term that it names
+	invSettled                              // nothing is concluded before an unsettled attempt is settled
+	invHotLoop                              // no endless work without time passing
+	invEnd
 )
 
 var invariantNames = [...]string{
-	Ballot: "ballot", OneHolder: "one holder", Transition: "transition", Fence: "fence", Takeover: "take-over",
-	Preemption: "preemption", Renewal: "renewal", Resignation: "resignation", Deadline: "belief", Exclusion: "exclusion",
-	Candidates: "candidates", Stamp: "stamp", Voter: "voter", OneConfig: "one config", OwnWrites: "own writes",
-	Outcome: "outcome", Linearizable: "linearizable", ReadAfterCommit: "sight", Observers: "observers", Liveness: "liveness",
-	Ownership: "ownership", Bounds: "bounds", Callbacks: "callbacks", Determinism: "determinism", NamedTerm: "named term",
-	Settled: "settled", HotLoop: "hot loop",
+	invBallot: "ballot", invOneHolder: "one holder", invTransition: "transition", invFence: "fence", invTakeover: "takeover",
+	invPreemption: "preemption", invRenewal: "renewal", invResignation: "resignation", invDeadline: "deadline", invExclusion: "exclusion",
+	invCandidates: "candidates", invStamp: "stamp", invVoter: "voter", invOneConfig: "one config", invOwnWrites: "own writes",
+	invOutcome: "outcome", invLinearizable: "linearizable", invReadAfterCommit: "read after commit", invObservers: "observers", invLiveness: "liveness",
+	invOwnership: "ownership", invBounds: "bounds", invCallbacks: "callbacks", invDeterminism: "determinism", invNamedTerm: "named term",
+	invSettled: "settled", invHotLoop: "hot loop",
 }
 
 // String returns the number and the name.
 func (i Invariant) String() string {
-	if i <= 0 || i >= invariantEnd {
+	if i <= 0 || i >= invEnd {
 		return "unknown"
 	}
 	return strconv.Itoa(int(i)) + " (" + invariantNames[i] + ")"

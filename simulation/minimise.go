@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Minimise makes a failing run smaller, for as long as the same invariant fails:
-// it ends the faults right where that was, takes away one kind of faults after the
-// other, then processes. It returns the options of the smallest, and its result.
-func Minimise(opts Options, invariant Invariant) (Options, Result) {
-	opts.KeepGoing = false
+// minimise searches for the smallest run in which the same invariant fails. It ends the
+// faults right after the violation, switches one kind of faults off after another, and
+// removes processes. It returns the options of the smallest run and its result.
+func minimise(opts Options, invariant Invariant) (Options, Result) {
+	opts.keepGoing = false
 	best := Run(opts)
 	try := func(smaller Options) bool {
 		r := Run(smaller)
@@ -58,27 +58,27 @@ func faultyTime(opts *Options) time.Duration {
 	return 2 * time.Minute
 }
 
-// Explain tells how a run failed: the command that runs it again, the same made
-// small, and the last lines of its timeline (zero: all). Options are those of the
-// run but for its seed. It returns what to keep of it, or nil where there is
-// nothing to run again.
+// Explain describes a failed run: the command that replays it, the command of the smallest
+// run that still fails, and the last lines of its timeline (0: all lines). opts are the
+// options of the failed run without its seed. It also returns the smallest run, or nil if
+// that run does not fail again.
 func Explain(opts Options, failed *Result, lines int) (string, *SavedRun) {
 	v := failed.Violations[0]
-	opts.Seed, opts.Linearize = failed.Seed, v.Invariant == Linearizable
-	told := fmt.Sprintf("seed %d: %v\n  %s\n", failed.Seed, &v, opts.Command())
-	if v.Invariant == Determinism {
+	opts.Seed, opts.Linearize = failed.Seed, v.Invariant == invLinearizable
+	told := fmt.Sprintf("seed %d: %v\n  %s\n", failed.Seed, &v, opts.command())
+	if v.Invariant == invDeterminism {
 		return told, nil
 	}
-	small, result := Minimise(opts, v.Invariant)
+	small, result := minimise(opts, v.Invariant)
 	if !result.Failed() {
 		return told + "it does not fail again\n", nil
 	}
-	told += fmt.Sprintf("made small: %v\n  %s\n%s\n", &result.Violations[0], small.Command(), strings.Join(Timeline(small, lines), "\n"))
+	told += fmt.Sprintf("minimised: %v\n  %s\n%s\n", &result.Violations[0], small.command(), strings.Join(timeline(small, lines), "\n"))
 	return told, &SavedRun{Options: small, Found: result.Violations[0].Error()}
 }
 
-// Command is the command that runs exactly these options.
-func (o *Options) Command() string {
+// command is the command line that runs exactly these options.
+func (o *Options) command() string {
 	parts := []string{"fdbelect simulate --seed", fmt.Sprint(o.Seed)}
 	if o.Faulty > 0 {
 		parts = append(parts, "--faulty", o.Faulty.String())
@@ -99,11 +99,11 @@ func (o *Options) Command() string {
 	return strings.Join(parts, " ")
 }
 
-// Timeline runs the options once more, and returns the last lines of what
-// happened, under a heading; n is how many, zero all.
-func Timeline(opts Options, n int) []string {
-	var lines []Line
-	opts.Trace = func(line Line) { lines = append(lines, line) }
+// timeline runs the options and returns a heading and the last n lines of the trace. If n
+// is 0, it returns all lines.
+func timeline(opts Options, n int) []string {
+	var lines []string
+	opts.Trace = func(line string) { lines = append(lines, line) }
 	Run(opts)
 	if n > 0 && len(lines) > n {
 		lines = lines[len(lines)-n:]
@@ -112,40 +112,38 @@ func Timeline(opts Options, n int) []string {
 	if opts.Processes == 0 {
 		processes = 5
 	}
-	heading := Line{}
+	heading := traceLine{}
 	for i := range processes {
-		heading.Hosts = append(heading.Hosts, string(rune('a'+i)))
+		heading.cells = append(heading.cells, string(rune('a'+i)))
 	}
-	out := []string{strings.Repeat(" ", 15) + strings.TrimRight(heading.Format()[15:], " ")}
-	for i := range lines {
-		out = append(out, lines[i].Format())
-	}
-	return out
+	out := []string{strings.Repeat(" ", 15) + strings.TrimRight(heading.format()[15:], " ")}
+	return append(out, lines...)
 }
 
-// SavedRun is a failing run as it is kept in a file, to be run for ever.
+// SavedRun is a failed run in a file. Load it with encoding/json and pass its Options to
+// Run.
 type SavedRun struct {
 	Options Options `json:"options"`
-	// Found is the invariant that did not hold then, and how.
+	// Found is the violation at that time.
 	Found string `json:"found"`
-	// Fixed says what was wrong; empty: not mended yet.
+	// Fixed says what was wrong. It is empty as long as the run fails.
 	Fixed string `json:"mended,omitempty"`
 }
 
-// MarshalText writes the name of a kind of faults.
+// MarshalText returns the name of the kind.
 func (f Fault) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
-// UnmarshalText reads one.
+// UnmarshalText reads the name of a kind. It fails if there is no such kind.
 func (f *Fault) UnmarshalText(text []byte) error {
 	kind, ok := ParseFault(string(text))
 	if !ok {
-		return fmt.Errorf("there is no kind of faults %q", text)
+		return fmt.Errorf("there is no fault %q", text)
 	}
 	*f = kind
 	return nil
 }
 
-// Encode returns the file.
+// Encode returns the run as JSON for a file.
 func (k *SavedRun) Encode() ([]byte, error) {
 	b, err := json.MarshalIndent(k, "", "\t")
 	return append(b, '\n'), err

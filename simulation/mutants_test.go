@@ -1,4 +1,4 @@
-package simulation_test
+package simulation
 
 import (
 	"bytes"
@@ -13,12 +13,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/fdbelection/fdbelection/simulation"
 )
 
-// mutant is a fault that is put into the sources. Where two places guard against
-// the same, both are changed.
+// mutant is a deliberate bug in the sources. If two places guard against the same bug,
+// both are changed.
 type mutant struct {
 	Name string `json:"name"`
 	edit
@@ -41,12 +39,11 @@ func mutants(t *testing.T) []mutant {
 	return all
 }
 
-// TestMutants is invariant 27: every check can fail, and every fault that is put
-// into the protocol or the loop is found. It runs every twentieth mutant, or with
-// MUTANTS=all all of them, for as many as MUTANT_SEEDS (6000) seeds each. If none of the
-// first 100 finds a fault of the protocol, the small worlds of TestExplore and TestPairs
-// are tried as well. MUTANTS=name runs those whose name contains it. With all of them it
-// writes the matrix to the file that MATRIX names.
+// TestMutants is invariant 27. Every check can fail, and every mutant of the protocol and
+// of the loop is found. MUTANTS=all runs all mutants, and MUTANTS=name those whose name
+// contains it. The long tests run every twentieth. MUTANT_SEEDS is how many seeds look for
+// each (6000). If none of the first 100 finds a mutant of the protocol, TestExplore and
+// TestPairs look for it too. With all mutants the test writes the matrix to the file MATRIX.
 func TestMutants(t *testing.T) {
 	which, most := os.Getenv("MUTANTS"), "6000"
 	if which == "" && testing.Short() {
@@ -66,10 +63,10 @@ func TestMutants(t *testing.T) {
 			seed, broken := hunt(t, binary, most, which == "all")
 			var schedules, pairs []int
 			if which != "" && strings.HasPrefix(m.File, "election/") && (seed == 0 || seed > 100) {
-				schedules, pairs = explored(binary), paired(binary)
+				schedules, pairs = exploreMutant(binary), pairMutant(binary)
 			}
 			t.Logf("seed %d breaks %v, small worlds %v, pairs %v", seed, broken, schedules, pairs)
-			require.NotEmpty(t, slices.Concat(broken, schedules, pairs), "it survives %s seeds, the small worlds and the pairs", most)
+			require.NotEmpty(t, slices.Concat(broken, schedules, pairs), "no test finds it in %s seeds, the small worlds and the pairs", most)
 			for _, number := range broken {
 				kills[number]++
 			}
@@ -84,9 +81,9 @@ func TestMutants(t *testing.T) {
 	if which != "all" {
 		return
 	}
-	for i := simulation.Ballot; i <= simulation.HotLoop; i++ {
+	for i := invBallot; i <= invHotLoop; i++ {
 		if kills[int(i)] == 0 {
-			t.Errorf("invariant %s kills no mutant", i)
+			t.Errorf("invariant %s finds no mutant", i)
 		}
 	}
 	if name := os.Getenv("MATRIX"); name != "" {
@@ -95,8 +92,7 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-// TestMutantsMatchTheSources keeps the list of mutants in line with the sources, also
-// those that TestMutants does not run.
+// TestMutantsMatchTheSources checks that every mutant still finds the text that it edits.
 func TestMutantsMatchTheSources(t *testing.T) {
 	for _, m := range mutants(t) {
 		for _, e := range []*edit{&m.edit, m.Also} {
@@ -105,7 +101,7 @@ func TestMutantsMatchTheSources(t *testing.T) {
 			}
 			source, err := os.ReadFile(filepath.Join("..", e.File))
 			require.NoError(t, err, m.Name)
-			require.Contains(t, string(source), e.Old, "%s: %s has changed: mend testdata/mutants.json", m.Name, e.File)
+			require.Contains(t, string(source), e.Old, "%s: %s has changed: update testdata/mutants.json", m.Name, e.File)
 		}
 	}
 }
@@ -114,14 +110,14 @@ func TestMutantsMatchTheSources(t *testing.T) {
 func names(invariants []int) string {
 	all := make([]string, len(invariants))
 	for i, number := range invariants {
-		if all[i] = strconv.Itoa(number); number == int(simulation.HotLoop) {
+		if all[i] = strconv.Itoa(number); number == int(invHotLoop) {
 			all[i] = "hot loop"
 		}
 	}
 	return strings.Join(all, ", ")
 }
 
-// build compiles the tests of this package with the mutant in its place.
+// build compiles the tests of this package with the mutant.
 func (m *mutant) build(t *testing.T) (binary string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -140,20 +136,20 @@ func (m *mutant) build(t *testing.T) (binary string) {
 	return binary
 }
 
-// apply writes the changed file, and notes in the overlay what it stands for.
+// apply writes the changed file, and adds it to the overlay.
 func (e *edit) apply(t *testing.T, overlay map[string]string, changed string) {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("..", e.File))
 	require.NoError(t, err)
 	source, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Contains(t, string(source), e.Old, "the source has changed: mend testdata/mutants.json")
+	require.Contains(t, string(source), e.Old, "the source has changed: update testdata/mutants.json")
 	require.NoError(t, os.WriteFile(changed, []byte(strings.Replace(string(source), e.Old, e.New, 1)), 0o644))
 	overlay[path] = changed
 }
 
-// hunt runs TestHunt on the mutant, and returns the first seed that fails and the
-// invariants that do not hold.
+// hunt runs TestHunt on the mutant. It returns the first seed that fails and the
+// invariants that fail.
 func hunt(t *testing.T, binary, most string, goOn bool) (seed int, broken []int) {
 	t.Helper()
 	env := []string{"HUNT=" + most}
@@ -165,22 +161,21 @@ func hunt(t *testing.T, binary, most string, goOn bool) (seed int, broken []int)
 	return seed, broken
 }
 
-// explored runs the small worlds of two actors on the mutant, and returns which
-// invariants do not hold in the first schedule that breaks any. What comes to no
-// end within two minutes finds nothing.
-func explored(binary string) []int {
+// exploreMutant runs the small worlds of two actors on the mutant. It returns the
+// invariants that fail in the first schedule with a violation. It gives up after two
+// minutes.
+func exploreMutant(binary string) []int {
 	_, broken, _ := findings(binary, "2m", "^TestExplore$/^2_x_", "EXPLORE=all")
 	return broken
 }
 
-// paired runs the pairs of operations on the mutant, and returns which invariants do
-// not hold.
-func paired(binary string) []int {
+// pairMutant runs TestPairs on the mutant, and returns the invariants that fail.
+func pairMutant(binary string) []int {
 	_, broken, _ := findings(binary, "2m", "^TestPairs$")
 	return broken
 }
 
-// findings runs tests of the mutant, and reads what they print.
+// findings runs tests of the mutant, and parses what they print.
 func findings(binary, limit, tests string, env ...string) (seed int, broken []int, err error) {
 	run := exec.Command(binary, "-test.run="+tests, "-test.timeout="+limit)
 	run.Env = append(os.Environ(), env...)

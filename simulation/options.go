@@ -5,57 +5,59 @@ import (
 	"time"
 )
 
-// Options are what a run is made of. Equal options give equal runs.
+// Options describe one run. Equal options give equal runs.
 type Options struct {
 	Seed uint64 `json:"seed"`
-	// Faulty is how long faults go on; zero: 2 minutes, and 30 seconds where leases
-	// are short. Quiet is how long the world has after that to become what it
-	// should be; zero: what liveness promises.
+	// Faulty is how long faults last. The default is 2 minutes, or 30 seconds if the seed
+	// has short leases. FaultFree is how long the run continues without faults. By default
+	// that is as long as the election may take to recover.
 	Faulty    time.Duration `json:"faulty,omitempty"`
 	FaultFree time.Duration `json:"quiet,omitempty"`
-	// Processes is how many take part; zero: 5.
+	// Processes is how many processes take part. The default is 5.
 	Processes int `json:"processes,omitempty"`
 	// Without are the kinds of faults that are switched off.
 	Without []Fault `json:"without,omitempty"`
-	// Trace gets each line of the run, where it is set.
-	Trace func(line Line) `json:"-"`
-	// Linearize has porcupine check the history of the seat as well.
+	// Trace, if set, receives each line of the timeline.
+	Trace func(line string) `json:"-"`
+	// Linearize says whether porcupine checks the history of the leader record too.
 	Linearize bool `json:"linearize,omitempty"`
-	// deletions switches the kind Delete on, which half of the seeds have.
+	// deletions switches faultDelete on. Otherwise half of the seeds have it.
 	deletions bool
-	// KeepGoing has the run go on after a violation, to find all of them.
-	KeepGoing bool `json:"-"`
+	// keepGoing continues after a violation, to find all of them.
+	keepGoing bool `json:"-"`
 }
 
-// Result is what a run was like.
+// Result is the result of one run.
 type Result struct {
 	Seed uint64
-	// Commits is the hash of the commit log, Calls that of the calls and returns.
+	// Commits is a hash of the commit log. Calls is a hash of all calls and returns.
 	Commits, Calls uint64
-	Simulated      time.Duration
-	Events         uint64
-	Faults         [faultKinds]int
-	Situations     map[string]int
-	Tenures        int
-	Fenced         int
-	// Violations are the invariants that did not hold, in the order in which that
-	// was found: one, unless the run was to go on.
+	// Simulated is how much time passed in the run.
+	Simulated time.Duration
+	Events    uint64
+	// Faults counts the injected faults, by name.
+	Faults map[string]int
+	// Situations counts the situations that the run has reached.
+	Situations map[string]int
+	// Tenures counts the tenures, and Fenced the fenced writes that were committed.
+	Tenures, Fenced int
+	// Violations are the invariants that failed. A run ends at the first one.
 	Violations []ViolationError
 }
 
-// ViolationError is an invariant that did not hold.
+// ViolationError is an invariant that failed in a run.
 type ViolationError struct {
 	Invariant Invariant
 	Text      string
 	At        time.Duration
 }
 
-// Error says which invariant did not hold, and how.
+// Error says which invariant failed, when, and how.
 func (v *ViolationError) Error() string {
 	return fmt.Sprintf("invariant %s, at %s: %s", v.Invariant, v.At, v.Text)
 }
 
-// Failed reports whether an invariant did not hold.
+// Failed reports whether an invariant failed.
 func (r *Result) Failed() bool { return len(r.Violations) > 0 }
 
 // Run runs one seed.

@@ -15,8 +15,8 @@ import (
 )
 
 // everyAct is every operation by every actor that may call it.
-func (p *pairs) everyAct() []act {
-	var all []act
+func (p *pairs) everyAct() []pairAct {
+	var all []pairAct
 	for _, name := range []string{"h", "c", "v", "h'", "c'", "v'"} {
 		me := p.actors[name].me
 		all = append(all, p.candidateActs(name, me)...)
@@ -30,48 +30,52 @@ func (p *pairs) everyAct() []act {
 	return append(all, p.operatorActs()...)
 }
 
-// candidateActs are those of a candidate that need no tenure.
-func (p *pairs) candidateActs(name string, me election.Registration) []act {
+// candidateActs are the operations of a candidate that need no tenure.
+func (p *pairs) candidateActs(name string, me election.Registration) []pairAct {
 	e := p.election
 	raised, lowered, observer := me, me, me
 	raised.Priority, lowered.Priority, observer.Role = 9, -1, election.Observer
-	one := func(what string, do func(tr kv.Transaction) error) act { return act{name: what, actor: name, do: do} }
-	register := func(what string, me election.Registration) act {
+	one := func(what string, do func(tr kv.Transaction) error) pairAct {
+		return pairAct{name: what, actor: name, do: do}
+	}
+	register := func(what string, me election.Registration) pairAct {
 		return one(what, func(tr kv.Transaction) error { return e.RegisterCandidate(tr, me, p.wall()) })
 	}
-	heartbeat := func(what string, me election.Registration) act {
+	heartbeat := func(what string, me election.Registration) pairAct {
 		return one(what, func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, me, p.wall()) })
 	}
-	cycle := func(what string, me election.Registration, opts ...election.CycleOption) act {
+	cycle := func(what string, me election.Registration, opts ...election.CycleOption) pairAct {
 		return one(what, func(tr kv.Transaction) error {
 			_, err := e.RunElectionCycle(tr, me, p.wall(), p.observed(opts...)...)
 			return err
 		})
 	}
-	claim := func(what string, opts ...election.CycleOption) act {
+	claim := func(what string, opts ...election.CycleOption) pairAct {
 		return one(what, func(tr kv.Transaction) error {
 			_, err := e.TryClaimLeadership(tr, me.Identity, p.wall(), p.observed(opts...)...)
 			return err
 		})
 	}
-	return []act{
+	return []pairAct{
 		register("register", me), register("register as an observer", observer),
 		one("rejoin", func(tr kv.Transaction) error { return e.RejoinCandidate(tr, me, p.wall()) }),
 		heartbeat("heartbeat", me), heartbeat("heartbeat with a higher priority", raised),
 		heartbeat("heartbeat with a lower priority", lowered), heartbeat("heartbeat as an observer", observer),
 		one("unregister", func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, me.Identity, p.wall()) }),
-		claim("claim"), claim("claim anew", election.EndedTerm(p.token.Term)), claim("claim, abstaining", election.Abstain()),
+		claim("claim"), claim("reclaim", election.EndedTerm(p.token.Term)), claim("claim, abstaining", election.Abstain()),
 		cycle("cycle", me), cycle("cycle with a higher priority", raised), cycle("cycle with a lower priority", lowered),
 		cycle("cycle as an observer", observer), cycle("cycle, abstaining", me, election.Abstain()),
-		cycle("cycle, claiming anew", me, election.EndedTerm(p.token.Term)),
+		cycle("cycle, reclaiming", me, election.EndedTerm(p.token.Term)),
 	}
 }
 
-// tenureActs are those of the process that has, or had, a tenure.
-func (p *pairs) tenureActs(name string, token election.Token) []act {
+// tenureActs are the operations of the process that has, or had, a tenure.
+func (p *pairs) tenureActs(name string, token election.Token) []pairAct {
 	e := p.election
-	one := func(what string, do func(tr kv.Transaction) error) act { return act{name: what, actor: name, do: do} }
-	all := []act{
+	one := func(what string, do func(tr kv.Transaction) error) pairAct {
+		return pairAct{name: what, actor: name, do: do}
+	}
+	all := []pairAct{
 		one("refresh", func(tr kv.Transaction) error {
 			_, err := e.RefreshLease(tr, token, p.wall())
 			return err
@@ -94,22 +98,22 @@ func (p *pairs) tenureActs(name string, token election.Token) []act {
 			return err
 		}))
 	}
-	if p.intent.Kind == election.PreemptionRequest || p.intent.Kind == election.TransferRequest {
-		all = append(all, one("yield", func(tr kv.Transaction) error {
-			_, _, err := e.HandOver(tr, token, p.intent, p.wall(), p.observed()...)
+	if p.request.Kind == election.PreemptionRequest || p.request.Kind == election.TransferRequest {
+		all = append(all, one("hand over", func(tr kv.Transaction) error {
+			_, _, err := e.HandOver(tr, token, p.request, p.wall(), p.observed()...)
 			return err
 		}))
 	}
 	return all
 }
 
-// operatorActs are those of an operator.
-func (p *pairs) operatorActs() []act {
+// operatorActs are the operations of an operator.
+func (p *pairs) operatorActs() []pairAct {
 	e := p.election
-	one := func(what string, do func(tr kv.Transaction) error) act {
-		return act{name: what, actor: "operator", do: do}
+	one := func(what string, do func(tr kv.Transaction) error) pairAct {
+		return pairAct{name: what, actor: "operator", do: do}
 	}
-	configure := func(what string, change func(c *fdbelection.Config)) act {
+	configure := func(what string, change func(c *fdbelection.Config)) pairAct {
 		return one("config: "+what, func(tr kv.Transaction) error {
 			c, err := e.ReadConfig(tr)
 			if err != nil {
@@ -123,9 +127,9 @@ func (p *pairs) operatorActs() []act {
 	resign := uuid.UUID{8, 1}
 	term := max(p.state.Leader.Term, 1)
 	p.requests[resign] = term
-	all := []act{
+	all := []pairAct{
 		one("request to resign", func(tr kv.Transaction) error { return e.RequestResign(tr, term, resign) }),
-		one("cancel", func(tr kv.Transaction) error { return e.CancelRequest(tr, p.intent.Nonce) }),
+		one("cancel", func(tr kv.Transaction) error { return e.CancelRequest(tr, p.request.Nonce) }),
 		one("initialize", func(tr kv.Transaction) error {
 			_, err := e.InitializeWithConfig(tr, p.config)
 			return err
@@ -137,7 +141,7 @@ func (p *pairs) operatorActs() []act {
 		configure("enabled or not", func(c *fdbelection.Config) { c.ElectionEnabled = !c.ElectionEnabled }),
 		configure("preemption or not", func(c *fdbelection.Config) { c.AllowPreemption = !c.AllowPreemption }),
 		configure("longer leases", func(c *fdbelection.Config) { c.LeaseDuration += time.Second }),
-		{"evict the dead", "janitor", "", func(tr kv.Transaction) error {
+		{"evict timed-out candidates", "evictor", "", func(tr kv.Transaction) error {
 			_, err := e.EvictDeadCandidates(tr, p.wall())
 			return err
 		}},
@@ -155,37 +159,37 @@ func (p *pairs) operatorActs() []act {
 	return append(all, p.forcedActs()...)
 }
 
-// forcedActs are those of an operator that need no consent.
-func (p *pairs) forcedActs() []act {
+// forcedActs are the operations of an operator that need no consent.
+func (p *pairs) forcedActs() []pairAct {
 	e := p.election
-	depose := func(what string, ballot uint64) act {
-		return act{what, "operator", labelDepose, func(tr kv.Transaction) error {
+	forceResign := func(what string, ballot uint64) pairAct {
+		return pairAct{what, "operator", labelForceResign, func(tr kv.Transaction) error {
 			return e.ForceResign(tr, p.token, ballot, p.wall())
 		}}
 	}
-	all := []act{
-		depose("depose", 0), depose("depose at this ballot", p.state.Leader.Ballot),
-		{"raise the term", "operator", labelRaise, func(tr kv.Transaction) error {
+	all := []pairAct{
+		forceResign("force to resign", 0), forceResign("force to resign at this ballot", p.state.Leader.Ballot),
+		{"raise the term", "operator", labelRaiseTerm, func(tr kv.Transaction) error {
 			_, err := e.RaiseTerm(tr, p.state.Leader.Term+3, p.wall())
 			return err
 		}},
 	}
 	for what := range victims {
-		all = append(all, act{"delete " + what.String(), "operator", labelDelete, func(tr kv.Transaction) error {
-			return p.deletes(tr, what, 0)
+		all = append(all, pairAct{"delete " + what.String(), "operator", labelDelete, func(tr kv.Transaction) error {
+			return p.deleteVictim(tr, what, 0)
 		}})
 	}
 	return all
 }
 
-// startingState is where two transactions meet.
+// startingState is a state in which two transactions meet.
 type startingState struct {
 	name   string
 	config fdbelection.Config
 	script func(p *pairs)
 }
 
-// startingStates are those of an election in which h has priority 0, v 1 and c 2.
+// startingStates are states of an election in which h has priority 0, v 1 and c 2.
 func startingStates() []startingState {
 	graceful := fdbelection.DefaultConfig()
 	graceful.Expiry, graceful.MinimumTenure, graceful.PreemptDelay = fdbelection.ExpiryByClock, 0, 0
@@ -202,10 +206,10 @@ func startingStates() []startingState {
 		}
 	}
 	held := claims("h")
-	leaseOver := func(p *pairs) { p.now += lease + 1 }
-	leaseEnding := func(p *pairs) { p.now += lease - 1 }
-	allDead := func(p *pairs) { p.now += timeout + 1 }
-	silent := func(alive ...string) func(p *pairs) { // all but these
+	leaseExpired := func(p *pairs) { p.now += lease + 1 }
+	leaseExpiring := func(p *pairs) { p.now += lease - 1 }
+	allTimedOut := func(p *pairs) { p.now += timeout + 1 }
+	onlyAlive := func(alive ...string) func(p *pairs) { // all others have no heartbeats
 		return func(p *pairs) {
 			for range 4 {
 				p.now += timeout / 3
@@ -220,32 +224,32 @@ func startingStates() []startingState {
 		{"held", graceful, held},
 		{"held, challenged", graceful, both(held, claims("c"))},
 		{"held, challenged by the lower one", graceful, both(held, claims("v"))},
-		{"held, asked to resign", graceful, both(held, asks(""))},
-		{"held, asked to hand over", graceful, both(held, asks("v"))},
-		{"handed over by a challenge", graceful, both(held, claims("c"), yields("h"))},
-		{"handed over by a request", graceful, both(held, asks("v"), yields("h"))},
+		{"held, resign request", graceful, both(held, requests(""))},
+		{"held, transfer request", graceful, both(held, requests("v"))},
+		{"handed over by a challenge", graceful, both(held, claims("c"), handsOver("h"))},
+		{"handed over by a request", graceful, both(held, requests("v"), handsOver("h"))},
 		{"vacant after a resignation", graceful, both(held, resigns("h"))},
-		{"lease over", graceful, both(held, leaseOver)},
-		{"lease over in a nanosecond", graceful, both(held, leaseEnding)},
-		{"lease over, challenged", graceful, both(held, claims("c"), leaseOver)},
-		{"challenger dead", graceful, both(held, claims("c"), silent("h", "v"))},
-		{"target dead", graceful, both(held, asks("v"), silent("h", "c"))},
-		{"challenger and holder dead", graceful, both(held, claims("c"), allDead)},
-		{"id of the holder taken over", graceful, both(held, claims("c"), registers("h'"))},
-		{"id of a voter taken over", graceful, both(held, registers("c'"))},
+		{"lease expired", graceful, both(held, leaseExpired)},
+		{"lease expires in a nanosecond", graceful, both(held, leaseExpiring)},
+		{"lease expired, challenged", graceful, both(held, claims("c"), leaseExpired)},
+		{"challenger timed out", graceful, both(held, claims("c"), onlyAlive("h", "v"))},
+		{"target timed out", graceful, both(held, requests("v"), onlyAlive("h", "c"))},
+		{"challenger and holder timed out", graceful, both(held, claims("c"), allTimedOut)},
+		{"holder replaced under its id", graceful, both(held, claims("c"), registers("h'"))},
+		{"voter replaced under its id", graceful, both(held, registers("c'"))},
 		{"held, preemption at once", atOnce, held},
 		{"held by observation, challenged", observed, both(held, claims("c"))},
-		{"lease over in a nanosecond by observation", observed, both(held, leaseEnding)},
-		{"lease over by observation", observed, both(held, asks("v"), leaseOver)},
+		{"lease expires in a nanosecond by observation", observed, both(held, leaseExpiring)},
+		{"lease expired by observation", observed, both(held, requests("v"), leaseExpired)},
 		{"held and disabled", graceful, both(held, claims("c"), disabled)},
-		{"leader record deleted", graceful, both(held, deletes(theLeader))},
-		{"leader record deleted, lease over", observed, both(held, deletes(theLeader), leaseOver)},
-		{"leader record of a vacant seat deleted", graceful, both(held, resigns("h"), deletes(theLeader))},
-		{"term record deleted", graceful, both(held, claims("c"), deletes(theTerm))},
-		{"config deleted", graceful, both(held, claims("c"), deletes(theConfig))},
-		{"candidate deleted", graceful, both(held, claims("c"), deletes(aCandidate))},
-		{"rank entry deleted", graceful, both(held, deletes(aRankEntry))},
-		{"deleted and begun again", graceful, both(held, claims("c"), deletes(everything), beginsAgain("h", "v"))},
+		{"leader record deleted", graceful, both(held, deletes(victimLeader))},
+		{"leader record deleted, lease over", observed, both(held, deletes(victimLeader), leaseExpired)},
+		{"leader record of a vacant leadership deleted", graceful, both(held, resigns("h"), deletes(victimLeader))},
+		{"term record deleted", graceful, both(held, claims("c"), deletes(victimTerm))},
+		{"config deleted", graceful, both(held, claims("c"), deletes(victimConfig))},
+		{"candidate deleted", graceful, both(held, claims("c"), deletes(victimCandidate))},
+		{"rank entry deleted", graceful, both(held, deletes(victimRank))},
+		{"deleted and initialized again", graceful, both(held, claims("c"), deletes(victimAll), initializesAgain("h", "v"))},
 	}
 }
 
@@ -256,13 +260,13 @@ func deletes(what victim) func(p *pairs) {
 		}
 		ctx := memkv.WithLabel(context.Background(), labelDelete)
 		err := p.db.NewClient("operator", memkv.ClientOptions{}).Transact(ctx, func(tr kv.Transaction) error {
-			return p.deletes(tr, what, 0)
+			return p.deleteVictim(tr, what, 0)
 		})
 		require.NoError(p.t, err)
 	}
 }
 
-func beginsAgain(names ...string) func(p *pairs) {
+func initializesAgain(names ...string) func(p *pairs) {
 	return func(p *pairs) {
 		p.must("operator", func(tr kv.Transaction) error {
 			_, err := p.election.InitializeWithConfig(tr, p.config)
@@ -292,13 +296,13 @@ func cycles(name string) func(p *pairs) {
 	}
 }
 
-// scripted is what a process has seen that only just came: nothing.
+// scripted is the observation of a process that has just started: none.
 func (p *pairs) scripted() []election.CycleOption {
 	return []election.CycleOption{election.WithObservation(election.Observation{}, p.local(p.now))}
 }
 
-// asks has an operator ask for a resignation, or for a transfer.
-func asks(to string) func(p *pairs) {
+// requests lets an operator request a resignation, or a transfer.
+func requests(to string) func(p *pairs) {
 	return func(p *pairs) {
 		nonce, term := uuid.UUID{6}, p.state.Leader.Term
 		p.requests[nonce] = term
@@ -311,7 +315,7 @@ func asks(to string) func(p *pairs) {
 	}
 }
 
-func yields(name string) func(p *pairs) {
+func handsOver(name string) func(p *pairs) {
 	return func(p *pairs) {
 		p.before = p.state.Leader.Token()
 		p.must(name, func(tr kv.Transaction) error {

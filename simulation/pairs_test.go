@@ -19,15 +19,15 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// TestPairs runs every pair of operations of package election, by every pair of
-// actors, from each starting state, in every order of their reads and commits. The
-// checks of the commit log run after each commit.
+// TestPairs runs every pair of operations of package election, by every pair of actors,
+// from each starting state, in every order of their reads and commits. The checks of the
+// commit log run after each commit. The quick form has a few of the starting states.
 //
-// All reads of a transaction see one version, so the order of two transactions is
-// decided by where each takes its read version and where it commits. That leaves
-// four orders: one after the other, both ways, and both reading before either
-// commits, with either committing first. A transaction that conflicts is dropped in
-// one run and run again in another.
+// All reads of a transaction see one version. So the order of two transactions depends
+// only on when each takes its read version and when it commits. That leaves four orders:
+// one after the other, both ways, and both reading before either commits, with either
+// committing first. A transaction that conflicts is dropped in one run and retried in
+// another.
 func TestPairs(t *testing.T) {
 	for i, start := range startingStates() {
 		t.Run(start.name, func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestPairs(t *testing.T) {
 			}
 			t.Logf("%d acts, %d of them have an effect here, %d schedules", len(p.acts), p.effective, p.schedules)
 			for _, f := range p.failures[:min(len(p.failures), 20)] {
-				fmt.Printf("VIOLATED %d %d %s\n", 0, f.Invariant, f.Text) // for TestMutants
+				fmt.Printf("VIOLATED %d %d %s\n", 0, f.Invariant, f.Text) // TestMutants reads these lines
 				t.Error(f.Error())
 			}
 			if n := len(p.failures); n > 0 {
@@ -51,9 +51,9 @@ func TestPairs(t *testing.T) {
 	}
 }
 
-// pairs is one starting state and the acts that meet in it.
+// pairs is one starting state and the acts that start from it.
 type pairs struct {
-	*World
+	*world
 	t      *testing.T
 	actors map[string]*process
 	nonces reader // of the transactions of one schedule
@@ -63,31 +63,31 @@ type pairs struct {
 	checked checks
 	started time.Duration
 
-	// What the actors know when they begin.
-	token, before election.Token // of the tenure that stands, and of the one before
-	intent        election.Request
+	// What the actors know at the start.
+	token, before election.Token // of the current tenure, and of the one before
+	request       election.Request
 	seen          election.Observation
 	candidates    map[string]election.Candidate
 
-	acts      []act
+	acts      []pairAct
 	commits   int
 	effective int
 	schedules int
 	failures  []ViolationError
 }
 
-// act is one operation by one actor, in one transaction.
-type act struct {
+// pairAct is one operation by one actor, in one transaction.
+type pairAct struct {
 	name  string
 	actor string
-	label string // in the commit log; "" is the name
+	label string // in the commit log; "" means the name
 	do    func(tr kv.Transaction) error
 }
 
 func newPairs(t *testing.T, start startingState) *pairs {
 	space := subspace.New("simulation")
 	p := &pairs{t: t, actors: map[string]*process{}, candidates: map[string]election.Candidate{}}
-	p.World = &World{
+	p.world = &world{
 		shape: shape{config: start.config}, identities: &reader{r: stream(1, 4)}, scheduleRand: stream(1, 1),
 		space: space, fencedKey: space.Sub("fenced").Bytes(),
 		clients: map[string]*process{}, labels: map[election.Identity]string{}, requests: map[uuid.UUID]uint64{},
@@ -110,8 +110,8 @@ func newPairs(t *testing.T, start startingState) *pairs {
 		p.actors[name] = actor
 	}
 	p.operator = p.bystander("operator")
-	p.actors["operator"], p.actors["janitor"] = p.operator, p.bystander("janitor")
-	p.actors["janitor"].clocks, p.operator.clocks = clocks{}, clocks{}
+	p.actors["operator"], p.actors["evictor"] = p.operator, p.bystander("evictor")
+	p.actors["evictor"].clocks, p.operator.clocks = clocks{}, clocks{}
 	p.must("operator", func(tr kv.Transaction) error {
 		_, err := p.election.InitializeWithConfig(tr, start.config)
 		return err
@@ -133,13 +133,13 @@ func candidateOf(id string, incarnation byte, priority int32) election.Registrat
 	}
 }
 
-// open makes the database, and clients of it.
+// open opens a new database.
 func (p *pairs) open(opts memkv.Options) {
 	opts.Now = func() time.Time { return epoch.Add(p.now) }
 	opts.Sleep = func(context.Context, time.Duration) error { return nil }
 	opts.Jitter = func() float64 { return 0 }
 	opts.OnCommit = func(e memkv.LogEntry) {
-		if e.Client != "" { // not the one that restores the starting state
+		if e.Client != "" { // not the client that restores the starting state
 			p.commits++
 			p.committed(e)
 		}
@@ -147,41 +147,41 @@ func (p *pairs) open(opts memkv.Options) {
 	p.db = memkv.New(opts)
 }
 
-// keep takes the present state as the starting state.
+// keep makes the present state the starting state.
 func (p *pairs) keep() {
 	p.finish("the starting state")
 	p.version, p.started, p.checked = p.db.Version(), p.now, p.copied(&p.checks)
 	leader := p.state.Leader
-	if p.intent = p.state.Request; !leader.Vacant() {
+	if p.request = p.state.Request; !leader.Vacant() {
 		p.token = leader.Token()
 	}
 	p.seen = election.Observation{
 		Term: leader.Term, Nonce: leader.Nonce, TermSince: p.local(p.tenureAt),
-		Ballot: leader.Ballot, BallotSince: p.local(p.seatAt),
+		Ballot: leader.Ballot, BallotSince: p.local(p.leaderAt),
 	}
 	for _, record := range p.records {
 		p.candidates[record.ID] = record.Candidate
 	}
 }
 
-// local is the monotonic clock of every actor.
+// local is the local clock of every actor.
 func (p *pairs) local(at time.Duration) time.Time { return p.operator.clocks.local(at) }
 
 // wall is the wall clock of every actor.
 func (p *pairs) wall() time.Time { return p.operator.now().Wall }
 
-// copied is what the checks remember, apart from what later commits change.
+// copied returns a copy of what the checks remember, without what later commits change.
 func (p *pairs) copied(c *checks) checks {
 	out := *c
 	out.shadow.rows = slices.Clone(c.shadow.rows)
 	out.holders = maps.Clone(c.holders)
-	out.enlisted = maps.Clone(c.enlisted)
-	out.records, out.excused, out.pressed = maps.Clone(c.records), maps.Clone(c.excused), maps.Clone(c.pressed)
-	out.removed = c.removed.copied()
+	out.registeredAt = maps.Clone(c.registeredAt)
+	out.records, out.overlapAllowed, out.repeated = maps.Clone(c.records), maps.Clone(c.overlapAllowed), maps.Clone(c.repeated)
+	out.deleted = c.deleted.copied()
 	return out
 }
 
-// restore goes back to the starting state, in a database of its own.
+// restore returns to the starting state, in a new database.
 func (p *pairs) restore() {
 	p.checks, p.now = p.copied(&p.checked), p.started
 	p.nonces.r = rand.New(rand.NewPCG(2, 5))
@@ -195,20 +195,20 @@ func (p *pairs) restore() {
 	})
 }
 
-// must runs a transaction that leads to a starting state.
+// must runs a transaction on the way to a starting state.
 func (p *pairs) must(actor string, do func(tr kv.Transaction) error) {
 	err := p.db.NewClient(actor, memkv.ClientOptions{}).Transact(context.Background(), do)
 	require.NoError(p.t, err, actor)
 }
 
-// pairAttempt is a transaction that has read, and has not committed.
-type pairAttempt struct {
-	act *act
+// pairTransaction is a transaction that has read and has not committed.
+type pairTransaction struct {
+	act *pairAct
 	tr  kv.OwnedTransaction
 	err error
 }
 
-func (p *pairs) read(a *act) *pairAttempt {
+func (p *pairs) read(a *pairAct) *pairTransaction {
 	label := a.label
 	if label == "" {
 		label = a.name
@@ -218,11 +218,11 @@ func (p *pairs) read(a *act) *pairAttempt {
 	if err == nil {
 		err = a.do(tr)
 	}
-	return &pairAttempt{a, tr, err}
+	return &pairTransaction{a, tr, err}
 }
 
-// commit reports whether the commit was refused for a conflict.
-func (t *pairAttempt) commit() (conflicts bool) {
+// commit reports whether the commit was refused because of a conflict.
+func (t *pairTransaction) commit() (conflicts bool) {
 	if t.err != nil {
 		t.tr.Cancel()
 		return false
@@ -250,9 +250,9 @@ func (p *pairs) runAll() {
 	}
 }
 
-// alone reports whether an act commits anything in the starting state. What does
-// not cannot be seen by another transaction, nor conflict with it.
-func (p *pairs) alone(a *act) bool {
+// alone reports whether an act commits anything in the starting state. If it does not, no
+// other transaction can see it or conflict with it.
+func (p *pairs) alone(a *pairAct) bool {
 	p.restore()
 	before := p.commits
 	p.read(a).commit()
@@ -264,9 +264,9 @@ func (p *pairs) alone(a *act) bool {
 	return true
 }
 
-// sequential runs every other act after the first one. The state is made again only
-// after an act that has changed it.
-func (p *pairs) sequential(first *act) {
+// sequential runs every other act after the first one. It restores the state only after an
+// act that has changed it.
+func (p *pairs) sequential(first *pairAct) {
 	changed := true
 	for i := range p.acts {
 		second := &p.acts[i]
@@ -281,11 +281,11 @@ func (p *pairs) sequential(first *act) {
 	}
 }
 
-// overlapped has both acts read before either commits, and reports whether the
-// second one conflicts. It is run again then, if that is asked for. An act that has
-// read before cannot commit after its process has left, unless it is a fenced write,
-// nor change the seat after a settling transaction.
-func (p *pairs) overlapped(first, second *act, again bool) (conflicts bool) {
+// overlapped lets both acts read before either commits, and reports whether the second one
+// conflicts. If again is true, the second one is retried then. An act that has read before
+// its process unregisters does not commit after that, unless it is a fenced write. An act
+// that has read before a settling commit does not write the leader record after that.
+func (p *pairs) overlapped(first, second *pairAct, again bool) (conflicts bool) {
 	p.restore()
 	a, b := p.read(first), p.read(second)
 	a.commit()
@@ -294,7 +294,7 @@ func (p *pairs) overlapped(first, second *act, again bool) (conflicts bool) {
 	left := first.name == "unregister" && first.actor == second.actor && p.commits > commits && second.name != "fenced write"
 	settled := first.name == "settle" && p.state.Leader.Ballot != ballot && second.label != labelDelete
 	if a.err == nil && (left || settled) {
-		p.violated(Settled, "%s commits", second.name)
+		p.violated(invSettled, "%s commits", second.name)
 	}
 	if conflicts && again {
 		p.read(second).commit()
@@ -304,7 +304,7 @@ func (p *pairs) overlapped(first, second *act, again bool) (conflicts bool) {
 	return conflicts
 }
 
-// finish takes down what a schedule has broken.
+// finish records which invariants a schedule has broken.
 func (p *pairs) finish(format string, args ...any) {
 	p.schedules++
 	for _, v := range p.result.Violations {
@@ -313,7 +313,7 @@ func (p *pairs) finish(format string, args ...any) {
 	}
 }
 
-// observed are the options of a cycle, as the config of the start asks for them.
+// observed are the options of a cycle for the expiry in the config.
 func (p *pairs) observed(opts ...election.CycleOption) []election.CycleOption {
 	if p.config.Expiry == fdbelection.ExpiryByObservation {
 		opts = append(opts, election.WithObservation(p.seen, p.local(p.now)))

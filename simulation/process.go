@@ -16,86 +16,86 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// host is a place for a process: what is the same from one start to the next.
+// host is the place of a process. It stays the same when the process restarts.
 type host struct {
-	lane     int
+	column   int
 	id       string
 	priority int32
 	role     election.Role
 	clocks   clocks
-	random   *rand.Rand // of the work
+	random   *rand.Rand // for the work
 	current  *process   // the newest process; nil: never started
 }
 
-// process is one process of the election, from its start to its end: the machine
-// of an elector, and what it has under way.
+// process is one process of the election, from its start to its end. It has the state
+// machine of an elector and its running operations.
 type process struct {
-	world       *World
+	world       *world
 	host        *host
-	name        string // of this process alone
-	application bool   // no elector: it calls the election itself
+	name        string // no other process has it
+	application bool   // it has no elector and calls the election itself
 	clocks      clocks
 
-	me       election.Registration
-	alive    bool
-	stopping bool
-	left     bool // in order: nothing of it may land any more
-	machine  machine.Machine
-	executor executor.Executor
-	tasks    []*task
-	running  map[uint64]*operation
-	watches  []armed
-	tenure   *tenure
-	belief   machine.TenureDeadlines // after the last step
-	timer    uint64
-	inbox    []machine.Event // that came while it was paused
+	me        election.Registration
+	alive     bool
+	stopping  bool
+	left      bool // it has left in order, and commits nothing more
+	machine   machine.Machine
+	executor  executor.Executor
+	tasks     []*task
+	running   map[uint64]*operation
+	watches   []armed
+	tenure    *tenure
+	deadlines machine.TenureDeadlines // after the last step
+	timer     uint64
+	inbox     []machine.Event // arrived while it was paused
 
-	pausedUntil time.Duration
-	deafUntil   time.Duration // what it sends does not arrive before
-	blindUntil  time.Duration // what it is sent does not arrive before
+	pausedUntil       time.Duration
+	requestsHeldUntil time.Duration // its requests do not arrive earlier
+	repliesHeldUntil  time.Duration // answers and notifications do not arrive earlier
 
 	witness
 }
 
-// armed is a watch that waits.
+// armed is an armed watch.
 type armed struct {
 	op    uint64
 	watch kv.Watch
 }
 
-// operation is one that a process has asked for, and what became of it.
+// operation is one operation that a process has started, and its result.
 type operation struct {
-	process   *process
-	what      machine.Operation
-	task      *task
-	floor     uint64         // the ballot that stood when it began
-	leads     election.Token // the tenure in which its process led then
-	deletions int            // of the leader record, until then
-	called    uint64         // its place in the order of calls and returns
-	lost      int            // acknowledgements
-	done      bool
-	cancelled bool // its process does not read the answer
-	sure      bool // nothing of it may land any more
-	touched   bool // its answer said that it may have changed the seat
+	process        *process
+	what           machine.Operation
+	task           *task
+	ballotAtStart  uint64         // the ballot when it began
+	leadsIn        election.Token // the tenure in which its process led then
+	deletions      int            // of the leader record, until it began
+	called         uint64         // its place in the order of calls and returns
+	lostAnswers    int            // lost acknowledgements
+	done           bool
+	cancelled      bool // its process does not read the answer
+	final          bool // its outcome is known: it commits nothing more
+	mayHaveWritten bool // its answer said so
 
-	// What the commit log says of it.
+	// From the commit log.
 	commits int
 	wrote   bool // its own candidate record
-	seats   []election.LeaderRecord
+	leaders []election.LeaderRecord
 }
 
 func (p *process) now() machine.Now {
 	return machine.Now{Local: p.clocks.local(p.world.now), Wall: p.clocks.calendar(p.world.now)}
 }
 
-// local is the clock by which the process observes.
+// local is the local clock of the process.
 func (p *process) local() time.Time { return p.clocks.local(p.world.now) }
 
-// enter starts a process of the host, as a new incarnation.
-func (h *host) enter(w *World) { h.enterWith(w, h.clocks) }
+// start starts a process on the host, as a new incarnation.
+func (h *host) start(w *world) { h.startWith(w, h.clocks) }
 
-// enterWith starts a process with other clocks than those of the host.
-func (h *host) enterWith(w *World, c clocks) {
+// startWith starts a process on other clocks than those of the host.
+func (h *host) startWith(w *world, c clocks) {
 	incarnation, _ := uuid.NewRandomFromReader(w.identities)
 	w.starts++
 	p := &process{
@@ -112,7 +112,7 @@ func (h *host) enterWith(w *World, c clocks) {
 	p.machine = machine.New(machine.Settings{
 		Me: p.me, Aim: machine.Campaign, Config: w.config,
 		Drain: w.config.LeaseDuration, Leave: w.config.LeaseDuration,
-		Shortlist: 2, // so that some of a few processes are outside of it
+		Shortlist: 2, // so that some of the few processes are not on it
 	})
 	p.executor = executor.Executor{
 		Database: spyDatabase{w, w.db.NewClient(p.name, memkv.ClientOptions{})}, Election: w.electionBy(p.local), Now: p.now,
@@ -131,9 +131,9 @@ func (p *process) crash() {
 	p.end()
 }
 
-// end releases what a process leaves behind.
+// end releases what the process holds.
 func (p *process) end() {
-	p.alive, p.belief = false, machine.TenureDeadlines{}
+	p.alive, p.deadlines = false, machine.TenureDeadlines{}
 	for _, t := range slices.Clone(p.tasks) {
 		t.kill()
 	}
@@ -147,7 +147,7 @@ func (p *process) end() {
 
 func (p *process) pause(d time.Duration) {
 	w := p.world
-	if w.quiet > 0 || d <= 0 {
+	if w.faultFreeSince > 0 || d <= 0 {
 		return
 	}
 	p.pausedUntil = max(p.pausedUntil, w.now+d)
@@ -156,8 +156,8 @@ func (p *process) pause(d time.Duration) {
 	}
 }
 
-// awake ends a pause before its time: what has waited for its end goes on now.
-func (p *process) awake() {
+// endPause ends a pause early. What waits for its end continues now.
+func (p *process) endPause() {
 	w, until := p.world, p.pausedUntil
 	if until <= w.now {
 		return
@@ -165,13 +165,13 @@ func (p *process) awake() {
 	p.pausedUntil = w.now
 	for _, e := range slices.Clone(w.queue) {
 		if e.held && e.at == until && e.task.process == p {
-			w.resumeAt(w.now, e.task, e.wait, true) // the other event is void then
+			w.resumeAt(w.now, e.task, e.wait, true) // the other event is void
 		}
 	}
 	w.after(0, p.catchUp)
 }
 
-// post has the machine take an event. A paused process takes it when it goes on.
+// post passes an event to the state machine. A paused process takes it after its pause.
 func (p *process) post(event machine.Event) {
 	if !p.alive {
 		return
@@ -186,8 +186,7 @@ func (p *process) post(event machine.Event) {
 	}
 }
 
-// catchUp has the machine take what has come while the process was paused, in its
-// order.
+// catchUp passes the events that arrived during a pause to the state machine, in order.
 func (p *process) catchUp() {
 	for len(p.inbox) > 0 && p.alive {
 		if w := p.world; p.pausedUntil > w.now {
@@ -200,21 +199,21 @@ func (p *process) catchUp() {
 	}
 }
 
-// step takes the machine one step further, now.
+// step runs one step of the state machine.
 func (p *process) step(event machine.Event) {
 	w := p.world
-	before := p.belief
+	before := p.deadlines
 	var actions []machine.Action
 	p.machine, actions = machine.Step(p.machine, event, p.now())
-	if w.checkHotLoop(2000, func() string { return fmt.Sprintf("%s: %T makes %v", p.name, event, actions) }) {
+	if w.checkHotLoop(2000, func() string { return fmt.Sprintf("%s: %T causes %v", p.name, event, actions) }) {
 		return
 	}
-	p.belief = p.machine.Deadlines()
+	p.deadlines = p.machine.Deadlines()
 	w.checkStep(p, event, before, actions)
 	for _, action := range actions {
 		p.perform(action)
 	}
-	w.checkBelief(p)
+	w.checkExclusion(p)
 }
 
 func (p *process) perform(action machine.Action) {
@@ -235,13 +234,13 @@ func (p *process) perform(action machine.Action) {
 			t.expired = true
 		}
 	case machine.HoldOff:
-		p.outUntil = p.now().Local.Add(a.For)
+		p.holdOffUntil = p.now().Local.Add(a.For)
 	case machine.Wake:
 		p.wake(a.At)
 	case machine.Finish:
 		p.left = a.Err == nil
 		if p.left && (w.records[p.me.ID].Identity == p.me.Identity || w.state.Leader.HeldBy(p.me.Identity)) {
-			w.violated(Settled, "%s has left, and is still registered or seated", p.name)
+			w.violated(invSettled, "%s has left, but is still registered or holds leadership", p.name)
 		}
 		p.end()
 		p.replace()
@@ -252,23 +251,23 @@ func (p *process) perform(action machine.Action) {
 	}
 }
 
-// replace has the last process of a host begin anew that ends while there are no
-// faults, as its supervisor would: one that was paused may find out only then that
-// another of its id had taken its place, and has crashed since. One that was told to
-// leave before may have kept a newer one from its id, which has ended first.
+// replace starts a new process if the last process of a host ends in the fault-free period,
+// as a supervisor would. A process may find out only then that another one of its id took
+// its place and has crashed since. A process that was told to stop earlier may have kept
+// a newer one from its id.
 func (p *process) replace() {
 	w := p.world
-	if w.quiet == 0 || slices.ContainsFunc(w.live, func(other *process) bool { return other.host == p.host }) {
+	if w.faultFreeSince == 0 || slices.ContainsFunc(w.live, func(other *process) bool { return other.host == p.host }) {
 		return
 	}
-	w.after(time.Millisecond, func() { p.host.enter(w) })
+	w.after(time.Millisecond, func() { p.host.start(w) })
 }
 
 func (p *process) cancelOperation(id uint64) {
 	for _, a := range p.watches {
 		if a.op == id {
 			a.watch.Cancel()
-			p.lookAtWatches()
+			p.reportEndedWatches()
 			return
 		}
 	}
@@ -292,9 +291,9 @@ func (p *process) wake(at time.Time) {
 // begin starts an operation as a task.
 func (p *process) begin(what machine.Operation) {
 	w := p.world
-	op := &operation{process: p, what: what, floor: w.state.Leader.Ballot, deletions: w.removed.leaders, called: w.tick()}
-	if p.tenure != nil && !p.belief.Stop.IsZero() {
-		op.leads = p.tenure.token
+	op := &operation{process: p, what: what, ballotAtStart: w.state.Leader.Ballot, deletions: w.deleted.leaders, called: w.tick()}
+	if p.tenure != nil && !p.deadlines.Stop.IsZero() {
+		op.leadsIn = p.tenure.token
 	}
 	label := p.name + "/" + strconv.FormatUint(what.ID, 10)
 	w.operations[label] = op
@@ -314,12 +313,12 @@ func (p *process) begin(what machine.Operation) {
 	op.task.limit(p.clocks.lasts(what.Limit))
 }
 
-// tell takes an event of an operation that goes on.
+// tell passes an event of a running operation to the state machine.
 func (p *process) tell(t *task, e machine.Event) {
 	if t.killed || !p.alive {
 		return
 	}
-	p.world.checkTold(p, t.op, e)
+	p.world.checkAttempt(p, t.op, e)
 	p.step(e)
 }
 
@@ -339,16 +338,16 @@ func (p *process) answer(t *task, op *operation, watch kv.Watch, answer machine.
 		w.trace(p, "%s: %s", op.what.Kind, describe(&answer))
 	}
 	w.checkAnswer(op, &answer, outcome)
-	w.noteGone(op, &answer)
+	w.noteLostTenure(op, &answer)
 	if watch != nil && answer.Err == nil {
 		p.watches = append(p.watches, armed{op.what.ID, watch})
-		if w.chance(WatchFires) {
-			w.count(WatchFires)
+		if w.chance(faultWatchFires) {
+			w.count(faultWatchFires)
 			p.fireLater(op.what.ID)
 		}
 	}
 	p.post(machine.Answered{Op: op.what.ID, Answer: answer})
-	p.lookAtWatches()
+	p.reportEndedWatches()
 }
 
 func describe(a *machine.Answer) string {
@@ -358,10 +357,10 @@ func describe(a *machine.Answer) string {
 	return fmt.Sprintf("done (%s; %s)", a.Action, a.Status.Leader)
 }
 
-// fireLater fires a watch for no reason.
+// fireLater fires a watch without a change.
 func (p *process) fireLater(op uint64) {
 	w := p.world
-	w.after(w.span(WatchFires, w.config.LeaseDuration), func() {
+	w.after(w.span(faultWatchFires, w.config.LeaseDuration), func() {
 		if i := slices.IndexFunc(p.watches, func(a armed) bool { return a.op == op }); i >= 0 && p.alive {
 			p.watches[i].watch.Cancel()
 			p.watches = slices.Delete(p.watches, i, i+1)
@@ -370,8 +369,8 @@ func (p *process) fireLater(op uint64) {
 	})
 }
 
-// lookAtWatches tells the machine of those that have ended.
-func (p *process) lookAtWatches() {
+// reportEndedWatches passes the watches that have ended to the state machine.
+func (p *process) reportEndedWatches() {
 	for i := 0; i < len(p.watches); {
 		a := p.watches[i]
 		if !isDone(a.watch) {
@@ -383,12 +382,12 @@ func (p *process) lookAtWatches() {
 	}
 }
 
-// leave has the process stop in order.
+// leave tells the process to stop in order.
 func (p *process) leave() {
 	if p.alive && !p.stopping {
 		p.stopping = true
 		if p.world.tracing {
-			p.world.trace(p, "is told to leave")
+			p.world.trace(p, "is told to stop")
 		}
 		p.post(machine.Leave{})
 	}

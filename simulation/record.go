@@ -9,8 +9,7 @@ import (
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
-// recorder takes down what happens: hashes of it always, lines for a reader
-// where somebody wants them.
+// recorder keeps hashes of everything that happens, and passes lines to Options.Trace.
 type recorder struct {
 	result  Result
 	tracing bool
@@ -19,77 +18,79 @@ type recorder struct {
 
 func newRecorder(opts Options) recorder {
 	const offset = 14695981039346656037
-	return recorder{
-		tracing: opts.Trace != nil,
-		result:  Result{Seed: opts.Seed, Commits: offset, Calls: offset, Situations: map[string]int{}},
+	r := recorder{tracing: opts.Trace != nil, result: Result{
+		Seed: opts.Seed, Commits: offset, Calls: offset, Faults: map[string]int{}, Situations: map[string]int{},
+	}}
+	for _, name := range faultNames {
+		r.result.Faults[name] = 0
 	}
+	return r
 }
 
-// Line is one line of a trace.
-type Line struct {
-	At    time.Duration
-	Host  int      // of whom it tells; -1: of nobody in particular
-	Hosts []string // what each host is at that time
-	Text  string
+// traceLine is one line of the timeline.
+type traceLine struct {
+	at    time.Duration
+	cells []string // the state of each process
+	text  string
 }
 
-// Format returns the line: the time, a column for each host, and what happened.
+// format returns the time, a column for each host, and the text.
 //
-// In a column L5 leads in term 5 and D5 drains it; * holds the seat without
-// believing in it, . follows, z is paused, / is cut off, and an empty one is not
-// there.
-func (l *Line) Format() string {
+// In a column, L5 leads in term 5 and D5 drains in term 5. * holds leadership without
+// leading, . follows, z is paused, and / is cut off. If the column is empty, there is no
+// process.
+func (l *traceLine) format() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%14.6fs |", l.At.Seconds())
-	for _, lane := range l.Hosts {
-		fmt.Fprintf(&b, " %-4s|", lane)
+	fmt.Fprintf(&b, "%14.6fs |", l.at.Seconds())
+	for _, cell := range l.cells {
+		fmt.Fprintf(&b, " %-4s|", cell)
 	}
-	b.WriteString(" " + l.Text)
+	b.WriteString(" " + l.text)
 	return b.String()
 }
 
 // tick is the next place in the order of calls, commits and returns.
-func (w *World) tick() uint64 {
+func (w *world) tick() uint64 {
 	w.ticks++
 	return w.ticks
 }
 
-// count counts a fault that was injected.
-func (w *World) count(kind Fault) { w.result.Faults[kind]++ }
+// count counts an injected fault.
+func (w *world) count(kind Fault) { w.result.Faults[kind.String()]++ }
 
-// situation notes that something happened that is worth to have been there.
-func (w *World) situation(name string) { w.result.Situations[name]++ }
+// situation counts a situation that a sweep must reach.
+func (w *world) situation(name string) { w.result.Situations[name]++ }
 
-// trace tells what has happened to a process, or to the database (nil). Callers
-// ask first whether anybody wants to know.
-func (w *World) trace(p *process, format string, args ...any) {
-	line := Line{At: w.now, Host: -1, Text: fmt.Sprintf(format, args...), Hosts: make([]string, len(w.hosts))}
+// trace adds a line about a process, or about the database if p is nil. Callers check
+// w.tracing first, because formatting is expensive.
+func (w *world) trace(p *process, format string, args ...any) {
+	line := traceLine{at: w.now, text: fmt.Sprintf(format, args...), cells: make([]string, len(w.hosts))}
 	for _, other := range w.live {
-		if other.host.lane >= 0 {
-			line.Hosts[other.host.lane] = other.lane()
+		if other.host.column >= 0 {
+			line.cells[other.host.column] = other.cell()
 		}
 	}
 	if p != nil {
-		line.Host, line.Text = p.host.lane, p.name+": "+line.Text
+		line.text = p.name + ": " + line.text
 	}
-	w.opts.Trace(line)
+	w.opts.Trace(line.format())
 }
 
-// lane is what a process is, in a few characters.
-func (p *process) lane() string {
+// cell is the state of a process in a few characters.
+func (p *process) cell() string {
 	w := p.world
 	mark := ""
 	switch {
 	case p.pausedUntil > w.now:
 		mark = "z"
-	case p.deafUntil > w.now || p.blindUntil > w.now:
+	case p.requestsHeldUntil > w.now || p.repliesHeldUntil > w.now:
 		mark = "/"
 	}
 	switch {
-	case !p.belief.Stop.IsZero():
-		return fmt.Sprintf("L%d%s", p.belief.Term, mark)
-	case !p.belief.End.IsZero():
-		return fmt.Sprintf("D%d%s", p.belief.Term, mark)
+	case !p.deadlines.Stop.IsZero():
+		return fmt.Sprintf("L%d%s", p.deadlines.Term, mark)
+	case !p.deadlines.End.IsZero():
+		return fmt.Sprintf("D%d%s", p.deadlines.Term, mark)
 	case w.state.Leader.HeldBy(p.me.Identity):
 		return "*" + mark
 	default:
@@ -97,7 +98,7 @@ func (p *process) lane() string {
 	}
 }
 
-func (w *World) traceAction(p *process, action machine.Action) {
+func (w *world) traceAction(p *process, action machine.Action) {
 	switch a := action.(type) {
 	case machine.Lead:
 		w.trace(p, "LEADS in term %d, ballot %d", a.Leader.Term, a.Leader.Ballot)
@@ -106,13 +107,13 @@ func (w *World) traceAction(p *process, action machine.Action) {
 	case machine.Expire:
 		w.trace(p, "ends term %d", a.Term)
 	case machine.StateChanged:
-		w.trace(p, "is %s, was %s: %s", a.To, a.From, a.Reason)
+		w.trace(p, "changes to %s from %s: %s", a.To, a.From, a.Reason)
 	case machine.LeaderChanged:
 		w.trace(p, "sees %s", a.Leader)
 	case machine.Evicted:
 		w.trace(p, "evicted %v", a.IDs)
 	case machine.IDInUse:
-		w.trace(p, "finds %s under its id", a.Existing.Identity)
+		w.trace(p, "finds %s registered under its id", a.Existing.Identity)
 	case machine.HoldOff:
 		w.trace(p, "holds off for %s after %d failures", a.For, a.Failures)
 	case machine.Report:
@@ -125,8 +126,8 @@ func (w *World) traceAction(p *process, action machine.Action) {
 	}
 }
 
-// mixNumbers takes numbers into the hash of the calls and returns.
-func (w *World) mixNumbers(numbers ...uint64) {
+// mixNumbers adds numbers to the hash of the calls and returns.
+func (w *world) mixNumbers(numbers ...uint64) {
 	h := w.result.Calls
 	for _, n := range numbers {
 		for range 8 {
@@ -137,8 +138,8 @@ func (w *World) mixNumbers(numbers ...uint64) {
 	w.result.Calls = h
 }
 
-// mixBytes takes bytes into the hash of the commits.
-func (w *World) mixBytes(b []byte) {
+// mixBytes adds bytes to the hash of the commits.
+func (w *world) mixBytes(b []byte) {
 	h := w.result.Commits
 	for _, c := range b {
 		h = (h ^ uint64(c)) * 1099511628211
@@ -146,14 +147,14 @@ func (w *World) mixBytes(b []byte) {
 	w.result.Commits = (h ^ uint64(len(b))) * 1099511628211
 }
 
-// broken reports whether an invariant was found not to hold.
-func (w *World) broken(invariant Invariant) bool {
+// broken reports whether an invariant has failed.
+func (w *world) broken(invariant Invariant) bool {
 	return slices.ContainsFunc(w.result.Violations, func(v ViolationError) bool { return v.Invariant == invariant })
 }
 
-// violated notes that an invariant does not hold. Each is noted once.
-func (w *World) violated(invariant Invariant, format string, args ...any) {
-	if w.broken(invariant) || len(w.result.Violations) > 0 && !w.opts.KeepGoing {
+// violated records that an invariant failed. Each one is recorded once.
+func (w *world) violated(invariant Invariant, format string, args ...any) {
+	if w.broken(invariant) || len(w.result.Violations) > 0 && !w.opts.keepGoing {
 		return
 	}
 	v := ViolationError{Invariant: invariant, Text: fmt.Sprintf(format, args...), At: w.now}

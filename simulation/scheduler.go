@@ -2,7 +2,7 @@ package simulation
 
 import "time"
 
-// scheduler is simulated time: what is to happen, in order.
+// scheduler is simulated time: a queue of events.
 type scheduler struct {
 	now    time.Duration // since the beginning
 	seq    uint64
@@ -11,17 +11,17 @@ type scheduler struct {
 	still  int // events without time passing
 }
 
-// event is something that is to happen: a function, or a task that goes on.
+// event is a function to call, or a task to resume.
 type event struct {
 	at   time.Duration
 	seq  uint64
 	run  func()
 	task *task
-	wait uint64 // of the task; the event is void once it waits for another
-	held bool   // not while its process is paused
+	wait uint64 // the event is void if the task is in another wait
+	held bool   // it waits for the end of a pause of its process
 }
 
-// before orders events by time, and by the order of scheduling.
+// before orders events by time, then by the order in which they were scheduled.
 func (e *event) before(other *event) bool {
 	if e.at != other.at {
 		return e.at < other.at
@@ -29,7 +29,7 @@ func (e *event) before(other *event) bool {
 	return e.seq < other.seq
 }
 
-// eventQueue is a binary heap: the first event is the next.
+// eventQueue is a binary heap. The first event is the next one.
 type eventQueue []event
 
 func (q *eventQueue) push(e event) {
@@ -66,7 +66,7 @@ func (q *eventQueue) pop() event {
 	}
 }
 
-// after has something happen when d has passed.
+// after calls run when d has passed.
 func (s *scheduler) after(d time.Duration, run func()) { s.atTime(s.now+max(d, 0), run) }
 
 func (s *scheduler) atTime(at time.Duration, run func()) {
@@ -74,13 +74,13 @@ func (s *scheduler) atTime(at time.Duration, run func()) {
 	s.queue.push(event{at: max(at, s.now), seq: s.seq, run: run})
 }
 
-// resumeAt has a task go on at a time.
+// resumeAt resumes a task at a time.
 func (s *scheduler) resumeAt(at time.Duration, t *task, wait uint64, held bool) {
 	s.seq++
 	s.queue.push(event{at: max(at, s.now), seq: s.seq, task: t, wait: wait, held: held})
 }
 
-// run lets everything happen up to a time.
+// run handles all events up to a time, or until stop returns true.
 func (s *scheduler) run(until time.Duration, stop func() bool) {
 	for len(s.queue) > 0 && s.queue[0].at <= until && !stop() {
 		e := s.queue.pop()

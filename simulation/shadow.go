@@ -8,8 +8,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// shadow is the database as the commit log tells it, and nothing else: the
-// checks read it, so that they trust no read of the engine.
+// shadow is the database as the commit log describes it. The checks read it, so they do
+// not depend on the reads of the engine.
 type shadow struct {
 	rows    []kv.KeyValue // by key
 	version int64
@@ -21,7 +21,7 @@ func (s *shadow) find(key []byte) (int, bool) {
 	return slices.BinarySearchFunc(s.rows, key, func(row kv.KeyValue, key []byte) int { return bytes.Compare(row.Key, key) })
 }
 
-// apply takes over the writes of a commit.
+// apply applies the writes of a commit.
 func (s *shadow) apply(e *memkv.LogEntry) {
 	s.version = e.Version
 	for i := range e.Mutations {
@@ -39,7 +39,7 @@ func (s *shadow) apply(e *memkv.LogEntry) {
 	}
 }
 
-// ready is an answer that is there.
+// ready is a future with a value.
 type ready[T any] struct{ value T }
 
 func (r ready[T]) Get() (T, error) { return r.value, nil }

@@ -1,4 +1,4 @@
-package simulation_test
+package simulation
 
 import (
 	"context"
@@ -9,21 +9,19 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/fdbelection/fdbelection/simulation"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(simulation.GCPercent)
+		debug.SetGCPercent(GCPercent)
 	}
 	os.Exit(m.Run())
 }
 
-// TestSweep runs many seeds: 100, or as many as SIMULATION_SEEDS says (make
-// simulate), from SIMULATION_FIRST on; SIMULATION_TWICE of 100 run twice. A seed
-// that fails comes with the command that runs it again, the same made small, and the end
-// of its timeline.
+// TestSweep runs many seeds. SIMULATION_SEEDS says how many (`make simulate`),
+// SIMULATION_FIRST is the first one, and SIMULATION_TWICE of 100 run twice. For a seed that
+// fails it prints the command that replays it, the smallest run that still fails, and the
+// end of its timeline.
 func TestSweep(t *testing.T) {
 	number := func(name string, fallback uint64) uint64 {
 		if s := os.Getenv(name); s != "" {
@@ -37,13 +35,13 @@ func TestSweep(t *testing.T) {
 	if testing.Short() { // for the race detector, which finds little in one thread and takes long
 		seeds, twice = 20, 20
 	}
-	s := simulation.Sweep(context.Background(), simulation.SweepOptions{
+	s := Sweep(context.Background(), SweepOptions{
 		First: number("SIMULATION_FIRST", 1), Seeds: number("SIMULATION_SEEDS", seeds), Jobs: runtime.GOMAXPROCS(0),
 		Twice: number("SIMULATION_TWICE", twice), Linearize: 10,
 	})
 	t.Logf("%d seeds, %d twice, %d by porcupine, %s simulated", s.Seeds, s.Twice, s.Linearized, s.Simulated)
 	for i := range s.Failures {
-		told, _ := simulation.Explain(simulation.Options{}, &s.Failures[i], 40)
+		told, _ := Explain(Options{}, &s.Failures[i], 40)
 		t.Error(told)
 	}
 	if s.Seeds >= 1000 {
@@ -53,14 +51,15 @@ func TestSweep(t *testing.T) {
 	require.NotZero(t, s.Linearized)
 }
 
-// TestASeedIsOneRun: all of it, to the hash; and another seed is another run.
+// TestASeedIsOneRun runs a seed twice, once with a trace, and compares the hashes. Another
+// seed gives another run.
 func TestASeedIsOneRun(t *testing.T) {
-	opts := simulation.Options{Seed: 11, Linearize: true}
-	first, second := simulation.Run(opts), simulation.Run(opts)
+	opts := Options{Seed: 11, Linearize: true}
+	first, second := Run(opts), Run(opts)
 	require.Equal(t, first, second)
-	opts.Trace = func(simulation.Line) {}
-	traced := simulation.Run(opts)
-	require.Equal(t, first, traced, "to look on changes nothing")
+	opts.Trace = func(string) {}
+	traced := Run(opts)
+	require.Equal(t, first, traced, "a trace changes nothing")
 	opts.Seed++
-	require.NotEqual(t, first.Commits, simulation.Run(opts).Commits)
+	require.NotEqual(t, first.Commits, Run(opts).Commits)
 }

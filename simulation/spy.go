@@ -7,10 +7,10 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// spyDatabase gives its callers transactions that tell when somebody who does not
-// own them commits, retries or sets an option.
+// spyDatabase is a database whose transactions report if their user commits, retries or
+// configures them. Only the owner of a transaction may do that.
 type spyDatabase struct {
-	world *World
+	world *world
 	kv.Database
 }
 
@@ -22,17 +22,17 @@ func (d spyDatabase) Transact(ctx context.Context, fn func(kv.Transaction) error
 	})
 }
 
-// spyTransaction is a transaction of somebody else: it looks as if one could
-// own it.
+// spyTransaction is a transaction that its user does not own. It has the methods of an
+// owned one, to detect that they are called.
 type spyTransaction struct {
 	kv.Transaction
-	world *World
+	world *world
 }
 
 var _ kv.OwnedTransaction = (*spyTransaction)(nil)
 
 func (s *spyTransaction) used(what string) {
-	s.world.violated(Ownership, "the election calls %s on a transaction that is not its own", what)
+	s.world.violated(invOwnership, "the election calls %s on a transaction that is not its own", what)
 }
 
 func (s *spyTransaction) Commit() error { s.used("Commit"); return nil }

@@ -6,45 +6,42 @@ import (
 	"time"
 )
 
-// SweepOptions say which seeds to run, and how.
+// SweepOptions describe many runs.
 type SweepOptions struct {
-	// First is the first seed, Seeds how many there are, Jobs how many run at a
+	// First is the first seed, and Seeds is how many there are. Jobs is how many run at a
 	// time.
 	First, Seeds uint64
 	Jobs         int
-	// Twice is how many of 100 seeds are run twice, to see that they give the same
-	// hashes; Linearize how many are checked by porcupine.
+	// Twice is how many of 100 seeds run twice, to compare their hashes. Linearize is how
+	// many of 100 seeds porcupine checks.
 	Twice, Linearize uint64
-	// Run is what all runs have in common.
+	// Run are the options that all runs share.
 	Run Options
-	// Progress is called after each seed, one call at a time, with the summary so
-	// far.
+	// Progress, if set, is called after each seed with the summary so far. Calls do not
+	// overlap.
 	Progress func(*Summary)
 }
 
-// Summary is what became of many seeds.
+// Summary is the result of a sweep.
 type Summary struct {
 	Seeds, Twice, Linearized uint64
 	Simulated                time.Duration
 	Events                   uint64
 	Tenures, Fenced          int
-	Faults                   map[string]int
-	Situations               map[string]int
-	// Failures are the runs in which an invariant did not hold, by seed; at most
-	// MostFailures.
+	Faults                   map[string]int // injected faults, by name
+	Situations               map[string]int // in how many seeds
+	// Failures are the failed runs, in the order in which they ended.
 	Failures []Result
 }
 
-// GCPercent is the setting of the collector (debug.SetGCPercent) that suits many runs:
-// each makes much garbage and keeps little, and a third of the time goes to collecting
-// it by the usual one.
+// GCPercent is a setting for debug.SetGCPercent that suits many runs. A run makes much
+// garbage and keeps little: with the default, a third of the time goes to collecting it.
 const GCPercent = 800
 
-// MostFailures is how many failures end a sweep.
-const MostFailures = 10
+// maxFailures is how many failures end a sweep.
+const maxFailures = 10
 
-// Sweep runs many seeds, until all are done, ctx has ended or too many have
-// failed.
+// Sweep runs many seeds. It ends early if ctx ends or 10 runs have failed.
 func Sweep(ctx context.Context, opts SweepOptions) *Summary {
 	s := &Summary{Faults: map[string]int{}, Situations: map[string]int{}}
 	next := opts.First
@@ -56,7 +53,7 @@ func Sweep(ctx context.Context, opts SweepOptions) *Summary {
 				mu.Lock()
 				seed := next
 				next++
-				over := seed-opts.First >= opts.Seeds || ctx.Err() != nil || len(s.Failures) >= MostFailures
+				over := seed-opts.First >= opts.Seeds || ctx.Err() != nil || len(s.Failures) >= maxFailures
 				mu.Unlock()
 				if over {
 					return
@@ -78,9 +75,8 @@ func Sweep(ctx context.Context, opts SweepOptions) *Summary {
 	return s
 }
 
-// runSeed runs a seed once or twice. It is invariant 24, which proves that what
-// was found can be found again: a seed gives one commit log, and one history of
-// calls and returns.
+// runSeed runs a seed once or twice. It is invariant 24: a seed gives one commit log and
+// one history of calls and returns, so a failure can be replayed.
 func runSeed(opts Options, twice bool) Result {
 	result := Run(opts)
 	if !twice || result.Failed() {
@@ -88,7 +84,7 @@ func runSeed(opts Options, twice bool) Result {
 	}
 	if again := Run(opts); again.Commits != result.Commits || again.Calls != result.Calls {
 		result.Violations = append(result.Violations, ViolationError{
-			Invariant: Determinism, Text: "the same seed gives another run",
+			Invariant: invDeterminism, Text: "the same seed gives another run",
 		})
 	}
 	return result
@@ -106,8 +102,8 @@ func (s *Summary) add(r *Result, linearized, twice bool) {
 	s.Events += r.Events
 	s.Tenures += r.Tenures
 	s.Fenced += r.Fenced
-	for kind, n := range r.Faults {
-		s.Faults[Fault(kind).String()] += n
+	for name, n := range r.Faults {
+		s.Faults[name] += n
 	}
 	for name := range r.Situations {
 		s.Situations[name]++
@@ -117,27 +113,31 @@ func (s *Summary) add(r *Result, linearized, twice bool) {
 	}
 }
 
-// Situations are those that must have been there once in 1,000 seeds: what is
-// not reached is not tested.
-func Situations() []string {
+// requiredSituations are those that 1,000 seeds must reach. A sweep that does not reach a
+// situation does not test it.
+func requiredSituations() []string {
 	return []string{
-		"a tenure was missed", "acknowledgement lost twice", "asked by hand", "attempt settled", "challenger outbid", "commit lost in a recovery",
-		"commit of one who gave up", "crash between commit and acknowledgement", "disabled leader drains",
-		"displaced leader still believes", "duplicate id found", "election deleted", "expiry in mid-commit", "expiry judged by hand",
-		"fenced write refused", "fenced write with a renewal", "handed over by hand", "late claim applied", "late commit refused", "late renewal applied",
-		"leader of a deleted election still believes", "leader record deleted", "message of a deleted election",
-		"leader finds its seat lost", "leader replaced while cut off", "leader replaced while paused", "led by hand",
-		"lease shortened under a leader", "living candidate evicted", "paused for a lease to the nanosecond",
-		"preemption at once", "preemption during drain", "preemption with grace", "recovery during hand-over",
-		"refused by the sink", "registered again", "request sent late", "resigned by hand on request", "seat reclaimed", "successor never accepted",
-		"transfer on request", "two recoveries within a lease",
+		"a tenure was missed", "acknowledgement lost twice", "application claims an expired leadership",
+		"application hands over", "application leads", "application must hand over",
+		"application resigns on request", "attempt settled", "challenger outranked",
+		"commit after its process gave up", "commit lost in a recovery",
+		"crash between commit and acknowledgement", "deadline reached during a commit",
+		"disabled leader drains", "duplicate id detected", "election deleted", "fenced write refused",
+		"fenced write with a renewal", "late claim applied", "late commit refused", "late renewal applied",
+		"leader detects that it lost leadership", "leader of a deleted election still leads",
+		"leader record deleted", "leader replaced while cut off", "leader replaced while paused",
+		"leadership reclaimed", "lease shortened under a leader", "live candidate evicted",
+		"message of a deleted election", "message refused outside", "paused for a lease to the nanosecond",
+		"preemption at once", "preemption during drain", "preemption with grace",
+		"recovery during hand-over", "registered again", "replaced leader still leads", "request sent late",
+		"successor never accepted", "transfer on request", "two recoveries within a lease",
 	}
 }
 
-// Missing are the situations that the sweep has not reached.
+// Missing returns the situations that 1,000 seeds must reach and this sweep did not.
 func (s *Summary) Missing() []string {
 	var missing []string
-	for _, name := range Situations() {
+	for _, name := range requiredSituations() {
 		if s.Situations[name] == 0 {
 			missing = append(missing, name)
 		}

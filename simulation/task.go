@@ -9,16 +9,16 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// task is what a process has under way beside its machine: an operation, the
-// work of a leader, a transaction of an application. It is a coroutine that
-// yields to the scheduler in every call of the engine.
+// task is what a process has running beside its state machine: an operation, the work of a
+// leader, or a transaction of the application. It is a coroutine that yields to the
+// scheduler in every call to the engine.
 type task struct {
 	process *process
-	op      *operation // that it carries out; nil: work, or an application
+	op      *operation // nil: work or the application
 	ctx     taskContext
 	routine *coroutine
-	waiting uint64 // counts the waits: an event for an older one is void
-	killed  bool   // its process is gone: it runs to its end, and nobody listens
+	waiting uint64 // counts the waits; an event for an older one is void
+	killed  bool   // its process is gone; it runs to its end without effect
 	ended   bool
 }
 
@@ -37,7 +37,7 @@ func (c *taskContext) Value(key any) any           { return c.values.Value(key) 
 
 var never = make(chan struct{})
 
-// taskKey is the context key under which a task finds itself, in an ownContext.
+// taskKey is the context key of the task in an ownContext.
 type taskKey struct{}
 
 type ownContext struct {
@@ -57,8 +57,8 @@ func taskOf(ctx context.Context) *task {
 	return t
 }
 
-// start runs fn as a task, from the next event on. Its transactions have the
-// label.
+// start runs fn as a task, beginning with the next event. label marks its transactions in
+// the commit log.
 func (p *process) start(label string, fn func(t *task)) *task {
 	t := &task{process: p, routine: p.world.routines.take()}
 	t.ctx = taskContext{values: memkv.WithLabel(&ownContext{Context: context.Background(), task: t}, label)}
@@ -68,7 +68,7 @@ func (p *process) start(label string, fn func(t *task)) *task {
 	return t
 }
 
-// resume goes on with the task, if it still waits for that.
+// resume continues the task, if it is still in that wait.
 func (t *task) resume(wait uint64) {
 	if t.ended || t.waiting != wait {
 		return
@@ -88,9 +88,9 @@ func (t *task) resume(wait uint64) {
 	}
 }
 
-// wait yields until d has passed, or the task is cancelled. A process that is
-// paused does not notice before it goes on; what is on its way to the database
-// (not held) is not held up by that.
+// wait yields until d has passed or the task is canceled. If held is true, it also waits
+// for the end of a pause of its process. Messages on their way to the database are not
+// held.
 func (t *task) wait(d time.Duration, held bool) error {
 	if t.killed {
 		return t.ctx.err
@@ -111,7 +111,7 @@ func (t *task) cancel(err error) {
 	t.process.world.resumeAt(t.process.world.now, t, t.waiting, true)
 }
 
-// limit cancels the task after d, once its process runs.
+// limit cancels the task after d, or after the pause of its process that follows.
 func (t *task) limit(d time.Duration) {
 	w := t.process.world
 	w.after(d, func() {
@@ -123,8 +123,8 @@ func (t *task) limit(d time.Duration) {
 	})
 }
 
-// kill ends the task with its process: it runs to its end with errors, at once
-// or, where it is what runs now, as soon as it returns.
+// kill ends the task with its process. It runs to its end with errors: at once, or when it
+// yields if it is the running task.
 func (t *task) kill() {
 	if t.ended || t.killed {
 		return
@@ -136,7 +136,7 @@ func (t *task) kill() {
 	}
 }
 
-// cause gives the error of a cancelled task its cause.
+// cause returns the error that ended the context of the task, if err comes from that.
 func (t *task) cause(err error) error {
 	if err != nil && t.ctx.err != nil && kv.CodeOf(err) == 0 {
 		return t.ctx.err

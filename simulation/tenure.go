@@ -17,25 +17,25 @@ type tenure struct {
 	returned bool
 }
 
-// lead begins the work of a tenure: fenced transactions and messages to a sink
-// outside, until some time after it was asked to stop.
+// lead begins the work of a tenure: fenced writes and messages to a system outside. It
+// ends some time after it was told to stop.
 func (p *process) lead(leader election.LeaderRecord) {
 	w := p.world
 	t := &tenure{token: leader.Token()}
 	p.tenure = t
 	w.tenures++
-	deaf := 0 // how often it works on as if it had not been told to stop
-	if w.chance(WorkIgnoresStop) {
-		w.count(WorkIgnoresStop)
-		deaf = 1 + w.pick(WorkIgnoresStop, 8)
+	ignores := 0 // how often it continues after it was told to stop
+	if w.chance(faultWorkIgnoresStop) {
+		w.count(faultWorkIgnoresStop)
+		ignores = 1 + w.pick(faultWorkIgnoresStop, 8)
 	}
 	p.start(p.name+"/work", func(task *task) {
-		for !t.drained || deaf > 0 {
-			if task.wait(p.drawn(w.config.LeaseDuration/2), true) != nil {
+		for !t.drained || ignores > 0 {
+			if task.wait(p.randomBelow(w.config.LeaseDuration/2), true) != nil {
 				return
 			}
 			if t.drained {
-				if deaf--; deaf < 0 {
+				if ignores--; ignores < 0 {
 					break
 				}
 			}
@@ -43,18 +43,18 @@ func (p *process) lead(leader election.LeaderRecord) {
 			if task.killed {
 				return
 			}
-			if !t.drained && w.chance(WorkEnds) {
-				w.count(WorkEnds)
+			if !t.drained && w.chance(faultWorkEnds) {
+				w.count(faultWorkEnds)
 				var err error
-				if w.pick(WorkEnds, 2) == 0 {
+				if w.pick(faultWorkEnds, 2) == 0 {
 					err = errWork
 				}
 				p.step(machine.WorkReturning{Term: t.token.Term, Err: err})
 			}
 		}
-		stop := p.drawn(w.config.LeaseDuration / 10)
-		if w.chance(WorkIgnoresStop) {
-			stop = p.drawn(3 * w.config.LeaseDuration)
+		stop := p.randomBelow(w.config.LeaseDuration / 10)
+		if w.chance(faultWorkIgnoresStop) {
+			stop = p.randomBelow(3 * w.config.LeaseDuration)
 		}
 		if task.wait(stop, true) != nil || !p.alive {
 			return
@@ -67,12 +67,12 @@ func (p *process) lead(leader election.LeaderRecord) {
 	})
 }
 
-// drawn is a duration below most, of the work.
-func (p *process) drawn(most time.Duration) time.Duration {
-	return time.Duration(p.host.random.Int64N(int64(max(most, 1))))
+// randomBelow draws a duration below limit, from the stream of the work.
+func (p *process) randomBelow(limit time.Duration) time.Duration {
+	return time.Duration(p.host.random.Int64N(int64(max(limit, 1))))
 }
 
-// work commits one fenced write, and sends one message to the sink outside.
+// work makes one fenced write, and sends one message to the system outside.
 func (p *process) work(task *task, token election.Token) {
 	w := p.world
 	w.send(p, token)
@@ -90,47 +90,45 @@ func (p *process) work(task *task, token election.Token) {
 	}
 }
 
-// fencedValue is what a fenced write writes: under which tenure.
+// fencedValue is the value of a fenced write: the tenure under which it is made.
 func fencedValue(token election.Token) []byte {
 	return append(strconv.AppendUint(nil, token.Term, 10), token.Nonce[:]...)
 }
 
-// sink is a system outside that keeps the highest term it has seen, and refuses
-// lower ones. Messages to it are delayed, and overtake each other.
-type sink struct {
+// outsideSystem is a system outside the database. It keeps the highest term that it has
+// seen and refuses lower ones. Messages to it are delayed and overtake each other.
+type outsideSystem struct {
 	highest uint64
 	senders map[uint64]election.Token // of accepted messages, by term
 }
 
-// send has a leader tell the sink something under its term, some time later. It is
-// the part of invariant 4 that is outside the database: nobody has a token of a
-// term that has not begun.
-func (w *World) send(p *process, token election.Token) {
+// send lets a leader send a message under its term. It is a part of invariant 4: no
+// process has a token of a term that has not begun.
+func (w *world) send(p *process, token election.Token) {
 	if newest := w.state.Leader.Term; token.Term > newest && w.state.Leader.Ballot > 0 && w.current(token) {
-		w.violated(Fence, "%s sends under term %d, the newest is %d", p.name, token.Term, newest)
+		w.violated(invFence, "%s sends under term %d, the newest is %d", p.name, token.Term, newest)
 	}
-	d := p.drawn(w.config.LeaseDuration / 10)
+	d := p.randomBelow(w.config.LeaseDuration / 10)
 	if p.host.random.IntN(16) == 0 {
-		d = p.drawn(2 * w.config.LeaseDuration)
+		d = p.randomBelow(2 * w.config.LeaseDuration)
 	}
 	w.after(d, func() { w.deliver(token) })
 }
 
-// deliver has a message arrive, as late as it may be. It is the rest of that part of
-// invariant 4: a receiver that keeps the highest term it has seen accepts the
-// messages of one tenure under each term, and nothing of an older one after it.
-func (w *World) deliver(token election.Token) {
+// deliver delivers a message, perhaps late. It is a part of invariant 4: under each term
+// the system outside accepts the messages of one tenure, and later none of an older one.
+func (w *world) deliver(token election.Token) {
 	if !w.current(token) {
 		w.situation("message of a deleted election")
 		return
 	}
-	if token.Term < w.sink.highest {
-		w.situation("refused by the sink")
+	if token.Term < w.outside.highest {
+		w.situation("message refused outside")
 		return
 	}
-	w.sink.highest = token.Term
-	if other, ok := w.sink.senders[token.Term]; ok && other != token {
-		w.violated(Fence, "the sink accepts %s and %s", other, token)
+	w.outside.highest = token.Term
+	if other, ok := w.outside.senders[token.Term]; ok && other != token {
+		w.violated(invFence, "the system outside accepts %s and %s", other, token)
 	}
-	w.sink.senders[token.Term] = token
+	w.outside.senders[token.Term] = token
 }

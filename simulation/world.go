@@ -19,18 +19,18 @@ import (
 var (
 	errCancelled = context.Canceled
 	errLimit     = context.DeadlineExceeded
-	errWork      = errors.New("the work has failed")
+	errWork      = errors.New("the work failed")
 )
 
-// World is one run.
-type World struct {
+// world is one run.
+type world struct {
 	scheduler
 	opts Options
 	shape
 	faults       faults
 	scheduleRand *rand.Rand
 	identities   *reader
-	runs         *reader // of the names of clocks
+	runs         *reader // for the runs of clocks
 	routines     coroutines
 	running      *task
 
@@ -46,30 +46,30 @@ type World struct {
 	operations  map[string]*operation
 	operator    *process
 	application *process
-	sink        sink
-	requests    map[uuid.UUID]uint64 // the term that each is about
-	handovers   map[uuid.UUID]string // whom a holder means to hand over to, of its own accord
+	outside     outsideSystem
+	requests    map[uuid.UUID]uint64 // by nonce: the term that the operator named
+	handovers   map[uuid.UUID]string // by nonce: the target of a transfer by the holder
 
 	starts, tenures, fenced int
 	restarts                int // of the application
 	recoveries              int
 	recoveredAt             time.Duration
-	quiet                   time.Duration // since when; zero: faults go on
+	faultFreeSince          time.Duration // when faults ended; zero: not yet
 
 	recorder
 	checks
 }
 
-func newWorld(opts Options) *World {
+func newWorld(opts Options) *world {
 	if opts.Processes == 0 {
 		opts.Processes = 5
 	}
-	w := &World{
+	w := &world{
 		opts: opts, shape: newShape(stream(opts.Seed, 7)), faults: newFaults(opts.Seed, &opts),
 		scheduleRand: stream(opts.Seed, 1), identities: &reader{r: stream(opts.Seed, 4)}, runs: &reader{r: stream(opts.Seed, 8)},
 		space:   subspace.New("simulation"),
 		clients: map[string]*process{}, labels: map[election.Identity]string{}, operations: map[string]*operation{},
-		requests: map[uuid.UUID]uint64{}, sink: sink{senders: map[uint64]election.Token{}},
+		requests: map[uuid.UUID]uint64{}, outside: outsideSystem{senders: map[uint64]election.Token{}},
 		recorder: newRecorder(opts), checks: newChecks(),
 	}
 	w.fencedKey = w.space.Sub("fenced").Bytes()
@@ -82,45 +82,45 @@ func newWorld(opts Options) *World {
 		}
 	}
 	if w.opts.FaultFree == 0 {
-		// Two lower priorities may lead first, each protected for that long, and a
-		// process that has just started waits before it challenges.
+		// Two lower priorities may lead first, each for a minimum tenure. A process that
+		// has just started waits for the preempt delay.
 		w.opts.FaultFree = 9*w.config.LeaseDuration + 2*w.config.MinimumTenure + w.config.PreemptDelay
-		if w.short { // what stands may be ten times as long
+		if w.short { // the stored lease may be ten times as long
 			w.opts.FaultFree += 20 * w.config.LeaseDuration
 		}
 	}
 	w.db = memkv.New(memkv.Options{
 		Now:   func() time.Time { return epoch.Add(w.now) },
 		Sleep: w.sleep, Jitter: func() float64 { return float64(w.scheduleRand.Uint64N(1<<20)) / (1 << 20) },
-		Hooks:    &memkv.Hooks{Before: w.before, After: w.afterCall, Changed: w.changed},
+		Hooks:    &memkv.Hooks{Before: w.beforeCall, After: w.afterCall, Changed: w.watchChanged},
 		OnCommit: w.committed,
 	})
 	setup := stream(opts.Seed, 6)
 	for i := range opts.Processes {
 		h := &host{
-			lane: i, id: string(rune('a' + i)), priority: int32(setup.IntN(usualPriorities)), clocks: w.newClocksFrom(setup),
+			column: i, id: string(rune('a' + i)), priority: int32(setup.IntN(hostPriorities)), clocks: w.newClocksFrom(setup),
 			random: stream(opts.Seed, 100+uint64(i)),
 		}
-		h.role = h.usual()
+		h.role = h.normalRole()
 		w.hosts = append(w.hosts, h)
 	}
 	w.operator, w.application = w.bystander("operator"), w.bystander("z")
 	return w
 }
 
-// electionBy returns the election for callers that observe by a clock. Each has a
-// run of the clock of its own.
-func (w *World) electionBy(now func() time.Time) *election.LeaderElection {
+// electionBy returns the election for callers that observe with a clock. Each has its own
+// run of the clock.
+func (w *world) electionBy(now func() time.Time) *election.LeaderElection {
 	run, _ := uuid.NewRandomFromReader(w.runs)
 	return election.New(w.space.Sub("election"), election.WithRandom(w.identities),
 		election.WithClock(election.Clock{Run: run, Now: now}))
 }
 
-func (w *World) newClocks() clocks { return w.newClocksFrom(w.scheduleRand) }
+func (w *world) newClocks() clocks { return w.newClocksFrom(w.scheduleRand) }
 
-func (w *World) newClocksFrom(r *rand.Rand) clocks {
+func (w *world) newClocksFrom(r *rand.Rand) clocks {
 	c := clocks{offset: time.Duration(r.Int64N(int64(time.Hour))), ppm: r.Int64N(2*w.maxPPM+1) - w.maxPPM}
-	if r.IntN(4) == 0 { // the extremes are what the margin is made for
+	if r.IntN(4) == 0 { // the margin must cover the extremes
 		c.ppm = []int64{-w.maxPPM, w.maxPPM}[r.IntN(2)]
 	}
 	if w.skew > 0 {
@@ -130,7 +130,7 @@ func (w *World) newClocksFrom(r *rand.Rand) clocks {
 }
 
 // sleep is the back-off of a client.
-func (w *World) sleep(ctx context.Context, d time.Duration) error {
+func (w *world) sleep(ctx context.Context, d time.Duration) error {
 	t := taskOf(ctx)
 	if t == nil {
 		return nil
@@ -138,34 +138,34 @@ func (w *World) sleep(ctx context.Context, d time.Duration) error {
 	return t.wait(d, true)
 }
 
-func (w *World) play() {
+func (w *world) play() {
 	for _, h := range w.hosts {
 		w.after(time.Duration(w.scheduleRand.Int64N(int64(w.config.LeaseDuration))), func() {
 			if h.current == nil {
-				h.enter(w)
+				h.start(w)
 			}
 		})
 	}
-	w.after(time.Second, w.storm)
+	w.after(time.Second, w.injectFaults)
 	switch w.scheduleRand.IntN(4) {
 	case 0:
-		w.after(w.config.LeaseDuration, w.observeByHand)
+		w.after(w.config.LeaseDuration, w.runObservingApp)
 	case 1, 2:
-		w.after(w.config.LeaseDuration, w.runByHand)
+		w.after(w.config.LeaseDuration, w.runCyclingApp)
 	}
 	failed := func() bool {
 		if w.checkHotLoop(20_000, func() string { return "of all processes" }) {
 			return true
 		}
-		return len(w.result.Violations) > 0 && (!w.opts.KeepGoing || w.broken(HotLoop))
+		return len(w.result.Violations) > 0 && (!w.opts.keepGoing || w.broken(invHotLoop))
 	}
 	w.run(w.opts.Faulty, failed)
 	if !failed() {
-		w.calm()
+		w.stopFaults()
 		w.run(w.opts.Faulty+w.opts.FaultFree, failed)
 	}
 	if !failed() {
-		w.checkQuiet()
+		w.checkFaultFree()
 		w.checkLinearizable()
 	}
 	for _, p := range slices.Clone(w.live) {
@@ -179,38 +179,38 @@ func (w *World) play() {
 	w.result.Tenures, w.result.Fenced = w.tenures, w.fenced
 }
 
-// calm ends all faults: every host has a process, connected and awake, and the
-// config is what it was at first.
-func (w *World) calm() {
+// stopFaults ends all faults. Every host has a process that is connected and not paused,
+// and the config is the first one again.
+func (w *world) stopFaults() {
 	if w.tracing {
-		w.trace(nil, "calm")
+		w.trace(nil, "faults end")
 	}
-	w.quiet = w.now
+	w.faultFreeSince = w.now
 	for _, p := range append(slices.Clone(w.live), w.operator, w.application) {
-		p.deafUntil, p.blindUntil = 0, 0
-		p.awake()
-		if w.config.Expiry == fdbelection.ExpiryByClock { // it asks for clocks that agree
+		p.requestsHeldUntil, p.repliesHeldUntil = 0, 0
+		p.endPause()
+		if w.config.Expiry == fdbelection.ExpiryByClock { // that needs clocks that agree
 			p.clocks.wall = 0
 		}
 	}
 	for _, h := range w.hosts {
-		h.role, h.priority = h.usual(), min(h.priority, usualPriorities-1)
+		h.role, h.priority = h.normalRole(), min(h.priority, hostPriorities-1)
 		if w.config.Expiry == fdbelection.ExpiryByClock {
 			h.clocks.wall = 0
 		}
 		if p := h.current; p == nil || !p.alive || p.stopping {
-			w.after(time.Millisecond, func() { h.enter(w) })
+			w.after(time.Millisecond, func() { h.start(w) })
 		}
 	}
-	for _, p := range slices.Clone(w.live) { // also the older of two under one id: it may be the one that stays
-		p.announce()
+	for _, p := range slices.Clone(w.live) { // including the older one of a duplicate id, which may stay
+		p.postRegistration()
 	}
-	holdOff := time.Duration(0) // the longest that goes on: it keeps the preferred process out
+	holdOff := time.Duration(0) // the longest one, which keeps the highest priority from leading
 	for _, p := range w.live {
 		holdOff = max(holdOff, p.machine.View().HoldOff.Sub(p.now().Local))
 	}
 	w.opts.FaultFree += holdOff + holdOff/8 // its clock may be slow
-	w.unsettling = 0
+	w.needlessTenures = 0
 	_ = w.db.Transact(context.Background(), func(tr kv.Transaction) error {
 		stands, err := w.election.ReadConfig(tr)
 		if err != nil {
@@ -221,7 +221,7 @@ func (w *World) calm() {
 		_, err = w.election.WriteConfig(tr, config)
 		return err
 	})
-	w.after(w.opts.FaultFree*2/3, func() { w.unsettling = 0 })
+	w.after(w.opts.FaultFree*2/3, func() { w.needlessTenures = 0 })
 }
 
 // reader draws identities from a seed.

@@ -150,7 +150,7 @@ func (a *app) showSimulated(f *simulateFlags, s *simulated) error {
 func (a *app) simulateOne(f *simulateFlags, out io.Writer) error {
 	begin := a.clock.Now()
 	f.run.Linearize = true
-	f.run.Trace = func(line simulation.Line) { fmt.Fprintln(out, line.Format()) }
+	f.run.Trace = func(line string) { fmt.Fprintln(out, line) }
 	r := simulation.Run(f.run)
 	fmt.Fprintf(out, "seed %d: %s, %d tenures, %d fenced writes, commits %016x, calls %016x\n",
 		r.Seed, r.Simulated, r.Tenures, r.Fenced, r.Commits, r.Calls)
@@ -159,9 +159,9 @@ func (a *app) simulateOne(f *simulateFlags, out io.Writer) error {
 		Tenures: r.Tenures, Fenced: r.Fenced, Missing: []string{},
 		Faults: map[string]int{}, Situations: map[string]int{},
 	}
-	for kind, n := range r.Faults {
+	for name, n := range r.Faults {
 		if n > 0 {
-			s.Faults[simulation.Fault(kind).String()] = n
+			s.Faults[name] = n
 		}
 	}
 	for name := range r.Situations {

@@ -19,49 +19,49 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// stage is a small world in the middle of a schedule.
-type stage struct {
-	*World
-	small     *SmallWorld
+// schedule is a small world in the middle of a schedule.
+type schedule struct {
+	*world
+	small     *smallWorld
 	actors    []*actor
 	closing   bool
 	lost      int
 	passed    int
-	registers bool                     // an act is to register
-	writtenAt map[string]time.Duration // when each key was written last
+	registers bool                     // an act registers
+	writtenAt map[string]time.Duration // when each key was last written
 }
 
-// actor is one that acts.
+// actor is one actor of a small world.
 type actor struct {
 	routine  *coroutine
 	process  *process
 	election *election.LeaderElection
 	random   *reader // of the election
-	acts     []Act
+	acts     []act
 	ended    bool
-	lose     bool // the acknowledgement of the commit that it makes now
+	lose     bool // lose the acknowledgement of the next commit
 
-	// What it takes along from one attempt to the next: which act it is at, and its tenure.
-	at   int
-	told election.Token
+	// Kept from one attempt to the next: its current act, and its tenure.
+	at    int
+	token election.Token
 
-	// What it knows in this attempt: a hash of that, of the time and of all answers.
-	knows uint64
+	// known is a hash of that, of the time, and of all answers in this attempt.
+	known uint64
 
-	// The call that it is about to make, and what has happened since its read version.
-	kind   memkv.CallKind
-	commit *memkv.Commit
-	fresh  bool          // it has no read version yet
-	others []memkv.Range // that were written
-	readAt time.Duration // when it was taken
+	// The call that it makes next, and what has happened since its read version.
+	kind          memkv.CallKind
+	commit        *memkv.Commit
+	noReadVersion bool          // it has no read version yet
+	writtenSince  []memkv.Range // by all actors
+	readAt        time.Duration // when it got its read version
 }
 
 // actorKey is the context key of an actor.
 type actorKey struct{}
 
-func newStage(small *SmallWorld) *stage {
+func newSchedule(small *smallWorld) *schedule {
 	space := subspace.New("simulation")
-	w := &World{
+	w := &world{
 		shape: shape{config: fdbelection.RecipeConfig()}, identities: &reader{r: stream(1, 4)}, scheduleRand: stream(1, 1),
 		space: space, fencedKey: space.Sub("fenced").Bytes(),
 		clients: map[string]*process{}, labels: map[election.Identity]string{},
@@ -69,12 +69,12 @@ func newStage(small *SmallWorld) *stage {
 	}
 	w.election = w.electionOf(w.identities, 0)
 	w.checks.keys = newCheckedKeys(w.election.Subspace())
-	s := &stage{World: w, small: small, writtenAt: map[string]time.Duration{}}
+	s := &schedule{world: w, small: small, writtenAt: map[string]time.Duration{}}
 	w.db = memkv.New(memkv.Options{
 		Now:    func() time.Time { return epoch.Add(w.now) },
 		Sleep:  func(context.Context, time.Duration) error { return nil },
 		Jitter: func() float64 { return 0 },
-		Hooks:  &memkv.Hooks{Before: s.before, After: s.afterCall},
+		Hooks:  &memkv.Hooks{Before: s.beforeCall, After: s.afterCall},
 		OnCommit: func(e memkv.LogEntry) {
 			w.committed(e)
 			s.written(&e)
@@ -84,26 +84,26 @@ func newStage(small *SmallWorld) *stage {
 		_, err := w.election.InitializeWithConfig(tr, w.config)
 		return err
 	})
-	for i, acts := range small.Actors {
-		s.registers = s.registers || slices.Contains(acts, ActRegister)
+	for i, acts := range small.actors {
+		s.registers = s.registers || slices.Contains(acts, actRegister)
 		s.addActor(i, acts)
 	}
 	return s
 }
 
-// electionOf returns the election for one caller. All clocks of a stage agree.
-func (w *World) electionOf(random *reader, caller byte) *election.LeaderElection {
+// electionOf returns the election for one caller. All clocks agree.
+func (w *world) electionOf(random *reader, caller byte) *election.LeaderElection {
 	return election.New(w.space.Sub("election"), election.WithRandom(random), election.WithClock(election.Clock{
 		Run: uuid.UUID{0xc, caller}, Now: func() time.Time { return epoch.Add(w.now) },
 	}))
 }
 
-func (s *stage) addActor(i int, acts []Act) {
-	w := s.World
+func (s *schedule) addActor(i int, acts []act) {
+	w := s.world
 	p := w.bystander(string(rune('a' + i)))
 	p.clocks = clocks{}
 	p.me = election.Registration{
-		Identity: election.Identity{ID: p.name, Incarnation: uuid.UUID{byte(i + 1)}}, Priority: s.small.Priorities[i],
+		Identity: election.Identity{ID: p.name, Incarnation: uuid.UUID{byte(i + 1)}}, Priority: s.small.priorities[i],
 	}
 	random := &reader{r: stream(1, 40+uint64(i))}
 	a := &actor{
@@ -111,7 +111,7 @@ func (s *stage) addActor(i int, acts []Act) {
 		election: w.electionOf(random, byte(i+1)),
 	}
 	db := w.db.NewClient(p.name, memkv.ClientOptions{})
-	if s.small.Registered {
+	if s.small.registered {
 		_ = db.Transact(context.Background(), func(tr kv.Transaction) error {
 			return a.election.RegisterCandidate(tr, p.me, p.now().Wall)
 		})
@@ -123,14 +123,14 @@ func (s *stage) addActor(i int, acts []Act) {
 		}
 	}
 	s.actors = append(s.actors, a)
-	s.run(a)
+	s.resume(a)
 }
 
-// attempt is one attempt at an act. All that it takes along from before is learnt
-// here: what else the actor knew is forgotten.
-func (s *stage) attempt(tr kv.Transaction, a *actor) error {
-	a.knows = 0
-	a.learn(fmt.Appendf(nil, "%d %s %x %d %s", a.at, a.told.Identity, fencedValue(a.told), a.random.drawn, s.now))
+// attempt is one attempt at an act. The actor knows what it kept from earlier attempts,
+// and nothing else.
+func (s *schedule) attempt(tr kv.Transaction, a *actor) error {
+	a.known = 0
+	a.learn(fmt.Appendf(nil, "%d %s %x %d %s", a.at, a.token.Identity, fencedValue(a.token), a.random.drawn, s.now))
 	return a.act(tr)
 }
 
@@ -138,23 +138,23 @@ func (s *stage) attempt(tr kv.Transaction, a *actor) error {
 func (a *actor) act(tr kv.Transaction) error {
 	e, p, now := a.election, a.process, a.process.now().Wall
 	switch a.acts[a.at] {
-	case ActRegister:
+	case actRegister:
 		return e.RegisterCandidate(tr, p.me, now)
-	case ActCycle:
+	case actCycle:
 		result, err := e.RunElectionCycle(tr, p.me, now)
 		if err == nil && result.Leader.HeldBy(p.me.Identity) {
-			a.told = result.Leader.Token()
+			a.token = result.Leader.Token()
 		}
 		return err
-	case ActFenced:
-		if err := e.RequireLeadership(tr, a.told); err != nil {
+	case actFencedWrite:
+		if err := e.RequireLeadership(tr, a.token); err != nil {
 			return err
 		}
-		tr.Set(p.world.fencedKey, fencedValue(a.told))
+		tr.Set(p.world.fencedKey, fencedValue(a.token))
 		return nil
-	case ActResign:
-		return e.ResignLeadership(tr, a.told, now)
-	case ActLeave:
+	case actResign:
+		return e.ResignLeadership(tr, a.token, now)
+	case actLeave:
 		return e.UnregisterCandidate(tr, p.me.Identity, now)
 	default:
 		_, err := e.EvictDeadCandidates(tr, now)
@@ -162,9 +162,9 @@ func (a *actor) act(tr kv.Transaction) error {
 	}
 }
 
-// choices are what can happen next: the next call of an actor; that, with its
-// acknowledgement lost; that time passes. Reads are those that are reads, by bits.
-func (s *stage) choices() (out []int, reads uint64) {
+// choices are the possible next steps: the next call of an actor, the same with its
+// acknowledgement lost, or time that passes. reads is the bit set of those that are reads.
+func (s *schedule) choices() (out []int, reads uint64) {
 	for i, a := range s.actors {
 		if a.ended {
 			continue
@@ -173,40 +173,40 @@ func (s *stage) choices() (out []int, reads uint64) {
 		if a.kind == memkv.CallRead {
 			reads |= 1 << i
 		}
-		if a.kind == memkv.CallCommit && s.lost < s.small.Lost {
+		if a.kind == memkv.CallCommit && s.lost < s.small.lost {
 			out = append(out, len(s.actors)+i)
 		}
 	}
-	if len(out) > 0 && s.passed < len(s.small.Passing) {
+	if len(out) > 0 && s.passed < len(s.small.passing) {
 		out = append(out, 2*len(s.actors))
 	}
 	return out, reads
 }
 
-// take makes a choice.
-func (s *stage) take(choice int) {
+// choose takes one of the choices.
+func (s *schedule) choose(choice int) {
 	n := len(s.actors)
 	switch {
 	case choice == 2*n:
-		s.now += s.small.Passing[s.passed]
+		s.now += s.small.passing[s.passed]
 		s.passed++
-		s.db.Version() // so that it does not depend on what comes first after that
+		s.db.Version() // otherwise it would depend on the next call
 	case choice >= n:
 		s.lost++
 		s.actors[choice-n].lose = true
-		s.run(s.actors[choice-n])
+		s.resume(s.actors[choice-n])
 	default:
-		s.run(s.actors[choice])
+		s.resume(s.actors[choice])
 	}
 }
 
-// run has an actor make the call that it waits with, and go on to the next one.
-func (s *stage) run(a *actor) {
-	a.learn([]byte(s.now.String())) // by its clock, which it may read after any call
+// resume lets an actor make its pending call and run up to the next one.
+func (s *schedule) resume(a *actor) {
+	a.learn([]byte(s.now.String())) // it may read its clock after any call
 	a.ended, _ = a.routine.next()
 }
 
-func (s *stage) before(ctx context.Context, call *memkv.Call) error {
+func (s *schedule) beforeCall(ctx context.Context, call *memkv.Call) error {
 	a, _ := ctx.Value(actorKey{}).(*actor)
 	if a == nil {
 		return nil
@@ -214,13 +214,13 @@ func (s *stage) before(ctx context.Context, call *memkv.Call) error {
 	if s.closing {
 		return errCancelled
 	}
-	a.kind, a.commit, a.fresh = call.Kind, call.Commit, call.Kind == memkv.CallRead && call.Version == 0
-	if a.fresh {
-		a.others = nil
+	a.kind, a.commit, a.noReadVersion = call.Kind, call.Commit, call.Kind == memkv.CallRead && call.Version == 0
+	if a.noReadVersion {
+		a.writtenSince = nil
 	}
 	a.routine.yield(false)
-	if a.fresh {
-		a.fresh, a.readAt = false, s.now
+	if a.noReadVersion {
+		a.noReadVersion, a.readAt = false, s.now
 	}
 	if s.closing {
 		return errCancelled
@@ -228,7 +228,7 @@ func (s *stage) before(ctx context.Context, call *memkv.Call) error {
 	return nil
 }
 
-func (s *stage) afterCall(ctx context.Context, call *memkv.Call) error {
+func (s *schedule) afterCall(ctx context.Context, call *memkv.Call) error {
 	a, _ := ctx.Value(actorKey{}).(*actor)
 	if a == nil {
 		return nil
@@ -250,19 +250,19 @@ func (s *stage) afterCall(ctx context.Context, call *memkv.Call) error {
 	return nil
 }
 
-// written notes when a commit was made, and for every actor what was written since
-// its read version.
-func (s *stage) written(e *memkv.LogEntry) {
+// written notes the time of a commit and, for every actor, what was written since its read
+// version.
+func (s *schedule) written(e *memkv.LogEntry) {
 	for i := range e.Mutations {
 		s.writtenAt[string(e.Mutations[i].Key)] = s.now
 	}
 	for _, a := range s.actors {
-		if a.fresh || a.ended {
+		if a.noReadVersion || a.ended {
 			continue
 		}
 		for _, r := range e.WriteConflicts {
-			if !slices.ContainsFunc(a.others, func(o memkv.Range) bool { return compareRanges(o, r) == 0 }) {
-				a.others = append(a.others, r)
+			if !slices.ContainsFunc(a.writtenSince, func(o memkv.Range) bool { return compareRanges(o, r) == 0 }) {
+				a.writtenSince = append(a.writtenSince, r)
 			}
 		}
 	}
@@ -272,27 +272,27 @@ func compareRanges(a, b memkv.Range) int {
 	return cmp.Or(bytes.Compare(a.Begin, b.Begin), bytes.Compare(a.End, b.End))
 }
 
-// conflicts reports whether the commit that an actor is about to make will be
-// refused. That is all that still matters then of what others have written.
+// conflicts reports whether the pending commit of an actor will be refused. Nothing else
+// matters then of what others have written.
 func (a *actor) conflicts() bool {
-	return slices.ContainsFunc(a.others, func(o memkv.Range) bool {
+	return slices.ContainsFunc(a.writtenSince, func(o memkv.Range) bool {
 		return slices.ContainsFunc(a.commit.ReadConflicts, func(r memkv.Range) bool {
 			return bytes.Compare(o.Begin, r.End) < 0 && bytes.Compare(r.Begin, o.End) < 0
 		})
 	})
 }
 
-// learn takes in an answer.
+// learn adds an answer to what the actor knows.
 func (a *actor) learn(b []byte) {
-	h := a.knows ^ 14695981039346656037
+	h := a.known ^ 14695981039346656037
 	for _, c := range b {
 		h = (h ^ uint64(c)) * 1099511628211
 	}
-	a.knows = (h ^ uint64(len(b)+1)) * 1099511628211
+	a.known = (h ^ uint64(len(b)+1)) * 1099511628211
 }
 
-// hash tells states apart.
-func (s *stage) hash() uint64 {
+// hash identifies the state.
+func (s *schedule) hash() uint64 {
 	h := fnv.New64a()
 	write := func(b []byte) {
 		_, _ = h.Write(b)
@@ -301,7 +301,7 @@ func (s *stage) hash() uint64 {
 	number := func(n uint64) { _, _ = h.Write(binary.LittleEndian.AppendUint64(nil, n)) }
 	number(uint64(s.lost)<<32 | uint64(s.passed))
 	if s.registers {
-		number(uint64(s.db.Version())) // it will be in the versionstamps
+		number(uint64(s.db.Version())) // it will be in versionstamps
 	}
 	for _, row := range s.shadow.rows {
 		write(row.Key)
@@ -314,22 +314,22 @@ func (s *stage) hash() uint64 {
 	return h.Sum64()
 }
 
-// hash writes what an actor will do, as far as it is decided.
+// hash writes everything that determines what the actor does next.
 func (a *actor) hash(now time.Duration, write func([]byte), number func(uint64)) {
 	if a.ended {
 		write([]byte("ended"))
 		return
 	}
-	number(a.knows)
+	number(a.known)
 	number(uint64(a.kind))
-	if a.fresh {
+	if a.noReadVersion {
 		return
 	}
 	number(uint64(now - a.readAt)) // it may be too old
 	switch {
 	case a.commit == nil:
-		slices.SortFunc(a.others, compareRanges)
-		for _, r := range a.others {
+		slices.SortFunc(a.writtenSince, compareRanges)
+		for _, r := range a.writtenSince {
 			write(r.Begin)
 			write(r.End)
 		}
@@ -338,9 +338,8 @@ func (a *actor) hash(now time.Duration, write func([]byte), number func(uint64))
 	}
 }
 
-// close lets the actors come to their end, without another call, so that nothing
-// is left behind.
-func (s *stage) close() {
+// close lets the actors run to their end without another call.
+func (s *schedule) close() {
 	s.closing = true
 	for _, a := range s.actors {
 		for !a.ended {

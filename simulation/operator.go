@@ -9,65 +9,64 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// What operators do beside the processes of the election. Each of their acts is a
-// task, and so is interleaved with everything else.
+// This file is what operators do. Each act is a task, so it interleaves with everything
+// else.
 
-// bystander is a process without an elector: an operator, or an application.
-func (w *World) bystander(name string) *process {
-	return w.bystanderOn(&host{lane: -1, id: name, clocks: w.newClocks(), random: stream(w.opts.Seed, 300)}, name)
+// bystander returns a process without an elector: an operator or the application.
+func (w *world) bystander(name string) *process {
+	return w.bystanderOn(&host{column: -1, id: name, clocks: w.newClocks(), random: stream(w.opts.Seed, 300)}, name)
 }
 
-// bystanderOn is a bystander on a host that exists. The name is of this process alone.
-func (w *World) bystanderOn(h *host, name string) *process {
+// bystanderOn returns a bystander on an existing host. No other process has its name.
+func (w *world) bystanderOn(h *host, name string) *process {
 	p := &process{world: w, host: h, name: name, application: true, clocks: h.clocks, alive: true}
 	p.executor.Database = spyDatabase{w, w.db.NewClient(name, memkv.ClientOptions{})}
 	w.clients[name] = p
 	return p
 }
 
-// steer has an operator do something, or not.
-func (w *World) steer() {
-	if w.chance(Request) {
-		w.count(Request)
+// operate lets the operator do something, or nothing.
+func (w *world) operate() {
+	if w.chance(faultRequest) {
+		w.count(faultRequest)
 		w.request()
 	}
-	if w.chance(Reconfigure) {
-		w.count(Reconfigure)
+	if w.chance(faultReconfigure) {
+		w.count(faultReconfigure)
 		w.reconfigure()
 	}
-	if w.chance(Evict) {
-		w.count(Evict)
+	if w.chance(faultEvict) {
+		w.count(faultEvict)
 		w.evict()
 	}
-	if w.chance(Delete) {
-		w.count(Delete)
+	if w.chance(faultDelete) {
+		w.count(faultDelete)
 		w.deleteRecords()
 	}
 }
 
-// request asks the leader of the term that stands now to resign or to hand over.
-// It may be sent late, and may be sent again later: whenever it arrives, it is
-// about that term.
-func (w *World) request() {
+// request asks the leader of the current term to resign or to hand over. It may be sent
+// late, or be sent again later. It always names this term.
+func (w *world) request() {
 	nonce, _ := uuid.NewRandomFromReader(w.identities)
-	term, era := w.state.Leader.Term, w.removed.era
-	target := w.hosts[w.pick(Request, len(w.hosts))].id
-	transfer := w.pick(Request, 2) == 0
+	term, era := w.state.Leader.Term, w.deleted.era
+	target := w.hosts[w.pick(faultRequest, len(w.hosts))].id
+	transfer := w.pick(faultRequest, 2) == 0
 	w.requests[nonce] = term
-	again := w.pick(Request, 3)
+	again := w.pick(faultRequest, 3)
 	w.operator.start("operator", func(t *task) {
 		for ; again >= 0; again-- {
-			if w.pick(Request, 3) == 0 && t.wait(w.span(Request, 3*w.config.LeaseDuration), false) != nil {
+			if w.pick(faultRequest, 3) == 0 && t.wait(w.span(faultRequest, 3*w.config.LeaseDuration), false) != nil {
 				return
 			}
-			if w.quiet > 0 {
+			if w.faultFreeSince > 0 {
 				return
 			}
 			if w.state.Leader.Term > term {
 				w.situation("request sent late")
 			}
 			err := w.operator.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
-				if w.quiet > 0 || w.removed.era != era { // terms have begun again
+				if w.faultFreeSince > 0 || w.deleted.era != era { // terms have begun again
 					return errCancelled
 				}
 				if transfer {
@@ -83,8 +82,8 @@ func (w *World) request() {
 }
 
 // reconfigure changes the config.
-func (w *World) reconfigure() {
-	choice, k := w.pick(Reconfigure, 4), []int{1, 2, 10}[w.pick(Reconfigure, 3)]
+func (w *world) reconfigure() {
+	choice, k := w.pick(faultReconfigure, 4), []int{1, 2, 10}[w.pick(faultReconfigure, 3)]
 	w.operator.start("operator", func(t *task) {
 		change := func(c fdbelection.Config) fdbelection.Config {
 			switch {
@@ -100,8 +99,8 @@ func (w *World) reconfigure() {
 			return c
 		}
 		w.writeConfig(t, change)
-		if choice == 0 { // not for long
-			_ = t.wait(w.span(Reconfigure, 3*w.config.LeaseDuration), false)
+		if choice == 0 { // only for a while
+			_ = t.wait(w.span(faultReconfigure, 3*w.config.LeaseDuration), false)
 			w.writeConfig(t, func(c fdbelection.Config) fdbelection.Config {
 				c.ElectionEnabled = true
 				return c
@@ -110,19 +109,19 @@ func (w *World) reconfigure() {
 	})
 }
 
-// writeConfig changes the config that stands, again and again until it has.
-func (w *World) writeConfig(t *task, change func(fdbelection.Config) fdbelection.Config) {
-	if w.quiet > 0 {
+// writeConfig changes the stored config, and retries until it has.
+func (w *world) writeConfig(t *task, change func(fdbelection.Config) fdbelection.Config) {
+	if w.faultFreeSince > 0 {
 		return
 	}
 	nonce, _ := uuid.NewRandomFromReader(w.identities)
 	err := w.operator.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
 		config, err := w.election.ReadConfig(tr)
-		if err != nil || w.quiet > 0 {
+		if err != nil || w.faultFreeSince > 0 {
 			return err
 		}
 		if config.Nonce == nonce {
-			return nil // an attempt before this one has done it
+			return nil // an earlier attempt has done it
 		}
 		config = change(config)
 		config.Nonce = nonce
@@ -134,16 +133,17 @@ func (w *World) writeConfig(t *task, change func(fdbelection.Config) fdbelection
 	}
 }
 
-// evict removes a candidate by force, dead or not, that is as it was some time ago.
-func (w *World) evict() {
-	target := w.hosts[w.pick(Evict, len(w.hosts))].id
+// evict removes a candidate, alive or not, whose record is unchanged since the operator
+// read it.
+func (w *world) evict() {
+	target := w.hosts[w.pick(faultEvict, len(w.hosts))].id
 	w.operator.start("operator evicts", func(t *task) {
 		var seen election.Candidate
 		err := w.operator.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) (err error) {
 			seen, err = w.election.GetCandidate(tr, target)
 			return err
 		})
-		if err != nil || t.wait(w.span(Evict, w.config.CandidateTimeout/3), false) != nil || w.quiet > 0 {
+		if err != nil || t.wait(w.span(faultEvict, w.config.CandidateTimeout/3), false) != nil || w.faultFreeSince > 0 {
 			return
 		}
 		_ = w.operator.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {

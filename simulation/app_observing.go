@@ -12,50 +12,54 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// This file is the application that takes part without an elector and keeps its own
-// observation: it runs election cycles inside its own transactions, beside its own
-// writes. It also begins transactions that it gives up.
+// This file is the application that keeps its own observation. It runs election cycles
+// inside its own transactions, together with its own writes. It also begins transactions
+// that it does not commit.
 
-type manual struct {
-	me   election.Registration
-	seen election.Observation
+// abandonedClient is the client of transactions that are never committed.
+const abandonedClient = "abandoned"
+
+// observingApp is what the application keeps from one cycle to the next.
+type observingApp struct {
+	me          election.Registration
+	observation election.Observation
 }
 
-func (w *World) observeByHand() {
+func (w *world) runObservingApp() {
 	p := w.application
 	incarnation, _ := uuid.NewRandomFromReader(w.identities)
-	m := &manual{me: election.Registration{
+	m := &observingApp{me: election.Registration{
 		Identity: election.Identity{ID: p.name, Incarnation: incarnation}, Priority: -1,
 	}}
-	if p.host.random.IntN(4) == 0 { // it looks on
+	if p.host.random.IntN(4) == 0 {
 		m.me.Role = election.Observer
 	}
 	p.me = m.me
 	w.labels[p.me.Identity] = p.name
 	p.start("application", func(t *task) {
-		for w.quiet == 0 {
-			w.takePart(t, m)
+		for w.faultFreeSince == 0 {
+			w.runCycle(t, m)
 			w.giveUp(t, func(tr kv.Transaction, now time.Time) error {
-				_, err := w.election.RunElectionCycle(tr, m.me, now, election.WithObservation(m.seen, p.local()))
+				_, err := w.election.RunElectionCycle(tr, m.me, now, election.WithObservation(m.observation, p.local()))
 				return err
 			})
-			if t.wait(p.drawn(w.config.HeartbeatInterval), false) != nil {
+			if t.wait(p.randomBelow(w.config.HeartbeatInterval), false) != nil {
 				return
 			}
 		}
-		w.departs(t)
+		w.applicationLeaves(t)
 	})
 }
 
-// takePart runs a cycle, and a fenced write in the same transaction where it
-// leads.
-func (w *World) takePart(t *task, m *manual) {
+// runCycle runs a cycle. If the application leads, the same transaction makes a fenced
+// write.
+func (w *world) runCycle(t *task, m *observingApp) {
 	p := w.application
 	var leader election.LeaderRecord
 	var seen time.Time
 	err := p.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
 		now := p.now()
-		result, err := w.election.RunElectionCycle(tr, m.me, now.Wall, election.WithObservation(m.seen, now.Local))
+		result, err := w.election.RunElectionCycle(tr, m.me, now.Wall, election.WithObservation(m.observation, now.Local))
 		if errors.Is(err, fdbelection.ErrUnregisteredCandidate) {
 			return w.election.RegisterCandidate(tr, m.me, now.Wall)
 		}
@@ -74,7 +78,7 @@ func (w *World) takePart(t *task, m *manual) {
 		return nil
 	})
 	if err == nil && !seen.IsZero() {
-		m.seen = m.seen.Next(leader, seen)
+		m.observation = m.observation.Next(leader, seen)
 	}
 	if leader.HeldBy(m.me.Identity) && p.host.random.IntN(3) == 0 {
 		_ = p.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
@@ -83,9 +87,9 @@ func (w *World) takePart(t *task, m *manual) {
 	}
 }
 
-// departs has the application leave, so that what has to become of the others can be
-// told.
-func (w *World) departs(t *task) {
+// applicationLeaves unregisters the application at the end of the faults. The checks of
+// the fault-free period expect the processes of the hosts only.
+func (w *world) applicationLeaves(t *task) {
 	p := w.application
 	for !t.killed {
 		if p.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
@@ -96,11 +100,11 @@ func (w *World) departs(t *task) {
 	}
 }
 
-// giveUp runs a cycle, or something else that would change the seat, in a transaction
-// that is never committed.
-func (w *World) giveUp(t *task, cycle func(tr kv.Transaction, now time.Time) error) {
+// giveUp runs a cycle, or another act that would change the leader record, in a
+// transaction that is never committed.
+func (w *world) giveUp(t *task, cycle func(tr kv.Transaction, now time.Time) error) {
 	p := w.application
-	tr, err := w.db.NewClient("nobody", memkv.ClientOptions{}).CreateTransaction(t.ctxOf())
+	tr, err := w.db.NewClient(abandonedClient, memkv.ClientOptions{}).CreateTransaction(t.ctxOf())
 	if err != nil {
 		return
 	}

@@ -1,0 +1,164 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+)
+
+// This file explores small worlds completely. It runs every order in which the reads and
+// commits of a few actors can reach the database, with the real protocol, the engine in
+// memory and the checks of the commit log. Nothing is random.
+
+// act is what an actor does in one transaction, retries included.
+type act int
+
+// The acts.
+const (
+	actRegister    act = iota // register as a candidate
+	actCycle                  // run an election cycle, with expiry by clock
+	actFencedWrite            // make a fenced write under the last tenure that an attempt reported, committed or not
+	actResign                 // resign that tenure
+	actLeave                  // unregister
+	actEvict                  // evict the candidates that have timed out
+)
+
+// smallWorld is what is explored.
+type smallWorld struct {
+	// actors are the acts of each actor, in their order; priorities are theirs.
+	actors     [][]act
+	priorities []int32
+	// registered says that all actors are candidates at the start.
+	registered bool
+	// lost is how many acknowledgements may be lost (1021, applied).
+	lost int
+	// passing are steps of time, each of which may pass at any point. No sum of steps may
+	// come within a millisecond of five seconds. At that age a read version is too old, and
+	// the limit counts versions, which commits raise too.
+	passing []time.Duration
+}
+
+// reduction says which schedules are left out because they reach nothing new.
+type reduction int
+
+// The reductions. Each includes those before it.
+const (
+	everySchedule reduction = iota // none: each schedule runs from its beginning to its end
+	everyState                     // each state is continued once, however it was reached
+	everyTrace                     // if two actors read, only one of the two orders runs
+)
+
+// explored is the result of an exploration.
+type explored struct {
+	schedules  float64          // every order there is; not counted under everyTrace
+	states     int              // different states of the database and of what the actors know
+	ends       int              // states in which all actors have ended
+	digest     uint64           // of the set of all states
+	steps      int              // calls and steps of time that were taken from these states
+	violations []ViolationError // of the first schedule with a violation, which ends the exploration
+}
+
+// explorer walks the tree of schedules. A node is a list of choices from the beginning.
+// Nothing is undone: to try a second choice, the explorer runs the whole list again.
+type explorer struct {
+	small smallWorld
+	how   reduction
+	seen  map[uint64]*node
+	out   explored
+}
+
+// node is a state that was reached.
+type node struct {
+	schedules float64
+	asleep    []uint64 // the sleep sets with which it was explored
+}
+
+// explore runs every schedule of a small world, up to a reduction.
+//
+// A state is identified by a hash. It covers the database, with the time of each write. For
+// each actor it covers its act, its tenure, every answer that it got in this attempt, and
+// what was written since its read version. Before a commit, the last one is reduced to
+// whether the commit will be refused. Two reads of different actors commute, so only one of
+// their orders runs (sleep sets). TestReductions compares both reductions with a run of
+// every schedule.
+func explore(small smallWorld, how reduction) explored {
+	x := &explorer{small: small, how: how, seen: map[uint64]*node{}}
+	x.out.schedules = x.visit(newSchedule(&x.small), nil, 0)
+	x.out.states = len(x.seen)
+	return x.out
+}
+
+// visit continues from the state at the end of path with every choice that is not in the
+// sleep set. It returns the number of schedules from there, and consumes the schedule.
+func (x *explorer) visit(s *schedule, path []int, sleep uint64) float64 {
+	if len(x.out.violations) == 0 {
+		x.out.violations = s.result.Violations
+	}
+	if len(x.out.violations) > 0 { // one is enough
+		s.close()
+		return 0
+	}
+	choices, reads := s.choices()
+	n, again := x.note(s, len(choices) == 0, sleep)
+	if again {
+		s.close()
+		return n.schedules
+	}
+	schedules, done := 0.0, uint64(0)
+	if len(choices) == 0 {
+		schedules = 1
+	}
+	for _, choice := range choices {
+		bit := uint64(1) << choice
+		if sleep&bit != 0 || len(x.out.violations) > 0 {
+			continue
+		}
+		x.out.steps++
+		inner := uint64(0)
+		if x.how == everyTrace && reads&bit != 0 { // earlier choices that commute with this one
+			inner = (sleep | done) & reads
+		}
+		if s == nil {
+			s = x.replay(path)
+		}
+		s.choose(choice)
+		schedules += x.visit(s, append(slices.Clip(path), choice), inner)
+		s, done = nil, done|bit
+	}
+	if s != nil {
+		s.close()
+	}
+	n.schedules = schedules
+	return schedules
+}
+
+// note records a state. It reports whether everything was explored from it before, with
+// no more choices asleep than now.
+func (x *explorer) note(s *schedule, end bool, sleep uint64) (*node, bool) {
+	key := s.hash()
+	n := x.seen[key]
+	if n == nil {
+		n = &node{}
+		x.seen[key] = n
+		x.out.digest += key * 0x9e3779b97f4a7c15
+		if end {
+			x.out.ends++
+		}
+	}
+	switch {
+	case x.how == everySchedule:
+		return n, false
+	case slices.ContainsFunc(n.asleep, func(before uint64) bool { return before&^sleep == 0 }):
+		return n, true
+	}
+	n.asleep = append(n.asleep, sleep)
+	return n, false
+}
+
+// replay runs a schedule from the beginning.
+func (x *explorer) replay(path []int) *schedule {
+	s := newSchedule(&x.small)
+	for _, choice := range path {
+		s.choose(choice)
+	}
+	return s
+}
