@@ -6,15 +6,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/internal/longtest"
 )
 
 // TestDeletions runs seeds in which an operator deletes records. DELETIONS says how many
 // seeds.
 func TestDeletions(t *testing.T) {
-	seeds := uint64(40)
-	if testing.Short() {
-		seeds = 10
-	}
+	seeds := longtest.Pick[uint64](20, 40)
 	if s := os.Getenv("DELETIONS"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
 		require.NoError(t, err)

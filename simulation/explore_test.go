@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/longtest"
 )
 
 type acts = [][]act
@@ -19,23 +20,27 @@ var over = []time.Duration{fdbelection.RecipeConfig().CandidateTimeout + 1}
 
 // TestReductions checks that the reductions reach every state that a run of all schedules
 // reaches, and no others. The quick form runs the smallest worlds. EXPLORE adds the
-// largest one.
+// largest one to the long form.
 func TestReductions(t *testing.T) {
-	for _, world := range []smallWorld{
+	worlds := []smallWorld{
 		{actors: acts{{actRegister}, {actRegister}, {actRegister}}, priorities: []int32{0, 0, 0}},
 		{actors: acts{{actCycle}, {actCycle}}, registered: true, lost: 1, priorities: []int32{0, 1}},
+		{actors: acts{{actCycle, actResign}, {actCycle}}, registered: true, lost: 1, priorities: []int32{0, 1}},
+		{actors: acts{{actCycle, actCycle}, {actCycle, actFencedWrite}}, registered: true, priorities: []int32{0, 1}},
+		{actors: acts{{actLeave, actRegister}, {actCycle}}, registered: true, lost: 1, priorities: []int32{0, 0}},
+		// Above, a run of all schedules takes at most 7,000 steps; below, up to 360,000.
 		{actors: acts{{actRegister, actLeave}, {actRegister, actEvict}}, passing: over, priorities: []int32{0, 0}},
 		{actors: acts{{actCycle, actFencedWrite}, {actCycle}}, registered: true, passing: over, priorities: []int32{0, 1}},
-		{actors: acts{{actCycle}, {actEvict}, {actLeave}}, registered: true, lost: 1, passing: over, priorities: []int32{0, 0, 1}},
-		{actors: acts{{actCycle, actResign}, {actCycle}}, registered: true, lost: 1, priorities: []int32{0, 1}},
 		{actors: acts{{actCycle}, {actCycle}, {actFencedWrite}}, registered: true, passing: over, priorities: []int32{0, 1, 1}},
-		{actors: acts{{actCycle, actCycle}, {actCycle, actFencedWrite}}, registered: true, priorities: []int32{0, 1}},
 		{actors: acts{{actCycle, actLeave}, {actCycle, actEvict}}, registered: true, passing: over, priorities: []int32{0, 1}},
-		{actors: acts{{actLeave, actRegister}, {actCycle}}, registered: true, lost: 1, priorities: []int32{0, 0}},
-	} {
-		if testing.Short() && len(world.passing) > 0 || os.Getenv("EXPLORE") == "" && len(world.actors) > 2 && world.lost > 0 {
-			continue
-		}
+		// The largest one, with EXPLORE only.
+		{actors: acts{{actCycle}, {actEvict}, {actLeave}}, registered: true, lost: 1, passing: over, priorities: []int32{0, 0, 1}},
+	}
+	count := longtest.Pick(5, len(worlds)-1)
+	if os.Getenv("EXPLORE") != "" {
+		count = len(worlds)
+	}
+	for _, world := range worlds[:count] {
 		all := explore(world, everySchedule)
 		states := explore(world, everyState)
 		traces := explore(world, everyTrace)
@@ -56,7 +61,7 @@ func TestReductions(t *testing.T) {
 // EXPLORE=all adds the larger ones, and EXPLORE=twice runs them with sleep sets too and
 // compares.
 func TestExplore(t *testing.T) {
-	for _, c := range []struct {
+	for i, c := range []struct {
 		name  string
 		large bool
 		world smallWorld
@@ -93,8 +98,12 @@ func TestExplore(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			which := os.Getenv("EXPLORE")
-			if which == "" && (c.large || testing.Short()) {
+			switch {
+			case which != "":
+			case c.large:
 				t.Skip("EXPLORE=all runs it")
+			case i > 0:
+				longtest.Only(t)
 			}
 			if c.world.priorities == nil {
 				c.world.priorities = make([]int32, len(c.world.actors))

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/internal/longtest"
 )
 
 // mutant is a deliberate bug in the sources. If two places guard against the same bug,
@@ -46,8 +48,8 @@ func mutants(t *testing.T) []mutant {
 // TestPairs look for it too. With all mutants the test writes the matrix to the file MATRIX.
 func TestMutants(t *testing.T) {
 	which, most := os.Getenv("MUTANTS"), "6000"
-	if which == "" && testing.Short() {
-		t.Skip("each mutant is compiled")
+	if which == "" {
+		longtest.Only(t)
 	}
 	if s := os.Getenv("MUTANT_SEEDS"); s != "" {
 		most = s

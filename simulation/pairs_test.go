@@ -14,6 +14,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/longtest"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
@@ -31,8 +32,8 @@ import (
 func TestPairs(t *testing.T) {
 	for i, start := range startingStates() {
 		t.Run(start.name, func(t *testing.T) {
-			if testing.Short() && i%4 != 1 {
-				t.Skip("the race detector finds little in one thread")
+			if i%8 != 2 {
+				longtest.Only(t)
 			}
 			p := newPairs(t, start)
 			if len(p.failures) == 0 {

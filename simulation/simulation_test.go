@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/internal/longtest"
 )
 
 func TestMain(m *testing.M) {
@@ -31,13 +33,9 @@ func TestSweep(t *testing.T) {
 		}
 		return fallback
 	}
-	seeds, twice := uint64(100), uint64(5)
-	if testing.Short() { // for the race detector, which finds little in one thread and takes long
-		seeds, twice = 20, 20
-	}
 	s := Sweep(context.Background(), SweepOptions{
-		First: number("SIMULATION_FIRST", 1), Seeds: number("SIMULATION_SEEDS", seeds), Jobs: runtime.GOMAXPROCS(0),
-		Twice: number("SIMULATION_TWICE", twice), Linearize: 10,
+		First: number("SIMULATION_FIRST", 1), Seeds: number("SIMULATION_SEEDS", longtest.Pick[uint64](60, 100)), Jobs: runtime.GOMAXPROCS(0),
+		Twice: number("SIMULATION_TWICE", 5), Linearize: 10,
 	})
 	t.Logf("%d seeds, %d twice, %d by porcupine, %s simulated", s.Seeds, s.Twice, s.Linearized, s.Simulated)
 	for i := range s.Failures {
