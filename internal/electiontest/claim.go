@@ -11,44 +11,44 @@ import (
 )
 
 var claimTests = []test{
-	{"Rule01_a_vacant_seat_is_claimed", vacantSeatIsClaimed},
+	{"Rule01_a_vacant_leadership_is_claimed", vacantLeadershipIsClaimed},
 	{"Rule01_a_live_leader_is_followed", liveLeaderIsFollowed},
-	{"Rule01_a_lease_that_is_over_is_taken", leaseOverIsTaken},
+	{"Rule01_an_expired_lease_is_claimed", expiredLeaseIsClaimed},
 	{"Rule01_only_registered_voters_claim", onlyRegisteredVotersClaim},
-	{"Rule01_a_new_incarnation_is_a_stranger", newIncarnationIsAStranger},
+	{"Rule01_a_new_incarnation_does_not_inherit_leadership", newIncarnationInheritsNothing},
 	{"Rule03_two_claims_of_one_snapshot_have_one_winner", twoClaimsHaveOneWinner},
 	{"Invariant01_the_ballot_never_goes_back", ballotNeverGoesBack},
 }
 
-func vacantSeatIsClaimed(t *testing.T, w *world) {
-	w.initialized()
-	a := w.join("a", 1, at(0))
-	result := w.acts(election.Claimed, a, at(1))
+func vacantLeadershipIsClaimed(t *testing.T, e *testElection) {
+	e.initialized()
+	a := e.join("a", 1, at(0))
+	result := e.acts(election.Claimed, a, at(1))
 	require.EqualValues(t, 1, result.Leader.Ballot)
 	require.EqualValues(t, 1, result.Leader.Term)
 	require.True(t, result.Leader.Accepted)
 	require.Equal(t, election.AcquireVacancy, result.Leader.AcquireReason)
 	require.Equal(t, at(11), result.Leader.LeaseExpiry)
-	require.Equal(t, w.candidate("a").Versionstamp, result.Leader.Versionstamp)
-	require.Equal(t, result.Leader, w.leader(), "what is returned is what stands")
+	require.Equal(t, e.candidate("a").Versionstamp, result.Leader.Versionstamp)
+	require.Equal(t, result.Leader, e.leader(), "the result is the stored record")
 }
 
-func liveLeaderIsFollowed(t *testing.T, w *world) {
-	w.initialized()
-	w.leads("a", 1, at(0))
-	before := w.leader()
-	b := w.join("b", 1, at(1))
-	result := w.acts(election.Followed, b, at(9.999))
+func liveLeaderIsFollowed(t *testing.T, e *testElection) {
+	e.initialized()
+	e.leads("a", 1, at(0))
+	before := e.leader()
+	b := e.join("b", 1, at(1))
+	result := e.acts(election.Followed, b, at(9.999))
 	require.Equal(t, before, result.Leader)
-	require.Equal(t, before, w.leader())
-	require.EqualValues(t, 2, w.candidate("b").Heartbeats)
+	require.Equal(t, before, e.leader())
+	require.EqualValues(t, 2, e.candidate("b").Heartbeats)
 }
 
-func leaseOverIsTaken(t *testing.T, w *world) {
-	w.initialized()
-	_, old := w.leads("a", 1, at(0))
-	b := w.join("b", 1, at(1))
-	result := w.acts(election.Claimed, b, at(10)) // the instant of expiry is over
+func expiredLeaseIsClaimed(t *testing.T, e *testElection) {
+	e.initialized()
+	_, old := e.leads("a", 1, at(0))
+	b := e.join("b", 1, at(1))
+	result := e.acts(election.Claimed, b, at(10)) // at the stored instant the lease has expired
 	require.EqualValues(t, 2, result.Leader.Term)
 	require.EqualValues(t, 2, result.Leader.Ballot)
 	require.Equal(t, election.AcquireExpiry, result.Leader.AcquireReason)
@@ -56,82 +56,82 @@ func leaseOverIsTaken(t *testing.T, w *world) {
 	require.Equal(t, []string{
 		"1 began:  -> a (vacancy) ballot 1",
 		"2 began: a -> b (expiry) ballot 2",
-	}, w.events())
+	}, e.events())
 }
 
-func onlyRegisteredVotersClaim(t *testing.T, w *world) {
-	w.initialized()
-	stranger := newProcess("stranger", 9)
-	_, err := w.tryCycle(stranger, at(0))
+func onlyRegisteredVotersClaim(t *testing.T, e *testElection) {
+	e.initialized()
+	unregistered := newProcess("stranger", 9)
+	_, err := e.tryCycle(unregistered, at(0))
 	require.ErrorIs(t, err, fdbelection.ErrUnregisteredCandidate)
 	observer := newProcess("observer", 9)
 	observer.Role = election.Observer
-	w.register(observer, at(0))
-	w.acts(election.Followed, observer, at(1))
+	e.register(observer, at(0))
+	e.acts(election.Followed, observer, at(1))
 	claim := func(me election.Identity) error {
-		return w.try(func(tr kv.Transaction) error {
-			_, err := w.TryClaimLeadership(tr, me, at(1))
+		return e.try(func(tr kv.Transaction) error {
+			_, err := e.TryClaimLeadership(tr, me, at(1))
 			return err
 		})
 	}
-	require.ErrorIs(t, claim(stranger.Identity), fdbelection.ErrUnregisteredCandidate)
+	require.ErrorIs(t, claim(unregistered.Identity), fdbelection.ErrUnregisteredCandidate)
 	require.ErrorIs(t, claim(observer.Identity), fdbelection.ErrNotVoting)
-	require.Zero(t, w.leader())
-	voter := w.join("voter", 1, at(1))
+	require.Zero(t, e.leader())
+	voter := e.join("voter", 1, at(1))
 	require.NoError(t, claim(voter.Identity))
-	require.True(t, w.leaderIs(voter))
+	require.True(t, e.leaderIs(voter))
 }
 
-func (w *world) leaderIs(me election.Registration) bool {
-	leader := w.leader()
+func (e *testElection) leaderIs(me election.Registration) bool {
+	leader := e.leader()
 	return leader.HeldBy(me.Identity)
 }
 
-func newIncarnationIsAStranger(t *testing.T, w *world) {
-	w.initialized()
-	old, _ := w.leads("a", 5, at(0))
+func newIncarnationInheritsNothing(t *testing.T, e *testElection) {
+	e.initialized()
+	old, _ := e.leads("a", 5, at(0))
 	old.Metadata = map[string]string{"zone": "b"}
-	w.acts(election.Renewed, old, at(0))
-	require.NotEmpty(t, w.candidate("a").Metadata)
-	reborn := w.join("a", 5, at(1)) // takes the record, not the seat
-	require.Empty(t, w.candidate("a").Metadata)
-	w.acts(election.Followed, reborn, at(2))
-	require.True(t, w.leaderIs(old))
-	_, err := w.tryCycle(old, at(3))
+	e.acts(election.Renewed, old, at(0))
+	require.NotEmpty(t, e.candidate("a").Metadata)
+	restarted := e.join("a", 5, at(1)) // replaces the candidate record, and does not get leadership
+	require.Empty(t, e.candidate("a").Metadata)
+	e.acts(election.Followed, restarted, at(2))
+	require.True(t, e.leaderIs(old))
+	_, err := e.tryCycle(old, at(3))
 	require.ErrorIs(t, err, fdbelection.ErrDuplicateID)
-	result := w.acts(election.Claimed, reborn, at(10))
+	result := e.acts(election.Claimed, restarted, at(10))
 	require.EqualValues(t, 2, result.Leader.Term)
 }
 
-func twoClaimsHaveOneWinner(t *testing.T, w *world) {
-	w.initialized()
-	a, b := w.join("a", 1, at(0)), w.join("b", 1, at(0))
-	first, second := w.open(), w.open()
+func twoClaimsHaveOneWinner(t *testing.T, e *testElection) {
+	e.initialized()
+	a, b := e.join("a", 1, at(0)), e.join("b", 1, at(0))
+	first, second := e.open(), e.open()
 	for _, claim := range []struct {
 		tr kv.OwnedTransaction
 		me election.Registration
 	}{{first, a}, {second, b}} {
-		result, err := w.TryClaimLeadership(claim.tr, claim.me.Identity, at(1))
+		result, err := e.TryClaimLeadership(claim.tr, claim.me.Identity, at(1))
 		require.NoError(t, err)
 		require.Equal(t, election.Claimed, result.Action)
 	}
 	require.NoError(t, second.Commit())
-	w.requireConflict(first)
-	require.True(t, w.leaderIs(b))
+	e.requireConflict(first)
+	require.True(t, e.leaderIs(b))
 }
 
-func ballotNeverGoesBack(t *testing.T, w *world) {
-	w.initialized()
-	a, token := w.leads("a", 1, at(0)) // ballot 1
-	w.acts(election.Renewed, a, at(1)) // 2
-	w.do(func(tr kv.Transaction) error { return w.ResignLeadership(tr, token, at(2)) })
-	vacant := w.leader() // 3
+func ballotNeverGoesBack(t *testing.T, e *testElection) {
+	e.initialized()
+	a, token := e.leads("a", 1, at(0)) // ballot 1
+	e.acts(election.Renewed, a, at(1)) // 2
+	e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(2)) })
+	vacant := e.leader() // 3
 	require.True(t, vacant.Vacant())
 	require.EqualValues(t, 3, vacant.Ballot)
 	require.EqualValues(t, 1, vacant.Term)
-	w.initialized() // changes nothing
-	require.Equal(t, vacant, w.leader())
-	result := w.acts(election.Claimed, a, at(3))
+	e.initialized() // changes nothing
+	require.Equal(t, vacant, e.leader())
+	result := e.acts(election.Claimed, a, at(3))
 	require.EqualValues(t, 4, result.Leader.Ballot)
 	require.EqualValues(t, 2, result.Leader.Term)
 }

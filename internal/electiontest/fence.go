@@ -16,63 +16,63 @@ var fenceTests = []test{
 	{"Rule13_the_fence_needs_no_clock", fenceNeedsNoClock},
 }
 
-func fenceComparesAll(t *testing.T, w *world) {
-	w.initialized()
-	_, token := w.leads("a", 1, at(0))
-	require.NoError(t, w.fenced(token))
+func fenceComparesAll(t *testing.T, e *testElection) {
+	e.initialized()
+	_, token := e.leads("a", 1, at(0))
+	require.NoError(t, e.fenced(token))
 	wrong := []election.Token{token, token, token, token}
 	wrong[0].Term++
 	wrong[1].Nonce = newNonce()
 	wrong[2].Incarnation = newNonce()
 	wrong[3].ID = "b"
 	for _, token := range append(wrong, election.Token{}) {
-		require.ErrorIs(t, w.fenced(token), fdbelection.ErrFenced, token.String())
+		require.ErrorIs(t, e.fenced(token), fdbelection.ErrFenced, token.String())
 	}
 }
 
-func workAcrossTenuresIsRefused(t *testing.T, w *world) {
-	w.initialized()
+func workAcrossTenuresIsRefused(t *testing.T, e *testElection) {
+	e.initialized()
 	changes := map[string]func(a, b election.Registration, token election.Token){
 		"resignation": func(_, _ election.Registration, token election.Token) {
-			require.NoError(t, w.resign(token, 1))
+			require.NoError(t, e.resign(token, 1))
 		},
 		"transfer": func(_, _ election.Registration, token election.Token) {
-			_, err := w.transfer(token, "b", newNonce(), 1)
+			_, err := e.transfer(token, "b", newNonce(), 1)
 			require.NoError(t, err)
 		},
-		"take-over": func(_, b election.Registration, _ election.Token) { w.acts(election.Claimed, b, at(10)) },
+		"claim": func(_, b election.Registration, _ election.Token) { e.acts(election.Claimed, b, at(10)) },
 		"leaving": func(a, _ election.Registration, _ election.Token) {
-			w.do(func(tr kv.Transaction) error { return w.UnregisterCandidate(tr, a.Identity, at(1)) })
+			e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, a.Identity, at(1)) })
 		},
-		"reclaim": func(a, _ election.Registration, _ election.Token) { w.acts(election.Claimed, a, at(10)) },
+		"reclaim": func(a, _ election.Registration, _ election.Token) { e.acts(election.Claimed, a, at(10)) },
 	}
 	for name, change := range changes {
-		b := w.join("b", 1, at(0))
-		a, token := w.leads("a", 1, at(0))
-		work := w.open()
-		require.NoError(t, w.RequireLeadership(work, token))
-		work.Set(append(w.Subspace().Bytes(), "application"...), []byte("stale work"))
+		b := e.join("b", 1, at(0))
+		a, token := e.leads("a", 1, at(0))
+		work := e.open()
+		require.NoError(t, e.RequireLeadership(work, token))
+		work.Set(append(e.Subspace().Bytes(), "application"...), []byte("stale work"))
 		change(a, b, token)
-		require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(work.Commit()), "fenced work must not survive a %s", name)
-		require.ErrorIs(t, w.fenced(token), fdbelection.ErrFenced, name)
-		leader := w.leader()
-		if !leader.Vacant() { // leave a vacancy for the next round
-			require.NoError(t, w.resign(leader.Token(), 20))
+		require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(work.Commit()), "fenced work must not commit after: %s", name)
+		require.ErrorIs(t, e.fenced(token), fdbelection.ErrFenced, name)
+		leader := e.leader()
+		if !leader.Vacant() { // the next round begins with a vacancy
+			require.NoError(t, e.resign(leader.Token(), 20))
 		}
 	}
 }
 
-func fenceNeedsNoClock(t *testing.T, w *world) {
-	w.initialized()
-	_, token := w.leads("a", 1, at(0))
-	b := w.join("b", 1, at(0))
+func fenceNeedsNoClock(t *testing.T, e *testElection) {
+	e.initialized()
+	_, token := e.leads("a", 1, at(0))
+	b := e.join("b", 1, at(0))
 	_, leads, err := func() (election.LeaderRecord, bool, error) {
-		tr := w.open()
-		return w.GetLeader(tr, at(60))
+		tr := e.open()
+		return e.GetLeader(tr, at(60))
 	}()
 	require.NoError(t, err)
 	require.False(t, leads)
-	require.NoError(t, w.fenced(token), "nobody has taken over, so nothing is in its way")
-	w.acts(election.Claimed, b, at(60))
-	require.ErrorIs(t, w.fenced(token), fdbelection.ErrFenced)
+	require.NoError(t, e.fenced(token), "another candidate has not claimed yet")
+	e.acts(election.Claimed, b, at(60))
+	require.ErrorIs(t, e.fenced(token), fdbelection.ErrFenced)
 }

@@ -12,59 +12,59 @@ import (
 )
 
 var monitorTests = []test{
-	{"Monitor_the_leader_by_the_clock", leaderByTheClock},
+	{"Monitor_the_leader_by_clock", leaderByTheClock},
 	{"Monitor_reads_never_make_a_transaction_conflict", readsNeverConflict},
 	{"Monitor_a_watch_fires_on_the_tenure_and_not_on_renewals", watchFiresOnTenure},
-	{"Monitor_a_watch_on_the_intent_fires_for_the_leader", watchFiresOnIntent},
+	{"Monitor_a_watch_on_the_request_fires", watchFiresOnRequest},
 	{"Monitor_the_history_is_trimmed", historyIsTrimmed},
 }
 
-func leaderByTheClock(t *testing.T, w *world) {
-	w.initialized()
-	require.Zero(t, w.leader())
-	a, _ := w.leads("a", 1, at(0))
+func leaderByTheClock(t *testing.T, e *testElection) {
+	e.initialized()
+	require.Zero(t, e.leader())
+	a, _ := e.leads("a", 1, at(0))
 	for now, want := range map[float64]bool{0: true, 9.999: true, 10: false, 99: false} {
-		tr := w.open()
-		leader, leads, err := w.GetLeader(tr, at(now))
+		tr := e.open()
+		leader, leads, err := e.GetLeader(tr, at(now))
 		require.NoError(t, err)
 		require.Equal(t, want, leads, now)
 		require.Equal(t, want, leader.HeldBy(a.Identity), now)
-		leads, err = w.IsLeader(tr, a.Identity, at(now))
+		leads, err = e.IsLeader(tr, a.Identity, at(now))
 		require.NoError(t, err)
 		require.Equal(t, want, leads, now)
-		stranger := newProcess("a", 1)
-		leads, err = w.IsLeader(tr, stranger.Identity, at(now))
+		unregistered := newProcess("a", 1)
+		leads, err = e.IsLeader(tr, unregistered.Identity, at(now))
 		require.NoError(t, err)
 		require.False(t, leads, "another incarnation does not lead")
 	}
-	require.True(t, w.leaderIs(a), "GetLeaderRaw asks no clock")
+	require.True(t, e.leaderIs(a), "GetLeaderRaw compares no clock")
 }
 
-func readsNeverConflict(t *testing.T, w *world) {
-	w.initialized()
-	a, _ := w.leads("a", 1, at(0))
-	tr := w.open()
-	for _, look := range []func() error{
-		func() error { _, err := w.GetLeaderRaw(tr); return err },
-		func() error { _, _, err := w.GetLeader(tr, at(1)); return err },
-		func() error { _, err := w.ListCandidates(tr); return err },
-		func() error { _, err := w.GetCandidate(tr, "a"); return err },
-		func() error { _, err := w.ReadConfig(tr); return err },
-		func() error { _, err := w.ReadRequest(tr); return err },
-		func() error { _, err := w.History(tr, 1); return err },
-		func() error { _, err := w.Preferred(tr, 1); return err },
-		func() error { _, _, err := w.ListPreferred(tr, 1, "b"); return err },
+func readsNeverConflict(t *testing.T, e *testElection) {
+	e.initialized()
+	a, _ := e.leads("a", 1, at(0))
+	tr := e.open()
+	for _, read := range []func() error{
+		func() error { _, err := e.GetLeaderRaw(tr); return err },
+		func() error { _, _, err := e.GetLeader(tr, at(1)); return err },
+		func() error { _, err := e.ListCandidates(tr); return err },
+		func() error { _, err := e.GetCandidate(tr, "a"); return err },
+		func() error { _, err := e.ReadConfig(tr); return err },
+		func() error { _, err := e.ReadRequest(tr); return err },
+		func() error { _, err := e.History(tr, 1); return err },
+		func() error { _, err := e.Preferred(tr, 1); return err },
+		func() error { _, _, err := e.ListPreferred(tr, 1, "b"); return err },
 	} {
-		require.NoError(t, look())
+		require.NoError(t, read())
 	}
-	tr.Set(append(w.Subspace().Bytes(), "application"...), nil)
-	w.acts(election.Renewed, a, at(1))
-	w.configure(func(c *fdbelection.Config) { c.HistoryLimit++ })
-	require.NoError(t, w.resign(w.currentToken(), 2))
+	tr.Set(append(e.Subspace().Bytes(), "application"...), nil)
+	e.acts(election.Renewed, a, at(1))
+	e.configure(func(c *fdbelection.Config) { c.HistoryLimit++ })
+	require.NoError(t, e.resign(e.currentToken(), 2))
 	require.NoError(t, tr.Commit())
 }
 
-// fires waits for a watch, and fails the test where it takes far too long.
+// fires waits for a watch, and fails the test after 30 s.
 func fires(t *testing.T, watch kv.Watch) {
 	t.Helper()
 	select {
@@ -75,62 +75,62 @@ func fires(t *testing.T, watch kv.Watch) {
 	}
 }
 
-func (w *world) watch(arm func(tr kv.Transaction) kv.Watch) kv.Watch {
-	w.t.Helper()
+func (e *testElection) watch(arm func(tr kv.Transaction) kv.Watch) kv.Watch {
+	e.t.Helper()
 	var watch kv.Watch
-	w.do(func(tr kv.Transaction) error {
+	e.do(func(tr kv.Transaction) error {
 		watch = arm(tr)
 		return nil
 	})
-	w.t.Cleanup(watch.Cancel)
+	e.t.Cleanup(watch.Cancel)
 	return watch
 }
 
-func watchFiresOnTenure(t *testing.T, w *world) {
-	w.initialized()
-	a, token := w.leads("a", 1, at(0))
-	watch := w.watch(w.Watch)
-	marker := w.watch(func(tr kv.Transaction) kv.Watch {
-		return tr.Watch(append(w.Subspace().Bytes(), "application"...))
+func watchFiresOnTenure(t *testing.T, e *testElection) {
+	e.initialized()
+	a, token := e.leads("a", 1, at(0))
+	watch := e.watch(e.Watch)
+	marker := e.watch(func(tr kv.Transaction) kv.Watch {
+		return tr.Watch(append(e.Subspace().Bytes(), "application"...))
 	})
-	w.acts(election.Renewed, a, at(1))
-	require.NoError(t, w.fenced(token)) // fires the marker, after the renewal
+	e.acts(election.Renewed, a, at(1))
+	require.NoError(t, e.fenced(token)) // fires the marker after the renewal
 	fires(t, marker)
-	if !w.engine.SpuriousWatches {
+	if !e.engine.SpuriousWatches {
 		select {
 		case <-watch.Done():
 			require.Fail(t, "a renewal has fired the watch")
 		default:
 		}
 	}
-	watch = w.watch(w.Watch)
-	require.NoError(t, w.resign(token, 2))
+	watch = e.watch(e.Watch)
+	require.NoError(t, e.resign(token, 2))
 	fires(t, watch)
 }
 
-func watchFiresOnIntent(t *testing.T, w *world) {
-	w.initialized()
-	_, token := w.leads("a", 1, at(0))
-	watch := w.watch(w.WatchRequest)
-	w.do(func(tr kv.Transaction) error { return w.RequestResign(tr, token.Term, newNonce()) })
+func watchFiresOnRequest(t *testing.T, e *testElection) {
+	e.initialized()
+	_, token := e.leads("a", 1, at(0))
+	watch := e.watch(e.WatchRequest)
+	e.do(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, newNonce()) })
 	fires(t, watch)
 }
 
-func historyIsTrimmed(t *testing.T, w *world) {
-	w.initialized(func(c *fdbelection.Config) { c.HistoryLimit = 2 })
-	a := w.join("a", 1, at(0))
+func historyIsTrimmed(t *testing.T, e *testElection) {
+	e.initialized(func(c *fdbelection.Config) { c.HistoryLimit = 2 })
+	a := e.join("a", 1, at(0))
 	for i := range 5 {
-		token := w.acts(election.Claimed, a, at(float64(i))).Leader.Token()
-		require.NoError(t, w.resign(token, float64(i)))
+		token := e.acts(election.Claimed, a, at(float64(i))).Leader.Token()
+		require.NoError(t, e.resign(token, float64(i)))
 	}
 	require.Equal(t, []string{
 		"4 began:  -> a (vacancy) ballot 7", "4 ended: a ->  (resigned) ballot 8",
 		"5 began:  -> a (vacancy) ballot 9", "5 ended: a ->  (resigned) ballot 10",
-	}, w.events())
-	newest, err := read(w, func(tr kv.ReadTransaction) ([]election.Event, error) { return w.History(tr, 1) })
+	}, e.events())
+	newest, err := read(e, func(tr kv.ReadTransaction) ([]election.Event, error) { return e.History(tr, 1) })
 	require.NoError(t, err)
 	require.Equal(t, election.EventEnded, newest[0].Kind)
-	w.configure(func(c *fdbelection.Config) { c.HistoryLimit = 0 })
-	w.acts(election.Claimed, a, at(9))
-	require.Empty(t, w.events())
+	e.configure(func(c *fdbelection.Config) { c.HistoryLimit = 0 })
+	e.acts(election.Claimed, a, at(9))
+	require.Empty(t, e.events())
 }

@@ -13,25 +13,25 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// Tests of elections that live below another one.
+// nestedTests have elections in a subspace of another election.
 var nestedTests = []test{
 	{"Nested_elections_below_every_record_do_not_disturb_each_other", nestedElections},
 	{"Nested_elections_that_would_share_keys_refuse_each_other", nestedSharing},
 }
 
-// below returns the election in a subspace of this one.
-func (w *world) below(path ...subspace.Element) *world {
-	w.t.Helper()
-	space, err := w.Subspace().SubTuple(path)
-	require.NoError(w.t, err)
-	return &world{LeaderElection: election.New(space), t: w.t, db: w.db, engine: w.engine, now: epoch}
+// below returns an election in a subspace of this one.
+func (e *testElection) below(path ...subspace.Element) *testElection {
+	e.t.Helper()
+	space, err := e.Subspace().SubTuple(path)
+	require.NoError(e.t, err)
+	return &testElection{LeaderElection: election.New(space), t: e.t, db: e.db, engine: e.engine, now: epoch}
 }
 
-func nestedElections(t *testing.T, w *world) {
+func nestedElections(t *testing.T, e *testElection) {
 	few := func(c *fdbelection.Config) { c.HistoryLimit = 3 }
-	w.initialized(few)
+	e.initialized(few)
 	zero := subspace.String("a\x00b")
-	var inner []*world
+	var inner []*testElection
 	for _, path := range []subspace.Tuple{
 		{subspace.String("config")},
 		{subspace.String("leader")},
@@ -47,9 +47,9 @@ func nestedElections(t *testing.T, w *world) {
 		{zero},
 		{subspace.String("history"), zero},
 	} {
-		inner = append(inner, w.below(path...).initialized(few))
+		inner = append(inner, e.below(path...).initialized(few))
 	}
-	for _, e := range append([]*world{w}, inner...) {
+	for _, e := range append([]*testElection{e}, inner...) {
 		a, token := e.leads("a", 1, at(0))
 		for range 8 { // so that the history is trimmed
 			e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
@@ -63,7 +63,7 @@ func nestedElections(t *testing.T, w *world) {
 		e.acts(election.Claimed, a, at(3))
 		require.Empty(t, e.repair(4))
 	}
-	for i, e := range append([]*world{w}, inner...) {
+	for i, e := range append([]*testElection{e}, inner...) {
 		require.Equal(t, []string{"a"}, e.ids(), i)
 		require.EqualValues(t, 101, e.leader().Term, i)
 		require.Len(t, e.events(), 2, "of election %d: %v", i, e.events())
@@ -73,37 +73,37 @@ func nestedElections(t *testing.T, w *world) {
 	}
 }
 
-func nestedSharing(t *testing.T, w *world) {
+func nestedSharing(t *testing.T, e *testElection) {
 	candidates := subspace.String("candidates")
-	initialize := func(e *world) error {
+	initialize := func(e *testElection) error {
 		return e.try(func(tr kv.Transaction) error { _, err := e.Initialize(tr); return err })
 	}
-	require.NoError(t, initialize(w))
-	require.ErrorIs(t, initialize(w.below(candidates)), fdbelection.ErrSharedKeys)
-	require.NoError(t, initialize(w), "the outer one is there already")
+	require.NoError(t, initialize(e))
+	require.ErrorIs(t, initialize(e.below(candidates)), fdbelection.ErrSharedKeys)
+	require.NoError(t, initialize(e), "the outer election exists already")
 
-	other := newWorld(t, w.engine)
+	other := newTestElection(t, e.engine)
 	require.NoError(t, initialize(other.below(candidates)))
 	require.ErrorIs(t, initialize(other), fdbelection.ErrSharedKeys)
 	require.NoError(t, initialize(other.below(candidates)))
 
-	// Ids that could be keys of an election are fine as long as there is one only.
-	w.do(func(tr kv.Transaction) error {
+	// Candidates may have the ids of election keys if there is no election below them.
+	e.do(func(tr kv.Transaction) error {
 		for i, id := range []string{"config", "leader", "term", "intent", "candidates"} {
 			me := election.Registration{Identity: election.Identity{ID: id, Incarnation: uuid.New()}, UserVersion: uint16(i)}
-			if err := w.RegisterCandidate(tr, me, at(0)); err != nil {
+			if err := e.RegisterCandidate(tr, me, at(0)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	require.Len(t, w.ids(), 5)
-	before := w.dump()
-	require.Error(t, initialize(w.below(candidates)))
-	require.Equal(t, before, w.dump())
+	require.Len(t, e.ids(), 5)
+	before := e.dump()
+	require.Error(t, initialize(e.below(candidates)))
+	require.Equal(t, before, e.dump())
 
-	// Of two that are made at once one is refused.
-	third := newWorld(t, w.engine)
+	// If two are created at the same time, one of them conflicts.
+	third := newTestElection(t, e.engine)
 	first, err := third.db.CreateTransaction(context.Background())
 	require.NoError(t, err)
 	defer first.Cancel()

@@ -12,95 +12,95 @@ import (
 
 var observationTests = []test{
 	{"Time_by_observation_clocks_of_others_do_not_matter", clocksOfOthersDoNotMatter},
-	{"Time_by_observation_any_change_of_the_ballot_starts_anew", ballotStartsAnew},
-	{"Time_by_observation_the_persisted_lease_counts", persistedLeaseCounts},
+	{"Time_by_observation_a_change_of_the_ballot_restarts_the_lease", ballotRestartsTheLease},
+	{"Time_by_observation_the_stored_lease_counts", storedLeaseCounts},
 	{"Time_by_observation_candidates_are_evicted_unchanged", evictedUnchanged},
 	{"Time_by_observation_a_minimum_tenure_is_observed", minimumTenureIsObserved},
 }
 
-// watcher is a process that observes on its own clock.
-type watcher struct {
-	*world
+// observingProcess is a process that keeps its own observation, on its own clock.
+type observingProcess struct {
+	*testElection
 	me   election.Registration
 	seen election.Observation
 }
 
-// look reads the leader and stamps the observation.
-func (o *watcher) look(now float64) {
+// observe reads the leader record and dates the observation.
+func (o *observingProcess) observe(now float64) {
 	o.t.Helper()
 	o.seen = o.seen.Next(o.leader(), at(now))
 }
 
-func (o *watcher) acts(want election.Action, now float64) election.CycleResult {
+func (o *observingProcess) acts(want election.Action, now float64) election.CycleResult {
 	o.t.Helper()
-	return o.world.acts(want, o.me, at(now), election.WithObservation(o.seen, at(now)))
+	return o.testElection.acts(want, o.me, at(now), election.WithObservation(o.seen, at(now)))
 }
 
-func clocksOfOthersDoNotMatter(t *testing.T, w *world) {
-	w.initialized(byObservation)
-	w.leads("a", 1, at(0))
-	o := watcher{world: w, me: w.join("b", 1, at(0))}
-	o.acts(election.Followed, 5000) // an hour ahead, and nothing seen yet
-	o.look(5000)
+func clocksOfOthersDoNotMatter(t *testing.T, e *testElection) {
+	e.initialized(byObservation)
+	e.leads("a", 1, at(0))
+	o := observingProcess{testElection: e, me: e.join("b", 1, at(0))}
+	o.acts(election.Followed, 5000) // its clock is more than an hour ahead, and it has seen nothing yet
+	o.observe(5000)
 	o.acts(election.Followed, 5009.999)
 	o.acts(election.Claimed, 5010)
-	require.EqualValues(t, 2, w.leader().Term)
+	require.EqualValues(t, 2, e.leader().Term)
 }
 
-func ballotStartsAnew(t *testing.T, w *world) {
-	w.initialized(byObservation)
-	a, _ := w.leads("a", 1, at(0))
-	o := watcher{world: w, me: w.join("b", 1, at(0))}
-	o.look(0)
-	w.acts(election.Renewed, a, at(9))
-	o.acts(election.Followed, 10) // that ballot is not the one it saw
-	o.look(10)
+func ballotRestartsTheLease(t *testing.T, e *testElection) {
+	e.initialized(byObservation)
+	a, _ := e.leads("a", 1, at(0))
+	o := observingProcess{testElection: e, me: e.join("b", 1, at(0))}
+	o.observe(0)
+	e.acts(election.Renewed, a, at(9))
+	o.acts(election.Followed, 10) // it has not seen this ballot before
+	o.observe(10)
 	o.acts(election.Followed, 19.9)
-	o.look(19.9) // the same ballot: the window goes on
+	o.observe(19.9) // the same ballot, so the lease is not restarted
 	o.acts(election.Claimed, 20)
 }
 
-func persistedLeaseCounts(t *testing.T, w *world) {
-	w.initialized(byObservation)
-	w.leads("a", 1, at(0))
-	o := watcher{world: w, me: w.join("b", 1, at(0))}
-	o.look(0)
-	w.configure(func(c *fdbelection.Config) {
+func storedLeaseCounts(t *testing.T, e *testElection) {
+	e.initialized(byObservation)
+	e.leads("a", 1, at(0))
+	o := observingProcess{testElection: e, me: e.join("b", 1, at(0))}
+	o.observe(0)
+	e.configure(func(c *fdbelection.Config) {
 		*c = withRevision(fdbelection.ConfigWithLease(at(3).Sub(epoch)), c.Revision)
 	})
-	o.acts(election.Followed, 9.9) // a shorter lease in the config is not the one that was promised
+	o.acts(election.Followed, 9.9) // the lease in the leader record counts, not the new one
 	o.acts(election.Claimed, 10)
 }
 
-func evictedUnchanged(t *testing.T, w *world) {
-	w.initialized(byObservation)
-	w.leads("a", 1, at(0))
-	b := w.join("b", 1, at(0))
-	w.join("c", 1, at(0))
-	d, e := w.join("d", 1, at(0)), w.join("e", 1, at(0))
-	seen, err := read(w, w.ListCandidates)
+func evictedUnchanged(t *testing.T, e *testElection) {
+	e.initialized(byObservation)
+	e.leads("a", 1, at(0))
+	b := e.join("b", 1, at(0))
+	e.join("c", 1, at(0))
+	d, f := e.join("d", 1, at(0)), e.join("f", 1, at(0))
+	seen, err := read(e, e.ListCandidates)
 	require.NoError(t, err)
 	require.Len(t, seen, 5)
-	w.do(func(tr kv.Transaction) error { return w.HeartbeatCandidate(tr, b, at(0)) })
-	w.do(func(tr kv.Transaction) error { return w.UnregisterCandidate(tr, d.Identity, at(0)) })
-	w.join("d", 1, at(0))
-	w.do(func(tr kv.Transaction) error { return w.UnregisterCandidate(tr, e.Identity, at(0)) })
-	w.do(func(tr kv.Transaction) error { return w.RejoinCandidate(tr, e, at(0)) }) // its counter begins anew
+	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, b, at(0)) })
+	e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, d.Identity, at(0)) })
+	e.join("d", 1, at(0))
+	e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, f.Identity, at(0)) })
+	e.do(func(tr kv.Transaction) error { return e.RejoinCandidate(tr, f, at(0)) }) // its counter restarts
 	var evicted []string
-	w.do(func(tr kv.Transaction) (err error) {
-		evicted, err = w.EvictUnchanged(tr, seen)
+	e.do(func(tr kv.Transaction) (err error) {
+		evicted, err = e.EvictUnchanged(tr, seen)
 		return err
 	})
-	require.Equal(t, []string{"c"}, evicted, "the holder, a moved counter, a new incarnation and a new registration are spared")
+	require.Equal(t, []string{"c"}, evicted, "the holder, a changed counter, a new incarnation and a new registration are kept")
 }
 
-func minimumTenureIsObserved(t *testing.T, w *world) {
-	w.initialized(byObservation, func(c *fdbelection.Config) { c.MinimumTenure = at(5).Sub(epoch) })
-	a, _ := w.leads("a", 1, at(0))
-	o := watcher{world: w, me: w.join("b", 9, at(0))}
-	o.look(1000)
+func minimumTenureIsObserved(t *testing.T, e *testElection) {
+	e.initialized(byObservation, func(c *fdbelection.Config) { c.MinimumTenure = at(5).Sub(epoch) })
+	a, _ := e.leads("a", 1, at(0))
+	o := observingProcess{testElection: e, me: e.join("b", 9, at(0))}
+	o.observe(1000)
 	o.acts(election.Followed, 1004.9)
-	w.acts(election.Renewed, a, at(5), election.WithObservation(election.Observation{}, epoch))
-	o.look(1004.95) // a renewal does not start the tenure anew
+	e.acts(election.Renewed, a, at(5), election.WithObservation(election.Observation{}, epoch))
+	o.observe(1004.95) // a renewal does not restart the tenure
 	o.acts(election.Claimed, 1005)
 }

@@ -14,189 +14,189 @@ import (
 var preemptionTests = []test{
 	{"Rule12_only_a_strictly_higher_priority_preempts", onlyStrictlyHigherPreempts},
 	{"Rule12_a_forbidden_preemption_waits_for_the_lease", forbiddenPreemptionWaits},
-	{"Rule12_a_grace_makes_a_challenge", graceMakesAChallenge},
-	{"Rule12_the_leader_yields_to_a_challenge_that_stands", leaderYields},
-	{"Rule12_a_void_challenge_is_removed_and_the_leader_stays", voidChallengeIsRemoved},
+	{"Rule12_with_a_grace_a_candidate_requests_preemption", graceMakesARequest},
+	{"Rule12_the_leader_hands_over_to_a_challenger", leaderHandsOver},
+	{"Rule12_a_void_preemption_request_is_removed_and_the_leader_stays", voidRequestIsRemoved},
 	{"Rule12_a_stronger_challenger_replaces_a_weaker_one", strongerChallengerReplaces},
 	{"Rule12_a_challenger_withdraws", challengerWithdraws},
 	{"Rule12_a_minimum_tenure_protects", minimumTenureProtects},
-	{"Rule12_yielding_run_again_is_done", yieldRunAgain},
-	{"Rule12_an_operators_request_is_not_replaced_by_a_challenge", requestOutranksChallenge},
+	{"Rule12_a_hand_over_run_again_is_done", handOverRunAgain},
+	{"Rule12_an_operators_request_is_not_replaced_by_a_preemption_request", operatorsRequestStays},
 }
 
-func onlyStrictlyHigherPreempts(t *testing.T, w *world) {
-	w.initialized()
-	_, old := w.leads("a", 5, at(0))
+func onlyStrictlyHigherPreempts(t *testing.T, e *testElection) {
+	e.initialized()
+	_, old := e.leads("a", 5, at(0))
 	for _, priority := range []int32{-1, 4, 5} {
-		w.acts(election.Followed, w.join("b", priority, at(1)), at(1))
+		e.acts(election.Followed, e.join("b", priority, at(1)), at(1))
 	}
-	result := w.acts(election.Claimed, w.join("b", 6, at(2)), at(2))
+	result := e.acts(election.Claimed, e.join("b", 6, at(2)), at(2))
 	require.Equal(t, election.AcquirePreemption, result.Leader.AcquireReason)
 	require.EqualValues(t, 2, result.Leader.Term)
-	require.ErrorIs(t, w.fenced(old), fdbelection.ErrFenced)
+	require.ErrorIs(t, e.fenced(old), fdbelection.ErrFenced)
 }
 
-func forbiddenPreemptionWaits(t *testing.T, w *world) {
-	w.initialized(func(c *fdbelection.Config) { c.AllowPreemption = false })
-	w.leads("a", 1, at(0))
-	b := w.join("b", 9, at(0))
-	w.acts(election.Followed, b, at(9.9))
-	require.Equal(t, election.AcquireExpiry, w.acts(election.Claimed, b, at(10)).Leader.AcquireReason)
+func forbiddenPreemptionWaits(t *testing.T, e *testElection) {
+	e.initialized(func(c *fdbelection.Config) { c.AllowPreemption = false })
+	e.leads("a", 1, at(0))
+	b := e.join("b", 9, at(0))
+	e.acts(election.Followed, b, at(9.9))
+	require.Equal(t, election.AcquireExpiry, e.acts(election.Claimed, b, at(10)).Leader.AcquireReason)
 }
 
-// challenged makes "a" lead with priority 1 and "b" challenge with 2.
-func (w *world) challenged(edits ...func(*fdbelection.Config)) (a, b election.Registration, token election.Token, challenge election.Request) {
-	w.t.Helper()
-	w.initialized(append(edits, withGrace)...)
-	a, token = w.leads("a", 1, at(0))
-	b = w.join("b", 2, at(0))
-	challenge = w.acts(election.RequestedPreemption, b, at(1)).Request
-	return a, b, token, challenge
+// challenged makes "a" lead with priority 1, and "b" request preemption with priority 2.
+func (e *testElection) challenged(edits ...func(*fdbelection.Config)) (a, b election.Registration, token election.Token, request election.Request) {
+	e.t.Helper()
+	e.initialized(append(edits, withGrace)...)
+	a, token = e.leads("a", 1, at(0))
+	b = e.join("b", 2, at(0))
+	request = e.acts(election.RequestedPreemption, b, at(1)).Request
+	return a, b, token, request
 }
 
-func (w *world) yield(token election.Token, intent election.Request, now float64) (leader election.LeaderRecord, yielded bool, err error) {
-	err = w.try(func(tr kv.Transaction) (err error) {
-		leader, yielded, err = w.HandOver(tr, token, intent, at(now))
+func (e *testElection) handOver(token election.Token, request election.Request, now float64) (leader election.LeaderRecord, handedOver bool, err error) {
+	err = e.try(func(tr kv.Transaction) (err error) {
+		leader, handedOver, err = e.HandOver(tr, token, request, at(now))
 		return err
 	})
-	return leader, yielded, err
+	return leader, handedOver, err
 }
 
-func graceMakesAChallenge(t *testing.T, w *world) {
-	a, b, _, challenge := w.challenged()
-	require.Equal(t, election.PreemptionRequest, challenge.Kind)
-	require.EqualValues(t, 1, challenge.Term)
-	require.Equal(t, b.Identity, challenge.Identity)
-	require.EqualValues(t, 1, challenge.Counter)
-	again := w.acts(election.RequestedPreemption, b, at(4)).Request
-	require.EqualValues(t, 2, again.Counter, "kept fresh")
-	require.Equal(t, challenge.Nonce, again.Nonce)
-	require.Equal(t, again, w.acts(election.Renewed, a, at(5)).Request, "the leader sees it and may go on renewing")
-	result := w.acts(election.Claimed, b, at(15))
-	require.Equal(t, election.AcquireExpiry, result.Leader.AcquireReason, "a challenger takes what expires like anybody")
-	require.Equal(t, election.NoRequest, w.acts(election.Renewed, b, at(16)).Request.Kind)
+func graceMakesARequest(t *testing.T, e *testElection) {
+	a, b, _, request := e.challenged()
+	require.Equal(t, election.PreemptionRequest, request.Kind)
+	require.EqualValues(t, 1, request.Term)
+	require.Equal(t, b.Identity, request.Identity)
+	require.EqualValues(t, 1, request.Counter)
+	again := e.acts(election.RequestedPreemption, b, at(4)).Request
+	require.EqualValues(t, 2, again.Counter, "raised by each cycle")
+	require.Equal(t, request.Nonce, again.Nonce)
+	require.Equal(t, again, e.acts(election.Renewed, a, at(5)).Request, "the leader sees it and may still renew")
+	result := e.acts(election.Claimed, b, at(15))
+	require.Equal(t, election.AcquireExpiry, result.Leader.AcquireReason, "a challenger claims an expired lease like any candidate")
+	require.Equal(t, election.NoRequest, e.acts(election.Renewed, b, at(16)).Request.Kind)
 }
 
-func leaderYields(t *testing.T, w *world) {
-	_, b, token, challenge := w.challenged()
-	next, yielded, err := w.yield(token, challenge, 2)
+func leaderHandsOver(t *testing.T, e *testElection) {
+	_, b, token, request := e.challenged()
+	next, handedOver, err := e.handOver(token, request, 2)
 	require.NoError(t, err)
-	require.True(t, yielded)
+	require.True(t, handedOver)
 	require.Equal(t, b.Identity, next.Identity)
 	require.EqualValues(t, 2, next.Term)
 	require.False(t, next.Accepted)
 	require.Equal(t, election.AcquirePreemption, next.AcquireReason)
-	require.Equal(t, next, w.leader())
-	accepted := w.acts(election.Renewed, b, at(2.5))
+	require.Equal(t, next, e.leader())
+	accepted := e.acts(election.Renewed, b, at(2.5))
 	require.True(t, accepted.Leader.Accepted)
 	require.Equal(t, at(2.5), accepted.Leader.AcquiredAt)
 	require.Equal(t, election.NoRequest, accepted.Request.Kind)
 }
 
-func voidChallengeIsRemoved(t *testing.T, w *world) {
-	a, b, token, _ := w.challenged()
-	spoil := map[string]func(){
+func voidRequestIsRemoved(t *testing.T, e *testElection) {
+	a, b, token, _ := e.challenged()
+	voids := map[string]func(){
 		"gone": func() {
-			w.do(func(tr kv.Transaction) error { // removed by hand, so that the intent stays
-				begin, end := w.Subspace().Sub("candidates", "b").Range()
+			e.do(func(tr kv.Transaction) error { // not by UnregisterCandidate, which would remove the request
+				begin, end := e.Subspace().Sub("candidates", "b").Range()
 				tr.ClearRange(begin, end)
-				key, err := w.Subspace().Sub("candidates").Pack(tupleOf("b"))
+				key, err := e.Subspace().Sub("candidates").Pack(tupleOf("b"))
 				tr.Clear(key)
 				return err
 			})
 		},
-		"restarted": func() { w.join("b", 2, at(2)) },
+		"restarted": func() { e.join("b", 2, at(2)) },
 		"demoted": func() {
 			observer := b
 			observer.Role = election.Observer
-			w.do(func(tr kv.Transaction) error { return w.HeartbeatCandidate(tr, observer, at(2)) })
+			e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, observer, at(2)) })
 		},
 		"outranked": func() {
 			equal := b
 			equal.Priority = 1
-			w.do(func(tr kv.Transaction) error { return w.HeartbeatCandidate(tr, equal, at(2)) })
+			e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, equal, at(2)) })
 		},
 	}
-	for name, change := range spoil {
-		b = w.join("b", 2, at(1))
-		challenge := w.acts(election.RequestedPreemption, b, at(1)).Request
-		stored := w.raw("intent")
+	for name, change := range voids {
+		b = e.join("b", 2, at(1))
+		request := e.acts(election.RequestedPreemption, b, at(1)).Request
+		stored := e.raw("intent")
 		change()
-		w.spoil(stored, "intent") // by hand, where the change has removed it already
-		leader, yielded, err := w.yield(token, challenge, 2)
+		e.spoil(stored, "intent") // put back, if the change has removed it
+		leader, handedOver, err := e.handOver(token, request, 2)
 		require.NoError(t, err, name)
-		require.False(t, yielded, name)
+		require.False(t, handedOver, name)
 		require.Equal(t, token, leader.Token(), name)
-		require.Equal(t, election.NoRequest, w.acts(election.Renewed, a, at(3)).Request.Kind, name)
+		require.Equal(t, election.NoRequest, e.acts(election.Renewed, a, at(3)).Request.Kind, name)
 	}
 }
 
-func strongerChallengerReplaces(t *testing.T, w *world) {
-	a, _, token, weaker := w.challenged()
-	c := w.join("c", 2, at(1))
-	w.acts(election.Followed, c, at(1)) // an equal one waits
-	d := w.join("d", 3, at(1))
-	stronger := w.acts(election.RequestedPreemption, d, at(2)).Request
+func strongerChallengerReplaces(t *testing.T, e *testElection) {
+	a, _, token, weaker := e.challenged()
+	c := e.join("c", 2, at(1))
+	e.acts(election.Followed, c, at(1)) // an equal priority does not replace the request
+	d := e.join("d", 3, at(1))
+	stronger := e.acts(election.RequestedPreemption, d, at(2)).Request
 	require.EqualValues(t, 1, stronger.Counter)
-	require.Equal(t, stronger, w.acts(election.Renewed, a, at(3)).Request)
-	_, yielded, err := w.yield(token, weaker, 3)
+	require.Equal(t, stronger, e.acts(election.Renewed, a, at(3)).Request)
+	_, handedOver, err := e.handOver(token, weaker, 3)
 	require.NoError(t, err)
-	require.False(t, yielded, "that challenge does not stand any more")
-	_, yielded, err = w.yield(token, stronger, 3)
+	require.False(t, handedOver, "that request does not stand any more")
+	_, handedOver, err = e.handOver(token, stronger, 3)
 	require.NoError(t, err)
-	require.True(t, yielded)
-	require.True(t, w.leaderIs(d))
+	require.True(t, handedOver)
+	require.True(t, e.leaderIs(d))
 }
 
-func challengerWithdraws(t *testing.T, w *world) {
-	a, b, _, _ := w.challenged()
+func challengerWithdraws(t *testing.T, e *testElection) {
+	a, b, _, _ := e.challenged()
 	b.Priority = 1
-	w.acts(election.Withdrew, b, at(2))
-	require.Equal(t, election.NoRequest, w.acts(election.Renewed, a, at(3)).Request.Kind)
-	w.acts(election.Followed, b, at(4))
+	e.acts(election.Withdrew, b, at(2))
+	require.Equal(t, election.NoRequest, e.acts(election.Renewed, a, at(3)).Request.Kind)
+	e.acts(election.Followed, b, at(4))
 
 	b.Priority = 2
-	w.acts(election.RequestedPreemption, b, at(5))
-	w.do(func(tr kv.Transaction) error { return w.UnregisterCandidate(tr, b.Identity, at(6)) })
-	require.Equal(t, election.NoRequest, w.acts(election.Renewed, a, at(7)).Request.Kind, "leaving takes it back")
+	e.acts(election.RequestedPreemption, b, at(5))
+	e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, b.Identity, at(6)) })
+	require.Equal(t, election.NoRequest, e.acts(election.Renewed, a, at(7)).Request.Kind, "leaving removes the request")
 }
 
-func minimumTenureProtects(t *testing.T, w *world) {
+func minimumTenureProtects(t *testing.T, e *testElection) {
 	tenure := func(c *fdbelection.Config) { c.MinimumTenure = 5 * time.Second }
-	w.initialized(tenure)
-	w.leads("a", 1, at(0))
-	b := w.join("b", 2, at(0))
-	w.acts(election.Followed, b, at(4.9))
-	w.acts(election.Claimed, b, at(5))
-	w.configure(withGrace)
-	c := w.join("c", 3, at(5))
-	w.acts(election.Followed, c, at(9.9))
-	challenge := w.acts(election.RequestedPreemption, c, at(10)).Request
-	_, yielded, err := w.yield(w.currentToken(), challenge, 9.9) // the holder's clock is behind
+	e.initialized(tenure)
+	e.leads("a", 1, at(0))
+	b := e.join("b", 2, at(0))
+	e.acts(election.Followed, b, at(4.9))
+	e.acts(election.Claimed, b, at(5))
+	e.configure(withGrace)
+	c := e.join("c", 3, at(5))
+	e.acts(election.Followed, c, at(9.9))
+	request := e.acts(election.RequestedPreemption, c, at(10)).Request
+	_, handedOver, err := e.handOver(e.currentToken(), request, 9.9) // the clock of the holder is behind
 	require.NoError(t, err)
-	require.False(t, yielded)
-	_, yielded, err = w.yield(w.currentToken(), challenge, 10)
+	require.False(t, handedOver)
+	_, handedOver, err = e.handOver(e.currentToken(), request, 10)
 	require.NoError(t, err)
-	require.True(t, yielded)
+	require.True(t, handedOver)
 }
 
-func yieldRunAgain(t *testing.T, w *world) {
-	_, b, token, challenge := w.challenged()
+func handOverRunAgain(t *testing.T, e *testElection) {
+	_, b, token, request := e.challenged()
 	for range 2 {
-		_, yielded, err := w.yield(token, challenge, 2)
+		_, handedOver, err := e.handOver(token, request, 2)
 		require.NoError(t, err)
-		require.True(t, yielded)
+		require.True(t, handedOver)
 	}
-	require.True(t, w.leaderIs(b))
-	require.EqualValues(t, 2, w.leader().Term)
-	challenge.Nonce = newNonce()
-	_, _, err := w.yield(token, challenge, 2)
+	require.True(t, e.leaderIs(b))
+	require.EqualValues(t, 2, e.leader().Term)
+	request.Nonce = newNonce()
+	_, _, err := e.handOver(token, request, 2)
 	require.ErrorIs(t, err, fdbelection.ErrNotLeader)
 }
 
-func requestOutranksChallenge(t *testing.T, w *world) {
-	a, b, token, _ := w.challenged()
-	w.do(func(tr kv.Transaction) error { return w.RequestResign(tr, token.Term, newNonce()) })
-	w.acts(election.Followed, b, at(2))
-	require.Equal(t, election.ResignRequest, w.acts(election.Renewed, a, at(3)).Request.Kind)
+func operatorsRequestStays(t *testing.T, e *testElection) {
+	a, b, token, _ := e.challenged()
+	e.do(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, newNonce()) })
+	e.acts(election.Followed, b, at(2))
+	require.Equal(t, election.ResignRequest, e.acts(election.Renewed, a, at(3)).Request.Kind)
 }

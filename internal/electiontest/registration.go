@@ -22,112 +22,112 @@ var registrationTests = []test{
 	{"Rule09_a_holder_that_leaves_vacates", leavingHolderVacates},
 }
 
-func registrationIsPending(t *testing.T, w *world) {
-	w.initialized()
+func registrationIsPending(t *testing.T, e *testElection) {
+	e.initialized()
 	me := newProcess("me", 1)
 	reads := map[string]func(tr kv.Transaction) error{
-		"heartbeat":      func(tr kv.Transaction) error { return w.HeartbeatCandidate(tr, me, at(0)) },
-		"cycle":          func(tr kv.Transaction) error { _, err := w.RunElectionCycle(tr, me, at(0)); return err },
-		"register":       func(tr kv.Transaction) error { return w.RegisterCandidate(tr, me, at(0)) },
-		"get":            func(tr kv.Transaction) error { _, err := w.GetCandidate(tr, "me"); return err },
-		"list":           func(tr kv.Transaction) error { _, err := w.ListCandidates(tr); return err },
-		"preferred":      func(tr kv.Transaction) error { _, err := w.Preferred(tr, 1); return err },
-		"list preferred": func(tr kv.Transaction) error { _, _, err := w.ListPreferred(tr, 1); return err },
-		"list one":       func(tr kv.Transaction) error { _, _, err := w.ListPreferred(tr, 1, "me"); return err },
-		"evict":          func(tr kv.Transaction) error { _, err := w.EvictDeadCandidates(tr, at(0)); return err },
-		"leave":          func(tr kv.Transaction) error { return w.UnregisterCandidate(tr, me.Identity, at(0)) },
+		"heartbeat":      func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, me, at(0)) },
+		"cycle":          func(tr kv.Transaction) error { _, err := e.RunElectionCycle(tr, me, at(0)); return err },
+		"register":       func(tr kv.Transaction) error { return e.RegisterCandidate(tr, me, at(0)) },
+		"get":            func(tr kv.Transaction) error { _, err := e.GetCandidate(tr, "me"); return err },
+		"list":           func(tr kv.Transaction) error { _, err := e.ListCandidates(tr); return err },
+		"preferred":      func(tr kv.Transaction) error { _, err := e.Preferred(tr, 1); return err },
+		"list preferred": func(tr kv.Transaction) error { _, _, err := e.ListPreferred(tr, 1); return err },
+		"list one":       func(tr kv.Transaction) error { _, _, err := e.ListPreferred(tr, 1, "me"); return err },
+		"evict":          func(tr kv.Transaction) error { _, err := e.EvictDeadCandidates(tr, at(0)); return err },
+		"leave":          func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, me.Identity, at(0)) },
 	}
 	for name, fn := range reads {
-		tr := w.open()
-		require.NoError(t, w.RegisterCandidate(tr, me, at(0)))
+		tr := e.open()
+		require.NoError(t, e.RegisterCandidate(tr, me, at(0)))
 		require.ErrorIs(t, fn(tr), fdbelection.ErrRegistrationPending, name)
 	}
-	require.Empty(t, w.ids())
+	require.Empty(t, e.ids())
 }
 
-func userVersionsOrder(t *testing.T, w *world) {
-	w.initialized()
-	w.do(func(tr kv.Transaction) error {
+func userVersionsOrder(t *testing.T, e *testElection) {
+	e.initialized()
+	e.do(func(tr kv.Transaction) error {
 		for i, id := range []string{"third", "first", "second"} {
 			me := newProcess(id, 1)
 			me.UserVersion = uint16([]int{2, 0, 1}[i])
-			if err := w.RegisterCandidate(tr, me, at(0)); err != nil {
+			if err := e.RegisterCandidate(tr, me, at(0)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	require.Equal(t, []string{"first", "second", "third"}, w.ids())
-	first, second := w.candidate("first").Versionstamp, w.candidate("second").Versionstamp
+	require.Equal(t, []string{"first", "second", "third"}, e.ids())
+	first, second := e.candidate("first").Versionstamp, e.candidate("second").Versionstamp
 	require.Equal(t, first.Transaction, second.Transaction, "one commit")
 	require.Negative(t, first.Compare(second))
 }
 
-// Two registrations of one transaction without user versions share a stamp. They are two
-// candidates all the same: both lists have them in one order, and each can be removed
-// alone.
-func sharedStamps(t *testing.T, w *world) {
-	w.initialized()
+// sharedStamps: two registrations of one transaction without user versions share a stamp.
+// They are still two candidates. ListCandidates and Preferred return them in the same order,
+// and each can be evicted alone.
+func sharedStamps(t *testing.T, e *testElection) {
+	e.initialized()
 	second, first := newProcess("b", 1), newProcess("a", 1)
-	w.do(func(tr kv.Transaction) error {
-		if err := w.RegisterCandidate(tr, second, at(0)); err != nil {
+	e.do(func(tr kv.Transaction) error {
+		if err := e.RegisterCandidate(tr, second, at(0)); err != nil {
 			return err
 		}
-		return w.RegisterCandidate(tr, first, at(0))
+		return e.RegisterCandidate(tr, first, at(0))
 	})
-	w.join("c", 1, at(0))
-	require.Equal(t, w.candidate("a").Versionstamp, w.candidate("b").Versionstamp)
-	require.Equal(t, []string{"a", "b", "c"}, w.ids())
-	require.Equal(t, []string{"a", "b", "c"}, w.preferred(9))
-	seen := w.candidate("b")
-	w.do(func(tr kv.Transaction) error {
-		evicted, err := w.EvictUnchanged(tr, []election.Candidate{seen})
+	e.join("c", 1, at(0))
+	require.Equal(t, e.candidate("a").Versionstamp, e.candidate("b").Versionstamp)
+	require.Equal(t, []string{"a", "b", "c"}, e.ids())
+	require.Equal(t, []string{"a", "b", "c"}, e.preferred(9))
+	seen := e.candidate("b")
+	e.do(func(tr kv.Transaction) error {
+		evicted, err := e.EvictUnchanged(tr, []election.Candidate{seen})
 		require.Equal(t, []string{"b"}, evicted)
 		return err
 	})
-	require.Equal(t, []string{"a", "c"}, w.ids())
-	require.Equal(t, []string{"a", "c"}, w.preferred(9))
+	require.Equal(t, []string{"a", "c"}, e.ids())
+	require.Equal(t, []string{"a", "c"}, e.preferred(9))
 }
 
-func heartbeatsCount(t *testing.T, w *world) {
-	w.initialized()
-	me := w.join("me", 1, at(0))
-	before := w.candidate("me")
+func heartbeatsCount(t *testing.T, e *testElection) {
+	e.initialized()
+	me := e.join("me", 1, at(0))
+	before := e.candidate("me")
 	for i := 2; i <= 4; i++ {
-		w.do(func(tr kv.Transaction) error { return w.HeartbeatCandidate(tr, me, at(0)) }) // the same instant each time
-		now := w.candidate("me")
+		e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, me, at(0)) }) // at the same instant each time
+		now := e.candidate("me")
 		require.EqualValues(t, i, now.Heartbeats)
 		require.Equal(t, before.Versionstamp, now.Versionstamp)
 	}
-	require.Zero(t, w.leader(), "a heartbeat claims nothing")
+	require.Zero(t, e.leader(), "a heartbeat claims nothing")
 }
 
-func candidatesAreRanked(t *testing.T, w *world) {
-	w.initialized()
-	w.join("low", -5, at(0))
-	high := w.join("high", 9, at(0))
-	w.join("older", 1, at(0))
-	w.join("younger", 1, at(0))
-	watcher := newProcess("watcher", 99)
-	watcher.Role = election.Observer
-	w.register(watcher, at(0))
-	require.Equal(t, []string{"high", "older", "younger", "low", "watcher"}, w.ids())
-	require.Equal(t, []string{"high", "older"}, w.preferred(2))
+func candidatesAreRanked(t *testing.T, e *testElection) {
+	e.initialized()
+	e.join("low", -5, at(0))
+	high := e.join("high", 9, at(0))
+	e.join("older", 1, at(0))
+	e.join("younger", 1, at(0))
+	observer := newProcess("observer", 99)
+	observer.Role = election.Observer
+	e.register(observer, at(0))
+	require.Equal(t, []string{"high", "older", "younger", "low", "observer"}, e.ids())
+	require.Equal(t, []string{"high", "older"}, e.preferred(2))
 	high.Priority = 0
-	w.do(func(tr kv.Transaction) error { return w.HeartbeatCandidate(tr, high, at(1)) })
-	require.Equal(t, []string{"older", "younger", "high", "low"}, w.preferred(10), "observers are not ranked")
-	watcher.Role = election.Voter
-	w.do(func(tr kv.Transaction) error { return w.HeartbeatCandidate(tr, watcher, at(1)) })
-	require.Equal(t, []string{"watcher"}, w.preferred(1))
-	w.do(func(tr kv.Transaction) error { return w.UnregisterCandidate(tr, watcher.Identity, at(1)) })
-	require.Equal(t, []string{"older"}, w.preferred(1))
-	require.Empty(t, w.preferred(0))
+	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, high, at(1)) })
+	require.Equal(t, []string{"older", "younger", "high", "low"}, e.preferred(10), "observers are not ranked")
+	observer.Role = election.Voter
+	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, observer, at(1)) })
+	require.Equal(t, []string{"observer"}, e.preferred(1))
+	e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, observer.Identity, at(1)) })
+	require.Equal(t, []string{"older"}, e.preferred(1))
+	require.Empty(t, e.preferred(0))
 }
 
-func (w *world) preferred(k int) []string {
-	w.t.Helper()
-	ranked, err := read(w, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return w.Preferred(tr, k) })
-	require.NoError(w.t, err)
+func (e *testElection) preferred(k int) []string {
+	e.t.Helper()
+	ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Preferred(tr, k) })
+	require.NoError(e.t, err)
 	ids := make([]string, len(ranked))
 	for i, r := range ranked {
 		ids[i] = r.ID
@@ -135,22 +135,22 @@ func (w *world) preferred(k int) []string {
 	return ids
 }
 
-func preferredAreListed(t *testing.T, w *world) {
-	w.initialized()
+func preferredAreListed(t *testing.T, e *testElection) {
+	e.initialized()
 	for i, id := range []string{"low", "high", "middle"} {
-		w.join(id, []int32{-5, 9, 1}[i], at(0))
+		e.join(id, []int32{-5, 9, 1}[i], at(0))
 	}
-	watcher := newProcess("watcher", 99)
-	watcher.Role = election.Observer
-	w.register(watcher, at(0))
+	observer := newProcess("observer", 99)
+	observer.Role = election.Observer
+	e.register(observer, at(0))
 	list := func(k int, also ...string) (ranked, listed []string, err error) {
-		err = w.db.ReadTransact(t.Context(), func(tr kv.ReadTransaction) error {
-			entries, candidates, err := w.ListPreferred(tr, k, also...)
+		err = e.db.ReadTransact(t.Context(), func(tr kv.ReadTransaction) error {
+			entries, candidates, err := e.ListPreferred(tr, k, also...)
 			for _, r := range entries {
 				ranked = append(ranked, r.ID)
 			}
 			for i := range candidates {
-				require.Equal(t, w.candidate(candidates[i].ID), candidates[i])
+				require.Equal(t, e.candidate(candidates[i].ID), candidates[i])
 				listed = append(listed, candidates[i].ID)
 			}
 			return err
@@ -164,7 +164,7 @@ func preferredAreListed(t *testing.T, w *world) {
 	}{
 		{2, nil, []string{"high", "middle"}, []string{"high", "middle"}},
 		{1, []string{"high", "high"}, []string{"high"}, []string{"high"}},
-		{1, []string{"watcher", "low", "absent", ""}, []string{"high"}, []string{"high", "low", "watcher"}},
+		{1, []string{"observer", "low", "absent", ""}, []string{"high"}, []string{"high", "low", "observer"}},
 		{9, nil, []string{"high", "middle", "low"}, []string{"high", "middle", "low"}},
 	} {
 		ranked, listed, err := list(c.k, c.also...)
@@ -173,52 +173,52 @@ func preferredAreListed(t *testing.T, w *world) {
 		require.Equal(t, c.listed, listed)
 	}
 
-	record, _ := w.Subspace().Pack(subspace.Tuple{subspace.String("candidates"), subspace.String("high")})
-	w.do(func(tr kv.Transaction) error { tr.Set(record, []byte("rubbish")); return nil })
+	record, _ := e.Subspace().Pack(subspace.Tuple{subspace.String("candidates"), subspace.String("high")})
+	e.do(func(tr kv.Transaction) error { tr.Set(record, []byte("rubbish")); return nil })
 	ranked, listed, err := list(2)
 	require.ErrorIs(t, err, fdbelection.ErrInvalidState)
 	require.Equal(t, []string{"high", "middle"}, ranked)
-	require.Equal(t, []string{"middle"}, listed, "a damaged record costs itself only")
-	w.do(func(tr kv.Transaction) error { tr.Clear(record); return nil })
+	require.Equal(t, []string{"middle"}, listed, "a damaged record hides no other")
+	e.do(func(tr kv.Transaction) error { tr.Clear(record); return nil })
 	ranked, listed, err = list(2)
 	require.NoError(t, err)
-	require.Equal(t, []string{"high", "middle"}, ranked, "an entry without a candidate")
+	require.Equal(t, []string{"high", "middle"}, ranked, "the rank entry has no candidate")
 	require.Equal(t, []string{"middle"}, listed)
 }
 
-func demotedHolderVacates(t *testing.T, w *world) {
-	w.initialized()
+func demotedHolderVacates(t *testing.T, e *testElection) {
+	e.initialized()
 	for name, demote := range map[string]func(tr kv.Transaction, me election.Registration) error{
-		"register":  func(tr kv.Transaction, me election.Registration) error { return w.RegisterCandidate(tr, me, at(1)) },
-		"heartbeat": func(tr kv.Transaction, me election.Registration) error { return w.HeartbeatCandidate(tr, me, at(1)) },
+		"register":  func(tr kv.Transaction, me election.Registration) error { return e.RegisterCandidate(tr, me, at(1)) },
+		"heartbeat": func(tr kv.Transaction, me election.Registration) error { return e.HeartbeatCandidate(tr, me, at(1)) },
 		"cycle": func(tr kv.Transaction, me election.Registration) error {
-			result, err := w.RunElectionCycle(tr, me, at(1))
+			result, err := e.RunElectionCycle(tr, me, at(1))
 			require.Equal(t, election.Vacated, result.Action)
 			return err
 		},
 	} {
-		me, token := w.leads("a", 1, at(0))
-		ballot := w.leader().Ballot
+		me, token := e.leads("a", 1, at(0))
+		ballot := e.leader().Ballot
 		me.Role = election.Observer
-		w.do(func(tr kv.Transaction) error { return demote(tr, me) })
-		vacant := w.leader()
+		e.do(func(tr kv.Transaction) error { return demote(tr, me) })
+		vacant := e.leader()
 		require.True(t, vacant.Vacant(), name)
 		require.Equal(t, ballot+1, vacant.Ballot, name)
-		require.ErrorIs(t, w.fenced(token), fdbelection.ErrFenced, name)
-		w.acts(election.Followed, me, at(2))
+		require.ErrorIs(t, e.fenced(token), fdbelection.ErrFenced, name)
+		e.acts(election.Followed, me, at(2))
 	}
 }
 
-func leavingHolderVacates(t *testing.T, w *world) {
-	w.initialized()
-	me, token := w.leads("a", 1, at(0))
-	w.do(func(tr kv.Transaction) error { return w.UnregisterCandidate(tr, me.Identity, at(1)) })
-	vacant := w.leader()
+func leavingHolderVacates(t *testing.T, e *testElection) {
+	e.initialized()
+	me, token := e.leads("a", 1, at(0))
+	e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, me.Identity, at(1)) })
+	vacant := e.leader()
 	require.True(t, vacant.Vacant())
 	require.EqualValues(t, 2, vacant.Ballot)
 	require.Equal(t, token.Term, vacant.Term)
-	require.ErrorIs(t, w.fenced(token), fdbelection.ErrFenced)
-	require.Empty(t, w.ids())
-	require.Empty(t, w.preferred(9))
-	require.Equal(t, "1 ended: a ->  (left) ballot 2", w.events()[1])
+	require.ErrorIs(t, e.fenced(token), fdbelection.ErrFenced)
+	require.Empty(t, e.ids())
+	require.Empty(t, e.preferred(9))
+	require.Equal(t, "1 ended: a ->  (left) ballot 2", e.events()[1])
 }

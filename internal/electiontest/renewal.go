@@ -12,120 +12,120 @@ import (
 
 var renewalTests = []test{
 	{"Rule01_a_renewal_keeps_the_term", renewalKeepsTheTerm},
-	{"Rule01_a_renewal_is_by_the_exact_tenure", renewalIsByTheExactTenure},
+	{"Rule01_a_renewal_needs_the_exact_tenure", renewalNeedsTheExactTenure},
 	{"Rule01_an_evicted_leader_registers_again_with_its_renewal", evictedLeaderRegistersAgain},
-	{"Rule01_a_lease_that_is_over_by_the_clock_is_not_renewed", expiredLeaseIsNotRenewed},
-	{"Rule01_a_tenure_declared_over_is_claimed_anew_at_once", endedTenureIsClaimedAnew},
+	{"Rule01_a_lease_that_expired_by_clock_is_not_renewed", expiredLeaseIsNotRenewed},
+	{"Rule01_an_ended_tenure_is_reclaimed_at_once", endedTenureIsReclaimed},
 	{"Rule11_a_new_lease_applies_from_the_next_renewal", newLeaseAppliesFromNextRenewal},
 }
 
-func (w *world) refresh(token election.Token, now float64) (leader election.LeaderRecord, err error) {
-	err = w.try(func(tr kv.Transaction) (err error) {
-		leader, err = w.RefreshLease(tr, token, at(now))
+func (e *testElection) refresh(token election.Token, now float64) (leader election.LeaderRecord, err error) {
+	err = e.try(func(tr kv.Transaction) (err error) {
+		leader, err = e.RefreshLease(tr, token, at(now))
 		return err
 	})
 	return leader, err
 }
 
-func renewalKeepsTheTerm(t *testing.T, w *world) {
-	w.initialized()
-	a, token := w.leads("a", 1, at(0))
+func renewalKeepsTheTerm(t *testing.T, e *testElection) {
+	e.initialized()
+	a, token := e.leads("a", 1, at(0))
 	a.Priority = 7
 	for i := 1; i <= 3; i++ {
-		result := w.acts(election.Renewed, a, at(float64(3*i)))
+		result := e.acts(election.Renewed, a, at(float64(3*i)))
 		require.EqualValues(t, 1+i, result.Leader.Ballot)
 		require.Equal(t, token, result.Leader.Token())
 		require.Equal(t, at(float64(3*i)+10), result.Leader.LeaseExpiry)
 		require.Equal(t, at(0), result.Leader.AcquiredAt)
 		require.EqualValues(t, 7, result.Leader.Priority)
 	}
-	leader, err := w.refresh(token, 10)
+	leader, err := e.refresh(token, 10)
 	require.NoError(t, err)
 	require.EqualValues(t, 5, leader.Ballot)
-	require.EqualValues(t, 5, w.candidate("a").Heartbeats, "RefreshLease writes no heartbeat")
-	require.Len(t, w.events(), 1, "renewals are not history")
+	require.EqualValues(t, 5, e.candidate("a").Heartbeats, "RefreshLease writes no heartbeat")
+	require.Len(t, e.events(), 1, "a renewal writes no history")
 }
 
-func renewalIsByTheExactTenure(t *testing.T, w *world) {
-	w.initialized()
-	a, token := w.leads("a", 1, at(0))
-	before := w.leader()
+func renewalNeedsTheExactTenure(t *testing.T, e *testElection) {
+	e.initialized()
+	a, token := e.leads("a", 1, at(0))
+	before := e.leader()
 	otherTerm, otherNonce, otherIncarnation := token, token, token
 	otherTerm.Term++
 	otherNonce.Nonce[0]++
 	otherIncarnation.Incarnation[0]++
 	for _, wrong := range []election.Token{otherTerm, otherNonce} {
-		_, err := w.refresh(wrong, 1)
+		_, err := e.refresh(wrong, 1)
 		require.ErrorIs(t, err, fdbelection.ErrNotLeader)
 	}
-	_, err := w.refresh(otherIncarnation, 1)
+	_, err := e.refresh(otherIncarnation, 1)
 	require.ErrorIs(t, err, fdbelection.ErrDuplicateID)
-	require.Equal(t, before, w.leader())
-	w.acts(election.Renewed, a, at(2))
+	require.Equal(t, before, e.leader())
+	e.acts(election.Renewed, a, at(2))
 }
 
-func evictedLeaderRegistersAgain(t *testing.T, w *world) {
-	w.initialized()
-	a, token := w.leads("a", 3, at(0))
+func evictedLeaderRegistersAgain(t *testing.T, e *testElection) {
+	e.initialized()
+	a, token := e.leads("a", 3, at(0))
 	remove := func() {
-		w.do(func(tr kv.Transaction) error { // a stray removal by hand, not by the protocol
-			begin, end := w.Subspace().Sub("candidates").Range()
+		e.do(func(tr kv.Transaction) error { // the protocol itself never does this
+			begin, end := e.Subspace().Sub("candidates").Range()
 			tr.ClearRange(begin, end)
-			begin, end = w.Subspace().Sub("rank").Range()
+			begin, end = e.Subspace().Sub("rank").Range()
 			tr.ClearRange(begin, end)
 			return nil
 		})
 	}
 	remove()
-	w.acts(election.Renewed, a, at(1))
-	require.Equal(t, []string{"a"}, w.ids())
+	e.acts(election.Renewed, a, at(1))
+	require.Equal(t, []string{"a"}, e.ids())
 	remove()
-	_, err := w.refresh(token, 2)
+	_, err := e.refresh(token, 2)
 	require.NoError(t, err)
-	back := w.candidate("a")
+	back := e.candidate("a")
 	require.Equal(t, a.Incarnation, back.Incarnation)
 	require.EqualValues(t, 3, back.Priority)
-	require.NotEqual(t, w.leader().Versionstamp, back.Versionstamp, "the new registration is known from its commit on")
-	w.acts(election.Renewed, a, at(3))
-	require.Equal(t, back.Versionstamp, w.leader().Versionstamp)
-	preferred, err := read(w, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return w.Preferred(tr, 5) })
+	require.NotEqual(t, e.leader().Versionstamp, back.Versionstamp, "the renewal could not know the new versionstamp")
+	e.acts(election.Renewed, a, at(3))
+	require.Equal(t, back.Versionstamp, e.leader().Versionstamp)
+	preferred, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Preferred(tr, 5) })
 	require.NoError(t, err)
 	require.Len(t, preferred, 1)
-	require.Equal(t, token, w.currentToken())
+	require.Equal(t, token, e.currentToken())
 }
 
-func expiredLeaseIsNotRenewed(t *testing.T, w *world) {
-	w.initialized()
-	a, token := w.leads("a", 1, at(0))
-	_, err := w.refresh(token, 10)
+func expiredLeaseIsNotRenewed(t *testing.T, e *testElection) {
+	e.initialized()
+	a, token := e.leads("a", 1, at(0))
+	_, err := e.refresh(token, 10)
 	require.ErrorIs(t, err, fdbelection.ErrNotLeader)
-	result := w.acts(election.Claimed, a, at(10))
+	result := e.acts(election.Claimed, a, at(10))
 	require.EqualValues(t, 2, result.Leader.Term)
 	require.Equal(t, election.AcquireReclaim, result.Leader.AcquireReason)
-	require.ErrorIs(t, w.fenced(token), fdbelection.ErrFenced)
-	require.NoError(t, w.fenced(result.Leader.Token()))
+	require.ErrorIs(t, e.fenced(token), fdbelection.ErrFenced)
+	require.NoError(t, e.fenced(result.Leader.Token()))
 }
 
-func endedTenureIsClaimedAnew(t *testing.T, w *world) {
-	w.initialized(byObservation)
-	a, token := w.leads("a", 1, at(0))
+func endedTenureIsReclaimed(t *testing.T, e *testElection) {
+	e.initialized(byObservation)
+	a, token := e.leads("a", 1, at(0))
 	seen := election.WithObservation(election.Observation{}, epoch)
-	result := w.acts(election.Renewed, a, at(60), seen) // not over as long as its loop does not say so
+	result := e.acts(election.Renewed, a, at(60), seen) // with its own observation, only EndedTerm ends it
 	require.Equal(t, token, result.Leader.Token())
-	result = w.acts(election.Claimed, a, at(61), seen, election.EndedTerm(1))
+	result = e.acts(election.Claimed, a, at(61), seen, election.EndedTerm(1))
 	require.EqualValues(t, 2, result.Leader.Term)
 	require.NotEqual(t, token.Nonce, result.Leader.Nonce)
-	w.acts(election.Renewed, a, at(62), seen, election.EndedTerm(1))
+	e.acts(election.Renewed, a, at(62), seen, election.EndedTerm(1))
 }
 
-func newLeaseAppliesFromNextRenewal(t *testing.T, w *world) {
-	w.initialized()
-	a, _ := w.leads("a", 1, at(0))
-	w.configure(func(c *fdbelection.Config) {
+func newLeaseAppliesFromNextRenewal(t *testing.T, e *testElection) {
+	e.initialized()
+	a, _ := e.leads("a", 1, at(0))
+	e.configure(func(c *fdbelection.Config) {
 		*c = withRevision(fdbelection.ConfigWithLease(at(30).Sub(epoch)), c.Revision)
 	})
-	require.Equal(t, at(10), w.leader().LeaseExpiry)
-	result := w.acts(election.Renewed, a, at(3))
+	require.Equal(t, at(10), e.leader().LeaseExpiry)
+	result := e.acts(election.Renewed, a, at(3))
 	require.Equal(t, at(33), result.Leader.LeaseExpiry)
 	require.Equal(t, at(30).Sub(epoch), result.Leader.LeaseDuration)
 }

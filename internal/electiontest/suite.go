@@ -1,6 +1,5 @@
-// Package electiontest is the behaviour of an election as one suite of tests,
-// to be run on every engine. Each numbered rule of the design has a test of
-// its name.
+// Package electiontest is the conformance suite of package election. Every engine runs it.
+// The name of a test begins with the number of the rule in the design that it checks.
 package electiontest
 
 import (
@@ -9,13 +8,13 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Engine is what the suite runs on.
+// Engine is an engine that the suite runs on.
 type Engine struct {
 	Name string
 	// Prefix begins every key that the suite uses. It may be empty.
 	Prefix []byte
-	// Open returns a database for one test. It may be shared: every test uses a
-	// subspace of its own below Prefix, and clears it.
+	// Open returns a database for one test. Tests may share a database, since each uses and
+	// clears its own subspace below Prefix.
 	Open func(t testing.TB) kv.Database
 	// SpuriousWatches says that a watch may fire without a change.
 	SpuriousWatches bool
@@ -27,21 +26,21 @@ func Run(t *testing.T, engine Engine) {
 	for _, test := range tests {
 		t.Run(engine.Name+"/"+test.name, func(t *testing.T) {
 			t.Parallel()
-			test.run(t, newWorld(t, engine))
+			test.run(t, newTestElection(t, engine))
 		})
 	}
 }
 
 type test struct {
 	name string
-	run  func(t *testing.T, w *world)
+	run  func(t *testing.T, e *testElection)
 }
 
 var tests = concat(
 	claimTests, renewalTests, conflictTests, dependencyTests, lateTests, rerunTests, registrationTests,
 	disabledTests, configTests, preemptionTests, transferTests, fenceTests, evictionTests,
-	observationTests, unattendedTests, requestedTests, unreadableTests, lostTests,
-	nestedTests, monitorTests, badInputTests, regressionTests, conditionTests, steeringTests,
+	observationTests, statelessTests, requestedTests, unreadableTests, lostTests,
+	nestedTests, monitorTests, badInputTests, regressionTests, recordRegressionTests, conditionTests, operatorTests,
 )
 
 func concat(groups ...[]test) (all []test) {

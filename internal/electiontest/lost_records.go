@@ -1,0 +1,245 @@
+package electiontest
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// lostTests remove records of a live election.
+var lostTests = []test{
+	{"Lost_leader_record_is_restored_by_its_holder", lostLeaderRestored},
+	{"Lost_leader_record_twice_still_raises_the_ballot", lostLeaderTwice},
+	{"Lost_leader_record_of_a_dead_holder_is_claimed_after_a_lease", lostLeaderDeadHolder},
+	{"Lost_leader_record_of_a_vacancy_does_not_stop_claims", lostLeaderVacant},
+	{"Lost_leader_record_by_clock_is_claimed_after_a_lease", lostLeaderByClock},
+	{"Lost_leader_record_is_raised_by_an_operator", lostLeaderRaised},
+	{"Lost_leader_record_is_not_raised_with_an_unreadable_term_record", lostLeaderAndTerm},
+	{"Lost_leader_record_is_reported", lostLeaderReported},
+	{"Lost_election_is_not_claimed_for_one_lease", lostElection},
+	{"Lost_election_with_a_shorter_lease_is_claimed_after_the_longer_one", lostLongerLease},
+}
+
+// oneMore is 1 more than what is added to the ballot when a leader record is lost.
+const oneMore = uint64(1<<40 + 1)
+
+func lostLeaderRestored(t *testing.T, e *testElection) {
+	e.byDefault()
+	a, b := e.join("a", 1, at(0)), e.join("b", 1, at(0))
+	token := e.acts(election.Claimed, a, at(0)).Leader.Token()
+	for range 5 {
+		e.acts(election.Renewed, a, at(1))
+	}
+	e.remove("leader")
+	e.acts(election.Followed, b, at(2))
+	renewal := e.open()
+	_, err := e.RunElectionCycle(renewal, a, at(3))
+	require.NoError(t, err)
+	e.dependsOn(renewal, "term")
+	restored := e.acts(election.Renewed, a, at(3)).Leader
+	require.Equal(t, token, restored.Token())
+	require.Equal(t, 1+oneMore, restored.Ballot, "above any ballot that can have been written")
+	require.NoError(t, e.fenced(token), "it is the same tenure")
+	require.Equal(t, restored.Ballot+1, e.acts(election.Renewed, a, at(4)).Leader.Ballot)
+	e.remove("leader")
+	e.do(func(tr kv.Transaction) error { _, err := e.RefreshLease(tr, token, at(5)); return err })
+	require.Equal(t, token, e.leader().Token())
+	e.remove("leader")
+	e.acts(election.Claimed, a, at(6), observing, election.EndedTerm(1)) // it has ended its tenure
+	require.EqualValues(t, 2, e.leader().Term)
+}
+
+func lostLeaderTwice(t *testing.T, e *testElection) {
+	e.byDefault(func(c *fdbelection.Config) { c.HistoryLimit = 0 })
+	a := e.join("a", 1, at(0))
+	highest := e.acts(election.Claimed, a, at(0)).Leader.Ballot
+	for range 3 {
+		e.remove("leader")
+		for range 2 {
+			ballot := e.acts(election.Renewed, a, at(1)).Leader.Ballot
+			require.Greater(t, ballot, highest)
+			highest = ballot
+		}
+	}
+}
+
+func lostLeaderDeadHolder(t *testing.T, e *testElection) {
+	e.byDefault()
+	a, b := e.join("a", 1, at(0)), e.join("b", 9, at(0))
+	e.acts(election.Claimed, a, at(0))
+	e.remove("leader")
+	for now := 1.0; now < 11; now += 3 {
+		e.acts(election.Followed, b, at(now)) // the priority of the holder is not known, so b does not request preemption
+	}
+	e.acts(election.Claimed, b, at(11))
+	require.EqualValues(t, 2, e.leader().Term)
+}
+
+func lostLeaderVacant(t *testing.T, e *testElection) {
+	e.byDefault()
+	a := e.join("a", 1, at(0))
+	token := e.acts(election.Claimed, a, at(0)).Leader.Token()
+	e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
+	e.remove("leader")
+	b := e.join("b", 1, at(1))
+	e.acts(election.Claimed, b, at(1))
+	require.EqualValues(t, 2, e.leader().Term)
+	require.Equal(t, 2+oneMore, e.leader().Ballot)
+}
+
+func lostLeaderByClock(t *testing.T, e *testElection) {
+	e.initialized()
+	a, _ := e.leads("a", 1, at(0))
+	b := e.join("b", 1, at(0))
+	e.remove("leader")
+	e.acts(election.Followed, b, at(1000)) // a lost record does not say when its lease ends
+	e.acts(election.Renewed, a, at(1))
+	e.remove("leader")
+	e.acts(election.Followed, b, at(1001))
+	e.acts(election.Followed, b, at(1010.9))
+	e.acts(election.Claimed, b, at(1011))
+}
+
+func lostLeaderRaised(t *testing.T, e *testElection) {
+	e.byDefault()
+	a := e.join("a", 1, at(0))
+	token := e.acts(election.Claimed, a, at(0)).Leader.Token()
+	e.remove("leader")
+	for range 2 { // the second time it changes nothing
+		leader, err := e.raise(1, 1)
+		require.NoError(t, err)
+		require.True(t, leader.Vacant())
+		require.EqualValues(t, 1, leader.Term)
+		require.Equal(t, 1+oneMore, leader.Ballot)
+		require.Equal(t, leader, e.leader())
+	}
+	require.ErrorIs(t, e.fenced(token), fdbelection.ErrFenced)
+	e.acts(election.Claimed, a, at(2))
+}
+
+// lostLeaderAndTerm: the term record is truncated after its term, or its ballot is so high
+// that the gap cannot be added.
+func lostLeaderAndTerm(t *testing.T, e *testElection) {
+	e.byDefault()
+	a := e.join("a", 1, at(0))
+	for term := range uint64(3) {
+		e.acts(election.Claimed, a, at(0), observing, election.EndedTerm(term))
+	}
+	leader, term := e.raw("leader"), e.raw("term")
+	cut := term[:len(term)-1]
+	full := subspace.AppendUint(slices.Clone(term[:len(term)-2]), 1<<62-1) // instead of ballot 3
+	for _, lost := range []func(){
+		func() { e.remove("leader") },
+		func() { e.spoil(leader[:len(leader)-1], "leader") },
+	} {
+		for _, value := range [][]byte{cut, full} {
+			lost()
+			e.spoil(value, "term")
+			before := e.dump()
+			_, err := e.raise(1, 1)
+			require.ErrorIs(t, err, fdbelection.ErrInvalidState)
+			for _, done := range e.repair(1) {
+				require.Empty(t, done.Done)
+			}
+			require.Equal(t, before, e.dump())
+		}
+	}
+}
+
+func lostLeaderReported(t *testing.T, e *testElection) {
+	e.byDefault()
+	a := e.join("a", 1, at(0))
+	token := e.acts(election.Claimed, a, at(0)).Leader.Token()
+	e.remove("leader")
+	_, err := read(e, e.GetLeaderRaw)
+	require.ErrorIs(t, err, fdbelection.ErrInvalidState)
+	require.ErrorContains(t, err, "raise-term")
+	status, err := read(e, e.ReadStatus)
+	require.NoError(t, err)
+	require.Equal(t, token, status.Leader.Token())
+	require.ErrorContains(t, status.Unreadable, "is missing although a term record stands")
+	e.remove("term") // now the records look as if there never was a leader
+	_, err = read(e, e.GetLeaderRaw)
+	require.NoError(t, err)
+}
+
+// lostElection: the records are cleared while "a" leads, and the election is created again at
+// once. "b" keeps its own observation, and "c" is new.
+func lostElection(t *testing.T, e *testElection) {
+	e.byDefault()
+	a, b := e.join("a", 1, at(0)), e.join("b", 1, at(0))
+	var seen election.Observation
+	e.acts(election.Claimed, a, at(0))
+	seen = seen.Next(e.leader(), at(1))
+	e.do(func(tr kv.Transaction) error {
+		begin, end := e.Subspace().Range()
+		tr.ClearRange(begin, end)
+		_, err := e.Initialize(tr)
+		return err
+	})
+	e.register(b, at(2))
+	seen = seen.Next(e.leader(), at(2))
+	e.acts(election.Followed, b, at(2), election.WithObservation(seen, at(2)))
+	seen = seen.Next(e.leader(), at(5))
+	e.acts(election.Followed, b, at(11.9), election.WithObservation(seen, at(11.9)))
+	e.acts(election.Claimed, b, at(12), election.WithObservation(seen, at(12)))
+	require.Equal(t, at(2), seen.LostAt)
+
+	// Notes in a candidate record that was not cleared have the same effect.
+	c := e.join("c", 1, at(12))
+	e.acts(election.Followed, c, at(12))
+	e.remove("leader")
+	e.remove("term")
+	e.acts(election.Followed, c, at(13))
+	e.acts(election.Followed, c, at(22.9))
+	e.acts(election.Claimed, c, at(23))
+	require.Equal(t, 10*time.Second, e.leader().LeaseDuration)
+}
+
+// lostLongerLease: "c" is new. It creates the election again with a short lease, and leads at
+// once. "b" has seen "a", which may lead until its longer lease ends.
+func lostLongerLease(t *testing.T, e *testElection) {
+	for _, end := range map[string]func(c election.Registration){
+		"it dies": func(election.Registration) {},
+		"it resigns": func(election.Registration) {
+			e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, e.leader().Token(), at(2)) })
+		},
+		"it can be preempted": func(c election.Registration) { e.acts(election.Renewed, c, at(8.5), observing) },
+	} {
+		e.do(func(tr kv.Transaction) error {
+			begin, end := e.Subspace().Range()
+			tr.ClearRange(begin, end)
+			return nil
+		})
+		e.byDefault()
+		a := e.join("a", 1, at(0))
+		e.acts(election.Claimed, a, at(0), observing)
+		seen := election.Observation{}.Next(e.leader(), at(1))
+		e.do(func(tr kv.Transaction) error {
+			begin, end := e.Subspace().Range()
+			tr.ClearRange(begin, end)
+			config := fdbelection.ConfigWithLease(time.Second)
+			config.PreemptionGrace, config.MinimumTenure = 0, 0
+			_, err := e.InitializeWithConfig(tr, config)
+			return err
+		})
+		c := e.join("c", 1, at(1))
+		e.acts(election.Claimed, c, at(1), observing)
+		for range 3 {
+			e.acts(election.Renewed, c, at(1), observing)
+		}
+		b := e.join("b", 2, at(1))
+		seen = seen.Lost(at(1)).Next(e.leader(), at(1))
+		end(c)
+		seen = seen.Next(e.leader(), at(8.5))
+		e.acts(election.Followed, b, at(10.9), election.WithObservation(seen, at(10.9)))
+		e.acts(election.Claimed, b, at(11), election.WithObservation(seen, at(11)))
+	}
+}
