@@ -12,7 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// transact runs fn b.N times, each in a transaction that commits.
+// transact runs fn once per iteration, each in a transaction that commits.
 func (b *bench) transact(n *testing.B, fn func(tr kv.Transaction, i int) error) {
 	n.Helper()
 	n.ReportAllocs()
@@ -46,23 +46,22 @@ func BenchmarkCycleFollower(n *testing.B) {
 	})
 }
 
-// BenchmarkClaim takes the seat over from an expired lease each time. Each
-// claim trims the history by one ClearRange, which walks the keys that earlier
-// ones have cleared within the five seconds that the database keeps; a new
-// election every 200 claims keeps that to what a real one sees.
+// BenchmarkClaim claims an expired leadership in each iteration. Each claim clears an old term
+// of the history, and memkv keeps the keys that were cleared in the last five seconds. A new
+// election every 200 claims keeps their number at what a real election has.
 func BenchmarkClaim(n *testing.B) {
 	n.ReportAllocs()
 	var b *bench
-	var contenders [2]election.Registration
+	var claimants [2]election.Registration
 	for i := 0; n.Loop(); i++ {
 		if i%200 == 0 {
 			n.StopTimer()
 			b = newBench(n)
-			contenders = [2]election.Registration{b.join("a", 1), b.join("b", 1)}
+			claimants = [2]election.Registration{b.join("a", 1), b.join("b", 1)}
 			n.StartTimer()
 		}
 		err := b.db.Transact(context.Background(), func(tr kv.Transaction) error {
-			result, err := b.TryClaimLeadership(tr, contenders[i%2].Identity, start.Add(time.Duration(i)*time.Minute))
+			result, err := b.TryClaimLeadership(tr, claimants[i%2].Identity, start.Add(time.Duration(i)*time.Minute))
 			if err == nil && result.Action != election.Claimed {
 				err = fmt.Errorf("%v instead of a claim", result.Action)
 			}
@@ -74,8 +73,7 @@ func BenchmarkClaim(n *testing.B) {
 	}
 }
 
-// BenchmarkFence is a transaction with one write and the fence; without it is
-// the same transaction alone.
+// BenchmarkFence compares a transaction of one write with and without the fence.
 func BenchmarkFence(n *testing.B) {
 	b := newBench(n)
 	token := b.cycle(b.join("me", 1), start).Leader.Token()

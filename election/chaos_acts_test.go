@@ -7,7 +7,7 @@ import (
 	"github.com/fdbelection/fdbelection"
 )
 
-// act lets a process begin one of the things that a process does.
+// act begins a random operation of a process.
 func (c *chaos) act(p *chaosProc) {
 	now := c.now.Add(p.offset)
 	me, token := p.Registration, p.token
@@ -18,7 +18,7 @@ func (c *chaos) act(p *chaosProc) {
 	}
 	n := c.rnd.IntN(24)
 	if n >= 14 && n < 21 && token.Term < c.check.leader.Term && !c.chance(3) {
-		n = 5 // most of the time only those who may have a say use their token
+		n = 5 // processes with a token of an old term rarely use it
 	}
 	switch {
 	case n < 1 || p.rejoin:
@@ -70,7 +70,7 @@ func (c *chaos) count(what string) func() { return func() { c.counts[what]++ } }
 
 func (c *chaos) cycle(p *chaosProc, me Registration, now time.Time) {
 	options := []CycleOption{WithObservation(p.seen, now)}
-	if c.chance(10) { // its belief has ended
+	if c.chance(10) { // it has ended its tenure
 		options = append(options, EndedTerm(p.token.Term))
 	}
 	c.begin("cycle", me.Identity, now, func(tr *chaosTx) error {
@@ -80,7 +80,7 @@ func (c *chaos) cycle(p *chaosProc, me Registration, now time.Time) {
 	})
 }
 
-// decided notes what a cycle did, and what its process learns from it.
+// decided notes what a cycle did, and what its process learns when it is acknowledged.
 func (c *chaos) decided(tr *chaosTx, p *chaosProc, result CycleResult) {
 	tr.action = result.Action
 	tr.onApply = c.count(result.Action.String())
@@ -89,10 +89,10 @@ func (c *chaos) decided(tr *chaosTx, p *chaosProc, result CycleResult) {
 	}
 	tr.acked = func() {
 		if p.Identity != tr.actor {
-			return // that incarnation is gone
+			return // the process has restarted
 		}
 		if result.Request.Kind != NoRequest {
-			p.intent = result.Request
+			p.request = result.Request
 		}
 		if result.Leads() {
 			p.token = result.Leader.Token()
@@ -102,11 +102,11 @@ func (c *chaos) decided(tr *chaosTx, p *chaosProc, result CycleResult) {
 
 func (c *chaos) handOver(p *chaosProc, me Registration, token Token, now time.Time) {
 	nonce, to := c.nonce(), c.procs[c.rnd.IntN(len(c.procs))].ID
-	if p.intent.Kind != ResignRequest && p.intent.about(token.Term) {
-		c.begin("yield", me.Identity, now, func(tr *chaosTx) error {
-			_, yielded, err := c.e.HandOver(tr, token, p.intent, now)
-			if yielded {
-				tr.onApply = c.count("yielded")
+	if p.request.Kind != ResignRequest && p.request.about(token.Term) {
+		c.begin("hand over", me.Identity, now, func(tr *chaosTx) error {
+			_, handedOver, err := c.e.HandOver(tr, token, p.request, now)
+			if handedOver {
+				tr.onApply = c.count("handed over by request")
 			}
 			return err
 		})
@@ -115,7 +115,7 @@ func (c *chaos) handOver(p *chaosProc, me Registration, token Token, now time.Ti
 	c.begin("transfer", me.Identity, now, func(tr *chaosTx) error {
 		tr.onApply = c.count("transferred")
 		_, err := c.e.TransferLeadership(tr, token, to, nonce, now)
-		if errors.Is(err, fdbelection.ErrInvalidCandidate) { // to itself, or it has no token yet
+		if errors.Is(err, fdbelection.ErrInvalidCandidate) { // the target is itself, or it has no token yet
 			return fdbelection.ErrNotLeader
 		}
 		return err
@@ -135,23 +135,23 @@ func (c *chaos) evict(p *chaosProc, now time.Time) {
 	})
 }
 
-// depose gives up the seat of whom an operator saw some time ago.
-func (c *chaos) depose() {
+// forceResign forces the leader to resign that an operator saw some time ago.
+func (c *chaos) forceResign() {
 	p := c.procs[c.rnd.IntN(len(c.procs))]
 	token, ballot := p.token, p.seen.Ballot
 	if c.chance(2) {
 		ballot = 0
 	}
-	c.begin("depose", Identity{}, c.now, func(tr *chaosTx) error {
+	c.begin("force resign", Identity{}, c.now, func(tr *chaosTx) error {
 		err := c.e.ForceResign(tr, token, ballot, c.now)
 		if errors.Is(err, fdbelection.ErrLeaderRenewed) {
-			c.counts["spared"]++
+			c.counts["kept after a renewal"]++
 		}
 		return err
 	})
 }
 
-// raise lifts the term somewhat, or not at all.
+// raise raises the term by a few, or tries a floor that is not higher.
 func (c *chaos) raise() {
 	floor := max(c.check.leader.Term+uint64(c.rnd.IntN(6)), 3) - 2
 	c.begin("raise", Identity{}, c.now, func(tr *chaosTx) error {

@@ -10,21 +10,21 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// chaosChecker replays the commit log and checks each commit against what
-// stood before it. The numbers are those of the invariants.
+// chaosChecker replays the commit log and checks each commit against the records before it.
+// The numbers in its messages are those of the invariants.
 type chaosChecker struct {
 	c       *chaos
 	rows    map[string][]byte
 	version int64 // of the newest commit
 
-	config fdbelection.Config
-	leader LeaderRecord
-	term   TermRecord
-	intent Request
+	config  fdbelection.Config
+	leader  LeaderRecord
+	term    TermRecord
+	request Request
 
 	leaderTouched int64 // the newest commit that wrote or settled the leader record
 	nonces        map[uuid.UUID]bool
-	stopped       map[Identity]int64 // by whom, and the version of its leaving
+	stopped       map[Identity]int64 // the version of the commit by which it left
 	holders       map[uint64]Identity
 }
 
@@ -61,14 +61,14 @@ func (k *chaosChecker) commit(tr *chaosTx) {
 	if wroteTerm {
 		k.checkTenure(tr, &before)
 	}
-	if k.intent != before.intent && k.intent.Kind != NoRequest && k.intent.Term != before.leader.Term {
-		k.failf(tr, "#25: an intent about term %d under term %d", k.intent.Term, before.leader.Term)
+	if k.request != before.request && k.request.Kind != NoRequest && k.request.Term != before.leader.Term {
+		k.failf(tr, "#25: a request about term %d in term %d", k.request.Term, before.leader.Term)
 	}
 	if tr.work != nil && (before.term.Token != *tr.work || !before.term.Held) {
-		k.failf(tr, "#4: fenced work of %v committed under %v", *tr.work, before.term)
+		k.failf(tr, "#4: fenced work of %v committed in %v", *tr.work, before.term)
 	}
 	if at, gone := k.stopped[tr.actor]; gone && entry.ReadVersion < at && tr.what != "leave" {
-		k.failf(tr, "#26: landed after its process had left")
+		k.failf(tr, "#26: committed after its process had left")
 	}
 	if tr.action == Followed {
 		k.checkFollower(tr, wrote)
@@ -106,7 +106,7 @@ func (k *chaosChecker) decode(tr *chaosTx) {
 	must(err)
 	k.leader, err = decodeLeader(keys.leader, k.rows[string(keys.leader)])
 	must(err)
-	k.intent, err = decodeRequest(keys.request, k.rows[string(keys.request)])
+	k.request, err = decodeRequest(keys.request, k.rows[string(keys.request)])
 	must(err)
 	if value, there := k.rows[string(keys.term)]; there {
 		k.term, err = decodeTerm(keys.term, value)
@@ -114,7 +114,7 @@ func (k *chaosChecker) decode(tr *chaosTx) {
 	}
 }
 
-// checkLeader: 1, 2, 3, 7 and the settling of 26.
+// checkLeader checks invariants 1, 2, 3 and 7, and settling of 26.
 func (k *chaosChecker) checkLeader(tr *chaosTx, before *chaosChecker, entry memkv.LogEntry, wrote bool) {
 	was, is := before.leader, k.leader
 	touches := slices.ContainsFunc(entry.WriteConflicts, func(r memkv.Range) bool {
@@ -123,7 +123,7 @@ func (k *chaosChecker) checkLeader(tr *chaosTx, before *chaosChecker, entry memk
 	})
 	if touches {
 		if entry.ReadVersion < before.leaderTouched {
-			k.failf(tr, "#26: written on a leader record that was settled or replaced since")
+			k.failf(tr, "#26: written after a read of a leader record that was settled or replaced since")
 		}
 		k.leaderTouched = entry.Version
 	}
@@ -139,11 +139,11 @@ func (k *chaosChecker) checkLeader(tr *chaosTx, before *chaosChecker, entry memk
 	}
 	switch {
 	case is.Term == was.Term && is.Vacant():
-		if was.Vacant() || is.Nonce != was.Nonce || tr.actor != was.Identity && tr.what != "depose" {
+		if was.Vacant() || is.Nonce != was.Nonce || tr.actor != was.Identity && tr.what != "force resign" {
 			k.failf(tr, "#8: %v vacated to %v", was, is)
 		}
-		if tr.what == "depose" {
-			k.c.counts["deposed"]++
+		if tr.what == "force resign" {
+			k.c.counts["forced to resign"]++
 		}
 		if tr.what == "leave" {
 			k.c.counts["left holding"]++
@@ -165,28 +165,28 @@ func (k *chaosChecker) checkLeader(tr *chaosTx, before *chaosChecker, entry memk
 	}
 }
 
-// checkRaise: it lowers nothing, ends no tenure above its floor, and leaves a
-// vacancy from which terms go on above it.
+// checkRaise: RaiseTerm lowers nothing, ends no tenure above its floor, and leaves leadership
+// vacant in a term from which the next one is above the floor.
 func (k *chaosChecker) checkRaise(tr *chaosTx, before *chaosChecker) {
 	was, is := before.leader, k.leader
 	switch {
 	case was.Term > tr.floor:
 		k.failf(tr, "a raise to %d ended %v", tr.floor, was)
 	case !is.Vacant() || is.Term != tr.floor || is.Ballot != max(was.Ballot+1, tr.floor):
-		k.failf(tr, "a raise to %d made %v of %v", tr.floor, is, was)
+		k.failf(tr, "a raise to %d changed the leader record to %v from %v", tr.floor, is, was)
 	case was.Vacant() && was.Term == tr.floor:
 		k.failf(tr, "a raise to %d was made twice", tr.floor)
 	}
-	if k.intent.Kind != NoRequest {
-		k.failf(tr, "#25: an intent outlived its term")
+	if k.request.Kind != NoRequest {
+		k.failf(tr, "#25: a request stands after its term")
 	}
 	k.c.counts["raised"]++
 	if !was.Vacant() {
-		k.c.counts["raised a held seat"]++
+		k.c.counts["raised a held leadership"]++
 	}
 }
 
-// checkBegin: 5, 6, 8, 13 and 14, by the config that the commit decided on.
+// checkBegin checks invariants 5, 6, 8, 13 and 14, by the config that the commit has read.
 func (k *chaosChecker) checkBegin(tr *chaosTx, before *chaosChecker) {
 	was, is, config := before.leader, k.leader, before.config
 	k.holders[is.Term] = is.Identity
@@ -200,7 +200,7 @@ func (k *chaosChecker) checkBegin(tr *chaosTx, before *chaosChecker) {
 	key := k.c.e.keys.candidate(is.ID)
 	holder, err := decodeCandidate(key, is.ID, k.rows[string(key)])
 	if err != nil || holder.Identity != is.Identity || holder.Role != Voter {
-		k.failf(tr, "#13: the new holder %v is no registered voter: %v", is.Identity, holder)
+		k.failf(tr, "#13: the new holder %v is not a registered voter: %v", is.Identity, holder)
 	}
 	legal := false
 	switch is.AcquireReason {
@@ -214,18 +214,18 @@ func (k *chaosChecker) checkBegin(tr *chaosTx, before *chaosChecker) {
 		legal = tr.actor == was.Identity && !is.Accepted
 	case AcquirePreemption:
 		legal = config.AllowPreemption && is.Priority > was.Priority &&
-			(tr.what == "yield" && tr.actor == was.Identity && !is.Accepted ||
+			(tr.what == "hand over" && tr.actor == was.Identity && !is.Accepted ||
 				config.PreemptionGrace == 0 && tr.actor == is.Identity)
 	}
 	if !legal {
-		k.failf(tr, "#5, #6: %v took over from %v by %v under %+v", is, was, is.AcquireReason, config)
+		k.failf(tr, "#5, #6: %v after %v by %v with %+v", is, was, is.AcquireReason, config)
 	}
-	if k.intent.Kind != NoRequest {
-		k.failf(tr, "#25: an intent outlived its term")
+	if k.request.Kind != NoRequest {
+		k.failf(tr, "#25: a request stands after its term")
 	}
 }
 
-// checkTenure: the term record says what the leader record says.
+// checkTenure checks that the term record agrees with the leader record.
 func (k *chaosChecker) checkTenure(tr *chaosTx, before *chaosChecker) {
 	switch {
 	case tr.what == "raise":
@@ -244,7 +244,7 @@ func (k *chaosChecker) checkTenure(tr *chaosTx, before *chaosChecker) {
 	}
 }
 
-// checkFollower: 15.
+// checkFollower checks invariant 15.
 func (k *chaosChecker) checkFollower(tr *chaosTx, wrote []string) {
 	keys := &k.c.e.keys
 	for _, key := range wrote {
@@ -254,7 +254,7 @@ func (k *chaosChecker) checkFollower(tr *chaosTx, wrote []string) {
 	}
 }
 
-// checkRanks: 11; the rank index holds the voters and nobody else.
+// checkRanks checks invariant 11: the rank index has exactly the voters.
 func (k *chaosChecker) checkRanks(tr *chaosTx) {
 	keys := &k.c.e.keys
 	want := map[string]bool{}
@@ -279,10 +279,10 @@ func (k *chaosChecker) checkRanks(tr *chaosTx) {
 	}
 	for key := range want {
 		if _, there := k.rows[key]; !there {
-			k.failf(tr, "#11: a voter without its rank")
+			k.failf(tr, "#11: a voter without a rank entry")
 		}
 	}
 	if ranks != len(want) {
-		k.failf(tr, "#11: %d ranks for %d voters", ranks, len(want))
+		k.failf(tr, "#11: %d rank entries for %d voters", ranks, len(want))
 	}
 }

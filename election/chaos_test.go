@@ -23,10 +23,10 @@ var (
 	chaosSeeds = flag.Uint64("chaos.seeds", 300, "how many seeds TestChaos runs")
 )
 
-// TestChaos interleaves transactions of several processes and operators at
-// random: each is begun, held open for a while, and committed or not, its
-// answer lost or not, under clocks that disagree. Every commit is checked
-// against the invariants (chaos_check_test.go).
+// TestChaos interleaves transactions of several processes and operators at random. Each is
+// held open for a while, then committed or cancelled, and its answer may be lost. The clocks
+// of the processes differ. Every commit is checked against the invariants
+// (chaos_check_test.go).
 func TestChaos(t *testing.T) {
 	if *chaosSeed != 0 {
 		runChaos(t, *chaosSeed)
@@ -44,11 +44,11 @@ func TestChaos(t *testing.T) {
 	t.Log(counts)
 	for _, what := range []string{
 		"claimed vacancy", "claimed expiry", "claimed preemption", "claimed reclaim", "renewed", "challenged",
-		"withdrew", "vacated", "yielded", "transferred", "resigned", "left holding", "evicted", "fenced", "refused", "conflict",
-		"deposed", "spared", "raised", "raised a held seat",
+		"withdrew", "vacated", "handed over by request", "transferred", "resigned", "left holding", "evicted", "fenced", "refused", "conflict",
+		"forced to resign", "kept after a renewal", "raised", "raised a held leadership",
 	} {
 		if counts[what] == 0 && *chaosSeeds >= 300 {
-			t.Errorf("no seed came to the situation %q", what)
+			t.Errorf("no seed reached the situation %q", what)
 		}
 	}
 }
@@ -59,7 +59,7 @@ type chaos struct {
 	rnd    *rand.Rand
 	e      *LeaderElection
 	db     *memkv.DB
-	now    time.Time // true time; each process has its own offset
+	now    time.Time // the true time, from which each process has its own offset
 	procs  []*chaosProc
 	open   []*chaosTx
 	check  chaosChecker
@@ -69,25 +69,25 @@ type chaos struct {
 type chaosProc struct {
 	Registration
 	offset  time.Duration
-	token   Token // the last one it was told of
+	token   Token // of its last tenure that was acknowledged
 	seen    Observation
-	list    []Candidate // as it saw them some time ago
-	intent  Request     // as it saw it some time ago
+	list    []Candidate // as it read them some time ago
+	request Request     // as it read it some time ago
 	stopped bool
-	rejoin  bool // it was told that it is not registered
+	rejoin  bool // its last operation returned ErrUnregisteredCandidate
 }
 
 // chaosTx is a transaction that is held open.
 type chaosTx struct {
 	kv.OwnedTransaction
 	what    string
-	actor   Identity  // whose attempt it is; empty for an operator
-	now     time.Time // by its actor's clock
+	actor   Identity  // the process; empty for an operator
+	now     time.Time // on the clock of the actor
 	action  Action    // of a cycle
 	work    *Token    // of fenced work
 	floor   uint64    // of a raise of the term
-	acked   func()    // what its actor learns where the answer arrives
-	onApply func()    // what becomes true when it is applied
+	acked   func()    // what its actor learns if the answer arrives
+	onApply func()    // called after the commit
 }
 
 func runChaos(t *testing.T, seed uint64) map[string]int {
@@ -160,7 +160,7 @@ func (c *chaos) step() {
 	case n < 10:
 		c.now = c.now.Add(time.Duration(c.rnd.Int64N(int64(6 * time.Second))))
 	case n < 12:
-		c.look(c.procs[c.rnd.IntN(len(c.procs))])
+		c.observe(c.procs[c.rnd.IntN(len(c.procs))])
 	case n == 12:
 		c.operate()
 	case n == 13 && c.chance(4):
@@ -174,8 +174,8 @@ func (c *chaos) step() {
 	}
 }
 
-// begin runs fn in a transaction and holds it open. Only known errors are
-// allowed.
+// begin runs fn in a transaction and holds it open. Any error that is not expected fails the
+// test.
 func (c *chaos) begin(what string, actor Identity, now time.Time, fn func(tr *chaosTx) error) {
 	owned, err := c.db.CreateTransaction(context.Background())
 	if err != nil {
@@ -204,7 +204,7 @@ func (c *chaos) begin(what string, actor Identity, now time.Time, fn func(tr *ch
 	c.open = append(c.open, tr)
 }
 
-// finish commits, or gives up, a transaction that is held open.
+// finish commits or cancels a transaction that is held open.
 func (c *chaos) finish(i int) {
 	tr := c.open[i]
 	c.open = slices.Delete(c.open, i, i+1)
@@ -226,7 +226,7 @@ func (c *chaos) finish(i int) {
 	if tr.onApply != nil {
 		tr.onApply()
 	}
-	if tr.acked != nil && !c.chance(4) { // else the answer is lost
+	if tr.acked != nil && !c.chance(4) { // otherwise the answer is lost
 		tr.acked()
 	}
 }
@@ -237,8 +237,8 @@ func (c *chaos) logf(format string, args ...any) {
 	}
 }
 
-// look lets a process read, on its own clock, what it will act on later.
-func (c *chaos) look(p *chaosProc) {
+// observe lets a process read what it will act on later.
+func (c *chaos) observe(p *chaosProc) {
 	err := c.db.ReadTransact(context.Background(), func(tr kv.ReadTransaction) error {
 		leader, err := c.e.GetLeaderRaw(tr)
 		if err != nil {
@@ -255,7 +255,7 @@ func (c *chaos) look(p *chaosProc) {
 	}
 }
 
-// operate is an act of an operator.
+// operate begins a random operation of an operator.
 func (c *chaos) operate() {
 	term, target := c.check.leader.Term, c.procs[c.rnd.IntN(len(c.procs))].ID
 	switch c.rnd.IntN(6) {
@@ -275,12 +275,12 @@ func (c *chaos) operate() {
 		})
 	case 1:
 		nonce := c.nonce()
-		c.begin("ask to resign", Identity{}, c.now, func(tr *chaosTx) error { return c.e.RequestResign(tr, term, nonce) })
+		c.begin("request resign", Identity{}, c.now, func(tr *chaosTx) error { return c.e.RequestResign(tr, term, nonce) })
 	case 2:
 		nonce := c.nonce()
-		c.begin("ask to transfer", Identity{}, c.now, func(tr *chaosTx) error {
+		c.begin("request transfer", Identity{}, c.now, func(tr *chaosTx) error {
 			err := c.e.RequestTransfer(tr, term, target, nonce)
-			if errors.Is(err, fdbelection.ErrInvalidCandidate) { // holds it already
+			if errors.Is(err, fdbelection.ErrInvalidCandidate) { // the target is the holder
 				return fdbelection.ErrNotLeader
 			}
 			return err
@@ -291,9 +291,9 @@ func (c *chaos) operate() {
 			return err
 		})
 	case 4:
-		c.depose()
+		c.forceResign()
 	case 5:
-		if c.chance(3) { // else little would be left of what takes several steps
+		if c.chance(3) { // more often, it would end most sequences of several steps
 			c.raise()
 		}
 	}

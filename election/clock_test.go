@@ -10,13 +10,13 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// Readings without a run would be taken for those of the next process under the same
-// id, if that has no incarnation either.
-func TestAClockWithoutARun(t *testing.T) {
+// TestClockWithoutRun: New gives a clock without a Run a random one. Otherwise the next process
+// with the same id could use the stored readings, if neither has an incarnation.
+func TestClockWithoutRun(t *testing.T) {
 	now := time.Unix(7, 0)
 	e := New(subspace.New("clock"), WithClock(Clock{Now: func() time.Time { return now }}))
 	require.NotEqual(t, uuid.Nil, e.clock.Run)
 	require.Equal(t, now, e.clock.Now())
 	again := New(subspace.New("clock"), WithClock(Clock{Now: e.clock.Now}))
-	require.Equal(t, e.clock.Run, again.clock.Run, "it is the same in the whole process")
+	require.Equal(t, e.clock.Run, again.clock.Run, "the Run is the same in the whole process")
 }

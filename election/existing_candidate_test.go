@@ -12,7 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// takeOver has a newcomer take the place of what it has seen.
+// takeOver registers a new process if the existing candidate is still as seen.
 func (b *bench) takeOver(me election.Registration, seen *election.ExistingCandidate) (found *election.ExistingCandidate) {
 	b.t.Helper()
 	b.do(func(tr kv.Transaction) (err error) {
@@ -35,20 +35,20 @@ func newcomer(id string) election.Registration {
 	return election.Registration{Identity: election.Identity{ID: id, Incarnation: uuid.New()}}
 }
 
-// A newcomer enters where there is no other incarnation, and replaces one that it has
-// seen exactly as it stands. Every sign of life between keeps it out.
+// TestTakeOver: a new process registers if its id is free, and replaces an incarnation whose
+// record is still as it was seen. Any write of that incarnation in between prevents it.
 func TestTakeOver(t *testing.T) {
 	b := newBench(t)
 	first := newcomer("a")
 	require.Nil(t, b.takeOver(first, nil), "the id is free")
-	require.Nil(t, b.takeOver(first, nil), "its own record is not another process's")
+	require.Nil(t, b.takeOver(first, nil), "its own record does not block it")
 	require.EqualValues(t, 2, b.candidate("a").Heartbeats)
 
 	second := newcomer("a")
 	seen := b.takeOver(second, nil)
 	require.Equal(t, b.candidate("a"), seen.Candidate)
 	require.True(t, seen.Leader.Vacant())
-	require.Equal(t, first.Identity, b.candidate("a").Identity, "nothing is written")
+	require.Equal(t, first.Identity, b.candidate("a").Identity, "nothing was written")
 
 	for name, act := range map[string]func(tr kv.Transaction) error{
 		"a heartbeat": func(tr kv.Transaction) error { return b.HeartbeatCandidate(tr, first, start) },
@@ -98,8 +98,8 @@ func TestTakeOver(t *testing.T) {
 	})
 }
 
-// A seat that others hand to a dead incumbent is not a sign of its life, and what others
-// do with the seat is none either.
+// TestTakeOverOfASuccessor: if others hand leadership to the existing candidate, that does not
+// show that it is alive. Neither does what others do with leadership afterwards.
 func TestTakeOverOfASuccessor(t *testing.T) {
 	b := newBench(t)
 	a, holder := b.join("a", 0), b.join("holder", 0)
@@ -120,13 +120,13 @@ func TestTakeOverOfASuccessor(t *testing.T) {
 	b.do(func(tr kv.Transaction) error { return b.ResignLeadership(tr, found.Leader.Token(), start) })
 	b.cycle(third, start)
 	again := b.takeOver(second, found)
-	require.NotNil(t, again, "the seat on whose lease it counted is another's")
+	require.NotNil(t, again, "another candidate leads, so the ballot has changed")
 	require.False(t, found.ChangedIn(again))
 	require.Nil(t, b.takeOver(second, again))
 }
 
-// A seat that is claimed between the read and the commit of a take-over makes it
-// conflict.
+// TestTakeOverConflictsWithAClaim: a claim between the read and the commit of a take-over makes
+// it conflict.
 func TestTakeOverConflictsWithAClaim(t *testing.T) {
 	b := newBench(t, func(c *fdbelection.Config) { c.Expiry = fdbelection.ExpiryByClock })
 	a, other := b.join("a", 0), b.join("other", 0)
@@ -147,8 +147,8 @@ func TestTakeOverConflictsWithAClaim(t *testing.T) {
 	require.True(t, found.Leader.HeldBy(other.Identity))
 }
 
-// A heartbeat that is committed between the read and the commit of a take-over makes it
-// conflict, and the next attempt leaves the incumbent alone.
+// TestTakeOverConflictsWithAHeartbeat: a heartbeat between the read and the commit of a
+// take-over makes it conflict, and the next attempt does not replace the candidate.
 func TestTakeOverConflictsWithAHeartbeat(t *testing.T) {
 	b := newBench(t)
 	a := b.join("a", 0)
@@ -169,8 +169,8 @@ func TestTakeOverConflictsWithAHeartbeat(t *testing.T) {
 	require.Equal(t, a.Identity, b.candidate("a").Identity)
 }
 
-// The history names a duplicate, once for each term, under the term that stands. It is
-// trimmed with it.
+// TestRecordDuplicate: the history has one EventDuplicate for each term, under the current
+// term. It is trimmed with the other events of the term.
 func TestRecordDuplicate(t *testing.T) {
 	b := newBench(t, func(c *fdbelection.Config) { c.HistoryLimit = 2 })
 	a := b.join("a", 0)
@@ -188,7 +188,7 @@ func TestRecordDuplicate(t *testing.T) {
 		return events
 	}
 	record(0)
-	require.Equal(t, []election.EventKind{election.EventDuplicate}, kindsOf(events()), "before the first term")
+	require.Equal(t, []election.EventKind{election.EventDuplicate}, kindsOf(events()), "in term 0")
 	leader := b.cycle(a, start).Leader
 	record(1)
 	record(2)
@@ -225,8 +225,8 @@ func kindsOf(events []election.Event) (kinds []election.EventKind) {
 	return kinds
 }
 
-// It depends on the term, so that it cannot be left behind under one that is over, and
-// not on renewals.
+// TestRecordDuplicateDependsOnTheTerm: an EventDuplicate conflicts with a change of the term,
+// and not with a renewal.
 func TestRecordDuplicateDependsOnTheTerm(t *testing.T) {
 	b := newBench(t)
 	a := b.join("a", 0)

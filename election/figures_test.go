@@ -17,7 +17,7 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// bench is one election on a memkv, with its counters at hand.
+// bench is one election on a memkv whose counters the test reads.
 type bench struct {
 	*election.LeaderElection
 	t  testing.TB
@@ -61,9 +61,8 @@ func (b *bench) cycle(me election.Registration, now time.Time) (result election.
 	return result
 }
 
-// TestRule02_one_wave_of_reads counts, for every function that reads single
-// records, one wave and no more. The exceptions that the design allows are
-// cases of their own.
+// TestRule02_one_wave_of_reads checks that every function reads in one wave. The exceptions
+// that the design allows are separate cases.
 func TestRule02_one_wave_of_reads(t *testing.T) {
 	grace := func(c *fdbelection.Config) { c.PreemptionGrace = time.Second }
 	b := newBench(t, grace)
@@ -72,7 +71,7 @@ func TestRule02_one_wave_of_reads(t *testing.T) {
 	token := first.Leader.Token()
 	nonce := uuid.New()
 	late := start.Add(time.Minute)
-	intent := b.cycle(challenger, start).Request
+	request := b.cycle(challenger, start).Request
 	fresh := election.Registration{Identity: election.Identity{ID: "fresh"}}
 	calls := []struct {
 		name  string
@@ -110,16 +109,16 @@ func TestRule02_one_wave_of_reads(t *testing.T) {
 			_, err := b.RunElectionCycle(tr, leader, start, election.WithObservation(election.Observation{}, start))
 			return err
 		}},
-		{"RunElectionCycle, leader that is challenged", 2, func(tr kv.Transaction) error { _, err := b.RunElectionCycle(tr, leader, start); return err }},
+		{"RunElectionCycle, leader with a preemption request", 2, func(tr kv.Transaction) error { _, err := b.RunElectionCycle(tr, leader, start); return err }},
 		{"RunElectionCycle, follower", 1, func(tr kv.Transaction) error { _, err := b.RunElectionCycle(tr, follower, start); return err }},
 		{"RunElectionCycle, challenger", 1, func(tr kv.Transaction) error { _, err := b.RunElectionCycle(tr, challenger, start); return err }},
-		{"RunElectionCycle, take-over", 1, func(tr kv.Transaction) error { _, err := b.RunElectionCycle(tr, follower, late); return err }},
+		{"RunElectionCycle, claim", 1, func(tr kv.Transaction) error { _, err := b.RunElectionCycle(tr, follower, late); return err }},
 		{"RequireLeadership", 1, func(tr kv.Transaction) error { return b.RequireLeadership(tr, token) }},
 		{"TransferLeadership", 1, func(tr kv.Transaction) error {
 			_, err := b.TransferLeadership(tr, token, "follower", nonce, start)
 			return err
 		}},
-		{"Yield", 1, func(tr kv.Transaction) error { _, _, err := b.HandOver(tr, token, intent, start); return err }},
+		{"HandOver", 1, func(tr kv.Transaction) error { _, _, err := b.HandOver(tr, token, request, start); return err }},
 		{"RejoinCandidate", 1, func(tr kv.Transaction) error { return b.RejoinCandidate(tr, fresh, start) }},
 		{"ReadStatus", 1, func(tr kv.Transaction) error { _, err := b.ReadStatus(tr); return err }},
 		{"CancelRequest", 1, func(tr kv.Transaction) error { return b.CancelRequest(tr, nonce) }},
@@ -140,7 +139,7 @@ func TestRule02_one_wave_of_reads(t *testing.T) {
 			require.Equal(t, test.waves, b.db.Counters().Sub(before).ReadWaves)
 		})
 	}
-	t.Run("the first claim of all looks for a lost leader record", func(t *testing.T) {
+	t.Run("the first claim of an election looks for a lost leader record", func(t *testing.T) {
 		b := newBench(t)
 		me := b.join("me", 1)
 		before := b.db.Counters()
@@ -149,9 +148,9 @@ func TestRule02_one_wave_of_reads(t *testing.T) {
 	})
 }
 
-// TestInvariant15_losers_write_only_their_own_record looks into the write sets
-// of followers and observers.
-func TestInvariant15_losers_write_only_their_own_record(t *testing.T) {
+// TestInvariant15_followers_write_only_their_own_record compares all records before and after
+// the cycles of a follower and an observer.
+func TestInvariant15_followers_write_only_their_own_record(t *testing.T) {
 	b := newBench(t)
 	b.cycle(b.join("leader", 5), start)
 	observer := election.Registration{Identity: election.Identity{ID: "observer"}, Role: election.Observer}
@@ -182,8 +181,8 @@ func rows(t *testing.T, db kv.Database, begin, end []byte) []kv.KeyValue {
 	return all
 }
 
-// TestFollowersCauseNoConflicts interleaves 10 000 cycles of one leader and
-// 100 followers, each cycle held open while the next ones begin.
+// TestFollowersCauseNoConflicts interleaves 10 000 cycles of one leader and 100 followers. Each
+// cycle is held open while the next ones begin.
 func TestFollowersCauseNoConflicts(t *testing.T) {
 	const followers, cycles, overlap = 100, 10_000, 7
 	b := newBench(t)
@@ -216,8 +215,8 @@ func TestFollowersCauseNoConflicts(t *testing.T) {
 	require.Zero(t, did.Conflicts)
 }
 
-// TestFencedWorkAcrossRenewalsAndTenures holds 1 000 fenced transactions open
-// across renewals, and 1 000 across a change of tenure.
+// TestFencedWorkAcrossRenewalsAndTenures holds 1 000 fenced transactions open during renewals,
+// and 1 000 during a change of tenure.
 func TestFencedWorkAcrossRenewalsAndTenures(t *testing.T) {
 	const transactions = 1000
 	b := newBench(t)

@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/format.txt")
 
-// These values stand in docs/format.md too.
+// docs/format.md has the same values.
 var (
 	goldenSpace = subspace.New("app", "elections", "main")
 	goldenStamp = subspace.Versionstamp{Transaction: [10]byte{0, 0, 0, 0x12, 0x34, 0x56, 0x78, 0x9a, 0, 1}, User: 2}
@@ -71,7 +71,7 @@ func goldenLeader() LeaderRecord {
 	}
 }
 
-var goldenIntent = Request{
+var goldenRequest = Request{
 	Kind: PreemptionRequest, Term: 42, Identity: goldenOther, Nonce: goldenNonce, Counter: 9, Priority: 101,
 }
 
@@ -108,7 +108,7 @@ func goldenRecords() []goldenRecord {
 			func(key, v []byte) (any, error) {
 				id, ok := k.candidateID(key)
 				if !ok {
-					return nil, errors.New("it is not the key of a candidate")
+					return nil, errors.New("not the key of a candidate")
 				}
 				return decodeCandidate(key, id, v)
 			}, candidate,
@@ -125,7 +125,7 @@ func goldenRecords() []goldenRecord {
 			RankEntry{ID: "node-a", Priority: -7, Versionstamp: goldenStamp},
 		},
 		{"rank, template", k.rankOf(&joining), []byte{}, nil, nil},
-		{"intent", k.request, goldenIntent.encode(), func(k, v []byte) (any, error) { return decodeRequest(k, v) }, goldenIntent},
+		{"intent", k.request, goldenRequest.encode(), func(k, v []byte) (any, error) { return decodeRequest(k, v) }, goldenRequest},
 		{
 			"history", k.event(42, EventBegan), goldenEvent.encode(),
 			func(key, v []byte) (any, error) { event, _, err := k.decodeEvent(key, v); return event, err }, goldenEvent,
@@ -133,8 +133,8 @@ func goldenRecords() []goldenRecord {
 	}
 }
 
-// TestFormatIsGolden compares every record with testdata/format.txt, which
-// other languages can test themselves against, and reads it back.
+// TestFormatIsGolden compares every record with testdata/format.txt, and reads it back. Programs
+// in other languages can use the same file.
 func TestFormatIsGolden(t *testing.T) {
 	var now strings.Builder
 	now.WriteString("# Golden records: a name, the key in hex, the value in hex. docs/format.md says what they hold.\n")
@@ -152,11 +152,11 @@ func TestFormatIsGolden(t *testing.T) {
 	}
 	golden, err := os.ReadFile("testdata/format.txt")
 	require.NoError(t, err)
-	require.Equal(t, string(golden), now.String(), "the stored format has changed; if that is meant, run this test with -update")
+	require.Equal(t, string(golden), now.String(), "the stored format has changed; if you meant to change it, run this test with -update")
 }
 
-// TestRecordsWithoutLaterElements reads what programs wrote before some elements were
-// added: those are missing, and the rest is the same.
+// TestRecordsWithoutLaterElements reads records of programs from before some elements were
+// added.
 func TestRecordsWithoutLaterElements(t *testing.T) {
 	k := newKeys(goldenSpace)
 	before := func(text string) []byte {
@@ -177,8 +177,8 @@ func TestRecordsWithoutLaterElements(t *testing.T) {
 	require.Equal(t, goldenCandidate(), candidate)
 }
 
-// TestTemplatesPointAtTheStamp puts a stamp into each template as a commit
-// does, and reads the result.
+// TestTemplatesPointAtTheStamp writes a versionstamp to the position that a template names, as
+// a commit does, and reads the result.
 func TestTemplatesPointAtTheStamp(t *testing.T) {
 	k := newKeys(goldenSpace)
 	c := goldenCandidate()
@@ -193,6 +193,7 @@ func TestTemplatesPointAtTheStamp(t *testing.T) {
 	require.Equal(t, goldenStamp, rank.Versionstamp)
 }
 
+// stamped returns the value that a commit makes of a template.
 func stamped(t *testing.T, template []byte) []byte {
 	t.Helper()
 	n := len(template) - 4
@@ -202,8 +203,8 @@ func stamped(t *testing.T, template []byte) []byte {
 	return template[:n]
 }
 
-// FuzzDecode gives any bytes to every decoder: a value or an InvalidStateError,
-// and never a panic. A value that was read is written and read again alike.
+// FuzzDecode passes any bytes to every decoder. It returns a value or an InvalidStateError, and
+// never panics. A value that was read can be written and read again.
 func FuzzDecode(f *testing.F) {
 	for i, r := range goldenRecords() {
 		f.Add(i, r.key, r.value)
@@ -216,7 +217,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return err == nil
 		}
-		value = append([]byte{}, value...) // never nil: there is such a key
+		value = append([]byte{}, value...) // never nil, which would mean that there is no record
 		if c, err := decodeConfig(key, value); check(err) {
 			again, err := decodeConfig(key, encodeConfig(c))
 			require.NoError(t, err)
@@ -249,7 +250,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// clamped is l with its times in the range that is written.
+// clamped returns l with its times in the range that is stored.
 func clamped(l LeaderRecord) LeaderRecord {
 	l.LeaseExpiry, l.AcquiredAt = instant(l.LeaseExpiry), instant(l.AcquiredAt)
 	return l

@@ -10,8 +10,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// TestRangesOfRecords: a range of records begins with its lowest possible key, and ends
-// before the first key of another type. What lies there belongs to others.
+// TestRangesOfRecords: a range of records contains the lowest and the highest possible key, and
+// ends before the first key of another type, which may belong to another election.
 func TestRangesOfRecords(t *testing.T) {
 	k := newKeys(subspace.New("ranges"))
 	rank := func(priority int32) []byte {

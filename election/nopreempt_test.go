@@ -8,8 +8,8 @@ import (
 	"github.com/fdbelection/fdbelection"
 )
 
-// A candidate that must not preempt yet takes an open seat like any other, and neither
-// preempts nor challenges.
+// TestNoPreempt: with NoPreempt, a candidate claims a vacant or expired leadership, and neither
+// preempts nor requests preemption.
 func TestNoPreempt(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -18,17 +18,17 @@ func TestNoPreempt(t *testing.T) {
 		with    decision
 	}{
 		{"preemption at once", func(v *view, _ *caller) { v.config.PreemptionGrace = 0 }, decision{Claimed, AcquirePreemption}, decision{action: Followed}},
-		{"a challenge", func(v *view, _ *caller) { v.config.PreemptionGrace = 5 }, decision{action: RequestedPreemption}, decision{action: Followed}},
-		{"a challenge that stands", func(v *view, c *caller) {
+		{"a preemption request", func(v *view, _ *caller) { v.config.PreemptionGrace = 5 }, decision{action: RequestedPreemption}, decision{action: Followed}},
+		{"a preemption request that stands", func(v *view, c *caller) {
 			v.config.PreemptionGrace = 5
 			v.request = Request{Kind: PreemptionRequest, Term: 3, Identity: c.Identity, Priority: c.priority}
 		}, decision{action: RequestedPreemption}, decision{action: Withdrew}},
 		{"a vacancy", func(v *view, _ *caller) { v.leader = v.leader.vacated(second(0)) }, decision{Claimed, AcquireVacancy}, decision{Claimed, AcquireVacancy}},
-		{"a lease that is over", func(_ *view, c *caller) { c.now = second(10) }, decision{Claimed, AcquireExpiry}, decision{Claimed, AcquireExpiry}},
-		{"the own seat", func(_ *view, c *caller) { asHolder(c) }, decision{action: Renewed}, decision{action: Renewed}},
+		{"an expired lease", func(_ *view, c *caller) { c.now = second(10) }, decision{Claimed, AcquireExpiry}, decision{Claimed, AcquireExpiry}},
+		{"its own tenure", func(_ *view, c *caller) { asHolder(c) }, decision{action: Renewed}, decision{action: Renewed}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v, me := decidingBase()
+			v, me := decideBase()
 			v.config.Expiry, v.config.MinimumTenure, me.priority = fdbelection.ExpiryByClock, 0, 6
 			c.change(v, me)
 			require.Equal(t, c.without, decide(v, me))

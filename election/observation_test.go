@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMayBegin: after a leader record disappeared, the longer of its lease and that of the
+// TestMayClaim: after a leader record was lost, the longer of its lease and the lease of the
 // config has to pass.
-func TestMayBegin(t *testing.T) {
+func TestMayClaim(t *testing.T) {
 	seen := Observation{}.Next(LeaderRecord{Ballot: 3, Term: 1, Identity: meA, LeaseDuration: 10 * time.Second}, second(0))
 	lost := seen.Lost(second(1))
 	for _, c := range []struct {
@@ -19,7 +19,7 @@ func TestMayBegin(t *testing.T) {
 		want  bool
 	}{
 		{Observation{}, 10 * time.Second, 0, true},
-		{seen, 10 * time.Second, 0, true}, // it stands: others judge that
+		{seen, 10 * time.Second, 0, true}, // the record is not lost
 		{lost, 5 * time.Second, 10.9, false},
 		{lost, 5 * time.Second, 11, true},
 		{lost, 20 * time.Second, 20.9, false},

@@ -13,8 +13,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// A claim whose answer was lost, and whose second run is cut short, is not
-// taken for absent.
+// The answer of a claim is lost, and its second attempt is cancelled. The outcome must not be
+// kv.NotCommitted.
 func TestTransactRemembersAnAttemptThatMayHaveCommitted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	lost := false

@@ -20,13 +20,13 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// cyclingEnv makes the test binary a process that runs cycles on the store that
-// it names, until its standard input ends.
+// cyclingEnv names a store. If it is set, the test binary runs cycles on that store until its
+// standard input ends.
 const cyclingEnv = "ELECTION_TEST_CYCLES_ON"
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(cyclingEnv); path != "" {
-		if err := cycleUntilTold(path); err != nil {
+		if err := cycleUntilStdinEnds(path); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func cycleUntilTold(path string) error {
+func cycleUntilStdinEnds(path string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
@@ -54,7 +54,7 @@ func cycleUntilTold(path string) error {
 	return nil
 }
 
-// cycler joins the election in a store, and returns what runs a cycle in it.
+// cycler registers a candidate in a store, and returns a function that runs a cycle.
 func cycler(ctx context.Context, path string) (func() error, error) {
 	db, err := filekv.Open(path, filekv.Options{})
 	if err != nil {
@@ -76,8 +76,8 @@ func cycler(ctx context.Context, path string) (func() error, error) {
 	}, err
 }
 
-// BenchmarkCycleThreeProcesses runs cycles on one file while two other
-// processes do the same without a pause.
+// BenchmarkCycleThreeProcesses runs cycles on one file while two other processes do the same
+// without pauses.
 func BenchmarkCycleThreeProcesses(n *testing.B) {
 	path := filepath.Join(n.TempDir(), "store") // removed after the processes have ended
 	cycle, err := cycler(n.Context(), path)

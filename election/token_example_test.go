@@ -49,8 +49,8 @@ func ExampleParseToken() {
 	// afterwards: true
 }
 
-// setenvAsRunDoes makes an election with a leader, and sets the variables that its
-// command would find. The leader resigns when resign is called.
+// setenvAsRunDoes creates an election with a leader, and sets the environment variables that
+// "fdbelect run" sets. The leader resigns when resign is called.
 func setenvAsRunDoes(ctx context.Context, db kv.Database) (resign func()) {
 	e := election.New(subspace.New("fdbelection", "default"))
 	me := election.Registration{Identity: election.Identity{ID: "host-1"}}

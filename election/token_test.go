@@ -30,8 +30,8 @@ func TestTokenText(t *testing.T) {
 	require.Equal(t, plain, parsed)
 }
 
-// rubbishTokens are texts that are no token, each for a reason of its own.
-var rubbishTokens = func() map[string]string {
+// invalidTokens are texts that are not a token, each for another reason.
+var invalidTokens = func() map[string]string {
 	const incarnation, nonce = "11111111-2222-3333-4444-555555555555", "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 	join := func(parts ...string) string { return strings.Join(parts, ":") }
 	return map[string]string{
@@ -48,24 +48,24 @@ var rubbishTokens = func() map[string]string {
 		"a term too high":              join("18446744073709551616", incarnation, nonce, "a"),
 		"a space before":               " " + join("42", incarnation, nonce, "a"),
 		"a line end after":             join("42", incarnation, nonce, "a\n"),
-		"no UUID":                      join("42", "1111", nonce, "a"),
-		"no UUID for a nonce":          join("42", incarnation, "bbbb", "a"),
+		"not a UUID":                   join("42", "1111", nonce, "a"),
+		"a nonce that is not a UUID":   join("42", incarnation, "bbbb", "a"),
 		"a UUID in capitals":           join("42", incarnation, strings.ToUpper(nonce), "a"),
 		"a UUID in braces":             join("42", "{"+incarnation+"}", nonce, "a"),
 		"a broken escape":              join("42", incarnation, nonce, "%2"),
-		"an escape without need":       join("42", incarnation, nonce, "%61"),
+		"an unnecessary escape":        join("42", incarnation, nonce, "%61"),
 		"a control character":          join("42", incarnation, nonce, "%1B%5B2J"),
 		"a raw control character":      join("42", incarnation, nonce, "\x1b[2J"),
 		"a NUL":                        join("42", incarnation, nonce, "a%00"),
-		"no UTF-8":                     join("42", incarnation, nonce, "%FF"),
-		"raw bytes that are no UTF-8":  join("42", incarnation, nonce, "\xff"),
+		"not UTF-8":                    join("42", incarnation, nonce, "%FF"),
+		"raw bytes that are not UTF-8": join("42", incarnation, nonce, "\xff"),
 		"an id too long":               join("42", incarnation, nonce, strings.Repeat("a", MaxIDBytes+1)),
-		"a text without end":           strings.Repeat("4", 1<<20),
+		"a very long text":             strings.Repeat("4", 1<<20),
 	}
 }()
 
-func TestParseTokenRefusesRubbish(t *testing.T) {
-	for name, text := range rubbishTokens {
+func TestParseTokenRefusesInvalidText(t *testing.T) {
+	for name, text := range invalidTokens {
 		t.Run(name, func(t *testing.T) {
 			token, err := ParseToken(text)
 			require.Error(t, err)
@@ -78,10 +78,10 @@ func TestParseTokenRefusesRubbish(t *testing.T) {
 	}
 }
 
-// FuzzParseToken: a text is refused, or is exactly how its token is written.
+// FuzzParseToken: ParseToken refuses a text, or the text is what Text returns for its token.
 func FuzzParseToken(f *testing.F) {
 	f.Add(Token{Term: 42, Identity: goldenID, Nonce: uuid.Max}.Text())
-	for _, text := range rubbishTokens {
+	for _, text := range invalidTokens {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
