@@ -17,18 +17,18 @@ import (
 
 // TestRecordsAreStampedByTheWallClock, which people and other processes compare.
 func TestRecordsAreStampedByTheWallClock(t *testing.T) {
-	wall := func(b *bench, at time.Time) {
+	wall := func(b *fixture, at time.Time) {
 		b.Helper()
 		require.WithinDuration(b, epoch.Add(time.Hour), at, time.Minute)
 	}
-	b := newBench(t).register(alice)
+	b := newFixture(t).register(alice)
 	wall(b, b.candidate("alice").LastHeartbeat)
 	for _, kind := range []machine.Kind{machine.Rejoin, machine.Heartbeat, machine.ElectionCycle} {
 		b.transact(func(tr kv.Transaction) error { return b.election.HeartbeatCandidate(tr, alice, epoch) })
 		require.NoError(t, b.run(machine.Operation{Kind: kind}).Err)
 		wall(b, b.candidate("alice").LastHeartbeat)
 	}
-	leader := b.seat()
+	leader := b.leader()
 	wall(b, leader.AcquiredAt)
 
 	ended := func() {
@@ -44,7 +44,7 @@ func TestRecordsAreStampedByTheWallClock(t *testing.T) {
 	first := election.Request{Kind: election.TransferRequest, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8}}
 	a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: first})
 	require.NoError(t, a.Err)
-	require.Equal(t, b.seat(), a.Status.Leader)
+	require.Equal(t, b.leader(), a.Status.Leader)
 	require.True(t, a.Status.Leader.Vacant())
 	ended()
 	b.claim(alice)
@@ -53,10 +53,10 @@ func TestRecordsAreStampedByTheWallClock(t *testing.T) {
 
 	b.register(alice, bob)
 	leader = b.claim(alice)
-	intent := b.request(func(tr kv.Transaction) error {
+	request := b.request(func(tr kv.Transaction) error {
 		return b.election.RequestTransfer(tr, leader.Term, "bob", uuid.UUID{3})
 	})
-	a = b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: intent})
+	a = b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: request})
 	require.NoError(t, a.Err)
 	wall(b, a.Status.Leader.AcquiredAt)
 
@@ -80,7 +80,7 @@ func TestRecordsAreStampedByTheWallClock(t *testing.T) {
 // election is gone.
 func TestAnErrorIsStamped(t *testing.T) {
 	for _, kind := range []machine.Kind{machine.ReadLeader, machine.Heartbeat, machine.ElectionCycle, machine.Settle, machine.List, machine.Register} {
-		b := newBench(t)
+		b := newFixture(t)
 		if kind == machine.List {
 			b.before = once(memkv.CallRead, kv.CodeIOError)
 		}
@@ -88,7 +88,7 @@ func TestAnErrorIsStamped(t *testing.T) {
 		require.Error(t, a.Err, "%s", kind)
 		require.True(t, !a.Start.IsZero() && a.Start.Before(a.Seen), "%s", kind)
 	}
-	_, a := newBench(t).executor.Arm(t.Context(), machine.Operation{Kind: machine.WatchTerm, Me: alice})
+	_, a := newFixture(t).executor.Arm(t.Context(), machine.Operation{Kind: machine.WatchTerm, Me: alice})
 	require.Error(t, a.Err)
 	require.True(t, a.Start.Before(a.Seen))
 }
@@ -101,7 +101,7 @@ func TestWhatItWroteIsSeenOnceItIsThere(t *testing.T) {
 			if !led && kind != machine.ElectionCycle {
 				continue
 			}
-			b := newBench(t).register(alice, bob)
+			b := newFixture(t).register(alice, bob)
 			op := machine.Operation{Kind: kind}
 			if led {
 				op.Token = b.claim(alice).Token()
@@ -128,7 +128,7 @@ func TestWhatItWroteIsSeenOnceItIsThere(t *testing.T) {
 // TestAFollowersCycleIsSeenAtItsReads: its commit wrote a heartbeat, and tells nothing new
 // of the seat. A later stamp would delay the take-over.
 func TestAFollowersCycleIsSeenAtItsReads(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	b.claim(bob)
 	var committing time.Time
 	b.before = func(c *memkv.Call) error {
@@ -146,11 +146,11 @@ func TestAFollowersCycleIsSeenAtItsReads(t *testing.T) {
 // TestEachAttemptAnswersForItself: nothing of one that failed is left in the answer.
 func TestEachAttemptAnswersForItself(t *testing.T) {
 	t.Run("a renewal", func(t *testing.T) {
-		b := newBench(t).register(alice, bob)
+		b := newFixture(t).register(alice, bob)
 		token := b.claim(alice).Token()
 		b.request(func(tr kv.Transaction) error { return b.election.RequestResign(tr, token.Term, uuid.UUID{3}) })
 		b.before = func(c *memkv.Call) error {
-			if c.Kind == memkv.CallCommit && b.seat().HeldBy(alice.Identity) {
+			if c.Kind == memkv.CallCommit && b.leader().HeldBy(alice.Identity) {
 				b.claim(bob)
 			}
 			return nil
@@ -161,7 +161,7 @@ func TestEachAttemptAnswersForItself(t *testing.T) {
 		require.True(t, a.Status.Leader.HeldBy(bob.Identity))
 	})
 	t.Run("a look", func(t *testing.T) {
-		b := newBench(t).register(alice, bob)
+		b := newFixture(t).register(alice, bob)
 		b.claim(bob)
 		leader := b.claim(bob)
 		waves := 0
@@ -182,7 +182,7 @@ func TestEachAttemptAnswersForItself(t *testing.T) {
 		require.Len(t, a.Missed, 2)
 	})
 	t.Run("a registration", func(t *testing.T) {
-		b := newBench(t).register(alice, bob)
+		b := newFixture(t).register(alice, bob)
 		b.claim(bob)
 		younger := alice
 		younger.Incarnation = uuid.UUID{9}
@@ -211,7 +211,7 @@ func TestEachAttemptAnswersForItself(t *testing.T) {
 		require.Equal(t, younger.Identity, b.candidate("alice").Identity)
 	})
 	t.Run("a list", func(t *testing.T) {
-		b := newBench(t).register(alice, bob)
+		b := newFixture(t).register(alice, bob)
 		b.before = once(memkv.CallRead, kv.CodeProcessBehind)
 		a := b.run(machine.Operation{Kind: machine.List, First: 9})
 		require.NoError(t, a.Err)
@@ -221,7 +221,7 @@ func TestEachAttemptAnswersForItself(t *testing.T) {
 
 // TestTheRecordOfAnElderLeader of the same id is not the own one.
 func TestTheRecordOfAnElderLeader(t *testing.T) {
-	b := newBench(t).register(alice)
+	b := newFixture(t).register(alice)
 	b.claim(alice)
 	younger := alice
 	younger.Incarnation = uuid.UUID{9}
@@ -230,11 +230,11 @@ func TestTheRecordOfAnElderLeader(t *testing.T) {
 
 // TestAVacancyThatIsKnown takes one wave of reads: nothing was missed.
 func TestAVacancyThatIsKnown(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	leader := b.claim(bob)
 	b.transact(func(tr kv.Transaction) error { return b.election.ResignLeadership(tr, leader.Token(), epoch) })
 	before := b.db.Counters()
-	a := b.run(machine.Operation{Kind: machine.ReadLeader, Known: b.seat().Token(), LeaderKnown: true})
+	a := b.run(machine.Operation{Kind: machine.ReadLeader, Known: b.leader().Token(), LeaderKnown: true})
 	require.NoError(t, a.Err)
 	require.Empty(t, a.Missed)
 	require.Equal(t, int64(2), b.db.Counters().Sub(before).ReadWaves, "one of the test, and one of the look")
@@ -243,7 +243,7 @@ func TestAVacancyThatIsKnown(t *testing.T) {
 // TestABeatKeepsNoNotes: the loop has its own observation, as in a cycle, and the record
 // stays small.
 func TestABeatKeepsNoNotes(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	seen := election.Observation{}.Next(b.claim(bob), epoch)
 	require.NoError(t, b.run(machine.Operation{Kind: machine.ElectionCycle, Observation: seen}).Err)
 	size := len(b.read("candidates", "alice"))
@@ -275,7 +275,7 @@ func (s *spied) Cancel() {
 
 // TestNoTransactionIsLeft by a cycle, however it ends.
 func TestNoTransactionIsLeft(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	s := &spy{Database: b.executor.Database}
 	b.executor.Database = s
 	require.Error(t, b.run(machine.Operation{Kind: machine.ElectionCycle}).Err)
@@ -287,7 +287,7 @@ func TestNoTransactionIsLeft(t *testing.T) {
 
 // TestAnIntentOfAnotherTerm is void, also as the one that has come last.
 func TestAnIntentOfAnotherTerm(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	first := b.claim(alice)
 	b.request(func(tr kv.Transaction) error { return b.election.RequestResign(tr, first.Term, uuid.UUID{9}) })
 	stale := b.read("intent")
@@ -298,25 +298,25 @@ func TestAnIntentOfAnotherTerm(t *testing.T) {
 		Kind: election.TransferRequest, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8},
 	}})
 	require.NoError(t, a.Err)
-	require.Equal(t, leader, b.seat())
+	require.Equal(t, leader, b.leader())
 }
 
 // TestAnIntentThatCannotBeRead leaves it open what was asked last: the hand-over is not
 // done, and says so.
 func TestAnIntentThatCannotBeRead(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	leader := b.claim(alice)
 	b.set(b.key("intent"), "rubbish")
 	a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: election.Request{
 		Kind: election.TransferRequest, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8},
 	}})
 	require.ErrorIs(t, a.Err, fdbelection.ErrInvalidState)
-	require.Equal(t, leader, b.seat())
+	require.Equal(t, leader, b.leader())
 }
 
 // TestATransferThatCameLast is obeyed in place of what the work has ended for.
 func TestATransferThatCameLast(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	leader := b.claim(alice)
 	b.request(func(tr kv.Transaction) error {
 		return b.election.RequestTransfer(tr, leader.Term, "bob", uuid.UUID{3})
@@ -326,7 +326,7 @@ func TestATransferThatCameLast(t *testing.T) {
 	}})
 	require.NoError(t, a.Err)
 	require.True(t, a.Status.Leader.HeldBy(bob.Identity))
-	require.Equal(t, b.seat(), a.Status.Leader)
+	require.Equal(t, b.leader(), a.Status.Leader)
 }
 
 // TestAChallengeThatCameLast is judged by what the holder has observed, too.
@@ -335,7 +335,7 @@ func TestAChallengeThatCameLast(t *testing.T) {
 		age    time.Duration // by the wall clock it is an hour
 		yields bool
 	}{{time.Minute, false}, {3 * time.Hour, true}} {
-		b := newBench(t)
+		b := newFixture(t)
 		b.config.MinimumTenure, b.config.PreemptionGrace = 30*time.Minute, time.Second
 		higher := bob
 		higher.Priority = 9
@@ -352,14 +352,14 @@ func TestAChallengeThatCameLast(t *testing.T) {
 			Request: election.Request{Kind: election.TransferRequest, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8}},
 		})
 		require.NoError(t, a.Err)
-		require.Equal(t, c.yields, b.seat().HeldBy(higher.Identity))
+		require.Equal(t, c.yields, b.leader().HeldBy(higher.Identity))
 	}
 }
 
 // TestAHoldersList tells that the election is gone, and costs a damaged record no more
 // than itself.
 func TestAHoldersList(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	token := b.claim(alice).Token()
 	b.set(b.key("leader"), "rubbish")
 	a := b.run(machine.Operation{Kind: machine.List, Token: token})

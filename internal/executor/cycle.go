@@ -8,16 +8,31 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// cycle runs an election cycle in attempts of its own, one after the other until
-// one has an answer, each stamped before it begins.
-func (o *Executor) cycle(ctx context.Context, op machine.Operation, a *machine.Answer, tell func(machine.Event)) error {
-	tr, err := o.Database.CreateTransaction(ctx)
+// cycle runs an election cycle and retries it until an attempt has an answer. Each attempt
+// has its own time stamps.
+func (e *Executor) cycle(ctx context.Context, op machine.Operation, a *machine.Answer, notify func(machine.Event)) error {
+	tr, err := e.Database.CreateTransaction(ctx)
 	if err != nil {
 		return err
 	}
 	defer tr.Cancel()
-	for count := 1; ; count++ {
-		err := o.attempt(tr, op, a, count, tell)
+	for attempt := 1; ; attempt++ {
+		now := e.Now()
+		*a = machine.Answer{Start: now.Local}
+		result, err := e.Election.RunElectionCycle(tr, op.Me, now.Wall, options(op, now)...)
+		if err == nil {
+			a.Action = result.Action
+			a.Status.Config, a.Status.Leader, a.Status.Request = result.Config, result.Leader, result.Request
+			err = e.readUnknown(tr.Snapshot(), op, a)
+		}
+		a.Seen = e.Now().Local
+		switch {
+		case err != nil:
+		case op.Token.Term == 0:
+			err = e.commit(tr, a)
+		default:
+			err = e.renew(tr, op, &result, now, a, attempt, notify)
+		}
 		if err == nil {
 			return nil
 		}
@@ -31,46 +46,33 @@ func (o *Executor) cycle(ctx context.Context, op machine.Operation, a *machine.A
 	}
 }
 
-// attempt decides and commits once. A renewal is told of before its commit is
-// issued, and again when there is something to say about it.
-func (o *Executor) attempt(tr kv.OwnedTransaction, op machine.Operation, a *machine.Answer, count int, tell func(machine.Event)) error {
-	now := o.Now()
-	*a = machine.Answer{Start: now.Local}
-	result, err := o.Election.RunElectionCycle(tr, op.Me, now.Wall, options(op, now)...)
-	if err != nil {
-		a.Seen = o.Now().Local
-		return err
-	}
-	a.Action = result.Action
-	a.Status.Config, a.Status.Leader, a.Status.Request = result.Config, result.Leader, result.Request
-	err = o.complete(tr.Snapshot(), op, a)
-	a.Seen = o.Now().Local
-	if err != nil {
-		return err
-	}
-	if op.Token.Term == 0 {
-		return o.committed(tr.Commit(), a)
-	}
+// renew commits the cycle of a process that holds leadership. If the cycle renews, renew
+// notifies of the commit before it is sent and after it is answered.
+func (e *Executor) renew(
+	tr kv.OwnedTransaction, op machine.Operation, result *election.CycleResult, now machine.Now,
+	a *machine.Answer, attempt int, notify func(machine.Event),
+) (err error) {
 	if result.Leader.Token() != op.Token {
 		return machine.ErrLeadershipLost
 	}
-	if a.CanHandOver, err = o.Election.CanHandOver(tr, &result, now.Wall, options(op, now)...); err != nil {
+	if a.CanHandOver, err = e.Election.CanHandOver(tr, result, now.Wall, options(op, now)...); err != nil {
 		return err
 	}
 	if result.Action != election.Renewed {
 		return tr.Commit()
 	}
-	tell(machine.CommitStarting{Op: op.ID, Attempt: count, Start: a.Start, Lease: result.Leader.LeaseDuration, Config: result.Config})
-	err = o.committed(tr.Commit(), a)
-	tell(machine.CommitDone{Op: op.ID, Attempt: count, Outcome: kv.OutcomeOf(err)})
+	notify(machine.CommitStarting{Op: op.ID, Attempt: attempt, Start: a.Start, Lease: result.Leader.LeaseDuration, Config: result.Config})
+	err = e.commit(tr, a)
+	notify(machine.CommitDone{Op: op.ID, Attempt: attempt, Outcome: kv.OutcomeOf(err)})
 	return err
 }
 
-// committed stamps what the operation wrote itself: it was not there to be seen
-// before its commit was answered.
-func (o *Executor) committed(err error, a *machine.Answer) error {
+// commit commits. If the attempt has written the leader record, it sets Seen to the answer
+// of the commit, because the record did not exist before.
+func (e *Executor) commit(tr kv.OwnedTransaction, a *machine.Answer) error {
+	err := tr.Commit()
 	if err == nil && writesLeader(a.Action) {
-		a.Seen = o.Now().Local
+		a.Seen = e.Now().Local
 	}
 	return err
 }
@@ -86,8 +88,7 @@ func options(op machine.Operation, now machine.Now) []election.CycleOption {
 	return options
 }
 
-// writesLeader reports whether an attempt wrote more than its own candidate
-// record.
+// writesLeader reports whether an action writes more than the candidate record.
 func writesLeader(action election.Action) bool {
 	return action != election.Followed && action != election.Draining
 }

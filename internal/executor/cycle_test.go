@@ -15,11 +15,11 @@ import (
 )
 
 func TestACycleThatClaims(t *testing.T) {
-	b := newBench(t).register(alice)
+	b := newFixture(t).register(alice)
 	a := b.run(machine.Operation{Kind: machine.ElectionCycle})
 	require.NoError(t, a.Err)
 	require.Equal(t, election.Claimed, a.Action)
-	require.Equal(t, b.seat(), a.Status.Leader)
+	require.Equal(t, b.leader(), a.Status.Leader)
 	require.True(t, a.Status.Leader.HeldBy(alice.Identity))
 	require.Equal(t, uint64(1), a.Status.Config.Revision)
 	require.True(t, a.Start.Before(a.Seen))
@@ -28,7 +28,7 @@ func TestACycleThatClaims(t *testing.T) {
 }
 
 func TestACycleThatFollows(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	leader := b.claim(bob)
 	a := b.run(machine.Operation{Kind: machine.ElectionCycle})
 	require.NoError(t, a.Err)
@@ -48,7 +48,7 @@ func TestACycleThatFollows(t *testing.T) {
 
 // TestACycleThatMustNotPreempt follows a leader of a lower priority.
 func TestACycleThatMustNotPreempt(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.config.PreemptionGrace, b.config.MinimumTenure = 0, 0
 	b.register(alice, bob)
 	b.claim(bob)
@@ -64,7 +64,7 @@ func TestACycleThatMustNotPreempt(t *testing.T) {
 // TestACycleTakesOverByItsObservation, and claims its own seat anew where its
 // tenure has ended.
 func TestACycleTakesOverByItsObservation(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	leader := b.claim(bob)
 	seen := election.Observation{}.Next(leader, epoch)
 	b.ticks = leader.LeaseDuration - 2*time.Millisecond
@@ -85,12 +85,12 @@ func TestACycleTakesOverByItsObservation(t *testing.T) {
 func TestARenewalIsToldBeforeItsCommit(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		fail   func(*bench)
+		fail   func(*fixture)
 		events []any // Issuing as its attempt, commits, and outcomes
 		failed bool
 	}{
-		{"acknowledged", func(*bench) {}, []any{1, "commit", kv.Committed}, false},
-		{"a conflict", func(b *bench) {
+		{"acknowledged", func(*fixture) {}, []any{1, "commit", kv.Committed}, false},
+		{"a conflict", func(b *fixture) {
 			b.before = func(call *memkv.Call) error {
 				if call.Kind == memkv.CallCommit && len(b.events) == 2 {
 					b.set(b.key("config"), string(b.read("config"))) // touched, and not changed
@@ -98,15 +98,15 @@ func TestARenewalIsToldBeforeItsCommit(t *testing.T) {
 				return nil
 			}
 		}, []any{1, "commit", kv.NotCommitted, 2, "commit", kv.Committed}, false},
-		{"a lost acknowledgement", func(b *bench) {
+		{"a lost acknowledgement", func(b *fixture) {
 			b.after = once(memkv.CallCommit, kv.CodeCommitUnknownResult)
 		}, []any{1, "commit", kv.UnknownResult, 2, "commit", kv.Committed}, false},
-		{"no answer", func(b *bench) {
+		{"no answer", func(b *fixture) {
 			b.after = once(memkv.CallCommit, kv.CodeTransactionTimedOut)
 		}, []any{1, "commit", kv.Unsettled}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t).register(alice)
+			b := newFixture(t).register(alice)
 			leader := b.claim(alice)
 			c.fail(b)
 			a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token(), Abstain: true})
@@ -134,13 +134,13 @@ func TestARenewalIsToldBeforeItsCommit(t *testing.T) {
 			if !c.failed {
 				require.Equal(t, election.Renewed, a.Action)
 				require.Equal(t, start, a.Start)
-				require.Equal(t, b.seat(), a.Status.Leader)
+				require.Equal(t, b.leader(), a.Status.Leader)
 			}
 		})
 	}
 }
 
-func (b *bench) read(names ...string) (value []byte) {
+func (b *fixture) read(names ...string) (value []byte) {
 	b.Helper()
 	b.transact(func(tr kv.Transaction) (err error) {
 		value, err = tr.Get(b.key(names...)).Get()
@@ -151,7 +151,7 @@ func (b *bench) read(names ...string) (value []byte) {
 
 // TestALeaseIsToldAsItIsWritten: by the config that stands, not by the one before.
 func TestALeaseIsToldAsItIsWritten(t *testing.T) {
-	b := newBench(t).register(alice)
+	b := newFixture(t).register(alice)
 	leader := b.claim(alice)
 	config := b.config
 	config.LeaseDuration, config.HeartbeatInterval = 4*time.Second, time.Second
@@ -169,7 +169,7 @@ func TestALeaseIsToldAsItIsWritten(t *testing.T) {
 
 // TestASeatThatIsLost: the attempt writes nothing, and tells whose it is.
 func TestASeatThatIsLost(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	lost := b.claim(alice).Token()
 	leader := b.claim(bob)
 	a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: lost, Known: lost, LeaderKnown: true, Abstain: true})
@@ -194,17 +194,17 @@ func TestASeatThatIsLost(t *testing.T) {
 // granted.
 func TestWhatIsAskedOfTheLeader(t *testing.T) {
 	for name, c := range map[string]struct {
-		ask     func(b *bench, tr kv.Transaction) error
+		ask     func(b *fixture, tr kv.Transaction) error
 		granted bool
 	}{
-		"nothing": {func(*bench, kv.Transaction) error { return nil }, false},
-		"to resign": {func(b *bench, tr kv.Transaction) error {
+		"nothing": {func(*fixture, kv.Transaction) error { return nil }, false},
+		"to resign": {func(b *fixture, tr kv.Transaction) error {
 			return b.election.RequestResign(tr, 1, uuid.UUID{3})
 		}, true},
-		"to transfer": {func(b *bench, tr kv.Transaction) error {
+		"to transfer": {func(b *fixture, tr kv.Transaction) error {
 			return b.election.RequestTransfer(tr, 1, "bob", uuid.UUID{3})
 		}, true},
-		"to transfer to somebody who is gone": {func(b *bench, tr kv.Transaction) error {
+		"to transfer to somebody who is gone": {func(b *fixture, tr kv.Transaction) error {
 			if err := b.election.RequestTransfer(tr, 1, "bob", uuid.UUID{3}); err != nil {
 				return err
 			}
@@ -213,16 +213,16 @@ func TestWhatIsAskedOfTheLeader(t *testing.T) {
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t).register(alice, bob)
+			b := newFixture(t).register(alice, bob)
 			token := b.claim(alice).Token()
-			intent := b.request(func(tr kv.Transaction) error { return c.ask(b, tr) })
+			request := b.request(func(tr kv.Transaction) error { return c.ask(b, tr) })
 			a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: token, Known: token, LeaderKnown: true})
 			require.NoError(t, a.Err)
-			require.Equal(t, intent, a.Status.Request)
+			require.Equal(t, request, a.Status.Request)
 			require.Equal(t, c.granted, a.CanHandOver)
 		})
 	}
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	token := b.claim(alice).Token()
 	b.request(func(tr kv.Transaction) error { return b.election.RequestTransfer(tr, 1, "bob", uuid.UUID{3}) })
 	b.set(b.key("candidates", "bob"), "rubbish")
@@ -239,7 +239,7 @@ func TestAChallengeIsJudgedByObservation(t *testing.T) {
 		minimum, age time.Duration // by the wall clock it is an hour
 		granted      bool
 	}{{30 * time.Minute, time.Minute, false}, {2 * time.Hour, 3 * time.Hour, true}} {
-		b := newBench(t)
+		b := newFixture(t)
 		b.config.MinimumTenure, b.config.PreemptionGrace = c.minimum, time.Second
 		higher := bob
 		higher.Priority = 9
@@ -248,17 +248,17 @@ func TestAChallengeIsJudgedByObservation(t *testing.T) {
 		seen := func(age time.Duration) election.Observation {
 			return election.Observation{}.Next(leader, epoch.Add(-age))
 		}
-		intent := b.request(func(tr kv.Transaction) error {
+		request := b.request(func(tr kv.Transaction) error {
 			long := seen(5 * time.Hour)
 			long.BallotSince = epoch
 			_, err := b.election.RunElectionCycle(tr, higher, epoch, election.WithObservation(long, epoch))
 			return err
 		})
-		require.Equal(t, election.PreemptionRequest, intent.Kind)
+		require.Equal(t, election.PreemptionRequest, request.Kind)
 		a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token(), Known: leader.Token(), LeaderKnown: true, Observation: seen(c.age)})
 		require.NoError(t, a.Err)
 		require.Equal(t, c.granted, a.CanHandOver)
-		a = b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: intent, Observation: seen(c.age)})
+		a = b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: request, Observation: seen(c.age)})
 		require.NoError(t, a.Err)
 		require.Equal(t, c.granted, a.Status.Leader.HeldBy(higher.Identity))
 	}
@@ -266,7 +266,7 @@ func TestAChallengeIsJudgedByObservation(t *testing.T) {
 
 // TestADisabledElection: the heartbeat is written, and nothing is renewed.
 func TestADisabledElection(t *testing.T) {
-	b := newBench(t).register(alice)
+	b := newFixture(t).register(alice)
 	leader := b.claim(alice)
 	b.config.ElectionEnabled = false
 	b.transact(func(tr kv.Transaction) error {
@@ -277,7 +277,7 @@ func TestADisabledElection(t *testing.T) {
 	require.NoError(t, a.Err)
 	require.Equal(t, election.Draining, a.Action)
 	require.Equal(t, []any{"commit"}, b.events)
-	require.Equal(t, leader, b.seat())
+	require.Equal(t, leader, b.leader())
 	b.after = once(memkv.CallCommit, kv.CodeTransactionTimedOut)
 	a = b.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token(), Abstain: true})
 	require.Error(t, a.Err)
@@ -286,25 +286,25 @@ func TestADisabledElection(t *testing.T) {
 
 // TestGivingUp: each way, and again after it was done.
 func TestGivingUp(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	leader := b.claim(alice)
 	for range 2 {
 		a := b.run(machine.Operation{Kind: machine.Resign, Token: leader.Token()})
 		require.NoError(t, a.Err)
-		require.Equal(t, b.seat(), a.Status.Leader)
+		require.Equal(t, b.leader(), a.Status.Leader)
 		require.True(t, a.Status.Leader.Vacant())
 		require.Equal(t, leader.Ballot+1, a.Status.Leader.Ballot)
 		require.False(t, a.Start.IsZero() || a.Seen.IsZero())
 	}
 
 	leader = b.claim(alice)
-	intent := b.request(func(tr kv.Transaction) error {
+	request := b.request(func(tr kv.Transaction) error {
 		return b.election.RequestTransfer(tr, leader.Term, "bob", uuid.UUID{3})
 	})
 	for range 2 {
-		a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: intent})
+		a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: request})
 		require.NoError(t, a.Err)
-		require.Equal(t, b.seat(), a.Status.Leader)
+		require.Equal(t, b.leader(), a.Status.Leader)
 		require.True(t, a.Status.Leader.HeldBy(bob.Identity) && !a.Status.Leader.Accepted)
 	}
 	b.claim(bob)
@@ -321,7 +321,7 @@ func TestGivingUp(t *testing.T) {
 
 // TestResigningWithoutAConfig still gives up the seat.
 func TestResigningWithoutAConfig(t *testing.T) {
-	b := newBench(t).register(alice)
+	b := newFixture(t).register(alice)
 	leader := b.claim(alice)
 	config := b.read("config")
 	b.transact(func(tr kv.Transaction) error {
@@ -332,11 +332,11 @@ func TestResigningWithoutAConfig(t *testing.T) {
 	require.NoError(t, a.Err)
 	require.Zero(t, a.Status.Leader.Ballot, "it could not be read back")
 	b.set(b.key("config"), string(config))
-	require.True(t, b.seat().Vacant())
+	require.True(t, b.leader().Vacant())
 }
 
 func TestUnregister(t *testing.T) {
-	b := newBench(t).register(alice)
+	b := newFixture(t).register(alice)
 	leader := b.claim(alice)
 	for range 2 {
 		a := b.run(machine.Operation{Kind: machine.Unregister})
@@ -364,8 +364,8 @@ func TestWhoCameLast(t *testing.T) {
 	carol := election.Registration{Identity: election.Identity{ID: "carol", Incarnation: uuid.UUID{3}}, Priority: 9}
 	higher := bob
 	higher.Priority = 7
-	setup := func() (*bench, election.LeaderRecord, func(me election.Registration) election.Request) {
-		b := newBench(t)
+	setup := func() (*fixture, election.LeaderRecord, func(me election.Registration) election.Request) {
+		b := newFixture(t)
 		b.config.PreemptionGrace = time.Second
 		b.register(alice, higher, carol)
 		token := b.claim(alice)

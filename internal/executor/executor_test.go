@@ -26,7 +26,7 @@ var (
 
 // bench is a database with an election, and an executor on it whose clock moves
 // on by a millisecond whenever it is read.
-type bench struct {
+type fixture struct {
 	*testing.T
 	db       *memkv.DB
 	election *election.LeaderElection
@@ -40,9 +40,9 @@ type bench struct {
 	events []any // what was told, and the commits of the executor between
 }
 
-func newBench(t *testing.T) *bench {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	b := &bench{T: t, election: election.New(subspace.New("test"))}
+	b := &fixture{T: t, election: election.New(subspace.New("test"))}
 	b.config = fdbelection.RecipeConfig()
 	b.config.Expiry = fdbelection.ExpiryByObservation
 	b.db = memkv.New(memkv.Options{
@@ -71,7 +71,7 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-func (b *bench) now() machine.Now {
+func (b *fixture) now() machine.Now {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ticks += time.Millisecond
@@ -79,7 +79,7 @@ func (b *bench) now() machine.Now {
 }
 
 // run carries out an operation of alice.
-func (b *bench) run(op machine.Operation) machine.Answer {
+func (b *fixture) run(op machine.Operation) machine.Answer {
 	b.Helper()
 	op.ID = 7
 	if op.Me.ID == "" {
@@ -90,13 +90,13 @@ func (b *bench) run(op machine.Operation) machine.Answer {
 }
 
 // transact does something behind the executor's back.
-func (b *bench) transact(fn func(tr kv.Transaction) error) {
+func (b *fixture) transact(fn func(tr kv.Transaction) error) {
 	b.Helper()
 	require.NoError(b, b.db.Transact(b.Context(), fn))
 }
 
 // register makes the election and enters candidates.
-func (b *bench) register(all ...election.Registration) *bench {
+func (b *fixture) register(all ...election.Registration) *fixture {
 	b.Helper()
 	for _, me := range all {
 		require.NoError(b, b.run(machine.Operation{Kind: machine.Register, Config: b.config, Me: me}).Err)
@@ -105,7 +105,7 @@ func (b *bench) register(all ...election.Registration) *bench {
 }
 
 // claim has somebody claim the seat, whatever it takes, and returns its record.
-func (b *bench) claim(me election.Registration) (leader election.LeaderRecord) {
+func (b *fixture) claim(me election.Registration) (leader election.LeaderRecord) {
 	b.Helper()
 	b.transact(func(tr kv.Transaction) error {
 		state, err := b.election.ReadStatus(tr)
@@ -124,7 +124,7 @@ func (b *bench) claim(me election.Registration) (leader election.LeaderRecord) {
 	return leader
 }
 
-func (b *bench) seat() (leader election.LeaderRecord) {
+func (b *fixture) leader() (leader election.LeaderRecord) {
 	b.Helper()
 	b.transact(func(tr kv.Transaction) (err error) {
 		leader, err = b.election.GetLeaderRaw(tr)
@@ -134,9 +134,9 @@ func (b *bench) seat() (leader election.LeaderRecord) {
 }
 
 // key is that of a record of the election, by its names.
-func (b *bench) key(names ...string) []byte { return b.election.Subspace().Sub(names...).Bytes() }
+func (b *fixture) key(names ...string) []byte { return b.election.Subspace().Sub(names...).Bytes() }
 
-func (b *bench) set(key []byte, value string) {
+func (b *fixture) set(key []byte, value string) {
 	b.Helper()
 	b.transact(func(tr kv.Transaction) error {
 		tr.Set(key, []byte(value))
@@ -145,15 +145,15 @@ func (b *bench) set(key []byte, value string) {
 }
 
 // request asks something of the leader.
-func (b *bench) request(ask func(tr kv.Transaction) error) election.Request {
+func (b *fixture) request(ask func(tr kv.Transaction) error) election.Request {
 	b.Helper()
 	b.transact(ask)
-	var intent election.Request
+	var request election.Request
 	b.transact(func(tr kv.Transaction) (err error) {
-		intent, err = b.election.ReadRequest(tr)
+		request, err = b.election.ReadRequest(tr)
 		return err
 	})
-	return intent
+	return request
 }
 
 // once returns a hook that answers the first call of a kind with an error.
@@ -169,7 +169,7 @@ func once(kind memkv.CallKind, code int) func(*memkv.Call) error {
 }
 
 func TestRegister(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	a := b.run(machine.Operation{Kind: machine.Register})
 	require.ErrorIs(t, a.Err, fdbelection.ErrNotInitialized)
 	require.False(t, a.MayHaveWritten)
@@ -197,13 +197,13 @@ func TestRegister(t *testing.T) {
 
 // TestTouched: what a failed operation may have left on its way.
 func TestTouched(t *testing.T) {
-	lost := func(b *bench) { b.after = once(memkv.CallCommit, kv.CodeTransactionTimedOut) }
-	refused := func(b *bench) { b.before = once(memkv.CallCommit, kv.CodeTransactionTooLarge) }
+	lost := func(b *fixture) { b.after = once(memkv.CallCommit, kv.CodeTransactionTimedOut) }
+	refused := func(b *fixture) { b.before = once(memkv.CallCommit, kv.CodeTransactionTooLarge) }
 	for _, c := range []struct {
 		name string
 		kind machine.Kind
 		led  bool // alice holds the seat before
-		fail func(*bench)
+		fail func(*fixture)
 		want bool
 	}{
 		{"a registration", machine.Register, false, lost, true},
@@ -216,7 +216,7 @@ func TestTouched(t *testing.T) {
 		{"a hand-over", machine.HandOver, true, lost, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t).register(alice, bob)
+			b := newFixture(t).register(alice, bob)
 			op := machine.Operation{Kind: c.kind}
 			if c.led {
 				leader := b.claim(alice)
@@ -233,14 +233,14 @@ func TestTouched(t *testing.T) {
 			require.False(t, a.Start.IsZero())
 		})
 	}
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	b.claim(bob)
 	lost(b)
 	a := b.run(machine.Operation{Kind: machine.ElectionCycle})
 	require.Error(t, a.Err)
 	require.False(t, a.MayHaveWritten, "a heartbeat alone touches no seat")
 
-	b = newBench(t)
+	b = newFixture(t)
 	b.config.PreemptionGrace = time.Second
 	weak := bob
 	weak.Priority = 1
@@ -253,7 +253,7 @@ func TestTouched(t *testing.T) {
 }
 
 func TestBeatSettleAndList(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	leader := b.claim(bob)
 	require.NoError(t, b.run(machine.Operation{Kind: machine.Heartbeat}).Err)
 	a := b.run(machine.Operation{Kind: machine.List})
@@ -294,7 +294,7 @@ func TestBeatSettleAndList(t *testing.T) {
 }
 
 func TestEvict(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	a := b.run(machine.Operation{Kind: machine.List})
 	moved := a.Members[0]
 	moved.Heartbeats += 5
@@ -304,14 +304,14 @@ func TestEvict(t *testing.T) {
 }
 
 func TestAWatchIsNotRun(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	require.Error(t, b.run(machine.Operation{Kind: machine.WatchTerm}).Err)
 	require.Error(t, b.run(machine.Operation{Kind: machine.WatchRequest}).Err)
 }
 
 // TestAnEndedContext ends every operation.
 func TestAnEndedContext(t *testing.T) {
-	b := newBench(t).register(alice)
+	b := newFixture(t).register(alice)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for kind := machine.Register; kind <= machine.Evict; kind++ {

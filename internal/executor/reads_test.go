@@ -17,7 +17,7 @@ import (
 // TestOneWaveOfReads: there is one round trip where nothing is new, and no more
 // than one commit.
 func TestOneWaveOfReads(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	leader := b.claim(bob)
 	for _, c := range []struct {
 		name           string
@@ -44,8 +44,8 @@ func TestOneWaveOfReads(t *testing.T) {
 	}
 }
 
-func TestLook(t *testing.T) {
-	b := newBench(t)
+func TestReadLeader(t *testing.T) {
+	b := newFixture(t)
 	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.ReadLeader}).Err, fdbelection.ErrNotInitialized)
 	b.register(alice, bob)
 	a := b.run(machine.Operation{Kind: machine.ReadLeader})
@@ -74,7 +74,7 @@ func TestLook(t *testing.T) {
 // TestStampsAreOfTheLastAttempt, and those of an observation come after the reads.
 func TestStampsAreOfTheLastAttempt(t *testing.T) {
 	for _, kind := range []machine.Kind{machine.ReadLeader, machine.ElectionCycle, machine.Settle, machine.Register} {
-		b := newBench(t).register(alice, bob)
+		b := newFixture(t).register(alice, bob)
 		b.claim(alice) // else one more read looks for a lost leader record
 		var read time.Time
 		fail := once(memkv.CallRead, kv.CodeProcessBehind)
@@ -98,7 +98,7 @@ func TestStampsAreOfTheLastAttempt(t *testing.T) {
 // TestAReadThatFails for good is the answer, also where it is of what is only to
 // be told.
 func TestAReadThatFails(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	first := b.claim(bob)
 	b.claim(bob)
 	b.claim(bob)
@@ -121,7 +121,7 @@ func TestAReadThatFails(t *testing.T) {
 }
 
 func TestMissed(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	var all []election.LeaderRecord
 	for range 5 {
 		all = append(all, b.claim(bob))

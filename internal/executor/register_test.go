@@ -15,7 +15,7 @@ import (
 )
 
 // history returns the kinds of the events, newest first, and the newest one.
-func (b *bench) history() (kinds []election.EventKind, newest election.Event) {
+func (b *fixture) history() (kinds []election.EventKind, newest election.Event) {
 	b.Helper()
 	b.transact(func(tr kv.Transaction) error {
 		events, err := b.election.History(tr, 0)
@@ -31,7 +31,7 @@ func (b *bench) history() (kinds []election.EventKind, newest election.Event) {
 }
 
 // candidate returns a candidate record.
-func (b *bench) candidate(id string) (c election.Candidate) {
+func (b *fixture) candidate(id string) (c election.Candidate) {
 	b.Helper()
 	b.transact(func(tr kv.Transaction) (err error) {
 		c, err = b.election.GetCandidate(tr, id)
@@ -43,7 +43,7 @@ func (b *bench) candidate(id string) (c election.Candidate) {
 // A newcomer enters nothing beside another incarnation of its id: it is told of it, and
 // of the seat, until it has watched that one for long enough.
 func TestRegisterBesideAnIncumbent(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	leader := b.claim(bob)
 	younger := alice
 	younger.Incarnation = uuid.UUID{9}
@@ -77,7 +77,7 @@ func TestRegisterBesideAnIncumbent(t *testing.T) {
 // the history.
 func TestRegisterBesideALiveIncumbent(t *testing.T) {
 	for _, takeOver := range []bool{false, true} {
-		b := newBench(t).register(alice, bob)
+		b := newFixture(t).register(alice, bob)
 		leader := b.claim(bob)
 		younger := alice
 		younger.Incarnation = uuid.UUID{9}
@@ -101,7 +101,7 @@ func TestRegisterBesideALiveIncumbent(t *testing.T) {
 // An incumbent whose seat another candidate has taken has not moved, nor has one to which
 // the seat was handed over.
 func TestRegisterBesideAnIncumbentThatLostTheSeat(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	b.claim(alice)
 	younger := alice
 	younger.Incarnation = uuid.UUID{9}
@@ -114,18 +114,18 @@ func TestRegisterBesideAnIncumbentThatLostTheSeat(t *testing.T) {
 	require.Equal(t, leader, a.Existing.Leader)
 
 	register.Existing = a.Existing
-	intent := b.request(func(tr kv.Transaction) error {
+	request := b.request(func(tr kv.Transaction) error {
 		return b.election.RequestTransfer(tr, leader.Term, "alice", uuid.UUID{3})
 	})
-	require.NoError(t, b.run(machine.Operation{Kind: machine.HandOver, Me: bob, Token: leader.Token(), Request: intent}).Err)
-	require.True(t, b.seat().HeldBy(alice.Identity))
+	require.NoError(t, b.run(machine.Operation{Kind: machine.HandOver, Me: bob, Token: leader.Token(), Request: request}).Err)
+	require.True(t, b.leader().HeldBy(alice.Identity))
 	require.NoError(t, b.run(register).Err)
 }
 
 // A leader record that cannot be read costs the note in the history, and not the
 // refusal.
 func TestRegisterBesideALiveIncumbentAndADamagedLeader(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	b.claim(bob)
 	younger := alice
 	younger.Incarnation = uuid.UUID{9}
@@ -140,7 +140,7 @@ func TestRegisterBesideALiveIncumbentAndADamagedLeader(t *testing.T) {
 
 // An event of a duplicate is not a tenure, and does not count as one.
 func TestDuplicatesAreNoMissedTenures(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	var last election.LeaderRecord
 	for range 9 {
 		last = b.claim(bob)

@@ -25,12 +25,12 @@ func fired(w kv.Watch) bool {
 // TestArm: what a watch fires at, and what it does not, and that it comes with a
 // reading.
 func TestArm(t *testing.T) {
-	b := newBench(t).register(alice, bob)
+	b := newFixture(t).register(alice, bob)
 	leader := b.claim(bob)
 	arm := func(kind machine.Kind, known election.Token) kv.Watch {
 		watch, a := b.executor.Arm(t.Context(), machine.Operation{Kind: kind, Me: alice, Known: known})
 		require.NoError(t, a.Err)
-		require.Equal(t, b.seat(), a.Status.Leader)
+		require.Equal(t, b.leader(), a.Status.Leader)
 		require.Equal(t, known == election.Token{}, a.Candidate != nil)
 		require.True(t, a.Start.Before(a.Seen))
 		return watch
@@ -48,7 +48,7 @@ func TestArm(t *testing.T) {
 
 // TestArmingFails: there is no watch then, and none is left behind.
 func TestArmingFails(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	for _, kind := range []machine.Kind{machine.WatchTerm, machine.WatchRequest} {
 		watch, a := b.executor.Arm(t.Context(), machine.Operation{Kind: kind, Me: alice})
 		require.Nil(t, watch)
