@@ -6,13 +6,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An observer that has left is not kept, and nothing is queued for it.
-func TestHubForgetsThoseWhoLeave(t *testing.T) {
-	var h broadcaster
-	stays, leaves := h.join(), h.join()
-	h.leave(leaves)
-	h.tell(LeaderInfo{})
+// TestBroadcasterRemovesSubscriptions checks that nothing is queued for a subscription that
+// was removed.
+func TestBroadcasterRemovesSubscriptions(t *testing.T) {
+	var b broadcaster
+	stays, removed := b.add(), b.add()
+	b.remove(removed)
+	b.send(LeaderInfo{})
 	require.Len(t, stays.queue, 1)
-	require.Empty(t, leaves.queue)
-	require.Len(t, h.views, 1)
+	require.Empty(t, removed.queue)
+	require.Len(t, b.subscriptions, 1)
 }

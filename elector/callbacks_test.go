@@ -18,9 +18,9 @@ import (
 
 // callLog records callbacks by name.
 type callLog struct {
-	mu    sync.Mutex
-	names []string
-	moves []elector.Transition
+	mu          sync.Mutex
+	names       []string
+	transitions []elector.Transition
 }
 
 func (c *callLog) note(name string) func(context.Context, elector.Transition) {
@@ -29,7 +29,7 @@ func (c *callLog) note(name string) func(context.Context, elector.Transition) {
 		defer c.mu.Unlock()
 		c.names = append(c.names, name)
 		if name == "transition" {
-			c.moves = append(c.moves, t)
+			c.transitions = append(c.transitions, t)
 		}
 	}
 }
@@ -53,22 +53,22 @@ func (c *callLog) made() []string {
 }
 
 func TestOrderOfCallbacks(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		var leads, follows callLog
-		a := w.begin("a", leads.all())
+		a := tc.begin("a", leads.all())
 		time.Sleep(lease)
-		b := w.begin("b", follows.all())
+		b := tc.begin("b", follows.all())
 		time.Sleep(lease)
 		b.stop()
 		a.stop()
-		require.Equal(w, []string{
+		require.Equal(tc, []string{
 			"+candidate", "transition",
 			"leader a",
 			"-candidate", "+leader", "elected", "transition",
 			"-leader", "+candidate", "demoted", "transition",
 			"-candidate", "transition",
 		}, leads.made())
-		require.Equal(w, []string{
+		require.Equal(tc, []string{
 			"+candidate", "transition",
 			"leader a",
 			"-candidate", "+follower", "transition",
@@ -88,68 +88,68 @@ func TestCallbacksUnderRandomChanges(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	t.Logf("replay: go test -run TestCallbacksUnderRandomChanges ./elector -callbacks.seed=%d", seed)
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		var c callLog
 		var length atomic.Int64
-		p := w.process("p", c.all(), callbacks(func(cb *elector.Callbacks) {
+		p := tc.process("p", c.all(), callbacks(func(cb *elector.Callbacks) {
 			cb.OnEnterLeader = func(ctx context.Context, t elector.Transition) {
 				c.note("+leader")(ctx, t)
 				time.Sleep(time.Duration(length.Load()))
 			}
 		}))
-		require.NoError(w, p.Start(w.Context()))
-		other := w.begin("q")
+		require.NoError(tc, p.Start(tc.Context()))
+		other := tc.begin("q")
 		for range 1000 {
 			time.Sleep(time.Duration(random.Int64N(int64(lease / 2))))
 			length.Store(random.Int64N(int64(elector.DefaultCallbackLimit)))
 			switch random.IntN(8) {
 			case 0:
-				w.before(of("p", hang))
+				tc.before(of("p", hang))
 			case 1:
-				w.before(of("q", fail(errDisk)))
+				tc.before(of("q", fail(errDisk)))
 			case 2, 3:
-				w.before(nil)
+				tc.before(nil)
 			case 4:
 				p.SetPriority(int32(random.IntN(3)))
 			case 5:
 				other.SetPriority(int32(random.IntN(3)))
 			case 6:
-				w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = !c.ElectionEnabled })
+				tc.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = !c.ElectionEnabled })
 			case 7:
 				p.clock.suspend(time.Duration(random.Int64N(int64(lease))))
 			}
 		}
-		w.before(nil)
+		tc.before(nil)
 		p.stop()
 		time.Sleep(lease) // a callback that took too long goes on alone
 
 		at, entered := elector.StateStopped, map[string]int{}
-		for _, t := range c.moves {
-			require.Equal(w, at, t.From)
-			require.NotEqual(w, t.From, t.To)
+		for _, t := range c.transitions {
+			require.Equal(tc, at, t.From)
+			require.NotEqual(tc, t.From, t.To)
 			at = t.To
 		}
-		require.Equal(w, elector.StateStopped, at)
-		require.Greater(w, len(c.moves), 100)
+		require.Equal(tc, elector.StateStopped, at)
+		require.Greater(tc, len(c.transitions), 100)
 		for _, name := range c.made() {
 			switch name[0] {
 			case '+':
 				entered[name[1:]]++
-				require.Equal(w, 1, entered[name[1:]], "entered twice")
+				require.Equal(tc, 1, entered[name[1:]], "entered twice")
 			case '-':
 				entered[name[1:]]--
-				require.Zero(w, entered[name[1:]], "left without being entered")
+				require.Zero(tc, entered[name[1:]], "left without being entered")
 			}
 		}
 		counts := map[string]int{}
 		for _, name := range c.made() {
 			counts[name]++
 		}
-		require.Equal(w, counts["elected"], counts["demoted"])
-		require.Equal(w, counts["+leader"], counts["elected"])
-		require.Greater(w, counts["elected"], 10)
-		require.Len(w, c.moves, counts["transition"])
+		require.Equal(tc, counts["elected"], counts["demoted"])
+		require.Equal(tc, counts["+leader"], counts["elected"])
+		require.Greater(tc, counts["elected"], 10)
+		require.Len(tc, c.transitions, counts["transition"])
 	})
 }
 
@@ -179,18 +179,18 @@ func TestBadCallbacks(t *testing.T) {
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			inCluster(t, func(tc *cluster) {
 				hold := make(chan struct{})
 				defer close(hold)
-				p := w.begin("a", callbacks(func(c *elector.Callbacks) { c.OnElected = test.elected(hold) }))
+				p := tc.begin("a", callbacks(func(c *elector.Callbacks) { c.OnElected = test.elected(hold) }))
 				p.enters(elector.StateCandidate)
 				time.Sleep(elector.DefaultCallbackLimit - time.Millisecond)
-				require.True(w, p.believes())
-				require.InDelta(w, elector.DefaultCallbackLimit/heartbeat+1, w.seat().Ballot, 1)
-				w.before(of("a", fail(errDisk)))
+				require.True(tc, p.Leading())
+				require.InDelta(tc, elector.DefaultCallbackLimit/heartbeat+1, tc.leader().Ballot, 1)
+				tc.before(of("a", fail(errDisk)))
 				time.Sleep(lease)
-				require.False(w, p.believes())
-				w.before(nil)
+				require.False(tc, p.Leading())
+				tc.before(nil)
 				p.leads()
 				if !test.reports {
 					return
@@ -202,12 +202,12 @@ func TestBadCallbacks(t *testing.T) {
 						break
 					}
 				}
-				require.Equal(w, "OnElected", late.Callback)
-				require.Equal(w, elector.StateLeader, late.Transition.To)
+				require.Equal(tc, "OnElected", late.Callback)
+				require.Equal(tc, elector.StateLeader, late.Transition.To)
 				if name == "panics" {
-					require.ErrorContains(w, late, "a bug")
+					require.ErrorContains(tc, late, "a bug")
 				} else {
-					require.ErrorIs(w, late, context.DeadlineExceeded)
+					require.ErrorIs(tc, late, context.DeadlineExceeded)
 				}
 			})
 		})
@@ -216,15 +216,15 @@ func TestBadCallbacks(t *testing.T) {
 
 // With Start the seat is released only after OnDemoted has returned, while the
 // lease is renewed for it; and after its limit where it hangs.
-func TestSeatIsReleasedAfterOnDemoted(t *testing.T) {
+func TestReleaseWaitsForOnDemoted(t *testing.T) {
 	for name, hangs := range map[string]bool{"it returns": false, "it hangs": true} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			inCluster(t, func(tc *cluster) {
 				const takes, limit = 3 * time.Second, 3500 * time.Millisecond
 				hold := make(chan struct{})
 				defer close(hold)
 				var returned atomic.Bool
-				a := w.begin("a", callbacks(func(c *elector.Callbacks) {
+				a := tc.begin("a", callbacks(func(c *elector.Callbacks) {
 					c.OnDemoted = func(ctx context.Context, _ elector.Transition) {
 						if hangs {
 							<-hold
@@ -235,20 +235,20 @@ func TestSeatIsReleasedAfterOnDemoted(t *testing.T) {
 					}
 				}), func(_ *process, o *elector.Options) { o.CallbackLimit = limit })
 				a.leads()
-				b := w.begin("b")
+				b := tc.begin("b")
 				b.enters(elector.StateFollower)
 				time.Sleep(heartbeat / 2)
 				asked := time.Now()
-				go func() { _ = a.Stop(w.Context()) }()
+				go func() { _ = a.Stop(tc.Context()) }()
 				synctest.Wait()
-				require.False(w, a.believes())
+				require.False(tc, a.Leading())
 				time.Sleep(takes - time.Millisecond)
-				require.Equal(w, "a", w.seat().ID)
-				require.Greater(w, w.seat().Ballot, uint64(1), "renewed meanwhile")
+				require.Equal(tc, "a", tc.leader().ID)
+				require.Greater(tc, tc.leader().Ballot, uint64(1), "renewed meanwhile")
 				b.leads()
 				wait := map[bool]time.Duration{false: takes, true: limit}[hangs]
-				require.InDelta(w, wait, time.Since(asked), float64(soon))
-				require.Equal(w, !hangs, returned.Load())
+				require.InDelta(tc, wait, time.Since(asked), float64(soon))
+				require.Equal(tc, !hangs, returned.Load())
 				synctest.Wait()
 			})
 		})
@@ -257,24 +257,24 @@ func TestSeatIsReleasedAfterOnDemoted(t *testing.T) {
 
 // The context of OnElected ends with leadership, and with the limit.
 func TestContextOfOnElected(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		ended := make(chan error, 10)
-		p := w.begin("a", callbacks(func(c *elector.Callbacks) {
+		p := tc.begin("a", callbacks(func(c *elector.Callbacks) {
 			c.OnElected = func(ctx context.Context, _ elector.Transition) {
 				<-ctx.Done()
 				ended <- context.Cause(ctx)
 			}
 		}))
 		p.enters(elector.StateCandidate)
-		require.ErrorIs(w, within(w, ended, "the limit"), context.DeadlineExceeded)
-		require.True(w, p.believes())
+		require.ErrorIs(tc, within(tc, ended, "the limit"), context.DeadlineExceeded)
+		require.True(tc, p.Leading())
 		p.stop()
-		require.NoError(w, p.Start(w.Context()))
-		for !p.believes() {
+		require.NoError(tc, p.Start(tc.Context()))
+		for !p.Leading() {
 			time.Sleep(time.Millisecond)
 		}
 		go p.Abandon()
-		require.ErrorIs(w, within(w, ended, "the end of leadership"), fdbelection.ErrNotLeader)
+		require.ErrorIs(tc, within(tc, ended, "the end of leadership"), fdbelection.ErrNotLeader)
 	})
 }
 
@@ -283,14 +283,14 @@ func TestContextOfOnElected(t *testing.T) {
 func TestCallbackCallsTheElector(t *testing.T) {
 	for name, itself := range map[string]bool{"another goroutine stops": false, "it stops itself": true} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			inCluster(t, func(tc *cluster) {
 				stopped := make(chan error, 1)
 				var p *process
-				p = w.process("a", callbacks(func(c *elector.Callbacks) {
+				p = tc.process("a", callbacks(func(c *elector.Callbacks) {
 					c.OnElected = func(ctx context.Context, _ elector.Transition) {
-						require.NoError(w, p.IsLeader(ctx))
-						require.Equal(w, "a", p.LeaderID())
-						stop := func() { stopped <- p.Stop(w.Context()) }
+						require.NoError(tc, p.IsLeader(ctx))
+						require.Equal(tc, "a", p.LeaderID())
+						stop := func() { stopped <- p.Stop(tc.Context()) }
 						if itself {
 							stop()
 						} else {
@@ -298,9 +298,9 @@ func TestCallbackCallsTheElector(t *testing.T) {
 						}
 					}
 				}))
-				require.NoError(w, p.Start(w.Context()))
-				require.NoError(w, within(w, stopped, "Stop"))
-				require.True(w, w.seat().Vacant())
+				require.NoError(tc, p.Start(tc.Context()))
+				require.NoError(tc, within(tc, stopped, "Stop"))
+				require.True(tc, tc.leader().Vacant())
 			})
 		})
 	}
@@ -308,11 +308,11 @@ func TestCallbackCallsTheElector(t *testing.T) {
 
 // After Stop has returned no callback is called any more.
 func TestNoCallbackAfterStop(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		var c callLog
-		p := w.process("a", c.all())
+		p := tc.process("a", c.all())
 		for i := range 20 {
-			require.NoError(w, p.Start(w.Context()))
+			require.NoError(tc, p.Start(tc.Context()))
 			time.Sleep(time.Duration(i) * time.Microsecond)
 			if i%2 == 0 {
 				p.Abandon()
@@ -320,8 +320,8 @@ func TestNoCallbackAfterStop(t *testing.T) {
 			p.stop()
 			made := len(c.made())
 			time.Sleep(lease)
-			require.Len(w, c.made(), made)
-			require.Equal(w, "transition", c.made()[len(c.made())-1])
+			require.Len(tc, c.made(), made)
+			require.Equal(tc, "transition", c.made()[len(c.made())-1])
 		}
 	})
 }

@@ -11,32 +11,34 @@ import (
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
-// Campaign waits until this process leads, and returns its leadership. It goes
-// on through every failure of the database, for as long as ctx allows. The caller
-// works until Leadership.Context ends, which carries the values of ctx. When the work
-// has ended, for this reason or any other, the caller calls Leadership.Resign. Until
-// then, or until Leadership.LeaseContext ends, the seat is not released.
+// Campaign waits until this process leads and returns its leadership. It retries every
+// failure of the store until ctx ends. Work until Leadership.Context ends, which carries
+// the values of ctx. When the work has ended, for this reason or another, call
+// Leadership.Resign. Leadership is not released before that, or before
+// Leadership.LeaseContext ends.
 //
-// If the caller does not resign a tenure that was lost, that Leadership is over
-// when its Lease ends, and the elector does not wait for its work any longer. The
-// next campaign claims the seat again, and reports an UnfinishedWorkError once.
+// If you do not resign a tenure that was lost, the elector stops waiting for its work when
+// LeaseContext ends. The next campaign can then claim again, and an UnfinishedWorkError is
+// reported once.
 //
-// Between two campaigns the elector stays listed as a candidate and does not
-// lead; Stop ends that. Several calls at once lead one after the other.
+// Between two campaigns the elector stays registered and does not lead. Stop ends that.
+// Several concurrent calls lead one after the other.
 //
-// Errors: fdbelection.ErrNotVoting at once for an observer, and if the elector becomes
-// one. ErrRunning if Start or Run use the elector, and why it has stopped. If ctx ends
-// first, the error matches the cause of ctx and what this process last knew to stand in
-// the way: an UnfinishedWorkError if an earlier Leadership was not resigned; the error of
-// the store, fdbelection.ErrNotInitialized included, or ErrNoAnswer;
-// fdbelection.ErrElectionDisabled; a OtherLeaderError if another process leads.
+// Campaign returns fdbelection.ErrNotVoting if the process is or becomes an observer,
+// ErrRunning if Start or Run use the elector, and the elector's error if it has stopped.
+// If ctx ends first, the error matches the cause of ctx and, as far as this process knows,
+// what prevented the campaign:
+//   - an UnfinishedWorkError if an earlier Leadership was not resigned
+//   - the error of the store, including fdbelection.ErrNotInitialized, or ErrNoAnswer
+//   - fdbelection.ErrElectionDisabled
+//   - an OtherLeaderError if another process leads
 func (e *Elector) Campaign(ctx context.Context) (*Leadership, error) {
 	s, err := e.open(ctx, campaigning, machine.StandBy)
 	if err != nil {
 		return nil, err
 	}
 	c := &campaign{values: context.WithoutCancel(ctx), won: make(chan *Leadership, 1), refused: make(chan error, 1)}
-	s.queue(c)
+	s.addCampaign(c)
 	select {
 	case lead := <-c.won:
 		return lead, nil
@@ -49,7 +51,7 @@ func (e *Elector) Campaign(ctx context.Context) (*Leadership, error) {
 		return nil, ErrNotRunning
 	case <-ctx.Done():
 		err := context.Cause(ctx)
-		for _, obstacle := range s.withdraw(c) {
+		for _, obstacle := range s.removeCampaign(c) {
 			err = fmt.Errorf("%w: %w", err, obstacle)
 		}
 		return nil, err
@@ -58,13 +60,12 @@ func (e *Elector) Campaign(ctx context.Context) (*Leadership, error) {
 
 // campaign is a call of Campaign that waits.
 type campaign struct {
-	values  context.Context // of its caller, without its end
+	values  context.Context // the caller's values, without the end of its context
 	won     chan *Leadership
 	refused chan error
 }
 
-// queue enters a campaign.
-func (s *session) queue(c *campaign) {
+func (s *session) addCampaign(c *campaign) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reportUnresigned()
@@ -73,10 +74,10 @@ func (s *session) queue(c *campaign) {
 		s.refuseCampaigns()
 		return
 	}
-	s.take(machine.AimChanged{Aim: machine.Campaign})
+	s.handle(machine.AimChanged{Aim: machine.Campaign})
 }
 
-// refuseCampaigns ends the campaigns of a process that has become an observer. The
+// refuseCampaigns ends all campaigns because the process has become an observer. The
 // caller holds s.mu.
 func (s *session) refuseCampaigns() {
 	for _, c := range s.campaigns {
@@ -86,42 +87,42 @@ func (s *session) refuseCampaigns() {
 	s.standBy()
 }
 
-// standBy stops campaigning if no campaign is left and none is won. The caller holds
+// standBy stops campaigning if there is neither a campaign nor a tenure. The caller holds
 // s.mu.
 func (s *session) standBy() {
 	if s.mode == campaigning && len(s.campaigns) == 0 && s.lead == nil {
-		s.take(machine.AimChanged{Aim: machine.StandBy})
+		s.handle(machine.AimChanged{Aim: machine.StandBy})
 	}
 }
 
-// withdraw takes a campaign back and returns what stood in its way. If it has just been
-// won, the seat is given up again.
-func (s *session) withdraw(c *campaign) (obstacles []error) {
+// removeCampaign ends a campaign and returns what prevented it. If it has just been won,
+// the tenure is resigned.
+func (s *session) removeCampaign(c *campaign) (obstacles []error) {
 	s.mu.Lock()
 	waiting := len(s.campaigns)
 	s.campaigns = slices.DeleteFunc(s.campaigns, func(other *campaign) bool { return other == c })
-	if len(s.campaigns) < waiting { // it has not been won
+	if len(s.campaigns) < waiting { // not won
 		obstacles = s.obstacles()
 	}
 	s.standBy()
 	s.mu.Unlock()
 	select {
 	case lead := <-c.won:
-		lead.end(nil)
+		lead.workReturned(nil)
 	default:
 	}
 	return obstacles
 }
 
-// obstacles returns what keeps a campaign from success, as far as this process knows.
-// The caller holds s.mu.
+// obstacles returns what prevents a campaign from being won, as far as this process
+// knows. The caller holds s.mu.
 func (s *session) obstacles() (all []error) {
 	view := s.machine.View()
 	switch {
 	case s.lead != nil && !s.lead.finished:
 		term := s.lead.Term()
 		return []error{&UnfinishedWorkError{Term: term, Problem: fmt.Sprintf(
-			"leadership of term %d is held by an earlier campaign: it has to be resigned first", term)}}
+			"an earlier campaign still holds leadership of term %d: resign it first", term)}}
 	case s.unresigned != nil:
 		all = append(all, unresigned(s.unresigned))
 	}
@@ -132,12 +133,12 @@ func (s *session) obstacles() (all []error) {
 		all = append(all, ErrNoAnswer)
 	case !view.Config.ElectionEnabled:
 		all = append(all, fdbelection.ErrElectionDisabled)
-	case s.awaited != nil:
-		all = append(all, fmt.Errorf("another process is registered under this id, and may be alive: %s", s.awaited))
+	case s.existing != nil:
+		all = append(all, fmt.Errorf("another process is registered under this id and may be alive: %s", s.existing))
 	case !view.Leader.Vacant() && !view.Leader.HeldBy(s.me):
 		all = append(all, &OtherLeaderError{Leader: withMetadata(&view, view.Leader)})
 	case s.clock.Now().Before(view.HoldOff):
-		all = append(all, errors.New("this process holds off, because it was asked to resign or its work failed"))
+		all = append(all, errors.New("this process holds off because it was asked to resign or its work failed"))
 	}
 	return all
 }

@@ -32,7 +32,7 @@ func TestChaos(t *testing.T) {
 	for _, seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Logf("replay: go test -run TestChaos ./elector -chaos.seed=%d", seed)
-			inWorld(t, func(w *world) { newChaos(w, seed).run() })
+			inCluster(t, func(tc *cluster) { newChaos(tc, seed).run() })
 		})
 	}
 }
@@ -40,7 +40,7 @@ func TestChaos(t *testing.T) {
 // chaos decides by chance what happens to whom. As goroutines run in any order, a
 // seed gives the same odds, and not always the same run.
 type chaos struct {
-	*world
+	*cluster
 	mu      sync.Mutex
 	random  *rand.Rand
 	cutOff  map[string]time.Time // until when a process hears nothing
@@ -49,9 +49,9 @@ type chaos struct {
 	errs    []string
 }
 
-func newChaos(w *world, seed uint64) *chaos {
+func newChaos(tc *cluster, seed uint64) *chaos {
 	return &chaos{
-		world: w, random: rand.New(rand.NewPCG(seed, 1)), cutOff: make(map[string]time.Time),
+		cluster: tc, random: rand.New(rand.NewPCG(seed, 1)), cutOff: make(map[string]time.Time),
 		working: make(map[string]int), holders: make(map[uint64]string),
 	}
 }
@@ -63,7 +63,7 @@ func (c *chaos) upTo(d time.Duration) time.Duration {
 }
 
 func (c *chaos) enter(id string) *process {
-	p := c.process(id, priority(int32(c.upTo(3))), silent)
+	p := c.process(id, priority(int32(c.upTo(3))), withoutTransitions)
 	p.clock.setRate(0.97 + float64(c.upTo(61))/1000)
 	p.run(c.Context(), func(ctx context.Context, lead *elector.Leadership) error { return c.work(ctx, id, lead) })
 	return p
@@ -122,7 +122,7 @@ func (c *chaos) run() {
 			over(p.result)
 			processes[id] = c.enter(id)
 		case 4:
-			if p.believes() { // a follower would take over early: see suspend
+			if p.Leading() { // a follower would take over early: see suspend
 				p.clock.suspend(c.upTo(2 * lease))
 			}
 		}
@@ -130,7 +130,7 @@ func (c *chaos) run() {
 	c.before(nil)
 	c.after(nil)
 	require.True(c, c.settles(processes), "one leads, once all is well")
-	require.Equal(c, processes[c.seat().ID].Term(), c.seat().Term)
+	require.Equal(c, processes[c.leader().ID].Term(), c.leader().Term)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	require.Empty(c, c.errs)
@@ -160,7 +160,7 @@ func (c *chaos) settles(processes map[string]*process) bool {
 func (c *chaos) look(processes map[string]*process) int {
 	var leaders []string
 	for id, p := range processes {
-		if p.believes() {
+		if p.Leading() {
 			leaders = append(leaders, fmt.Sprint(id, " in ", p.Term()))
 		}
 	}

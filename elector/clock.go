@@ -8,32 +8,33 @@ import (
 
 // Clock is the time of one process. It is safe for concurrent use.
 type Clock interface {
-	// Now is a clock that nobody sets and that goes on while the machine sleeps,
-	// where the system has one. Belief rests on it. Its epoch is of no interest.
+	// Now returns the process clock. It is never set, and it goes on while the machine
+	// is suspended if the system has such a clock. Leases are measured on it. Its zero
+	// has no meaning.
 	Now() time.Time
-	// Wall is the clock of the calendar. Records are stamped with it.
+	// Wall returns the wall clock. Records are stamped with it.
 	Wall() time.Time
-	// AfterFunc calls f, in a goroutine of its own, when d has passed.
+	// AfterFunc calls f in its own goroutine after d has passed.
 	AfterFunc(d time.Duration, f func()) Timer
 }
 
-// Timer is a call to come.
+// Timer is a pending call of Clock.AfterFunc.
 type Timer interface {
-	// Stop takes the call back; it reports whether it was still to come.
+	// Stop cancels the call. It reports whether the call was still pending.
 	Stop() bool
-	// Reset has the call come when d has passed from now.
+	// Reset sets the call to d from now.
 	Reset(d time.Duration) bool
 }
 
-// SystemClock returns the clock of the machine. On Linux its Now counts the time
-// that the machine was suspended (CLOCK_BOOTTIME); elsewhere it is Go's
-// monotonic clock, which may not.
+// SystemClock returns the clock of the machine. On Linux its Now counts the time for
+// which the machine was suspended (CLOCK_BOOTTIME). On other systems it is Go's monotonic
+// clock, which may not count that time.
 func SystemClock() Clock { return system }
 
 var system = newSystemClock()
 
 type systemClock struct {
-	start time.Time // without a monotonic reading, so that sums compare as they are
+	start time.Time // has no monotonic reading, so sums compare correctly
 	since func() time.Duration
 }
 

@@ -2,63 +2,61 @@ package elector
 
 import "time"
 
-// Deadlines are the instants of the elector's Clock at which a tenure ends of
-// itself unless a renewal is acknowledged before. They count from the start of
-// the attempt that was acknowledged, not from its answer.
+// Deadlines are the instants at which a tenure ends unless another renewal is
+// acknowledged. They are on the elector's Clock, and count from the start of the last
+// acknowledged attempt, not from its answer.
 type Deadlines struct {
-	// Stop is when Context ends.
+	// Stop is the end of Leadership.Context.
 	Stop time.Time
-	// End is when Lease ends.
+	// End is the end of Leadership.LeaseContext.
 	End time.Time
 }
 
-// Deadlines returns those that stand now. Leadership may end before them, for
-// other reasons: its contexts tell.
+// Deadlines returns the present deadlines. The contexts may end earlier for other reasons.
 func (l *Leadership) Deadlines() Deadlines {
 	var d Deadlines
-	if stop := l.ctx.limit.Load(); stop != nil {
+	if stop := l.ctx.deadline.Load(); stop != nil {
 		d.Stop = *stop
 	}
-	if end := l.lease.limit.Load(); end != nil {
+	if end := l.lease.deadline.Load(); end != nil {
 		d.End = *end
 	}
 	return d
 }
 
-// SubscribeDeadlines calls f with the deadlines, at once and whenever they are moved,
-// in order and one call at a time, until unfollow is called. It is for whoever has
-// to keep them where this process does not run: a guard in a process of its own,
-// or a timer in hardware.
+// SubscribeDeadlines calls f with the deadlines, at once and after each change, in order
+// and one call at a time, until unsubscribe is called. It is for a guard outside this
+// process that enforces the deadlines, such as a second process or a hardware timer.
 //
-// An earlier deadline is told before the write that shortens the lease is
-// committed, so it is known in time even where this process is stopped right
-// after. For that f is called by the loop itself: it must not block, and must not
-// call the elector or this Leadership.
-func (l *Leadership) SubscribeDeadlines(f func(Deadlines)) (unfollow func()) {
-	l.following.Lock()
-	defer l.following.Unlock()
-	if l.followers == nil {
-		l.followers = make(map[*func(Deadlines)]struct{})
+// f gets an earlier deadline before the write that shortens the lease is committed. So the
+// guard knows it even if this process is stopped right after the commit. For this reason
+// the loop itself calls f: f must not block, and must not call the elector or this
+// Leadership.
+func (l *Leadership) SubscribeDeadlines(f func(Deadlines)) (unsubscribe func()) {
+	l.deadlinesMu.Lock()
+	defer l.deadlinesMu.Unlock()
+	if l.subscribers == nil {
+		l.subscribers = make(map[*func(Deadlines)]struct{})
 	}
-	l.followers[&f] = struct{}{}
+	l.subscribers[&f] = struct{}{}
 	f(l.Deadlines())
 	return func() {
-		l.following.Lock()
-		defer l.following.Unlock()
-		delete(l.followers, &f)
+		l.deadlinesMu.Lock()
+		defer l.deadlinesMu.Unlock()
+		delete(l.subscribers, &f)
 	}
 }
 
-// tellDeadlines tells those who follow, where the deadlines have moved.
-func (l *Leadership) tellDeadlines() {
-	l.following.Lock()
-	defer l.following.Unlock()
+// sendDeadlines calls the subscribers if the deadlines have changed.
+func (l *Leadership) sendDeadlines() {
+	l.deadlinesMu.Lock()
+	defer l.deadlinesMu.Unlock()
 	now := l.Deadlines()
-	if now == l.told {
+	if now == l.lastDeadlines {
 		return
 	}
-	l.told = now
-	for f := range l.followers {
+	l.lastDeadlines = now
+	for f := range l.subscribers {
 		(*f)(now)
 	}
 }

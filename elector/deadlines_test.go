@@ -45,53 +45,53 @@ func (p *process) deadlinesFrom(attempt time.Time) elector.Deadlines {
 
 // The deadlines count from the start of the renewal that was acknowledged last,
 // however late its answer came, and each is told once.
-func TestDeadlinesAreFollowed(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.process("a")
+func TestSubscribeDeadlines(t *testing.T) {
+	inCluster(t, func(tc *cluster) {
+		p := tc.process("a")
 		tenures := p.tenures(nil)
-		lead := within(w, tenures, "leadership")
+		lead := within(tc, tenures, "leadership")
 		var d told
 		unfollow := lead.SubscribeDeadlines(d.add)
-		require.Equal(w, p.deadlinesFrom(w.start), d.last())
-		require.Equal(w, d.last(), lead.Deadlines())
+		require.Equal(tc, p.deadlinesFrom(tc.start), d.last())
+		require.Equal(tc, d.last(), lead.Deadlines())
 
-		w.after(on(memkv.CallCommit, "a", func(context.Context, *memkv.Call) error {
+		tc.after(on(memkv.CallCommit, "a", func(context.Context, *memkv.Call) error {
 			time.Sleep(heartbeat / 4) // the answer is slow
 			return nil
 		}))
 		time.Sleep(heartbeat + heartbeat/2)
-		require.Equal(w, p.deadlinesFrom(w.start.Add(heartbeat)), d.last())
-		require.Equal(w, d.last(), lead.Deadlines())
-		require.Equal(w, 2, d.count(), "each is told once")
+		require.Equal(tc, p.deadlinesFrom(tc.start.Add(heartbeat)), d.last())
+		require.Equal(tc, d.last(), lead.Deadlines())
+		require.Equal(tc, 2, d.count(), "each is told once")
 
 		unfollow()
 		time.Sleep(heartbeat)
-		require.Equal(w, 2, d.count(), "it is told of nothing any more")
-		require.True(w, lead.Deadlines().End.After(d.last().End), "and the lease was renewed")
-		w.after(nil)
+		require.Equal(tc, 2, d.count(), "it is told of nothing any more")
+		require.True(tc, lead.Deadlines().End.After(d.last().End), "and the lease was renewed")
+		tc.after(nil)
 	})
 }
 
 // A deadline that a shorter lease brings nearer is told before that lease is
 // committed: whoever keeps it elsewhere has it in time, whatever happens next.
-func TestShorterDeadlineIsToldBeforeItsCommit(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.process("a")
-		lead := within(w, p.tenures(nil), "leadership")
+func TestShorterDeadlineIsSentBeforeItsCommit(t *testing.T) {
+	inCluster(t, func(tc *cluster) {
+		p := tc.process("a")
+		lead := within(tc, p.tenures(nil), "leadership")
 		var d told
 		defer lead.SubscribeDeadlines(d.add)()
 		time.Sleep(heartbeat / 2) // its watches are armed
-		w.reconfigure(func(c *fdbelection.Config) { c.LeaseDuration, c.HeartbeatInterval = lease/10, lease/30 })
+		tc.reconfigure(func(c *fdbelection.Config) { c.LeaseDuration, c.HeartbeatInterval = lease/10, lease/30 })
 		issued := make(chan elector.Deadlines, 1)
-		w.before(on(memkv.CallCommit, "a", func(context.Context, *memkv.Call) error {
+		tc.before(on(memkv.CallCommit, "a", func(context.Context, *memkv.Call) error {
 			select {
 			case issued <- d.last():
 			default:
 			}
 			return nil
 		}))
-		told := within(w, issued, "a renewal")
-		require.Equal(w, time.Until(w.start.Add(heartbeat+endAt/10)), told.End.Sub(p.clock.Now()))
-		w.before(nil)
+		told := within(tc, issued, "a renewal")
+		require.Equal(tc, time.Until(tc.start.Add(heartbeat+endAt/10)), told.End.Sub(p.clock.Now()))
+		tc.before(nil)
 	})
 }

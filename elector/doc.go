@@ -1,115 +1,199 @@
-// Package elector is the loop that each process runs: it campaigns, leads, stops
-// in time and hands over.
+// Package elector is the loop that a process runs to take part in an election. It
+// campaigns, leads, stops in time and hands over. The protocol itself is in package
+// election.
 //
 //	el, err := elector.New(db, election.New(subspace.New("billing")), elector.Options{})
-//	...
-//	err = el.Run(ctx, func(ctx context.Context, lead *elector.Leadership) error {
-//		for ctx.Err() == nil {
-//			err := db.Transact(ctx, func(tr kv.Transaction) error {
-//				if err := lead.Fence(tr); err != nil {
-//					return err
-//				}
-//				return settleOnePayment(tr)
+//	if err != nil {
+//		return err
+//	}
+//	return el.Run(ctx, func(ctx context.Context, lead *elector.Leadership) error {
+//		for ctx.Err() == nil { // ends before another process leads
+//			err := lead.Transact(ctx, func(tr kv.Transaction) error {
+//				return settleOnePayment(tr) // commits only in the newest term
 //			})
-//			...
+//			if err != nil {
+//				return err // leadership is released, and Run campaigns again
+//			}
 //		}
-//		return nil
+//		return nil // leadership is released now
 //	})
 //
-// There are four ways in. Run is for work that leadership is needed for: it is begun
-// and ended with each tenure, and waited for. Start campaigns in the background,
-// for those who ask (IsLeader) or are told (Callbacks). Campaign waits for one
-// tenure, and leaves it to the caller to give it up. Observe only tells who leads.
-// RunCallbacks is Run for the callbacks of Kubernetes client-go.
+// There are four ways to use an elector:
 //
-// # Who is authoritative
+//   - Run is for work that needs leadership. It starts and stops the work with each tenure
+//     and waits for it. RunCallbacks is Run for the callbacks of Kubernetes client-go.
+//   - Start campaigns in the background. Leading, IsLeader and Callbacks tell who leads.
+//   - Campaign waits for one tenure. The caller resigns it.
+//   - Subscribe only tells who leads.
 //
-// The database is: a tenure is what its term record says, and work that calls
-// Leadership.Fence in its transaction commits only while its tenure is the newest.
-// That holds whatever clocks and processes do. Everything else here is about who
-// may try, and when to stop trying.
+// # Why it is safe
 //
-// # The window of trust
+// The database is authoritative. A tenure is what the term record says. Each tenure has a
+// number, the term, which rises with each tenure and never falls. A transaction that calls
+// Leadership.Fence, as Leadership.Transact does, commits only while its tenure is the
+// newest one. This does not depend on any clock or on how processes are scheduled.
 //
-// A leader believes in its tenure until the start of the last attempt that was
-// acknowledged, plus the lease that it wrote, less the margin of the config; an
-// attempt that may still arrive, with a shorter lease, pulls that nearer before
-// its commit is issued. IsLeader and the context of the work end before it, by a
-// fifth of the lease, so that work has time to stop; Leadership.LeaseContext ends with
-// it. Each compares the clock at the call, and on Linux that clock counts the
-// time that the machine was suspended.
+// Everything else in this package decides who may try to lead, and when to stop. A leader
+// counts the lease from the start of its last acknowledged attempt, and subtracts the
+// margin of the config. That is the end deadline, at which Leadership.LeaseContext ends.
+// Leading and Leadership.Context end at the stop deadline, a fifth of the lease earlier, so
+// that the work has time to stop. If an attempt with a shorter lease may still arrive, both
+// deadlines move before its commit is sent. Each check compares the process clock at the
+// call. On Linux that clock counts the time for which the machine was suspended.
 //
-// A follower takes over after it has seen the same ballot stand for the whole
-// lease on its own clock. So the instants at which two processes check and find
-// themselves leading never interleave while the rates of their clocks differ by
-// less than the margin: see the package fdbelection for what is promised, and
-// what is not. After a take-over at once (a preemption without a grace, a
-// take-over by clock) the displaced leader learns of it from its watch, typically
-// within milliseconds, and by its own deadline at the latest; the fence covers the
-// time between.
+// A candidate takes over an expired leadership after it has seen the same ballot for the
+// whole lease on its own clock. So two processes do not lead at the same time as long as
+// the rates of their clocks differ by less than the margin.
+//
+// What is not guaranteed:
+//
+//   - After a take-over at once the former leader may think that it leads until its watch
+//     fires, typically for milliseconds, and at the latest until its own deadline. Take-over
+//     at once means a preemption without a grace, a forced resignation, or an expiry by
+//     clock while clocks disagree. Only the fence covers this time.
+//   - Work that ignores the end of its context goes on. So does an effect outside the
+//     database, such as a request that is under way. Pass Leadership.Term to systems that
+//     can compare it.
+//   - A transaction that writes nothing is not fenced. What it reads may be out of date.
+//
+// See package fdbelection for the promises in full.
+//
+// # States
+//
+// The state of a process, as Elector.State and Callbacks.OnTransition report it:
+//
+//	                              +---------+
+//	                +-------------| stopped |<--------------------------------+
+//	                |             +---------+                                 |
+//	     started as |                  | started as an observer,              |
+//	        a voter |                  | or only to subscribe                 |
+//	                |                  |                                      |
+//	+-- does not lead -----------------|----------------------------------+   |
+//	|               v                  +------------------+               |   |
+//	|         +-----------+                               v               |   |
+//	|         |           |   role or aim changed   +----------+          |   |
+//	|         |           |<----------------------->|          |          |   |
+//	|         |           |                         |          |          |   |
+//	|         | candidate |                         | observer |          |---+
+//	|         |           |  another                |          |          |  unregistered, or
+//	|         |           |  candidate leads        |          |          |  leave limit passed
+//	|         |           |----------+              +----------+          |
+//	|         +-----------+          |                    ^               |
+//	|               ^                v                    |               |
+//	|               |          +----------+               |               |
+//	|               +----------| follower |<--------------+               |
+//	|         no leader known  +----------+   role or aim changed         |
+//	+---------------------------------------------------------------------+
+//	     |                                                     ^
+//	     | candidate or follower:                              | drain (below):
+//	     | claim or acceptance                                 | candidate, or follower if
+//	     | acknowledged                                        | another candidate leads
+//	     v                                                     |
+//	+-- leads ------------------------------------------------------------+
+//	|         +--------+       renewal overdue        +----------+        |
+//	|         |        |----------------------------->|          |        |
+//	|         | leader |                              | jeopardy |        |
+//	|         |        |<-----------------------------|          |        |
+//	|         +--------+     renewal acknowledged     +----------+        |
+//	+---------------------------------------------------------------------+
+//
+// A claim that is acknowledged after its renewal was overdue begins in jeopardy. After the
+// stop deadline it does not begin a tenure. Abandon stops from every state.
+//
+// A tenure ends in stages. In the first one the process leads. After that it is a
+// candidate, or a follower if another process leads:
+//
+//	          told to stop            use of the lease ends        work returned
+//	leading ---------------> draining ---------------------> over --------------> none
+//	   |                                                       ^
+//	   +-------------------------------------------------------+
+//	          leadership lost, or the work has returned
+//
+// The work is told to stop when the stop deadline passes, a request stands, the role
+// changes, the election is disabled, or the elector stops. While it drains, the lease is
+// still renewed, unless the election is disabled. The use of the lease ends when the work
+// has returned, at the end deadline, or at the drain limit. The process then hands over,
+// resigns or unregisters. It claims nothing before the work has returned.
 //
 // # What fails how
 //
-//   - The database does not answer: everything is tried again, with back-off, for
-//     as long as the process wants. A leader stops in time; a candidate goes on as
-//     soon as there is an answer. Errors and the log say so once.
-//   - A watch fails, because too many are outstanding, say: changes are noticed by
-//     polling, and it is armed again after a back-off of up to five minutes. Electors of
-//     one process share one watch per key if they use the same kv.Database. The log says
-//     so twice an hour at most for each kind.
-//   - The answer to a commit is lost: what it may have done counts against belief,
-//     and nothing is concluded until a later transaction has settled it.
-//   - The election is not initialised: it is made with Options.Config, or with
-//     MustExist waited for. One whose records are removed while it runs is made
-//     again likewise; the leader of before stops in time.
-//   - The election is disabled: the leader's work stops, by the end of its lease at
-//     the latest, and the seat is given up; candidates stay listed and do not claim.
-//     When it is enabled again the first of them leads.
-//   - The config is changed: everybody has it within a heartbeat. A shorter lease
-//     shortens belief with the renewal that writes it, before that is committed.
-//   - The work of a leader fails: it gives up the seat and holds off, for one lease
-//     after the first failure and for twice as long after each one in a row, up to 32
-//     leases, so that a preferred process does not take the leadership back for ever.
-//     ClusterState and the log say so.
-//   - A process starts with a higher priority than the leader's: it asks for the
-//     leadership once it has been registered for the preempt delay of the config. A
-//     vacant seat needs no delay.
-//   - A candidate dies: the leader removes its record, once it has seen it unchanged
-//     for the candidate timeout. While there is no leader, for example because the
-//     election is disabled, the first live voter by rank does it.
-//   - The candidate is evicted: it registers again by itself. A leader does so with
-//     its next renewal, and goes on leading.
-//   - A process starts under the id of another one: it registers nothing and watches.
-//     If the record of the other one moves, it stops with ErrDuplicateID, and the
-//     history names both. If the record stands still for the candidate timeout, or the
-//     other one holds the seat and its lease runs out, the process takes over the id.
-//     So a lone process that is started again after a crash leads one lease after its
-//     first read, and one that has left in order is not waited for. A process that was
-//     cut off for so long finds its id taken when it is back, and stops with
-//     ErrDuplicateID.
-//   - A record cannot be read: it is reported (ErrInvalidState names its key),
-//     nothing is overwritten, and reading it is tried again.
+//   - The store does not answer: the loop retries with back-off for as long as the program
+//     wants. A leader stops in time. A candidate continues as soon as there is an answer.
+//   - A watch fails, for example because too many are outstanding: changes are noticed by
+//     polling, and the watch is armed again after a back-off of up to five minutes. The
+//     electors of one process share one watch per key if they use the same kv.Database.
+//   - The result of a commit is unknown: the attempt counts against the deadlines, and
+//     nothing is concluded before a later transaction has settled it.
+//   - The election does not exist: it is created with Options.Config. With MustExist the
+//     elector waits for it. The same happens if its records are removed while it runs. The
+//     former leader stops in time.
+//   - The election is disabled: the work of the leader stops at the end of its lease at the
+//     latest, and leadership is released. Candidates stay registered and do not claim. When
+//     the election is enabled, the first of them leads.
+//   - The config changes: every process has it within one heartbeat interval. A renewal that
+//     writes a shorter lease shortens the deadlines before it is committed.
+//   - The work of a leader fails: the process releases leadership and holds off, for one
+//     lease after the first failure and for twice as long after each further one in a row,
+//     up to 32 leases. So a process of high priority does not take leadership back for ever.
+//   - A process starts with a higher priority than the leader's: it requests leadership
+//     after it has been registered for the preempt delay of the config. It claims a vacant
+//     leadership without that delay.
+//   - A candidate dies: the leader evicts it after it has seen its record unchanged for the
+//     candidate timeout. If there is no leader, for example because the election is
+//     disabled, the first live voter by rank does that.
+//   - The candidate is evicted: it registers again by itself. A leader does so with its next
+//     renewal and goes on leading.
+//   - A process starts under the id of another one: it does not register and watches the
+//     record. If the record changes, it stops with ErrDuplicateID, and the history names
+//     both. It takes over the id after the candidate timeout without a change, or when the
+//     lease of the other one runs out. So a lone process that is restarted after a crash
+//     leads one lease after its first read. A process that was cut off for so long finds
+//     its id taken over and stops with ErrDuplicateID.
+//   - A record cannot be read: the error (ErrInvalidState) names its key. Nothing is
+//     overwritten, and the read is retried.
 //
-// # Hand-over
+// # Handing over
 //
-// Where leadership is given up although it could go on (Stop, a request to resign
-// or to transfer, a higher priority, a disabled election, work that returned of
-// itself) the context of the work ends first; the lease is renewed until the work
-// and the callbacks that tell of the loss have returned, or the time for it is
-// over; only then is the seat given up. The successor is told by a watch, in
-// milliseconds. A request or a challenge that has become void meanwhile, because
-// its author died or was demoted, hands the leadership to no other candidate:
-// they campaign for it again.
+// Leadership may be given up although it could continue: after Stop, a resign or transfer
+// request, a preemption request, a disabled election, or work that returned. The context of
+// the work ends first. The lease is renewed until the work and the callbacks that report the
+// loss have returned, or their time is over. Only then is leadership released. A watch
+// informs the successor within milliseconds. If a request has become void meanwhile, because
+// its author has died or was demoted, the candidates campaign for the leadership.
 //
-// At an open seat candidates go one after the other, in the order of their rank,
-// the last leader at the end. Candidates beyond the first 8 come after those,
-// in a random order, as they do not know how many there are. Where a lease has run out each counts
-// from when it saw the last renewal, so that neighbours may change places there.
+// Candidates claim a vacant leadership one after the other in the order of their rank, and
+// the last leader comes last. Candidates after the first 8 come after those in random order,
+// because they do not know how many there are. After an expiry each candidate counts from
+// when it saw the last renewal, so neighbours may change places.
+//
+// # What is reported
+//
+// A call returns its own errors. All other errors are in Elector.Errors, each once per
+// change, and each is also a warning in Options.Logger:
+//
+//	error                  log message                               callback
+//	of the store           store error, watch failed                 OnStoreError
+//	*CallbackError         callback failed
+//	*WorkError             work failed
+//	*UnfinishedWorkError   work may still run after its lease
+//	of the elector         stopped with an error
+//	of Subscribe           cannot subscribe
+//
+// The error of the elector is why it stopped by itself, or a *LeaveError. A later call of
+// Stop returns it too. "watch failed" is logged at most twice an hour for each kind, because
+// polling takes its place. OnStoreError is called with nil, and the log says "store available
+// again", when an operation succeeds after an error.
+//
+// Other records are not about errors. They are "state changed" (OnTransition and the
+// callbacks of the states), "leader changed" (OnNewLeader, OnLeadershipChange, Subscribe),
+// "config", "evicted candidates", "another process is registered under this id, waiting to
+// see whether it is alive", and the warnings "holding off after failed work" and "stored
+// config differs from the config of this process". A loss of leadership is a warning unless
+// the program of this process decided on it.
 //
 // # The parts
 //
-// Package machine decides, package executor does the transactions, and this
-// package owns the goroutines, timers and watches between them: one goroutine for
-// each operation or watch under way, at most four, and one or two while there are
-// callbacks to call.
+// Package internal/machine decides, package internal/executor runs the transactions, and
+// this package owns the goroutines, timers and watches between them: one goroutine for each
+// running operation or watch, at most four, and one or two while callbacks are pending.
 package elector

@@ -23,37 +23,37 @@ import (
 func TestDuplicateID(t *testing.T) {
 	for name, leads := range map[string]bool{"the incumbent leads": true, "the incumbent follows": false} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			inCluster(t, func(tc *cluster) {
 				if !leads {
-					w.begin("b").leads()
+					tc.begin("b").leads()
 				}
-				older := w.begin("a")
+				older := tc.begin("a")
 				if leads {
 					older.leads()
 				} else {
 					older.enters(elector.StateFollower)
 				}
 				time.Sleep(heartbeat / 2)
-				term, incumbent := w.seat().Term, w.candidate("a").Identity
-				newer := w.process("a")
-				newer.run(w.Context(), untilAsked)
-				err := within(w, newer.result, "its end")
-				require.ErrorIs(w, err, fdbelection.ErrDuplicateID)
-				require.ErrorContains(w, err, incumbent.String())
-				require.Equal(w, elector.StateStopped, newer.State())
+				term, incumbent := tc.leader().Term, tc.candidate("a").Identity
+				newer := tc.process("a")
+				newer.run(tc.Context(), untilAsked)
+				err := within(tc, newer.result, "its end")
+				require.ErrorIs(tc, err, fdbelection.ErrDuplicateID)
+				require.ErrorContains(tc, err, incumbent.String())
+				require.Equal(tc, elector.StateStopped, newer.State())
 				time.Sleep(2 * lease)
-				require.Equal(w, leads, older.believes())
-				require.Equal(w, term, w.seat().Term)
-				require.Equal(w, incumbent, w.candidate("a").Identity)
+				require.Equal(tc, leads, older.Leading())
+				require.Equal(tc, term, tc.leader().Term)
+				require.Equal(tc, incumbent, tc.candidate("a").Identity)
 
-				events, err := kv.ReadTransact(w.Context(), w.db, func(tr kv.ReadTransaction) ([]election.Event, error) {
-					return w.election.History(tr, 1)
+				events, err := kv.ReadTransact(tc.Context(), tc.db, func(tr kv.ReadTransaction) ([]election.Event, error) {
+					return tc.election.History(tr, 1)
 				})
-				require.NoError(w, err)
-				require.Equal(w, election.EventDuplicate, events[0].Kind)
-				require.Equal(w, incumbent, events[0].From)
-				require.Equal(w, "a", events[0].To.ID)
-				require.Equal(w, term, events[0].Term)
+				require.NoError(tc, err)
+				require.Equal(tc, election.EventDuplicate, events[0].Kind)
+				require.Equal(tc, incumbent, events[0].From)
+				require.Equal(tc, "a", events[0].To.ID)
+				require.Equal(tc, term, events[0].Term)
 			})
 		})
 	}
@@ -62,13 +62,13 @@ func TestDuplicateID(t *testing.T) {
 // Several supervised processes under one id: one of them leads, all the time, and the
 // others are refused for as long as they are started again.
 func TestOneIDSupervised(t *testing.T) {
-	inWorld(t, func(w *world) {
-		ctx, cancel := context.WithCancel(w.Context())
+	inCluster(t, func(tc *cluster) {
+		ctx, cancel := context.WithCancel(tc.Context())
 		terms, refused := make(chan uint64, 10_000), make(chan error, 10_000)
 		for range 3 {
 			go func() {
 				for ctx.Err() == nil {
-					p := w.process("a")
+					p := tc.process("a")
 					err := p.Run(ctx, func(ctx context.Context, lead *elector.Leadership) error {
 						terms <- lead.Term()
 						return untilAsked(ctx, lead)
@@ -81,109 +81,109 @@ func TestOneIDSupervised(t *testing.T) {
 			}()
 		}
 		time.Sleep(10 * time.Minute)
-		require.EqualValues(w, 1, w.seat().Term)
-		require.Len(w, terms, 1)
-		require.Greater(w, len(refused), 100)
+		require.EqualValues(tc, 1, tc.leader().Term)
+		require.Len(tc, terms, 1)
+		require.Greater(tc, len(refused), 100)
 		for len(refused) > 0 {
-			require.ErrorIs(w, <-refused, fdbelection.ErrDuplicateID)
+			require.ErrorIs(tc, <-refused, fdbelection.ErrDuplicateID)
 		}
 		cancel()
 		time.Sleep(lease)
 		synctest.Wait()
-		require.True(w, w.seat().Vacant())
-		require.Empty(w, w.candidates())
+		require.True(tc, tc.leader().Vacant())
+		require.Empty(tc, tc.candidates())
 	})
 }
 
 // A lone process that crashes and is started again leads one lease after its first
 // read, and says meanwhile what it waits for.
 func TestRestartAfterACrash(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		var log journal
-		p := w.begin("a", logTo(&log, slog.LevelInfo))
+		p := tc.begin("a", logTo(&log, slog.LevelInfo))
 		p.leads()
 		time.Sleep(10*heartbeat + heartbeat/2)
 		p.Abandon()
 		restarted := time.Now()
-		require.NoError(w, p.Start(w.Context()))
-		require.EqualValues(w, 2, p.leads().Term)
-		require.LessOrEqual(w, time.Since(restarted), lease+soon)
-		require.GreaterOrEqual(w, time.Since(restarted), lease)
-		require.Contains(w, strings.Join(log.lines(), "\n"), "at_most="+lease.String())
+		require.NoError(tc, p.Start(tc.Context()))
+		require.EqualValues(tc, 2, p.leads().Term)
+		require.LessOrEqual(tc, time.Since(restarted), lease+soon)
+		require.GreaterOrEqual(tc, time.Since(restarted), lease)
+		require.Contains(tc, strings.Join(log.lines(), "\n"), "at_most="+lease.String())
 	})
 }
 
 // A follower that crashes and is started again is registered again after the candidate
 // timeout, as the same and only candidate of its id.
 func TestRestartOfAFollower(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.begin("b").leads()
-		p := w.begin("a")
+	inCluster(t, func(tc *cluster) {
+		tc.begin("b").leads()
+		p := tc.begin("a")
 		p.enters(elector.StateFollower)
-		time.Sleep(w.config.CandidateTimeout * 10 / 3)
+		time.Sleep(tc.config.CandidateTimeout * 10 / 3)
 		p.Abandon()
-		crashed := w.candidate("a")
+		crashed := tc.candidate("a")
 		restarted := time.Now()
-		require.NoError(w, p.Start(w.Context()))
-		for w.listed("a") && w.candidate("a").Identity == crashed.Identity {
+		require.NoError(tc, p.Start(tc.Context()))
+		for tc.listed("a") && tc.candidate("a").Identity == crashed.Identity {
 			time.Sleep(time.Millisecond)
 		}
-		require.LessOrEqual(w, time.Since(restarted), w.config.CandidateTimeout+soon)
+		require.LessOrEqual(tc, time.Since(restarted), tc.config.CandidateTimeout+soon)
 		p.enters(elector.StateFollower)
 		time.Sleep(2 * lease)
-		require.Equal(w, "b", w.seat().ID)
-		require.Len(w, w.candidates(), 2)
+		require.Equal(tc, "b", tc.leader().ID)
+		require.Len(tc, tc.candidates(), 2)
 	})
 }
 
 // A process that has left in order leaves no record, so a restart is not held up.
 func TestRestartAfterAStop(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.begin("b").leads()
-		p := w.begin("a")
+	inCluster(t, func(tc *cluster) {
+		tc.begin("b").leads()
+		p := tc.begin("a")
 		p.enters(elector.StateFollower)
 		p.stop()
 		restarted := time.Now()
-		require.NoError(w, p.Start(w.Context()))
-		for !w.listed("a") {
+		require.NoError(tc, p.Start(tc.Context()))
+		for !tc.listed("a") {
 			time.Sleep(time.Millisecond)
 		}
-		require.Less(w, time.Since(restarted), soon)
+		require.Less(tc, time.Since(restarted), soon)
 	})
 }
 
 // A process whose record another one has taken stops, also if that was by force. Its
 // seat it leaves in order.
 func TestReplacedByForce(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.begin("a")
+	inCluster(t, func(tc *cluster) {
+		p := tc.begin("a")
 		p.leads()
 		newer := election.Registration{Identity: election.Identity{ID: "a", Incarnation: uuid.New()}}
-		w.transact(func(tr kv.Transaction) error { return w.election.RegisterCandidate(tr, newer, time.Now()) })
+		tc.transact(func(tr kv.Transaction) error { return tc.election.RegisterCandidate(tr, newer, time.Now()) })
 		p.enters(elector.StateStopped)
-		require.ErrorIs(w, p.Stop(w.Context()), fdbelection.ErrDuplicateID)
-		require.True(w, w.seat().Vacant())
-		require.Equal(w, newer.Identity, w.candidate("a").Identity)
+		require.ErrorIs(tc, p.Stop(tc.Context()), fdbelection.ErrDuplicateID)
+		require.True(tc, tc.leader().Vacant())
+		require.Equal(tc, newer.Identity, tc.candidate("a").Identity)
 	})
 }
 
 // A process that was cut off for longer than the candidate timeout has lost its id to
 // the one that was started in its place, and stops when it is back.
 func TestReplacedWhileCutOff(t *testing.T) {
-	inWorld(t, func(w *world) {
-		older := w.process("a")
-		older.run(w.Context(), untilAsked)
+	inCluster(t, func(tc *cluster) {
+		older := tc.process("a")
+		older.run(tc.Context(), untilAsked)
 		older.leads()
-		w.before(of("a", fail(errDisk)))
-		time.Sleep(w.config.CandidateTimeout)
-		w.clients["a"] = w.db.NewClient("elsewhere", memkv.ClientOptions{})
-		newer := w.process("a")
-		require.NoError(w, newer.Start(w.Context()))
-		require.EqualValues(w, 2, newer.leads().Term)
-		w.before(nil)
-		require.ErrorIs(w, within(w, older.result, "its end"), fdbelection.ErrDuplicateID)
+		tc.before(of("a", fail(errDisk)))
+		time.Sleep(tc.config.CandidateTimeout)
+		tc.clients["a"] = tc.db.NewClient("elsewhere", memkv.ClientOptions{})
+		newer := tc.process("a")
+		require.NoError(tc, newer.Start(tc.Context()))
+		require.EqualValues(tc, 2, newer.leads().Term)
+		tc.before(nil)
+		require.ErrorIs(tc, within(tc, older.result, "its end"), fdbelection.ErrDuplicateID)
 		time.Sleep(2 * lease)
-		require.True(w, newer.believes())
-		require.EqualValues(w, 2, w.seat().Term)
+		require.True(tc, newer.Leading())
+		require.EqualValues(tc, 2, tc.leader().Term)
 	})
 }

@@ -17,11 +17,11 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Elector is one contender in one election: a process may have several, for as
-// many elections. Its methods are safe for concurrent use.
+// Elector is the loop of one process in one election. A process may have several, for
+// several elections. Its methods are safe for concurrent use.
 //
-// It is used in one of three ways at a time, Start, Run or Campaign; Observe goes
-// beside each of them, and alone. After it has stopped it can be used again.
+// One of Start, Run and Campaign can use it at a time. Subscribe works beside each of them
+// and alone. An elector that has stopped can be used again.
 type Elector struct {
 	db       kv.Database
 	election *election.LeaderElection
@@ -30,20 +30,20 @@ type Elector struct {
 	logger   *slog.Logger
 
 	mu      sync.Mutex
-	me      election.Registration // as it is to be
+	me      election.Registration // as the program wants it
 	session *session              // the last one
 
 	status atomic.Pointer[status]
 	errs   chan error
 	lanes  lateCallbacks
 
-	configGiven bool               // in the options
-	compared    fdbelection.Config // the stored one of the last warning; guarded by the session
-	hub         broadcaster
+	configGiven bool               // Options.Config was set
+	compared    fdbelection.Config // the stored config of the last warning; guarded by the session
+	broadcaster broadcaster
 }
 
-// New returns an elector that has not started. It does no I/O. The error lists
-// all that is wrong with the options.
+// New returns an elector that has not started. It does no I/O. The error lists every
+// invalid option.
 func New(db kv.Database, e *election.LeaderElection, opts Options) (*Elector, error) {
 	if db == nil || e == nil {
 		return nil, errors.New("elector: New needs a database and an election")
@@ -60,7 +60,7 @@ func New(db kv.Database, e *election.LeaderElection, opts Options) (*Elector, er
 			Identity: election.Identity{ID: opts.NodeID},
 			Priority: opts.Priority, Role: opts.Role, Metadata: opts.Metadata,
 		},
-		errs: make(chan error, keptErrors),
+		errs: make(chan error, maxErrors),
 	}
 	if el.random == nil {
 		el.random = rand.Reader
@@ -69,18 +69,19 @@ func New(db kv.Database, e *election.LeaderElection, opts Options) (*Elector, er
 	return el, nil
 }
 
-// Start begins to campaign in the background, and returns at once: what happens
-// is told by the callbacks, by Observe and by IsLeader. When ctx ends the elector
-// leaves as by Stop. Errors: ErrRunning, and the cause of a ctx that has ended.
+// Start campaigns in the background and returns at once. Leading, Subscribe and the
+// callbacks tell what happens. When ctx ends, the elector leaves as if Stop was called.
+// Start returns ErrRunning if the elector is in use, and the cause of ctx if ctx has
+// ended.
 //
-// Where leadership is given up although it could go on, the seat is released
-// after the callbacks that tell of it have returned.
+// If leadership is given up although it could continue, it is released after the callbacks
+// that report the loss have returned.
 func (e *Elector) Start(ctx context.Context) error {
 	_, err := e.open(ctx, background, machine.Campaign)
 	return err
 }
 
-// open begins a session, or takes over one that only observes.
+// open begins a session, or gives the session of a subscriber a new mode.
 func (e *Elector) open(ctx context.Context, m mode, aim machine.Aim) (*session, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -92,11 +93,11 @@ func (e *Elector) open(ctx context.Context, m mode, aim machine.Aim) (*session, 
 	}
 	s := e.live()
 	switch {
-	case s != nil && m == campaigning && s.mode == campaigning: // it goes on until Stop
+	case s != nil && m == campaigning && s.mode == campaigning: // it runs until Stop
 		return s, nil
 	case s != nil && s.mode != subscribing:
 		return nil, ErrRunning
-	case s != nil && s.adopt(ctx, m, aim):
+	case s != nil && s.changeMode(ctx, m, aim):
 	default:
 		var err error
 		if s, err = e.newSession(ctx, m, aim); err != nil {
@@ -111,9 +112,9 @@ func (e *Elector) open(ctx context.Context, m mode, aim machine.Aim) (*session, 
 	return s, nil
 }
 
-// adopt gives a session that only observes a purpose. It reports false where the
-// last observer has ended it meanwhile.
-func (s *session) adopt(ctx context.Context, m mode, aim machine.Aim) bool {
+// changeMode changes the mode of a session that only subscribes. It returns false if the
+// last subscriber has ended the session in the meantime.
+func (s *session) changeMode(ctx context.Context, m mode, aim machine.Aim) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {
@@ -121,13 +122,13 @@ func (s *session) adopt(ctx context.Context, m mode, aim machine.Aim) bool {
 	}
 	s.mode, s.values = m, context.WithoutCancel(ctx)
 	if config := s.machine.View().Config; config.Revision > 0 {
-		s.compareConfig(config) // it may make the election from now on
+		s.compareConfig(config) // from now on it may create the election
 	}
-	s.take(machine.AimChanged{Aim: aim})
+	s.handle(machine.AimChanged{Aim: aim})
 	return true
 }
 
-// live returns the session that goes on, or nil. The elector is locked.
+// live returns the session that is not over, or nil. The caller holds e.mu.
 func (e *Elector) live() *session {
 	if e.session == nil {
 		return nil
@@ -140,23 +141,17 @@ func (e *Elector) live() *session {
 	}
 }
 
-func (e *Elector) running() *session {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.live()
-}
-
-// Stop has the work stop, gives up the seat and removes the candidate. It returns
-// when that is done and the last callback has returned. Stopping what is not
-// running does nothing.
+// Stop asks the work to stop, releases leadership and unregisters the candidate. It
+// returns when that is done and the last callback has returned. It does nothing if the
+// elector is not running.
 //
-// ctx bounds only how long Stop waits. If ctx ends first, or has ended already,
-// Stop returns its cause and the elector goes on leaving in the background, within
-// Options.DrainLimit and Options.LeaveLimit. It needs the database until then, and
-// Start, Run and Campaign are refused. Call Stop again to wait for the rest, or
-// Abandon to end it at once.
+// ctx limits only how long Stop waits. If ctx ends first, Stop returns its cause, and the
+// elector goes on leaving in the background within Options.DrainLimit and
+// Options.LeaveLimit. Until then it needs the database and refuses Start, Run and
+// Campaign. Call Stop again to wait for the rest, or Abandon to end it at once.
 //
-// Errors besides: *LeaveError, and why the elector had stopped of itself.
+// Stop also returns a *LeaveError if the candidate could not be unregistered, and the
+// error with which the elector has stopped by itself.
 func (e *Elector) Stop(ctx context.Context) error {
 	e.mu.Lock()
 	s := e.session
@@ -171,8 +166,7 @@ func (e *Elector) Stop(ctx context.Context) error {
 	return nil
 }
 
-// leave has the session end in order. One that only observes has nothing to put
-// in order.
+// leave ends the session in order. A session that only subscribes ends at once.
 func (s *session) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,15 +174,15 @@ func (s *session) leave() {
 		s.quit(nil, ReasonStopped)
 		return
 	}
-	s.take(machine.Leave{})
+	s.handle(machine.Leave{})
 }
 
-// wait returns when everything of a session is over, or ctx is.
+// wait returns when the session has ended completely, or ctx has.
 func (s *session) wait(ctx context.Context) error {
 	select {
 	case <-s.ended:
 		return s.err
-	default: // a context that has ended already decides only if there is something to wait for
+	default: // a context that has already ended decides only if there is something to wait for
 	}
 	select {
 	case <-s.ended:
@@ -198,31 +192,34 @@ func (s *session) wait(ctx context.Context) error {
 	}
 }
 
-// Abandon ends everything at once, as the death of the process would: nothing is
-// given up, and a seat that is held is free after its lease. It is for tests, and
-// for a process that must not touch the database any more.
+// Abandon ends everything at once, like a crash of the process. It releases nothing:
+// leadership lasts until its lease expires, and the candidate stays registered until it is
+// evicted. It is for tests, and for a process that must not touch the database any more.
 func (e *Elector) Abandon() {
-	if s := e.running(); s != nil {
+	e.mu.Lock()
+	s := e.live()
+	e.mu.Unlock()
+	if s != nil {
 		s.crash()
 	}
 }
 
 var errAbandoned = errors.New("elector was abandoned")
 
-// SetPriority changes the priority, from the next heartbeat on, which is sent at
-// once.
+// SetPriority changes the priority. A heartbeat writes it at once.
 func (e *Elector) SetPriority(priority int32) {
 	_ = e.change(func(me *election.Registration) { me.Priority = priority })
 }
 
-// SetRole makes the process a voter or an observer. A leader drains first, and
-// gives up its seat. Errors: fdbelection.ErrInvalidCandidate.
+// SetRole makes the process a voter or an observer. A leader that becomes an observer
+// drains and resigns first. SetRole returns fdbelection.ErrInvalidCandidate if there is no
+// such role.
 func (e *Elector) SetRole(role election.Role) error {
 	return e.change(func(me *election.Registration) { me.Role = role })
 }
 
-// SetMetadata replaces the tags, from the next heartbeat on, which is sent at
-// once. Errors: fdbelection.ErrInvalidCandidate.
+// SetMetadata replaces the metadata. A heartbeat writes it at once. SetMetadata returns
+// fdbelection.ErrInvalidCandidate if the metadata is not valid.
 func (e *Elector) SetMetadata(metadata map[string]string) error {
 	metadata = maps.Clone(metadata)
 	return e.change(func(me *election.Registration) { me.Metadata = metadata })
@@ -238,17 +235,16 @@ func (e *Elector) change(change func(*election.Registration)) error {
 	}
 	e.me = me
 	if s := e.live(); s != nil {
-		s.change(me)
+		s.changeRegistration(me)
 	}
 	return nil
 }
 
-// change has the candidate change what it says of itself.
-func (s *session) change(me election.Registration) {
+func (s *session) changeRegistration(me election.Registration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.role = me.Role
-	s.take(machine.RegistrationChanged{Priority: me.Priority, Role: me.Role, Metadata: me.Metadata})
+	s.handle(machine.RegistrationChanged{Priority: me.Priority, Role: me.Role, Metadata: me.Metadata})
 	if s.role != election.Voter {
 		s.refuseCampaigns()
 	}

@@ -10,14 +10,14 @@ import (
 )
 
 var (
-	// ErrRunning: the elector is in use already, in a way that excludes this one.
-	ErrRunning = errors.New("elector is running already: Stop it first, or make another one")
-	// ErrNotRunning: the elector was not started, or has stopped.
+	// ErrRunning is returned by Start, Run and Campaign if the elector is in use.
+	ErrRunning = errors.New("elector is already running: call Stop first, or use another elector")
+	// ErrNotRunning is returned by Campaign if the elector was stopped.
 	ErrNotRunning = errors.New("elector is not running")
-	// ErrNoAnswer: the store has not answered yet.
+	// ErrNoAnswer is returned by Campaign if the store has not answered yet.
 	ErrNoAnswer = errors.New("the store has not answered yet")
-	// ErrDone, returned by the work of Run, has Run leave the election and return.
-	ErrDone = errors.New("the work is done for good")
+	// ErrDone tells Run to leave the election and return, if work returns it.
+	ErrDone = errors.New("the work is done, leave the election")
 )
 
 // LeaveError reports that the elector stopped without unregistering its candidate. The
@@ -36,26 +36,26 @@ func (e *LeaveError) Error() string {
 // Unwrap returns Err.
 func (e *LeaveError) Unwrap() error { return e.Err }
 
-// CallbackError says that a callback took too long, or panicked. A callback that
-// panicked is called again for the next change. One that took too long is not
-// called again before it has returned: see Callbacks.
+// CallbackError reports that a callback took too long or panicked. A callback that
+// panicked is called again for the next change. A callback that took too long is not called
+// again before it has returned, see Callbacks.
 type CallbackError struct {
 	// Callback is the name of the field in Callbacks.
 	Callback string
-	// Transition is what it was called for, where that was a change of state.
+	// Transition is the change of state for which it was called. If it was called for
+	// something else, only Term is set.
 	Transition Transition
-	// Err is context.DeadlineExceeded, or a *PanicError.
+	// Err is context.DeadlineExceeded or a *PanicError.
 	Err error
-	// Skipped counts the calls that were left out while a late one had not
-	// returned. It is zero in the report that the call is late, and set in the one
-	// that it has returned.
+	// Skipped counts the calls that were skipped while a late one had not returned. It is
+	// zero in the report that the call is late, and set in the report that it has returned.
 	Skipped int
 }
 
 // Error names the callback and the problem.
 func (e *CallbackError) Error() string {
 	what := ""
-	if e.Transition.From != e.Transition.To { // otherwise it is about no change of state
+	if e.Transition.From != e.Transition.To { // otherwise it is not about a change of state
 		what = fmt.Sprintf(" for %s to %s", e.Transition.From, e.Transition.To)
 	}
 	if e.Transition.Term > 0 {
@@ -70,11 +70,11 @@ func (e *CallbackError) Error() string {
 // Unwrap returns Err.
 func (e *CallbackError) Unwrap() error { return e.Err }
 
-// PanicError says that a callback panicked.
+// PanicError is the panic of a callback.
 type PanicError struct {
-	// Value is what it panicked with.
+	// Value is the value of the panic.
 	Value any
-	// Stack is where, as runtime/debug.Stack returns it.
+	// Stack is the stack of the panic as runtime/debug.Stack returns it.
 	Stack []byte
 }
 
@@ -87,30 +87,29 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// WorkError says that the work of Run returned an error. If nothing had asked it to
-// stop, the seat is given up, and this process stays out for a while before it
-// campaigns again, see Elector.Run.
+// WorkError reports that the work of Run returned an error. If nothing had asked the work
+// to stop, leadership is released and this process holds off, see Elector.Run.
 type WorkError struct {
 	Term uint64
 	Err  error
-	// Stopping says that the work was asked to stop before. Such an error is reported
-	// and has no other consequence. It is not reported at all if it says no more than
-	// that the context of the work has ended or that the process does not lead.
+	// Stopping is true if the work had been asked to stop. The error is reported then and
+	// has no other effect. An error that says only that the context of the work has ended,
+	// or that the process does not lead, is not reported at all.
 	Stopping bool
 }
 
 // Error names the term and the problem.
 func (e *WorkError) Error() string {
 	if e.Stopping {
-		return fmt.Sprintf("the work of term %d has failed while it stopped: %v", e.Term, e.Err)
+		return fmt.Sprintf("the work of term %d failed while it stopped: %v", e.Term, e.Err)
 	}
-	return fmt.Sprintf("the work of term %d has failed: %v", e.Term, e.Err)
+	return fmt.Sprintf("the work of term %d failed: %v", e.Term, e.Err)
 }
 
 // Unwrap returns Err.
 func (e *WorkError) Unwrap() error { return e.Err }
 
-// OtherLeaderError says that another process leads, as far as this one knows.
+// OtherLeaderError reports that another process leads as far as this process knows.
 type OtherLeaderError struct {
 	Leader LeaderInfo
 }
@@ -127,23 +126,23 @@ func (e *OtherLeaderError) Error() string {
 //
 // It matches fdbelection.ErrNotLeader and Err.
 type LossError struct {
-	// Term is the tenure that has ended.
+	// Term is the term of the tenure that has ended.
 	Term uint64
 	// Reason is why it ended.
 	Reason Reason
-	// Err is the last error of the store if it had not recovered from that when the
-	// tenure ended. For ReasonFailed it is why the elector stopped. It may be nil.
+	// Err is the last error of the store, if the store was not available again when the
+	// tenure ended. If Reason is ReasonFailed, Err is why the elector stopped. It may be nil.
 	Err error
-	// Renewed is when the last attempt began that is known to have extended the lease:
-	// a renewal, or the claim. It is by the wall clock of this process.
+	// Renewed is when the last acknowledged attempt to claim or renew began, on the wall
+	// clock of this process.
 	Renewed time.Time
 }
 
-// Error says which tenure ended, and why.
+// Error says which tenure ended and why.
 func (e *LossError) Error() string {
 	text := fmt.Sprintf("leadership of term %d has ended: %s", e.Term, e.Reason)
 	if e.Reason == ReasonUnrenewed {
-		text += ", the last one began at " + e.Renewed.UTC().Format(time.RFC3339Nano)
+		text += ", the last acknowledged attempt began at " + e.Renewed.UTC().Format(time.RFC3339Nano)
 	}
 	if e.Err != nil {
 		text += ": " + e.Err.Error()

@@ -353,10 +353,10 @@ func ExampleElector_ClusterState() {
 		NodeID:   "host-1",
 		Role:     election.Voter, // or election.Observer: listed, and never leads
 		Metadata: map[string]string{"address": "10.0.0.1:8080", "zone": "a"},
-		Callbacks: elector.Callbacks{
+		Callbacks: elector.Callbacks{StateCallbacks: elector.StateCallbacks{
 			OnEnterLeader:   func(context.Context, elector.Transition) { close(leads) },
 			OnEnterFollower: func(context.Context, elector.Transition) { fmt.Println("follows") },
-		},
+		}},
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -193,7 +193,7 @@ func latency(d time.Duration) memkv.Options {
 
 // 100 candidates, and the leader leaves or dies, alone or with those who would be
 // next: at most 3 attempts to claim the seat are in flight at once.
-func TestNoHerdAtAVacancy(t *testing.T) {
+func TestFewClaimsAtAVacancy(t *testing.T) {
 	const candidates = 100
 	for _, c := range []struct {
 		name string

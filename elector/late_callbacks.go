@@ -2,19 +2,19 @@ package elector
 
 import "sync"
 
-// lateCallbacks keep callbacks that are late from being called again. They belong to the
-// elector, as a late call may outlive its session.
+// lateCallbacks delays and skips calls of callbacks that are late. It belongs to the
+// elector because a late call may outlast its session.
 type lateCallbacks struct {
 	mu  sync.Mutex
 	all map[string]*lateCallback
 }
 
-// lateCallback is one callback, or the two of a pair.
+// lateCallback is one lane: a callback, or the two of a pair.
 type lateCallback struct {
-	late    int   // calls that have had their time and have not returned
-	held    *call // the newest of those that wait for them
+	late    int   // calls that have used up their time and have not returned
+	held    *call // the newest call that waits for them
 	by      *notifier
-	skipped int // calls that were left out meanwhile
+	skipped int // calls that were skipped meanwhile
 }
 
 // pair is one stay in a state.
@@ -37,9 +37,9 @@ func (ls *lateCallbacks) of(name string) *lateCallback {
 	return ls.all[name]
 }
 
-// admit reports whether a call is made now. One that has to wait is held in place
-// of the one that was held before. A call that leaves what was never entered is
-// left out together with the one that was to enter it.
+// admit reports whether a call is made now. A call that has to wait replaces the one that
+// is held. A call that leaves a state is skipped if the call that enters it was skipped or
+// is held, and that one is skipped too.
 func (ls *lateCallbacks) admit(n *notifier, c *call) bool {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -49,12 +49,12 @@ func (ls *lateCallbacks) admit(n *notifier, c *call) bool {
 		return true
 	case c.leaves:
 		if l.held != nil && l.held.pair == c.pair {
-			l.skip()
+			l.skipHeld()
 		}
-		l.count(c)
+		l.countSkipped(c)
 		return false
 	case l.late > 0 || l.held != nil:
-		l.skip()
+		l.skipHeld()
 		l.held, l.by = c, n
 		return false
 	}
@@ -64,21 +64,21 @@ func (ls *lateCallbacks) admit(n *notifier, c *call) bool {
 	return true
 }
 
-// skip leaves out the call that is held, if any.
-func (l *lateCallback) skip() {
+// skipHeld skips the call that is held, if any.
+func (l *lateCallback) skipHeld() {
 	if l.held != nil {
-		l.count(l.held)
+		l.countSkipped(l.held)
 		l.held, l.by = nil, nil
 	}
 }
 
-func (l *lateCallback) count(c *call) {
+func (l *lateCallback) countSkipped(c *call) {
 	if c.run != nil {
 		l.skipped++
 	}
 }
 
-// late takes in that a call has had its time.
+// late marks a call as late unless it has returned.
 func (ls *lateCallbacks) late(m *made) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -88,8 +88,8 @@ func (ls *lateCallbacks) late(m *made) {
 	}
 }
 
-// returned takes in that a call has returned. It reports whether the call was
-// late, and how many others were left out if it was the last that was.
+// returned marks a call as returned. It reports whether the call was late and, if no other
+// call of its lane is late any more, how many calls were skipped.
 func (ls *lateCallbacks) returned(m *made) (late bool, skipped int) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -104,14 +104,14 @@ func (ls *lateCallbacks) returned(m *made) (late bool, skipped int) {
 	return true, skipped
 }
 
-// wake has the held call of a lane made next, if it need not wait any longer.
+// wake resumes the held call of a lane if no other call of the lane is late.
 func (ls *lateCallbacks) wake(name string) {
 	for n := ls.waiting(name); n != nil && !n.resume(name); n = ls.waiting(name) {
 		ls.drop(name, n)
 	}
 }
 
-// waiting returns the notifier whose call is held although no other is late.
+// waiting returns the notifier of the held call if no other call of the lane is late.
 func (ls *lateCallbacks) waiting(name string) *notifier {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -121,7 +121,7 @@ func (ls *lateCallbacks) waiting(name string) *notifier {
 	return nil
 }
 
-// drop forgets the call that is held for a notifier.
+// drop removes the held call of a notifier.
 func (ls *lateCallbacks) drop(name string, n *notifier) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -130,7 +130,7 @@ func (ls *lateCallbacks) drop(name string, n *notifier) {
 	}
 }
 
-// take returns the call that is held for a notifier, if it is to be made.
+// take removes and returns the held call of a notifier if it is to be made.
 func (ls *lateCallbacks) take(name string, n *notifier) (c call, ok bool) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()

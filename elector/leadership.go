@@ -9,136 +9,127 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/internal/machine"
-	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Leadership is one tenure of this process. Its methods are safe for concurrent
-// use, and do no I/O but for Resign.
+// Leadership is one tenure of this process. Its methods are safe for concurrent use. Only
+// Transact and Resign do I/O.
 type Leadership struct {
-	leader   election.LeaderRecord
-	election *election.LeaderElection
-	session  *session
+	leader  election.LeaderRecord
+	session *session
 
-	ctx   *boundedContext // while it leads
-	lease *boundedContext // while what is left of the lease may be used
-	ofRun bool            // its work returns, and need not say so
+	ctx   *deadlineContext // while the process leads
+	lease *deadlineContext // while its work may use the lease
+	ofRun bool             // the work ends by returning, and not by Resign
 
-	known atomic.Pointer[LossError] // of the present, in case it ends
-	ended atomic.Pointer[LossError] // why it has ended
+	latest atomic.Pointer[LossError] // what a loss at this moment would report
+	ended  atomic.Pointer[LossError] // why the tenure has ended
 
-	timing sync.Mutex
-	timer  Timer
-	silent bool // the timer is not set again
+	timerMu      sync.Mutex
+	timer        Timer
+	timerStopped bool
 
-	following sync.Mutex
-	followers map[*func(Deadlines)]struct{}
-	told      Deadlines
+	deadlinesMu   sync.Mutex
+	subscribers   map[*func(Deadlines)]struct{}
+	lastDeadlines Deadlines // the last that the subscribers got
 
 	// Guarded by the session.
-	pending  int // what Returned waits for: the work, and the callbacks of the loss
-	drained  bool
-	finished bool          // the work is not waited for any more
-	reported bool          // as not resigned
-	overdue  Timer         // reports work of Run that goes on after its lease
-	released chan struct{} // closed when the seat is given up, or else kept says why not
-	kept     error
+	pending     int // what must return before the tenure is over: the work, and the callbacks of the loss
+	drained     bool
+	finished    bool  // the work has returned, or is not waited for any more
+	reported    bool  // as not resigned
+	overdue     Timer // reports work of Run that runs longer than its lease
+	released    chan struct{}
+	notReleased error // set before released is closed
 }
 
 // Token returns the fencing token of the tenure.
 func (l *Leadership) Token() election.Token { return l.leader.Token() }
 
-// Term returns the number of the tenure: the fencing token for systems outside
-// the database, which keep the highest that they saw and refuse lower ones.
+// Term returns the number of the tenure. It is the fencing token for systems outside the
+// database, which refuse a lower number than the highest they have seen.
 func (l *Leadership) Term() uint64 { return l.leader.Term }
 
-// Ballot returns the ballot with which the tenure was acknowledged here first.
+// Ballot returns the ballot of the write that began the tenure in this process.
 func (l *Leadership) Ballot() uint64 { return l.leader.Ballot }
 
-// Context ends when the process leads no longer: because the lease could not be
-// renewed, another process holds the seat, or it is to be handed over or given up.
-// Its cause is a *LossError, which says why. Work stops then. Transactions under this
-// context fail from then on; what has to be finished is done under Lease.
+// Context ends when the process stops leading: the lease could not be renewed, another
+// process holds leadership, or it is to be handed over or resigned. The cause is a
+// *LossError, which says why. Stop the work then. Transactions under this context fail
+// from then on. Use LeaseContext for what has to be finished.
 //
-// Err compares the clock at the call: a process that was suspended finds out at
-// once, before any timer has run.
+// Err compares the clock at each call. A process that was suspended sees the end at once,
+// before a timer has fired.
 func (l *Leadership) Context() context.Context { return l.ctx }
 
-// LeaseContext ends when nothing may be done any more on the authority of this tenure:
-// at the end of belief, or of the time that the work had to stop. It outlives
-// Context by what there is left to finish in: a fifth of the lease where it
-// could not be renewed, the drain limit or the grace where the seat is given up,
-// nothing where it is lost.
+// LeaseContext ends when nothing may be done any more on the authority of this tenure. It
+// outlasts Context by the time that is left to finish:
+//   - a fifth of the lease if the lease could not be renewed
+//   - the drain limit or the grace if leadership is to be handed over or resigned
+//   - nothing if leadership was lost
 func (l *Leadership) LeaseContext() context.Context { return l.lease }
 
-// Leads reports whether the process leads in this tenure, as of now.
+// Leads reports whether the process leads in this tenure now, by its own clock. It is
+// false while the work drains.
 func (l *Leadership) Leads() bool { return l.ctx.Err() == nil }
 
-// Fence makes tr commit only if this tenure is the newest one, else it returns
-// fdbelection.ErrFenced: see election.LeaderElection.RequireLeadership. Call it
-// in every transaction that writes on the authority of leadership.
-func (l *Leadership) Fence(tr kv.Transaction) error {
-	return l.election.RequireLeadership(tr, l.Token())
-}
-
-// Resign says that the work of a Campaign has ended, has the seat given up, and
-// waits until it is or ctx has ended. The giving up goes on in any case, and is
-// tried again after errors. Call it after Context has ended too: it is how the
-// elector learns that the work has ended, and another campaign need not wait for
-// the end of Lease. After the end of Lease it changes nothing.
+// Resign reports that the work of a Campaign has ended. It releases leadership and waits
+// until that is done or ctx ends. The release goes on in any case and is retried after
+// errors. Call Resign even after Context has ended: the elector cannot know otherwise that
+// the work has ended, and the next campaign has to wait for the end of LeaseContext. After
+// that end Resign has no effect.
 //
-// Work of Run returns instead. There Resign asks the work to stop, and does not
-// wait: the seat is given up once it has returned.
+// Work of Run returns instead. There Resign asks the work to stop and does not wait.
+// Leadership is released when the work has returned.
 //
-// Errors: the cause of ctx, and why the seat was not given up where the elector
-// has stopped without: it is free after its lease then.
+// Resign returns the cause of ctx if ctx ends first. If the elector has stopped without
+// releasing leadership, Resign returns why. The leadership then lasts until its lease
+// expires.
 func (l *Leadership) Resign(ctx context.Context) error {
 	if l.ofRun {
 		l.session.post(machine.WorkReturning{Term: l.Term()})
 		return nil
 	}
-	l.end(nil)
+	l.workReturned(nil)
 	select {
 	case <-l.released:
-		return l.kept
-	default: // a context that has ended already decides only if there is something to wait for
+		return l.notReleased
+	default: // a context that has already ended decides only if there is something to wait for
 	}
 	select {
 	case <-l.released:
-		return l.kept
+		return l.notReleased
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// newLeadership begins a tenure in this process. It believes in nothing before
-// believe is called.
+// newLeadership returns a tenure that does not lead before setDeadlines is called.
 func (s *session) newLeadership(values context.Context, leader election.LeaderRecord) *Leadership {
 	l := &Leadership{
-		leader: leader, election: s.elector.election, session: s,
-		pending: 1, released: make(chan struct{}), ofRun: s.mode == working,
+		leader: leader, session: s, pending: 1, released: make(chan struct{}), ofRun: s.mode == working,
 	}
-	l.known.Store(&LossError{Term: leader.Term, Renewed: attempted(leader)})
-	late := func() error { return l.loss(ReasonUnrenewed, nil) }
-	l.ctx = newBounded(values, s.clock, late)
-	l.lease = newBounded(values, s.clock, late)
+	l.latest.Store(&LossError{Term: leader.Term, Renewed: leaseStart(leader)})
+	unrenewed := func() error { return l.loss(ReasonUnrenewed, nil) }
+	l.ctx = newDeadlineContext(values, s.clock, unrenewed)
+	l.lease = newDeadlineContext(values, s.clock, unrenewed)
 	return l
 }
 
-// attempted returns when the attempt began that wrote a leader record, by the wall
-// clock of the process that wrote it.
-func attempted(leader election.LeaderRecord) time.Time {
+// leaseStart returns when the attempt began that wrote a leader record, on the wall clock
+// of the process that wrote it.
+func leaseStart(leader election.LeaderRecord) time.Time {
 	return leader.LeaseExpiry.Add(-leader.LeaseDuration)
 }
 
-// learn takes in the leader record and the trouble with the store, for the case that
-// the tenure ends before either changes.
-func (l *Leadership) learn(leader election.LeaderRecord, trouble error) {
-	now := *l.known.Load()
-	now.Err = trouble
+// remember keeps the leader record and the error of the store, in case the tenure ends
+// before either changes.
+func (l *Leadership) remember(leader election.LeaderRecord, storeError error) {
+	latest := *l.latest.Load()
+	latest.Err = storeError
 	if leader.Token() == l.Token() {
-		now.Renewed = attempted(leader)
+		latest.Renewed = leaseStart(leader)
 	}
-	l.known.Store(&now)
+	l.latest.Store(&latest)
 }
 
 // loss returns why the tenure has ended. The first call decides.
@@ -146,7 +137,7 @@ func (l *Leadership) loss(reason Reason, err error) error {
 	if ended := l.ended.Load(); ended != nil {
 		return ended
 	}
-	loss := *l.known.Load()
+	loss := *l.latest.Load()
 	loss.Reason = reason
 	if err != nil {
 		loss.Err = err
@@ -155,29 +146,41 @@ func (l *Leadership) loss(reason Reason, err error) error {
 	return l.ended.Load()
 }
 
-// setDeadlines sets how far the tenure may be believed in.
-func (l *Leadership) setDeadlines(b machine.TenureDeadlines) {
-	l.ctx.bound(b.Stop)
-	l.lease.bound(b.End)
-	l.setTimer()
-	l.tellDeadlines()
+// end ends both contexts.
+func (l *Leadership) end(cause error) {
+	l.ctx.end(cause)
+	l.lease.end(cause)
+	l.timerMu.Lock()
+	defer l.timerMu.Unlock()
+	l.timerStopped = true
+	if l.timer != nil {
+		l.timer.Stop()
+	}
 }
 
-// setTimer has the clock looked at when the next context is to end, and before:
-// a timer does not count the time that the machine sleeps.
+// setDeadlines moves the ends of both contexts.
+func (l *Leadership) setDeadlines(d machine.TenureDeadlines) {
+	l.ctx.setDeadline(d.Stop)
+	l.lease.setDeadline(d.End)
+	l.setTimer()
+	l.sendDeadlines()
+}
+
+// setTimer sets the timer to the next end of a context. It fires earlier as well, because
+// a timer does not count the time for which the machine was suspended.
 func (l *Leadership) setTimer() {
-	limit := l.ctx.limit.Load()
+	deadline := l.ctx.deadline.Load()
 	if l.ctx.Err() != nil {
-		limit = l.lease.limit.Load()
+		deadline = l.lease.deadline.Load()
 	}
-	if limit == nil {
+	if deadline == nil {
 		return
 	}
-	wait := min(limit.Sub(l.session.clock.Now()), max(l.leader.LeaseDuration/10, time.Millisecond))
-	l.timing.Lock()
-	defer l.timing.Unlock()
+	wait := min(deadline.Sub(l.session.clock.Now()), max(l.leader.LeaseDuration/10, time.Millisecond))
+	l.timerMu.Lock()
+	defer l.timerMu.Unlock()
 	switch {
-	case l.silent:
+	case l.timerStopped:
 	case l.timer == nil:
 		l.timer = l.session.clock.AfterFunc(max(wait, clock.MinDelay), l.checkDeadlines)
 	default:
@@ -185,58 +188,45 @@ func (l *Leadership) setTimer() {
 	}
 }
 
-// checkDeadlines ends the contexts whose time has come. It waits for nothing, so that they
-// end even while the loop hangs: in a logger, say.
+// checkDeadlines ends the contexts whose deadline has passed. It takes no lock of the
+// session before that, so the contexts end even if the loop hangs, for example in a logger.
 func (l *Leadership) checkDeadlines() {
-	late := l.ctx.Err() != nil
+	stopped := l.ctx.Err() != nil
 	if l.lease.Err() == nil {
 		l.setTimer()
 	}
-	if late {
+	if stopped {
 		l.session.post(machine.Tick{})
 	}
 }
 
-// over ends all use of the tenure.
-func (l *Leadership) over(cause error) {
-	l.ctx.end(cause)
-	l.lease.end(cause)
-	l.timing.Lock()
-	defer l.timing.Unlock()
-	l.silent = true
-	if l.timer != nil {
-		l.timer.Stop()
-	}
-}
-
-// boundedContext ends at an instant that may be moved. Its Err compares the
-// clock.
-type boundedContext struct {
+// deadlineContext ends at a deadline that can be moved. Its Err compares the clock.
+type deadlineContext struct {
 	context.Context
-	clock  Clock
-	cancel context.CancelCauseFunc
-	limit  atomic.Pointer[time.Time]
-	late   func() error // the cause if its time comes before anything else
+	clock    Clock
+	cancel   context.CancelCauseFunc
+	deadline atomic.Pointer[time.Time]
+	passed   func() error // returns the cause if the deadline passes first
 }
 
-func newBounded(parent context.Context, clock Clock, late func() error) *boundedContext {
+func newDeadlineContext(parent context.Context, clock Clock, passed func() error) *deadlineContext {
 	ctx, cancel := context.WithCancelCause(parent)
-	return &boundedContext{Context: ctx, clock: clock, cancel: cancel, late: late}
+	return &deadlineContext{Context: ctx, clock: clock, cancel: cancel, passed: passed}
 }
 
-// Err returns nil while the context has not ended and its time has not come.
-func (c *boundedContext) Err() error {
-	if limit := c.limit.Load(); limit != nil && !c.clock.Now().Before(*limit) {
-		c.cancel(c.late())
+// Err returns nil until the context is ended or the deadline has passed.
+func (c *deadlineContext) Err() error {
+	if deadline := c.deadline.Load(); deadline != nil && !c.clock.Now().Before(*deadline) {
+		c.cancel(c.passed())
 	}
 	return c.Context.Err()
 }
 
-func (c *boundedContext) bound(limit time.Time) {
-	if !limit.IsZero() {
-		c.limit.Store(&limit)
+func (c *deadlineContext) setDeadline(deadline time.Time) {
+	if !deadline.IsZero() {
+		c.deadline.Store(&deadline)
 		_ = c.Err()
 	}
 }
 
-func (c *boundedContext) end(cause error) { c.cancel(cause) }
+func (c *deadlineContext) end(cause error) { c.cancel(cause) }

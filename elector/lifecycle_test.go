@@ -17,20 +17,20 @@ import (
 )
 
 func TestStartLeadsAndStopLeaves(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.begin("a")
-		require.Equal(w, uint64(1), p.leads().Term)
-		require.True(w, p.believes())
-		require.Equal(w, "a", p.LeaderID())
-		require.Equal(w, uint64(1), p.Term())
+	inCluster(t, func(tc *cluster) {
+		p := tc.begin("a")
+		require.Equal(tc, uint64(1), p.leads().Term)
+		require.True(tc, p.Leading())
+		require.Equal(tc, "a", p.LeaderID())
+		require.Equal(tc, uint64(1), p.Term())
 		time.Sleep(5 * lease)
-		require.Equal(w, uint64(1), w.seat().Term)
+		require.Equal(tc, uint64(1), tc.leader().Term)
 		p.stop()
-		require.False(w, p.believes())
-		require.Equal(w, elector.StateStopped, p.State())
-		require.True(w, w.seat().Vacant())
-		require.Empty(w, w.candidates())
-		require.Equal(w, []elector.State{
+		require.False(tc, p.Leading())
+		require.Equal(tc, elector.StateStopped, p.State())
+		require.True(tc, tc.leader().Vacant())
+		require.Empty(tc, tc.candidates())
+		require.Equal(tc, []elector.State{
 			elector.StateCandidate, elector.StateLeader, elector.StateCandidate, elector.StateStopped,
 		}, p.history())
 	})
@@ -38,102 +38,102 @@ func TestStartLeadsAndStopLeaves(t *testing.T) {
 
 // A restart is another incarnation: it waits for the seat of its predecessor like
 // anybody, and leads in a term of its own.
-func TestRestartIsAStranger(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.begin("a")
+func TestRestartIsANewIncarnation(t *testing.T) {
+	inCluster(t, func(tc *cluster) {
+		p := tc.begin("a")
 		p.leads()
-		first := w.seat()
+		first := tc.leader()
 		time.Sleep(heartbeat)
 		p.Abandon()
-		require.Equal(w, elector.StateStopped, p.State())
+		require.Equal(tc, elector.StateStopped, p.State())
 		abandoned := time.Now()
-		require.NoError(w, p.Start(w.Context()))
-		require.False(w, p.believes())
+		require.NoError(tc, p.Start(tc.Context()))
+		require.False(tc, p.Leading())
 		p.leads()
-		require.GreaterOrEqual(w, time.Since(abandoned), lease-soon)
-		again := w.seat()
-		require.Equal(w, first.Term+1, again.Term)
-		require.Equal(w, "a", again.ID)
-		require.NotEqual(w, first.Incarnation, again.Incarnation)
-		require.Len(w, w.candidates(), 1)
+		require.GreaterOrEqual(tc, time.Since(abandoned), lease-soon)
+		again := tc.leader()
+		require.Equal(tc, first.Term+1, again.Term)
+		require.Equal(tc, "a", again.ID)
+		require.NotEqual(tc, first.Incarnation, again.Incarnation)
+		require.Len(tc, tc.candidates(), 1)
 	})
 }
 
 func TestStopAndStartAgain(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.process("a")
+	inCluster(t, func(tc *cluster) {
+		p := tc.process("a")
 		for term := range uint64(5) {
-			require.NoError(w, p.Start(w.Context()))
-			require.Equal(w, term+1, p.leads().Term)
+			require.NoError(tc, p.Start(tc.Context()))
+			require.Equal(tc, term+1, p.leads().Term)
 			p.stop()
-			require.NoError(w, p.Stop(w.Context()), "once more changes nothing")
-			require.Empty(w, p.LeaderID())
-			require.Empty(w, w.candidates())
+			require.NoError(tc, p.Stop(tc.Context()), "once more changes nothing")
+			require.Empty(tc, p.LeaderID())
+			require.Empty(tc, tc.candidates())
 		}
 	})
 }
 
 // What was never started can be stopped, abandoned and asked.
 func TestNeverStarted(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.process("a")
-		require.NoError(w, p.Stop(w.Context()))
+	inCluster(t, func(tc *cluster) {
+		p := tc.process("a")
+		require.NoError(tc, p.Stop(tc.Context()))
 		p.Abandon()
-		require.ErrorIs(w, p.IsLeader(w.Context()), fdbelection.ErrNotLeader)
-		require.Equal(w, elector.StateStopped, p.State())
-		require.Zero(w, p.Term())
-		require.Empty(w, p.LeaderID())
-		require.Equal(w, "a", p.NodeID())
-		require.Empty(w, p.ClusterState().Voters)
+		require.ErrorIs(tc, p.IsLeader(tc.Context()), fdbelection.ErrNotLeader)
+		require.Equal(tc, elector.StateStopped, p.State())
+		require.Zero(tc, p.Term())
+		require.Empty(tc, p.LeaderID())
+		require.Equal(tc, "a", p.NodeID())
+		require.Empty(tc, p.ClusterState().Voters)
 		p.SetPriority(3)
-		require.NoError(w, p.Start(w.Context()))
+		require.NoError(tc, p.Start(tc.Context()))
 		p.leads()
-		require.EqualValues(w, 3, w.seat().Priority)
+		require.EqualValues(tc, 3, tc.leader().Priority)
 	})
 }
 
 func TestStartLeavesWithItsContext(t *testing.T) {
-	inWorld(t, func(w *world) {
-		ctx, cancel := context.WithCancel(w.Context())
-		p := w.process("a")
-		require.NoError(w, p.Start(ctx))
+	inCluster(t, func(tc *cluster) {
+		ctx, cancel := context.WithCancel(tc.Context())
+		p := tc.process("a")
+		require.NoError(tc, p.Start(ctx))
 		p.leads()
 		cancel()
 		p.enters(elector.StateStopped)
-		require.True(w, w.seat().Vacant())
-		require.Empty(w, w.candidates())
-		require.ErrorIs(w, p.Start(ctx), context.Canceled)
+		require.True(tc, tc.leader().Vacant())
+		require.Empty(tc, tc.candidates())
+		require.ErrorIs(tc, p.Start(ctx), context.Canceled)
 	})
 }
 
 // Each way of use excludes the others.
 func TestRunning(t *testing.T) {
 	work := func(ctx context.Context, _ *elector.Leadership) error { <-ctx.Done(); return nil }
-	uses := map[string]func(w *world, p *process) error{
-		"Start": func(w *world, p *process) error { return p.Start(w.Context()) },
-		"Run":   func(w *world, p *process) error { return p.Run(w.Context(), work) },
-		"Campaign": func(w *world, p *process) error {
-			lead, err := p.Campaign(w.Context())
+	uses := map[string]func(tc *cluster, p *process) error{
+		"Start": func(tc *cluster, p *process) error { return p.Start(tc.Context()) },
+		"Run":   func(tc *cluster, p *process) error { return p.Run(tc.Context(), work) },
+		"Campaign": func(tc *cluster, p *process) error {
+			lead, err := p.Campaign(tc.Context())
 			if err == nil {
-				return lead.Resign(w.Context())
+				return lead.Resign(tc.Context())
 			}
 			return err
 		},
 	}
 	for name, use := range uses {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
-				p := w.process("a")
-				go func() { p.result <- use(w, p) }()
+			inCluster(t, func(tc *cluster) {
+				p := tc.process("a")
+				go func() { p.result <- use(tc, p) }()
 				p.leads()
 				synctest.Wait()
 				for other, use := range uses {
 					if name != "Campaign" || other != "Campaign" {
-						require.ErrorIs(w, use(w, p), elector.ErrRunning, other)
+						require.ErrorIs(tc, use(tc, p), elector.ErrRunning, other)
 					}
 				}
 				p.stop()
-				require.NoError(w, within(w, p.result, "its end"))
+				require.NoError(tc, within(tc, p.result, "its end"))
 			})
 		})
 	}
@@ -141,84 +141,84 @@ func TestRunning(t *testing.T) {
 
 // A caller that cannot wait for Stop abandons the rest: everything has ended then.
 func TestStopIsAbandoned(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.begin("a")
+	inCluster(t, func(tc *cluster) {
+		p := tc.begin("a")
 		p.leads()
-		w.before(of("a", hang))
-		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
+		tc.before(of("a", hang))
+		ctx, cancel := context.WithTimeout(tc.Context(), time.Second)
 		defer cancel()
-		require.ErrorIs(w, p.Stop(ctx), context.DeadlineExceeded)
-		require.NotEqual(w, elector.StateStopped, p.State())
+		require.ErrorIs(tc, p.Stop(ctx), context.DeadlineExceeded)
+		require.NotEqual(tc, elector.StateStopped, p.State())
 		p.Abandon()
-		require.Equal(w, elector.StateStopped, p.State())
+		require.Equal(tc, elector.StateStopped, p.State())
 		p.stop()
-		w.before(nil)
-		require.Equal(w, "a", w.seat().ID, "its lease runs out by itself")
-		require.Equal(w, elector.StateStopped, p.enters(elector.StateStopped).To)
+		tc.before(nil)
+		require.Equal(tc, "a", tc.leader().ID, "its lease runs out by itself")
+		require.Equal(tc, elector.StateStopped, p.enters(elector.StateStopped).To)
 	})
 }
 
 // Who cannot say that it leaves says so, within its limit.
 func TestLeavingHasALimit(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.begin("a", func(_ *process, o *elector.Options) { o.LeaveLimit = time.Second })
+	inCluster(t, func(tc *cluster) {
+		p := tc.begin("a", func(_ *process, o *elector.Options) { o.LeaveLimit = time.Second })
 		p.leads()
-		w.before(of("a", hang))
+		tc.before(of("a", hang))
 		left := time.Now()
-		var unsaid *elector.LeaveError
-		require.ErrorAs(w, p.Stop(w.Context()), &unsaid)
-		require.LessOrEqual(w, time.Since(left), time.Second+soon)
-		require.ErrorContains(w, unsaid, "its lease runs out by itself")
-		w.before(nil)
+		var leaveErr *elector.LeaveError
+		require.ErrorAs(tc, p.Stop(tc.Context()), &leaveErr)
+		require.LessOrEqual(tc, time.Since(left), time.Second+soon)
+		require.ErrorContains(tc, leaveErr, "its lease runs out by itself")
+		tc.before(nil)
 	})
 }
 
 // A claim whose answer comes after the candidate was asked to leave begins no
 // work, and its seat is given up.
 func TestStopDuringClaim(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		claimed, release := make(chan struct{}), make(chan struct{})
-		claim, _ := once(w.commits("a", "term"), func(context.Context, *memkv.Call) error {
+		claim, _ := once(tc.commits("a", "term"), func(context.Context, *memkv.Call) error {
 			close(claimed)
 			<-release
 			return nil
 		})
-		w.after(claim)
-		p := w.begin("a")
+		tc.after(claim)
+		p := tc.begin("a")
 		<-claimed
-		require.Equal(w, "a", w.seat().ID)
+		require.Equal(tc, "a", tc.leader().ID)
 		stopped := make(chan error, 1)
-		go func() { stopped <- p.Stop(w.Context()) }()
+		go func() { stopped <- p.Stop(tc.Context()) }()
 		synctest.Wait()
 		close(release)
-		require.NoError(w, <-stopped)
-		require.NotContains(w, p.history(), elector.StateLeader)
-		require.True(w, w.seat().Vacant())
+		require.NoError(tc, <-stopped)
+		require.NotContains(tc, p.history(), elector.StateLeader)
+		require.True(tc, tc.leader().Vacant())
 	})
 }
 
 // Stop may be called by many at once, and while it starts.
-func TestStopByMany(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.begin("a")
+func TestConcurrentStops(t *testing.T) {
+	inCluster(t, func(tc *cluster) {
+		p := tc.begin("a")
 		var stops sync.WaitGroup
 		for range 10 {
 			stops.Go(func() {
-				if err := p.Stop(w.Context()); err != nil {
-					w.Error(err)
+				if err := p.Stop(tc.Context()); err != nil {
+					tc.Error(err)
 				}
 			})
 		}
 		stops.Wait()
-		w.initialize()
-		require.Empty(w, w.candidates())
+		tc.initialize()
+		require.Empty(tc, tc.candidates())
 	})
 }
 
 // Stop returns after the last call of the store has: nothing runs behind it.
 func TestStopWaitsForOperations(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.begin("a")
+	inCluster(t, func(tc *cluster) {
+		p := tc.begin("a")
 		p.leads()
 		time.Sleep(heartbeat / 2)
 		reading, release := make(chan struct{}), make(chan struct{})
@@ -228,15 +228,15 @@ func TestStopWaitsForOperations(t *testing.T) {
 				<-release
 				return nil
 			})
-		w.before(held)
+		tc.before(held)
 		<-reading
 		stopped := make(chan error, 1)
-		go func() { stopped <- p.Stop(w.Context()) }()
+		go func() { stopped <- p.Stop(tc.Context()) }()
 		time.Sleep(lease)
-		require.Equal(w, elector.StateStopped, p.State())
-		require.Empty(w, stopped)
+		require.Equal(tc, elector.StateStopped, p.State())
+		require.Empty(tc, stopped)
 		close(release)
-		require.NoError(w, within(w, stopped, "Stop"))
+		require.NoError(tc, within(tc, stopped, "Stop"))
 	})
 }
 

@@ -43,43 +43,43 @@ func (j *journal) lines() []string {
 // One line for each change of state, and none for a heartbeat; at the debug level
 // there is one for each operation.
 func TestLog(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		var quiet, verbose journal
-		a := w.begin("a", logTo(&quiet, slog.LevelInfo))
+		a := tc.begin("a", logTo(&quiet, slog.LevelInfo))
 		a.leads()
-		b := w.begin("b", logTo(&verbose, slog.LevelDebug))
+		b := tc.begin("b", logTo(&verbose, slog.LevelDebug))
 		b.enters(elector.StateFollower)
 		time.Sleep(heartbeat)
 		before, detailed := len(quiet.lines()), len(verbose.lines())
 		time.Sleep(100 * heartbeat)
-		require.Len(w, quiet.lines(), before)
-		require.Greater(w, len(verbose.lines()), detailed+100)
+		require.Len(tc, quiet.lines(), before)
+		require.Greater(tc, len(verbose.lines()), detailed+100)
 		a.stop()
 		b.leads()
 		changes := 0
 		for _, line := range quiet.lines() {
 			if strings.Contains(line, `msg="state changed"`) {
 				changes++
-				require.Contains(w, line, "node=a")
-				require.Contains(w, line, "reason=")
+				require.Contains(tc, line, "node=a")
+				require.Contains(tc, line, "reason=")
 			}
 		}
-		require.Equal(w, len(a.history()), changes)
-		require.LessOrEqual(w, len(quiet.lines()), changes+3, "the config, the seat at first, and a claim that was seen before its answer")
+		require.Equal(tc, len(a.history()), changes)
+		require.LessOrEqual(tc, len(quiet.lines()), changes+3, "the config, the seat at first, and a claim that was seen before its answer")
 	})
 }
 
 // An outage is one line when it begins, and one when it ends.
 func TestLogOfAnOutage(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		var log journal
-		b := w.begin("b", logTo(&log, slog.LevelWarn))
+		b := tc.begin("b", logTo(&log, slog.LevelWarn))
 		b.leads()
-		w.before(of("b", fail(errDisk)))
+		tc.before(of("b", fail(errDisk)))
 		time.Sleep(20 * time.Minute)
-		w.before(nil)
+		tc.before(nil)
 		time.Sleep(time.Minute)
-		require.LessOrEqual(w, len(log.lines()), 8, strings.Join(log.lines(), "\n"))
+		require.LessOrEqual(tc, len(log.lines()), 8, strings.Join(log.lines(), "\n"))
 	})
 }
 
@@ -115,28 +115,28 @@ func (r raw) Handle(_ context.Context, record slog.Record) error {
 // characters, and what else does not print is escaped, also by a handler that
 // escapes nothing.
 func TestLogIsSafeToPrint(t *testing.T) {
-	inWorld(t, func(w *world) {
-		_, err := elector.New(w.db, w.election, elector.Options{NodeID: "\x1b[2Jevil"})
-		require.ErrorIs(w, err, fdbelection.ErrInvalidCandidate)
-		require.NotContains(w, err.Error(), "\x1b")
+	inCluster(t, func(tc *cluster) {
+		_, err := elector.New(tc.db, tc.election, elector.Options{NodeID: "\x1b[2Jevil"})
+		require.ErrorIs(tc, err, fdbelection.ErrInvalidCandidate)
+		require.NotContains(tc, err.Error(), "\x1b")
 
 		const evil = "gnp.exe\u202e"
-		a := w.begin(evil, priority(1))
+		a := tc.begin(evil, priority(1))
 		a.leads()
 		var log journal
-		b := w.begin("b", func(_ *process, o *elector.Options) { o.Logger = slog.New(raw{out: &log}) })
+		b := tc.begin("b", func(_ *process, o *elector.Options) { o.Logger = slog.New(raw{out: &log}) })
 		b.enters(elector.StateFollower)
-		c := w.begin(evil+"2", func(_ *process, o *elector.Options) { o.Logger = slog.New(raw{out: &log}) })
+		c := tc.begin(evil+"2", func(_ *process, o *elector.Options) { o.Logger = slog.New(raw{out: &log}) })
 		c.enters(elector.StateFollower)
 		c.Abandon()
 		a.stop()
 		b.leads()
-		time.Sleep(3 * w.config.CandidateTimeout)
-		require.False(w, w.listed(evil+"2"))
+		time.Sleep(3 * tc.config.CandidateTimeout)
+		require.False(tc, tc.listed(evil+"2"))
 		text := strings.Join(log.lines(), "\n")
-		require.Contains(w, text, `\u202e`)
-		require.Contains(w, text, "evicted")
-		require.NotContains(w, text, "\u202e")
+		require.Contains(tc, text, `\u202e`)
+		require.Contains(tc, text, "evicted")
+		require.NotContains(tc, text, "\u202e")
 	})
 }
 
@@ -198,14 +198,14 @@ func (r records) log(_ *process, o *elector.Options) { o.Logger = slog.New(r) }
 // Every record names the election and the node, has its durations as text, and fits on a
 // line, whatever a handler makes of it.
 func TestRecordsOfTheLog(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		log := newRecords()
 		twoLines := errors.Join(errDisk, errors.New("and more"))
-		p := w.process("a", log.log, callbacks(func(c *elector.Callbacks) {
+		p := tc.process("a", log.log, callbacks(func(c *elector.Callbacks) {
 			c.OnElected = func(context.Context, elector.Transition) { panic(twoLines) }
 		}), func(_ *process, o *elector.Options) { o.Config.LeaseDuration += time.Second })
-		w.initialize()
-		p.run(w.Context(), func(ctx context.Context, lead *elector.Leadership) error {
+		tc.initialize()
+		p.run(tc.Context(), func(ctx context.Context, lead *elector.Leadership) error {
 			if lead.Term() > 1 {
 				<-ctx.Done()
 			}
@@ -213,14 +213,14 @@ func TestRecordsOfTheLog(t *testing.T) {
 		})
 		p.leads()
 		p.leads()
-		w.before(of("a", fail(kv.Error{Code: kv.CodeIOError, Err: twoLines})))
+		tc.before(of("a", fail(kv.Error{Code: kv.CodeIOError, Err: twoLines})))
 		p.enters(elector.StateCandidate)
-		w.before(nil)
+		tc.before(nil)
 		p.leads()
 		newer := election.Registration{Identity: election.Identity{ID: "a", Incarnation: uuid.New()}}
-		w.transact(func(tr kv.Transaction) error { return w.election.RegisterCandidate(tr, newer, time.Now()) })
-		require.ErrorIs(w, within(w, p.result, "its end"), fdbelection.ErrDuplicateID)
-		again := w.begin("a", log.log)
+		tc.transact(func(tr kv.Transaction) error { return tc.election.RegisterCandidate(tr, newer, time.Now()) })
+		require.ErrorIs(tc, within(tc, p.result, "its end"), fdbelection.ErrDuplicateID)
+		again := tc.begin("a", log.log)
 		time.Sleep(lease)
 		again.Abandon()
 
@@ -228,50 +228,50 @@ func TestRecordsOfTheLog(t *testing.T) {
 			"state changed", "leader changed", "config", "stored config differs from the config of this process",
 			"another process is registered under this id, waiting to see whether it is alive",
 			"holding off after failed work", "store error", "store available again", "operation",
-			"callback failed", "the work has failed", "stopped with an error",
+			"callback failed", "work failed", "stopped with an error",
 		} {
-			require.NotEmpty(w, log.of(message), message)
+			require.NotEmpty(tc, log.of(message), message)
 		}
 		for _, record := range log.taken() {
-			require.Equal(w, `("test")`, record["election"].String())
-			require.Equal(w, "a", record["node"].String())
+			require.Equal(tc, `("test")`, record["election"].String())
+			require.Equal(tc, "a", record["node"].String())
 			for key, value := range record {
-				require.NotEqual(w, slog.KindDuration, value.Kind(), key)
-				require.NotContains(w, value.String(), "\n", key)
+				require.NotEqual(tc, slog.KindDuration, value.Kind(), key)
+				require.NotContains(tc, value.String(), "\n", key)
 			}
 		}
 		config := log.of("config")[0]
-		require.Equal(w, lease.String(), config["lease"].String())
-		require.Equal(w, heartbeat.String(), config["heartbeat"].String())
+		require.Equal(tc, lease.String(), config["lease"].String())
+		require.Equal(tc, heartbeat.String(), config["heartbeat"].String())
 		failed := log.of("store error")[0]
 		err, ok := failed["error"].Any().(error)
-		require.True(w, ok)
-		require.ErrorIs(w, err, errDisk, "a handler gets the error itself")
-		require.Contains(w, log.of("callback failed")[0], "stack")
+		require.True(tc, ok)
+		require.ErrorIs(tc, err, errDisk, "a handler gets the error itself")
+		require.Contains(tc, log.of("callback failed")[0], "stack")
 	})
 }
 
 // A loss of leadership is a warning, and giving it up is not.
 func TestLossIsAWarning(t *testing.T) {
 	losses := maps.Clone(losses)
-	losses["stopped"] = func(_ *world, p *process, _ *elector.Leadership) func() {
+	losses["stopped"] = func(_ *cluster, p *process, _ *elector.Leadership) func() {
 		go func() { _ = p.Stop(context.Background()) }()
 		return func() {}
 	}
-	losses["resigned"] = func(w *world, _ *process, lead *elector.Leadership) func() {
-		require.NoError(w, lead.Resign(w.Context()))
+	losses["resigned"] = func(tc *cluster, _ *process, lead *elector.Leadership) func() {
+		require.NoError(tc, lead.Resign(tc.Context()))
 		return func() {}
 	}
 	decided := []string{"stopped", "resigned", "demoted"}
 	for name, lose := range losses {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			inCluster(t, func(tc *cluster) {
 				log := newRecords()
-				p := w.process("a", log.log)
-				lead, err := p.Campaign(w.Context())
-				require.NoError(w, err)
+				p := tc.process("a", log.log)
+				lead, err := p.Campaign(tc.Context())
+				require.NoError(tc, err)
 				time.Sleep(heartbeat / 2)
-				repair := lose(w, p, lead)
+				repair := lose(tc, p, lead)
 				<-lead.Context().Done()
 				synctest.Wait()
 				repair()
@@ -285,10 +285,10 @@ func TestLossIsAWarning(t *testing.T) {
 						if slices.Contains(decided, name) {
 							want = slog.LevelInfo
 						}
-						require.Equal(w, want, record[slog.LevelKey].Any())
+						require.Equal(tc, want, record[slog.LevelKey].Any())
 					}
 				}
-				require.Equal(w, 1, found)
+				require.Equal(tc, 1, found)
 			})
 		})
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// GenerateNodeID returns an id that no other process has: the name of the host,
-// for people, and a UUID. It is another one at each call.
+// GenerateNodeID returns a unique id: the host name, for people, and a UUID. Each call
+// returns a different one.
 func GenerateNodeID() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -21,7 +21,7 @@ func GenerateNodeID() string {
 	return hostPart(host, election.MaxIDBytes-len(id)-1) + "-" + id
 }
 
-// hostPart is a host name as a part of an id, at most limit bytes long.
+// hostPart returns a host name as a part of an id, at most limit bytes long.
 func hostPart(host string, limit int) string {
 	host = strings.Map(func(r rune) rune {
 		if r <= ' ' || r > '~' {

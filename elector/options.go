@@ -12,67 +12,66 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// Options say who campaigns, and how. The zero value is a voter of a generated
-// id in an election with fdbelection.DefaultConfig.
+// Options configure an Elector. The zero value is a voter with a generated id in an
+// election with fdbelection.DefaultConfig.
 type Options struct {
-	// NodeID is the name under which the candidate is listed; empty: one of
-	// GenerateNodeID. A fixed id is fine, such as that of a pod: each start is an
-	// incarnation of its own, and is never taken for its predecessor. A process that
-	// finds a live one under its id stops with fdbelection.ErrDuplicateID. After a crash
-	// it first waits until the record of its predecessor has stood still for the
-	// candidate timeout, or for the lease if the predecessor held the seat.
+	// NodeID is the id of the candidate. If it is empty, GenerateNodeID makes one. A fixed
+	// id, such as the name of a pod, is fine: each start is an incarnation of its own. If
+	// a live process has the id, the new one stops with fdbelection.ErrDuplicateID. After a
+	// crash, a process first waits until the record of its predecessor has been unchanged
+	// for the candidate timeout, or for the lease if the predecessor led.
 	NodeID string
-	// Priority orders the candidates: a strictly higher one goes first at an open
-	// seat, and may preempt where the config allows it.
+	// Priority orders the candidates. A strictly higher priority claims a vacant
+	// leadership first, and may preempt if the config allows it.
 	Priority int32
-	// Role is Voter, or Observer for a process that is listed and follows, and
-	// never leads.
+	// Role is election.Voter, or election.Observer for a process that is listed and never
+	// leads.
 	Role election.Role
-	// Metadata are tags for others to read, such as the address of the leader.
+	// Metadata is for others to read, such as the address of the leader.
 	Metadata map[string]string
 
-	// Config makes the election where it is not there yet; zero: DefaultConfig of
-	// this package. What is there already stays as it is, and counts. If it is not
-	// the same, the Logger gets a warning that names each difference, once per
-	// revision. An elector that was given none and would not make the election, as
-	// with MustExist, does not compare.
+	// Config creates the election if it does not exist. If it is zero, it is
+	// fdbelection.DefaultConfig. A stored config is not changed and applies to every
+	// process. If it differs, a warning in the log names each difference, once per
+	// revision. An elector that was given no Config and does not create the election
+	// (MustExist) does not compare.
 	Config fdbelection.Config
-	// MustExist waits for somebody else to make the election, such as an operator
+	// MustExist waits until the election is created elsewhere, for example by an operator
 	// who decides on its config.
 	MustExist bool
 
-	// DrainLimit is how long work may take to stop where there is time: on Stop,
-	// and when an operator asks. The lease is renewed meanwhile. A challenger waits
-	// for the config's preemption grace instead. Zero: 10 s.
+	// DrainLimit is how long work may take to stop after a call of Stop or a request of an
+	// operator. The lease is renewed meanwhile. If a challenger waits, the preemption grace
+	// of the config applies instead. Zero means 10 s.
 	DrainLimit time.Duration
-	// LeaveLimit is how long Stop tries to leave in order once the work has
-	// stopped. Zero: 5 s.
+	// LeaveLimit is how long Stop tries to unregister after the work has stopped. Zero
+	// means 5 s.
 	LeaveLimit time.Duration
 
-	// Callbacks are told of every change.
+	// Callbacks report every change.
 	Callbacks Callbacks
-	// CallbackLimit is how long each callback may take. One that takes longer goes
-	// on alone, is not waited for any more, and is not called again before it has
-	// returned. Zero: 5 s.
+	// CallbackLimit is how long each callback may take. A callback that takes longer is
+	// not waited for any more, and not called again before it has returned. Zero means 5 s.
 	CallbackLimit time.Duration
 
-	// Logger gets one line for each change of state, and each heartbeat at the
-	// debug level. A loss of leadership is a warning, unless the program of this
-	// process decided on it. Each record names the election and the node; durations
-	// are text, and errors are on one line. It must not block: renewals would wait for it, though the end of
-	// belief would not. Nil is silent.
+	// Logger gets a record for each change of state and each error, and at the debug level
+	// for each operation. A loss of leadership is a warning unless the program of this
+	// process decided on it. Each record names the election and the node. Durations are
+	// text, and errors are on one line. The section "What is reported" of the package
+	// documentation lists the messages. The Logger must not block: renewals would wait for
+	// it, although the contexts would still end in time. Nil logs nothing.
 	Logger *slog.Logger
-	// Permanent reports errors of the store that no retry can mend: the elector
-	// stops with them. Nil: it retries all.
+	// Permanent reports whether no retry can fix an error of the store. The elector stops
+	// with such an error. If Permanent is nil, it retries all errors of the store.
 	Permanent func(error) bool
 
-	// Clock is the time of this process; nil: SystemClock.
+	// Clock is the time of this process. Nil means SystemClock.
 	Clock Clock
-	// Random is where identities come from; nil: crypto/rand.
+	// Random is the source of incarnations. Nil means crypto/rand.
 	Random io.Reader
 }
 
-// The limits that hold where Options name none.
+// Defaults of Options.
 const (
 	DefaultDrainLimit    = 10 * time.Second
 	DefaultLeaveLimit    = 5 * time.Second
@@ -108,7 +107,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// validate returns all faults at once.
+// validate returns an error that lists every invalid option.
 func (o *Options) validate() error {
 	me := election.Registration{
 		Identity: election.Identity{ID: o.NodeID}, Priority: o.Priority, Role: o.Role, Metadata: o.Metadata,
@@ -119,7 +118,7 @@ func (o *Options) validate() error {
 		value time.Duration
 	}{{"DrainLimit", o.DrainLimit}, {"LeaveLimit", o.LeaveLimit}, {"CallbackLimit", o.CallbackLimit}} {
 		if d.value < 0 {
-			faults = append(faults, fmt.Errorf("%s is %s: give a time above zero, or zero for the usual one", d.name, d.value))
+			faults = append(faults, fmt.Errorf("%s is %s: use a positive duration, or zero for the default", d.name, d.value))
 		}
 	}
 	return errors.Join(faults...)

@@ -41,30 +41,30 @@ var fates = map[string]func(late chan<- *memkv.LateCommit) (before, after hook){
 
 // eachFate runs a test once for each fate of the first commit that is wanted.
 // lost reports whether it has met it.
-func eachFate(t *testing.T, wanted func(w *world) func(c *memkv.Call) bool, test func(w *world, lost func() bool)) {
+func eachFate(t *testing.T, wanted func(tc *cluster) func(c *memkv.Call) bool, test func(tc *cluster, lost func() bool)) {
 	t.Helper()
 	for name, fate := range fates {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			inCluster(t, func(tc *cluster) {
 				late := make(chan *memkv.LateCommit, 1)
 				before, after := fate(late)
 				var lost func() bool
 				if before != nil {
-					before, lost = once(wanted(w), before)
-					w.before(before)
+					before, lost = once(wanted(tc), before)
+					tc.before(before)
 				} else {
-					after, lost = once(wanted(w), after)
-					w.after(after)
+					after, lost = once(wanted(tc), after)
+					tc.after(after)
 				}
-				test(w, lost)
-				require.True(w, lost(), "the commit is never made")
+				test(tc, lost)
+				require.True(tc, lost(), "the commit is never made")
 				select {
 				case l := <-late: // whatever it does, nothing comes of it
-					before := w.seat()
+					before := tc.leader()
 					_, err := l.Land()
-					require.Contains(w, []int{kv.CodeNotCommitted, kv.CodeTransactionTooOld}, kv.CodeOf(err))
-					require.Equal(w, before.Token(), w.seat().Token())
-					require.Equal(w, before.Vacant(), w.seat().Vacant())
+					require.Contains(tc, []int{kv.CodeNotCommitted, kv.CodeTransactionTooOld}, kv.CodeOf(err))
+					require.Equal(tc, before.Token(), tc.leader().Token())
+					require.Equal(tc, before.Vacant(), tc.leader().Vacant())
 				default:
 				}
 			})
@@ -74,125 +74,125 @@ func eachFate(t *testing.T, wanted func(w *world) func(c *memkv.Call) bool, test
 
 // A registration that got lost is made again, once.
 func TestLostRegistration(t *testing.T) {
-	eachFate(t, func(w *world) func(*memkv.Call) bool { return w.commits("a", "candidates") }, func(w *world, _ func() bool) {
-		p := w.begin("a")
-		require.Equal(w, uint64(1), p.leads().Term)
-		require.Len(w, w.candidates(), 1)
+	eachFate(t, func(tc *cluster) func(*memkv.Call) bool { return tc.commits("a", "candidates") }, func(tc *cluster, _ func() bool) {
+		p := tc.begin("a")
+		require.Equal(tc, uint64(1), p.leads().Term)
+		require.Len(tc, tc.candidates(), 1)
 	})
 }
 
 // A claim that got lost is settled before anything is concluded, and costs no
 // lease.
 func TestLostClaim(t *testing.T) {
-	eachFate(t, func(w *world) func(*memkv.Call) bool { return w.commits("a", "term") }, func(w *world, _ func() bool) {
-		p := w.begin("a")
-		require.Equal(w, uint64(1), p.leads().Term)
-		require.Less(w, time.Since(w.start), heartbeat+time.Second)
-		require.Equal(w, "a", w.seat().ID)
-		require.Equal(w, uint64(1), w.seat().Term)
+	eachFate(t, func(tc *cluster) func(*memkv.Call) bool { return tc.commits("a", "term") }, func(tc *cluster, _ func() bool) {
+		p := tc.begin("a")
+		require.Equal(tc, uint64(1), p.leads().Term)
+		require.Less(tc, time.Since(tc.start), heartbeat+time.Second)
+		require.Equal(tc, "a", tc.leader().ID)
+		require.Equal(tc, uint64(1), tc.leader().Term)
 		time.Sleep(2 * lease)
-		require.Equal(w, uint64(1), w.seat().Term)
+		require.Equal(tc, uint64(1), tc.leader().Term)
 	})
 }
 
 // A renewal that got lost is made again, in the same term, and nobody notices.
 func TestLostRenewal(t *testing.T) {
-	wanted := func(w *world) func(*memkv.Call) bool {
-		leader, term := w.commits("a", "leader"), w.commits("a", "term")
+	wanted := func(tc *cluster) func(*memkv.Call) bool {
+		leader, term := tc.commits("a", "leader"), tc.commits("a", "term")
 		return func(c *memkv.Call) bool { return leader(c) && !term(c) }
 	}
-	eachFate(t, wanted, func(w *world, lost func() bool) {
-		p := w.begin("a")
+	eachFate(t, wanted, func(tc *cluster, lost func() bool) {
+		p := tc.begin("a")
 		p.leads()
 		time.Sleep(2 * heartbeat)
-		require.True(w, lost())
+		require.True(tc, lost())
 		for range 100 {
 			time.Sleep(lease / 50)
-			require.True(w, p.believes())
+			require.True(tc, p.Leading())
 		}
-		require.Equal(w, uint64(1), w.seat().Term)
+		require.Equal(tc, uint64(1), tc.leader().Term)
 	})
 }
 
 // Stopping is tried until it has committed: then nothing of the process can come
 // any more.
-func TestLostDeparture(t *testing.T) {
+func TestLostUnregistration(t *testing.T) {
 	var leaving atomic.Bool
-	wanted := func(*world) func(*memkv.Call) bool {
+	wanted := func(*cluster) func(*memkv.Call) bool {
 		return func(c *memkv.Call) bool { return leaving.Load() && c.Kind == memkv.CallCommit && c.Client == "a" }
 	}
-	eachFate(t, wanted, func(w *world, _ func() bool) {
+	eachFate(t, wanted, func(tc *cluster, _ func() bool) {
 		leaving.Store(false)
-		p := w.begin("a")
+		p := tc.begin("a")
 		p.leads()
 		time.Sleep(heartbeat / 2)
 		leaving.Store(true)
 		left := time.Now()
-		require.Contains(w, []error{nil}, p.Stop(w.Context()))
-		require.LessOrEqual(w, time.Since(left), elector.DefaultLeaveLimit)
-		require.True(w, w.seat().Vacant())
-		require.Empty(w, w.candidates())
+		require.Contains(tc, []error{nil}, p.Stop(tc.Context()))
+		require.LessOrEqual(tc, time.Since(left), elector.DefaultLeaveLimit)
+		require.True(tc, tc.leader().Vacant())
+		require.Empty(tc, tc.candidates())
 	})
 }
 
 // A resignation that got lost is tried again, for the very term.
 func TestLostResignation(t *testing.T) {
 	var resigning atomic.Bool
-	wanted := func(w *world) func(*memkv.Call) bool {
-		term := w.commits("a", "term")
+	wanted := func(tc *cluster) func(*memkv.Call) bool {
+		term := tc.commits("a", "term")
 		return func(c *memkv.Call) bool { return resigning.Load() && term(c) }
 	}
-	eachFate(t, wanted, func(w *world, lost func() bool) {
+	eachFate(t, wanted, func(tc *cluster, lost func() bool) {
 		resigning.Store(false)
-		a, b := w.process("a"), w.process("b")
-		lead, err := a.Campaign(w.Context())
-		require.NoError(w, err)
-		require.NoError(w, b.Start(w.Context()))
+		a, b := tc.process("a"), tc.process("b")
+		lead, err := a.Campaign(tc.Context())
+		require.NoError(tc, err)
+		require.NoError(tc, b.Start(tc.Context()))
 		b.enters(elector.StateFollower)
 		time.Sleep(heartbeat / 2)
 		resigning.Store(true)
-		require.NoError(w, lead.Resign(w.Context()))
-		require.True(w, lost())
-		require.Equal(w, uint64(2), b.leads().Term)
+		require.NoError(tc, lead.Resign(tc.Context()))
+		require.True(tc, lost())
+		require.Equal(tc, uint64(2), b.leads().Term)
 		time.Sleep(2 * lease)
-		require.Equal(w, uint64(2), w.seat().Term)
+		require.Equal(tc, uint64(2), tc.leader().Term)
 	})
 }
 
 // A hand-over to a challenger that got lost is recognised, or done again.
 func TestLostHandOver(t *testing.T) {
 	var challenged atomic.Bool
-	wanted := func(w *world) func(*memkv.Call) bool {
-		term := w.commits("low", "term")
+	wanted := func(tc *cluster) func(*memkv.Call) bool {
+		term := tc.commits("low", "term")
 		return func(c *memkv.Call) bool { return challenged.Load() && term(c) }
 	}
-	eachFate(t, wanted, func(w *world, lost func() bool) {
+	eachFate(t, wanted, func(tc *cluster, lost func() bool) {
 		challenged.Store(false)
-		low := w.begin("low")
+		low := tc.begin("low")
 		low.leads()
 		time.Sleep(heartbeat)
 		challenged.Store(true)
-		high := w.begin("high", priority(1))
+		high := tc.begin("high", priority(1))
 		high.leads()
-		require.True(w, lost())
+		require.True(tc, lost())
 		time.Sleep(2 * lease)
-		require.True(w, high.believes())
-		require.False(w, low.believes())
-		require.Equal(w, "high", w.seat().ID)
-		history, err := kv.ReadTransact(w.Context(), w.db, func(tr kv.ReadTransaction) ([]election.Event, error) {
-			return w.election.History(tr, 0)
+		require.True(tc, high.Leading())
+		require.False(tc, low.Leading())
+		require.Equal(tc, "high", tc.leader().ID)
+		history, err := kv.ReadTransact(tc.Context(), tc.db, func(tr kv.ReadTransaction) ([]election.Event, error) {
+			return tc.election.History(tr, 0)
 		})
-		require.NoError(w, err)
-		require.Equal(w, w.seat().Term, history[0].Term)
+		require.NoError(tc, err)
+		require.Equal(tc, tc.leader().Term, history[0].Term)
 	})
 }
 
 // A claim that arrives before it was settled is found, and renewed before anybody
 // believes in it.
 func TestLateClaimIsFound(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		landed := make(chan error, 1)
-		claim, _ := once(w.commits("a", "term"), func(_ context.Context, c *memkv.Call) error {
+		claim, _ := once(tc.commits("a", "term"), func(_ context.Context, c *memkv.Call) error {
 			late := c.Detach()
 			go func() { // before anything else of this process arrives
 				_, err := late.Land()
@@ -200,58 +200,58 @@ func TestLateClaimIsFound(t *testing.T) {
 			}()
 			return kv.Error{Code: kv.CodeTransactionTimedOut}
 		})
-		w.before(claim)
-		p := w.begin("a")
+		tc.before(claim)
+		p := tc.begin("a")
 		p.leads()
-		require.NoError(w, <-landed)
-		require.Equal(w, uint64(1), w.seat().Term)
-		require.Equal(w, uint64(2), w.seat().Ballot, "belief begins with a renewal")
+		require.NoError(tc, <-landed)
+		require.Equal(tc, uint64(1), tc.leader().Term)
+		require.Equal(tc, uint64(2), tc.leader().Ballot, "belief begins with a renewal")
 	})
 }
 
 // A renewal that arrives after belief in it has ended changes nothing: the next
 // tenure has a term of its own.
 func TestRenewalArrivesAfterTheEnd(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.process("a")
+	inCluster(t, func(tc *cluster) {
+		p := tc.process("a")
 		tenures := p.tenures(nil)
-		first := within(w, tenures, "leadership")
+		first := within(tc, tenures, "leadership")
 		late := make(chan *memkv.LateCommit, 1000)
-		w.before(on(memkv.CallCommit, "a", func(_ context.Context, c *memkv.Call) error {
+		tc.before(on(memkv.CallCommit, "a", func(_ context.Context, c *memkv.Call) error {
 			late <- c.Detach()
 			return kv.Error{Code: kv.CodeTransactionTimedOut}
 		}))
 		<-first.LeaseContext().Done()
 		_, err := (<-late).Land()
-		require.NoError(w, err)
-		require.Equal(w, uint64(2), w.seat().Ballot)
-		require.False(w, p.believes())
-		w.before(nil)
-		require.Equal(w, uint64(2), within(w, tenures, "another leadership").Term())
+		require.NoError(tc, err)
+		require.Equal(tc, uint64(2), tc.leader().Ballot)
+		require.False(tc, p.Leading())
+		tc.before(nil)
+		require.Equal(tc, uint64(2), within(tc, tenures, "another leadership").Term())
 	})
 }
 
 // Nothing arrives after Stop has returned, whatever was on its way.
 func TestNothingArrivesAfterStop(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		late := make(chan *memkv.LateCommit, 1000)
-		w.before(on(memkv.CallCommit, "a", func(_ context.Context, c *memkv.Call) error {
+		tc.before(on(memkv.CallCommit, "a", func(_ context.Context, c *memkv.Call) error {
 			if len(late) < 3 {
 				late <- c.Detach()
 				return kv.Error{Code: kv.CodeTransactionTimedOut}
 			}
 			return nil
 		}))
-		p := w.begin("a")
-		within(w, late, "a registration")
+		p := tc.begin("a")
+		within(tc, late, "a registration")
 		p.stop()
 		for len(late) > 0 {
 			_, err := (<-late).Land()
-			require.Error(w, err)
+			require.Error(tc, err)
 		}
-		w.before(nil)
-		w.initialize()
-		require.Empty(w, w.candidates())
-		require.True(w, w.seat().Vacant())
+		tc.before(nil)
+		tc.initialize()
+		require.Empty(tc, tc.candidates())
+		require.True(tc, tc.leader().Vacant())
 	})
 }

@@ -9,40 +9,42 @@ import (
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
-// Run campaigns, runs work while this process leads, and campaigns again after
-// each loss, until ctx ends. Then it leaves: the work stops, the seat is given up
-// and the candidate removed.
+// Run campaigns, calls work while this process leads, and campaigns again after each
+// loss, until ctx ends. Then the work is stopped, leadership is released and the
+// candidate is unregistered.
 //
-// work runs in the goroutine of the caller, once for each tenure and never twice
-// at a time. Its context ends when leadership does, for whatever reason; the lease
-// is renewed until work has returned, or its time is over (see Leadership.LeaseContext),
-// and only then is the seat given up. So work returns soon after its context has
-// ended, and undoes before that what must not outlive it. Work that has not
-// returned Options.DrainLimit after the end of its lease is reported once, as an
-// UnfinishedWorkError: this process does not lead again before it returns.
+// work runs in the caller's goroutine, once for each tenure and never twice at a time.
+// Its context ends when the process stops leading. The lease is renewed until work has
+// returned or its time to stop has passed, see Leadership.LeaseContext. Only then is
+// leadership released. So let work return soon after its context has ended, and let it
+// undo before that what must not outlast it. If work has not returned
+// Options.DrainLimit after the end of its lease, that is reported once as an
+// UnfinishedWorkError. The process cannot lead again before work returns.
 //
-// Where work returns although nothing asked it to, the seat is given up, others go
-// first, and Run campaigns again, after a heartbeat at the soonest. If it returned an
-// error, Run reports that as a WorkError and holds off: it claims and challenges
-// nothing for one lease after the first failure, and for twice as long after each one
-// in a row, up to 32 leases. The row ends with work that returns without an error, and
-// with a tenure that lasts for 32 leases. ClusterState shows both the failures and the
-// hold-off. An error that work returns after it was asked to stop is reported too, with
-// WorkError.Stopping, and has no other consequence. With ErrDone Run leaves and returns
-// nil. A panic of work passes through Run, which then leaves in the background.
+// If work returns although nothing asked it to stop, leadership is released, candidates of
+// lower rank may claim first, and Run campaigns again after one heartbeat interval at the
+// earliest. If work returned an error, Run reports it as a WorkError and holds off: the
+// process neither claims nor preempts for one lease after the first failure, and for twice
+// as long after each further failure in a row, up to 32 leases. Work that returns without
+// an error ends the row, and so does a tenure of 32 leases. ClusterState shows the failures
+// and the hold-off. An error of work that was asked to stop is reported too, with
+// WorkError.Stopping set, and has no other effect.
 //
-// Run returns nil when it has left in order, else *LeaveError or why it could not
-// go on; ErrRunning where the elector is in use.
+// If work returns ErrDone, Run leaves the election and returns nil. A panic of work
+// passes through Run, and the elector leaves in the background.
+//
+// Run returns nil if it has left in order, and otherwise a *LeaveError or why the elector
+// had to stop. It returns ErrRunning if the elector is in use.
 func (e *Elector) Run(ctx context.Context, work func(ctx context.Context, lead *Leadership) error) error {
 	s, err := e.open(ctx, working, machine.Campaign)
 	if err != nil {
 		return err
 	}
-	return s.run(ctx, work)
+	return s.workUntilDone(ctx, work)
 }
 
-// run works on one tenure after the other, until the session is over.
-func (s *session) run(ctx context.Context, work func(context.Context, *Leadership) error) error {
+// workUntilDone runs work for one tenure after the other until the session is over.
+func (s *session) workUntilDone(ctx context.Context, work func(context.Context, *Leadership) error) error {
 	for {
 		select {
 		case lead := <-s.tenures:
@@ -57,9 +59,9 @@ func (s *session) run(ctx context.Context, work func(context.Context, *Leadershi
 func (s *session) work(ctx context.Context, lead *Leadership, work func(context.Context, *Leadership) error) {
 	returned := false
 	defer func() {
-		if !returned { // it panics: what is renewed for it would never end
+		if !returned { // work panics: without this the lease would be renewed for ever
 			s.post(machine.Leave{})
-			lead.end(nil)
+			lead.workReturned(nil)
 		}
 	}()
 	err := work(lead.ctx, lead)
@@ -70,37 +72,32 @@ func (s *session) work(ctx context.Context, lead *Leadership, work func(context.
 		s.post(machine.Leave{})
 		err = nil
 	case failed.Stopping:
-		if err != nil && !saysNoMore(err, context.Cause(lead.ctx), context.Cause(ctx)) {
+		if err != nil && !onlyStopped(err, context.Cause(lead.ctx), context.Cause(ctx)) {
 			s.reportWork(failed)
 		}
-		err = nil // which has no consequence
+		err = nil // it has no other effect
 	case err != nil:
 		s.reportWork(failed)
 	}
-	lead.end(err)
+	lead.workReturned(err)
 }
 
-func (s *session) reportWork(err *WorkError) {
-	s.log().Warn("the work has failed", "term", err.Term, "stopping", err.Stopping, "error", lineError{err.Err})
-	s.elector.report(err)
-}
-
-// saysNoMore reports whether an error of work that was asked to stop says no more than
-// that: every error in its tree wraps the end of a context or the end of leadership.
-func saysNoMore(err error, causes ...error) bool {
+// onlyStopped reports whether an error of work says only that it was stopped: every error
+// in its tree wraps the end of a context or the end of leadership.
+func onlyStopped(err error, causes ...error) bool {
 	ends := []error{context.Canceled, context.DeadlineExceeded, fdbelection.ErrNotLeader, fdbelection.ErrFenced}
 	for _, end := range append(ends, causes...) {
-		if end != nil && err == end { //nolint:errorlint // errors.Is would look past what it is joined with
+		if end != nil && err == end { //nolint:errorlint // errors.Is would ignore the errors that it is joined with
 			return true
 		}
 	}
 	switch wrapped := err.(type) { //nolint:errorlint // it walks the tree itself
 	case interface{ Unwrap() error }:
 		inner := wrapped.Unwrap()
-		return inner != nil && saysNoMore(inner, causes...)
+		return inner != nil && onlyStopped(inner, causes...)
 	case interface{ Unwrap() []error }:
 		all := wrapped.Unwrap()
-		return len(all) > 0 && !slices.ContainsFunc(all, func(e error) bool { return !saysNoMore(e, causes...) })
+		return len(all) > 0 && !slices.ContainsFunc(all, func(e error) bool { return !onlyStopped(e, causes...) })
 	}
 	return false
 }

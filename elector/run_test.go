@@ -22,17 +22,17 @@ func untilAsked(ctx context.Context, _ *elector.Leadership) error {
 }
 
 func TestRunLeavesWithItsContext(t *testing.T) {
-	inWorld(t, func(w *world) {
-		ctx, cancel := context.WithCancelCause(w.Context())
-		p := w.process("a")
+	inCluster(t, func(tc *cluster) {
+		ctx, cancel := context.WithCancelCause(tc.Context())
+		p := tc.process("a")
 		p.run(ctx, untilAsked)
 		p.leads()
 		cancel(errWork)
-		require.NoError(w, within(w, p.result, "its end"))
-		require.True(w, w.seat().Vacant())
-		require.Empty(w, w.candidates())
-		require.ErrorIs(w, p.Run(ctx, untilAsked), errWork, "it had ended before")
-		require.Empty(w, p.Errors())
+		require.NoError(tc, within(tc, p.result, "its end"))
+		require.True(tc, tc.leader().Vacant())
+		require.Empty(tc, tc.candidates())
+		require.ErrorIs(tc, p.Run(ctx, untilAsked), errWork, "it had ended before")
+		require.Empty(tc, p.Errors())
 	})
 }
 
@@ -47,35 +47,35 @@ func TestWorkReturns(t *testing.T) {
 		"an error": {errWork, lease},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
-				p := w.process("a")
+			inCluster(t, func(tc *cluster) {
+				p := tc.process("a")
 				began := make(chan time.Time, 100)
-				p.run(w.Context(), func(context.Context, *elector.Leadership) error {
+				p.run(tc.Context(), func(context.Context, *elector.Leadership) error {
 					began <- time.Now()
 					return test.err
 				})
-				first := within(w, began, "work")
-				second := within(w, began, "work again")
-				require.InDelta(w, test.pauses, second.Sub(first), float64(soon))
+				first := within(tc, began, "work")
+				second := within(tc, began, "work again")
+				require.InDelta(tc, test.pauses, second.Sub(first), float64(soon))
 				if test.err != nil {
 					var failed *elector.WorkError
-					require.ErrorAs(w, <-p.Errors(), &failed)
-					require.ErrorIs(w, failed, errWork)
-					require.Equal(w, uint64(1), failed.Term)
-					require.ErrorAs(w, <-p.Errors(), &failed)
-					require.Equal(w, uint64(2), failed.Term)
+					require.ErrorAs(tc, <-p.Errors(), &failed)
+					require.ErrorIs(tc, failed, errWork)
+					require.Equal(tc, uint64(1), failed.Term)
+					require.ErrorAs(tc, <-p.Errors(), &failed)
+					require.Equal(tc, uint64(2), failed.Term)
 				}
-				require.Empty(w, p.Errors())
+				require.Empty(tc, p.Errors())
 			})
 		})
 	}
 }
 
 func TestWorkReturnsAndOthersGoFirst(t *testing.T) {
-	inWorld(t, func(w *world) {
-		a := w.process("a", priority(5))
+	inCluster(t, func(tc *cluster) {
+		a := tc.process("a", priority(5))
 		done := make(chan struct{})
-		a.run(w.Context(), func(ctx context.Context, _ *elector.Leadership) error {
+		a.run(tc.Context(), func(ctx context.Context, _ *elector.Leadership) error {
 			select {
 			case <-done:
 			case <-ctx.Done():
@@ -83,58 +83,58 @@ func TestWorkReturnsAndOthersGoFirst(t *testing.T) {
 			return nil
 		})
 		a.leads()
-		w.reconfigure(func(c *fdbelection.Config) { c.AllowPreemption = false })
-		b := w.begin("b")
+		tc.reconfigure(func(c *fdbelection.Config) { c.AllowPreemption = false })
+		b := tc.begin("b")
 		b.enters(elector.StateFollower)
-		time.Sleep(w.config.CandidateTimeout) // everybody knows of everybody
+		time.Sleep(tc.config.CandidateTimeout) // everybody knows of everybody
 		close(done)
 		returned := time.Now()
 		b.leads()
-		require.Less(w, time.Since(returned), soon)
+		require.Less(tc, time.Since(returned), soon)
 	})
 }
 
 func TestWorkIsDone(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.process("a")
-		p.run(w.Context(), func(context.Context, *elector.Leadership) error { return elector.ErrDone })
-		require.NoError(w, within(w, p.result, "its end"))
-		require.True(w, w.seat().Vacant())
-		require.Empty(w, w.candidates())
-		require.Empty(w, p.Errors())
+	inCluster(t, func(tc *cluster) {
+		p := tc.process("a")
+		p.run(tc.Context(), func(context.Context, *elector.Leadership) error { return elector.ErrDone })
+		require.NoError(tc, within(tc, p.result, "its end"))
+		require.True(tc, tc.leader().Vacant())
+		require.Empty(tc, tc.candidates())
+		require.Empty(tc, p.Errors())
 	})
 }
 
 // A panic passes through Run, and the elector leaves behind it.
 func TestWorkPanics(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.process("a")
+	inCluster(t, func(tc *cluster) {
+		p := tc.process("a")
 		panicked := make(chan any, 1)
 		go func() {
 			defer func() { panicked <- recover() }()
-			_ = p.Run(w.Context(), func(context.Context, *elector.Leadership) error { panic(errWork) })
+			_ = p.Run(tc.Context(), func(context.Context, *elector.Leadership) error { panic(errWork) })
 		}()
-		require.Equal(w, errWork, within(w, panicked, "the panic"))
+		require.Equal(tc, errWork, within(tc, panicked, "the panic"))
 		p.enters(elector.StateStopped)
-		require.True(w, w.seat().Vacant())
-		require.Empty(w, w.candidates())
+		require.True(tc, tc.leader().Vacant())
+		require.Empty(tc, tc.candidates())
 		synctest.Wait() // the callback that tells of it comes before the end of the session
-		p.run(w.Context(), untilAsked)
+		p.run(tc.Context(), untilAsked)
 		p.leads()
 	})
 }
 
 // Work is never run twice at a time, and once for each tenure.
 func TestWorkRunsOnceForEachTenure(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.process("a")
+	inCluster(t, func(tc *cluster) {
+		p := tc.process("a")
 		tenures := p.tenures(nil)
 		for term := range uint64(4) {
-			lead := within(w, tenures, "leadership")
-			require.Equal(w, term+1, lead.Term())
-			w.before(fail(errDisk))
+			lead := within(tc, tenures, "leadership")
+			require.Equal(tc, term+1, lead.Term())
+			tc.before(fail(errDisk))
 			<-lead.LeaseContext().Done()
-			w.before(nil)
+			tc.before(nil)
 		}
 	})
 }
@@ -142,35 +142,35 @@ func TestWorkRunsOnceForEachTenure(t *testing.T) {
 // Work that does not stop has its drain limit, while the lease is renewed; the
 // seat is given up after it, and Run returns when the work has.
 func TestWorkDoesNotStop(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		hold := make(chan struct{})
-		p := w.process("a")
+		p := tc.process("a")
 		tenures := p.tenures(hold)
-		lead := within(w, tenures, "leadership")
-		b := w.begin("b")
+		lead := within(tc, tenures, "leadership")
+		b := tc.begin("b")
 		b.enters(elector.StateFollower)
 		time.Sleep(heartbeat / 2)
 		asked := time.Now()
-		require.NoError(w, p.Stop(w.Context()))
-		require.Equal(w, drain, time.Since(asked))
-		require.Error(w, lead.LeaseContext().Err())
+		require.NoError(tc, p.Stop(tc.Context()))
+		require.Equal(tc, drain, time.Since(asked))
+		require.Error(tc, lead.LeaseContext().Err())
 		b.leads()
-		require.Equal(w, drain, time.Since(asked).Truncate(soon))
-		require.Empty(w, p.result)
+		require.Equal(tc, drain, time.Since(asked).Truncate(soon))
+		require.Empty(tc, p.result)
 		close(hold)
-		require.NoError(w, within(w, p.result, "its end"))
+		require.NoError(tc, within(tc, p.result, "its end"))
 	})
 }
 
 // Resign within Run asks the work to stop; the seat is given up once it has.
 func TestResignWithinRun(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.process("a")
+	inCluster(t, func(tc *cluster) {
+		p := tc.process("a")
 		hold := make(chan struct{})
-		p.run(w.Context(), func(ctx context.Context, lead *elector.Leadership) error {
+		p.run(tc.Context(), func(ctx context.Context, lead *elector.Leadership) error {
 			if lead.Term() == 1 {
-				require.NoError(w, lead.Resign(ctx))
-				require.Error(w, ctx.Err())
+				require.NoError(tc, lead.Resign(ctx))
+				require.Error(tc, ctx.Err())
 				<-hold
 				return nil
 			}
@@ -178,12 +178,12 @@ func TestResignWithinRun(t *testing.T) {
 		})
 		p.leads()
 		time.Sleep(drain * 3 / 4)
-		require.Equal(w, "a", w.seat().ID)
-		require.Greater(w, w.seat().Ballot, uint64(1), "renewed for the work")
+		require.Equal(tc, "a", tc.leader().ID)
+		require.Greater(tc, tc.leader().Ballot, uint64(1), "renewed for the work")
 		close(hold)
 		synctest.Wait()
-		require.True(w, w.seat().Vacant() || w.seat().Term == 2)
-		require.Equal(w, uint64(2), p.leads().Term)
+		require.True(tc, tc.leader().Vacant() || tc.leader().Term == 2)
+		require.Equal(tc, uint64(2), p.leads().Term)
 	})
 }
 
@@ -191,21 +191,21 @@ func TestResignWithinRun(t *testing.T) {
 // the lease.
 func TestContextOfTheWork(t *testing.T) {
 	type key struct{}
-	inWorld(t, func(w *world) {
-		p := w.process("a")
-		watching, unwatch := context.WithCancel(w.Context())
+	inCluster(t, func(tc *cluster) {
+		p := tc.process("a")
+		watching, unwatch := context.WithCancel(tc.Context())
 		defer unwatch()
 		p.Subscribe(watching) // which does not have the value
-		ctx, cancel := context.WithCancel(context.WithValue(w.Context(), key{}, "value"))
+		ctx, cancel := context.WithCancel(context.WithValue(tc.Context(), key{}, "value"))
 		p.run(ctx, func(ctx context.Context, lead *elector.Leadership) error {
-			require.Equal(w, "value", ctx.Value(key{}))
+			require.Equal(tc, "value", ctx.Value(key{}))
 			<-ctx.Done()
-			require.NoError(w, lead.LeaseContext().Err())
-			require.ErrorContains(w, context.Cause(ctx), "stopped")
+			require.NoError(tc, lead.LeaseContext().Err())
+			require.ErrorContains(tc, context.Cause(ctx), "stopped")
 			return nil
 		})
 		p.leads()
 		cancel()
-		require.NoError(w, within(w, p.result, "its end"))
+		require.NoError(tc, within(tc, p.result, "its end"))
 	})
 }

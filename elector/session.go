@@ -13,59 +13,61 @@ import (
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
-// session is the life of one incarnation: a machine, and what runs for it. There
-// is no goroutine for the session itself. Whoever has an event takes the lock
-// and takes the machine one step further; none of the actions waits.
+// session is the life of one incarnation: a state machine and what runs for it. The
+// session has no goroutine of its own. A caller with an event locks the session, steps
+// the machine and performs its actions. No action waits.
 type session struct {
 	elector *Elector
 	clock   Clock
 	mode    mode
-	values  context.Context // of the caller, without its end
-	ctx     context.Context // ends when everything is abandoned
+	values  context.Context // the caller's values, without the end of its context
+	ctx     context.Context // ends when the session is over
 	abandon context.CancelFunc
-	done    chan struct{} // closed when the machine has finished, or is abandoned
-	ended   chan struct{} // closed when its operations and callbacks have returned as well
-	err     error         // once done
-	runner
-	me election.Identity
+	done    chan struct{} // closed when the machine has finished or was abandoned
+	ended   chan struct{} // closed when all operations and callbacks have returned as well
+	err     error         // set before done is closed
+	me      election.Identity
 
-	mu         sync.Mutex
-	machine    machine.Machine
-	events     []machine.Event // to be taken, in order
-	inStep     bool
-	over       bool
-	timer      Timer
-	lead       *Leadership   // the present tenure, until its work has returned
-	lost       *Leadership   // the tenure that this step has ended, to be told of
-	waiting    []*Leadership // whose work has returned, and whose seat is not given up yet
-	notify     notifier
-	greeted    election.Token     // the tenure that OnNewLeader was told of
-	moved      bool               // the step has told of a change of state
-	role       election.Role      // as it is to be
-	storeError error              // with the store at present
-	awaited    *election.Identity // another incarnation that keeps this one from registering
+	executor executor.Executor
+	pool     *watchPool
+	group    sync.WaitGroup // the goroutines of operations
 
-	// How tenures are worked on: by mode.
-	tenures   chan *Leadership // of Run
-	campaigns []*campaign
-	// unresigned is the last tenure of Campaign, if it ended before its caller
-	// resigned it.
+	mu           sync.Mutex
+	machine      machine.Machine
+	events       []machine.Event // to be handled, in order
+	handling     bool
+	over         bool
+	running      map[uint64]context.CancelFunc // by the id of the operation
+	timer        Timer
+	lead         *Leadership   // the present tenure, until its work has returned
+	lost         *Leadership   // a tenure that this step has ended, until callbacks are queued
+	unreleased   []*Leadership // their work has returned, and leadership is not released yet
+	notify       notifier
+	announced    election.Token     // the tenure of the last call of OnNewLeader
+	stateChanged bool               // in this step
+	role         election.Role      // as the program wants it
+	storeError   error              // of the last failed operation, until one succeeds
+	existing     *election.Identity // another incarnation that keeps this one from registering
+
+	tenures   chan *Leadership // for Run
+	campaigns []*campaign      // waiting calls of Campaign, in order
+	// unresigned is the last tenure of Campaign if it ended before its caller resigned it.
 	unresigned  *Leadership
-	subscribers int // observers of a session that was begun for them
+	subscribers int // calls of Subscribe that have not ended
 }
 
-// mode is how a session was begun.
+// mode is how a session was started.
 type mode int
 
 const (
-	subscribing mode = iota
-	background
-	working
-	campaigning
+	subscribing mode = iota // by Subscribe
+	background              // by Start
+	working                 // by Run
+	campaigning             // by Campaign
 )
 
-// newSession makes the next session, which is yet to begin. The elector is
-// locked.
+// newSession returns the next session. It begins with the event machine.Begin. The caller
+// holds e.mu.
 func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*session, error) {
 	incarnation, err := uuid.NewRandomFromReader(e.random)
 	if err != nil {
@@ -75,20 +77,18 @@ func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*ses
 	s := &session{
 		elector: e, me: e.me.Identity, role: e.me.Role, clock: e.options.Clock, mode: m,
 		values: context.WithoutCancel(ctx), done: make(chan struct{}), ended: make(chan struct{}), tenures: make(chan *Leadership, 1),
+		pool: joinPool(e.db, e.options.Clock), running: make(map[uint64]context.CancelFunc),
 		machine: machine.New(machine.Settings{
 			Me: e.me, Aim: aim, Config: e.options.Config, MustExist: e.options.MustExist,
 			Drain: e.options.DrainLimit, Leave: e.options.LeaveLimit, Permanent: e.options.Permanent,
 		}),
 	}
 	s.ctx, s.abandon = context.WithCancel(s.values)
-	s.runner = runner{
-		Executor: executor.Executor{Database: e.db, Election: e.election, Now: s.now},
-		session:  s, pool: joinPool(e.db, e.options.Clock), running: make(map[uint64]context.CancelFunc),
-	}
+	s.executor = executor.Executor{Database: e.db, Election: e.election, Now: s.now}
 	s.notify = notifier{session: s, callbacks: &e.options.Callbacks, limit: e.options.CallbackLimit, lanes: &e.lanes, pairs: make(map[string]*pair)}
 	s.timer = s.clock.AfterFunc(farAway, func() { s.post(machine.Tick{}) })
 	e.session = s
-	e.hub.open()
+	e.broadcaster.open()
 	return s, nil
 }
 
@@ -96,113 +96,84 @@ func (s *session) now() machine.Now {
 	return machine.Now{Local: s.clock.Now(), Wall: s.clock.Wall()}
 }
 
-// post has the machine take an event.
+// post handles an event.
 func (s *session) post(event machine.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.take(event)
+	s.handle(event)
 }
 
-// take is post for who holds the lock. An event that comes of a step is taken
-// after it.
-func (s *session) take(event machine.Event) {
+// handle steps the machine and performs its actions. Events raised during a step are
+// handled after it. The caller holds s.mu.
+func (s *session) handle(event machine.Event) {
 	s.events = append(s.events, event)
-	if s.inStep {
+	if s.handling {
 		return
 	}
-	s.inStep = true
-	for len(s.events) > 0 {
+	s.handling = true
+	for len(s.events) > 0 && !s.over {
 		next := s.events[0]
 		s.events = s.events[1:]
-		s.step(next)
-	}
-	s.events, s.inStep = nil, false
-}
-
-func (s *session) step(event machine.Event) {
-	if s.over {
-		return
-	}
-	var actions []machine.Action
-	s.machine, actions = machine.Step(s.machine, event, s.now())
-	s.elector.publish(s)
-	s.moved = false
-	for _, action := range actions {
-		if _, ok := action.(machine.StateChanged); ok {
-			s.moved = true
-		}
-	}
-	for _, action := range actions {
-		s.perform(action)
-	}
-	if s.lost != nil && !s.over { // after what is called for the loss
-		s.notify.push([]call{{lost: s.lost}})
-	}
-	s.lost = nil
-	s.updateDeadlines()
-	if len(s.waiting) > 0 && !s.machine.Holds() {
-		s.release(nil)
-	}
-}
-
-// updateDeadlines passes on how far the present tenure may be believed in.
-func (s *session) updateDeadlines() {
-	if l := s.lead; l != nil {
-		l.learn(s.machine.View().Leader, s.storeError)
-		if b := s.machine.Deadlines(); b.Term == l.Term() {
-			l.setDeadlines(b)
-			if !b.Stop.IsZero() && !l.Leads() { // who asked was told so, between two steps
-				s.take(machine.DeadlinePassed{Term: b.Term})
+		var actions []machine.Action
+		s.machine, actions = machine.Step(s.machine, next, s.now())
+		s.elector.publish(s)
+		s.stateChanged = false
+		for _, action := range actions {
+			if _, ok := action.(machine.StateChanged); ok {
+				s.stateChanged = true
 			}
 		}
+		for _, action := range actions {
+			s.perform(action)
+		}
+		if s.over {
+			break
+		}
+		if s.lost != nil { // after the callbacks that report the loss
+			s.notify.push([]call{{lost: s.lost}})
+		}
+		s.lost = nil
+		s.updateDeadlines()
+		if len(s.unreleased) > 0 && !s.machine.Holds() {
+			s.release(nil)
+		}
 	}
+	s.events, s.lost, s.handling = nil, nil, false
 }
 
-// release tells that the seats of ended tenures are given up, or why they are
-// not.
-func (s *session) release(err error) {
-	for _, l := range s.waiting {
-		l.kept = err
-		close(l.released)
-	}
-	s.waiting = nil
-}
-
-// perform carries out an action. None of them waits.
+// perform performs an action. No action waits.
 func (s *session) perform(action machine.Action) {
 	switch a := action.(type) {
 	case machine.StartOperation:
-		switch a.Kind {
-		case machine.ReadLeader, machine.ElectionCycle, machine.WatchTerm: // it is registered
-			s.awaited = nil
-		default:
-		}
 		s.start(a.Operation)
 	case machine.CancelOperation:
-		s.cancel(a.Op)
+		if cancel := s.running[a.Op]; cancel != nil {
+			cancel()
+		}
 	case machine.Lead:
 		s.begin(a.Leader)
 	case machine.Drain:
 		s.drain(a.Term, reasonOf(a.Reason), a.Err)
 	case machine.Expire:
 		if l := s.lead; l != nil && l.Term() == a.Term {
-			s.leaseOver(l)
+			s.leaseEnded(l)
 		}
 	case machine.StateChanged:
-		s.tellStateChange(transitionOf(a.Transition))
+		s.reportState(transitionOf(a.Transition))
 	case machine.LeaderChanged:
-		s.tellLeader(a.Leader)
+		s.reportLeader(a.Leader)
 	case machine.ConfigChanged:
-		s.tellConfig(a.Config)
+		s.reportConfig(a.Config)
 	case machine.Evicted:
-		s.log().Info("evicted dead candidates", "candidates", safe(a.IDs))
+		s.log().Info("evicted candidates", "candidates", safe(a.IDs))
 	case machine.IDInUse:
-		s.awaited = &a.Existing.Identity
-		s.tellAwait(a)
+		s.existing = &a.Existing.Identity
+		s.log().Info("another process is registered under this id, waiting to see whether it is alive",
+			"existing", a.Existing.Identity.String(), "at_most", a.Until.Sub(s.clock.Now()).String())
 	case machine.HoldOff:
-		s.tellHoldOff(a)
+		s.log().Warn("holding off after failed work", "failures", a.Failures, "duration", a.For.String())
 	case machine.Report:
-		s.tellStoreError(a)
+		s.reportStore(a)
 	case machine.Wake:
 		s.timer.Reset(max(a.At.Sub(s.clock.Now()), clock.MinDelay))
 	case machine.Finish:
@@ -210,13 +181,37 @@ func (s *session) perform(action machine.Action) {
 	}
 }
 
-// finish ends the session, as the machine asks for it.
+// updateDeadlines sets the deadlines of the present tenure.
+func (s *session) updateDeadlines() {
+	l := s.lead
+	if l == nil {
+		return
+	}
+	l.remember(s.machine.View().Leader, s.storeError)
+	if d := s.machine.Deadlines(); d.Term == l.Term() {
+		l.setDeadlines(d)
+		if !d.Stop.IsZero() && !l.Leads() { // a caller may have been told so between two steps
+			s.handle(machine.DeadlinePassed{Term: d.Term})
+		}
+	}
+}
+
+// release reports that the leadership of ended tenures is released, or why not.
+func (s *session) release(err error) {
+	for _, l := range s.unreleased {
+		l.notReleased = err
+		close(l.released)
+	}
+	s.unreleased = nil
+}
+
+// finish ends the session because the machine has finished.
 func (s *session) finish(err error) {
-	if err != nil { // no call of Stop may be waiting for it
+	if err != nil { // there may be no call of Stop that returns it
 		s.log().Warn("stopped with an error", "error", lineError{err})
 		s.elector.report(err)
 	}
-	if _, unsaid := errors.AsType[*LeaveError](err); unsaid {
+	if _, registered := errors.AsType[*LeaveError](err); registered {
 		s.end(err, err)
 	} else {
 		s.end(err, nil)
@@ -224,7 +219,49 @@ func (s *session) finish(err error) {
 	s.close()
 }
 
-// close says that the session is over. Nothing is started for it any more.
+// crash ends the session like a crash of the process: nothing is released, and only this
+// process is informed.
+func (s *session) crash() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.quit(errAbandoned, ReasonFailed)
+}
+
+// quit ends the session and releases nothing. The caller holds s.mu.
+func (s *session) quit(err error, reason Reason) {
+	if s.over {
+		return
+	}
+	view := s.machine.View()
+	s.end(err, err)
+	if from := stateOf(view.State); from != StateStopped {
+		s.reportState(Transition{
+			From: from, To: StateStopped, Term: view.Leader.Term, Reason: reason, At: s.clock.Wall(),
+		})
+	}
+	s.close()
+}
+
+// end ends the present tenure and every operation. notReleased is why leadership that was
+// held is not released.
+func (s *session) end(err, notReleased error) {
+	s.over, s.err = true, err
+	s.timer.Stop()
+	if l := s.lead; l != nil {
+		l.end(l.loss(ReasonFailed, err))
+		s.lead = nil
+		s.unreleased = append(s.unreleased, l)
+	}
+	s.release(notReleased)
+	s.abandon()
+	view := s.machine.View()
+	view.State = machine.StateStopped
+	s.elector.status.Store(&status{View: view})
+	s.elector.broadcaster.close()
+}
+
+// close closes done, and closes ended when everything that the session has started has
+// returned. Nothing is started afterwards.
 func (s *session) close() {
 	close(s.done)
 	go func() {
@@ -233,41 +270,4 @@ func (s *session) close() {
 		s.notify.group.Wait()
 		close(s.ended)
 	}()
-}
-
-// crash ends the session as if the process had: nothing is given up, and nobody
-// is told but this process itself.
-func (s *session) crash() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.quit(errAbandoned, ReasonFailed)
-}
-
-// quit ends the session without giving up anything. The session is locked.
-func (s *session) quit(err error, reason Reason) {
-	if s.over {
-		return
-	}
-	view := s.machine.View()
-	s.end(err, err)
-	if from := stateOf(view.State); from != StateStopped {
-		s.tellStateChange(Transition{
-			From: from, To: StateStopped, Term: view.Leader.Term, Reason: reason, At: s.clock.Wall(),
-		})
-	}
-	s.close()
-}
-
-// end ends all that goes on. kept is why a seat that was held is not given up.
-func (s *session) end(err, kept error) {
-	s.over, s.err = true, err
-	s.timer.Stop()
-	if l := s.lead; l != nil {
-		l.over(l.loss(ReasonFailed, err))
-		s.lead = nil
-		s.waiting = append(s.waiting, l)
-	}
-	s.release(kept)
-	s.abandon()
-	s.elector.closed(s)
 }

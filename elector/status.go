@@ -11,19 +11,19 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// status is what others read of an elector without I/O and without waiting.
+// status is what the methods of an elector read, without I/O and without waiting.
 type status struct {
 	machine.View
 	lead *Leadership
 }
 
-// publish makes the status of a session that of the elector. The session is
-// locked.
+// publish makes the status of a session the status of the elector. The caller holds
+// s.mu.
 func (e *Elector) publish(s *session) {
 	e.status.Store(&status{View: s.machine.View(), lead: s.lead})
 }
 
-// leads returns the tenure in which the process leads, by the clock at the call.
+// leads returns the tenure in which the process leads, by the clock at the call, or nil.
 func (st *status) leads() *Leadership {
 	if st.lead != nil && st.State.Leads() && st.lead.Leads() {
 		return st.lead
@@ -31,11 +31,21 @@ func (st *status) leads() *Leadership {
 	return nil
 }
 
-// IsLeader returns nil while this process leads, and fdbelection.ErrNotLeader
-// while it does not. It reads the clock and nothing else: belief ends before the
-// lease does, whatever the database answers. ctx is not used.
+// Leading reports whether this process leads at the instant of the call. It does no I/O.
+// It compares the process clock with the stop deadline, which passes before the lease
+// expires, whatever the store answers.
+//
+// It is true in jeopardy: a renewal is overdue, and the lease still holds. It is false
+// while the work drains, although the lease may still be renewed then.
+//
+// Leadership may end right after the call. Use Leadership.Transact or Leadership.Fence for
+// writes that another leader must not overlap.
+func (e *Elector) Leading() bool { return e.status.Load().leads() != nil }
+
+// IsLeader returns nil if Leading is true and fdbelection.ErrNotLeader otherwise. It has
+// the signature of gocron's Elector. ctx is not used.
 func (e *Elector) IsLeader(context.Context) error {
-	if e.status.Load().leads() == nil {
+	if !e.Leading() {
 		return fdbelection.ErrNotLeader
 	}
 	return nil
@@ -44,44 +54,44 @@ func (e *Elector) IsLeader(context.Context) error {
 // NodeID returns the id of this candidate.
 func (e *Elector) NodeID() string { return e.options.NodeID }
 
-// State returns the part that this process plays.
+// State returns the state of this process.
 func (e *Elector) State() State {
 	st := e.status.Load()
 	if st.State.Leads() && st.leads() == nil {
-		return StateCandidate // its time has come, and the loop is about to find out
+		return StateCandidate // the stop deadline has passed, and the loop is about to notice
 	}
 	return stateOf(st.State)
 }
 
-// Term returns the newest term that this process knows of, its own where it
-// leads: the epoch of leadership. Zero: none yet. As a fencing token use
-// Leadership.Term: between two calls this one may become that of another process.
+// Term returns the newest term that this process knows, or zero if it knows none. Do not
+// use it as a fencing token, because it may become the term of another process between two
+// calls. Use Leadership.Term.
 func (e *Elector) Term() uint64 { return e.status.Load().Leader.Term }
 
-// LeaderID returns the id of the leader as far as this process knows, itself
-// included, and "" where nobody leads.
+// LeaderID returns the id of the leader as far as this process knows, or "" if there is
+// none. It may be this process.
 func (e *Elector) LeaderID() string {
 	leader, _ := e.Leader()
 	return leader.ID
 }
 
-// LeaderInfo is who leads: the record of the seat, with the tags of the candidate.
+// LeaderInfo is the leader record with the metadata of the leader.
 type LeaderInfo struct {
 	election.LeaderRecord
-	// Metadata are the tags of the leader's candidate record, where it is known.
+	// Metadata is from the leader's candidate record. It is nil if that is not known.
 	Metadata map[string]string
 }
 
-// Leader returns who leads as far as this process knows, and false where nobody
-// does: the seat is vacant, its lease is over by this process's own clock, or it
-// was handed over and has not been taken yet.
+// Leader returns the leader as far as this process knows. It returns false if there is
+// none: leadership is vacant, its lease has expired on this process's clock, or the
+// successor has not accepted yet.
 func (e *Elector) Leader() (LeaderInfo, bool) {
 	st := e.status.Load()
 	if st.State == machine.StateStopped || st.Leaderless || st.Leader.Vacant() || !st.Leader.Accepted {
 		return LeaderInfo{}, false
 	}
 	if end := st.LeaseEnd; !end.IsZero() && !e.options.Clock.Now().Before(end) {
-		return LeaderInfo{}, false // the loop is about to find out
+		return LeaderInfo{}, false // the loop is about to notice
 	}
 	if st.State.Leads() && st.leads() == nil {
 		return LeaderInfo{}, false
@@ -89,7 +99,7 @@ func (e *Elector) Leader() (LeaderInfo, bool) {
 	return withMetadata(&st.View, st.Leader), true
 }
 
-// withMetadata adds what is known of the candidate to a leader record.
+// withMetadata returns a leader record with the metadata of the leader if it is known.
 func withMetadata(v *machine.View, leader election.LeaderRecord) LeaderInfo {
 	l := LeaderInfo{LeaderRecord: leader}
 	switch {
@@ -105,58 +115,57 @@ func withMetadata(v *machine.View, leader election.LeaderRecord) LeaderInfo {
 // Member is a candidate, as this process has seen it.
 type Member struct {
 	election.Candidate
-	// Alive is whether its heartbeat was seen to move within the candidate
-	// timeout, on this process's clock.
+	// Alive reports whether a heartbeat was seen within the candidate timeout on this
+	// process's clock.
 	Alive bool
 }
 
-// ClusterState is who takes part in an election.
+// ClusterState is an election as one process knows it.
 type ClusterState struct {
-	// Leader is who leads; its ID is empty where nobody does.
+	// Leader is the leader. Its ID is empty if there is none.
 	Leader LeaderInfo
-	// Voters and Observers are the candidates that were listed, in the order of their
-	// rank. They are all candidates if Complete is true, as it is in the process that
-	// evicts dead candidates: the leader, or without one the first live voter. The other
-	// processes list the first 8 voters by rank, dead or alive, the leader and
-	// themselves, so that their cost does not grow with the number of candidates.
-	// ReadClusterState reads all.
+	// Voters and Observers are the listed candidates in the order of their rank. If
+	// Complete is true, they are all candidates. That is so in the process that evicts
+	// candidates: the leader, or the first live voter if there is no leader. Other
+	// processes list the first 8 voters by rank, the leader and themselves, so that their
+	// cost does not grow with the number of candidates. ReadClusterState reads all.
 	Voters, Observers []Member
 	Complete          bool
-	// Config is the config that stands.
+	// Config is the stored config.
 	Config fdbelection.Config
-	// Failures counts the tenures of this process in a row whose work failed. It is zero
-	// again after work that returned without an error, and after a tenure of 32 leases.
+	// Failures counts the tenures of this process in a row whose work failed. Work that
+	// returns without an error resets it, and so does a tenure of 32 leases.
 	Failures int
-	// HoldOff is until when, by Clock.Now, this process claims and challenges nothing,
-	// because its work failed or an operator asked it to resign. Zero: it does not hold
-	// off.
+	// HoldOff is the end, on Clock.Now, of the time in which this process neither claims
+	// nor preempts, because its work failed or an operator asked it to resign. It is zero
+	// if the process does not hold off.
 	HoldOff time.Time
-	// AsOf is when the candidates were listed, by Clock.Now: they are listed once
-	// per candidate timeout, three times as often by the process that evicts dead
-	// candidates. Zero: not yet.
+	// AsOf is when the candidates were listed, on Clock.Now. They are listed once per
+	// candidate timeout, and three times as often by the process that evicts candidates.
+	// It is zero if they were never listed.
 	AsOf time.Time
 }
 
-// Metadata returns the metadata of the candidates that were listed, by id.
+// Metadata returns the metadata of the listed candidates by id.
 func (c *ClusterState) Metadata() map[string]map[string]string {
-	tags := make(map[string]map[string]string, len(c.Voters)+len(c.Observers))
+	metadata := make(map[string]map[string]string, len(c.Voters)+len(c.Observers))
 	for _, members := range [][]Member{c.Voters, c.Observers} {
 		for i := range members {
-			tags[members[i].ID] = members[i].Metadata
+			metadata[members[i].ID] = members[i].Metadata
 		}
 	}
-	return tags
+	return metadata
 }
 
-// ClusterState returns who takes part, as this process knows it, without I/O. Unless
-// the state is Complete, it covers the candidates that this process watches.
+// ClusterState returns the election as this process knows it, without I/O.
 func (e *Elector) ClusterState() ClusterState { return e.clusterState(e.status.Load()) }
 
-// ReadClusterState is ClusterState with all candidates, which it reads from the
-// database in one transaction. Its cost grows with the number of candidates. A
-// candidate that this process has not watched for a candidate timeout counts as alive.
-// Errors: those of the database, and fdbelection.ErrInvalidState, which names the
-// records that cannot be read; the state is that of all others then.
+// ReadClusterState is ClusterState with all candidates, which it reads from the store in
+// one transaction. Its cost grows with the number of candidates. A candidate that this
+// process has not watched for a candidate timeout counts as alive.
+//
+// If records cannot be read, it returns the other ones and fdbelection.ErrInvalidState,
+// which names them. It also returns the errors of the store.
 func (e *Elector) ReadClusterState(ctx context.Context) (ClusterState, error) {
 	var listed time.Time
 	candidates, err := kv.ReadTransact(ctx, e.db, func(tr kv.ReadTransaction) ([]election.Candidate, error) {
@@ -188,28 +197,4 @@ func (e *Elector) clusterState(st *status) ClusterState {
 		}
 	}
 	return state
-}
-
-// keptErrors is how many errors wait for a reader.
-const keptErrors = 64
-
-// Errors tells of what goes wrong, once per change: failures of the store, late
-// or panicking callbacks, work that failed or did not end, and why the elector
-// stopped of itself or could not leave. Nothing waits for its reader: if there is
-// none, the oldest errors are dropped. It is never closed.
-func (e *Elector) Errors() <-chan error { return e.errs }
-
-func (e *Elector) report(err error) {
-	for {
-		select {
-		case e.errs <- err:
-			return
-		default:
-		}
-		select {
-		case oldest := <-e.errs:
-			_ = oldest // nobody has read it in time
-		default:
-		}
-	}
 }

@@ -16,8 +16,8 @@ import (
 )
 
 // ended returns a context that has ended, with errWork as its cause.
-func (w *world) ended() context.Context {
-	ctx, cancel := context.WithCancelCause(w.Context())
+func (tc *cluster) ended() context.Context {
+	ctx, cancel := context.WithCancelCause(tc.Context())
 	cancel(errWork)
 	return ctx
 }
@@ -25,65 +25,65 @@ func (w *world) ended() context.Context {
 // A caller that stops with the context it started with, after that has ended,
 // leaves in order all the same.
 func TestStopWithTheEndedContextOfStart(t *testing.T) {
-	inWorld(t, func(w *world) {
-		ctx, cancel := context.WithCancelCause(w.Context())
-		p := w.process("a")
-		require.NoError(w, p.Start(ctx))
+	inCluster(t, func(tc *cluster) {
+		ctx, cancel := context.WithCancelCause(tc.Context())
+		p := tc.process("a")
+		require.NoError(tc, p.Start(ctx))
 		p.leads()
 		cancel(errWork)
-		require.ErrorIs(w, p.Stop(ctx), errWork)
-		require.NoError(w, p.Stop(w.Context()), "it waits for the rest")
-		require.True(w, w.seat().Vacant())
-		require.Empty(w, w.candidates())
-		require.Equal(w, elector.StateStopped, p.enters(elector.StateStopped).To)
-		require.Empty(w, p.Errors())
+		require.ErrorIs(tc, p.Stop(ctx), errWork)
+		require.NoError(tc, p.Stop(tc.Context()), "it waits for the rest")
+		require.True(tc, tc.leader().Vacant())
+		require.Empty(tc, tc.candidates())
+		require.Equal(tc, elector.StateStopped, p.enters(elector.StateStopped).To)
+		require.Empty(tc, p.Errors())
 	})
 }
 
 // The context of Stop bounds how long it waits, and nothing else: the work has its
 // time to stop, the seat is given up after it, and the callbacks are called.
 func TestStopGoesOnAfterItsContext(t *testing.T) {
-	uses := map[string]func(w *world, p *process, hold chan struct{}) (end func()){
-		"Start": func(w *world, p *process, _ chan struct{}) func() {
-			require.NoError(w, p.Start(w.Context()))
+	uses := map[string]func(tc *cluster, p *process, hold chan struct{}) (end func()){
+		"Start": func(tc *cluster, p *process, _ chan struct{}) func() {
+			require.NoError(tc, p.Start(tc.Context()))
 			p.leads()
 			return func() {}
 		},
-		"Run": func(w *world, p *process, hold chan struct{}) func() {
-			p.run(w.Context(), func(context.Context, *elector.Leadership) error { <-hold; return nil })
+		"Run": func(tc *cluster, p *process, hold chan struct{}) func() {
+			p.run(tc.Context(), func(context.Context, *elector.Leadership) error { <-hold; return nil })
 			p.leads()
-			return func() { require.NoError(w, within(w, p.result, "the end of Run")) }
+			return func() { require.NoError(tc, within(tc, p.result, "the end of Run")) }
 		},
-		"Campaign": func(w *world, p *process, hold chan struct{}) func() {
-			lead, err := p.Campaign(w.Context())
-			require.NoError(w, err)
-			go func() { <-hold; p.result <- lead.Resign(w.Context()) }()
-			return func() { require.NoError(w, within(w, p.result, "the end of Resign")) }
+		"Campaign": func(tc *cluster, p *process, hold chan struct{}) func() {
+			lead, err := p.Campaign(tc.Context())
+			require.NoError(tc, err)
+			go func() { <-hold; p.result <- lead.Resign(tc.Context()) }()
+			return func() { require.NoError(tc, within(tc, p.result, "the end of Resign")) }
 		},
 	}
 	for name, use := range uses {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			inCluster(t, func(tc *cluster) {
 				demoted, hold := make(chan struct{}), make(chan struct{})
-				p := w.process("a", callbacks(func(c *elector.Callbacks) {
+				p := tc.process("a", callbacks(func(c *elector.Callbacks) {
 					c.OnDemoted = func(context.Context, elector.Transition) { <-hold; close(demoted) }
 				}))
-				end := use(w, p, hold)
+				end := use(tc, p, hold)
 				for range 3 {
-					require.ErrorIs(w, p.Stop(w.ended()), errWork)
+					require.ErrorIs(tc, p.Stop(tc.ended()), errWork)
 				}
 				synctest.Wait()
-				require.False(w, p.believes())
-				require.ErrorIs(w, p.Start(w.Context()), elector.ErrRunning, "it is leaving")
+				require.False(tc, p.Leading())
+				require.ErrorIs(tc, p.Start(tc.Context()), elector.ErrRunning, "it is leaving")
 				time.Sleep(drain / 2)
-				require.Equal(w, "a", w.seat().ID, "held for the work")
+				require.Equal(tc, "a", tc.leader().ID, "held for the work")
 				close(hold)
-				within(w, demoted, "OnDemoted")
+				within(tc, demoted, "OnDemoted")
 				end()
-				require.NoError(w, p.Stop(w.Context()))
-				require.True(w, w.seat().Vacant())
-				require.Empty(w, w.candidates())
-				require.NoError(w, p.Start(w.Context()))
+				require.NoError(tc, p.Stop(tc.Context()))
+				require.True(tc, tc.leader().Vacant())
+				require.Empty(tc, tc.candidates())
+				require.NoError(tc, p.Start(tc.Context()))
 				p.leads()
 			})
 		})
@@ -92,72 +92,72 @@ func TestStopGoesOnAfterItsContext(t *testing.T) {
 
 // An outage that ends within the limit for leaving costs no lease.
 func TestLeavingSurvivesAnOutage(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.begin("a")
+	inCluster(t, func(tc *cluster) {
+		p := tc.begin("a")
 		p.leads()
-		w.before(of("a", hang))
-		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
+		tc.before(of("a", hang))
+		ctx, cancel := context.WithTimeout(tc.Context(), time.Second)
 		defer cancel()
-		require.ErrorIs(w, p.Stop(ctx), context.DeadlineExceeded)
-		require.Equal(w, "a", w.seat().ID)
-		require.NotEqual(w, elector.StateStopped, p.State())
-		w.before(nil)
-		require.NoError(w, p.Stop(w.Context()))
-		require.True(w, w.seat().Vacant())
-		require.Empty(w, w.candidates())
+		require.ErrorIs(tc, p.Stop(ctx), context.DeadlineExceeded)
+		require.Equal(tc, "a", tc.leader().ID)
+		require.NotEqual(tc, elector.StateStopped, p.State())
+		tc.before(nil)
+		require.NoError(tc, p.Stop(tc.Context()))
+		require.True(tc, tc.leader().Vacant())
+		require.Empty(tc, tc.candidates())
 	})
 }
 
 // Leaving that fails after Stop has returned is reported, and told to a later Stop.
 func TestFailedLeavingIsReported(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		var log journal
-		p := w.begin("a", logTo(&log, slog.LevelWarn))
+		p := tc.begin("a", logTo(&log, slog.LevelWarn))
 		p.leads()
-		w.before(of("a", hang))
+		tc.before(of("a", hang))
 		left := time.Now()
-		require.ErrorIs(w, p.Stop(w.ended()), errWork)
+		require.ErrorIs(tc, p.Stop(tc.ended()), errWork)
 		p.enters(elector.StateStopped)
-		require.InDelta(w, elector.DefaultLeaveLimit, time.Since(left), float64(soon))
-		var unsaid *elector.LeaveError
-		require.ErrorAs(w, p.Stop(w.Context()), &unsaid)
-		require.ErrorAs(w, p.Stop(w.ended()), &unsaid, "there is nothing to wait for")
+		require.InDelta(tc, elector.DefaultLeaveLimit, time.Since(left), float64(soon))
+		var leaveErr *elector.LeaveError
+		require.ErrorAs(tc, p.Stop(tc.Context()), &leaveErr)
+		require.ErrorAs(tc, p.Stop(tc.ended()), &leaveErr, "there is nothing to wait for")
 		reported := false
 		for len(p.Errors()) > 0 {
 			var e *elector.LeaveError
 			reported = reported || errors.As(<-p.Errors(), &e)
 		}
-		require.True(w, reported)
-		require.Contains(w, strings.Join(log.lines(), "\n"), "stopped with an error")
-		w.before(nil)
+		require.True(tc, reported)
+		require.Contains(tc, strings.Join(log.lines(), "\n"), "stopped with an error")
+		tc.before(nil)
 	})
 }
 
 // What is over already is told even to a caller whose context has ended.
 func TestEndedContextAndNothingToWaitFor(t *testing.T) {
 	for range 20 { // a select would choose at random
-		inWorld(t, func(w *world) {
-			p := w.process("a")
-			require.NoError(w, p.Stop(w.ended()))
-			lead, err := p.Campaign(w.Context())
-			require.NoError(w, err)
-			require.NoError(w, lead.Resign(w.Context()))
-			require.NoError(w, lead.Resign(w.ended()))
+		inCluster(t, func(tc *cluster) {
+			p := tc.process("a")
+			require.NoError(tc, p.Stop(tc.ended()))
+			lead, err := p.Campaign(tc.Context())
+			require.NoError(tc, err)
+			require.NoError(tc, lead.Resign(tc.Context()))
+			require.NoError(tc, lead.Resign(tc.ended()))
 			p.stop()
-			require.NoError(w, p.Stop(w.ended()))
+			require.NoError(tc, p.Stop(tc.ended()))
 		})
 	}
 }
 
 // The giving up of a seat goes on after the context of Resign.
 func TestResignGoesOnAfterItsContext(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.process("a")
-		lead, err := p.Campaign(w.Context())
-		require.NoError(w, err)
-		require.ErrorIs(w, lead.Resign(w.ended()), errWork)
-		w.until("vacant", election.LeaderRecord.Vacant)
-		require.NoError(w, lead.Resign(w.Context()))
-		require.True(w, w.listed("a"))
+	inCluster(t, func(tc *cluster) {
+		p := tc.process("a")
+		lead, err := p.Campaign(tc.Context())
+		require.NoError(tc, err)
+		require.ErrorIs(tc, lead.Resign(tc.ended()), errWork)
+		tc.until("vacant", election.LeaderRecord.Vacant)
+		require.NoError(tc, lead.Resign(tc.Context()))
+		require.True(tc, tc.listed("a"))
 	})
 }

@@ -64,10 +64,10 @@ func (p *process) callbackErrors() (all []*elector.CallbackError) {
 // vacate takes the leadership away that the process has, and waits until it leads
 // again.
 func (p *process) vacate() elector.Transition {
-	p.w.Helper()
-	p.w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
+	p.tc.Helper()
+	p.tc.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
 	p.enters(elector.StateCandidate)
-	p.w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = true })
+	p.tc.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = true })
 	return p.leads()
 }
 
@@ -75,10 +75,10 @@ func (p *process) vacate() elector.Transition {
 // it has returned it is told of the present tenure, and how many calls were
 // skipped is reported.
 func TestStuckCallbackIsNotCalledAgain(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		var log journal
 		elected := newHung()
-		p := w.begin("a", logTo(&log, slog.LevelWarn), callbacks(func(c *elector.Callbacks) {
+		p := tc.begin("a", logTo(&log, slog.LevelWarn), callbacks(func(c *elector.Callbacks) {
 			c.OnElected = elected.ofTransition
 		}))
 		p.leads()
@@ -86,25 +86,25 @@ func TestStuckCallbackIsNotCalledAgain(t *testing.T) {
 			p.vacate()
 		}
 		time.Sleep(elector.DefaultCallbackLimit)
-		require.Equal(w, []string{"term 1"}, elected.told())
+		require.Equal(tc, []string{"term 1"}, elected.told())
 		reports := p.callbackErrors()
-		require.Len(w, reports, 1)
-		require.Equal(w, "OnElected", reports[0].Callback)
-		require.ErrorIs(w, reports[0], context.DeadlineExceeded)
-		require.Equal(w, 1, strings.Count(strings.Join(log.lines(), "\n"), "OnElected"))
+		require.Len(tc, reports, 1)
+		require.Equal(tc, "OnElected", reports[0].Callback)
+		require.ErrorIs(tc, reports[0], context.DeadlineExceeded)
+		require.Equal(tc, 1, strings.Count(strings.Join(log.lines(), "\n"), "OnElected"))
 
 		close(elected.hold)
 		synctest.Wait()
-		require.True(w, p.believes())
-		require.Equal(w, []string{"term 1", "term 11"}, elected.told(), "it leads, and the callback has to know")
+		require.True(tc, p.Leading())
+		require.Equal(tc, []string{"term 1", "term 11"}, elected.told(), "it leads, and the callback has to know")
 		reports = p.callbackErrors()
-		require.Len(w, reports, 1)
-		require.Equal(w, 9, reports[0].Skipped)
-		require.ErrorContains(w, reports[0], "9 calls were skipped")
+		require.Len(tc, reports, 1)
+		require.Equal(tc, 9, reports[0].Skipped)
+		require.ErrorContains(tc, reports[0], "9 calls were skipped")
 		p.vacate()
 		synctest.Wait()
-		require.Equal(w, []string{"term 1", "term 11", "term 12"}, elected.told())
-		require.Empty(w, p.callbackErrors())
+		require.Equal(tc, []string{"term 1", "term 11", "term 12"}, elected.told())
+		require.Empty(tc, p.callbackErrors())
 	})
 }
 
@@ -118,35 +118,35 @@ func TestNewestCallAfterAStuckOne(t *testing.T) {
 			c.OnLeadershipChange = func(_ context.Context, l elector.LeaderInfo) { s.call(fmt.Sprintf("term %d", l.Term)) }
 		},
 		"OnTransition": func(c *elector.Callbacks, s *hung) {
-			moved := c.OnTransition
+			record := c.OnTransition
 			c.OnTransition = func(ctx context.Context, t elector.Transition) {
 				if t.Term == 1 || len(s.told()) > 0 {
 					s.ofTransition(ctx, t)
 				}
-				moved(ctx, t)
+				record(ctx, t)
 			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
-				w.initialize()
+			inCluster(t, func(tc *cluster) {
+				tc.initialize()
 				s := newHung()
-				p := w.begin("a", callbacks(func(c *elector.Callbacks) { set(c, s) }))
-				w.until("held", func(l election.LeaderRecord) bool { return l.Term == 1 })
+				p := tc.begin("a", callbacks(func(c *elector.Callbacks) { set(c, s) }))
+				tc.until("held", func(l election.LeaderRecord) bool { return l.Term == 1 })
 				for term := uint64(2); term < 6; term++ {
-					w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
-					w.until("vacant", func(l election.LeaderRecord) bool { return l.Vacant() })
-					w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = true })
-					w.until("held", func(l election.LeaderRecord) bool { return l.Term == term && !l.Vacant() })
+					tc.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
+					tc.until("vacant", func(l election.LeaderRecord) bool { return l.Vacant() })
+					tc.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = true })
+					tc.until("held", func(l election.LeaderRecord) bool { return l.Term == term && !l.Vacant() })
 				}
 				time.Sleep(2 * elector.DefaultCallbackLimit)
-				require.Len(w, s.told(), 1)
-				require.Len(w, p.callbackErrors(), 1)
+				require.Len(tc, s.told(), 1)
+				require.Len(tc, p.callbackErrors(), 1)
 				close(s.hold)
 				synctest.Wait()
-				require.Len(w, s.told(), 2)
-				require.Equal(w, "term 5", s.told()[1])
-				require.Equal(w, name, p.callbackErrors()[0].Callback)
+				require.Len(tc, s.told(), 2)
+				require.Equal(tc, "term 5", s.told()[1])
+				require.Equal(tc, name, p.callbackErrors()[0].Callback)
 			})
 		})
 	}
@@ -155,56 +155,56 @@ func TestNewestCallAfterAStuckOne(t *testing.T) {
 // A callback that is stuck when the elector stops is not called by its next
 // session either, nor with what was left of the last one.
 func TestStuckCallbackOutlivesStop(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.initialize()
-		elected, moved := newHung(), newHung()
-		p := w.begin("a", callbacks(func(c *elector.Callbacks) {
-			c.OnElected, c.OnTransition = elected.ofTransition, moved.ofTransition
+	inCluster(t, func(tc *cluster) {
+		tc.initialize()
+		elected, record := newHung(), newHung()
+		p := tc.begin("a", callbacks(func(c *elector.Callbacks) {
+			c.OnElected, c.OnTransition = elected.ofTransition, record.ofTransition
 		}))
 		for range 5 {
-			w.until("held", func(l election.LeaderRecord) bool { return !l.Vacant() })
+			tc.until("held", func(l election.LeaderRecord) bool { return !l.Vacant() })
 			time.Sleep(3 * elector.DefaultCallbackLimit)
 			p.stop()
-			require.NoError(w, p.Start(w.Context()))
+			require.NoError(tc, p.Start(tc.Context()))
 		}
-		w.until("held", func(l election.LeaderRecord) bool { return !l.Vacant() })
-		require.Len(w, elected.told(), 1)
-		require.Len(w, moved.told(), 1)
+		tc.until("held", func(l election.LeaderRecord) bool { return !l.Vacant() })
+		require.Len(tc, elected.told(), 1)
+		require.Len(tc, record.told(), 1)
 		p.stop()
 		close(elected.hold)
-		close(moved.hold)
+		close(record.hold)
 		synctest.Wait()
-		require.Len(w, elected.told(), 1, "after Stop nothing is called")
-		require.Len(w, moved.told(), 1)
-		require.NoError(w, p.Start(w.Context()))
-		w.until("held", func(l election.LeaderRecord) bool { return !l.Vacant() })
+		require.Len(tc, elected.told(), 1, "after Stop nothing is called")
+		require.Len(tc, record.told(), 1)
+		require.NoError(tc, p.Start(tc.Context()))
+		tc.until("held", func(l election.LeaderRecord) bool { return !l.Vacant() })
 		synctest.Wait()
-		require.Equal(w, []string{"term 1", "term 7"}, elected.told())
-		require.Greater(w, len(moved.told()), 1)
+		require.Equal(tc, []string{"term 1", "term 7"}, elected.told())
+		require.Greater(tc, len(record.told()), 1)
 	})
 }
 
 // A seat is not held for a callback that is still stuck with an earlier loss.
-func TestSeatIsNotHeldForAStuckCallback(t *testing.T) {
-	inWorld(t, func(w *world) {
+func TestReleaseDoesNotWaitForAStuckCallback(t *testing.T) {
+	inCluster(t, func(tc *cluster) {
 		demoted := newHung()
 		defer close(demoted.hold)
-		p := w.begin("a", callbacks(func(c *elector.Callbacks) { c.OnDemoted = demoted.ofTransition }))
+		p := tc.begin("a", callbacks(func(c *elector.Callbacks) { c.OnDemoted = demoted.ofTransition }))
 		p.leads()
 		p.vacate() // its time has passed, and it has not returned
 		time.Sleep(heartbeat / 2)
 		asked := time.Now()
 		p.stop()
-		require.Less(w, time.Since(asked), soon)
-		require.Len(w, demoted.told(), 1)
+		require.Less(tc, time.Since(asked), soon)
+		require.Len(tc, demoted.told(), 1)
 	})
 }
 
 // A panic of a callback that is late is reported too.
 func TestPanicOfALateCallback(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		elected := newHung()
-		p := w.begin("a", callbacks(func(c *elector.Callbacks) {
+		p := tc.begin("a", callbacks(func(c *elector.Callbacks) {
 			c.OnElected = func(ctx context.Context, t elector.Transition) {
 				elected.ofTransition(ctx, t)
 				panic("a bug")
@@ -212,12 +212,12 @@ func TestPanicOfALateCallback(t *testing.T) {
 		}))
 		p.leads()
 		time.Sleep(2 * elector.DefaultCallbackLimit)
-		require.Len(w, p.callbackErrors(), 1)
+		require.Len(tc, p.callbackErrors(), 1)
 		close(elected.hold)
 		synctest.Wait()
 		reports := p.callbackErrors()
-		require.Len(w, reports, 1)
-		require.ErrorContains(w, reports[0], "a bug")
+		require.Len(tc, reports, 1)
+		require.ErrorContains(tc, reports[0], "a bug")
 	})
 }
 
@@ -229,7 +229,7 @@ func TestPairsOfLateCallbacks(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	t.Logf("replay: go test -run TestPairsOfLateCallbacks ./elector -callbacks.seed=%d", seed)
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		random := rand.New(rand.NewPCG(seed, 2))
 		var mu sync.Mutex
 		running, inside := map[string]int{}, map[string]bool{}
@@ -238,10 +238,10 @@ func TestPairsOfLateCallbacks(t *testing.T) {
 			return func(context.Context, elector.Transition) {
 				mu.Lock()
 				if running[name]++; running[name] > 1 {
-					w.Errorf("%s is called while it runs", name)
+					tc.Errorf("%s is called while it runs", name)
 				}
 				if inside[pair] == enters {
-					w.Errorf("%s is called, and %s is %t already", name, pair, enters)
+					tc.Errorf("%s is called, and %s is %t already", name, pair, enters)
 				}
 				inside[pair] = enters
 				length := time.Duration(random.Int64N(int64(3 * elector.DefaultCallbackLimit)))
@@ -252,12 +252,12 @@ func TestPairsOfLateCallbacks(t *testing.T) {
 				mu.Unlock()
 			}
 		}
-		p := w.process("p", callbacks(func(c *elector.Callbacks) {
+		p := tc.process("p", callbacks(func(c *elector.Callbacks) {
 			c.OnEnterLeader, c.OnLeaveLeader = late("OnEnterLeader", "leader", true), late("OnLeaveLeader", "leader", false)
 			c.OnElected, c.OnDemoted = late("OnElected", "elected", true), late("OnDemoted", "elected", false)
 			c.OnEnterCandidate, c.OnLeaveCandidate = late("OnEnterCandidate", "candidate", true), late("OnLeaveCandidate", "candidate", false)
 		}))
-		require.NoError(w, p.Start(w.Context()))
+		require.NoError(tc, p.Start(tc.Context()))
 		for range 400 {
 			mu.Lock()
 			pause, enabled := time.Duration(random.Int64N(int64(2*lease))), random.IntN(2) == 0
@@ -266,21 +266,21 @@ func TestPairsOfLateCallbacks(t *testing.T) {
 			time.Sleep(pause)
 			if restart {
 				p.stop()
-				require.NoError(w, p.Start(w.Context()))
+				require.NoError(tc, p.Start(tc.Context()))
 			}
-			w.initialize()
-			w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = enabled })
+			tc.initialize()
+			tc.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = enabled })
 			for _, e := range p.callbackErrors() {
 				skipped += e.Skipped
 			}
 		}
 		p.stop()
 		time.Sleep(4 * elector.DefaultCallbackLimit) // the late ones go on alone
-		require.NotZero(w, skipped, "no call was ever left out")
+		require.NotZero(tc, skipped, "no call was ever left out")
 		mu.Lock()
 		defer mu.Unlock()
 		for pair, still := range inside {
-			require.False(w, still, pair)
+			require.False(tc, still, pair)
 		}
 	})
 }

@@ -15,48 +15,48 @@ import (
 // A store whose every answer takes longer than a heartbeat is survived, for as
 // long as two renewals fit into a lease.
 func TestThrottledStore(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.config.HeartbeatInterval = lease / 6
-		w.before(delayed(w.config.HeartbeatInterval + 10*time.Millisecond))
-		a := w.begin("a")
+	inCluster(t, func(tc *cluster) {
+		tc.config.HeartbeatInterval = lease / 6
+		tc.before(delayed(tc.config.HeartbeatInterval + 10*time.Millisecond))
+		a := tc.begin("a")
 		a.leads()
-		b := w.begin("b")
+		b := tc.begin("b")
 		b.enters(elector.StateFollower)
 		time.Sleep(3 * lease) // the first claim of all reads more, and may be too slow to keep
-		require.True(w, a.believes() || b.believes())
-		if b.believes() {
+		require.True(tc, a.Leading() || b.Leading())
+		if b.Leading() {
 			a, b = b, a
 		}
 		term := a.Term()
 		for range 10 * 6 {
 			time.Sleep(lease / 6)
-			require.True(w, a.believes())
+			require.True(tc, a.Leading())
 		}
-		require.Equal(w, a.NodeID(), b.LeaderID())
-		require.Equal(w, term, w.seat().Term)
-		w.before(nil)
+		require.Equal(tc, a.NodeID(), b.LeaderID())
+		require.Equal(tc, term, tc.leader().Term)
+		tc.before(nil)
 		a.stop()
-		require.Equal(w, term+1, b.leads().Term)
+		require.Equal(tc, term+1, b.leads().Term)
 	})
 }
 
 // Where even one renewal takes longer than belief lasts, nobody leads, and nobody
 // gives up: once the store has recovered, somebody does.
 func TestStoreSlowerThanTheLease(t *testing.T) {
-	inWorld(t, func(w *world) {
-		a := w.begin("a")
+	inCluster(t, func(tc *cluster) {
+		a := tc.begin("a")
 		a.leads()
-		b := w.begin("b")
+		b := tc.begin("b")
 		b.enters(elector.StateFollower)
-		w.before(delayed(stopAt))
+		tc.before(delayed(stopAt))
 		for range 20 {
 			time.Sleep(lease)
-			require.False(w, a.believes() && b.believes())
+			require.False(tc, a.Leading() && b.Leading())
 		}
-		w.before(nil)
+		tc.before(nil)
 		recovered := time.Now()
-		for !a.believes() && !b.believes() {
-			require.Less(w, time.Since(recovered), 2*lease)
+		for !a.Leading() && !b.Leading() {
+			require.Less(tc, time.Since(recovered), 2*lease)
 			time.Sleep(step)
 		}
 	})
@@ -65,38 +65,38 @@ func TestStoreSlowerThanTheLease(t *testing.T) {
 // Answers that conflict or are not ready are tried again at once, and change
 // nothing.
 func TestRetriedErrors(t *testing.T) {
-	inWorld(t, func(w *world) {
-		a := w.begin("a")
+	inCluster(t, func(tc *cluster) {
+		a := tc.begin("a")
 		a.leads()
-		b := w.begin("b")
+		b := tc.begin("b")
 		b.enters(elector.StateFollower)
-		w.before(everyFifth(1007, 1009, 1020, 1037, 1038, 1213, 1039))
+		tc.before(everyFifth(1007, 1009, 1020, 1037, 1038, 1213, 1039))
 		time.Sleep(20 * lease)
-		require.True(w, a.believes())
-		require.Equal(w, uint64(1), w.seat().Term)
-		require.Equal(w, a.NodeID(), b.LeaderID())
-		w.before(nil)
+		require.True(tc, a.Leading())
+		require.Equal(tc, uint64(1), tc.leader().Term)
+		require.Equal(tc, a.NodeID(), b.LeaderID())
+		tc.before(nil)
 	})
 }
 
 // A store that does not answer is told as such, whatever its error says.
 func TestStoreDoesNotAnswer(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.begin("a")
+	inCluster(t, func(tc *cluster) {
+		p := tc.begin("a")
 		p.leads()
 		for _, kind := range []memkv.CallKind{memkv.CallRead, memkv.CallCommit} {
-			w.before(on(kind, "a", func(ctx context.Context, _ *memkv.Call) error {
+			tc.before(on(kind, "a", func(ctx context.Context, _ *memkv.Call) error {
 				<-ctx.Done()
 				return kv.Error{Code: kv.CodeTransactionTimedOut}
 			}))
 			time.Sleep(lease)
 			err := <-p.Errors()
-			require.ErrorIs(w, err, context.DeadlineExceeded)
-			require.ErrorContains(w, err, "did not answer in time")
-			w.before(nil)
+			require.ErrorIs(tc, err, context.DeadlineExceeded)
+			require.ErrorContains(tc, err, "did not answer in time")
+			tc.before(nil)
 			time.Sleep(lease)
 			for len(p.Errors()) > 0 {
-				require.Error(w, <-p.Errors())
+				require.Error(tc, <-p.Errors())
 			}
 		}
 	})

@@ -72,33 +72,33 @@ func (c *countedClock) left() int {
 // An elector that has ended leaves no timer behind, which would keep its session in
 // memory, whatever it was doing.
 func TestNoTimerIsLeftBehind(t *testing.T) {
-	for name, end := range map[string]func(w *world, p *process){
-		"stopped":   func(_ *world, p *process) { p.stop() },
-		"abandoned": func(_ *world, p *process) { p.Abandon() },
-		"lost before": func(w *world, p *process) {
-			w.before(of("a", fail(errDisk)))
+	for name, end := range map[string]func(tc *cluster, p *process){
+		"stopped":   func(_ *cluster, p *process) { p.stop() },
+		"abandoned": func(_ *cluster, p *process) { p.Abandon() },
+		"lost before": func(tc *cluster, p *process) {
+			tc.before(of("a", fail(errDisk)))
 			p.enters(elector.StateCandidate)
-			w.before(nil)
+			tc.before(nil)
 			p.stop()
 		},
-		"lost and abandoned": func(w *world, p *process) {
-			w.before(of("a", hang))
+		"lost and abandoned": func(tc *cluster, p *process) {
+			tc.before(of("a", hang))
 			p.enters(elector.StateCandidate)
 			p.Abandon()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			inCluster(t, func(tc *cluster) {
 				clock := &countedClock{Clock: newSkewedClock()}
-				p := w.process("a", func(_ *process, o *elector.Options) { o.Clock = clock })
-				p.run(w.Context(), untilAsked)
+				p := tc.process("a", func(_ *process, o *elector.Options) { o.Clock = clock })
+				p.run(tc.Context(), untilAsked)
 				p.leads()
 				time.Sleep(lease)
-				require.Positive(w, clock.left())
-				end(w, p)
-				_ = within(w, p.result, "its end")
+				require.Positive(tc, clock.left())
+				end(tc, p)
+				_ = within(tc, p.result, "its end")
 				time.Sleep(heartbeat) // the last operations end
-				require.Zero(w, clock.left())
+				require.Zero(tc, clock.left())
 			})
 		})
 	}
@@ -107,16 +107,16 @@ func TestNoTimerIsLeftBehind(t *testing.T) {
 // A machine that slept finds out soon after it wakes, without being asked: a timer does
 // not count the time that it slept.
 func TestContextEndsSoonAfterASuspension(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.process("a")
-		lead := within(w, p.tenures(nil), "leadership")
-		ballot := w.seat().Ballot
-		for w.seat().Ballot == ballot {
+	inCluster(t, func(tc *cluster) {
+		p := tc.process("a")
+		lead := within(tc, p.tenures(nil), "leadership")
+		ballot := tc.leader().Ballot
+		for tc.leader().Ballot == ballot {
 			time.Sleep(time.Millisecond)
 		}
 		p.clock.suspend(2 * lease)
 		woken := time.Now()
 		<-lead.Context().Done()
-		require.LessOrEqual(w, time.Since(woken), lease/10+soon, "before the next renewal is due")
+		require.LessOrEqual(tc, time.Since(woken), lease/10+soon, "before the next renewal is due")
 	})
 }

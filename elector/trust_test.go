@@ -22,7 +22,7 @@ import (
 // what it is given is closed, or else until the lease must not be used any more.
 func (p *process) tenures(hold <-chan struct{}) <-chan *elector.Leadership {
 	leads := make(chan *elector.Leadership, 100)
-	p.run(p.w.Context(), func(_ context.Context, lead *elector.Leadership) error {
+	p.run(p.tc.Context(), func(_ context.Context, lead *elector.Leadership) error {
 		leads <- lead
 		<-lead.LeaseContext().Done()
 		if hold != nil {
@@ -35,7 +35,7 @@ func (p *process) tenures(hold <-chan struct{}) <-chan *elector.Leadership {
 
 // Whatever the store does with its calls, belief ends where it must: the work is
 // asked to stop, and then the lease is over.
-func TestBeliefEndsWhileTheStoreHangs(t *testing.T) {
+func TestLeadershipEndsWhileTheStoreHangs(t *testing.T) {
 	for name, fault := range map[string]func(release chan struct{}) hook{
 		"commits until their time limit": func(chan struct{}) hook { return on(memkv.CallCommit, "a", hang) },
 		"commits whatever their context says": func(release chan struct{}) hook {
@@ -49,29 +49,29 @@ func TestBeliefEndsWhileTheStoreHangs(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			inCluster(t, func(tc *cluster) {
 				release := make(chan struct{})
-				p := w.process("a")
+				p := tc.process("a")
 				tenures := p.tenures(nil)
-				lead := within(w, tenures, "leadership")
+				lead := within(tc, tenures, "leadership")
 				time.Sleep(heartbeat + heartbeat/2) // one renewal
-				renewed := w.start.Add(heartbeat)
-				w.before(fault(release))
+				renewed := tc.start.Add(heartbeat)
+				tc.before(fault(release))
 
 				<-lead.Context().Done()
-				require.Equal(w, stopAt, time.Since(renewed))
-				require.False(w, p.believes())
-				require.False(w, lead.Leads())
-				require.ErrorIs(w, context.Cause(lead.Context()), fdbelection.ErrNotLeader)
-				require.NoError(w, lead.LeaseContext().Err())
+				require.Equal(tc, stopAt, time.Since(renewed))
+				require.False(tc, p.Leading())
+				require.False(tc, lead.Leads())
+				require.ErrorIs(tc, context.Cause(lead.Context()), fdbelection.ErrNotLeader)
+				require.NoError(tc, lead.LeaseContext().Err())
 				<-lead.LeaseContext().Done()
-				require.Equal(w, endAt, time.Since(renewed))
+				require.Equal(tc, endAt, time.Since(renewed))
 
-				w.before(nil)
+				tc.before(nil)
 				close(release)
-				again := within(w, tenures, "another leadership")
-				require.Equal(w, lead.Term()+1, again.Term(), "a claim after belief ended is a new tenure")
-				require.Contains(w, p.history(), elector.StateJeopardy)
+				again := within(tc, tenures, "another leadership")
+				require.Equal(tc, lead.Term()+1, again.Term(), "a claim after belief ended is a new tenure")
+				require.Contains(tc, p.history(), elector.StateJeopardy)
 			})
 		})
 	}
@@ -79,31 +79,31 @@ func TestBeliefEndsWhileTheStoreHangs(t *testing.T) {
 
 // An attempt whose fate is not known counts as if it had been committed: where it
 // writes a shorter lease, belief shrinks before its commit is issued.
-func TestShorterLeaseShortensBeliefFirst(t *testing.T) {
+func TestShorterLeaseMovesDeadlinesFirst(t *testing.T) {
 	for name, fault := range map[string]hook{
 		"applied, and not acknowledged": fail(kv.Error{Code: kv.CodeTransactionTimedOut}),
 		"applied, and not answered yet": hang,
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
-				p := w.process("a")
-				lead := within(w, p.tenures(nil), "leadership")
+			inCluster(t, func(tc *cluster) {
+				p := tc.process("a")
+				lead := within(tc, p.tenures(nil), "leadership")
 				time.Sleep(heartbeat / 2) // its watches are armed
-				w.reconfigure(func(c *fdbelection.Config) { c.LeaseDuration, c.HeartbeatInterval = lease/10, lease/30 })
-				w.after(on(memkv.CallCommit, "a", fault))
+				tc.reconfigure(func(c *fdbelection.Config) { c.LeaseDuration, c.HeartbeatInterval = lease/10, lease/30 })
+				tc.after(on(memkv.CallCommit, "a", fault))
 				<-lead.Context().Done()
-				shortened := w.start.Add(heartbeat) // the first renewal under the new config
-				require.Equal(w, stopAt/10, time.Since(shortened))
+				shortened := tc.start.Add(heartbeat) // the first renewal under the new config
+				require.Equal(tc, stopAt/10, time.Since(shortened))
 				<-lead.LeaseContext().Done()
-				require.Equal(w, endAt/10, time.Since(shortened))
-				w.after(nil)
+				require.Equal(tc, endAt/10, time.Since(shortened))
+				tc.after(nil)
 			})
 		})
 	}
 }
 
 // Belief counts from the start of the attempt, however late its answer comes.
-func TestBeliefCountsFromTheStart(t *testing.T) {
+func TestDeadlinesCountFromTheStart(t *testing.T) {
 	for name, test := range map[string]struct {
 		delay  time.Duration // of the answer to the claim
 		ballot uint64        // with which belief begins
@@ -113,10 +113,10 @@ func TestBeliefCountsFromTheStart(t *testing.T) {
 		"too late for belief": {endAt + time.Millisecond, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
-				claim := w.commits("a", "term")
+			inCluster(t, func(tc *cluster) {
+				claim := tc.commits("a", "term")
 				var slow atomic.Bool
-				w.after(func(_ context.Context, c *memkv.Call) error {
+				tc.after(func(_ context.Context, c *memkv.Call) error {
 					if c.Kind != memkv.CallCommit {
 						return nil
 					}
@@ -126,17 +126,17 @@ func TestBeliefCountsFromTheStart(t *testing.T) {
 					}
 					return nil
 				})
-				p := w.process("a")
-				lead := within(w, p.tenures(nil), "leadership")
-				require.Equal(w, test.ballot, lead.Ballot())
-				w.before(on(memkv.CallCommit, "a", hang))
-				wrote := w.start
+				p := tc.process("a")
+				lead := within(tc, p.tenures(nil), "leadership")
+				require.Equal(tc, test.ballot, lead.Ballot())
+				tc.before(on(memkv.CallCommit, "a", hang))
+				wrote := tc.start
 				if test.ballot == 2 {
 					wrote = time.Now()
 				}
 				<-lead.Context().Done()
-				require.Equal(w, stopAt, time.Since(wrote))
-				w.before(nil)
+				require.Equal(tc, stopAt, time.Since(wrote))
+				tc.before(nil)
 			})
 		})
 	}
@@ -144,72 +144,72 @@ func TestBeliefCountsFromTheStart(t *testing.T) {
 
 // An acknowledged renewal outdates what is not known of earlier ones.
 func TestAcknowledgedRenewalSettlesEarlierOnes(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.process("a")
-		lead := within(w, p.tenures(nil), "leadership")
-		lost, wasLost := once(w.commits("a", "leader"), fail(kv.Error{Code: kv.CodeTransactionTimedOut}))
-		w.after(lost)
+	inCluster(t, func(tc *cluster) {
+		p := tc.process("a")
+		lead := within(tc, p.tenures(nil), "leadership")
+		lost, wasLost := once(tc.commits("a", "leader"), fail(kv.Error{Code: kv.CodeTransactionTimedOut}))
+		tc.after(lost)
 		time.Sleep(10 * lease)
-		require.True(w, wasLost())
-		require.True(w, lead.Leads())
-		require.Equal(w, uint64(1), w.seat().Term)
+		require.True(tc, wasLost())
+		require.True(tc, lead.Leads())
+		require.Equal(tc, uint64(1), tc.leader().Term)
 	})
 }
 
 // Work that does not stop when it must holds up the next tenure, and nothing
 // else does.
 func TestNothingIsClaimedBeforeWorkReturned(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		hold := make(chan struct{})
-		p := w.process("a")
+		p := tc.process("a")
 		tenures := p.tenures(hold)
-		first := within(w, tenures, "leadership")
-		w.before(on(memkv.CallCommit, "a", fail(errDisk)))
+		first := within(tc, tenures, "leadership")
+		tc.before(on(memkv.CallCommit, "a", fail(errDisk)))
 		<-first.LeaseContext().Done()
-		w.before(nil)
+		tc.before(nil)
 		time.Sleep(10 * lease)
-		require.Equal(w, uint64(1), w.seat().Term)
-		require.Empty(w, tenures)
-		require.NotEmpty(w, w.candidates(), "it says that it is alive meanwhile")
+		require.Equal(tc, uint64(1), tc.leader().Term)
+		require.Empty(tc, tenures)
+		require.NotEmpty(tc, tc.candidates(), "it says that it is alive meanwhile")
 		close(hold)
 		synctest.Wait()
-		require.Equal(w, uint64(2), within(w, tenures, "another leadership").Term())
+		require.Equal(tc, uint64(2), within(tc, tenures, "another leadership").Term())
 	})
 }
 
 // A suspension is noticed at the next call, before any timer has run, and before
 // any loop has: the clock is compared.
 func TestSuspensionIsNoticedAtTheNextCall(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.process("a")
-		lead := within(w, p.tenures(nil), "leadership")
+	inCluster(t, func(tc *cluster) {
+		p := tc.process("a")
+		lead := within(tc, p.tenures(nil), "leadership")
 		time.Sleep(heartbeat / 2)
-		require.True(w, p.believes())
+		require.True(tc, p.Leading())
 		p.clock.suspend(stopAt)
 
-		require.ErrorIs(w, p.IsLeader(w.Context()), fdbelection.ErrNotLeader)
-		require.False(w, lead.Leads())
-		require.Error(w, lead.Context().Err())
-		require.NotEqual(w, elector.StateLeader, p.State())
+		require.ErrorIs(tc, p.IsLeader(tc.Context()), fdbelection.ErrNotLeader)
+		require.False(tc, lead.Leads())
+		require.Error(tc, lead.Context().Err())
+		require.NotEqual(tc, elector.StateLeader, p.State())
 		_, known := p.Leader()
-		require.False(w, known)
-		require.NoError(w, lead.LeaseContext().Err(), "it may still be used to finish")
+		require.False(tc, known)
+		require.NoError(tc, lead.LeaseContext().Err(), "it may still be used to finish")
 		p.clock.suspend(endAt - stopAt)
-		require.Error(w, lead.LeaseContext().Err())
+		require.Error(tc, lead.LeaseContext().Err())
 	})
 }
 
 // The same for who follows: it does not name a leader whose lease is over by its
 // own clock.
-func TestFollowersBeliefEndsWithASuspension(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.begin("a").leads()
-		b := w.begin("b")
+func TestFollowerForgetsTheLeaderAfterASuspension(t *testing.T) {
+	inCluster(t, func(tc *cluster) {
+		tc.begin("a").leads()
+		b := tc.begin("b")
 		b.enters(elector.StateFollower)
 		time.Sleep(2 * heartbeat)
-		require.Equal(w, "a", b.LeaderID())
+		require.Equal(tc, "a", b.LeaderID())
 		b.clock.suspend(lease)
-		require.Empty(w, b.LeaderID())
+		require.Empty(tc, b.LeaderID())
 	})
 }
 
@@ -217,20 +217,20 @@ func TestFollowersBeliefEndsWithASuspension(t *testing.T) {
 func TestWallClockJumps(t *testing.T) {
 	for name, jump := range map[string]time.Duration{"back": -time.Hour, "forward": time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
-				a := w.begin("a")
+			inCluster(t, func(tc *cluster) {
+				a := tc.begin("a")
 				a.leads()
-				b := w.begin("b", priority(-1))
+				b := tc.begin("b", priority(-1))
 				b.enters(elector.StateFollower)
 				for _, p := range []*process{a, b} {
 					time.Sleep(lease)
 					p.clock.setWall(jump)
 					time.Sleep(5 * lease)
-					require.True(w, a.believes())
-					require.Equal(w, uint64(1), w.seat().Term)
-					require.True(w, w.listed("b"))
+					require.True(tc, a.Leading())
+					require.Equal(tc, uint64(1), tc.leader().Term)
+					require.True(tc, tc.listed("b"))
 				}
-				require.Equal(w, []elector.State{elector.StateCandidate, elector.StateLeader}, a.history())
+				require.Equal(tc, []elector.State{elector.StateCandidate, elector.StateLeader}, a.history())
 			})
 		})
 	}
@@ -238,34 +238,34 @@ func TestWallClockJumps(t *testing.T) {
 
 // Clocks whose rates differ by less than the margin never show two leaders.
 func TestClockRates(t *testing.T) {
-	inWorld(t, func(w *world) {
-		slow, fast := w.begin("slow"), w.process("fast")
+	inCluster(t, func(tc *cluster) {
+		slow, fast := tc.begin("slow"), tc.process("fast")
 		slow.clock.setRate(0.96)
 		fast.clock.setRate(1.04)
 		slow.leads()
-		require.NoError(w, fast.Start(w.Context()))
+		require.NoError(tc, fast.Start(tc.Context()))
 		fast.enters(elector.StateFollower)
 		time.Sleep(5 * lease)
-		require.Equal(w, uint64(1), w.seat().Term)
-		w.before(of("slow", hang))
-		for !fast.believes() {
-			require.LessOrEqual(w, slow.Term(), uint64(1))
+		require.Equal(tc, uint64(1), tc.leader().Term)
+		tc.before(of("slow", hang))
+		for !fast.Leading() {
+			require.LessOrEqual(tc, slow.Term(), uint64(1))
 			time.Sleep(time.Millisecond)
 		}
-		require.False(w, slow.believes())
-		w.before(nil)
+		require.False(tc, slow.Leading())
+		tc.before(nil)
 	})
 }
 
 // A timer that runs ahead of the clock is set again.
 func TestTimerRunsAheadOfTheClock(t *testing.T) {
-	inWorld(t, func(w *world) {
-		p := w.begin("a")
+	inCluster(t, func(tc *cluster) {
+		p := tc.begin("a")
 		p.leads()
 		p.clock.suspend(-heartbeat / 2) // what is due by the timers is not yet by the clock
 		time.Sleep(5 * lease)
-		require.True(w, p.believes())
-		require.Greater(w, w.seat().Ballot, uint64(10))
+		require.True(tc, p.Leading())
+		require.Greater(tc, tc.leader().Ballot, uint64(10))
 	})
 }
 
@@ -276,7 +276,7 @@ func (s stuck) Write(line []byte) (int, error) { <-s.release; return len(line), 
 
 // The context of the work ends in time even where a log line holds up the loop.
 // (In real time: virtual time stands still for who waits for a lock.)
-func TestBeliefEndsWhileTheLoopHangs(t *testing.T) {
+func TestLeadershipEndsWhileTheLoopHangs(t *testing.T) {
 	out := stuck{make(chan struct{})}
 	var broken atomic.Bool
 	db := memkv.New(memkv.Options{Hooks: &memkv.Hooks{Before: func(context.Context, *memkv.Call) error {
@@ -307,16 +307,16 @@ func TestBeliefEndsWhileTheLoopHangs(t *testing.T) {
 // another one rather than hold a seat that nobody believes in. Here the clock goes
 // ahead for the question, and back.
 func TestTheAnswerNoStands(t *testing.T) {
-	inWorld(t, func(w *world) {
-		a := w.begin("a")
+	inCluster(t, func(tc *cluster) {
+		a := tc.begin("a")
 		a.leads()
 		term := a.Term()
 		a.clock.suspend(lease)
-		require.ErrorIs(w, a.IsLeader(w.Context()), fdbelection.ErrNotLeader)
+		require.ErrorIs(tc, a.IsLeader(tc.Context()), fdbelection.ErrNotLeader)
 		a.clock.suspend(-lease)
-		require.ErrorIs(w, a.IsLeader(w.Context()), fdbelection.ErrNotLeader)
+		require.ErrorIs(tc, a.IsLeader(tc.Context()), fdbelection.ErrNotLeader)
 		time.Sleep(2 * heartbeat)
-		require.NoError(w, a.IsLeader(w.Context()))
-		require.Equal(w, term+1, a.Term())
+		require.NoError(tc, a.IsLeader(tc.Context()))
+		require.Equal(tc, term+1, a.Term())
 	})
 }

@@ -19,57 +19,57 @@ import (
 
 // losses are the ways in which a tenure ends although its work has not. Each takes
 // the tenure away, and returns what makes the seat available again.
-var losses = map[string]func(w *world, p *process, lead *elector.Leadership) (repair func()){
-	"not renewed": func(w *world, _ *process, lead *elector.Leadership) func() {
-		w.before(of("a", fail(errDisk)))
+var losses = map[string]func(tc *cluster, p *process, lead *elector.Leadership) (repair func()){
+	"not renewed": func(tc *cluster, _ *process, lead *elector.Leadership) func() {
+		tc.before(of("a", fail(errDisk)))
 		<-lead.LeaseContext().Done()
-		return func() { w.before(nil) }
+		return func() { tc.before(nil) }
 	},
-	"machine suspended": func(_ *world, p *process, _ *elector.Leadership) func() {
+	"machine suspended": func(_ *cluster, p *process, _ *elector.Leadership) func() {
 		p.clock.suspend(2 * lease)
 		return func() {}
 	},
-	"seat taken by an operator": func(w *world, _ *process, _ *elector.Leadership) func() {
-		w.transact(func(tr kv.Transaction) error {
-			seat, err := w.election.GetLeaderRaw(tr)
+	"seat taken by an operator": func(tc *cluster, _ *process, _ *elector.Leadership) func() {
+		tc.transact(func(tr kv.Transaction) error {
+			leader, err := tc.election.GetLeaderRaw(tr)
 			if err != nil {
 				return err
 			}
-			return w.election.ForceResign(tr, seat.Token(), seat.Ballot, time.Now())
+			return tc.election.ForceResign(tr, leader.Token(), leader.Ballot, time.Now())
 		})
 		return func() {}
 	},
-	"records deleted": func(w *world, _ *process, _ *elector.Leadership) func() {
-		w.transact(func(tr kv.Transaction) error {
-			begin, end := w.election.Subspace().Range()
+	"records deleted": func(tc *cluster, _ *process, _ *elector.Leadership) func() {
+		tc.transact(func(tr kv.Transaction) error {
+			begin, end := tc.election.Subspace().Range()
 			tr.ClearRange(begin, end)
 			return nil
 		})
 		return func() {}
 	},
-	"preempted after the grace": func(w *world, _ *process, _ *elector.Leadership) func() {
-		return w.begin("high", priority(1)).stop
+	"preempted after the grace": func(tc *cluster, _ *process, _ *elector.Leadership) func() {
+		return tc.begin("high", priority(1)).stop
 	},
-	"preempted at once": func(w *world, _ *process, _ *elector.Leadership) func() {
-		w.reconfigure(func(c *fdbelection.Config) { c.PreemptionGrace = 0 })
-		return w.begin("high", priority(1)).stop
+	"preempted at once": func(tc *cluster, _ *process, _ *elector.Leadership) func() {
+		tc.reconfigure(func(c *fdbelection.Config) { c.PreemptionGrace = 0 })
+		return tc.begin("high", priority(1)).stop
 	},
-	"disabled": func(w *world, _ *process, _ *elector.Leadership) func() {
-		w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
-		return func() { w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = true }) }
+	"disabled": func(tc *cluster, _ *process, _ *elector.Leadership) func() {
+		tc.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
+		return func() { tc.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = true }) }
 	},
-	"demoted": func(w *world, p *process, _ *elector.Leadership) func() {
-		require.NoError(w, p.SetRole(election.Observer))
-		return func() { require.NoError(w, p.SetRole(election.Voter)) }
+	"demoted": func(tc *cluster, p *process, _ *elector.Leadership) func() {
+		require.NoError(tc, p.SetRole(election.Observer))
+		return func() { require.NoError(tc, p.SetRole(election.Voter)) }
 	},
-	"asked to resign": func(w *world, _ *process, lead *elector.Leadership) func() {
-		w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, lead.Term(), nonce(1)) })
+	"asked to resign": func(tc *cluster, _ *process, lead *elector.Leadership) func() {
+		tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, lead.Term(), nonce(1)) })
 		return func() {}
 	},
-	"asked to hand over": func(w *world, _ *process, _ *elector.Leadership) func() {
-		b := w.begin("b")
+	"asked to hand over": func(tc *cluster, _ *process, _ *elector.Leadership) func() {
+		b := tc.begin("b")
 		b.enters(elector.StateFollower)
-		require.NoError(w, w.transfer("b"))
+		require.NoError(tc, tc.transfer("b"))
 		return b.stop
 	},
 }
@@ -93,37 +93,37 @@ func (p *process) unfinished() (all []*elector.UnfinishedWorkError) {
 func TestCampaignAfterALossWithoutResign(t *testing.T) {
 	for name, lose := range losses {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
-				p := w.process("a")
-				lead, err := p.Campaign(w.Context())
-				require.NoError(w, err)
+			inCluster(t, func(tc *cluster) {
+				p := tc.process("a")
+				lead, err := p.Campaign(tc.Context())
+				require.NoError(tc, err)
 				time.Sleep(heartbeat / 2)
-				repair := lose(w, p, lead)
+				repair := lose(tc, p, lead)
 				<-lead.LeaseContext().Done()
 				synctest.Wait()
-				require.Empty(w, p.unfinished(), "the caller has not campaigned again")
+				require.Empty(tc, p.unfinished(), "the caller has not campaigned again")
 				if name == "demoted" {
-					_, err := p.Campaign(w.Context())
-					require.ErrorIs(w, err, fdbelection.ErrNotVoting)
+					_, err := p.Campaign(tc.Context())
+					require.ErrorIs(tc, err, fdbelection.ErrNotVoting)
 					repair()
 				}
-				again, _ := p.campaign(w.Context())
+				again, _ := p.campaign(tc.Context())
 				synctest.Wait()
 				reports := p.unfinished()
 				repair()
-				next := within(w, again, "leadership")
-				require.NotSame(w, lead, next)
-				require.True(w, next.Leads())
-				require.False(w, lead.Leads())
+				next := within(tc, again, "leadership")
+				require.NotSame(tc, lead, next)
+				require.True(tc, next.Leads())
+				require.False(tc, lead.Leads())
 				reports = append(reports, p.unfinished()...)
-				require.Len(w, reports, 1)
-				require.Equal(w, lead.Term(), reports[0].Term)
-				require.ErrorContains(w, reports[0], "Resign")
+				require.Len(tc, reports, 1)
+				require.Equal(tc, lead.Term(), reports[0].Term)
+				require.ErrorContains(tc, reports[0], "Resign")
 
-				require.NoError(w, lead.Resign(w.Context()), "it changes nothing any more")
-				require.True(w, next.Leads())
-				require.NoError(w, next.Resign(w.Context()))
-				require.Empty(w, p.unfinished())
+				require.NoError(tc, lead.Resign(tc.Context()), "it changes nothing any more")
+				require.True(tc, next.Leads())
+				require.NoError(tc, next.Resign(tc.Context()))
+				require.Empty(tc, p.unfinished())
 			})
 		})
 	}
@@ -134,23 +134,23 @@ func TestCampaignAfterALossWithoutResign(t *testing.T) {
 func TestWaitingCampaignAfterALossWithoutResign(t *testing.T) {
 	for name, lose := range losses {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
-				p := w.process("a")
-				lead, err := p.Campaign(w.Context())
-				require.NoError(w, err)
-				again, refused := p.campaign(w.Context())
+			inCluster(t, func(tc *cluster) {
+				p := tc.process("a")
+				lead, err := p.Campaign(tc.Context())
+				require.NoError(tc, err)
+				again, refused := p.campaign(tc.Context())
 				time.Sleep(heartbeat / 2)
-				repair := lose(w, p, lead)
+				repair := lose(tc, p, lead)
 				<-lead.LeaseContext().Done()
 				repair()
 				if name == "demoted" {
-					require.ErrorIs(w, within(w, refused, "the end of the campaign"), fdbelection.ErrNotVoting)
+					require.ErrorIs(tc, within(tc, refused, "the end of the campaign"), fdbelection.ErrNotVoting)
 					return
 				}
-				next := within(w, again, "leadership")
-				require.Error(w, lead.LeaseContext().Err())
-				require.Len(w, p.unfinished(), 1)
-				require.NoError(w, next.Resign(w.Context()))
+				next := within(tc, again, "leadership")
+				require.Error(tc, lead.LeaseContext().Err())
+				require.Len(tc, p.unfinished(), 1)
+				require.NoError(tc, next.Resign(tc.Context()))
 			})
 		})
 	}
@@ -160,19 +160,19 @@ func TestWaitingCampaignAfterALossWithoutResign(t *testing.T) {
 func TestResignedLossIsNotReported(t *testing.T) {
 	for name, lose := range losses {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
-				p := w.process("a")
-				lead, err := p.Campaign(w.Context())
-				require.NoError(w, err)
+			inCluster(t, func(tc *cluster) {
+				p := tc.process("a")
+				lead, err := p.Campaign(tc.Context())
+				require.NoError(tc, err)
 				time.Sleep(heartbeat / 2)
-				repair := lose(w, p, lead)
+				repair := lose(tc, p, lead)
 				<-lead.LeaseContext().Done()
 				repair()
-				require.NoError(w, lead.Resign(w.Context()))
-				next, err := p.Campaign(w.Context())
-				require.NoError(w, err)
-				require.NoError(w, next.Resign(w.Context()))
-				require.Empty(w, p.unfinished())
+				require.NoError(tc, lead.Resign(tc.Context()))
+				next, err := p.Campaign(tc.Context())
+				require.NoError(tc, err)
+				require.NoError(tc, next.Resign(tc.Context()))
+				require.Empty(tc, p.unfinished())
 			})
 		})
 	}
@@ -181,44 +181,44 @@ func TestResignedLossIsNotReported(t *testing.T) {
 // Work of Run that goes on after its lease keeps the process from leading again.
 // The elector reports it once it has had the time that work has to stop.
 func TestWorkGoesOnAfterItsLease(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		var log journal
-		p := w.process("a", logTo(&log, slog.LevelWarn))
+		p := tc.process("a", logTo(&log, slog.LevelWarn))
 		hold := make(chan struct{})
 		tenures := p.tenures(hold)
-		lead := within(w, tenures, "leadership")
-		losses["records deleted"](w, p, lead)
+		lead := within(tc, tenures, "leadership")
+		losses["records deleted"](tc, p, lead)
 		<-lead.LeaseContext().Done()
 		time.Sleep(drain - time.Millisecond)
-		require.Empty(w, p.unfinished())
+		require.Empty(tc, p.unfinished())
 		time.Sleep(2 * time.Millisecond)
 		reports := p.unfinished()
-		require.Len(w, reports, 1)
-		require.Equal(w, uint64(1), reports[0].Term)
-		require.Contains(w, strings.Join(log.lines(), "\n"), "the work of term 1")
+		require.Len(tc, reports, 1)
+		require.Equal(tc, uint64(1), reports[0].Term)
+		require.Contains(tc, strings.Join(log.lines(), "\n"), "the work of term 1")
 		time.Sleep(2 * lease)
-		require.Empty(w, p.unfinished(), "it is told once")
-		require.Empty(w, tenures)
+		require.Empty(tc, p.unfinished(), "it is told once")
+		require.Empty(tc, tenures)
 		close(hold)
-		within(w, tenures, "leadership")
+		within(tc, tenures, "leadership")
 		time.Sleep(2 * lease)
-		require.Empty(w, p.unfinished())
+		require.Empty(tc, p.unfinished())
 	})
 }
 
 // Work that stops within its time is not reported.
 func TestWorkThatStopsInTimeIsNotReported(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.initialize()
-		p := w.process("a")
+	inCluster(t, func(tc *cluster) {
+		tc.initialize()
+		p := tc.process("a")
 		tenures := p.tenures(nil)
 		for range 3 {
-			lead := within(w, tenures, "leadership")
-			w.before(on(memkv.CallCommit, "a", fail(errDisk)))
+			lead := within(tc, tenures, "leadership")
+			tc.before(on(memkv.CallCommit, "a", fail(errDisk)))
 			<-lead.LeaseContext().Done()
-			w.before(nil)
+			tc.before(nil)
 		}
 		time.Sleep(2 * drain)
-		require.Empty(w, p.unfinished())
+		require.Empty(tc, p.unfinished())
 	})
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// watchPool shares watches among the electors of this process that use one
-// database: at most one is outstanding for each key. It also bounds how often they
-// log that watches fail.
+// watchPool shares watches among the electors of this process that use one database: at
+// most one is outstanding for each key. It also limits how often they log that watches
+// fail.
 type watchPool struct {
 	db       kv.Database
 	clock    Clock
@@ -23,20 +23,20 @@ type watchPool struct {
 	logged  map[machine.Kind]*logged
 }
 
-// watchKey names a key to watch by its election.
+// watchKey identifies a watched key.
 type watchKey struct {
 	election string // the bytes of its subspace
 	kind     machine.Kind
 }
 
-// pools holds the pool of each database that a session uses.
+// pools holds one pool for each database in use.
 var pools = struct {
 	mu sync.Mutex
 	of map[kv.Database]*watchPool
 }{of: make(map[kv.Database]*watchPool)}
 
-// joinPool returns the pool of a database for one more session, which must leave it.
-// A database whose type cannot be compared gets a pool for this session alone.
+// joinPool returns the pool of a database. The session must call leave at its end. If the
+// type of the database cannot be compared, the session gets a pool of its own.
 func joinPool(db kv.Database, clock Clock) *watchPool {
 	shares := reflect.ValueOf(db).Comparable()
 	pools.mu.Lock()
@@ -57,7 +57,7 @@ func joinPool(db kv.Database, clock Clock) *watchPool {
 	return pool
 }
 
-// leave forgets the pool with its last session.
+// leave removes the pool with its last session.
 func (p *watchPool) leave() {
 	pools.mu.Lock()
 	defer pools.mu.Unlock()
@@ -72,21 +72,21 @@ type sharedWatch struct {
 	pool  *watchPool
 	key   watchKey
 	users int           // guarded by the pool
-	ready chan struct{} // closed once it is armed, or cannot be
-	watch kv.Watch      // once ready; nil: it could not be armed
-	// failed is when the first user saw that the armed watch has failed; guarded by
+	ready chan struct{} // closed when arming has succeeded or failed
+	watch kv.Watch      // set before ready is closed; nil if arming has failed
+	// failed is when the first user saw that the armed watch has failed. It is guarded by
 	// the pool.
 	failed time.Time
 }
 
-// enter returns the watch of a key for one more user, who must leave it. If there is
-// none that waits, the user has to arm it. One that has failed counts for others as
-// well for the time that a failure stands: they would fail the same way.
-func (p *watchPool) enter(key watchKey, stands time.Duration) (w *sharedWatch, arm bool) {
+// enter returns the watch of a key. The user must call leave at its end. If arm is true, the
+// user has to arm the watch. A watch that has failed is returned to other users as well
+// for the duration failureLasts, because a new watch would fail the same way.
+func (p *watchPool) enter(key watchKey, failureLasts time.Duration) (w *sharedWatch, arm bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	w = p.watches[key]
-	if w == nil || w.spent() && (w.failed.IsZero() || p.clock.Now().Sub(w.failed) >= stands) {
+	if w == nil || w.spent() && (w.failed.IsZero() || p.clock.Now().Sub(w.failed) >= failureLasts) {
 		w = &sharedWatch{pool: p, key: key, ready: make(chan struct{})}
 		p.watches[key], arm = w, true
 	}
@@ -94,7 +94,7 @@ func (p *watchPool) enter(key watchKey, stands time.Duration) (w *sharedWatch, a
 	return w, arm
 }
 
-// spent reports whether the watch does not wait for a change any more.
+// spent reports whether the watch has fired or failed, or could not be armed.
 func (w *sharedWatch) spent() bool {
 	select {
 	case <-w.ready:
@@ -131,18 +131,18 @@ func (w *sharedWatch) leave() {
 	}
 }
 
-// arm returns an armed watch, which must be left, and the seat as it was read since
-// it was armed. It waits no longer than ctx; the watch outlives ctx.
-func (r *runner) arm(ctx context.Context, op machine.Operation) (*sharedWatch, machine.Answer) {
-	key := watchKey{string(r.Election.Subspace().Bytes()), op.Kind}
+// arm returns an armed watch, and an answer with what was read in the same transaction or
+// after it. The caller must call leave on the watch, which outlasts ctx.
+func (s *session) arm(ctx context.Context, op machine.Operation) (*sharedWatch, machine.Answer) {
+	key := watchKey{string(s.executor.Election.Subspace().Bytes()), op.Kind}
 	for {
-		w, mine := r.pool.enter(key, op.Limit)
+		w, mine := s.pool.enter(key, op.Limit)
 		answer := machine.Answer{}
 		if mine {
-			answer = r.armNew(ctx, op, w)
+			answer = s.armNew(ctx, op, w)
 		} else if w.await(ctx) {
 			op.Kind = machine.ReadLeader
-			answer = r.Run(ctx, op, nil)
+			answer = s.executor.Run(ctx, op, nil)
 		} else if answer.Err = ctx.Err(); answer.Err == nil { // another user could not arm it
 			w.leave()
 			continue
@@ -155,7 +155,8 @@ func (r *runner) arm(ctx context.Context, op machine.Operation) (*sharedWatch, m
 	}
 }
 
-// await waits until another user has armed the watch, and reports whether it has.
+// await waits until another user has armed the watch. It returns false if that has failed
+// or ctx ends.
 func (w *sharedWatch) await(ctx context.Context) bool {
 	select {
 	case <-w.ready:
@@ -165,28 +166,28 @@ func (w *sharedWatch) await(ctx context.Context) bool {
 	}
 }
 
-// armNew arms a watch, and reads the seat in the same transaction.
-func (r *runner) armNew(ctx context.Context, op machine.Operation, w *sharedWatch) machine.Answer {
+// armNew arms a watch and reads the status in the same transaction.
+func (s *session) armNew(ctx context.Context, op machine.Operation, w *sharedWatch) machine.Answer {
 	defer close(w.ready)
-	watch, answer := r.Arm(ctx, op)
+	watch, answer := s.executor.Arm(ctx, op)
 	if answer.Err == nil {
 		w.watch = watch
 	}
 	return answer
 }
 
-// watchLogGap is the least time between two log lines about failed watches of one
+// watchLogGap is the shortest time between two log records about failed watches of one
 // kind.
 const watchLogGap = 30 * time.Minute
 
-// logged is when a kind of failure was logged last, and how many were left out since.
+// logged is when a kind of failure was last logged, and how many were skipped since.
 type logged struct {
 	at      time.Time
 	skipped int
 }
 
-// admit reports whether the failure of a watch is logged, and how many were left out
-// since the last one that was.
+// admit reports whether the failure of a watch is logged, and how many were skipped since
+// the last record.
 func (p *watchPool) admit(kind machine.Kind) (skipped int, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -204,8 +205,8 @@ func (p *watchPool) admit(kind machine.Kind) (skipped int, ok bool) {
 	return skipped, true
 }
 
-// logWatch logs that a watch has failed, unless too many lines of the kind were
-// logged already. It would be logged after each back-off by each elector otherwise.
+// logWatch logs that a watch has failed, at most once per watchLogGap for each kind.
+// Otherwise every elector would log it after each back-off.
 func (s *session) logWatch(kind machine.Kind, err error) {
 	if skipped, ok := s.pool.admit(kind); ok {
 		s.log().Warn("watch failed: changes are noticed by polling until it is armed again",

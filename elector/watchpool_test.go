@@ -20,14 +20,14 @@ import (
 
 // oneProcess makes several electors that are used in one process: they share its
 // connection.
-func (w *world) oneProcess(n int, settings ...setting) (all []*process) {
-	w.Helper()
+func (tc *cluster) oneProcess(n int, settings ...setting) (all []*process) {
+	tc.Helper()
 	for i := range n {
 		id := fmt.Sprintf("p%02d", i)
-		w.mu.Lock()
-		w.clients[id] = w.clients["p00"]
-		w.mu.Unlock()
-		all = append(all, w.process(id, settings...))
+		tc.mu.Lock()
+		tc.clients[id] = tc.clients["p00"]
+		tc.mu.Unlock()
+		all = append(all, tc.process(id, settings...))
 	}
 	return all
 }
@@ -35,7 +35,7 @@ func (w *world) oneProcess(n int, settings ...setting) (all []*process) {
 // startAll starts electors, and waits until the first leads and the others follow.
 func startAll(all []*process) {
 	for i, p := range all {
-		require.NoError(p.w, p.Start(p.w.Context()))
+		require.NoError(p.tc, p.Start(p.tc.Context()))
 		if i == 0 {
 			p.leads()
 		} else {
@@ -47,29 +47,29 @@ func startAll(all []*process) {
 // Electors of one process have one watch for each key, and hand over as fast as with
 // one each. The last one to end cancels it.
 func TestElectorsOfAProcessShareWatches(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		// One of the term, and one of the intents for the leader: another would fail.
-		w.db = memkv.New(memkv.Options{MaxWatches: 2})
-		all := w.oneProcess(20)
+		tc.db = memkv.New(memkv.Options{MaxWatches: 2})
+		all := tc.oneProcess(20)
 		startAll(all)
 		for term := uint64(2); term < 12; term++ {
 			time.Sleep(heartbeat / 2)
-			registered := w.db.Counters().Watches
-			w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, term-1, nonce(byte(term))) })
+			registered := tc.db.Counters().Watches
+			tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, term-1, nonce(byte(term))) })
 			asked := time.Now()
-			w.until("held again", func(l election.LeaderRecord) bool { return l.Term == term && !l.Vacant() })
-			require.Less(w, time.Since(asked), soon)
+			tc.until("held again", func(l election.LeaderRecord) bool { return l.Term == term && !l.Vacant() })
+			require.Less(tc, time.Since(asked), soon)
 			time.Sleep(lease)
-			require.LessOrEqual(w, w.db.Counters().Watches-registered, int64(8), "not one per elector")
+			require.LessOrEqual(tc, tc.db.Counters().Watches-registered, int64(8), "not one per elector")
 		}
 		for _, p := range all {
 			p.stop()
-			require.Empty(w, p.Errors())
+			require.Empty(tc, p.Errors())
 		}
-		other := w.begin("another process")
+		other := tc.begin("another process")
 		other.leads()
 		time.Sleep(lease)
-		require.Empty(w, other.Errors(), "the watches are cancelled")
+		require.Empty(tc, other.Errors(), "the watches are cancelled")
 	})
 }
 
@@ -82,26 +82,26 @@ func TestSharedWatchOutlivesTheElectorThatArmedIt(t *testing.T) {
 	} {
 		for _, arming := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, arming: %t", name, arming), func(t *testing.T) {
-				inWorld(t, func(w *world) {
-					w.begin("leader").leads()
-					all := w.oneProcess(3)
+				inCluster(t, func(tc *cluster) {
+					tc.begin("leader").leads()
+					all := tc.oneProcess(3)
 					if arming {
-						w.before(on(memkv.CallWatch, "p00", delayed(step)))
+						tc.before(on(memkv.CallWatch, "p00", delayed(step)))
 					}
 					for _, p := range all {
-						require.NoError(w, p.Start(w.Context()))
+						require.NoError(tc, p.Start(tc.Context()))
 						p.enters(elector.StateFollower)
 					}
 					time.Sleep(step)
-					armed := w.db.Counters().Watches
+					armed := tc.db.Counters().Watches
 					end(all[0])
-					ballot := w.seat().Ballot
-					w.until("renewed", func(l election.LeaderRecord) bool { return l.Ballot > ballot })
-					w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, 1, nonce(1)) })
-					require.Equal(w, armed, w.db.Counters().Watches, "none is armed again")
+					ballot := tc.leader().Ballot
+					tc.until("renewed", func(l election.LeaderRecord) bool { return l.Ballot > ballot })
+					tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, 1, nonce(1)) })
+					require.Equal(tc, armed, tc.db.Counters().Watches, "none is armed again")
 					time.Sleep(3 * step) // the dead one would have gone first
-					require.EqualValues(w, 2, w.seat().Term)
-					require.NotEqual(w, "leader", w.seat().ID, "it goes last")
+					require.EqualValues(tc, 2, tc.leader().Term)
+					require.NotEqual(tc, "leader", tc.leader().ID, "it goes last")
 				})
 			})
 		}
@@ -116,35 +116,35 @@ func TestFailingWatchesDoNotFloodTheLog(t *testing.T) {
 		"later":    {after: notifyAfter(kv.Error{Code: kv.CodeClusterVersionChanged})},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			inCluster(t, func(tc *cluster) {
 				const electors = 10
-				armed := w.disturbWatches(test.before, test.after)
+				armed := tc.disturbWatches(test.before, test.after)
 				var log journal
-				all := w.oneProcess(electors, logTo(&log, slog.LevelWarn), silent)
+				all := tc.oneProcess(electors, logTo(&log, slog.LevelWarn), withoutTransitions)
 				for _, p := range all {
-					require.NoError(w, p.Start(w.Context()))
+					require.NoError(tc, p.Start(tc.Context()))
 				}
 				time.Sleep(59 * time.Minute)
 				lines := log.lines()
-				require.LessOrEqual(w, len(lines), 4, strings.Join(lines, "\n"))
-				require.Contains(w, lines[0], "skipped=0")
-				require.Regexp(w, "skipped=[1-9]", lines[len(lines)-1])
+				require.LessOrEqual(tc, len(lines), 4, strings.Join(lines, "\n"))
+				require.Contains(tc, lines[0], "skipped=0")
+				require.Regexp(tc, "skipped=[1-9]", lines[len(lines)-1])
 				// A back-off from 2 s to 5 min comes to about 19 armings of one elector and kind. Those
 				// of ten electors mostly fall together: without sharing there would be 380.
-				require.LessOrEqual(w, armed.of("p00"), 100)
-				require.EqualValues(w, 1, w.seat().Term)
+				require.LessOrEqual(tc, armed.of("p00"), 100)
+				require.EqualValues(tc, 1, tc.leader().Term)
 
 				for _, p := range all {
-					require.LessOrEqual(w, len(p.Errors()), 2, "each kind is reported once")
+					require.LessOrEqual(tc, len(p.Errors()), 2, "each kind is reported once")
 				}
-				w.transact(func(tr kv.Transaction) error {
-					return w.election.RequestResign(tr, 1, nonce(1))
+				tc.transact(func(tr kv.Transaction) error {
+					return tc.election.RequestResign(tr, 1, nonce(1))
 				})
 				asked := time.Now()
-				w.until("handed over", func(l election.LeaderRecord) bool { return l.Term == 2 })
-				require.LessOrEqual(w, time.Since(asked), 2*heartbeat+2*step, "they poll")
-				w.before(nil)
-				w.after(nil)
+				tc.until("handed over", func(l election.LeaderRecord) bool { return l.Term == 2 })
+				require.LessOrEqual(tc, time.Since(asked), 2*heartbeat+2*step, "they poll")
+				tc.before(nil)
+				tc.after(nil)
 			})
 		})
 	}
@@ -158,14 +158,14 @@ type unhashable struct {
 
 // A database of any type will do: one that cannot be compared is not shared.
 func TestDatabaseThatCannotBeCompared(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		for _, id := range []string{"a", "b"} {
-			el, err := elector.New(unhashable{Database: w.client("p")}, w.election, elector.Options{NodeID: id, Config: w.config})
-			require.NoError(w, err)
-			require.NoError(w, el.Start(w.Context()))
+			el, err := elector.New(unhashable{Database: tc.client("p")}, tc.election, elector.Options{NodeID: id, Config: tc.config})
+			require.NoError(tc, err)
+			require.NoError(tc, el.Start(tc.Context()))
 			time.Sleep(time.Second)
-			require.NoError(w, el.IsLeader(w.Context()))
-			require.NoError(w, el.Stop(w.Context()))
+			require.NoError(tc, el.IsLeader(tc.Context()))
+			require.NoError(tc, el.Stop(tc.Context()))
 		}
 	})
 }
@@ -192,38 +192,38 @@ func (t *lateTimer) Stop() bool {
 // The limit for arming a watch does not end one that is armed, also if it passes at
 // that very moment.
 func TestLimitOfArmingSparesAnArmedWatch(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		var armed counter
-		w.after(armed.hook(memkv.CallWatch))
-		w.begin("a").leads()
-		w.begin("b", func(p *process, o *elector.Options) { o.Clock = lateTimers{p.clock} }).enters(elector.StateFollower)
+		tc.after(armed.hook(memkv.CallWatch))
+		tc.begin("a").leads()
+		tc.begin("b", func(p *process, o *elector.Options) { o.Clock = lateTimers{p.clock} }).enters(elector.StateFollower)
 		time.Sleep(100 * heartbeat)
-		require.LessOrEqual(w, armed.of("b"), 2)
+		require.LessOrEqual(tc, armed.of("b"), 2)
 	})
 }
 
 // A watch that has failed once is armed again after a heartbeat.
 func TestWatchIsArmedAgainAfterAFailure(t *testing.T) {
-	inWorld(t, func(w *world) {
-		all := w.oneProcess(3)
+	inCluster(t, func(tc *cluster) {
+		all := tc.oneProcess(3)
 		startAll(all)
 		time.Sleep(lease)
 		var failed atomic.Int32
-		armed := w.disturbWatches(func(context.Context, *memkv.Call) error {
+		armed := tc.disturbWatches(func(context.Context, *memkv.Call) error {
 			if failed.Add(1) > 2 {
 				return nil
 			}
 			return kv.Error{Code: kv.CodeClusterVersionChanged}
 		}, nil)
-		w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, 1, nonce(1)) })
-		w.until("held again", func(l election.LeaderRecord) bool { return l.Term == 2 && !l.Vacant() })
+		tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, 1, nonce(1)) })
+		tc.until("held again", func(l election.LeaderRecord) bool { return l.Term == 2 && !l.Vacant() })
 		time.Sleep(2*heartbeat + step)
-		require.Greater(w, armed.of("p00"), 2)
-		ballot := w.seat().Ballot
-		w.until("renewed", func(l election.LeaderRecord) bool { return l.Ballot > ballot })
-		w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, 2, nonce(2)) })
+		require.Greater(tc, armed.of("p00"), 2)
+		ballot := tc.leader().Ballot
+		tc.until("renewed", func(l election.LeaderRecord) bool { return l.Ballot > ballot })
+		tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, 2, nonce(2)) })
 		asked := time.Now()
-		w.until("held again", func(l election.LeaderRecord) bool { return l.Term == 3 && !l.Vacant() })
-		require.Less(w, time.Since(asked), step)
+		tc.until("held again", func(l election.LeaderRecord) bool { return l.Term == 3 && !l.Vacant() })
+		require.Less(tc, time.Since(asked), step)
 	})
 }

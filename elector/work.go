@@ -5,7 +5,7 @@ import (
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
-// begin hands a tenure to whoever works on it. The session is locked.
+// begin starts the work of a tenure. The caller holds s.mu.
 func (s *session) begin(leader election.LeaderRecord) {
 	values := s.values
 	if len(s.campaigns) > 0 {
@@ -17,22 +17,21 @@ func (s *session) begin(leader election.LeaderRecord) {
 	s.elector.publish(s)
 	switch s.mode {
 	case working:
-		s.tenures <- l // it has room: the last one has returned
+		s.tenures <- l // does not block: the work of the last tenure has returned
 	case campaigning:
 		if len(s.campaigns) == 0 {
-			s.take(machine.WorkReturning{Term: l.Term()}) // handed over to one that did not ask
+			s.handle(machine.WorkReturning{Term: l.Term()}) // handed over to a process that does not campaign
 			l.done(s)
 			return
 		}
 		s.reportUnresigned()
 		s.campaigns[0].won <- l
 		s.campaigns = s.campaigns[1:]
-	case subscribing, background: // its callbacks are its work
+	case subscribing, background: // the callbacks are the work
 	}
 }
 
-// drain ends the context of a tenure. Its work has returned when all that it
-// consists of has: what runs it, and the callbacks that tell of the loss.
+// drain ends the context of a tenure. The caller holds s.mu.
 func (s *session) drain(term uint64, reason Reason, err error) {
 	l := s.lead
 	if l == nil || l.Term() != term {
@@ -41,7 +40,7 @@ func (s *session) drain(term uint64, reason Reason, err error) {
 	l.drained = true
 	l.ctx.end(l.loss(reason, err))
 	if s.notify.active() {
-		l.pending++ // until the callbacks have told of it
+		l.pending++ // until the callbacks have reported the loss
 		s.lost = l
 	}
 	if s.mode == background || s.mode == subscribing {
@@ -49,8 +48,8 @@ func (s *session) drain(term uint64, reason Reason, err error) {
 	}
 }
 
-// end says that the work has returned. Only the first call counts.
-func (l *Leadership) end(err error) {
+// workReturned ends the work of a tenure. Calls after the first have no effect.
+func (l *Leadership) workReturned(err error) {
 	s := l.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,8 +59,7 @@ func (l *Leadership) end(err error) {
 	s.workEnded(l, err)
 }
 
-// workEnded does not wait for the work of a tenure any longer. Only the first call
-// counts. The caller holds s.mu.
+// workEnded is workReturned with s.mu held.
 func (s *session) workEnded(l *Leadership, err error) {
 	if l.finished {
 		return
@@ -71,22 +69,23 @@ func (s *session) workEnded(l *Leadership, err error) {
 		l.overdue.Stop()
 	}
 	if !l.drained {
-		s.take(machine.WorkReturning{Term: l.Term(), Err: err})
+		s.handle(machine.WorkReturning{Term: l.Term(), Err: err})
 	}
-	if s.mode == campaigning && len(s.campaigns) == 0 { // before the seat could be claimed again
-		s.take(machine.AimChanged{Aim: machine.StandBy})
+	if s.mode == campaigning && len(s.campaigns) == 0 { // before this process can claim again
+		s.handle(machine.AimChanged{Aim: machine.StandBy})
 	}
 	l.done(s)
 }
 
-// done counts one of what Returned waits for. The session is locked.
+// done reports that the work or the callbacks of the loss have returned. When both have,
+// the tenure is over. The caller holds s.mu.
 func (l *Leadership) done(s *session) {
 	if l.pending--; l.pending > 0 || s.lead != l {
 		return
 	}
 	s.lead = nil
 	s.elector.publish(s)
-	l.over(l.loss(ReasonWorkReturned, nil))
-	s.waiting = append(s.waiting, l)
-	s.take(machine.WorkReturned{Term: l.Term()})
+	l.end(l.loss(ReasonWorkReturned, nil))
+	s.unreleased = append(s.unreleased, l)
+	s.handle(machine.WorkReturned{Term: l.Term()})
 }

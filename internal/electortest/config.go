@@ -19,62 +19,62 @@ var configTests = []test{
 
 // While the election is disabled nobody leads and all stay listed; when it is
 // enabled again one of them leads.
-func disabledElection(w *world) {
-	w.brisk()
-	a := w.leading("a")
-	b := w.following("b")
-	w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
+func disabledElection(tc *cluster) {
+	tc.brisk()
+	a := tc.leading("a")
+	b := tc.following("b")
+	tc.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
 	var vacant election.LeaderRecord
-	w.until("the seat is vacant", func() bool { vacant = w.seat(); return vacant.Vacant() })
-	require.False(w, a.believes())
-	w.beats("a", "b")
-	require.Equal(w, vacant, w.seat())
-	require.False(w, a.believes() || b.believes())
+	tc.until("the seat is vacant", func() bool { vacant = tc.leader(); return vacant.Vacant() })
+	require.False(tc, a.Leading())
+	tc.heartbeats("a", "b")
+	require.Equal(tc, vacant, tc.leader())
+	require.False(tc, a.Leading() || b.Leading())
 
-	w.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = true })
-	w.until("the seat is taken", func() bool { return !w.seat().Vacant() })
-	require.Greater(w, w.seat().Term, vacant.Term)
-	w.until("its holder leads", func() bool { return a.believes() || b.believes() })
+	tc.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = true })
+	tc.until("the seat is taken", func() bool { return !tc.leader().Vacant() })
+	require.Greater(tc, tc.leader().Term, vacant.Term)
+	tc.until("its holder leads", func() bool { return a.Leading() || b.Leading() })
 }
 
 // A leader that finds a longer lease in the config writes it with its next
 // renewal, believes in it, and the others honour it.
-func longerLease(w *world) {
-	w.withLease(short)
-	a := w.leading("a")
-	b := w.following("b")
+func longerLease(tc *cluster) {
+	tc.withLease(short)
+	a := tc.leading("a")
+	b := tc.following("b")
 	longer := eager(long)
-	w.reconfigure(func(c *fdbelection.Config) {
+	tc.reconfigure(func(c *fdbelection.Config) {
 		c.LeaseDuration, c.HeartbeatInterval, c.CandidateTimeout = longer.LeaseDuration, longer.HeartbeatInterval, longer.CandidateTimeout
 	})
-	w.until("the longer lease is written", func() bool { return w.seat().LeaseDuration == long })
-	term := w.seat().Term
-	w.until("both have adopted it", func() bool {
+	tc.until("the longer lease is written", func() bool { return tc.leader().LeaseDuration == long })
+	term := tc.leader().Term
+	tc.until("both have adopted it", func() bool {
 		return a.ClusterState().Config.LeaseDuration == long && b.ClusterState().Config.LeaseDuration == long
 	})
 	b.doesNotLead(3 * short / 2)
-	require.True(w, a.believes() || b.believes(), "though it was not renewed")
-	require.Equal(w, term, w.seat().Term)
+	require.True(tc, a.Leading() || b.Leading(), "though it was not renewed")
+	require.Equal(tc, term, tc.leader().Term)
 }
 
 // With MustExist nothing is written before somebody else has made the election,
 // and its config is the one that stands.
-func electionMustExist(w *world) {
+func electionMustExist(tc *cluster) {
 	trouble := make(chan error, 100)
-	a := w.begin("a", mustExist, func(s *settings) {
+	a := tc.begin("a", mustExist, func(s *settings) {
 		s.Callbacks.OnStoreError = func(_ context.Context, err error) { trouble <- err }
 	})
-	require.ErrorIs(w, within(w, patience, trouble, "its complaint"), fdbelection.ErrNotInitialized)
+	require.ErrorIs(tc, within(tc, patience, trouble, "its complaint"), fdbelection.ErrNotInitialized)
 	a.doesNotLead(quiet)
-	_, err := kv.ReadTransact(w.patient(), w.db, w.election.ReadConfig)
-	require.ErrorIs(w, err, fdbelection.ErrNotInitialized)
+	_, err := kv.ReadTransact(tc.patient(), tc.db, tc.election.ReadConfig)
+	require.ErrorIs(tc, err, fdbelection.ErrNotInitialized)
 
 	config := eager(long + time.Second)
-	w.transact(func(tr kv.Transaction) error {
-		_, err := w.election.InitializeWithConfig(tr, config)
+	tc.transact(func(tr kv.Transaction) error {
+		_, err := tc.election.InitializeWithConfig(tr, config)
 		return err
 	})
-	require.Equal(w, uint64(1), a.leads(patience))
-	require.Equal(w, config.LeaseDuration, w.seat().LeaseDuration)
-	require.NoError(w, within(w, patience, trouble, "the end of its complaint"))
+	require.Equal(tc, uint64(1), a.leads(patience))
+	require.Equal(tc, config.LeaseDuration, tc.leader().LeaseDuration)
+	require.NoError(tc, within(tc, patience, trouble, "the end of its complaint"))
 }

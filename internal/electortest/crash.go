@@ -24,60 +24,60 @@ var crashTests = []test{
 // slack is how far two clocks of one machine may drift apart within a test.
 const slack = 10 * time.Millisecond
 
-func deadLeader(w *world) {
-	w.withLease(short)
-	a := w.leading("a")
-	b := w.following("b")
+func deadLeader(tc *cluster) {
+	tc.withLease(short)
+	a := tc.leading("a")
+	b := tc.following("b")
 	a.Abandon()
-	require.False(w, a.believes())
-	left := w.seat()
-	require.Equal(w, "a", left.ID, "nothing is given up")
+	require.False(tc, a.Leading())
+	left := tc.leader()
+	require.Equal(tc, "a", left.ID, "nothing is given up")
 	b.leads(patience)
-	seat := w.seat()
-	require.Equal(w, "b", seat.ID)
-	require.Greater(w, seat.Term, left.Term)
-	require.False(w, seat.AcquiredAt.Before(left.LeaseExpiry.Add(-slack)),
-		"taken at %v, and the lease was good until %v", seat.AcquiredAt, left.LeaseExpiry)
+	leader := tc.leader()
+	require.Equal(tc, "b", leader.ID)
+	require.Greater(tc, leader.Term, left.Term)
+	require.False(tc, leader.AcquiredAt.Before(left.LeaseExpiry.Add(-slack)),
+		"taken at %v, and the lease was good until %v", leader.AcquiredAt, left.LeaseExpiry)
 }
 
 // A leader that cannot reach the database ends its tenure by its own clock, before
 // the other takes over, and follows once it reaches it again.
-func leaderWithoutDatabase(w *world) {
-	w.withLease(short)
-	db := &severed{Database: w.handle()}
-	a := w.process("a", on(db))
+func leaderWithoutDatabase(tc *cluster) {
+	tc.withLease(short)
+	db := &severed{Database: tc.handle()}
+	a := tc.process("a", on(db))
 	lead := a.campaigns()
 	var overlap atomic.Bool
-	b := w.following("b", whenElected(func() { overlap.Store(a.believes() || lead.LeaseContext().Err() == nil) }))
+	b := tc.following("b", whenElected(func() { overlap.Store(a.Leading() || lead.LeaseContext().Err() == nil) }))
 	db.cut.Store(true)
-	within(w, patience, lead.LeaseContext().Done(), "the end of the lease")
-	require.False(w, lead.Leads())
+	within(tc, patience, lead.LeaseContext().Done(), "the end of the lease")
+	require.False(tc, lead.Leads())
 	term := b.leads(patience)
-	require.Greater(w, term, lead.Term())
-	require.False(w, overlap.Load(), "both led")
+	require.Greater(tc, term, lead.Term())
+	require.False(tc, overlap.Load(), "both led")
 	a.leads(patience)
 	a.demoted(patience) // its loop knows as well, and not from the database
 
 	db.cut.Store(false)
 	a.enters(elector.StateFollower, patience)
-	require.NoError(w, lead.Resign(w.patient()), "what is lost need not be given up")
+	require.NoError(tc, lead.Resign(tc.patient()), "what is lost need not be given up")
 	b.stop()
-	require.Greater(w, a.campaigns().Term(), term)
+	require.Greater(tc, a.campaigns().Term(), term)
 }
 
 // Nothing of a leader goes on while its logger does not return, but for the timer
 // that ends its tenure. Nobody here asks its contexts, which would look at the clock.
-func leaderThatHangs(w *world) {
-	w.withLease(short)
+func leaderThatHangs(tc *cluster) {
+	tc.withLease(short)
 	log := &hanging{release: make(chan struct{})}
-	a := w.process("a", func(s *settings) { s.Logger = slog.New(log) })
-	w.Cleanup(func() { close(log.release) }) // before the process is stopped
+	a := tc.process("a", func(s *settings) { s.Logger = slog.New(log) })
+	tc.Cleanup(func() { close(log.release) }) // before the process is stopped
 	lead := a.campaigns()
-	b := w.following("b")
+	b := tc.following("b")
 	log.hangs.Store(true)
-	within(w, patience, lead.Context().Done(), "the end of the context")
-	within(w, patience, lead.LeaseContext().Done(), "the end of the lease")
-	require.Greater(w, b.leads(patience), lead.Term())
+	within(tc, patience, lead.Context().Done(), "the end of the context")
+	within(tc, patience, lead.LeaseContext().Done(), "the end of the lease")
+	require.Greater(tc, b.leads(patience), lead.Term())
 }
 
 // hanging is a logger that may stop to return.
@@ -98,16 +98,16 @@ func (h *hanging) Handle(context.Context, slog.Record) error {
 }
 
 // The record and the seat of who cannot reach the database stay, and Stop says so.
-func leaveError(w *world) {
-	db := &severed{Database: w.handle()}
-	a := w.leading("a", on(db), func(s *settings) { s.LeaveLimit = quiet })
+func leaveError(tc *cluster) {
+	db := &severed{Database: tc.handle()}
+	a := tc.leading("a", on(db), func(s *settings) { s.LeaveLimit = quiet })
 	db.cut.Store(true)
-	var unsaid *elector.LeaveError
-	require.ErrorAs(w, a.Stop(w.patient()), &unsaid)
-	require.ErrorIs(w, unsaid, errSevered)
-	require.ErrorIs(w, a.IsLeader(w.Context()), fdbelection.ErrNotLeader)
-	require.Equal(w, "a", w.seat().ID)
-	require.Contains(w, w.candidates(), "a")
+	var leaveErr *elector.LeaveError
+	require.ErrorAs(tc, a.Stop(tc.patient()), &leaveErr)
+	require.ErrorIs(tc, leaveErr, errSevered)
+	require.ErrorIs(tc, a.IsLeader(tc.Context()), fdbelection.ErrNotLeader)
+	require.Equal(tc, "a", tc.leader().ID)
+	require.Contains(tc, tc.candidates(), "a")
 }
 
 // severed is a handle that can be cut off from its database.

@@ -14,10 +14,10 @@ var fenceTests = []test{
 
 // A fenced write goes through in its tenure. After the hand-over it is refused, and
 // one that was begun before cannot be committed.
-func fencedWrites(w *world) {
-	key := w.election.Subspace().Sub("of the test").Bytes()
+func fencedWrites(tc *cluster) {
+	key := tc.election.Subspace().Sub("of the test").Bytes()
 	write := func(lead *elector.Leadership, value string) error {
-		return w.db.Transact(w.patient(), func(tr kv.Transaction) error {
+		return tc.db.Transact(tc.patient(), func(tr kv.Transaction) error {
 			if err := lead.Fence(tr); err != nil {
 				return err
 			}
@@ -25,21 +25,21 @@ func fencedWrites(w *world) {
 			return nil
 		})
 	}
-	a, b := w.process("a"), w.process("b")
+	a, b := tc.process("a"), tc.process("b")
 	older := a.campaigns()
-	require.NoError(w, write(older, "older"))
+	require.NoError(tc, write(older, "older"))
 
-	begun, err := w.db.CreateTransaction(w.patient())
-	require.NoError(w, err)
+	begun, err := tc.db.CreateTransaction(tc.patient())
+	require.NoError(tc, err)
 	defer begun.Cancel()
-	require.NoError(w, older.Fence(begun))
+	require.NoError(tc, older.Fence(begun))
 	begun.Set(key, []byte("begun before"))
 
-	require.NoError(w, older.Resign(w.patient()))
+	require.NoError(tc, older.Resign(tc.patient()))
 	newer := b.campaigns()
-	require.Greater(w, newer.Term(), older.Term())
-	require.Equal(w, kv.CodeNotCommitted, kv.CodeOf(begun.Commit()))
-	require.ErrorIs(w, write(older, "too late"), fdbelection.ErrFenced)
-	require.Equal(w, "older", string(read(w, func(tr kv.ReadTransaction) ([]byte, error) { return tr.Get(key).Get() })))
-	require.NoError(w, write(newer, "newer"))
+	require.Greater(tc, newer.Term(), older.Term())
+	require.Equal(tc, kv.CodeNotCommitted, kv.CodeOf(begun.Commit()))
+	require.ErrorIs(tc, write(older, "too late"), fdbelection.ErrFenced)
+	require.Equal(tc, "older", string(read(tc, func(tr kv.ReadTransaction) ([]byte, error) { return tr.Get(key).Get() })))
+	require.NoError(tc, write(newer, "newer"))
 }

@@ -19,64 +19,64 @@ var identityTests = []test{
 
 // A process that starts again under its id is a stranger to the seat of its
 // predecessor: it waits for the lease, and leads in a term of its own.
-func restart(w *world) {
-	w.withLease(short)
-	a := w.leading("a")
+func restart(tc *cluster) {
+	tc.withLease(short)
+	a := tc.leading("a")
 	a.Abandon()
-	left := w.seat()
-	require.NoError(w, a.Start(w.Context()))
+	left := tc.leader()
+	require.NoError(tc, a.Start(tc.Context()))
 	a.enters(elector.StateStopped, patience)
-	require.Greater(w, a.leads(patience), left.Term)
-	seat := w.seat()
-	require.Equal(w, "a", seat.ID)
-	require.NotEqual(w, left.Incarnation, seat.Incarnation)
-	require.False(w, seat.AcquiredAt.Before(left.LeaseExpiry.Add(-slack)), "it inherits nothing")
-	require.Len(w, w.candidates(), 1)
+	require.Greater(tc, a.leads(patience), left.Term)
+	leader := tc.leader()
+	require.Equal(tc, "a", leader.ID)
+	require.NotEqual(tc, left.Incarnation, leader.Incarnation)
+	require.False(tc, leader.AcquiredAt.Before(left.LeaseExpiry.Add(-slack)), "it inherits nothing")
+	require.Len(tc, tc.candidates(), 1)
 }
 
 // A process that is started under the id of a live one stops, with an error that says
 // so, and the live one leads on.
-func duplicateID(w *world) {
-	w.brisk()
-	older := w.leading("a")
-	held := w.seat()
-	newer := w.process("a")
-	result := newer.works(w.Context(), func(ctx context.Context, _ *elector.Leadership) error {
+func duplicateID(tc *cluster) {
+	tc.brisk()
+	older := tc.leading("a")
+	held := tc.leader()
+	newer := tc.process("a")
+	result := newer.works(tc.Context(), func(ctx context.Context, _ *elector.Leadership) error {
 		<-ctx.Done()
 		return nil
 	})
-	err := within(w, patience, result, "Run")
-	require.ErrorIs(w, err, fdbelection.ErrDuplicateID)
-	require.ErrorContains(w, err, held.Identity.String())
-	require.False(w, newer.believes())
-	require.True(w, older.believes())
-	require.Equal(w, held.Token(), w.seat().Token())
-	require.Len(w, w.candidates(), 1)
-	events := read(w, func(tr kv.ReadTransaction) ([]election.Event, error) { return w.election.History(tr, 1) })
-	require.Equal(w, election.EventDuplicate, events[0].Kind)
-	require.Equal(w, held.Identity, events[0].From)
+	err := within(tc, patience, result, "Run")
+	require.ErrorIs(tc, err, fdbelection.ErrDuplicateID)
+	require.ErrorContains(tc, err, held.Identity.String())
+	require.False(tc, newer.Leading())
+	require.True(tc, older.Leading())
+	require.Equal(tc, held.Token(), tc.leader().Token())
+	require.Len(tc, tc.candidates(), 1)
+	events := read(tc, func(tr kv.ReadTransaction) ([]election.Event, error) { return tc.election.History(tr, 1) })
+	require.Equal(tc, election.EventDuplicate, events[0].Kind)
+	require.Equal(tc, held.Identity, events[0].From)
 }
 
 // A process that was cut off has lost its id to the one that was started in its place:
 // it stops when it is back, and the new one leads on.
-func replacedWhileCutOff(w *world) {
-	w.withLease(short)
-	db := &severed{Database: w.handle()}
-	older := w.process("a", on(db))
-	result := older.works(w.Context(), func(ctx context.Context, _ *elector.Leadership) error {
+func replacedWhileCutOff(tc *cluster) {
+	tc.withLease(short)
+	db := &severed{Database: tc.handle()}
+	older := tc.process("a", on(db))
+	result := older.works(tc.Context(), func(ctx context.Context, _ *elector.Leadership) error {
 		<-ctx.Done()
 		return nil
 	})
 	older.leads(patience)
-	held := w.seat()
+	held := tc.leader()
 	db.cut.Store(true)
-	newer := w.begin("a")
-	require.Greater(w, newer.leads(patience), held.Term)
-	seat := w.seat()
-	require.Equal(w, "a", seat.ID)
-	require.NotEqual(w, held.Incarnation, seat.Incarnation)
+	newer := tc.begin("a")
+	require.Greater(tc, newer.leads(patience), held.Term)
+	leader := tc.leader()
+	require.Equal(tc, "a", leader.ID)
+	require.NotEqual(tc, held.Incarnation, leader.Incarnation)
 	db.cut.Store(false)
-	require.ErrorIs(w, within(w, patience, result, "Run"), fdbelection.ErrDuplicateID)
-	require.False(w, older.believes())
-	require.Len(w, w.candidates(), 1)
+	require.ErrorIs(tc, within(tc, patience, result, "Run"), fdbelection.ErrDuplicateID)
+	require.False(tc, older.Leading())
+	require.Len(tc, tc.candidates(), 1)
 }

@@ -17,50 +17,50 @@ var memberTests = []test{
 }
 
 // The leader evicts who has been silent for the candidate timeout, and nobody else.
-func deadIsEvicted(w *world) {
-	w.brisk()
-	w.leading("leader")
-	w.following("alive")
-	dead := w.following("dead")
+func deadIsEvicted(tc *cluster) {
+	tc.brisk()
+	tc.leading("leader")
+	tc.following("alive")
+	dead := tc.following("dead")
 	dead.Abandon()
-	last := w.candidates()["dead"]
-	w.until("it is evicted", func() bool { return w.candidates()["dead"].ID == "" })
+	last := tc.candidates()["dead"]
+	tc.until("it is evicted", func() bool { return tc.candidates()["dead"].ID == "" })
 	silent := time.Since(last.LastHeartbeat)
-	require.GreaterOrEqual(w, silent, silence-slack)
-	w.Logf("silent for %v", silent)
-	left := w.candidates()
-	require.Contains(w, left, "leader")
-	require.Contains(w, left, "alive")
+	require.GreaterOrEqual(tc, silent, silence-slack)
+	tc.Logf("silent for %v", silent)
+	left := tc.candidates()
+	require.Contains(tc, left, "leader")
+	require.Contains(tc, left, "alive")
 }
 
 // Who was evicted by mistake is listed again, as the same incarnation.
-func evictedRegistersAgain(w *world) {
-	w.brisk()
-	w.leading("leader")
-	f := w.following("follower")
-	before := w.candidates()["follower"]
-	w.transact(func(tr kv.Transaction) error {
-		c, err := w.election.GetCandidate(tr, "follower")
+func evictedRegistersAgain(tc *cluster) {
+	tc.brisk()
+	tc.leading("leader")
+	f := tc.following("follower")
+	before := tc.candidates()["follower"]
+	tc.transact(func(tr kv.Transaction) error {
+		c, err := tc.election.GetCandidate(tr, "follower")
 		if err == nil {
-			_, err = w.election.EvictUnchanged(tr, []election.Candidate{c})
+			_, err = tc.election.EvictUnchanged(tr, []election.Candidate{c})
 		}
 		return err
 	})
 	var again election.Candidate
-	w.until("it is listed again", func() bool {
-		again = w.candidates()["follower"]
+	tc.until("it is listed again", func() bool {
+		again = tc.candidates()["follower"]
 		return again.ID != "" && again.Versionstamp != before.Versionstamp
 	})
-	require.Equal(w, before.Identity, again.Identity)
-	require.Equal(w, elector.StateFollower, f.State())
+	require.Equal(tc, before.Identity, again.Identity)
+	require.Equal(tc, elector.StateFollower, f.State())
 }
 
 // A leader that becomes an observer gives up its seat and stays listed.
-func roleChange(w *world) {
-	a := w.leading("a")
-	b := w.following("b")
-	require.NoError(w, a.SetRole(election.Observer))
-	require.Equal(w, uint64(2), b.leads(promptly))
+func roleChange(tc *cluster) {
+	a := tc.leading("a")
+	b := tc.following("b")
+	require.NoError(tc, a.SetRole(election.Observer))
+	require.Equal(tc, uint64(2), b.leads(promptly))
 	a.enters(elector.StateObserver, patience)
-	w.until("its record says so", func() bool { return w.candidates()["a"].Role == election.Observer })
+	tc.until("its record says so", func() bool { return tc.candidates()["a"].Role == election.Observer })
 }

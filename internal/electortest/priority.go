@@ -22,11 +22,11 @@ var priorityTests = []test{
 
 // The leader is told by its watch that a higher priority has come. Its work ends,
 // and only then does the other lead.
-func gracefulPreemption(w *world) {
+func gracefulPreemption(tc *cluster) {
 	asked, release := make(chan struct{}, 1), make(chan struct{})
 	var working, overlap atomic.Bool
-	low := w.process("low")
-	low.works(w.Context(), func(ctx context.Context, _ *elector.Leadership) error {
+	low := tc.process("low")
+	low.works(tc.Context(), func(ctx context.Context, _ *elector.Leadership) error {
 		working.Store(true)
 		defer working.Store(false)
 		<-ctx.Done()
@@ -35,67 +35,67 @@ func gracefulPreemption(w *world) {
 		return nil
 	})
 	low.leads(patience)
-	high := w.begin("high", priority(1), whenElected(func() { overlap.Store(working.Load()) }))
-	within(w, promptly, asked, "the end of the context")
+	high := tc.begin("high", priority(1), whenElected(func() { overlap.Store(working.Load()) }))
+	within(tc, promptly, asked, "the end of the context")
 	high.doesNotLead(quiet)
-	require.Equal(w, "low", w.seat().ID)
+	require.Equal(tc, "low", tc.leader().ID)
 	close(release)
-	require.Equal(w, uint64(2), high.leads(promptly))
-	require.False(w, overlap.Load())
-	require.Equal(w, election.AcquirePreemption, w.seat().AcquireReason)
+	require.Equal(tc, uint64(2), high.leads(promptly))
+	require.False(tc, overlap.Load())
+	require.Equal(tc, election.AcquirePreemption, tc.leader().AcquireReason)
 	low.enters(elector.StateFollower, patience)
 }
 
-func setPriority(w *world) {
-	a := w.leading("a", priority(3))
-	b := w.following("b", priority(2))
+func setPriority(tc *cluster) {
+	a := tc.leading("a", priority(3))
+	b := tc.following("b", priority(2))
 	b.SetPriority(4)
-	require.Equal(w, uint64(2), b.leads(promptly))
-	require.EqualValues(w, 4, w.seat().Priority)
+	require.Equal(tc, uint64(2), b.leads(promptly))
+	require.EqualValues(tc, 4, tc.leader().Priority)
 	a.enters(elector.StateFollower, patience)
-	require.EqualValues(w, 4, w.candidates()["b"].Priority)
+	require.EqualValues(tc, 4, tc.candidates()["b"].Priority)
 }
 
 // Only a strictly higher priority preempts: an equal one waits for an open seat.
-func equalPriority(w *world) {
-	w.brisk()
-	a := w.leading("a", priority(1))
-	b := w.following("b", priority(1))
-	w.beats("a", "b")
-	require.Equal(w, election.NoRequest, w.intent().Kind, "nobody asked for the seat")
-	require.True(w, a.believes())
-	require.Equal(w, uint64(1), w.seat().Term)
+func equalPriority(tc *cluster) {
+	tc.brisk()
+	a := tc.leading("a", priority(1))
+	b := tc.following("b", priority(1))
+	tc.heartbeats("a", "b")
+	require.Equal(tc, election.NoRequest, tc.request().Kind, "nobody asked for the seat")
+	require.True(tc, a.Leading())
+	require.Equal(tc, uint64(1), tc.leader().Term)
 	a.stop()
-	require.Equal(w, uint64(2), b.leads(patience))
+	require.Equal(tc, uint64(2), b.leads(patience))
 }
 
 // A challenger whose priority becomes equal takes its challenge back with that
 // heartbeat, and the leader works on.
-func equalChallenger(w *world) {
-	w.brisk()
-	a := w.leading("a", priority(1))
+func equalChallenger(tc *cluster) {
+	tc.brisk()
+	a := tc.leading("a", priority(1))
 	equal := election.Registration{Identity: election.Identity{ID: "b", Incarnation: uuid.New()}, Priority: 1}
 	higher := equal
 	higher.Priority = 2
 	cycle := func(tr kv.Transaction, me election.Registration, want election.Action) error {
 		now := time.Now()
-		result, err := w.election.RunElectionCycle(tr, me, now, election.WithObservation(election.Observation{}, now))
+		result, err := tc.election.RunElectionCycle(tr, me, now, election.WithObservation(election.Observation{}, now))
 		if err == nil {
-			require.Equal(w, want, result.Action)
+			require.Equal(tc, want, result.Action)
 		}
 		return err
 	}
-	w.transact(func(tr kv.Transaction) error { return w.election.RegisterCandidate(tr, equal, time.Now()) })
-	w.transact(func(tr kv.Transaction) error { return cycle(tr, equal, election.Followed) })
-	w.transact(func(tr kv.Transaction) error {
+	tc.transact(func(tr kv.Transaction) error { return tc.election.RegisterCandidate(tr, equal, time.Now()) })
+	tc.transact(func(tr kv.Transaction) error { return cycle(tr, equal, election.Followed) })
+	tc.transact(func(tr kv.Transaction) error {
 		if err := cycle(tr, higher, election.RequestedPreemption); err != nil {
 			return err
 		}
-		return w.election.HeartbeatCandidate(tr, equal, time.Now())
+		return tc.election.HeartbeatCandidate(tr, equal, time.Now())
 	})
-	require.Equal(w, election.NoRequest, w.intent().Kind)
-	w.beats("a")
-	require.True(w, a.believes())
-	require.Equal(w, uint64(1), w.seat().Term)
-	require.Equal(w, []elector.State{elector.StateCandidate, elector.StateLeader}, a.history())
+	require.Equal(tc, election.NoRequest, tc.request().Kind)
+	tc.heartbeats("a")
+	require.True(tc, a.Leading())
+	require.Equal(tc, uint64(1), tc.leader().Term)
+	require.Equal(tc, []elector.State{elector.StateCandidate, elector.StateLeader}, a.history())
 }

@@ -15,9 +15,9 @@ import (
 // process is an elector on a handle of its own, with what it has told of itself.
 type process struct {
 	*elector.Elector
-	w     *world
-	id    string
-	moves chan elector.Transition // each change of state
+	tc          *cluster
+	id          string
+	transitions chan elector.Transition // each change of state
 
 	mu     sync.Mutex
 	states []elector.State
@@ -37,7 +37,9 @@ func observer(s *settings) { s.Role = election.Observer }
 
 func mustExist(s *settings) { s.MustExist = true }
 
-func tags(tags map[string]string) setting { return func(s *settings) { s.Metadata = tags } }
+func withMetadata(withMetadata map[string]string) setting {
+	return func(s *settings) { s.Metadata = withMetadata }
+}
 
 func on(db kv.Database) setting { return func(s *settings) { s.db = db } }
 
@@ -49,21 +51,21 @@ func whenElected(call func()) setting {
 }
 
 // process makes an elector that has not started. It ends with the test.
-func (w *world) process(id string, with ...setting) *process {
-	w.Helper()
-	p := &process{w: w, id: id, moves: make(chan elector.Transition, 1000)}
-	s := settings{Options: elector.Options{NodeID: id, Config: w.config, DrainLimit: patience}}
-	s.Callbacks.OnTransition = p.moved
+func (tc *cluster) process(id string, with ...setting) *process {
+	tc.Helper()
+	p := &process{tc: tc, id: id, transitions: make(chan elector.Transition, 1000)}
+	s := settings{Options: elector.Options{NodeID: id, Config: tc.config, DrainLimit: patience}}
+	s.Callbacks.OnTransition = p.record
 	for _, set := range with {
 		set(&s)
 	}
 	if s.db == nil {
-		s.db = w.handle()
+		s.db = tc.handle()
 	}
 	var err error
-	p.Elector, err = elector.New(s.db, w.election, s.Options)
-	require.NoError(w, err)
-	w.Cleanup(func() {
+	p.Elector, err = elector.New(s.db, tc.election, s.Options)
+	require.NoError(tc, err)
+	tc.Cleanup(func() {
 		p.Abandon()
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -72,45 +74,45 @@ func (w *world) process(id string, with ...setting) *process {
 	return p
 }
 
-func (p *process) moved(_ context.Context, t elector.Transition) {
+func (p *process) record(_ context.Context, t elector.Transition) {
 	p.mu.Lock()
 	p.states = append(p.states, t.To)
 	p.mu.Unlock()
-	p.w.Logf("%8s %s: %s to %s in term %d (%s)",
-		time.Since(p.w.start).Round(time.Millisecond), p.id, t.From, t.To, t.Term, t.Reason)
-	p.moves <- t
+	p.tc.Logf("%8s %s: %s to %s in term %d (%s)",
+		time.Since(p.tc.start).Round(time.Millisecond), p.id, t.From, t.To, t.Term, t.Reason)
+	p.transitions <- t
 }
 
 // begin starts a process in the background.
-func (w *world) begin(id string, with ...setting) *process {
-	w.Helper()
-	p := w.process(id, with...)
-	require.NoError(w, p.Start(w.Context()))
+func (tc *cluster) begin(id string, with ...setting) *process {
+	tc.Helper()
+	p := tc.process(id, with...)
+	require.NoError(tc, p.Start(tc.Context()))
 	return p
 }
 
 // leading starts a process and waits until it leads.
-func (w *world) leading(id string, with ...setting) *process {
-	w.Helper()
-	p := w.begin(id, with...)
+func (tc *cluster) leading(id string, with ...setting) *process {
+	tc.Helper()
+	p := tc.begin(id, with...)
 	p.leads(patience)
 	return p
 }
 
 // following starts a process and waits until it follows.
-func (w *world) following(id string, with ...setting) *process {
-	w.Helper()
-	p := w.begin(id, with...)
+func (tc *cluster) following(id string, with ...setting) *process {
+	tc.Helper()
+	p := tc.begin(id, with...)
 	p.enters(elector.StateFollower, patience)
 	return p
 }
 
 // enters waits until the process enters a state, and returns how.
 func (p *process) enters(state elector.State, limit time.Duration) elector.Transition {
-	p.w.Helper()
+	p.tc.Helper()
 	deadline := time.Now().Add(limit)
 	for {
-		t := within(p.w, time.Until(deadline), p.moves, p.id+" becomes "+state.String())
+		t := within(p.tc, time.Until(deadline), p.transitions, p.id+" becomes "+state.String())
 		if t.To == state {
 			return t
 		}
@@ -119,19 +121,16 @@ func (p *process) enters(state elector.State, limit time.Duration) elector.Trans
 
 // leads waits until the process leads, and returns its term.
 func (p *process) leads(limit time.Duration) uint64 {
-	p.w.Helper()
+	p.tc.Helper()
 	return p.enters(elector.StateLeader, limit).Term
 }
 
-// believes reports whether the process takes itself for the leader.
-func (p *process) believes() bool { return p.IsLeader(context.Background()) == nil }
-
 // demoted waits until a process that leads does so no longer.
 func (p *process) demoted(limit time.Duration) {
-	p.w.Helper()
+	p.tc.Helper()
 	deadline := time.Now().Add(limit)
 	for {
-		t := within(p.w, time.Until(deadline), p.moves, p.id+" is demoted")
+		t := within(p.tc, time.Until(deadline), p.transitions, p.id+" is demoted")
 		if t.To != elector.StateLeader && t.To != elector.StateJeopardy {
 			return
 		}
@@ -147,19 +146,19 @@ func (p *process) history() []elector.State {
 
 // stop stops a process in order.
 func (p *process) stop() {
-	p.w.Helper()
-	require.NoError(p.w, p.Stop(p.w.patient()))
+	p.tc.Helper()
+	require.NoError(p.tc, p.Stop(p.tc.patient()))
 }
 
 // doesNotLead looks on for a while, in which the process may not be elected.
 func (p *process) doesNotLead(d time.Duration) {
-	p.w.Helper()
+	p.tc.Helper()
 	timeout := time.NewTimer(d)
 	defer timeout.Stop()
 	for {
 		select {
-		case t := <-p.moves:
-			require.NotEqual(p.w, elector.StateLeader, t.To, p.id)
+		case t := <-p.transitions:
+			require.NotEqual(p.tc, elector.StateLeader, t.To, p.id)
 		case <-timeout.C:
 			return
 		}
@@ -175,8 +174,8 @@ func (p *process) works(ctx context.Context, work func(ctx context.Context, lead
 
 // campaigns waits until the process leads.
 func (p *process) campaigns() *elector.Leadership {
-	p.w.Helper()
-	lead, err := p.Campaign(p.w.patient())
-	require.NoError(p.w, err)
+	p.tc.Helper()
+	lead, err := p.Campaign(p.tc.patient())
+	require.NoError(p.tc, err)
 	return lead
 }

@@ -14,37 +14,37 @@ var requestTests = []test{
 }
 
 // requestResign asks the leader of a term to step down.
-func (w *world) requestResign(term uint64) {
-	w.Helper()
+func (tc *cluster) requestResign(term uint64) {
+	tc.Helper()
 	nonce := uuid.New()
-	w.transact(func(tr kv.Transaction) error { return w.election.RequestResign(tr, term, nonce) })
+	tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, term, nonce) })
 }
 
 // The leader is told by its watch, and lets the other go first, although it is of
 // the higher rank itself.
-func resignOnRequest(w *world) {
-	a := w.leading("a")
-	b := w.following("b")
-	w.requestResign(1)
-	require.Equal(w, uint64(2), b.leads(promptly))
-	require.False(w, a.believes())
-	require.Equal(w, "b", w.seat().ID)
-	require.Contains(w, w.candidates(), "a")
+func resignOnRequest(tc *cluster) {
+	a := tc.leading("a")
+	b := tc.following("b")
+	tc.requestResign(1)
+	require.Equal(tc, uint64(2), b.leads(promptly))
+	require.False(tc, a.Leading())
+	require.Equal(tc, "b", tc.leader().ID)
+	require.Contains(tc, tc.candidates(), "a")
 }
 
 // The seat goes to the one that was named, past another of a higher rank, in a
 // tenure by which the author of the request knows that it was done.
-func transferOnRequest(w *world) {
-	a := w.leading("a")
-	w.following("b")
-	c := w.following("c")
+func transferOnRequest(tc *cluster) {
+	a := tc.leading("a")
+	tc.following("b")
+	c := tc.following("c")
 	nonce := uuid.New()
-	w.transact(func(tr kv.Transaction) error { return w.election.RequestTransfer(tr, 1, "c", nonce) })
-	require.Equal(w, uint64(2), c.leads(promptly))
-	seat := w.seat()
-	require.Equal(w, "c", seat.ID)
-	require.Equal(w, nonce, seat.Nonce)
-	require.Equal(w, election.AcquireTransfer, seat.AcquireReason)
-	require.True(w, seat.Accepted)
-	require.False(w, a.believes())
+	tc.transact(func(tr kv.Transaction) error { return tc.election.RequestTransfer(tr, 1, "c", nonce) })
+	require.Equal(tc, uint64(2), c.leads(promptly))
+	leader := tc.leader()
+	require.Equal(tc, "c", leader.ID)
+	require.Equal(tc, nonce, leader.Nonce)
+	require.Equal(tc, election.AcquireTransfer, leader.AcquireReason)
+	require.True(tc, leader.Accepted)
+	require.False(tc, a.Leading())
 }

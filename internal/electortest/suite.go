@@ -28,14 +28,14 @@ func Run(t *testing.T, engine Engine) {
 	for _, test := range tests {
 		t.Run(engine.Name+"/"+test.name, func(t *testing.T) {
 			t.Parallel()
-			test.run(newWorld(t, engine))
+			test.run(newCluster(t, engine))
 		})
 	}
 }
 
 type test struct {
 	name string
-	run  func(w *world)
+	run  func(tc *cluster)
 }
 
 var tests = slices.Concat(

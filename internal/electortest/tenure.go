@@ -24,124 +24,124 @@ var tenureTests = []test{
 
 // The first elector makes the election, is listed, and leads at once; when it
 // stops, nothing of it is left but the vacant seat.
-func firstClaim(w *world) {
-	a := w.begin("a")
-	require.Equal(w, uint64(1), a.leads(patience))
-	require.True(w, a.believes())
-	require.Equal(w, elector.StateLeader, a.State())
-	require.Equal(w, "a", a.LeaderID())
-	seat := w.seat()
-	require.Equal(w, "a", seat.ID)
-	require.Equal(w, uint64(1), seat.Term)
-	require.Equal(w, election.AcquireVacancy, seat.AcquireReason)
-	require.Equal(w, long, seat.LeaseDuration)
-	require.Equal(w, seat.Identity, w.candidates()["a"].Identity)
+func firstClaim(tc *cluster) {
+	a := tc.begin("a")
+	require.Equal(tc, uint64(1), a.leads(patience))
+	require.True(tc, a.Leading())
+	require.Equal(tc, elector.StateLeader, a.State())
+	require.Equal(tc, "a", a.LeaderID())
+	leader := tc.leader()
+	require.Equal(tc, "a", leader.ID)
+	require.Equal(tc, uint64(1), leader.Term)
+	require.Equal(tc, election.AcquireVacancy, leader.AcquireReason)
+	require.Equal(tc, long, leader.LeaseDuration)
+	require.Equal(tc, leader.Identity, tc.candidates()["a"].Identity)
 
 	a.stop()
-	require.ErrorIs(w, a.IsLeader(w.Context()), fdbelection.ErrNotLeader)
-	require.True(w, w.seat().Vacant())
-	require.Empty(w, w.candidates())
-	require.Equal(w, []elector.State{
+	require.ErrorIs(tc, a.IsLeader(tc.Context()), fdbelection.ErrNotLeader)
+	require.True(tc, tc.leader().Vacant())
+	require.Empty(tc, tc.candidates())
+	require.Equal(tc, []elector.State{
 		elector.StateCandidate, elector.StateLeader, elector.StateCandidate, elector.StateStopped,
 	}, a.history())
 }
 
-func followerKnowsTheLeader(w *world) {
-	w.leading("a", tags(map[string]string{"address": "a:80"}))
-	b := w.following("b")
-	require.ErrorIs(w, b.IsLeader(w.Context()), fdbelection.ErrNotLeader)
-	w.until("the metadata of the leader", func() bool {
+func followerKnowsTheLeader(tc *cluster) {
+	tc.leading("a", withMetadata(map[string]string{"address": "a:80"}))
+	b := tc.following("b")
+	require.ErrorIs(tc, b.IsLeader(tc.Context()), fdbelection.ErrNotLeader)
+	tc.until("the metadata of the leader", func() bool {
 		leader, ok := b.Leader()
 		return ok && leader.ID == "a" && leader.Term == 1 && leader.Metadata["address"] == "a:80"
 	})
-	require.Equal(w, uint64(1), b.Term())
-	require.Equal(w, election.Voter, w.candidates()["b"].Role)
+	require.Equal(tc, uint64(1), b.Term())
+	require.Equal(tc, election.Voter, tc.candidates()["b"].Role)
 }
 
 // The successor learns of a vacancy from its watch, long before the lease would
 // be over, and before it would look of itself.
-func handOverOnStop(w *world) {
-	a := w.leading("a")
-	b := w.following("b")
+func handOverOnStop(tc *cluster) {
+	a := tc.leading("a")
+	b := tc.following("b")
 	begin := time.Now()
 	a.stop()
-	require.Equal(w, uint64(2), b.leads(promptly))
-	w.Logf("from Stop to elected: %v", time.Since(begin))
-	require.False(w, a.believes())
-	require.Equal(w, election.AcquireVacancy, w.seat().AcquireReason)
+	require.Equal(tc, uint64(2), b.leads(promptly))
+	tc.Logf("from Stop to elected: %v", time.Since(begin))
+	require.False(tc, a.Leading())
+	require.Equal(tc, election.AcquireVacancy, tc.leader().AcquireReason)
 }
 
 // The seat goes from one handle to the other and back: each sees what the other
 // writes, and is woken by it.
-func twoHandles(w *world) {
-	one, other := w.handle(), w.handle()
-	a := w.leading("a", on(one))
-	b := w.following("b", on(other))
-	require.Equal(w, "a", b.LeaderID())
+func twoHandles(tc *cluster) {
+	one, other := tc.handle(), tc.handle()
+	a := tc.leading("a", on(one))
+	b := tc.following("b", on(other))
+	require.Equal(tc, "a", b.LeaderID())
 	a.stop()
-	require.Equal(w, uint64(2), b.leads(promptly))
-	require.NoError(w, a.Start(w.Context()))
+	require.Equal(tc, uint64(2), b.leads(promptly))
+	require.NoError(tc, a.Start(tc.Context()))
 	a.enters(elector.StateFollower, patience)
-	require.Equal(w, "b", a.LeaderID())
+	require.Equal(tc, "b", a.LeaderID())
 	b.stop()
-	require.Equal(w, uint64(3), a.leads(promptly))
+	require.Equal(tc, uint64(3), a.leads(promptly))
 }
 
 // Two processes see the seat vacant and claim it, each before the other's commit.
-func twoClaims(w *world) {
-	w.leading("a").stop() // the first claim of all depends on more
+func twoClaims(tc *cluster) {
+	tc.leading("a").stop() // the first claim of all depends on more
 	claim := func(id string) kv.OwnedTransaction {
 		me := election.Registration{Identity: election.Identity{ID: id, Incarnation: uuid.New()}}
-		w.transact(func(tr kv.Transaction) error { return w.election.RegisterCandidate(tr, me, time.Now()) })
-		tr, err := w.handle().CreateTransaction(w.Context())
-		require.NoError(w, err)
-		w.Cleanup(tr.Cancel)
+		tc.transact(func(tr kv.Transaction) error { return tc.election.RegisterCandidate(tr, me, time.Now()) })
+		tr, err := tc.handle().CreateTransaction(tc.Context())
+		require.NoError(tc, err)
+		tc.Cleanup(tr.Cancel)
 		now := time.Now()
-		result, err := w.election.RunElectionCycle(tr, me, now, election.WithObservation(election.Observation{}, now))
-		require.NoError(w, err)
-		require.Equal(w, election.Claimed, result.Action)
+		result, err := tc.election.RunElectionCycle(tr, me, now, election.WithObservation(election.Observation{}, now))
+		require.NoError(tc, err)
+		require.Equal(tc, election.Claimed, result.Action)
 		return tr
 	}
 	first, second := claim("first"), claim("second")
-	require.NoError(w, first.Commit())
-	require.Equal(w, kv.CodeNotCommitted, kv.CodeOf(second.Commit()))
-	require.Equal(w, "first", w.seat().ID)
+	require.NoError(tc, first.Commit())
+	require.Equal(tc, kv.CodeNotCommitted, kv.CodeOf(second.Commit()))
+	require.Equal(tc, "first", tc.leader().ID)
 }
 
 // All start at once. One of them leads, in the first term, and all the others
 // follow it.
-func manyContenders(w *world) {
+func manyContenders(tc *cluster) {
 	const contenders = 20
 	var elected atomic.Int64
 	all := make([]*process, contenders)
 	for i := range all {
-		all[i] = w.process(string(rune('a'+i)), whenElected(func() { elected.Add(1) }))
+		all[i] = tc.process(string(rune('a'+i)), whenElected(func() { elected.Add(1) }))
 	}
 	for _, p := range all {
-		require.NoError(w, p.Start(w.Context()))
+		require.NoError(tc, p.Start(tc.Context()))
 	}
 	var leader *process
 	for _, p := range all {
 		if p.settles() == elector.StateLeader {
-			require.Nil(w, leader, "there is a second leader")
+			require.Nil(tc, leader, "there is a second leader")
 			leader = p
 		}
 	}
-	require.NotNil(w, leader)
+	require.NotNil(tc, leader)
 	for _, p := range all {
-		require.Equal(w, leader.id, p.LeaderID())
-		require.Equal(w, p == leader, p.believes())
+		require.Equal(tc, leader.id, p.LeaderID())
+		require.Equal(tc, p == leader, p.Leading())
 	}
-	require.EqualValues(w, 1, elected.Load())
-	require.Equal(w, uint64(1), w.seat().Term)
-	require.Len(w, w.candidates(), contenders)
+	require.EqualValues(tc, 1, elected.Load())
+	require.Equal(tc, uint64(1), tc.leader().Term)
+	require.Len(tc, tc.candidates(), contenders)
 }
 
 // settles waits until the process leads or follows.
 func (p *process) settles() elector.State {
-	p.w.Helper()
+	p.tc.Helper()
 	for {
-		t := within(p.w, patience, p.moves, p.id+" leads or follows")
+		t := within(p.tc, patience, p.transitions, p.id+" leads or follows")
 		if t.To == elector.StateLeader || t.To == elector.StateFollower {
 			return t.To
 		}

@@ -34,7 +34,7 @@ const (
 )
 
 // world is one election on one database.
-type world struct {
+type cluster struct {
 	*testing.T
 	db       kv.Database // the operator's handle
 	handle   func() kv.Database
@@ -53,111 +53,111 @@ func eager(lease time.Duration) fdbelection.Config {
 
 // newWorld opens the database. The election is of the long lease, and made by the
 // first elector.
-func newWorld(t *testing.T, engine Engine) *world {
+func newCluster(t *testing.T, engine Engine) *cluster {
 	t.Helper()
 	space := subspace.FromBytes(engine.Prefix).Sub("electortest", uuid.NewString())
 	handle := engine.Open(t)
-	w := &world{
+	tc := &cluster{
 		T: t, db: handle(), handle: handle, election: election.New(space),
 		config: eager(long), start: time.Now(),
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		require.NoError(t, w.db.Transact(ctx, func(tr kv.Transaction) error {
+		require.NoError(t, tc.db.Transact(ctx, func(tr kv.Transaction) error {
 			begin, end := space.Range()
 			tr.ClearRange(begin, end)
 			return nil
 		}))
 	})
-	return w
+	return tc
 }
 
 // withLease has the election made with another lease.
-func (w *world) withLease(lease time.Duration) *world {
-	w.config = eager(lease)
-	return w
+func (tc *cluster) withLease(lease time.Duration) *cluster {
+	tc.config = eager(lease)
+	return tc
 }
 
 // brisk has everybody write often, in an election of the long lease: a busy machine
 // ends no tenure.
-func (w *world) brisk() *world {
-	w.config.HeartbeatInterval, w.config.CandidateTimeout = silence/4, silence
-	return w
+func (tc *cluster) brisk() *cluster {
+	tc.config.HeartbeatInterval, tc.config.CandidateTimeout = silence/4, silence
+	return tc
 }
 
 // initialized makes the election, as an operator would.
-func (w *world) initialized() *world {
-	w.Helper()
-	w.transact(func(tr kv.Transaction) error {
-		_, err := w.election.InitializeWithConfig(tr, w.config)
+func (tc *cluster) initialized() *cluster {
+	tc.Helper()
+	tc.transact(func(tr kv.Transaction) error {
+		_, err := tc.election.InitializeWithConfig(tr, tc.config)
 		return err
 	})
-	return w
+	return tc
 }
 
 // patient returns a context that ends with the patience of the test.
-func (w *world) patient() context.Context {
-	ctx, cancel := context.WithTimeout(w.Context(), patience)
-	w.Cleanup(cancel)
+func (tc *cluster) patient() context.Context {
+	ctx, cancel := context.WithTimeout(tc.Context(), patience)
+	tc.Cleanup(cancel)
 	return ctx
 }
 
 // transact commits something as an operator would.
-func (w *world) transact(fn func(tr kv.Transaction) error) {
-	w.Helper()
-	require.NoError(w, w.db.Transact(w.patient(), fn))
+func (tc *cluster) transact(fn func(tr kv.Transaction) error) {
+	tc.Helper()
+	require.NoError(tc, tc.db.Transact(tc.patient(), fn))
 }
 
 // read reads a part of the election.
-func read[T any](w *world, fn func(tr kv.ReadTransaction) (T, error)) T {
-	w.Helper()
-	value, err := kv.ReadTransact(w.patient(), w.db, fn)
-	require.NoError(w, err)
+func read[T any](tc *cluster, fn func(tr kv.ReadTransaction) (T, error)) T {
+	tc.Helper()
+	value, err := kv.ReadTransact(tc.patient(), tc.db, fn)
+	require.NoError(tc, err)
 	return value
 }
 
 // seat reads the leader record.
-func (w *world) seat() election.LeaderRecord {
-	w.Helper()
-	return read(w, w.election.GetLeaderRaw)
+func (tc *cluster) leader() election.LeaderRecord {
+	tc.Helper()
+	return read(tc, tc.election.GetLeaderRaw)
 }
 
 // intent reads what is asked of the leader.
-func (w *world) intent() election.Request {
-	w.Helper()
-	return read(w, w.election.ReadRequest)
+func (tc *cluster) request() election.Request {
+	tc.Helper()
+	return read(tc, tc.election.ReadRequest)
 }
 
 // candidates reads the ids of the candidates, with their records.
-func (w *world) candidates() map[string]election.Candidate {
-	w.Helper()
+func (tc *cluster) candidates() map[string]election.Candidate {
+	tc.Helper()
 	all := make(map[string]election.Candidate)
-	for _, c := range read(w, w.election.ListCandidates) {
+	for _, c := range read(tc, tc.election.ListCandidates) {
 		all[c.ID] = c
 	}
 	return all
 }
 
 // until waits for a state of the records of which no event tells.
-func (w *world) until(what string, as func() bool) {
-	w.Helper()
+func (tc *cluster) until(what string, as func() bool) {
+	tc.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); !as(); <-tick.C {
 		if time.Now().After(deadline) {
-			w.Fatalf("%s: not after %v; the seat is %v", what, patience, w.seat())
+			tc.Fatalf("%s: not after %v; the seat is %v", what, patience, tc.leader())
 		}
 	}
 }
 
 // beats waits until each candidate has written two more heartbeats: by then it
 // has done what it was going to do.
-func (w *world) beats(ids ...string) {
-	w.Helper()
-	before := w.candidates()
-	w.until("two heartbeats", func() bool {
-		now := w.candidates()
+func (tc *cluster) heartbeats(ids ...string) {
+	tc.Helper()
+	before := tc.candidates()
+	tc.until("two heartbeats", func() bool {
+		now := tc.candidates()
 		for _, id := range ids {
 			if now[id].Heartbeats < before[id].Heartbeats+2 {
 				return false
@@ -168,29 +168,29 @@ func (w *world) beats(ids ...string) {
 }
 
 // reconfigure changes the config.
-func (w *world) reconfigure(change func(c *fdbelection.Config)) {
-	w.Helper()
-	w.transact(func(tr kv.Transaction) error {
-		config, err := w.election.ReadConfig(tr)
+func (tc *cluster) reconfigure(change func(c *fdbelection.Config)) {
+	tc.Helper()
+	tc.transact(func(tr kv.Transaction) error {
+		config, err := tc.election.ReadConfig(tr)
 		if err != nil {
 			return err
 		}
 		change(&config)
-		_, err = w.election.WriteConfig(tr, config)
+		_, err = tc.election.WriteConfig(tr, config)
 		return err
 	})
 }
 
 // within returns what a channel gives, in time.
-func within[T any](w *world, limit time.Duration, c <-chan T, what string) T {
-	w.Helper()
+func within[T any](tc *cluster, limit time.Duration, c <-chan T, what string) T {
+	tc.Helper()
 	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	select {
 	case v := <-c:
 		return v
 	case <-timeout.C:
-		w.Fatalf("%s: not within %v", what, limit)
+		tc.Fatalf("%s: not within %v", what, limit)
 		panic("unreachable")
 	}
 }

@@ -34,43 +34,43 @@ func mustExist(_ *process, o *elector.Options) { o.MustExist = true }
 // An elector that finds another config than its own names every difference with
 // both values, once per revision.
 func TestWarningOfAnotherConfig(t *testing.T) {
-	inWorld(t, func(w *world) {
-		wanted := w.config
-		w.config.Expiry, w.config.PreemptionGrace = fdbelection.ExpiryByClock, 0
-		w.config.CandidateTimeout *= 2
-		w.initialize()
+	inCluster(t, func(tc *cluster) {
+		wanted := tc.config
+		tc.config.Expiry, tc.config.PreemptionGrace = fdbelection.ExpiryByClock, 0
+		tc.config.CandidateTimeout *= 2
+		tc.initialize()
 		var log journal
-		p := w.begin("a", given(wanted), logTo(&log, slog.LevelInfo))
+		p := tc.begin("a", given(wanted), logTo(&log, slog.LevelInfo))
 		p.leads()
 		time.Sleep(10 * lease)
 		p.stop()
-		require.NoError(w, p.Start(w.Context()))
+		require.NoError(tc, p.Start(tc.Context()))
 		p.leads()
-		require.Len(w, log.warnings(), 1)
+		require.Len(tc, log.warnings(), 1)
 		for _, part := range []string{
 			"CandidateTimeout is 18s instead of 9s", "PreemptionGrace is 0s instead of 6s",
 			"Expiry is clock instead of observation", "revision=1", "node=a",
 			"clocks of other hosts", "before its work has stopped", "fdbelect config set",
 		} {
-			require.Contains(w, log.warnings()[0], part)
+			require.Contains(tc, log.warnings()[0], part)
 		}
-		require.NotContains(w, log.warnings()[0], "LeaseDuration")
+		require.NotContains(tc, log.warnings()[0], "LeaseDuration")
 
-		w.reconfigure(func(c *fdbelection.Config) { c.PreemptionGrace = time.Second })
+		tc.reconfigure(func(c *fdbelection.Config) { c.PreemptionGrace = time.Second })
 		time.Sleep(lease)
-		require.Len(w, log.warnings(), 2)
-		require.Contains(w, log.warnings()[1], "revision=2")
-		require.Contains(w, log.warnings()[1], "PreemptionGrace is 1s instead of 6s")
-		require.NotContains(w, log.warnings()[1], "before its work has stopped")
+		require.Len(tc, log.warnings(), 2)
+		require.Contains(tc, log.warnings()[1], "revision=2")
+		require.Contains(tc, log.warnings()[1], "PreemptionGrace is 1s instead of 6s")
+		require.NotContains(tc, log.warnings()[1], "before its work has stopped")
 
-		w.reconfigure(func(c *fdbelection.Config) {
+		tc.reconfigure(func(c *fdbelection.Config) {
 			revision, nonce := c.Revision, c.Nonce
 			*c = wanted
 			c.Revision, c.Nonce = revision, nonce
 		})
 		time.Sleep(lease)
-		require.Equal(w, wanted.LeaseDuration, p.ClusterState().Config.LeaseDuration)
-		require.Len(w, log.warnings(), 2, "it is as wanted")
+		require.Equal(tc, wanted.LeaseDuration, p.ClusterState().Config.LeaseDuration)
+		require.Len(tc, log.warnings(), 2, "it is as wanted")
 	})
 }
 
@@ -80,7 +80,7 @@ func TestWarningOfAnotherConfigThanTheDefault(t *testing.T) {
 	for name, test := range map[string]struct {
 		stored fdbelection.Config
 		with   []setting
-		use    func(w *world, p *process)
+		use    func(tc *cluster, p *process)
 		warns  int
 	}{
 		"the default":         {fdbelection.DefaultConfig(), nil, start, 0},
@@ -90,42 +90,42 @@ func TestWarningOfAnotherConfigThanTheDefault(t *testing.T) {
 			fdbelection.ConfigWithLease(lease), []setting{mustExist, given(fdbelection.DefaultConfig())}, start, 1,
 		},
 		"it looks on": {fdbelection.ConfigWithLease(lease), nil, look, 0},
-		"it looks on first": {fdbelection.ConfigWithLease(lease), nil, func(w *world, p *process) {
-			look(w, p)
-			start(w, p)
+		"it looks on first": {fdbelection.ConfigWithLease(lease), nil, func(tc *cluster, p *process) {
+			look(tc, p)
+			start(tc, p)
 		}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
-				w.config = test.stored
-				w.initialize()
+			inCluster(t, func(tc *cluster) {
+				tc.config = test.stored
+				tc.initialize()
 				var log journal
-				p := w.process("a", append([]setting{given(fdbelection.Config{}), logTo(&log, slog.LevelWarn)}, test.with...)...)
-				test.use(w, p)
-				require.Len(w, log.warnings(), test.warns, strings.Join(log.lines(), "\n"))
+				p := tc.process("a", append([]setting{given(fdbelection.Config{}), logTo(&log, slog.LevelWarn)}, test.with...)...)
+				test.use(tc, p)
+				require.Len(tc, log.warnings(), test.warns, strings.Join(log.lines(), "\n"))
 			})
 		})
 	}
 }
 
-func start(w *world, p *process) {
-	require.NoError(w, p.Start(w.Context()))
+func start(tc *cluster, p *process) {
+	require.NoError(tc, p.Start(tc.Context()))
 	p.leads()
 }
 
-func look(w *world, p *process) {
-	ctx, cancel := context.WithCancel(w.Context())
-	w.Cleanup(cancel)
-	within(w, p.Subscribe(ctx), "the seat")
+func look(tc *cluster, p *process) {
+	ctx, cancel := context.WithCancel(tc.Context())
+	tc.Cleanup(cancel)
+	within(tc, p.Subscribe(ctx), "the seat")
 	synctest.Wait()
 }
 
 // The elector that makes the election has nothing to warn of.
 func TestNoWarningOfItsOwnConfig(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inCluster(t, func(tc *cluster) {
 		var log journal
-		p := w.begin("a", logTo(&log, slog.LevelWarn))
+		p := tc.begin("a", logTo(&log, slog.LevelWarn))
 		p.leads()
-		require.Empty(w, log.warnings())
+		require.Empty(tc, log.warnings())
 	})
 }

@@ -69,8 +69,8 @@ func once(wanted func(c *memkv.Call) bool, h hook) (hook, func() bool) {
 
 // commits reports whether a call is a commit of a client that writes a record of
 // the election, or only conflicts with it.
-func (w *world) commits(client string, record string) func(c *memkv.Call) bool {
-	key := w.election.Subspace().Sub(record).Bytes()
+func (tc *cluster) commits(client string, record string) func(c *memkv.Call) bool {
+	key := tc.election.Subspace().Sub(record).Bytes()
 	return func(c *memkv.Call) bool {
 		if c.Kind != memkv.CallCommit || c.Client != client {
 			return false

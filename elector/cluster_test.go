@@ -39,7 +39,7 @@ const (
 const soon = 20 * time.Millisecond
 
 // world is a database with an election in it, in virtual time.
-type world struct {
+type cluster struct {
 	*testing.T
 	db       *memkv.DB
 	election *election.LeaderElection
@@ -74,74 +74,74 @@ func inVirtualTime(t *testing.T, test func(t *testing.T)) {
 }
 
 // inWorld runs a test of electors on one database in virtual time.
-func inWorld(t *testing.T, test func(w *world)) {
+func inCluster(t *testing.T, test func(tc *cluster)) {
 	t.Helper()
 	inVirtualTime(t, func(t *testing.T) {
 		patience := time.AfterFunc(7*24*time.Hour, func() { panic("a week has passed: what the test waits for does not come") })
 		defer patience.Stop()
-		w := &world{
+		tc := &cluster{
 			T: t, election: election.New(subspace.New("test")), start: time.Now(),
 			config: eager(fdbelection.ConfigWithLease(lease)), clients: make(map[string]*memkv.Client),
 		}
-		w.db = memkv.New(memkv.Options{KeepLog: true, Hooks: &memkv.Hooks{
+		tc.db = memkv.New(memkv.Options{KeepLog: true, Hooks: &memkv.Hooks{
 			Before: func(ctx context.Context, c *memkv.Call) error {
-				if hook := w.hook().Before; hook != nil && c.Client != "" {
+				if hook := tc.hook().Before; hook != nil && c.Client != "" {
 					return hook(ctx, c)
 				}
 				return nil
 			},
 			After: func(ctx context.Context, c *memkv.Call) error {
-				if hook := w.hook().After; hook != nil && c.Client != "" {
+				if hook := tc.hook().After; hook != nil && c.Client != "" {
 					return hook(ctx, c)
 				}
 				return nil
 			},
 			Changed: func(watch *memkv.Watch) bool {
-				hook := w.hook().Changed
+				hook := tc.hook().Changed
 				return hook == nil || hook(watch)
 			},
 		}})
-		test(w)
+		test(tc)
 	})
 }
 
-func (w *world) hook() memkv.Hooks {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.hooks
+func (tc *cluster) hook() memkv.Hooks {
+	tc.mu.Lock()
+	defer tc.mu.Unlock()
+	return tc.hooks
 }
 
 type hook = func(ctx context.Context, c *memkv.Call) error
 
 // before puts a fault before the calls of the electors; nil takes it away.
-func (w *world) before(h hook) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.hooks.Before = h
+func (tc *cluster) before(h hook) {
+	tc.mu.Lock()
+	defer tc.mu.Unlock()
+	tc.hooks.Before = h
 }
 
 // after puts a fault after the calls of the electors.
-func (w *world) after(h hook) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.hooks.After = h
+func (tc *cluster) after(h hook) {
+	tc.mu.Lock()
+	defer tc.mu.Unlock()
+	tc.hooks.After = h
 }
 
 // loseWatches has changes tell no watch, or tell them again.
-func (w *world) loseWatches(lose bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.hooks.Changed = func(*memkv.Watch) bool { return !lose }
+func (tc *cluster) loseWatches(lose bool) {
+	tc.mu.Lock()
+	defer tc.mu.Unlock()
+	tc.hooks.Changed = func(*memkv.Watch) bool { return !lose }
 }
 
 // process is an elector, with what it has told of itself.
 type process struct {
 	*elector.Elector
-	w      *world
-	id     string
-	clock  *skewedClock
-	moves  chan elector.Transition // each change of state
-	result chan error              // of Run
+	tc          *cluster
+	id          string
+	clock       *skewedClock
+	transitions chan elector.Transition // each change of state
+	result      chan error              // of Run
 
 	mu     sync.Mutex
 	states []elector.Transition
@@ -158,7 +158,7 @@ func callbacks(set func(c *elector.Callbacks)) setting {
 func observer(_ *process, o *elector.Options) { o.Role = election.Observer }
 
 // silent takes the callback away with which processes tell their states.
-func silent(_ *process, o *elector.Options) { o.Callbacks.OnTransition = nil }
+func withoutTransitions(_ *process, o *elector.Options) { o.Callbacks.OnTransition = nil }
 
 func logTo(out io.Writer, level slog.Level) setting {
 	return func(_ *process, o *elector.Options) {
@@ -167,48 +167,48 @@ func logTo(out io.Writer, level slog.Level) setting {
 }
 
 // process makes an elector that has not started. It is abandoned with the test.
-func (w *world) process(id string, settings ...setting) *process {
-	w.Helper()
+func (tc *cluster) process(id string, settings ...setting) *process {
+	tc.Helper()
 	p := &process{
-		w: w, id: id, clock: newSkewedClock(), moves: make(chan elector.Transition, 10_000), result: make(chan error, 1),
+		tc: tc, id: id, clock: newSkewedClock(), transitions: make(chan elector.Transition, 10_000), result: make(chan error, 1),
 	}
-	opts := elector.Options{NodeID: id, Config: w.config, DrainLimit: drain, Clock: p.clock}
-	opts.Callbacks.OnTransition = p.moved
+	opts := elector.Options{NodeID: id, Config: tc.config, DrainLimit: drain, Clock: p.clock}
+	opts.Callbacks.OnTransition = p.record
 	for _, set := range settings {
 		set(p, &opts)
 	}
 	var err error
-	p.Elector, err = elector.New(w.client(id), w.election, opts)
-	require.NoError(w, err)
-	w.Cleanup(func() {
+	p.Elector, err = elector.New(tc.client(id), tc.election, opts)
+	require.NoError(tc, err)
+	tc.Cleanup(func() {
 		p.Abandon()
 		synctest.Wait()
 	})
 	return p
 }
 
-func (w *world) client(id string) *memkv.Client {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.clients[id] == nil {
-		w.clients[id] = w.db.NewClient(id, memkv.ClientOptions{})
+func (tc *cluster) client(id string) *memkv.Client {
+	tc.mu.Lock()
+	defer tc.mu.Unlock()
+	if tc.clients[id] == nil {
+		tc.clients[id] = tc.db.NewClient(id, memkv.ClientOptions{})
 	}
-	return w.clients[id]
+	return tc.clients[id]
 }
 
-func (p *process) moved(_ context.Context, t elector.Transition) {
+func (p *process) record(_ context.Context, t elector.Transition) {
 	p.mu.Lock()
 	p.states = append(p.states, t)
 	p.mu.Unlock()
-	p.w.Logf("%10s %s: %s to %s in term %d (%s)", time.Since(p.w.start), p.id, t.From, t.To, t.Term, t.Reason)
-	p.moves <- t
+	p.tc.Logf("%10s %s: %s to %s in term %d (%s)", time.Since(p.tc.start), p.id, t.From, t.To, t.Term, t.Reason)
+	p.transitions <- t
 }
 
 // begin starts a process in the background.
-func (w *world) begin(id string, settings ...setting) *process {
-	w.Helper()
-	p := w.process(id, settings...)
-	require.NoError(w, p.Start(w.Context()))
+func (tc *cluster) begin(id string, settings ...setting) *process {
+	tc.Helper()
+	p := tc.process(id, settings...)
+	require.NoError(tc, p.Start(tc.Context()))
 	return p
 }
 
@@ -221,34 +221,34 @@ func (p *process) run(ctx context.Context, work func(ctx context.Context, lead *
 const patience = 20 * lease
 
 // within returns what a channel gives, in time.
-func within[T any](w *world, c <-chan T, what string) T {
-	w.Helper()
+func within[T any](tc *cluster, c <-chan T, what string) T {
+	tc.Helper()
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	select {
 	case v := <-c:
 		return v
 	case <-timeout.C:
-		w.Fatalf("%s: waited for it in vain", what)
+		tc.Fatalf("%s: waited for it in vain", what)
 		panic("unreachable")
 	}
 }
 
 // silence fails the test if anything comes in a time.
-func silence[T any](w *world, c <-chan T, d time.Duration) {
-	w.Helper()
+func noneWithin[T any](tc *cluster, c <-chan T, d time.Duration) {
+	tc.Helper()
 	select {
 	case v := <-c:
-		w.Fatalf("nothing was to be told, but %+v was", v)
+		tc.Fatalf("nothing was to be told, but %+v was", v)
 	case <-time.After(d):
 	}
 }
 
 // enters waits until the process enters a state, and returns how.
 func (p *process) enters(state elector.State) elector.Transition {
-	p.w.Helper()
+	p.tc.Helper()
 	for {
-		if t := within(p.w, p.moves, p.id+" becomes "+state.String()); t.To == state {
+		if t := within(p.tc, p.transitions, p.id+" becomes "+state.String()); t.To == state {
 			return t
 		}
 	}
@@ -256,7 +256,7 @@ func (p *process) enters(state elector.State) elector.Transition {
 
 // leads waits until the process enters leadership.
 func (p *process) leads() elector.Transition {
-	p.w.Helper()
+	p.tc.Helper()
 	for {
 		if t := p.enters(elector.StateLeader); t.From != elector.StateJeopardy {
 			return t
@@ -286,80 +286,77 @@ func (p *process) reasons() (reasons []elector.Reason) {
 
 // stop stops a process in order.
 func (p *process) stop() {
-	p.w.Helper()
-	require.NoError(p.w, p.Stop(p.w.Context()))
+	p.tc.Helper()
+	require.NoError(p.tc, p.Stop(p.tc.Context()))
 }
 
-// believes reports whether the process takes itself for the leader.
-func (p *process) believes() bool { return p.IsLeader(context.Background()) == nil }
-
 // seat reads the leader record.
-func (w *world) seat() election.LeaderRecord {
-	w.Helper()
-	leader, err := kv.ReadTransact(w.Context(), w.db, w.election.GetLeaderRaw)
-	require.NoError(w, err)
+func (tc *cluster) leader() election.LeaderRecord {
+	tc.Helper()
+	leader, err := kv.ReadTransact(tc.Context(), tc.db, tc.election.GetLeaderRaw)
+	require.NoError(tc, err)
 	return leader
 }
 
 // until waits until the seat is as expected.
-func (w *world) until(what string, as func(election.LeaderRecord) bool) election.LeaderRecord {
-	w.Helper()
+func (tc *cluster) until(what string, as func(election.LeaderRecord) bool) election.LeaderRecord {
+	tc.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if l := w.seat(); as(l) {
+		if l := tc.leader(); as(l) {
 			return l
 		}
 	}
-	w.Fatalf("the seat is never %s: %v", what, w.seat())
+	tc.Fatalf("the seat is never %s: %v", what, tc.leader())
 	return election.LeaderRecord{}
 }
 
-func (w *world) candidates() []election.Candidate {
-	w.Helper()
-	all, err := kv.ReadTransact(w.Context(), w.db, w.election.ListCandidates)
-	require.NoError(w, err)
+func (tc *cluster) candidates() []election.Candidate {
+	tc.Helper()
+	all, err := kv.ReadTransact(tc.Context(), tc.db, tc.election.ListCandidates)
+	require.NoError(tc, err)
 	return all
 }
 
 // listed reports whether a candidate has a record.
-func (w *world) listed(id string) bool {
-	w.Helper()
-	return slices.ContainsFunc(w.candidates(), func(c election.Candidate) bool { return c.ID == id })
+func (tc *cluster) listed(id string) bool {
+	tc.Helper()
+	return slices.ContainsFunc(tc.candidates(), func(c election.Candidate) bool { return c.ID == id })
 }
 
-func (w *world) candidate(id string) election.Candidate {
-	w.Helper()
-	c, err := kv.ReadTransact(w.Context(), w.db, func(tr kv.ReadTransaction) (election.Candidate, error) {
-		return w.election.GetCandidate(tr, id)
+func (tc *cluster) candidate(id string) election.Candidate {
+	tc.Helper()
+	c, err := kv.ReadTransact(tc.Context(), tc.db, func(tr kv.ReadTransaction) (election.Candidate, error) {
+		return tc.election.GetCandidate(tr, id)
 	})
-	require.NoError(w, err)
+	require.NoError(tc, err)
 	return c
 }
 
 // transact commits something as an operator would.
-func (w *world) transact(fn func(tr kv.Transaction) error) {
-	w.Helper()
-	require.NoError(w, w.db.Transact(w.Context(), fn))
+func (tc *cluster) transact(fn func(tr kv.Transaction) error) {
+	tc.Helper()
+	require.NoError(tc, tc.db.Transact(tc.Context(), fn))
 }
 
 // initialize makes the election, as an operator would.
-func (w *world) initialize() {
-	w.Helper()
-	w.transact(func(tr kv.Transaction) error {
-		_, err := w.election.InitializeWithConfig(tr, w.config)
+func (tc *cluster) initialize() {
+	tc.Helper()
+	tc.transact(func(tr kv.Transaction) error {
+		_, err := tc.election.InitializeWithConfig(tr, tc.config)
 		return err
 	})
 }
 
 // reconfigure changes the config.
-func (w *world) reconfigure(change func(c *fdbelection.Config)) {
-	w.Helper()
-	w.transact(func(tr kv.Transaction) error {
-		config, err := w.election.ReadConfig(tr)
+func (tc *cluster) reconfigure(change func(c *fdbelection.Config)) {
+	tc.Helper()
+	tc.transact(func(tr kv.Transaction) error {
+		config, err := tc.election.ReadConfig(tr)
 		if err != nil {
 			return err
 		}
 		change(&config)
-		_, err = w.election.WriteConfig(tr, config)
+		_, err = tc.election.WriteConfig(tr, config)
 		return err
 	})
 }
@@ -367,10 +364,10 @@ func (w *world) reconfigure(change func(c *fdbelection.Config)) {
 func nonce(n byte) uuid.UUID { return uuid.UUID{n} }
 
 // transfer asks the leader to hand over, as an operator would.
-func (w *world) transfer(to string) error {
-	w.Helper()
-	term := w.seat().Term
-	return w.db.Transact(w.Context(), func(tr kv.Transaction) error {
-		return w.election.RequestTransfer(tr, term, to, nonce(byte(term)))
+func (tc *cluster) transfer(to string) error {
+	tc.Helper()
+	term := tc.leader().Term
+	return tc.db.Transact(tc.Context(), func(tr kv.Transaction) error {
+		return tc.election.RequestTransfer(tr, term, to, nonce(byte(term)))
 	})
 }

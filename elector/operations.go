@@ -1,0 +1,103 @@
+package elector
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/clock"
+	"github.com/fdbelection/fdbelection/internal/machine"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// farAway is the delay of a timer before the machine has asked for a wake-up.
+const farAway = 365 * 24 * time.Hour
+
+// start runs an operation in a goroutine of its own, which posts the answer. The caller
+// holds s.mu.
+func (s *session) start(op machine.Operation) {
+	switch op.Kind {
+	case machine.ReadLeader, machine.ElectionCycle, machine.WatchTerm: // the candidate is registered
+		s.existing = nil
+	default:
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	s.running[op.ID] = cancel
+	s.group.Add(1)
+	if op.Kind.Watches() {
+		go s.watch(ctx, op)
+	} else {
+		go s.operate(ctx, op)
+	}
+}
+
+// operate runs an operation within its limit.
+func (s *session) operate(ctx context.Context, op machine.Operation) {
+	defer s.group.Done()
+	limited, stop := clock.WithTimeout(ctx, s.clock, op.Limit)
+	defer stop()
+	answer := s.executor.Run(limited, op, s.post)
+	answer.Err = timedOut(limited, answer.Err)
+	s.completed(op, machine.Answered{Op: op.ID, Answer: answer})
+}
+
+// watch arms a watch within the limit and waits until it has fired or failed.
+func (s *session) watch(ctx context.Context, op machine.Operation) {
+	defer s.group.Done()
+	limited, stop := clock.WithTimeout(ctx, s.clock, op.Limit)
+	watch, answer := s.arm(limited, op)
+	stop()
+	if answer.Err != nil {
+		answer.Err = timedOut(limited, answer.Err)
+		s.reportWatch(ctx, op, answer.Err)
+		s.completed(op, machine.Answered{Op: op.ID, Answer: answer})
+		return
+	}
+	defer watch.leave()
+	s.post(machine.Answered{Op: op.ID, Answer: answer})
+	var err error
+	select {
+	case <-watch.watch.Done():
+		err = watch.watch.Err()
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	s.reportWatch(ctx, op, err)
+	s.completed(op, machine.WatchEnded{Op: op.ID, Err: err})
+}
+
+// completed removes an operation and handles its last event.
+func (s *session) completed(op machine.Operation, event machine.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running[op.ID]()
+	delete(s.running, op.ID)
+	s.logOperation(op, event)
+	s.handle(event)
+}
+
+// timedOut returns err with the time limit as its cause if ctx has reached it. It keeps
+// the commit outcome of err.
+func timedOut(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil || !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+		return err
+	}
+	if kv.CodeOf(err) != 0 {
+		return &timeoutError{err}
+	}
+	return context.DeadlineExceeded
+}
+
+// timeoutError is an error of the store that came because the time of the operation was
+// over.
+type timeoutError struct{ error }
+
+func (e *timeoutError) Unwrap() []error { return []error{e.error, context.DeadlineExceeded} }
+
+// reportWatch logs that a watch has failed, unless it was cancelled.
+func (s *session) reportWatch(ctx context.Context, op machine.Operation, err error) {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, fdbelection.ErrNotInitialized) {
+		s.logWatch(op.Kind, err)
+	}
+}
