@@ -19,16 +19,16 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// contender is an elector of a benchmark, with the instants that are measured.
-type contender struct {
+// candidate is an elector of a benchmark. elected gets the time of each election.
+type candidate struct {
 	*elector.Elector
 	elected chan time.Time
 }
 
-// enter has a contender campaign in the background.
-func enter(b *testing.B, db kv.Database, space subspace.Subspace, lease time.Duration) *contender {
+// enter starts a candidate in the background.
+func enter(b *testing.B, db kv.Database, space subspace.Subspace, lease time.Duration) *candidate {
 	b.Helper()
-	c := &contender{elected: make(chan time.Time, 16)}
+	c := &candidate{elected: make(chan time.Time, 16)}
 	config := eager(fdbelection.ConfigWithLease(lease))
 	config.AllowPreemption = false
 	el, err := elector.New(db, election.New(space), elector.Options{
@@ -44,12 +44,12 @@ func enter(b *testing.B, db kv.Database, space subspace.Subspace, lease time.Dur
 	return c
 }
 
-// follows waits until a contender follows a leader, and knows the candidates.
-func follows(b *testing.B, c *contender) {
+// follows waits until a candidate follows a leader and has listed the candidates.
+func follows(b *testing.B, c *candidate) {
 	b.Helper()
 	patience := time.Now().Add(10 * time.Second)
 	for c.State() != elector.StateFollower || len(c.ClusterState().Voters) == 0 {
-		require.True(b, time.Now().Before(patience), "it does not follow: %s", c.State())
+		require.True(b, time.Now().Before(patience), "not a follower: %s", c.State())
 		time.Sleep(100 * time.Microsecond)
 	}
 }
@@ -63,7 +63,7 @@ func reportQuantiles(b *testing.B, unit string, took []time.Duration, per time.D
 	b.ReportMetric(0, "ns/op")
 }
 
-// A clean hand-over: from the call that leaves to the successor's OnElected.
+// BenchmarkHandOver measures a hand-over, from the call of Stop to the successor's OnElected.
 func BenchmarkHandOver(b *testing.B) {
 	db := memkv.New(memkv.Options{})
 	var took []time.Duration
@@ -81,8 +81,8 @@ func BenchmarkHandOver(b *testing.B) {
 	reportQuantiles(b, "µs", took, time.Microsecond)
 }
 
-// A crash: from the last renewal that was committed to the successor's
-// OnElected, beyond the lease, as a part of the heartbeat.
+// BenchmarkCrash measures the time from the last committed renewal of a crashed leader to
+// the successor's OnElected, minus the lease. It reports milliseconds and heartbeats.
 func BenchmarkCrash(b *testing.B) {
 	const lease, heartbeat = 600 * time.Millisecond, 200 * time.Millisecond
 	db := memkv.New(memkv.Options{})
@@ -94,10 +94,10 @@ func BenchmarkCrash(b *testing.B) {
 	for b.Loop() {
 		successor := enter(b, db, space, lease)
 		follows(b, successor)
-		for len(successor.ClusterState().Voters) > 2 { // else it waits for those who have crashed before
+		for len(successor.ClusterState().Voters) > 2 { // otherwise it waits for candidates that crashed earlier
 			time.Sleep(time.Millisecond)
 		}
-		time.Sleep(heartbeat + time.Duration(len(took)%20)*heartbeat/20) // long enough to find the phase
+		time.Sleep(heartbeat + time.Duration(len(took)%20)*heartbeat/20) // long enough to poll in phase with the renewals
 		leader.Abandon()
 		record, err := kv.ReadTransact(b.Context(), db, e.GetLeaderRaw)
 		require.NoError(b, err)
@@ -109,14 +109,14 @@ func BenchmarkCrash(b *testing.B) {
 	reportQuantiles(b, "of-a-heartbeat", took, heartbeat)
 }
 
-// What one elector costs: goroutines, and bytes of heap and stack.
+// BenchmarkFootprint measures the goroutines and the heap and stack of one elector.
 func BenchmarkFootprint(b *testing.B) {
 	const electors, lease = 200, 10 * time.Second
 	for b.Loop() {
 		b.StopTimer()
 		db := memkv.New(memkv.Options{})
 		goroutines, bytes := footprint()
-		var all []*contender
+		var all []*candidate
 		for i := range electors {
 			all = append(all, enter(b, db, subspace.New("election", strconv.Itoa(i)), lease))
 		}
@@ -128,7 +128,7 @@ func BenchmarkFootprint(b *testing.B) {
 				runtime.Gosched()
 			}
 		}
-		time.Sleep(lease / 10) // its own claim has fired the watch, which is armed again
+		time.Sleep(lease / 10) // its own claim fires the watch, which is then armed again
 		g, n := footprint()
 		b.ReportMetric(float64(g-goroutines)/electors, "goroutines/elector")
 		b.ReportMetric(float64(n-bytes)/electors/1024, "KiB/elector")

@@ -79,9 +79,9 @@ func TestOrderOfCallbacks(t *testing.T) {
 
 var callbackSeed = flag.Uint64("callbacks.seed", 0, "seed of TestCallbacksUnderRandomChanges; 0 draws one")
 
-// Under a random schedule of 1,000 faults and changes, with callbacks of any length
-// below their limit, none is lost, none is called twice, and they come in order: every state
-// that is entered is left, and begins where the last one ended.
+// 1,000 random faults and changes, with callbacks that take any time below their limit. No
+// call is lost or made twice, and all come in order: every state that is entered is left, and
+// each transition starts where the last one ended.
 func TestCallbacksUnderRandomChanges(t *testing.T) {
 	seed := *callbackSeed
 	if seed == 0 {
@@ -122,7 +122,7 @@ func TestCallbacksUnderRandomChanges(t *testing.T) {
 		}
 		tc.before(nil)
 		p.stop()
-		time.Sleep(lease) // a callback that took too long goes on alone
+		time.Sleep(lease) // until a late callback has returned
 
 		at, entered := elector.StateStopped, map[string]int{}
 		for _, t := range c.transitions {
@@ -153,8 +153,8 @@ func TestCallbacksUnderRandomChanges(t *testing.T) {
 	})
 }
 
-// A slow callback, one that panics, one that ignores its context: renewals go on,
-// a loss is visible at once, each is reported, and later ones are called.
+// A callback that is slow, panics or ignores its context is reported. Renewals continue, a
+// loss is visible at once, and later callbacks are called.
 func TestBadCallbacks(t *testing.T) {
 	for name, test := range map[string]struct {
 		elected func(hold chan struct{}) func(context.Context, elector.Transition)
@@ -174,7 +174,7 @@ func TestBadCallbacks(t *testing.T) {
 		"ignores its context": {func(hold chan struct{}) func(context.Context, elector.Transition) {
 			return func(context.Context, elector.Transition) { <-hold }
 		}, true},
-		"asks": {func(chan struct{}) func(context.Context, elector.Transition) {
+		"returns": {func(chan struct{}) func(context.Context, elector.Transition) {
 			return func(context.Context, elector.Transition) {}
 		}, false},
 	} {
@@ -214,8 +214,8 @@ func TestBadCallbacks(t *testing.T) {
 	}
 }
 
-// With Start the seat is released only after OnDemoted has returned, while the
-// lease is renewed for it; and after its limit where it hangs.
+// With Start, leadership is released only after OnDemoted has returned, or after its time
+// limit if it hangs. The lease is renewed meanwhile.
 func TestReleaseWaitsForOnDemoted(t *testing.T) {
 	for name, hangs := range map[string]bool{"it returns": false, "it hangs": true} {
 		t.Run(name, func(t *testing.T) {
@@ -238,7 +238,7 @@ func TestReleaseWaitsForOnDemoted(t *testing.T) {
 				b := tc.begin("b")
 				b.enters(elector.StateFollower)
 				time.Sleep(heartbeat / 2)
-				asked := time.Now()
+				stopped := time.Now()
 				go func() { _ = a.Stop(tc.Context()) }()
 				synctest.Wait()
 				require.False(tc, a.Leading())
@@ -247,7 +247,7 @@ func TestReleaseWaitsForOnDemoted(t *testing.T) {
 				require.Greater(tc, tc.leader().Ballot, uint64(1), "renewed meanwhile")
 				b.leads()
 				wait := map[bool]time.Duration{false: takes, true: limit}[hangs]
-				require.InDelta(tc, wait, time.Since(asked), float64(soon))
+				require.InDelta(tc, wait, time.Since(stopped), float64(soon))
 				require.Equal(tc, !hangs, returned.Load())
 				synctest.Wait()
 			})
@@ -255,7 +255,7 @@ func TestReleaseWaitsForOnDemoted(t *testing.T) {
 	}
 }
 
-// The context of OnElected ends with leadership, and with the limit.
+// The context of OnElected ends with leadership and with the time limit.
 func TestContextOfOnElected(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		ended := make(chan error, 10)
@@ -278,8 +278,8 @@ func TestContextOfOnElected(t *testing.T) {
 	})
 }
 
-// A callback may ask, and may have another goroutine stop the elector. Where it
-// stops it itself, which it must not, it is late and no more.
+// A callback may call the elector, and may let another goroutine call Stop. If it calls Stop
+// itself, which is not allowed, it is only late.
 func TestCallbackCallsTheElector(t *testing.T) {
 	for name, itself := range map[string]bool{"another goroutine stops": false, "it stops itself": true} {
 		t.Run(name, func(t *testing.T) {
@@ -306,7 +306,7 @@ func TestCallbackCallsTheElector(t *testing.T) {
 	}
 }
 
-// After Stop has returned no callback is called any more.
+// No callback is called after Stop has returned.
 func TestNoCallbackAfterStop(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		var c callLog

@@ -12,7 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// campaign has a process campaign; what comes of it is on the channels.
+// campaign calls Campaign in a goroutine. The channels get its results.
 func (p *process) campaign(ctx context.Context) (<-chan *elector.Leadership, <-chan error) {
 	leads, errs := make(chan *elector.Leadership, 1), make(chan error, 1)
 	go func() {
@@ -25,7 +25,7 @@ func (p *process) campaign(ctx context.Context) (<-chan *elector.Leadership, <-c
 	return leads, errs
 }
 
-// Between two campaigns the process is listed, and does not lead.
+// Between two campaigns the process is registered and does not lead.
 func TestCampaign(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -43,7 +43,7 @@ func TestCampaign(t *testing.T) {
 			require.False(tc, lead.Leads() || p.Leading())
 			require.True(tc, tc.leader().Vacant())
 			require.Error(tc, lead.LeaseContext().Err())
-			require.NoError(tc, lead.Resign(tc.Context()), "once more changes nothing")
+			require.NoError(tc, lead.Resign(tc.Context()), "a second call has no effect")
 			time.Sleep(5 * lease)
 			require.True(tc, tc.leader().Vacant())
 			require.True(tc, tc.listed("a"))
@@ -53,8 +53,8 @@ func TestCampaign(t *testing.T) {
 	})
 }
 
-// A leader that has lost its seat can campaign again. The next campaign waits no
-// longer than the lost tenure may use its lease.
+// A process that has lost leadership can campaign again. The next campaign waits until the
+// lost tenure may not use its lease any more, and no longer.
 func TestCampaignAfterALoss(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -68,7 +68,7 @@ func TestCampaignAfterALoss(t *testing.T) {
 		time.Sleep(2 * lease)
 		next := within(tc, again, "leadership")
 		require.Equal(tc, uint64(2), next.Term())
-		require.NoError(tc, lead.Resign(tc.Context()), "the seat of that tenure is given up already")
+		require.NoError(tc, lead.Resign(tc.Context()), "that tenure is already over")
 		require.True(tc, next.Leads())
 		require.NoError(tc, next.Resign(tc.Context()))
 	})
@@ -91,7 +91,7 @@ func TestCampaignIsCancelled(t *testing.T) {
 	})
 }
 
-// A campaign that was won and cancelled at once holds no seat.
+// A campaign that is won and cancelled at the same time does not keep leadership.
 func TestCampaignIsCancelledAsItIsWon(t *testing.T) {
 	for microseconds := range 20 {
 		inCluster(t, func(tc *cluster) {
@@ -147,14 +147,14 @@ func TestStopEndsCampaigns(t *testing.T) {
 		require.Empty(tc, stopped)
 		require.NoError(tc, lead.LeaseContext().Err())
 		require.NoError(tc, lead.Resign(tc.Context()))
-		require.True(tc, tc.leader().Vacant(), "Resign returns when the seat is given up")
+		require.True(tc, tc.leader().Vacant(), "Resign returns after leadership is released")
 		require.NoError(tc, <-stopped)
 		require.ErrorIs(tc, within(tc, errs, "the end of the campaign"), elector.ErrNotRunning)
 		require.Empty(tc, tc.candidates())
 	})
 }
 
-// Resign says where the seat was not given up.
+// Resign returns an error if leadership was not released.
 func TestResignAfterAbandon(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -167,7 +167,7 @@ func TestResignAfterAbandon(t *testing.T) {
 	})
 }
 
-// A campaign under an id that is in use ends, with the reason.
+// A campaign under an id that is in use ends with ErrDuplicateID.
 func TestCampaignOfADuplicate(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.begin("other").leads()
@@ -177,7 +177,7 @@ func TestCampaignOfADuplicate(t *testing.T) {
 	})
 }
 
-// Who only stands by accepts no seat that is handed to it.
+// A process that stands by does not accept leadership that is handed over to it.
 func TestStandByDoesNotLead(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")

@@ -26,14 +26,14 @@ func as[E error](err error) bool {
 
 func is(target error) func(error) bool { return func(err error) bool { return errors.Is(err, target) } }
 
-// A campaign that ends without leadership says what stood in its way, beside the cause
-// of its context.
+// A campaign that ends without leadership returns what prevented it, and the cause of its
+// context.
 func TestCampaignReportsObstacles(t *testing.T) {
 	mustExist := func(_ *process, o *elector.Options) { o.MustExist = true }
 	for name, test := range map[string]struct {
-		setting setting
-		prepare func(tc *cluster, p *process)
-		reasons []func(error) bool
+		setting   setting
+		prepare   func(tc *cluster, p *process)
+		obstacles []func(error) bool
 	}{
 		"an earlier Leadership that leads": {nil, func(tc *cluster, p *process) {
 			_, err := p.Campaign(tc.Context())
@@ -75,7 +75,7 @@ func TestCampaignReportsObstacles(t *testing.T) {
 			require.True(tc, as[*elector.OtherLeaderError](err))
 			tc.before(of("a", hang))
 		}, []func(error) bool{is(context.DeadlineExceeded)}},
-		"a process that was there under this id": {nil, func(tc *cluster, _ *process) {
+		"an existing candidate with this id": {nil, func(tc *cluster, _ *process) {
 			tc.initialize()
 			former := election.Registration{Identity: election.Identity{ID: "a", Incarnation: uuid.UUID{7}}}
 			tc.transact(func(tr kv.Transaction) error { return tc.election.RegisterCandidate(tr, former, time.Now()) })
@@ -100,7 +100,7 @@ func TestCampaignReportsObstacles(t *testing.T) {
 				_, err := p.Campaign(ctx)
 				require.ErrorIs(tc, err, errWork)
 				require.NotContains(tc, err.Error(), "\n")
-				for _, matches := range test.reasons {
+				for _, matches := range test.obstacles {
 					require.True(tc, matches(err), err.Error())
 				}
 				tc.before(nil)
@@ -109,7 +109,7 @@ func TestCampaignReportsObstacles(t *testing.T) {
 	}
 }
 
-// Before the store has answered at all, there is nothing else to say.
+// Before the first answer of the store, the error is ErrNoAnswer.
 func TestCampaignBeforeTheFirstAnswer(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.before(hang)
@@ -122,15 +122,15 @@ func TestCampaignBeforeTheFirstAnswer(t *testing.T) {
 	})
 }
 
-// An observer never leads: its campaign ends at once, also if it becomes one while it
-// campaigns. It may campaign again as a voter.
+// A campaign of an observer ends at once, and so does one whose process becomes an observer.
+// As a voter the process may campaign again.
 func TestCampaignOfAnObserver(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a", observer)
 		began := time.Now()
 		_, err := p.Campaign(tc.Context())
 		require.ErrorIs(tc, err, fdbelection.ErrNotVoting)
-		require.Equal(tc, elector.StateStopped, p.State(), "it is not listed for that")
+		require.Equal(tc, elector.StateStopped, p.State(), "it has not registered")
 
 		require.NoError(tc, p.SetRole(election.Voter))
 		tc.before(hang)
@@ -147,15 +147,15 @@ func TestCampaignOfAnObserver(t *testing.T) {
 		tc.before(nil)
 		require.NoError(tc, p.SetRole(election.Voter))
 		time.Sleep(2 * lease)
-		require.False(tc, p.Leading(), "it has not campaigned since")
+		require.False(tc, p.Leading(), "no campaign is under way")
 		lead, err := p.Campaign(tc.Context())
 		require.NoError(tc, err)
 		require.NoError(tc, lead.Resign(tc.Context()))
 	})
 }
 
-// The contexts of a Leadership, and of the callbacks that begin with it, have the
-// values of the Campaign that won it.
+// The contexts of a Leadership and of its callbacks carry the values of the context of the
+// Campaign that won it.
 func TestCampaignHasTheValuesOfItsContext(t *testing.T) {
 	type key struct{}
 	inCluster(t, func(tc *cluster) {
@@ -168,7 +168,7 @@ func TestCampaignHasTheValuesOfItsContext(t *testing.T) {
 			lead, err := p.Campaign(ctx)
 			require.NoError(tc, err)
 			cancel()
-			require.NoError(tc, lead.Context().Err(), "it does not end with that of the call")
+			require.NoError(tc, lead.Context().Err(), "it does not end with the context of the call")
 			require.Equal(tc, i, lead.Context().Value(key{}))
 			require.Equal(tc, i, lead.LeaseContext().Value(key{}))
 			require.Equal(tc, i, <-elected)
@@ -177,8 +177,8 @@ func TestCampaignHasTheValuesOfItsContext(t *testing.T) {
 	})
 }
 
-// What work returns after it was asked to stop is reported, unless it says no more than
-// that it was asked.
+// An error of work that was asked to stop is reported, unless it says only that the work was
+// asked to stop.
 func TestErrorOfStoppedWork(t *testing.T) {
 	fenced := func(tc *cluster, lead *elector.Leadership) error {
 		return tc.db.Transact(tc.Context(), lead.Fence)
@@ -187,21 +187,21 @@ func TestErrorOfStoppedWork(t *testing.T) {
 		returns  func(tc *cluster, ctx context.Context, lead *elector.Leadership) error
 		reported bool
 	}{
-		"an error":  {func(*cluster, context.Context, *elector.Leadership) error { return errWork }, true},
-		"no error":  {func(*cluster, context.Context, *elector.Leadership) error { return nil }, false},
-		"its end":   {func(_ *cluster, ctx context.Context, _ *elector.Leadership) error { return ctx.Err() }, false},
-		"its cause": {func(_ *cluster, ctx context.Context, _ *elector.Leadership) error { return context.Cause(ctx) }, false},
-		"its end in other words": {func(_ *cluster, ctx context.Context, _ *elector.Leadership) error {
+		"an error":                 {func(*cluster, context.Context, *elector.Leadership) error { return errWork }, true},
+		"no error":                 {func(*cluster, context.Context, *elector.Leadership) error { return nil }, false},
+		"the error of its context": {func(_ *cluster, ctx context.Context, _ *elector.Leadership) error { return ctx.Err() }, false},
+		"the cause of its context": {func(_ *cluster, ctx context.Context, _ *elector.Leadership) error { return context.Cause(ctx) }, false},
+		"a wrapped error of its context": {func(_ *cluster, ctx context.Context, _ *elector.Leadership) error {
 			return fmt.Errorf("settle: %w", ctx.Err())
 		}, false},
-		"a transaction that ended with it": {func(tc *cluster, ctx context.Context, lead *elector.Leadership) error {
+		"a transaction that ended with its context": {func(tc *cluster, ctx context.Context, lead *elector.Leadership) error {
 			return tc.db.Transact(ctx, lead.Fence)
 		}, false},
-		"the end of its fence": {func(tc *cluster, _ context.Context, lead *elector.Leadership) error {
+		"a fenced transaction": {func(tc *cluster, _ context.Context, lead *elector.Leadership) error {
 			time.Sleep(2 * lease)
 			return fenced(tc, lead)
 		}, false},
-		"its end and an error": {func(_ *cluster, ctx context.Context, _ *elector.Leadership) error {
+		"the error of its context and another one": {func(_ *cluster, ctx context.Context, _ *elector.Leadership) error {
 			return errors.Join(ctx.Err(), errWork)
 		}, true},
 	} {
@@ -214,7 +214,7 @@ func TestErrorOfStoppedWork(t *testing.T) {
 				})
 				p.leads()
 				require.NoError(tc, p.Stop(tc.Context()))
-				require.NoError(tc, within(tc, p.result, "its end"), "it has left in order")
+				require.NoError(tc, within(tc, p.result, "the end of Run"), "it has left in order")
 				var failed []*elector.WorkError
 				for len(p.Errors()) > 0 {
 					if e, ok := errors.AsType[*elector.WorkError](<-p.Errors()); ok {
@@ -235,7 +235,7 @@ func TestErrorOfStoppedWork(t *testing.T) {
 	}
 }
 
-// An error of work that stops does not keep the process from leading again.
+// After an error of work that was asked to stop, the process may lead again at once.
 func TestErrorOfStoppedWorkIsNotAFailure(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.initialize()
@@ -255,7 +255,7 @@ func TestErrorOfStoppedWorkIsNotAFailure(t *testing.T) {
 	})
 }
 
-// Work is asked to stop if the elector fails for good.
+// Work is asked to stop if the elector stops with an error.
 func TestWorkStopsIfTheElectorFails(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -271,11 +271,11 @@ func TestWorkStopsIfTheElectorFails(t *testing.T) {
 		taken := time.Now()
 		require.ErrorIs(tc, within(tc, ended, "the end of the context"), fdbelection.ErrDuplicateID)
 		require.LessOrEqual(tc, time.Since(taken), tc.config.CandidateTimeout/3+soon)
-		require.ErrorIs(tc, within(tc, p.result, "its end"), fdbelection.ErrDuplicateID)
+		require.ErrorIs(tc, within(tc, p.result, "the end of Run"), fdbelection.ErrDuplicateID)
 	})
 }
 
-// Once the process is registered, the one that was there under its id stands in no way.
+// Once the process is registered, the existing candidate is not an obstacle any more.
 func TestCampaignAfterTheExistingCandidateIsGone(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.begin("b").leads()
@@ -292,7 +292,7 @@ func TestCampaignAfterTheExistingCandidateIsGone(t *testing.T) {
 	})
 }
 
-// A panic with an error can be matched.
+// A PanicError matches the error that a callback panicked with.
 func TestPanicErrorMatchesItsValue(t *testing.T) {
 	require.ErrorIs(t, &elector.CallbackError{Err: &elector.PanicError{Value: errWork}}, errWork)
 	require.NoError(t, (&elector.PanicError{Value: "a bug"}).Unwrap())
@@ -329,7 +329,7 @@ func TestOldestErrorsAreDropped(t *testing.T) {
 			}
 			return errWork
 		})
-		timeout := time.After(100 * 32 * lease) // it holds off after each
+		timeout := time.After(100 * 32 * lease) // it holds off after each failure
 		select {
 		case err := <-p.result:
 			require.NoError(tc, err)

@@ -18,12 +18,11 @@ import (
 
 var chaosSeed = flag.Uint64("chaos.seed", 0, "seed of TestChaos; 0 draws some")
 
-// TestChaos has four processes in Run on a database that loses answers, lets
-// commits arrive late, and leaves single processes waiting for longer than a
-// lease; they sleep, crash, leave and come back, on clocks of their own rates. No
-// two of them ever find at the same instant that they lead, no work begins before
-// that of the process's last tenure has returned, each term has one holder, and
-// once all is well again there is one leader.
+// TestChaos runs four processes on a database that loses answers, lets commits arrive late,
+// and cuts processes off for longer than a lease. The processes are suspended, crash, leave
+// and come back, on clocks with different rates. It checks that two of them never lead at the
+// same instant, that no work begins before the work of the process's last tenure has
+// returned, that each term has one holder, and that one process leads after the faults.
 func TestChaos(t *testing.T) {
 	seeds := []uint64{*chaosSeed}
 	if *chaosSeed == 0 {
@@ -37,13 +36,13 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// chaos decides by chance what happens to whom. As goroutines run in any order, a
-// seed gives the same odds, and not always the same run.
+// chaos injects random faults. Goroutines run in any order, so one seed does not always give
+// the same run.
 type chaos struct {
 	*cluster
 	mu      sync.Mutex
 	random  *rand.Rand
-	cutOff  map[string]time.Time // until when a process hears nothing
+	cutOff  map[string]time.Time // until when a process cannot reach the database
 	working map[string]int
 	holders map[uint64]string
 	errs    []string
@@ -69,7 +68,7 @@ func (c *chaos) enter(id string) *process {
 	return p
 }
 
-// work stops when it likes, and at the latest when it must.
+// work returns at a random time after the end of its context, or at the end of the lease.
 func (c *chaos) work(ctx context.Context, id string, lead *elector.Leadership) error {
 	c.mu.Lock()
 	token := lead.Token().String()
@@ -103,7 +102,7 @@ func (c *chaos) run() {
 	for range 120 {
 		for range 20 + c.upTo(60) {
 			time.Sleep(lease / 80)
-			c.look(processes)
+			c.countLeaders(processes)
 		}
 		id := ids[c.upTo(4)]
 		p := processes[id]
@@ -115,36 +114,36 @@ func (c *chaos) run() {
 			c.mu.Unlock()
 		case 2:
 			p.Abandon()
-			over(p.result)
+			waitForEnd(p.result)
 			processes[id] = c.enter(id)
 		case 3:
 			_ = p.Stop(c.Context())
-			over(p.result)
+			waitForEnd(p.result)
 			processes[id] = c.enter(id)
 		case 4:
-			if p.Leading() { // a follower would take over early: see suspend
+			if p.Leading() { // a follower would take over too early, see suspend
 				p.clock.suspend(c.upTo(2 * lease))
 			}
 		}
 	}
 	c.before(nil)
 	c.after(nil)
-	require.True(c, c.settles(processes), "one leads, once all is well")
+	require.True(c, c.settles(processes), "there is one leader after the faults")
 	require.Equal(c, processes[c.leader().ID].Term(), c.leader().Term)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	require.Empty(c, c.errs)
-	require.Greater(c, len(c.holders), 10, "it was no chaos")
+	require.Greater(c, len(c.holders), 10, "too few tenures")
 }
 
-// settles reports whether one process leads for two leases on end, within 20: the
-// seat may have to find its way to the highest priority first, and each of those
-// before it takes its time to stop.
+// settles reports whether one process leads for two leases without a break, within 20 leases.
+// Leadership may have to pass to the highest priority first, and the work of each former
+// leader takes time to stop.
 func (c *chaos) settles(processes map[string]*process) bool {
 	steady := 0
 	for range 20 * 80 {
 		time.Sleep(lease / 80)
-		if c.look(processes) == 1 {
+		if c.countLeaders(processes) == 1 {
 			steady++
 		} else {
 			steady = 0
@@ -156,8 +155,8 @@ func (c *chaos) settles(processes map[string]*process) bool {
 	return false
 }
 
-// look counts who finds that it leads.
-func (c *chaos) look(processes map[string]*process) int {
+// countLeaders returns how many processes lead, and records an error if there are several.
+func (c *chaos) countLeaders(processes map[string]*process) int {
 	var leaders []string
 	for id, p := range processes {
 		if p.Leading() {
@@ -172,8 +171,8 @@ func (c *chaos) look(processes map[string]*process) int {
 	return len(leaders)
 }
 
-// wait holds a call up until a process is no longer cut off, and for a while now
-// and then.
+// wait delays a call until the process is not cut off any more, and sometimes for a short
+// time.
 func (c *chaos) wait(ctx context.Context, client string) error {
 	c.mu.Lock()
 	pause := time.Until(c.cutOff[client])
@@ -195,7 +194,7 @@ func (c *chaos) faultBefore(ctx context.Context, call *memkv.Call) error {
 		return c.wait(ctx, call.Client)
 	}
 	switch c.upTo(40) {
-	case 0: // it arrives later than anybody waits for it
+	case 0: // the commit arrives after the caller has given up
 		late := call.Detach()
 		time.AfterFunc(1+c.upTo(5*time.Second), func() { _, _ = late.Land() })
 		return kv.Error{Code: kv.CodeTransactionTimedOut}
@@ -226,8 +225,8 @@ func (c *chaos) faultAfter(ctx context.Context, call *memkv.Call) error {
 	return c.wait(ctx, call.Client)
 }
 
-// over waits for the end of a Run, whatever it says of it.
-func over(result <-chan error) {
+// waitForEnd waits until Run has returned and ignores its error.
+func waitForEnd(result <-chan error) {
 	err := <-result
 	_ = err
 }

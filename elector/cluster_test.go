@@ -22,7 +22,7 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// The times of the elections of these tests, and the instants of a lease from
+// The durations in the elections of these tests, and the deadlines of a lease, counted from
 // the start of the attempt that wrote it.
 const (
 	lease     = 6 * time.Second
@@ -31,14 +31,14 @@ const (
 	drain     = 4 * time.Second
 
 	halfAt = lease / 2
-	stopAt = 4200 * time.Millisecond // belief less a fifth of the lease
-	endAt  = 5400 * time.Millisecond // the lease less its margin
+	stopAt = 4200 * time.Millisecond // endAt minus a fifth of the lease
+	endAt  = 5400 * time.Millisecond // the lease minus its margin
 )
 
-// soon is how long a thing may take that nothing delays.
+// soon is the most that something without a delay may take.
 const soon = 20 * time.Millisecond
 
-// world is a database with an election in it, in virtual time.
+// cluster is an election on one memkv database, in virtual time, with its processes.
 type cluster struct {
 	*testing.T
 	db       *memkv.DB
@@ -51,33 +51,33 @@ type cluster struct {
 	clients map[string]*memkv.Client
 }
 
-// eager is a config in which a higher priority need not wait before it challenges.
+// eager returns a config in which a higher priority may preempt without a delay.
 func eager(config fdbelection.Config) fdbelection.Config {
 	config.MinimumTenure, config.PreemptDelay = 0, 0
 	return config
 }
 
-// hangs is how long a test may take in real time. Virtual time stands still while a
-// goroutine waits for a mutex, so a lock that is held for ever stops all other limits.
-const hangs = 2 * time.Minute
+// realTimeLimit is how long a test may take in real time. Virtual time stops while a
+// goroutine waits for a mutex, so a lock that is never released would stop all other limits.
+const realTimeLimit = 2 * time.Minute
 
-// inVirtualTime runs a test in virtual time. Whatever it started has ended when it
+// inVirtualTime runs a test in virtual time. All goroutines of the test have ended when it
 // returns.
 func inVirtualTime(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
-	limit := time.AfterFunc(hangs, func() {
+	limit := time.AfterFunc(realTimeLimit, func() {
 		debug.SetTraceback("all")
-		panic(t.Name() + " hangs: it takes more than " + hangs.String() + " of real time")
+		panic(t.Name() + " hangs: it takes more than " + realTimeLimit.String() + " of real time")
 	})
 	defer limit.Stop()
 	synctest.Test(t, test)
 }
 
-// inWorld runs a test of electors on one database in virtual time.
+// inCluster runs a test of electors on one database in virtual time.
 func inCluster(t *testing.T, test func(tc *cluster)) {
 	t.Helper()
 	inVirtualTime(t, func(t *testing.T) {
-		patience := time.AfterFunc(7*24*time.Hour, func() { panic("a week has passed: what the test waits for does not come") })
+		patience := time.AfterFunc(7*24*time.Hour, func() { panic("the test has waited for a week of virtual time") })
 		defer patience.Stop()
 		tc := &cluster{
 			T: t, election: election.New(subspace.New("test")), start: time.Now(),
@@ -113,28 +113,28 @@ func (tc *cluster) hook() memkv.Hooks {
 
 type hook = func(ctx context.Context, c *memkv.Call) error
 
-// before puts a fault before the calls of the electors; nil takes it away.
+// before sets a hook that runs before each call of the electors. Nil removes it.
 func (tc *cluster) before(h hook) {
 	tc.mu.Lock()
 	defer tc.mu.Unlock()
 	tc.hooks.Before = h
 }
 
-// after puts a fault after the calls of the electors.
+// after sets a hook that runs after each call of the electors. Nil removes it.
 func (tc *cluster) after(h hook) {
 	tc.mu.Lock()
 	defer tc.mu.Unlock()
 	tc.hooks.After = h
 }
 
-// loseWatches has changes tell no watch, or tell them again.
+// loseWatches sets whether changes fire no watch.
 func (tc *cluster) loseWatches(lose bool) {
 	tc.mu.Lock()
 	defer tc.mu.Unlock()
 	tc.hooks.Changed = func(*memkv.Watch) bool { return !lose }
 }
 
-// process is an elector, with what it has told of itself.
+// process is an elector with a record of its transitions.
 type process struct {
 	*elector.Elector
 	tc          *cluster
@@ -157,7 +157,7 @@ func callbacks(set func(c *elector.Callbacks)) setting {
 
 func observer(_ *process, o *elector.Options) { o.Role = election.Observer }
 
-// silent takes the callback away with which processes tell their states.
+// withoutTransitions removes the callback that records transitions.
 func withoutTransitions(_ *process, o *elector.Options) { o.Callbacks.OnTransition = nil }
 
 func logTo(out io.Writer, level slog.Level) setting {
@@ -166,7 +166,7 @@ func logTo(out io.Writer, level slog.Level) setting {
 	}
 }
 
-// process makes an elector that has not started. It is abandoned with the test.
+// process returns an elector that has not started. It is abandoned at the end of the test.
 func (tc *cluster) process(id string, settings ...setting) *process {
 	tc.Helper()
 	p := &process{
@@ -212,15 +212,15 @@ func (tc *cluster) begin(id string, settings ...setting) *process {
 	return p
 }
 
-// run has a process work in Run, for the time of the test.
+// run calls Run in a goroutine. result gets its error.
 func (p *process) run(ctx context.Context, work func(ctx context.Context, lead *elector.Leadership) error) {
 	go func() { p.result <- p.Run(ctx, work) }()
 }
 
-// patience is how long a test waits for what has to happen.
+// patience is how long a test waits for an expected event.
 const patience = 20 * lease
 
-// within returns what a channel gives, in time.
+// within returns the next value of a channel. The test fails if there is none in time.
 func within[T any](tc *cluster, c <-chan T, what string) T {
 	tc.Helper()
 	timeout := time.NewTimer(patience)
@@ -229,22 +229,22 @@ func within[T any](tc *cluster, c <-chan T, what string) T {
 	case v := <-c:
 		return v
 	case <-timeout.C:
-		tc.Fatalf("%s: waited for it in vain", what)
+		tc.Fatalf("timeout: %s", what)
 		panic("unreachable")
 	}
 }
 
-// silence fails the test if anything comes in a time.
+// noneWithin fails the test if a channel gives a value within d.
 func noneWithin[T any](tc *cluster, c <-chan T, d time.Duration) {
 	tc.Helper()
 	select {
 	case v := <-c:
-		tc.Fatalf("nothing was to be told, but %+v was", v)
+		tc.Fatalf("unexpected: %+v", v)
 	case <-time.After(d):
 	}
 }
 
-// enters waits until the process enters a state, and returns how.
+// enters waits until the process enters a state and returns the transition.
 func (p *process) enters(state elector.State) elector.Transition {
 	p.tc.Helper()
 	for {
@@ -254,7 +254,7 @@ func (p *process) enters(state elector.State) elector.Transition {
 	}
 }
 
-// leads waits until the process enters leadership.
+// leads waits until the process starts to lead.
 func (p *process) leads() elector.Transition {
 	p.tc.Helper()
 	for {
@@ -264,7 +264,7 @@ func (p *process) leads() elector.Transition {
 	}
 }
 
-// history returns the states so far, beginning with the first.
+// history returns the states that were entered, in order.
 func (p *process) history() (states []elector.State) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -274,7 +274,7 @@ func (p *process) history() (states []elector.State) {
 	return states
 }
 
-// reasons returns why the states so far were left.
+// reasons returns the reasons of the transitions, in order.
 func (p *process) reasons() (reasons []elector.Reason) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -284,13 +284,13 @@ func (p *process) reasons() (reasons []elector.Reason) {
 	return reasons
 }
 
-// stop stops a process in order.
+// stop stops a process and expects no error.
 func (p *process) stop() {
 	p.tc.Helper()
 	require.NoError(p.tc, p.Stop(p.tc.Context()))
 }
 
-// seat reads the leader record.
+// leader reads the leader record.
 func (tc *cluster) leader() election.LeaderRecord {
 	tc.Helper()
 	leader, err := kv.ReadTransact(tc.Context(), tc.db, tc.election.GetLeaderRaw)
@@ -298,7 +298,7 @@ func (tc *cluster) leader() election.LeaderRecord {
 	return leader
 }
 
-// until waits until the seat is as expected.
+// until waits until the leader record is as expected.
 func (tc *cluster) until(what string, as func(election.LeaderRecord) bool) election.LeaderRecord {
 	tc.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
@@ -306,7 +306,7 @@ func (tc *cluster) until(what string, as func(election.LeaderRecord) bool) elect
 			return l
 		}
 	}
-	tc.Fatalf("the seat is never %s: %v", what, tc.leader())
+	tc.Fatalf("the leader record is never %s: %v", what, tc.leader())
 	return election.LeaderRecord{}
 }
 
@@ -317,7 +317,7 @@ func (tc *cluster) candidates() []election.Candidate {
 	return all
 }
 
-// listed reports whether a candidate has a record.
+// listed reports whether a candidate is registered.
 func (tc *cluster) listed(id string) bool {
 	tc.Helper()
 	return slices.ContainsFunc(tc.candidates(), func(c election.Candidate) bool { return c.ID == id })
@@ -332,13 +332,13 @@ func (tc *cluster) candidate(id string) election.Candidate {
 	return c
 }
 
-// transact commits something as an operator would.
+// transact commits a transaction as an operator.
 func (tc *cluster) transact(fn func(tr kv.Transaction) error) {
 	tc.Helper()
 	require.NoError(tc, tc.db.Transact(tc.Context(), fn))
 }
 
-// initialize makes the election, as an operator would.
+// initialize creates the election as an operator.
 func (tc *cluster) initialize() {
 	tc.Helper()
 	tc.transact(func(tr kv.Transaction) error {
@@ -347,7 +347,7 @@ func (tc *cluster) initialize() {
 	})
 }
 
-// reconfigure changes the config.
+// reconfigure changes the stored config.
 func (tc *cluster) reconfigure(change func(c *fdbelection.Config)) {
 	tc.Helper()
 	tc.transact(func(tr kv.Transaction) error {
@@ -363,7 +363,7 @@ func (tc *cluster) reconfigure(change func(c *fdbelection.Config)) {
 
 func nonce(n byte) uuid.UUID { return uuid.UUID{n} }
 
-// transfer asks the leader to hand over, as an operator would.
+// transfer requests a transfer as an operator.
 func (tc *cluster) transfer(to string) error {
 	tc.Helper()
 	term := tc.leader().Term

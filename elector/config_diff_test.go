@@ -14,7 +14,7 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// warnings returns the lines that warn of another config.
+// warnings returns the warnings about a different stored config.
 func (j *journal) warnings() (lines []string) {
 	for _, line := range j.lines() {
 		if strings.Contains(line, "level=WARN") && strings.Contains(line, "stored config differs") {
@@ -24,15 +24,15 @@ func (j *journal) warnings() (lines []string) {
 	return lines
 }
 
-// given has an elector ask for a config.
+// given sets Options.Config.
 func given(config fdbelection.Config) setting {
 	return func(_ *process, o *elector.Options) { o.Config = config }
 }
 
 func mustExist(_ *process, o *elector.Options) { o.MustExist = true }
 
-// An elector that finds another config than its own names every difference with
-// both values, once per revision.
+// If the stored config differs from the config of an elector, a warning names every
+// difference with both values, once per revision.
 func TestWarningOfAnotherConfig(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		wanted := tc.config
@@ -70,12 +70,12 @@ func TestWarningOfAnotherConfig(t *testing.T) {
 		})
 		time.Sleep(lease)
 		require.Equal(tc, wanted.LeaseDuration, p.ClusterState().Config.LeaseDuration)
-		require.Len(tc, log.warnings(), 2, "it is as wanted")
+		require.Len(tc, log.warnings(), 2, "the configs do not differ")
 	})
 }
 
-// Without a config of its own, an elector compares the stored one with the default
-// by which it would have made the election, if it would have.
+// An elector without a config of its own compares the stored config with the default, if it
+// would have created the election.
 func TestWarningOfAnotherConfigThanTheDefault(t *testing.T) {
 	for name, test := range map[string]struct {
 		stored fdbelection.Config
@@ -83,15 +83,15 @@ func TestWarningOfAnotherConfigThanTheDefault(t *testing.T) {
 		use    func(tc *cluster, p *process)
 		warns  int
 	}{
-		"the default":         {fdbelection.DefaultConfig(), nil, start, 0},
-		"another one":         {fdbelection.ConfigWithLease(lease), nil, start, 1},
-		"an operator decides": {fdbelection.ConfigWithLease(lease), []setting{mustExist}, start, 0},
-		"an operator decides, and is expected to": {
+		"the default":    {fdbelection.DefaultConfig(), nil, start, 0},
+		"another config": {fdbelection.ConfigWithLease(lease), nil, start, 1},
+		"it must exist":  {fdbelection.ConfigWithLease(lease), []setting{mustExist}, start, 0},
+		"it must exist, with a config": {
 			fdbelection.ConfigWithLease(lease), []setting{mustExist, given(fdbelection.DefaultConfig())}, start, 1,
 		},
-		"it looks on": {fdbelection.ConfigWithLease(lease), nil, look, 0},
-		"it looks on first": {fdbelection.ConfigWithLease(lease), nil, func(tc *cluster, p *process) {
-			look(tc, p)
+		"it subscribes": {fdbelection.ConfigWithLease(lease), nil, subscribe, 0},
+		"it subscribes first": {fdbelection.ConfigWithLease(lease), nil, func(tc *cluster, p *process) {
+			subscribe(tc, p)
 			start(tc, p)
 		}, 1},
 	} {
@@ -113,14 +113,14 @@ func start(tc *cluster, p *process) {
 	p.leads()
 }
 
-func look(tc *cluster, p *process) {
+func subscribe(tc *cluster, p *process) {
 	ctx, cancel := context.WithCancel(tc.Context())
 	tc.Cleanup(cancel)
-	within(tc, p.Subscribe(ctx), "the seat")
+	within(tc, p.Subscribe(ctx), "the leader")
 	synctest.Wait()
 }
 
-// The elector that makes the election has nothing to warn of.
+// The elector that creates the election logs no warning.
 func TestNoWarningOfItsOwnConfig(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		var log journal

@@ -12,8 +12,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// A disabled election: the leader drains and gives up its seat, candidates stay
-// listed and claim nothing; once it is enabled again the first of them leads.
+// In a disabled election the leader drains and resigns, and candidates stay registered and do
+// not claim. When it is enabled, the first of them leads.
 func TestDisabledElection(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.begin("a")
@@ -29,7 +29,7 @@ func TestDisabledElection(t *testing.T) {
 		require.Equal(tc, vacant, tc.leader())
 		require.False(tc, a.Leading())
 		for _, c := range tc.candidates() {
-			require.Less(tc, time.Since(c.LastHeartbeat), tc.config.CandidateTimeout/2, "heartbeats go on")
+			require.Less(tc, time.Since(c.LastHeartbeat), tc.config.CandidateTimeout/2, "heartbeats continue")
 		}
 		require.Len(tc, tc.candidates(), 2)
 		require.False(tc, a.ClusterState().Config.ElectionEnabled)
@@ -42,8 +42,7 @@ func TestDisabledElection(t *testing.T) {
 	})
 }
 
-// Work has the rest of its lease to stop in, and no more, where the election is
-// disabled.
+// If the election is disabled, work has the rest of its lease to stop.
 func TestDisabledWhileWorkDoesNotStop(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -60,7 +59,7 @@ func TestDisabledWhileWorkDoesNotStop(t *testing.T) {
 	})
 }
 
-// evict removes all candidates but the seated one, as a mistaken operator would.
+// evict removes all candidates except the leader, like an operator by mistake.
 func (tc *cluster) evict() {
 	tc.Helper()
 	tc.transact(func(tr kv.Transaction) error {
@@ -86,8 +85,8 @@ func TestEvictedFollowerRegistersAgain(t *testing.T) {
 	})
 }
 
-// The record of a leader that is gone comes back with its next renewal, and it
-// goes on leading.
+// A leader whose candidate record was removed registers with its next renewal and continues
+// to lead.
 func TestEvictedLeaderContinues(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.begin("leader")
@@ -109,8 +108,8 @@ func TestEvictedLeaderContinues(t *testing.T) {
 	})
 }
 
-// The leader evicts who has been silent for the candidate timeout, on its own
-// clock, and nobody else.
+// The leader evicts a candidate without a heartbeat for the candidate timeout, on its own
+// clock, and no other candidate.
 func TestDeadCandidatesAreEvicted(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.begin("leader").leads()
@@ -124,7 +123,7 @@ func TestDeadCandidatesAreEvicted(t *testing.T) {
 			require.Less(tc, time.Since(died), 2*tc.config.CandidateTimeout)
 			time.Sleep(step)
 		}
-		require.GreaterOrEqual(tc, time.Since(died), tc.config.CandidateTimeout*2/3, "not before the timeout since its last heartbeat")
+		require.GreaterOrEqual(tc, time.Since(died), tc.config.CandidateTimeout*2/3, "the timeout counts from its last heartbeat")
 		require.True(tc, tc.listed("alive"))
 	})
 }
@@ -147,8 +146,7 @@ func TestConfigChanges(t *testing.T) {
 	})
 }
 
-// A config that becomes shorter is taken over by everybody, and a crash after it
-// costs the shorter lease.
+// All processes use a shorter lease. A fail-over after a crash then takes the shorter lease.
 func TestConfigBecomesShorter(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.begin("a")
@@ -168,30 +166,30 @@ func TestConfigBecomesShorter(t *testing.T) {
 	})
 }
 
-// An election that is not there is made, or with MustExist waited for.
+// An election that does not exist is created. With MustExist the process waits for it.
 func TestElectionDoesNotExist(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.begin("a", func(_ *process, o *elector.Options) { o.MustExist = true })
 		time.Sleep(5 * lease)
 		require.Equal(tc, elector.StateCandidate, p.State())
 		require.ErrorIs(tc, <-p.Errors(), fdbelection.ErrNotInitialized)
-		require.Empty(tc, p.Errors(), "it is told once")
+		require.Empty(tc, p.Errors(), "it is reported once")
 		require.Empty(tc, tc.db.CommitLog())
 		tc.config.HistoryLimit = 7
 		tc.initialize()
 		p.leads()
 		require.Equal(tc, 7, p.ClusterState().Config.HistoryLimit)
 
-		q := tc.begin("b") // which would have made another one
+		q := tc.begin("b") // its own config is different
 		q.enters(elector.StateFollower)
 		require.Equal(tc, 7, q.ClusterState().Config.HistoryLimit)
 	})
 }
 
-// An election whose records are removed while it runs is made again, and the
-// leader of before stops in time; with MustExist it is waited for.
+// An election whose records are removed while it runs is created again. With MustExist the
+// process waits for it. The former leader stops in time.
 func TestElectionIsRemoved(t *testing.T) {
-	for name, mustExist := range map[string]bool{"made again": false, "waited for": true} {
+	for name, mustExist := range map[string]bool{"created again": false, "waited for": true} {
 		t.Run(name, func(t *testing.T) {
 			inCluster(t, func(tc *cluster) {
 				tc.initialize()
@@ -212,7 +210,7 @@ func TestElectionIsRemoved(t *testing.T) {
 					require.Empty(tc, tenures)
 					tc.initialize()
 				}
-				again := within(tc, tenures, "another leadership")
+				again := within(tc, tenures, "the next leadership")
 				require.NotEqual(tc, first.Token(), again.Token())
 				require.True(tc, p.Leading())
 				time.Sleep(2 * lease)
@@ -222,7 +220,7 @@ func TestElectionIsRemoved(t *testing.T) {
 	}
 }
 
-// Only the config is removed: the seat and its ballot stay.
+// If only the config is removed, the leader continues with its ballot.
 func TestConfigIsRemoved(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.begin("a")
@@ -239,8 +237,8 @@ func TestConfigIsRemoved(t *testing.T) {
 	})
 }
 
-// A record that cannot be read costs what it describes and nothing else, is told,
-// and is not overwritten, but for the term record: a new tenure writes it.
+// A record that cannot be read is reported and not overwritten, and only stops what depends
+// on it. The term record is an exception: a new tenure overwrites it.
 func TestCorruptRecord(t *testing.T) {
 	for record, leads := range map[string]bool{"config": false, "leader": false, "term": true, "intent": true} {
 		t.Run(record, func(t *testing.T) {
@@ -279,8 +277,8 @@ func TestCorruptRecord(t *testing.T) {
 	}
 }
 
-// All records are removed while "a" leads and "b" follows. Both make the election
-// again, and at no time do both believe.
+// All records are removed while "a" leads and "b" follows. Both create the election again,
+// and they never lead at the same time.
 func TestRecordsRemovedUnderALiveLeader(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.begin("a")
@@ -295,7 +293,7 @@ func TestRecordsRemovedUnderALiveLeader(t *testing.T) {
 		})
 		led := func() bool { return a.Leading() || b.Leading() }
 		for led() {
-			require.Less(tc, time.Since(removed), time.Second, "its watch tells it")
+			require.Less(tc, time.Since(removed), time.Second, "its watch fires")
 			time.Sleep(time.Millisecond)
 		}
 		for !led() {
@@ -311,8 +309,8 @@ func TestRecordsRemovedUnderALiveLeader(t *testing.T) {
 	})
 }
 
-// The leader record alone is removed: its holder writes it again with its next
-// renewal, and no work is disturbed.
+// If only the leader record is removed, the leader writes it again with its next renewal and
+// continues.
 func TestLeaderRecordRemoved(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.begin("a")
@@ -330,7 +328,7 @@ func TestLeaderRecordRemoved(t *testing.T) {
 	})
 }
 
-// An error that no retry can mend ends the elector, where the options say so.
+// An error that Options.Permanent reports stops the elector.
 func TestPermanentError(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.begin("a", func(_ *process, o *elector.Options) {

@@ -52,7 +52,7 @@ func (m *metered) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, e
 	return &meteredTransaction{tr, m}, nil
 }
 
-// meteredTransaction counts when it is cancelled, as its owner does in the end.
+// meteredTransaction counts when its owner cancels it at the end.
 type meteredTransaction struct {
 	kv.OwnedTransaction
 	meter *metered
@@ -64,22 +64,22 @@ func (t *meteredTransaction) Cancel() {
 	t.OwnedTransaction.Cancel()
 }
 
-// cost is what n candidates of one election cost.
+// cost is the cost of n candidates in one election.
 type cost struct {
 	leader   int64   // bytes that the leader reads in one candidate timeout
-	follower int64   // and a follower, on average
+	follower int64   // the same for a follower, on average
 	failOver int64   // bytes that a process reads while the leader dies and another one takes over, on average
 	heap     float64 // KiB of a process
 }
 
-// costOf measures n candidates of the default config in the steady state, in virtual
-// time, and then a fail-over.
+// costOf measures n candidates with the default config in virtual time: first without a
+// change, then during a fail-over.
 func costOf(t *testing.T, n int) (c cost) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		const timeouts = 4
 		config := eager(fdbelection.DefaultConfig())
-		f := newField(t, memkv.Options{})
+		f := newCrowd(t, memkv.Options{})
 		meters := make([]*metered, 0, n)
 		f.wrap = func(db kv.Database) kv.Database {
 			meters = append(meters, &metered{Database: db})
@@ -121,8 +121,8 @@ func costOf(t *testing.T, n int) (c cost) {
 	return c
 }
 
-// What a process costs does not depend on how many candidates there are; only the
-// leader reads all of them. COSTS=10,200,2000 measures other numbers of candidates.
+// The cost of a process does not depend on the number of candidates. Only the leader reads
+// all of them. COSTS=10,200,2000 measures other numbers of candidates.
 func TestCostOfCandidates(t *testing.T) {
 	sizes := []int{10, 200}
 	if s := os.Getenv("COSTS"); s != "" {

@@ -18,10 +18,10 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// A process that is started under the id of a live one stops, says which one is in its
-// way, and harms nothing. The history names both.
+// A process that is started under the id of a live one stops with an error that names the
+// existing candidate. It changes nothing. The history names both.
 func TestDuplicateID(t *testing.T) {
-	for name, leads := range map[string]bool{"the incumbent leads": true, "the incumbent follows": false} {
+	for name, leads := range map[string]bool{"the existing candidate leads": true, "the existing candidate follows": false} {
 		t.Run(name, func(t *testing.T) {
 			inCluster(t, func(tc *cluster) {
 				if !leads {
@@ -34,24 +34,24 @@ func TestDuplicateID(t *testing.T) {
 					older.enters(elector.StateFollower)
 				}
 				time.Sleep(heartbeat / 2)
-				term, incumbent := tc.leader().Term, tc.candidate("a").Identity
+				term, existing := tc.leader().Term, tc.candidate("a").Identity
 				newer := tc.process("a")
-				newer.run(tc.Context(), untilAsked)
-				err := within(tc, newer.result, "its end")
+				newer.run(tc.Context(), untilStopped)
+				err := within(tc, newer.result, "the end of Run")
 				require.ErrorIs(tc, err, fdbelection.ErrDuplicateID)
-				require.ErrorContains(tc, err, incumbent.String())
+				require.ErrorContains(tc, err, existing.String())
 				require.Equal(tc, elector.StateStopped, newer.State())
 				time.Sleep(2 * lease)
 				require.Equal(tc, leads, older.Leading())
 				require.Equal(tc, term, tc.leader().Term)
-				require.Equal(tc, incumbent, tc.candidate("a").Identity)
+				require.Equal(tc, existing, tc.candidate("a").Identity)
 
 				events, err := kv.ReadTransact(tc.Context(), tc.db, func(tr kv.ReadTransaction) ([]election.Event, error) {
 					return tc.election.History(tr, 1)
 				})
 				require.NoError(tc, err)
 				require.Equal(tc, election.EventDuplicate, events[0].Kind)
-				require.Equal(tc, incumbent, events[0].From)
+				require.Equal(tc, existing, events[0].From)
 				require.Equal(tc, "a", events[0].To.ID)
 				require.Equal(tc, term, events[0].Term)
 			})
@@ -59,8 +59,8 @@ func TestDuplicateID(t *testing.T) {
 	}
 }
 
-// Several supervised processes under one id: one of them leads, all the time, and the
-// others are refused for as long as they are started again.
+// Several supervised processes have one id. One of them leads all the time, and the others
+// are refused as often as they are restarted.
 func TestOneIDSupervised(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		ctx, cancel := context.WithCancel(tc.Context())
@@ -71,7 +71,7 @@ func TestOneIDSupervised(t *testing.T) {
 					p := tc.process("a")
 					err := p.Run(ctx, func(ctx context.Context, lead *elector.Leadership) error {
 						terms <- lead.Term()
-						return untilAsked(ctx, lead)
+						return untilStopped(ctx, lead)
 					})
 					if err != nil {
 						refused <- err
@@ -95,8 +95,8 @@ func TestOneIDSupervised(t *testing.T) {
 	})
 }
 
-// A lone process that crashes and is started again leads one lease after its first
-// read, and says meanwhile what it waits for.
+// A lone process that is restarted after a crash leads one lease after its first read. The log
+// says meanwhile what it waits for.
 func TestRestartAfterACrash(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		var log journal
@@ -113,8 +113,8 @@ func TestRestartAfterACrash(t *testing.T) {
 	})
 }
 
-// A follower that crashes and is started again is registered again after the candidate
-// timeout, as the same and only candidate of its id.
+// A follower that is restarted after a crash is registered after the candidate timeout, as
+// the only candidate with its id.
 func TestRestartOfAFollower(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.begin("b").leads()
@@ -136,7 +136,7 @@ func TestRestartOfAFollower(t *testing.T) {
 	})
 }
 
-// A process that has left in order leaves no record, so a restart is not held up.
+// A process that has left in order leaves no record, so a restart does not wait.
 func TestRestartAfterAStop(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.begin("b").leads()
@@ -152,8 +152,7 @@ func TestRestartAfterAStop(t *testing.T) {
 	})
 }
 
-// A process whose record another one has taken stops, also if that was by force. Its
-// seat it leaves in order.
+// A process whose record was replaced by force stops. It releases its leadership in order.
 func TestReplacedByForce(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.begin("a")
@@ -167,12 +166,12 @@ func TestReplacedByForce(t *testing.T) {
 	})
 }
 
-// A process that was cut off for longer than the candidate timeout has lost its id to
-// the one that was started in its place, and stops when it is back.
+// A process was cut off for longer than the candidate timeout, and another one was started
+// with its id. It stops when it can reach the database.
 func TestReplacedWhileCutOff(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		older := tc.process("a")
-		older.run(tc.Context(), untilAsked)
+		older.run(tc.Context(), untilStopped)
 		older.leads()
 		tc.before(of("a", fail(errDisk)))
 		time.Sleep(tc.config.CandidateTimeout)
@@ -181,7 +180,7 @@ func TestReplacedWhileCutOff(t *testing.T) {
 		require.NoError(tc, newer.Start(tc.Context()))
 		require.EqualValues(tc, 2, newer.leads().Term)
 		tc.before(nil)
-		require.ErrorIs(tc, within(tc, older.result, "its end"), fdbelection.ErrDuplicateID)
+		require.ErrorIs(tc, within(tc, older.result, "the end of Run"), fdbelection.ErrDuplicateID)
 		time.Sleep(2 * lease)
 		require.True(tc, newer.Leading())
 		require.EqualValues(tc, 2, tc.leader().Term)

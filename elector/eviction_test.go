@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Crashed starts leave records behind. Without a leader, here because the election is
-// disabled, the first live voter removes them, and no other candidate is removed.
+// Crashed processes leave records behind. There is no leader because the election is
+// disabled, so the first live voter evicts them. No other candidate is evicted.
 func TestEvictionInADisabledElection(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.config.ElectionEnabled = false
@@ -24,8 +24,8 @@ func TestEvictionInADisabledElection(t *testing.T) {
 			crashed.Abandon()
 		}
 		require.Len(tc, tc.candidates(), 53)
-		// One timeout until all have registered before a list, two until the first by rank are
-		// known to be dead, and two for the others.
+		// One timeout until a list shows all of them, two until the first by rank have timed
+		// out, and two for the others.
 		time.Sleep(5*tc.config.CandidateTimeout + heartbeat)
 		require.Len(tc, tc.candidates(), 3)
 		for _, p := range []*process{a, b, watcher} {

@@ -11,7 +11,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// errDisk is an error of the store after which nothing has happened.
+// errDisk is an error of the store. A commit that fails with it has not committed.
 var errDisk = kv.Error{Code: kv.CodeIOError}
 
 // on restricts a hook to one kind of call of one client.
@@ -34,16 +34,16 @@ func of(client string, h hook) hook {
 	}
 }
 
-// fail answers with an error.
+// fail returns an error for each call.
 func fail(err error) hook { return func(context.Context, *memkv.Call) error { return err } }
 
-// hang waits until whoever waits for the answer has given up.
+// hang waits until the caller gives up.
 func hang(ctx context.Context, _ *memkv.Call) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
 
-// delayed has every call take a while.
+// delayed delays each call.
 func delayed(d time.Duration) hook {
 	return func(ctx context.Context, _ *memkv.Call) error {
 		select {
@@ -55,20 +55,20 @@ func delayed(d time.Duration) hook {
 	}
 }
 
-// once runs a hook for the first call that is as wanted, and reports that it
-// has.
-func once(wanted func(c *memkv.Call) bool, h hook) (hook, func() bool) {
+// once runs a hook for the first call that matches. The function that it returns reports
+// whether there was one.
+func once(matches func(c *memkv.Call) bool, h hook) (hook, func() bool) {
 	var done atomic.Bool
 	return func(ctx context.Context, c *memkv.Call) error {
-		if !wanted(c) || done.Swap(true) {
+		if !matches(c) || done.Swap(true) {
 			return nil
 		}
 		return h(ctx, c)
 	}, done.Load
 }
 
-// commits reports whether a call is a commit of a client that writes a record of
-// the election, or only conflicts with it.
+// commits returns a function that reports whether a call is a commit of a client that writes
+// a record of the election.
 func (tc *cluster) commits(client string, record string) func(c *memkv.Call) bool {
 	key := tc.election.Subspace().Sub(record).Bytes()
 	return func(c *memkv.Call) bool {
@@ -111,7 +111,7 @@ func (c *counter) of(client string) int {
 	return c.calls[client]
 }
 
-// everyFifth answers every fifth call with an error, one code after the other.
+// everyFifth returns an error for every fifth call, one code after the other.
 func everyFifth(codes ...int) hook {
 	var calls atomic.Int64
 	return func(context.Context, *memkv.Call) error {

@@ -20,33 +20,33 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// The figures of these tests are counted, or measured in virtual time: they are
-// the same on every machine.
+// The figures of these tests are counted, or measured in virtual time, so they are the same
+// on every machine.
 
-// virtual is the time of a synctest bubble.
+// virtual is the clock of a synctest bubble.
 type virtual struct{}
 
 func (virtual) Now() time.Time                                    { return time.Now() }
 func (virtual) Wall() time.Time                                   { return time.Now() }
 func (virtual) AfterFunc(d time.Duration, f func()) elector.Timer { return time.AfterFunc(d, f) }
 
-// field is a database with many electors in one election.
-type field struct {
+// crowd is a database with many electors in one election.
+type crowd struct {
 	t        *testing.T
 	db       *memkv.DB
 	space    subspace.Subspace
 	election *election.LeaderElection
 	electors []*elector.Elector
-	wrap     func(kv.Database) kv.Database // nil: the store as it is
+	wrap     func(kv.Database) kv.Database // nil: the database is not wrapped
 }
 
-func newField(t *testing.T, opts memkv.Options) *field {
+func newCrowd(t *testing.T, opts memkv.Options) *crowd {
 	space := subspace.New("figures")
-	return &field{t: t, db: memkv.New(opts), space: space, election: election.New(space)}
+	return &crowd{t: t, db: memkv.New(opts), space: space, election: election.New(space)}
 }
 
-// enter has n more electors campaign, at intervals.
-func (f *field) enter(n int, interval time.Duration, config fdbelection.Config, callbacks elector.Callbacks) {
+// enter starts n more electors at intervals.
+func (f *crowd) enter(n int, interval time.Duration, config fdbelection.Config, callbacks elector.Callbacks) {
 	f.t.Helper()
 	for range n {
 		id := fmt.Sprintf("n%03d", len(f.electors))
@@ -66,23 +66,23 @@ func (f *field) enter(n int, interval time.Duration, config fdbelection.Config, 
 }
 
 // leave stops all electors, the followers first.
-func (f *field) leave() {
+func (f *crowd) leave() {
 	f.t.Helper()
 	for i := range f.electors {
 		require.NoError(f.t, f.electors[len(f.electors)-1-i].Stop(f.t.Context()))
 	}
 }
 
-func (f *field) leader() election.LeaderRecord {
+func (f *crowd) leader() election.LeaderRecord {
 	f.t.Helper()
 	leader, err := kv.ReadTransact(f.t.Context(), f.db, f.election.GetLeaderRaw)
 	require.NoError(f.t, err)
 	return leader
 }
 
-// inRank returns the electors, the leader first and then in the order in which
-// they come next.
-func (f *field) inRank() []*elector.Elector {
+// inRank returns the electors: first the leader, and then the others in the order of their
+// rank.
+func (f *crowd) inRank() []*elector.Elector {
 	leader := f.leader().ID
 	byID := make(map[string]*elector.Elector)
 	for _, el := range f.electors {
@@ -97,24 +97,24 @@ func (f *field) inRank() []*elector.Elector {
 	return ranked
 }
 
-// One leader and 20 followers for 10 heartbeats: the leader commits once per
-// heartbeat, the others refresh their records three times per candidate timeout,
-// nothing conflicts, and nobody reads more than twice per heartbeat.
+// One leader and 20 followers run for 10 heartbeats. The leader commits once per heartbeat,
+// the others write their records three times per candidate timeout, nothing conflicts, and no
+// process reads more than twice per heartbeat.
 func TestSteadyState(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		const followers, heartbeats = 20, 10
 		config := eager(fdbelection.DefaultConfig())
-		f := newField(t, memkv.Options{KeepLog: true})
+		f := newCrowd(t, memkv.Options{KeepLog: true})
 		f.enter(1+followers, 10*time.Millisecond, config, elector.Callbacks{})
-		time.Sleep(2 * config.HeartbeatInterval) // all are in phase
+		time.Sleep(2 * config.HeartbeatInterval) // until all poll in phase
 		synctest.Wait()
 
 		logged, before, goroutines := len(f.db.CommitLog()), f.db.Counters(), runtime.NumGoroutine()
 		time.Sleep(heartbeats * config.HeartbeatInterval)
 		synctest.Wait()
 		counted := f.db.Counters().Sub(before)
-		// The runtime may begin one of its own; a leak would be one per heartbeat.
-		require.LessOrEqual(t, runtime.NumGoroutine(), goroutines+heartbeats/2, "goroutines are added over time")
+		// The runtime may start one of its own. A leak would be one per heartbeat.
+		require.LessOrEqual(t, runtime.NumGoroutine(), goroutines+heartbeats/2, "the number of goroutines grows")
 
 		renewals, refreshes := 0, 0
 		leaderKey, candidates := f.space.Sub("leader").Bytes(), f.space.Sub("candidates")
@@ -152,15 +152,15 @@ func TestSteadyState(t *testing.T) {
 	})
 }
 
-// A leader dies at any phase of its heartbeat: the successor leads within the
-// lease, a tenth of the heartbeat and 5 ms of its last renewal.
+// A leader crashes at any phase of its heartbeat. The successor leads within the lease, a
+// tenth of the heartbeat and 5 ms after the last renewal.
 func TestTakeOverAfterACrash(t *testing.T) {
 	config := eager(fdbelection.DefaultConfig())
 	var worst time.Duration
 	for phase := range 50 {
 		inVirtualTime(t, func(t *testing.T) {
 			elected := make(chan time.Time, 8)
-			f := newField(t, latency(time.Millisecond))
+			f := newCrowd(t, latency(time.Millisecond))
 			f.enter(3, 7*time.Millisecond+time.Duration(phase)*config.HeartbeatInterval/37, config, elector.Callbacks{
 				OnElected: func(context.Context, elector.Transition) { elected <- time.Now() },
 			})
@@ -176,10 +176,10 @@ func TestTakeOverAfterACrash(t *testing.T) {
 			f.leave()
 		})
 	}
-	t.Logf("longest: the lease and %s, of a heartbeat of %s", worst-config.LeaseDuration, config.HeartbeatInterval)
+	t.Logf("longest: the lease and %s, with a heartbeat of %s", worst-config.LeaseDuration, config.HeartbeatInterval)
 }
 
-// latency has every call of the store take a time.
+// latency returns options of a store in which every call takes d.
 func latency(d time.Duration) memkv.Options {
 	return memkv.Options{Hooks: &memkv.Hooks{Before: func(ctx context.Context, _ *memkv.Call) error {
 		select {
@@ -191,8 +191,8 @@ func latency(d time.Duration) memkv.Options {
 	}}}
 }
 
-// 100 candidates, and the leader leaves or dies, alone or with those who would be
-// next: at most 3 attempts to claim the seat are in flight at once.
+// The leader of 100 candidates leaves or crashes, alone or with the next candidates by rank.
+// At most 3 attempts to claim are in flight at once.
 func TestFewClaimsAtAVacancy(t *testing.T) {
 	const candidates = 100
 	for _, c := range []struct {
@@ -236,7 +236,7 @@ func TestFewClaimsAtAVacancy(t *testing.T) {
 					}
 					return before(ctx, call)
 				}
-				f := newField(t, opts)
+				f := newCrowd(t, opts)
 				config := eager(fdbelection.DefaultConfig())
 				f.enter(candidates, time.Duration(3)*time.Millisecond, config, elector.Callbacks{})
 				time.Sleep(2 * config.CandidateTimeout)

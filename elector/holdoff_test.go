@@ -12,9 +12,8 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// A preferred process whose work fails does not take the leadership back for ever from
-// one whose work runs: it stays out for longer and longer, says so, and is listed all
-// the time.
+// A process of higher priority whose work fails does not take leadership back for ever. It
+// holds off for longer after each failure and logs that. It stays registered all the time.
 func TestPreferredWorkFails(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		var log journal
@@ -26,7 +25,7 @@ func TestPreferredWorkFails(t *testing.T) {
 			failed <- time.Now()
 			return errWork
 		})
-		var led time.Duration // by b, as a look once per second tells
+		var led time.Duration // by b, sampled once per second
 		for range 3600 {
 			time.Sleep(time.Second)
 			if b.Leading() {

@@ -36,8 +36,8 @@ func TestStartLeadsAndStopLeaves(t *testing.T) {
 	})
 }
 
-// A restart is another incarnation: it waits for the seat of its predecessor like
-// anybody, and leads in a term of its own.
+// A restarted process is a new incarnation. It waits for the lease of its predecessor like any
+// other process, and leads in a new term.
 func TestRestartIsANewIncarnation(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.begin("a")
@@ -66,14 +66,14 @@ func TestStopAndStartAgain(t *testing.T) {
 			require.NoError(tc, p.Start(tc.Context()))
 			require.Equal(tc, term+1, p.leads().Term)
 			p.stop()
-			require.NoError(tc, p.Stop(tc.Context()), "once more changes nothing")
+			require.NoError(tc, p.Stop(tc.Context()), "a second call has no effect")
 			require.Empty(tc, p.LeaderID())
 			require.Empty(tc, tc.candidates())
 		}
 	})
 }
 
-// What was never started can be stopped, abandoned and asked.
+// An elector that was never started can be stopped, abandoned and queried.
 func TestNeverStarted(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -106,7 +106,7 @@ func TestStartLeavesWithItsContext(t *testing.T) {
 	})
 }
 
-// Each way of use excludes the others.
+// Start, Run and Campaign exclude each other.
 func TestRunning(t *testing.T) {
 	work := func(ctx context.Context, _ *elector.Leadership) error { <-ctx.Done(); return nil }
 	uses := map[string]func(tc *cluster, p *process) error{
@@ -133,13 +133,13 @@ func TestRunning(t *testing.T) {
 					}
 				}
 				p.stop()
-				require.NoError(tc, within(tc, p.result, "its end"))
+				require.NoError(tc, within(tc, p.result, "the end of Run"))
 			})
 		})
 	}
 }
 
-// A caller that cannot wait for Stop abandons the rest: everything has ended then.
+// A caller that cannot wait for Stop calls Abandon. Everything has ended then.
 func TestStopIsAbandoned(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.begin("a")
@@ -158,7 +158,7 @@ func TestStopIsAbandoned(t *testing.T) {
 	})
 }
 
-// Who cannot say that it leaves says so, within its limit.
+// A process that cannot unregister returns a LeaveError within the leave limit.
 func TestLeavingHasALimit(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.begin("a", func(_ *process, o *elector.Options) { o.LeaveLimit = time.Second })
@@ -173,8 +173,8 @@ func TestLeavingHasALimit(t *testing.T) {
 	})
 }
 
-// A claim whose answer comes after the candidate was asked to leave begins no
-// work, and its seat is given up.
+// If a claim is acknowledged after Stop was called, no work begins, and leadership is
+// released.
 func TestStopDuringClaim(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		claimed, release := make(chan struct{}), make(chan struct{})
@@ -197,7 +197,7 @@ func TestStopDuringClaim(t *testing.T) {
 	})
 }
 
-// Stop may be called by many at once, and while it starts.
+// Stop may be called concurrently, and while the elector starts.
 func TestConcurrentStops(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.begin("a")
@@ -215,7 +215,7 @@ func TestConcurrentStops(t *testing.T) {
 	})
 }
 
-// Stop returns after the last call of the store has: nothing runs behind it.
+// Stop returns after the last call of the store has returned.
 func TestStopWaitsForOperations(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.begin("a")
@@ -223,7 +223,7 @@ func TestStopWaitsForOperations(t *testing.T) {
 		time.Sleep(heartbeat / 2)
 		reading, release := make(chan struct{}), make(chan struct{})
 		held, _ := once(func(c *memkv.Call) bool { return c.Kind == memkv.CallRead && len(c.Reads) == 1 },
-			func(context.Context, *memkv.Call) error { // the candidates, whatever its context says
+			func(context.Context, *memkv.Call) error { // the list of the candidates, ignores its context
 				close(reading)
 				<-release
 				return nil

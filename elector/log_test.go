@@ -22,7 +22,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// journal is what was logged.
+// journal collects log lines.
 type journal struct {
 	mu  sync.Mutex
 	out bytes.Buffer
@@ -40,24 +40,24 @@ func (j *journal) lines() []string {
 	return strings.Split(strings.TrimSpace(j.out.String()), "\n")
 }
 
-// One line for each change of state, and none for a heartbeat; at the debug level
+// There is one log line for each change of state and none for a heartbeat. At the debug level
 // there is one for each operation.
 func TestLog(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
-		var quiet, verbose journal
-		a := tc.begin("a", logTo(&quiet, slog.LevelInfo))
+		var brief, verbose journal
+		a := tc.begin("a", logTo(&brief, slog.LevelInfo))
 		a.leads()
 		b := tc.begin("b", logTo(&verbose, slog.LevelDebug))
 		b.enters(elector.StateFollower)
 		time.Sleep(heartbeat)
-		before, detailed := len(quiet.lines()), len(verbose.lines())
+		before, detailed := len(brief.lines()), len(verbose.lines())
 		time.Sleep(100 * heartbeat)
-		require.Len(tc, quiet.lines(), before)
+		require.Len(tc, brief.lines(), before)
 		require.Greater(tc, len(verbose.lines()), detailed+100)
 		a.stop()
 		b.leads()
 		changes := 0
-		for _, line := range quiet.lines() {
+		for _, line := range brief.lines() {
 			if strings.Contains(line, `msg="state changed"`) {
 				changes++
 				require.Contains(tc, line, "node=a")
@@ -65,11 +65,11 @@ func TestLog(t *testing.T) {
 			}
 		}
 		require.Equal(tc, len(a.history()), changes)
-		require.LessOrEqual(tc, len(quiet.lines()), changes+3, "the config, the seat at first, and a claim that was seen before its answer")
+		require.LessOrEqual(tc, len(brief.lines()), changes+3, "the config, the first leader record, and a claim that was seen before its answer")
 	})
 }
 
-// An outage is one line when it begins, and one when it ends.
+// An outage is logged when it begins and when it ends.
 func TestLogOfAnOutage(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		var log journal
@@ -83,7 +83,7 @@ func TestLogOfAnOutage(t *testing.T) {
 	})
 }
 
-// raw is a handler that escapes nothing.
+// raw is a log handler that escapes nothing.
 type raw struct {
 	slog.Handler
 	out   *journal
@@ -111,9 +111,8 @@ func (r raw) Handle(_ context.Context, record slog.Record) error {
 	return err
 }
 
-// What comes from a database must not steer a terminal: ids have no control
-// characters, and what else does not print is escaped, also by a handler that
-// escapes nothing.
+// Text from the database must not control a terminal. Ids contain no control characters, and
+// other characters that do not print are escaped even if the log handler escapes nothing.
 func TestLogIsSafeToPrint(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		_, err := elector.New(tc.db, tc.election, elector.Options{NodeID: "\x1b[2Jevil"})
@@ -140,7 +139,7 @@ func TestLogIsSafeToPrint(t *testing.T) {
 	})
 }
 
-// records is a handler that keeps what it gets, with the attributes of its logger.
+// records is a log handler that keeps all records with the attributes of the logger.
 type records struct {
 	mu    *sync.Mutex
 	all   *[]map[string]slog.Value
@@ -195,8 +194,8 @@ func (r records) of(message string) (found []map[string]slog.Value) {
 
 func (r records) log(_ *process, o *elector.Options) { o.Logger = slog.New(r) }
 
-// Every record names the election and the node, has its durations as text, and fits on a
-// line, whatever a handler makes of it.
+// Every record names the election and the node. Its durations are text, and each field is on
+// one line.
 func TestRecordsOfTheLog(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		log := newRecords()
@@ -219,7 +218,7 @@ func TestRecordsOfTheLog(t *testing.T) {
 		p.leads()
 		newer := election.Registration{Identity: election.Identity{ID: "a", Incarnation: uuid.New()}}
 		tc.transact(func(tr kv.Transaction) error { return tc.election.RegisterCandidate(tr, newer, time.Now()) })
-		require.ErrorIs(tc, within(tc, p.result, "its end"), fdbelection.ErrDuplicateID)
+		require.ErrorIs(tc, within(tc, p.result, "the end of Run"), fdbelection.ErrDuplicateID)
 		again := tc.begin("a", log.log)
 		time.Sleep(lease)
 		again.Abandon()
@@ -251,7 +250,7 @@ func TestRecordsOfTheLog(t *testing.T) {
 	})
 }
 
-// A loss of leadership is a warning, and giving it up is not.
+// A loss of leadership is a warning, unless the program decided on it.
 func TestLossIsAWarning(t *testing.T) {
 	losses := maps.Clone(losses)
 	losses["stopped"] = func(_ *cluster, p *process, _ *elector.Leadership) func() {

@@ -15,9 +15,12 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// The cause of a Leadership that ended says which tenure it was, why it ended, what the
-// store failed with, and when it was last renewed.
+// The cause of the contexts of a Leadership names the term, the reason, the error of the store
+// and the last renewal.
 func TestCauseOfLoss(t *testing.T) {
+	lossOf := func(name string) func(*cluster, *process, *elector.Leadership) {
+		return func(tc *cluster, p *process, lead *elector.Leadership) { losses[name](tc, p, lead) }
+	}
 	for name, test := range map[string]struct {
 		reason elector.Reason
 		err    error
@@ -31,20 +34,14 @@ func TestCauseOfLoss(t *testing.T) {
 		}},
 		"the machine was suspended": {elector.ReasonUnrenewed, nil, func(_ *cluster, p *process, lead *elector.Leadership) {
 			p.clock.suspend(lease)
-			_ = lead.Context().Err() // found out by the clock, before any event
+			_ = lead.Context().Err() // compares the clock before any event
 		}},
-		"deposed": {elector.ReasonLeadershipLost, nil, func(tc *cluster, _ *process, lead *elector.Leadership) {
+		"resigned in its name": {elector.ReasonLeadershipLost, nil, func(tc *cluster, _ *process, lead *elector.Leadership) {
 			tc.transact(func(tr kv.Transaction) error { return tc.election.ResignLeadership(tr, lead.Token(), time.Now()) })
 		}},
-		"asked to resign": {elector.ReasonAskedToResign, nil, func(tc *cluster, _ *process, lead *elector.Leadership) {
-			tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, lead.Term(), nonce(1)) })
-		}},
-		"disabled": {elector.ReasonDisabled, nil, func(tc *cluster, _ *process, _ *elector.Leadership) {
-			tc.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
-		}},
-		"demoted": {elector.ReasonDemoted, nil, func(tc *cluster, p *process, _ *elector.Leadership) {
-			require.NoError(tc, p.SetRole(election.Observer))
-		}},
+		"asked to resign": {elector.ReasonAskedToResign, nil, lossOf("asked to resign")},
+		"disabled":        {elector.ReasonDisabled, nil, lossOf("disabled")},
+		"demoted":         {elector.ReasonDemoted, nil, lossOf("demoted")},
 		"resigned": {elector.ReasonWorkReturned, nil, func(tc *cluster, _ *process, lead *elector.Leadership) {
 			require.NoError(tc, lead.Resign(tc.Context()))
 		}},
@@ -89,7 +86,7 @@ func TestCauseOfLoss(t *testing.T) {
 	}
 }
 
-// A failure of the store that has passed is not named as the cause of a later loss.
+// The cause of a loss does not name an error after which the store was available again.
 func TestLossDoesNotNameAPastFailure(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")

@@ -6,6 +6,6 @@ import (
 	"go.uber.org/goleak"
 )
 
-// No test may leave a goroutine behind. Within virtual time testing/synctest says
-// so of each test: it fails one whose goroutines do not end.
+// No test may leave a goroutine behind. In virtual time, testing/synctest checks that for each
+// test.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

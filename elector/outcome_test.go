@@ -14,24 +14,24 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// fates are what may become of a commit whose acknowledgement is lost: whether it
-// landed, and whether its client knows that it never will land after all.
+// fates are the possible outcomes of a commit whose acknowledgement is lost: whether it has
+// committed, and whether the client knows that it cannot commit later.
 var fates = map[string]func(late chan<- *memkv.LateCommit) (before, after hook){
-	"landed, and settled": func(chan<- *memkv.LateCommit) (before, after hook) {
+	"committed, unknown result": func(chan<- *memkv.LateCommit) (before, after hook) {
 		return nil, fail(kv.Error{Code: kv.CodeCommitUnknownResult})
 	},
-	"landed, and open": func(chan<- *memkv.LateCommit) (before, after hook) {
+	"committed, unsettled": func(chan<- *memkv.LateCommit) (before, after hook) {
 		return nil, fail(kv.Error{Code: kv.CodeTransactionTimedOut})
 	},
-	"landed, and the answer hangs": func(chan<- *memkv.LateCommit) (before, after hook) { return nil, hang },
-	"never landed, and settled": func(chan<- *memkv.LateCommit) (before, after hook) {
+	"committed, and the answer hangs": func(chan<- *memkv.LateCommit) (before, after hook) { return nil, hang },
+	"not committed, unknown result": func(chan<- *memkv.LateCommit) (before, after hook) {
 		return fail(kv.Error{Code: kv.CodeCommitUnknownResult}), nil
 	},
-	"never landed, and open": func(chan<- *memkv.LateCommit) (before, after hook) {
+	"not committed, unsettled": func(chan<- *memkv.LateCommit) (before, after hook) {
 		return fail(kv.Error{Code: kv.CodeClusterVersionChanged}), nil
 	},
-	"never landed, and hangs": func(chan<- *memkv.LateCommit) (before, after hook) { return hang, nil },
-	"lands later": func(late chan<- *memkv.LateCommit) (before, after hook) {
+	"not committed, and the call hangs": func(chan<- *memkv.LateCommit) (before, after hook) { return hang, nil },
+	"commits later": func(late chan<- *memkv.LateCommit) (before, after hook) {
 		return func(_ context.Context, c *memkv.Call) error {
 			late <- c.Detach()
 			return kv.Error{Code: kv.CodeTransactionTimedOut}
@@ -39,9 +39,9 @@ var fates = map[string]func(late chan<- *memkv.LateCommit) (before, after hook){
 	},
 }
 
-// eachFate runs a test once for each fate of the first commit that is wanted.
-// lost reports whether it has met it.
-func eachFate(t *testing.T, wanted func(tc *cluster) func(c *memkv.Call) bool, test func(tc *cluster, lost func() bool)) {
+// eachFate runs a test for each fate of the first commit that matches. lost reports whether
+// there was such a commit.
+func eachFate(t *testing.T, matches func(tc *cluster) func(c *memkv.Call) bool, test func(tc *cluster, lost func() bool)) {
 	t.Helper()
 	for name, fate := range fates {
 		t.Run(name, func(t *testing.T) {
@@ -50,16 +50,16 @@ func eachFate(t *testing.T, wanted func(tc *cluster) func(c *memkv.Call) bool, t
 				before, after := fate(late)
 				var lost func() bool
 				if before != nil {
-					before, lost = once(wanted(tc), before)
+					before, lost = once(matches(tc), before)
 					tc.before(before)
 				} else {
-					after, lost = once(wanted(tc), after)
+					after, lost = once(matches(tc), after)
 					tc.after(after)
 				}
 				test(tc, lost)
-				require.True(tc, lost(), "the commit is never made")
+				require.True(tc, lost(), "there was no such commit")
 				select {
-				case l := <-late: // whatever it does, nothing comes of it
+				case l := <-late: // it arrives now, and has no effect
 					before := tc.leader()
 					_, err := l.Land()
 					require.Contains(tc, []int{kv.CodeNotCommitted, kv.CodeTransactionTooOld}, kv.CodeOf(err))
@@ -72,7 +72,7 @@ func eachFate(t *testing.T, wanted func(tc *cluster) func(c *memkv.Call) bool, t
 	}
 }
 
-// A registration that got lost is made again, once.
+// A lost registration is retried and happens once.
 func TestLostRegistration(t *testing.T) {
 	eachFate(t, func(tc *cluster) func(*memkv.Call) bool { return tc.commits("a", "candidates") }, func(tc *cluster, _ func() bool) {
 		p := tc.begin("a")
@@ -81,8 +81,7 @@ func TestLostRegistration(t *testing.T) {
 	})
 }
 
-// A claim that got lost is settled before anything is concluded, and costs no
-// lease.
+// A lost claim is settled before anything is concluded, and does not cost a lease.
 func TestLostClaim(t *testing.T) {
 	eachFate(t, func(tc *cluster) func(*memkv.Call) bool { return tc.commits("a", "term") }, func(tc *cluster, _ func() bool) {
 		p := tc.begin("a")
@@ -95,13 +94,13 @@ func TestLostClaim(t *testing.T) {
 	})
 }
 
-// A renewal that got lost is made again, in the same term, and nobody notices.
+// A lost renewal is retried in the same term, and leadership is not interrupted.
 func TestLostRenewal(t *testing.T) {
-	wanted := func(tc *cluster) func(*memkv.Call) bool {
+	matches := func(tc *cluster) func(*memkv.Call) bool {
 		leader, term := tc.commits("a", "leader"), tc.commits("a", "term")
 		return func(c *memkv.Call) bool { return leader(c) && !term(c) }
 	}
-	eachFate(t, wanted, func(tc *cluster, lost func() bool) {
+	eachFate(t, matches, func(tc *cluster, lost func() bool) {
 		p := tc.begin("a")
 		p.leads()
 		time.Sleep(2 * heartbeat)
@@ -114,14 +113,14 @@ func TestLostRenewal(t *testing.T) {
 	})
 }
 
-// Stopping is tried until it has committed: then nothing of the process can come
-// any more.
+// Stop unregisters until that has committed. After that no earlier commit of the process can
+// arrive.
 func TestLostUnregistration(t *testing.T) {
 	var leaving atomic.Bool
-	wanted := func(*cluster) func(*memkv.Call) bool {
+	matches := func(*cluster) func(*memkv.Call) bool {
 		return func(c *memkv.Call) bool { return leaving.Load() && c.Kind == memkv.CallCommit && c.Client == "a" }
 	}
-	eachFate(t, wanted, func(tc *cluster, _ func() bool) {
+	eachFate(t, matches, func(tc *cluster, _ func() bool) {
 		leaving.Store(false)
 		p := tc.begin("a")
 		p.leads()
@@ -135,14 +134,14 @@ func TestLostUnregistration(t *testing.T) {
 	})
 }
 
-// A resignation that got lost is tried again, for the very term.
+// A lost resignation is retried for the same term.
 func TestLostResignation(t *testing.T) {
 	var resigning atomic.Bool
-	wanted := func(tc *cluster) func(*memkv.Call) bool {
+	matches := func(tc *cluster) func(*memkv.Call) bool {
 		term := tc.commits("a", "term")
 		return func(c *memkv.Call) bool { return resigning.Load() && term(c) }
 	}
-	eachFate(t, wanted, func(tc *cluster, lost func() bool) {
+	eachFate(t, matches, func(tc *cluster, lost func() bool) {
 		resigning.Store(false)
 		a, b := tc.process("a"), tc.process("b")
 		lead, err := a.Campaign(tc.Context())
@@ -159,14 +158,14 @@ func TestLostResignation(t *testing.T) {
 	})
 }
 
-// A hand-over to a challenger that got lost is recognised, or done again.
+// A lost hand-over to a challenger is recognised or retried.
 func TestLostHandOver(t *testing.T) {
 	var challenged atomic.Bool
-	wanted := func(tc *cluster) func(*memkv.Call) bool {
+	matches := func(tc *cluster) func(*memkv.Call) bool {
 		term := tc.commits("low", "term")
 		return func(c *memkv.Call) bool { return challenged.Load() && term(c) }
 	}
-	eachFate(t, wanted, func(tc *cluster, lost func() bool) {
+	eachFate(t, matches, func(tc *cluster, lost func() bool) {
 		challenged.Store(false)
 		low := tc.begin("low")
 		low.leads()
@@ -187,14 +186,14 @@ func TestLostHandOver(t *testing.T) {
 	})
 }
 
-// A claim that arrives before it was settled is found, and renewed before anybody
-// believes in it.
+// A claim that arrives before it is settled is found. The process leads after it has renewed
+// it.
 func TestLateClaimIsFound(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		landed := make(chan error, 1)
 		claim, _ := once(tc.commits("a", "term"), func(_ context.Context, c *memkv.Call) error {
 			late := c.Detach()
-			go func() { // before anything else of this process arrives
+			go func() { // before any other call of this process
 				_, err := late.Land()
 				landed <- err
 			}()
@@ -205,12 +204,12 @@ func TestLateClaimIsFound(t *testing.T) {
 		p.leads()
 		require.NoError(tc, <-landed)
 		require.Equal(tc, uint64(1), tc.leader().Term)
-		require.Equal(tc, uint64(2), tc.leader().Ballot, "belief begins with a renewal")
+		require.Equal(tc, uint64(2), tc.leader().Ballot, "the tenure begins with a renewal")
 	})
 }
 
-// A renewal that arrives after belief in it has ended changes nothing: the next
-// tenure has a term of its own.
+// A renewal that arrives after the end deadline changes nothing. The next tenure has a new
+// term.
 func TestRenewalArrivesAfterTheEnd(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -227,11 +226,11 @@ func TestRenewalArrivesAfterTheEnd(t *testing.T) {
 		require.Equal(tc, uint64(2), tc.leader().Ballot)
 		require.False(tc, p.Leading())
 		tc.before(nil)
-		require.Equal(tc, uint64(2), within(tc, tenures, "another leadership").Term())
+		require.Equal(tc, uint64(2), within(tc, tenures, "the next leadership").Term())
 	})
 }
 
-// Nothing arrives after Stop has returned, whatever was on its way.
+// No earlier commit arrives after Stop has returned.
 func TestNothingArrivesAfterStop(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		late := make(chan *memkv.LateCommit, 1000)

@@ -17,13 +17,11 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// This file holds what users of other elections have complained about, one test
-// for each.
+// Each test in this file is about a problem that users of another election have reported.
 
-// client-go and controller-runtime release the lease on cancellation, while the
-// work that it protects is still going on (kubernetes#139991,
-// controller-runtime#1132).
-func TestLeaderIsReleasedOnlyAfterWorkReturned(t *testing.T) {
+// client-go and controller-runtime release the lease on cancellation while the work that it
+// protects still runs (kubernetes#139991, controller-runtime#1132).
+func TestReleaseWaitsForWork(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a, b := tc.process("a"), tc.begin("b", priority(-1))
 		b.leads()
@@ -34,25 +32,24 @@ func TestLeaderIsReleasedOnlyAfterWorkReturned(t *testing.T) {
 			<-ctx.Done()
 			cleanUp := time.NewTimer(toStop)
 			<-cleanUp.C
-			require.NoError(tc, lead.LeaseContext().Err(), "it is renewed meanwhile")
+			require.NoError(tc, lead.LeaseContext().Err(), "the lease is renewed meanwhile")
 			returned.Store(true)
 			return nil
 		})
 		a.leads()
 		time.Sleep(lease)
 		cancel()
-		asked := time.Now()
+		cancelled := time.Now()
 		b.leads()
 		require.True(tc, returned.Load())
-		require.GreaterOrEqual(tc, time.Since(asked), toStop)
-		require.Less(tc, time.Since(asked), toStop+soon)
+		require.GreaterOrEqual(tc, time.Since(cancelled), toStop)
+		require.Less(tc, time.Since(cancelled), toStop+soon)
 		require.NoError(tc, <-a.result)
 	})
 }
 
-// etcd's Campaign ends with its session, so an outage of 12 hours has to be noticed
-// and mended by the caller (etcd#19597). A try is one like the next, so the test
-// lasts 20 minutes.
+// etcd's Campaign ends with its session, so the caller has to handle an outage of 12 hours
+// (etcd#19597). All attempts are alike, so the test lasts 20 minutes.
 func TestCampaignSurvivesALongOutage(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -73,7 +70,7 @@ func TestCampaignSurvivesALongOutage(t *testing.T) {
 	})
 }
 
-// And with a data directory that was lost meanwhile, never again (etcd#19597).
+// If the data directory was lost meanwhile, etcd's Campaign never succeeds (etcd#19597).
 func TestCampaignSurvivesALostDatabase(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -97,9 +94,9 @@ func TestCampaignSurvivesALostDatabase(t *testing.T) {
 	})
 }
 
-// etcd's Resign forgets its key when it fails, and cannot be called again: the
-// seat is then held until the session ends (etcd#22123).
-func TestResignIsTriedAgainAfterAnError(t *testing.T) {
+// etcd's Resign forgets its key when it fails and cannot be called again. Leadership then lasts
+// until the session ends (etcd#22123).
+func TestResignIsRetriedAfterAnError(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.process("a")
 		lead, err := a.Campaign(tc.Context())
@@ -111,15 +108,15 @@ func TestResignIsTriedAgainAfterAnError(t *testing.T) {
 		defer cancel()
 		require.ErrorIs(tc, lead.Resign(ctx), context.DeadlineExceeded)
 		tc.before(nil)
-		require.NoError(tc, lead.Resign(tc.Context()), "a second call waits for the same")
-		mended := time.Now()
+		require.NoError(tc, lead.Resign(tc.Context()), "a second call waits for the same release")
+		recovered := time.Now()
 		require.Equal(tc, uint64(2), b.leads().Term)
-		require.Less(tc, time.Since(mended), heartbeat, "no lease is waited for")
+		require.Less(tc, time.Since(recovered), heartbeat, "the successor does not wait for the lease")
 	})
 }
 
-// With client-go a process has to exit to give up leadership (KEP-5366).
-func TestStepsDownWithoutLeavingTheProcess(t *testing.T) {
+// With client-go, a process has to exit to release leadership (KEP-5366).
+func TestResignRequestWithoutExit(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a, b := tc.begin("a"), tc.process("b")
 		a.leads()
@@ -135,8 +132,8 @@ func TestStepsDownWithoutLeavingTheProcess(t *testing.T) {
 	})
 }
 
-// client-go has been asked for priorities since 2019; foundationdb-rs has had
-// them, and a higher one took the seat while the work of the lower went on.
+// Users have asked client-go for priorities since 2019. foundationdb-rs had them, and a higher
+// priority took leadership while the work of the lower one still ran.
 func TestPriorityTakesOverWithoutOverlap(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		low := tc.process("low")
@@ -163,12 +160,12 @@ func TestPriorityTakesOverWithoutOverlap(t *testing.T) {
 		equal := tc.begin("equal", priority(1))
 		equal.enters(elector.StateFollower)
 		time.Sleep(5 * lease)
-		require.True(tc, high.Leading(), "only a strictly higher one preempts")
+		require.True(tc, high.Leading(), "only a strictly higher priority preempts")
 	})
 }
 
-// A partitioned holder of a Consul lock does not know for minutes that it has
-// lost it (consul#18271), and its child is killed 90 s late (consul#9788).
+// A partitioned holder of a Consul lock does not learn for minutes that it has lost the lock
+// (consul#18271), and its child process is killed 90 s late (consul#9788).
 func TestPartitionedLeaderStopsInTime(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a, b := tc.process("a"), tc.process("b")
@@ -184,8 +181,8 @@ func TestPartitionedLeaderStopsInTime(t *testing.T) {
 	})
 }
 
-// Two processes led at once with Curator (CURATOR-1137, 1169, 1211): here at no
-// instant do two find themselves leading, however the store treats them.
+// With Curator, two processes led at the same time (CURATOR-1137, 1169, 1211). Here two
+// processes never lead at the same instant, whatever fails in the store.
 func TestNeverTwoLeaders(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		all := []*process{tc.begin("a"), tc.begin("b"), tc.begin("c")}
@@ -218,10 +215,10 @@ func TestNeverTwoLeaders(t *testing.T) {
 	})
 }
 
-// A client of DynamoDB's lock that starts after a crash waits a whole lease,
-// although the lock has long been dead (amazon-dynamodb-lock-client#34). That is
-// true of a cold elector as well, by observation: it trusts no wall clock, so it
-// must see the seat stand still for a lease. By clock it takes the seat at once.
+// A client of DynamoDB's lock that starts after a crash waits a complete lease, even if the
+// holder has been dead for long (amazon-dynamodb-lock-client#34). With expiry by observation a
+// new process waits too: it does not rely on a wall clock, so it must see the leader record
+// unchanged for a lease. With expiry by clock it claims at once.
 func TestNewProcessWaitsForTheLeaseOnItsOwnClock(t *testing.T) {
 	for mode, wait := range map[fdbelection.ExpiryMode]time.Duration{
 		fdbelection.ExpiryByObservation: lease,
@@ -234,16 +231,15 @@ func TestNewProcessWaitsForTheLeaseOnItsOwnClock(t *testing.T) {
 				a.leads()
 				a.Abandon()
 				time.Sleep(time.Hour)
-				came := time.Now()
+				started := time.Now()
 				tc.begin("b").leads()
-				require.InDelta(tc, wait, time.Since(came), float64(step+soon))
+				require.InDelta(tc, wait, time.Since(started), float64(step+soon))
 			})
 		})
 	}
 }
 
-// A lost acknowledgement costs dynamolock a whole lease, in which it waits for
-// itself (dynamolock#280).
+// After a lost acknowledgement dynamolock waits for its own lease to expire (dynamolock#280).
 func TestLostAcknowledgementDoesNotCostALease(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		lost, wasLost := once(tc.commits("a", "term"), fail(kv.Error{Code: kv.CodeTransactionTimedOut}))
@@ -256,8 +252,7 @@ func TestLostAcknowledgementDoesNotCostALease(t *testing.T) {
 	})
 }
 
-// River could not tell one term of a leader from the next of the same client
-// (river#1213).
+// River could not distinguish two terms of the same client (river#1213).
 func TestTermIdentifiesATenure(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -266,7 +261,7 @@ func TestTermIdentifiesATenure(t *testing.T) {
 		tc.before(fail(errDisk))
 		<-first.LeaseContext().Done()
 		tc.before(nil)
-		second := within(tc, tenures, "another leadership")
+		second := within(tc, tenures, "the next leadership")
 		require.Greater(tc, second.Term(), first.Term())
 		require.NotEqual(tc, first.Token(), second.Token())
 		require.ErrorIs(tc, tc.db.Transact(tc.Context(), first.Fence), fdbelection.ErrFenced)
@@ -275,13 +270,13 @@ func TestTermIdentifiesATenure(t *testing.T) {
 	})
 }
 
-// River's renewals wait for a connection that its own work holds (river#695).
+// Renewals of River waited for a connection that its own work used (river#695).
 func TestRenewalsAreNotStarvedBySlowCallbacks(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.initialize()
 		hold := make(chan struct{})
 		p := tc.begin("a", callbacks(func(c *elector.Callbacks) {
-			c.OnElected = func(context.Context, elector.Transition) { <-hold } // whatever its context says
+			c.OnElected = func(context.Context, elector.Transition) { <-hold } // ignores its context
 		}), func(_ *process, o *elector.Options) { o.CallbackLimit = 100 * lease })
 		tc.until("held", func(l election.LeaderRecord) bool { return !l.Vacant() })
 		const heartbeats = 30
@@ -292,8 +287,8 @@ func TestRenewalsAreNotStarvedBySlowCallbacks(t *testing.T) {
 	})
 }
 
-// A node of Oban believed for 19 days in a leader that was gone (oban#1488).
-func TestStaleBeliefEnds(t *testing.T) {
+// A node of Oban named a leader that was gone for 19 days (oban#1488).
+func TestProcessesForgetALeaderWithoutTheStore(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.begin("a")
 		a.leads()
@@ -311,7 +306,7 @@ func TestStaleBeliefEnds(t *testing.T) {
 	})
 }
 
-// A node of Oban that must never lead could still do so (oban#1341).
+// A node of Oban that must never lead could lead (oban#1341).
 func TestObserverNeverLeads(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		o := tc.begin("o", observer, priority(100))
@@ -329,8 +324,8 @@ func TestObserverNeverLeads(t *testing.T) {
 	})
 }
 
-// The lock of the fdb-kubernetes-operator cannot be given back: others wait ten
-// minutes for it (fdb-kubernetes-operator#2315).
+// The lock of the fdb-kubernetes-operator cannot be released, so others wait ten minutes
+// (fdb-kubernetes-operator#2315).
 func TestVoluntaryRelease(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.process("a")
@@ -343,13 +338,13 @@ func TestVoluntaryRelease(t *testing.T) {
 		released := time.Now()
 		b.leads()
 		require.Less(tc, time.Since(released), soon)
-		require.True(tc, tc.listed("a"), "it stays a candidate")
+		require.True(tc, tc.listed("a"), "it stays registered")
 	})
 }
 
-// client-go calls OnStoppedLeading of a process that never led, and the recipe
-// of others forgets it: here each is called for the other.
-func TestStoppedLeadingHasItsCounterpart(t *testing.T) {
+// client-go calls OnStoppedLeading even if the process never led, and other elections may not
+// call it at all. Here OnDemoted follows OnElected and is called only then.
+func TestOnDemotedFollowsOnElected(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		var elected, demoted atomic.Int64
 		count := callbacks(func(c *elector.Callbacks) {
@@ -364,27 +359,26 @@ func TestStoppedLeadingHasItsCounterpart(t *testing.T) {
 
 		high := tc.begin("high", priority(1), count)
 		high.leads()
-		high.Abandon() // not even then
+		high.Abandon() // OnDemoted is called even then
 		synctest.Wait()
 		require.EqualValues(tc, 1, elected.Load())
 		require.EqualValues(tc, 1, demoted.Load())
 	})
 }
 
-// A process of a higher priority that crashes right after it has asked for the
-// leadership, every few seconds, costs the leader nothing: a challenge counts only
-// while its author is alive.
-func TestCrashingChallengersCostNothing(t *testing.T) {
+// If processes of a higher priority crash right after they have requested leadership, the
+// leader continues. A preemption request counts only while its author is alive.
+func TestCrashingChallengers(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		low := tc.begin("low")
 		low.leads()
 		for i := range 20 {
 			high := tc.process(fmt.Sprintf("high-%d", i), priority(1))
 			require.NoError(tc, high.Start(tc.Context()))
-			for asked := false; !asked; time.Sleep(time.Millisecond) {
-				intent, err := kv.ReadTransact(tc.Context(), tc.db, tc.election.ReadRequest)
+			for requested := false; !requested; time.Sleep(time.Millisecond) {
+				request, err := kv.ReadTransact(tc.Context(), tc.db, tc.election.ReadRequest)
 				require.NoError(tc, err)
-				asked = intent.ID == high.NodeID()
+				requested = request.ID == high.NodeID()
 			}
 			high.Abandon()
 			for range 100 {

@@ -13,10 +13,10 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-var errWork = errors.New("the payments do not add up")
+var errWork = errors.New("a payment failed")
 
-// untilAsked works until it is asked to stop.
-func untilAsked(ctx context.Context, _ *elector.Leadership) error {
+// untilStopped is work that runs until it is asked to stop.
+func untilStopped(ctx context.Context, _ *elector.Leadership) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
@@ -25,19 +25,19 @@ func TestRunLeavesWithItsContext(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		ctx, cancel := context.WithCancelCause(tc.Context())
 		p := tc.process("a")
-		p.run(ctx, untilAsked)
+		p.run(ctx, untilStopped)
 		p.leads()
 		cancel(errWork)
-		require.NoError(tc, within(tc, p.result, "its end"))
+		require.NoError(tc, within(tc, p.result, "the end of Run"))
 		require.True(tc, tc.leader().Vacant())
 		require.Empty(tc, tc.candidates())
-		require.ErrorIs(tc, p.Run(ctx, untilAsked), errWork, "it had ended before")
+		require.ErrorIs(tc, p.Run(ctx, untilStopped), errWork, "its context has already ended")
 		require.Empty(tc, p.Errors())
 	})
 }
 
-// Work that returns gives up the seat, to others first; with an error it is
-// reported, and stays out for a lease.
+// If work returns, leadership is released and the process campaigns again after a heartbeat. If
+// it returns an error, that is reported and the process holds off for a lease.
 func TestWorkReturns(t *testing.T) {
 	for name, test := range map[string]struct {
 		err    error
@@ -86,7 +86,7 @@ func TestWorkReturnsAndOthersGoFirst(t *testing.T) {
 		tc.reconfigure(func(c *fdbelection.Config) { c.AllowPreemption = false })
 		b := tc.begin("b")
 		b.enters(elector.StateFollower)
-		time.Sleep(tc.config.CandidateTimeout) // everybody knows of everybody
+		time.Sleep(tc.config.CandidateTimeout) // until all know the candidates
 		close(done)
 		returned := time.Now()
 		b.leads()
@@ -98,14 +98,14 @@ func TestWorkIsDone(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
 		p.run(tc.Context(), func(context.Context, *elector.Leadership) error { return elector.ErrDone })
-		require.NoError(tc, within(tc, p.result, "its end"))
+		require.NoError(tc, within(tc, p.result, "the end of Run"))
 		require.True(tc, tc.leader().Vacant())
 		require.Empty(tc, tc.candidates())
 		require.Empty(tc, p.Errors())
 	})
 }
 
-// A panic passes through Run, and the elector leaves behind it.
+// A panic passes through Run, and the elector leaves in the background.
 func TestWorkPanics(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -118,13 +118,13 @@ func TestWorkPanics(t *testing.T) {
 		p.enters(elector.StateStopped)
 		require.True(tc, tc.leader().Vacant())
 		require.Empty(tc, tc.candidates())
-		synctest.Wait() // the callback that tells of it comes before the end of the session
-		p.run(tc.Context(), untilAsked)
+		synctest.Wait() // until the session has ended
+		p.run(tc.Context(), untilStopped)
 		p.leads()
 	})
 }
 
-// Work is never run twice at a time, and once for each tenure.
+// Work runs once for each tenure and never twice at a time.
 func TestWorkRunsOnceForEachTenure(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -139,8 +139,8 @@ func TestWorkRunsOnceForEachTenure(t *testing.T) {
 	})
 }
 
-// Work that does not stop has its drain limit, while the lease is renewed; the
-// seat is given up after it, and Run returns when the work has.
+// The lease is renewed for work that does not stop, up to the drain limit. Then leadership is
+// released. Run returns when the work has returned.
 func TestWorkDoesNotStop(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		hold := make(chan struct{})
@@ -150,19 +150,19 @@ func TestWorkDoesNotStop(t *testing.T) {
 		b := tc.begin("b")
 		b.enters(elector.StateFollower)
 		time.Sleep(heartbeat / 2)
-		asked := time.Now()
+		stopped := time.Now()
 		require.NoError(tc, p.Stop(tc.Context()))
-		require.Equal(tc, drain, time.Since(asked))
+		require.Equal(tc, drain, time.Since(stopped))
 		require.Error(tc, lead.LeaseContext().Err())
 		b.leads()
-		require.Equal(tc, drain, time.Since(asked).Truncate(soon))
+		require.Equal(tc, drain, time.Since(stopped).Truncate(soon))
 		require.Empty(tc, p.result)
 		close(hold)
-		require.NoError(tc, within(tc, p.result, "its end"))
+		require.NoError(tc, within(tc, p.result, "the end of Run"))
 	})
 }
 
-// Resign within Run asks the work to stop; the seat is given up once it has.
+// Resign within Run asks the work to stop. Leadership is released after the work has returned.
 func TestResignWithinRun(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -174,7 +174,7 @@ func TestResignWithinRun(t *testing.T) {
 				<-hold
 				return nil
 			}
-			return untilAsked(ctx, lead)
+			return untilStopped(ctx, lead)
 		})
 		p.leads()
 		time.Sleep(drain * 3 / 4)
@@ -187,15 +187,15 @@ func TestResignWithinRun(t *testing.T) {
 	})
 }
 
-// The values of the caller's context reach the work, and its end does not end
-// the lease.
+// The context of work carries the values of the caller's context. The end of that context does
+// not end the lease.
 func TestContextOfTheWork(t *testing.T) {
 	type key struct{}
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
 		watching, unwatch := context.WithCancel(tc.Context())
 		defer unwatch()
-		p.Subscribe(watching) // which does not have the value
+		p.Subscribe(watching) // its context does not have the value
 		ctx, cancel := context.WithCancel(context.WithValue(tc.Context(), key{}, "value"))
 		p.run(ctx, func(ctx context.Context, lead *elector.Leadership) error {
 			require.Equal(tc, "value", ctx.Value(key{}))
@@ -206,6 +206,6 @@ func TestContextOfTheWork(t *testing.T) {
 		})
 		p.leads()
 		cancel()
-		require.NoError(tc, within(tc, p.result, "its end"))
+		require.NoError(tc, within(tc, p.result, "the end of Run"))
 	})
 }

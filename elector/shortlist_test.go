@@ -13,13 +13,13 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// A fail-over of more candidates than a follower lists: the leader and all that are
-// listed die at once, or the rank index was removed as well. Another candidate leads
-// soon after the lease, the dead are evicted, and no live candidate is.
+// There are more candidates than a follower lists. The leader and all listed candidates crash
+// at once, and in one case the rank index was removed before. Another candidate leads soon
+// after the lease. The crashed candidates are evicted, and no other one is.
 func TestFailOverOutsideOfTheShortlist(t *testing.T) {
-	for name, damage := range map[string]func(tr kv.Transaction, f *field){
-		"the first die": nil,
-		"without a rank index": func(tr kv.Transaction, f *field) {
+	for name, damage := range map[string]func(tr kv.Transaction, f *crowd){
+		"the first candidates crash": nil,
+		"without a rank index": func(tr kv.Transaction, f *crowd) {
 			tr.ClearRange(f.space.Sub("rank").Range())
 		},
 	} {
@@ -27,7 +27,7 @@ func TestFailOverOutsideOfTheShortlist(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const candidates, dead = 60, 9
 				config := eager(fdbelection.DefaultConfig())
-				f := newField(t, memkv.Options{})
+				f := newCrowd(t, memkv.Options{})
 				f.enter(candidates, 3*time.Millisecond, config, elector.Callbacks{})
 				time.Sleep(2 * config.CandidateTimeout)
 				if damage != nil {

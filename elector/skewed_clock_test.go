@@ -7,8 +7,8 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// skewedClock is the clock of a process: it may run faster or slower than true
-// time, jump, and show any wall time.
+// skewedClock is the clock of a process. It may run faster or slower than true time, jump,
+// and show any wall time.
 type skewedClock struct {
 	mu    sync.Mutex
 	rate  float64
@@ -42,31 +42,30 @@ func (c *skewedClock) Wall() time.Time {
 	return time.Now().Add(c.wall)
 }
 
-// suspend lets d pass on the clock at once, as a machine that slept finds it:
-// its timers have not counted that time. For all others no time has passed, as it
-// would have: so whoever follows finds the seat to have stood still for longer
-// than it did, and what it does then proves nothing.
+// suspend lets d pass on the clock at once, like a suspension of the machine: its timers do
+// not count that time. No time passes for other processes. So a follower that is suspended
+// counts an unchanged leader record for longer than it was, and may take over too early.
 func (c *skewedClock) suspend(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.then, c.since = c.now().Add(d), time.Now()
 }
 
-// setRate has the clock go on at another rate.
+// setRate changes the rate of the clock.
 func (c *skewedClock) setRate(rate float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.then, c.since, c.rate = c.now(), time.Now(), rate
 }
 
-// setWall has the wall clock jump to this far from true time.
+// setWall sets the difference of the wall clock from true time.
 func (c *skewedClock) setWall(offset time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wall = offset
 }
 
-func (c *skewedClock) truly(d time.Duration) time.Duration {
+func (c *skewedClock) trueTime(d time.Duration) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return max(time.Duration(float64(d)/c.rate), 1)
@@ -74,7 +73,7 @@ func (c *skewedClock) truly(d time.Duration) time.Duration {
 
 // AfterFunc implements elector.Clock.
 func (c *skewedClock) AfterFunc(d time.Duration, f func()) elector.Timer {
-	return &skewedTimer{c, time.AfterFunc(c.truly(d), f)}
+	return &skewedTimer{c, time.AfterFunc(c.trueTime(d), f)}
 }
 
 type skewedTimer struct {
@@ -86,4 +85,4 @@ type skewedTimer struct {
 func (t *skewedTimer) Stop() bool { return t.timer.Stop() }
 
 // Reset implements elector.Timer.
-func (t *skewedTimer) Reset(d time.Duration) bool { return t.timer.Reset(t.clock.truly(d)) }
+func (t *skewedTimer) Reset(d time.Duration) bool { return t.timer.Reset(t.clock.trueTime(d)) }

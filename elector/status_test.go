@@ -17,7 +17,7 @@ func withMetadata(pairs map[string]string) setting {
 	return func(_ *process, o *elector.Options) { o.Metadata = pairs }
 }
 
-// Asking costs no I/O, however often.
+// Methods that only query do no I/O.
 func TestQueriesDoNoIO(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.begin("a")
@@ -39,7 +39,8 @@ func TestQueriesDoNoIO(t *testing.T) {
 	})
 }
 
-// Everybody knows everybody, with their tags; the leader's at once.
+// Every process knows the listed candidates and their metadata. It knows the leader's metadata
+// at once.
 func TestClusterState(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.begin("a", withMetadata(map[string]string{"address": "10.0.0.1:80"}))
@@ -59,7 +60,7 @@ func TestClusterState(t *testing.T) {
 			require.WithinDuration(tc, known, state.AsOf, tc.config.CandidateTimeout)
 			if p == b {
 				require.Len(tc, state.Voters, 2)
-				require.Empty(tc, state.Observers, "a follower lists voters")
+				require.Empty(tc, state.Observers, "a follower lists only voters")
 			}
 			state, err := p.ReadClusterState(tc.Context())
 			require.NoError(tc, err)
@@ -82,7 +83,7 @@ func TestClusterState(t *testing.T) {
 	})
 }
 
-// Tags that change reach the database at once, and the caller's map is not kept.
+// Changed metadata is written at once. The caller's map is not kept.
 func TestSetMetadata(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.begin("a")
@@ -105,8 +106,7 @@ func TestSetMetadata(t *testing.T) {
 	})
 }
 
-// A priority that is raised preempts, after the grace, and one that is lowered
-// is open to others.
+// A raised priority preempts after the grace. A lowered one can be preempted.
 func TestSetPriority(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a, b := tc.process("a"), tc.process("b")
@@ -120,7 +120,7 @@ func TestSetPriority(t *testing.T) {
 		<-lead.Context().Done()
 		require.Less(tc, time.Since(raised), step+soon)
 		b.leads()
-		require.InDelta(tc, tc.config.PreemptionGrace, time.Since(raised), float64(step+soon), "its work does not stop before")
+		require.InDelta(tc, tc.config.PreemptionGrace, time.Since(raised), float64(step+soon), "its work uses the complete grace")
 		require.Contains(tc, a.reasons(), elector.ReasonChallenged)
 
 		b.SetPriority(-1)
@@ -130,7 +130,7 @@ func TestSetPriority(t *testing.T) {
 	})
 }
 
-// A leader that becomes an observer drains, gives up its seat, and stays listed.
+// A leader that becomes an observer drains, resigns and stays registered.
 func TestSetRole(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		hold := make(chan struct{})
@@ -158,8 +158,7 @@ func TestSetRole(t *testing.T) {
 	})
 }
 
-// A challenger that has gone or was demoted while the work stops does not get the
-// seat.
+// A challenger that has left or was demoted while the work stops does not get leadership.
 func TestSuccessorIsGone(t *testing.T) {
 	for name, gone := range map[string]func(tc *cluster, p *process){
 		"stopped": func(_ *cluster, p *process) { p.stop() },
@@ -177,13 +176,13 @@ func TestSuccessorIsGone(t *testing.T) {
 				time.Sleep(heartbeat)
 				require.Equal(tc, uint64(1), tc.leader().Term)
 				close(hold)
-				require.Equal(tc, uint64(2), within(tc, tenures, "leadership again").Term())
+				require.Equal(tc, uint64(2), within(tc, tenures, "the next leadership").Term())
 			})
 		})
 	}
 }
 
-// A seat that is handed over goes to whom the operator named.
+// A transfer goes to the candidate that the operator has named.
 func TestTransferOnRequest(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.begin("a", priority(9)).leads()
@@ -196,12 +195,12 @@ func TestTransferOnRequest(t *testing.T) {
 		require.Equal(tc, election.AcquireTransfer, tc.leader().AcquireReason)
 		require.NotContains(tc, b.history(), elector.StateLeader)
 		time.Sleep(lease - heartbeat)
-		require.Equal(tc, uint64(2), tc.leader().Term, "a higher priority does not undo the request at once")
+		require.Equal(tc, uint64(2), tc.leader().Term, "a higher priority does not preempt at once")
 	})
 }
 
-// A leader that resigned on request stays out for a lease, and is back afterwards
-// where nobody else came.
+// A leader that resigned on request holds off for a lease. It leads again if there is no other
+// candidate.
 func TestResignRequestHoldsOff(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.begin("a")
@@ -214,7 +213,7 @@ func TestResignRequestHoldsOff(t *testing.T) {
 	})
 }
 
-// Errors that are not read are dropped, the oldest first, and nothing waits for a reader.
+// Errors that are not read are dropped, the oldest first. Nothing waits for a reader.
 func TestErrorsAreKeptForAReader(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.begin("a")
@@ -232,13 +231,13 @@ func TestErrorsAreKeptForAReader(t *testing.T) {
 	})
 }
 
-// What a reader does with the tags that it got changes nothing here.
+// A caller cannot change the metadata of an elector through a map that it got or passed.
 func TestMetadataIsCopied(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		given := map[string]string{"at": "10.0.0.1"}
-		tagged := func(_ *process, o *elector.Options) { o.Metadata = given }
-		a := tc.begin("a", tagged)
-		given["at"] = "of the caller"
+		setMetadata := func(_ *process, o *elector.Options) { o.Metadata = given }
+		a := tc.begin("a", setMetadata)
+		given["at"] = "changed by the caller"
 		a.leads()
 		b := tc.begin("b")
 		b.enters(elector.StateFollower)
@@ -246,9 +245,9 @@ func TestMetadataIsCopied(t *testing.T) {
 		for _, p := range []*process{a, b} {
 			leader, ok := p.Leader()
 			require.True(tc, ok)
-			leader.Metadata["at"] = "of a reader"
+			leader.Metadata["at"] = "changed by a reader"
 			state := p.ClusterState()
-			state.Voters[0].Metadata["at"] = "of a reader"
+			state.Voters[0].Metadata["at"] = "changed by a reader"
 			leader, _ = p.Leader()
 			require.Equal(tc, "10.0.0.1", leader.Metadata["at"], p.id)
 			state = p.ClusterState()
@@ -256,13 +255,13 @@ func TestMetadataIsCopied(t *testing.T) {
 		}
 		given = map[string]string{"at": "10.0.0.2"}
 		require.NoError(tc, a.SetMetadata(given))
-		given["at"] = "of the caller"
+		given["at"] = "changed by the caller"
 		time.Sleep(lease)
 		require.Equal(tc, "10.0.0.2", tc.candidate("a").Metadata["at"])
 	})
 }
 
-// A seat that was handed over and not taken has no new leader yet.
+// OnNewLeader is not called for a successor that has not accepted.
 func TestNewLeaderHasAccepted(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		leaders := make(chan elector.LeaderInfo, 100)
@@ -275,7 +274,7 @@ func TestNewLeaderHasAccepted(t *testing.T) {
 		tc.before(of("b", hang))
 		require.NoError(tc, tc.transfer("b"))
 		tc.until("handed over", func(l election.LeaderRecord) bool { return l.ID == "b" && !l.Accepted })
-		tc.until("taken by another", func(l election.LeaderRecord) bool { return l.Term > 2 && l.Accepted })
+		tc.until("held by another candidate", func(l election.LeaderRecord) bool { return l.Term > 2 && l.Accepted })
 		time.Sleep(heartbeat)
 		tc.before(nil)
 		var ids []string

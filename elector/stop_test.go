@@ -22,8 +22,8 @@ func (tc *cluster) ended() context.Context {
 	return ctx
 }
 
-// A caller that stops with the context it started with, after that has ended,
-// leaves in order all the same.
+// Stop may be called with the context of Start after that has ended. The process still leaves
+// in order.
 func TestStopWithTheEndedContextOfStart(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		ctx, cancel := context.WithCancelCause(tc.Context())
@@ -32,7 +32,7 @@ func TestStopWithTheEndedContextOfStart(t *testing.T) {
 		p.leads()
 		cancel(errWork)
 		require.ErrorIs(tc, p.Stop(ctx), errWork)
-		require.NoError(tc, p.Stop(tc.Context()), "it waits for the rest")
+		require.NoError(tc, p.Stop(tc.Context()), "a second call waits for the rest")
 		require.True(tc, tc.leader().Vacant())
 		require.Empty(tc, tc.candidates())
 		require.Equal(tc, elector.StateStopped, p.enters(elector.StateStopped).To)
@@ -40,8 +40,8 @@ func TestStopWithTheEndedContextOfStart(t *testing.T) {
 	})
 }
 
-// The context of Stop bounds how long it waits, and nothing else: the work has its
-// time to stop, the seat is given up after it, and the callbacks are called.
+// The context of Stop limits only how long Stop waits. The work still has its time to stop,
+// leadership is released after it, and the callbacks are called.
 func TestStopGoesOnAfterItsContext(t *testing.T) {
 	uses := map[string]func(tc *cluster, p *process, hold chan struct{}) (end func()){
 		"Start": func(tc *cluster, p *process, _ chan struct{}) func() {
@@ -74,7 +74,7 @@ func TestStopGoesOnAfterItsContext(t *testing.T) {
 				}
 				synctest.Wait()
 				require.False(tc, p.Leading())
-				require.ErrorIs(tc, p.Start(tc.Context()), elector.ErrRunning, "it is leaving")
+				require.ErrorIs(tc, p.Start(tc.Context()), elector.ErrRunning, "the elector is leaving")
 				time.Sleep(drain / 2)
 				require.Equal(tc, "a", tc.leader().ID, "held for the work")
 				close(hold)
@@ -90,7 +90,7 @@ func TestStopGoesOnAfterItsContext(t *testing.T) {
 	}
 }
 
-// An outage that ends within the limit for leaving costs no lease.
+// If an outage ends within the leave limit, leadership is still released.
 func TestLeavingSurvivesAnOutage(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.begin("a")
@@ -108,7 +108,8 @@ func TestLeavingSurvivesAnOutage(t *testing.T) {
 	})
 }
 
-// Leaving that fails after Stop has returned is reported, and told to a later Stop.
+// If leaving fails after Stop has returned, that is reported, and a later call of Stop returns
+// it.
 func TestFailedLeavingIsReported(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		var log journal
@@ -133,7 +134,8 @@ func TestFailedLeavingIsReported(t *testing.T) {
 	})
 }
 
-// What is over already is told even to a caller whose context has ended.
+// Stop and Resign return the result even if their context has ended, if there is nothing to
+// wait for.
 func TestEndedContextAndNothingToWaitFor(t *testing.T) {
 	for range 20 { // a select would choose at random
 		inCluster(t, func(tc *cluster) {
@@ -149,7 +151,7 @@ func TestEndedContextAndNothingToWaitFor(t *testing.T) {
 	}
 }
 
-// The giving up of a seat goes on after the context of Resign.
+// Leadership is released even if the context of Resign ends first.
 func TestResignGoesOnAfterItsContext(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")

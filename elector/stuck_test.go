@@ -18,13 +18,13 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// hung is a callback that does not return before it is released.
+// hung is a callback that does not return before hold is closed.
 type hung struct {
 	mu      sync.Mutex
 	hold    chan struct{}
-	calls   []string // what each was called for
+	calls   []string // the argument of each call
 	running int
-	most    int // calls at a time
+	most    int // concurrent calls
 }
 
 func newHung() *hung { return &hung{hold: make(chan struct{})} }
@@ -41,7 +41,7 @@ func (s *hung) call(what string) {
 	s.mu.Unlock()
 }
 
-func (s *hung) told() []string {
+func (s *hung) made() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string{}, s.calls...)
@@ -61,8 +61,7 @@ func (p *process) callbackErrors() (all []*elector.CallbackError) {
 	return all
 }
 
-// vacate takes the leadership away that the process has, and waits until it leads
-// again.
+// vacate disables the election until the process does not lead, and waits until it leads again.
 func (p *process) vacate() elector.Transition {
 	p.tc.Helper()
 	p.tc.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
@@ -71,9 +70,8 @@ func (p *process) vacate() elector.Transition {
 	return p.leads()
 }
 
-// A callback that does not return is not called again, and is reported once. When
-// it has returned it is told of the present tenure, and how many calls were
-// skipped is reported.
+// A callback that does not return is reported once and not called again. When it has returned,
+// it is called for the present tenure, and the number of skipped calls is reported.
 func TestStuckCallbackIsNotCalledAgain(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		var log journal
@@ -86,7 +84,7 @@ func TestStuckCallbackIsNotCalledAgain(t *testing.T) {
 			p.vacate()
 		}
 		time.Sleep(elector.DefaultCallbackLimit)
-		require.Equal(tc, []string{"term 1"}, elected.told())
+		require.Equal(tc, []string{"term 1"}, elected.made())
 		reports := p.callbackErrors()
 		require.Len(tc, reports, 1)
 		require.Equal(tc, "OnElected", reports[0].Callback)
@@ -96,19 +94,19 @@ func TestStuckCallbackIsNotCalledAgain(t *testing.T) {
 		close(elected.hold)
 		synctest.Wait()
 		require.True(tc, p.Leading())
-		require.Equal(tc, []string{"term 1", "term 11"}, elected.told(), "it leads, and the callback has to know")
+		require.Equal(tc, []string{"term 1", "term 11"}, elected.made(), "the callback gets the present tenure")
 		reports = p.callbackErrors()
 		require.Len(tc, reports, 1)
 		require.Equal(tc, 9, reports[0].Skipped)
 		require.ErrorContains(tc, reports[0], "9 calls were skipped")
 		p.vacate()
 		synctest.Wait()
-		require.Equal(tc, []string{"term 1", "term 11", "term 12"}, elected.told())
+		require.Equal(tc, []string{"term 1", "term 11", "term 12"}, elected.made())
 		require.Empty(tc, p.callbackErrors())
 	})
 }
 
-// Of the calls of other callbacks the newest is made once the stuck one returns.
+// When a stuck callback returns, it gets the newest call that it has missed.
 func TestNewestCallAfterAStuckOne(t *testing.T) {
 	for name, set := range map[string]func(c *elector.Callbacks, s *hung){
 		"OnNewLeader": func(c *elector.Callbacks, s *hung) {
@@ -120,7 +118,7 @@ func TestNewestCallAfterAStuckOne(t *testing.T) {
 		"OnTransition": func(c *elector.Callbacks, s *hung) {
 			record := c.OnTransition
 			c.OnTransition = func(ctx context.Context, t elector.Transition) {
-				if t.Term == 1 || len(s.told()) > 0 {
+				if t.Term == 1 || len(s.made()) > 0 {
 					s.ofTransition(ctx, t)
 				}
 				record(ctx, t)
@@ -140,20 +138,20 @@ func TestNewestCallAfterAStuckOne(t *testing.T) {
 					tc.until("held", func(l election.LeaderRecord) bool { return l.Term == term && !l.Vacant() })
 				}
 				time.Sleep(2 * elector.DefaultCallbackLimit)
-				require.Len(tc, s.told(), 1)
+				require.Len(tc, s.made(), 1)
 				require.Len(tc, p.callbackErrors(), 1)
 				close(s.hold)
 				synctest.Wait()
-				require.Len(tc, s.told(), 2)
-				require.Equal(tc, "term 5", s.told()[1])
+				require.Len(tc, s.made(), 2)
+				require.Equal(tc, "term 5", s.made()[1])
 				require.Equal(tc, name, p.callbackErrors()[0].Callback)
 			})
 		})
 	}
 }
 
-// A callback that is stuck when the elector stops is not called by its next
-// session either, nor with what was left of the last one.
+// A callback that is stuck when the elector stops is not called by the next session before it
+// has returned. It never gets the calls of the old session.
 func TestStuckCallbackOutlivesStop(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.initialize()
@@ -168,39 +166,39 @@ func TestStuckCallbackOutlivesStop(t *testing.T) {
 			require.NoError(tc, p.Start(tc.Context()))
 		}
 		tc.until("held", func(l election.LeaderRecord) bool { return !l.Vacant() })
-		require.Len(tc, elected.told(), 1)
-		require.Len(tc, record.told(), 1)
+		require.Len(tc, elected.made(), 1)
+		require.Len(tc, record.made(), 1)
 		p.stop()
 		close(elected.hold)
 		close(record.hold)
 		synctest.Wait()
-		require.Len(tc, elected.told(), 1, "after Stop nothing is called")
-		require.Len(tc, record.told(), 1)
+		require.Len(tc, elected.made(), 1, "nothing is called after Stop")
+		require.Len(tc, record.made(), 1)
 		require.NoError(tc, p.Start(tc.Context()))
 		tc.until("held", func(l election.LeaderRecord) bool { return !l.Vacant() })
 		synctest.Wait()
-		require.Equal(tc, []string{"term 1", "term 7"}, elected.told())
-		require.Greater(tc, len(record.told()), 1)
+		require.Equal(tc, []string{"term 1", "term 7"}, elected.made())
+		require.Greater(tc, len(record.made()), 1)
 	})
 }
 
-// A seat is not held for a callback that is still stuck with an earlier loss.
+// The release does not wait for a callback that is still stuck with an earlier loss.
 func TestReleaseDoesNotWaitForAStuckCallback(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		demoted := newHung()
 		defer close(demoted.hold)
 		p := tc.begin("a", callbacks(func(c *elector.Callbacks) { c.OnDemoted = demoted.ofTransition }))
 		p.leads()
-		p.vacate() // its time has passed, and it has not returned
+		p.vacate() // OnDemoted is late
 		time.Sleep(heartbeat / 2)
-		asked := time.Now()
+		stopped := time.Now()
 		p.stop()
-		require.Less(tc, time.Since(asked), soon)
-		require.Len(tc, demoted.told(), 1)
+		require.Less(tc, time.Since(stopped), soon)
+		require.Len(tc, demoted.made(), 1)
 	})
 }
 
-// A panic of a callback that is late is reported too.
+// A panic of a late callback is reported.
 func TestPanicOfALateCallback(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		elected := newHung()
@@ -221,8 +219,8 @@ func TestPanicOfALateCallback(t *testing.T) {
 	})
 }
 
-// Callbacks of any length are never called twice at a time, and what is entered is
-// left before it is entered again, whatever is skipped.
+// With callbacks that take any time, no callback is called while it runs, and the calls of a
+// pair alternate, whatever is skipped.
 func TestPairsOfLateCallbacks(t *testing.T) {
 	seed := *callbackSeed
 	if seed == 0 {
@@ -241,7 +239,7 @@ func TestPairsOfLateCallbacks(t *testing.T) {
 					tc.Errorf("%s is called while it runs", name)
 				}
 				if inside[pair] == enters {
-					tc.Errorf("%s is called, and %s is %t already", name, pair, enters)
+					tc.Errorf("%s is called although %s is already %t", name, pair, enters)
 				}
 				inside[pair] = enters
 				length := time.Duration(random.Int64N(int64(3 * elector.DefaultCallbackLimit)))
@@ -275,8 +273,8 @@ func TestPairsOfLateCallbacks(t *testing.T) {
 			}
 		}
 		p.stop()
-		time.Sleep(4 * elector.DefaultCallbackLimit) // the late ones go on alone
-		require.NotZero(tc, skipped, "no call was ever left out")
+		time.Sleep(4 * elector.DefaultCallbackLimit) // until the late calls have returned
+		require.NotZero(tc, skipped, "no call was skipped")
 		mu.Lock()
 		defer mu.Unlock()
 		for pair, still := range inside {

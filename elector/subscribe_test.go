@@ -14,7 +14,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// An observer sees who leads, and then every change; a vacancy is one.
+// A subscriber gets the present leader and then every change, including vacancies.
 func TestSubscribe(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.begin("a")
@@ -29,12 +29,12 @@ func TestSubscribe(t *testing.T) {
 		noneWithin(tc, leaders, 5*lease)
 		require.Equal(tc, elector.StateObserver, o.State())
 		require.Equal(tc, "a", o.LeaderID())
-		require.Len(tc, tc.candidates(), 2, "it has no record")
+		require.Len(tc, tc.candidates(), 2, "a subscriber has no record")
 
 		a.stop()
 		changed := time.Now()
 		next := within(tc, leaders, "the next leader")
-		if next.Vacant() { // it looked before the next one claimed
+		if next.Vacant() { // it was read before the next claim
 			next = within(tc, leaders, "the next leader")
 		}
 		require.Less(tc, time.Since(changed), step+soon)
@@ -44,13 +44,13 @@ func TestSubscribe(t *testing.T) {
 	})
 }
 
-// Each observer begins with what is, also in the midst of a session.
+// Each subscriber first gets the present state, even if the session began earlier.
 func TestSubscribeLater(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.initialize()
 		a := tc.process("a")
 		first := a.Subscribe(tc.Context())
-		require.Empty(tc, within(tc, first, "the vacant seat").ID)
+		require.Empty(tc, within(tc, first, "the vacancy").ID)
 		require.NoError(tc, a.Start(tc.Context()))
 		require.Equal(tc, "a", within(tc, first, "the leader").ID)
 		require.Equal(tc, "a", within(tc, a.Subscribe(tc.Context()), "the leader").ID)
@@ -61,14 +61,14 @@ func TestSubscribeLater(t *testing.T) {
 	})
 }
 
-// Tenures that passed between two looks are filled in from the history, once
-// each and in order, whatever the reader does meanwhile.
+// Tenures that passed between two reads of the leader record are filled in from the history,
+// each once and in order.
 func TestSubscribeMissesNothing(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.initialize()
 		o := tc.process("o", withoutTransitions)
 		leaders := o.Subscribe(tc.Context())
-		require.Zero(tc, within(tc, leaders, "the vacant seat").Term)
+		require.Zero(tc, within(tc, leaders, "the vacancy").Term)
 		c := tc.process("c")
 		lead, err := c.Campaign(tc.Context())
 		require.NoError(tc, err)
@@ -99,11 +99,11 @@ func TestSubscribeMissesNothing(t *testing.T) {
 	})
 }
 
-// The channel is closed when the context ends, when the elector stops, and at
-// once where the context has ended before.
+// The channel is closed when the context ends, when the elector stops, and at once if the
+// context has already ended.
 func TestSubscribeEnds(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
-		drained := func(leaders <-chan elector.LeaderInfo) {
+		readAll := func(leaders <-chan elector.LeaderInfo) {
 			for range leaders {
 				continue // until it is closed
 			}
@@ -113,21 +113,21 @@ func TestSubscribeEnds(t *testing.T) {
 		ctx, cancel := context.WithCancel(tc.Context())
 		leaders := a.Subscribe(ctx)
 		cancel()
-		drained(leaders)
-		drained(a.Subscribe(ctx))
+		readAll(leaders)
+		readAll(a.Subscribe(ctx))
 		leaders = a.Subscribe(tc.Context())
 		a.stop()
-		drained(leaders)
+		readAll(leaders)
 
 		leaders = a.Subscribe(tc.Context())
 		require.Equal(tc, elector.StateObserver, a.enters(elector.StateObserver).To)
 		require.NoError(tc, a.Stop(tc.Context()))
-		drained(leaders)
+		readAll(leaders)
 	})
 }
 
-// One that only observes becomes a candidate in the same session: its observers
-// keep their place, and its end is no longer theirs.
+// An elector that only subscribes becomes a candidate in the same session. Its subscribers
+// continue, and the end of the last one does not end the session any more.
 func TestSubscribeThenStart(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -146,8 +146,8 @@ func TestSubscribeThenStart(t *testing.T) {
 	})
 }
 
-// Observers that come and go leave nothing behind, and a Start beside them finds
-// either their session or none, never one that is about to end.
+// Subscribers that come and go leave nothing behind. A concurrent Start never uses a session
+// that is about to end.
 func TestSubscribersComeAndGo(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.initialize()
@@ -161,7 +161,7 @@ func TestSubscribersComeAndGo(t *testing.T) {
 			go cancel()
 			second, release := context.WithCancel(tc.Context())
 			leaders := p.Subscribe(second)
-			within(tc, leaders, "the state of things")
+			within(tc, leaders, "the present state")
 			require.NoError(tc, p.Start(tc.Context()))
 			tc.until("held", func(l election.LeaderRecord) bool { return l.ID == "a" })
 			release()
@@ -170,7 +170,7 @@ func TestSubscribersComeAndGo(t *testing.T) {
 	})
 }
 
-// An observer in the process of a leader sees its own tenure begin and end.
+// A subscriber in the process of the leader gets the begin and the end of its tenure.
 func TestSubscribeToOneself(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -183,7 +183,7 @@ func TestSubscribeToOneself(t *testing.T) {
 	})
 }
 
-// A seat that was handed over is told twice: when it is, and when it is taken.
+// A hand-over is sent twice: when it happens and when the successor accepts.
 func TestSubscribeDuringAHandOver(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.begin("a")
@@ -208,7 +208,7 @@ func TestSubscribeDuringAHandOver(t *testing.T) {
 	})
 }
 
-// The session of observers ends with the last of them, and reads nothing more.
+// The session of subscribers ends with the last of them and reads nothing after that.
 func TestSessionEndsWithTheLastSubscriber(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.begin("a").leads()

@@ -12,7 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// A store whose every answer takes longer than a heartbeat is survived, for as
+// A leader keeps leadership even if every answer of the store takes longer than a heartbeat, as
 // long as two renewals fit into a lease.
 func TestThrottledStore(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
@@ -22,7 +22,7 @@ func TestThrottledStore(t *testing.T) {
 		a.leads()
 		b := tc.begin("b")
 		b.enters(elector.StateFollower)
-		time.Sleep(3 * lease) // the first claim of all reads more, and may be too slow to keep
+		time.Sleep(3 * lease) // the first claim reads more and may be too slow
 		require.True(tc, a.Leading() || b.Leading())
 		if b.Leading() {
 			a, b = b, a
@@ -40,8 +40,8 @@ func TestThrottledStore(t *testing.T) {
 	})
 }
 
-// Where even one renewal takes longer than belief lasts, nobody leads, and nobody
-// gives up: once the store has recovered, somebody does.
+// If a renewal takes longer than the lease lasts, there is no leader, and every process keeps
+// trying. When the store is fast again, one of them leads.
 func TestStoreSlowerThanTheLease(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.begin("a")
@@ -62,8 +62,7 @@ func TestStoreSlowerThanTheLease(t *testing.T) {
 	})
 }
 
-// Answers that conflict or are not ready are tried again at once, and change
-// nothing.
+// Retryable errors are retried at once and change nothing.
 func TestRetriedErrors(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.begin("a")
@@ -79,7 +78,7 @@ func TestRetriedErrors(t *testing.T) {
 	})
 }
 
-// A store that does not answer is told as such, whatever its error says.
+// If the store does not answer in time, the error says so, whatever the error of the store.
 func TestStoreDoesNotAnswer(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.begin("a")

@@ -10,25 +10,25 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// countedClock counts the timers that are still to fire.
+// countedClock counts the pending timers.
 type countedClock struct {
 	elector.Clock
-	mu   sync.Mutex
-	open int
+	mu      sync.Mutex
+	pending int
 }
 
 // countedTimer is a timer of a countedClock.
 type countedTimer struct {
 	elector.Timer
-	clock *countedClock
-	open  bool // guarded by the clock
+	clock   *countedClock
+	pending bool // guarded by the clock
 }
 
 func (c *countedClock) AfterFunc(d time.Duration, f func()) elector.Timer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := &countedTimer{clock: c, open: true}
-	c.open++
+	t := &countedTimer{clock: c, pending: true}
+	c.pending++
 	t.Timer = c.Clock.AfterFunc(d, func() {
 		c.mu.Lock()
 		t.set(false)
@@ -38,15 +38,15 @@ func (c *countedClock) AfterFunc(d time.Duration, f func()) elector.Timer {
 	return t
 }
 
-// set counts whether the timer is to fire. The clock is locked.
-func (t *countedTimer) set(open bool) {
+// set changes whether the timer is pending. The caller holds the lock of the clock.
+func (t *countedTimer) set(pending bool) {
 	switch {
-	case open && !t.open:
-		t.clock.open++
-	case !open && t.open:
-		t.clock.open--
+	case pending && !t.pending:
+		t.clock.pending++
+	case !pending && t.pending:
+		t.clock.pending--
 	}
-	t.open = open
+	t.pending = pending
 }
 
 func (t *countedTimer) Stop() bool {
@@ -63,14 +63,13 @@ func (t *countedTimer) Reset(d time.Duration) bool {
 	return t.Timer.Reset(d)
 }
 
-func (c *countedClock) left() int {
+func (c *countedClock) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.open
+	return c.pending
 }
 
-// An elector that has ended leaves no timer behind, which would keep its session in
-// memory, whatever it was doing.
+// An elector that has ended leaves no timer behind. A timer would keep its session in memory.
 func TestNoTimerIsLeftBehind(t *testing.T) {
 	for name, end := range map[string]func(tc *cluster, p *process){
 		"stopped":   func(_ *cluster, p *process) { p.stop() },
@@ -91,21 +90,21 @@ func TestNoTimerIsLeftBehind(t *testing.T) {
 			inCluster(t, func(tc *cluster) {
 				clock := &countedClock{Clock: newSkewedClock()}
 				p := tc.process("a", func(_ *process, o *elector.Options) { o.Clock = clock })
-				p.run(tc.Context(), untilAsked)
+				p.run(tc.Context(), untilStopped)
 				p.leads()
 				time.Sleep(lease)
-				require.Positive(tc, clock.left())
+				require.Positive(tc, clock.count())
 				end(tc, p)
-				_ = within(tc, p.result, "its end")
+				_ = within(tc, p.result, "the end of Run")
 				time.Sleep(heartbeat) // the last operations end
-				require.Zero(tc, clock.left())
+				require.Zero(tc, clock.count())
 			})
 		})
 	}
 }
 
-// A machine that slept finds out soon after it wakes, without being asked: a timer does
-// not count the time that it slept.
+// The context of a leadership ends soon after a suspension of the machine, even if no method is
+// called. A timer does not count the time of the suspension.
 func TestContextEndsSoonAfterASuspension(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")

@@ -18,8 +18,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// tenures hands out each leadership of a process in Run, whose work goes on until
-// what it is given is closed, or else until the lease must not be used any more.
+// tenures calls Run and returns a channel of its tenures. The work of each returns when its
+// lease has ended and hold is closed. A nil hold counts as closed.
 func (p *process) tenures(hold <-chan struct{}) <-chan *elector.Leadership {
 	leads := make(chan *elector.Leadership, 100)
 	p.run(p.tc.Context(), func(_ context.Context, lead *elector.Leadership) error {
@@ -33,18 +33,18 @@ func (p *process) tenures(hold <-chan struct{}) <-chan *elector.Leadership {
 	return leads
 }
 
-// Whatever the store does with its calls, belief ends where it must: the work is
-// asked to stop, and then the lease is over.
+// Whatever fails in the store, the work is asked to stop at the stop deadline, and the lease
+// ends at the end deadline.
 func TestLeadershipEndsWhileTheStoreHangs(t *testing.T) {
 	for name, fault := range map[string]func(release chan struct{}) hook{
-		"commits until their time limit": func(chan struct{}) hook { return on(memkv.CallCommit, "a", hang) },
-		"commits whatever their context says": func(release chan struct{}) hook {
+		"commits hang until their time limit": func(chan struct{}) hook { return on(memkv.CallCommit, "a", hang) },
+		"commits hang and ignore their context": func(release chan struct{}) hook {
 			return on(memkv.CallCommit, "a", func(context.Context, *memkv.Call) error { <-release; return nil })
 		},
-		"reads until their time limit": func(chan struct{}) hook { return on(memkv.CallRead, "a", hang) },
-		"everything":                   func(chan struct{}) hook { return of("a", hang) },
-		"by failing at once":           func(chan struct{}) hook { return of("a", fail(errDisk)) },
-		"by failing in a way that is retried": func(chan struct{}) hook {
+		"reads hang until their time limit": func(chan struct{}) hook { return on(memkv.CallRead, "a", hang) },
+		"all calls hang":                    func(chan struct{}) hook { return of("a", hang) },
+		"all calls fail":                    func(chan struct{}) hook { return of("a", fail(errDisk)) },
+		"all calls fail with a retryable error": func(chan struct{}) hook {
 			return of("a", fail(kv.Error{Code: kv.CodeProcessBehind}))
 		},
 	} {
@@ -69,26 +69,26 @@ func TestLeadershipEndsWhileTheStoreHangs(t *testing.T) {
 
 				tc.before(nil)
 				close(release)
-				again := within(tc, tenures, "another leadership")
-				require.Equal(tc, lead.Term()+1, again.Term(), "a claim after belief ended is a new tenure")
+				again := within(tc, tenures, "the next leadership")
+				require.Equal(tc, lead.Term()+1, again.Term(), "a claim after the end deadline is a new tenure")
 				require.Contains(tc, p.history(), elector.StateJeopardy)
 			})
 		})
 	}
 }
 
-// An attempt whose fate is not known counts as if it had been committed: where it
-// writes a shorter lease, belief shrinks before its commit is issued.
+// An attempt with an unknown result counts as committed. If it writes a shorter lease, the
+// deadlines move before its commit is sent.
 func TestShorterLeaseMovesDeadlinesFirst(t *testing.T) {
 	for name, fault := range map[string]hook{
-		"applied, and not acknowledged": fail(kv.Error{Code: kv.CodeTransactionTimedOut}),
-		"applied, and not answered yet": hang,
+		"committed, not acknowledged": fail(kv.Error{Code: kv.CodeTransactionTimedOut}),
+		"committed, not answered":     hang,
 	} {
 		t.Run(name, func(t *testing.T) {
 			inCluster(t, func(tc *cluster) {
 				p := tc.process("a")
 				lead := within(tc, p.tenures(nil), "leadership")
-				time.Sleep(heartbeat / 2) // its watches are armed
+				time.Sleep(heartbeat / 2) // the watches are armed
 				tc.reconfigure(func(c *fdbelection.Config) { c.LeaseDuration, c.HeartbeatInterval = lease/10, lease/30 })
 				tc.after(on(memkv.CallCommit, "a", fault))
 				<-lead.Context().Done()
@@ -102,15 +102,15 @@ func TestShorterLeaseMovesDeadlinesFirst(t *testing.T) {
 	}
 }
 
-// Belief counts from the start of the attempt, however late its answer comes.
+// The deadlines count from the start of the attempt, however late its answer comes.
 func TestDeadlinesCountFromTheStart(t *testing.T) {
 	for name, test := range map[string]struct {
 		delay  time.Duration // of the answer to the claim
-		ballot uint64        // with which belief begins
+		ballot uint64        // with which the tenure begins
 	}{
-		"in time for work":    {heartbeat - time.Millisecond, 1},
-		"too late for work":   {stopAt + time.Millisecond, 2},
-		"too late for belief": {endAt + time.Millisecond, 2},
+		"before the stop deadline": {heartbeat - time.Millisecond, 1},
+		"after the stop deadline":  {stopAt + time.Millisecond, 2},
+		"after the end deadline":   {endAt + time.Millisecond, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inCluster(t, func(tc *cluster) {
@@ -121,7 +121,7 @@ func TestDeadlinesCountFromTheStart(t *testing.T) {
 						return nil
 					}
 					if claim(c) && !slow.Swap(true) {
-						time.Sleep(test.delay) // whatever its context says
+						time.Sleep(test.delay) // ignores its context
 						return nil
 					}
 					return nil
@@ -142,7 +142,7 @@ func TestDeadlinesCountFromTheStart(t *testing.T) {
 	}
 }
 
-// An acknowledged renewal outdates what is not known of earlier ones.
+// An acknowledged renewal settles earlier attempts whose result is unknown.
 func TestAcknowledgedRenewalSettlesEarlierOnes(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -156,8 +156,7 @@ func TestAcknowledgedRenewalSettlesEarlierOnes(t *testing.T) {
 	})
 }
 
-// Work that does not stop when it must holds up the next tenure, and nothing
-// else does.
+// The next tenure waits for work that does not stop in time, and for nothing else.
 func TestNothingIsClaimedBeforeWorkReturned(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		hold := make(chan struct{})
@@ -170,15 +169,15 @@ func TestNothingIsClaimedBeforeWorkReturned(t *testing.T) {
 		time.Sleep(10 * lease)
 		require.Equal(tc, uint64(1), tc.leader().Term)
 		require.Empty(tc, tenures)
-		require.NotEmpty(tc, tc.candidates(), "it says that it is alive meanwhile")
+		require.NotEmpty(tc, tc.candidates(), "it sends heartbeats meanwhile")
 		close(hold)
 		synctest.Wait()
-		require.Equal(tc, uint64(2), within(tc, tenures, "another leadership").Term())
+		require.Equal(tc, uint64(2), within(tc, tenures, "the next leadership").Term())
 	})
 }
 
-// A suspension is noticed at the next call, before any timer has run, and before
-// any loop has: the clock is compared.
+// A suspension is noticed at the next call, before a timer or the loop has run, because each
+// call compares the clock.
 func TestSuspensionIsNoticedAtTheNextCall(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.process("a")
@@ -193,14 +192,14 @@ func TestSuspensionIsNoticedAtTheNextCall(t *testing.T) {
 		require.NotEqual(tc, elector.StateLeader, p.State())
 		_, known := p.Leader()
 		require.False(tc, known)
-		require.NoError(tc, lead.LeaseContext().Err(), "it may still be used to finish")
+		require.NoError(tc, lead.LeaseContext().Err(), "the work may still use the lease to finish")
 		p.clock.suspend(endAt - stopAt)
 		require.Error(tc, lead.LeaseContext().Err())
 	})
 }
 
-// The same for who follows: it does not name a leader whose lease is over by its
-// own clock.
+// After a suspension a follower does not name a leader whose lease has expired on its own
+// clock.
 func TestFollowerForgetsTheLeaderAfterASuspension(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.begin("a").leads()
@@ -213,7 +212,7 @@ func TestFollowerForgetsTheLeaderAfterASuspension(t *testing.T) {
 	})
 }
 
-// Nobody's wall clock takes part: it may jump as it likes.
+// Jumps of a wall clock have no effect.
 func TestWallClockJumps(t *testing.T) {
 	for name, jump := range map[string]time.Duration{"back": -time.Hour, "forward": time.Hour} {
 		t.Run(name, func(t *testing.T) {
@@ -262,20 +261,20 @@ func TestTimerRunsAheadOfTheClock(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		p := tc.begin("a")
 		p.leads()
-		p.clock.suspend(-heartbeat / 2) // what is due by the timers is not yet by the clock
+		p.clock.suspend(-heartbeat / 2) // timers fire before the clock reaches their time
 		time.Sleep(5 * lease)
 		require.True(tc, p.Leading())
 		require.Greater(tc, tc.leader().Ballot, uint64(10))
 	})
 }
 
-// stuck is the writer of a log that nobody reads.
+// stuck is a log writer that blocks.
 type stuck struct{ release chan struct{} }
 
 func (s stuck) Write(line []byte) (int, error) { <-s.release; return len(line), nil }
 
-// The context of the work ends in time even where a log line holds up the loop.
-// (In real time: virtual time stands still for who waits for a lock.)
+// The contexts of a leadership end in time even if the logger blocks the loop. The test runs in
+// real time, because virtual time stops while a goroutine waits for a lock.
 func TestLeadershipEndsWhileTheLoopHangs(t *testing.T) {
 	out := stuck{make(chan struct{})}
 	var broken atomic.Bool
@@ -302,11 +301,10 @@ func TestLeadershipEndsWhileTheLoopHangs(t *testing.T) {
 	require.NoError(t, el.Stop(t.Context()))
 }
 
-// Whoever asks may find the time come while a renewal is being taken in that
-// moves it on: the answer was no, so the tenure is over, and the loop goes on with
-// another one rather than hold a seat that nobody believes in. Here the clock goes
-// ahead for the question, and back.
-func TestTheAnswerNoStands(t *testing.T) {
+// A caller may see that the stop deadline has passed while the answer of a renewal that moves it
+// is being handled. IsLeader has returned ErrNotLeader, so the tenure stays over, and the process
+// claims a new one. In this test the clock jumps ahead for the call, and back.
+func TestLeadershipStaysOverAfterIsLeaderSaidSo(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.begin("a")
 		a.leads()

@@ -15,9 +15,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// foundationdb-rs gave watches up because one that failed at once became a hot
-// loop: here a watch that always fails, or always fires, is armed at a limited
-// rate, and costs no writes (foundationdb-rs).
+// foundationdb-rs stopped using watches because a watch that failed at once became a hot loop.
+// Here a watch that always fails or fires is armed at a limited rate and causes no writes.
 func TestFailingWatchBacksOff(t *testing.T) {
 	const heartbeats = 10
 	for name, test := range map[string]struct {
@@ -50,8 +49,7 @@ func TestFailingWatchBacksOff(t *testing.T) {
 	}
 }
 
-// disturbWatches puts a fault before and after each watch is armed, and counts how
-// often that is.
+// disturbWatches sets hooks before and after each arming of a watch, and counts the armings.
 func (tc *cluster) disturbWatches(before, after hook) *counter {
 	var armed counter
 	count := armed.hook(memkv.CallWatch)
@@ -71,7 +69,7 @@ func (tc *cluster) disturbWatches(before, after hook) *counter {
 	return &armed
 }
 
-// notifyAfter ends every watch a moment after it was armed.
+// notifyAfter ends every watch a microsecond after it was armed.
 func notifyAfter(err error) hook {
 	return func(_ context.Context, c *memkv.Call) error {
 		watch := c.Watch
@@ -85,8 +83,7 @@ func notifyNow(_ context.Context, c *memkv.Call) error {
 	return nil
 }
 
-// A watch that never fires costs time and nothing else: there is a timer beside
-// it.
+// If watches never fire, changes are noticed later, by polling.
 func TestLostWatches(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		a := tc.begin("a")
@@ -96,16 +93,16 @@ func TestLostWatches(t *testing.T) {
 		time.Sleep(heartbeat / 2)
 		tc.loseWatches(true)
 		tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, 1, nonce(1)) })
-		asked := time.Now()
+		requested := time.Now()
 		b.leads()
-		require.LessOrEqual(tc, time.Since(asked), 2*heartbeat+2*step)
+		require.LessOrEqual(tc, time.Since(requested), 2*heartbeat+2*step)
 	})
 }
 
-// A seat that somebody vacated by force is noticed by the watch at once, and
-// claimed again only in a new tenure, once the work of the old one has ended.
-func TestSeatIsTakenAway(t *testing.T) {
-	for name, lose := range map[string]bool{"the watch tells": false, "the next renewal tells": true} {
+// A watch notices at once that leadership was vacated by force. The process claims again in a
+// new tenure, after the work of the old one has returned.
+func TestForcedResignation(t *testing.T) {
+	for name, lose := range map[string]bool{"a watch notices": false, "the next renewal notices": true} {
 		t.Run(name, func(t *testing.T) {
 			inCluster(t, func(tc *cluster) {
 				hold := make(chan struct{})
@@ -124,15 +121,15 @@ func TestSeatIsTakenAway(t *testing.T) {
 				time.Sleep(2 * lease)
 				require.True(tc, tc.leader().Vacant())
 				close(hold)
-				require.Equal(tc, uint64(2), within(tc, tenures, "another leadership").Term())
+				require.Equal(tc, uint64(2), within(tc, tenures, "the next leadership").Term())
 			})
 		})
 	}
 }
 
-// foundationdb-rs dropped priorities, candidates and configuration because they
-// were not sound: a higher priority must not take the seat twice or lose it again,
-// a dead candidate must go, and a config must reach everybody (foundationdb-rs).
+// foundationdb-rs dropped priorities, candidates and configuration because they were not sound.
+// Here a higher priority takes leadership once and keeps it, a crashed candidate is evicted, and
+// every process gets the config.
 func TestPrioritiesCandidatesAndConfigAreSound(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		var all []*process
@@ -141,11 +138,11 @@ func TestPrioritiesCandidatesAndConfigAreSound(t *testing.T) {
 			time.Sleep(lease)
 		}
 		require.True(tc, all[3].Leading())
-		require.Equal(tc, uint64(4), tc.leader().Term, "each of them was taken over from once")
+		require.Equal(tc, uint64(4), tc.leader().Term, "each was preempted once")
 		all[3].Abandon()
 		time.Sleep(2*lease + tc.config.CandidateTimeout)
 		require.True(tc, all[2].Leading(), "the next in rank")
-		term := tc.leader().Term // who saw the silence first may have come before it
+		term := tc.leader().Term // another candidate may have claimed before it
 		require.LessOrEqual(tc, term, uint64(7))
 		time.Sleep(tc.config.CandidateTimeout)
 		require.False(tc, tc.listed("d"))
@@ -162,9 +159,9 @@ func TestPrioritiesCandidatesAndConfigAreSound(t *testing.T) {
 	})
 }
 
-// A crash is noticed after the lease was seen to stand still, and within a tenth
-// of a heartbeat of that, whenever it happens between two renewals.
-func TestTakeOverAfterCrash(t *testing.T) {
+// A follower claims after it has seen the leader record unchanged for a lease, and within a tenth
+// of a heartbeat after that, wherever the crash lies between two renewals.
+func TestCrashIsNoticedAfterTheLease(t *testing.T) {
 	for tenth := range 10 {
 		inCluster(t, func(tc *cluster) {
 			first := tc.begin("a")
@@ -176,17 +173,16 @@ func TestTakeOverAfterCrash(t *testing.T) {
 			last := tc.leader()
 			first.Abandon()
 			renewed := last.LeaseExpiry.Add(-last.LeaseDuration)
-			next := tc.until("another's", func(l election.LeaderRecord) bool { return l.Token() != last.Token() })
-			noneWithin := next.AcquiredAt.Sub(renewed)
-			require.GreaterOrEqual(tc, noneWithin, lease, "before the lease was over")
-			require.LessOrEqual(tc, noneWithin, lease+heartbeat/10+5*time.Millisecond)
+			next := tc.until("held by another candidate", func(l election.LeaderRecord) bool { return l.Token() != last.Token() })
+			unchanged := next.AcquiredAt.Sub(renewed)
+			require.GreaterOrEqual(tc, unchanged, lease, "before the lease had expired")
+			require.LessOrEqual(tc, unchanged, lease+heartbeat/10+5*time.Millisecond)
 			require.Equal(tc, election.AcquireExpiry, next.AcquireReason)
 		})
 	}
 }
 
-// A request that comes while a renewal is under way, which has not seen it, does
-// not wait for the next one.
+// A request that comes while a renewal is under way does not wait for the next renewal.
 func TestRequestDuringRenewal(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		tc.begin("a").leads()
@@ -204,7 +200,7 @@ func TestRequestDuringRenewal(t *testing.T) {
 		}))
 		<-renewing
 		tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, 1, nonce(1)) })
-		time.Sleep(time.Millisecond) // the watch has told
+		time.Sleep(time.Millisecond) // the watch has fired
 		close(release)
 		released := time.Now()
 		b.leads()

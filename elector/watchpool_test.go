@@ -18,8 +18,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// oneProcess makes several electors that are used in one process: they share its
-// connection.
+// oneProcess returns several electors of one process. They share its client.
 func (tc *cluster) oneProcess(n int, settings ...setting) (all []*process) {
 	tc.Helper()
 	for i := range n {
@@ -32,7 +31,7 @@ func (tc *cluster) oneProcess(n int, settings ...setting) (all []*process) {
 	return all
 }
 
-// startAll starts electors, and waits until the first leads and the others follow.
+// startAll starts electors and waits until the first leads and the others follow.
 func startAll(all []*process) {
 	for i, p := range all {
 		require.NoError(p.tc, p.Start(p.tc.Context()))
@@ -44,11 +43,11 @@ func startAll(all []*process) {
 	}
 }
 
-// Electors of one process have one watch for each key, and hand over as fast as with
-// one each. The last one to end cancels it.
+// Electors of one process share one watch for each key, and hand over as fast as with one each.
+// The last one to end cancels it.
 func TestElectorsOfAProcessShareWatches(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
-		// One of the term, and one of the intents for the leader: another would fail.
+		// One for the term, and one for requests to the leader. Another one would fail.
 		tc.db = memkv.New(memkv.Options{MaxWatches: 2})
 		all := tc.oneProcess(20)
 		startAll(all)
@@ -56,9 +55,9 @@ func TestElectorsOfAProcessShareWatches(t *testing.T) {
 			time.Sleep(heartbeat / 2)
 			registered := tc.db.Counters().Watches
 			tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, term-1, nonce(byte(term))) })
-			asked := time.Now()
+			requested := time.Now()
 			tc.until("held again", func(l election.LeaderRecord) bool { return l.Term == term && !l.Vacant() })
-			require.Less(tc, time.Since(asked), soon)
+			require.Less(tc, time.Since(requested), soon)
 			time.Sleep(lease)
 			require.LessOrEqual(tc, tc.db.Counters().Watches-registered, int64(8), "not one per elector")
 		}
@@ -73,8 +72,8 @@ func TestElectorsOfAProcessShareWatches(t *testing.T) {
 	})
 }
 
-// A watch stays armed for the others if the elector that armed it ends, in whatever
-// way, and while it is being armed too.
+// A watch stays armed for the others if the elector that armed it ends, even while it is being
+// armed.
 func TestSharedWatchOutlivesTheElectorThatArmedIt(t *testing.T) {
 	for name, end := range map[string]func(p *process){
 		"stopped":   func(p *process) { p.stop() },
@@ -98,18 +97,18 @@ func TestSharedWatchOutlivesTheElectorThatArmedIt(t *testing.T) {
 					ballot := tc.leader().Ballot
 					tc.until("renewed", func(l election.LeaderRecord) bool { return l.Ballot > ballot })
 					tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, 1, nonce(1)) })
-					require.Equal(tc, armed, tc.db.Counters().Watches, "none is armed again")
-					time.Sleep(3 * step) // the dead one would have gone first
+					require.Equal(tc, armed, tc.db.Counters().Watches, "no watch is armed again")
+					time.Sleep(3 * step) // the ended elector has the highest rank
 					require.EqualValues(tc, 2, tc.leader().Term)
-					require.NotEqual(tc, "leader", tc.leader().ID, "it goes last")
+					require.NotEqual(tc, "leader", tc.leader().ID, "the last leader has the lowest rank")
 				})
 			})
 		}
 	}
 }
 
-// Watches that fail are logged a few times an hour in all, with a count of those that
-// are left out, and armed again at a rate that falls. Each elector polls meanwhile.
+// Failures of watches are logged a few times an hour, with the number of skipped records. The
+// watches are armed at a falling rate. Each elector polls meanwhile.
 func TestFailingWatchesDoNotFloodTheLog(t *testing.T) {
 	for name, test := range map[string]struct{ before, after hook }{
 		"too many": {before: fail(kv.Error{Code: kv.CodeTooManyWatches})},
@@ -129,8 +128,8 @@ func TestFailingWatchesDoNotFloodTheLog(t *testing.T) {
 				require.LessOrEqual(tc, len(lines), 4, strings.Join(lines, "\n"))
 				require.Contains(tc, lines[0], "skipped=0")
 				require.Regexp(tc, "skipped=[1-9]", lines[len(lines)-1])
-				// A back-off from 2 s to 5 min comes to about 19 armings of one elector and kind. Those
-				// of ten electors mostly fall together: without sharing there would be 380.
+				// A back-off from 2 s to 5 min makes about 19 armings for each elector and kind. Ten
+				// electors share most of them. Without sharing there would be 380.
 				require.LessOrEqual(tc, armed.of("p00"), 100)
 				require.EqualValues(tc, 1, tc.leader().Term)
 
@@ -140,9 +139,9 @@ func TestFailingWatchesDoNotFloodTheLog(t *testing.T) {
 				tc.transact(func(tr kv.Transaction) error {
 					return tc.election.RequestResign(tr, 1, nonce(1))
 				})
-				asked := time.Now()
+				requested := time.Now()
 				tc.until("handed over", func(l election.LeaderRecord) bool { return l.Term == 2 })
-				require.LessOrEqual(tc, time.Since(asked), 2*heartbeat+2*step, "they poll")
+				require.LessOrEqual(tc, time.Since(requested), 2*heartbeat+2*step, "by polling")
 				tc.before(nil)
 				tc.after(nil)
 			})
@@ -150,13 +149,13 @@ func TestFailingWatchesDoNotFloodTheLog(t *testing.T) {
 	}
 }
 
-// unhashable is a database that cannot be the key of a map.
+// unhashable is a database that cannot be a map key.
 type unhashable struct {
 	kv.Database
 	_ []int
 }
 
-// A database of any type will do: one that cannot be compared is not shared.
+// A database whose type cannot be compared works too. Its watches are not shared.
 func TestDatabaseThatCannotBeCompared(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		for _, id := range []string{"a", "b"} {
@@ -189,8 +188,8 @@ func (t *lateTimer) Stop() bool {
 	return false
 }
 
-// The limit for arming a watch does not end one that is armed, also if it passes at
-// that very moment.
+// The time limit of arming does not end a watch that is armed, even if it passes at the same
+// time.
 func TestLimitOfArmingSparesAnArmedWatch(t *testing.T) {
 	inCluster(t, func(tc *cluster) {
 		var armed counter
@@ -222,8 +221,8 @@ func TestWatchIsArmedAgainAfterAFailure(t *testing.T) {
 		ballot := tc.leader().Ballot
 		tc.until("renewed", func(l election.LeaderRecord) bool { return l.Ballot > ballot })
 		tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, 2, nonce(2)) })
-		asked := time.Now()
+		requested := time.Now()
 		tc.until("held again", func(l election.LeaderRecord) bool { return l.Term == 3 && !l.Vacant() })
-		require.Less(tc, time.Since(asked), step)
+		require.Less(tc, time.Since(requested), step)
 	})
 }
