@@ -135,7 +135,7 @@ func TestCadenceByTable(t *testing.T) {
 			require.Equal(t, c.ballot, got.ballot)
 		})
 	}
-	require.Equal(t, time.Millisecond, step(time.Millisecond), "no shorter")
+	require.Equal(t, time.Millisecond, pollStep(time.Millisecond), "no shorter")
 	c := pollSchedule{ballot: 7, unchanged: localEpoch}
 	c.saw(&election.LeaderRecord{Ballot: 8}, at(time.Millisecond), time.Millisecond)
 	require.Equal(t, 2*time.Millisecond, c.next.Sub(localEpoch), "nor is a look any sooner")

@@ -1,132 +1,83 @@
 package machine
 
-import (
-	"encoding/binary"
-	"hash/fnv"
-	"time"
+import "time"
 
-	"github.com/fdbelection/fdbelection/election"
-)
-
-// claimDelay is when this candidate may take a seat that is open. Those of a higher
-// rank go first, one after the other, so that a vacancy is not stormed: the
-// first goes at once, and each of the others finds the seat taken. Candidates that do
-// not know how many go before them come after those that do, spread by chance.
-type claimDelay struct {
-	set   bool
-	delay time.Duration // after the seat has opened
+// claimPlan is what decides when this process claims, beside the leader record.
+type claimPlan struct {
+	delay claimDelay
+	// No claim begins before these instants. retryAt follows the last claim.
+	// nextTenureAt bounds the rate to one tenure per heartbeat. holdOff follows failed
+	// work, or a resignation that was requested.
+	retryAt, nextTenureAt, holdOff time.Time
+	// failures counts the tenures in a row whose work failed.
+	failures int
+	// termChanged says that a watch has fired and the leader record was not read since:
+	// leadership may be vacant.
+	termChanged bool
 }
 
-// claimTime is when a cycle is due that does something about the seat, and
-// whether there is one. It only saves cycles: the transaction decides.
-func (m *Machine) claimTime() (time.Time, bool) {
-	leader := &m.leader.leader
+// claimTime returns when a cycle is due that claims, accepts or requests leadership, and
+// whether one is due at all. It only saves cycles: the transaction decides.
+func (m *Machine) claimTime() (at time.Time, wants bool) {
+	leader := &m.leader.record
 	switch {
-	case !m.leader.looked, !m.config.ElectionEnabled, m.me.Role != election.Voter:
+	case !m.leader.known || !m.wantsToLead():
 		return time.Time{}, false
-	case m.aim != Campaign:
-		return time.Time{}, false
-	case leader.HeldBy(m.me.Identity) && !leader.Accepted: // it was handed over
-		return m.claimAt, true
+	case leader.HeldBy(m.me.Identity) && !leader.Accepted: // it was handed over to this process
+		return m.claim.retryAt, true
 	case !m.candidates.tried:
 		return time.Time{}, false
 	}
-	at := m.openTime()
-	if m.termChanged && m.foremost() {
-		at = m.now.Local // whoever is first does not look before it tries
+	at = m.vacantAt()
+	if m.claim.termChanged && m.firstInRank() {
+		at = m.now.Local // the first in rank claims without reading before that
 	}
-	if m.outranks() { // a challenge is kept fresh, once per heartbeat
-		at = earliest(at, latest(m.renewAt, m.preemptAt()))
+	if m.outranksLeader() { // a preemption request is repeated once per heartbeat
+		at = earliest(at, latest(m.renewal.at, m.me.mayPreemptAt(&m.config)))
 	}
-	return latest(at, m.claimAt, m.soonest, m.holdOff, m.reopens()), true
+	c := &m.claim
+	return latest(at, c.retryAt, c.nextTenureAt, c.holdOff, m.leader.waitAfterLoss(&m.config)), true
 }
 
-// outranks reports whether the leader has a lower priority, for which it may have
-// to go.
-func (m *Machine) outranks() bool {
-	leader := &m.leader.leader
-	return m.wanted() && m.config.AllowPreemption && m.me.Priority > leader.Priority &&
+// vacantAt is when this candidate may claim without preemption: when leadership is
+// vacant or the lease has expired, and the claim delay has passed. A tenure of its own
+// that has ended is reclaimed at once.
+func (m *Machine) vacantAt() time.Time {
+	leader := &m.leader.record
+	switch {
+	case leader.HeldBy(m.me.Identity):
+		return m.now.Local
+	case leader.Vacant():
+		return m.leader.observation.BallotSince.Add(m.claimDelay())
+	default:
+		return m.leader.leaseEnd(&m.config, m.now).Add(m.claimDelay())
+	}
+}
+
+// outranksLeader reports whether this candidate may preempt the leader.
+func (m *Machine) outranksLeader() bool {
+	leader := &m.leader.record
+	return m.wantsToLead() && m.config.AllowPreemption && m.me.Priority > leader.Priority &&
 		!leader.Vacant() && !leader.HeldBy(m.me.Identity)
 }
 
-// openTime is when the seat is open to this candidate.
-func (m *Machine) openTime() time.Time {
-	leader := &m.leader.leader
-	switch {
-	case leader.HeldBy(m.me.Identity): // in a tenure that is over here
-		return m.now.Local
-	case leader.Vacant():
-		return m.leader.seen.BallotSince.Add(m.delay())
-	default:
-		return m.leaseEnd().Add(m.delay())
-	}
+// mayPreempt reports whether this candidate preempts or challenges the leader now.
+func (m *Machine) mayPreempt() bool {
+	return m.outranksLeader() &&
+		!m.now.Local.Before(latest(m.claim.nextTenureAt, m.claim.holdOff, m.me.mayPreemptAt(&m.config)))
 }
 
-// delay is how long this candidate leaves an open seat to others. It is chosen
-// once for each ballot.
-func (m *Machine) delay() time.Duration {
-	if !m.claimDelay.set {
-		m.claimDelay = claimDelay{set: true, delay: m.delayFor(m.ahead()) + m.spread()}
-	}
-	return m.claimDelay.delay
+// startClaim begins a cycle that claims or preempts.
+func (m *Machine) startClaim() {
+	m.claim.retryAt = m.now.Local.Add(pollStep(m.config.HeartbeatInterval))
+	m.startCycle(m.operationLimit(), false)
 }
 
-// delayFor is the delay behind a number of others: as long as a claim takes for
-// each, or a fiftieth of the heartbeat, and a part by chance, for those who do
-// not agree on the rank. It ends at a lease.
-func (m *Machine) delayFor(ahead int) time.Duration {
-	if ahead == 0 {
-		return 0
-	}
-	gap := m.gap()
-	chance := m.chance(m.leader.leader.Ballot)
-	if ahead > int(m.config.LeaseDuration/gap) {
-		return m.config.LeaseDuration + time.Duration(chance*float64(m.config.LeaseDuration))
-	}
-	return time.Duration(ahead)*gap + time.Duration(chance*float64(gap)/2)
-}
-
-// gap is how far apart two candidates claim.
-func (m *Machine) gap() time.Duration {
-	return max(m.config.HeartbeatInterval/50, m.latency, time.Millisecond)
-}
-
-// slots is how many slots the candidates outside of the shortlist are spread over.
-const slots = 12
-
-// spread is how long a candidate outside of the shortlist waits after that. Each slot is
-// taken by twice as many candidates as the one before it. So the first slot that is
-// taken at all is taken by one or two of them, however many there are (up to about
-// 2^slots), and the seat is not open for longer than all slots. The idea is that of the
-// Sift protocol for wireless networks (Jamieson, Balakrishnan and Tay, 2006).
-func (m *Machine) spread() time.Duration {
-	if !m.outside() {
-		return 0
-	}
-	width := min(5*m.gap()/2, m.config.LeaseDuration/(slots+1))
-	if m.leader.last == m.me.Identity {
-		return (slots + 1) * width
-	}
-	chance, slot := m.chance(^m.leader.leader.Ballot), slots
-	for ; slot > 0 && chance < 0.5; slot-- {
-		chance *= 2
-	}
-	if slot > 0 {
-		chance = 2*chance - 1
-	}
-	return time.Duration((float64(slot) + chance) * float64(width))
-}
-
-// chance is a number from 0 to below 1 for one purpose of this process: no two
-// processes wait in step, and a run is replayed from its identities.
-func (m *Machine) chance(purpose uint64) float64 {
-	hash := fnv.New64a()
-	_, _ = hash.Write(m.me.Incarnation[:])
-	_, _ = hash.Write([]byte(m.me.ID))
-	_, _ = hash.Write(binary.BigEndian.AppendUint64(nil, purpose))
-	sum := hash.Sum64()
-	sum ^= sum >> 33 // FNV leaves the high bits of short inputs alike
-	sum *= 0xff51afd7ed558ccd
-	sum ^= sum >> 33
-	return float64(sum>>11) / (1 << 53)
+// startCycle begins a cycle. One that abstains sends a heartbeat and renews, and claims
+// nothing.
+func (m *Machine) startCycle(limit time.Duration, abstain bool) {
+	m.begin(&m.operations.main, Operation{
+		Kind: ElectionCycle, Limit: limit, Token: m.tenure.token,
+		EndedTerm: m.tenure.endedTerm, Abstain: abstain, NoPreempt: m.now.Local.Before(m.me.mayPreemptAt(&m.config)),
+	})
 }

@@ -55,7 +55,7 @@ func TestDemands(t *testing.T) {
 		{"an observer", event(RegistrationChanged{Priority: 5, Role: election.Observer}), ReasonDemoted, 4 * time.Second, "do resign 1", "do resign 1"},
 		{"another aim", event(AimChanged{StandBy}), ReasonRole, 4 * time.Second, "do resign 1", "do resign 1"},
 		{"the end of the work", event(WorkReturning{Term: 1}), ReasonWorkReturned, 4 * time.Second, "do resign 1", "do resign 1"},
-		{"leaving", event(Leave{}), ReasonStopped, 4 * time.Second, "do leave", "do leave"},
+		{"leaving", event(Leave{}), ReasonStopped, 4 * time.Second, "do unregister", "do unregister"},
 	} {
 		for _, returns := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, and the work returns: %t", c.name, returns), func(t *testing.T) {
@@ -137,9 +137,9 @@ func TestSeatIsGivenUpOnlyAfterTheWork(t *testing.T) {
 // TestLeavingTakesTheSeatWithIt: what else was asked for is not done beside it.
 func TestLeavingTakesTheSeatWithIt(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
-	r.answer(ElectionCycle, r.asked(transfer, true)).step(Leave{}).step(WorkReturned{1}).does("expire 1", "do leave")
-	require.False(t, r.m.handover.pending())
-	r.answer(Unregister, failing(errStore)).pass(20 * time.Millisecond).does("do leave")
+	r.answer(ElectionCycle, r.asked(transfer, true)).step(Leave{}).step(WorkReturned{1}).does("expire 1", "do unregister")
+	require.False(t, r.m.handOver.pending())
+	r.answer(Unregister, failing(errStore)).pass(20 * time.Millisecond).does("do unregister")
 }
 
 // TestHandOver: all that there is to answer to it.
@@ -156,11 +156,11 @@ func TestHandOver(t *testing.T) {
 		require.Equal(t, 5*time.Second, op.Limit, "half of the lease: there is another try")
 		next := r.leader(bob, 2)
 		next.Accepted = false
-		r.answer(HandOver, r.reads(next)).does("leader bob in 2", "candidate -> follower: somebody leads")
+		r.answer(HandOver, r.reads(next)).does("leader bob in 2", "candidate -> follower: another candidate leads")
 		require.False(t, r.m.Holds())
 	})
 	t.Run("void, as the successor is dead: it is claimed anew, in a new term", func(t *testing.T) {
-		r := begin().answer(HandOver, Answer{Status: election.Status{Leader: newRig(t).elect().m.leader.leader}})
+		r := begin().answer(HandOver, Answer{Status: election.Status{Leader: newRig(t).elect().m.leader.record}})
 		r.does("do election cycle")
 		require.Equal(t, uint64(1), r.op(ElectionCycle).EndedTerm)
 	})
@@ -169,7 +169,7 @@ func TestHandOver(t *testing.T) {
 	})
 	t.Run("done, and the election was removed meanwhile", func(t *testing.T) {
 		r := newRig(t).elect().step(WorkReturning{Term: 1}).step(WorkReturned{1}).answer(Resign, Answer{})
-		r.does("do read the seat")
+		r.does("do read the leader record")
 		require.False(t, r.m.Holds())
 	})
 	t.Run("in doubt", func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestHandOver(t *testing.T) {
 		require.True(t, r.m.Holds())
 		r.pass(20 * time.Millisecond).does("do hand over 1")
 		r.answer(HandOver, r.reads(r.leader(bob, 2))).does(
-			"leader bob in 2", "do settle an earlier attempt", "candidate -> follower: somebody leads")
+			"leader bob in 2", "do settle an earlier attempt", "candidate -> follower: another candidate leads")
 	})
 	t.Run("never, until the lease has run out", func(t *testing.T) {
 		r := begin()
@@ -231,7 +231,7 @@ func TestAnOwnSeatThatIsNotWanted(t *testing.T) {
 	standBy := func(s *Settings) { s.Aim = StandBy }
 	r := newRig(t, standBy)
 	r.follow(handed(r)).does("leader alice in 4", "do resign 4")
-	r.answer(Resign, failing(fdbelection.ErrNotLeader)).does("do read the seat") // and not the same again
+	r.answer(Resign, failing(fdbelection.ErrNotLeader)).does("do read the leader record") // and not the same again
 	r.answer(ReadLeader, r.reads(r.leader(bob, 5))).idle()
 
 	r = newRig(t, standBy)
@@ -240,7 +240,7 @@ func TestAnOwnSeatThatIsNotWanted(t *testing.T) {
 		r.answer(Resign, failing(errors.New("no answer"))).idle().pass(time.Second).does("do resign 4")
 	}
 	r.jump(time.Second).answer(Resign, failing(errors.New("no answer"))).pass(time.Second).does("do cycle, abstaining")
-	r.answer(ElectionCycle, r.did(election.Followed, r.m.leader.leader)).does("do resign 4")
+	r.answer(ElectionCycle, r.did(election.Followed, r.m.leader.record)).does("do resign 4")
 
 	r = newRig(t)
 	r.config.ElectionEnabled = false
@@ -249,5 +249,5 @@ func TestAnOwnSeatThatIsNotWanted(t *testing.T) {
 	r = newRig(t)
 	r.follow(handed(r)).does("leader alice in 4", "do election cycle")
 	r.answer(ElectionCycle, r.did(election.Renewed, r.leader(alice, 4))).
-		does("lead 4", "leader alice in 4", "candidate -> leader: the seat was vacant")
+		does("lead 4", "leader alice in 4", "candidate -> leader: leadership was vacant")
 }

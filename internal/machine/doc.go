@@ -1,31 +1,96 @@
-// Package machine is the loop of a contender as a pure function: from a
-// machine, an event and the time it makes the next machine and what is to be
-// done. It does no I/O, starts nothing and asks no clock, so that a simulation
-// drives exactly what a process runs, and a test can put it into any situation.
+// Package machine is the loop of a process in one election, as a pure function. Step takes
+// a machine, an event and the time. It returns the next machine and the actions to perform.
+// It does no I/O, starts no goroutine and reads no clock. So a simulation runs exactly the
+// code that a process runs, and a test can put a machine into any situation.
 //
-// Package elector is the driver around it for real processes. package executor
-// carries out the operations that it asks for.
+// Package elector performs the actions for real processes. Package executor runs the
+// operations as transactions.
 //
-// # What it decides
+// # States
 //
-// A machine has at most two operations under way: one about the seat (register,
-// look, cycle, settle, hand over, leave) and one chore (list, evict); beside
-// them it keeps the watches armed. Every change of what it knows comes in as an
-// event, and after each event it plans anew. Nothing is concluded from an
-// operation that has not been answered.
+// A process reports one of six states:
 //
-// # Belief
+//	                              +---------+
+//	                +-------------| stopped |<--------------------------------+
+//	                |             +---------+                                 |
+//	     started as |                  | started as an observer,              |
+//	        a voter |                  | or only to subscribe                 |
+//	                |                  |                                      |
+//	+-- does not lead -----------------|----------------------------------+   |
+//	|               v                  +------------------+               |   |
+//	|         +-----------+                               v               |   |
+//	|         |           |   role or aim changed   +----------+          |   |
+//	|         |           |<----------------------->|          |          |   |
+//	|         |           |                         |          |          |   |
+//	|         | candidate |                         | observer |          |---+
+//	|         |           |  another                |          |          |  unregistered, or
+//	|         |           |  candidate leads        |          |          |  leave limit passed
+//	|         |           |----------+              +----------+          |
+//	|         +-----------+          |                    ^               |
+//	|               ^                v                    |               |
+//	|               |          +----------+               |               |
+//	|               +----------| follower |<--------------+               |
+//	|         no leader known  +----------+   role or aim changed         |
+//	+---------------------------------------------------------------------+
+//	     |                                                     ^
+//	     | candidate or follower:                              | drain (below):
+//	     | claim or acceptance                                 | candidate, or follower if
+//	     | acknowledged                                        | another candidate leads
+//	     v                                                     |
+//	+-- leads ------------------------------------------------------------+
+//	|         +--------+       renewal overdue        +----------+        |
+//	|         |        |----------------------------->|          |        |
+//	|         | leader |                              | jeopardy |        |
+//	|         |        |<-----------------------------|          |        |
+//	|         +--------+     renewal acknowledged     +----------+        |
+//	+---------------------------------------------------------------------+
 //
-// A tenure is believed in until its horizon: the earliest, over the attempt
-// that was acknowledged last and every later attempt not surely failed, of the
-// start of the attempt plus the lease that it writes less the margin. The
-// driver tells of an attempt before its commit is issued (Issuing), so belief
-// shrinks first. See Horizon.
+// A claim that is acknowledged after its renewal was overdue begins in jeopardy
+// instead of leader. It does not begin at all after the stop deadline.
 //
-// # Where it comes from
+// # The drain
 //
-// Trust that counts from the start of the attempt, and resignation scoped to a
-// term, are also in River's leadership package; leases judged by the observer's
-// own clock in Kubernetes' leaderelection, and in Lamport's and Gray and
-// Cheriton's work on leases before that.
+// The drain ends a tenure. The process does not lead any more, but its work may use
+// the lease until the tenure is over:
+//
+//		            told to stop            use of the lease ends        work returned
+//		  leading ---------------> draining ---------------------> over --------------> none
+//		     |                                                       ^
+//		     +-------------------------------------------------------+
+//		            leadership lost, or the work has returned
+//
+//	  - told to stop: the stop deadline has passed, a request stands, the work is about to
+//	    return by itself, the role or aim has changed, the election is disabled, or the
+//	    process leaves (a call of Stop, or a fatal error). The lease is still renewed,
+//	    unless the election is disabled.
+//	  - use of the lease ends: the work has returned, the end deadline or the drain limit
+//	    has passed, or leadership is lost.
+//	  - over: if the drain limit has passed, the process hands over, resigns or unregisters
+//	    without waiting for the work. It claims nothing before the work has returned.
+//	  - none: the process hands over, resigns or unregisters if that has not happened yet,
+//	    or is a candidate again.
+//
+// # How it works
+//
+// Each step handles one event and then plans. Planning starts every operation that is due
+// and requests one wake-up for the next. There are at most two running operations beside
+// the watches: the main one (register, read the leader, heartbeat, cycle, settle, hand over,
+// leave) and one that lists or evicts candidates. The machine concludes nothing from an
+// operation before its answer.
+//
+// planFollower plans for a process without a tenure, and startClaim begins a claim.
+// planLeader renews, and planLeaving unregisters.
+//
+// # Deadlines
+//
+// A tenure ends at the earliest deadline of the attempt that was acknowledged last and of
+// every later attempt that may have committed. The deadlines of an attempt count from its
+// start. The caller reports an attempt before its commit starts (CommitStarting), so the
+// deadlines never rest on a commit whose result is unknown. See Deadlines.
+//
+// # Related work
+//
+// River's leadership package also counts trust from the start of an attempt and resigns
+// from one term only. Kubernetes' leaderelection also judges a lease by the clock of the
+// observer. Both go back to the work of Lamport, and of Gray and Cheriton, on leases.
 package machine

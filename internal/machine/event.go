@@ -10,11 +10,11 @@ import (
 
 // Now is one instant on the two clocks of a process.
 type Now struct {
-	// Local is a clock that nobody sets and that goes on while the machine
-	// sleeps. Belief and observation are on it, and on no other.
+	// Local is the process clock. It is never set, and it counts the time in which the
+	// host is suspended. Deadlines and observations use it and no other clock.
 	Local time.Time
-	// Wall is the clock that people and other processes compare. Records are
-	// stamped with it, and an election by clock is judged by it.
+	// Wall is the wall clock. Records are stamped with it, and expiry by clock is judged
+	// by it.
 	Wall time.Time
 }
 
@@ -24,21 +24,22 @@ type Event interface{ event() }
 type (
 	// Begin is the first event.
 	Begin struct{}
-	// Tick says that time has passed: the one that Wake asked for, or any.
+	// Tick says that time has passed. A Wake asks for it, and it does no harm at any
+	// other time.
 	Tick struct{}
 	// AimChanged changes what the process wants.
 	AimChanged struct{ Aim Aim }
-	// RegistrationChanged changes what the candidate says of itself. A leader that becomes an
-	// observer drains first.
+	// RegistrationChanged changes the registration of the candidate. A leader that
+	// becomes an observer drains first.
 	RegistrationChanged struct {
 		Priority int32
 		Role     election.Role
 		Metadata map[string]string
 	}
-	// Leave has the work stop, the seat given up and the candidate removed.
+	// Leave drains the work, resigns and unregisters.
 	Leave struct{}
-	// CommitStarting says that a renewal is about to be committed. It comes before the
-	// commit is issued.
+	// CommitStarting says that the commit of a renewal is about to start. The caller
+	// waits for this step before it starts the commit.
 	CommitStarting struct {
 		Op      uint64
 		Attempt int // counts the attempts of the operation
@@ -46,33 +47,34 @@ type (
 		Lease   time.Duration
 		Config  fdbelection.Config
 	}
-	// CommitDone says what became of that commit, before the operation is answered.
+	// CommitDone is the result of that commit. It comes before the answer of the
+	// operation.
 	CommitDone struct {
 		Op      uint64
 		Attempt int
 		Outcome kv.Outcome
 	}
-	// Answered ends an operation. For a watch it says that it is armed.
+	// Answered ends an operation. For a watch it says that the watch is armed, or why it
+	// is not.
 	Answered struct {
 		Op     uint64
 		Answer Answer
 	}
-	// WatchEnded ends a watch that was armed; Err says that it was lost.
+	// WatchEnded says that an armed watch has fired. If Err is not nil it has failed.
 	WatchEnded struct {
 		Op  uint64
 		Err error
 	}
-	// WorkReturning says that the work of a term is about to return of itself. What is
-	// left of it is drained, and then it has returned.
+	// WorkReturning says that the work of a term is about to return by itself.
+	// WorkReturned follows when it has stopped.
 	WorkReturning struct {
 		Term uint64
 		Err  error
 	}
-	// DeadlinePassed says that the work of a term was told that its time has come, by the
-	// clock, before the machine was.
+	// DeadlinePassed says that a timer of the caller has told the work of a term to stop,
+	// because the stop deadline has passed.
 	DeadlinePassed struct{ Term uint64 }
-	// WorkReturned says that the work of a term has returned: everything that Lead
-	// began is over.
+	// WorkReturned says that everything that Lead began has stopped.
 	WorkReturned struct{ Term uint64 }
 )
 
@@ -89,37 +91,37 @@ func (WorkReturning) event()       {}
 func (DeadlinePassed) event()      {}
 func (WorkReturned) event()        {}
 
-// Answer is what an operation found. What it carries depends on the kind.
+// Answer is what an operation found. Its kind decides which fields are set.
 type Answer struct {
-	// Err is why the operation failed. Everything but Start, Seen and Touched is
-	// void then, except where the error is ErrLeadershipLost.
+	// Err is why the operation failed. Then only Start, Seen and MayHaveWritten are
+	// valid, unless the error is ErrLeadershipLost.
 	Err error
-	// Start is the local clock before the last attempt began, Seen after its
-	// reads had returned.
+	// Start is the local clock before the last attempt began, and Seen after its reads
+	// had returned.
 	Start, Seen time.Time
-	// MayHaveWritten says that a failed operation may have changed the seat, or may
-	// still do so.
+	// MayHaveWritten says that a failed operation may have changed the leader record, or
+	// may still change it.
 	MayHaveWritten bool
 
-	// Status is the seat as read, by a look, a watch or after settling; only its
-	// Config, Leader and Intent after a cycle, its Config and Leader after a
-	// registration that found an incumbent, and its Leader after a hand-over.
+	// Status is the status that was read. A read, a watch and Settle set all of it. A
+	// cycle sets Config, Leader and Request, a registration that found an existing
+	// candidate Config and Leader, and a hand-over Leader.
 	Status election.Status
-	// Existing is another incarnation that is registered under the id of a newcomer.
-	// Nothing was registered then, and State is as of the same read.
+	// Existing is another incarnation that is registered under the same id. Then nothing
+	// was registered, and Status is of the same read.
 	Existing *election.ExistingCandidate
-	// Candidate is the record of the leader, where the operation asked for it and
-	// there is one.
+	// Candidate is the candidate record of the leader, if the operation asked for it and
+	// it exists.
 	Candidate *election.Candidate
-	// Missed are tenures between the one that was known and this one, the oldest
-	// first, as far as the history tells.
+	// Missed are the tenures between the known one and this one, the oldest first, as far
+	// as the history has them.
 	Missed []election.LeaderRecord
 	// Action is what a cycle did.
 	Action election.Action
-	// CanHandOver says that what is asked of the leader can be granted.
+	// CanHandOver says that the leader can meet the request that stands.
 	CanHandOver bool
-	// Members are the candidates that were listed, in the order of their rank, and
-	// Ranked the entries of the rank index if only the first were asked for.
+	// Members are the listed candidates in the order of their rank. Ranked are the entries
+	// of the rank index if only the shortlist was listed.
 	Members []election.Candidate
 	Ranked  []election.RankEntry
 	// Evicted are the ids that were removed.

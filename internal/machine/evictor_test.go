@@ -43,13 +43,13 @@ func TestEvictionWithoutALeader(t *testing.T) {
 			}
 			seat := c.seat(r)
 			r.step(Begin{})
-			if r.m.aim != SubscribeOnly {
+			if r.m.me.aim != SubscribeOnly {
 				r.answer(Register, Answer{Status: election.Status{Config: r.config}})
 			} else {
 				r.answer(WatchTerm, r.reads(seat)) // which configures it
 			}
 			r.answer(List, Answer{Members: c.members})
-			if r.m.aim != SubscribeOnly {
+			if r.m.me.aim != SubscribeOnly {
 				r.answer(WatchTerm, r.reads(seat))
 			}
 			beats := uint64(1)

@@ -31,7 +31,7 @@ func (r *rig) fail(err error) *rig {
 // lead has the machine lead in a term, at once.
 func (r *rig) lead(term uint64) *rig {
 	r.t.Helper()
-	for !r.m.leads() {
+	for !r.m.tenure.leads() {
 		op, ok := r.main()
 		switch {
 		case !ok:
@@ -78,7 +78,7 @@ func TestHoldOffs(t *testing.T) {
 func TestManyFailures(t *testing.T) {
 	r := newRig(t).elect()
 	for _, failures := range []int{63, 64, 65, 1 << 40} {
-		r.m.failures, r.m.holdOff = failures-1, time.Time{}
+		r.m.claim.failures, r.m.claim.holdOff = failures-1, time.Time{}
 		r.m.workFailed()
 		require.Equal(t, maxHoldOff*r.config.LeaseDuration, r.m.View().HoldOff.Sub(r.m.now.Local), failures)
 	}
@@ -112,7 +112,7 @@ func TestTheEndOfFailures(t *testing.T) {
 func TestARequestToResignDoesNotShortenAHoldOff(t *testing.T) {
 	r := newRig(t).elect().fail(errFailed).lead(2).fail(errFailed).lead(3).fail(errFailed)
 	end := r.local + 40*time.Second
-	for !r.m.leads() {
+	for !r.m.tenure.leads() {
 		op, ok := r.main()
 		switch {
 		case !ok:
@@ -203,11 +203,11 @@ func TestPreemptDelay(t *testing.T) {
 func TestPreemptDelayAfterAnEviction(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Me.Priority, s.Config.PreemptDelay = 9, 25*time.Second })
 	r.follow(r.leader(bob, 1))
-	first := r.m.preemptAt()
+	first := r.m.me.mayPreemptAt(&r.m.config)
 	r.jump(heartbeat)
 	op, _ := r.main()
 	require.NotEqual(t, Rejoin, op.Kind)
-	r.m.registered = false // as a heartbeat finds out
+	r.m.me.registered = false // as a heartbeat finds out
 	r.answer(op.Kind, r.reads(r.leader(bob, 1))).answer(Rejoin, Answer{Status: election.Status{Config: r.config}})
-	require.Equal(t, r.local, r.m.preemptAt().Sub(first))
+	require.Equal(t, r.local, r.m.me.mayPreemptAt(&r.m.config).Sub(first))
 }

@@ -32,7 +32,7 @@ func TestAnIncumbentThatIsDead(t *testing.T) {
 	require.True(t, op.Existing == nil && !op.TakeOver)
 	r.local = time.Second
 	last := r.finds(r.leader(bob, 1))
-	r.answer(Register, last).does("leader bob in 1", "await alice until 16s", "candidate -> follower: somebody leads")
+	r.answer(Register, last).does("leader bob in 1", "await alice until 16s", "candidate -> follower: another candidate leads")
 	require.False(t, r.started(WatchTerm), "nothing is watched before it is registered")
 	for _, seconds := range []int{4, 7, 10, 13} {
 		at := time.Duration(seconds) * time.Second
@@ -58,11 +58,11 @@ func TestAnIncumbentThatIsDead(t *testing.T) {
 func TestAnIncumbentThatLed(t *testing.T) {
 	r := newRig(t).step(Begin{})
 	seat := r.leader(elder, 1)
-	r.answer(Register, r.finds(seat)).does("leader alice in 1", "await alice until 10s", "candidate -> follower: somebody leads")
+	r.answer(Register, r.finds(seat)).does("leader alice in 1", "await alice until 10s", "candidate -> follower: another candidate leads")
 	r.answer(List, Answer{Members: []election.Candidate{candidate(elder, 1)}})
 	for range 3 {
 		r.pass(heartbeat).does("do register").answer(Register, r.finds(seat))
-		require.False(t, r.m.main.busy())
+		require.False(t, r.m.operations.main.busy())
 	}
 	r.pass(time.Second - 1).idle()
 	r.pass(1)
@@ -127,7 +127,7 @@ func TestAnIncumbentThatIsAlive(t *testing.T) {
 	r := newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.LeaderRecord{})).pass(heartbeat)
 	err := fmt.Errorf("%w: it moves", fdbelection.ErrDuplicateID)
 	r.answer(Register, failing(err)).does("candidate -> stopped: failed", "finish register: "+err.Error())
-	require.ErrorIs(t, r.m.result, fdbelection.ErrDuplicateID)
+	require.ErrorIs(t, r.m.life.err, fdbelection.ErrDuplicateID)
 }
 
 // TestAnIncumbentThatGoesAway: it has left, or was evicted.
@@ -165,5 +165,5 @@ func TestAnIncumbentBehindFailures(t *testing.T) {
 		require.True(t, r.op(Register).TakeOver)
 	}
 	r.answer(Register, Answer{Status: election.Status{Config: r.config}})
-	require.True(t, r.m.registered)
+	require.True(t, r.m.me.registered)
 }

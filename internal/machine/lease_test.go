@@ -61,12 +61,12 @@ func TestAnElectionThatIsGoneStaysSo(t *testing.T) {
 	} {
 		r := newRig(t)
 		r.follow(r.leased(bob, 1, c.seen))
-		require.Zero(t, r.m.reopens())
+		require.Zero(t, r.m.leader.waitAfterLoss(&r.m.config))
 		r.pass(time.Second).fire(WatchTerm, nil).jump(2 * time.Second)
 		gone := failing(fdbelection.ErrNotInitialized)
 		gone.Start, gone.Seen = localEpoch.Add(time.Second), localEpoch.Add(2*time.Second)
 		r.answer(WatchTerm, gone)
-		require.Equal(t, r.now().Local.Add(c.want), r.m.reopens())
+		require.Equal(t, r.now().Local.Add(c.want), r.m.leader.waitAfterLoss(&r.m.config))
 	}
 }
 

@@ -39,14 +39,14 @@ func TestLeaving(t *testing.T) {
 				r.does(stopped, "finish <nil>")
 				return
 			}
-			r.does("do leave")
+			r.does("do unregister")
 			require.Equal(t, 2*time.Second, r.op(Unregister).Limit)
 			r.answer(Unregister, Answer{}).does(stopped, "finish <nil>")
 		})
 	}
 	t.Run("after a registration of which nobody knows", func(t *testing.T) {
 		r := newRig(t).step(Begin{}).answer(Register, Answer{Err: errStore, MayHaveWritten: true})
-		r.step(Leave{}).does("do leave")
+		r.step(Leave{}).does("do unregister")
 	})
 	t.Run("and its watch ends at once", func(t *testing.T) {
 		r := newRig(t).elect()
@@ -57,24 +57,24 @@ func TestLeaving(t *testing.T) {
 	t.Run("while claiming", func(t *testing.T) {
 		r := newRig(t)
 		r.follow(r.vacant(0)).step(Leave{}).does("cancel election cycle").step(Leave{}).does()
-		r.answer(ElectionCycle, Answer{Err: context.Canceled, MayHaveWritten: true}).does("do leave")
+		r.answer(ElectionCycle, Answer{Err: context.Canceled, MayHaveWritten: true}).does("do unregister")
 		r.answer(Unregister, r.reads(r.vacant(1))).does("vacant since 1", stopped, "finish <nil>")
 	})
 	t.Run("while waiting after an error", func(t *testing.T) {
 		r := newRig(t)
-		r.follow(r.vacant(0)).answer(ElectionCycle, failing(errStore)).idle().step(Leave{}).does("do leave")
+		r.follow(r.vacant(0)).answer(ElectionCycle, failing(errStore)).idle().step(Leave{}).does("do unregister")
 	})
 	t.Run("while handing over", func(t *testing.T) {
 		r := newRig(t).elect().step(WorkReturning{Term: 1}).step(WorkReturned{1}).step(Leave{}).does("cancel resign")
 		require.True(t, r.m.Holds())
-		r.answer(Resign, failing(context.Canceled)).does("do leave")
+		r.answer(Resign, failing(context.Canceled)).does("do unregister")
 	})
 	t.Run("while leading: renewed until the work has returned", func(t *testing.T) {
 		r := newRig(t).elect().step(Leave{}).does("drain 1: stopped", "leader -> candidate: stopped")
-		r.pass(heartbeat).does("do renew 1").renew().step(WorkReturned{1}).does("expire 1", "do leave")
+		r.pass(heartbeat).does("do renew 1").renew().step(WorkReturned{1}).does("expire 1", "do unregister")
 	})
 	t.Run("while leading: not beyond the drain limit", func(t *testing.T) {
-		r := newRig(t).elect().step(Leave{}).pass(heartbeat).renew().pass(time.Second).does("expire 1", "do leave")
+		r := newRig(t).elect().step(Leave{}).pass(heartbeat).renew().pass(time.Second).does("expire 1", "do unregister")
 		r.answer(Unregister, Answer{}).does(stopped, "finish <nil>")
 		r.step(WorkReturned{1}).does()
 	})
@@ -83,8 +83,8 @@ func TestLeaving(t *testing.T) {
 		r.step(Leave{}).does().wakes(r.local + 4*time.Second)
 		r.pass(time.Second).idle()
 		again := *r
-		r.step(WorkReturned{1}).does("do leave")
-		again.pass(3 * time.Second).does("do leave")
+		r.step(WorkReturned{1}).does("do unregister")
+		again.pass(3 * time.Second).does("do unregister")
 	})
 }
 
@@ -94,7 +94,7 @@ func TestLeavingDoesNotWaitForAHeartbeat(t *testing.T) {
 	require.Equal(t, []Kind{Heartbeat}, r.kinds())
 	r.pass(1).does("cancel heartbeat")
 	r.step(Tick{}).does()
-	r.answer(Heartbeat, failing(context.Canceled)).does("do leave")
+	r.answer(Heartbeat, failing(context.Canceled)).does("do unregister")
 }
 
 // TestLeavingIsTriedAgain until its time is over.
@@ -105,21 +105,21 @@ func TestLeavingIsTriedAgain(t *testing.T) {
 	for ; ; n++ {
 		require.LessOrEqual(t, r.op(Unregister).Limit, 2*time.Second-r.local)
 		r.pass(100*time.Millisecond).answer(Unregister, failing(errStore))
-		if r.m.phase == gone {
+		if r.m.life.phase == stopped {
 			break
 		}
-		r.idle().pass(r.wake - r.local).does("do leave")
+		r.idle().pass(r.wake - r.local).does("do unregister")
 	}
 	require.Less(t, r.local, 2*time.Second)
 	require.Greater(t, n, 3)
 	var left *LeaveError
-	require.ErrorAs(t, r.m.result, &left)
+	require.ErrorAs(t, r.m.life.err, &left)
 	require.ErrorIs(t, left, errStore)
-	require.ErrorContains(t, left, "free after its lease")
+	require.ErrorContains(t, left, "its lease runs out by itself")
 
 	r = newRig(t, func(s *Settings) { s.Permanent = func(error) bool { return true } })
 	r.follow(r.leader(bob, 1)).step(Leave{}).answer(Unregister, failing(errStore))
-	require.ErrorAs(t, r.m.result, &left, "and not where it is of no use")
+	require.ErrorAs(t, r.m.life.err, &left, "and not where it is of no use")
 
 	r = newRig(t)
 	r.follow(r.leader(bob, 1)).jump(time.Minute).step(Leave{})

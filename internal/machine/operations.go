@@ -1,135 +1,143 @@
 package machine
 
-import "time"
+import (
+	"context"
+	"errors"
+	"time"
 
-// runningOperation is a place for one operation at a time.
-type runningOperation struct {
-	op      uint64 // 0: none
-	what    Operation
-	began   time.Time
-	aborted bool
+	"github.com/fdbelection/fdbelection"
+)
+
+// operations are the running operations. main is the one that registers, reads the
+// leader, sends heartbeats, runs cycles, settles, hands over or leaves. listing is the
+// one that lists or evicts.
+type operations struct {
+	main, listing runningOperation
+	lastID        uint64
+	// unsettled says that an attempt to write the leader record may still arrive. Only
+	// Settle, or a cycle that writes the record, tells.
+	unsettled bool
 }
 
-func (s *runningOperation) busy() bool { return s.op != 0 }
+// runningOperation is room for one operation at a time.
+type runningOperation struct {
+	id      uint64 // zero: none
+	what    Operation
+	began   time.Time
+	aborted bool // it was cancelled, and its answer has not come
+}
+
+func (o *runningOperation) busy() bool { return o.id != 0 }
 
 // begin starts an operation.
-func (m *Machine) begin(s *runningOperation, op Operation) {
-	m.nextOp++
-	op.ID, op.Me, op.Observation, op.LeaderKnown = m.nextOp, m.me, m.leader.seen, m.leader.looked
-	if op.Known.Term == 0 {
-		op.Known = m.known()
-	}
+func (m *Machine) begin(o *runningOperation, op Operation) {
+	m.operations.lastID++
+	op.ID, op.Me = m.operations.lastID, m.me.Registration
+	op.Observation, op.LeaderKnown = m.leader.observation, m.leader.known
+	op.Known = m.leader.knownTenure(m.me.Identity)
 	op.Limit = max(op.Limit, time.Millisecond)
-	if s == &m.main && op.Kind != Heartbeat && op.Kind != Register && op.Kind != Rejoin {
-		m.readNow = false // it reads the seat
+	if o == &m.operations.main {
+		m.poll.readNow = false // it reads the leader record, or calls for a read when it ends
 	}
-	*s = runningOperation{op: op.ID, what: op, began: m.now.Local}
+	*o = runningOperation{id: op.ID, what: op, began: m.now.Local}
 	m.do(StartOperation{op})
 }
 
-// watch is a watch that is kept armed.
-type watch struct {
-	runningOperation
-	armed bool
-	due   time.Time // not armed again before
-	spent time.Time // how far the rate of arming is used up
-	// backoff is the wait after the last failure of an armed watch.
-	backoff time.Duration
-}
-
-// longestRearm bounds the back-off of a watch that fails after it was armed.
-const longestRearm = 5 * time.Minute
-
-// planWatches keeps the watch of the tenure armed, and while the process leads
-// the one of the intents. A watch that fails, or fires all the time, is armed
-// again at a limited rate; a timer stands beside it anyway.
-func (m *Machine) planWatches() {
-	known := m.registered || m.aim == SubscribeOnly
-	m.planWatch(&m.term, WatchTerm, m.phase == running && known)
-	m.planWatch(&m.intents, WatchRequest, m.leads())
-}
-
-func (m *Machine) planWatch(w *watch, kind Kind, wanted bool) {
-	switch {
-	case !wanted && w.busy() && !w.aborted:
-		w.aborted = true
-		m.do(CancelOperation{Op: w.op})
-	case !wanted || w.busy():
-	case m.now.Local.Before(w.due):
-		m.at(w.due)
-	default:
-		w.armed = false
-		// Once per step on the long run, and two at once: where a seat is given up and
-		// taken, one change follows on the other.
-		w.due = latest(w.spent, m.now.Local)
-		w.spent = w.due.Add(step(m.config.HeartbeatInterval))
-		m.begin(&w.runningOperation, Operation{Kind: kind, Limit: m.patience()})
+// answered handles the answer of an operation or of a watch. It ignores answers to
+// operations that do not run.
+func (m *Machine) answered(id uint64, a *Answer) {
+	switch id {
+	case 0:
+	case m.operations.main.id:
+		done := m.operations.main
+		m.operations.main = runningOperation{}
+		m.store.answered(a.Err, m.now.Local.Sub(done.began), m.operationLimit())
+		if done.aborted && a.Err != nil {
+			m.answeredAborted(&done.what, a)
+			return
+		}
+		m.noticeMissing(a)
+		m.answeredMain(&done.what, a)
+	case m.operations.listing.id:
+		what := m.operations.listing.what
+		m.operations.listing = runningOperation{}
+		m.noticeMissing(a)
+		if what.Kind == Evict {
+			m.answeredEviction(a)
+		} else {
+			m.answeredList(&what, a)
+		}
+	case m.watches.term.id:
+		m.answeredWatch(&m.watches.term, a)
+	case m.watches.request.id:
+		m.answeredWatch(&m.watches.request, a)
 	}
 }
 
-// arming reports whether the watch is about to tell the seat anyway.
-func (w *watch) arming() bool { return w.busy() && !w.armed && !w.aborted }
+// noticeMissing handles an error that says that the election does not exist.
+func (m *Machine) noticeMissing(a *Answer) {
+	if errors.Is(a.Err, fdbelection.ErrNotInitialized) {
+		m.electionMissing(a)
+	}
+}
 
-// answeredWatch takes in that a watch is armed, and what was read with it: what
-// came before does not fire it.
-func (m *Machine) answeredWatch(w *watch, a *Answer) {
-	aborted := w.aborted
-	m.notice(a)
+// answeredAborted handles the error of an operation that was cancelled.
+func (m *Machine) answeredAborted(op *Operation, a *Answer) {
+	if op.Kind == Register || op.Kind == Rejoin {
+		m.me.mayBeStored = m.me.mayBeStored || a.MayHaveWritten
+	}
+}
+
+func (m *Machine) answeredMain(op *Operation, a *Answer) {
+	switch op.Kind {
+	case Register, Rejoin:
+		m.answeredRegistration(op, a)
+	case ReadLeader, Settle:
+		m.answeredRead(op, a)
+	case Heartbeat:
+		m.answeredHeartbeat(op, a)
+	case ElectionCycle:
+		m.answeredCycle(op, a)
+	case Resign, HandOver:
+		m.answeredHandOver(op.Kind, a)
+	case Unregister:
+		m.answeredUnregister(a)
+	case List, Evict, WatchTerm, WatchRequest: // these do not run as main
+	}
+}
+
+func (m *Machine) answeredRead(op *Operation, a *Answer) {
 	if a.Err != nil {
-		kind := w.what.Kind
-		w.runningOperation = runningOperation{}
-		if !aborted {
-			m.readNow = m.readNow || w == &m.term
-			w.due = m.now.Local.Add(m.config.HeartbeatInterval)
-			m.reportFailure(kind, a.Err)
-		}
+		m.operationFailed(op.Kind, a.Err)
 		return
 	}
-	w.armed = true
-	if aborted {
-		return
+	m.operationSucceeded()
+	if op.Kind == Settle {
+		m.operations.unsettled = false
 	}
-	if w.backoff == 0 {
-		m.reportedErrors[w.what.Kind] = ""
-	}
-	if w == &m.term {
-		m.readNow = false
-	}
-	m.sawState(&w.what, a)
+	m.sawStatus(op, a)
 }
 
-// fired takes in the end of a watch. Where it can be armed again at once, that
-// reads what has changed; else something else has to.
-func (m *Machine) fired(e WatchEnded) {
-	for _, w := range []*watch{&m.term, &m.intents} {
-		if w.op != e.Op {
-			continue
-		}
-		aborted, kind := w.aborted, w.what.Kind
-		if e.Err == nil || m.now.Local.Sub(w.began) >= longestRearm { // the next failure begins another row
-			w.backoff, m.reportedErrors[kind] = 0, ""
-		}
-		w.runningOperation = runningOperation{}
-		if w == &m.term && e.Err == nil && !aborted && !m.now.Local.Before(w.due) { // else it fires too often to be trusted
-			m.termChanged = true
-		}
-		switch {
-		case aborted:
-		case e.Err != nil: // it may have missed something
-			m.readNow = m.readNow || w == &m.term
-			m.rearmLater(w)
-			m.reportFailure(kind, e.Err)
-		case m.now.Local.Before(w.due): // a read, no write: it may fire for no reason
-			m.readNow = true
-		}
+// answeredHeartbeat handles the answer to a heartbeat or to a cycle, which includes one.
+// It reports whether the heartbeat was written.
+func (m *Machine) answeredHeartbeat(op *Operation, a *Answer) bool {
+	err := a.Err
+	if errors.Is(err, fdbelection.ErrUnregisteredCandidate) {
+		// It was evicted, and registers again: at once, or after its tenure. A cycle would
+		// have registered the holder of leadership again, so a leader reads whether it is one.
+		m.me.registered, err = false, nil
+		m.renewal.at = m.now.Local.Add(m.config.HeartbeatInterval)
+		m.poll.readNow = m.poll.readNow || m.tenure.exists()
 	}
+	if err != nil {
+		m.operationFailed(op.Kind, err)
+		return false
+	}
+	m.operationSucceeded()
+	m.candidateWritten(&op.Me)
+	return a.Err == nil
 }
 
-// rearmLater backs off after an armed watch has failed, for example because too many
-// watches are outstanding: for a heartbeat, and twice as long after each failure in a
-// row. The timer tells of changes meanwhile.
-func (m *Machine) rearmLater(w *watch) {
-	shortest := m.config.HeartbeatInterval
-	w.backoff = min(max(2*w.backoff, shortest), max(longestRearm, shortest))
-	w.due = m.now.Local.Add(w.backoff)
-}
+func leadershipLost(err error) bool { return errors.Is(err, ErrLeadershipLost) }
+
+func timedOutError(err error) bool { return errors.Is(err, context.DeadlineExceeded) }

@@ -46,7 +46,7 @@ func TestTheBeginning(t *testing.T) {
 			require.True(t, r.started(WatchTerm), "the watch reads the seat as well")
 			r.answer(WatchTerm, r.reads(r.leader(bob, 1)))
 			if c.role == election.Voter && c.aim != SubscribeOnly {
-				r.does("leader bob in 1", "candidate -> follower: somebody leads")
+				r.does("leader bob in 1", "candidate -> follower: another candidate leads")
 			} else {
 				r.does("leader bob in 1")
 			}
@@ -98,7 +98,7 @@ func TestAnUnsettledClaim(t *testing.T) {
 	r.pass(20 * time.Millisecond).does("do settle an earlier attempt")
 	r.pass(time.Second).fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.leader(alice, 1))).does("leader alice in 1")
 	r.answer(Settle, r.reads(r.standing(alice, 1))).does("do election cycle")
-	r.answer(ElectionCycle, r.did(election.Renewed, r.leader(alice, 1))).does("lead 1", "candidate -> leader: the seat was vacant")
+	r.answer(ElectionCycle, r.did(election.Renewed, r.leader(alice, 1))).does("lead 1", "candidate -> leader: leadership was vacant")
 }
 
 // TestAnUnsettledRenewal: another one settles it, and a look does not.
@@ -113,7 +113,7 @@ func TestAnUnsettledRenewal(t *testing.T) {
 	r = begin()
 	r.answer(ElectionCycle, r.did(election.Followed, r.standing(alice, 1))) // as by a clock that jumped
 	r.pass(time.Second).fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.standing(alice, 1)))
-	r.m.readNow = true
+	r.m.poll.readNow = true
 	r.step(Tick{}).answer(ReadLeader, r.reads(r.standing(alice, 1)))
 	r.jump(time.Minute)
 	r.answer(r.kinds()[0], failing(errStore)).step(WorkReturned{1}).does("do settle an earlier attempt")
@@ -177,7 +177,7 @@ func TestWhatNoRetryCanMend(t *testing.T) {
 		t.Run(err.Error(), func(t *testing.T) {
 			r := newRig(t, settings).step(Begin{}).answer(Register, failing(err))
 			r.does("candidate -> stopped: failed", "finish register: "+err.Error())
-			require.ErrorIs(t, r.m.result, err)
+			require.ErrorIs(t, r.m.life.err, err)
 			r.step(Tick{}).step(Leave{}).step(Begin{})
 			require.Empty(t, r.acts)
 
@@ -188,7 +188,7 @@ func TestWhatNoRetryCanMend(t *testing.T) {
 				r.answer(ElectionCycle, failing(err)).idle().pass(time.Second / 2).does("do renew 1")
 			}
 			r.step(WorkReturned{1}).does("expire 1", "cancel election cycle")
-			r.answer(ElectionCycle, failing(context.Canceled)).does("do leave")
+			r.answer(ElectionCycle, failing(context.Canceled)).does("do unregister")
 			r.answer(Unregister, Answer{}).does("candidate -> stopped: "+reason, "finish election cycle: "+err.Error())
 		})
 	}
@@ -202,7 +202,7 @@ func TestRenewals(t *testing.T) {
 	require.True(t, op.Abstain)
 	require.Equal(t, 3*time.Second, op.Limit, "a heartbeat, of the 4 s that are left")
 	r.jump(time.Second).answer(ElectionCycle, failing(errStore)).pass(10 * time.Millisecond)
-	require.Equal(t, r.m.Deadlines().Stop.Sub(r.m.main.began), r.op(ElectionCycle).Limit, "and no longer than there is left")
+	require.Equal(t, r.m.Deadlines().Stop.Sub(r.m.operations.main.began), r.op(ElectionCycle).Limit, "and no longer than there is left")
 	r.renew().jump(heartbeat - 1).idle()
 	r.jump(1).does("do renew 1")
 }
@@ -252,7 +252,7 @@ func TestJeopardyIsWakedFor(t *testing.T) {
 func TestALookOfTheLeader(t *testing.T) {
 	r := newRig(t).elect().pass(2900*time.Millisecond).fire(WatchTerm, nil).answer(WatchTerm, r0(t))
 	r.fire(WatchTerm, nil).answer(WatchTerm, r0(t))
-	r.fire(WatchTerm, nil).does("do read the seat")
+	r.fire(WatchTerm, nil).does("do read the leader record")
 	require.Equal(t, 300*time.Millisecond, r.op(ReadLeader).Limit, "a tenth of a heartbeat, not all of it")
 }
 
@@ -267,7 +267,7 @@ func r0(t *testing.T) Answer {
 // must not be tried without a pause.
 func TestEvictedWhileItLeadsByAClockThatJumped(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
-	r.answer(ElectionCycle, failing(fdbelection.ErrUnregisteredCandidate)).does("do read the seat")
+	r.answer(ElectionCycle, failing(fdbelection.ErrUnregisteredCandidate)).does("do read the leader record")
 	r.answer(ReadLeader, r.reads(r.standing(alice, 1))).does()
 	r.pass(heartbeat).does("leader -> jeopardy: no renewal was acknowledged in time", "do renew 1")
 }
@@ -279,7 +279,7 @@ func TestEvicted(t *testing.T) {
 	r.jump(2 * time.Second).does("do cycle, abstaining")
 	r.answer(ElectionCycle, failing(fdbelection.ErrUnregisteredCandidate)).does("do register again")
 	require.Empty(t, r.reports())
-	r.answer(Rejoin, Answer{Status: election.Status{Config: r.config}}).does("do read the seat")
+	r.answer(Rejoin, Answer{Status: election.Status{Config: r.config}}).does("do read the leader record")
 	r.answer(ReadLeader, r.reads(r.standing(bob, 1))).idle()
 }
 
@@ -327,7 +327,7 @@ func TestAims(t *testing.T) {
 	r.step(AimChanged{StandBy}).does("do register", "observer -> follower: its role has changed")
 	r.answer(Register, Answer{Status: election.Status{Config: r.config}})
 	r.step(AimChanged{SubscribeOnly})
-	require.Equal(t, StandBy, r.m.aim, "it stays listed")
+	require.Equal(t, StandBy, r.m.me.aim, "it stays listed")
 }
 
 func texts(actions []Action) []string {

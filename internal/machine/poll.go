@@ -6,56 +6,60 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// pollSchedule decides when a follower looks at the seat. To know when a ballot was
-// written it must have looked shortly before: so it looks right after the next
-// renewal is due, and where that has not come, in short steps until it has. In
-// step with the leader that is one look per heartbeat, and a ballot that stalls
-// is dated to within a step.
+// pollSchedule decides when a follower reads the leader record. To know when a ballot
+// was written it must have read shortly before that. So it reads right after the next
+// renewal is due, and then in short steps until the renewal is there. In phase with the
+// leader this takes one read per heartbeat. It dates the last ballot of a leader to
+// within a step.
 //
-// A leader's renewals are a heartbeat apart or a little more, never less. The
-// plan is therefore a little short of a heartbeat: it slides towards the renewal
-// until one look comes too early, and the next finds the edge anew.
+// Two renewals of a leader are a heartbeat apart or a little more, never less. The
+// planned interval is therefore a little shorter than a heartbeat. The reads drift
+// towards the renewal until one comes too early. The next read then finds the renewal
+// within a step, and the phase is known again.
 //
-// A leader may also renew early. The next look then finds a new ballot as
-// expected, and only the leader's own clock tells that it is older than that: a
-// hint that costs a few looks where it is wrong, and on which nothing else rests.
+// A leader may also renew early. The next read then finds a new ballot as expected, and
+// only the leader's own clock tells that the ballot is older than that. A wrong clock
+// costs a few reads. Nothing else depends on it.
 type pollSchedule struct {
+	readNow bool // something has called for a read, even if one is running already
+	next    time.Time
+
 	ballot    uint64
 	written   time.Time // by the clock of the leader
-	unchanged time.Time // the last look that found nothing new
-	phased    bool      // the edge was found, and next is planned from it
-	next      time.Time
+	unchanged time.Time // of the last read that found the ballot unchanged
+	phased    bool      // the time of a renewal is known, and next is planned from it
 }
 
-// step is how closely a follower dates a ballot.
-func step(heartbeat time.Duration) time.Duration { return max(heartbeat/10, time.Millisecond) }
+// pollStep is the shortest time between two polls, and how closely a follower dates a
+// ballot. It is also the shortest time between several other retries.
+func pollStep(heartbeat time.Duration) time.Duration { return max(heartbeat/10, time.Millisecond) }
 
-// saw takes in a look that returned at seen, and decides on the next one.
-func (c *pollSchedule) saw(leader *election.LeaderRecord, seen time.Time, heartbeat time.Duration) {
-	gap := step(heartbeat)
+// saw plans the next read after one that returned at seen.
+func (p *pollSchedule) saw(leader *election.LeaderRecord, seen time.Time, heartbeat time.Duration) {
+	gap := pollStep(heartbeat)
 	planned := heartbeat - heartbeat/256
 	ballot, written := leader.Ballot, leader.LeaseExpiry.Add(-leader.LeaseDuration)
-	early := written.Sub(c.written) < heartbeat-gap
+	early := written.Sub(p.written) < heartbeat-gap
 	switch {
-	case c.ballot == ballot:
-		c.unchanged = seen
-		if !seen.Before(c.next) { // else it looked for another reason
-			c.next = seen.Add(gap)
+	case p.ballot == ballot:
+		p.unchanged = seen
+		if !seen.Before(p.next) { // otherwise it was not the planned read
+			p.next = seen.Add(gap)
 		}
 		return
-	case !c.unchanged.IsZero() && seen.Sub(c.unchanged) <= 2*gap:
-		c.phased, c.next = true, seen.Add(planned)
-	case c.phased && ballot == c.ballot+1 && !early && !seen.Before(c.next.Add(-gap)) && seen.Before(c.next.Add(gap)):
-		c.next = c.next.Add(planned)
-	default: // it may be as old as a heartbeat: date the next one better
-		c.phased, c.next = false, seen.Add(gap)
+	case !p.unchanged.IsZero() && seen.Sub(p.unchanged) <= 2*gap:
+		p.phased, p.next = true, seen.Add(planned)
+	case p.phased && ballot == p.ballot+1 && !early && !seen.Before(p.next.Add(-gap)) && seen.Before(p.next.Add(gap)):
+		p.next = p.next.Add(planned)
+	default: // the ballot may be as old as a heartbeat: date the next one better
+		p.phased, p.next = false, seen.Add(gap)
 	}
-	c.ballot, c.written = ballot, written
-	c.next = latest(c.next, seen.Add(gap))
+	p.ballot, p.written = ballot, written
+	p.next = latest(p.next, seen.Add(gap))
 }
 
-// idle plans a look once per heartbeat, for whom the age of a ballot is of no
-// interest.
-func (c *pollSchedule) idle(ballot uint64, seen time.Time, heartbeat time.Duration) {
-	*c = pollSchedule{ballot: ballot, next: seen.Add(heartbeat)}
+// idle plans a read once per heartbeat, for a process that need not know the age of a
+// ballot. A phase that was found before does not count any more.
+func (p *pollSchedule) idle(ballot uint64, seen time.Time, heartbeat time.Duration) {
+	*p = pollSchedule{readNow: p.readNow, ballot: ballot, next: seen.Add(heartbeat)}
 }

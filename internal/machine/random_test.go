@@ -96,7 +96,7 @@ func (x *trial) run() {
 	if x.finished {
 		return
 	}
-	require.True(x, x.m.State().Leads(), "no leader although nothing is wrong: %s, %+v, %s", x.m.State(), x.leader, x.m.storeError)
+	require.True(x, x.m.State().Leads(), "no leader although nothing is wrong: %s, %+v, %s", x.m.State(), x.leader, x.m.store.lastError)
 	require.True(x, x.leader.HeldBy(alice))
 	x.take(Leave{})
 	x.until(x.now + 10*time.Second)
@@ -183,15 +183,15 @@ func (x *trial) pure(event Event, now Now) (Machine, []Action) {
 	if x.steps%8 != 0 {
 		return Step(x.m, event, now)
 	}
-	before := fmt.Sprintf("%+v %+v", x.m, x.m.leader.record)
+	before := fmt.Sprintf("%+v %+v", x.m, x.m.leader.candidate)
 	m, actions := Step(x.m, event, now)
 	again, same := Step(x.m, event, now)
 	require.Equal(x, m, again, "the same step gave another machine: %#v", event)
 	require.Equal(x, actions, same, "the same step asked for something else: %#v", event)
 	after := fmt.Sprintf("%+v", m)
-	_, _ = Step(x.m, CommitStarting{Op: x.m.main.op, Attempt: 99, Start: now.Local, Lease: time.Minute, Config: x.config}, now)
+	_, _ = Step(x.m, CommitStarting{Op: x.m.operations.main.id, Attempt: 99, Start: now.Local, Lease: time.Minute, Config: x.config}, now)
 	_, _ = Step(x.m, Leave{}, now)
-	require.Equal(x, before, fmt.Sprintf("%+v %+v", x.m, x.m.leader.record), "a step changed the machine that it was given")
+	require.Equal(x, before, fmt.Sprintf("%+v %+v", x.m, x.m.leader.candidate), "a step changed the machine that it was given")
 	require.Equal(x, after, fmt.Sprintf("%+v", m), "a step changed another machine")
 	return m, actions
 }
@@ -351,7 +351,7 @@ func (x *trial) check() {
 		require.True(x, belief.End.After(x.local()))
 	}
 	require.Equal(x, x.m.State().Leads(), !belief.Stop.IsZero() && belief.Stop.After(x.local()))
-	if x.m.phase == notStarted || len(x.events) > 0 {
+	if x.m.life.phase == notStarted || len(x.events) > 0 {
 		return
 	}
 	if len(x.mains) == 0 {

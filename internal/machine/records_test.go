@@ -65,13 +65,13 @@ func (r *rig) join(members ...election.Candidate) *rig {
 	if len(members) == 0 {
 		members = []election.Candidate{candidate(alice, 1)}
 	}
-	if r.answer(List, Answer{Members: members}); r.m.candidates.first.broken { // it is not in the rank index
+	if r.answer(List, Answer{Members: members}); r.m.candidates.first.damaged { // it is not in the rank index
 		r.answer(List, Answer{Members: members})
 	}
 	return r
 }
 
-// follow has the machine join, and see that somebody leads.
+// follow has the machine join, and see that another candidate leads.
 func (r *rig) follow(leader election.LeaderRecord, members ...election.Candidate) *rig {
 	r.t.Helper()
 	return r.join(members...).answer(WatchTerm, r.reads(leader))

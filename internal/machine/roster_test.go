@@ -147,7 +147,7 @@ func TestEvictionsAreBounded(t *testing.T) {
 	r.follow(r.leader(bob, 1), members...)
 	r.jump(16*time.Second).answer(ElectionCycle, r.did(election.Followed, r.leader(bob, 1))).answer(List, Answer{Members: members})
 	require.False(t, r.started(Evict))
-	require.Len(t, r.m.dead(), election.MaxEvictions)
+	require.Len(t, r.m.evictable(), election.MaxEvictions)
 }
 
 // TestANewTenureIsAReasonToList: whoever led before may have left, and would be

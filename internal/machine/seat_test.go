@@ -82,7 +82,7 @@ func TestPassed(t *testing.T) {
 // TestMissedTenures are told of in order, and once, whoever read them.
 func TestMissedTenures(t *testing.T) {
 	r := newRig(t)
-	r.follow(r.leader(bob, 1)).pass(heartbeat).does("do read the seat")
+	r.follow(r.leader(bob, 1)).pass(heartbeat).does("do read the leader record")
 	look := r.op(ReadLeader)
 	require.Equal(t, r.standing(bob, 1).Term, look.Known.Term)
 	missed := func(terms ...uint64) (all []election.LeaderRecord) {
@@ -171,7 +171,7 @@ func TestTheLeadersRecord(t *testing.T) {
 	r.retell(r.reads(r.leader(carol, 2)))
 	require.Nil(t, r.m.View().Record, "it is not of this leader")
 	r.retell(r.reads(r.vacant(2)))
-	require.Equal(t, r.m.leader.leader.Token(), r.m.known(), "nothing to ask for")
+	require.Equal(t, r.m.leader.record.Token(), r.m.leader.knownTenure(alice), "nothing to ask for")
 
 	r = newRig(t).elect()
 	r.jump(5*time.Second).answer(List, Answer{Members: []election.Candidate{candidate(alice, 1)}})
@@ -220,7 +220,7 @@ func TestAConfigThatChanges(t *testing.T) {
 	r.config.CandidateTimeout, r.config.Revision = 6*time.Second, 2
 	r.config.HeartbeatInterval = time.Second
 	r.pass(500*time.Millisecond).fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.standing(bob, 1)))
-	require.Equal(t, 2500*time.Millisecond, r.m.heartbeatAt.Sub(localEpoch))
+	require.Equal(t, 2500*time.Millisecond, r.m.me.heartbeatAt.Sub(localEpoch))
 	require.Equal(t, 6500*time.Millisecond, r.m.candidates.due.Sub(localEpoch))
 
 	r = newRig(t).elect().pass(time.Second)
@@ -248,10 +248,10 @@ func TestWhoHeldItLast(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1), candidate(bob, 1), candidate(alice, 2))
 	r.jump(300*time.Millisecond).answer(ReadLeader, r.reads(r.leader(carol, 2)))
-	r.m.heartbeatAt = r.now().Local
+	r.m.me.heartbeatAt = r.now().Local
 	r.jump(1).answer(ElectionCycle, r.did(election.Followed, r.vacant(2)))
 	require.Equal(t, carol, r.m.leader.last)
-	require.Equal(t, 1, r.m.ahead())
+	require.Equal(t, 1, r.m.rankedBefore())
 
 	a := r.reads(r.vacant(5))
 	a.Status.Term.Identity = bob
@@ -265,7 +265,7 @@ func TestStates(t *testing.T) {
 		t.Run(mode.String(), func(t *testing.T) {
 			r := newRig(t, func(s *Settings) { s.Aim = StandBy })
 			r.config.Expiry = mode
-			r.follow(r.leader(bob, 1)).does("leader bob in 1", "candidate -> follower: somebody leads")
+			r.follow(r.leader(bob, 1)).does("leader bob in 1", "candidate -> follower: another candidate leads")
 			seat := r.standing(bob, 1)
 			require.False(t, r.m.leaderless())
 			view := r.m.View()
@@ -284,7 +284,7 @@ func TestStates(t *testing.T) {
 	view := r.m.View()
 	require.False(t, view.Leaderless)
 	r.jump(300*time.Millisecond).answer(ReadLeader, r.reads(r.vacant(1)))
-	r.does("vacant since 1", "do election cycle", "follower -> candidate: nobody leads")
+	r.does("vacant since 1", "do election cycle", "follower -> candidate: no leader is known")
 	view = r.m.View()
 	require.True(t, view.Leaderless)
 	require.Zero(t, view.LeaseEnd)

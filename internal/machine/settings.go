@@ -7,31 +7,24 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// Settings are what a machine is made with.
+// Settings are the arguments of New.
 type Settings struct {
-	// Me is the candidate. Its incarnation is a new one for each machine.
+	// Me is the candidate. Each machine needs a new incarnation.
 	Me election.Registration
 	// Aim is what the process wants at first.
 	Aim Aim
-	// Config makes the election where it is not there yet; what is there stays as
-	// it is. MustExist waits until somebody else has made it.
+	// Config creates the election if it does not exist. An existing election keeps its
+	// own. MustExist waits until another process has created the election.
 	Config    fdbelection.Config
 	MustExist bool
-	// Drain is how long work may take to stop where there is time: when the
-	// process leaves, and on an operator's request. A challenger waits for the
-	// config's preemption grace instead.
+	// Drain is how long work may take to stop. For a preemption request the work has
+	// the preemption grace of the config instead.
 	Drain time.Duration
-	// Leave is how long leaving is tried.
+	// Leave is how long the process tries to unregister.
 	Leave time.Duration
-	// Shortlist is how many voters, the first by rank, a process lists that does not
-	// evict; zero: 8.
+	// Shortlist is how many voters, the first by rank, are on the shortlist. Zero means 8.
 	Shortlist int
-	// Permanent reports errors of the store that no retry can mend; nil: none.
+	// Permanent reports whether no retry can fix an error of the store. Nil means that
+	// a retry may fix every error.
 	Permanent func(error) bool
 }
-
-// The bounds of the back-off after an error of the store.
-const (
-	shortestBackoff = 10 * time.Millisecond
-	longestBackoff  = time.Second
-)

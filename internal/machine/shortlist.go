@@ -2,47 +2,45 @@ package machine
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// shortlisted is how many voters a process lists that does not evict, from the beginning
-// of the rank index. They take turns at an open seat; all others wait until these had
-// theirs, see spread.
-const shortlisted = 8
+// defaultShortlist is how many voters are on the shortlist. They claim a vacant
+// leadership in the order of their rank, one after the other. All other voters wait
+// until these had the time to claim, see outsideDelay.
+const defaultShortlist = 8
 
-// shortlist is what the machine knows of the beginning of the rank index.
+// shortlist is what the process knows of the first voters by rank.
 type shortlist struct {
 	entries []election.RankEntry
-	// more says that the index may go on after them with voters that are not listed.
+	// more says that there may be voters after these that are not listed.
 	more bool
-	// spent says that none of them is alive.
-	spent bool
-	// broken says that the index has no entry of this voter.
-	broken bool
+	// allDead says that the shortlist is full and all its voters have timed out.
+	allDead bool
+	// damaged says that the rank index has no entry of this voter.
+	damaged bool
 }
 
-// votes reports whether the process is listed as a voter.
-func (m *Machine) votes() bool { return m.registered && m.me.Role == election.Voter }
-
-// listsAll reports whether the next list is of all candidates: that of the process that
-// evicts the dead. While there is no leader and the first by rank are dead, each voter
-// has to find out whether it is the one. Without an index that can be used there is no
-// other list.
+// listsAll reports whether the next list is of all candidates. The process that evicts
+// needs all. While there is no leader and the shortlist is dead, each voter lists all to
+// find out whether it is the one that evicts. If the rank index is damaged there is no
+// shortlist.
 func (m *Machine) listsAll() bool {
 	first := &m.candidates.first
-	return m.holds() || m.evicts() || m.votes() && (first.broken || first.spent && m.leaderless())
+	return m.tenure.exists() || m.evicts() || m.me.votes() && (first.damaged || first.allDead && m.leaderless())
 }
 
-// short is the list of the first by rank, of the leader and of this process. The records
-// that were found last time are read in the same wave as the index.
-func (m *Machine) short(op *Operation) {
+// limitToShortlist makes op a list of the shortlist, the leader and this process. The
+// records of the last shortlist are read together with the rank index.
+func (m *Machine) limitToShortlist(op *Operation) {
 	op.First = m.settings.Shortlist
-	if m.registered {
+	if m.me.registered {
 		op.Also = append(op.Also, m.me.ID)
 	}
-	if leader := &m.leader.leader; !leader.Vacant() {
+	if leader := &m.leader.record; !leader.Vacant() {
 		op.Also = append(op.Also, leader.ID)
 	}
 	for i := range m.candidates.first.entries {
@@ -50,22 +48,17 @@ func (m *Machine) short(op *Operation) {
 	}
 }
 
-// misses reports whether the rank index was read to its end and has no entry of this
-// voter: it is damaged, and does not say who goes first.
-func (m *Machine) misses(op *Operation, a *Answer) bool {
-	if op.First == 0 || len(a.Ranked) >= op.First || !m.votes() {
+// missingFromIndex reports whether the whole rank index was read and has no entry of
+// this voter. Then the index is damaged and does not show the rank.
+func (m *Machine) missingFromIndex(op *Operation, a *Answer) bool {
+	if op.First == 0 || len(a.Ranked) >= op.First || !m.me.votes() {
 		return false
 	}
-	for i := range a.Ranked {
-		if a.Ranked[i].ID == m.me.ID {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(a.Ranked, func(e election.RankEntry) bool { return e.ID == m.me.ID })
 }
 
-// sawRank takes in the beginning of the rank, from the index or from the list of all.
-func (m *Machine) sawRank(op *Operation, a *Answer) {
+// sawRanks updates the shortlist from the rank index, or from a list of all candidates.
+func (m *Machine) sawRanks(op *Operation, a *Answer) {
 	first := shortlist{entries: a.Ranked, more: op.First > 0 && len(a.Ranked) >= op.First}
 	if op.First == 0 {
 		for i := range a.Members {
@@ -74,12 +67,10 @@ func (m *Machine) sawRank(op *Operation, a *Answer) {
 			}
 		}
 	}
-	first.spent = len(first.entries) >= m.settings.Shortlist
-	for i := range m.candidates.members {
-		if c := &m.candidates.members[i]; !m.timedOut(c) && first.has(&c.Candidate) {
-			first.spent = false
-		}
+	alive := func(c Member) bool {
+		return !m.timedOut(&c) && slices.Contains(first.entries, rankOf(&c.Candidate))
 	}
+	first.allDead = len(first.entries) >= m.settings.Shortlist && !slices.ContainsFunc(m.candidates.members, alive)
 	m.candidates.first = first
 }
 
@@ -87,19 +78,9 @@ func rankOf(c *election.Candidate) election.RankEntry {
 	return election.RankEntry{ID: c.ID, Priority: c.Priority, Versionstamp: c.Versionstamp}
 }
 
-// has reports whether a candidate is among the first.
-func (s *shortlist) has(c *election.Candidate) bool {
-	for i := range s.entries {
-		if c.Role == election.Voter && s.entries[i] == rankOf(c) {
-			return true
-		}
-	}
-	return false
-}
-
-// outside reports whether this candidate ranks after all that are listed, and does not
-// know how many are in between. The last leader goes after those as well.
-func (m *Machine) outside() bool {
+// outsideShortlist reports whether this candidate ranks after the shortlist and does not
+// know how many voters are in between. The last leader claims after those as well.
+func (m *Machine) outsideShortlist() bool {
 	first := &m.candidates.first
 	if !first.more {
 		return false
@@ -116,8 +97,32 @@ func (m *Machine) outside() bool {
 	}
 }
 
-// ranksBefore reports whether a voter ranks before another one of the same priority. Two
-// that were registered in one transaction can have the same versionstamp.
+// firstInRank reports whether this candidate claims a vacant leadership before all
+// others.
+func (m *Machine) firstInRank() bool { return m.rankedBefore() == 0 && !m.outsideShortlist() }
+
+// rankedBefore counts the listed voters that claim a vacant leadership before this
+// candidate: those of a higher rank that have not timed out. The last leader claims
+// last.
+func (m *Machine) rankedBefore() int {
+	own := m.candidates.find(m.me.Identity)
+	ledLast := m.leader.last == m.me.Identity
+	n := 0
+	for i := range m.candidates.members {
+		c := &m.candidates.members[i]
+		switch {
+		case c.ID == m.me.ID, c.Role != election.Voter, m.timedOut(c), c.Identity == m.leader.last:
+		case ledLast, c.Priority > m.me.Priority:
+			n++
+		case c.Priority == m.me.Priority && (own == nil || ranksBefore(rankOf(&c.Candidate), rankOf(&own.Candidate))):
+			n++
+		}
+	}
+	return n
+}
+
+// ranksBefore reports whether a ranks before b, which has the same priority. Two
+// candidates that were registered in one transaction can have the same versionstamp.
 func ranksBefore(a, b election.RankEntry) bool {
 	return cmp.Or(a.Versionstamp.Compare(b.Versionstamp), strings.Compare(a.ID, b.ID)) < 0
 }

@@ -117,9 +117,9 @@ func TestOneVersionstamp(t *testing.T) {
 		if want == 0 {
 			slices.Reverse(all)
 		}
-		require.Equal(t, want, among(t, all).m.ahead(), id)
+		require.Equal(t, want, among(t, all).m.rankedBefore(), id)
 		first := among(t, all, func(s *Settings) { s.Shortlist = 1 })
-		require.Equal(t, want == 1, first.m.outside(), id)
+		require.Equal(t, want == 1, first.m.outsideShortlist(), id)
 	}
 }
 
@@ -147,10 +147,10 @@ func TestOutside(t *testing.T) {
 			if c.do != nil {
 				c.do(r)
 			}
-			require.Equal(t, c.want, r.m.outside())
-			require.Equal(t, c.ahead, r.m.ahead())
-			require.Equal(t, c.ahead == 0 && !c.want, r.m.foremost())
-			require.Equal(t, c.want, r.m.spread() > 0)
+			require.Equal(t, c.want, r.m.outsideShortlist())
+			require.Equal(t, c.ahead, r.m.rankedBefore())
+			require.Equal(t, c.ahead == 0 && !c.want, r.m.firstInRank())
+			require.Equal(t, c.want, r.m.outsideDelay() > 0)
 		})
 	}
 }
@@ -169,15 +169,15 @@ func TestTheSpread(t *testing.T) {
 					binary.BigEndian.PutUint32(who.Incarnation[8:], uint32(i))
 					m := New(Settings{Me: election.Registration{Identity: who}})
 					m.candidates.first = shortlist{more: true, entries: make([]election.RankEntry, 1)}
-					m.leader.leader.Ballot = uint64(trial)
-					delays = append(delays, m.spread())
+					m.leader.record.Ballot = uint64(trial)
+					delays = append(delays, m.outsideDelay())
 				}
 				slices.Sort(delays)
 				m := New(Settings{})
-				require.LessOrEqual(t, delays[n-1], 33*m.gap())
+				require.LessOrEqual(t, delays[n-1], 33*m.claimInterval())
 				waits += delays[0]
 				for _, d := range delays[1:] {
-					if d < delays[0]+m.gap() {
+					if d < delays[0]+m.claimInterval() {
 						rivals++
 					}
 				}
@@ -188,10 +188,10 @@ func TestTheSpread(t *testing.T) {
 	}
 	m := New(testSettings())
 	m.candidates.first = shortlist{more: true, entries: make([]election.RankEntry, 1)}
-	m.me.Priority, m.latency = -1, 5*time.Second
-	require.LessOrEqual(t, m.spread(), m.config.LeaseDuration, "of a slow store")
-	m.latency, m.leader.last = 0, alice
-	require.Equal(t, 13*150*time.Millisecond, m.spread(), "after all others")
+	m.me.Priority, m.store.latency = -1, 5*time.Second
+	require.LessOrEqual(t, m.outsideDelay(), m.config.LeaseDuration, "of a slow store")
+	m.store.latency, m.leader.last = 0, alice
+	require.Equal(t, 13*150*time.Millisecond, m.outsideDelay(), "after all others")
 }
 
 // TestTheFirstAreDead: a follower outside of the shortlist claims all the same, a little
@@ -299,7 +299,7 @@ func TestARankIndexThatIsDamaged(t *testing.T) {
 			if c.whole {
 				require.Zero(t, r.op(List).First)
 				r.answer(List, Answer{Members: all})
-				require.Equal(t, 1, r.m.ahead())
+				require.Equal(t, 1, r.m.rankedBefore())
 			}
 			require.False(t, r.started(List), "not without end")
 			r.answer(WatchTerm, r.reads(r.leader(bob, 1)))

@@ -25,7 +25,7 @@ func TestAWatchThatFires(t *testing.T) {
 	r.fire(WatchTerm, nil)
 	require.True(t, r.started(WatchTerm), "two at once: a seat is given up, and taken")
 	r.answer(WatchTerm, r.reads(r.standing(bob, 2)))
-	r.fire(WatchTerm, nil).does("do read the seat")
+	r.fire(WatchTerm, nil).does("do read the leader record")
 	require.False(t, r.started(WatchTerm))
 	r.fire0(WatchTerm).answer(ReadLeader, r.reads(r.leader(bob, 3))).does("leader bob in 3")
 	r.pass(300 * time.Millisecond)
@@ -81,8 +81,8 @@ func TestAWatchThatIsLost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, standingBy).join()
-			lose(r).does("do read the seat")
-			require.Equal(t, []string{"watch the tenure: the watch is lost"}, r.reports())
+			lose(r).does("do read the leader record")
+			require.Equal(t, []string{"watch the term record: the watch is lost"}, r.reports())
 			r.answer(ReadLeader, r.reads(r.standing(bob, 1)))
 			r.pass(3*time.Second - 1)
 			require.False(t, r.started(WatchTerm))
@@ -161,7 +161,7 @@ func TestALossIsNoNews(t *testing.T) {
 			require.Equal(t, ReadLeader, kind)
 			r.answer(ReadLeader, r.reads(seat))
 		}
-		r.jump(r.m.term.backoff).answer(WatchTerm, r.reads(seat))
+		r.jump(r.m.watches.term.backoff).answer(WatchTerm, r.reads(seat))
 		for _, kind := range r.kinds() {
 			r.answer(kind, r.did(election.Followed, seat))
 		}
@@ -174,7 +174,7 @@ func TestALossIsNoNews(t *testing.T) {
 func TestTheWatchTells(t *testing.T) {
 	r := newRig(t, standingBy).join().idle()
 	require.Equal(t, 3*time.Second, r.op(WatchTerm).Limit)
-	r.pass(3*time.Second).idle().answer(WatchTerm, failing(context.DeadlineExceeded)).does("do read the seat")
+	r.pass(3*time.Second).idle().answer(WatchTerm, failing(context.DeadlineExceeded)).does("do read the leader record")
 }
 
 func TestTheWatchOfTheLeader(t *testing.T) {
@@ -189,7 +189,7 @@ func TestTheWatchOfTheLeader(t *testing.T) {
 	r.fire(WatchRequest, nil)
 	require.True(t, r.started(WatchRequest))
 	r.answer(WatchRequest, old).does()
-	r.pass(100*time.Millisecond).fire(WatchRequest, nil).does("do read the seat") // it may fire for no reason
+	r.pass(100*time.Millisecond).fire(WatchRequest, nil).does("do read the leader record") // it may fire for no reason
 	again := *r
 	again.pending = map[uint64]Operation{r.op(ReadLeader).ID: r.op(ReadLeader)}
 	again.answer(ReadLeader, asked).does("do renew 1")
@@ -197,7 +197,7 @@ func TestTheWatchOfTheLeader(t *testing.T) {
 	require.True(t, r.started(WatchRequest))
 	r.answer(WatchRequest, asked).does("do renew 1")
 	r.fire(WatchRequest, errors.New("lost"))
-	require.Equal(t, []string{"watch the intents: lost"}, r.reports())
+	require.Equal(t, []string{"watch the request: lost"}, r.reports())
 	r.renew().pass(3 * time.Second).renew()
 	r.answer(WatchRequest, failing(errors.New("lost"))).does()
 }

@@ -129,10 +129,8 @@ func TestHowLongAChallengeIsFresh(t *testing.T) {
 	see := func(counter uint64) bool {
 		intent := challenge
 		intent.Counter = counter
-		a := r.reads(r.standing(alice, 1))
-		a.Status.Request = intent
 		r.m.now = r.now()
-		r.m.sawIntent(&a)
+		r.m.request.saw(&intent, r.m.now.Local)
 		return r.m.requestStands(&intent)
 	}
 	require.False(t, see(5), "it may have been there for long")

@@ -8,80 +8,81 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// tenure is leadership in one term, as its holder may believe in it, and then
-// the time until its work has returned.
+// tenure is this process's own tenure: the deadlines of its lease, and how far it has
+// gone. It exists until its work has returned.
 type tenure struct {
 	token election.Token
 	began time.Time
+	// acked are the deadlines of the attempt that was acknowledged last, and open the
+	// later attempts that may have written a lease. A slice that copies share is never
+	// changed in place.
 	acked Deadlines
-	// open are the attempts after that whose fate is not known, or not yet. A
-	// slice that is shared is never changed.
-	open []attempt
-	// limit ends the use of the lease for work that was asked to stop; zero: the
-	// horizon alone does.
+	open  []attempt
+	// limit ends the use of the lease by work that was told to stop. If it is zero,
+	// only the end deadline does.
 	limit time.Time
 	stage stage
-	cause drainCause // nothing once it is being met
+	cause drainCause // what is to be done after the drain; cleared when that begins
+	// endedTerm says that all tenures of this process up to this term are over. It
+	// outlives the tenure.
+	endedTerm uint64
 }
 
-// attempt is a renewal whose commit may have been issued.
+// attempt is a renewal whose commit may have been started.
 type attempt struct {
 	op        uint64
 	count     int
 	deadlines Deadlines
 }
 
-// stage is how far a tenure has gone; it never goes back.
+// stage is how far a tenure has gone. It only moves forward.
 type stage int
 
 const (
 	none     stage = iota
-	leading        // it leads
-	draining       // the work is asked to stop
-	over           // nobody here leads in this term any more
+	leading        // the process leads
+	draining       // the work is told to stop, and may use the lease
+	over           // the lease must not be used any more
 )
 
-// deadlines is the earliest that any attempt not surely failed leaves.
-func (t *tenure) deadlines() Deadlines {
-	h := t.acked
-	for _, a := range t.open {
-		h = h.earlier(a.deadlines)
-	}
-	if t.stage == draining && !t.limit.IsZero() {
-		h.End = earliest(h.End, t.limit)
-	}
-	return h
-}
-
-// next is when the tenure goes on to its next stage, or into jeopardy.
-func (t *tenure) next() time.Time {
-	h := t.deadlines()
-	if t.stage == leading {
-		return h.Stop
-	}
-	return h.End
-}
-
-// holds reports whether there is a tenure whose work has not returned.
-func (m *Machine) holds() bool { return m.tenure.stage != none }
+// exists reports whether there is a tenure whose work has not returned.
+func (t *tenure) exists() bool { return t.stage != none }
 
 // leads reports whether the process leads.
-func (m *Machine) leads() bool { return m.tenure.stage == leading }
+func (t *tenure) leads() bool { return t.stage == leading }
 
-// issuing counts a renewal before its commit is issued: belief shrinks first.
-func (m *Machine) issuing(e CommitStarting) {
-	if e.Op != m.main.op || !m.holds() {
-		return
+// deadlines are the earliest deadlines of all attempts that may count, and of the drain.
+func (t *tenure) deadlines() Deadlines {
+	d := t.acked
+	for _, a := range t.open {
+		d = d.earlier(a.deadlines)
 	}
-	a := attempt{e.Op, e.Attempt, DeadlinesOf(e.Start, e.Lease, e.Config)}
-	m.tenure.open = append(slices.Clip(m.tenure.open), a)
+	if t.stage == draining && !t.limit.IsZero() {
+		d.End = earliest(d.End, t.limit)
+	}
+	return d
 }
 
-// issued takes in what became of it. One that has committed is the base of
-// belief from then on: all attempts before it either came before it or can never
-// arrive, as each reads the record that it wrote.
-func (m *Machine) issued(e CommitDone) {
-	t := &m.tenure
+// nextDeadline is when the next stage begins if no renewal is acknowledged before.
+func (t *tenure) nextDeadline() time.Time {
+	d := t.deadlines()
+	if t.stage == leading {
+		return d.Stop
+	}
+	return d.End
+}
+
+// commitStarting counts an attempt before its commit starts, so that a commit whose
+// result is unknown cannot leave the deadlines too late.
+func (t *tenure) commitStarting(e CommitStarting) {
+	a := attempt{e.Op, e.Attempt, DeadlinesOf(e.Start, e.Lease, e.Config)}
+	t.open = append(slices.Clip(t.open), a)
+}
+
+// commitDone handles the result of an attempt. One that has committed replaces the
+// acknowledged one. All attempts before it came before it or can never commit, because
+// each of them reads the record that it wrote.
+func (t *tenure) commitDone(e CommitDone) {
 	i := slices.IndexFunc(t.open, func(a attempt) bool { return a.op == e.Op && a.count == e.Attempt })
 	if i < 0 {
 		return
@@ -91,100 +92,32 @@ func (m *Machine) issued(e CommitDone) {
 		t.acked, t.open = t.open[i].deadlines, t.open[i+1:]
 	case kv.NotCommitted:
 		t.open = slices.Delete(slices.Clone(t.open), i, i+1)
-	case kv.UnknownResult, kv.Unsettled: // it counts on
+	case kv.UnknownResult, kv.Unsettled: // it may have written its lease
 	}
 }
 
-// advance takes the tenure as far as the clock says. Past the time that the work
-// had to stop, what was asked of the leader is done without waiting for it.
-func (m *Machine) advance() {
-	for m.tenure.stage == leading || m.tenure.stage == draining {
-		if m.now.Local.Before(m.tenure.next()) {
-			return
-		}
-		if m.leads() {
-			// All that is left of the lease; where it is renewed after all, the time
-			// that work has otherwise.
-			m.drain(ReasonUnrenewed, latest(m.tenure.deadlines().End, m.now.Local.Add(m.settings.Drain)))
-		} else {
-			m.expire()
-		}
-	}
-	if t := &m.tenure; t.stage == over && !m.now.Local.Before(t.limit) {
-		m.startHandOver()
-	}
-}
-
-// drain asks the work to stop, and ends its use of the lease at limit. The first
-// reason counts; a limit can only come nearer.
-func (m *Machine) drain(reason Reason, limit time.Time) {
-	t := &m.tenure
-	if m.holds() && !limit.IsZero() && (t.limit.IsZero() || limit.Before(t.limit)) {
-		t.limit = limit
-	}
-	if !m.leads() {
-		return
-	}
-	if m.healthy() {
-		m.failures = 0
-	}
-	t.stage = draining
-	m.reason = reason
-	m.do(Drain{Term: t.token.Term, Reason: reason, Err: m.result})
-}
-
-// expire ends belief, or the time that the work had to stop.
-func (m *Machine) expire() {
-	t := &m.tenure
-	t.stage = over
-	m.ended = max(m.ended, t.token.Term)
-	m.do(Expire{Term: t.token.Term})
-}
-
-// startHandOver begins to do what was asked of the leader, once.
-func (m *Machine) startHandOver() {
-	t := &m.tenure
-	d := t.cause
-	t.cause = drainCause{}
-	if d.kind != drainNone && !m.leaving() { // leaving gives up the seat as well
-		m.handOver(t.token, d)
-	}
-}
-
-// lose ends a tenure at once whose seat was seen to be another's, or nobody's.
-func (m *Machine) lose() {
-	t := &m.tenure
-	t.cause = drainCause{}
-	if t.stage != over {
-		m.drain(ReasonLeadershipLost, time.Time{})
-		m.expire()
-	}
-}
-
-// lead begins a tenure: the commit that is acknowledged now wrote a lease. A seat
-// that is not wanted any more is given up instead, see planIdle, and one that
-// comes too late to begin work on is renewed first.
+// lead begins a tenure after a commit that wrote a lease was acknowledged. It does not
+// begin if the process does not want to lead any more, or if the stop deadline has
+// passed already. Then planning hands leadership back or claims it again.
 func (m *Machine) lead(a *Answer) {
 	leader := a.Status.Leader
 	acked := DeadlinesOf(a.Start, leader.LeaseDuration, a.Status.Config)
-	if m.leaving() || !m.wanted() || !m.now.Local.Before(acked.Stop) {
+	if m.life.leaving() || !m.wantsToLead() || !m.now.Local.Before(acked.Stop) {
 		return
 	}
-	m.ended = min(m.ended, leader.Term-1) // terms begin anew where the records were removed
-	m.tenure = tenure{token: leader.Token(), began: m.now.Local, acked: acked, stage: leading}
-	m.reason = reasonOf(leader.AcquireReason)
-	m.renewNow = false
+	m.tenure = tenure{
+		token: leader.Token(), began: m.now.Local, acked: acked, stage: leading,
+		endedTerm: min(m.tenure.endedTerm, leader.Term-1), // terms start again if the records were removed
+	}
+	m.output.reason = reasonOf(leader.AcquireReason)
+	m.renewal.now = false
 	m.candidates.due = m.now.Local // a leader lists all candidates
 	m.do(Lead{Leader: leader})
 }
 
-// wanted reports whether the process is to lead where it holds the seat.
-func (m *Machine) wanted() bool {
-	return m.aim == Campaign && m.me.Role == election.Voter && m.config.ElectionEnabled
-}
-
-func reasonOf(origin election.AcquireReason) Reason {
-	switch origin {
+// reasonOf returns the reason of a transition for the way in which a tenure began.
+func reasonOf(acquired election.AcquireReason) Reason {
+	switch acquired {
 	case election.AcquireExpiry:
 		return ReasonExpiry
 	case election.AcquirePreemption:
@@ -198,36 +131,90 @@ func reasonOf(origin election.AcquireReason) Reason {
 	}
 }
 
-// ending takes in that the work ends of itself: the seat is given up.
-func (m *Machine) ending(e WorkReturning) {
+// advance moves the tenure to the stage that the clock demands. If the time of the drain
+// is over, it does what the drain was for without waiting for the work.
+func (m *Machine) advance() {
+	for m.tenure.stage == leading || m.tenure.stage == draining {
+		if m.now.Local.Before(m.tenure.nextDeadline()) {
+			return
+		}
+		if m.tenure.leads() {
+			// The work may use the rest of the lease. If a renewal is acknowledged after all,
+			// it has as much time as in any other drain.
+			m.drain(ReasonUnrenewed, latest(m.tenure.deadlines().End, m.now.Local.Add(m.settings.Drain)))
+		} else {
+			m.expire()
+		}
+	}
+	if t := &m.tenure; t.stage == over && !m.now.Local.Before(t.limit) {
+		m.finishDrain()
+	}
+}
+
+// planDeadlines requests a wake-up for the next stage of the tenure, and for jeopardy.
+func (m *Machine) planDeadlines() {
 	t := &m.tenure
-	if t.token.Term != e.Term || !m.leads() {
+	switch {
+	case t.stage == over && m.now.Local.Before(t.limit):
+		m.wakeAt(t.limit)
+		return
+	case t.stage != leading && t.stage != draining:
 		return
 	}
-	m.soonest = t.began.Add(m.config.HeartbeatInterval) // one tenure per heartbeat at most
+	m.wakeAt(t.nextDeadline())
+	if overdue := t.deadlines().Jeopardy; t.leads() && m.now.Local.Before(overdue) {
+		m.wakeAt(overdue)
+	}
+}
+
+// expire ends the use of the lease.
+func (m *Machine) expire() {
+	t := &m.tenure
+	t.stage = over
+	t.endedTerm = max(t.endedTerm, t.token.Term)
+	m.do(Expire{Term: t.token.Term})
+}
+
+// loseLeadership ends the tenure at once, because the records do not name it any more.
+func (m *Machine) loseLeadership() {
+	t := &m.tenure
+	t.cause = drainCause{}
+	if t.stage != over {
+		m.drain(ReasonLeadershipLost, time.Time{})
+		m.expire()
+	}
+}
+
+// workReturning handles that the work is about to return by itself: the process drains
+// and resigns. If the work has failed, a hold-off begins.
+func (m *Machine) workReturning(e WorkReturning) {
+	t := &m.tenure
+	if t.token.Term != e.Term || !t.leads() {
+		return
+	}
+	m.claim.nextTenureAt = t.began.Add(m.config.HeartbeatInterval)
 	m.startDrain(drainCause{kind: drainWorkReturned}, ReasonWorkReturned)
 	if e.Err == nil {
-		m.failures = 0
+		m.claim.failures = 0
 	} else {
 		m.workFailed()
 	}
 }
 
-// returned takes in that the work of a tenure is over: the seat is given up
-// where that was asked for.
-func (m *Machine) returned(term uint64) {
-	m.ending(WorkReturning{Term: term})
-	if m.tenure.token.Term != term || !m.holds() {
+// workReturned ends the tenure, and begins what the drain was for.
+func (m *Machine) workReturned(term uint64) {
+	m.workReturning(WorkReturning{Term: term})
+	if m.tenure.token.Term != term || !m.tenure.exists() {
 		return
 	}
 	if m.tenure.stage != over {
 		m.expire()
 	}
-	m.startHandOver()
-	m.tenure = tenure{}
-	m.renewNow, m.readNow = false, true
-	m.retryAt = time.Time{}
-	if m.me.Role != m.role {
-		m.me.Role, m.heartbeatAt = m.role, m.now.Local
+	m.finishDrain()
+	m.tenure = tenure{endedTerm: m.tenure.endedTerm}
+	m.renewal.now, m.poll.readNow = false, true
+	m.store.retryAt = time.Time{}
+	if m.me.Role != m.me.nextRole {
+		m.me.Role, m.me.heartbeatAt = m.me.nextRole, m.now.Local
 	}
 }

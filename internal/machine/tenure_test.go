@@ -162,7 +162,7 @@ func TestATenureThatIsNotRenewed(t *testing.T) {
 	require.False(t, op.Abstain)
 	require.Zero(t, op.Token.Term)
 	r.answer(ElectionCycle, r.did(election.Claimed, r.leader(alice, 2))).
-		does("lead 2", "leader alice in 2", "candidate -> leader: the seat was vacant")
+		does("lead 2", "leader alice in 2", "candidate -> leader: leadership was vacant")
 }
 
 // TestARenewalEndsJeopardy, and one in time begins none.
@@ -222,7 +222,7 @@ func TestWhatComesTooLateToLead(t *testing.T) {
 		a := claim(r)
 		r.jump(7*time.Second).answer(ElectionCycle, a).does("leader alice in 1", "do election cycle")
 		r.answer(ElectionCycle, r.did(election.Renewed, r.leader(alice, 1)))
-		r.does("lead 1", "candidate -> leader: the seat was vacant")
+		r.does("lead 1", "candidate -> leader: leadership was vacant")
 	})
 	for name, event := range map[string]Event{
 		"the aim is another":    AimChanged{StandBy},
@@ -257,20 +257,20 @@ func TestWhatComesTooLateToLead(t *testing.T) {
 	})
 	t.Run("leaving", func(t *testing.T) {
 		r := newRig(t).follow(newRig(t).vacant(0))
-		r.answer(ElectionCycle, claim(r, Leave{})).does("leader alice in 1", "do leave")
+		r.answer(ElectionCycle, claim(r, Leave{})).does("leader alice in 1", "do unregister")
 	})
 	t.Run("lost again already", func(t *testing.T) {
 		r := newRig(t).follow(newRig(t).vacant(0))
 		a := claim(r)
 		r.fire(WatchTerm, nil).pass(time.Second).answer(WatchTerm, r.reads(r.leader(bob, 2)))
-		r.does("leader bob in 2", "candidate -> follower: somebody leads")
+		r.does("leader bob in 2", "candidate -> follower: another candidate leads")
 		r.answer(ElectionCycle, a).does()
 	})
 }
 
 // TestASeatThatIsLost ends the tenure at once, whoever tells of it.
 func TestASeatThatIsLost(t *testing.T) {
-	lost := []string{"drain 1: the seat is lost", "expire 1", "leader -> follower: the seat is lost"}
+	lost := []string{"drain 1: leadership was lost", "expire 1", "leader -> follower: leadership was lost"}
 	t.Run("by the renewal", func(t *testing.T) {
 		r := newRig(t).elect().pass(heartbeat)
 		a := r.reads(r.leader(bob, 2))
@@ -286,14 +286,14 @@ func TestASeatThatIsLost(t *testing.T) {
 		r := newRig(t).elect().pass(heartbeat)
 		r.answer(ElectionCycle, r.asked(election.Request{Kind: election.ResignRequest, Term: 1}, true))
 		r.fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.leader(bob, 2))).
-			does("leader bob in 2", "expire 1", "candidate -> follower: somebody leads")
-		r.step(WorkReturned{1}).does("do read the seat")
+			does("leader bob in 2", "expire 1", "candidate -> follower: another candidate leads")
+		r.step(WorkReturned{1}).does("do read the leader record")
 		require.False(t, r.m.Holds(), "there is nothing left to give up")
 	})
 	t.Run("and vacant", func(t *testing.T) {
 		r := newRig(t).elect().pass(time.Second).fire(WatchTerm, nil)
 		r.answer(WatchTerm, r.reads(r.vacant(1))).
-			does("vacant since 1", "drain 1: the seat is lost", "expire 1", "leader -> candidate: the seat is lost")
+			does("vacant since 1", "drain 1: leadership was lost", "expire 1", "leader -> candidate: leadership was lost")
 		r.step(WorkReturned{1}).does("do election cycle")
 	})
 }
@@ -307,7 +307,7 @@ func TestAReadingThatRacedWithTheClaim(t *testing.T) {
 	r.pass(time.Second).fire(WatchTerm, nil)
 	old := Answer{Start: r.now().Local, Seen: r.now().Local, Status: election.Status{Config: r.config}} // vacant, ballot 0
 	r.pass(time.Millisecond).answer(ElectionCycle, claimed).state(StateLeader)
-	r.pass(time.Millisecond).answer(WatchTerm, old).does("do read the seat").state(StateLeader)
+	r.pass(time.Millisecond).answer(WatchTerm, old).does("do read the leader record").state(StateLeader)
 	r.answer(ReadLeader, r.reads(claimed.Status.Leader)).does().state(StateLeader)
 }
 
@@ -317,7 +317,7 @@ func TestASeatLostInAnOutdatedReading(t *testing.T) {
 	a := r.reads(r.vacant(0))
 	a.Status.Leader.Ballot = 0
 	a.Err, a.Start, a.Seen = ErrLeadershipLost, localEpoch, localEpoch
-	r.answer(ElectionCycle, a).does("do read the seat").state(StateLeader)
+	r.answer(ElectionCycle, a).does("do read the leader record").state(StateLeader)
 	r.answer(ReadLeader, r.reads(r.standing(alice, 1))).does().state(StateLeader)
 	r.pass(300 * time.Millisecond).does("do renew 1")
 }
@@ -416,6 +416,6 @@ func TestLapsed(t *testing.T) {
 	r.step(DeadlinePassed{1}).does("drain 1: no renewal was acknowledged in time", "leader -> candidate: no renewal was acknowledged in time")
 	r.step(DeadlinePassed{1}).does()
 	r.step(WorkReturned{1})
-	require.True(t, r.started(ElectionCycle), "its own seat, in a new term")
+	require.True(t, r.started(ElectionCycle), "its reclaimed in a new term")
 	require.Equal(t, uint64(1), r.op(ElectionCycle).EndedTerm)
 }

@@ -40,7 +40,7 @@ func TestTurns(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t).join(c.members...)
 			r.m.leader.last = c.last
-			require.Equal(t, c.want, r.m.ahead())
+			require.Equal(t, c.want, r.m.rankedBefore())
 		})
 	}
 }
@@ -49,19 +49,19 @@ func TestTurns(t *testing.T) {
 func TestTheDead(t *testing.T) {
 	members := []election.Candidate{candidate(bob, 1), candidate(alice, 2)}
 	r := newRig(t).join(members...)
-	require.Equal(t, 1, r.m.ahead())
+	require.Equal(t, 1, r.m.rankedBefore())
 	for _, c := range []struct {
 		at   time.Duration
 		want int
 	}{{15*time.Second - 1, 1}, {30 * time.Second, 0}} {
 		r.local = c.at
 		r.step(Tick{}).answer(List, Answer{Members: members})
-		require.Equal(t, c.want, r.m.ahead(), "at %s", c.at)
+		require.Equal(t, c.want, r.m.rankedBefore(), "at %s", c.at)
 	}
 	r.jump(15 * time.Second)
 	members[0].Heartbeats++
 	r.answer(List, Answer{Members: members})
-	require.Equal(t, 1, r.m.ahead(), "it has moved")
+	require.Equal(t, 1, r.m.rankedBefore(), "it has moved")
 }
 
 // TestDelays: one after the other, as far apart as a claim takes, and never so
@@ -81,11 +81,11 @@ func TestDelays(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
 			m := New(testSettings())
-			m.latency, m.config.HeartbeatInterval = c.latency, c.heartbeat
-			d := m.delayFor(c.ahead)
+			m.store.latency, m.config.HeartbeatInterval = c.latency, c.heartbeat
+			d := m.rankDelay(c.ahead)
 			require.GreaterOrEqual(t, d, c.low)
 			require.LessOrEqual(t, d, c.high)
-			require.Equal(t, d, m.delayFor(c.ahead), "chosen once")
+			require.Equal(t, d, m.rankDelay(c.ahead), "chosen once")
 		})
 	}
 }
@@ -108,7 +108,7 @@ func TestAVacancy(t *testing.T) {
 	r.jump(20 * time.Millisecond).does("do cycle, abstaining")
 	r.answer(ElectionCycle, r.did(election.Followed, r.standing(election.Identity{}, 1))).idle()
 	r.jump(at.Sub(r.now().Local)).does("do election cycle")
-	r.answer(ElectionCycle, r.did(election.Followed, r.leader(carol, 2))).does("leader carol in 2", "candidate -> follower: somebody leads")
+	r.answer(ElectionCycle, r.did(election.Followed, r.leader(carol, 2))).does("leader carol in 2", "candidate -> follower: another candidate leads")
 }
 
 // TestALeaseThatRunsOut is claimed at its end, to the nanosecond, by either mode.
@@ -145,7 +145,7 @@ func TestWhoIsNotFirstAtALeaseThatRunsOut(t *testing.T) {
 	at, wants := r.m.claimTime()
 	require.True(t, wants)
 	require.InDelta(t, float64(10075*time.Millisecond), float64(at.Sub(localEpoch)), float64(15*time.Millisecond))
-	r.m.latency = time.Second
+	r.m.store.latency = time.Second
 	again, _ := r.m.claimTime()
 	require.Equal(t, at, again)
 	r.step(RegistrationChanged{Priority: 9})
@@ -157,7 +157,7 @@ func TestWhoIsNotFirstAtALeaseThatRunsOut(t *testing.T) {
 // challenge nobody.
 func TestAHoldOffHoldsForHeartbeatsToo(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Me.Priority = 9 })
-	r.m.holdOff = localEpoch.Add(6 * time.Second)
+	r.m.claim.holdOff = localEpoch.Add(6 * time.Second)
 	r.follow(r.leader(bob, 1)).jump(5 * time.Second)
 	require.True(t, r.op(ElectionCycle).Abstain)
 }
@@ -168,7 +168,7 @@ func TestAWallClockThatJumps(t *testing.T) {
 	r.config.Expiry = fdbelection.ExpiryByClock
 	r.follow(r.leader(bob, 1))
 	r.wall = time.Hour
-	r.step(Tick{}).does("do election cycle", "follower -> candidate: nobody leads")
+	r.step(Tick{}).does("do election cycle", "follower -> candidate: no leader is known")
 }
 
 // TestAClaimThatFindsNothingToDo is repeated in steps.
@@ -184,7 +184,7 @@ func TestAHigherPriority(t *testing.T) {
 	higher := func(s *Settings) { s.Me.Priority = 6 }
 	r := newRig(t, higher)
 	seat := r.leader(bob, 1)
-	r.follow(seat).does("leader bob in 1", "do election cycle", "candidate -> follower: somebody leads")
+	r.follow(seat).does("leader bob in 1", "do election cycle", "candidate -> follower: another candidate leads")
 	claims := 0
 	for r.local < 30*time.Second {
 		if op, ok := r.main(); ok {
@@ -194,7 +194,7 @@ func TestAHigherPriority(t *testing.T) {
 				r.answer(ElectionCycle, r.did(election.RequestedPreemption, seat))
 			} else {
 				seat = r.standing(bob, 1)
-				seat.Ballot = r.m.leader.leader.Ballot + 1
+				seat.Ballot = r.m.leader.record.Ballot + 1
 				r.answer(ReadLeader, r.reads(seat))
 			}
 		}
@@ -202,7 +202,7 @@ func TestAHigherPriority(t *testing.T) {
 	}
 	require.InDelta(t, 10, claims, 1)
 	if op, ok := r.main(); ok {
-		r.answer(op.Kind, r.did(election.RequestedPreemption, r.m.leader.leader))
+		r.answer(op.Kind, r.did(election.RequestedPreemption, r.m.leader.record))
 	}
 	r.step(RegistrationChanged{Priority: 6, Metadata: map[string]string{"at": "here"}})
 	require.False(t, r.op(ElectionCycle).Abstain, "a heartbeat does not take the challenge back")
@@ -211,9 +211,9 @@ func TestAHigherPriority(t *testing.T) {
 		"not allowed":      func(r *rig, _ *election.LeaderRecord) { r.config.AllowPreemption = false },
 		"equal":            func(_ *rig, l *election.LeaderRecord) { l.Priority = 6 },
 		"disabled":         func(r *rig, _ *election.LeaderRecord) { r.config.ElectionEnabled = false },
-		"without the aim":  func(r *rig, _ *election.LeaderRecord) { r.m.aim = StandBy },
+		"without the aim":  func(r *rig, _ *election.LeaderRecord) { r.m.me.aim = StandBy },
 		"as an observer":   func(r *rig, _ *election.LeaderRecord) { r.m.me.Role = election.Observer },
-		"under a hold-off": func(r *rig, _ *election.LeaderRecord) { r.m.holdOff = localEpoch.Add(6 * time.Second) },
+		"under a hold-off": func(r *rig, _ *election.LeaderRecord) { r.m.claim.holdOff = localEpoch.Add(6 * time.Second) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, higher)
@@ -249,7 +249,7 @@ func TestWhoIsFirstTriesAtOnce(t *testing.T) {
 	r.answer(ElectionCycle, r.did(election.Followed, r.leader(carol, 2))).pass(time.Second)
 	require.False(t, r.started(ElectionCycle), "it has seen what the news was")
 	r.answer(WatchTerm, r.reads(r.standing(carol, 2)))
-	r.m.holdOff = r.now().Local.Add(time.Minute)
+	r.m.claim.holdOff = r.now().Local.Add(time.Minute)
 	r.fire(WatchTerm, nil)
 	r.answer(WatchTerm, r.reads(r.vacant(2)))
 	require.False(t, r.started(ElectionCycle), "it stays out for a while")
@@ -259,11 +259,11 @@ func TestWhoIsFirstTriesAtOnce(t *testing.T) {
 func TestATurnIsOfOneBallot(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.vacant(0), candidate(bob, 1), candidate(alice, 2))
-	require.NotZero(t, r.m.delay())
+	require.NotZero(t, r.m.claimDelay())
 	vacant := r.retell(r.reads(r.leader(bob, 1))).reads(r.vacant(1))
 	vacant.Status.Term.Identity = bob
 	r.retell(vacant)
-	require.Zero(t, r.m.delay(), "bob, who held it last, goes last")
+	require.Zero(t, r.m.claimDelay(), "bob, who held it last, goes last")
 }
 
 // TestTheDelayIsBounded: however many go first, a candidate claims within two leases.
@@ -271,10 +271,10 @@ func TestTheDelayIsBounded(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1))
 	lease := r.config.LeaseDuration
-	last := int(lease / r.m.gap())
-	require.LessOrEqual(t, r.m.delayFor(last), lease+r.m.gap())
+	last := int(lease / r.m.claimInterval())
+	require.LessOrEqual(t, r.m.rankDelay(last), lease+r.m.claimInterval())
 	for _, ahead := range []int{last + 1, 10 * last, 1 << 40} {
-		delay := r.m.delayFor(ahead)
+		delay := r.m.rankDelay(ahead)
 		require.GreaterOrEqual(t, delay, lease, ahead)
 		require.LessOrEqual(t, delay, 2*lease, ahead)
 	}
@@ -290,7 +290,7 @@ func TestANewChallengeIsRepeated(t *testing.T) {
 		answer := r.did(election.RequestedPreemption, seat)
 		answer.Status.Request = election.Request{Kind: election.PreemptionRequest, Term: 1, Identity: alice, Counter: counter}
 		r.answer(ElectionCycle, answer)
-		wait := r.m.renewAt.Sub(r.m.now.Local)
+		wait := r.m.renewal.at.Sub(r.m.now.Local)
 		require.Equal(t, counter <= 2, wait <= 50*time.Millisecond, "%d: %s", counter, wait)
 		if counter > 2 {
 			break

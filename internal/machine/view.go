@@ -7,89 +7,88 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// View is what a machine knows, for others to read.
+// View is what a machine knows, as a copy for other goroutines.
 type View struct {
 	State State
-	// Me is the candidate as it stands, or will with the next heartbeat.
+	// Me is the registration of the candidate, which the next heartbeat writes if it has
+	// changed.
 	Me election.Registration
-	// Config is the one that stands, or by which it is to be made.
+	// Config is the config of the election, or the one from the settings before it was
+	// read.
 	Config fdbelection.Config
-	// Leader is the leader record, and Leaderless whether nobody leads by it as
-	// far as this process can tell.
+	// Leader is the leader record. Leaderless says that there is no leader, as far as this
+	// process can tell.
 	Leader     election.LeaderRecord
 	Leaderless bool
-	// LeaseEnd is when, on the local clock, the lease of another leader is over as
-	// far as this process can tell.
+	// LeaseEnd is when the lease of another leader expires, as far as this process can
+	// tell, on the local clock.
 	LeaseEnd time.Time
-	// Record is the candidate record of the leader, where it is known.
+	// Record is the candidate record of the leader, if it is known.
 	Record *election.Candidate
-	// Members are the candidates as they were listed last; Listed is when. Unless Whole,
-	// they are the first by rank, the leader and this process.
+	// Members are the candidates that were listed last, and Listed is when. Unless Complete
+	// is set, they are the shortlist, the leader and this process.
 	Members  []Member
 	Listed   time.Time
 	Complete bool
-	// Failures counts the tenures in a row whose work failed. HoldOff is until when,
-	// on the local clock, this process claims and challenges nothing, after failed work
-	// or a request to resign; zero, or in the past: it does not hold off.
+	// Failures counts the tenures in a row whose work failed. HoldOff is the end of the
+	// hold-off on the local clock. It is zero or in the past if there is none.
 	Failures int
 	HoldOff  time.Time
-	// StoreError says what is wrong at present, or nothing.
+	// StoreError is the store error at present, or empty.
 	StoreError string
 }
 
 // View returns what the machine knew at the end of its last step.
 func (m *Machine) View() View {
+	leader, list := &m.leader, &m.candidates
 	v := View{
-		State: m.told, Me: m.me, Config: m.config,
-		Leader: m.leader.leader, Leaderless: m.leaderless() && !m.leads(), Record: m.leader.record,
-		Members: m.candidates.members, Listed: m.candidates.listed, Complete: m.candidates.complete, StoreError: m.storeError,
-		Failures: m.failures, HoldOff: m.holdOff,
+		State: m.output.state, Me: m.me.Registration, Config: m.config.Config,
+		Leader: leader.record, Leaderless: m.leaderless() && !m.tenure.leads(), Record: leader.candidate,
+		Members: list.members, Listed: list.listed, Complete: list.complete,
+		Failures: m.claim.failures, HoldOff: m.claim.holdOff, StoreError: m.store.lastError,
 	}
 	if m.healthy() {
 		v.Failures = 0
 	}
-	if m.leader.looked && !m.leader.leader.Vacant() && !m.leader.leader.HeldBy(m.me.Identity) {
-		v.LeaseEnd = m.leaseEnd()
+	if leader.known && !leader.record.Vacant() && !leader.record.HeldBy(m.me.Identity) {
+		v.LeaseEnd = leader.leaseEnd(&m.config, m.now)
 	}
 	return v
 }
 
-// TenureDeadlines is how far the tenure of a term may be believed in: until Stop the
-// process leads, and until End its work may use what is left of the lease. Both
-// are zero once it is over.
+// TenureDeadlines are the deadlines of the tenure of a term. Stop is zero if the process
+// does not lead any more, and End if the tenure is over.
 type TenureDeadlines struct {
 	Term      uint64
 	Stop, End time.Time
 }
 
-// Deadlines returns that of the present tenure. Its Term is zero where there is
-// none, or none whose work has not returned.
+// Deadlines returns the deadlines of the present tenure. Term is zero if there is no
+// tenure whose work has not returned.
 func (m *Machine) Deadlines() TenureDeadlines {
-	b := TenureDeadlines{Term: m.tenure.token.Term}
-	h := m.tenure.deadlines()
+	t := TenureDeadlines{Term: m.tenure.token.Term}
+	d := m.tenure.deadlines()
 	switch m.tenure.stage {
 	case leading:
-		b.Stop, b.End = h.Stop, h.End
+		t.Stop, t.End = d.Stop, d.End
 	case draining:
-		b.End = h.End
+		t.End = d.End
 	case none, over:
 	}
-	return b
+	return t
 }
 
-// Holds reports whether the process may hold the seat of a tenure of its own:
-// its work has not returned, or the seat is still to be given up, by a hand-over
-// or by leaving.
+// Holds reports whether the process may hold leadership: the work of a tenure has not
+// returned, or leadership is still to be released by a hand-over or by leaving.
 func (m *Machine) Holds() bool {
-	return m.holds() || m.handover.pending() || m.phase == departing && m.present
+	return m.tenure.exists() || m.handOver.pending() || m.life.phase == leaving && m.me.mayBeStored
 }
 
-// TimedOut reports whether a candidate was seen not to move for the candidate
-// timeout.
+// TimedOut reports whether no heartbeat of a candidate was seen for the candidate timeout.
 func (v *View) TimedOut(c *Member) bool { return v.Listed.Sub(c.Since) >= v.Config.CandidateTimeout }
 
-// Relist makes the members all candidates, as a read found them that began at listed
-// and returned before seen. Since is kept for those that have not moved.
+// Relist replaces the members with all candidates, from a read that began at listed and
+// returned before seen. Those whose heartbeat has not changed keep their Since.
 func (v *View) Relist(all []election.Candidate, listed, seen time.Time) {
-	v.Members, v.Listed, v.Complete = merge(v.Members, all, seen), listed, true
+	v.Members, v.Listed, v.Complete = mergeMembers(v.Members, all, seen), listed, true
 }

@@ -73,13 +73,13 @@ func TestTheFirstReasonToLeaveCounts(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1)).pass(heartbeat).answer(ReadLeader, failing(fdbelection.ErrInvalidConfig))
 	r.step(Leave{})
-	for r.m.phase != gone {
+	for r.m.life.phase != stopped {
 		r.answer(Unregister, failing(errStore)).pass(r.wake - r.local)
 	}
-	require.ErrorIs(t, r.m.result, fdbelection.ErrInvalidConfig)
-	require.ErrorIs(t, r.m.result, errStore)
+	require.ErrorIs(t, r.m.life.err, fdbelection.ErrInvalidConfig)
+	require.ErrorIs(t, r.m.life.err, errStore)
 	var left *LeaveError
-	require.ErrorAs(t, r.m.result, &left)
+	require.ErrorAs(t, r.m.life.err, &left)
 }
 
 // TestAnIncumbentIsWatchedFromAfterItsRead: it may have moved while that was under way.
