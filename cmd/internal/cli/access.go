@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
@@ -58,12 +57,12 @@ type session struct {
 	store
 	election *election.LeaderElection
 	access   *access
-	app      *app
+	program  *program
 }
 
 // enter checks the flags and opens the store. What does not make an election
 // sets mustExist, so that a typo creates nothing.
-func (a *app) enter(ctx context.Context, x *access, mustExist bool) (*session, error) {
+func (a *program) enter(ctx context.Context, x *access, mustExist bool) (*session, error) {
 	e, err := x.resolve()
 	if err != nil {
 		return nil, err
@@ -76,7 +75,7 @@ func (a *app) enter(ctx context.Context, x *access, mustExist bool) (*session, e
 }
 
 // enterStore is enter without an election.
-func (a *app) enterStore(ctx context.Context, x *access, mustExist bool) (*session, error) {
+func (a *program) enterStore(ctx context.Context, x *access, mustExist bool) (*session, error) {
 	if x.timeout <= 0 {
 		return nil, usage(fmt.Errorf("--timeout is %s; it has to be above zero", x.timeout))
 	}
@@ -84,7 +83,7 @@ func (a *app) enterStore(ctx context.Context, x *access, mustExist bool) (*sessi
 	if err != nil {
 		return nil, err
 	}
-	return &session{store: db, access: x, app: a}, nil
+	return &session{store: db, access: x, program: a}, nil
 }
 
 // close closes the store. What was committed is safe without it.
@@ -92,7 +91,7 @@ func (s *session) close() { _ = s.Close() }
 
 // look runs fn in a read transaction, within the timeout.
 func look[T any](ctx context.Context, s *session, fn func(tr kv.ReadTransaction) (T, error)) (T, error) {
-	ctx, cancel := clock.WithTimeout(ctx, s.app.clock, s.access.timeout)
+	ctx, cancel := clock.WithTimeout(ctx, s.program.clock, s.access.timeout)
 	defer cancel()
 	value, err := kv.ReadTransact(ctx, s.Database, fn)
 	return value, s.access.explain(err)
@@ -101,7 +100,7 @@ func look[T any](ctx context.Context, s *session, fn func(tr kv.ReadTransaction)
 // act runs fn in a transaction, within the timeout, and again after a conflict or
 // an unknown commit: draw nonces outside of it.
 func act[T any](ctx context.Context, s *session, fn func(tr kv.Transaction) (T, error)) (T, error) {
-	ctx, cancel := clock.WithTimeout(ctx, s.app.clock, s.access.timeout)
+	ctx, cancel := clock.WithTimeout(ctx, s.program.clock, s.access.timeout)
 	defer cancel()
 	value, err := kv.Transact(ctx, s.Database, fn)
 	return value, s.access.explain(err)
@@ -109,7 +108,7 @@ func act[T any](ctx context.Context, s *session, fn func(tr kv.Transaction) (T, 
 
 // read runs fn in one read transaction on the election that the flags name.
 // The store must be there: reading creates nothing.
-func read[T any](ctx context.Context, a *app, x *access, fn func(e *election.LeaderElection, tr kv.ReadTransaction) (T, error)) (T, error) {
+func read[T any](ctx context.Context, a *program, x *access, fn func(e *election.LeaderElection, tr kv.ReadTransaction) (T, error)) (T, error) {
 	s, err := a.enter(ctx, x, true)
 	if err != nil {
 		var none T
@@ -120,7 +119,7 @@ func read[T any](ctx context.Context, a *app, x *access, fn func(e *election.Lea
 }
 
 // change is read in a transaction that may write.
-func change[T any](ctx context.Context, a *app, x *access, fn func(e *election.LeaderElection, tr kv.Transaction) (T, error)) (T, error) {
+func change[T any](ctx context.Context, a *program, x *access, fn func(e *election.LeaderElection, tr kv.Transaction) (T, error)) (T, error) {
 	s, err := a.enter(ctx, x, true)
 	if err != nil {
 		var none T
@@ -128,15 +127,6 @@ func change[T any](ctx context.Context, a *app, x *access, fn func(e *election.L
 	}
 	defer s.close()
 	return act(ctx, s, func(tr kv.Transaction) (T, error) { return fn(s.election, tr) })
-}
-
-// newNonce names one intended act, so that it can be run again.
-func (a *app) newNonce() (uuid.UUID, error) {
-	nonce, err := uuid.NewRandomFromReader(a.random)
-	if err != nil {
-		return uuid.Nil, fmt.Errorf("draw a nonce: %w", err)
-	}
-	return nonce, nil
 }
 
 // explain adds to an error of a transaction what can be done about it.
@@ -177,11 +167,6 @@ func (e *noAnswerError) Error() string {
 }
 
 func (e *noAnswerError) Unwrap() error { return e.err }
-
-// explainShared adds to ErrSharedKeys what can be done about it.
-func explainShared(err error) error {
-	return fmt.Errorf("%w; nothing was changed: choose another --election or --root, so that neither path lies below the candidates of the other", err)
-}
 
 // noElectionError says that the election that the flags name was not made.
 type noElectionError struct{ access *access }

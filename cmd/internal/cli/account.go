@@ -79,20 +79,6 @@ func (a *account) leaderChanged(role elector.State, seat election.LeaderRecord) 
 	a.line(slog.LevelInfo, "leader changed", role, seat, noteOf(seat))
 }
 
-// noteOf says how the leader record came to be as it is.
-func noteOf(seat election.LeaderRecord) string {
-	switch {
-	case seat.Vacant() && seat.Ballot == 0:
-		return "never held"
-	case seat.Vacant():
-		return "vacant"
-	case !seat.Accepted:
-		return seat.AcquireReason.String() + ", handed over"
-	default:
-		return seat.AcquireReason.String()
-	}
-}
-
 // line logs how things are after a change. The id of the leader is empty if there is
 // none.
 func (a *account) line(level slog.Level, message string, role elector.State, seat election.LeaderRecord, reason string) {

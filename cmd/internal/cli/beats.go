@@ -1,15 +1,10 @@
 package cli
 
 import (
-	"context"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/internal/clock"
-	"github.com/fdbelection/fdbelection/kv"
 )
 
 // beats is what a command has seen of heartbeats. A candidate whose counter moves is
@@ -80,38 +75,17 @@ func tooSlow(config *fdbelection.Config, took time.Duration) bool {
 	return took > spare(config)/4 || took > config.EffectiveMargin()/2
 }
 
-// listen reads the candidates. If the clocks do not show that all of them are alive, it
-// goes on reading until each of those was seen to write, or a beatWindow has passed. With
-// an id it listens to that candidate only.
-func (s *session) listen(ctx context.Context, quick bool, id string) (*roll, error) {
-	c, p := s.app.clock, s.app.newProgress()
-	defer p.done()
-	var heard beats
-	var slowest time.Duration
-	for begin := c.Now(); ; {
-		before := c.Now()
-		seen, err := look(ctx, s, func(tr kv.ReadTransaction) (roll, error) { return readRoll(s.election, tr) })
-		if err != nil {
-			return nil, err
-		}
-		seen.at = c.Wall()
-		heard.see(seen.candidates, seen.at)
-		passed, limit := c.Now().Sub(begin), beatWindow(&seen.config)
-		slowest = max(slowest, c.Now().Sub(before))
-		seen.heard, seen.slowest, seen.slow = heard, slowest, tooSlow(&seen.config, slowest)
-		seen.judged = passed >= limit && !seen.slow
-		if quick || seen.slow || passed >= limit || !slices.ContainsFunc(heard.unheard(seen.candidates, &seen.config, seen.at),
-			func(c election.Candidate) bool { return id == "" || c.ID == id }) {
-			return &seen, nil
-		}
-		p.say(fmt.Sprintf("listening for heartbeats: %s of %s", tenths(passed), tenths(limit)))
-		if err := clock.Sleep(ctx, c, min(lookPace(limit), limit-passed)); err != nil {
-			return nil, fmt.Errorf("interrupted while the command listened for heartbeats: %w", err)
-		}
-	}
-}
-
 // lookPace is the time between two looks of those that take a whole time.
 func lookPace(whole time.Duration) time.Duration {
 	return min(max(whole/30, 5*time.Millisecond), 250*time.Millisecond)
+}
+
+// unchanged reports whether a candidate has not written between two looks.
+func unchanged(a, b *election.Candidate) bool {
+	return a.Identity == b.Identity && a.Versionstamp == b.Versionstamp && a.Heartbeats == b.Heartbeats
+}
+
+// spare is the time that a leader has for one renewal.
+func spare(c *fdbelection.Config) time.Duration {
+	return c.LeaseDuration - c.EffectiveMargin() - c.HeartbeatInterval
 }

@@ -24,7 +24,7 @@ type benchFlags struct {
 // maxRounds bounds what a bench keeps in memory.
 const maxRounds = 1_000_000
 
-func (a *app) benchCommand() *cobra.Command {
+func benchCommand(a *program) *cobra.Command {
 	var f benchFlags
 	cmd := &cobra.Command{
 		Use:   "bench --store STORE [flags]",
@@ -47,7 +47,7 @@ they share the store's time. A file that is not there yet is made, and stays.`,
 			if err := f.check(cmd.Flags().Changed("duration"), cmd.Flags().Changed("count")); err != nil {
 				return err
 			}
-			return a.bench(cmd.Context(), &f)
+			return bench(cmd.Context(), a, &f)
 		},
 	}
 	f.addStoreFlag(cmd)
@@ -74,7 +74,7 @@ func (f *benchFlags) check(duration, count bool) error {
 }
 
 // bench measures, removes what it wrote, and shows what it has.
-func (a *app) bench(ctx context.Context, f *benchFlags) (err error) {
+func bench(ctx context.Context, a *program, f *benchFlags) (err error) {
 	if err := f.checkStore(); err != nil {
 		return err
 	}
@@ -83,13 +83,13 @@ func (a *app) bench(ctx context.Context, f *benchFlags) (err error) {
 		return err
 	}
 	defer func() { _ = db.Close() }() // what was committed is safe
-	load, err := a.newBenchLoad(db)
+	load, err := newBenchLoad(a, db)
 	if err != nil {
 		return err
 	}
 
 	begin := a.clock.Now()
-	bar := a.benchBar(f)
+	bar := benchBar(a, f)
 	rounds, failed := load.run(ctx, f.timeout, func(rounds int) bool {
 		passed := a.clock.Now().Sub(begin)
 		bar(rounds, passed)
@@ -108,11 +108,11 @@ func (a *app) bench(ctx context.Context, f *benchFlags) (err error) {
 	for _, figures := range load.all() {
 		result.Operations = append(result.Operations, figures.summary())
 	}
-	return errors.Join(a.clearBench(ctx, load, f), a.show(f.output, &result, result.table), failed)
+	return errors.Join(clearBench(ctx, a, load, f), a.show(f.output, &result, result.table), failed)
 }
 
 // clearBench removes what the bench wrote, also after an interruption.
-func (a *app) clearBench(ctx context.Context, load *benchLoad, f *benchFlags) error {
+func clearBench(ctx context.Context, a *program, load *benchLoad, f *benchFlags) error {
 	ctx, cancel := clock.WithTimeout(context.WithoutCancel(ctx), a.clock, f.timeout)
 	defer cancel()
 	if err := load.clear(ctx); err != nil {
@@ -124,7 +124,7 @@ func (a *app) clearBench(ctx context.Context, load *benchLoad, f *benchFlags) er
 
 // benchBar returns what moves a bar on stderr, where that is a terminal; a
 // negative number of rounds takes the bar away.
-func (a *app) benchBar(f *benchFlags) func(rounds int, passed time.Duration) {
+func benchBar(a *program, f *benchFlags) func(rounds int, passed time.Duration) {
 	if !isTerminal(a.stderr) {
 		return func(int, time.Duration) {}
 	}

@@ -67,12 +67,6 @@ func (f *figures) summary() benchOperation {
 	return o
 }
 
-// percentile returns the smallest of the sorted times that at least p of a
-// hundred do not exceed. There is at least one time.
-func percentile(sorted []time.Duration, p int) time.Duration {
-	return sorted[max((len(sorted)*p+99)/100, 1)-1]
-}
-
 // rounded leaves away what nobody measured.
 func rounded(x float64) float64 { return math.Round(x*100) / 100 }
 
@@ -93,23 +87,4 @@ func (r *benchResult) table() table {
 		t.rows = append(t.rows, row)
 	}
 	return t
-}
-
-// shortTime writes a time with three significant digits.
-func shortTime(d duration) string {
-	us, unit := float64(d)/float64(time.Microsecond), "µs"
-	switch {
-	case us >= 999_500:
-		us, unit = us/1e6, "s"
-	case us >= 999.5:
-		us, unit = us/1e3, "ms"
-	}
-	switch {
-	case us >= 99.95:
-		return fmt.Sprintf("%.0f%s", us, unit)
-	case us >= 9.995:
-		return fmt.Sprintf("%.1f%s", us, unit)
-	default:
-		return fmt.Sprintf("%.2f%s", us, unit)
-	}
 }

@@ -39,7 +39,7 @@ type benchLoad struct {
 	read, write, cycle, follow, fence, claim, handover figures
 }
 
-func (a *app) newBenchLoad(db kv.Database) (*benchLoad, error) {
+func newBenchLoad(a *program, db kv.Database) (*benchLoad, error) {
 	var ids [3]uuid.UUID
 	for i := range ids {
 		var err error

@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"io"
 	"testing"
 	"time"
 
@@ -18,46 +15,6 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
-
-// meddled is a store that does something before each transaction.
-type meddled struct {
-	kv.Database
-	before func(n int) error
-	n      int
-}
-
-func (m *meddled) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
-	m.n++
-	if err := m.before(m.n); err != nil {
-		return err
-	}
-	return m.Database.Transact(ctx, fn)
-}
-
-// storeOf is a store "test:" that is the database given.
-func storeOf(db kv.Database) Store {
-	return Store{Scheme: "test", Open: func(context.Context, string, time.Duration) (kv.Database, io.Closer, error) {
-		return db, io.NopCloser(nil), nil
-	}}
-}
-
-// execOn runs a command on a store "test:" and a clock.
-func execOn(ctx context.Context, c elector.Clock, db kv.Database, args ...string) (stdout, stderr string, err error) {
-	var out, errs bytes.Buffer
-	a := &app{stdout: &out, stderr: &errs, clock: c, random: rand.Reader, stores: []Store{storeOf(db)}}
-	err = a.exec(ctx, append(args, "--store", "test:"))
-	return out.String(), errs.String(), err
-}
-
-// contents is all that is stored.
-func contents(t *testing.T, db kv.Database) []kv.KeyValue {
-	t.Helper()
-	rows, err := kv.ReadTransact(t.Context(), db, func(tr kv.ReadTransaction) ([]kv.KeyValue, error) {
-		return tr.GetRange(nil, []byte{0xff}, kv.RangeOptions{}).Get()
-	})
-	require.NoError(t, err)
-	return rows
-}
 
 // However a bench ends, it shows what it has and leaves the store as it was: the
 // elections in it too.

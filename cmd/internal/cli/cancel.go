@@ -48,7 +48,7 @@ type cancelled struct {
 
 func (a *app) cancel(ctx context.Context, r *reading) error {
 	var removed standing // by some run: one that follows on a lost answer finds its work done
-	_, err := change(ctx, a, &r.access, func(e *election.LeaderElection, tr kv.Transaction) (none struct{}, err error) {
+	_, err := change(ctx, a.program, &r.access, func(e *election.LeaderElection, tr kv.Transaction) (none struct{}, err error) {
 		now, err := readAsked(e, tr)
 		if err != nil {
 			return none, err

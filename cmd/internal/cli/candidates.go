@@ -4,16 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/kv"
 )
 
 func (a *app) candidatesCommand() *cobra.Command {
@@ -46,44 +41,14 @@ cannot be read, candidates lists the others, names it and ends with 1.`,
 	return cmd
 }
 
-// roll is what one transaction saw of the candidates.
+// roll is what one transaction saw of the candidates, and what listen found out of them.
 type roll struct {
-	leader     election.LeaderRecord
-	config     fdbelection.Config
-	candidates []election.Candidate
-	unseated   error // the leader record cannot be read, so none is marked as the leader
-	unreadable error // of single records; the others are listed all the same
-
-	// What listen adds.
+	listing
 	at      time.Time // of the look, by the wall clock here
 	heard   beats
 	judged  bool // a candidate that looks dead and was not heard is silent
 	slow    bool // so that nothing is judged
 	slowest time.Duration
-}
-
-func readRoll(e *election.LeaderElection, tr kv.ReadTransaction) (roll, error) {
-	config, err := e.ReadConfig(tr)
-	if err != nil {
-		return roll{}, err
-	}
-	r := roll{config: config}
-	state, err := e.ReadStatus(tr)
-	switch {
-	case errors.Is(err, fdbelection.ErrInvalidState):
-		r.unseated = err
-	case err != nil:
-		return roll{}, err
-	case leaderLost(&state):
-		r.unseated, r.leader = state.Unreadable, state.Leader
-	default:
-		r.leader = state.Leader
-	}
-	r.candidates, r.unreadable = e.ListCandidates(tr)
-	if r.unreadable != nil && !errors.Is(r.unreadable, fdbelection.ErrInvalidState) {
-		return roll{}, r.unreadable
-	}
-	return r, nil
 }
 
 func (a *app) candidates(ctx context.Context, r *reading, quick bool) error {
@@ -92,7 +57,7 @@ func (a *app) candidates(ctx context.Context, r *reading, quick bool) error {
 		return err
 	}
 	defer s.close()
-	seen, err := s.listen(ctx, quick, "")
+	seen, err := listen(ctx, s, quick, "")
 	if err != nil {
 		return err
 	}
@@ -197,13 +162,4 @@ func (s *roll) lastText(c *candidateStatus) string {
 // offBy says how far a clock is ahead of the one here, or behind it.
 func offBy(ahead time.Duration) string {
 	return ago(ahead.Abs()) + either(ahead > 0, " ahead", " behind")
-}
-
-// tagsText lists tags by key, each safe to print.
-func tagsText(tags map[string]string) string {
-	parts := make([]string, 0, len(tags))
-	for _, key := range slices.Sorted(maps.Keys(tags)) {
-		parts = append(parts, field(key)+"="+field(tags[key]))
-	}
-	return strings.Join(parts, " ")
 }

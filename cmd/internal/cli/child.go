@@ -25,8 +25,8 @@ type child struct {
 	// fence returns an error where a tenure is not the newest any more.
 	fence func(context.Context, *elector.Leadership) error
 	log   *slog.Logger
-	// logFlags say how the guard logs.
-	logFlags logFlags
+	// guardArgs are the arguments that start a guard, up to the command.
+	guardArgs []string
 }
 
 const (
@@ -55,7 +55,7 @@ type ending struct {
 
 // log logs the end of the command, and why it came.
 func (e ending) log(log *slog.Logger, cause string) {
-	level, code, status := slog.LevelInfo, exitDone, "exit status 0"
+	level, code, status := slog.LevelInfo, 0, "exit status 0"
 	failed, ok := errors.AsType[*commandError](e.err)
 	if ok {
 		code, status = failed.code, failed.how
@@ -150,7 +150,7 @@ func (c *child) cause(ctx context.Context, end ending) string {
 // notStarted logs that the command could not be started, and returns that as an error of
 // run.
 func (c *child) notStarted(log *slog.Logger, err error) error {
-	end := ending{err: &commandError{name: c.argv[0], code: exitFailure, how: err.Error(), unstarted: true}}
+	end := ending{err: &commandError{name: c.argv[0], code: failure, how: err.Error(), unstarted: true}}
 	end.log(log, causeUnstarted)
 	return end.err
 }
@@ -189,7 +189,7 @@ func (c *child) forget() {
 // reported is what a guard has said of the end of the command, as an error of
 // run's: nil where it did well.
 func (c *child) reported(r report) error {
-	e := &commandError{name: c.argv[0], code: exitFailure}
+	e := &commandError{name: c.argv[0], code: failure}
 	switch {
 	case r.verb == reportExited && r.number == 0:
 		return nil

@@ -52,6 +52,6 @@ func (c *child) failure(err error) error {
 			name: c.argv[0], code: exitCodeOf(exit.ProcessState), how: exit.String(), killed: killedByForce(exit.ProcessState),
 		}
 	default:
-		return &commandError{name: c.argv[0], code: exitFailure, how: err.Error()}
+		return &commandError{name: c.argv[0], code: failure, how: err.Error()}
 	}
 }

@@ -16,42 +16,6 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// worker is a command that writes the ids of its process and of a child of its
-// own to a file, and then runs on. It ends on SIGTERM unless it is stubborn.
-func worker(t *testing.T, stubborn bool) (args []string, pids func() []int) {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "pids")
-	trap := "trap exit TERM"
-	if stubborn {
-		trap = "trap '' TERM"
-	}
-	script := trap + `; sleep 1000 & echo $$ $! > ` + file + `.new; mv ` + file + `.new ` + file + `; while :; do sleep 0.05; done`
-	return []string{"--", "sh", "-c", script}, func() []int {
-		eventually(t, "the worker runs", func() bool { _, err := os.Stat(file); return err == nil })
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		require.NoError(t, os.Remove(file))
-		var ids []int
-		for field := range strings.FieldsSeq(string(text)) {
-			id, err := strconv.Atoi(field)
-			require.NoError(t, err)
-			ids = append(ids, id)
-			t.Cleanup(func() { _ = syscall.Kill(id, syscall.SIGKILL) })
-		}
-		require.Len(t, ids, 2)
-		return ids
-	}
-}
-
-// gone reports whether a process has ended; a zombie has.
-func gone(pid int) bool {
-	if syscall.Kill(pid, 0) != nil {
-		return true
-	}
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	return err == nil && strings.Contains(string(stat), ") Z ")
-}
-
 // The whole process group ends with the tenure, by force where it must.
 func TestCommandEndsWithItsGroup(t *testing.T) {
 	for name, code := range map[string]int{"willing": 0, "stubborn": 137} {
@@ -140,45 +104,4 @@ func TestCommandEndsWithItsSupervisor(t *testing.T) {
 	ended, stall := time.Now(), m.takeStall()
 	last := m.until("a leads", func(l election.LeaderRecord) bool { return l.ID == "a" })
 	require.Less(t, ended, last.LeaseExpiry.Add(stall), "the monitor was held up for %s", stall)
-}
-
-// A second process under the id of a live one ends, with a code of its own, and says
-// why. The first one goes on.
-func TestSameIDTwice(t *testing.T) {
-	file := storeFile(t)
-	first := start(t, file, "a", "--lease", "1s")
-	says(t, &first.stderr, "role=leader")
-	second := start(t, file, "a", "--lease", "1s")
-	require.Equal(t, 79, second.wait(t))
-	require.Contains(t, second.stderr.String(), "another process is registered with the same id")
-	require.Contains(t, second.stderr.String(), "give each process an --id of its own")
-	first.signal(syscall.SIGTERM)
-	require.Zero(t, first.wait(t))
-}
-
-// holdStore locks a store file as another program would, until release is
-// called.
-func holdStore(t *testing.T, file string) (release func()) {
-	t.Helper()
-	f, err := os.Open(file)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = f.Close() })
-	require.NoError(t, syscall.Flock(int(f.Fd()), syscall.LOCK_EX))
-	return func() { require.NoError(t, syscall.Flock(int(f.Fd()), syscall.LOCK_UN)) }
-}
-
-// A leader whose reader has gone away leads on.
-func TestClosedPipe(t *testing.T) {
-	const lease = 600 * time.Millisecond
-	file := storeFile(t)
-	m := watchSeat(t, file)
-	read, write, err := os.Pipe()
-	require.NoError(t, err)
-	require.NoError(t, read.Close())
-	p := startWith(t, write, file, "a", "--lease", lease.String())
-	require.NoError(t, write.Close())
-	first := m.until("a leads", func(l election.LeaderRecord) bool { return l.ID == "a" })
-	m.until("a renews for two leases", func(l election.LeaderRecord) bool { return l.Ballot > first.Ballot+6 })
-	p.signal(syscall.SIGTERM)
-	require.Zero(t, p.wait(t))
 }

@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
@@ -39,34 +37,11 @@ func TestDocumentsListTheSubcommands(t *testing.T) {
 			walk(sub)
 		}
 	}
-	walk((&app{}).rootCommand())
+	walk((&app{program: &program{}}).rootCommand())
 	for code, means := range map[int]string{
 		exitDone: "done", exitFailure: "failure", exitUsage: "wrong usage", exitNotLeader: "not the leader",
 		exitUnreachable: "the store cannot be reached", exitTimedOut: "timed out", exitDuplicate: "`run`: another process is active under the same id",
 		exitInterrupted: "a second interrupt", 128 + 9: "`run`: its command had to be killed",
 	} {
 		require.Contains(t, codes, fmt.Sprintf("\n| %d | %s", code, means))
-		require.Contains(t, (&app{}).rootCommand().Long, fmt.Sprint(code))
-	}
-}
-
-// Progress is one line, which changes at a bearable pace and leaves nothing.
-func TestProgress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
-		p := &progress{out: &out, clock: Virtual{}}
-		p.done()
-		p.say("one")
-		p.say("too soon")
-		l := live{t: t}
-		l.pass(progressPace)
-		p.say("two")
-		p.done()
-		require.Equal(t, "\r\x1b[Kone\r\x1b[Ktwo\r\x1b[K", out.String())
-		none := (&app{stderr: &out, clock: Virtual{}}).newProgress()
-		out.Reset()
-		none.say("nobody looks")
-		none.done()
-		require.Empty(t, out.String(), "what is no terminal gets none")
-	})
-}
+		require.Contains(t, (&app{program: &program{}}).rootCommand().Long, fmt.Sprint(code))

@@ -96,15 +96,6 @@ func escapeGlob(path string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
-// schemes returns the kinds of stores that this command can open.
-func (a *app) schemes() []string {
-	all := []string{"file", "mem"}
-	for _, s := range a.stores {
-		all = append(all, s.Scheme)
-	}
-	return all
-}
-
 // completeElections offers the elections below the root.
 func (a *app) completeElections(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	names, err := lookUp(a, cmd, electionNames)
@@ -154,7 +145,7 @@ func lookUp(a *app, cmd *cobra.Command, fn func(p *place, e *election.LeaderElec
 	}
 	ctx, cancel := clock.WithTimeout(ctx, a.clock, completionTime) // opening the store counts
 	defer cancel()
-	return read(ctx, a, &x, func(e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
+	return read(ctx, a.program, &x, func(e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
 		return fn(&x.place, e, tr)
 	})
 }

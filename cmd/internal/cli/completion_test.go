@@ -41,7 +41,7 @@ func testCompletionOfNames(t *testing.T) {
 		}))
 	}
 	complete := func(args ...string) []string {
-		a := &app{stdout: &strings.Builder{}, stderr: &strings.Builder{}, clock: Virtual{}, stores: []Store{storeOf(db)}}
+		a := &app{program: &program{stdout: &strings.Builder{}, stderr: &strings.Builder{}, clock: Virtual{}, stores: []Store{storeOf(db)}}}
 		require.NoError(t, a.exec(t.Context(), append([]string{"__complete"}, args...)))
 		lines := strings.Split(strings.TrimSpace(a.stdout.(*strings.Builder).String()), "\n")
 		return lines[:len(lines)-1] // the last one is a directive

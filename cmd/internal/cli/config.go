@@ -45,7 +45,7 @@ YAML show how long that is.`,
   fdbelect config get --store file:/tmp/demo.db --output json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := read(cmd.Context(), a, &r.access, func(e *election.LeaderElection, tr kv.ReadTransaction) (fdbelection.Config, error) {
+			config, err := read(cmd.Context(), a.program, &r.access, func(e *election.LeaderElection, tr kv.ReadTransaction) (fdbelection.Config, error) {
 				return e.ReadConfig(tr)
 			})
 			if err != nil {

@@ -98,11 +98,3 @@ func leaderLost(state *election.Status) bool {
 		return invalid.Record == "leader"
 	})
 }
-
-// lostText says what the term record knows of a leader record that is lost.
-func lostText(tenure election.TermRecord) string {
-	if !tenure.Held {
-		return fmt.Sprintf("unknown: its record is missing; by the term record the seat is vacant after term %d", tenure.Term)
-	}
-	return fmt.Sprintf("unknown: its record is missing; by the term record %s holds the seat in term %d", tenure.Identity, tenure.Term)
-}

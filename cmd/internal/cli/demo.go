@@ -12,7 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-func (a *app) demoCommand() *cobra.Command {
+func demoCommand(a *program) *cobra.Command {
 	var speed float64
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -30,7 +30,7 @@ account, and the lease as it runs down.`,
 			if !(speed > 0 && speed <= 1000) {
 				return usage(fmt.Errorf("--speed is %v; use a number above 0, up to 1000", speed))
 			}
-			return a.demo(cmd.Context(), speed)
+			return demo(cmd.Context(), a, speed)
 		},
 	}
 	cmd.Flags().Float64Var(&speed, "speed", 1, "how many times as fast the story runs")
@@ -39,7 +39,7 @@ account, and the lease as it runs down.`,
 }
 
 // demo tells the story, and fails where a chapter does not come true.
-func (a *app) demo(ctx context.Context, speed float64) error {
+func demo(ctx context.Context, a *program, speed float64) error {
 	c := a.clock
 	if speed != 1 {
 		c = faster(c, speed)

@@ -18,7 +18,7 @@ type doctorFlags struct {
 	quick bool
 }
 
-func (a *app) doctorCommand() *cobra.Command {
+func doctorCommand(a *program) *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
 		Use:   "doctor --store STORE [flags]",
@@ -43,7 +43,7 @@ reached. --quick does not wait: it leaves out what takes observation.`,
 		Example: `  fdbelect doctor --store file:/tmp/demo.db
   fdbelect doctor --store file:/tmp/demo.db --quick --output json`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context(), &f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return doctor(cmd.Context(), a, &f) },
 	}
 	f.addFlags(cmd)
 	cmd.Flags().BoolVar(&f.quick, "quick", false, "leave out what takes time to observe")
@@ -133,13 +133,13 @@ func (d *diagnosis) fail(means, do, found string, args ...any) {
 }
 
 // doctor examines everything, and shows what it found whatever that is.
-func (a *app) doctor(ctx context.Context, f *doctorFlags) error {
+func doctor(ctx context.Context, a *program, f *doctorFlags) error {
 	if _, err := f.resolve(); err != nil {
 		return err
 	}
 	d := &diagnosis{Store: f.spec, Root: f.root, Election: f.name, Findings: []finding{}}
 	p := a.newProgress()
-	err := a.examine(ctx, f, d, p)
+	err := examine(ctx, a, f, d, p)
 	p.done()
 	if wrong := (*usageError)(nil); errors.As(err, &wrong) {
 		return err
@@ -156,16 +156,8 @@ func (a *app) doctor(ctx context.Context, f *doctorFlags) error {
 	return nil
 }
 
-// count is a number of things.
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
 // examine runs the checks. An error says that the rest could not be done.
-func (a *app) examine(ctx context.Context, f *doctorFlags, d *diagnosis, p *progress) error {
+func examine(ctx context.Context, a *program, f *doctorFlags, d *diagnosis, p *progress) error {
 	d.begin("store")
 	s, err := a.enter(ctx, &f.access, true)
 	if err != nil {

@@ -39,7 +39,7 @@ func (e *examination) checkSeat() {
 // goes on until it has seen each of those write, or for as long as one that is alive may
 // take for that.
 func (e *examination) observe(ctx context.Context) error {
-	c := e.session.app.clock
+	c := e.session.program.clock
 	config := &e.state.Config
 	begin := c.Now()
 	least := config.HeartbeatInterval + config.HeartbeatInterval/2
@@ -109,9 +109,9 @@ func (e *examination) tellAlive(first election.LeaderRecord, passed time.Duratio
 			e.fail("there are candidates, and none of them claims: they hang, or are not there any more", "look at their processes and logs; restart them",
 				"the seat is vacant, and was so for %s", tenths(passed))
 		}
-	case l.LeaseExpiry.Add(l.LeaseDuration).Before(e.session.app.clock.Wall()):
+	case l.LeaseExpiry.Add(l.LeaseDuration).Before(e.session.program.clock.Wall()):
 		e.fail("the leader is gone, by what its last renewal says as well, and no other candidate has taken over", "start a candidate: \"fdbelect run\"; "+do,
-			"%s did not renew for %s, and its lease is over since %s by the clock here", l.Identity, tenths(passed), ago(e.session.app.clock.Wall().Sub(l.LeaseExpiry)))
+			"%s did not renew for %s, and its lease is over since %s by the clock here", l.Identity, tenths(passed), ago(e.session.program.clock.Wall().Sub(l.LeaseExpiry)))
 	default:
 		e.warn("it is late: it hangs, is overloaded, or is cut off from the store", do,
 			"%s did not renew for %s, and ought to every %s", l.Identity, tenths(passed), duration(e.state.Config.HeartbeatInterval))

@@ -43,7 +43,7 @@ func (e *examination) measureRate(ctx context.Context) error {
 		return nil // their versions grow with commits only, by the clocks of the processes
 	}
 	e.progress.say("watching how versions grow")
-	c := e.session.app.clock
+	c := e.session.program.clock
 	e.rate = &versionRate{}
 	var last, first int64
 	var since time.Time

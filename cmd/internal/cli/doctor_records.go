@@ -50,7 +50,7 @@ func (e *examination) readAll(ctx context.Context) error {
 		}
 		return struct{}{}, nil
 	})
-	e.readAt = e.session.app.clock.Wall()
+	e.readAt = e.session.program.clock.Wall()
 	slices.Reverse(e.history)
 	switch {
 	case errors.Is(err, fdbelection.ErrNotInitialized):

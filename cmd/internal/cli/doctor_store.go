@@ -45,7 +45,7 @@ func (e *examination) measure(ctx context.Context) error {
 
 // timed returns what each of up to n runs took, sorted.
 func (e *examination) timed(n int, run func() error) (took []time.Duration, err error) {
-	c := e.session.app.clock
+	c := e.session.program.clock
 	start := c.Now()
 	for len(took) < n && (len(took) < measureLeast || c.Now().Sub(start) < measureTime) {
 		begin := c.Now()
@@ -68,11 +68,11 @@ func (e *examination) versions(ctx context.Context) {
 	if scheme == "file" {
 		e.ok("store files of format %d", filekv.FormatVersion)
 	}
-	for _, s := range e.session.app.stores {
+	for _, s := range e.session.program.stores {
 		if s.Scheme != scheme || s.Versions == nil {
 			continue
 		}
-		ctx, cancel := clock.WithTimeout(ctx, e.session.app.clock, e.session.access.timeout)
+		ctx, cancel := clock.WithTimeout(ctx, e.session.program.clock, e.session.access.timeout)
 		parts, err := s.Versions(ctx, e.session.Database)
 		cancel()
 		for _, part := range parts {
@@ -101,11 +101,6 @@ func (e *examination) checkLatency() {
 		}
 		e.ok("%s", found)
 	}
-}
-
-// spare is the time that a leader has for one renewal.
-func spare(c *fdbelection.Config) time.Duration {
-	return c.LeaseDuration - c.EffectiveMargin() - c.HeartbeatInterval
 }
 
 // tellSlow says that the store is slow, before anything else: it explains what is late.

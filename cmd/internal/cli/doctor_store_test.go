@@ -102,9 +102,9 @@ func TestDoctorOfAnIdleCluster(t *testing.T) {
 		for phase := time.Duration(0); phase < step; phase += step / 7 {
 			synctest.Test(t, func(t *testing.T) {
 				clock.Sleep(t.Context(), Virtual{}, phase) //nolint:errcheck // it does not end early
-				e := &examination{diagnosis: &diagnosis{Store: "test:x"}, progress: (&app{clock: Virtual{}}).newProgress()}
+				e := &examination{diagnosis: &diagnosis{Store: "test:x"}, progress: (&app{program: &program{clock: Virtual{}}}).newProgress()}
 				e.session = &session{
-					store: store{Database: steps{memkv.New(memkv.Options{}), step}}, app: &app{clock: Virtual{}},
+					store: store{Database: steps{memkv.New(memkv.Options{}), step}}, program: &program{clock: Virtual{}},
 					access: &access{timeout: time.Second},
 				}
 				require.NoError(t, e.measureRate(t.Context()))
@@ -147,7 +147,7 @@ func TestDoctorOfAnUnreachableStore(t *testing.T) {
 
 		w := &weather{Database: memkv.New(memkv.Options{})}
 		w.down.Store(true)
-		a := &app{stdout: io.Discard, stderr: io.Discard, clock: Virtual{}, stores: []Store{w.store()}}
+		a := &app{program: &program{stdout: io.Discard, stderr: io.Discard, clock: Virtual{}, stores: []Store{w.store()}}}
 		require.Equal(t, exitUnreachable, ExitCode(a.exec(t.Context(), []string{"doctor", "--store", "test:"})))
 	})
 }
@@ -155,7 +155,7 @@ func TestDoctorOfAnUnreachableStore(t *testing.T) {
 // A store may tell more versions, and growing ones are compared with the clock.
 func TestDoctorOfAnotherStore(t *testing.T) {
 	d := &diagnosis{Store: "test:x"}
-	e := &examination{diagnosis: d, session: &session{app: &app{
+	e := &examination{diagnosis: d, session: &session{program: &program{
 		clock: Virtual{},
 		stores: []Store{{Scheme: "test", Versions: func(context.Context, kv.Database) ([]Version, error) {
 			return []Version{{"client API", "730"}, {"server", "7.3\x1b[2J"}}, errors.New("no status")

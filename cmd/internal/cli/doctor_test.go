@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -13,31 +12,10 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
-
-// slow is a store that takes its time, or never answers.
-type slow struct {
-	kv.Database
-	delay time.Duration
-}
-
-func (s slow) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
-	if err := clock.Sleep(ctx, Virtual{}, s.delay); err != nil {
-		return kv.Error{Code: kv.CodeTransactionCancelled, Err: context.Cause(ctx)}
-	}
-	return s.Database.Transact(ctx, fn)
-}
-
-func (s slow) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
-	if err := clock.Sleep(ctx, Virtual{}, s.delay); err != nil {
-		return kv.Error{Code: kv.CodeTransactionCancelled, Err: context.Cause(ctx)}
-	}
-	return s.Database.ReadTransact(ctx, fn)
-}
 
 // examined is what doctor finds in a database.
 func examined(t *testing.T, db kv.Database, args ...string) (d diagnosis, code int) {

@@ -10,11 +10,6 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// duplicateText says who was turned away, and by whom.
-func duplicateText(v *election.Event) string {
-	return fmt.Sprintf("%s was turned away, as %s was alive under the same id", v.To, v.From)
-}
-
 // occupants are the incarnations that were seen under each id, one after the other.
 type occupants map[string][]uuid.UUID
 

@@ -21,7 +21,7 @@ func TestDuplicateIsTold(t *testing.T) {
 		_, leave := world.enter("ash", 0)
 		world.pass(time.Second)
 		var out, errs bytes.Buffer
-		a := &app{stdout: &out, stderr: &errs, clock: Virtual{}, random: rand.Reader, stores: []Store{(&weather{Database: world.db}).store()}}
+		a := &app{program: &program{stdout: &out, stderr: &errs, clock: Virtual{}, random: rand.Reader, stores: []Store{(&weather{Database: world.db}).store()}}}
 		ctx, stop := context.WithCancel(t.Context())
 		watched := make(chan error)
 		go func() { watched <- a.exec(ctx, []string{"watch", "--store", "test:"}) }()

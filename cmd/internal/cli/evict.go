@@ -57,17 +57,17 @@ func (a *app) evict(ctx context.Context, r *reading, ids []string, dryRun bool) 
 		return err
 	}
 	defer s.close()
-	suspects, unreadable, err := s.suspects(ctx, ids)
+	suspected, unreadable, err := suspects(ctx, s, ids)
 	if err != nil {
 		return err
 	}
-	dead, err := s.watchSilent(ctx, suspects)
+	dead, err := watchSilent(ctx, s, suspected)
 	if err != nil {
 		return err
 	}
 	gone := dead
 	if !dryRun {
-		if gone, err = s.remove(ctx, dead); err != nil {
+		if gone, err = remove(ctx, s, dead); err != nil {
 			return err
 		}
 	}
@@ -78,7 +78,7 @@ func (a *app) evict(ctx context.Context, r *reading, ids []string, dryRun bool) 
 		text = append(text, either(dryRun, "would evict ", "evicted ")+gone[i].Identity.String())
 	}
 	if len(gone) == 0 {
-		text = []string{"no candidate was evicted: " + either(len(suspects) == 0, "none is registered but the leader", "all others are alive")}
+		text = []string{"no candidate was evicted: " + either(len(suspected) == 0, "none is registered but the leader", "all others are alive")}
 	}
 	err = a.showLines(r.output, done, text...)
 	if unreadable != nil {
@@ -90,8 +90,8 @@ func (a *app) evict(ctx context.Context, r *reading, ids []string, dryRun bool) 
 // suspects are the candidates that may be dead: those that are named, or all
 // but the holder of the seat. Records that cannot be read are named by the second
 // error, and left alone.
-func (s *session) suspects(ctx context.Context, ids []string) (suspects []election.Candidate, unreadable, err error) {
-	seen, err := look(ctx, s, func(tr kv.ReadTransaction) (roll, error) { return readRoll(s.election, tr) })
+func suspects(ctx context.Context, s *session, ids []string) (suspects []election.Candidate, unreadable, err error) {
+	seen, err := look(ctx, s, func(tr kv.ReadTransaction) (listing, error) { return readListing(s.election, tr) })
 	switch {
 	case err != nil:
 		return nil, nil, err
@@ -121,17 +121,17 @@ func (s *session) suspects(ctx context.Context, ids []string) (suspects []electi
 
 // watchSilent returns those of the candidates whose records stand still for one
 // candidate timeout, on the clock here.
-func (s *session) watchSilent(ctx context.Context, silent []election.Candidate) ([]election.Candidate, error) {
-	p := s.app.newProgress()
+func watchSilent(ctx context.Context, s *session, silent []election.Candidate) ([]election.Candidate, error) {
+	p := s.program.newProgress()
 	defer p.done()
-	begin := s.app.clock.Now() // after the read that saw them
+	begin := s.program.clock.Now() // after the read that saw them
 	for len(silent) > 0 {
-		before := s.app.clock.Now()
-		now, err := look(ctx, s, func(tr kv.ReadTransaction) (roll, error) { return readRoll(s.election, tr) })
+		before := s.program.clock.Now()
+		now, err := look(ctx, s, func(tr kv.ReadTransaction) (listing, error) { return readListing(s.election, tr) })
 		if err != nil {
 			return nil, err
 		}
-		passed, took := s.app.clock.Now().Sub(begin), s.app.clock.Now().Sub(before)
+		passed, took := s.program.clock.Now().Sub(begin), s.program.clock.Now().Sub(before)
 		if tooSlow(&now.config, took) {
 			return nil, fmt.Errorf("store %s is slow: a read took %s, so a candidate that is alive may be late; nothing was changed, try again when the store is fast", s.access.safe(), ago(took))
 		}
@@ -144,20 +144,15 @@ func (s *session) watchSilent(ctx context.Context, silent []election.Candidate) 
 		p.say(fmt.Sprintf("watching %s, silent for %s of %s", count(len(silent), "candidate"), ago(passed), now.config.CandidateTimeout))
 		// A tenth of the timeout, so that a candidate that is alive is not watched for long.
 		pause := min(max(now.config.CandidateTimeout/10, 10*time.Millisecond), now.config.CandidateTimeout-passed, waitPace)
-		if err := clock.Sleep(ctx, s.app.clock, pause); err != nil {
+		if err := clock.Sleep(ctx, s.program.clock, pause); err != nil {
 			return nil, errors.New("interrupted while candidates were watched; nothing was changed")
 		}
 	}
 	return silent, nil
 }
 
-// unchanged reports whether a candidate has not written between two looks.
-func unchanged(a, b *election.Candidate) bool {
-	return a.Identity == b.Identity && a.Versionstamp == b.Versionstamp && a.Heartbeats == b.Heartbeats
-}
-
 // remove evicts the dead, some at a time, and returns those that are gone.
-func (s *session) remove(ctx context.Context, dead []election.Candidate) ([]election.Candidate, error) {
+func remove(ctx context.Context, s *session, dead []election.Candidate) ([]election.Candidate, error) {
 	var gone []election.Candidate
 	for chunk := range slices.Chunk(dead, election.MaxEvictions) {
 		var ids []string // of all runs: one that follows on a lost answer finds its work done
@@ -169,7 +164,7 @@ func (s *session) remove(ctx context.Context, dead []election.Candidate) ([]elec
 		if err != nil {
 			return gone, err
 		}
-		now, err := look(ctx, s, func(tr kv.ReadTransaction) (roll, error) { return readRoll(s.election, tr) })
+		now, err := look(ctx, s, func(tr kv.ReadTransaction) (listing, error) { return readListing(s.election, tr) })
 		if err != nil {
 			return gone, err
 		}

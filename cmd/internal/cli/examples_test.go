@@ -15,7 +15,7 @@ import (
 // that is understood. The scripts run what they show.
 func TestHelpOfEveryCommand(t *testing.T) {
 	root := func() *cobra.Command {
-		a := &app{stdout: io.Discard, stderr: io.Discard, clock: elector.SystemClock()}
+		a := &app{program: &program{stdout: io.Discard, stderr: io.Discard, clock: elector.SystemClock()}}
 		return a.rootCommand()
 	}
 	for _, c := range documented(root())[1:] {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -24,24 +23,16 @@ func Exec(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer, stores []Store) *app {
-	return &app{
+	return &app{program: &program{
 		stdin: stdin, stdout: stdout, stderr: stderr, clock: elector.SystemClock(), random: rand.Reader, stores: stores,
 		forced: context.Background(),
-	}
+	}}
 }
 
 // app is one run of the command.
 type app struct {
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	clock          elector.Clock
-	random         io.Reader // of nonces
-	stores         []Store
-	ran            bool // the command line was understood
-	// forced ends at the second interrupt. A subcommand that sets endsItself ends by
-	// itself then, and any other is not waited for.
-	forced     context.Context
-	endsItself atomic.Bool
+	*program
+	ran bool // the command line was understood
 }
 
 func (a *app) exec(ctx context.Context, args []string) error {
@@ -102,12 +93,12 @@ Exit codes:
 	root.SetErr(a.stderr)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
-		a.demoCommand(), a.runCommand(), a.guardCommand(),
-		a.listCommand(), a.statusCommand(), a.candidatesCommand(), a.historyCommand(), a.watchCommand(),
+		demoCommand(a.program), runCommand(a.program), guardCommand(a.program),
+		a.listCommand(), a.statusCommand(), a.candidatesCommand(), a.historyCommand(), watchCommand(a.program),
 		a.initCommand(), a.configCommand(),
 		a.resignCommand(), a.transferCommand(), a.cancelCommand(), a.evictCommand(), a.unregisterCommand(),
 		a.repairCommand(), a.raiseTermCommand(),
-		a.doctorCommand(), a.simulateCommand(), a.benchCommand(),
+		doctorCommand(a.program), a.simulateCommand(), benchCommand(a.program),
 		a.versionCommand(), a.completionCommand(), a.manCommand(),
 	)
 	a.completeFlags(root)
@@ -160,12 +151,4 @@ func noCommand(above *cobra.Command, name string) error {
 		text += "; did you mean " + strings.Join(meant, " or ") + "?"
 	}
 	return errors.New(text)
-}
-
-// noArgs is for commands that take flags only.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return fmt.Errorf("%s takes flags only, and got %s", cmd.CommandPath(), election.SafeText(args[0]))
-	}
-	return nil
 }

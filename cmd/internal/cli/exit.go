@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"strconv"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/kv"
@@ -30,7 +29,7 @@ func ExitCode(err error) int {
 	var (
 		wrong *usageError
 		late  *timeoutError
-		ended *commandError
+		ended interface{ CommandExitCode() int }
 		store *storeError
 		inner kv.Error
 	)
@@ -44,7 +43,7 @@ func ExitCode(err error) int {
 	case errors.Is(err, fdbelection.ErrDuplicateID):
 		return exitDuplicate
 	case errors.As(err, &ended):
-		return ended.code
+		return ended.CommandExitCode()
 	case errors.Is(err, fdbelection.ErrNotLeader), errors.Is(err, fdbelection.ErrFenced):
 		return exitNotLeader
 	case errors.As(err, &store): // also if it did not answer in time
@@ -81,20 +80,3 @@ func timedOut(err error) error { return &timeoutError{err} }
 
 func (e *timeoutError) Error() string { return e.err.Error() }
 func (e *timeoutError) Unwrap() error { return e.err }
-
-// commandError says that the command of "run" failed, or had to be killed.
-type commandError struct {
-	name   string
-	code   int
-	how    string
-	killed bool // by SIGKILL
-	// unstarted says that it could not be started, and how is why.
-	unstarted bool
-}
-
-func (e *commandError) Error() string {
-	if e.unstarted {
-		return "command " + strconv.Quote(e.name) + " could not be started: " + e.how
-	}
-	return "command " + strconv.Quote(e.name) + " ended: " + e.how
-}

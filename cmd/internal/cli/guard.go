@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"github.com/fdbelection/fdbelection/elector"
 )
 
@@ -33,19 +31,6 @@ import (
 // The deadlines are instants of a clock that all processes of the machine share,
 // that nobody sets, and that goes on while the machine sleeps: so an order that
 // comes late grants no more time than one that came at once.
-
-// guardCommand is what the supervisor runs. It is of no use by hand.
-func (a *app) guardCommand() *cobra.Command {
-	var log logFlags
-	cmd := &cobra.Command{
-		Use:    "guard -- COMMAND ARG...",
-		Short:  "What run starts beside itself to end its command in time",
-		Hidden: true,
-		RunE:   func(_ *cobra.Command, args []string) error { return a.guard(&log, args) },
-	}
-	log.addFlags(cmd.Flags())
-	return cmd
-}
 
 // deadlines are when the guard acts, as times of the machine's clock.
 type deadlines struct {
@@ -106,6 +91,10 @@ func (o order) String() string {
 		return string(o.verb)
 	}
 }
+
+// errNoGuard says that this process was not started as a guard, or that there are none on
+// this system.
+var errNoGuard = errors.New("guard is what run starts beside itself, and of no use alone")
 
 var errNoOrder = errors.New("this is no order to a guard")
 

@@ -13,8 +13,9 @@ import (
 // no clock that the processes of a machine share.
 const guards = false
 
-func (a *app) guard(*logFlags, []string) error {
-	return usage(errors.New("there is no guard on this system"))
+// errNoGuard says that there are no guards on this system.
+func runGuard(elector.Clock, *slog.Logger, []string) error {
+	return errNoGuard
 }
 
 func (c *child) startGuarded(func(func(elector.Deadlines)) func(), []string, *slog.Logger) (running, error) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -49,7 +50,7 @@ func (c *child) startGuarded(follow func(func(elector.Deadlines)) (unfollow func
 	defer theirReports.Close() //nolint:errcheck // nothing was written
 	g := &guarded{child: c, log: log, orders: orders, ended: make(chan ending, 1)}
 	g.cmd = &exec.Cmd{
-		Path: program, Args: append([]string{"fdbelect", "guard", "--log-format", c.logFlags.format, "--log-level", c.logFlags.level, "--"}, c.argv...), Env: env,
+		Path: program, Args: append(slices.Clone(c.guardArgs), c.argv...), Env: env,
 		Stdin: theirOrders, Stdout: c.stdout, Stderr: c.stderr, ExtraFiles: []*os.File{theirReports},
 		WaitDelay: outputDelay,
 		// Out of reach of what a terminal sends to the group of its supervisor.

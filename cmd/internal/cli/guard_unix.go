@@ -4,7 +4,6 @@ package cli
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
@@ -28,20 +28,19 @@ const (
 	reportsFile = 3
 )
 
-// guard is the whole life of a guard: it waits for the first deadline, starts the
+// runGuard is the whole life of a guard: it waits for the first deadline, starts the
 // command, and returns when nothing of it is left.
-func (a *app) guard(log *logFlags, argv []string) error {
+func runGuard(c elector.Clock, log *slog.Logger, argv []string) error {
 	if !isPipe(ordersFile) || !isPipe(reportsFile) || len(argv) == 0 {
-		return usage(errors.New("guard is what run starts beside itself, and of no use alone"))
+		return errNoGuard
 	}
 	defer surviveClosedPipes()()
-	a.endsItself.Store(true) // interrupts are for run, and run ends this process
 	callItself("fdbelect-guard")
 	syscall.CloseOnExec(reportsFile) // the command must not hold it
 	g := &guard{
 		reports: os.NewFile(reportsFile, "reports"),
-		log: slog.New(log.handler(a.stderr, a.clock)).With("election", os.Getenv(variableOf("election")),
-			"id", os.Getenv("FDBELECT_NODE_ID"), "term", json.Number(os.Getenv("FDBELECT_TERM"))),
+		log:     log,
+		clock:   c,
 	}
 	for !g.told {
 		if g.poll(-1, -1); g.gone {
@@ -49,7 +48,7 @@ func (a *app) guard(log *logFlags, argv []string) error {
 		}
 	}
 	if g.take(); !g.gone && clock.Boot() < g.stop {
-		g.run(a, argv)
+		g.run(argv)
 		return nil
 	}
 	g.say(report{verb: reportCut})
@@ -67,6 +66,7 @@ type guard struct {
 	ward
 	reports *os.File
 	log     *slog.Logger
+	clock   elector.Clock
 	unread  []byte  // of an order
 	orders  []order // not taken in yet
 	told    bool    // the first deadline
@@ -79,7 +79,7 @@ func (g *guard) say(r report) {
 }
 
 // run starts the command, and sees to its end.
-func (g *guard) run(a *app, argv []string) {
+func (g *guard) run(argv []string) {
 	ended, done, err := os.Pipe() // closed when nothing of the command is left
 	if err != nil {
 		g.say(report{verb: reportFailed, text: err.Error()})
@@ -89,7 +89,7 @@ func (g *guard) run(a *app, argv []string) {
 	started, result := make(chan error, 1), make(chan syscall.WaitStatus, 1)
 	go func() {
 		defer done.Close() //nolint:errcheck // nothing was written
-		result <- g.startAndReap(a, argv, started)
+		result <- g.startAndReap(argv, started)
 	}()
 	if err := <-started; err != nil {
 		g.say(report{verb: reportFailed, text: err.Error()})
@@ -195,7 +195,7 @@ func (g *guard) read() {
 // end, ends what is left of the group, and waits for that. The thread stays with
 // it all the time: on Linux the command is to die with its parent, and the kernel
 // takes the thread for the parent.
-func (g *guard) startAndReap(a *app, argv []string, started chan<- error) (status syscall.WaitStatus) {
+func (g *guard) startAndReap(argv []string, started chan<- error) (status syscall.WaitStatus) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	adopt()
@@ -216,7 +216,7 @@ func (g *guard) startAndReap(a *app, argv []string, started chan<- error) (statu
 			break // there is nothing to wait for: it has ended
 		}
 	}
-	endGroup(a.clock, pid)
+	endGroup(g.clock, pid)
 	return status
 }
 

@@ -31,7 +31,7 @@ names it and ends with 1.`,
 			if limit < 0 {
 				return usage(fmt.Errorf("--limit is %d; use 0 for all, or how many to show", limit))
 			}
-			seen, err := read(cmd.Context(), a, &r.access, func(e *election.LeaderElection, tr kv.ReadTransaction) (chronicle, error) {
+			seen, err := read(cmd.Context(), a.program, &r.access, func(e *election.LeaderElection, tr kv.ReadTransaction) (chronicle, error) {
 				return readChronicle(e, tr, limit)
 			})
 			if err != nil {

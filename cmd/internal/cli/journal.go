@@ -3,12 +3,9 @@ package cli
 import (
 	"bytes"
 	"io"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 )
 
@@ -74,29 +71,4 @@ func (j *journal) Write(line []byte) (int, error) {
 	j.lines = append(j.lines, bytes.Clone(line))
 	j.ready.Signal()
 	return len(line), nil
-}
-
-// timeLayout is RFC 3339 with milliseconds, always of one width.
-const timeLayout = "2006-01-02T15:04:05.000Z07:00"
-
-// field returns a value for key=value: as it is, or quoted where it could be
-// misread or could steer a terminal.
-func field(value string) string {
-	safe := election.SafeText(value)
-	if safe == value && (value == "" || value == "-" || strings.ContainsAny(value, ` ="`)) {
-		return strconv.Quote(value)
-	}
-	return safe
-}
-
-// ago is an age in a few characters.
-func ago(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
-	case d < time.Minute:
-		return d.Round(100 * time.Millisecond).String()
-	default:
-		return d.Round(time.Second).String()
-	}
 }

@@ -70,7 +70,7 @@ func (l *lanes) follow(s *stage) {
 	go func() {
 		defer close(done)
 		for clock.Sleep(ctx, l.clock, lanePace) == nil {
-			seen, err := kv.ReadTransact(ctx, s.db, func(tr kv.ReadTransaction) (roll, error) { return readRoll(s.election, tr) })
+			seen, err := kv.ReadTransact(ctx, s.db, func(tr kv.ReadTransaction) (listing, error) { return readListing(s.election, tr) })
 			if err == nil { // else there is nothing yet
 				l.sample(&seen)
 			}
@@ -94,7 +94,7 @@ func (l *lanes) crash(id string) {
 }
 
 // sample takes in what was seen, and draws it.
-func (l *lanes) sample(seen *roll) {
+func (l *lanes) sample(seen *listing) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if seen.leader.Ballot != l.leader.Ballot {
@@ -183,7 +183,7 @@ func (l *lanes) rows(columns int) []row {
 	}
 	now := l.clock.Now()
 	left := max(l.leader.LeaseDuration-now.Sub(l.since), 0)
-	paint := p.lease(l.leader, l.config, l.since, now)
+	paint := leaseColour(p, l.leader, l.config, l.since, now)
 	lease = append(lease, bar(left, l.leader.LeaseDuration, min(30, width), paint, p.dim)...)
 	return append(rows, lease.add(fmt.Sprintf("  %s  %s, term %d, ballot %d", tenths(left), l.leader.ID, l.leader.Term, l.leader.Ballot), nil))
 }

@@ -47,7 +47,7 @@ func TestLeaseColour(t *testing.T) {
 			begin := time.Now()
 			var foot bytes.Buffer
 			l := newLanes(&foot, Virtual{}, palette{on: true}, size)
-			l.sample(&roll{leader: seat, config: config})
+			l.sample(&listing{leader: seat, config: config})
 			var out bytes.Buffer
 			w := screenOf(&out, 100, 40)
 			require.NoError(t, clock.Sleep(t.Context(), Virtual{}, c.passed))

@@ -73,12 +73,12 @@ func (l *live) candidates() []election.Candidate {
 // runs a command on that store and in that time.
 func (l *live) runs(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	a := &app{
+	a := &app{program: &program{
 		stdin: strings.NewReader(""), stdout: &out, stderr: &errs, clock: Virtual{}, random: rand.Reader,
 		stores: []Store{{Scheme: "file", Open: func(context.Context, string, time.Duration) (kv.Database, io.Closer, error) {
 			return l.db, io.NopCloser(nil), nil
 		}}},
-	}
+	}}
 	err := a.exec(l.t.Context(), args)
 	return ExitCode(err), out.String(), errs.String()
 }

@@ -18,7 +18,7 @@ var namedCommand = regexp.MustCompile("[\"`]fdbelect((?: [a-z][a-z-]*)+)[^\"`\\n
 // TestNamedCommandsExist: an error or a document that tells the reader to run a command
 // names one that exists.
 func TestNamedCommandsExist(t *testing.T) {
-	root := (&app{}).rootCommand()
+	root := (&app{program: &program{}}).rootCommand()
 	found := 0
 	check := func(file string) {
 		text, err := os.ReadFile(file)

@@ -47,43 +47,6 @@ func (f *format) Set(name string) error {
 	}
 }
 
-// show writes a value to stdout: as it is for scripts, or as the table that is
-// made for people.
-func (a *app) show(f format, value any, table func() table) error {
-	switch f {
-	case formatJSON:
-		return writeJSON(a.stdout, value)
-	case formatYAML:
-		return writeYAML(a.stdout, value)
-	default:
-		return table().write(a.stdout, paletteFor(a.stdout))
-	}
-}
-
-// showLines is show for a result that people read as lines of text.
-func (a *app) showLines(f format, value any, text ...string) error {
-	return a.show(f, value, func() (t table) {
-		for _, line := range text {
-			t.rows = append(t.rows, []string{line})
-		}
-		return t
-	})
-}
-
-// firstError is for callers that look at errors at the end only: after one it writes
-// nothing more.
-type firstError struct {
-	io.Writer
-	err error
-}
-
-func (f *firstError) Write(p []byte) (n int, err error) {
-	if f.err == nil {
-		_, f.err = f.Writer.Write(p)
-	}
-	return len(p), nil
-}
-
 // writeJSON writes a value for machines to read. What a terminal could obey is
 // escaped, beyond what JSON demands.
 func writeJSON(w io.Writer, value any) error {
@@ -192,26 +155,6 @@ func yamlText(text string) (*yaml.Node, error) {
 	node := &yaml.Node{}
 	err := node.Encode(text) // quoted where older readers would take it for a boolean or a number
 	return node, err
-}
-
-// escaped replaces what a terminal could obey, but for the ends of lines.
-func escaped(text string, escape func(rune) string) string {
-	var safe strings.Builder
-	for _, r := range text {
-		if r == '\n' || unicode.IsPrint(r) {
-			safe.WriteRune(r)
-		} else {
-			safe.WriteString(escape(r))
-		}
-	}
-	return safe.String()
-}
-
-// safeLines is a text of several lines as a terminal may have it. Each name in
-// it that comes from elsewhere should be safe by itself: this is the last line
-// of defence.
-func safeLines(text string) string {
-	return escaped(text, func(r rune) string { return strings.Trim(fmt.Sprintf("%+q", r), "'") })
 }
 
 // table is rows whose columns line up. Every cell is safe to print.

@@ -3,8 +3,6 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"math"
 	"strings"
 	"testing"
 	"time"
@@ -13,14 +11,6 @@ import (
 	"go.yaml.in/yaml/v3"
 	"pgregory.net/rapid"
 )
-
-// UnmarshalJSON is for tests: the command only writes JSON.
-func (d *duration) UnmarshalJSON(text []byte) error {
-	var seconds float64
-	err := json.Unmarshal(text, &seconds)
-	*d = duration(math.Round(seconds * float64(time.Second)))
-	return err
-}
 
 func TestYAMLIsTheJSON(t *testing.T) {
 	type inner struct {
@@ -115,15 +105,4 @@ e`+"\u0301"+`lan       c
 👩‍🔧         e
 ｗide      f
 `, out.String())
-}
-
-// An error is the last that could bring something to the terminal.
-func TestErrorsArePlain(t *testing.T) {
-	var stderr bytes.Buffer
-	err := Exec(t.Context(), []string{"status", "--\x1b[2J\u202e"}, strings.NewReader(""), &stderr, &stderr)
-	require.Error(t, err)
-	require.Equal(t, exitUsage, ExitCode(err))
-	require.Contains(t, stderr.String(), `\x1b[2J\u202e`)
-	require.Equal(t, safeLines(stderr.String()), stderr.String())
-	require.Equal(t, exitTimedOut, ExitCode(timedOut(errors.New("late"))))
 }

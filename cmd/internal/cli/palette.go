@@ -34,3 +34,15 @@ func (p palette) dim(text string) string  { return p.paint("2", text) }
 func (p palette) good(text string) string { return p.paint("32", text) }
 func (p palette) warn(text string) string { return p.paint("33", text) }
 func (p palette) bad(text string) string  { return p.paint("31", text) }
+
+// sizeOf asks a terminal for its size, each time: a reader may change it.
+func sizeOf(w io.Writer) func() (columns, rows int) {
+	return func() (columns, rows int) {
+		if file, ok := w.(*os.File); ok {
+			if columns, rows, err := term.GetSize(int(file.Fd())); err == nil && columns > 0 && rows > 0 {
+				return columns, rows
+			}
+		}
+		return 80, 24
+	}
+}

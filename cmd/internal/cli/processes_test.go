@@ -139,3 +139,24 @@ func says(t *testing.T, b *safeBuffer, text string) {
 	t.Helper()
 	eventually(t, "the output contains "+text, func() bool { return strings.Contains(b.String(), text) })
 }
+
+// observe runs "fdbelect run --observe" on a store file.
+func observe(t *testing.T, file string, args ...string) *process {
+	t.Helper()
+	return startArgs(t, nil, "observer", append([]string{"run", "--store", "file:" + file, "--observe"}, args...)...)
+}
+
+// insist interrupts a process until it has ended, and returns its exit code.
+func (p *process) insist(t *testing.T) int {
+	t.Helper()
+	eventually(t, p.id+" ends", func() bool {
+		p.signal(syscall.SIGINT)
+		select {
+		case <-p.exited:
+			return true
+		default:
+			return false
+		}
+	})
+	return p.code
+}

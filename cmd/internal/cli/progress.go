@@ -19,15 +19,6 @@ type progress struct {
 // progressPace is how often the line changes, at most.
 const progressPace = 100 * time.Millisecond
 
-// newProgress returns a line on stderr. End it with done.
-func (a *app) newProgress() *progress {
-	p := &progress{clock: a.clock}
-	if isTerminal(a.stderr) {
-		p.out = a.stderr
-	}
-	return p
-}
-
 // say shows a text, which is safe to print and shorter than a line. One that
 // comes too soon after another is left out.
 func (p *progress) say(text string) {

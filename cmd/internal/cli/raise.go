@@ -83,7 +83,7 @@ type raised struct {
 
 func (a *app) raiseTerm(ctx context.Context, f *raiseFlags) error {
 	var done *raised // what a run has changed, which a later one may find done
-	r, err := change(ctx, a, &f.access, func(e *election.LeaderElection, tr kv.Transaction) (raised, error) {
+	r, err := change(ctx, a.program, &f.access, func(e *election.LeaderElection, tr kv.Transaction) (raised, error) {
 		r, err := f.once(e, tr, a.clock.Wall())
 		if err == nil && r.after != r.before {
 			done = &r

@@ -71,7 +71,7 @@ var errUnforced = errors.New("mending the leader record ends the tenure that the
 func (a *app) repair(ctx context.Context, f *repairFlags) error {
 	var found []election.Repair  // by the last run
 	var mended []election.Repair // by some run: one that follows on a lost answer finds its work done
-	_, err := change(ctx, a, &f.access, func(e *election.LeaderElection, tr kv.Transaction) (none struct{}, err error) {
+	_, err := change(ctx, a.program, &f.access, func(e *election.LeaderElection, tr kv.Transaction) (none struct{}, err error) {
 		found, err = e.Repair(tr, a.clock.Wall())
 		switch {
 		case err != nil:

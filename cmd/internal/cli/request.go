@@ -55,7 +55,7 @@ type request struct {
 
 // enter is that of the app. The store has its time, however short the wait is:
 // a request whose fate is not known is worse than one that took a little longer.
-func (f *requestFlags) enter(ctx context.Context, a *app) (*session, error) {
+func (f *requestFlags) enter(ctx context.Context, a *program) (*session, error) {
 	if f.timeout = f.patience; f.timeout > 0 {
 		f.timeout = storeTimeout
 	}
@@ -64,10 +64,10 @@ func (f *requestFlags) enter(ctx context.Context, a *app) (*session, error) {
 
 // newRequest is about the leadership that was seen, and what is asked of its holder, such as
 // "to step down".
-func (s *session) newRequest(f *requestFlags, seat election.LeaderRecord, what string) (*request, error) {
-	nonce, err := s.app.newNonce()
+func newRequest(s *session, f *requestFlags, seat election.LeaderRecord, what string) (*request, error) {
+	nonce, err := s.program.newNonce()
 	waiting := fmt.Sprintf("asked %s %s in term %d, waiting", seat.Identity, what, seat.Term)
-	return &request{session: s, flags: f, waiting: waiting, seat: seat, nonce: nonce, since: s.app.clock.Now()}, err
+	return &request{session: s, flags: f, waiting: waiting, seat: seat, nonce: nonce, since: s.program.clock.Now()}, err
 }
 
 // overAlready says, of a request about a term that was named, that there is
@@ -110,7 +110,7 @@ func (r *request) send(ctx context.Context, write func(tr kv.Transaction) error)
 // wait waits until done is content. A request that stands no more although the
 // tenure goes on was withdrawn, or found void by the leader.
 func (r *request) wait(ctx context.Context, done func(election.Status) (bool, error)) (last election.Status, err error) {
-	err = r.waitFor(ctx, r.flags.patience, r.waiting, func(state election.Status) (bool, error) {
+	err = waitFor(ctx, r.session, r.flags.patience, r.waiting, func(state election.Status) (bool, error) {
 		last = state
 		if over, err := done(state); over || err != nil {
 			return over, err

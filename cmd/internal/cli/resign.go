@@ -66,7 +66,7 @@ seat up only if it did not renew even once. --yes does not watch.`,
 }
 
 func (a *app) resign(ctx context.Context, f *resignFlags) error {
-	s, err := f.enter(ctx, a)
+	s, err := f.enter(ctx, a.program)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 	case f.force:
 		return a.depose(ctx, s, f, state)
 	}
-	r, err := s.newRequest(&f.requestFlags, state.Leader, "to step down")
+	r, err := newRequest(s, &f.requestFlags, state.Leader, "to step down")
 	if err != nil {
 		return err
 	}
@@ -145,12 +145,12 @@ func (r *request) ended(ctx context.Context, last election.LeaderRecord) (reason
 func (r *request) showEnd(ctx context.Context, last election.LeaderRecord) error {
 	reason, now := r.ended(ctx, last)
 	done := steeredTo(r.seat.Identity, r.seat.Term, now)
-	done.Changed, done.Reason, done.Waited = true, reason, duration(r.app.clock.Now().Sub(r.since))
+	done.Changed, done.Reason, done.Waited = true, reason, duration(r.program.clock.Now().Sub(r.since))
 	why := ""
 	if reason != "" {
 		why = " (" + election.SafeText(reason) + ")"
 	}
-	return r.app.showLines(r.flags.output, done,
+	return r.program.showLines(r.flags.output, done,
 		fmt.Sprintf("term %d of %s is over after %s%s; %s", r.seat.Term, r.seat.Identity, ago(time.Duration(done.Waited)), why,
 			either(now.Vacant(), "no candidate has followed yet", seatText(now))))
 }
@@ -160,7 +160,7 @@ func (a *app) depose(ctx context.Context, s *session, f *resignFlags, state elec
 	seat := state.Leader
 	ballot := uint64(0) // whatever it is
 	if !f.yes {
-		if err := s.watchDead(ctx, seat); err != nil {
+		if err := watchDead(ctx, s, seat); err != nil {
 			return err
 		}
 		ballot = seat.Ballot
@@ -188,25 +188,25 @@ func (a *app) depose(ctx context.Context, s *session, f *resignFlags, state elec
 
 // watchDead returns nil when the seat was seen to stand still for its whole
 // lease, on the clock here.
-func (s *session) watchDead(ctx context.Context, seat election.LeaderRecord) error {
-	p := s.app.newProgress()
+func watchDead(ctx context.Context, s *session, seat election.LeaderRecord) error {
+	p := s.program.newProgress()
 	defer p.done()
-	begin := s.app.clock.Now() // after the read that saw the seat
+	begin := s.program.clock.Now() // after the read that saw the seat
 	seen := election.Observation{}.Next(seat, begin)
 	for {
-		passed := s.app.clock.Now().Sub(begin)
+		passed := s.program.clock.Now().Sub(begin)
 		if passed >= seat.LeaseDuration {
 			return nil
 		}
 		p.say(fmt.Sprintf("watching whether %s renews: %s of %s", seat.Identity, ago(passed), seat.LeaseDuration))
-		if err := clock.Sleep(ctx, s.app.clock, min(waitPace, seat.LeaseDuration-passed)); err != nil {
+		if err := clock.Sleep(ctx, s.program.clock, min(waitPace, seat.LeaseDuration-passed)); err != nil {
 			return errors.New("interrupted while the leader was watched; nothing was changed")
 		}
 		leader, err := look(ctx, s, s.election.GetLeaderRaw)
 		if err != nil {
 			return err
 		}
-		next := seen.Next(leader, s.app.clock.Now())
+		next := seen.Next(leader, s.program.clock.Now())
 		switch {
 		case !sameTenure(leader, seat):
 			return fmt.Errorf("%w: the seat has changed hands meanwhile, %s; nothing was changed", fdbelection.ErrNotLeader, seatText(leader))

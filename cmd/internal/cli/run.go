@@ -36,7 +36,7 @@ type runFlags struct {
 	leaseGiven, graceGiven bool
 }
 
-func (a *app) runCommand() *cobra.Command {
+func runCommand(a *program) *cobra.Command {
 	f := runFlags{restart: restartNever}
 	cmd := &cobra.Command{
 		Use:     "run --store STORE --id ID [flags] [-- COMMAND ARG...]",
@@ -53,9 +53,9 @@ func (a *app) runCommand() *cobra.Command {
 				if err := f.onlyLooksOn(); err != nil {
 					return err
 				}
-				return a.observe(cmd.Context(), &f)
+				return observe(cmd.Context(), a, &f)
 			}
-			return a.run(cmd.Context(), &f)
+			return run(cmd.Context(), a, &f)
 		},
 	}
 	f.addFlags(cmd)
@@ -77,7 +77,7 @@ func (a *app) runCommand() *cobra.Command {
 }
 
 // run campaigns until ctx ends.
-func (a *app) run(ctx context.Context, f *runFlags) (err error) {
+func run(ctx context.Context, a *program, f *runFlags) (err error) {
 	e, err := f.resolve()
 	if err != nil {
 		return err
@@ -86,9 +86,9 @@ func (a *app) run(ctx context.Context, f *runFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	a.endsItself.Store(true)
+	a.endItself()
 	defer surviveClosedPipes()()
-	log := a.newRunLog(f)
+	log := newRunLog(a, f)
 	defer func() { err = log.end(err) }()
 	db, err := a.open(ctx, &f.place, false, f.timeout)
 	if err != nil {
@@ -103,15 +103,15 @@ func (a *app) run(ctx context.Context, f *runFlags) (err error) {
 	account := &account{log: log.Logger, id: f.id, joined: func() {
 		f.warnOfConfig(log.Logger, el.ClusterState().Config)
 	}}
-	opts.Clock, opts.Callbacks, opts.Permanent, opts.Logger = a.clock, account.callbacks(), a.hopeless, log.ofElector()
+	opts.Clock, opts.Callbacks, opts.Permanent, opts.Logger = a.clock, account.callbacks(), func(err error) bool { return hopeless(a, err) }, log.ofElector()
 	if el, err = elector.New(db, e, opts); err != nil {
 		return err
 	}
-	work, done := a.work(f, db, log.Logger)
+	work, done := work(a, f, db, log.Logger)
 	defer done()
-	defer a.leaveAtOnce(ctx, log.Logger, el.Abandon)()
+	defer leaveAtOnce(ctx, a, log.Logger, el.Abandon)()
 	err = explainEnd(lead(ctx, el, f.once, work))
-	if err != nil && asked(a.forced) && !wasKilled(err) {
+	if err != nil && a.forced.Err() != nil && !wasKilled(err) {
 		return errForced
 	}
 	return err
@@ -125,7 +125,7 @@ var errForced = errors.New("a second interrupt ended run before it could leave t
 
 // leaveAtOnce logs the interrupts until stop is called, and calls abandon soon after the
 // second one.
-func (a *app) leaveAtOnce(ctx context.Context, log *slog.Logger, abandon func()) (stop func()) {
+func leaveAtOnce(ctx context.Context, a *program, log *slog.Logger, abandon func()) (stop func()) {
 	first := whenDone(ctx, func() { log.Info("asked to stop", "cause", context.Cause(ctx)) })
 	second := whenDone(a.forced, func() {
 		log.Warn("interrupted again: ending at once")
@@ -166,14 +166,14 @@ func explainEnd(err error) error {
 type leadershipWork = func(context.Context, *elector.Leadership) error
 
 // work is what is done under leadership: the command, or nothing.
-func (a *app) work(f *runFlags, db kv.Database, log *slog.Logger) (work leadershipWork, done func()) {
+func work(a *program, f *runFlags, db kv.Database, log *slog.Logger) (work leadershipWork, done func()) {
 	if len(f.command) == 0 {
 		return func(ctx context.Context, _ *elector.Leadership) error { <-ctx.Done(); return nil }, func() {}
 	}
 	signals, done := passOn()
 	c := &child{
 		argv: f.command, place: f.variables(), stdout: a.stdout, stderr: a.stderr, clock: a.clock,
-		signals: signals, restart: f.restart, forced: a.forced, log: log, logFlags: f.log,
+		signals: signals, restart: f.restart, forced: a.forced, log: log, guardArgs: f.log.guardArguments(),
 		fence: func(ctx context.Context, lead *elector.Leadership) error { return db.Transact(ctx, lead.Fence) },
 	}
 	return c.work, done
@@ -187,10 +187,10 @@ func lead(ctx context.Context, el *elector.Elector, once bool, work leadershipWo
 	err := el.Run(ctx, func(tenure context.Context, lead *elector.Leadership) error {
 		err := work(tenure, lead)
 		switch {
-		case asked(ctx):
+		case ctx.Err() != nil:
 			failed = err
 			return nil
-		case asked(tenure) || errors.Is(err, errCut) || errors.Is(err, errSuperseded):
+		case tenure.Err() != nil || errors.Is(err, errCut) || errors.Is(err, errSuperseded):
 			if !once {
 				return err // it campaigns again
 			}
@@ -219,6 +219,6 @@ func (f *runFlags) variables() []string {
 
 // hopeless reports errors with which run ends: those of the store that no retry
 // can mend, records that it cannot read, and a path that another election occupies.
-func (a *app) hopeless(err error) bool {
+func hopeless(a *program, err error) bool {
 	return a.permanent(err) || errors.Is(err, fdbelection.ErrInvalidState) || errors.Is(err, fdbelection.ErrSharedKeys)
 }

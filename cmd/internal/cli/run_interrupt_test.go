@@ -12,27 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/kv"
-	"github.com/fdbelection/fdbelection/kv/filekv"
-	"github.com/fdbelection/fdbelection/subspace"
 )
-
-// insist interrupts a process until it has ended, and returns its exit code.
-func (p *process) insist(t *testing.T) int {
-	t.Helper()
-	eventually(t, p.id+" ends", func() bool {
-		p.signal(syscall.SIGINT)
-		select {
-		case <-p.exited:
-			return true
-		default:
-			return false
-		}
-	})
-	return p.code
-}
 
 // A second interrupt ends a command that takes its time to stop, and run gives up
 // leadership nevertheless. A command that had to be killed is no success.
@@ -71,24 +51,6 @@ func TestSecondInterruptWhileTheStoreHangs(t *testing.T) {
 	defer holdStore(t, file)()
 	require.Equal(t, 1, p.insist(t))
 	require.Contains(t, p.stderr.String(), "a second interrupt ended run before it could leave the election")
-}
-
-// A second interrupt ends any other subcommand at once, here one that cannot withdraw its
-// request because the store hangs.
-func TestSecondInterruptOfAnotherSubcommand(t *testing.T) {
-	file := storeFile(t)
-	db, err := filekv.Open(file, filekv.Options{})
-	require.NoError(t, err)
-	defer db.Close()
-	e := election.New(subspace.New("fdbelection", "default"))
-	people(t, db, e)
-	p := startArgs(t, nil, "resign", "resign", "--store", "file:"+file, "--timeout", "1m")
-	eventually(t, "the request is made", func() bool {
-		intent, err := kv.ReadTransact(t.Context(), db, e.ReadRequest)
-		return err == nil && intent.Kind == election.ResignRequest
-	})
-	defer holdStore(t, file)()
-	require.Equal(t, 130, p.insist(t))
 }
 
 // The guard ended the command while run was stopped. The log says so when run goes on.

@@ -111,7 +111,7 @@ type runLog struct {
 	clock   elector.Clock
 }
 
-func (a *app) newRunLog(f *runFlags) *runLog {
+func newRunLog(a *program, f *runFlags) *runLog {
 	j := newJournal(a.stderr)
 	log := slog.New(f.log.handler(j, a.clock)).With("election", f.name)
 	if !f.observe {

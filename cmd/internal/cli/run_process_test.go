@@ -211,8 +211,32 @@ func TestTwentyProcesses(t *testing.T) {
 	m.sound()
 }
 
-// observe runs "fdbelect run --observe" on a store file.
-func observe(t *testing.T, file string, args ...string) *process {
-	t.Helper()
-	return startArgs(t, nil, "observer", append([]string{"run", "--store", "file:" + file, "--observe"}, args...)...)
+// A second process under the id of a live one ends, with a code of its own, and says
+// why. The first one goes on.
+func TestSameIDTwice(t *testing.T) {
+	file := storeFile(t)
+	first := start(t, file, "a", "--lease", "1s")
+	says(t, &first.stderr, "role=leader")
+	second := start(t, file, "a", "--lease", "1s")
+	require.Equal(t, 79, second.wait(t))
+	require.Contains(t, second.stderr.String(), "another process is registered with the same id")
+	require.Contains(t, second.stderr.String(), "give each process an --id of its own")
+	first.signal(syscall.SIGTERM)
+	require.Zero(t, first.wait(t))
+}
+
+// A leader whose reader has gone away leads on.
+func TestClosedPipe(t *testing.T) {
+	const lease = 600 * time.Millisecond
+	file := storeFile(t)
+	m := watchSeat(t, file)
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, read.Close())
+	p := startWith(t, write, file, "a", "--lease", lease.String())
+	require.NoError(t, write.Close())
+	first := m.until("a leads", func(l election.LeaderRecord) bool { return l.ID == "a" })
+	m.until("a renews for two leases", func(l election.LeaderRecord) bool { return l.Ballot > first.Ballot+6 })
+	p.signal(syscall.SIGTERM)
+	require.Zero(t, p.wait(t))
 }

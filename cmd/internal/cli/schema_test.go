@@ -167,7 +167,7 @@ func reporting(c *cobra.Command) (names []string) {
 func TestOutputIsAsTheSchemaSays(t *testing.T) {
 	schema := readSchema(t)
 	all := scenes()
-	require.ElementsMatch(t, reporting((&app{}).rootCommand()), slices.Collect(maps.Keys(all)), "each needs a scene")
+	require.ElementsMatch(t, reporting((&app{program: &program{}}).rootCommand()), slices.Collect(maps.Keys(all)), "each needs a scene")
 	for name, runs := range all {
 		resolved := definition(t, schema, name)
 		for i, run := range runs {
@@ -179,7 +179,7 @@ func TestOutputIsAsTheSchemaSays(t *testing.T) {
 						args := append(append(strings.Fields(name), "-o", output), run.args...)
 						t.Setenv("FDBELECT_STORE", "test:") // some take no --store
 						var out, errs bytes.Buffer
-						a := &app{stdout: &out, stderr: &errs, clock: Virtual{}, random: rand.Reader, stores: []Store{storeOf(m)}}
+						a := &app{program: &program{stdout: &out, stderr: &errs, clock: Virtual{}, random: rand.Reader, stores: []Store{storeOf(m)}}}
 						code := ExitCode(a.exec(t.Context(), args))
 						stdout, stderr := out.String(), errs.String()
 						require.Equal(t, run.code, code, "%s%s", stdout, stderr)

@@ -6,9 +6,7 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
-	"github.com/rivo/uniseg"
 	"golang.org/x/term"
 
 	"github.com/fdbelection/fdbelection/elector"
@@ -23,59 +21,6 @@ const (
 	lineEnd     = "\x1b[K" // clears the rest of the line
 	screenEnd   = "\x1b[J" // and of the screen
 )
-
-// span is a piece of a row: text, and how to paint it.
-type span struct {
-	text  string
-	paint func(string) string
-}
-
-// row is one line of a screen.
-type row []span
-
-func (r row) add(text string, paint func(string) string) row { return append(r, span{text, paint}) }
-
-// cut returns a row as a terminal may have it: no wider than its columns, and
-// without anything that the terminal would obey but its own colours.
-func (r row) cut(columns int) string {
-	var line strings.Builder
-	for _, s := range r {
-		text, used := cutText(s.text, columns)
-		columns -= used
-		if s.paint != nil && text != "" {
-			text = s.paint(text)
-		}
-		line.WriteString(text)
-	}
-	return line.String()
-}
-
-// cutText returns what of a text fits into columns, and how many it takes. What
-// cannot be printed becomes a question mark: it should not have come this far.
-func cutText(text string, columns int) (fits string, used int) {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, text)
-	var kept strings.Builder
-	for g := uniseg.NewGraphemes(text); g.Next(); {
-		if used+g.Width() > columns {
-			break
-		}
-		used += g.Width()
-		kept.WriteString(g.Str())
-	}
-	return kept.String(), used
-}
-
-// padded is a text in a column of a width, a blank more than which is between
-// columns.
-func padded(text string, width int) string {
-	text, used := cutText(text, width)
-	return text + strings.Repeat(" ", width-used+2)
-}
 
 // screen is a terminal that is drawn anew several times a second. Close it: the
 // terminal is then as it was.
@@ -100,7 +45,7 @@ func openScreen(out io.Writer, in io.Reader, c elector.Clock, size func() (colum
 	if keyboard, ok := in.(*os.File); ok && term.IsTerminal(int(keyboard.Fd())) {
 		if state, err := term.MakeRaw(int(keyboard.Fd())); err == nil {
 			s.restore = func() { _ = term.Restore(int(keyboard.Fd()), state) }
-			go listen(keyboard, sync.OnceFunc(func() { close(s.quits) }))
+			go awaitQuit(keyboard, sync.OnceFunc(func() { close(s.quits) }))
 		}
 	}
 	io.WriteString(out, screenEnter) //nolint:errcheck // the first drawing would tell
@@ -108,9 +53,9 @@ func openScreen(out io.Writer, in io.Reader, c elector.Clock, size func() (colum
 	return s
 }
 
-// listen waits for a key that ends it. It ends with the process: nothing else
+// awaitQuit waits for a key that ends it. It ends with the process: nothing else
 // ends a read from a terminal.
-func listen(keyboard io.Reader, quit func()) {
+func awaitQuit(keyboard io.Reader, quit func()) {
 	const interrupt, end = 3, 4 // ctrl-C and ctrl-D, in raw mode
 	key := make([]byte, 16)
 	for {
@@ -159,16 +104,4 @@ func (s *screen) close() {
 	s.timer.Stop()
 	io.WriteString(s.out, screenLeave) //nolint:errcheck // nobody is left to be told
 	s.restore()
-}
-
-// sizeOf asks a terminal for its size, each time: a reader may change it.
-func sizeOf(w io.Writer) func() (columns, rows int) {
-	return func() (columns, rows int) {
-		if file, ok := w.(*os.File); ok {
-			if columns, rows, err := term.GetSize(int(file.Fd())); err == nil && columns > 0 && rows > 0 {
-				return columns, rows
-			}
-		}
-		return 80, 24
-	}
 }

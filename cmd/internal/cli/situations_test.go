@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/fdbelection/fdbelection/cmd/internal/cli"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
@@ -40,14 +38,6 @@ var steering = map[string][]string{
 	"cancel":                       {},
 	"repair":                       {},
 	"raise-term --floor 9 --force": {"config"},
-}
-
-// typed runs a command line in this process.
-func typed(t *testing.T, line string, more ...string) outcome {
-	t.Helper()
-	var stdout, stderr bytes.Buffer
-	err := cli.Exec(t.Context(), append(strings.Fields(line), more...), strings.NewReader(""), &stdout, &stderr)
-	return outcome{cli.ExitCode(err), stdout.String(), stderr.String()}
 }
 
 // words are those of a command line.

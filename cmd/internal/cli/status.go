@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -46,7 +45,7 @@ mended, and ends with 1.`,
   fdbelect status --store file:/tmp/demo.db --check`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := read(cmd.Context(), a, &r.access, readStatus)
+			s, err := read(cmd.Context(), a.program, &r.access, readStatus)
 			if err != nil {
 				return err
 			}
@@ -148,28 +147,6 @@ func intentOf(i election.Request) *intentStatus {
 	}
 	return &intentStatus{Kind: i.Kind.String(), Term: i.Term, Candidate: partyOf(i.Identity), Priority: i.Priority, Counter: i.Counter}
 }
-
-// party is one start of one candidate, wherever it is shown.
-type party struct {
-	ID          string `json:"id"`
-	Incarnation string `json:"incarnation"`
-}
-
-func partyOf(i election.Identity) *party {
-	if i.ID == "" {
-		return nil
-	}
-	return &party{ID: i.ID, Incarnation: i.Incarnation.String()}
-}
-
-// duration is text for people, as Go writes it: "1m30s". For scripts it is a number of
-// seconds, under a name that ends in "_seconds".
-type duration time.Duration
-
-// String rounds to microseconds, as a third of a lease is seldom a round number.
-func (d duration) String() string { return time.Duration(d).Round(time.Microsecond).String() }
-
-func (d duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).Seconds()) }
 
 func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, error) {
 	state, err := e.ReadStatus(tr)
@@ -312,21 +289,10 @@ func (i *intentStatus) String() string {
 	}
 }
 
-func pending(accepted bool) string {
-	return either(accepted, "", " (handed over, and not accepted yet)")
-}
-
 // lease tells when a lease ends, by the clock of the leader's host.
 func lease(l *tenureStatus, now time.Time) string {
 	if l.LeaseOver {
 		return fmt.Sprintf("%s, over since %s by the clock here", l.Lease, ago(now.Sub(l.LeaseExpiry)))
 	}
 	return fmt.Sprintf("%s, ends in %s by the clock here", l.Lease, ago(l.LeaseExpiry.Sub(now)))
-}
-
-func either(condition bool, yes, no string) string {
-	if condition {
-		return yes
-	}
-	return no
 }

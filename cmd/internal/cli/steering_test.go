@@ -106,12 +106,6 @@ func (d *desk) state() election.Status {
 	return state
 }
 
-// outcome is how a command ended.
-type outcome struct {
-	code           int
-	stdout, stderr string
-}
-
 // runs a command on the desk's store.
 func (d *desk) runs(args ...string) outcome {
 	return d.runsUntil(d.t.Context(), args...)

@@ -146,7 +146,7 @@ type store struct {
 
 // open opens the store of a place. What only reads sets mustExist, so that a typo
 // creates nothing. The timeout bounds the wait for other processes.
-func (a *app) open(ctx context.Context, p *place, mustExist bool, timeout time.Duration) (store, error) {
+func (a *program) open(ctx context.Context, p *place, mustExist bool, timeout time.Duration) (store, error) {
 	scheme, rest, found := strings.Cut(p.spec, ":")
 	for _, s := range a.stores {
 		if found && scheme == s.Scheme {
@@ -176,7 +176,7 @@ func (a *app) open(ctx context.Context, p *place, mustExist bool, timeout time.D
 }
 
 // permanent reports errors of a store that no retry can mend.
-func (a *app) permanent(err error) bool {
+func (a *program) permanent(err error) bool {
 	for _, s := range a.stores {
 		if s.Permanent != nil && s.Permanent(err) {
 			return true

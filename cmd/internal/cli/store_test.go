@@ -70,7 +70,7 @@ func TestStoreOfAnotherModule(t *testing.T) {
 		require.Empty(t, out)
 	}
 
-	a := app{stores: []Store{other, {Scheme: "x"}}}
+	a := app{program: &program{stores: []Store{other, {Scheme: "x"}}}}
 	require.True(t, a.permanent(errGone))
 	require.False(t, a.permanent(errors.New("another")))
 }
@@ -120,25 +120,6 @@ func TestUnreachableStore(t *testing.T) {
 			walk(sub)
 		}
 	}
-	walk((&app{}).rootCommand())
+	walk((&app{program: &program{}}).rootCommand())
 	require.Len(t, unreachableArguments, opened)
-}
-
-// A read that timed out says so once, and what else there is to say.
-func TestNoAnswerIsSaidOnce(t *testing.T) {
-	x := &access{place: place{spec: "fdb:x"}, timeout: 5 * time.Second}
-	const text = "store fdb:x did not answer within 5s"
-	for _, c := range []struct {
-		err  error
-		want string
-	}{
-		{context.DeadlineExceeded, text},
-		{kv.Error{Code: kv.CodeTransactionCancelled, Err: context.DeadlineExceeded}, text},
-		{fmt.Errorf("another program holds the file: %w", context.DeadlineExceeded), text + ": another program holds the file: context deadline exceeded"},
-	} {
-		err := x.explain(c.err)
-		require.EqualError(t, err, c.want)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.Equal(t, exitTimedOut, ExitCode(err))
-	}
 }

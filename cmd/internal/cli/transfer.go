@@ -109,7 +109,7 @@ func handedTo(e *election.LeaderElection, tr kv.ReadTransaction, term, newest ui
 }
 
 func (a *app) transfer(ctx context.Context, f *transferFlags) error {
-	s, err := f.enter(ctx, a)
+	s, err := f.enter(ctx, a.program)
 	if err != nil {
 		return err
 	}
@@ -134,10 +134,10 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 		return a.showLines(f.output, steeredTo(election.Identity{}, f.term, l),
 			fmt.Sprintf("term %d was handed to %s already; %s; nothing was changed", f.term, seen.successor, seatText(l)))
 	}
-	if err := s.mayLead(ctx, f, &seen); err != nil {
+	if err := mayLead(ctx, s, f, &seen); err != nil {
 		return f.explainTarget(err)
 	}
-	if h.request, err = s.newRequest(&f.requestFlags, seen.Leader, "to hand over to "+seen.heir.Identity.String()); err != nil {
+	if h.request, err = newRequest(s, &f.requestFlags, seen.Leader, "to hand over to "+seen.heir.Identity.String()); err != nil {
 		return err
 	}
 	err = h.send(ctx, func(tr kv.Transaction) error {
@@ -150,7 +150,7 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 }
 
 // mayLead says what is wrong with a transfer, before anything is asked.
-func (s *session) mayLead(ctx context.Context, f *transferFlags, p *parties) error {
+func mayLead(ctx context.Context, s *session, f *transferFlags, p *parties) error {
 	over, err := f.overAlready(p.Leader)
 	switch {
 	case p.unlisted != nil:
@@ -166,21 +166,21 @@ func (s *session) mayLead(ctx context.Context, f *transferFlags, p *parties) err
 	case f.force:
 		return nil
 	}
-	return s.mayHear(ctx, f.to)
+	return mayHear(ctx, s, f.to)
 }
 
 // mayHear says that a candidate looks dead: by the clocks, and because it sent no
 // heartbeat while the command listened. A store that is slow says nothing about it.
-func (s *session) mayHear(ctx context.Context, id string) error {
-	begin := s.app.clock.Now()
-	seen, err := s.listen(ctx, false, id)
+func mayHear(ctx context.Context, s *session, id string) error {
+	begin := s.program.clock.Now()
+	seen, err := listen(ctx, s, false, id)
 	if err != nil {
 		return err
 	}
 	for i := range seen.candidates {
 		if c := &seen.candidates[i]; c.ID == id && *cmp.Or(seen.silent(c), new(bool)) {
 			return fmt.Errorf("%s looks dead: it sent no heartbeat for %s; add --force to ask all the same",
-				c.Identity, ago(s.app.clock.Now().Sub(begin)))
+				c.Identity, ago(s.program.clock.Now().Sub(begin)))
 		}
 	}
 	return nil
@@ -224,8 +224,8 @@ func (h *handover) await(ctx context.Context) error {
 	switch {
 	case err == nil:
 		done := steeredTo(h.seat.Identity, h.seat.Term, last.Leader)
-		done.Changed, done.Reason, done.Waited = true, last.Leader.AcquireReason.String(), duration(h.app.clock.Now().Sub(h.since))
-		return h.app.showLines(h.flags.output, done, fmt.Sprintf("%s leads in term %d, after %s", last.Leader.Identity, last.Leader.Term, ago(time.Duration(done.Waited))))
+		done.Changed, done.Reason, done.Waited = true, last.Leader.AcquireReason.String(), duration(h.program.clock.Now().Sub(h.since))
+		return h.program.showLines(h.flags.output, done, fmt.Sprintf("%s leads in term %d, after %s", last.Leader.Identity, last.Leader.Term, ago(time.Duration(done.Waited))))
 	case errors.Is(err, errWaitOver) && !h.handed.Vacant():
 		return timedOut(fmt.Errorf("%s was handed the leadership in term %d, and has not taken it within %s: if it is dead, other candidates may claim once its short lease of %s is over",
 			h.handed.Identity, h.handed.Term, h.flags.patience, h.handed.LeaseDuration))

@@ -51,13 +51,13 @@ type member struct {
 	seat  election.Token // of the leader
 }
 
-func (s *session) member(tr kv.ReadTransaction, id string) (m member, err error) {
-	state, err := s.election.ReadStatus(tr)
+func readMember(e *election.LeaderElection, tr kv.ReadTransaction, id string) (m member, err error) {
+	state, err := e.ReadStatus(tr)
 	if err != nil {
 		return m, err
 	}
 	leader := state.Leader
-	m.Candidate, err = s.election.GetCandidate(tr, id)
+	m.Candidate, err = e.GetCandidate(tr, id)
 	m.leads, m.seat = leader.HeldBy(m.Identity), leader.Token()
 	return m, err
 }
@@ -75,7 +75,7 @@ func (a *app) unregister(ctx context.Context, r *reading, id string, force bool)
 		return err
 	}
 	defer s.close()
-	seen, err := look(ctx, s, func(tr kv.ReadTransaction) (member, error) { return s.member(tr, id) })
+	seen, err := look(ctx, s, func(tr kv.ReadTransaction) (member, error) { return readMember(s.election, tr, id) })
 	switch {
 	case errors.Is(err, fdbelection.ErrProcessNotFound):
 		return fmt.Errorf("%w; \"fdbelect candidates\" lists those that are", err)
@@ -83,12 +83,12 @@ func (a *app) unregister(ctx context.Context, r *reading, id string, force bool)
 		return err
 	}
 	if !force {
-		if err := s.mayGo(ctx, &seen); err != nil {
+		if err := mayGo(ctx, s, &seen); err != nil {
 			return err
 		}
 	}
 	_, err = act(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
-		now, err := s.member(tr, id)
+		now, err := readMember(s.election, tr, id)
 		switch {
 		case errors.Is(err, fdbelection.ErrProcessNotFound):
 			return none, s.election.UnregisterCandidate(tr, seen.Identity, a.clock.Wall()) // it has gone, by an earlier run or another hand
@@ -117,11 +117,11 @@ func (a *app) unregister(ctx context.Context, r *reading, id string, force bool)
 
 // mayGo says why a candidate is not removed without force. It watches one that does not
 // lead for a candidate timeout.
-func (s *session) mayGo(ctx context.Context, m *member) error {
+func mayGo(ctx context.Context, s *session, m *member) error {
 	if m.leads {
 		return leadsError(m.Identity)
 	}
-	silent, err := s.watchSilent(ctx, []election.Candidate{m.Candidate})
+	silent, err := watchSilent(ctx, s, []election.Candidate{m.Candidate})
 	if err == nil && len(silent) == 0 {
 		err = livesError(m.Identity)
 	}

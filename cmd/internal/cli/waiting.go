@@ -22,14 +22,14 @@ var errWaitOver = errors.New("waited in vain")
 // every change of the tenure or the intent, and on a timer beside these. It ends
 // with errWaitOver when limit has passed, after one look at least. waiting is what
 // the terminal says meanwhile.
-func (s *session) waitFor(ctx context.Context, limit time.Duration, waiting string, check func(election.Status) (bool, error)) error {
-	over, cancel := clock.WithTimeout(ctx, s.app.clock, limit)
+func waitFor(ctx context.Context, s *session, limit time.Duration, waiting string, check func(election.Status) (bool, error)) error {
+	over, cancel := clock.WithTimeout(ctx, s.program.clock, limit)
 	defer cancel()
-	p := s.app.newProgress()
+	p := s.program.newProgress()
 	defer p.done()
-	begin := s.app.clock.Now()
+	begin := s.program.clock.Now()
 	for {
-		done, err := s.lookAndWait(ctx, over, check)
+		done, err := lookAndWait(ctx, over, s, check)
 		switch {
 		case done:
 			return nil
@@ -40,16 +40,16 @@ func (s *session) waitFor(ctx context.Context, limit time.Duration, waiting stri
 		case over.Err() != nil:
 			return errWaitOver
 		}
-		p.say(fmt.Sprintf("%s: %s of at most %s", waiting, ago(s.app.clock.Now().Sub(begin)), limit))
+		p.say(fmt.Sprintf("%s: %s of at most %s", waiting, ago(s.program.clock.Now().Sub(begin)), limit))
 	}
 }
 
 // lookAndWait looks once, and then waits until there may be something new, or
 // until the wait is over.
-func (s *session) lookAndWait(ctx, over context.Context, check func(election.Status) (bool, error)) (bool, error) {
+func lookAndWait(ctx, over context.Context, s *session, check func(election.Status) (bool, error)) (bool, error) {
 	ctx, cancel := context.WithCancelCause(ctx) // which ends the watches
 	defer cancel(context.Canceled)
-	late := s.app.clock.AfterFunc(s.access.timeout, func() { cancel(context.DeadlineExceeded) })
+	late := s.program.clock.AfterFunc(s.access.timeout, func() { cancel(context.DeadlineExceeded) })
 	var term, intent kv.Watch
 	state, err := kv.Transact(ctx, s.Database, func(tr kv.Transaction) (election.Status, error) {
 		term, intent = s.election.Watch(tr), s.election.WatchRequest(tr)
@@ -65,7 +65,7 @@ func (s *session) lookAndWait(ctx, over context.Context, check func(election.Sta
 		return done, err
 	}
 	tick := make(chan struct{})
-	timer := s.app.clock.AfterFunc(waitPace, func() { close(tick) })
+	timer := s.program.clock.AfterFunc(waitPace, func() { close(tick) })
 	defer timer.Stop()
 	select {
 	case <-term.Done():
@@ -92,7 +92,7 @@ func (a *app) awaitVacancy(ctx context.Context, x *access, limit time.Duration) 
 	}
 	defer s.close()
 	var last election.Status
-	err = s.waitFor(ctx, limit, "waiting for the leader to give its seat up", func(state election.Status) (bool, error) {
+	err = waitFor(ctx, s, limit, "waiting for the leader to give its seat up", func(state election.Status) (bool, error) {
 		last = state
 		return state.Leader.Vacant(), nil
 	})

@@ -24,7 +24,7 @@ type watchFlags struct {
 	life life
 }
 
-func (a *app) watchCommand() *cobra.Command {
+func watchCommand(a *program) *cobra.Command {
 	var f watchFlags
 	cmd := &cobra.Command{
 		Use:   "watch --store STORE [flags]",
@@ -72,7 +72,7 @@ once, by the clocks. --for ends after a time, with exit code 5 if --until was wa
 			case !given("tui"):
 				f.tui = terminal && !given("output")
 			}
-			return a.watch(cmd.Context(), &f)
+			return watch(cmd.Context(), a, &f)
 		},
 	}
 	f.addFlags(cmd)
@@ -115,7 +115,7 @@ type viewer interface {
 
 // watch looks on until ctx ends, the time is over, or what is waited for has
 // come.
-func (a *app) watch(ctx context.Context, f *watchFlags) error {
+func watch(ctx context.Context, a *program, f *watchFlags) error {
 	s, err := a.enter(ctx, &f.access, true)
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func (a *app) watch(ctx context.Context, f *watchFlags) error {
 		defer timer.Stop()
 	}
 	updates := make(chan update)
-	w := &watcher{app: a, access: &f.access, open: s}
+	w := &watcher{program: a, access: &f.access, open: s}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -141,7 +141,7 @@ func (a *app) watch(ctx context.Context, f *watchFlags) error {
 		<-ended
 	}()
 
-	v := a.viewer(f)
+	v := newViewer(a, f)
 	defer v.close()
 	for {
 		select {

@@ -15,7 +15,7 @@ import (
 // tenure has changed, and after a while anyway. It outlives the store: it goes on
 // trying, and opens it anew where no retry can help.
 type watcher struct {
-	*app
+	*program
 	access *access
 	open   *session // nil while the store could not be opened anew
 	tracker

@@ -2,22 +2,19 @@ package cli
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
 // viewer returns what shows the watch: a screen or lines.
-func (a *app) viewer(f *watchFlags) viewer {
+func newViewer(a *program, f *watchFlags) viewer {
 	p := paletteFor(a.stdout)
 	if !f.tui {
 		return &lines{out: a.stdout, output: f.output, palette: p}
 	}
 	return &watchScreen{
-		screen: openScreen(a.stdout, a.stdin, a.clock, sizeOf(a.stdout)), palette: p, app: a,
+		screen: openScreen(a.stdout, a.stdin, a.clock, sizeOf(a.stdout)), palette: p, program: a,
 		title: fmt.Sprintf("%s below %s in %s", field(f.name), field(f.root), f.safe()),
 	}
 }
@@ -26,7 +23,7 @@ func (a *app) viewer(f *watchFlags) viewer {
 type watchScreen struct {
 	*screen
 	palette palette
-	app     *app
+	program *program
 	title   string
 
 	last   *update // the last one that saw something
@@ -59,14 +56,14 @@ func (w *watchScreen) close() {
 	w.screen.close()
 	if len(w.events) > 0 {
 		last := &w.events[len(w.events)-1]
-		fmt.Fprintln(w.app.stdout, eventPaint(w.palette, last.Event)(last.line()))
+		fmt.Fprintln(w.program.stdout, eventPaint(w.palette, last.Event)(last.line()))
 	}
 }
 
 // rows is the table: the seat, the candidates, and with what room is left the
 // events.
 func (w *watchScreen) rows(columns, height int) []row {
-	clock := w.app.clock.Wall().Format("15:04:05")
+	clock := w.program.clock.Wall().Format("15:04:05")
 	head := row{}.add("fdbelect watch", w.palette.bold).add("  "+w.title, w.palette.dim)
 	rows := []row{head, row{}.add(clock+"  q ends", w.palette.dim), {}}
 	rows = append(rows, w.seatRows(columns)...)
@@ -96,7 +93,7 @@ func (w *watchScreen) seatRows(columns int) []row {
 	if w.last == nil {
 		return []row{row{}.add("leader    ", p.dim).add("not known yet", p.warn)}
 	}
-	s, now := w.last.sight, w.app.clock.Now()
+	s, now := w.last.sight, w.program.clock.Now()
 	seat := s.Leader
 	term := row{}.add("term      ", p.dim).add(fmt.Sprintf("%-10d", seat.Term), nil).
 		add("ballot  ", p.dim).add(fmt.Sprintf("%-10d", seat.Ballot), nil)
@@ -125,30 +122,9 @@ func (w *watchScreen) leaseRow(now time.Time, columns int) row {
 	if w.now.trouble == "" {
 		at = w.last.seen // since then the leader may have renewed, without having been seen yet
 	}
-	paint := p.lease(seat, w.last.sight.Config, since, at)
+	paint := leaseColour(p, seat, w.last.sight.Config, since, at)
 	return append(r, bar(left, seat.LeaseDuration, min(40, columns-36), paint, p.dim)...).
 		add(fmt.Sprintf("  %s of %s", tenths(left), duration(seat.LeaseDuration)), nil)
-}
-
-// lease returns the colour of a lease whose last renewal was seen at since: a warning once
-// the leader is in jeopardy, and bad once it has to stop its work. Both are after the next
-// renewal is due, however long the heartbeat is.
-func (p palette) lease(seat election.LeaderRecord, config fdbelection.Config, since, at time.Time) func(string) string {
-	switch h := machine.DeadlinesOf(since, seat.LeaseDuration, config); {
-	case !at.Before(h.Stop):
-		return p.bad
-	case !at.Before(h.Jeopardy):
-		return p.warn
-	default:
-		return p.good
-	}
-}
-
-// bar shows how much is left of a whole.
-func bar(left, whole time.Duration, width int, paint, rest func(string) string) row {
-	width = max(width, 1)
-	full := min(max(int((int64(left)*int64(width)+int64(whole)-1)/int64(max(whole, 1))), 0), width)
-	return row{}.add(strings.Repeat("█", full), paint).add(strings.Repeat("░", width-full), rest)
 }
 
 // noticeRows tell what is out of the ordinary.
@@ -172,7 +148,7 @@ func (w *watchScreen) candidateRows() []row {
 	if w.last == nil {
 		return rows
 	}
-	s, now := w.last.sight, w.app.clock.Now()
+	s, now := w.last.sight, w.program.clock.Now()
 	for i := range s.candidates {
 		c := &s.candidates[i]
 		pulse := w.last.pulses[c.ID]
@@ -208,12 +184,4 @@ func (w *watchScreen) eventRow(n *news) row {
 		add(padded(n.Event, 9)+padded(who, candidateWidth-9), eventPaint(w.palette, n.Event)).
 		add(fmt.Sprintf("term %d  ballot %d  ", n.Term, n.Ballot), w.palette.dim).
 		add(election.SafeText(n.Reason), nil)
-}
-
-// tenths is a time whose width does not change ten times a second.
-func tenths(d time.Duration) string {
-	if d >= 100*time.Second {
-		return d.Round(time.Second).String()
-	}
-	return fmt.Sprintf("%.1fs", max(d, 0).Seconds())
 }

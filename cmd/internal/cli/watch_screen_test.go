@@ -42,10 +42,10 @@ func frames(t *testing.T, sent string) []string {
 
 // screenOf is a watch on a terminal that keeps what it is sent.
 func screenOf(out *bytes.Buffer, columns, rows int) *watchScreen {
-	a := &app{stdout: out, stderr: out, clock: Virtual{}, random: rand.Reader}
+	a := &app{program: &program{stdout: out, stderr: out, clock: Virtual{}, random: rand.Reader}}
 	return &watchScreen{
 		screen:  openScreen(out, strings.NewReader("q"), a.clock, func() (int, int) { return columns, rows }),
-		palette: palette{on: true}, app: a, title: "default below fdbelection in test:",
+		palette: palette{on: true}, program: a.program, title: "default below fdbelection in test:",
 	}
 }
 
@@ -58,10 +58,10 @@ func TestWatchScreen(t *testing.T) {
 		_, leaveElm := world.enter("elm", 0)
 		world.pass(5 * time.Second)
 		var out bytes.Buffer
-		a := &app{stdout: &out, stderr: &out, clock: Virtual{}, random: rand.Reader, stores: []Store{storeOf(world.db)}}
+		a := &app{program: &program{stdout: &out, stderr: &out, clock: Virtual{}, random: rand.Reader, stores: []Store{storeOf(world.db)}}}
 		f := watchFlags{tui: true, limit: 3 * time.Second}
 		f.spec, f.name, f.root, f.timeout = "test:", "default", "fdbelection", time.Second
-		require.NoError(t, a.watch(t.Context(), &f))
+		require.NoError(t, watch(t.Context(), a.program, &f))
 		leaveElm()
 		leave()
 
@@ -174,12 +174,12 @@ func TestWatchUntrustedText(t *testing.T) {
 			require.Empty(t, stderr)
 		}
 		var out bytes.Buffer
-		a := &app{stdout: &out, stderr: &out, clock: Virtual{}, random: rand.Reader, stores: []Store{storeOf(db)}}
+		a := &app{program: &program{stdout: &out, stderr: &out, clock: Virtual{}, random: rand.Reader, stores: []Store{storeOf(db)}}}
 		f := watchFlags{tui: true, limit: 20 * time.Second}
 		f.spec, f.name, f.root, f.timeout = "test:", "default", "fdbelection", time.Second
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		require.NoError(t, a.watch(ctx, &f))
+		require.NoError(t, watch(ctx, a.program, &f))
 		all := frames(t, out.String())
 		require.Contains(t, all[len(all)-1], `[2J`, "it is shown")
 		require.Contains(t, all[len(all)-1], "over for")

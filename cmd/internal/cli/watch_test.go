@@ -5,104 +5,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
-	"io"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/fdbelection/fdbelection"
-	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector"
-	"github.com/fdbelection/fdbelection/internal/clock"
-	"github.com/fdbelection/fdbelection/kv"
-	"github.com/fdbelection/fdbelection/kv/memkv"
-	"github.com/fdbelection/fdbelection/subspace"
 )
-
-var errDown = errors.New("the disk is on fire")
-
-// weather is a store that may be down, and may have to be opened anew.
-type weather struct {
-	kv.Database
-	down   atomic.Bool
-	opened atomic.Int32
-}
-
-func (w *weather) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
-	if w.down.Load() {
-		return errDown
-	}
-	return w.Database.Transact(ctx, fn)
-}
-
-func (w *weather) store() Store {
-	return Store{
-		Scheme: "test",
-		Open: func(context.Context, string, time.Duration) (kv.Database, io.Closer, error) {
-			if w.down.Load() {
-				return nil, nil, errDown
-			}
-			w.opened.Add(1)
-			return w, io.NopCloser(nil), nil
-		},
-		Permanent: func(err error) bool { return errors.Is(err, errDown) },
-	}
-}
-
-// company is an election in virtual time, with candidates that a test starts.
-type company struct {
-	t        *testing.T
-	db       kv.Database
-	election *election.LeaderElection
-}
-
-func newCompany(t *testing.T) *company {
-	return &company{t: t, db: memkv.New(memkv.Options{}), election: election.New(subspace.New("fdbelection", "default"))}
-}
-
-// enter has a candidate campaign, and returns it with what makes it leave.
-func (c *company) enter(id string, priority int32) (el *elector.Elector, leave func()) {
-	c.t.Helper()
-	el, err := elector.New(c.db, c.election, elector.Options{
-		NodeID: id, Priority: priority, Config: fdbelection.ConfigWithLease(2 * time.Second), Clock: Virtual{},
-	})
-	require.NoError(c.t, err)
-	ctx, cancel := context.WithCancel(c.t.Context())
-	require.NoError(c.t, el.Start(ctx))
-	return el, func() {
-		require.NoError(c.t, el.Stop(c.t.Context()))
-		cancel()
-	}
-}
-
-func (c *company) pass(d time.Duration) {
-	c.t.Helper()
-	require.NoError(c.t, clock.Sleep(c.t.Context(), Virtual{}, d))
-}
-
-// toldApart takes the lines of a watch apart: what they tell of the seat, and what of
-// candidates. Left out are the times, the ballots, and lines that depend on who
-// looked first.
-func toldApart(text string) (seat, candidates []string) {
-	for line := range strings.Lines(text) {
-		_, line, _ = strings.Cut(strings.TrimSpace(line), " ")
-		leader, event, _ := strings.Cut(line, " event=")
-		switch {
-		case strings.HasPrefix(event, eventSilent), strings.HasPrefix(event, eventQuiet):
-		case strings.Contains(event, " candidate="):
-			candidates = append(candidates, event)
-		default:
-			leader, _, _ = strings.Cut(leader, " ballot=")
-			seat = append(seat, leader+" "+event)
-		}
-	}
-	return seat, candidates
-}
 
 // A watch tells of all that happens to an election, and of a store that goes away
 // and comes back.
@@ -111,7 +20,7 @@ func TestWatchTellsWhatHappens(t *testing.T) {
 		c := newCompany(t)
 		w := &weather{Database: c.db}
 		var out, errs bytes.Buffer
-		a := &app{stdout: &out, stderr: &errs, clock: Virtual{}, random: rand.Reader, stores: []Store{w.store()}}
+		a := &app{program: &program{stdout: &out, stderr: &errs, clock: Virtual{}, random: rand.Reader, stores: []Store{w.store()}}}
 		done := make(chan error)
 		ctx, stop := context.WithCancel(t.Context())
 		go func() { done <- a.exec(ctx, []string{"watch", "--store", "test:"}) }()

@@ -1,0 +1,24 @@
+package cli
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+)
+
+// duration is text for people, as Go writes it: "1m30s". For scripts it is a number of
+// seconds, under a name that ends in "_seconds".
+type duration time.Duration
+
+// String rounds to microseconds, as a third of a lease is seldom a round number.
+func (d duration) String() string { return time.Duration(d).Round(time.Microsecond).String() }
+
+func (d duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).Seconds()) }
+
+// UnmarshalJSON reads a number of seconds.
+func (d *duration) UnmarshalJSON(text []byte) error {
+	var seconds float64
+	err := json.Unmarshal(text, &seconds)
+	*d = duration(math.Round(seconds * float64(time.Second)))
+	return err
+}

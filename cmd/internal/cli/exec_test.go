@@ -1,0 +1,21 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// An error is the last that could bring something to the terminal.
+func TestErrorsArePlain(t *testing.T) {
+	var stderr bytes.Buffer
+	err := Exec(t.Context(), []string{"status", "--\x1b[2J\u202e"}, strings.NewReader(""), &stderr, &stderr)
+	require.Error(t, err)
+	require.Equal(t, exitUsage, ExitCode(err))
+	require.Contains(t, stderr.String(), `\x1b[2J\u202e`)
+	require.Equal(t, safeLines(stderr.String()), stderr.String())
+	require.Equal(t, exitTimedOut, ExitCode(timedOut(errors.New("late"))))
+}

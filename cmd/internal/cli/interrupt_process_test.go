@@ -1,0 +1,32 @@
+//go:build unix
+
+package cli_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/filekv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// A second interrupt ends any other subcommand at once, here one that cannot withdraw its
+// request because the store hangs.
+func TestSecondInterruptOfAnotherSubcommand(t *testing.T) {
+	file := storeFile(t)
+	db, err := filekv.Open(file, filekv.Options{})
+	require.NoError(t, err)
+	defer db.Close()
+	e := election.New(subspace.New("fdbelection", "default"))
+	people(t, db, e)
+	p := startArgs(t, nil, "resign", "resign", "--store", "file:"+file, "--timeout", "1m")
+	eventually(t, "the request is made", func() bool {
+		intent, err := kv.ReadTransact(t.Context(), db, e.ReadRequest)
+		return err == nil && intent.Kind == election.ResignRequest
+	})
+	defer holdStore(t, file)()
+	require.Equal(t, 130, p.insist(t))
+}
