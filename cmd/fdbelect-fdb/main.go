@@ -11,13 +11,14 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/fdbelect-fdb/internal/spec"
 	"github.com/fdbelection/fdbelection/cmd/fdbelect-fdb/internal/store"
 	"github.com/fdbelection/fdbelection/cmd/internal/cli"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
 func main() { os.Exit(cli.Main(foundationDB)) }
 
 // foundationDB is what follows fdb: in --store.
-var foundationDB = cli.Store{
+var foundationDB = session.Store{
 	Scheme: "fdb",
 	Open: func(ctx context.Context, rest string, timeout time.Duration) (kv.Database, io.Closer, error) {
 		db, err := store.Open(ctx, rest, timeout)

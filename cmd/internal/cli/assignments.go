@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
 	"github.com/fdbelection/fdbelection/election"
 )
 
@@ -26,16 +28,16 @@ func setRecipe(c *fdbelection.Config) {
 
 // settingNames lists the names that "config set" knows.
 func settingNames() string {
-	names := make([]string, len(settings))
-	for i, s := range settings {
-		names[i] = s.name
+	names := make([]string, len(records.Settings))
+	for i, s := range records.Settings {
+		names[i] = s.Name
 	}
 	return strings.Join(names, ", ")
 }
 
 // assignment is one KEY=VALUE of "config set".
 type assignment struct {
-	setting *setting
+	setting *records.Setting
 	value   string
 }
 
@@ -43,7 +45,7 @@ type assignment struct {
 // with them. The values are judged as well.
 func parseAssignments(args []string, mayBeNone bool) ([]assignment, error) {
 	if len(args) == 0 && !mayBeNone {
-		return nil, usage(fmt.Errorf("nothing is to be set: give KEY=VALUE, where KEY is one of %s", settingNames()))
+		return nil, exit.Usage(fmt.Errorf("nothing is to be set: give KEY=VALUE, where KEY is one of %s", settingNames()))
 	}
 	var parsed []assignment
 	var faults []error
@@ -59,24 +61,24 @@ func parseAssignments(args []string, mayBeNone bool) ([]assignment, error) {
 		case s == nil:
 			faults = append(faults, fmt.Errorf("there is no setting %s; use one of %s", election.SafeText(name), settingNames()))
 			continue
-		case seen[s.name]:
-			faults = append(faults, fmt.Errorf("%s is set twice", s.name))
+		case seen[s.Name]:
+			faults = append(faults, fmt.Errorf("%s is set twice", s.Name))
 		}
-		seen[s.name] = true
-		if err := s.set(&scratch, value); err != nil {
-			faults = append(faults, fmt.Errorf("%s cannot be %s: %w", s.name, election.SafeText(value), err))
+		seen[s.Name] = true
+		if err := s.Set(&scratch, value); err != nil {
+			faults = append(faults, fmt.Errorf("%s cannot be %s: %w", s.Name, election.SafeText(value), err))
 		}
 		parsed = append(parsed, assignment{s, value})
 	}
 	if faults != nil {
-		return nil, usage(errors.Join(faults...))
+		return nil, exit.Usage(errors.Join(faults...))
 	}
 	return parsed, nil
 }
 
 func setAll(config *fdbelection.Config, assignments []assignment) error {
 	for _, one := range assignments {
-		if err := one.setting.set(config, one.value); err != nil {
+		if err := one.setting.Set(config, one.value); err != nil {
 			return err
 		}
 	}
@@ -85,14 +87,14 @@ func setAll(config *fdbelection.Config, assignments []assignment) error {
 
 // settingOf finds a setting by its name; dashes do for underscores, as in the
 // flags of "init".
-func settingOf(name string) *setting {
+func settingOf(name string) *records.Setting {
 	name = strings.ReplaceAll(name, "-", "_")
 	if name == "grace" {
 		name = "preemption_grace"
 	}
-	for i := range settings {
-		if settings[i].name == name {
-			return &settings[i]
+	for i := range records.Settings {
+		if records.Settings[i].Name == name {
+			return &records.Settings[i]
 		}
 	}
 	return nil
@@ -106,8 +108,8 @@ func bySettings(err error) error {
 	}
 	renamed := &fdbelection.InvalidConfigError{}
 	for _, fault := range invalid.Faults {
-		if s := settingOfField(fault.Field); s != nil {
-			fault.Field = s.name
+		if s := records.SettingOfField(fault.Field); s != nil {
+			fault.Field = s.Name
 		}
 		renamed.Faults = append(renamed.Faults, fault)
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
@@ -37,7 +39,7 @@ func troupe(t *testing.T, clocks map[string]clockAsItIs, dead ...string) kv.Data
 			continue
 		}
 		go func() {
-			for clock.Sleep(t.Context(), Virtual{}, 5*time.Second) == nil { // a third of the candidate timeout
+			for clock.Sleep(t.Context(), clitest.Virtual{}, 5*time.Second) == nil { // a third of the candidate timeout
 				_ = db.Transact(t.Context(), func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, me, stands(time.Now())) })
 			}
 		}()
@@ -64,10 +66,10 @@ func TestClocksDoNotDecideWhoIsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clocks, dead := wrongClocks()
 		db := troupe(t, clocks, dead...)
-		require.NoError(t, clock.Sleep(t.Context(), Virtual{}, time.Hour+time.Second))
+		require.NoError(t, clock.Sleep(t.Context(), clitest.Virtual{}, time.Hour+time.Second))
 
 		d, code := examined(t, db)
-		require.Equal(t, exitFailure, code, "the leadership is vacant")
+		require.Equal(t, exit.CodeFailure, code, "the leadership is vacant")
 		require.Regexp(t, `^warn 2 candidates sent no heartbeat for 7\.5s: (late|future)#.*, (late|future)#[0-9a-f]+$`, strings.Join(d.of("candidates"), "\n"))
 		all := strings.Join(d.of("clock"), "\n")
 		require.Regexp(t, "warn 4 clocks differ from the one here: ", all)
@@ -84,7 +86,7 @@ func TestClocksDoNotDecideWhoIsAlive(t *testing.T) {
 		}
 
 		begin := time.Now()
-		stdout, _, err := execOn(t.Context(), Virtual{}, db, "candidates", "-o", "json")
+		stdout, _, err := execOn(t.Context(), clitest.Virtual{}, db, "candidates", "-o", "json")
 		require.NoError(t, err)
 		require.Equal(t, 7500*time.Millisecond, time.Since(begin), "half of the candidate timeout")
 		var list []struct {
@@ -97,7 +99,7 @@ func TestClocksDoNotDecideWhoIsAlive(t *testing.T) {
 			require.NotNil(t, c.Silent, c.ID)
 			require.Equal(t, c.ID == "late" || c.ID == "future", *c.Silent, c.ID)
 		}
-		stdout, _, err = execOn(t.Context(), Virtual{}, db, "candidates")
+		stdout, _, err = execOn(t.Context(), clitest.Virtual{}, db, "candidates")
 		require.NoError(t, err)
 		require.Regexp(t, `behind#.* now, its clock is 1h0m0s behind\n`, stdout)
 		require.Regexp(t, `ahead#.* now, its clock is 1h0m0s ahead\n`, stdout)
@@ -105,7 +107,7 @@ func TestClocksDoNotDecideWhoIsAlive(t *testing.T) {
 		require.Regexp(t, `future#.* in 998h\S+, silent\n`, stdout)
 
 		begin = time.Now()
-		stdout, _, err = execOn(t.Context(), Virtual{}, db, "candidates", "--quick", "-o", "json")
+		stdout, _, err = execOn(t.Context(), clitest.Virtual{}, db, "candidates", "--quick", "-o", "json")
 		require.NoError(t, err)
 		require.Zero(t, time.Since(begin))
 		require.NoError(t, json.Unmarshal([]byte(stdout), &list))
@@ -114,13 +116,13 @@ func TestClocksDoNotDecideWhoIsAlive(t *testing.T) {
 		}
 
 		for _, id := range []string{"right", "behind", "ahead", "stopped"} {
-			_, stderr, err := execOn(t.Context(), Virtual{}, db, "unregister", id)
-			require.Equal(t, exitFailure, ExitCode(err), id)
+			_, stderr, err := execOn(t.Context(), clitest.Virtual{}, db, "unregister", id)
+			require.Equal(t, exit.CodeFailure, exit.Code(err), id)
 			require.Contains(t, stderr, "is alive: its record changed while it was watched")
 		}
 		for _, id := range dead {
 			begin = time.Now()
-			stdout, _, err := execOn(t.Context(), Virtual{}, db, "unregister", id)
+			stdout, _, err := execOn(t.Context(), clitest.Virtual{}, db, "unregister", id)
 			require.NoError(t, err)
 			require.Contains(t, stdout, "removed "+id)
 			require.Equal(t, 15*time.Second, time.Since(begin), "a whole candidate timeout")
@@ -140,16 +142,16 @@ func TestClocksDoNotDecideWhoMayLead(t *testing.T) {
 			_, err := e.TryClaimLeadership(tr, right.Identity, time.Now(), election.WithObservation(election.Observation{}, time.Now()))
 			return err
 		}))
-		require.NoError(t, clock.Sleep(t.Context(), Virtual{}, time.Hour))
+		require.NoError(t, clock.Sleep(t.Context(), clitest.Virtual{}, time.Hour))
 		for id := range clocks {
-			_, stderr, err := execOn(t.Context(), Virtual{}, db, "transfer", "--to", id, "--timeout", "1s")
+			_, stderr, err := execOn(t.Context(), clitest.Virtual{}, db, "transfer", "--to", id, "--timeout", "1s")
 			switch id {
 			case "right":
 			case "late", "future":
-				require.Equal(t, exitFailure, ExitCode(err), stderr)
+				require.Equal(t, exit.CodeFailure, exit.Code(err), stderr)
 				require.Contains(t, stderr, "looks dead: it sent no heartbeat for 7.5s")
 			default:
-				require.Equal(t, exitTimedOut, ExitCode(err), "it is asked, and there is no leader to obey: %s", stderr)
+				require.Equal(t, exit.CodeTimedOut, exit.Code(err), "it is asked, and there is no leader to obey: %s", stderr)
 			}
 		}
 	})
@@ -159,15 +161,15 @@ func TestClocksDoNotDecideWhoMayLead(t *testing.T) {
 func TestSlowStoresJudgeNoSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clocks, dead := wrongClocks()
-		db := slow{troupe(t, clocks, dead...), 600 * time.Millisecond}
-		require.NoError(t, clock.Sleep(t.Context(), Virtual{}, time.Hour))
-		stdout, stderr, err := execOn(t.Context(), Virtual{}, db, "candidates")
+		db := clitest.Slow(troupe(t, clocks, dead...), 600*time.Millisecond)
+		require.NoError(t, clock.Sleep(t.Context(), clitest.Virtual{}, time.Hour))
+		stdout, stderr, err := execOn(t.Context(), clitest.Virtual{}, db, "candidates")
 		require.NoError(t, err)
 		require.Contains(t, stderr, "is slow: a read took 600ms; no candidate is judged silent")
 		require.NotContains(t, stdout, ", silent")
 		for _, args := range [][]string{{"unregister", "late"}, {"evict"}} {
-			_, stderr, err := execOn(t.Context(), Virtual{}, db, args...)
-			require.Equal(t, exitFailure, ExitCode(err))
+			_, stderr, err := execOn(t.Context(), clitest.Virtual{}, db, args...)
+			require.Equal(t, exit.CodeFailure, exit.Code(err))
 			require.Contains(t, stderr, "is slow: a read took 600ms")
 			require.Contains(t, stderr, "nothing was changed")
 		}
@@ -181,7 +183,7 @@ func TestClockThatIsAlmostRight(t *testing.T) {
 			"near": func(now time.Time) time.Time { return now.Add(900 * time.Millisecond) },
 			"far":  func(now time.Time) time.Time { return now.Add(1100 * time.Millisecond) },
 		})
-		stdout, _, err := execOn(t.Context(), Virtual{}, db, "candidates", "--quick")
+		stdout, _, err := execOn(t.Context(), clitest.Virtual{}, db, "candidates", "--quick")
 		require.NoError(t, err)
 		require.Regexp(t, `near#.* 0s ago\n`, stdout)
 		require.Regexp(t, `far#.* in 1\.1s by its clock\n`, stdout)

@@ -7,12 +7,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
+	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
 func (a *app) cancelCommand() *cobra.Command {
-	var r reading
+	var r session.Report
 	cmd := &cobra.Command{
 		Use:   "cancel --store STORE [flags]",
 		Short: "Remove whatever is asked of the leader",
@@ -24,10 +27,10 @@ A challenger that runs challenges again with its next heartbeat. To keep a leade
 seat, use "config set preemption=false". What the leader has begun to obey it may finish.`,
 		Example: `  fdbelect cancel --store file:/tmp/demo.db
   fdbelect cancel --store file:/tmp/demo.db --election jobs`,
-		Args: noArgs,
+		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.cancel(cmd.Context(), &r) },
 	}
-	r.addFlags(cmd)
+	r.AddFlags(cmd)
 	return cmd
 }
 
@@ -41,14 +44,14 @@ func (q *standing) nothing() bool { return q.unreadable == nil && q.intent.Kind 
 
 // cancelled is what "cancel" has removed.
 type cancelled struct {
-	Changed    bool            `json:"changed"`
-	Removed    *intentStatus   `json:"removed"` // nil: nothing, or one that cannot be read
-	Unreadable []damagedRecord `json:"unreadable"`
+	Changed    bool              `json:"changed"`
+	Removed    *intentStatus     `json:"removed"` // nil: nothing, or one that cannot be read
+	Unreadable []records.Damaged `json:"unreadable"`
 }
 
-func (a *app) cancel(ctx context.Context, r *reading) error {
+func (a *app) cancel(ctx context.Context, r *session.Report) error {
 	var removed standing // by some run: one that follows on a lost answer finds its work done
-	_, err := change(ctx, a.program, &r.access, func(e *election.LeaderElection, tr kv.Transaction) (none struct{}, err error) {
+	_, err := session.TransactOnce(ctx, a.Program, &r.Access, func(e *election.LeaderElection, tr kv.Transaction) (none struct{}, err error) {
 		now, err := readAsked(e, tr)
 		if err != nil {
 			return none, err
@@ -64,14 +67,14 @@ func (a *app) cancel(ctx context.Context, r *reading) error {
 	case err != nil:
 		return err
 	case removed.unreadable != nil:
-		text = safeLines("removed an intent that could not be read: " + removed.unreadable.Error())
+		text = terminal.SafeLines("removed an intent that could not be read: " + removed.unreadable.Error())
 	case removed.intent.Kind == election.NoRequest:
 		text = "nothing is asked of the leader; nothing was changed"
 	case removed.intent.Kind == election.PreemptionRequest:
 		text += "; a challenger that runs challenges again with its next heartbeat"
 	}
-	done := cancelled{Changed: !removed.nothing(), Removed: intentOf(removed.intent), Unreadable: damagedRecords(removed.unreadable)}
-	return a.showLines(r.output, done, text)
+	done := cancelled{Changed: !removed.nothing(), Removed: intentOf(removed.intent), Unreadable: records.DamagedIn(removed.unreadable)}
+	return a.ShowLines(r.Output, done, text)
 }
 
 // readAsked reads what is asked of the leader, whatever is wrong with the other

@@ -8,11 +8,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
+	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
 )
 
 func (a *app) candidatesCommand() *cobra.Command {
-	var r reading
+	var r session.Report
 	var quick bool
 	cmd := &cobra.Command{
 		Use:   "candidates --store STORE [flags]",
@@ -31,42 +35,42 @@ A candidate that died without leaving stays listed until a leader evicts it. If 
 cannot be read, candidates lists the others, names it and ends with 1.`,
 		Example: `  fdbelect candidates --store file:/tmp/demo.db
   fdbelect candidates --store file:/tmp/demo.db --quick --output json`,
-		Args: noArgs,
+		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.candidates(cmd.Context(), &r, quick)
 		},
 	}
-	r.addFlags(cmd)
+	r.AddFlags(cmd)
 	cmd.Flags().BoolVar(&quick, "quick", false, "read once, and mark no candidate as silent")
 	return cmd
 }
 
 // roll is what one transaction saw of the candidates, and what listen found out of them.
 type roll struct {
-	listing
+	records.Listing
 	at      time.Time // of the look, by the wall clock here
-	heard   beats
+	heard   records.Heartbeats
 	judged  bool // a candidate that looks dead and was not heard is silent
 	slow    bool // so that nothing is judged
 	slowest time.Duration
 }
 
-func (a *app) candidates(ctx context.Context, r *reading, quick bool) error {
-	s, err := a.enter(ctx, &r.access, true)
+func (a *app) candidates(ctx context.Context, r *session.Report, quick bool) error {
+	s, err := a.OpenElection(ctx, &r.Access, true)
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.End()
 	seen, err := listen(ctx, s, quick, "")
 	if err != nil {
 		return err
 	}
 	if seen.slow {
-		fmt.Fprintf(a.stderr, "fdbelect: store %s is slow: a read took %s; no candidate is judged silent\n", r.safe(), ago(seen.slowest))
+		fmt.Fprintf(a.Stderr, "fdbelect: store %s is slow: a read took %s; no candidate is judged silent\n", r.SafeSpec(), output.Age(seen.slowest))
 	}
 	list := seen.list()
-	err = a.show(r.output, list, func() table { return seen.table(list) })
-	return errors.Join(err, r.explain(errors.Join(seen.unseated, seen.unreadable)))
+	err = a.Show(r.Output, list, func() output.Table { return seen.table(list) })
+	return errors.Join(err, r.Explain(errors.Join(seen.LeaderUnreadable, seen.Unreadable)))
 }
 
 // candidateStatus is one candidate for scripts.
@@ -80,29 +84,29 @@ type candidateStatus struct {
 	Heartbeats    uint64    `json:"heartbeats"`
 	LastHeartbeat time.Time `json:"last_heartbeat"`
 	// Age of the last heartbeat compares the candidate's clock with the one here.
-	Age duration `json:"age_seconds"`
+	Age output.Duration `json:"age_seconds"`
 	// Silent: it looks dead by the clocks, and was not seen to write while the command
 	// waited for that. Nil: it looks dead by the clocks, and the command did not wait.
 	Silent *bool `json:"silent"`
 	// ClockAhead is there if the candidate was seen to write.
-	ClockAhead *duration         `json:"clock_ahead_seconds"`
+	ClockAhead *output.Duration  `json:"clock_ahead_seconds"`
 	Tags       map[string]string `json:"tags"`
 }
 
 func (s *roll) list() []candidateStatus {
-	list := make([]candidateStatus, len(s.candidates))
-	for i, c := range s.candidates {
+	list := make([]candidateStatus, len(s.Candidates))
+	for i, c := range s.Candidates {
 		tags := c.Metadata
 		if tags == nil {
 			tags = map[string]string{}
 		}
 		list[i] = candidateStatus{
 			Rank: i + 1, ID: c.ID, Incarnation: c.Incarnation.String(), Role: c.Role.String(), Priority: c.Priority,
-			Leads: s.leader.HeldBy(c.Identity), Heartbeats: c.Heartbeats, LastHeartbeat: c.LastHeartbeat.UTC(),
-			Age: duration(s.at.Sub(c.LastHeartbeat)), Silent: s.silent(&c), Tags: tags,
+			Leads: s.Leader.HeldBy(c.Identity), Heartbeats: c.Heartbeats, LastHeartbeat: c.LastHeartbeat.UTC(),
+			Age: output.Duration(s.at.Sub(c.LastHeartbeat)), Silent: s.silent(&c), Tags: tags,
 		}
-		if ahead, heard := s.heard.ahead[c.Identity]; heard {
-			list[i].ClockAhead = (*duration)(&ahead)
+		if ahead, heard := s.heard.Ahead[c.Identity]; heard {
+			list[i].ClockAhead = (*output.Duration)(&ahead)
 		}
 	}
 	return list
@@ -110,21 +114,21 @@ func (s *roll) list() []candidateStatus {
 
 // silent returns whether a candidate is silent, nil if that was not judged.
 func (s *roll) silent(c *election.Candidate) *bool {
-	dead := looksDead(c, &s.config, s.at) && !s.heard.moved(c.Identity)
+	dead := records.LooksDead(c, &s.Config, s.at) && !s.heard.Seen(c.Identity)
 	if dead && !s.judged {
 		return nil
 	}
 	return &dead
 }
 
-func (s *roll) table(list []candidateStatus) table {
-	t := table{header: []string{"RANK", "CANDIDATE", "ROLE", "PRIORITY", "HEARTBEATS", "LAST", "TAGS"}}
-	t.style = func(p palette, i int) func(string) string {
+func (s *roll) table(list []candidateStatus) output.Table {
+	t := output.Table{Header: []string{"RANK", "CANDIDATE", "ROLE", "PRIORITY", "HEARTBEATS", "LAST", "TAGS"}}
+	t.Style = func(p terminal.Palette, i int) func(string) string {
 		switch {
 		case list[i].Leads:
-			return p.good
+			return p.Good
 		case list[i].Silent != nil && *list[i].Silent:
-			return p.dim
+			return p.Dim
 		}
 		return nil
 	}
@@ -133,9 +137,9 @@ func (s *roll) table(list []candidateStatus) table {
 		if c.Leads {
 			role = "leader"
 		}
-		t.rows = append(t.rows, []string{
-			fmt.Sprint(c.Rank), s.candidates[i].Identity.String(), role, fmt.Sprint(c.Priority),
-			fmt.Sprint(c.Heartbeats), s.lastText(&c), tagsText(c.Tags),
+		t.Rows = append(t.Rows, []string{
+			fmt.Sprint(c.Rank), s.Candidates[i].Identity.String(), role, fmt.Sprint(c.Priority),
+			fmt.Sprint(c.Heartbeats), s.lastText(&c), output.Metadata(c.Tags),
 		})
 	}
 	return t
@@ -144,22 +148,17 @@ func (s *roll) table(list []candidateStatus) table {
 // lastText says when a candidate wrote last, and what the clocks leave open.
 func (s *roll) lastText(c *candidateStatus) string {
 	age := time.Duration(c.Age)
-	text := ago(max(age, 0)) + " ago"
-	if age < -clockTolerance(&s.config) {
-		text = "in " + ago(-age)
+	text := output.Age(max(age, 0)) + " ago"
+	if age < -records.ClockTolerance(&s.Config) {
+		text = "in " + output.Age(-age)
 	}
 	switch {
 	case c.Silent == nil:
 		return text + " by its clock"
 	case *c.Silent:
 		return text + ", silent"
-	case c.ClockAhead != nil && time.Duration(*c.ClockAhead).Abs() > clockTolerance(&s.config):
-		return "now, its clock is " + offBy(time.Duration(*c.ClockAhead))
+	case c.ClockAhead != nil && time.Duration(*c.ClockAhead).Abs() > records.ClockTolerance(&s.Config):
+		return "now, its clock is " + output.OffBy(time.Duration(*c.ClockAhead))
 	}
 	return text
-}
-
-// offBy says how far a clock is ahead of the one here, or behind it.
-func offBy(ahead time.Duration) string {
-	return ago(ahead.Abs()) + either(ahead > 0, " ahead", " behind")
 }

@@ -8,6 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 )
 
 // Every subcommand has a description and is in the table of docs/command.md, and so is
@@ -37,11 +40,13 @@ func TestDocumentsListTheSubcommands(t *testing.T) {
 			walk(sub)
 		}
 	}
-	walk((&app{program: &program{}}).rootCommand())
+	walk((&app{Program: &session.Program{}}).rootCommand())
 	for code, means := range map[int]string{
-		exitDone: "done", exitFailure: "failure", exitUsage: "wrong usage", exitNotLeader: "not the leader",
-		exitUnreachable: "the store cannot be reached", exitTimedOut: "timed out", exitDuplicate: "`run`: another process is active under the same id",
-		exitInterrupted: "a second interrupt", 128 + 9: "`run`: its command had to be killed",
+		exit.CodeDone: "done", exit.CodeFailure: "failure", exit.CodeUsage: "wrong usage", exit.CodeNotLeader: "not the leader",
+		exit.CodeUnreachable: "the store cannot be reached", exit.CodeTimedOut: "timed out", exit.CodeDuplicateID: "`run`: another process is active under the same id",
+		exit.CodeInterrupted: "a second interrupt", 128 + 9: "`run`: its command had to be killed",
 	} {
 		require.Contains(t, codes, fmt.Sprintf("\n| %d | %s", code, means))
-		require.Contains(t, (&app{program: &program{}}).rootCommand().Long, fmt.Sprint(code))
+		require.Contains(t, (&app{Program: &session.Program{}}).rootCommand().Long, fmt.Sprint(code))
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
@@ -35,13 +36,13 @@ store can be read within a second.
 			root := cmd.Root()
 			switch args[0] {
 			case "zsh":
-				return root.GenZshCompletion(a.stdout)
+				return root.GenZshCompletion(a.Stdout)
 			case "fish":
-				return root.GenFishCompletion(a.stdout, true)
+				return root.GenFishCompletion(a.Stdout, true)
 			case "powershell":
-				return root.GenPowerShellCompletionWithDesc(a.stdout)
+				return root.GenPowerShellCompletionWithDesc(a.Stdout)
 			default:
-				return root.GenBashCompletionV2(a.stdout, true)
+				return root.GenBashCompletionV2(a.Stdout, true)
 			}
 		},
 	}
@@ -73,7 +74,7 @@ func (a *app) completeStores(_ *cobra.Command, _ []string, word string) ([]cobra
 	scheme, rest, found := strings.Cut(word, ":")
 	if !found {
 		var all []cobra.Completion
-		for _, s := range a.schemes() {
+		for _, s := range a.Schemes() {
 			all = append(all, s+":")
 		}
 		return all, noSpace
@@ -107,7 +108,7 @@ func (a *app) completeElections(cmd *cobra.Command, _ []string, _ string) ([]cob
 
 // completeCandidates offers the ids of the candidates.
 func (a *app) completeCandidates(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	ids, err := lookUp(a, cmd, func(_ *place, e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
+	ids, err := lookUp(a, cmd, func(_ *session.Place, e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
 		candidates, err := e.ListCandidates(tr)
 		ids := make([]string, len(candidates))
 		for i, c := range candidates {
@@ -129,12 +130,12 @@ func (a *app) completeCandidates(cmd *cobra.Command, _ []string, _ string) ([]co
 const completionTime = time.Second
 
 // lookUp reads the store that a half-typed command names.
-func lookUp(a *app, cmd *cobra.Command, fn func(p *place, e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error)) ([]string, error) {
-	if err := readEnvironment(cmd.Flags()); err != nil {
+func lookUp(a *app, cmd *cobra.Command, fn func(p *session.Place, e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error)) ([]string, error) {
+	if err := session.ReadEnvironment(cmd.Flags()); err != nil {
 		return nil, err
 	}
-	x := access{place: place{flags: cmd.Flags()}, timeout: completionTime}
-	for flag, value := range map[string]*string{"store": &x.spec, "election": &x.name, "root": &x.root} {
+	x := session.Access{Place: session.Place{Flags: cmd.Flags()}, Timeout: completionTime}
+	for flag, value := range map[string]*string{"store": &x.Spec, "election": &x.Name, "root": &x.Root} {
 		if f := cmd.Flags().Lookup(flag); f != nil {
 			*value = f.Value.String()
 		}
@@ -143,10 +144,10 @@ func lookUp(a *app, cmd *cobra.Command, fn func(p *place, e *election.LeaderElec
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	ctx, cancel := clock.WithTimeout(ctx, a.clock, completionTime) // opening the store counts
+	ctx, cancel := clock.WithTimeout(ctx, a.Clock, completionTime) // opening the store counts
 	defer cancel()
-	return read(ctx, a.program, &x, func(e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
-		return fn(&x.place, e, tr)
+	return session.ReadOnce(ctx, a.Program, &x, func(e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
+		return fn(&x.Place, e, tr)
 	})
 }
 
@@ -164,8 +165,8 @@ func printable(names []string) []cobra.Completion {
 
 // electionNames reads the first names below the root: more than a reader would
 // read.
-func electionNames(p *place, _ *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
-	space, err := p.space()
+func electionNames(p *session.Place, _ *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
+	space, err := p.Space()
 	if err != nil {
 		return nil, err
 	}

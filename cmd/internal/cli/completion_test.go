@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
@@ -29,7 +31,7 @@ func testCompletionOfNames(t *testing.T) {
 				return err
 			}
 			me := election.Registration{Identity: election.Identity{ID: "of-" + strings.TrimSuffix(name, "\n\x1b[2Jrm"), Incarnation: uuid.New()}}
-			return e.RegisterCandidate(tr, me, Virtual{}.Wall())
+			return e.RegisterCandidate(tr, me, clitest.Virtual{}.Wall())
 		}))
 		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
 			key := e.Subspace().Sub("candidates")
@@ -41,9 +43,9 @@ func testCompletionOfNames(t *testing.T) {
 		}))
 	}
 	complete := func(args ...string) []string {
-		a := &app{program: &program{stdout: &strings.Builder{}, stderr: &strings.Builder{}, clock: Virtual{}, stores: []Store{storeOf(db)}}}
+		a := &app{Program: &session.Program{Stdout: &strings.Builder{}, Stderr: &strings.Builder{}, Clock: clitest.Virtual{}, Stores: []session.Store{clitest.StoreOf(db)}}}
 		require.NoError(t, a.exec(t.Context(), append([]string{"__complete"}, args...)))
-		lines := strings.Split(strings.TrimSpace(a.stdout.(*strings.Builder).String()), "\n")
+		lines := strings.Split(strings.TrimSpace(a.Stdout.(*strings.Builder).String()), "\n")
 		return lines[:len(lines)-1] // the last one is a directive
 	}
 	require.Equal(t, []string{"file:", "mem:", "test:"}, complete("status", "--store", ""))

@@ -10,6 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 )
@@ -26,7 +30,7 @@ the next claim or renewal; nobody has to be restarted.`,
   fdbelect config enable --store file:/tmp/demo.db`,
 		Args: knownCommand,
 		RunE: func(*cobra.Command, []string) error {
-			return usage(errors.New("say what to do: get, set, enable or disable"))
+			return exit.Usage(errors.New("say what to do: get, set, enable or disable"))
 		},
 	}
 	cmd.AddCommand(a.configGetCommand(), a.configSetCommand(), a.configEnableCommand(), a.configDisableCommand())
@@ -34,7 +38,7 @@ the next claim or renewal; nobody has to be restarted.`,
 }
 
 func (a *app) configGetCommand() *cobra.Command {
-	var r reading
+	var r session.Report
 	cmd := &cobra.Command{
 		Use:   "get --store STORE [flags]",
 		Short: "Show the config",
@@ -43,30 +47,30 @@ which grows with each change. A margin of "default" is a tenth of the lease; JSO
 YAML show how long that is.`,
 		Example: `  fdbelect config get --store file:/tmp/demo.db
   fdbelect config get --store file:/tmp/demo.db --output json`,
-		Args: noArgs,
+		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := read(cmd.Context(), a.program, &r.access, func(e *election.LeaderElection, tr kv.ReadTransaction) (fdbelection.Config, error) {
+			config, err := session.ReadOnce(cmd.Context(), a.Program, &r.Access, func(e *election.LeaderElection, tr kv.ReadTransaction) (fdbelection.Config, error) {
 				return e.ReadConfig(tr)
 			})
 			if err != nil {
 				return err
 			}
-			return a.show(r.output, configOf(config), func() table {
-				t := table{rows: [][]string{{"revision", fmt.Sprint(config.Revision)}}}
-				for _, s := range settings {
-					t.rows = append(t.rows, []string{s.name, s.get(config)})
+			return a.Show(r.Output, configOf(config), func() output.Table {
+				t := output.Table{Rows: [][]string{{"revision", fmt.Sprint(config.Revision)}}}
+				for _, s := range records.Settings {
+					t.Rows = append(t.Rows, []string{s.Name, s.Get(config)})
 				}
 				return t
 			})
 		},
 	}
-	r.addFlags(cmd)
+	r.AddFlags(cmd)
 	return cmd
 }
 
 // configChange is one intended change of the config.
 type configChange struct {
-	reading
+	session.Report
 	revision uint64
 	dryRun   bool
 	whole    bool // a config that is damaged may be replaced
@@ -74,7 +78,7 @@ type configChange struct {
 }
 
 func (c *configChange) addFlags(cmd *cobra.Command) {
-	c.reading.addFlags(cmd)
+	c.Report.AddFlags(cmd)
 	cmd.Flags().Uint64Var(&c.revision, "revision", 0, "change only this revision of the config, as \"config get\" showed it")
 	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "show what would change, and write nothing")
 }
@@ -134,36 +138,36 @@ election enabled, unless you name other values. Check each setting.`,
 // changeConfig makes a change, and shows what it changed.
 func (a *app) changeConfig(ctx context.Context, c *configChange, conditional bool) error {
 	if conditional && c.revision == 0 {
-		return usage(errors.New("--revision is 0; revisions begin with 1, and \"config get\" shows the one that stands"))
+		return exit.Usage(errors.New("--revision is 0; revisions begin with 1, and \"config get\" shows the one that stands"))
 	}
-	nonce, err := a.newNonce()
+	nonce, err := a.NewNonce()
 	if err != nil {
 		return err
 	}
-	s, err := a.enter(ctx, &c.access, true)
+	s, err := a.OpenElection(ctx, &c.Access, true)
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.End()
 	var done changedConfig
-	_, err = act(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
-		done, err = c.once(s.election, tr, nonce, done)
+	_, err = session.Transact(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
+		done, err = c.once(s.Election, tr, nonce, done)
 		return none, err
 	})
 	if err != nil {
 		return err
 	}
-	return a.show(c.output, done, done.table)
+	return a.Show(c.Output, done, done.table)
 }
 
 // changedConfig is what became of a change, for scripts.
 type changedConfig struct {
-	Changed  bool         `json:"changed"`
-	DryRun   bool         `json:"dry_run"`
-	Revision uint64       `json:"revision"` // that stands now
-	Changes  []difference `json:"changes"`
+	Changed  bool                 `json:"changed"`
+	DryRun   bool                 `json:"dry_run"`
+	Revision uint64               `json:"revision"` // that stands now
+	Changes  []records.Difference `json:"changes"`
 	// Replaced says why the config could not be read; nil if it could.
-	Replaced *damagedRecord `json:"replaced"`
+	Replaced *records.Damaged `json:"replaced"`
 }
 
 // once makes the change in one run of the transaction. An earlier run that was
@@ -188,7 +192,7 @@ func (c *configChange) once(e *election.LeaderElection, tr kv.Transaction, nonce
 	if err := validated(after); err != nil {
 		return earlier, err
 	}
-	done := changedConfig{DryRun: c.dryRun, Revision: before.Revision, Changes: differences(before, after)}
+	done := changedConfig{DryRun: c.dryRun, Revision: before.Revision, Changes: records.Differences(before, after)}
 	if after.SameSettings(before) || c.dryRun {
 		return done, nil
 	}
@@ -204,16 +208,16 @@ func (c *configChange) replace(e *election.LeaderElection, tr kv.Transaction, no
 	if err := c.apply(&config); err != nil {
 		return changedConfig{}, err
 	}
-	config = defaultsFor(config.LeaseDuration) // heartbeat and timeout follow from a lease that is named
+	config = records.DefaultConfig(config.LeaseDuration) // heartbeat and timeout follow from a lease that is named
 	if err := c.apply(&config); err != nil {
 		return changedConfig{}, err
 	}
 	if err := validated(config); err != nil {
 		return changedConfig{}, err
 	}
-	done := changedConfig{DryRun: c.dryRun, Replaced: &damagedRecords(why)[0]}
-	for _, s := range settings {
-		done.Changes = append(done.Changes, difference{s.name, "unreadable", s.get(config)})
+	done := changedConfig{DryRun: c.dryRun, Replaced: &records.DamagedIn(why)[0]}
+	for _, s := range records.Settings {
+		done.Changes = append(done.Changes, records.Difference{Setting: s.Name, From: "unreadable", To: s.Get(config)})
 	}
 	if c.dryRun {
 		return done, nil
@@ -226,28 +230,28 @@ func (c *configChange) replace(e *election.LeaderElection, tr kv.Transaction, no
 
 // replaceable reports a config that no program can read.
 func replaceable(err error) bool {
-	invalid := invalidRecords(err)
+	invalid := records.InvalidIn(err)
 	return len(invalid) > 0 && !invalid[0].Newer
 }
 
 func validated(c fdbelection.Config) error {
 	if err := c.Validate(); err != nil {
-		return usage(fmt.Errorf("%w; nothing was changed, set what belongs together in one command", bySettings(err)))
+		return exit.Usage(fmt.Errorf("%w; nothing was changed, set what belongs together in one command", bySettings(err)))
 	}
 	return nil
 }
 
-func (d changedConfig) table() table {
-	var t table
+func (d changedConfig) table() output.Table {
+	var t output.Table
 	if d.Replaced != nil {
-		t.rows = append(
-			t.rows,
+		t.Rows = append(
+			t.Rows,
 			[]string{fmt.Sprintf("config at key %s: %s", d.Replaced.Key, d.Replaced.Problem)},
-			[]string{either(d.DryRun, "the config cannot be read, and would be replaced as a whole:", "the config could not be read, and was replaced as a whole: check each setting")},
+			[]string{output.Either(d.DryRun, "the config cannot be read, and would be replaced as a whole:", "the config could not be read, and was replaced as a whole: check each setting")},
 		)
 	}
 	for _, change := range d.Changes {
-		t.rows = append(t.rows, []string{change.Setting, change.From + " -> " + change.To})
+		t.Rows = append(t.Rows, []string{change.Setting, change.From + " -> " + change.To})
 	}
 	var outcome string
 	switch {
@@ -260,7 +264,7 @@ func (d changedConfig) table() table {
 	default:
 		outcome = fmt.Sprintf("revision %d stands now, and applies from the next claim or renewal", d.Revision)
 	}
-	t.rows = append(t.rows, []string{outcome})
+	t.Rows = append(t.Rows, []string{outcome})
 	return t
 }
 
@@ -271,7 +275,7 @@ func (a *app) configEnableCommand() *cobra.Command {
 		Short:   "Let the candidates claim and renew again",
 		Long:    `enable lets the candidates claim the seat and renew it. It does nothing where they may already.`,
 		Example: `  fdbelect config enable --store file:/tmp/demo.db`,
-		Args:    noArgs,
+		Args:    session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.changeConfig(cmd.Context(), &c, cmd.Flags().Changed("revision"))
 		},
@@ -297,19 +301,19 @@ within --timeout. The seat of a leader that has died stays on record: see "resig
 --force".`),
 		Example: `  fdbelect config disable --store file:/tmp/demo.db
   fdbelect config disable --store file:/tmp/demo.db --wait --timeout 1m`,
-		Args: noArgs,
+		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if wait && c.dryRun {
-				return usage(errors.New("--wait and --dry-run exclude each other"))
+				return exit.Usage(errors.New("--wait and --dry-run exclude each other"))
 			}
-			limit := c.timeout
+			limit := c.Timeout
 			if wait && limit > 0 {
-				c.timeout = max(limit, storeTimeout) // the store has its time, however short the wait
+				c.Timeout = max(limit, session.DefaultTimeout) // the store has its time, however short the wait
 			}
 			if err := a.changeConfig(cmd.Context(), &c, cmd.Flags().Changed("revision")); err != nil || !wait {
 				return err
 			}
-			return a.awaitVacancy(cmd.Context(), &c.access, limit)
+			return a.awaitVacancy(cmd.Context(), &c.Access, limit)
 		},
 	}
 	c.addFlags(cmd)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
@@ -19,7 +20,7 @@ func TestDisableOnASlowStore(t *testing.T) {
 		db := memkv.New(memkv.Options{})
 		e := election.New(subspace.New("fdbelection", "default"))
 		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error { _, err := e.Initialize(tr); return err }))
-		stdout, _, err := execOn(t.Context(), Virtual{}, slow{db, time.Second}, "config", "disable", "--wait", "--timeout", "10ms")
+		stdout, _, err := execOn(t.Context(), clitest.Virtual{}, clitest.Slow(db, time.Second), "config", "disable", "--wait", "--timeout", "10ms")
 		require.NoError(t, err)
 		require.Contains(t, stdout, "true -> false")
 	})

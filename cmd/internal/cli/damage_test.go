@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
@@ -41,53 +42,53 @@ func TestLostLeaderRecord(t *testing.T) {
 	for name, held := range map[string]bool{"held": true, "vacant": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("FDBELECT_STORE", "file:"+lostLeader(t, held))
-			require.Zero(t, typed(t, "config set lease=1s heartbeat=300ms candidate_timeout=2s").code) // doctor need not watch for long
+			require.Zero(t, processtest.Typed(t, "config set lease=1s heartbeat=300ms candidate_timeout=2s").Code) // doctor need not watch for long
 			seat := either(held, "by the term record a holds the seat in term 1", "by the term record the seat is vacant after term 1")
 
-			o := typed(t, "status")
-			require.Equal(t, 1, o.code, o.stdout)
-			require.Contains(t, o.stdout, seat)
-			require.Regexp(t, `(?m)^term +1$`, o.stdout)
-			require.NotContains(t, o.stdout, "none yet")
-			require.Contains(t, o.stderr, `"fdbelect raise-term --floor 1 --force"`)
-			require.NotContains(t, o.stdout+o.stderr, "2147483647")
-			o = typed(t, "status -o json")
-			require.Equal(t, 1, o.code)
-			require.Contains(t, o.stdout, `"record": "leader"`)
-			require.Contains(t, o.stdout, `"term": 1`)
+			o := processtest.Typed(t, "status")
+			require.Equal(t, 1, o.Code, o.Stdout)
+			require.Contains(t, o.Stdout, seat)
+			require.Regexp(t, `(?m)^term +1$`, o.Stdout)
+			require.NotContains(t, o.Stdout, "none yet")
+			require.Contains(t, o.Stderr, `"fdbelect raise-term --floor 1 --force"`)
+			require.NotContains(t, o.Stdout+o.Stderr, "2147483647")
+			o = processtest.Typed(t, "status -o json")
+			require.Equal(t, 1, o.Code)
+			require.Contains(t, o.Stdout, `"record": "leader"`)
+			require.Contains(t, o.Stdout, `"term": 1`)
 			ballot := either(held, `"ballot": 1,`, `"ballot": 2,`) // that of the term record
-			require.Contains(t, o.stdout, ballot)
-			require.Contains(t, typed(t, "list -o json").stdout, ballot)
-			o = typed(t, "list")
-			require.Equal(t, 1, o.code, o.stdout)
-			require.Regexp(t, `(?m)^default +- +1 +2 +damaged$`, o.stdout)
-			o = typed(t, "candidates")
-			require.Equal(t, 1, o.code, o.stdout)
-			require.Contains(t, o.stdout, "\n2     b ", "they are listed all the same")
+			require.Contains(t, o.Stdout, ballot)
+			require.Contains(t, processtest.Typed(t, "list -o json").Stdout, ballot)
+			o = processtest.Typed(t, "list")
+			require.Equal(t, 1, o.Code, o.Stdout)
+			require.Regexp(t, `(?m)^default +- +1 +2 +damaged$`, o.Stdout)
+			o = processtest.Typed(t, "candidates")
+			require.Equal(t, 1, o.Code, o.Stdout)
+			require.Contains(t, o.Stdout, "\n2     b ", "they are listed all the same")
 			for _, quick := range []string{"", " --quick"} {
-				o = typed(t, "doctor"+quick)
-				require.Equal(t, 1, o.code, o.stdout)
-				require.Regexp(t, `(?m)^fail +records +invalid stored record: leader at key .* is missing although a term record stands`, o.stdout)
-				require.Contains(t, o.stdout, "fdbelect raise-term")
-				require.NotContains(t, o.stdout, "the clock of a")
+				o = processtest.Typed(t, "doctor"+quick)
+				require.Equal(t, 1, o.Code, o.Stdout)
+				require.Regexp(t, `(?m)^fail +records +invalid stored record: leader at key .* is missing although a term record stands`, o.Stdout)
+				require.Contains(t, o.Stdout, "fdbelect raise-term")
+				require.NotContains(t, o.Stdout, "the clock of a")
 			}
 
 			if held {
-				o = typed(t, "raise-term --floor 1")
-				require.Equal(t, 1, o.code, o.stdout)
-				require.Contains(t, o.stderr, "a holds the seat in term 1 by the record")
-				require.Contains(t, o.stderr, "--force")
+				o = processtest.Typed(t, "raise-term --floor 1")
+				require.Equal(t, 1, o.Code, o.Stdout)
+				require.Contains(t, o.Stderr, "a holds the seat in term 1 by the record")
+				require.Contains(t, o.Stderr, "--force")
 			}
-			o = typed(t, "raise-term --floor 1"+either(held, " --force", ""))
-			require.Zero(t, o.code, o.stderr)
-			require.Contains(t, o.stdout, "the leader record was lost, and stands again: the seat is vacant after term 1")
-			o = typed(t, "status")
-			require.Zero(t, o.code, o.stderr)
-			require.Contains(t, o.stdout, "none: the seat is vacant, a had it last")
-			o = typed(t, "raise-term --floor 1")
-			require.Zero(t, o.code, o.stderr)
-			require.Contains(t, o.stdout, "nothing was changed")
-			require.Zero(t, typed(t, "list").code)
+			o = processtest.Typed(t, "raise-term --floor 1"+either(held, " --force", ""))
+			require.Zero(t, o.Code, o.Stderr)
+			require.Contains(t, o.Stdout, "the leader record was lost, and stands again: the seat is vacant after term 1")
+			o = processtest.Typed(t, "status")
+			require.Zero(t, o.Code, o.Stderr)
+			require.Contains(t, o.Stdout, "none: the seat is vacant, a had it last")
+			o = processtest.Typed(t, "raise-term --floor 1")
+			require.Zero(t, o.Code, o.Stderr)
+			require.Contains(t, o.Stdout, "nothing was changed")
+			require.Zero(t, processtest.Typed(t, "list").Code)
 		})
 	}
 }
@@ -95,7 +96,7 @@ func TestLostLeaderRecord(t *testing.T) {
 // lostLeader is a store file from which the leader record was deleted.
 func lostLeader(t *testing.T, held bool) string {
 	t.Helper()
-	file := storeFile(t)
+	file := processtest.StoreFile(t)
 	db, err := filekv.Open(file, filekv.Options{})
 	require.NoError(t, err)
 	defer db.Close()
@@ -132,16 +133,16 @@ func TestRaiseTermMendsTheLeaderRecord(t *testing.T) {
 			d.made()
 			spoil(d)
 			o := d.runs("raise-term", "--floor", "1")
-			require.Equal(t, 1, o.code, o.stdout)
-			require.Contains(t, o.stderr, "--force")
+			require.Equal(t, 1, o.Code, o.Stdout)
+			require.Contains(t, o.Stderr, "--force")
 			d.twice = true
 			o = d.runs("raise-term", "--floor", "1", "--force")
-			require.Zero(t, o.code, o.stderr)
-			require.Contains(t, o.stdout, "stands again: the seat is vacant after term 1")
+			require.Zero(t, o.Code, o.Stderr)
+			require.Contains(t, o.Stdout, "stands again: the seat is vacant after term 1")
 			require.True(t, d.state().Leader.Vacant())
 			require.NoError(t, d.state().Unreadable)
 			o = d.runs("history")
-			require.Contains(t, o.stdout, "by an operator")
+			require.Contains(t, o.Stdout, "by an operator")
 		})
 	}
 	d := newDesk(t)
@@ -149,9 +150,9 @@ func TestRaiseTermMendsTheLeaderRecord(t *testing.T) {
 	d.spoil(newer, "leader")
 	for _, args := range [][]string{{"raise-term", "--floor", "1"}, {"raise-term", "--floor", "1", "--force"}} {
 		o := d.runs(args...)
-		require.Equal(t, 1, o.code, o.stdout)
-		require.Contains(t, o.stderr, "a newer program wrote it")
-		require.NotContains(t, o.stderr, "--force")
+		require.Equal(t, 1, o.Code, o.Stdout)
+		require.Contains(t, o.Stderr, "a newer program wrote it")
+		require.NotContains(t, o.Stderr, "--force")
 	}
 }
 
@@ -187,31 +188,31 @@ func TestDamagedAdvisoryRecords(t *testing.T) {
 			d.does(func(tr kv.Transaction) error { tr.Set(test.key, test.value); return nil })
 			for _, line := range test.seen {
 				o := d.runs(words(line)...)
-				require.Equal(t, 1, o.code, "%s: %s", line, o.stdout)
-				require.Contains(t, o.stdout+o.stderr, test.record+" at key", line)
-				require.Contains(t, o.stdout+o.stderr, test.do, line)
-				require.NotContains(t, o.stdout+o.stderr, "\x1b", line)
+				require.Equal(t, 1, o.Code, "%s: %s", line, o.Stdout)
+				require.Contains(t, o.Stdout+o.Stderr, test.record+" at key", line)
+				require.Contains(t, o.Stdout+o.Stderr, test.do, line)
+				require.NotContains(t, o.Stdout+o.Stderr, "\x1b", line)
 			}
 			switch test.record {
 			case "candidate":
-				require.Contains(t, d.runs("candidates").stdout, "other#")
+				require.Contains(t, d.runs("candidates").Stdout, "other#")
 			case "history":
-				require.Regexp(t, `(?m)^5 .* ended `, d.runs("history").stdout)
+				require.Regexp(t, `(?m)^5 .* ended `, d.runs("history").Stdout)
 			default:
 				o := d.runs("status")
-				require.Regexp(t, `(?m)^leader +leader#`, o.stdout)
-				require.Regexp(t, `(?m)^damaged +`+test.record+`$`, o.stdout)
+				require.Regexp(t, `(?m)^leader +leader#`, o.Stdout)
+				require.Regexp(t, `(?m)^damaged +`+test.record+`$`, o.Stdout)
 				var shown struct {
 					Leader     *struct{ ID string }
 					Unreadable []struct{ Record, Do string }
 				}
 				o = d.runs("status", "-o", "json")
-				require.NoError(t, json.Unmarshal([]byte(o.stdout), &shown))
+				require.NoError(t, json.Unmarshal([]byte(o.Stdout), &shown))
 				require.Equal(t, "leader", shown.Leader.ID)
 				require.Len(t, shown.Unreadable, 1)
 				require.Contains(t, shown.Unreadable[0].Do, test.do)
 				o = d.runs("doctor", "--quick")
-				require.NotContains(t, o.stdout, either(test.record == "intent", "nothing is asked of the leader", "torn them apart"))
+				require.NotContains(t, o.Stdout, either(test.record == "intent", "nothing is asked of the leader", "torn them apart"))
 			}
 		})
 	}
@@ -223,8 +224,8 @@ func TestWatchTellsOfDamage(t *testing.T) {
 	d.made()
 	d.spoil(rubbish, "intent")
 	o := d.runs("watch", "--until", "event=trouble", "--for", "1m")
-	require.Zero(t, o.code, o.stderr)
-	require.Contains(t, o.stdout, "leader=leader term=1")
-	require.Contains(t, o.stdout, "intent at key")
-	require.Contains(t, o.stdout, "fdbelect cancel")
+	require.Zero(t, o.Code, o.Stderr)
+	require.Contains(t, o.Stdout, "leader=leader term=1")
+	require.Contains(t, o.Stdout, "intent at key")
+	require.Contains(t, o.Stdout, "fdbelect cancel")
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
-	"github.com/fdbelection/fdbelection/cmd/internal/cli"
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/internal/clock"
@@ -37,33 +37,33 @@ func TestConfigSetDefaults(t *testing.T) {
 	want.PreemptionGrace, want.MinimumTenure, want.PreemptDelay = 20*time.Second, 20*time.Second, 20*time.Second
 	before := everything(t, d.Database)
 	o := d.runs("config", "set", "--defaults", "--dry-run")
-	require.Zero(t, o.code, o.stderr)
-	require.Contains(t, o.stdout, "nothing was written")
+	require.Zero(t, o.Code, o.Stderr)
+	require.Contains(t, o.Stdout, "nothing was written")
 	require.Equal(t, before, everything(t, d.Database))
 
 	d.twice = true
 	o = d.runs("config", "set", "--defaults", "--revision", "1")
-	require.Zero(t, o.code, o.stderr)
+	require.Zero(t, o.Code, o.Stderr)
 	for _, line := range []string{
 		"expiry +clock -> observation", "preemption_grace +0s -> 20s", "minimum_tenure +0s -> 20s", "preempt_delay +0s -> 20s", "revision 2 stands now.*",
 	} {
-		require.Regexp(t, "(?m)^"+line+"$", o.stdout)
+		require.Regexp(t, "(?m)^"+line+"$", o.Stdout)
 	}
-	require.NotRegexp(t, "(?m)^(lease|heartbeat|candidate_timeout|enabled|history_limit) ", o.stdout)
+	require.NotRegexp(t, "(?m)^(lease|heartbeat|candidate_timeout|enabled|history_limit) ", o.Stdout)
 	stored := d.state().Config
 	require.True(t, stored.SameSettings(want), "%+v", stored)
 	require.EqualValues(t, 2, stored.Revision)
 	o = d.runs("config", "set", "--defaults")
-	require.Zero(t, o.code, o.stderr)
-	require.Contains(t, o.stdout, "nothing to change")
+	require.Zero(t, o.Code, o.Stderr)
+	require.Contains(t, o.Stdout, "nothing to change")
 	o = d.runs("config", "set", "--defaults", "--revision", "1")
-	require.Equal(t, 1, o.code, o.stdout)
-	require.Contains(t, o.stderr, "config was changed in the meantime")
+	require.Equal(t, 1, o.Code, o.Stdout)
+	require.Contains(t, o.Stderr, "config was changed in the meantime")
 
 	// With a lease that is set at once the others follow from it, but for what is
 	// named itself.
 	o = d.runs("config", "set", "--defaults", "lease=30s", "minimum_tenure=1s")
-	require.Zero(t, o.code, o.stderr)
+	require.Zero(t, o.Code, o.Stderr)
 	want.LeaseDuration, want.MinimumTenure, want.PreemptionGrace, want.PreemptDelay = 30*time.Second, time.Second, 30*time.Second, 30*time.Second
 	stored = d.state().Config
 	require.True(t, stored.SameSettings(want), "%+v", stored)
@@ -87,7 +87,7 @@ func TestConfigSetDefaultsGoesByTheRevision(t *testing.T) {
 		}
 	}
 	o := d.runs("config", "set", "--defaults")
-	require.Zero(t, o.code, o.stderr)
+	require.Zero(t, o.Code, o.Stderr)
 	c := d.state().Config
 	require.Equal(t, 40*time.Second, c.LeaseDuration)
 	require.Equal(t, 40*time.Second, c.PreemptionGrace, "it follows from the lease that stands")
@@ -100,36 +100,36 @@ func TestConfigSetDefaultsOnADamagedConfig(t *testing.T) {
 	d.made()
 	d.spoil(rubbish, "config")
 	o := d.runs("config", "set", "lease=20s")
-	require.Equal(t, 1, o.code, o.stdout)
-	require.Contains(t, o.stderr, "fdbelect config set --defaults")
+	require.Equal(t, 1, o.Code, o.Stdout)
+	require.Contains(t, o.Stderr, "fdbelect config set --defaults")
 	before := everything(t, d.Database)
 	o = d.runs("config", "set", "--defaults", "--dry-run")
-	require.Zero(t, o.code, o.stderr)
-	require.Contains(t, o.stdout, "nothing was written")
+	require.Zero(t, o.Code, o.Stderr)
+	require.Contains(t, o.Stdout, "nothing was written")
 	require.Equal(t, before, everything(t, d.Database))
 	o = d.runs("config", "set", "--defaults", "--revision", "1")
-	require.Equal(t, 1, o.code, o.stdout)
+	require.Equal(t, 1, o.Code, o.Stdout)
 
 	d.twice = true
 	o = d.runs("config", "set", "--defaults", "lease=20s", "enabled=false")
-	require.Zero(t, o.code, o.stderr)
-	require.Contains(t, o.stdout, "the config could not be read, and was replaced as a whole: check each setting")
-	require.Contains(t, o.stdout, "config at key")
-	require.Regexp(t, `(?m)^lease +unreadable -> 20s$`, o.stdout)
-	require.Regexp(t, `(?m)^enabled +unreadable -> false$`, o.stdout)
-	require.NotContains(t, o.stdout, "\x1b")
+	require.Zero(t, o.Code, o.Stderr)
+	require.Contains(t, o.Stdout, "the config could not be read, and was replaced as a whole: check each setting")
+	require.Contains(t, o.Stdout, "config at key")
+	require.Regexp(t, `(?m)^lease +unreadable -> 20s$`, o.Stdout)
+	require.Regexp(t, `(?m)^enabled +unreadable -> false$`, o.Stdout)
+	require.NotContains(t, o.Stdout, "\x1b")
 	want := fdbelection.ConfigWithLease(20 * time.Second)
 	want.ElectionEnabled = false
 	c := d.state().Config
 	require.True(t, c.SameSettings(want), "%+v", c)
-	require.Zero(t, d.runs("status").code)
+	require.Zero(t, d.runs("status").Code)
 
 	d.spoil(newer, "config")
 	for _, args := range [][]string{{"config", "set", "--defaults"}, {"config", "set", "--defaults", "--dry-run"}} {
 		o = d.runs(args...)
-		require.Equal(t, 1, o.code, o.stdout)
-		require.Contains(t, o.stderr, "a newer program wrote it")
-		require.Empty(t, o.stdout)
+		require.Equal(t, 1, o.Code, o.Stdout)
+		require.Contains(t, o.Stderr, "a newer program wrote it")
+		require.Empty(t, o.Stdout)
 	}
 }
 
@@ -147,16 +147,16 @@ func TestInitMakesTheDefaults(t *testing.T) {
 	} {
 		d := newDesk(t)
 		o := d.runs(words(line)...)
-		require.Zero(t, o.code, o.stderr)
+		require.Zero(t, o.Code, o.Stderr)
 		c := d.state().Config
 		require.True(t, c.SameSettings(want), "%s: %+v", line, c)
 		o = d.runs("config", "get", "-o", "json")
 		var shown struct {
 			PreemptDelay float64 `json:"preempt_delay_seconds"`
 		}
-		require.NoError(t, json.Unmarshal([]byte(o.stdout), &shown))
+		require.NoError(t, json.Unmarshal([]byte(o.Stdout), &shown))
 		require.InDelta(t, want.PreemptDelay.Seconds(), shown.PreemptDelay, 0)
-		require.Contains(t, d.runs("status").stdout, "preempt delay "+want.PreemptDelay.String())
+		require.Contains(t, d.runs("status").Stdout, "preempt delay "+want.PreemptDelay.String())
 	}
 }
 
@@ -172,11 +172,11 @@ func TestConfigSetDefaultsUnderProcesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		d.LeaderElection = election.New(d.Subspace(), election.WithClock(election.Clock{Now: time.Now, Run: uuid.UUID{1}}))
-		sleep := func(time time.Duration) { require.NoError(t, clock.Sleep(t.Context(), cli.Virtual{}, time)) }
+		sleep := func(time time.Duration) { require.NoError(t, clock.Sleep(t.Context(), clitest.Virtual{}, time)) }
 		ctx, stop := context.WithCancel(t.Context())
 		electors := make(map[string]*elector.Elector)
 		for _, id := range []string{"a", "b"} {
-			el, err := elector.New(d, d.LeaderElection, elector.Options{NodeID: id, Config: fdbelection.RecipeConfig(), Clock: cli.Virtual{}})
+			el, err := elector.New(d, d.LeaderElection, elector.Options{NodeID: id, Config: fdbelection.RecipeConfig(), Clock: clitest.Virtual{}})
 			require.NoError(t, err)
 			electors[id] = el
 			require.NoError(t, el.Start(ctx))
@@ -202,7 +202,7 @@ func TestConfigSetDefaultsUnderProcesses(t *testing.T) {
 		require.Equal(t, "a", before.Leader.ID)
 
 		o := d.runs("config", "set", "--defaults")
-		require.Zero(t, o.code, o.stderr)
+		require.Zero(t, o.Code, o.Stderr)
 		pass(5)
 		after := d.state()
 		require.Equal(t, before.Leader.Token(), after.Leader.Token(), "a leads on in its term")

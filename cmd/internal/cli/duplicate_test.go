@@ -3,7 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
+	"regexp"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,41 +11,42 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
 )
 
 // Two processes under one id: history and doctor name both, for a day, and to a watch
 // it does not change the tenure.
 func TestDuplicateIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		world := newCompany(t)
-		_, leave := world.enter("ash", 0)
-		world.pass(time.Second)
+		world := clitest.NewCompany(t)
+		_, leave := world.Enter("ash", 0)
+		world.Pass(time.Second)
 		var out, errs bytes.Buffer
-		a := &app{program: &program{stdout: &out, stderr: &errs, clock: Virtual{}, random: rand.Reader, stores: []Store{(&weather{Database: world.db}).store()}}}
+		a := &app{Program: clitest.NewProgram(clitest.Virtual{}, &out, &errs, (&clitest.Weather{Database: world.DB}).Store())}
 		ctx, stop := context.WithCancel(t.Context())
 		watched := make(chan error)
 		go func() { watched <- a.exec(ctx, []string{"watch", "--store", "test:"}) }()
-		world.pass(3 * time.Second)
+		world.Pass(3 * time.Second)
 
-		second, _ := world.enter("ash", 0)
-		world.pass(5 * time.Second)
+		second, _ := world.Enter("ash", 0)
+		world.Pass(5 * time.Second)
 		require.ErrorIs(t, second.Stop(t.Context()), fdbelection.ErrDuplicateID)
 
-		stdout, _, err := execOn(t.Context(), Virtual{}, world.db, "history")
+		stdout, _, err := execOn(t.Context(), clitest.Virtual{}, world.DB, "history")
 		require.NoError(t, err)
 		require.Regexp(t, `1 +\S+ +duplicate +ash#\S+ +ash#\S+ +\d+ +refused: another process runs under this id`, stdout)
-		d, _ := examined(t, world.db, "--quick")
+		d, _ := examined(t, world.DB, "--quick")
 		require.Equal(t, []string{"ok terms 1 to 1 without a gap"}, d.of("history"))
 		require.Len(t, d.of("ids"), 1)
 		require.Regexp(t, `^warn ash#\S+ was turned away, as ash#\S+ was alive under the same id: .* ago, in term 1$`, d.of("ids")[0])
 
-		world.pass(24 * time.Hour)
-		d, _ = examined(t, world.db, "--quick")
+		world.Pass(24 * time.Hour)
+		d, _ = examined(t, world.DB, "--quick")
 		require.Equal(t, []string{"ok no two processes were seen under one id"}, d.of("ids"))
 		stop()
 		require.NoError(t, <-watched)
-		seat, _ := toldApart(out.String())
-		require.Len(t, seat, 1, "%v", seat)
+		tenures := regexp.MustCompile(`event=(looking|elected|vacant|accepted) `).FindAllString(out.String(), -1)
+		require.Len(t, tenures, 1, "%s", &out)
 		leave()
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 )
 
 // A fault is named by what the user has set: a flag, or the variable that stands in for
@@ -39,7 +41,7 @@ func TestFaultsAreNamedAsTheUserSetThem(t *testing.T) {
 		for _, name := range []string{"--" + test.flag, variable} {
 			t.Run(name+"="+test.value[:min(len(test.value), 10)], func(t *testing.T) {
 				args := []string{"run"}
-				for flag, value := range map[string]string{"store": "file:" + storeFile(t), "id": "a"} {
+				for flag, value := range map[string]string{"store": "file:" + processtest.StoreFile(t), "id": "a"} {
 					if flag != test.flag {
 						args = append(args, "--"+flag, value)
 					}
@@ -50,15 +52,15 @@ func TestFaultsAreNamedAsTheUserSetThem(t *testing.T) {
 					args = append(args, name+"="+test.value)
 				}
 				o := typedWords(t, args...)
-				require.Equal(t, 2, o.code, o.stderr)
+				require.Equal(t, 2, o.Code, o.Stderr)
 				for _, want := range test.want {
-					require.Contains(t, o.stderr, strings.ReplaceAll(want, "NAME", name))
+					require.Contains(t, o.Stderr, strings.ReplaceAll(want, "NAME", name))
 				}
-				first, _, _ := strings.Cut(o.stderr, "\n")
+				first, _, _ := strings.Cut(o.Stderr, "\n")
 				for _, never := range test.never {
 					require.NotContains(t, first, never)
 				}
-				require.NotContains(t, o.stderr, "\x1b")
+				require.NotContains(t, o.Stderr, "\x1b")
 			})
 		}
 	}
@@ -74,9 +76,9 @@ func TestFaultsOfInit(t *testing.T) {
 		"--history-limit -1":           "invalid config: --history-limit is -1;",
 		"--lease 20s --heartbeat -20s": "invalid config: --heartbeat is -20s;",
 	} {
-		o := typed(t, "init "+args, "--store", "file:"+storeFile(t))
-		require.Equal(t, 2, o.code, o.stderr)
-		require.Contains(t, o.stderr, want)
+		o := processtest.Typed(t, "init "+args, "--store", "file:"+processtest.StoreFile(t))
+		require.Equal(t, 2, o.Code, o.Stderr)
+		require.Contains(t, o.Stderr, want)
 	}
 }
 
@@ -84,7 +86,7 @@ func TestFaultsOfInit(t *testing.T) {
 // to its command is one of these.
 func TestVariablesOfRun(t *testing.T) {
 	t.Setenv("FDBELECT_ROOT", "elsewhere")
-	help := typed(t, "run --help").stdout
+	help := processtest.Typed(t, "run --help").Stdout
 	require.NotContains(t, help, "elsewhere", "the help does not depend on the environment")
 	flags := regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z-]+) .*`).FindAllStringSubmatch(help, -1)
 	require.Greater(t, len(flags), 10)
@@ -97,12 +99,12 @@ func TestVariablesOfRun(t *testing.T) {
 		require.Contains(t, help, "FDBELECT_"+given)
 		require.NotContains(t, help, "[FDBELECT_"+given+"]")
 	}
-	require.Contains(t, typed(t, "status --help").stdout, "[FDBELECT_STORE]")
-	require.NotContains(t, typed(t, "status --help").stdout, "[FDBELECT_TIMEOUT]")
+	require.Contains(t, processtest.Typed(t, "status --help").Stdout, "[FDBELECT_STORE]")
+	require.NotContains(t, processtest.Typed(t, "status --help").Stdout, "[FDBELECT_TIMEOUT]")
 }
 
 // typedWords is typed for words that may have spaces.
-func typedWords(t *testing.T, args ...string) outcome {
+func typedWords(t *testing.T, args ...string) processtest.Outcome {
 	t.Helper()
-	return typed(t, args[0], args[1:]...)
+	return processtest.Typed(t, args[0], args[1:]...)
 }

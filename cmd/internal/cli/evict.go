@@ -10,13 +10,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
 func (a *app) evictCommand() *cobra.Command {
-	var r reading
+	var r session.Report
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "evict --store STORE [flags] [ID...]",
@@ -33,30 +37,30 @@ candidate that was only stopped or cut off registers again when it goes on.`,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			for _, id := range ids {
 				if err := (election.Identity{ID: id}).Validate(); err != nil {
-					return usage(err)
+					return exit.Usage(err)
 				}
 			}
 			return a.evict(cmd.Context(), &r, ids, dryRun)
 		},
 	}
-	r.addFlags(cmd)
+	r.AddFlags(cmd)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "watch, show which candidates would be removed, and remove none")
 	return cmd
 }
 
 // evicted is what "evict" has removed, or would remove.
 type evicted struct {
-	DryRun     bool            `json:"dry_run"`
-	Evicted    []*party        `json:"evicted"`
-	Unreadable []damagedRecord `json:"unreadable"` // they were left alone
+	DryRun     bool               `json:"dry_run"`
+	Evicted    []*output.Identity `json:"evicted"`
+	Unreadable []records.Damaged  `json:"unreadable"` // they were left alone
 }
 
-func (a *app) evict(ctx context.Context, r *reading, ids []string, dryRun bool) error {
-	s, err := a.enter(ctx, &r.access, true)
+func (a *app) evict(ctx context.Context, r *session.Report, ids []string, dryRun bool) error {
+	s, err := a.OpenElection(ctx, &r.Access, true)
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.End()
 	suspected, unreadable, err := suspects(ctx, s, ids)
 	if err != nil {
 		return err
@@ -71,18 +75,18 @@ func (a *app) evict(ctx context.Context, r *reading, ids []string, dryRun bool) 
 			return err
 		}
 	}
-	done := evicted{DryRun: dryRun, Evicted: []*party{}, Unreadable: damagedRecords(unreadable)}
+	done := evicted{DryRun: dryRun, Evicted: []*output.Identity{}, Unreadable: records.DamagedIn(unreadable)}
 	var text []string
 	for i := range gone {
-		done.Evicted = append(done.Evicted, partyOf(gone[i].Identity))
-		text = append(text, either(dryRun, "would evict ", "evicted ")+gone[i].Identity.String())
+		done.Evicted = append(done.Evicted, output.IdentityOf(gone[i].Identity))
+		text = append(text, output.Either(dryRun, "would evict ", "evicted ")+gone[i].Identity.String())
 	}
 	if len(gone) == 0 {
-		text = []string{"no candidate was evicted: " + either(len(suspected) == 0, "none is registered but the leader", "all others are alive")}
+		text = []string{"no candidate was evicted: " + output.Either(len(suspected) == 0, "none is registered but the leader", "all others are alive")}
 	}
-	err = a.showLines(r.output, done, text...)
+	err = a.ShowLines(r.Output, done, text...)
 	if unreadable != nil {
-		err = errors.Join(err, withRemedies(unreadable, "it was left as it is"))
+		err = errors.Join(err, records.WithRemedies(unreadable, "it was left as it is"))
 	}
 	return err
 }
@@ -90,61 +94,61 @@ func (a *app) evict(ctx context.Context, r *reading, ids []string, dryRun bool) 
 // suspects are the candidates that may be dead: those that are named, or all
 // but the holder of the seat. Records that cannot be read are named by the second
 // error, and left alone.
-func suspects(ctx context.Context, s *session, ids []string) (suspects []election.Candidate, unreadable, err error) {
-	seen, err := look(ctx, s, func(tr kv.ReadTransaction) (listing, error) { return readListing(s.election, tr) })
+func suspects(ctx context.Context, s *session.Session, ids []string) (suspects []election.Candidate, unreadable, err error) {
+	seen, err := session.ReadTransact(ctx, s, func(tr kv.ReadTransaction) (records.Listing, error) { return records.ReadListing(s.Election, tr) })
 	switch {
 	case err != nil:
 		return nil, nil, err
-	case seen.unseated != nil: // the leader may be among them
-		return nil, nil, s.access.explain(seen.unseated)
+	case seen.LeaderUnreadable != nil: // the leader may be among them
+		return nil, nil, s.Access.Explain(seen.LeaderUnreadable)
 	}
 	var faults []error
 	for _, id := range ids {
-		known := slices.ContainsFunc(seen.candidates, func(c election.Candidate) bool { return c.ID == id })
+		known := slices.ContainsFunc(seen.Candidates, func(c election.Candidate) bool { return c.ID == id })
 		switch {
 		case !known:
 			faults = append(faults, fmt.Errorf("%w: %s; \"fdbelect candidates\" lists those that are", fdbelection.ErrProcessNotFound, election.SafeText(id)))
-		case seen.leader.ID == id:
-			faults = append(faults, fmt.Errorf("%s holds the seat, so it is not evicted; if it is dead, \"fdbelect resign --force\" gives its seat up", seen.leader.Identity))
+		case seen.Leader.ID == id:
+			faults = append(faults, fmt.Errorf("%s holds the seat, so it is not evicted; if it is dead, \"fdbelect resign --force\" gives its seat up", seen.Leader.Identity))
 		}
 	}
 	if faults != nil {
 		return nil, nil, errors.Join(faults...)
 	}
-	for _, c := range seen.candidates {
-		if !seen.leader.HeldBy(c.Identity) && (len(ids) == 0 || slices.Contains(ids, c.ID)) {
+	for _, c := range seen.Candidates {
+		if !seen.Leader.HeldBy(c.Identity) && (len(ids) == 0 || slices.Contains(ids, c.ID)) {
 			suspects = append(suspects, c)
 		}
 	}
-	return suspects, seen.unreadable, nil
+	return suspects, seen.Unreadable, nil
 }
 
 // watchSilent returns those of the candidates whose records stand still for one
 // candidate timeout, on the clock here.
-func watchSilent(ctx context.Context, s *session, silent []election.Candidate) ([]election.Candidate, error) {
-	p := s.program.newProgress()
-	defer p.done()
-	begin := s.program.clock.Now() // after the read that saw them
+func watchSilent(ctx context.Context, s *session.Session, silent []election.Candidate) ([]election.Candidate, error) {
+	p := s.Program.NewProgress()
+	defer p.Done()
+	begin := s.Program.Clock.Now() // after the read that saw them
 	for len(silent) > 0 {
-		before := s.program.clock.Now()
-		now, err := look(ctx, s, func(tr kv.ReadTransaction) (listing, error) { return readListing(s.election, tr) })
+		before := s.Program.Clock.Now()
+		now, err := session.ReadTransact(ctx, s, func(tr kv.ReadTransaction) (records.Listing, error) { return records.ReadListing(s.Election, tr) })
 		if err != nil {
 			return nil, err
 		}
-		passed, took := s.program.clock.Now().Sub(begin), s.program.clock.Now().Sub(before)
-		if tooSlow(&now.config, took) {
-			return nil, fmt.Errorf("store %s is slow: a read took %s, so a candidate that is alive may be late; nothing was changed, try again when the store is fast", s.access.safe(), ago(took))
+		passed, took := s.Program.Clock.Now().Sub(begin), s.Program.Clock.Now().Sub(before)
+		if records.TooSlow(&now.Config, took) {
+			return nil, fmt.Errorf("store %s is slow: a read took %s, so a candidate that is alive may be late; nothing was changed, try again when the store is fast", s.Access.SafeSpec(), output.Age(took))
 		}
 		silent = slices.DeleteFunc(silent, func(c election.Candidate) bool {
-			return !slices.ContainsFunc(now.candidates, func(d election.Candidate) bool { return unchanged(&c, &d) })
+			return !slices.ContainsFunc(now.Candidates, func(d election.Candidate) bool { return records.SameHeartbeat(&c, &d) })
 		})
-		if passed >= now.config.CandidateTimeout {
+		if passed >= now.Config.CandidateTimeout {
 			break
 		}
-		p.say(fmt.Sprintf("watching %s, silent for %s of %s", count(len(silent), "candidate"), ago(passed), now.config.CandidateTimeout))
+		p.Show(fmt.Sprintf("watching %s, silent for %s of %s", output.Count(len(silent), "candidate"), output.Age(passed), now.Config.CandidateTimeout), int64(passed), int64(now.Config.CandidateTimeout))
 		// A tenth of the timeout, so that a candidate that is alive is not watched for long.
-		pause := min(max(now.config.CandidateTimeout/10, 10*time.Millisecond), now.config.CandidateTimeout-passed, waitPace)
-		if err := clock.Sleep(ctx, s.program.clock, pause); err != nil {
+		pause := min(max(now.Config.CandidateTimeout/10, 10*time.Millisecond), now.Config.CandidateTimeout-passed, waitPace)
+		if err := clock.Sleep(ctx, s.Program.Clock, pause); err != nil {
 			return nil, errors.New("interrupted while candidates were watched; nothing was changed")
 		}
 	}
@@ -152,25 +156,25 @@ func watchSilent(ctx context.Context, s *session, silent []election.Candidate) (
 }
 
 // remove evicts the dead, some at a time, and returns those that are gone.
-func remove(ctx context.Context, s *session, dead []election.Candidate) ([]election.Candidate, error) {
+func remove(ctx context.Context, s *session.Session, dead []election.Candidate) ([]election.Candidate, error) {
 	var gone []election.Candidate
 	for chunk := range slices.Chunk(dead, election.MaxEvictions) {
 		var ids []string // of all runs: one that follows on a lost answer finds its work done
-		_, err := act(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
-			evicted, err := s.election.EvictUnchanged(tr, chunk)
+		_, err := session.Transact(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
+			evicted, err := s.Election.EvictUnchanged(tr, chunk)
 			ids = append(ids, evicted...)
 			return none, err
 		})
 		if err != nil {
 			return gone, err
 		}
-		now, err := look(ctx, s, func(tr kv.ReadTransaction) (listing, error) { return readListing(s.election, tr) })
+		now, err := session.ReadTransact(ctx, s, func(tr kv.ReadTransaction) (records.Listing, error) { return records.ReadListing(s.Election, tr) })
 		if err != nil {
 			return gone, err
 		}
 		for _, c := range chunk {
 			still := func(d election.Candidate) bool { return d.Versionstamp == c.Versionstamp && d.ID == c.ID }
-			if slices.Contains(ids, c.ID) && !slices.ContainsFunc(now.candidates, still) {
+			if slices.Contains(ids, c.ID) && !slices.ContainsFunc(now.Candidates, still) {
 				gone = append(gone, c)
 			}
 		}

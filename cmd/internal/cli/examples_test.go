@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/elector"
 )
 
@@ -15,7 +16,7 @@ import (
 // that is understood. The scripts run what they show.
 func TestHelpOfEveryCommand(t *testing.T) {
 	root := func() *cobra.Command {
-		a := &app{program: &program{stdout: io.Discard, stderr: io.Discard, clock: elector.SystemClock()}}
+		a := &app{Program: &session.Program{Stdout: io.Discard, Stderr: io.Discard, Clock: elector.SystemClock()}}
 		return a.rootCommand()
 	}
 	for _, c := range documented(root())[1:] {

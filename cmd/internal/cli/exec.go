@@ -10,6 +10,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/bench"
+	"github.com/fdbelection/fdbelection/cmd/internal/demo"
+	"github.com/fdbelection/fdbelection/cmd/internal/doctor"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/run"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
+	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
+	"github.com/fdbelection/fdbelection/cmd/internal/version"
+	"github.com/fdbelection/fdbelection/cmd/internal/watch"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 )
@@ -18,20 +27,20 @@ import (
 // The end of ctx asks it to stop: a candidate then leaves in order. An error has
 // been written to stderr already; ExitCode tells how the process should end.
 // The stores are those that it has besides its own.
-func Exec(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, stores ...Store) error {
+func Exec(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, stores ...session.Store) error {
 	return newApp(stdin, stdout, stderr, stores).exec(ctx, args)
 }
 
-func newApp(stdin io.Reader, stdout, stderr io.Writer, stores []Store) *app {
-	return &app{program: &program{
-		stdin: stdin, stdout: stdout, stderr: stderr, clock: elector.SystemClock(), random: rand.Reader, stores: stores,
-		forced: context.Background(),
+func newApp(stdin io.Reader, stdout, stderr io.Writer, stores []session.Store) *app {
+	return &app{Program: &session.Program{
+		Stdin: stdin, Stdout: stdout, Stderr: stderr, Clock: elector.SystemClock(), Random: rand.Reader, Stores: stores,
+		Forced: context.Background(),
 	}}
 }
 
 // app is one run of the command.
 type app struct {
-	*program
+	*session.Program
 	ran bool // the command line was understood
 }
 
@@ -43,14 +52,15 @@ func (a *app) exec(ctx context.Context, args []string) error {
 		return nil
 	}
 	if !a.ran {
-		err = usage(err)
+		err = exit.Usage(err)
 	}
-	if logged, ok := errors.AsType[*loggedError](err); ok {
-		return logged.err
+	err = a.Mark(err)
+	if logged, ok := errors.AsType[*run.LoggedError](err); ok {
+		return logged.Err
 	}
-	fmt.Fprintln(a.stderr, safeLines("fdbelect: "+err.Error()))
-	if ExitCode(err) == exitUsage {
-		fmt.Fprintf(a.stderr, "See %q.\n", command.CommandPath()+" --help")
+	fmt.Fprintln(a.Stderr, terminal.SafeLines("fdbelect: "+err.Error()))
+	if exit.Code(err) == exit.CodeUsage {
+		fmt.Fprintf(a.Stderr, "See %q.\n", command.CommandPath()+" --help")
 	}
 	return err
 }
@@ -81,24 +91,24 @@ Exit codes:
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-		Version:           ownVersion().line(),
+		Version:           version.Own().Line(),
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			err := readEnvironment(cmd.Flags())
+			err := session.ReadEnvironment(cmd.Flags())
 			a.ran = err == nil // else the environment is used wrongly
 			return err
 		},
 	}
-	root.SetIn(a.stdin)
-	root.SetOut(a.stdout)
-	root.SetErr(a.stderr)
+	root.SetIn(a.Stdin)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
-		demoCommand(a.program), runCommand(a.program), guardCommand(a.program),
-		a.listCommand(), a.statusCommand(), a.candidatesCommand(), a.historyCommand(), watchCommand(a.program),
+		demo.Command(a.Program), run.Command(a.Program), run.GuardCommand(a.Program),
+		a.listCommand(), a.statusCommand(), a.candidatesCommand(), a.historyCommand(), watch.Command(a.Program),
 		a.initCommand(), a.configCommand(),
 		a.resignCommand(), a.transferCommand(), a.cancelCommand(), a.evictCommand(), a.unregisterCommand(),
 		a.repairCommand(), a.raiseTermCommand(),
-		doctorCommand(a.program), a.simulateCommand(), benchCommand(a.program),
+		doctor.Command(a.Program), a.simulateCommand(), bench.Command(a.Program),
 		a.versionCommand(), a.completionCommand(), a.manCommand(),
 	)
 	a.completeFlags(root)
@@ -116,7 +126,7 @@ Exit codes:
 func help(cmd *cobra.Command, args []string) error {
 	about, err := commandOf(cmd.Root(), args)
 	if err != nil {
-		return usage(err)
+		return exit.Usage(err)
 	}
 	about.InitDefaultHelpFlag()
 	return about.Help()

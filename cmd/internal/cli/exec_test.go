@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 )
 
 // An error is the last that could bring something to the terminal.
@@ -14,8 +17,8 @@ func TestErrorsArePlain(t *testing.T) {
 	var stderr bytes.Buffer
 	err := Exec(t.Context(), []string{"status", "--\x1b[2J\u202e"}, strings.NewReader(""), &stderr, &stderr)
 	require.Error(t, err)
-	require.Equal(t, exitUsage, ExitCode(err))
+	require.Equal(t, exit.CodeUsage, exit.Code(err))
 	require.Contains(t, stderr.String(), `\x1b[2J\u202e`)
-	require.Equal(t, safeLines(stderr.String()), stderr.String())
-	require.Equal(t, exitTimedOut, ExitCode(timedOut(errors.New("late"))))
+	require.Equal(t, terminal.SafeLines(stderr.String()), stderr.String())
+	require.Equal(t, exit.CodeTimedOut, exit.Code(exit.TimedOut(errors.New("late"))))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
@@ -46,7 +47,7 @@ func TestExitCodesAsDocumented(t *testing.T) {
 	}
 	for _, test := range []struct {
 		code     int
-		store    string
+		Database string
 		commands []string
 	}{
 		{0, "good", []string{"status", "list", "candidates", "history", "config get", "init", "config set lease=20s", "list --root nothing", "cancel", "repair"}},
@@ -62,7 +63,7 @@ func TestExitCodesAsDocumented(t *testing.T) {
 		{5, "good", []string{"resign --timeout 1ms", "config disable --wait --timeout 1ms"}},
 	} {
 		for _, command := range test.commands {
-			expect(t, test.code, command, stores[test.store])
+			expect(t, test.code, command, stores[test.Database])
 		}
 	}
 	// Whatever a command does with an election, it cannot do it without one, with a
@@ -93,9 +94,9 @@ func TestExitCodesAsDocumented(t *testing.T) {
 // to say something on stderr.
 func expect(t *testing.T, code int, command, file string) {
 	t.Helper()
-	o := typed(t, command, "--store", "file:"+file)
-	require.Equal(t, code, o.code, "%s on %s\n%s%s", command, filepath.Base(file), o.stdout, o.stderr)
+	o := processtest.Typed(t, command, "--store", "file:"+file)
+	require.Equal(t, code, o.Code, "%s on %s\n%s%s", command, filepath.Base(file), o.Stdout, o.Stderr)
 	if code != 0 {
-		require.NotEmpty(t, strings.TrimSpace(o.stderr), command)
+		require.NotEmpty(t, strings.TrimSpace(o.Stderr), command)
 	}
 }

@@ -8,12 +8,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
+	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
 func (a *app) historyCommand() *cobra.Command {
-	var r reading
+	var r session.Report
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "history --store STORE [flags]",
@@ -26,22 +30,22 @@ The times are those of the hosts that made the changes. How many terms are kept 
 names it and ends with 1.`,
 		Example: `  fdbelect history --store file:/tmp/demo.db
   fdbelect history --store file:/tmp/demo.db --limit 3 --output yaml`,
-		Args: noArgs,
+		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 0 {
-				return usage(fmt.Errorf("--limit is %d; use 0 for all, or how many to show", limit))
+				return exit.Usage(fmt.Errorf("--limit is %d; use 0 for all, or how many to show", limit))
 			}
-			seen, err := read(cmd.Context(), a.program, &r.access, func(e *election.LeaderElection, tr kv.ReadTransaction) (chronicle, error) {
+			seen, err := session.ReadOnce(cmd.Context(), a.Program, &r.Access, func(e *election.LeaderElection, tr kv.ReadTransaction) (chronicle, error) {
 				return readChronicle(e, tr, limit)
 			})
 			if err != nil {
 				return err
 			}
-			err = a.show(r.output, eventList(seen.events), func() table { return eventTable(seen.events) })
-			return errors.Join(err, r.explain(seen.unreadable))
+			err = a.Show(r.Output, eventList(seen.events), func() output.Table { return eventTable(seen.events) })
+			return errors.Join(err, r.Explain(seen.unreadable))
 		},
 	}
-	r.addFlags(cmd)
+	r.AddFlags(cmd)
 	cmd.Flags().IntVar(&limit, "limit", 20, "how many events to show, 0 for all")
 	return cmd
 }
@@ -66,38 +70,38 @@ func readChronicle(e *election.LeaderElection, tr kv.ReadTransaction, limit int)
 
 // eventStatus is one event for scripts.
 type eventStatus struct {
-	Time   time.Time `json:"time"`
-	Event  string    `json:"event"`
-	Term   uint64    `json:"term"`
-	Ballot uint64    `json:"ballot"`
-	From   *party    `json:"from"` // nil: there was no leader
-	To     *party    `json:"to"`   // nil: there is no leader since
-	Reason string    `json:"reason"`
-	Nonce  string    `json:"nonce"`
+	Time   time.Time        `json:"time"`
+	Event  string           `json:"event"`
+	Term   uint64           `json:"term"`
+	Ballot uint64           `json:"ballot"`
+	From   *output.Identity `json:"from"` // nil: there was no leader
+	To     *output.Identity `json:"to"`   // nil: there is no leader since
+	Reason string           `json:"reason"`
+	Nonce  string           `json:"nonce"`
 }
 
 func eventList(events []election.Event) []eventStatus {
 	list := make([]eventStatus, len(events))
 	for i, v := range events {
 		list[i] = eventStatus{
-			Term: v.Term, Event: v.Kind.String(), Time: v.At.UTC(), From: partyOf(v.From), To: partyOf(v.To),
+			Term: v.Term, Event: v.Kind.String(), Time: v.At.UTC(), From: output.IdentityOf(v.From), To: output.IdentityOf(v.To),
 			Reason: v.Reason, Ballot: v.Ballot, Nonce: v.Nonce.String(),
 		}
 	}
 	return list
 }
 
-func eventTable(events []election.Event) table {
-	t := table{header: []string{"TERM", "WHEN", "EVENT", "FROM", "TO", "BALLOT", "WHY"}}
-	t.style = func(p palette, i int) func(string) string {
+func eventTable(events []election.Event) output.Table {
+	t := output.Table{Header: []string{"TERM", "WHEN", "EVENT", "FROM", "TO", "BALLOT", "WHY"}}
+	t.Style = func(p terminal.Palette, i int) func(string) string {
 		if events[i].Kind == election.EventEnded {
-			return p.dim
+			return p.Dim
 		}
 		return nil
 	}
 	for _, v := range events {
-		t.rows = append(t.rows, []string{
-			fmt.Sprint(v.Term), v.At.UTC().Format(timeLayout), v.Kind.String(), partyText(v.From), partyText(v.To),
+		t.Rows = append(t.Rows, []string{
+			fmt.Sprint(v.Term), v.At.UTC().Format(output.TimeLayout), v.Kind.String(), partyText(v.From), partyText(v.To),
 			fmt.Sprint(v.Ballot), election.SafeText(v.Reason),
 		})
 	}

@@ -12,13 +12,16 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
 // initFlags are those of "init". What is not given follows from the lease.
 type initFlags struct {
-	reading
+	session.Report
 	lease, heartbeat, candidateTimeout time.Duration
 	grace, minimumTenure, preemptDelay time.Duration
 	margin                             time.Duration
@@ -47,16 +50,16 @@ its settings differ, init lists them, overwrites nothing and ends with 1: "confi
 changes them. It keeps the terms and ballots that were reached in this place before.`,
 		Example: `  fdbelect init --store file:/tmp/demo.db --election jobs
   fdbelect init --store file:/tmp/demo.db --election mail --lease 6s --minimum-tenure 1m --no-preemption`,
-		Args: noArgs,
+		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := f.config(cmd.Flags())
 			if err != nil {
 				return err
 			}
-			return a.init(cmd.Context(), &f.reading, config)
+			return a.init(cmd.Context(), &f.Report, config)
 		},
 	}
-	f.reading.addFlags(cmd)
+	f.Report.AddFlags(cmd)
 	flags := cmd.Flags()
 	flags.DurationVar(&f.lease, "lease", fdbelection.DefaultLeaseDuration, "how long a leader stays one without renewing")
 	flags.DurationVar(&f.heartbeat, "heartbeat", 0, "time between two renewals (default: a third of the lease)")
@@ -75,7 +78,7 @@ changes them. It keeps the terms and ballots that were reached in this place bef
 
 // config returns what the flags ask for, or everything that is wrong with it.
 func (f *initFlags) config(given *pflag.FlagSet) (fdbelection.Config, error) {
-	c := defaultsFor(f.lease)
+	c := records.DefaultConfig(f.lease)
 	if f.recipe {
 		setRecipe(&c)
 	}
@@ -105,8 +108,8 @@ func (f *initFlags) config(given *pflag.FlagSet) (fdbelection.Config, error) {
 			unknown = fmt.Errorf("--expiry is %s; use observation or clock", election.SafeText(f.expiry))
 		}
 	}
-	if err := errors.Join(byFlags(c.Validate(), given), unknown); err != nil {
-		return c, usage(err)
+	if err := errors.Join(session.FaultsByFlag(c.Validate(), given), unknown); err != nil {
+		return c, exit.Usage(err)
 	}
 	return c, nil
 }
@@ -121,36 +124,36 @@ type initialized struct {
 }
 
 // init makes the election, or says how the one that is there differs.
-func (a *app) init(ctx context.Context, x *reading, config fdbelection.Config) error {
-	nonce, err := a.newNonce()
+func (a *app) init(ctx context.Context, x *session.Report, config fdbelection.Config) error {
+	nonce, err := a.NewNonce()
 	if err != nil {
 		return err
 	}
 	config.Nonce = nonce
-	s, err := a.enter(ctx, &x.access, false)
+	s, err := a.OpenElection(ctx, &x.Access, false)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	stands, err := act(ctx, s, func(tr kv.Transaction) (fdbelection.Config, error) {
-		return s.election.InitializeWithConfig(tr, config)
+	defer s.End()
+	stands, err := session.Transact(ctx, s, func(tr kv.Transaction) (fdbelection.Config, error) {
+		return s.Election.InitializeWithConfig(tr, config)
 	})
-	where := fmt.Sprintf("election %s below %s in %s", election.SafeText(x.name), election.SafeText(x.root), x.safe())
+	where := fmt.Sprintf("election %s below %s in %s", election.SafeText(x.Name), election.SafeText(x.Root), x.SafeSpec())
 	made := uuid.UUID(stands.Nonce) == nonce
-	shown := initialized{made, x.spec, x.root, x.name, configOf(stands)}
+	shown := initialized{made, x.Spec, x.Root, x.Name, configOf(stands)}
 	switch {
 	case err != nil:
 		return err
 	case made:
-		if x.spec == "mem:" {
-			fmt.Fprintln(a.stderr, "fdbelect: mem: is this process's own memory, which is gone now")
+		if x.Spec == "mem:" {
+			fmt.Fprintln(a.Stderr, "fdbelect: mem: is this process's own memory, which is gone now")
 		}
-		return a.showLines(x.output, shown, "made "+where)
+		return a.ShowLines(x.Output, shown, "made "+where)
 	case stands.SameSettings(config):
-		return a.showLines(x.output, shown, fmt.Sprintf("%s is there already, with these settings (revision %d)", where, stands.Revision))
+		return a.ShowLines(x.Output, shown, fmt.Sprintf("%s is there already, with these settings (revision %d)", where, stands.Revision))
 	default:
 		var differ []string
-		for _, d := range differences(stands, config) {
+		for _, d := range records.Differences(stands, config) {
 			differ = append(differ, fmt.Sprintf("%s is %s, not %s", d.Setting, d.From, d.To))
 		}
 		return fmt.Errorf("%s is there already, and differs: %s; nothing was overwritten: change it with \"fdbelect config set\"",

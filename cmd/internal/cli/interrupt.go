@@ -7,31 +7,33 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/elector"
 )
 
 // Main runs the command as a process of its own, and returns its exit code. SIGINT,
 // SIGTERM and SIGHUP ask it to stop, and a second one ends it at once. The stores are
 // those that the program has besides its own.
-func Main(stores ...Store) int {
+func Main(stores ...session.Store) int {
 	ctx, stop := signal.NotifyContext(context.Background(), interrupts()...)
 	defer stop()
 	caught := make(chan os.Signal, 2)
 	signal.Notify(caught, interrupts()...)
 	a := newApp(os.Stdin, os.Stdout, os.Stderr, stores)
 	var force context.CancelFunc
-	a.forced, force = context.WithCancel(context.Background())
-	go awaitSecond(a.clock, caught, force)
+	a.Forced, force = context.WithCancel(context.Background())
+	go awaitSecond(a.Clock, caught, force)
 	ended := make(chan error, 1)
 	go func() { ended <- a.exec(ctx, os.Args[1:]) }()
 	select {
 	case err := <-ended:
-		return ExitCode(err)
-	case <-a.forced.Done():
-		if !a.endsItself.Load() {
-			return exitInterrupted
+		return exit.Code(err)
+	case <-a.Forced.Done():
+		if !a.EndsItself.Load() {
+			return exit.CodeInterrupted
 		}
-		return ExitCode(<-ended)
+		return exit.Code(<-ended)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
@@ -16,17 +17,17 @@ import (
 // A second interrupt ends any other subcommand at once, here one that cannot withdraw its
 // request because the store hangs.
 func TestSecondInterruptOfAnotherSubcommand(t *testing.T) {
-	file := storeFile(t)
+	file := processtest.StoreFile(t)
 	db, err := filekv.Open(file, filekv.Options{})
 	require.NoError(t, err)
 	defer db.Close()
 	e := election.New(subspace.New("fdbelection", "default"))
 	people(t, db, e)
-	p := startArgs(t, nil, "resign", "resign", "--store", "file:"+file, "--timeout", "1m")
-	eventually(t, "the request is made", func() bool {
+	p := processtest.StartArgs(t, nil, "resign", "resign", "--store", "file:"+file, "--timeout", "1m")
+	processtest.Eventually(t, "the request is made", func() bool {
 		intent, err := kv.ReadTransact(t.Context(), db, e.ReadRequest)
 		return err == nil && intent.Kind == election.ResignRequest
 	})
-	defer holdStore(t, file)()
-	require.Equal(t, 130, p.insist(t))
+	defer processtest.HoldStore(t, file)()
+	require.Equal(t, 130, p.Insist(t))
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
 )
 
 // One interrupt may arrive twice: from a terminal, and from a parent that passes it on.
@@ -14,10 +16,10 @@ import (
 func TestSecondInterrupt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		caught, forced := make(chan os.Signal), false
-		go awaitSecond(Virtual{}, caught, func() { forced = true })
+		go awaitSecond(clitest.Virtual{}, caught, func() { forced = true })
 		interrupt := func(after time.Duration) {
 			sent := make(chan struct{})
-			Virtual{}.AfterFunc(after, func() {
+			clitest.Virtual{}.AfterFunc(after, func() {
 				caught <- os.Interrupt
 				close(sent)
 			})

@@ -10,13 +10,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
+	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
 func (a *app) listCommand() *cobra.Command {
-	var r reading
+	var r session.Report
 	cmd := &cobra.Command{
 		Use:   "list --store STORE [flags]",
 		Short: "List all elections below the root, with who leads each",
@@ -30,77 +34,77 @@ are not of one instant. An election with a record that cannot be read is listed 
 damaged; list then says what is wrong and how it is mended, and ends with 1.`,
 		Example: `  fdbelect list --store file:/tmp/demo.db
   fdbelect list --store file:/tmp/demo.db --root fdbelection --output json`,
-		Args: noArgs,
+		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.list(cmd.Context(), &r) },
 	}
-	r.place.addSpaceFlags(cmd)
-	r.access.addTimeoutFlag(cmd, storeTimeout, storeTimeoutMeaning)
-	r.output.addFlag(cmd)
+	r.Place.AddSpaceFlags(cmd)
+	r.Access.AddTimeoutFlag(cmd, session.DefaultTimeout, session.TimeoutUsage)
+	r.Output.AddFlag(cmd)
 	return cmd
 }
 
 // listed is one election for scripts.
 type listed struct {
-	Election   string `json:"election"`
-	Leader     *party `json:"leader"` // nil: there is none
-	Term       uint64 `json:"term"`
-	Ballot     uint64 `json:"ballot"`
-	Candidates int    `json:"candidates"`
-	Enabled    bool   `json:"enabled"`
+	Election   string           `json:"election"`
+	Leader     *output.Identity `json:"leader"` // nil: there is none
+	Term       uint64           `json:"term"`
+	Ballot     uint64           `json:"ballot"`
+	Candidates int              `json:"candidates"`
+	Enabled    bool             `json:"enabled"`
 	// Unreadable names the records that cannot be read; what they say is missing.
-	Unreadable []damagedRecord `json:"unreadable"`
+	Unreadable []records.Damaged `json:"unreadable"`
 
 	holder election.Identity
 	fault  error
 }
 
-func (a *app) list(ctx context.Context, r *reading) error {
-	space, err := r.space()
+func (a *app) list(ctx context.Context, r *session.Report) error {
+	space, err := r.Space()
 	if err != nil {
 		return err
 	}
-	s, err := a.enterStore(ctx, &r.access, true)
+	s, err := a.OpenStore(ctx, &r.Access, true)
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.End()
 	all := []listed{}
 	page := newPage(space, readListed)
 	for !page.last {
-		page, err = look(ctx, s, page.next)
+		page, err = session.ReadTransact(ctx, s, page.next)
 		if err != nil {
 			return err
 		}
 		all = append(all, page.found...)
 	}
-	if len(all) == 0 && r.output == formatTable {
-		fmt.Fprintf(a.stderr, "fdbelect: there is no election below %s in store %s; check --root, or make one with \"fdbelect init\"\n",
-			election.SafeText(r.root), r.safe())
+	if len(all) == 0 && r.Output == output.FormatTable {
+		fmt.Fprintf(a.Stderr, "fdbelect: there is no election below %s in store %s; check --root, or make one with \"fdbelect init\"\n",
+			election.SafeText(r.Root), r.SafeSpec())
 	}
-	return errors.Join(a.show(r.output, all, func() table { return listTable(all) }), faultsOf(all))
+	return errors.Join(a.Show(r.Output, all, func() output.Table { return listTable(all) }), faultsOf(all))
 }
 
-func listTable(all []listed) table {
-	t := table{header: []string{"ELECTION", "LEADER", "TERM", "CANDIDATES", "STATE"}}
-	t.style = func(p palette, i int) func(string) string {
+func listTable(all []listed) output.Table {
+	t := output.Table{Header: []string{"ELECTION", "LEADER", "TERM", "CANDIDATES", "STATE"}}
+	t.Style = func(p terminal.Palette, i int) func(string) string {
 		switch {
 		case all[i].fault != nil:
-			return p.bad
+			return p.Bad
 		case !all[i].Enabled || all[i].Leader == nil:
-			return p.warn
+			return p.Warn
 		}
 		return nil
 	}
 	for i := range all {
 		l := &all[i]
-		leader, state := "-", either(l.Enabled, "enabled", "disabled")
+		leader, state := "-", output.Either(l.Enabled, "enabled", "disabled")
 		if l.Leader != nil {
 			leader = l.holder.String()
 		}
 		if l.fault != nil {
 			state = "damaged"
 		}
-		t.rows = append(t.rows, []string{election.SafeText(l.Election), leader, fmt.Sprint(l.Term), fmt.Sprint(l.Candidates), state})
+		t.Rows = append(t.Rows, []string{election.SafeText(l.Election), leader, fmt.Sprint(l.Term), fmt.Sprint(l.Candidates), state})
 	}
 	return t
 }
@@ -116,7 +120,7 @@ func faultsOf(all []listed) error {
 	if faults == nil {
 		return nil
 	}
-	return withRemedies(errors.Join(faults...), unchangedRecords)
+	return records.WithRemedies(errors.Join(faults...), records.Unchanged)
 }
 
 // page is what one transaction saw of the elections below a subspace, and
@@ -166,7 +170,7 @@ func (p *page) next(tr kv.ReadTransaction) (*page, error) {
 			continue
 		}
 		_, q.begin = p.space.Sub(name).Range()
-		if slices.Contains(reserved, name) {
+		if slices.Contains(session.ReservedNames, name) {
 			continue // the root may be an election itself, and these its records
 		}
 		one, err := p.one(election.New(p.space.Sub(name)), name, tr)
@@ -182,15 +186,15 @@ func (p *page) next(tr kv.ReadTransaction) (*page, error) {
 }
 
 func readListed(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) {
-	l := listed{Election: name, Unreadable: []damagedRecord{}}
+	l := listed{Election: name, Unreadable: []records.Damaged{}}
 	state, err := e.ReadStatus(tr)
 	if err == nil {
 		l.Term, l.Ballot, l.Enabled = state.Leader.Term, state.Leader.Ballot, state.Config.ElectionEnabled
-		if leaderLost(&state) {
+		if records.LeaderLost(&state) {
 			l.Ballot = state.Term.Ballot
 		} else if !state.Leader.Vacant() {
 			l.holder = state.Leader.Identity
-			l.Leader = partyOf(l.holder)
+			l.Leader = output.IdentityOf(l.holder)
 		}
 		var candidates []election.Candidate
 		candidates, err = e.ListCandidates(tr)
@@ -200,7 +204,7 @@ func readListed(e *election.LeaderElection, name string, tr kv.ReadTransaction) 
 		}
 	}
 	if errors.Is(err, fdbelection.ErrInvalidState) {
-		l.fault, l.Unreadable = err, damagedRecords(err)
+		l.fault, l.Unreadable = err, records.DamagedIn(err)
 		err = nil
 	}
 	return l, err

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
@@ -14,32 +17,32 @@ import (
 // listen reads the candidates. If the clocks do not show that all of them are alive, it
 // goes on reading until each of those was seen to write, or a beatWindow has passed. With
 // an id it listens to that candidate only.
-func listen(ctx context.Context, s *session, quick bool, id string) (*roll, error) {
-	c, p := s.program.clock, s.program.newProgress()
-	defer p.done()
-	var heard beats
+func listen(ctx context.Context, s *session.Session, quick bool, id string) (*roll, error) {
+	c, p := s.Program.Clock, s.Program.NewProgress()
+	defer p.Done()
+	var heard records.Heartbeats
 	var slowest time.Duration
 	for begin := c.Now(); ; {
 		before := c.Now()
-		seen, err := look(ctx, s, func(tr kv.ReadTransaction) (roll, error) {
-			seen, err := readListing(s.election, tr)
-			return roll{listing: seen}, err
+		seen, err := session.ReadTransact(ctx, s, func(tr kv.ReadTransaction) (roll, error) {
+			seen, err := records.ReadListing(s.Election, tr)
+			return roll{Listing: seen}, err
 		})
 		if err != nil {
 			return nil, err
 		}
 		seen.at = c.Wall()
-		heard.see(seen.candidates, seen.at)
-		passed, limit := c.Now().Sub(begin), beatWindow(&seen.config)
+		heard.See(seen.Candidates, seen.at)
+		passed, limit := c.Now().Sub(begin), records.HeartbeatWindow(&seen.Config)
 		slowest = max(slowest, c.Now().Sub(before))
-		seen.heard, seen.slowest, seen.slow = heard, slowest, tooSlow(&seen.config, slowest)
+		seen.heard, seen.slowest, seen.slow = heard, slowest, records.TooSlow(&seen.Config, slowest)
 		seen.judged = passed >= limit && !seen.slow
-		if quick || seen.slow || passed >= limit || !slices.ContainsFunc(heard.unheard(seen.candidates, &seen.config, seen.at),
+		if quick || seen.slow || passed >= limit || !slices.ContainsFunc(heard.TimedOut(seen.Candidates, &seen.Config, seen.at),
 			func(c election.Candidate) bool { return id == "" || c.ID == id }) {
 			return &seen, nil
 		}
-		p.say(fmt.Sprintf("listening for heartbeats: %s of %s", tenths(passed), tenths(limit)))
-		if err := clock.Sleep(ctx, c, min(lookPace(limit), limit-passed)); err != nil {
+		p.Show(fmt.Sprintf("listening for heartbeats: %s of %s", output.Tenths(passed), output.Tenths(limit)), int64(passed), int64(limit))
+		if err := clock.Sleep(ctx, c, min(records.ReadInterval(limit), limit-passed)); err != nil {
 			return nil, fmt.Errorf("interrupted while the command listened for heartbeats: %w", err)
 		}
 	}

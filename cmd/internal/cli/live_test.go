@@ -13,6 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/internal/clock"
@@ -41,7 +44,7 @@ func inLife(t *testing.T, test func(t *testing.T, l *live)) {
 		}
 		ended := make(chan struct{}, 2)
 		for _, id := range []string{"a", "b"} {
-			el, err := elector.New(l.db, l.election, elector.Options{NodeID: id, Clock: Virtual{}})
+			el, err := elector.New(l.db, l.election, elector.Options{NodeID: id, Clock: clitest.Virtual{}})
 			require.NoError(t, err)
 			l.electors[id] = el
 			go func() {
@@ -73,19 +76,19 @@ func (l *live) candidates() []election.Candidate {
 // runs a command on that store and in that time.
 func (l *live) runs(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	a := &app{program: &program{
-		stdin: strings.NewReader(""), stdout: &out, stderr: &errs, clock: Virtual{}, random: rand.Reader,
-		stores: []Store{{Scheme: "file", Open: func(context.Context, string, time.Duration) (kv.Database, io.Closer, error) {
+	a := &app{Program: &session.Program{
+		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Clock: clitest.Virtual{}, Random: rand.Reader,
+		Stores: []session.Store{{Scheme: "file", Open: func(context.Context, string, time.Duration) (kv.Database, io.Closer, error) {
 			return l.db, io.NopCloser(nil), nil
 		}}},
 	}}
 	err := a.exec(l.t.Context(), args)
-	return ExitCode(err), out.String(), errs.String()
+	return exit.Code(err), out.String(), errs.String()
 }
 
 // pass lets time pass.
 func (l *live) pass(d time.Duration) {
-	require.NoError(l.t, clock.Sleep(l.t.Context(), Virtual{}, d))
+	require.NoError(l.t, clock.Sleep(l.t.Context(), clitest.Virtual{}, d))
 }
 
 // until waits in virtual time for the seat to be as it should.
@@ -120,7 +123,7 @@ func TestForceAfterACrash(t *testing.T) {
 		}
 		begin := time.Now()
 		code, _, stderr := l.runs("resign", "--store", "file:x", "--timeout", "4s")
-		require.Equal(t, exitTimedOut, code, stderr)
+		require.Equal(t, exit.CodeTimedOut, code, stderr)
 		require.Contains(t, stderr, "has not stepped down within 4s; the request is withdrawn")
 		require.Equal(t, 4*time.Second, time.Since(begin))
 
@@ -147,7 +150,7 @@ func TestForceAfterACrash(t *testing.T) {
 func TestForceOnTheLiving(t *testing.T) {
 	inLife(t, func(t *testing.T, l *live) {
 		code, _, stderr := l.runs("resign", "--store", "file:x", "--force")
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, exit.CodeFailure, code)
 		require.Contains(t, stderr, "is alive: it has renewed its lease; nothing was changed")
 		before := l.leader()
 		require.NoError(t, l.fenced(before.Token()))
@@ -165,7 +168,7 @@ func TestRaiseTermUnderElectors(t *testing.T) {
 	inLife(t, func(t *testing.T, l *live) {
 		before := l.leader()
 		code, _, stderr := l.runs("raise-term", "--store", "file:x", "--floor", "500")
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, exit.CodeFailure, code)
 		require.Contains(t, stderr, "end that tenure with --force")
 		require.NoError(t, l.fenced(before.Token()))
 		code, stdout, stderr := l.runs("raise-term", "--store", "file:x", "--floor", "500", "--force")

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/version"
 	"github.com/fdbelection/fdbelection/election"
 )
 
@@ -37,17 +39,17 @@ built from, so that the same source gives the same bytes.`,
 			}
 			if directory != "" {
 				if len(args) > 0 {
-					return usage(errors.New("--directory takes all pages; leave the command away"))
+					return exit.Usage(errors.New("--directory takes all pages; leave the command away"))
 				}
 				return writeManPages(root, directory, date)
 			}
 			page, err := commandOf(root, args)
 			if err != nil {
-				return usage(err)
+				return exit.Usage(err)
 			}
 			text, err := manPage(page, date)
 			if err == nil {
-				_, err = a.stdout.Write(text)
+				_, err = a.Stdout.Write(text)
 			}
 			return err
 		},
@@ -76,7 +78,7 @@ func manDate() (time.Time, error) {
 		}
 		return time.Unix(seconds, 0).UTC(), nil
 	}
-	if date, err := time.Parse(time.RFC3339, ownVersion().Time); err == nil {
+	if date, err := time.Parse(time.RFC3339, version.Own().Time); err == nil {
 		return date.UTC(), nil
 	}
 	return time.Unix(0, 0).UTC(), nil

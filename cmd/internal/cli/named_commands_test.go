@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 )
 
 // namedCommand is a command as errors, help and documents name it: in quotes or
@@ -18,7 +20,7 @@ var namedCommand = regexp.MustCompile("[\"`]fdbelect((?: [a-z][a-z-]*)+)[^\"`\\n
 // TestNamedCommandsExist: an error or a document that tells the reader to run a command
 // names one that exists.
 func TestNamedCommandsExist(t *testing.T) {
-	root := (&app{program: &program{}}).rootCommand()
+	root := (&app{Program: &session.Program{}}).rootCommand()
 	found := 0
 	check := func(file string) {
 		text, err := os.ReadFile(file)

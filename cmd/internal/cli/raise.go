@@ -10,13 +10,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
 // raiseFlags are those of "raise-term".
 type raiseFlags struct {
-	reading
+	session.Report
 	floor uint64
 	force bool
 }
@@ -46,18 +50,18 @@ stands: any floor will do, and the seat is vacant afterwards.`,
   fdbelect raise-term --store file:/tmp/demo.db --floor 1000 --force
   fdbelect config enable --store file:/tmp/demo.db
   fdbelect raise-term --store file:/tmp/demo.db --floor 1 --force`,
-		Args: noArgs,
+		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case !cmd.Flags().Changed("floor"):
-				return usage(errors.New("--floor is missing: give a term that none has reached before the restore"))
+				return exit.Usage(errors.New("--floor is missing: give a term that none has reached before the restore"))
 			case f.floor == 0 || f.floor > election.MaxTermFloor:
-				return usage(fmt.Errorf("--floor is %d; use 1 to %d", f.floor, uint64(election.MaxTermFloor)))
+				return exit.Usage(fmt.Errorf("--floor is %d; use 1 to %d", f.floor, uint64(election.MaxTermFloor)))
 			}
 			return a.raiseTerm(cmd.Context(), &f)
 		},
 	}
-	f.reading.addFlags(cmd)
+	f.Report.AddFlags(cmd)
 	cmd.Flags().Uint64Var(&f.floor, "floor", 0, "the next term is higher than this one (required)")
 	cmd.Flags().BoolVar(&f.force, "force", false, "end a tenure that is on record")
 	return cmd
@@ -65,14 +69,14 @@ stands: any floor will do, and the seat is vacant afterwards.`,
 
 // raisedTerm is what "raise-term" has done.
 type raisedTerm struct {
-	Changed    bool   `json:"changed"`
-	Mended     bool   `json:"mended"` // the leader record, which was lost
-	From       *party `json:"from"`   // the leader whose tenure is over
-	FromTerm   uint64 `json:"from_term"`
-	FromBallot uint64 `json:"from_ballot"`
-	Leader     *party `json:"leader"`
-	Term       uint64 `json:"term"`
-	Ballot     uint64 `json:"ballot"`
+	Changed    bool             `json:"changed"`
+	Mended     bool             `json:"mended"` // the leader record, which was lost
+	From       *output.Identity `json:"from"`   // the leader whose tenure is over
+	FromTerm   uint64           `json:"from_term"`
+	FromBallot uint64           `json:"from_ballot"`
+	Leader     *output.Identity `json:"leader"`
+	Term       uint64           `json:"term"`
+	Ballot     uint64           `json:"ballot"`
 }
 
 // raised is the leader record before and after.
@@ -83,8 +87,8 @@ type raised struct {
 
 func (a *app) raiseTerm(ctx context.Context, f *raiseFlags) error {
 	var done *raised // what a run has changed, which a later one may find done
-	r, err := change(ctx, a.program, &f.access, func(e *election.LeaderElection, tr kv.Transaction) (raised, error) {
-		r, err := f.once(e, tr, a.clock.Wall())
+	r, err := session.TransactOnce(ctx, a.Program, &f.Access, func(e *election.LeaderElection, tr kv.Transaction) (raised, error) {
+		r, err := f.once(e, tr, a.Clock.Wall())
 		if err == nil && r.after != r.before {
 			done = &r
 		}
@@ -92,23 +96,23 @@ func (a *app) raiseTerm(ctx context.Context, f *raiseFlags) error {
 	})
 	switch {
 	case errors.Is(err, fdbelection.ErrTermFloor):
-		return usage(err)
+		return exit.Usage(err)
 	case err != nil:
 		return err
 	case done == nil || done.after != r.after: // or another operator was first
 		stands := raised{before: r.after, after: r.after}
-		return a.showLines(f.output, stands.result(),
+		return a.ShowLines(f.Output, stands.result(),
 			fmt.Sprintf("the term is %d, so the next one is above %d already; nothing was changed (%s)", r.after.Term, f.floor, seatText(r.after)))
 	}
-	return a.showLines(f.output, done.result(), done.text()...)
+	return a.ShowLines(f.Output, done.result(), done.text()...)
 }
 
 // once raises the term in one run of the transaction.
 func (f *raiseFlags) once(e *election.LeaderElection, tr kv.Transaction, now time.Time) (r raised, err error) {
 	state, err := e.ReadStatus(tr)
 	r.before = state.Leader
-	unknown := slices.ContainsFunc(invalidRecords(err), func(i *fdbelection.InvalidStateError) bool { return i.Record == "leader" && !i.Newer })
-	r.mended = unknown || leaderLost(&state)
+	unknown := slices.ContainsFunc(records.InvalidIn(err), func(i *fdbelection.InvalidStateError) bool { return i.Record == "leader" && !i.Newer })
+	r.mended = unknown || records.LeaderLost(&state)
 	switch {
 	case unknown && !f.force:
 		return r, fmt.Errorf("it is not known who holds the seat (%w); make sure that every process is stopped, and replace the record with --force", err)
@@ -125,10 +129,10 @@ func (f *raiseFlags) once(e *election.LeaderElection, tr kv.Transaction, now tim
 func (r *raised) result() raisedTerm {
 	done := raisedTerm{
 		Changed: r.before != r.after, Mended: r.mended, FromTerm: r.before.Term, FromBallot: r.before.Ballot,
-		Leader: partyOf(r.after.Identity), Term: r.after.Term, Ballot: r.after.Ballot,
+		Leader: output.IdentityOf(r.after.Identity), Term: r.after.Term, Ballot: r.after.Ballot,
 	}
 	if done.Changed {
-		done.From = partyOf(r.before.Identity)
+		done.From = output.IdentityOf(r.before.Identity)
 	}
 	return done
 }

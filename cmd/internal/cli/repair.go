@@ -10,13 +10,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
+	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
 // repairFlags are those of "repair".
 type repairFlags struct {
-	reading
+	session.Report
 	dryRun, force bool
 }
 
@@ -40,10 +44,10 @@ repair leaves alone what a newer program has written, and a config: "config set
 --dry-run shows what it would do, and writes nothing.`,
 		Example: `  fdbelect repair --store file:/tmp/demo.db --dry-run
   fdbelect repair --store file:/tmp/demo.db`,
-		Args: noArgs,
+		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.repair(cmd.Context(), &f) },
 	}
-	f.addFlags(cmd)
+	f.AddFlags(cmd)
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would be done, and write nothing")
 	cmd.Flags().BoolVar(&f.force, "force", false, "mend the leader record too, although a leader may still run")
 	return cmd
@@ -71,8 +75,8 @@ var errUnforced = errors.New("mending the leader record ends the tenure that the
 func (a *app) repair(ctx context.Context, f *repairFlags) error {
 	var found []election.Repair  // by the last run
 	var mended []election.Repair // by some run: one that follows on a lost answer finds its work done
-	_, err := change(ctx, a.program, &f.access, func(e *election.LeaderElection, tr kv.Transaction) (none struct{}, err error) {
-		found, err = e.Repair(tr, a.clock.Wall())
+	_, err := session.TransactOnce(ctx, a.Program, &f.Access, func(e *election.LeaderElection, tr kv.Transaction) (none struct{}, err error) {
+		found, err = e.Repair(tr, a.Clock.Wall())
 		switch {
 		case err != nil:
 			return none, err
@@ -108,13 +112,13 @@ func (a *app) showRepairs(f *repairFlags, found []election.Repair) error {
 			left = append(left, leftAlone(r))
 		}
 	}
-	if err := a.show(f.output, shown, shown.table); err != nil {
+	if err := a.Show(f.Output, shown, shown.table); err != nil {
 		return err
 	}
 	if f.dryRun && !f.force && needsForce(found) {
 		left = append(left, errUnforced)
 	}
-	return withRemedies(errors.Join(left...), "it was left alone")
+	return records.WithRemedies(errors.Join(left...), "it was left alone")
 }
 
 func needsForce(found []election.Repair) bool {
@@ -126,11 +130,11 @@ func leftAlone(r election.Repair) error {
 	return &fdbelection.InvalidStateError{Key: r.Key, Record: r.Record, Problem: r.Problem, Newer: r.Newer}
 }
 
-func (r *repaired) table() table {
-	t := table{header: []string{"RECORD", "DONE", "KEY", "PROBLEM"}}
-	t.style = func(p palette, i int) func(string) string {
+func (r *repaired) table() output.Table {
+	t := output.Table{Header: []string{"RECORD", "DONE", "KEY", "PROBLEM"}}
+	t.Style = func(p terminal.Palette, i int) func(string) string {
 		if i < len(r.Repairs) && r.Repairs[i].Done == "" {
-			return p.bad
+			return p.Bad
 		}
 		return nil
 	}
@@ -139,13 +143,13 @@ func (r *repaired) table() table {
 		if done == "" {
 			done = "left alone"
 		}
-		t.rows = append(t.rows, []string{one.Record, done, one.Key, one.Problem})
+		t.Rows = append(t.Rows, []string{one.Record, done, one.Key, one.Problem})
 	}
 	switch {
 	case len(r.Repairs) == 0:
-		return table{rows: [][]string{{"nothing to repair"}}}
+		return output.Table{Rows: [][]string{{"nothing to repair"}}}
 	case r.DryRun:
-		t.rows = append(t.rows, []string{"dry run: nothing was written"})
+		t.Rows = append(t.Rows, []string{"dry run: nothing was written"})
 	}
 	return t
 }

@@ -53,17 +53,17 @@ func TestCancel(t *testing.T) {
 			test.asked(d)
 			d.twice = true
 			o := d.runs("cancel")
-			require.Zero(t, o.code, o.stderr)
+			require.Zero(t, o.Code, o.Stderr)
 			for _, want := range test.says {
-				require.Contains(t, o.stdout, want)
+				require.Contains(t, o.Stdout, want)
 			}
-			require.NotContains(t, o.stdout, "\x1b")
+			require.NotContains(t, o.Stdout, "\x1b")
 			intent, err := kv.ReadTransact(t.Context(), d.Database, d.ReadRequest)
 			require.NoError(t, err)
 			require.Equal(t, election.NoRequest, intent.Kind)
 			o = d.runs("cancel")
-			require.Zero(t, o.code, o.stderr)
-			require.Contains(t, o.stdout, "nothing is asked of the leader")
+			require.Zero(t, o.Code, o.Stderr)
+			require.Contains(t, o.Stdout, "nothing is asked of the leader")
 		})
 	}
 }
@@ -87,30 +87,30 @@ func broken(d *desk) {
 func TestRepair(t *testing.T) {
 	d := newDesk(t)
 	o := d.runs("repair")
-	require.Equal(t, 1, o.code, o.stdout)
-	require.Contains(t, o.stderr, "there is no election default")
+	require.Equal(t, 1, o.Code, o.Stdout)
+	require.Contains(t, o.Stderr, "there is no election default")
 	broken(d)
-	require.Equal(t, 1, d.runs("status").code)
+	require.Equal(t, 1, d.runs("status").Code)
 	before := everything(t, d.Database)
 	dry := d.runs("repair", "--dry-run")
-	require.Zero(t, dry.code, dry.stderr)
+	require.Zero(t, dry.Code, dry.Stderr)
 	require.Equal(t, before, everything(t, d.Database))
-	require.Contains(t, dry.stdout, "dry run: nothing was written")
-	require.NotContains(t, dry.stdout, "\x1b")
+	require.Contains(t, dry.Stdout, "dry run: nothing was written")
+	require.NotContains(t, dry.Stdout, "\x1b")
 
 	d.twice = true
 	o = d.runs("repair")
-	require.Zero(t, o.code, o.stderr)
+	require.Zero(t, o.Code, o.Stderr)
 	for _, want := range []string{
 		`(?m)^intent +removed +`, `(?m)^term +written from the leader record +`, `(?m)^candidate +removed +`, `(?m)^rank +written from its candidate +`,
 	} {
-		require.Regexp(t, want, o.stdout)
-		require.Regexp(t, want, dry.stdout)
+		require.Regexp(t, want, o.Stdout)
+		require.Regexp(t, want, dry.Stdout)
 	}
 	o = d.runs("repair")
-	require.Zero(t, o.code, o.stderr)
-	require.Contains(t, o.stdout, "nothing to repair")
-	require.Zero(t, d.runs("status").code)
+	require.Zero(t, o.Code, o.Stderr)
+	require.Contains(t, o.Stdout, "nothing to repair")
+	require.Zero(t, d.runs("status").Code)
 	require.Equal(t, "leader", d.state().Leader.ID, "it leads on")
 }
 
@@ -122,14 +122,14 @@ func TestRepairLeavesAlone(t *testing.T) {
 	d.spoil(rubbish, "config")
 	d.spoil(rubbish, "candidates", "evil")
 	o := d.runs("repair", "-o", "json")
-	require.Equal(t, 1, o.code, o.stdout)
-	require.Contains(t, o.stderr, "fdbelect config set --defaults")
-	require.Contains(t, o.stderr, "a newer program wrote it")
+	require.Equal(t, 1, o.Code, o.Stdout)
+	require.Contains(t, o.Stderr, "fdbelect config set --defaults")
+	require.Contains(t, o.Stderr, "a newer program wrote it")
 	var shown struct {
 		DryRun  bool `json:"dry_run"`
 		Repairs []struct{ Record, Key, Problem, Done string }
 	}
-	require.NoError(t, json.Unmarshal([]byte(o.stdout), &shown))
+	require.NoError(t, json.Unmarshal([]byte(o.Stdout), &shown))
 	require.Len(t, shown.Repairs, 3)
 	for _, r := range shown.Repairs {
 		require.Equal(t, r.Record == "candidate", r.Done != "", "%+v", r)
@@ -146,11 +146,11 @@ func TestRepairBesideANewerLeaderRecord(t *testing.T) {
 	d.spoil(newer, "leader")
 	d.spoil(rubbish, "candidates", "evil")
 	o := d.runs("repair")
-	require.Equal(t, 1, o.code, o.stdout)
-	require.NotContains(t, o.stderr, "--force")
-	require.Contains(t, o.stderr, "a newer program wrote it")
-	require.Regexp(t, `(?m)^candidate +removed `, o.stdout)
-	require.Regexp(t, `(?m)^leader +left alone `, o.stdout)
+	require.Equal(t, 1, o.Code, o.Stdout)
+	require.NotContains(t, o.Stderr, "--force")
+	require.Contains(t, o.Stderr, "a newer program wrote it")
+	require.Regexp(t, `(?m)^candidate +removed `, o.Stdout)
+	require.Regexp(t, `(?m)^leader +left alone `, o.Stdout)
 }
 
 // A leader record is mended with --force only: the process that it named may still
@@ -161,14 +161,14 @@ func TestRepairOfTheLeaderRecord(t *testing.T) {
 	d.lose("leader")
 	before := everything(t, d.Database)
 	dry := d.runs("repair", "--dry-run")
-	require.Equal(t, 1, dry.code, dry.stdout)
-	require.Regexp(t, `(?m)^leader +made vacant by the term record +`, dry.stdout)
+	require.Equal(t, 1, dry.Code, dry.Stdout)
+	require.Regexp(t, `(?m)^leader +made vacant by the term record +`, dry.Stdout)
 	o := d.runs("repair")
-	require.Equal(t, 1, o.code, o.stdout)
-	require.Contains(t, o.stderr, "make sure that every process is stopped, and add --force")
+	require.Equal(t, 1, o.Code, o.Stdout)
+	require.Contains(t, o.Stderr, "make sure that every process is stopped, and add --force")
 	require.Equal(t, before, everything(t, d.Database))
 	o = d.runs("repair", "--force")
-	require.Zero(t, o.code, o.stderr)
+	require.Zero(t, o.Code, o.Stderr)
 	require.True(t, d.state().Leader.Vacant())
-	require.Zero(t, d.runs("status").code)
+	require.Zero(t, d.runs("status").Code)
 }

@@ -10,13 +10,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
 // requestFlags are those of the subcommands that ask something of the leader.
 type requestFlags struct {
-	reading
+	session.Report
 	patience      time.Duration
 	term          uint64
 	keep, replace bool
@@ -26,26 +29,26 @@ type requestFlags struct {
 const requestTimeout = time.Minute
 
 func (f *requestFlags) addFlags(cmd *cobra.Command) {
-	f.place.addFlags(cmd)
+	f.Place.AddFlags(cmd)
 	flags := cmd.Flags()
 	flags.DurationVar(&f.patience, "timeout", requestTimeout, "how long to wait for what was asked")
 	flags.Uint64Var(&f.term, "term", 0, "the term that it is about (default: the one that stands)")
 	flags.BoolVar(&f.keep, "keep", false, "leave the request standing where it was not done in time")
 	flags.BoolVar(&f.replace, "replace", false, "take the place of another operator's request")
-	f.output.addFlag(cmd)
+	f.Output.AddFlag(cmd)
 }
 
 // check says what is wrong with the flags.
 func (f *requestFlags) check(cmd *cobra.Command) error {
 	if cmd.Flags().Changed("term") && f.term == 0 {
-		return usage(errors.New("--term is 0; terms begin with 1, and \"fdbelect status\" shows the one that stands"))
+		return exit.Usage(errors.New("--term is 0; terms begin with 1, and \"fdbelect status\" shows the one that stands"))
 	}
 	return nil
 }
 
 // request is one that was sent to the leader of one term.
 type request struct {
-	*session
+	*session.Session
 	flags   *requestFlags
 	waiting string // what it waits for, as a terminal shows it
 	seat    election.LeaderRecord
@@ -55,19 +58,19 @@ type request struct {
 
 // enter is that of the app. The store has its time, however short the wait is:
 // a request whose fate is not known is worse than one that took a little longer.
-func (f *requestFlags) enter(ctx context.Context, a *program) (*session, error) {
-	if f.timeout = f.patience; f.timeout > 0 {
-		f.timeout = storeTimeout
+func (f *requestFlags) enter(ctx context.Context, a *session.Program) (*session.Session, error) {
+	if f.Timeout = f.patience; f.Timeout > 0 {
+		f.Timeout = session.DefaultTimeout
 	}
-	return a.enter(ctx, &f.access, true)
+	return a.OpenElection(ctx, &f.Access, true)
 }
 
 // newRequest is about the leadership that was seen, and what is asked of its holder, such as
 // "to step down".
-func newRequest(s *session, f *requestFlags, seat election.LeaderRecord, what string) (*request, error) {
-	nonce, err := s.program.newNonce()
+func newRequest(s *session.Session, f *requestFlags, seat election.LeaderRecord, what string) (*request, error) {
+	nonce, err := s.Program.NewNonce()
 	waiting := fmt.Sprintf("asked %s %s in term %d, waiting", seat.Identity, what, seat.Term)
-	return &request{session: s, flags: f, waiting: waiting, seat: seat, nonce: nonce, since: s.program.clock.Now()}, err
+	return &request{Session: s, flags: f, waiting: waiting, seat: seat, nonce: nonce, since: s.Program.Clock.Now()}, err
 }
 
 // overAlready says, of a request about a term that was named, that there is
@@ -87,14 +90,14 @@ func (f *requestFlags) overAlready(seat election.LeaderRecord) (bool, error) {
 // send writes the request. If two operators ask about the same term, one succeeds and the
 // other gets an error, unless it says --replace.
 func (r *request) send(ctx context.Context, write func(tr kv.Transaction) error) error {
-	_, err := act(ctx, r.session, func(tr kv.Transaction) (none struct{}, err error) {
+	_, err := session.Transact(ctx, r.Session, func(tr kv.Transaction) (none struct{}, err error) {
 		if r.flags.replace {
-			other, err := r.election.ReadRequest(tr)
+			other, err := r.Election.ReadRequest(tr)
 			if err != nil {
 				return none, err
 			}
 			if other.Nonce != r.nonce { // of a challenge this leaves everything as it is
-				if err := r.election.CancelRequest(tr, other.Nonce); err != nil {
+				if err := r.Election.CancelRequest(tr, other.Nonce); err != nil {
 					return none, err
 				}
 			}
@@ -110,7 +113,7 @@ func (r *request) send(ctx context.Context, write func(tr kv.Transaction) error)
 // wait waits until done is content. A request that stands no more although the
 // tenure goes on was withdrawn, or found void by the leader.
 func (r *request) wait(ctx context.Context, done func(election.Status) (bool, error)) (last election.Status, err error) {
-	err = waitFor(ctx, r.session, r.flags.patience, r.waiting, func(state election.Status) (bool, error) {
+	err = waitFor(ctx, r.Session, r.flags.patience, r.waiting, func(state election.Status) (bool, error) {
 		last = state
 		if over, err := done(state); over || err != nil {
 			return over, err
@@ -129,13 +132,13 @@ func (r *request) wait(ctx context.Context, done func(election.Status) (bool, er
 func (r *request) withdraw(ctx context.Context) (election.Status, string) {
 	// What asked for the end of the wait must not keep the request standing.
 	ctx = context.WithoutCancel(ctx)
-	stands, err := act(ctx, r.session, func(tr kv.Transaction) (election.Status, error) {
+	stands, err := session.Transact(ctx, r.Session, func(tr kv.Transaction) (election.Status, error) {
 		if !r.flags.keep {
-			if err := r.election.CancelRequest(tr, r.nonce); err != nil {
+			if err := r.Election.CancelRequest(tr, r.nonce); err != nil {
 				return election.Status{}, err
 			}
 		}
-		return r.election.ReadStatus(tr)
+		return r.Election.ReadStatus(tr)
 	})
 	switch {
 	case err != nil:
@@ -170,18 +173,18 @@ var errVoid = errors.New("the request does not stand any more")
 
 // steered is what became of a tenure that was to end.
 type steered struct {
-	Changed  bool   `json:"changed"`
-	From     *party `json:"from"` // which led
-	FromTerm uint64 `json:"from_term"`
+	Changed  bool             `json:"changed"`
+	From     *output.Identity `json:"from"` // which led
+	FromTerm uint64           `json:"from_term"`
 	// Reason is why that term ended, by the history; empty if that does not tell.
-	Reason string   `json:"reason"`
-	Leader *party   `json:"leader"` // that stands by now
-	Term   uint64   `json:"term"`
-	Ballot uint64   `json:"ballot"`
-	Waited duration `json:"waited_seconds"`
+	Reason string           `json:"reason"`
+	Leader *output.Identity `json:"leader"` // that stands by now
+	Term   uint64           `json:"term"`
+	Ballot uint64           `json:"ballot"`
+	Waited output.Duration  `json:"waited_seconds"`
 }
 
 // steeredTo is what became of a tenure, with the leader that stands by now.
 func steeredTo(from election.Identity, term uint64, now election.LeaderRecord) steered {
-	return steered{From: partyOf(from), FromTerm: term, Leader: partyOf(now.Identity), Term: now.Term, Ballot: now.Ballot}
+	return steered{From: output.IdentityOf(from), FromTerm: term, Leader: output.IdentityOf(now.Identity), Term: now.Term, Ballot: now.Ballot}
 }

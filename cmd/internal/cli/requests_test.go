@@ -31,9 +31,9 @@ func TestInterruptedRequestIsWithdrawn(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		d.answers(interrupt)
 		o := d.runsUntil(ctx, args...)
-		require.Equal(t, 1, o.code, o.stdout)
-		require.Contains(t, o.stderr, "interrupted before")
-		require.Contains(t, o.stderr, "the request is withdrawn")
+		require.Equal(t, 1, o.Code, o.Stdout)
+		require.Contains(t, o.Stderr, "interrupted before")
+		require.Contains(t, o.Stderr, "the request is withdrawn")
 		require.Equal(t, election.NoRequest, d.state().Request.Kind)
 	}
 }
@@ -54,8 +54,8 @@ func TestResignThatIsDoneBeforeItIsWithdrawn(t *testing.T) {
 		}
 	}
 	o := d.runsUntil(ctx, "resign")
-	require.Zero(t, o.code, o.stderr)
-	require.Contains(t, o.stdout, "is over after")
+	require.Zero(t, o.Code, o.Stderr)
+	require.Contains(t, o.Stdout, "is over after")
 }
 
 // A request that another operator takes back is not waited for.
@@ -67,8 +67,8 @@ func TestRequestThatIsTakenBack(t *testing.T) {
 		d.does(func(tr kv.Transaction) error { return d.CancelRequest(tr, nonce) })
 	})
 	o := d.runs("resign")
-	require.Equal(t, 1, o.code, o.stdout)
-	require.Contains(t, o.stderr, "another operator has withdrawn or replaced it, or the leader found it void")
+	require.Equal(t, 1, o.Code, o.Stdout)
+	require.Contains(t, o.Stderr, "another operator has withdrawn or replaced it, or the leader found it void")
 }
 
 // A transfer that ends with another candidate as leader has failed.
@@ -84,8 +84,8 @@ func TestTransferToWhoDoesNotCome(t *testing.T) {
 		})
 	})
 	o := d.runs("transfer", "--to", "other")
-	require.Equal(t, 3, o.code, o.stdout)
-	require.Contains(t, o.stderr, " does not lead by this request, term 1 ended otherwise; leader#")
+	require.Equal(t, 3, o.Code, o.Stdout)
+	require.Contains(t, o.Stderr, " does not lead by this request, term 1 ended otherwise; leader#")
 
 	// One that was handed the seat, and does not accept it.
 	d = newDesk(t)
@@ -99,23 +99,23 @@ func TestTransferToWhoDoesNotCome(t *testing.T) {
 		})
 	})
 	o = d.runs("transfer", "--to", "other", "--timeout", "300ms")
-	require.Equal(t, 5, o.code, o.stdout)
-	require.Contains(t, o.stderr, "was handed the leadership in term 2, and has not taken it within 300ms")
+	require.Equal(t, 5, o.Code, o.Stdout)
+	require.Contains(t, o.Stderr, "was handed the leadership in term 2, and has not taken it within 300ms")
 
 	// The same command again waits for it as well, and asks nothing.
 	for _, args := range [][]string{{"--term", "1"}, nil} {
 		d.before = nil
 		o = d.runs(append([]string{"transfer", "--to", "other", "--timeout", "300ms"}, args...)...)
-		require.Equal(t, 5, o.code, o.stdout)
-		require.Contains(t, o.stderr, "was handed the leadership in term 2, and has not taken it within 300ms")
+		require.Equal(t, 5, o.Code, o.Stdout)
+		require.Contains(t, o.Stderr, "was handed the leadership in term 2, and has not taken it within 300ms")
 	}
 	d.before = func() {
 		d.before = nil
 		d.does(func(tr kv.Transaction) error { _, err := d.RunElectionCycle(tr, other, time.Now()); return err })
 	}
 	o = d.runs("transfer", "--to", "other", "--term", "1")
-	require.Zero(t, o.code, o.stderr)
-	require.Regexp(t, "^other#[0-9a-f]+ leads in term 2, after ", o.stdout)
+	require.Zero(t, o.Code, o.Stderr)
+	require.Regexp(t, "^other#[0-9a-f]+ leads in term 2, after ", o.Stdout)
 }
 
 // One that was handed the leadership and did not take it: another leads in the end, and
@@ -147,12 +147,12 @@ func TestTransferToWhoDoesNotTakeIt(t *testing.T) {
 			}
 		}
 		o := d.runs("transfer", "--to", "other")
-		require.Equal(t, 3, o.code, "%s %s", o.stdout, o.stderr)
-		require.Regexp(t, "other#[0-9a-f]+ was handed the leadership in term 2,? and (did not take it|that term is over); leader#[0-9a-f]+ leads in term 3", o.stderr)
-		require.Equal(t, looks, strings.Contains(o.stderr, "did not take it"))
+		require.Equal(t, 3, o.Code, "%s %s", o.Stdout, o.Stderr)
+		require.Regexp(t, "other#[0-9a-f]+ was handed the leadership in term 2,? and (did not take it|that term is over); leader#[0-9a-f]+ leads in term 3", o.Stderr)
+		require.Equal(t, looks, strings.Contains(o.Stderr, "did not take it"))
 		o = d.runs("transfer", "--to", "other", "--term", "1")
-		require.Zero(t, o.code, o.stderr)
-		require.Regexp(t, "^term 1 was handed to other#[0-9a-f]+ already; leader#[0-9a-f]+ leads in term 3", o.stdout)
+		require.Zero(t, o.Code, o.Stderr)
+		require.Regexp(t, "^term 1 was handed to other#[0-9a-f]+ already; leader#[0-9a-f]+ leads in term 3", o.Stdout)
 	}
 }
 
@@ -176,8 +176,8 @@ func TestResignSaysWhoFollowed(t *testing.T) {
 		}
 	}
 	o := d.runs("resign")
-	require.Zero(t, o.code, o.stderr)
-	require.Regexp(t, `^term 1 of leader#[0-9a-f]+ is over after \S+ \(resigned\); other#[0-9a-f]+ leads in term 2\n$`, o.stdout)
+	require.Zero(t, o.Code, o.Stderr)
+	require.Regexp(t, `^term 1 of leader#[0-9a-f]+ is over after \S+ \(resigned\); other#[0-9a-f]+ leads in term 2\n$`, o.Stdout)
 }
 
 // A term that ended by itself was not resigned.
@@ -192,8 +192,8 @@ func TestResignSaysHowATermEnded(t *testing.T) {
 		})
 	})
 	o := d.runs("resign")
-	require.Zero(t, o.code, o.stderr)
-	require.Regexp(t, `^term 1 of leader#[0-9a-f]+ is over after \S+ \(expiry\); other#[0-9a-f]+ leads in term 2\n$`, o.stdout)
+	require.Zero(t, o.Code, o.Stderr)
+	require.Regexp(t, `^term 1 of leader#[0-9a-f]+ is over after \S+ \(expiry\); other#[0-9a-f]+ leads in term 2\n$`, o.Stdout)
 }
 
 func TestTransferToWhoCannotLead(t *testing.T) {
@@ -202,13 +202,13 @@ func TestTransferToWhoCannotLead(t *testing.T) {
 	other.Role = election.Observer
 	d.does(func(tr kv.Transaction) error { return d.HeartbeatCandidate(tr, other, time.Now()) })
 	o := d.runs("transfer", "--to", "other")
-	require.Equal(t, 1, o.code, o.stdout)
-	require.Contains(t, o.stderr, "other cannot be handed the leadership: candidate is an observer and never leads")
+	require.Equal(t, 1, o.Code, o.Stdout)
+	require.Contains(t, o.Stderr, "other cannot be handed the leadership: candidate is an observer and never leads")
 	require.Equal(t, election.NoRequest, d.state().Request.Kind)
 	other.Role = election.Voter
 	d.does(func(tr kv.Transaction) error { return d.HeartbeatCandidate(tr, other, time.Now()) })
-	require.Zero(t, d.runs("config", "disable").code)
+	require.Zero(t, d.runs("config", "disable").Code)
 	o = d.runs("transfer", "--to", "other")
-	require.Equal(t, 1, o.code, o.stdout)
-	require.Contains(t, o.stderr, `enable it first with "fdbelect config enable"`)
+	require.Equal(t, 1, o.Code, o.Stdout)
+	require.Contains(t, o.Stderr, `enable it first with "fdbelect config enable"`)
 }

@@ -24,14 +24,14 @@ func TestReservedNames(t *testing.T) {
 				continue
 			}
 			o := d.runs(append(words(line), "--root", "x/main", "--election", name)...)
-			require.Equal(t, 2, o.code, "%s: %s", line, o.stdout)
-			require.Contains(t, o.stderr, "--election "+name+" is reserved: an election keeps its own records under that name")
-			require.Contains(t, o.stderr, "choose another name")
+			require.Equal(t, 2, o.Code, "%s: %s", line, o.Stdout)
+			require.Contains(t, o.Stderr, "--election "+name+" is reserved: an election keeps its own records under that name")
+			require.Contains(t, o.Stderr, "choose another name")
 		}
 		o := d.runs("run", "--id", "a", "--election", name)
-		require.Equal(t, 2, o.code, o.stderr)
+		require.Equal(t, 2, o.Code, o.Stderr)
 		t.Setenv("FDBELECT_ELECTION", name)
-		require.Equal(t, 2, d.runs("status").code)
+		require.Equal(t, 2, d.runs("status").Code)
 		require.Equal(t, before, everything(t, d.Database))
 		t.Setenv("FDBELECT_ELECTION", "default")
 	}
@@ -48,9 +48,9 @@ func TestListBelowAnElection(t *testing.T) {
 	inner := election.New(subspace.New("fdbelection", "default", "inner"))
 	d.does(func(tr kv.Transaction) error { _, err := inner.Initialize(tr); return err })
 	o := d.runs("list", "--root", "fdbelection/default")
-	require.Zero(t, o.code, o.stderr)
-	require.Contains(t, o.stdout, "inner")
-	require.NotContains(t, o.stdout, "candidates  ")
+	require.Zero(t, o.Code, o.Stderr)
+	require.Contains(t, o.Stdout, "inner")
+	require.NotContains(t, o.Stdout, "candidates  ")
 }
 
 // An election that would share keys with another one is refused by init and run, and
@@ -62,9 +62,9 @@ func TestSharedKeys(t *testing.T) {
 	before := everything(t, d.Database)
 	for _, args := range [][]string{{"init"}, {"run", "--id", "a"}} {
 		o := d.runs(args...)
-		require.Equal(t, 1, o.code, o.stderr)
-		require.Contains(t, o.stderr, fdbelection.ErrSharedKeys.Error())
-		require.Contains(t, o.stderr, "choose another --election or --root")
+		require.Equal(t, 1, o.Code, o.Stderr)
+		require.Contains(t, o.Stderr, fdbelection.ErrSharedKeys.Error())
+		require.Contains(t, o.Stderr, "choose another --election or --root")
 		require.Equal(t, before, everything(t, d.Database))
 	}
 }

@@ -9,6 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
@@ -45,13 +49,13 @@ seat up only if it did not renew even once. --yes does not watch.`,
 		Example: `  fdbelect resign --store file:/tmp/demo.db
   fdbelect resign --store file:/tmp/demo.db --timeout 30s --keep
   fdbelect resign --store file:/tmp/demo.db --force`,
-		Args: noArgs,
+		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case f.yes && !f.force:
-				return usage(errors.New("--yes is about --force; give both, or neither"))
+				return exit.Usage(errors.New("--yes is about --force; give both, or neither"))
 			case f.force && (f.keep || f.replace):
-				return usage(errors.New("--keep and --replace are about requests, and --force makes none"))
+				return exit.Usage(errors.New("--keep and --replace are about requests, and --force makes none"))
 			}
 			if err := f.check(cmd); err != nil {
 				return err
@@ -66,12 +70,12 @@ seat up only if it did not renew even once. --yes does not watch.`,
 }
 
 func (a *app) resign(ctx context.Context, f *resignFlags) error {
-	s, err := f.enter(ctx, a.program)
+	s, err := f.enter(ctx, a.Program)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	state, err := look(ctx, s, s.election.ReadStatus)
+	defer s.End()
+	state, err := session.ReadTransact(ctx, s, s.Election.ReadStatus)
 	if err != nil {
 		return err
 	}
@@ -80,7 +84,7 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 	case err != nil:
 		return err
 	case over:
-		return a.showLines(f.output, steeredTo(election.Identity{}, f.term, state.Leader),
+		return a.ShowLines(f.Output, steeredTo(election.Identity{}, f.term, state.Leader),
 			fmt.Sprintf("term %d is over already; %s", f.term, seatText(state.Leader)))
 	case f.force:
 		return a.depose(ctx, s, f, state)
@@ -90,7 +94,7 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 		return err
 	}
 	err = r.send(ctx, func(tr kv.Transaction) error {
-		return s.election.RequestResign(tr, r.seat.Term, r.nonce)
+		return s.Election.RequestResign(tr, r.seat.Term, r.nonce)
 	})
 	if err != nil {
 		return err
@@ -109,7 +113,7 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 	case over:
 		return r.showEnd(ctx, last.Leader)
 	case errors.Is(err, errWaitOver):
-		return timedOut(fmt.Errorf("%s has not stepped down within %s; %s. Its work may take longer, or it is dead or cut off: see \"fdbelect candidates\", and for a dead leader \"fdbelect resign --force\"",
+		return exit.TimedOut(fmt.Errorf("%s has not stepped down within %s; %s. Its work may take longer, or it is dead or cut off: see \"fdbelect candidates\", and for a dead leader \"fdbelect resign --force\"",
 			r.seat.Identity, f.patience, fate))
 	default:
 		return broken(err, r.seat.Identity.String()+" has stepped down", fate)
@@ -123,9 +127,9 @@ func (r *request) ended(ctx context.Context, last election.LeaderRecord) (reason
 		leader election.LeaderRecord
 		events []election.Event
 	}
-	seen, err := look(context.WithoutCancel(ctx), r.session, func(tr kv.ReadTransaction) (e end, err error) {
-		if e.leader, err = r.election.GetLeaderRaw(tr); err == nil {
-			e.events, _ = r.election.History(tr, watchHistory) // what cannot be read is not told
+	seen, err := session.ReadTransact(context.WithoutCancel(ctx), r.Session, func(tr kv.ReadTransaction) (e end, err error) {
+		if e.leader, err = r.Election.GetLeaderRaw(tr); err == nil {
+			e.events, _ = r.Election.History(tr, records.SnapshotEvents) // what cannot be read is not told
 		}
 		return e, err
 	})
@@ -145,18 +149,18 @@ func (r *request) ended(ctx context.Context, last election.LeaderRecord) (reason
 func (r *request) showEnd(ctx context.Context, last election.LeaderRecord) error {
 	reason, now := r.ended(ctx, last)
 	done := steeredTo(r.seat.Identity, r.seat.Term, now)
-	done.Changed, done.Reason, done.Waited = true, reason, duration(r.program.clock.Now().Sub(r.since))
+	done.Changed, done.Reason, done.Waited = true, reason, output.Duration(r.Program.Clock.Now().Sub(r.since))
 	why := ""
 	if reason != "" {
 		why = " (" + election.SafeText(reason) + ")"
 	}
-	return r.program.showLines(r.flags.output, done,
-		fmt.Sprintf("term %d of %s is over after %s%s; %s", r.seat.Term, r.seat.Identity, ago(time.Duration(done.Waited)), why,
-			either(now.Vacant(), "no candidate has followed yet", seatText(now))))
+	return r.Program.ShowLines(r.flags.Output, done,
+		fmt.Sprintf("term %d of %s is over after %s%s; %s", r.seat.Term, r.seat.Identity, output.Age(time.Duration(done.Waited)), why,
+			output.Either(now.Vacant(), "no candidate has followed yet", seatText(now))))
 }
 
 // depose gives the seat up in the stead of its holder.
-func (a *app) depose(ctx context.Context, s *session, f *resignFlags, state election.Status) error {
+func (a *app) depose(ctx context.Context, s *session.Session, f *resignFlags, state election.Status) error {
 	seat := state.Leader
 	ballot := uint64(0) // whatever it is
 	if !f.yes {
@@ -165,9 +169,9 @@ func (a *app) depose(ctx context.Context, s *session, f *resignFlags, state elec
 		}
 		ballot = seat.Ballot
 	}
-	begin := a.clock.Now()
-	_, err := act(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
-		return none, s.election.ForceResign(tr, seat.Token(), ballot, a.clock.Wall())
+	begin := a.Clock.Now()
+	_, err := session.Transact(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
+		return none, s.Election.ForceResign(tr, seat.Token(), ballot, a.Clock.Wall())
 	})
 	switch {
 	case errors.Is(err, fdbelection.ErrLeaderRenewed):
@@ -175,38 +179,38 @@ func (a *app) depose(ctx context.Context, s *session, f *resignFlags, state elec
 	case err != nil:
 		return err
 	}
-	r := &request{session: s, flags: &f.requestFlags, seat: seat, since: begin}
+	r := &request{Session: s, flags: &f.requestFlags, seat: seat, since: begin}
 	reason, now := r.ended(ctx, election.LeaderRecord{Term: seat.Term, Ballot: seat.Ballot + 1})
 	done := steeredTo(seat.Identity, seat.Term, now)
-	done.Changed, done.Reason, done.Waited = true, reason, duration(a.clock.Now().Sub(begin))
+	done.Changed, done.Reason, done.Waited = true, reason, output.Duration(a.Clock.Now().Sub(begin))
 	text := []string{fmt.Sprintf("the seat of %s was given up in its stead, term %d is over: its fenced writes are refused from now on", seat.Identity, seat.Term)}
 	if f.yes {
 		text = append(text, fmt.Sprintf("if it is alive, it may believe to lead for up to %s, and act outside the fence", seat.LeaseDuration))
 	}
-	return a.showLines(f.output, done, text...)
+	return a.ShowLines(f.Output, done, text...)
 }
 
 // watchDead returns nil when the seat was seen to stand still for its whole
 // lease, on the clock here.
-func watchDead(ctx context.Context, s *session, seat election.LeaderRecord) error {
-	p := s.program.newProgress()
-	defer p.done()
-	begin := s.program.clock.Now() // after the read that saw the seat
+func watchDead(ctx context.Context, s *session.Session, seat election.LeaderRecord) error {
+	p := s.Program.NewProgress()
+	defer p.Done()
+	begin := s.Program.Clock.Now() // after the read that saw the seat
 	seen := election.Observation{}.Next(seat, begin)
 	for {
-		passed := s.program.clock.Now().Sub(begin)
+		passed := s.Program.Clock.Now().Sub(begin)
 		if passed >= seat.LeaseDuration {
 			return nil
 		}
-		p.say(fmt.Sprintf("watching whether %s renews: %s of %s", seat.Identity, ago(passed), seat.LeaseDuration))
-		if err := clock.Sleep(ctx, s.program.clock, min(waitPace, seat.LeaseDuration-passed)); err != nil {
+		p.Show(fmt.Sprintf("watching whether %s renews: %s of %s", seat.Identity, output.Age(passed), seat.LeaseDuration), int64(passed), int64(seat.LeaseDuration))
+		if err := clock.Sleep(ctx, s.Program.Clock, min(waitPace, seat.LeaseDuration-passed)); err != nil {
 			return errors.New("interrupted while the leader was watched; nothing was changed")
 		}
-		leader, err := look(ctx, s, s.election.GetLeaderRaw)
+		leader, err := session.ReadTransact(ctx, s, s.Election.GetLeaderRaw)
 		if err != nil {
 			return err
 		}
-		next := seen.Next(leader, s.program.clock.Now())
+		next := seen.Next(leader, s.Program.Clock.Now())
 		switch {
 		case !sameTenure(leader, seat):
 			return fmt.Errorf("%w: the seat has changed hands meanwhile, %s; nothing was changed", fdbelection.ErrNotLeader, seatText(leader))

@@ -11,6 +11,8 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/cmd/internal/cli"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
@@ -22,7 +24,7 @@ import (
 func TestRunStopsAtAnUnreadableRecord(t *testing.T) {
 	for _, record := range []string{"config", "leader"} {
 		t.Run(record, func(t *testing.T) {
-			file := storeFile(t)
+			file := processtest.StoreFile(t)
 			db, err := filekv.Open(file, filekv.Options{})
 			require.NoError(t, err)
 			defer db.Close()
@@ -38,7 +40,7 @@ func TestRunStopsAtAnUnreadableRecord(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			err = cli.Exec(t.Context(), []string{"run", "--store", "file:" + file, "--id", "a"}, strings.NewReader(""), &stdout, &stderr)
 			require.ErrorIs(t, err, fdbelection.ErrInvalidState)
-			require.Equal(t, 1, cli.ExitCode(err))
+			require.Equal(t, 1, exit.Code(err))
 			require.Contains(t, stderr.String(), record+" at key")
 			require.NotContains(t, stderr.String(), "role=leader")
 			value, err := kv.ReadTransact(t.Context(), db, func(tr kv.ReadTransaction) ([]byte, error) { return tr.Get(key).Get() })
@@ -53,7 +55,7 @@ func TestRunThatIsAskedToStopAtOnce(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("terminated"))
 	var stdout, stderr bytes.Buffer
-	err := cli.Exec(ctx, []string{"run", "--store", "file:" + storeFile(t), "--id", "a"}, strings.NewReader(""), &stdout, &stderr)
+	err := cli.Exec(ctx, []string{"run", "--store", "file:" + processtest.StoreFile(t), "--id", "a"}, strings.NewReader(""), &stdout, &stderr)
 	require.NoError(t, err)
 	require.Empty(t, stdout.String())
 	require.Equal(t, 1, strings.Count(stderr.String(), "\n"), stderr.String())
@@ -67,12 +69,12 @@ func TestRunBesideAnUnreadableIntent(t *testing.T) {
 	d.does(func(tr kv.Transaction) error { _, err := d.Initialize(tr); return err })
 	d.spoil(rubbish, "intent")
 	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan outcome, 1)
+	ended := make(chan processtest.Outcome, 1)
 	go func() { ended <- d.runsUntil(ctx, "run", "--id", "a") }()
-	eventually(t, "a leads", func() bool { return d.state().Leader.ID == "a" })
+	processtest.Eventually(t, "a leads", func() bool { return d.state().Leader.ID == "a" })
 	stop()
 	o := <-ended
-	require.Zero(t, o.code, o.stderr)
-	require.Contains(t, o.stderr, "role=leader")
+	require.Zero(t, o.Code, o.Stderr)
+	require.Contains(t, o.Stderr, "role=leader")
 	require.NoError(t, d.state().Unreadable)
 }

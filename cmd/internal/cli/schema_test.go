@@ -19,6 +19,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 )
@@ -45,27 +48,27 @@ func definition(t *testing.T, s *jsonschema.Schema, name string) *jsonschema.Res
 
 // scene is one run of a command, on an election in a state of its own.
 type scene struct {
-	does func(m *manual)
+	does func(m *clitest.Manual)
 	args []string
 	code int
 }
 
-func led(m *manual) { m.claims(m.one, time.Now()) }
+func led(m *clitest.Manual) { m.Claims(m.One, time.Now()) }
 
-func handed(m *manual) {
+func handed(m *clitest.Manual) {
 	led(m)
-	m.handsOver(time.Now())
+	m.HandsOver(time.Now())
 }
 
-func challenged(m *manual) {
+func challenged(m *clitest.Manual) {
 	led(m)
-	m.does(func(tr kv.Transaction) error { return m.RequestTransfer(tr, 1, "two", uuid.UUID{8}) })
+	m.Does(func(tr kv.Transaction) error { return m.RequestTransfer(tr, 1, "two", uuid.UUID{8}) })
 }
 
-func damaged(record ...string) func(m *manual) {
-	return func(m *manual) {
+func damaged(record ...string) func(m *clitest.Manual) {
+	return func(m *clitest.Manual) {
 		led(m)
-		m.does(func(tr kv.Transaction) error {
+		m.Does(func(tr kv.Transaction) error {
 			tr.Set(m.Subspace().Sub(record...).Bytes(), []byte("rubbish"))
 			return nil
 		})
@@ -73,33 +76,33 @@ func damaged(record ...string) func(m *manual) {
 }
 
 // later lets what a command has asked for come about a while after it began.
-func later(act func(tr kv.Transaction, m *manual) error) func(m *manual) {
-	return func(m *manual) {
+func later(act func(tr kv.Transaction, m *clitest.Manual) error) func(m *clitest.Manual) {
+	return func(m *clitest.Manual) {
 		led(m)
 		time.AfterFunc(100*time.Millisecond, func() {
-			_ = m.Transact(m.t.Context(), func(tr kv.Transaction) error { return act(tr, m) })
+			_ = m.Transact(m.T.Context(), func(tr kv.Transaction) error { return act(tr, m) })
 		})
 	}
 }
 
-func steppedDown(tr kv.Transaction, m *manual) error {
-	return m.ResignLeadership(tr, m.leader().Token(), time.Now())
+func steppedDown(tr kv.Transaction, m *clitest.Manual) error {
+	return m.ResignLeadership(tr, m.Leader().Token(), time.Now())
 }
 
 // handsOn obeys a transfer, and has its target accept.
-func handsOn(m *manual) {
+func handsOn(m *clitest.Manual) {
 	led(m)
 	time.AfterFunc(100*time.Millisecond, func() {
-		_ = m.Transact(m.t.Context(), func(tr kv.Transaction) error {
+		_ = m.Transact(m.T.Context(), func(tr kv.Transaction) error {
 			intent, err := m.ReadRequest(tr)
 			if err != nil {
 				return err
 			}
-			_, _, err = m.HandOver(tr, m.leader().Token(), intent, time.Now())
+			_, _, err = m.HandOver(tr, m.Leader().Token(), intent, time.Now())
 			return err
 		})
-		_ = m.Transact(m.t.Context(), func(tr kv.Transaction) error {
-			_, err := m.RunElectionCycle(tr, m.two, time.Now(), election.WithObservation(election.Observation{}, time.Now()))
+		_ = m.Transact(m.T.Context(), func(tr kv.Transaction) error {
+			_, err := m.RunElectionCycle(tr, m.Two, time.Now(), election.WithObservation(election.Observation{}, time.Now()))
 			return err
 		})
 	})
@@ -107,46 +110,46 @@ func handsOn(m *manual) {
 
 // scenes are runs of every command that reports something, by the command.
 func scenes() map[string][]scene {
-	nothing := func(*manual) {}
+	nothing := func(*clitest.Manual) {}
 	return map[string][]scene{
-		"status":     {{does: nothing}, {does: led}, {does: handed}, {does: challenged}, {damaged("intent"), nil, exitFailure}, {damaged("term"), nil, exitFailure}},
-		"list":       {{does: nothing}, {does: led}, {damaged("intent"), nil, exitFailure}, {led, []string{"--root", "other"}, exitDone}},
-		"candidates": {{does: nothing}, {does: led}, {led, []string{"--quick"}, exitDone}, {damaged("candidates", "x"), nil, exitFailure}},
-		"history": {{does: nothing}, {does: handed}, {does: func(m *manual) {
+		"status":     {{does: nothing}, {does: led}, {does: handed}, {does: challenged}, {damaged("intent"), nil, exit.CodeFailure}, {damaged("term"), nil, exit.CodeFailure}},
+		"list":       {{does: nothing}, {does: led}, {damaged("intent"), nil, exit.CodeFailure}, {led, []string{"--root", "other"}, exit.CodeDone}},
+		"candidates": {{does: nothing}, {does: led}, {led, []string{"--quick"}, exit.CodeDone}, {damaged("candidates", "x"), nil, exit.CodeFailure}},
+		"history": {{does: nothing}, {does: handed}, {does: func(m *clitest.Manual) {
 			led(m)
-			m.does(func(tr kv.Transaction) error { return m.ResignLeadership(tr, m.leader().Token(), time.Now()) })
-			m.does(func(tr kv.Transaction) error {
-				return m.RecordDuplicate(tr, m.one.Identity, election.Identity{ID: "one", Incarnation: uuid.UUID{7}}, time.Now())
+			m.Does(func(tr kv.Transaction) error { return m.ResignLeadership(tr, m.Leader().Token(), time.Now()) })
+			m.Does(func(tr kv.Transaction) error {
+				return m.RecordDuplicate(tr, m.One.Identity, election.Identity{ID: "one", Incarnation: uuid.UUID{7}}, time.Now())
 			})
 		}}},
 		"watch": {
-			{led, []string{"--for", "1s"}, exitDone},
-			{damaged("candidates", "x"), []string{"--for", "20s"}, exitDone},
-			{later(steppedDown), []string{"--for", "20s"}, exitDone},
+			{led, []string{"--for", "1s"}, exit.CodeDone},
+			{damaged("candidates", "x"), []string{"--for", "20s"}, exit.CodeDone},
+			{later(steppedDown), []string{"--for", "20s"}, exit.CodeDone},
 		},
-		"init":           {{nothing, []string{"--election", "new"}, exitDone}, {does: nothing}},
+		"init":           {{nothing, []string{"--election", "new"}, exit.CodeDone}, {does: nothing}},
 		"config get":     {{does: nothing}},
-		"config set":     {{nothing, []string{"lease=20s"}, exitDone}, {nothing, []string{"--dry-run", "margin=2s"}, exitDone}, {damaged("config"), []string{"--defaults"}, exitDone}},
+		"config set":     {{nothing, []string{"lease=20s"}, exit.CodeDone}, {nothing, []string{"--dry-run", "margin=2s"}, exit.CodeDone}, {damaged("config"), []string{"--defaults"}, exit.CodeDone}},
 		"config enable":  {{does: nothing}},
 		"config disable": {{does: led}},
 		"resign": {
 			{does: later(steppedDown)},
-			{led, []string{"--force"}, exitDone},
-			{led, []string{"--force", "--yes"}, exitDone},
-			{handed, []string{"--term", "1"}, exitDone},
+			{led, []string{"--force"}, exit.CodeDone},
+			{led, []string{"--force", "--yes"}, exit.CodeDone},
+			{handed, []string{"--term", "1"}, exit.CodeDone},
 		},
 		"transfer": {
-			{handsOn, []string{"--to", "two"}, exitDone},
-			{led, []string{"--to", "one"}, exitDone},
+			{handsOn, []string{"--to", "two"}, exit.CodeDone},
+			{led, []string{"--to", "one"}, exit.CodeDone},
 		},
 		"cancel":     {{does: nothing}, {does: challenged}, {does: damaged("intent")}},
-		"evict":      {{does: led}, {led, []string{"--dry-run"}, exitDone}, {damaged("candidates", "x"), nil, exitFailure}},
-		"unregister": {{led, []string{"two"}, exitDone}, {led, []string{"--force", "one"}, exitDone}},
+		"evict":      {{does: led}, {led, []string{"--dry-run"}, exit.CodeDone}, {damaged("candidates", "x"), nil, exit.CodeFailure}},
+		"unregister": {{led, []string{"two"}, exit.CodeDone}, {led, []string{"--force", "one"}, exit.CodeDone}},
 		"repair":     {{does: nothing}, {does: damaged("candidates", "x")}, {does: damaged("term")}},
-		"raise-term": {{led, []string{"--floor", "9", "--force"}, exitDone}, {nothing, []string{"--floor", "1"}, exitDone}, {handed, []string{"--floor", "1"}, exitDone}},
-		"doctor":     {{does: led, code: exitDone}, {led, []string{"--quick"}, exitDone}, {damaged("candidates", "x"), []string{"--quick"}, exitFailure}},
-		"bench":      {{nothing, []string{"--count", "3"}, exitDone}},
-		"simulate":   {{nothing, []string{"--seed", "7"}, exitDone}, {nothing, []string{"--seeds", "2", "--jobs", "1", "--faulty", "10s", "--quiet", "1m"}, exitDone}},
+		"raise-term": {{led, []string{"--floor", "9", "--force"}, exit.CodeDone}, {nothing, []string{"--floor", "1"}, exit.CodeDone}, {handed, []string{"--floor", "1"}, exit.CodeDone}},
+		"doctor":     {{does: led, code: exit.CodeDone}, {led, []string{"--quick"}, exit.CodeDone}, {damaged("candidates", "x"), []string{"--quick"}, exit.CodeFailure}},
+		"bench":      {{nothing, []string{"--count", "3"}, exit.CodeDone}},
+		"simulate":   {{nothing, []string{"--seed", "7"}, exit.CodeDone}, {nothing, []string{"--seeds", "2", "--jobs", "1", "--faulty", "10s", "--quiet", "1m"}, exit.CodeDone}},
 		"version":    {{does: nothing}},
 	}
 }
@@ -167,20 +170,20 @@ func reporting(c *cobra.Command) (names []string) {
 func TestOutputIsAsTheSchemaSays(t *testing.T) {
 	schema := readSchema(t)
 	all := scenes()
-	require.ElementsMatch(t, reporting((&app{program: &program{}}).rootCommand()), slices.Collect(maps.Keys(all)), "each needs a scene")
+	require.ElementsMatch(t, reporting((&app{Program: &session.Program{}}).rootCommand()), slices.Collect(maps.Keys(all)), "each needs a scene")
 	for name, runs := range all {
 		resolved := definition(t, schema, name)
 		for i, run := range runs {
 			for _, output := range []string{"json", "yaml"} {
 				t.Run(fmt.Sprintf("%s/%d/%s", name, i, output), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
-						m := newManual(t)
+						m := clitest.NewManual(t)
 						run.does(m)
 						args := append(append(strings.Fields(name), "-o", output), run.args...)
 						t.Setenv("FDBELECT_STORE", "test:") // some take no --store
 						var out, errs bytes.Buffer
-						a := &app{program: &program{stdout: &out, stderr: &errs, clock: Virtual{}, random: rand.Reader, stores: []Store{storeOf(m)}}}
-						code := ExitCode(a.exec(t.Context(), args))
+						a := &app{Program: &session.Program{Stdout: &out, Stderr: &errs, Clock: clitest.Virtual{}, Random: rand.Reader, Stores: []session.Store{clitest.StoreOf(m)}}}
+						code := exit.Code(a.exec(t.Context(), args))
 						stdout, stderr := out.String(), errs.String()
 						require.Equal(t, run.code, code, "%s%s", stdout, stderr)
 						values := valuesOf(t, output, stdout)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 )
 
 // TestScripts runs the scripts of testdata/script, each on the command as a
@@ -60,7 +62,7 @@ func eventuallyScript(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	want, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(processtest.Patience); ; {
 		_ = ts.Exec(args[1], args[2:]...) // it may fail until the time has come
 		if want.MatchString(ts.ReadFile("stdout")) {
 			return

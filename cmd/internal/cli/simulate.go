@@ -18,6 +18,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/simulation"
 )
 
@@ -31,7 +34,7 @@ type simulateFlags struct {
 	without []string
 	save    string
 	lines   int
-	output  format
+	output  output.Format
 }
 
 func (a *app) simulateCommand() *cobra.Command {
@@ -50,18 +53,18 @@ only, and the rest on stderr. It ends with 1 if an invariant did not hold, or if
 situation that a thousand seeds must reach was not there.`,
 		Example: `  fdbelect simulate --seed 7
   fdbelect simulate --seeds 10000 --jobs 2`,
-		Args: noArgs,
+		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			one, many := cmd.Flags().Changed("seed"), cmd.Flags().Changed("seeds")
 			if one == many {
-				return usage(errors.New("give either --seed or --seeds"))
+				return exit.Usage(errors.New("give either --seed or --seeds"))
 			}
 			if err := f.check(many); err != nil {
-				return usage(err)
+				return exit.Usage(err)
 			}
-			out := &firstError{Writer: a.stdout}
-			if f.output != formatTable {
-				out.Writer = a.stderr // stdout is for the result
+			out := &output.FirstError{Writer: a.Stdout}
+			if f.output != output.FormatTable {
+				out.Writer = a.Stderr // stdout is for the result
 			}
 			var err error
 			if one {
@@ -69,7 +72,7 @@ situation that a thousand seeds must reach was not there.`,
 			} else {
 				err = a.simulateMany(cmd.Context(), &f, out)
 			}
-			return cmp.Or(err, out.err)
+			return cmp.Or(err, out.Err)
 		},
 	}
 	flags := cmd.Flags()
@@ -84,7 +87,7 @@ situation that a thousand seeds must reach was not there.`,
 	flags.StringSliceVar(&f.without, "without", nil, "kinds of faults to leave out")
 	flags.StringVar(&f.save, "save", "", "keep what fails in this directory")
 	flags.IntVar(&f.lines, "lines", 60, "how many lines of the timeline of a failure to print")
-	f.output.addFlag(cmd)
+	f.output.AddFlag(cmd)
 	return cmd
 }
 
@@ -110,17 +113,17 @@ func (f *simulateFlags) check(many bool) error {
 
 // simulated is the result of "simulate".
 type simulated struct {
-	Seeds      uint64         `json:"seeds"`
-	Twice      uint64         `json:"twice"`      // how many of them ran twice
-	Linearized uint64         `json:"linearized"` // how many were checked by porcupine
-	Simulated  duration       `json:"simulated_seconds"`
-	Took       duration       `json:"took_seconds"`
-	Tenures    int            `json:"tenures"`
-	Fenced     int            `json:"fenced_writes"`
-	Faults     map[string]int `json:"faults"`
-	Situations map[string]int `json:"situations"` // in how many seeds
-	Missing    []string       `json:"missing"`    // situations that had to be there
-	Failed     []failedSeed   `json:"failed"`
+	Seeds      uint64          `json:"seeds"`
+	Twice      uint64          `json:"twice"`      // how many of them ran twice
+	Linearized uint64          `json:"linearized"` // how many were checked by porcupine
+	Simulated  output.Duration `json:"simulated_seconds"`
+	Took       output.Duration `json:"took_seconds"`
+	Tenures    int             `json:"tenures"`
+	Fenced     int             `json:"fenced_writes"`
+	Faults     map[string]int  `json:"faults"`
+	Situations map[string]int  `json:"situations"` // in how many seeds
+	Missing    []string        `json:"missing"`    // situations that had to be there
+	Failed     []failedSeed    `json:"failed"`
 }
 
 // failedSeed is a seed in which an invariant did not hold.
@@ -140,22 +143,22 @@ func (s *simulated) failed(results []simulation.Result) {
 
 // showSimulated shows the result to scripts. People have read it already.
 func (a *app) showSimulated(f *simulateFlags, s *simulated) error {
-	if f.output == formatTable {
+	if f.output == output.FormatTable {
 		return nil
 	}
-	return a.showLines(f.output, s)
+	return a.ShowLines(f.output, s)
 }
 
 // simulateOne runs one seed and prints its trace.
 func (a *app) simulateOne(f *simulateFlags, out io.Writer) error {
-	begin := a.clock.Now()
+	begin := a.Clock.Now()
 	f.run.Linearize = true
 	f.run.Trace = func(line string) { fmt.Fprintln(out, line) }
 	r := simulation.Run(f.run)
 	fmt.Fprintf(out, "seed %d: %s, %d tenures, %d fenced writes, commits %016x, calls %016x\n",
 		r.Seed, r.Simulated, r.Tenures, r.Fenced, r.Commits, r.Calls)
 	s := simulated{
-		Seeds: 1, Linearized: 1, Simulated: duration(r.Simulated), Took: duration(a.clock.Now().Sub(begin)),
+		Seeds: 1, Linearized: 1, Simulated: output.Duration(r.Simulated), Took: output.Duration(a.Clock.Now().Sub(begin)),
 		Tenures: r.Tenures, Fenced: r.Fenced, Missing: []string{},
 		Faults: map[string]int{}, Situations: map[string]int{},
 	}
@@ -180,18 +183,18 @@ func (a *app) simulateOne(f *simulateFlags, out io.Writer) error {
 // simulateMany runs many seeds, and says how far it has come.
 func (a *app) simulateMany(ctx context.Context, f *simulateFlags, out io.Writer) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(simulation.GCPercent))
-	begin, told := a.clock.Now(), a.clock.Now()
+	begin, told := a.Clock.Now(), a.Clock.Now()
 	run := f.run
 	s := simulation.Sweep(ctx, simulation.SweepOptions{
 		First: f.first, Seeds: f.seeds, Jobs: f.jobs, Twice: f.twice, Linearize: 10, Run: run,
 		Progress: func(s *simulation.Summary) {
-			if now := a.clock.Now(); now.Sub(told) >= 5*time.Second {
+			if now := a.Clock.Now(); now.Sub(told) >= 5*time.Second {
 				told = now
-				tellSimulated(a.stderr, s, now.Sub(begin))
+				tellSimulated(a.Stderr, s, now.Sub(begin))
 			}
 		},
 	})
-	took := a.clock.Now().Sub(begin)
+	took := a.Clock.Now().Sub(begin)
 	tellSimulated(out, s, took)
 	tally(out, "faults", s.Faults)
 	tally(out, "situations, in how many seeds", s.Situations)
@@ -202,7 +205,7 @@ func (a *app) simulateMany(ctx context.Context, f *simulateFlags, out io.Writer)
 	}
 	missing := s.Missing()
 	result := simulated{
-		Seeds: s.Seeds, Twice: s.Twice, Linearized: s.Linearized, Simulated: duration(s.Simulated), Took: duration(took),
+		Seeds: s.Seeds, Twice: s.Twice, Linearized: s.Linearized, Simulated: output.Duration(s.Simulated), Took: output.Duration(took),
 		Tenures: s.Tenures, Fenced: s.Fenced, Faults: s.Faults, Situations: s.Situations, Missing: append([]string{}, missing...),
 	}
 	result.failed(s.Failures)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
@@ -57,36 +58,36 @@ func TestEverySubcommandInEverySituation(t *testing.T) {
 
 	for line := range steering {
 		t.Run(line, func(t *testing.T) {
-			o := typed(t, line)
-			require.Equal(t, 2, o.code, o.stderr)
-			require.Contains(t, o.stderr, "no store is named")
-			require.Contains(t, o.stderr, "file:/var/lib/app/election.db")
+			o := processtest.Typed(t, line)
+			require.Equal(t, 2, o.Code, o.Stderr)
+			require.Contains(t, o.Stderr, "no store is named")
+			require.Contains(t, o.Stderr, "file:/var/lib/app/election.db")
 
 			missing := filepath.Join(dir, "missing.db")
 			if line != "init" { // it makes one
-				o = typed(t, line, "--store", "file:"+missing)
-				require.Equal(t, 4, o.code, o.stderr)
-				require.Contains(t, o.stderr, "there is no store here")
+				o = processtest.Typed(t, line, "--store", "file:"+missing)
+				require.Equal(t, 4, o.Code, o.Stderr)
+				require.Contains(t, o.Stderr, "there is no store here")
 				require.NoFileExists(t, missing)
 			}
-			o = typed(t, line, "--store", "file:"+rubbish)
-			require.Equal(t, 1, o.code, o.stderr)
+			o = processtest.Typed(t, line, "--store", "file:"+rubbish)
+			require.Equal(t, 1, o.Code, o.Stderr)
 			text, err := os.ReadFile(rubbish)
 			require.NoError(t, err)
 			require.Equal(t, "not a store", string(text))
 
 			if line != "init" && line != "list" {
-				o = typed(t, line, "--store", "file:"+empty)
-				require.Equal(t, 1, o.code, o.stderr)
-				require.Contains(t, o.stderr, "there is no election default below fdbelection")
-				require.Contains(t, o.stderr, `"fdbelect init"`)
+				o = processtest.Typed(t, line, "--store", "file:"+empty)
+				require.Equal(t, 1, o.Code, o.Stderr)
+				require.Contains(t, o.Stderr, "there is no election default below fdbelection")
+				require.Contains(t, o.Stderr, `"fdbelect init"`)
 			}
 			for _, wrong := range [][]string{{"--no-such-flag"}, {"--timeout", "soon"}, {"--timeout", "0s"}, {"--root", "a//b"}, {"--store", "redis:x"}} {
-				o = typed(t, line, append([]string{"--store", "file:" + empty}, wrong...)...)
-				require.Equal(t, 2, o.code, "%v: %s", wrong, o.stderr)
-				require.Contains(t, o.stderr, `See "fdbelect `)
+				o = processtest.Typed(t, line, append([]string{"--store", "file:" + empty}, wrong...)...)
+				require.Equal(t, 2, o.Code, "%v: %s", wrong, o.Stderr)
+				require.Contains(t, o.Stderr, `See "fdbelect `)
 			}
-			require.Zero(t, typed(t, line, "--help").code)
+			require.Zero(t, processtest.Typed(t, line, "--help").Code)
 		})
 	}
 }
@@ -97,17 +98,17 @@ func TestEverySubcommandWithDamagedRecords(t *testing.T) {
 		for _, record := range records {
 			t.Run(line+"/"+record, func(t *testing.T) {
 				t.Parallel()
-				file := storeFile(t)
+				file := processtest.StoreFile(t)
 				db, err := filekv.Open(file, filekv.Options{})
 				require.NoError(t, err)
 				defer db.Close()
 				e := election.New(subspace.New("fdbelection", "default"))
 				damage(t, db, e, record)
 				before := everything(t, db)
-				o := typed(t, line, "--store", "file:"+file)
-				require.Equal(t, 1, o.code, o.stdout+o.stderr)
-				require.Contains(t, o.stderr, record+" at key")
-				require.Contains(t, o.stderr, "nothing was changed")
+				o := processtest.Typed(t, line, "--store", "file:"+file)
+				require.Equal(t, 1, o.Code, o.Stdout+o.Stderr)
+				require.Contains(t, o.Stderr, record+" at key")
+				require.Contains(t, o.Stderr, "nothing was changed")
 				require.Equal(t, before, everything(t, db))
 			})
 		}

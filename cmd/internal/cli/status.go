@@ -9,12 +9,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
+	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
 func (a *app) statusCommand() *cobra.Command {
-	var r reading
+	var r session.Report
 	var check bool
 	cmd := &cobra.Command{
 		Use:   "status --store STORE [flags]",
@@ -43,23 +47,23 @@ mended, and ends with 1.`,
 		Example: `  fdbelect status --store file:/tmp/demo.db
   fdbelect status --store file:/tmp/demo.db --output json
   fdbelect status --store file:/tmp/demo.db --check`,
-		Args: noArgs,
+		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := read(cmd.Context(), a.program, &r.access, readStatus)
+			s, err := session.ReadOnce(cmd.Context(), a.Program, &r.Access, readStatus)
 			if err != nil {
 				return err
 			}
-			s.Election, s.Root, s.Store = r.name, r.root, r.spec
-			now := a.clock.Wall()
+			s.Election, s.Root, s.Store = r.Name, r.Root, r.Spec
+			now := a.Clock.Wall()
 			s.judge(now)
-			err = a.show(r.output, s, func() table { return s.table(now) })
-			if err = errors.Join(err, r.explain(s.unreadable)); err == nil && check {
+			err = a.Show(r.Output, s, func() output.Table { return s.table(now) })
+			if err = errors.Join(err, r.Explain(s.unreadable)); err == nil && check {
 				err = s.check(now)
 			}
 			return err
 		},
 	}
-	r.addFlags(cmd)
+	r.AddFlags(cmd)
 	cmd.Flags().BoolVar(&check, "check", false, "end with 3 unless a leader with a lease that is not over leads, by the clock here")
 	return cmd
 }
@@ -75,27 +79,27 @@ func (s *status) check(now time.Time) error {
 	case !l.Accepted:
 		return fmt.Errorf("%w: %s was handed the leadership, and has not taken it yet", fdbelection.ErrNotLeader, l.Identity)
 	case l.ExpiredAt(now):
-		return fmt.Errorf("%w: the lease of %s is over for %s by the clock here", fdbelection.ErrNotLeader, l.Identity, ago(now.Sub(l.LeaseExpiry)))
+		return fmt.Errorf("%w: the lease of %s is over for %s by the clock here", fdbelection.ErrNotLeader, l.Identity, output.Age(now.Sub(l.LeaseExpiry)))
 	case ahead > s.tolerance:
 		return fmt.Errorf("the clock of %s is at least %s ahead of the one here, so one read cannot tell whether its lease is over; use \"fdbelect watch --until leader\"",
-			l.Identity, ago(ahead))
+			l.Identity, output.Age(ahead))
 	}
 	return nil
 }
 
 // status is what "status" shows.
 type status struct {
-	Store    string        `json:"store"`
-	Root     string        `json:"root"`
-	Election string        `json:"election"`
-	Leader   *party        `json:"leader"` // nil: there is none, or its record is missing
-	Term     uint64        `json:"term"`
-	Ballot   uint64        `json:"ballot"`
-	Tenure   *tenureStatus `json:"tenure"` // of the leader
-	Config   configStatus  `json:"config"`
-	Intent   *intentStatus `json:"intent"` // nil: nothing is asked
+	Store    string           `json:"store"`
+	Root     string           `json:"root"`
+	Election string           `json:"election"`
+	Leader   *output.Identity `json:"leader"` // nil: there is none, or its record is missing
+	Term     uint64           `json:"term"`
+	Ballot   uint64           `json:"ballot"`
+	Tenure   *tenureStatus    `json:"tenure"` // of the leader
+	Config   configStatus     `json:"config"`
+	Intent   *intentStatus    `json:"intent"` // nil: nothing is asked
 	// Unreadable is empty if all is well.
-	Unreadable []damagedRecord `json:"unreadable"`
+	Unreadable []records.Damaged `json:"unreadable"`
 
 	record     election.LeaderRecord
 	tolerance  time.Duration       // of two clocks
@@ -105,29 +109,29 @@ type status struct {
 }
 
 type tenureStatus struct {
-	Priority    int32     `json:"priority"`
-	Origin      string    `json:"origin"`
-	Accepted    bool      `json:"accepted"`
-	Since       time.Time `json:"since"` // when the tenure began, as the history has it
-	Lease       duration  `json:"lease_seconds"`
-	LeaseExpiry time.Time `json:"lease_expiry"`
+	Priority    int32           `json:"priority"`
+	Origin      string          `json:"origin"`
+	Accepted    bool            `json:"accepted"`
+	Since       time.Time       `json:"since"` // when the tenure began, as the history has it
+	Lease       output.Duration `json:"lease_seconds"`
+	LeaseExpiry time.Time       `json:"lease_expiry"`
 	// LeaseExpired compares the leader's clock with the one here.
 	LeaseOver bool `json:"lease_over"`
 }
 
 type configStatus struct {
-	Revision         uint64   `json:"revision"`
-	Enabled          bool     `json:"enabled"`
-	Lease            duration `json:"lease_seconds"`
-	Heartbeat        duration `json:"heartbeat_seconds"`
-	Margin           duration `json:"margin_seconds"`
-	CandidateTimeout duration `json:"candidate_timeout_seconds"`
-	Expiry           string   `json:"expiry"`
-	Preemption       bool     `json:"preemption"`
-	PreemptionGrace  duration `json:"preemption_grace_seconds"`
-	MinimumTenure    duration `json:"minimum_tenure_seconds"`
-	PreemptDelay     duration `json:"preempt_delay_seconds"`
-	HistoryLimit     int      `json:"history_limit"`
+	Revision         uint64          `json:"revision"`
+	Enabled          bool            `json:"enabled"`
+	Lease            output.Duration `json:"lease_seconds"`
+	Heartbeat        output.Duration `json:"heartbeat_seconds"`
+	Margin           output.Duration `json:"margin_seconds"`
+	CandidateTimeout output.Duration `json:"candidate_timeout_seconds"`
+	Expiry           string          `json:"expiry"`
+	Preemption       bool            `json:"preemption"`
+	PreemptionGrace  output.Duration `json:"preemption_grace_seconds"`
+	MinimumTenure    output.Duration `json:"minimum_tenure_seconds"`
+	PreemptDelay     output.Duration `json:"preempt_delay_seconds"`
+	HistoryLimit     int             `json:"history_limit"`
 }
 
 type intentStatus struct {
@@ -135,9 +139,9 @@ type intentStatus struct {
 	Term uint64 `json:"term"`
 	// Candidate is the challenger, or the target of a transfer; nil if the leader is asked
 	// to resign. Priority and Counter are those of a challenger.
-	Candidate *party `json:"candidate"`
-	Priority  int32  `json:"priority"`
-	Counter   uint64 `json:"counter"`
+	Candidate *output.Identity `json:"candidate"`
+	Priority  int32            `json:"priority"`
+	Counter   uint64           `json:"counter"`
 }
 
 // intentOf returns what is asked of the leader of a term, nil if nothing is.
@@ -145,7 +149,7 @@ func intentOf(i election.Request) *intentStatus {
 	if i.Kind == election.NoRequest {
 		return nil
 	}
-	return &intentStatus{Kind: i.Kind.String(), Term: i.Term, Candidate: partyOf(i.Identity), Priority: i.Priority, Counter: i.Counter}
+	return &intentStatus{Kind: i.Kind.String(), Term: i.Term, Candidate: output.IdentityOf(i.Identity), Priority: i.Priority, Counter: i.Counter}
 }
 
 func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, error) {
@@ -155,8 +159,8 @@ func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, err
 	}
 	leader, intent := state.Leader, state.Request
 	s := &status{
-		Term: leader.Term, Ballot: leader.Ballot, Config: configOf(state.Config), Unreadable: damagedRecords(state.Unreadable),
-		record: leader, tolerance: clockTolerance(&state.Config), tenure: state.Term, lost: leaderLost(&state), unreadable: state.Unreadable,
+		Term: leader.Term, Ballot: leader.Ballot, Config: configOf(state.Config), Unreadable: records.DamagedIn(state.Unreadable),
+		record: leader, tolerance: records.ClockTolerance(&state.Config), tenure: state.Term, lost: records.LeaderLost(&state), unreadable: state.Unreadable,
 	}
 	if s.lost {
 		s.Ballot = state.Term.Ballot
@@ -165,11 +169,11 @@ func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, err
 		if err != nil {
 			return nil, err
 		}
-		s.Leader = partyOf(leader.Identity)
+		s.Leader = output.IdentityOf(leader.Identity)
 		s.Tenure = &tenureStatus{
 			Priority: leader.Priority,
 			Origin:   leader.AcquireReason.String(), Accepted: leader.Accepted, Since: since.UTC(),
-			Lease: duration(leader.LeaseDuration), LeaseExpiry: leader.LeaseExpiry.UTC(),
+			Lease: output.Duration(leader.LeaseDuration), LeaseExpiry: leader.LeaseExpiry.UTC(),
 		}
 	}
 	if intent.Term == leader.Term && !leader.Vacant() {
@@ -198,10 +202,10 @@ func beganAt(e *election.LeaderElection, tr kv.ReadTransaction, l *election.Lead
 func configOf(c fdbelection.Config) configStatus {
 	return configStatus{
 		Revision: c.Revision, Enabled: c.ElectionEnabled,
-		Lease: duration(c.LeaseDuration), Heartbeat: duration(c.HeartbeatInterval),
-		Margin: duration(c.EffectiveMargin()), CandidateTimeout: duration(c.CandidateTimeout),
+		Lease: output.Duration(c.LeaseDuration), Heartbeat: output.Duration(c.HeartbeatInterval),
+		Margin: output.Duration(c.EffectiveMargin()), CandidateTimeout: output.Duration(c.CandidateTimeout),
 		Expiry: c.Expiry.String(), Preemption: c.AllowPreemption,
-		PreemptionGrace: duration(c.PreemptionGrace), MinimumTenure: duration(c.MinimumTenure), PreemptDelay: duration(c.PreemptDelay),
+		PreemptionGrace: output.Duration(c.PreemptionGrace), MinimumTenure: output.Duration(c.MinimumTenure), PreemptDelay: output.Duration(c.PreemptDelay),
 		HistoryLimit: c.HistoryLimit,
 	}
 }
@@ -214,18 +218,18 @@ func (s *status) judge(now time.Time) {
 }
 
 // table is the status for people to read.
-func (s *status) table(now time.Time) table {
+func (s *status) table(now time.Time) output.Table {
 	rows := s.rows(now)
-	return table{rows: rows, style: func(p palette, i int) func(string) string {
+	return output.Table{Rows: rows, Style: func(p terminal.Palette, i int) func(string) string {
 		switch {
 		case rows[i][0] == "damaged":
-			return p.bad
+			return p.Bad
 		case i != 1: // the leader
 			return nil
 		case s.Tenure == nil || s.Tenure.LeaseOver:
-			return p.warn
+			return p.Warn
 		}
-		return p.good
+		return p.Good
 	}}
 }
 
@@ -236,8 +240,8 @@ func (s *status) rows(now time.Time) [][]string {
 		rows = append(rows, []string{"leader", s.noLeader()})
 	} else {
 		rows = append(rows,
-			[]string{"leader", fmt.Sprintf("%s, priority %d%s", s.record.Identity, l.Priority, pending(l.Accepted))},
-			[]string{"since", fmt.Sprintf("%s (%s ago, %s)", l.Since.Format(timeLayout), ago(now.Sub(l.Since)), l.Origin)},
+			[]string{"leader", fmt.Sprintf("%s, priority %d%s", s.record.Identity, l.Priority, records.PendingText(l.Accepted))},
+			[]string{"since", fmt.Sprintf("%s (%s ago, %s)", l.Since.Format(output.TimeLayout), output.Age(now.Sub(l.Since)), l.Origin)},
 			[]string{"lease", lease(l, now)})
 	}
 	if s.unreadable != nil {
@@ -248,17 +252,17 @@ func (s *status) rows(now time.Time) [][]string {
 		[]string{"term", fmt.Sprint(s.Term)},
 		[]string{"ballot", fmt.Sprint(s.Ballot)},
 		[]string{"intent", s.Intent.String()},
-		[]string{"config", fmt.Sprintf("revision %d, %s", c.Revision, either(c.Enabled, "enabled", "disabled: no candidate may claim or renew"))},
+		[]string{"config", fmt.Sprintf("revision %d, %s", c.Revision, output.Either(c.Enabled, "enabled", "disabled: no candidate may claim or renew"))},
 		[]string{"", fmt.Sprintf("lease %s, heartbeat %s, margin %s, candidate timeout %s", c.Lease, c.Heartbeat, c.Margin, c.CandidateTimeout)},
 		[]string{"", fmt.Sprintf("expiry by %s, preemption %s, minimum tenure %s, preempt delay %s, history %d", c.Expiry,
-			either(c.Preemption, "with a grace of "+c.PreemptionGrace.String(), "off"), c.MinimumTenure, c.PreemptDelay, c.HistoryLimit)},
+			output.Either(c.Preemption, "with a grace of "+c.PreemptionGrace.String(), "off"), c.MinimumTenure, c.PreemptDelay, c.HistoryLimit)},
 	)
 }
 
 func (s *status) noLeader() string {
 	switch {
 	case s.lost:
-		return lostText(s.tenure)
+		return records.LostText(s.tenure)
 	case s.Ballot == 0:
 		return "none yet"
 	case s.tenure.ID == "":
@@ -292,7 +296,7 @@ func (i *intentStatus) String() string {
 // lease tells when a lease ends, by the clock of the leader's host.
 func lease(l *tenureStatus, now time.Time) string {
 	if l.LeaseOver {
-		return fmt.Sprintf("%s, over since %s by the clock here", l.Lease, ago(now.Sub(l.LeaseExpiry)))
+		return fmt.Sprintf("%s, over since %s by the clock here", l.Lease, output.Age(now.Sub(l.LeaseExpiry)))
 	}
-	return fmt.Sprintf("%s, ends in %s by the clock here", l.Lease, ago(l.LeaseExpiry.Sub(now)))
+	return fmt.Sprintf("%s, ends in %s by the clock here", l.Lease, output.Age(l.LeaseExpiry.Sub(now)))
 }

@@ -6,17 +6,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
 )
 
 // A leader whose lease is over is not painted as one that leads.
 func TestStatusColour(t *testing.T) {
-	p, now := palette{on: true}, time.Unix(1000, 0)
-	for over, want := range map[time.Duration]string{-time.Second: p.good("x"), time.Second: p.warn("x")} {
+	p, now := terminal.Palette{On: true}, time.Unix(1000, 0)
+	for over, want := range map[time.Duration]string{-time.Second: p.Good("x"), time.Second: p.Warn("x")} {
 		expiry := now.Add(-over)
 		s := &status{Tenure: &tenureStatus{LeaseExpiry: expiry}, record: election.LeaderRecord{Identity: election.Identity{ID: "a"}, LeaseExpiry: expiry}}
 		s.judge(now)
-		require.Equal(t, want, s.table(now).style(p, 1)("x"))
+		require.Equal(t, want, s.table(now).Style(p, 1)("x"))
 	}
-	require.Equal(t, p.warn("x"), (&status{}).table(now).style(p, 1)("x"), "there is no leader")
+	require.Equal(t, p.Warn("x"), (&status{}).table(now).Style(p, 1)("x"), "there is no leader")
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
@@ -16,44 +19,44 @@ import (
 // One read answers whether there is a leader now, by the exit code.
 func TestStatusCheck(t *testing.T) {
 	for name, test := range map[string]struct {
-		does func(m *manual)
+		does func(m *clitest.Manual)
 		code int
 		says string
 	}{
-		"none yet":      {func(*manual) {}, exitNotLeader, "no candidate leads"},
-		"a leader":      {func(m *manual) { m.claims(m.one, time.Now()) }, exitDone, ""},
-		"a late leader": {func(m *manual) { m.claims(m.one, time.Now().Add(-9*time.Second)) }, exitDone, ""},
-		"a dead leader": {func(m *manual) { m.claims(m.one, time.Now().Add(-10*time.Second)) }, exitNotLeader, "the lease of one#01000000 is over for 0s"},
-		"a vacancy": {func(m *manual) {
-			m.claims(m.one, time.Now())
-			m.does(func(tr kv.Transaction) error { return m.UnregisterCandidate(tr, m.one.Identity, time.Now()) })
-		}, exitNotLeader, "no candidate leads"},
-		"a candidate that has not taken it": {func(m *manual) {
-			m.claims(m.one, time.Now())
-			m.handsOver(time.Now())
-		}, exitNotLeader, "two#02000000 was handed the leadership, and has not taken it yet"},
-		"a candidate that has": {func(m *manual) {
-			m.claims(m.one, time.Now())
-			m.handsOver(time.Now())
-			m.claims(m.two, time.Now())
-		}, exitDone, ""},
-		"a clock that is a little ahead": {func(m *manual) { m.claims(m.one, time.Now().Add(time.Second)) }, exitDone, ""},
+		"none yet":      {func(*clitest.Manual) {}, exit.CodeNotLeader, "no candidate leads"},
+		"a leader":      {func(m *clitest.Manual) { m.Claims(m.One, time.Now()) }, exit.CodeDone, ""},
+		"a late leader": {func(m *clitest.Manual) { m.Claims(m.One, time.Now().Add(-9*time.Second)) }, exit.CodeDone, ""},
+		"a dead leader": {func(m *clitest.Manual) { m.Claims(m.One, time.Now().Add(-10*time.Second)) }, exit.CodeNotLeader, "the lease of one#01000000 is over for 0s"},
+		"a vacancy": {func(m *clitest.Manual) {
+			m.Claims(m.One, time.Now())
+			m.Does(func(tr kv.Transaction) error { return m.UnregisterCandidate(tr, m.One.Identity, time.Now()) })
+		}, exit.CodeNotLeader, "no candidate leads"},
+		"a candidate that has not taken it": {func(m *clitest.Manual) {
+			m.Claims(m.One, time.Now())
+			m.HandsOver(time.Now())
+		}, exit.CodeNotLeader, "two#02000000 was handed the leadership, and has not taken it yet"},
+		"a candidate that has": {func(m *clitest.Manual) {
+			m.Claims(m.One, time.Now())
+			m.HandsOver(time.Now())
+			m.Claims(m.Two, time.Now())
+		}, exit.CodeDone, ""},
+		"a clock that is a little ahead": {func(m *clitest.Manual) { m.Claims(m.One, time.Now().Add(time.Second)) }, exit.CodeDone, ""},
 		"a clock that is ahead": {
-			func(m *manual) { m.claims(m.one, time.Now().Add(time.Hour)) }, exitFailure,
+			func(m *clitest.Manual) { m.Claims(m.One, time.Now().Add(time.Hour)) }, exit.CodeFailure,
 			`the clock of one#01000000 is at least 1h0m0s ahead of the one here, so one read cannot tell`,
 		},
-		"a lost record": {func(m *manual) {
-			m.claims(m.one, time.Now())
-			m.does(func(tr kv.Transaction) error { tr.Clear(m.Subspace().Sub("leader").Bytes()); return nil })
-		}, exitFailure, "is missing although a term record stands"},
+		"a lost record": {func(m *clitest.Manual) {
+			m.Claims(m.One, time.Now())
+			m.Does(func(tr kv.Transaction) error { tr.Clear(m.Subspace().Sub("leader").Bytes()); return nil })
+		}, exit.CodeFailure, "is missing although a term record stands"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m := newManual(t)
+				m := clitest.NewManual(t)
 				test.does(m)
 				begin := time.Now()
-				stdout, stderr, err := execOn(t.Context(), Virtual{}, m, "status", "--check")
-				require.Equal(t, test.code, ExitCode(err), "%s%s", stdout, stderr)
+				stdout, stderr, err := execOn(t.Context(), clitest.Virtual{}, m, "status", "--check")
+				require.Equal(t, test.code, exit.Code(err), "%s%s", stdout, stderr)
 				require.Contains(t, stderr, test.says)
 				require.Contains(t, stdout, "leader ")
 				require.Zero(t, time.Since(begin), "it does not wait")
@@ -61,8 +64,8 @@ func TestStatusCheck(t *testing.T) {
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		_, _, err := execOn(t.Context(), Virtual{}, memkv.New(memkv.Options{}), "status", "--check")
-		require.Equal(t, exitFailure, ExitCode(err))
+		_, _, err := execOn(t.Context(), clitest.Virtual{}, memkv.New(memkv.Options{}), "status", "--check")
+		require.Equal(t, exit.CodeFailure, exit.Code(err))
 		require.ErrorIs(t, err, fdbelection.ErrNotInitialized)
 	})
 }
@@ -71,29 +74,29 @@ func TestStatusCheck(t *testing.T) {
 // another clock, or has written its lost record again.
 func TestStatusAndHistoryAgree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManual(t)
-		m.claims(m.one, time.Now())
-		m.handsOver(time.Now().Add(-time.Hour))
+		m := clitest.NewManual(t)
+		m.Claims(m.One, time.Now())
+		m.HandsOver(time.Now().Add(-time.Hour))
 		agree := func() {
 			t.Helper()
 			var s struct{ Tenure struct{ Since time.Time } }
 			var h []struct{ Time time.Time }
 			for command, into := range map[string]any{"status": &s, "history": &h} {
-				stdout, stderr, err := execOn(t.Context(), Virtual{}, m, command, "-o", "json")
+				stdout, stderr, err := execOn(t.Context(), clitest.Virtual{}, m, command, "-o", "json")
 				require.NoError(t, err, stderr)
 				require.NoError(t, json.Unmarshal([]byte(stdout), into))
 			}
 			require.NotZero(t, s.Tenure.Since)
 			require.Equal(t, h[0].Time, s.Tenure.Since)
-			status, _, err := execOn(t.Context(), Virtual{}, m, "status")
+			status, _, err := execOn(t.Context(), clitest.Virtual{}, m, "status")
 			require.NoError(t, err)
-			require.Contains(t, status, "\nsince     "+s.Tenure.Since.Format(timeLayout))
+			require.Contains(t, status, "\nsince     "+s.Tenure.Since.Format(output.TimeLayout))
 		}
 		agree()
-		m.claims(m.two, time.Now().Add(time.Minute))
+		m.Claims(m.Two, time.Now().Add(time.Minute))
 		agree()
-		m.does(func(tr kv.Transaction) error { tr.Clear(m.Subspace().Sub("leader").Bytes()); return nil })
-		m.claims(m.two, time.Now())
+		m.Does(func(tr kv.Transaction) error { tr.Clear(m.Subspace().Sub("leader").Bytes()); return nil })
+		m.Claims(m.Two, time.Now())
 		agree()
 	})
 }

@@ -14,6 +14,9 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/cmd/internal/cli"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
@@ -107,25 +110,25 @@ func (d *desk) state() election.Status {
 }
 
 // runs a command on the desk's store.
-func (d *desk) runs(args ...string) outcome {
+func (d *desk) runs(args ...string) processtest.Outcome {
 	return d.runsUntil(d.t.Context(), args...)
 }
 
-func (d *desk) runsUntil(ctx context.Context, args ...string) outcome {
+func (d *desk) runsUntil(ctx context.Context, args ...string) processtest.Outcome {
 	var stdout, stderr bytes.Buffer
-	err := cli.Exec(ctx, append(args, "--store", "desk:"), strings.NewReader(""), &stdout, &stderr, cli.Store{
+	err := cli.Exec(ctx, append(args, "--store", "desk:"), strings.NewReader(""), &stdout, &stderr, session.Store{
 		Scheme: "desk",
 		Open: func(context.Context, string, time.Duration) (kv.Database, io.Closer, error) {
 			return d, io.NopCloser(nil), nil
 		},
 	})
-	return outcome{cli.ExitCode(err), stdout.String(), stderr.String()}
+	return processtest.Outcome{Code: exit.Code(err), Stdout: stdout.String(), Stderr: stderr.String()}
 }
 
 // atOnce runs several commands at the same time, and returns how each ended as
 // soon as it has.
-func (d *desk) atOnce(commands ...[]string) <-chan outcome {
-	ended := make(chan outcome, len(commands))
+func (d *desk) atOnce(commands ...[]string) <-chan processtest.Outcome {
+	ended := make(chan processtest.Outcome, len(commands))
 	begin := make(chan struct{})
 	for _, args := range commands {
 		go func() {
@@ -151,13 +154,13 @@ func TestOneOperatorMakesTheElection(t *testing.T) {
 	ended := d.atOnce(each(func(i int) []string { return []string{"init", "--lease", fmt.Sprintf("%ds", i+1)} })...)
 	made := 0
 	for range operators {
-		switch o := <-ended; o.code {
+		switch o := <-ended; o.Code {
 		case 0:
 			made++
-			require.Contains(t, o.stdout, "made election default")
+			require.Contains(t, o.Stdout, "made election default")
 		default:
-			require.Equal(t, 1, o.code, o.stderr)
-			require.Contains(t, o.stderr, "is there already, and differs: lease is")
+			require.Equal(t, 1, o.Code, o.Stderr)
+			require.Contains(t, o.Stderr, "is there already, and differs: lease is")
 		}
 	}
 	require.Equal(t, 1, made)
@@ -172,13 +175,13 @@ func TestOneOperatorChangesARevision(t *testing.T) {
 	})...)
 	var won string
 	for range operators {
-		switch o := <-ended; o.code {
+		switch o := <-ended; o.Code {
 		case 0:
 			require.Empty(t, won)
-			won = o.stdout
+			won = o.Stdout
 		default:
-			require.Equal(t, 1, o.code, o.stderr)
-			require.Contains(t, o.stderr, "config was changed in the meantime")
+			require.Equal(t, 1, o.Code, o.Stderr)
+			require.Contains(t, o.Stderr, "config was changed in the meantime")
 		}
 	}
 	require.Contains(t, won, "10s -> "+d.state().Config.MinimumTenure.String())
@@ -193,7 +196,7 @@ func TestOperatorsChangeDifferentSettings(t *testing.T) {
 	ended := d.atOnce(each(func(i int) []string { return []string{"config", "set", sets[i]} })...)
 	for range operators {
 		o := <-ended
-		require.Zero(t, o.code, o.stderr)
+		require.Zero(t, o.Code, o.Stderr)
 	}
 	c := d.state().Config
 	require.EqualValues(t, 1+operators, c.Revision)
@@ -220,9 +223,9 @@ func TestOneOperatorAsksTheLeader(t *testing.T) {
 			})...)
 			for range operators - 1 {
 				o := <-ended
-				require.Equal(t, 1, o.code, o.stdout)
-				require.Contains(t, o.stderr, "another request for this term is pending")
-				require.Contains(t, o.stderr, "--replace")
+				require.Equal(t, 1, o.Code, o.Stdout)
+				require.Contains(t, o.Stderr, "another request for this term is pending")
+				require.Contains(t, o.Stderr, "--replace")
 			}
 			intent := d.state().Request
 			d.does(func(tr kv.Transaction) error {
@@ -236,8 +239,8 @@ func TestOneOperatorAsksTheLeader(t *testing.T) {
 				d.does(func(tr kv.Transaction) error { _, err := d.RunElectionCycle(tr, other, time.Now()); return err })
 			}
 			o := <-ended
-			require.Zero(t, o.code, o.stderr)
-			require.Contains(t, o.stdout, either(intent.Kind == election.ResignRequest, "term 1 of leader#", "other#"))
+			require.Zero(t, o.Code, o.Stderr)
+			require.Contains(t, o.Stdout, either(intent.Kind == election.ResignRequest, "term 1 of leader#", "other#"))
 		})
 	}
 }
@@ -281,8 +284,8 @@ func TestSteeringIsSafeToRunAgain(t *testing.T) {
 			}
 			d.twice = true
 			o := d.runs(test.args...)
-			require.Zero(t, o.code, o.stderr)
-			require.Contains(t, o.stdout, test.says)
+			require.Zero(t, o.Code, o.Stderr)
+			require.Contains(t, o.Stdout, test.says)
 			if test.then != nil {
 				test.then(t, d)
 			}
@@ -302,8 +305,8 @@ func TestUnregisterIsAboutOneIncarnation(t *testing.T) {
 		d.does(func(tr kv.Transaction) error { return d.HeartbeatCandidate(tr, other, old) })
 	}
 	o := d.runs("unregister", "other")
-	require.Equal(t, 1, o.code, o.stdout)
-	require.Contains(t, o.stderr, "is alive: its record changed while it was watched")
+	require.Equal(t, 1, o.Code, o.Stdout)
+	require.Contains(t, o.Stderr, "is alive: its record changed while it was watched")
 
 	again := d.member("other")
 	for _, force := range []string{"--force=false", "--force"} {
@@ -313,8 +316,8 @@ func TestUnregisterIsAboutOneIncarnation(t *testing.T) {
 			d.does(func(tr kv.Transaction) error { return d.RegisterCandidate(tr, again, old) })
 		}
 		o = d.runs("unregister", "other", force)
-		require.Equal(t, 1, o.code, o.stdout)
-		require.Contains(t, o.stderr, "has restarted meanwhile as "+again.Identity.String())
+		require.Equal(t, 1, o.Code, o.Stdout)
+		require.Contains(t, o.Stderr, "has restarted meanwhile as "+again.Identity.String())
 	}
 	_, err := kv.ReadTransact(t.Context(), d.Database, func(tr kv.ReadTransaction) (election.Candidate, error) {
 		return d.GetCandidate(tr, "other")

@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
@@ -32,7 +34,7 @@ func TestStoreOfAnotherModule(t *testing.T) {
 	errWrong := errors.New("there is no tennant")
 	var opened []string
 	closed := 0
-	other := Store{
+	other := session.Store{
 		Scheme: "fdb",
 		Open: func(_ context.Context, rest string, timeout time.Duration) (kv.Database, io.Closer, error) {
 			opened = append(opened, rest+" "+timeout.String())
@@ -61,18 +63,18 @@ func TestStoreOfAnotherModule(t *testing.T) {
 
 	_, err = run("status", "--store", "fdb:gone")
 	require.ErrorIs(t, err, errGone)
-	require.Equal(t, exitUnreachable, ExitCode(err))
+	require.Equal(t, exit.CodeFailure, exit.Code(err), "no retry can fix it")
 
 	for _, command := range []string{"status", "doctor", "watch"} {
 		out, err = run(command, "--store", "fdb:a?tennant=x")
 		require.ErrorIs(t, err, errWrong)
-		require.Equal(t, exitUsage, ExitCode(err), command)
+		require.Equal(t, exit.CodeUsage, exit.Code(err), command)
 		require.Empty(t, out)
 	}
 
-	a := app{program: &program{stores: []Store{other, {Scheme: "x"}}}}
-	require.True(t, a.permanent(errGone))
-	require.False(t, a.permanent(errors.New("another")))
+	a := app{Program: &session.Program{Stores: []session.Store{other, {Scheme: "x"}}}}
+	require.True(t, a.Permanent(errGone))
+	require.False(t, a.Permanent(errors.New("another")))
 }
 
 type closer func()
@@ -94,7 +96,7 @@ var unreachableArguments = map[string][]string{
 // A store that does not answer within the timeout cannot be reached, whichever
 // subcommand opens it.
 func TestUnreachableStore(t *testing.T) {
-	nowhere := Store{
+	nowhere := session.Store{
 		Scheme: "fdb",
 		Open: func(context.Context, string, time.Duration) (kv.Database, io.Closer, error) {
 			return nil, nil, fmt.Errorf("the cluster did not answer: %w",
@@ -112,7 +114,7 @@ func TestUnreachableStore(t *testing.T) {
 				args := append(append(strings.Fields(name), "--store", "fdb:nowhere"), more...)
 				err := Exec(t.Context(), args, strings.NewReader(""), io.Discard, io.Discard, nowhere)
 				require.ErrorContains(t, err, "the cluster did not answer")
-				require.Equal(t, exitUnreachable, ExitCode(err), "%v", err)
+				require.Equal(t, exit.CodeUnreachable, exit.Code(err), "%v", err)
 			})
 			opened++
 		}
@@ -120,6 +122,6 @@ func TestUnreachableStore(t *testing.T) {
 			walk(sub)
 		}
 	}
-	walk((&app{program: &program{}}).rootCommand())
+	walk((&app{Program: &session.Program{}}).rootCommand())
 	require.Len(t, unreachableArguments, opened)
 }

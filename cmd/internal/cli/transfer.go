@@ -11,6 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 )
@@ -44,17 +47,17 @@ to ask, if another candidate leads in the end, or if the candidate was handed th
 leadership and did not take it.`,
 		Example: `  fdbelect transfer --store file:/tmp/demo.db --to b
   fdbelect transfer --store file:/tmp/demo.db --to b --timeout 30s`,
-		Args: noArgs,
+		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.to == "" {
-				return usage(errors.New("--to is missing: name the candidate that is to lead; \"fdbelect candidates\" lists them"))
+				return exit.Usage(errors.New("--to is missing: name the candidate that is to lead; \"fdbelect candidates\" lists them"))
 			}
 			if err := f.check(cmd); err != nil {
 				return err
 			}
 			to := election.Identity{ID: f.to}
 			if err := to.Validate(); err != nil {
-				return usage(fmt.Errorf("--to: %w", err))
+				return exit.Usage(fmt.Errorf("--to: %w", err))
 			}
 			return a.transfer(cmd.Context(), &f)
 		},
@@ -109,29 +112,29 @@ func handedTo(e *election.LeaderElection, tr kv.ReadTransaction, term, newest ui
 }
 
 func (a *app) transfer(ctx context.Context, f *transferFlags) error {
-	s, err := f.enter(ctx, a.program)
+	s, err := f.enter(ctx, a.Program)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	seen, err := look(ctx, s, func(tr kv.ReadTransaction) (parties, error) { return f.read(s.election, tr) })
+	defer s.End()
+	seen, err := session.ReadTransact(ctx, s, func(tr kv.ReadTransaction) (parties, error) { return f.read(s.Election, tr) })
 	if err != nil {
 		return err
 	}
 	h := handover{to: election.Identity{ID: f.to, Incarnation: seen.heir.Incarnation}}
 	switch l := seen.Leader; {
 	case l.ID == f.to && l.Accepted && (f.term == 0 || f.term <= l.Term):
-		return a.showLines(f.output, steeredTo(election.Identity{}, f.term, l),
+		return a.ShowLines(f.Output, steeredTo(election.Identity{}, f.term, l),
 			fmt.Sprintf("%s leads already, in term %d; nothing was changed", l.Identity, l.Term))
 	case l.ID == f.to && (f.term == 0 || f.term <= l.Term): // an earlier request has come this far
 		h.handed = l
 		h.request = &request{
-			session: s, flags: &f.requestFlags, seat: election.LeaderRecord{Term: l.Term - 1}, since: a.clock.Now(),
+			Session: s, flags: &f.requestFlags, seat: election.LeaderRecord{Term: l.Term - 1}, since: a.Clock.Now(),
 			waiting: fmt.Sprintf("%s was handed the leadership in term %d, waiting until it takes it", l.Identity, l.Term),
 		}
 		return h.await(ctx)
 	case seen.successor.ID == f.to:
-		return a.showLines(f.output, steeredTo(election.Identity{}, f.term, l),
+		return a.ShowLines(f.Output, steeredTo(election.Identity{}, f.term, l),
 			fmt.Sprintf("term %d was handed to %s already; %s; nothing was changed", f.term, seen.successor, seatText(l)))
 	}
 	if err := mayLead(ctx, s, f, &seen); err != nil {
@@ -141,7 +144,7 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 		return err
 	}
 	err = h.send(ctx, func(tr kv.Transaction) error {
-		return s.election.RequestTransfer(tr, h.seat.Term, f.to, h.nonce)
+		return s.Election.RequestTransfer(tr, h.seat.Term, f.to, h.nonce)
 	})
 	if err != nil {
 		return f.explainTarget(err)
@@ -150,7 +153,7 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 }
 
 // mayLead says what is wrong with a transfer, before anything is asked.
-func mayLead(ctx context.Context, s *session, f *transferFlags, p *parties) error {
+func mayLead(ctx context.Context, s *session.Session, f *transferFlags, p *parties) error {
 	over, err := f.overAlready(p.Leader)
 	switch {
 	case p.unlisted != nil:
@@ -171,16 +174,16 @@ func mayLead(ctx context.Context, s *session, f *transferFlags, p *parties) erro
 
 // mayHear says that a candidate looks dead: by the clocks, and because it sent no
 // heartbeat while the command listened. A store that is slow says nothing about it.
-func mayHear(ctx context.Context, s *session, id string) error {
-	begin := s.program.clock.Now()
+func mayHear(ctx context.Context, s *session.Session, id string) error {
+	begin := s.Program.Clock.Now()
 	seen, err := listen(ctx, s, false, id)
 	if err != nil {
 		return err
 	}
-	for i := range seen.candidates {
-		if c := &seen.candidates[i]; c.ID == id && *cmp.Or(seen.silent(c), new(bool)) {
+	for i := range seen.Candidates {
+		if c := &seen.Candidates[i]; c.ID == id && *cmp.Or(seen.silent(c), new(bool)) {
 			return fmt.Errorf("%s looks dead: it sent no heartbeat for %s; add --force to ask all the same",
-				c.Identity, ago(s.program.clock.Now().Sub(begin)))
+				c.Identity, output.Age(s.Program.Clock.Now().Sub(begin)))
 		}
 	}
 	return nil
@@ -224,13 +227,13 @@ func (h *handover) await(ctx context.Context) error {
 	switch {
 	case err == nil:
 		done := steeredTo(h.seat.Identity, h.seat.Term, last.Leader)
-		done.Changed, done.Reason, done.Waited = true, last.Leader.AcquireReason.String(), duration(h.program.clock.Now().Sub(h.since))
-		return h.program.showLines(h.flags.output, done, fmt.Sprintf("%s leads in term %d, after %s", last.Leader.Identity, last.Leader.Term, ago(time.Duration(done.Waited))))
+		done.Changed, done.Reason, done.Waited = true, last.Leader.AcquireReason.String(), output.Duration(h.Program.Clock.Now().Sub(h.since))
+		return h.Program.ShowLines(h.flags.Output, done, fmt.Sprintf("%s leads in term %d, after %s", last.Leader.Identity, last.Leader.Term, output.Age(time.Duration(done.Waited))))
 	case errors.Is(err, errWaitOver) && !h.handed.Vacant():
-		return timedOut(fmt.Errorf("%s was handed the leadership in term %d, and has not taken it within %s: if it is dead, other candidates may claim once its short lease of %s is over",
+		return exit.TimedOut(fmt.Errorf("%s was handed the leadership in term %d, and has not taken it within %s: if it is dead, other candidates may claim once its short lease of %s is over",
 			h.handed.Identity, h.handed.Term, h.flags.patience, h.handed.LeaseDuration))
 	case errors.Is(err, errWaitOver):
-		return timedOut(fmt.Errorf("%s does not lead within %s; %s. The work of %s may take longer, or that is dead or cut off: see \"fdbelect candidates\"",
+		return exit.TimedOut(fmt.Errorf("%s does not lead within %s; %s. The work of %s may take longer, or that is dead or cut off: see \"fdbelect candidates\"",
 			h.to, h.flags.patience, fate, h.seat.Identity))
 	default:
 		return broken(err, h.to.String()+" leads", fate)
@@ -263,9 +266,9 @@ func (h *handover) missed(ctx context.Context, seen error) error {
 		successor election.Identity
 		leader    election.LeaderRecord
 	}
-	now, err := look(ctx, h.session, func(tr kv.ReadTransaction) (e end, err error) {
-		if e.leader, err = h.election.GetLeaderRaw(tr); err == nil {
-			e.successor, err = handedTo(h.election, tr, h.seat.Term, e.leader.Term)
+	now, err := session.ReadTransact(ctx, h.Session, func(tr kv.ReadTransaction) (e end, err error) {
+		if e.leader, err = h.Election.GetLeaderRaw(tr); err == nil {
+			e.successor, err = handedTo(h.Election, tr, h.seat.Term, e.leader.Term)
 		}
 		return e, err
 	})

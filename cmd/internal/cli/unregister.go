@@ -8,12 +8,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
 func (a *app) unregisterCommand() *cobra.Command {
-	var r reading
+	var r session.Report
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "unregister --store STORE [flags] ID",
@@ -30,16 +34,16 @@ leadership with its record: "resign --help" says under --force what that means.`
   fdbelect unregister --store file:/tmp/demo.db --force a`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage(fmt.Errorf("%d ids are given; name one candidate, as in: fdbelect unregister --store file:/tmp/demo.db a", len(args)))
+				return exit.Usage(fmt.Errorf("%d ids are given; name one candidate, as in: fdbelect unregister --store file:/tmp/demo.db a", len(args)))
 			}
 			id := election.Identity{ID: args[0]}
 			if err := id.Validate(); err != nil {
-				return usage(err)
+				return exit.Usage(err)
 			}
 			return a.unregister(cmd.Context(), &r, id.ID, force)
 		},
 	}
-	r.addFlags(cmd)
+	r.AddFlags(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "even if the candidate looks alive, or leads")
 	return cmd
 }
@@ -64,18 +68,18 @@ func readMember(e *election.LeaderElection, tr kv.ReadTransaction, id string) (m
 
 // unregistered is what "unregister" has removed.
 type unregistered struct {
-	Candidate *party `json:"candidate"`
+	Candidate *output.Identity `json:"candidate"`
 	// Deposed: it led, and has lost the leadership.
 	Deposed bool `json:"deposed"`
 }
 
-func (a *app) unregister(ctx context.Context, r *reading, id string, force bool) error {
-	s, err := a.enter(ctx, &r.access, true)
+func (a *app) unregister(ctx context.Context, r *session.Report, id string, force bool) error {
+	s, err := a.OpenElection(ctx, &r.Access, true)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	seen, err := look(ctx, s, func(tr kv.ReadTransaction) (member, error) { return readMember(s.election, tr, id) })
+	defer s.End()
+	seen, err := session.ReadTransact(ctx, s, func(tr kv.ReadTransaction) (member, error) { return readMember(s.Election, tr, id) })
 	switch {
 	case errors.Is(err, fdbelection.ErrProcessNotFound):
 		return fmt.Errorf("%w; \"fdbelect candidates\" lists those that are", err)
@@ -87,37 +91,37 @@ func (a *app) unregister(ctx context.Context, r *reading, id string, force bool)
 			return err
 		}
 	}
-	_, err = act(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
-		now, err := readMember(s.election, tr, id)
+	_, err = session.Transact(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
+		now, err := readMember(s.Election, tr, id)
 		switch {
 		case errors.Is(err, fdbelection.ErrProcessNotFound):
-			return none, s.election.UnregisterCandidate(tr, seen.Identity, a.clock.Wall()) // it has gone, by an earlier run or another hand
+			return none, s.Election.UnregisterCandidate(tr, seen.Identity, a.Clock.Wall()) // it has gone, by an earlier run or another hand
 		case err != nil:
 			return none, err
 		case now.Identity != seen.Identity:
 			return none, fmt.Errorf("%s has restarted meanwhile as %s; nothing was changed", seen.Identity, now.Identity)
-		case !force && !unchanged(&now.Candidate, &seen.Candidate):
+		case !force && !records.SameHeartbeat(&now.Candidate, &seen.Candidate):
 			return none, livesError(seen.Identity)
 		case !force && now.leads:
 			return none, leadsError(seen.Identity)
 		}
 		if now.leads {
-			if err := s.election.ForceResign(tr, now.seat, 0, a.clock.Wall()); err != nil { // so that the history says who it was
+			if err := s.Election.ForceResign(tr, now.seat, 0, a.Clock.Wall()); err != nil { // so that the history says who it was
 				return none, err
 			}
 		}
-		return none, s.election.UnregisterCandidate(tr, seen.Identity, a.clock.Wall())
+		return none, s.Election.UnregisterCandidate(tr, seen.Identity, a.Clock.Wall())
 	})
 	if err != nil {
 		return err
 	}
-	return a.showLines(r.output, unregistered{partyOf(seen.Identity), seen.leads},
-		"removed "+seen.Identity.String()+either(seen.leads, ", and gave up its seat", ""))
+	return a.ShowLines(r.Output, unregistered{output.IdentityOf(seen.Identity), seen.leads},
+		"removed "+seen.Identity.String()+output.Either(seen.leads, ", and gave up its seat", ""))
 }
 
 // mayGo says why a candidate is not removed without force. It watches one that does not
 // lead for a candidate timeout.
-func mayGo(ctx context.Context, s *session, m *member) error {
+func mayGo(ctx context.Context, s *session.Session, m *member) error {
 	if m.leads {
 		return leadsError(m.Identity)
 	}

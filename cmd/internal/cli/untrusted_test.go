@@ -16,6 +16,8 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/cmd/internal/cli"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
@@ -32,7 +34,7 @@ const hostile = "x\x1b[2J\x07\u009b2J\u200b\u202e\U000e0041"
 // a hostile name.
 func untrusted(t *testing.T) (file string) {
 	t.Helper()
-	file = storeFile(t)
+	file = processtest.StoreFile(t)
 	db, err := filekv.Open(file, filekv.Options{})
 	require.NoError(t, err)
 	defer db.Close()
@@ -116,19 +118,19 @@ func TestUntrustedText(t *testing.T) {
 			if format != "" {
 				more = []string{"-o", format}
 			}
-			o := typed(t, test.line, more...)
-			require.Equal(t, test.code, o.code, "%s: %s%s", test.line, o.stdout, o.stderr)
-			for _, r := range o.stdout + o.stderr {
+			o := processtest.Typed(t, test.line, more...)
+			require.Equal(t, test.code, o.Code, "%s: %s%s", test.line, o.Stdout, o.Stderr)
+			for _, r := range o.Stdout + o.Stderr {
 				require.True(t, r == '\n' || unicode.IsPrint(r), "%s prints %U", test.line, r)
 			}
 			if !slices.Contains([]string{"resign", "unregister --force plain", "evict", "evict --dry-run"}, test.line) && !strings.HasPrefix(test.line, "transfer") {
-				require.Contains(t, o.stdout+o.stderr, `[2J`, "it is shown, %s", test.line)
+				require.Contains(t, o.Stdout+o.Stderr, `[2J`, "it is shown, %s", test.line)
 			}
 			switch format {
 			case "json":
-				require.Contains(t, texts(t, json.Unmarshal, []byte(o.stdout)), hostile, "it is still the same text")
+				require.Contains(t, texts(t, json.Unmarshal, []byte(o.Stdout)), hostile, "it is still the same text")
 			case "yaml":
-				require.Contains(t, texts(t, yaml.Unmarshal, []byte(o.stdout)), hostile, "it is still the same text")
+				require.Contains(t, texts(t, yaml.Unmarshal, []byte(o.Stdout)), hostile, "it is still the same text")
 			}
 		}
 	}
@@ -137,10 +139,10 @@ func TestUntrustedText(t *testing.T) {
 // What cancel removes is named, and steers no terminal.
 func TestUntrustedIntent(t *testing.T) {
 	t.Setenv("FDBELECT_STORE", "file:"+untrusted(t))
-	o := typed(t, "cancel")
-	require.Zero(t, o.code, o.stderr)
-	require.Contains(t, o.stdout, `removed: transfer to "x\x1b[2J`)
-	for _, r := range o.stdout {
+	o := processtest.Typed(t, "cancel")
+	require.Zero(t, o.Code, o.Stderr)
+	require.Contains(t, o.Stdout, `removed: transfer to "x\x1b[2J`)
+	for _, r := range o.Stdout {
 		require.True(t, r == '\n' || unicode.IsPrint(r), "it prints %U", r)
 	}
 }
@@ -170,7 +172,7 @@ func TestUntrustedArguments(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		err := cli.Exec(t.Context(), args, strings.NewReader(""), &out, &out)
-		require.Equal(t, 2, cli.ExitCode(err), "%q: %s", args, &out)
+		require.Equal(t, 2, exit.Code(err), "%q: %s", args, &out)
 		for _, r := range out.String() {
 			require.True(t, r == '\n' || unicode.IsPrint(r), "%q prints %U", args, r)
 		}
@@ -204,7 +206,7 @@ func texts(t *testing.T, unmarshal func([]byte, any) error, text []byte) (all []
 
 // Records that cannot be read are named; the others are listed all the same.
 func TestUnreadableRecords(t *testing.T) {
-	file := storeFile(t)
+	file := processtest.StoreFile(t)
 	db, err := filekv.Open(file, filekv.Options{})
 	require.NoError(t, err)
 	defer db.Close()
@@ -222,13 +224,13 @@ func TestUnreadableRecords(t *testing.T) {
 	}
 	stdout, stderr, err := show("candidates")
 	require.ErrorIs(t, err, fdbelection.ErrInvalidState)
-	require.Equal(t, 1, cli.ExitCode(err))
+	require.Equal(t, 1, exit.Code(err))
 	require.Contains(t, stdout.String(), "sound")
 	require.Contains(t, stderr.String(), "broken")
 
 	leader := e.Subspace().Sub("leader").Bytes()
 	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error { tr.Set(leader, []byte{0x15, 9}); return nil }))
 	_, stderr, err = show("status")
-	require.Equal(t, 1, cli.ExitCode(err))
+	require.Equal(t, 1, exit.Code(err))
 	require.Contains(t, stderr.String(), "leader at key")
 }

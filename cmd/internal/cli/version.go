@@ -2,10 +2,14 @@ package cli
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
+	"github.com/fdbelection/fdbelection/cmd/internal/version"
 )
 
 func (a *app) versionCommand() *cobra.Command {
-	var output format
+	var format output.Format
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Show the version of this command, and what it was built with",
@@ -13,13 +17,13 @@ func (a *app) versionCommand() *cobra.Command {
 build recorded that, the version of Go, the platform, and the stores it knows.`,
 		Example: `  fdbelect version
   fdbelect version --output json`,
-		Args: noArgs,
+		Args: session.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			info := ownVersion()
-			info.Stores = a.schemes()
-			return a.show(output, info, func() table { return table{rows: info.rows()} })
+			info := version.Own()
+			info.Stores = a.Schemes()
+			return a.Show(format, info, func() output.Table { return output.Table{Rows: info.Rows()} })
 		},
 	}
-	output.addFlag(cmd)
+	format.AddFlag(cmd)
 	return cmd
 }

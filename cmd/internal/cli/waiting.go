@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
@@ -22,12 +26,12 @@ var errWaitOver = errors.New("waited in vain")
 // every change of the tenure or the intent, and on a timer beside these. It ends
 // with errWaitOver when limit has passed, after one look at least. waiting is what
 // the terminal says meanwhile.
-func waitFor(ctx context.Context, s *session, limit time.Duration, waiting string, check func(election.Status) (bool, error)) error {
-	over, cancel := clock.WithTimeout(ctx, s.program.clock, limit)
+func waitFor(ctx context.Context, s *session.Session, limit time.Duration, waiting string, check func(election.Status) (bool, error)) error {
+	over, cancel := clock.WithTimeout(ctx, s.Program.Clock, limit)
 	defer cancel()
-	p := s.program.newProgress()
-	defer p.done()
-	begin := s.program.clock.Now()
+	p := s.Program.NewProgress()
+	defer p.Done()
+	begin := s.Program.Clock.Now()
 	for {
 		done, err := lookAndWait(ctx, over, s, check)
 		switch {
@@ -40,24 +44,25 @@ func waitFor(ctx context.Context, s *session, limit time.Duration, waiting strin
 		case over.Err() != nil:
 			return errWaitOver
 		}
-		p.say(fmt.Sprintf("%s: %s of at most %s", waiting, ago(s.program.clock.Now().Sub(begin)), limit))
+		passed := s.Program.Clock.Now().Sub(begin)
+		p.Show(fmt.Sprintf("%s: %s of at most %s", waiting, output.Age(passed), limit), int64(passed), int64(limit))
 	}
 }
 
 // lookAndWait looks once, and then waits until there may be something new, or
 // until the wait is over.
-func lookAndWait(ctx, over context.Context, s *session, check func(election.Status) (bool, error)) (bool, error) {
+func lookAndWait(ctx, over context.Context, s *session.Session, check func(election.Status) (bool, error)) (bool, error) {
 	ctx, cancel := context.WithCancelCause(ctx) // which ends the watches
 	defer cancel(context.Canceled)
-	late := s.program.clock.AfterFunc(s.access.timeout, func() { cancel(context.DeadlineExceeded) })
+	late := s.Program.Clock.AfterFunc(s.Access.Timeout, func() { cancel(context.DeadlineExceeded) })
 	var term, intent kv.Watch
 	state, err := kv.Transact(ctx, s.Database, func(tr kv.Transaction) (election.Status, error) {
-		term, intent = s.election.Watch(tr), s.election.WatchRequest(tr)
-		return s.election.ReadStatus(tr)
+		term, intent = s.Election.Watch(tr), s.Election.WatchRequest(tr)
+		return s.Election.ReadStatus(tr)
 	})
 	late.Stop() // the watches live on
 	if err != nil {
-		return false, s.access.explain(err)
+		return false, s.Access.Explain(err)
 	}
 	defer term.Cancel()
 	defer intent.Cancel()
@@ -65,7 +70,7 @@ func lookAndWait(ctx, over context.Context, s *session, check func(election.Stat
 		return done, err
 	}
 	tick := make(chan struct{})
-	timer := s.program.clock.AfterFunc(waitPace, func() { close(tick) })
+	timer := s.Program.Clock.AfterFunc(waitPace, func() { close(tick) })
 	defer timer.Stop()
 	select {
 	case <-term.Done():
@@ -85,19 +90,19 @@ func lookAndWait(ctx, over context.Context, s *session, check func(election.Stat
 }
 
 // awaitVacancy waits until nobody holds the seat, and says nothing then.
-func (a *app) awaitVacancy(ctx context.Context, x *access, limit time.Duration) error {
-	s, err := a.enter(ctx, x, true)
+func (a *app) awaitVacancy(ctx context.Context, x *session.Access, limit time.Duration) error {
+	s, err := a.OpenElection(ctx, x, true)
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.End()
 	var last election.Status
 	err = waitFor(ctx, s, limit, "waiting for the leader to give its seat up", func(state election.Status) (bool, error) {
 		last = state
 		return state.Leader.Vacant(), nil
 	})
 	if errors.Is(err, errWaitOver) {
-		return timedOut(fmt.Errorf("%s still holds the seat after %s: it may have died (\"fdbelect resign --force\" gives its seat up), or its lease is longer than the --timeout",
+		return exit.TimedOut(fmt.Errorf("%s still holds the seat after %s: it may have died (\"fdbelect resign --force\" gives its seat up), or its lease is longer than the --timeout",
 			last.Leader.Identity, limit))
 	}
 	return err
@@ -111,5 +116,5 @@ func seatText(l election.LeaderRecord) string {
 	if l.Vacant() {
 		return "no candidate leads"
 	}
-	return fmt.Sprintf("%s leads in term %d%s", l.Identity, l.Term, pending(l.Accepted))
+	return fmt.Sprintf("%s leads in term %d%s", l.Identity, l.Term, records.PendingText(l.Accepted))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/kv"
@@ -111,7 +112,7 @@ func (w *ways) cycle(me election.Registration) election.CycleResult {
 
 // loop is an elector that leads, does something, and leaves.
 func (w *ways) loop(work func()) {
-	el, err := elector.New(w.db, w.election, elector.Options{Clock: Virtual{}})
+	el, err := elector.New(w.db, w.election, elector.Options{Clock: clitest.Virtual{}})
 	require.NoError(w.t, err)
 	ctx, stop := context.WithCancel(w.ctx)
 	defer stop()

@@ -12,7 +12,7 @@ import (
 
 	"github.com/apple/foundationdb/bindings/go/src/fdb"
 
-	"github.com/fdbelection/fdbelection/cmd/internal/cli"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -21,15 +21,15 @@ const binding = "github.com/apple/foundationdb/bindings/go"
 
 // Versions tells those of the client's API, of the Go binding, and of the servers
 // as far as the cluster tells: a tenant cannot ask. db is what Open returned.
-func Versions(ctx context.Context, db kv.Database) ([]cli.Version, error) {
-	var all []cli.Version
+func Versions(ctx context.Context, db kv.Database) ([]session.Version, error) {
+	var all []session.Version
 	if api, err := fdb.GetAPIVersion(); err == nil {
-		all = append(all, cli.Version{Part: "FoundationDB client API", Version: strconv.Itoa(api)})
+		all = append(all, session.Version{Part: "FoundationDB client API", Version: strconv.Itoa(api)})
 	}
 	if build, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range build.Deps {
 			if m.Path == binding {
-				all = append(all, cli.Version{Part: "FoundationDB Go binding", Version: m.Version})
+				all = append(all, session.Version{Part: "FoundationDB Go binding", Version: m.Version})
 			}
 		}
 	}
@@ -43,7 +43,7 @@ func Versions(ctx context.Context, db kv.Database) ([]cli.Version, error) {
 	if err != nil {
 		return all, err
 	}
-	return append(all, cli.Version{Part: "FoundationDB servers", Version: servers}), nil
+	return append(all, session.Version{Part: "FoundationDB servers", Version: servers}), nil
 }
 
 // serverVersions reads the versions of the processes out of a status.

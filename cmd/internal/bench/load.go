@@ -1,0 +1,255 @@
+package bench
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/internal/clock"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+const (
+	// benchRoot holds what a bench writes, below a name of its own: beside the
+	// roots of elections, and never in one.
+	benchRoot = "fdbelect-bench"
+	// benchLease is so long that no lease ends in between.
+	benchLease = time.Hour
+)
+
+// benchLoad is an election of two candidates, made for measuring.
+type benchLoad struct {
+	clock    elector.Clock
+	db       kv.Database
+	name     string // of this bench's own subspace
+	space    subspace.Subspace
+	election *election.LeaderElection
+	// The two take turns.
+	holder, other election.Registration
+	token         election.Token // the holder's
+
+	read, write, cycle, follow, fence, claim, handover figures
+}
+
+func newBenchLoad(a *session.Program, db kv.Database) (*benchLoad, error) {
+	var ids [3]uuid.UUID
+	for i := range ids {
+		var err error
+		if ids[i], err = a.NewNonce(); err != nil {
+			return nil, err
+		}
+	}
+	name := ids[0].String()
+	space := subspace.New(benchRoot, name)
+	b := &benchLoad{
+		clock: a.Clock, db: db, name: name, space: space, election: election.New(space.Sub("election")),
+		holder: election.Registration{Identity: election.Identity{ID: "one", Incarnation: ids[1]}},
+		other:  election.Registration{Identity: election.Identity{ID: "two", Incarnation: ids[2]}, UserVersion: 1},
+	}
+	b.read = figures{name: "read", what: "a transaction that reads one key"}
+	b.write = figures{name: "write", what: "a transaction that reads one key and writes it"}
+	b.cycle = figures{name: "cycle", what: "the leader's heartbeat and renewal", bare: &b.write}
+	b.follow = figures{name: "follow", what: "a follower's heartbeat", bare: &b.write}
+	b.fence = figures{name: "fence", what: "the write, committing only under leadership", bare: &b.write}
+	b.claim = figures{name: "claim", what: "a claim of a vacant seat", bare: &b.write}
+	b.handover = figures{name: "hand-over", what: "from before the resignation until the successor, told by a watch, has claimed", bare: &b.write}
+	return b, nil
+}
+
+func (b *benchLoad) all() []*figures {
+	return []*figures{&b.read, &b.write, &b.cycle, &b.follow, &b.fence, &b.claim, &b.handover}
+}
+
+// set makes the election and seats the first candidate.
+func (b *benchLoad) set(ctx context.Context) error {
+	err := b.db.Transact(ctx, func(tr kv.Transaction) error {
+		if _, err := b.election.InitializeWithConfig(tr, fdbelection.ConfigWithLease(benchLease)); err != nil {
+			return err
+		}
+		for _, r := range []election.Registration{b.holder, b.other} {
+			if err := b.election.RegisterCandidate(tr, r, b.clock.Wall()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return b.claimSeat(ctx)
+}
+
+// clear removes everything.
+func (b *benchLoad) clear(ctx context.Context) error {
+	begin, end := b.space.Range()
+	return b.db.Transact(ctx, func(tr kv.Transaction) error {
+		tr.ClearRange(begin, end)
+		return nil
+	})
+}
+
+// round measures each operation once, one beside the other: what slows the
+// machine down for a while slows all of them.
+func (b *benchLoad) round(ctx context.Context) error {
+	for _, step := range []struct {
+		of *figures
+		do func(context.Context) error
+	}{
+		{&b.read, b.bareRead},
+		{&b.write, b.bareWrite},
+		{&b.cycle, func(ctx context.Context) error { return b.runCycle(ctx, b.holder) }},
+		{&b.follow, func(ctx context.Context) error { return b.runCycle(ctx, b.other) }},
+		{&b.fence, b.fencedWrite},
+		{nil, b.resign},
+		{&b.claim, b.claimSeat},
+	} {
+		if err := b.timed(ctx, step.of, step.do); err != nil {
+			return err
+		}
+	}
+	return b.handOver(ctx)
+}
+
+// timed notes how long an operation took, if it did well.
+func (b *benchLoad) timed(ctx context.Context, of *figures, do func(context.Context) error) error {
+	begin := b.clock.Now()
+	err := do(ctx)
+	took := b.clock.Now().Sub(begin)
+	switch {
+	case err == nil && of != nil:
+		of.took = append(of.took, took)
+	case err != nil && of != nil:
+		err = fmt.Errorf("%s: %w", of.name, err)
+	}
+	return err
+}
+
+func (b *benchLoad) key() []byte { return b.space.Sub("row").Bytes() }
+
+func (b *benchLoad) bareRead(ctx context.Context) error {
+	return b.db.ReadTransact(ctx, func(tr kv.ReadTransaction) error {
+		_, err := tr.Get(b.key()).Get()
+		return err
+	})
+}
+
+func (b *benchLoad) bareWrite(ctx context.Context) error { return b.db.Transact(ctx, b.count) }
+
+// count is the write of all that write: it raises a number.
+func (b *benchLoad) count(tr kv.Transaction) error {
+	value, err := tr.Get(b.key()).Get()
+	if err != nil {
+		return err
+	}
+	next := uint64(1)
+	if len(value) == 8 {
+		next += binary.BigEndian.Uint64(value)
+	}
+	tr.Set(b.key(), binary.BigEndian.AppendUint64(nil, next))
+	return nil
+}
+
+// option brings an observation, as the election asks for one. It is empty: no
+// seat is ever claimed from a holder here.
+func (b *benchLoad) option() election.CycleOption {
+	return election.WithObservation(election.Observation{}, b.clock.Now())
+}
+
+func (b *benchLoad) runCycle(ctx context.Context, me election.Registration) error {
+	result, err := kv.Transact(ctx, b.db, func(tr kv.Transaction) (election.CycleResult, error) {
+		return b.election.RunElectionCycle(tr, me, b.clock.Wall(), b.option())
+	})
+	want := election.Followed
+	if me.Identity == b.holder.Identity {
+		want = election.Renewed
+	}
+	if err == nil && result.Action != want {
+		err = fmt.Errorf("the cycle of %s came to %s, not to %s", me.Identity, result.Action, want)
+	}
+	return err
+}
+
+func (b *benchLoad) fencedWrite(ctx context.Context) error {
+	return b.db.Transact(ctx, func(tr kv.Transaction) error {
+		if err := b.election.RequireLeadership(tr, b.token); err != nil {
+			return err
+		}
+		return b.count(tr)
+	})
+}
+
+func (b *benchLoad) resign(ctx context.Context) error {
+	return b.db.Transact(ctx, func(tr kv.Transaction) error {
+		return b.election.ResignLeadership(tr, b.token, b.clock.Wall())
+	})
+}
+
+// claimSeat has the holder-to-be claim the vacant seat.
+func (b *benchLoad) claimSeat(ctx context.Context) error {
+	result, err := kv.Transact(ctx, b.db, func(tr kv.Transaction) (election.CycleResult, error) {
+		return b.election.TryClaimLeadership(tr, b.holder.Identity, b.clock.Wall(), b.option())
+	})
+	if err == nil && !result.Leads() {
+		err = fmt.Errorf("the claim of a vacant seat came to %s", result.Action)
+	}
+	b.token = result.Leader.Token()
+	return err
+}
+
+// handOver measures how long the seat is without a leader where the holder
+// resigns and the other one waits for it with a watch.
+func (b *benchLoad) handOver(ctx context.Context) error {
+	watch, err := kv.Transact(ctx, b.db, func(tr kv.Transaction) (kv.Watch, error) { return b.election.Watch(tr), nil })
+	if err != nil {
+		return err
+	}
+	defer watch.Cancel()
+	return b.timed(ctx, &b.handover, func(ctx context.Context) error {
+		if err := b.resign(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-watch.Done():
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if err := watch.Err(); err != nil {
+			return err
+		}
+		b.holder, b.other = b.other, b.holder
+		return b.claimSeat(ctx)
+	})
+}
+
+// run measures until it has done enough rounds, time is over or ctx ends; more
+// is asked before each round. Each round may take as long as the timeout.
+func (b *benchLoad) run(ctx context.Context, timeout time.Duration, more func(rounds int) bool) (rounds int, err error) {
+	limited := func(do func(context.Context) error) error {
+		ctx, cancel := clock.WithTimeout(ctx, b.clock, timeout)
+		defer cancel()
+		err := do(ctx)
+		if err != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+			err = fmt.Errorf("not done within %s: %w", timeout, context.DeadlineExceeded)
+		}
+		return err
+	}
+	if err := limited(b.set); err != nil {
+		return 0, err
+	}
+	for more(rounds) && ctx.Err() == nil {
+		if err := limited(b.round); err != nil {
+			return rounds, err
+		}
+		rounds++
+	}
+	return rounds, nil
+}

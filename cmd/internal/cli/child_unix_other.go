@@ -1,8 +1,0 @@
-//go:build unix && !linux
-
-package cli
-
-import "syscall"
-
-// dieWithParent does nothing: no other kernel is told by a flag.
-func dieWithParent(*syscall.SysProcAttr) {}

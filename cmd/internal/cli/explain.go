@@ -1,8 +1,0 @@
-package cli
-
-import "fmt"
-
-// explainShared adds to ErrSharedKeys what can be done about it.
-func explainShared(err error) error {
-	return fmt.Errorf("%w; nothing was changed: choose another --election or --root, so that neither path lies below the candidates of the other", err)
-}

@@ -1,0 +1,24 @@
+package output
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+)
+
+// duration is text for people, as Go writes it: "1m30s". For scripts it is a number of
+// seconds, under a name that ends in "_seconds".
+type Duration time.Duration
+
+// String rounds to microseconds, as a third of a lease is seldom a round number.
+func (d Duration) String() string { return time.Duration(d).Round(time.Microsecond).String() }
+
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).Seconds()) }
+
+// UnmarshalJSON reads a number of seconds.
+func (d *Duration) UnmarshalJSON(text []byte) error {
+	var seconds float64
+	err := json.Unmarshal(text, &seconds)
+	*d = Duration(math.Round(seconds * float64(time.Second)))
+	return err
+}

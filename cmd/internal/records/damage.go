@@ -1,0 +1,100 @@
+package records
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// damagedRecord is a record that could not be read.
+type Damaged struct {
+	Record  string `json:"record"`
+	Key     string `json:"key"` // quoted
+	Problem string `json:"problem"`
+	Do      string `json:"do"`
+}
+
+// damagedRecords lists the records that an error names, each once. It is never nil.
+func DamagedIn(err error) []Damaged {
+	list := []Damaged{}
+	for _, invalid := range InvalidIn(err) {
+		list = append(list, Damaged{
+			Record: invalid.Record, Key: strconv.QuoteToASCII(string(invalid.Key)),
+			Problem: election.SafeText(invalid.Problem), Do: Remedy(invalid),
+		})
+	}
+	return list
+}
+
+// invalidRecords returns the records that an error, joined or not, says cannot be
+// read, each once.
+func InvalidIn(err error) (all []*fdbelection.InvalidStateError) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, inner := range joined.Unwrap() {
+			for _, invalid := range InvalidIn(inner) {
+				if !slices.ContainsFunc(all, func(known *fdbelection.InvalidStateError) bool { return known.Error() == invalid.Error() }) {
+					all = append(all, invalid)
+				}
+			}
+		}
+		return all
+	}
+	if invalid, ok := err.(*fdbelection.InvalidStateError); ok { //nolint:errorlint // what it wraps is looked at below
+		return []*fdbelection.InvalidStateError{invalid}
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		return InvalidIn(inner)
+	}
+	return nil
+}
+
+// leaderDo mends a leader record.
+const LeaderRemedy = `stop every process, then write it from the term record with "fdbelect raise-term --floor 1 --force"`
+
+// remedy says how a record that cannot be read is mended.
+func Remedy(invalid *fdbelection.InvalidStateError) string {
+	switch {
+	case invalid.Newer:
+		return "a newer program wrote it: use fdbelect of that version, and leave the record alone"
+	case invalid.Record == "config":
+		return `"fdbelect config set --defaults" writes a whole config in its place`
+	case invalid.Record == "leader":
+		return LeaderRemedy
+	case invalid.Record == "intent":
+		return `"fdbelect cancel" removes it`
+	default:
+		return `"fdbelect repair" mends it ("--dry-run" shows how)`
+	}
+}
+
+// withRemedies adds to an error what mends the records that it names, after what
+// became of them.
+func WithRemedies(err error, fate string) error {
+	var all []string
+	for _, invalid := range InvalidIn(err) {
+		what := Remedy(invalid)
+		if !slices.Contains(all, what) {
+			all = append(all, what)
+		}
+	}
+	if all == nil {
+		return err
+	}
+	return fmt.Errorf("%w; %s: %s", err, fate, strings.Join(all, "; "))
+}
+
+// unchangedRecords is the fate of records that a command has only read.
+const Unchanged = "nothing was changed"
+
+// leaderLost reports whether a state was read without a leader record: it is what
+// the term record says then.
+func LeaderLost(state *election.Status) bool {
+	return slices.ContainsFunc(InvalidIn(state.Unreadable), func(invalid *fdbelection.InvalidStateError) bool {
+		return invalid.Record == "leader"
+	})
+}

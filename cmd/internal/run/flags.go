@@ -1,0 +1,145 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
+	"github.com/fdbelection/fdbelection/cmd/internal/supervise"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+)
+
+// options checks the flags, and returns what they ask for.
+func (f *runFlags) options() (elector.Options, error) {
+	var none elector.Options
+	if f.id == "" {
+		return none, exit.Usage(errors.New("--id is missing: give this candidate a name unlike all others', as in --id $(hostname), or set FDBELECT_ID"))
+	}
+	tags, err := parseTags(f.Named("tag"), f.tags)
+	if err != nil {
+		return none, err
+	}
+	me := election.Registration{Identity: election.Identity{ID: f.id}, Metadata: tags}
+	if err := me.Validate(); err != nil {
+		return none, exit.Usage(f.ofCandidate(err))
+	}
+	config := records.DefaultConfig(f.lease)
+	if f.graceGiven {
+		config.PreemptionGrace = f.grace
+	}
+	if err := config.Validate(); err != nil {
+		return none, exit.Usage(session.FaultsByFlag(err, f.Flags))
+	}
+	if f.restart != supervise.RestartNever && len(f.command) == 0 {
+		return none, exit.Usage(fmt.Errorf("%s %s needs a command, after --", f.Named("restart"), f.restart))
+	}
+	if err := f.checkCommand(); err != nil {
+		return none, err
+	}
+	return elector.Options{
+		NodeID: f.id, Priority: f.priority, Metadata: tags, Config: config,
+		DrainLimit: f.preStop, LeaveLimit: f.timeout,
+	}, nil
+}
+
+// checkCommand checks what a candidate and an observer have in common.
+func (f *runFlags) checkCommand() error {
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"pre-stop", f.preStop}, {"timeout", f.timeout}} {
+		if d.value <= 0 {
+			return exit.Usage(fmt.Errorf("%s is %s; it has to be above zero", f.Named(d.flag), d.value))
+		}
+	}
+	if len(f.command) > 0 {
+		if _, err := exec.LookPath(f.command[0]); err != nil {
+			return exit.Usage(fmt.Errorf("the command cannot be run: %w", err))
+		}
+	}
+	return nil
+}
+
+// onlyLooksOn refuses flags that say how to be a candidate. Variables that say so are
+// ignored: a container may set them for whatever it runs.
+func (f *runFlags) onlyLooksOn() error {
+	for _, name := range []string{"id", "priority", "tag", "lease", "grace", "restart", "once"} {
+		if f.Flags.Changed(name) && !session.SetByVariable(f.Flags, name) {
+			return exit.Usage(fmt.Errorf("--%s is for a candidate, and with %s there is none; leave one of them out", name, f.Named("observe")))
+		}
+	}
+	return nil
+}
+
+// ofCandidate names the fault of a candidate by the flag that the user set.
+func (f *runFlags) ofCandidate(err error) error {
+	invalid, ok := errors.AsType[*fdbelection.InvalidCandidateError](err)
+	if !ok {
+		return err
+	}
+	renamed := *invalid
+	switch invalid.Field {
+	case "id":
+		renamed.Field = f.Named("id")
+	case "metadata":
+		renamed.Field = f.Named("tag")
+	}
+	return &renamed
+}
+
+func parseTags(flag string, tags []string) (map[string]string, error) {
+	if len(tags) == 0 {
+		return nil, nil
+	}
+	parsed := make(map[string]string, len(tags))
+	for _, tag := range tags {
+		key, value, found := strings.Cut(tag, "=")
+		if !found || key == "" {
+			return nil, exit.Usage(fmt.Errorf("%s %s is not KEY=VALUE", flag, election.SafeText(tag)))
+		}
+		if _, twice := parsed[key]; twice {
+			return nil, exit.Usage(fmt.Errorf("%s %s is given twice", flag, election.SafeText(key)))
+		}
+		parsed[key] = value
+	}
+	return parsed, nil
+}
+
+// warnOfConfig logs how the election that exists differs from what the flags ask for,
+// and what makes it weaker than one that this command would have made.
+func (f *runFlags) warnOfConfig(log *slog.Logger, config fdbelection.Config) {
+	var differs []string
+	if f.leaseGiven && config.LeaseDuration != f.lease {
+		differs = append(differs, fmt.Sprintf("lease %s (not %s)", config.LeaseDuration, f.lease))
+	}
+	if f.graceGiven && config.PreemptionGrace != f.grace {
+		differs = append(differs, fmt.Sprintf("grace %s (not %s)", config.PreemptionGrace, f.grace))
+	}
+	weak := weakness(config)
+	if weak != nil && !f.graceGiven {
+		log = log.With("hint", "`fdbelect config set --defaults` makes it safer")
+		differs = append(differs, weak...)
+	}
+	if differs != nil {
+		log.Warn("the election exists already, and its config stays as it is", "differences", strings.Join(differs, ", "))
+	}
+}
+
+// weakness says what a config does not protect from although the default one does.
+func weakness(config fdbelection.Config) (weak []string) {
+	if config.Expiry == fdbelection.ExpiryByClock {
+		weak = append(weak, "expiry by clock (relies on the clocks of all hosts)")
+	}
+	if config.AllowPreemption && config.PreemptionGrace == 0 {
+		weak = append(weak, "grace 0s (a higher priority takes over before the work of the leader has stopped)")
+	}
+	return weak
+}

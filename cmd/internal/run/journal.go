@@ -1,0 +1,74 @@
+package run
+
+import (
+	"bytes"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/fdbelection/fdbelection/elector"
+)
+
+// journal writes what it is given in the background, in order. Write never waits for
+// the writer: a terminal that stands still must not hold up a renewal.
+type journal struct {
+	to io.Writer
+
+	mu    sync.Mutex
+	ready sync.Cond
+	lines [][]byte
+	ended bool
+	done  chan struct{}
+}
+
+var _ io.Writer = (*journal)(nil)
+
+func newJournal(to io.Writer) *journal {
+	j := &journal{to: to, done: make(chan struct{})}
+	j.ready.L = &j.mu
+	go j.write()
+	return j
+}
+
+func (j *journal) write() {
+	defer close(j.done)
+	for {
+		j.mu.Lock()
+		for len(j.lines) == 0 && !j.ended {
+			j.ready.Wait()
+		}
+		lines := j.lines
+		j.lines = nil
+		j.mu.Unlock()
+		if lines == nil {
+			return
+		}
+		for _, line := range lines {
+			j.to.Write(line) //nolint:errcheck // there is no other place to report it to
+		}
+	}
+}
+
+// close waits until everything is written, for at most a second.
+func (j *journal) close(c elector.Clock) {
+	j.mu.Lock()
+	j.ended = true
+	j.ready.Signal()
+	j.mu.Unlock()
+	tired := make(chan struct{})
+	timer := c.AfterFunc(time.Second, func() { close(tired) })
+	defer timer.Stop()
+	select {
+	case <-j.done:
+	case <-tired:
+	}
+}
+
+// Write takes one line. It always succeeds.
+func (j *journal) Write(line []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = append(j.lines, bytes.Clone(line))
+	j.ready.Signal()
+	return len(line), nil
+}

@@ -1,0 +1,37 @@
+package run
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
+)
+
+// stuck is a terminal that stands still until it is let go.
+type stuck chan struct{}
+
+func (s stuck) Write(p []byte) (int, error) {
+	<-s
+	return len(p), nil
+}
+
+// A terminal that stands still holds up nobody, not even for ever at the end.
+func TestJournalNeverWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		terminal := make(stuck)
+		start := time.Now()
+		j := newJournal(terminal)
+		for range 1000 {
+			n, err := j.Write([]byte("something\n"))
+			require.NoError(t, err)
+			require.Equal(t, 10, n)
+		}
+		require.Zero(t, time.Since(start))
+		j.close(clitest.Virtual{})
+		require.Equal(t, time.Second, time.Since(start))
+		close(terminal)
+	})
+}

@@ -1,0 +1,152 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf16"
+
+	"github.com/spf13/pflag"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
+	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
+	"github.com/fdbelection/fdbelection/elector"
+)
+
+// logFlags say what "run" logs, and how.
+type logFlags struct {
+	format string
+	level  string
+}
+
+const (
+	logText = "text"
+	logJSON = "json"
+)
+
+// logLevels are the values of --log-level.
+var logLevels = map[string]slog.Level{
+	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+}
+
+func (l *logFlags) addFlags(flags *pflag.FlagSet) {
+	l.format, l.level = logText, "info"
+	flags.Var(choice{&l.format, []string{logText, logJSON}}, "log-format", "how to log to stderr: text or json")
+	flags.Var(choice{&l.level, []string{"debug", "info", "warn", "error"}}, "log-level",
+		"the least level to log: debug, info, warn or error; debug shows every heartbeat")
+}
+
+// handler writes records to w, one line each. Times are those of the clock.
+func (l *logFlags) handler(w io.Writer, c elector.Clock) slog.Handler {
+	options := &slog.HandlerOptions{Level: logLevels[l.level], ReplaceAttr: inOneLine}
+	if l.format == logJSON {
+		return stampHandler{slog.NewJSONHandler(printableJSON{w}, options), c, new(sync.Mutex)}
+	}
+	return stampHandler{slog.NewTextHandler(w, options), c, new(sync.Mutex)} // it quotes what is not printable
+}
+
+// inOneLine writes durations as text, and an error of several lines as one line.
+func inOneLine(_ []string, a slog.Attr) slog.Attr {
+	var text string
+	switch value := a.Value.Any().(type) {
+	case time.Duration:
+		text = value.String()
+	case error:
+		text = value.Error()
+	case string:
+		text = value
+	default:
+		return a
+	}
+	return slog.String(a.Key, strings.ReplaceAll(text, "\n", "; "))
+}
+
+// printableJSON escapes whatever a terminal could obey in a line of JSON, beyond what
+// JSON demands.
+type printableJSON struct{ io.Writer }
+
+func (p printableJSON) Write(line []byte) (int, error) {
+	_, err := io.WriteString(p.Writer, terminal.Escape(string(line), func(r rune) string {
+		var units strings.Builder
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&units, `\u%04x`, unit)
+		}
+		return units.String()
+	}))
+	return len(line), err
+}
+
+// stampHandler has records carry the time of a clock, in the order in which they are
+// written.
+type stampHandler struct {
+	slog.Handler
+	clock elector.Clock
+	mu    *sync.Mutex
+}
+
+func (h stampHandler) Handle(ctx context.Context, r slog.Record) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r.Time = h.clock.Wall().UTC()
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h stampHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	h.Handler = h.Handler.WithAttrs(attrs)
+	return h
+}
+
+func (h stampHandler) WithGroup(name string) slog.Handler {
+	h.Handler = h.Handler.WithGroup(name)
+	return h
+}
+
+// runLog is the log of one "run", on stderr: stdout belongs to the command. Every line
+// names the election and the candidate; an observer has no id.
+type runLog struct {
+	*slog.Logger
+	journal *journal
+	clock   elector.Clock
+	mark    func(error) error // for exit.Code
+}
+
+func newRunLog(a *session.Program, f *runFlags) *runLog {
+	j := newJournal(a.Stderr)
+	log := slog.New(f.log.handler(j, a.Clock)).With("election", f.Name)
+	if !f.observe {
+		log = log.With("id", f.id)
+	}
+	return &runLog{log, j, a.Clock, a.Mark}
+}
+
+// ofElector is where the records of the elector itself go, or nil if they are not asked
+// for: what run logs at the other levels tells the same.
+func (l *runLog) ofElector() *slog.Logger {
+	if !l.Enabled(context.Background(), slog.LevelDebug) {
+		return nil
+	}
+	return slog.New(l.Handler().WithGroup("elector"))
+}
+
+// end logs the error with which run ends, if it is not nil, and waits until everything
+// is written.
+func (l *runLog) end(err error) error {
+	if err != nil {
+		err = l.mark(err)
+		l.Error("run failed", "error", err, "exit_code", exit.Code(err))
+		err = &LoggedError{err}
+	}
+	l.journal.close(l.clock)
+	return err
+}
+
+// LoggedError is an error that is in the log already.
+type LoggedError struct{ Err error }
+
+func (e *LoggedError) Error() string { return e.Err.Error() }
+func (e *LoggedError) Unwrap() error { return e.Err }

@@ -1,0 +1,142 @@
+package run
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+)
+
+// Each change is told once, whether it is one of the seat, of the own state, or
+// of both, and a process that stops leading is never told of as the leader.
+func TestAccount(t *testing.T) {
+	const (
+		candidate, follower = elector.StateCandidate, elector.StateFollower
+		leader, jeopardy    = elector.StateLeader, elector.StateJeopardy
+		stopped             = elector.StateStopped
+	)
+	var (
+		none       = election.LeaderRecord{}
+		vacant     = election.LeaderRecord{Term: 1, Ballot: 7}
+		own        = election.LeaderRecord{Identity: election.Identity{ID: "me"}, Term: 2, Ballot: 8, Accepted: true, AcquireReason: election.AcquireVacancy}
+		reclaimed  = election.LeaderRecord{Identity: election.Identity{ID: "me"}, Term: 3, Ballot: 9, Accepted: true, AcquireReason: election.AcquireReclaim}
+		offered    = election.LeaderRecord{Identity: election.Identity{ID: "me"}, Term: 4, Ballot: 10, AcquireReason: election.AcquireTransfer}
+		other      = election.LeaderRecord{Identity: election.Identity{ID: "b"}, Term: 5, Ballot: 11, Accepted: true, AcquireReason: election.AcquireExpiry}
+		challenger = election.LeaderRecord{Identity: election.Identity{ID: "c"}, Term: 6, Ballot: 12, AcquireReason: election.AcquirePreemption}
+	)
+	to := func(from, to elector.State, seat election.LeaderRecord, reason elector.Reason) any {
+		return elector.Transition{From: from, To: to, Leader: seat, Reason: reason}
+	}
+	for name, test := range map[string]struct {
+		state elector.State // before
+		told  []any         // transitions and seats
+		want  []string
+	}{
+		"starts at an empty seat": {stopped, []any{to(stopped, candidate, none, elector.ReasonStarted), none, own, to(candidate, leader, own, elector.ReasonVacancy)}, []string{
+			`level=INFO msg="leader changed" leader="" term=0 ballot=0 role=candidate reason="never held"`,
+			`level=INFO msg="leadership acquired" leader=me term=2 ballot=8 role=leader reason=vacancy`,
+		}},
+		"starts below a leader": {stopped, []any{to(stopped, candidate, none, elector.ReasonStarted), other, to(candidate, follower, other, elector.ReasonLeaderSeen)}, []string{
+			`level=INFO msg="leader changed" leader=b term=5 ballot=11 role=follower reason=expiry`,
+		}},
+		"the seat of another is vacated and taken": {follower, []any{vacant, to(follower, candidate, vacant, elector.ReasonNoLeader), other, to(candidate, follower, other, elector.ReasonLeaderSeen)}, []string{
+			`level=INFO msg="leader changed" leader="" term=1 ballot=7 role=candidate reason=vacant`,
+			`level=INFO msg="leader changed" leader=b term=5 ballot=11 role=follower reason=expiry`,
+		}},
+		"another follows another": {follower, []any{other, challenger}, []string{
+			`level=INFO msg="leader changed" leader=b term=5 ballot=11 role=follower reason=expiry`,
+			`level=INFO msg="leader changed" leader=c term=6 ballot=12 role=follower reason="preemption, handed over"`,
+		}},
+		"the leader dies": {follower, []any{to(follower, candidate, other, elector.ReasonNoLeader)}, []string{
+			`level=INFO msg="leader expired" leader="" term=5 ballot=11 role=candidate reason="b was not seen to renew for its lease"`,
+		}},
+		"is handed the seat": {follower, []any{offered, to(follower, candidate, offered, elector.ReasonNoLeader)}, []string{
+			`level=INFO msg="leader changed" leader=me term=4 ballot=10 role=candidate reason="transfer, handed over"`,
+		}},
+		"is in jeopardy": {leader, []any{to(leader, jeopardy, own, elector.ReasonUnrenewed), to(jeopardy, leader, own, elector.ReasonRenewed)}, []string{
+			`level=WARN msg="leadership in jeopardy" leader=me term=2 ballot=8 role=leader reason="a renewal is overdue"`,
+			`level=INFO msg="leadership renewed" leader=me term=2 ballot=8 role=leader reason=renewed`,
+		}},
+		"gets the seat late": {candidate, []any{own, to(candidate, jeopardy, own, elector.ReasonVacancy)}, []string{
+			`level=INFO msg="leadership acquired" leader=me term=2 ballot=8 role=leader reason=vacancy`,
+		}},
+		"is cut off": {jeopardy, []any{to(jeopardy, candidate, own, elector.ReasonUnrenewed), reclaimed, to(candidate, leader, reclaimed, elector.ReasonReclaim)}, []string{
+			`level=WARN msg="leadership lost" leader=me term=2 ballot=8 role=candidate reason="no renewal was acknowledged in time"`,
+			`level=INFO msg="leadership acquired" leader=me term=3 ballot=9 role=leader reason=reclaim`,
+		}},
+		"loses the seat": {leader, []any{other, to(leader, follower, other, elector.ReasonLeadershipLost)}, []string{
+			`level=WARN msg="leadership lost" leader=b term=5 ballot=11 role=follower reason="leadership was taken over or vacated"`,
+		}},
+		"is challenged": {leader, []any{to(leader, candidate, own, elector.ReasonChallenged), challenger, to(candidate, follower, challenger, elector.ReasonLeaderSeen)}, []string{
+			`level=WARN msg="leadership lost" leader=me term=2 ballot=8 role=candidate reason="challenged by a higher priority"`,
+			`level=INFO msg="leader changed" leader=c term=6 ballot=12 role=follower reason="preemption, handed over"`,
+		}},
+		"leaves as the leader": {leader, []any{to(leader, candidate, own, elector.ReasonStopped), vacant, to(candidate, stopped, vacant, elector.ReasonStopped)}, []string{
+			`level=INFO msg=stopping leader=me term=2 ballot=8 role=candidate reason=stopped`,
+			`level=INFO msg="leader changed" leader="" term=1 ballot=7 role=candidate reason=vacant`,
+			`level=INFO msg=stopped leader="" term=1 ballot=7 role=stopped reason=stopped`,
+		}},
+		"leaves as a follower": {follower, []any{to(follower, stopped, other, elector.ReasonStopped)}, []string{
+			`level=INFO msg=stopped leader=b term=5 ballot=11 role=stopped reason=stopped`,
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			joined := 0
+			a := &account{log: textLog(&log), id: "me", state: test.state, joined: func() { joined++ }}
+			callbacks := a.callbacks()
+			seats := 0
+			for _, told := range test.told {
+				switch told := told.(type) {
+				case elector.Transition:
+					callbacks.OnTransition(t.Context(), told)
+				case election.LeaderRecord:
+					seats++
+					callbacks.OnLeadershipChange(t.Context(), elector.LeaderInfo{LeaderRecord: told})
+				}
+			}
+			require.Equal(t, test.want, linesOf(&log))
+			require.Equal(t, min(seats, 1), joined, "said once, when the seat has been seen")
+		})
+	}
+}
+
+func TestAccountOfTrouble(t *testing.T) {
+	var log bytes.Buffer
+	a := &account{log: textLog(&log)}
+	tell := a.callbacks().OnStoreError
+	tell(t.Context(), errors.Join(errors.New("no answer"), errors.New("not at all")))
+	tell(t.Context(), nil)
+	tell(t.Context(), fmt.Errorf("watch: %w", fdbelection.ErrNotInitialized))
+	tell(t.Context(), nil)
+	require.Equal(t, []string{
+		`level=WARN msg="store unavailable, trying again" error="no answer; not at all"`,
+		`level=INFO msg="store available again"`,
+		`level=WARN msg="the election does not exist yet, waiting for it"`,
+		`level=INFO msg="the election exists now"`,
+	}, linesOf(&log))
+}
+
+// textLog logs as run does.
+func textLog(w io.Writer) *slog.Logger {
+	return slog.New((&logFlags{format: logText, level: "info"}).handler(w, clitest.Virtual{}))
+}
+
+// linesOf are the lines of a log, without their times.
+func linesOf(log *bytes.Buffer) (lines []string) {
+	for line := range strings.Lines(log.String()) {
+		_, line, _ = strings.Cut(strings.TrimSpace(line), " ")
+		lines = append(lines, line)
+	}
+	return lines
+}

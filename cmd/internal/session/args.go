@@ -1,0 +1,17 @@
+package session
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// noArgs is for commands that take flags only.
+func NoArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes flags only, and got %s", cmd.CommandPath(), election.SafeText(args[0]))
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+)
+
+// byFlags names the settings in what is wrong with a config by the flags that the user
+// set. The other settings follow from the lease, so their faults are left out if the
+// lease has one.
+func FaultsByFlag(err error, flags *pflag.FlagSet) error {
+	all, ok := errors.AsType[*fdbelection.InvalidConfigError](err)
+	if !ok {
+		return err
+	}
+	renamed, lease := &fdbelection.InvalidConfigError{}, false
+	for _, fault := range all.Faults {
+		flag := fault.Field
+		if s := records.SettingOfField(fault.Field); s != nil {
+			flag = s.Flag()
+		}
+		switch {
+		case flags.Changed(flag):
+			fault.Field = FlagName(flags, flag)
+			lease = lease || flag == "lease"
+		case lease: // Validate names its fault first
+			continue
+		default:
+			fault.Field = fmt.Sprintf("the %s that follows from %s", flag, FlagName(flags, "lease"))
+		}
+		renamed.Faults = append(renamed.Faults, fault)
+	}
+	return renamed
+}

@@ -1,0 +1,61 @@
+//go:build linux
+
+package supervise_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// never is a deadline of the machine's clock that does not come.
+const never = int64(1) << 62
+
+// guardOf starts a guard of a command that runs for long. The test gives it orders and reads
+// its reports.
+func guardOf(t *testing.T) (cmd *exec.Cmd, orders io.Writer, reports *bufio.Scanner) {
+	t.Helper()
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = read.Close() })
+	cmd = exec.Command("fdbelect", "guard", "--", "sleep", "60")
+	cmd.ExtraFiles = []*os.File{write}
+	orders, err = cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	require.NoError(t, write.Close())
+	return cmd, orders, bufio.NewScanner(read)
+}
+
+// restOf is what a guard reports until it ends.
+func restOf(reports *bufio.Scanner) (all []string) {
+	for reports.Scan() {
+		all = append(all, reports.Text())
+	}
+	return all
+}
+
+// Orders that a guard cannot read do not come from run. It ends the command, as if run had
+// gone.
+func TestGuardThatCannotReadItsOrders(t *testing.T) {
+	cmd, orders, reports := guardOf(t)
+	fmt.Fprintf(orders, "until %d %d\n", never, never)
+	require.True(t, reports.Scan())
+	require.Regexp(t, "^started [0-9]+$", reports.Text())
+	fmt.Fprintln(orders, "until soon")
+	require.Equal(t, []string{"cut", "signaled 15"}, restOf(reports))
+	require.NoError(t, cmd.Wait())
+}
+
+// A guard does not start a command that would have to stop already.
+func TestGuardThatIsTooLate(t *testing.T) {
+	cmd, orders, reports := guardOf(t)
+	fmt.Fprintf(orders, "until 1 %d\n", never)
+	require.Equal(t, []string{"cut", "exited 0"}, restOf(reports))
+	require.NoError(t, cmd.Wait())
+}

@@ -1,0 +1,11 @@
+//go:build unix && !linux && !aix && !netbsd
+
+package supervise
+
+import "os"
+
+func ownProgram() (string, error) { return os.Executable() }
+
+func adopt() {}
+
+func callItself(string) {}

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package supervise_test
+
+// workerCommands is empty: there are no guards on this system.
+var workerCommands map[string]func()

@@ -1,0 +1,9 @@
+package supervise_test
+
+import (
+	"testing"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
+)
+
+func TestMain(m *testing.M) { processtest.Main(m, workerCommands) }

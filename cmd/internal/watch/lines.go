@@ -1,0 +1,96 @@
+package watch
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
+)
+
+// line is one change for people to read, and for grep: fields of the form
+// key=value, quoted where the value needs it, always in the same order.
+func (n *news) line() string {
+	leader := "-"
+	if n.Leader != nil {
+		leader = output.Field(n.Leader.ID)
+	}
+	candidate := ""
+	if n.Candidate != nil {
+		candidate = " candidate=" + output.Field(n.Candidate.ID)
+	}
+	return fmt.Sprintf("%s leader=%s term=%d ballot=%d event=%s%s reason=%s",
+		n.Time.UTC().Format(output.TimeLayout), leader, n.Term, n.Ballot, n.Event, candidate, output.Field(n.Reason))
+}
+
+// lines prints each change.
+type lines struct {
+	out     io.Writer
+	output  output.Format
+	palette terminal.Palette
+}
+
+var _ viewer = (*lines)(nil)
+
+func (l *lines) show(u *update) error {
+	for i := range u.news {
+		if err := l.write(&u.news[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *lines) write(n *news) error {
+	switch l.output {
+	case output.FormatJSON:
+		return writeJSONLine(l.out, n)
+	case output.FormatYAML:
+		var text strings.Builder
+		if err := output.WriteYAML(&text, n); err != nil {
+			return err
+		}
+		_, err := io.WriteString(l.out, "---\n"+text.String())
+		return err
+	default:
+		_, err := fmt.Fprintln(l.out, eventPaint(l.palette, n.Event)(n.line()))
+		return err
+	}
+}
+
+func (l *lines) tick() <-chan struct{} { return nil }
+func (l *lines) draw() error           { return nil }
+func (l *lines) quit() <-chan struct{} { return nil }
+func (l *lines) close()                {}
+
+// eventPaint says how to paint an event: what is good, what is not, and what
+// goes on.
+func eventPaint(p terminal.Palette, event string) func(string) string {
+	switch event {
+	case eventElected, eventAccepted, eventWell, eventRenewed:
+		return p.Good
+	case eventVacant, eventAsked, eventWithdrawn, eventConfig, eventQuiet, eventLeft, eventDuplicate:
+		return p.Warn
+	case eventSilent, eventReset, eventTrouble:
+		return p.Bad
+	default:
+		return func(text string) string { return text }
+	}
+}
+
+// writeJSONLine is writeJSON on one line, for one of many values.
+func writeJSONLine(w io.Writer, value any) error {
+	var indented strings.Builder
+	if err := output.WriteJSON(&indented, value); err != nil {
+		return err
+	}
+	var line bytes.Buffer
+	if err := json.Compact(&line, []byte(indented.String())); err != nil {
+		return err
+	}
+	_, err := w.Write(append(line.Bytes(), '\n'))
+	return err
+}

@@ -1,0 +1,66 @@
+package watch
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
+)
+
+// A watch ends with the line that matches, and prints none after it.
+func TestUntilEndsWithTheLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := clitest.NewManual(t)
+		m.Claims(m.One, time.Now())
+		for until, last := range map[string]string{"event=looking": "event=looking", "candidate=one": "candidate=one", "candidate=": "candidate=one", "candidate=two": "candidate=two"} {
+			stdout, _, err := execOn(t.Context(), clitest.Virtual{}, m, "watch", "--until", until, "--for", "1m")
+			require.NoError(t, err)
+			lines := strings.Split(strings.TrimSpace(stdout), "\n")
+			require.Contains(t, lines[len(lines)-1], last)
+			for _, line := range lines[:len(lines)-1] {
+				require.NotContains(t, line, until)
+			}
+		}
+	})
+}
+
+// The record of a leader that died is no leader, whatever it says of its lease.
+func TestUntilLeaderNeedsOneThatWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := clitest.NewManual(t)
+		m.Claims(m.One, time.Now().Add(time.Hour)) // by its clock the lease is good
+		_, stderr, err := execOn(t.Context(), clitest.Virtual{}, m, "watch", "--until", "leader", "--for", "1m")
+		require.Equal(t, exit.CodeTimedOut, exit.Code(err), stderr)
+
+		begin, token := time.Now(), m.Leader().Token()
+		timer := time.AfterFunc(3*time.Second, func() {
+			_ = m.Transact(t.Context(), func(tr kv.Transaction) error {
+				_, err := m.RefreshLease(tr, token, time.Now().Add(time.Hour))
+				return err
+			})
+		})
+		defer timer.Stop()
+		_, stderr, err = execOn(t.Context(), clitest.Virtual{}, m, "watch", "--until", "leader", "--for", "1m")
+		require.NoError(t, err, stderr)
+		require.InDelta(t, 3, time.Since(begin).Seconds(), 1.1, "with its first renewal that is seen")
+	})
+	// A renewal that came while the store was away may be older than the lease.
+	var l life
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	seat := election.LeaderRecord{Identity: election.Identity{ID: "a"}, Ballot: 1, Accepted: true, LeaseDuration: 10 * time.Second}
+	require.False(t, l.shown(seat, at(0)))
+	seat.Ballot++
+	require.False(t, l.shown(seat, at(10)))
+	seat.Ballot++
+	require.True(t, l.shown(seat, at(19)))
+	seat.Ballot++
+	seat.Accepted = false
+	require.False(t, l.shown(seat, at(20)))
+}
