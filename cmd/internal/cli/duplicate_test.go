@@ -40,13 +40,13 @@ func TestDuplicateIsTold(t *testing.T) {
 		require.Len(t, d.of("ids"), 1)
 		require.Regexp(t, `^warn ash#\S+ was turned away, as ash#\S+ was alive under the same id: .* ago, in term 1$`, d.of("ids")[0])
 
+		stop()
+		require.NoError(t, <-watched)
+		leave()
 		world.Pass(24 * time.Hour)
 		d, _ = examined(t, world.DB, "--quick")
 		require.Equal(t, []string{"ok no two processes were seen under one id"}, d.of("ids"))
-		stop()
-		require.NoError(t, <-watched)
 		tenures := regexp.MustCompile(`event=(looking|elected|vacant|accepted) `).FindAllString(out.String(), -1)
 		require.Len(t, tenures, 1, "%s", &out)
-		leave()
 	})
 }

@@ -70,6 +70,6 @@ func eventuallyScript(ts *testscript.TestScript, neg bool, args []string) {
 		if time.Now().After(deadline) {
 			ts.Fatalf("stdout never matches %q", want)
 		}
-		<-time.After(10 * time.Millisecond)
+		<-time.After(30 * time.Millisecond)
 	}
 }

@@ -43,9 +43,11 @@ func untrusted(t *testing.T) (file string) {
 		t.Helper()
 		require.NoError(t, db.Transact(t.Context(), fn))
 	}
+	config := fdbelection.DefaultConfig() // its lease is long: a busy machine does not look like a slow store
+	config.HeartbeatInterval, config.CandidateTimeout = 10*time.Millisecond, 100*time.Millisecond
 	for _, e := range []*election.LeaderElection{e, election.New(subspace.New("fdbelection", hostile))} {
 		do(func(tr kv.Transaction) error {
-			_, err := e.InitializeWithConfig(tr, fdbelection.ConfigWithLease(100*time.Millisecond))
+			_, err := e.InitializeWithConfig(tr, config)
 			return err
 		})
 	}

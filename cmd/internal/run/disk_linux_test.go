@@ -10,11 +10,13 @@ import (
 
 	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/longtest"
 )
 
 // A leader whose disk refuses to be written to steps down in time, with its
 // command, and says why; it comes back by itself when the disk is well again.
 func TestDiskFails(t *testing.T) {
+	longtest.Only(t)
 	for name, disk := range map[string]struct {
 		// ill has the disk of a file refuse what the process writes, until it is well.
 		ill  func(t *testing.T, file string, p *processtest.Process) (well func())

@@ -19,6 +19,7 @@ import (
 // The examples in the help of run work as they stand, but for the place of the
 // store.
 func TestRunExamples(t *testing.T) {
+	t.Parallel()
 	var help, stderr bytes.Buffer
 	require.NoError(t, cli.Exec(t.Context(), []string{"run", "--help"}, strings.NewReader(""), &help, &stderr))
 	examples := 0
@@ -29,6 +30,7 @@ func TestRunExamples(t *testing.T) {
 		}
 		examples++
 		t.Run(command, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			for _, name := range []string{"worker", "migrate-the-database"} {
 				script := "#!/bin/sh\n: > " + filepath.Join(dir, "ran") + "\n"

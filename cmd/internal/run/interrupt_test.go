@@ -19,6 +19,7 @@ import (
 // A second interrupt ends a command that takes its time to stop, and run gives up
 // leadership nevertheless. A command that had to be killed is no success.
 func TestSecondInterruptEndsTheCommand(t *testing.T) {
+	t.Parallel()
 	file := processtest.StoreFile(t)
 	args, pids := processtest.Worker(t, true)
 	p := processtest.Start(t, file, "a", append([]string{"--lease", "1m", "--pre-stop", "1m"}, args...)...)
@@ -34,6 +35,7 @@ func TestSecondInterruptEndsTheCommand(t *testing.T) {
 
 // The same for the command of an observer.
 func TestSecondInterruptEndsTheCommandOfAnObserver(t *testing.T) {
+	t.Parallel()
 	file := processtest.StoreFile(t)
 	processtest.Start(t, file, "a")
 	args, pids := processtest.Worker(t, true)
@@ -47,6 +49,7 @@ func TestSecondInterruptEndsTheCommandOfAnObserver(t *testing.T) {
 
 // A second interrupt ends run although the store hangs, and run says what that means.
 func TestSecondInterruptWhileTheStoreHangs(t *testing.T) {
+	t.Parallel()
 	file := processtest.StoreFile(t)
 	p := processtest.Start(t, file, "a", "--lease", "1m", "--timeout", "1m")
 	processtest.Says(t, &p.Stderr, "leadership acquired")
@@ -57,6 +60,7 @@ func TestSecondInterruptWhileTheStoreHangs(t *testing.T) {
 
 // The guard ended the command while run was stopped. The log says so when run goes on.
 func TestLogOfACommandThatTheGuardEnded(t *testing.T) {
+	t.Parallel()
 	file := processtest.StoreFile(t)
 	args, pids := processtest.Worker(t, true)
 	p := processtest.Start(t, file, "a", append([]string{"--lease", "1s", "--log-format", "json", "--once"}, args...)...)
@@ -75,6 +79,7 @@ func TestLogOfACommandThatTheGuardEnded(t *testing.T) {
 
 // Run was killed, so the guard ended the command and logs that.
 func TestLogOfACommandWhoseRunWasKilled(t *testing.T) {
+	t.Parallel()
 	file := processtest.StoreFile(t)
 	args, pids := processtest.Worker(t, false)
 	p := processtest.Start(t, file, "a", append([]string{"--lease", "1m", "--log-format", "json"}, args...)...)
@@ -93,6 +98,7 @@ func TestLogOfACommandWhoseRunWasKilled(t *testing.T) {
 
 // A command that cannot be started is not said to have ended.
 func TestLogOfACommandThatDoesNotStart(t *testing.T) {
+	t.Parallel()
 	file := processtest.StoreFile(t)
 	program := filepath.Join(t.TempDir(), "program")
 	require.NoError(t, os.WriteFile(program, []byte("#!/no/such/interpreter\n"), 0o700))

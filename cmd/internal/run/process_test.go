@@ -20,6 +20,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/longtest"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
@@ -56,6 +57,7 @@ func (r record) shell(script string) []string { return []string{"--", "sh", "-c"
 // Signals that are the command's business reach it, and no candidate ends of them
 // while its command does not run.
 func TestSignalsArePassedOn(t *testing.T) {
+	t.Parallel()
 	const script = `for s in HUP USR1 USR2 WINCH; do trap "echo $s >> $0" $s; done
 		trap 'echo TERM >> $0; exit' TERM; echo began >> $0; while :; do sleep 0.02; done`
 	file, r := processtest.StoreFile(t), newRecord(t)
@@ -85,6 +87,7 @@ func TestSignalsArePassedOn(t *testing.T) {
 // A command is started again only while its tenure is the newest. Here it is not
 // any more, and nobody has told: no watch fires, and the next renewal is far away.
 func TestRestartIsFenced(t *testing.T) {
+	t.Parallel()
 	db := memkv.New(memkv.Options{Hooks: &memkv.Hooks{Changed: func(*memkv.Watch) bool { return false }}})
 	store := session.Store{Scheme: "test", Open: func(context.Context, string, time.Duration) (kv.Database, io.Closer, error) {
 		return db, io.NopCloser(nil), nil
@@ -117,6 +120,7 @@ func TestRestartIsFenced(t *testing.T) {
 // An observer runs one command at a time, and then the next for what stands by
 // then: states in between are left out, and the last one never is.
 func TestObserverCatchesUp(t *testing.T) {
+	t.Parallel()
 	file, r := processtest.StoreFile(t), newRecord(t)
 	db, err := filekv.Open(file, filekv.Options{})
 	require.NoError(t, err)
@@ -162,6 +166,7 @@ func TestObserverCatchesUp(t *testing.T) {
 
 // An observer that is asked to stop has its command stop, by force where it must.
 func TestObserverEndsItsCommand(t *testing.T) {
+	t.Parallel()
 	file := processtest.StoreFile(t)
 	processtest.Start(t, file, "a")
 	args, pids := processtest.Worker(t, true)
@@ -177,6 +182,7 @@ func TestObserverEndsItsCommand(t *testing.T) {
 // Twenty processes on one file have one leader. Where it is killed another one
 // leads, all others follow that one, and each goes on sending its heartbeats.
 func TestTwentyProcesses(t *testing.T) {
+	longtest.Only(t)
 	const lease = 2 * time.Second
 	file := processtest.StoreFile(t)
 	m := processtest.WatchLeader(t, file)
@@ -216,6 +222,7 @@ func TestTwentyProcesses(t *testing.T) {
 // A second process under the id of a live one ends, with a code of its own, and says
 // why. The first one goes on.
 func TestSameIDTwice(t *testing.T) {
+	t.Parallel()
 	file := processtest.StoreFile(t)
 	first := processtest.Start(t, file, "a", "--lease", "1s")
 	processtest.Says(t, &first.Stderr, "role=leader")
@@ -229,6 +236,7 @@ func TestSameIDTwice(t *testing.T) {
 
 // A leader whose reader has gone away leads on.
 func TestClosedPipe(t *testing.T) {
+	t.Parallel()
 	const lease = 600 * time.Millisecond
 	file := processtest.StoreFile(t)
 	m := processtest.WatchLeader(t, file)

@@ -19,8 +19,10 @@ import (
 
 // The whole process group ends with the tenure, by force where it must.
 func TestCommandEndsWithItsGroup(t *testing.T) {
+	t.Parallel()
 	for name, code := range map[string]int{"willing": 0, "stubborn": 137} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			stubborn := code != 0
 			args, pids := processtest.Worker(t, stubborn)
 			p := processtest.Start(t, processtest.StoreFile(t), "a", append([]string{"--lease", "3s", "--pre-stop", "300ms"}, args...)...)
@@ -40,6 +42,7 @@ func TestCommandEndsWithItsGroup(t *testing.T) {
 
 // What a command has left behind in its group does not outlive it.
 func TestCommandLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "pid")
 	p := processtest.Start(t, processtest.StoreFile(t), "a", "--", "sh", "-c", "sleep 1000 >&- 2>&- & echo $! > "+file)
 	require.Zero(t, p.Wait(t))
@@ -54,6 +57,7 @@ func TestCommandLeavesNothingBehind(t *testing.T) {
 // A leader whose seat goes to a higher priority has its command stopped before
 // the other's begins.
 func TestCommandEndsBeforeTheNextBegins(t *testing.T) {
+	t.Parallel()
 	file := processtest.StoreFile(t)
 	low, pidsOfLow := processtest.Worker(t, false)
 	processtest.Start(t, file, "low", append([]string{"--lease", "2s"}, low...)...)
@@ -90,6 +94,7 @@ func TestCommandEndsWhenTheStoreHangs(t *testing.T) {
 // The guard ends the command of a supervisor that was killed, with all of its group,
 // even where it does not care for SIGTERM: before the lease is over.
 func TestCommandEndsWithItsSupervisor(t *testing.T) {
+	t.Parallel()
 	const lease = 2 * time.Second
 	file := processtest.StoreFile(t)
 	m := processtest.WatchLeader(t, file)

@@ -43,6 +43,7 @@ func restOf(reports *bufio.Scanner) (all []string) {
 // Orders that a guard cannot read do not come from run. It ends the command, as if run had
 // gone.
 func TestGuardThatCannotReadItsOrders(t *testing.T) {
+	t.Parallel()
 	cmd, orders, reports := guardOf(t)
 	fmt.Fprintf(orders, "until %d %d\n", never, never)
 	require.True(t, reports.Scan())
@@ -54,6 +55,7 @@ func TestGuardThatCannotReadItsOrders(t *testing.T) {
 
 // A guard does not start a command that would have to stop already.
 func TestGuardThatIsTooLate(t *testing.T) {
+	t.Parallel()
 	cmd, orders, reports := guardOf(t)
 	fmt.Fprintf(orders, "until 1 %d\n", never)
 	require.Equal(t, []string{"cut", "exited 0"}, restOf(reports))

@@ -17,6 +17,7 @@ import (
 
 	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/longtest"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -29,10 +30,7 @@ import (
 // may find the one before alive for as long as the monitor's own reads were held
 // up, in fewer than one round of ten.
 func TestNoTwoCommandsAtOnce(t *testing.T) {
-	rounds := 50
-	if testing.Short() {
-		rounds = 5
-	}
+	rounds := longtest.Pick(2, 50)
 	const lease = time.Second
 	file, w := processtest.StoreFile(t), newWorkers(t)
 	m := processtest.WatchLeader(t, file)
@@ -122,6 +120,7 @@ func TestGuardCountsFromTheAttempt(t *testing.T) {
 
 // A supervisor that is killed has a guard that asks the command to stop at once.
 func TestGuardOfAKilledSupervisorAsksFirst(t *testing.T) {
+	t.Parallel()
 	args, pids := processtest.Worker(t, false)
 	p := processtest.Start(t, processtest.StoreFile(t), "a", append([]string{"--lease", "1m"}, args...)...)
 	ids := pids()
@@ -135,6 +134,7 @@ func TestGuardOfAKilledSupervisorAsksFirst(t *testing.T) {
 // Where the guard is killed the command ends with it, and with all of its group;
 // the seat is given up after that, and not before.
 func TestGuardIsKilled(t *testing.T) {
+	t.Parallel()
 	file, w := processtest.StoreFile(t), newWorkers(t)
 	args := append([]string{"--lease", "1m"}, w.args(workAlone)...)
 	a := processtest.Start(t, file, "a", args...)
@@ -151,6 +151,7 @@ func TestGuardIsKilled(t *testing.T) {
 
 // What the command has started ends with the guard, too.
 func TestGuardIsKilledAndTheGroupEnds(t *testing.T) {
+	t.Parallel()
 	args, pids := processtest.Worker(t, true)
 	p := processtest.Start(t, processtest.StoreFile(t), "a", append([]string{"--lease", "1m", "--restart", "on-failure"}, args...)...)
 	ids := pids()
@@ -166,6 +167,7 @@ func TestGuardIsKilledAndTheGroupEnds(t *testing.T) {
 // Where nobody can see that the guard was killed, the kernel ends the command; what
 // that has started ends as soon as its supervisor goes on.
 func TestGuardIsKilledBesideAStoppedSupervisor(t *testing.T) {
+	t.Parallel()
 	args, pids := processtest.Worker(t, true)
 	p := processtest.Start(t, processtest.StoreFile(t), "a", append([]string{"--lease", "1m"}, args...)...)
 	ids := pids()
@@ -184,6 +186,7 @@ func TestGuardIsKilledBesideAStoppedSupervisor(t *testing.T) {
 // Interrupts that reach the guard as well, from a supervisor that signals every process,
 // are for run alone, however many there are.
 func TestGuardSurvivesInterrupts(t *testing.T) {
+	t.Parallel()
 	file := processtest.StoreFile(t)
 	m := processtest.WatchLeader(t, file)
 	args, pids := processtest.Worker(t, false)
@@ -203,6 +206,7 @@ func TestGuardSurvivesInterrupts(t *testing.T) {
 
 // A guard that is stopped keeps nobody from ending the command.
 func TestGuardIsStopped(t *testing.T) {
+	t.Parallel()
 	args, pids := processtest.Worker(t, true)
 	p := processtest.Start(t, processtest.StoreFile(t), "a", append([]string{"--lease", "1m", "--pre-stop", "100ms"}, args...)...)
 	ids := pids()
@@ -219,6 +223,7 @@ func TestGuardIsStopped(t *testing.T) {
 // sleeps. What the command writes when it wakes is refused: by the fence alone, as
 // nobody else has woken yet.
 func TestFenceAfterTheWholeGroupSlept(t *testing.T) {
+	t.Parallel()
 	const lease = time.Second
 	file, w := processtest.StoreFile(t), newWorkers(t)
 	m := processtest.WatchLeader(t, file)
@@ -259,7 +264,8 @@ func TestFenceAfterTheWholeGroupSlept(t *testing.T) {
 // A leader that is asked to leave has its command drain for much longer than a
 // lease, which is renewed all the time: the successor begins after that.
 func TestPreStop(t *testing.T) {
-	const lease = 2 * time.Second
+	t.Parallel()
+	const lease = time.Second
 	file, w := processtest.StoreFile(t), newWorkers(t)
 	args := append([]string{"--lease", lease.String(), "--pre-stop", "1m"}, w.args(workDraining)...)
 	a := processtest.Start(t, file, "a", args...)

@@ -43,7 +43,7 @@ const (
 )
 
 // drainTime is how long workDraining takes to end.
-const drainTime = 6 * time.Second
+const drainTime = 3 * time.Second
 
 // sink is what workFenced writes to.
 var sink = []byte("sink")
