@@ -167,7 +167,10 @@ func (u *cyclingApp) decide(tr kv.Transaction, now machine.Now, claims bool, opt
 func (u *cyclingApp) takeAnswer(said *cycleAnswer, claimed bool) {
 	w, p := u.world, u.process
 	if w.tracing {
-		w.trace(p, "%s %s until %s, must hand over: %v", said.Action, said.Leader, said.until.Sub(epoch), said.MustHandOver)
+		w.trace(p, "%s %s", said.Action, said.Leader)
+		if said.Leads() {
+			w.trace(p, "leads until %s, must hand over: %v", said.until.Sub(epoch), said.MustHandOver)
+		}
 	}
 	w.checkPromise(p, said, claimed)
 	u.mustHandOver = said.MustHandOver

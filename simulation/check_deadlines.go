@@ -73,7 +73,7 @@ func (w *world) checkDeadlineBound(p *process) {
 }
 
 // checkExclusion is invariant 10. No two processes lead, or use the rest of their lease,
-// at the same instant, whether they are paused or not and whatever their clocks show, as
+// at the same instant, whether they are paused or not, and independent of the time on their clocks, as
 // long as the rates of their clocks differ by less than the margin. There are exceptions,
 // in which only the fence holds: a tenure that was preempted at once, a tenure whose
 // lease was compared on clocks that disagree, and an election that was deleted under its

@@ -140,6 +140,7 @@ func (w *world) checkVacating(c *commit) {
 func (w *world) checkGivenUp(c *commit) {
 	before := &c.before.Leader
 	if c.forced(labelForceResign) {
+		w.situation("leader forced to resign")
 		w.overlapAllowed[before.Token()] = true
 		return
 	}

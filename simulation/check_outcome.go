@@ -1,7 +1,9 @@
 package simulation
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -10,6 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
 // checkBegin is a part of invariant 26. If a process does not hold leadership and an
@@ -129,6 +132,22 @@ func (w *world) checkLanding(c *commit) {
 	case op.done && c.leader && !op.mayHaveWritten && op.what.Kind != machine.Unregister && op.what.Kind != machine.Register:
 		w.violated(invSettled, "%s (%s) writes the leader record, but its answer said that it would not", c.name(), op.what.Kind)
 	}
+}
+
+// checkSettled is a part of invariant 26. A commit that writes or settles the leader record
+// has read it after the last commit that did. So no earlier attempt lands after a settling
+// commit.
+func (w *world) checkSettled(c *commit) {
+	leader := w.keys.leader
+	if !slices.ContainsFunc(c.entry.WriteConflicts, func(r memkv.Range) bool {
+		return bytes.Compare(r.Begin, leader) <= 0 && bytes.Compare(leader, r.End) < 0
+	}) {
+		return
+	}
+	if c.by != nil && c.entry.ReadVersion < w.leaderTouched {
+		w.violated(invSettled, "%s writes a leader record that was written or settled since it was read", c.name())
+	}
+	w.leaderTouched = c.entry.Version
 }
 
 // checkReadAfterCommit is invariant 18. Reads are not stale: an operation that began after

@@ -70,12 +70,23 @@ func (w *world) checkAuthor(c *commit) {
 }
 
 // checkRaised is the model of RaiseTerm. An operator ends every tenure up to the term that
-// it names, and nothing is lowered.
+// it names, the floor. It lowers nothing, and does not end a tenure above the floor. If the
+// leader record was lost, the operator cannot know its ballot.
 func (w *world) checkRaised(c *commit) {
-	before, after := &c.before.Leader, &c.after.Leader
+	before, after, floor := &c.before.Leader, &c.after.Leader, c.raiseFloor()
 	w.overlapAllowed[before.Token()] = true
-	if after.Ballot <= before.Ballot || after.Term < before.Term || !after.Vacant() || after.Ballot < after.Term {
+	if _, held := w.holders[after.Term]; !held {
+		w.holders[after.Term] = after.Token() // no process will hold it
+	}
+	done := before.Term > floor || before.Term == floor && before.Vacant()
+	switch {
+	case !after.Vacant(), after.Term != max(before.Term, floor), after.Ballot <= before.Ballot, after.Ballot < after.Term,
+		!c.missing && (done || after.Ballot != max(before.Ballot+1, floor)):
 		w.violated(invBallot, "%s raised %s to %s", c.name(), before, after)
+	case before.Vacant():
+		w.situation("term of a vacant leadership raised")
+	default:
+		w.situation("term of a leader raised")
 	}
 	if c.after.Request.Kind != election.NoRequest || c.after.Term.Term != after.Term || c.after.Term.Held {
 		w.violated(invTransition, "%s raised the term, and left %s and %+v", c.name(), c.after.Request, c.after.Term)

@@ -2,6 +2,8 @@ package simulation
 
 import (
 	"bytes"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
@@ -23,6 +25,7 @@ type checks struct {
 	repeated       map[election.Token]bool             // tenures whose challenger has repeated its request
 	deleted        deletions
 
+	leaderTouched   int64         // the version of the last commit that wrote or settled the leader record
 	leaderAt        time.Duration // when the leader record was last written
 	leaderConfig    fdbelection.Config
 	tenureAt        time.Duration // when the tenure last changed
@@ -100,7 +103,16 @@ const (
 
 // forced reports whether it is a transaction of an operator with one of these labels.
 func (c *commit) forced(label string) bool {
-	return c.by != nil && c.by == c.by.world.operator && c.entry.Label == label
+	return c.by != nil && c.by == c.by.world.operator && strings.HasPrefix(c.entry.Label, label)
+}
+
+// raiseLabel is the label of a transaction that raises the term to a floor.
+func raiseLabel(floor uint64) string { return labelRaiseTerm + " to " + strconv.FormatUint(floor, 10) }
+
+// raiseFloor is the floor in the label of a transaction that raises the term.
+func (c *commit) raiseFloor() uint64 {
+	floor, _ := strconv.ParseUint(strings.TrimPrefix(c.entry.Label, labelRaiseTerm+" to "), 10, 64)
+	return floor
 }
 
 // noteWrites notes which records a commit writes.
@@ -183,6 +195,7 @@ func (w *world) checkCommit(c *commit) {
 	w.checkFence(c)
 	w.checkRequest(c)
 	w.checkLanding(c)
+	w.checkSettled(c)
 	w.checkCandidates(c)
 	w.checkAuthor(c)
 	if !c.leader {

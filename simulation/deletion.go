@@ -195,6 +195,7 @@ func (w *world) noteDeletion(c *commit) {
 	}
 	if before.Leader.Ballot > 0 && c.after.Leader.Ballot == 0 {
 		r.leader, r.leaders, r.leaderAt = before.Leader, r.leaders+1, c.entry.Version
+		w.leaderTouched = c.entry.Version
 		r.restoredBallots[max(c.after.Term.Ballot, c.after.Term.Term)+ballotGap] = true
 		w.noteDeletedLeader()
 		w.situation("leader record deleted")

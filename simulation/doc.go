@@ -1,9 +1,14 @@
-// Package simulation runs many processes of one election in simulated time: the
-// real machine of the elector and the real protocol, on the engine in memory,
-// under faults that a seed decides. One seed gives one run, always the same.
+// Package simulation tests the election in simulated time. It runs several processes with
+// the state machine of package elector and the transactions of package election, on the
+// engine in memory, and injects faults. A seed decides every fault, every delay and the
+// order of all reads and commits, so the same seed gives the same run.
 //
-// Everything happens in one thread. A scheduler takes events from a heap, in the
-// order of their time; each operation of a process is a coroutine that yields to
-// it in every call of the engine, so that the order of reads, decisions and
-// commits of all processes comes from the seed.
+// A run checks the invariants of docs/simulation.md after every commit, every call to the
+// database and every step of a process. Run runs one seed, and Sweep runs many. If a seed
+// fails, Explain finds the smallest run that fails in the same way, and prints the command
+// that replays it and its timeline.
+//
+// A run has one thread. A scheduler takes events from a queue in the order of their time.
+// Each operation of a process is a coroutine that yields to the scheduler in every call to
+// the engine.
 package simulation

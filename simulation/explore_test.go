@@ -57,15 +57,15 @@ func TestReductions(t *testing.T) {
 	}
 }
 
-// TestExplore runs every schedule of small worlds. The quick form runs a small one.
-// EXPLORE=all adds the larger ones, and EXPLORE=twice runs them with sleep sets too and
-// compares.
-func TestExplore(t *testing.T) {
-	for i, c := range []struct {
-		name  string
-		large bool
-		world smallWorld
-	}{
+// exploredWorld is a small world of TestExplore. A large one takes more than a minute.
+type exploredWorld struct {
+	name  string
+	large bool
+	world smallWorld
+}
+
+func exploredWorlds() []exploredWorld {
+	return []exploredWorld{
 		{"2 x 2, claiming and writing", false, smallWorld{
 			actors: acts{{actCycle, actFencedWrite}, {actCycle, actFencedWrite}}, registered: true, lost: 1, passing: over,
 			priorities: []int32{0, 1},
@@ -95,7 +95,14 @@ func TestExplore(t *testing.T) {
 			actors: acts{{actCycle, actLeave}, {actCycle, actEvict}, {actCycle, actFencedWrite}}, registered: true, lost: 1, passing: over,
 			priorities: []int32{0, 0, 1},
 		}},
-	} {
+	}
+}
+
+// TestExplore runs every schedule of small worlds. The quick form runs a small one.
+// EXPLORE=all adds the larger ones, and EXPLORE=twice runs them with sleep sets too and
+// compares.
+func TestExplore(t *testing.T) {
+	for i, c := range exploredWorlds() {
 		t.Run(c.name, func(t *testing.T) {
 			which := os.Getenv("EXPLORE")
 			switch {

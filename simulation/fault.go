@@ -2,11 +2,10 @@ package simulation
 
 import (
 	"cmp"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
-
-	"github.com/fdbelection/fdbelection"
 )
 
 // Fault is a kind of fault. Each kind has its own stream of random numbers, so that a new
@@ -16,7 +15,8 @@ import (
 //   - watches: watch-lost, watch-late, watch-fails, watch-fires
 //   - processes: stall, death, crash, leave, pause, cut-off, clock-step, duplicate-id,
 //     change, contest, work-ends, work-ignores-stop
-//   - the database and its operators: recovery, request, reconfigure, evict, delete
+//   - the database and its operators: recovery, request, reconfigure, evict, delete,
+//     force
 type Fault int
 
 // The kinds of faults.
@@ -48,6 +48,7 @@ const (
 	faultBusy                         // 1009, 1037, 1038 or 1213 on a commit
 	faultPriorityContest              // processes raise their priorities above each other's, one after another
 	faultDelete                       // an operator deletes records, or all of them
+	faultForce                        // an operator forces the leader to resign, or raises the term
 	faultKinds
 )
 
@@ -56,7 +57,7 @@ var faultNames = [faultKinds]string{
 	"watch-lost", "watch-late", "watch-fails", "watch-fires",
 	"crash", "leave", "pause", "cut-off", "clock-step", "recovery", "duplicate-id",
 	"request", "reconfigure", "evict", "change", "work-ends", "work-ignores-stop",
-	"busy", "contest", "delete",
+	"busy", "contest", "delete", "force",
 }
 
 // String returns the name of the kind.
@@ -76,6 +77,19 @@ func ParseFault(name string) (Fault, bool) {
 // oldFaultNames are earlier names, which saved runs may have.
 var oldFaultNames = map[string]string{"twin": "duplicate-id", "work-deaf": "work-ignores-stop"}
 
+// MarshalText returns the name of the kind.
+func (f Fault) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// UnmarshalText reads the name of a kind. It fails if there is no such kind.
+func (f *Fault) UnmarshalText(text []byte) error {
+	kind, ok := ParseFault(string(text))
+	if !ok {
+		return fmt.Errorf("there is no fault %q", text)
+	}
+	*f = kind
+	return nil
+}
+
 // maxIntensity is the highest intensity of each kind: a chance in a million, per call or
 // per process and second.
 var maxIntensity = [faultKinds]int{
@@ -83,7 +97,7 @@ var maxIntensity = [faultKinds]int{
 	faultWatchLost: 300_000, faultWatchLate: 500_000, faultWatchFails: 200_000, faultWatchFires: 200_000,
 	faultCrash: 15_000, faultLeave: 8_000, faultPause: 20_000, faultCutOff: 20_000, faultClockStep: 20_000, faultRecovery: 20_000, faultDuplicateID: 4_000,
 	faultRequest: 40_000, faultReconfigure: 60_000, faultEvict: 20_000, faultChange: 15_000, faultWorkEnds: 5_000, faultWorkIgnoresStop: 100_000,
-	faultBusy: 50_000, faultPriorityContest: 20_000, faultDelete: 60_000,
+	faultBusy: 50_000, faultPriorityContest: 20_000, faultDelete: 60_000, faultForce: 30_000,
 }
 
 // faults are the intensities of one run. Each seed has a random subset of the kinds.
@@ -120,74 +134,6 @@ func (w *world) pick(kind Fault, n int) int { return w.faults.streams[kind].IntN
 // span draws a duration below limit from the stream of a fault.
 func (w *world) span(kind Fault, limit time.Duration) time.Duration {
 	return time.Duration(w.faults.streams[kind].Int64N(int64(max(limit, 1))))
-}
-
-// shape is what stays the same during a run.
-type shape struct {
-	config fdbelection.Config
-	maxPPM int64         // the most by which the rate of a clock is off
-	skew   time.Duration // the most by which a wall clock is off
-	exact  bool          // messages may take no time, and the margin is one nanosecond
-	short  bool          // the lease is short, and may change by a factor of up to 10
-}
-
-// newShape draws the shape of a run.
-func newShape(r *rand.Rand) shape {
-	s := shape{skew: time.Hour}
-	c := fdbelection.ConfigWithLease(10 * time.Second)
-	c.HeartbeatInterval = 3 * time.Second
-	if s.short = r.IntN(4) == 0; s.short {
-		c = fdbelection.ConfigWithLease(time.Second)
-	}
-	c.MinimumTenure, c.PreemptDelay = 0, 0 // drawn below
-	switch r.IntN(6) {
-	case 0:
-		s.maxPPM = 500
-	case 1:
-		s.maxPPM = 20_000
-	case 2:
-		s.maxPPM = 100_000
-	case 3:
-		s.exact = true
-	}
-	// The margin is at least lease x 2r/(1+r) if the rates are off by r, rounded up.
-	lease := int64(c.LeaseDuration)
-	c.Margin = time.Duration(lease/(1_000_000+s.maxPPM)*2*s.maxPPM) + time.Millisecond
-	if s.exact {
-		c.Margin = 1
-	}
-	if r.IntN(8) == 0 {
-		c.Expiry = fdbelection.ExpiryByClock
-		s.skew, s.maxPPM = 0, 0
-		if r.IntN(2) == 0 { // leadership is exclusive only while the clocks agree
-			s.skew = c.LeaseDuration / 2
-		}
-	}
-	switch r.IntN(5) {
-	case 0:
-		c.PreemptionGrace = 0
-	case 1:
-		c.PreemptionGrace = c.LeaseDuration / 5
-	}
-	if r.IntN(3) == 0 {
-		c.MinimumTenure = time.Duration(r.Int64N(int64(2 * c.LeaseDuration)))
-	}
-	c.HistoryLimit = []int{0, 1, 4, 128}[r.IntN(4)]
-	if r.IntN(3) == 0 {
-		c.PreemptDelay = time.Duration(r.Int64N(int64(2 * c.LeaseDuration)))
-	}
-	s.config = c
-	return s
-}
-
-// scaledConfig returns the config with all durations multiplied by k.
-func scaledConfig(c fdbelection.Config, k int) fdbelection.Config {
-	for _, d := range []*time.Duration{
-		&c.LeaseDuration, &c.HeartbeatInterval, &c.CandidateTimeout, &c.Margin, &c.PreemptionGrace, &c.PreemptDelay, &c.MinimumTenure,
-	} {
-		*d = time.Duration(int64(*d) * int64(k))
-	}
-	return c
 }
 
 func stream(seed, n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) }

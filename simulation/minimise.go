@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -118,33 +117,4 @@ func timeline(opts Options, n int) []string {
 	}
 	out := []string{strings.Repeat(" ", 15) + strings.TrimRight(heading.format()[15:], " ")}
 	return append(out, lines...)
-}
-
-// SavedRun is a failed run in a file. Load it with encoding/json and pass its Options to
-// Run.
-type SavedRun struct {
-	Options Options `json:"options"`
-	// Found is the violation at that time.
-	Found string `json:"found"`
-	// Fixed says what was wrong. It is empty as long as the run fails.
-	Fixed string `json:"mended,omitempty"`
-}
-
-// MarshalText returns the name of the kind.
-func (f Fault) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
-
-// UnmarshalText reads the name of a kind. It fails if there is no such kind.
-func (f *Fault) UnmarshalText(text []byte) error {
-	kind, ok := ParseFault(string(text))
-	if !ok {
-		return fmt.Errorf("there is no fault %q", text)
-	}
-	*f = kind
-	return nil
-}
-
-// Encode returns the run as JSON for a file.
-func (k *SavedRun) Encode() ([]byte, error) {
-	b, err := json.MarshalIndent(k, "", "\t")
-	return append(b, '\n'), err
 }

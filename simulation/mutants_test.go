@@ -173,7 +173,7 @@ func exploreMutant(binary string) []int {
 
 // pairMutant runs TestPairs on the mutant, and returns the invariants that fail.
 func pairMutant(binary string) []int {
-	_, broken, _ := findings(binary, "2m", "^TestPairs$")
+	_, broken, _ := findings(binary, "2m", "^TestPairs$", "LONG=1")
 	return broken
 }
 

@@ -1,6 +1,8 @@
 package simulation
 
 import (
+	"errors"
+
 	"github.com/google/uuid"
 
 	"github.com/fdbelection/fdbelection"
@@ -43,6 +45,14 @@ func (w *world) operate() {
 		w.count(faultDelete)
 		w.deleteRecords()
 	}
+	if w.chance(faultForce) {
+		w.count(faultForce)
+		if w.pick(faultForce, 4) == 0 {
+			w.raiseTerm()
+		} else {
+			w.forceResign()
+		}
+	}
 }
 
 // request asks the leader of the current term to resign or to hand over. It may be sent
@@ -78,6 +88,54 @@ func (w *world) request() {
 				w.trace(nil, "operator: request in term %d (transfer: %v, to %s): %v", term, transfer, target, err)
 			}
 		}
+	})
+}
+
+// forceResign forces the current leader to resign. In half of the cases it names the
+// ballot too, and does nothing if the leader has renewed meanwhile.
+func (w *world) forceResign() {
+	token, ballot := w.state.Leader.Token(), w.state.Leader.Ballot*uint64(w.pick(faultForce, 2))
+	w.operator.start(labelForceResign, func(t *task) {
+		err := w.forced(t, func(tr kv.Transaction) error {
+			return w.election.ForceResign(tr, token, ballot, w.operator.now().Wall)
+		})
+		if errors.Is(err, fdbelection.ErrLeaderRenewed) {
+			w.situation("forced resignation refused after a renewal")
+		}
+		if w.tracing {
+			w.trace(nil, "operator: force %s to resign in term %d: %v", token.Identity, token.Term, err)
+		}
+	})
+}
+
+// raiseTerm raises the term to a floor around the current term.
+func (w *world) raiseTerm() {
+	floor := max(w.state.Leader.Term+uint64(w.pick(faultForce, 6)), 3) - 2
+	w.operator.start(raiseLabel(floor), func(t *task) {
+		err := w.forced(t, func(tr kv.Transaction) error {
+			_, err := w.election.RaiseTerm(tr, floor, w.operator.now().Wall)
+			return err
+		})
+		if w.tracing {
+			w.trace(nil, "operator: raise the term to %d: %v", floor, err)
+		}
+	})
+}
+
+// forced runs a forced act of the operator, perhaps late. It is not for an election that
+// replaces a deleted one, nor for the fault-free period.
+func (w *world) forced(t *task, act func(tr kv.Transaction) error) error {
+	era := w.deleted.era
+	if w.pick(faultForce, 3) == 0 {
+		if err := t.wait(w.span(faultForce, 2*w.config.LeaseDuration), false); err != nil {
+			return err
+		}
+	}
+	return w.operator.executor.Database.Transact(t.ctxOf(), func(tr kv.Transaction) error {
+		if w.faultFreeSince > 0 || w.deleted.era != era {
+			return errCancelled
+		}
+		return act(tr)
 	})
 }
 

@@ -17,7 +17,10 @@ type Options struct {
 	Processes int `json:"processes,omitempty"`
 	// Without are the kinds of faults that are switched off.
 	Without []Fault `json:"without,omitempty"`
-	// Trace, if set, receives each line of the timeline.
+	// Trace, if set, receives each line of the timeline: the time, a column for each
+	// process, and what happened. In a column, L5 leads in term 5 and D5 drains in term 5.
+	// "*" holds leadership without leading, "." follows, "z" is paused and "/" is cut off.
+	// If a column is empty, there is no process.
 	Trace func(line string) `json:"-"`
 	// Linearize says whether porcupine checks the history of the leader record too.
 	Linearize bool `json:"linearize,omitempty"`

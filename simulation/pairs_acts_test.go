@@ -169,10 +169,13 @@ func (p *pairs) forcedActs() []pairAct {
 	}
 	all := []pairAct{
 		forceResign("force to resign", 0), forceResign("force to resign at this ballot", p.state.Leader.Ballot),
-		{"raise the term", "operator", labelRaiseTerm, func(tr kv.Transaction) error {
-			_, err := e.RaiseTerm(tr, p.state.Leader.Term+3, p.wall())
+	}
+	for _, by := range []uint64{3, 6} {
+		floor := p.state.Leader.Term + by
+		all = append(all, pairAct{fmt.Sprintf("raise the term by %d", by), "operator", raiseLabel(floor), func(tr kv.Transaction) error {
+			_, err := e.RaiseTerm(tr, floor, p.wall())
 			return err
-		}},
+		}})
 	}
 	for what := range victims {
 		all = append(all, pairAct{"delete " + what.String(), "operator", labelDelete, func(tr kv.Transaction) error {
@@ -198,13 +201,6 @@ func startingStates() []startingState {
 	atOnce.PreemptionGrace = 0
 	observed.Expiry = fdbelection.ExpiryByObservation
 	lease, timeout := graceful.LeaseDuration, graceful.CandidateTimeout
-	both := func(scripts ...func(p *pairs)) func(p *pairs) {
-		return func(p *pairs) {
-			for _, script := range scripts {
-				script(p)
-			}
-		}
-	}
 	held := claims("h")
 	leaseExpired := func(p *pairs) { p.now += lease + 1 }
 	leaseExpiring := func(p *pairs) { p.now += lease - 1 }
@@ -219,37 +215,54 @@ func startingStates() []startingState {
 			}
 		}
 	}
-	return []startingState{
+	states := []startingState{
 		{"never led", graceful, func(*pairs) {}},
 		{"held", graceful, held},
-		{"held, challenged", graceful, both(held, claims("c"))},
-		{"held, challenged by the lower one", graceful, both(held, claims("v"))},
-		{"held, resign request", graceful, both(held, requests(""))},
-		{"held, transfer request", graceful, both(held, requests("v"))},
-		{"handed over by a challenge", graceful, both(held, claims("c"), handsOver("h"))},
-		{"handed over by a request", graceful, both(held, requests("v"), handsOver("h"))},
-		{"vacant after a resignation", graceful, both(held, resigns("h"))},
-		{"lease expired", graceful, both(held, leaseExpired)},
-		{"lease expires in a nanosecond", graceful, both(held, leaseExpiring)},
-		{"lease expired, challenged", graceful, both(held, claims("c"), leaseExpired)},
-		{"challenger timed out", graceful, both(held, claims("c"), onlyAlive("h", "v"))},
-		{"target timed out", graceful, both(held, requests("v"), onlyAlive("h", "c"))},
-		{"challenger and holder timed out", graceful, both(held, claims("c"), allTimedOut)},
-		{"holder replaced under its id", graceful, both(held, claims("c"), registers("h'"))},
-		{"voter replaced under its id", graceful, both(held, registers("c'"))},
+		{"held, challenged", graceful, scripts(held, claims("c"))},
+		{"held, challenged by the lower one", graceful, scripts(held, claims("v"))},
+		{"held, resign request", graceful, scripts(held, requests(""))},
+		{"held, transfer request", graceful, scripts(held, requests("v"))},
+		{"handed over by a challenge", graceful, scripts(held, claims("c"), handsOver("h"))},
+		{"handed over by a request", graceful, scripts(held, requests("v"), handsOver("h"))},
+		{"vacant after a resignation", graceful, scripts(held, resigns("h"))},
+		{"lease expired", graceful, scripts(held, leaseExpired)},
+		{"lease expires in a nanosecond", graceful, scripts(held, leaseExpiring)},
+		{"lease expired, challenged", graceful, scripts(held, claims("c"), leaseExpired)},
+		{"challenger timed out", graceful, scripts(held, claims("c"), onlyAlive("h", "v"))},
+		{"target timed out", graceful, scripts(held, requests("v"), onlyAlive("h", "c"))},
+		{"challenger and holder timed out", graceful, scripts(held, claims("c"), allTimedOut)},
+		{"holder replaced under its id", graceful, scripts(held, claims("c"), registers("h'"))},
+		{"voter replaced under its id", graceful, scripts(held, registers("c'"))},
 		{"held, preemption at once", atOnce, held},
-		{"held by observation, challenged", observed, both(held, claims("c"))},
-		{"lease expires in a nanosecond by observation", observed, both(held, leaseExpiring)},
-		{"lease expired by observation", observed, both(held, requests("v"), leaseExpired)},
-		{"held and disabled", graceful, both(held, claims("c"), disabled)},
-		{"leader record deleted", graceful, both(held, deletes(victimLeader))},
-		{"leader record deleted, lease over", observed, both(held, deletes(victimLeader), leaseExpired)},
-		{"leader record of a vacant leadership deleted", graceful, both(held, resigns("h"), deletes(victimLeader))},
-		{"term record deleted", graceful, both(held, claims("c"), deletes(victimTerm))},
-		{"config deleted", graceful, both(held, claims("c"), deletes(victimConfig))},
-		{"candidate deleted", graceful, both(held, claims("c"), deletes(victimCandidate))},
-		{"rank entry deleted", graceful, both(held, deletes(victimRank))},
-		{"deleted and initialized again", graceful, both(held, claims("c"), deletes(victimAll), initializesAgain("h", "v"))},
+		{"held by observation, challenged", observed, scripts(held, claims("c"))},
+		{"lease expires in a nanosecond by observation", observed, scripts(held, leaseExpiring)},
+		{"lease expired by observation", observed, scripts(held, requests("v"), leaseExpired)},
+		{"held and disabled", graceful, scripts(held, claims("c"), disabled)},
+	}
+	return append(states, statesAfterDeletions(graceful, observed, leaseExpired)...)
+}
+
+// statesAfterDeletions are states in which an operator has deleted a record.
+func statesAfterDeletions(graceful, observed fdbelection.Config, leaseExpired func(p *pairs)) []startingState {
+	held := claims("h")
+	return []startingState{
+		{"leader record deleted", graceful, scripts(held, deletes(victimLeader))},
+		{"leader record deleted, lease expired", observed, scripts(held, deletes(victimLeader), leaseExpired)},
+		{"leader record of a vacant leadership deleted", graceful, scripts(held, resigns("h"), deletes(victimLeader))},
+		{"term record deleted", graceful, scripts(held, claims("c"), deletes(victimTerm))},
+		{"config deleted", graceful, scripts(held, claims("c"), deletes(victimConfig))},
+		{"candidate deleted", graceful, scripts(held, claims("c"), deletes(victimCandidate))},
+		{"rank entry deleted", graceful, scripts(held, deletes(victimRank))},
+		{"deleted and initialized again", graceful, scripts(held, claims("c"), deletes(victimAll), initializesAgain("h", "v"))},
+	}
+}
+
+// scripts runs one script after another.
+func scripts(all ...func(p *pairs)) func(p *pairs) {
+	return func(p *pairs) {
+		for _, script := range all {
+			script(p)
+		}
 	}
 }
 

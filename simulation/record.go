@@ -34,11 +34,7 @@ type traceLine struct {
 	text  string
 }
 
-// format returns the time, a column for each host, and the text.
-//
-// In a column, L5 leads in term 5 and D5 drains in term 5. * holds leadership without
-// leading, . follows, z is paused, and / is cut off. If the column is empty, there is no
-// process.
+// format returns the line as Options.Trace describes it.
 func (l *traceLine) format() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%14.6fs |", l.at.Seconds())
