@@ -124,10 +124,15 @@ func names(invariants []int) string {
 func (m *mutant) build(t *testing.T) (binary string) {
 	t.Helper()
 	dir := t.TempDir()
-	overlay := map[string]string{}
-	m.edit.apply(t, overlay, filepath.Join(dir, "mutant.go"))
+	changed := map[string]string{}
+	m.edit.change(t, changed)
 	if m.Also != nil {
-		m.Also.apply(t, overlay, filepath.Join(dir, "also.go"))
+		m.Also.change(t, changed)
+	}
+	overlay := map[string]string{}
+	for name, text := range changed {
+		overlay[name] = filepath.Join(dir, fmt.Sprintf("%d.go", len(overlay)))
+		require.NoError(t, os.WriteFile(overlay[name], []byte(text), 0o644))
 	}
 	text, err := json.Marshal(map[string]map[string]string{"Replace": overlay})
 	require.NoError(t, err)
@@ -139,16 +144,19 @@ func (m *mutant) build(t *testing.T) (binary string) {
 	return binary
 }
 
-// apply writes the changed file, and adds it to the overlay.
-func (e *edit) apply(t *testing.T, overlay map[string]string, changed string) {
+// change adds the file with the edit to the changed files, by absolute path.
+func (e *edit) change(t *testing.T, changed map[string]string) {
 	t.Helper()
-	path, err := filepath.Abs(filepath.Join("..", e.File))
+	name, err := filepath.Abs(filepath.Join("..", e.File))
 	require.NoError(t, err)
-	source, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Contains(t, string(source), e.Old, "the source has changed: update testdata/mutants.json")
-	require.NoError(t, os.WriteFile(changed, []byte(strings.Replace(string(source), e.Old, e.New, 1)), 0o644))
-	overlay[path] = changed
+	source, ok := changed[name]
+	if !ok {
+		b, err := os.ReadFile(name)
+		require.NoError(t, err)
+		source = string(b)
+	}
+	require.Contains(t, source, e.Old, "the source has changed: update testdata/mutants.json")
+	changed[name] = strings.Replace(source, e.Old, e.New, 1)
 }
 
 // hunt runs TestHunt on the mutant. It returns the first seed that fails and the
