@@ -20,7 +20,7 @@ func (w *world) checkBallot(c *commit) {
 		return // its writer cannot know the last ballot
 	}
 	if c.after.Leader.Ballot != c.before.Leader.Ballot+1 {
-		w.violated(invBallot, "%s took it from %d to %d", c.name(), c.before.Leader.Ballot, c.after.Leader.Ballot)
+		w.violated(invBallot, "%s took the ballot from %d to %d", c.name(), c.before.Leader.Ballot, c.after.Leader.Ballot)
 	}
 }
 
@@ -39,7 +39,7 @@ func (w *world) checkHolders(c *commit) {
 	_, used := w.deleted.eras[token.Nonce]
 	switch {
 	case ok && known != token:
-		w.violated(invOneHolder, "of term %d there are %s and %s", token.Term, known.Identity, token.Identity)
+		w.violated(invOneHolder, "term %d is held by %s and %s", token.Term, known.Identity, token.Identity)
 	case !ok && used:
 		w.violated(invOneHolder, "term %d has the nonce of another", token.Term)
 	}

@@ -23,7 +23,7 @@ func (w *world) checkRequest(c *commit) {
 	}
 	if after.Kind == election.PreemptionRequest {
 		if c.who() != after.Identity {
-			w.violated(invNamedTerm, "%s wrote %s", c.name(), after)
+			w.violated(invNamedTerm, "%s wrote the %s", c.name(), after)
 		} else {
 			w.checkHoldOff(c)
 			w.checkDelay(c)

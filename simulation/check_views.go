@@ -21,7 +21,7 @@ type witness struct {
 	noElectionSince time.Time             // when it first saw that the election was gone, after its last ballot
 	lastRead        election.LeaderRecord // the last leader record that it read
 	readAt          time.Time             // when it read a leader record last, by its clock
-	ledTerm         uint64
+	ledTerm         uint64                // the last term in which it led
 	lastSeen        election.LeaderRecord // the last one that it was told of
 	hasSeen         bool
 	unsettled       bool

@@ -52,7 +52,7 @@ func TestReductions(t *testing.T) {
 		for _, reduced := range []explored{states, traces} {
 			require.Equal(t, all.states, reduced.states)
 			require.Equal(t, all.ends, reduced.ends)
-			require.Equal(t, all.digest, reduced.digest, "as many states, and not the same")
+			require.Equal(t, all.digest, reduced.digest, "the same number of states, but different ones")
 		}
 	}
 }

@@ -47,7 +47,7 @@ func TestPairs(t *testing.T) {
 			if n := len(p.failures); n > 0 {
 				t.Fatalf("%d schedules break an invariant", n)
 			}
-			require.Greater(t, p.effective, len(p.acts)/8, "most acts do nothing in this state")
+			require.Greater(t, p.effective, len(p.acts)/8, "too few acts have an effect in this state")
 		})
 	}
 }
@@ -295,7 +295,7 @@ func (p *pairs) overlapped(first, second *pairAct, again bool) (conflicts bool) 
 	left := first.name == "unregister" && first.actor == second.actor && p.commits > commits && second.name != "fenced write"
 	settled := first.name == "settle" && p.state.Leader.Ballot != ballot && second.label != labelDelete
 	if a.err == nil && (left || settled) {
-		p.violated(invSettled, "%s commits", second.name)
+		p.violated(invSettled, "%s commits after its process unregistered, or after a settling commit", second.name)
 	}
 	if conflicts && again {
 		p.read(second).commit()
