@@ -10,11 +10,11 @@ import (
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )
 
-// TestCallsAllocateNothingOfTheirOwn: a call through the adapter allocates no
-// more than the same call of the binding, given its keys without a conversion.
+// TestCallsAllocateNothingOfTheirOwn: a call through the adapter does not allocate more
+// than the same call of the binding with keys that need no conversion.
 func TestCallsAllocateNothingOfTheirOwn(t *testing.T) {
 	if raceDetector {
-		t.Skip("under the race detector a sync.Pool forgets at random")
+		t.Skip("under the race detector, a sync.Pool drops items at random")
 	}
 	tr := binding(t, open(t, fdbkv.Options{}))
 	name, value := append(prefix(t), "k"...), []byte("v")
@@ -37,7 +37,7 @@ func TestCallsAllocateNothingOfTheirOwn(t *testing.T) {
 		require.LessOrEqual(t, testing.AllocsPerRun(runs, c.adapter), testing.AllocsPerRun(runs, c.binding), c.name)
 	}
 
-	// The first reads of a transaction find room in it.
+	// The first reads of a transaction use memory in it.
 	const wave = 4
 	other := binding(t, open(t, fdbkv.Options{}))
 	wraps := make([]kv.Transaction, 0, 101)

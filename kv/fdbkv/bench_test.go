@@ -13,10 +13,10 @@ import (
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )
 
-// sideBySide measures functions in turn, so that what disturbs one disturbs all,
-// and reports for each the median and the 10th percentile, which a busy machine
-// disturbs least, with their ratios to those of the first. Each round begins with
-// another one: none always comes after the same.
+// sideBySide measures functions alternately, so that the load of the machine affects all
+// of them. For each function, it reports the median and the 10th percentile, which load
+// affects least, and their ratios to those of the first function. Each round starts with
+// a different function, so that their order varies.
 func sideBySide(b *testing.B, names []string, fns ...func(i int) error) {
 	b.Helper()
 	took := make([][]time.Duration, len(fns))
@@ -42,9 +42,8 @@ func sideBySide(b *testing.B, names []string, fns ...func(i int) error) {
 	}
 }
 
-// BenchmarkCycle compares cycles with a bare transaction of the binding's that
-// reads a key and writes one, and with one that reads four keys at once, as a
-// cycle does.
+// BenchmarkCycle compares cycles with two bare transactions of the binding. The first
+// reads one key and writes one. The second reads four keys in one batch, as a cycle does.
 func BenchmarkCycle(b *testing.B) {
 	e, db := elect(b, 2), raw(b)
 	key := fdb.Key(append(prefix(b), "bare"...))
@@ -77,8 +76,8 @@ func BenchmarkCycle(b *testing.B) {
 	sideBySide(b, []string{"bare", "wave", "leader", "follower"}, bare(1), bare(4), cycle(0), cycle(1))
 }
 
-// BenchmarkFence compares an application's transaction with the same under
-// leadership.
+// BenchmarkFence compares a transaction of an application with the same fenced
+// transaction.
 func BenchmarkFence(b *testing.B) {
 	e := elect(b, 2)
 	key := append(prefix(b), "work"...)
@@ -100,8 +99,8 @@ func BenchmarkFence(b *testing.B) {
 	sideBySide(b, []string{"unfenced", "fenced"}, work(false), work(true))
 }
 
-// BenchmarkAdapter compares a transaction through the adapter with the same
-// through the binding alone.
+// BenchmarkAdapter compares a transaction through the adapter with the same transaction
+// of the binding.
 func BenchmarkAdapter(b *testing.B) {
 	binding, db := raw(b), open(b, fdbkv.Options{})
 	key := append(prefix(b), "k"...)

@@ -17,26 +17,25 @@ import (
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )
 
-// patience bounds how long a test that fails takes.
+// patience limits how long a failing test takes.
 const patience = 30 * time.Second
 
-// clusterFile is that of the database under test.
+// clusterFile is the cluster file of the database under test.
 var clusterFile = os.Getenv("FDB_CLUSTER_FILE")
 
-// testPrefix begins every key that the tests write, and the name of every tenant
-// that they make.
+// testPrefix is the prefix of all keys and tenant names of the tests.
 const testPrefix = "fdbkvtest/"
 
-// TestMain refuses to run without a database: a suite that skips itself proves
-// nothing. It fails if the tests leave something behind. As a child process it
-// does its part instead.
+// TestMain fails without a database, because a skipped suite proves nothing. It also
+// fails if the tests leave keys or tenants behind. In a child process, it runs the
+// child's part instead.
 func TestMain(m *testing.M) {
 	if part := os.Getenv(childPart); part != "" {
 		os.Exit(runPart(part))
 	}
 	if clusterFile == "" {
 		fmt.Fprintln(os.Stderr, "these tests need FoundationDB: set FDB_CLUSTER_FILE to the cluster file of a test database.\n"+
-			"They REBOOT all of its processes and LOCK it for some seconds at a time, so nothing else may use it meanwhile.\n"+
+			"They REBOOT all of its processes and LOCK it for some seconds at a time, so nothing else may use it at the same time.\n"+
 			"They write only below the prefix "+testPrefix+", remove what they wrote, and list all user keys before and after.\n"+
 			"`make integration` runs them on a database in a container.")
 		os.Exit(1)
@@ -69,7 +68,7 @@ func open(t testing.TB, opts fdbkv.Options) *fdbkv.Database {
 	return db
 }
 
-// raw opens it with the binding, on a connection of its own.
+// raw opens it with the binding, on a separate connection.
 func raw(t testing.TB) fdb.Database {
 	t.Helper()
 	open(t, fdbkv.Options{}) // selects the API version
@@ -81,8 +80,7 @@ func raw(t testing.TB) fdb.Database {
 	return db
 }
 
-// prefix returns a part of the key space that is the test's own, and is cleared
-// after it.
+// prefix returns a prefix for one test. Its keys are cleared after the test.
 func prefix(t testing.TB) []byte {
 	t.Helper()
 	random := make([]byte, 8)

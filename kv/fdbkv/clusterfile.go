@@ -9,10 +9,11 @@ import (
 	"runtime"
 )
 
-// connectionString is what a cluster file holds: description:id@address,...
+// connectionString matches the content of a cluster file: description:id@address,...
 var connectionString = regexp.MustCompile(`^[A-Za-z0-9_]+:[A-Za-z0-9]+@[^\s,]+(,[^\s,]+)*$`)
 
-// installed are the cluster files of FoundationDB's packages, by operating system.
+// installed holds the paths of the cluster files of FoundationDB's packages, by
+// operating system.
 var installed = map[string]string{
 	"linux":   "/etc/foundationdb/fdb.cluster",
 	"freebsd": "/usr/local/etc/foundationdb/fdb.cluster",
@@ -33,22 +34,22 @@ func resolveClusterFile(name string) (string, error) {
 		}
 	}
 	if name == "" {
-		return "", fmt.Errorf("fdbkv: there is no usual cluster file on %s: name one, or set FDB_CLUSTER_FILE", runtime.GOOS)
+		return "", fmt.Errorf("fdbkv: there is no default cluster file on %s: give its path, or set FDB_CLUSTER_FILE", runtime.GOOS)
 	}
 	path, err := filepath.Abs(name)
 	if err != nil {
-		return "", fmt.Errorf("fdbkv: where is the cluster file %s? %w", name, err)
+		return "", fmt.Errorf("fdbkv: cannot make the path of the cluster file %s absolute: %w", name, err)
 	}
 	return path, nil
 }
 
-// checkClusterFile reports a cluster file that is missing or malformed, or that
-// asks for TLS where the files for it are.
-// FoundationDB's client has the last word on a well-formed one.
+// checkClusterFile returns an error if a cluster file is missing or malformed, or if it
+// needs TLS and the files for TLS are wrong. FoundationDB's client checks well-formed
+// files further.
 func checkClusterFile(name string) error {
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return fmt.Errorf("fdbkv: cannot read the cluster file: %w; that of FoundationDB's package is %s", err, installed[runtime.GOOS])
+		return fmt.Errorf("fdbkv: cannot read the cluster file: %w; FoundationDB's package installs it as %s", err, installed[runtime.GOOS])
 	}
 	var found [][]byte
 	for line := range bytes.Lines(text) {
@@ -57,7 +58,7 @@ func checkClusterFile(name string) error {
 		}
 	}
 	if len(found) != 1 || !connectionString.Match(found[0]) {
-		return fmt.Errorf("fdbkv: %s is no cluster file: it should hold one line of the form description:id@address:port,address:port", name)
+		return fmt.Errorf("fdbkv: %s is not a cluster file: it must have one line of the form description:id@address:port,address:port", name)
 	}
 	return checkTLS(found[0])
 }

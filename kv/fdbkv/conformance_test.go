@@ -10,8 +10,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv/kvtest"
 )
 
-// TestConformance runs the suite of all engines on the real database: what
-// fails here is a mistake of the suite, or of the adapter.
+// TestConformance runs the suite for all engines on the real database. A failure is a
+// bug of the suite or of the adapter.
 func TestConformance(t *testing.T) {
 	kvtest.Run(t, foundationDB())
 }
@@ -21,9 +21,9 @@ func foundationDB() kvtest.Engine {
 	return engines.FoundationDB(func(t testing.TB) kvtest.Store {
 		again := func(t testing.TB) kv.Database { return fdbkv.FromDatabase(raw(t)) }
 		return kvtest.Store{
-			Database: again(t), // a connection of its own, so that it may use up its watches
+			Database: again(t), // a separate connection, so that it may use up its watches
 			Prefix:   prefix(t),
-			Advance:  time.Sleep, //nolint:forbidigo // time passes by itself there
+			Advance:  time.Sleep, //nolint:forbidigo // the database uses the real clock
 			Share:    again,
 			Reopen:   again,
 		}

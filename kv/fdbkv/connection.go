@@ -9,20 +9,21 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-var errNoDatabase = errors.New("fdbkv: this Database stands for a tenant, or for an fdb.Database that was never opened")
+var errNoDatabase = errors.New("fdbkv: this Database is a tenant, or its fdb.Database was never opened")
 
-// connection is a database of the binding's, shared by the Databases made from
-// it. The binding crashes where a closed one is used; a connection refuses.
+// connection is a database of the binding. The Databases that are made from it share
+// it. If a closed database is used, the binding crashes, but a connection returns an
+// error.
 type connection struct {
 	db     fdb.Database
-	shared *shared // nil where the caller opened it
+	shared *shared // nil if the caller opened the database
 
 	mu     sync.RWMutex
 	closed bool
 }
 
-// use runs a call of the binding's while the database is open, and makes a
-// kv.Error of what it answers or panics with.
+// use runs a call of the binding while the database is open. It converts errors and
+// panics to a kv.Error.
 func (c *connection) use(call func() error) (err error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -31,7 +32,7 @@ func (c *connection) use(call func() error) (err error) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			err = caught(p)
+			err = panicError(p)
 		}
 	}()
 	if err := call(); err != nil {

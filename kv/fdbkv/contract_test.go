@@ -11,12 +11,13 @@ import (
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )
 
-// TestUnawaitedRange: of a range that nobody awaits the commit depends on the
-// first batch, and of one that was awaited on all of it. Package kv says so.
+// TestUnawaitedRange: if a range read is not awaited, the commit conflicts only with
+// writes to its first batch. If it was awaited, the commit conflicts with writes to the
+// whole range. Package kv documents this.
 func TestUnawaitedRange(t *testing.T) {
 	p := prefix(t)
 	db := open(t, fdbkv.Options{})
-	const last = 299 // far behind the first batch
+	const last = 299 // far after the first batch
 	row := func(n int) []byte { return below(p, fmt.Sprintf("row/%03d", n)) }
 	value := make([]byte, 1000)
 	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
@@ -55,8 +56,8 @@ func TestUnawaitedRange(t *testing.T) {
 	}
 }
 
-// TestStampAfterReset: the stamp of an attempt that was given up fails with 1100,
-// or with 1025 where a read was on its way. Package kv says so.
+// TestStampAfterReset: the versionstamp of an attempt that was reset fails with 1100, or
+// with 1025 if a read was in progress. Package kv documents this.
 func TestStampAfterReset(t *testing.T) {
 	db := nowhere(t)
 	const brokenPromise = 1100

@@ -9,11 +9,11 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Database is a kv.Database over FoundationDB: all of it or one tenant. It is
-// safe for concurrent use.
+// Database is a kv.Database on a FoundationDB database or tenant. It is safe for
+// concurrent use.
 type Database struct {
 	conn *connection
-	// source is the binding's database or tenant.
+	// source is a database or tenant of the binding.
 	source interface {
 		CreateTransaction() (fdb.Transaction, error)
 	}
@@ -22,20 +22,19 @@ type Database struct {
 
 var _ kv.Database = (*Database)(nil)
 
-// FromDatabase returns a Database over one that the caller has opened, and that
-// the caller closes. Close of the result does nothing to it.
+// FromDatabase returns a Database on a database that the caller has opened. The caller
+// also closes it. Close of the result does not.
 func FromDatabase(db fdb.Database) *Database {
 	return &Database{conn: &connection{db: db}, source: db, opts: &Options{}}
 }
 
-// FromTenant returns a Database over a tenant that the caller has opened.
+// FromTenant returns a Database on a tenant that the caller has opened.
 func FromTenant(tenant fdb.Tenant) *Database {
 	return &Database{conn: &connection{}, source: tenant, opts: &Options{}}
 }
 
-// With returns a Database over the same connection whose transactions have
-// other options: renewals with a priority of their own, for example. It fails
-// where the options are not valid.
+// With returns a Database on the same connection with other options for its
+// transactions, for example another priority. It fails if the options are not valid.
 func (d *Database) With(opts Options) (*Database, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -43,9 +42,9 @@ func (d *Database) With(opts Options) (*Database, error) {
 	return &Database{conn: d.conn, source: d.source, opts: &opts}, nil
 }
 
-// Tenant returns a Database over the tenant of that name, with the same options.
-// Whether there is such a tenant shows when it is used: Ping fails with code
-// 2131 (tenant_not_found) where there is none.
+// Tenant returns a Database on the tenant with that name, with the same options. It does
+// not check that the tenant exists. If it does not, every use fails with code 2131
+// (tenant_not_found). Ping finds that out.
 func (d *Database) Tenant(name []byte) (*Database, error) {
 	if d.conn.db == (fdb.Database{}) {
 		return nil, kv.Error{Code: kv.CodeInvalidOperation, Err: errNoDatabase}
@@ -62,8 +61,8 @@ func (d *Database) Tenant(name []byte) (*Database, error) {
 	return &Database{conn: d.conn, source: tenant, opts: d.opts}, nil
 }
 
-// CreateTransaction implements kv.Database. When ctx ends, the transaction is
-// cancelled, and whoever waits for it learns of it at once.
+// CreateTransaction implements kv.Database. When ctx ends, the transaction is cancelled
+// and all waits for it return immediately.
 func (d *Database) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, error) {
 	return d.create(ctx)
 }
@@ -87,8 +86,8 @@ func (d *Database) create(ctx context.Context) (t *ownedTransaction, err error) 
 	return t, nil
 }
 
-// Transact implements kv.Database. A panic of fn with an fdb.Error, as from the
-// binding's MustGet, counts as an error that fn returned.
+// Transact implements kv.Database. If fn panics with an fdb.Error, as the binding's
+// MustGet does, that is treated as an error that fn returned.
 func (d *Database) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
 	tr, err := d.create(ctx)
 	if err != nil {
@@ -100,7 +99,7 @@ func (d *Database) Transact(ctx context.Context, fn func(tr kv.Transaction) erro
 	})
 }
 
-// ReadTransact implements kv.Database. Panics count as in Transact.
+// ReadTransact implements kv.Database. It treats panics as Transact does.
 func (d *Database) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
 	tr, err := d.create(ctx)
 	if err != nil {
@@ -112,9 +111,9 @@ func (d *Database) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransacti
 	})
 }
 
-// Ping reads a key. It is how to find out at start-up that a cluster cannot be
-// reached, that it is locked, or that there is no such tenant: the client itself
-// would try for ever, so give ctx an end.
+// Ping reads a key. Use it at start-up to find out if the cluster is unreachable or
+// locked, or if the tenant does not exist. The client itself retries for ever, so ctx
+// needs a deadline.
 func (d *Database) Ping(ctx context.Context) error {
 	return d.ReadTransact(ctx, func(tr kv.ReadTransaction) error {
 		_, err := tr.Snapshot().Get(nil).Get()
@@ -122,12 +121,12 @@ func (d *Database) Ping(ctx context.Context) error {
 	})
 }
 
-// Close closes what Open opened. Transactions under way go on; later ones fail
-// with ErrClosed. Closing again is harmless.
+// Close closes a database that Open opened. Running transactions continue. New ones fail
+// with ErrClosed. A second call has no effect.
 func (d *Database) Close() error { return d.conn.close() }
 
-// returnPanic turns a panic with one of the binding's errors into an error.
-// Any other panic is somebody's bug, and goes on.
+// returnPanic converts a panic with an error of the binding to an error. Any other panic
+// is a bug of the caller and continues.
 func returnPanic(err *error) { //nolint:gocritic // deferred, it changes what its caller returns
 	switch p := recover().(type) {
 	case nil:

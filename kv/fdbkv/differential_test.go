@@ -14,14 +14,13 @@ import (
 	"github.com/fdbelection/fdbelection/kv/kvtest"
 )
 
-// TestMemkvAgainstFoundationDB: the engine in memory answers as the database
-// does. What this finds is mended there, and listed in docs/fidelity.md.
+// TestMemkvAgainstFoundationDB: the engine in memory returns the same results as the
+// database. Differences that it found are fixed and listed in docs/fidelity.md.
 func TestMemkvAgainstFoundationDB(t *testing.T) {
 	differential.Run(t, engines.Mem(), foundationDB(), 1500)
 }
 
-// TestMemkvAgainstWrap: and so do transactions of the binding's with Wrap around
-// them.
+// TestMemkvAgainstWrap does the same with wrapped transactions of the binding.
 func TestMemkvAgainstWrap(t *testing.T) {
 	wrapped := foundationDB()
 	wrapped.Name = "Wrap"
@@ -33,7 +32,7 @@ func TestMemkvAgainstWrap(t *testing.T) {
 	differential.Run(t, engines.Mem(), wrapped, 300)
 }
 
-// TestMemkvAgainstTenant: and so does a tenant.
+// TestMemkvAgainstTenant does the same with a tenant.
 func TestMemkvAgainstTenant(t *testing.T) {
 	tenant := foundationDB()
 	tenant.Name = "a tenant"
@@ -67,8 +66,8 @@ func (db wrappedDB) CreateTransaction(ctx context.Context) (kv.OwnedTransaction,
 	return wrappedTransaction{tr, fdbkv.Wrap(below)}, nil
 }
 
-// wrappedTransaction is committed by its owner, and used through Wrap. Its
-// watches are the owner's: those of Wrap go their own way across a retry.
+// wrappedTransaction is used through Wrap and committed by its owner. Its watches are
+// those of the owner, because a watch of Wrap may survive a retry.
 type wrappedTransaction struct {
 	kv.OwnedTransaction
 	wrap kv.Transaction

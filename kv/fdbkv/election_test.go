@@ -8,7 +8,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )
 
-// TestElection runs the whole suite of the protocol on the real database.
+// TestElection runs the suite of the protocol on the real database.
 func TestElection(t *testing.T) {
 	electiontest.Run(t, electiontest.Engine{
 		Name:            "FoundationDB",

@@ -19,12 +19,12 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// lease of the tests' elections: short enough to wait for, and long enough to
-// outlast a recovery of a database of one process.
+// lease is the lease of the tests' elections. It is short enough to wait for, and longer
+// than a recovery of a database with one process.
 const lease = 5 * time.Second
 
-// newElector makes an elector on a connection of its own, and a channel that is
-// closed when it is elected for the first time.
+// newElector returns an elector on a separate connection and a channel that is closed
+// when it is first elected.
 func newElector(t testing.TB, space subspace.Subspace, id string) (*elector.Elector, <-chan struct{}) {
 	t.Helper()
 	elected := make(chan struct{})
@@ -42,8 +42,8 @@ func newElector(t testing.TB, space subspace.Subspace, id string) (*elector.Elec
 	return el, elected
 }
 
-// TestElectors runs the whole suite of the electors on the real database, each
-// process on a connection of its own.
+// TestElectors runs the suite of the electors on the real database. Each process has its
+// own connection.
 func TestElectors(t *testing.T) {
 	electortest.Run(t, electortest.Engine{
 		Name:   "FoundationDB",
@@ -54,8 +54,8 @@ func TestElectors(t *testing.T) {
 	})
 }
 
-// TestElectorOutlastsARestart: fenced work goes on after the database has
-// restarted, and no step of it is lost or done twice.
+// TestElectorOutlastsARestart: fenced work continues after the database has restarted.
+// No step of it is lost or done twice.
 func TestElectorOutlastsARestart(t *testing.T) {
 	p := prefix(t)
 	binding, counter := raw(t), below(p, "counter")
@@ -77,13 +77,13 @@ func TestElectorOutlastsARestart(t *testing.T) {
 	require.NoError(t, work.check(t.Context()))
 }
 
-// fencedWork counts up under leadership, each step once, and goes on where a step
-// was done and its acknowledgement lost.
+// fencedWork increments a counter under leadership, each step once. If the acknowledgement
+// of a step is lost, it detects whether the step was done.
 type fencedWork struct {
 	db             kv.Database
 	counter        []byte
 	steps, tenures atomic.Int64
-	limit          int64 // how many steps to do; zero: until the context ends
+	limit          int64 // number of steps, or zero for no limit
 }
 
 // run is the work of one tenure.
@@ -100,7 +100,7 @@ func (w *fencedWork) run(ctx context.Context, lead *elector.Leadership) error {
 				return err
 			}
 			if at, _ := strconv.ParseInt(string(value), 10, 64); at > n {
-				return nil // the run before this one has done it
+				return nil // the previous run has done it
 			}
 			tr.Set(w.counter, strconv.AppendInt(nil, n+1, 10))
 			return nil
@@ -118,8 +118,8 @@ func (w *fencedWork) goesOn(t testing.TB) {
 	require.Eventually(t, func() bool { return w.steps.Load() >= reached }, 2*patience, 5*time.Millisecond)
 }
 
-// check compares the counter with the steps. The last one may have been done and
-// not acknowledged.
+// check compares the counter with the steps. The last one may have been done without an
+// acknowledgement.
 func (w *fencedWork) check(ctx context.Context) error {
 	value, err := kv.ReadTransact(ctx, w.db, func(tr kv.ReadTransaction) ([]byte, error) { return tr.Get(w.counter).Get() })
 	if err != nil {
@@ -132,13 +132,13 @@ func (w *fencedWork) check(ctx context.Context) error {
 	return nil
 }
 
-// TestElectorWithLostAcknowledgements: an elector whose client injects faults
-// leads, works and leaves in order, and does each step once.
+// TestElectorWithLostAcknowledgements: an elector whose client injects faults leads,
+// works, leaves in order, and does each step once.
 func TestElectorWithLostAcknowledgements(t *testing.T) {
 	t.Log(spawn(t, "lead", string(prefix(t))).wait())
 }
 
-// leadBuggified is the child's part.
+// leadBuggified is the part of the child.
 func leadBuggified(p string) error {
 	db, err := buggified()
 	if err != nil {
@@ -174,6 +174,6 @@ func within(t testing.TB, d time.Duration, event <-chan struct{}) {
 	select {
 	case <-event:
 	case <-time.After(d):
-		t.Fatalf("nothing within %v", d)
+		t.Fatalf("timed out after %v", d)
 	}
 }

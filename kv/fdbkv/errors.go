@@ -11,26 +11,25 @@ import (
 )
 
 const (
-	// codeBrokenPromise is what a versionstamp fails with after a reset.
+	// codeBrokenPromise is the error of a versionstamp after a reset.
 	codeBrokenPromise = 1100
-	// codeOperationCancelled is what a future fails with that was cancelled.
+	// codeOperationCancelled is the error of a cancelled future.
 	codeOperationCancelled = 1101
-	// codeInternalError is FoundationDB's internal_error. It stands for a failure
-	// of the binding that has no code of its own.
+	// codeInternalError is FoundationDB's internal_error. This package uses it for
+	// failures of the binding that have no code.
 	codeInternalError = 4100
 )
 
-// ErrClosed is the cause of every operation on a Database that was closed.
+// ErrClosed is the cause of every error of a closed Database.
 var ErrClosed = errors.New("fdbkv: the database was closed")
 
-// convert makes a kv.Error of what the binding answered. It has the code, and
-// unwraps to the fdb.Error, so that the binding's own retry loop still knows
-// what to do with it.
+// convert converts an error of the binding to a kv.Error with its code. The result
+// unwraps to the fdb.Error, so that the binding's own retry loop can handle it.
 func convert(err error) kv.Error {
 	if e, ok := errors.AsType[kv.Error](err); ok {
 		return e
 	}
-	if e, ok := err.(fdb.Error); ok { //nolint:errorlint // one that is wrapped keeps its text
+	if e, ok := err.(fdb.Error); ok { //nolint:errorlint // a wrapped error keeps its text
 		return kv.Error{Code: e.Code, Err: bindingError{e}}
 	}
 	if e, ok := errors.AsType[fdb.Error](err); ok {
@@ -39,16 +38,16 @@ func convert(err error) kv.Error {
 	return kv.Error{Code: codeInternalError, Err: err}
 }
 
-// bindingError is an error of the binding's as the cause of a kv.Error. Its
-// method Code lets kv leave out the text, which says the same in other words.
+// bindingError is an error of the binding as the cause of a kv.Error. Because it has a
+// method Code, kv leaves out its text, which would repeat the code.
 type bindingError struct{ err fdb.Error }
 
 func (e bindingError) Error() string { return e.err.Error() }
 func (e bindingError) Code() int     { return e.err.Code }
 func (e bindingError) Unwrap() error { return e.err }
 
-// caught makes a kv.Error of what the binding panicked with.
-func caught(panicked any) kv.Error {
+// panicError converts a panic of the binding to a kv.Error.
+func panicError(panicked any) kv.Error {
 	err, ok := panicked.(error)
 	if !ok {
 		err = fmt.Errorf("%v", panicked)
@@ -60,9 +59,9 @@ func caught(panicked any) kv.Error {
 	return e
 }
 
-// ended returns an error that matches both ctx.Err() and the cause that was
-// given with the cancellation, or nil before the end.
-func ended(ctx context.Context) error {
+// contextError returns an error that matches both ctx.Err() and the cause of the
+// cancellation, or nil if ctx has not ended.
+func contextError(ctx context.Context) error {
 	err := ctx.Err()
 	if err == nil {
 		return nil
@@ -74,21 +73,21 @@ func ended(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", err, cause)
 }
 
-// interrupted is the answer of an operation that the context ended.
+// interrupted returns the error of an operation whose context has ended.
 func interrupted(cause error) kv.Error {
 	return kv.Error{Code: kv.CodeTransactionCancelled, Err: cause}
 }
 
-// endedError is the end of a context together with what the binding answered
-// then, or what was wrong before. It matches both.
+// endedError combines the end of a context with the error of the binding, or with an
+// earlier error. It matches both.
 type endedError struct{ cause, answer error }
 
 func (e endedError) Unwrap() []error { return []error{e.cause, e.answer} }
 
-// Error returns the cause. The binding's own error adds nothing: it says that the
-// context cancelled the transaction, or repeats the code of the kv.Error around it.
+// Error returns the text of the cause. It leaves out a bindingError, which only says that
+// the transaction was cancelled or repeats the code of the kv.Error around it.
 func (e endedError) Error() string {
-	if _, ok := e.answer.(bindingError); ok { //nolint:errorlint // one that is wrapped says more
+	if _, ok := e.answer.(bindingError); ok { //nolint:errorlint // a wrapped error has more text
 		return e.cause.Error()
 	}
 	return fmt.Sprintf("%v (%v)", e.cause, e.answer)

@@ -14,12 +14,12 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// A program that has its own transactions lets the election take part in them:
-// the leader's work commits only while it leads.
+// The election uses the transactions of a program. The leader's work commits only while
+// it leads.
 func ExampleWrap() {
 	fdb.MustAPIVersion(fdbkv.APIVersion)
 	db := fdb.MustOpenDatabase(os.Getenv("FDB_CLUSTER_FILE"))
-	root := subspace.FromBytes([]byte("fdbkvtest/")).Sub(uuid.NewString()) // a new one, for the example
+	root := subspace.FromBytes([]byte("fdbkvtest/")).Sub(uuid.NewString()) // only for this example
 	el := election.New(root.Sub("billing"))
 	me := election.Registration{Identity: election.Identity{ID: "host-1", Incarnation: uuid.New()}}
 

@@ -18,12 +18,12 @@ import (
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )
 
-// fates counts what became of commits, by what was said of them.
+// fates counts commits by their reported outcome.
 type fates map[kv.Outcome]struct{ there, absent int }
 
-// judge compares what an error says of a commit with what is in the database,
-// after a transaction that settles the matter: it reads and write-conflicts on
-// the key that the commit had read.
+// judge compares the outcome that an error reports with the content of the database. It
+// first runs a transaction that settles the outcome: the transaction reads the key that
+// the commit had read and adds a write conflict for it.
 func (f fates) judge(ctx context.Context, db kv.Database, key []byte, err error) error {
 	said := kv.OutcomeOf(err)
 	var there bool
@@ -46,12 +46,12 @@ func (f fates) judge(ctx context.Context, db kv.Database, key []byte, err error)
 	}
 	f[said] = count
 	if (said == kv.Committed && !there) || (said == kv.NotCommitted && there) {
-		return fmt.Errorf("%q: the commit is said to be %v (%w), and its write is there: %t", key, said, err, there)
+		return fmt.Errorf("%q: the reported outcome of the commit is %v (%w), but whether its write exists is %t", key, said, err, there)
 	}
 	return nil
 }
 
-// seed returns the seed of a random test: KVTEST_SEED, or a new one.
+// seed returns the seed of a random test: KVTEST_SEED or a new one.
 func seed(t testing.TB) uint64 {
 	t.Helper()
 	s := rand.Uint64()
@@ -64,14 +64,14 @@ func seed(t testing.TB) uint64 {
 	return s
 }
 
-// TestCancelledCommits cancels commits at random moments, by the context and by
-// the time limit. Whatever is said of their outcome is true.
+// TestCancelledCommits cancels commits at random times, by the context and by the time
+// limit. Their reported outcomes must be true.
 func TestCancelledCommits(t *testing.T) {
 	const commits, patientCommits = 300, 10 * 300
 	random := rand.New(rand.NewPCG(seed(t), 0))
 	db, p := open(t, fdbkv.Options{}), prefix(t)
 	found := fates{}
-	var usual time.Duration // of a commit that nobody disturbs, just now
+	var usual time.Duration // of a commit without interference
 	for i := 0; i < commits || (i < patientCommits && !found.various()); i++ {
 		key := below(p, strconv.Itoa(i))
 		if i%10 == 0 {
@@ -98,13 +98,13 @@ func TestCancelledCommits(t *testing.T) {
 	require.True(t, found.various())
 }
 
-// various reports whether commits succeeded, never began, and were given up
-// midway.
+// various reports whether there were commits that succeeded, that never began, and that
+// were abandoned midway.
 func (f fates) various() bool {
 	return f[kv.Committed].there > 0 && f[kv.NotCommitted].absent > 0 && f[kv.Unsettled].there+f[kv.Unsettled].absent > 0
 }
 
-// commitOnce reads and writes a key in one attempt, with a time limit or without.
+// commitOnce reads and writes a key in one attempt, with or without a time limit.
 func commitOnce(ctx context.Context, db kv.Database, key []byte, limited bool, limit time.Duration) error {
 	tr, err := db.CreateTransaction(ctx)
 	if err != nil {
@@ -121,17 +121,17 @@ func commitOnce(ctx context.Context, db kv.Database, key []byte, limited bool, l
 	return tr.Commit()
 }
 
-// TestLostAcknowledgements: with faults injected by the client library, among
-// them commits that succeed and are answered 1021, all is done exactly as said,
-// and a counter that knows its own increments counts each once.
+// TestLostAcknowledgements: the client library injects faults, including commits that
+// succeed but return 1021. All reported outcomes must be true, and a counter with markers
+// for its increments must count each increment once.
 func TestLostAcknowledgements(t *testing.T) {
 	t.Parallel()
 	out := spawn(t, "buggify", string(prefix(t))).wait()
 	t.Log(out)
 }
 
-// buggify is the child's part. The faults are those of a whole process, and
-// cannot be taken back.
+// buggify is the part of the child. The faults affect the whole process and cannot be
+// switched off again.
 func buggify(p string) error {
 	db, err := buggified()
 	if err != nil {
@@ -149,13 +149,13 @@ func buggify(p string) error {
 	}
 	fmt.Printf("single commits: %+v\n", found)
 	if found[kv.UnknownResult].there == 0 || found[kv.NotCommitted].absent == 0 {
-		return errors.New("the client lost no acknowledgement, or refused nothing; are its faults switched on?")
+		return errors.New("the client lost no acknowledgement or rejected no commit; are its faults switched on?")
 	}
 	return countOnce(ctx, db, p)
 }
 
-// countOnce increments a counter with a marker for each increment, by which an
-// increment that is run again finds that it was done.
+// countOnce increments a counter and writes a marker for each increment. A retried
+// increment finds out by the marker whether it was done.
 func countOnce(ctx context.Context, db kv.Database, p string) error {
 	const increments = 100
 	counter, again := []byte(p+"counter"), 0
@@ -187,7 +187,7 @@ func countOnce(ctx context.Context, db kv.Database, p string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("counter: %s of %d; found done when run again: %d\n", v, increments, again)
+	fmt.Printf("counter: %s of %d; already done when retried: %d\n", v, increments, again)
 	if string(v) != strconv.Itoa(increments) {
 		return errors.New("the counter is wrong")
 	}
@@ -197,8 +197,8 @@ func countOnce(ctx context.Context, db kv.Database, p string) error {
 	return nil
 }
 
-// TestCancelAgainstCommit: Cancel and Reset of another goroutine race with the
-// commit, and what is said of the commit is true all the same.
+// TestCancelAgainstCommit: Cancel and Reset in another goroutine race with the commit. The
+// reported outcome of the commit must be true.
 func TestCancelAgainstCommit(t *testing.T) {
 	const commits = 200
 	random := rand.New(rand.NewPCG(seed(t), 0))
@@ -211,7 +211,7 @@ func TestCancelAgainstCommit(t *testing.T) {
 		_, err = tr.Get(key).Get()
 		require.NoError(t, err)
 		tr.Set(key, []byte("v"))
-		spins := random.IntN(1 << random.IntN(17)) // from before the commit begins until after it has ended
+		spins := random.IntN(1 << random.IntN(17)) // from before the start of the commit until after its end
 		ready := make(chan struct{})
 		ended := background(func() error {
 			close(ready)
@@ -230,7 +230,7 @@ func TestCancelAgainstCommit(t *testing.T) {
 		require.NoError(t, await(t, ended))
 		tr.Cancel()
 		if i%2 != 0 && err == nil {
-			continue // after a Reset in time the commit was one of nothing
+			continue // after an early Reset, the commit was empty
 		}
 		require.NoError(t, found.judge(t.Context(), db, key, err))
 	}

@@ -11,8 +11,8 @@ import (
 // source is a future of the binding.
 type source[T any] interface{ Get() (T, error) }
 
-// future is a kv.Future over one of the binding's. The request was sent when
-// it was made; Get only waits.
+// future is a kv.Future on a future of the binding. The request is sent when the future
+// is created. Get only waits.
 type future[T any] struct {
 	scope *scope
 	src   source[T]
@@ -31,11 +31,11 @@ func (f *future[T]) Get() (T, error) {
 func (f *future[T]) wait() {
 	defer func() {
 		if p := recover(); p != nil {
-			f.err = f.scope.failed(caught(p))
+			f.err = f.scope.failed(panicError(p))
 		}
 	}()
 	value, err := await(f.scope, f.src)
-	f.src = nil // the binding's future has memory of its own
+	f.src = nil // releases the memory of the binding's future
 	if err != nil {
 		f.err = f.scope.failed(err)
 		return
@@ -43,33 +43,33 @@ func (f *future[T]) wait() {
 	f.value = value
 }
 
-// guard makes a future of a request that panicked.
+// guard makes f return the panic of its request as an error.
 func (f *future[T]) guard() {
 	if p := recover(); p != nil {
-		f.src = refused[T]{caught(p)}
+		f.src = failedSource[T]{panicError(p)}
 	}
 }
 
-// await waits for src, and no longer than scope allows.
+// await waits for src or until the context of scope ends.
 func await[T any](scope *scope, src source[T]) (T, error) {
 	if cause := scope.interruption(); cause != nil {
 		var zero T
 		return zero, interrupted(cause)
 	}
 	if scope.own != nil || scope.ctx.Done() == nil || ready(src) {
-		return src.Get() // where the transaction is ours, its cancellation ends this
+		return src.Get() // if the transaction is ours, its cancellation ends this call
 	}
 	return abandon(scope, src)
 }
 
-// ready reports whether src has its answer already.
+// ready reports whether src already has its result.
 func ready(src any) bool {
 	f, ok := src.(interface{ IsReady() bool })
 	return ok && f.IsReady()
 }
 
-// abandon waits for src until the context ends. The request goes on: it is part
-// of a transaction that belongs to somebody else, and ends with it.
+// abandon waits for src until the context ends. The request itself continues, because it
+// is part of the caller's transaction.
 func abandon[T any](scope *scope, src source[T]) (T, error) {
 	type answer struct {
 		value T
@@ -80,7 +80,7 @@ func abandon[T any](scope *scope, src source[T]) (T, error) {
 		var a answer
 		defer func() {
 			if p := recover(); p != nil {
-				a.err = caught(p)
+				a.err = panicError(p)
 			}
 			answered <- a
 		}()
@@ -91,21 +91,21 @@ func abandon[T any](scope *scope, src source[T]) (T, error) {
 		return a.value, a.err
 	case <-scope.ctx.Done():
 		var zero T
-		return zero, interrupted(ended(scope.ctx))
+		return zero, interrupted(contextError(scope.ctx))
 	}
 }
 
-// refused is a source that has failed already.
-type refused[T any] struct{ err error }
+// failedSource is a source that has already failed.
+type failedSource[T any] struct{ err error }
 
-func (r refused[T]) Get() (T, error) {
+func (r failedSource[T]) Get() (T, error) {
 	var zero T
 	return zero, r.err
 }
 
-// rows is a range read: its later batches are asked for while it is awaited.
+// rows is a range read. Get requests the batches after the first one.
 type rows struct {
-	span   span // the binding keeps it for the batches
+	span   span // the binding uses it for the later batches
 	result fdb.RangeResult
 }
 

@@ -20,9 +20,9 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// BenchmarkHandover compares, between two processes, the time from a resign
-// that was acknowledged until the successor's claim is, with the bare sequence
-// "a watch fires, read, commit".
+// BenchmarkHandover measures the time between an acknowledged resignation in one process
+// and the acknowledged claim of the successor in another. It compares this with the bare
+// sequence "a watch fires, read, commit".
 func BenchmarkHandover(b *testing.B) {
 	p := prefix(b)
 	bare := spawn(b, "follow", string(p))
@@ -48,7 +48,7 @@ func BenchmarkHandover(b *testing.B) {
 		require.NoError(b, db.Transact(ctx, func(tr kv.Transaction) error {
 			result, err := e.RunElectionCycle(tr, e.leader, time.Now())
 			if err == nil && result.Action != election.Claimed {
-				err = fmt.Errorf("%v instead of a claim", result.Action)
+				err = fmt.Errorf("got %v instead of a claim", result.Action)
 			}
 			e.token = result.Leader.Token()
 			return err
@@ -70,7 +70,7 @@ func BenchmarkHandover(b *testing.B) {
 	}
 }
 
-// watches lets a child begin a round, and waits until it watches.
+// watches lets a child start a round and waits until it watches.
 func (c *child) watches() {
 	c.t.Helper()
 	_, err := io.WriteString(c.in, "go\n")
@@ -78,8 +78,8 @@ func (c *child) watches() {
 	require.Equal(c.t, "watching", c.line())
 }
 
-// since returns how long after begin the child noted its moment. Both are of one
-// machine, and so of one clock.
+// since returns the time between begin and the time that the child reported. Both
+// processes have the same clock.
 func since(b *testing.B, begin time.Time, noted string) time.Duration {
 	b.Helper()
 	nanos, err := strconv.ParseInt(noted, 10, 64)
@@ -87,8 +87,8 @@ func since(b *testing.B, begin time.Time, noted string) time.Duration {
 	return time.Unix(0, nanos).Sub(begin)
 }
 
-// follow is the bare sequence of a child: watch a key, and when it has changed
-// read it and write another.
+// follow is the bare sequence of a child: watch a key, and when it has changed, read it and
+// write another one.
 func follow(key string) error {
 	db, err := fdbkv.Open(clusterFile, fdbkv.Options{})
 	if err != nil {
@@ -107,7 +107,7 @@ func follow(key string) error {
 	}, nil)
 }
 
-// succeed claims a seat whenever it falls vacant, and gives it back.
+// succeed claims the leadership whenever it is vacant, and resigns.
 func succeed(space string) error {
 	db, err := fdbkv.Open(clusterFile, fdbkv.Options{})
 	if err != nil {
@@ -133,9 +133,9 @@ func succeed(space string) error {
 	})
 }
 
-// rounds plays a round for each line of its input: it watches, says so, reacts
-// when the watch has fired until that has had its effect, notes the moment, and
-// undoes it.
+// rounds runs one round for each line of its input. It registers a watch, reports that,
+// waits until the watch fires, runs the reaction, reports the time, and undoes the
+// reaction.
 func rounds(
 	db kv.Database, watch func(kv.Transaction) (kv.Watch, error), react func(kv.Transaction) (bool, error), undo func(kv.Transaction) error,
 ) error {

@@ -9,8 +9,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// key hands a key to the binding. An fdb.Key in an interface would cost an
-// allocation for each call; a pointer from a pool does not.
+// key passes a key to the binding. An fdb.Key in an interface would need an allocation
+// in each call. A pointer from a pool does not.
 type key []byte
 
 // FDBKey implements fdb.KeyConvertible.
@@ -18,8 +18,8 @@ func (k *key) FDBKey() fdb.Key { return fdb.Key(*k) }
 
 var keys = sync.Pool{New: func() any { return new(key) }}
 
-// lend returns bytes as the binding wants a key, and panics as check does. The
-// binding has copied them when its call returns: then the key goes back with done.
+// lend returns bytes in the form that the binding takes, and panics as check does. The
+// binding copies them during its call. Call done after it.
 func lend(bytes []byte) *key {
 	checkKey(bytes)
 	k := keys.Get().(*key)
@@ -32,7 +32,7 @@ func (k *key) done() {
 	keys.Put(k)
 }
 
-// span hands a range to the binding.
+// span passes a range to the binding.
 type span struct{ begin, end key }
 
 var _ fdb.ExactRange = (*span)(nil)
@@ -61,13 +61,13 @@ func (s *span) done() {
 	spans.Put(s)
 }
 
-// checkKey and checkValue refuse what is so long that the binding's 32-bit
-// lengths would overflow. FoundationDB itself refuses what is merely too long.
+// checkKey and checkValue reject lengths that would overflow the 32-bit lengths of the
+// binding. FoundationDB itself rejects keys and values that are too long otherwise.
 func checkKey(bytes []byte) { check(bytes, kv.CodeKeyTooLarge) }
 
 func checkValue(bytes []byte) { check(bytes, kv.CodeValueTooLarge) }
 
-// check panics like the binding does; whoever guards the call catches it.
+// check panics with an fdb.Error, as the binding does. The guard of the call recovers it.
 func check(bytes []byte, code int) {
 	if len(bytes) > math.MaxInt32-1 {
 		panic(fdb.Error{Code: code})

@@ -13,10 +13,10 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// TestContextKeepsNoTransaction: a context that lives long keeps nothing of the
-// transactions that were bound to it, however they ended.
+// TestContextKeepsNoTransaction: a long-lived context does not keep the transactions that
+// were bound to it in memory, however they ended.
 func TestContextKeepsNoTransaction(t *testing.T) {
-	db, err := Open("", Options{}) // TestMain wants $FDB_CLUSTER_FILE
+	db, err := Open("", Options{}) // TestMain needs $FDB_CLUSTER_FILE
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	ctx, cancel := context.WithCancel(t.Context())

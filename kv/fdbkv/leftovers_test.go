@@ -16,11 +16,10 @@ import (
 	"github.com/fdbelection/fdbelection/kv/kvtest"
 )
 
-// inventory is what a database holds: its tenants, and every user key with its
-// value.
+// inventory is the content of a database: its tenants, and every user key with its value.
 type inventory map[string]string
 
-// takeInventory reads all of it.
+// takeInventory reads the content of the database.
 func takeInventory() (inventory, error) {
 	db, err := fdbkv.Open(clusterFile, fdbkv.Options{})
 	if err != nil {
@@ -56,7 +55,7 @@ func takeInventory() (inventory, error) {
 	return all, nil
 }
 
-// changes returns a line for each difference of two inventories, in order.
+// changes returns a line for each difference between two inventories, in order.
 func changes(before, after inventory) []string {
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(after)) {
@@ -74,7 +73,7 @@ func changes(before, after inventory) []string {
 	return lines
 }
 
-// runTidily runs the tests, and fails if the database is not as it was before.
+// runTidily runs the tests and fails if they change the content of the database.
 func runTidily(m *testing.M) int {
 	before, err := takeInventory()
 	if err != nil {
@@ -93,15 +92,15 @@ func runTidily(m *testing.M) int {
 		return status
 	}
 	const shown = 20
-	fmt.Fprintf(os.Stderr, "the tests changed what the database holds, %d times (or something else used it meanwhile):\n", len(lines))
+	fmt.Fprintf(os.Stderr, "the tests changed the content of the database in %d places (or another program used it at the same time):\n", len(lines))
 	for _, line := range lines[:min(shown, len(lines))] {
 		fmt.Fprintln(os.Stderr, "  "+line)
 	}
 	return 1
 }
 
-// TestLeftoversAreFound: whatever a test leaves behind, changes or removes is
-// found by the inventory.
+// TestLeftoversAreFound: the inventory finds everything that a test leaves behind, changes
+// or removes.
 func TestLeftoversAreFound(t *testing.T) {
 	p, db, binding := prefix(t), open(t, fdbkv.Options{}), raw(t)
 	apply := func(fn func(tr kv.Transaction)) {

@@ -14,8 +14,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// lockDatabase locks the database, as an operator does for a restore: for all but
-// lock-aware transactions it is unavailable. The result unlocks it, once.
+// lockDatabase locks the database, as an operator does for a restore. Only lock-aware
+// transactions can use it then. The result unlocks it, once.
 func lockDatabase(t testing.TB, db fdb.Database) (unlock func()) {
 	t.Helper()
 	key := fdb.Key("\xff\xff/management/db_locked")
@@ -44,8 +44,8 @@ func lockDatabase(t testing.TB, db fdb.Database) (unlock func()) {
 	return unlock
 }
 
-// TestLockedDatabase: while the database is locked all fails with 1038, which is
-// retried for as long as the context allows.
+// TestLockedDatabase: while the database is locked, all operations fail with 1038 and are
+// retried until the context ends.
 func TestLockedDatabase(t *testing.T) {
 	db := open(t, fdbkv.Options{})
 	unlock := lockDatabase(t, raw(t))
@@ -63,8 +63,8 @@ func TestLockedDatabase(t *testing.T) {
 	require.NoError(t, await(t, waiting))
 }
 
-// TestElectorOutlastsALockedDatabase: a leader that cannot renew stops before its
-// lease is over, and leads again by itself when it can.
+// TestElectorOutlastsALockedDatabase: a leader that cannot renew stops before its lease
+// ends, and leads again when the database is unlocked.
 func TestElectorOutlastsALockedDatabase(t *testing.T) {
 	binding := raw(t)
 	el, elected := newElector(t, subspace.FromBytes(below(prefix(t), "election/")), "one")
@@ -85,10 +85,10 @@ func TestElectorOutlastsALockedDatabase(t *testing.T) {
 	locked := time.Now()
 	select {
 	case at := <-ended:
-		t.Logf("the work was stopped %v after the lock, of a lease of %v", at.Sub(locked), lease)
+		t.Logf("the work was stopped %v after the lock, with a lease of %v", at.Sub(locked), lease)
 		require.Less(t, at.Sub(locked), lease)
 	case <-time.After(patience):
-		t.Fatal("the leader went on")
+		t.Fatal("the leader continued")
 	}
 	require.Error(t, el.IsLeader(ctx))
 	unlock()
@@ -96,7 +96,7 @@ func TestElectorOutlastsALockedDatabase(t *testing.T) {
 	case next := <-began:
 		require.Greater(t, next, term)
 	case <-time.After(patience):
-		t.Fatal("the leader did not come back")
+		t.Fatal("the leader did not lead again")
 	}
 	stop()
 	require.NoError(t, await(t, ran))

@@ -18,12 +18,11 @@ import (
 // errStopped is the cause with which the tests end their contexts.
 var errStopped = errors.New("stopped by the test")
 
-// nowhereFile is a cluster file of a cluster that does not exist: every answer
-// of it takes for ever.
+// nowhereFile is the cluster file of a cluster that does not exist and never responds.
 func nowhereFile(t testing.TB) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "fdb.cluster")
-	require.NoError(t, os.WriteFile(name, []byte("# nobody listens there\nnowhere:nowhere@127.0.0.1:1\n"), 0o600))
+	require.NoError(t, os.WriteFile(name, []byte("# no process listens there\nnowhere:nowhere@127.0.0.1:1\n"), 0o600))
 	return name
 }
 
@@ -36,7 +35,7 @@ func nowhere(t testing.TB) *fdbkv.Database {
 	return db
 }
 
-// waits are the ways to wait for a database.
+// waits holds all ways to wait for a database.
 var waits = []struct {
 	name    string
 	outcome kv.Outcome
@@ -68,8 +67,8 @@ var waits = []struct {
 	}},
 }
 
-// TestContextEndsEveryWait: at the end of the context all that waits fails at
-// once, and tells why and what became of the writes.
+// TestContextEndsEveryWait: when the context ends, every wait fails immediately. The error
+// has the cause and the outcome of the writes.
 func TestContextEndsEveryWait(t *testing.T) {
 	db := nowhere(t)
 	for _, w := range waits {
@@ -87,14 +86,14 @@ func TestContextEndsEveryWait(t *testing.T) {
 			require.ErrorIs(t, err, kv.Error{Code: kv.CodeTransactionCancelled})
 			require.Equal(t, w.outcome, kv.OutcomeOf(err))
 
-			// What is begun now fails as well, and so does a commit, which then never began.
+			// New operations also fail, including a commit, which then never began.
 			require.ErrorIs(t, w.begin(tr)(), errStopped)
 			require.ErrorIs(t, tr.Commit(), errStopped)
 		})
 	}
 }
 
-// TestTimeoutEndsEveryWait: so does the time limit of the options.
+// TestTimeoutEndsEveryWait does the same with the time limit of the options.
 func TestTimeoutEndsEveryWait(t *testing.T) {
 	db, err := nowhere(t).With(fdbkv.Options{Timeout: 50 * time.Millisecond})
 	require.NoError(t, err)
@@ -111,7 +110,7 @@ func TestTimeoutEndsEveryWait(t *testing.T) {
 	}
 }
 
-// TestContextEndsTransact: the loops end too, also while they wait to retry.
+// TestContextEndsTransact: the retry loops also end, even while they wait to retry.
 func TestContextEndsTransact(t *testing.T) {
 	db := nowhere(t)
 	for name, run := range map[string]func(ctx context.Context) error{
@@ -145,7 +144,7 @@ func TestContextEndsTransact(t *testing.T) {
 	}
 }
 
-// TestDeadlineIsTold: a deadline is told as one, and once.
+// TestDeadlineIsTold: the error text names a deadline once.
 func TestDeadlineIsTold(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
@@ -158,8 +157,8 @@ func TestDeadlineIsTold(t *testing.T) {
 	require.EqualError(t, db.Ping(context.Background()), "operation aborted because the transaction timed out (1031)")
 }
 
-// TestWrappedOnlyStopsWaiting: the end of the context ends the waits in a
-// transaction of the caller's, which goes on.
+// TestWrappedOnlyStopsWaiting: the end of the context ends the waits in a wrapped
+// transaction. The transaction itself continues.
 func TestWrappedOnlyStopsWaiting(t *testing.T) {
 	t.Run("nowhere", func(t *testing.T) {
 		tr := binding(t, nowhere(t))
@@ -184,7 +183,7 @@ func TestWrappedOnlyStopsWaiting(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		wrapped := fdbkv.WrapContext(ctx, tr)
 		wrapped.Set(key, []byte("v"))
-		stamp := wrapped.GetVersionstamp() // answers after the commit only
+		stamp := wrapped.GetVersionstamp() // completes only after the commit
 		ended := background(func() error { _, err := stamp.Get(); return err })
 		cancel(errStopped)
 		require.ErrorIs(t, await(t, ended), errStopped)
@@ -206,7 +205,7 @@ func stored(t testing.TB, key []byte) string {
 	return string(value)
 }
 
-// binding returns a transaction of the binding's.
+// binding returns a transaction of the binding.
 func binding(t testing.TB, db *fdbkv.Database) fdb.Transaction {
 	t.Helper()
 	own, err := db.CreateTransaction(context.Background())
@@ -217,21 +216,21 @@ func binding(t testing.TB, db *fdbkv.Database) fdb.Transaction {
 	return tr
 }
 
-// background runs fn, and gives its answer to whoever reads the channel.
+// background runs fn and sends its error to the channel.
 func background(fn func() error) <-chan error {
 	ended := make(chan error, 1)
 	go func() { ended <- fn() }()
 	return ended
 }
 
-// await waits for the answer, with patience.
+// await waits for a result, at most for patience.
 func await(t testing.TB, ended <-chan error) error {
 	t.Helper()
 	select {
 	case err := <-ended:
 		return err
 	case <-time.After(patience):
-		t.Fatalf("no answer within %v", patience)
+		t.Fatalf("no result within %v", patience)
 		return nil
 	}
 }

@@ -17,15 +17,15 @@ import (
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )
 
-// oldClient answers for the client library as that of FoundationDB 7.1 does: it
-// refuses every version that its header or the program asks for beyond its own.
+// oldClient behaves like the client library of FoundationDB 7.1. It rejects API versions
+// above its own.
 const oldClient = `
 int fdb_get_max_api_version(void) { return 710; }
 int fdb_select_api_version_impl(int runtime, int header) { return header > 710 || runtime > 710 ? 2203 : 2000; }
 `
 
-// TestOldClient: a client library that is older than the API version is told at
-// once and each time, with both versions and what to do, and nothing crashes.
+// TestOldClient: if the client library is too old, every operation fails with an error
+// that has both versions and says what to do. Nothing crashes.
 func TestOldClient(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the loader of " + runtime.GOOS + " does not know LD_PRELOAD")
@@ -34,23 +34,23 @@ func TestOldClient(t *testing.T) {
 	require.Len(t, answers, 2)
 	for _, answer := range answers {
 		require.Contains(t, answer, "fdbkv: ")
-		require.Contains(t, answer, "730", "what is asked for")
-		require.Contains(t, answer, "710", "what is there")
-		require.Contains(t, answer, "install that of FoundationDB 7.3 or later")
+		require.Contains(t, answer, "730", "the requested version")
+		require.Contains(t, answer, "710", "the version of the library")
+		require.Contains(t, answer, "install the client library of FoundationDB 7.3 or later")
 	}
 }
 
-// openWithOldClient writes what Open answers, and checks that everything else
-// refuses as well.
+// openWithOldClient prints the error of Open and checks that all other operations also
+// fail.
 func openWithOldClient(string) error {
 	for range 2 {
 		db, err := fdbkv.Open(clusterFile, fdbkv.Options{})
 		if err == nil {
-			return errors.Join(errors.New("it opened"), db.Close())
+			return errors.Join(errors.New("Open succeeded"), db.Close())
 		}
 		fmt.Println(err)
 	}
-	// A program that goes on regardless with a database it never opened.
+	// A program that ignores the error and uses a database that was never opened.
 	db := fdbkv.FromDatabase(fdb.Database{})
 	if _, err := db.CreateTransaction(context.Background()); err == nil {
 		return errors.New("a transaction without a client")
@@ -58,8 +58,7 @@ func openWithOldClient(string) error {
 	return nil
 }
 
-// preloadable compiles a shared library with the compiler of cgo, which built
-// this test.
+// preloadable compiles a shared library with the C compiler of cgo.
 func preloadable(t testing.TB, source string) string {
 	t.Helper()
 	env, err := exec.CommandContext(t.Context(), "go", "env", "CC").Output()

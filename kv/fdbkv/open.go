@@ -8,17 +8,16 @@ import (
 	"github.com/apple/foundationdb/bindings/go/src/fdb"
 )
 
-// Open opens the database of a cluster file; an empty name means the default
-// one of this machine ($FDB_CLUSTER_FILE, ./fdb.cluster, then that of
-// FoundationDB's installation). It selects the API version, where the program
-// has not done so, and starts the client's network thread.
+// Open opens the database of a cluster file. An empty name means the default file of
+// this machine: $FDB_CLUSTER_FILE, ./fdb.cluster, or the file of FoundationDB's
+// installation. Open selects the API version if the program has not done so, and starts
+// the client's network thread.
 //
-// It does not wait for the cluster: a Ping with a limited context tells whether
-// it can be reached. Close closes the Database.
+// Open does not wait for the cluster. To check that it is reachable, call Ping with a
+// deadline.
 //
-// Databases that Open returns for the same file share a connection, which the
-// last Close closes. One that the program has opened with the binding itself is
-// another.
+// Databases that Open returns for the same file share a connection, which the last Close
+// closes. Databases that the program opens with the binding itself do not share it.
 func Open(clusterFile string, opts Options) (*Database, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -27,7 +26,7 @@ func Open(clusterFile string, opts Options) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The client would not say so before its first use.
+	// The client would report these errors only at its first use.
 	if err := checkClusterFile(file); err != nil {
 		return nil, err
 	}
@@ -41,15 +40,15 @@ func Open(clusterFile string, opts Options) (*Database, error) {
 	return &Database{conn: &connection{db: s.db, shared: s}, source: s.db, opts: &opts}, nil
 }
 
-// shared is a database that several connections have opened.
+// shared is a database that several connections use.
 type shared struct {
 	clusterFile string
 	db          fdb.Database
 	users       int
 }
 
-// opened holds what Open has opened. Its lock also keeps the binding's own map
-// of databases, which has none, from concurrent use.
+// opened holds the databases that Open has opened. Its lock also protects the binding's
+// own map of databases, which has no lock.
 var opened = struct {
 	sync.Mutex
 	byFile map[string]*shared
@@ -60,8 +59,8 @@ func acquire(clusterFile string) (*shared, error) {
 	defer opened.Unlock()
 	s := opened.byFile[clusterFile]
 	if s == nil {
-		// The binding keeps a database for each name of a file, and whoever closes it
-		// closes it for all. Another spelling of the name keeps this one apart.
+		// The binding has one database for each file name, and a Close closes it for all
+		// of its users. A different spelling of the name makes this one separate.
 		dir, base := filepath.Split(clusterFile)
 		db, err := fdb.OpenDatabase(dir + "." + string(filepath.Separator) + base)
 		if err != nil {

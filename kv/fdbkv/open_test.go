@@ -15,7 +15,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )
 
-// TestOpenBadClusterFile: a cluster file that cannot be right is told at once.
+// TestOpenBadClusterFile: Open fails immediately if the cluster file is malformed.
 func TestOpenBadClusterFile(t *testing.T) {
 	for name, text := range map[string]string{
 		"empty":           "",
@@ -40,8 +40,8 @@ func TestOpenBadClusterFile(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestOpenWellFormedNonsense: what looks like a cluster file is for the client
-// to judge, and is an error by the time limit at the latest.
+// TestOpenWellFormedNonsense: the client checks the content of a well-formed cluster file.
+// The error comes at the latest when the time limit passes.
 func TestOpenWellFormedNonsense(t *testing.T) {
 	for _, text := range []string{"local:local@localhost", "local:local@1.2.3.4:99999", "local:local@[::1", "a:b@not-a-host.invalid:4500"} {
 		file := filepath.Join(t.TempDir(), "fdb.cluster")
@@ -60,7 +60,7 @@ func TestOpenWellFormedNonsense(t *testing.T) {
 	}
 }
 
-// TestClose: a closed database refuses, and the others of the same file go on.
+// TestClose: a closed database returns errors. Other databases of the same file continue.
 func TestClose(t *testing.T) {
 	first, err := fdbkv.Open(clusterFile, fdbkv.Options{})
 	require.NoError(t, err)
@@ -80,8 +80,8 @@ func TestClose(t *testing.T) {
 	require.NoError(t, second.Ping(t.Context()))
 }
 
-// TestCloseLeavesTheBindingsAlone: a database that the program has opened with
-// the binding, from the same file, is not closed with it.
+// TestCloseLeavesTheBindingsAlone: Close does not close a database that the program has
+// opened with the binding from the same file.
 func TestCloseLeavesTheBindingsAlone(t *testing.T) {
 	open(t, fdbkv.Options{}) // selects the API version
 	theirs, err := fdb.OpenDatabase(clusterFile)
@@ -97,8 +97,8 @@ func TestCloseLeavesTheBindingsAlone(t *testing.T) {
 	require.NoError(t, fdbkv.FromDatabase(theirs).Ping(t.Context()))
 }
 
-// TestOpenDefault: without a name it is the file of the environment, or the one
-// in the working directory.
+// TestOpenDefault: without a name, Open uses the file of the environment, or the one in the
+// working directory.
 func TestOpenDefault(t *testing.T) {
 	text, err := os.ReadFile(clusterFile)
 	require.NoError(t, err)
@@ -120,7 +120,7 @@ func TestOpenDefault(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// TestOpenConcurrently: opening, using and closing race with nothing.
+// TestOpenConcurrently: opening, using and closing have no data race.
 func TestOpenConcurrently(t *testing.T) {
 	nowhere := nowhereFile(t)
 	var group sync.WaitGroup
@@ -152,7 +152,7 @@ func TestOpenConcurrently(t *testing.T) {
 	group.Wait()
 }
 
-// TestTransactionsOutliveClose: a transaction under way goes on.
+// TestTransactionsOutliveClose: a running transaction continues after Close.
 func TestTransactionsOutliveClose(t *testing.T) {
 	key := append(prefix(t), "k"...)
 	db, err := fdbkv.Open(clusterFile, fdbkv.Options{})
@@ -166,8 +166,7 @@ func TestTransactionsOutliveClose(t *testing.T) {
 	require.Equal(t, "v", stored(t, key))
 }
 
-// TestTenants: a tenant that is not there is an error, and one that is has keys
-// of its own.
+// TestTenants: a missing tenant is an error, and each tenant has its own keys.
 func TestTenants(t *testing.T) {
 	db := open(t, fdbkv.Options{})
 	none, err := db.Tenant([]byte(testPrefix + "no such tenant"))
@@ -199,5 +198,5 @@ func TestTenants(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, "v", string(value))
-	require.Empty(t, stored(t, key), "outside of the tenant")
+	require.Empty(t, stored(t, key), "outside the tenant")
 }

@@ -9,69 +9,71 @@ import (
 	"github.com/apple/foundationdb/bindings/go/src/fdb"
 )
 
-// Priority is how a transaction stands in line where the database is busy.
+// Priority is the priority of a transaction if the database is busy.
 type Priority int
 
 const (
-	// PriorityDefault is FoundationDB's own.
+	// PriorityDefault is FoundationDB's default.
 	PriorityDefault Priority = iota
-	// PriorityBatch lets others go first. It is throttled first, up to a stop: not
-	// for a leader's renewals.
+	// PriorityBatch is lower. Such transactions are throttled first and can stop
+	// entirely. Do not use it for the renewals of a leader.
 	PriorityBatch
-	// PrioritySystemImmediate goes before all others, and is not throttled. It is
-	// FoundationDB's own priority for its recovery: for renewals of a few
-	// elections it is harmless, for application traffic it is not.
+	// PrioritySystemImmediate is higher and is not throttled. FoundationDB itself uses
+	// it for recovery. It is harmless for the renewals of a few elections, but not for
+	// application traffic.
 	PrioritySystemImmediate
 )
 
-// Options of the transactions of a Database. The zero value is FoundationDB's
-// behaviour, or what was set on the binding's database (Options of fdb.Database).
+// Options are the options of the transactions of a Database. Zero values mean the
+// defaults of FoundationDB, or those that were set with Options of fdb.Database.
 type Options struct {
-	// Timeout ends a transaction with code 1031 when it has passed since its
-	// creation, retries included. Zero: none. It is rounded up to milliseconds.
+	// Timeout ends a transaction with code 1031. It counts from the creation of the
+	// transaction and includes retries. It is rounded up to milliseconds. Zero means no
+	// timeout.
 	Timeout time.Duration
-	// RetryLimit is how often Transact and OnError retry. Zero: without limit.
-	// Negative: never.
+	// RetryLimit is the maximum number of retries of Transact and OnError. Zero means
+	// no limit. A negative value means no retries.
 	RetryLimit int
-	// MaxRetryDelay bounds the wait between retries. Zero: FoundationDB's, 1 s.
+	// MaxRetryDelay limits the delay between retries. Zero means FoundationDB's
+	// default, 1 s.
 	MaxRetryDelay time.Duration
-	// Priority of every attempt.
+	// Priority is the priority of every attempt.
 	Priority Priority
-	// Tag marks every attempt, so that an operator can throttle what carries it.
-	// At most 16 bytes. Empty: none.
+	// Tag is the throttling tag of every attempt, with at most 16 bytes. Empty means no
+	// tag.
 	Tag string
-	// SizeLimit is the most bytes that a commit may have, from 32 to 10 000 000.
-	// Zero: 10 000 000.
+	// SizeLimit is the maximum size of a commit in bytes, from 32 to 10,000,000. Zero
+	// means 10,000,000.
 	SizeLimit int
-	// Configure sets what else the binding offers; it is called for every attempt,
-	// after the options above. It must not weaken what the package documentation
-	// says an election relies on: read-your-writes above all.
+	// Configure sets other options of the binding. It is called for every attempt,
+	// after the options above. It must not set the options that the package
+	// documentation excludes.
 	Configure func(fdb.TransactionOptions) error
 }
 
 // maxTagLength is FoundationDB's limit.
 const maxTagLength = 16
 
-// Validate returns every fault of the options, joined.
+// Validate returns all faults of the options as one joined error, or nil.
 func (o Options) Validate() error {
 	var faults []error
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf("fdbkv: Options."+format, args...))
 	}
 	if o.Timeout < 0 {
-		fault("Timeout is negative: %v; zero means none", o.Timeout)
+		fault("Timeout is %v; it must not be negative (zero means no timeout)", o.Timeout)
 	}
 	if o.RetryLimit > math.MaxInt32 {
-		fault("RetryLimit is over %d: %d; zero means none", math.MaxInt32, o.RetryLimit)
+		fault("RetryLimit is %d; it must be at most %d (zero means no limit)", o.RetryLimit, math.MaxInt32)
 	}
 	if o.MaxRetryDelay < 0 {
-		fault("MaxRetryDelay is negative: %v; zero means FoundationDB's 1s", o.MaxRetryDelay)
+		fault("MaxRetryDelay is %v; it must not be negative (zero means 1s)", o.MaxRetryDelay)
 	}
 	if o.Priority < PriorityDefault || o.Priority > PrioritySystemImmediate {
-		fault("Priority is unknown: %d", o.Priority)
+		fault("Priority is %d, which does not exist", o.Priority)
 	}
 	if len(o.Tag) > maxTagLength {
-		fault("Tag has %d bytes; at most %d are allowed", len(o.Tag), maxTagLength)
+		fault("Tag has %d bytes; it must have at most %d", len(o.Tag), maxTagLength)
 	}
 	if o.SizeLimit != 0 && (o.SizeLimit < 32 || o.SizeLimit > 10_000_000) {
 		fault("SizeLimit is %d; it must be from 32 to 10000000, or zero for 10000000", o.SizeLimit)
@@ -79,7 +81,7 @@ func (o Options) Validate() error {
 	return errors.Join(faults...)
 }
 
-// limits sets what lasts across the attempts of a transaction.
+// limits sets the options that FoundationDB keeps for all attempts of a transaction.
 func (o *Options) limits(to fdb.TransactionOptions) error {
 	var set setter
 	if o.Timeout > 0 {
@@ -97,11 +99,11 @@ func (o *Options) limits(to fdb.TransactionOptions) error {
 	return set.err
 }
 
-// attempt sets what FoundationDB forgets with every retry.
+// attempt sets the options that FoundationDB resets with every retry.
 func (o *Options) attempt(to fdb.TransactionOptions) error {
 	var set setter
 	switch o.Priority {
-	case PriorityDefault: // is what nothing sets
+	case PriorityDefault: // already set
 	case PriorityBatch:
 		set.do(to.SetPriorityBatch())
 	case PrioritySystemImmediate:

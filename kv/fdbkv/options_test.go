@@ -13,7 +13,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )
 
-// TestOptionsValidate: all faults at once, each with its field.
+// TestOptionsValidate: Validate reports all faults, each with its field.
 func TestOptionsValidate(t *testing.T) {
 	bad := fdbkv.Options{
 		Timeout: -1, RetryLimit: 1 << 40, MaxRetryDelay: -1, Priority: 9, Tag: strings.Repeat("x", 17), SizeLimit: 31,
@@ -29,7 +29,7 @@ func TestOptionsValidate(t *testing.T) {
 	require.NoError(t, fdbkv.Options{}.Validate())
 }
 
-// TestOptionsAreAccepted: the database takes each of them.
+// TestOptionsAreAccepted: the database accepts each option.
 func TestOptionsAreAccepted(t *testing.T) {
 	key := append(prefix(t), "k"...)
 	for _, priority := range []fdbkv.Priority{fdbkv.PriorityDefault, fdbkv.PriorityBatch, fdbkv.PrioritySystemImmediate} {
@@ -44,7 +44,7 @@ func TestOptionsAreAccepted(t *testing.T) {
 	}
 }
 
-// TestSizeLimit applies to every attempt.
+// TestSizeLimit: SizeLimit applies to every attempt.
 func TestSizeLimit(t *testing.T) {
 	key := append(prefix(t), "k"...)
 	db := open(t, fdbkv.Options{SizeLimit: 1000})
@@ -61,7 +61,7 @@ func TestSizeLimit(t *testing.T) {
 	require.Equal(t, kv.NotCommitted, kv.OutcomeOf(err))
 }
 
-// TestRetryLimit: as many retries as the options say, also after a Reset.
+// TestRetryLimit: the number of retries is that of the options, even after a Reset.
 func TestRetryLimit(t *testing.T) {
 	conflict := kv.Error{Code: kv.CodeNotCommitted}
 	for limit, want := range map[int]int{-1: 1, 2: 3} {
@@ -81,12 +81,13 @@ func TestRetryLimit(t *testing.T) {
 	}
 	tr.SetRetryLimit(3)
 	for range 3 {
-		require.NoError(t, tr.OnError(conflict), "what the owner sets outlasts a retry")
+		require.NoError(t, tr.OnError(conflict), "an option that the owner sets outlasts a retry")
 	}
 	require.Error(t, tr.OnError(conflict))
 }
 
-// TestConfigure is called for every attempt, and its error ends the transaction.
+// TestConfigure: Configure is called for every attempt, and its error ends the
+// transaction.
 func TestConfigure(t *testing.T) {
 	calls := 0
 	var fail error
@@ -132,7 +133,8 @@ func TestConfigure(t *testing.T) {
 	require.ErrorIs(t, err, fail)
 }
 
-// TestTimeout is rounded up to milliseconds, and ends what is not waiting too.
+// TestTimeout: Timeout is rounded up to milliseconds, and also ends a transaction that is
+// not waiting.
 func TestTimeout(t *testing.T) {
 	tr, err := open(t, fdbkv.Options{Timeout: time.Microsecond}).CreateTransaction(t.Context())
 	require.NoError(t, err)

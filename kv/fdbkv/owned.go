@@ -11,8 +11,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// ownedTransaction is a transaction that this package created, and that ends
-// with its context.
+// ownedTransaction is a transaction that this package created. It ends with its context.
 type ownedTransaction struct {
 	transaction
 	ownership
@@ -22,7 +21,7 @@ type ownedTransaction struct {
 
 var _ kv.OwnedTransaction = (*ownedTransaction)(nil)
 
-// begin makes a transaction of the binding's an own one.
+// begin returns an ownedTransaction on a transaction of the binding.
 func begin(ctx context.Context, tr fdb.Transaction, opts *Options) (*ownedTransaction, error) {
 	t := &ownedTransaction{opts: opts}
 	t.tr, t.ctx, t.own = tr, ctx, &t.ownership
@@ -30,11 +29,11 @@ func begin(ctx context.Context, tr fdb.Transaction, opts *Options) (*ownedTransa
 	if err := t.configure(); err != nil {
 		return nil, err
 	}
-	t.hold()
+	t.bindContext()
 	return t, nil
 }
 
-// configure sets the options of a transaction that is new or was reset.
+// configure sets the options of a new transaction or after a reset.
 func (t *ownedTransaction) configure() error {
 	t.limitUntil(t.opts.Timeout)
 	if err := t.opts.limits(t.tr.Options()); err != nil {
@@ -43,19 +42,19 @@ func (t *ownedTransaction) configure() error {
 	return t.opts.attempt(t.tr.Options())
 }
 
-// hold binds the transaction to its context.
-func (t *ownedTransaction) hold() {
+// bindContext binds the transaction to its context.
+func (t *ownedTransaction) bindContext() {
 	t.release()
 	t.bind(t.ctx, t.tr)
 	if t.ctx.Err() != nil {
-		t.end(t.tr) // at once, and not only when the context gets to it
+		t.end(t.tr) // immediately, and not when the AfterFunc runs
 	}
 }
 
 // Commit implements kv.OwnedTransaction.
 func (t *ownedTransaction) Commit() (err error) {
 	defer t.guardError(&err)
-	if err := t.spoilt(); err != nil {
+	if err := t.brokenError(); err != nil {
 		return err
 	}
 	if cause := t.interruption(); cause != nil {
@@ -75,18 +74,18 @@ func (t *ownedTransaction) Commit() (err error) {
 	return nil
 }
 
-// abandon ends the transaction because its context has ended. The reset makes
-// its watches fail, and the cancellation whatever comes later.
+// abandon ends the transaction because its context has ended. The reset makes its
+// watches fail, and the cancellation makes all later operations fail.
 func (t *ownedTransaction) abandon() {
 	t.reset(t.tr, false)
-	t.giveUpWatches()
+	t.cancelWatches()
 }
 
 // GetCommittedVersion implements kv.OwnedTransaction.
 func (t *ownedTransaction) GetCommittedVersion() (version int64, err error) {
 	defer t.guardError(&err)
 	if !t.hasCommitted() {
-		return -1, nil // the client still knows that of a commit before a reset
+		return -1, nil // the client still has the version of a commit before a reset
 	}
 	version, err = t.tr.GetCommittedVersion()
 	if err != nil {
@@ -95,7 +94,7 @@ func (t *ownedTransaction) GetCommittedVersion() (version int64, err error) {
 	return version, nil
 }
 
-// OnError implements kv.OwnedTransaction. An fdb.Error counts as well.
+// OnError implements kv.OwnedTransaction. It also accepts an fdb.Error.
 func (t *ownedTransaction) OnError(err error) (result error) {
 	e, ok := errors.AsType[kv.Error](err)
 	if !ok {
@@ -106,11 +105,11 @@ func (t *ownedTransaction) OnError(err error) (result error) {
 		e = kv.Error{Code: raw.Code}
 	}
 	defer t.guardError(&result)
-	if ill := t.spoilt(); ill != nil {
-		return ill
+	if err := t.brokenError(); err != nil {
+		return err
 	}
 	answer := t.tr.OnError(fdb.Error{Code: e.Code}).Get()
-	if cause := ended(t.ctx); cause != nil {
+	if cause := contextError(t.ctx); cause != nil {
 		t.abandon()
 		if !e.OnErrorRetries() {
 			return err
@@ -118,29 +117,29 @@ func (t *ownedTransaction) OnError(err error) (result error) {
 		return kv.Error{Code: e.Code, Committing: e.Committing, Err: withCause(cause, e.Err)}
 	}
 	if answer != nil {
-		return t.refused(e, err, answer)
+		return t.notRetried(e, err, answer)
 	}
-	return t.again()
+	return t.prepareRetry()
 }
 
-// refused returns what OnError answers where the binding does not retry e.
-func (t *ownedTransaction) refused(e kv.Error, err, answer error) error {
+// notRetried returns the result of OnError if the binding does not retry e.
+func (t *ownedTransaction) notRetried(e kv.Error, err, answer error) error {
 	a := t.failed(answer)
-	t.kill()
+	t.markDead()
 	if a.Code == e.Code {
 		return err
 	}
-	if e.Outcome() != kv.NotCommitted { // say no less than err does
+	if e.Outcome() != kv.NotCommitted { // keep the outcome of err
 		a.Committing, a.Err = true, err
 	}
 	return a
 }
 
-// again prepares the next attempt: most options last for one only.
-func (t *ownedTransaction) again() error {
-	t.giveUpWatches()
-	t.renewed()
-	t.hold()
+// prepareRetry prepares the next attempt. Most options apply to one attempt only.
+func (t *ownedTransaction) prepareRetry() error {
+	t.cancelWatches()
+	t.wasReset()
+	t.bindContext()
 	if err := t.opts.attempt(t.tr.Options()); err != nil {
 		t.end(t.tr)
 		return err
@@ -148,17 +147,16 @@ func (t *ownedTransaction) again() error {
 	return nil
 }
 
-// Reset implements kv.OwnedTransaction. The options that the Database was given
-// apply again.
+// Reset implements kv.OwnedTransaction. The options of the Database apply again.
 func (t *ownedTransaction) Reset() {
 	defer t.guard()
 	t.reset(t.tr, true)
-	t.giveUpWatches()
-	t.ill.Store(nil)
+	t.cancelWatches()
+	t.broken.Store(nil)
 	t.created = now()
-	t.hold()
+	t.bindContext()
 	if err := t.configure(); err != nil {
-		panic(err) // for the guard: the next use tells
+		panic(err) // the guard recovers it, and the next use returns it
 	}
 }
 
@@ -177,8 +175,8 @@ func (t *ownedTransaction) SetRetryLimit(retries int) {
 	}
 }
 
-// SetTimeout implements kv.OwnedTransaction. FoundationDB counts milliseconds:
-// d is rounded up to the next.
+// SetTimeout implements kv.OwnedTransaction. d is rounded up to milliseconds, which
+// FoundationDB uses.
 func (t *ownedTransaction) SetTimeout(d time.Duration) {
 	defer t.guard()
 	t.limitUntil(d)
@@ -187,7 +185,7 @@ func (t *ownedTransaction) SetTimeout(d time.Duration) {
 	}
 }
 
-// limitUntil notes when the time limit passes.
+// limitUntil records when the time limit passes.
 func (t *ownedTransaction) limitUntil(d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -197,11 +195,10 @@ func (t *ownedTransaction) limitUntil(d time.Duration) {
 	}
 }
 
-// now is the clock of FoundationDB's client, which has no other than the real
-// one.
+// now is the real clock, which FoundationDB's client always uses.
 func now() time.Time { return time.Now() } //nolint:forbidigo // see above
 
-// milliseconds rounds up, to what FoundationDB takes as a duration.
+// milliseconds rounds a duration up to milliseconds, which FoundationDB uses.
 func milliseconds(d time.Duration) int64 {
 	if d <= 0 {
 		return 0

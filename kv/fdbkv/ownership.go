@@ -11,26 +11,27 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// ownership is what this package knows of a transaction of its own: how far it
-// has got, and what its context and its limits have done to it. It decides what
-// an error says about the commit.
+// ownership is the state of a transaction that this package created: its progress, and
+// the effects of its context and its time limit. It determines what an error says about
+// the commit.
 type ownership struct {
 	mu sync.Mutex
-	// unbind takes the context's hold on the transaction away; nil where there is
-	// none.
+	// unbind unbinds the transaction from its context. It is nil if it is not bound.
 	unbind func() bool
-	// committed: the commit has succeeded, and nothing can take it back.
+	// committed is set when the commit has succeeded.
 	committed bool
-	// dead: the transaction was cancelled or has timed out, so that a commit of it
-	// never begins. It is set under the lock that also covers the cancellation
-	// itself: a commit comes either before both or after both.
+	// dead is set when the transaction was cancelled or has timed out. No commit of it
+	// begins after that. The same lock covers the cancellation itself, so a commit
+	// begins before both or after both.
 	dead bool
-	// attempt counts the resets, so that a commit does not speak for a later one.
+	// attempt counts the resets, so that the result of a commit is not applied to a
+	// later attempt.
 	attempt int
-	// deadline of the transaction, or zero. FoundationDB's client keeps it too;
-	// here it tells a commit that never began from one whose fate is open.
+	// deadline is the time limit of the transaction, or zero. FoundationDB's client has
+	// it too. Here it distinguishes a commit that never began from one whose outcome is
+	// unknown.
 	deadline time.Time
-	// watches of the attempt, until it is committed.
+	// watches holds the watches of the attempt until it is committed.
 	watches []*watch
 }
 
@@ -52,7 +53,7 @@ func (o *ownership) bind(ctx context.Context, tr fdb.Transaction) {
 	o.mu.Unlock()
 }
 
-// release takes the hold of the context away.
+// release unbinds the transaction from its context.
 func (o *ownership) release() {
 	o.mu.Lock()
 	unbind := o.unbind
@@ -70,7 +71,7 @@ func (o *ownership) hasCommitted() bool {
 	return o.committed
 }
 
-// end cancels tr, so that no commit of it begins.
+// end cancels tr, so that no commit of it can begin.
 func (o *ownership) end(tr fdb.Transaction) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -78,7 +79,7 @@ func (o *ownership) end(tr fdb.Transaction) {
 	tr.Cancel()
 }
 
-// reset makes tr as new, and cancels it where it must not be used any more.
+// reset resets tr. If it must not be used any more, reset also cancels it.
 func (o *ownership) reset(tr fdb.Transaction, usable bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -90,23 +91,22 @@ func (o *ownership) reset(tr fdb.Transaction, usable bool) {
 	}
 }
 
-// renewed says that the client has made the transaction as new.
-func (o *ownership) renewed() {
+// wasReset records that the client has reset the transaction.
+func (o *ownership) wasReset() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.renew()
 }
 
-// renew begins an attempt. o.mu is held.
+// renew starts a new attempt. o.mu is held.
 func (o *ownership) renew() {
 	o.committed, o.dead = false, false
 	o.attempt++
 }
 
-// startCommit sends the commit of tr, and returns nil where it does not because
-// the time limit has passed: then the client might refuse it already, and nobody
-// could tell. began is false where the transaction was cancelled before, so that
-// nothing is sent.
+// startCommit sends the commit of tr. If the time limit has passed, it does not send the
+// commit and returns nil, because it could not tell whether the client has rejected it.
+// began is false if the transaction was already cancelled, so that nothing is sent.
 func (o *ownership) startCommit(tr fdb.Transaction) (answer fdb.FutureNil, began bool, attempt int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -118,13 +118,13 @@ func (o *ownership) startCommit(tr fdb.Transaction) (answer fdb.FutureNil, began
 	return tr.Commit(), !o.dead, o.attempt
 }
 
-// commit says that the commit of an attempt has succeeded: its watches are on
-// their own, and its context has no hold on it any more.
+// commit records that the commit of an attempt has succeeded. The end of the context does
+// not affect its watches any more.
 func (o *ownership) commit(attempt int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if attempt != o.attempt {
-		return // somebody has reset it since
+		return // it was reset in the meantime
 	}
 	for _, w := range o.watches {
 		w.activate()
@@ -136,47 +136,46 @@ func (o *ownership) commit(attempt int) {
 	}
 }
 
-// watching notes a watch of the attempt.
+// watching records a watch of the attempt.
 func (o *ownership) watching(w *watch) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.watches = append(o.watches, w)
 }
 
-// giveUpWatches ends the watches of an attempt that was reset.
-func (o *ownership) giveUpWatches() {
+// cancelWatches ends the watches of an attempt that was reset.
+func (o *ownership) cancelWatches() {
 	o.mu.Lock()
 	watches := o.watches
 	o.watches = nil
 	o.mu.Unlock()
 	for _, w := range watches {
-		w.giveUp()
+		w.cancelUncommitted()
 	}
 }
 
-// kill says that no commit of the transaction will begin: the client has ended
-// it already.
-func (o *ownership) kill() {
+// markDead records that no commit of the transaction will begin, because the client has
+// ended it.
+func (o *ownership) markDead() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.dead = true
 }
 
-// explain adds to e what is known here: that the context has ended, where that
-// is why the transaction was cancelled.
+// explain adds the end of the context to e, if that is why the transaction was cancelled.
 func (o *ownership) explain(ctx context.Context, e kv.Error) kv.Error {
 	switch e.Code {
 	case kv.CodeTransactionTimedOut:
-		o.kill()
+		o.markDead()
 	case kv.CodeTransactionCancelled, codeBrokenPromise:
-		if cause := ended(ctx); cause != nil && !errors.Is(e.Err, cause) {
+		if cause := contextError(ctx); cause != nil && !errors.Is(e.Err, cause) {
 			e.Code, e.Err = kv.CodeTransactionCancelled, withCause(cause, e.Err)
 		}
 	}
 	return e
 }
 
-// withCause joins the end of a context with what the binding answered.
+// withCause combines the end of a context with the error of the binding.
 func withCause(cause, answer error) error {
 	if answer == nil {
 		return cause

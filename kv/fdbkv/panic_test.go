@@ -12,8 +12,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )
 
-// TestNoPanicCrosses: where the binding would panic, or worse, there is an
-// error. A zero fdb.Transaction panics in every call.
+// TestNoPanicCrosses: if the binding panics or would crash, the caller gets an error. A
+// zero fdb.Transaction panics in every call.
 func TestNoPanicCrosses(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -57,7 +57,7 @@ func TestNoPanicCrosses(t *testing.T) {
 	})
 }
 
-// refuseReads wants every read to fail.
+// refuseReads requires every read to fail.
 func refuseReads(t *testing.T, tr kv.ReadTransaction) {
 	t.Helper()
 	_, err := tr.Get([]byte("k")).Get()
@@ -68,7 +68,7 @@ func refuseReads(t *testing.T, tr kv.ReadTransaction) {
 	require.NotZero(t, kv.CodeOf(err), "%v", err)
 }
 
-// TestDatabaseThatIsNone: neither is a database that was never opened.
+// TestDatabaseThatIsNone: a database that was never opened returns errors.
 func TestDatabaseThatIsNone(t *testing.T) {
 	for name, db := range map[string]*fdbkv.Database{
 		"FromDatabase": fdbkv.FromDatabase(fdb.Database{}),
@@ -86,8 +86,8 @@ func TestDatabaseThatIsNone(t *testing.T) {
 	}
 }
 
-// TestOtherPanicsGoOn: a bug of the caller's is not swallowed, and its
-// transaction is not left behind.
+// TestOtherPanicsGoOn: a panic of the caller is not recovered, and its transaction is
+// cancelled.
 func TestOtherPanicsGoOn(t *testing.T) {
 	db, bug := open(t, fdbkv.Options{}), errors.New("a bug")
 	var left kv.Transaction

@@ -19,13 +19,13 @@ import (
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )
 
-// The environment by which the test binary, started as a child, knows its part.
+// The environment variables that tell a child process its part.
 const (
 	childPart     = "FDBKV_TEST_PART"
 	childArgument = "FDBKV_TEST_ARGUMENT"
 )
 
-// parts are what a child may do. Each gets the argument that it was started with.
+// parts holds the functions of child processes. Each gets the child's argument.
 var parts = map[string]func(argument string) error{
 	"buggify":    buggify,
 	"follow":     follow,
@@ -36,11 +36,11 @@ var parts = map[string]func(argument string) error{
 	"watch":      func(key string) error { return watchInChild([]byte(key)) },
 }
 
-// runPart runs a part, and returns the process's exit status.
+// runPart runs a part and returns the exit status of the process.
 func runPart(name string) int {
 	part := parts[name]
 	if part == nil {
-		fmt.Fprintf(os.Stderr, "no part is named %q\n", name)
+		fmt.Fprintf(os.Stderr, "there is no part %q\n", name)
 		return 2
 	}
 	if err := part(os.Getenv(childArgument)); err != nil {
@@ -50,7 +50,7 @@ func runPart(name string) int {
 	return 0
 }
 
-// child is another process with a client of its own.
+// child is another process with its own client.
 type child struct {
 	t   testing.TB
 	cmd *exec.Cmd
@@ -59,7 +59,7 @@ type child struct {
 	err strings.Builder
 }
 
-// spawn starts a child with a part, and with more in its environment.
+// spawn starts a child with a part and additional environment variables.
 func spawn(t testing.TB, part, argument string, env ...string) *child {
 	t.Helper()
 	self, err := os.Executable()
@@ -87,7 +87,7 @@ func (c *child) line() string {
 	return strings.TrimSpace(text)
 }
 
-// wait waits for the child's success, and returns what else it wrote.
+// wait waits until the child has succeeded, and returns the rest of its output.
 func (c *child) wait() string {
 	c.t.Helper()
 	text, err := io.ReadAll(c.out)
@@ -96,7 +96,7 @@ func (c *child) wait() string {
 	return string(text)
 }
 
-// buggified opens the database with the client library's own faults switched on.
+// buggified opens the database with the fault injection of the client library.
 func buggified() (*fdbkv.Database, error) {
 	const always, sometimes = 100, 10 // per cent
 	err := errors.Join(
@@ -113,7 +113,7 @@ func buggified() (*fdbkv.Database, error) {
 
 const incrementsEach = 100
 
-// increment adds one to a counter, again and again, against others.
+// increment repeatedly increments a counter in competition with other processes.
 func increment(key []byte) error {
 	db, err := fdbkv.Open(clusterFile, fdbkv.Options{})
 	if err != nil {
@@ -138,7 +138,7 @@ func increment(key []byte) error {
 	return nil
 }
 
-// TestTwoProcesses: increments from two clients at once are all counted.
+// TestTwoProcesses: all concurrent increments of two clients are counted.
 func TestTwoProcesses(t *testing.T) {
 	key := append(prefix(t), "counter"...)
 	other := spawn(t, "increment", string(key))
@@ -149,7 +149,7 @@ func TestTwoProcesses(t *testing.T) {
 
 const watchRounds = 20
 
-// watchInChild watches a key, says so, and says what it saw when the watch fired.
+// watchInChild watches a key, reports that, and reports the value after the watch fired.
 func watchInChild(key []byte) error {
 	db, err := fdbkv.Open(clusterFile, fdbkv.Options{})
 	if err != nil {
@@ -185,8 +185,7 @@ func watchInChild(key []byte) error {
 	return nil
 }
 
-// TestWatchAcrossProcesses: a watch of one process fires for each write of
-// another.
+// TestWatchAcrossProcesses: a watch in one process fires for each write of another.
 func TestWatchAcrossProcesses(t *testing.T) {
 	key := append(prefix(t), "watched"...)
 	db := open(t, fdbkv.Options{})

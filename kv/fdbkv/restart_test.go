@@ -36,9 +36,8 @@ func reboot(t testing.TB, db fdb.Database) {
 	}
 }
 
-// TestRestartUnderLoad: the database restarts in the middle of many commits.
-// Whatever was said of each is true, watches come back with an answer, and work
-// goes on by itself.
+// TestRestartUnderLoad restarts the database in the middle of many commits. Their reported
+// outcomes must be true, watches must end, and work must continue.
 func TestRestartUnderLoad(t *testing.T) {
 	const workers, commitsBefore, commitsAfter = 8, 200, 50
 	binding, db, p := raw(t), open(t, fdbkv.Options{}), prefix(t)
@@ -90,17 +89,17 @@ func TestRestartUnderLoad(t *testing.T) {
 			all[outcome] = sum
 		}
 	}
-	t.Logf("outcomes across the restart: %+v", all)
+	t.Logf("outcomes during the restart: %+v", all)
 
 	require.NoError(t, db.Transact(ctx, func(tr kv.Transaction) error {
 		tr.Set(watched, []byte("changed"))
 		return nil
 	}))
 	ended(t, watch)
-	t.Logf("the watch across the restart ended with: %v", watch.Err())
+	t.Logf("the watch during the restart ended with: %v", watch.Err())
 }
 
-// version returns the database's version, now.
+// version returns the current version of the database.
 func version(t testing.TB, db kv.Database) int64 {
 	t.Helper()
 	v, err := kv.ReadTransact(t.Context(), db, func(tr kv.ReadTransaction) (int64, error) {

@@ -14,8 +14,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// TestRestore rehearses a restore, as docs/operations.md has it: the election of a
-// moment in a tenure comes back after another tenure has passed.
+// TestRestore rehearses a restore as described in docs/operations.md. It restores a backup
+// from one tenure after another tenure has passed.
 func TestRestore(t *testing.T) {
 	p, db := prefix(t), open(t, fdbkv.Options{})
 	space, work := subspace.FromBytes(below(p, "election/")), below(p, "work")
@@ -48,21 +48,21 @@ func TestRestore(t *testing.T) {
 	stop()
 	require.Equal(t, []uint64{1, 2}, []uint64{first.Term, second.Term})
 
-	// Nothing runs now, as the procedure demands.
+	// No process runs now, as the procedure requires.
 	restore(t, db, space, backup)
 	require.Equal(t, backup, dump(t, db, space))
 	require.NoError(t, fenced(space, first), "the backup brings back the tenure in which it was taken")
 	require.ErrorIs(t, fenced(space, second), fdbelection.ErrFenced)
 
-	// The next leader waits for the lease that came back, and repeats a term.
+	// The next leader waits for the restored lease and gets a term that was already used.
 	third, stop := lead(space, "third")
 	require.Equal(t, second.Term, third.Term)
 	require.NoError(t, fenced(space, third))
 	require.ErrorIs(t, fenced(space, first), fdbelection.ErrFenced)
-	require.ErrorIs(t, fenced(space, second), fdbelection.ErrFenced, "the number is the same, the tenure is not")
+	require.ErrorIs(t, fenced(space, second), fdbelection.ErrFenced, "the term is the same, but the tenure is not")
 	stop()
 
-	// So before anything runs, the term is raised above all that there were.
+	// Before any process runs, the term is therefore raised above all earlier ones.
 	restore(t, db, space, backup)
 	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
 		_, err := election.New(space).RaiseTerm(tr, second.Term, time.Now())
@@ -89,7 +89,7 @@ func dump(t testing.TB, db *fdbkv.Database, space subspace.Subspace) []kv.KeyVal
 	return rows
 }
 
-// restore puts them back in place of what is there.
+// restore replaces the present keys with those of a dump.
 func restore(t testing.TB, db *fdbkv.Database, space subspace.Subspace, rows []kv.KeyValue) {
 	t.Helper()
 	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {

@@ -9,30 +9,30 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// waveSize is how many single reads of a transaction need no allocation here.
-// An election's wave has no more.
-const waveSize = 4
+// inlineReads is how many single reads of a transaction need no allocation. An election
+// does not read more keys in one batch.
+const inlineReads = 4
 
-// scope is what the reads of one transaction have in common: how long they may
-// be awaited, and what their errors mean.
+// scope is the common state of the reads of a transaction. It determines how long they
+// may wait and what their errors mean.
 type scope struct {
-	ctx  context.Context
-	own  *ownership               // nil where the transaction is the caller's
-	ill  atomic.Pointer[kv.Error] // what a call without a result could not return
-	used atomic.Int32             // how many of wave are taken
-	wave [waveSize]future[[]byte]
+	ctx    context.Context
+	own    *ownership               // nil if the transaction is the caller's
+	broken atomic.Pointer[kv.Error] // the error of a call that has no result
+	used   atomic.Int32             // how many of inline are used
+	inline [inlineReads]future[[]byte]
 }
 
-// interruption returns why nothing of the transaction may be awaited any more:
-// the end of its context. A commit that has succeeded is not undone by that.
+// interruption returns an error if the context has ended, so that no operation may wait
+// any more. After a successful commit, it returns nil.
 func (s *scope) interruption() error {
 	if s.own != nil && s.own.hasCommitted() {
 		return nil
 	}
-	return ended(s.ctx)
+	return contextError(s.ctx)
 }
 
-// failed returns what an operation answers with, where the binding said err.
+// failed returns the error of an operation for an error of the binding.
 func (s *scope) failed(err error) kv.Error {
 	e := convert(err)
 	if s.own != nil {
@@ -41,26 +41,26 @@ func (s *scope) failed(err error) kv.Error {
 	return e
 }
 
-// spoilt returns why the transaction must not be used, or nil.
-func (s *scope) spoilt() error {
-	if e := s.ill.Load(); e != nil {
+// brokenError returns the error of a transaction that must not be used, or nil.
+func (s *scope) brokenError() error {
+	if e := s.broken.Load(); e != nil {
 		return *e
 	}
 	return nil
 }
 
-// usable panics where the transaction is spoilt: inside of a guarded call only.
-func (s *scope) usable() {
-	if err := s.spoilt(); err != nil {
+// requireUsable panics if the transaction must not be used. Use it only in guarded calls.
+func (s *scope) requireUsable() {
+	if err := s.brokenError(); err != nil {
 		panic(err)
 	}
 }
 
 // newValue returns a future for a value.
 func (s *scope) newValue() *future[[]byte] {
-	if s.used.Load() < waveSize {
-		if i := s.used.Add(1) - 1; i < waveSize {
-			f := &s.wave[i]
+	if s.used.Load() < inlineReads {
+		if i := s.used.Add(1) - 1; i < inlineReads {
+			f := &s.inline[i]
 			f.scope = s
 			return f
 		}
@@ -68,25 +68,24 @@ func (s *scope) newValue() *future[[]byte] {
 	return &future[[]byte]{scope: s}
 }
 
-// get asks for a key.
+// get requests the value of a key.
 func (s *scope) get(src fdb.ReadTransaction, name []byte) (answer kv.Future[[]byte]) {
 	f := s.newValue()
 	answer = f
 	defer f.guard()
-	s.usable()
+	s.requireUsable()
 	k := lend(name)
 	f.src = src.Get(k)
 	k.done()
 	return answer
 }
 
-// getRange asks for a range: for its first batch now, for the others when it
-// is awaited.
+// getRange requests the first batch of a range. The future requests the others in Get.
 func (s *scope) getRange(src fdb.ReadTransaction, begin, end []byte, opts kv.RangeOptions) (answer kv.Future[[]kv.KeyValue]) {
 	f := &future[[]kv.KeyValue]{scope: s}
 	answer = f
 	defer f.guard()
-	s.usable()
+	s.requireUsable()
 	checkKey(begin)
 	checkKey(end)
 	mode := fdb.StreamingModeWantAll
@@ -99,12 +98,12 @@ func (s *scope) getRange(src fdb.ReadTransaction, begin, end []byte, opts kv.Ran
 	return answer
 }
 
-// getReadVersion asks for the version at which the transaction reads.
+// getReadVersion requests the read version.
 func (s *scope) getReadVersion(src fdb.ReadTransaction) (answer kv.Future[int64]) {
 	f := &future[int64]{scope: s}
 	answer = f
 	defer f.guard()
-	s.usable()
+	s.requireUsable()
 	f.src = src.GetReadVersion()
 	return answer
 }

@@ -20,11 +20,11 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// workload is what the database itself has counted since it started.
+// workload holds the counters of the database since its start.
 type workload struct{ committed, conflicted int64 }
 
 // readWorkload reads the database's status, as `fdbcli --exec "status json"`
-// shows it. After a restart the counters begin anew.
+// shows it. The counters start again at zero after a restart.
 func readWorkload(t testing.TB, db fdb.Database) workload {
 	t.Helper()
 	text, err := db.ReadTransact(func(tr fdb.ReadTransaction) (any, error) {
@@ -44,8 +44,8 @@ func readWorkload(t testing.TB, db fdb.Database) workload {
 	return workload{c.Committed.Counter, c.Conflicted.Counter}
 }
 
-// countedSince waits until the status, which is some seconds late, has counted
-// so many commits more than before, and returns what it counted.
+// countedSince waits until the status, which lags by some seconds, has counted the given
+// number of further commits. It returns the difference of the counters.
 func countedSince(t testing.TB, db fdb.Database, before workload, commits int64) workload {
 	t.Helper()
 	var now workload
@@ -56,12 +56,12 @@ func countedSince(t testing.TB, db fdb.Database, before workload, commits int64)
 	return workload{now.committed - before.committed, now.conflicted - before.conflicted}
 }
 
-// settled waits until the status has counted all commits until now.
+// settled waits until the status has counted all commits so far.
 func settled(t testing.TB, db fdb.Database) workload {
 	t.Helper()
 	last := readWorkload(t, db)
 	mark := fdb.Key(append(prefix(t), "mark"...))
-	for range 2 { // one commit that it has not counted yet, then one more period
+	for range 2 { // one commit that is not counted yet, then one more period
 		_, err := db.Transact(func(tr fdb.Transaction) (any, error) { tr.Set(mark, nil); return nil, nil })
 		require.NoError(t, err)
 		before := last
@@ -82,7 +82,7 @@ type elected struct {
 	members []election.Registration
 }
 
-// elect makes an election of so many candidates; the first leads.
+// elect creates an election with n candidates. The first one leads.
 func elect(t testing.TB, candidates int) *elected {
 	t.Helper()
 	e := &elected{
@@ -111,8 +111,8 @@ func elect(t testing.TB, candidates int) *elected {
 	return e
 }
 
-// TestCyclesNeverConflict: 1 000 cycles of 50 candidates at once, counted by
-// the database.
+// TestCyclesNeverConflict runs 1,000 concurrent cycles of 50 candidates. The database
+// counts the conflicts.
 func TestCyclesNeverConflict(t *testing.T) {
 	const candidates, cycles = 50, 1000
 	e, db := elect(t, candidates), raw(t)
@@ -136,11 +136,11 @@ func TestCyclesNeverConflict(t *testing.T) {
 	counted := countedSince(t, db, before, cycles)
 	t.Logf("%d attempts for %d cycles; the database counted %+v", attempts.Load(), cycles, counted)
 	require.EqualValues(t, cycles, attempts.Load(), "attempts")
-	require.Zero(t, counted.conflicted, "conflicts that the database counted; nobody else may use it meanwhile")
+	require.Zero(t, counted.conflicted, "the database counted conflicts; no other program may use it at the same time")
 }
 
-// TestFencedWorkNeverConflictsWithHeartbeats: 10 000 fenced transactions while
-// the leader renews and its followers send heartbeats.
+// TestFencedWorkNeverConflictsWithHeartbeats runs 10,000 fenced transactions while the
+// leader renews and its followers send heartbeats.
 func TestFencedWorkNeverConflictsWithHeartbeats(t *testing.T) {
 	const transactions, workers = 10_000, 50
 	e, db := elect(t, 5), raw(t)
@@ -185,5 +185,5 @@ func TestFencedWorkNeverConflictsWithHeartbeats(t *testing.T) {
 	t.Logf("%d attempts for %d fenced transactions beside %d cycles; the database counted %+v",
 		attempts.Load(), transactions, beats.Load(), counted)
 	require.EqualValues(t, transactions, attempts.Load(), "attempts")
-	require.Zero(t, counted.conflicted, "conflicts that the database counted; nobody else may use it meanwhile")
+	require.Zero(t, counted.conflicted, "the database counted conflicts; no other program may use it at the same time")
 }

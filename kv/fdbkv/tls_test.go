@@ -10,8 +10,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )
 
-// TestOpenBadTLSFiles: a file for TLS that cannot be right is told, by the variable
-// that names it; with it the client would crash. Without TLS nobody looks at it.
+// TestOpenBadTLSFiles: if a file for TLS is wrong, Open returns an error with its
+// environment variable. The client would crash. Without TLS, the files are not checked.
 func TestOpenBadTLSFiles(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {

@@ -6,11 +6,11 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// transaction is a kv.Transaction over one of the binding's, whoever owns it.
+// transaction is a kv.Transaction on a transaction of the binding.
 //
-// Each call is guarded: the guard catches what the binding panics with, and,
-// since it refers to the transaction, also keeps the garbage collector from
-// destroying it while C still works on it.
+// Each call has a guard. It recovers panics of the binding. Because it refers to the
+// transaction, it also prevents the garbage collector from destroying the transaction
+// while C code uses it.
 type transaction struct {
 	scope
 	tr fdb.Transaction
@@ -18,26 +18,26 @@ type transaction struct {
 
 var _ kv.Transaction = (*transaction)(nil)
 
-// guard catches a panic of a call that returns nothing. Its write is missing
-// then, so the transaction must never be committed: it is cancelled.
+// guard recovers a panic of a call that has no result. It cancels the transaction,
+// because a commit would lack the write of that call.
 func (t *transaction) guard() {
 	if p := recover(); p != nil {
-		e := caught(p)
-		t.ill.CompareAndSwap(nil, &e)
+		e := panicError(p)
+		t.broken.CompareAndSwap(nil, &e)
 		t.cancel()
 	}
 }
 
-// guardError catches a panic of a call that returns an error.
+// guardError recovers a panic of a call that returns an error.
 func (t *transaction) guardError(err *error) { //nolint:gocritic // deferred, it changes what its caller returns
 	if p := recover(); p != nil {
-		*err = t.failed(caught(p))
+		*err = t.failed(panicError(p))
 	}
 }
 
-// cancel cancels the binding's transaction.
+// cancel cancels the transaction of the binding.
 func (t *transaction) cancel() {
-	defer func() { _ = recover() }() // where there is none, there is nothing to cancel
+	defer func() { _ = recover() }() // there may be no transaction
 	t.tr.Cancel()
 }
 
@@ -68,7 +68,8 @@ func (t *transaction) SetVersionstampedValue(name, value []byte) {
 	t.write(fdb.Transaction.SetVersionstampedValue, name, value)
 }
 
-// write calls a method of the binding's that writes a key. The binding copies.
+// write calls a method of the binding that writes a key. The binding copies its
+// arguments.
 func (t *transaction) write(method func(fdb.Transaction, fdb.KeyConvertible, []byte), name, value []byte) {
 	defer t.guard()
 	checkValue(value)
@@ -113,19 +114,19 @@ func (t *transaction) AddWriteConflictRange(begin, end []byte) error {
 	return t.conflictRange(fdb.Transaction.AddWriteConflictRange, begin, end)
 }
 
-// conflictKey calls a method of the binding's that adds a conflict key.
+// conflictKey calls a method of the binding that adds a conflict key.
 func (t *transaction) conflictKey(method func(fdb.Transaction, fdb.KeyConvertible) error, name []byte) (err error) {
 	defer t.guardError(&err)
-	t.usable()
+	t.requireUsable()
 	k := lend(name)
 	defer k.done()
 	return t.checked(method(t.tr, k))
 }
 
-// conflictRange calls a method of the binding's that adds a conflict range.
+// conflictRange calls a method of the binding that adds a conflict range.
 func (t *transaction) conflictRange(method func(fdb.Transaction, fdb.ExactRange) error, begin, end []byte) (err error) {
 	defer t.guardError(&err)
-	t.usable()
+	t.requireUsable()
 	s := lendSpan(begin, end)
 	defer s.done()
 	return t.checked(method(t.tr, s))
@@ -144,12 +145,12 @@ func (t *transaction) GetVersionstamp() (answer kv.Future[[]byte]) {
 	f := &future[[]byte]{scope: &t.scope}
 	answer = f
 	defer f.guard()
-	t.usable()
+	t.requireUsable()
 	f.src = stamp{t.tr.GetVersionstamp()}
 	return answer
 }
 
-// snapshot is a transaction whose reads add no conflicts.
+// snapshot is a transaction whose reads add no conflict ranges.
 type snapshot transaction
 
 var _ kv.ReadTransaction = (*snapshot)(nil)

@@ -8,9 +8,9 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// watch is a kv.Watch over the binding's future. The binding can only be asked
-// to block, so a goroutine waits for it, from the first call of Done on: a
-// watch that nobody listens to costs none, and goes with its garbage.
+// watch is a kv.Watch on a future of the binding. The binding only has a blocking wait,
+// so the first call of Done starts a goroutine that waits. Before that, a watch does not
+// use a goroutine and can be garbage collected.
 type watch struct {
 	scope  *scope
 	change fdb.FutureNil
@@ -31,10 +31,10 @@ func (t *transaction) Watch(name []byte) (answer kv.Watch) {
 	answer = w
 	defer func() {
 		if p := recover(); p != nil {
-			w.finish(t.failed(caught(p)))
+			w.finish(t.failed(panicError(p)))
 		}
 	}()
-	t.usable()
+	t.requireUsable()
 	k := lend(name)
 	w.change = t.tr.Watch(k)
 	k.done()
@@ -48,7 +48,7 @@ func (t *transaction) Watch(name []byte) (answer kv.Watch) {
 func (w *watch) await() {
 	defer func() {
 		if p := recover(); p != nil {
-			w.finish(caught(p))
+			w.finish(panicError(p))
 		}
 	}()
 	err := w.change.Get()
@@ -57,7 +57,7 @@ func (w *watch) await() {
 		return
 	}
 	switch convert(err).Code {
-	case codeOperationCancelled: // by giveUp
+	case codeOperationCancelled: // by cancelUncommitted
 		err = kv.Error{Code: kv.CodeTransactionCancelled}
 	case kv.CodeTransactionCancelled, codeBrokenPromise:
 		if w.isActive() {
@@ -68,11 +68,11 @@ func (w *watch) await() {
 	w.finish(w.scope.failed(err))
 }
 
-// activate says that the transaction has committed. From then on nothing that
-// happens to the transaction ends the watch. If the client says so all the same,
-// it has lost the watch at a change of its key: the client keeps one watch for a
-// key and fails the others, if a transaction watches a key with several values
-// (docs/fidelity.md). Such a watch fires.
+// activate records that the transaction has committed. From then on, the end of the
+// transaction does not end the watch. If the client nevertheless reports such an end, it
+// has dropped the watch at a change of its key: if a transaction watches a key with
+// several values, the client keeps one watch and fails the others (docs/fidelity.md).
+// Such a watch fires.
 func (w *watch) activate() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -85,11 +85,11 @@ func (w *watch) isActive() bool {
 	return w.active
 }
 
-// giveUp ends a watch whose transaction was reset. The client would let it be
-// where its value was being read just then: it would fire with the next attempt,
-// or never. One that has fired before the reset stays so: the cancellation comes
-// after everything that was asked of the client until now.
-func (w *watch) giveUp() {
+// cancelUncommitted ends a watch whose transaction was reset. If the value of the watch
+// is just being read, the client does not end it, so it would fire with the next attempt
+// or never. A watch that fired before the reset stays fired, because the client handles
+// the cancellation after all earlier requests.
+func (w *watch) cancelUncommitted() {
 	w.change.Cancel()
 	w.await()
 }
@@ -115,7 +115,7 @@ func (w *watch) Done() <-chan struct{} {
 // Err implements kv.Watch.
 func (w *watch) Err() error {
 	if w.change != nil && w.change.IsReady() {
-		w.await() // returns at once, also where nobody has called Done
+		w.await() // returns immediately, even if Done was never called
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

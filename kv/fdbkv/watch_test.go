@@ -12,9 +12,9 @@ import (
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )
 
-// TestWatchEndsWithARetry: the client lets a watch be whose value is being read
-// while its transaction is retried; it would fire with the next attempt. Here it
-// fails, whatever the moment.
+// TestWatchEndsWithARetry: a watch always fails if its transaction is retried. The client
+// alone would keep a watch whose value is being read at that time, and it would fire with
+// the next attempt.
 func TestWatchEndsWithARetry(t *testing.T) {
 	key := append(prefix(t), "k"...)
 	db := open(t, fdbkv.Options{})
@@ -36,7 +36,8 @@ func TestWatchEndsWithARetry(t *testing.T) {
 	}
 }
 
-// TestWatchEndsWithItsContext: so does one whose transaction never committed.
+// TestWatchEndsWithItsContext: a watch fails when the context ends, if its transaction has
+// not committed.
 func TestWatchEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	tr, err := open(t, fdbkv.Options{}).CreateTransaction(ctx)
@@ -49,8 +50,8 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, watch.Err(), errStopped)
 }
 
-// TestWatchOutlivesItsContext: the end of the context does nothing to a watch
-// whose transaction committed before.
+// TestWatchOutlivesItsContext: the end of the context does not affect a watch whose
+// transaction has committed.
 func TestWatchOutlivesItsContext(t *testing.T) {
 	key := append(prefix(t), "k"...)
 	db := open(t, fdbkv.Options{})
@@ -69,9 +70,9 @@ func TestWatchOutlivesItsContext(t *testing.T) {
 	require.NoError(t, await(t, background(func() error { <-done; return watch.Err() })))
 }
 
-// TestWatchCostsNoGoroutineUnheard: a watch that nobody listens to, and one that
-// was cancelled, keep none.
-func TestWatchCostsNoGoroutineUnheard(t *testing.T) {
+// TestWatchCostsNoGoroutineWithoutDone: a watch does not use a goroutine if Done was not called
+// or if it was cancelled.
+func TestWatchCostsNoGoroutineWithoutDone(t *testing.T) {
 	const watches = 50
 	key := append(prefix(t), "k"...)
 	db := open(t, fdbkv.Options{})

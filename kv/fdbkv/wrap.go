@@ -8,58 +8,56 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Wrap lets an election work inside a transaction of the caller's:
+// Wrap returns a kv.Transaction on a transaction of the caller, so that an election can
+// use it:
 //
 //	_, err := db.Transact(func(tr fdb.Transaction) (any, error) {
 //		return el.RunElectionCycle(fdbkv.Wrap(tr), ...)
 //	})
 //
-// The transaction stays the caller's: nothing here commits, retries or cancels
-// it or sets an option of it, and an error that comes back from the election
-// still unwraps to the fdb.Error by which Transact decides whether to retry.
-// One exception: where the binding panics in a write, the transaction is
-// cancelled, since a commit would lack that write.
+// The package does not commit, retry or cancel the transaction and does not set its
+// options. Errors of the election unwrap to the fdb.Error, by which Transact decides
+// whether to retry. There is one exception: if the binding panics in a write, the
+// transaction is cancelled, because a commit would lack that write.
 //
-// A watch that was registered in an attempt that Transact runs again may live on
-// and fire with a later attempt, as the client's own do: cancel it when the
-// function begins anew.
+// If Transact retries, a watch of an earlier attempt may still exist and fire with a
+// later attempt, like the watches of the client itself. Cancel it at the start of the
+// function.
 //
-// A transaction with read-your-writes disabled (SetReadYourWritesDisable,
-// SetSnapshotRywDisable) must never be given to Wrap; the package
-// documentation says why.
+// Never wrap a transaction with read-your-writes disabled (SetReadYourWritesDisable,
+// SetSnapshotRywDisable). The package documentation says why.
 func Wrap(tr fdb.Transaction) kv.Transaction {
 	return WrapContext(context.Background(), tr)
 }
 
-// WrapContext is Wrap with a limit to how long anything is awaited. Where ctx
-// ends, a wait ends with an error of code 1025 that matches ctx.Err(); the
-// transaction itself, and what was asked of the database, goes on.
+// WrapContext is like Wrap, but when ctx ends, all waits end with an error of code 1025
+// that matches ctx.Err(). The transaction itself and its requests continue.
 func WrapContext(ctx context.Context, tr fdb.Transaction) kv.Transaction {
 	t := &transaction{tr: tr}
 	t.ctx = ctx
 	return t
 }
 
-// WrapRead is Wrap for reading. A Snapshot of the binding's makes all reads
+// WrapRead is like Wrap, for reading. If tr is a Snapshot of the binding, all reads are
 // snapshot reads.
 func WrapRead(tr fdb.ReadTransaction) kv.ReadTransaction {
 	return WrapReadContext(context.Background(), tr)
 }
 
-// WrapReadContext is WrapContext for reading.
+// WrapReadContext is like WrapContext, for reading.
 func WrapReadContext(ctx context.Context, tr fdb.ReadTransaction) kv.ReadTransaction {
 	r := &reader{src: tr}
 	r.ctx = ctx
 	return r
 }
 
-// Unwrap returns the binding's transaction below one of this package's, with
-// which a caller can do what the contract of package kv does not have. It
-// reports false for a transaction of another engine.
+// Unwrap returns the binding's transaction below a transaction of this package, for
+// operations that package kv does not have. It returns false for a transaction of
+// another engine.
 //
-// A function that Database.Transact runs may use it with the binding's panicking
-// methods (MustGet and the like): they are caught there, as in the binding's own
-// Transact. It must not commit, cancel or reset it, nor use OnError.
+// A function that Database.Transact runs may use the binding's panicking methods, such
+// as MustGet. Transact handles the panics, like the binding's own Transact. The function
+// must not commit, cancel or reset the transaction and must not call OnError.
 func Unwrap(tr kv.ReadTransaction) (fdb.Transaction, bool) {
 	switch t := tr.(type) {
 	case *transaction:
@@ -73,7 +71,7 @@ func Unwrap(tr kv.ReadTransaction) (fdb.Transaction, bool) {
 	}
 }
 
-// reader is a kv.ReadTransaction over one of the binding's.
+// reader is a kv.ReadTransaction on a transaction of the binding.
 type reader struct {
 	scope
 	src fdb.ReadTransaction
@@ -92,7 +90,7 @@ func (r *reader) GetReadVersion() kv.Future[int64] { return r.getReadVersion(r.s
 // Snapshot implements kv.ReadTransaction.
 func (r *reader) Snapshot() kv.ReadTransaction {
 	if r.src == nil {
-		return r // whatever is asked of it fails
+		return r // every operation fails
 	}
 	return WrapReadContext(r.ctx, r.src.Snapshot())
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// TestWrapIsRetriedByTheCaller: an error that comes from below Wrap is what the
-// binding's own loop decides on, wrapped or not.
+// TestWrapIsRetriedByTheCaller: the binding's own loop retries errors of a wrapped
+// transaction, even if the caller wraps them.
 func TestWrapIsRetriedByTheCaller(t *testing.T) {
 	db, p := raw(t), prefix(t)
 	counter := fdb.Key(append(p, "counter"...))
@@ -30,7 +30,7 @@ func TestWrapIsRetriedByTheCaller(t *testing.T) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the counter: %w", err)
 		}
-		if runs == 1 { // somebody else is faster
+		if runs == 1 { // another transaction is faster
 			_, err := db.Transact(func(other fdb.Transaction) (any, error) {
 				other.Set(counter, []byte("10"))
 				return nil, nil
@@ -57,7 +57,7 @@ func TestWrapIsRetriedByTheCaller(t *testing.T) {
 	require.Equal(t, 2, runs, "1007 is retried")
 }
 
-// TestErrorsUnwrap: the code is FoundationDB's, and the binding's error is there.
+// TestErrorsUnwrap: an error has FoundationDB's code and unwraps to the binding's error.
 func TestErrorsUnwrap(t *testing.T) {
 	db := open(t, fdbkv.Options{})
 	tr, err := db.CreateTransaction(t.Context())
@@ -74,8 +74,8 @@ func TestErrorsUnwrap(t *testing.T) {
 	require.Equal(t, err, again)
 }
 
-// TestWrapLeavesTheTransactionAlone: nothing is committed, and what the caller
-// does beside the election is in the same transaction.
+// TestWrapLeavesTheTransactionAlone: Wrap does not commit, and the caller's own writes are
+// in the same transaction.
 func TestWrapLeavesTheTransactionAlone(t *testing.T) {
 	p := prefix(t)
 	tr := binding(t, open(t, fdbkv.Options{}))
@@ -87,7 +87,8 @@ func TestWrapLeavesTheTransactionAlone(t *testing.T) {
 	require.Equal(t, "application", stored(t, below(p, "b")))
 }
 
-// TestWrapRead: reading a Snapshot adds no conflict, reading a Transaction does.
+// TestWrapRead: reads through a Snapshot add no conflict ranges, and reads through a
+// Transaction do.
 func TestWrapRead(t *testing.T) {
 	db, p := raw(t), prefix(t)
 	key := fdb.Key(append(p, "k"...))
@@ -126,8 +127,8 @@ func TestWrapRead(t *testing.T) {
 	}
 }
 
-// TestElectionInsideTheCallersTransaction is the line that a program changes,
-// with a fenced write in the same transaction.
+// TestElectionInsideTheCallersTransaction runs a cycle and a fenced write in a transaction
+// of the caller.
 func TestElectionInsideTheCallersTransaction(t *testing.T) {
 	db, p := raw(t), prefix(t)
 	el := election.New(subspace.FromBytes(below(p, "election/")))
@@ -161,10 +162,10 @@ func TestElectionInsideTheCallersTransaction(t *testing.T) {
 	require.NoError(t, do(func(tr fdb.Transaction) error {
 		return el.ResignLeadership(fdbkv.Wrap(tr), token, time.Now())
 	}))
-	require.Error(t, do(fenced), "the seat is vacant")
+	require.Error(t, do(fenced), "the leadership is vacant")
 }
 
-// TestUnwrap: the binding's transaction is there for what the contract lacks.
+// TestUnwrap: Unwrap returns the transaction of the binding.
 func TestUnwrap(t *testing.T) {
 	key := append(prefix(t), "k"...)
 	db := open(t, fdbkv.Options{})
@@ -185,8 +186,8 @@ func TestUnwrap(t *testing.T) {
 	require.False(t, ok)
 }
 
-// TestUnwrappedErrorsAreRetried: a function of Transact may return, or panic
-// with, what the binding gave it.
+// TestUnwrappedErrorsAreRetried: a function of Transact may return an error of the binding
+// or panic with it.
 func TestUnwrappedErrorsAreRetried(t *testing.T) {
 	db := open(t, fdbkv.Options{})
 	for name, fail := range map[string]func(err fdb.Error) error{
@@ -215,7 +216,7 @@ func TestUnwrappedErrorsAreRetried(t *testing.T) {
 	}
 }
 
-// TestConcurrentUse: one transaction may be used by several goroutines.
+// TestConcurrentUse: several goroutines may use one transaction.
 func TestConcurrentUse(t *testing.T) {
 	p := prefix(t)
 	ctx, cancel := context.WithCancel(t.Context())

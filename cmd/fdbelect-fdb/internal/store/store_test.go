@@ -40,7 +40,7 @@ func TestOpenFails(t *testing.T) {
 		permanent, usage bool
 	}{
 		{"missing", filepath.Join(dir, "none"), "cannot read the cluster file", true, false},
-		{"malformed", file("nonsense"), "is no cluster file", false, false},
+		{"malformed", file("nonsense"), "is not a cluster file", false, false},
 		{"unknown parameter", "/x?tennant=a", `there is no "tennant"`, false, true},
 		{"long tag", "/x?tag=12345678901234567", "Options.Tag", false, true},
 	} {
