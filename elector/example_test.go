@@ -16,8 +16,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// Work of which there is one at a time: it begins with leadership, ends with its
-// context, and begins again with the next tenure. README.md shows the same code.
+// Work that runs while this process leads. It stops when its context ends, and starts
+// again with the next tenure. README.md shows the same code.
 func ExampleElector_Run() {
 	ctx, stop := context.WithCancel(context.Background()) // in a service: signal.NotifyContext
 	db := memkv.New(memkv.Options{})
@@ -59,8 +59,8 @@ func ExampleElector_Run() {
 	// left: <nil>
 }
 
-// Callbacks, for what is switched on and off with leadership. Each change comes
-// once and in order. The seat is given up after those that tell of it have
+// Callbacks that switch something on and off with leadership. Each change is reported once
+// and in order. Leadership is released after the callbacks that report the loss have
 // returned.
 func ExampleElector_Start() {
 	ctx := context.Background()
@@ -95,8 +95,7 @@ func ExampleElector_Start() {
 	// stop: <nil>
 }
 
-// A process that follows who leads, and where to reach it, without being a
-// candidate.
+// A process that follows the leader and its address, without being a candidate.
 func ExampleElector_Subscribe() {
 	ctx, cancel := context.WithCancel(context.Background())
 	db := memkv.New(memkv.Options{})
@@ -149,8 +148,7 @@ func ExampleElector_Subscribe() {
 	// connects to 10.0.0.2:8080
 }
 
-// Leadership for a piece of code that waits for it, and gives it up when it has
-// done its work.
+// Code that waits for leadership, and resigns when it has done its work.
 func ExampleElector_Campaign() {
 	ctx := context.Background()
 	db := memkv.New(memkv.Options{})
@@ -179,9 +177,8 @@ func ExampleElector_Campaign() {
 	// stop: <nil>
 }
 
-// A write that commits only while its tenure is the newest one, whatever clocks
-// and processes do: the fence is part of the transaction of the work.
-func ExampleLeadership_Fence() {
+// A write that commits only while its tenure is the newest. README.md shows the same code.
+func ExampleLeadership_Transact() {
 	ctx := context.Background()
 	db := memkv.New(memkv.Options{})
 	el, err := elector.New(db, election.New(subspace.New("billing", "election")), elector.Options{})
@@ -191,10 +188,7 @@ func ExampleLeadership_Fence() {
 
 	// begin fence
 	pay := func(lead *elector.Leadership, amount string) error {
-		return db.Transact(ctx, func(tr kv.Transaction) error {
-			if err := lead.Fence(tr); err != nil {
-				return err // fdbelection.ErrFenced after the tenure has ended
-			}
+		return lead.Transact(ctx, func(tr kv.Transaction) error { // calls lead.Fence(tr) in every attempt
 			tr.Set([]byte("balance"), []byte(amount))
 			return nil
 		})
@@ -218,15 +212,14 @@ func ExampleLeadership_Fence() {
 	// stop: <nil>
 }
 
-// A higher priority takes over in order. The leader's context ends, it finishes
-// what it has under way while its lease is still renewed, and the challenger
-// leads as soon as it has returned.
+// A higher priority takes over in order. The leader's context ends, and its lease is still
+// renewed while it finishes its work. The challenger leads as soon as the work has returned.
 func Example_gracefulPreemption() {
 	ctx, stop := context.WithCancel(context.Background())
 	db := memkv.New(memkv.Options{})
 	space := subspace.New("billing")
 
-	// The usual grace is one lease: the time that a leader has to finish in.
+	// The default grace is one lease: a leader has that long to finish.
 	low, err := elector.New(db, election.New(space), elector.Options{NodeID: "low", Priority: 1})
 	if err != nil {
 		log.Fatal(err)
@@ -259,7 +252,7 @@ func Example_gracefulPreemption() {
 				return nil
 			})
 			fmt.Println("low finishes what it had under way:", err)
-			return nil // high leads now, and not before
+			return nil // only now does high lead
 		})
 	}()
 	<-elected
@@ -275,8 +268,8 @@ func Example_gracefulPreemption() {
 	// high stops: <nil>
 }
 
-// A question that costs nothing, for a scheduler that asks before each job. An
-// Elector is gocron's Elector as it is.
+// A check without I/O, for a scheduler that asks before each job. An Elector implements
+// gocron's Elector.
 func ExampleElector_IsLeader() {
 	ctx := context.Background()
 	db := memkv.New(memkv.Options{})
@@ -308,8 +301,7 @@ func ExampleElector_IsLeader() {
 	// skipped: true
 }
 
-// Code that was written for client-go's leaderelection, with its callbacks as
-// they are.
+// Code that was written for client-go's leaderelection keeps its callbacks.
 func ExampleElector_RunCallbacks() {
 	ctx, cancel := context.WithCancel(context.Background())
 	db := memkv.New(memkv.Options{})
@@ -342,8 +334,8 @@ func ExampleElector_RunCallbacks() {
 	// left: <nil> - the last leader was host-1
 }
 
-// Who takes part, with their roles and tags. Nothing is asked over the network:
-// it is what the elector knows, since it last listed the candidates.
+// The candidates with their roles and metadata, as the elector has last listed them.
+// ClusterState does no I/O.
 func ExampleElector_ClusterState() {
 	ctx := context.Background()
 	db := memkv.New(memkv.Options{})
