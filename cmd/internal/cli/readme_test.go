@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 )
@@ -49,4 +50,61 @@ func partOf(t *testing.T, file, part string) string {
 		lines.WriteString(strings.TrimPrefix(line, "\t"))
 	}
 	return lines.String()
+}
+
+var (
+	relativeLink = regexp.MustCompile(`\]\(([^)#:\s]*)(#[^)\s]*)?\)`)
+	heading      = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	namedInFile  = regexp.MustCompile("`([A-Za-z.]+)`(?:\\*\\*)? (?:in|\\()\\s*\\[[^\\]]+\\]\\(([^)]+\\.go)\\)")
+)
+
+// Links of the documents lead to files and headings that exist. If a document says that a
+// function is in a file, the file has it.
+func TestDocumentsLinkToExistingPlaces(t *testing.T) {
+	pages, err := filepath.Glob("../../../docs/*.md")
+	require.NoError(t, err)
+	for _, page := range append(pages, "../../../README.md", "../../../CONTRIBUTING.md") {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, link := range relativeLink.FindAllStringSubmatch(string(text), -1) {
+			target := page
+			if link[1] != "" {
+				target = filepath.Join(filepath.Dir(page), link[1])
+			}
+			_, err := os.Stat(target)
+			require.NoError(t, err, "%s links to %s", page, link[1])
+			if link[2] != "" {
+				require.Contains(t, anchors(t, target), link[2], "%s links to %s", page, link[0])
+			}
+		}
+		for _, named := range namedInFile.FindAllStringSubmatch(string(text), -1) {
+			source, err := os.ReadFile(filepath.Join(filepath.Dir(page), named[2]))
+			require.NoError(t, err)
+			name := named[1][strings.LastIndex(named[1], ".")+1:]
+			require.Regexp(t, `(?m)^(func (\([^)]*\) )?`+name+`\(|\t?`+name+` struct)`, string(source),
+				"%s says that %s is in %s", page, named[1], named[2])
+		}
+	}
+}
+
+// anchors returns the anchors that GitHub gives to the headings of a page.
+func anchors(t *testing.T, page string) []string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	var anchors []string
+	for _, found := range heading.FindAllStringSubmatch(string(text), -1) {
+		kept := strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			default:
+				return -1
+			}
+		}, found[1])
+		anchors = append(anchors, "#"+kept)
+	}
+	return anchors
 }
