@@ -1,4 +1,4 @@
-package cli_test
+package fdbelection_test
 
 import (
 	"os"
@@ -19,9 +19,9 @@ var (
 // The documents show parts of tested examples, word for word: between a comment
 // that begins a part and the one that ends it.
 func TestDocumentsShowTheExamples(t *testing.T) {
-	pages, err := filepath.Glob("../../../docs/*.md")
+	pages, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
-	for _, page := range append(pages, "../../../README.md") {
+	for _, page := range append(pages, "README.md") {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
 		shown := markedExample.FindAllStringSubmatch(string(text), -1)
@@ -39,7 +39,7 @@ func TestDocumentsShowTheExamples(t *testing.T) {
 // partOf returns a part of an example, without its indentation.
 func partOf(t *testing.T, file, part string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../../" + file)
+	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	_, rest, found := strings.Cut(string(text), "// begin "+part+"\n")
 	require.True(t, found, "%s does not begin %s", file, part)
@@ -61,9 +61,9 @@ var (
 // Links of the documents lead to files and headings that exist. If a document says that a
 // function is in a file, the file has it.
 func TestDocumentsLinkToExistingPlaces(t *testing.T) {
-	pages, err := filepath.Glob("../../../docs/*.md")
+	pages, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
-	for _, page := range append(pages, "../../../README.md", "../../../CONTRIBUTING.md") {
+	for _, page := range append(pages, "README.md", "CONTRIBUTING.md") {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
 		for _, link := range relativeLink.FindAllStringSubmatch(string(text), -1) {
