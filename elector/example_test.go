@@ -16,8 +16,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// Work that runs while this process leads. It stops when its context ends, and starts
-// again with the next tenure. README.md shows the same code.
+// Work that needs leadership. It starts with each tenure and stops when its context ends.
+// README.md shows the same.
 func ExampleElector_Run() {
 	ctx, stop := context.WithCancel(context.Background()) // in a service: signal.NotifyContext
 	db := memkv.New(memkv.Options{})
@@ -43,12 +43,12 @@ func ExampleElector_Run() {
 		log.Fatal(err)
 	}
 	err = el.Run(ctx, func(ctx context.Context, lead *elector.Leadership) error {
-		for ctx.Err() == nil { // ctx ends before another process can lead
+		for ctx.Err() == nil { // ends before another process leads
 			if err := chargeNext(ctx, lead); err != nil {
-				return err // Run resigns, lets other candidates go first, and campaigns again
+				return err // leadership is released, others go first, and Run campaigns again
 			}
 		}
-		return nil // only now is leadership released
+		return nil // leadership is released now, and not before
 	})
 	// end README
 	fmt.Println("left:", err)
@@ -59,9 +59,8 @@ func ExampleElector_Run() {
 	// left: <nil>
 }
 
-// Callbacks that switch something on and off with leadership. Each change is reported once
-// and in order. Leadership is released after the callbacks that report the loss have
-// returned.
+// Callbacks switch something on and off with leadership. Each change is reported once and in
+// order. Leadership is released after the callbacks that report the loss have returned.
 func ExampleElector_Start() {
 	ctx := context.Background()
 	db := memkv.New(memkv.Options{})
@@ -82,7 +81,7 @@ func ExampleElector_Start() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := el.Start(ctx); err != nil { // does not wait
+	if err := el.Start(ctx); err != nil { // returns at once
 		log.Fatal(err)
 	}
 	// end callbacks
@@ -95,7 +94,7 @@ func ExampleElector_Start() {
 	// stop: <nil>
 }
 
-// A process that follows the leader and its address, without being a candidate.
+// A process that only follows who leads, and at which address, without being a candidate.
 func ExampleElector_Subscribe() {
 	ctx, cancel := context.WithCancel(context.Background())
 	db := memkv.New(memkv.Options{})
@@ -118,7 +117,7 @@ func ExampleElector_Subscribe() {
 	connect := func(address string) {
 		fmt.Println("connects to", address)
 		if address == "10.0.0.2:8080" {
-			cancel() // that was all
+			cancel() // the example ends here
 			return
 		}
 		lead("host-2", "10.0.0.2:8080")
@@ -132,7 +131,7 @@ func ExampleElector_Subscribe() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for leader := range el.Subscribe(ctx) { // first the current leader, then every change
+	for leader := range el.Subscribe(ctx) { // the present leader first, then every change
 		if leader.Vacant() || !leader.Accepted {
 			continue // there is no leader
 		}
@@ -148,7 +147,7 @@ func ExampleElector_Subscribe() {
 	// connects to 10.0.0.2:8080
 }
 
-// Code that waits for leadership, and resigns when it has done its work.
+// A piece of code that waits for leadership and resigns when its work is done.
 func ExampleElector_Campaign() {
 	ctx := context.Background()
 	db := memkv.New(memkv.Options{})
@@ -157,19 +156,19 @@ func ExampleElector_Campaign() {
 		log.Fatal(err)
 	}
 	// begin campaign
-	lead, err := el.Campaign(ctx) // waits until it leads, and survives failures of the database
+	lead, err := el.Campaign(ctx) // waits, and retries every failure of the database
 	if err != nil {
 		log.Fatal(err)
 	}
 	for step := 1; step <= 2 && lead.Context().Err() == nil; step++ {
 		fmt.Printf("step %d in term %d\n", step, lead.Term())
 	}
-	if err := lead.Resign(ctx); err != nil { // only now is leadership released
+	if err := lead.Resign(ctx); err != nil { // leadership is released here, and not before
 		log.Fatal(err)
 	}
 	// end campaign
 	fmt.Println("leads:", lead.Leads())
-	fmt.Println("stop:", el.Stop(ctx)) // not a candidate any more
+	fmt.Println("stop:", el.Stop(ctx)) // unregisters the candidate
 	// Output:
 	// step 1 in term 1
 	// step 2 in term 1
@@ -177,7 +176,8 @@ func ExampleElector_Campaign() {
 	// stop: <nil>
 }
 
-// A write that commits only while its tenure is the newest. README.md shows the same code.
+// A write that commits only while its tenure is the newest one. This does not depend on
+// clocks, because the fence is a part of the transaction.
 func ExampleLeadership_Transact() {
 	ctx := context.Background()
 	db := memkv.New(memkv.Options{})
@@ -188,7 +188,7 @@ func ExampleLeadership_Transact() {
 
 	// begin fence
 	pay := func(lead *elector.Leadership, amount string) error {
-		return lead.Transact(ctx, func(tr kv.Transaction) error { // calls lead.Fence(tr) in every attempt
+		return lead.Transact(ctx, func(tr kv.Transaction) error {
 			tr.Set([]byte("balance"), []byte(amount))
 			return nil
 		})
@@ -204,23 +204,26 @@ func ExampleLeadership_Transact() {
 		log.Fatal(err)
 	}
 	err = pay(former, "200")
-	fmt.Println("fenced off:", errors.Is(err, fdbelection.ErrFenced))
+	fmt.Println("fenced:", errors.Is(err, fdbelection.ErrFenced))
 	fmt.Println("stop:", el.Stop(ctx))
 	// Output:
 	// while it leads: <nil>
-	// fenced off: true
+	// fenced: true
 	// stop: <nil>
 }
 
-// A higher priority takes over in order. The leader's context ends, and its lease is still
-// renewed while it finishes its work. The challenger leads as soon as the work has returned.
+// A higher priority takes over in order. The context of the leader ends, the leader finishes
+// what it has started while its lease is still renewed, and the challenger leads when the
+// work has returned.
 func Example_gracefulPreemption() {
 	ctx, stop := context.WithCancel(context.Background())
 	db := memkv.New(memkv.Options{})
 	space := subspace.New("billing")
 
-	// The default grace is one lease: a leader has that long to finish.
-	low, err := elector.New(db, election.New(space), elector.Options{NodeID: "low", Priority: 1})
+	// The grace is one lease by default: the time in which a leader has to finish.
+	config := fdbelection.DefaultConfig()
+	config.PreemptDelay, config.MinimumTenure = 0, 0 // otherwise the challenger waits first
+	low, err := elector.New(db, election.New(space), elector.Options{NodeID: "low", Priority: 1, Config: config})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -244,15 +247,12 @@ func Example_gracefulPreemption() {
 			}
 			<-ctx.Done()
 			fmt.Println("low:", context.Cause(ctx))
-			err := db.Transact(lead.LeaseContext(), func(tr kv.Transaction) error {
-				if err := lead.Fence(tr); err != nil {
-					return err
-				}
+			err := lead.Transact(lead.LeaseContext(), func(tr kv.Transaction) error {
 				tr.Set([]byte("checkpoint"), []byte("41"))
 				return nil
 			})
-			fmt.Println("low finishes what it had under way:", err)
-			return nil // only now does high lead
+			fmt.Println("low finishes its work:", err)
+			return nil // high leads now, and not before
 		})
 	}()
 	<-elected
@@ -262,15 +262,15 @@ func Example_gracefulPreemption() {
 	// Output:
 	// low leads in term 1
 	// low: leadership of term 1 has ended: challenged by a higher priority
-	// low finishes what it had under way: <nil>
+	// low finishes its work: <nil>
 	// high leads in term 2: preempted a lower priority
 	// low has left: <nil>
 	// high stops: <nil>
 }
 
-// A check without I/O, for a scheduler that asks before each job. An Elector implements
-// gocron's Elector.
-func ExampleElector_IsLeader() {
+// A scheduler asks before each job whether this process leads. That does no I/O. For gocron,
+// pass the elector itself: it has gocron's IsLeader.
+func ExampleElector_Leading() {
 	ctx := context.Background()
 	db := memkv.New(memkv.Options{})
 	el, err := elector.New(db, election.New(subspace.New("jobs")), elector.Options{})
@@ -278,8 +278,8 @@ func ExampleElector_IsLeader() {
 		log.Fatal(err)
 	}
 	job := func() {
-		if err := el.IsLeader(ctx); err != nil {
-			fmt.Println("skipped:", errors.Is(err, fdbelection.ErrNotLeader))
+		if !el.Leading() {
+			fmt.Println("skipped")
 			return
 		}
 		fmt.Println("done in term", el.Term())
@@ -296,12 +296,12 @@ func ExampleElector_IsLeader() {
 	}
 	job()
 	// Output:
-	// skipped: true
+	// skipped
 	// done in term 1
-	// skipped: true
+	// skipped
 }
 
-// Code that was written for client-go's leaderelection keeps its callbacks.
+// Code that was written for the callbacks of client-go's leaderelection.
 func ExampleElector_RunCallbacks() {
 	ctx, cancel := context.WithCancel(context.Background())
 	db := memkv.New(memkv.Options{})
@@ -334,8 +334,8 @@ func ExampleElector_RunCallbacks() {
 	// left: <nil> - the last leader was host-1
 }
 
-// The candidates with their roles and metadata, as the elector has last listed them.
-// ClusterState does no I/O.
+// The candidates of an election, with their roles and metadata. ClusterState does no I/O. It
+// returns what the elector knows from its last list.
 func ExampleElector_ClusterState() {
 	ctx := context.Background()
 	db := memkv.New(memkv.Options{})
@@ -343,7 +343,7 @@ func ExampleElector_ClusterState() {
 	// begin cluster
 	el, err := elector.New(db, election.New(subspace.New("billing")), elector.Options{
 		NodeID:   "host-1",
-		Role:     election.Voter, // or election.Observer: listed, and never leads
+		Role:     election.Voter, // or election.Observer: is listed and never leads
 		Metadata: map[string]string{"address": "10.0.0.1:8080", "zone": "a"},
 		Callbacks: elector.Callbacks{StateCallbacks: elector.StateCallbacks{
 			OnEnterLeader:   func(context.Context, elector.Transition) { close(leads) },
