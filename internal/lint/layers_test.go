@@ -64,8 +64,12 @@ var layers = []layer{
 	{"cmd/internal", "@ @/election @/elector @/internal/clock @/internal/machine @/kv @/kv/filekv @/kv/memkv @/simulation @/subspace " +
 		"github.com/google/uuid github.com/rivo/uniseg github.com/schollz/progressbar/v3 github.com/spf13/cobra/... " +
 		"github.com/spf13/pflag go.yaml.in/yaml/v3 golang.org/x/sys/... golang.org/x/term"},
+	{"cmd/internal/clitest", "@ @/cmd/internal/... @/election @/elector @/kv @/kv/memkv @/internal/clock @/subspace " +
+		"github.com/google/uuid github.com/spf13/cobra github.com/stretchr/testify/require"},
+	{"cmd/internal/processtest", "@ @/cmd/internal/... @/election @/kv @/kv/filekv @/subspace " +
+		"github.com/rogpeppe/go-internal/testscript github.com/stretchr/testify/require"},
 	{"cmd/fdbelect", "@/cmd/internal/cli"},
-	{"cmd/fdbelect-fdb", "@/cmd/internal/cli @/kv @/kv/fdbkv github.com/apple/foundationdb/bindings/go/src/fdb"},
+	{"cmd/fdbelect-fdb", "@/cmd/internal/cli @/cmd/internal/session @/kv @/kv/fdbkv github.com/apple/foundationdb/bindings/go/src/fdb"},
 }
 
 // seeded are the layers in which chance comes in through an option, so that a seed
