@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
+	"github.com/fdbelection/fdbelection/internal/longtest"
 )
 
 // TestScripts runs the scripts of testdata/script, each on the command as a
@@ -27,10 +28,14 @@ func TestScripts(t *testing.T) {
 			"eventually": eventuallyScript,
 		},
 		Condition: func(condition string) (bool, error) {
-			if condition == "root" {
+			switch condition {
+			case "root":
 				return os.Getuid() == 0, nil
+			case "long":
+				return longtest.Enabled(), nil
+			default:
+				return false, errors.New("unknown condition")
 			}
-			return false, errors.New("unknown condition")
 		},
 		RequireExplicitExec: true,
 	})
@@ -70,6 +75,6 @@ func eventuallyScript(ts *testscript.TestScript, neg bool, args []string) {
 		if time.Now().After(deadline) {
 			ts.Fatalf("stdout never matches %q", want)
 		}
-		<-time.After(30 * time.Millisecond)
+		<-time.After(100 * time.Millisecond)
 	}
 }

@@ -1,6 +1,7 @@
 package processtest
 
 import (
+	"flag"
 	"maps"
 	"os"
 	"testing"
@@ -16,6 +17,10 @@ func Main(m *testing.M, commands map[string]func()) {
 	// With the race detector, each process waits for a second at its end by default. A
 	// process that waits for its guard would take that as well.
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")); err != nil {
+		panic(err)
+	}
+	// Most of these tests only wait, for leases to run out.
+	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
 	all := map[string]func(){"fdbelect": func() { os.Exit(cli.Main()) }}
