@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +18,6 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/cmd/internal/version"
 	"github.com/fdbelection/fdbelection/cmd/internal/watch"
-	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 )
 
@@ -71,6 +69,10 @@ func (a *app) rootCommand() *cobra.Command {
 		Args:  knownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Short: "Elect a leader among processes, and see who leads",
+		Example: `  fdbelect demo
+  fdbelect run --store file:/tmp/demo.db --id a -- ./worker
+  fdbelect status --store file:/tmp/demo.db
+  fdbelect watch --store file:/tmp/demo.db`,
 		Long: `fdbelect elects a leader among processes that share a store, runs a program
 only where its process leads, and shows who leads.
 
@@ -102,6 +104,7 @@ Exit codes:
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
 	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetHelpTemplate(helpTemplate)
 	root.AddCommand(
 		demo.Command(a.Program), run.Command(a.Program), run.GuardCommand(a.Program),
 		a.listCommand(), a.statusCommand(), a.candidatesCommand(), a.historyCommand(), watch.Command(a.Program),
@@ -120,45 +123,4 @@ Exit codes:
 		}
 	}
 	return root
-}
-
-// help shows the help of a command.
-func help(cmd *cobra.Command, args []string) error {
-	about, err := commandOf(cmd.Root(), args)
-	if err != nil {
-		return exit.Usage(err)
-	}
-	about.InitDefaultHelpFlag()
-	return about.Help()
-}
-
-// commandOf finds a command by its name and those of the commands above it.
-func commandOf(root *cobra.Command, names []string) (*cobra.Command, error) {
-	found, rest, err := root.Find(names)
-	if err != nil {
-		return nil, err
-	}
-	if len(rest) > 0 {
-		return nil, noCommand(found, rest[0])
-	}
-	return found, nil
-}
-
-// knownCommand is for commands that only have others below them.
-func knownCommand(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return noCommand(cmd, args[0])
-	}
-	return nil
-}
-
-// noCommand says that a command has none of that name below it, and which one may
-// be meant.
-func noCommand(above *cobra.Command, name string) error {
-	text := fmt.Sprintf("there is no command %s", election.SafeText(strings.TrimPrefix(above.CommandPath()+" "+name, "fdbelect ")))
-	above.SuggestionsMinimumDistance = 2
-	if meant := above.SuggestionsFor(name); len(meant) > 0 {
-		text += "; did you mean " + strings.Join(meant, " or ") + "?"
-	}
-	return errors.New(text)
 }

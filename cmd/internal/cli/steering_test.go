@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -36,7 +37,13 @@ type desk struct {
 	// twice runs every such transaction again after it has committed, as after an
 	// answer that was lost.
 	twice bool
+	// conflict runs once, after an attempt of such a transaction that was not committed.
+	// The next attempt sees what it did.
+	conflict func()
 }
+
+// errConflict keeps an attempt from being committed.
+var errConflict = errors.New("conflict")
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
@@ -49,6 +56,11 @@ func newDesk(t *testing.T) *desk {
 func (d *desk) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
 	if d.before != nil {
 		d.before()
+	}
+	if conflict := d.conflict; conflict != nil {
+		d.conflict = nil
+		_ = d.Database.Transact(ctx, func(tr kv.Transaction) error { return errors.Join(fn(tr), errConflict) })
+		conflict()
 	}
 	err := d.Database.Transact(ctx, fn)
 	if err == nil && d.twice {
