@@ -121,6 +121,8 @@
 //     a system that compares terms can refuse that work.
 //   - A read-only transaction is not fenced, even with RequireLeadership.
 //   - GetLeader and IsLeader compare clocks of two processes. They are for display.
+//   - If the config has a preemption grace of zero, a candidate preempts at once. The old
+//     leader may lead until its ValidUntil, but its fenced writes are refused.
 //   - After ForceResign or RaiseTerm, the old leader may lead until its lease ends.
 //   - A database that was restored from a backup repeats terms until RaiseTerm was called.
 //
