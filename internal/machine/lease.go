@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
 )
 
 // This file judges the lease of another leader. deadlines.go is about the lease of this
@@ -18,10 +19,7 @@ func (m *Machine) leaderless() bool {
 // leaseExpired reports whether the lease of the leader has expired, judged in the way
 // that the config sets.
 func (v *leaderView) leaseExpired(config *knownConfig, now Now) bool {
-	if v.expiresByClock(config) {
-		return v.record.ExpiredAt(now.Wall)
-	}
-	return v.observation.LeaseExpired(v.record, now.Local)
+	return election.LeaseExpired(config.Expiry, v.record, v.observation, now.Wall, now.Local)
 }
 
 // leaseEnd is when leaseExpired becomes true if the leader does not renew, on the local
