@@ -13,14 +13,14 @@ import (
 
 var errFailed = errors.New("the work has failed")
 
-// fail has the tenure under way end because its work failed, and gives up the seat.
-func (r *rig) fail(err error) *rig {
+// workFails ends the tenure because its work has failed, and resigns.
+func (r *rig) workFails(err error) *rig {
 	r.t.Helper()
 	term := r.m.tenure.token.Term
 	r.step(WorkReturning{Term: term, Err: err})
 	acts := r.acts
 	r.step(WorkReturned{term})
-	if op, ok := r.main(); ok && op.Kind != Resign { // a heartbeat was under way
+	if op, ok := r.main(); ok && op.Kind != Resign { // a heartbeat was running
 		r.answer(op.Kind, r.did(election.Followed, r.standing(alice, term)))
 	}
 	r.answer(Resign, r.reads(r.vacant(term)))
@@ -28,8 +28,8 @@ func (r *rig) fail(err error) *rig {
 	return r
 }
 
-// lead has the machine lead in a term, at once.
-func (r *rig) lead(term uint64) *rig {
+// claims makes the machine lead in a term.
+func (r *rig) claims(term uint64) *rig {
 	r.t.Helper()
 	for !r.m.tenure.leads() {
 		op, ok := r.main()
@@ -45,8 +45,8 @@ func (r *rig) lead(term uint64) *rig {
 	return r
 }
 
-// lasts lets a tenure last.
-func (r *rig) lasts(d time.Duration) *rig {
+// leadsFor renews for a while.
+func (r *rig) leadsFor(d time.Duration) *rig {
 	r.t.Helper()
 	for end := r.local + d; r.local < end; {
 		r.jump(min(heartbeat, end-r.local))
@@ -57,24 +57,24 @@ func (r *rig) lasts(d time.Duration) *rig {
 	return r.state(StateLeader)
 }
 
-// TestHoldOffs: each failure in a row doubles the time without a claim, up to 32
-// leases, and each is told once, with its length.
+// TestHoldOffs: each failure in a row doubles the time without a claim, up to 32 leases. Each
+// hold-off is reported once with its length.
 func TestHoldOffs(t *testing.T) {
 	r := newRig(t).elect()
 	for i, leases := range []int{1, 2, 4, 8, 16, 32, 32} {
 		length := time.Duration(leases) * r.config.LeaseDuration
-		failedAt := r.fail(errFailed).local
+		failedAt := r.workFails(errFailed).local
 		require.Contains(t, r.acts, Action(HoldOff{Failures: i + 1, For: length}))
 		view := r.m.View()
 		require.Equal(t, i+1, view.Failures)
 		require.Equal(t, length, view.HoldOff.Sub(localEpoch)-failedAt)
-		r.lead(uint64(i + 2))
+		r.claims(uint64(i + 2))
 		require.InDelta(t, length, r.local-failedAt, float64(20*time.Millisecond))
-		require.Equal(t, i+1, r.m.View().Failures, "it has to last")
+		require.Equal(t, i+1, r.m.View().Failures, "a short tenure does not reset the count")
 	}
 }
 
-// TestManyFailures: the hold-off does not get shorter again, however many there are.
+// TestManyFailures: the hold-off does not overflow.
 func TestManyFailures(t *testing.T) {
 	r := newRig(t).elect()
 	for _, failures := range []int{63, 64, 65, 1 << 40} {
@@ -84,33 +84,33 @@ func TestManyFailures(t *testing.T) {
 	}
 }
 
-// TestTheEndOfFailures: a tenure that lasts for 32 leases ends the row, however it
-// ends, and so does work that returns without an error.
-func TestTheEndOfFailures(t *testing.T) {
+// TestFailuresAreReset by a tenure that lasts for 32 leases, no matter how it ends, and by work
+// that returns without an error.
+func TestFailuresAreReset(t *testing.T) {
 	const long = 320 * time.Second
-	begin := func() *rig { return newRig(t).elect().fail(errFailed).lead(2).fail(errFailed).lead(3) }
+	begin := func() *rig { return newRig(t).elect().workFails(errFailed).claims(2).workFails(errFailed).claims(3) }
 
-	r := begin().lasts(long - time.Second)
+	r := begin().leadsFor(long - time.Second)
 	require.Equal(t, 2, r.m.View().Failures)
-	r.fail(errFailed)
+	r.workFails(errFailed)
 	require.Equal(t, 3, r.m.View().Failures)
 
-	r = begin().lasts(long)
+	r = begin().leadsFor(long)
 	require.Zero(t, r.m.View().Failures)
-	r.fail(errFailed)
+	r.workFails(errFailed)
 	require.Equal(t, 1, r.m.View().Failures)
 
-	r = begin().fail(nil)
+	r = begin().workFails(nil)
 	require.Zero(t, r.m.View().Failures)
 
-	r = begin().lasts(long).answerRenewal(election.Request{Kind: election.TransferRequest, Term: 3, Identity: bob, Nonce: uuid.UUID{9}})
+	r = begin().leadsFor(long).answerRenewal(election.Request{Kind: election.TransferRequest, Term: 3, Identity: bob, Nonce: uuid.UUID{9}})
 	require.Zero(t, r.m.View().Failures)
 }
 
-// TestARequestToResignDoesNotShortenAHoldOff: the work has failed three times, the
-// leadership is handed to the process all the same, and it is asked to resign.
-func TestARequestToResignDoesNotShortenAHoldOff(t *testing.T) {
-	r := newRig(t).elect().fail(errFailed).lead(2).fail(errFailed).lead(3).fail(errFailed)
+// TestAResignRequestDoesNotShortenAHoldOff: the work has failed three times, leadership is
+// handed over to the process during the hold-off, and it is asked to resign.
+func TestAResignRequestDoesNotShortenAHoldOff(t *testing.T) {
+	r := newRig(t).elect().workFails(errFailed).claims(2).workFails(errFailed).claims(3).workFails(errFailed)
 	end := r.local + 40*time.Second
 	for !r.m.tenure.leads() {
 		op, ok := r.main()
@@ -130,18 +130,18 @@ func TestARequestToResignDoesNotShortenAHoldOff(t *testing.T) {
 	require.Equal(t, end, r.m.View().HoldOff.Sub(localEpoch))
 }
 
-// answerRenewal has the next renewal find that something is asked of the leader.
-func (r *rig) answerRenewal(intent election.Request) *rig {
+// answerRenewal answers the next renewal, which finds a request.
+func (r *rig) answerRenewal(request election.Request) *rig {
 	r.t.Helper()
 	r.pass(heartbeat)
-	return r.answer(ElectionCycle, r.asked(intent, true))
+	return r.answer(ElectionCycle, r.requested(request, true))
 }
 
-// TestHoldOffOfAPreferredProcess: it neither preempts nor challenges the process that
-// has taken over, and withdraws what it has asked.
-func TestHoldOffOfAPreferredProcess(t *testing.T) {
-	r := newRig(t, func(s *Settings) { s.Me.Priority = 9 }).elect().fail(errFailed).lead(2)
-	end := r.fail(errFailed).local + 20*time.Second
+// TestHoldOffOfAHigherPriority: the process neither preempts nor challenges its successor, and
+// withdraws its request.
+func TestHoldOffOfAHigherPriority(t *testing.T) {
+	r := newRig(t, func(s *Settings) { s.Me.Priority = 9 }).elect().workFails(errFailed).claims(2)
+	end := r.workFails(errFailed).local + 20*time.Second
 	var ballot uint64
 	for r.local < end-10*time.Millisecond {
 		r.jump(10 * time.Millisecond)
@@ -157,16 +157,16 @@ func TestHoldOffOfAPreferredProcess(t *testing.T) {
 	require.NotZero(t, ballot)
 	r.jump(20 * time.Millisecond)
 	op := r.op(ElectionCycle)
-	require.False(t, op.Abstain, "it asks for the seat again")
+	require.False(t, op.Abstain, "it challenges again")
 }
 
-// TestPreemptDelay: a candidate neither challenges nor preempts before it has been
-// registered for the delay, and claims a seat that is open without it.
+// TestPreemptDelay: a candidate neither challenges nor preempts before it has been registered
+// for the delay. It claims a vacant or expired leadership without it.
 func TestPreemptDelay(t *testing.T) {
 	const delay = 25 * time.Second
-	begin := func(seat func(*rig) election.LeaderRecord) *rig {
+	begin := func(leader func(*rig) election.LeaderRecord) *rig {
 		r := newRig(t, func(s *Settings) { s.Me.Priority, s.Config.PreemptDelay = 9, delay })
-		return r.follow(seat(r))
+		return r.follow(leader(r))
 	}
 	held := func(r *rig) election.LeaderRecord { return r.leader(bob, 1) }
 
@@ -187,7 +187,7 @@ func TestPreemptDelay(t *testing.T) {
 	r = begin(func(r *rig) election.LeaderRecord { return r.vacant(1) })
 	op = r.op(ElectionCycle)
 	require.False(t, op.Abstain, "a vacancy is claimed at once")
-	require.True(t, op.NoPreempt, "and not taken from one that was quicker")
+	require.True(t, op.NoPreempt, "without preempting a candidate that was quicker")
 
 	r = begin(held)
 	r.jump(10 * time.Second)
@@ -195,7 +195,7 @@ func TestPreemptDelay(t *testing.T) {
 		r.answer(ReadLeader, r.reads(r.standing(bob, 1)))
 	}
 	op = r.op(ElectionCycle)
-	require.False(t, op.Abstain, "a lease that is over needs no delay")
+	require.False(t, op.Abstain, "an expired lease needs no delay")
 	require.True(t, op.NoPreempt)
 }
 
@@ -207,7 +207,7 @@ func TestPreemptDelayAfterAnEviction(t *testing.T) {
 	r.jump(heartbeat)
 	op, _ := r.main()
 	require.NotEqual(t, Rejoin, op.Kind)
-	r.m.me.registered = false // as a heartbeat finds out
+	r.m.me.registered = false // as after a heartbeat that found no record
 	r.answer(op.Kind, r.reads(r.leader(bob, 1))).answer(Rejoin, Answer{Status: election.Status{Config: r.config}})
 	require.Equal(t, r.local, r.m.me.mayPreemptAt(&r.m.config).Sub(first))
 }

@@ -10,24 +10,22 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// leased is the record of a leader that wrote another lease than that of the config
-// that stands.
-func (r *rig) leased(who election.Identity, term uint64, lease time.Duration) election.LeaderRecord {
+// leaderWithLease is a leader record whose lease differs from that of the config.
+func (r *rig) leaderWithLease(who election.Identity, term uint64, lease time.Duration) election.LeaderRecord {
 	leader := r.leader(who, term)
 	leader.LeaseDuration, leader.LeaseExpiry = lease, r.now().Wall.Add(lease)
 	return leader
 }
 
-// TestTheLeaseThatWasWrittenCounts: the leader believes in the lease of its record,
-// although the config has a longer or a shorter one meanwhile. A follower waits for
-// that one, to the nanosecond.
-func TestTheLeaseThatWasWrittenCounts(t *testing.T) {
+// TestTheStoredLeaseCounts: a follower waits for the lease in the leader record, to the
+// nanosecond, even if the config has a longer or shorter one meanwhile.
+func TestTheStoredLeaseCounts(t *testing.T) {
 	for _, mode := range []fdbelection.ExpiryMode{fdbelection.ExpiryByClock, fdbelection.ExpiryByObservation} {
 		for _, lease := range []time.Duration{4 * time.Second, 16 * time.Second} {
 			t.Run(mode.String()+" "+lease.String(), func(t *testing.T) {
 				r := newRig(t)
 				r.config.Expiry = mode
-				leader := r.leased(bob, 1, lease)
+				leader := r.leaderWithLease(bob, 1, lease)
 				r.follow(leader, candidate(alice, 1), candidate(bob, 2)).state(StateFollower)
 				require.Equal(t, localEpoch.Add(lease), r.m.View().LeaseEnd)
 				claim, wants := r.m.claimTime()
@@ -44,23 +42,23 @@ func TestTheLeaseThatWasWrittenCounts(t *testing.T) {
 	}
 }
 
-// TestTheLeaseOfAnIncumbentThatLed is the one that it wrote.
-func TestTheLeaseOfAnIncumbentThatLed(t *testing.T) {
+// TestTheLeaseOfAnExistingLeader is the one in the leader record.
+func TestTheLeaseOfAnExistingLeader(t *testing.T) {
 	for _, lease := range []time.Duration{4 * time.Second, 13 * time.Second} {
 		r := newRig(t).step(Begin{})
-		r.answer(Register, r.finds(r.leased(elder, 1, lease)))
+		r.answer(Register, r.foundElder(r.leaderWithLease(elder, 1, lease)))
 		require.Equal(t, localEpoch.Add(lease), r.m.takeOverAt())
 	}
 }
 
-// TestAnElectionThatIsGoneStaysSo for the longer one of the lease that was seen last and
-// that of the config, from when this process knows of it.
-func TestAnElectionThatIsGoneStaysSo(t *testing.T) {
+// TestTheWaitAfterALoss: from when the process learns of it, for the lease that was seen last
+// or that of the config, the longer of the two.
+func TestTheWaitAfterALoss(t *testing.T) {
 	for _, c := range []struct{ seen, want time.Duration }{
 		{4 * time.Second, 10 * time.Second}, {16 * time.Second, 16 * time.Second},
 	} {
 		r := newRig(t)
-		r.follow(r.leased(bob, 1, c.seen))
+		r.follow(r.leaderWithLease(bob, 1, c.seen))
 		require.Zero(t, r.m.leader.waitAfterLoss(&r.m.config))
 		r.pass(time.Second).fire(WatchTerm, nil).jump(2 * time.Second)
 		gone := failing(fdbelection.ErrNotInitialized)
@@ -70,9 +68,8 @@ func TestAnElectionThatIsGoneStaysSo(t *testing.T) {
 	}
 }
 
-// TestALeaseIsObservedFromAfterItsRead: the leader may have renewed while the read was
-// under way.
-func TestALeaseIsObservedFromAfterItsRead(t *testing.T) {
+// TestALeaseIsObservedFromTheEndOfItsRead: the leader may have renewed during the read.
+func TestALeaseIsObservedFromTheEndOfItsRead(t *testing.T) {
 	r := newRig(t).join()
 	a := r.reads(r.leader(bob, 1))
 	a.Start, a.Seen = localEpoch.Add(time.Second), localEpoch.Add(3*time.Second)

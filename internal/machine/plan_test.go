@@ -16,8 +16,8 @@ import (
 
 var errStore = errors.New("the store is down")
 
-// TestTheBeginning of each aim: what is done until the seat is known.
-func TestTheBeginning(t *testing.T) {
+// TestTheStart of each aim: what is done until the leader is known.
+func TestTheStart(t *testing.T) {
 	for _, c := range []struct {
 		aim    Aim
 		role   election.Role
@@ -37,13 +37,13 @@ func TestTheBeginning(t *testing.T) {
 				r.does("do register", c.begins)
 				require.Equal(t, r.config, r.op(Register).Config)
 				require.Equal(t, 10*time.Second, r.op(Register).Limit)
-				require.False(t, r.started(WatchTerm), "nothing is watched before it is listed")
+				require.False(t, r.started(WatchTerm), "nothing is watched before the process is registered")
 				r.answer(Register, Answer{Status: election.Status{Config: r.config}}).does()
 			} else {
 				r.does(c.begins)
 			}
 			require.Equal(t, c.kind != 0, r.started(List))
-			require.True(t, r.started(WatchTerm), "the watch reads the seat as well")
+			require.True(t, r.started(WatchTerm), "arming the watch reads the leader record")
 			r.answer(WatchTerm, r.reads(r.leader(bob, 1)))
 			if c.role == election.Voter && c.aim != SubscribeOnly {
 				r.does("leader bob in 1", "candidate -> follower: another candidate leads")
@@ -55,7 +55,8 @@ func TestTheBeginning(t *testing.T) {
 	}
 }
 
-// TestAFirstClaim waits until the candidates are listed, so that it is in turn.
+// TestAFirstClaim waits until the candidates are listed, because the claim delay follows from
+// the rank.
 func TestAFirstClaim(t *testing.T) {
 	r := newRig(t).step(Begin{}).answer(Register, Answer{Status: election.Status{Config: testConfig()}})
 	r.answer(WatchTerm, r.reads(r.vacant(0))).does("vacant since 0")
@@ -66,6 +67,7 @@ func TestAFirstClaim(t *testing.T) {
 	r.does("do election cycle")
 }
 
+// TestAnElectionThatMustExist is not created. Register is retried until it exists.
 func TestAnElectionThatMustExist(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.MustExist = true }).step(Begin{})
 	require.Zero(t, r.op(Register).Config.LeaseDuration)
@@ -75,13 +77,14 @@ func TestAnElectionThatMustExist(t *testing.T) {
 	r.answer(Register, Answer{Status: election.Status{Config: testConfig()}}).idle()
 }
 
-func TestWithoutAConfigTheDefaultsHoldAtFirst(t *testing.T) {
+// TestTheDefaultConfig is used until the config is read, if the settings have none.
+func TestTheDefaultConfig(t *testing.T) {
 	m := New(Settings{})
 	require.Equal(t, fdbelection.DefaultConfig(), m.View().Config)
 }
 
-// TestAnElectionThatWasRemoved is made again, whatever was in doubt.
-func TestAnElectionThatWasRemoved(t *testing.T) {
+// TestARemovedElectionIsCreatedAgain, even if an attempt is unsettled.
+func TestARemovedElectionIsCreatedAgain(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.vacant(0)).answer(ElectionCycle, Answer{Err: kv.Error{Code: kv.CodeTransactionTimedOut, Committing: true}, MayHaveWritten: true})
 	r.pass(time.Second).does("do settle an earlier attempt")
@@ -91,7 +94,7 @@ func TestAnElectionThatWasRemoved(t *testing.T) {
 	r.answer(Settle, r.reads(r.vacant(0))).does("do election cycle")
 }
 
-// TestAnUnsettledClaim: nothing is concluded from a read before it is settled.
+// TestAnUnsettledClaim: a read does not count before the claim is settled.
 func TestAnUnsettledClaim(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.vacant(0)).answer(ElectionCycle, Answer{Err: context.DeadlineExceeded, MayHaveWritten: true}).idle()
@@ -101,7 +104,7 @@ func TestAnUnsettledClaim(t *testing.T) {
 	r.answer(ElectionCycle, r.did(election.Renewed, r.leader(alice, 1))).does("lead 1", "candidate -> leader: leadership was vacant")
 }
 
-// TestAnUnsettledRenewal: another one settles it, and a look does not.
+// TestAnUnsettledRenewal: another renewal settles it, and a read does not.
 func TestAnUnsettledRenewal(t *testing.T) {
 	begin := func() *rig {
 		r := newRig(t).elect().pass(heartbeat)
@@ -119,7 +122,7 @@ func TestAnUnsettledRenewal(t *testing.T) {
 	r.answer(r.kinds()[0], failing(errStore)).step(WorkReturned{1}).does("do settle an earlier attempt")
 }
 
-// TestBackOff: failures are retried later and later, and reported once.
+// TestBackOff: the wait before a retry grows, and an error is reported once.
 func TestBackOff(t *testing.T) {
 	r := newRig(t).step(Begin{})
 	var last time.Duration
@@ -150,10 +153,10 @@ func TestBackOff(t *testing.T) {
 	require.Equal(t, []string{"<nil>"}, r.reports())
 	r.answer(WatchTerm, r.reads(r.leader(bob, 1))).pass(heartbeat)
 	r.answer(ReadLeader, failing(errStore))
-	require.Less(t, r.wake-r.local, 11*time.Millisecond, "it begins anew")
+	require.Less(t, r.wake-r.local, 11*time.Millisecond, "the back-off starts again")
 }
 
-// TestBackOffIsBounded: by a second, however long the heartbeat is.
+// TestBackOffIsBounded to a second, even if the heartbeat is long.
 func TestBackOffIsBounded(t *testing.T) {
 	long := func(s *Settings) {
 		s.Config = fdbelection.ConfigWithLease(time.Hour)
@@ -169,9 +172,9 @@ func TestBackOffIsBounded(t *testing.T) {
 	require.GreaterOrEqual(t, r.wake-r.local, 500*time.Millisecond)
 }
 
-// TestWhatNoRetryCanMend ends the machine, after its work.
-func TestWhatNoRetryCanMend(t *testing.T) {
-	permanent := errors.New("for ever")
+// TestFatalErrors end the machine. A leader drains first.
+func TestFatalErrors(t *testing.T) {
+	permanent := errors.New("permanent")
 	settings := func(s *Settings) { s.Permanent = func(err error) bool { return errors.Is(err, permanent) } }
 	for _, err := range []error{fdbelection.ErrDuplicateID, fdbelection.ErrInvalidCandidate, fdbelection.ErrInvalidConfig, fdbelection.ErrSharedKeys, permanent} {
 		t.Run(err.Error(), func(t *testing.T) {
@@ -184,7 +187,7 @@ func TestWhatNoRetryCanMend(t *testing.T) {
 			r = newRig(t, settings).elect().pass(heartbeat).answer(ElectionCycle, failing(err))
 			reason := "failed"
 			r.does("drain 1: "+reason, "do renew 1", "leader -> candidate: "+reason)
-			for range 3 { // the work has not returned, and trying again is no hot loop
+			for range 3 { // the work has not returned: renewals are retried without a hot loop
 				r.answer(ElectionCycle, failing(err)).idle().pass(time.Second / 2).does("do renew 1")
 			}
 			r.step(WorkReturned{1}).does("expire 1", "cancel election cycle")
@@ -194,6 +197,7 @@ func TestWhatNoRetryCanMend(t *testing.T) {
 	}
 }
 
+// TestRenewals: when they start, and how long they may take.
 func TestRenewals(t *testing.T) {
 	r := newRig(t).elect().wakes(heartbeat)
 	r.pass(heartbeat).does("do renew 1")
@@ -202,7 +206,7 @@ func TestRenewals(t *testing.T) {
 	require.True(t, op.Abstain)
 	require.Equal(t, 3*time.Second, op.Limit, "a heartbeat, of the 4 s that are left")
 	r.jump(time.Second).answer(ElectionCycle, failing(errStore)).pass(10 * time.Millisecond)
-	require.Equal(t, r.m.Deadlines().Stop.Sub(r.m.operations.main.began), r.op(ElectionCycle).Limit, "and no longer than there is left")
+	require.Equal(t, r.m.Deadlines().Stop.Sub(r.m.operations.main.began), r.op(ElectionCycle).Limit, "and no longer than until the stop deadline")
 	r.renew().jump(heartbeat - 1).idle()
 	r.jump(1).does("do renew 1")
 }
@@ -212,67 +216,64 @@ func TestRenewalsAreAHeartbeatApart(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	a := r.did(election.Renewed, r.leader(alice, 1))
 	a.Start, a.Seen = r.now().Local, r.now().Local
-	r.issue(r.op(ElectionCycle), 1, r.config).pass(time.Second).answer(ElectionCycle, a)
+	r.commits(r.op(ElectionCycle), 1, r.config).pass(time.Second).answer(ElectionCycle, a)
 	r.jump(2*time.Second - 1).idle().jump(1).does("do renew 1")
 }
 
-// TestALongLeaseHasTimeForASlowStore: half of what is left, rather than a
-// heartbeat.
+// TestALongLeaseHasTimeForASlowStore: a renewal may take half of the time that is left.
 func TestALongLeaseHasTimeForASlowStore(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Config.LeaseDuration = 40 * time.Second }).elect().pass(heartbeat)
 	require.Equal(t, (28-3)*time.Second/2, r.op(ElectionCycle).Limit)
 }
 
-// TestASlowStoreIsGivenTime: twice what the last answers took, more after a try
-// that had its time, and no more than a lease.
-func TestASlowStoreIsGivenTime(t *testing.T) {
+// TestTheLimitsForASlowStore: twice the time of the last answers, longer after a timeout, and at
+// most a lease. A quick answer shortens them slowly.
+func TestTheLimitsForASlowStore(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.vacant(0)).jump(2900*time.Millisecond).answer(ElectionCycle, r.did(election.Followed, r.leader(bob, 1)))
 	r.jump(heartbeat)
 	require.Equal(t, 5800*time.Millisecond, r.op(ReadLeader).Limit)
 	r.answer(ReadLeader, failing(context.DeadlineExceeded)).jump(time.Second)
 	require.Equal(t, 10*time.Second, r.op(ReadLeader).Limit)
+	r.answer(ReadLeader, r.reads(r.leader(bob, 1))).jump(heartbeat)
+	op, _ := r.main()
+	require.Equal(t, 2*2900*time.Millisecond*3/4, op.Limit)
 }
 
-// TestAHeartbeatIsWakedFor, and not only at the next look.
-func TestAHeartbeatIsWakedFor(t *testing.T) {
+// TestTheWakeUpForAHeartbeat is at its due time, and not at the next read.
+func TestTheWakeUpForAHeartbeat(t *testing.T) {
 	r := newRig(t, standingBy)
-	seat := r.leader(bob, 1)
-	r.follow(seat).wakes(heartbeat).pass(heartbeat).answer(ReadLeader, r.reads(seat)).wakes(5 * time.Second)
+	leader := r.leader(bob, 1)
+	r.follow(leader).wakes(heartbeat).pass(heartbeat).answer(ReadLeader, r.reads(leader)).wakes(5 * time.Second)
 }
 
-// TestJeopardyIsWakedFor: it does not begin with whatever happens next.
-func TestJeopardyIsWakedFor(t *testing.T) {
+// TestTheWakeUpForJeopardy is at its deadline.
+func TestTheWakeUpForJeopardy(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	r.m.candidates.due = r.now().Local.Add(time.Minute)
 	r.step(RegistrationChanged{Priority: 5}).wakes(5 * time.Second)
 }
 
-// TestALookOfTheLeader does not keep its renewal waiting.
-func TestALookOfTheLeader(t *testing.T) {
-	r := newRig(t).elect().pass(2900*time.Millisecond).fire(WatchTerm, nil).answer(WatchTerm, r0(t))
-	r.fire(WatchTerm, nil).answer(WatchTerm, r0(t))
+// TestAReadOfTheLeader does not delay its next renewal for long.
+func TestAReadOfTheLeader(t *testing.T) {
+	r := newRig(t).elect().pass(2900 * time.Millisecond)
+	for range 2 {
+		r.fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.standing(alice, 1)))
+	}
 	r.fire(WatchTerm, nil).does("do read the leader record")
 	require.Equal(t, 300*time.Millisecond, r.op(ReadLeader).Limit, "a tenth of a heartbeat, not all of it")
 }
 
-func r0(t *testing.T) Answer {
-	t.Helper()
-	r := newRig(t)
-	r.leader(alice, 1)
-	return r.reads(r.standing(alice, 1))
-}
-
-// TestEvictedWhileItLeadsByAClockThatJumped: the cycle cannot register again, and
-// must not be tried without a pause.
-func TestEvictedWhileItLeadsByAClockThatJumped(t *testing.T) {
+// TestALeaderWithoutACandidateRecord: the renewal could not register again, so the leader reads
+// the leader record. The next renewal comes after a heartbeat.
+func TestALeaderWithoutACandidateRecord(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	r.answer(ElectionCycle, failing(fdbelection.ErrUnregisteredCandidate)).does("do read the leader record")
 	r.answer(ReadLeader, r.reads(r.standing(alice, 1))).does()
 	r.pass(heartbeat).does("leader -> jeopardy: no renewal was acknowledged in time", "do renew 1")
 }
 
-// TestEvicted: a candidate registers again, where nobody has taken its name.
+// TestEvicted: an evicted candidate registers again.
 func TestEvicted(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1)).pass(heartbeat).answer(ReadLeader, r.reads(r.leader(bob, 1)))
@@ -283,8 +284,7 @@ func TestEvicted(t *testing.T) {
 	r.answer(ReadLeader, r.reads(r.standing(bob, 1))).idle()
 }
 
-// TestChangesAreWrittenAtOnce, also where a heartbeat is under way that says what
-// was before.
+// TestChangesAreWrittenAtOnce, even if a heartbeat with the old registration is running.
 func TestChangesAreWrittenAtOnce(t *testing.T) {
 	change := RegistrationChanged{Priority: 4, Role: election.Voter, Metadata: map[string]string{"at": "here"}}
 	r := newRig(t)
@@ -304,7 +304,7 @@ func TestChangesAreWrittenAtOnce(t *testing.T) {
 	require.Equal(t, "here", r.op(ElectionCycle).Me.Metadata["at"])
 }
 
-// TestALeaderThatBecomesAnObserver stays a voter until its seat is given up.
+// TestALeaderThatBecomesAnObserver stays a voter until its work has returned.
 func TestALeaderThatBecomesAnObserver(t *testing.T) {
 	r := newRig(t).elect().step(RegistrationChanged{Priority: 5, Role: election.Observer})
 	r.pass(heartbeat).does("do renew 1")
@@ -318,8 +318,7 @@ func TestALeaderThatBecomesAnObserver(t *testing.T) {
 		does("do cycle, abstaining", "follower -> observer: its role has changed")
 }
 
-// TestAims: each can be changed for another at any time, but for the one of an
-// onlooker.
+// TestAims can change at any time. A registered process cannot go back to SubscribeOnly.
 func TestAims(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Aim = SubscribeOnly }).step(Begin{})
 	r.answer(WatchTerm, r.reads(r.leader(bob, 1)))
@@ -327,7 +326,7 @@ func TestAims(t *testing.T) {
 	r.step(AimChanged{StandBy}).does("do register", "observer -> follower: its role has changed")
 	r.answer(Register, Answer{Status: election.Status{Config: r.config}})
 	r.step(AimChanged{SubscribeOnly})
-	require.Equal(t, StandBy, r.m.me.aim, "it stays listed")
+	require.Equal(t, StandBy, r.m.me.aim, "it stays registered")
 }
 
 func texts(actions []Action) []string {

@@ -14,8 +14,9 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// crowd is n candidates of priority 5 that registered before alice, and alice.
-func crowd(n int) []election.Candidate {
+// candidatesBefore returns n candidates of priority 5 that registered before alice, and
+// alice.
+func candidatesBefore(n int) []election.Candidate {
 	var all []election.Candidate
 	for i := range n {
 		who := election.Identity{ID: fmt.Sprintf("c%02d", i), Incarnation: uuid.UUID{100, byte(i)}}
@@ -24,8 +25,8 @@ func crowd(n int) []election.Candidate {
 	return append(all, candidate(alice, 200))
 }
 
-// seen is what a list reads of candidates that are in the order of their rank.
-func seen(op Operation, all []election.Candidate) Answer {
+// listOf is the answer to a list. all are in the order of their rank.
+func listOf(op Operation, all []election.Candidate) Answer {
 	if op.First == 0 {
 		return Answer{Members: all}
 	}
@@ -38,32 +39,32 @@ func seen(op Operation, all []election.Candidate) Answer {
 	return a
 }
 
-// lists answers the list that is under way, with candidates whose counters moved unless
-// they are dead.
-func (r *rig) lists(all []election.Candidate, dead int) Operation {
+// answerList answers the running list. All candidates have sent a heartbeat, except the
+// first ones, which are dead.
+func (r *rig) answerList(all []election.Candidate, dead int) Operation {
 	r.t.Helper()
 	op := r.op(List)
 	for i := range all[dead:] {
 		all[dead+i].Heartbeats++
 	}
-	r.answer(List, seen(op, all))
+	r.answer(List, listOf(op, all))
 	return op
 }
 
-// among has alice follow bob in the lead, among others.
-func among(t *testing.T, all []election.Candidate, changes ...func(*Settings)) *rig {
+// followAmong makes alice a follower of bob, with other candidates.
+func followAmong(t *testing.T, all []election.Candidate, changes ...func(*Settings)) *rig {
 	t.Helper()
 	r := newRig(t, changes...)
 	r.config.AllowPreemption = false
 	r.step(Begin{}).answer(Register, Answer{Status: election.Status{Config: r.config}})
-	r.lists(all, 0)
+	r.answerList(all, 0)
 	return r.answer(WatchTerm, r.reads(r.leader(bob, 1)))
 }
 
-// TestWhoListsWhat: a follower lists the first by rank, the leader and itself, in one wave
-// of reads once it knows them, and a leader lists all.
-func TestWhoListsWhat(t *testing.T) {
-	all := crowd(20)
+// TestWhatIsListed: a follower lists the shortlist, the leader and itself, and names those
+// that it knows so that they are read together. A leader lists all candidates.
+func TestWhatIsListed(t *testing.T) {
+	all := candidatesBefore(20)
 	for name, change := range map[string]func(*Settings){
 		"a voter":               func(*Settings) {},
 		"on standby":            standingBy,
@@ -71,7 +72,7 @@ func TestWhoListsWhat(t *testing.T) {
 		"with a shortlist of 3": func(s *Settings) { s.Shortlist = 3 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := among(t, all, change)
+			r := followAmong(t, all, change)
 			first := r.m.settings.Shortlist
 			r.jump(15 * time.Second)
 			op := r.op(List)
@@ -81,7 +82,7 @@ func TestWhoListsWhat(t *testing.T) {
 				want = append(want, all[i].ID)
 			}
 			require.Equal(t, want, op.Also)
-			r.lists(all, 0)
+			r.answerList(all, 0)
 			require.Len(t, r.m.View().Members, first+1)
 			require.False(t, r.m.View().Complete)
 		})
@@ -90,74 +91,74 @@ func TestWhoListsWhat(t *testing.T) {
 	op := r.op(List)
 	require.Zero(t, op.First)
 	require.Equal(t, r.m.tenure.token, op.Token)
-	r.answer(List, seen(op, all))
+	r.answer(List, listOf(op, all))
 	require.True(t, r.m.View().Complete)
 	require.Len(t, r.m.View().Members, 21)
 	r.step(AimChanged{Aim: StandBy})
 	r.m.candidates.due = r.now().Local
 	r.step(Tick{})
-	require.Zero(t, r.op(List).First, "until its work has returned: it may hand over")
+	require.Zero(t, r.op(List).First, "until its work has returned, because it may hand over")
 }
 
-// TestASpectatorLists the first by rank, and the leader.
-func TestASpectatorLists(t *testing.T) {
+// TestWhatASubscriberLists: the shortlist and the leader.
+func TestWhatASubscriberLists(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Aim = SubscribeOnly })
 	r.step(Begin{}).answer(WatchTerm, r.reads(r.leader(bob, 1)))
 	op := r.op(List)
 	require.Equal(t, 8, op.First)
 	require.Equal(t, []string{"bob"}, op.Also)
 	r.answer(List, Answer{Ranked: []election.RankEntry{}})
-	require.False(t, r.started(List), "the index need not name it")
+	require.False(t, r.started(List), "the index need not have an entry of it")
 }
 
-// TestOneVersionstamp: of two that were registered in one transaction, one goes first.
+// TestOneVersionstamp: two candidates that were registered in one transaction have an order.
 func TestOneVersionstamp(t *testing.T) {
 	for id, want := range map[string]int{"aaron": 1, "zoe": 0} {
 		all := []election.Candidate{candidate(election.Identity{ID: id, Incarnation: uuid.UUID{9}}, 200), candidate(alice, 200)}
 		if want == 0 {
 			slices.Reverse(all)
 		}
-		require.Equal(t, want, among(t, all).m.rankedBefore(), id)
-		first := among(t, all, func(s *Settings) { s.Shortlist = 1 })
+		require.Equal(t, want, followAmong(t, all).m.rankedBefore(), id)
+		first := followAmong(t, all, func(s *Settings) { s.Shortlist = 1 })
 		require.Equal(t, want == 1, first.m.outsideShortlist(), id)
 	}
 }
 
-// TestOutside: who ranks after all that are listed.
-func TestOutside(t *testing.T) {
+// TestOutsideTheShortlist: which candidates rank after the shortlist.
+func TestOutsideTheShortlist(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		crowd int
-		do    func(*rig)
-		ahead int
-		want  bool
+		name   string
+		n      int // candidates before it
+		do     func(*rig)
+		before int
+		want   bool
 	}{
 		{"the last that is listed", 7, nil, 7, false},
 		{"the first that is not", 8, nil, 8, true},
 		{"far behind", 20, nil, 8, true},
 		{"raised above all", 20, func(r *rig) { r.step(RegistrationChanged{Priority: 6}) }, 0, false},
-		{"raised in vain", 20, func(r *rig) { r.step(RegistrationChanged{Priority: 4}) }, 8, true},
+		{"another priority, still behind", 20, func(r *rig) { r.step(RegistrationChanged{Priority: 4}) }, 8, true},
 		{"lowered", 7, func(r *rig) { r.step(RegistrationChanged{Priority: 4}) }, 7, true},
 		{"lowered, and all are listed", 6, func(r *rig) { r.step(RegistrationChanged{Priority: 4}) }, 6, false},
-		{"it held the seat last", 7, func(r *rig) { r.m.leader.last = alice }, 7, true},
-		{"and all are listed", 6, func(r *rig) { r.m.leader.last = alice }, 6, false},
+		{"the last leader", 7, func(r *rig) { r.m.leader.last = alice }, 7, true},
+		{"the last leader, and all are listed", 6, func(r *rig) { r.m.leader.last = alice }, 6, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := among(t, crowd(c.crowd))
+			r := followAmong(t, candidatesBefore(c.n))
 			if c.do != nil {
 				c.do(r)
 			}
 			require.Equal(t, c.want, r.m.outsideShortlist())
-			require.Equal(t, c.ahead, r.m.rankedBefore())
-			require.Equal(t, c.ahead == 0 && !c.want, r.m.firstInRank())
+			require.Equal(t, c.before, r.m.rankedBefore())
+			require.Equal(t, c.before == 0 && !c.want, r.m.firstInRank())
 			require.Equal(t, c.want, r.m.outsideDelay() > 0)
 		})
 	}
 }
 
-// TestTheSpread: however many candidates are outside of the shortlist, the first of them
-// claims soon enough, and few others claim before they can know of it.
-func TestTheSpread(t *testing.T) {
+// TestOutsideDelay: for any number of candidates outside of the shortlist, the first one
+// claims soon, and few others claim before they can know of it.
+func TestOutsideDelay(t *testing.T) {
 	for _, n := range []int{1, 2, 10, 100, 1000, 10_000} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			const trials = 50
@@ -194,35 +195,34 @@ func TestTheSpread(t *testing.T) {
 	require.Equal(t, 13*150*time.Millisecond, m.outsideDelay(), "after all others")
 }
 
-// TestTheFirstAreDead: a follower outside of the shortlist claims all the same, a little
-// later.
-func TestTheFirstAreDead(t *testing.T) {
-	for name, dead := range map[string]int{"as it knows": 8, "and it does not know": 0} {
+// TestADeadShortlist: a follower outside of the shortlist claims, a little later.
+func TestADeadShortlist(t *testing.T) {
+	for name, dead := range map[string]int{"known to be dead": 8, "not known to be dead": 0} {
 		t.Run(name, func(t *testing.T) {
-			all := crowd(20)
-			r := among(t, all)
-			seat := r.standing(bob, 1)
-			var open time.Duration
+			all := candidatesBefore(20)
+			r := followAmong(t, all)
+			leader := r.standing(bob, 1)
+			var expired time.Duration
 			for r.local < time.Minute {
 				r.pass(10 * time.Millisecond)
-				for _, op := range r.underWay() {
+				for _, op := range r.running() {
 					switch {
 					case op.Kind == List:
-						require.NotZero(t, op.First, "there is a leader, or will be soon")
-						r.lists(all, dead)
+						require.NotZero(t, op.First, "there is a leader, or will be one soon")
+						r.answerList(all, dead)
 					case op.Kind == ElectionCycle && !op.Abstain:
-						require.NotZero(t, open, "it is out of turn")
-						wait := r.local - open
+						require.NotZero(t, expired, "the lease has not expired")
+						wait := r.local - expired
 						require.LessOrEqual(t, wait, 41*60*time.Millisecond)
 						require.GreaterOrEqual(t, wait, time.Duration(8-dead)*60*time.Millisecond)
 						return
 					case op.Kind == ReadLeader || op.Kind == ElectionCycle:
 						if r.local < 35*time.Second {
-							seat.Ballot++ // it renews
-						} else if open == 0 {
-							open = r.local + r.config.LeaseDuration
+							leader.Ballot++ // it renews
+						} else if expired == 0 {
+							expired = r.local + r.config.LeaseDuration
 						}
-						r.answer(op.Kind, r.reads(seat))
+						r.answer(op.Kind, r.reads(leader))
 					default:
 					}
 				}
@@ -232,27 +232,27 @@ func TestTheFirstAreDead(t *testing.T) {
 	}
 }
 
-// TestTheFirstAreDeadAndThereIsNoLeader: each voter lists all to find out which one is the
-// first that is alive, and that one evicts.
-func TestTheFirstAreDeadAndThereIsNoLeader(t *testing.T) {
+// TestADeadShortlistWithoutALeader: each voter lists all candidates to find out which one is
+// the first that is alive. That one evicts.
+func TestADeadShortlistWithoutALeader(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		dead   int
 		evicts bool
 	}{{"first", 20, true}, {"second", 19, false}} {
 		t.Run(c.name, func(t *testing.T) {
-			all := crowd(20)
+			all := candidatesBefore(20)
 			r := newRig(t, standingBy)
 			r.step(Begin{}).answer(Register, Answer{Status: election.Status{Config: r.config}})
-			r.lists(all, c.dead)
+			r.answerList(all, c.dead)
 			r.answer(WatchTerm, r.reads(r.vacant(1)))
 			lists, evicted := 0, false
 			for r.local < 2*time.Minute && !evicted {
 				r.pass(time.Second)
-				for _, op := range r.underWay() {
+				for _, op := range r.running() {
 					switch op.Kind {
 					case List:
-						if r.lists(all, c.dead); op.First == 0 {
+						if r.answerList(all, c.dead); op.First == 0 {
 							lists++
 							require.Greater(t, r.local, 15*time.Second)
 						}
@@ -272,9 +272,9 @@ func TestTheFirstAreDeadAndThereIsNoLeader(t *testing.T) {
 	}
 }
 
-// TestARankIndexThatIsDamaged keeps no candidate from taking its turn: one that finds
-// itself missing lists all instead.
-func TestARankIndexThatIsDamaged(t *testing.T) {
+// TestADamagedRankIndex does not keep a candidate from claiming: a voter that is missing in
+// it lists all candidates instead.
+func TestADamagedRankIndex(t *testing.T) {
 	ghosts := make([]election.RankEntry, 8)
 	for i := range ghosts {
 		ghosts[i] = election.RankEntry{ID: fmt.Sprint("ghost", i), Priority: 99, Versionstamp: subspace.Versionstamp{User: uint16(i)}}
@@ -283,25 +283,25 @@ func TestARankIndexThatIsDamaged(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		index []election.RankEntry
-		whole bool // lists all
+		all   bool // lists all candidates
 	}{
-		{"it is gone", []election.RankEntry{}, true},
+		{"empty", []election.RankEntry{}, true},
 		{"without its own entry", []election.RankEntry{rankOf(&all[0])}, true},
 		{"without that of another one", []election.RankEntry{rankOf(&all[1])}, false},
-		{"full of others", ghosts, true},
+		{"full of unknown entries", ghosts, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
 			r.config.AllowPreemption = false
 			r.step(Begin{}).answer(Register, Answer{Status: election.Status{Config: r.config}})
 			r.answer(List, Answer{Ranked: c.index, Members: all[1:]})
-			require.Equal(t, c.whole, r.started(List))
-			if c.whole {
+			require.Equal(t, c.all, r.started(List))
+			if c.all {
 				require.Zero(t, r.op(List).First)
 				r.answer(List, Answer{Members: all})
 				require.Equal(t, 1, r.m.rankedBefore())
 			}
-			require.False(t, r.started(List), "not without end")
+			require.False(t, r.started(List), "only once")
 			r.answer(WatchTerm, r.reads(r.leader(bob, 1)))
 			at, wants := r.m.claimTime()
 			require.True(t, wants)

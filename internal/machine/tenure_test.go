@@ -11,37 +11,38 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-func TestHorizon(t *testing.T) {
+// TestDeadlines of an attempt that begins at zero.
+func TestDeadlines(t *testing.T) {
 	for _, c := range []struct {
 		name                     string
 		lease, margin, heartbeat time.Duration // of the config
 		written                  time.Duration
 		jeopardy, stop, end      time.Duration
 	}{
-		{"usual", 10 * time.Second, 0, 3 * time.Second, 10 * time.Second, 5 * time.Second, 7 * time.Second, 9 * time.Second},
-		{"a margin of its own", 10 * time.Second, 2 * time.Second, 2 * time.Second, 10 * time.Second, 5 * time.Second, 6 * time.Second, 8 * time.Second},
-		{"a shorter lease than the config's has its part of the margin", 10 * time.Second, 2 * time.Second, time.Second, 5 * time.Second, 2500 * time.Millisecond, 3 * time.Second, 4 * time.Second},
-		{"half of what is left where the heartbeat is long", 10 * time.Second, 0, 7 * time.Second, 10 * time.Second, 7250 * time.Millisecond, 8 * time.Second, 9 * time.Second},
-		{"jeopardy never begins after the end", 10 * time.Second, 6 * time.Second, 3 * time.Second, 10 * time.Second, 3500 * time.Millisecond, 3500 * time.Millisecond, 4 * time.Second},
-		{"nothing is kept of a lease that is shorter than a heartbeat", 10 * time.Second, 0, 3 * time.Second, 3 * time.Second, 2700 * time.Millisecond, 2700 * time.Millisecond, 2700 * time.Millisecond},
-		{"nothing is kept where a renewal would come too late", 10 * time.Second, 0, 9 * time.Second, 10 * time.Second, 9 * time.Second, 9 * time.Second, 9 * time.Second},
+		{"default", 10 * time.Second, 0, 3 * time.Second, 10 * time.Second, 5 * time.Second, 7 * time.Second, 9 * time.Second},
+		{"with a margin in the config", 10 * time.Second, 2 * time.Second, 2 * time.Second, 10 * time.Second, 5 * time.Second, 6 * time.Second, 8 * time.Second},
+		{"a shorter lease than that of the config has a part of the margin", 10 * time.Second, 2 * time.Second, time.Second, 5 * time.Second, 2500 * time.Millisecond, 3 * time.Second, 4 * time.Second},
+		{"half of the rest if the heartbeat is long", 10 * time.Second, 0, 7 * time.Second, 10 * time.Second, 7250 * time.Millisecond, 8 * time.Second, 9 * time.Second},
+		{"jeopardy not after the stop deadline", 10 * time.Second, 6 * time.Second, 3 * time.Second, 10 * time.Second, 3500 * time.Millisecond, 3500 * time.Millisecond, 4 * time.Second},
+		{"no time to stop if the lease is shorter than a heartbeat", 10 * time.Second, 0, 3 * time.Second, 3 * time.Second, 2700 * time.Millisecond, 2700 * time.Millisecond, 2700 * time.Millisecond},
+		{"no time to stop if a renewal would come too late", 10 * time.Second, 0, 9 * time.Second, 10 * time.Second, 9 * time.Second, 9 * time.Second, 9 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := testConfig()
 			config.LeaseDuration, config.Margin, config.HeartbeatInterval = c.lease, c.margin, c.heartbeat
-			h := DeadlinesOf(localEpoch, c.written, config)
-			require.Equal(t, c.jeopardy, h.Jeopardy.Sub(localEpoch), "jeopardy")
-			require.Equal(t, c.stop, h.Stop.Sub(localEpoch), "stop")
-			require.Equal(t, c.end, h.End.Sub(localEpoch), "end")
+			d := DeadlinesOf(localEpoch, c.written, config)
+			require.Equal(t, c.jeopardy, d.Jeopardy.Sub(localEpoch), "jeopardy")
+			require.Equal(t, c.stop, d.Stop.Sub(localEpoch), "stop")
+			require.Equal(t, c.end, d.End.Sub(localEpoch), "end")
 		})
 	}
 }
 
-// TestBeliefIsTheMinimumOverAttempts: an attempt counts from before its commit is
-// issued until it has surely failed or another one was acknowledged.
-func TestBeliefIsTheMinimumOverAttempts(t *testing.T) {
+// TestTheEarliestDeadlineCounts: an attempt counts from before its commit starts until it is
+// known not to be committed, or a later one was acknowledged.
+func TestTheEarliestDeadlineCounts(t *testing.T) {
 	short := testConfig()
-	short.LeaseDuration = 5 * time.Second // 4.5 s believed in
+	short.LeaseDuration = 5 * time.Second // the end deadline is after 4.5 s
 	for _, c := range []struct {
 		name     string
 		outcomes []kv.Outcome // of attempts with the short lease, at 3 s
@@ -49,8 +50,8 @@ func TestBeliefIsTheMinimumOverAttempts(t *testing.T) {
 	}{
 		{"none", nil, 9 * time.Second},
 		{"acknowledged", []kv.Outcome{kv.Committed}, 7500 * time.Millisecond},
-		{"surely failed", []kv.Outcome{kv.NotCommitted}, 9 * time.Second},
-		{"settled, but not known", []kv.Outcome{kv.UnknownResult}, 7500 * time.Millisecond},
+		{"not committed", []kv.Outcome{kv.NotCommitted}, 9 * time.Second},
+		{"unknown result", []kv.Outcome{kv.UnknownResult}, 7500 * time.Millisecond},
 		{"unsettled", []kv.Outcome{kv.Unsettled}, 7500 * time.Millisecond},
 		{"one of two failed", []kv.Outcome{kv.Unsettled, kv.NotCommitted}, 7500 * time.Millisecond},
 		{"both failed", []kv.Outcome{kv.NotCommitted, kv.NotCommitted}, 9 * time.Second},
@@ -60,7 +61,7 @@ func TestBeliefIsTheMinimumOverAttempts(t *testing.T) {
 			op := r.op(ElectionCycle)
 			for i, outcome := range c.outcomes {
 				r.step(CommitStarting{Op: op.ID, Attempt: i, Start: r.now().Local, Lease: short.LeaseDuration, Config: short})
-				require.Equal(t, 7500*time.Millisecond, r.m.Deadlines().End.Sub(localEpoch), "it shrinks before the commit is issued")
+				require.Equal(t, 7500*time.Millisecond, r.m.Deadlines().End.Sub(localEpoch), "it counts before its commit starts")
 				r.step(CommitDone{Op: op.ID, Attempt: i, Outcome: outcome})
 			}
 			require.Equal(t, c.want, r.m.Deadlines().End.Sub(localEpoch))
@@ -93,23 +94,23 @@ func TestACopyKeepsItsOwnAttempts(t *testing.T) {
 	require.Len(t, one.tenure.open, 3)
 }
 
-// TestAnAcknowledgedRenewalIsTheBase: what was in doubt before it counts no more.
-func TestAnAcknowledgedRenewalIsTheBase(t *testing.T) {
+// TestAnAcknowledgedRenewal: unknown attempts before it do not count any more.
+func TestAnAcknowledgedRenewal(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	op := r.op(ElectionCycle)
 	short := testConfig()
 	short.LeaseDuration = 5 * time.Second
 	r.step(CommitStarting{Op: op.ID, Attempt: 1, Start: r.now().Local, Lease: short.LeaseDuration, Config: short})
 	r.step(CommitDone{Op: op.ID, Attempt: 1, Outcome: kv.Unsettled})
-	r.jump(time.Second).issue(op, 2, r.config)
+	r.jump(time.Second).commits(op, 2, r.config)
 	require.Equal(t, 13*time.Second, r.m.Deadlines().End.Sub(localEpoch))
 	r.step(CommitDone{Op: op.ID, Attempt: 1, Outcome: kv.Committed})
-	require.Equal(t, 13*time.Second, r.m.Deadlines().End.Sub(localEpoch), "an answer that comes twice or late changes nothing")
+	require.Equal(t, 13*time.Second, r.m.Deadlines().End.Sub(localEpoch), "a late or repeated result changes nothing")
 	r.step(CommitStarting{Op: op.ID + 7, Attempt: 1, Start: localEpoch, Lease: time.Millisecond, Config: r.config})
-	require.Equal(t, 13*time.Second, r.m.Deadlines().End.Sub(localEpoch), "nor does an attempt of no operation under way")
+	require.Equal(t, 13*time.Second, r.m.Deadlines().End.Sub(localEpoch), "nor does an attempt of an operation that does not run")
 }
 
-// TestAttemptsOfTwoOperations are told apart, although both count from one.
+// TestAttemptsOfTwoOperations are distinguished, although both count from one.
 func TestAttemptsOfTwoOperations(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	first := r.op(ElectionCycle).ID
@@ -124,14 +125,14 @@ func TestAttemptsOfTwoOperations(t *testing.T) {
 	again := *r
 	again.step(CommitDone{Op: second, Attempt: 1, Outcome: kv.NotCommitted})
 	require.Equal(t, 9*time.Second, again.m.tenure.acked.End.Sub(localEpoch))
-	require.Equal(t, first, again.m.tenure.open[0].op, "the one in doubt stays in doubt")
+	require.Equal(t, first, again.m.tenure.open[0].op, "the unsettled one still counts")
 	r.step(CommitDone{Op: second, Attempt: 1, Outcome: kv.Committed})
 	require.Equal(t, r.now().Local.Add(9*time.Second), r.m.Deadlines().End)
 }
 
-// TestALeaseShortenedAtRunTimeEndsBeliefBeforeItsCommit: the first event of such
-// an attempt already ends what would be past its horizon.
-func TestALeaseShortenedAtRunTimeEndsBeliefBeforeItsCommit(t *testing.T) {
+// TestAShortenedLease: if an attempt writes a shorter lease whose stop deadline has passed, the
+// leader drains before its commit starts.
+func TestAShortenedLease(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	short := testConfig()
 	short.LeaseDuration, short.HeartbeatInterval = 4*time.Second, time.Second
@@ -154,7 +155,7 @@ func TestATenureThatIsNotRenewed(t *testing.T) {
 
 	r.answer(ElectionCycle, failing(errors.New("no answer"))).idle()
 	r.pass(time.Minute)
-	require.Equal(t, Heartbeat, r.op(Heartbeat).Kind, "it says that it is alive, and claims nothing while the work goes on")
+	require.Equal(t, Heartbeat, r.op(Heartbeat).Kind, "only heartbeats while the work goes on")
 	r.answer(Heartbeat, Answer{}).idle()
 	r.step(WorkReturned{1}).does("do election cycle")
 	op := r.op(ElectionCycle)
@@ -165,7 +166,7 @@ func TestATenureThatIsNotRenewed(t *testing.T) {
 		does("lead 2", "leader alice in 2", "candidate -> leader: leadership was vacant")
 }
 
-// TestARenewalEndsJeopardy, and one in time begins none.
+// TestARenewalEndsJeopardy. Renewals in time do not begin it.
 func TestARenewalEndsJeopardy(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	r.pass(2500 * time.Millisecond).state(StateJeopardy).renew().does().state(StateLeader)
@@ -174,17 +175,17 @@ func TestARenewalEndsJeopardy(t *testing.T) {
 	}
 }
 
-// TestAProcessThatWasStopped finds out at its next event, whatever that is.
-func TestAProcessThatWasStopped(t *testing.T) {
+// TestASuspendedProcess drains at its next event, before it handles that event.
+func TestASuspendedProcess(t *testing.T) {
 	for name, event := range map[string]func(*rig) Event{
-		"by a tick":                func(*rig) Event { return Tick{} },
-		"by an answer that is old": func(r *rig) Event { return CommitDone{Op: r.op(ElectionCycle).ID, Attempt: 1} },
+		"by a tick":        func(*rig) Event { return Tick{} },
+		"by an old answer": func(r *rig) Event { return CommitDone{Op: r.op(ElectionCycle).ID, Attempt: 1} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t).elect().pass(heartbeat)
 			r.step(CommitStarting{Op: r.op(ElectionCycle).ID, Attempt: 1, Start: r.now().Local, Lease: r.config.LeaseDuration, Config: r.config})
 			next := event(r)
-			r.local = 10 * time.Second // the answer would do until 12 s, and comes after 9 s
+			r.local = 10 * time.Second // the renewal would last until 12 s, and is acknowledged after 9 s
 			r.step(next).does(
 				"drain 1: no renewal was acknowledged in time", "expire 1",
 				"leader -> candidate: no renewal was acknowledged in time",
@@ -193,9 +194,9 @@ func TestAProcessThatWasStopped(t *testing.T) {
 	}
 }
 
-// TestDrainingForWantOfARenewal: where it is renewed after all, the work has the
-// usual time to stop, and not for ever.
-func TestDrainingForWantOfARenewal(t *testing.T) {
+// TestARenewalAfterTheStopDeadline: the work has the drain limit to stop, and not the whole
+// renewed lease.
+func TestARenewalAfterTheStopDeadline(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat).pass(4 * time.Second)
 	require.Equal(t, 9*time.Second, r.m.Deadlines().End.Sub(localEpoch))
 	r.renew()
@@ -206,9 +207,9 @@ func TestDrainingForWantOfARenewal(t *testing.T) {
 	r.step(WorkReturned{1}).does("do election cycle")
 }
 
-// TestWhatComesTooLateToLead: a claim that was acknowledged when there is nothing
-// left to work in, or that is not wanted any more.
-func TestWhatComesTooLateToLead(t *testing.T) {
+// TestALateClaim: the claim is acknowledged after its stop deadline, or when the process does
+// not want to lead any more. It does not begin a tenure.
+func TestALateClaim(t *testing.T) {
 	claim := func(r *rig, before ...Event) Answer {
 		a := r.did(election.Claimed, r.leader(alice, 1))
 		a.Start, a.Seen = r.now().Local, r.now().Local
@@ -217,7 +218,7 @@ func TestWhatComesTooLateToLead(t *testing.T) {
 		}
 		return a
 	}
-	t.Run("past its time", func(t *testing.T) {
+	t.Run("after the stop deadline", func(t *testing.T) {
 		r := newRig(t).follow(newRig(t).vacant(0))
 		a := claim(r)
 		r.jump(7*time.Second).answer(ElectionCycle, a).does("leader alice in 1", "do election cycle")
@@ -225,18 +226,18 @@ func TestWhatComesTooLateToLead(t *testing.T) {
 		r.does("lead 1", "candidate -> leader: leadership was vacant")
 	})
 	for name, event := range map[string]Event{
-		"the aim is another":    AimChanged{StandBy},
-		"became an observer":    RegistrationChanged{Priority: 5, Role: election.Observer},
-		"the seat is to be had": Tick{},
+		"another aim":        AimChanged{StandBy},
+		"became an observer": RegistrationChanged{Priority: 5, Role: election.Observer},
+		"no change":          Tick{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t).follow(newRig(t).vacant(0))
 			r.answer(ElectionCycle, claim(r, event))
-			if name == "the seat is to be had" {
+			if name == "no change" {
 				r.state(StateLeader)
 				return
 			}
-			if op, _ := r.main(); op.Kind == ReadLeader { // the change asked for it
+			if op, _ := r.main(); op.Kind == ReadLeader { // the change calls for a read
 				r.answer(ReadLeader, r.reads(r.standing(alice, 1)))
 			}
 			require.Equal(t, []Kind{Resign}, r.kinds())
@@ -259,7 +260,7 @@ func TestWhatComesTooLateToLead(t *testing.T) {
 		r := newRig(t).follow(newRig(t).vacant(0))
 		r.answer(ElectionCycle, claim(r, Leave{})).does("leader alice in 1", "do unregister")
 	})
-	t.Run("lost again already", func(t *testing.T) {
+	t.Run("leadership was lost already", func(t *testing.T) {
 		r := newRig(t).follow(newRig(t).vacant(0))
 		a := claim(r)
 		r.fire(WatchTerm, nil).pass(time.Second).answer(WatchTerm, r.reads(r.leader(bob, 2)))
@@ -268,8 +269,8 @@ func TestWhatComesTooLateToLead(t *testing.T) {
 	})
 }
 
-// TestASeatThatIsLost ends the tenure at once, whoever tells of it.
-func TestASeatThatIsLost(t *testing.T) {
+// TestLostLeadership: the tenure ends at once, no matter which operation finds out.
+func TestLostLeadership(t *testing.T) {
 	lost := []string{"drain 1: leadership was lost", "expire 1", "leader -> follower: leadership was lost"}
 	t.Run("by the renewal", func(t *testing.T) {
 		r := newRig(t).elect().pass(heartbeat)
@@ -282,13 +283,13 @@ func TestASeatThatIsLost(t *testing.T) {
 		r := newRig(t).elect().pass(time.Second).fire(WatchTerm, nil)
 		r.answer(WatchTerm, r.reads(r.leader(bob, 2))).does(append([]string{"leader bob in 2"}, lost...)...)
 	})
-	t.Run("while it drains for somebody", func(t *testing.T) {
+	t.Run("while it drains for a request", func(t *testing.T) {
 		r := newRig(t).elect().pass(heartbeat)
-		r.answer(ElectionCycle, r.asked(election.Request{Kind: election.ResignRequest, Term: 1}, true))
+		r.answer(ElectionCycle, r.requested(election.Request{Kind: election.ResignRequest, Term: 1}, true))
 		r.fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.leader(bob, 2))).
 			does("leader bob in 2", "expire 1", "candidate -> follower: another candidate leads")
 		r.step(WorkReturned{1}).does("do read the leader record")
-		require.False(t, r.m.Holds(), "there is nothing left to give up")
+		require.False(t, r.m.Holds(), "there is nothing to release")
 	})
 	t.Run("and vacant", func(t *testing.T) {
 		r := newRig(t).elect().pass(time.Second).fire(WatchTerm, nil)
@@ -298,9 +299,9 @@ func TestASeatThatIsLost(t *testing.T) {
 	})
 }
 
-// TestAReadingThatRacedWithTheClaim: it began before the claim was committed and
-// was answered after it. What is older than what is known ends no tenure.
-func TestAReadingThatRacedWithTheClaim(t *testing.T) {
+// TestAReadDuringTheClaim: it began before the claim was committed and is answered after the
+// claim. An outdated reading does not end the tenure.
+func TestAReadDuringTheClaim(t *testing.T) {
 	r := newRig(t).follow(newRig(t).vacant(0))
 	claimed := r.did(election.Claimed, r.leader(alice, 1))
 	claimed.Start, claimed.Seen = r.now().Local, r.now().Local
@@ -311,8 +312,8 @@ func TestAReadingThatRacedWithTheClaim(t *testing.T) {
 	r.answer(ReadLeader, r.reads(claimed.Status.Leader)).does().state(StateLeader)
 }
 
-// TestASeatLostInAnOutdatedReading is no hot loop.
-func TestASeatLostInAnOutdatedReading(t *testing.T) {
+// TestLostLeadershipInAnOutdatedReading does not cause a hot loop.
+func TestLostLeadershipInAnOutdatedReading(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	a := r.reads(r.vacant(0))
 	a.Status.Leader.Ballot = 0
@@ -322,9 +323,9 @@ func TestASeatLostInAnOutdatedReading(t *testing.T) {
 	r.pass(300 * time.Millisecond).does("do renew 1")
 }
 
-// TestTermsThatBeginAnew: after the records were removed, a tenure with a lower
-// number than an earlier one of this process is renewed like any.
-func TestTermsThatBeginAnew(t *testing.T) {
+// TestTermsStartAgain after the records were removed: a tenure with a lower term than an earlier
+// one of this process is renewed.
+func TestTermsStartAgain(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.vacant(60)).answer(ElectionCycle, r.did(election.Claimed, r.leader(alice, 61)))
 	r.step(WorkReturning{Term: 61}).step(WorkReturned{61}).answer(Resign, r.reads(r.vacant(61)))
@@ -334,10 +335,10 @@ func TestTermsThatBeginAnew(t *testing.T) {
 	r.answer(WatchTerm, r.reads(r.vacant(0)))
 	lost := r.local
 	for {
-		if _, looks := r.find(ReadLeader); looks {
+		if _, reads := r.find(ReadLeader); reads {
 			r.answer(ReadLeader, r.reads(r.vacant(0)))
 		}
-		if beat, cycles := r.find(ElectionCycle); cycles && beat.Abstain {
+		if cycle, ok := r.find(ElectionCycle); ok && cycle.Abstain {
 			r.answer(ElectionCycle, r.did(election.Followed, r.vacant(0)))
 		}
 		if _, claims := r.find(ElectionCycle); claims {
@@ -345,35 +346,35 @@ func TestTermsThatBeginAnew(t *testing.T) {
 		}
 		r.pass(500 * time.Millisecond)
 	}
-	require.Equal(t, 10*time.Second, r.local-lost, "a leader by the records that are gone may believe for another lease")
+	require.Equal(t, 10*time.Second, r.local-lost, "the leader of the lost records may lead for another lease")
 	require.Equal(t, uint64(61), r.op(ElectionCycle).EndedTerm)
 	r.answer(ElectionCycle, r.did(election.Claimed, r.leader(alice, 1))).pass(heartbeat)
 	require.Equal(t, uint64(1), r.op(ElectionCycle).Token.Term)
-	require.Zero(t, r.op(ElectionCycle).EndedTerm, "else it would be claimed again and again")
+	require.Zero(t, r.op(ElectionCycle).EndedTerm, "otherwise it would be reclaimed again and again")
 }
 
-func TestOriginsOfATenure(t *testing.T) {
-	for origin, want := range map[election.AcquireReason]Reason{
+func TestAcquireReasons(t *testing.T) {
+	for acquired, want := range map[election.AcquireReason]Reason{
 		election.AcquireVacancy: ReasonVacancy, election.AcquireExpiry: ReasonExpiry, election.AcquirePreemption: ReasonPreemption,
 		election.AcquireTransfer: ReasonTransfer, election.AcquireReclaim: ReasonReclaim,
 	} {
 		r := newRig(t).follow(newRig(t).vacant(0))
 		leader := r.leader(alice, 1)
-		leader.AcquireReason = origin
+		leader.AcquireReason = acquired
 		r.answer(ElectionCycle, r.did(election.Claimed, leader)).
 			does("lead 1", "leader alice in 1", "candidate -> leader: "+string(want))
 	}
 }
 
-// TestWorkThatEndsOfItself gives up the seat, lets others go first, and does not
-// come back too soon.
-func TestWorkThatEndsOfItself(t *testing.T) {
+// TestWorkThatReturnsByItself: the process resigns. It claims again after a heartbeat, or after
+// a hold-off if the work has failed.
+func TestWorkThatReturnsByItself(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		err   error
 		after time.Duration // the tenure began
 	}{
-		{"in order", nil, heartbeat},
+		{"without an error", nil, heartbeat},
 		{"with an error", errors.New("no"), time.Second + 10*time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -402,6 +403,7 @@ func TestWorkThatEndsOfItself(t *testing.T) {
 	}
 }
 
+// TestEventsOfAnotherTerm are ignored.
 func TestEventsOfAnotherTerm(t *testing.T) {
 	r := newRig(t).elect()
 	r.step(WorkReturning{Term: 2}).does()
@@ -409,13 +411,13 @@ func TestEventsOfAnotherTerm(t *testing.T) {
 	r.step(WorkReturned{0}).does().state(StateLeader)
 }
 
-// TestLapsed: the work was told that its time has come before the machine was.
-func TestLapsed(t *testing.T) {
+// TestDeadlinePassed: a timer has told the work to stop before the machine did.
+func TestDeadlinePassed(t *testing.T) {
 	r := newRig(t).elect()
 	r.step(DeadlinePassed{7}).state(StateLeader)
 	r.step(DeadlinePassed{1}).does("drain 1: no renewal was acknowledged in time", "leader -> candidate: no renewal was acknowledged in time")
 	r.step(DeadlinePassed{1}).does()
 	r.step(WorkReturned{1})
-	require.True(t, r.started(ElectionCycle), "its reclaimed in a new term")
+	require.True(t, r.started(ElectionCycle), "it reclaims in a new term")
 	require.Equal(t, uint64(1), r.op(ElectionCycle).EndedTerm)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// moves returns the changes of state of the last step.
-func (r *rig) moves() (all []Transition) {
+// transitions returns the changes of state of the last step.
+func (r *rig) transitions() (all []Transition) {
 	for _, action := range r.acts {
 		if m, ok := action.(StateChanged); ok {
 			all = append(all, m.Transition)
@@ -20,31 +20,31 @@ func (r *rig) moves() (all []Transition) {
 	return all
 }
 
-// TestWhatAMoveTells: the own term while the work has not returned, else that of the seat,
-// the leader record, and the wall clock.
-func TestWhatAMoveTells(t *testing.T) {
+// TestTransitions: the term is that of the process's own tenure, or that of the leader record
+// if it has none.
+func TestTransitions(t *testing.T) {
 	r := newRig(t).elect().pass(time.Second).fire(WatchTerm, nil)
 	next := r.leader(bob, 2)
 	r.answer(WatchTerm, r.reads(next))
 	require.Equal(t, []Transition{{
 		From: StateLeader, To: StateFollower, Term: 1, Reason: ReasonLeadershipLost, Leader: next, At: r.now().Wall,
-	}}, r.moves())
+	}}, r.transitions())
 
 	r = newRig(t)
-	seat := r.leader(bob, 3)
-	r.follow(seat)
+	leader := r.leader(bob, 3)
+	r.follow(leader)
 	require.Equal(t, []Transition{{
-		From: StateCandidate, To: StateFollower, Term: 3, Reason: ReasonLeaderSeen, Leader: seat, At: r.now().Wall,
-	}}, r.moves())
+		From: StateCandidate, To: StateFollower, Term: 3, Reason: ReasonLeaderSeen, Leader: leader, At: r.now().Wall,
+	}}, r.transitions())
 }
 
-// TestTheOwnLeaseHasNoEndForOthers to wait for.
-func TestTheOwnLeaseHasNoEndForOthers(t *testing.T) {
+// TestLeaseEndOfALeader: LeaseEnd is about another leader.
+func TestLeaseEndOfALeader(t *testing.T) {
 	require.Zero(t, newRig(t).elect().m.View().LeaseEnd)
 }
 
-// TestTroubleEnds with the next answer, and is reported once each time.
-func TestTroubleEnds(t *testing.T) {
+// TestStoreErrorsEnd with the next success, and each row of errors is reported once.
+func TestStoreErrorsEnd(t *testing.T) {
 	r := newRig(t).elect()
 	for range 2 {
 		r.pass(heartbeat).answer(ElectionCycle, failing(errStore))
@@ -55,7 +55,7 @@ func TestTroubleEnds(t *testing.T) {
 	}
 }
 
-// TestRelist keeps what was seen of those that have not moved.
+// TestRelist keeps Since of the candidates without a new heartbeat.
 func TestRelist(t *testing.T) {
 	since := localEpoch.Add(time.Second)
 	v := View{Config: testConfig(), Members: []Member{{candidate(bob, 1), since}}}
@@ -68,8 +68,9 @@ func TestRelist(t *testing.T) {
 	require.False(t, v.TimedOut(&v.Members[1]))
 }
 
-// TestTheFirstReasonToLeaveCounts, and what leaving fails with is told beside it.
-func TestTheFirstReasonToLeaveCounts(t *testing.T) {
+// TestTheErrorsOfLeaving: the fatal error and the error of the last attempt are both
+// returned.
+func TestTheErrorsOfLeaving(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1)).pass(heartbeat).answer(ReadLeader, failing(fdbelection.ErrInvalidConfig))
 	r.step(Leave{})
@@ -82,10 +83,11 @@ func TestTheFirstReasonToLeaveCounts(t *testing.T) {
 	require.ErrorAs(t, r.m.life.err, &left)
 }
 
-// TestAnIncumbentIsWatchedFromAfterItsRead: it may have moved while that was under way.
-func TestAnIncumbentIsWatchedFromAfterItsRead(t *testing.T) {
+// TestAnExistingCandidateIsTimedFromTheEndOfItsRead: it may have sent a heartbeat during the
+// read.
+func TestAnExistingCandidateIsTimedFromTheEndOfItsRead(t *testing.T) {
 	r := newRig(t).step(Begin{})
-	a := r.finds(r.leader(bob, 1))
+	a := r.foundElder(r.leader(bob, 1))
 	a.Start, a.Seen = localEpoch.Add(time.Second), localEpoch.Add(3*time.Second)
 	r.local = 4 * time.Second
 	r.answer(Register, a)

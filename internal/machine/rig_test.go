@@ -17,7 +17,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// The instants at which every test begins, on the two clocks.
+// The instants at which every test starts, on the two clocks.
 var (
 	localEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	wallEpoch  = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -31,8 +31,8 @@ var (
 	carol = election.Identity{ID: "carol", Incarnation: uuid.UUID{3}}
 )
 
-// testConfig has a lease of 10 s, of which 9 s are believed in and 7 s led, a
-// heartbeat of 3 s and a candidate timeout of 15 s.
+// testConfig has a lease of 10 s, with the stop deadline after 7 s and the end deadline after
+// 9 s, a heartbeat of 3 s and a candidate timeout of 15 s.
 func testConfig() fdbelection.Config {
 	config := fdbelection.DefaultConfig()
 	config.PreemptionGrace = 5 * time.Second
@@ -51,8 +51,8 @@ func testSettings() Settings {
 	}
 }
 
-// rig drives a machine by hand, with a clock that moves only when it is told to,
-// and renders what it is asked to do.
+// rig drives a machine by hand. Its clock moves only when a test moves it. After each step it
+// checks what holds for every machine, see check.
 type rig struct {
 	t       *testing.T
 	m       Machine
@@ -62,9 +62,17 @@ type rig struct {
 	pending map[uint64]Operation
 	kindOf  map[uint64]Kind
 	armed   map[Kind]uint64
-	wake    time.Duration // since localEpoch; 0: none was asked for
+	wake    time.Duration // since localEpoch; 0: none was requested
 	acts    []Action      // of the last step
 	ballot  uint64
+	steps   int
+	work    work
+}
+
+// work is what the caller of a machine knows of the work of its tenure.
+type work struct {
+	term             uint64 // zero: there is none
+	drained, expired bool
 }
 
 func newRig(t *testing.T, changes ...func(*Settings)) *rig {
@@ -83,23 +91,89 @@ func (r *rig) now() Now {
 	return Now{Local: localEpoch.Add(r.local), Wall: wallEpoch.Add(r.local + r.wall)}
 }
 
-// step has the machine take an event at the present time.
+// step handles an event at the present time.
 func (r *rig) step(event Event) *rig {
 	r.t.Helper()
-	r.m, r.acts = Step(r.m, event, r.now())
+	r.m, r.acts = r.pureStep(event)
+	if returned, ok := event.(WorkReturned); ok && returned.Term == r.work.term {
+		defer func() {
+			require.True(r.t, r.work.drained && r.work.expired, "the work has returned, and may use the lease")
+			r.work = work{}
+		}()
+	}
 	for _, action := range r.acts {
+		r.checkOrder(action)
 		switch a := action.(type) {
 		case StartOperation:
+			require.Positive(r.t, a.Limit)
 			r.pending[a.ID], r.kindOf[a.ID] = a.Operation, a.Kind
 		case Wake:
-			require.True(r.t, a.At.After(r.now().Local), "a wake that is due already")
+			require.True(r.t, a.At.After(r.now().Local), "a wake-up that is due already")
 			r.wake = a.At.Sub(localEpoch)
 		}
 	}
+	r.checkDeadlines()
 	return r
 }
 
-// pass lets time go by, with a tick at each wake that is asked for.
+// pureStep checks that a step is a function: it gives the same result twice, and does not
+// change the machine that it was given. It checks every step of a short test, and a part of the
+// steps of a long one.
+func (r *rig) pureStep(event Event) (Machine, []Action) {
+	r.t.Helper()
+	if r.steps++; r.steps > 50 && r.steps%50 != 0 {
+		return Step(r.m, event, r.now())
+	}
+	before := fmt.Sprintf("%+v", r.m)
+	m, acts := Step(r.m, event, r.now())
+	after := fmt.Sprintf("%+v", m)
+	again, same := Step(r.m, event, r.now())
+	require.True(r.t, before == fmt.Sprintf("%+v", r.m), "the step changed the machine that it was given")
+	require.True(r.t, after == fmt.Sprintf("%+v", m), "the step changed another machine")
+	require.Equal(r.t, acts, same, "the same step gave other actions")
+	comparable := m
+	comparable.settings.Permanent, again.settings.Permanent = nil, nil // functions are never equal
+	require.Equal(r.t, comparable, again, "the same step gave another machine")
+	return m, acts
+}
+
+// checkOrder checks the order of Lead, Drain and Expire, and that leadership is not released or
+// claimed before the end of the tenure.
+func (r *rig) checkOrder(action Action) {
+	r.t.Helper()
+	switch a := action.(type) {
+	case Lead:
+		require.Zero(r.t, r.work.term, "leads before the last work has returned")
+		r.work = work{term: a.Leader.Term}
+	case Drain:
+		require.True(r.t, r.work.term == a.Term && !r.work.drained, "drains term %d", a.Term)
+		r.work.drained = true
+	case Expire:
+		require.True(r.t, r.work.term == a.Term && r.work.drained && !r.work.expired, "expires term %d", a.Term)
+		r.work.expired = true
+	case StartOperation:
+		if r.m.tenure.exists() && !r.work.expired {
+			require.NotContains(r.t, []Kind{Resign, HandOver, Unregister, Register, Rejoin, Settle}, a.Kind, "in a tenure")
+			require.True(r.t, a.Kind != ElectionCycle || a.Abstain && a.Token == r.m.tenure.token, "a claim in a tenure")
+		}
+	case Finish:
+		require.True(r.t, r.work.term == 0 || r.work.expired, "stops while the work may use the lease")
+	}
+}
+
+// checkDeadlines checks that the deadlines and the state agree, and that a machine that waits for
+// no main operation has requested a wake-up.
+func (r *rig) checkDeadlines() {
+	r.t.Helper()
+	d, now := r.m.Deadlines(), r.now().Local
+	require.Equal(r.t, r.m.State().Leads(), d.Stop.After(now), "leads although the stop deadline has passed")
+	require.True(r.t, d.End.IsZero() || d.End.After(now), "the end deadline has passed")
+	if r.m.life.phase == running && !r.m.operations.main.busy() || r.m.tenure.stage == draining {
+		require.Greater(r.t, r.wake, r.local, "no wake-up is requested")
+	}
+}
+
+// pass moves the clock, with a tick at each wake-up that is requested.
 func (r *rig) pass(d time.Duration) *rig {
 	r.t.Helper()
 	end := r.local + d
@@ -115,15 +189,15 @@ func (r *rig) pass(d time.Duration) *rig {
 	return r
 }
 
-// jump lets time go by in one go, as for a process that did not run.
+// jump moves the clock at once, as for a process that was suspended.
 func (r *rig) jump(d time.Duration) *rig {
 	r.t.Helper()
 	r.local += d
 	return r.step(Tick{})
 }
 
-// does says what the last step asked for; wakes and what goes on beside the seat
-// are left out.
+// does asserts the actions of the last step. It leaves out wake-ups, lists, watches and
+// reports.
 func (r *rig) does(want ...string) *rig {
 	r.t.Helper()
 	got := []string{}
@@ -134,7 +208,7 @@ func (r *rig) does(want ...string) *rig {
 			}
 			continue
 		}
-		if text := seatText(action); text != "" {
+		if text := mainText(action); text != "" {
 			got = append(got, text)
 		}
 	}
@@ -142,8 +216,8 @@ func (r *rig) does(want ...string) *rig {
 	return r
 }
 
-// seatText is text but for what goes on beside the seat.
-func seatText(action Action) string {
+// mainText is text, and empty for the actions that does leaves out.
+func mainText(action Action) string {
 	switch a := action.(type) {
 	case Wake, ConfigChanged, Report, Evicted, HoldOff:
 		return ""
@@ -204,7 +278,7 @@ func text(action Action) string {
 	}
 }
 
-// op returns the operation of a kind that is under way.
+// op returns the running operation of a kind.
 func (r *rig) op(kind Kind) Operation {
 	r.t.Helper()
 	for _, op := range r.pending {
@@ -212,21 +286,21 @@ func (r *rig) op(kind Kind) Operation {
 			return op
 		}
 	}
-	r.t.Fatalf("no %q is under way", kind)
+	r.t.Fatalf("no %q is running", kind)
 	return Operation{}
 }
 
-// idle says that no operation about the seat is under way.
+// idle asserts that no main operation is running.
 func (r *rig) idle() *rig {
 	r.t.Helper()
 	for _, op := range r.pending {
-		require.False(r.t, mainKind(op.Kind), "%s is under way", op.Kind)
+		require.False(r.t, mainKind(op.Kind), "%s is running", op.Kind)
 	}
 	return r
 }
 
-// answer answers the operation of a kind that is under way. The answer's stamps
-// are those of the present where it has none.
+// answer answers the running operation of a kind. Start and Seen are now unless the answer has
+// them.
 func (r *rig) answer(kind Kind, a Answer) *rig {
 	r.t.Helper()
 	op := r.op(kind)
@@ -244,7 +318,7 @@ func (r *rig) answer(kind Kind, a Answer) *rig {
 	return r.step(Answered{Op: op.ID, Answer: a})
 }
 
-// rankIndex is the beginning of the rank index that belongs to candidates.
+// rankIndex returns the first entries of the rank index of some candidates.
 func rankIndex(candidates []election.Candidate, first int) []election.RankEntry {
 	ranked := []election.RankEntry{}
 	for _, c := range candidates {
@@ -258,25 +332,24 @@ func rankIndex(candidates []election.Candidate, first int) []election.RankEntry 
 	return ranked[:min(first, len(ranked))]
 }
 
-// withTenure adds the term record that stands beside a leader record.
-func withTenure(state election.Status) election.Status {
-	if leader := state.Leader; !leader.Vacant() && state.Term == (election.TermRecord{}) {
-		state.Term = election.TermRecord{Token: leader.Token(), Held: true}
+// withTenure adds the term record that matches the leader record.
+func withTenure(status election.Status) election.Status {
+	if leader := status.Leader; !leader.Vacant() && status.Term == (election.TermRecord{}) {
+		status.Term = election.TermRecord{Token: leader.Token(), Held: true}
 	}
-	return state
+	return status
 }
 
-// standingBy is for who does not campaign, and has no ballot to date.
+// standingBy is for a process that does not campaign, and therefore polls once per heartbeat.
 func standingBy(s *Settings) { s.Aim = StandBy }
 
-// retell fires the watch of the tenure, after a second, and answers the reading
-// that comes of it.
-func (r *rig) retell(a Answer) *rig {
+// rereads fires the watch of the term record after a second, and answers the read that follows.
+func (r *rig) rereads(a Answer) *rig {
 	r.t.Helper()
 	return r.pass(time.Second).fire(WatchTerm, nil).answer(WatchTerm, a)
 }
 
-// fire ends the watch of a kind that is armed.
+// fire ends the armed watch of a kind.
 func (r *rig) fire(kind Kind, err error) *rig {
 	r.t.Helper()
 	op := r.armed[kind]
@@ -285,14 +358,14 @@ func (r *rig) fire(kind Kind, err error) *rig {
 	return r.step(WatchEnded{Op: op, Err: err})
 }
 
-// wakes says when the machine wants to be waked, since the beginning.
+// wakes asserts the next wake-up, since the start.
 func (r *rig) wakes(want time.Duration) *rig {
 	r.t.Helper()
 	require.Equal(r.t, want, r.wake)
 	return r
 }
 
-// state says which part is played.
+// state asserts the state.
 func (r *rig) state(want State) *rig {
 	r.t.Helper()
 	require.Equal(r.t, want, r.m.State())
@@ -310,7 +383,7 @@ func (r *rig) reports() []string {
 	return all
 }
 
-// started reports whether the last step began an operation of a kind.
+// started reports whether the last step started an operation of a kind.
 func (r *rig) started(kind Kind) bool {
 	return slices.ContainsFunc(r.acts, func(a Action) bool {
 		do, ok := a.(StartOperation)
@@ -318,7 +391,7 @@ func (r *rig) started(kind Kind) bool {
 	})
 }
 
-// main returns the operation about the seat that is under way.
+// main returns the running main operation.
 func (r *rig) main() (Operation, bool) {
 	for _, op := range r.pending {
 		if mainKind(op.Kind) {
@@ -328,15 +401,14 @@ func (r *rig) main() (Operation, bool) {
 	return Operation{}, false
 }
 
-// underWay returns all operations and watches that are not answered, the oldest
-// first.
-func (r *rig) underWay() []Operation {
+// running returns all operations and watches that are not answered, the oldest first.
+func (r *rig) running() []Operation {
 	all := slices.Collect(maps.Values(r.pending))
 	slices.SortFunc(all, func(a, b Operation) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }
 
-// kinds returns what operations about the seat are under way.
+// kinds returns the kinds of the running main operations.
 func (r *rig) kinds() []Kind {
 	var all []Kind
 	for _, op := range r.pending {
@@ -349,7 +421,7 @@ func (r *rig) kinds() []Kind {
 
 func itoa(n uint64) string { return strconv.FormatUint(n, 10) }
 
-// find returns the operation of a kind, if it is under way.
+// find returns the operation of a kind, if it is running.
 func (r *rig) find(kind Kind) (Operation, bool) {
 	for _, op := range r.pending {
 		if op.Kind == kind {

@@ -21,21 +21,20 @@ var (
 	transfer  = election.Request{Kind: election.TransferRequest, Term: 1, Identity: bob, Nonce: uuid.UUID{9}}
 )
 
-// TestDemands: what ends a tenure although nothing is wrong with it, how long the
-// work may take to stop, and how the seat is given up then: when it has returned,
-// and when it has not.
-func TestDemands(t *testing.T) {
+// TestDrainCauses: what ends a tenure that could be renewed, how long the work may take to
+// stop, and how leadership is released after that, whether the work has returned or not.
+func TestDrainCauses(t *testing.T) {
 	disabled := func(r *rig) {
 		r.config.ElectionEnabled, r.config.Revision = false, 2
 		r.answer(ElectionCycle, r.did(election.Draining, r.standing(alice, 1)))
 	}
-	asked := func(intent election.Request) func(*rig) {
+	requested := func(request election.Request) func(*rig) {
 		return func(r *rig) {
-			if intent.Kind == election.PreemptionRequest { // it must be seen to move
-				r.issue(r.op(ElectionCycle), 1, r.config).answer(ElectionCycle, r.asked(intent, true)).does().pass(heartbeat)
-				intent.Counter++
+			if request.Kind == election.PreemptionRequest { // its counter must be seen to rise
+				r.commits(r.op(ElectionCycle), 1, r.config).answer(ElectionCycle, r.requested(request, true)).does().pass(heartbeat)
+				request.Counter++
 			}
-			r.issue(r.op(ElectionCycle), 1, r.config).answer(ElectionCycle, r.asked(intent, true))
+			r.commits(r.op(ElectionCycle), 1, r.config).answer(ElectionCycle, r.requested(request, true))
 		}
 	}
 	event := func(e Event) func(*rig) {
@@ -43,14 +42,14 @@ func TestDemands(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name           string
-		by             func(*rig) // the renewal at 3 s is under way
+		by             func(*rig) // called while the renewal at 3 s is running
 		reason         Reason
-		patience       time.Duration
-		returned, late string // how the seat is given up
+		limit          time.Duration
+		returned, late string // what follows when the work has returned, and when it has not
 	}{
-		{"a challenge", asked(challenge), ReasonChallenged, 5 * time.Second, "do hand over 1", "do resign 1"},
-		{"a request to resign", asked(resign), ReasonAskedToResign, 4 * time.Second, "do resign 1", "do resign 1"},
-		{"a request to transfer", asked(transfer), ReasonAskedToTransfer, 4 * time.Second, "do hand over 1", "do hand over 1"},
+		{"a preemption request", requested(challenge), ReasonChallenged, 5 * time.Second, "do hand over 1", "do resign 1"},
+		{"a resign request", requested(resign), ReasonAskedToResign, 4 * time.Second, "do resign 1", "do resign 1"},
+		{"a transfer request", requested(transfer), ReasonAskedToTransfer, 4 * time.Second, "do hand over 1", "do hand over 1"},
 		{"disabled", disabled, ReasonDisabled, 4 * time.Second, "do resign 1", "do resign 1"},
 		{"an observer", event(RegistrationChanged{Priority: 5, Role: election.Observer}), ReasonDemoted, 4 * time.Second, "do resign 1", "do resign 1"},
 		{"another aim", event(AimChanged{StandBy}), ReasonRole, 4 * time.Second, "do resign 1", "do resign 1"},
@@ -62,15 +61,15 @@ func TestDemands(t *testing.T) {
 				r := newRig(t).elect().pass(heartbeat)
 				c.by(r)
 				r.does(fmt.Sprintf("drain 1: %s", c.reason), fmt.Sprintf("leader -> candidate: %s", c.reason))
-				require.Equal(t, c.patience, r.m.Deadlines().End.Sub(r.now().Local))
+				require.Equal(t, c.limit, r.m.Deadlines().End.Sub(r.now().Local))
 				r.config.Revision++
-				r.step(AimChanged{SubscribeOnly}).step(WorkReturning{Term: 1}) // what comes later finds it stopping
+				r.step(AimChanged{SubscribeOnly}).step(WorkReturning{Term: 1}) // a later cause changes nothing
 				if returns {
 					r.step(WorkReturned{1})
 					require.Subset(t, texts(r.acts), []string{"expire 1", c.returned})
 					return
 				}
-				r.pass(c.patience - time.Millisecond)
+				r.pass(c.limit - time.Millisecond)
 				for _, kind := range r.kinds() {
 					require.Contains(t, []Kind{ElectionCycle, Heartbeat}, kind)
 					r.answer(kind, r.did(election.Renewed, r.leader(alice, 1)))
@@ -81,15 +80,15 @@ func TestDemands(t *testing.T) {
 	}
 }
 
-// TestWhatIsAskedAndCannotBeGranted is no reason to stop any work.
-func TestWhatIsAskedAndCannotBeGranted(t *testing.T) {
-	for _, intent := range []election.Request{challenge, resign, transfer, {Term: 1}} {
+// TestARequestThatCannotBeMet does not stop the work.
+func TestARequestThatCannotBeMet(t *testing.T) {
+	for _, request := range []election.Request{challenge, resign, transfer, {Term: 1}} {
 		r := newRig(t).elect().pass(heartbeat)
-		r.answer(ElectionCycle, r.asked(intent, intent.Kind == 0)).does().state(StateLeader)
+		r.answer(ElectionCycle, r.requested(request, request.Kind == 0)).does().state(StateLeader)
 	}
 }
 
-// TestTheLeaseIsRenewedWhileTheWorkStops, but not in a disabled election.
+// TestTheLeaseIsRenewedWhileTheWorkStops, unless the election is disabled.
 func TestTheLeaseIsRenewedWhileTheWorkStops(t *testing.T) {
 	long := func(s *Settings) { s.Drain = time.Minute }
 	r := newRig(t, long).elect().step(WorkReturning{Term: 1})
@@ -107,12 +106,13 @@ func TestTheLeaseIsRenewedWhileTheWorkStops(t *testing.T) {
 	r.jump(10 * time.Second).does("do resign 1")
 }
 
-// TestSeatIsGivenUpOnlyAfterTheWork: belief may end while the work is stopping for
-// somebody. That alone does not release it.
-func TestSeatIsGivenUpOnlyAfterTheWork(t *testing.T) {
+// TestLeadershipIsReleasedAfterTheWork: the tenure may end while the work drains for a
+// request. Leadership is released only when the work has returned or the drain limit has
+// passed.
+func TestLeadershipIsReleasedAfterTheWork(t *testing.T) {
 	begin := func() *rig {
 		r := newRig(t, func(s *Settings) { s.Drain = time.Minute }).elect().pass(heartbeat)
-		r.answer(ElectionCycle, r.asked(transfer, true))
+		r.answer(ElectionCycle, r.requested(transfer, true))
 		r.pass(heartbeat).answer(ElectionCycle, failing(errors.New("no answer")))
 		for r.m.Deadlines().End.After(r.now().Local) {
 			r.pass(time.Second)
@@ -131,40 +131,41 @@ func TestSeatIsGivenUpOnlyAfterTheWork(t *testing.T) {
 	r.pass(1).does("cancel heartbeat").answer(Heartbeat, failing(context.Canceled)).does("do hand over 1")
 	r.answer(HandOver, failing(fdbelection.ErrNotLeader)).does("do heartbeat").answer(Heartbeat, Answer{})
 	r.step(WorkReturned{1}).does("do election cycle")
-	require.False(t, r.m.Holds(), "and not given up twice")
+	require.False(t, r.m.Holds(), "and leadership is not released twice")
 }
 
-// TestLeavingTakesTheSeatWithIt: what else was asked for is not done beside it.
-func TestLeavingTakesTheSeatWithIt(t *testing.T) {
+// TestLeavingInsteadOfHandingOver: a process that leaves during a drain only unregisters,
+// which resigns as well.
+func TestLeavingInsteadOfHandingOver(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
-	r.answer(ElectionCycle, r.asked(transfer, true)).step(Leave{}).step(WorkReturned{1}).does("expire 1", "do unregister")
+	r.answer(ElectionCycle, r.requested(transfer, true)).step(Leave{}).step(WorkReturned{1}).does("expire 1", "do unregister")
 	require.False(t, r.m.handOver.pending())
 	r.answer(Unregister, failing(errStore)).pass(20 * time.Millisecond).does("do unregister")
 }
 
-// TestHandOver: all that there is to answer to it.
+// TestHandOver: every answer to a hand-over.
 func TestHandOver(t *testing.T) {
 	begin := func() *rig {
 		r := newRig(t).elect().pass(heartbeat)
-		return r.answer(ElectionCycle, r.asked(transfer, true)).step(WorkReturned{1}).does("expire 1", "do hand over 1")
+		return r.answer(ElectionCycle, r.requested(transfer, true)).step(WorkReturned{1}).does("expire 1", "do hand over 1")
 	}
 	t.Run("done", func(t *testing.T) {
 		r := begin()
 		op := r.op(HandOver)
 		require.Equal(t, transfer, op.Request)
 		require.Equal(t, r.standing(alice, 1).Token(), op.Token)
-		require.Equal(t, 5*time.Second, op.Limit, "half of the lease: there is another try")
+		require.Equal(t, 5*time.Second, op.Limit, "half of the lease, so that there is time for another attempt")
 		next := r.leader(bob, 2)
 		next.Accepted = false
 		r.answer(HandOver, r.reads(next)).does("leader bob in 2", "candidate -> follower: another candidate leads")
 		require.False(t, r.m.Holds())
 	})
-	t.Run("void, as the successor is dead: it is claimed anew, in a new term", func(t *testing.T) {
+	t.Run("void, because the successor is dead: claimed again in a new term", func(t *testing.T) {
 		r := begin().answer(HandOver, Answer{Status: election.Status{Leader: newRig(t).elect().m.leader.record}})
 		r.does("do election cycle")
 		require.Equal(t, uint64(1), r.op(ElectionCycle).EndedTerm)
 	})
-	t.Run("somebody has taken it", func(t *testing.T) {
+	t.Run("another candidate has claimed", func(t *testing.T) {
 		begin().answer(HandOver, failing(fdbelection.ErrNotLeader)).does("do election cycle")
 	})
 	t.Run("done, and the election was removed meanwhile", func(t *testing.T) {
@@ -172,14 +173,14 @@ func TestHandOver(t *testing.T) {
 		r.does("do read the leader record")
 		require.False(t, r.m.Holds())
 	})
-	t.Run("in doubt", func(t *testing.T) {
+	t.Run("unsettled", func(t *testing.T) {
 		r := begin().answer(HandOver, Answer{Err: kv.Error{Code: kv.CodeTransactionTimedOut, Committing: true}, MayHaveWritten: true})
 		require.True(t, r.m.Holds())
 		r.pass(20 * time.Millisecond).does("do hand over 1")
 		r.answer(HandOver, r.reads(r.leader(bob, 2))).does(
 			"leader bob in 2", "do settle an earlier attempt", "candidate -> follower: another candidate leads")
 	})
-	t.Run("never, until the lease has run out", func(t *testing.T) {
+	t.Run("no answer until the lease has run out", func(t *testing.T) {
 		r := begin()
 		for r.local < 13*time.Second {
 			r.answer(HandOver, failing(errors.New("no answer"))).pass(time.Second)
@@ -188,24 +189,25 @@ func TestHandOver(t *testing.T) {
 		r.answer(HandOver, failing(errors.New("no answer"))).pass(time.Second).does("do election cycle")
 		require.False(t, r.m.Holds())
 	})
-	t.Run("and the work had not returned either", func(t *testing.T) {
+	t.Run("no answer, and the work has not returned either", func(t *testing.T) {
 		r := newRig(t).elect().pass(heartbeat)
-		r.answer(ElectionCycle, r.asked(transfer, true)).jump(4*time.Second).does("expire 1", "do hand over 1")
+		r.answer(ElectionCycle, r.requested(transfer, true)).jump(4*time.Second).does("expire 1", "do hand over 1")
 		r.jump(10*time.Second).answer(HandOver, failing(errors.New("no answer"))).pass(20 * time.Millisecond)
-		require.Equal(t, []Kind{Heartbeat}, r.kinds(), "nothing is claimed")
+		require.Equal(t, []Kind{Heartbeat}, r.kinds(), "no claim")
 		r.answer(Heartbeat, Answer{}).step(WorkReturned{1}).does("do election cycle")
 	})
 }
 
-// TestHoldOff: who resigned on request stays out for a lease.
-func TestHoldOff(t *testing.T) {
+// TestHoldOffAfterAResignRequest: a process that was asked to resign does not claim for a
+// lease.
+func TestHoldOffAfterAResignRequest(t *testing.T) {
 	for _, c := range []struct {
-		intent election.Request
-		stays  time.Duration
+		request election.Request
+		stays   time.Duration
 	}{{resign, 10 * time.Second}, {election.Request{}, 0}} {
 		r := newRig(t).elect().pass(heartbeat)
-		if c.intent.Kind == election.ResignRequest {
-			r.answer(ElectionCycle, r.asked(c.intent, true)).step(WorkReturned{1})
+		if c.request.Kind == election.ResignRequest {
+			r.answer(ElectionCycle, r.requested(c.request, true)).step(WorkReturned{1})
 		} else {
 			r.renew().step(WorkReturning{Term: 1}).step(WorkReturned{1})
 		}
@@ -220,9 +222,9 @@ func TestHoldOff(t *testing.T) {
 	}
 }
 
-// TestAnOwnSeatThatIsNotWanted is given up as soon as it is seen, until that is
-// done.
-func TestAnOwnSeatThatIsNotWanted(t *testing.T) {
+// TestUnwantedLeadership: a process that does not want to lead resigns as soon as it sees
+// that it holds leadership. It retries until that is done.
+func TestUnwantedLeadership(t *testing.T) {
 	handed := func(r *rig) election.LeaderRecord {
 		next := r.leader(alice, 4)
 		next.Accepted = false
@@ -231,7 +233,7 @@ func TestAnOwnSeatThatIsNotWanted(t *testing.T) {
 	standBy := func(s *Settings) { s.Aim = StandBy }
 	r := newRig(t, standBy)
 	r.follow(handed(r)).does("leader alice in 4", "do resign 4")
-	r.answer(Resign, failing(fdbelection.ErrNotLeader)).does("do read the leader record") // and not the same again
+	r.answer(Resign, failing(fdbelection.ErrNotLeader)).does("do read the leader record") // it does not resign again
 	r.answer(ReadLeader, r.reads(r.leader(bob, 5))).idle()
 
 	r = newRig(t, standBy)

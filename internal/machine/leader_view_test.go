@@ -12,20 +12,19 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// TestReadingsInAnyOrder: operations that run beside each other answer as they
-// like. What is older than what is known is dropped, unless it was read later: then
-// it is of a database that was restored.
+// TestReadingsInAnyOrder: concurrent operations are answered in any order. A lower ballot is
+// ignored, unless it was read later: then the database was restored.
 func TestReadingsInAnyOrder(t *testing.T) {
 	at := func(s float64) time.Time { return localEpoch.Add(time.Duration(s * float64(time.Second))) }
 	for _, c := range []struct {
-		name          string
-		term, ballot  uint64
-		start         float64
-		wantTerm      uint64
-		wantFollowing []string
+		name         string
+		term, ballot uint64
+		start        float64
+		wantTerm     uint64
+		wantChanges  []string
 	}{
 		{"newer", 3, 12, 9, 3, []string{"leader carol in 3"}},
-		{"newer, and read long ago", 3, 12, 1, 3, []string{"leader carol in 3"}},
+		{"newer, and its read began long ago", 3, 12, 1, 3, []string{"leader carol in 3"}},
 		{"older, and read before the newer one was known", 1, 5, 9, 2, []string{}},
 		{"older, and read after it: restored", 1, 5, 10.5, 1, []string{"leader carol in 1"}},
 		{"the same tenure, renewed", 2, 11, 10.5, 2, []string{}},
@@ -58,12 +57,12 @@ func TestReadingsInAnyOrder(t *testing.T) {
 					got = append(got, text(action))
 				}
 			}
-			require.Equal(t, c.wantFollowing, got)
+			require.Equal(t, c.wantChanges, got)
 		})
 	}
 }
 
-// TestPassed: no term has passed before the first one, whatever the record says.
+// TestPassed: no term has passed before the first one.
 func TestPassed(t *testing.T) {
 	for _, c := range []struct {
 		leader election.LeaderRecord
@@ -79,12 +78,12 @@ func TestPassed(t *testing.T) {
 	}
 }
 
-// TestMissedTenures are told of in order, and once, whoever read them.
+// TestMissedTenures are reported once and in order, even if two operations have read them.
 func TestMissedTenures(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1)).pass(heartbeat).does("do read the leader record")
-	look := r.op(ReadLeader)
-	require.Equal(t, r.standing(bob, 1).Term, look.Known.Term)
+	read := r.op(ReadLeader)
+	require.Equal(t, r.standing(bob, 1).Term, read.Known.Term)
 	missed := func(terms ...uint64) (all []election.LeaderRecord) {
 		for _, term := range terms {
 			all = append(all, election.LeaderRecord{Term: term, Ballot: 10 + term, Identity: carol})
@@ -101,13 +100,12 @@ func TestMissedTenures(t *testing.T) {
 	r.answer(ReadLeader, a).does("leader carol in 5", "leader bob in 6")
 }
 
-// TestMissedAtTheStart: of two readings that began before anything was known, the
-// slower one cannot name what passed between them. It is put aside for another
-// look.
+// TestMissedAtTheStart: of two reads that began before the leader was known, the slower one
+// does not know the tenures between the two. It is ignored, and the leader is read again.
 func TestMissedAtTheStart(t *testing.T) {
 	for name, c := range map[string]struct {
 		first, second election.LeaderRecord
-		blind         bool
+		readAgain     bool
 	}{
 		"a tenure in a vacancy":     {election.LeaderRecord{}, election.LeaderRecord{Term: 1, Ballot: 2}, true},
 		"a tenure between two":      {election.LeaderRecord{Term: 3, Ballot: 3, Identity: bob}, election.LeaderRecord{Term: 5, Ballot: 5, Identity: carol}, true},
@@ -122,19 +120,20 @@ func TestMissedAtTheStart(t *testing.T) {
 			require.False(t, r.op(ReadLeader).LeaderKnown || r.op(WatchTerm).LeaderKnown)
 			r.answer(WatchTerm, r.reads(c.first))
 			r.answer(ReadLeader, r.reads(c.second))
-			if !c.blind {
+			if !c.readAgain {
 				require.Equal(t, c.second, r.m.View().Leader)
 				return
 			}
 			require.Equal(t, c.first, r.m.View().Leader)
-			require.True(t, r.op(ReadLeader).LeaderKnown, "it looks again")
+			require.True(t, r.op(ReadLeader).LeaderKnown, "it reads again")
 			r.answer(ReadLeader, r.reads(c.second))
 			require.Equal(t, c.second, r.m.View().Leader)
 		})
 	}
 }
 
-// TestTheLeadersRecord is asked for once, and kept up to date by the listing.
+// TestTheLeadersRecord: the candidate record of the leader is read once, and lists keep it
+// up to date.
 func TestTheLeadersRecord(t *testing.T) {
 	r := newRig(t)
 	leader := r.leader(bob, 1)
@@ -144,7 +143,7 @@ func TestTheLeadersRecord(t *testing.T) {
 	r.answer(WatchTerm, a)
 	require.Nil(t, r.m.View().Record, "it could not be read")
 	r.pass(heartbeat)
-	require.Equal(t, election.Token{Term: 1}, r.op(ReadLeader).Known, "it is asked for again")
+	require.Equal(t, election.Token{Term: 1}, r.op(ReadLeader).Known, "it is read again")
 	record := candidate(bob, 1)
 	a.Candidate = &record
 	r.answer(ReadLeader, a).pass(heartbeat)
@@ -159,31 +158,30 @@ func TestTheLeadersRecord(t *testing.T) {
 	beside.jump(time.Second).answer(WatchTerm, a)
 	a.Candidate = &record
 	beside.jump(heartbeat).answer(ReadLeader, a)
-	require.Equal(t, &record, beside.m.View().Record, "a reading of the same ballot that began earlier tells it too")
+	require.Equal(t, &record, beside.m.View().Record, "an earlier read of the same ballot counts too")
 	a.Candidate = nil
 
-	moved := candidate(bob, 1, func(c *election.Candidate) { c.Heartbeats, c.Metadata = 2, map[string]string{"at": "elsewhere"} })
-	r.jump(15*time.Second).answer(List, Answer{Members: []election.Candidate{moved}})
+	newer := candidate(bob, 1, func(c *election.Candidate) { c.Heartbeats, c.Metadata = 2, map[string]string{"at": "elsewhere"} })
+	r.jump(15*time.Second).answer(List, Answer{Members: []election.Candidate{newer}})
 	require.Equal(t, "elsewhere", r.m.View().Record.Metadata["at"])
 	r.jump(15*time.Second).answer(List, Answer{Members: []election.Candidate{record}})
-	require.Equal(t, "elsewhere", r.m.View().Record.Metadata["at"], "what is older tells nothing new")
+	require.Equal(t, "elsewhere", r.m.View().Record.Metadata["at"], "an older record is ignored")
 
-	r.retell(r.reads(r.leader(carol, 2)))
-	require.Nil(t, r.m.View().Record, "it is not of this leader")
-	r.retell(r.reads(r.vacant(2)))
-	require.Equal(t, r.m.leader.record.Token(), r.m.leader.knownTenure(alice), "nothing to ask for")
+	r.rereads(r.reads(r.leader(carol, 2)))
+	require.Nil(t, r.m.View().Record, "the record is of another leader")
+	r.rereads(r.reads(r.vacant(2)))
+	require.Equal(t, r.m.leader.record.Token(), r.m.leader.knownTenure(alice), "there is nothing to read")
 
 	r = newRig(t).elect()
 	r.jump(5*time.Second).answer(List, Answer{Members: []election.Candidate{candidate(alice, 1)}})
-	require.Nil(t, r.m.View().Record, "it is the own one")
+	require.Nil(t, r.m.View().Record, "this process leads")
 }
 
-// TestConfigs are adopted when they are read, and not when they are older than
-// what is known.
+// TestConfigs are adopted when they are read, unless they are older than the known one.
 func TestConfigs(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1))
-	look := func(revision uint64, start time.Duration) {
+	read := func(revision uint64, start time.Duration) {
 		a := r.reads(r.standing(bob, 1))
 		a.Status.Config.Revision = revision
 		a.Status.Config.HeartbeatInterval += time.Duration(revision)
@@ -199,22 +197,21 @@ func TestConfigs(t *testing.T) {
 		return all
 	}
 	r.local = 10 * time.Second
-	look(5, 9*time.Second)
+	read(5, 9*time.Second)
 	require.Equal(t, []uint64{5}, adopted())
 	r.local = 11 * time.Second
-	look(4, 9*time.Second)
+	read(4, 9*time.Second)
 	require.Empty(t, adopted(), "read before")
 	r.local = 12 * time.Second
-	look(5, 9*time.Second)
-	require.Empty(t, adopted(), "nothing new")
+	read(5, 9*time.Second)
+	require.Empty(t, adopted(), "unchanged")
 	r.local = 13 * time.Second
-	look(4, 12500*time.Millisecond)
+	read(4, 12500*time.Millisecond)
 	require.Equal(t, []uint64{4}, adopted(), "restored")
 }
 
-// TestAConfigThatChanges has the heartbeats and the listing follow it, and the
-// leader renew by it at once.
-func TestAConfigThatChanges(t *testing.T) {
+// TestAChangedConfig: heartbeats and lists follow it, and the leader renews at once.
+func TestAChangedConfig(t *testing.T) {
 	r := newRig(t, standingBy)
 	r.follow(r.leader(bob, 1))
 	r.config.CandidateTimeout, r.config.Revision = 6*time.Second, 2
@@ -229,11 +226,11 @@ func TestAConfigThatChanges(t *testing.T) {
 	r.renew().does()
 	r.config.Revision = 3
 	r.pass(heartbeat).answer(ElectionCycle, r.did(election.Renewed, r.leader(alice, 1))).does()
-	require.Equal(t, uint64(3), r.m.View().Config.Revision, "what it was renewed by need not be renewed again")
+	require.Equal(t, uint64(3), r.m.View().Config.Revision, "a renewal by the new config need not be repeated")
 }
 
-// TestAnotherTenure is acted on at once, whatever was planned under the last one.
-func TestAnotherTenure(t *testing.T) {
+// TestAChallengerActsAtOnceInANewTenure, and does not wait for what it planned in the last.
+func TestAChallengerActsAtOnceInANewTenure(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Me.Priority = 9 })
 	r.follow(r.leader(bob, 1)).answer(ElectionCycle, r.did(election.RequestedPreemption, r.standing(bob, 1))).idle()
 	r.jump(350 * time.Millisecond)
@@ -243,8 +240,8 @@ func TestAnotherTenure(t *testing.T) {
 	r.does("leader carol in 2", "do election cycle")
 }
 
-// TestWhoHeldItLast is known from the seat itself too.
-func TestWhoHeldItLast(t *testing.T) {
+// TestTheLastHolder is known from the leader record and from the term record.
+func TestTheLastHolder(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1), candidate(bob, 1), candidate(alice, 2))
 	r.jump(300*time.Millisecond).answer(ReadLeader, r.reads(r.leader(carol, 2)))
@@ -255,25 +252,25 @@ func TestWhoHeldItLast(t *testing.T) {
 
 	a := r.reads(r.vacant(5))
 	a.Status.Term.Identity = bob
-	r.retell(a)
-	require.Equal(t, bob, r.m.leader.last, "and from the term record, where the tenure itself was missed")
+	r.rereads(a)
+	require.Equal(t, bob, r.m.leader.last, "from the term record, if the tenure itself was missed")
 }
 
-// TestStates: what a process plays beside a leader that it judges by either mode.
+// TestStates: the states of a follower, with expiry by clock and by observation.
 func TestStates(t *testing.T) {
 	for _, mode := range []fdbelection.ExpiryMode{fdbelection.ExpiryByClock, fdbelection.ExpiryByObservation} {
 		t.Run(mode.String(), func(t *testing.T) {
 			r := newRig(t, func(s *Settings) { s.Aim = StandBy })
 			r.config.Expiry = mode
 			r.follow(r.leader(bob, 1)).does("leader bob in 1", "candidate -> follower: another candidate leads")
-			seat := r.standing(bob, 1)
+			leader := r.standing(bob, 1)
 			require.False(t, r.m.leaderless())
 			view := r.m.View()
 			require.Equal(t, 10*time.Second, view.LeaseEnd.Sub(localEpoch))
 			for r.local < 10*time.Second {
 				r.state(StateFollower).pass(500 * time.Millisecond)
 				if op, ok := r.main(); ok {
-					r.answer(op.Kind, r.reads(seat))
+					r.answer(op.Kind, r.reads(leader))
 				}
 			}
 			r.state(StateCandidate)
@@ -303,8 +300,9 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestTheMarks: events and actions are what they say, and nothing else is.
-func TestTheMarks(t *testing.T) {
+// TestEventsBeforeTheStart cause no actions, except Begin and Leave. The texts of the rig
+// cover every action.
+func TestEventsBeforeTheStart(t *testing.T) {
 	for _, e := range []Event{
 		Begin{}, Tick{}, AimChanged{}, RegistrationChanged{}, Leave{}, CommitStarting{}, CommitDone{}, Answered{}, WatchEnded{}, WorkReturning{}, WorkReturned{},
 	} {
@@ -312,7 +310,7 @@ func TestTheMarks(t *testing.T) {
 		m, actions := Step(New(testSettings()), e, Now{Local: localEpoch, Wall: wallEpoch})
 		if _, ok := e.(Begin); !ok {
 			if _, ok := e.(Leave); !ok {
-				require.Empty(t, actions, "%T before the beginning", e)
+				require.Empty(t, actions, "%T before the start", e)
 			}
 		}
 		require.NotEqual(t, StateLeader, m.State())
@@ -325,7 +323,7 @@ func TestTheMarks(t *testing.T) {
 	}
 }
 
-// TestChance is spread over its range, and the same for the same purpose.
+// TestChance: the numbers are spread over the range, and equal for the same purpose.
 func TestChance(t *testing.T) {
 	m := New(testSettings())
 	low, high := 0, 0

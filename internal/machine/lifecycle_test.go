@@ -12,15 +12,15 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// TestLeaving at every moment.
+// TestLeaving in every state.
 func TestLeaving(t *testing.T) {
 	stopped := "candidate -> stopped: stopped"
-	t.Run("before the beginning", func(t *testing.T) {
+	t.Run("before the start", func(t *testing.T) {
 		r := newRig(t)
 		r.step(Leave{}).does("finish <nil>")
 		r.step(Begin{}).does()
 	})
-	t.Run("while it only looks on", func(t *testing.T) {
+	t.Run("while it only subscribes", func(t *testing.T) {
 		r := newRig(t, func(s *Settings) { s.Aim = SubscribeOnly }).step(Begin{}).step(Leave{})
 		r.does("observer -> stopped: stopped", "finish <nil>")
 		require.Contains(t, texts(r.acts), "cancel 1", "the watch")
@@ -29,9 +29,9 @@ func TestLeaving(t *testing.T) {
 		answer Answer
 		leaves bool
 	}{
-		"and it was not committed":   {failing(context.Canceled), false},
-		"and nobody knows":           {Answer{Err: context.Canceled, MayHaveWritten: true}, true},
-		"and it was committed after": {Answer{Status: election.Status{Config: testConfig()}}, true},
+		"and it was not committed":  {failing(context.Canceled), false},
+		"and the result is unknown": {Answer{Err: context.Canceled, MayHaveWritten: true}, true},
+		"and it was committed":      {Answer{Status: election.Status{Config: testConfig()}}, true},
 	} {
 		t.Run("while registering, "+name, func(t *testing.T) {
 			r := newRig(t).step(Begin{}).step(Leave{}).does("cancel register").answer(Register, c.answer)
@@ -44,7 +44,7 @@ func TestLeaving(t *testing.T) {
 			r.answer(Unregister, Answer{}).does(stopped, "finish <nil>")
 		})
 	}
-	t.Run("after a registration of which nobody knows", func(t *testing.T) {
+	t.Run("after a registration whose result is unknown", func(t *testing.T) {
 		r := newRig(t).step(Begin{}).answer(Register, Answer{Err: errStore, MayHaveWritten: true})
 		r.step(Leave{}).does("do unregister")
 	})
@@ -73,12 +73,12 @@ func TestLeaving(t *testing.T) {
 		r := newRig(t).elect().step(Leave{}).does("drain 1: stopped", "leader -> candidate: stopped")
 		r.pass(heartbeat).does("do renew 1").renew().step(WorkReturned{1}).does("expire 1", "do unregister")
 	})
-	t.Run("while leading: not beyond the drain limit", func(t *testing.T) {
+	t.Run("while leading: not after the drain limit", func(t *testing.T) {
 		r := newRig(t).elect().step(Leave{}).pass(heartbeat).renew().pass(time.Second).does("expire 1", "do unregister")
 		r.answer(Unregister, Answer{}).does(stopped, "finish <nil>")
 		r.step(WorkReturned{1}).does()
 	})
-	t.Run("after belief has ended, and the work has not", func(t *testing.T) {
+	t.Run("after the end deadline, while the work goes on", func(t *testing.T) {
 		r := newRig(t).elect().jump(30*time.Second).answer(Heartbeat, Answer{})
 		r.step(Leave{}).does().wakes(r.local + 4*time.Second)
 		r.pass(time.Second).idle()
@@ -88,7 +88,7 @@ func TestLeaving(t *testing.T) {
 	})
 }
 
-// TestLeavingDoesNotWaitForAHeartbeat that hangs, once the work has had its time.
+// TestLeavingDoesNotWaitForAHeartbeat that is not answered, after the drain limit.
 func TestLeavingDoesNotWaitForAHeartbeat(t *testing.T) {
 	r := newRig(t).elect().jump(30 * time.Second).step(Leave{}).pass(4*time.Second - 1)
 	require.Equal(t, []Kind{Heartbeat}, r.kinds())
@@ -97,8 +97,8 @@ func TestLeavingDoesNotWaitForAHeartbeat(t *testing.T) {
 	r.answer(Heartbeat, failing(context.Canceled)).does("do unregister")
 }
 
-// TestLeavingIsTriedAgain until its time is over.
-func TestLeavingIsTriedAgain(t *testing.T) {
+// TestLeavingIsRetried until the leave limit has passed.
+func TestLeavingIsRetried(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1)).step(Leave{})
 	n := 0
@@ -119,36 +119,45 @@ func TestLeavingIsTriedAgain(t *testing.T) {
 
 	r = newRig(t, func(s *Settings) { s.Permanent = func(error) bool { return true } })
 	r.follow(r.leader(bob, 1)).step(Leave{}).answer(Unregister, failing(errStore))
-	require.ErrorAs(t, r.m.life.err, &left, "and not where it is of no use")
+	require.ErrorAs(t, r.m.life.err, &left, "no retry after a permanent error")
 
 	r = newRig(t)
 	r.follow(r.leader(bob, 1)).jump(time.Minute).step(Leave{})
 	list := r.op(List).ID
 	r.answer(ElectionCycle, failing(context.Canceled)).answer(Unregister, Answer{})
-	require.Contains(t, texts(r.acts), fmt.Sprintf("cancel %d", list), "nothing is left under way")
+	require.Contains(t, texts(r.acts), fmt.Sprintf("cancel %d", list), "nothing keeps running")
 }
 
-// TestALimitOnlyComesNearer: what ends a tenure later gives its work no more time.
-func TestALimitOnlyComesNearer(t *testing.T) {
+// TestALateAttemptToLeave: a process that was suspended past the leave limit still tries
+// once, with a limit that is not negative.
+func TestALateAttemptToLeave(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.leader(bob, 1)).step(Leave{}).answer(Unregister, failing(errStore))
+	r.jump(time.Minute)
+	require.Positive(t, r.op(Unregister).Limit)
+}
+
+// TestALaterDrainLimit: a second reason to drain does not give the work more time.
+func TestALaterDrainLimit(t *testing.T) {
 	r := newRig(t).elect().step(WorkReturning{Term: 1})
 	require.Equal(t, 4*time.Second, r.m.Deadlines().End.Sub(localEpoch))
 	r.pass(2 * time.Second).step(Leave{})
 	require.Equal(t, 4*time.Second, r.m.Deadlines().End.Sub(localEpoch))
 }
 
-// TestAFailureThatEndsTheMachine is told to its work.
-func TestAFailureThatEndsTheMachine(t *testing.T) {
+// TestAFatalError: Drain passes it to the work.
+func TestAFatalError(t *testing.T) {
 	for _, err := range []error{
 		fdbelection.ErrInvalidConfig, fdbelection.ErrInvalidCandidate, fdbelection.ErrSharedKeys, fdbelection.ErrDuplicateID,
 	} {
 		r := newRig(t).elect().pass(heartbeat).answer(ElectionCycle, failing(err))
-		var told error
+		var passed error
 		for _, action := range r.acts {
 			if drain, ok := action.(Drain); ok {
-				told = drain.Err
+				passed = drain.Err
 			}
 		}
-		require.ErrorIs(t, told, err)
-		require.ErrorContains(t, told, "election cycle: ")
+		require.ErrorIs(t, passed, err)
+		require.ErrorContains(t, passed, "election cycle: ")
 	}
 }

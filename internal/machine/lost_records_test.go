@@ -10,9 +10,9 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// TestALeaderWhoseElectionIsGone ends its tenure at once, in whatever way it learns
-// of it.
-func TestALeaderWhoseElectionIsGone(t *testing.T) {
+// TestTheElectionIsRemoved: a leader ends its tenure at once, no matter which operation
+// finds out. It creates the election again only after a lease.
+func TestTheElectionIsRemoved(t *testing.T) {
 	gone := failing(fdbelection.ErrNotInitialized)
 	for name, learn := range map[string]func(*rig){
 		"by its renewal": func(r *rig) { r.pass(heartbeat).answer(ElectionCycle, gone) },
@@ -29,20 +29,19 @@ func TestALeaderWhoseElectionIsGone(t *testing.T) {
 				if op, ok := r.find(Rejoin); ok && op.Config.LeaseDuration > 0 {
 					break
 				}
-				for _, op := range r.underWay() {
+				for _, op := range r.running() {
 					r.answer(op.Kind, gone)
 				}
 				r.pass(50 * time.Millisecond)
 			}
-			require.GreaterOrEqual(t, r.local-lost, 10*time.Second, "the election is made again only after another leader's belief must have ended")
+			require.GreaterOrEqual(t, r.local-lost, 10*time.Second, "the election is created again only after any other leader must have stopped")
 			require.Less(t, r.local-lost, 12*time.Second)
 		})
 	}
 }
 
-// TestAnElectionThatSomeoneElseMadeAgain is not claimed in before one lease has
-// passed.
-func TestAnElectionThatSomeoneElseMadeAgain(t *testing.T) {
+// TestTheElectionIsCreatedAgain by another process: no claim before one lease has passed.
+func TestTheElectionIsCreatedAgain(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 3))
 	r.pass(time.Second).fire(WatchTerm, nil).answer(WatchTerm, failing(fdbelection.ErrNotInitialized))
@@ -52,10 +51,10 @@ func TestAnElectionThatSomeoneElseMadeAgain(t *testing.T) {
 		if cycle, ok := r.find(ElectionCycle); ok && !cycle.Abstain {
 			break
 		}
-		for _, op := range r.underWay() {
+		for _, op := range r.running() {
 			switch op.Kind {
 			case Register, Rejoin:
-				require.Zero(t, op.Config, "it joins an election that is there, and makes none")
+				require.Zero(t, op.Config, "it registers in the existing election and does not create one")
 				r.answer(op.Kind, Answer{Status: election.Status{Config: r.config}})
 			case ElectionCycle:
 				r.answer(ElectionCycle, r.did(election.Followed, r.vacant(0)))
@@ -69,9 +68,9 @@ func TestAnElectionThatSomeoneElseMadeAgain(t *testing.T) {
 	require.True(t, r.op(ElectionCycle).Observation.MayClaim(r.config.LeaseDuration, r.now().Local))
 }
 
-// TestATermRecordThatIsGone ends the tenure: the fence refuses it, and a new one
-// writes the record again.
-func TestATermRecordThatIsGone(t *testing.T) {
+// TestTheTermRecordIsRemoved: the leader ends its tenure, because the fence refuses it. The
+// next tenure writes the term record again.
+func TestTheTermRecordIsRemoved(t *testing.T) {
 	for name, tenure := range map[string]func(election.LeaderRecord) election.TermRecord{
 		"gone": func(election.LeaderRecord) election.TermRecord {
 			return election.TermRecord{Token: election.Token{Term: 1}}
@@ -80,9 +79,9 @@ func TestATermRecordThatIsGone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t).elect().pass(time.Second).fire(WatchTerm, nil)
-			state := r.reads(r.standing(alice, 1))
-			state.Status.Term = tenure(state.Status.Leader)
-			r.answer(WatchTerm, state)
+			a := r.reads(r.standing(alice, 1))
+			a.Status.Term = tenure(a.Status.Leader)
+			r.answer(WatchTerm, a)
 			require.Contains(t, texts(r.acts), "expire 1")
 			r.step(WorkReturned{1})
 			require.Equal(t, uint64(1), r.op(ElectionCycle).EndedTerm, "it claims a new term at once")
@@ -90,8 +89,8 @@ func TestATermRecordThatIsGone(t *testing.T) {
 	}
 }
 
-// TestRecordsThatWerePassedOver are reported once per change.
-func TestRecordsThatWerePassedOver(t *testing.T) {
+// TestUnreadableRecords are reported when the error changes.
+func TestUnreadableRecords(t *testing.T) {
 	r := newRig(t).elect()
 	bad := r.reads(r.standing(alice, 1))
 	bad.Status.Unreadable = &fdbelection.InvalidStateError{Record: "intent", Problem: "is odd"}
@@ -104,17 +103,17 @@ func TestRecordsThatWerePassedOver(t *testing.T) {
 	require.Len(t, r.reports(), 1)
 }
 
-// TestALeaderWhoseElectionWasMadeAgain before it has noticed that it was gone: its
-// renewal finds no record of its own, and the watch has not told.
-func TestALeaderWhoseElectionWasMadeAgain(t *testing.T) {
+// TestTheElectionIsReplacedUnderALeader, which has not noticed that it was removed: its
+// renewal finds no candidate record, and no watch has fired.
+func TestTheElectionIsReplacedUnderALeader(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat).answer(ElectionCycle, failing(fdbelection.ErrUnregisteredCandidate))
 	r.ballot = 0
 	r.answer(ReadLeader, r.reads(r.leader(bob, 1)))
-	require.Contains(t, texts(r.acts), "expire 1", "it does not believe until its lease ends")
+	require.Contains(t, texts(r.acts), "expire 1", "it does not lead until its lease ends")
 }
 
-// TestALostRecordByClock names no end of a lease: a candidate claims once it has seen
-// it for a whole lease.
+// TestALostRecordByClock: a lost leader record does not say when its lease ends. A
+// candidate claims after it has seen the record for a whole lease.
 func TestALostRecordByClock(t *testing.T) {
 	r := newRig(t)
 	r.config.Expiry = fdbelection.ExpiryByClock
@@ -130,7 +129,7 @@ func TestALostRecordByClock(t *testing.T) {
 			require.GreaterOrEqual(t, r.local-seen, r.config.LeaseDuration)
 			return
 		}
-		for _, op := range r.underWay() {
+		for _, op := range r.running() {
 			switch op.Kind {
 			case ElectionCycle:
 				r.answer(ElectionCycle, r.did(election.Followed, lost))
@@ -139,19 +138,18 @@ func TestALostRecordByClock(t *testing.T) {
 				}
 			case List:
 				r.answer(List, Answer{Members: []election.Candidate{candidate(alice, 1)}})
-			case WatchTerm: // it stands
+			case WatchTerm: // it stays unanswered
 			default:
 				r.answer(op.Kind, failing(fdbelection.ErrInvalidState))
 			}
 		}
 		r.pass(50 * time.Millisecond)
 	}
-	require.Fail(t, "nothing claims")
+	require.Fail(t, "no claim")
 }
 
-// TestALeaderWhoseWatchIsLost reads the term record with the list of the candidates
-// all the same: its renewals do not read it.
-func TestALeaderWhoseWatchIsLost(t *testing.T) {
+// TestAListReadsTheTermRecord, because a renewal does not and the watch may be lost.
+func TestAListReadsTheTermRecord(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat).renew().pass(2*heartbeat - time.Second)
 	require.Equal(t, r.m.tenure.token, r.op(List).Token)
 	gone := r.reads(r.standing(alice, 1))
@@ -161,10 +159,10 @@ func TestALeaderWhoseWatchIsLost(t *testing.T) {
 	require.Equal(t, StateCandidate, r.m.State())
 }
 
-// TestALeaderWhoseRecordsAreGone ends its tenure at once if it reads so beside a renewal
-// that was committed before they were removed and is answered later: what it has read
-// may be older than that, so it looks again.
-func TestALeaderWhoseRecordsAreGone(t *testing.T) {
+// TestTheRecordsAreRemovedDuringARenewal: the renewal was committed before the removal, and
+// another read sees the removal. That read may be older than the renewal, so the leader
+// reads again at once.
+func TestTheRecordsAreRemovedDuringARenewal(t *testing.T) {
 	for _, kind := range []Kind{WatchTerm, ElectionCycle} {
 		t.Run(kind.String(), func(t *testing.T) {
 			r := newRig(t).elect().pass(heartbeat)
@@ -180,7 +178,7 @@ func TestALeaderWhoseRecordsAreGone(t *testing.T) {
 				gone.Err = ErrLeadershipLost
 			}
 			r.pass(time.Millisecond).answer(kind, gone).state(StateLeader)
-			require.True(t, r.started(ReadLeader), "it does not wait for its next renewal")
+			require.True(t, r.started(ReadLeader), "before its next renewal")
 			r.answer(ReadLeader, r.reads(election.LeaderRecord{}))
 			require.Contains(t, texts(r.acts), "expire 1")
 		})

@@ -14,8 +14,8 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// TestAWatchThatFires has the seat read at once: by arming it again, or where that
-// would be too soon by a look.
+// TestAWatchThatFires: the leader record is read at once, by arming the watch again or, if
+// that is too soon, by a read.
 func TestAWatchThatFires(t *testing.T) {
 	r := newRig(t, standingBy)
 	r.follow(r.leader(bob, 1)).pass(time.Second).fire(WatchTerm, nil).does()
@@ -23,28 +23,28 @@ func TestAWatchThatFires(t *testing.T) {
 	require.Equal(t, 3*time.Second, r.op(WatchTerm).Limit)
 	r.answer(WatchTerm, r.reads(r.leader(bob, 2))).does("leader bob in 2")
 	r.fire(WatchTerm, nil)
-	require.True(t, r.started(WatchTerm), "two at once: a seat is given up, and taken")
+	require.True(t, r.started(WatchTerm), "two at once, for a hand-over and a claim")
 	r.answer(WatchTerm, r.reads(r.standing(bob, 2)))
 	r.fire(WatchTerm, nil).does("do read the leader record")
 	require.False(t, r.started(WatchTerm))
-	r.fire0(WatchTerm).answer(ReadLeader, r.reads(r.leader(bob, 3))).does("leader bob in 3")
+	r.notArmed(WatchTerm).answer(ReadLeader, r.reads(r.leader(bob, 3))).does("leader bob in 3")
 	r.pass(300 * time.Millisecond)
 	require.True(t, r.started(WatchTerm), "a tenth of a heartbeat after the last time")
 }
 
-// fire0 says that a watch is not armed.
-func (r *rig) fire0(kind Kind) *rig {
+// notArmed asserts that a watch is not armed.
+func (r *rig) notArmed(kind Kind) *rig {
 	r.t.Helper()
 	require.Zero(r.t, r.armed[kind])
 	return r
 }
 
-// TestAWatchThatFiresAllTheTime is no hot loop.
+// TestAWatchThatFiresAllTheTime does not cause a hot loop.
 func TestAWatchThatFiresAllTheTime(t *testing.T) {
 	r := newRig(t, standingBy)
 	r.follow(r.leader(bob, 1))
-	arms, looks := 0, 0
-	seat := r.standing(bob, 1)
+	arms, reads := 0, 0
+	leader := r.standing(bob, 1)
 	for r.local < 30*time.Second {
 		for i := 0; i < 5 && len(r.pending)+len(r.armed) > 0; i++ {
 			if r.armed[WatchTerm] != 0 {
@@ -56,28 +56,28 @@ func TestAWatchThatFiresAllTheTime(t *testing.T) {
 				case WatchTerm:
 					arms++
 				case ReadLeader:
-					looks++
+					reads++
 				default:
 				}
-				r.answer(op.Kind, r.reads(seat))
+				r.answer(op.Kind, r.reads(leader))
 				break
 			}
 		}
 		r.pass(10 * time.Millisecond)
 	}
 	require.InDelta(t, 100, arms, 3, "one per tenth of a heartbeat")
-	require.LessOrEqual(t, looks, 250)
+	require.LessOrEqual(t, reads, 250)
 }
 
-// TestAWatchThatIsLost is armed again after a heartbeat, and the seat is read
+// TestAWatchThatFails is armed again after a heartbeat, and the leader record is read
 // meanwhile.
-func TestAWatchThatIsLost(t *testing.T) {
+func TestAWatchThatFails(t *testing.T) {
 	lost := errors.New("the watch is lost")
 	for name, lose := range map[string]func(*rig) *rig{
-		"while it waits": func(r *rig) *rig {
+		"when it was armed": func(r *rig) *rig {
 			return r.answer(WatchTerm, r.reads(r.leader(bob, 1))).pass(time.Second).fire(WatchTerm, lost)
 		},
-		"while it is armed": func(r *rig) *rig { return r.pass(time.Second).answer(WatchTerm, failing(lost)) },
+		"when it is being armed": func(r *rig) *rig { return r.pass(time.Second).answer(WatchTerm, failing(lost)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, standingBy).join()
@@ -89,25 +89,25 @@ func TestAWatchThatIsLost(t *testing.T) {
 			r.pass(1)
 			require.True(t, r.started(WatchTerm))
 			r.answer(WatchTerm, failing(lost))
-			require.Empty(t, r.reports(), "once")
+			require.Empty(t, r.reports(), "it is reported once")
 			r.step(Tick{})
 		})
 	}
 }
 
-// watchLife runs a process that only watches, whose watch ends after it stood for a
-// while. It returns when the watch was armed, how often it was reported, and how often
-// the seat was looked at.
-func watchLife(t *testing.T, d, stands time.Duration, ends func(arming int) error) (armed []time.Duration, reports, looks int) {
+// runSubscriber runs a process that only subscribes. Each watch ends some time after it was
+// armed. runSubscriber returns when a watch was armed, how many errors were reported, and how
+// often the leader record was read.
+func runSubscriber(t *testing.T, d, lifetime time.Duration, ends func(arming int) error) (armed []time.Duration, reports, reads int) {
 	r := newRig(t, func(s *Settings) { s.Aim = SubscribeOnly }).step(Begin{})
 	end := time.Duration(0)
 	for r.local < d {
 		for len(r.pending) > 0 {
 			kind := r.pending[slices.Min(slices.Collect(maps.Keys(r.pending)))].Kind
 			if kind == WatchTerm {
-				armed, end = append(armed, r.local), r.local+stands
+				armed, end = append(armed, r.local), r.local+lifetime
 			} else {
-				looks++
+				reads++
 			}
 			r.answer(kind, r.reads(r.standing(bob, 1)))
 		}
@@ -117,30 +117,30 @@ func watchLife(t *testing.T, d, stands time.Duration, ends func(arming int) erro
 		}
 		r.pass(heartbeat / 10)
 	}
-	return armed, reports, looks
+	return armed, reports, reads
 }
 
-// TestAWatchThatAlwaysFails is reported once and armed again after twice as long each
-// time. The seat is read meanwhile.
+// TestAWatchThatAlwaysFails is reported once, and is armed again after twice as long each
+// time. The leader record is read meanwhile.
 func TestAWatchThatAlwaysFails(t *testing.T) {
-	armed, reports, looks := watchLife(t, time.Hour, 0, func(int) error { return errStore })
+	armed, reports, reads := runSubscriber(t, time.Hour, 0, func(int) error { return errStore })
 	require.Equal(t, 1, reports)
-	require.GreaterOrEqual(t, looks, int(time.Hour/heartbeat)-1)
+	require.GreaterOrEqual(t, reads, int(time.Hour/heartbeat)-1)
 	for i := range armed[1:] {
 		require.InDelta(t, min(heartbeat<<i, longestRearm), armed[i+1]-armed[i], float64(heartbeat/10))
 	}
 	require.Len(t, armed, 18)
 }
 
-// TestALossIsToldAgain if the watch stood for long, or fired, in between. The back-off
-// begins again then.
-func TestALossIsToldAgain(t *testing.T) {
-	armed, reports, _ := watchLife(t, time.Hour, longestRearm, func(int) error { return errStore })
+// TestAFailedWatchIsReportedAgain if a watch has stayed armed for long or has fired in
+// between. Then the back-off starts again.
+func TestAFailedWatchIsReportedAgain(t *testing.T) {
+	armed, reports, _ := runSubscriber(t, time.Hour, longestRearm, func(int) error { return errStore })
 	require.Equal(t, len(armed)-1, reports)
 	for i := range armed[1:] {
 		require.InDelta(t, longestRearm+heartbeat, armed[i+1]-armed[i], float64(heartbeat/5))
 	}
-	armed, reports, _ = watchLife(t, time.Minute, time.Second, func(arming int) error {
+	armed, reports, _ = runSubscriber(t, time.Minute, time.Second, func(arming int) error {
 		if arming%2 == 0 {
 			return errStore
 		}
@@ -150,34 +150,54 @@ func TestALossIsToldAgain(t *testing.T) {
 	require.Greater(t, reports, 5)
 }
 
-// TestALossIsNoNews: nothing is claimed because a watch has failed.
-func TestALossIsNoNews(t *testing.T) {
+// TestNoClaimAfterAFailedWatch: a failed watch does not say that the term has changed.
+func TestNoClaimAfterAFailedWatch(t *testing.T) {
 	r := newRig(t)
-	seat := r.leader(bob, 1)
-	r.follow(seat)
+	leader := r.leader(bob, 1)
+	r.follow(leader)
 	for range 3 {
 		r.fire(WatchTerm, errStore)
 		for _, kind := range r.kinds() {
 			require.Equal(t, ReadLeader, kind)
-			r.answer(ReadLeader, r.reads(seat))
+			r.answer(ReadLeader, r.reads(leader))
 		}
-		r.jump(r.m.watches.term.backoff).answer(WatchTerm, r.reads(seat))
+		r.jump(r.m.watches.term.backoff).answer(WatchTerm, r.reads(leader))
 		for _, kind := range r.kinds() {
-			r.answer(kind, r.did(election.Followed, seat))
+			r.answer(kind, r.did(election.Followed, leader))
 		}
-		seat = r.leader(bob, 1)
+		leader = r.leader(bob, 1)
 	}
 }
 
-// TestTheWatchTells: what is about to be read with it need not be read beside it,
-// until that has failed.
-func TestTheWatchTells(t *testing.T) {
+// TestArmingReadsTheLeader: while the watch is being armed there is no other read. There is
+// one if arming fails.
+func TestArmingReadsTheLeader(t *testing.T) {
 	r := newRig(t, standingBy).join().idle()
 	require.Equal(t, 3*time.Second, r.op(WatchTerm).Limit)
 	r.pass(3*time.Second).idle().answer(WatchTerm, failing(context.DeadlineExceeded)).does("do read the leader record")
 }
 
-func TestTheWatchOfTheLeader(t *testing.T) {
+// TestArmingAgainReadsTheLeader, if a read is called for meanwhile.
+func TestArmingAgainReadsTheLeader(t *testing.T) {
+	r := newRig(t, standingBy)
+	r.follow(r.leader(bob, 1)).pass(heartbeat).does("do read the leader record").fire(WatchTerm, nil)
+	require.True(t, r.started(WatchTerm))
+	r.answer(ReadLeader, failing(errStore)).pass(20 * time.Millisecond).idle()
+	r.answer(WatchTerm, failing(errStore)).does("do read the leader record")
+}
+
+// TestAWatchThatFiresTooOften is not a reason to claim without a read.
+func TestAWatchThatFiresTooOften(t *testing.T) {
+	r := newRig(t)
+	leader := r.leader(bob, 1)
+	r.follow(leader)
+	r.fire(WatchTerm, nil).does("do election cycle")
+	r.answer(ElectionCycle, r.did(election.Followed, leader)).answer(WatchTerm, r.reads(leader))
+	r.m.claim.retryAt = time.Time{}
+	r.fire(WatchTerm, nil).does("do read the leader record")
+}
+
+func TestTheWatchOfTheRequest(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.vacant(0)).answer(ElectionCycle, r.did(election.Claimed, r.leader(alice, 1)))
 	require.True(t, r.started(WatchRequest))
@@ -189,7 +209,7 @@ func TestTheWatchOfTheLeader(t *testing.T) {
 	r.fire(WatchRequest, nil)
 	require.True(t, r.started(WatchRequest))
 	r.answer(WatchRequest, old).does()
-	r.pass(100*time.Millisecond).fire(WatchRequest, nil).does("do read the leader record") // it may fire for no reason
+	r.pass(100*time.Millisecond).fire(WatchRequest, nil).does("do read the leader record") // it may have fired without a change
 	again := *r
 	again.pending = map[uint64]Operation{r.op(ReadLeader).ID: r.op(ReadLeader)}
 	again.answer(ReadLeader, asked).does("do renew 1")
@@ -202,9 +222,9 @@ func TestTheWatchOfTheLeader(t *testing.T) {
 	r.answer(WatchRequest, failing(errors.New("lost"))).does()
 }
 
-// TestANewsThatComesDuringARenewal is not lost: the renewal may have read before
-// it.
-func TestANewsThatComesDuringARenewal(t *testing.T) {
+// TestARequestDuringARenewal calls for another renewal: the running one may have read before
+// the request was written.
+func TestARequestDuringARenewal(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat).does("do renew 1")
 	r.pass(10*time.Millisecond).fire(WatchRequest, nil)
 	asked := r.reads(r.standing(alice, 1))
@@ -212,13 +232,12 @@ func TestANewsThatComesDuringARenewal(t *testing.T) {
 	r.answer(WatchRequest, asked).renew().does("do renew 1")
 }
 
-// TestWatchesEnd with what they are for, and those that are on their way out are
-// not listened to.
-func TestWatchesEnd(t *testing.T) {
+// TestWatchesAreCancelled when they are not needed. What a cancelled watch reads is ignored.
+func TestWatchesAreCancelled(t *testing.T) {
 	r := newRig(t).elect()
-	intents := r.armed[WatchRequest]
+	armed := r.armed[WatchRequest]
 	r.step(WorkReturning{Term: 1})
-	require.Contains(t, texts(r.acts), "cancel "+itoa(intents))
+	require.Contains(t, texts(r.acts), "cancel "+itoa(armed))
 	r.step(WorkReturned{1}).answer(Resign, r.reads(r.vacant(1)))
 	r.fire(WatchRequest, errors.New("cancelled"))
 	require.Empty(t, r.reports())
@@ -237,8 +256,8 @@ func TestWatchesEnd(t *testing.T) {
 	require.Empty(t, again.reports())
 }
 
-// TestAnswersThatNobodyWaitsFor change nothing.
-func TestAnswersThatNobodyWaitsFor(t *testing.T) {
+// TestUnexpectedAnswers change nothing.
+func TestUnexpectedAnswers(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1))
 	before := r.m
@@ -257,8 +276,8 @@ func TestAnswersThatNobodyWaitsFor(t *testing.T) {
 	require.Equal(t, before, r.m)
 }
 
-// TestATickThatCameTooSoon: the timer that ran ahead of the clock is set again.
-func TestATickThatCameTooSoon(t *testing.T) {
+// TestAnEarlyTick: if the timer was early, the wake-up is requested again.
+func TestAnEarlyTick(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1))
 	at := r.wake
@@ -267,9 +286,9 @@ func TestATickThatCameTooSoon(t *testing.T) {
 	r.step(Tick{}).wakes(at)
 }
 
-// TestTheElectionIsMade while somebody looks on already: the watch that could not
-// be armed before is armed at once.
-func TestTheElectionIsMade(t *testing.T) {
+// TestTheElectionIsCreated while a process subscribes already: the watch that could not be
+// armed before is armed at once.
+func TestTheElectionIsCreated(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Aim = SubscribeOnly })
 	r.step(Begin{}).answer(WatchTerm, failing(fdbelection.ErrNotInitialized))
 	r.answer(ReadLeader, failing(fdbelection.ErrNotInitialized)).pass(time.Second)

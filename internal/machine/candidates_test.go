@@ -11,8 +11,8 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// TestListing: the leader with each of its heartbeats, others once per timeout, and
-// neither all at the same time.
+// TestListing: the leader lists three times per candidate timeout, and others once. A random
+// part keeps processes from listing at the same time.
 func TestListing(t *testing.T) {
 	r := newRig(t, standingBy)
 	r.follow(r.leader(bob, 1), candidate(carol, 1), candidate(alice, 2))
@@ -25,13 +25,13 @@ func TestListing(t *testing.T) {
 	require.Equal(t, 3*time.Second, r.op(List).Limit)
 	r.answer(List, failing(errStore))
 	require.Equal(t, []string{"list the candidates: the store is down"}, r.reports())
-	require.Greater(t, r.m.candidates.due.Sub(r.now().Local), 13*time.Second, "tried again with the next")
+	require.Greater(t, r.m.candidates.due.Sub(r.now().Local), 13*time.Second, "there is no early retry")
 	for _, c := range []struct {
-		answer Answer
-		told   int
+		answer  Answer
+		reports int
 	}{{failing(errStore), 0}, {Answer{Members: []election.Candidate{candidate(alice, 2)}}, 0}, {failing(errStore), 1}} {
 		r.jump(15*time.Second).answer(List, c.answer)
-		require.Len(t, r.reports(), c.told, "once, and again after it was well")
+		require.Len(t, r.reports(), c.reports, "once, and again after a success")
 	}
 
 	r = newRig(t).elect()
@@ -40,21 +40,21 @@ func TestListing(t *testing.T) {
 	require.True(t, due > 4500*time.Millisecond && due <= 5*time.Second, "%s", due)
 }
 
-// stillLeads says that a renewal was acknowledged now, and that a listing is due.
-func (r *rig) stillLeads() *rig {
+// leadsOn pretends that a renewal is acknowledged now, and makes a list due.
+func (r *rig) leadsOn() *rig {
 	r.t.Helper()
 	r.m.tenure.acked = DeadlinesOf(r.now().Local, r.config.LeaseDuration, r.config)
 	r.m.candidates.due = r.now().Local
 	return r.step(Tick{}).state(StateLeader)
 }
 
-// TestEviction: by the leader, of those whose heartbeat was seen to stand for the
-// whole timeout, from after the first read of it to before the last.
+// TestEviction: the leader evicts a candidate after it has seen no heartbeat for the
+// candidate timeout, from after the first read to before the last one.
 func TestEviction(t *testing.T) {
 	type listing struct {
 		start, seen time.Duration
-		beats       uint64 // of bob
-		place       byte   // of his registration
+		heartbeats  uint64 // of bob
+		place       byte   // of its registration
 	}
 	for _, c := range []struct {
 		name     string
@@ -63,18 +63,18 @@ func TestEviction(t *testing.T) {
 	}{
 		{"for the timeout", []listing{{5e9, 6e9, 1, 1}, {21e9, 22e9, 1, 1}}, true},
 		{"to the nanosecond", []listing{{5e9, 6e9, 1, 1}, {21e9 - 1, 22e9, 1, 1}}, false},
-		{"moved", []listing{{5e9, 6e9, 1, 1}, {14e9, 14e9, 2, 1}, {21e9, 22e9, 2, 1}}, false},
-		{"and not since", []listing{{5e9, 6e9, 1, 1}, {14e9, 14e9, 2, 1}, {29e9, 29e9, 2, 1}}, true},
-		{"registered again, and not since", []listing{{5e9, 6e9, 1, 1}, {21e9, 22e9, 1, 2}}, false},
+		{"a heartbeat", []listing{{5e9, 6e9, 1, 1}, {14e9, 14e9, 2, 1}, {21e9, 22e9, 2, 1}}, false},
+		{"a heartbeat and then a timeout", []listing{{5e9, 6e9, 1, 1}, {14e9, 14e9, 2, 1}, {29e9, 29e9, 2, 1}}, true},
+		{"registered again", []listing{{5e9, 6e9, 1, 1}, {21e9, 22e9, 1, 2}}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t).elect()
 			for _, l := range c.listings {
 				r.local = l.seen
-				r.stillLeads().answer(List, Answer{
+				r.leadsOn().answer(List, Answer{
 					Start: localEpoch.Add(l.start), Seen: localEpoch.Add(l.seen),
 					Members: []election.Candidate{
-						candidate(bob, l.place, func(m *election.Candidate) { m.Heartbeats = l.beats }), candidate(alice, 3),
+						candidate(bob, l.place, func(m *election.Candidate) { m.Heartbeats = l.heartbeats }), candidate(alice, 3),
 					},
 				})
 			}
@@ -92,20 +92,20 @@ func TestEviction(t *testing.T) {
 			r.answer(Evict, Answer{Evicted: []string{"bob"}})
 			require.Contains(t, texts(r.acts), "evicted bob")
 			require.Len(t, r.m.View().Members, 1)
-			require.Len(t, again.m.View().Members, 2, "another copy keeps its own")
+			require.Len(t, again.m.View().Members, 2, "a copy is independent")
 			again.answer(Evict, Answer{})
 			require.NotContains(t, texts(again.acts), "evicted ")
-			require.Len(t, again.m.View().Members, 2, "it has moved, or holds the seat")
+			require.Len(t, again.m.View().Members, 2, "it was not removed, so it is alive or leads")
 		})
 	}
 }
 
-// TestEvictionsFail, and it is said once.
-func TestEvictionsFail(t *testing.T) {
+// TestFailedEvictions are reported once.
+func TestFailedEvictions(t *testing.T) {
 	r := newRig(t).elect()
 	for i := range 3 {
 		r.local += 16 * time.Second
-		r.stillLeads().answer(List, Answer{Members: []election.Candidate{candidate(bob, 1)}})
+		r.leadsOn().answer(List, Answer{Members: []election.Candidate{candidate(bob, 1)}})
 		if i == 0 {
 			continue
 		}
@@ -113,22 +113,22 @@ func TestEvictionsFail(t *testing.T) {
 		require.Equal(t, i == 1, len(r.reports()) == 1)
 	}
 	for _, c := range []struct {
-		answer Answer
-		told   int
+		answer  Answer
+		reports int
 	}{{Answer{}, 0}, {failing(errStore), 1}} {
 		r.local += 16 * time.Second
-		r.stillLeads().answer(List, Answer{Members: []election.Candidate{candidate(bob, 1)}}).answer(Evict, c.answer)
-		require.Len(t, r.reports(), c.told, "again after it worked")
+		r.leadsOn().answer(List, Answer{Members: []election.Candidate{candidate(bob, 1)}}).answer(Evict, c.answer)
+		require.Len(t, r.reports(), c.reports, "again after a success")
 	}
 }
 
-// TestOnlyTheSilentAreForgotten: the id of one that was evicted may have been registered
-// again before the answer.
-func TestOnlyTheSilentAreForgotten(t *testing.T) {
+// TestAnEvictedIDIsRegisteredAgain before the answer: only the evicted incarnation is
+// removed from the list.
+func TestAnEvictedIDIsRegisteredAgain(t *testing.T) {
 	r := newRig(t).elect()
 	for range 2 {
 		r.local += 16 * time.Second
-		r.stillLeads().answer(List, Answer{Members: []election.Candidate{candidate(bob, 1)}})
+		r.leadsOn().answer(List, Answer{Members: []election.Candidate{candidate(bob, 1)}})
 	}
 	again := candidate(election.Identity{ID: "bob", Incarnation: uuid.UUID{22}}, 2)
 	r.m.candidates.members = append(r.m.candidates.members, Member{again, r.now().Local})
@@ -137,7 +137,7 @@ func TestOnlyTheSilentAreForgotten(t *testing.T) {
 	require.Len(t, r.m.View().Members, 1)
 }
 
-// TestEvictionsAreBounded by what one transaction takes, and followers do none.
+// TestEvictionsAreBounded to what one transaction takes. Followers do not evict.
 func TestEvictionsAreBounded(t *testing.T) {
 	var members []election.Candidate
 	for i := range election.MaxEvictions + 3 {
@@ -150,13 +150,13 @@ func TestEvictionsAreBounded(t *testing.T) {
 	require.Len(t, r.m.evictable(), election.MaxEvictions)
 }
 
-// TestANewTenureIsAReasonToList: whoever led before may have left, and would be
-// waited for at the next vacancy.
-func TestANewTenureIsAReasonToList(t *testing.T) {
+// TestListingAfterANewTenure: the last leader may have left, and the next claim should not
+// wait for it.
+func TestListingAfterANewTenure(t *testing.T) {
 	r := newRig(t, standingBy)
 	r.follow(r.leader(bob, 1), candidate(bob, 1), candidate(alice, 2))
-	r.retell(r.reads(r.leader(bob, 1))).pass(heartbeat)
+	r.rereads(r.reads(r.leader(bob, 1))).pass(heartbeat)
 	require.False(t, r.started(List), "a renewal changes nothing")
-	r.retell(r.reads(r.leader(carol, 2))).pass(heartbeat)
+	r.rereads(r.reads(r.leader(carol, 2))).pass(heartbeat)
 	require.True(t, r.started(List))
 }

@@ -9,26 +9,26 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// pacing is a leader that renews, and one follower that looks when its cadence
+// pollRun is a leader that renews, and one follower that reads when its poll schedule
 // says so.
-type pacing struct {
+type pollRun struct {
 	interval time.Duration // between two renewals, by the follower's clock
 	rate     float64       // of the leader's clock by the follower's
 	jitter   []time.Duration
-	latency  time.Duration // of a look
+	latency  time.Duration // of a read
 	early    int           // this renewal comes half a heartbeat early
 	until    time.Duration
 }
 
-// run returns how many looks there were, and how old each ballot was when it was
-// seen, by the time of the renewal.
-func (p *pacing) run() (looks int, ages []time.Duration) {
+// play returns how often the follower reads, and how old each ballot is when it is first
+// seen.
+func (p *pollRun) play() (reads int, ages []time.Duration) {
 	var c pollSchedule
 	leader := election.LeaderRecord{Ballot: 1, LeaseDuration: 10 * time.Second}
 	written, renewal := time.Duration(0), 0
 	due := 1234 * time.Millisecond
 	seen := uint64(1)
-	for now := time.Duration(0); now < p.until; looks++ {
+	for now := time.Duration(0); now < p.until; reads++ {
 		for due <= now {
 			written = due
 			renewal++
@@ -50,28 +50,28 @@ func (p *pacing) run() (looks int, ages []time.Duration) {
 		c.saw(&leader, localEpoch.Add(now), heartbeat)
 		now = max(now+1, c.next.Sub(localEpoch))
 	}
-	return looks, ages
+	return reads, ages
 }
 
-// TestCadence: in phase with the leader there is little more than one look per
-// heartbeat, and each ballot is seen within a tenth of it, so that a lease is found
-// to be over that much late at most. Out of phase, that is so again soon.
-func TestCadence(t *testing.T) {
+// TestPollSchedule: in phase with the leader there is little more than one read per
+// heartbeat. Each ballot is seen within a tenth of a heartbeat, so that an expired lease is
+// found at most that late. Out of phase, the follower finds the phase again soon.
+func TestPollSchedule(t *testing.T) {
 	ms := time.Millisecond
-	const beats = 1000
+	const renewals = 1000
 	for _, c := range []struct {
 		name  string
-		p     pacing
-		looks float64 // per heartbeat at most
+		p     pollRun
+		reads float64 // per heartbeat at most
 		late  int     // how many ballots may be seen later than a tenth
 	}{
-		{"in step", pacing{}, 1.06, 1},
-		{"answers take time", pacing{latency: 20 * ms}, 1.06, 1},
-		{"renewals are a little late", pacing{jitter: []time.Duration{ms, 3 * ms, 0, 2 * ms, 5 * ms}}, 1.2, 1},
-		{"renewals are late", pacing{jitter: []time.Duration{0, 40 * ms, 10 * ms, 80 * ms}}, 2, 1},
-		{"a slow clock", pacing{interval: heartbeat + heartbeat/2000, rate: 1 - 1./2000}, 1.1, 1},
-		{"a fast clock", pacing{interval: heartbeat - heartbeat/2000, rate: 1 + 1./2000}, 1.06, 1},
-		{"one renewal comes early", pacing{early: 500}, 1.08, 2},
+		{"in phase", pollRun{}, 1.06, 1},
+		{"answers take time", pollRun{latency: 20 * ms}, 1.06, 1},
+		{"renewals are a little late", pollRun{jitter: []time.Duration{ms, 3 * ms, 0, 2 * ms, 5 * ms}}, 1.2, 1},
+		{"renewals are late", pollRun{jitter: []time.Duration{0, 40 * ms, 10 * ms, 80 * ms}}, 2, 1},
+		{"a slow clock", pollRun{interval: heartbeat + heartbeat/2000, rate: 1 - 1./2000}, 1.1, 1},
+		{"a fast clock", pollRun{interval: heartbeat - heartbeat/2000, rate: 1 + 1./2000}, 1.06, 1},
+		{"one renewal comes early", pollRun{early: 500}, 1.08, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := c.p
@@ -81,10 +81,10 @@ func TestCadence(t *testing.T) {
 			if p.rate == 0 {
 				p.rate = 1
 			}
-			p.until = beats * heartbeat
-			looks, ages := p.run()
-			require.InDelta(t, beats, len(ages), 35, "each ballot is seen")
-			require.LessOrEqual(t, float64(looks)/float64(beats), c.looks)
+			p.until = renewals * heartbeat
+			reads, ages := p.play()
+			require.InDelta(t, renewals, len(ages), 35, "each ballot is seen")
+			require.LessOrEqual(t, float64(reads)/float64(renewals), c.reads)
 			late := 0
 			for _, age := range ages {
 				if age > heartbeat/10+3*p.latency+ms {
@@ -92,13 +92,13 @@ func TestCadence(t *testing.T) {
 				}
 			}
 			require.LessOrEqual(t, late, c.late)
-			t.Logf("%d looks for %d renewals, %d late", looks, len(ages), late)
+			t.Logf("%d reads for %d renewals, %d late", reads, len(ages), late)
 		})
 	}
 }
 
-// TestCadenceByTable: what one look decides about the next.
-func TestCadenceByTable(t *testing.T) {
+// TestNextPoll: when the next read is, after one read.
+func TestNextPoll(t *testing.T) {
 	at := localEpoch.Add
 	gap := heartbeat / 10
 	planned := heartbeat - heartbeat/256
@@ -113,8 +113,8 @@ func TestCadenceByTable(t *testing.T) {
 		phased  bool
 	}{
 		{"the first", pollSchedule{}, 7, 0, time.Second, time.Second + gap, false},
-		{"nothing new, looked as planned", phased, 7, 0, time.Minute, time.Minute + gap, true},
-		{"nothing new, looked for another reason", phased, 7, 0, time.Minute - 1, time.Minute, true},
+		{"unchanged, in the planned read", phased, 7, 0, time.Minute, time.Minute + gap, true},
+		{"unchanged, in another read", phased, 7, 0, time.Minute - 1, time.Minute, true},
 		{"as expected", phased, 8, heartbeat, time.Minute, time.Minute + planned, true},
 		{"as expected, a little late", phased, 8, heartbeat, time.Minute + gap - 1, time.Minute + planned, true},
 		{"too late to tell", phased, 8, heartbeat, time.Minute + gap, time.Minute + 2*gap, false},
@@ -122,8 +122,8 @@ func TestCadenceByTable(t *testing.T) {
 		{"one was missed", phased, 9, 2 * heartbeat, time.Minute, time.Minute + gap, false},
 		{"renewed early", phased, 8, heartbeat - gap - 1, time.Minute, time.Minute + gap, false},
 		{"hardly early", phased, 8, heartbeat - gap, time.Minute, time.Minute + planned, true},
-		{"the edge", pollSchedule{ballot: 7, unchanged: at(time.Minute - 2*gap)}, 8, 0, time.Minute, time.Minute + planned, true},
-		{"no edge", pollSchedule{ballot: 7, unchanged: at(time.Minute - 2*gap - 1)}, 8, 0, time.Minute, time.Minute + gap, false},
+		{"the time of the renewal is known", pollSchedule{ballot: 7, unchanged: at(time.Minute - 2*gap)}, 8, 0, time.Minute, time.Minute + planned, true},
+		{"the time of the renewal is not known", pollSchedule{ballot: 7, unchanged: at(time.Minute - 2*gap - 1)}, 8, 0, time.Minute, time.Minute + gap, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := c.before
@@ -135,34 +135,47 @@ func TestCadenceByTable(t *testing.T) {
 			require.Equal(t, c.ballot, got.ballot)
 		})
 	}
-	require.Equal(t, time.Millisecond, pollStep(time.Millisecond), "no shorter")
+	require.Equal(t, time.Millisecond, pollStep(time.Millisecond), "at least a millisecond")
 	c := pollSchedule{ballot: 7, unchanged: localEpoch}
 	c.saw(&election.LeaderRecord{Ballot: 8}, at(time.Millisecond), time.Millisecond)
-	require.Equal(t, 2*time.Millisecond, c.next.Sub(localEpoch), "nor is a look any sooner")
+	require.Equal(t, 2*time.Millisecond, c.next.Sub(localEpoch), "and no read is sooner than that")
 }
 
-// TestFailOver is the whole of it: a leader that dies is replaced within its lease
-// and a tenth of the heartbeat of its last renewal, whenever that was.
+// TestIdlePollingForgetsThePhase: a process that stops dating ballots, and dates those of
+// another leader later, does not take the old phase for that of the new leader.
+func TestIdlePollingForgetsThePhase(t *testing.T) {
+	p := pollSchedule{
+		readNow: true, ballot: 7, written: wallEpoch, phased: true,
+		next: localEpoch.Add(heartbeat), unchanged: localEpoch.Add(2 * heartbeat),
+	}
+	p.idle(7, localEpoch, heartbeat)
+	require.True(t, p.readNow, "a call for a read stands")
+	require.Equal(t, heartbeat, p.next.Sub(localEpoch))
+	p.saw(&election.LeaderRecord{Ballot: 8}, p.next, heartbeat)
+	require.False(t, p.phased)
+	require.Equal(t, heartbeat+heartbeat/10, p.next.Sub(localEpoch))
+}
+
+// TestFailOver: a follower claims within a lease and a tenth of a heartbeat after the last
+// renewal of a leader that has died.
 func TestFailOver(t *testing.T) {
 	for _, dies := range []time.Duration{5 * time.Second, 17 * time.Second, 31500 * time.Millisecond, 100 * time.Second} {
 		t.Run(dies.String(), func(t *testing.T) {
 			r := newRig(t)
 			last := time.Duration(0)
-			seat := r.leader(bob, 1)
-			r.follow(seat)
-			looks := 0
+			leader := r.leader(bob, 1)
+			r.follow(leader)
 			for {
 				for last+heartbeat <= min(r.local, dies) {
 					last += heartbeat
-					seat.Ballot++
-					seat.LeaseExpiry = wallEpoch.Add(last + seat.LeaseDuration)
+					leader.Ballot++
+					leader.LeaseExpiry = wallEpoch.Add(last + leader.LeaseDuration)
 				}
 				if op, ok := r.main(); ok {
 					if op.Kind == ElectionCycle && !op.Abstain {
 						break
 					}
-					looks++
-					r.answer(op.Kind, r.reads(seat))
+					r.answer(op.Kind, r.reads(leader))
 					continue
 				}
 				if _, listing := r.find(List); listing {
@@ -183,9 +196,9 @@ func TestFailOver(t *testing.T) {
 	}
 }
 
-// TestALongHeartbeatIsNoJeopardy: a leader that renews in time is not in jeopardy, if
-// its heartbeat is longer than half of its lease too. One that does not renew in time is.
-func TestALongHeartbeatIsNoJeopardy(t *testing.T) {
+// TestJeopardyWithALongHeartbeat: a leader that renews in time is not in jeopardy, even if
+// its heartbeat is longer than half of its lease. A leader that does not renew in time is.
+func TestJeopardyWithALongHeartbeat(t *testing.T) {
 	for _, long := range []time.Duration{3 * time.Second, 4900 * time.Millisecond, 5 * time.Second, 7 * time.Second, 8500 * time.Millisecond} {
 		t.Run(long.String(), func(t *testing.T) {
 			r := newRig(t, func(s *Settings) { s.Config.HeartbeatInterval = long })

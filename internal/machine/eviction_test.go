@@ -23,17 +23,17 @@ func TestEvictionWithoutALeader(t *testing.T) {
 	vacant := func(r *rig) election.LeaderRecord { return r.vacant(1) }
 	for _, c := range []struct {
 		name    string
-		seat    func(*rig) election.LeaderRecord
+		leader  func(*rig) election.LeaderRecord
 		members []election.Candidate
 		change  func(*Settings)
 		evicts  bool
 	}{
 		{"disabled, first", disabled, ranked(2, 3), nil, true},
 		{"disabled, second", disabled, ranked(3, 2), nil, false},
-		{"standing by, first", vacant, ranked(2, 3), standingBy, true},
+		{"standby, first", vacant, ranked(2, 3), standingBy, true},
 		{"an observer", vacant, ranked(2, 3), func(s *Settings) { s.Me.Role = election.Observer }, false},
-		{"spectating", vacant, ranked(2, 3), func(s *Settings) { s.Aim = SubscribeOnly }, false},
-		{"not listed yet", vacant, []election.Candidate{candidate(dead, 1), candidate(bob, 2)}, standingBy, false},
+		{"only subscribed", vacant, ranked(2, 3), func(s *Settings) { s.Aim = SubscribeOnly }, false},
+		{"not in the list yet", vacant, []election.Candidate{candidate(dead, 1), candidate(bob, 2)}, standingBy, false},
 		{"a leader that renews", func(r *rig) election.LeaderRecord { return r.leader(carol, 1) }, ranked(2, 3), standingBy, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -41,34 +41,33 @@ func TestEvictionWithoutALeader(t *testing.T) {
 			if c.change != nil {
 				r = newRig(t, c.change)
 			}
-			seat := c.seat(r)
+			leader := c.leader(r)
 			r.step(Begin{})
 			if r.m.me.aim != SubscribeOnly {
 				r.answer(Register, Answer{Status: election.Status{Config: r.config}})
 			} else {
-				r.answer(WatchTerm, r.reads(seat)) // which configures it
+				r.answer(WatchTerm, r.reads(leader)) // which also tells the config
 			}
 			r.answer(List, Answer{Members: c.members})
 			if r.m.me.aim != SubscribeOnly {
-				r.answer(WatchTerm, r.reads(seat))
+				r.answer(WatchTerm, r.reads(leader))
 			}
-			beats := uint64(1)
-			for range 12 { // half a minute, in which all but one move
+			heartbeats := uint64(1)
+			for range 12 { // half a minute, in which all but one candidate send heartbeats
 				r.jump(2500 * time.Millisecond)
-				seat.Ballot++
-				if seat.Vacant() {
-					seat.Ballot--
+				if !leader.Vacant() {
+					leader.Ballot++
 				}
-				r.ballot, beats = seat.Ballot, beats+1
+				r.ballot, heartbeats = leader.Ballot, heartbeats+1
 				if op, ok := r.main(); ok {
-					r.answer(op.Kind, r.reads(seat))
+					r.answer(op.Kind, r.reads(leader))
 				}
 				if _, ok := r.find(List); !ok {
 					continue
 				}
 				members := append([]election.Candidate{}, c.members...)
 				for i := range members[1:] {
-					members[i+1].Heartbeats = beats
+					members[i+1].Heartbeats = heartbeats
 				}
 				r.answer(List, Answer{Members: members})
 				if op, ok := r.find(Evict); ok {
@@ -78,28 +77,28 @@ func TestEvictionWithoutALeader(t *testing.T) {
 					return
 				}
 			}
-			require.False(t, c.evicts, "the dead candidate stays")
+			require.False(t, c.evicts, "it does not evict the dead candidate")
 		})
 	}
 }
 
-// TestEvictionAfterALease: a leader whose lease is over, as far as this process can
-// tell, does not count as one.
+// TestEvictionAfterALease: a process evicts if the lease of the leader has expired, as far
+// as it can tell.
 func TestEvictionAfterALease(t *testing.T) {
 	r := newRig(t, standingBy)
-	seat := r.leader(bob, 1)
+	leader := r.leader(bob, 1)
 	members := []election.Candidate{candidate(bob, 1), candidate(alice, 2), candidate(carol, 3)}
-	r.follow(seat, members...)
+	r.follow(leader, members...)
 	r.jump(16 * time.Second)
 	op, _ := r.main()
-	r.answer(op.Kind, r.reads(seat)).answer(List, Answer{Members: members})
+	r.answer(op.Kind, r.reads(leader)).answer(List, Answer{Members: members})
 	op = r.op(Evict)
-	require.Len(t, op.Members, 1, "the holder of the seat stays")
+	require.Len(t, op.Members, 1, "the holder of leadership is not evicted")
 	require.Equal(t, carol, op.Members[0].Identity)
 }
 
-// TestListingWithoutALeader: who evicts lists as often as a leader does, all others
-// as rarely as with one.
+// TestListingWithoutALeader: the process that evicts lists as often as a leader. All others
+// list as rarely as while there is a leader.
 func TestListingWithoutALeader(t *testing.T) {
 	for _, c := range []struct {
 		name    string

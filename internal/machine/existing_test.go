@@ -16,22 +16,21 @@ import (
 // elder is an earlier start of alice.
 var elder = election.Identity{ID: "alice", Incarnation: uuid.UUID{0xe}}
 
-// finds is the answer to a registration that found elder in the way.
-func (r *rig) finds(leader election.LeaderRecord) Answer {
+// foundElder is the answer to a registration that found elder registered.
+func (r *rig) foundElder(leader election.LeaderRecord) Answer {
 	a := r.reads(leader)
 	a.Existing = &election.ExistingCandidate{Candidate: candidate(elder, 1), Leader: leader}
 	return a
 }
 
-// TestAnIncumbentThatIsDead: the newcomer looks once per heartbeat, and takes over
-// once the record has stood still for the candidate timeout on its own clock, to the
-// nanosecond.
-func TestAnIncumbentThatIsDead(t *testing.T) {
+// TestADeadExistingCandidate: the new process reads once per heartbeat. It takes over when it
+// has seen no heartbeat for the candidate timeout on its own clock, to the nanosecond.
+func TestADeadExistingCandidate(t *testing.T) {
 	r := newRig(t).step(Begin{})
 	op := r.op(Register)
 	require.True(t, op.Existing == nil && !op.TakeOver)
 	r.local = time.Second
-	last := r.finds(r.leader(bob, 1))
+	last := r.foundElder(r.leader(bob, 1))
 	r.answer(Register, last).does("leader bob in 1", "await alice until 16s", "candidate -> follower: another candidate leads")
 	require.False(t, r.started(WatchTerm), "nothing is watched before it is registered")
 	for _, seconds := range []int{4, 7, 10, 13} {
@@ -41,7 +40,7 @@ func TestAnIncumbentThatIsDead(t *testing.T) {
 		op = r.op(Register)
 		require.Equal(t, last.Existing, op.Existing)
 		require.False(t, op.TakeOver)
-		last = r.finds(r.leader(bob, 1))
+		last = r.foundElder(r.leader(bob, 1))
 		r.answer(Register, last).does()
 	}
 	r.pass(3*time.Second - 1).idle().pass(1).does("do register")
@@ -53,15 +52,15 @@ func TestAnIncumbentThatIsDead(t *testing.T) {
 	require.NotContains(t, r.kinds(), Register)
 }
 
-// TestAnIncumbentThatLed: both windows run from the first read, so that a process that
-// comes back after a crash claims one lease after it.
-func TestAnIncumbentThatLed(t *testing.T) {
+// TestADeadExistingLeader: the candidate timeout and the lease both count from the first
+// read. So a process that restarts after a crash claims one lease after that.
+func TestADeadExistingLeader(t *testing.T) {
 	r := newRig(t).step(Begin{})
-	seat := r.leader(elder, 1)
-	r.answer(Register, r.finds(seat)).does("leader alice in 1", "await alice until 10s", "candidate -> follower: another candidate leads")
+	leader := r.leader(elder, 1)
+	r.answer(Register, r.foundElder(leader)).does("leader alice in 1", "await alice until 10s", "candidate -> follower: another candidate leads")
 	r.answer(List, Answer{Members: []election.Candidate{candidate(elder, 1)}})
 	for range 3 {
-		r.pass(heartbeat).does("do register").answer(Register, r.finds(seat))
+		r.pass(heartbeat).does("do register").answer(Register, r.foundElder(leader))
 		require.False(t, r.m.operations.main.busy())
 	}
 	r.pass(time.Second - 1).idle()
@@ -70,31 +69,32 @@ func TestAnIncumbentThatLed(t *testing.T) {
 	r.answer(Register, Answer{Status: election.Status{Config: r.config}})
 	op := r.op(ElectionCycle)
 	require.False(t, op.Abstain)
-	require.True(t, op.Observation.LeaseExpired(seat, r.now().Local), "what was seen while it waited counts")
+	require.True(t, op.Observation.LeaseExpired(leader, r.now().Local), "the observation began before it registered")
 	r.answer(ElectionCycle, r.did(election.Claimed, r.leader(alice, 2)))
 	r.state(StateLeader)
 	require.Equal(t, 10*time.Second, r.local)
 }
 
-// TestTheWindowsOfAnIncumbent: whichever ends first.
-func TestTheWindowsOfAnIncumbent(t *testing.T) {
+// TestWhenAnExistingCandidateCountsAsDead: after the candidate timeout or the lease, the
+// earlier of the two.
+func TestWhenAnExistingCandidateCountsAsDead(t *testing.T) {
 	for _, c := range []struct {
 		name           string
 		timeout, lease time.Duration
-		seat           func(r *rig, at time.Duration) election.LeaderRecord
+		leader         func(r *rig, at time.Duration) election.LeaderRecord
 		want           time.Duration
 	}{
 		{"a short timeout", 4 * time.Second, 10 * time.Second, func(r *rig, _ time.Duration) election.LeaderRecord { return r.standing(elder, 1) }, 4 * time.Second},
 		{"a short lease", 15 * time.Second, 5 * time.Second, func(r *rig, _ time.Duration) election.LeaderRecord { return r.standing(elder, 1) }, 5 * time.Second},
 		{"vacant", 15 * time.Second, 10 * time.Second, func(r *rig, _ time.Duration) election.LeaderRecord { return r.vacant(0) }, 15 * time.Second},
 		{"another leader", 15 * time.Second, 10 * time.Second, func(r *rig, _ time.Duration) election.LeaderRecord { return r.leader(bob, 1) }, 15 * time.Second},
-		{"handed to it after 2 s", 15 * time.Second, 5 * time.Second, func(r *rig, at time.Duration) election.LeaderRecord {
+		{"it becomes the leader after 2 s", 15 * time.Second, 5 * time.Second, func(r *rig, at time.Duration) election.LeaderRecord {
 			if at < 2*time.Second {
 				return r.leader(bob, 1)
 			}
 			return r.standing(elder, 2)
 		}, 8 * time.Second},
-		{"and taken from it after 2 s", 15 * time.Second, 5 * time.Second, func(r *rig, at time.Duration) election.LeaderRecord {
+		{"it is replaced as the leader after 2 s", 15 * time.Second, 5 * time.Second, func(r *rig, at time.Duration) election.LeaderRecord {
 			if at < 2*time.Second {
 				return r.standing(elder, 1)
 			}
@@ -110,7 +110,7 @@ func TestTheWindowsOfAnIncumbent(t *testing.T) {
 					if op.TakeOver {
 						break
 					}
-					r.answer(Register, r.finds(c.seat(r, r.local)))
+					r.answer(Register, r.foundElder(c.leader(r, r.local)))
 				}
 				r.local = r.wake
 				r.step(Tick{})
@@ -121,37 +121,37 @@ func TestTheWindowsOfAnIncumbent(t *testing.T) {
 	}
 }
 
-// TestAnIncumbentThatIsAlive ends the newcomer, which leaves nothing behind that it
-// would have to take away.
-func TestAnIncumbentThatIsAlive(t *testing.T) {
-	r := newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.LeaderRecord{})).pass(heartbeat)
-	err := fmt.Errorf("%w: it moves", fdbelection.ErrDuplicateID)
+// TestALiveExistingCandidate: the new process stops. It has not registered and need not
+// unregister.
+func TestALiveExistingCandidate(t *testing.T) {
+	r := newRig(t).step(Begin{}).answer(Register, newRig(t).foundElder(election.LeaderRecord{})).pass(heartbeat)
+	err := fmt.Errorf("%w: it is alive", fdbelection.ErrDuplicateID)
 	r.answer(Register, failing(err)).does("candidate -> stopped: failed", "finish register: "+err.Error())
 	require.ErrorIs(t, r.m.life.err, fdbelection.ErrDuplicateID)
 }
 
-// TestAnIncumbentThatGoesAway: it has left, or was evicted.
-func TestAnIncumbentThatGoesAway(t *testing.T) {
-	r := newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.LeaderRecord{})).pass(heartbeat)
+// TestAnExistingCandidateThatIsRemoved: it has left or was evicted.
+func TestAnExistingCandidateThatIsRemoved(t *testing.T) {
+	r := newRig(t).step(Begin{}).answer(Register, newRig(t).foundElder(election.LeaderRecord{})).pass(heartbeat)
 	r.answer(Register, Answer{Status: election.Status{Config: r.config}})
 	require.True(t, r.started(WatchTerm))
 	require.Nil(t, r.m.existing.found)
 }
 
-// TestLeavingWhileAnIncumbentStands needs no transaction.
-func TestLeavingWhileAnIncumbentStands(t *testing.T) {
-	r := newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.LeaderRecord{}))
+// TestLeavingBeforeATakeOver needs no transaction.
+func TestLeavingBeforeATakeOver(t *testing.T) {
+	r := newRig(t).step(Begin{}).answer(Register, newRig(t).foundElder(election.LeaderRecord{}))
 	r.step(Leave{}).does("candidate -> stopped: stopped", "finish <nil>")
 
-	r = newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.LeaderRecord{})).pass(heartbeat)
+	r = newRig(t).step(Begin{}).answer(Register, newRig(t).foundElder(election.LeaderRecord{})).pass(heartbeat)
 	r.step(Leave{}).does("cancel register")
 	r.answer(Register, failing(context.Canceled)).does("candidate -> stopped: stopped", "finish <nil>")
 }
 
-// TestAnIncumbentBehindFailures: what the store fails to answer does not begin the
-// windows again, and does not become a hot loop at their end.
-func TestAnIncumbentBehindFailures(t *testing.T) {
-	r := newRig(t).step(Begin{}).answer(Register, newRig(t).finds(election.LeaderRecord{})).pass(heartbeat)
+// TestTakeOverDuringStoreErrors: errors do not restart the candidate timeout, and do not
+// cause a hot loop after it.
+func TestTakeOverDuringStoreErrors(t *testing.T) {
+	r := newRig(t).step(Begin{}).answer(Register, newRig(t).foundElder(election.LeaderRecord{})).pass(heartbeat)
 	for r.local < 15*time.Second {
 		require.False(t, r.op(Register).TakeOver)
 		r.answer(Register, failing(errStore)).idle().pass(r.wake - r.local)

@@ -11,13 +11,12 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// TestTurns: how many others go first at an open seat.
-func TestTurns(t *testing.T) {
-	with := func(change func(*election.Candidate)) func(*election.Candidate) { return change }
+// TestRankedBefore: how many candidates claim a vacant leadership before alice.
+func TestRankedBefore(t *testing.T) {
 	priority := func(p int32) func(*election.Candidate) {
-		return with(func(c *election.Candidate) { c.Priority = p })
+		return func(c *election.Candidate) { c.Priority = p }
 	}
-	observer := with(func(c *election.Candidate) { c.Role = election.Observer })
+	observer := func(c *election.Candidate) { c.Role = election.Observer }
 	for _, c := range []struct {
 		name    string
 		last    election.Identity
@@ -27,13 +26,13 @@ func TestTurns(t *testing.T) {
 		{"alone", bob, []election.Candidate{candidate(alice, 1)}, 0},
 		{"registered before others", bob, []election.Candidate{candidate(alice, 1), candidate(carol, 2)}, 0},
 		{"registered after others", bob, []election.Candidate{candidate(carol, 1), candidate(alice, 2)}, 1},
-		{"not listed yet", bob, []election.Candidate{candidate(carol, 1)}, 1},
+		{"not in the list yet", bob, []election.Candidate{candidate(carol, 1)}, 1},
 		{"a higher priority first", bob, []election.Candidate{candidate(alice, 1), candidate(carol, 2, priority(6))}, 1},
-		{"a lower one after it", bob, []election.Candidate{candidate(carol, 1, priority(4)), candidate(alice, 2)}, 0},
-		{"observers do not go", bob, []election.Candidate{candidate(carol, 1, observer), candidate(alice, 2)}, 0},
-		{"nor whoever held it last", bob, []election.Candidate{candidate(bob, 1, priority(9)), candidate(alice, 2)}, 0},
-		{"who goes after all others itself", alice, []election.Candidate{candidate(alice, 1, priority(9)), candidate(bob, 2), candidate(carol, 3, priority(1))}, 2},
-		{"an older start of the same name is nobody", bob, []election.Candidate{
+		{"a lower priority after it", bob, []election.Candidate{candidate(carol, 1, priority(4)), candidate(alice, 2)}, 0},
+		{"observers do not claim", bob, []election.Candidate{candidate(carol, 1, observer), candidate(alice, 2)}, 0},
+		{"the last leader claims last", bob, []election.Candidate{candidate(bob, 1, priority(9)), candidate(alice, 2)}, 0},
+		{"it is the last leader", alice, []election.Candidate{candidate(alice, 1, priority(9)), candidate(bob, 2), candidate(carol, 3, priority(1))}, 2},
+		{"an older incarnation does not count", bob, []election.Candidate{
 			candidate(election.Identity{ID: "alice"}, 1, priority(9)), candidate(alice, 2),
 		}, 0},
 	} {
@@ -45,8 +44,8 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// TestTheDead do not go first: who was seen not to move for the timeout.
-func TestTheDead(t *testing.T) {
+// TestTimedOutCandidates are not waited for.
+func TestTimedOutCandidates(t *testing.T) {
 	members := []election.Candidate{candidate(bob, 1), candidate(alice, 2)}
 	r := newRig(t).join(members...)
 	require.Equal(t, 1, r.m.rankedBefore())
@@ -61,15 +60,15 @@ func TestTheDead(t *testing.T) {
 	r.jump(15 * time.Second)
 	members[0].Heartbeats++
 	r.answer(List, Answer{Members: members})
-	require.Equal(t, 1, r.m.rankedBefore(), "it has moved")
+	require.Equal(t, 1, r.m.rankedBefore(), "it has sent a heartbeat")
 }
 
-// TestDelays: one after the other, as far apart as a claim takes, and never so
-// long that the seat stays open for more than two leases.
-func TestDelays(t *testing.T) {
+// TestRankDelay: candidates claim one after the other, as far apart as a claim takes. The
+// delay is at most two leases.
+func TestRankDelay(t *testing.T) {
 	for _, c := range []struct {
 		latency, heartbeat time.Duration
-		ahead              int
+		before             int
 		low, high          time.Duration
 	}{
 		{0, 3 * time.Second, 0, 0, 0},
@@ -82,16 +81,16 @@ func TestDelays(t *testing.T) {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
 			m := New(testSettings())
 			m.store.latency, m.config.HeartbeatInterval = c.latency, c.heartbeat
-			d := m.rankDelay(c.ahead)
+			d := m.rankDelay(c.before)
 			require.GreaterOrEqual(t, d, c.low)
 			require.LessOrEqual(t, d, c.high)
-			require.Equal(t, d, m.rankDelay(c.ahead), "chosen once")
+			require.Equal(t, d, m.rankDelay(c.before), "the same again")
 		})
 	}
 }
 
-// TestAVacancy is claimed in turn, and a heartbeat that falls due meanwhile claims
-// nothing.
+// TestAVacancy is claimed after the claim delay. A heartbeat that is due meanwhile does not
+// claim.
 func TestAVacancy(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1), candidate(carol, 1), candidate(alice, 2))
@@ -111,19 +110,20 @@ func TestAVacancy(t *testing.T) {
 	r.answer(ElectionCycle, r.did(election.Followed, r.leader(carol, 2))).does("leader carol in 2", "candidate -> follower: another candidate leads")
 }
 
-// TestALeaseThatRunsOut is claimed at its end, to the nanosecond, by either mode.
-func TestALeaseThatRunsOut(t *testing.T) {
+// TestAnExpiredLease: leadership is claimed at the end of the lease, to the nanosecond, with
+// expiry by clock and by observation.
+func TestAnExpiredLease(t *testing.T) {
 	for _, mode := range []fdbelection.ExpiryMode{fdbelection.ExpiryByObservation, fdbelection.ExpiryByClock} {
 		t.Run(mode.String(), func(t *testing.T) {
 			r := newRig(t)
 			r.config.Expiry = mode
-			seat := r.leader(bob, 1)
-			r.follow(seat)
+			leader := r.leader(bob, 1)
+			r.follow(leader)
 			for r.local < 10*time.Second-1 {
 				r.jump(min(100*time.Millisecond, 10*time.Second-1-r.local))
 				if op, ok := r.main(); ok {
 					require.True(t, op.Kind == ReadLeader || op.Abstain, "claimed at %s", r.local)
-					r.answer(op.Kind, r.reads(seat))
+					r.answer(op.Kind, r.reads(leader))
 				}
 			}
 			r.jump(1)
@@ -136,9 +136,8 @@ func TestALeaseThatRunsOut(t *testing.T) {
 	}
 }
 
-// TestWhoIsNotFirstAtALeaseThatRunsOut waits for its turn, which stays as it was
-// chosen.
-func TestWhoIsNotFirstAtALeaseThatRunsOut(t *testing.T) {
+// TestTheClaimDelayAfterAnExpiredLease is chosen once, and again if the priority changes.
+func TestTheClaimDelayAfterAnExpiredLease(t *testing.T) {
 	r := newRig(t)
 	r.config.AllowPreemption = false
 	r.follow(r.leader(bob, 1), candidate(carol, 1), candidate(alice, 2))
@@ -150,19 +149,18 @@ func TestWhoIsNotFirstAtALeaseThatRunsOut(t *testing.T) {
 	require.Equal(t, at, again)
 	r.step(RegistrationChanged{Priority: 9})
 	again, _ = r.m.claimTime()
-	require.Equal(t, 10*time.Second, again.Sub(localEpoch), "under a higher priority it is the first")
+	require.Equal(t, 10*time.Second, again.Sub(localEpoch), "with a higher priority it is the first in rank")
 }
 
-// TestAHoldOffHoldsForHeartbeatsToo: where somebody weaker has taken the seat, they
-// challenge nobody.
-func TestAHoldOffHoldsForHeartbeatsToo(t *testing.T) {
+// TestHeartbeatsDuringAHoldOff do not challenge a leader of a lower priority.
+func TestHeartbeatsDuringAHoldOff(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Me.Priority = 9 })
 	r.m.claim.holdOff = localEpoch.Add(6 * time.Second)
 	r.follow(r.leader(bob, 1)).jump(5 * time.Second)
 	require.True(t, r.op(ElectionCycle).Abstain)
 }
 
-// TestAWallClockThatJumps brings a claim by clock forward.
+// TestAWallClockThatJumps makes a lease by clock expire.
 func TestAWallClockThatJumps(t *testing.T) {
 	r := newRig(t)
 	r.config.Expiry = fdbelection.ExpiryByClock
@@ -171,31 +169,31 @@ func TestAWallClockThatJumps(t *testing.T) {
 	r.step(Tick{}).does("do election cycle", "follower -> candidate: no leader is known")
 }
 
-// TestAClaimThatFindsNothingToDo is repeated in steps.
-func TestAClaimThatFindsNothingToDo(t *testing.T) {
+// TestAClaimThatDoesNothing is retried after a tenth of a heartbeat.
+func TestAClaimThatDoesNothing(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.vacant(0)).answer(ElectionCycle, r.did(election.Followed, r.standing(election.Identity{}, 0))).idle()
 	r.jump(300*time.Millisecond - 1).idle().jump(1).does("do election cycle")
 }
 
-// TestAHigherPriority challenges at once, keeps that fresh once per heartbeat, and
-// does not take it back with a heartbeat.
+// TestAHigherPriority challenges at once and repeats its request once per heartbeat. A heartbeat
+// does not withdraw the request.
 func TestAHigherPriority(t *testing.T) {
 	higher := func(s *Settings) { s.Me.Priority = 6 }
 	r := newRig(t, higher)
-	seat := r.leader(bob, 1)
-	r.follow(seat).does("leader bob in 1", "do election cycle", "candidate -> follower: another candidate leads")
+	leader := r.leader(bob, 1)
+	r.follow(leader).does("leader bob in 1", "do election cycle", "candidate -> follower: another candidate leads")
 	claims := 0
 	for r.local < 30*time.Second {
 		if op, ok := r.main(); ok {
 			if op.Kind == ElectionCycle {
 				claims++
 				require.False(t, op.Abstain)
-				r.answer(ElectionCycle, r.did(election.RequestedPreemption, seat))
+				r.answer(ElectionCycle, r.did(election.RequestedPreemption, leader))
 			} else {
-				seat = r.standing(bob, 1)
-				seat.Ballot = r.m.leader.record.Ballot + 1
-				r.answer(ReadLeader, r.reads(seat))
+				leader = r.standing(bob, 1)
+				leader.Ballot = r.m.leader.record.Ballot + 1
+				r.answer(ReadLeader, r.reads(leader))
 			}
 		}
 		r.jump(50 * time.Millisecond)
@@ -205,7 +203,7 @@ func TestAHigherPriority(t *testing.T) {
 		r.answer(op.Kind, r.did(election.RequestedPreemption, r.m.leader.record))
 	}
 	r.step(RegistrationChanged{Priority: 6, Metadata: map[string]string{"at": "here"}})
-	require.False(t, r.op(ElectionCycle).Abstain, "a heartbeat does not take the challenge back")
+	require.False(t, r.op(ElectionCycle).Abstain, "a heartbeat does not withdraw the request")
 
 	for name, change := range map[string]func(*rig, *election.LeaderRecord){
 		"not allowed":      func(r *rig, _ *election.LeaderRecord) { r.config.AllowPreemption = false },
@@ -217,18 +215,18 @@ func TestAHigherPriority(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, higher)
-			seat := r.leader(bob, 1)
-			change(r, &seat)
-			r.follow(seat)
+			leader := r.leader(bob, 1)
+			change(r, &leader)
+			r.follow(leader)
 			r.idle().jump(5 * time.Second)
-			require.True(t, r.op(ElectionCycle).Abstain, "its heartbeat takes back what it may have asked for")
+			require.True(t, r.op(ElectionCycle).Abstain, "its heartbeat withdraws a request")
 		})
 	}
 }
 
-// TestWhoIsFirstTriesAtOnce: where the tenure has changed it does not look before
-// it tries; all others do.
-func TestWhoIsFirstTriesAtOnce(t *testing.T) {
+// TestTheFirstInRankClaimsAtOnce: when the watch fires, it claims without reading before that.
+// All others read.
+func TestTheFirstInRankClaimsAtOnce(t *testing.T) {
 	first := []election.Candidate{candidate(bob, 1), candidate(alice, 2), candidate(carol, 3)}
 	second := []election.Candidate{candidate(bob, 1), candidate(carol, 2), candidate(alice, 3)}
 	for name, c := range map[string]struct {
@@ -247,47 +245,48 @@ func TestWhoIsFirstTriesAtOnce(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1), first...).fire(WatchTerm, nil).does("do election cycle")
 	r.answer(ElectionCycle, r.did(election.Followed, r.leader(carol, 2))).pass(time.Second)
-	require.False(t, r.started(ElectionCycle), "it has seen what the news was")
+	require.False(t, r.started(ElectionCycle), "it has seen the change")
 	r.answer(WatchTerm, r.reads(r.standing(carol, 2)))
 	r.m.claim.holdOff = r.now().Local.Add(time.Minute)
 	r.fire(WatchTerm, nil)
 	r.answer(WatchTerm, r.reads(r.vacant(2)))
-	require.False(t, r.started(ElectionCycle), "it stays out for a while")
+	require.False(t, r.started(ElectionCycle), "not during a hold-off")
 }
 
-// TestATurnIsOfOneBallot: who goes first at a vacancy may be another one at the next.
-func TestATurnIsOfOneBallot(t *testing.T) {
+// TestTheClaimDelayChangesWithTheBallot, because the rank order may have changed.
+func TestTheClaimDelayChangesWithTheBallot(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.vacant(0), candidate(bob, 1), candidate(alice, 2))
 	require.NotZero(t, r.m.claimDelay())
-	vacant := r.retell(r.reads(r.leader(bob, 1))).reads(r.vacant(1))
+	vacant := r.rereads(r.reads(r.leader(bob, 1))).reads(r.vacant(1))
 	vacant.Status.Term.Identity = bob
-	r.retell(vacant)
-	require.Zero(t, r.m.claimDelay(), "bob, who held it last, goes last")
+	r.rereads(vacant)
+	require.Zero(t, r.m.claimDelay(), "bob led last and claims last")
 }
 
-// TestTheDelayIsBounded: however many go first, a candidate claims within two leases.
+// TestTheDelayIsBounded to two leases, for any number of candidates.
 func TestTheDelayIsBounded(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1))
 	lease := r.config.LeaseDuration
 	last := int(lease / r.m.claimInterval())
 	require.LessOrEqual(t, r.m.rankDelay(last), lease+r.m.claimInterval())
-	for _, ahead := range []int{last + 1, 10 * last, 1 << 40} {
-		delay := r.m.rankDelay(ahead)
-		require.GreaterOrEqual(t, delay, lease, ahead)
-		require.LessOrEqual(t, delay, 2*lease, ahead)
+	for _, before := range []int{last + 1, 10 * last, 1 << 40} {
+		delay := r.m.rankDelay(before)
+		require.GreaterOrEqual(t, delay, lease, before)
+		require.LessOrEqual(t, delay, 2*lease, before)
 	}
 }
 
-// TestANewChallengeIsRepeated twice within milliseconds, and once per heartbeat after that.
-func TestANewChallengeIsRepeated(t *testing.T) {
+// TestANewPreemptionRequestIsRepeated twice within milliseconds, and once per heartbeat after
+// that.
+func TestANewPreemptionRequestIsRepeated(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Me.Priority = 6 })
-	seat := r.leader(bob, 1)
-	r.follow(seat)
+	leader := r.leader(bob, 1)
+	r.follow(leader)
 	for counter := uint64(1); counter <= 4; counter++ {
 		op := r.op(ElectionCycle)
-		answer := r.did(election.RequestedPreemption, seat)
+		answer := r.did(election.RequestedPreemption, leader)
 		answer.Status.Request = election.Request{Kind: election.PreemptionRequest, Term: 1, Identity: alice, Counter: counter}
 		r.answer(ElectionCycle, answer)
 		wait := r.m.renewal.at.Sub(r.m.now.Local)
