@@ -8,9 +8,9 @@ const maxHoldOff = 32
 
 // workFailed begins a hold-off: one lease after the first failure, twice as long after
 // each one that follows it, and at most maxHoldOff. The process stays a candidate. It
-// neither claims nor challenges during the hold-off, whatever its priority. So a process
-// of high priority whose work fails does not preempt, again and again, one whose work
-// runs.
+// neither claims nor challenges during the hold-off, even with the highest priority. So
+// work that fails on the preferred process does not interrupt, again and again, work that
+// runs elsewhere.
 func (m *Machine) workFailed() {
 	c := &m.claim
 	c.failures++

@@ -42,8 +42,8 @@ func (m *Machine) leave(err error) {
 }
 
 // cancelForRelease cancels the running operation if the process has to unregister or to
-// hand over and does not need the answer. Unregister settles whatever any operation
-// leaves behind, so it need not wait for one. A hand-over does not wait for a heartbeat
+// hand over and does not need the answer. Unregister settles every earlier attempt, so it
+// need not wait for one. A hand-over does not wait for a heartbeat
 // or a read.
 func (m *Machine) cancelForRelease() {
 	t, main := &m.tenure, &m.operations.main

@@ -131,8 +131,8 @@ func reasonOf(acquired election.AcquireReason) Reason {
 	}
 }
 
-// advance moves the tenure to the stage that the clock demands. If the time of the drain
-// is over, it does what the drain was for without waiting for the work.
+// advance moves the tenure to its stage at the present time. After the drain limit it
+// begins the hand-over or resignation without waiting for the work.
 func (m *Machine) advance() {
 	for m.tenure.stage == leading || m.tenure.stage == draining {
 		if m.now.Local.Before(m.tenure.nextDeadline()) {

@@ -98,7 +98,7 @@ func (m *Machine) watchEnded(e WatchEnded) {
 			m.reportFailure(kind, e.Err)
 		case tooSoon: // it cannot be armed at once: read instead
 			m.poll.readNow = true
-		case w == &m.watches.term: // a watch that fires too often is no reason to claim without a read
+		case w == &m.watches.term: // a watch that fires too often does not count: it may fire without a change
 			m.claim.termChanged = true
 		}
 	}
