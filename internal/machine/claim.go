@@ -2,7 +2,7 @@ package machine
 
 import "time"
 
-// claimPlan is what decides when this process claims, beside the leader record.
+// claimPlan decides, together with the leader record, when this process claims.
 type claimPlan struct {
 	delay claimDelay
 	// No claim begins before these instants. retryAt follows the last claim.

@@ -53,30 +53,32 @@
 // The drain ends a tenure. The process does not lead any more, but its work may use
 // the lease until the tenure is over:
 //
-//		            told to stop            use of the lease ends        work returned
-//		  leading ---------------> draining ---------------------> over --------------> none
-//		     |                                                       ^
-//		     +-------------------------------------------------------+
-//		            leadership lost, or the work has returned
+//	          told to stop            use of the lease ends        work returned
+//	leading ---------------> draining ---------------------> over --------------> none
+//	   |                                                       ^
+//	   +-------------------------------------------------------+
+//	          leadership lost, or the work has returned
 //
-//	  - told to stop: the stop deadline has passed, a request stands, the work is about to
-//	    return by itself, the role or aim has changed, the election is disabled, or the
-//	    process leaves (a call of Stop, or a fatal error). The lease is still renewed,
-//	    unless the election is disabled.
-//	  - use of the lease ends: the work has returned, the end deadline or the drain limit
-//	    has passed, or leadership is lost.
-//	  - over: if the drain limit has passed, the process hands over, resigns or unregisters
-//	    without waiting for the work. It claims nothing before the work has returned.
-//	  - none: the process hands over, resigns or unregisters if that has not happened yet,
-//	    or is a candidate again.
+// The transitions in detail:
+//
+//   - told to stop: the stop deadline has passed, a request stands, the work is about to
+//     return by itself, the role or aim has changed, the election is disabled, or the
+//     process leaves (a call of Stop, or a fatal error). The lease is still renewed, unless
+//     the election is disabled.
+//   - use of the lease ends: the work has returned, the end deadline or the drain limit has
+//     passed, or leadership is lost.
+//   - over: if the drain limit has passed, the process hands over, resigns or unregisters
+//     without waiting for the work. It claims nothing before the work has returned.
+//   - none: the process hands over, resigns or unregisters if that has not happened yet, or
+//     is a candidate again.
 //
 // # How it works
 //
 // Each step handles one event and then plans. Planning starts every operation that is due
-// and requests one wake-up for the next. There are at most two running operations beside
-// the watches: the main one (register, read the leader, heartbeat, cycle, settle, hand over,
-// leave) and one that lists or evicts candidates. The machine concludes nothing from an
-// operation before its answer.
+// and requests one wake-up for the next. At most two operations run in addition to the
+// watches. The main one registers, reads the leader, sends a heartbeat, runs a cycle,
+// settles, hands over or leaves. The other one lists or evicts candidates. The machine
+// concludes nothing from an operation before its answer.
 //
 // planFollower plans for a process without a tenure, and startClaim begins a claim.
 // planLeader renews, and planLeaving unregisters.

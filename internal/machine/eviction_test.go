@@ -46,7 +46,7 @@ func TestEvictionWithoutALeader(t *testing.T) {
 			if r.m.me.aim != SubscribeOnly {
 				r.answer(Register, Answer{Status: election.Status{Config: r.config}})
 			} else {
-				r.answer(WatchTerm, r.reads(leader)) // which also tells the config
+				r.answer(WatchTerm, r.reads(leader)) // which also reads the config
 			}
 			r.answer(List, Answer{Members: c.members})
 			if r.m.me.aim != SubscribeOnly {

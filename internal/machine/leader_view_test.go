@@ -153,12 +153,12 @@ func TestTheLeadersRecord(t *testing.T) {
 	r.answer(ReadLeader, a)
 	require.Equal(t, &record, r.m.View().Record)
 
-	beside := newRig(t).join()
-	a.Start, a.Seen = beside.now().Local, beside.now().Local
-	beside.jump(time.Second).answer(WatchTerm, a)
+	other := newRig(t).join()
+	a.Start, a.Seen = other.now().Local, other.now().Local
+	other.jump(time.Second).answer(WatchTerm, a)
 	a.Candidate = &record
-	beside.jump(heartbeat).answer(ReadLeader, a)
-	require.Equal(t, &record, beside.m.View().Record, "an earlier read of the same ballot counts too")
+	other.jump(heartbeat).answer(ReadLeader, a)
+	require.Equal(t, &record, other.m.View().Record, "an earlier read of the same ballot counts too")
 	a.Candidate = nil
 
 	newer := candidate(bob, 1, func(c *election.Candidate) { c.Heartbeats, c.Metadata = 2, map[string]string{"at": "elsewhere"} })

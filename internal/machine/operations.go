@@ -15,7 +15,7 @@ type operations struct {
 	main, listing runningOperation
 	lastID        uint64
 	// unsettled says that an attempt to write the leader record may still arrive. Only
-	// Settle, or a cycle that writes the record, tells.
+	// Settle, or a cycle that writes the record, ends the doubt.
 	unsettled bool
 }
 

@@ -36,7 +36,7 @@ func (m *Machine) planOperation() {
 		m.planRegistration()
 	case m.operations.unsettled:
 		m.begin(&m.operations.main, Operation{Kind: Settle, Limit: m.config.LeaseDuration})
-	case m.leader.record.HeldBy(m.me.Identity) && !m.wantsToLead() && !m.poll.readNow:
+	case m.leader.record.HeldBy(m.me.Identity) && !m.wantsToLead() && !m.poll.readNow: // resign
 		m.startHandOver(m.leader.record.Token(), drainCause{})
 		m.planHandOver()
 	default:

@@ -18,7 +18,7 @@ import (
 // within a step, and the phase is known again.
 //
 // A leader may also renew early. The next read then finds a new ballot as expected, and
-// only the leader's own clock tells that the ballot is older than that. A wrong clock
+// only the leader's own clock shows that the ballot is older than that. A wrong clock
 // costs a few reads. Nothing else depends on it.
 type pollSchedule struct {
 	readNow bool // something has called for a read, even if one is running already

@@ -117,7 +117,7 @@ func TestNextPoll(t *testing.T) {
 		{"unchanged, in another read", phased, 7, 0, time.Minute - 1, time.Minute, true},
 		{"as expected", phased, 8, heartbeat, time.Minute, time.Minute + planned, true},
 		{"as expected, a little late", phased, 8, heartbeat, time.Minute + gap - 1, time.Minute + planned, true},
-		{"too late to tell", phased, 8, heartbeat, time.Minute + gap, time.Minute + 2*gap, false},
+		{"too late to be the planned read", phased, 8, heartbeat, time.Minute + gap, time.Minute + 2*gap, false},
 		{"too early to be expected", phased, 8, heartbeat, time.Minute - gap - 1, time.Minute - 1, false},
 		{"one was missed", phased, 9, 2 * heartbeat, time.Minute, time.Minute + gap, false},
 		{"renewed early", phased, 8, heartbeat - gap - 1, time.Minute, time.Minute + gap, false},

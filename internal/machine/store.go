@@ -31,7 +31,7 @@ type storeHealth struct {
 	extraTime time.Duration
 }
 
-// answered learns from an answer how long operations take. limit is the usual limit of an
+// answered learns from an answer how long operations take. limit is the present limit of an
 // operation.
 func (s *storeHealth) answered(err error, took, limit time.Duration) {
 	if err == nil {
@@ -47,7 +47,7 @@ func (m *Machine) operationLimit() time.Duration {
 	return min(max(m.config.HeartbeatInterval, 2*m.store.latency, m.store.extraTime), m.config.LeaseDuration)
 }
 
-// limitUntil is how long one operation may take of the time until a deadline: the usual
+// limitUntil is how long one operation may take of the time until a deadline: the normal
 // limit, or half of that time if it is more. So a slow store has enough time, and after
 // one lost answer there is time for another attempt.
 func (m *Machine) limitUntil(deadline time.Time) time.Duration {

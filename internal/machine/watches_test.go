@@ -201,9 +201,9 @@ func TestTheWatchOfTheRequest(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.vacant(0)).answer(ElectionCycle, r.did(election.Claimed, r.leader(alice, 1)))
 	require.True(t, r.started(WatchRequest))
-	asked := r.reads(r.standing(alice, 1))
-	asked.Status.Request = resign
-	old := asked
+	requested := r.reads(r.standing(alice, 1))
+	requested.Status.Request = resign
+	old := requested
 	old.Status.Request.Term = 7
 	r.answer(WatchRequest, old).does()
 	r.fire(WatchRequest, nil)
@@ -212,10 +212,10 @@ func TestTheWatchOfTheRequest(t *testing.T) {
 	r.pass(100*time.Millisecond).fire(WatchRequest, nil).does("do read the leader record") // it may have fired without a change
 	again := *r
 	again.pending = map[uint64]Operation{r.op(ReadLeader).ID: r.op(ReadLeader)}
-	again.answer(ReadLeader, asked).does("do renew 1")
+	again.answer(ReadLeader, requested).does("do renew 1")
 	r.answer(ReadLeader, r.reads(r.standing(alice, 1))).does().pass(200 * time.Millisecond)
 	require.True(t, r.started(WatchRequest))
-	r.answer(WatchRequest, asked).does("do renew 1")
+	r.answer(WatchRequest, requested).does("do renew 1")
 	r.fire(WatchRequest, errors.New("lost"))
 	require.Equal(t, []string{"watch the request: lost"}, r.reports())
 	r.renew().pass(3 * time.Second).renew()
@@ -227,9 +227,9 @@ func TestTheWatchOfTheRequest(t *testing.T) {
 func TestARequestDuringARenewal(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat).does("do renew 1")
 	r.pass(10*time.Millisecond).fire(WatchRequest, nil)
-	asked := r.reads(r.standing(alice, 1))
-	asked.Status.Request = resign
-	r.answer(WatchRequest, asked).renew().does("do renew 1")
+	requested := r.reads(r.standing(alice, 1))
+	requested.Status.Request = resign
+	r.answer(WatchRequest, requested).renew().does("do renew 1")
 }
 
 // TestWatchesAreCancelled when they are not needed. What a cancelled watch reads is ignored.
@@ -248,8 +248,8 @@ func TestWatchesAreCancelled(t *testing.T) {
 	r.step(WorkReturning{Term: 1})
 	require.Contains(t, texts(r.acts), "cancel "+itoa(arming))
 	again := *r
-	asked := r.reads(r.leader(bob, 2))
-	r.answer(WatchRequest, asked).does()
+	requested := r.reads(r.leader(bob, 2))
+	r.answer(WatchRequest, requested).does()
 	r.fire(WatchRequest, nil).does()
 	again.pending = map[uint64]Operation{arming: {ID: arming, Kind: WatchRequest}}
 	again.answer(WatchRequest, failing(errors.New("cancelled")))
