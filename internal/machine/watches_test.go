@@ -177,13 +177,18 @@ func TestArmingReadsTheLeader(t *testing.T) {
 	r.pass(3*time.Second).idle().answer(WatchTerm, failing(context.DeadlineExceeded)).does("do read the leader record")
 }
 
-// TestArmingAgainReadsTheLeader, if a read is called for meanwhile.
+// TestArmingAgainReadsTheLeader, so there is no other read while the watch is being armed. If
+// arming fails, the leader record is read.
 func TestArmingAgainReadsTheLeader(t *testing.T) {
 	r := newRig(t, standingBy)
 	r.follow(r.leader(bob, 1)).pass(heartbeat).does("do read the leader record").fire(WatchTerm, nil)
 	require.True(t, r.started(WatchTerm))
 	r.answer(ReadLeader, failing(errStore)).pass(20 * time.Millisecond).idle()
 	r.answer(WatchTerm, failing(errStore)).does("do read the leader record")
+
+	r = newRig(t, standingBy)
+	r.follow(r.leader(bob, 1)).pass(time.Second).fire(WatchTerm, nil).idle()
+	r.answer(WatchTerm, failing(errStore)).does("do read the leader record") // the watch has fired for a change
 }
 
 // TestAWatchThatFiresTooOften is not a reason to claim without a read.
