@@ -27,12 +27,12 @@ func (r *rig) pureStep(event Event) (Machine, []Action) {
 	m, acts := Step(r.m, event, r.now())
 	after := fmt.Sprintf("%+v", m)
 	again, same := Step(r.m, event, r.now())
-	require.True(r.t, before == fmt.Sprintf("%+v", r.m), "the step changed the machine that it was given")
-	require.True(r.t, after == fmt.Sprintf("%+v", m), "the step changed another machine")
+	require.Equal(r.t, before, fmt.Sprintf("%+v", r.m), "the step changed the machine that it was given")
+	require.Equal(r.t, after, fmt.Sprintf("%+v", m), "the step changed another machine")
 	require.Equal(r.t, acts, same, "the same step gave other actions")
-	comparable := m
-	comparable.settings.Permanent, again.settings.Permanent = nil, nil // functions are never equal
-	require.Equal(r.t, comparable, again, "the same step gave another machine")
+	first := m
+	first.settings.Permanent, again.settings.Permanent = nil, nil // functions are never equal
+	require.Equal(r.t, first, again, "the same step gave another machine")
 	return m, acts
 }
 
