@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/internal/longtest"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
@@ -26,7 +27,10 @@ var chaosSeed = flag.Uint64("chaos.seed", 0, "seed of TestChaos; 0 draws some")
 func TestChaos(t *testing.T) {
 	seeds := []uint64{*chaosSeed}
 	if *chaosSeed == 0 {
-		seeds = []uint64{rand.Uint64(), rand.Uint64(), rand.Uint64()}
+		seeds = nil
+		for range longtest.Pick(1, 3) {
+			seeds = append(seeds, rand.Uint64())
+		}
 	}
 	for _, seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

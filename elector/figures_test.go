@@ -15,6 +15,7 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/internal/longtest"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
@@ -157,7 +158,8 @@ func TestSteadyState(t *testing.T) {
 func TestTakeOverAfterACrash(t *testing.T) {
 	config := eager(fdbelection.DefaultConfig())
 	var worst time.Duration
-	for phase := range 50 {
+	phases := longtest.Pick(10, 50)
+	for phase := range phases {
 		inVirtualTime(t, func(t *testing.T) {
 			elected := make(chan time.Time, 8)
 			f := newCrowd(t, latency(time.Millisecond))
@@ -165,7 +167,7 @@ func TestTakeOverAfterACrash(t *testing.T) {
 				OnElected: func(context.Context, elector.Transition) { elected <- time.Now() },
 			})
 			<-elected
-			time.Sleep(3*config.HeartbeatInterval + time.Duration(phase)*config.HeartbeatInterval/50)
+			time.Sleep(3*config.HeartbeatInterval + time.Duration(phase)*config.HeartbeatInterval/time.Duration(phases))
 			synctest.Wait()
 			f.electors[0].Abandon()
 			renewed := f.leader().LeaseExpiry.Add(-config.LeaseDuration)
@@ -191,10 +193,10 @@ func latency(d time.Duration) memkv.Options {
 	}}}
 }
 
-// The leader of 100 candidates leaves or crashes, alone or with the next candidates by rank.
+// The leader of 100 candidates (40 in a quick run) leaves or crashes, alone or with the next candidates by rank.
 // At most 3 attempts to claim are in flight at once.
 func TestFewClaimsAtAVacancy(t *testing.T) {
-	const candidates = 100
+	candidates := longtest.Pick(40, 100)
 	for _, c := range []struct {
 		name string
 		end  func(t *testing.T, inRank []*elector.Elector)

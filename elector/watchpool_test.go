@@ -14,6 +14,7 @@ import (
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/internal/longtest"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
@@ -116,7 +117,7 @@ func TestFailingWatchesDoNotFloodTheLog(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inCluster(t, func(tc *cluster) {
-				const electors = 10
+				electors := longtest.Pick(4, 10)
 				armed := tc.disturbWatches(test.before, test.after)
 				var log journal
 				all := tc.oneProcess(electors, logTo(&log, slog.LevelWarn), withoutTransitions)

@@ -10,56 +10,56 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
 const (
-	// short is the lease where its end is what a test waits for.
+	// short is the lease of tests that wait for its end.
 	short = 2 * time.Second
-	// long is the lease where it is not. A heartbeat is a third of it, and a
-	// follower looks again after a tenth of a heartbeat at the soonest: what happens
-	// within promptly happens because of a watch.
+	// long is the lease of the other tests. A heartbeat is a third of it, and a follower
+	// polls again after a tenth of a heartbeat at the earliest. So a watch is the cause of
+	// what happens within promptly.
 	long     = 5 * time.Minute
 	promptly = 5 * time.Second
-	// medium is the lease where several tenures follow one another: a process begins
-	// one per heartbeat at the most, and arms a watch once per tenth of it.
+	// medium is the lease of tests with several tenures. A process begins at most one per
+	// heartbeat, and arms a watch at most once per tenth of a heartbeat.
 	medium = 4500 * time.Millisecond
-	// silence is the candidate timeout where tests wait for heartbeats.
-	silence = 2 * time.Second
-	// patience is how long what has to happen may take on a busy machine.
+	// timeout is the candidate timeout of tests that wait for heartbeats.
+	timeout = 2 * time.Second
+	// patience is how long an expected event may take on a busy machine.
 	patience = time.Minute
-	// quiet is how long a test looks on where nothing may happen.
-	quiet = 300 * time.Millisecond
+	// pause is how long a test waits to see that nothing happens.
+	pause = 300 * time.Millisecond
 )
 
-// world is one election on one database.
+// cluster is one election on one database, with its processes.
 type cluster struct {
 	*testing.T
 	db       kv.Database // the operator's handle
 	handle   func() kv.Database
 	election *election.LeaderElection
 	config   fdbelection.Config
+	clock    elector.Clock
 	start    time.Time
 }
 
-// eager is the default config for a lease, in which a higher priority need not wait
-// before it challenges.
+// eager returns the default config for a lease, with preemption without a delay.
 func eager(lease time.Duration) fdbelection.Config {
 	config := fdbelection.ConfigWithLease(lease)
 	config.MinimumTenure, config.PreemptDelay = 0, 0
 	return config
 }
 
-// newWorld opens the database. The election is of the long lease, and made by the
-// first elector.
-func newCluster(t *testing.T, engine Engine) *cluster {
+// newCluster opens the database. The first elector creates the election, with the long lease.
+func newCluster(t *testing.T, engine Engine, clock elector.Clock) *cluster {
 	t.Helper()
 	space := subspace.FromBytes(engine.Prefix).Sub("electortest", uuid.NewString())
 	handle := engine.Open(t)
 	tc := &cluster{
 		T: t, db: handle(), handle: handle, election: election.New(space),
-		config: eager(long), start: time.Now(),
+		config: eager(long), clock: clock, start: time.Now(),
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -73,20 +73,20 @@ func newCluster(t *testing.T, engine Engine) *cluster {
 	return tc
 }
 
-// withLease has the election made with another lease.
+// withLease changes the lease with which the election will be created.
 func (tc *cluster) withLease(lease time.Duration) *cluster {
 	tc.config = eager(lease)
 	return tc
 }
 
-// brisk has everybody write often, in an election of the long lease: a busy machine
-// ends no tenure.
-func (tc *cluster) brisk() *cluster {
-	tc.config.HeartbeatInterval, tc.config.CandidateTimeout = silence/4, silence
+// frequentHeartbeats lets all processes write often with the long lease, so that no tenure ends
+// on a busy machine.
+func (tc *cluster) frequentHeartbeats() *cluster {
+	tc.config.HeartbeatInterval, tc.config.CandidateTimeout = timeout/4, timeout
 	return tc
 }
 
-// initialized makes the election, as an operator would.
+// initialized creates the election as an operator.
 func (tc *cluster) initialized() *cluster {
 	tc.Helper()
 	tc.transact(func(tr kv.Transaction) error {
@@ -96,20 +96,20 @@ func (tc *cluster) initialized() *cluster {
 	return tc
 }
 
-// patient returns a context that ends with the patience of the test.
+// patient returns a context that ends after patience.
 func (tc *cluster) patient() context.Context {
 	ctx, cancel := context.WithTimeout(tc.Context(), patience)
 	tc.Cleanup(cancel)
 	return ctx
 }
 
-// transact commits something as an operator would.
+// transact commits a transaction as an operator.
 func (tc *cluster) transact(fn func(tr kv.Transaction) error) {
 	tc.Helper()
 	require.NoError(tc, tc.db.Transact(tc.patient(), fn))
 }
 
-// read reads a part of the election.
+// read reads as an operator.
 func read[T any](tc *cluster, fn func(tr kv.ReadTransaction) (T, error)) T {
 	tc.Helper()
 	value, err := kv.ReadTransact(tc.patient(), tc.db, fn)
@@ -117,19 +117,19 @@ func read[T any](tc *cluster, fn func(tr kv.ReadTransaction) (T, error)) T {
 	return value
 }
 
-// seat reads the leader record.
+// leader reads the leader record.
 func (tc *cluster) leader() election.LeaderRecord {
 	tc.Helper()
 	return read(tc, tc.election.GetLeaderRaw)
 }
 
-// intent reads what is asked of the leader.
+// request reads the request record.
 func (tc *cluster) request() election.Request {
 	tc.Helper()
 	return read(tc, tc.election.ReadRequest)
 }
 
-// candidates reads the ids of the candidates, with their records.
+// candidates reads the candidate records by id.
 func (tc *cluster) candidates() map[string]election.Candidate {
 	tc.Helper()
 	all := make(map[string]election.Candidate)
@@ -139,20 +139,20 @@ func (tc *cluster) candidates() map[string]election.Candidate {
 	return all
 }
 
-// until waits for a state of the records of which no event tells.
+// until polls until a condition holds.
 func (tc *cluster) until(what string, as func() bool) {
 	tc.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); !as(); <-tick.C {
 		if time.Now().After(deadline) {
-			tc.Fatalf("%s: not after %v; the seat is %v", what, patience, tc.leader())
+			tc.Fatalf("%s: not after %v; the leader record is %v", what, patience, tc.leader())
 		}
 	}
 }
 
-// beats waits until each candidate has written two more heartbeats: by then it
-// has done what it was going to do.
+// heartbeats waits until each candidate has written two more heartbeats. By then it has acted
+// on everything that it has seen.
 func (tc *cluster) heartbeats(ids ...string) {
 	tc.Helper()
 	before := tc.candidates()
@@ -167,7 +167,7 @@ func (tc *cluster) heartbeats(ids ...string) {
 	})
 }
 
-// reconfigure changes the config.
+// reconfigure changes the stored config.
 func (tc *cluster) reconfigure(change func(c *fdbelection.Config)) {
 	tc.Helper()
 	tc.transact(func(tr kv.Transaction) error {
@@ -181,15 +181,15 @@ func (tc *cluster) reconfigure(change func(c *fdbelection.Config)) {
 	})
 }
 
-// within returns what a channel gives, in time.
+// within returns the next value of a channel. The test fails if there is none in time.
 func within[T any](tc *cluster, limit time.Duration, c <-chan T, what string) T {
 	tc.Helper()
-	timeout := time.NewTimer(limit)
-	defer timeout.Stop()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
 	select {
 	case v := <-c:
 		return v
-	case <-timeout.C:
+	case <-timer.C:
 		tc.Fatalf("%s: not within %v", what, limit)
 		panic("unreachable")
 	}

@@ -17,28 +17,28 @@ var configTests = []test{
 	{"an election that must exist is waited for", electionMustExist},
 }
 
-// While the election is disabled nobody leads and all stay listed; when it is
-// enabled again one of them leads.
+// While the election is disabled there is no leader and all stay registered. When it is enabled,
+// one of them leads.
 func disabledElection(tc *cluster) {
-	tc.brisk()
+	tc.frequentHeartbeats()
 	a := tc.leading("a")
 	b := tc.following("b")
 	tc.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
 	var vacant election.LeaderRecord
-	tc.until("the seat is vacant", func() bool { vacant = tc.leader(); return vacant.Vacant() })
+	tc.until("leadership is vacant", func() bool { vacant = tc.leader(); return vacant.Vacant() })
 	require.False(tc, a.Leading())
 	tc.heartbeats("a", "b")
 	require.Equal(tc, vacant, tc.leader())
 	require.False(tc, a.Leading() || b.Leading())
 
 	tc.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = true })
-	tc.until("the seat is taken", func() bool { return !tc.leader().Vacant() })
+	tc.until("leadership is held", func() bool { return !tc.leader().Vacant() })
 	require.Greater(tc, tc.leader().Term, vacant.Term)
-	tc.until("its holder leads", func() bool { return a.Leading() || b.Leading() })
+	tc.until("the holder leads", func() bool { return a.Leading() || b.Leading() })
 }
 
-// A leader that finds a longer lease in the config writes it with its next
-// renewal, believes in it, and the others honour it.
+// A leader writes a longer lease with its next renewal and leads for that long. The others wait
+// for it.
 func longerLease(tc *cluster) {
 	tc.withLease(short)
 	a := tc.leading("a")
@@ -53,19 +53,19 @@ func longerLease(tc *cluster) {
 		return a.ClusterState().Config.LeaseDuration == long && b.ClusterState().Config.LeaseDuration == long
 	})
 	b.doesNotLead(3 * short / 2)
-	require.True(tc, a.Leading() || b.Leading(), "though it was not renewed")
+	require.True(tc, a.Leading() || b.Leading(), "leadership lasts although it was not renewed")
 	require.Equal(tc, term, tc.leader().Term)
 }
 
-// With MustExist nothing is written before somebody else has made the election,
-// and its config is the one that stands.
+// With MustExist a process writes nothing before the election exists. It uses the stored
+// config.
 func electionMustExist(tc *cluster) {
-	trouble := make(chan error, 100)
+	storeErrors := make(chan error, 100)
 	a := tc.begin("a", mustExist, func(s *settings) {
-		s.Callbacks.OnStoreError = func(_ context.Context, err error) { trouble <- err }
+		s.Callbacks.OnStoreError = func(_ context.Context, err error) { storeErrors <- err }
 	})
-	require.ErrorIs(tc, within(tc, patience, trouble, "its complaint"), fdbelection.ErrNotInitialized)
-	a.doesNotLead(quiet)
+	require.ErrorIs(tc, within(tc, patience, storeErrors, "the error of the store"), fdbelection.ErrNotInitialized)
+	a.doesNotLead(pause)
 	_, err := kv.ReadTransact(tc.patient(), tc.db, tc.election.ReadConfig)
 	require.ErrorIs(tc, err, fdbelection.ErrNotInitialized)
 
@@ -76,5 +76,5 @@ func electionMustExist(tc *cluster) {
 	})
 	require.Equal(tc, uint64(1), a.leads(patience))
 	require.Equal(tc, config.LeaseDuration, tc.leader().LeaseDuration)
-	require.NoError(tc, within(tc, patience, trouble, "the end of its complaint"))
+	require.NoError(tc, within(tc, patience, storeErrors, "the store is available again"))
 }

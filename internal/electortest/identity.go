@@ -17,8 +17,8 @@ var identityTests = []test{
 	{"a process that was replaced while it was cut off stops", replacedWhileCutOff},
 }
 
-// A process that starts again under its id is a stranger to the seat of its
-// predecessor: it waits for the lease, and leads in a term of its own.
+// A restarted process is a new incarnation. It waits for the lease of its predecessor and leads in
+// a new term.
 func restart(tc *cluster) {
 	tc.withLease(short)
 	a := tc.leading("a")
@@ -30,14 +30,14 @@ func restart(tc *cluster) {
 	leader := tc.leader()
 	require.Equal(tc, "a", leader.ID)
 	require.NotEqual(tc, left.Incarnation, leader.Incarnation)
-	require.False(tc, leader.AcquiredAt.Before(left.LeaseExpiry.Add(-slack)), "it inherits nothing")
+	require.False(tc, leader.AcquiredAt.Before(left.LeaseExpiry.Add(-slack)), "it waits for the lease")
 	require.Len(tc, tc.candidates(), 1)
 }
 
-// A process that is started under the id of a live one stops, with an error that says
-// so, and the live one leads on.
+// A process that is started under the id of a live one stops with ErrDuplicateID. The live one
+// continues to lead.
 func duplicateID(tc *cluster) {
-	tc.brisk()
+	tc.frequentHeartbeats()
 	older := tc.leading("a")
 	held := tc.leader()
 	newer := tc.process("a")
@@ -57,8 +57,8 @@ func duplicateID(tc *cluster) {
 	require.Equal(tc, held.Identity, events[0].From)
 }
 
-// A process that was cut off has lost its id to the one that was started in its place:
-// it stops when it is back, and the new one leads on.
+// A process was cut off, and another one was started with its id. It stops when it can reach the
+// database, and the new one continues to lead.
 func replacedWhileCutOff(tc *cluster) {
 	tc.withLease(short)
 	db := &severed{Database: tc.handle()}

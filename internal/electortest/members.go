@@ -11,31 +11,31 @@ import (
 )
 
 var memberTests = []test{
-	{"the leader evicts the dead", deadIsEvicted},
+	{"the leader evicts candidates that have timed out", deadIsEvicted},
 	{"an evicted follower registers again", evictedRegistersAgain},
-	{"a change of role gives up the seat", roleChange},
+	{"a leader that becomes an observer resigns", roleChange},
 }
 
-// The leader evicts who has been silent for the candidate timeout, and nobody else.
+// The leader evicts a candidate without a heartbeat for the candidate timeout, and no other one.
 func deadIsEvicted(tc *cluster) {
-	tc.brisk()
+	tc.frequentHeartbeats()
 	tc.leading("leader")
 	tc.following("alive")
 	dead := tc.following("dead")
 	dead.Abandon()
 	last := tc.candidates()["dead"]
 	tc.until("it is evicted", func() bool { return tc.candidates()["dead"].ID == "" })
-	silent := time.Since(last.LastHeartbeat)
-	require.GreaterOrEqual(tc, silent, silence-slack)
-	tc.Logf("silent for %v", silent)
+	age := time.Since(last.LastHeartbeat)
+	require.GreaterOrEqual(tc, age, timeout-slack)
+	tc.Logf("evicted %v after its last heartbeat", age)
 	left := tc.candidates()
 	require.Contains(tc, left, "leader")
 	require.Contains(tc, left, "alive")
 }
 
-// Who was evicted by mistake is listed again, as the same incarnation.
+// A candidate that was evicted by mistake registers again, as the same incarnation.
 func evictedRegistersAgain(tc *cluster) {
-	tc.brisk()
+	tc.frequentHeartbeats()
 	tc.leading("leader")
 	f := tc.following("follower")
 	before := tc.candidates()["follower"]
@@ -47,7 +47,7 @@ func evictedRegistersAgain(tc *cluster) {
 		return err
 	})
 	var again election.Candidate
-	tc.until("it is listed again", func() bool {
+	tc.until("it is registered again", func() bool {
 		again = tc.candidates()["follower"]
 		return again.ID != "" && again.Versionstamp != before.Versionstamp
 	})
@@ -55,12 +55,12 @@ func evictedRegistersAgain(tc *cluster) {
 	require.Equal(tc, elector.StateFollower, f.State())
 }
 
-// A leader that becomes an observer gives up its seat and stays listed.
+// A leader that becomes an observer resigns and stays registered.
 func roleChange(tc *cluster) {
 	a := tc.leading("a")
 	b := tc.following("b")
 	require.NoError(tc, a.SetRole(election.Observer))
 	require.Equal(tc, uint64(2), b.leads(promptly))
 	a.enters(elector.StateObserver, patience)
-	tc.until("its record says so", func() bool { return tc.candidates()["a"].Role == election.Observer })
+	tc.until("the role in its record", func() bool { return tc.candidates()["a"].Role == election.Observer })
 }

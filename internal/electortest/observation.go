@@ -13,57 +13,56 @@ import (
 )
 
 var observationTests = []test{
-	{"Observe tells every tenure in order", observeTenures},
+	{"Subscribe sends every tenure in order", subscribeToTenures},
 	{"an observer never leads", observerNeverLeads},
 }
 
-// tenure is what an observer tells of one.
+// tenure is a tenure as a subscriber sees it.
 type tenure struct {
 	term uint64
 	id   string
 }
 
-// A process that only looks on is told of each tenure, once and in order, and is
-// not listed itself.
-func observeTenures(tc *cluster) {
+// A process that only subscribes gets each tenure once and in order, and is not registered.
+func subscribeToTenures(tc *cluster) {
 	tc.withLease(medium).initialized()
 	ctx, cancel := context.WithCancel(tc.Context())
 	defer cancel()
 	leaders := tc.process("watcher").Subscribe(ctx)
-	require.True(tc, within(tc, patience, leaders, "the election as it is").Vacant())
+	require.True(tc, within(tc, patience, leaders, "the present state").Vacant())
 	a := tc.leading("a")
 	b := tc.following("b")
 	require.NotContains(tc, tc.candidates(), "watcher")
 	a.stop()
 	b.leads(patience)
-	c := tc.following("c") // not before: of two, a busy machine may let either go first
+	c := tc.following("c") // only now: on a busy machine either of two candidates may claim first
 	b.stop()
 	c.leads(patience)
 	c.stop()
 
-	var told []tenure
+	var tenures []tenure
 	for {
 		leader := within(tc, patience, leaders, "the end of the third tenure")
 		if leader.Vacant() && leader.Term == 3 {
 			break
 		}
 		if !leader.Vacant() && leader.Accepted {
-			told = append(told, tenure{leader.Term, leader.ID})
+			tenures = append(tenures, tenure{leader.Term, leader.ID})
 		}
 	}
-	require.Equal(tc, []tenure{{1, "a"}, {2, "b"}, {3, "c"}}, told)
+	require.Equal(tc, []tenure{{1, "a"}, {2, "b"}, {3, "c"}}, tenures)
 	events := read(tc, func(tr kv.ReadTransaction) ([]election.Event, error) { return tc.election.History(tr, 0) })
-	require.Equal(tc, uint64(3), events[0].Term, "the history says the same")
+	require.Equal(tc, uint64(3), events[0].Term, "the history has the same tenures")
 
 	cancel()
-	for range leaders { // it is closed
+	for range leaders { // until it is closed
 	}
 }
 
-// An observer follows, is listed and heartbeats, and leaves an open seat alone
-// whatever its priority is.
+// An observer is registered and sends heartbeats. It does not claim a vacant leadership, whatever
+// its priority.
 func observerNeverLeads(tc *cluster) {
-	tc.brisk()
+	tc.frequentHeartbeats()
 	a := tc.leading("a")
 	o := tc.begin("o", observer, priority(100))
 	o.enters(elector.StateObserver, patience)
@@ -80,13 +79,13 @@ func observerNeverLeads(tc *cluster) {
 		now := time.Now()
 		result, err := tc.election.RunElectionCycle(tr, me, now, election.WithObservation(election.Observation{}, now))
 		if err == nil {
-			require.Equal(tc, election.Followed, result.Action, "even where it tries")
+			require.Equal(tc, election.Followed, result.Action, "even if it runs a cycle")
 		}
 		return err
 	})
 	b := tc.leading("b")
 	require.Equal(tc, left.Term+1, b.Term())
 	tc.heartbeats("o")
-	require.Equal(tc, "b", tc.leader().ID, "nor does its priority count")
+	require.Equal(tc, "b", tc.leader().ID, "its priority does not count")
 	require.Equal(tc, []elector.State{elector.StateObserver}, o.history())
 }

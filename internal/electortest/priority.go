@@ -15,29 +15,29 @@ import (
 
 var priorityTests = []test{
 	{"a higher priority takes over without overlap", gracefulPreemption},
-	{"SetPriority takes the seat", setPriority},
-	{"an equal priority takes nothing", equalPriority},
-	{"a challenger that is no longer higher gets nothing", equalChallenger},
+	{"SetPriority preempts", setPriority},
+	{"an equal priority does not preempt", equalPriority},
+	{"a challenger withdraws if its priority becomes equal", equalChallenger},
 }
 
-// The leader is told by its watch that a higher priority has come. Its work ends,
-// and only then does the other lead.
+// A watch informs the leader of a preemption request. The challenger leads after the work of the
+// leader has returned.
 func gracefulPreemption(tc *cluster) {
-	asked, release := make(chan struct{}, 1), make(chan struct{})
+	stopping, release := make(chan struct{}, 1), make(chan struct{})
 	var working, overlap atomic.Bool
 	low := tc.process("low")
 	low.works(tc.Context(), func(ctx context.Context, _ *elector.Leadership) error {
 		working.Store(true)
 		defer working.Store(false)
 		<-ctx.Done()
-		asked <- struct{}{}
+		stopping <- struct{}{}
 		<-release
 		return nil
 	})
 	low.leads(patience)
 	high := tc.begin("high", priority(1), whenElected(func() { overlap.Store(working.Load()) }))
-	within(tc, promptly, asked, "the end of the context")
-	high.doesNotLead(quiet)
+	within(tc, promptly, stopping, "the end of the context")
+	high.doesNotLead(pause)
 	require.Equal(tc, "low", tc.leader().ID)
 	close(release)
 	require.Equal(tc, uint64(2), high.leads(promptly))
@@ -56,23 +56,23 @@ func setPriority(tc *cluster) {
 	require.EqualValues(tc, 4, tc.candidates()["b"].Priority)
 }
 
-// Only a strictly higher priority preempts: an equal one waits for an open seat.
+// Only a strictly higher priority preempts. An equal one waits for a vacancy.
 func equalPriority(tc *cluster) {
-	tc.brisk()
+	tc.frequentHeartbeats()
 	a := tc.leading("a", priority(1))
 	b := tc.following("b", priority(1))
 	tc.heartbeats("a", "b")
-	require.Equal(tc, election.NoRequest, tc.request().Kind, "nobody asked for the seat")
+	require.Equal(tc, election.NoRequest, tc.request().Kind, "there is no request")
 	require.True(tc, a.Leading())
 	require.Equal(tc, uint64(1), tc.leader().Term)
 	a.stop()
 	require.Equal(tc, uint64(2), b.leads(patience))
 }
 
-// A challenger whose priority becomes equal takes its challenge back with that
-// heartbeat, and the leader works on.
+// A challenger whose priority becomes equal withdraws its request with that heartbeat. The leader
+// continues.
 func equalChallenger(tc *cluster) {
-	tc.brisk()
+	tc.frequentHeartbeats()
 	a := tc.leading("a", priority(1))
 	equal := election.Registration{Identity: election.Identity{ID: "b", Incarnation: uuid.New()}, Priority: 1}
 	higher := equal

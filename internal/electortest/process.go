@@ -12,7 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// process is an elector on a handle of its own, with what it has told of itself.
+// process is an elector on a handle of its own, with a record of its transitions.
 type process struct {
 	*elector.Elector
 	tc          *cluster
@@ -23,7 +23,7 @@ type process struct {
 	states []elector.State
 }
 
-// settings are what differs from one process to the other.
+// settings are the options of one process.
 type settings struct {
 	elector.Options
 	db kv.Database
@@ -37,24 +37,24 @@ func observer(s *settings) { s.Role = election.Observer }
 
 func mustExist(s *settings) { s.MustExist = true }
 
-func withMetadata(withMetadata map[string]string) setting {
-	return func(s *settings) { s.Metadata = withMetadata }
+func withMetadata(metadata map[string]string) setting {
+	return func(s *settings) { s.Metadata = metadata }
 }
 
 func on(db kv.Database) setting { return func(s *settings) { s.db = db } }
 
-// whenElected is called before anything else knows of it.
+// whenElected sets a function that is called before the test sees the election.
 func whenElected(call func()) setting {
 	return func(s *settings) {
 		s.Callbacks.OnElected = func(context.Context, elector.Transition) { call() }
 	}
 }
 
-// process makes an elector that has not started. It ends with the test.
+// process returns an elector that has not started. It is abandoned at the end of the test.
 func (tc *cluster) process(id string, with ...setting) *process {
 	tc.Helper()
 	p := &process{tc: tc, id: id, transitions: make(chan elector.Transition, 1000)}
-	s := settings{Options: elector.Options{NodeID: id, Config: tc.config, DrainLimit: patience}}
+	s := settings{Options: elector.Options{NodeID: id, Config: tc.config, DrainLimit: patience, Clock: tc.clock}}
 	s.Callbacks.OnTransition = p.record
 	for _, set := range with {
 		set(&s)
@@ -69,7 +69,7 @@ func (tc *cluster) process(id string, with ...setting) *process {
 		p.Abandon()
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		_ = p.Stop(ctx) // waits until nothing of it runs any more
+		_ = p.Stop(ctx) // waits until all its goroutines have ended
 	})
 	return p
 }
@@ -107,7 +107,7 @@ func (tc *cluster) following(id string, with ...setting) *process {
 	return p
 }
 
-// enters waits until the process enters a state, and returns how.
+// enters waits until the process enters a state and returns the transition.
 func (p *process) enters(state elector.State, limit time.Duration) elector.Transition {
 	p.tc.Helper()
 	deadline := time.Now().Add(limit)
@@ -119,13 +119,13 @@ func (p *process) enters(state elector.State, limit time.Duration) elector.Trans
 	}
 }
 
-// leads waits until the process leads, and returns its term.
+// leads waits until the process leads and returns its term.
 func (p *process) leads(limit time.Duration) uint64 {
 	p.tc.Helper()
 	return p.enters(elector.StateLeader, limit).Term
 }
 
-// demoted waits until a process that leads does so no longer.
+// demoted waits until a leader stops leading.
 func (p *process) demoted(limit time.Duration) {
 	p.tc.Helper()
 	deadline := time.Now().Add(limit)
@@ -137,42 +137,42 @@ func (p *process) demoted(limit time.Duration) {
 	}
 }
 
-// history returns the states so far, beginning with the first.
+// history returns the states that were entered, in order.
 func (p *process) history() []elector.State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]elector.State(nil), p.states...)
 }
 
-// stop stops a process in order.
+// stop stops a process and expects no error.
 func (p *process) stop() {
 	p.tc.Helper()
 	require.NoError(p.tc, p.Stop(p.tc.patient()))
 }
 
-// doesNotLead looks on for a while, in which the process may not be elected.
+// doesNotLead fails the test if the process starts to lead within d.
 func (p *process) doesNotLead(d time.Duration) {
 	p.tc.Helper()
-	timeout := time.NewTimer(d)
-	defer timeout.Stop()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	for {
 		select {
 		case t := <-p.transitions:
 			require.NotEqual(p.tc, elector.StateLeader, t.To, p.id)
-		case <-timeout.C:
+		case <-timer.C:
 			return
 		}
 	}
 }
 
-// works has a process work in Run, and returns what Run returns.
+// works calls Run in a goroutine. The channel gets its error.
 func (p *process) works(ctx context.Context, work func(ctx context.Context, lead *elector.Leadership) error) <-chan error {
 	result := make(chan error, 1)
 	go func() { result <- p.Run(ctx, work) }()
 	return result
 }
 
-// campaigns waits until the process leads.
+// campaigns calls Campaign and returns the leadership.
 func (p *process) campaigns() *elector.Leadership {
 	p.tc.Helper()
 	lead, err := p.Campaign(p.tc.patient())

@@ -9,19 +9,19 @@ import (
 )
 
 var requestTests = []test{
-	{"a request to resign is obeyed", resignOnRequest},
-	{"a request to transfer is obeyed", transferOnRequest},
+	{"the leader resigns on request", resignOnRequest},
+	{"the leader hands over on request", transferOnRequest},
 }
 
-// requestResign asks the leader of a term to step down.
+// requestResign requests the resignation of the leader of a term.
 func (tc *cluster) requestResign(term uint64) {
 	tc.Helper()
 	nonce := uuid.New()
 	tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, term, nonce) })
 }
 
-// The leader is told by its watch, and lets the other go first, although it is of
-// the higher rank itself.
+// A watch informs the leader of the request. It lets the other candidate claim first, although its
+// own rank is higher.
 func resignOnRequest(tc *cluster) {
 	a := tc.leading("a")
 	b := tc.following("b")
@@ -32,8 +32,8 @@ func resignOnRequest(tc *cluster) {
 	require.Contains(tc, tc.candidates(), "a")
 }
 
-// The seat goes to the one that was named, past another of a higher rank, in a
-// tenure by which the author of the request knows that it was done.
+// Leadership goes to the named candidate, although another one has a higher rank. The tenure has
+// the nonce of the request.
 func transferOnRequest(tc *cluster) {
 	a := tc.leading("a")
 	tc.following("b")

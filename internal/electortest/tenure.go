@@ -14,16 +14,16 @@ import (
 )
 
 var tenureTests = []test{
-	{"the first claims the seat", firstClaim},
+	{"the first candidate leads", firstClaim},
 	{"a follower knows the leader", followerKnowsTheLeader},
-	{"a seat is handed over on Stop", handOverOnStop},
+	{"Stop hands over", handOverOnStop},
 	{"two handles are two processes", twoHandles},
-	{"of two claims at once one is committed", twoClaims},
-	{"of many contenders one leads", manyContenders},
+	{"one of two concurrent claims commits", twoClaims},
+	{"one of many candidates leads", manyCandidates},
 }
 
-// The first elector makes the election, is listed, and leads at once; when it
-// stops, nothing of it is left but the vacant seat.
+// The first elector creates the election, registers and leads at once. When it stops, only the
+// vacant leader record stays.
 func firstClaim(tc *cluster) {
 	a := tc.begin("a")
 	require.Equal(tc, uint64(1), a.leads(patience))
@@ -58,8 +58,7 @@ func followerKnowsTheLeader(tc *cluster) {
 	require.Equal(tc, election.Voter, tc.candidates()["b"].Role)
 }
 
-// The successor learns of a vacancy from its watch, long before the lease would
-// be over, and before it would look of itself.
+// A watch informs the successor of the vacancy, long before the lease expires or it would poll.
 func handOverOnStop(tc *cluster) {
 	a := tc.leading("a")
 	b := tc.following("b")
@@ -71,8 +70,8 @@ func handOverOnStop(tc *cluster) {
 	require.Equal(tc, election.AcquireVacancy, tc.leader().AcquireReason)
 }
 
-// The seat goes from one handle to the other and back: each sees what the other
-// writes, and is woken by it.
+// Leadership passes from one handle to the other and back. Each handle sees the writes of the
+// other, and its watches fire.
 func twoHandles(tc *cluster) {
 	one, other := tc.handle(), tc.handle()
 	a := tc.leading("a", on(one))
@@ -87,9 +86,9 @@ func twoHandles(tc *cluster) {
 	require.Equal(tc, uint64(3), a.leads(promptly))
 }
 
-// Two processes see the seat vacant and claim it, each before the other's commit.
+// Two processes see the vacancy and claim, each before the commit of the other.
 func twoClaims(tc *cluster) {
-	tc.leading("a").stop() // the first claim of all depends on more
+	tc.leading("a").stop() // the first claim reads more
 	claim := func(id string) kv.OwnedTransaction {
 		me := election.Registration{Identity: election.Identity{ID: id, Incarnation: uuid.New()}}
 		tc.transact(func(tr kv.Transaction) error { return tc.election.RegisterCandidate(tr, me, time.Now()) })
@@ -108,12 +107,11 @@ func twoClaims(tc *cluster) {
 	require.Equal(tc, "first", tc.leader().ID)
 }
 
-// All start at once. One of them leads, in the first term, and all the others
-// follow it.
-func manyContenders(tc *cluster) {
-	const contenders = 20
+// All candidates start at once. One of them leads in the first term, and the others follow it.
+func manyCandidates(tc *cluster) {
+	const count = 20
 	var elected atomic.Int64
-	all := make([]*process, contenders)
+	all := make([]*process, count)
 	for i := range all {
 		all[i] = tc.process(string(rune('a'+i)), whenElected(func() { elected.Add(1) }))
 	}
@@ -122,7 +120,7 @@ func manyContenders(tc *cluster) {
 	}
 	var leader *process
 	for _, p := range all {
-		if p.settles() == elector.StateLeader {
+		if p.waitForRole() == elector.StateLeader {
 			require.Nil(tc, leader, "there is a second leader")
 			leader = p
 		}
@@ -134,11 +132,11 @@ func manyContenders(tc *cluster) {
 	}
 	require.EqualValues(tc, 1, elected.Load())
 	require.Equal(tc, uint64(1), tc.leader().Term)
-	require.Len(tc, tc.candidates(), contenders)
+	require.Len(tc, tc.candidates(), count)
 }
 
-// settles waits until the process leads or follows.
-func (p *process) settles() elector.State {
+// waitForRole waits until the process leads or follows.
+func (p *process) waitForRole() elector.State {
 	p.tc.Helper()
 	for {
 		t := within(p.tc, patience, p.transitions, p.id+" leads or follows")

@@ -11,34 +11,34 @@ import (
 )
 
 var workTests = []test{
-	{"the seat is released after the work has returned", releaseAfterWork},
-	{"work that returns lets others go first", workReturns},
-	{"work that is done for good leaves", workIsDone},
+	{"leadership is released after the work has returned", releaseAfterWork},
+	{"others claim first after work has returned", workReturns},
+	{"ErrDone leaves the election", workIsDone},
 	{"Campaign and Resign", campaignAndResign},
-	{"IsLeader says what the context says", isLeaderAndContext},
+	{"IsLeader and the context agree", isLeaderAndContext},
 }
 
-// The context of the work ends when Run is asked to leave, and the seat is held
-// until the work has returned.
+// The context of the work ends when the context of Run ends. Leadership is held until the work has
+// returned.
 func releaseAfterWork(tc *cluster) {
 	ctx, cancel := context.WithCancel(tc.Context())
 	defer cancel()
-	asked, release := make(chan struct{}), make(chan struct{})
+	stopping, release := make(chan struct{}), make(chan struct{})
 	var returned, overlap atomic.Bool
 	a := tc.process("a")
 	result := a.works(ctx, func(ctx context.Context, lead *elector.Leadership) error {
 		defer returned.Store(true)
 		<-ctx.Done()
-		close(asked)
+		close(stopping)
 		<-release
-		return lead.LeaseContext().Err() // it may finish what it has begun
+		return lead.LeaseContext().Err() // the work may still use the lease
 	})
 	a.leads(patience)
 	b := tc.following("b", whenElected(func() { overlap.Store(!returned.Load()) }))
 	cancel()
-	within(tc, patience, asked, "the end of the context")
-	require.False(tc, a.Leading(), "it stops leading before it stops holding the seat")
-	b.doesNotLead(quiet)
+	within(tc, patience, stopping, "the end of the context")
+	require.False(tc, a.Leading(), "it stops leading before leadership is released")
+	b.doesNotLead(pause)
 	require.Equal(tc, "a", tc.leader().ID)
 	close(release)
 	require.Equal(tc, uint64(2), b.leads(promptly))
@@ -47,7 +47,7 @@ func releaseAfterWork(tc *cluster) {
 	require.NotContains(tc, tc.candidates(), "a")
 }
 
-// Where work returns of itself the seat is given up, and who waits for it gets it.
+// If work returns by itself, leadership is released, and a waiting candidate claims it.
 func workReturns(tc *cluster) {
 	release := make(chan struct{})
 	var calls atomic.Int64
@@ -66,10 +66,10 @@ func workReturns(tc *cluster) {
 	require.Equal(tc, uint64(2), b.leads(promptly))
 	require.False(tc, a.Leading())
 	require.EqualValues(tc, 1, calls.Load())
-	require.Contains(tc, tc.candidates(), "a", "it stays a candidate")
+	require.Contains(tc, tc.candidates(), "a", "it stays registered")
 }
 
-// With ErrDone Run leaves the election and returns.
+// If work returns ErrDone, Run leaves the election and returns.
 func workIsDone(tc *cluster) {
 	a := tc.process("a")
 	result := a.works(tc.Context(), func(context.Context, *elector.Leadership) error { return elector.ErrDone })
@@ -79,8 +79,8 @@ func workIsDone(tc *cluster) {
 	require.Equal(tc, elector.StateStopped, a.State())
 }
 
-// A tenure that was campaigned for is given up by Resign, and not before; then the
-// elector stays listed, and can campaign again.
+// Resign releases the leadership of a Campaign. The elector stays registered and can campaign
+// again.
 func campaignAndResign(tc *cluster) {
 	tc.withLease(medium)
 	a := tc.process("a")
@@ -101,12 +101,12 @@ func campaignAndResign(tc *cluster) {
 		}
 	}()
 	b.stop()
-	require.Equal(tc, uint64(3), within(tc, patience, again, "another campaign"))
+	require.Equal(tc, uint64(3), within(tc, patience, again, "the next campaign"))
 	require.True(tc, a.Leading())
 }
 
-// A leader that is asked to resign stops leading at once, in every way that there
-// is to ask, and holds the seat until it says that its work has ended.
+// After a resign request every method says at once that the process does not lead. Leadership is
+// held until the caller reports with Resign that its work has ended.
 func isLeaderAndContext(tc *cluster) {
 	a := tc.process("a")
 	lead := a.campaigns()
