@@ -3,6 +3,7 @@ package elector
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/fdbelection/fdbelection"
@@ -114,21 +115,19 @@ func (s *session) compareConfig(stored fdbelection.Config) {
 	fields := []any{
 		"revision", stored.Revision, "differences", strings.Join(differences, "; "),
 	}
-	if weaker := weaknesses(stored, e.options.Config); len(weaker) > 0 {
-		fields = append(fields, "weaker", strings.Join(weaker, "; "))
+	if texts := weaker(stored, e.options.Config); len(texts) > 0 {
+		fields = append(fields, "weaker", strings.Join(texts, "; "))
 	}
 	fields = append(fields, "hint", `every process uses the stored config; change it with "fdbelect config set"`)
 	s.log().Warn("stored config differs from the config of this process", fields...)
 }
 
-// weaknesses returns what a stored config does not protect from although the given
-// one would.
-func weaknesses(stored, given fdbelection.Config) (texts []string) {
-	if stored.Expiry == fdbelection.ExpiryByClock && given.Expiry == fdbelection.ExpiryByObservation {
-		texts = append(texts, "expiry by clock relies on the clocks of other hosts: if they disagree, two processes may lead at once")
-	}
-	if stored.AllowPreemption && stored.PreemptionGrace == 0 && given.PreemptionGrace > 0 {
-		texts = append(texts, "without a preemption grace a higher priority takes over from a leader before its work has stopped")
+// weaker returns the weaknesses that stored has and given has not.
+func weaker(stored, given fdbelection.Config) (texts []string) {
+	for _, weakness := range stored.Weaknesses() {
+		if !slices.Contains(given.Weaknesses(), weakness) {
+			texts = append(texts, weakness.String())
+		}
 	}
 	return texts
 }

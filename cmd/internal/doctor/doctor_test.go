@@ -180,7 +180,7 @@ func TestDoctorOfOddRecords(t *testing.T) {
 				c.HeartbeatInterval, c.CandidateTimeout, c.Margin = 8*time.Second, 9*time.Second, time.Millisecond
 			},
 			me: ash, quick: true, check: "config",
-			want: []string{"warn expiry is by clock", "warn heartbeat 8s", "warn margin 1ms", "warn candidate timeout 9s", "warn preemption without", "warn no history"},
+			want: []string{"warn expiry by clock", "warn preemption without a grace", "warn heartbeat 8s", "warn margin 1ms", "warn candidate timeout 9s", "warn no history"},
 		},
 		"disabled":                 {config: func(c *fdbelection.Config) { c.ElectionEnabled = false }, me: ash, check: "config", want: []string{"warn the election is disabled"}},
 		"no candidate":             {me: election.Registration{}, quick: true, check: "candidates", want: []string{"warn no candidate is registered"}},

@@ -142,9 +142,9 @@ func (e *examination) checkConfig() {
 	if !c.ElectionEnabled {
 		e.warn("no candidate may claim or renew: there is no leader before it is enabled", "\"fdbelect config enable\" when it is time", "the election is disabled")
 	}
-	if c.Expiry == fdbelection.ExpiryByClock {
-		e.warn("leases are judged by comparing the wall clocks of hosts: two leaders may believe at once where these differ by more than the margin",
-			"\"fdbelect config set --defaults\", unless programs of another kind take part", "expiry is by clock")
+	for _, weakness := range c.Weaknesses() {
+		e.warn(weakness.Risk, "\"fdbelect config set --defaults\", unless other programs need this setting or all work is fenced",
+			"%s", weakness.Setting)
 	}
 	if c.HeartbeatInterval > (c.LeaseDuration-margin)/2 {
 		e.warn("one renewal that fails or is late ends a leadership", "make the heartbeat a third of the lease or less, or the lease longer",
@@ -157,10 +157,6 @@ func (e *examination) checkConfig() {
 	if c.CandidateTimeout < c.LeaseDuration {
 		e.warn("candidates that are only slow may be evicted, and register again", "make the candidate timeout one and a half leases",
 			"candidate timeout %s, lease %s", c.CandidateTimeout, c.LeaseDuration)
-	}
-	if c.AllowPreemption && c.PreemptionGrace == 0 {
-		e.warn("a higher priority takes the seat at once: until the leader of before hears of it, only the fence keeps the two apart",
-			"\"fdbelect config set --defaults\", unless all work is fenced", "preemption without a grace")
 	}
 	if c.HistoryLimit == 0 {
 		e.warn("it cannot be told afterwards who led, and \"watch\" may miss a tenure", "\"fdbelect config set history_limit=128\"", "no history is kept")

@@ -123,23 +123,13 @@ func (f *runFlags) warnOfConfig(log *slog.Logger, config fdbelection.Config) {
 	if f.graceGiven && config.PreemptionGrace != f.grace {
 		differs = append(differs, fmt.Sprintf("grace %s (not %s)", config.PreemptionGrace, f.grace))
 	}
-	weak := weakness(config)
-	if weak != nil && !f.graceGiven {
+	if weak := config.Weaknesses(); weak != nil && !f.graceGiven {
 		log = log.With("hint", "`fdbelect config set --defaults` makes it safer")
-		differs = append(differs, weak...)
+		for _, weakness := range weak {
+			differs = append(differs, weakness.String())
+		}
 	}
 	if differs != nil {
 		log.Warn("the election exists already, and its config stays as it is", "differences", strings.Join(differs, ", "))
 	}
-}
-
-// weakness says what a config does not protect from although the default one does.
-func weakness(config fdbelection.Config) (weak []string) {
-	if config.Expiry == fdbelection.ExpiryByClock {
-		weak = append(weak, "expiry by clock (relies on the clocks of all hosts)")
-	}
-	if config.AllowPreemption && config.PreemptionGrace == 0 {
-		weak = append(weak, "grace 0s (a higher priority takes over before the work of the leader has stopped)")
-	}
-	return weak
 }
