@@ -15,76 +15,75 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// TestRecordsAreStampedByTheWallClock, which people and other processes compare.
-func TestRecordsAreStampedByTheWallClock(t *testing.T) {
-	wall := func(b *fixture, at time.Time) {
-		b.Helper()
-		require.WithinDuration(b, epoch.Add(time.Hour), at, time.Minute)
+// Records are stamped with the wall clock, which people and other processes compare.
+func TestRecordsHaveTheWallClock(t *testing.T) {
+	wall := func(f *fixture, at time.Time) {
+		f.Helper()
+		require.WithinDuration(f, epoch.Add(time.Hour), at, time.Minute)
 	}
-	b := newFixture(t).register(alice)
-	wall(b, b.candidate("alice").LastHeartbeat)
+	f := newFixture(t).register(alice)
+	wall(f, f.candidate("alice").LastHeartbeat)
 	for _, kind := range []machine.Kind{machine.Rejoin, machine.Heartbeat, machine.ElectionCycle} {
-		b.transact(func(tr kv.Transaction) error { return b.election.HeartbeatCandidate(tr, alice, epoch) })
-		require.NoError(t, b.run(machine.Operation{Kind: kind}).Err)
-		wall(b, b.candidate("alice").LastHeartbeat)
+		f.transact(func(tr kv.Transaction) error { return f.election.HeartbeatCandidate(tr, alice, epoch) })
+		require.NoError(t, f.run(machine.Operation{Kind: kind}).Err)
+		wall(f, f.candidate("alice").LastHeartbeat)
 	}
-	leader := b.leader()
-	wall(b, leader.AcquiredAt)
+	leader := f.leader()
+	wall(f, leader.AcquiredAt)
 
 	ended := func() {
-		b.Helper()
-		kinds, event := b.history()
+		f.Helper()
+		kinds, event := f.history()
 		require.Equal(t, election.EventEnded, kinds[0])
-		wall(b, event.At)
+		wall(f, event.At)
 	}
-	require.NoError(t, b.run(machine.Operation{Kind: machine.Resign, Token: leader.Token()}).Err)
+	require.NoError(t, f.run(machine.Operation{Kind: machine.Resign, Token: leader.Token()}).Err)
 	ended()
-	leader = b.claim(alice)
-	b.request(func(tr kv.Transaction) error { return b.election.RequestResign(tr, leader.Term, uuid.UUID{9}) })
+	leader = f.claim(alice)
+	f.request(func(tr kv.Transaction) error { return f.election.RequestResign(tr, leader.Term, uuid.UUID{9}) })
 	first := election.Request{Kind: election.TransferRequest, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8}}
-	a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: first})
+	a := f.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: first})
 	require.NoError(t, a.Err)
-	require.Equal(t, b.leader(), a.Status.Leader)
+	require.Equal(t, f.leader(), a.Status.Leader)
 	require.True(t, a.Status.Leader.Vacant())
 	ended()
-	b.claim(alice)
-	require.NoError(t, b.run(machine.Operation{Kind: machine.Unregister}).Err)
+	f.claim(alice)
+	require.NoError(t, f.run(machine.Operation{Kind: machine.Unregister}).Err)
 	ended()
 
-	b.register(alice, bob)
-	leader = b.claim(alice)
-	request := b.request(func(tr kv.Transaction) error {
-		return b.election.RequestTransfer(tr, leader.Term, "bob", uuid.UUID{3})
+	f.register(alice, bob)
+	leader = f.claim(alice)
+	request := f.request(func(tr kv.Transaction) error {
+		return f.election.RequestTransfer(tr, leader.Term, "bob", uuid.UUID{3})
 	})
-	a = b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: request})
+	a = f.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: request})
 	require.NoError(t, a.Err)
-	wall(b, a.Status.Leader.AcquiredAt)
+	wall(f, a.Status.Leader.AcquiredAt)
 
-	younger := bob
-	younger.Incarnation = uuid.UUID{9}
-	register := machine.Operation{Kind: machine.Register, Me: younger}
-	register.Existing = b.run(register).Existing
-	b.transact(func(tr kv.Transaction) error { return b.election.HeartbeatCandidate(tr, bob, epoch) })
+	newer := bob
+	newer.Incarnation = uuid.UUID{9}
+	register := machine.Operation{Kind: machine.Register, Me: newer}
+	register.Existing = f.run(register).Existing
+	f.transact(func(tr kv.Transaction) error { return f.election.HeartbeatCandidate(tr, bob, epoch) })
 	again := register
-	require.ErrorIs(t, b.run(register).Err, fdbelection.ErrDuplicateID)
-	_, event := b.history()
+	require.ErrorIs(t, f.run(register).Err, fdbelection.ErrDuplicateID)
+	_, event := f.history()
 	require.Equal(t, election.EventDuplicate, event.Kind)
-	wall(b, event.At)
+	wall(f, event.At)
 	again.Existing = nil
-	again.Existing, again.TakeOver = b.run(again).Existing, true
-	require.NoError(t, b.run(again).Err)
-	wall(b, b.candidate("bob").LastHeartbeat)
+	again.Existing, again.TakeOver = f.run(again).Existing, true
+	require.NoError(t, f.run(again).Err)
+	wall(f, f.candidate("bob").LastHeartbeat)
 }
 
-// TestAnErrorIsStamped, after the reads that found it: the loop counts from then that the
-// election is gone.
-func TestAnErrorIsStamped(t *testing.T) {
+// A failed operation has a Start and a Seen. The loop counts from Seen that the election is gone.
+func TestFailedOperationHasTimes(t *testing.T) {
 	for _, kind := range []machine.Kind{machine.ReadLeader, machine.Heartbeat, machine.ElectionCycle, machine.Settle, machine.List, machine.Register} {
-		b := newFixture(t)
+		f := newFixture(t)
 		if kind == machine.List {
-			b.before = once(memkv.CallRead, kv.CodeIOError)
+			f.before = once(memkv.CallRead, kv.CodeIOError)
 		}
-		a := b.run(machine.Operation{Kind: kind})
+		a := f.run(machine.Operation{Kind: kind})
 		require.Error(t, a.Err, "%s", kind)
 		require.True(t, !a.Start.IsZero() && a.Start.Before(a.Seen), "%s", kind)
 	}
@@ -93,281 +92,279 @@ func TestAnErrorIsStamped(t *testing.T) {
 	require.True(t, a.Start.Before(a.Seen))
 }
 
-// TestWhatItWroteIsSeenOnceItIsThere, and not when it was read before: a ballot is
-// observed from after the commit that wrote it.
-func TestWhatItWroteIsSeenOnceItIsThere(t *testing.T) {
+// If an operation has written the leader record, Seen is after its commit, because the record did
+// not exist before.
+func TestSeenIsAfterTheCommit(t *testing.T) {
 	for _, kind := range []machine.Kind{machine.ElectionCycle, machine.Resign, machine.HandOver} {
 		for _, led := range []bool{false, true} {
 			if !led && kind != machine.ElectionCycle {
 				continue
 			}
-			b := newFixture(t).register(alice, bob)
+			f := newFixture(t).register(alice, bob)
 			op := machine.Operation{Kind: kind}
 			if led {
-				op.Token = b.claim(alice).Token()
+				op.Token = f.claim(alice).Token()
 			}
 			if kind == machine.HandOver {
-				op.Request = b.request(func(tr kv.Transaction) error {
-					return b.election.RequestTransfer(tr, op.Token.Term, "bob", uuid.UUID{3})
+				op.Request = f.request(func(tr kv.Transaction) error {
+					return f.election.RequestTransfer(tr, op.Token.Term, "bob", uuid.UUID{3})
 				})
 			}
 			var committed time.Time
-			b.after = func(c *memkv.Call) error {
+			f.after = func(c *memkv.Call) error {
 				if c.Kind == memkv.CallCommit {
-					committed = b.now().Local
+					committed = f.now().Local
 				}
 				return nil
 			}
-			a := b.run(op)
+			a := f.run(op)
 			require.NoError(t, a.Err)
 			require.True(t, a.Seen.After(committed), "%s", kind)
 		}
 	}
 }
 
-// TestAFollowersCycleIsSeenAtItsReads: its commit wrote a heartbeat, and tells nothing new
-// of the seat. A later stamp would delay the take-over.
-func TestAFollowersCycleIsSeenAtItsReads(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
-	b.claim(bob)
+// If a cycle has written only a heartbeat, Seen is before its commit. A later Seen would delay a
+// take-over.
+func TestSeenOfAFollowerIsBeforeTheCommit(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
+	f.claim(bob)
 	var committing time.Time
-	b.before = func(c *memkv.Call) error {
+	f.before = func(c *memkv.Call) error {
 		if c.Kind == memkv.CallCommit {
-			committing = b.now().Local
+			committing = f.now().Local
 		}
 		return nil
 	}
-	a := b.run(machine.Operation{Kind: machine.ElectionCycle})
+	a := f.run(machine.Operation{Kind: machine.ElectionCycle})
 	require.NoError(t, a.Err)
 	require.Equal(t, election.Followed, a.Action)
 	require.True(t, a.Seen.Before(committing))
 }
 
-// TestEachAttemptAnswersForItself: nothing of one that failed is left in the answer.
-func TestEachAttemptAnswersForItself(t *testing.T) {
+// The answer contains nothing of a failed attempt.
+func TestAnswerIsOfTheLastAttempt(t *testing.T) {
 	t.Run("a renewal", func(t *testing.T) {
-		b := newFixture(t).register(alice, bob)
-		token := b.claim(alice).Token()
-		b.request(func(tr kv.Transaction) error { return b.election.RequestResign(tr, token.Term, uuid.UUID{3}) })
-		b.before = func(c *memkv.Call) error {
-			if c.Kind == memkv.CallCommit && b.leader().HeldBy(alice.Identity) {
-				b.claim(bob)
+		f := newFixture(t).register(alice, bob)
+		token := f.claim(alice).Token()
+		f.request(func(tr kv.Transaction) error { return f.election.RequestResign(tr, token.Term, uuid.UUID{3}) })
+		f.before = func(c *memkv.Call) error {
+			if c.Kind == memkv.CallCommit && f.leader().HeldBy(alice.Identity) {
+				f.claim(bob)
 			}
 			return nil
 		}
-		a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: token, Known: token, LeaderKnown: true})
+		a := f.run(machine.Operation{Kind: machine.ElectionCycle, Token: token, Known: token, LeaderKnown: true})
 		require.ErrorIs(t, a.Err, machine.ErrLeadershipLost)
-		require.False(t, a.CanHandOver, "that was the attempt before")
+		require.False(t, a.CanHandOver, "only the failed attempt could hand over")
 		require.True(t, a.Status.Leader.HeldBy(bob.Identity))
 	})
-	t.Run("a look", func(t *testing.T) {
-		b := newFixture(t).register(alice, bob)
-		b.claim(bob)
-		leader := b.claim(bob)
+	t.Run("a read of the leader", func(t *testing.T) {
+		f := newFixture(t).register(alice, bob)
+		f.claim(bob)
+		leader := f.claim(bob)
 		waves := 0
-		b.before = func(c *memkv.Call) error {
+		f.before = func(c *memkv.Call) error {
 			if c.Kind != memkv.CallRead {
 				return nil
 			}
 			if waves++; waves == 3 { // the record of bob was read, and the history is not yet
-				b.transact(func(tr kv.Transaction) error { return b.election.ResignLeadership(tr, leader.Token(), epoch) })
+				f.transact(func(tr kv.Transaction) error { return f.election.ResignLeadership(tr, leader.Token(), epoch) })
 				return kv.Error{Code: kv.CodeProcessBehind}
 			}
 			return nil
 		}
-		a := b.run(machine.Operation{Kind: machine.ReadLeader, LeaderKnown: true})
+		a := f.run(machine.Operation{Kind: machine.ReadLeader, LeaderKnown: true})
 		require.NoError(t, a.Err)
 		require.True(t, a.Status.Leader.Vacant())
 		require.Nil(t, a.Candidate)
 		require.Len(t, a.Missed, 2)
 	})
 	t.Run("a registration", func(t *testing.T) {
-		b := newFixture(t).register(alice, bob)
-		b.claim(bob)
-		younger := alice
-		younger.Incarnation = uuid.UUID{9}
+		f := newFixture(t).register(alice, bob)
+		f.claim(bob)
+		newer := alice
+		newer.Incarnation = uuid.UUID{9}
 		var left bool
 		waves := 0
-		b.before = func(c *memkv.Call) error {
+		f.before = func(c *memkv.Call) error {
 			if c.Kind != memkv.CallRead || left {
 				return nil
 			}
 			// The last wave of the first attempt reads the record of bob.
 			if waves++; waves == 3 {
 				left = true
-				b.transact(func(tr kv.Transaction) error {
-					return b.election.UnregisterCandidate(tr, alice.Identity, epoch)
+				f.transact(func(tr kv.Transaction) error {
+					return f.election.UnregisterCandidate(tr, alice.Identity, epoch)
 				})
 				return kv.Error{Code: kv.CodeProcessBehind}
 			}
 			return nil
 		}
-		a := b.run(machine.Operation{Kind: machine.Register, Me: younger})
+		a := f.run(machine.Operation{Kind: machine.Register, Me: newer})
 		require.NoError(t, a.Err)
 		require.True(t, left)
-		require.Nil(t, a.Existing, "the one that the first attempt found has left")
+		require.Nil(t, a.Existing, "the candidate that the first attempt found has left")
 		require.Zero(t, a.Status.Leader)
 		require.True(t, a.MayHaveWritten)
-		require.Equal(t, younger.Identity, b.candidate("alice").Identity)
+		require.Equal(t, newer.Identity, f.candidate("alice").Identity)
 	})
 	t.Run("a list", func(t *testing.T) {
-		b := newFixture(t).register(alice, bob)
-		b.before = once(memkv.CallRead, kv.CodeProcessBehind)
-		a := b.run(machine.Operation{Kind: machine.List, First: 9})
+		f := newFixture(t).register(alice, bob)
+		f.before = once(memkv.CallRead, kv.CodeProcessBehind)
+		a := f.run(machine.Operation{Kind: machine.List, First: 9})
 		require.NoError(t, a.Err)
 		require.Len(t, a.Ranked, 2)
 	})
 }
 
-// TestTheRecordOfAnElderLeader of the same id is not the own one.
-func TestTheRecordOfAnElderLeader(t *testing.T) {
-	b := newFixture(t).register(alice)
-	b.claim(alice)
-	younger := alice
-	younger.Incarnation = uuid.UUID{9}
-	require.Equal(t, alice.Identity, b.run(machine.Operation{Kind: machine.ReadLeader, Me: younger}).Candidate.Identity)
+// The record of a leader with the same id and another incarnation is read.
+func TestRecordOfAnOlderIncarnation(t *testing.T) {
+	f := newFixture(t).register(alice)
+	f.claim(alice)
+	newer := alice
+	newer.Incarnation = uuid.UUID{9}
+	require.Equal(t, alice.Identity, f.run(machine.Operation{Kind: machine.ReadLeader, Me: newer}).Candidate.Identity)
 }
 
-// TestAVacancyThatIsKnown takes one wave of reads: nothing was missed.
-func TestAVacancyThatIsKnown(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
-	leader := b.claim(bob)
-	b.transact(func(tr kv.Transaction) error { return b.election.ResignLeadership(tr, leader.Token(), epoch) })
-	before := b.db.Counters()
-	a := b.run(machine.Operation{Kind: machine.ReadLeader, Known: b.leader().Token(), LeaderKnown: true})
+// A read of a known vacancy takes one wave, because no tenure was missed.
+func TestKnownVacancy(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
+	leader := f.claim(bob)
+	f.transact(func(tr kv.Transaction) error { return f.election.ResignLeadership(tr, leader.Token(), epoch) })
+	before := f.db.Counters()
+	a := f.run(machine.Operation{Kind: machine.ReadLeader, Known: f.leader().Token(), LeaderKnown: true})
 	require.NoError(t, a.Err)
 	require.Empty(t, a.Missed)
-	require.Equal(t, int64(2), b.db.Counters().Sub(before).ReadWaves, "one of the test, and one of the look")
+	require.Equal(t, int64(2), f.db.Counters().Sub(before).ReadWaves, "one of the test, and one of the operation")
 }
 
-// TestABeatKeepsNoNotes: the loop has its own observation, as in a cycle, and the record
-// stays small.
-func TestABeatKeepsNoNotes(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
-	seen := election.Observation{}.Next(b.claim(bob), epoch)
-	require.NoError(t, b.run(machine.Operation{Kind: machine.ElectionCycle, Observation: seen}).Err)
-	size := len(b.read("candidates", "alice"))
-	require.NoError(t, b.run(machine.Operation{Kind: machine.Heartbeat, Observation: seen}).Err)
-	require.Len(t, b.read("candidates", "alice"), size)
+// A heartbeat stores no observation in the candidate record, because the loop keeps its own.
+func TestHeartbeatStoresNoObservation(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
+	seen := election.Observation{}.Next(f.claim(bob), epoch)
+	require.NoError(t, f.run(machine.Operation{Kind: machine.ElectionCycle, Observation: seen}).Err)
+	size := len(f.read("candidates", "alice"))
+	require.NoError(t, f.run(machine.Operation{Kind: machine.Heartbeat, Observation: seen}).Err)
+	require.Len(t, f.read("candidates", "alice"), size)
 }
 
-// spy counts the transactions that were made and not cancelled.
-type spy struct {
+// transactionCounter counts the transactions that were created and not cancelled.
+type transactionCounter struct {
 	kv.Database
 	open int
 }
 
-func (s *spy) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, error) {
+func (s *transactionCounter) CreateTransaction(ctx context.Context) (kv.OwnedTransaction, error) {
 	tr, err := s.Database.CreateTransaction(ctx)
 	s.open++
-	return &spied{tr, s}, err
+	return &countedTransaction{tr, s}, err
 }
 
-type spied struct {
+type countedTransaction struct {
 	kv.OwnedTransaction
-	spy *spy
+	transactionCounter *transactionCounter
 }
 
-func (s *spied) Cancel() {
-	s.spy.open--
+func (s *countedTransaction) Cancel() {
+	s.transactionCounter.open--
 	s.OwnedTransaction.Cancel()
 }
 
-// TestNoTransactionIsLeft by a cycle, however it ends.
-func TestNoTransactionIsLeft(t *testing.T) {
-	b := newFixture(t)
-	s := &spy{Database: b.executor.Database}
-	b.executor.Database = s
-	require.Error(t, b.run(machine.Operation{Kind: machine.ElectionCycle}).Err)
+// A cycle cancels its transactions, whether it succeeds or fails.
+func TestCycleCancelsItsTransactions(t *testing.T) {
+	f := newFixture(t)
+	s := &transactionCounter{Database: f.executor.Database}
+	f.executor.Database = s
+	require.Error(t, f.run(machine.Operation{Kind: machine.ElectionCycle}).Err)
 	require.Zero(t, s.open)
-	b.register(alice)
-	require.NoError(t, b.run(machine.Operation{Kind: machine.ElectionCycle}).Err)
+	f.register(alice)
+	require.NoError(t, f.run(machine.Operation{Kind: machine.ElectionCycle}).Err)
 	require.Zero(t, s.open)
 }
 
-// TestAnIntentOfAnotherTerm is void, also as the one that has come last.
-func TestAnIntentOfAnotherTerm(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
-	first := b.claim(alice)
-	b.request(func(tr kv.Transaction) error { return b.election.RequestResign(tr, first.Term, uuid.UUID{9}) })
-	stale := b.read("intent")
+// A request of another term is void, even if it is the newest.
+func TestHandOverIgnoresARequestOfAnotherTerm(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
+	first := f.claim(alice)
+	f.request(func(tr kv.Transaction) error { return f.election.RequestResign(tr, first.Term, uuid.UUID{9}) })
+	stale := f.read("intent")
 	require.NotEmpty(t, stale)
-	leader := b.claim(alice)
-	b.set(b.key("intent"), string(stale))
-	a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: election.Request{
+	leader := f.claim(alice)
+	f.set(f.key("intent"), string(stale))
+	a := f.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: election.Request{
 		Kind: election.TransferRequest, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8},
 	}})
 	require.NoError(t, a.Err)
-	require.Equal(t, leader, b.leader())
+	require.Equal(t, leader, f.leader())
 }
 
-// TestAnIntentThatCannotBeRead leaves it open what was asked last: the hand-over is not
-// done, and says so.
-func TestAnIntentThatCannotBeRead(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
-	leader := b.claim(alice)
-	b.set(b.key("intent"), "rubbish")
-	a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: election.Request{
+// If the request record cannot be read, the newest request is unknown. The hand-over fails.
+func TestHandOverWithADamagedRequest(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
+	leader := f.claim(alice)
+	f.set(f.key("intent"), "rubbish")
+	a := f.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: election.Request{
 		Kind: election.TransferRequest, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8},
 	}})
 	require.ErrorIs(t, a.Err, fdbelection.ErrInvalidState)
-	require.Equal(t, leader, b.leader())
+	require.Equal(t, leader, f.leader())
 }
 
-// TestATransferThatCameLast is obeyed in place of what the work has ended for.
-func TestATransferThatCameLast(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
-	leader := b.claim(alice)
-	b.request(func(tr kv.Transaction) error {
-		return b.election.RequestTransfer(tr, leader.Term, "bob", uuid.UUID{3})
+// A transfer request that is newer than the request for which the work was stopped counts.
+func TestHandOverActsOnANewerTransferRequest(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
+	leader := f.claim(alice)
+	f.request(func(tr kv.Transaction) error {
+		return f.election.RequestTransfer(tr, leader.Term, "bob", uuid.UUID{3})
 	})
-	a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: election.Request{
+	a := f.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: election.Request{
 		Kind: election.PreemptionRequest, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8},
 	}})
 	require.NoError(t, a.Err)
 	require.True(t, a.Status.Leader.HeldBy(bob.Identity))
-	require.Equal(t, b.leader(), a.Status.Leader)
+	require.Equal(t, f.leader(), a.Status.Leader)
 }
 
-// TestAChallengeThatCameLast is judged by what the holder has observed, too.
-func TestAChallengeThatCameLast(t *testing.T) {
+// A newer preemption request is judged by the observation of the leader, too.
+func TestHandOverActsOnANewerPreemptionRequest(t *testing.T) {
 	for _, c := range []struct {
-		age    time.Duration // by the wall clock it is an hour
-		yields bool
+		age       time.Duration // on the wall clock it is an hour
+		handsOver bool
 	}{{time.Minute, false}, {3 * time.Hour, true}} {
-		b := newFixture(t)
-		b.config.MinimumTenure, b.config.PreemptionGrace = 30*time.Minute, time.Second
+		f := newFixture(t)
+		f.config.MinimumTenure, f.config.PreemptionGrace = 30*time.Minute, time.Second
 		higher := bob
 		higher.Priority = 9
-		b.register(alice, higher)
-		leader := b.claim(alice)
-		b.request(func(tr kv.Transaction) error {
+		f.register(alice, higher)
+		leader := f.claim(alice)
+		f.request(func(tr kv.Transaction) error {
 			long := election.Observation{}.Next(leader, epoch.Add(-5*time.Hour))
 			long.BallotSince = epoch
-			_, err := b.election.RunElectionCycle(tr, higher, epoch, election.WithObservation(long, epoch))
+			_, err := f.election.RunElectionCycle(tr, higher, epoch, election.WithObservation(long, epoch))
 			return err
 		})
-		a := b.run(machine.Operation{
+		a := f.run(machine.Operation{
 			Kind: machine.HandOver, Token: leader.Token(), Observation: election.Observation{}.Next(leader, epoch.Add(-c.age)),
 			Request: election.Request{Kind: election.TransferRequest, Term: leader.Term, Identity: bob.Identity, Nonce: uuid.UUID{8}},
 		})
 		require.NoError(t, a.Err)
-		require.Equal(t, c.yields, b.leader().HeldBy(higher.Identity))
+		require.Equal(t, c.handsOver, f.leader().HeldBy(higher.Identity))
 	}
 }
 
-// TestAHoldersList tells that the election is gone, and costs a damaged record no more
-// than itself.
-func TestAHoldersList(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
-	token := b.claim(alice).Token()
-	b.set(b.key("leader"), "rubbish")
-	a := b.run(machine.Operation{Kind: machine.List, Token: token})
+// The list of a leader fails if the election is gone. If the leader record is damaged, it still
+// lists the candidates.
+func TestListOfALeader(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
+	token := f.claim(alice).Token()
+	f.set(f.key("leader"), "rubbish")
+	a := f.run(machine.Operation{Kind: machine.List, Token: token})
 	require.NoError(t, a.Err)
 	require.Len(t, a.Members, 2)
-	b.transact(func(tr kv.Transaction) error {
-		tr.Clear(b.key("config"))
+	f.transact(func(tr kv.Transaction) error {
+		tr.Clear(f.key("config"))
 		return nil
 	})
-	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.List, Token: token}).Err, fdbelection.ErrNotInitialized)
+	require.ErrorIs(t, f.run(machine.Operation{Kind: machine.List, Token: token}).Err, fdbelection.ErrNotInitialized)
 }

@@ -14,113 +14,112 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-func TestACycleThatClaims(t *testing.T) {
-	b := newFixture(t).register(alice)
-	a := b.run(machine.Operation{Kind: machine.ElectionCycle})
+func TestClaim(t *testing.T) {
+	f := newFixture(t).register(alice)
+	a := f.run(machine.Operation{Kind: machine.ElectionCycle})
 	require.NoError(t, a.Err)
 	require.Equal(t, election.Claimed, a.Action)
-	require.Equal(t, b.leader(), a.Status.Leader)
+	require.Equal(t, f.leader(), a.Status.Leader)
 	require.True(t, a.Status.Leader.HeldBy(alice.Identity))
 	require.Equal(t, uint64(1), a.Status.Config.Revision)
 	require.True(t, a.Start.Before(a.Seen))
-	require.Nil(t, a.Candidate, "it is the own one")
-	require.Equal(t, []any{"commit"}, b.events, "nobody believes in anything before it is acknowledged")
+	require.Nil(t, a.Candidate, "it is its own record")
+	require.Equal(t, []any{"commit"}, f.events, "a claim notifies of nothing")
 }
 
-func TestACycleThatFollows(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
-	leader := b.claim(bob)
-	a := b.run(machine.Operation{Kind: machine.ElectionCycle})
+func TestFollow(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
+	leader := f.claim(bob)
+	a := f.run(machine.Operation{Kind: machine.ElectionCycle})
 	require.NoError(t, a.Err)
 	require.Equal(t, election.Followed, a.Action)
 	require.Equal(t, leader, a.Status.Leader)
 	require.Equal(t, "bob", a.Candidate.ID)
 
-	b.transact(func(tr kv.Transaction) error { return b.election.ResignLeadership(tr, leader.Token(), epoch) })
-	a = b.run(machine.Operation{Kind: machine.ElectionCycle, Abstain: true})
-	require.Equal(t, election.Followed, a.Action, "and claims nothing while it abstains")
+	f.transact(func(tr kv.Transaction) error { return f.election.ResignLeadership(tr, leader.Token(), epoch) })
+	a = f.run(machine.Operation{Kind: machine.ElectionCycle, Abstain: true})
+	require.Equal(t, election.Followed, a.Action, "it claims nothing while it abstains")
 
-	b.transact(func(tr kv.Transaction) error {
-		return b.election.UnregisterCandidate(tr, alice.Identity, epoch)
+	f.transact(func(tr kv.Transaction) error {
+		return f.election.UnregisterCandidate(tr, alice.Identity, epoch)
 	})
-	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.ElectionCycle}).Err, fdbelection.ErrUnregisteredCandidate)
+	require.ErrorIs(t, f.run(machine.Operation{Kind: machine.ElectionCycle}).Err, fdbelection.ErrUnregisteredCandidate)
 }
 
-// TestACycleThatMustNotPreempt follows a leader of a lower priority.
-func TestACycleThatMustNotPreempt(t *testing.T) {
-	b := newFixture(t)
-	b.config.PreemptionGrace, b.config.MinimumTenure = 0, 0
-	b.register(alice, bob)
-	b.claim(bob)
+// A cycle that must not preempt follows a leader of a lower priority.
+func TestNoPreempt(t *testing.T) {
+	f := newFixture(t)
+	f.config.PreemptionGrace, f.config.MinimumTenure = 0, 0
+	f.register(alice, bob)
+	f.claim(bob)
 	strong := alice
 	strong.Priority = 9
-	a := b.run(machine.Operation{Kind: machine.ElectionCycle, Me: strong, NoPreempt: true})
+	a := f.run(machine.Operation{Kind: machine.ElectionCycle, Me: strong, NoPreempt: true})
 	require.NoError(t, a.Err)
 	require.Equal(t, election.Followed, a.Action)
-	a = b.run(machine.Operation{Kind: machine.ElectionCycle, Me: strong})
+	a = f.run(machine.Operation{Kind: machine.ElectionCycle, Me: strong})
 	require.Equal(t, election.Claimed, a.Action)
 }
 
-// TestACycleTakesOverByItsObservation, and claims its own seat anew where its
-// tenure has ended.
-func TestACycleTakesOverByItsObservation(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
-	leader := b.claim(bob)
+// A cycle takes over an expired lease by its observation. If its own tenure has ended, it reclaims.
+func TestCycleUsesTheObservation(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
+	leader := f.claim(bob)
 	seen := election.Observation{}.Next(leader, epoch)
-	b.ticks = leader.LeaseDuration - 2*time.Millisecond
-	a := b.run(machine.Operation{Kind: machine.ElectionCycle, Observation: seen})
+	f.ticks = leader.LeaseDuration - 2*time.Millisecond
+	a := f.run(machine.Operation{Kind: machine.ElectionCycle, Observation: seen})
 	require.Equal(t, election.Followed, a.Action)
-	b.ticks = leader.LeaseDuration - time.Millisecond
-	a = b.run(machine.Operation{Kind: machine.ElectionCycle, Observation: seen})
-	require.Equal(t, election.Claimed, a.Action, "to the millisecond")
+	f.ticks = leader.LeaseDuration - time.Millisecond
+	a = f.run(machine.Operation{Kind: machine.ElectionCycle, Observation: seen})
+	require.Equal(t, election.Claimed, a.Action, "exactly after the lease")
 	require.Equal(t, election.AcquireExpiry, a.Status.Leader.AcquireReason)
 
-	a = b.run(machine.Operation{Kind: machine.ElectionCycle, EndedTerm: 2})
+	a = f.run(machine.Operation{Kind: machine.ElectionCycle, EndedTerm: 2})
 	require.Equal(t, election.Claimed, a.Action)
 	require.Equal(t, uint64(3), a.Status.Leader.Term)
 	require.Equal(t, election.AcquireReclaim, a.Status.Leader.AcquireReason)
 }
 
-// TestARenewalIsToldBeforeItsCommit, each attempt, with what it is about to write.
-func TestARenewalIsToldBeforeItsCommit(t *testing.T) {
+// Each attempt of a renewal notifies of what it is about to write.
+func TestRenewalNotifiesBeforeItsCommit(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		fail   func(*fixture)
-		events []any // Issuing as its attempt, commits, and outcomes
+		events []any // attempts of CommitStarting, commits, and outcomes
 		failed bool
 	}{
 		{"acknowledged", func(*fixture) {}, []any{1, "commit", kv.Committed}, false},
-		{"a conflict", func(b *fixture) {
-			b.before = func(call *memkv.Call) error {
-				if call.Kind == memkv.CallCommit && len(b.events) == 2 {
-					b.set(b.key("config"), string(b.read("config"))) // touched, and not changed
+		{"a conflict", func(f *fixture) {
+			f.before = func(call *memkv.Call) error {
+				if call.Kind == memkv.CallCommit && len(f.events) == 2 {
+					f.set(f.key("config"), string(f.read("config"))) // written without a change
 				}
 				return nil
 			}
 		}, []any{1, "commit", kv.NotCommitted, 2, "commit", kv.Committed}, false},
-		{"a lost acknowledgement", func(b *fixture) {
-			b.after = once(memkv.CallCommit, kv.CodeCommitUnknownResult)
+		{"a lost acknowledgement", func(f *fixture) {
+			f.after = once(memkv.CallCommit, kv.CodeCommitUnknownResult)
 		}, []any{1, "commit", kv.UnknownResult, 2, "commit", kv.Committed}, false},
-		{"no answer", func(b *fixture) {
-			b.after = once(memkv.CallCommit, kv.CodeTransactionTimedOut)
+		{"no answer", func(f *fixture) {
+			f.after = once(memkv.CallCommit, kv.CodeTransactionTimedOut)
 		}, []any{1, "commit", kv.Unsettled}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := newFixture(t).register(alice)
-			leader := b.claim(alice)
-			c.fail(b)
-			a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token(), Abstain: true})
+			f := newFixture(t).register(alice)
+			leader := f.claim(alice)
+			c.fail(f)
+			a := f.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token(), Abstain: true})
 			require.Equal(t, c.failed, a.Err != nil)
 			require.Equal(t, c.failed, a.MayHaveWritten)
 			var got []any
 			var start time.Time
-			for _, event := range b.events {
+			for _, event := range f.events {
 				switch e := event.(type) {
 				case machine.CommitStarting:
 					require.Equal(t, uint64(7), e.Op)
 					require.Equal(t, leader.LeaseDuration, e.Lease)
-					require.Equal(t, b.config.HeartbeatInterval, e.Config.HeartbeatInterval)
-					require.True(t, e.Start.After(start), "read afresh in each attempt")
+					require.Equal(t, f.config.HeartbeatInterval, e.Config.HeartbeatInterval)
+					require.True(t, e.Start.After(start), "each attempt has its own start")
 					start = e.Start
 					got = append(got, e.Attempt)
 				case machine.CommitDone:
@@ -134,261 +133,258 @@ func TestARenewalIsToldBeforeItsCommit(t *testing.T) {
 			if !c.failed {
 				require.Equal(t, election.Renewed, a.Action)
 				require.Equal(t, start, a.Start)
-				require.Equal(t, b.leader(), a.Status.Leader)
+				require.Equal(t, f.leader(), a.Status.Leader)
 			}
 		})
 	}
 }
 
-func (b *fixture) read(names ...string) (value []byte) {
-	b.Helper()
-	b.transact(func(tr kv.Transaction) (err error) {
-		value, err = tr.Get(b.key(names...)).Get()
+func (f *fixture) read(names ...string) (value []byte) {
+	f.Helper()
+	f.transact(func(tr kv.Transaction) (err error) {
+		value, err = tr.Get(f.key(names...)).Get()
 		return err
 	})
 	return value
 }
 
-// TestALeaseIsToldAsItIsWritten: by the config that stands, not by the one before.
-func TestALeaseIsToldAsItIsWritten(t *testing.T) {
-	b := newFixture(t).register(alice)
-	leader := b.claim(alice)
-	config := b.config
+// A renewal notifies of the lease of the stored config, not of the last known one.
+func TestRenewalNotifiesOfTheNewLease(t *testing.T) {
+	f := newFixture(t).register(alice)
+	leader := f.claim(alice)
+	config := f.config
 	config.LeaseDuration, config.HeartbeatInterval = 4*time.Second, time.Second
-	b.transact(func(tr kv.Transaction) error {
-		_, err := b.election.WriteConfig(tr, config)
+	f.transact(func(tr kv.Transaction) error {
+		_, err := f.election.WriteConfig(tr, config)
 		return err
 	})
-	a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token()})
+	a := f.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token()})
 	require.NoError(t, a.Err)
-	issuing := b.events[0].(machine.CommitStarting)
+	issuing := f.events[0].(machine.CommitStarting)
 	require.Equal(t, 4*time.Second, issuing.Lease)
 	require.Equal(t, uint64(2), issuing.Config.Revision)
 	require.Equal(t, uint64(2), a.Status.Config.Revision)
 }
 
-// TestASeatThatIsLost: the attempt writes nothing, and tells whose it is.
-func TestASeatThatIsLost(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
-	lost := b.claim(alice).Token()
-	leader := b.claim(bob)
-	a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: lost, Known: lost, LeaderKnown: true, Abstain: true})
+// If leadership is lost, the attempt writes nothing and the answer has the new leader.
+func TestLostLeadership(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
+	lost := f.claim(alice).Token()
+	leader := f.claim(bob)
+	a := f.run(machine.Operation{Kind: machine.ElectionCycle, Token: lost, Known: lost, LeaderKnown: true, Abstain: true})
 	require.ErrorIs(t, a.Err, machine.ErrLeadershipLost)
 	require.Equal(t, leader, a.Status.Leader)
 	require.Equal(t, "bob", a.Candidate.ID)
 	require.False(t, a.Start.IsZero() || a.Seen.IsZero() || a.MayHaveWritten)
-	require.Empty(t, b.events)
+	require.Empty(t, f.events)
 
 	repeated := lost
 	repeated.Term = leader.Term
-	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.ElectionCycle, Token: repeated, Abstain: true}).Err,
-		machine.ErrLeadershipLost, "a term that a restored database has given to somebody else")
+	require.ErrorIs(t, f.run(machine.Operation{Kind: machine.ElectionCycle, Token: repeated, Abstain: true}).Err,
+		machine.ErrLeadershipLost, "a restored database has given the term to another process")
 
-	b.claim(alice)
-	a = b.run(machine.Operation{Kind: machine.ElectionCycle, Token: lost, Known: lost, LeaderKnown: true, Abstain: true})
-	require.ErrorIs(t, a.Err, machine.ErrLeadershipLost, "an own tenure, but another one")
+	f.claim(alice)
+	a = f.run(machine.Operation{Kind: machine.ElectionCycle, Token: lost, Known: lost, LeaderKnown: true, Abstain: true})
+	require.ErrorIs(t, a.Err, machine.ErrLeadershipLost, "another tenure of the same process")
 	require.Len(t, a.Missed, 1)
 }
 
-// TestWhatIsAskedOfTheLeader comes with its renewal, and whether it can be
-// granted.
-func TestWhatIsAskedOfTheLeader(t *testing.T) {
+// A renewal reads the request and reports whether the leader can hand over.
+func TestRenewalReadsTheRequest(t *testing.T) {
 	for name, c := range map[string]struct {
-		ask     func(b *fixture, tr kv.Transaction) error
-		granted bool
+		ask         func(f *fixture, tr kv.Transaction) error
+		canHandOver bool
 	}{
 		"nothing": {func(*fixture, kv.Transaction) error { return nil }, false},
-		"to resign": {func(b *fixture, tr kv.Transaction) error {
-			return b.election.RequestResign(tr, 1, uuid.UUID{3})
+		"to resign": {func(f *fixture, tr kv.Transaction) error {
+			return f.election.RequestResign(tr, 1, uuid.UUID{3})
 		}, true},
-		"to transfer": {func(b *fixture, tr kv.Transaction) error {
-			return b.election.RequestTransfer(tr, 1, "bob", uuid.UUID{3})
+		"to transfer": {func(f *fixture, tr kv.Transaction) error {
+			return f.election.RequestTransfer(tr, 1, "bob", uuid.UUID{3})
 		}, true},
-		"to transfer to somebody who is gone": {func(b *fixture, tr kv.Transaction) error {
-			if err := b.election.RequestTransfer(tr, 1, "bob", uuid.UUID{3}); err != nil {
+		"to transfer to a candidate that is gone": {func(f *fixture, tr kv.Transaction) error {
+			if err := f.election.RequestTransfer(tr, 1, "bob", uuid.UUID{3}); err != nil {
 				return err
 			}
-			tr.Clear(b.key("candidates", "bob"))
+			tr.Clear(f.key("candidates", "bob"))
 			return nil
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newFixture(t).register(alice, bob)
-			token := b.claim(alice).Token()
-			request := b.request(func(tr kv.Transaction) error { return c.ask(b, tr) })
-			a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: token, Known: token, LeaderKnown: true})
+			f := newFixture(t).register(alice, bob)
+			token := f.claim(alice).Token()
+			request := f.request(func(tr kv.Transaction) error { return c.ask(f, tr) })
+			a := f.run(machine.Operation{Kind: machine.ElectionCycle, Token: token, Known: token, LeaderKnown: true})
 			require.NoError(t, a.Err)
 			require.Equal(t, request, a.Status.Request)
-			require.Equal(t, c.granted, a.CanHandOver)
+			require.Equal(t, c.canHandOver, a.CanHandOver)
 		})
 	}
-	b := newFixture(t).register(alice, bob)
-	token := b.claim(alice).Token()
-	b.request(func(tr kv.Transaction) error { return b.election.RequestTransfer(tr, 1, "bob", uuid.UUID{3}) })
-	b.set(b.key("candidates", "bob"), "rubbish")
-	a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: token, Known: token, LeaderKnown: true})
-	require.NoError(t, a.Err, "a target whose record cannot be read costs the transfer, and not the leader")
+	f := newFixture(t).register(alice, bob)
+	token := f.claim(alice).Token()
+	f.request(func(tr kv.Transaction) error { return f.election.RequestTransfer(tr, 1, "bob", uuid.UUID{3}) })
+	f.set(f.key("candidates", "bob"), "rubbish")
+	a := f.run(machine.Operation{Kind: machine.ElectionCycle, Token: token, Known: token, LeaderKnown: true})
+	require.NoError(t, a.Err, "the damaged record of a target does not disturb the renewal")
 	require.False(t, a.CanHandOver)
 }
 
-// TestAChallengeIsJudgedByObservation: whether the tenure has lasted long enough is
-// what the holder has seen of it, and no wall clock, when it is granted and when
-// the seat is handed over.
-func TestAChallengeIsJudgedByObservation(t *testing.T) {
+// The leader judges by its observation, and not by a wall clock, whether its tenure has lasted long
+// enough for a preemption. The renewal does so, and the hand-over again.
+func TestPreemptionRequestIsJudgedByObservation(t *testing.T) {
 	for _, c := range []struct {
-		minimum, age time.Duration // by the wall clock it is an hour
-		granted      bool
+		minimum, age time.Duration // on the wall clock it is an hour
+		canHandOver  bool
 	}{{30 * time.Minute, time.Minute, false}, {2 * time.Hour, 3 * time.Hour, true}} {
-		b := newFixture(t)
-		b.config.MinimumTenure, b.config.PreemptionGrace = c.minimum, time.Second
+		f := newFixture(t)
+		f.config.MinimumTenure, f.config.PreemptionGrace = c.minimum, time.Second
 		higher := bob
 		higher.Priority = 9
-		b.register(alice, higher)
-		leader := b.claim(alice)
+		f.register(alice, higher)
+		leader := f.claim(alice)
 		seen := func(age time.Duration) election.Observation {
 			return election.Observation{}.Next(leader, epoch.Add(-age))
 		}
-		request := b.request(func(tr kv.Transaction) error {
+		request := f.request(func(tr kv.Transaction) error {
 			long := seen(5 * time.Hour)
 			long.BallotSince = epoch
-			_, err := b.election.RunElectionCycle(tr, higher, epoch, election.WithObservation(long, epoch))
+			_, err := f.election.RunElectionCycle(tr, higher, epoch, election.WithObservation(long, epoch))
 			return err
 		})
 		require.Equal(t, election.PreemptionRequest, request.Kind)
-		a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token(), Known: leader.Token(), LeaderKnown: true, Observation: seen(c.age)})
+		a := f.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token(), Known: leader.Token(), LeaderKnown: true, Observation: seen(c.age)})
 		require.NoError(t, a.Err)
-		require.Equal(t, c.granted, a.CanHandOver)
-		a = b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: request, Observation: seen(c.age)})
+		require.Equal(t, c.canHandOver, a.CanHandOver)
+		a = f.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: request, Observation: seen(c.age)})
 		require.NoError(t, a.Err)
-		require.Equal(t, c.granted, a.Status.Leader.HeldBy(higher.Identity))
+		require.Equal(t, c.canHandOver, a.Status.Leader.HeldBy(higher.Identity))
 	}
 }
 
-// TestADisabledElection: the heartbeat is written, and nothing is renewed.
-func TestADisabledElection(t *testing.T) {
-	b := newFixture(t).register(alice)
-	leader := b.claim(alice)
-	b.config.ElectionEnabled = false
-	b.transact(func(tr kv.Transaction) error {
-		_, err := b.election.WriteConfig(tr, b.config)
+// In a disabled election a cycle writes the heartbeat and does not renew.
+func TestDisabledElection(t *testing.T) {
+	f := newFixture(t).register(alice)
+	leader := f.claim(alice)
+	f.config.ElectionEnabled = false
+	f.transact(func(tr kv.Transaction) error {
+		_, err := f.election.WriteConfig(tr, f.config)
 		return err
 	})
-	a := b.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token(), Abstain: true})
+	a := f.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token(), Abstain: true})
 	require.NoError(t, a.Err)
 	require.Equal(t, election.Draining, a.Action)
-	require.Equal(t, []any{"commit"}, b.events)
-	require.Equal(t, leader, b.leader())
-	b.after = once(memkv.CallCommit, kv.CodeTransactionTimedOut)
-	a = b.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token(), Abstain: true})
+	require.Equal(t, []any{"commit"}, f.events)
+	require.Equal(t, leader, f.leader())
+	f.after = once(memkv.CallCommit, kv.CodeTransactionTimedOut)
+	a = f.run(machine.Operation{Kind: machine.ElectionCycle, Token: leader.Token(), Abstain: true})
 	require.Error(t, a.Err)
 	require.False(t, a.MayHaveWritten)
 }
 
-// TestGivingUp: each way, and again after it was done.
-func TestGivingUp(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
-	leader := b.claim(alice)
+// Resign and HandOver can be repeated after they have committed.
+func TestResignAndHandOver(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
+	leader := f.claim(alice)
 	for range 2 {
-		a := b.run(machine.Operation{Kind: machine.Resign, Token: leader.Token()})
+		a := f.run(machine.Operation{Kind: machine.Resign, Token: leader.Token()})
 		require.NoError(t, a.Err)
-		require.Equal(t, b.leader(), a.Status.Leader)
+		require.Equal(t, f.leader(), a.Status.Leader)
 		require.True(t, a.Status.Leader.Vacant())
 		require.Equal(t, leader.Ballot+1, a.Status.Leader.Ballot)
 		require.False(t, a.Start.IsZero() || a.Seen.IsZero())
 	}
 
-	leader = b.claim(alice)
-	request := b.request(func(tr kv.Transaction) error {
-		return b.election.RequestTransfer(tr, leader.Term, "bob", uuid.UUID{3})
+	leader = f.claim(alice)
+	request := f.request(func(tr kv.Transaction) error {
+		return f.election.RequestTransfer(tr, leader.Term, "bob", uuid.UUID{3})
 	})
 	for range 2 {
-		a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: request})
+		a := f.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: request})
 		require.NoError(t, a.Err)
-		require.Equal(t, b.leader(), a.Status.Leader)
+		require.Equal(t, f.leader(), a.Status.Leader)
 		require.True(t, a.Status.Leader.HeldBy(bob.Identity) && !a.Status.Leader.Accepted)
 	}
-	b.claim(bob)
-	a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: election.Request{
+	f.claim(bob)
+	a := f.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: election.Request{
 		Kind: election.TransferRequest, Identity: bob.Identity, Nonce: uuid.UUID{4},
 	}})
 	require.ErrorIs(t, a.Err, fdbelection.ErrNotLeader)
 	require.Zero(t, a.Status)
 
-	leader = b.claim(alice)
-	b.set(b.key("leader"), "rubbish")
-	require.ErrorIs(t, b.run(machine.Operation{Kind: machine.Resign, Token: leader.Token()}).Err, fdbelection.ErrInvalidState)
+	leader = f.claim(alice)
+	f.set(f.key("leader"), "rubbish")
+	require.ErrorIs(t, f.run(machine.Operation{Kind: machine.Resign, Token: leader.Token()}).Err, fdbelection.ErrInvalidState)
 }
 
-// TestResigningWithoutAConfig still gives up the seat.
-func TestResigningWithoutAConfig(t *testing.T) {
-	b := newFixture(t).register(alice)
-	leader := b.claim(alice)
-	config := b.read("config")
-	b.transact(func(tr kv.Transaction) error {
-		tr.Clear(b.key("config"))
+// Resign works without a config.
+func TestResignWithoutAConfig(t *testing.T) {
+	f := newFixture(t).register(alice)
+	leader := f.claim(alice)
+	config := f.read("config")
+	f.transact(func(tr kv.Transaction) error {
+		tr.Clear(f.key("config"))
 		return nil
 	})
-	a := b.run(machine.Operation{Kind: machine.Resign, Token: leader.Token()})
+	a := f.run(machine.Operation{Kind: machine.Resign, Token: leader.Token()})
 	require.NoError(t, a.Err)
-	require.Zero(t, a.Status.Leader.Ballot, "it could not be read back")
-	b.set(b.key("config"), string(config))
-	require.True(t, b.leader().Vacant())
+	require.Zero(t, a.Status.Leader.Ballot, "the record cannot be read without a config")
+	f.set(f.key("config"), string(config))
+	require.True(t, f.leader().Vacant())
 }
 
 func TestUnregister(t *testing.T) {
-	b := newFixture(t).register(alice)
-	leader := b.claim(alice)
+	f := newFixture(t).register(alice)
+	leader := f.claim(alice)
 	for range 2 {
-		a := b.run(machine.Operation{Kind: machine.Unregister})
+		a := f.run(machine.Operation{Kind: machine.Unregister})
 		require.NoError(t, a.Err)
 		require.True(t, a.Status.Leader.Vacant())
 		require.Equal(t, leader.Ballot+1, a.Status.Leader.Ballot)
-		require.Equal(t, []any{"commit"}, b.events, "one that conflicts with whatever is on its way")
+		require.Equal(t, []any{"commit"}, f.events, "the commit conflicts with every commit that may still arrive")
 	}
-	require.Empty(t, b.run(machine.Operation{Kind: machine.List}).Members)
-	b.transact(func(tr kv.Transaction) error {
-		tr.Clear(b.key("config"))
+	require.Empty(t, f.run(machine.Operation{Kind: machine.List}).Members)
+	f.transact(func(tr kv.Transaction) error {
+		tr.Clear(f.key("config"))
 		return nil
 	})
-	a := b.run(machine.Operation{Kind: machine.Unregister})
+	a := f.run(machine.Operation{Kind: machine.Unregister})
 	require.NoError(t, a.Err)
 	require.Zero(t, a.Status.Leader.Ballot)
-	b.set(b.key("leader"), "rubbish")
-	require.NoError(t, b.run(machine.Operation{Kind: machine.Unregister}).Err, "leaving does not depend on it")
+	f.set(f.key("leader"), "rubbish")
+	require.NoError(t, f.run(machine.Operation{Kind: machine.Unregister}).Err, "unregistering does not need the leader record")
 }
 
-// TestWhoCameLast: what was asked of the leader while its work came to its end is
-// obeyed in place of what it ended for, else it would keep the seat, and whoever
-// asked last would have to begin anew.
-func TestWhoCameLast(t *testing.T) {
+// A request that came while the work stopped replaces the one for which the work was stopped.
+// Otherwise the leader would keep leadership, and the author would have to request again.
+func TestHandOverActsOnTheNewestRequest(t *testing.T) {
 	carol := election.Registration{Identity: election.Identity{ID: "carol", Incarnation: uuid.UUID{3}}, Priority: 9}
 	higher := bob
 	higher.Priority = 7
 	setup := func() (*fixture, election.LeaderRecord, func(me election.Registration) election.Request) {
-		b := newFixture(t)
-		b.config.PreemptionGrace = time.Second
-		b.register(alice, higher, carol)
-		token := b.claim(alice)
-		return b, token, func(me election.Registration) election.Request {
-			return b.request(func(tr kv.Transaction) error {
-				_, err := b.election.RunElectionCycle(tr, me, epoch, election.WithObservation(election.Observation{}, epoch))
+		f := newFixture(t)
+		f.config.PreemptionGrace = time.Second
+		f.register(alice, higher, carol)
+		token := f.claim(alice)
+		return f, token, func(me election.Registration) election.Request {
+			return f.request(func(tr kv.Transaction) error {
+				_, err := f.election.RunElectionCycle(tr, me, epoch, election.WithObservation(election.Observation{}, epoch))
 				return err
 			})
 		}
 	}
-	b, leader, challenge := setup()
+	f, leader, challenge := setup()
 	first := challenge(higher)
 	last := challenge(carol)
 	require.NotEqual(t, first, last)
-	a := b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: first})
+	a := f.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: first})
 	require.NoError(t, a.Err)
 	require.True(t, a.Status.Leader.HeldBy(carol.Identity), "%s", a.Status.Leader)
 	require.Equal(t, last.Nonce, a.Status.Leader.Nonce)
 
-	b, leader, challenge = setup()
+	f, leader, challenge = setup()
 	first = challenge(higher)
-	b.request(func(tr kv.Transaction) error { return b.election.RequestResign(tr, leader.Term, uuid.UUID{9}) })
-	a = b.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: first})
+	f.request(func(tr kv.Transaction) error { return f.election.RequestResign(tr, leader.Term, uuid.UUID{9}) })
+	a = f.run(machine.Operation{Kind: machine.HandOver, Token: leader.Token(), Request: first})
 	require.NoError(t, a.Err)
 	require.True(t, a.Status.Leader.Vacant(), "%s", a.Status.Leader)
 }

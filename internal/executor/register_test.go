@@ -15,10 +15,10 @@ import (
 )
 
 // history returns the kinds of the events, newest first, and the newest one.
-func (b *fixture) history() (kinds []election.EventKind, newest election.Event) {
-	b.Helper()
-	b.transact(func(tr kv.Transaction) error {
-		events, err := b.election.History(tr, 0)
+func (f *fixture) history() (kinds []election.EventKind, newest election.Event) {
+	f.Helper()
+	f.transact(func(tr kv.Transaction) error {
+		events, err := f.election.History(tr, 0)
 		for _, e := range events {
 			kinds = append(kinds, e.Kind)
 		}
@@ -31,125 +31,124 @@ func (b *fixture) history() (kinds []election.EventKind, newest election.Event) 
 }
 
 // candidate returns a candidate record.
-func (b *fixture) candidate(id string) (c election.Candidate) {
-	b.Helper()
-	b.transact(func(tr kv.Transaction) (err error) {
-		c, err = b.election.GetCandidate(tr, id)
+func (f *fixture) candidate(id string) (c election.Candidate) {
+	f.Helper()
+	f.transact(func(tr kv.Transaction) (err error) {
+		c, err = f.election.GetCandidate(tr, id)
 		return err
 	})
 	return c
 }
 
-// A newcomer enters nothing beside another incarnation of its id: it is told of it, and
-// of the seat, until it has watched that one for long enough.
-func TestRegisterBesideAnIncumbent(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
-	leader := b.claim(bob)
-	younger := alice
-	younger.Incarnation = uuid.UUID{9}
-	register := machine.Operation{Kind: machine.Register, Me: younger, Config: b.config}
+// A process does not register while another incarnation has its id. It gets the existing candidate
+// and the leader record, until it has watched the candidate for long enough.
+func TestRegisterWithAnExistingCandidate(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
+	leader := f.claim(bob)
+	newer := alice
+	newer.Incarnation = uuid.UUID{9}
+	register := machine.Operation{Kind: machine.Register, Me: newer, Config: f.config}
 
-	a := b.run(register)
+	a := f.run(register)
 	require.NoError(t, a.Err)
-	require.Equal(t, b.candidate("alice"), a.Existing.Candidate)
+	require.Equal(t, f.candidate("alice"), a.Existing.Candidate)
 	require.Equal(t, leader, a.Existing.Leader)
 	require.Equal(t, leader, a.Status.Leader)
-	require.Equal(t, b.config.LeaseDuration, a.Status.Config.LeaseDuration)
-	require.Equal(t, "bob", a.Candidate.ID, "the leader's tags are read as with any look")
-	require.False(t, a.MayHaveWritten, "nothing is left behind")
+	require.Equal(t, f.config.LeaseDuration, a.Status.Config.LeaseDuration)
+	require.Equal(t, "bob", a.Candidate.ID, "the candidate record of the leader")
+	require.False(t, a.MayHaveWritten, "nothing was written")
 	require.True(t, a.Start.Before(a.Seen))
-	require.Equal(t, alice.Identity, b.candidate("alice").Identity)
+	require.Equal(t, alice.Identity, f.candidate("alice").Identity)
 
 	register.Existing = a.Existing
-	a = b.run(register)
+	a = f.run(register)
 	require.NoError(t, a.Err)
-	require.Equal(t, register.Existing, a.Existing, "it stands, and may not be replaced yet")
+	require.Equal(t, register.Existing, a.Existing, "it is unchanged and may not be replaced yet")
 
 	register.TakeOver = true
-	a = b.run(register)
+	a = f.run(register)
 	require.NoError(t, a.Err)
 	require.Nil(t, a.Existing)
 	require.True(t, a.MayHaveWritten)
-	require.Equal(t, younger.Identity, b.candidate("alice").Identity)
+	require.Equal(t, newer.Identity, f.candidate("alice").Identity)
 }
 
-// An incumbent that moves is alive: the newcomer stops, names it, and leaves a note in
-// the history.
-func TestRegisterBesideALiveIncumbent(t *testing.T) {
+// An existing candidate whose record changes is alive. The new process gets ErrDuplicateID, and the
+// history gets an event.
+func TestRegisterWithALiveExistingCandidate(t *testing.T) {
 	for _, takeOver := range []bool{false, true} {
-		b := newFixture(t).register(alice, bob)
-		leader := b.claim(bob)
-		younger := alice
-		younger.Incarnation = uuid.UUID{9}
-		register := machine.Operation{Kind: machine.Register, Me: younger, TakeOver: takeOver}
-		register.Existing = b.run(machine.Operation{Kind: machine.Register, Me: younger}).Existing
-		b.transact(func(tr kv.Transaction) error { return b.election.HeartbeatCandidate(tr, alice, epoch) })
-		b.after = once(memkv.CallCommit, kv.CodeCommitUnknownResult)
-		a := b.run(register)
+		f := newFixture(t).register(alice, bob)
+		leader := f.claim(bob)
+		newer := alice
+		newer.Incarnation = uuid.UUID{9}
+		register := machine.Operation{Kind: machine.Register, Me: newer, TakeOver: takeOver}
+		register.Existing = f.run(machine.Operation{Kind: machine.Register, Me: newer}).Existing
+		f.transact(func(tr kv.Transaction) error { return f.election.HeartbeatCandidate(tr, alice, epoch) })
+		f.after = once(memkv.CallCommit, kv.CodeCommitUnknownResult)
+		a := f.run(register)
 		require.ErrorIs(t, a.Err, fdbelection.ErrDuplicateID)
-		require.ErrorContains(t, a.Err, alice.Identity.String()+" is alive, so "+younger.Identity.String()+" stops")
+		require.ErrorContains(t, a.Err, alice.Identity.String()+" is alive, so "+newer.Identity.String()+" stops")
 		require.False(t, a.MayHaveWritten)
-		require.Equal(t, alice.Identity, b.candidate("alice").Identity)
-		kinds, event := b.history()
+		require.Equal(t, alice.Identity, f.candidate("alice").Identity)
+		kinds, event := f.history()
 		require.Equal(t, []election.EventKind{election.EventDuplicate, election.EventBegan}, kinds)
 		require.Equal(t, alice.Identity, event.From)
-		require.Equal(t, younger.Identity, event.To)
+		require.Equal(t, newer.Identity, event.To)
 		require.Equal(t, leader.Term, event.Term)
 	}
 }
 
-// An incumbent whose seat another candidate has taken has not moved, nor has one to which
-// the seat was handed over.
-func TestRegisterBesideAnIncumbentThatLostTheSeat(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
-	b.claim(alice)
-	younger := alice
-	younger.Incarnation = uuid.UUID{9}
-	register := machine.Operation{Kind: machine.Register, Me: younger}
-	register.Existing = b.run(register).Existing
+// An existing candidate counts as unchanged if it loses leadership, or if leadership is handed over to
+// it.
+func TestRegisterWithAnExistingCandidateThatLostLeadership(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
+	f.claim(alice)
+	newer := alice
+	newer.Incarnation = uuid.UUID{9}
+	register := machine.Operation{Kind: machine.Register, Me: newer}
+	register.Existing = f.run(register).Existing
 	require.True(t, register.Existing.Leader.HeldBy(alice.Identity))
-	leader := b.claim(bob)
-	a := b.run(register)
+	leader := f.claim(bob)
+	a := f.run(register)
 	require.NoError(t, a.Err)
 	require.Equal(t, leader, a.Existing.Leader)
 
 	register.Existing = a.Existing
-	request := b.request(func(tr kv.Transaction) error {
-		return b.election.RequestTransfer(tr, leader.Term, "alice", uuid.UUID{3})
+	request := f.request(func(tr kv.Transaction) error {
+		return f.election.RequestTransfer(tr, leader.Term, "alice", uuid.UUID{3})
 	})
-	require.NoError(t, b.run(machine.Operation{Kind: machine.HandOver, Me: bob, Token: leader.Token(), Request: request}).Err)
-	require.True(t, b.leader().HeldBy(alice.Identity))
-	require.NoError(t, b.run(register).Err)
+	require.NoError(t, f.run(machine.Operation{Kind: machine.HandOver, Me: bob, Token: leader.Token(), Request: request}).Err)
+	require.True(t, f.leader().HeldBy(alice.Identity))
+	require.NoError(t, f.run(register).Err)
 }
 
-// A leader record that cannot be read costs the note in the history, and not the
-// refusal.
-func TestRegisterBesideALiveIncumbentAndADamagedLeader(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
-	b.claim(bob)
-	younger := alice
-	younger.Incarnation = uuid.UUID{9}
-	register := machine.Operation{Kind: machine.Register, Me: younger}
-	register.Existing = b.run(register).Existing
-	b.transact(func(tr kv.Transaction) error { return b.election.HeartbeatCandidate(tr, alice, epoch) })
-	key, err := b.election.Subspace().Pack(subspace.Tuple{subspace.String("leader")})
+// With a damaged leader record there is no event in the history. The registration is still refused.
+func TestRegisterWithALiveExistingCandidateAndADamagedLeader(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
+	f.claim(bob)
+	newer := alice
+	newer.Incarnation = uuid.UUID{9}
+	register := machine.Operation{Kind: machine.Register, Me: newer}
+	register.Existing = f.run(register).Existing
+	f.transact(func(tr kv.Transaction) error { return f.election.HeartbeatCandidate(tr, alice, epoch) })
+	key, err := f.election.Subspace().Pack(subspace.Tuple{subspace.String("leader")})
 	require.NoError(t, err)
-	b.transact(func(tr kv.Transaction) error { tr.Set(key, []byte("rubbish")); return nil })
-	require.ErrorIs(t, b.run(register).Err, fdbelection.ErrDuplicateID)
+	f.transact(func(tr kv.Transaction) error { tr.Set(key, []byte("rubbish")); return nil })
+	require.ErrorIs(t, f.run(register).Err, fdbelection.ErrDuplicateID)
 }
 
-// An event of a duplicate is not a tenure, and does not count as one.
-func TestDuplicatesAreNoMissedTenures(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
+// An event of a duplicate id does not count as a tenure.
+func TestDuplicatesAreNotMissedTenures(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
 	var last election.LeaderRecord
 	for range 9 {
-		last = b.claim(bob)
-		b.transact(func(tr kv.Transaction) error {
-			return b.election.RecordDuplicate(tr, bob.Identity, election.Identity{ID: "bob"}, epoch)
+		last = f.claim(bob)
+		f.transact(func(tr kv.Transaction) error {
+			return f.election.RecordDuplicate(tr, bob.Identity, election.Identity{ID: "bob"}, epoch)
 		})
-		b.transact(func(tr kv.Transaction) error { return b.election.ResignLeadership(tr, last.Token(), epoch) })
+		f.transact(func(tr kv.Transaction) error { return f.election.ResignLeadership(tr, last.Token(), epoch) })
 	}
-	a := b.run(machine.Operation{Kind: machine.ReadLeader, Known: election.Token{Term: 1}, LeaderKnown: true})
+	a := f.run(machine.Operation{Kind: machine.ReadLeader, Known: election.Token{Term: 1}, LeaderKnown: true})
 	require.NoError(t, a.Err)
 	var terms []uint64
 	for _, missed := range a.Missed {
@@ -158,11 +157,11 @@ func TestDuplicatesAreNoMissedTenures(t *testing.T) {
 	}
 	require.Equal(t, []uint64{2, 3, 4, 5, 6, 7, 8, 9}, terms)
 
-	last = b.claim(bob)
-	b.transact(func(tr kv.Transaction) error {
-		return b.election.RecordDuplicate(tr, bob.Identity, election.Identity{ID: "bob"}, epoch)
+	last = f.claim(bob)
+	f.transact(func(tr kv.Transaction) error {
+		return f.election.RecordDuplicate(tr, bob.Identity, election.Identity{ID: "bob"}, epoch)
 	})
-	a = b.run(machine.Operation{Kind: machine.ReadLeader, Known: election.Token{Term: 1}, LeaderKnown: true})
+	a = f.run(machine.Operation{Kind: machine.ReadLeader, Known: election.Token{Term: 1}, LeaderKnown: true})
 	require.Equal(t, last.Term, a.Status.Leader.Term)
-	require.Len(t, a.Missed, 8, "the events of the present term are not among them")
+	require.Len(t, a.Missed, 8, "without the events of the present term")
 }

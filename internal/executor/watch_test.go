@@ -22,50 +22,50 @@ func fired(w kv.Watch) bool {
 	}
 }
 
-// TestArm: what a watch fires at, and what it does not, and that it comes with a
-// reading.
+// The watch of the term fires at a new tenure, and the watch of requests at a request. Renewals fire
+// neither. Arm also returns the status.
 func TestArm(t *testing.T) {
-	b := newFixture(t).register(alice, bob)
-	leader := b.claim(bob)
+	f := newFixture(t).register(alice, bob)
+	leader := f.claim(bob)
 	arm := func(kind machine.Kind, known election.Token) kv.Watch {
-		watch, a := b.executor.Arm(t.Context(), machine.Operation{Kind: kind, Me: alice, Known: known})
+		watch, a := f.executor.Arm(t.Context(), machine.Operation{Kind: kind, Me: alice, Known: known})
 		require.NoError(t, a.Err)
-		require.Equal(t, b.leader(), a.Status.Leader)
+		require.Equal(t, f.leader(), a.Status.Leader)
 		require.Equal(t, known == election.Token{}, a.Candidate != nil)
 		require.True(t, a.Start.Before(a.Seen))
 		return watch
 	}
-	term, intents := arm(machine.WatchTerm, leader.Token()), arm(machine.WatchRequest, election.Token{})
-	require.NoError(t, b.run(machine.Operation{Kind: machine.ElectionCycle, Me: bob, Token: leader.Token()}).Err)
-	require.False(t, fired(term) || fired(intents), "renewals are silent")
-	b.request(func(tr kv.Transaction) error { return b.election.RequestResign(tr, leader.Term, uuid.UUID{3}) })
-	require.True(t, fired(intents))
-	require.NoError(t, intents.Err())
+	term, requests := arm(machine.WatchTerm, leader.Token()), arm(machine.WatchRequest, election.Token{})
+	require.NoError(t, f.run(machine.Operation{Kind: machine.ElectionCycle, Me: bob, Token: leader.Token()}).Err)
+	require.False(t, fired(term) || fired(requests), "a renewal fires no watch")
+	f.request(func(tr kv.Transaction) error { return f.election.RequestResign(tr, leader.Term, uuid.UUID{3}) })
+	require.True(t, fired(requests))
+	require.NoError(t, requests.Err())
 	require.False(t, fired(term))
-	b.claim(alice)
+	f.claim(alice)
 	require.True(t, fired(term))
 }
 
-// TestArmingFails: there is no watch then, and none is left behind.
-func TestArmingFails(t *testing.T) {
-	b := newFixture(t)
+// If Arm fails, it leaves no watch behind.
+func TestArmFails(t *testing.T) {
+	f := newFixture(t)
 	for _, kind := range []machine.Kind{machine.WatchTerm, machine.WatchRequest} {
-		watch, a := b.executor.Arm(t.Context(), machine.Operation{Kind: kind, Me: alice})
+		watch, a := f.executor.Arm(t.Context(), machine.Operation{Kind: kind, Me: alice})
 		require.Nil(t, watch)
 		require.ErrorIs(t, a.Err, fdbelection.ErrNotInitialized)
 		require.False(t, a.Start.IsZero())
 	}
-	b.register(alice)
-	b.before = once(memkv.CallRead, kv.CodeIOError)
-	watch, a := b.executor.Arm(t.Context(), machine.Operation{Kind: machine.WatchTerm, Me: alice})
+	f.register(alice)
+	f.before = once(memkv.CallRead, kv.CodeIOError)
+	watch, a := f.executor.Arm(t.Context(), machine.Operation{Kind: machine.WatchTerm, Me: alice})
 	require.Nil(t, watch)
 	require.Equal(t, kv.CodeIOError, kv.CodeOf(a.Err))
-	require.Zero(t, b.db.Counters().Watches)
+	require.Zero(t, f.db.Counters().Watches)
 
-	b.before = once(memkv.CallRead, kv.CodeProcessBehind)
-	watch, a = b.executor.Arm(t.Context(), machine.Operation{Kind: machine.WatchTerm, Me: alice})
+	f.before = once(memkv.CallRead, kv.CodeProcessBehind)
+	watch, a = f.executor.Arm(t.Context(), machine.Operation{Kind: machine.WatchTerm, Me: alice})
 	require.NoError(t, a.Err)
-	require.Equal(t, int64(1), b.db.Counters().Watches, "that of the attempt that succeeded")
-	b.claim(alice)
+	require.Equal(t, int64(1), f.db.Counters().Watches, "the watch of the attempt that succeeded")
+	f.claim(alice)
 	require.True(t, fired(watch))
 }
