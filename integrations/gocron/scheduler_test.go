@@ -20,13 +20,13 @@ import (
 
 var _ gocron.Elector = (*elector.Elector)(nil)
 
-// Two schedulers have a distributed elector each. The job's turns are skipped
-// everywhere but where the elector leads; after a hand-over the other one runs it.
+// Two schedulers have an elector each. The job runs only on the host whose elector leads. After a
+// hand-over it runs on the other host.
 func TestOnlyTheLeadersJobRuns(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
 	db := memkv.New(memkv.Options{})
 	first, second := newHost(t, db, "first"), newHost(t, db, "second")
-	first.skips.wait(t, "turns of the job are skipped where nobody has started")
+	first.skips.wait(t, "the job is skipped before an elector has started")
 	require.ErrorIs(t, first.elector.IsLeader(t.Context()), fdbelection.ErrNotLeader)
 	require.Empty(t, first.runs)
 
@@ -34,25 +34,25 @@ func TestOnlyTheLeadersJobRuns(t *testing.T) {
 	first.elected.wait(t, "the first host is elected")
 	require.NoError(t, second.elector.Start(t.Context()))
 	for range 10 {
-		first.runs.wait(t, "the job runs where the elector leads")
-		second.skips.wait(t, "its turns are skipped where the elector does not lead")
+		first.runs.wait(t, "the job runs on the leader")
+		second.skips.wait(t, "the job is skipped on the other host")
 	}
 	require.Empty(t, second.runs)
 
 	require.NoError(t, first.elector.Stop(t.Context()))
 	second.elected.wait(t, "the second host is elected when the first has left")
-	second.runs.wait(t, "its job runs now")
+	second.runs.wait(t, "the job runs on the second host")
 	first.skips.drain()
-	first.skips.wait(t, "the first host skips a turn, and so has none under way")
+	first.skips.wait(t, "the first host skips the job, so none is running")
 	first.runs.drain()
 	for range 10 {
-		first.skips.wait(t, "it goes on skipping them")
-		second.runs.wait(t, "while the job runs on the second host")
+		first.skips.wait(t, "the first host skips the job")
+		second.runs.wait(t, "the job runs on the second host")
 	}
 	require.Empty(t, first.runs)
 }
 
-// host is a process with an elector, and a scheduler that asks it.
+// host is a process with an elector and a scheduler that uses it.
 type host struct {
 	elector              *elector.Elector
 	elected, runs, skips events
@@ -70,7 +70,7 @@ func newHost(t *testing.T, db kv.Database, id string) *host {
 	scheduler, err := gocron.NewScheduler(gocron.WithDistributedElector(h.elector), gocron.WithMonitor(h))
 	require.NoError(t, err)
 	_, err = scheduler.NewJob(gocron.DurationJob(time.Millisecond), gocron.NewTask(h.runs.tell),
-		gocron.WithSingletonMode(gocron.LimitModeReschedule)) // one turn after the other
+		gocron.WithSingletonMode(gocron.LimitModeReschedule)) // one run after the other
 	require.NoError(t, err)
 	scheduler.Start()
 	t.Cleanup(func() {
@@ -80,7 +80,7 @@ func newHost(t *testing.T, db kv.Database, id string) *host {
 	return h
 }
 
-// IncrementJob is called by the scheduler after each turn of a job.
+// IncrementJob is called by the scheduler after each run of a job.
 func (h *host) IncrementJob(_ uuid.UUID, _ string, _ []string, status gocron.JobStatus) {
 	if status == gocron.Skip {
 		h.skips.tell()
@@ -89,8 +89,7 @@ func (h *host) IncrementJob(_ uuid.UUID, _ string, _ []string, status gocron.Job
 
 func (h *host) RecordJobTiming(time.Time, time.Time, uuid.UUID, string, []string) {}
 
-// events tells that something has happened, once for all that nobody has waited
-// for yet.
+// events signals that something has happened. Signals that were not waited for count as one.
 type events chan struct{}
 
 func (e events) tell() {
@@ -107,12 +106,12 @@ func (e events) drain() {
 	}
 }
 
-// wait waits for what comes within milliseconds, and gives up much later.
+// wait waits for an event. It normally comes within milliseconds.
 func (e events) wait(t *testing.T, what string) {
 	t.Helper()
 	select {
 	case <-e:
 	case <-time.After(30 * time.Second):
-		require.FailNow(t, "this has not happened: "+what)
+		require.FailNow(t, "timeout: "+what)
 	}
 }
