@@ -102,7 +102,7 @@ func TestCallbacksUnderRandomChanges(t *testing.T) {
 		other := tc.begin("q")
 		for range 1000 {
 			time.Sleep(time.Duration(random.Int64N(int64(lease / 2))))
-			length.Store(random.Int64N(int64(elector.DefaultCallbackLimit)))
+			length.Store(random.Int64N(int64(callbackLimit)))
 			switch random.IntN(8) {
 			case 0:
 				tc.before(of("p", hang))
@@ -184,9 +184,9 @@ func TestBadCallbacks(t *testing.T) {
 				defer close(hold)
 				p := tc.begin("a", callbacks(func(c *elector.Callbacks) { c.OnElected = test.elected(hold) }))
 				p.enters(elector.StateCandidate)
-				time.Sleep(elector.DefaultCallbackLimit - time.Millisecond)
+				time.Sleep(callbackLimit - time.Millisecond)
 				require.True(tc, p.Leading())
-				require.InDelta(tc, elector.DefaultCallbackLimit/heartbeat+1, tc.leader().Ballot, 1)
+				require.InDelta(tc, callbackLimit/heartbeat+1, tc.leader().Ballot, 1)
 				tc.before(of("a", fail(errDisk)))
 				time.Sleep(lease)
 				require.False(tc, p.Leading())

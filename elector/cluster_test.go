@@ -30,6 +30,10 @@ const (
 	step      = heartbeat / 10
 	drain     = 4 * time.Second
 
+	// The defaults of Options.
+	leaveLimit    = 5 * time.Second
+	callbackLimit = 5 * time.Second
+
 	halfAt = lease / 2
 	stopAt = 4200 * time.Millisecond // endAt minus a fifth of the lease
 	endAt  = 5400 * time.Millisecond // the lease minus its margin

@@ -73,9 +73,9 @@ type Options struct {
 
 // Defaults of Options.
 const (
-	DefaultDrainLimit    = 10 * time.Second
-	DefaultLeaveLimit    = 5 * time.Second
-	DefaultCallbackLimit = 5 * time.Second
+	defaultDrainLimit    = 10 * time.Second
+	defaultLeaveLimit    = 5 * time.Second
+	defaultCallbackLimit = 5 * time.Second
 )
 
 func (o Options) withDefaults() Options {
@@ -90,9 +90,9 @@ func (o Options) withDefaults() Options {
 		limit    *time.Duration
 		fallback time.Duration
 	}{
-		{&o.DrainLimit, DefaultDrainLimit},
-		{&o.LeaveLimit, DefaultLeaveLimit},
-		{&o.CallbackLimit, DefaultCallbackLimit},
+		{&o.DrainLimit, defaultDrainLimit},
+		{&o.LeaveLimit, defaultLeaveLimit},
+		{&o.CallbackLimit, defaultCallbackLimit},
 	} {
 		if *d.limit == 0 {
 			*d.limit = d.fallback

@@ -128,7 +128,7 @@ func TestLostUnregistration(t *testing.T) {
 		leaving.Store(true)
 		left := time.Now()
 		require.Contains(tc, []error{nil}, p.Stop(tc.Context()))
-		require.LessOrEqual(tc, time.Since(left), elector.DefaultLeaveLimit)
+		require.LessOrEqual(tc, time.Since(left), leaveLimit)
 		require.True(tc, tc.leader().Vacant())
 		require.Empty(tc, tc.candidates())
 	})

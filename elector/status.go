@@ -146,17 +146,6 @@ type ClusterState struct {
 	AsOf time.Time
 }
 
-// Metadata returns the metadata of the listed candidates by id.
-func (c *ClusterState) Metadata() map[string]map[string]string {
-	metadata := make(map[string]map[string]string, len(c.Voters)+len(c.Observers))
-	for _, members := range [][]Member{c.Voters, c.Observers} {
-		for i := range members {
-			metadata[members[i].ID] = members[i].Metadata
-		}
-	}
-	return metadata
-}
-
 // ClusterState returns the election as this process knows it, without I/O.
 func (e *Elector) ClusterState() ClusterState { return e.clusterState(e.status.Load()) }
 

@@ -76,8 +76,7 @@ func TestClusterState(t *testing.T) {
 			require.Len(tc, state.Observers, 1)
 			require.True(tc, state.Voters[0].Alive && state.Voters[1].Alive && state.Observers[0].Alive)
 			require.False(tc, state.AsOf.IsZero())
-			require.Equal(tc, "north", state.Metadata()["b"]["zone"])
-			require.Len(tc, state.Metadata(), 3)
+			require.Equal(tc, "north", state.Voters[1].Metadata["zone"])
 			require.Equal(tc, lease, state.Config.LeaseDuration)
 		}
 	})
@@ -251,7 +250,7 @@ func TestMetadataIsCopied(t *testing.T) {
 			leader, _ = p.Leader()
 			require.Equal(tc, "10.0.0.1", leader.Metadata["at"], p.id)
 			state = p.ClusterState()
-			require.Equal(tc, "10.0.0.1", state.Metadata()["a"]["at"], p.id)
+			require.Equal(tc, "10.0.0.1", state.Voters[0].Metadata["at"], p.id)
 		}
 		given = map[string]string{"at": "10.0.0.2"}
 		require.NoError(tc, a.SetMetadata(given))

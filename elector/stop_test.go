@@ -119,7 +119,7 @@ func TestFailedLeavingIsReported(t *testing.T) {
 		left := time.Now()
 		require.ErrorIs(tc, p.Stop(tc.ended()), errWork)
 		p.enters(elector.StateStopped)
-		require.InDelta(tc, elector.DefaultLeaveLimit, time.Since(left), float64(soon))
+		require.InDelta(tc, leaveLimit, time.Since(left), float64(soon))
 		var leaveErr *elector.LeaveError
 		require.ErrorAs(tc, p.Stop(tc.Context()), &leaveErr)
 		require.ErrorAs(tc, p.Stop(tc.ended()), &leaveErr, "there is nothing to wait for")

@@ -83,7 +83,7 @@ func TestStuckCallbackIsNotCalledAgain(t *testing.T) {
 		for range 10 {
 			p.vacate()
 		}
-		time.Sleep(elector.DefaultCallbackLimit)
+		time.Sleep(callbackLimit)
 		require.Equal(tc, []string{"term 1"}, elected.made())
 		reports := p.callbackErrors()
 		require.Len(tc, reports, 1)
@@ -137,7 +137,7 @@ func TestNewestCallAfterAStuckOne(t *testing.T) {
 					tc.reconfigure(func(c *fdbelection.Config) { c.ElectionEnabled = true })
 					tc.until("held", func(l election.LeaderRecord) bool { return l.Term == term && !l.Vacant() })
 				}
-				time.Sleep(2 * elector.DefaultCallbackLimit)
+				time.Sleep(2 * callbackLimit)
 				require.Len(tc, s.made(), 1)
 				require.Len(tc, p.callbackErrors(), 1)
 				close(s.hold)
@@ -161,7 +161,7 @@ func TestStuckCallbackOutlivesStop(t *testing.T) {
 		}))
 		for range 5 {
 			tc.until("held", func(l election.LeaderRecord) bool { return !l.Vacant() })
-			time.Sleep(3 * elector.DefaultCallbackLimit)
+			time.Sleep(3 * callbackLimit)
 			p.stop()
 			require.NoError(tc, p.Start(tc.Context()))
 		}
@@ -209,7 +209,7 @@ func TestPanicOfALateCallback(t *testing.T) {
 			}
 		}))
 		p.leads()
-		time.Sleep(2 * elector.DefaultCallbackLimit)
+		time.Sleep(2 * callbackLimit)
 		require.Len(tc, p.callbackErrors(), 1)
 		close(elected.hold)
 		synctest.Wait()
@@ -242,7 +242,7 @@ func TestPairsOfLateCallbacks(t *testing.T) {
 					tc.Errorf("%s is called although %s is already %t", name, pair, enters)
 				}
 				inside[pair] = enters
-				length := time.Duration(random.Int64N(int64(3 * elector.DefaultCallbackLimit)))
+				length := time.Duration(random.Int64N(int64(3 * callbackLimit)))
 				mu.Unlock()
 				time.Sleep(length)
 				mu.Lock()
@@ -273,7 +273,7 @@ func TestPairsOfLateCallbacks(t *testing.T) {
 			}
 		}
 		p.stop()
-		time.Sleep(4 * elector.DefaultCallbackLimit) // until the late calls have returned
+		time.Sleep(4 * callbackLimit) // until the late calls have returned
 		require.NotZero(tc, skipped, "no call was skipped")
 		mu.Lock()
 		defer mu.Unlock()
