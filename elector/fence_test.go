@@ -40,8 +40,8 @@ func (a *account) value() string {
 	return string(value)
 }
 
-// depose begins the next term, with another leader.
-func (tc *cluster) depose(lead *elector.Leadership) {
+// replaceLeader begins the next term, with another leader.
+func (tc *cluster) replaceLeader(lead *elector.Leadership) {
 	tc.Helper()
 	tc.transact(func(tr kv.Transaction) error { return tc.election.ResignLeadership(tr, lead.Token(), time.Now()) })
 	tc.begin("successor").leads()
@@ -57,7 +57,7 @@ func TestTransactIsFenced(t *testing.T) {
 		require.NoError(tc, account.set(lead, "first"))
 		require.Equal(tc, "first", account.value())
 
-		tc.depose(lead)
+		tc.replaceLeader(lead)
 		err = account.set(lead, "second")
 		require.ErrorIs(tc, err, fdbelection.ErrFenced)
 		require.Equal(tc, kv.NotCommitted, kv.OutcomeOf(err))
@@ -84,7 +84,7 @@ func TestEachAttemptOfTransactIsFenced(t *testing.T) {
 				lead, err := tc.process("a").Campaign(tc.Context())
 				require.NoError(tc, err)
 				refused, met := once(tc.commits("a", "account"), func(context.Context, *memkv.Call) error {
-					tc.depose(lead)
+					tc.replaceLeader(lead)
 					return kv.Error{Code: code} // before the commit, so nothing is written
 				})
 				tc.before(refused)
@@ -122,7 +122,7 @@ func TestTransactIsFencedAfterAnUnknownResult(t *testing.T) {
 		lead, err := tc.process("a").Campaign(tc.Context())
 		require.NoError(tc, err)
 		lost, _ := once(tc.commits("a", "account"), func(context.Context, *memkv.Call) error {
-			tc.depose(lead)
+			tc.replaceLeader(lead)
 			return kv.Error{Code: kv.CodeCommitUnknownResult}
 		})
 		tc.after(lost)
