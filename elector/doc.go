@@ -36,8 +36,8 @@
 // Everything else in this package decides who may try to lead, and when to stop. A leader
 // counts the lease from the start of its last acknowledged attempt, and subtracts the
 // margin of the config. That is the end deadline, at which Leadership.LeaseContext ends.
-// Leading and Leadership.Context end at the stop deadline, a fifth of the lease earlier, so
-// that the work has time to stop. If an attempt with a shorter lease may still arrive, both
+// Leading and Leadership.Context end at the stop deadline, up to a fifth of the lease earlier,
+// so that the work has time to stop. If an attempt with a shorter lease may still arrive, both
 // deadlines move before its commit is sent. Each check compares the process clock at the
 // call. On Linux that clock counts the time for which the machine was suspended.
 //
@@ -149,8 +149,9 @@
 //     lease of the other one runs out. So a lone process that is restarted after a crash
 //     leads one lease after its first read. A process that was cut off for so long finds
 //     its id taken over and stops with ErrDuplicateID.
-//   - A record cannot be read: the error (ErrInvalidState) names its key. Nothing is
-//     overwritten, and the read is retried.
+//   - A record cannot be read: the error (ErrInvalidState) names its key. It is not
+//     overwritten, and the read is retried. Only the term record is written again, by the
+//     next tenure.
 //
 // # Handing over
 //

@@ -7,7 +7,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// State is what this process is in its election. doc.go of this package has the diagram.
+// State is what this process is in its election. The package documentation has the diagram.
 type State int
 
 const (
