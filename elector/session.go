@@ -153,7 +153,7 @@ func (s *session) perform(action machine.Action) {
 	case machine.Lead:
 		s.begin(a.Leader)
 	case machine.Drain:
-		s.drain(a.Term, reasonOf(a.Reason), a.Err)
+		s.drain(a.Term, Reason(a.Reason), a.Err)
 	case machine.Expire:
 		if l := s.lead; l != nil && l.Term() == a.Term {
 			s.leaseEnded(l)

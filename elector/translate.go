@@ -7,7 +7,8 @@ import (
 )
 
 // The state machine has types of its own, so that no internal package is part of this
-// package's interface. The functions in this file translate them.
+// package's interface. The functions in this file translate them. Reasons have the same
+// texts in both packages.
 
 func stateOf(s machine.State) State {
 	switch s {
@@ -26,35 +27,10 @@ func stateOf(s machine.State) State {
 	return StateStopped
 }
 
-var reasons = map[machine.Reason]Reason{
-	machine.ReasonStarted:         ReasonStarted,
-	machine.ReasonStopped:         ReasonStopped,
-	machine.ReasonFailed:          ReasonFailed,
-	machine.ReasonVacancy:         ReasonVacancy,
-	machine.ReasonExpiry:          ReasonExpiry,
-	machine.ReasonPreemption:      ReasonPreemption,
-	machine.ReasonTransfer:        ReasonTransfer,
-	machine.ReasonReclaim:         ReasonReclaim,
-	machine.ReasonUnrenewed:       ReasonUnrenewed,
-	machine.ReasonRenewed:         ReasonRenewed,
-	machine.ReasonLeadershipLost:  ReasonLeadershipLost,
-	machine.ReasonChallenged:      ReasonChallenged,
-	machine.ReasonAskedToResign:   ReasonAskedToResign,
-	machine.ReasonAskedToTransfer: ReasonAskedToTransfer,
-	machine.ReasonDisabled:        ReasonDisabled,
-	machine.ReasonDemoted:         ReasonDemoted,
-	machine.ReasonWorkReturned:    ReasonWorkReturned,
-	machine.ReasonLeaderSeen:      ReasonLeaderSeen,
-	machine.ReasonNoLeader:        ReasonNoLeader,
-	machine.ReasonRole:            ReasonRole,
-}
-
-func reasonOf(r machine.Reason) Reason { return reasons[r] }
-
 func transitionOf(t machine.Transition) Transition {
 	return Transition{
 		From: stateOf(t.From), To: stateOf(t.To),
-		Term: t.Term, Reason: reasonOf(t.Reason), Leader: t.Leader, At: t.At,
+		Term: t.Term, Reason: Reason(t.Reason), Leader: t.Leader, At: t.At,
 	}
 }
 

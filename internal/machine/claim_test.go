@@ -107,7 +107,7 @@ func TestAVacancy(t *testing.T) {
 	r.jump(20 * time.Millisecond).does("do cycle, abstaining")
 	r.answer(ElectionCycle, r.did(election.Followed, r.standing(election.Identity{}, 1))).idle()
 	r.jump(at.Sub(r.now().Local)).does("do election cycle")
-	r.answer(ElectionCycle, r.did(election.Followed, r.leader(carol, 2))).does("leader carol in 2", "candidate -> follower: another candidate leads")
+	r.answer(ElectionCycle, r.did(election.Followed, r.leader(carol, 2))).does("leader carol in 2", "candidate -> follower: another process leads")
 }
 
 // TestAnExpiredLease: leadership is claimed at the end of the lease, to the nanosecond, with
@@ -166,7 +166,7 @@ func TestAWallClockThatJumps(t *testing.T) {
 	r.config.Expiry = fdbelection.ExpiryByClock
 	r.follow(r.leader(bob, 1))
 	r.wall = time.Hour
-	r.step(Tick{}).does("do election cycle", "follower -> candidate: no leader is known")
+	r.step(Tick{}).does("do election cycle", "follower -> candidate: there is no leader")
 }
 
 // TestAClaimThatDoesNothing is retried after a tenth of a heartbeat.
@@ -182,7 +182,7 @@ func TestAHigherPriority(t *testing.T) {
 	higher := func(s *Settings) { s.Me.Priority = 6 }
 	r := newRig(t, higher)
 	leader := r.leader(bob, 1)
-	r.follow(leader).does("leader bob in 1", "do election cycle", "candidate -> follower: another candidate leads")
+	r.follow(leader).does("leader bob in 1", "do election cycle", "candidate -> follower: another process leads")
 	claims := 0
 	for r.local < 30*time.Second {
 		if op, ok := r.main(); ok {

@@ -157,7 +157,7 @@ func TestHandOver(t *testing.T) {
 		require.Equal(t, 5*time.Second, op.Limit, "half of the lease, so that there is time for another attempt")
 		next := r.leader(bob, 2)
 		next.Accepted = false
-		r.answer(HandOver, r.reads(next)).does("leader bob in 2", "candidate -> follower: another candidate leads")
+		r.answer(HandOver, r.reads(next)).does("leader bob in 2", "candidate -> follower: another process leads")
 		require.False(t, r.m.Holds())
 	})
 	t.Run("void, because the successor is dead: claimed again in a new term", func(t *testing.T) {
@@ -178,7 +178,7 @@ func TestHandOver(t *testing.T) {
 		require.True(t, r.m.Holds())
 		r.pass(20 * time.Millisecond).does("do hand over 1")
 		r.answer(HandOver, r.reads(r.leader(bob, 2))).does(
-			"leader bob in 2", "do settle an earlier attempt", "candidate -> follower: another candidate leads")
+			"leader bob in 2", "do settle an earlier attempt", "candidate -> follower: another process leads")
 	})
 	t.Run("no answer until the lease has run out", func(t *testing.T) {
 		r := begin()

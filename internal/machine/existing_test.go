@@ -31,7 +31,7 @@ func TestADeadExistingCandidate(t *testing.T) {
 	require.True(t, op.Existing == nil && !op.TakeOver)
 	r.local = time.Second
 	last := r.foundElder(r.leader(bob, 1))
-	r.answer(Register, last).does("leader bob in 1", "await alice until 16s", "candidate -> follower: another candidate leads")
+	r.answer(Register, last).does("leader bob in 1", "await alice until 16s", "candidate -> follower: another process leads")
 	require.False(t, r.started(WatchTerm), "nothing is watched before it is registered")
 	for _, seconds := range []int{4, 7, 10, 13} {
 		at := time.Duration(seconds) * time.Second
@@ -57,7 +57,7 @@ func TestADeadExistingCandidate(t *testing.T) {
 func TestADeadExistingLeader(t *testing.T) {
 	r := newRig(t).step(Begin{})
 	leader := r.leader(elder, 1)
-	r.answer(Register, r.foundElder(leader)).does("leader alice in 1", "await alice until 10s", "candidate -> follower: another candidate leads")
+	r.answer(Register, r.foundElder(leader)).does("leader alice in 1", "await alice until 10s", "candidate -> follower: another process leads")
 	r.answer(List, Answer{Members: []election.Candidate{candidate(elder, 1)}})
 	for range 3 {
 		r.pass(heartbeat).does("do register").answer(Register, r.foundElder(leader))

@@ -262,7 +262,7 @@ func TestStates(t *testing.T) {
 		t.Run(mode.String(), func(t *testing.T) {
 			r := newRig(t, func(s *Settings) { s.Aim = StandBy })
 			r.config.Expiry = mode
-			r.follow(r.leader(bob, 1)).does("leader bob in 1", "candidate -> follower: another candidate leads")
+			r.follow(r.leader(bob, 1)).does("leader bob in 1", "candidate -> follower: another process leads")
 			leader := r.standing(bob, 1)
 			require.False(t, r.m.leaderless())
 			view := r.m.View()
@@ -281,7 +281,7 @@ func TestStates(t *testing.T) {
 	view := r.m.View()
 	require.False(t, view.Leaderless)
 	r.jump(300*time.Millisecond).answer(ReadLeader, r.reads(r.vacant(1)))
-	r.does("vacant since 1", "do election cycle", "follower -> candidate: no leader is known")
+	r.does("vacant since 1", "do election cycle", "follower -> candidate: there is no leader")
 	view = r.m.View()
 	require.True(t, view.Leaderless)
 	require.Zero(t, view.LeaseEnd)

@@ -46,7 +46,7 @@ func TestTheStart(t *testing.T) {
 			require.True(t, r.started(WatchTerm), "arming the watch reads the leader record")
 			r.answer(WatchTerm, r.reads(r.leader(bob, 1)))
 			if c.role == election.Voter && c.aim != SubscribeOnly {
-				r.does("leader bob in 1", "candidate -> follower: another candidate leads")
+				r.does("leader bob in 1", "candidate -> follower: another process leads")
 			} else {
 				r.does("leader bob in 1")
 			}
@@ -309,13 +309,13 @@ func TestALeaderThatBecomesAnObserver(t *testing.T) {
 	r := newRig(t).elect().step(RegistrationChanged{Priority: 5, Role: election.Observer})
 	r.pass(heartbeat).does("do renew 1")
 	require.Equal(t, election.Voter, r.op(ElectionCycle).Me.Role)
-	r.renew().step(WorkReturned{1}).does("expire 1", "do resign 1", "candidate -> observer: its role has changed")
+	r.renew().step(WorkReturned{1}).does("expire 1", "do resign 1", "candidate -> observer: the role has changed")
 	r.answer(Resign, r.reads(r.vacant(1))).does("vacant since 1", "do cycle, abstaining")
 	require.Equal(t, election.Observer, r.op(ElectionCycle).Me.Role)
 
 	r = newRig(t)
 	r.follow(r.leader(bob, 1)).step(RegistrationChanged{Priority: 5, Role: election.Observer}).
-		does("do cycle, abstaining", "follower -> observer: its role has changed")
+		does("do cycle, abstaining", "follower -> observer: the role has changed")
 }
 
 // TestAims can change at any time. A registered process cannot go back to SubscribeOnly.
@@ -323,7 +323,7 @@ func TestAims(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Aim = SubscribeOnly }).step(Begin{})
 	r.answer(WatchTerm, r.reads(r.leader(bob, 1)))
 	r.step(AimChanged{SubscribeOnly}).does()
-	r.step(AimChanged{StandBy}).does("do register", "observer -> follower: its role has changed")
+	r.step(AimChanged{StandBy}).does("do register", "observer -> follower: the role has changed")
 	r.answer(Register, Answer{Status: election.Status{Config: r.config}})
 	r.step(AimChanged{SubscribeOnly})
 	require.Equal(t, StandBy, r.m.me.aim, "it stays registered")

@@ -1,7 +1,7 @@
 package machine
 
-// Reason says why a process changed its state. The texts are stable and may be
-// compared.
+// Reason says why a process changed its state. Package elector has the same texts for
+// its users.
 type Reason string
 
 // The reasons of a transition.
@@ -19,7 +19,7 @@ const (
 	ReasonVacancy    Reason = "leadership was vacant"
 	ReasonExpiry     Reason = "the lease of the leader had expired"
 	ReasonPreemption Reason = "preempted a lower priority"
-	ReasonTransfer   Reason = "leadership was transferred"
+	ReasonTransfer   Reason = "handed over on request"
 	ReasonReclaim    Reason = "reclaimed in a new term"
 
 	// ReasonUnrenewed: no renewal was acknowledged in time.
@@ -27,7 +27,7 @@ const (
 	// ReasonRenewed: a renewal was acknowledged after it had been overdue.
 	ReasonRenewed Reason = "renewed"
 	// ReasonLeadershipLost: the records do not name this tenure any more.
-	ReasonLeadershipLost Reason = "leadership was lost"
+	ReasonLeadershipLost Reason = "leadership was taken over or vacated"
 	// ReasonChallenged: a candidate of a strictly higher priority requested preemption.
 	ReasonChallenged Reason = "challenged by a higher priority"
 	// ReasonAskedToResign and ReasonAskedToTransfer: an operator requested it.
@@ -41,9 +41,9 @@ const (
 	ReasonWorkReturned Reason = "the work has returned"
 
 	// ReasonLeaderSeen: another candidate leads.
-	ReasonLeaderSeen Reason = "another candidate leads"
+	ReasonLeaderSeen Reason = "another process leads"
 	// ReasonNoLeader: no leader is known any more.
-	ReasonNoLeader Reason = "no leader is known"
+	ReasonNoLeader Reason = "there is no leader"
 	// ReasonRole: the role or the aim of the candidate changed.
-	ReasonRole Reason = "its role has changed"
+	ReasonRole Reason = "the role has changed"
 )

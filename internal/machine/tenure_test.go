@@ -127,18 +127,18 @@ func TestALateClaim(t *testing.T) {
 		r := newRig(t).follow(newRig(t).vacant(0))
 		r.answer(ElectionCycle, claim(r, Leave{})).does("leader alice in 1", "do unregister")
 	})
-	t.Run("leadership was lost already", func(t *testing.T) {
+	t.Run("leadership was taken over or vacated already", func(t *testing.T) {
 		r := newRig(t).follow(newRig(t).vacant(0))
 		a := claim(r)
 		r.fire(WatchTerm, nil).pass(time.Second).answer(WatchTerm, r.reads(r.leader(bob, 2)))
-		r.does("leader bob in 2", "candidate -> follower: another candidate leads")
+		r.does("leader bob in 2", "candidate -> follower: another process leads")
 		r.answer(ElectionCycle, a).does()
 	})
 }
 
 // TestLostLeadership: the tenure ends at once, no matter which operation finds out.
 func TestLostLeadership(t *testing.T) {
-	lost := []string{"drain 1: leadership was lost", "expire 1", "leader -> follower: leadership was lost"}
+	lost := []string{"drain 1: leadership was taken over or vacated", "expire 1", "leader -> follower: leadership was taken over or vacated"}
 	t.Run("by the renewal", func(t *testing.T) {
 		r := newRig(t).elect().pass(heartbeat)
 		a := r.reads(r.leader(bob, 2))
@@ -154,14 +154,14 @@ func TestLostLeadership(t *testing.T) {
 		r := newRig(t).elect().pass(heartbeat)
 		r.answer(ElectionCycle, r.requested(election.Request{Kind: election.ResignRequest, Term: 1}, true))
 		r.fire(WatchTerm, nil).answer(WatchTerm, r.reads(r.leader(bob, 2))).
-			does("leader bob in 2", "expire 1", "candidate -> follower: another candidate leads")
+			does("leader bob in 2", "expire 1", "candidate -> follower: another process leads")
 		r.step(WorkReturned{1}).does("do read the leader record")
 		require.False(t, r.m.Holds(), "there is nothing to release")
 	})
 	t.Run("and vacant", func(t *testing.T) {
 		r := newRig(t).elect().pass(time.Second).fire(WatchTerm, nil)
 		r.answer(WatchTerm, r.reads(r.vacant(1))).
-			does("vacant since 1", "drain 1: leadership was lost", "expire 1", "leader -> candidate: leadership was lost")
+			does("vacant since 1", "drain 1: leadership was taken over or vacated", "expire 1", "leader -> candidate: leadership was taken over or vacated")
 		r.step(WorkReturned{1}).does("do election cycle")
 	})
 }
