@@ -27,8 +27,8 @@ type watches struct {
 	done     chan struct{} // closed when the goroutine has ended
 }
 
-// watch waits until the value of a key is not the expected one. nil means that there
-// is no key.
+// watch waits until the value of a key differs from the expected one, which is nil if
+// the key does not exist.
 type watch struct {
 	expected []byte
 	notify   func(error)

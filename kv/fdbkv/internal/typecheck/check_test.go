@@ -68,7 +68,7 @@ func TestPlantedErrors(t *testing.T) {
 			"version, err = t.tr.GetCommittedVersion()", "version = t.tr.GetCommittedVersion()", "assignment mismatch",
 		},
 		{
-			"a method that the contract asks for and nobody has", "transaction.go",
+			"a method of the contract that is missing", "transaction.go",
 			"func (t *transaction) ClearRange(", "func (t *transaction) clearRange(", "missing method ClearRange",
 		},
 		{
