@@ -27,7 +27,7 @@ type Options struct {
 	// deletions switches faultDelete on. Otherwise half of the seeds have it.
 	deletions bool
 	// keepGoing continues after a violation, to find all of them.
-	keepGoing bool `json:"-"`
+	keepGoing bool
 }
 
 // Result is the result of one run.
