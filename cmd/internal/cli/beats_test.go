@@ -90,21 +90,21 @@ func TestClocksDoNotDecideWhoIsAlive(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 7500*time.Millisecond, time.Since(begin), "half of the candidate timeout")
 		var list []struct {
-			ID     string
-			Silent *bool
+			ID       string
+			TimedOut *bool `json:"timed_out"`
 		}
 		require.NoError(t, json.Unmarshal([]byte(stdout), &list))
 		require.Len(t, list, len(clocks))
 		for _, c := range list {
-			require.NotNil(t, c.Silent, c.ID)
-			require.Equal(t, c.ID == "late" || c.ID == "future", *c.Silent, c.ID)
+			require.NotNil(t, c.TimedOut, c.ID)
+			require.Equal(t, c.ID == "late" || c.ID == "future", *c.TimedOut, c.ID)
 		}
 		stdout, _, err = execOn(t.Context(), clitest.Virtual{}, db, "candidates")
 		require.NoError(t, err)
 		require.Regexp(t, `behind#.* now, its clock is 1h0m0s behind\n`, stdout)
 		require.Regexp(t, `ahead#.* now, its clock is 1h0m0s ahead\n`, stdout)
-		require.Regexp(t, `late#.* 1h0m\S+ ago, silent\n`, stdout)
-		require.Regexp(t, `future#.* in 998h\S+, silent\n`, stdout)
+		require.Regexp(t, `late#.* 1h0m\S+ ago, timed out\n`, stdout)
+		require.Regexp(t, `future#.* in 998h\S+, timed out\n`, stdout)
 
 		begin = time.Now()
 		stdout, _, err = execOn(t.Context(), clitest.Virtual{}, db, "candidates", "--quick", "-o", "json")
@@ -112,7 +112,7 @@ func TestClocksDoNotDecideWhoIsAlive(t *testing.T) {
 		require.Zero(t, time.Since(begin))
 		require.NoError(t, json.Unmarshal([]byte(stdout), &list))
 		for _, c := range list {
-			require.Equal(t, c.ID == "right", c.Silent != nil, "%s: the others were not judged", c.ID)
+			require.Equal(t, c.ID == "right", c.TimedOut != nil, "%s: the others were not judged", c.ID)
 		}
 
 		for _, id := range []string{"right", "behind", "ahead", "stopped"} {
@@ -166,7 +166,7 @@ func TestSlowStoresJudgeNoSilence(t *testing.T) {
 		stdout, stderr, err := execOn(t.Context(), clitest.Virtual{}, db, "candidates")
 		require.NoError(t, err)
 		require.Contains(t, stderr, "is slow: a read took 600ms; no candidate is judged silent")
-		require.NotContains(t, stdout, ", silent")
+		require.NotContains(t, stdout, ", timed out")
 		for _, args := range [][]string{{"unregister", "late"}, {"evict"}} {
 			_, stderr, err := execOn(t.Context(), clitest.Virtual{}, db, args...)
 			require.Equal(t, exit.CodeFailure, exit.Code(err))

@@ -45,7 +45,7 @@ func (q *standing) nothing() bool { return q.unreadable == nil && q.intent.Kind 
 // cancelled is what "cancel" has removed.
 type cancelled struct {
 	Changed    bool              `json:"changed"`
-	Removed    *intentStatus     `json:"removed"` // nil: nothing, or one that cannot be read
+	Removed    *requestStatus    `json:"removed"` // nil: nothing, or one that cannot be read
 	Unreadable []records.Damaged `json:"unreadable"`
 }
 
@@ -73,7 +73,7 @@ func (a *app) cancel(ctx context.Context, r *session.Report) error {
 	case removed.intent.Kind == election.PreemptionRequest:
 		text += "; a challenger that runs challenges again with its next heartbeat"
 	}
-	done := cancelled{Changed: !removed.nothing(), Removed: intentOf(removed.intent), Unreadable: records.DamagedIn(removed.unreadable)}
+	done := cancelled{Changed: !removed.nothing(), Removed: requestOf(removed.intent), Unreadable: records.DamagedIn(removed.unreadable)}
 	return a.ShowLines(r.Output, done, text)
 }
 

@@ -87,7 +87,7 @@ type candidateStatus struct {
 	Age output.Duration `json:"age_seconds"`
 	// Silent: it looks dead by the clocks, and was not seen to write while the command
 	// waited for that. Nil: it looks dead by the clocks, and the command did not wait.
-	Silent *bool `json:"silent"`
+	TimedOut *bool `json:"timed_out"`
 	// ClockAhead is there if the candidate was seen to write.
 	ClockAhead *output.Duration  `json:"clock_ahead_seconds"`
 	Tags       map[string]string `json:"tags"`
@@ -103,7 +103,7 @@ func (s *roll) list() []candidateStatus {
 		list[i] = candidateStatus{
 			Rank: i + 1, ID: c.ID, Incarnation: c.Incarnation.String(), Role: c.Role.String(), Priority: c.Priority,
 			Leads: s.Leader.HeldBy(c.Identity), Heartbeats: c.Heartbeats, LastHeartbeat: c.LastHeartbeat.UTC(),
-			Age: output.Duration(s.at.Sub(c.LastHeartbeat)), Silent: s.silent(&c), Tags: tags,
+			Age: output.Duration(s.at.Sub(c.LastHeartbeat)), TimedOut: s.silent(&c), Tags: tags,
 		}
 		if ahead, heard := s.heard.Ahead[c.Identity]; heard {
 			list[i].ClockAhead = (*output.Duration)(&ahead)
@@ -127,7 +127,7 @@ func (s *roll) table(list []candidateStatus) output.Table {
 		switch {
 		case list[i].Leads:
 			return p.Good
-		case list[i].Silent != nil && *list[i].Silent:
+		case list[i].TimedOut != nil && *list[i].TimedOut:
 			return p.Dim
 		}
 		return nil
@@ -153,10 +153,10 @@ func (s *roll) lastText(c *candidateStatus) string {
 		text = "in " + output.Age(-age)
 	}
 	switch {
-	case c.Silent == nil:
+	case c.TimedOut == nil:
 		return text + " by its clock"
-	case *c.Silent:
-		return text + ", silent"
+	case *c.TimedOut:
+		return text + ", timed out"
 	case c.ClockAhead != nil && time.Duration(*c.ClockAhead).Abs() > records.ClockTolerance(&s.Config):
 		return "now, its clock is " + output.OffBy(time.Duration(*c.ClockAhead))
 	}

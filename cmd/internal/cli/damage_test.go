@@ -223,7 +223,7 @@ func TestWatchTellsOfDamage(t *testing.T) {
 	d := newDesk(t)
 	d.made()
 	d.spoil(rubbish, "intent")
-	o := d.runs("watch", "--until", "event=trouble", "--for", "1m")
+	o := d.runs("watch", "--until", "event=unreadable", "--for", "1m")
 	require.Zero(t, o.Code, o.Stderr)
 	require.Contains(t, o.Stdout, "leader=leader term=1")
 	require.Contains(t, o.Stdout, "intent at key")

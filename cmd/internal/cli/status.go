@@ -97,7 +97,7 @@ type status struct {
 	Ballot   uint64           `json:"ballot"`
 	Tenure   *tenureStatus    `json:"tenure"` // of the leader
 	Config   configStatus     `json:"config"`
-	Intent   *intentStatus    `json:"intent"` // nil: nothing is asked
+	Request  *requestStatus   `json:"request"` // nil: nothing is asked
 	// Unreadable is empty if all is well.
 	Unreadable []records.Damaged `json:"unreadable"`
 
@@ -109,14 +109,14 @@ type status struct {
 }
 
 type tenureStatus struct {
-	Priority    int32           `json:"priority"`
-	Origin      string          `json:"origin"`
-	Accepted    bool            `json:"accepted"`
-	Since       time.Time       `json:"since"` // when the tenure began, as the history has it
-	Lease       output.Duration `json:"lease_seconds"`
-	LeaseExpiry time.Time       `json:"lease_expiry"`
+	Priority      int32           `json:"priority"`
+	AcquireReason string          `json:"acquire_reason"`
+	Accepted      bool            `json:"accepted"`
+	Since         time.Time       `json:"since"` // when the tenure began, as the history has it
+	Lease         output.Duration `json:"lease_seconds"`
+	LeaseExpiry   time.Time       `json:"lease_expiry"`
 	// LeaseExpired compares the leader's clock with the one here.
-	LeaseOver bool `json:"lease_over"`
+	LeaseExpired bool `json:"lease_expired"`
 }
 
 type configStatus struct {
@@ -134,7 +134,7 @@ type configStatus struct {
 	HistoryLimit     int             `json:"history_limit"`
 }
 
-type intentStatus struct {
+type requestStatus struct {
 	Kind string `json:"kind"`
 	Term uint64 `json:"term"`
 	// Candidate is the challenger, or the target of a transfer; nil if the leader is asked
@@ -144,12 +144,12 @@ type intentStatus struct {
 	Counter   uint64           `json:"counter"`
 }
 
-// intentOf returns what is asked of the leader of a term, nil if nothing is.
-func intentOf(i election.Request) *intentStatus {
+// requestOf returns what is asked of the leader of a term, nil if nothing is.
+func requestOf(i election.Request) *requestStatus {
 	if i.Kind == election.NoRequest {
 		return nil
 	}
-	return &intentStatus{Kind: i.Kind.String(), Term: i.Term, Candidate: output.IdentityOf(i.Identity), Priority: i.Priority, Counter: i.Counter}
+	return &requestStatus{Kind: i.Kind.String(), Term: i.Term, Candidate: output.IdentityOf(i.Identity), Priority: i.Priority, Counter: i.Counter}
 }
 
 func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, error) {
@@ -171,13 +171,13 @@ func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, err
 		}
 		s.Leader = output.IdentityOf(leader.Identity)
 		s.Tenure = &tenureStatus{
-			Priority: leader.Priority,
-			Origin:   leader.AcquireReason.String(), Accepted: leader.Accepted, Since: since.UTC(),
+			Priority:      leader.Priority,
+			AcquireReason: leader.AcquireReason.String(), Accepted: leader.Accepted, Since: since.UTC(),
 			Lease: output.Duration(leader.LeaseDuration), LeaseExpiry: leader.LeaseExpiry.UTC(),
 		}
 	}
 	if intent.Term == leader.Term && !leader.Vacant() {
-		s.Intent = intentOf(intent)
+		s.Request = requestOf(intent)
 	}
 	return s, nil
 }
@@ -213,7 +213,7 @@ func configOf(c fdbelection.Config) configStatus {
 // judge compares the lease with the clock here.
 func (s *status) judge(now time.Time) {
 	if s.Tenure != nil {
-		s.Tenure.LeaseOver = s.record.ExpiredAt(now)
+		s.Tenure.LeaseExpired = s.record.ExpiredAt(now)
 	}
 }
 
@@ -226,7 +226,7 @@ func (s *status) table(now time.Time) output.Table {
 			return p.Bad
 		case i != 1: // the leader
 			return nil
-		case s.Tenure == nil || s.Tenure.LeaseOver:
+		case s.Tenure == nil || s.Tenure.LeaseExpired:
 			return p.Warn
 		}
 		return p.Good
@@ -241,7 +241,7 @@ func (s *status) rows(now time.Time) [][]string {
 	} else {
 		rows = append(rows,
 			[]string{"leader", fmt.Sprintf("%s, priority %d%s", s.record.Identity, l.Priority, records.PendingText(l.Accepted))},
-			[]string{"since", fmt.Sprintf("%s (%s ago, %s)", l.Since.Format(output.TimeLayout), output.Age(now.Sub(l.Since)), l.Origin)},
+			[]string{"since", fmt.Sprintf("%s (%s ago, %s)", l.Since.Format(output.TimeLayout), output.Age(now.Sub(l.Since)), l.AcquireReason)},
 			[]string{"lease", lease(l, now)})
 	}
 	if s.unreadable != nil {
@@ -251,7 +251,7 @@ func (s *status) rows(now time.Time) [][]string {
 	return append(rows,
 		[]string{"term", fmt.Sprint(s.Term)},
 		[]string{"ballot", fmt.Sprint(s.Ballot)},
-		[]string{"intent", s.Intent.String()},
+		[]string{"request", s.Request.String()},
 		[]string{"config", fmt.Sprintf("revision %d, %s", c.Revision, output.Either(c.Enabled, "enabled", "disabled: no candidate may claim or renew"))},
 		[]string{"", fmt.Sprintf("lease %s, heartbeat %s, margin %s, candidate timeout %s", c.Lease, c.Heartbeat, c.Margin, c.CandidateTimeout)},
 		[]string{"", fmt.Sprintf("expiry by %s, preemption %s, minimum tenure %s, preempt delay %s, history %d", c.Expiry,
@@ -281,7 +281,7 @@ func (s *status) damaged() string {
 }
 
 // String is what is asked of the leader; nothing, of a nil intent.
-func (i *intentStatus) String() string {
+func (i *requestStatus) String() string {
 	switch {
 	case i == nil:
 		return "none"
@@ -295,7 +295,7 @@ func (i *intentStatus) String() string {
 
 // lease tells when a lease ends, by the clock of the leader's host.
 func lease(l *tenureStatus, now time.Time) string {
-	if l.LeaseOver {
+	if l.LeaseExpired {
 		return fmt.Sprintf("%s, over since %s by the clock here", l.Lease, output.Age(now.Sub(l.LeaseExpiry)))
 	}
 	return fmt.Sprintf("%s, ends in %s by the clock here", l.Lease, output.Age(l.LeaseExpiry.Sub(now)))

@@ -70,7 +70,7 @@ func readMember(e *election.LeaderElection, tr kv.ReadTransaction, id string) (m
 type unregistered struct {
 	Candidate *output.Identity `json:"candidate"`
 	// Deposed: it led, and has lost the leadership.
-	Deposed bool `json:"deposed"`
+	ForcedResignation bool `json:"forced_resignation"`
 }
 
 func (a *app) unregister(ctx context.Context, r *session.Report, id string, force bool) error {

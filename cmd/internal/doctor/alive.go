@@ -174,7 +174,7 @@ func (e *examination) checkCandidates() {
 
 // checkIntent looks for requests and challenges that the leader does not obey.
 func (e *examination) checkIntent() {
-	e.begin("intent")
+	e.begin("request")
 	i := e.state.Request
 	target := slices.ContainsFunc(e.candidates, func(c election.Candidate) bool { return c.Identity == i.Identity })
 	switch {

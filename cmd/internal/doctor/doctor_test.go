@@ -60,7 +60,7 @@ func TestDoctorOfAHealthyElection(t *testing.T) {
 			require.Contains(t, d.of("leader")[0], "ok ash#")
 			require.Equal(t, []string{"ok 2 voters alive, of 2 candidates"}, d.of("candidates"))
 			require.Equal(t, []string{"ok terms 1 to 1 without a gap"}, d.of("history"))
-			require.Equal(t, []string{"ok nothing is asked of the leader"}, d.of("intent"))
+			require.Equal(t, []string{"ok nothing is asked of the leader"}, d.of("request"))
 			if args == nil {
 				require.Contains(t, d.of("leader")[0], "renews: term 1")
 				require.Contains(t, strings.Join(d.of("clock"), "\n"), "fresh stamps of others are within")
@@ -234,11 +234,11 @@ func TestDoctorOfOddRecords(t *testing.T) {
 		},
 		"a request that nobody obeys": {
 			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, askToResign},
-			check: "intent", want: []string{"warn resign in term 1 stood still"},
+			check: "request", want: []string{"warn resign in term 1 stood still"},
 		},
 		"a request that was not observed": {
 			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, askToResign}, quick: true,
-			check: "intent", want: []string{"ok resign in term 1"},
+			check: "request", want: []string{"ok resign in term 1"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

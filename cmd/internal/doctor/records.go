@@ -65,7 +65,7 @@ func (e *examination) readAll(ctx context.Context) error {
 		return err
 	}
 	if !e.unreadable(errors.Join(faults...)) {
-		e.ok("config, leader, term and intent can be read, and %s, %s and %s",
+		e.ok("config, leader, term and request can be read, and %s, %s and %s",
 			output.Count(len(e.candidates), "candidate"), output.Count(len(e.ranked), "rank"), output.Count(len(e.history), "event"))
 	}
 	if e.state != nil {

@@ -70,11 +70,11 @@ func (l *lines) close()                {}
 // goes on.
 func eventPaint(p terminal.Palette, event string) func(string) string {
 	switch event {
-	case eventElected, eventAccepted, eventWell, eventRenewed:
+	case eventElected, eventAccepted, eventReadable, eventRenewed:
 		return p.Good
-	case eventVacant, eventAsked, eventWithdrawn, eventConfig, eventQuiet, eventLeft, eventDuplicate:
+	case eventVacant, eventRequested, eventWithdrawn, eventConfig, eventTimedOut, eventLeft, eventDuplicate:
 		return p.Warn
-	case eventSilent, eventReset, eventTrouble:
+	case eventLeaseExpired, eventReset, eventUnreadable:
 		return p.Bad
 	default:
 		return func(text string) string { return text }

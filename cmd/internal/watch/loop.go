@@ -78,14 +78,14 @@ func (w *watcher) turn(ctx context.Context, stop context.CancelCauseFunc) (updat
 		w.now, w.told = wall, nil
 		if text := w.access.Explain(err).Error(); text != w.trouble {
 			w.trouble = text
-			w.tell(eventTrouble, w.lastSeat(), none, text)
+			w.tell(eventUnreadable, w.lastSeat(), none, text)
 		}
 		return update{news: w.told, trouble: w.trouble, seat: w.seat, pulses: w.pulses}, nil
 	}
 	var recovered []news
 	if w.trouble != "" {
 		w.now, w.told, w.trouble = wall, nil, ""
-		w.tell(eventWell, s.Leader, none, "the election can be read again")
+		w.tell(eventReadable, s.Leader, none, "the election can be read again")
 		if w.last == nil {
 			w.told[0].Reason = "the election can be read"
 		}

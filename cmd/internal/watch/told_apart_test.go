@@ -10,7 +10,7 @@ func toldApart(text string) (seat, candidates []string) {
 		_, line, _ = strings.Cut(strings.TrimSpace(line), " ")
 		leader, event, _ := strings.Cut(line, " event=")
 		switch {
-		case strings.HasPrefix(event, eventSilent), strings.HasPrefix(event, eventQuiet):
+		case strings.HasPrefix(event, eventLeaseExpired), strings.HasPrefix(event, eventTimedOut):
 		case strings.Contains(event, " candidate="):
 			candidates = append(candidates, event)
 		default:

@@ -25,26 +25,26 @@ type news struct {
 
 // The events of "watch".
 const (
-	eventLooking   = "looking"   // the seat, as it was found
-	eventElected   = "elected"   // a tenure began
-	eventVacant    = "vacant"    // a tenure ended, and nobody has followed yet
-	eventAccepted  = "accepted"  // who was handed the seat has taken it
-	eventSilent    = "silent"    // no renewal for the whole lease, by the clock here
-	eventRenewed   = "renewed"   // a renewal after that
-	eventAsked     = "asked"     // something is asked of the leader
-	eventWithdrawn = "withdrawn" // it is not any more
-	eventConfig    = "config"    // the config has changed
-	eventReset     = "reset"     // the records are of another past
-	eventPresent   = "present"   // a candidate, as it was found
-	eventJoined    = "joined"    // a candidate has come
-	eventRestarted = "restarted" // it has come anew, under the same id
-	eventLeft      = "left"      // it has gone, or was evicted
-	eventChanged   = "changed"   // its priority, role or tags are others
-	eventQuiet     = "quiet"     // no heartbeat of it for the candidate timeout, by the clock here
-	eventHeard     = "heard"     // a heartbeat after that
-	eventDuplicate = "duplicate" // a process was turned away, as another one is active under its id
-	eventTrouble   = "trouble"   // the store, or a record, cannot be read
-	eventWell      = "well"      // it can be read again
+	eventStart            = "start"             // the seat, as it was found
+	eventElected          = "elected"           // a tenure began
+	eventVacant           = "vacant"            // a tenure ended, and nobody has followed yet
+	eventAccepted         = "accepted"          // who was handed the seat has taken it
+	eventLeaseExpired     = "lease_expired"     // no renewal for the whole lease, by the clock here
+	eventRenewed          = "renewed"           // a renewal after that
+	eventRequested        = "requested"         // something is asked of the leader
+	eventWithdrawn        = "withdrawn"         // it is not any more
+	eventConfig           = "config"            // the config has changed
+	eventReset            = "reset"             // the records are of another past
+	eventPresent          = "present"           // a candidate, as it was found
+	eventJoined           = "joined"            // a candidate has come
+	eventRestarted        = "restarted"         // it has come anew, under the same id
+	eventLeft             = "left"              // it has gone, or was evicted
+	eventChanged          = "changed"           // its priority, role or tags are others
+	eventTimedOut         = "timed_out"         // no heartbeat of it for the candidate timeout, by the clock here
+	eventHeartbeatResumed = "heartbeat_resumed" // a heartbeat after that
+	eventDuplicate        = "duplicate"         // a process was turned away, as another one is active under its id
+	eventUnreadable       = "unreadable"        // the store, or a record, cannot be read
+	eventReadable         = "readable"          // it can be read again
 )
 
 // none is the candidate of news that is not about one.
@@ -104,7 +104,7 @@ func (t *tracker) tell(event string, seat election.LeaderRecord, candidate elect
 func (t *tracker) tellSeat(s *records.Snapshot) {
 	seat := s.Leader
 	if t.last == nil {
-		t.tell(eventLooking, seat, none, records.AcquireText(seat))
+		t.tell(eventStart, seat, none, records.AcquireText(seat))
 		return
 	}
 	last := t.last.Leader
@@ -137,7 +137,7 @@ func (t *tracker) tellSilence(s *records.Snapshot, ballot uint64, seen time.Time
 	switch over := !s.Leader.Vacant() && t.seat.LeaseExpired(s.Leader, seen); {
 	case over && !t.silent:
 		t.silent = true
-		t.tell(eventSilent, s.Leader, none, "no renewal was seen for its lease of "+s.Leader.LeaseDuration.String())
+		t.tell(eventLeaseExpired, s.Leader, none, "no renewal was seen for its lease of "+s.Leader.LeaseDuration.String())
 	case !over && t.silent:
 		t.silent = false
 		if t.last != nil && s.Leader.Token() == t.last.Leader.Token() && s.Leader.Ballot != ballot {
@@ -153,7 +153,7 @@ func (t *tracker) tellIntent(s *records.Snapshot) {
 	before, now := stands(t.last), stands(s)
 	switch {
 	case now && (!before || s.Request.Nonce != t.last.Request.Nonce || s.Request.Kind != t.last.Request.Kind):
-		t.tell(eventAsked, s.Leader, s.Request.Identity, s.Request.Kind.String())
+		t.tell(eventRequested, s.Leader, s.Request.Identity, s.Request.Kind.String())
 	case before && !now && s.Leader.Term == t.last.Leader.Term && !s.Leader.Vacant():
 		t.tell(eventWithdrawn, s.Leader, t.last.Request.Identity, t.last.Request.Kind.String())
 	}
@@ -224,13 +224,13 @@ func (t *tracker) beat(s *records.Snapshot, c *election.Candidate, seen time.Tim
 	p, known := t.pulses[c.ID]
 	if !known || p.heartbeats != c.Heartbeats {
 		if p.quiet {
-			t.tell(eventHeard, s.Leader, c.Identity, "its heartbeats go on")
+			t.tell(eventHeartbeatResumed, s.Leader, c.Identity, "its heartbeats go on")
 		}
 		return pulse{heartbeats: c.Heartbeats, since: seen}
 	}
 	if !p.quiet && seen.Sub(p.since) > s.Config.CandidateTimeout {
 		p.quiet = true
-		t.tell(eventQuiet, s.Leader, c.Identity, "no heartbeat was seen for "+s.Config.CandidateTimeout.String())
+		t.tell(eventTimedOut, s.Leader, c.Identity, "no heartbeat was seen for "+s.Config.CandidateTimeout.String())
 	}
 	return p
 }
@@ -259,9 +259,9 @@ func (t *tracker) tellUnreadable(s *records.Snapshot) {
 	if text != t.unreadable {
 		t.unreadable = text
 		if text == "" {
-			t.tell(eventWell, s.Leader, none, "all records can be read")
+			t.tell(eventReadable, s.Leader, none, "all records can be read")
 		} else {
-			t.tell(eventTrouble, s.Leader, none, text)
+			t.tell(eventUnreadable, s.Leader, none, text)
 		}
 	}
 }

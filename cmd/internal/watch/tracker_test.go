@@ -66,33 +66,33 @@ func TestTracker(t *testing.T) {
 		},
 		"a lease that runs out": {
 			&seated, &seated, time.Second,
-			[]string{"leader=a term=1 ballot=5 event=silent reason=\"no renewal was seen for its lease of 1s\""},
+			[]string{"leader=a term=1 ballot=5 event=lease_expired reason=\"no renewal was seen for its lease of 1s\""},
 		},
 		"a candidate that is silent for its timeout": {
 			with(seated, func(s *records.Snapshot) { s.Candidates = []election.Candidate{voter} }),
 			with(seated, func(s *records.Snapshot) { s.Candidates = []election.Candidate{voter} }), config.CandidateTimeout,
-			[]string{"leader=a term=1 ballot=5 event=silent reason=\"no renewal was seen for its lease of 1s\""},
+			[]string{"leader=a term=1 ballot=5 event=lease_expired reason=\"no renewal was seen for its lease of 1s\""},
 		},
 		"a candidate that is silent for longer": {
 			with(seated, func(s *records.Snapshot) { s.Candidates = []election.Candidate{voter} }),
 			with(seated, func(s *records.Snapshot) { s.Candidates = []election.Candidate{voter} }), config.CandidateTimeout + 1,
 			[]string{
-				"leader=a term=1 ballot=5 event=silent reason=\"no renewal was seen for its lease of 1s\"",
-				"leader=a term=1 ballot=5 event=quiet candidate=a reason=\"no heartbeat was seen for 15s\"",
+				"leader=a term=1 ballot=5 event=lease_expired reason=\"no renewal was seen for its lease of 1s\"",
+				"leader=a term=1 ballot=5 event=timed_out candidate=a reason=\"no heartbeat was seen for 15s\"",
 			},
 		},
 		"another past": {
 			&seated, with(seated, func(s *records.Snapshot) { s.Leader = held(1, 2, b, true) }), 0,
 			[]string{
 				"leader=b term=1 ballot=2 event=reset reason=\"the ballot went back from 5 to 2: the election was removed, or its store restored\"",
-				"leader=b term=1 ballot=2 event=looking reason=transfer",
+				"leader=b term=1 ballot=2 event=start reason=transfer",
 			},
 		},
 		"a request": {
 			&seated, with(seated, func(s *records.Snapshot) {
 				s.Request = election.Request{Kind: election.TransferRequest, Term: 1, Identity: b, Nonce: uuid.UUID{9}}
 			}), 0,
-			[]string{"leader=a term=1 ballot=5 event=asked candidate=b reason=transfer"},
+			[]string{"leader=a term=1 ballot=5 event=requested candidate=b reason=transfer"},
 		},
 		"a void request": {
 			&seated, with(seated, func(s *records.Snapshot) { s.Request = election.Request{Kind: election.ResignRequest, Term: 7} }), 0, nil,
@@ -146,7 +146,7 @@ func TestTracker(t *testing.T) {
 			with(seated, func(s *records.Snapshot) {
 				s.Unreadable, s.CandidatesUnreadable = errors.New("candidate a is broken"), true
 			}), 0,
-			[]string{"leader=a term=1 ballot=5 event=trouble reason=\"candidate a is broken\""},
+			[]string{"leader=a term=1 ballot=5 event=unreadable reason=\"candidate a is broken\""},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -187,7 +187,7 @@ func TestTrackerRevival(t *testing.T) {
 			events = append(events, n.Event)
 		}
 	}
-	require.Equal(t, []string{eventLooking, eventPresent, eventSilent, eventQuiet, eventRenewed, eventHeard}, events)
+	require.Equal(t, []string{eventStart, eventPresent, eventLeaseExpired, eventTimedOut, eventRenewed, eventHeartbeatResumed}, events)
 }
 
 // A new leader after a silent one is told as elected, and not as one that renews again.
@@ -207,5 +207,5 @@ func TestTrackerSuccession(t *testing.T) {
 		}
 		now = now.Add(time.Minute)
 	}
-	require.Equal(t, []string{eventLooking, eventSilent, eventElected}, events)
+	require.Equal(t, []string{eventStart, eventLeaseExpired, eventElected}, events)
 }

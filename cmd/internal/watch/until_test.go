@@ -19,7 +19,7 @@ func TestUntilEndsWithTheLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := clitest.NewManual(t)
 		m.Claims(m.One, time.Now())
-		for until, last := range map[string]string{"event=looking": "event=looking", "candidate=one": "candidate=one", "candidate=": "candidate=one", "candidate=two": "candidate=two"} {
+		for until, last := range map[string]string{"event=start": "event=start", "candidate=one": "candidate=one", "candidate=": "candidate=one", "candidate=two": "candidate=two"} {
 			stdout, _, err := execOn(t.Context(), clitest.Virtual{}, m, "watch", "--until", until, "--for", "1m")
 			require.NoError(t, err)
 			lines := strings.Split(strings.TrimSpace(stdout), "\n")

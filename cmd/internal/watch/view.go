@@ -176,6 +176,9 @@ func (w *watchScreen) candidateRows() []terminal.Row {
 // candidateWidth is room for the names of most hosts, with an incarnation.
 const candidateWidth = 26
 
+// eventWidth is the length of the longest event.
+const eventWidth = len(eventHeartbeatResumed)
+
 func (w *watchScreen) eventRow(n *news) terminal.Row {
 	who := "-"
 	if n.Leader != nil {
@@ -185,7 +188,7 @@ func (w *watchScreen) eventRow(n *news) terminal.Row {
 		who = output.Field(n.Candidate.ID)
 	}
 	return terminal.Row{}.Add(n.Time.Format("15:04:05.000")+"  ", w.palette.Dim).
-		Add(terminal.Padded(n.Event, 9)+terminal.Padded(who, candidateWidth-9), eventPaint(w.palette, n.Event)).
+		Add(terminal.Padded(n.Event, eventWidth)+terminal.Padded(who, candidateWidth-9), eventPaint(w.palette, n.Event)).
 		Add(fmt.Sprintf("term %d  ballot %d  ", n.Term, n.Ballot), w.palette.Dim).
 		Add(election.SafeText(n.Reason), nil)
 }

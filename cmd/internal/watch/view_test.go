@@ -77,7 +77,7 @@ func TestWatchScreen(t *testing.T) {
 		last := all[len(all)-1]
 		for _, want := range []string{
 			"default below fdbelection in test:", "leader    ash#", "priority 3", "term      1",
-			"RANK  CANDIDATE", "\n1     ash#", "\n2     elm#", "EVENTS", "looking", " of 2s",
+			"RANK  CANDIDATE", "\n1     ash#", "\n2     elm#", "EVENTS", "start", " of 2s",
 		} {
 			require.Contains(t, last, want)
 		}
@@ -172,7 +172,7 @@ func TestWatchUntrustedText(t *testing.T) {
 			stdout, stderr, err := execOn(t.Context(), clitest.Virtual{}, db, append([]string{"watch", "--for", "20s"}, args...)...)
 			require.NoError(t, err)
 			require.Contains(t, stdout, `[2J`, "it is shown, %v", args)
-			require.Contains(t, stdout, eventSilent)
+			require.Contains(t, stdout, eventLeaseExpired)
 			require.Equal(t, terminal.SafeLines(stdout), stdout)
 			require.Empty(t, stderr)
 		}

@@ -49,12 +49,12 @@ func TestWatchTellsWhatHappens(t *testing.T) {
 		require.Empty(t, errs.String())
 		seat, candidates := toldApart(out.String())
 		require.Equal(t, []string{
-			`leader=- term=0 trouble reason="there is no election default below fdbelection in store test:; check --election and --root (\"fdbelect list\" shows what is there), or make one with \"fdbelect init\""`,
-			`leader=first term=1 well reason="the election can be read"`,
-			`leader=first term=1 looking reason=vacancy`,
+			`leader=- term=0 unreadable reason="there is no election default below fdbelection in store test:; check --election and --root (\"fdbelect list\" shows what is there), or make one with \"fdbelect init\""`,
+			`leader=first term=1 readable reason="the election can be read"`,
+			`leader=first term=1 start reason=vacancy`,
 			`leader=second term=2 elected reason=expiry`,
-			`leader=second term=2 trouble reason="the disk is on fire"`,
-			`leader=second term=2 well reason="the election can be read again"`,
+			`leader=second term=2 unreadable reason="the disk is on fire"`,
+			`leader=second term=2 readable reason="the election can be read again"`,
 			`leader=- term=2 vacant reason="second: left"`,
 			`leader=third term=3 elected reason=vacancy`,
 		}, seat)
@@ -77,7 +77,7 @@ func TestWatchEnds(t *testing.T) {
 		took time.Duration
 		want string
 	}{
-		"a leader renews":     {[]string{"--until", "leader"}, 0, 2 * time.Second / 6, "event=looking"},
+		"a leader renews":     {[]string{"--until", "leader"}, 0, 2 * time.Second / 6, "event=start"},
 		"what never comes":    {[]string{"--until", "event=vacant", "--for", "7s"}, exit.CodeTimedOut, 7 * time.Second, ""},
 		"after a time":        {[]string{"--for", "7s"}, 0, 7 * time.Second, ""},
 		"a line that matches": {[]string{"--until", "event=present candidate=a"}, 0, 0, "candidate=a"},
@@ -115,7 +115,7 @@ func TestWatchForScripts(t *testing.T) {
 			require.False(t, n.Time.IsZero())
 			events = append(events, n.Event)
 		}
-		require.Equal(t, []string{eventLooking, eventPresent}, events)
+		require.Equal(t, []string{eventStart, eventPresent}, events)
 		stdout, _, err = execOn(t.Context(), clitest.Virtual{}, world.DB, "watch", "--output", "yaml", "--until", "leader")
 		require.NoError(t, err)
 		require.Equal(t, 2, strings.Count(stdout, "---\ntime: "))
