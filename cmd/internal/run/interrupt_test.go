@@ -28,7 +28,7 @@ func TestSecondInterruptEndsTheCommand(t *testing.T) {
 	for _, id := range ids {
 		require.True(t, processtest.Gone(id))
 	}
-	require.Contains(t, p.Stderr.String(), `cause="it was killed, as a second interrupt demanded"`)
+	require.Contains(t, p.Stderr.String(), `cause="it was killed after a second interrupt"`)
 	o := processtest.Typed(t, "status", "--store", "file:"+file)
 	require.Contains(t, o.Stdout, "the seat is vacant", "it has left in order")
 }
@@ -74,7 +74,7 @@ func TestLogOfACommandThatTheGuardEnded(t *testing.T) {
 	require.EqualValues(t, ids[0], ended["pid"])
 	require.EqualValues(t, 137, ended["exit_code"])
 	require.Equal(t, "WARN", ended["level"])
-	require.Equal(t, "the guard ended it, as the guard was told of no renewal in time", ended["cause"])
+	require.Equal(t, "the guard ended it because it heard of no renewal in time", ended["cause"])
 }
 
 // Run was killed, so the guard ended the command and logs that.
@@ -93,7 +93,7 @@ func TestLogOfACommandWhoseRunWasKilled(t *testing.T) {
 	require.EqualValues(t, ids[0], ended["pid"])
 	require.Equal(t, started["term"], ended["term"])
 	require.Equal(t, "WARN", ended["level"])
-	require.Equal(t, "the guard ended it, as run has ended without stopping it", ended["cause"])
+	require.Equal(t, "the guard ended it because run ended first", ended["cause"])
 }
 
 // A command that cannot be started is not said to have ended.

@@ -13,47 +13,48 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// child runs the command of "run".
+// Command runs the command of "run" for one tenure after another.
 type Command struct {
-	Args           []string
-	Env            []string // variables that say where the election is
+	Args           []string // the program and its arguments
+	Env            []string // added to the environment
 	Stdout, Stderr io.Writer
 	Clock          elector.Clock
-	Signals        <-chan os.Signal // to pass on
-	Restart        string
-	Forced         context.Context // ends when the command has to end at once
-	// fence returns an error where a tenure is not the newest any more.
+	Signals        <-chan os.Signal // to forward to the command
+	Restart        string           // RestartNever, RestartOnFailure or RestartAlways
+	Forced         context.Context  // when it ends, the command is killed
+	// Fence returns an error if the tenure is not the newest any more.
 	Fence func(context.Context, *elector.Leadership) error
 	Log   *slog.Logger
-	// guardArgs are the arguments that start a guard, up to the command.
+	// GuardArgs are the arguments that start a guard. The command follows them.
 	GuardArgs []string
 }
 
 const (
-	// outputDelay is how long what the command left behind may hold its output open.
+	// outputDelay is how long processes that the command left behind may keep its output
+	// open.
 	outputDelay = 100 * time.Millisecond
-	// guardPatience is how long a guard may take to report an end by force.
-	guardPatience = time.Second
+	// guardReportLimit is how long a guard may take to report the end of a killed command.
+	guardReportLimit = time.Second
 )
 
 // running is a command that runs. Its methods do not wait.
 type running interface {
 	done() <-chan ending
-	ask()  // it and all of its group to stop
-	kill() // all of its group
+	terminate() // the process group gets SIGTERM
+	kill()      // the process group gets SIGKILL
 	forward(s os.Signal)
 }
 
 // ending is how a command ended.
 type ending struct {
 	pid int
-	err error // nil if it succeeded, else a *commandError
-	cut bool  // its guard asked it to stop, and nothing else did
-	// unguarded says that its guard was killed, so it was killed too.
+	err error // nil if it succeeded, else an *Error
+	cut bool  // its guard terminated it on its own
+	// unguarded says that its guard was killed. The command was killed then, too.
 	unguarded bool
 }
 
-// log logs the end of the command, and why it came.
+// log logs the end of the command and its cause.
 func (e ending) log(log *slog.Logger, cause string) {
 	level, code, status := slog.LevelInfo, 0, "exit status 0"
 	failed, ok := errors.AsType[*Error](e.err)
@@ -70,34 +71,33 @@ func (e ending) log(log *slog.Logger, cause string) {
 	log.Log(context.Background(), level, "command ended", "pid", e.pid, "exit_code", code, "status", status, "cause", cause)
 }
 
-// Why a command ended.
+// The causes of the end of a command.
 const (
 	causeItself    = "it ended by itself"
 	causeAsked     = "it was asked to stop"
-	causeKilled    = "it was killed, as it did not stop in time"
-	causeForced    = "it was killed, as a second interrupt demanded"
-	causeGuard     = "the guard ended it, as the guard was told of no renewal in time"
-	causeOrphaned  = "the guard ended it, as run has ended without stopping it"
+	causeKilled    = "it was killed because it did not stop in time"
+	causeForced    = "it was killed after a second interrupt"
+	causeGuard     = "the guard ended it because it heard of no renewal in time"
+	causeOrphaned  = "the guard ended it because run ended first"
 	causeUnstarted = "it could not be started"
-	// With causeUnguarded the command did not end by itself, whatever its status says.
+	// causeUnguarded: the command did not end by itself, even if its status says so.
 	causeUnguarded = "its guard was killed"
 )
 
-// wasKilled reports whether a command had to be ended by force.
+// WasKilled reports whether an error says that a command ended by SIGKILL.
 func WasKilled(err error) bool {
 	failed, ok := errors.AsType[*Error](err)
 	return ok && failed.killed
 }
 
-// errCut says that a guard ended the command although nothing else was known to
-// end its tenure: the deadline did not reach it in time.
-var ErrCut = errors.New("the guard ended the command: it was told of no renewal in time")
+// ErrCut says that a guard ended the command, and that the supervisor knew of no reason
+// to: the renewed deadline did not reach the guard in time.
+var ErrCut = errors.New("the guard ended the command: it heard of no renewal in time")
 
-// tenure runs the command once, under a tenure: its process group is asked to stop
-// when ctx ends, and killed when the lease must not be used any more. Nothing of
-// the group outlives the command.
+// tenure runs the command once, under a tenure. It terminates the process group when ctx
+// ends, and kills it at the end deadline. Nothing of the group outlives the command.
 func (c *Command) tenure(ctx context.Context, lead *elector.Leadership) error {
-	c.forget()
+	c.dropSignals()
 	log := c.Log.With("term", lead.Term())
 	r, err := c.start(lead, log)
 	if err != nil {
@@ -108,13 +108,13 @@ func (c *Command) tenure(ctx context.Context, lead *elector.Leadership) error {
 		select {
 		case end := <-r.done():
 			end.log(log, c.cause(ctx, end))
-			if end.cut && !asked(ctx) {
+			if end.cut && ctx.Err() == nil {
 				return ErrCut
 			}
 			return end.err
 		case <-stopping:
 			stopping = nil
-			r.ask()
+			r.terminate()
 		case <-overdue:
 			overdue = nil
 			r.kill()
@@ -127,18 +127,18 @@ func (c *Command) tenure(ctx context.Context, lead *elector.Leadership) error {
 	}
 }
 
-// cause says why the command ended, under a context that asks it to stop.
+// cause returns why the command ended. ctx ends when the command has to stop.
 func (c *Command) cause(ctx context.Context, end ending) string {
 	switch {
-	case end.cut: // although this process may know by now that the tenure is over
+	case end.cut: // also if this process knows by now that the tenure has ended
 		return causeGuard
 	case end.unguarded:
 		return causeUnguarded
 	case end.pid == 0:
 		return causeUnstarted
-	case !asked(ctx):
+	case ctx.Err() == nil:
 		return causeItself
-	case WasKilled(end.err) && asked(c.Forced):
+	case WasKilled(end.err) && c.Forced.Err() != nil:
 		return causeForced
 	case WasKilled(end.err):
 		return causeKilled
@@ -175,8 +175,8 @@ func (c *Command) start(lead *elector.Leadership, log *slog.Logger) (running, er
 	return c.startGuarded(lead.SubscribeDeadlines, env, log)
 }
 
-// forget drops signals that came while no command ran.
-func (c *Command) forget() {
+// dropSignals drops the signals that arrived while no command ran.
+func (c *Command) dropSignals() {
 	for {
 		select {
 		case <-c.Signals:
@@ -186,8 +186,8 @@ func (c *Command) forget() {
 	}
 }
 
-// reported is what a guard has said of the end of the command, as an error of
-// run's: nil where it did well.
+// reported returns what a guard reported of the end of the command, as an error of run. It
+// is nil if the command succeeded.
 func (c *Command) reported(r report) error {
 	e := &Error{name: c.Args[0], Code: failure}
 	switch {
@@ -203,6 +203,3 @@ func (c *Command) reported(r report) error {
 	}
 	return e
 }
-
-// asked reports whether the work was asked to stop.
-func asked(ctx context.Context) bool { return ctx.Err() != nil }

@@ -17,7 +17,8 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// The whole process group ends with the tenure, by force where it must.
+// TestCommandEndsWithItsGroup: the complete process group ends with the tenure, by force
+// if it must.
 func TestCommandEndsWithItsGroup(t *testing.T) {
 	t.Parallel()
 	for name, code := range map[string]int{"willing": 0, "stubborn": 137} {
@@ -40,7 +41,7 @@ func TestCommandEndsWithItsGroup(t *testing.T) {
 	}
 }
 
-// What a command has left behind in its group does not outlive it.
+// TestCommandLeavesNothingBehind: processes that a command left in its group end with it.
 func TestCommandLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "pid")
@@ -54,8 +55,8 @@ func TestCommandLeavesNothingBehind(t *testing.T) {
 	processtest.Eventually(t, "what was left behind has ended", func() bool { return processtest.Gone(id) })
 }
 
-// A leader whose seat goes to a higher priority has its command stopped before
-// the other's begins.
+// TestCommandEndsBeforeTheNextBegins: if a higher priority takes over, the command of the
+// old leader has ended before the command of the new one begins.
 func TestCommandEndsBeforeTheNextBegins(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -69,8 +70,8 @@ func TestCommandEndsBeforeTheNextBegins(t *testing.T) {
 	processtest.Says(t, &p.Stderr, "leader=high term=2")
 }
 
-// A leader that is cut off from its store ends its command before its lease can
-// end: even a stubborn one, while the store hangs.
+// TestCommandEndsWhenTheStoreHangs: a leader that cannot reach its store ends its command
+// before its lease can end, even if the command ignores SIGTERM.
 func TestCommandEndsWhenTheStoreHangs(t *testing.T) {
 	const lease = 2 * time.Second
 	file := processtest.StoreFile(t)
@@ -91,8 +92,8 @@ func TestCommandEndsWhenTheStoreHangs(t *testing.T) {
 	t.Logf("stderr:\n%s", &p.Stderr)
 }
 
-// The guard ends the command of a supervisor that was killed, with all of its group,
-// even where it does not care for SIGTERM: before the lease is over.
+// TestCommandEndsWithItsSupervisor: if the supervisor is killed, the guard ends the
+// command with its group before the lease ends, even if the command ignores SIGTERM.
 func TestCommandEndsWithItsSupervisor(t *testing.T) {
 	t.Parallel()
 	const lease = 2 * time.Second

@@ -7,8 +7,8 @@ import (
 	"os/exec"
 )
 
-// direct is a command without a guard: that of an observer, which needs no
-// deadline, and any where the system has no guards.
+// direct is a command without a guard: the command of an observer, which has no deadline,
+// and every command on a system without guards.
 type direct struct {
 	cmd   *exec.Cmd
 	ended chan ending
@@ -27,22 +27,23 @@ func (c *Command) startDirect(env []string, log *slog.Logger) (running, error) {
 	d := &direct{cmd: cmd, ended: make(chan ending, 1)}
 	go func() {
 		err := <-ended
-		killGroup(cmd) // what is left of it
-		d.ended <- ending{pid: cmd.Process.Pid, err: c.failure(err)}
+		killGroup(cmd) // of the processes that are left
+		d.ended <- ending{pid: cmd.Process.Pid, err: c.failed(err)}
 	}()
 	return d, nil
 }
 
 func (d *direct) done() <-chan ending { return d.ended }
 
-func (d *direct) ask() { terminateGroup(d.cmd) }
+func (d *direct) terminate() { terminateGroup(d.cmd) }
 
 func (d *direct) kill() { killGroup(d.cmd) }
 
 func (d *direct) forward(s os.Signal) { _ = d.cmd.Process.Signal(s) } // it may have ended
 
-// failure is how a command ended, as an error of run's: nil where it did well.
-func (c *Command) failure(err error) error {
+// failed returns how a command ended, as an error of run. It is nil if the command
+// succeeded.
+func (c *Command) failed(err error) error {
 	var exit *exec.ExitError
 	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):

@@ -2,16 +2,16 @@ package supervise
 
 import "strconv"
 
-// failure is the exit code if the command has none: it did not start.
+// failure is the exit code of run if the command has none, because it did not start.
 const failure = 1
 
-// commandError says that the command of "run" failed, or had to be killed.
+// Error says that the command of "run" failed, did not start or was killed.
 type Error struct {
 	name   string
 	Code   int
-	how    string
-	killed bool // by SIGKILL
-	// unstarted says that it could not be started, and how is why.
+	how    string // it ended, or why it did not start
+	killed bool   // by SIGKILL
+	// unstarted: it could not be started.
 	unstarted bool
 }
 
@@ -22,5 +22,5 @@ func (e *Error) Error() string {
 	return "command " + strconv.Quote(e.name) + " ended: " + e.how
 }
 
-// CommandExitCode returns the exit code of the command, which run ends with.
+// CommandExitCode returns the exit code with which run ends.
 func (e *Error) CommandExitCode() int { return e.Code }

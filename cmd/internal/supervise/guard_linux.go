@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownProgram is the file of this very program, also where another version has
-// taken its name meanwhile: a guard and its supervisor have to be of one version.
+// ownProgram returns a file that is this very program, even if another version has
+// replaced it by name: a guard and its supervisor must be of the same version.
 func ownProgram() (string, error) {
 	const self = "/proc/self/exe"
 	if _, err := os.Stat(self); err == nil {
@@ -16,13 +16,13 @@ func ownProgram() (string, error) {
 	return os.Executable()
 }
 
-// adopt makes this process the parent of what its descendants leave behind, so
-// that it can wait for it.
+// adopt makes this process the parent of processes that its descendants leave behind, so
+// that it can wait for them.
 func adopt() {
-	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) // where it fails, what is left is polled for
+	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) // if it fails, endGroup polls them
 }
 
-// callItself names the process for those who look for it: it would be "exe".
-func callItself(name string) {
-	_ = os.WriteFile("/proc/self/comm", []byte(name), 0) // it is only a name
+// setName names this process for tools such as ps. Its name would be "exe".
+func setName(name string) {
+	_ = os.WriteFile("/proc/self/comm", []byte(name), 0) // the name is only for people
 }

@@ -16,8 +16,8 @@ import (
 // never is a deadline of the machine's clock that does not come.
 const never = int64(1) << 62
 
-// guardOf starts a guard of a command that runs for long. The test gives it orders and reads
-// its reports.
+// guardOf starts a guard of a long command. The test writes its orders and reads its
+// reports.
 func guardOf(t *testing.T) (cmd *exec.Cmd, orders io.Writer, reports *bufio.Scanner) {
 	t.Helper()
 	read, write, err := os.Pipe()
@@ -32,7 +32,7 @@ func guardOf(t *testing.T) (cmd *exec.Cmd, orders io.Writer, reports *bufio.Scan
 	return cmd, orders, bufio.NewScanner(read)
 }
 
-// restOf is what a guard reports until it ends.
+// restOf returns the reports of a guard until it ends.
 func restOf(reports *bufio.Scanner) (all []string) {
 	for reports.Scan() {
 		all = append(all, reports.Text())
@@ -40,8 +40,8 @@ func restOf(reports *bufio.Scanner) (all []string) {
 	return all
 }
 
-// Orders that a guard cannot read do not come from run. It ends the command, as if run had
-// gone.
+// TestGuardThatCannotReadItsOrders: orders that cannot be parsed are not from run. The
+// guard ends the command, as if run had gone.
 func TestGuardThatCannotReadItsOrders(t *testing.T) {
 	t.Parallel()
 	cmd, orders, reports := guardOf(t)
@@ -53,7 +53,7 @@ func TestGuardThatCannotReadItsOrders(t *testing.T) {
 	require.NoError(t, cmd.Wait())
 }
 
-// A guard does not start a command that would have to stop already.
+// TestGuardThatIsTooLate: a guard does not start a command whose stop deadline has passed.
 func TestGuardThatIsTooLate(t *testing.T) {
 	t.Parallel()
 	cmd, orders, reports := guardOf(t)

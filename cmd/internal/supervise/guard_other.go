@@ -9,11 +9,11 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// guards is whether commands have a guard here: there are no process groups, or
-// no clock that the processes of a machine share.
+// guards is false: this system has no process groups, or no clock that all processes of
+// the machine share.
 const guards = false
 
-// ErrNoGuard says that there are no guards on this system.
+// Guard returns ErrNoGuard.
 func Guard(elector.Clock, *slog.Logger, []string) error {
 	return ErrNoGuard
 }

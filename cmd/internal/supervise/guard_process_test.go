@@ -21,14 +21,12 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// TestNoTwoCommandsAtOnce kills supervisors, and stops others past their lease,
-// while their commands, which do not care for SIGTERM, go on. The guard has to end
-// each before that of the successor begins: the commands prove it themselves, by a
-// lock that each holds for life.
+// TestNoTwoCommandsAtOnce kills supervisors, and stops others past their lease, while
+// their commands ignore SIGTERM. The guard has to end each command before the command of
+// the successor begins. The commands prove it with a lock that each holds until it ends.
 //
-// A machine that is busy with something else may keep a guard waiting. So a command
-// may find the one before alive for as long as the monitor's own reads were held
-// up, in fewer than one round of ten.
+// A busy machine may keep a guard waiting. So a command may find the previous one alive
+// for as long as the monitor's own reads were delayed, in fewer than one round of ten.
 func TestNoTwoCommandsAtOnce(t *testing.T) {
 	rounds := longtest.Pick(2, 50)
 	const lease = time.Second
@@ -86,8 +84,9 @@ func TestNoTwoCommandsAtOnce(t *testing.T) {
 	require.Less(t, excused, max(rounds/10, 1)+1)
 }
 
-// The deadline of a guard counts from the start of the renewal, however late its
-// answer came: a supervisor that is stopped after a slow one has no more time.
+// TestGuardCountsFromTheAttempt: the deadline of a guard counts from the start of the
+// renewal, however late its answer was. A supervisor that is stopped after a slow renewal
+// has no more time.
 func TestGuardCountsFromTheAttempt(t *testing.T) {
 	const lease = 2 * time.Second
 	file := processtest.StoreFile(t)
@@ -102,7 +101,7 @@ func TestGuardCountsFromTheAttempt(t *testing.T) {
 		<-time.After(time.Until(before.LeaseExpiry.Add(-lease + 1200*time.Millisecond))) // long after the next attempt
 		release()
 		late := m.Until("the late renewal has come", func(l election.LeaderRecord) bool { return l.Ballot > before.Ballot })
-		if late.Term != before.Term { // the machine was too busy: a lost its seat over it
+		if late.Term != before.Term { // the machine was too busy, and a lost leadership
 			continue
 		}
 		<-time.After(50 * time.Millisecond) // its answer has come as well, and the next attempt has not begun
@@ -118,8 +117,9 @@ func TestGuardCountsFromTheAttempt(t *testing.T) {
 	}
 }
 
-// A supervisor that is killed has a guard that asks the command to stop at once.
-func TestGuardOfAKilledSupervisorAsksFirst(t *testing.T) {
+// TestGuardOfAKilledSupervisorTerminates: the guard of a killed supervisor terminates the
+// command at once, long before the deadline.
+func TestGuardOfAKilledSupervisorTerminates(t *testing.T) {
 	t.Parallel()
 	args, pids := processtest.Worker(t, false)
 	p := processtest.Start(t, processtest.StoreFile(t), "a", append([]string{"--lease", "1m"}, args...)...)
@@ -131,8 +131,8 @@ func TestGuardOfAKilledSupervisorAsksFirst(t *testing.T) {
 	}
 }
 
-// Where the guard is killed the command ends with it, and with all of its group;
-// the seat is given up after that, and not before.
+// TestGuardIsKilled: if the guard is killed, the command ends with it, with its group.
+// Leadership is given up after that and not before.
 func TestGuardIsKilled(t *testing.T) {
 	t.Parallel()
 	file, w := processtest.StoreFile(t), newWorkers(t)
@@ -149,7 +149,8 @@ func TestGuardIsKilled(t *testing.T) {
 	require.True(t, processtest.Gone(first.pid))
 }
 
-// What the command has started ends with the guard, too.
+// TestGuardIsKilledAndTheGroupEnds: processes that the command has started end with the
+// guard, too.
 func TestGuardIsKilledAndTheGroupEnds(t *testing.T) {
 	t.Parallel()
 	args, pids := processtest.Worker(t, true)
@@ -164,8 +165,9 @@ func TestGuardIsKilledAndTheGroupEnds(t *testing.T) {
 	p.Signal(syscall.SIGKILL)
 }
 
-// Where nobody can see that the guard was killed, the kernel ends the command; what
-// that has started ends as soon as its supervisor goes on.
+// TestGuardIsKilledBesideAStoppedSupervisor: if the supervisor is stopped, the kernel ends
+// the command of a killed guard. Processes that the command has started end when the
+// supervisor continues.
 func TestGuardIsKilledBesideAStoppedSupervisor(t *testing.T) {
 	t.Parallel()
 	args, pids := processtest.Worker(t, true)
@@ -183,8 +185,8 @@ func TestGuardIsKilledBesideAStoppedSupervisor(t *testing.T) {
 	require.Contains(t, p.Stderr.String(), `cause="its guard was killed"`)
 }
 
-// Interrupts that reach the guard as well, from a supervisor that signals every process,
-// are for run alone, however many there are.
+// TestGuardSurvivesInterrupts: interrupts that reach the guard as well, from a supervisor
+// that signals every process, are for run alone.
 func TestGuardSurvivesInterrupts(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -204,7 +206,7 @@ func TestGuardSurvivesInterrupts(t *testing.T) {
 	require.Contains(t, p.Stderr.String(), `cause="it was asked to stop"`)
 }
 
-// A guard that is stopped keeps nobody from ending the command.
+// TestGuardIsStopped: a stopped guard does not keep run from ending the command.
 func TestGuardIsStopped(t *testing.T) {
 	t.Parallel()
 	args, pids := processtest.Worker(t, true)
@@ -219,10 +221,10 @@ func TestGuardIsStopped(t *testing.T) {
 	}
 }
 
-// Supervisor, guard and command stand still past the lease, as on a machine that
-// sleeps. What the command writes when it wakes is refused: by the fence alone, as
-// nobody else has woken yet.
-func TestFenceAfterTheWholeGroupSlept(t *testing.T) {
+// TestFenceAfterASuspension: supervisor, guard and command stop past the lease, as on a
+// suspended machine. A write of the command that continues first is refused by the fence
+// alone.
+func TestFenceAfterASuspension(t *testing.T) {
 	t.Parallel()
 	const lease = time.Second
 	file, w := processtest.StoreFile(t), newWorkers(t)
@@ -261,8 +263,8 @@ func TestFenceAfterTheWholeGroupSlept(t *testing.T) {
 	m.Sound()
 }
 
-// A leader that is asked to leave has its command drain for much longer than a
-// lease, which is renewed all the time: the successor begins after that.
+// TestPreStop: a leader that is asked to leave lets its command drain for much longer than
+// a lease, which it renews meanwhile. The successor begins after that.
 func TestPreStop(t *testing.T) {
 	t.Parallel()
 	const lease = time.Second
@@ -279,7 +281,7 @@ func TestPreStop(t *testing.T) {
 	require.NotContains(t, a.Stderr.String(), "in time")
 }
 
-// parentOf returns the process that has started another.
+// parentOf returns the parent of a process.
 func parentOf(t *testing.T, pid int) int {
 	t.Helper()
 	if runtime.GOOS != "linux" {

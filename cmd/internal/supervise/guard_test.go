@@ -36,14 +36,14 @@ func TestGuardMessages(t *testing.T) {
 		"stopp", "STOP", "exited", "exited x", "failed why", "started \x1b[2J",
 	} {
 		_, err := parseOrder(line)
-		require.Error(t, err, "%q is no order", line)
+		require.Error(t, err, "%q is not an order", line)
 		_, err = parseReport(line)
-		require.Error(t, err, "%q is no report", line)
+		require.Error(t, err, "%q is not a report", line)
 	}
 }
 
-// The guard has the deadlines of the tenure on the clock of the machine, with
-// something to spare: no more of it where a long drain moves the end alone.
+// TestNotice: the guard has the deadlines of the tenure on the clock of the machine, less
+// its own share. The share does not grow if a long drain moves the end alone.
 func TestNotice(t *testing.T) {
 	const machine = time.Hour
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -57,103 +57,103 @@ func TestNotice(t *testing.T) {
 		n.of(elector.Deadlines{Stop: after(10 * time.Second), End: after(109 * time.Second)}, after(100*time.Second), machine))
 	require.Equal(t, deadlines{stop: machine + 2*time.Second, kill: machine + 2*time.Second},
 		n.of(elector.Deadlines{Stop: after(10 * time.Second), End: after(9 * time.Second)}, after(7*time.Second), machine),
-		"all of the time to stop in, and no kill before the command was asked")
+		"the command has all of its time to stop, and is not killed before it was terminated")
 }
 
-// wardStep is what a guard does at a time, and after it has been told something.
-type wardStep struct {
+// planStep is what a guard does at a time, after it has received something.
+type planStep struct {
 	at   time.Duration
-	told func(w *ward)
+	told func(p *plan)
 	want string
 }
 
-func until(stop, kill time.Duration) func(*ward) {
-	return func(w *ward) { w.take(order{verb: orderUntil, deadlines: deadlines{stop, kill}}) }
+func until(stop, kill time.Duration) func(*plan) {
+	return func(p *plan) { p.take(order{verb: orderUntil, deadlines: deadlines{stop, kill}}) }
 }
 
-func told(v verb) func(*ward) { return func(w *ward) { w.take(order{verb: v}) } }
+func told(v verb) func(*plan) { return func(p *plan) { p.take(order{verb: v}) } }
 
-// Whatever a guard is told, it kills when the last deadline that it was told has
-// come, and asks before: each once.
-func TestWard(t *testing.T) {
-	for name, acts := range map[string][]wardStep{
-		"hears nothing": {
+// TestPlan: whatever a guard receives, it kills the command at the last deadline that it
+// knows, and terminates it before. It does each once.
+func TestPlan(t *testing.T) {
+	for name, acts := range map[string][]planStep{
+		"no order after the first": {
 			{at: 0, told: until(10, 14)},
 			{at: 9},
-			{at: 10, want: "cut ask"},
+			{at: 10, want: "cut terminate"},
 			{at: 13},
 			{at: 14, want: "kill"},
 			{at: 99},
 		},
-		"hears of renewals": {
+		"a renewal": {
 			{at: 0, told: until(10, 14)},
 			{at: 9, told: until(20, 24)},
 			{at: 19},
-			{at: 20, want: "cut ask"},
+			{at: 20, want: "cut terminate"},
 			{at: 24, want: "kill"},
 		},
-		"hears of a shorter lease": {
+		"a shorter lease": {
 			{at: 0, told: until(10, 14)},
 			{at: 1, told: until(5, 6)},
-			{at: 5, want: "cut ask"},
+			{at: 5, want: "cut terminate"},
 			{at: 6, want: "kill"},
 		},
-		"hears of it too late": {
+		"a shorter lease that has passed": {
 			{at: 0, told: until(10, 14)},
-			{at: 7, told: until(5, 6), want: "cut ask kill"},
+			{at: 7, told: until(5, 6), want: "cut terminate kill"},
 		},
-		"is told to stop": {
+		"a stop": {
 			{at: 0, told: until(10, 14)},
-			{at: 3, told: told(orderStop), want: "ask"},
+			{at: 3, told: told(orderStop), want: "terminate"},
 			{at: 10},
 			{at: 14, want: "kill"},
 		},
-		"is told to stop, and that there is time": {
+		"a stop, and a later deadline": {
 			{at: 0, told: until(10, 14)},
-			{at: 3, told: told(orderStop), want: "ask"},
+			{at: 3, told: told(orderStop), want: "terminate"},
 			{at: 9, told: until(20, 24)},
 			{at: 20},
 			{at: 24, want: "kill"},
 		},
-		"is told to kill": {
+		"a kill": {
 			{at: 0, told: until(10, 14)},
-			{at: 3, told: told(orderStop), want: "ask"},
+			{at: 3, told: told(orderStop), want: "terminate"},
 			{at: 4, told: told(orderKill), want: "kill"},
 			{at: 14},
 		},
-		"loses its supervisor": {
+		"the supervisor goes": {
 			{at: 0, told: until(10, 14)},
-			{at: 3, told: (*ward).orphaned, want: "cut ask"},
-			{at: 4, told: (*ward).orphaned},
+			{at: 3, told: (*plan).orphaned, want: "cut terminate"},
+			{at: 4, told: (*plan).orphaned},
 			{at: 14, want: "kill"},
 		},
-		"loses its supervisor while the command stops": {
+		"the supervisor goes while the command stops": {
 			{at: 0, told: until(10, 14)},
-			{at: 3, told: told(orderStop), want: "ask"},
-			{at: 4, told: (*ward).orphaned},
+			{at: 3, told: told(orderStop), want: "terminate"},
+			{at: 4, told: (*plan).orphaned},
 			{at: 14, want: "kill"},
 		},
-		"was asleep past both": {
+		"a suspension past both": {
 			{at: 0, told: until(10, 14)},
-			{at: 1000, want: "cut ask kill"},
+			{at: 1000, want: "cut terminate kill"},
 		},
-		"is sent a signal": {
+		"a signal": {
 			{at: 0, told: until(10, 14)},
 			{at: 1, told: told(orderSignal)},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var w ward
+			var p plan
 			for _, a := range acts {
 				if a.told != nil {
-					a.told(&w)
+					a.told(&p)
 				}
-				ask, kill := w.due(a.at)
+				terminate, kill := p.due(a.at)
 				got := ""
 				for _, did := range []struct {
 					it   bool
 					name string
-				}{{ask && w.cut, "cut"}, {ask, "ask"}, {kill, "kill"}} {
+				}{{terminate && p.cut, "cut"}, {terminate, "terminate"}, {kill, "kill"}} {
 					if did.it {
 						got += " " + did.name
 					}
@@ -167,17 +167,17 @@ func TestWard(t *testing.T) {
 	}
 }
 
-// A guard sleeps until something is due, and never for long: a timer stands still
-// while the machine sleeps.
-func TestWardWaits(t *testing.T) {
-	var w ward
-	until(10*time.Second, 14*time.Second)(&w)
-	require.Equal(t, guardTick, w.wait(0))
-	require.Equal(t, time.Millisecond, w.wait(10*time.Second-time.Millisecond))
-	require.Zero(t, w.wait(11*time.Second), "it is due")
-	w.due(11 * time.Second)
-	require.Equal(t, guardTick, w.wait(11*time.Second))
-	require.Equal(t, time.Millisecond, w.wait(14*time.Second-time.Millisecond))
-	w.due(14 * time.Second)
-	require.Equal(t, guardTick, w.wait(15*time.Second), "the command takes its time to die")
+// TestPlanWaits: a guard sleeps until something is due, and never for long: timers stop
+// while the machine is suspended.
+func TestPlanWaits(t *testing.T) {
+	var p plan
+	until(10*time.Second, 14*time.Second)(&p)
+	require.Equal(t, guardTick, p.wait(0))
+	require.Equal(t, time.Millisecond, p.wait(10*time.Second-time.Millisecond))
+	require.Zero(t, p.wait(11*time.Second), "it is due")
+	p.due(11 * time.Second)
+	require.Equal(t, guardTick, p.wait(11*time.Second))
+	require.Equal(t, time.Millisecond, p.wait(14*time.Second-time.Millisecond))
+	p.due(14 * time.Second)
+	require.Equal(t, guardTick, p.wait(15*time.Second), "the command has not ended yet")
 }

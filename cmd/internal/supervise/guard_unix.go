@@ -19,32 +19,33 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-// guards is whether commands have a guard here.
+// guards is true: commands have a guard on this system.
 const guards = true
 
-// The files of a guard: orders come on its stdin.
+// The file descriptors of a guard. Orders arrive on its stdin.
 const (
 	ordersFile  = 0
 	reportsFile = 3
 )
 
-// runGuard is the whole life of a guard: it waits for the first deadline, starts the
-// command, and returns when nothing of it is left.
+// Guard is the main function of a guard: it waits for the first deadlines, starts the
+// command, and returns when the command and its group have ended. It returns ErrNoGuard if
+// run did not start this process.
 func Guard(c elector.Clock, log *slog.Logger, argv []string) error {
 	if !isPipe(ordersFile) || !isPipe(reportsFile) || len(argv) == 0 {
 		return ErrNoGuard
 	}
 	defer SurviveClosedPipes()()
-	callItself("fdbelect-guard")
-	syscall.CloseOnExec(reportsFile) // the command must not hold it
+	setName("fdbelect-guard")
+	syscall.CloseOnExec(reportsFile) // the command must not inherit it
 	g := &guardProcess{
 		reports: os.NewFile(reportsFile, "reports"),
 		log:     log,
 		clock:   c,
 	}
-	for !g.told {
+	for !g.armed {
 		if g.poll(-1, -1); g.gone {
-			return nil // before there was anything to guard
+			return nil // there was nothing to guard yet
 		}
 	}
 	if g.take(); !g.gone && clock.Boot() < g.stop {
@@ -61,34 +62,34 @@ func isPipe(fd int) bool {
 	return syscall.Fstat(fd, &stat) == nil && stat.Mode&syscall.S_IFMT == syscall.S_IFIFO
 }
 
-// guard is the process that holds the deadlines of a command.
+// guardProcess is the state of a guard.
 type guardProcess struct {
-	ward
+	plan
 	reports *os.File
 	log     *slog.Logger
 	clock   elector.Clock
-	unread  []byte  // of an order
-	orders  []order // not taken in yet
-	told    bool    // the first deadline
-	gone    bool    // the supervisor
-	pid     int     // of the command, and of its group
+	unread  []byte  // the beginning of an order
+	orders  []order // not applied yet
+	armed   bool    // the first deadlines have arrived
+	gone    bool    // the supervisor has
+	pid     int     // of the command and its group
 }
 
 func (g *guardProcess) say(r report) {
-	fmt.Fprintln(g.reports, r) // where nobody is left to read it, nobody is told
+	fmt.Fprintln(g.reports, r) // if the supervisor has gone, there is no reader
 }
 
-// run starts the command, and sees to its end.
+// run starts the command and controls it until it has ended.
 func (g *guardProcess) run(argv []string) {
-	ended, done, err := os.Pipe() // closed when nothing of the command is left
+	ended, done, err := os.Pipe() // closed when the command and its group have ended
 	if err != nil {
 		g.say(report{verb: reportFailed, text: err.Error()})
 		return
 	}
-	defer ended.Close() //nolint:errcheck // nothing was written
+	defer ended.Close() //nolint:errcheck // nothing was written to it
 	started, result := make(chan error, 1), make(chan syscall.WaitStatus, 1)
 	go func() {
-		defer done.Close() //nolint:errcheck // nothing was written
+		defer done.Close() //nolint:errcheck // nothing was written to it
 		result <- g.startAndReap(argv, started)
 	}()
 	if err := <-started; err != nil {
@@ -98,12 +99,11 @@ func (g *guardProcess) run(argv []string) {
 	g.say(report{verb: reportStarted, number: g.pid})
 	fd := int(ended.Fd())
 	for {
-		// The orders first: what stands after a pause of this process are those that
-		// came meanwhile.
+		// The orders first. If this process was stopped, newer deadlines may have arrived.
 		g.take()
 		now := clock.Boot()
-		ask, kill := g.due(now)
-		if ask {
+		terminate, kill := g.due(now)
+		if terminate {
 			if g.cut {
 				g.say(report{verb: reportCut})
 			}
@@ -123,18 +123,18 @@ func (g *guardProcess) run(argv []string) {
 		r.number = status.ExitStatus()
 	}
 	g.say(r)
-	if g.gone { // it cannot log the end any more
+	if g.gone { // the supervisor cannot log the end any more
 		ending{pid: g.pid, err: (&Command{Args: argv}).reported(r)}.log(g.log, causeOrphaned)
 	}
 }
 
-// take takes in the orders that have come.
+// take applies the orders that have arrived.
 func (g *guardProcess) take() {
 	for _, o := range g.orders {
-		if o.verb == orderSignal && g.pid != 0 && passesOn(syscall.Signal(o.signal)) {
+		if o.verb == orderSignal && g.pid != 0 && isForwarded(syscall.Signal(o.signal)) {
 			_ = syscall.Kill(g.pid, syscall.Signal(o.signal)) // it may have ended
 		}
-		g.ward.take(o)
+		g.plan.take(o)
 	}
 	g.orders = nil
 	if g.gone {
@@ -142,8 +142,8 @@ func (g *guardProcess) take() {
 	}
 }
 
-// poll waits for orders, for the end of the command where it has a file for that,
-// or until a time has passed; a negative one never does.
+// poll waits for orders, for the end of the command if ended is its file, or until wait
+// has passed. A negative wait has no limit.
 func (g *guardProcess) poll(ended int, wait time.Duration) (over bool) {
 	files := []unix.PollFd{{Fd: ordersFile, Events: unix.POLLIN}, {Fd: int32(ended), Events: unix.POLLIN}}
 	if g.gone {
@@ -151,10 +151,10 @@ func (g *guardProcess) poll(ended int, wait time.Duration) (over bool) {
 	}
 	timeout := -1
 	if wait >= 0 {
-		timeout = int(wait / time.Millisecond) // less rather than more
+		timeout = int(wait / time.Millisecond) // rounded down
 	}
 	n, err := unix.Poll(files, timeout)
-	if n <= 0 || err != nil { // interrupted: it is called again
+	if n <= 0 || err != nil { // interrupted: the caller polls again
 		return false
 	}
 	if files[0].Revents != 0 {
@@ -163,7 +163,8 @@ func (g *guardProcess) poll(ended int, wait time.Duration) (over bool) {
 	return files[1].Revents != 0
 }
 
-// read reads the orders that are there. What cannot be read is no supervisor.
+// read reads the orders that are there. If an order cannot be parsed, it is not from the
+// supervisor, which counts as gone.
 func (g *guardProcess) read() {
 	buffer := make([]byte, 1<<16) // all that a pipe holds
 	n, err := syscall.Read(ordersFile, buffer)
@@ -186,15 +187,15 @@ func (g *guardProcess) read() {
 			g.gone = true
 			return
 		}
-		g.told = g.told || o.verb == orderUntil
+		g.armed = g.armed || o.verb == orderUntil
 		g.orders = append(g.orders, o)
 	}
 }
 
-// startAndReap starts the command in a process group of its own, waits for its
-// end, ends what is left of the group, and waits for that. The thread stays with
-// it all the time: on Linux the command is to die with its parent, and the kernel
-// takes the thread for the parent.
+// startAndReap starts the command in a process group of its own and waits for its end,
+// then ends the rest of the group and waits for that. The thread stays with it all the
+// time: on Linux the command dies with its parent, and for the kernel the parent is the
+// thread.
 func (g *guardProcess) startAndReap(argv []string, started chan<- error) (status syscall.WaitStatus) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -205,7 +206,7 @@ func (g *guardProcess) startAndReap(argv []string, started chan<- error) (status
 	if err != nil {
 		return status
 	}
-	for { // of whatever it has left to this process meanwhile, too
+	for { // also for processes that the command has left to this one
 		var s syscall.WaitStatus
 		got, err := syscall.Wait4(-1, &s, 0, nil)
 		if got == pid && (s.Exited() || s.Signaled()) {
@@ -229,7 +230,7 @@ func startCommand(argv []string) (pid int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer null.Close() //nolint:errcheck // nothing was written
+	defer null.Close() //nolint:errcheck // nothing was written to it
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	dieWithParent(attr)
 	pid, err = syscall.ForkExec(path, argv, &syscall.ProcAttr{

@@ -27,25 +27,24 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// The commands that the tests have "fdbelect run" run are this very binary, under
-// the name of workerName. Each is told how to work, and where to write its journal.
+// workerName is the name under which the tests start this binary as the command of
+// "fdbelect run". Its arguments say how to work and where to write its journal.
 const workerName = "electionworker"
 
 // The ways to work.
 const (
-	// workAlone holds an exclusive lock for life, and ends by force only.
+	// workAlone holds an exclusive lock until it ends, and ignores SIGTERM.
 	workAlone = "alone"
-	// workDraining is workAlone, but ends some time after it was asked to.
+	// workDraining is workAlone, and ends some time after SIGTERM.
 	workDraining = "draining"
-	// workFenced writes to the store under its fencing token, again and again, and
-	// ends when that is refused.
+	// workFenced writes to the store under its fencing token until a write is refused.
 	workFenced = "fenced"
 )
 
 // drainTime is how long workDraining takes to end.
 const drainTime = 3 * time.Second
 
-// sink is what workFenced writes to.
+// sink is the key to which workFenced writes.
 var sink = []byte("sink")
 
 // workerCommands make this binary the worker.
@@ -56,7 +55,7 @@ var workerCommands = map[string]func(){workerName: func() {
 	}
 }}
 
-// work is what the command does.
+// work is the main function of the worker.
 func work() error {
 	how, dir := os.Args[1], os.Args[2]
 	if how == workFenced {
@@ -65,7 +64,7 @@ func work() error {
 	return workWithLock(how, dir)
 }
 
-// journalOf appends a line to the journal, as one write.
+// journalOf appends a line to the journal with one write.
 func journalOf(dir, format string, args ...any) error {
 	f, err := os.OpenFile(filepath.Join(dir, "journal"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -137,7 +136,7 @@ func workUnderFence(dir string) error {
 	}
 }
 
-// workers is where the commands of a test write their journal.
+// workers is the folder in which the commands of a test write their journal.
 type workers struct{ dir string }
 
 func newWorkers(t *testing.T) workers {
@@ -151,7 +150,7 @@ func newWorkers(t *testing.T) workers {
 	return w
 }
 
-// kill ends what a guard has left alive.
+// kill ends the workers that are still alive.
 func (w workers) kill(t *testing.T) {
 	t.Helper()
 	for _, l := range w.lives(t) {
@@ -162,10 +161,10 @@ func (w workers) kill(t *testing.T) {
 	}
 }
 
-// args are those with which "fdbelect run" starts a worker.
+// args are the arguments with which "fdbelect run" starts a worker.
 func (w workers) args(how string) []string { return []string{"--", workerName, how, w.dir} }
 
-// lines are those of the journal that begin with a word, without it.
+// lines returns the lines of the journal that begin with a word, without the word.
 func (w workers) lines(t *testing.T, word string) []string {
 	t.Helper()
 	f, err := os.Open(filepath.Join(w.dir, "journal"))
@@ -188,7 +187,7 @@ type life struct {
 	id         string
 	term       uint64
 	pid, guard int
-	overlap    time.Duration // for which it found the worker before it alive
+	overlap    time.Duration // how long it found the previous worker alive
 }
 
 func (w workers) lives(t *testing.T) []life {
@@ -203,7 +202,7 @@ func (w workers) lives(t *testing.T) []life {
 	return all
 }
 
-// next waits for a life after the first n, of another process than that of an id.
+// next waits for a life after the first n, of a process with another id.
 func (w workers) next(t *testing.T, n int, not string) life {
 	t.Helper()
 	var found life
@@ -219,8 +218,8 @@ func (w workers) next(t *testing.T, n int, not string) life {
 	return found
 }
 
-// freeze stops processes, all at a moment at which none of them holds the store:
-// else nobody else could use it. It reports false where one has ended.
+// freeze stops processes at a moment at which none of them holds the store. Otherwise no
+// other process could use it. It reports false if one of them has ended.
 func freeze(t *testing.T, m *processtest.Monitor, pids ...int) bool {
 	t.Helper()
 	write := func(limit time.Duration) error {
@@ -246,8 +245,8 @@ func freeze(t *testing.T, m *processtest.Monitor, pids ...int) bool {
 	}
 }
 
-// stopped reports whether every thread of a process is stopped. A stop signal is only
-// delivered when kill returns: a thread that is running stops a little later.
+// stopped reports whether every thread of a process is stopped. When kill returns, a stop
+// signal is only delivered: a running thread stops a little later.
 func stopped(pid int) bool {
 	files, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/stat")
 	if err != nil || len(files) == 0 {

@@ -16,22 +16,22 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-// guarded is a command under a guard, as the supervisor sees it.
+// guarded is a command under a guard, as its supervisor sees it.
 type guarded struct {
 	child *Command
 	cmd   *exec.Cmd // the guard
 
-	notice notice // of until alone
+	notice notice // of until only
 	log    *slog.Logger
 
 	mu     sync.Mutex
-	orders *os.File // nil once it has ended
-	pid    int      // of the command; zero while it is not known, and once it has ended
+	orders *os.File // nil once the command has ended
+	pid    int      // of the command; zero if it is not known yet or has ended
 	ended  chan ending
 }
 
-// startGuarded starts a guard, and has it start the command. follow passes on the
-// deadlines, from now until the command has ended.
+// startGuarded starts a guard, which starts the command. follow calls its function with
+// the deadlines, now and at every change, until unfollow is called.
 func (c *Command) startGuarded(follow func(func(elector.Deadlines)) (unfollow func()), env []string, log *slog.Logger) (running, error) {
 	program, err := ownProgram()
 	if err != nil {
@@ -41,19 +41,19 @@ func (c *Command) startGuarded(follow func(func(elector.Deadlines)) (unfollow fu
 	if err != nil {
 		return nil, err
 	}
-	defer theirOrders.Close() //nolint:errcheck // nothing was written
+	defer theirOrders.Close() //nolint:errcheck // nothing was written to it
 	reports, theirReports, err := os.Pipe()
 	if err != nil {
 		_ = orders.Close()
 		return nil, err
 	}
-	defer theirReports.Close() //nolint:errcheck // nothing was written
+	defer theirReports.Close() //nolint:errcheck // nothing was written to it
 	g := &guarded{child: c, log: log, orders: orders, ended: make(chan ending, 1)}
 	g.cmd = &exec.Cmd{
 		Path: program, Args: append(slices.Clone(c.GuardArgs), c.Args...), Env: env,
 		Stdin: theirOrders, Stdout: c.Stdout, Stderr: c.Stderr, ExtraFiles: []*os.File{theirReports},
 		WaitDelay: outputDelay,
-		// Out of reach of what a terminal sends to the group of its supervisor.
+		// A terminal must not send its signals to the guard.
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
 	}
 	if err := g.cmd.Start(); err != nil {
@@ -72,16 +72,16 @@ func (c *Command) startGuarded(follow func(func(elector.Deadlines)) (unfollow fu
 
 func (g *guarded) done() <-chan ending { return g.ended }
 
-// until passes on new deadlines. It never waits.
+// until sends new deadlines to the guard. It never waits.
 func (g *guarded) until(d elector.Deadlines) {
-	machine := clock.Boot() // before the other clock: if anything it is early
+	machine := clock.Boot() // read before the other clock, so that the deadlines are early rather than late
 	now := g.child.Clock.Now()
 	g.order(order{verb: orderUntil, deadlines: g.notice.of(d, now, machine)})
 }
 
-func (g *guarded) ask() { g.order(order{verb: orderStop}) }
+func (g *guarded) terminate() { g.order(order{verb: orderStop}) }
 
-// kill kills the command also past a guard that does not move.
+// kill kills the command, also if the guard is stopped.
 func (g *guarded) kill() {
 	g.order(order{verb: orderKill})
 	g.mu.Lock()
@@ -89,7 +89,7 @@ func (g *guarded) kill() {
 	if g.pid != 0 {
 		signalGroup(g.pid, syscall.SIGKILL)
 	}
-	g.child.Clock.AfterFunc(guardPatience, func() { _ = g.cmd.Process.Kill() }) // it may have ended
+	g.child.Clock.AfterFunc(guardReportLimit, func() { _ = g.cmd.Process.Kill() }) // it may have ended
 }
 
 func (g *guarded) forward(s os.Signal) {
@@ -98,8 +98,8 @@ func (g *guarded) forward(s os.Signal) {
 	}
 }
 
-// order writes an order, and does not wait where the guard reads none: it holds an
-// earlier deadline then.
+// order writes an order. If the guard does not read and the pipe is full, the order is
+// dropped. The guard has an earlier deadline then.
 func (g *guarded) order(o order) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -111,15 +111,15 @@ func (g *guarded) order(o order) {
 		return
 	}
 	_ = raw.Write(func(fd uintptr) bool {
-		_, _ = syscall.Write(int(fd), []byte(o.String()+"\n")) // all of it or nothing, as it is short
+		_, _ = syscall.Write(int(fd), []byte(o.String()+"\n")) // it is short, so all of it is written or nothing
 		return true
 	})
 }
 
-// wait reads the reports of a guard until it has ended. Where it has not said how
-// the command did, it was killed: the command is ended here then.
+// wait reads the reports of a guard until the guard has ended. If the guard did not report
+// the end of the command, it was killed, and wait ends the command.
 func (g *guarded) wait(reports *os.File) ending {
-	defer reports.Close() //nolint:errcheck // nothing was written
+	defer reports.Close() //nolint:errcheck // nothing was written to it
 	var end ending
 	said := false
 	for scanner := bufio.NewScanner(reports); scanner.Scan(); {
@@ -144,12 +144,12 @@ func (g *guarded) wait(reports *os.File) ending {
 	pid := g.pid
 	g.mu.Unlock()
 	if !said {
-		_ = g.cmd.Process.Kill() // where it has only closed its files
+		_ = g.cmd.Process.Kill() // it may only have closed its files
 	}
 	if pid != 0 {
 		endGroup(g.child.Clock, pid)
 	}
-	_ = g.cmd.Wait() // the guard's own end says nothing more
+	_ = g.cmd.Wait() // its reports said how the command ended
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.pid = 0

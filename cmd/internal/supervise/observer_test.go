@@ -8,21 +8,21 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// A candidate that was handed the leadership does not lead before it has taken it.
+// TestStateOf: a candidate that was handed leadership does not lead before it accepts.
 func TestStateOf(t *testing.T) {
 	who := election.Identity{ID: "a"}
 	for _, c := range []struct {
-		seat election.LeaderRecord
-		term uint64 // zero: there is no leader
+		record election.LeaderRecord
+		term   uint64 // zero: there is no leader
 	}{
 		{election.LeaderRecord{}, 0},
 		{election.LeaderRecord{Term: 4, Accepted: true}, 0},
 		{election.LeaderRecord{Term: 5, Identity: who}, 0},
 		{election.LeaderRecord{Term: 5, Identity: who, Accepted: true}, 5},
 	} {
-		s := stateOf(c.seat)
+		s := stateOf(c.record)
 		require.True(t, s.known)
-		require.Equal(t, c.term, s.term, "%+v", c.seat)
-		require.Equal(t, c.term != 0, s.leader == who, "%+v", c.seat)
+		require.Equal(t, c.term, s.term, "%+v", c.record)
+		require.Equal(t, c.term != 0, s.leader == who, "%+v", c.record)
 	}
 }

@@ -2,5 +2,5 @@ package supervise
 
 import "syscall"
 
-// dieWithParent has the kernel kill the command where its supervisor dies.
+// dieWithParent makes the kernel kill the command if its supervisor dies.
 func dieWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }

@@ -4,5 +4,5 @@ package supervise
 
 import "syscall"
 
-// dieWithParent does nothing: no other kernel is told by a flag.
+// dieWithParent does nothing. Only Linux has such a flag.
 func dieWithParent(*syscall.SysProcAttr) {}

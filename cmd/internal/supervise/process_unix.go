@@ -14,9 +14,9 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-// startAndWait starts the command in a process group of its own, and waits
-// for it. The thread that started it stays with it, as on Linux the command is
-// to die with its parent, and the kernel takes the thread for the parent.
+// startAndWait starts the command in a process group of its own and waits for it. The
+// thread that started it stays with it: on Linux the command dies with its parent, and for
+// the kernel the parent is the thread.
 func startAndWait(cmd *exec.Cmd, started, ended chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -33,20 +33,19 @@ func terminateGroup(cmd *exec.Cmd) { signalGroup(cmd.Process.Pid, syscall.SIGTER
 
 func killGroup(cmd *exec.Cmd) { signalGroup(cmd.Process.Pid, syscall.SIGKILL) }
 
-// signalGroup sends a signal to all of a group. That there is nobody left is as
-// good.
+// signalGroup sends a signal to a process group. It does nothing if the group is empty.
 func signalGroup(group int, s syscall.Signal) {
-	syscall.Kill(-group, s) //nolint:errcheck // see above
+	syscall.Kill(-group, s) //nolint:errcheck // the group may be empty
 }
 
-// What is not a child of this process cannot be waited for, only looked at.
+// A process that is not a child of this one cannot be waited for, only polled.
 const (
-	groupLook     = 2 * time.Millisecond
-	groupPatience = time.Second // with what is dead already, and that nobody buries
+	groupInterval = 2 * time.Millisecond
+	groupLimit    = time.Second // for zombies that their parent does not reap
 )
 
-// endGroup kills all that is left of a group, and returns when it is gone. For
-// what is, or becomes, a child of this process it waits as long as it takes.
+// endGroup kills a process group and returns when it is gone. It waits without a limit for
+// processes that are, or become, children of this one.
 func endGroup(c elector.Clock, group int) {
 	signalGroup(group, syscall.SIGKILL)
 	for {
@@ -55,11 +54,11 @@ func endGroup(c elector.Clock, group int) {
 			break
 		}
 	}
-	for begin := c.Now(); c.Now().Sub(begin) < groupPatience; {
-		if syscall.Kill(-group, syscall.SIGKILL) != nil { // none is left that could be reached
+	for begin := c.Now(); c.Now().Sub(begin) < groupLimit; {
+		if syscall.Kill(-group, syscall.SIGKILL) != nil { // no process is left that this one may signal
 			return
 		}
-		_ = clock.Sleep(context.Background(), c, groupLook) // nothing ends it
+		_ = clock.Sleep(context.Background(), c, groupInterval) // the context never ends
 	}
 }
 
@@ -69,8 +68,8 @@ func killedByForce(state *os.ProcessState) bool {
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
-// exitCodeOf is the code as a shell has it: 128 and the signal, for one that
-// was killed.
+// exitCodeOf returns the exit code as a shell has it: 128 plus the signal if a signal
+// ended the process.
 func exitCodeOf(state *os.ProcessState) int {
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return 128 + int(status.Signal())

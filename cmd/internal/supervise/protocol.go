@@ -10,46 +10,43 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// A guard is a small process between "run" and its command. It holds the deadline
-// of the tenure, so that the command ends in time even where "run" cannot see to
-// that: because it is stopped, hangs or was killed.
-//
-// The supervisor, which is "run", writes orders to the guard, one on each line;
-// the guard writes reports back. Each is a word and what goes with it:
+// The supervisor, which is "run", writes orders to the guard, one per line. The guard
+// writes reports back. Each is a word and its arguments:
 //
 //	until STOP KILL   the deadlines, in nanoseconds of the machine's clock
-//	stop              ask the command to stop
+//	stop              terminate the command
 //	kill              kill it
 //	signal N          send this signal to it
 //
-//	started PID       the command runs, as the leader of a group of this number
-//	cut               the guard asks it to stop, of its own accord
-//	exited CODE       all of it has ended
+//	started PID       the command runs, and leads a process group of this number
+//	cut               the guard terminates it on its own
+//	exited CODE       the command and its group have ended
 //	signaled N        the same, by a signal
 //	failed "WHY"      it could not be started
 //
-// The deadlines are instants of a clock that all processes of the machine share,
-// that nobody sets, and that goes on while the machine sleeps: so an order that
-// comes late grants no more time than one that came at once.
+// The deadlines are instants of a clock that all processes of the machine share, that is
+// never set, and that counts the time in which the machine is suspended. So an order that
+// arrives late grants no more time than one that arrived at once.
 
-// deadlines are when the guard acts, as times of the machine's clock.
+// deadlines are the instants at which a guard acts, on the machine's clock.
 type deadlines struct {
-	stop time.Duration // the command is asked to stop
+	stop time.Duration // the command is terminated
 	kill time.Duration // it is killed
 }
 
-// notice turns the deadlines of a tenure into those of its guard. A quarter of the
-// time that the command has to stop in is kept for the guard itself: to be woken,
-// and to see the last of the group off.
+// notice turns the deadlines of a tenure into those of its guard. The guard keeps a
+// quarter of the time between them for itself: to wake up, and to wait for the end of the
+// group.
 type notice struct {
 	stop  time.Time
 	spare time.Duration
 }
 
-// of returns them, where the clock of the tenure shows now and that of the machine
-// shows machine. Once the tenure is to end, only its end moves on: what is kept
-// stays as it was then. An end that is before the stop is not that of the lease, but
-// of the time that the command was given to stop in, and it has all of that.
+// of returns the deadlines of the guard. now is the present on the clock of the tenure,
+// and machine the same instant on the machine's clock. Once the tenure has to end, only
+// the end deadline moves. The guard keeps the same share then. If the end is before the
+// stop, it is the drain limit of the command and not the end of the lease, and the command
+// has all of that time.
 func (n *notice) of(d elector.Deadlines, now time.Time, machine time.Duration) deadlines {
 	if !d.Stop.Equal(n.stop) {
 		n.stop, n.spare = d.Stop, max(d.End.Sub(d.Stop), 0)/4
@@ -74,7 +71,7 @@ const (
 	reportFailed   verb = "failed"
 )
 
-// order is what the supervisor writes.
+// order is an order of the supervisor.
 type order struct {
 	verb
 	deadlines
@@ -92,11 +89,11 @@ func (o order) String() string {
 	}
 }
 
-// errNoGuard says that this process was not started as a guard, or that there are none on
-// this system.
-var ErrNoGuard = errors.New("guard is what run starts beside itself, and of no use alone")
+// ErrNoGuard says that this process was not started as a guard, or that this system has no
+// guards.
+var ErrNoGuard = errors.New("only run starts a guard: the command has no use of its own")
 
-var errNoOrder = errors.New("this is no order to a guard")
+var errNoOrder = errors.New("this is not an order to a guard")
 
 func parseOrder(line string) (order, error) {
 	word, rest, _ := strings.Cut(line, " ")
@@ -117,7 +114,7 @@ func parseOrder(line string) (order, error) {
 	return o, nil
 }
 
-// report is what the guard writes.
+// report is a report of the guard.
 type report struct {
 	verb
 	number int
@@ -135,7 +132,7 @@ func (r report) String() string {
 	}
 }
 
-var errNoReport = errors.New("this is no report of a guard")
+var errNoReport = errors.New("this is not a report of a guard")
 
 func parseReport(line string) (report, error) {
 	word, rest, _ := strings.Cut(line, " ")
@@ -156,58 +153,57 @@ func parseReport(line string) (report, error) {
 	return r, nil
 }
 
-// ward is what the guard knows, and decides by. It is told of time as of
-// everything else.
-type ward struct {
+// plan decides what the guard does. Orders and the time are passed in.
+type plan struct {
 	deadlines
-	mustStop, mustKill bool // the supervisor says so, or is gone
-	asked, killed      bool // the command was
-	cut                bool // it was asked of the guard's own accord
+	mustStop, mustKill bool // by order, or because the supervisor has gone
+	terminated, killed bool // the command
+	cut                bool // the guard terminated it on its own
 }
 
-// take takes in an order.
-func (w *ward) take(o order) {
+// take applies an order.
+func (p *plan) take(o order) {
 	switch o.verb {
 	case orderUntil:
-		w.deadlines = o.deadlines
+		p.deadlines = o.deadlines
 	case orderStop:
-		w.mustStop = true
+		p.mustStop = true
 	case orderKill:
-		w.mustKill = true
-	default: // a signal changes nothing here
+		p.mustKill = true
+	default: // a signal does not change the plan
 	}
 }
 
-// orphaned takes in that the supervisor has gone. The command still has until the
-// deadline to stop, as nobody follows before.
-func (w *ward) orphaned() {
-	w.cut = w.cut || !w.asked && !w.mustStop
-	w.mustStop = true
+// orphaned says that the supervisor has gone. The command still has until the end
+// deadline: no other candidate leads before.
+func (p *plan) orphaned() {
+	p.cut = p.cut || !p.terminated && !p.mustStop
+	p.mustStop = true
 }
 
-// due says what is to be done now. Each is said once.
-func (w *ward) due(now time.Duration) (ask, kill bool) {
-	if !w.asked && now >= w.stop && !w.mustStop {
-		w.cut = true
+// due returns what to do now. It returns each step once.
+func (p *plan) due(now time.Duration) (terminate, kill bool) {
+	if !p.terminated && now >= p.stop && !p.mustStop {
+		p.cut = true
 	}
-	ask = !w.asked && (w.mustStop || now >= w.stop)
-	kill = !w.killed && (w.mustKill || now >= w.kill)
-	w.asked, w.killed = w.asked || ask, w.killed || kill
-	return ask, kill
+	terminate = !p.terminated && (p.mustStop || now >= p.stop)
+	kill = !p.killed && (p.mustKill || now >= p.kill)
+	p.terminated, p.killed = p.terminated || terminate, p.killed || kill
+	return terminate, kill
 }
 
-// guardTick is how often the guard looks at the clock at least. Timers stand still
-// while a machine sleeps, so this is how soon after its waking the guard finds out.
+// guardTick is the longest time between two readings of the clock. Timers stop while a
+// machine is suspended, so it is also how soon after a suspension the guard acts.
 const guardTick = 100 * time.Millisecond
 
-// wait is how long nothing is due, unless an order comes.
-func (w *ward) wait(now time.Duration) time.Duration {
+// wait returns for how long nothing is due, unless an order arrives.
+func (p *plan) wait(now time.Duration) time.Duration {
 	next := guardTick
-	if !w.asked {
-		next = min(next, w.stop-now)
+	if !p.terminated {
+		next = min(next, p.stop-now)
 	}
-	if !w.killed {
-		next = min(next, w.kill-now)
+	if !p.killed {
+		next = min(next, p.kill-now)
 	}
 	return max(next, 0)
 }

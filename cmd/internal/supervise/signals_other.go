@@ -4,7 +4,8 @@ package supervise
 
 import "os"
 
-// ForwardedSignals passes nothing on: there are no such signals.
+// ForwardedSignals forwards nothing: this system has no such signals.
 func ForwardedSignals() (signals <-chan os.Signal, stop func()) { return nil, func() {} }
 
+// SurviveClosedPipes does nothing: this system has no SIGPIPE.
 func SurviveClosedPipes() (stop func()) { return func() {} }

@@ -9,16 +9,16 @@ import (
 	"syscall"
 )
 
-// passedOn are the signals that are the command's business.
-var passedOn = []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
+// forwarded are the signals that are meant for the command.
+var forwarded = []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
 
-func passesOn(s os.Signal) bool { return slices.Contains(passedOn, s) }
+func isForwarded(s os.Signal) bool { return slices.Contains(forwarded, s) }
 
-// passOn catches the signals for the command, until stop is called. A hang-up asks
-// run itself for nothing any more then; one that the caller has had ignored, as
-// nohup does, stays ignored, by the command too.
+// ForwardedSignals catches the signals for the command until stop is called. SIGHUP does
+// not end run then. If the caller has it ignored, as nohup does, run and the command
+// ignore it too.
 func ForwardedSignals() (signals <-chan os.Signal, stop func()) {
-	mine := slices.Clone(passedOn)
+	mine := slices.Clone(forwarded)
 	if signal.Ignored(syscall.SIGHUP) {
 		mine = slices.DeleteFunc(mine, func(s os.Signal) bool { return s == syscall.SIGHUP })
 	}
@@ -28,9 +28,9 @@ func ForwardedSignals() (signals <-chan os.Signal, stop func()) {
 	return caught, func() { signal.Stop(caught) }
 }
 
-// surviveClosedPipes keeps a leader alive whose reader has gone away: it goes on
-// unread. A signal that is caught, unlike one that is ignored, is as usual again in
-// the command that run starts.
+// SurviveClosedPipes keeps this process alive if the reader of its output goes away. It
+// catches SIGPIPE instead of ignoring it, so that the command has the default action
+// again.
 func SurviveClosedPipes() (stop func()) {
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, syscall.SIGPIPE)
