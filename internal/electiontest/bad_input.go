@@ -15,14 +15,14 @@ import (
 )
 
 var badInputTests = []test{
-	{"Rule10_bad_candidates_are_refused", badCandidates},
-	{"Rule10_bad_configs_are_refused_with_all_faults", badConfigs},
-	{"Rule10_one_bad_candidate_does_not_hide_the_others", badCandidateHidesNoOther},
-	{"Records_elements_of_a_later_version_are_ignored", trailingElements},
-	{"Records_extreme_clocks_do_not_overflow", extremeClocks},
+	rule10BadCandidatesAreRefused,
+	rule10BadConfigsAreRefusedWithAllFaults,
+	rule10OneBadCandidateDoesNotHideTheOthers,
+	recordsElementsOfALaterVersionAreIgnored,
+	recordsExtremeClocksDoNotOverflow,
 }
 
-func badCandidates(t *testing.T, e *testElection) {
+func rule10BadCandidatesAreRefused(t *testing.T, e *testElection) {
 	e.initialized()
 	withMetadata := func(key, value string) election.Registration {
 		me := newProcess("a", 1)
@@ -62,7 +62,7 @@ func badCandidates(t *testing.T, e *testElection) {
 	require.Equal(t, []string{"top", longest.ID}, e.preferred(9))
 }
 
-func badConfigs(t *testing.T, e *testElection) {
+func rule10BadConfigsAreRefusedWithAllFaults(t *testing.T, e *testElection) {
 	e.initialized()
 	bad := fdbelection.DefaultConfig()
 	bad.HeartbeatInterval, bad.MinimumTenure, bad.HistoryLimit = bad.LeaseDuration, -1, -1
@@ -116,7 +116,7 @@ func (e *testElection) restore(rows []kv.KeyValue) {
 	})
 }
 
-func badCandidateHidesNoOther(t *testing.T, e *testElection) {
+func rule10OneBadCandidateDoesNotHideTheOthers(t *testing.T, e *testElection) {
 	e.initialized()
 	e.join("good", 1, at(0))
 	e.spoil([]byte("rubbish"), "candidates", "bad")
@@ -132,7 +132,7 @@ func badCandidateHidesNoOther(t *testing.T, e *testElection) {
 	require.Equal(t, []string{"good"}, e.evict(100), "an unreadable candidate is not evicted")
 }
 
-func trailingElements(t *testing.T, e *testElection) {
+func recordsElementsOfALaterVersionAreIgnored(t *testing.T, e *testElection) {
 	e.initialized(withGrace)
 	a, token := e.leads("a", 1, at(0))
 	b := e.join("b", 2, at(0))
@@ -153,7 +153,7 @@ func trailingElements(t *testing.T, e *testElection) {
 	require.Len(t, e.events(), 1)
 }
 
-func extremeClocks(t *testing.T, e *testElection) {
+func recordsExtremeClocksDoNotOverflow(t *testing.T, e *testElection) {
 	e.initialized()
 	a := e.join("a", 1, at(0))
 	for _, year := range []int{-200_000, 1, 1800, 2200, 9999, 200_000} {

@@ -11,16 +11,16 @@ import (
 )
 
 var claimTests = []test{
-	{"Rule01_a_vacant_leadership_is_claimed", vacantLeadershipIsClaimed},
-	{"Rule01_a_live_leader_is_followed", liveLeaderIsFollowed},
-	{"Rule01_an_expired_lease_is_claimed", expiredLeaseIsClaimed},
-	{"Rule01_only_registered_voters_claim", onlyRegisteredVotersClaim},
-	{"Rule01_a_new_incarnation_does_not_inherit_leadership", newIncarnationInheritsNothing},
-	{"Rule03_two_claims_of_one_snapshot_have_one_winner", twoClaimsHaveOneWinner},
-	{"Invariant01_the_ballot_never_goes_back", ballotNeverGoesBack},
+	rule01AVacantLeadershipIsClaimed,
+	rule01ALiveLeaderIsFollowed,
+	rule01AnExpiredLeaseIsClaimed,
+	rule01OnlyRegisteredVotersClaim,
+	rule01ANewIncarnationDoesNotInheritLeadership,
+	rule03TwoClaimsOfOneSnapshotHaveOneWinner,
+	invariant01TheBallotNeverGoesBack,
 }
 
-func vacantLeadershipIsClaimed(t *testing.T, e *testElection) {
+func rule01AVacantLeadershipIsClaimed(t *testing.T, e *testElection) {
 	e.initialized()
 	a := e.join("a", 1, at(0))
 	result := e.acts(election.Claimed, a, at(1))
@@ -33,7 +33,7 @@ func vacantLeadershipIsClaimed(t *testing.T, e *testElection) {
 	require.Equal(t, result.Leader, e.leader(), "the result is the stored record")
 }
 
-func liveLeaderIsFollowed(t *testing.T, e *testElection) {
+func rule01ALiveLeaderIsFollowed(t *testing.T, e *testElection) {
 	e.initialized()
 	e.leads("a", 1, at(0))
 	before := e.leader()
@@ -44,7 +44,7 @@ func liveLeaderIsFollowed(t *testing.T, e *testElection) {
 	require.EqualValues(t, 2, e.candidate("b").Heartbeats)
 }
 
-func expiredLeaseIsClaimed(t *testing.T, e *testElection) {
+func rule01AnExpiredLeaseIsClaimed(t *testing.T, e *testElection) {
 	e.initialized()
 	_, old := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(1))
@@ -59,7 +59,7 @@ func expiredLeaseIsClaimed(t *testing.T, e *testElection) {
 	}, e.events())
 }
 
-func onlyRegisteredVotersClaim(t *testing.T, e *testElection) {
+func rule01OnlyRegisteredVotersClaim(t *testing.T, e *testElection) {
 	e.initialized()
 	unregistered := newProcess("stranger", 9)
 	_, err := e.tryCycle(unregistered, at(0))
@@ -87,7 +87,7 @@ func (e *testElection) leaderIs(me election.Registration) bool {
 	return leader.HeldBy(me.Identity)
 }
 
-func newIncarnationInheritsNothing(t *testing.T, e *testElection) {
+func rule01ANewIncarnationDoesNotInheritLeadership(t *testing.T, e *testElection) {
 	e.initialized()
 	old, _ := e.leads("a", 5, at(0))
 	old.Metadata = map[string]string{"zone": "b"}
@@ -103,7 +103,7 @@ func newIncarnationInheritsNothing(t *testing.T, e *testElection) {
 	require.EqualValues(t, 2, result.Leader.Term)
 }
 
-func twoClaimsHaveOneWinner(t *testing.T, e *testElection) {
+func rule03TwoClaimsOfOneSnapshotHaveOneWinner(t *testing.T, e *testElection) {
 	e.initialized()
 	a, b := e.join("a", 1, at(0)), e.join("b", 1, at(0))
 	first, second := e.open(), e.open()
@@ -120,7 +120,7 @@ func twoClaimsHaveOneWinner(t *testing.T, e *testElection) {
 	require.True(t, e.leaderIs(b))
 }
 
-func ballotNeverGoesBack(t *testing.T, e *testElection) {
+func invariant01TheBallotNeverGoesBack(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0)) // ballot 1
 	e.acts(election.Renewed, a, at(1)) // 2

@@ -17,28 +17,28 @@ import (
 // conditionTests check single conditions of the protocol. Each fails if only that condition
 // is removed from the sources.
 var conditionTests = []test{
-	{"Condition_cancel_removes_requests_of_operators_only", cancelRemovesOperatorsRequestsOnly},
-	{"Condition_evicting_a_challenger_depends_on_the_request", evictingAChallengerDependsOnTheRequest},
-	{"Condition_withdrawing_depends_on_the_request", withdrawingDependsOnTheRequest},
-	{"Condition_removing_a_void_request_depends_on_it", removingAVoidRequestDependsOnIt},
-	{"Condition_no_hand_over_if_the_config_forbids_it", noHandOverIfTheConfigForbidsIt},
-	{"Condition_a_holder_dates_its_tenure_by_its_observation", aHolderDatesItsTenureByItsObservation},
-	{"Condition_a_request_that_was_replaced_is_ignored", aRequestThatWasReplacedIsIgnored},
-	{"Condition_concurrent_initialisations_conflict", concurrentInitialisationsConflict},
-	{"Condition_a_vacancy_of_another_tenure_is_not_a_success", aVacancyOfAnotherTenureIsNotASuccess},
-	{"Condition_a_minimum_tenure_longer_than_the_lease_protects_a_transfer", aLongMinimumTenureProtectsATransfer},
-	{"Condition_a_request_needs_a_nonce", aRequestNeedsANonce},
-	{"Condition_an_observer_needs_no_observation", anObserverNeedsNoObservation},
-	{"Condition_a_holder_without_a_record_drains_and_vacates", aHolderWithoutARecordDrainsAndVacates},
-	{"Condition_a_refresh_takes_the_priority_of_the_record", aRefreshTakesThePriorityOfTheRecord},
-	{"Condition_preferred_never_conflicts", preferredNeverConflicts},
-	{"Condition_evict_unchanged_is_bounded", evictUnchangedIsBounded},
-	{"Condition_no_history_at_limit_zero", noHistoryAtLimitZero},
-	{"Condition_invalid_fields_are_refused", invalidFieldsAreRefused},
+	conditionCancelRemovesRequestsOfOperatorsOnly,
+	conditionEvictingAChallengerDependsOnTheRequest,
+	conditionWithdrawingDependsOnTheRequest,
+	conditionRemovingAVoidRequestDependsOnIt,
+	conditionNoHandOverIfTheConfigForbidsIt,
+	conditionAHolderDatesItsTenureByItsObservation,
+	conditionARequestThatWasReplacedIsIgnored,
+	conditionConcurrentInitialisationsConflict,
+	conditionAVacancyOfAnotherTenureIsNotASuccess,
+	conditionAMinimumTenureLongerThanTheLeaseProtectsATransfer,
+	conditionARequestNeedsANonce,
+	conditionAnObserverNeedsNoObservation,
+	conditionAHolderWithoutARecordDrainsAndVacates,
+	conditionARefreshTakesThePriorityOfTheRecord,
+	conditionPreferredNeverConflicts,
+	conditionEvictUnchangedIsBounded,
+	conditionNoHistoryAtLimitZero,
+	conditionInvalidFieldsAreRefused,
 }
 
 // An eviction that removes a request has a read conflict on it.
-func evictingAChallengerDependsOnTheRequest(t *testing.T, e *testElection) {
+func conditionEvictingAChallengerDependsOnTheRequest(t *testing.T, e *testElection) {
 	e, _, _, _, _ = newChallenged(e)
 	tr := e.open()
 	evicted, err := e.EvictDeadCandidates(tr, at(16))
@@ -48,7 +48,7 @@ func evictingAChallengerDependsOnTheRequest(t *testing.T, e *testElection) {
 }
 
 // The withdrawal has a read conflict on the request, and the result has no Request.
-func withdrawingDependsOnTheRequest(t *testing.T, e *testElection) {
+func conditionWithdrawingDependsOnTheRequest(t *testing.T, e *testElection) {
 	e, _, c, _, _ := newChallenged(e)
 	c.Priority = 1
 	tr := e.open()
@@ -60,7 +60,7 @@ func withdrawingDependsOnTheRequest(t *testing.T, e *testElection) {
 }
 
 // The removal of a void request has read conflicts on it and on the leader record.
-func removingAVoidRequestDependsOnIt(t *testing.T, e *testElection) {
+func conditionRemovingAVoidRequestDependsOnIt(t *testing.T, e *testElection) {
 	for _, key := range []string{"intent", "leader"} {
 		e, a, c, token, request := newChallenged(e)
 		a.Priority = c.Priority
@@ -78,7 +78,7 @@ func removingAVoidRequestDependsOnIt(t *testing.T, e *testElection) {
 }
 
 // ElectionEnabled and AllowPreemption each have to be true.
-func noHandOverIfTheConfigForbidsIt(t *testing.T, e *testElection) {
+func conditionNoHandOverIfTheConfigForbidsIt(t *testing.T, e *testElection) {
 	for _, edit := range []func(*fdbelection.Config){
 		func(c *fdbelection.Config) { c.ElectionEnabled = false },
 		func(c *fdbelection.Config) { c.AllowPreemption = false },
@@ -96,7 +96,7 @@ func noHandOverIfTheConfigForbidsIt(t *testing.T, e *testElection) {
 
 // If the wall clock was set back, the tenure seems to begin in the future. The observation of
 // the holder still has its age. Without an observation, the wall clock counts.
-func aHolderDatesItsTenureByItsObservation(t *testing.T, e *testElection) {
+func conditionAHolderDatesItsTenureByItsObservation(t *testing.T, e *testElection) {
 	e, a, _, token, request := newChallenged(e)
 	e.configure(func(c *fdbelection.Config) {
 		c.Expiry = fdbelection.ExpiryByObservation
@@ -129,7 +129,7 @@ func aHolderDatesItsTenureByItsObservation(t *testing.T, e *testElection) {
 }
 
 // The nonce and the author have to be those of the request that stands.
-func aRequestThatWasReplacedIsIgnored(t *testing.T, e *testElection) {
+func conditionARequestThatWasReplacedIsIgnored(t *testing.T, e *testElection) {
 	e, _, _, token, request := newChallenged(e)
 	other, author := request, request
 	other.Nonce = uuid.New()
@@ -145,7 +145,7 @@ func aRequestThatWasReplacedIsIgnored(t *testing.T, e *testElection) {
 }
 
 // The read of the config has a read conflict.
-func concurrentInitialisationsConflict(t *testing.T, e *testElection) {
+func conditionConcurrentInitialisationsConflict(t *testing.T, e *testElection) {
 	e.initialized()
 	e.do(func(tr kv.Transaction) error { tr.Clear(e.key("config")); return nil })
 	one, two := e.open(), e.open()
@@ -158,7 +158,7 @@ func concurrentInitialisationsConflict(t *testing.T, e *testElection) {
 }
 
 // The nonce of the vacancy has to be that of the token.
-func aVacancyOfAnotherTenureIsNotASuccess(t *testing.T, e *testElection) {
+func conditionAVacancyOfAnotherTenureIsNotASuccess(t *testing.T, e *testElection) {
 	e.initialized()
 	token := e.cycle(e.join("a", 1, at(0)), at(0)).Leader.Token()
 	e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(0)) })
@@ -167,7 +167,7 @@ func aVacancyOfAnotherTenureIsNotASuccess(t *testing.T, e *testElection) {
 }
 
 // The longer of minimum tenure and lease counts.
-func aLongMinimumTenureProtectsATransfer(t *testing.T, e *testElection) {
+func conditionAMinimumTenureLongerThanTheLeaseProtectsATransfer(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.MinimumTenure = time.Minute })
 	a, c := e.join("a", 9, at(0)), e.join("c", 0, at(0))
 	token := e.cycle(a, at(0)).Leader.Token()
@@ -182,14 +182,14 @@ func aLongMinimumTenureProtectsATransfer(t *testing.T, e *testElection) {
 }
 
 // A request without a nonce is refused.
-func aRequestNeedsANonce(t *testing.T, e *testElection) {
+func conditionARequestNeedsANonce(t *testing.T, e *testElection) {
 	e.initialized()
 	token := e.cycle(e.join("a", 1, at(0)), at(0)).Leader.Token()
 	require.ErrorContains(t, e.try(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, uuid.Nil) }), "nonce")
 }
 
 // An observer can run cycles without an observation.
-func anObserverNeedsNoObservation(t *testing.T, e *testElection) {
+func conditionAnObserverNeedsNoObservation(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.Expiry = fdbelection.ExpiryByObservation })
 	me := election.Registration{Identity: election.Identity{ID: "o"}, Role: election.Observer}
 	e.do(func(tr kv.Transaction) error { return e.RegisterCandidate(tr, me, at(0)) })
@@ -197,7 +197,7 @@ func anObserverNeedsNoObservation(t *testing.T, e *testElection) {
 }
 
 // A holder without a candidate record can drain. It can also vacate, as an observer.
-func aHolderWithoutARecordDrainsAndVacates(t *testing.T, e *testElection) {
+func conditionAHolderWithoutARecordDrainsAndVacates(t *testing.T, e *testElection) {
 	for want, change := range map[election.Action]func(e *testElection, me *election.Registration){
 		election.Draining: func(e *testElection, _ *election.Registration) {
 			e.configure(func(c *fdbelection.Config) { c.ElectionEnabled = false })
@@ -214,7 +214,7 @@ func aHolderWithoutARecordDrainsAndVacates(t *testing.T, e *testElection) {
 }
 
 // RefreshLease writes the priority of the candidate record to the leader record.
-func aRefreshTakesThePriorityOfTheRecord(t *testing.T, e *testElection) {
+func conditionARefreshTakesThePriorityOfTheRecord(t *testing.T, e *testElection) {
 	e.initialized()
 	me := e.join("a", 1, at(0))
 	token := e.cycle(me, at(0)).Leader.Token()
@@ -225,7 +225,7 @@ func aRefreshTakesThePriorityOfTheRecord(t *testing.T, e *testElection) {
 }
 
 // Preferred adds no read conflict.
-func preferredNeverConflicts(t *testing.T, e *testElection) {
+func conditionPreferredNeverConflicts(t *testing.T, e *testElection) {
 	e.initialized()
 	e.join("a", 1, at(0))
 	tr := e.open()
@@ -237,7 +237,7 @@ func preferredNeverConflicts(t *testing.T, e *testElection) {
 }
 
 // EvictUnchanged evicts MaxEvictions candidates at most.
-func evictUnchangedIsBounded(t *testing.T, e *testElection) {
+func conditionEvictUnchangedIsBounded(t *testing.T, e *testElection) {
 	e.initialized()
 	const n = election.MaxEvictions + 1
 	e.do(func(tr kv.Transaction) error {
@@ -260,7 +260,7 @@ func evictUnchangedIsBounded(t *testing.T, e *testElection) {
 }
 
 // If the limit is zero, not even the end of a tenure is written.
-func noHistoryAtLimitZero(t *testing.T, e *testElection) {
+func conditionNoHistoryAtLimitZero(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.HistoryLimit = 0 })
 	token := e.cycle(e.join("a", 1, at(0)), at(0)).Leader.Token()
 	e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(0)) })
@@ -270,7 +270,7 @@ func noHistoryAtLimitZero(t *testing.T, e *testElection) {
 }
 
 // A record with well-formed elements and invalid values is refused, with an error that names its key.
-func invalidFieldsAreRefused(t *testing.T, e *testElection) {
+func conditionInvalidFieldsAreRefused(t *testing.T, e *testElection) {
 	stamp := subspace.Versionstamp{Transaction: [10]byte{1}}
 	i, u, s := subspace.AppendInt, subspace.AppendUint, subspace.AppendString
 	leader := func(ballot, term uint64, lease int64) []byte {
@@ -343,7 +343,7 @@ func newChallenged(e *testElection) (fresh *testElection, a, c election.Registra
 	return fresh, a, c, token, fresh.acts(election.RequestedPreemption, c, at(0)).Request
 }
 
-func cancelRemovesOperatorsRequestsOnly(t *testing.T, e *testElection) {
+func conditionCancelRemovesRequestsOfOperatorsOnly(t *testing.T, e *testElection) {
 	e, _, _, _, request := newChallenged(e)
 	cancel := func(tr kv.Transaction) error { return e.CancelRequest(tr, request.Nonce) }
 	e.do(cancel)

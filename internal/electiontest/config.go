@@ -12,23 +12,23 @@ import (
 )
 
 var disabledTests = []test{
-	{"Rule09_disabled_refuses_claims_and_renewals", disabledRefuses},
-	{"Rule09_disabled_lets_heartbeats_and_resignations_through", disabledLetsThrough},
+	rule09DisabledRefusesClaimsAndRenewals,
+	rule09DisabledLetsHeartbeatsAndResignationsThrough,
 }
 
 var configTests = []test{
-	{"Rule11_initialising_again_changes_nothing", initialisingAgain},
-	{"Rule11_a_config_is_compared_and_set_on_its_revision", configCompareAndSet},
-	{"Rule07_a_config_write_knows_its_own_success", configWriteRunAgain},
-	{"Rule05_concurrent_config_writes_conflict", concurrentConfigWrites},
-	{"Rule10_nothing_works_before_initialising", nothingBeforeInitialising},
+	rule11InitialisingAgainChangesNothing,
+	rule11AConfigIsComparedAndSetOnItsRevision,
+	rule07AConfigWriteKnowsItsOwnSuccess,
+	rule05ConcurrentConfigWritesConflict,
+	rule10NothingWorksBeforeInitialising,
 }
 
 func disabled(c *fdbelection.Config) { c.ElectionEnabled = false }
 
 func enabled(c *fdbelection.Config) { c.ElectionEnabled = true }
 
-func disabledRefuses(t *testing.T, e *testElection) {
+func rule09DisabledRefusesClaimsAndRenewals(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	b := e.join("b", 2, at(0))
@@ -55,7 +55,7 @@ func (e *testElection) tryClaim(me election.Registration, now float64) (result e
 	return result, err
 }
 
-func disabledLetsThrough(t *testing.T, e *testElection) {
+func rule09DisabledLetsHeartbeatsAndResignationsThrough(t *testing.T, e *testElection) {
 	e.initialized()
 	_, token := e.leads("a", 1, at(0))
 	b := e.join("b", 2, at(0))
@@ -70,7 +70,7 @@ func disabledLetsThrough(t *testing.T, e *testElection) {
 	require.True(t, e.leader().Vacant())
 }
 
-func initialisingAgain(t *testing.T, e *testElection) {
+func rule11InitialisingAgainChangesNothing(t *testing.T, e *testElection) {
 	first := fdbelection.ConfigWithLease(20 * time.Second)
 	for _, config := range []fdbelection.Config{first, fdbelection.DefaultConfig()} {
 		e.do(func(tr kv.Transaction) error {
@@ -95,7 +95,7 @@ func (e *testElection) writeConfig(config fdbelection.Config) (stands fdbelectio
 	return stands, err
 }
 
-func configCompareAndSet(t *testing.T, e *testElection) {
+func rule11AConfigIsComparedAndSetOnItsRevision(t *testing.T, e *testElection) {
 	e.initialized()
 	mine := fdbelection.ConfigWithLease(20 * time.Second)
 	mine.Revision = 1
@@ -113,7 +113,7 @@ func configCompareAndSet(t *testing.T, e *testElection) {
 	require.Equal(t, 30*time.Second, stands.LeaseDuration)
 }
 
-func configWriteRunAgain(t *testing.T, e *testElection) {
+func rule07AConfigWriteKnowsItsOwnSuccess(t *testing.T, e *testElection) {
 	e.initialized()
 	mine := fdbelection.ConfigWithLease(20 * time.Second)
 	mine.Revision, mine.Nonce = 1, newNonce()
@@ -134,7 +134,7 @@ func configWriteRunAgain(t *testing.T, e *testElection) {
 	}
 }
 
-func concurrentConfigWrites(t *testing.T, e *testElection) {
+func rule05ConcurrentConfigWritesConflict(t *testing.T, e *testElection) {
 	e.initialized()
 	first, second := e.open(), e.open()
 	_, err := e.WriteConfig(first, fdbelection.ConfigWithLease(20*time.Second))
@@ -145,7 +145,7 @@ func concurrentConfigWrites(t *testing.T, e *testElection) {
 	e.requireConflict(second)
 }
 
-func nothingBeforeInitialising(t *testing.T, e *testElection) {
+func rule10NothingWorksBeforeInitialising(t *testing.T, e *testElection) {
 	me := newProcess("me", 1)
 	token := election.Token{Term: 1, Identity: me.Identity, Nonce: newNonce()}
 	calls := map[string]func(tr kv.Transaction) error{

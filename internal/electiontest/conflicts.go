@@ -11,16 +11,16 @@ import (
 )
 
 var conflictTests = []test{
-	{"Rule03_followers_do_not_conflict", followersDoNotConflict},
-	{"Rule04_eviction_and_heartbeats", evictionAgainstHeartbeats},
-	{"Rule04_an_eviction_does_not_conflict_with_other_heartbeats", evictionLeavesOthersAlone},
-	{"Rule05_leaving_does_not_conflict_with_renewals_of_others", leavingIgnoresRenewals},
-	{"Rule05_a_preemption_request_does_not_conflict_with_renewals", preemptionRequestIgnoresRenewals},
-	{"Rule13_fenced_work_does_not_conflict_with_heartbeats", fencedWorkIgnoresHeartbeats},
-	{"Invariant21_an_aborted_transaction_changes_nothing", abortedChangesNothing},
+	rule03FollowersDoNotConflict,
+	rule04EvictionAndHeartbeats,
+	rule04AnEvictionDoesNotConflictWithOtherHeartbeats,
+	rule05LeavingDoesNotConflictWithRenewalsOfOthers,
+	rule05APreemptionRequestDoesNotConflictWithRenewals,
+	rule13FencedWorkDoesNotConflictWithHeartbeats,
+	invariant21AnAbortedTransactionChangesNothing,
 }
 
-func followersDoNotConflict(t *testing.T, e *testElection) {
+func rule03FollowersDoNotConflict(t *testing.T, e *testElection) {
 	e.initialized()
 	a, _ := e.leads("a", 1, at(0))
 	b, c := e.join("b", 1, at(0)), e.join("c", 1, at(0))
@@ -36,7 +36,7 @@ func followersDoNotConflict(t *testing.T, e *testElection) {
 	e.requireConflict(renewal) // two renewals of one leader conflict
 }
 
-func evictionAgainstHeartbeats(t *testing.T, e *testElection) {
+func rule04EvictionAndHeartbeats(t *testing.T, e *testElection) {
 	e.initialized()
 	e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
@@ -60,7 +60,7 @@ func evictionAgainstHeartbeats(t *testing.T, e *testElection) {
 		fdbelection.ErrUnregisteredCandidate)
 }
 
-func evictionLeavesOthersAlone(t *testing.T, e *testElection) {
+func rule04AnEvictionDoesNotConflictWithOtherHeartbeats(t *testing.T, e *testElection) {
 	e.initialized()
 	a, _ := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
@@ -76,7 +76,7 @@ func evictionLeavesOthersAlone(t *testing.T, e *testElection) {
 	require.NoError(t, eviction.Commit(), "an eviction conflicts only with heartbeats of the candidates that it evicts")
 }
 
-func leavingIgnoresRenewals(t *testing.T, e *testElection) {
+func rule05LeavingDoesNotConflictWithRenewalsOfOthers(t *testing.T, e *testElection) {
 	e.initialized()
 	a, _ := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
@@ -87,7 +87,7 @@ func leavingIgnoresRenewals(t *testing.T, e *testElection) {
 	require.Equal(t, []string{"a"}, e.ids())
 }
 
-func preemptionRequestIgnoresRenewals(t *testing.T, e *testElection) {
+func rule05APreemptionRequestDoesNotConflictWithRenewals(t *testing.T, e *testElection) {
 	e.initialized(withGrace)
 	a, _ := e.leads("a", 1, at(0))
 	b := e.join("b", 2, at(0))
@@ -104,7 +104,7 @@ func preemptionRequestIgnoresRenewals(t *testing.T, e *testElection) {
 	require.NoError(t, renewal.Commit())
 }
 
-func fencedWorkIgnoresHeartbeats(t *testing.T, e *testElection) {
+func rule13FencedWorkDoesNotConflictWithHeartbeats(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	work := e.open()
@@ -115,7 +115,7 @@ func fencedWorkIgnoresHeartbeats(t *testing.T, e *testElection) {
 	require.NoError(t, work.Commit())
 }
 
-func abortedChangesNothing(t *testing.T, e *testElection) {
+func invariant21AnAbortedTransactionChangesNothing(t *testing.T, e *testElection) {
 	e.initialized()
 	a := e.join("a", 1, at(0))
 	tr := e.open()

@@ -13,14 +13,14 @@ import (
 )
 
 var dependencyTests = []test{
-	{"Rule05_every_write_has_exactly_its_read_conflicts", writesHaveExactlyTheirReadConflicts},
+	rule05EveryWriteHasExactlyItsReadConflicts,
 }
 
-// writesHaveExactlyTheirReadConflicts checks the table of docs/format.md in both directions.
+// rule05EveryWriteHasExactlyItsReadConflicts checks the table of docs/format.md in both directions.
 // Each act conflicts with a change of every key that it must depend on, and with a change of
 // no other key. "holder" leads term 1, "me" has a higher priority, and "other" is a third
 // candidate.
-func writesHaveExactlyTheirReadConflicts(t *testing.T, e *testElection) {
+func rule05EveryWriteHasExactlyItsReadConflicts(t *testing.T, e *testElection) {
 	keys := map[string]subspace.Tuple{"own": nil, "other's": nil}
 	for _, name := range []string{"config", "leader", "term", "intent"} {
 		keys[name] = tupleOf(name)

@@ -11,9 +11,9 @@ import (
 )
 
 var evictionTests = []test{
-	{"Rule04_eviction_comes_after_the_timeout_and_skips_the_holder", evictionSkipsTheHolder},
-	{"Rule12_eviction_removes_the_preemption_request", evictionRemovesTheRequest},
-	{"Invariant22_eviction_is_bounded", evictionIsBounded},
+	rule04EvictionComesAfterTheTimeoutAndSkipsTheHolder,
+	rule12EvictionRemovesThePreemptionRequest,
+	invariant22EvictionIsBounded,
 }
 
 func (e *testElection) evict(now float64) (evicted []string) {
@@ -25,7 +25,7 @@ func (e *testElection) evict(now float64) (evicted []string) {
 	return evicted
 }
 
-func evictionSkipsTheHolder(t *testing.T, e *testElection) {
+func rule04EvictionComesAfterTheTimeoutAndSkipsTheHolder(t *testing.T, e *testElection) {
 	e.initialized()
 	a, _ := e.leads("a", 1, at(0))
 	e.join("b", 1, at(0))
@@ -41,14 +41,14 @@ func evictionSkipsTheHolder(t *testing.T, e *testElection) {
 	require.False(t, e.leaderIs(restarted))
 }
 
-func evictionRemovesTheRequest(t *testing.T, e *testElection) {
+func rule12EvictionRemovesThePreemptionRequest(t *testing.T, e *testElection) {
 	a, _, _, _ := e.challenged()
 	e.acts(election.Renewed, a, at(9))
 	require.Equal(t, []string{"b"}, e.evict(18))
 	require.Equal(t, election.NoRequest, e.acts(election.Renewed, a, at(18)).Request.Kind)
 }
 
-func evictionIsBounded(t *testing.T, e *testElection) {
+func invariant22EvictionIsBounded(t *testing.T, e *testElection) {
 	e.initialized()
 	const dead = election.MaxEvictions + 10
 	for from := 0; from < dead; from += 100 {

@@ -11,12 +11,12 @@ import (
 )
 
 var fenceTests = []test{
-	{"Rule13_the_fence_compares_all_of_the_token", fenceComparesAll},
-	{"Rule13_work_held_across_a_change_of_tenure_is_refused", workAcrossTenuresIsRefused},
-	{"Rule13_the_fence_needs_no_clock", fenceNeedsNoClock},
+	rule13TheFenceComparesAllOfTheToken,
+	rule13WorkHeldAcrossAChangeOfTenureIsRefused,
+	rule13TheFenceNeedsNoClock,
 }
 
-func fenceComparesAll(t *testing.T, e *testElection) {
+func rule13TheFenceComparesAllOfTheToken(t *testing.T, e *testElection) {
 	e.initialized()
 	_, token := e.leads("a", 1, at(0))
 	require.NoError(t, e.fenced(token))
@@ -30,7 +30,7 @@ func fenceComparesAll(t *testing.T, e *testElection) {
 	}
 }
 
-func workAcrossTenuresIsRefused(t *testing.T, e *testElection) {
+func rule13WorkHeldAcrossAChangeOfTenureIsRefused(t *testing.T, e *testElection) {
 	e.initialized()
 	changes := map[string]func(a, b election.Registration, token election.Token){
 		"resignation": func(_, _ election.Registration, token election.Token) {
@@ -62,7 +62,7 @@ func workAcrossTenuresIsRefused(t *testing.T, e *testElection) {
 	}
 }
 
-func fenceNeedsNoClock(t *testing.T, e *testElection) {
+func rule13TheFenceNeedsNoClock(t *testing.T, e *testElection) {
 	e.initialized()
 	_, token := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))

@@ -14,20 +14,20 @@ import (
 
 // requestedTests are about a holder that only calls RunElectionCycle and gets a request.
 var requestedTests = []test{
-	{"Requested_a_holder_hands_over_to_a_challenger_after_the_grace", requestedChallenge},
-	{"Requested_a_preemption_request_that_became_illegal_is_ignored", requestedIllegally},
-	{"Requested_a_dead_challenger_is_ignored", requestedDeadChallenger},
-	{"Requested_a_stronger_challenger_does_not_restart_the_grace", requestedStrongerChallenger},
-	{"Requested_a_holder_whose_work_has_ended_hands_over_at_once", requestedWorkEnded},
-	{"Requested_a_holder_resigns_and_holds_off", requestedResign},
-	{"Requested_a_holder_transfers", requestedTransfer},
-	{"Requested_without_a_grace_every_ValidUntil_is_kept", requestedWithoutGrace},
-	{"Requested_a_cycle_that_handed_over_is_run_again", requestedRunAgain},
-	{"Requested_a_new_term_has_a_grace_of_its_own", requestedNewTerm},
-	{"Requested_a_holder_without_a_record_of_its_own_hands_over", requestedWithoutRecord},
-	{"Requested_a_claim_is_not_valid_beyond_the_grace", requestedClaim},
-	{"Requested_a_step_of_the_wall_clock_does_not_shorten_ValidUntil", requestedWallClock},
-	{"Requested_a_step_of_the_wall_clock_does_not_end_a_minimum_tenure", requestedMinimumTenure},
+	requestedAHolderHandsOverToAChallengerAfterTheGrace,
+	requestedAPreemptionRequestThatBecameIllegalIsIgnored,
+	requestedADeadChallengerIsIgnored,
+	requestedAStrongerChallengerDoesNotRestartTheGrace,
+	requestedAHolderWhoseWorkHasEndedHandsOverAtOnce,
+	requestedAHolderResignsAndHoldsOff,
+	requestedAHolderTransfers,
+	requestedWithoutAGraceEveryValidUntilIsKept,
+	requestedACycleThatHandedOverIsRunAgain,
+	requestedANewTermHasAGraceOfItsOwn,
+	requestedAHolderWithoutARecordOfItsOwnHandsOver,
+	requestedAClaimIsNotValidBeyondTheGrace,
+	requestedAStepOfTheWallClockDoesNotShortenValidUntil,
+	requestedAStepOfTheWallClockDoesNotEndAMinimumTenure,
 }
 
 // holder runs cycles, and remembers the latest ValidUntil.
@@ -58,7 +58,7 @@ func (e *testElection) held(edits ...func(*fdbelection.Config)) *holder {
 	return h
 }
 
-func requestedChallenge(t *testing.T, e *testElection) {
+func requestedAHolderHandsOverToAChallengerAfterTheGrace(t *testing.T, e *testElection) {
 	h := e.held()
 	b := e.join("b", 2, at(0))
 	e.acts(election.RequestedPreemption, b, at(1))
@@ -83,7 +83,7 @@ func requestedChallenge(t *testing.T, e *testElection) {
 	require.Contains(t, e.events()[1], "a -> b (preemption)")
 }
 
-func requestedIllegally(t *testing.T, e *testElection) {
+func requestedAPreemptionRequestThatBecameIllegalIsIgnored(t *testing.T, e *testElection) {
 	h := e.held()
 	b := e.join("b", 2, at(0))
 	for now := 1.0; now < 13; now += 3 {
@@ -96,7 +96,7 @@ func requestedIllegally(t *testing.T, e *testElection) {
 	require.Equal(t, at(24), result.ValidUntil)
 }
 
-func requestedDeadChallenger(t *testing.T, e *testElection) {
+func requestedADeadChallengerIsIgnored(t *testing.T, e *testElection) {
 	h := e.held()
 	b := e.join("b", 2, at(0))
 	e.acts(election.RequestedPreemption, b, at(1)) // and dies
@@ -120,7 +120,7 @@ func requestedDeadChallenger(t *testing.T, e *testElection) {
 	require.EqualValues(t, 1, e.leader().Term)
 }
 
-func requestedStrongerChallenger(t *testing.T, e *testElection) {
+func requestedAStrongerChallengerDoesNotRestartTheGrace(t *testing.T, e *testElection) {
 	h := e.held()
 	b, c := e.join("b", 2, at(0)), e.join("c", 3, at(0))
 	for now := 1.0; now < 10; now += 3 { // the grace begins at 5
@@ -137,7 +137,7 @@ func requestedStrongerChallenger(t *testing.T, e *testElection) {
 	require.Equal(t, "c", e.leader().ID)
 }
 
-func requestedWorkEnded(t *testing.T, e *testElection) {
+func requestedAHolderWhoseWorkHasEndedHandsOverAtOnce(t *testing.T, e *testElection) {
 	h := e.held()
 	b := e.join("b", 2, at(0))
 	e.acts(election.RequestedPreemption, b, at(1))
@@ -147,7 +147,7 @@ func requestedWorkEnded(t *testing.T, e *testElection) {
 	require.Equal(t, "b", e.leader().ID)
 }
 
-func requestedResign(t *testing.T, e *testElection) {
+func requestedAHolderResignsAndHoldsOff(t *testing.T, e *testElection) {
 	h := e.held()
 	b := e.join("b", 1, at(0))
 	e.do(func(tr kv.Transaction) error { return e.RequestResign(tr, 1, uuid.New()) })
@@ -164,7 +164,7 @@ func requestedResign(t *testing.T, e *testElection) {
 	require.NotEqual(t, b.ID, e.leader().ID)
 }
 
-func requestedTransfer(t *testing.T, e *testElection) {
+func requestedAHolderTransfers(t *testing.T, e *testElection) {
 	h := e.held()
 	b := e.join("b", 0, at(0))
 	nonce := uuid.New()
@@ -179,7 +179,7 @@ func requestedTransfer(t *testing.T, e *testElection) {
 	require.Equal(t, election.Followed, h.cycle(12).Action, "a transfer is protected from higher priorities")
 }
 
-func requestedWithoutGrace(t *testing.T, e *testElection) {
+func requestedWithoutAGraceEveryValidUntilIsKept(t *testing.T, e *testElection) {
 	h := e.held(func(c *fdbelection.Config) { c.PreemptionGrace = 0 })
 	e.join("b", 0, at(0))
 	require.Equal(t, election.Renewed, h.cycle(3).Action)
@@ -191,7 +191,7 @@ func requestedWithoutGrace(t *testing.T, e *testElection) {
 	require.Equal(t, election.HandedOver, h.cycle(13).Action)
 }
 
-func requestedRunAgain(t *testing.T, e *testElection) {
+func requestedACycleThatHandedOverIsRunAgain(t *testing.T, e *testElection) {
 	h := e.held()
 	e.join("b", 0, at(0))
 	e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", uuid.New()) })
@@ -203,9 +203,9 @@ func requestedRunAgain(t *testing.T, e *testElection) {
 	require.Equal(t, "b", e.leader().ID)
 }
 
-// requestedNewTerm: the holder gets a preemption request, cycles too late, begins a new term,
+// requestedANewTermHasAGraceOfItsOwn: the holder gets a preemption request, cycles too late, begins a new term,
 // and gets another request before its next cycle.
-func requestedNewTerm(t *testing.T, e *testElection) {
+func requestedANewTermHasAGraceOfItsOwn(t *testing.T, e *testElection) {
 	h := e.held()
 	b := e.join("b", 2, at(0))
 	e.acts(election.RequestedPreemption, b, at(1))
@@ -225,8 +225,8 @@ func requestedNewTerm(t *testing.T, e *testElection) {
 	require.Equal(t, election.HandedOver, h.cycle(30).Action)
 }
 
-// requestedClaim: the holder renews by TryClaimLeadership while the grace runs.
-func requestedClaim(t *testing.T, e *testElection) {
+// requestedAClaimIsNotValidBeyondTheGrace: the holder renews by TryClaimLeadership while the grace runs.
+func requestedAClaimIsNotValidBeyondTheGrace(t *testing.T, e *testElection) {
 	h := e.held(func(c *fdbelection.Config) { c.PreemptionGrace = 5 * time.Second })
 	claim := func(now float64) election.CycleResult {
 		e.now = at(now)
@@ -246,8 +246,8 @@ func requestedClaim(t *testing.T, e *testElection) {
 	require.Equal(t, election.HandedOver, h.cycle(12).Action, "after the ValidUntil from before the request was seen")
 }
 
-// requestedWallClock: the wall clock of the holder is set forward after a claim.
-func requestedWallClock(t *testing.T, e *testElection) {
+// requestedAStepOfTheWallClockDoesNotShortenValidUntil: the wall clock of the holder is set forward after a claim.
+func requestedAStepOfTheWallClockDoesNotShortenValidUntil(t *testing.T, e *testElection) {
 	h := e.held(func(c *fdbelection.Config) { c.PreemptionGrace = 5 * time.Second })
 	e.join("b", 0, at(0))
 	e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", uuid.New()) })
@@ -261,8 +261,8 @@ func requestedWallClock(t *testing.T, e *testElection) {
 	require.Equal(t, election.HandedOver, e.cycleAt(h.me, 18, 12).Action, "one lease after the request was first seen")
 }
 
-// requestedMinimumTenure: the wall clock of the holder runs five times too fast.
-func requestedMinimumTenure(t *testing.T, e *testElection) {
+// requestedAStepOfTheWallClockDoesNotEndAMinimumTenure: the wall clock of the holder runs five times too fast.
+func requestedAStepOfTheWallClockDoesNotEndAMinimumTenure(t *testing.T, e *testElection) {
 	h := e.held(func(c *fdbelection.Config) { c.MinimumTenure, c.PreemptionGrace = 30*time.Second, time.Second })
 	b := e.join("b", 2, at(0))
 	for clock := 1.0; clock < 40; clock++ {
@@ -285,9 +285,9 @@ func requestedMinimumTenure(t *testing.T, e *testElection) {
 	require.Fail(t, "it never hands over")
 }
 
-// requestedWithoutRecord: the candidate record of the holder is missing or damaged. The
+// requestedAHolderWithoutARecordOfItsOwnHandsOver: the candidate record of the holder is missing or damaged. The
 // holder still leads, so it also does what is asked.
-func requestedWithoutRecord(t *testing.T, e *testElection) {
+func requestedAHolderWithoutARecordOfItsOwnHandsOver(t *testing.T, e *testElection) {
 	h := e.held()
 	b := e.join("b", 0, at(0))
 	for i, damage := range []func(){

@@ -13,18 +13,18 @@ import (
 // lateTests commit a transaction after another one that makes it out of date. The late commit
 // must conflict.
 var lateTests = []test{
-	{"Rule05_no_attempt_of_a_stopped_process_commits_later", nothingCommitsAfterLeaving},
-	{"Rule05_leaving_conflicts_with_a_concurrent_claim", leavingConflictsWithAClaim},
-	{"Rule05_a_late_renewal_does_not_replace_a_successor", lateRenewalDoesNotCommit},
-	{"Rule05_a_late_claim_does_not_make_an_observer_lead", lateClaimOfAnObserver},
-	{"Rule05_a_late_eviction_does_not_remove_a_new_leader", lateEvictionSparesNewLeader},
-	{"Rule05_a_transfer_request_conflicts_with_what_makes_it_void", transferRequestConflicts},
-	{"Rule06_settling_stops_late_commits", settlingStopsLateCommits},
+	rule05NoAttemptOfAStoppedProcessCommitsLater,
+	rule05LeavingConflictsWithAConcurrentClaim,
+	rule05ALateRenewalDoesNotReplaceASuccessor,
+	rule05ALateClaimDoesNotMakeAnObserverLead,
+	rule05ALateEvictionDoesNotRemoveANewLeader,
+	rule05ATransferRequestConflictsWithWhatMakesItVoid,
+	rule06SettlingStopsLateCommits,
 }
 
 func newNonce() uuid.UUID { return uuid.New() }
 
-func nothingCommitsAfterLeaving(t *testing.T, e *testElection) {
+func rule05NoAttemptOfAStoppedProcessCommitsLater(t *testing.T, e *testElection) {
 	e.initialized(withGrace)
 	holder, token := e.leads("holder", 1, at(0))
 	me := newProcess("me", 5)
@@ -62,7 +62,7 @@ func nothingCommitsAfterLeaving(t *testing.T, e *testElection) {
 	require.Equal(t, election.NoRequest, e.acts(election.Renewed, holder, at(3)).Request.Kind)
 }
 
-func leavingConflictsWithAClaim(t *testing.T, e *testElection) {
+func rule05LeavingConflictsWithAConcurrentClaim(t *testing.T, e *testElection) {
 	e.initialized()
 	me := e.join("me", 5, at(0))
 	leave, claim := e.open(), e.open()
@@ -76,7 +76,7 @@ func leavingConflictsWithAClaim(t *testing.T, e *testElection) {
 	require.Empty(t, e.ids())
 }
 
-func lateRenewalDoesNotCommit(t *testing.T, e *testElection) {
+func rule05ALateRenewalDoesNotReplaceASuccessor(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
@@ -96,7 +96,7 @@ func lateRenewalDoesNotCommit(t *testing.T, e *testElection) {
 	require.Equal(t, after, e.leader())
 }
 
-func lateClaimOfAnObserver(t *testing.T, e *testElection) {
+func rule05ALateClaimDoesNotMakeAnObserverLead(t *testing.T, e *testElection) {
 	e.initialized()
 	a := e.join("a", 1, at(0))
 	claim := e.open()
@@ -126,7 +126,7 @@ func lateClaimOfAnObserver(t *testing.T, e *testElection) {
 	require.True(t, e.leader().Vacant())
 }
 
-func lateEvictionSparesNewLeader(t *testing.T, e *testElection) {
+func rule05ALateEvictionDoesNotRemoveANewLeader(t *testing.T, e *testElection) {
 	e.initialized()
 	a := e.join("a", 1, at(0))
 	eviction := e.open()
@@ -140,7 +140,7 @@ func lateEvictionSparesNewLeader(t *testing.T, e *testElection) {
 	e.requireConflict(eviction)
 }
 
-func settlingStopsLateCommits(t *testing.T, e *testElection) {
+func rule06SettlingStopsLateCommits(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
@@ -168,10 +168,10 @@ func settlingStopsLateCommits(t *testing.T, e *testElection) {
 	require.Equal(t, settled, e.leader(), "settling does not change the record")
 }
 
-// transferRequestConflicts: a transaction removes the target of a transfer request or makes
+// rule05ATransferRequestConflictsWithWhatMakesItVoid: a transaction removes the target of a transfer request or makes
 // it an observer, and has begun before the request was committed. It must conflict. When it
 // is run again, it removes the request.
-func transferRequestConflicts(t *testing.T, e *testElection) {
+func rule05ATransferRequestConflictsWithWhatMakesItVoid(t *testing.T, e *testElection) {
 	e.initialized(withGrace)
 	_, token := e.leads("holder", 1, at(0))
 	for name, void := range map[string]func(tr kv.Transaction, me election.Registration) error{

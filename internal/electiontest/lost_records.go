@@ -15,22 +15,22 @@ import (
 
 // lostTests remove records of a live election.
 var lostTests = []test{
-	{"Lost_leader_record_is_restored_by_its_holder", lostLeaderRestored},
-	{"Lost_leader_record_twice_still_raises_the_ballot", lostLeaderTwice},
-	{"Lost_leader_record_of_a_dead_holder_is_claimed_after_a_lease", lostLeaderDeadHolder},
-	{"Lost_leader_record_of_a_vacancy_does_not_stop_claims", lostLeaderVacant},
-	{"Lost_leader_record_by_clock_is_claimed_after_a_lease", lostLeaderByClock},
-	{"Lost_leader_record_is_raised_by_an_operator", lostLeaderRaised},
-	{"Lost_leader_record_is_not_raised_with_an_unreadable_term_record", lostLeaderAndTerm},
-	{"Lost_leader_record_is_reported", lostLeaderReported},
-	{"Lost_election_is_not_claimed_for_one_lease", lostElection},
-	{"Lost_election_with_a_shorter_lease_is_claimed_after_the_longer_one", lostLongerLease},
+	lostLeaderRecordIsRestoredByItsHolder,
+	lostLeaderRecordTwiceStillRaisesTheBallot,
+	lostLeaderRecordOfADeadHolderIsClaimedAfterALease,
+	lostLeaderRecordOfAVacancyDoesNotStopClaims,
+	lostLeaderRecordByClockIsClaimedAfterALease,
+	lostLeaderRecordIsRaisedByAnOperator,
+	lostLeaderRecordIsNotRaisedWithAnUnreadableTermRecord,
+	lostLeaderRecordIsReported,
+	lostElectionIsNotClaimedForOneLease,
+	lostElectionWithAShorterLeaseIsClaimedAfterTheLongerOne,
 }
 
 // oneMore is 1 more than what is added to the ballot when a leader record is lost.
 const oneMore = uint64(1<<40 + 1)
 
-func lostLeaderRestored(t *testing.T, e *testElection) {
+func lostLeaderRecordIsRestoredByItsHolder(t *testing.T, e *testElection) {
 	e.byDefault()
 	a, b := e.join("a", 1, at(0)), e.join("b", 1, at(0))
 	token := e.acts(election.Claimed, a, at(0)).Leader.Token()
@@ -56,7 +56,7 @@ func lostLeaderRestored(t *testing.T, e *testElection) {
 	require.EqualValues(t, 2, e.leader().Term)
 }
 
-func lostLeaderTwice(t *testing.T, e *testElection) {
+func lostLeaderRecordTwiceStillRaisesTheBallot(t *testing.T, e *testElection) {
 	e.byDefault(func(c *fdbelection.Config) { c.HistoryLimit = 0 })
 	a := e.join("a", 1, at(0))
 	highest := e.acts(election.Claimed, a, at(0)).Leader.Ballot
@@ -70,7 +70,7 @@ func lostLeaderTwice(t *testing.T, e *testElection) {
 	}
 }
 
-func lostLeaderDeadHolder(t *testing.T, e *testElection) {
+func lostLeaderRecordOfADeadHolderIsClaimedAfterALease(t *testing.T, e *testElection) {
 	e.byDefault()
 	a, b := e.join("a", 1, at(0)), e.join("b", 9, at(0))
 	e.acts(election.Claimed, a, at(0))
@@ -82,7 +82,7 @@ func lostLeaderDeadHolder(t *testing.T, e *testElection) {
 	require.EqualValues(t, 2, e.leader().Term)
 }
 
-func lostLeaderVacant(t *testing.T, e *testElection) {
+func lostLeaderRecordOfAVacancyDoesNotStopClaims(t *testing.T, e *testElection) {
 	e.byDefault()
 	a := e.join("a", 1, at(0))
 	token := e.acts(election.Claimed, a, at(0)).Leader.Token()
@@ -94,7 +94,7 @@ func lostLeaderVacant(t *testing.T, e *testElection) {
 	require.Equal(t, 2+oneMore, e.leader().Ballot)
 }
 
-func lostLeaderByClock(t *testing.T, e *testElection) {
+func lostLeaderRecordByClockIsClaimedAfterALease(t *testing.T, e *testElection) {
 	e.initialized()
 	a, _ := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
@@ -107,7 +107,7 @@ func lostLeaderByClock(t *testing.T, e *testElection) {
 	e.acts(election.Claimed, b, at(1011))
 }
 
-func lostLeaderRaised(t *testing.T, e *testElection) {
+func lostLeaderRecordIsRaisedByAnOperator(t *testing.T, e *testElection) {
 	e.byDefault()
 	a := e.join("a", 1, at(0))
 	token := e.acts(election.Claimed, a, at(0)).Leader.Token()
@@ -124,9 +124,9 @@ func lostLeaderRaised(t *testing.T, e *testElection) {
 	e.acts(election.Claimed, a, at(2))
 }
 
-// lostLeaderAndTerm: the term record is truncated after its term, or its ballot is so high
+// lostLeaderRecordIsNotRaisedWithAnUnreadableTermRecord: the term record is truncated after its term, or its ballot is so high
 // that the gap cannot be added.
-func lostLeaderAndTerm(t *testing.T, e *testElection) {
+func lostLeaderRecordIsNotRaisedWithAnUnreadableTermRecord(t *testing.T, e *testElection) {
 	e.byDefault()
 	a := e.join("a", 1, at(0))
 	for term := range uint64(3) {
@@ -153,7 +153,7 @@ func lostLeaderAndTerm(t *testing.T, e *testElection) {
 	}
 }
 
-func lostLeaderReported(t *testing.T, e *testElection) {
+func lostLeaderRecordIsReported(t *testing.T, e *testElection) {
 	e.byDefault()
 	a := e.join("a", 1, at(0))
 	token := e.acts(election.Claimed, a, at(0)).Leader.Token()
@@ -170,9 +170,9 @@ func lostLeaderReported(t *testing.T, e *testElection) {
 	require.NoError(t, err)
 }
 
-// lostElection: the records are cleared while "a" leads, and the election is created again at
+// lostElectionIsNotClaimedForOneLease: the records are cleared while "a" leads, and the election is created again at
 // once. "b" keeps its own observation, and "c" is new.
-func lostElection(t *testing.T, e *testElection) {
+func lostElectionIsNotClaimedForOneLease(t *testing.T, e *testElection) {
 	e.byDefault()
 	a, b := e.join("a", 1, at(0)), e.join("b", 1, at(0))
 	var seen election.Observation
@@ -203,9 +203,9 @@ func lostElection(t *testing.T, e *testElection) {
 	require.Equal(t, 10*time.Second, e.leader().LeaseDuration)
 }
 
-// lostLongerLease: "c" is new. It creates the election again with a short lease, and leads at
+// lostElectionWithAShorterLeaseIsClaimedAfterTheLongerOne: "c" is new. It creates the election again with a short lease, and leads at
 // once. "b" has seen "a", which may lead until its longer lease ends.
-func lostLongerLease(t *testing.T, e *testElection) {
+func lostElectionWithAShorterLeaseIsClaimedAfterTheLongerOne(t *testing.T, e *testElection) {
 	for _, end := range map[string]func(c election.Registration){
 		"it dies": func(election.Registration) {},
 		"it resigns": func(election.Registration) {

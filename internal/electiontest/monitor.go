@@ -12,14 +12,14 @@ import (
 )
 
 var monitorTests = []test{
-	{"Monitor_the_leader_by_clock", leaderByTheClock},
-	{"Monitor_reads_never_make_a_transaction_conflict", readsNeverConflict},
-	{"Monitor_a_watch_fires_on_the_tenure_and_not_on_renewals", watchFiresOnTenure},
-	{"Monitor_a_watch_on_the_request_fires", watchFiresOnRequest},
-	{"Monitor_the_history_is_trimmed", historyIsTrimmed},
+	monitorTheLeaderByClock,
+	monitorReadsNeverMakeATransactionConflict,
+	monitorAWatchFiresOnTheTenureAndNotOnRenewals,
+	monitorAWatchOnTheRequestFires,
+	monitorTheHistoryIsTrimmed,
 }
 
-func leaderByTheClock(t *testing.T, e *testElection) {
+func monitorTheLeaderByClock(t *testing.T, e *testElection) {
 	e.initialized()
 	require.Zero(t, e.leader())
 	a, _ := e.leads("a", 1, at(0))
@@ -40,7 +40,7 @@ func leaderByTheClock(t *testing.T, e *testElection) {
 	require.True(t, e.leaderIs(a), "GetLeaderRaw compares no clock")
 }
 
-func readsNeverConflict(t *testing.T, e *testElection) {
+func monitorReadsNeverMakeATransactionConflict(t *testing.T, e *testElection) {
 	e.initialized()
 	a, _ := e.leads("a", 1, at(0))
 	tr := e.open()
@@ -86,7 +86,7 @@ func (e *testElection) watch(arm func(tr kv.Transaction) kv.Watch) kv.Watch {
 	return watch
 }
 
-func watchFiresOnTenure(t *testing.T, e *testElection) {
+func monitorAWatchFiresOnTheTenureAndNotOnRenewals(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	watch := e.watch(e.Watch)
@@ -108,7 +108,7 @@ func watchFiresOnTenure(t *testing.T, e *testElection) {
 	fires(t, watch)
 }
 
-func watchFiresOnRequest(t *testing.T, e *testElection) {
+func monitorAWatchOnTheRequestFires(t *testing.T, e *testElection) {
 	e.initialized()
 	_, token := e.leads("a", 1, at(0))
 	watch := e.watch(e.WatchRequest)
@@ -116,7 +116,7 @@ func watchFiresOnRequest(t *testing.T, e *testElection) {
 	fires(t, watch)
 }
 
-func historyIsTrimmed(t *testing.T, e *testElection) {
+func monitorTheHistoryIsTrimmed(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.HistoryLimit = 2 })
 	a := e.join("a", 1, at(0))
 	for i := range 5 {

@@ -15,8 +15,8 @@ import (
 
 // nestedTests have elections in a subspace of another election.
 var nestedTests = []test{
-	{"Nested_elections_below_every_record_do_not_disturb_each_other", nestedElections},
-	{"Nested_elections_that_would_share_keys_refuse_each_other", nestedSharing},
+	nestedElectionsBelowEveryRecordDoNotDisturbEachOther,
+	nestedElectionsThatWouldShareKeysRefuseEachOther,
 }
 
 // below returns an election in a subspace of this one.
@@ -27,7 +27,7 @@ func (e *testElection) below(path ...subspace.Element) *testElection {
 	return &testElection{LeaderElection: election.New(space), t: e.t, db: e.db, engine: e.engine, now: epoch}
 }
 
-func nestedElections(t *testing.T, e *testElection) {
+func nestedElectionsBelowEveryRecordDoNotDisturbEachOther(t *testing.T, e *testElection) {
 	few := func(c *fdbelection.Config) { c.HistoryLimit = 3 }
 	e.initialized(few)
 	zero := subspace.String("a\x00b")
@@ -73,7 +73,7 @@ func nestedElections(t *testing.T, e *testElection) {
 	}
 }
 
-func nestedSharing(t *testing.T, e *testElection) {
+func nestedElectionsThatWouldShareKeysRefuseEachOther(t *testing.T, e *testElection) {
 	candidates := subspace.String("candidates")
 	initialize := func(e *testElection) error {
 		return e.try(func(tr kv.Transaction) error { _, err := e.Initialize(tr); return err })

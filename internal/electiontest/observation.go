@@ -11,11 +11,11 @@ import (
 )
 
 var observationTests = []test{
-	{"Time_by_observation_clocks_of_others_do_not_matter", clocksOfOthersDoNotMatter},
-	{"Time_by_observation_a_change_of_the_ballot_restarts_the_lease", ballotRestartsTheLease},
-	{"Time_by_observation_the_stored_lease_counts", storedLeaseCounts},
-	{"Time_by_observation_candidates_are_evicted_unchanged", evictedUnchanged},
-	{"Time_by_observation_a_minimum_tenure_is_observed", minimumTenureIsObserved},
+	timeByObservationClocksOfOthersDoNotMatter,
+	timeByObservationAChangeOfTheBallotRestartsTheLease,
+	timeByObservationTheStoredLeaseCounts,
+	timeByObservationCandidatesAreEvictedUnchanged,
+	timeByObservationAMinimumTenureIsObserved,
 }
 
 // observingProcess is a process that keeps its own observation, on its own clock.
@@ -36,7 +36,7 @@ func (o *observingProcess) acts(want election.Action, now float64) election.Cycl
 	return o.testElection.acts(want, o.me, at(now), election.WithObservation(o.seen, at(now)))
 }
 
-func clocksOfOthersDoNotMatter(t *testing.T, e *testElection) {
+func timeByObservationClocksOfOthersDoNotMatter(t *testing.T, e *testElection) {
 	e.initialized(byObservation)
 	e.leads("a", 1, at(0))
 	o := observingProcess{testElection: e, me: e.join("b", 1, at(0))}
@@ -47,7 +47,7 @@ func clocksOfOthersDoNotMatter(t *testing.T, e *testElection) {
 	require.EqualValues(t, 2, e.leader().Term)
 }
 
-func ballotRestartsTheLease(t *testing.T, e *testElection) {
+func timeByObservationAChangeOfTheBallotRestartsTheLease(t *testing.T, e *testElection) {
 	e.initialized(byObservation)
 	a, _ := e.leads("a", 1, at(0))
 	o := observingProcess{testElection: e, me: e.join("b", 1, at(0))}
@@ -60,7 +60,7 @@ func ballotRestartsTheLease(t *testing.T, e *testElection) {
 	o.acts(election.Claimed, 20)
 }
 
-func storedLeaseCounts(t *testing.T, e *testElection) {
+func timeByObservationTheStoredLeaseCounts(t *testing.T, e *testElection) {
 	e.initialized(byObservation)
 	e.leads("a", 1, at(0))
 	o := observingProcess{testElection: e, me: e.join("b", 1, at(0))}
@@ -72,7 +72,7 @@ func storedLeaseCounts(t *testing.T, e *testElection) {
 	o.acts(election.Claimed, 10)
 }
 
-func evictedUnchanged(t *testing.T, e *testElection) {
+func timeByObservationCandidatesAreEvictedUnchanged(t *testing.T, e *testElection) {
 	e.initialized(byObservation)
 	e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
@@ -94,7 +94,7 @@ func evictedUnchanged(t *testing.T, e *testElection) {
 	require.Equal(t, []string{"c"}, evicted, "the holder, a changed counter, a new incarnation and a new registration are kept")
 }
 
-func minimumTenureIsObserved(t *testing.T, e *testElection) {
+func timeByObservationAMinimumTenureIsObserved(t *testing.T, e *testElection) {
 	e.initialized(byObservation, func(c *fdbelection.Config) { c.MinimumTenure = at(5).Sub(epoch) })
 	a, _ := e.leads("a", 1, at(0))
 	o := observingProcess{testElection: e, me: e.join("b", 9, at(0))}

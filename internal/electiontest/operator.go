@@ -13,16 +13,16 @@ import (
 
 // operatorTests are about ForceResign and RaiseTerm.
 var operatorTests = []test{
-	{"ForceResign_ends_the_exact_tenure", forceResignEndsTheTenure},
-	{"ForceResign_keeps_a_leader_that_has_renewed", forceResignKeepsALiveLeader},
-	{"ForceResign_does_not_end_another_tenure", forceResignIsExact},
-	{"ForceResign_conflicts_with_a_renewal", forceResignConflicts},
-	{"RaiseTerm_ends_the_tenure_and_raises_the_term", raiseRaisesTheTerm},
-	{"RaiseTerm_never_lowers_and_can_be_run_again", raiseNeverLowers},
-	{"RaiseTerm_continues_with_a_higher_ballot", raiseKeepsTheBallot},
-	{"RaiseTerm_without_a_leader", raiseWithoutALeader},
-	{"RaiseTerm_conflicts_with_concurrent_writes", raiseConflicts},
-	{"RaiseTerm_refuses_bad_floors_and_unreadable_records", raiseRefuses},
+	forceResignEndsTheExactTenure,
+	forceResignKeepsALeaderThatHasRenewed,
+	forceResignDoesNotEndAnotherTenure,
+	forceResignConflictsWithARenewal,
+	raiseTermEndsTheTenureAndRaisesTheTerm,
+	raiseTermNeverLowersAndCanBeRunAgain,
+	raiseTermContinuesWithAHigherBallot,
+	raiseTermWithoutALeader,
+	raiseTermConflictsWithConcurrentWrites,
+	raiseTermRefusesBadFloorsAndUnreadableRecords,
 }
 
 func (e *testElection) forceResign(token election.Token, ballot uint64, now float64) error {
@@ -37,7 +37,7 @@ func (e *testElection) raise(floor uint64, now float64) (leader election.LeaderR
 	return leader, err
 }
 
-func forceResignEndsTheTenure(t *testing.T, e *testElection) {
+func forceResignEndsTheExactTenure(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	b := e.join("b", 0, at(0))
@@ -59,7 +59,7 @@ func forceResignEndsTheTenure(t *testing.T, e *testElection) {
 	require.NoError(t, err)
 }
 
-func forceResignKeepsALiveLeader(t *testing.T, e *testElection) {
+func forceResignKeepsALeaderThatHasRenewed(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	seen := e.leader().Ballot
@@ -74,7 +74,7 @@ func forceResignKeepsALiveLeader(t *testing.T, e *testElection) {
 	require.True(t, e.leader().Vacant())
 }
 
-func forceResignIsExact(t *testing.T, e *testElection) {
+func forceResignDoesNotEndAnotherTenure(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	before := e.leader()
@@ -91,7 +91,7 @@ func forceResignIsExact(t *testing.T, e *testElection) {
 	e.acts(election.Renewed, a, at(1))
 }
 
-func forceResignConflicts(t *testing.T, e *testElection) {
+func forceResignConflictsWithARenewal(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	late := e.open()
@@ -107,7 +107,7 @@ func forceResignConflicts(t *testing.T, e *testElection) {
 	require.True(t, e.leader().Vacant())
 }
 
-func raiseRaisesTheTerm(t *testing.T, e *testElection) {
+func raiseTermEndsTheTenureAndRaisesTheTerm(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	e.do(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, newNonce()) })
@@ -142,7 +142,7 @@ func raiseRaisesTheTerm(t *testing.T, e *testElection) {
 	}, e.events(), "older entries are trimmed as always")
 }
 
-func raiseNeverLowers(t *testing.T, e *testElection) {
+func raiseTermNeverLowersAndCanBeRunAgain(t *testing.T, e *testElection) {
 	e.initialized()
 	a, _ := e.leads("a", 1, at(0))
 	_, err := e.raise(10, 1)
@@ -175,7 +175,7 @@ func raiseNeverLowers(t *testing.T, e *testElection) {
 	require.EqualValues(t, 12, e.acts(election.Claimed, a, at(5)).Leader.Term)
 }
 
-func raiseKeepsTheBallot(t *testing.T, e *testElection) {
+func raiseTermContinuesWithAHigherBallot(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.HistoryLimit = 0 })
 	a, _ := e.leads("a", 1, at(0))
 	for i := range 7 {
@@ -188,7 +188,7 @@ func raiseKeepsTheBallot(t *testing.T, e *testElection) {
 	require.Empty(t, e.events(), "the config keeps no history")
 }
 
-func raiseWithoutALeader(t *testing.T, e *testElection) {
+func raiseTermWithoutALeader(t *testing.T, e *testElection) {
 	_, err := e.raise(5, 0)
 	require.ErrorIs(t, err, fdbelection.ErrNotInitialized)
 	e.initialized(func(c *fdbelection.Config) { c.ElectionEnabled = false })
@@ -201,7 +201,7 @@ func raiseWithoutALeader(t *testing.T, e *testElection) {
 	require.EqualValues(t, 6, token.Term)
 }
 
-func raiseConflicts(t *testing.T, e *testElection) {
+func raiseTermConflictsWithConcurrentWrites(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	e.join("b", 0, at(0))
@@ -232,7 +232,7 @@ func raiseConflicts(t *testing.T, e *testElection) {
 	}
 }
 
-func raiseRefuses(t *testing.T, e *testElection) {
+func raiseTermRefusesBadFloorsAndUnreadableRecords(t *testing.T, e *testElection) {
 	e.initialized()
 	e.leads("a", 1, at(0))
 	before := e.leader()

@@ -12,19 +12,19 @@ import (
 )
 
 var preemptionTests = []test{
-	{"Rule12_only_a_strictly_higher_priority_preempts", onlyStrictlyHigherPreempts},
-	{"Rule12_a_forbidden_preemption_waits_for_the_lease", forbiddenPreemptionWaits},
-	{"Rule12_with_a_grace_a_candidate_requests_preemption", graceMakesARequest},
-	{"Rule12_the_leader_hands_over_to_a_challenger", leaderHandsOver},
-	{"Rule12_a_void_preemption_request_is_removed_and_the_leader_stays", voidRequestIsRemoved},
-	{"Rule12_a_stronger_challenger_replaces_a_weaker_one", strongerChallengerReplaces},
-	{"Rule12_a_challenger_withdraws", challengerWithdraws},
-	{"Rule12_a_minimum_tenure_protects", minimumTenureProtects},
-	{"Rule12_a_hand_over_run_again_is_done", handOverRunAgain},
-	{"Rule12_an_operators_request_is_not_replaced_by_a_preemption_request", operatorsRequestStays},
+	rule12OnlyAStrictlyHigherPriorityPreempts,
+	rule12AForbiddenPreemptionWaitsForTheLease,
+	rule12WithAGraceACandidateRequestsPreemption,
+	rule12TheLeaderHandsOverToAChallenger,
+	rule12AVoidPreemptionRequestIsRemovedAndTheLeaderStays,
+	rule12AStrongerChallengerReplacesAWeakerOne,
+	rule12AChallengerWithdraws,
+	rule12AMinimumTenureProtects,
+	rule12AHandOverRunAgainIsDone,
+	rule12AnOperatorsRequestIsNotReplacedByAPreemptionRequest,
 }
 
-func onlyStrictlyHigherPreempts(t *testing.T, e *testElection) {
+func rule12OnlyAStrictlyHigherPriorityPreempts(t *testing.T, e *testElection) {
 	e.initialized()
 	_, old := e.leads("a", 5, at(0))
 	for _, priority := range []int32{-1, 4, 5} {
@@ -36,7 +36,7 @@ func onlyStrictlyHigherPreempts(t *testing.T, e *testElection) {
 	require.ErrorIs(t, e.fenced(old), fdbelection.ErrFenced)
 }
 
-func forbiddenPreemptionWaits(t *testing.T, e *testElection) {
+func rule12AForbiddenPreemptionWaitsForTheLease(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.AllowPreemption = false })
 	e.leads("a", 1, at(0))
 	b := e.join("b", 9, at(0))
@@ -62,7 +62,7 @@ func (e *testElection) handOver(token election.Token, request election.Request, 
 	return leader, handedOver, err
 }
 
-func graceMakesARequest(t *testing.T, e *testElection) {
+func rule12WithAGraceACandidateRequestsPreemption(t *testing.T, e *testElection) {
 	a, b, _, request := e.challenged()
 	require.Equal(t, election.PreemptionRequest, request.Kind)
 	require.EqualValues(t, 1, request.Term)
@@ -77,7 +77,7 @@ func graceMakesARequest(t *testing.T, e *testElection) {
 	require.Equal(t, election.NoRequest, e.acts(election.Renewed, b, at(16)).Request.Kind)
 }
 
-func leaderHandsOver(t *testing.T, e *testElection) {
+func rule12TheLeaderHandsOverToAChallenger(t *testing.T, e *testElection) {
 	_, b, token, request := e.challenged()
 	next, handedOver, err := e.handOver(token, request, 2)
 	require.NoError(t, err)
@@ -93,7 +93,7 @@ func leaderHandsOver(t *testing.T, e *testElection) {
 	require.Equal(t, election.NoRequest, accepted.Request.Kind)
 }
 
-func voidRequestIsRemoved(t *testing.T, e *testElection) {
+func rule12AVoidPreemptionRequestIsRemovedAndTheLeaderStays(t *testing.T, e *testElection) {
 	a, b, token, _ := e.challenged()
 	voids := map[string]func(){
 		"gone": func() {
@@ -131,7 +131,7 @@ func voidRequestIsRemoved(t *testing.T, e *testElection) {
 	}
 }
 
-func strongerChallengerReplaces(t *testing.T, e *testElection) {
+func rule12AStrongerChallengerReplacesAWeakerOne(t *testing.T, e *testElection) {
 	a, _, token, weaker := e.challenged()
 	c := e.join("c", 2, at(1))
 	e.acts(election.Followed, c, at(1)) // an equal priority does not replace the request
@@ -148,7 +148,7 @@ func strongerChallengerReplaces(t *testing.T, e *testElection) {
 	require.True(t, e.leaderIs(d))
 }
 
-func challengerWithdraws(t *testing.T, e *testElection) {
+func rule12AChallengerWithdraws(t *testing.T, e *testElection) {
 	a, b, _, _ := e.challenged()
 	b.Priority = 1
 	e.acts(election.Withdrew, b, at(2))
@@ -161,7 +161,7 @@ func challengerWithdraws(t *testing.T, e *testElection) {
 	require.Equal(t, election.NoRequest, e.acts(election.Renewed, a, at(7)).Request.Kind, "leaving removes the request")
 }
 
-func minimumTenureProtects(t *testing.T, e *testElection) {
+func rule12AMinimumTenureProtects(t *testing.T, e *testElection) {
 	tenure := func(c *fdbelection.Config) { c.MinimumTenure = 5 * time.Second }
 	e.initialized(tenure)
 	e.leads("a", 1, at(0))
@@ -180,7 +180,7 @@ func minimumTenureProtects(t *testing.T, e *testElection) {
 	require.True(t, handedOver)
 }
 
-func handOverRunAgain(t *testing.T, e *testElection) {
+func rule12AHandOverRunAgainIsDone(t *testing.T, e *testElection) {
 	_, b, token, request := e.challenged()
 	for range 2 {
 		_, handedOver, err := e.handOver(token, request, 2)
@@ -194,7 +194,7 @@ func handOverRunAgain(t *testing.T, e *testElection) {
 	require.ErrorIs(t, err, fdbelection.ErrNotLeader)
 }
 
-func operatorsRequestStays(t *testing.T, e *testElection) {
+func rule12AnOperatorsRequestIsNotReplacedByAPreemptionRequest(t *testing.T, e *testElection) {
 	a, b, token, _ := e.challenged()
 	e.do(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, newNonce()) })
 	e.acts(election.Followed, b, at(2))

@@ -12,17 +12,17 @@ import (
 )
 
 var registrationTests = []test{
-	{"Rule08_a_registration_is_pending_until_its_commit", registrationIsPending},
-	{"Rule08_registrations_of_one_transaction_differ_by_user_version", userVersionsOrder},
-	{"Rule08_registrations_that_share_a_stamp_are_ordered_by_id", sharedStamps},
-	{"Rule08_heartbeats_carry_a_counter_and_keep_the_stamp", heartbeatsCount},
-	{"Rule12_candidates_are_ranked_by_priority_then_age", candidatesAreRanked},
-	{"Rule12_the_first_by_rank_are_listed_with_their_records", preferredAreListed},
-	{"Rule09_a_holder_that_becomes_an_observer_vacates", demotedHolderVacates},
-	{"Rule09_a_holder_that_leaves_vacates", leavingHolderVacates},
+	rule08ARegistrationIsPendingUntilItsCommit,
+	rule08RegistrationsOfOneTransactionDifferByUserVersion,
+	rule08RegistrationsThatShareAStampAreOrderedById,
+	rule08HeartbeatsCarryACounterAndKeepTheStamp,
+	rule12CandidatesAreRankedByPriorityThenAge,
+	rule12TheFirstByRankAreListedWithTheirRecords,
+	rule09AHolderThatBecomesAnObserverVacates,
+	rule09AHolderThatLeavesVacates,
 }
 
-func registrationIsPending(t *testing.T, e *testElection) {
+func rule08ARegistrationIsPendingUntilItsCommit(t *testing.T, e *testElection) {
 	e.initialized()
 	me := newProcess("me", 1)
 	reads := map[string]func(tr kv.Transaction) error{
@@ -45,7 +45,7 @@ func registrationIsPending(t *testing.T, e *testElection) {
 	require.Empty(t, e.ids())
 }
 
-func userVersionsOrder(t *testing.T, e *testElection) {
+func rule08RegistrationsOfOneTransactionDifferByUserVersion(t *testing.T, e *testElection) {
 	e.initialized()
 	e.do(func(tr kv.Transaction) error {
 		for i, id := range []string{"third", "first", "second"} {
@@ -63,10 +63,10 @@ func userVersionsOrder(t *testing.T, e *testElection) {
 	require.Negative(t, first.Compare(second))
 }
 
-// sharedStamps: two registrations of one transaction without user versions share a stamp.
+// rule08RegistrationsThatShareAStampAreOrderedById: two registrations of one transaction without user versions share a stamp.
 // They are still two candidates. ListCandidates and Preferred return them in the same order,
 // and each can be evicted alone.
-func sharedStamps(t *testing.T, e *testElection) {
+func rule08RegistrationsThatShareAStampAreOrderedById(t *testing.T, e *testElection) {
 	e.initialized()
 	second, first := newProcess("b", 1), newProcess("a", 1)
 	e.do(func(tr kv.Transaction) error {
@@ -89,7 +89,7 @@ func sharedStamps(t *testing.T, e *testElection) {
 	require.Equal(t, []string{"a", "c"}, e.preferred(9))
 }
 
-func heartbeatsCount(t *testing.T, e *testElection) {
+func rule08HeartbeatsCarryACounterAndKeepTheStamp(t *testing.T, e *testElection) {
 	e.initialized()
 	me := e.join("me", 1, at(0))
 	before := e.candidate("me")
@@ -102,7 +102,7 @@ func heartbeatsCount(t *testing.T, e *testElection) {
 	require.Zero(t, e.leader(), "a heartbeat claims nothing")
 }
 
-func candidatesAreRanked(t *testing.T, e *testElection) {
+func rule12CandidatesAreRankedByPriorityThenAge(t *testing.T, e *testElection) {
 	e.initialized()
 	e.join("low", -5, at(0))
 	high := e.join("high", 9, at(0))
@@ -135,7 +135,7 @@ func (e *testElection) preferred(k int) []string {
 	return ids
 }
 
-func preferredAreListed(t *testing.T, e *testElection) {
+func rule12TheFirstByRankAreListedWithTheirRecords(t *testing.T, e *testElection) {
 	e.initialized()
 	for i, id := range []string{"low", "high", "middle"} {
 		e.join(id, []int32{-5, 9, 1}[i], at(0))
@@ -186,7 +186,7 @@ func preferredAreListed(t *testing.T, e *testElection) {
 	require.Equal(t, []string{"middle"}, listed)
 }
 
-func demotedHolderVacates(t *testing.T, e *testElection) {
+func rule09AHolderThatBecomesAnObserverVacates(t *testing.T, e *testElection) {
 	e.initialized()
 	for name, demote := range map[string]func(tr kv.Transaction, me election.Registration) error{
 		"register":  func(tr kv.Transaction, me election.Registration) error { return e.RegisterCandidate(tr, me, at(1)) },
@@ -209,7 +209,7 @@ func demotedHolderVacates(t *testing.T, e *testElection) {
 	}
 }
 
-func leavingHolderVacates(t *testing.T, e *testElection) {
+func rule09AHolderThatLeavesVacates(t *testing.T, e *testElection) {
 	e.initialized()
 	me, token := e.leads("a", 1, at(0))
 	e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, me.Identity, at(1)) })

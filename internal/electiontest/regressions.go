@@ -14,24 +14,24 @@ import (
 
 // regressionTests each reproduce a bug that was found and fixed.
 var regressionTests = []test{
-	{"Regression_a_request_whose_target_is_gone_does_not_block_challengers", aRequestWhoseTargetIsGoneDoesNotBlockChallengers},
-	{"Regression_a_request_of_an_earlier_incarnation_does_not_block_others", aRequestOfAnEarlierIncarnationDoesNotBlockOthers},
-	{"Regression_a_clock_ahead_does_not_protect_from_preemption", aClockAheadDoesNotProtectFromPreemption},
-	{"Regression_a_clock_stepped_back_does_not_block_a_hand_over", aClockSteppedBackDoesNotBlockAHandOver},
-	{"Regression_a_transfer_while_disabled_recognises_its_own_success", aTransferWhileDisabledRecognisesItsOwnSuccess},
-	{"Regression_a_successor_does_not_lead_before_it_accepts", aSuccessorDoesNotLeadBeforeItAccepts},
-	{"Regression_an_observation_has_a_clock_of_its_own", anObservationHasAClockOfItsOwn},
-	{"Regression_rejoining_does_not_replace_a_newer_incarnation", rejoiningDoesNotReplaceANewerIncarnation},
-	{"Regression_only_the_request_that_stands_counts", onlyTheRequestThatStandsCounts},
-	{"Regression_a_request_is_about_the_incarnation_of_its_target", aRequestIsAboutTheIncarnationOfItsTarget},
-	{"Regression_evict_unchanged_depends_only_on_the_evicted", evictUnchangedDependsOnlyOnTheEvicted},
-	{"Regression_a_refused_eviction_does_not_hide_a_pending_registration", aRefusedEvictionDoesNotHideAPendingRegistration},
-	{"Regression_a_late_acceptance_keeps_the_protection_of_a_transfer", aLateAcceptanceKeepsTheProtectionOfATransfer},
-	{"Regression_a_vacancy_names_its_last_holder", aVacancyNamesItsLastHolder},
-	{"Regression_a_request_run_again_does_not_overwrite_a_later_one", aRequestRunAgainDoesNotOverwriteALaterOne},
+	regressionARequestWhoseTargetIsGoneDoesNotBlockChallengers,
+	regressionARequestOfAnEarlierIncarnationDoesNotBlockOthers,
+	regressionAClockAheadDoesNotProtectFromPreemption,
+	regressionAClockSteppedBackDoesNotBlockAHandOver,
+	regressionATransferWhileDisabledRecognisesItsOwnSuccess,
+	regressionASuccessorDoesNotLeadBeforeItAccepts,
+	regressionAnObservationHasAClockOfItsOwn,
+	regressionRejoiningDoesNotReplaceANewerIncarnation,
+	regressionOnlyTheRequestThatStandsCounts,
+	regressionARequestIsAboutTheIncarnationOfItsTarget,
+	regressionEvictUnchangedDependsOnlyOnTheEvicted,
+	regressionARefusedEvictionDoesNotHideAPendingRegistration,
+	regressionALateAcceptanceKeepsTheProtectionOfATransfer,
+	regressionAVacancyNamesItsLastHolder,
+	regressionARequestRunAgainDoesNotOverwriteALaterOne,
 }
 
-func aRequestWhoseTargetIsGoneDoesNotBlockChallengers(t *testing.T, e *testElection) {
+func regressionARequestWhoseTargetIsGoneDoesNotBlockChallengers(t *testing.T, e *testElection) {
 	for name, gone := range map[string]func(e *testElection, target election.Registration){
 		"left": func(e *testElection, target election.Registration) {
 			e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, target.Identity, at(1)) })
@@ -71,7 +71,7 @@ func aRequestWhoseTargetIsGoneDoesNotBlockChallengers(t *testing.T, e *testElect
 	}
 }
 
-func aRequestOfAnEarlierIncarnationDoesNotBlockOthers(t *testing.T, e *testElection) {
+func regressionARequestOfAnEarlierIncarnationDoesNotBlockOthers(t *testing.T, e *testElection) {
 	e.initialized(withGrace)
 	a := e.join("a", 1, at(0))
 	e.cycle(a, at(0))
@@ -84,14 +84,14 @@ func aRequestOfAnEarlierIncarnationDoesNotBlockOthers(t *testing.T, e *testElect
 		"the request of an incarnation that is gone is void (rule 12)")
 }
 
-func aClockAheadDoesNotProtectFromPreemption(t *testing.T, e *testElection) {
+func regressionAClockAheadDoesNotProtectFromPreemption(t *testing.T, e *testElection) {
 	e.initialized()
 	a, high := e.join("a", 1, at(0)), e.join("high", 9, at(0))
 	require.Equal(t, election.Claimed, e.cycle(a, at(3600)).Action) // its clock is an hour ahead
 	require.Equal(t, election.Claimed.String(), e.cycle(high, at(0)).Action.String())
 }
 
-func aClockSteppedBackDoesNotBlockAHandOver(t *testing.T, e *testElection) {
+func regressionAClockSteppedBackDoesNotBlockAHandOver(t *testing.T, e *testElection) {
 	e.initialized(withGrace)
 	a, high := e.join("a", 1, at(0)), e.join("high", 9, at(0))
 	token := e.cycle(a, at(3600)).Leader.Token()
@@ -104,7 +104,7 @@ func aClockSteppedBackDoesNotBlockAHandOver(t *testing.T, e *testElection) {
 	})
 }
 
-func aTransferWhileDisabledRecognisesItsOwnSuccess(t *testing.T, e *testElection) {
+func regressionATransferWhileDisabledRecognisesItsOwnSuccess(t *testing.T, e *testElection) {
 	e.initialized()
 	a := e.join("a", 1, at(0))
 	e.join("b", 1, at(0))
@@ -122,7 +122,7 @@ func aTransferWhileDisabledRecognisesItsOwnSuccess(t *testing.T, e *testElection
 	require.Contains(t, e.events()[1], "1 ended: a -> ")
 }
 
-func aSuccessorDoesNotLeadBeforeItAccepts(t *testing.T, e *testElection) {
+func regressionASuccessorDoesNotLeadBeforeItAccepts(t *testing.T, e *testElection) {
 	e.initialized()
 	a, c := e.join("a", 1, at(0)), e.join("b", 1, at(0))
 	token := e.cycle(a, at(0)).Leader.Token()
@@ -136,7 +136,7 @@ func aSuccessorDoesNotLeadBeforeItAccepts(t *testing.T, e *testElection) {
 	require.False(t, result.Leads(), "%s: it has not accepted, so it must not lead", result.Action)
 }
 
-func anObservationHasAClockOfItsOwn(t *testing.T, e *testElection) {
+func regressionAnObservationHasAClockOfItsOwn(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.Expiry = fdbelection.ExpiryByObservation })
 	a, c := e.join("a", 1, at(0)), e.join("b", 1, at(0))
 	none := election.WithObservation(election.Observation{}, at(0))
@@ -154,7 +154,7 @@ func anObservationHasAClockOfItsOwn(t *testing.T, e *testElection) {
 	require.Equal(t, election.Followed.String(), result.Action.String())
 }
 
-func rejoiningDoesNotReplaceANewerIncarnation(t *testing.T, e *testElection) {
+func regressionRejoiningDoesNotReplaceANewerIncarnation(t *testing.T, e *testElection) {
 	e.initialized()
 	e.cycle(e.join("leader", 9, at(0)), at(0))
 	old := e.join("p", 1, at(0))
@@ -170,7 +170,7 @@ func rejoiningDoesNotReplaceANewerIncarnation(t *testing.T, e *testElection) {
 	require.NoError(t, err, "the newest incarnation must go on")
 }
 
-func onlyTheRequestThatStandsCounts(t *testing.T, e *testElection) {
+func regressionOnlyTheRequestThatStandsCounts(t *testing.T, e *testElection) {
 	e.initialized()
 	a := e.join("a", 1, at(0))
 	e.join("first", 1, at(0))
@@ -198,7 +198,7 @@ func onlyTheRequestThatStandsCounts(t *testing.T, e *testElection) {
 	require.Equal(t, election.AcquireTransfer, leader.AcquireReason)
 }
 
-func aRequestIsAboutTheIncarnationOfItsTarget(t *testing.T, e *testElection) {
+func regressionARequestIsAboutTheIncarnationOfItsTarget(t *testing.T, e *testElection) {
 	e.initialized()
 	a := e.join("a", 1, at(0))
 	target := e.join("b", 1, at(0))
@@ -216,7 +216,7 @@ func aRequestIsAboutTheIncarnationOfItsTarget(t *testing.T, e *testElection) {
 	require.Equal(t, election.NoRequest, e.request().Kind, "a void request is removed")
 }
 
-func evictUnchangedDependsOnlyOnTheEvicted(t *testing.T, e *testElection) {
+func regressionEvictUnchangedDependsOnlyOnTheEvicted(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.Expiry = fdbelection.ExpiryByObservation })
 	alive := e.join("alive", 1, at(0))
 	e.join("dead", 1, at(0))
@@ -231,7 +231,7 @@ func evictUnchangedDependsOnlyOnTheEvicted(t *testing.T, e *testElection) {
 	require.NoError(t, tr.Commit(), "it did not evict that candidate")
 }
 
-func aRefusedEvictionDoesNotHideAPendingRegistration(t *testing.T, e *testElection) {
+func regressionARefusedEvictionDoesNotHideAPendingRegistration(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.Expiry = fdbelection.ExpiryByObservation })
 	me := election.Registration{Identity: election.Identity{ID: "me", Incarnation: uuid.New()}}
 	require.ErrorIs(t, e.try(func(tr kv.Transaction) error {
@@ -243,7 +243,7 @@ func aRefusedEvictionDoesNotHideAPendingRegistration(t *testing.T, e *testElecti
 	}), fdbelection.ErrRegistrationPending)
 }
 
-func aLateAcceptanceKeepsTheProtectionOfATransfer(t *testing.T, e *testElection) {
+func regressionALateAcceptanceKeepsTheProtectionOfATransfer(t *testing.T, e *testElection) {
 	e.initialized()
 	a, c := e.join("a", 9, at(0)), e.join("b", 0, at(0))
 	token := e.cycle(a, at(0)).Leader.Token()
@@ -257,7 +257,7 @@ func aLateAcceptanceKeepsTheProtectionOfATransfer(t *testing.T, e *testElection)
 	require.Equal(t, election.Followed.String(), e.cycle(a, at(4.2)).Action.String(), "%s by %s", result.Action, result.Leader.AcquireReason)
 }
 
-func aVacancyNamesItsLastHolder(t *testing.T, e *testElection) {
+func regressionAVacancyNamesItsLastHolder(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.HistoryLimit = 0 })
 	a := e.join("a", 1, at(0))
 	token := e.cycle(a, at(0)).Leader.Token()
@@ -269,7 +269,7 @@ func aVacancyNamesItsLastHolder(t *testing.T, e *testElection) {
 	require.Equal(t, e.leader(), status.Leader)
 }
 
-func aRequestRunAgainDoesNotOverwriteALaterOne(t *testing.T, e *testElection) {
+func regressionARequestRunAgainDoesNotOverwriteALaterOne(t *testing.T, e *testElection) {
 	e.initialized()
 	a := e.join("a", 1, at(0))
 	e.join("first", 1, at(0))

@@ -17,16 +17,16 @@ import (
 
 // recordRegressionTests are regression tests about stored records.
 var recordRegressionTests = []test{
-	{"Regression_a_clock_past_the_latest_instant", aClockPastTheLatestInstant},
-	{"Regression_a_counter_out_of_range_is_refused", aCounterOutOfRangeIsRefused},
-	{"Regression_the_list_agrees_with_the_rank_on_equal_stamps", theListAgreesWithTheRankOnEqualStamps},
-	{"Regression_resigning_needs_no_readable_candidate_record", resigningNeedsNoReadableCandidateRecord},
-	{"Regression_one_bad_rank_row_hides_no_other", oneBadRankRowHidesNoOther},
-	{"Regression_a_lease_that_no_config_allows_is_refused", aLeaseThatNoConfigAllowsIsRefused},
-	{"Regression_registering_again_repairs_the_rank", registeringAgainRepairsTheRank},
+	regressionAClockPastTheLatestInstant,
+	regressionACounterOutOfRangeIsRefused,
+	regressionTheListAgreesWithTheRankOnEqualStamps,
+	regressionResigningNeedsNoReadableCandidateRecord,
+	regressionOneBadRankRowHidesNoOther,
+	regressionALeaseThatNoConfigAllowsIsRefused,
+	regressionRegisteringAgainRepairsTheRank,
 }
 
-func aClockPastTheLatestInstant(t *testing.T, e *testElection) {
+func regressionAClockPastTheLatestInstant(t *testing.T, e *testElection) {
 	e.initialized(byObservation)
 	a := e.join("a", 1, at(0))
 	far := time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -40,7 +40,7 @@ func aClockPastTheLatestInstant(t *testing.T, e *testElection) {
 	require.Equal(t, renewed.Leader, e.leader(), "the same for a renewal")
 }
 
-func aCounterOutOfRangeIsRefused(t *testing.T, e *testElection) {
+func regressionACounterOutOfRangeIsRefused(t *testing.T, e *testElection) {
 	e.initialized()
 	a := e.join("a", 1, at(0))
 	e.cycle(a, at(0))
@@ -63,7 +63,7 @@ func aCounterOutOfRangeIsRefused(t *testing.T, e *testElection) {
 	require.Equal(t, v, e.raw("candidates", "a"), "it is not overwritten")
 }
 
-func theListAgreesWithTheRankOnEqualStamps(t *testing.T, e *testElection) {
+func regressionTheListAgreesWithTheRankOnEqualStamps(t *testing.T, e *testElection) {
 	e.initialized()
 	e.do(func(tr kv.Transaction) error {
 		for i := range 50 {
@@ -85,7 +85,7 @@ func theListAgreesWithTheRankOnEqualStamps(t *testing.T, e *testElection) {
 	require.Equal(t, r, l)
 }
 
-func resigningNeedsNoReadableCandidateRecord(t *testing.T, e *testElection) {
+func regressionResigningNeedsNoReadableCandidateRecord(t *testing.T, e *testElection) {
 	e.initialized()
 	a := e.join("a", 1, at(0))
 	token := e.cycle(a, at(0)).Leader.Token()
@@ -95,7 +95,7 @@ func resigningNeedsNoReadableCandidateRecord(t *testing.T, e *testElection) {
 	require.NoError(t, e.try(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) }))
 }
 
-func oneBadRankRowHidesNoOther(t *testing.T, e *testElection) {
+func regressionOneBadRankRowHidesNoOther(t *testing.T, e *testElection) {
 	e.initialized()
 	e.join("a", 1, at(0))
 	e.do(func(tr kv.Transaction) error {
@@ -106,7 +106,7 @@ func oneBadRankRowHidesNoOther(t *testing.T, e *testElection) {
 	require.NotEmpty(t, ranked)
 }
 
-func aLeaseThatNoConfigAllowsIsRefused(t *testing.T, e *testElection) {
+func regressionALeaseThatNoConfigAllowsIsRefused(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.Expiry = fdbelection.ExpiryByObservation })
 	key, err := e.Subspace().Pack(subspace.Tuple{subspace.String("leader")})
 	require.NoError(t, err)
@@ -123,7 +123,7 @@ func aLeaseThatNoConfigAllowsIsRefused(t *testing.T, e *testElection) {
 	require.ErrorIs(t, err, fdbelection.ErrInvalidState, "the lease is longer than MaxDuration")
 }
 
-func registeringAgainRepairsTheRank(t *testing.T, e *testElection) {
+func regressionRegisteringAgainRepairsTheRank(t *testing.T, e *testElection) {
 	e.initialized()
 	me := e.join("me", 1, at(0))
 	begin, end := e.Subspace().Sub("rank").Range()

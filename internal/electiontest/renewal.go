@@ -11,12 +11,12 @@ import (
 )
 
 var renewalTests = []test{
-	{"Rule01_a_renewal_keeps_the_term", renewalKeepsTheTerm},
-	{"Rule01_a_renewal_needs_the_exact_tenure", renewalNeedsTheExactTenure},
-	{"Rule01_an_evicted_leader_registers_again_with_its_renewal", evictedLeaderRegistersAgain},
-	{"Rule01_a_lease_that_expired_by_clock_is_not_renewed", expiredLeaseIsNotRenewed},
-	{"Rule01_an_ended_tenure_is_reclaimed_at_once", endedTenureIsReclaimed},
-	{"Rule11_a_new_lease_applies_from_the_next_renewal", newLeaseAppliesFromNextRenewal},
+	rule01ARenewalKeepsTheTerm,
+	rule01ARenewalNeedsTheExactTenure,
+	rule01AnEvictedLeaderRegistersAgainWithItsRenewal,
+	rule01ALeaseThatExpiredByClockIsNotRenewed,
+	rule01AnEndedTenureIsReclaimedAtOnce,
+	rule11ANewLeaseAppliesFromTheNextRenewal,
 }
 
 func (e *testElection) refresh(token election.Token, now float64) (leader election.LeaderRecord, err error) {
@@ -27,7 +27,7 @@ func (e *testElection) refresh(token election.Token, now float64) (leader electi
 	return leader, err
 }
 
-func renewalKeepsTheTerm(t *testing.T, e *testElection) {
+func rule01ARenewalKeepsTheTerm(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	a.Priority = 7
@@ -46,7 +46,7 @@ func renewalKeepsTheTerm(t *testing.T, e *testElection) {
 	require.Len(t, e.events(), 1, "a renewal writes no history")
 }
 
-func renewalNeedsTheExactTenure(t *testing.T, e *testElection) {
+func rule01ARenewalNeedsTheExactTenure(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	before := e.leader()
@@ -64,7 +64,7 @@ func renewalNeedsTheExactTenure(t *testing.T, e *testElection) {
 	e.acts(election.Renewed, a, at(2))
 }
 
-func evictedLeaderRegistersAgain(t *testing.T, e *testElection) {
+func rule01AnEvictedLeaderRegistersAgainWithItsRenewal(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 3, at(0))
 	remove := func() {
@@ -94,7 +94,7 @@ func evictedLeaderRegistersAgain(t *testing.T, e *testElection) {
 	require.Equal(t, token, e.currentToken())
 }
 
-func expiredLeaseIsNotRenewed(t *testing.T, e *testElection) {
+func rule01ALeaseThatExpiredByClockIsNotRenewed(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	_, err := e.refresh(token, 10)
@@ -106,7 +106,7 @@ func expiredLeaseIsNotRenewed(t *testing.T, e *testElection) {
 	require.NoError(t, e.fenced(result.Leader.Token()))
 }
 
-func endedTenureIsReclaimed(t *testing.T, e *testElection) {
+func rule01AnEndedTenureIsReclaimedAtOnce(t *testing.T, e *testElection) {
 	e.initialized(byObservation)
 	a, token := e.leads("a", 1, at(0))
 	seen := election.WithObservation(election.Observation{}, epoch)
@@ -118,7 +118,7 @@ func endedTenureIsReclaimed(t *testing.T, e *testElection) {
 	e.acts(election.Renewed, a, at(62), seen, election.EndedTerm(1))
 }
 
-func newLeaseAppliesFromNextRenewal(t *testing.T, e *testElection) {
+func rule11ANewLeaseAppliesFromTheNextRenewal(t *testing.T, e *testElection) {
 	e.initialized()
 	a, _ := e.leads("a", 1, at(0))
 	e.configure(func(c *fdbelection.Config) {

@@ -13,18 +13,18 @@ import (
 // rerunTests run a function again after its first run has committed, as a retry loop does
 // after an unknown result.
 var rerunTests = []test{
-	{"Rule07_a_claim_run_again_renews_in_the_same_term", claimRunAgainRenews},
-	{"Rule07_a_claim_run_again_after_a_preemption_follows", claimRunAgainAfterPreemption},
-	{"Rule07_registering_again_keeps_the_versionstamp", registeringAgainKeepsStamp},
-	{"Rule07_a_resignation_run_again_is_done", resignRunAgainIsDone},
-	{"Rule07_a_resignation_of_another_tenure_does_nothing", resignOfAnotherTenure},
-	{"Rule07_a_transfer_run_again_is_done", transferRunAgainIsDone},
-	{"Rule07_a_transfer_run_again_without_history_reports_that_it_cannot_know", transferRunAgainWithoutHistory},
-	{"Rule07_requests_run_again_are_done_and_void_in_another_term", requestsRunAgain},
-	{"Rule07_leaving_run_again_keeps_the_next_incarnation", leavingKeepsNextIncarnation},
+	rule07AClaimRunAgainRenewsInTheSameTerm,
+	rule07AClaimRunAgainAfterAPreemptionFollows,
+	rule07RegisteringAgainKeepsTheVersionstamp,
+	rule07AResignationRunAgainIsDone,
+	rule07AResignationOfAnotherTenureDoesNothing,
+	rule07ATransferRunAgainIsDone,
+	rule07ATransferRunAgainWithoutHistoryReportsThatItCannotKnow,
+	rule07RequestsRunAgainAreDoneAndVoidInAnotherTerm,
+	rule07LeavingRunAgainKeepsTheNextIncarnation,
 }
 
-func claimRunAgainRenews(t *testing.T, e *testElection) {
+func rule07AClaimRunAgainRenewsInTheSameTerm(t *testing.T, e *testElection) {
 	e.initialized()
 	a := e.join("a", 1, at(0))
 	first := e.acts(election.Claimed, a, at(1))
@@ -33,7 +33,7 @@ func claimRunAgainRenews(t *testing.T, e *testElection) {
 	require.EqualValues(t, 2, second.Leader.Ballot)
 }
 
-func claimRunAgainAfterPreemption(t *testing.T, e *testElection) {
+func rule07AClaimRunAgainAfterAPreemptionFollows(t *testing.T, e *testElection) {
 	e.initialized()
 	a, b := e.join("a", 1, at(0)), e.join("b", 2, at(0))
 	e.acts(election.Claimed, a, at(1))
@@ -42,7 +42,7 @@ func claimRunAgainAfterPreemption(t *testing.T, e *testElection) {
 	require.True(t, result.Leader.HeldBy(b.Identity))
 }
 
-func registeringAgainKeepsStamp(t *testing.T, e *testElection) {
+func rule07RegisteringAgainKeepsTheVersionstamp(t *testing.T, e *testElection) {
 	e.initialized()
 	a := e.join("a", 1, at(0))
 	before := e.candidate("a")
@@ -64,7 +64,7 @@ func (e *testElection) resign(token election.Token, now float64) error {
 	return e.try(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(now)) })
 }
 
-func resignRunAgainIsDone(t *testing.T, e *testElection) {
+func rule07AResignationRunAgainIsDone(t *testing.T, e *testElection) {
 	e.initialized()
 	_, token := e.leads("a", 1, at(0))
 	require.NoError(t, e.resign(token, 1))
@@ -83,7 +83,7 @@ func resignRunAgainIsDone(t *testing.T, e *testElection) {
 	}, e.events())
 }
 
-func resignOfAnotherTenure(t *testing.T, e *testElection) {
+func rule07AResignationOfAnotherTenureDoesNothing(t *testing.T, e *testElection) {
 	e.initialized()
 	_, token := e.leads("a", 1, at(0))
 	before := e.leader()
@@ -95,7 +95,7 @@ func resignOfAnotherTenure(t *testing.T, e *testElection) {
 	require.Equal(t, before, e.leader())
 }
 
-func transferRunAgainIsDone(t *testing.T, e *testElection) {
+func rule07ATransferRunAgainIsDone(t *testing.T, e *testElection) {
 	e.initialized()
 	_, token := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
@@ -118,9 +118,9 @@ func transferRunAgainIsDone(t *testing.T, e *testElection) {
 	require.True(t, e.leaderIs(c))
 }
 
-// transferRunAgainWithoutHistory: later terms have begun and there is no history. The error
+// rule07ATransferRunAgainWithoutHistoryReportsThatItCannotKnow: later terms have begun and there is no history. The error
 // says that an earlier run may have succeeded.
-func transferRunAgainWithoutHistory(t *testing.T, e *testElection) {
+func rule07ATransferRunAgainWithoutHistoryReportsThatItCannotKnow(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.HistoryLimit = 0 })
 	_, token := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
@@ -137,7 +137,7 @@ func transferRunAgainWithoutHistory(t *testing.T, e *testElection) {
 	require.ErrorContains(t, err, "an earlier run may have handed the leadership over: the history (HistoryLimit 0) does not tell how term 2 began")
 }
 
-func requestsRunAgain(t *testing.T, e *testElection) {
+func rule07RequestsRunAgainAreDoneAndVoidInAnotherTerm(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
@@ -163,7 +163,7 @@ func requestsRunAgain(t *testing.T, e *testElection) {
 	require.Equal(t, election.NoRequest, e.acts(election.Renewed, b, at(4)).Request.Kind)
 }
 
-func leavingKeepsNextIncarnation(t *testing.T, e *testElection) {
+func rule07LeavingRunAgainKeepsTheNextIncarnation(t *testing.T, e *testElection) {
 	e.initialized()
 	old := e.join("a", 1, at(0))
 	leave := func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, old.Identity, at(1)) }

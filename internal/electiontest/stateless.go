@@ -16,19 +16,19 @@ import (
 
 // statelessTests are about callers that keep nothing between two cycles.
 var statelessTests = []test{
-	{"Stateless_a_follower_takes_over_after_a_lease_on_its_own_clock", statelessTakeover},
-	{"Stateless_the_wall_clock_of_the_caller_does_not_matter", statelessWallClock},
-	{"Stateless_readings_of_another_run_of_the_clock_are_discarded", statelessOtherRun},
-	{"Stateless_readings_that_the_clock_has_not_reached_are_discarded", statelessFutureReading},
-	{"Stateless_a_new_incarnation_starts_over", statelessNewIncarnation},
-	{"Stateless_a_holder_that_cycles_late_begins_a_new_term", statelessLateHolder},
-	{"Stateless_a_claim_uses_what_heartbeats_have_noted", statelessClaim},
-	{"Stateless_timed_out_candidates_are_evicted", statelessEviction},
-	{"Stateless_eviction_forgets_a_heartbeat_that_was_not_committed", statelessAbortedEviction},
-	{"Stateless_the_result_says_until_when_it_is_valid", statelessValidUntil},
-	{"Stateless_a_caller_with_its_own_observation_stores_no_notes", statelessOwnObservation},
-	{"Stateless_a_new_candidate_does_not_preempt_at_once", statelessPreemptDelay},
-	{"Stateless_cycles_and_fenced_work_do_not_conflict", statelessConflicts},
+	statelessAFollowerTakesOverAfterALeaseOnItsOwnClock,
+	statelessTheWallClockOfTheCallerDoesNotMatter,
+	statelessReadingsOfAnotherRunOfTheClockAreDiscarded,
+	statelessReadingsThatTheClockHasNotReachedAreDiscarded,
+	statelessANewIncarnationStartsOver,
+	statelessAHolderThatCyclesLateBeginsANewTerm,
+	statelessAClaimUsesWhatHeartbeatsHaveNoted,
+	statelessTimedOutCandidatesAreEvicted,
+	statelessEvictionForgetsAHeartbeatThatWasNotCommitted,
+	statelessTheResultSaysUntilWhenItIsValid,
+	statelessACallerWithItsOwnObservationStoresNoNotes,
+	statelessANewCandidateDoesNotPreemptAtOnce,
+	statelessCyclesAndFencedWorkDoNotConflict,
 }
 
 // byDefault creates the election with fdbelection.DefaultConfig, changed by edits.
@@ -53,7 +53,7 @@ func (e *testElection) cycleAt(me election.Registration, wall, clock float64) (r
 	return result
 }
 
-func statelessTakeover(t *testing.T, e *testElection) {
+func statelessAFollowerTakesOverAfterALeaseOnItsOwnClock(t *testing.T, e *testElection) {
 	e.byDefault()
 	a := e.join("a", 1, at(0))
 	e.acts(election.Claimed, a, at(0))
@@ -67,7 +67,7 @@ func statelessTakeover(t *testing.T, e *testElection) {
 	e.acts(election.Followed, a, at(15))
 }
 
-func statelessWallClock(t *testing.T, e *testElection) {
+func statelessTheWallClockOfTheCallerDoesNotMatter(t *testing.T, e *testElection) {
 	e.byDefault()
 	a := e.join("a", 1, at(0))
 	e.cycleAt(a, 0, 0)
@@ -84,7 +84,7 @@ func (e *testElection) onAnotherClock(now func() time.Time) *election.LeaderElec
 	return election.New(e.Subspace(), election.WithClock(election.Clock{Run: uuid.New(), Now: now}))
 }
 
-func statelessOtherRun(t *testing.T, e *testElection) {
+func statelessReadingsOfAnotherRunOfTheClockAreDiscarded(t *testing.T, e *testElection) {
 	e.byDefault()
 	a := e.join("a", 1, at(0))
 	e.acts(election.Claimed, a, at(0))
@@ -101,7 +101,7 @@ func statelessOtherRun(t *testing.T, e *testElection) {
 	e.acts(election.Claimed, b, at(29))
 }
 
-func statelessFutureReading(t *testing.T, e *testElection) {
+func statelessReadingsThatTheClockHasNotReachedAreDiscarded(t *testing.T, e *testElection) {
 	e.byDefault()
 	a := e.join("a", 1, at(0))
 	e.acts(election.Claimed, a, at(0))
@@ -112,7 +112,7 @@ func statelessFutureReading(t *testing.T, e *testElection) {
 	require.Equal(t, election.Claimed, e.cycleAt(b, 0, 510).Action)
 }
 
-func statelessNewIncarnation(t *testing.T, e *testElection) {
+func statelessANewIncarnationStartsOver(t *testing.T, e *testElection) {
 	e.byDefault()
 	a := e.join("a", 1, at(0))
 	e.acts(election.Claimed, a, at(0))
@@ -125,7 +125,7 @@ func statelessNewIncarnation(t *testing.T, e *testElection) {
 	e.acts(election.Claimed, again, at(20))
 }
 
-func statelessLateHolder(t *testing.T, e *testElection) {
+func statelessAHolderThatCyclesLateBeginsANewTerm(t *testing.T, e *testElection) {
 	e.byDefault()
 	a := e.join("a", 1, at(0))
 	e.acts(election.Claimed, a, at(0))
@@ -137,7 +137,7 @@ func statelessLateHolder(t *testing.T, e *testElection) {
 	e.acts(election.Claimed, a, at(101), observing, election.EndedTerm(2))
 }
 
-func statelessClaim(t *testing.T, e *testElection) {
+func statelessAClaimUsesWhatHeartbeatsHaveNoted(t *testing.T, e *testElection) {
 	e.byDefault()
 	a := e.join("a", 1, at(0))
 	e.acts(election.Claimed, a, at(0))
@@ -155,7 +155,7 @@ func statelessClaim(t *testing.T, e *testElection) {
 	require.Equal(t, election.Claimed, claim(110))
 }
 
-func statelessEviction(t *testing.T, e *testElection) {
+func statelessTimedOutCandidatesAreEvicted(t *testing.T, e *testElection) {
 	e.byDefault()
 	a := e.join("a", 1, at(0))
 	e.acts(election.Claimed, a, at(0))
@@ -174,9 +174,9 @@ func statelessEviction(t *testing.T, e *testElection) {
 	require.Equal(t, []string{"b"}, evict(29.9))
 }
 
-// statelessAbortedEviction: a transaction writes a heartbeat, evicts, and does not commit. The
+// statelessEvictionForgetsAHeartbeatThatWasNotCommitted: a transaction writes a heartbeat, evicts, and does not commit. The
 // next one writes the same heartbeat counter.
-func statelessAbortedEviction(t *testing.T, e *testElection) {
+func statelessEvictionForgetsAHeartbeatThatWasNotCommitted(t *testing.T, e *testElection) {
 	e.byDefault()
 	a, b := e.join("a", 1, at(0)), e.join("b", 1, at(0))
 	e.acts(election.Claimed, a, at(0))
@@ -197,7 +197,7 @@ func statelessAbortedEviction(t *testing.T, e *testElection) {
 	require.Equal(t, []string{"a", "b"}, e.ids())
 }
 
-func statelessValidUntil(t *testing.T, e *testElection) {
+func statelessTheResultSaysUntilWhenItIsValid(t *testing.T, e *testElection) {
 	e.byDefault()
 	a, b := e.join("a", 1, at(0)), e.join("b", 1, at(0))
 	claimed := e.acts(election.Claimed, a, at(0))
@@ -214,7 +214,7 @@ func statelessValidUntil(t *testing.T, e *testElection) {
 	require.Zero(t, draining.ValidUntil)
 }
 
-func statelessOwnObservation(t *testing.T, e *testElection) {
+func statelessACallerWithItsOwnObservationStoresNoNotes(t *testing.T, e *testElection) {
 	e.byDefault()
 	a, b := e.join("a", 1, at(0)), e.join("b", 1, at(0))
 	e.acts(election.Claimed, a, at(0), observing)
@@ -228,7 +228,7 @@ func statelessOwnObservation(t *testing.T, e *testElection) {
 	require.Len(t, e.raw("candidates", "b"), bare)
 }
 
-func statelessPreemptDelay(t *testing.T, e *testElection) {
+func statelessANewCandidateDoesNotPreemptAtOnce(t *testing.T, e *testElection) {
 	e.byDefault(func(c *fdbelection.Config) { c.MinimumTenure, c.PreemptionGrace = 0, 0 })
 	a := e.join("a", 1, at(0))
 	e.acts(election.Claimed, a, at(0))
@@ -241,9 +241,9 @@ func statelessPreemptDelay(t *testing.T, e *testElection) {
 	require.Equal(t, election.AcquirePreemption, e.leader().AcquireReason)
 }
 
-// statelessConflicts runs a leader, followers and fenced work at the same time. No transaction
+// statelessCyclesAndFencedWorkDoNotConflict runs a leader, followers and fenced work at the same time. No transaction
 // needs a second attempt.
-func statelessConflicts(t *testing.T, e *testElection) {
+func statelessCyclesAndFencedWorkDoNotConflict(t *testing.T, e *testElection) {
 	e.byDefault()
 	leader := e.join("leader", 1, at(0))
 	token := e.acts(election.Claimed, leader, at(0)).Leader.Token()

@@ -3,8 +3,10 @@
 package electiontest
 
 import (
+	"slices"
 	"testing"
 
+	"github.com/fdbelection/fdbelection/internal/funcname"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -24,28 +26,20 @@ type Engine struct {
 func Run(t *testing.T, engine Engine) {
 	t.Helper()
 	for _, test := range tests {
-		t.Run(engine.Name+"/"+test.name, func(t *testing.T) {
+		t.Run(engine.Name+"/"+funcname.Sentence(test), func(t *testing.T) {
 			t.Parallel()
-			test.run(t, newTestElection(t, engine))
+			test(t, newTestElection(t, engine))
 		})
 	}
 }
 
-type test struct {
-	name string
-	run  func(t *testing.T, e *testElection)
-}
+// A test is named after its function: rule01ALiveLeaderIsFollowed is
+// Rule01_a_live_leader_is_followed.
+type test func(t *testing.T, e *testElection)
 
-var tests = concat(
+var tests = slices.Concat(
 	claimTests, renewalTests, conflictTests, dependencyTests, lateTests, rerunTests, registrationTests,
 	disabledTests, configTests, preemptionTests, transferTests, fenceTests, evictionTests,
 	observationTests, statelessTests, requestedTests, unreadableTests, lostTests,
 	nestedTests, monitorTests, badInputTests, regressionTests, recordRegressionTests, conditionTests, operatorTests,
 )
-
-func concat(groups ...[]test) (all []test) {
-	for _, group := range groups {
-		all = append(all, group...)
-	}
-	return all
-}

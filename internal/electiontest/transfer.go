@@ -13,11 +13,11 @@ import (
 )
 
 var transferTests = []test{
-	{"Rule12_a_transfer_waits_for_its_acceptance", transferWaitsForAcceptance},
-	{"Rule12_a_leadership_handed_to_a_dead_successor_soon_expires", deadSuccessor},
-	{"Rule12_a_transferred_leadership_is_protected_for_one_lease", transferIsProtected},
-	{"Rule12_a_transfer_goes_to_a_registered_voter_only", transferTargets},
-	{"Rule12_a_transfer_needs_the_exact_tenure", transferNeedsTheExactTenure},
+	rule12ATransferWaitsForItsAcceptance,
+	rule12ALeadershipHandedToADeadSuccessorSoonExpires,
+	rule12ATransferredLeadershipIsProtectedForOneLease,
+	rule12ATransferGoesToARegisteredVoterOnly,
+	rule12ATransferNeedsTheExactTenure,
 }
 
 func tupleOf(id string) subspace.Tuple { return subspace.Tuple{subspace.String(id)} }
@@ -30,7 +30,7 @@ func (e *testElection) transfer(token election.Token, to string, nonce uuid.UUID
 	return leader, err
 }
 
-func transferWaitsForAcceptance(t *testing.T, e *testElection) {
+func rule12ATransferWaitsForItsAcceptance(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	b := e.join("b", 0, at(0))
@@ -53,7 +53,7 @@ func transferWaitsForAcceptance(t *testing.T, e *testElection) {
 	require.NoError(t, e.fenced(result.Leader.Token()))
 }
 
-func deadSuccessor(t *testing.T, e *testElection) {
+func rule12ALeadershipHandedToADeadSuccessorSoonExpires(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	e.join("b", 0, at(0))
@@ -63,7 +63,7 @@ func deadSuccessor(t *testing.T, e *testElection) {
 	require.EqualValues(t, 3, e.acts(election.Claimed, a, at(5)).Leader.Term)
 }
 
-func transferIsProtected(t *testing.T, e *testElection) {
+func rule12ATransferredLeadershipIsProtectedForOneLease(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 9, at(0))
 	b := e.join("b", 0, at(0))
@@ -76,7 +76,7 @@ func transferIsProtected(t *testing.T, e *testElection) {
 	e.acts(election.Claimed, a, at(12))
 }
 
-func transferTargets(t *testing.T, e *testElection) {
+func rule12ATransferGoesToARegisteredVoterOnly(t *testing.T, e *testElection) {
 	e.initialized()
 	_, token := e.leads("a", 1, at(0))
 	observer := newProcess("observer", 1)
@@ -96,7 +96,7 @@ func transferTargets(t *testing.T, e *testElection) {
 	require.Equal(t, token, e.currentToken())
 }
 
-func transferNeedsTheExactTenure(t *testing.T, e *testElection) {
+func rule12ATransferNeedsTheExactTenure(t *testing.T, e *testElection) {
 	e.initialized()
 	_, token := e.leads("a", 1, at(0))
 	e.join("b", 1, at(0))

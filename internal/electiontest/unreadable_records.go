@@ -17,15 +17,15 @@ import (
 // unreadableTests are about records that are damaged, or written by a newer program. Each
 // affects only what it describes. docs/format.md has the same table.
 var unreadableTests = []test{
-	{"Unreadable_record_affects_only_what_it_describes", unreadableAffects},
-	{"Unreadable_request_asks_nothing", unreadableRequest},
-	{"Unreadable_candidate_record_affects_only_its_candidate", unreadableCandidates},
-	{"Unreadable_history_entries_are_skipped", unreadableHistory},
-	{"Unreadable_config_can_be_replaced", unreadableConfig},
-	{"Unreadable_leader_record_is_not_changed_when_its_holder_leaves", unreadableLeaderLeaving},
-	{"Unreadable_records_are_repaired", unreadableRepair},
-	{"Unreadable_candidate_record_is_removed_with_its_request", unreadableAuthor},
-	{"Unreadable_records_of_a_newer_program_are_not_changed", unreadableNewer},
+	unreadableRecordAffectsOnlyWhatItDescribes,
+	unreadableRequestAsksNothing,
+	unreadableCandidateRecordAffectsOnlyItsCandidate,
+	unreadableHistoryEntriesAreSkipped,
+	unreadableConfigCanBeReplaced,
+	unreadableLeaderRecordIsNotChangedWhenItsHolderLeaves,
+	unreadableRecordsAreRepaired,
+	unreadableCandidateRecordIsRemovedWithItsRequest,
+	unreadableRecordsOfANewerProgramAreNotChanged,
 }
 
 // damages returns unreadable values of a record, by name.
@@ -36,7 +36,7 @@ func damages() map[string][]byte {
 	}
 }
 
-func unreadableAffects(t *testing.T, e *testElection) {
+func unreadableRecordAffectsOnlyWhatItDescribes(t *testing.T, e *testElection) {
 	e.initialized(withGrace)
 	a, token := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
@@ -75,7 +75,7 @@ func unreadableAffects(t *testing.T, e *testElection) {
 			key := e.spoil(value, path...)
 			for name, call := range calls {
 				if name == "configure" && record == "config" {
-					continue // unreadableConfig tests it
+					continue // unreadableConfigCanBeReplaced tests it
 				}
 				before := e.dump()
 				err := e.try(call)
@@ -95,7 +95,7 @@ func unreadableAffects(t *testing.T, e *testElection) {
 	}
 }
 
-func unreadableRequest(t *testing.T, e *testElection) {
+func unreadableRequestAsksNothing(t *testing.T, e *testElection) {
 	e.initialized(withGrace)
 	a, token := e.leads("a", 1, at(0))
 	b := e.join("b", 2, at(0))
@@ -125,7 +125,7 @@ func unreadableRequest(t *testing.T, e *testElection) {
 	require.Nil(t, e.raw("intent"), "a change of tenure clears it")
 }
 
-func unreadableCandidates(t *testing.T, e *testElection) {
+func unreadableCandidateRecordAffectsOnlyItsCandidate(t *testing.T, e *testElection) {
 	e.initialized(withGrace)
 	a, token := e.leads("a", 1, at(0))
 	e.join("b", 1, at(0))
@@ -142,7 +142,7 @@ func unreadableCandidates(t *testing.T, e *testElection) {
 	require.True(t, e.leader().Vacant(), "a leader can leave although its record is unreadable")
 }
 
-func unreadableHistory(t *testing.T, e *testElection) {
+func unreadableHistoryEntriesAreSkipped(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
@@ -165,7 +165,7 @@ func (e *testElection) eventKey(term, kind int64) []byte {
 	return key
 }
 
-func unreadableConfig(t *testing.T, e *testElection) {
+func unreadableConfigCanBeReplaced(t *testing.T, e *testElection) {
 	e.initialized()
 	a, _ := e.leads("a", 1, at(0))
 	complete := fdbelection.DefaultConfig()
@@ -190,8 +190,8 @@ func unreadableConfig(t *testing.T, e *testElection) {
 	e.acts(election.Renewed, a, at(1))
 }
 
-// unreadableLeaderLeaving: the readable part of the leader record still names its holder.
-func unreadableLeaderLeaving(t *testing.T, e *testElection) {
+// unreadableLeaderRecordIsNotChangedWhenItsHolderLeaves: the readable part of the leader record still names its holder.
+func unreadableLeaderRecordIsNotChangedWhenItsHolderLeaves(t *testing.T, e *testElection) {
 	e.initialized()
 	a, _ := e.leads("a", 1, at(0))
 	sound := e.raw("leader")
@@ -213,7 +213,7 @@ func (e *testElection) repair(now float64) (done []election.Repair) {
 	return done
 }
 
-func unreadableRepair(t *testing.T, e *testElection) {
+func unreadableRecordsAreRepaired(t *testing.T, e *testElection) {
 	e.initialized(withGrace)
 	a, token := e.leads("a", 1, at(0))
 	b, c := e.join("b", 1, at(0)), e.join("c", 2, at(0))
@@ -249,8 +249,8 @@ func unreadableRepair(t *testing.T, e *testElection) {
 	e.acts(election.RequestedPreemption, c, at(5))
 }
 
-// unreadableAuthor: the candidate record of a dead challenger is unreadable, and is removed.
-func unreadableAuthor(t *testing.T, e *testElection) {
+// unreadableCandidateRecordIsRemovedWithItsRequest: the candidate record of a dead challenger is unreadable, and is removed.
+func unreadableCandidateRecordIsRemovedWithItsRequest(t *testing.T, e *testElection) {
 	e.initialized(withGrace)
 	e.leads("a", 1, at(0))
 	b, c := e.join("b", 3, at(0)), e.join("c", 2, at(0))
@@ -276,7 +276,7 @@ func (e *testElection) dumpBelow(name string) []kv.KeyValue {
 	return rows
 }
 
-func unreadableNewer(t *testing.T, e *testElection) {
+func unreadableRecordsOfANewerProgramAreNotChanged(t *testing.T, e *testElection) {
 	e.initialized(withGrace)
 	e.leads("a", 1, at(0))
 	e.join("b", 1, at(0))

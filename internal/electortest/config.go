@@ -12,14 +12,14 @@ import (
 )
 
 var configTests = []test{
-	{"a disabled election has no leader", disabledElection},
-	{"a longer lease is adopted", longerLease},
-	{"an election that must exist is waited for", electionMustExist},
+	aDisabledElectionHasNoLeader,
+	aLongerLeaseIsAdopted,
+	anElectionThatMustExistIsWaitedFor,
 }
 
 // While the election is disabled there is no leader and all stay registered. When it is enabled,
 // one of them leads.
-func disabledElection(tc *cluster) {
+func aDisabledElectionHasNoLeader(tc *cluster) {
 	tc.frequentHeartbeats()
 	a := tc.leading("a")
 	b := tc.following("b")
@@ -39,7 +39,7 @@ func disabledElection(tc *cluster) {
 
 // A leader writes a longer lease with its next renewal and leads for that long. The others wait
 // for it.
-func longerLease(tc *cluster) {
+func aLongerLeaseIsAdopted(tc *cluster) {
 	tc.withLease(short)
 	a := tc.leading("a")
 	b := tc.following("b")
@@ -59,7 +59,7 @@ func longerLease(tc *cluster) {
 
 // With MustExist a process writes nothing before the election exists. It uses the stored
 // config.
-func electionMustExist(tc *cluster) {
+func anElectionThatMustExistIsWaitedFor(tc *cluster) {
 	storeErrors := make(chan error, 100)
 	a := tc.begin("a", mustExist, func(s *settings) {
 		s.Callbacks.OnStoreError = func(_ context.Context, err error) { storeErrors <- err }

@@ -15,20 +15,20 @@ import (
 )
 
 var crashTests = []test{
-	{"another candidate leads after the lease of a crashed leader", deadLeader},
-	{"a leader without a database stops in time", leaderWithoutDatabase},
-	{"a process that cannot unregister returns a LeaveError", leaveError},
+	anotherCandidateLeadsAfterTheLeaseOfACrashedLeader,
+	aLeaderWithoutADatabaseStopsInTime,
+	aProcessThatCannotUnregisterReturnsALeaveError,
 }
 
 // In virtual time this test would hang, because a goroutine waits for a mutex.
 var realTimeTests = []test{
-	{"a leader whose loop hangs stops in time", leaderThatHangs},
+	aLeaderWhoseLoopHangsStopsInTime,
 }
 
 // slack is how far two clocks of one machine may drift apart within a test.
 const slack = 10 * time.Millisecond
 
-func deadLeader(tc *cluster) {
+func anotherCandidateLeadsAfterTheLeaseOfACrashedLeader(tc *cluster) {
 	tc.withLease(short)
 	a := tc.leading("a")
 	b := tc.following("b")
@@ -46,7 +46,7 @@ func deadLeader(tc *cluster) {
 
 // A leader that cannot reach the database ends its tenure by its own clock before another process
 // takes over. It follows when it can reach the database again.
-func leaderWithoutDatabase(tc *cluster) {
+func aLeaderWithoutADatabaseStopsInTime(tc *cluster) {
 	tc.withLease(short)
 	db := &severed{Database: tc.handle()}
 	a := tc.process("a", on(db))
@@ -71,7 +71,7 @@ func leaderWithoutDatabase(tc *cluster) {
 
 // While the logger blocks the loop of a leader, a timer ends its tenure. The test does not call
 // Err of the contexts, which would compare the clock.
-func leaderThatHangs(tc *cluster) {
+func aLeaderWhoseLoopHangsStopsInTime(tc *cluster) {
 	tc.withLease(short)
 	log := &hanging{release: make(chan struct{})}
 	a := tc.process("a", func(s *settings) { s.Logger = slog.New(log) })
@@ -102,7 +102,7 @@ func (h *hanging) Handle(context.Context, slog.Record) error {
 }
 
 // If a process cannot reach the database, Stop returns a LeaveError, and its records stay.
-func leaveError(tc *cluster) {
+func aProcessThatCannotUnregisterReturnsALeaveError(tc *cluster) {
 	db := &severed{Database: tc.handle()}
 	a := tc.leading("a", on(db), func(s *settings) { s.LeaveLimit = pause })
 	db.cut.Store(true)

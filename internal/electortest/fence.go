@@ -9,12 +9,12 @@ import (
 )
 
 var fenceTests = []test{
-	{"a fenced write commits only in the newest tenure", fencedWrites},
+	aFencedWriteCommitsOnlyInTheNewestTenure,
 }
 
 // A fenced write commits in its tenure. After the hand-over it is refused, and a transaction that
 // was begun before does not commit.
-func fencedWrites(tc *cluster) {
+func aFencedWriteCommitsOnlyInTheNewestTenure(tc *cluster) {
 	key := tc.election.Subspace().Sub("data of the test").Bytes()
 	write := func(lead *elector.Leadership, value string) error {
 		return lead.Transact(tc.patient(), func(tr kv.Transaction) error {

@@ -12,14 +12,14 @@ import (
 )
 
 var identityTests = []test{
-	{"a restart is a new incarnation", restart},
-	{"a duplicate of a live process stops", duplicateID},
-	{"a process that was replaced while it was cut off stops", replacedWhileCutOff},
+	aRestartIsANewIncarnation,
+	aDuplicateOfALiveProcessStops,
+	aProcessThatWasReplacedWhileItWasCutOffStops,
 }
 
 // A restarted process is a new incarnation. It waits for the lease of its predecessor and leads in
 // a new term.
-func restart(tc *cluster) {
+func aRestartIsANewIncarnation(tc *cluster) {
 	tc.withLease(short)
 	a := tc.leading("a")
 	a.Abandon()
@@ -36,7 +36,7 @@ func restart(tc *cluster) {
 
 // A process that is started under the id of a live one stops with ErrDuplicateID. The live one
 // continues to lead.
-func duplicateID(tc *cluster) {
+func aDuplicateOfALiveProcessStops(tc *cluster) {
 	tc.frequentHeartbeats()
 	older := tc.leading("a")
 	held := tc.leader()
@@ -59,7 +59,7 @@ func duplicateID(tc *cluster) {
 
 // A process was cut off, and another one was started with its id. It stops when it can reach the
 // database, and the new one continues to lead.
-func replacedWhileCutOff(tc *cluster) {
+func aProcessThatWasReplacedWhileItWasCutOffStops(tc *cluster) {
 	tc.withLease(short)
 	db := &severed{Database: tc.handle()}
 	older := tc.process("a", on(db))

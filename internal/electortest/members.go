@@ -11,13 +11,13 @@ import (
 )
 
 var memberTests = []test{
-	{"the leader evicts candidates that have timed out", deadIsEvicted},
-	{"an evicted follower registers again", evictedRegistersAgain},
-	{"a leader that becomes an observer resigns", roleChange},
+	theLeaderEvictsCandidatesThatHaveTimedOut,
+	anEvictedFollowerRegistersAgain,
+	aLeaderThatBecomesAnObserverResigns,
 }
 
 // The leader evicts a candidate without a heartbeat for the candidate timeout, and no other one.
-func deadIsEvicted(tc *cluster) {
+func theLeaderEvictsCandidatesThatHaveTimedOut(tc *cluster) {
 	tc.frequentHeartbeats()
 	tc.leading("leader")
 	tc.following("alive")
@@ -34,7 +34,7 @@ func deadIsEvicted(tc *cluster) {
 }
 
 // A candidate that was evicted by mistake registers again, as the same incarnation.
-func evictedRegistersAgain(tc *cluster) {
+func anEvictedFollowerRegistersAgain(tc *cluster) {
 	tc.frequentHeartbeats()
 	tc.leading("leader")
 	f := tc.following("follower")
@@ -56,7 +56,7 @@ func evictedRegistersAgain(tc *cluster) {
 }
 
 // A leader that becomes an observer resigns and stays registered.
-func roleChange(tc *cluster) {
+func aLeaderThatBecomesAnObserverResigns(tc *cluster) {
 	a := tc.leading("a")
 	b := tc.following("b")
 	require.NoError(tc, a.SetRole(election.Observer))

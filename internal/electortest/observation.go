@@ -13,8 +13,8 @@ import (
 )
 
 var observationTests = []test{
-	{"Subscribe sends every tenure in order", subscribeToTenures},
-	{"an observer never leads", observerNeverLeads},
+	subscribeSendsEveryTenureInOrder,
+	anObserverNeverLeads,
 }
 
 // tenure is a tenure as a subscriber sees it.
@@ -24,7 +24,7 @@ type tenure struct {
 }
 
 // A process that only subscribes gets each tenure once and in order, and is not registered.
-func subscribeToTenures(tc *cluster) {
+func subscribeSendsEveryTenureInOrder(tc *cluster) {
 	tc.withLease(medium).initialized()
 	ctx, cancel := context.WithCancel(tc.Context())
 	defer cancel()
@@ -61,7 +61,7 @@ func subscribeToTenures(tc *cluster) {
 
 // An observer is registered and sends heartbeats. It does not claim a vacant leadership, whatever
 // its priority.
-func observerNeverLeads(tc *cluster) {
+func anObserverNeverLeads(tc *cluster) {
 	tc.frequentHeartbeats()
 	a := tc.leading("a")
 	o := tc.begin("o", observer, priority(100))

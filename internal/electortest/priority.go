@@ -14,15 +14,15 @@ import (
 )
 
 var priorityTests = []test{
-	{"a higher priority takes over without overlap", gracefulPreemption},
-	{"SetPriority preempts", setPriority},
-	{"an equal priority does not preempt", equalPriority},
-	{"a challenger withdraws if its priority becomes equal", equalChallenger},
+	aHigherPriorityTakesOverWithoutOverlap,
+	setPriorityPreempts,
+	anEqualPriorityDoesNotPreempt,
+	aChallengerWithdrawsIfItsPriorityBecomesEqual,
 }
 
 // A watch informs the leader of a preemption request. The challenger leads after the work of the
 // leader has returned.
-func gracefulPreemption(tc *cluster) {
+func aHigherPriorityTakesOverWithoutOverlap(tc *cluster) {
 	stopping, release := make(chan struct{}, 1), make(chan struct{})
 	var working, overlap atomic.Bool
 	low := tc.process("low")
@@ -46,7 +46,7 @@ func gracefulPreemption(tc *cluster) {
 	low.enters(elector.StateFollower, patience)
 }
 
-func setPriority(tc *cluster) {
+func setPriorityPreempts(tc *cluster) {
 	a := tc.leading("a", priority(3))
 	b := tc.following("b", priority(2))
 	b.SetPriority(4)
@@ -57,7 +57,7 @@ func setPriority(tc *cluster) {
 }
 
 // Only a strictly higher priority preempts. An equal one waits for a vacancy.
-func equalPriority(tc *cluster) {
+func anEqualPriorityDoesNotPreempt(tc *cluster) {
 	tc.frequentHeartbeats()
 	a := tc.leading("a", priority(1))
 	b := tc.following("b", priority(1))
@@ -71,7 +71,7 @@ func equalPriority(tc *cluster) {
 
 // A challenger whose priority becomes equal withdraws its request with that heartbeat. The leader
 // continues.
-func equalChallenger(tc *cluster) {
+func aChallengerWithdrawsIfItsPriorityBecomesEqual(tc *cluster) {
 	tc.frequentHeartbeats()
 	a := tc.leading("a", priority(1))
 	equal := election.Registration{Identity: election.Identity{ID: "b", Incarnation: uuid.New()}, Priority: 1}

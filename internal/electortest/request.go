@@ -9,8 +9,8 @@ import (
 )
 
 var requestTests = []test{
-	{"the leader resigns on request", resignOnRequest},
-	{"the leader hands over on request", transferOnRequest},
+	theLeaderResignsOnRequest,
+	theLeaderHandsOverOnRequest,
 }
 
 // requestResign requests the resignation of the leader of a term.
@@ -22,7 +22,7 @@ func (tc *cluster) requestResign(term uint64) {
 
 // A watch informs the leader of the request. It lets the other candidate claim first, although its
 // own rank is higher.
-func resignOnRequest(tc *cluster) {
+func theLeaderResignsOnRequest(tc *cluster) {
 	a := tc.leading("a")
 	b := tc.following("b")
 	tc.requestResign(1)
@@ -34,7 +34,7 @@ func resignOnRequest(tc *cluster) {
 
 // Leadership goes to the named candidate, although another one has a higher rank. The tenure has
 // the nonce of the request.
-func transferOnRequest(tc *cluster) {
+func theLeaderHandsOverOnRequest(tc *cluster) {
 	a := tc.leading("a")
 	tc.following("b")
 	c := tc.following("c")

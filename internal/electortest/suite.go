@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/internal/funcname"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -31,27 +32,25 @@ type Engine struct {
 func Run(t *testing.T, engine Engine) {
 	t.Helper()
 	for _, test := range tests {
-		t.Run(engine.Name+"/"+test.name, func(t *testing.T) {
+		t.Run(engine.Name+"/"+funcname.Sentence(test), func(t *testing.T) {
 			t.Parallel()
 			if engine.Virtual {
-				synctest.Test(t, func(t *testing.T) { test.run(newCluster(t, engine, virtualClock{})) })
+				synctest.Test(t, func(t *testing.T) { test(newCluster(t, engine, virtualClock{})) })
 			} else {
-				test.run(newCluster(t, engine, elector.SystemClock()))
+				test(newCluster(t, engine, elector.SystemClock()))
 			}
 		})
 	}
 	for _, test := range realTimeTests {
-		t.Run(engine.Name+"/"+test.name, func(t *testing.T) {
+		t.Run(engine.Name+"/"+funcname.Sentence(test), func(t *testing.T) {
 			t.Parallel()
-			test.run(newCluster(t, engine, elector.SystemClock()))
+			test(newCluster(t, engine, elector.SystemClock()))
 		})
 	}
 }
 
-type test struct {
-	name string
-	run  func(tc *cluster)
-}
+// A test is named after its function: fencedWrites is Fenced_writes.
+type test func(tc *cluster)
 
 // virtualClock is the clock of a synctest bubble.
 type virtualClock struct{}

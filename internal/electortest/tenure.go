@@ -14,17 +14,17 @@ import (
 )
 
 var tenureTests = []test{
-	{"the first candidate leads", firstClaim},
-	{"a follower knows the leader", followerKnowsTheLeader},
-	{"Stop hands over", handOverOnStop},
-	{"two handles are two processes", twoHandles},
-	{"one of two concurrent claims commits", twoClaims},
-	{"one of many candidates leads", manyCandidates},
+	theFirstCandidateLeads,
+	aFollowerKnowsTheLeader,
+	stopHandsOver,
+	twoHandlesAreTwoProcesses,
+	oneOfTwoConcurrentClaimsCommits,
+	oneOfManyCandidatesLeads,
 }
 
 // The first elector creates the election, registers and leads at once. When it stops, only the
 // vacant leader record stays.
-func firstClaim(tc *cluster) {
+func theFirstCandidateLeads(tc *cluster) {
 	a := tc.begin("a")
 	require.Equal(tc, uint64(1), a.leads(patience))
 	require.True(tc, a.Leading())
@@ -46,7 +46,7 @@ func firstClaim(tc *cluster) {
 	}, a.history())
 }
 
-func followerKnowsTheLeader(tc *cluster) {
+func aFollowerKnowsTheLeader(tc *cluster) {
 	tc.leading("a", withMetadata(map[string]string{"address": "a:80"}))
 	b := tc.following("b")
 	require.ErrorIs(tc, b.IsLeader(tc.Context()), fdbelection.ErrNotLeader)
@@ -59,7 +59,7 @@ func followerKnowsTheLeader(tc *cluster) {
 }
 
 // A watch informs the successor of the vacancy, long before the lease expires or it would poll.
-func handOverOnStop(tc *cluster) {
+func stopHandsOver(tc *cluster) {
 	a := tc.leading("a")
 	b := tc.following("b")
 	begin := time.Now()
@@ -72,7 +72,7 @@ func handOverOnStop(tc *cluster) {
 
 // Leadership passes from one handle to the other and back. Each handle sees the writes of the
 // other, and its watches fire.
-func twoHandles(tc *cluster) {
+func twoHandlesAreTwoProcesses(tc *cluster) {
 	one, other := tc.handle(), tc.handle()
 	a := tc.leading("a", on(one))
 	b := tc.following("b", on(other))
@@ -87,7 +87,7 @@ func twoHandles(tc *cluster) {
 }
 
 // Two processes see the vacancy and claim, each before the commit of the other.
-func twoClaims(tc *cluster) {
+func oneOfTwoConcurrentClaimsCommits(tc *cluster) {
 	tc.leading("a").stop() // the first claim reads more
 	claim := func(id string) kv.OwnedTransaction {
 		me := election.Registration{Identity: election.Identity{ID: id, Incarnation: uuid.New()}}
@@ -108,7 +108,7 @@ func twoClaims(tc *cluster) {
 }
 
 // All candidates start at once. One of them leads in the first term, and the others follow it.
-func manyCandidates(tc *cluster) {
+func oneOfManyCandidatesLeads(tc *cluster) {
 	const count = 20
 	var elected atomic.Int64
 	all := make([]*process, count)

@@ -11,16 +11,16 @@ import (
 )
 
 var workTests = []test{
-	{"leadership is released after the work has returned", releaseAfterWork},
-	{"others claim first after work has returned", workReturns},
-	{"ErrDone leaves the election", workIsDone},
-	{"Campaign and Resign", campaignAndResign},
-	{"IsLeader and the context agree", isLeaderAndContext},
+	leadershipIsReleasedAfterTheWorkHasReturned,
+	othersClaimFirstAfterWorkHasReturned,
+	errDoneLeavesTheElection,
+	campaignAndResign,
+	isLeaderAndTheContextAgree,
 }
 
 // The context of the work ends when the context of Run ends. Leadership is held until the work has
 // returned.
-func releaseAfterWork(tc *cluster) {
+func leadershipIsReleasedAfterTheWorkHasReturned(tc *cluster) {
 	ctx, cancel := context.WithCancel(tc.Context())
 	defer cancel()
 	stopping, release := make(chan struct{}), make(chan struct{})
@@ -48,7 +48,7 @@ func releaseAfterWork(tc *cluster) {
 }
 
 // If work returns by itself, leadership is released, and a waiting candidate claims it.
-func workReturns(tc *cluster) {
+func othersClaimFirstAfterWorkHasReturned(tc *cluster) {
 	release := make(chan struct{})
 	var calls atomic.Int64
 	a := tc.process("a")
@@ -70,7 +70,7 @@ func workReturns(tc *cluster) {
 }
 
 // If work returns ErrDone, Run leaves the election and returns.
-func workIsDone(tc *cluster) {
+func errDoneLeavesTheElection(tc *cluster) {
 	a := tc.process("a")
 	result := a.works(tc.Context(), func(context.Context, *elector.Leadership) error { return elector.ErrDone })
 	require.NoError(tc, within(tc, patience, result, "Run"))
@@ -107,7 +107,7 @@ func campaignAndResign(tc *cluster) {
 
 // After a resign request every method says at once that the process does not lead. Leadership is
 // held until the caller reports with Resign that its work has ended.
-func isLeaderAndContext(tc *cluster) {
+func isLeaderAndTheContextAgree(tc *cluster) {
 	a := tc.process("a")
 	lead := a.campaigns()
 	require.NoError(tc, lead.Context().Err())

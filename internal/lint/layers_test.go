@@ -35,6 +35,7 @@ type layer struct {
 var layers = []layer{
 	{".", ""}, // config and errors: the leaf that all others import
 	{"internal/clock", "golang.org/x/sys/unix"},
+	{"internal/funcname", ""},
 	{"internal/longtest", ""},
 	{"internal/lint", ""},
 	{"subspace", "@ github.com/google/uuid"},
@@ -52,11 +53,11 @@ var layers = []layer{
 
 	// The protocol, and the loop that runs it.
 	{"election", "@ @/internal/clock @/kv @/subspace github.com/google/uuid"},
-	{"internal/electiontest", "@ @/election @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
+	{"internal/electiontest", "@ @/election @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
 	{"internal/machine", "@ @/election @/kv"},
 	{"internal/executor", "@ @/election @/internal/machine @/kv"},
 	{"elector", "@ @/election @/internal/clock @/internal/executor @/internal/machine @/kv github.com/google/uuid"},
-	{"internal/electortest", "@ @/election @/elector @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
+	{"internal/electortest", "@ @/election @/elector @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
 	{"simulation", "@ @/election @/internal/executor @/internal/machine @/kv @/kv/memkv @/subspace " +
 		"github.com/anishathalye/porcupine github.com/google/uuid"},
 

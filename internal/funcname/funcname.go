@@ -1,0 +1,34 @@
+// Package funcname names a test after its function, so that a table of tests does not
+// repeat every name as a text.
+package funcname
+
+import (
+	"reflect"
+	"runtime"
+	"strings"
+	"unicode"
+)
+
+// Sentence returns the name of a function as words that are joined by underscores, which
+// is how package testing writes the name of a subtest. aLeaderIsFollowed becomes
+// A_leader_is_followed. It panics if f is not a function.
+func Sentence(f any) string {
+	if reflect.TypeOf(f).Kind() != reflect.Func {
+		panic("funcname: not a function")
+	}
+	name := runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name()
+	name = name[strings.LastIndexByte(name, '.')+1:]
+	var b strings.Builder
+	for i, r := range name {
+		switch {
+		case i == 0:
+			b.WriteRune(unicode.ToUpper(r))
+		case unicode.IsUpper(r):
+			b.WriteByte('_')
+			b.WriteRune(unicode.ToLower(r))
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
