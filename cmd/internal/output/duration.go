@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// duration is text for people, as Go writes it: "1m30s". For scripts it is a number of
-// seconds, under a name that ends in "_seconds".
+// Duration is text such as "1m30s" in tables. In JSON it is a number of seconds, under a
+// name that ends in "_seconds".
 type Duration time.Duration
 
-// String rounds to microseconds, as a third of a lease is seldom a round number.
+// String rounds to microseconds: a third of a lease is seldom a round number.
 func (d Duration) String() string { return time.Duration(d).Round(time.Microsecond).String() }
 
+// MarshalJSON writes a number of seconds.
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).Seconds()) }
 
 // UnmarshalJSON reads a number of seconds.

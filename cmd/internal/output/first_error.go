@@ -2,8 +2,8 @@ package output
 
 import "io"
 
-// firstError is for callers that look at errors at the end only: after one it writes
-// nothing more.
+// FirstError keeps the first error of a writer, for callers that check it at the end.
+// After an error it writes nothing more.
 type FirstError struct {
 	io.Writer
 	Err error

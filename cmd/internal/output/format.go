@@ -17,8 +17,8 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// format is how a subcommand shows what it found: a table for people, or JSON
-// or YAML for scripts, which have the same names.
+// Format is the value of --output: a table for people, or JSON or YAML with the same names
+// for scripts.
 type Format string
 
 const (
@@ -27,10 +27,11 @@ const (
 	FormatYAML  Format = "yaml"
 )
 
+// AddFlag adds --output to a command.
 func (f *Format) AddFlag(cmd *cobra.Command) {
 	*f = FormatTable
 	cmd.Flags().VarP(f, "output", "o", "table, json or yaml")
-	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions( //nolint:errcheck // the flag is there
+	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions( //nolint:errcheck // the flag exists
 		[]string{string(FormatTable), string(FormatJSON), string(FormatYAML)}, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -48,8 +49,7 @@ func (f *Format) Set(name string) error {
 	}
 }
 
-// writeJSON writes a value for machines to read. What a terminal could obey is
-// escaped, beyond what JSON demands.
+// WriteJSON writes a value as JSON. It also escapes characters that control a terminal.
 func WriteJSON(w io.Writer, value any) error {
 	text, err := encodeJSON(value)
 	if err != nil {
@@ -74,9 +74,8 @@ func encodeJSON(value any) (string, error) {
 	return text.String(), err
 }
 
-// writeYAML writes what writeJSON does, under the same names and in the same
-// order. A text that has anything that a terminal could obey is quoted, so that
-// it can be escaped.
+// WriteYAML writes the same as WriteJSON, with the same names in the same order. A text
+// with characters that control a terminal is quoted and escaped.
 func WriteYAML(w io.Writer, value any) error {
 	text, err := encodeJSON(value)
 	if err != nil {
@@ -105,8 +104,8 @@ func WriteYAML(w io.Writer, value any) error {
 	return err
 }
 
-// yamlNode reads the next value of a JSON text. Unlike a value of Go it keeps
-// the order of its members.
+// yamlNode reads the next value of a JSON text. Unlike a Go value, it keeps the order of
+// the members.
 func yamlNode(dec *json.Decoder) (*yaml.Node, error) {
 	token, err := dec.Token()
 	if err != nil {
@@ -132,7 +131,7 @@ func yamlNode(dec *json.Decoder) (*yaml.Node, error) {
 			}
 			node.Content = append(node.Content, inner)
 		}
-		_, err := dec.Token() // the closing one
+		_, err := dec.Token() // the closing delimiter
 		return node, err
 	case string:
 		return yamlText(token)
@@ -154,21 +153,20 @@ func yamlText(text string) (*yaml.Node, error) {
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: yaml.DoubleQuotedStyle}, nil
 	}
 	node := &yaml.Node{}
-	err := node.Encode(text) // quoted where older readers would take it for a boolean or a number
+	err := node.Encode(text) // it quotes texts that older readers take for a boolean or a number
 	return node, err
 }
 
-// table is rows whose columns line up. Every cell is safe to print.
+// Table is rows with aligned columns. Every cell is safe to print.
 type Table struct {
 	Header []string // nil: none
 	Rows   [][]string
-	// style is how to paint a row, if it is not nil.
+	// Style returns how to paint a row. It may be nil, and so may its result.
 	Style func(terminal.Palette, int) func(string) string
 }
 
-// write aligns the columns by the width that a terminal gives to a text: two columns for an
-// ideograph, none for a mark that combines with the letter before it. The last cell of a
-// row may be of any width.
+// Write aligns the columns by the width that a terminal gives to a text: two columns for
+// an ideograph, none for a combining mark. The last cell of a row may have any width.
 func (t Table) Write(w io.Writer, p terminal.Palette) error {
 	rows := t.Rows
 	if t.Header != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// tagsText lists tags by key, each safe to print.
+// Metadata lists metadata by key, safe to print.
 func Metadata(tags map[string]string) string {
 	parts := make([]string, 0, len(tags))
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
@@ -20,11 +20,11 @@ func Metadata(tags map[string]string) string {
 	return strings.Join(parts, " ")
 }
 
-// timeLayout is RFC 3339 with milliseconds, always of one width.
+// TimeLayout is RFC 3339 with milliseconds. Its texts all have one width.
 const TimeLayout = "2006-01-02T15:04:05.000Z07:00"
 
-// field returns a value for key=value: as it is, or quoted where it could be
-// misread or could steer a terminal.
+// Field returns a value for key=value. It quotes a value that could be misread or that
+// could control a terminal.
 func Field(value string) string {
 	safe := election.SafeText(value)
 	if safe == value && (value == "" || value == "-" || strings.ContainsAny(value, ` ="`)) {
@@ -33,7 +33,7 @@ func Field(value string) string {
 	return safe
 }
 
-// ago is an age in a few characters.
+// Age returns a duration in a few characters.
 func Age(d time.Duration) string {
 	switch {
 	case d < time.Second:
@@ -45,6 +45,7 @@ func Age(d time.Duration) string {
 	}
 }
 
+// Either returns yes if the condition holds, and no otherwise.
 func Either(condition bool, yes, no string) string {
 	if condition {
 		return yes
@@ -52,7 +53,8 @@ func Either(condition bool, yes, no string) string {
 	return no
 }
 
-// tenths is a time whose width does not change ten times a second.
+// Tenths returns a duration in tenths of a second. Its width stays the same while it
+// counts.
 func Tenths(d time.Duration) string {
 	if d >= 100*time.Second {
 		return d.Round(time.Second).String()
@@ -60,7 +62,7 @@ func Tenths(d time.Duration) string {
 	return fmt.Sprintf("%.1fs", max(d, 0).Seconds())
 }
 
-// count is a number of things.
+// Count returns a number of things, such as "2 voters".
 func Count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -68,13 +70,13 @@ func Count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// percentile returns the smallest of the sorted times that at least p of a
-// hundred do not exceed. There is at least one time.
+// Percentile returns the smallest of the sorted times that at least p percent of them do
+// not exceed. There must be at least one time.
 func Percentile(sorted []time.Duration, p int) time.Duration {
 	return sorted[max((len(sorted)*p+99)/100, 1)-1]
 }
 
-// shortTime writes a time with three significant digits.
+// ShortTime returns a time with three significant digits.
 func ShortTime(d Duration) string {
 	us, unit := float64(d)/float64(time.Microsecond), "µs"
 	switch {
@@ -93,7 +95,7 @@ func ShortTime(d Duration) string {
 	}
 }
 
-// offBy says how far a clock is ahead of the one here, or behind it.
+// OffBy says how far a clock is ahead of the local clock, or behind it.
 func OffBy(ahead time.Duration) string {
 	return Age(ahead.Abs()) + Either(ahead > 0, " ahead", " behind")
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// damagedRecord is a record that could not be read.
+// Damaged is a record that could not be read.
 type Damaged struct {
 	Record  string `json:"record"`
 	Key     string `json:"key"` // quoted
@@ -19,7 +19,7 @@ type Damaged struct {
 	Do      string `json:"do"`
 }
 
-// damagedRecords lists the records that an error names, each once. It is never nil.
+// DamagedIn returns the records that an error names, each once. It is never nil.
 func DamagedIn(err error) []Damaged {
 	list := []Damaged{}
 	for _, invalid := range InvalidIn(err) {
@@ -31,8 +31,7 @@ func DamagedIn(err error) []Damaged {
 	return list
 }
 
-// invalidRecords returns the records that an error, joined or not, says cannot be
-// read, each once.
+// InvalidIn returns the records that an error, joined or not, calls unreadable, each once.
 func InvalidIn(err error) (all []*fdbelection.InvalidStateError) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, inner := range joined.Unwrap() {
@@ -44,7 +43,7 @@ func InvalidIn(err error) (all []*fdbelection.InvalidStateError) {
 		}
 		return all
 	}
-	if invalid, ok := err.(*fdbelection.InvalidStateError); ok { //nolint:errorlint // what it wraps is looked at below
+	if invalid, ok := err.(*fdbelection.InvalidStateError); ok { //nolint:errorlint // the errors that it wraps follow below
 		return []*fdbelection.InvalidStateError{invalid}
 	}
 	if inner := errors.Unwrap(err); inner != nil {
@@ -53,27 +52,27 @@ func InvalidIn(err error) (all []*fdbelection.InvalidStateError) {
 	return nil
 }
 
-// leaderDo mends a leader record.
+// LeaderRemedy says how to repair a leader record.
 const LeaderRemedy = `stop every process, then write it from the term record with "fdbelect raise-term --floor 1 --force"`
 
-// remedy says how a record that cannot be read is mended.
+// Remedy says how to repair a record that cannot be read.
 func Remedy(invalid *fdbelection.InvalidStateError) string {
 	switch {
 	case invalid.Newer:
 		return "a newer program wrote it: use fdbelect of that version, and leave the record alone"
 	case invalid.Record == "config":
-		return `"fdbelect config set --defaults" writes a whole config in its place`
+		return `"fdbelect config set --defaults" replaces it with a complete config`
 	case invalid.Record == "leader":
 		return LeaderRemedy
 	case invalid.Record == "intent":
 		return `"fdbelect cancel" removes it`
 	default:
-		return `"fdbelect repair" mends it ("--dry-run" shows how)`
+		return `"fdbelect repair" repairs it ("--dry-run" shows how)`
 	}
 }
 
-// withRemedies adds to an error what mends the records that it names, after what
-// became of them.
+// WithRemedies adds to an error how to repair the records that it names. fate says what
+// happened to them.
 func WithRemedies(err error, fate string) error {
 	var all []string
 	for _, invalid := range InvalidIn(err) {
@@ -88,13 +87,13 @@ func WithRemedies(err error, fate string) error {
 	return fmt.Errorf("%w; %s: %s", err, fate, strings.Join(all, "; "))
 }
 
-// unchangedRecords is the fate of records that a command has only read.
+// Unchanged is the fate of records that a command has only read.
 const Unchanged = "nothing was changed"
 
-// leaderLost reports whether a state was read without a leader record: it is what
+// LeaderLost reports whether a status was read without a leader record. Its leader is what
 // the term record says then.
-func LeaderLost(state *election.Status) bool {
-	return slices.ContainsFunc(InvalidIn(state.Unreadable), func(invalid *fdbelection.InvalidStateError) bool {
+func LeaderLost(s *election.Status) bool {
+	return slices.ContainsFunc(InvalidIn(s.Unreadable), func(invalid *fdbelection.InvalidStateError) bool {
 		return invalid.Record == "leader"
 	})
 }

@@ -8,35 +8,36 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// listing is what one transaction saw of the candidates.
+// Listing is what one transaction saw of the candidates.
 type Listing struct {
 	Leader           election.LeaderRecord
 	Config           fdbelection.Config
 	Candidates       []election.Candidate
-	LeaderUnreadable error // the leader record cannot be read, so none is marked as the leader
-	Unreadable       error // of single records; the others are listed all the same
+	LeaderUnreadable error // if it is not nil, no candidate is marked as the leader
+	Unreadable       error // of single candidate records; the others are listed
 }
 
+// ReadListing reads the candidates, the leader and the config.
 func ReadListing(e *election.LeaderElection, tr kv.ReadTransaction) (Listing, error) {
 	config, err := e.ReadConfig(tr)
 	if err != nil {
 		return Listing{}, err
 	}
-	r := Listing{Config: config}
-	state, err := e.ReadStatus(tr)
+	l := Listing{Config: config}
+	status, err := e.ReadStatus(tr)
 	switch {
 	case errors.Is(err, fdbelection.ErrInvalidState):
-		r.LeaderUnreadable = err
+		l.LeaderUnreadable = err
 	case err != nil:
 		return Listing{}, err
-	case LeaderLost(&state):
-		r.LeaderUnreadable, r.Leader = state.Unreadable, state.Leader
+	case LeaderLost(&status):
+		l.LeaderUnreadable, l.Leader = status.Unreadable, status.Leader
 	default:
-		r.Leader = state.Leader
+		l.Leader = status.Leader
 	}
-	r.Candidates, r.Unreadable = e.ListCandidates(tr)
-	if r.Unreadable != nil && !errors.Is(r.Unreadable, fdbelection.ErrInvalidState) {
-		return Listing{}, r.Unreadable
+	l.Candidates, l.Unreadable = e.ListCandidates(tr)
+	if l.Unreadable != nil && !errors.Is(l.Unreadable, fdbelection.ErrInvalidState) {
+		return Listing{}, l.Unreadable
 	}
-	return r, nil
+	return l, nil
 }

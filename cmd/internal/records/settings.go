@@ -10,16 +10,15 @@ import (
 	"github.com/fdbelection/fdbelection"
 )
 
-// setting is one setting of a config, by the name that it has in the output
-// for scripts.
+// Setting is one setting of a config, by its name in the output.
 type Setting struct {
 	Name  string
-	field string // in fdbelection.Config
+	field string // its name in fdbelection.Config
 	Get   func(c fdbelection.Config) string
 	Set   func(c *fdbelection.Config, value string) error
 }
 
-// defaultsFor returns the default config, scaled to a lease.
+// DefaultConfig returns the default config for a lease.
 func DefaultConfig(lease time.Duration) fdbelection.Config {
 	if lease == fdbelection.DefaultLeaseDuration {
 		return fdbelection.DefaultConfig()
@@ -27,6 +26,7 @@ func DefaultConfig(lease time.Duration) fdbelection.Config {
 	return fdbelection.ConfigWithLease(lease)
 }
 
+// Settings are all settings of a config.
 var Settings = []Setting{
 	durationSetting("lease", "LeaseDuration", func(c *fdbelection.Config) *time.Duration { return &c.LeaseDuration }),
 	durationSetting("heartbeat", "HeartbeatInterval", func(c *fdbelection.Config) *time.Duration { return &c.HeartbeatInterval }),
@@ -113,14 +113,14 @@ func boolSetting(name, field string, of func(*fdbelection.Config) *bool) Setting
 	}
 }
 
-// difference is one setting that two configs do not agree on, for scripts:
-// names stay.
+// Difference is one setting in which two configs differ.
 type Difference struct {
 	Setting string `json:"setting"`
 	From    string `json:"before"`
 	To      string `json:"after"`
 }
 
+// Differences returns the settings in which two configs differ. It is never nil.
 func Differences(from, to fdbelection.Config) []Difference {
 	list := []Difference{}
 	for _, s := range Settings {
@@ -131,7 +131,7 @@ func Differences(from, to fdbelection.Config) []Difference {
 	return list
 }
 
-// settingOfField finds a setting by the field that it is in fdbelection.Config.
+// SettingOfField returns the setting of a field of fdbelection.Config, or nil.
 func SettingOfField(field string) *Setting {
 	for i := range Settings {
 		if Settings[i].field == field {
@@ -141,7 +141,7 @@ func SettingOfField(field string) *Setting {
 	return nil
 }
 
-// flag is the flag of "init" for a setting.
+// Flag returns the flag of "init" for a setting.
 func (s *Setting) Flag() string {
 	switch s.Name {
 	case "preemption_grace":

@@ -8,34 +8,34 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// sight is what one transaction saw of an election.
+// Snapshot is what one transaction saw of an election.
 type Snapshot struct {
 	election.Status
 	Candidates           []election.Candidate
-	History              []election.Event // the newest, newest first
-	Unreadable           error            // of single records; the others are there all the same
-	CandidatesUnreadable bool             // candidates are among them
+	History              []election.Event // the newest events, newest first
+	Unreadable           error            // of single records; the others are there
+	CandidatesUnreadable bool             // candidate records are among them
 }
 
-// watchHistory is how many events a look reads: more than ever pass between two.
+// SnapshotEvents is how many events a snapshot has. No more happen between two reads.
 const SnapshotEvents = 64
 
-// lookAt reads all that is watched.
+// ReadSnapshot reads the status, the candidates and the newest events.
 func ReadSnapshot(e *election.LeaderElection, tr kv.ReadTransaction) (*Snapshot, error) {
-	state, err := e.ReadStatus(tr)
+	status, err := e.ReadStatus(tr)
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{Status: state}
-	var unlisted, untold error
-	s.Candidates, unlisted = e.ListCandidates(tr)
-	s.History, untold = e.History(tr, SnapshotEvents)
-	for _, err := range []error{unlisted, untold} {
+	s := &Snapshot{Status: status}
+	var candidatesErr, historyErr error
+	s.Candidates, candidatesErr = e.ListCandidates(tr)
+	s.History, historyErr = e.History(tr, SnapshotEvents)
+	for _, err := range []error{candidatesErr, historyErr} {
 		if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
 			return nil, err
 		}
 	}
-	s.Unreadable = errors.Join(state.Unreadable, unlisted, untold)
-	s.CandidatesUnreadable = unlisted != nil
+	s.Unreadable = errors.Join(status.Unreadable, candidatesErr, historyErr)
+	s.CandidatesUnreadable = candidatesErr != nil
 	return s, nil
 }

@@ -7,33 +7,34 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// noteOf says how the leader record came to be as it is.
-func AcquireText(seat election.LeaderRecord) string {
+// AcquireText says how a leader record came about.
+func AcquireText(l election.LeaderRecord) string {
 	switch {
-	case seat.Vacant() && seat.Ballot == 0:
+	case l.Vacant() && l.Ballot == 0:
 		return "never held"
-	case seat.Vacant():
+	case l.Vacant():
 		return "vacant"
-	case !seat.Accepted:
-		return seat.AcquireReason.String() + ", handed over"
+	case !l.Accepted:
+		return l.AcquireReason.String() + ", handed over"
 	default:
-		return seat.AcquireReason.String()
+		return l.AcquireReason.String()
 	}
 }
 
+// PendingText follows the name of a holder that has not accepted yet.
 func PendingText(accepted bool) string {
 	return output.Either(accepted, "", " (handed over, and not accepted yet)")
 }
 
-// duplicateText says who was turned away, and by whom.
+// DuplicateText says which process was refused, and because of which.
 func DuplicateText(v *election.Event) string {
-	return fmt.Sprintf("%s was turned away, as %s was alive under the same id", v.To, v.From)
+	return fmt.Sprintf("%s was refused because %s was alive with the same id", v.To, v.From)
 }
 
-// lostText says what the term record knows of a leader record that is lost.
-func LostText(tenure election.TermRecord) string {
-	if !tenure.Held {
-		return fmt.Sprintf("unknown: its record is missing; by the term record the seat is vacant after term %d", tenure.Term)
+// LostText says what the term record knows of a leader whose record is lost.
+func LostText(t election.TermRecord) string {
+	if !t.Held {
+		return fmt.Sprintf("unknown: its record is missing. By the term record, leadership is vacant after term %d", t.Term)
 	}
-	return fmt.Sprintf("unknown: its record is missing; by the term record %s holds the seat in term %d", tenure.Identity, tenure.Term)
+	return fmt.Sprintf("unknown: its record is missing. By the term record, %s holds leadership in term %d", t.Identity, t.Term)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// noArgs is for commands that take flags only.
+// NoArgs is for commands that take only flags.
 func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return fmt.Errorf("%s takes flags only, and got %s", cmd.CommandPath(), election.SafeText(args[0]))

@@ -10,19 +10,18 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// Annotations of a flag: the environment variable that stands in for it, and that the
-// variable has set it.
+// Annotations of a flag: its environment variable, and that the variable has set it.
 const (
 	variableAnnotation = "fdbelect_variable"
 	variableSet        = "fdbelect_variable_set"
 )
 
-// variableOf is the environment variable that stands in for a flag.
+// Variable returns the environment variable of a flag.
 func Variable(flag string) string {
 	return "FDBELECT_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// fromEnvironment has environment variables stand in for flags, and the help say so.
+// FromEnvironment gives flags their environment variables, and names them in the help.
 func FromEnvironment(flags *pflag.FlagSet, names ...string) {
 	for _, name := range names {
 		if f := flags.Lookup(name); f.Annotations[variableAnnotation] == nil {
@@ -32,8 +31,8 @@ func FromEnvironment(flags *pflag.FlagSet, names ...string) {
 	}
 }
 
-// readEnvironment sets the flags that the command line does not set and that a variable
-// stands in for. A variable that is empty counts as not set.
+// ReadEnvironment sets the flags that the command line does not set from their variables.
+// An empty variable counts as not set.
 func ReadEnvironment(flags *pflag.FlagSet) (err error) {
 	flags.VisitAll(func(f *pflag.Flag) {
 		variable := f.Annotations[variableAnnotation]
@@ -60,7 +59,8 @@ func ReadEnvironment(flags *pflag.FlagSet) (err error) {
 	return err
 }
 
-// byVariable reports whether a variable has set a flag. Without flags none has.
+// SetByVariable reports whether its variable has set a flag. It reports false if flags is
+// nil.
 func SetByVariable(flags *pflag.FlagSet, name string) bool {
 	if flags == nil {
 		return false
@@ -69,7 +69,8 @@ func SetByVariable(flags *pflag.FlagSet, name string) bool {
 	return f != nil && f.Annotations[variableSet] != nil
 }
 
-// nameOf is a flag as the user knows it: by the variable that has set it, or as a flag.
+// FlagName returns the name by which the user set a flag: its variable, or the flag
+// itself.
 func FlagName(flags *pflag.FlagSet, name string) string {
 	if SetByVariable(flags, name) {
 		return Variable(name)

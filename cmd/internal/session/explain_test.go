@@ -12,8 +12,9 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// A read that timed out says so once, and what else there is to say.
-func TestNoAnswerIsSaidOnce(t *testing.T) {
+// TestTimeoutsAreReportedOnce: a read that timed out says so once, with its cause if that
+// says more.
+func TestTimeoutsAreReportedOnce(t *testing.T) {
 	x := &Access{Place: Place{Spec: "fdb:x"}, Timeout: 5 * time.Second}
 	const text = "store fdb:x did not answer within 5s"
 	for _, c := range []struct {

@@ -10,9 +10,8 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/records"
 )
 
-// byFlags names the settings in what is wrong with a config by the flags that the user
-// set. The other settings follow from the lease, so their faults are left out if the
-// lease has one.
+// FaultsByFlag names the faults of a config by the flags that the user set. All other
+// settings follow from the lease, so their faults are left out if the lease has one.
 func FaultsByFlag(err error, flags *pflag.FlagSet) error {
 	all, ok := errors.AsType[*fdbelection.InvalidConfigError](err)
 	if !ok {
@@ -28,7 +27,7 @@ func FaultsByFlag(err error, flags *pflag.FlagSet) error {
 		case flags.Changed(flag):
 			fault.Field = FlagName(flags, flag)
 			lease = lease || flag == "lease"
-		case lease: // Validate names its fault first
+		case lease: // Validate returns its fault first
 			continue
 		default:
 			fault.Field = fmt.Sprintf("the %s that follows from %s", flag, FlagName(flags, "lease"))

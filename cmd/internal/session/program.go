@@ -13,47 +13,47 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// program is one run of the command: its streams, its clock and its stores.
+// Program is one run of the command: its streams, its clock and its stores.
 type Program struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Clock          elector.Clock
 	Random         io.Reader // for nonces
 	Stores         []Store   // besides file: and mem:
-	// forced ends at the second interrupt.
-	Forced     context.Context
+	// Forced ends at the second interrupt.
+	Forced context.Context
+	// EndsItself says that the subcommand ends by itself when Forced ends. Any other
+	// subcommand is not waited for.
 	EndsItself atomic.Bool
 }
 
-// endItself says that the subcommand ends by itself when forced ends. Any other
-// subcommand is not waited for.
-func (a *Program) EndItself() { a.EndsItself.Store(true) }
+// EndItself sets EndsItself.
+func (p *Program) EndItself() { p.EndsItself.Store(true) }
 
-// newNonce names one intended act, so that it can be run again.
-func (a *Program) NewNonce() (uuid.UUID, error) {
-	nonce, err := uuid.NewRandomFromReader(a.Random)
+// NewNonce returns a nonce for one change, by which a retry recognises it.
+func (p *Program) NewNonce() (uuid.UUID, error) {
+	nonce, err := uuid.NewRandomFromReader(p.Random)
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("draw a nonce: %w", err)
 	}
 	return nonce, nil
 }
 
-// show writes a value to stdout: as it is for scripts, or as the table that is
-// made for people.
-func (a *Program) Show(f output.Format, value any, table func() output.Table) error {
+// Show writes a value to stdout: as JSON or YAML, or as its table.
+func (p *Program) Show(f output.Format, value any, table func() output.Table) error {
 	switch f {
 	case output.FormatJSON:
-		return output.WriteJSON(a.Stdout, value)
+		return output.WriteJSON(p.Stdout, value)
 	case output.FormatYAML:
-		return output.WriteYAML(a.Stdout, value)
+		return output.WriteYAML(p.Stdout, value)
 	default:
-		return table().Write(a.Stdout, terminal.PaletteFor(a.Stdout))
+		return table().Write(p.Stdout, terminal.PaletteFor(p.Stdout))
 	}
 }
 
-// showLines is show for a result that people read as lines of text.
-func (a *Program) ShowLines(f output.Format, value any, text ...string) error {
-	return a.Show(f, value, func() (t output.Table) {
+// ShowLines is Show for a result whose table is lines of text.
+func (p *Program) ShowLines(f output.Format, value any, text ...string) error {
+	return p.Show(f, value, func() (t output.Table) {
 		for _, line := range text {
 			t.Rows = append(t.Rows, []string{line})
 		}
@@ -62,12 +62,12 @@ func (a *Program) ShowLines(f output.Format, value any, text ...string) error {
 }
 
 // NewProgress returns a progress bar on stderr. Call Done at the end.
-func (a *Program) NewProgress() *terminal.Progress { return terminal.NewProgress(a.Stderr, a.Clock) }
+func (p *Program) NewProgress() *terminal.Progress { return terminal.NewProgress(p.Stderr, p.Clock) }
 
-// schemes returns the kinds of stores that this command can open.
-func (a *Program) Schemes() []string {
+// Schemes returns the kinds of stores that this command can open.
+func (p *Program) Schemes() []string {
 	all := []string{"file", "mem"}
-	for _, s := range a.Stores {
+	for _, s := range p.Stores {
 		all = append(all, s.Scheme)
 	}
 	return all

@@ -26,70 +26,73 @@ const storeChoices = `
   mem:              the memory of this process alone, as in --store mem:
   fdb:CLUSTERFILE   FoundationDB, as in --store fdb:/etc/foundationdb/fdb.cluster`
 
-// A Store is a kind of store that a command has besides those of this package.
+// Store is a kind of store that a program has besides file: and mem:.
 type Store struct {
-	// Scheme is what stands before the colon in --store.
+	// Scheme is the part of --store before the colon.
 	Scheme string
-	// Open opens what stands after it, and makes sure within the timeout that it
-	// answers. Its error says what is wrong, and what to do.
+	// Open opens the store that the rest of --store names, and checks within the timeout
+	// that it answers. Its error says what is wrong and what to do.
 	Open func(ctx context.Context, rest string, timeout time.Duration) (kv.Database, io.Closer, error)
-	// Usage reports errors of Open that say that what stands after the colon is wrong in
-	// itself. It may be nil.
+	// Usage reports errors of Open that say that the value of --store itself is wrong. It
+	// may be nil.
 	Usage func(error) bool
-	// Permanent reports errors that no retry can mend.
+	// Permanent reports errors that no retry can fix. It may be nil.
 	Permanent func(error) bool
-	// Versions tells the versions of what is between this command and the data,
-	// such as a client library and the servers; db is what Open returned. It may
-	// return some together with an error. It may be nil.
+	// Versions returns the versions of the parts between this command and the data, such
+	// as a client library and the servers. db is the result of Open. It may return some
+	// versions together with an error. It may be nil.
 	Versions func(ctx context.Context, db kv.Database) ([]Version, error)
 }
 
-// A Version is that of one part.
+// Version is the version of one part.
 type Version struct {
 	Part    string // such as "client API"
 	Version string
 }
 
-// place is where an election is: a store, and a subspace in it.
+// Place is where an election is: a store and a subspace in it.
 type Place struct {
 	Spec  string
 	Name  string
 	Root  string
-	Flags *pflag.FlagSet // that these are from
+	Flags *pflag.FlagSet // that set these
 }
 
+// AddFlags adds --store, --root and --election.
 func (p *Place) AddFlags(cmd *cobra.Command) {
 	p.AddSpaceFlags(cmd)
 	cmd.Flags().StringVar(&p.Name, "election", "default", "name of the election")
 	FromEnvironment(cmd.Flags(), "election")
 }
 
-// addSpaceFlags is addFlags for what is about all elections below the root.
+// AddSpaceFlags adds --store and --root, for a subcommand about all elections below the
+// root.
 func (p *Place) AddSpaceFlags(cmd *cobra.Command) {
 	p.AddStoreFlag(cmd)
 	cmd.Flags().StringVar(&p.Root, "root", "fdbelection", "subspace that holds the elections, names separated by slashes")
 	FromEnvironment(cmd.Flags(), "root")
 }
 
+// AddStoreFlag adds --store.
 func (p *Place) AddStoreFlag(cmd *cobra.Command) {
 	p.Flags = cmd.Flags()
 	cmd.Flags().StringVar(&p.Spec, "store", "", "where the election is kept: file:PATH, mem: or fdb:CLUSTERFILE (required)")
 	FromEnvironment(cmd.Flags(), "store")
 }
 
-// checkStore makes sure that a store is named.
+// CheckStore returns an error if no store is named.
 func (p *Place) CheckStore() error {
 	if p.Spec == "" {
-		return exit.Usage(errors.New("no store is named; there is no default, as each host would elect itself. Give --store or set " +
+		return exit.Usage(errors.New("no store is named. There is no default, because each host would elect itself. Give --store or set " +
 			Variable("store") + ":" + storeChoices))
 	}
 	return nil
 }
 
-// named is a flag as the user knows it.
+// Named returns the name by which the user set a flag.
 func (p *Place) Named(flag string) string { return FlagName(p.Flags, flag) }
 
-// resolve checks the flags, and returns the election that they name.
+// Election checks the flags and returns the election that they name.
 func (p *Place) Election() (*election.LeaderElection, error) {
 	space, err := p.Space()
 	if err != nil {
@@ -99,13 +102,13 @@ func (p *Place) Election() (*election.LeaderElection, error) {
 		return nil, err
 	}
 	if slices.Contains(ReservedNames, p.Name) {
-		return nil, exit.Usage(fmt.Errorf("%s %s is reserved: an election keeps its own records under that name, so if the root %s is an election itself, the two would mix; choose another name",
+		return nil, exit.Usage(fmt.Errorf("%s %s is reserved: an election stores its own records under that name, so if the root %s is an election itself, the two would mix; choose another name",
 			p.Named("election"), p.Name, election.SafeText(p.Root)))
 	}
 	return election.New(space.Sub(p.Name)), nil
 }
 
-// space checks the flags, and returns the subspace that holds the elections.
+// Space checks the flags and returns the subspace that holds the elections.
 func (p *Place) Space() (subspace.Subspace, error) {
 	var none subspace.Subspace
 	if err := p.CheckStore(); err != nil {
@@ -120,11 +123,11 @@ func (p *Place) Space() (subspace.Subspace, error) {
 	return subspace.New(path...), nil
 }
 
-// reserved are the names under which an election keeps its records, below its own
-// path. An election by such a name could live in the records of another one.
+// ReservedNames are the names of the records of an election below its path. An election
+// with such a name could be inside of another one.
 var ReservedNames = []string{"config", "leader", "term", "intent", "candidates", "rank", "history"}
 
-// checkName refuses names that nobody could read or type again.
+// checkName refuses names that cannot be read or typed again.
 func checkName(flag, name string) error {
 	switch {
 	case name == "":
@@ -139,17 +142,17 @@ func checkName(flag, name string) error {
 	return nil
 }
 
-// store is an open database.
+// Database is an open store.
 type Database struct {
 	kv.Database
 	io.Closer
 }
 
-// open opens the store of a place. What only reads sets mustExist, so that a typo
-// creates nothing. The timeout bounds the wait for other processes.
-func (a *Program) Open(ctx context.Context, p *Place, mustExist bool, timeout time.Duration) (Database, error) {
-	scheme, rest, found := strings.Cut(p.Spec, ":")
-	for _, s := range a.Stores {
+// Open opens the store of a place. A subcommand that only reads sets mustExist, so that a
+// typo creates nothing. The timeout limits the wait for other processes.
+func (p *Program) Open(ctx context.Context, at *Place, mustExist bool, timeout time.Duration) (Database, error) {
+	scheme, rest, found := strings.Cut(at.Spec, ":")
+	for _, s := range p.Stores {
 		if found && scheme == s.Scheme {
 			db, closer, err := s.Open(ctx, rest, timeout)
 			switch {
@@ -168,17 +171,17 @@ func (a *Program) Open(ctx context.Context, p *Place, mustExist bool, timeout ti
 	case found && scheme == "mem" && rest == "":
 		return Database{memkv.New(memkv.Options{}), io.NopCloser(nil)}, nil
 	case found && scheme == "fdb":
-		return Database{}, exit.Usage(errors.New("this build has no FoundationDB: it is made of Go alone. The command that has it is in the adapter's module,\n" +
-			"and needs cgo and FoundationDB's client library. In a clone of the repository:\n" +
-			"  cd kv/fdbkv && go install ./cmd/fdbelect"))
+		return Database{}, exit.Usage(errors.New("this build does not include FoundationDB. The command that does needs cgo and FoundationDB's client library.\n" +
+			"In a clone of the repository:\n" +
+			"  GOWORK=off go -C cmd/fdbelect-fdb install ."))
 	default:
-		return Database{}, exit.Usage(fmt.Errorf("%s %s is none of these:%s", p.Named("store"), p.SafeSpec(), storeChoices))
+		return Database{}, exit.Usage(fmt.Errorf("%s %s is none of these:%s", at.Named("store"), at.SafeSpec(), storeChoices))
 	}
 }
 
-// permanent reports errors of a store that no retry can mend.
-func (a *Program) Permanent(err error) bool {
-	for _, s := range a.Stores {
+// Permanent reports errors of a store that no retry can fix.
+func (p *Program) Permanent(err error) bool {
+	for _, s := range p.Stores {
 		if s.Permanent != nil && s.Permanent(err) {
 			return true
 		}
@@ -187,12 +190,12 @@ func (a *Program) Permanent(err error) bool {
 }
 
 // Mark marks an error of a store that no retry can fix, for exit.Code.
-func (a *Program) Mark(err error) error {
-	if err != nil && a.Permanent(err) {
+func (p *Program) Mark(err error) error {
+	if err != nil && p.Permanent(err) {
 		return exit.Permanent(err)
 	}
 	return err
 }
 
-// safe is the store as it can be printed.
+// SafeSpec returns the value of --store, safe to print.
 func (p *Place) SafeSpec() string { return election.SafeText(p.Spec) }

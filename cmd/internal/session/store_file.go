@@ -8,7 +8,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/filekv"
 )
 
-// openFile opens a store on a file.
+// openFile opens a store file.
 func openFile(path string, mustExist bool, timeout time.Duration) (Database, error) {
 	db, err := filekv.Open(path, filekv.Options{MustExist: mustExist, OpenTimeout: timeout})
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// escaped replaces what a terminal could obey, but for the ends of lines.
+// Escape replaces every character that is not printable, except line feeds.
 func Escape(text string, escape func(rune) string) string {
 	var safe strings.Builder
 	for _, r := range text {
@@ -19,9 +19,8 @@ func Escape(text string, escape func(rune) string) string {
 	return safe.String()
 }
 
-// safeLines is a text of several lines as a terminal may have it. Each name in
-// it that comes from elsewhere should be safe by itself: this is the last line
-// of defence.
+// SafeLines returns a text of several lines without characters that control a terminal.
+// Names of other origin should be safe already: this is the last check.
 func SafeLines(text string) string {
 	return Escape(text, func(r rune) string { return strings.Trim(fmt.Sprintf("%+q", r), "'") })
 }

@@ -7,17 +7,17 @@ import (
 	"golang.org/x/term"
 )
 
-// isTerminal reports whether a writer is a terminal that obeys escape sequences.
+// IsTerminal reports whether a writer is a terminal that understands escape sequences.
 func IsTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb" && os.Getenv("TERM") != ""
 }
 
-// palette paints text, on a terminal that can show it.
+// Palette paints text if it is on.
 type Palette struct{ On bool }
 
-// paletteFor returns colours for a terminal, unless NO_COLOR is set or the
-// terminal is known to be dumb, and none for anything else.
+// PaletteFor returns a palette that is on if the writer is a terminal and NO_COLOR is not
+// set.
 func PaletteFor(w io.Writer) Palette {
 	return Palette{On: os.Getenv("NO_COLOR") == "" && IsTerminal(w)}
 }
@@ -35,7 +35,8 @@ func (p Palette) Good(text string) string { return p.paint("32", text) }
 func (p Palette) Warn(text string) string { return p.paint("33", text) }
 func (p Palette) Bad(text string) string  { return p.paint("31", text) }
 
-// sizeOf asks a terminal for its size, each time: a reader may change it.
+// SizeOf returns a function that asks a terminal for its size. The size may change at any
+// time.
 func SizeOf(w io.Writer) func() (columns, rows int) {
 	return func() (columns, rows int) {
 		if file, ok := w.(*os.File); ok {

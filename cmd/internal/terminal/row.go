@@ -8,26 +8,27 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// bar shows how much is left of a whole.
+// Bar shows how much of whole is left.
 func Bar(left, whole time.Duration, width int, paint, rest func(string) string) Row {
 	width = max(width, 1)
 	full := min(max(int((int64(left)*int64(width)+int64(whole)-1)/int64(max(whole, 1))), 0), width)
 	return Row{}.Add(strings.Repeat("█", full), paint).Add(strings.Repeat("░", width-full), rest)
 }
 
-// span is a piece of a row: text, and how to paint it.
+// span is a part of a row: text and how to paint it.
 type span struct {
 	text  string
 	paint func(string) string
 }
 
-// row is one line of a screen.
+// Row is one line of a screen.
 type Row []span
 
+// Add appends a text to a row.
 func (r Row) Add(text string, paint func(string) string) Row { return append(r, span{text, paint}) }
 
-// cut returns a row as a terminal may have it: no wider than its columns, and
-// without anything that the terminal would obey but its own colours.
+// Cut returns a row as text: no wider than columns, and with no control characters besides
+// its own colours.
 func (r Row) Cut(columns int) string {
 	var line strings.Builder
 	for _, s := range r {
@@ -41,8 +42,8 @@ func (r Row) Cut(columns int) string {
 	return line.String()
 }
 
-// cutText returns what of a text fits into columns, and how many it takes. What
-// cannot be printed becomes a question mark: it should not have come this far.
+// CutText returns the part of a text that fits into columns, and its width. Characters
+// that are not printable become question marks.
 func CutText(text string, columns int) (fits string, used int) {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -61,8 +62,7 @@ func CutText(text string, columns int) (fits string, used int) {
 	return kept.String(), used
 }
 
-// padded is a text in a column of a width, a blank more than which is between
-// columns.
+// Padded returns a text cut and padded to a width, and two spaces.
 func Padded(text string, width int) string {
 	text, used := CutText(text, width)
 	return text + strings.Repeat(" ", width-used+2)

@@ -1,3 +1,4 @@
+// Package version reads the version of fdbelect from the build.
 package version
 
 import (
@@ -7,31 +8,30 @@ import (
 	"strings"
 )
 
-// modulePath is that of the module in which this package is.
+// modulePath is the module of the library.
 const modulePath = "github.com/fdbelection/fdbelection"
 
-// versionInfo is what "version" shows.
+// Info is the output of "version".
 type Info struct {
 	Module   string   `json:"module"`
 	Version  string   `json:"version"`
 	Commit   string   `json:"commit"` // empty if the build does not say
 	Time     string   `json:"commit_time"`
-	Modified bool     `json:"modified"` // the tree was not as the commit is
+	Modified bool     `json:"modified"` // the tree differed from the commit
 	Go       string   `json:"go"`
 	Platform string   `json:"platform"`
 	Stores   []string `json:"stores"`
 }
 
-// ownVersion is that of this program.
+// Own returns the version of this program.
 func Own() *Info {
 	build, _ := debug.ReadBuildInfo()
 	info := Of(build)
 	return &info
 }
 
-// versionOf reads the version from what the linker recorded. A command of
-// another module, as that of the adapter is, has this one among its
-// dependencies.
+// Of reads the version from what the linker recorded. The command of another module has
+// this one among its dependencies.
 func Of(build *debug.BuildInfo) Info {
 	info := Info{
 		Module: modulePath, Version: "unknown", Go: runtime.Version(),
@@ -65,10 +65,10 @@ func Of(build *debug.BuildInfo) Info {
 	return info
 }
 
-// line is the version in one line.
+// Line returns the version in one line.
 func (v *Info) Line() string { return fmt.Sprintf("fdbelect %s (%s)", v.Version, v.Module) }
 
-// rows is the version for people to read.
+// Rows returns the version as rows of a table.
 func (v *Info) Rows() [][]string {
 	revision := "not recorded by this build"
 	if v.Commit != "" {

@@ -2,12 +2,13 @@ package output
 
 import "github.com/fdbelection/fdbelection/election"
 
-// party is one start of one candidate, wherever it is shown.
+// Identity is one incarnation of a candidate.
 type Identity struct {
 	ID          string `json:"id"`
 	Incarnation string `json:"incarnation"`
 }
 
+// IdentityOf returns nil if there is no candidate.
 func IdentityOf(i election.Identity) *Identity {
 	if i.ID == "" {
 		return nil
