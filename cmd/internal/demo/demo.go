@@ -1,86 +1,179 @@
 package demo
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"time"
 
-	"github.com/spf13/cobra"
-
-	"github.com/fdbelection/fdbelection/cmd/internal/exit"
-	"github.com/fdbelection/fdbelection/cmd/internal/output"
-	"github.com/fdbelection/fdbelection/cmd/internal/session"
-	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/internal/clock"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+	"github.com/fdbelection/fdbelection/subspace"
 )
 
-func Command(a *session.Program) *cobra.Command {
-	var speed float64
-	cmd := &cobra.Command{
-		Use:   "demo",
-		Short: "Watch five candidates elect a leader, lose it and go on (15 s)",
-		Long: `demo runs five candidates on a database in the memory of this process, with the
-same loop that "run" uses: an election, renewals, a preemption, a crash and the
-take-over, a stale leader whose write is refused, a clean hand-over.
+const (
+	demoLease = 3 * time.Second
+	// demoDrain is how long the work of a candidate takes to stop.
+	demoDrain = 1500 * time.Millisecond
+	// demoPayment is the time between two payments.
+	demoPayment = 100 * time.Millisecond
+	// demoTimeout is how long a chapter waits for each step.
+	demoTimeout = 4 * demoLease
+	// demoPoll is the time between two reads of the database during such a wait.
+	demoPoll = 10 * time.Millisecond
+)
 
-Each chapter checks in the database what it tells. demo exits with 0 only if
-all of it happened. On a terminal it draws a lane for each candidate below the
-account, and the lease as it runs down.`,
-		Example: `  fdbelect demo`,
-		Args:    session.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !(speed > 0 && speed <= 1000) {
-				return exit.Usage(fmt.Errorf("--speed is %v; use a number above 0, up to 1000", speed))
-			}
-			return runDemo(cmd.Context(), a, speed)
-		},
-	}
-	cmd.Flags().Float64Var(&speed, "speed", 1, "how many times as fast the story runs")
-	cmd.Flags().MarkHidden("speed") //nolint:errcheck // the flag is there
-	return cmd
+// demo is a database in memory, an election in it, and its candidates.
+type demo struct {
+	*printer
+	ctx        context.Context
+	clock      elector.Clock
+	db         kv.Database
+	election   *election.LeaderElection
+	ledger     ledger
+	candidates map[string]*candidate
+	running    sync.WaitGroup
+	seen       seen
 }
 
-// demo tells the story, and fails where a chapter does not come true.
-func runDemo(ctx context.Context, a *session.Program, speed float64) error {
-	c := a.Clock
-	if speed != 1 {
-		c = faster(c, speed)
-	}
-	out := &output.FirstError{Writer: a.Stdout}
-	n := &narrator{out: out, Palette: terminal.PaletteFor(a.Stdout), clock: c, start: c.Now()}
-	if terminal.IsTerminal(a.Stdout) {
-		n.live = newLanes(a.Stdout, c, n.Palette, terminal.SizeOf(a.Stdout))
-		n.out = n.live
-	}
-	return cmp.Or(tellStory(ctx, n), out.Err)
+// seen is what earlier chapters have seen, for later ones.
+type seen struct {
+	first      election.LeaderRecord // the leader of the first chapter
+	preempting election.LeaderRecord // it preempted the first one
+	successor  election.LeaderRecord // it took over after the crash
+	late       kv.OwnedTransaction   // of the leader that crashed
 }
 
-// tellStory runs the chapters one after the other.
-func tellStory(ctx context.Context, n *narrator) error {
-	s := newStage(ctx, n.clock, n)
-	defer s.close()
-	s.title()
-	if n.live != nil {
-		n.live.follow(s)
-		defer func() { n.live.stop() }()
+func newDemo(ctx context.Context, c elector.Clock, p *printer) *demo {
+	space := subspace.New("demo")
+	return &demo{
+		printer: p, ctx: ctx, clock: c,
+		db: memkv.New(memkv.Options{
+			Now:   c.Now,
+			Sleep: func(ctx context.Context, d time.Duration) error { return clock.Sleep(ctx, c, d) },
+		}),
+		election:   election.New(space.Sub("election")),
+		ledger:     ledger{space.Sub("payments")},
+		candidates: make(map[string]*candidate),
 	}
-	for number, chapter := range chapters {
-		s.chapter(number+1, chapter.title)
-		if err := chapter.tell(s); err != nil {
-			if ctx.Err() != nil {
-				return errors.New("the demo was interrupted")
-			}
-			return fmt.Errorf("chapter %d, %q, did not come true: %w", number+1, chapter.title, err)
-		}
-		if err := clock.Sleep(ctx, n.clock, pause); err != nil {
-			return errors.New("the demo was interrupted")
-		}
+}
+
+// close ends the candidates that still run.
+func (d *demo) close() {
+	for _, c := range d.candidates {
+		c.crash()
+		c.stop()
 	}
-	s.end()
+	d.running.Wait()
+	if d.seen.late != nil {
+		d.seen.late.Cancel()
+	}
+}
+
+// demoConfig lets a higher priority challenge as soon as it is registered. The demo
+// has no time for a minimum tenure.
+func demoConfig() fdbelection.Config {
+	c := fdbelection.ConfigWithLease(demoLease)
+	c.MinimumTenure, c.PreemptDelay = 0, 0
+	return c
+}
+
+// candidate is one elector. In production each runs in a process of its own.
+type candidate struct {
+	elector *elector.Elector
+	stop    func() // asks it to leave
+	done    chan struct{}
+	err     error // the result of Run, valid once done is closed
+}
+
+// crash ends the candidate as the crash of its process would.
+func (c *candidate) crash() { c.elector.Abandon() }
+
+// campaign starts a candidate.
+func (d *demo) campaign(id string, priority int32) error {
+	el, err := elector.New(d.db, d.election, elector.Options{
+		NodeID: id, Priority: priority, Config: demoConfig(),
+		DrainLimit: demoDrain * 2, Clock: d.clock,
+	})
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(d.ctx))
+	c := &candidate{elector: el, stop: stop, done: make(chan struct{})}
+	d.candidates[id] = c
+	d.running.Go(func() {
+		defer close(c.done)
+		c.err = el.Run(ctx, d.pay)
+	})
 	return nil
 }
 
-// pause lets a reader finish a chapter.
-const pause = 1000 * time.Millisecond
+// pay is the work of a leader: payments, one after the other, each fenced. It takes
+// demoDrain to stop, or less if the tenure ends before that.
+func (d *demo) pay(ctx context.Context, lead *elector.Leadership) error {
+	work, cancel := context.WithCancel(lead.LeaseContext())
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { d.clock.AfterFunc(demoDrain, cancel) })()
+	for work.Err() == nil {
+		err := d.db.Transact(work, func(tr kv.Transaction) error {
+			if err := lead.Fence(tr); err != nil {
+				return err
+			}
+			return d.ledger.add(tr, lead.Token())
+		})
+		if errors.Is(err, fdbelection.ErrFenced) {
+			return err
+		}
+		if clock.Sleep(work, d.clock, demoPayment) != nil {
+			break
+		}
+	}
+	return nil
+}
+
+// read runs fn in a read transaction.
+func read[T any](d *demo, fn func(tr kv.ReadTransaction) (T, error)) (T, error) {
+	return kv.ReadTransact(d.ctx, d.db, fn)
+}
+
+// until reads the leader record until ok accepts it. It returns an error after
+// demoTimeout.
+func (d *demo) until(expected string, ok func(l election.LeaderRecord) bool) (election.LeaderRecord, error) {
+	deadline := d.clock.Now().Add(demoTimeout)
+	for {
+		leader, err := read(d, d.election.GetLeaderRaw)
+		switch {
+		case errors.Is(err, fdbelection.ErrNotInitialized): // the first candidate has yet to initialize it
+		case err != nil:
+			return leader, err
+		case ok(leader):
+			return leader, nil
+		}
+		if d.clock.Now().After(deadline) {
+			return leader, d.expected(expected+" within "+demoTimeout.String(), leader)
+		}
+		if err := clock.Sleep(d.ctx, d.clock, demoPoll); err != nil {
+			return leader, err
+		}
+	}
+}
+
+// expected returns the error of a failed check.
+func (d *demo) expected(what string, found any) error {
+	return fmt.Errorf("expected %s; found: %v", what, found)
+}
+
+// list joins names with commas and "and".
+func list(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}

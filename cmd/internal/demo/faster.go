@@ -7,8 +7,8 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-// faster returns a clock that shows the times of c now and then runs speed
-// times as fast. The speed is above zero.
+// faster returns a clock that starts at the current times of c and runs speed times
+// as fast. The speed must be above zero.
 func faster(c elector.Clock, speed float64) elector.Clock {
 	return &fasterClock{below: c, speed: speed, start: c.Now(), wall: c.Wall()}
 }
@@ -16,7 +16,7 @@ func faster(c elector.Clock, speed float64) elector.Clock {
 type fasterClock struct {
 	below elector.Clock
 	speed float64
-	// The times of both clocks at the beginning.
+	// The process clock and the wall clock at the start.
 	start, wall time.Time
 }
 
@@ -25,12 +25,12 @@ var _ elector.Clock = (*fasterClock)(nil)
 func (f *fasterClock) Now() time.Time  { return f.start.Add(f.passed()) }
 func (f *fasterClock) Wall() time.Time { return f.wall.Add(f.passed()) }
 
-// passed returns how long this clock has run, in its own time.
+// passed returns how long this clock has run, measured by itself.
 func (f *fasterClock) passed() time.Duration {
 	return time.Duration(float64(f.below.Now().Sub(f.start)) * f.speed)
 }
 
-// slower returns how long d of this clock takes on the clock below it.
+// slower converts a duration of this clock to one of the clock below it.
 func (f *fasterClock) slower(d time.Duration) time.Duration {
 	return max(time.Duration(float64(d)/f.speed), clock.MinDelay)
 }

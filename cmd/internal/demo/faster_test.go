@@ -12,7 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-// virtualClock is a clock in the virtual time of a test. Its calendar is a year behind.
+// virtualClock is a clock in the virtual time of a test. Its wall clock is a year behind.
 type virtualClock struct{}
 
 func (virtualClock) Now() time.Time  { return time.Now() }
@@ -20,11 +20,11 @@ func (virtualClock) Wall() time.Time { return time.Now().AddDate(-1, 0, 0) }
 
 func (virtualClock) AfterFunc(d time.Duration, f func()) elector.Timer { return time.AfterFunc(d, f) }
 
-func TestFasterRunsFaster(t *testing.T) {
+func TestFaster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start, wall := virtualClock{}.Now(), virtualClock{}.Wall()
 		c := faster(virtualClock{}, 10)
-		require.Equal(t, start, c.Now(), "it begins with the time of the clock below")
+		require.Equal(t, start, c.Now(), "it starts at the time of the clock below")
 		require.Equal(t, wall, c.Wall())
 
 		require.NoError(t, clock.Sleep(t.Context(), c, 30*time.Second))
@@ -41,6 +41,6 @@ func TestFasterRunsFaster(t *testing.T) {
 		fired := make(chan time.Duration, 1)
 		timer := c.AfterFunc(time.Hour, func() { fired <- c.Now().Sub(start) })
 		timer.Reset(20 * time.Second)
-		require.Equal(t, time.Minute, <-fired, "a timer that is reset also runs fast")
+		require.Equal(t, time.Minute, <-fired, "a timer also runs faster after Reset")
 	})
 }

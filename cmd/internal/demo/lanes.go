@@ -19,26 +19,27 @@ import (
 )
 
 const (
-	// lanePace is the time between two drawings, laneStep that of one character.
-	lanePace = 100 * time.Millisecond
+	// laneRedraw is the time between two drawings.
+	laneRedraw = 100 * time.Millisecond
+	// laneStep is the time that one character of a lane stands for.
 	laneStep = 200 * time.Millisecond
-	// laneWidth is room for the whole story.
+	// laneWidth is the number of characters that the whole demo needs.
 	laneWidth = 76
-	// laneNames is room for a name, and what stands left of it.
+	// laneNames is the number of columns before a lane, for the name.
 	laneNames = 9
 )
 
 // The characters of a lane.
 const (
-	laneAbsent  = ' '
-	laneWaits   = '·'
+	laneNone    = ' '
+	laneVacant  = '·'
 	laneFollows = '─'
 	laneLeads   = '█'
 	laneCrashes = '✗'
 )
 
-// lanes are the lines at the foot of a demo on a terminal: what each candidate
-// was over time, and the lease that runs down. The account goes on above them.
+// lanes are the lines below the text of a demo on a terminal. They show the state of
+// each candidate over time, and what is left of the lease. New text appears above them.
 type lanes struct {
 	out     io.Writer
 	clock   elector.Clock
@@ -51,52 +52,52 @@ type lanes struct {
 	crashed map[string]bool
 	leader  election.LeaderRecord
 	config  fdbelection.Config
-	since   time.Time // of its ballot
+	since   time.Time // when the ballot of leader was first seen
 	begin   time.Time
-	drawn   int // lines
-	over    bool
+	drawn   int  // lines on the screen, which the next drawing replaces
+	over    bool // the lease is not drawn any more
 	stop    func()
 }
 
 func newLanes(out io.Writer, c elector.Clock, p terminal.Palette, size func() (columns, rows int)) *lanes {
 	return &lanes{
 		out: out, clock: c, palette: p, size: size, begin: c.Now(), stop: func() {},
-		names: append(append([]string{}, demoEquals...), demoFifth),
+		names: append(append([]string{}, firstIDs...), lastID),
 		past:  make(map[string][]rune), crashed: make(map[string]bool),
 	}
 }
 
-// follow draws what the database of a stage says, until close.
-func (l *lanes) follow(s *stage) {
-	ctx, cancel := context.WithCancel(s.ctx)
+// follow draws the records of a demo as they change, until stop is called.
+func (l *lanes) follow(d *demo) {
+	ctx, cancel := context.WithCancel(d.ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for clock.Sleep(ctx, l.clock, lanePace) == nil {
-			seen, err := kv.ReadTransact(ctx, s.db, func(tr kv.ReadTransaction) (records.Listing, error) { return records.ReadListing(s.election, tr) })
-			if err == nil { // else there is nothing yet
+		for clock.Sleep(ctx, l.clock, laneRedraw) == nil {
+			seen, err := kv.ReadTransact(ctx, d.db, func(tr kv.ReadTransaction) (records.Listing, error) { return records.ReadListing(d.election, tr) })
+			if err == nil { // it fails until the election is initialized
 				l.sample(&seen)
 			}
 		}
 	}()
-	io.WriteString(l.out, "\x1b[?25l") //nolint:errcheck // nobody is left to be told
+	io.WriteString(l.out, "\x1b[?25l") //nolint:errcheck // a terminal that fails cannot show an error
 	l.stop = func() {
 		cancel()
 		<-done
 		l.close()
-		io.WriteString(l.out, "\x1b[?25h") //nolint:errcheck // nobody is left to be told
+		io.WriteString(l.out, "\x1b[?25h") //nolint:errcheck // a terminal that fails cannot show an error
 	}
 }
 
-// crash marks who has crashed: the database does not know.
-func (l *lanes) crash(id string) {
+// markCrash marks the crash of a candidate. The database does not show it.
+func (l *lanes) markCrash(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.crashed[id] = true
 	l.grow(id, laneCrashes)
 }
 
-// sample takes in what was seen, and draws it.
+// sample adds the records that were read to the lanes, and draws them.
 func (l *lanes) sample(seen *records.Listing) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -109,13 +110,13 @@ func (l *lanes) sample(seen *records.Listing) {
 		listed[seen.Candidates[i].ID] = true
 	}
 	for _, name := range l.names {
-		mark := laneAbsent
+		mark := laneNone
 		switch {
 		case l.crashed[name]:
 		case seen.Leader.ID == name:
 			mark = laneLeads
 		case listed[name] && seen.Leader.Vacant():
-			mark = laneWaits
+			mark = laneVacant
 		case listed[name]:
 			mark = laneFollows
 		}
@@ -124,7 +125,7 @@ func (l *lanes) sample(seen *records.Listing) {
 	l.draw("")
 }
 
-// grow fills the lane of a candidate up to now.
+// grow extends the lane of a candidate to the current time.
 func (l *lanes) grow(name string, mark rune) {
 	length := int(l.clock.Now().Sub(l.begin)/laneStep) + 1
 	for len(l.past[name]) < length {
@@ -135,7 +136,7 @@ func (l *lanes) grow(name string, mark rune) {
 	}
 }
 
-// Write adds to the account, above the lanes.
+// Write prints text above the lanes.
 func (l *lanes) Write(text []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -143,7 +144,7 @@ func (l *lanes) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// close leaves the lanes as they are, without the lease.
+// close draws the lanes for the last time, without the lease.
 func (l *lanes) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -151,7 +152,8 @@ func (l *lanes) close() {
 	l.draw("")
 }
 
-// draw writes text where the lanes stand, and them below it, in one write.
+// draw replaces the lanes on the screen with text and the new lanes below it, in one
+// write.
 func (l *lanes) draw(text string) {
 	columns, height := l.size()
 	var out strings.Builder
@@ -167,7 +169,7 @@ func (l *lanes) draw(text string) {
 		out.WriteString(r.Cut(columns-1) + "\n")
 	}
 	l.drawn = len(rows)
-	io.WriteString(l.out, out.String()) //nolint:errcheck // nobody is left to be told
+	io.WriteString(l.out, out.String()) //nolint:errcheck // a terminal that fails cannot show an error
 }
 
 func (l *lanes) rows(columns int) []terminal.Row {
@@ -182,7 +184,7 @@ func (l *lanes) rows(columns int) []terminal.Row {
 	}
 	lease := terminal.Row{}.Add(terminal.Padded("  lease", laneNames-2), nil)
 	if l.leader.Vacant() {
-		return append(rows, lease.Add("the seat is vacant", p.Dim))
+		return append(rows, lease.Add("leadership is vacant", p.Dim))
 	}
 	now := l.clock.Now()
 	left := max(l.leader.LeaseDuration-now.Sub(l.since), 0)
@@ -191,7 +193,7 @@ func (l *lanes) rows(columns int) []terminal.Row {
 	return append(rows, lease.Add(fmt.Sprintf("  %s  %s, term %d, ballot %d", output.Tenths(left), l.leader.ID, l.leader.Term, l.leader.Ballot), nil))
 }
 
-// lane is the newest part of what a candidate was, each part in its colour.
+// lane returns the newest part of a lane, in colour.
 func (l *lanes) lane(name string, width int) terminal.Row {
 	past := l.past[name]
 	past = past[max(len(past)-max(width, 0), 0):]

@@ -17,14 +17,15 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-// TestLanesColourTheLease: the bar below the lanes has the colour of the lease.
+// TestLanesColourTheLease checks the colour of the bar below the lanes, by the time
+// since the last renewal.
 func TestLanesColourTheLease(t *testing.T) {
 	for passed, want := range map[time.Duration]string{
 		0: "\x1b[32m█", 5 * time.Second: "\x1b[33m█", 7 * time.Second: "\x1b[31m█",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			config := fdbelection.DefaultConfig()
-			leader := election.LeaderRecord{Term: 1, Ballot: 7, Identity: election.Identity{ID: demoFifth}, LeaseDuration: config.LeaseDuration}
+			leader := election.LeaderRecord{Term: 1, Ballot: 7, Identity: election.Identity{ID: lastID}, LeaseDuration: config.LeaseDuration}
 			var out bytes.Buffer
 			l := newLanes(&out, clitest.Virtual{}, terminal.Palette{On: true}, func() (int, int) { return 100, 40 })
 			l.sample(&records.Listing{Leader: leader, Config: config})

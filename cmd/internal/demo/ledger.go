@@ -8,8 +8,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// ledger is what the leaders of a demo write: payments, numbered without a gap,
-// each with the term under which it was booked.
+// ledger holds the payments that the leaders of a demo write. They are numbered
+// without a gap, and each has the term in which it was written.
 type ledger struct{ space subspace.Subspace }
 
 func (l ledger) rows() subspace.Subspace { return l.space.Sub("rows") }
@@ -21,8 +21,8 @@ type payment struct {
 	by     string
 }
 
-// book writes the next payment.
-func (l ledger) book(tr kv.Transaction, token election.Token) error {
+// add writes the next payment.
+func (l ledger) add(tr kv.Transaction, token election.Token) error {
 	begin, end := l.rows().Range()
 	last, err := tr.GetRange(begin, end, kv.RangeOptions{Limit: 1, Reverse: true}).Get()
 	if err != nil {
@@ -48,7 +48,7 @@ func (l ledger) book(tr kv.Transaction, token election.Token) error {
 	return nil
 }
 
-// payments reads all of them, in order.
+// payments reads all payments, in order.
 func (l ledger) payments(tr kv.ReadTransaction) ([]payment, error) {
 	begin, end := l.rows().Range()
 	rows, err := tr.GetRange(begin, end, kv.RangeOptions{}).Get()
@@ -76,8 +76,8 @@ func (l ledger) payment(row kv.KeyValue) (payment, error) {
 	return p, nil
 }
 
-// of counts the payments of a term.
-func of(term uint64, payments []payment) int {
+// countOf returns the number of payments in a term.
+func countOf(term uint64, payments []payment) int {
 	count := 0
 	for _, p := range payments {
 		if p.term == term {

@@ -14,7 +14,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 )
 
-// The demo tells all of its story, in virtual time.
+// The demo runs all chapters, in virtual time.
 func TestDemo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var stdout, stderr bytes.Buffer
@@ -27,11 +27,11 @@ func TestDemo(t *testing.T) {
 		require.InDelta(t, 15*time.Second, time.Since(start), float64(3*time.Second))
 		for _, line := range []string{
 			"ash, birch, cedar and elm register", "renews its lease: ballot 4.", "oak accepts", "takes over.",
-			"Refused as a conflict", "Refused with ErrFenced", "leaves;", "payments without a gap", "Done.",
+			"Refused with a conflict", "Refused with ErrFenced", "resigns and leaves.", "payments without a gap", "Done.",
 		} {
 			require.Contains(t, stdout.String(), line)
 		}
-		require.NotContains(t, stdout.String(), "\x1b", "no colour but on a terminal")
+		require.NotContains(t, stdout.String(), "\x1b", "colours are for terminals")
 		for line := range strings.Lines(stdout.String()) {
 			require.LessOrEqual(t, len(line), 101, line)
 		}

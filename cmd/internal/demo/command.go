@@ -1,0 +1,87 @@
+package demo
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
+	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
+	"github.com/fdbelection/fdbelection/internal/clock"
+)
+
+// Command returns the subcommand "demo".
+func Command(p *session.Program) *cobra.Command {
+	var speed float64
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch five candidates elect a leader, lose it and go on (15 s)",
+		Long: `demo runs five candidates on a database in the memory of this process. They use
+the same loop as "run". It shows an election, renewals, a preemption, a crash and
+the next leader, a stale leader whose writes are refused, and a clean hand-over.
+
+Each chapter checks the database after every step. demo exits with 0 only if all
+checks pass. On a terminal it draws a line per candidate below the text, and the
+time that is left of the lease.`,
+		Example: `  fdbelect demo`,
+		Args:    session.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !(speed > 0 && speed <= 1000) {
+				return exit.Usage(fmt.Errorf("--speed is %v; use a number above 0, up to 1000", speed))
+			}
+			return runDemo(cmd.Context(), p, speed)
+		},
+	}
+	cmd.Flags().Float64Var(&speed, "speed", 1, "how many times as fast the demo runs")
+	cmd.Flags().MarkHidden("speed") //nolint:errcheck // it fails only for an unknown flag
+	return cmd
+}
+
+// runDemo runs the demo on the stdout of p. It returns an error if a check fails.
+func runDemo(ctx context.Context, p *session.Program, speed float64) error {
+	c := p.Clock
+	if speed != 1 {
+		c = faster(c, speed)
+	}
+	out := &output.FirstError{Writer: p.Stdout}
+	pr := &printer{out: out, Palette: terminal.PaletteFor(p.Stdout), clock: c, start: c.Now()}
+	if terminal.IsTerminal(p.Stdout) {
+		pr.lanes = newLanes(p.Stdout, c, pr.Palette, terminal.SizeOf(p.Stdout))
+		pr.out = pr.lanes
+	}
+	return cmp.Or(runChapters(ctx, pr), out.Err)
+}
+
+// runChapters runs the chapters in order, until one fails.
+func runChapters(ctx context.Context, p *printer) error {
+	d := newDemo(ctx, p.clock, p)
+	defer d.close()
+	d.title()
+	if p.lanes != nil {
+		p.lanes.follow(d)
+		defer func() { p.lanes.stop() }()
+	}
+	for number, chapter := range chapters {
+		d.chapter(number+1, chapter.title)
+		if err := chapter.run(d); err != nil {
+			if ctx.Err() != nil {
+				return errors.New("the demo was interrupted")
+			}
+			return fmt.Errorf("chapter %d, %q, failed: %w", number+1, chapter.title, err)
+		}
+		if err := clock.Sleep(ctx, p.clock, pause); err != nil {
+			return errors.New("the demo was interrupted")
+		}
+	}
+	d.end()
+	return nil
+}
+
+// pause is the time between two chapters, for the reader.
+const pause = 1000 * time.Millisecond
