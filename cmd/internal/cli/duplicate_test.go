@@ -38,7 +38,7 @@ func TestDuplicateIsTold(t *testing.T) {
 		d, _ := examined(t, world.DB, "--quick")
 		require.Equal(t, []string{"ok terms 1 to 1 without a gap"}, d.of("history"))
 		require.Len(t, d.of("ids"), 1)
-		require.Regexp(t, `^warn ash#\S+ was turned away, as ash#\S+ was alive under the same id: .* ago, in term 1$`, d.of("ids")[0])
+		require.Regexp(t, `^warn ash#\S+ was refused because ash#\S+ was alive with the same id: .* ago, in term 1$`, d.of("ids")[0])
 
 		stop()
 		require.NoError(t, <-watched)

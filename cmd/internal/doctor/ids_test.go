@@ -85,7 +85,7 @@ func TestDoctorReportsDuplicates(t *testing.T) {
 	}
 	d := diagnose(event)
 	require.Equal(t, 1, d.Warnings)
-	require.Equal(t, []string{"warn ash#02000000 was turned away, as ash#01000000 was alive under the same id: 1h0m0s ago, in term 1"}, d.of("ids"))
+	require.Equal(t, []string{"warn ash#02000000 was refused because ash#01000000 was alive with the same id: 1h0m0s ago, in term 1"}, d.of("ids"))
 	event.At = now.Add(-25 * time.Hour)
 	require.Zero(t, diagnose(event).Warnings)
 	event.Term = 0 // before the first tenure

@@ -16,8 +16,7 @@ type choice struct {
 
 var _ pflag.Value = choice{}
 
-// String returns the word that was chosen, and nothing for the zero value, which pflag
-// asks as well.
+// String returns the chosen word. pflag also asks the zero value, which has none.
 func (c choice) String() string {
 	if c.value == nil {
 		return ""
@@ -25,10 +24,10 @@ func (c choice) String() string {
 	return *c.value
 }
 
-// Type says in the help what the flag takes.
+// Type returns the placeholder of the value in the help.
 func (choice) Type() string { return "WORD" }
 
-// Set takes one of the words.
+// Set accepts one of the words.
 func (c choice) Set(text string) error {
 	if !slices.Contains(c.words, text) {
 		last := len(c.words) - 1

@@ -13,17 +13,18 @@ import (
 	"github.com/fdbelection/fdbelection/internal/longtest"
 )
 
-// A leader whose disk refuses to be written to steps down in time, with its
-// command, and says why; it comes back by itself when the disk is well again.
+// TestDiskFails: a leader whose disk cannot be written steps down in time, with its
+// command, and says why. When the disk works again, it leads again.
 func TestDiskFails(t *testing.T) {
 	longtest.Only(t)
 	for name, disk := range map[string]struct {
-		// ill has the disk of a file refuse what the process writes, until it is well.
-		ill  func(t *testing.T, file string, p *processtest.Process) (well func())
+		// fail makes the disk of a file refuse what the process writes, until repair is
+		// called.
+		fail func(t *testing.T, file string, p *processtest.Process) (repair func())
 		says string
 	}{
 		"full": {
-			ill: func(t *testing.T, _ string, p *processtest.Process) func() {
+			fail: func(t *testing.T, _ string, p *processtest.Process) func() {
 				t.Helper()
 				limit := func(size uint64) {
 					rlimit := unix.Rlimit{Cur: size, Max: unix.RLIM_INFINITY}
@@ -35,14 +36,14 @@ func TestDiskFails(t *testing.T) {
 			says: "no room",
 		},
 		"read-only": {
-			ill: func(t *testing.T, file string, _ *processtest.Process) func() {
+			fail: func(t *testing.T, file string, _ *processtest.Process) func() {
 				t.Helper()
 				if err := setImmutable(file, true); err != nil {
 					t.Skipf("no file can be made immutable here: %v", err)
 				}
-				well := func() { require.NoError(t, setImmutable(file, false)) }
-				t.Cleanup(well)
-				return well
+				repair := func() { require.NoError(t, setImmutable(file, false)) }
+				t.Cleanup(repair)
+				return repair
 			},
 			says: "operation not permitted",
 		},
@@ -57,18 +58,18 @@ func TestDiskFails(t *testing.T) {
 			first := m.Until("a leads", func(l election.LeaderRecord) bool { return l.ID == "a" })
 			m.Until("a renews", func(l election.LeaderRecord) bool { return l.Ballot > first.Ballot })
 			m.End()
-			well := disk.ill(t, file, p)
-			ill := time.Now()
-			previous, stall := ill, time.Duration(0) // how much the machine kept even this test waiting
+			repair := disk.fail(t, file, p)
+			failed := time.Now()
+			previous, stall := failed, time.Duration(0) // how much the machine kept even this test waiting
 			processtest.Eventually(t, "the command was killed", func() bool {
 				now := time.Now()
 				previous, stall = now, max(stall, now.Sub(previous))
 				return processtest.Gone(ids[0])
 			})
-			require.Less(t, previous.Sub(ill), lease+stall, "the last lease began before")
+			require.Less(t, previous.Sub(failed), lease+stall, "the last lease began before")
 			processtest.Says(t, &p.Stderr, `reason="no renewal was acknowledged in time"`)
 			processtest.Says(t, &p.Stderr, disk.says)
-			well()
+			repair()
 			processtest.Says(t, &p.Stderr, "leader=a term=2")
 			processtest.Says(t, &p.Stderr, "store available again")
 			pids()
@@ -76,7 +77,7 @@ func TestDiskFails(t *testing.T) {
 	}
 }
 
-// setImmutable has a file refuse every change, or lets it be changed again.
+// setImmutable makes a file refuse every change, or allows changes again.
 func setImmutable(file string, immutable bool) error {
 	f, err := os.Open(file)
 	if err != nil {

@@ -17,11 +17,11 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// options checks the flags, and returns what they ask for.
+// options checks the flags and returns the options of the elector.
 func (f *runFlags) options() (elector.Options, error) {
 	var none elector.Options
 	if f.id == "" {
-		return none, exit.Usage(errors.New("--id is missing: give this candidate a name unlike all others', as in --id $(hostname), or set FDBELECT_ID"))
+		return none, exit.Usage(errors.New("--id is missing: give each process an id of its own, for example --id $(hostname), or set FDBELECT_ID"))
 	}
 	tags, err := parseTags(f.Named("tag"), f.tags)
 	if err != nil {
@@ -50,14 +50,14 @@ func (f *runFlags) options() (elector.Options, error) {
 	}, nil
 }
 
-// checkCommand checks what a candidate and an observer have in common.
+// checkCommand checks the flags that candidates and observers share.
 func (f *runFlags) checkCommand() error {
 	for _, d := range []struct {
 		flag  string
 		value time.Duration
 	}{{"pre-stop", f.preStop}, {"timeout", f.timeout}} {
 		if d.value <= 0 {
-			return exit.Usage(fmt.Errorf("%s is %s; it has to be above zero", f.Named(d.flag), d.value))
+			return exit.Usage(fmt.Errorf("%s is %s; it must be above zero", f.Named(d.flag), d.value))
 		}
 	}
 	if len(f.command) > 0 {
@@ -68,18 +68,18 @@ func (f *runFlags) checkCommand() error {
 	return nil
 }
 
-// onlyLooksOn refuses flags that say how to be a candidate. Variables that say so are
-// ignored: a container may set them for whatever it runs.
-func (f *runFlags) onlyLooksOn() error {
+// checkObserver refuses flags for candidates. Variables for candidates are ignored: a
+// container may set them for every process.
+func (f *runFlags) checkObserver() error {
 	for _, name := range []string{"id", "priority", "tag", "lease", "grace", "restart", "once"} {
 		if f.Flags.Changed(name) && !session.SetByVariable(f.Flags, name) {
-			return exit.Usage(fmt.Errorf("--%s is for a candidate, and with %s there is none; leave one of them out", name, f.Named("observe")))
+			return exit.Usage(fmt.Errorf("--%s is for candidates, and %s does not campaign; leave one of them out", name, f.Named("observe")))
 		}
 	}
 	return nil
 }
 
-// ofCandidate names the fault of a candidate by the flag that the user set.
+// ofCandidate names an invalid field of a candidate by the flag that the user set.
 func (f *runFlags) ofCandidate(err error) error {
 	invalid, ok := errors.AsType[*fdbelection.InvalidCandidateError](err)
 	if !ok {
@@ -113,8 +113,8 @@ func parseTags(flag string, tags []string) (map[string]string, error) {
 	return parsed, nil
 }
 
-// warnOfConfig logs how the election that exists differs from what the flags ask for,
-// and what makes it weaker than one that this command would have made.
+// warnOfConfig logs how the config of an existing election differs from the flags, and how
+// it is weaker than the default.
 func (f *runFlags) warnOfConfig(log *slog.Logger, config fdbelection.Config) {
 	var differs []string
 	if f.leaseGiven && config.LeaseDuration != f.lease {
@@ -130,6 +130,6 @@ func (f *runFlags) warnOfConfig(log *slog.Logger, config fdbelection.Config) {
 		}
 	}
 	if differs != nil {
-		log.Warn("the election exists already, and its config stays as it is", "differences", strings.Join(differs, ", "))
+		log.Warn("the election exists, and its config is not changed", "differences", strings.Join(differs, ", "))
 	}
 }

@@ -13,15 +13,15 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/supervise"
 )
 
-// guardCommand is what run starts beside itself. It is of no use by hand.
+// GuardCommand returns the hidden subcommand that is a guard. Only run starts it.
 func GuardCommand(p *session.Program) *cobra.Command {
 	var flags logFlags
 	cmd := &cobra.Command{
 		Use:    "guard -- COMMAND ARG...",
-		Short:  "What run starts beside itself to end its command in time",
+		Short:  "Started by run, to end its command in time",
 		Hidden: true,
 		RunE: func(_ *cobra.Command, args []string) error {
-			p.EndItself() // interrupts are for run, and run ends this process
+			p.EndItself() // interrupts are meant for run, which ends this process
 			log := slog.New(flags.handler(p.Stderr, p.Clock)).With("election", os.Getenv(session.Variable("election")),
 				"id", os.Getenv("FDBELECT_NODE_ID"), "term", json.Number(os.Getenv("FDBELECT_TERM")))
 			err := supervise.Guard(p.Clock, log, args)
@@ -35,7 +35,8 @@ func GuardCommand(p *session.Program) *cobra.Command {
 	return cmd
 }
 
-// guardArguments start a guard that logs as the flags say. The command follows them.
+// guardArguments returns the arguments that start a guard with the same log flags. The
+// command follows them.
 func (l *logFlags) guardArguments() []string {
 	return []string{"fdbelect", "guard", "--log-format", l.format, "--log-level", l.level, "--"}
 }

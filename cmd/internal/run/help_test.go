@@ -16,8 +16,8 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 )
 
-// The examples in the help of run work as they stand, but for the place of the
-// store.
+// TestRunExamples: the examples in the help of run work as they are, except for the path
+// of the store.
 func TestRunExamples(t *testing.T) {
 	t.Parallel()
 	var help, stderr bytes.Buffer

@@ -16,8 +16,8 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 )
 
-// A second interrupt ends a command that takes its time to stop, and run gives up
-// leadership nevertheless. A command that had to be killed is no success.
+// TestSecondInterruptEndsTheCommand: a second interrupt kills a command that takes long to
+// stop, and run still gives up leadership. A killed command is a failure.
 func TestSecondInterruptEndsTheCommand(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -33,7 +33,7 @@ func TestSecondInterruptEndsTheCommand(t *testing.T) {
 	require.Contains(t, o.Stdout, "the seat is vacant", "it has left in order")
 }
 
-// The same for the command of an observer.
+// TestSecondInterruptEndsTheCommandOfAnObserver: the same for an observer.
 func TestSecondInterruptEndsTheCommandOfAnObserver(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -47,7 +47,8 @@ func TestSecondInterruptEndsTheCommandOfAnObserver(t *testing.T) {
 	}
 }
 
-// A second interrupt ends run although the store hangs, and run says what that means.
+// TestSecondInterruptWhileTheStoreHangs: a second interrupt ends run although the store
+// hangs, and run says what that means.
 func TestSecondInterruptWhileTheStoreHangs(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -58,7 +59,8 @@ func TestSecondInterruptWhileTheStoreHangs(t *testing.T) {
 	require.Contains(t, p.Stderr.String(), "a second interrupt ended run before it could leave the election")
 }
 
-// The guard ended the command while run was stopped. The log says so when run goes on.
+// TestLogOfACommandThatTheGuardEnded: the guard ends the command while run is stopped.
+// When run continues, the log says so.
 func TestLogOfACommandThatTheGuardEnded(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -77,7 +79,8 @@ func TestLogOfACommandThatTheGuardEnded(t *testing.T) {
 	require.Equal(t, "the guard ended it because it heard of no renewal in time", ended["cause"])
 }
 
-// Run was killed, so the guard ended the command and logs that.
+// TestLogOfACommandWhoseRunWasKilled: run is killed, and the guard ends the command and
+// logs that.
 func TestLogOfACommandWhoseRunWasKilled(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -96,7 +99,8 @@ func TestLogOfACommandWhoseRunWasKilled(t *testing.T) {
 	require.Equal(t, "the guard ended it because run ended first", ended["cause"])
 }
 
-// A command that cannot be started is not said to have ended.
+// TestLogOfACommandThatDoesNotStart: the log does not say that a command ended that could
+// not be started.
 func TestLogOfACommandThatDoesNotStart(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -109,12 +113,12 @@ func TestLogOfACommandThatDoesNotStart(t *testing.T) {
 	require.NotContains(t, p.Stderr.String(), "command ended")
 }
 
-// logOfCommand returns the records of the start and the end of the command. Each line of
-// the log has to have what every line has.
+// logOfCommand returns the records of the start and the end of the command. It checks that
+// every line of the log has the common fields.
 func logOfCommand(t *testing.T, p *processtest.Process) (started, ended map[string]any) {
 	t.Helper()
 	for line := range strings.Lines(p.Stderr.String()) {
-		if line == "Terminated\n" { // this is from the shell that is the command
+		if line == "Terminated\n" { // the shell that is the command writes this
 			continue
 		}
 		var record map[string]any

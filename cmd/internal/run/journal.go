@@ -9,8 +9,8 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// journal writes what it is given in the background, in order. Write never waits for
-// the writer: a terminal that stands still must not hold up a renewal.
+// journal writes in the background, in order. Write never waits for the writer: a blocked
+// terminal must not delay a renewal.
 type journal struct {
 	to io.Writer
 
@@ -44,23 +44,23 @@ func (j *journal) write() {
 			return
 		}
 		for _, line := range lines {
-			j.to.Write(line) //nolint:errcheck // there is no other place to report it to
+			j.to.Write(line) //nolint:errcheck // this is the log, so there is no other place for the error
 		}
 	}
 }
 
-// close waits until everything is written, for at most a second.
+// close waits until everything is written, for one second at most.
 func (j *journal) close(c elector.Clock) {
 	j.mu.Lock()
 	j.ended = true
 	j.ready.Signal()
 	j.mu.Unlock()
-	tired := make(chan struct{})
-	timer := c.AfterFunc(time.Second, func() { close(tired) })
+	late := make(chan struct{})
+	timer := c.AfterFunc(time.Second, func() { close(late) })
 	defer timer.Stop()
 	select {
 	case <-j.done:
-	case <-tired:
+	case <-late:
 	}
 }
 

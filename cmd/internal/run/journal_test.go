@@ -10,7 +10,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
 )
 
-// stuck is a terminal that stands still until it is let go.
+// stuck is a terminal that blocks until it is closed.
 type stuck chan struct{}
 
 func (s stuck) Write(p []byte) (int, error) {
@@ -18,7 +18,8 @@ func (s stuck) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A terminal that stands still holds up nobody, not even for ever at the end.
+// TestJournalNeverWaits: a blocked terminal delays no line, and the end by one second at
+// most.
 func TestJournalNeverWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		terminal := make(stuck)

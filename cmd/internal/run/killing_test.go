@@ -20,17 +20,15 @@ var (
 	killHeartbeat = killLease / 3
 )
 
-// TestKilling kills the leader of three processes with SIGKILL, again and
-// again. Each time another one has to take over: not before the lease of the
-// dead one was over, and within a lease and a heartbeat of its last renewal.
-// Both instants are in the store's own records. Over all rounds neither the
-// ballot nor the term goes back.
+// TestKilling kills the leader of three processes with SIGKILL, again and again. Each time
+// another one has to take over: not before the lease of the dead leader has expired, and
+// within a lease and a heartbeat of its last renewal. Both instants are in the records of
+// the store. Neither the ballot nor the term ever goes back.
 //
-// A machine that is busy with something else may keep all three waiting. So a
-// round may be late by as much as the monitor's own reads were held up during
-// it, and a leader that was kept from renewing may lose or reclaim its seat
-// without a kill; but four rounds of five must be in time without that, and such
-// lapses must be fewer than one in five.
+// A busy machine may delay all three. So a round may be late by as much as the monitor's
+// own reads were delayed, and a leader that could not renew may lose or reclaim leadership
+// without a kill. But four of five rounds must be in time without that, and such losses
+// must be fewer than one in five.
 func TestKilling(t *testing.T) {
 	rounds := longtest.Pick(2, 50)
 	seed := rand.Uint64()
@@ -44,15 +42,15 @@ func TestKilling(t *testing.T) {
 	}
 	processes := map[string]*processtest.Process{"a": run("a"), "b": run("b"), "c": run("c")}
 
-	var silences []time.Duration
+	var gaps []time.Duration
 	inTime := 0
 	for round := range rounds {
-		victim := m.Until("somebody leads", func(l election.LeaderRecord) bool { return !l.Vacant() })
+		victim := m.Until("there is a leader", func(l election.LeaderRecord) bool { return !l.Vacant() })
 		// Any moment between two renewals.
 		m.Until("the leader renews", func(l election.LeaderRecord) bool { return l.Ballot > victim.Ballot })
 		<-time.After(time.Duration(random.Int64N(int64(killHeartbeat))))
 		m.TakeStall()
-		victim = m.Until("somebody leads", func(l election.LeaderRecord) bool { return !l.Vacant() })
+		victim = m.Until("there is a leader", func(l election.LeaderRecord) bool { return !l.Vacant() })
 		dead := processes[victim.ID]
 		dead.Signal(syscall.SIGKILL)
 		<-dead.Exited
@@ -62,15 +60,15 @@ func TestKilling(t *testing.T) {
 		})
 		stall := m.TakeStall()
 		last := m.LastRecord(next.Term - 1)
-		require.Equal(t, victim.Identity, last.Identity, "round %d: whom %s has taken over from", round, next)
-		silence := next.AcquiredAt.Sub(last.LeaseExpiry.Add(-last.LeaseDuration))
-		silences = append(silences, silence)
+		require.Equal(t, victim.Identity, last.Identity, "round %d: the leader before %s", round, next)
+		gap := next.AcquiredAt.Sub(last.LeaseExpiry.Add(-last.LeaseDuration))
+		gaps = append(gaps, gap)
 		require.Equal(t, election.AcquireExpiry, next.AcquireReason)
-		require.GreaterOrEqual(t, silence, killLease, "round %d: %s took over before the lease of %s was over", round, next.Identity, last)
-		if silence <= killLease+killHeartbeat {
+		require.GreaterOrEqual(t, gap, killLease, "round %d: %s took over before the lease of %s was over", round, next.Identity, last)
+		if gap <= killLease+killHeartbeat {
 			inTime++
 		}
-		require.LessOrEqual(t, silence, killLease+killHeartbeat+stall, "round %d: %s took over late; the monitor was held up for %s", round, next.Identity, stall)
+		require.LessOrEqual(t, gap, killLease+killHeartbeat+stall, "round %d: %s took over late; the monitor was held up for %s", round, next.Identity, stall)
 
 		before, _ := m.Candidate(victim.ID)
 		processes[victim.ID] = run(victim.ID)
@@ -81,22 +79,22 @@ func TestKilling(t *testing.T) {
 	}
 	m.End()
 	m.Sound()
-	lapses := checkHistory(t, m) - (rounds + 1)
-	t.Logf("%d tenures ended without a kill", lapses)
-	require.GreaterOrEqual(t, lapses, 0)
-	require.Less(t, 5*lapses, max(rounds, 6), "leaders lose their seats without being killed")
+	losses := checkHistory(t, m) - (rounds + 1)
+	t.Logf("%d tenures ended without a kill", losses)
+	require.GreaterOrEqual(t, losses, 0)
+	require.Less(t, 5*losses, max(rounds, 6), "leaders lose leadership without being killed")
 
-	slices.Sort(silences)
+	slices.Sort(gaps)
 	t.Logf("%d kills; from the last renewal to the successor's claim: shortest %s, median %s, longest %s; %d within %s; %d readings, nothing went back",
-		rounds, ms(silences[0]), ms(silences[len(silences)/2]), ms(silences[len(silences)-1]),
+		rounds, ms(gaps[0]), ms(gaps[len(gaps)/2]), ms(gaps[len(gaps)-1]),
 		inTime, killLease+killHeartbeat, m.Reads)
-	if longtest.Enabled() { // few rounds tell nothing
+	if longtest.Enabled() { // two rounds are too few
 		require.GreaterOrEqual(t, 5*inTime, 4*rounds, "%d of %d in time", inTime, rounds)
 	}
 }
 
-// checkHistory checks that the store's own history tells of the same tenures,
-// each with one holder, and each from the one before. It returns how many.
+// checkHistory checks that the history of the store has the same tenures, each with one
+// holder and each after the previous one. It returns their number.
 func checkHistory(t *testing.T, m *processtest.Monitor) int {
 	t.Helper()
 	events := m.History()
@@ -114,9 +112,9 @@ func checkHistory(t *testing.T, m *processtest.Monitor) int {
 	return len(events)
 }
 
-// TestHandOverOnSIGTERM has leaders leave in order: a watch tells their
-// successors, and they wait for no lease and no poll. One may be late by as much
-// as the monitor's own reads were held up.
+// TestHandOverOnSIGTERM: if a leader leaves in order, a watch notifies its successor,
+// which waits for no lease and no poll. It may be late by as much as the monitor's own
+// reads were delayed.
 func TestHandOverOnSIGTERM(t *testing.T) {
 	rounds := longtest.Pick(2, 10)
 	const (
@@ -132,7 +130,7 @@ func TestHandOverOnSIGTERM(t *testing.T) {
 	}
 	var vacancies []time.Duration
 	for range rounds {
-		leader := m.Until("somebody leads", func(l election.LeaderRecord) bool { return !l.Vacant() })
+		leader := m.Until("there is a leader", func(l election.LeaderRecord) bool { return !l.Vacant() })
 		m.TakeStall()
 		processes[leader.ID].Signal(syscall.SIGTERM)
 		asked := time.Now()

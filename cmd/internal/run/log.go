@@ -18,7 +18,7 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// logFlags say what "run" logs, and how.
+// logFlags are the format and the level of the log.
 type logFlags struct {
 	format string
 	level  string
@@ -38,10 +38,10 @@ func (l *logFlags) addFlags(flags *pflag.FlagSet) {
 	l.format, l.level = logText, "info"
 	flags.Var(choice{&l.format, []string{logText, logJSON}}, "log-format", "how to log to stderr: text or json")
 	flags.Var(choice{&l.level, []string{"debug", "info", "warn", "error"}}, "log-level",
-		"the least level to log: debug, info, warn or error; debug shows every heartbeat")
+		"the lowest level to log: debug, info, warn or error; debug includes every heartbeat")
 }
 
-// handler writes records to w, one line each. Times are those of the clock.
+// handler writes records to w, one line each, with the times of the clock.
 func (l *logFlags) handler(w io.Writer, c elector.Clock) slog.Handler {
 	options := &slog.HandlerOptions{Level: logLevels[l.level], ReplaceAttr: inOneLine}
 	if l.format == logJSON {
@@ -66,8 +66,7 @@ func inOneLine(_ []string, a slog.Attr) slog.Attr {
 	return slog.String(a.Key, strings.ReplaceAll(text, "\n", "; "))
 }
 
-// printableJSON escapes whatever a terminal could obey in a line of JSON, beyond what
-// JSON demands.
+// printableJSON also escapes the characters in a line of JSON that control a terminal.
 type printableJSON struct{ io.Writer }
 
 func (p printableJSON) Write(line []byte) (int, error) {
@@ -81,8 +80,8 @@ func (p printableJSON) Write(line []byte) (int, error) {
 	return len(line), err
 }
 
-// stampHandler has records carry the time of a clock, in the order in which they are
-// written.
+// stampHandler sets the time of each record from a clock, in the order in which the
+// records are written.
 type stampHandler struct {
 	slog.Handler
 	clock elector.Clock
@@ -106,8 +105,8 @@ func (h stampHandler) WithGroup(name string) slog.Handler {
 	return h
 }
 
-// runLog is the log of one "run", on stderr: stdout belongs to the command. Every line
-// names the election and the candidate; an observer has no id.
+// runLog is the log of one "run". It goes to stderr: stdout belongs to the command. Every
+// line names the election and the candidate. An observer has no id.
 type runLog struct {
 	*slog.Logger
 	journal *journal
@@ -124,8 +123,8 @@ func newRunLog(a *session.Program, f *runFlags) *runLog {
 	return &runLog{log, j, a.Clock, a.Mark}
 }
 
-// ofElector is where the records of the elector itself go, or nil if they are not asked
-// for: what run logs at the other levels tells the same.
+// ofElector returns the logger for the elector, or nil if the level is above debug: at the
+// other levels, run logs the same itself.
 func (l *runLog) ofElector() *slog.Logger {
 	if !l.Enabled(context.Background(), slog.LevelDebug) {
 		return nil
@@ -133,8 +132,8 @@ func (l *runLog) ofElector() *slog.Logger {
 	return slog.New(l.Handler().WithGroup("elector"))
 }
 
-// end logs the error with which run ends, if it is not nil, and waits until everything
-// is written.
+// end logs the error with which run ends, if there is one, and waits until everything is
+// written.
 func (l *runLog) end(err error) error {
 	if err != nil {
 		err = l.mark(err)

@@ -9,8 +9,9 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// observe follows the election until ctx ends, and runs the command on every change.
-func observe(ctx context.Context, a *session.Program, f *runFlags) (err error) {
+// observe subscribes to the election until ctx ends, and runs the command at every change
+// of the leader.
+func observe(ctx context.Context, p *session.Program, f *runFlags) (err error) {
 	e, err := f.Election()
 	if err != nil {
 		return err
@@ -18,19 +19,19 @@ func observe(ctx context.Context, a *session.Program, f *runFlags) (err error) {
 	if err := f.checkCommand(); err != nil {
 		return err
 	}
-	a.EndItself()
+	p.EndItself()
 	defer supervise.SurviveClosedPipes()()
-	log := newRunLog(a, f)
+	log := newRunLog(p, f)
 	defer func() { err = log.end(err) }()
-	db, err := a.Open(ctx, &f.Place, false, f.timeout)
+	db, err := p.Open(ctx, &f.Place, false, f.timeout)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }() // it has written nothing
 
-	account := &account{log: log.Logger}
+	reporter := &reporter{log: log.Logger}
 	el, err := elector.New(db, e, elector.Options{
-		Clock: a.Clock, Permanent: func(err error) bool { return hopeless(a, err) }, Callbacks: elector.Callbacks{OnStoreError: account.callbacks().OnStoreError}, Logger: log.ofElector(),
+		Clock: p.Clock, Permanent: func(err error) bool { return fatal(p, err) }, Callbacks: elector.Callbacks{OnStoreError: reporter.callbacks().OnStoreError}, Logger: log.ofElector(),
 	})
 	if err != nil {
 		return err
@@ -39,13 +40,13 @@ func observe(ctx context.Context, a *session.Program, f *runFlags) (err error) {
 	defer done()
 	o := &supervise.Observer{
 		Command: supervise.Command{
-			Args: f.command, Env: f.variables(), Stdout: a.Stdout, Stderr: a.Stderr, Clock: a.Clock,
-			Signals: signals, Forced: a.Forced, Log: log.Logger,
+			Args: f.command, Env: f.variables(), Stdout: p.Stdout, Stderr: p.Stderr, Clock: p.Clock,
+			Signals: signals, Forced: p.Forced, Log: log.Logger,
 		},
 		PreStop: f.preStop,
-		Changed: func(l elector.LeaderInfo) { account.leaderChanged(elector.StateObserver, l.LeaderRecord) },
+		Changed: func(l elector.LeaderInfo) { reporter.leaderChanged(elector.StateObserver, l.LeaderRecord) },
 	}
-	defer leaveAtOnce(ctx, a, log.Logger, el.Abandon)()
+	defer leaveAtOnce(ctx, p, log.Logger, el.Abandon)()
 	killed := o.Watch(ctx, el.Subscribe(ctx))
 	return errors.Join(killed, el.Stop(context.WithoutCancel(ctx)))
 }

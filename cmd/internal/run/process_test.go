@@ -27,7 +27,7 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// record is a file that the commands of a test append lines to.
+// record is a file to which the commands of a test append lines.
 type record string
 
 func newRecord(t *testing.T) record {
@@ -51,12 +51,12 @@ func (r record) wait(t *testing.T, want ...string) {
 	})
 }
 
-// shell is a command that runs a script, with the record as $0.
+// shell is a command that runs a script with the record as $0.
 func (r record) shell(script string) []string { return []string{"--", "sh", "-c", script, string(r)} }
 
-// Signals that are the command's business reach it, and no candidate ends of them
-// while its command does not run.
-func TestSignalsArePassedOn(t *testing.T) {
+// TestSignalsAreForwarded: signals for the command reach it. A candidate whose command
+// does not run does not end because of them.
+func TestSignalsAreForwarded(t *testing.T) {
 	t.Parallel()
 	const script = `for s in HUP USR1 USR2 WINCH; do trap "echo $s >> $0" $s; done
 		trap 'echo TERM >> $0; exit' TERM; echo began >> $0; while :; do sleep 0.02; done`
@@ -79,13 +79,14 @@ func TestSignalsArePassedOn(t *testing.T) {
 	a.Signal(syscall.SIGINT)
 	require.Zero(t, a.Wait(t))
 	r.wait(t, "TERM", "began")
-	require.Len(t, r.lines(t), 1+len(signals)+1+1, "those from before were dropped")
+	require.Len(t, r.lines(t), 1+len(signals)+1+1, "earlier signals were dropped")
 	b.Signal(syscall.SIGTERM)
 	require.Zero(t, b.Wait(t))
 }
 
-// A command is started again only while its tenure is the newest. Here it is not
-// any more, and nobody has told: no watch fires, and the next renewal is far away.
+// TestRestartIsFenced: a command is started again only while its tenure is the newest.
+// Here it is not, and the process does not know: no watch fires, and the next renewal is
+// far away.
 func TestRestartIsFenced(t *testing.T) {
 	t.Parallel()
 	db := memkv.New(memkv.Options{Hooks: &memkv.Hooks{Changed: func(*memkv.Watch) bool { return false }}})
@@ -117,8 +118,8 @@ func TestRestartIsFenced(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// An observer runs one command at a time, and then the next for what stands by
-// then: states in between are left out, and the last one never is.
+// TestObserverCatchesUp: an observer runs one command at a time. The next command gets the
+// newest state. States in between are skipped, and the last one never is.
 func TestObserverCatchesUp(t *testing.T) {
 	t.Parallel()
 	file, r := processtest.StoreFile(t), newRecord(t)
@@ -164,7 +165,8 @@ func TestObserverCatchesUp(t *testing.T) {
 	require.Zero(t, p.Wait(t))
 }
 
-// An observer that is asked to stop has its command stop, by force where it must.
+// TestObserverEndsItsCommand: an observer that has to stop ends its command, by force if
+// it must.
 func TestObserverEndsItsCommand(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -179,8 +181,8 @@ func TestObserverEndsItsCommand(t *testing.T) {
 	}
 }
 
-// Twenty processes on one file have one leader. Where it is killed another one
-// leads, all others follow that one, and each goes on sending its heartbeats.
+// TestTwentyProcesses: twenty processes on one file have one leader. If it is killed,
+// another one leads, all others follow it, and each continues to send heartbeats.
 func TestTwentyProcesses(t *testing.T) {
 	longtest.Only(t)
 	const lease = 2 * time.Second
@@ -191,7 +193,7 @@ func TestTwentyProcesses(t *testing.T) {
 		id := fmt.Sprintf("p%02d", i)
 		processes[id] = processtest.Start(t, file, id, "--lease", lease.String())
 	}
-	leader := m.Until("somebody leads", func(l election.LeaderRecord) bool { return !l.Vacant() })
+	leader := m.Until("there is a leader", func(l election.LeaderRecord) bool { return !l.Vacant() })
 	for range 3 {
 		for id, p := range processes {
 			processtest.Eventually(t, id+" follows", func() bool { return strings.Contains(p.Stderr.String(), "leader="+leader.ID+" ") })
@@ -219,8 +221,8 @@ func TestTwentyProcesses(t *testing.T) {
 	m.Sound()
 }
 
-// A second process under the id of a live one ends, with a code of its own, and says
-// why. The first one goes on.
+// TestSameIDTwice: a second process with the id of a live one ends with its own exit code,
+// and says why. The first one continues.
 func TestSameIDTwice(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -234,7 +236,7 @@ func TestSameIDTwice(t *testing.T) {
 	require.Zero(t, first.Wait(t))
 }
 
-// A leader whose reader has gone away leads on.
+// TestClosedPipe: a leader continues if the reader of its output goes away.
 func TestClosedPipe(t *testing.T) {
 	t.Parallel()
 	const lease = 600 * time.Millisecond

@@ -21,7 +21,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// runFlags are the flags of "run", and the command after them.
+// runFlags are the flags of "run", and the command that follows them.
 type runFlags struct {
 	session.Place
 	id       string
@@ -40,7 +40,8 @@ type runFlags struct {
 	leaseGiven, graceGiven bool
 }
 
-func Command(a *session.Program) *cobra.Command {
+// Command returns the subcommand "run".
+func Command(p *session.Program) *cobra.Command {
 	f := runFlags{restart: supervise.RestartNever}
 	cmd := &cobra.Command{
 		Use:     "run --store STORE --id ID [flags] [-- COMMAND ARG...]",
@@ -49,39 +50,39 @@ func Command(a *session.Program) *cobra.Command {
 		Example: runExamples,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if n := cmd.ArgsLenAtDash(); n > 0 || n < 0 && len(args) > 0 {
-				return exit.Usage(fmt.Errorf("%q is not a flag; a command to run stands after --", args[0]))
+				return exit.Usage(fmt.Errorf("%q is not a flag; put the command after --", args[0]))
 			}
 			f.command = args
 			f.leaseGiven, f.graceGiven = cmd.Flags().Changed("lease"), cmd.Flags().Changed("grace")
 			if f.observe {
-				if err := f.onlyLooksOn(); err != nil {
+				if err := f.checkObserver(); err != nil {
 					return err
 				}
-				return observe(cmd.Context(), a, &f)
+				return observe(cmd.Context(), p, &f)
 			}
-			return runCandidate(cmd.Context(), a, &f)
+			return runCandidate(cmd.Context(), p, &f)
 		},
 	}
 	f.AddFlags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.id, "id", "", "name of this candidate, unlike all others' (required)")
-	flags.Int32Var(&f.priority, "priority", 0, "a strictly higher priority may take the seat")
-	flags.StringArrayVar(&f.tags, "tag", nil, "KEY=VALUE to list with the candidate, such as its address; may be repeated")
-	flags.DurationVar(&f.lease, "lease", fdbelection.DefaultLeaseDuration, "lease of an election that is not there yet")
-	flags.DurationVar(&f.grace, "grace", 0, "how long a leader may drain for a higher priority, in an election that is not there yet (default: the lease)")
-	flags.DurationVar(&f.preStop, "pre-stop", 10*time.Second, "how long the command may take to stop, where there is time")
-	flags.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long to try to leave in order")
+	flags.StringVar(&f.id, "id", "", "id of this candidate; each process needs its own (required)")
+	flags.Int32Var(&f.priority, "priority", 0, "a strictly higher priority may preempt the leader")
+	flags.StringArrayVar(&f.tags, "tag", nil, "metadata of the candidate as KEY=VALUE, such as its address; may be repeated")
+	flags.DurationVar(&f.lease, "lease", fdbelection.DefaultLeaseDuration, "lease, if the election does not exist yet")
+	flags.DurationVar(&f.grace, "grace", 0, "how long a leader may drain for a higher priority, if the election does not exist yet (default: the lease)")
+	flags.DurationVar(&f.preStop, "pre-stop", 10*time.Second, "how long the command may take to stop, if the lease allows it")
+	flags.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long to try to unregister")
 	flags.Var(choice{&f.restart, []string{supervise.RestartNever, supervise.RestartOnFailure, supervise.RestartAlways}}, "restart",
 		"whether a command that ends by itself is started again: never, on-failure or always")
-	flags.BoolVar(&f.once, "once", false, "lead once, then leave and exit")
-	flags.BoolVar(&f.observe, "observe", false, "be no candidate: run the command upon every change of the leader")
+	flags.BoolVar(&f.once, "once", false, "lead once, then unregister and exit")
+	flags.BoolVar(&f.observe, "observe", false, "do not campaign: run the command at every change of the leader")
 	f.log.addFlags(flags)
 	flags.VisitAll(func(one *pflag.Flag) { session.FromEnvironment(flags, one.Name) })
 	return cmd
 }
 
-// run campaigns until ctx ends.
-func runCandidate(ctx context.Context, a *session.Program, f *runFlags) (err error) {
+// runCandidate campaigns until ctx ends.
+func runCandidate(ctx context.Context, p *session.Program, f *runFlags) (err error) {
 	e, err := f.Election()
 	if err != nil {
 		return err
@@ -90,32 +91,32 @@ func runCandidate(ctx context.Context, a *session.Program, f *runFlags) (err err
 	if err != nil {
 		return err
 	}
-	a.EndItself()
+	p.EndItself()
 	defer supervise.SurviveClosedPipes()()
-	log := newRunLog(a, f)
+	log := newRunLog(p, f)
 	defer func() { err = log.end(err) }()
-	db, err := a.Open(ctx, &f.Place, false, f.timeout)
+	db, err := p.Open(ctx, &f.Place, false, f.timeout)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }() // what was committed is safe
 
 	if f.Spec == "mem:" {
-		log.Warn("mem: is the memory of this process alone: it can only elect itself")
+		log.Warn("mem: is the memory of this process, so it can only elect itself")
 	}
 	var el *elector.Elector
-	account := &account{log: log.Logger, id: f.id, joined: func() {
+	reporter := &reporter{log: log.Logger, id: f.id, joined: func() {
 		f.warnOfConfig(log.Logger, el.ClusterState().Config)
 	}}
-	opts.Clock, opts.Callbacks, opts.Permanent, opts.Logger = a.Clock, account.callbacks(), func(err error) bool { return hopeless(a, err) }, log.ofElector()
+	opts.Clock, opts.Callbacks, opts.Permanent, opts.Logger = p.Clock, reporter.callbacks(), func(err error) bool { return fatal(p, err) }, log.ofElector()
 	if el, err = elector.New(db, e, opts); err != nil {
 		return err
 	}
-	work, done := work(a, f, db, log.Logger)
+	work, done := work(p, f, db, log.Logger)
 	defer done()
-	defer leaveAtOnce(ctx, a, log.Logger, el.Abandon)()
+	defer leaveAtOnce(ctx, p, log.Logger, el.Abandon)()
 	err = explainEnd(lead(ctx, el, f.once, work))
-	if err != nil && a.Forced.Err() != nil && !supervise.WasKilled(err) {
+	if err != nil && p.Forced.Err() != nil && !supervise.WasKilled(err) {
 		return errForced
 	}
 	return err
@@ -124,16 +125,16 @@ func runCandidate(ctx context.Context, a *session.Program, f *runFlags) (err err
 // forcedLeave is how long run tries to give up leadership after a second interrupt.
 const forcedLeave = time.Second
 
-// errForced says that run ended before it had left in order.
+// errForced says that run ended before it had left the election.
 var errForced = errors.New("a second interrupt ended run before it could leave the election: if it led, its lease runs out by itself")
 
 // leaveAtOnce logs the interrupts until stop is called, and calls abandon soon after the
 // second one.
-func leaveAtOnce(ctx context.Context, a *session.Program, log *slog.Logger, abandon func()) (stop func()) {
+func leaveAtOnce(ctx context.Context, p *session.Program, log *slog.Logger, abandon func()) (stop func()) {
 	first := whenDone(ctx, func() { log.Info("asked to stop", "cause", context.Cause(ctx)) })
-	second := whenDone(a.Forced, func() {
+	second := whenDone(p.Forced, func() {
 		log.Warn("interrupted again: ending at once")
-		a.Clock.AfterFunc(forcedLeave, abandon)
+		p.Clock.AfterFunc(forcedLeave, abandon)
 	})
 	return func() {
 		first()
@@ -141,7 +142,7 @@ func leaveAtOnce(ctx context.Context, a *session.Program, log *slog.Logger, aban
 	}
 }
 
-// whenDone calls f once ctx is done. stop waits for an f that has begun.
+// whenDone calls f when ctx ends. stop waits for an f that has begun.
 func whenDone(ctx context.Context, f func()) (stop func()) {
 	done := make(chan struct{})
 	prevent := context.AfterFunc(ctx, func() {
@@ -155,7 +156,7 @@ func whenDone(ctx context.Context, f func()) (stop func()) {
 	}
 }
 
-// explainEnd adds to the error with which run ends what can be done about it.
+// explainEnd adds to the error with which run ends what to do about it.
 func explainEnd(err error) error {
 	switch {
 	case errors.Is(err, fdbelection.ErrDuplicateID):
@@ -169,23 +170,23 @@ func explainEnd(err error) error {
 
 type leadershipWork = func(context.Context, *elector.Leadership) error
 
-// work is what is done under leadership: the command, or nothing.
-func work(a *session.Program, f *runFlags, db kv.Database, log *slog.Logger) (work leadershipWork, done func()) {
+// work returns what to do while leading: run the command, or nothing.
+func work(p *session.Program, f *runFlags, db kv.Database, log *slog.Logger) (work leadershipWork, done func()) {
 	if len(f.command) == 0 {
 		return func(ctx context.Context, _ *elector.Leadership) error { <-ctx.Done(); return nil }, func() {}
 	}
 	signals, done := supervise.ForwardedSignals()
 	c := &supervise.Command{
-		Args: f.command, Env: f.variables(), Stdout: a.Stdout, Stderr: a.Stderr, Clock: a.Clock,
-		Signals: signals, Restart: f.restart, Forced: a.Forced, Log: log, GuardArgs: f.log.guardArguments(),
+		Args: f.command, Env: f.variables(), Stdout: p.Stdout, Stderr: p.Stderr, Clock: p.Clock,
+		Signals: signals, Restart: f.restart, Forced: p.Forced, Log: log, GuardArgs: f.log.guardArguments(),
 		Fence: func(ctx context.Context, lead *elector.Leadership) error { return db.Transact(ctx, lead.Fence) },
 	}
 	return c.Work, done
 }
 
-// lead campaigns and works until ctx ends, or the work returns although nothing asked
-// it to: lead returns the error of the work then. It also returns the error of work that
-// had to be killed when ctx ended. With once it leads for one tenure.
+// lead campaigns and works until ctx ends, or until the work returns on its own. In that
+// case it returns the error of the work. It also returns the error of work that had to be
+// killed when ctx ended. With once, it leads for one tenure.
 func lead(ctx context.Context, el *elector.Elector, once bool, work leadershipWork) error {
 	var failed error
 	err := el.Run(ctx, func(tenure context.Context, lead *elector.Leadership) error {
@@ -196,33 +197,33 @@ func lead(ctx context.Context, el *elector.Elector, once bool, work leadershipWo
 			return nil
 		case tenure.Err() != nil || errors.Is(err, supervise.ErrCut) || errors.Is(err, supervise.ErrSuperseded):
 			if !once {
-				return err // it campaigns again
+				return err // the elector campaigns again
 			}
-			failed = fmt.Errorf("%w any more, and it was to lead once", fdbelection.ErrNotLeader)
+			failed = fmt.Errorf("%w any more, and --once was given", fdbelection.ErrNotLeader)
 		default:
 			failed = err
 		}
 		return elector.ErrDone
 	})
-	if ctx.Err() != nil && err == context.Cause(ctx) { //nolint:errorlint // this very error says that it never began
+	if ctx.Err() != nil && err == context.Cause(ctx) { //nolint:errorlint // exactly this error says that it never began
 		err = nil
 	}
 	return errors.Join(failed, err)
 }
 
-// variables say in the environment of the command where the election is.
+// variables tell the command where the election is.
 func (f *runFlags) variables() []string {
 	spec := f.Spec
 	if path, ok := strings.CutPrefix(spec, "file:"); ok {
 		if absolute, err := filepath.Abs(path); err == nil {
-			spec = "file:" + absolute // wherever the command goes
+			spec = "file:" + absolute // the command may change its directory
 		}
 	}
 	return []string{session.Variable("store") + "=" + spec, session.Variable("root") + "=" + f.Root, session.Variable("election") + "=" + f.Name}
 }
 
-// hopeless reports errors with which run ends: those of the store that no retry
-// can mend, records that it cannot read, and a path that another election occupies.
-func hopeless(a *session.Program, err error) bool {
-	return a.Permanent(err) || errors.Is(err, fdbelection.ErrInvalidState) || errors.Is(err, fdbelection.ErrSharedKeys)
+// fatal reports errors that end run: errors of the store that no retry can fix, records
+// that cannot be read, and a path that overlaps with another election.
+func fatal(p *session.Program, err error) bool {
+	return p.Permanent(err) || errors.Is(err, fdbelection.ErrInvalidState) || errors.Is(err, fdbelection.ErrSharedKeys)
 }

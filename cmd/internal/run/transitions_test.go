@@ -17,9 +17,9 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// Each change is told once, whether it is one of the seat, of the own state, or
-// of both, and a process that stops leading is never told of as the leader.
-func TestAccount(t *testing.T) {
+// TestReporter: each change is logged once, whether the leader record changed, the own
+// state, or both. A process that stops leading is never logged as the leader.
+func TestReporter(t *testing.T) {
 	const (
 		candidate, follower = elector.StateCandidate, elector.StateFollower
 		leader, jeopardy    = elector.StateLeader, elector.StateJeopardy
@@ -34,22 +34,22 @@ func TestAccount(t *testing.T) {
 		other      = election.LeaderRecord{Identity: election.Identity{ID: "b"}, Term: 5, Ballot: 11, Accepted: true, AcquireReason: election.AcquireExpiry}
 		challenger = election.LeaderRecord{Identity: election.Identity{ID: "c"}, Term: 6, Ballot: 12, AcquireReason: election.AcquirePreemption}
 	)
-	to := func(from, to elector.State, seat election.LeaderRecord, reason elector.Reason) any {
-		return elector.Transition{From: from, To: to, Leader: seat, Reason: reason}
+	to := func(from, to elector.State, l election.LeaderRecord, reason elector.Reason) any {
+		return elector.Transition{From: from, To: to, Leader: l, Reason: reason}
 	}
 	for name, test := range map[string]struct {
 		state elector.State // before
-		told  []any         // transitions and seats
+		told  []any         // transitions and leader records
 		want  []string
 	}{
-		"starts at an empty seat": {stopped, []any{to(stopped, candidate, none, elector.ReasonStarted), none, own, to(candidate, leader, own, elector.ReasonVacancy)}, []string{
+		"starts without a leader": {stopped, []any{to(stopped, candidate, none, elector.ReasonStarted), none, own, to(candidate, leader, own, elector.ReasonVacancy)}, []string{
 			`level=INFO msg="leader changed" leader="" term=0 ballot=0 role=candidate reason="never held"`,
 			`level=INFO msg="leadership acquired" leader=me term=2 ballot=8 role=leader reason=vacancy`,
 		}},
 		"starts below a leader": {stopped, []any{to(stopped, candidate, none, elector.ReasonStarted), other, to(candidate, follower, other, elector.ReasonLeaderSeen)}, []string{
 			`level=INFO msg="leader changed" leader=b term=5 ballot=11 role=follower reason=expiry`,
 		}},
-		"the seat of another is vacated and taken": {follower, []any{vacant, to(follower, candidate, vacant, elector.ReasonNoLeader), other, to(candidate, follower, other, elector.ReasonLeaderSeen)}, []string{
+		"another leader resigns, and one follows": {follower, []any{vacant, to(follower, candidate, vacant, elector.ReasonNoLeader), other, to(candidate, follower, other, elector.ReasonLeaderSeen)}, []string{
 			`level=INFO msg="leader changed" leader="" term=1 ballot=7 role=candidate reason=vacant`,
 			`level=INFO msg="leader changed" leader=b term=5 ballot=11 role=follower reason=expiry`,
 		}},
@@ -60,21 +60,21 @@ func TestAccount(t *testing.T) {
 		"the leader dies": {follower, []any{to(follower, candidate, other, elector.ReasonNoLeader)}, []string{
 			`level=INFO msg="leader expired" leader="" term=5 ballot=11 role=candidate reason="b was not seen to renew for its lease"`,
 		}},
-		"is handed the seat": {follower, []any{offered, to(follower, candidate, offered, elector.ReasonNoLeader)}, []string{
+		"is handed leadership": {follower, []any{offered, to(follower, candidate, offered, elector.ReasonNoLeader)}, []string{
 			`level=INFO msg="leader changed" leader=me term=4 ballot=10 role=candidate reason="transfer, handed over"`,
 		}},
 		"is in jeopardy": {leader, []any{to(leader, jeopardy, own, elector.ReasonUnrenewed), to(jeopardy, leader, own, elector.ReasonRenewed)}, []string{
 			`level=WARN msg="leadership in jeopardy" leader=me term=2 ballot=8 role=leader reason="a renewal is overdue"`,
 			`level=INFO msg="leadership renewed" leader=me term=2 ballot=8 role=leader reason=renewed`,
 		}},
-		"gets the seat late": {candidate, []any{own, to(candidate, jeopardy, own, elector.ReasonVacancy)}, []string{
+		"acquires leadership late": {candidate, []any{own, to(candidate, jeopardy, own, elector.ReasonVacancy)}, []string{
 			`level=INFO msg="leadership acquired" leader=me term=2 ballot=8 role=leader reason=vacancy`,
 		}},
 		"is cut off": {jeopardy, []any{to(jeopardy, candidate, own, elector.ReasonUnrenewed), reclaimed, to(candidate, leader, reclaimed, elector.ReasonReclaim)}, []string{
 			`level=WARN msg="leadership lost" leader=me term=2 ballot=8 role=candidate reason="no renewal was acknowledged in time"`,
 			`level=INFO msg="leadership acquired" leader=me term=3 ballot=9 role=leader reason=reclaim`,
 		}},
-		"loses the seat": {leader, []any{other, to(leader, follower, other, elector.ReasonLeadershipLost)}, []string{
+		"loses leadership": {leader, []any{other, to(leader, follower, other, elector.ReasonLeadershipLost)}, []string{
 			`level=WARN msg="leadership lost" leader=b term=5 ballot=11 role=follower reason="leadership was taken over or vacated"`,
 		}},
 		"is challenged": {leader, []any{to(leader, candidate, own, elector.ReasonChallenged), challenger, to(candidate, follower, challenger, elector.ReasonLeaderSeen)}, []string{
@@ -93,27 +93,27 @@ func TestAccount(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
 			joined := 0
-			a := &account{log: textLog(&log), id: "me", state: test.state, joined: func() { joined++ }}
+			a := &reporter{log: textLog(&log), id: "me", state: test.state, joined: func() { joined++ }}
 			callbacks := a.callbacks()
-			seats := 0
+			records := 0
 			for _, told := range test.told {
 				switch told := told.(type) {
 				case elector.Transition:
 					callbacks.OnTransition(t.Context(), told)
 				case election.LeaderRecord:
-					seats++
+					records++
 					callbacks.OnLeadershipChange(t.Context(), elector.LeaderInfo{LeaderRecord: told})
 				}
 			}
 			require.Equal(t, test.want, linesOf(&log))
-			require.Equal(t, min(seats, 1), joined, "said once, when the seat has been seen")
+			require.Equal(t, min(records, 1), joined, "called once, when the leader record was seen")
 		})
 	}
 }
 
-func TestAccountOfTrouble(t *testing.T) {
+func TestReporterOfStoreErrors(t *testing.T) {
 	var log bytes.Buffer
-	a := &account{log: textLog(&log)}
+	a := &reporter{log: textLog(&log)}
 	tell := a.callbacks().OnStoreError
 	tell(t.Context(), errors.Join(errors.New("no answer"), errors.New("not at all")))
 	tell(t.Context(), nil)
@@ -127,12 +127,12 @@ func TestAccountOfTrouble(t *testing.T) {
 	}, linesOf(&log))
 }
 
-// textLog logs as run does.
+// textLog returns a logger like that of run.
 func textLog(w io.Writer) *slog.Logger {
 	return slog.New((&logFlags{format: logText, level: "info"}).handler(w, clitest.Virtual{}))
 }
 
-// linesOf are the lines of a log, without their times.
+// linesOf returns the lines of a log without their times.
 func linesOf(log *bytes.Buffer) (lines []string) {
 	for line := range strings.Lines(log.String()) {
 		_, line, _ = strings.Cut(strings.TrimSpace(line), " ")

@@ -29,6 +29,6 @@ func TestTrackerReportsDuplicates(t *testing.T) {
 	require.Len(t, news, 1)
 	require.Equal(t, eventDuplicate, news[0].Event)
 	require.Equal(t, "ash", news[0].Candidate.ID)
-	require.Contains(t, news[0].Reason, "ash#02000000 was turned away")
+	require.Contains(t, news[0].Reason, "ash#02000000 was refused")
 	require.Empty(t, track.Next(&after, now, now))
 }

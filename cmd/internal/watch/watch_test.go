@@ -49,7 +49,7 @@ func TestWatchTellsWhatHappens(t *testing.T) {
 		require.Empty(t, errs.String())
 		seat, candidates := toldApart(out.String())
 		require.Equal(t, []string{
-			`leader=- term=0 unreadable reason="there is no election default below fdbelection in store test:; check --election and --root (\"fdbelect list\" shows what is there), or make one with \"fdbelect init\""`,
+			`leader=- term=0 unreadable reason="there is no election default below fdbelection in store test:; check --election and --root (\"fdbelect list\" shows what is there), or create one with \"fdbelect init\""`,
 			`leader=first term=1 readable reason="the election can be read"`,
 			`leader=first term=1 start reason=vacancy`,
 			`leader=second term=2 elected reason=expiry`,
