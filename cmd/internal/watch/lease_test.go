@@ -33,8 +33,8 @@ func TestViewColoursTheLease(t *testing.T) {
 			var out bytes.Buffer
 			w := screenOf(&out, 100, 40)
 			require.NoError(t, clock.Sleep(t.Context(), clitest.Virtual{}, passed))
-			u := update{sight: &records.Snapshot{Status: election.Status{Leader: leader, Config: config}}, seen: time.Now()}
-			u.seat.BallotSince = begin
+			u := update{snapshot: &records.Snapshot{Status: election.Status{Leader: leader, Config: config}}, seen: time.Now()}
+			u.observation.BallotSince = begin
 			require.NoError(t, w.show(&u))
 			w.close()
 			_, shown, _ := strings.Cut(out.String(), "lease")
@@ -53,15 +53,15 @@ func TestLeaseColourBetweenReads(t *testing.T) {
 		leader := election.LeaderRecord{Term: 1, Ballot: 7, Identity: election.Identity{ID: "ash"}, LeaseDuration: config.LeaseDuration}
 		var out bytes.Buffer
 		w := screenOf(&out, 100, 40)
-		u := update{sight: &records.Snapshot{Status: election.Status{Leader: leader, Config: config}}, seen: time.Now().Add(6 * time.Second)}
-		u.seat.BallotSince = time.Now()
+		u := update{snapshot: &records.Snapshot{Status: election.Status{Leader: leader, Config: config}}, seen: time.Now().Add(6 * time.Second)}
+		u.observation.BallotSince = time.Now()
 		require.NoError(t, w.show(&u))
 		require.NoError(t, clock.Sleep(t.Context(), clitest.Virtual{}, 7*time.Second))
 		out.Reset()
 		require.NoError(t, w.draw())
 		require.Contains(t, out.String(), leaseGood)
 		out.Reset()
-		require.NoError(t, w.show(&update{trouble: "the store is gone"}))
+		require.NoError(t, w.show(&update{problem: "the store is gone"}))
 		require.Contains(t, out.String(), leaseWarn)
 		w.close()
 	})

@@ -11,8 +11,8 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 )
 
-// line is one change for people to read, and for grep: fields of the form
-// key=value, quoted where the value needs it, always in the same order.
+// line returns a change as fields of the form key=value, always in the same order. Values
+// are quoted if necessary.
 func (n *news) line() string {
 	leader := "-"
 	if n.Leader != nil {
@@ -66,8 +66,7 @@ func (l *lines) draw() error           { return nil }
 func (l *lines) quit() <-chan struct{} { return nil }
 func (l *lines) close()                {}
 
-// eventPaint says how to paint an event: what is good, what is not, and what
-// goes on.
+// eventPaint returns how to paint an event.
 func eventPaint(p terminal.Palette, event string) func(string) string {
 	switch event {
 	case eventElected, eventAccepted, eventReadable, eventRenewed:
@@ -81,7 +80,7 @@ func eventPaint(p terminal.Palette, event string) func(string) string {
 	}
 }
 
-// writeJSONLine is writeJSON on one line, for one of many values.
+// writeJSONLine writes a value as JSON on one line.
 func writeJSONLine(w io.Writer, value any) error {
 	var indented strings.Builder
 	if err := output.WriteJSON(&indented, value); err != nil {

@@ -13,37 +13,37 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// watcher looks at an election again and again: as soon as a watch says that the
-// tenure has changed, and after a while anyway. It outlives the store: it goes on
-// trying, and opens it anew where no retry can help.
+// watcher reads an election again and again: as soon as a watch of the store reports a
+// change of the tenure, and on a timer. If the store fails, it retries. If no retry can
+// help, it opens the store again.
 type watcher struct {
 	*session.Program
 	access *session.Access
-	open   *session.Session // nil while the store could not be opened anew
+	open   *session.Session // nil if the store could not be opened again
 	tracker
-	trouble string // what was told last of it
+	problem string // the one reported last
 }
 
-// update is what a look has found.
+// update is the result of one read.
 type update struct {
-	sight   *records.Snapshot // nil where there was nothing to see
-	seen    time.Time         // when the look returned, on the monotonic clock
-	seat    election.Observation
-	pulses  map[string]pulse
-	news    []news
-	trouble string // empty: all is well
+	snapshot    *records.Snapshot // nil if the read failed
+	seen        time.Time         // when the read returned, on the monotonic clock
+	observation election.Observation
+	heartbeats  map[string]heartbeat
+	news        []news
+	problem     string // why the read failed, or empty
 }
 
 const (
-	// Between two looks, without a watch that fires: half of a heartbeat, so that
-	// no renewal is missed, within these bounds.
-	minLookInterval = 50 * time.Millisecond
-	maxLookInterval = time.Second
-	// minLookGap bounds how often watches alone can cause looks.
-	minLookGap = 10 * time.Millisecond
+	// The time between two reads if no watch fires is half of a heartbeat, so that no
+	// renewal is missed, within these limits.
+	minReadInterval = 50 * time.Millisecond
+	maxReadInterval = time.Second
+	// minReadGap limits how often watches can cause a read.
+	minReadGap = 10 * time.Millisecond
 )
 
-// run looks until ctx ends, and hands over what it finds.
+// run reads until ctx ends, and sends what it finds.
 func (w *watcher) run(ctx context.Context, updates chan<- update) {
 	defer close(updates)
 	defer func() {
@@ -52,8 +52,8 @@ func (w *watcher) run(ctx context.Context, updates chan<- update) {
 		}
 	}()
 	for ctx.Err() == nil {
-		watched, stop := context.WithCancelCause(ctx) // it outlives the transaction, as the watch does
-		u, watch := w.turn(watched, stop)
+		watched, stop := context.WithCancelCause(ctx) // the watch lives longer than the transaction
+		u, watch := w.read(watched, stop)
 		if ctx.Err() != nil {
 			stop(nil)
 			return
@@ -70,40 +70,40 @@ func (w *watcher) run(ctx context.Context, updates chan<- update) {
 	}
 }
 
-// turn looks once.
-func (w *watcher) turn(ctx context.Context, stop context.CancelCauseFunc) (update, kv.Watch) {
-	s, watch, err := w.look(ctx, stop)
+// read reads once.
+func (w *watcher) read(ctx context.Context, stop context.CancelCauseFunc) (update, kv.Watch) {
+	s, watch, err := w.snapshot(ctx, stop)
 	seen, wall := w.Clock.Now(), w.Clock.Wall()
 	if err != nil {
 		w.now, w.told = wall, nil
-		if text := w.access.Explain(err).Error(); text != w.trouble {
-			w.trouble = text
-			w.tell(eventUnreadable, w.lastSeat(), none, text)
+		if text := w.access.Explain(err).Error(); text != w.problem {
+			w.problem = text
+			w.tell(eventUnreadable, w.lastLeader(), noCandidate, text)
 		}
-		return update{news: w.told, trouble: w.trouble, seat: w.seat, pulses: w.pulses}, nil
+		return update{news: w.told, problem: w.problem, observation: w.observation, heartbeats: w.heartbeats}, nil
 	}
 	var recovered []news
-	if w.trouble != "" {
-		w.now, w.told, w.trouble = wall, nil, ""
-		w.tell(eventReadable, s.Leader, none, "the election can be read again")
+	if w.problem != "" {
+		w.now, w.told, w.problem = wall, nil, ""
+		w.tell(eventReadable, s.Leader, noCandidate, "the election can be read again")
 		if w.last == nil {
 			w.told[0].Reason = "the election can be read"
 		}
 		recovered = w.told
 	}
 	found := w.Next(s, seen, wall)
-	return update{sight: s, seen: seen, seat: w.seat, pulses: w.pulses, news: append(recovered, found...)}, watch
+	return update{snapshot: s, seen: seen, observation: w.observation, heartbeats: w.heartbeats, news: append(recovered, found...)}, watch
 }
 
-func (w *watcher) lastSeat() election.LeaderRecord {
+func (w *watcher) lastLeader() election.LeaderRecord {
 	if w.last == nil {
 		return election.LeaderRecord{}
 	}
 	return w.last.Leader
 }
 
-// look reads the election, and registers a watch in the same transaction.
-func (w *watcher) look(ctx context.Context, stop context.CancelCauseFunc) (*records.Snapshot, kv.Watch, error) {
+// snapshot reads the election, and sets a watch in the same transaction.
+func (w *watcher) snapshot(ctx context.Context, stop context.CancelCauseFunc) (*records.Snapshot, kv.Watch, error) {
 	timer := w.Clock.AfterFunc(w.access.Timeout, func() { stop(context.DeadlineExceeded) })
 	defer timer.Stop()
 	if w.open == nil {
@@ -116,7 +116,7 @@ func (w *watcher) look(ctx context.Context, stop context.CancelCauseFunc) (*reco
 	var watch kv.Watch
 	s, err := kv.Transact(ctx, w.open.Database, func(tr kv.Transaction) (*records.Snapshot, error) {
 		if watch != nil {
-			watch.Cancel() // of the attempt before
+			watch.Cancel() // of the previous attempt
 		}
 		watch = w.open.Election.Watch(tr)
 		return records.ReadSnapshot(w.open.Election, tr)
@@ -137,11 +137,11 @@ func (w *watcher) look(ctx context.Context, stop context.CancelCauseFunc) (*reco
 	return nil, nil, err
 }
 
-// wait waits for the next look.
+// wait waits until the next read is due.
 func (w *watcher) wait(ctx context.Context, watch kv.Watch) {
-	interval := maxLookInterval
-	if w.last != nil && w.trouble == "" {
-		interval = min(max(w.last.Config.HeartbeatInterval/2, minLookInterval), maxLookInterval)
+	interval := maxReadInterval
+	if w.last != nil && w.problem == "" {
+		interval = min(max(w.last.Config.HeartbeatInterval/2, minReadInterval), maxReadInterval)
 	}
 	due := make(chan struct{})
 	timer := w.Clock.AfterFunc(interval, func() { close(due) })
@@ -153,10 +153,10 @@ func (w *watcher) wait(ctx context.Context, watch kv.Watch) {
 	select {
 	case <-fired:
 		if watch.Err() == nil {
-			_ = clock.Sleep(ctx, w.Clock, minLookGap) // the end of ctx is seen by the caller
+			_ = clock.Sleep(ctx, w.Clock, minReadGap) // the caller sees the end of ctx
 			return
 		}
-		select { // a watch that fails must not become a hot loop
+		select { // a failing watch must not cause a busy loop
 		case <-due:
 		case <-ctx.Done():
 		}

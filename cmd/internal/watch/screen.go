@@ -13,34 +13,34 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// What a screen says to its terminal.
+// Escape sequences of a screen.
 const (
-	screenEnter = "\x1b[?1049h\x1b[?25l" // the other screen, without a cursor
+	screenEnter = "\x1b[?1049h\x1b[?25l" // the alternate screen, without a cursor
 	screenLeave = "\x1b[?25h\x1b[?1049l"
 	screenHome  = "\x1b[H"
 	screenClear = "\x1b[2J"
 	lineEnd     = "\x1b[K" // clears the rest of the line
-	screenEnd   = "\x1b[J" // and of the screen
+	screenEnd   = "\x1b[J" // clears the rest of the screen
 )
 
-// screen is a terminal that is drawn anew several times a second. Close it: the
-// terminal is then as it was.
+// screen is a terminal that is redrawn several times a second. close restores the
+// terminal.
 type screen struct {
 	out   io.Writer
 	clock elector.Clock
 	size  func() (columns, rows int)
 
-	last    [2]int // the size when it was drawn last
+	last    [2]int // the size at the last drawing
 	ticks   chan struct{}
 	timer   elector.Timer
 	quits   chan struct{}
 	restore func()
 }
 
-// screenPace is the time between two drawings.
-const screenPace = 100 * time.Millisecond
+// screenInterval is the time between two drawings.
+const screenInterval = 100 * time.Millisecond
 
-// openScreen takes a terminal. in is its keyboard, if that is a terminal.
+// openScreen takes over a terminal. in is its keyboard, if it is a terminal.
 func openScreen(out io.Writer, in io.Reader, c elector.Clock, size func() (columns, rows int)) *screen {
 	s := &screen{out: out, clock: c, size: size, ticks: make(chan struct{}, 1), quits: make(chan struct{}), restore: func() {}}
 	if keyboard, ok := in.(*os.File); ok && term.IsTerminal(int(keyboard.Fd())) {
@@ -49,15 +49,15 @@ func openScreen(out io.Writer, in io.Reader, c elector.Clock, size func() (colum
 			go awaitQuit(keyboard, sync.OnceFunc(func() { close(s.quits) }))
 		}
 	}
-	io.WriteString(out, screenEnter) //nolint:errcheck // the first drawing would tell
-	s.timer = c.AfterFunc(screenPace, s.alarm)
+	io.WriteString(out, screenEnter) //nolint:errcheck // the first drawing fails, too
+	s.timer = c.AfterFunc(screenInterval, s.alarm)
 	return s
 }
 
-// awaitQuit waits for a key that ends it. It ends with the process: nothing else
-// ends a read from a terminal.
+// awaitQuit waits for a key that ends the screen. It returns only when the process ends:
+// nothing else ends a read from a terminal.
 func awaitQuit(keyboard io.Reader, quit func()) {
-	const interrupt, end = 3, 4 // ctrl-C and ctrl-D, in raw mode
+	const interrupt, end = 3, 4 // ctrl-C and ctrl-D in raw mode
 	key := make([]byte, 16)
 	for {
 		n, err := keyboard.Read(key)
@@ -79,9 +79,9 @@ func (s *screen) alarm() {
 	}
 }
 
-// draw shows rows from the top; what is too wide or too many is left out.
+// draw draws rows from the top. Rows and columns that do not fit are left out.
 func (s *screen) draw(rows func(columns, height int) []terminal.Row) error {
-	s.timer.Reset(screenPace)
+	s.timer.Reset(screenInterval)
 	columns, height := s.size()
 	var text strings.Builder
 	if size := [2]int{columns, height}; size != s.last {
@@ -103,6 +103,6 @@ func (s *screen) draw(rows func(columns, height int) []terminal.Row) error {
 
 func (s *screen) close() {
 	s.timer.Stop()
-	io.WriteString(s.out, screenLeave) //nolint:errcheck // nobody is left to be told
+	io.WriteString(s.out, screenLeave) //nolint:errcheck // the output has ended
 	s.restore()
 }

@@ -2,10 +2,10 @@ package watch
 
 import "strings"
 
-// toldApart takes the lines of a watch apart: what they tell of the seat, and what of
-// candidates. Left out are the times, the ballots, and lines that depend on who
-// looked first.
-func toldApart(text string) (seat, candidates []string) {
+// splitLines splits the lines of a watch into those of the leadership and those of
+// candidates, without times and ballots. It leaves out events whose order depends on who
+// read first.
+func splitLines(text string) (leadership, candidates []string) {
 	for line := range strings.Lines(text) {
 		_, line, _ = strings.Cut(strings.TrimSpace(line), " ")
 		leader, event, _ := strings.Cut(line, " event=")
@@ -15,8 +15,8 @@ func toldApart(text string) (seat, candidates []string) {
 			candidates = append(candidates, event)
 		default:
 			leader, _, _ = strings.Cut(leader, " ballot=")
-			seat = append(seat, leader+" "+event)
+			leadership = append(leadership, leader+" "+event)
 		}
 	}
-	return seat, candidates
+	return leadership, candidates
 }

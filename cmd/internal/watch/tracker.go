@@ -11,79 +11,78 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// news is one line of "watch".
+// news is one change that "watch" reports.
 type news struct {
-	Time   time.Time        `json:"time"` // when it was seen, by the clock here
+	Time   time.Time        `json:"time"` // when it was seen, on the local wall clock
 	Event  string           `json:"event"`
-	Leader *output.Identity `json:"leader"` // nil: there is none
+	Leader *output.Identity `json:"leader"` // nil: there is no leader
 	Term   uint64           `json:"term"`
 	Ballot uint64           `json:"ballot"`
-	// Candidate is the one that it is about; nil if it is not about one.
+	// Candidate is the candidate that changed, or nil.
 	Candidate *output.Identity `json:"candidate"`
 	Reason    string           `json:"reason"`
 }
 
 // The events of "watch".
 const (
-	eventStart            = "start"             // the seat, as it was found
+	eventStart            = "start"             // the leadership at the start
 	eventElected          = "elected"           // a tenure began
-	eventVacant           = "vacant"            // a tenure ended, and nobody has followed yet
-	eventAccepted         = "accepted"          // who was handed the seat has taken it
-	eventLeaseExpired     = "lease_expired"     // no renewal for the whole lease, by the clock here
+	eventVacant           = "vacant"            // a tenure ended, and no other one has begun
+	eventAccepted         = "accepted"          // a successor has accepted leadership
+	eventLeaseExpired     = "lease_expired"     // no renewal was seen for the lease
 	eventRenewed          = "renewed"           // a renewal after that
-	eventRequested        = "requested"         // something is asked of the leader
-	eventWithdrawn        = "withdrawn"         // it is not any more
+	eventRequested        = "requested"         // there is a new request to the leader
+	eventWithdrawn        = "withdrawn"         // the request is gone
 	eventConfig           = "config"            // the config has changed
-	eventReset            = "reset"             // the records are of another past
-	eventPresent          = "present"           // a candidate, as it was found
-	eventJoined           = "joined"            // a candidate has come
-	eventRestarted        = "restarted"         // it has come anew, under the same id
-	eventLeft             = "left"              // it has gone, or was evicted
-	eventChanged          = "changed"           // its priority, role or tags are others
-	eventTimedOut         = "timed_out"         // no heartbeat of it for the candidate timeout, by the clock here
+	eventReset            = "reset"             // the ballot went back
+	eventPresent          = "present"           // a candidate at the start
+	eventJoined           = "joined"            // a candidate has registered
+	eventRestarted        = "restarted"         // it has registered again
+	eventLeft             = "left"              // it has unregistered, or was evicted
+	eventChanged          = "changed"           // its priority, role or metadata has changed
+	eventTimedOut         = "timed_out"         // no heartbeat was seen for the candidate timeout
 	eventHeartbeatResumed = "heartbeat_resumed" // a heartbeat after that
-	eventDuplicate        = "duplicate"         // a process was turned away, as another one is active under its id
-	eventUnreadable       = "unreadable"        // the store, or a record, cannot be read
+	eventDuplicate        = "duplicate"         // a process was refused because of a duplicate id
+	eventUnreadable       = "unreadable"        // the store or a record cannot be read
 	eventReadable         = "readable"          // it can be read again
 )
 
-// none is the candidate of news that is not about one.
-var none election.Identity
+// noCandidate is the candidate of news about the leadership.
+var noCandidate election.Identity
 
-// tracker makes out of looks what has changed between them. It judges silence by
-// what it has seen itself, on the monotonic clock here: no stamp of another host
-// takes part.
+// tracker finds out what has changed between two reads. It goes by what it has seen itself
+// on its monotonic clock, and uses no clock of another host.
 type tracker struct {
-	last       *records.Snapshot // nil before the first look
-	seat       election.Observation
-	silent     bool
-	pulses     map[string]pulse // of the candidates, by id
-	unreadable string
-	now        time.Time // of the look that is being compared, by the calendar here
-	told       []news
+	last         *records.Snapshot // nil before the first read
+	observation  election.Observation
+	leaseExpired bool
+	heartbeats   map[string]heartbeat // by the id of the candidate
+	unreadable   string
+	now          time.Time // of the present read, on the local wall clock
+	told         []news
 }
 
-// pulse is when a heartbeat of a candidate was seen first.
-type pulse struct {
-	heartbeats uint64
-	since      time.Time
-	quiet      bool
+// heartbeat is the newest heartbeat of a candidate, and since when it was seen.
+type heartbeat struct {
+	count    uint64
+	since    time.Time
+	timedOut bool
 }
 
-// next takes a look in, and returns what has changed. seen is the monotonic clock
-// after the look, wall the calendar.
+// Next adds a read and returns what has changed. seen is the monotonic clock after the
+// read, wall the wall clock.
 func (t *tracker) Next(s *records.Snapshot, seen, wall time.Time) []news {
 	t.now, t.told = wall, nil
 	if t.last != nil && s.Leader.Ballot < t.last.Leader.Ballot {
-		t.tell(eventReset, s.Leader, none, fmt.Sprintf("the ballot went back from %d to %d: the election was removed, or its store restored",
+		t.tell(eventReset, s.Leader, noCandidate, fmt.Sprintf("the ballot went back from %d to %d: the election was removed, or its store restored",
 			t.last.Leader.Ballot, s.Leader.Ballot))
 		*t = tracker{now: wall, told: t.told}
 	}
-	ballot := t.seat.Ballot
-	t.seat = t.seat.Next(s.Leader, seen)
-	t.tellSeat(s)
-	t.tellSilence(s, ballot, seen)
-	t.tellIntent(s)
+	ballot := t.observation.Ballot
+	t.observation = t.observation.Next(s.Leader, seen)
+	t.tellTenures(s)
+	t.tellLease(s, ballot, seen)
+	t.tellRequest(s)
 	t.tellConfig(s)
 	t.tellCandidates(s, seen)
 	t.tellDuplicate(s)
@@ -92,61 +91,60 @@ func (t *tracker) Next(s *records.Snapshot, seen, wall time.Time) []news {
 	return t.told
 }
 
-func (t *tracker) tell(event string, seat election.LeaderRecord, candidate election.Identity, reason string) {
+func (t *tracker) tell(event string, l election.LeaderRecord, candidate election.Identity, reason string) {
 	t.told = append(t.told, news{
-		Time: t.now, Event: event, Leader: output.IdentityOf(seat.Identity), Term: seat.Term, Ballot: seat.Ballot,
+		Time: t.now, Event: event, Leader: output.IdentityOf(l.Identity), Term: l.Term, Ballot: l.Ballot,
 		Candidate: output.IdentityOf(candidate), Reason: reason,
 	})
 }
 
-// tellSeat tells of every tenure since the last look, in order, as the history
-// has them.
-func (t *tracker) tellSeat(s *records.Snapshot) {
-	seat := s.Leader
+// tellTenures reports every tenure since the last read, in order, as the history has them.
+func (t *tracker) tellTenures(s *records.Snapshot) {
+	leader := s.Leader
 	if t.last == nil {
-		t.tell(eventStart, seat, none, records.AcquireText(seat))
+		t.tell(eventStart, leader, noCandidate, records.AcquireText(leader))
 		return
 	}
 	last := t.last.Leader
 	term, vacant := last.Term, last.Vacant()
 	for _, e := range slices.Backward(s.History) {
-		if e.Ballot <= last.Ballot || e.Ballot > seat.Ballot || e.Kind == election.EventDuplicate {
+		if e.Ballot <= last.Ballot || e.Ballot > leader.Ballot || e.Kind == election.EventDuplicate {
 			continue
 		}
 		at := election.LeaderRecord{Term: e.Term, Ballot: e.Ballot, Identity: e.To}
 		term, vacant = e.Term, e.Kind == election.EventEnded
 		if vacant {
 			at.Identity = election.Identity{}
-			t.tell(eventVacant, at, none, e.From.ID+": "+e.Reason)
+			t.tell(eventVacant, at, noCandidate, e.From.ID+": "+e.Reason)
 		} else {
-			t.tell(eventElected, at, none, e.Reason)
+			t.tell(eventElected, at, noCandidate, e.Reason)
 		}
 	}
-	switch { // what the history does not keep
-	case seat.Term > term && !seat.Vacant():
-		t.tell(eventElected, seat, none, records.AcquireText(seat))
-	case seat.Vacant() && (!vacant || seat.Term > term):
-		t.tell(eventVacant, seat, none, records.AcquireText(seat))
-	case seat.Term == last.Term && seat.Accepted && !last.Accepted && !seat.Vacant():
-		t.tell(eventAccepted, seat, none, records.AcquireText(seat))
+	switch { // changes that the history has not kept
+	case leader.Term > term && !leader.Vacant():
+		t.tell(eventElected, leader, noCandidate, records.AcquireText(leader))
+	case leader.Vacant() && (!vacant || leader.Term > term):
+		t.tell(eventVacant, leader, noCandidate, records.AcquireText(leader))
+	case leader.Term == last.Term && leader.Accepted && !last.Accepted && !leader.Vacant():
+		t.tell(eventAccepted, leader, noCandidate, records.AcquireText(leader))
 	}
 }
 
-// tellSilence tells of a leader that did not renew for its lease.
-func (t *tracker) tellSilence(s *records.Snapshot, ballot uint64, seen time.Time) {
-	switch over := !s.Leader.Vacant() && t.seat.LeaseExpired(s.Leader, seen); {
-	case over && !t.silent:
-		t.silent = true
-		t.tell(eventLeaseExpired, s.Leader, none, "no renewal was seen for its lease of "+s.Leader.LeaseDuration.String())
-	case !over && t.silent:
-		t.silent = false
+// tellLease reports a leader that did not renew for its lease, and its next renewal.
+func (t *tracker) tellLease(s *records.Snapshot, ballot uint64, seen time.Time) {
+	switch over := !s.Leader.Vacant() && t.observation.LeaseExpired(s.Leader, seen); {
+	case over && !t.leaseExpired:
+		t.leaseExpired = true
+		t.tell(eventLeaseExpired, s.Leader, noCandidate, "no renewal was seen for its lease of "+s.Leader.LeaseDuration.String())
+	case !over && t.leaseExpired:
+		t.leaseExpired = false
 		if t.last != nil && s.Leader.Token() == t.last.Leader.Token() && s.Leader.Ballot != ballot {
-			t.tell(eventRenewed, s.Leader, none, "it renews again")
+			t.tell(eventRenewed, s.Leader, noCandidate, "it renews again")
 		}
 	}
 }
 
-func (t *tracker) tellIntent(s *records.Snapshot) {
+func (t *tracker) tellRequest(s *records.Snapshot) {
 	stands := func(s *records.Snapshot) bool {
 		return s != nil && s.Request.Kind != election.NoRequest && s.Request.Term == s.Leader.Term && !s.Leader.Vacant()
 	}
@@ -162,7 +160,7 @@ func (t *tracker) tellIntent(s *records.Snapshot) {
 func (t *tracker) tellConfig(s *records.Snapshot) {
 	if t.last == nil {
 		if !s.Config.ElectionEnabled {
-			t.tell(eventConfig, s.Leader, none, "the election is disabled")
+			t.tell(eventConfig, s.Leader, noCandidate, "the election is disabled")
 		}
 		return
 	}
@@ -174,7 +172,7 @@ func (t *tracker) tellConfig(s *records.Snapshot) {
 	for _, d := range records.Differences(before, now) {
 		differs = append(differs, fmt.Sprintf("%s %s -> %s", d.Setting, d.From, d.To))
 	}
-	t.tell(eventConfig, s.Leader, none, strings.TrimSpace(fmt.Sprintf("revision %d: %s", now.Revision, strings.Join(differs, ", "))))
+	t.tell(eventConfig, s.Leader, noCandidate, strings.TrimSpace(fmt.Sprintf("revision %d: %s", now.Revision, strings.Join(differs, ", "))))
 }
 
 func (t *tracker) tellCandidates(s *records.Snapshot, seen time.Time) {
@@ -184,16 +182,16 @@ func (t *tracker) tellCandidates(s *records.Snapshot, seen time.Time) {
 			before[t.last.Candidates[i].ID] = &t.last.Candidates[i]
 		}
 	}
-	pulses := make(map[string]pulse, len(s.Candidates))
+	heartbeats := make(map[string]heartbeat, len(s.Candidates))
 	for i := range s.Candidates {
 		c := &s.Candidates[i]
 		t.tellCandidate(s, before[c.ID], c)
-		pulses[c.ID] = t.beat(s, c, seen)
+		heartbeats[c.ID] = t.tellHeartbeat(s, c, seen)
 		delete(before, c.ID)
 	}
-	t.pulses = pulses
+	t.heartbeats = heartbeats
 	if t.last == nil || s.CandidatesUnreadable {
-		return // one that cannot be read has not left
+		return // a candidate that cannot be read has not left
 	}
 	for i := range t.last.Candidates {
 		if who := t.last.Candidates[i].Identity; before[who.ID] != nil {
@@ -218,24 +216,24 @@ func (t *tracker) tellCandidate(s *records.Snapshot, before, now *election.Candi
 	}
 }
 
-// beat returns the pulse of a candidate, and tells where it has stopped or come
-// back.
-func (t *tracker) beat(s *records.Snapshot, c *election.Candidate, seen time.Time) pulse {
-	p, known := t.pulses[c.ID]
-	if !known || p.heartbeats != c.Heartbeats {
-		if p.quiet {
-			t.tell(eventHeartbeatResumed, s.Leader, c.Identity, "its heartbeats go on")
+// tellHeartbeat returns the heartbeat of a candidate. It reports a candidate that has
+// timed out, and its next heartbeat.
+func (t *tracker) tellHeartbeat(s *records.Snapshot, c *election.Candidate, seen time.Time) heartbeat {
+	h, known := t.heartbeats[c.ID]
+	if !known || h.count != c.Heartbeats {
+		if h.timedOut {
+			t.tell(eventHeartbeatResumed, s.Leader, c.Identity, "it sends heartbeats again")
 		}
-		return pulse{heartbeats: c.Heartbeats, since: seen}
+		return heartbeat{count: c.Heartbeats, since: seen}
 	}
-	if !p.quiet && seen.Sub(p.since) > s.Config.CandidateTimeout {
-		p.quiet = true
+	if !h.timedOut && seen.Sub(h.since) > s.Config.CandidateTimeout {
+		h.timedOut = true
 		t.tell(eventTimedOut, s.Leader, c.Identity, "no heartbeat was seen for "+s.Config.CandidateTimeout.String())
 	}
-	return p
+	return h
 }
 
-// tellDuplicate tells of a process that was turned away since the last look.
+// tellDuplicate reports a process that was refused since the last read.
 func (t *tracker) tellDuplicate(s *records.Snapshot) {
 	newest := func(s *records.Snapshot) (event election.Event) {
 		if i := slices.IndexFunc(s.History, func(e election.Event) bool { return e.Kind == election.EventDuplicate }); i >= 0 {
@@ -254,14 +252,14 @@ func (t *tracker) tellDuplicate(s *records.Snapshot) {
 func (t *tracker) tellUnreadable(s *records.Snapshot) {
 	text := ""
 	if s.Unreadable != nil {
-		text = records.WithRemedies(s.Unreadable, "to mend it").Error()
+		text = records.WithRemedies(s.Unreadable, "to repair it").Error()
 	}
 	if text != t.unreadable {
 		t.unreadable = text
 		if text == "" {
-			t.tell(eventReadable, s.Leader, none, "all records can be read")
+			t.tell(eventReadable, s.Leader, noCandidate, "all records can be read")
 		} else {
-			t.tell(eventUnreadable, s.Leader, none, text)
+			t.tell(eventUnreadable, s.Leader, noCandidate, text)
 		}
 	}
 }

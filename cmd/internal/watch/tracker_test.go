@@ -13,7 +13,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// Between two looks anything may have happened: each is told, in order.
+// TestTracker: everything that happened between two reads is reported once, in order.
 func TestTracker(t *testing.T) {
 	a := election.Identity{ID: "a", Incarnation: uuid.UUID{1}}
 	b := election.Identity{ID: "b", Incarnation: uuid.UUID{2}}
@@ -31,7 +31,7 @@ func TestTracker(t *testing.T) {
 	ended := func(term, ballot uint64, from election.Identity) election.Event {
 		return election.Event{Term: term, Ballot: ballot, Kind: election.EventEnded, From: from, Reason: "resigned"}
 	}
-	seated := records.Snapshot{Status: election.Status{Config: config, Leader: held(1, 5, a, true)}}
+	before := records.Snapshot{Status: election.Status{Config: config, Leader: held(1, 5, a, true)}}
 	voter := election.Candidate{Registration: election.Registration{Identity: a}, Heartbeats: 1}
 	with := func(s records.Snapshot, change func(s *records.Snapshot)) *records.Snapshot { change(&s); return &s }
 
@@ -40,9 +40,9 @@ func TestTracker(t *testing.T) {
 		after       time.Duration
 		want        []string
 	}{
-		"nothing":   {&seated, &seated, 0, nil},
-		"a renewal": {&seated, with(seated, func(s *records.Snapshot) { s.Leader.Ballot = 6 }), 0, nil},
-		"three tenures": {&seated, with(seated, func(s *records.Snapshot) {
+		"nothing":   {&before, &before, 0, nil},
+		"a renewal": {&before, with(before, func(s *records.Snapshot) { s.Leader.Ballot = 6 }), 0, nil},
+		"three tenures": {&before, with(before, func(s *records.Snapshot) {
 			s.Leader = held(3, 12, b, true)
 			s.History = []election.Event{began(3, 12, a, b), ended(2, 10, a), began(2, 8, a, a), ended(1, 7, a), began(1, 1, b, a)}
 		}), 0, []string{
@@ -51,68 +51,68 @@ func TestTracker(t *testing.T) {
 			"leader=- term=2 ballot=10 event=vacant reason=\"a: resigned\"",
 			"leader=b term=3 ballot=12 event=elected reason=vacancy",
 		}},
-		"a tenure that no history keeps": {
-			&seated, with(seated, func(s *records.Snapshot) { s.Leader = held(4, 20, b, true) }), 0,
+		"a tenure without history": {
+			&before, with(before, func(s *records.Snapshot) { s.Leader = held(4, 20, b, true) }), 0,
 			[]string{"leader=b term=4 ballot=20 event=elected reason=transfer"},
 		},
-		"a vacancy that no history keeps": {
-			&seated, with(seated, func(s *records.Snapshot) { s.Leader = held(1, 6, election.Identity{}, true) }), 0,
+		"a vacancy without history": {
+			&before, with(before, func(s *records.Snapshot) { s.Leader = held(1, 6, election.Identity{}, true) }), 0,
 			[]string{"leader=- term=1 ballot=6 event=vacant reason=vacant"},
 		},
-		"a seat that is taken": {
-			with(seated, func(s *records.Snapshot) { s.Leader = held(2, 6, b, false) }),
-			with(seated, func(s *records.Snapshot) { s.Leader = held(2, 7, b, true) }), 0,
+		"a successor accepts": {
+			with(before, func(s *records.Snapshot) { s.Leader = held(2, 6, b, false) }),
+			with(before, func(s *records.Snapshot) { s.Leader = held(2, 7, b, true) }), 0,
 			[]string{"leader=b term=2 ballot=7 event=accepted reason=transfer"},
 		},
 		"a lease that runs out": {
-			&seated, &seated, time.Second,
+			&before, &before, time.Second,
 			[]string{"leader=a term=1 ballot=5 event=lease_expired reason=\"no renewal was seen for its lease of 1s\""},
 		},
-		"a candidate that is silent for its timeout": {
-			with(seated, func(s *records.Snapshot) { s.Candidates = []election.Candidate{voter} }),
-			with(seated, func(s *records.Snapshot) { s.Candidates = []election.Candidate{voter} }), config.CandidateTimeout,
+		"a candidate without a heartbeat for its timeout": {
+			with(before, func(s *records.Snapshot) { s.Candidates = []election.Candidate{voter} }),
+			with(before, func(s *records.Snapshot) { s.Candidates = []election.Candidate{voter} }), config.CandidateTimeout,
 			[]string{"leader=a term=1 ballot=5 event=lease_expired reason=\"no renewal was seen for its lease of 1s\""},
 		},
-		"a candidate that is silent for longer": {
-			with(seated, func(s *records.Snapshot) { s.Candidates = []election.Candidate{voter} }),
-			with(seated, func(s *records.Snapshot) { s.Candidates = []election.Candidate{voter} }), config.CandidateTimeout + 1,
+		"a candidate without a heartbeat for longer": {
+			with(before, func(s *records.Snapshot) { s.Candidates = []election.Candidate{voter} }),
+			with(before, func(s *records.Snapshot) { s.Candidates = []election.Candidate{voter} }), config.CandidateTimeout + 1,
 			[]string{
 				"leader=a term=1 ballot=5 event=lease_expired reason=\"no renewal was seen for its lease of 1s\"",
 				"leader=a term=1 ballot=5 event=timed_out candidate=a reason=\"no heartbeat was seen for 15s\"",
 			},
 		},
-		"another past": {
-			&seated, with(seated, func(s *records.Snapshot) { s.Leader = held(1, 2, b, true) }), 0,
+		"a restored store": {
+			&before, with(before, func(s *records.Snapshot) { s.Leader = held(1, 2, b, true) }), 0,
 			[]string{
 				"leader=b term=1 ballot=2 event=reset reason=\"the ballot went back from 5 to 2: the election was removed, or its store restored\"",
 				"leader=b term=1 ballot=2 event=start reason=transfer",
 			},
 		},
 		"a request": {
-			&seated, with(seated, func(s *records.Snapshot) {
+			&before, with(before, func(s *records.Snapshot) {
 				s.Request = election.Request{Kind: election.TransferRequest, Term: 1, Identity: b, Nonce: uuid.UUID{9}}
 			}), 0,
 			[]string{"leader=a term=1 ballot=5 event=requested candidate=b reason=transfer"},
 		},
 		"a void request": {
-			&seated, with(seated, func(s *records.Snapshot) { s.Request = election.Request{Kind: election.ResignRequest, Term: 7} }), 0, nil,
+			&before, with(before, func(s *records.Snapshot) { s.Request = election.Request{Kind: election.ResignRequest, Term: 7} }), 0, nil,
 		},
-		"a request that was taken back": {
-			with(seated, func(s *records.Snapshot) { s.Request = election.Request{Kind: election.ResignRequest, Term: 1} }), &seated, 0,
+		"a request that was withdrawn": {
+			with(before, func(s *records.Snapshot) { s.Request = election.Request{Kind: election.ResignRequest, Term: 1} }), &before, 0,
 			[]string{"leader=a term=1 ballot=5 event=withdrawn reason=resign"},
 		},
 		"another config": {
-			&seated, with(seated, func(s *records.Snapshot) {
+			&before, with(before, func(s *records.Snapshot) {
 				s.Config.Revision, s.Config.ElectionEnabled, s.Config.HistoryLimit = 2, false, 9
 			}), 0,
 			[]string{"leader=a term=1 ballot=5 event=config reason=\"revision 2: history_limit 128 -> 9, enabled true -> false\""},
 		},
 		"candidates": {
-			with(seated, func(s *records.Snapshot) {
+			with(before, func(s *records.Snapshot) {
 				gone := election.Candidate{Registration: election.Registration{Identity: election.Identity{ID: "gone"}}}
 				s.Candidates = []election.Candidate{voter, gone}
 			}),
-			with(seated, func(s *records.Snapshot) {
+			with(before, func(s *records.Snapshot) {
 				changed, fresh := voter, voter
 				changed.Priority, changed.Heartbeats = 7, 2
 				fresh.Identity = b
@@ -125,25 +125,25 @@ func TestTracker(t *testing.T) {
 			},
 		},
 		"a restart and tags": {
-			with(seated, func(s *records.Snapshot) {
+			with(before, func(s *records.Snapshot) {
 				other := voter
 				other.Identity = b
 				s.Candidates = []election.Candidate{voter, other}
 			}),
-			with(seated, func(s *records.Snapshot) {
-				anew, tagged := voter, voter
-				anew.Incarnation = uuid.UUID{3}
+			with(before, func(s *records.Snapshot) {
+				again, tagged := voter, voter
+				again.Incarnation = uuid.UUID{3}
 				tagged.Identity, tagged.Metadata = b, map[string]string{"zone": "x y"}
-				s.Candidates = []election.Candidate{anew, tagged}
+				s.Candidates = []election.Candidate{again, tagged}
 			}), 0,
 			[]string{
 				"leader=a term=1 ballot=5 event=restarted candidate=a reason=\"voter, priority 0\"",
 				"leader=a term=1 ballot=5 event=changed candidate=b reason=\"tags zone=\\\"x y\\\"\"",
 			},
 		},
-		"one that cannot be read has not left": {
-			with(seated, func(s *records.Snapshot) { s.Candidates = []election.Candidate{voter} }),
-			with(seated, func(s *records.Snapshot) {
+		"an unreadable candidate has not left": {
+			with(before, func(s *records.Snapshot) { s.Candidates = []election.Candidate{voter} }),
+			with(before, func(s *records.Snapshot) {
 				s.Unreadable, s.CandidatesUnreadable = errors.New("candidate a is broken"), true
 			}), 0,
 			[]string{"leader=a term=1 ballot=5 event=unreadable reason=\"candidate a is broken\""},
@@ -153,17 +153,18 @@ func TestTracker(t *testing.T) {
 			var track tracker
 			wall := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 			track.Next(c.first, time.Unix(100, 0), wall)
-			var told []string
+			var got []string
 			for _, n := range track.Next(c.then, time.Unix(100, 0).Add(c.after), wall) {
-				told = append(told, n.line()[len("2026-01-02T03:04:05.000Z "):])
+				got = append(got, n.line()[len("2026-01-02T03:04:05.000Z "):])
 			}
-			require.Equal(t, c.want, told)
-			require.Empty(t, track.Next(c.then, time.Unix(100, 0).Add(c.after), wall), "each is told once")
+			require.Equal(t, c.want, got)
+			require.Empty(t, track.Next(c.then, time.Unix(100, 0).Add(c.after), wall), "each is reported once")
 		})
 	}
 }
 
-// A leader and a candidate that come back to life are told of.
+// TestTrackerRevival: the next renewal of a leader and the next heartbeat of a candidate
+// are reported.
 func TestTrackerRevival(t *testing.T) {
 	me := election.Identity{ID: "a"}
 	config := fdbelection.DefaultConfig()
@@ -178,19 +179,20 @@ func TestTrackerRevival(t *testing.T) {
 	var track tracker
 	var events []string
 	now := time.Unix(100, 0)
-	for _, look := range []struct {
+	for _, read := range []struct {
 		passed             time.Duration
 		ballot, heartbeats uint64
 	}{{0, 1, 1}, {time.Minute, 1, 1}, {time.Minute, 1, 1}, {time.Second, 2, 2}, {time.Second, 2, 2}} {
-		now = now.Add(look.passed)
-		for _, n := range track.Next(at(look.ballot, look.heartbeats), now, now) {
+		now = now.Add(read.passed)
+		for _, n := range track.Next(at(read.ballot, read.heartbeats), now, now) {
 			events = append(events, n.Event)
 		}
 	}
 	require.Equal(t, []string{eventStart, eventPresent, eventLeaseExpired, eventTimedOut, eventRenewed, eventHeartbeatResumed}, events)
 }
 
-// A new leader after a silent one is told as elected, and not as one that renews again.
+// TestTrackerSuccession: a new leader after an expired lease is reported as elected, and
+// not as renewed.
 func TestTrackerSuccession(t *testing.T) {
 	config := fdbelection.DefaultConfig()
 	at := func(term, ballot uint64, id string) *records.Snapshot {

@@ -14,7 +14,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// A watch ends with the line that matches, and prints none after it.
+// TestUntilEndsWithTheLine: a watch ends with the line that matches, and prints none after
+// it.
 func TestUntilEndsWithTheLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := clitest.NewManual(t)
@@ -31,8 +32,9 @@ func TestUntilEndsWithTheLine(t *testing.T) {
 	})
 }
 
-// The record of a leader that died is no leader, whatever it says of its lease.
-func TestUntilLeaderNeedsOneThatWrites(t *testing.T) {
+// TestUntilLeaderNeedsALiveLeader: the record of a dead leader does not count, whatever it
+// says of its lease.
+func TestUntilLeaderNeedsALiveLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := clitest.NewManual(t)
 		m.Claims(m.One, time.Now().Add(time.Hour)) // by its clock the lease is good
@@ -51,16 +53,16 @@ func TestUntilLeaderNeedsOneThatWrites(t *testing.T) {
 		require.NoError(t, err, stderr)
 		require.InDelta(t, 3, time.Since(begin).Seconds(), 1.1, "with its first renewal that is seen")
 	})
-	// A renewal that came while the store was away may be older than the lease.
-	var l life
+	// A renewal that came while the store was unavailable may be older than the lease.
+	var l lastRecord
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
-	seat := election.LeaderRecord{Identity: election.Identity{ID: "a"}, Ballot: 1, Accepted: true, LeaseDuration: 10 * time.Second}
-	require.False(t, l.shown(seat, at(0)))
-	seat.Ballot++
-	require.False(t, l.shown(seat, at(10)))
-	seat.Ballot++
-	require.True(t, l.shown(seat, at(19)))
-	seat.Ballot++
-	seat.Accepted = false
-	require.False(t, l.shown(seat, at(20)))
+	record := election.LeaderRecord{Identity: election.Identity{ID: "a"}, Ballot: 1, Accepted: true, LeaseDuration: 10 * time.Second}
+	require.False(t, l.written(record, at(0)))
+	record.Ballot++
+	require.False(t, l.written(record, at(10)))
+	record.Ballot++
+	require.True(t, l.written(record, at(19)))
+	record.Ballot++
+	record.Accepted = false
+	require.False(t, l.written(record, at(20)))
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// viewer returns what shows the watch: a screen or lines.
+// newViewer returns what shows the watch: a screen or lines.
 func newViewer(a *session.Program, f *watchFlags) viewer {
 	p := terminal.PaletteFor(a.Stdout)
 	if !f.tui {
@@ -23,16 +23,16 @@ func newViewer(a *session.Program, f *watchFlags) viewer {
 	}
 }
 
-// watchScreen is a watch as a table that is drawn anew.
+// watchScreen shows a watch as a table that is redrawn.
 type watchScreen struct {
 	*screen
 	palette terminal.Palette
 	program *session.Program
 	title   string
 
-	last   *update // the last one that saw something
+	last   *update // the last successful read
 	now    update
-	events []news // newest last
+	events []news // oldest first
 }
 
 var _ viewer = (*watchScreen)(nil)
@@ -42,7 +42,7 @@ const keptEvents = 200
 
 func (w *watchScreen) show(u *update) error {
 	w.now = *u
-	if u.sight != nil {
+	if u.snapshot != nil {
 		w.last = u
 	}
 	w.events = append(w.events, u.news...)
@@ -55,7 +55,7 @@ func (w *watchScreen) quit() <-chan struct{} { return w.quits }
 
 func (w *watchScreen) draw() error { return w.screen.draw(w.rows) }
 
-// close leaves behind what was seen last, where the table stood.
+// close restores the terminal and prints the last event.
 func (w *watchScreen) close() {
 	w.screen.close()
 	if len(w.events) > 0 {
@@ -64,15 +64,14 @@ func (w *watchScreen) close() {
 	}
 }
 
-// rows is the table: the seat, the candidates, and with what room is left the
-// events.
+// rows returns the table: the leader, the candidates, and the events that fit.
 func (w *watchScreen) rows(columns, height int) []terminal.Row {
 	clock := w.program.Clock.Wall().Format("15:04:05")
 	head := terminal.Row{}.Add("fdbelect watch", w.palette.Bold).Add("  "+w.title, w.palette.Dim)
 	rows := []terminal.Row{head, terminal.Row{}.Add(clock+"  q ends", w.palette.Dim), {}}
-	rows = append(rows, w.seatRows(columns)...)
-	if w.now.trouble != "" {
-		rows = append(rows, terminal.Row{}.Add("trouble   ", w.palette.Bad).Add(output.Field(w.now.trouble), w.palette.Bad))
+	rows = append(rows, w.leaderRows(columns)...)
+	if w.now.problem != "" {
+		rows = append(rows, terminal.Row{}.Add("problem   ", w.palette.Bad).Add(output.Field(w.now.problem), w.palette.Bad))
 	}
 	rows = append(rows, terminal.Row{})
 	room := height - len(rows) - 2 // two for the heading of the events
@@ -90,58 +89,58 @@ func (w *watchScreen) rows(columns, height int) []terminal.Row {
 	return rows
 }
 
-// seatRows tells who leads, and how long the lease still runs by the clock here:
-// from when its last renewal was seen.
-func (w *watchScreen) seatRows(columns int) []terminal.Row {
+// leaderRows shows the leader, and the rest of the lease on the local clock, since its
+// last renewal was seen.
+func (w *watchScreen) leaderRows(columns int) []terminal.Row {
 	p := w.palette
 	if w.last == nil {
 		return []terminal.Row{terminal.Row{}.Add("leader    ", p.Dim).Add("not known yet", p.Warn)}
 	}
-	s, now := w.last.sight, w.program.Clock.Now()
-	seat := s.Leader
-	term := terminal.Row{}.Add("term      ", p.Dim).Add(fmt.Sprintf("%-10d", seat.Term), nil).
-		Add("ballot  ", p.Dim).Add(fmt.Sprintf("%-10d", seat.Ballot), nil)
-	if seat.Vacant() {
-		vacancy := "none: the seat is vacant"
-		if seat.Ballot == 0 {
-			vacancy = "none yet"
+	s, now := w.last.snapshot, w.program.Clock.Now()
+	l := s.Leader
+	term := terminal.Row{}.Add("term      ", p.Dim).Add(fmt.Sprintf("%-10d", l.Term), nil).
+		Add("ballot  ", p.Dim).Add(fmt.Sprintf("%-10d", l.Ballot), nil)
+	if l.Vacant() {
+		text := "none: leadership is vacant"
+		if l.Ballot == 0 {
+			text = "none yet"
 		}
-		return append([]terminal.Row{terminal.Row{}.Add("leader    ", p.Dim).Add(vacancy, p.Warn), term, terminal.Row{}.Add("lease     -", p.Dim)}, w.noticeRows(s)...)
+		return append([]terminal.Row{terminal.Row{}.Add("leader    ", p.Dim).Add(text, p.Warn), term, terminal.Row{}.Add("lease     -", p.Dim)}, w.warningRows(s)...)
 	}
-	term = term.Add("for  ", p.Dim).Add(output.Tenths(now.Sub(w.last.seat.TermSince))+", by "+seat.AcquireReason.String(), nil)
-	leader := terminal.Row{}.Add("leader    ", p.Dim).Add(seat.Identity.String(), func(text string) string { return p.Bold(p.Good(text)) }).
-		Add(fmt.Sprintf("  priority %d%s", seat.Priority, records.PendingText(seat.Accepted)), nil)
-	return append([]terminal.Row{leader, term, w.leaseRow(now, columns)}, w.noticeRows(s)...)
+	term = term.Add("for  ", p.Dim).Add(output.Tenths(now.Sub(w.last.observation.TermSince))+", by "+l.AcquireReason.String(), nil)
+	leader := terminal.Row{}.Add("leader    ", p.Dim).Add(l.Identity.String(), func(text string) string { return p.Bold(p.Good(text)) }).
+		Add(fmt.Sprintf("  priority %d%s", l.Priority, records.PendingText(l.Accepted)), nil)
+	return append([]terminal.Row{leader, term, w.leaseRow(now, columns)}, w.warningRows(s)...)
 }
 
-// leaseRow is a bar that runs down.
+// leaseRow is a bar that gets shorter until the lease expires.
 func (w *watchScreen) leaseRow(now time.Time, columns int) terminal.Row {
-	p, seat, since := w.palette, w.last.sight.Leader, w.last.seat.BallotSince
-	left := seat.LeaseDuration - now.Sub(since)
+	p, l, since := w.palette, w.last.snapshot.Leader, w.last.observation.BallotSince
+	left := l.LeaseDuration - now.Sub(since)
 	r := terminal.Row{}.Add("lease     ", p.Dim)
 	if left <= 0 {
-		return r.Add(fmt.Sprintf("over for %s: no renewal was seen for %s", output.Tenths(-left), output.Duration(seat.LeaseDuration)), p.Bad)
+		return r.Add(fmt.Sprintf("expired %s ago: no renewal was seen for %s", output.Tenths(-left), output.Duration(l.LeaseDuration)), p.Bad)
 	}
 	at := now
-	if w.now.trouble == "" {
-		at = w.last.seen // since then the leader may have renewed, without having been seen yet
+	if w.now.problem == "" {
+		at = w.last.seen // the leader may have renewed since, unseen
 	}
-	paint := records.LeaseColour(p, seat, w.last.sight.Config, since, at)
-	return append(r, terminal.Bar(left, seat.LeaseDuration, min(40, columns-36), paint, p.Dim)...).
-		Add(fmt.Sprintf("  %s of %s", output.Tenths(left), output.Duration(seat.LeaseDuration)), nil)
+	paint := records.LeaseColour(p, l, w.last.snapshot.Config, since, at)
+	return append(r, terminal.Bar(left, l.LeaseDuration, min(40, columns-36), paint, p.Dim)...).
+		Add(fmt.Sprintf("  %s of %s", output.Tenths(left), output.Duration(l.LeaseDuration)), nil)
 }
 
-// noticeRows tell what is out of the ordinary.
-func (w *watchScreen) noticeRows(s *records.Snapshot) []terminal.Row {
+// warningRows shows what is unusual.
+func (w *watchScreen) warningRows(s *records.Snapshot) []terminal.Row {
 	var rows []terminal.Row
 	if !s.Config.ElectionEnabled {
 		rows = append(rows, terminal.Row{}.Add("disabled  no candidate may claim or renew", w.palette.Warn))
 	}
 	if s.Request.Kind != election.NoRequest && s.Request.Term == s.Leader.Term && !s.Leader.Vacant() {
-		rows = append(rows, terminal.Row{}.Add("asked     "+s.Request.String(), w.palette.Warn))
+		rows = append(rows, terminal.Row{}.Add("request   "+s.Request.String(), w.palette.Warn))
 	}
 	if s.Unreadable != nil {
-		rows = append(rows, terminal.Row{}.Add("trouble   "+output.Field(s.Unreadable.Error()), w.palette.Bad))
+		rows = append(rows, terminal.Row{}.Add("problem   "+output.Field(s.Unreadable.Error()), w.palette.Bad))
 	}
 	return rows
 }
@@ -152,28 +151,28 @@ func (w *watchScreen) candidateRows() []terminal.Row {
 	if w.last == nil {
 		return rows
 	}
-	s, now := w.last.sight, w.program.Clock.Now()
+	s, now := w.last.snapshot, w.program.Clock.Now()
 	for i := range s.Candidates {
 		c := &s.Candidates[i]
-		pulse := w.last.pulses[c.ID]
+		heartbeat := w.last.heartbeats[c.ID]
 		role, paint := c.Role.String(), func(text string) string { return text }
 		switch {
 		case s.Leader.HeldBy(c.Identity):
 			role, paint = "leader", p.Good
-		case pulse.quiet:
+		case heartbeat.timedOut:
 			paint = p.Bad
 		}
-		beat := output.Tenths(now.Sub(pulse.since))
-		if pulse.quiet {
-			beat += " !"
+		age := output.Tenths(now.Sub(heartbeat.since))
+		if heartbeat.timedOut {
+			age += " !"
 		}
 		rows = append(rows, terminal.Row{}.Add(terminal.Padded(fmt.Sprint(i+1), 4)+terminal.Padded(c.Identity.String(), candidateWidth)+terminal.Padded(role, 8)+
-			terminal.Padded(fmt.Sprint(c.Priority), 8)+terminal.Padded(beat, 9), paint).Add(output.Metadata(c.Metadata), p.Dim))
+			terminal.Padded(fmt.Sprint(c.Priority), 8)+terminal.Padded(age, 9), paint).Add(output.Metadata(c.Metadata), p.Dim))
 	}
 	return rows
 }
 
-// candidateWidth is room for the names of most hosts, with an incarnation.
+// candidateWidth is enough for most host names with an incarnation.
 const candidateWidth = 26
 
 // eventWidth is the length of the longest event.

@@ -25,16 +25,16 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// obeyed are the sequences that a screen may send: those of its own.
-var obeyed = regexp.MustCompile(`\x1b\[(\?1049[hl]|\?25[hl]|H|J|K|2J|(0|1|2|31|32|33)m)`)
+// ownSequences are the sequences that a screen may send.
+var ownSequences = regexp.MustCompile(`\x1b\[(\?1049[hl]|\?25[hl]|H|J|K|2J|(0|1|2|31|32|33)m)`)
 
-// frames takes what was sent to a terminal apart, without the colours, and
-// requires that the terminal obeys nothing of it but what is the screen's own.
+// frames splits what was sent to a terminal into drawings, without the colours. It checks
+// that only the screen's own sequences were sent.
 func frames(t *testing.T, sent string) []string {
 	t.Helper()
 	var all []string
 	for _, frame := range strings.Split(sent, screenHome)[1:] {
-		plain := obeyed.ReplaceAllString(frame, "")
+		plain := ownSequences.ReplaceAllString(frame, "")
 		for _, r := range plain {
 			require.True(t, r == '\n' || r == '\r' || unicode.IsPrint(r), "%U is sent in %q", r, frame)
 		}
@@ -43,7 +43,7 @@ func frames(t *testing.T, sent string) []string {
 	return all
 }
 
-// screenOf is a watch on a terminal that keeps what it is sent.
+// screenOf returns a watch on a terminal that records what it is sent.
 func screenOf(out *bytes.Buffer, columns, rows int) *watchScreen {
 	a := clitest.NewProgram(clitest.Virtual{}, out, out)
 	return &watchScreen{
@@ -52,7 +52,8 @@ func screenOf(out *bytes.Buffer, columns, rows int) *watchScreen {
 	}
 }
 
-// The lease runs down between renewals, and the terminal is left as it was.
+// TestWatchScreen: the bar of the lease gets shorter between renewals, and the terminal is
+// restored.
 func TestWatchScreen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := clitest.NewCompany(t)
@@ -89,8 +90,8 @@ func TestWatchScreen(t *testing.T) {
 	})
 }
 
-// A screen never sends more rows or columns than there are, whatever the size,
-// and clears itself when that changes.
+// TestWatchScreenFits: a screen never sends more rows or columns than fit, and clears
+// itself when the size changes.
 func TestWatchScreenFits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, size := range [][2]int{{80, 24}, {40, 10}, {1, 1}, {3, 200}, {200, 3}, {120, 16}} {
@@ -99,7 +100,7 @@ func TestWatchScreenFits(t *testing.T) {
 			s := &records.Snapshot{Status: election.Status{Leader: election.LeaderRecord{
 				Term: 1, Ballot: 9, Identity: election.Identity{ID: "日本語" + strings.Repeat("x", 90)}, LeaseDuration: time.Second,
 			}}}
-			u := update{sight: s, pulses: map[string]pulse{}}
+			u := update{snapshot: s, heartbeats: map[string]heartbeat{}}
 			for i := range 60 {
 				id := strings.Repeat("界", i+1)
 				s.Candidates = append(s.Candidates, election.Candidate{Registration: election.Registration{Identity: election.Identity{ID: id}}})
@@ -132,7 +133,7 @@ func TestWatchScreenFits(t *testing.T) {
 	})
 }
 
-// Whatever is in the store, the terminal obeys nothing of it.
+// TestWatchUntrustedText: no text of the store controls the terminal.
 func TestWatchUntrustedText(t *testing.T) {
 	const evil = "x\x1b[2J\x07\u009b2J\u200b\u202e\n\r\tq\U000e0041"
 	synctest.Test(t, func(t *testing.T) {
@@ -145,8 +146,8 @@ func TestWatchUntrustedText(t *testing.T) {
 			}
 			return e.RegisterCandidate(tr, plain, time.Now())
 		}))
-		// What no function would write: an evil id in a key, in the leader record and in
-		// the history.
+		// No function writes this: a hostile id in a key, in the leader record and in the
+		// history.
 		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
 			if _, err := e.TryClaimLeadership(tr, plain.Identity, time.Now(), election.WithObservation(election.Observation{}, time.Now())); err != nil {
 				return err
@@ -185,9 +186,9 @@ func TestWatchUntrustedText(t *testing.T) {
 		require.NoError(t, runWatch(ctx, a, &f))
 		all := frames(t, out.String())
 		require.Contains(t, all[len(all)-1], `[2J`, "it is shown")
-		require.Contains(t, all[len(all)-1], "over for")
+		require.Contains(t, all[len(all)-1], "expired")
 
-		// Not even what nobody has made safe before.
+		// Text that was not made safe before.
 		text, _ := terminal.CutText(evil, 80)
 		require.Equal(t, terminal.SafeLines(text), text)
 		require.NotContains(t, text, "\n")

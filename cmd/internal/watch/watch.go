@@ -16,7 +16,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// watchFlags are those of "watch".
+// watchFlags are the flags of "watch".
 type watchFlags struct {
 	session.Report
 	tui   bool
@@ -24,38 +24,49 @@ type watchFlags struct {
 	limit time.Duration
 
 	done *regexp.Regexp
-	life life
+	last lastRecord
 }
 
-func Command(a *session.Program) *cobra.Command {
+// Command returns the subcommand "watch".
+func Command(p *session.Program) *cobra.Command {
 	var f watchFlags
 	cmd := &cobra.Command{
 		Use:   "watch --store STORE [flags]",
-		Short: "Watch an election live: who leads, and who comes and goes",
+		Short: "Watch an election live: the leader and the candidates",
 		Long: `watch shows every change of an election as it happens, until it is interrupted. It
-takes no part: it writes nothing and is not listed.
+writes nothing and is not listed as a candidate.
 
-On a terminal it shows a table that is redrawn: the leader with its lease running
-down, the candidates by rank, and the last events; q ends it. Elsewhere, and with
---output or --tui=false, it prints a line for each change: the time, the leader,
-the term, the ballot, the event and its reason, as in
+On a terminal it shows a table that is redrawn: the leader and the rest of its lease, the
+candidates by rank, and the last events. q ends it. If the output is not a terminal, or with
+--output or --tui=false, it prints one line per change: the time, the leader, the term, the
+ballot, the event and its reason, as in
 
   ... leader=b term=2 ballot=7 event=elected reason=expiry
 
-Of the seat it tells elected, vacant, accepted, silent (no renewal for a whole
-lease) and renewed, asked and withdrawn, config, and reset where the records are of
-another past. Of candidates it tells joined, restarted, changed, quiet (no heartbeat
-for the candidate timeout), heard and left. It begins with the seat (looking) and the
-candidates (present) as they are. A store that goes away is tried until it comes
-back: trouble, then well. No tenure between two looks is left out as long as the
-history has it. Silence is judged by the clock here, of what was seen here.
+Events of the leadership:
+
+  start, elected, vacant, accepted
+  lease_expired      no renewal was seen for the lease; renewed is the next renewal
+  requested, withdrawn, config
+  reset              the ballot went back: the store was restored
+
+Events of candidates:
+
+  present (at the start), joined, restarted, changed, left, duplicate
+  timed_out          no heartbeat was seen for the candidate timeout;
+                     heartbeat_resumed is the next heartbeat
+
+If the store or a record cannot be read, the event is unreadable, and later readable. watch
+retries until it is interrupted. It reports every tenure that the history has, also if
+several began between two reads. It compares no clocks of other hosts: leases and timeouts
+count from what it has seen itself.
 
 With --output json each line is a JSON object, with yaml a document.
 
---until REGEXP ends with the first line that matches. --until leader ends once a leader
-was seen to write: to take the leadership, or to renew it. A record that a dead leader has
-left behind does not count, so it takes up to a heartbeat. "status --check" answers at
-once, by the clocks. --for ends after a time, with exit code 5 if --until was waited for.`,
+--until REGEXP ends with the first line that matches. --until leader ends once a leader was
+seen to write: to accept leadership, or to renew. The record of a dead leader does not
+count, so that takes up to a heartbeat. "status --check" answers at once, by the clocks.
+--for ends after a time, with exit code 5 if --until did not match.`,
 		Example: `  fdbelect watch --store file:/tmp/demo.db
   fdbelect watch --store file:/tmp/demo.db --output json
   fdbelect watch --store file:/tmp/demo.db --until leader --for 10s
@@ -66,16 +77,16 @@ once, by the clocks. --for ends after a time, with exit code 5 if --until was wa
 			if err := f.check(given("for"), given("until")); err != nil {
 				return exit.Usage(err)
 			}
-			terminal := terminal.IsTerminal(a.Stdout)
+			terminal := terminal.IsTerminal(p.Stdout)
 			switch {
 			case given("tui") && f.tui && given("output"):
-				return exit.Usage(errors.New("--tui draws a table; leave --output away"))
+				return exit.Usage(errors.New("--tui draws a table; leave --output out"))
 			case given("tui") && f.tui && !terminal:
-				return exit.Usage(errors.New("--tui needs a terminal on stdout, and TERM to say of which kind"))
+				return exit.Usage(errors.New("--tui needs a terminal on stdout, and TERM"))
 			case !given("tui"):
 				f.tui = terminal && !given("output")
 			}
-			return runWatch(cmd.Context(), a, &f)
+			return runWatch(cmd.Context(), p, &f)
 		},
 	}
 	f.AddFlags(cmd)
@@ -88,7 +99,7 @@ once, by the clocks. --for ends after a time, with exit code 5 if --until was wa
 
 func (f *watchFlags) check(limited, until bool) error {
 	if limited && f.limit <= 0 {
-		return fmt.Errorf("--for is %s; it has to be above zero", f.limit)
+		return fmt.Errorf("--for is %s; it must be above zero", f.limit)
 	}
 	if until && f.until == "" {
 		return errors.New("--until is empty; name a regular expression, or \"leader\"")
@@ -105,35 +116,34 @@ func (f *watchFlags) check(limited, until bool) error {
 
 // viewer shows what a watch finds.
 type viewer interface {
-	// show takes an update in.
+	// show shows an update.
 	show(u *update) error
-	// tick returns what tells when to call draw; nil: never.
+	// tick returns a channel that says when to call draw, or nil.
 	tick() <-chan struct{}
 	draw() error
-	// quit returns what tells that the reader has had enough; nil: never.
+	// quit returns a channel that is closed when the user ends the watch, or nil.
 	quit() <-chan struct{}
-	// close leaves the terminal as it was.
+	// close restores the terminal.
 	close()
 }
 
-// watch looks on until ctx ends, the time is over, or what is waited for has
-// come.
-func runWatch(ctx context.Context, a *session.Program, f *watchFlags) error {
-	s, err := a.OpenElection(ctx, &f.Access, true)
+// runWatch watches until ctx ends, the time is over, or --until matches.
+func runWatch(ctx context.Context, p *session.Program, f *watchFlags) error {
+	s, err := p.OpenElection(ctx, &f.Access, true)
 	if err != nil {
 		return err
 	}
 	if f.Spec == "mem:" {
-		fmt.Fprintln(a.Stderr, "fdbelect: mem: is this process's own memory: there is nothing to see in it")
+		fmt.Fprintln(p.Stderr, "fdbelect: mem: is the memory of this process, so there is nothing to see")
 	}
 	ctx, stop := context.WithCancel(ctx)
 	over := make(chan struct{})
 	if f.limit > 0 {
-		timer := a.Clock.AfterFunc(f.limit, func() { close(over) })
+		timer := p.Clock.AfterFunc(f.limit, func() { close(over) })
 		defer timer.Stop()
 	}
 	updates := make(chan update)
-	w := &watcher{Program: a, access: &f.Access, open: s}
+	w := &watcher{Program: p, access: &f.Access, open: s}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -144,7 +154,7 @@ func runWatch(ctx context.Context, a *session.Program, f *watchFlags) error {
 		<-ended
 	}()
 
-	v := newViewer(a, f)
+	v := newViewer(p, f)
 	defer v.close()
 	for {
 		select {
@@ -171,11 +181,11 @@ func runWatch(ctx context.Context, a *session.Program, f *watchFlags) error {
 	}
 }
 
-// reached reports whether what --until waits for has come. It takes from the update the
-// lines after the one that matches.
+// reached reports whether --until matches. It removes the lines after the matching one
+// from the update.
 func (f *watchFlags) reached(u *update) bool {
 	if f.until == "leader" {
-		return u.sight != nil && f.life.shown(u.sight.Leader, u.seen)
+		return u.snapshot != nil && f.last.written(u.snapshot.Leader, u.seen)
 	}
 	i := slices.IndexFunc(u.news, func(n news) bool { return f.done != nil && f.done.MatchString(n.line()) })
 	if i >= 0 {
@@ -184,19 +194,19 @@ func (f *watchFlags) reached(u *update) bool {
 	return i >= 0
 }
 
-// life is what was seen last of a leader record: one that changes between two looks was
-// written by a leader that is alive, and no clock of its host is asked.
-type life struct {
-	seat election.LeaderRecord
-	seen time.Time // monotonic; zero before the first look
+// lastRecord is the leader record that was read last. If it changes between two reads, a
+// live leader has written it, whatever the clock of its host says.
+type lastRecord struct {
+	record election.LeaderRecord
+	seen   time.Time // monotonic; zero before the first read
 }
 
-// shown takes in a look, which returned at seen. It reports whether a leader has written
-// within its lease: since the look before, if that is not older.
-func (l *life) shown(seat election.LeaderRecord, seen time.Time) bool {
+// written adds a read, which returned at seen. It reports whether a leader has written
+// within its lease: since the previous read, if that is recent enough.
+func (l *lastRecord) written(record election.LeaderRecord, seen time.Time) bool {
 	before := *l
-	*l = life{seat, seen}
-	recent := max(seat.LeaseDuration, 2*minLookInterval)
+	*l = lastRecord{record, seen}
+	recent := max(record.LeaseDuration, 2*minReadInterval)
 	return !before.seen.IsZero() && seen.Sub(before.seen) < recent &&
-		!seat.Vacant() && seat.Accepted && seat.Ballot > before.seat.Ballot
+		!record.Vacant() && record.Accepted && record.Ballot > before.record.Ballot
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 )
 
-// A watch tells of all that happens to an election, and of a store that goes away
-// and comes back.
-func TestWatchTellsWhatHappens(t *testing.T) {
+// TestWatchReportsChanges: a watch reports every change of an election, and a store that
+// becomes unavailable and available again.
+func TestWatchReportsChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clitest.NewCompany(t)
 		w := &clitest.Weather{Database: c.DB}
@@ -27,7 +27,7 @@ func TestWatchTellsWhatHappens(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		go func() { done <- clitest.Exec(ctx, a, Command(a), "watch", "--store", "test:") }()
 
-		c.Pass(2500 * time.Millisecond) // nobody has made the election
+		c.Pass(2500 * time.Millisecond) // the election does not exist
 		first, _ := c.Enter("first", 1)
 		c.Pass(3 * time.Second)
 		_, leaveSecond := c.Enter("second", 0)
@@ -47,7 +47,7 @@ func TestWatchTellsWhatHappens(t *testing.T) {
 		leaveThird()
 
 		require.Empty(t, errs.String())
-		seat, candidates := toldApart(out.String())
+		leadership, candidates := splitLines(out.String())
 		require.Equal(t, []string{
 			`leader=- term=0 unreadable reason="there is no election default below fdbelection in store test:; check --election and --root (\"fdbelect list\" shows what is there), or create one with \"fdbelect init\""`,
 			`leader=first term=1 readable reason="the election can be read"`,
@@ -57,7 +57,7 @@ func TestWatchTellsWhatHappens(t *testing.T) {
 			`leader=second term=2 readable reason="the election can be read again"`,
 			`leader=- term=2 vacant reason="second: left"`,
 			`leader=third term=3 elected reason=vacancy`,
-		}, seat)
+		}, leadership)
 		require.Equal(t, []string{
 			`present candidate=first reason="voter, priority 1"`,
 			`joined candidate=second reason="voter, priority 0"`,
@@ -65,11 +65,11 @@ func TestWatchTellsWhatHappens(t *testing.T) {
 			`joined candidate=third reason="voter, priority 0"`,
 			`left candidate=second reason="it is not registered any more"`,
 		}, candidates)
-		require.GreaterOrEqual(t, w.Opened.Load(), int32(2), "it was opened anew")
+		require.GreaterOrEqual(t, w.Opened.Load(), int32(2), "it was opened again")
 	})
 }
 
-// What ends a watch, and how.
+// TestWatchEnds: what ends a watch, and how.
 func TestWatchEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
@@ -98,7 +98,7 @@ func TestWatchEnds(t *testing.T) {
 	}
 }
 
-// For scripts each change is one JSON object on a line, or one document.
+// TestWatchForScripts: each change is one JSON object on a line, or one YAML document.
 func TestWatchForScripts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := clitest.NewCompany(t)
