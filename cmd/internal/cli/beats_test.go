@@ -72,7 +72,7 @@ func TestClocksDoNotDecideWhoIsAlive(t *testing.T) {
 		require.Equal(t, exit.CodeFailure, code, "the leadership is vacant")
 		require.Regexp(t, `^warn 2 candidates sent no heartbeat for 7\.5s: (late|future)#.*, (late|future)#[0-9a-f]+$`, strings.Join(d.of("candidates"), "\n"))
 		all := strings.Join(d.of("clock"), "\n")
-		require.Regexp(t, "warn 4 clocks differ from the one here: ", all)
+		require.Regexp(t, "warn 4 clocks differ from the local clock: ", all)
 		require.NotContains(t, all, "right")
 		require.NotContains(t, all, "late")
 		for _, want := range []string{"behind 1h0m0s behind", "ahead 1h0m0s ahead", "stopped 1h0m", "future at least 998h"} {

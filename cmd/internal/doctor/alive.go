@@ -15,50 +15,50 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// checkSeat tells who leads, by the record.
-func (e *examination) checkSeat() {
+// checkLeader reports the leader by its record.
+func (e *examination) checkLeader() {
 	e.begin("leader")
-	switch l := e.state.Leader; {
+	switch l := e.status.Leader; {
 	case e.lost && e.quick:
-		e.fail("it is not known who leads", "run doctor without --quick: it observes whether a leader restores its record", "%s", records.LostText(e.state.Term))
+		e.fail("the leader is unknown", "run doctor without --quick: it observes whether a leader restores its record", "%s", records.LostText(e.status.Term))
 	case e.slow && !l.Vacant():
-		e.skip(fmt.Sprintf("whether %s renews, which leads in term %d,", l.Identity, l.Term))
+		e.skip(fmt.Sprintf("whether %s, the leader in term %d, renews", l.Identity, l.Term))
 	case l.Vacant():
 		voters := slices.ContainsFunc(e.candidates, func(c election.Candidate) bool { return c.Role == election.Voter })
-		if !e.state.Config.ElectionEnabled || voters && !e.quick {
-			return // it is told elsewhere, or after the observation
+		if !e.status.Config.ElectionEnabled || voters && !e.quick {
+			return // another check reports it, or the observation does
 		}
-		e.warn("nothing that needs a leader goes on", "start a candidate: \"fdbelect run\"", "the seat is vacant")
+		e.warn("no leader does its work", "start a candidate: \"fdbelect run\"", "leadership is vacant")
 	case e.quick && l.LeaseExpiry.Add(l.LeaseDuration).Before(e.readAt):
 		e.warn("the leader is gone, or hosts have different clocks", "run doctor without --quick: it observes whether the leader renews",
-			"the lease of %s is over since %s by the clock here", l.Identity, output.Age(e.readAt.Sub(l.LeaseExpiry)))
+			"the lease of %s expired %s ago (local clock)", l.Identity, output.Age(e.readAt.Sub(l.LeaseExpiry)))
 	case e.quick:
-		e.ok("%s in term %d, at ballot %d; whether it renews was not observed", l.Identity, l.Term, l.Ballot)
+		e.ok("%s in term %d, at ballot %d; it was not observed whether it renews", l.Identity, l.Term, l.Ballot)
 	}
 }
 
-// observe looks for a heartbeat and a half, which is how often a leader renews, with
-// half of it for what delays it. Within that time a process whose id was taken registers
+// observe reads for one and a half heartbeats, which is how often a leader renews, with
+// half of it for delays. Within that time, a process whose id was taken over registers
 // again as well, if it does. If the clocks do not show that every candidate is alive, it
-// goes on until it has seen each of those write, or for as long as one that is alive may
-// take for that.
+// goes on until it has seen a heartbeat of each, or for as long as a live candidate may
+// take.
 func (e *examination) observe(ctx context.Context) error {
 	c := e.session.Program.Clock
-	config := &e.state.Config
+	config := &e.status.Config
 	begin := c.Now()
 	least := config.HeartbeatInterval + config.HeartbeatInterval/2
 	most := max(least, records.HeartbeatWindow(config))
-	e.occupants = make(occupants)
-	e.occupants.see(e.candidates)
-	e.beats.See(e.candidates, e.readAt)
-	first, intent := e.state.Leader, e.state.Request
-	e.stuck = true
+	e.incarnations = make(incarnations)
+	e.incarnations.see(e.candidates)
+	e.heartbeats.See(e.candidates, e.readAt)
+	first, request := e.status.Leader, e.status.Request
+	e.requestUnchanged = true
 	for {
 		limit := least
 		switch {
-		case e.occupants.moved():
-			limit = 3 * config.HeartbeatInterval // if two processes take it in turns, the next turn comes by then
-		case len(e.beats.TimedOut(e.candidates, config, e.readAt)) > 0:
+		case e.incarnations.changed():
+			limit = 3 * config.HeartbeatInterval // if two processes replace each other, the next one registers by then
+		case len(e.heartbeats.TimedOut(e.candidates, config, e.readAt)) > 0:
 			limit = most
 		}
 		passed := c.Now().Sub(begin)
@@ -79,9 +79,9 @@ func (e *examination) observe(ctx context.Context) error {
 		}
 		wall := c.Wall()
 		if took := c.Now().Sub(before); records.TooSlow(config, took) {
-			e.tellSlow(fmt.Sprintf("a read took %s while the election was observed", output.Age(took)))
-			e.stuck = false
-			e.checkSeat()
+			e.reportSlow(fmt.Sprintf("a read took %s while the election was observed", output.Age(took)))
+			e.requestUnchanged = false
+			e.checkLeader()
 			return nil
 		}
 		if s.Leader.Ballot != e.last.Ballot && !s.Leader.Vacant() {
@@ -89,45 +89,45 @@ func (e *examination) observe(ctx context.Context) error {
 			e.offsets = append(e.offsets, offset{s.Leader.ID, s.Leader.LeaseExpiry.Add(-s.Leader.LeaseDuration).Sub(wall), true})
 		}
 		e.last, e.candidates, e.readAt = s.Leader, s.Candidates, wall
-		e.beats.See(e.candidates, wall)
-		e.occupants.see(e.candidates)
-		e.stuck = e.stuck && s.Request == intent
+		e.heartbeats.See(e.candidates, wall)
+		e.incarnations.see(e.candidates)
+		e.requestUnchanged = e.requestUnchanged && s.Request == request
 	}
 	e.observed = c.Now().Sub(begin)
-	e.tellAlive(first, e.observed)
+	e.reportLeader(first, e.observed)
 	return nil
 }
 
-// tellAlive tells what the observation of the leadership has come to.
-func (e *examination) tellAlive(first election.LeaderRecord, passed time.Duration) {
+// reportLeader reports what the observation of the leadership has shown.
+func (e *examination) reportLeader(first election.LeaderRecord, passed time.Duration) {
 	l := e.last
-	const do = "look at the process of the leader, at its log and at its connection; \"fdbelect watch\" shows whether another candidate takes over"
+	const do = "check the process of the leader, its log and its connection; \"fdbelect watch\" shows whether another candidate takes over"
 	switch {
 	case e.lost && !e.renewed:
 		e.fail("no leader runs, or it cannot write: a leader restores its record with its next renewal", records.LeaderRemedy, "the leader record was still missing after %s", output.Tenths(passed))
 	case e.renewed && l.Term != first.Term:
-		e.ok("%s took the seat in term %d while it was observed", l.Identity, l.Term)
+		e.ok("%s took over in term %d during the observation", l.Identity, l.Term)
 	case e.renewed:
 		e.ok("%s renews: term %d, ballot %d after %s", l.Identity, l.Term, l.Ballot, output.Tenths(passed))
-	case !e.state.Config.ElectionEnabled: // there are no renewals, as the config says
+	case !e.status.Config.ElectionEnabled: // there are no renewals, as the config says
 	case l.Vacant():
 		if len(e.candidates) > 0 {
-			e.fail("there are candidates, and none of them claims: they hang, or are not there any more", "look at their processes and logs; restart them",
-				"the seat is vacant, and was so for %s", output.Tenths(passed))
+			e.fail("there are candidates, and none of them claims: they hang or have died", "check their processes and logs; restart them",
+				"leadership has been vacant for %s", output.Tenths(passed))
 		}
 	case l.LeaseExpiry.Add(l.LeaseDuration).Before(e.session.Program.Clock.Wall()):
-		e.fail("the leader is gone, by what its last renewal says as well, and no other candidate has taken over", "start a candidate: \"fdbelect run\"; "+do,
-			"%s did not renew for %s, and its lease is over since %s by the clock here", l.Identity, output.Tenths(passed), output.Age(e.session.Program.Clock.Wall().Sub(l.LeaseExpiry)))
+		e.fail("the leader has died, also by its last renewal, and no other candidate has taken over", "start a candidate: \"fdbelect run\"; "+do,
+			"%s did not renew for %s, and its lease expired %s ago (local clock)", l.Identity, output.Tenths(passed), output.Age(e.session.Program.Clock.Wall().Sub(l.LeaseExpiry)))
 	default:
-		e.warn("it is late: it hangs, is overloaded, or is cut off from the store", do,
-			"%s did not renew for %s, and ought to every %s", l.Identity, output.Tenths(passed), output.Duration(e.state.Config.HeartbeatInterval))
+		e.warn("it is late: it hangs, is overloaded, or cannot reach the store", do,
+			"%s did not renew for %s, and should every %s", l.Identity, output.Tenths(passed), output.Duration(e.status.Config.HeartbeatInterval))
 	}
 }
 
-// checkCandidates looks for candidates that are silent, and for too few.
+// checkCandidates finds candidates that have timed out, and too few candidates.
 func (e *examination) checkCandidates() {
 	e.begin("candidates")
-	c := &e.state.Config
+	c := &e.status.Config
 	voters := 0
 	for i := range e.candidates {
 		if e.candidates[i].Role == election.Voter {
@@ -139,55 +139,55 @@ func (e *examination) checkCandidates() {
 		e.warn("no process can lead", "start a candidate: \"fdbelect run\"", "no candidate is registered")
 		return
 	case voters == 0:
-		e.fail("no process can lead", "start a candidate that is no observer", "there are observers only")
+		e.fail("no process can lead", "start a candidate that is a voter", "all candidates are observers")
 		return
 	case e.slow:
 		e.skip("which candidates are alive")
 		return
 	}
-	unheard := e.beats.TimedOut(e.candidates, c, e.readAt)
-	var silent, names []string
+	timedOut := e.heartbeats.TimedOut(e.candidates, c, e.readAt)
+	var late, names []string
 	alive := voters
-	for i := range unheard {
-		silent, names = append(silent, unheard[i].ID), append(names, unheard[i].Identity.String())
-		if unheard[i].Role == election.Voter {
+	for i := range timedOut {
+		late, names = append(late, timedOut[i].ID), append(names, timedOut[i].Identity.String())
+		if timedOut[i].Role == election.Voter {
 			alive--
 		}
 	}
 	switch {
-	case silent == nil:
+	case late == nil:
 	case e.quick:
-		e.many(levelWarn, silent, "they may have died, or their clocks may be wrong", "run doctor without --quick: it listens for their heartbeats",
-			fmt.Sprintf("by the clocks, the last heartbeat of %s is older than %s or of the future: %s", output.Count(len(silent), "candidate"), c.CandidateTimeout, someOf(names)))
+		e.many(levelWarn, late, "they may have died, or their clocks may be wrong", "run doctor without --quick: it waits for their heartbeats",
+			fmt.Sprintf("by the clocks, the last heartbeat of %s is older than %s or in the future: %s", output.Count(len(late), "candidate"), c.CandidateTimeout, someOf(names)))
 	default:
-		e.many(levelWarn, silent, "each of these processes has died or hangs; the leader evicts it once it has seen no heartbeat of it for the candidate timeout",
-			"look at the processes; \"fdbelect evict\" removes them if there is no leader",
-			fmt.Sprintf("%s sent no heartbeat for %s: %s", output.Count(len(silent), "candidate"), output.Tenths(e.observed), someOf(names)))
+		e.many(levelWarn, late, "each of these processes has died or hangs; the leader evicts them when they have timed out",
+			"check the processes; \"fdbelect evict\" removes them if there is no leader",
+			fmt.Sprintf("%s sent no heartbeat for %s: %s", output.Count(len(late), "candidate"), output.Tenths(e.observed), someOf(names)))
 	}
 	switch {
 	case alive < 2:
 		e.warn("no candidate could take over", "start another candidate on another host", "%s alive, of %s", output.Count(alive, "voter"), output.Count(len(e.candidates), "candidate"))
-	case silent == nil:
+	case late == nil:
 		e.ok("%s alive, of %s", output.Count(alive, "voter"), output.Count(len(e.candidates), "candidate"))
 	}
 }
 
-// checkIntent looks for requests and challenges that the leader does not obey.
-func (e *examination) checkIntent() {
+// checkRequest finds a request that the leader does not fulfil.
+func (e *examination) checkRequest() {
 	e.begin("request")
-	i := e.state.Request
+	i := e.status.Request
 	target := slices.ContainsFunc(e.candidates, func(c election.Candidate) bool { return c.Identity == i.Identity })
 	switch {
-	case e.unasked != nil: // it is told under records
+	case e.requestErr != nil: // the check of the records reports it
 	case i.Kind == election.NoRequest:
-		e.ok("nothing is asked of the leader")
-	case i.Term != e.state.Leader.Term || e.state.Leader.Vacant():
-		e.ok("%s is void: it is about another tenure", i)
+		e.ok("there is no request")
+	case i.Term != e.status.Leader.Term || e.status.Leader.Vacant():
+		e.ok("%s is void: it is for another tenure", i)
 	case i.Kind != election.ResignRequest && !target:
-		e.warn("it is void, and the leader removes it when it looks", "run doctor again in a moment; if it stays, the leader hangs", "%s, which is no candidate any more", i)
-	case e.stuck && !e.quick:
-		e.warn("the leader has not obeyed yet, because its work is still stopping or it hangs; or the challenger no longer repeats it",
-			"look at the leader; \"fdbelect watch\" shows when it obeys", "%s stood still while it was observed", i)
+		e.warn("it is void, and the leader removes it with its next cycle", "run doctor again in a moment; if it stays, the leader hangs", "%s, which is not a candidate any more", i)
+	case e.requestUnchanged && !e.quick:
+		e.warn("the leader has not fulfilled it yet: its work is still stopping, or it hangs; or the challenger has stopped to repeat it",
+			"check the leader; \"fdbelect watch\" shows when it fulfils the request", "%s did not change during the observation", i)
 	default:
 		e.ok("%s", i)
 	}

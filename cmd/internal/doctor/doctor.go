@@ -17,41 +17,41 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// doctorFlags are those of "doctor".
+// doctorFlags are the flags of "doctor".
 type doctorFlags struct {
 	session.Report
 	quick bool
 }
 
-func Command(a *session.Program) *cobra.Command {
+// Command returns the subcommand "doctor".
+func Command(p *session.Program) *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
 		Use:   "doctor --store STORE [flags]",
 		Short: "Examine a store and an election, and say what to do about each finding",
-		Long: `doctor examines whether the store answers, and how fast beside the lease; the versions;
-the config; whether every record can be read and fits the others; whether the leader
-renews; requests that are not obeyed, candidates that are silent, clocks that differ, two
-processes under one id, and gaps in the history.
+		Long: `doctor examines whether the store answers, and how fast compared with the lease; the
+versions; the config; whether every record can be read and agrees with the others; whether
+the leader renews; requests that are not fulfilled, candidates that have timed out, clocks
+that differ, two processes with one id, and gaps in the history.
 
-It observes the leader for a heartbeat and a half. If a candidate looks dead by the
-clocks, it listens for a heartbeat of it, for up to half of the candidate timeout. A
-candidate that writes is alive, whatever its clock says, and the finding is about the
-clock. If the store itself is slow, doctor says so first, and judges neither clocks nor
-silence.
+It observes the leader for one and a half heartbeats. If a candidate looks dead by the
+clocks, it waits for a heartbeat of it, for up to half of the candidate timeout. A candidate
+that sends heartbeats is alive, whatever its clock says. The finding is about its clock then.
+If the store is slow, doctor says so first, and judges neither clocks nor heartbeats.
 
-Each finding is ok, warn, fail or skip (not judged), and says what it means and what to
-do. Findings of one kind are one line, with a count. doctor writes nothing, and measures
-no commits: "fdbelect bench" does.
+Each finding is ok, warn, fail or skip (not judged), and says what it means and what to do.
+Findings of one kind are one line, with a count. doctor writes nothing, and does not measure
+commits: "fdbelect bench" does.
 
-It ends with 0 if nothing failed, with 1 if something did, with 4 if the store cannot be
-reached. --quick does not wait: it leaves out what takes observation.`,
+It ends with 0 if no check failed, with 1 if one did, with 4 if the store cannot be reached.
+--quick does not wait: it leaves out what needs observation.`,
 		Example: `  fdbelect doctor --store file:/tmp/demo.db
   fdbelect doctor --store file:/tmp/demo.db --quick --output json`,
 		Args: session.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd.Context(), a, &f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd.Context(), p, &f) },
 	}
 	f.AddFlags(cmd)
-	cmd.Flags().BoolVar(&f.quick, "quick", false, "leave out what takes time to observe")
+	cmd.Flags().BoolVar(&f.quick, "quick", false, "leave out what needs observation")
 	return cmd
 }
 
@@ -62,24 +62,24 @@ const (
 	levelOK   level = "ok"
 	levelWarn level = "warn"
 	levelFail level = "fail"
-	levelSkip level = "skip" // it could not be judged
+	levelSkip level = "skip" // not judged
 )
 
-// finding is what one check has found.
+// finding is the result of one check.
 type finding struct {
 	Check string `json:"check"`
 	Level level  `json:"level"`
 	Found string `json:"found"`
-	// Count is how many things of one kind the finding is about, and Subjects names them:
+	// Count is how many things of one kind the finding is about. Subjects names them:
 	// candidates, records or terms. Some findings name none.
 	Count    int      `json:"count"`
 	Subjects []string `json:"subjects"`
-	// Means and Do are there where something is not as it should be.
+	// Means and Do are empty if nothing is wrong.
 	Means string `json:"means"`
 	Do    string `json:"do"`
 }
 
-// diagnosis is what "doctor" shows.
+// diagnosis is the output of "doctor".
 type diagnosis struct {
 	Store    string    `json:"store"`
 	Root     string    `json:"root"`
@@ -88,7 +88,7 @@ type diagnosis struct {
 	Failures int       `json:"failures"`
 	Findings []finding `json:"findings"`
 
-	check string // the one that is under way
+	check string // the present one
 }
 
 func (d *diagnosis) begin(check string) { d.check = check }
@@ -124,7 +124,7 @@ func someOf(texts []string) string {
 
 // skip adds what was not judged because the store is slow.
 func (d *diagnosis) skip(what string) {
-	d.add(levelSkip, "what is late may be late because of the store", "run doctor again when the store is fast", "%s was not judged: the store is slow", what)
+	d.add(levelSkip, "heartbeats and renewals may be late because of the store", "run doctor again when the store is fast", "%s was not judged: the store is slow", what)
 }
 
 func (d *diagnosis) ok(found string, args ...any) { d.add(levelOK, "", "", found, args...) }
@@ -137,19 +137,19 @@ func (d *diagnosis) fail(means, do, found string, args ...any) {
 	d.add(levelFail, means, do, found, args...)
 }
 
-// doctor examines everything, and shows what it found whatever that is.
-func runDoctor(ctx context.Context, a *session.Program, f *doctorFlags) error {
+// runDoctor runs all checks and shows the findings, also if the rest could not be checked.
+func runDoctor(ctx context.Context, p *session.Program, f *doctorFlags) error {
 	if _, err := f.Election(); err != nil {
 		return err
 	}
 	d := &diagnosis{Store: f.Spec, Root: f.Root, Election: f.Name, Findings: []finding{}}
-	p := a.NewProgress()
-	err := examine(ctx, a, f, d, p)
-	p.Done()
+	progress := p.NewProgress()
+	err := examine(ctx, p, f, d, progress)
+	progress.Done()
 	if exit.IsUsage(err) {
 		return err
 	}
-	shown := a.Show(f.Output, d, d.table)
+	shown := p.Show(f.Output, d, d.table)
 	switch {
 	case shown != nil:
 		return shown
@@ -161,19 +161,19 @@ func runDoctor(ctx context.Context, a *session.Program, f *doctorFlags) error {
 	return nil
 }
 
-// examine runs the checks. An error says that the rest could not be done.
-func examine(ctx context.Context, a *session.Program, f *doctorFlags, d *diagnosis, p *terminal.Progress) error {
+// examine runs the checks. An error says that the rest could not be checked.
+func examine(ctx context.Context, p *session.Program, f *doctorFlags, d *diagnosis, progress *terminal.Progress) error {
 	d.begin("store")
-	s, err := a.OpenElection(ctx, &f.Access, true)
+	s, err := p.OpenElection(ctx, &f.Access, true)
 	if err != nil {
-		d.fail("no process that uses this store from here can take part or see who leads",
-			"mend what the finding says, or name another --store", "%s", terminal.SafeLines(err.Error()))
+		d.fail("no process on this host can use this store",
+			"fix what the finding says, or name another --store", "%s", terminal.SafeLines(err.Error()))
 		return err
 	}
 	defer s.End()
-	e := &examination{diagnosis: d, session: s, quick: f.quick, progress: p}
+	e := &examination{diagnosis: d, session: s, quick: f.quick, progress: progress}
 	if err := e.measure(ctx); err != nil {
-		d.fail("the store was opened, and does not answer", "see whether it is overloaded, cut off or held by another program; try a longer --timeout",
+		d.fail("the store was opened, and does not answer", "check whether it is overloaded, unreachable or locked by another program; try a longer --timeout",
 			"%s", terminal.SafeLines(err.Error()))
 		return unreachable(err)
 	}
@@ -183,11 +183,11 @@ func examine(ctx context.Context, a *session.Program, f *doctorFlags, d *diagnos
 		return err
 	}
 	e.checkLatency()
-	if e.state == nil {
+	if e.status == nil {
 		return nil
 	}
 	e.checkConfig()
-	e.checkSeat()
+	e.checkLeader()
 	if !f.quick && !e.slow {
 		if err := e.observe(ctx); err != nil {
 			return err
@@ -199,12 +199,12 @@ func examine(ctx context.Context, a *session.Program, f *doctorFlags, d *diagnos
 	e.checkClocks()
 	e.checkCandidates()
 	e.checkIDs()
-	e.checkIntent()
+	e.checkRequest()
 	e.checkHistory()
 	return nil
 }
 
-// unreachable makes the exit code say that a store that was opened does not answer.
+// unreachable marks the error of a store that was opened and does not answer.
 func unreachable(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
@@ -219,27 +219,27 @@ type examination struct {
 	quick    bool
 	progress *terminal.Progress
 
-	latency, empty []time.Duration // sorted
-	rate           *versionRate
-	state          *election.Status // nil where it cannot be read
-	lost           bool             // there is no leader record: that of the state is what the term record says
-	unasked        error            // why the intent cannot be read
-	untermed       bool             // the term record cannot be read
-	candidates     []election.Candidate
-	ranked         []election.RankEntry
-	history        []election.Event      // oldest first
-	readAt         time.Time             // by the calendar here
-	last           election.LeaderRecord // the seat as it was seen last
-	offsets        []offset              // of the leader's clock, by its renewals
-	beats          records.Heartbeats
-	observed       time.Duration // how long
-	renewed        bool          // seen
-	slow           bool          // the store, so that nothing is judged that may be late because of it
-	stuck          bool          // the intent did not change while it was observed
-	occupants      occupants
+	latency, empty   []time.Duration // sorted
+	rate             *versionRate
+	status           *election.Status // nil if it cannot be read
+	lost             bool             // the leader record is missing: the status has what the term record says
+	requestErr       error            // why the request cannot be read
+	termUnreadable   bool             // the term record
+	candidates       []election.Candidate
+	ranked           []election.RankEntry
+	history          []election.Event      // oldest first
+	readAt           time.Time             // on the local wall clock
+	last             election.LeaderRecord // as it was read last
+	offsets          []offset              // of the clock of the leader, by its renewals
+	heartbeats       records.Heartbeats
+	observed         time.Duration // how long
+	renewed          bool          // a renewal was seen
+	slow             bool          // the store, so heartbeats, renewals and clocks are not judged
+	requestUnchanged bool          // while it was observed
+	incarnations     incarnations
 }
 
-// table is the diagnosis for people to read.
+// table returns the findings as a table.
 func (d *diagnosis) table() output.Table {
 	var t output.Table
 	var levels []level

@@ -60,10 +60,10 @@ func TestDoctorOfAHealthyElection(t *testing.T) {
 			require.Contains(t, d.of("leader")[0], "ok ash#")
 			require.Equal(t, []string{"ok 2 voters alive, of 2 candidates"}, d.of("candidates"))
 			require.Equal(t, []string{"ok terms 1 to 1 without a gap"}, d.of("history"))
-			require.Equal(t, []string{"ok nothing is asked of the leader"}, d.of("request"))
+			require.Equal(t, []string{"ok there is no request"}, d.of("request"))
 			if args == nil {
 				require.Contains(t, d.of("leader")[0], "renews: term 1")
-				require.Contains(t, strings.Join(d.of("clock"), "\n"), "fresh stamps of others are within")
+				require.Contains(t, strings.Join(d.of("clock"), "\n"), "new times of other hosts are within")
 				require.Less(t, time.Since(begin), 3*time.Second, "a second for the versions, one for the heartbeat")
 			} else {
 				require.Zero(t, time.Since(begin), "it does not wait")
@@ -184,11 +184,11 @@ func TestDoctorOfOddRecords(t *testing.T) {
 		},
 		"disabled":                 {config: func(c *fdbelection.Config) { c.ElectionEnabled = false }, me: ash, check: "config", want: []string{"warn the election is disabled"}},
 		"no candidate":             {me: election.Registration{}, quick: true, check: "candidates", want: []string{"warn no candidate is registered"}},
-		"observers only":           {me: observer, quick: true, check: "candidates", want: []string{"fail there are observers only"}, code: 1},
+		"observers only":           {me: observer, quick: true, check: "candidates", want: []string{"fail all candidates are observers"}, code: 1},
 		"nobody could take over":   {me: ash, quick: true, check: "candidates", want: []string{"warn 1 voter alive, of 1 candidate"}},
-		"a vacancy without voters": {me: observer, check: "leader", want: []string{"warn the seat is vacant", "fail the seat is vacant, and was so for"}, code: 1},
+		"a vacancy without voters": {me: observer, check: "leader", want: []string{"warn leadership is vacant", "fail leadership has been vacant for"}, code: 1},
 		"a vacancy that nobody fills": {
-			me: ash, check: "leader", want: []string{"fail the seat is vacant, and was so for "}, code: 1,
+			me: ash, check: "leader", want: []string{"fail leadership has been vacant for "}, code: 1,
 		},
 		"a clock that is ahead": {
 			me: ash, ahead: time.Hour, quick: true, check: "clock", want: []string{"warn the clock of ash is at least 1h0m0s ahead"},
@@ -198,7 +198,7 @@ func TestDoctorOfOddRecords(t *testing.T) {
 			me:     ash, ahead: time.Hour, quick: true, check: "clock", want: []string{"fail the clock of ash is at least 1h0m0s ahead"}, code: 1,
 		},
 		"an old stamp is no clock that is behind": {
-			me: ash, ahead: -time.Hour, quick: true, check: "clock", want: []string{"ok no stamp is of the future"},
+			me: ash, ahead: -time.Hour, quick: true, check: "clock", want: []string{"ok no time is in the future"},
 		},
 		"a rank that is missing": {
 			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{clearKey("rank")}, quick: true,
@@ -222,7 +222,7 @@ func TestDoctorOfOddRecords(t *testing.T) {
 		},
 		"a history that was removed": {
 			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, clearKey("history")}, quick: true,
-			check: "history", want: []string{"warn the newest event is of term 0, and the seat of term 1"},
+			check: "history", want: []string{"warn the newest event is of term 0, and the leader record of term 1"},
 		},
 		"a gap": {
 			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, resignSeat, seat, resignSeat, seat, resignSeat, dropTerm(2)}, quick: true,
@@ -234,7 +234,7 @@ func TestDoctorOfOddRecords(t *testing.T) {
 		},
 		"a request that nobody obeys": {
 			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, askToResign},
-			check: "request", want: []string{"warn resign in term 1 stood still"},
+			check: "request", want: []string{"warn resign in term 1 did not change"},
 		},
 		"a request that was not observed": {
 			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, askToResign}, quick: true,

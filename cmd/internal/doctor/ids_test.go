@@ -26,8 +26,8 @@ func TestDoctorOfADuplicateID(t *testing.T) {
 		want  string
 		code  int
 	}{
-		"alone":                     {[]byte{1, 1, 1, 1, 1}, "ok no two processes were seen under one id", exit.CodeDone},
-		"a restart":                 {[]byte{1, 2, 2, 2, 2}, "ok no two processes were seen under one id", exit.CodeDone},
+		"alone":                     {[]byte{1, 1, 1, 1, 1}, "ok no two processes were seen with one id", exit.CodeDone},
+		"a restart":                 {[]byte{1, 2, 2, 2, 2}, "ok no two processes were seen with one id", exit.CodeDone},
 		"two":                       {[]byte{1, 2, 1, 2, 1}, "fail ash was registered by 2 processes in turn, ", exit.CodeFailure},
 		"a supervisor that goes on": {[]byte{1, 2, 3, 4, 5}, "fail ash was registered by ", exit.CodeFailure},
 	} {
@@ -89,8 +89,8 @@ func TestDoctorReportsDuplicates(t *testing.T) {
 	event.At = now.Add(-25 * time.Hour)
 	require.Zero(t, diagnose(event).Warnings)
 	event.Term = 0 // before the first tenure
-	state := &election.Status{Config: fdbelection.DefaultConfig(), Leader: election.LeaderRecord{Term: 1, Identity: existing}}
-	e := &examination{diagnosis: &diagnosis{}, state: state, history: []election.Event{event, {Term: 1, Kind: election.EventBegan, To: existing}}}
+	status := &election.Status{Config: fdbelection.DefaultConfig(), Leader: election.LeaderRecord{Term: 1, Identity: existing}}
+	e := &examination{diagnosis: &diagnosis{}, status: status, history: []election.Event{event, {Term: 1, Kind: election.EventBegan, To: existing}}}
 	e.checkHistory()
 	require.Equal(t, []string{"ok terms 1 to 1 without a gap"}, e.of("history"), "it is no tenure")
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// readAll reads every record, each kind by itself: one that cannot be read must
-// not hide the others.
+// readAll reads every record, each kind by itself: an unreadable record must not hide the
+// others.
 func (e *examination) readAll(ctx context.Context) error {
 	e.begin("records")
 	el := e.session.Election
@@ -32,22 +32,22 @@ func (e *examination) readAll(ctx context.Context) error {
 	}
 	_, err := session.ReadTransact(ctx, e.session, func(tr kv.ReadTransaction) (struct{}, error) {
 		faults = nil
-		state, err := el.ReadStatus(tr)
+		status, err := el.ReadStatus(tr)
 		switch {
 		case err == nil:
-			e.state = &state
+			e.status = &status
 		case errors.Is(err, fdbelection.ErrNotInitialized):
 			return struct{}{}, err
 		}
-		_, unconfigured := el.ReadConfig(tr)
-		_, unseated := el.GetLeaderRaw(tr)
-		_, unasked := el.ReadRequest(tr)
-		e.unasked = unasked
-		var unlisted, unranked, untold error
-		e.candidates, unlisted = el.ListCandidates(tr)
-		e.ranked, unranked = el.Preferred(tr, math.MaxInt32)
-		e.history, untold = el.History(tr, 0)
-		for _, err := range []error{unconfigured, unseated, unasked, err, state.Unreadable, unlisted, unranked, untold} {
+		_, configErr := el.ReadConfig(tr)
+		_, leaderErr := el.GetLeaderRaw(tr)
+		_, requestErr := el.ReadRequest(tr)
+		e.requestErr = requestErr
+		var candidatesErr, ranksErr, historyErr error
+		e.candidates, candidatesErr = el.ListCandidates(tr)
+		e.ranked, ranksErr = el.Preferred(tr, math.MaxInt32)
+		e.history, historyErr = el.History(tr, 0)
+		for _, err := range []error{configErr, leaderErr, requestErr, err, status.Unreadable, candidatesErr, ranksErr, historyErr} {
 			if err := note(err); err != nil {
 				return struct{}{}, err
 			}
@@ -58,7 +58,7 @@ func (e *examination) readAll(ctx context.Context) error {
 	slices.Reverse(e.history)
 	switch {
 	case errors.Is(err, fdbelection.ErrNotInitialized):
-		e.fail("it was never made, or it has another name", "check --election and --root: \"fdbelect list\" shows what is there; \"fdbelect init\" or \"fdbelect run\" makes one",
+		e.fail("it was never created, or it has another name", "check --election and --root: \"fdbelect list\" shows what is there; \"fdbelect init\" or \"fdbelect run\" creates one",
 			"there is no election %s below %s", election.SafeText(e.Election), election.SafeText(e.Root))
 		return nil
 	case err != nil:
@@ -68,9 +68,9 @@ func (e *examination) readAll(ctx context.Context) error {
 		e.ok("config, leader, term and request can be read, and %s, %s and %s",
 			output.Count(len(e.candidates), "candidate"), output.Count(len(e.ranked), "rank"), output.Count(len(e.history), "event"))
 	}
-	if e.state != nil {
-		e.last, e.lost = e.state.Leader, records.LeaderLost(e.state)
-		e.untermed = slices.ContainsFunc(records.InvalidIn(e.state.Unreadable), func(i *fdbelection.InvalidStateError) bool { return i.Record == "term" })
+	if e.status != nil {
+		e.last, e.lost = e.status.Leader, records.LeaderLost(e.status)
+		e.termUnreadable = slices.ContainsFunc(records.InvalidIn(e.status.Unreadable), func(i *fdbelection.InvalidStateError) bool { return i.Record == "term" })
 		e.checkAgreement()
 	}
 	return nil
@@ -78,8 +78,8 @@ func (e *examination) readAll(ctx context.Context) error {
 
 // checkTerm compares the leader record with the term record.
 func (e *examination) checkTerm() {
-	leader, tenure := e.state.Leader, e.state.Term
-	if e.untermed {
+	leader, tenure := e.status.Leader, e.status.Term
+	if e.termUnreadable {
 		return
 	}
 	do := fmt.Sprintf("stop every process, then write both with \"fdbelect raise-term --floor %d --force\"", max(leader.Term, tenure.Term)+1)
@@ -87,7 +87,7 @@ func (e *examination) checkTerm() {
 		do = `"fdbelect repair" writes the term record from the leader record`
 	}
 	if leader.Term != tenure.Term || !leader.Vacant() && !leader.HeldBy(tenure.Identity) || leader.Vacant() == tenure.Held && leader.Term > 0 {
-		e.fail("the fence goes by the term record, and all else by the leader record: a restore or another program has changed one of them alone",
+		e.fail("the fence reads the term record, and everything else the leader record: a restore or another program has changed only one of them",
 			do, "the leader record says %s, the term record %s", leader, tenure.Token)
 	}
 }
@@ -95,7 +95,7 @@ func (e *examination) checkTerm() {
 // checkAgreement compares records that say the same.
 func (e *examination) checkAgreement() {
 	e.checkTerm()
-	leader := e.state.Leader
+	leader := e.status.Leader
 	ranks := make(map[string]election.RankEntry)
 	for _, r := range e.ranked {
 		ranks[r.ID] = r
@@ -109,9 +109,9 @@ func (e *examination) checkAgreement() {
 		}
 	}
 	if wrong != nil {
-		e.many(levelWarn, wrong, "each may be passed over or asked in vain when the leadership is vacant", `"fdbelect repair" mends it`,
-			output.Either(len(wrong) == 1, "the rank of "+names[0]+" is not as its record says",
-				fmt.Sprintf("%d ranks are not as the records say: %s", len(wrong), someOf(names))))
+		e.many(levelWarn, wrong, "each may be too early or too late when leadership is vacant", `"fdbelect repair" repairs it`,
+			output.Either(len(wrong) == 1, "the rank of "+names[0]+" does not match its record",
+				fmt.Sprintf("%d ranks do not match the records: %s", len(wrong), someOf(names))))
 	}
 	if len(ranks) > 0 {
 		left := slices.Sorted(maps.Keys(ranks))
@@ -119,47 +119,47 @@ func (e *examination) checkAgreement() {
 		for _, id := range left {
 			names = append(names, election.SafeText(id))
 		}
-		e.many(levelWarn, left, "candidates wait a moment longer when the leadership is vacant", `"fdbelect repair" removes it`,
-			output.Either(len(left) == 1, "there is a rank of "+names[0]+", which is no candidate",
+		e.many(levelWarn, left, "candidates wait a moment longer when leadership is vacant", `"fdbelect repair" removes it`,
+			output.Either(len(left) == 1, "there is a rank of "+names[0]+", which is not a candidate",
 				fmt.Sprintf("there are %d ranks without a candidate: %s", len(left), someOf(names))))
 	}
 	registered := slices.ContainsFunc(e.candidates, func(c election.Candidate) bool { return leader.HeldBy(c.Identity) })
 	if !leader.Vacant() && !registered {
-		e.warn("it was evicted or unregistered; a leader that is alive registers again with its next renewal", "run doctor again in a moment",
+		e.warn("it was evicted or unregistered; a live leader registers again with its next renewal", "run doctor again in a moment",
 			"the leader %s is not among the candidates", leader.Identity)
 	}
 }
 
-// checkConfig says what of the config is wrong or risky.
+// checkConfig reports what is wrong or risky in the config.
 func (e *examination) checkConfig() {
 	e.begin("config")
-	c := e.state.Config
+	c := e.status.Config
 	before := len(e.Findings)
 	if err := c.Validate(); err != nil {
-		e.fail("no such config can be written today", "mend it with \"fdbelect config set\"", "%s", terminal.SafeLines(err.Error()))
+		e.fail("this version does not accept such a config", "correct it with \"fdbelect config set\"", "%s", terminal.SafeLines(err.Error()))
 	}
 	margin := c.EffectiveMargin()
 	if !c.ElectionEnabled {
-		e.warn("no candidate may claim or renew: there is no leader before it is enabled", "\"fdbelect config enable\" when it is time", "the election is disabled")
+		e.warn("no candidate may claim or renew, so there is no leader", "\"fdbelect config enable\" when it is time", "the election is disabled")
 	}
 	for _, weakness := range c.Weaknesses() {
 		e.warn(weakness.Risk, "\"fdbelect config set --defaults\", unless other programs need this setting or all work is fenced",
 			"%s", weakness.Setting)
 	}
 	if c.HeartbeatInterval > (c.LeaseDuration-margin)/2 {
-		e.warn("one renewal that fails or is late ends a leadership", "make the heartbeat a third of the lease or less, or the lease longer",
+		e.warn("one failed or late renewal ends a tenure", "make the heartbeat a third of the lease or less, or the lease longer",
 			"heartbeat %s, of a lease of %s less a margin of %s", output.Duration(c.HeartbeatInterval), c.LeaseDuration, margin)
 	}
 	if margin < c.LeaseDuration/1000 {
-		e.warn("clocks may run apart by 500 millionths each: two processes could believe to lead at once for a moment", "make the margin a tenth of the lease: \"fdbelect config set margin=default\"",
+		e.warn("the rates of two clocks may differ by 0.1 percent: two processes could lead at once for a moment", "make the margin a tenth of the lease: \"fdbelect config set margin=default\"",
 			"margin %s, of a lease of %s", margin, c.LeaseDuration)
 	}
 	if c.CandidateTimeout < c.LeaseDuration {
-		e.warn("candidates that are only slow may be evicted, and register again", "make the candidate timeout one and a half leases",
+		e.warn("slow candidates may be evicted, and register again", "make the candidate timeout one and a half leases",
 			"candidate timeout %s, lease %s", c.CandidateTimeout, c.LeaseDuration)
 	}
 	if c.HistoryLimit == 0 {
-		e.warn("it cannot be told afterwards who led, and \"watch\" may miss a tenure", "\"fdbelect config set history_limit=128\"", "no history is kept")
+		e.warn("past leaders are not known, and \"watch\" may miss a tenure", "\"fdbelect config set history_limit=128\"", "no history is kept")
 	}
 	if len(e.Findings) == before {
 		e.ok("revision %d: lease %s, heartbeat %s, margin %s, candidate timeout %s, expiry by %s", c.Revision,
@@ -167,17 +167,16 @@ func (e *examination) checkConfig() {
 	}
 }
 
-// checkHistory looks for terms that are missing, and for a newest one that is
-// not the leader's.
+// checkHistory finds missing terms, and a newest term that is not the leader's.
 func (e *examination) checkHistory() {
 	e.begin("history")
-	if e.state.Config.HistoryLimit == 0 {
+	if e.status.Config.HistoryLimit == 0 {
 		return
 	}
 	began := make(map[uint64]bool)
 	terms := make(map[uint64]bool)
 	for _, event := range e.history {
-		if event.Kind == election.EventDuplicate { // it does not change the tenure
+		if event.Kind == election.EventDuplicate { // it is not a change of the tenure
 			continue
 		}
 		terms[event.Term] = true
@@ -186,7 +185,7 @@ func (e *examination) checkHistory() {
 	sorted := slices.Sorted(maps.Keys(terms))
 	var gaps []string
 	for i, term := range sorted {
-		// One that ended and never began was raised to by an operator.
+		// A term that ended and never began is from raise-term.
 		if i > 0 && term > sorted[i-1]+1 && began[term] {
 			gaps = append(gaps, fmt.Sprintf("%d to %d", sorted[i-1]+1, term-1))
 		}
@@ -195,12 +194,12 @@ func (e *examination) checkHistory() {
 	if len(sorted) > 0 {
 		newest = sorted[len(sorted)-1]
 	}
-	const do = "find out what removed records, or if the store was restored; see docs/operations.md"
+	const do = "find out whether records were removed or the store was restored; see docs/operations.md"
 	switch {
 	case gaps != nil:
 		e.many(levelWarn, gaps, "events were removed, or the history limit was zero for a while", do, fmt.Sprintf("terms %s are missing", someOf(gaps)))
-	case newest != e.state.Leader.Term:
-		e.warn("the last changes are not told, or the store was restored", do, "the newest event is of term %d, and the seat of term %d", newest, e.state.Leader.Term)
+	case newest != e.status.Leader.Term:
+		e.warn("the last changes are missing, or the store was restored", do, "the newest event is of term %d, and the leader record of term %d", newest, e.status.Leader.Term)
 	case len(sorted) == 0:
 		e.ok("nothing has happened yet")
 	default:

@@ -21,16 +21,16 @@ import (
 )
 
 const (
-	// How many reads and how many transactions without a commit are measured.
+	// How many reads, and how many transactions without a commit, are measured.
 	doctorReads = 100
 	doctorEmpty = 30
-	// measureTime bounds how long each of them is measured, after the first few.
+	// measureTime limits how long each of them is measured, after measureLeast of them.
 	measureTime  = 2 * time.Second
 	measureLeast = 3
 )
 
-// measure times reads of the config's key, whether it is there or not, and
-// transactions that read it serialisably and have nothing to commit.
+// measure times reads of the key of the config, and transactions that read it and have
+// nothing to commit.
 func (e *examination) measure(ctx context.Context) error {
 	key := e.session.Election.Subspace().Sub("config").Bytes()
 	var err error
@@ -48,7 +48,7 @@ func (e *examination) measure(ctx context.Context) error {
 	return err
 }
 
-// timed returns what each of up to n runs took, sorted.
+// timed returns how long each of up to n runs took, sorted.
 func (e *examination) timed(n int, run func() error) (took []time.Duration, err error) {
 	c := e.session.Program.Clock
 	start := c.Now()
@@ -63,7 +63,7 @@ func (e *examination) timed(n int, run func() error) (took []time.Duration, err 
 	return took, nil
 }
 
-// versions tells what is between this command and the data.
+// versions reports the versions of what is between this command and the data.
 func (e *examination) versions(ctx context.Context) {
 	e.begin("versions")
 	build, _ := debug.ReadBuildInfo()
@@ -84,12 +84,12 @@ func (e *examination) versions(ctx context.Context) {
 			e.ok("%s %s", terminal.SafeLines(part.Part), terminal.SafeLines(part.Version))
 		}
 		if err != nil {
-			e.warn("not all versions are known here; the election does not depend on it", "see what the database says of itself", "%s", terminal.SafeLines(err.Error()))
+			e.warn("not all versions are known; the election does not depend on it", "see the status of the database", "%s", terminal.SafeLines(err.Error()))
 		}
 	}
 }
 
-// checkLatency compares what the store takes with the time that a leader has.
+// checkLatency compares the times of the store with the time that a leader has.
 func (e *examination) checkLatency() {
 	read, empty := output.Percentile(e.latency, 99), output.Percentile(e.empty, 99)
 	found := fmt.Sprintf("a read takes %s, 99 of 100 at most %s; a transaction without a commit %s and %s",
@@ -97,29 +97,29 @@ func (e *examination) checkLatency() {
 		output.ShortTime(output.Duration(output.Percentile(e.empty, 50))), output.ShortTime(output.Duration(empty)))
 	worst := max(read, empty)
 	switch {
-	case e.state != nil && records.TooSlow(&e.state.Config, worst):
-		e.tellSlow(found)
+	case e.status != nil && records.TooSlow(&e.status.Config, worst):
+		e.reportSlow(found)
 	default:
 		e.begin("latency")
-		if e.state != nil {
-			found += fmt.Sprintf("; a renewal has %s", records.RenewalTime(&e.state.Config))
+		if e.status != nil {
+			found += fmt.Sprintf("; a renewal has %s", records.RenewalTime(&e.status.Config))
 		}
 		e.ok("%s", found)
 	}
 }
 
-// tellSlow says that the store is slow, before anything else: it explains what is late.
+// reportSlow reports first of all that the store is slow: it explains what is late.
 // Clocks, heartbeats and renewals are not judged then.
-func (e *examination) tellSlow(found string) {
-	c := &e.state.Config
+func (e *examination) reportSlow(found string) {
+	c := &e.status.Config
 	e.slow = true
 	e.begin("latency")
-	const do = "make the lease longer (\"fdbelect config set lease=...\"), or find out what holds up the store; \"fdbelect bench\" measures commits as well"
+	const do = "make the lease longer (\"fdbelect config set lease=...\"), or find out what delays the store; \"fdbelect bench\" measures commits as well"
 	if worst := max(output.Percentile(e.latency, 99), output.Percentile(e.empty, 99)); worst >= records.RenewalTime(c) {
-		e.fail("the store is slow: a renewal takes longer than a leader has left when it begins one, so it loses its leadership again and again", do,
+		e.fail("the store is slow: a renewal takes longer than a leader has for it, so it loses leadership again and again", do,
 			"%s; a renewal has %s", found, records.RenewalTime(c))
 	} else {
-		e.warn("the store is slow: that eats the time that a leader has for its renewals, and the margin that keeps two leaders apart in time", do,
+		e.warn("the store is slow: a leader has less time for its renewals, and less of the margin is left", do,
 			"%s; a renewal has %s, the margin is %s", found, records.RenewalTime(c), c.EffectiveMargin())
 	}
 	last := len(e.Findings) - 1
@@ -149,22 +149,22 @@ func (e *examination) unreadable(err error) bool {
 	return err != nil
 }
 
-// meaning says what a record costs that cannot be read.
+// meaning says what an unreadable record costs.
 func meaning(invalid *fdbelection.InvalidStateError) string {
 	switch invalid.Record {
 	case "config":
-		return "nothing can be decided without it: there are no claims and no renewals"
+		return "there are no claims and no renewals without it"
 	case "leader":
-		return "the lease and the ballot are unknown, and so is, to status and monitoring, who leads"
+		return "the lease and the ballot are unknown, and status and monitoring do not know the leader"
 	case "intent":
-		return "the leader ignores it, and neither a challenger nor an operator can ask anything else of it"
+		return "the leader ignores it, and no other request can be made"
 	case "term":
-		return "fenced writes are refused, and watches are not told of changes"
+		return "fenced writes are refused, and watches do not fire"
 	case "candidate":
 		return "that candidate cannot take part"
 	case "rank":
-		return "a candidate may wait a moment longer in a vacancy"
+		return "a candidate may wait a moment longer when leadership is vacant"
 	default:
-		return "that entry cannot be told; the others can"
+		return "this event is not known; the others are"
 	}
 }
