@@ -13,7 +13,8 @@ import (
 // An observation is dated after the read that saw the ballot has returned. A leader counts
 // its lease from before the attempt that wrote the ballot began, which is earlier. If a
 // process has seen one ballot for a whole lease, the lease has therefore expired for the
-// leader as well, as long as the rates of the two clocks differ by less than the margin.
+// leader as well, as long as the two clocks drift apart by less than the margin within one
+// lease.
 type Observation struct {
 	Term  uint64
 	Nonce uuid.UUID

@@ -12,7 +12,7 @@
 //				return settleOnePayment(tr) // commits only in the newest term
 //			})
 //			if err != nil {
-//				return err // leadership is released, and Run campaigns again
+//				return err // leadership is released, and this process claims none for at least one lease
 //			}
 //		}
 //		return nil // leadership is released now
@@ -25,6 +25,16 @@
 //   - Start campaigns in the background. Leading, IsLeader and Callbacks tell who leads.
 //   - Campaign waits for one tenure. The caller resigns it.
 //   - Subscribe only tells who leads.
+//
+// Most programs need New, Run, Leadership.Transact, Elector.Leading, Elector.Leader and Stop.
+//
+// Three calls tell whether this process leads. All compare the process clock at the call:
+//
+//   - Elector.Leading is for any part of the program. It covers every tenure of the elector.
+//   - Elector.IsLeader is the same as an error, in the form that gocron calls.
+//   - Leadership.Leads is for work that has a Leadership. It covers only that tenure.
+//
+// State.Leads says only whether a state is that of a leader.
 //
 // # Why it is safe
 //
@@ -43,14 +53,14 @@
 //
 // A candidate takes over an expired leadership after it has seen the same ballot for the
 // whole lease on its own clock. So two processes do not lead at the same time as long as
-// the rates of their clocks differ by less than the margin.
+// their clocks drift apart by less than the margin within one lease.
 //
 // What is not guaranteed:
 //
-//   - After a take-over at once the former leader may think that it leads until its watch
-//     fires, typically for milliseconds, and at the latest until its own deadline. Take-over
-//     at once means a preemption without a grace, a forced resignation, or an expiry by
-//     clock while clocks disagree. Only the fence covers this time.
+//   - After preemption at once (a grace of zero), a forced resignation or an expiry by clock
+//     while clocks disagree, the replaced leader finds that it leads until its watch fires,
+//     typically for milliseconds, and at the latest until its own deadline. The same applies
+//     after RaiseTerm. Only the fence covers this time.
 //   - Work that ignores the end of its context goes on. So does an effect outside the
 //     database, such as a request that is under way. Pass Leadership.Term to systems that
 //     can compare it.
@@ -96,6 +106,9 @@
 //	|         |        |<-----------------------------|          |        |
 //	|         +--------+     renewal acknowledged     +----------+        |
 //	+---------------------------------------------------------------------+
+//
+// The aim of a process is to campaign, to stand by, or only to subscribe. A process that only
+// subscribes is in the state observer.
 //
 // A claim that is acknowledged after its renewal was overdue begins in jeopardy. After the
 // stop deadline it does not begin a tenure. Abandon stops from every state.
@@ -194,7 +207,8 @@
 //
 // # The parts
 //
-// Package internal/machine decides, package internal/executor runs the transactions, and
-// this package owns the goroutines, timers and watches between them: one goroutine for each
-// running operation or watch, at most four, and one or two while callbacks are pending.
+// Package internal/machine plans what to try and when, and package internal/executor runs the
+// transactions. In each of them package election decides (election/decide.go). This package
+// owns the goroutines, timers and watches between them: one goroutine for each running
+// operation or watch, at most four, and one or two while callbacks are pending.
 package elector

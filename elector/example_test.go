@@ -45,7 +45,7 @@ func ExampleElector_Run() {
 	err = el.Run(ctx, func(ctx context.Context, lead *elector.Leadership) error {
 		for ctx.Err() == nil { // ends before another process leads
 			if err := chargeNext(ctx, lead); err != nil {
-				return err // leadership is released, others go first, and Run campaigns again
+				return err // leadership is released, and this process claims none for at least one lease
 			}
 		}
 		return nil // leadership is released now, and not before

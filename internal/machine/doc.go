@@ -45,6 +45,9 @@
 //	|         +--------+     renewal acknowledged     +----------+        |
 //	+---------------------------------------------------------------------+
 //
+// The state observer is that of a process with the role observer, or with the aim
+// SubscribeOnly.
+//
 // A claim that is acknowledged after its renewal was overdue begins in jeopardy
 // instead of leader. It does not begin at all after the stop deadline.
 //

@@ -20,14 +20,14 @@ func ExampleWrap() {
 	fdb.MustAPIVersion(fdbkv.APIVersion)
 	db := fdb.MustOpenDatabase(os.Getenv("FDB_CLUSTER_FILE"))
 	root := subspace.FromBytes([]byte("fdbkvtest/")).Sub(uuid.NewString()) // only for this example
-	el := election.New(root.Sub("billing"))
+	e := election.New(root.Sub("billing"))
 	me := election.Registration{Identity: election.Identity{ID: "host-1", Incarnation: uuid.New()}}
 
 	_, err := db.Transact(func(tr fdb.Transaction) (any, error) {
-		if _, err := el.Initialize(fdbkv.Wrap(tr)); err != nil {
+		if _, err := e.Initialize(fdbkv.Wrap(tr)); err != nil {
 			return nil, err
 		}
-		return nil, el.RegisterCandidate(fdbkv.Wrap(tr), me, time.Now())
+		return nil, e.RegisterCandidate(fdbkv.Wrap(tr), me, time.Now())
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -36,7 +36,7 @@ func ExampleWrap() {
 	// begin README
 	// Once per heartbeat interval: claims leadership if it is vacant or expired, or renews it.
 	result, err := db.Transact(func(tr fdb.Transaction) (any, error) {
-		return el.RunElectionCycle(fdbkv.Wrap(tr), me, time.Now())
+		return e.RunElectionCycle(fdbkv.Wrap(tr), me, time.Now())
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -45,7 +45,7 @@ func ExampleWrap() {
 
 	// Your own write, in your own transaction. It commits only under leadership.
 	_, err = db.Transact(func(tr fdb.Transaction) (any, error) {
-		if err := el.RequireLeadership(fdbkv.Wrap(tr), leader.Token()); err != nil {
+		if err := e.RequireLeadership(fdbkv.Wrap(tr), leader.Token()); err != nil {
 			return nil, err
 		}
 		tr.Set(balance, []byte("100"))
