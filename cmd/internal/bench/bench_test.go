@@ -19,13 +19,13 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// However a bench ends, it shows what it has and leaves the store as it was: the
-// elections in it too.
+// TestBenchLeavesNothing: however a bench ends, it shows what it has measured and leaves
+// the store as it was.
 func TestBenchLeavesNothing(t *testing.T) {
 	errDisk := errors.New("the disk is full")
 	for name, c := range map[string]struct {
 		before func(n int, cancel func()) error
-		want   string // in the error; none where it is empty
+		want   string // part of the error; empty for none
 	}{
 		"to its end":    {func(int, func()) error { return nil }, ""},
 		"interrupted":   {func(n int, cancel func()) error { stopAt(n, 40, cancel); return nil }, "the bench was interrupted"},
@@ -60,7 +60,7 @@ func TestBenchLeavesNothing(t *testing.T) {
 			require.Contains(t, stderr, c.want)
 			require.Equal(t, name == "interrupted", result.Interrupted)
 			require.Less(t, result.Rounds, 20)
-			require.Positive(t, result.Operations[0].Count, "it shows what it has")
+			require.Positive(t, result.Operations[0].Count, "it shows what it has measured")
 		})
 	}
 }
@@ -78,7 +78,7 @@ func failAt(n, at int, err error) error {
 	return nil
 }
 
-// Where nothing can be removed, it says what is left.
+// TestBenchThatCannotCleanUp: if nothing can be removed, the bench says what is left.
 func TestBenchThatCannotCleanUp(t *testing.T) {
 	db := memkv.New(memkv.Options{})
 	m := &clitest.Meddled{Database: db, Before: func(n int) error {
@@ -89,7 +89,7 @@ func TestBenchThatCannotCleanUp(t *testing.T) {
 	}}
 	_, stderr, err := execOn(t.Context(), elector.SystemClock(), m, "bench", "--count", "20")
 	require.Equal(t, exit.CodeFailure, exit.Code(err))
-	require.Contains(t, stderr, `could not be removed; it is the subspace ("fdbelect-bench", "`)
+	require.Contains(t, stderr, `could not be removed: they are in the subspace ("fdbelect-bench", "`)
 }
 
 func TestFigures(t *testing.T) {

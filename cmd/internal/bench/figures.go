@@ -9,14 +9,14 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
 )
 
-// figures are the times of one operation, in the order in which they were taken.
+// figures are the times of one operation, in the order in which they were measured.
 type figures struct {
 	name, what string
-	bare       *figures // what it is compared with; nil where it is compared with nothing
+	bare       *figures // to compare with; may be nil
 	took       []time.Duration
 }
 
-// benchResult is what "bench" shows.
+// benchResult is the output of "bench".
 type benchResult struct {
 	Store       string           `json:"store"`
 	Rounds      int              `json:"rounds"`
@@ -25,7 +25,7 @@ type benchResult struct {
 	Operations  []benchOperation `json:"operations"`
 }
 
-// benchOperation is what the runs of one operation took.
+// benchOperation is the result for one operation.
 type benchOperation struct {
 	Name      string          `json:"name"`
 	What      string          `json:"what"`
@@ -35,13 +35,13 @@ type benchOperation struct {
 	P99       output.Duration `json:"p99_seconds"`
 	Max       output.Duration `json:"max_seconds"`
 	PerSecond float64         `json:"per_second"`
-	// Ratio is that of the p50 to the p50 of the bare transaction, and Against names
-	// that; nil and empty if there is none to compare with.
+	// Ratio is P50 divided by the P50 of the bare transaction, which Against names. They
+	// are nil and empty if there is nothing to compare with.
 	Ratio   *float64 `json:"ratio"`
 	Against string   `json:"against"`
 }
 
-// summary sorts the times, and returns what there is to say of them.
+// summary returns the result for one operation.
 func (f *figures) summary() benchOperation {
 	o := benchOperation{Name: f.name, What: f.what, Count: len(f.took)}
 	if f.bare != nil {
@@ -69,10 +69,10 @@ func (f *figures) summary() benchOperation {
 	return o
 }
 
-// rounded leaves away what nobody measured.
+// rounded removes digits that were not measured.
 func rounded(x float64) float64 { return math.Round(x*100) / 100 }
 
-// table is the result for people to read.
+// table returns the result as a table.
 func (r *benchResult) table() output.Table {
 	t := output.Table{Header: []string{"OPERATION", "COUNT", "P50", "P90", "P99", "MAX", "RATE", "RATIO", "OF"}}
 	for _, o := range r.Operations {

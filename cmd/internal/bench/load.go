@@ -19,39 +19,38 @@ import (
 )
 
 const (
-	// benchRoot holds what a bench writes, below a name of its own: beside the
-	// roots of elections, and never in one.
+	// benchRoot is the root of what a bench writes. It is beside the roots of elections.
 	benchRoot = "fdbelect-bench"
-	// benchLease is so long that no lease ends in between.
+	// benchLease is so long that no lease expires during a bench.
 	benchLease = time.Hour
 )
 
-// benchLoad is an election of two candidates, made for measuring.
+// benchLoad is an election of two candidates that is only measured.
 type benchLoad struct {
 	clock    elector.Clock
 	db       kv.Database
-	name     string // of this bench's own subspace
+	name     string // of the subspace
 	space    subspace.Subspace
 	election *election.LeaderElection
-	// The two take turns.
+	// The two candidates lead in turn.
 	holder, other election.Registration
-	token         election.Token // the holder's
+	token         election.Token // of the holder
 
 	read, write, cycle, follow, fence, claim, handover figures
 }
 
-func newBenchLoad(a *session.Program, db kv.Database) (*benchLoad, error) {
+func newBenchLoad(p *session.Program, db kv.Database) (*benchLoad, error) {
 	var ids [3]uuid.UUID
 	for i := range ids {
 		var err error
-		if ids[i], err = a.NewNonce(); err != nil {
+		if ids[i], err = p.NewNonce(); err != nil {
 			return nil, err
 		}
 	}
 	name := ids[0].String()
 	space := subspace.New(benchRoot, name)
 	b := &benchLoad{
-		clock: a.Clock, db: db, name: name, space: space, election: election.New(space.Sub("election")),
+		clock: p.Clock, db: db, name: name, space: space, election: election.New(space.Sub("election")),
 		holder: election.Registration{Identity: election.Identity{ID: "one", Incarnation: ids[1]}},
 		other:  election.Registration{Identity: election.Identity{ID: "two", Incarnation: ids[2]}, UserVersion: 1},
 	}
@@ -59,9 +58,9 @@ func newBenchLoad(a *session.Program, db kv.Database) (*benchLoad, error) {
 	b.write = figures{name: "write", what: "a transaction that reads one key and writes it"}
 	b.cycle = figures{name: "cycle", what: "the leader's heartbeat and renewal", bare: &b.write}
 	b.follow = figures{name: "follow", what: "a follower's heartbeat", bare: &b.write}
-	b.fence = figures{name: "fence", what: "the write, committing only under leadership", bare: &b.write}
-	b.claim = figures{name: "claim", what: "a claim of a vacant seat", bare: &b.write}
-	b.handover = figures{name: "hand-over", what: "from before the resignation until the successor, told by a watch, has claimed", bare: &b.write}
+	b.fence = figures{name: "fence", what: "the same write, fenced", bare: &b.write}
+	b.claim = figures{name: "claim", what: "a claim of vacant leadership", bare: &b.write}
+	b.handover = figures{name: "hand-over", what: "from the resignation until the successor, notified by a watch, has claimed", bare: &b.write}
 	return b, nil
 }
 
@@ -69,7 +68,7 @@ func (b *benchLoad) all() []*figures {
 	return []*figures{&b.read, &b.write, &b.cycle, &b.follow, &b.fence, &b.claim, &b.handover}
 }
 
-// set makes the election and seats the first candidate.
+// set creates the election and makes the first candidate the leader.
 func (b *benchLoad) set(ctx context.Context) error {
 	err := b.db.Transact(ctx, func(tr kv.Transaction) error {
 		if _, err := b.election.InitializeWithConfig(tr, fdbelection.ConfigWithLease(benchLease)); err != nil {
@@ -85,7 +84,7 @@ func (b *benchLoad) set(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return b.claimSeat(ctx)
+	return b.tryClaim(ctx)
 }
 
 // clear removes everything.
@@ -97,8 +96,8 @@ func (b *benchLoad) clear(ctx context.Context) error {
 	})
 }
 
-// round measures each operation once, one beside the other: what slows the
-// machine down for a while slows all of them.
+// round measures each operation once, so that a slow moment of the machine affects all of
+// them.
 func (b *benchLoad) round(ctx context.Context) error {
 	for _, step := range []struct {
 		of *figures
@@ -110,7 +109,7 @@ func (b *benchLoad) round(ctx context.Context) error {
 		{&b.follow, func(ctx context.Context) error { return b.runCycle(ctx, b.other) }},
 		{&b.fence, b.fencedWrite},
 		{nil, b.resign},
-		{&b.claim, b.claimSeat},
+		{&b.claim, b.tryClaim},
 	} {
 		if err := b.timed(ctx, step.of, step.do); err != nil {
 			return err
@@ -119,7 +118,7 @@ func (b *benchLoad) round(ctx context.Context) error {
 	return b.handOver(ctx)
 }
 
-// timed notes how long an operation took, if it did well.
+// timed records how long a successful operation took.
 func (b *benchLoad) timed(ctx context.Context, of *figures, do func(context.Context) error) error {
 	begin := b.clock.Now()
 	err := do(ctx)
@@ -144,7 +143,7 @@ func (b *benchLoad) bareRead(ctx context.Context) error {
 
 func (b *benchLoad) bareWrite(ctx context.Context) error { return b.db.Transact(ctx, b.count) }
 
-// count is the write of all that write: it raises a number.
+// count is the write of all operations that write: it raises a number.
 func (b *benchLoad) count(tr kv.Transaction) error {
 	value, err := tr.Get(b.key()).Get()
 	if err != nil {
@@ -158,12 +157,14 @@ func (b *benchLoad) count(tr kv.Transaction) error {
 	return nil
 }
 
-// option brings an observation, as the election asks for one. It is empty: no
-// seat is ever claimed from a holder here.
+// option passes an observation, which the election requires. It is empty: no claim here
+// waits for an expiry.
 func (b *benchLoad) option() election.CycleOption {
 	return election.WithObservation(election.Observation{}, b.clock.Now())
 }
 
+// run measures rounds until more returns false or ctx ends. Each round may take as long as
+// the timeout.
 func (b *benchLoad) runCycle(ctx context.Context, me election.Registration) error {
 	result, err := kv.Transact(ctx, b.db, func(tr kv.Transaction) (election.CycleResult, error) {
 		return b.election.RunElectionCycle(tr, me, b.clock.Wall(), b.option())
@@ -173,7 +174,7 @@ func (b *benchLoad) runCycle(ctx context.Context, me election.Registration) erro
 		want = election.Renewed
 	}
 	if err == nil && result.Action != want {
-		err = fmt.Errorf("the cycle of %s came to %s, not to %s", me.Identity, result.Action, want)
+		err = fmt.Errorf("the cycle of %s returned %s, not %s", me.Identity, result.Action, want)
 	}
 	return err
 }
@@ -193,20 +194,20 @@ func (b *benchLoad) resign(ctx context.Context) error {
 	})
 }
 
-// claimSeat has the holder-to-be claim the vacant seat.
-func (b *benchLoad) claimSeat(ctx context.Context) error {
+// tryClaim makes the next holder claim vacant leadership.
+func (b *benchLoad) tryClaim(ctx context.Context) error {
 	result, err := kv.Transact(ctx, b.db, func(tr kv.Transaction) (election.CycleResult, error) {
 		return b.election.TryClaimLeadership(tr, b.holder.Identity, b.clock.Wall(), b.option())
 	})
 	if err == nil && !result.Leads() {
-		err = fmt.Errorf("the claim of a vacant seat came to %s", result.Action)
+		err = fmt.Errorf("the claim of vacant leadership returned %s", result.Action)
 	}
 	b.token = result.Leader.Token()
 	return err
 }
 
-// handOver measures how long the seat is without a leader where the holder
-// resigns and the other one waits for it with a watch.
+// handOver measures how long there is no leader if the holder resigns and the other
+// candidate waits with a watch.
 func (b *benchLoad) handOver(ctx context.Context) error {
 	watch, err := kv.Transact(ctx, b.db, func(tr kv.Transaction) (kv.Watch, error) { return b.election.Watch(tr), nil })
 	if err != nil {
@@ -226,7 +227,7 @@ func (b *benchLoad) handOver(ctx context.Context) error {
 			return err
 		}
 		b.holder, b.other = b.other, b.holder
-		return b.claimSeat(ctx)
+		return b.tryClaim(ctx)
 	})
 }
 
