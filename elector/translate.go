@@ -40,7 +40,7 @@ func resultOf(result error) error {
 	if _, ok := errors.AsType[*machine.LeaveError](result); !ok {
 		return result
 	}
-	if joined, ok := result.(interface{ Unwrap() []error }); ok { //nolint:errorlint // of the machine itself
+	if joined, ok := result.(interface{ Unwrap() []error }); ok {
 		parts := joined.Unwrap()
 		translated := make([]error, len(parts))
 		for i, part := range parts {
