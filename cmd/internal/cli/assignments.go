@@ -45,7 +45,7 @@ type assignment struct {
 // with them. The values are judged as well.
 func parseAssignments(args []string, mayBeNone bool) ([]assignment, error) {
 	if len(args) == 0 && !mayBeNone {
-		return nil, exit.Usage(fmt.Errorf("nothing is to be set: give KEY=VALUE, where KEY is one of %s", settingNames()))
+		return nil, exit.Usage(fmt.Errorf("no setting is given: give KEY=VALUE with one of the keys %s", settingNames()))
 	}
 	var parsed []assignment
 	var faults []error

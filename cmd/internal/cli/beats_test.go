@@ -165,7 +165,7 @@ func TestSlowStoresJudgeNoSilence(t *testing.T) {
 		require.NoError(t, clock.Sleep(t.Context(), clitest.Virtual{}, time.Hour))
 		stdout, stderr, err := execOn(t.Context(), clitest.Virtual{}, db, "candidates")
 		require.NoError(t, err)
-		require.Contains(t, stderr, "is slow: a read took 600ms; no candidate is judged silent")
+		require.Contains(t, stderr, "is slow: a read took 600ms; no candidate is judged as timed out")
 		require.NotContains(t, stdout, ", timed out")
 		for _, args := range [][]string{{"unregister", "late"}, {"evict"}} {
 			_, stderr, err := execOn(t.Context(), clitest.Virtual{}, db, args...)

@@ -18,13 +18,14 @@ func (a *app) cancelCommand() *cobra.Command {
 	var r session.Report
 	cmd := &cobra.Command{
 		Use:   "cancel --store STORE [flags]",
-		Short: "Remove whatever is asked of the leader",
-		Long: `cancel removes what is asked of the leader: the request of an operator ("resign",
-"transfer"), the challenge of a candidate, or an intent that cannot be read. It says what
-it has removed. The command that made a request and still waits for it ends with 1.
+		Short: "Remove the request to the leader",
+		Long: `cancel removes the request to the leader: the request of an operator ("resign",
+"transfer"), the preemption request of a candidate, or a request that cannot be read. It says
+what it has removed. The command that made a request and still waits for it ends with 1.
 
-A challenger that runs challenges again with its next heartbeat. To keep a leader in its
-seat, use "config set preemption=false". What the leader has begun to obey it may finish.`,
+A challenger that runs repeats its request with its next heartbeat. To prevent preemption,
+use "config set preemption=false". The leader may finish a drain or a hand-over that it has
+begun.`,
 		Example: `  fdbelect cancel --store file:/tmp/demo.db
   fdbelect cancel --store file:/tmp/demo.db --election jobs`,
 		Args: session.NoArgs,
@@ -67,11 +68,11 @@ func (a *app) cancel(ctx context.Context, r *session.Report) error {
 	case err != nil:
 		return err
 	case removed.unreadable != nil:
-		text = terminal.SafeLines("removed an intent that could not be read: " + removed.unreadable.Error())
+		text = terminal.SafeLines("removed a request that could not be read: " + removed.unreadable.Error())
 	case removed.intent.Kind == election.NoRequest:
-		text = "nothing is asked of the leader; nothing was changed"
+		text = "there is no request; nothing was changed"
 	case removed.intent.Kind == election.PreemptionRequest:
-		text += "; a challenger that runs challenges again with its next heartbeat"
+		text += "; a challenger that runs repeats its request with its next heartbeat"
 	}
 	done := cancelled{Changed: !removed.nothing(), Removed: requestOf(removed.intent), Unreadable: records.DamagedIn(removed.unreadable)}
 	return a.ShowLines(r.Output, done, text)

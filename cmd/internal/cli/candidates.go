@@ -22,14 +22,14 @@ func (a *app) candidatesCommand() *cobra.Command {
 		Use:   "candidates --store STORE [flags]",
 		Short: "List the candidates by rank, with their heartbeats and tags",
 		Long: `candidates lists every registered candidate and marks the leader: voters before
-observers, higher priorities first, then earlier registrations. LAST is the age of the
-last heartbeat, by the clock of the candidate's host against the one here.
+observers, higher priorities first, then earlier registrations. LAST is the age of the last
+heartbeat. It compares the clock of the candidate's host with the local clock.
 
 Clocks do not decide which candidates are alive. If the last heartbeat of a candidate is
-older than the candidate timeout, or of the future, the command reads on for up to half
-of that timeout. A candidate that writes meanwhile is alive, and LAST says how far its
-clock is off. One that does not is marked silent. --quick does not wait, and then marks
-none. While the store is slow, none is marked either.
+older than the candidate timeout, or in the future, the command waits for up to half of that
+timeout. If it sees a heartbeat meanwhile, the candidate is alive, and LAST says how far its
+clock is off. Otherwise the candidate is marked as timed out. With --quick, or if the store
+is slow, no candidate is.
 
 A candidate that died without leaving stays listed until a leader evicts it. If a record
 cannot be read, candidates lists the others, names it and ends with 1.`,
@@ -41,7 +41,7 @@ cannot be read, candidates lists the others, names it and ends with 1.`,
 		},
 	}
 	r.AddFlags(cmd)
-	cmd.Flags().BoolVar(&quick, "quick", false, "read once, and mark no candidate as silent")
+	cmd.Flags().BoolVar(&quick, "quick", false, "read once, and mark no candidate as timed out")
 	return cmd
 }
 
@@ -66,7 +66,7 @@ func (a *app) candidates(ctx context.Context, r *session.Report, quick bool) err
 		return err
 	}
 	if seen.slow {
-		fmt.Fprintf(a.Stderr, "fdbelect: store %s is slow: a read took %s; no candidate is judged silent\n", r.SafeSpec(), output.Age(seen.slowest))
+		fmt.Fprintf(a.Stderr, "fdbelect: store %s is slow: a read took %s; no candidate is judged as timed out\n", r.SafeSpec(), output.Age(seen.slowest))
 	}
 	list := seen.list()
 	err = a.Show(r.Output, list, func() output.Table { return seen.table(list) })

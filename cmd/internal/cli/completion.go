@@ -19,10 +19,10 @@ import (
 func (a *app) completionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish|powershell",
-		Short: "Write a script that has a shell complete the words of this command",
-		Long: `completion writes a script for a shell. It completes subcommands and flags, the
-values of --store and --output, and the names of elections and candidates where the
-store can be read within a second.
+		Short: "Write the completion script of a shell",
+		Long: `completion writes a script for a shell. It completes subcommands and flags, the values of
+--store and --output, and the names of elections and candidates if the store can be read
+within a second.
 
   bash        source <(fdbelect completion bash), in ~/.bashrc
   zsh         fdbelect completion zsh > "${fpath[1]}/_fdbelect"

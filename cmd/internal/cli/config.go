@@ -22,15 +22,15 @@ func (a *app) configCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Show or change the config, enable or disable the election",
-		Long: `config shows or changes the config, which all processes share. A change applies from
-the next claim or renewal; nobody has to be restarted.`,
+		Long: `config shows or changes the config, which all processes share. A change applies from the
+next claim or renewal. No process needs a restart.`,
 		Example: `  fdbelect config get --store file:/tmp/demo.db
   fdbelect config set --store file:/tmp/demo.db lease=6s heartbeat=2s
   fdbelect config disable --store file:/tmp/demo.db
   fdbelect config enable --store file:/tmp/demo.db`,
 		Args: knownCommand,
 		RunE: func(*cobra.Command, []string) error {
-			return exit.Usage(errors.New("say what to do: get, set, enable or disable"))
+			return exit.Usage(errors.New("give a subcommand: get, set, enable or disable"))
 		},
 	}
 	cmd.AddCommand(a.configGetCommand(), a.configSetCommand(), a.configEnableCommand(), a.configDisableCommand())
@@ -42,9 +42,8 @@ func (a *app) configGetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get --store STORE [flags]",
 		Short: "Show the config",
-		Long: `get shows each setting by the name that "config set" knows it by, and the revision,
-which grows with each change. A margin of "default" is a tenth of the lease; JSON and
-YAML show how long that is.`,
+		Long: `get shows each setting by its name in "config set", and the revision, which rises with
+each change. A margin of "default" is a tenth of the lease. JSON and YAML show its length.`,
 		Example: `  fdbelect config get --store file:/tmp/demo.db
   fdbelect config get --store file:/tmp/demo.db --output json`,
 		Args: session.NoArgs,
@@ -79,7 +78,7 @@ type configChange struct {
 
 func (c *configChange) addFlags(cmd *cobra.Command) {
 	c.Report.AddFlags(cmd)
-	cmd.Flags().Uint64Var(&c.revision, "revision", 0, "change only this revision of the config, as \"config get\" showed it")
+	cmd.Flags().Uint64Var(&c.revision, "revision", 0, "change only this revision of the config")
 	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "show what would change, and write nothing")
 }
 
@@ -87,10 +86,9 @@ func (a *app) configSetCommand() *cobra.Command {
 	var c configChange
 	cmd := &cobra.Command{
 		Use:   "set --store STORE [flags] KEY=VALUE...",
-		Short: "Change settings, or move to the defaults, and show the difference",
-		Long: `set changes the settings that are named, and leaves the others. What comes out is
-validated as a whole, and every fault is named; nothing is written unless all is
-well. The settings:
+		Short: "Change settings, and show the difference",
+		Long: `set changes the named settings and keeps all others. It validates the complete config, and
+names every fault. It writes nothing if there is a fault. The settings:
 
   lease, heartbeat, candidate_timeout, margin, preemption_grace, minimum_tenure,
   preempt_delay      durations such as 10s; margin may be "default"
@@ -98,16 +96,16 @@ well. The settings:
   preemption, enabled  true or false
   history_limit      a number of terms
 
-The change is made to the revision that is read in the same transaction: of two
-operators who change different settings at once both have their way. With --revision
-it is made to that one only, and fails with 1 if the config has changed since.
+The change applies to the revision that is read in the same transaction. If two operators
+change different settings at once, both changes are made. With --revision it applies to that
+revision only, and fails with 1 if the config has changed since.
 
---defaults moves a config to the defaults of its lease: expiry by observation, and a
-preemption grace, a minimum tenure and a preempt delay of one lease. Every other setting
-stays, unless it is named as well. Processes that run adopt the new config with their next
-heartbeat and need no restart; the leader leads on.
+--defaults changes a config to the defaults of its lease: expiry by observation, and a
+preemption grace, a minimum tenure and a preempt delay of one lease. All other settings
+stay, unless they are named as well. Running processes adopt the new config with their next
+heartbeat and need no restart. The leader continues to lead.
 
-A config that cannot be read is replaced as a whole by --defaults: the lease is 10s and the
+A config that cannot be read is replaced completely by --defaults: the lease is 10s and the
 election enabled, unless you name other values. Check each setting.`,
 		Example: `  fdbelect config set --store file:/tmp/demo.db lease=6s heartbeat=2s
   fdbelect config set --store file:/tmp/demo.db --dry-run preemption_grace=30s
@@ -131,14 +129,14 @@ election enabled, unless you name other values. Check each setting.`,
 		},
 	}
 	c.addFlags(cmd)
-	cmd.Flags().BoolVar(&c.whole, "defaults", false, "move to the default settings of the stored lease; replace a config that cannot be read")
+	cmd.Flags().BoolVar(&c.whole, "defaults", false, "change to the defaults of the stored lease; replace a config that cannot be read")
 	return cmd
 }
 
 // changeConfig makes a change, and shows what it changed.
 func (a *app) changeConfig(ctx context.Context, c *configChange, conditional bool) error {
 	if conditional && c.revision == 0 {
-		return exit.Usage(errors.New("--revision is 0; revisions begin with 1, and \"config get\" shows the one that stands"))
+		return exit.Usage(errors.New("--revision is 0; revisions begin with 1, and \"config get\" shows the current one"))
 	}
 	nonce, err := a.NewNonce()
 	if err != nil {
@@ -236,7 +234,7 @@ func replaceable(err error) bool {
 
 func validated(c fdbelection.Config) error {
 	if err := c.Validate(); err != nil {
-		return exit.Usage(fmt.Errorf("%w; nothing was changed, set what belongs together in one command", bySettings(err)))
+		return exit.Usage(fmt.Errorf("%w; nothing was changed. Set related settings in one command", bySettings(err)))
 	}
 	return nil
 }
@@ -247,7 +245,7 @@ func (d changedConfig) table() output.Table {
 		t.Rows = append(
 			t.Rows,
 			[]string{fmt.Sprintf("config at key %s: %s", d.Replaced.Key, d.Replaced.Problem)},
-			[]string{output.Either(d.DryRun, "the config cannot be read, and would be replaced as a whole:", "the config could not be read, and was replaced as a whole: check each setting")},
+			[]string{output.Either(d.DryRun, "the config cannot be read, and would be replaced completely:", "the config could not be read, and was replaced completely: check each setting")},
 		)
 	}
 	for _, change := range d.Changes {
@@ -256,13 +254,13 @@ func (d changedConfig) table() output.Table {
 	var outcome string
 	switch {
 	case len(d.Changes) == 0:
-		outcome = fmt.Sprintf("nothing to change: revision %d is as asked", d.Revision)
+		outcome = fmt.Sprintf("nothing to change: revision %d has these settings", d.Revision)
 	case d.DryRun && d.Replaced != nil:
 		outcome = "dry run: nothing was written"
 	case d.DryRun:
-		outcome = fmt.Sprintf("dry run: nothing was written, revision %d stands", d.Revision)
+		outcome = fmt.Sprintf("dry run: nothing was written, the revision is still %d", d.Revision)
 	default:
-		outcome = fmt.Sprintf("revision %d stands now, and applies from the next claim or renewal", d.Revision)
+		outcome = fmt.Sprintf("revision %d is written, and applies from the next claim or renewal", d.Revision)
 	}
 	t.Rows = append(t.Rows, []string{outcome})
 	return t
@@ -273,7 +271,7 @@ func (a *app) configEnableCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "enable --store STORE [flags]",
 		Short:   "Let the candidates claim and renew again",
-		Long:    `enable lets the candidates claim the seat and renew it. It does nothing where they may already.`,
+		Long:    `enable lets the candidates claim and renew. It does nothing if the election is enabled.`,
 		Example: `  fdbelect config enable --store file:/tmp/demo.db`,
 		Args:    session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -289,22 +287,22 @@ func (a *app) configDisableCommand() *cobra.Command {
 	var wait bool
 	cmd := &cobra.Command{
 		Use:   "disable --store STORE [flags]",
-		Short: "Let nobody claim or renew, so that nobody leads",
+		Short: "Forbid claims and renewals, so that there is no leader",
 		Long: strings.TrimSpace(`
-disable forbids claims and renewals. The leader finds out at its next heartbeat, stops
-its work before its lease ends, and gives the seat up; candidates go on with their
-heartbeats, so that "enable" finds everybody there. It does nothing where the election
-is disabled already.
+disable forbids claims and renewals. The leader learns of it with its next heartbeat, stops
+its work before its lease expires, and resigns. Candidates continue to send heartbeats, so
+they are all registered when you enable the election again. It does nothing if the election
+is disabled.
 
-With --wait it returns only when the seat is vacant, and ends with 5 where it is not
-within --timeout. The seat of a leader that has died stays on record: see "resign
+With --wait it returns when leadership is vacant, and ends with 5 if that takes longer than
+--timeout. A leader that has died stays in the leader record: see "resign
 --force".`),
 		Example: `  fdbelect config disable --store file:/tmp/demo.db
   fdbelect config disable --store file:/tmp/demo.db --wait --timeout 1m`,
 		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if wait && c.dryRun {
-				return exit.Usage(errors.New("--wait and --dry-run exclude each other"))
+				return exit.Usage(errors.New("use either --wait or --dry-run"))
 			}
 			limit := c.Timeout
 			if wait && limit > 0 {
@@ -317,6 +315,6 @@ within --timeout. The seat of a leader that has died stays on record: see "resig
 		},
 	}
 	c.addFlags(cmd)
-	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the seat is vacant")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until leadership is vacant")
 	return cmd
 }

@@ -43,7 +43,7 @@ func TestLostLeaderRecord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("FDBELECT_STORE", "file:"+lostLeader(t, held))
 			require.Zero(t, processtest.Typed(t, "config set lease=1s heartbeat=300ms candidate_timeout=2s").Code) // doctor need not watch for long
-			seat := either(held, "by the term record a holds the seat in term 1", "by the term record the seat is vacant after term 1")
+			seat := either(held, "By the term record, a holds leadership in term 1", "By the term record, leadership is vacant after term 1")
 
 			o := processtest.Typed(t, "status")
 			require.Equal(t, 1, o.Code, o.Stdout)
@@ -76,15 +76,15 @@ func TestLostLeaderRecord(t *testing.T) {
 			if held {
 				o = processtest.Typed(t, "raise-term --floor 1")
 				require.Equal(t, 1, o.Code, o.Stdout)
-				require.Contains(t, o.Stderr, "a holds the seat in term 1 by the record")
+				require.Contains(t, o.Stderr, "by the record, a holds leadership in term 1")
 				require.Contains(t, o.Stderr, "--force")
 			}
 			o = processtest.Typed(t, "raise-term --floor 1"+either(held, " --force", ""))
 			require.Zero(t, o.Code, o.Stderr)
-			require.Contains(t, o.Stdout, "the leader record was lost, and stands again: the seat is vacant after term 1")
+			require.Contains(t, o.Stdout, "the leader record was lost, and is written again: leadership is vacant after term 1")
 			o = processtest.Typed(t, "status")
 			require.Zero(t, o.Code, o.Stderr)
-			require.Contains(t, o.Stdout, "none: the seat is vacant, a had it last")
+			require.Contains(t, o.Stdout, "none: leadership is vacant, a led last")
 			o = processtest.Typed(t, "raise-term --floor 1")
 			require.Zero(t, o.Code, o.Stderr)
 			require.Contains(t, o.Stdout, "nothing was changed")
@@ -138,7 +138,7 @@ func TestRaiseTermMendsTheLeaderRecord(t *testing.T) {
 			d.twice = true
 			o = d.runs("raise-term", "--floor", "1", "--force")
 			require.Zero(t, o.Code, o.Stderr)
-			require.Contains(t, o.Stdout, "stands again: the seat is vacant after term 1")
+			require.Contains(t, o.Stdout, "is written again: leadership is vacant after term 1")
 			require.True(t, d.state().Leader.Vacant())
 			require.NoError(t, d.state().Unreadable)
 			o = d.runs("history")
@@ -169,12 +169,12 @@ func TestDamagedAdvisoryRecords(t *testing.T) {
 	}{
 		{record: "intent", value: rubbish, do: `"fdbelect cancel" removes it`, seen: []string{"status", "list", "doctor --quick"}},
 		{record: "intent", value: newer, do: "a newer program wrote it", seen: []string{"status", "list", "doctor --quick"}},
-		{record: "term", value: rubbish, do: `"fdbelect repair" mends it`, seen: []string{"status", "list", "doctor --quick"}},
+		{record: "term", value: rubbish, do: `"fdbelect repair" repairs it`, seen: []string{"status", "list", "doctor --quick"}},
 		{
-			record: "candidate", value: rubbish, do: `"fdbelect repair" mends it`, seen: []string{"list", "candidates", "doctor --quick"},
+			record: "candidate", value: rubbish, do: `"fdbelect repair" repairs it`, seen: []string{"list", "candidates", "doctor --quick"},
 			key: subspace.New("fdbelection", "default", "candidates", "evil").Bytes(),
 		},
-		{record: "history", value: rubbish, key: began, do: `"fdbelect repair" mends it`, seen: []string{"history", "doctor --quick"}},
+		{record: "history", value: rubbish, key: began, do: `"fdbelect repair" repairs it`, seen: []string{"history", "doctor --quick"}},
 	} {
 		t.Run(test.record, func(t *testing.T) {
 			d := newDesk(t)
@@ -212,7 +212,7 @@ func TestDamagedAdvisoryRecords(t *testing.T) {
 				require.Len(t, shown.Unreadable, 1)
 				require.Contains(t, shown.Unreadable[0].Do, test.do)
 				o = d.runs("doctor", "--quick")
-				require.NotContains(t, o.Stdout, either(test.record == "intent", "nothing is asked of the leader", "torn them apart"))
+				require.NotContains(t, o.Stdout, either(test.record == "intent", "there is no request", "torn them apart"))
 			}
 		})
 	}

@@ -45,7 +45,7 @@ func TestConfigSetDefaults(t *testing.T) {
 	o = d.runs("config", "set", "--defaults", "--revision", "1")
 	require.Zero(t, o.Code, o.Stderr)
 	for _, line := range []string{
-		"expiry +clock -> observation", "preemption_grace +0s -> 20s", "minimum_tenure +0s -> 20s", "preempt_delay +0s -> 20s", "revision 2 stands now.*",
+		"expiry +clock -> observation", "preemption_grace +0s -> 20s", "minimum_tenure +0s -> 20s", "preempt_delay +0s -> 20s", "revision 2 is written.*",
 	} {
 		require.Regexp(t, "(?m)^"+line+"$", o.Stdout)
 	}
@@ -113,7 +113,7 @@ func TestConfigSetDefaultsOnADamagedConfig(t *testing.T) {
 	d.twice = true
 	o = d.runs("config", "set", "--defaults", "lease=20s", "enabled=false")
 	require.Zero(t, o.Code, o.Stderr)
-	require.Contains(t, o.Stdout, "the config could not be read, and was replaced as a whole: check each setting")
+	require.Contains(t, o.Stdout, "the config could not be read, and was replaced completely: check each setting")
 	require.Contains(t, o.Stdout, "config at key")
 	require.Regexp(t, `(?m)^lease +unreadable -> 20s$`, o.Stdout)
 	require.Regexp(t, `(?m)^enabled +unreadable -> false$`, o.Stdout)

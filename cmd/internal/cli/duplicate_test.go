@@ -46,7 +46,7 @@ func TestDuplicateIsTold(t *testing.T) {
 		world.Pass(24 * time.Hour)
 		d, _ = examined(t, world.DB, "--quick")
 		require.Equal(t, []string{"ok no two processes were seen with one id"}, d.of("ids"))
-		tenures := regexp.MustCompile(`event=(looking|elected|vacant|accepted) `).FindAllString(out.String(), -1)
+		tenures := regexp.MustCompile(`event=(start|elected|vacant|accepted) `).FindAllString(out.String(), -1)
 		require.Len(t, tenures, 1, "%s", &out)
 	})
 }

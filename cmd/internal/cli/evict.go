@@ -24,14 +24,14 @@ func (a *app) evictCommand() *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "evict --store STORE [flags] [ID...]",
-		Short: "Remove the candidates that are dead, after having watched them",
-		Long: `evict removes candidates that died without leaving, all of them or those that are
-named. A leader does the same by itself; evict is for an election without one.
+		Short: "Remove candidates that have timed out",
+		Long: `evict removes candidates that died without leaving, all of them or only those that you
+name. A leader does the same by itself. evict is for an election without one.
 
-It relies on no clock of another host: it watches for one candidate timeout, and removes
-every candidate whose record did not change even once, up to the moment of the removal. It
-leaves the leader alone: see "resign --force". If the store is slow, it evicts none. A
-candidate that was only stopped or cut off registers again when it goes on.`,
+It does not rely on other hosts' clocks. It watches for one candidate timeout, and removes
+every candidate whose record did not change, up to the moment of the removal. It does not
+remove the leader: see "resign --force". If the store is slow, it removes none. A candidate
+that was only stopped or unreachable registers again when it continues.`,
 		Example: `  fdbelect evict --store file:/tmp/demo.db
   fdbelect evict --store file:/tmp/demo.db --dry-run a b`,
 		RunE: func(cmd *cobra.Command, ids []string) error {
@@ -82,7 +82,7 @@ func (a *app) evict(ctx context.Context, r *session.Report, ids []string, dryRun
 		text = append(text, output.Either(dryRun, "would evict ", "evicted ")+gone[i].Identity.String())
 	}
 	if len(gone) == 0 {
-		text = []string{"no candidate was evicted: " + output.Either(len(suspected) == 0, "none is registered but the leader", "all others are alive")}
+		text = []string{"no candidate was evicted: " + output.Either(len(suspected) == 0, "only the leader is registered", "all others are alive")}
 	}
 	err = a.ShowLines(r.Output, done, text...)
 	if unreadable != nil {
@@ -109,7 +109,7 @@ func suspects(ctx context.Context, s *session.Session, ids []string) (suspects [
 		case !known:
 			faults = append(faults, fmt.Errorf("%w: %s; \"fdbelect candidates\" lists those that are", fdbelection.ErrProcessNotFound, election.SafeText(id)))
 		case seen.Leader.ID == id:
-			faults = append(faults, fmt.Errorf("%s holds the seat, so it is not evicted; if it is dead, \"fdbelect resign --force\" gives its seat up", seen.Leader.Identity))
+			faults = append(faults, fmt.Errorf("%s holds leadership, so it is not evicted; if it is dead, use \"fdbelect resign --force\"", seen.Leader.Identity))
 		}
 	}
 	if faults != nil {
@@ -145,7 +145,7 @@ func watchSilent(ctx context.Context, s *session.Session, silent []election.Cand
 		if passed >= now.Config.CandidateTimeout {
 			break
 		}
-		p.Show(fmt.Sprintf("watching %s, silent for %s of %s", output.Count(len(silent), "candidate"), output.Age(passed), now.Config.CandidateTimeout), int64(passed), int64(now.Config.CandidateTimeout))
+		p.Show(fmt.Sprintf("watching %s, without a heartbeat for %s of %s", output.Count(len(silent), "candidate"), output.Age(passed), now.Config.CandidateTimeout), int64(passed), int64(now.Config.CandidateTimeout))
 		// A tenth of the timeout, so that a candidate that is alive is not watched for long.
 		pause := min(max(now.Config.CandidateTimeout/10, 10*time.Millisecond), now.Config.CandidateTimeout-passed, waitPace)
 		if err := clock.Sleep(ctx, s.Program.Clock, pause); err != nil {

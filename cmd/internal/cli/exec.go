@@ -68,24 +68,24 @@ func (a *app) rootCommand() *cobra.Command {
 		Use:   "fdbelect",
 		Args:  knownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		Short: "Elect a leader among processes, and see who leads",
+		Short: "Elect a leader among processes",
 		Example: `  fdbelect demo
   fdbelect run --store file:/tmp/demo.db --id a -- ./worker
   fdbelect status --store file:/tmp/demo.db
   fdbelect watch --store file:/tmp/demo.db`,
-		Long: `fdbelect elects a leader among processes that share a store, runs a program
-only where its process leads, and shows who leads.
+		Long: `fdbelect elects a leader among processes that share a store, runs a program only while its
+process leads, and shows the leader.
 
 Exit codes:
 
   0   done
-  1   failure: there is no such election, what was asked for is not possible, or a
-      record or the file of the store is damaged; the error says what to do
+  1   failure: there is no such election, the request is not possible, or a record or the
+      store file is damaged; the error says what to do
   2   wrong usage, or an invalid config; nothing was changed
-  3   not the leader: no process leads, another one does, or another term stands
+  3   not the leader: there is no leader, another process leads, or the term is another one
   4   the store cannot be reached
-  5   timed out: the store did not answer, or what was waited for did not happen
-  79  run: another process is active under the same id; do not start this one again
+  5   timed out: the store did not answer, or the expected change did not happen
+  79  run: another process is active with the same id; do not start this one again
   130 a second interrupt ended the command at once
   137 run: its command had to be killed
 

@@ -22,12 +22,11 @@ func (a *app) historyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history --store STORE [flags]",
 		Short: "Show the last changes of leadership, newest first",
-		Long: `history shows how tenures began and ended: when, which candidate led before and which
-after, at which ballot, and why. A tenure has no end of its own on record if the next one
-took its place: its lease ran out, or it was handed over or preempted.
-The times are those of the hosts that made the changes. How many terms are kept is
-"history_limit" of the config. If an entry cannot be read, history shows the others,
-names it and ends with 1.`,
+		Long: `history shows how tenures began and ended: when, the leader before and after, at which
+ballot, and why. A tenure has no event for its end if the next one took its place: its lease
+expired, or it was handed over or preempted. The times are those of the hosts that made the
+changes. "history_limit" of the config says how many terms are kept. If an event cannot be
+read, history shows the others, names it and ends with 1.`,
 		Example: `  fdbelect history --store file:/tmp/demo.db
   fdbelect history --store file:/tmp/demo.db --limit 3 --output yaml`,
 		Args: session.NoArgs,

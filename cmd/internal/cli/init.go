@@ -34,20 +34,20 @@ func (a *app) initCommand() *cobra.Command {
 	var f initFlags
 	cmd := &cobra.Command{
 		Use:   "init --store STORE [flags]",
-		Short: "Make an election with a config of your choice",
-		Long: `init makes an election, so that its config is there before anybody campaigns: else
-the first "run" makes one with its own flags. What is not given follows from the
-lease, as in the loop that "run" uses: the heartbeat is a third of it (3s of 10s), the
-candidate timeout one and a half, the grace, the minimum tenure and the preempt delay the
-lease itself, and leases expire by observation.
+		Short: "Create an election with a config",
+		Long: `init creates an election, so that it has its config before the first candidate starts.
+Otherwise the first "run" creates it with its own flags. What you do not give follows from
+the lease, as in "run": the heartbeat is a third of it (3s of 10s), the candidate timeout one
+and a half of it, the grace, the minimum tenure and the preempt delay are the lease itself,
+and leases expire by observation.
 
---recipe makes the config of the recipe that this project started from: expiry by clock,
-and preemption at once. It relies on synchronised clocks, and a leader that is preempted
-learns of it only afterwards, so all of its work has to be fenced.
+--recipe uses the config of the recipe from which this project started: expiry by clock, and
+preemption at once. It relies on synchronised clocks. A preempted leader learns of it
+afterwards, so all of its work must be fenced.
 
-Where the election is there already with these very settings, init ends with 0. Where
-its settings differ, init lists them, overwrites nothing and ends with 1: "config set"
-changes them. It keeps the terms and ballots that were reached in this place before.`,
+If the election exists already with these settings, init ends with 0. If its settings differ,
+init lists them, changes nothing and ends with 1: "config set" changes them. It keeps the
+terms and ballots that were reached in this place before.`,
 		Example: `  fdbelect init --store file:/tmp/demo.db --election jobs
   fdbelect init --store file:/tmp/demo.db --election mail --lease 6s --minimum-tenure 1m --no-preemption`,
 		Args: session.NoArgs,
@@ -61,18 +61,18 @@ changes them. It keeps the terms and ballots that were reached in this place bef
 	}
 	f.Report.AddFlags(cmd)
 	flags := cmd.Flags()
-	flags.DurationVar(&f.lease, "lease", fdbelection.DefaultLeaseDuration, "how long a leader stays one without renewing")
+	flags.DurationVar(&f.lease, "lease", fdbelection.DefaultLeaseDuration, "how long leadership lasts without a renewal")
 	flags.DurationVar(&f.heartbeat, "heartbeat", 0, "time between two renewals (default: a third of the lease)")
-	flags.DurationVar(&f.candidateTimeout, "candidate-timeout", 0, "how long a candidate may be silent (default: one and a half leases)")
-	flags.DurationVar(&f.grace, "grace", 0, "how long a leader may drain for a higher priority; 0 takes the seat at once (default: the lease)")
-	flags.DurationVar(&f.minimumTenure, "minimum-tenure", 0, "how long a new leader is safe from preemption (default: the lease)")
+	flags.DurationVar(&f.candidateTimeout, "candidate-timeout", 0, "how long a candidate may go without a heartbeat (default: one and a half leases)")
+	flags.DurationVar(&f.grace, "grace", 0, "how long a leader may drain for a higher priority; 0 preempts at once (default: the lease)")
+	flags.DurationVar(&f.minimumTenure, "minimum-tenure", 0, "how long a new leader is protected from preemption (default: the lease)")
 	flags.DurationVar(&f.preemptDelay, "preempt-delay", 0, "how long a candidate must be registered before it preempts (default: the lease)")
 	flags.DurationVar(&f.margin, "margin", 0, "how long before the end of its lease a leader stops (default: a tenth of the lease)")
 	flags.IntVar(&f.historyLimit, "history-limit", fdbelection.DefaultHistoryLimit, "how many terms of history to keep")
-	flags.StringVar(&f.expiry, "expiry", "", "how leases expire: observation, or clock if the clocks of all hosts agree (default: observation)")
-	flags.BoolVar(&f.noPreemption, "no-preemption", false, "a higher priority never takes a held seat")
-	flags.BoolVar(&f.recipe, "recipe", false, "make the config of the recipe: expiry by clock, no grace, minimum tenure or preempt delay")
-	flags.BoolVar(&f.disabled, "disabled", false, "nobody may lead until \"config enable\"")
+	flags.StringVar(&f.expiry, "expiry", "", "how leases expire: observation, or clock if all hosts have synchronised clocks (default: observation)")
+	flags.BoolVar(&f.noPreemption, "no-preemption", false, "a higher priority never preempts a leader")
+	flags.BoolVar(&f.recipe, "recipe", false, "use the config of the recipe: expiry by clock, no grace, minimum tenure or preempt delay")
+	flags.BoolVar(&f.disabled, "disabled", false, "no candidate may lead until \"config enable\"")
 	return cmd
 }
 
@@ -146,17 +146,17 @@ func (a *app) init(ctx context.Context, x *session.Report, config fdbelection.Co
 		return err
 	case made:
 		if x.Spec == "mem:" {
-			fmt.Fprintln(a.Stderr, "fdbelect: mem: is this process's own memory, which is gone now")
+			fmt.Fprintln(a.Stderr, "fdbelect: mem: is the memory of this process, which ends now")
 		}
-		return a.ShowLines(x.Output, shown, "made "+where)
+		return a.ShowLines(x.Output, shown, "created "+where)
 	case stands.SameSettings(config):
-		return a.ShowLines(x.Output, shown, fmt.Sprintf("%s is there already, with these settings (revision %d)", where, stands.Revision))
+		return a.ShowLines(x.Output, shown, fmt.Sprintf("%s exists already, with these settings (revision %d)", where, stands.Revision))
 	default:
 		var differ []string
 		for _, d := range records.Differences(stands, config) {
 			differ = append(differ, fmt.Sprintf("%s is %s, not %s", d.Setting, d.From, d.To))
 		}
-		return fmt.Errorf("%s is there already, and differs: %s; nothing was overwritten: change it with \"fdbelect config set\"",
+		return fmt.Errorf("%s exists already, and differs: %s; nothing was changed: change it with \"fdbelect config set\"",
 			where, strings.Join(differ, ", "))
 	}
 }

@@ -23,15 +23,14 @@ func (a *app) listCommand() *cobra.Command {
 	var r session.Report
 	cmd := &cobra.Command{
 		Use:   "list --store STORE [flags]",
-		Short: "List all elections below the root, with who leads each",
-		Long: `list shows each election below the root: who leads, in which term, how many
-candidates are registered, and whether it is enabled. It reads from election to
-election, and nothing of what else an application keeps below the root. It passes over
-the names under which an election keeps its records.
+		Short: "List all elections below the root, with their leaders",
+		Long: `list shows each election below the root: the leader, the term, how many candidates are
+registered, and whether it is enabled. It reads only elections, and skips everything else
+that an application keeps below the root, and the names of the records of an election.
 
-The elections are read a few at a time: each line is true by itself, and the lines
-are not of one instant. An election with a record that cannot be read is listed as
-damaged; list then says what is wrong and how it is mended, and ends with 1.`,
+The elections are read a few at a time. Each line is consistent, but the lines may be from
+different instants. An election with a record that cannot be read is listed as damaged. list
+then says what is wrong and how to repair it, and ends with 1.`,
 		Example: `  fdbelect list --store file:/tmp/demo.db
   fdbelect list --store file:/tmp/demo.db --root fdbelection --output json`,
 		Args: session.NoArgs,

@@ -41,9 +41,9 @@ func listen(ctx context.Context, s *session.Session, quick bool, id string) (*ro
 			func(c election.Candidate) bool { return id == "" || c.ID == id }) {
 			return &seen, nil
 		}
-		p.Show(fmt.Sprintf("listening for heartbeats: %s of %s", output.Tenths(passed), output.Tenths(limit)), int64(passed), int64(limit))
+		p.Show(fmt.Sprintf("waiting for heartbeats: %s of %s", output.Tenths(passed), output.Tenths(limit)), int64(passed), int64(limit))
 		if err := clock.Sleep(ctx, c, min(records.ReadInterval(limit), limit-passed)); err != nil {
-			return nil, fmt.Errorf("interrupted while the command listened for heartbeats: %w", err)
+			return nil, fmt.Errorf("interrupted while waiting for heartbeats: %w", err)
 		}
 	}
 }

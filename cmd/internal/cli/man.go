@@ -22,11 +22,11 @@ func (a *app) manCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "man [COMMAND...]",
 		Short: "Write the man page of a command, or all of them to a directory",
-		Long: `man writes a man page to stdout: that of fdbelect, or of the command that is named.
-With --directory it writes one file for each command.
+		Long: `man writes a man page to stdout: that of fdbelect, or of the command that you name. With
+--directory it writes one file for each command.
 
-The pages are dated by SOURCE_DATE_EPOCH, else by the revision that the command was
-built from, so that the same source gives the same bytes.`,
+The date of a page is SOURCE_DATE_EPOCH, or else that of the revision of the build, so that
+the same source gives the same bytes.`,
 		Example: `  fdbelect man run
   fdbelect man config set
   fdbelect man --directory /tmp`,
@@ -39,7 +39,7 @@ built from, so that the same source gives the same bytes.`,
 			}
 			if directory != "" {
 				if len(args) > 0 {
-					return exit.Usage(errors.New("--directory takes all pages; leave the command away"))
+					return exit.Usage(errors.New("--directory writes all pages; leave the command out"))
 				}
 				return writeManPages(root, directory, date)
 			}
@@ -64,7 +64,7 @@ built from, so that the same source gives the same bytes.`,
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}
-	cmd.Flags().StringVar(&directory, "directory", "", "write all pages to this directory, which has to be there")
+	cmd.Flags().StringVar(&directory, "directory", "", "write all pages to this directory, which must exist")
 	return cmd
 }
 
@@ -74,7 +74,7 @@ func manDate() (time.Time, error) {
 	if epoch := os.Getenv("SOURCE_DATE_EPOCH"); epoch != "" {
 		seconds, err := strconv.ParseInt(epoch, 10, 64)
 		if err != nil {
-			return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH is %s; it has to be a number of seconds", election.SafeText(epoch))
+			return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH is %s; it must be a number of seconds", election.SafeText(epoch))
 		}
 		return time.Unix(seconds, 0).UTC(), nil
 	}
@@ -116,7 +116,7 @@ func writeManPages(root *cobra.Command, directory string, date time.Time) error 
 			return err
 		}
 		name := manName(c) + ".1"
-		if err := os.WriteFile(filepath.Join(directory, name), page, 0o644); err != nil { //nolint:gosec // everybody may read a manual
+		if err := os.WriteFile(filepath.Join(directory, name), page, 0o644); err != nil { //nolint:gosec // manuals are public
 			return err
 		}
 	}

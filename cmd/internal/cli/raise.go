@@ -29,23 +29,23 @@ func (a *app) raiseTermCommand() *cobra.Command {
 	var f raiseFlags
 	cmd := &cobra.Command{
 		Use:   "raise-term --store STORE --floor TERM [flags]",
-		Short: "After a restore: see that no term is used a second time; mend a lost leader record",
-		Long: `raise-term is for a database that was restored to its past. Its terms went back with
-it, so a receiver that keeps the highest term it has seen would refuse the next leaders,
-or accept an old one as new. A process that is left over may find its own tenure there
+		Short: "After a restore: make sure that no term is used again; repair a lost leader record",
+		Long: `raise-term is for a database that was restored to an earlier state. Its terms went back
+with it. A receiver that keeps the highest term that it has seen would refuse the next
+leaders, or accept an old leader as new. A process that still runs may find its own tenure
 again.
 
-It raises the term to --floor: every tenure up to that is over, and the next one has a
-higher term. Give a floor that no tenure before the restore has reached: the highest term
-that any receiver of fenced writes has seen, or that your monitoring has, with some to
-spare. A term that is higher already stays, and it may be repeated.
+It raises the term to --floor: every tenure up to that term has ended, and the next one has
+a higher term. Give a floor that no tenure before the restore has reached: the highest term
+that any receiver of fenced writes or your monitoring has seen, and some more. If the term is
+higher already, it stays. The command may be repeated.
 
-Stop all processes first; docs/operations.md has the whole procedure. A seat that is held
-is given up with --force only: its fenced writes are refused from then on, but a holder
-that runs may believe to lead until its lease ends.
+Stop all processes first. docs/operations.md has the complete procedure. If leadership is
+held, --force ends that tenure: its fenced writes are refused from then on, but a holder that
+runs may act as the leader until its lease expires.
 
-It also mends a leader record that is missing or cannot be read, as long as the term record
-stands: any floor will do, and the seat is vacant afterwards.`,
+It also repairs a leader record that is missing or cannot be read, as long as the term record
+exists. Any floor will do, and leadership is vacant afterwards.`,
 		Example: `  fdbelect config disable --store file:/tmp/demo.db
   fdbelect raise-term --store file:/tmp/demo.db --floor 1000 --force
   fdbelect config enable --store file:/tmp/demo.db
@@ -54,7 +54,7 @@ stands: any floor will do, and the seat is vacant afterwards.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case !cmd.Flags().Changed("floor"):
-				return exit.Usage(errors.New("--floor is missing: give a term that none has reached before the restore"))
+				return exit.Usage(errors.New("--floor is missing: give a term that was not reached before the restore"))
 			case f.floor == 0 || f.floor > election.MaxTermFloor:
 				return exit.Usage(fmt.Errorf("--floor is %d; use 1 to %d", f.floor, uint64(election.MaxTermFloor)))
 			}
@@ -63,7 +63,7 @@ stands: any floor will do, and the seat is vacant afterwards.`,
 	}
 	f.Report.AddFlags(cmd)
 	cmd.Flags().Uint64Var(&f.floor, "floor", 0, "the next term is higher than this one (required)")
-	cmd.Flags().BoolVar(&f.force, "force", false, "end a tenure that is on record")
+	cmd.Flags().BoolVar(&f.force, "force", false, "end the tenure of a recorded leader")
 	return cmd
 }
 
@@ -102,7 +102,7 @@ func (a *app) raiseTerm(ctx context.Context, f *raiseFlags) error {
 	case done == nil || done.after != r.after: // or another operator was first
 		stands := raised{before: r.after, after: r.after}
 		return a.ShowLines(f.Output, stands.result(),
-			fmt.Sprintf("the term is %d, so the next one is above %d already; nothing was changed (%s)", r.after.Term, f.floor, seatText(r.after)))
+			fmt.Sprintf("the term is %d, so the next one is already above %d; nothing was changed (%s)", r.after.Term, f.floor, seatText(r.after)))
 	}
 	return a.ShowLines(f.Output, done.result(), done.text()...)
 }
@@ -115,11 +115,11 @@ func (f *raiseFlags) once(e *election.LeaderElection, tr kv.Transaction, now tim
 	r.mended = unknown || records.LeaderLost(&state)
 	switch {
 	case unknown && !f.force:
-		return r, fmt.Errorf("it is not known who holds the seat (%w); make sure that every process is stopped, and replace the record with --force", err)
+		return r, fmt.Errorf("the holder of leadership is unknown (%w); make sure that every process is stopped, and replace the record with --force", err)
 	case err != nil && !unknown:
 		return r, err
 	case !r.before.Vacant() && (r.mended || r.before.Term <= f.floor) && !f.force:
-		return r, fmt.Errorf("%s holds the seat in term %d by the record; make sure that every process is stopped, and end that tenure with --force", r.before.Identity, r.before.Term)
+		return r, fmt.Errorf("by the record, %s holds leadership in term %d; make sure that every process is stopped, and end that tenure with --force", r.before.Identity, r.before.Term)
 	}
 	r.after, err = e.RaiseTerm(tr, f.floor, now)
 	return r, err
@@ -141,10 +141,10 @@ func (r *raised) result() raisedTerm {
 func (r *raised) text() (lines []string) {
 	before, after := r.before, r.after
 	if !before.Vacant() {
-		lines = append(lines, fmt.Sprintf("the tenure of %s in term %d is over", before.Identity, before.Term))
+		lines = append(lines, fmt.Sprintf("the tenure of %s in term %d has ended", before.Identity, before.Term))
 	}
 	if r.mended {
-		return append(lines, fmt.Sprintf("the leader record was lost, and stands again: the seat is vacant after term %d, at ballot %d; the next tenure has term %d",
+		return append(lines, fmt.Sprintf("the leader record was lost, and is written again: leadership is vacant after term %d, at ballot %d; the next tenure has term %d",
 			after.Term, after.Ballot, after.Term+1))
 	}
 	return append(lines, fmt.Sprintf("the term went from %d to %d, the ballot from %d to %d; the next tenure has term %d",

@@ -28,20 +28,20 @@ func (a *app) repairCommand() *cobra.Command {
 	var f repairFlags
 	cmd := &cobra.Command{
 		Use:   "repair --store STORE [flags]",
-		Short: "Mend the records that are damaged",
-		Long: `repair goes through all records of the election, and mends those that cannot be read or
-do not fit the others. It removes an intent, candidates and history entries that cannot be
-read, and writes ranks from the candidates and the term record from the leader record. A
-candidate whose record is removed registers again if it runs.
+		Short: "Repair damaged records",
+		Long: `repair reads all records of the election, and repairs those that cannot be read or do not
+agree with the others. It removes a request, candidates and events that cannot be read. It
+writes ranks from the candidates, and the term record from the leader record. A candidate
+whose record is removed registers again if it runs.
 
-A leader record that is missing or damaged is written from the term record, and the seat is
-vacant then. That takes --force: a leader that runs restores a missing record by itself
-with its next renewal, and may otherwise believe to lead until its lease ends. Stop every
+A leader record that is missing or damaged is written from the term record, and leadership is
+vacant then. That takes --force: a running leader restores a missing record by itself with
+its next renewal, and may otherwise act as the leader until its lease expires. Stop every
 process first.
 
-repair leaves alone what a newer program has written, and a config: "config set
---defaults" writes a whole one. It ends with 1 if something is left that it cannot mend.
---dry-run shows what it would do, and writes nothing.`,
+repair does not change records of a newer version, or a config: "config set --defaults"
+replaces that. It ends with 1 if a record is left that it cannot repair. --dry-run shows what
+it would do, and writes nothing.`,
 		Example: `  fdbelect repair --store file:/tmp/demo.db --dry-run
   fdbelect repair --store file:/tmp/demo.db`,
 		Args: session.NoArgs,
@@ -49,7 +49,7 @@ repair leaves alone what a newer program has written, and a config: "config set
 	}
 	f.AddFlags(cmd)
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would be done, and write nothing")
-	cmd.Flags().BoolVar(&f.force, "force", false, "mend the leader record too, although a leader may still run")
+	cmd.Flags().BoolVar(&f.force, "force", false, "repair the leader record too, although a leader may still run")
 	return cmd
 }
 
@@ -70,7 +70,7 @@ type repairedOne struct {
 var errDryRun = errors.New("dry run")
 
 // errUnforced is why the leader record was not mended.
-var errUnforced = errors.New("mending the leader record ends the tenure that the term record names: make sure that every process is stopped, and add --force; nothing was changed")
+var errUnforced = errors.New("to repair the leader record ends the tenure that the term record names: make sure that every process is stopped, and add --force; nothing was changed")
 
 func (a *app) repair(ctx context.Context, f *repairFlags) error {
 	var found []election.Repair  // by the last run

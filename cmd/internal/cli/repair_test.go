@@ -18,7 +18,7 @@ func TestCancel(t *testing.T) {
 		asked func(d *desk)
 		says  []string
 	}{
-		"nothing": {func(*desk) {}, []string{"nothing is asked of the leader; nothing was changed"}},
+		"nothing": {func(*desk) {}, []string{"there is no request; nothing was changed"}},
 		"a request": {func(d *desk) {
 			d.does(func(tr kv.Transaction) error { return d.RequestResign(tr, 1, uuid.New()) })
 		}, []string{"removed: resign in term 1"}},
@@ -38,14 +38,14 @@ func TestCancel(t *testing.T) {
 				d.does(func(tr kv.Transaction) error { _, err := d.RunElectionCycle(tr, high, time.Now()); return err })
 			}
 			require.Equal(d.t, election.PreemptionRequest, d.state().Request.Kind)
-		}, []string{"removed: challenge by high#", "a challenger that runs challenges again"}},
-		"one that is damaged": {func(d *desk) { d.spoil(rubbish, "intent") }, []string{"removed an intent that could not be read: ", "intent at key", "truncated"}},
-		"one that is newer":   {func(d *desk) { d.spoil(newer, "intent") }, []string{"removed an intent that could not be read: ", "newer format"}},
+		}, []string{"removed: challenge by high#", "a challenger that runs repeats its request"}},
+		"one that is damaged": {func(d *desk) { d.spoil(rubbish, "intent") }, []string{"removed a request that could not be read: ", "intent at key", "truncated"}},
+		"one that is newer":   {func(d *desk) { d.spoil(newer, "intent") }, []string{"removed a request that could not be read: ", "newer format"}},
 		"one beside a damaged config": {func(d *desk) {
 			d.spoil(rubbish, "intent")
 			d.spoil(rubbish, "config")
 			d.lose("leader")
-		}, []string{"removed an intent that could not be read: "}},
+		}, []string{"removed a request that could not be read: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t)
@@ -63,7 +63,7 @@ func TestCancel(t *testing.T) {
 			require.Equal(t, election.NoRequest, intent.Kind)
 			o = d.runs("cancel")
 			require.Zero(t, o.Code, o.Stderr)
-			require.Contains(t, o.Stdout, "nothing is asked of the leader")
+			require.Contains(t, o.Stdout, "there is no request")
 		})
 	}
 }

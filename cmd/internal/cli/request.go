@@ -31,17 +31,17 @@ const requestTimeout = time.Minute
 func (f *requestFlags) addFlags(cmd *cobra.Command) {
 	f.Place.AddFlags(cmd)
 	flags := cmd.Flags()
-	flags.DurationVar(&f.patience, "timeout", requestTimeout, "how long to wait for what was asked")
-	flags.Uint64Var(&f.term, "term", 0, "the term that it is about (default: the one that stands)")
-	flags.BoolVar(&f.keep, "keep", false, "leave the request standing where it was not done in time")
-	flags.BoolVar(&f.replace, "replace", false, "take the place of another operator's request")
+	flags.DurationVar(&f.patience, "timeout", requestTimeout, "how long to wait until it is done")
+	flags.Uint64Var(&f.term, "term", 0, "the term that the request is for (default: the current one)")
+	flags.BoolVar(&f.keep, "keep", false, "leave the request pending if it was not done in time")
+	flags.BoolVar(&f.replace, "replace", false, "replace a request of another operator")
 	f.Output.AddFlag(cmd)
 }
 
 // check says what is wrong with the flags.
 func (f *requestFlags) check(cmd *cobra.Command) error {
 	if cmd.Flags().Changed("term") && f.term == 0 {
-		return exit.Usage(errors.New("--term is 0; terms begin with 1, and \"fdbelect status\" shows the one that stands"))
+		return exit.Usage(errors.New("--term is 0; terms begin with 1, and \"fdbelect status\" shows the current one"))
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (r *request) send(ctx context.Context, write func(tr kv.Transaction) error)
 		return none, write(tr)
 	})
 	if errors.Is(err, fdbelection.ErrRequestPending) {
-		return fmt.Errorf("%w; or wait until it is done, or take its place with --replace", err)
+		return fmt.Errorf("%w; or wait until it is done, or replace it with --replace", err)
 	}
 	return err
 }
@@ -119,7 +119,7 @@ func (r *request) wait(ctx context.Context, done func(election.Status) (bool, er
 			return over, err
 		}
 		if sameTenure(state.Leader, r.seat) && state.Request.Nonce != r.nonce {
-			return false, fmt.Errorf("%w, and %s leads on: another operator has withdrawn or replaced it, or the leader found it void", errVoid, r.seat.Identity)
+			return false, fmt.Errorf("%w, and %s still leads: another operator has cancelled or replaced it, or the leader found it void", errVoid, r.seat.Identity)
 		}
 		return false, nil
 	})
@@ -142,11 +142,11 @@ func (r *request) withdraw(ctx context.Context) (election.Status, string) {
 	})
 	switch {
 	case err != nil:
-		return stands, fmt.Sprintf("the request may still stand, as it could not be withdrawn (%v)", err)
+		return stands, fmt.Sprintf("the request may still be pending, because it could not be withdrawn (%v)", err)
 	case r.flags.keep && stands.Request.Nonce == r.nonce:
-		return stands, "the request stands, and ends with this term"
+		return stands, "the request is pending, and ends with this term"
 	default:
-		return stands, "the request is withdrawn, though what the leader has begun it may finish"
+		return stands, "the request is withdrawn, but the leader may finish what it has begun"
 	}
 }
 
@@ -169,7 +169,7 @@ func broken(err error, before, fate string) error {
 }
 
 // errVoid: the leader will not do what the request asks.
-var errVoid = errors.New("the request does not stand any more")
+var errVoid = errors.New("the request is gone")
 
 // steered is what became of a tenure that was to end.
 type steered struct {

@@ -55,7 +55,7 @@ func TestResignThatIsDoneBeforeItIsWithdrawn(t *testing.T) {
 	}
 	o := d.runsUntil(ctx, "resign")
 	require.Zero(t, o.Code, o.Stderr)
-	require.Contains(t, o.Stdout, "is over after")
+	require.Contains(t, o.Stdout, "ended after")
 }
 
 // A request that another operator takes back is not waited for.
@@ -68,7 +68,7 @@ func TestRequestThatIsTakenBack(t *testing.T) {
 	})
 	o := d.runs("resign")
 	require.Equal(t, 1, o.Code, o.Stdout)
-	require.Contains(t, o.Stderr, "another operator has withdrawn or replaced it, or the leader found it void")
+	require.Contains(t, o.Stderr, "another operator has cancelled or replaced it, or the leader found it void")
 }
 
 // A transfer that ends with another candidate as leader has failed.
@@ -85,7 +85,7 @@ func TestTransferToWhoDoesNotCome(t *testing.T) {
 	})
 	o := d.runs("transfer", "--to", "other")
 	require.Equal(t, 3, o.Code, o.Stdout)
-	require.Contains(t, o.Stderr, " does not lead by this request, term 1 ended otherwise; leader#")
+	require.Contains(t, o.Stderr, " does not lead by this request, term 1 ended in another way; leader#")
 
 	// One that was handed the seat, and does not accept it.
 	d = newDesk(t)
@@ -100,14 +100,14 @@ func TestTransferToWhoDoesNotCome(t *testing.T) {
 	})
 	o = d.runs("transfer", "--to", "other", "--timeout", "300ms")
 	require.Equal(t, 5, o.Code, o.Stdout)
-	require.Contains(t, o.Stderr, "was handed the leadership in term 2, and has not taken it within 300ms")
+	require.Contains(t, o.Stderr, "was handed leadership in term 2, and has not accepted within 300ms")
 
 	// The same command again waits for it as well, and asks nothing.
 	for _, args := range [][]string{{"--term", "1"}, nil} {
 		d.before = nil
 		o = d.runs(append([]string{"transfer", "--to", "other", "--timeout", "300ms"}, args...)...)
 		require.Equal(t, 5, o.Code, o.Stdout)
-		require.Contains(t, o.Stderr, "was handed the leadership in term 2, and has not taken it within 300ms")
+		require.Contains(t, o.Stderr, "was handed leadership in term 2, and has not accepted within 300ms")
 	}
 	d.before = func() {
 		d.before = nil
@@ -148,11 +148,11 @@ func TestTransferToWhoDoesNotTakeIt(t *testing.T) {
 		}
 		o := d.runs("transfer", "--to", "other")
 		require.Equal(t, 3, o.Code, "%s %s", o.Stdout, o.Stderr)
-		require.Regexp(t, "other#[0-9a-f]+ was handed the leadership in term 2,? and (did not take it|that term is over); leader#[0-9a-f]+ leads in term 3", o.Stderr)
-		require.Equal(t, looks, strings.Contains(o.Stderr, "did not take it"))
+		require.Regexp(t, "other#[0-9a-f]+ was handed leadership in term 2,? and (did not accept|that term has ended); leader#[0-9a-f]+ leads in term 3", o.Stderr)
+		require.Equal(t, looks, strings.Contains(o.Stderr, "did not accept"))
 		o = d.runs("transfer", "--to", "other", "--term", "1")
 		require.Zero(t, o.Code, o.Stderr)
-		require.Regexp(t, "^term 1 was handed to other#[0-9a-f]+ already; leader#[0-9a-f]+ leads in term 3", o.Stdout)
+		require.Regexp(t, "^term 1 was already handed to other#[0-9a-f]+; leader#[0-9a-f]+ leads in term 3", o.Stdout)
 	}
 }
 
@@ -177,7 +177,7 @@ func TestResignSaysWhoFollowed(t *testing.T) {
 	}
 	o := d.runs("resign")
 	require.Zero(t, o.Code, o.Stderr)
-	require.Regexp(t, `^term 1 of leader#[0-9a-f]+ is over after \S+ \(resigned\); other#[0-9a-f]+ leads in term 2\n$`, o.Stdout)
+	require.Regexp(t, `^term 1 of leader#[0-9a-f]+ ended after \S+ \(resigned\); other#[0-9a-f]+ leads in term 2\n$`, o.Stdout)
 }
 
 // A term that ended by itself was not resigned.
@@ -193,7 +193,7 @@ func TestResignSaysHowATermEnded(t *testing.T) {
 	})
 	o := d.runs("resign")
 	require.Zero(t, o.Code, o.Stderr)
-	require.Regexp(t, `^term 1 of leader#[0-9a-f]+ is over after \S+ \(expiry\); other#[0-9a-f]+ leads in term 2\n$`, o.Stdout)
+	require.Regexp(t, `^term 1 of leader#[0-9a-f]+ ended after \S+ \(expiry\); other#[0-9a-f]+ leads in term 2\n$`, o.Stdout)
 }
 
 func TestTransferToWhoCannotLead(t *testing.T) {
@@ -203,7 +203,7 @@ func TestTransferToWhoCannotLead(t *testing.T) {
 	d.does(func(tr kv.Transaction) error { return d.HeartbeatCandidate(tr, other, time.Now()) })
 	o := d.runs("transfer", "--to", "other")
 	require.Equal(t, 1, o.Code, o.Stdout)
-	require.Contains(t, o.Stderr, "other cannot be handed the leadership: candidate is an observer and never leads")
+	require.Contains(t, o.Stderr, "other cannot be handed leadership: candidate is an observer and never leads")
 	require.Equal(t, election.NoRequest, d.state().Request.Kind)
 	other.Role = election.Voter
 	d.does(func(tr kv.Transaction) error { return d.HeartbeatCandidate(tr, other, time.Now()) })

@@ -25,7 +25,7 @@ func TestReservedNames(t *testing.T) {
 			}
 			o := d.runs(append(words(line), "--root", "x/main", "--election", name)...)
 			require.Equal(t, 2, o.Code, "%s: %s", line, o.Stdout)
-			require.Contains(t, o.Stderr, "--election "+name+" is reserved: an election keeps its own records under that name")
+			require.Contains(t, o.Stderr, "--election "+name+" is reserved: an election stores its own records under that name")
 			require.Contains(t, o.Stderr, "choose another name")
 		}
 		o := d.runs("run", "--id", "a", "--election", name)

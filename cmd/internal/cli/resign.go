@@ -29,23 +29,23 @@ func (a *app) resignCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resign --store STORE [flags]",
 		Short: "Ask the leader to step down, and wait until it has",
-		Long: `resign asks the leader of the current term to step down, and waits until that term is
-over. The leader finishes its work first, and stays out for a lease, so that another
-candidate follows it. If it has not stepped down within --timeout, the request is
-withdrawn (unless --keep is given), and resign ends with 5. If no candidate leads, it ends
-with 3. With --term it is about that term only, and may be repeated. resign says how the
-term ended, and who led when it looked last.
+		Long: `resign asks the leader of the current term to step down, and waits until that term has
+ended. The leader finishes its work first, and does not claim for a lease, so that another
+candidate takes over. If it has not stepped down within --timeout, the request is withdrawn
+(unless you give --keep), and resign ends with 5. If there is no leader, it ends with 3. With
+--term it is for that term only, and may be repeated. resign says how the term ended, and who
+leads now.
 
-A leader that has died cannot be asked; its lease runs out by itself. To give its seat
-up before that there is --force. It means:
+A leader that has died cannot answer, and its lease expires by itself. --force ends its
+tenure before that. It means:
 
   - Fenced writes of that leader are refused at once, wherever it is.
-  - If it is alive after all, and only cut off or stopped, it believes to lead until its
-    own lease ends. Until then what it does without the fence goes on beside its
-    successor: calls to other services, files, mails.
+  - If it is alive after all, and only unreachable or stopped, it may act as the leader
+    until its own lease expires. Until then, whatever it does without the fence goes on
+    beside its successor: calls to other services, files, mails.
 
-So --force first watches the leader for a whole lease, on the clock here, and gives the
-seat up only if it did not renew even once. --yes does not watch.`,
+So --force first watches the leader for a complete lease, on the local clock, and ends its
+tenure only if it did not renew. --yes does not watch.`,
 		Example: `  fdbelect resign --store file:/tmp/demo.db
   fdbelect resign --store file:/tmp/demo.db --timeout 30s --keep
   fdbelect resign --store file:/tmp/demo.db --force`,
@@ -53,9 +53,9 @@ seat up only if it did not renew even once. --yes does not watch.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case f.yes && !f.force:
-				return exit.Usage(errors.New("--yes is about --force; give both, or neither"))
+				return exit.Usage(errors.New("--yes needs --force"))
 			case f.force && (f.keep || f.replace):
-				return exit.Usage(errors.New("--keep and --replace are about requests, and --force makes none"))
+				return exit.Usage(errors.New("--keep and --replace are for requests, and --force makes none"))
 			}
 			if err := f.check(cmd); err != nil {
 				return err
@@ -64,7 +64,7 @@ seat up only if it did not renew even once. --yes does not watch.`,
 		},
 	}
 	f.addFlags(cmd)
-	cmd.Flags().BoolVar(&f.force, "force", false, "give up the seat of a dead leader in its stead")
+	cmd.Flags().BoolVar(&f.force, "force", false, "end the tenure of a dead leader")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "with --force: at once, even if the leader is alive")
 	return cmd
 }
@@ -85,7 +85,7 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 		return err
 	case over:
 		return a.ShowLines(f.Output, steeredTo(election.Identity{}, f.term, state.Leader),
-			fmt.Sprintf("term %d is over already; %s", f.term, seatText(state.Leader)))
+			fmt.Sprintf("term %d has already ended; %s", f.term, seatText(state.Leader)))
 	case f.force:
 		return a.depose(ctx, s, f, state)
 	}
@@ -113,7 +113,7 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 	case over:
 		return r.showEnd(ctx, last.Leader)
 	case errors.Is(err, errWaitOver):
-		return exit.TimedOut(fmt.Errorf("%s has not stepped down within %s; %s. Its work may take longer, or it is dead or cut off: see \"fdbelect candidates\", and for a dead leader \"fdbelect resign --force\"",
+		return exit.TimedOut(fmt.Errorf("%s has not stepped down within %s; %s. Its work may take longer, or it is dead or unreachable: see \"fdbelect candidates\", and for a dead leader \"fdbelect resign --force\"",
 			r.seat.Identity, f.patience, fate))
 	default:
 		return broken(err, r.seat.Identity.String()+" has stepped down", fate)
@@ -155,7 +155,7 @@ func (r *request) showEnd(ctx context.Context, last election.LeaderRecord) error
 		why = " (" + election.SafeText(reason) + ")"
 	}
 	return r.Program.ShowLines(r.flags.Output, done,
-		fmt.Sprintf("term %d of %s is over after %s%s; %s", r.seat.Term, r.seat.Identity, output.Age(time.Duration(done.Waited)), why,
+		fmt.Sprintf("term %d of %s ended after %s%s; %s", r.seat.Term, r.seat.Identity, output.Age(time.Duration(done.Waited)), why,
 			output.Either(now.Vacant(), "no candidate has followed yet", seatText(now))))
 }
 
@@ -183,9 +183,9 @@ func (a *app) depose(ctx context.Context, s *session.Session, f *resignFlags, st
 	reason, now := r.ended(ctx, election.LeaderRecord{Term: seat.Term, Ballot: seat.Ballot + 1})
 	done := steeredTo(seat.Identity, seat.Term, now)
 	done.Changed, done.Reason, done.Waited = true, reason, output.Duration(a.Clock.Now().Sub(begin))
-	text := []string{fmt.Sprintf("the seat of %s was given up in its stead, term %d is over: its fenced writes are refused from now on", seat.Identity, seat.Term)}
+	text := []string{fmt.Sprintf("%s was forced to resign, and term %d has ended: its fenced writes are refused from now on", seat.Identity, seat.Term)}
 	if f.yes {
-		text = append(text, fmt.Sprintf("if it is alive, it may believe to lead for up to %s, and act outside the fence", seat.LeaseDuration))
+		text = append(text, fmt.Sprintf("if it is alive, it may still act as the leader outside the fence for up to %s", seat.LeaseDuration))
 	}
 	return a.ShowLines(f.Output, done, text...)
 }
@@ -213,7 +213,7 @@ func watchDead(ctx context.Context, s *session.Session, seat election.LeaderReco
 		next := seen.Next(leader, s.Program.Clock.Now())
 		switch {
 		case !sameTenure(leader, seat):
-			return fmt.Errorf("%w: the seat has changed hands meanwhile, %s; nothing was changed", fdbelection.ErrNotLeader, seatText(leader))
+			return fmt.Errorf("%w: leadership has changed in the meantime, %s; nothing was changed", fdbelection.ErrNotLeader, seatText(leader))
 		case next.Ballot != seen.Ballot:
 			return aliveError(seat)
 		}
@@ -222,5 +222,5 @@ func watchDead(ctx context.Context, s *session.Session, seat election.LeaderReco
 }
 
 func aliveError(seat election.LeaderRecord) error {
-	return fmt.Errorf("%s is alive: it has renewed its lease; nothing was changed. Ask it with \"fdbelect resign\", without --force; only if it must lose the seat at once, and its work outside the fence can do no harm, add --yes", seat.Identity)
+	return fmt.Errorf("%s is alive: it has renewed its lease; nothing was changed. Ask it with \"fdbelect resign\", without --force; if it must lose leadership at once, and its work outside the fence can do no harm, add --yes", seat.Identity)
 }

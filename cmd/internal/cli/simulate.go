@@ -42,15 +42,15 @@ func (a *app) simulateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Run elections in simulated time under faults, and check every invariant",
-		Long: `simulate runs elections of several processes in simulated time: the loop and the
-protocol that "run" uses, on a database in the memory of this process, under faults
-that a seed decides. It checks the invariants of docs/simulation.md.
+		Long: `simulate runs elections of several processes in simulated time: the same loop and protocol
+as "run", on a database in the memory of this process, under faults that a seed decides. It
+checks the invariants of docs/simulation.md.
 
-With --seed it runs one seed and prints its trace, always the same. With --seeds it
-runs many, and prints for each that fails the command that runs it again, made as small
-as possible, and the end of its timeline. With --output json or yaml it prints the result
-only, and the rest on stderr. It ends with 1 if an invariant did not hold, or if a
-situation that a thousand seeds must reach was not there.`,
+With --seed it runs one seed and prints its trace, which is always the same. With --seeds it
+runs many. For each seed that fails, it prints the command that runs it again, minimised, and
+the end of its timeline. With --output json or yaml it prints only the result on stdout, and
+everything else on stderr. It ends with 1 if an invariant did not hold, or if a situation did
+not occur that a thousand seeds must reach.`,
 		Example: `  fdbelect simulate --seed 7
   fdbelect simulate --seeds 10000 --jobs 2`,
 		Args: session.NoArgs,
@@ -80,12 +80,12 @@ situation that a thousand seeds must reach was not there.`,
 	flags.Uint64Var(&f.seeds, "seeds", 0, "run this many seeds")
 	flags.Uint64Var(&f.first, "first", 1, "the first of many seeds")
 	flags.IntVar(&f.jobs, "jobs", runtime.NumCPU(), "how many seeds run at a time")
-	flags.Uint64Var(&f.twice, "twice", 5, "how many of 100 seeds run twice, to see that they give the same hashes")
-	flags.DurationVar(&f.run.Faulty, "faulty", 0, "how long faults go on (default 2m, or 30s where the lease is short)")
-	flags.DurationVar(&f.run.FaultFree, "quiet", 0, "how long there are none after that (default 9 leases or more)")
+	flags.Uint64Var(&f.twice, "twice", 5, "how many of 100 seeds run twice, to check that their hashes are equal")
+	flags.DurationVar(&f.run.Faulty, "faulty", 0, "how long faults happen (default 2m, or 30s if the lease is short)")
+	flags.DurationVar(&f.run.FaultFree, "quiet", 0, "how long the fault-free period after that is (default 9 leases or more)")
 	flags.IntVar(&f.run.Processes, "processes", 5, "how many processes take part")
 	flags.StringSliceVar(&f.without, "without", nil, "kinds of faults to leave out")
-	flags.StringVar(&f.save, "save", "", "keep what fails in this directory")
+	flags.StringVar(&f.save, "save", "", "save failing runs in this directory")
 	flags.IntVar(&f.lines, "lines", 60, "how many lines of the timeline of a failure to print")
 	f.output.AddFlag(cmd)
 	return cmd
@@ -218,7 +218,7 @@ func (a *app) simulateMany(ctx context.Context, f *simulateFlags, out io.Writer)
 	case ctx.Err() != nil:
 		return errors.New("the simulation was interrupted")
 	case s.Seeds >= 1000 && len(missing) > 0:
-		return fmt.Errorf("in %d seeds these situations were not there: %s", s.Seeds, strings.Join(missing, ", "))
+		return fmt.Errorf("in %d seeds these situations did not occur: %s", s.Seeds, strings.Join(missing, ", "))
 	}
 	return nil
 }
@@ -250,6 +250,6 @@ func explain(f *simulateFlags, failed *simulation.Result, out io.Writer) error {
 		return err
 	}
 	name := filepath.Join(f.save, fmt.Sprintf("%d.json", failed.Seed))
-	fmt.Fprintln(out, "kept in "+name)
+	fmt.Fprintln(out, "saved in "+name)
 	return os.WriteFile(name, b, 0o666)
 }

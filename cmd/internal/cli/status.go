@@ -22,28 +22,27 @@ func (a *app) statusCommand() *cobra.Command {
 	var check bool
 	cmd := &cobra.Command{
 		Use:   "status --store STORE [flags]",
-		Short: "Show who leads, the lease, the config and what is asked of the leader",
-		Long: `status shows the leader record, the config and the intent, by one read. Whether a lease
-has run out it can only tell by the clock of the leader's host against the one here; what
-the candidates go by is shown under "expiry".
+		Short: "Show the leader, its lease, the config and the request",
+		Long: `status shows the leader record, the config and the request, from one read. Whether a lease
+has expired, it can only say by the clock of the leader's host compared with the local clock.
+"expiry" shows how the candidates decide.
 
---check answers by its exit code, in the time of one read, whether there is a leader now:
+--check says by its exit code, after one read, whether there is a leader now:
 
-  0  The record names a leader that has taken the leadership, and the lease that it wrote
-     there is not over by the clock here.
-  3  There is none, or it has not taken the leadership yet, or its lease is over by the
-     clock here.
-  1  It cannot be told: a record is damaged, or its lease begins in the future, so the
-     clock of its host is ahead of the one here.
+  0  The record names a leader that has accepted leadership, and the lease in the record
+     has not expired, by the local clock.
+  3  There is none, or it has not accepted yet, or its lease has expired by the local clock.
+  1  It is unknown: a record is damaged, or the lease begins in the future, so the clock of
+     the leader's host is ahead of the local clock.
 
-The answer is as good as the two clocks agree. If they differ by a second, it may be wrong
-for a second around the end of a lease. A leader that died counts until its lease is over,
-as it does for the candidates. Use --check for probes and routing. It is no fence: a leader
-that has to know whether it still leads uses its own deadline or its fencing token. To
-see that a leader is alive without comparing clocks, use "watch --until leader --for 30s".
+The answer is as accurate as the two clocks. If they differ by a second, it may be wrong for
+a second around the end of a lease. A leader that died counts until its lease expires, as it
+does for the candidates. Use --check for probes and routing. It is not a fence: a leader that
+must know whether it still leads uses its own deadline or its fencing token. To see that a
+leader is alive without comparing clocks, use "watch --until leader --for 30s".
 
-If a record cannot be read, status shows the others, says which one it is and how it is
-mended, and ends with 1.`,
+If a record cannot be read, status shows the others, says which one it is and how to repair
+it, and ends with 1.`,
 		Example: `  fdbelect status --store file:/tmp/demo.db
   fdbelect status --store file:/tmp/demo.db --output json
   fdbelect status --store file:/tmp/demo.db --check`,
@@ -64,7 +63,7 @@ mended, and ends with 1.`,
 		},
 	}
 	r.AddFlags(cmd)
-	cmd.Flags().BoolVar(&check, "check", false, "end with 3 unless a leader with a lease that is not over leads, by the clock here")
+	cmd.Flags().BoolVar(&check, "check", false, "end with 3 unless there is a leader whose lease has not expired, by the local clock")
 	return cmd
 }
 
@@ -77,11 +76,11 @@ func (s *status) check(now time.Time) error {
 	case l.Vacant():
 		return fmt.Errorf("%w: no candidate leads", fdbelection.ErrNotLeader)
 	case !l.Accepted:
-		return fmt.Errorf("%w: %s was handed the leadership, and has not taken it yet", fdbelection.ErrNotLeader, l.Identity)
+		return fmt.Errorf("%w: %s was handed leadership, and has not accepted it yet", fdbelection.ErrNotLeader, l.Identity)
 	case l.ExpiredAt(now):
-		return fmt.Errorf("%w: the lease of %s is over for %s by the clock here", fdbelection.ErrNotLeader, l.Identity, output.Age(now.Sub(l.LeaseExpiry)))
+		return fmt.Errorf("%w: the lease of %s expired %s ago (local clock)", fdbelection.ErrNotLeader, l.Identity, output.Age(now.Sub(l.LeaseExpiry)))
 	case ahead > s.tolerance:
-		return fmt.Errorf("the clock of %s is at least %s ahead of the one here, so one read cannot tell whether its lease is over; use \"fdbelect watch --until leader\"",
+		return fmt.Errorf("the clock of %s is at least %s ahead of the local clock, so one read cannot tell whether its lease has expired; use \"fdbelect watch --until leader\"",
 			l.Identity, output.Age(ahead))
 	}
 	return nil
@@ -266,9 +265,9 @@ func (s *status) noLeader() string {
 	case s.Ballot == 0:
 		return "none yet"
 	case s.tenure.ID == "":
-		return "none: the seat is vacant"
+		return "none: leadership is vacant"
 	}
-	return fmt.Sprintf("none: the seat is vacant, %s had it last", s.tenure.Identity)
+	return fmt.Sprintf("none: leadership is vacant, %s led last", s.tenure.Identity)
 }
 
 // damaged lists the kinds of the records that could not be read.
@@ -296,7 +295,7 @@ func (i *requestStatus) String() string {
 // lease tells when a lease ends, by the clock of the leader's host.
 func lease(l *tenureStatus, now time.Time) string {
 	if l.LeaseExpired {
-		return fmt.Sprintf("%s, over since %s by the clock here", l.Lease, output.Age(now.Sub(l.LeaseExpiry)))
+		return fmt.Sprintf("%s, expired %s ago (local clock)", l.Lease, output.Age(now.Sub(l.LeaseExpiry)))
 	}
-	return fmt.Sprintf("%s, ends in %s by the clock here", l.Lease, output.Age(l.LeaseExpiry.Sub(now)))
+	return fmt.Sprintf("%s, ends in %s (local clock)", l.Lease, output.Age(l.LeaseExpiry.Sub(now)))
 }

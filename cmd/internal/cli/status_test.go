@@ -26,7 +26,7 @@ func TestStatusCheck(t *testing.T) {
 		"none yet":      {func(*clitest.Manual) {}, exit.CodeNotLeader, "no candidate leads"},
 		"a leader":      {func(m *clitest.Manual) { m.Claims(m.One, time.Now()) }, exit.CodeDone, ""},
 		"a late leader": {func(m *clitest.Manual) { m.Claims(m.One, time.Now().Add(-9*time.Second)) }, exit.CodeDone, ""},
-		"a dead leader": {func(m *clitest.Manual) { m.Claims(m.One, time.Now().Add(-10*time.Second)) }, exit.CodeNotLeader, "the lease of one#01000000 is over for 0s"},
+		"a dead leader": {func(m *clitest.Manual) { m.Claims(m.One, time.Now().Add(-10*time.Second)) }, exit.CodeNotLeader, "the lease of one#01000000 expired 0s ago"},
 		"a vacancy": {func(m *clitest.Manual) {
 			m.Claims(m.One, time.Now())
 			m.Does(func(tr kv.Transaction) error { return m.UnregisterCandidate(tr, m.One.Identity, time.Now()) })
@@ -34,7 +34,7 @@ func TestStatusCheck(t *testing.T) {
 		"a candidate that has not taken it": {func(m *clitest.Manual) {
 			m.Claims(m.One, time.Now())
 			m.HandsOver(time.Now())
-		}, exit.CodeNotLeader, "two#02000000 was handed the leadership, and has not taken it yet"},
+		}, exit.CodeNotLeader, "two#02000000 was handed leadership, and has not accepted it yet"},
 		"a candidate that has": {func(m *clitest.Manual) {
 			m.Claims(m.One, time.Now())
 			m.HandsOver(time.Now())
@@ -43,7 +43,7 @@ func TestStatusCheck(t *testing.T) {
 		"a clock that is a little ahead": {func(m *clitest.Manual) { m.Claims(m.One, time.Now().Add(time.Second)) }, exit.CodeDone, ""},
 		"a clock that is ahead": {
 			func(m *clitest.Manual) { m.Claims(m.One, time.Now().Add(time.Hour)) }, exit.CodeFailure,
-			`the clock of one#01000000 is at least 1h0m0s ahead of the one here, so one read cannot tell`,
+			`the clock of one#01000000 is at least 1h0m0s ahead of the local clock, so one read cannot tell`,
 		},
 		"a lost record": {func(m *clitest.Manual) {
 			m.Claims(m.One, time.Now())

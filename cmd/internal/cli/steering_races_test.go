@@ -38,7 +38,7 @@ func TestUnregisterSparesANewLeader(t *testing.T) {
 	}
 	o := d.runs("unregister", "other")
 	require.Equal(t, 1, o.Code, o.Stdout)
-	require.Contains(t, o.Stderr, other.Identity.String()+" holds the leadership")
+	require.Contains(t, o.Stderr, other.Identity.String()+" holds leadership")
 	require.Contains(t, d.candidates(), "other")
 	require.Equal(t, "other", d.state().Leader.ID)
 }

@@ -169,10 +169,10 @@ func TestOneOperatorMakesTheElection(t *testing.T) {
 		switch o := <-ended; o.Code {
 		case 0:
 			made++
-			require.Contains(t, o.Stdout, "made election default")
+			require.Contains(t, o.Stdout, "created election default")
 		default:
 			require.Equal(t, 1, o.Code, o.Stderr)
-			require.Contains(t, o.Stderr, "is there already, and differs: lease is")
+			require.Contains(t, o.Stderr, "exists already, and differs: lease is")
 		}
 	}
 	require.Equal(t, 1, made)
@@ -274,15 +274,15 @@ func TestSteeringIsSafeToRunAgain(t *testing.T) {
 		{[]string{"config", "set", "lease=20s"}, "10s -> 20s", func(t *testing.T, d *desk) {
 			require.EqualValues(t, 2, d.state().Config.Revision)
 		}},
-		{[]string{"config", "set", "--revision", "1", "lease=20s"}, "revision 2 stands now", nil},
+		{[]string{"config", "set", "--revision", "1", "lease=20s"}, "revision 2 is written", nil},
 		{[]string{"config", "disable"}, "true -> false", nil},
-		{[]string{"init", "--election", "new"}, "made election new", nil},
-		{[]string{"resign", "--force", "--yes"}, "was given up in its stead", func(t *testing.T, d *desk) {
+		{[]string{"init", "--election", "new"}, "created election new", nil},
+		{[]string{"resign", "--force", "--yes"}, "was forced to resign", func(t *testing.T, d *desk) {
 			require.EqualValues(t, 2, d.state().Leader.Ballot)
 		}},
 		{[]string{"raise-term", "--floor", "9", "--force"}, "the term went from 1 to 9, the ballot from 1 to 9", nil},
 		{[]string{"unregister", "--force", "other"}, "removed other#", nil},
-		{[]string{"unregister", "--force", "leader"}, "and gave up its seat", func(t *testing.T, d *desk) {
+		{[]string{"unregister", "--force", "leader"}, "and forced it to resign", func(t *testing.T, d *desk) {
 			require.EqualValues(t, 2, d.state().Leader.Ballot)
 		}},
 		{[]string{"evict", "other"}, "evicted other#", nil},
@@ -329,7 +329,7 @@ func TestUnregisterIsAboutOneIncarnation(t *testing.T) {
 		}
 		o = d.runs("unregister", "other", force)
 		require.Equal(t, 1, o.Code, o.Stdout)
-		require.Contains(t, o.Stderr, "has restarted meanwhile as "+again.Identity.String())
+		require.Contains(t, o.Stderr, "has restarted as "+again.Identity.String())
 	}
 	_, err := kv.ReadTransact(t.Context(), d.Database, func(tr kv.ReadTransaction) (election.Candidate, error) {
 		return d.GetCandidate(tr, "other")

@@ -30,21 +30,19 @@ func (a *app) transferCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "transfer --store STORE --to ID [flags]",
 		Short: "Ask the leader to hand over to another candidate, and wait until that leads",
-		Long: `transfer asks the leader of the current term to hand the leadership to one candidate,
-and waits until that candidate leads. The leader finishes its work first. The new
-leader is safe from preemption for a lease.
+		Long: `transfer asks the leader of the current term to hand over to one candidate, and waits until
+that candidate leads. The leader finishes its work first. The new leader is protected from
+preemption for a lease.
 
-The candidate has to be registered, a voter, and alive. If its last heartbeat is older
-than the candidate timeout by the clocks, transfer first listens for a heartbeat of it;
---force does not. A candidate that restarts meanwhile is another one, and the leader
-drops the request.
+The candidate must be registered, a voter, and alive. If its last heartbeat is older than the
+candidate timeout by the clocks, transfer first waits for a heartbeat of it. --force does
+not. A candidate that restarts meanwhile is another incarnation, and the request is void.
 
-transfer ends with 0 if the candidate leads, also if it did so before. With --term it is
-about that term only, and may be repeated: it ends with 0 if that term was handed to the
-candidate. If the candidate does not lead within --timeout, the request is withdrawn
-(unless --keep is given), and transfer ends with 5. It ends with 3 if there is no leader
-to ask, if another candidate leads in the end, or if the candidate was handed the
-leadership and did not take it.`,
+transfer ends with 0 if the candidate leads, also if it led before. With --term it is for
+that term only, and may be repeated: it ends with 0 if that term was handed to the candidate.
+If the candidate does not lead within --timeout, the request is withdrawn (unless you give
+--keep), and transfer ends with 5. It ends with 3 if there is no leader to ask, if another
+candidate leads in the end, or if the candidate was handed leadership and did not accept.`,
 		Example: `  fdbelect transfer --store file:/tmp/demo.db --to b
   fdbelect transfer --store file:/tmp/demo.db --to b --timeout 30s`,
 		Args: session.NoArgs,
@@ -64,7 +62,7 @@ leadership and did not take it.`,
 	}
 	f.addFlags(cmd)
 	cmd.Flags().StringVar(&f.to, "to", "", "id of the candidate that is to lead (required)")
-	cmd.Flags().BoolVar(&f.force, "force", false, "do not listen for a heartbeat of the candidate first")
+	cmd.Flags().BoolVar(&f.force, "force", false, "do not wait for a heartbeat of the candidate first")
 	return cmd
 }
 
@@ -125,17 +123,17 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 	switch l := seen.Leader; {
 	case l.ID == f.to && l.Accepted && (f.term == 0 || f.term <= l.Term):
 		return a.ShowLines(f.Output, steeredTo(election.Identity{}, f.term, l),
-			fmt.Sprintf("%s leads already, in term %d; nothing was changed", l.Identity, l.Term))
+			fmt.Sprintf("%s already leads, in term %d; nothing was changed", l.Identity, l.Term))
 	case l.ID == f.to && (f.term == 0 || f.term <= l.Term): // an earlier request has come this far
 		h.handed = l
 		h.request = &request{
 			Session: s, flags: &f.requestFlags, seat: election.LeaderRecord{Term: l.Term - 1}, since: a.Clock.Now(),
-			waiting: fmt.Sprintf("%s was handed the leadership in term %d, waiting until it takes it", l.Identity, l.Term),
+			waiting: fmt.Sprintf("%s was handed leadership in term %d, waiting until it accepts", l.Identity, l.Term),
 		}
 		return h.await(ctx)
 	case seen.successor.ID == f.to:
 		return a.ShowLines(f.Output, steeredTo(election.Identity{}, f.term, l),
-			fmt.Sprintf("term %d was handed to %s already; %s; nothing was changed", f.term, seen.successor, seatText(l)))
+			fmt.Sprintf("term %d was already handed to %s; %s; nothing was changed", f.term, seen.successor, seatText(l)))
 	}
 	if err := mayLead(ctx, s, f, &seen); err != nil {
 		return f.explainTarget(err)
@@ -161,9 +159,9 @@ func mayLead(ctx context.Context, s *session.Session, f *transferFlags, p *parti
 	case err != nil:
 		return err
 	case over:
-		return fmt.Errorf("%w: term %d is over already, %s", fdbelection.ErrNotLeader, f.term, seatText(p.Leader))
+		return fmt.Errorf("%w: term %d has already ended, %s", fdbelection.ErrNotLeader, f.term, seatText(p.Leader))
 	case !p.Config.ElectionEnabled:
-		return fmt.Errorf("%w, so no candidate can be handed the leadership: enable it first with \"fdbelect config enable\"", fdbelection.ErrElectionDisabled)
+		return fmt.Errorf("%w, so no candidate can be handed leadership: enable it first with \"fdbelect config enable\"", fdbelection.ErrElectionDisabled)
 	case p.heir.Role != election.Voter:
 		return fdbelection.ErrNotVoting
 	case f.force:
@@ -195,7 +193,7 @@ func (f *transferFlags) explainTarget(err error) error {
 	case errors.Is(err, fdbelection.ErrProcessNotFound):
 		return fmt.Errorf("%w; \"fdbelect candidates\" lists those that are", err)
 	case errors.Is(err, fdbelection.ErrNotVoting):
-		return fmt.Errorf("%s cannot be handed the leadership: %w; choose a voter of \"fdbelect candidates\"", election.SafeText(f.to), fdbelection.ErrNotVoting)
+		return fmt.Errorf("%s cannot be handed leadership: %w; choose a voter of \"fdbelect candidates\"", election.SafeText(f.to), fdbelection.ErrNotVoting)
 	default:
 		return err
 	}
@@ -230,10 +228,10 @@ func (h *handover) await(ctx context.Context) error {
 		done.Changed, done.Reason, done.Waited = true, last.Leader.AcquireReason.String(), output.Duration(h.Program.Clock.Now().Sub(h.since))
 		return h.Program.ShowLines(h.flags.Output, done, fmt.Sprintf("%s leads in term %d, after %s", last.Leader.Identity, last.Leader.Term, output.Age(time.Duration(done.Waited))))
 	case errors.Is(err, errWaitOver) && !h.handed.Vacant():
-		return exit.TimedOut(fmt.Errorf("%s was handed the leadership in term %d, and has not taken it within %s: if it is dead, other candidates may claim once its short lease of %s is over",
+		return exit.TimedOut(fmt.Errorf("%s was handed leadership in term %d, and has not accepted within %s: if it is dead, other candidates may claim when its short lease of %s has expired",
 			h.handed.Identity, h.handed.Term, h.flags.patience, h.handed.LeaseDuration))
 	case errors.Is(err, errWaitOver):
-		return exit.TimedOut(fmt.Errorf("%s does not lead within %s; %s. The work of %s may take longer, or that is dead or cut off: see \"fdbelect candidates\"",
+		return exit.TimedOut(fmt.Errorf("%s does not lead within %s; %s. The work of %s may take longer, or it is dead or unreachable: see \"fdbelect candidates\"",
 			h.to, h.flags.patience, fate, h.seat.Identity))
 	default:
 		return broken(err, h.to.String()+" leads", fate)
@@ -251,10 +249,10 @@ func (h *handover) received(state election.Status) (bool, error) {
 		h.handed = l
 		return l.Accepted, nil
 	case !h.handed.Vacant():
-		return false, fmt.Errorf("%w: %s was handed the leadership in term %d and did not take it; %s",
+		return false, fmt.Errorf("%w: %s was handed leadership in term %d and did not accept; %s",
 			fdbelection.ErrNotLeader, h.handed.Identity, h.handed.Term, seatText(l))
 	default:
-		return false, fmt.Errorf("%w: %s does not lead by this request, term %d ended otherwise; %s",
+		return false, fmt.Errorf("%w: %s does not lead by this request, term %d ended in another way; %s",
 			fdbelection.ErrNotLeader, h.to, h.seat.Term, seatText(l))
 	}
 }
@@ -275,6 +273,6 @@ func (h *handover) missed(ctx context.Context, seen error) error {
 	if err != nil || now.successor.ID != h.to.ID {
 		return seen
 	}
-	return fmt.Errorf("%w: %s was handed the leadership in term %d, and that term is over; %s",
+	return fmt.Errorf("%w: %s was handed leadership in term %d, and that term has ended; %s",
 		fdbelection.ErrNotLeader, now.successor, h.seat.Term+1, seatText(now.leader))
 }

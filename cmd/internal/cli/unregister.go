@@ -21,15 +21,15 @@ func (a *app) unregisterCommand() *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "unregister --store STORE [flags] ID",
-		Short: "Remove one candidate from the list",
+		Short: "Remove one candidate",
 		Long: `unregister removes the record of one candidate, of the incarnation that it sees and no
-other: a process that starts under the same id meanwhile stays. It relies on no clock of
-another host. It watches the candidate for one candidate timeout, and removes it if its
-record did not change even once. "evict" does that for all candidates.
+other: a process that starts with the same id meanwhile stays. It does not rely on other
+hosts' clocks. It watches the candidate for one candidate timeout, and removes it if its
+record did not change. "evict" does that for all candidates.
 
---force does not watch, and removes a candidate that is alive or leads, too. One that is
-alive registers again at its next heartbeat, with a later rank. The leader loses the
-leadership with its record: "resign --help" says under --force what that means.`,
+--force does not watch, and also removes a candidate that is alive or leads. A live candidate
+registers again with its next heartbeat, with a later rank. The leader loses leadership with
+its record: "resign --help" says under --force what that means.`,
 		Example: `  fdbelect unregister --store file:/tmp/demo.db a
   fdbelect unregister --store file:/tmp/demo.db --force a`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,7 +44,7 @@ leadership with its record: "resign --help" says under --force what that means.`
 		},
 	}
 	r.AddFlags(cmd)
-	cmd.Flags().BoolVar(&force, "force", false, "even if the candidate looks alive, or leads")
+	cmd.Flags().BoolVar(&force, "force", false, "remove the candidate even if it is alive or leads")
 	return cmd
 }
 
@@ -99,7 +99,7 @@ func (a *app) unregister(ctx context.Context, r *session.Report, id string, forc
 		case err != nil:
 			return none, err
 		case now.Identity != seen.Identity:
-			return none, fmt.Errorf("%s has restarted meanwhile as %s; nothing was changed", seen.Identity, now.Identity)
+			return none, fmt.Errorf("%s has restarted as %s in the meantime; nothing was changed", seen.Identity, now.Identity)
 		case !force && !records.SameHeartbeat(&now.Candidate, &seen.Candidate):
 			return none, livesError(seen.Identity)
 		case !force && now.leads:
@@ -116,7 +116,7 @@ func (a *app) unregister(ctx context.Context, r *session.Report, id string, forc
 		return err
 	}
 	return a.ShowLines(r.Output, unregistered{output.IdentityOf(seen.Identity), seen.leads},
-		"removed "+seen.Identity.String()+output.Either(seen.leads, ", and gave up its seat", ""))
+		"removed "+seen.Identity.String()+output.Either(seen.leads, ", and forced it to resign", ""))
 }
 
 // mayGo says why a candidate is not removed without force. It watches one that does not
@@ -133,7 +133,7 @@ func mayGo(ctx context.Context, s *session.Session, m *member) error {
 }
 
 func leadsError(who election.Identity) error {
-	return fmt.Errorf("%s holds the leadership; ask it to step down with \"fdbelect resign\" first, or take record and leadership from it with --force (see --help)", who)
+	return fmt.Errorf("%s holds leadership; ask it to step down with \"fdbelect resign\" first, or remove its record and end its tenure with --force (see --help)", who)
 }
 
 func livesError(who election.Identity) error {

@@ -13,8 +13,8 @@ func (a *app) versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Show the version of this command, and what it was built with",
-		Long: `version shows the version of the module, the revision it was built from where the
-build recorded that, the version of Go, the platform, and the stores it knows.`,
+		Long: `version shows the version of the module, the revision of the build if it is recorded, the
+version of Go, the platform, and the stores that it knows.`,
 		Example: `  fdbelect version
   fdbelect version --output json`,
 		Args: session.NoArgs,

@@ -20,7 +20,7 @@ import (
 const waitPace = 250 * time.Millisecond
 
 // errWaitOver: what was waited for did not come within the timeout.
-var errWaitOver = errors.New("waited in vain")
+var errWaitOver = errors.New("it did not happen in time")
 
 // waitFor looks at the election until check is content or fails: at once, at
 // every change of the tenure or the intent, and on a timer beside these. It ends
@@ -97,12 +97,12 @@ func (a *app) awaitVacancy(ctx context.Context, x *session.Access, limit time.Du
 	}
 	defer s.End()
 	var last election.Status
-	err = waitFor(ctx, s, limit, "waiting for the leader to give its seat up", func(state election.Status) (bool, error) {
+	err = waitFor(ctx, s, limit, "waiting for the leader to give up leadership", func(state election.Status) (bool, error) {
 		last = state
 		return state.Leader.Vacant(), nil
 	})
 	if errors.Is(err, errWaitOver) {
-		return exit.TimedOut(fmt.Errorf("%s still holds the seat after %s: it may have died (\"fdbelect resign --force\" gives its seat up), or its lease is longer than the --timeout",
+		return exit.TimedOut(fmt.Errorf("%s still holds leadership after %s: it may have died (see \"fdbelect resign --force\"), or its lease is longer than the --timeout",
 			last.Leader.Identity, limit))
 	}
 	return err

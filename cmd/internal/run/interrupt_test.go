@@ -30,7 +30,7 @@ func TestSecondInterruptEndsTheCommand(t *testing.T) {
 	}
 	require.Contains(t, p.Stderr.String(), `cause="it was killed after a second interrupt"`)
 	o := processtest.Typed(t, "status", "--store", "file:"+file)
-	require.Contains(t, o.Stdout, "the seat is vacant", "it has left in order")
+	require.Contains(t, o.Stdout, "leadership is vacant", "it has left in order")
 }
 
 // TestSecondInterruptEndsTheCommandOfAnObserver: the same for an observer.

@@ -11,7 +11,7 @@ import (
 // NoArgs is for commands that take only flags.
 func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return fmt.Errorf("%s takes flags only, and got %s", cmd.CommandPath(), election.SafeText(args[0]))
+		return fmt.Errorf("%s takes only flags, and got %s", cmd.CommandPath(), election.SafeText(args[0]))
 	}
 	return nil
 }
