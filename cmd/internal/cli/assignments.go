@@ -11,22 +11,22 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// setDefaults gives a config the defaults of its lease: what decides how a leader is
-// followed. The rest stays.
+// setDefaults sets the defaults of the lease of a config for the settings that decide how
+// leadership changes. All others stay.
 func setDefaults(c *fdbelection.Config) {
 	of := fdbelection.ConfigWithLease(c.LeaseDuration)
 	c.Expiry = of.Expiry
 	c.PreemptionGrace, c.MinimumTenure, c.PreemptDelay = of.PreemptionGrace, of.MinimumTenure, of.PreemptDelay
 }
 
-// setRecipe gives a config what the recipe has in place of these.
+// setRecipe sets the values of the recipe for the same settings.
 func setRecipe(c *fdbelection.Config) {
 	of := fdbelection.RecipeConfig()
 	c.Expiry = of.Expiry
 	c.PreemptionGrace, c.MinimumTenure, c.PreemptDelay = of.PreemptionGrace, of.MinimumTenure, of.PreemptDelay
 }
 
-// settingNames lists the names that "config set" knows.
+// settingNames lists the settings of "config set".
 func settingNames() string {
 	names := make([]string, len(records.Settings))
 	for i, s := range records.Settings {
@@ -41,8 +41,7 @@ type assignment struct {
 	value   string
 }
 
-// parseAssignments reads KEY=VALUE pairs, and names everything that is wrong
-// with them. The values are judged as well.
+// parseAssignments parses KEY=VALUE pairs and their values, and returns all faults.
 func parseAssignments(args []string, mayBeNone bool) ([]assignment, error) {
 	if len(args) == 0 && !mayBeNone {
 		return nil, exit.Usage(fmt.Errorf("no setting is given: give KEY=VALUE with one of the keys %s", settingNames()))
@@ -85,8 +84,8 @@ func setAll(config *fdbelection.Config, assignments []assignment) error {
 	return nil
 }
 
-// settingOf finds a setting by its name; dashes do for underscores, as in the
-// flags of "init".
+// settingOf returns a setting by its name, or nil. Dashes are allowed for underscores, as
+// in the flags of "init".
 func settingOf(name string) *records.Setting {
 	name = strings.ReplaceAll(name, "-", "_")
 	if name == "grace" {
@@ -100,7 +99,7 @@ func settingOf(name string) *records.Setting {
 	return nil
 }
 
-// bySettings names the settings in what is wrong with a config as "config set" does.
+// bySettings names the faults of a config by their settings.
 func bySettings(err error) error {
 	invalid, ok := errors.AsType[*fdbelection.InvalidConfigError](err)
 	if !ok {

@@ -35,58 +35,57 @@ begun.`,
 	return cmd
 }
 
-// standing is what is asked of the leader, or why that cannot be read.
-type standing struct {
-	intent     election.Request
+// pending is the request to the leader, or why it cannot be read.
+type pending struct {
+	request    election.Request
 	unreadable error
 }
 
-func (q *standing) nothing() bool { return q.unreadable == nil && q.intent.Kind == election.NoRequest }
+func (p *pending) empty() bool { return p.unreadable == nil && p.request.Kind == election.NoRequest }
 
-// cancelled is what "cancel" has removed.
+// cancelled is the output of "cancel".
 type cancelled struct {
 	Changed    bool              `json:"changed"`
-	Removed    *requestStatus    `json:"removed"` // nil: nothing, or one that cannot be read
+	Removed    *requestStatus    `json:"removed"` // nil: there was none, or it cannot be read
 	Unreadable []records.Damaged `json:"unreadable"`
 }
 
 func (a *app) cancel(ctx context.Context, r *session.Report) error {
-	var removed standing // by some run: one that follows on a lost answer finds its work done
+	var removed pending // by any attempt: a retry after a lost answer finds the request gone
 	_, err := session.TransactOnce(ctx, a.Program, &r.Access, func(e *election.LeaderElection, tr kv.Transaction) (none struct{}, err error) {
-		now, err := readAsked(e, tr)
+		now, err := readPending(e, tr)
 		if err != nil {
 			return none, err
 		}
-		if !now.nothing() {
+		if !now.empty() {
 			removed = now
 		}
 		_, err = e.CancelAnyRequest(tr)
 		return none, err
 	})
-	text := "removed: " + removed.intent.String()
+	text := "removed: " + removed.request.String()
 	switch {
 	case err != nil:
 		return err
 	case removed.unreadable != nil:
 		text = terminal.SafeLines("removed a request that could not be read: " + removed.unreadable.Error())
-	case removed.intent.Kind == election.NoRequest:
+	case removed.request.Kind == election.NoRequest:
 		text = "there is no request; nothing was changed"
-	case removed.intent.Kind == election.PreemptionRequest:
+	case removed.request.Kind == election.PreemptionRequest:
 		text += "; a challenger that runs repeats its request with its next heartbeat"
 	}
-	done := cancelled{Changed: !removed.nothing(), Removed: requestOf(removed.intent), Unreadable: records.DamagedIn(removed.unreadable)}
+	done := cancelled{Changed: !removed.empty(), Removed: requestOf(removed.request), Unreadable: records.DamagedIn(removed.unreadable)}
 	return a.ShowLines(r.Output, done, text)
 }
 
-// readAsked reads what is asked of the leader, whatever is wrong with the other
-// records.
-func readAsked(e *election.LeaderElection, tr kv.ReadTransaction) (q standing, err error) {
+// readPending reads the request, even if other records are damaged.
+func readPending(e *election.LeaderElection, tr kv.ReadTransaction) (p pending, err error) {
 	if _, err := e.ReadConfig(tr); err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
-		return q, err
+		return p, err
 	}
-	q.intent, err = e.ReadRequest(tr)
+	p.request, err = e.ReadRequest(tr)
 	if errors.Is(err, fdbelection.ErrInvalidState) {
-		q.intent, q.unreadable, err = election.Request{}, err, nil
+		p.request, p.unreadable, err = election.Request{}, err, nil
 	}
-	return q, err
+	return p, err
 }

@@ -45,14 +45,14 @@ cannot be read, candidates lists the others, names it and ends with 1.`,
 	return cmd
 }
 
-// roll is what one transaction saw of the candidates, and what listen found out of them.
-type roll struct {
+// census is what was read of the candidates, and what listen saw of their heartbeats.
+type census struct {
 	records.Listing
-	at      time.Time // of the look, by the wall clock here
-	heard   records.Heartbeats
-	judged  bool // a candidate that looks dead and was not heard is silent
-	slow    bool // so that nothing is judged
-	slowest time.Duration
+	at         time.Time // of the last read, on the local wall clock
+	heartbeats records.Heartbeats
+	judged     bool // candidates without a heartbeat have timed out
+	slow       bool // the store, so no candidate is judged
+	slowest    time.Duration
 }
 
 func (a *app) candidates(ctx context.Context, r *session.Report, quick bool) error {
@@ -73,7 +73,7 @@ func (a *app) candidates(ctx context.Context, r *session.Report, quick bool) err
 	return errors.Join(err, r.Explain(errors.Join(seen.LeaderUnreadable, seen.Unreadable)))
 }
 
-// candidateStatus is one candidate for scripts.
+// candidateStatus is one candidate in the output.
 type candidateStatus struct {
 	Rank          int       `json:"rank"`
 	ID            string    `json:"id"`
@@ -83,17 +83,18 @@ type candidateStatus struct {
 	Leads         bool      `json:"leads"`
 	Heartbeats    uint64    `json:"heartbeats"`
 	LastHeartbeat time.Time `json:"last_heartbeat"`
-	// Age of the last heartbeat compares the candidate's clock with the one here.
+	// Age is the age of the last heartbeat. It compares the clock of the candidate with
+	// the local clock.
 	Age output.Duration `json:"age_seconds"`
-	// Silent: it looks dead by the clocks, and was not seen to write while the command
-	// waited for that. Nil: it looks dead by the clocks, and the command did not wait.
+	// TimedOut: the candidate looks dead by the clocks, and the command waited and saw no
+	// heartbeat. Nil: it looks dead by the clocks, and the command did not wait.
 	TimedOut *bool `json:"timed_out"`
-	// ClockAhead is there if the candidate was seen to write.
+	// ClockAhead is nil if no heartbeat was seen.
 	ClockAhead *output.Duration  `json:"clock_ahead_seconds"`
 	Tags       map[string]string `json:"tags"`
 }
 
-func (s *roll) list() []candidateStatus {
+func (s *census) list() []candidateStatus {
 	list := make([]candidateStatus, len(s.Candidates))
 	for i, c := range s.Candidates {
 		tags := c.Metadata
@@ -103,25 +104,26 @@ func (s *roll) list() []candidateStatus {
 		list[i] = candidateStatus{
 			Rank: i + 1, ID: c.ID, Incarnation: c.Incarnation.String(), Role: c.Role.String(), Priority: c.Priority,
 			Leads: s.Leader.HeldBy(c.Identity), Heartbeats: c.Heartbeats, LastHeartbeat: c.LastHeartbeat.UTC(),
-			Age: output.Duration(s.at.Sub(c.LastHeartbeat)), TimedOut: s.silent(&c), Tags: tags,
+			Age: output.Duration(s.at.Sub(c.LastHeartbeat)), TimedOut: s.timedOut(&c), Tags: tags,
 		}
-		if ahead, heard := s.heard.Ahead[c.Identity]; heard {
+		if ahead, seen := s.heartbeats.Ahead[c.Identity]; seen {
 			list[i].ClockAhead = (*output.Duration)(&ahead)
 		}
 	}
 	return list
 }
 
-// silent returns whether a candidate is silent, nil if that was not judged.
-func (s *roll) silent(c *election.Candidate) *bool {
-	dead := records.LooksDead(c, &s.Config, s.at) && !s.heard.Seen(c.Identity)
+// timedOut reports whether a candidate has timed out. It returns nil if that was not
+// judged.
+func (s *census) timedOut(c *election.Candidate) *bool {
+	dead := records.LooksDead(c, &s.Config, s.at) && !s.heartbeats.Seen(c.Identity)
 	if dead && !s.judged {
 		return nil
 	}
 	return &dead
 }
 
-func (s *roll) table(list []candidateStatus) output.Table {
+func (s *census) table(list []candidateStatus) output.Table {
 	t := output.Table{Header: []string{"RANK", "CANDIDATE", "ROLE", "PRIORITY", "HEARTBEATS", "LAST", "TAGS"}}
 	t.Style = func(p terminal.Palette, i int) func(string) string {
 		switch {
@@ -145,8 +147,8 @@ func (s *roll) table(list []candidateStatus) output.Table {
 	return t
 }
 
-// lastText says when a candidate wrote last, and what the clocks leave open.
-func (s *roll) lastText(c *candidateStatus) string {
+// lastText says when the last heartbeat was, and what the clocks leave open.
+func (s *census) lastText(c *candidateStatus) string {
 	age := time.Duration(c.Age)
 	text := output.Age(max(age, 0)) + " ago"
 	if age < -records.ClockTolerance(&s.Config) {

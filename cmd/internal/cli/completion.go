@@ -48,8 +48,7 @@ within a second.
 	}
 }
 
-// completeFlags teaches every command how to complete the flags that several of
-// them have, and ids of candidates.
+// completeFlags adds completion of shared flags, and of ids, to every command.
 func (a *app) completeFlags(root *cobra.Command) {
 	for flag, complete := range map[string]cobra.CompletionFunc{
 		"store":    a.completeStores,
@@ -57,7 +56,7 @@ func (a *app) completeFlags(root *cobra.Command) {
 		"to":       a.completeCandidates,
 	} {
 		if root.Flags().Lookup(flag) != nil {
-			_ = root.RegisterFlagCompletionFunc(flag, complete) // it fails where the command has its own
+			_ = root.RegisterFlagCompletionFunc(flag, complete) // it fails if the command has a completion of its own
 		}
 	}
 	if (root.Name() == "evict" || root.Name() == "unregister") && root.ValidArgsFunction == nil {
@@ -68,7 +67,7 @@ func (a *app) completeFlags(root *cobra.Command) {
 	}
 }
 
-// completeStores offers the kinds of stores, and behind file: the files.
+// completeStores completes the kinds of stores, and files after file:.
 func (a *app) completeStores(_ *cobra.Command, _ []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	const noSpace = cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
 	scheme, rest, found := strings.Cut(word, ":")
@@ -89,15 +88,15 @@ func (a *app) completeStores(_ *cobra.Command, _ []string, word string) ([]cobra
 	return printable(files), noSpace
 }
 
-// escapeGlob has filepath.Glob take a beginning as it stands.
+// escapeGlob escapes a path for filepath.Glob.
 func escapeGlob(path string) string {
 	if filepath.Separator == '\\' {
-		return path // there is nothing to escape with
+		return path // there is no escape character
 	}
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
-// completeElections offers the elections below the root.
+// completeElections completes the elections below the root.
 func (a *app) completeElections(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	names, err := lookUp(a, cmd, electionNames)
 	if err != nil {
@@ -106,7 +105,7 @@ func (a *app) completeElections(cmd *cobra.Command, _ []string, _ string) ([]cob
 	return printable(names), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeCandidates offers the ids of the candidates.
+// completeCandidates completes the ids of the candidates.
 func (a *app) completeCandidates(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	ids, err := lookUp(a, cmd, func(_ *session.Place, e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
 		candidates, err := e.ListCandidates(tr)
@@ -115,7 +114,7 @@ func (a *app) completeCandidates(cmd *cobra.Command, _ []string, _ string) ([]co
 			ids[i] = c.ID
 		}
 		if len(ids) > 0 {
-			err = nil // one that cannot be read hides no other
+			err = nil // an unreadable candidate does not hide the others
 		}
 		return ids, err
 	})
@@ -125,16 +124,15 @@ func (a *app) completeCandidates(cmd *cobra.Command, _ []string, _ string) ([]co
 	return printable(ids), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completionTime is how long a reader who has pressed the tab key is kept
-// waiting.
-const completionTime = time.Second
+// completionLimit is how long a completion may take.
+const completionLimit = time.Second
 
-// lookUp reads the store that a half-typed command names.
+// lookUp reads the store that an incomplete command line names.
 func lookUp(a *app, cmd *cobra.Command, fn func(p *session.Place, e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error)) ([]string, error) {
 	if err := session.ReadEnvironment(cmd.Flags()); err != nil {
 		return nil, err
 	}
-	x := session.Access{Place: session.Place{Flags: cmd.Flags()}, Timeout: completionTime}
+	x := session.Access{Place: session.Place{Flags: cmd.Flags()}, Timeout: completionLimit}
 	for flag, value := range map[string]*string{"store": &x.Spec, "election": &x.Name, "root": &x.Root} {
 		if f := cmd.Flags().Lookup(flag); f != nil {
 			*value = f.Value.String()
@@ -144,15 +142,15 @@ func lookUp(a *app, cmd *cobra.Command, fn func(p *session.Place, e *election.Le
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	ctx, cancel := clock.WithTimeout(ctx, a.Clock, completionTime) // opening the store counts
+	ctx, cancel := clock.WithTimeout(ctx, a.Clock, completionLimit) // it includes the time to open the store
 	defer cancel()
 	return session.ReadOnce(ctx, a.Program, &x, func(e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
 		return fn(&x.Place, e, tr)
 	})
 }
 
-// printable leaves out what a shell would not read as it is: each name is a line
-// of its own, and what follows a tab is a description.
+// printable leaves out names that a shell would misread: each name is a line, and a
+// description follows a tab.
 func printable(names []string) []cobra.Completion {
 	var kept []cobra.Completion
 	for _, name := range names {
@@ -163,8 +161,7 @@ func printable(names []string) []cobra.Completion {
 	return kept
 }
 
-// electionNames reads the first names below the root: more than a reader would
-// read.
+// electionNames reads the first names below the root. There is no use for more.
 func electionNames(p *session.Place, _ *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
 	space, err := p.Space()
 	if err != nil {
@@ -181,11 +178,11 @@ func electionNames(p *session.Place, _ *election.LeaderElection, tr kv.ReadTrans
 	return names, nil
 }
 
-// readName reads of an election only whether it is one.
+// readName only reads whether an election exists.
 func readName(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) {
 	_, err := e.ReadConfig(tr)
 	if errors.Is(err, fdbelection.ErrInvalidState) {
-		err = nil // it is damaged, and can be named all the same
+		err = nil // a damaged election has a name, too
 	}
 	return listed{Election: name}, err
 }

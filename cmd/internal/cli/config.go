@@ -67,12 +67,12 @@ each change. A margin of "default" is a tenth of the lease. JSON and YAML show i
 	return cmd
 }
 
-// configChange is one intended change of the config.
+// configChange is one change of the config.
 type configChange struct {
 	session.Report
 	revision uint64
 	dryRun   bool
-	whole    bool // a config that is damaged may be replaced
+	whole    bool // set the defaults, and replace a damaged config
 	apply    func(c *fdbelection.Config) error
 }
 
@@ -119,7 +119,7 @@ election enabled, unless you name other values. Check each setting.`,
 				if !c.whole {
 					return setAll(config, assignments)
 				}
-				if err := setAll(config, assignments); err != nil { // the lease first
+				if err := setAll(config, assignments); err != nil { // the lease must be set first
 					return err
 				}
 				setDefaults(config)
@@ -133,7 +133,7 @@ election enabled, unless you name other values. Check each setting.`,
 	return cmd
 }
 
-// changeConfig makes a change, and shows what it changed.
+// changeConfig makes a change and shows it.
 func (a *app) changeConfig(ctx context.Context, c *configChange, conditional bool) error {
 	if conditional && c.revision == 0 {
 		return exit.Usage(errors.New("--revision is 0; revisions begin with 1, and \"config get\" shows the current one"))
@@ -158,19 +158,19 @@ func (a *app) changeConfig(ctx context.Context, c *configChange, conditional boo
 	return a.Show(c.Output, done, done.table)
 }
 
-// changedConfig is what became of a change, for scripts.
+// changedConfig is the output of a change.
 type changedConfig struct {
 	Changed  bool                 `json:"changed"`
 	DryRun   bool                 `json:"dry_run"`
-	Revision uint64               `json:"revision"` // that stands now
+	Revision uint64               `json:"revision"` // after the change
 	Changes  []records.Difference `json:"changes"`
-	// Replaced says why the config could not be read; nil if it could.
+	// Replaced says why the config could not be read. It is nil if it could.
 	Replaced *records.Damaged `json:"replaced"`
 }
 
-// once makes the change in one run of the transaction. An earlier run that was
-// committed although its answer was lost is recognised by the nonce: then what it
-// found stands.
+// once makes the change in one attempt of the transaction. An earlier attempt that was
+// committed although its answer was lost is recognised by its nonce. Its result is
+// returned then.
 func (c *configChange) once(e *election.LeaderElection, tr kv.Transaction, nonce uuid.UUID, earlier changedConfig) (changedConfig, error) {
 	before, err := e.ReadConfig(tr)
 	switch {
@@ -200,13 +200,13 @@ func (c *configChange) once(e *election.LeaderElection, tr kv.Transaction, nonce
 	return done, err
 }
 
-// replace writes a whole config in the place of one that cannot be read.
+// replace writes a complete config in place of one that cannot be read.
 func (c *configChange) replace(e *election.LeaderElection, tr kv.Transaction, nonce uuid.UUID, why error) (changedConfig, error) {
 	config := fdbelection.DefaultConfig()
 	if err := c.apply(&config); err != nil {
 		return changedConfig{}, err
 	}
-	config = records.DefaultConfig(config.LeaseDuration) // heartbeat and timeout follow from a lease that is named
+	config = records.DefaultConfig(config.LeaseDuration) // heartbeat and timeout follow from the lease
 	if err := c.apply(&config); err != nil {
 		return changedConfig{}, err
 	}
@@ -226,7 +226,7 @@ func (c *configChange) replace(e *election.LeaderElection, tr kv.Transaction, no
 	return done, err
 }
 
-// replaceable reports a config that no program can read.
+// replaceable reports whether no version can read a config.
 func replaceable(err error) bool {
 	invalid := records.InvalidIn(err)
 	return len(invalid) > 0 && !invalid[0].Newer
@@ -306,7 +306,7 @@ With --wait it returns when leadership is vacant, and ends with 5 if that takes 
 			}
 			limit := c.Timeout
 			if wait && limit > 0 {
-				c.Timeout = max(limit, session.DefaultTimeout) // the store has its time, however short the wait
+				c.Timeout = max(limit, session.DefaultTimeout) // the store has its usual time, however short the wait is
 			}
 			if err := a.changeConfig(cmd.Context(), &c, cmd.Flags().Changed("revision")); err != nil || !wait {
 				return err

@@ -1,3 +1,3 @@
-// Package cli is the command fdbelect: Exec runs it, ExitCode says how it
-// ended, and each subcommand has a file of its own.
+// Package cli is the command fdbelect. Main and Exec run it, and ExitCode returns its exit
+// code. The subcommands that need more than a file are packages of their own.
 package cli

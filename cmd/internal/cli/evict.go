@@ -48,11 +48,11 @@ that was only stopped or unreachable registers again when it continues.`,
 	return cmd
 }
 
-// evicted is what "evict" has removed, or would remove.
+// evicted is the output of "evict".
 type evicted struct {
 	DryRun     bool               `json:"dry_run"`
 	Evicted    []*output.Identity `json:"evicted"`
-	Unreadable []records.Damaged  `json:"unreadable"` // they were left alone
+	Unreadable []records.Damaged  `json:"unreadable"` // they were not changed
 }
 
 func (a *app) evict(ctx context.Context, r *session.Report, ids []string, dryRun bool) error {
@@ -65,7 +65,7 @@ func (a *app) evict(ctx context.Context, r *session.Report, ids []string, dryRun
 	if err != nil {
 		return err
 	}
-	dead, err := watchSilent(ctx, s, suspected)
+	dead, err := withoutHeartbeat(ctx, s, suspected)
 	if err != nil {
 		return err
 	}
@@ -86,20 +86,19 @@ func (a *app) evict(ctx context.Context, r *session.Report, ids []string, dryRun
 	}
 	err = a.ShowLines(r.Output, done, text...)
 	if unreadable != nil {
-		err = errors.Join(err, records.WithRemedies(unreadable, "it was left as it is"))
+		err = errors.Join(err, records.WithRemedies(unreadable, "it was not changed"))
 	}
 	return err
 }
 
-// suspects are the candidates that may be dead: those that are named, or all
-// but the holder of the seat. Records that cannot be read are named by the second
-// error, and left alone.
+// suspects returns the candidates that may be dead: those that are named, or all except
+// the leader. The second error names records that cannot be read. They are not changed.
 func suspects(ctx context.Context, s *session.Session, ids []string) (suspects []election.Candidate, unreadable, err error) {
 	seen, err := session.ReadTransact(ctx, s, func(tr kv.ReadTransaction) (records.Listing, error) { return records.ReadListing(s.Election, tr) })
 	switch {
 	case err != nil:
 		return nil, nil, err
-	case seen.LeaderUnreadable != nil: // the leader may be among them
+	case seen.LeaderUnreadable != nil: // any candidate may be the leader
 		return nil, nil, s.Access.Explain(seen.LeaderUnreadable)
 	}
 	var faults []error
@@ -123,13 +122,13 @@ func suspects(ctx context.Context, s *session.Session, ids []string) (suspects [
 	return suspects, seen.Unreadable, nil
 }
 
-// watchSilent returns those of the candidates whose records stand still for one
-// candidate timeout, on the clock here.
-func watchSilent(ctx context.Context, s *session.Session, silent []election.Candidate) ([]election.Candidate, error) {
+// withoutHeartbeat returns the candidates that send no heartbeat for one candidate
+// timeout, on the local clock.
+func withoutHeartbeat(ctx context.Context, s *session.Session, watched []election.Candidate) ([]election.Candidate, error) {
 	p := s.Program.NewProgress()
 	defer p.Done()
 	begin := s.Program.Clock.Now() // after the read that saw them
-	for len(silent) > 0 {
+	for len(watched) > 0 {
 		before := s.Program.Clock.Now()
 		now, err := session.ReadTransact(ctx, s, func(tr kv.ReadTransaction) (records.Listing, error) { return records.ReadListing(s.Election, tr) })
 		if err != nil {
@@ -139,27 +138,27 @@ func watchSilent(ctx context.Context, s *session.Session, silent []election.Cand
 		if records.TooSlow(&now.Config, took) {
 			return nil, fmt.Errorf("store %s is slow: a read took %s, so a candidate that is alive may be late; nothing was changed, try again when the store is fast", s.Access.SafeSpec(), output.Age(took))
 		}
-		silent = slices.DeleteFunc(silent, func(c election.Candidate) bool {
+		watched = slices.DeleteFunc(watched, func(c election.Candidate) bool {
 			return !slices.ContainsFunc(now.Candidates, func(d election.Candidate) bool { return records.SameHeartbeat(&c, &d) })
 		})
 		if passed >= now.Config.CandidateTimeout {
 			break
 		}
-		p.Show(fmt.Sprintf("watching %s, without a heartbeat for %s of %s", output.Count(len(silent), "candidate"), output.Age(passed), now.Config.CandidateTimeout), int64(passed), int64(now.Config.CandidateTimeout))
-		// A tenth of the timeout, so that a candidate that is alive is not watched for long.
-		pause := min(max(now.Config.CandidateTimeout/10, 10*time.Millisecond), now.Config.CandidateTimeout-passed, waitPace)
+		p.Show(fmt.Sprintf("watching %s, without a heartbeat for %s of %s", output.Count(len(watched), "candidate"), output.Age(passed), now.Config.CandidateTimeout), int64(passed), int64(now.Config.CandidateTimeout))
+		// A tenth of the timeout, so that a live candidate is found soon.
+		pause := min(max(now.Config.CandidateTimeout/10, 10*time.Millisecond), now.Config.CandidateTimeout-passed, waitInterval)
 		if err := clock.Sleep(ctx, s.Program.Clock, pause); err != nil {
 			return nil, errors.New("interrupted while candidates were watched; nothing was changed")
 		}
 	}
-	return silent, nil
+	return watched, nil
 }
 
-// remove evicts the dead, some at a time, and returns those that are gone.
+// remove evicts candidates, a few per transaction, and returns those that are gone.
 func remove(ctx context.Context, s *session.Session, dead []election.Candidate) ([]election.Candidate, error) {
 	var gone []election.Candidate
 	for chunk := range slices.Chunk(dead, election.MaxEvictions) {
-		var ids []string // of all runs: one that follows on a lost answer finds its work done
+		var ids []string // of all attempts: a retry after a lost answer finds them gone
 		_, err := session.Transact(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
 			evicted, err := s.Election.EvictUnchanged(tr, chunk)
 			ids = append(ids, evicted...)

@@ -21,10 +21,9 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// Exec runs the command with its arguments, the name of the program left out.
-// The end of ctx asks it to stop: a candidate then leaves in order. An error has
-// been written to stderr already; ExitCode tells how the process should end.
-// The stores are those that it has besides its own.
+// Exec runs the command. args do not include the name of the program. When ctx ends, the
+// command stops: a candidate then leaves in order. Errors are on stderr already. ExitCode
+// returns the exit code of the process. stores are available besides file: and mem:.
 func Exec(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, stores ...session.Store) error {
 	return newApp(stdin, stdout, stderr, stores).exec(ctx, args)
 }
@@ -39,12 +38,12 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, stores []session.Store) *
 // app is one run of the command.
 type app struct {
 	*session.Program
-	ran bool // the command line was understood
+	ran bool // the command line is valid
 }
 
 func (a *app) exec(ctx context.Context, args []string) error {
 	root := a.rootCommand()
-	root.SetArgs(append([]string{}, args...)) // nil would be the process's own
+	root.SetArgs(append([]string{}, args...)) // nil would be os.Args
 	command, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return nil
@@ -96,7 +95,7 @@ Exit codes:
 		Version:           version.Own().Line(),
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			err := session.ReadEnvironment(cmd.Flags())
-			a.ran = err == nil // else the environment is used wrongly
+			a.ran = err == nil // otherwise a variable is wrong
 			return err
 		},
 	}

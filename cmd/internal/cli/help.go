@@ -41,7 +41,7 @@ func help(cmd *cobra.Command, args []string) error {
 	return about.Help()
 }
 
-// commandOf finds a command by its name and those of the commands above it.
+// commandOf finds a command by its name and the names of its parents.
 func commandOf(root *cobra.Command, names []string) (*cobra.Command, error) {
 	found, rest, err := root.Find(names)
 	if err != nil {
@@ -53,7 +53,7 @@ func commandOf(root *cobra.Command, names []string) (*cobra.Command, error) {
 	return found, nil
 }
 
-// knownCommand is for commands that only have others below them.
+// knownCommand is for commands that only have subcommands.
 func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return noCommand(cmd, args[0])
@@ -61,8 +61,7 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// noCommand says that a command has none of that name below it, and which one may
-// be meant.
+// noCommand says that a command has no such subcommand, and suggests similar names.
 func noCommand(above *cobra.Command, name string) error {
 	text := fmt.Sprintf("there is no command %s", election.SafeText(strings.TrimPrefix(above.CommandPath()+" "+name, "fdbelect ")))
 	above.SuggestionsMinimumDistance = 2

@@ -34,8 +34,8 @@ read, history shows the others, names it and ends with 1.`,
 			if limit < 0 {
 				return exit.Usage(fmt.Errorf("--limit is %d; use 0 for all, or how many to show", limit))
 			}
-			seen, err := session.ReadOnce(cmd.Context(), a.Program, &r.Access, func(e *election.LeaderElection, tr kv.ReadTransaction) (chronicle, error) {
-				return readChronicle(e, tr, limit)
+			seen, err := session.ReadOnce(cmd.Context(), a.Program, &r.Access, func(e *election.LeaderElection, tr kv.ReadTransaction) (historyResult, error) {
+				return readHistory(e, tr, limit)
 			})
 			if err != nil {
 				return err
@@ -49,32 +49,32 @@ read, history shows the others, names it and ends with 1.`,
 	return cmd
 }
 
-// chronicle is what one transaction saw of the history.
-type chronicle struct {
+// historyResult is what one transaction saw of the history.
+type historyResult struct {
 	events     []election.Event
-	unreadable error // of single entries
+	unreadable error // of single events
 }
 
-func readChronicle(e *election.LeaderElection, tr kv.ReadTransaction, limit int) (chronicle, error) {
+func readHistory(e *election.LeaderElection, tr kv.ReadTransaction, limit int) (historyResult, error) {
 	_, unreadable := e.ReadConfig(tr)
 	if unreadable != nil && !errors.Is(unreadable, fdbelection.ErrInvalidState) {
-		return chronicle{}, unreadable
+		return historyResult{}, unreadable
 	}
 	events, err := e.History(tr, limit)
 	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
-		return chronicle{}, err
+		return historyResult{}, err
 	}
-	return chronicle{events, errors.Join(unreadable, err)}, nil
+	return historyResult{events, errors.Join(unreadable, err)}, nil
 }
 
-// eventStatus is one event for scripts.
+// eventStatus is one event in the output.
 type eventStatus struct {
 	Time   time.Time        `json:"time"`
 	Event  string           `json:"event"`
 	Term   uint64           `json:"term"`
 	Ballot uint64           `json:"ballot"`
 	From   *output.Identity `json:"from"` // nil: there was no leader
-	To     *output.Identity `json:"to"`   // nil: there is no leader since
+	To     *output.Identity `json:"to"`   // nil: there is no leader
 	Reason string           `json:"reason"`
 	Nonce  string           `json:"nonce"`
 }
@@ -100,14 +100,14 @@ func eventTable(events []election.Event) output.Table {
 	}
 	for _, v := range events {
 		t.Rows = append(t.Rows, []string{
-			fmt.Sprint(v.Term), v.At.UTC().Format(output.TimeLayout), v.Kind.String(), partyText(v.From), partyText(v.To),
+			fmt.Sprint(v.Term), v.At.UTC().Format(output.TimeLayout), v.Kind.String(), identityText(v.From), identityText(v.To),
 			fmt.Sprint(v.Ballot), election.SafeText(v.Reason),
 		})
 	}
 	return t
 }
 
-func partyText(i election.Identity) string {
+func identityText(i election.Identity) string {
 	if i.ID == "" {
 		return "-"
 	}

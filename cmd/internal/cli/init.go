@@ -19,7 +19,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// initFlags are those of "init". What is not given follows from the lease.
+// initFlags are the flags of "init". Settings that are not given follow from the lease.
 type initFlags struct {
 	session.Report
 	lease, heartbeat, candidateTimeout time.Duration
@@ -30,6 +30,7 @@ type initFlags struct {
 	noPreemption, disabled, recipe     bool
 }
 
+// init creates the election, or says how an existing one differs.
 func (a *app) initCommand() *cobra.Command {
 	var f initFlags
 	cmd := &cobra.Command{
@@ -76,7 +77,7 @@ terms and ballots that were reached in this place before.`,
 	return cmd
 }
 
-// config returns what the flags ask for, or everything that is wrong with it.
+// config returns the config that the flags ask for, or all of its faults.
 func (f *initFlags) config(given *pflag.FlagSet) (fdbelection.Config, error) {
 	c := records.DefaultConfig(f.lease)
 	if f.recipe {
@@ -114,7 +115,7 @@ func (f *initFlags) config(given *pflag.FlagSet) (fdbelection.Config, error) {
 	return c, nil
 }
 
-// initialized is the election that "init" has made, or has found.
+// initialized is the output of "init".
 type initialized struct {
 	Changed  bool         `json:"changed"`
 	Store    string       `json:"store"`
@@ -135,12 +136,12 @@ func (a *app) init(ctx context.Context, x *session.Report, config fdbelection.Co
 		return err
 	}
 	defer s.End()
-	stands, err := session.Transact(ctx, s, func(tr kv.Transaction) (fdbelection.Config, error) {
+	existing, err := session.Transact(ctx, s, func(tr kv.Transaction) (fdbelection.Config, error) {
 		return s.Election.InitializeWithConfig(tr, config)
 	})
 	where := fmt.Sprintf("election %s below %s in %s", election.SafeText(x.Name), election.SafeText(x.Root), x.SafeSpec())
-	made := uuid.UUID(stands.Nonce) == nonce
-	shown := initialized{made, x.Spec, x.Root, x.Name, configOf(stands)}
+	made := uuid.UUID(existing.Nonce) == nonce
+	shown := initialized{made, x.Spec, x.Root, x.Name, configOf(existing)}
 	switch {
 	case err != nil:
 		return err
@@ -149,11 +150,11 @@ func (a *app) init(ctx context.Context, x *session.Report, config fdbelection.Co
 			fmt.Fprintln(a.Stderr, "fdbelect: mem: is the memory of this process, which ends now")
 		}
 		return a.ShowLines(x.Output, shown, "created "+where)
-	case stands.SameSettings(config):
-		return a.ShowLines(x.Output, shown, fmt.Sprintf("%s exists already, with these settings (revision %d)", where, stands.Revision))
+	case existing.SameSettings(config):
+		return a.ShowLines(x.Output, shown, fmt.Sprintf("%s exists already, with these settings (revision %d)", where, existing.Revision))
 	default:
 		var differ []string
-		for _, d := range records.Differences(stands, config) {
+		for _, d := range records.Differences(existing, config) {
 			differ = append(differ, fmt.Sprintf("%s is %s, not %s", d.Setting, d.From, d.To))
 		}
 		return fmt.Errorf("%s exists already, and differs: %s; nothing was changed: change it with \"fdbelect config set\"",

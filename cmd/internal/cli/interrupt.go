@@ -12,9 +12,9 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// Main runs the command as a process of its own, and returns its exit code. SIGINT,
-// SIGTERM and SIGHUP ask it to stop, and a second one ends it at once. The stores are
-// those that the program has besides its own.
+// Main runs the command as the process, and returns its exit code. SIGINT, SIGTERM and
+// SIGHUP ask it to stop, and a second one ends it at once. stores are available besides
+// file: and mem:.
 func Main(stores ...session.Store) int {
 	ctx, stop := signal.NotifyContext(context.Background(), interrupts()...)
 	defer stop()
@@ -37,8 +37,8 @@ func Main(stores ...session.Store) int {
 	}
 }
 
-// interrupts are the signals that ask the command to stop. A hang-up that the caller
-// ignores, as nohup does, stays ignored.
+// interrupts are the signals that ask the command to stop. If the caller has SIGHUP
+// ignored, as nohup does, it stays ignored.
 func interrupts() []os.Signal {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -47,9 +47,9 @@ func interrupts() []os.Signal {
 	return signals
 }
 
-// sameInterrupt is how soon after the first interrupt another one is taken for the same:
-// a terminal sends it to a whole process group, and a parent in that group, such as
-// timeout, may pass it on.
+// sameInterrupt is how soon after an interrupt another one counts as the same: a terminal
+// sends it to a complete process group, and a parent in that group, such as timeout, may
+// forward it.
 const sameInterrupt = 250 * time.Millisecond
 
 // awaitSecond calls force at the second interrupt.

@@ -42,7 +42,7 @@ then says what is wrong and how to repair it, and ends with 1.`,
 	return cmd
 }
 
-// listed is one election for scripts.
+// listed is one election in the output.
 type listed struct {
 	Election   string           `json:"election"`
 	Leader     *output.Identity `json:"leader"` // nil: there is none
@@ -50,7 +50,7 @@ type listed struct {
 	Ballot     uint64           `json:"ballot"`
 	Candidates int              `json:"candidates"`
 	Enabled    bool             `json:"enabled"`
-	// Unreadable names the records that cannot be read; what they say is missing.
+	// Unreadable names the records that cannot be read. Their values are missing.
 	Unreadable []records.Damaged `json:"unreadable"`
 
 	holder election.Identity
@@ -108,7 +108,7 @@ func listTable(all []listed) output.Table {
 	return t
 }
 
-// faultsOf names what could not be read.
+// faultsOf returns the records that could not be read, as an error.
 func faultsOf(all []listed) error {
 	var faults []error
 	for i := range all {
@@ -122,32 +122,31 @@ func faultsOf(all []listed) error {
 	return records.WithRemedies(errors.Join(faults...), records.Unchanged)
 }
 
-// page is what one transaction saw of the elections below a subspace, and
-// where the next one goes on. A transaction has five seconds, however many
-// elections there are.
+// page is what one transaction saw of the elections below a subspace, and where the next
+// one continues. A transaction may take five seconds, and there may be many elections.
 type page struct {
 	space      subspace.Subspace
-	one        func(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) // reads what there is to tell of one
+	one        func(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) // reads one election
 	begin, end []byte
 	found      []listed
 	last       bool
 }
 
 const (
-	// pageSize bounds the elections of one page, pageReads its range reads: names
-	// that are no elections count as well.
+	// pageSize limits the elections of one page, pageReads its range reads: other names
+	// count as well.
 	pageSize  = 50
 	pageReads = 200
 )
 
-// Only a name can be the first element after the root: what an application
-// keeps there under numbers or byte strings is not even read.
+// newPage starts at the first name. Only names are read: an application may also keep
+// numbers or byte strings below the root.
 func newPage(space subspace.Subspace, one func(*election.LeaderElection, string, kv.ReadTransaction) (listed, error)) *page {
 	const text, afterText = 0x02, 0x03
 	return &page{space: space, one: one, begin: append(space.Bytes(), text), end: append(space.Bytes(), afterText)}
 }
 
-// next reads the page after p. It leaves p as it is, so that it can run again.
+// next reads the page after p. It does not change p, so that it can run again.
 func (p *page) next(tr kv.ReadTransaction) (*page, error) {
 	q := &page{space: p.space, one: p.one, begin: p.begin, end: p.end}
 	for range pageReads {
@@ -164,17 +163,17 @@ func (p *page) next(tr kv.ReadTransaction) (*page, error) {
 		}
 		reader := p.space.Reader(rows[0].Key)
 		name := reader.Text()
-		if reader.Err() != nil { // nobody's name; the next key may be one
+		if reader.Err() != nil { // this is not a name; the next key may be one
 			q.begin = append(bytes.Clone(rows[0].Key), 0)
 			continue
 		}
 		_, q.begin = p.space.Sub(name).Range()
 		if slices.Contains(session.ReservedNames, name) {
-			continue // the root may be an election itself, and these its records
+			continue // if the root is an election itself, these are its records
 		}
 		one, err := p.one(election.New(p.space.Sub(name)), name, tr)
 		switch {
-		case errors.Is(err, fdbelection.ErrNotInitialized): // no election
+		case errors.Is(err, fdbelection.ErrNotInitialized): // this is not an election
 		case err != nil:
 			return nil, err
 		default:
@@ -186,20 +185,20 @@ func (p *page) next(tr kv.ReadTransaction) (*page, error) {
 
 func readListed(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) {
 	l := listed{Election: name, Unreadable: []records.Damaged{}}
-	state, err := e.ReadStatus(tr)
+	status, err := e.ReadStatus(tr)
 	if err == nil {
-		l.Term, l.Ballot, l.Enabled = state.Leader.Term, state.Leader.Ballot, state.Config.ElectionEnabled
-		if records.LeaderLost(&state) {
-			l.Ballot = state.Term.Ballot
-		} else if !state.Leader.Vacant() {
-			l.holder = state.Leader.Identity
+		l.Term, l.Ballot, l.Enabled = status.Leader.Term, status.Leader.Ballot, status.Config.ElectionEnabled
+		if records.LeaderLost(&status) {
+			l.Ballot = status.Term.Ballot
+		} else if !status.Leader.Vacant() {
+			l.holder = status.Leader.Identity
 			l.Leader = output.IdentityOf(l.holder)
 		}
 		var candidates []election.Candidate
 		candidates, err = e.ListCandidates(tr)
 		l.Candidates = len(candidates)
 		if err == nil || errors.Is(err, fdbelection.ErrInvalidState) {
-			err = errors.Join(state.Unreadable, err)
+			err = errors.Join(status.Unreadable, err)
 		}
 	}
 	if errors.Is(err, fdbelection.ErrInvalidState) {

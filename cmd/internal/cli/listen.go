@@ -15,29 +15,29 @@ import (
 )
 
 // listen reads the candidates. If the clocks do not show that all of them are alive, it
-// goes on reading until each of those was seen to write, or a beatWindow has passed. With
-// an id it listens to that candidate only.
-func listen(ctx context.Context, s *session.Session, quick bool, id string) (*roll, error) {
+// reads on until it has seen a heartbeat of each, or until HeartbeatWindow has passed.
+// With an id it waits for that candidate only.
+func listen(ctx context.Context, s *session.Session, quick bool, id string) (*census, error) {
 	c, p := s.Program.Clock, s.Program.NewProgress()
 	defer p.Done()
-	var heard records.Heartbeats
+	var heartbeats records.Heartbeats
 	var slowest time.Duration
 	for begin := c.Now(); ; {
 		before := c.Now()
-		seen, err := session.ReadTransact(ctx, s, func(tr kv.ReadTransaction) (roll, error) {
+		seen, err := session.ReadTransact(ctx, s, func(tr kv.ReadTransaction) (census, error) {
 			seen, err := records.ReadListing(s.Election, tr)
-			return roll{Listing: seen}, err
+			return census{Listing: seen}, err
 		})
 		if err != nil {
 			return nil, err
 		}
 		seen.at = c.Wall()
-		heard.See(seen.Candidates, seen.at)
+		heartbeats.See(seen.Candidates, seen.at)
 		passed, limit := c.Now().Sub(begin), records.HeartbeatWindow(&seen.Config)
 		slowest = max(slowest, c.Now().Sub(before))
-		seen.heard, seen.slowest, seen.slow = heard, slowest, records.TooSlow(&seen.Config, slowest)
+		seen.heartbeats, seen.slowest, seen.slow = heartbeats, slowest, records.TooSlow(&seen.Config, slowest)
 		seen.judged = passed >= limit && !seen.slow
-		if quick || seen.slow || passed >= limit || !slices.ContainsFunc(heard.TimedOut(seen.Candidates, &seen.Config, seen.at),
+		if quick || seen.slow || passed >= limit || !slices.ContainsFunc(heartbeats.TimedOut(seen.Candidates, &seen.Config, seen.at),
 			func(c election.Candidate) bool { return id == "" || c.ID == id }) {
 			return &seen, nil
 		}

@@ -68,8 +68,7 @@ the same source gives the same bytes.`,
 	return cmd
 }
 
-// manDate is what the pages are dated by, so that they are the same in each
-// build of one source.
+// manDate returns the date of the pages. It is the same in each build of one source.
 func manDate() (time.Time, error) {
 	if epoch := os.Getenv("SOURCE_DATE_EPOCH"); epoch != "" {
 		seconds, err := strconv.ParseInt(epoch, 10, 64)
@@ -84,7 +83,7 @@ func manDate() (time.Time, error) {
 	return time.Unix(0, 0).UTC(), nil
 }
 
-// documented returns a command and those below it that have a page.
+// documented returns a command and all commands below it that have a page.
 func documented(root *cobra.Command) []*cobra.Command {
 	all := []*cobra.Command{root}
 	for _, c := range root.Commands() {
@@ -123,7 +122,8 @@ func writeManPages(root *cobra.Command, directory string, date time.Time) error 
 	return nil
 }
 
-// manName is what the pages of cobra call each other: "fdbelect-config-set".
+// manName returns the name by which the pages refer to each other, such as
+// "fdbelect-config-set".
 func manName(c *cobra.Command) string {
 	name := c.Name()
 	for p := c.Parent(); p != nil; p = p.Parent() {

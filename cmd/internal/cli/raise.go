@@ -18,7 +18,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// raiseFlags are those of "raise-term".
+// raiseFlags are the flags of "raise-term".
 type raiseFlags struct {
 	session.Report
 	floor uint64
@@ -67,11 +67,11 @@ exists. Any floor will do, and leadership is vacant afterwards.`,
 	return cmd
 }
 
-// raisedTerm is what "raise-term" has done.
+// raisedTerm is the output of "raise-term".
 type raisedTerm struct {
 	Changed    bool             `json:"changed"`
 	Mended     bool             `json:"mended"` // the leader record, which was lost
-	From       *output.Identity `json:"from"`   // the leader whose tenure is over
+	From       *output.Identity `json:"from"`   // the leader whose tenure has ended
 	FromTerm   uint64           `json:"from_term"`
 	FromBallot uint64           `json:"from_ballot"`
 	Leader     *output.Identity `json:"leader"`
@@ -82,11 +82,11 @@ type raisedTerm struct {
 // raised is the leader record before and after.
 type raised struct {
 	before, after election.LeaderRecord
-	mended        bool // before could not be read, or is only what the term record says
+	mended        bool // before could not be read, or is what the term record says
 }
 
 func (a *app) raiseTerm(ctx context.Context, f *raiseFlags) error {
-	var done *raised // what a run has changed, which a later one may find done
+	var done *raised // by any attempt: a retry may find it done
 	r, err := session.TransactOnce(ctx, a.Program, &f.Access, func(e *election.LeaderElection, tr kv.Transaction) (raised, error) {
 		r, err := f.once(e, tr, a.Clock.Wall())
 		if err == nil && r.after != r.before {
@@ -99,15 +99,15 @@ func (a *app) raiseTerm(ctx context.Context, f *raiseFlags) error {
 		return exit.Usage(err)
 	case err != nil:
 		return err
-	case done == nil || done.after != r.after: // or another operator was first
+	case done == nil || done.after != r.after: // another operator may have been first
 		stands := raised{before: r.after, after: r.after}
 		return a.ShowLines(f.Output, stands.result(),
-			fmt.Sprintf("the term is %d, so the next one is already above %d; nothing was changed (%s)", r.after.Term, f.floor, seatText(r.after)))
+			fmt.Sprintf("the term is %d, so the next one is already above %d; nothing was changed (%s)", r.after.Term, f.floor, leaderText(r.after)))
 	}
 	return a.ShowLines(f.Output, done.result(), done.text()...)
 }
 
-// once raises the term in one run of the transaction.
+// once raises the term in one attempt of the transaction.
 func (f *raiseFlags) once(e *election.LeaderElection, tr kv.Transaction, now time.Time) (r raised, err error) {
 	state, err := e.ReadStatus(tr)
 	r.before = state.Leader
@@ -125,7 +125,7 @@ func (f *raiseFlags) once(e *election.LeaderElection, tr kv.Transaction, now tim
 	return r, err
 }
 
-// result is what was changed, for scripts.
+// result returns the output.
 func (r *raised) result() raisedTerm {
 	done := raisedTerm{
 		Changed: r.before != r.after, Mended: r.mended, FromTerm: r.before.Term, FromBallot: r.before.Ballot,

@@ -18,7 +18,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// repairFlags are those of "repair".
+// repairFlags are the flags of "repair".
 type repairFlags struct {
 	session.Report
 	dryRun, force bool
@@ -53,7 +53,7 @@ it would do, and writes nothing.`,
 	return cmd
 }
 
-// repaired is what "repair" shows.
+// repaired is the output of "repair".
 type repaired struct {
 	DryRun  bool          `json:"dry_run"`
 	Repairs []repairedOne `json:"repairs"`
@@ -63,18 +63,18 @@ type repairedOne struct {
 	Record  string `json:"record"`
 	Key     string `json:"key"` // quoted
 	Problem string `json:"problem"`
-	Done    string `json:"done"` // empty: it was left alone
+	Done    string `json:"done"` // empty: it was not changed
 }
 
 // errDryRun keeps a transaction from being committed.
 var errDryRun = errors.New("dry run")
 
-// errUnforced is why the leader record was not mended.
+// errUnforced says why the leader record was not repaired.
 var errUnforced = errors.New("to repair the leader record ends the tenure that the term record names: make sure that every process is stopped, and add --force; nothing was changed")
 
 func (a *app) repair(ctx context.Context, f *repairFlags) error {
-	var found []election.Repair  // by the last run
-	var mended []election.Repair // by some run: one that follows on a lost answer finds its work done
+	var found []election.Repair   // by the last attempt
+	var changed []election.Repair // by any attempt: a retry after a lost answer finds them repaired
 	_, err := session.TransactOnce(ctx, a.Program, &f.Access, func(e *election.LeaderElection, tr kv.Transaction) (none struct{}, err error) {
 		found, err = e.Repair(tr, a.Clock.Wall())
 		switch {
@@ -86,8 +86,8 @@ func (a *app) repair(ctx context.Context, f *repairFlags) error {
 			return none, errUnforced
 		}
 		for _, r := range found {
-			if r.Done != "" && !slices.ContainsFunc(mended, func(m election.Repair) bool { return bytes.Equal(m.Key, r.Key) }) {
-				mended = append(mended, r)
+			if r.Done != "" && !slices.ContainsFunc(changed, func(m election.Repair) bool { return bytes.Equal(m.Key, r.Key) }) {
+				changed = append(changed, r)
 			}
 		}
 		return none, nil
@@ -97,19 +97,19 @@ func (a *app) repair(ctx context.Context, f *repairFlags) error {
 	}
 	if !f.dryRun {
 		left := slices.DeleteFunc(found, func(r election.Repair) bool { return r.Done != "" })
-		found = slices.Concat(mended, left)
+		found = slices.Concat(changed, left)
 	}
 	return a.showRepairs(f, found)
 }
 
-// showRepairs shows what was done, and fails if something is left.
+// showRepairs shows what was done, and fails if a record is left.
 func (a *app) showRepairs(f *repairFlags, found []election.Repair) error {
 	shown := repaired{DryRun: f.dryRun, Repairs: []repairedOne{}}
 	var left []error
 	for _, r := range found {
 		shown.Repairs = append(shown.Repairs, repairedOne{r.Record, strconv.QuoteToASCII(string(r.Key)), election.SafeText(r.Problem), r.Done})
 		if r.Done == "" {
-			left = append(left, leftAlone(r))
+			left = append(left, unrepaired(r))
 		}
 	}
 	if err := a.Show(f.Output, shown, shown.table); err != nil {
@@ -118,15 +118,15 @@ func (a *app) showRepairs(f *repairFlags, found []election.Repair) error {
 	if f.dryRun && !f.force && needsForce(found) {
 		left = append(left, errUnforced)
 	}
-	return records.WithRemedies(errors.Join(left...), "it was left alone")
+	return records.WithRemedies(errors.Join(left...), "it was not changed")
 }
 
 func needsForce(found []election.Repair) bool {
 	return slices.ContainsFunc(found, func(r election.Repair) bool { return r.Record == "leader" && r.Done != "" })
 }
 
-// leftAlone is the error of a record that was not mended.
-func leftAlone(r election.Repair) error {
+// unrepaired returns the error of a record that was not repaired.
+func unrepaired(r election.Repair) error {
 	return &fdbelection.InvalidStateError{Key: r.Key, Record: r.Record, Problem: r.Problem, Newer: r.Newer}
 }
 
@@ -141,7 +141,7 @@ func (r *repaired) table() output.Table {
 	for _, one := range r.Repairs {
 		done := one.Done
 		if done == "" {
-			done = "left alone"
+			done = "not changed"
 		}
 		t.Rows = append(t.Rows, []string{one.Record, done, one.Key, one.Problem})
 	}

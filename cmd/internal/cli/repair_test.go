@@ -150,7 +150,7 @@ func TestRepairBesideANewerLeaderRecord(t *testing.T) {
 	require.NotContains(t, o.Stderr, "--force")
 	require.Contains(t, o.Stderr, "a newer program wrote it")
 	require.Regexp(t, `(?m)^candidate +removed `, o.Stdout)
-	require.Regexp(t, `(?m)^leader +left alone `, o.Stdout)
+	require.Regexp(t, `(?m)^leader +not changed `, o.Stdout)
 }
 
 // A leader record is mended with --force only: the process that it named may still

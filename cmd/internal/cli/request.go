@@ -17,7 +17,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// requestFlags are those of the subcommands that ask something of the leader.
+// requestFlags are the flags of the subcommands that make a request to the leader.
 type requestFlags struct {
 	session.Report
 	patience      time.Duration
@@ -25,7 +25,7 @@ type requestFlags struct {
 	keep, replace bool
 }
 
-// requestTimeout leaves a leader the time to finish its work.
+// requestTimeout gives a leader time to finish its work.
 const requestTimeout = time.Minute
 
 func (f *requestFlags) addFlags(cmd *cobra.Command) {
@@ -38,7 +38,7 @@ func (f *requestFlags) addFlags(cmd *cobra.Command) {
 	f.Output.AddFlag(cmd)
 }
 
-// check says what is wrong with the flags.
+// check returns what is wrong with the flags.
 func (f *requestFlags) check(cmd *cobra.Command) error {
 	if cmd.Flags().Changed("term") && f.term == 0 {
 		return exit.Usage(errors.New("--term is 0; terms begin with 1, and \"fdbelect status\" shows the current one"))
@@ -46,18 +46,18 @@ func (f *requestFlags) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// request is one that was sent to the leader of one term.
+// request is a request to the leader of one term.
 type request struct {
 	*session.Session
 	flags   *requestFlags
-	waiting string // what it waits for, as a terminal shows it
-	seat    election.LeaderRecord
-	nonce   uuid.UUID // zero: nothing was asked
+	waiting string // the text of the progress bar
+	leader  election.LeaderRecord
+	nonce   uuid.UUID // zero if no request was made
 	since   time.Time
 }
 
-// enter is that of the app. The store has its time, however short the wait is:
-// a request whose fate is not known is worse than one that took a little longer.
+// enter opens the store. It has its usual time, however short the wait for the leader is:
+// a request with an unknown result is worse than a slow one.
 func (f *requestFlags) enter(ctx context.Context, a *session.Program) (*session.Session, error) {
 	if f.Timeout = f.patience; f.Timeout > 0 {
 		f.Timeout = session.DefaultTimeout
@@ -65,30 +65,30 @@ func (f *requestFlags) enter(ctx context.Context, a *session.Program) (*session.
 	return a.OpenElection(ctx, &f.Access, true)
 }
 
-// newRequest is about the leadership that was seen, and what is asked of its holder, such as
-// "to step down".
-func newRequest(s *session.Session, f *requestFlags, seat election.LeaderRecord, what string) (*request, error) {
+// newRequest returns a request to the leader that was read. what says what is asked for,
+// such as "to step down".
+func newRequest(s *session.Session, f *requestFlags, leader election.LeaderRecord, what string) (*request, error) {
 	nonce, err := s.Program.NewNonce()
-	waiting := fmt.Sprintf("asked %s %s in term %d, waiting", seat.Identity, what, seat.Term)
-	return &request{Session: s, flags: f, waiting: waiting, seat: seat, nonce: nonce, since: s.Program.Clock.Now()}, err
+	waiting := fmt.Sprintf("asked %s %s in term %d, waiting", leader.Identity, what, leader.Term)
+	return &request{Session: s, flags: f, waiting: waiting, leader: leader, nonce: nonce, since: s.Program.Clock.Now()}, err
 }
 
-// overAlready says, of a request about a term that was named, that there is
-// nothing to ask any more, or why nothing can be asked.
-func (f *requestFlags) overAlready(seat election.LeaderRecord) (bool, error) {
+// overAlready reports whether the term that --term names has ended. It returns an error if
+// no request is possible.
+func (f *requestFlags) overAlready(leader election.LeaderRecord) (bool, error) {
 	switch {
-	case f.term != 0 && (f.term < seat.Term || f.term == seat.Term && seat.Vacant()):
+	case f.term != 0 && (f.term < leader.Term || f.term == leader.Term && leader.Vacant()):
 		return true, nil
-	case f.term > seat.Term:
-		return false, fmt.Errorf("%w: term %d has not begun, the newest is %d; see \"fdbelect status\"", fdbelection.ErrNotLeader, f.term, seat.Term)
-	case seat.Vacant():
+	case f.term > leader.Term:
+		return false, fmt.Errorf("%w: term %d has not begun, the newest is %d; see \"fdbelect status\"", fdbelection.ErrNotLeader, f.term, leader.Term)
+	case leader.Vacant():
 		return false, fmt.Errorf("%w: no candidate leads, the leadership is vacant", fdbelection.ErrNotLeader)
 	}
 	return false, nil
 }
 
-// send writes the request. If two operators ask about the same term, one succeeds and the
-// other gets an error, unless it says --replace.
+// send writes the request. If two operators make a request for the same term, one succeeds
+// and the other gets an error, unless it says --replace.
 func (r *request) send(ctx context.Context, write func(tr kv.Transaction) error) error {
 	_, err := session.Transact(ctx, r.Session, func(tr kv.Transaction) (none struct{}, err error) {
 		if r.flags.replace {
@@ -96,7 +96,7 @@ func (r *request) send(ctx context.Context, write func(tr kv.Transaction) error)
 			if err != nil {
 				return none, err
 			}
-			if other.Nonce != r.nonce { // of a challenge this leaves everything as it is
+			if other.Nonce != r.nonce { // a preemption request is not removed
 				if err := r.Election.CancelRequest(tr, other.Nonce); err != nil {
 					return none, err
 				}
@@ -110,27 +110,27 @@ func (r *request) send(ctx context.Context, write func(tr kv.Transaction) error)
 	return err
 }
 
-// wait waits until done is content. A request that stands no more although the
-// tenure goes on was withdrawn, or found void by the leader.
+// wait waits until done returns true. If the request is gone although the tenure
+// continues, it was cancelled, or the leader found it void.
 func (r *request) wait(ctx context.Context, done func(election.Status) (bool, error)) (last election.Status, err error) {
 	err = waitFor(ctx, r.Session, r.flags.patience, r.waiting, func(state election.Status) (bool, error) {
 		last = state
 		if over, err := done(state); over || err != nil {
 			return over, err
 		}
-		if sameTenure(state.Leader, r.seat) && state.Request.Nonce != r.nonce {
-			return false, fmt.Errorf("%w, and %s still leads: another operator has cancelled or replaced it, or the leader found it void", errVoid, r.seat.Identity)
+		if sameTenure(state.Leader, r.leader) && state.Request.Nonce != r.nonce {
+			return false, fmt.Errorf("%w, and %s still leads: another operator has cancelled or replaced it, or the leader found it void", errVoid, r.leader.Identity)
 		}
 		return false, nil
 	})
 	return last, err
 }
 
-// withdraw takes the request back after a wait that was in vain, unless it is
-// to be kept, and returns how things stand since. What it says of the request
-// ends a sentence.
+// withdraw withdraws the request after a wait without success, unless --keep is given. It
+// returns the status after that, and what happened to the request, as the end of a
+// sentence.
 func (r *request) withdraw(ctx context.Context) (election.Status, string) {
-	// What asked for the end of the wait must not keep the request standing.
+	// What asked for the end of the wait must not keep the request pending.
 	ctx = context.WithoutCancel(ctx)
 	stands, err := session.Transact(ctx, r.Session, func(tr kv.Transaction) (election.Status, error) {
 		if !r.flags.keep {
@@ -150,13 +150,13 @@ func (r *request) withdraw(ctx context.Context) (election.Status, string) {
 	}
 }
 
-// unfinished reports whether a wait ended in a way that leaves the request standing.
+// unfinished reports whether a wait ended with the request still pending.
 func unfinished(err error) bool {
 	return err != nil && !errors.Is(err, errVoid) && !errors.Is(err, fdbelection.ErrNotLeader)
 }
 
-// broken is the error of a wait that did not come to its end: before says what it
-// was interrupted in front of, fate what has become of the request.
+// broken returns the error of an interrupted or failed wait. before says what the wait was
+// for, fate what happened to the request.
 func broken(err error, before, fate string) error {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -168,23 +168,23 @@ func broken(err error, before, fate string) error {
 	}
 }
 
-// errVoid: the leader will not do what the request asks.
+// errVoid says that the leader will not do what the request asks for.
 var errVoid = errors.New("the request is gone")
 
-// steered is what became of a tenure that was to end.
-type steered struct {
+// endedTenure is the output of "resign" and "transfer".
+type endedTenure struct {
 	Changed  bool             `json:"changed"`
-	From     *output.Identity `json:"from"` // which led
+	From     *output.Identity `json:"from"` // the leader before
 	FromTerm uint64           `json:"from_term"`
-	// Reason is why that term ended, by the history; empty if that does not tell.
+	// Reason is why that term ended, by the history. It may be empty.
 	Reason string           `json:"reason"`
-	Leader *output.Identity `json:"leader"` // that stands by now
+	Leader *output.Identity `json:"leader"` // the leader now
 	Term   uint64           `json:"term"`
 	Ballot uint64           `json:"ballot"`
 	Waited output.Duration  `json:"waited_seconds"`
 }
 
-// steeredTo is what became of a tenure, with the leader that stands by now.
-func steeredTo(from election.Identity, term uint64, now election.LeaderRecord) steered {
-	return steered{From: output.IdentityOf(from), FromTerm: term, Leader: output.IdentityOf(now.Identity), Term: now.Term, Ballot: now.Ballot}
+// endedTo returns the output for a tenure that has ended, with the leader now.
+func endedTo(from election.Identity, term uint64, now election.LeaderRecord) endedTenure {
+	return endedTenure{From: output.IdentityOf(from), FromTerm: term, Leader: output.IdentityOf(now.Identity), Term: now.Term, Ballot: now.Ballot}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// resignFlags are those of "resign".
+// resignFlags are the flags of "resign".
 type resignFlags struct {
 	requestFlags
 	force, yes bool
@@ -84,44 +84,44 @@ func (a *app) resign(ctx context.Context, f *resignFlags) error {
 	case err != nil:
 		return err
 	case over:
-		return a.ShowLines(f.Output, steeredTo(election.Identity{}, f.term, state.Leader),
-			fmt.Sprintf("term %d has already ended; %s", f.term, seatText(state.Leader)))
+		return a.ShowLines(f.Output, endedTo(election.Identity{}, f.term, state.Leader),
+			fmt.Sprintf("term %d has already ended; %s", f.term, leaderText(state.Leader)))
 	case f.force:
-		return a.depose(ctx, s, f, state)
+		return a.forceResign(ctx, s, f, state)
 	}
 	r, err := newRequest(s, &f.requestFlags, state.Leader, "to step down")
 	if err != nil {
 		return err
 	}
 	err = r.send(ctx, func(tr kv.Transaction) error {
-		return s.Election.RequestResign(tr, r.seat.Term, r.nonce)
+		return s.Election.RequestResign(tr, r.leader.Term, r.nonce)
 	})
 	if err != nil {
 		return err
 	}
 	over = false
 	last, err := r.wait(ctx, func(state election.Status) (bool, error) {
-		over = !sameTenure(state.Leader, r.seat)
+		over = !sameTenure(state.Leader, r.leader)
 		return over, nil
 	})
 	fate := ""
 	if unfinished(err) {
 		last, fate = r.withdraw(ctx)
-		over = last.Config.Revision > 0 && !sameTenure(last.Leader, r.seat)
+		over = last.Config.Revision > 0 && !sameTenure(last.Leader, r.leader)
 	}
 	switch {
 	case over:
 		return r.showEnd(ctx, last.Leader)
 	case errors.Is(err, errWaitOver):
 		return exit.TimedOut(fmt.Errorf("%s has not stepped down within %s; %s. Its work may take longer, or it is dead or unreachable: see \"fdbelect candidates\", and for a dead leader \"fdbelect resign --force\"",
-			r.seat.Identity, f.patience, fate))
+			r.leader.Identity, f.patience, fate))
 	default:
-		return broken(err, r.seat.Identity.String()+" has stepped down", fate)
+		return broken(err, r.leader.Identity.String()+" has stepped down", fate)
 	}
 }
 
-// ended says how the term ended, as far as the history tells, and who leads by now: since
-// the end of the term was seen, a candidate may have taken over.
+// ended returns how the term ended, by the history, and the leader now: a candidate may
+// have taken over since.
 func (r *request) ended(ctx context.Context, last election.LeaderRecord) (reason string, now election.LeaderRecord) {
 	type end struct {
 		leader election.LeaderRecord
@@ -129,7 +129,7 @@ func (r *request) ended(ctx context.Context, last election.LeaderRecord) (reason
 	}
 	seen, err := session.ReadTransact(context.WithoutCancel(ctx), r.Session, func(tr kv.ReadTransaction) (e end, err error) {
 		if e.leader, err = r.Election.GetLeaderRaw(tr); err == nil {
-			e.events, _ = r.Election.History(tr, records.SnapshotEvents) // what cannot be read is not told
+			e.events, _ = r.Election.History(tr, records.SnapshotEvents) // an unreadable event is left out
 		}
 		return e, err
 	})
@@ -138,89 +138,89 @@ func (r *request) ended(ctx context.Context, last election.LeaderRecord) (reason
 	}
 	for i := range seen.events {
 		v := &seen.events[i]
-		if v.Term == r.seat.Term && v.Kind == election.EventEnded || v.Term == r.seat.Term+1 && v.Kind == election.EventBegan {
+		if v.Term == r.leader.Term && v.Kind == election.EventEnded || v.Term == r.leader.Term+1 && v.Kind == election.EventBegan {
 			reason = v.Reason // the end is older, so it comes last
 		}
 	}
 	return reason, seen.leader
 }
 
-// showEnd shows how the term that was asked to end has ended.
+// showEnd shows how the term ended.
 func (r *request) showEnd(ctx context.Context, last election.LeaderRecord) error {
 	reason, now := r.ended(ctx, last)
-	done := steeredTo(r.seat.Identity, r.seat.Term, now)
+	done := endedTo(r.leader.Identity, r.leader.Term, now)
 	done.Changed, done.Reason, done.Waited = true, reason, output.Duration(r.Program.Clock.Now().Sub(r.since))
 	why := ""
 	if reason != "" {
 		why = " (" + election.SafeText(reason) + ")"
 	}
 	return r.Program.ShowLines(r.flags.Output, done,
-		fmt.Sprintf("term %d of %s ended after %s%s; %s", r.seat.Term, r.seat.Identity, output.Age(time.Duration(done.Waited)), why,
-			output.Either(now.Vacant(), "no candidate has followed yet", seatText(now))))
+		fmt.Sprintf("term %d of %s ended after %s%s; %s", r.leader.Term, r.leader.Identity, output.Age(time.Duration(done.Waited)), why,
+			output.Either(now.Vacant(), "no candidate has followed yet", leaderText(now))))
 }
 
-// depose gives the seat up in the stead of its holder.
-func (a *app) depose(ctx context.Context, s *session.Session, f *resignFlags, state election.Status) error {
-	seat := state.Leader
-	ballot := uint64(0) // whatever it is
+// forceResign ends the tenure of the leader without its consent.
+func (a *app) forceResign(ctx context.Context, s *session.Session, f *resignFlags, state election.Status) error {
+	leader := state.Leader
+	ballot := uint64(0) // any ballot
 	if !f.yes {
-		if err := watchDead(ctx, s, seat); err != nil {
+		if err := watchDead(ctx, s, leader); err != nil {
 			return err
 		}
-		ballot = seat.Ballot
+		ballot = leader.Ballot
 	}
 	begin := a.Clock.Now()
 	_, err := session.Transact(ctx, s, func(tr kv.Transaction) (none struct{}, err error) {
-		return none, s.Election.ForceResign(tr, seat.Token(), ballot, a.Clock.Wall())
+		return none, s.Election.ForceResign(tr, leader.Token(), ballot, a.Clock.Wall())
 	})
 	switch {
 	case errors.Is(err, fdbelection.ErrLeaderRenewed):
-		return aliveError(seat)
+		return aliveError(leader)
 	case err != nil:
 		return err
 	}
-	r := &request{Session: s, flags: &f.requestFlags, seat: seat, since: begin}
-	reason, now := r.ended(ctx, election.LeaderRecord{Term: seat.Term, Ballot: seat.Ballot + 1})
-	done := steeredTo(seat.Identity, seat.Term, now)
+	r := &request{Session: s, flags: &f.requestFlags, leader: leader, since: begin}
+	reason, now := r.ended(ctx, election.LeaderRecord{Term: leader.Term, Ballot: leader.Ballot + 1})
+	done := endedTo(leader.Identity, leader.Term, now)
 	done.Changed, done.Reason, done.Waited = true, reason, output.Duration(a.Clock.Now().Sub(begin))
-	text := []string{fmt.Sprintf("%s was forced to resign, and term %d has ended: its fenced writes are refused from now on", seat.Identity, seat.Term)}
+	text := []string{fmt.Sprintf("%s was forced to resign, and term %d has ended: its fenced writes are refused from now on", leader.Identity, leader.Term)}
 	if f.yes {
-		text = append(text, fmt.Sprintf("if it is alive, it may still act as the leader outside the fence for up to %s", seat.LeaseDuration))
+		text = append(text, fmt.Sprintf("if it is alive, it may still act as the leader outside the fence for up to %s", leader.LeaseDuration))
 	}
 	return a.ShowLines(f.Output, done, text...)
 }
 
-// watchDead returns nil when the seat was seen to stand still for its whole
-// lease, on the clock here.
-func watchDead(ctx context.Context, s *session.Session, seat election.LeaderRecord) error {
+// watchDead returns nil if the leader did not renew for its complete lease, on the local
+// clock.
+func watchDead(ctx context.Context, s *session.Session, leader election.LeaderRecord) error {
 	p := s.Program.NewProgress()
 	defer p.Done()
-	begin := s.Program.Clock.Now() // after the read that saw the seat
-	seen := election.Observation{}.Next(seat, begin)
+	begin := s.Program.Clock.Now() // after the read that saw the leader
+	seen := election.Observation{}.Next(leader, begin)
 	for {
 		passed := s.Program.Clock.Now().Sub(begin)
-		if passed >= seat.LeaseDuration {
+		if passed >= leader.LeaseDuration {
 			return nil
 		}
-		p.Show(fmt.Sprintf("watching whether %s renews: %s of %s", seat.Identity, output.Age(passed), seat.LeaseDuration), int64(passed), int64(seat.LeaseDuration))
-		if err := clock.Sleep(ctx, s.Program.Clock, min(waitPace, seat.LeaseDuration-passed)); err != nil {
+		p.Show(fmt.Sprintf("watching whether %s renews: %s of %s", leader.Identity, output.Age(passed), leader.LeaseDuration), int64(passed), int64(leader.LeaseDuration))
+		if err := clock.Sleep(ctx, s.Program.Clock, min(waitInterval, leader.LeaseDuration-passed)); err != nil {
 			return errors.New("interrupted while the leader was watched; nothing was changed")
 		}
-		leader, err := session.ReadTransact(ctx, s, s.Election.GetLeaderRaw)
+		now, err := session.ReadTransact(ctx, s, s.Election.GetLeaderRaw)
 		if err != nil {
 			return err
 		}
-		next := seen.Next(leader, s.Program.Clock.Now())
+		next := seen.Next(now, s.Program.Clock.Now())
 		switch {
-		case !sameTenure(leader, seat):
-			return fmt.Errorf("%w: leadership has changed in the meantime, %s; nothing was changed", fdbelection.ErrNotLeader, seatText(leader))
+		case !sameTenure(now, leader):
+			return fmt.Errorf("%w: leadership has changed in the meantime, %s; nothing was changed", fdbelection.ErrNotLeader, leaderText(now))
 		case next.Ballot != seen.Ballot:
-			return aliveError(seat)
+			return aliveError(leader)
 		}
 		seen = next
 	}
 }
 
-func aliveError(seat election.LeaderRecord) error {
-	return fmt.Errorf("%s is alive: it has renewed its lease; nothing was changed. Ask it with \"fdbelect resign\", without --force; if it must lose leadership at once, and its work outside the fence can do no harm, add --yes", seat.Identity)
+func aliveError(leader election.LeaderRecord) error {
+	return fmt.Errorf("%s is alive: it has renewed its lease; nothing was changed. Ask it with \"fdbelect resign\", without --force; if it must lose leadership at once, and its work outside the fence can do no harm, add --yes", leader.Identity)
 }

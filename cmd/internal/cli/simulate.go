@@ -24,7 +24,7 @@ import (
 	"github.com/fdbelection/fdbelection/simulation"
 )
 
-// simulateFlags are those of "simulate".
+// simulateFlags are the flags of "simulate".
 type simulateFlags struct {
 	run     simulation.Options
 	seeds   uint64
@@ -111,7 +111,7 @@ func (f *simulateFlags) check(many bool) error {
 	return nil
 }
 
-// simulated is the result of "simulate".
+// simulated is the output of "simulate".
 type simulated struct {
 	Seeds      uint64          `json:"seeds"`
 	Twice      uint64          `json:"twice"`      // how many of them ran twice
@@ -122,7 +122,7 @@ type simulated struct {
 	Fenced     int             `json:"fenced_writes"`
 	Faults     map[string]int  `json:"faults"`
 	Situations map[string]int  `json:"situations"` // in how many seeds
-	Missing    []string        `json:"missing"`    // situations that had to be there
+	Missing    []string        `json:"missing"`    // situations that must occur
 	Failed     []failedSeed    `json:"failed"`
 }
 
@@ -141,7 +141,7 @@ func (s *simulated) failed(results []simulation.Result) {
 	}
 }
 
-// showSimulated shows the result to scripts. People have read it already.
+// showSimulated shows the result as JSON or YAML. As text it was printed before.
 func (a *app) showSimulated(f *simulateFlags, s *simulated) error {
 	if f.output == output.FormatTable {
 		return nil
@@ -180,7 +180,7 @@ func (a *app) simulateOne(f *simulateFlags, out io.Writer) error {
 	return nil
 }
 
-// simulateMany runs many seeds, and says how far it has come.
+// simulateMany runs many seeds, and reports its progress.
 func (a *app) simulateMany(ctx context.Context, f *simulateFlags, out io.Writer) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(simulation.GCPercent))
 	begin, told := a.Clock.Now(), a.Clock.Now()
@@ -190,12 +190,12 @@ func (a *app) simulateMany(ctx context.Context, f *simulateFlags, out io.Writer)
 		Progress: func(s *simulation.Summary) {
 			if now := a.Clock.Now(); now.Sub(told) >= 5*time.Second {
 				told = now
-				tellSimulated(a.Stderr, s, now.Sub(begin))
+				printSimulated(a.Stderr, s, now.Sub(begin))
 			}
 		},
 	})
 	took := a.Clock.Now().Sub(begin)
-	tellSimulated(out, s, took)
+	printSimulated(out, s, took)
 	tally(out, "faults", s.Faults)
 	tally(out, "situations, in how many seeds", s.Situations)
 	for i := range s.Failures {
@@ -223,8 +223,8 @@ func (a *app) simulateMany(ctx context.Context, f *simulateFlags, out io.Writer)
 	return nil
 }
 
-// tellSimulated tells how much was done, and how fast.
-func tellSimulated(out io.Writer, s *simulation.Summary, took time.Duration) {
+// printSimulated prints how much was simulated, and how fast.
+func printSimulated(out io.Writer, s *simulation.Summary, took time.Duration) {
 	seconds := max(took.Seconds(), 1e-3)
 	fmt.Fprintf(out, "%d seeds (%d twice, %d by porcupine), %s simulated in %s (%.0f times as fast), %d tenures, %d fenced writes, %d failed\n",
 		s.Seeds, s.Twice, s.Linearized, s.Simulated.Round(time.Second), took.Round(time.Millisecond),
@@ -238,7 +238,7 @@ func tally(out io.Writer, title string, counts map[string]int) {
 	}
 }
 
-// explain tells how a failure came about, and keeps it.
+// explain prints how a run failed, and saves it.
 func explain(f *simulateFlags, failed *simulation.Result, out io.Writer) error {
 	told, kept := simulation.Explain(f.run, failed, f.lines)
 	fmt.Fprint(out, "\n"+told)

@@ -67,8 +67,8 @@ it, and ends with 1.`,
 	return cmd
 }
 
-// check says why there is no leader now, or why that cannot be told, by one read and the
-// clocks. It returns nil if there is one.
+// check says why there is no leader now, or why that is unknown, by one read and the
+// clocks. It returns nil if there is a leader.
 func (s *status) check(now time.Time) error {
 	l := s.record
 	ahead := l.LeaseExpiry.Add(-l.LeaseDuration).Sub(now)
@@ -86,7 +86,7 @@ func (s *status) check(now time.Time) error {
 	return nil
 }
 
-// status is what "status" shows.
+// status is the output of "status".
 type status struct {
 	Store    string           `json:"store"`
 	Root     string           `json:"root"`
@@ -96,14 +96,14 @@ type status struct {
 	Ballot   uint64           `json:"ballot"`
 	Tenure   *tenureStatus    `json:"tenure"` // of the leader
 	Config   configStatus     `json:"config"`
-	Request  *requestStatus   `json:"request"` // nil: nothing is asked
-	// Unreadable is empty if all is well.
+	Request  *requestStatus   `json:"request"` // nil: there is none
+	// Unreadable is empty if all records can be read.
 	Unreadable []records.Damaged `json:"unreadable"`
 
 	record     election.LeaderRecord
 	tolerance  time.Duration       // of two clocks
-	tenure     election.TermRecord // its holder holds the seat, or held it last
-	lost       bool                // there is no leader record, and term and ballot are those of the tenure
+	tenure     election.TermRecord // of the present or last leader
+	lost       bool                // the leader record is missing: Term and Ballot are from the term record
 	unreadable error
 }
 
@@ -111,10 +111,10 @@ type tenureStatus struct {
 	Priority      int32           `json:"priority"`
 	AcquireReason string          `json:"acquire_reason"`
 	Accepted      bool            `json:"accepted"`
-	Since         time.Time       `json:"since"` // when the tenure began, as the history has it
+	Since         time.Time       `json:"since"` // when the tenure began, by the history
 	Lease         output.Duration `json:"lease_seconds"`
 	LeaseExpiry   time.Time       `json:"lease_expiry"`
-	// LeaseExpired compares the leader's clock with the one here.
+	// LeaseExpired compares the clock of the leader with the local clock.
 	LeaseExpired bool `json:"lease_expired"`
 }
 
@@ -136,14 +136,14 @@ type configStatus struct {
 type requestStatus struct {
 	Kind string `json:"kind"`
 	Term uint64 `json:"term"`
-	// Candidate is the challenger, or the target of a transfer; nil if the leader is asked
-	// to resign. Priority and Counter are those of a challenger.
+	// Candidate is the challenger, or the target of a transfer. It is nil for a resign
+	// request. Priority and Counter are those of a challenger.
 	Candidate *output.Identity `json:"candidate"`
 	Priority  int32            `json:"priority"`
 	Counter   uint64           `json:"counter"`
 }
 
-// requestOf returns what is asked of the leader of a term, nil if nothing is.
+// requestOf returns nil if there is no request.
 func requestOf(i election.Request) *requestStatus {
 	if i.Kind == election.NoRequest {
 		return nil
@@ -152,17 +152,17 @@ func requestOf(i election.Request) *requestStatus {
 }
 
 func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, error) {
-	state, err := e.ReadStatus(tr)
+	read, err := e.ReadStatus(tr)
 	if err != nil {
 		return nil, err
 	}
-	leader, intent := state.Leader, state.Request
+	leader, request := read.Leader, read.Request
 	s := &status{
-		Term: leader.Term, Ballot: leader.Ballot, Config: configOf(state.Config), Unreadable: records.DamagedIn(state.Unreadable),
-		record: leader, tolerance: records.ClockTolerance(&state.Config), tenure: state.Term, lost: records.LeaderLost(&state), unreadable: state.Unreadable,
+		Term: leader.Term, Ballot: leader.Ballot, Config: configOf(read.Config), Unreadable: records.DamagedIn(read.Unreadable),
+		record: leader, tolerance: records.ClockTolerance(&read.Config), tenure: read.Term, lost: records.LeaderLost(&read), unreadable: read.Unreadable,
 	}
 	if s.lost {
-		s.Ballot = state.Term.Ballot
+		s.Ballot = read.Term.Ballot
 	} else if !leader.Vacant() {
 		since, err := beganAt(e, tr, &leader)
 		if err != nil {
@@ -175,15 +175,15 @@ func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, err
 			Lease: output.Duration(leader.LeaseDuration), LeaseExpiry: leader.LeaseExpiry.UTC(),
 		}
 	}
-	if intent.Term == leader.Term && !leader.Vacant() {
-		s.Request = requestOf(intent)
+	if request.Term == leader.Term && !leader.Vacant() {
+		s.Request = requestOf(request)
 	}
 	return s, nil
 }
 
-// beganAt returns when the tenure of a leader began: as the history has it, so that both
-// say the same. The leader record has another time if the leadership was handed over, that
-// of its acceptance, or if the record was lost and written again.
+// beganAt returns when a tenure began, by the history, so that status and history agree.
+// The leader record has another time if leadership was handed over, or if the record was
+// lost and written again.
 func beganAt(e *election.LeaderElection, tr kv.ReadTransaction, l *election.LeaderRecord) (time.Time, error) {
 	const ofOneTerm = 3 // events
 	events, err := e.History(tr, ofOneTerm)
@@ -209,14 +209,14 @@ func configOf(c fdbelection.Config) configStatus {
 	}
 }
 
-// judge compares the lease with the clock here.
+// judge compares the lease with the local clock.
 func (s *status) judge(now time.Time) {
 	if s.Tenure != nil {
 		s.Tenure.LeaseExpired = s.record.ExpiredAt(now)
 	}
 }
 
-// table is the status for people to read.
+// table returns the status as a table.
 func (s *status) table(now time.Time) output.Table {
 	rows := s.rows(now)
 	return output.Table{Rows: rows, Style: func(p terminal.Palette, i int) func(string) string {
@@ -270,7 +270,7 @@ func (s *status) noLeader() string {
 	return fmt.Sprintf("none: leadership is vacant, %s led last", s.tenure.Identity)
 }
 
-// damaged lists the kinds of the records that could not be read.
+// damaged lists the kinds of records that could not be read.
 func (s *status) damaged() string {
 	kinds := make([]string, len(s.Unreadable))
 	for i, r := range s.Unreadable {
@@ -279,20 +279,20 @@ func (s *status) damaged() string {
 	return strings.Join(kinds, ", ")
 }
 
-// String is what is asked of the leader; nothing, of a nil intent.
-func (i *requestStatus) String() string {
+// String describes the request. r may be nil.
+func (r *requestStatus) String() string {
 	switch {
-	case i == nil:
+	case r == nil:
 		return "none"
-	case i.Candidate == nil:
-		return fmt.Sprintf("%s, of term %d", i.Kind, i.Term)
+	case r.Candidate == nil:
+		return fmt.Sprintf("%s, of term %d", r.Kind, r.Term)
 	default:
 		return fmt.Sprintf("%s by %s of priority %d, of term %d, repeated %d times",
-			i.Kind, election.SafeText(i.Candidate.ID), i.Priority, i.Term, i.Counter)
+			r.Kind, election.SafeText(r.Candidate.ID), r.Priority, r.Term, r.Counter)
 	}
 }
 
-// lease tells when a lease ends, by the clock of the leader's host.
+// lease says when a lease expires, by the clock of the leader's host.
 func lease(l *tenureStatus, now time.Time) string {
 	if l.LeaseExpired {
 		return fmt.Sprintf("%s, expired %s ago (local clock)", l.Lease, output.Age(now.Sub(l.LeaseExpiry)))

@@ -18,7 +18,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// transferFlags are those of "transfer".
+// transferFlags are the flags of "transfer".
 type transferFlags struct {
 	requestFlags
 	to    string
@@ -66,12 +66,12 @@ candidate leads in the end, or if the candidate was handed leadership and did no
 	return cmd
 }
 
-// parties are the leadership, and the candidate that is to have it.
+// parties are the leader, and the candidate that is to lead.
 type parties struct {
 	election.Status
-	heir      election.Candidate
-	unlisted  error             // why there is no heir
-	successor election.Identity // that was handed the leadership of the term that --term names
+	target    election.Candidate
+	targetErr error             // why there is no target
+	successor election.Identity // in the term after the one that --term names, if it was a transfer
 }
 
 func (f *transferFlags) read(e *election.LeaderElection, tr kv.ReadTransaction) (p parties, err error) {
@@ -83,22 +83,21 @@ func (f *transferFlags) read(e *election.LeaderElection, tr kv.ReadTransaction) 
 			return p, err
 		}
 	}
-	p.heir, p.unlisted = e.GetCandidate(tr, f.to)
-	if p.unlisted != nil && !errors.Is(p.unlisted, fdbelection.ErrProcessNotFound) {
-		return p, p.unlisted
+	p.target, p.targetErr = e.GetCandidate(tr, f.to)
+	if p.targetErr != nil && !errors.Is(p.targetErr, fdbelection.ErrProcessNotFound) {
+		return p, p.targetErr
 	}
 	return p, nil
 }
 
-// handedTo returns the candidate to which the leader of a term has handed over by
-// request, as the history has it; none if it does not say so. It reads three events at
-// most of each term up to the newest.
+// handedTo returns the candidate to which the leader of a term has handed over by a
+// transfer, by the history. It reads three events for each term since.
 func handedTo(e *election.LeaderElection, tr kv.ReadTransaction, term, newest uint64) (who election.Identity, err error) {
 	if newest <= term {
 		return who, nil
 	}
 	events, err := e.History(tr, 3*int(min(newest-term, fdbelection.MaxHistoryLimit)))
-	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) { // another entry may well be the one
+	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) { // the event may be readable
 		return who, err
 	}
 	for i := range events {
@@ -119,30 +118,30 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 	if err != nil {
 		return err
 	}
-	h := handover{to: election.Identity{ID: f.to, Incarnation: seen.heir.Incarnation}}
+	h := handover{to: election.Identity{ID: f.to, Incarnation: seen.target.Incarnation}}
 	switch l := seen.Leader; {
 	case l.ID == f.to && l.Accepted && (f.term == 0 || f.term <= l.Term):
-		return a.ShowLines(f.Output, steeredTo(election.Identity{}, f.term, l),
+		return a.ShowLines(f.Output, endedTo(election.Identity{}, f.term, l),
 			fmt.Sprintf("%s already leads, in term %d; nothing was changed", l.Identity, l.Term))
-	case l.ID == f.to && (f.term == 0 || f.term <= l.Term): // an earlier request has come this far
+	case l.ID == f.to && (f.term == 0 || f.term <= l.Term): // an earlier request has handed over
 		h.handed = l
 		h.request = &request{
-			Session: s, flags: &f.requestFlags, seat: election.LeaderRecord{Term: l.Term - 1}, since: a.Clock.Now(),
+			Session: s, flags: &f.requestFlags, leader: election.LeaderRecord{Term: l.Term - 1}, since: a.Clock.Now(),
 			waiting: fmt.Sprintf("%s was handed leadership in term %d, waiting until it accepts", l.Identity, l.Term),
 		}
 		return h.await(ctx)
 	case seen.successor.ID == f.to:
-		return a.ShowLines(f.Output, steeredTo(election.Identity{}, f.term, l),
-			fmt.Sprintf("term %d was already handed to %s; %s; nothing was changed", f.term, seen.successor, seatText(l)))
+		return a.ShowLines(f.Output, endedTo(election.Identity{}, f.term, l),
+			fmt.Sprintf("term %d was already handed to %s; %s; nothing was changed", f.term, seen.successor, leaderText(l)))
 	}
 	if err := mayLead(ctx, s, f, &seen); err != nil {
 		return f.explainTarget(err)
 	}
-	if h.request, err = newRequest(s, &f.requestFlags, seen.Leader, "to hand over to "+seen.heir.Identity.String()); err != nil {
+	if h.request, err = newRequest(s, &f.requestFlags, seen.Leader, "to hand over to "+seen.target.Identity.String()); err != nil {
 		return err
 	}
 	err = h.send(ctx, func(tr kv.Transaction) error {
-		return s.Election.RequestTransfer(tr, h.seat.Term, f.to, h.nonce)
+		return s.Election.RequestTransfer(tr, h.leader.Term, f.to, h.nonce)
 	})
 	if err != nil {
 		return f.explainTarget(err)
@@ -150,36 +149,36 @@ func (a *app) transfer(ctx context.Context, f *transferFlags) error {
 	return h.await(ctx)
 }
 
-// mayLead says what is wrong with a transfer, before anything is asked.
+// mayLead returns why a transfer is not possible, before a request is made.
 func mayLead(ctx context.Context, s *session.Session, f *transferFlags, p *parties) error {
 	over, err := f.overAlready(p.Leader)
 	switch {
-	case p.unlisted != nil:
-		return p.unlisted
+	case p.targetErr != nil:
+		return p.targetErr
 	case err != nil:
 		return err
 	case over:
-		return fmt.Errorf("%w: term %d has already ended, %s", fdbelection.ErrNotLeader, f.term, seatText(p.Leader))
+		return fmt.Errorf("%w: term %d has already ended, %s", fdbelection.ErrNotLeader, f.term, leaderText(p.Leader))
 	case !p.Config.ElectionEnabled:
 		return fmt.Errorf("%w, so no candidate can be handed leadership: enable it first with \"fdbelect config enable\"", fdbelection.ErrElectionDisabled)
-	case p.heir.Role != election.Voter:
+	case p.target.Role != election.Voter:
 		return fdbelection.ErrNotVoting
 	case f.force:
 		return nil
 	}
-	return mayHear(ctx, s, f.to)
+	return checkAlive(ctx, s, f.to)
 }
 
-// mayHear says that a candidate looks dead: by the clocks, and because it sent no
-// heartbeat while the command listened. A store that is slow says nothing about it.
-func mayHear(ctx context.Context, s *session.Session, id string) error {
+// checkAlive returns an error if a candidate looks dead: by the clocks, and because it
+// sent no heartbeat while the command waited. If the store is slow, it does not judge.
+func checkAlive(ctx context.Context, s *session.Session, id string) error {
 	begin := s.Program.Clock.Now()
 	seen, err := listen(ctx, s, false, id)
 	if err != nil {
 		return err
 	}
 	for i := range seen.Candidates {
-		if c := &seen.Candidates[i]; c.ID == id && *cmp.Or(seen.silent(c), new(bool)) {
+		if c := &seen.Candidates[i]; c.ID == id && *cmp.Or(seen.timedOut(c), new(bool)) {
 			return fmt.Errorf("%s looks dead: it sent no heartbeat for %s; add --force to ask all the same",
 				c.Identity, output.Age(s.Program.Clock.Now().Sub(begin)))
 		}
@@ -187,7 +186,7 @@ func mayHear(ctx context.Context, s *session.Session, id string) error {
 	return nil
 }
 
-// explainTarget says what can be done about a candidate that cannot lead.
+// explainTarget says what to do about a candidate that cannot lead.
 func (f *transferFlags) explainTarget(err error) error {
 	switch {
 	case errors.Is(err, fdbelection.ErrProcessNotFound):
@@ -199,14 +198,14 @@ func (f *transferFlags) explainTarget(err error) error {
 	}
 }
 
-// handover is a request to hand over, and what has become of it.
+// handover is a transfer request, and what happened to it.
 type handover struct {
 	*request
-	to     election.Identity     // the incarnation that was asked for
-	handed election.LeaderRecord // of the candidate, once it was seen to be handed over
+	to     election.Identity     // the incarnation that is to lead
+	handed election.LeaderRecord // of the candidate, once leadership was handed over to it
 }
 
-// await waits until the candidate leads, and says so.
+// await waits until the candidate leads, and shows that.
 func (h *handover) await(ctx context.Context) error {
 	last, err := h.wait(ctx, h.received)
 	fate := ""
@@ -214,7 +213,7 @@ func (h *handover) await(ctx context.Context) error {
 		wait := err
 		last, fate = h.withdraw(ctx)
 		if done, now := h.received(last); last.Config.Revision > 0 && (done || now != nil) {
-			err = now // it came about after all, or never will
+			err = now // it succeeded after all, or never will
 		} else {
 			err = wait
 		}
@@ -224,7 +223,7 @@ func (h *handover) await(ctx context.Context) error {
 	}
 	switch {
 	case err == nil:
-		done := steeredTo(h.seat.Identity, h.seat.Term, last.Leader)
+		done := endedTo(h.leader.Identity, h.leader.Term, last.Leader)
 		done.Changed, done.Reason, done.Waited = true, last.Leader.AcquireReason.String(), output.Duration(h.Program.Clock.Now().Sub(h.since))
 		return h.Program.ShowLines(h.flags.Output, done, fmt.Sprintf("%s leads in term %d, after %s", last.Leader.Identity, last.Leader.Term, output.Age(time.Duration(done.Waited))))
 	case errors.Is(err, errWaitOver) && !h.handed.Vacant():
@@ -232,33 +231,33 @@ func (h *handover) await(ctx context.Context) error {
 			h.handed.Identity, h.handed.Term, h.flags.patience, h.handed.LeaseDuration))
 	case errors.Is(err, errWaitOver):
 		return exit.TimedOut(fmt.Errorf("%s does not lead within %s; %s. The work of %s may take longer, or it is dead or unreachable: see \"fdbelect candidates\"",
-			h.to, h.flags.patience, fate, h.seat.Identity))
+			h.to, h.flags.patience, fate, h.leader.Identity))
 	default:
 		return broken(err, h.to.String()+" leads", fate)
 	}
 }
 
-// received reports whether the candidate leads in the term after the one that was asked
-// to end. That it never will, because that term has ended otherwise, is an error.
+// received reports whether the candidate leads in the next term. It returns an error if
+// the term has ended in another way.
 func (h *handover) received(state election.Status) (bool, error) {
 	l := state.Leader
 	switch {
-	case sameTenure(l, h.seat):
+	case sameTenure(l, h.leader):
 		return false, nil
-	case l.Term == h.seat.Term+1 && l.ID == h.to.ID && l.AcquireReason == election.AcquireTransfer:
+	case l.Term == h.leader.Term+1 && l.ID == h.to.ID && l.AcquireReason == election.AcquireTransfer:
 		h.handed = l
 		return l.Accepted, nil
 	case !h.handed.Vacant():
 		return false, fmt.Errorf("%w: %s was handed leadership in term %d and did not accept; %s",
-			fdbelection.ErrNotLeader, h.handed.Identity, h.handed.Term, seatText(l))
+			fdbelection.ErrNotLeader, h.handed.Identity, h.handed.Term, leaderText(l))
 	default:
 		return false, fmt.Errorf("%w: %s does not lead by this request, term %d ended in another way; %s",
-			fdbelection.ErrNotLeader, h.to, h.seat.Term, seatText(l))
+			fdbelection.ErrNotLeader, h.to, h.leader.Term, leaderText(l))
 	}
 }
 
-// missed corrects the error of a wait that never saw the candidate in the leader record,
-// although the history says that it was handed the leadership.
+// missed corrects the error of a wait that never saw the candidate in the leader record
+// although the history says that leadership was handed over to it.
 func (h *handover) missed(ctx context.Context, seen error) error {
 	type end struct {
 		successor election.Identity
@@ -266,7 +265,7 @@ func (h *handover) missed(ctx context.Context, seen error) error {
 	}
 	now, err := session.ReadTransact(ctx, h.Session, func(tr kv.ReadTransaction) (e end, err error) {
 		if e.leader, err = h.Election.GetLeaderRaw(tr); err == nil {
-			e.successor, err = handedTo(h.Election, tr, h.seat.Term, e.leader.Term)
+			e.successor, err = handedTo(h.Election, tr, h.leader.Term, e.leader.Term)
 		}
 		return e, err
 	})
@@ -274,5 +273,5 @@ func (h *handover) missed(ctx context.Context, seen error) error {
 		return seen
 	}
 	return fmt.Errorf("%w: %s was handed leadership in term %d, and that term has ended; %s",
-		fdbelection.ErrNotLeader, now.successor, h.seat.Term+1, seatText(now.leader))
+		fdbelection.ErrNotLeader, now.successor, h.leader.Term+1, leaderText(now.leader))
 }

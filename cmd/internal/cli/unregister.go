@@ -48,28 +48,28 @@ its record: "resign --help" says under --force what that means.`,
 	return cmd
 }
 
-// member is a candidate, beside what its removal would mean.
+// member is a candidate, and whether it leads.
 type member struct {
 	election.Candidate
-	leads bool
-	seat  election.Token // of the leader
+	leads  bool
+	leader election.Token
 }
 
 func readMember(e *election.LeaderElection, tr kv.ReadTransaction, id string) (m member, err error) {
-	state, err := e.ReadStatus(tr)
+	status, err := e.ReadStatus(tr)
 	if err != nil {
 		return m, err
 	}
-	leader := state.Leader
+	leader := status.Leader
 	m.Candidate, err = e.GetCandidate(tr, id)
-	m.leads, m.seat = leader.HeldBy(m.Identity), leader.Token()
+	m.leads, m.leader = leader.HeldBy(m.Identity), leader.Token()
 	return m, err
 }
 
-// unregistered is what "unregister" has removed.
+// unregistered is the output of "unregister".
 type unregistered struct {
 	Candidate *output.Identity `json:"candidate"`
-	// Deposed: it led, and has lost the leadership.
+	// ForcedResignation: it led, and its tenure was ended.
 	ForcedResignation bool `json:"forced_resignation"`
 }
 
@@ -95,7 +95,7 @@ func (a *app) unregister(ctx context.Context, r *session.Report, id string, forc
 		now, err := readMember(s.Election, tr, id)
 		switch {
 		case errors.Is(err, fdbelection.ErrProcessNotFound):
-			return none, s.Election.UnregisterCandidate(tr, seen.Identity, a.Clock.Wall()) // it has gone, by an earlier run or another hand
+			return none, s.Election.UnregisterCandidate(tr, seen.Identity, a.Clock.Wall()) // an earlier attempt or another process has removed it
 		case err != nil:
 			return none, err
 		case now.Identity != seen.Identity:
@@ -106,7 +106,7 @@ func (a *app) unregister(ctx context.Context, r *session.Report, id string, forc
 			return none, leadsError(seen.Identity)
 		}
 		if now.leads {
-			if err := s.Election.ForceResign(tr, now.seat, 0, a.Clock.Wall()); err != nil { // so that the history says who it was
+			if err := s.Election.ForceResign(tr, now.leader, 0, a.Clock.Wall()); err != nil { // so that the history names it
 				return none, err
 			}
 		}
@@ -119,23 +119,23 @@ func (a *app) unregister(ctx context.Context, r *session.Report, id string, forc
 		"removed "+seen.Identity.String()+output.Either(seen.leads, ", and forced it to resign", ""))
 }
 
-// mayGo says why a candidate is not removed without force. It watches one that does not
-// lead for a candidate timeout.
+// mayGo returns why a candidate must not be removed without --force. If it does not lead,
+// mayGo watches it for a candidate timeout.
 func mayGo(ctx context.Context, s *session.Session, m *member) error {
 	if m.leads {
 		return leadsError(m.Identity)
 	}
-	silent, err := watchSilent(ctx, s, []election.Candidate{m.Candidate})
-	if err == nil && len(silent) == 0 {
+	dead, err := withoutHeartbeat(ctx, s, []election.Candidate{m.Candidate})
+	if err == nil && len(dead) == 0 {
 		err = livesError(m.Identity)
 	}
 	return err
 }
 
-func leadsError(who election.Identity) error {
-	return fmt.Errorf("%s holds leadership; ask it to step down with \"fdbelect resign\" first, or remove its record and end its tenure with --force (see --help)", who)
+func leadsError(id election.Identity) error {
+	return fmt.Errorf("%s holds leadership; ask it to step down with \"fdbelect resign\" first, or remove its record and end its tenure with --force (see --help)", id)
 }
 
-func livesError(who election.Identity) error {
-	return fmt.Errorf("%s is alive: its record changed while it was watched; nothing was changed. Stop its process, or add --force (it registers again if it runs)", who)
+func livesError(id election.Identity) error {
+	return fmt.Errorf("%s is alive: its record changed while it was watched; nothing was changed. Stop its process, or add --force (it registers again if it runs)", id)
 }

@@ -15,17 +15,16 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// waitPace is how often a wait looks without having been told of a change, and
-// how often it says that it goes on.
-const waitPace = 250 * time.Millisecond
+// waitInterval is the longest time between two reads of a wait, and between two updates of
+// its progress bar.
+const waitInterval = 250 * time.Millisecond
 
-// errWaitOver: what was waited for did not come within the timeout.
+// errWaitOver says that the timeout of a wait has passed.
 var errWaitOver = errors.New("it did not happen in time")
 
-// waitFor looks at the election until check is content or fails: at once, at
-// every change of the tenure or the intent, and on a timer beside these. It ends
-// with errWaitOver when limit has passed, after one look at least. waiting is what
-// the terminal says meanwhile.
+// waitFor reads the election until check returns true or fails: at once, at every change
+// of the tenure or the request, and on a timer. It returns errWaitOver when limit has
+// passed, after at least one read. waiting is the text of the progress bar.
 func waitFor(ctx context.Context, s *session.Session, limit time.Duration, waiting string, check func(election.Status) (bool, error)) error {
 	over, cancel := clock.WithTimeout(ctx, s.Program.Clock, limit)
 	defer cancel()
@@ -33,7 +32,7 @@ func waitFor(ctx context.Context, s *session.Session, limit time.Duration, waiti
 	defer p.Done()
 	begin := s.Program.Clock.Now()
 	for {
-		done, err := lookAndWait(ctx, over, s, check)
+		done, err := readAndWait(ctx, over, s, check)
 		switch {
 		case done:
 			return nil
@@ -49,38 +48,38 @@ func waitFor(ctx context.Context, s *session.Session, limit time.Duration, waiti
 	}
 }
 
-// lookAndWait looks once, and then waits until there may be something new, or
-// until the wait is over.
-func lookAndWait(ctx, over context.Context, s *session.Session, check func(election.Status) (bool, error)) (bool, error) {
-	ctx, cancel := context.WithCancelCause(ctx) // which ends the watches
+// readAndWait reads once, and then waits until there may be a change, or until the wait is
+// over.
+func readAndWait(ctx, over context.Context, s *session.Session, check func(election.Status) (bool, error)) (bool, error) {
+	ctx, cancel := context.WithCancelCause(ctx) // it ends the watches
 	defer cancel(context.Canceled)
 	late := s.Program.Clock.AfterFunc(s.Access.Timeout, func() { cancel(context.DeadlineExceeded) })
-	var term, intent kv.Watch
+	var term, request kv.Watch
 	state, err := kv.Transact(ctx, s.Database, func(tr kv.Transaction) (election.Status, error) {
-		term, intent = s.Election.Watch(tr), s.Election.WatchRequest(tr)
+		term, request = s.Election.Watch(tr), s.Election.WatchRequest(tr)
 		return s.Election.ReadStatus(tr)
 	})
-	late.Stop() // the watches live on
+	late.Stop() // the watches live longer
 	if err != nil {
 		return false, s.Access.Explain(err)
 	}
 	defer term.Cancel()
-	defer intent.Cancel()
+	defer request.Cancel()
 	if done, err := check(state); done || err != nil {
 		return done, err
 	}
 	tick := make(chan struct{})
-	timer := s.Program.Clock.AfterFunc(waitPace, func() { close(tick) })
+	timer := s.Program.Clock.AfterFunc(waitInterval, func() { close(tick) })
 	defer timer.Stop()
 	select {
 	case <-term.Done():
 		err = term.Err()
-	case <-intent.Done():
-		err = intent.Err()
+	case <-request.Done():
+		err = request.Err()
 	case <-tick:
 	case <-over.Done():
 	}
-	if err != nil { // a watch that fails must not make the loop a hot one
+	if err != nil { // a failing watch must not cause a busy loop
 		select {
 		case <-tick:
 		case <-over.Done():
@@ -89,7 +88,7 @@ func lookAndWait(ctx, over context.Context, s *session.Session, check func(elect
 	return false, nil
 }
 
-// awaitVacancy waits until nobody holds the seat, and says nothing then.
+// awaitVacancy waits until leadership is vacant.
 func (a *app) awaitVacancy(ctx context.Context, x *session.Access, limit time.Duration) error {
 	s, err := a.OpenElection(ctx, x, true)
 	if err != nil {
@@ -108,11 +107,11 @@ func (a *app) awaitVacancy(ctx context.Context, x *session.Access, limit time.Du
 	return err
 }
 
-// sameTenure reports whether two records are of one tenure that goes on.
+// sameTenure reports whether two records are of one tenure that continues.
 func sameTenure(a, b election.LeaderRecord) bool { return !a.Vacant() && a.Token() == b.Token() }
 
-// seatText says who leads by the record, as the end of a sentence.
-func seatText(l election.LeaderRecord) string {
+// leaderText names the leader by the record, as the end of a sentence.
+func leaderText(l election.LeaderRecord) string {
 	if l.Vacant() {
 		return "no candidate leads"
 	}

@@ -164,7 +164,7 @@ func explainEnd(err error) error {
 	case errors.Is(err, fdbelection.ErrSharedKeys):
 		return session.ExplainSharedKeys(err)
 	default:
-		return records.WithRemedies(err, "it was left as it is")
+		return records.WithRemedies(err, "it was not changed")
 	}
 }
 
