@@ -94,7 +94,7 @@ type Config struct {
 	// MinimumTenure is how long a new leader is protected from preemption. It
 	// prevents flapping.
 	MinimumTenure time.Duration
-	// Margin is how long before the end of its lease a leader stops trusting it.
+	// Margin is how long before the end of its lease a leader stops leading.
 	// Zero means a tenth of the lease, see EffectiveMargin.
 	Margin time.Duration
 	// HistoryLimit is how many past terms are kept. If it is zero, none are. A
@@ -141,8 +141,8 @@ func ConfigWithLease(lease time.Duration) Config {
 	return c
 }
 
-// RecipeConfig returns the settings of the leader election recipe that this
-// project started from. They are those of DefaultConfig, but with expiry by clock
+// RecipeConfig returns the settings of the leader election recipe of the Rust crate
+// foundationdb-rs, from which this project started. They are those of DefaultConfig, but with expiry by clock
 // and immediate preemption. They rely on synchronized clocks, and a preempted
 // leader learns of it only afterwards, so only fenced writes are safe.
 func RecipeConfig() Config {
@@ -251,7 +251,7 @@ func (c Config) validateMargin(fault func(field, problem string)) {
 	}
 	if c.HeartbeatInterval >= c.LeaseDuration-margin {
 		fault("HeartbeatInterval", "is "+c.HeartbeatInterval.String()+", not shorter than the lease minus the margin ("+
-			(c.LeaseDuration-margin).String()+"): a leader would stop trusting its lease between two renewals")
+			(c.LeaseDuration-margin).String()+"): a leader would stop leading between two renewals")
 	}
 }
 

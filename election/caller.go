@@ -15,6 +15,11 @@ type caller struct {
 
 // newCaller returns a caller with what it has seen of the leader record, either from
 // WithObservation or from the notes in its candidate record. The view counts as seen, too.
+//
+// With WithObservation, at is before the read of the view, although Next wants a reading after
+// it. This is safe. A ballot that the view shows for the first time gets the age zero, so it
+// does not expire in this cycle, and any other is dated as the caller saw it. The caller
+// dates the ballot itself after the read. The result of this Next is not kept.
 func (e *LeaderElection) newCaller(v *view, me Registration, now time.Time, opts []CycleOption) caller {
 	c := caller{Identity: me.Identity, priority: me.Priority, role: me.Role, now: now}
 	c.apply(opts)

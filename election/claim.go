@@ -14,8 +14,9 @@ import (
 // incarnation has seen of the leader is what its heartbeats have noted in that record
 // (HeartbeatCandidate, RunElectionCycle).
 //
-// A holder renews, and must itself do what a request asks. If RunElectionCycle has seen a
-// request that stands, ValidUntil does not pass the one that it has returned.
+// A holder renews, and must itself do what a request asks. If a cycle of RunElectionCycle has
+// seen a request that stands, ValidUntil is never later than the ValidUntil that that cycle
+// returned.
 //
 // Errors: those of RunElectionCycle, ErrElectionDisabled, ErrNotVoting.
 func (e *LeaderElection) TryClaimLeadership(tr kv.Transaction, me Identity, now time.Time, opts ...CycleOption) (CycleResult, error) {

@@ -10,7 +10,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// CycleResult says what a cycle did. It is true once the transaction has committed.
+// CycleResult says what a cycle did. It is valid only after the commit.
 type CycleResult struct {
 	// Action is what the cycle did about the leadership.
 	Action Action
@@ -21,9 +21,9 @@ type CycleResult struct {
 	// now that it passed. Its work must have stopped by then, unless a later cycle has
 	// returned a later instant. It is zero if the caller does not lead.
 	//
-	// If MustHandOver is true, ValidUntil does not pass the end of the preemption grace.
-	// Until the commit of a cycle is acknowledged, the earlier of its ValidUntil and the
-	// one before counts, since a new config may have made the lease shorter.
+	// If MustHandOver is true, ValidUntil is not later than the end of the preemption
+	// grace. Until the commit of a cycle is acknowledged, use the earlier of this and the
+	// previous result's ValidUntil, since a new config may have made the lease shorter.
 	ValidUntil time.Time
 	// MustHandOver says that the caller leads and must do what Request asks. It stops its
 	// work and goes on calling RunElectionCycle. A later result can be false again, if the
@@ -50,7 +50,7 @@ func (r CycleResult) Leads() bool { return r.Action.Leads() }
 func (r CycleResult) Holds() bool { return r.Action.Holds() }
 
 // RunElectionCycle writes the heartbeat of a registered candidate, and claims, renews,
-// requests preemption, hands over, or follows. A candidate claims if leadership is vacant,
+// requests preemption, hands over, or changes nothing (Followed). A candidate claims if leadership is vacant,
 // if the lease has expired, or if its priority is strictly higher and the config allows
 // preemption without a grace. If there is a grace, it requests preemption. A change of
 // priority, role or metadata is written with the heartbeat. A follower writes only its own

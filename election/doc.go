@@ -2,6 +2,24 @@
 // store behind package kv. Every function works inside a transaction that the caller owns.
 // Package elector runs the protocol as a loop, and most programs use that instead.
 //
+// # Functions by task
+//
+// Most callers need six: Initialize, RegisterCandidate, RunElectionCycle, RequireLeadership,
+// UnregisterCandidate and ReadStatus.
+//
+//   - An election: New, Initialize, InitializeWithConfig, ReadConfig, WriteConfig.
+//   - A candidate: RegisterCandidate, RejoinCandidate, HeartbeatCandidate,
+//     UnregisterCandidate, RunElectionCycle, TryClaimLeadership.
+//   - A leader: RequireLeadership, RefreshLease, ResignLeadership, TransferLeadership.
+//   - An operator: RequestResign, RequestTransfer, CancelRequest, CancelAnyRequest,
+//     ForceResign, RaiseTerm, Repair.
+//   - Monitoring: ReadStatus, GetLeader, GetLeaderRaw, IsLeader, ReadRequest, History,
+//     ListCandidates, GetCandidate, Preferred, ListPreferred, Watch, WatchRequest.
+//   - Removing dead candidates: EvictDeadCandidates, EvictUnchanged.
+//   - A caller that keeps its own Observation, as package elector does: WithObservation,
+//     EndedTerm, CanHandOver, HandOver, Settle, TakeOverCandidate, RecordDuplicate,
+//     LeaseExpired.
+//
 // # Three ways to use it
 //
 // Take part. Register once, then run one cycle per heartbeat interval:
@@ -45,8 +63,13 @@
 // The leader record names the holder of leadership. The database orders all writes of it, so
 // each ballot and each term has one holder.
 //
-//   - The ballot is the number of writes of the leader record. Every claim, renewal,
-//     resignation and hand-over raises it by one.
+// A function reads the records into a view in one wave of reads. What it does about the
+// leadership is decided by the pure function decide (decide.go). All writes of the leader record
+// are in leader_writes.go.
+//
+//   - The ballot counts the writes of the leader record. Every claim, renewal, resignation
+//     and hand-over raises it by one. Restoring a lost leader record and RaiseTerm raise it
+//     further.
 //   - The term is the number of the tenure, and the fencing token. It does not change while
 //     one leader renews.
 //   - The nonce is a random UUID that names the tenure. A restored database can repeat a
@@ -125,19 +148,4 @@
 //     leader may lead until its ValidUntil, but its fenced writes are refused.
 //   - After ForceResign or RaiseTerm, the old leader may lead until its lease ends.
 //   - A database that was restored from a backup repeats terms until RaiseTerm was called.
-//
-// # Functions by task
-//
-//   - An election: New, Initialize, InitializeWithConfig, ReadConfig, WriteConfig.
-//   - A candidate: RegisterCandidate, RejoinCandidate, HeartbeatCandidate,
-//     UnregisterCandidate, RunElectionCycle, TryClaimLeadership.
-//   - A leader: RequireLeadership, RefreshLease, ResignLeadership, TransferLeadership.
-//   - An operator: RequestResign, RequestTransfer, CancelRequest, CancelAnyRequest,
-//     ForceResign, RaiseTerm, Repair.
-//   - Monitoring: ReadStatus, GetLeader, GetLeaderRaw, IsLeader, ReadRequest, History,
-//     ListCandidates, GetCandidate, Preferred, ListPreferred, Watch, WatchRequest.
-//   - Removing dead candidates: EvictDeadCandidates, EvictUnchanged.
-//   - A caller that keeps its own Observation, as package elector does: WithObservation,
-//     EndedTerm, CanHandOver, HandOver, Settle, TakeOverCandidate, RecordDuplicate,
-//     LeaseExpired.
 package election

@@ -14,8 +14,8 @@ type ExistingCandidate struct {
 }
 
 // ChangedIn reports whether a later read shows that a process under this id was alive in
-// between. It was if the candidate record has changed, or if the candidate has written the
-// leader record. A leadership that others have handed to the candidate does not count before
+// between. A process was alive if the candidate record has changed, or if the candidate has
+// written the leader record. A leadership that others have handed to the candidate does not count before
 // it is accepted.
 func (x *ExistingCandidate) ChangedIn(later *ExistingCandidate) bool {
 	was, is := &x.Candidate, &later.Candidate

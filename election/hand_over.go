@@ -34,8 +34,8 @@ func (e *LeaderElection) CanHandOver(tr kv.Transaction, result *CycleResult, now
 // HandOver does what a request asks of the holder of exactly the tenure of token, if that
 // request still stands and is still legal. It hands leadership to the author of a
 // preemption request or to the target of a transfer request. Only the holder may call it,
-// after its work has ended. The request is as the holder saw it before that. For a resign
-// request use ResignLeadership.
+// after its work has ended. Pass the request that the holder saw before it stopped the work.
+// For a resign request use ResignLeadership.
 //
 // A preemption request is legal if the config allows preemption, the tenure is older than
 // the minimum tenure, and its author is registered under the same incarnation, as a voter,

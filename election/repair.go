@@ -32,8 +32,9 @@ type Repair struct {
 //     vacant then, and a holder that still runs may lead until its lease ends.
 //
 // It does not change records of a newer program. It does not repair a config either: write
-// a complete one with WriteConfig. It reads everything by snapshot, so it conflicts only
-// with writers of the records that it changes. If it is run again, it finds nothing to do.
+// a complete one with WriteConfig. It reads everything except the term record by snapshot,
+// so it conflicts only with changes of the tenure and with writers of the records that it
+// changes. If it is run again, it finds nothing to do.
 //
 // Errors: ErrNotInitialized.
 func (e *LeaderElection) Repair(tr kv.Transaction, now time.Time) ([]Repair, error) {

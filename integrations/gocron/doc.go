@@ -1,4 +1,4 @@
-// Package gocron tests that an elector implements gocron's Elector:
+// Package gocron tests that an Elector can be passed to gocron unchanged:
 //
 //	scheduler, err := gocron.NewScheduler(gocron.WithDistributedElector(el))
 //

@@ -37,7 +37,7 @@ func (e *Executor) cycle(ctx context.Context, op machine.Operation, a *machine.A
 			return nil
 		}
 		if kv.OutcomeOf(err) == kv.Unsettled {
-			a.MayHaveWritten = writesLeader(a.Action)
+			a.MayHaveWritten = writesMoreThanHeartbeat(a.Action)
 			return err
 		}
 		if err := tr.OnError(err); err != nil {
@@ -67,11 +67,12 @@ func (e *Executor) renew(
 	return err
 }
 
-// commit commits. If the attempt has written the leader record, it sets Seen to the answer
-// of the commit, because the record did not exist before.
+// commit commits. If the attempt has written more than the heartbeat, it sets Seen to the time
+// of the answer, because the leader record of the result did not exist before. A request and its
+// withdrawal do not write that record. For them Seen is later than necessary, which is safe.
 func (e *Executor) commit(tr kv.OwnedTransaction, a *machine.Answer) error {
 	err := tr.Commit()
-	if err == nil && writesLeader(a.Action) {
+	if err == nil && writesMoreThanHeartbeat(a.Action) {
 		a.Seen = e.Now().Local
 	}
 	return err
@@ -88,7 +89,8 @@ func options(op machine.Operation, now machine.Now) []election.CycleOption {
 	return options
 }
 
-// writesLeader reports whether an action writes more than the candidate record.
-func writesLeader(action election.Action) bool {
+// writesMoreThanHeartbeat reports whether an action writes more than the candidate record: the
+// leader record or the request.
+func writesMoreThanHeartbeat(action election.Action) bool {
 	return action != election.Followed && action != election.Draining
 }

@@ -100,7 +100,7 @@ func TestEviction(t *testing.T) {
 	}
 }
 
-// TestFailedEvictions are reported once.
+// Failed evictions are reported once.
 func TestFailedEvictions(t *testing.T) {
 	r := newRig(t).elect()
 	for i := range 3 {
@@ -137,7 +137,7 @@ func TestAnEvictedIDIsRegisteredAgain(t *testing.T) {
 	require.Len(t, r.m.View().Members, 1)
 }
 
-// TestEvictionsAreBounded to what one transaction takes. Followers do not evict.
+// A leader evicts at most as many candidates as one transaction takes. Followers do not evict.
 func TestEvictionsAreBounded(t *testing.T) {
 	var members []election.Candidate
 	for i := range election.MaxEvictions + 3 {

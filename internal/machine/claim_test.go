@@ -44,7 +44,7 @@ func TestRankedBefore(t *testing.T) {
 	}
 }
 
-// TestTimedOutCandidates are not waited for.
+// A candidate does not wait for candidates that have timed out.
 func TestTimedOutCandidates(t *testing.T) {
 	members := []election.Candidate{candidate(bob, 1), candidate(alice, 2)}
 	r := newRig(t).join(members...)
@@ -89,7 +89,7 @@ func TestRankDelay(t *testing.T) {
 	}
 }
 
-// TestAVacancy is claimed after the claim delay. A heartbeat that is due meanwhile does not
+// A vacancy is claimed after the claim delay. A heartbeat that is due meanwhile does not
 // claim.
 func TestAVacancy(t *testing.T) {
 	r := newRig(t)
@@ -136,7 +136,7 @@ func TestAnExpiredLease(t *testing.T) {
 	}
 }
 
-// TestTheClaimDelayAfterAnExpiredLease is chosen once, and again if the priority changes.
+// The claim delay after an expired lease is chosen once, and again if the priority changes.
 func TestTheClaimDelayAfterAnExpiredLease(t *testing.T) {
 	r := newRig(t)
 	r.config.AllowPreemption = false
@@ -152,7 +152,7 @@ func TestTheClaimDelayAfterAnExpiredLease(t *testing.T) {
 	require.Equal(t, 10*time.Second, again.Sub(localEpoch), "with a higher priority it is the first in rank")
 }
 
-// TestHeartbeatsDuringAHoldOff do not challenge a leader of a lower priority.
+// Heartbeats during a hold-off do not challenge a leader of a lower priority.
 func TestHeartbeatsDuringAHoldOff(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Me.Priority = 9 })
 	r.m.claim.holdOff = localEpoch.Add(6 * time.Second)
@@ -169,7 +169,7 @@ func TestAWallClockThatJumps(t *testing.T) {
 	r.step(Tick{}).does("do election cycle", "follower -> candidate: there is no leader")
 }
 
-// TestAClaimThatDoesNothing is retried after a tenth of a heartbeat.
+// A claim that does nothing is retried after a tenth of a heartbeat.
 func TestAClaimThatDoesNothing(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.vacant(0)).answer(ElectionCycle, r.did(election.Followed, r.standing(election.Identity{}, 0))).idle()
@@ -264,7 +264,7 @@ func TestTheClaimDelayChangesWithTheBallot(t *testing.T) {
 	require.Zero(t, r.m.claimDelay(), "bob led last and claims last")
 }
 
-// TestTheDelayIsBounded to two leases, for any number of candidates.
+// The claim delay is at most two leases, for any number of candidates.
 func TestTheDelayIsBounded(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1))

@@ -9,7 +9,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// TestDeadlines of an attempt that begins at zero.
+// The deadlines are those of an attempt that begins at zero.
 func TestDeadlines(t *testing.T) {
 	for _, c := range []struct {
 		name                     string
@@ -108,7 +108,7 @@ func TestAnAcknowledgedRenewal(t *testing.T) {
 	require.Equal(t, 13*time.Second, r.m.Deadlines().End.Sub(localEpoch), "nor does an attempt of an operation that does not run")
 }
 
-// TestAttemptsOfTwoOperations are distinguished, although both count from one.
+// Attempts of two operations are told apart, although both count from one.
 func TestAttemptsOfTwoOperations(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	first := r.op(ElectionCycle).ID

@@ -80,7 +80,7 @@ func TestDrainCauses(t *testing.T) {
 	}
 }
 
-// TestARequestThatCannotBeMet does not stop the work.
+// A request that cannot be met does not stop the work.
 func TestARequestThatCannotBeMet(t *testing.T) {
 	for _, request := range []election.Request{challenge, resign, transfer, {Term: 1}} {
 		r := newRig(t).elect().pass(heartbeat)

@@ -78,7 +78,7 @@ func TestPassed(t *testing.T) {
 	}
 }
 
-// TestMissedTenures are reported once and in order, even if two operations have read them.
+// Missed tenures are reported once and in order, even if two operations have read them.
 func TestMissedTenures(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1)).pass(heartbeat).does("do read the leader record")
@@ -177,7 +177,7 @@ func TestTheLeadersRecord(t *testing.T) {
 	require.Nil(t, r.m.View().Record, "this process leads")
 }
 
-// TestConfigs are adopted when they are read, unless they are older than the known one.
+// Configs are adopted when they are read, unless they are older than the known one.
 func TestConfigs(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1))
@@ -240,7 +240,7 @@ func TestAChallengerActsAtOnceInANewTenure(t *testing.T) {
 	r.does("leader carol in 2", "do election cycle")
 }
 
-// TestTheLastHolder is known from the leader record and from the term record.
+// The last holder is known from the leader record and from the term record.
 func TestTheLastHolder(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1), candidate(bob, 1), candidate(alice, 2))

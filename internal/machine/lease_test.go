@@ -42,7 +42,7 @@ func TestTheStoredLeaseCounts(t *testing.T) {
 	}
 }
 
-// TestTheLeaseOfAnExistingLeader is the one in the leader record.
+// If an existing candidate leads, its lease is the one in the leader record.
 func TestTheLeaseOfAnExistingLeader(t *testing.T) {
 	for _, lease := range []time.Duration{4 * time.Second, 13 * time.Second} {
 		r := newRig(t).step(Begin{})

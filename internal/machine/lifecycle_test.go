@@ -12,7 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// TestLeaving in every state.
+// A process can leave in every state.
 func TestLeaving(t *testing.T) {
 	stopped := "candidate -> stopped: stopped"
 	t.Run("before the start", func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestLeaving(t *testing.T) {
 	})
 }
 
-// TestLeavingDoesNotWaitForAHeartbeat that is not answered, after the drain limit.
+// After the drain limit, leaving does not wait for a heartbeat that is not answered.
 func TestLeavingDoesNotWaitForAHeartbeat(t *testing.T) {
 	r := newRig(t).elect().jump(30 * time.Second).step(Leave{}).pass(4*time.Second - 1)
 	require.Equal(t, []Kind{Heartbeat}, r.kinds())

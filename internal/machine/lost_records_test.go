@@ -89,7 +89,7 @@ func TestTheTermRecordIsRemoved(t *testing.T) {
 	}
 }
 
-// TestUnreadableRecords are reported when the error changes.
+// Unreadable records are reported when the error changes.
 func TestUnreadableRecords(t *testing.T) {
 	r := newRig(t).elect()
 	bad := r.reads(r.standing(alice, 1))

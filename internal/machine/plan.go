@@ -75,7 +75,9 @@ func (m *Machine) planFollower() {
 	switch {
 	case wants && !now.Before(claimAt):
 		m.startClaim()
-	case m.me.registered && !now.Before(m.me.heartbeatAt): // it claims nothing before the claim is due
+	case m.me.registered && !now.Before(m.me.heartbeatAt):
+		// This is the heartbeat. The cycle abstains, since no claim is due. A candidate that may
+		// preempt does not abstain, because that would withdraw its preemption request.
 		m.startCycle(m.operationLimit(), !m.mayPreempt())
 	case !now.Before(readAt):
 		m.begin(&m.operations.main, Operation{Kind: ReadLeader, Limit: m.operationLimit()})

@@ -16,7 +16,7 @@ import (
 
 var errStore = errors.New("the store is down")
 
-// TestTheStart of each aim: what is done until the leader is known.
+// For each aim, the test checks what a process does until the leader is known.
 func TestTheStart(t *testing.T) {
 	for _, c := range []struct {
 		aim    Aim
@@ -67,7 +67,7 @@ func TestAFirstClaim(t *testing.T) {
 	r.does("do election cycle")
 }
 
-// TestAnElectionThatMustExist is not created. Register is retried until it exists.
+// An election that must exist is not created. Register is retried until it exists.
 func TestAnElectionThatMustExist(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.MustExist = true }).step(Begin{})
 	require.Zero(t, r.op(Register).Config.LeaseDuration)
@@ -77,7 +77,7 @@ func TestAnElectionThatMustExist(t *testing.T) {
 	r.answer(Register, Answer{Status: election.Status{Config: testConfig()}}).idle()
 }
 
-// TestTheDefaultConfig is used until the config is read, if the settings have none.
+// The default config is used until the config is read, if the settings have none.
 func TestTheDefaultConfig(t *testing.T) {
 	m := New(Settings{})
 	require.Equal(t, fdbelection.DefaultConfig(), m.View().Config)
@@ -156,7 +156,7 @@ func TestBackOff(t *testing.T) {
 	require.Less(t, r.wake-r.local, 11*time.Millisecond, "the back-off starts again")
 }
 
-// TestBackOffIsBounded to a second, even if the heartbeat is long.
+// The back-off is at most a second, even if the heartbeat is long.
 func TestBackOffIsBounded(t *testing.T) {
 	long := func(s *Settings) {
 		s.Config = fdbelection.ConfigWithLease(time.Hour)
@@ -211,7 +211,7 @@ func TestRenewals(t *testing.T) {
 	r.jump(1).does("do renew 1")
 }
 
-// TestRenewalsAreAHeartbeatApart from start to start, however long an answer takes.
+// Renewals start one heartbeat apart, however long an answer takes.
 func TestRenewalsAreAHeartbeatApart(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	a := r.did(election.Renewed, r.leader(alice, 1))
@@ -240,21 +240,21 @@ func TestTheLimitsForASlowStore(t *testing.T) {
 	require.Equal(t, 2*2900*time.Millisecond*3/4, op.Limit)
 }
 
-// TestTheWakeUpForAHeartbeat is at its due time, and not at the next read.
+// The wake-up for a heartbeat is at its due time, and not at the next read.
 func TestTheWakeUpForAHeartbeat(t *testing.T) {
 	r := newRig(t, standingBy)
 	leader := r.leader(bob, 1)
 	r.follow(leader).wakes(heartbeat).pass(heartbeat).answer(ReadLeader, r.reads(leader)).wakes(5 * time.Second)
 }
 
-// TestTheWakeUpForJeopardy is at its deadline.
+// The wake-up for jeopardy is at its deadline.
 func TestTheWakeUpForJeopardy(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	r.m.candidates.due = r.now().Local.Add(time.Minute)
 	r.step(RegistrationChanged{Priority: 5}).wakes(5 * time.Second)
 }
 
-// TestAReadOfTheLeader does not delay its next renewal for long.
+// If a leader reads the leader record, that does not delay its next renewal for long.
 func TestAReadOfTheLeader(t *testing.T) {
 	r := newRig(t).elect().pass(2900 * time.Millisecond)
 	for range 2 {

@@ -272,7 +272,7 @@ func TestADeadShortlistWithoutALeader(t *testing.T) {
 	}
 }
 
-// TestADamagedRankIndex does not keep a candidate from claiming: a voter that is missing in
+// A damaged rank index does not keep a candidate from claiming: a voter that is missing in
 // it lists all candidates instead.
 func TestADamagedRankIndex(t *testing.T) {
 	ghosts := make([]election.RankEntry, 8)

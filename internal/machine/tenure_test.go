@@ -179,7 +179,7 @@ func TestAReadDuringTheClaim(t *testing.T) {
 	r.answer(ReadLeader, r.reads(claimed.Status.Leader)).does().state(StateLeader)
 }
 
-// TestLostLeadershipInAnOutdatedReading does not cause a hot loop.
+// Lost leadership in an outdated reading does not cause a hot loop.
 func TestLostLeadershipInAnOutdatedReading(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	a := r.reads(r.vacant(0))
@@ -190,7 +190,7 @@ func TestLostLeadershipInAnOutdatedReading(t *testing.T) {
 	r.pass(300 * time.Millisecond).does("do renew 1")
 }
 
-// TestTermsStartAgain after the records were removed: a tenure with a lower term than an earlier
+// After the records were removed, terms start again. A tenure with a lower term than an earlier
 // one of this process is renewed.
 func TestTermsStartAgain(t *testing.T) {
 	r := newRig(t)
@@ -270,7 +270,7 @@ func TestWorkThatReturnsByItself(t *testing.T) {
 	}
 }
 
-// TestEventsOfAnotherTerm are ignored.
+// Events of another term are ignored.
 func TestEventsOfAnotherTerm(t *testing.T) {
 	r := newRig(t).elect()
 	r.step(WorkReturning{Term: 2}).does()

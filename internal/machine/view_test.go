@@ -43,7 +43,7 @@ func TestLeaseEndOfALeader(t *testing.T) {
 	require.Zero(t, newRig(t).elect().m.View().LeaseEnd)
 }
 
-// TestStoreErrorsEnd with the next success, and each row of errors is reported once.
+// Store errors end with the next success, and each run of errors is reported once.
 func TestStoreErrorsEnd(t *testing.T) {
 	r := newRig(t).elect()
 	for range 2 {

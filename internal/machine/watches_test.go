@@ -39,7 +39,7 @@ func (r *rig) notArmed(kind Kind) *rig {
 	return r
 }
 
-// TestAWatchThatFiresAllTheTime does not cause a hot loop.
+// A watch that fires all the time does not cause a hot loop.
 func TestAWatchThatFiresAllTheTime(t *testing.T) {
 	r := newRig(t, standingBy)
 	r.follow(r.leader(bob, 1))
@@ -69,7 +69,7 @@ func TestAWatchThatFiresAllTheTime(t *testing.T) {
 	require.LessOrEqual(t, reads, 250)
 }
 
-// TestAWatchThatFails is armed again after a heartbeat, and the leader record is read
+// A watch that fails is armed again after a heartbeat, and the leader record is read
 // meanwhile.
 func TestAWatchThatFails(t *testing.T) {
 	lost := errors.New("the watch is lost")
@@ -120,7 +120,7 @@ func runSubscriber(t *testing.T, d, lifetime time.Duration, ends func(arming int
 	return armed, reports, reads
 }
 
-// TestAWatchThatAlwaysFails is reported once, and is armed again after twice as long each
+// A watch that always fails is reported once, and is armed again after twice as long each
 // time. The leader record is read meanwhile.
 func TestAWatchThatAlwaysFails(t *testing.T) {
 	armed, reports, reads := runSubscriber(t, time.Hour, 0, func(int) error { return errStore })
@@ -132,7 +132,7 @@ func TestAWatchThatAlwaysFails(t *testing.T) {
 	require.Len(t, armed, 18)
 }
 
-// TestAFailedWatchIsReportedAgain if a watch has stayed armed for long or has fired in
+// A failed watch is reported again if a watch has stayed armed for long or has fired in
 // between. Then the back-off starts again.
 func TestAFailedWatchIsReportedAgain(t *testing.T) {
 	armed, reports, _ := runSubscriber(t, time.Hour, longestRearm, func(int) error { return errStore })
@@ -191,7 +191,7 @@ func TestArmingAgainReadsTheLeader(t *testing.T) {
 	r.answer(WatchTerm, failing(errStore)).does("do read the leader record") // the watch has fired for a change
 }
 
-// TestAWatchThatFiresTooOften is not a reason to claim without a read.
+// A watch that fires too often is not a reason to claim without a read.
 func TestAWatchThatFiresTooOften(t *testing.T) {
 	r := newRig(t)
 	leader := r.leader(bob, 1)
@@ -291,7 +291,7 @@ func TestAnEarlyTick(t *testing.T) {
 	r.step(Tick{}).wakes(at)
 }
 
-// TestTheElectionIsCreated while a process subscribes already: the watch that could not be
+// The election is created while a process subscribes already. The watch that could not be
 // armed before is armed at once.
 func TestTheElectionIsCreated(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Aim = SubscribeOnly })

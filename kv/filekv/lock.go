@@ -12,7 +12,7 @@ const (
 
 // hostLock is a lock between the processes of one machine. It makes waiting fair,
 // quick and cancellable. bbolt's own lock on the store protects the data. A process
-// takes it while it has the hostLock, when it is free.
+// takes bbolt's lock only while it holds the hostLock. That lock is then free.
 //
 // The kernel releases a lock when its process dies. Only one goroutine at a time may
 // use a hostLock.

@@ -113,6 +113,10 @@ func (w *ownWrites) clear(r Range) {
 // in r must be applied before it, and can no longer be read. As in FoundationDB's
 // client, the entry is stored under the template including its offset, so only a
 // clear of that key removes it.
+//
+// For example, the template of the key "a" plus stamp is "a", ten bytes for the
+// stamp, and the offset 1 in four bytes. If the read version is 0, r is from "a" and
+// ten bytes 0x00 to "a", ten bytes 0xff and one 0x00.
 func (w *ownWrites) putStampedKey(template []byte, m Mutation, r Range, a *arena) {
 	for _, c := range w.cleared.within(r) {
 		c = clip(c, r)
