@@ -122,7 +122,7 @@ func TestFailedEvictions(t *testing.T) {
 	}
 }
 
-// TestAnEvictedIDIsRegisteredAgain before the answer: only the evicted incarnation is
+// TestAnEvictedIDIsRegisteredAgain: it is registered again before the answer. Only the evicted incarnation is
 // removed from the list.
 func TestAnEvictedIDIsRegisteredAgain(t *testing.T) {
 	r := newRig(t).elect()

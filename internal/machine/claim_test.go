@@ -160,7 +160,7 @@ func TestHeartbeatsDuringAHoldOff(t *testing.T) {
 	require.True(t, r.op(ElectionCycle).Abstain)
 }
 
-// TestAWallClockThatJumps makes a lease by clock expire.
+// TestAWallClockThatJumps: it makes a lease by clock expire.
 func TestAWallClockThatJumps(t *testing.T) {
 	r := newRig(t)
 	r.config.Expiry = fdbelection.ExpiryByClock
@@ -176,7 +176,7 @@ func TestAClaimThatDoesNothing(t *testing.T) {
 	r.jump(300*time.Millisecond - 1).idle().jump(1).does("do election cycle")
 }
 
-// TestAHigherPriority challenges at once and repeats its request once per heartbeat. A heartbeat
+// TestAHigherPriority: it challenges at once and repeats its request once per heartbeat. A heartbeat
 // does not withdraw the request.
 func TestAHigherPriority(t *testing.T) {
 	higher := func(s *Settings) { s.Me.Priority = 6 }
@@ -253,7 +253,7 @@ func TestTheFirstInRankClaimsAtOnce(t *testing.T) {
 	require.False(t, r.started(ElectionCycle), "not during a hold-off")
 }
 
-// TestTheClaimDelayChangesWithTheBallot, because the rank order may have changed.
+// TestTheClaimDelayChangesWithTheBallot: the rank order may have changed.
 func TestTheClaimDelayChangesWithTheBallot(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.vacant(0), candidate(bob, 1), candidate(alice, 2))
@@ -278,7 +278,7 @@ func TestTheDelayIsBounded(t *testing.T) {
 	}
 }
 
-// TestANewPreemptionRequestIsRepeated twice within milliseconds, and once per heartbeat after
+// TestANewPreemptionRequestIsRepeated: twice within milliseconds, and once per heartbeat after
 // that.
 func TestANewPreemptionRequestIsRepeated(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Me.Priority = 6 })

@@ -88,7 +88,7 @@ func TestARequestThatCannotBeMet(t *testing.T) {
 	}
 }
 
-// TestTheLeaseIsRenewedWhileTheWorkStops, unless the election is disabled.
+// TestTheLeaseIsRenewedWhileTheWorkStops: unless the election is disabled.
 func TestTheLeaseIsRenewedWhileTheWorkStops(t *testing.T) {
 	long := func(s *Settings) { s.Drain = time.Minute }
 	r := newRig(t, long).elect().step(WorkReturning{Term: 1})

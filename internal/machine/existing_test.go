@@ -138,7 +138,7 @@ func TestAnExistingCandidateThatIsRemoved(t *testing.T) {
 	require.Nil(t, r.m.existing.found)
 }
 
-// TestLeavingBeforeATakeOver needs no transaction.
+// TestLeavingBeforeATakeOver: this needs no transaction.
 func TestLeavingBeforeATakeOver(t *testing.T) {
 	r := newRig(t).step(Begin{}).answer(Register, newRig(t).foundElder(election.LeaderRecord{}))
 	r.step(Leave{}).does("candidate -> stopped: stopped", "finish <nil>")

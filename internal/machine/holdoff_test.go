@@ -84,7 +84,7 @@ func TestManyFailures(t *testing.T) {
 	}
 }
 
-// TestFailuresAreReset by a tenure that lasts for 32 leases, no matter how it ends, and by work
+// TestFailuresAreReset: by a tenure that lasts for 32 leases, no matter how it ends, and by work
 // that returns without an error.
 func TestFailuresAreReset(t *testing.T) {
 	const long = 320 * time.Second
@@ -199,7 +199,7 @@ func TestPreemptDelay(t *testing.T) {
 	require.True(t, op.NoPreempt)
 }
 
-// TestPreemptDelayAfterAnEviction counts from the new registration.
+// TestPreemptDelayAfterAnEviction: it counts from the new registration.
 func TestPreemptDelayAfterAnEviction(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Me.Priority, s.Config.PreemptDelay = 9, 25*time.Second })
 	r.follow(r.leader(bob, 1))

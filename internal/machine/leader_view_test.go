@@ -229,7 +229,7 @@ func TestAChangedConfig(t *testing.T) {
 	require.Equal(t, uint64(3), r.m.View().Config.Revision, "a renewal by the new config need not be repeated")
 }
 
-// TestAChallengerActsAtOnceInANewTenure, and does not wait for what it planned in the last.
+// TestAChallengerActsAtOnceInANewTenure: it does not wait for what it planned in the last.
 func TestAChallengerActsAtOnceInANewTenure(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Me.Priority = 9 })
 	r.follow(r.leader(bob, 1)).answer(ElectionCycle, r.did(election.RequestedPreemption, r.standing(bob, 1))).idle()
@@ -300,7 +300,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestEventsBeforeTheStart cause no actions, except Begin and Leave. The texts of the rig
+// TestEventsBeforeTheStart: they cause no actions, except Begin and Leave. The texts of the rig
 // cover every action.
 func TestEventsBeforeTheStart(t *testing.T) {
 	for _, e := range []Event{

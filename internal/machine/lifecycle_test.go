@@ -97,7 +97,7 @@ func TestLeavingDoesNotWaitForAHeartbeat(t *testing.T) {
 	r.answer(Heartbeat, failing(context.Canceled)).does("do unregister")
 }
 
-// TestLeavingIsRetried until the leave limit has passed.
+// TestLeavingIsRetried: until the leave limit has passed.
 func TestLeavingIsRetried(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1)).step(Leave{})

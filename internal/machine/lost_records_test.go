@@ -40,7 +40,7 @@ func TestTheElectionIsRemoved(t *testing.T) {
 	}
 }
 
-// TestTheElectionIsCreatedAgain by another process: no claim before one lease has passed.
+// TestTheElectionIsCreatedAgain: another process creates it. There is no claim before one lease has passed.
 func TestTheElectionIsCreatedAgain(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 3))
@@ -103,7 +103,7 @@ func TestUnreadableRecords(t *testing.T) {
 	require.Len(t, r.reports(), 1)
 }
 
-// TestTheElectionIsReplacedUnderALeader, which has not noticed that it was removed: its
+// TestTheElectionIsReplacedUnderALeader: the leader has not noticed that it was removed. Its
 // renewal finds no candidate record, and no watch has fired.
 func TestTheElectionIsReplacedUnderALeader(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat).answer(ElectionCycle, failing(fdbelection.ErrUnregisteredCandidate))
@@ -148,7 +148,7 @@ func TestALostRecordByClock(t *testing.T) {
 	require.Fail(t, "no claim")
 }
 
-// TestAListReadsTheTermRecord, because a renewal does not and the watch may be lost.
+// TestAListReadsTheTermRecord: a renewal does not and the watch may be lost.
 func TestAListReadsTheTermRecord(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat).renew().pass(2*heartbeat - time.Second)
 	require.Equal(t, r.m.tenure.token, r.op(List).Token)

@@ -55,7 +55,7 @@ func TestTheStart(t *testing.T) {
 	}
 }
 
-// TestAFirstClaim waits until the candidates are listed, because the claim delay follows from
+// TestAFirstClaim: it waits until the candidates are listed, because the claim delay follows from
 // the rank.
 func TestAFirstClaim(t *testing.T) {
 	r := newRig(t).step(Begin{}).answer(Register, Answer{Status: election.Status{Config: testConfig()}})
@@ -83,7 +83,7 @@ func TestTheDefaultConfig(t *testing.T) {
 	require.Equal(t, fdbelection.DefaultConfig(), m.View().Config)
 }
 
-// TestARemovedElectionIsCreatedAgain, even if an attempt is unsettled.
+// TestARemovedElectionIsCreatedAgain: even if an attempt is unsettled.
 func TestARemovedElectionIsCreatedAgain(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.vacant(0)).answer(ElectionCycle, Answer{Err: kv.Error{Code: kv.CodeTransactionTimedOut, Committing: true}, MayHaveWritten: true})
@@ -172,7 +172,7 @@ func TestBackOffIsBounded(t *testing.T) {
 	require.GreaterOrEqual(t, r.wake-r.local, 500*time.Millisecond)
 }
 
-// TestFatalErrors end the machine. A leader drains first.
+// TestFatalErrors: they end the machine. A leader drains first.
 func TestFatalErrors(t *testing.T) {
 	permanent := errors.New("permanent")
 	settings := func(s *Settings) { s.Permanent = func(err error) bool { return errors.Is(err, permanent) } }
@@ -284,7 +284,7 @@ func TestEvicted(t *testing.T) {
 	r.answer(ReadLeader, r.reads(r.standing(bob, 1))).idle()
 }
 
-// TestChangesAreWrittenAtOnce, even if a heartbeat with the old registration is running.
+// TestChangesAreWrittenAtOnce: even if a heartbeat with the old registration is running.
 func TestChangesAreWrittenAtOnce(t *testing.T) {
 	change := RegistrationChanged{Priority: 4, Role: election.Voter, Metadata: map[string]string{"at": "here"}}
 	r := newRig(t)
@@ -304,7 +304,7 @@ func TestChangesAreWrittenAtOnce(t *testing.T) {
 	require.Equal(t, "here", r.op(ElectionCycle).Me.Metadata["at"])
 }
 
-// TestALeaderThatBecomesAnObserver stays a voter until its work has returned.
+// TestALeaderThatBecomesAnObserver: it stays a voter until its work has returned.
 func TestALeaderThatBecomesAnObserver(t *testing.T) {
 	r := newRig(t).elect().step(RegistrationChanged{Priority: 5, Role: election.Observer})
 	r.pass(heartbeat).does("do renew 1")
@@ -318,7 +318,7 @@ func TestALeaderThatBecomesAnObserver(t *testing.T) {
 		does("do cycle, abstaining", "follower -> observer: the role has changed")
 }
 
-// TestAims can change at any time. A registered process cannot go back to SubscribeOnly.
+// TestAims: they can change at any time. A registered process cannot go back to SubscribeOnly.
 func TestAims(t *testing.T) {
 	r := newRig(t, func(s *Settings) { s.Aim = SubscribeOnly }).step(Begin{})
 	r.answer(WatchTerm, r.reads(r.leader(bob, 1)))

@@ -33,7 +33,7 @@ func TestATenureThatIsNotRenewed(t *testing.T) {
 		does("lead 2", "leader alice in 2", "candidate -> leader: leadership was vacant")
 }
 
-// TestARenewalEndsJeopardy. Renewals in time do not begin it.
+// TestARenewalEndsJeopardy: renewals in time do not begin it.
 func TestARenewalEndsJeopardy(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	r.pass(2500 * time.Millisecond).state(StateJeopardy).renew().does().state(StateLeader)
@@ -42,7 +42,7 @@ func TestARenewalEndsJeopardy(t *testing.T) {
 	}
 }
 
-// TestASuspendedProcess drains at its next event, before it handles that event.
+// TestASuspendedProcess: it drains at its next event, before it handles that event.
 func TestASuspendedProcess(t *testing.T) {
 	for name, event := range map[string]func(*rig) Event{
 		"by a tick":        func(*rig) Event { return Tick{} },

@@ -55,7 +55,7 @@ func TestStoreErrorsEnd(t *testing.T) {
 	}
 }
 
-// TestRelist keeps Since of the candidates without a new heartbeat.
+// TestRelist: it keeps Since of the candidates without a new heartbeat.
 func TestRelist(t *testing.T) {
 	since := localEpoch.Add(time.Second)
 	v := View{Config: testConfig(), Members: []Member{{candidate(bob, 1), since}}}

@@ -177,7 +177,7 @@ func TestArmingReadsTheLeader(t *testing.T) {
 	r.pass(3*time.Second).idle().answer(WatchTerm, failing(context.DeadlineExceeded)).does("do read the leader record")
 }
 
-// TestArmingAgainReadsTheLeader, so there is no other read while the watch is being armed. If
+// TestArmingAgainReadsTheLeader: there is no other read while the watch is being armed. If
 // arming fails, the leader record is read.
 func TestArmingAgainReadsTheLeader(t *testing.T) {
 	r := newRig(t, standingBy)
@@ -227,7 +227,7 @@ func TestTheWatchOfTheRequest(t *testing.T) {
 	r.answer(WatchRequest, failing(errors.New("lost"))).does()
 }
 
-// TestARequestDuringARenewal calls for another renewal: the running one may have read before
+// TestARequestDuringARenewal: it causes another renewal. The running one may have read before
 // the request was written.
 func TestARequestDuringARenewal(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat).does("do renew 1")
@@ -237,7 +237,7 @@ func TestARequestDuringARenewal(t *testing.T) {
 	r.answer(WatchRequest, requested).renew().does("do renew 1")
 }
 
-// TestWatchesAreCancelled when they are not needed. What a cancelled watch reads is ignored.
+// TestWatchesAreCancelled: this happens when they are not needed. What a cancelled watch reads is ignored.
 func TestWatchesAreCancelled(t *testing.T) {
 	r := newRig(t).elect()
 	armed := r.armed[WatchRequest]
@@ -261,7 +261,7 @@ func TestWatchesAreCancelled(t *testing.T) {
 	require.Empty(t, again.reports())
 }
 
-// TestUnexpectedAnswers change nothing.
+// TestUnexpectedAnswers: they change nothing.
 func TestUnexpectedAnswers(t *testing.T) {
 	r := newRig(t)
 	r.follow(r.leader(bob, 1))
