@@ -216,6 +216,30 @@ func (e *LeaderElection) request(tr kv.Transaction, wanted Request) error {
 	return nil
 }
 
+// requestPreemption writes the caller's preemption request, or raises the counter of the
+// one that stands. It depends on the term record and not on the leader record, so it
+// conflicts with changes of the tenure and not with renewals.
+func (e *LeaderElection) requestPreemption(tr kv.Transaction, v *view, c *caller, nonce uuid.UUID) (Request, error) {
+	next := Request{
+		Kind: PreemptionRequest, Term: v.leader.Term, Identity: c.Identity,
+		Nonce: nonce, Counter: 1, Priority: c.priority,
+	}
+	if v.request.Nonce == nonce {
+		next.Counter = v.request.Counter + 1
+	}
+	// A concurrent transaction may remove the author, replace it or make it an observer. If
+	// it committed afterwards, the request would stand for the rest of the term. This write
+	// conflict makes it fail. RunElectionCycle also writes that key with its heartbeat.
+	if err := tr.AddWriteConflictKey(e.keys.candidate(c.ID)); err != nil {
+		return Request{}, err
+	}
+	if err := conflictOn(tr, e.keys.request, e.keys.term, e.keys.config); err != nil {
+		return Request{}, err
+	}
+	tr.Set(e.keys.request, next.encode())
+	return next, nil
+}
+
 // CancelRequest removes the request of an operator, by its nonce. If it does not stand any
 // more, CancelRequest does nothing and returns nil, and the leader record says what became
 // of it. A request that its author is still retrying may be written again.
