@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// choice is a flag that takes one of a few words.
+// choice is a flag whose value is one of a few words.
 type choice struct {
 	value *string
 	words []string
@@ -16,7 +16,8 @@ type choice struct {
 
 var _ pflag.Value = choice{}
 
-// String returns the chosen word. pflag also asks the zero value, which has none.
+// String returns the chosen word. It returns "" for the zero value, for which pflag also
+// calls it.
 func (c choice) String() string {
 	if c.value == nil {
 		return ""
@@ -27,7 +28,7 @@ func (c choice) String() string {
 // Type returns the placeholder of the value in the help.
 func (choice) Type() string { return "WORD" }
 
-// Set accepts one of the words.
+// Set sets the value. It returns an error if text is not one of the words.
 func (c choice) Set(text string) error {
 	if !slices.Contains(c.words, text) {
 		last := len(c.words) - 1

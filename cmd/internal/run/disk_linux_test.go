@@ -13,15 +13,14 @@ import (
 	"github.com/fdbelection/fdbelection/internal/longtest"
 )
 
-// TestDiskFails: a leader whose disk cannot be written steps down in time, with its
-// command, and says why. When the disk works again, it leads again.
+// A leader whose disk refuses writes ends its command and stops leading in time, and logs
+// why. It leads again once the disk accepts writes.
 func TestDiskFails(t *testing.T) {
 	longtest.Only(t)
 	for name, disk := range map[string]struct {
-		// fail makes the disk of a file refuse what the process writes, until repair is
-		// called.
-		fail func(t *testing.T, file string, p *processtest.Process) (repair func())
-		says string
+		// fail makes every write of the process to the file fail, until repair is called.
+		fail    func(t *testing.T, file string, p *processtest.Process) (repair func())
+		message string
 	}{
 		"full": {
 			fail: func(t *testing.T, _ string, p *processtest.Process) func() {
@@ -33,19 +32,19 @@ func TestDiskFails(t *testing.T) {
 				limit(0)
 				return func() { limit(unix.RLIM_INFINITY) }
 			},
-			says: "no room",
+			message: "no room",
 		},
 		"read-only": {
 			fail: func(t *testing.T, file string, _ *processtest.Process) func() {
 				t.Helper()
 				if err := setImmutable(file, true); err != nil {
-					t.Skipf("no file can be made immutable here: %v", err)
+					t.Skipf("files cannot be made immutable here: %v", err)
 				}
 				repair := func() { require.NoError(t, setImmutable(file, false)) }
 				t.Cleanup(repair)
 				return repair
 			},
-			says: "operation not permitted",
+			message: "operation not permitted",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -60,15 +59,15 @@ func TestDiskFails(t *testing.T) {
 			m.End()
 			repair := disk.fail(t, file, p)
 			failed := time.Now()
-			previous, stall := failed, time.Duration(0) // how much the machine kept even this test waiting
+			previous, stall := failed, time.Duration(0) // the longest time for which this test itself did not run
 			processtest.Eventually(t, "the command was killed", func() bool {
 				now := time.Now()
 				previous, stall = now, max(stall, now.Sub(previous))
 				return processtest.Gone(ids[0])
 			})
-			require.Less(t, previous.Sub(failed), lease+stall, "the last lease began before")
+			require.Less(t, previous.Sub(failed), lease+stall, "the last lease began before the failure")
 			processtest.Says(t, &p.Stderr, `reason="no renewal was acknowledged in time"`)
-			processtest.Says(t, &p.Stderr, disk.says)
+			processtest.Says(t, &p.Stderr, disk.message)
 			repair()
 			processtest.Says(t, &p.Stderr, "leader=a term=2")
 			processtest.Says(t, &p.Stderr, "store available again")
@@ -77,7 +76,7 @@ func TestDiskFails(t *testing.T) {
 	}
 }
 
-// setImmutable makes a file refuse every change, or allows changes again.
+// setImmutable sets or clears the attribute that makes every write to a file fail.
 func setImmutable(file string, immutable bool) error {
 	f, err := os.Open(file)
 	if err != nil {

@@ -1,3 +1,3 @@
-// Package run is "fdbelect run": it campaigns for leadership, logs what happens, and runs a
-// command while its process leads. The command itself is in the hands of package supervise.
+// Package run is the subcommand "run". It campaigns for leadership, logs each transition, and
+// runs a command while its process leads. Package supervise starts and ends that command.
 package run

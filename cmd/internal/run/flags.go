@@ -17,11 +17,11 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// options checks the flags and returns the options of the elector.
+// options checks the flags of a candidate and returns the options of its elector.
 func (f *runFlags) options() (elector.Options, error) {
 	var none elector.Options
 	if f.id == "" {
-		return none, exit.Usage(errors.New("--id is missing: give each process an id of its own, for example --id $(hostname), or set FDBELECT_ID"))
+		return none, exit.Usage(errors.New("--id is missing: give this candidate a unique name, as in --id $(hostname), or set FDBELECT_ID"))
 	}
 	tags, err := parseTags(f.Named("tag"), f.tags)
 	if err != nil {
@@ -50,7 +50,8 @@ func (f *runFlags) options() (elector.Options, error) {
 	}, nil
 }
 
-// checkCommand checks the flags that candidates and observers share.
+// checkCommand checks the flags that candidates and subscribers have in common, and that
+// the command exists.
 func (f *runFlags) checkCommand() error {
 	for _, d := range []struct {
 		flag  string
@@ -68,18 +69,18 @@ func (f *runFlags) checkCommand() error {
 	return nil
 }
 
-// checkObserver refuses flags for candidates. Variables for candidates are ignored: a
-// container may set them for every process.
+// checkObserver refuses flags that only a candidate has. Their variables are ignored,
+// because a container may set them for several programs.
 func (f *runFlags) checkObserver() error {
 	for _, name := range []string{"id", "priority", "tag", "lease", "grace", "restart", "once"} {
 		if f.Flags.Changed(name) && !session.SetByVariable(f.Flags, name) {
-			return exit.Usage(fmt.Errorf("--%s is for candidates, and %s does not campaign; leave one of them out", name, f.Named("observe")))
+			return exit.Usage(fmt.Errorf("--%s is for a candidate, and %s does not register one; leave one of them out", name, f.Named("observe")))
 		}
 	}
 	return nil
 }
 
-// ofCandidate names an invalid field of a candidate by the flag that the user set.
+// ofCandidate replaces the name of the invalid field with that of its flag or variable.
 func (f *runFlags) ofCandidate(err error) error {
 	invalid, ok := errors.AsType[*fdbelection.InvalidCandidateError](err)
 	if !ok {
@@ -113,8 +114,8 @@ func parseTags(flag string, tags []string) (map[string]string, error) {
 	return parsed, nil
 }
 
-// warnOfConfig logs how the config of an existing election differs from the flags, and how
-// it is weaker than the default.
+// warnOfConfig logs how the config of an existing election differs from the flags, and
+// what makes it less safe than the default config.
 func (f *runFlags) warnOfConfig(log *slog.Logger, config fdbelection.Config) {
 	var differs []string
 	if f.leaseGiven && config.LeaseDuration != f.lease {
@@ -130,6 +131,6 @@ func (f *runFlags) warnOfConfig(log *slog.Logger, config fdbelection.Config) {
 		}
 	}
 	if differs != nil {
-		log.Warn("the election exists, and its config is not changed", "differences", strings.Join(differs, ", "))
+		log.Warn("the election exists already, and its config stays as it is", "differences", strings.Join(differs, ", "))
 	}
 }

@@ -13,15 +13,16 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/supervise"
 )
 
-// GuardCommand returns the hidden subcommand that is a guard. Only run starts it.
+// GuardCommand returns the hidden subcommand "guard", which run starts with two pipes.
+// Without them it returns a usage error.
 func GuardCommand(p *session.Program) *cobra.Command {
 	var flags logFlags
 	cmd := &cobra.Command{
 		Use:    "guard -- COMMAND ARG...",
-		Short:  "Started by run, to end its command in time",
+		Short:  "The process that run starts to end its command in time",
 		Hidden: true,
 		RunE: func(_ *cobra.Command, args []string) error {
-			p.EndItself() // interrupts are meant for run, which ends this process
+			p.EndItself() // run handles interrupts and ends this process
 			log := slog.New(flags.handler(p.Stderr, p.Clock)).With("election", os.Getenv(session.Variable("election")),
 				"id", os.Getenv("FDBELECT_NODE_ID"), "term", json.Number(os.Getenv("FDBELECT_TERM")))
 			err := supervise.Guard(p.Clock, log, args)

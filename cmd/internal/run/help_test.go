@@ -16,8 +16,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 )
 
-// TestRunExamples: the examples in the help of run work as they are, except for the path
-// of the store.
+// The examples in the help of run work as printed, apart from the path of the store.
 func TestRunExamples(t *testing.T) {
 	t.Parallel()
 	var help, stderr bytes.Buffer
@@ -40,8 +39,8 @@ func TestRunExamples(t *testing.T) {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700))
 			}
 			file := filepath.Join(dir, "demo.db")
-			observes := strings.Contains(command, "--observe")
-			if observes {
+			subscribes := strings.Contains(command, "--observe")
+			if subscribes {
 				processtest.Start(t, file, "a")
 			}
 			p := processtest.ShellProcess(t, dir, "exec fdbelect run "+strings.ReplaceAll(command, "/tmp/demo.db", file))
@@ -49,7 +48,7 @@ func TestRunExamples(t *testing.T) {
 			switch {
 			case !strings.Contains(command, " -- "):
 				processtest.Says(t, out, "role=leader")
-			case observes:
+			case subscribes:
 				out = &p.Stdout
 				processtest.Says(t, out, "a leads\n")
 			default:

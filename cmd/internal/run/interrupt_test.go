@@ -16,8 +16,8 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 )
 
-// TestSecondInterruptEndsTheCommand: a second interrupt kills a command that takes long to
-// stop, and run still gives up leadership. A killed command is a failure.
+// A second interrupt kills a command that does not stop, and run still resigns. A command
+// that had to be killed has its own exit code.
 func TestSecondInterruptEndsTheCommand(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -30,11 +30,11 @@ func TestSecondInterruptEndsTheCommand(t *testing.T) {
 	}
 	require.Contains(t, p.Stderr.String(), `cause="it was killed after a second interrupt"`)
 	o := processtest.Typed(t, "status", "--store", "file:"+file)
-	require.Contains(t, o.Stdout, "leadership is vacant", "it has left in order")
+	require.Contains(t, o.Stdout, "is vacant", "run has resigned")
 }
 
-// TestSecondInterruptEndsTheCommandOfAnObserver: the same for an observer.
-func TestSecondInterruptEndsTheCommandOfAnObserver(t *testing.T) {
+// A second interrupt also kills the command of run --observe.
+func TestSecondInterruptEndsTheCommandOfRunObserve(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
 	processtest.Start(t, file, "a")
@@ -47,8 +47,8 @@ func TestSecondInterruptEndsTheCommandOfAnObserver(t *testing.T) {
 	}
 }
 
-// TestSecondInterruptWhileTheStoreHangs: a second interrupt ends run although the store
-// hangs, and run says what that means.
+// A second interrupt ends run even if the store hangs. The error says what happens to
+// leadership.
 func TestSecondInterruptWhileTheStoreHangs(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -59,8 +59,7 @@ func TestSecondInterruptWhileTheStoreHangs(t *testing.T) {
 	require.Contains(t, p.Stderr.String(), "a second interrupt ended run before it could leave the election")
 }
 
-// TestLogOfACommandThatTheGuardEnded: the guard ends the command while run is stopped.
-// When run continues, the log says so.
+// The guard ends the command while run is stopped. run logs that when it continues.
 func TestLogOfACommandThatTheGuardEnded(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -76,12 +75,11 @@ func TestLogOfACommandThatTheGuardEnded(t *testing.T) {
 	require.EqualValues(t, ids[0], ended["pid"])
 	require.EqualValues(t, 137, ended["exit_code"])
 	require.Equal(t, "WARN", ended["level"])
-	require.Equal(t, "the guard ended it because it heard of no renewal in time", ended["cause"])
+	require.Equal(t, "the guard ended it, because no renewal reached the guard in time", ended["cause"])
 }
 
-// TestLogOfACommandWhoseRunWasKilled: run is killed, and the guard ends the command and
-// logs that.
-func TestLogOfACommandWhoseRunWasKilled(t *testing.T) {
+// The guard ends the command after run was killed, and logs that.
+func TestLogOfACommandAfterRunWasKilled(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
 	args, pids := processtest.Worker(t, false)
@@ -96,11 +94,10 @@ func TestLogOfACommandWhoseRunWasKilled(t *testing.T) {
 	require.EqualValues(t, ids[0], ended["pid"])
 	require.Equal(t, started["term"], ended["term"])
 	require.Equal(t, "WARN", ended["level"])
-	require.Equal(t, "the guard ended it because run ended first", ended["cause"])
+	require.Equal(t, "the guard ended it, because run ended without stopping it", ended["cause"])
 }
 
-// TestLogOfACommandThatDoesNotStart: the log does not say that a command ended that could
-// not be started.
+// A command that could not be started is logged as such, and not as ended.
 func TestLogOfACommandThatDoesNotStart(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -113,12 +110,12 @@ func TestLogOfACommandThatDoesNotStart(t *testing.T) {
 	require.NotContains(t, p.Stderr.String(), "command ended")
 }
 
-// logOfCommand returns the records of the start and the end of the command. It checks that
-// every line of the log has the common fields.
+// logOfCommand returns the log records of the start and the end of the command. It also
+// checks the fields that every line must have.
 func logOfCommand(t *testing.T, p *processtest.Process) (started, ended map[string]any) {
 	t.Helper()
 	for line := range strings.Lines(p.Stderr.String()) {
-		if line == "Terminated\n" { // the shell that is the command writes this
+		if line == "Terminated\n" { // the shell that runs the command prints this
 			continue
 		}
 		var record map[string]any

@@ -9,8 +9,8 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// journal writes in the background, in order. Write never waits for the writer: a blocked
-// terminal must not delay a renewal.
+// journal writes lines to a writer in the background, in order. Its Write never waits for
+// that writer, so a terminal that does not read cannot delay a renewal.
 type journal struct {
 	to io.Writer
 
@@ -44,27 +44,27 @@ func (j *journal) write() {
 			return
 		}
 		for _, line := range lines {
-			j.to.Write(line) //nolint:errcheck // this is the log, so there is no other place for the error
+			j.to.Write(line) //nolint:errcheck // there is no other place to report an error
 		}
 	}
 }
 
-// close waits until everything is written, for one second at most.
+// close waits until all lines are written, for one second at most.
 func (j *journal) close(c elector.Clock) {
 	j.mu.Lock()
 	j.ended = true
 	j.ready.Signal()
 	j.mu.Unlock()
-	late := make(chan struct{})
-	timer := c.AfterFunc(time.Second, func() { close(late) })
+	timeout := make(chan struct{})
+	timer := c.AfterFunc(time.Second, func() { close(timeout) })
 	defer timer.Stop()
 	select {
 	case <-j.done:
-	case <-late:
+	case <-timeout:
 	}
 }
 
-// Write takes one line. It always succeeds.
+// Write queues one line. It never fails.
 func (j *journal) Write(line []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
 )
 
-// stuck is a terminal that blocks until it is closed.
+// stuck is a terminal that accepts nothing until the channel is closed.
 type stuck chan struct{}
 
 func (s stuck) Write(p []byte) (int, error) {
@@ -18,8 +18,7 @@ func (s stuck) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestJournalNeverWaits: a blocked terminal delays no line, and the end by one second at
-// most.
+// A terminal that accepts nothing delays no Write, and delays close by a second only.
 func TestJournalNeverWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		terminal := make(stuck)

@@ -14,21 +14,21 @@ import (
 	"github.com/fdbelection/fdbelection/internal/longtest"
 )
 
-// killLease is longer in the quick form, which has few rounds to be late in.
+// killLease is longer in the quick form. With few rounds, a single late one would fail it.
 var (
 	killLease     = longtest.Pick(time.Second, 600*time.Millisecond)
 	killHeartbeat = killLease / 3
 )
 
-// TestKilling kills the leader of three processes with SIGKILL, again and again. Each time
-// another one has to take over: not before the lease of the dead leader has expired, and
+// TestKilling kills the leader of three processes with SIGKILL, many times. Each time
+// another process must take over, after the lease of the killed one has expired and
 // within a lease and a heartbeat of its last renewal. Both instants are in the records of
-// the store. Neither the ballot nor the term ever goes back.
+// the store. Neither the ballot nor the term may fall.
 //
-// A busy machine may delay all three. So a round may be late by as much as the monitor's
-// own reads were delayed, and a leader that could not renew may lose or reclaim leadership
-// without a kill. But four of five rounds must be in time without that, and such losses
-// must be fewer than one in five.
+// On a busy machine all three processes may be delayed. So a round may be late by the
+// longest delay of the monitor's own reads during it, and a leader that cannot renew may
+// lose or reclaim leadership without a kill. But four of five rounds must be in time
+// without this allowance, and such losses must be fewer than one in five rounds.
 func TestKilling(t *testing.T) {
 	rounds := longtest.Pick(2, 50)
 	seed := rand.Uint64()
@@ -42,11 +42,11 @@ func TestKilling(t *testing.T) {
 	}
 	processes := map[string]*processtest.Process{"a": run("a"), "b": run("b"), "c": run("c")}
 
-	var gaps []time.Duration
+	var waits []time.Duration // from the last renewal to the next claim
 	inTime := 0
 	for round := range rounds {
 		victim := m.Until("there is a leader", func(l election.LeaderRecord) bool { return !l.Vacant() })
-		// Any moment between two renewals.
+		// The kill comes at a random moment between two renewals.
 		m.Until("the leader renews", func(l election.LeaderRecord) bool { return l.Ballot > victim.Ballot })
 		<-time.After(time.Duration(random.Int64N(int64(killHeartbeat))))
 		m.TakeStall()
@@ -55,24 +55,24 @@ func TestKilling(t *testing.T) {
 		dead.Signal(syscall.SIGKILL)
 		<-dead.Exited
 
-		next := m.Until("another takes over", func(l election.LeaderRecord) bool {
+		next := m.Until("another process takes over", func(l election.LeaderRecord) bool {
 			return l.Term > victim.Term && !l.Vacant() && l.Identity != victim.Identity
 		})
 		stall := m.TakeStall()
 		last := m.LastRecord(next.Term - 1)
 		require.Equal(t, victim.Identity, last.Identity, "round %d: the leader before %s", round, next)
-		gap := next.AcquiredAt.Sub(last.LeaseExpiry.Add(-last.LeaseDuration))
-		gaps = append(gaps, gap)
+		wait := next.AcquiredAt.Sub(last.LeaseExpiry.Add(-last.LeaseDuration))
+		waits = append(waits, wait)
 		require.Equal(t, election.AcquireExpiry, next.AcquireReason)
-		require.GreaterOrEqual(t, gap, killLease, "round %d: %s took over before the lease of %s was over", round, next.Identity, last)
-		if gap <= killLease+killHeartbeat {
+		require.GreaterOrEqual(t, wait, killLease, "round %d: %s took over before the lease of %s had expired", round, next.Identity, last)
+		if wait <= killLease+killHeartbeat {
 			inTime++
 		}
-		require.LessOrEqual(t, gap, killLease+killHeartbeat+stall, "round %d: %s took over late; the monitor was held up for %s", round, next.Identity, stall)
+		require.LessOrEqual(t, wait, killLease+killHeartbeat+stall, "round %d: %s took over late; the reads of the monitor were delayed by up to %s", round, next.Identity, stall)
 
 		before, _ := m.Candidate(victim.ID)
 		processes[victim.ID] = run(victim.ID)
-		processtest.Eventually(t, victim.ID+" is back", func() bool {
+		processtest.Eventually(t, victim.ID+" is registered again", func() bool {
 			c, ok := m.Candidate(victim.ID)
 			return ok && c.Incarnation != before.Incarnation
 		})
@@ -84,24 +84,24 @@ func TestKilling(t *testing.T) {
 	require.GreaterOrEqual(t, losses, 0)
 	require.Less(t, 5*losses, max(rounds, 6), "leaders lose leadership without being killed")
 
-	slices.Sort(gaps)
-	t.Logf("%d kills; from the last renewal to the successor's claim: shortest %s, median %s, longest %s; %d within %s; %d readings, nothing went back",
-		rounds, ms(gaps[0]), ms(gaps[len(gaps)/2]), ms(gaps[len(gaps)-1]),
+	slices.Sort(waits)
+	t.Logf("%d kills; from the last renewal to the successor's claim: shortest %s, median %s, longest %s; %d within %s; %d reads, neither ballot nor term fell",
+		rounds, ms(waits[0]), ms(waits[len(waits)/2]), ms(waits[len(waits)-1]),
 		inTime, killLease+killHeartbeat, m.Reads)
-	if longtest.Enabled() { // two rounds are too few
+	if longtest.Enabled() { // a share of two rounds means nothing
 		require.GreaterOrEqual(t, 5*inTime, 4*rounds, "%d of %d in time", inTime, rounds)
 	}
 }
 
-// checkHistory checks that the history of the store has the same tenures, each with one
-// holder and each after the previous one. It returns their number.
+// checkHistory checks that the history in the store has the tenures that the monitor has
+// seen, and that each names the leader before it. It returns their number.
 func checkHistory(t *testing.T, m *processtest.Monitor) int {
 	t.Helper()
 	events := m.History()
 	for i, event := range events {
 		require.Equal(t, uint64(i+1), event.Term)
 		require.Equal(t, election.EventBegan, event.Kind)
-		if seen, ok := m.FirstOf[event.Term]; ok { // a short one may have passed between two readings
+		if seen, ok := m.FirstOf[event.Term]; ok { // a short tenure may fall between two reads
 			require.Equal(t, seen.Identity, event.To)
 		}
 		if i > 0 {
@@ -112,13 +112,13 @@ func checkHistory(t *testing.T, m *processtest.Monitor) int {
 	return len(events)
 }
 
-// TestHandOverOnSIGTERM: if a leader leaves in order, a watch notifies its successor,
-// which waits for no lease and no poll. It may be late by as much as the monitor's own
-// reads were delayed.
+// TestHandOverOnSIGTERM stops leaders with SIGTERM. A watch notifies their successors,
+// which need not wait for a lease or a poll. A successor may be late by the longest delay
+// of the monitor's own reads.
 func TestHandOverOnSIGTERM(t *testing.T) {
 	rounds := longtest.Pick(2, 10)
 	const (
-		lease = 3 * time.Second // so long that no successor can have waited for it
+		lease = 3 * time.Second // much longer than limit, so no successor has waited for it
 		limit = 200 * time.Millisecond
 	)
 	file := processtest.StoreFile(t)
@@ -134,16 +134,16 @@ func TestHandOverOnSIGTERM(t *testing.T) {
 		m.TakeStall()
 		processes[leader.ID].Signal(syscall.SIGTERM)
 		asked := time.Now()
-		next := m.Until("another leads", func(l election.LeaderRecord) bool { return l.Term > leader.Term && !l.Vacant() })
+		next := m.Until("another process leads", func(l election.LeaderRecord) bool { return l.Term > leader.Term && !l.Vacant() })
 		vacancies = append(vacancies, next.AcquiredAt.Sub(asked))
 		stall := m.TakeStall()
-		require.Less(t, vacancies[len(vacancies)-1], limit+stall, "the monitor was held up for %s", stall)
+		require.Less(t, vacancies[len(vacancies)-1], limit+stall, "the reads of the monitor were delayed by up to %s", stall)
 		require.Equal(t, election.AcquireVacancy, next.AcquireReason)
 		require.Zero(t, processes[leader.ID].Wait(t))
 		_, listed := m.Candidate(leader.ID)
 		require.False(t, listed, "%s has left", leader.ID)
 		processes[leader.ID] = run(leader.ID)
-		processtest.Eventually(t, leader.ID+" is back", func() bool { _, ok := m.Candidate(leader.ID); return ok })
+		processtest.Eventually(t, leader.ID+" is registered again", func() bool { _, ok := m.Candidate(leader.ID); return ok })
 	}
 	m.End()
 	m.Sound()

@@ -18,7 +18,7 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// logFlags are the format and the level of the log.
+// logFlags are the flags of the log of run.
 type logFlags struct {
 	format string
 	level  string
@@ -38,19 +38,20 @@ func (l *logFlags) addFlags(flags *pflag.FlagSet) {
 	l.format, l.level = logText, "info"
 	flags.Var(choice{&l.format, []string{logText, logJSON}}, "log-format", "how to log to stderr: text or json")
 	flags.Var(choice{&l.level, []string{"debug", "info", "warn", "error"}}, "log-level",
-		"the lowest level to log: debug, info, warn or error; debug includes every heartbeat")
+		"the lowest level to log: debug, info, warn or error; debug logs every heartbeat")
 }
 
-// handler writes records to w, one line each, with the times of the clock.
+// handler returns a handler that writes each record to w as one line, with the wall time
+// of the clock.
 func (l *logFlags) handler(w io.Writer, c elector.Clock) slog.Handler {
 	options := &slog.HandlerOptions{Level: logLevels[l.level], ReplaceAttr: inOneLine}
 	if l.format == logJSON {
 		return stampHandler{slog.NewJSONHandler(printableJSON{w}, options), c, new(sync.Mutex)}
 	}
-	return stampHandler{slog.NewTextHandler(w, options), c, new(sync.Mutex)} // it quotes what is not printable
+	return stampHandler{slog.NewTextHandler(w, options), c, new(sync.Mutex)} // it quotes text that is not printable
 }
 
-// inOneLine writes durations as text, and an error of several lines as one line.
+// inOneLine turns durations into text, and joins the lines of a text with "; ".
 func inOneLine(_ []string, a slog.Attr) slog.Attr {
 	var text string
 	switch value := a.Value.Any().(type) {
@@ -66,7 +67,8 @@ func inOneLine(_ []string, a slog.Attr) slog.Attr {
 	return slog.String(a.Key, strings.ReplaceAll(text, "\n", "; "))
 }
 
-// printableJSON also escapes the characters in a line of JSON that control a terminal.
+// printableJSON escapes the control and format characters that JSON allows in a string,
+// so that a log line cannot steer a terminal.
 type printableJSON struct{ io.Writer }
 
 func (p printableJSON) Write(line []byte) (int, error) {
@@ -80,8 +82,8 @@ func (p printableJSON) Write(line []byte) (int, error) {
 	return len(line), err
 }
 
-// stampHandler sets the time of each record from a clock, in the order in which the
-// records are written.
+// stampHandler sets the time of each record when it is written, so that the times of the
+// lines never go back.
 type stampHandler struct {
 	slog.Handler
 	clock elector.Clock
@@ -105,26 +107,26 @@ func (h stampHandler) WithGroup(name string) slog.Handler {
 	return h
 }
 
-// runLog is the log of one "run". It goes to stderr: stdout belongs to the command. Every
-// line names the election and the candidate. An observer has no id.
+// runLog is the log of run. It goes to stderr, because stdout belongs to the command.
+// Every line names the election, and the candidate if there is one.
 type runLog struct {
 	*slog.Logger
 	journal *journal
 	clock   elector.Clock
-	mark    func(error) error // for exit.Code
+	mark    func(error) error // lets exit.Code recognise an error of the store
 }
 
-func newRunLog(a *session.Program, f *runFlags) *runLog {
-	j := newJournal(a.Stderr)
-	log := slog.New(f.log.handler(j, a.Clock)).With("election", f.Name)
+func newRunLog(p *session.Program, f *runFlags) *runLog {
+	j := newJournal(p.Stderr)
+	log := slog.New(f.log.handler(j, p.Clock)).With("election", f.Name)
 	if !f.observe {
 		log = log.With("id", f.id)
 	}
-	return &runLog{log, j, a.Clock, a.Mark}
+	return &runLog{log, j, p.Clock, p.Mark}
 }
 
-// ofElector returns the logger for the elector, or nil if the level is above debug: at the
-// other levels, run logs the same itself.
+// ofElector returns the logger for the elector's own records, or nil below level debug.
+// At the other levels they would repeat what run logs.
 func (l *runLog) ofElector() *slog.Logger {
 	if !l.Enabled(context.Background(), slog.LevelDebug) {
 		return nil
@@ -132,8 +134,8 @@ func (l *runLog) ofElector() *slog.Logger {
 	return slog.New(l.Handler().WithGroup("elector"))
 }
 
-// end logs the error with which run ends, if there is one, and waits until everything is
-// written.
+// end logs the error with which run ends, if there is one, and waits until all lines are
+// written. The error that it returns is a LoggedError.
 func (l *runLog) end(err error) error {
 	if err != nil {
 		err = l.mark(err)
@@ -144,7 +146,7 @@ func (l *runLog) end(err error) error {
 	return err
 }
 
-// LoggedError is an error that is in the log already.
+// LoggedError is an error that is in the log already, so the command need not print it.
 type LoggedError struct{ Err error }
 
 func (e *LoggedError) Error() string { return e.Err.Error() }

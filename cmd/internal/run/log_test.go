@@ -15,8 +15,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
 )
 
-// TestLogFormats: in both formats a record is one line without control characters, with
-// durations as text.
+// A record is one printable line in both formats, with durations as text.
 func TestLogFormats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const id = "a\x1b[2J\u202e\u009b\U000e0001\nb\xff"

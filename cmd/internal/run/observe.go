@@ -9,8 +9,7 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// observe subscribes to the election until ctx ends, and runs the command at every change
-// of the leader.
+// observe subscribes to the election until ctx ends, and runs the command on every change.
 func observe(ctx context.Context, p *session.Program, f *runFlags) (err error) {
 	e, err := f.Election()
 	if err != nil {
@@ -27,24 +26,24 @@ func observe(ctx context.Context, p *session.Program, f *runFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }() // it has written nothing
+	defer func() { _ = db.Close() }() // nothing was written
 
-	reporter := &reporter{log: log.Logger}
+	transitions := &transitionLog{log: log.Logger}
 	el, err := elector.New(db, e, elector.Options{
-		Clock: p.Clock, Permanent: func(err error) bool { return fatal(p, err) }, Callbacks: elector.Callbacks{OnStoreError: reporter.callbacks().OnStoreError}, Logger: log.ofElector(),
+		Clock: p.Clock, Permanent: func(err error) bool { return fatal(p, err) }, Callbacks: elector.Callbacks{OnStoreError: transitions.callbacks().OnStoreError}, Logger: log.ofElector(),
 	})
 	if err != nil {
 		return err
 	}
 	signals, done := supervise.ForwardedSignals()
 	defer done()
-	o := &supervise.Observer{
+	o := &supervise.Subscriber{
 		Command: supervise.Command{
 			Args: f.command, Env: f.variables(), Stdout: p.Stdout, Stderr: p.Stderr, Clock: p.Clock,
 			Signals: signals, Forced: p.Forced, Log: log.Logger,
 		},
 		PreStop: f.preStop,
-		Changed: func(l elector.LeaderInfo) { reporter.leaderChanged(elector.StateObserver, l.LeaderRecord) },
+		Changed: func(l elector.LeaderInfo) { transitions.leaderChanged(elector.StateObserver, l.LeaderRecord) },
 	}
 	defer leaveAtOnce(ctx, p, log.Logger, el.Abandon)()
 	killed := o.Watch(ctx, el.Subscribe(ctx))

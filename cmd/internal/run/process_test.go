@@ -27,7 +27,7 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// record is a file to which the commands of a test append lines.
+// record is a file that the commands of a test append lines to.
 type record string
 
 func newRecord(t *testing.T) record {
@@ -51,12 +51,11 @@ func (r record) wait(t *testing.T, want ...string) {
 	})
 }
 
-// shell is a command that runs a script with the record as $0.
+// shell returns a command that runs a script. $0 is the path of the record.
 func (r record) shell(script string) []string { return []string{"--", "sh", "-c", script, string(r)} }
 
-// TestSignalsAreForwarded: signals for the command reach it. A candidate whose command
-// does not run does not end because of them.
-func TestSignalsAreForwarded(t *testing.T) {
+// Forwarded signals reach the command. If it does not run, they do not end run either.
+func TestSignalsArePassedOn(t *testing.T) {
 	t.Parallel()
 	const script = `for s in HUP USR1 USR2 WINCH; do trap "echo $s >> $0" $s; done
 		trap 'echo TERM >> $0; exit' TERM; echo began >> $0; while :; do sleep 0.02; done`
@@ -68,7 +67,7 @@ func TestSignalsAreForwarded(t *testing.T) {
 	signals := map[string]syscall.Signal{
 		"HUP": syscall.SIGHUP, "USR1": syscall.SIGUSR1, "USR2": syscall.SIGUSR2, "WINCH": syscall.SIGWINCH,
 	}
-	if signal.Ignored(syscall.SIGHUP) { // these tests run under nohup: it stays ignored
+	if signal.Ignored(syscall.SIGHUP) { // under nohup it stays ignored
 		delete(signals, "HUP")
 	}
 	for name, s := range signals {
@@ -79,14 +78,13 @@ func TestSignalsAreForwarded(t *testing.T) {
 	a.Signal(syscall.SIGINT)
 	require.Zero(t, a.Wait(t))
 	r.wait(t, "TERM", "began")
-	require.Len(t, r.lines(t), 1+len(signals)+1+1, "earlier signals were dropped")
+	require.Len(t, r.lines(t), 1+len(signals)+1+1, "signals from before the start were dropped")
 	b.Signal(syscall.SIGTERM)
 	require.Zero(t, b.Wait(t))
 }
 
-// TestRestartIsFenced: a command is started again only while its tenure is the newest.
-// Here it is not, and the process does not know: no watch fires, and the next renewal is
-// far away.
+// A command is started again only if its tenure is still the newest. Here it is not, and
+// run cannot know that: no watch fires, and the next renewal is far away.
 func TestRestartIsFenced(t *testing.T) {
 	t.Parallel()
 	db := memkv.New(memkv.Options{Hooks: &memkv.Hooks{Changed: func(*memkv.Watch) bool { return false }}})
@@ -118,9 +116,9 @@ func TestRestartIsFenced(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// TestObserverCatchesUp: an observer runs one command at a time. The next command gets the
-// newest state. States in between are skipped, and the last one never is.
-func TestObserverCatchesUp(t *testing.T) {
+// run --observe runs one command at a time. The next one gets the newest state. States in
+// between may be skipped, but never the last one.
+func TestRunObserveCatchesUp(t *testing.T) {
 	t.Parallel()
 	file, r := processtest.StoreFile(t), newRecord(t)
 	db, err := filekv.Open(file, filekv.Options{})
@@ -159,15 +157,14 @@ func TestObserverCatchesUp(t *testing.T) {
 	})
 	require.NoError(t, err)
 	for _, c := range candidates {
-		require.Contains(t, []string{"a", "b"}, c.ID, "an observer is not listed")
+		require.Contains(t, []string{"a", "b"}, c.ID, "a subscriber is not listed")
 	}
 	p.Signal(syscall.SIGTERM)
 	require.Zero(t, p.Wait(t))
 }
 
-// TestObserverEndsItsCommand: an observer that has to stop ends its command, by force if
-// it must.
-func TestObserverEndsItsCommand(t *testing.T) {
+// run --observe stops its command when it is asked to stop, and kills it after --pre-stop.
+func TestRunObserveEndsItsCommand(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
 	processtest.Start(t, file, "a")
@@ -177,12 +174,12 @@ func TestObserverEndsItsCommand(t *testing.T) {
 	p.Signal(syscall.SIGTERM)
 	require.Equal(t, 137, p.Wait(t))
 	for _, id := range ids {
-		processtest.Eventually(t, "it has ended", func() bool { return processtest.Gone(id) })
+		processtest.Eventually(t, "the command has ended", func() bool { return processtest.Gone(id) })
 	}
 }
 
-// TestTwentyProcesses: twenty processes on one file have one leader. If it is killed,
-// another one leads, all others follow it, and each continues to send heartbeats.
+// Twenty processes on one file have one leader. If it is killed, another process leads,
+// the others follow it, and all continue their heartbeats.
 func TestTwentyProcesses(t *testing.T) {
 	longtest.Only(t)
 	const lease = 2 * time.Second
@@ -202,7 +199,7 @@ func TestTwentyProcesses(t *testing.T) {
 		dead.Signal(syscall.SIGKILL)
 		<-dead.Exited
 		delete(processes, leader.ID)
-		leader = m.Until("another one leads", func(l election.LeaderRecord) bool { return !l.Vacant() && l.Identity != leader.Identity })
+		leader = m.Until("another process leads", func(l election.LeaderRecord) bool { return !l.Vacant() && l.Identity != leader.Identity })
 		require.Contains(t, processes, leader.ID)
 	}
 	before := make(map[string]uint64)
@@ -221,8 +218,8 @@ func TestTwentyProcesses(t *testing.T) {
 	m.Sound()
 }
 
-// TestSameIDTwice: a second process with the id of a live one ends with its own exit code,
-// and says why. The first one continues.
+// A second process with the id of a live one ends with its own exit code, and its error
+// says why. The first one continues.
 func TestSameIDTwice(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -236,7 +233,7 @@ func TestSameIDTwice(t *testing.T) {
 	require.Zero(t, first.Wait(t))
 }
 
-// TestClosedPipe: a leader continues if the reader of its output goes away.
+// A leader whose stdout is a closed pipe continues to lead.
 func TestClosedPipe(t *testing.T) {
 	t.Parallel()
 	const lease = 600 * time.Millisecond

@@ -21,7 +21,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// runFlags are the flags of "run", and the command that follows them.
+// runFlags are the flags of run and the command after them.
 type runFlags struct {
 	session.Place
 	id       string
@@ -50,7 +50,7 @@ func Command(p *session.Program) *cobra.Command {
 		Example: runExamples,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if n := cmd.ArgsLenAtDash(); n > 0 || n < 0 && len(args) > 0 {
-				return exit.Usage(fmt.Errorf("%q is not a flag; put the command after --", args[0]))
+				return exit.Usage(fmt.Errorf("%q is not a flag; put the command to run after --", args[0]))
 			}
 			f.command = args
 			f.leaseGiven, f.graceGiven = cmd.Flags().Changed("lease"), cmd.Flags().Changed("grace")
@@ -65,17 +65,17 @@ func Command(p *session.Program) *cobra.Command {
 	}
 	f.AddFlags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.id, "id", "", "id of this candidate; each process needs its own (required)")
-	flags.Int32Var(&f.priority, "priority", 0, "a strictly higher priority may preempt the leader")
-	flags.StringArrayVar(&f.tags, "tag", nil, "metadata of the candidate as KEY=VALUE, such as its address; may be repeated")
-	flags.DurationVar(&f.lease, "lease", fdbelection.DefaultLeaseDuration, "lease, if the election does not exist yet")
-	flags.DurationVar(&f.grace, "grace", 0, "how long a leader may drain for a higher priority, if the election does not exist yet (default: the lease)")
-	flags.DurationVar(&f.preStop, "pre-stop", 10*time.Second, "how long the command may take to stop, if the lease allows it")
-	flags.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long to try to unregister")
+	flags.StringVar(&f.id, "id", "", "unique name of this candidate (required)")
+	flags.Int32Var(&f.priority, "priority", 0, "a candidate with a strictly higher priority may preempt the leader")
+	flags.StringArrayVar(&f.tags, "tag", nil, "KEY=VALUE that is listed with the candidate, such as its address; may be repeated")
+	flags.DurationVar(&f.lease, "lease", fdbelection.DefaultLeaseDuration, "lease of the election, if it does not exist yet")
+	flags.DurationVar(&f.grace, "grace", 0, "how long a leader may drain before a preemption, if the election does not exist yet (default: the lease)")
+	flags.DurationVar(&f.preStop, "pre-stop", 10*time.Second, "how long the command may take to stop; it has less time after a loss")
+	flags.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long to try to resign and unregister at the end")
 	flags.Var(choice{&f.restart, []string{supervise.RestartNever, supervise.RestartOnFailure, supervise.RestartAlways}}, "restart",
-		"whether a command that ends by itself is started again: never, on-failure or always")
-	flags.BoolVar(&f.once, "once", false, "lead once, then unregister and exit")
-	flags.BoolVar(&f.observe, "observe", false, "do not campaign: run the command at every change of the leader")
+		"when to start a command again that ended by itself: never, on-failure or always")
+	flags.BoolVar(&f.once, "once", false, "lead once, then leave and exit")
+	flags.BoolVar(&f.observe, "observe", false, "do not register a candidate; run the command on every change of the leader")
 	f.log.addFlags(flags)
 	flags.VisitAll(func(one *pflag.Flag) { session.FromEnvironment(flags, one.Name) })
 	return cmd
@@ -99,16 +99,16 @@ func runCandidate(ctx context.Context, p *session.Program, f *runFlags) (err err
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }() // what was committed is safe
+	defer func() { _ = db.Close() }() // every commit is durable already
 
 	if f.Spec == "mem:" {
-		log.Warn("mem: is the memory of this process, so it can only elect itself")
+		log.Warn("mem: is the memory of this process: no other candidate can take part")
 	}
 	var el *elector.Elector
-	reporter := &reporter{log: log.Logger, id: f.id, joined: func() {
+	transitions := &transitionLog{log: log.Logger, id: f.id, joined: func() {
 		f.warnOfConfig(log.Logger, el.ClusterState().Config)
 	}}
-	opts.Clock, opts.Callbacks, opts.Permanent, opts.Logger = p.Clock, reporter.callbacks(), func(err error) bool { return fatal(p, err) }, log.ofElector()
+	opts.Clock, opts.Callbacks, opts.Permanent, opts.Logger = p.Clock, transitions.callbacks(), func(err error) bool { return fatal(p, err) }, log.ofElector()
 	if el, err = elector.New(db, e, opts); err != nil {
 		return err
 	}
@@ -122,18 +122,19 @@ func runCandidate(ctx context.Context, p *session.Program, f *runFlags) (err err
 	return err
 }
 
-// forcedLeave is how long run tries to give up leadership after a second interrupt.
+// forcedLeave is how long run tries to leave after a second interrupt.
 const forcedLeave = time.Second
 
-// errForced says that run ended before it had left the election.
-var errForced = errors.New("a second interrupt ended run before it could leave the election: if it led, its lease runs out by itself")
+// errForced is the error of run if a second interrupt ended it before it could resign and
+// unregister.
+var errForced = errors.New("a second interrupt ended run before it could leave the election; if it led, its lease runs out by itself")
 
-// leaveAtOnce logs the interrupts until stop is called, and calls abandon soon after the
-// second one.
+// leaveAtOnce logs the interrupts until stop is called. It calls abandon one forcedLeave
+// after the second one.
 func leaveAtOnce(ctx context.Context, p *session.Program, log *slog.Logger, abandon func()) (stop func()) {
 	first := whenDone(ctx, func() { log.Info("asked to stop", "cause", context.Cause(ctx)) })
 	second := whenDone(p.Forced, func() {
-		log.Warn("interrupted again: ending at once")
+		log.Warn("interrupted again, ending at once")
 		p.Clock.AfterFunc(forcedLeave, abandon)
 	})
 	return func() {
@@ -142,7 +143,7 @@ func leaveAtOnce(ctx context.Context, p *session.Program, log *slog.Logger, aban
 	}
 }
 
-// whenDone calls f when ctx ends. stop waits for an f that has begun.
+// whenDone calls f when ctx ends. stop prevents that, or waits for f if it has begun.
 func whenDone(ctx context.Context, f func()) (stop func()) {
 	done := make(chan struct{})
 	prevent := context.AfterFunc(ctx, func() {
@@ -156,11 +157,11 @@ func whenDone(ctx context.Context, f func()) (stop func()) {
 	}
 }
 
-// explainEnd adds to the error with which run ends what to do about it.
+// explainEnd adds a remedy to the error with which run ends.
 func explainEnd(err error) error {
 	switch {
 	case errors.Is(err, fdbelection.ErrDuplicateID):
-		return fmt.Errorf("%w; give each process an --id of its own, and do not start this one again", err)
+		return fmt.Errorf("%w; give each process an --id of its own, and do not start this one again with the same id", err)
 	case errors.Is(err, fdbelection.ErrSharedKeys):
 		return session.ExplainSharedKeys(err)
 	default:
@@ -170,7 +171,7 @@ func explainEnd(err error) error {
 
 type leadershipWork = func(context.Context, *elector.Leadership) error
 
-// work returns what to do while leading: run the command, or nothing.
+// work returns the work of a leader: it runs the command, or waits if there is none.
 func work(p *session.Program, f *runFlags, db kv.Database, log *slog.Logger) (work leadershipWork, done func()) {
 	if len(f.command) == 0 {
 		return func(ctx context.Context, _ *elector.Leadership) error { <-ctx.Done(); return nil }, func() {}
@@ -184,9 +185,9 @@ func work(p *session.Program, f *runFlags, db kv.Database, log *slog.Logger) (wo
 	return c.Work, done
 }
 
-// lead campaigns and works until ctx ends, or until the work returns on its own. In that
-// case it returns the error of the work. It also returns the error of work that had to be
-// killed when ctx ended. With once, it leads for one tenure.
+// lead campaigns and works until ctx ends, or until the work returns by itself. It returns
+// the error of work that returned by itself, or that had to be killed when ctx ended. With
+// once it leads for one tenure.
 func lead(ctx context.Context, el *elector.Elector, once bool, work leadershipWork) error {
 	var failed error
 	err := el.Run(ctx, func(tenure context.Context, lead *elector.Leadership) error {
@@ -199,19 +200,19 @@ func lead(ctx context.Context, el *elector.Elector, once bool, work leadershipWo
 			if !once {
 				return err // the elector campaigns again
 			}
-			failed = fmt.Errorf("%w any more, and --once was given", fdbelection.ErrNotLeader)
+			failed = fmt.Errorf("%w any more, and --once allows one tenure", fdbelection.ErrNotLeader)
 		default:
 			failed = err
 		}
 		return elector.ErrDone
 	})
-	if ctx.Err() != nil && err == context.Cause(ctx) { //nolint:errorlint // exactly this error says that it never began
+	if ctx.Err() != nil && err == context.Cause(ctx) { //nolint:errorlint // Run returns this error itself if it did not start
 		err = nil
 	}
 	return errors.Join(failed, err)
 }
 
-// variables tell the command where the election is.
+// variables returns the environment variables that name the election to the command.
 func (f *runFlags) variables() []string {
 	spec := f.Spec
 	if path, ok := strings.CutPrefix(spec, "file:"); ok {
@@ -222,8 +223,8 @@ func (f *runFlags) variables() []string {
 	return []string{session.Variable("store") + "=" + spec, session.Variable("root") + "=" + f.Root, session.Variable("election") + "=" + f.Name}
 }
 
-// fatal reports errors that end run: errors of the store that no retry can fix, records
-// that cannot be read, and a path that overlaps with another election.
+// fatal reports whether run ends with err. That is an error of the store that no retry can
+// fix, an unreadable record, or keys that another election uses.
 func fatal(p *session.Program, err error) bool {
 	return p.Permanent(err) || errors.Is(err, fdbelection.ErrInvalidState) || errors.Is(err, fdbelection.ErrSharedKeys)
 }

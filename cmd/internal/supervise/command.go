@@ -13,19 +13,19 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// Command runs the command of "run" for one tenure after another.
+// Command is the command that run runs while it leads. Work runs it.
 type Command struct {
-	Args           []string // the program and its arguments
-	Env            []string // added to the environment
+	Args           []string
+	Env            []string // variables that name the election
 	Stdout, Stderr io.Writer
 	Clock          elector.Clock
-	Signals        <-chan os.Signal // to forward to the command
+	Signals        <-chan os.Signal // passed on to the command
 	Restart        string           // RestartNever, RestartOnFailure or RestartAlways
-	Forced         context.Context  // when it ends, the command is killed
+	Forced         context.Context  // ends when the command must be killed at once
 	// Fence returns an error if the tenure is not the newest any more.
 	Fence func(context.Context, *elector.Leadership) error
 	Log   *slog.Logger
-	// GuardArgs are the arguments that start a guard. The command follows them.
+	// GuardArgs are the arguments that start a guard. Args follow them.
 	GuardArgs []string
 }
 
@@ -33,24 +33,24 @@ const (
 	// outputDelay is how long processes that the command left behind may keep its output
 	// open.
 	outputDelay = 100 * time.Millisecond
-	// guardReportLimit is how long a guard may take to report the end of a killed command.
-	guardReportLimit = time.Second
+	// guardTimeout is how long a guard may take to kill the command and report that.
+	guardTimeout = time.Second
 )
 
 // running is a command that runs. Its methods do not wait.
 type running interface {
 	done() <-chan ending
-	terminate() // the process group gets SIGTERM
-	kill()      // the process group gets SIGKILL
+	terminate() // sends SIGTERM to the process group
+	kill()      // sends SIGKILL to the process group
 	forward(s os.Signal)
 }
 
-// ending is how a command ended.
+// ending says how a command ended.
 type ending struct {
-	pid int
-	err error // nil if it succeeded, else an *Error
-	cut bool  // its guard terminated it on its own
-	// unguarded says that its guard was killed. The command was killed then, too.
+	pid int   // zero if it did not start
+	err error // nil if it succeeded, otherwise an *Error
+	cut bool  // the guard ended it at the deadline or after the end of the supervisor
+	// unguarded is true if its guard was killed, and the command with it.
 	unguarded bool
 }
 
@@ -71,33 +71,34 @@ func (e ending) log(log *slog.Logger, cause string) {
 	log.Log(context.Background(), level, "command ended", "pid", e.pid, "exit_code", code, "status", status, "cause", cause)
 }
 
-// The causes of the end of a command.
+// The causes of the end of a command, in the log.
 const (
 	causeItself    = "it ended by itself"
 	causeAsked     = "it was asked to stop"
-	causeKilled    = "it was killed because it did not stop in time"
+	causeKilled    = "it was killed, because it did not stop in time"
 	causeForced    = "it was killed after a second interrupt"
-	causeGuard     = "the guard ended it because it heard of no renewal in time"
-	causeOrphaned  = "the guard ended it because run ended first"
+	causeGuard     = "the guard ended it, because no renewal reached the guard in time"
+	causeOrphaned  = "the guard ended it, because run ended without stopping it"
 	causeUnstarted = "it could not be started"
-	// causeUnguarded: the command did not end by itself, even if its status says so.
+	// causeUnguarded also means that the command did not end by itself.
 	causeUnguarded = "its guard was killed"
 )
 
-// WasKilled reports whether an error says that a command ended by SIGKILL.
+// WasKilled reports whether err says that SIGKILL ended the command.
 func WasKilled(err error) bool {
 	failed, ok := errors.AsType[*Error](err)
 	return ok && failed.killed
 }
 
-// ErrCut says that a guard ended the command, and that the supervisor knew of no reason
-// to: the renewed deadline did not reach the guard in time.
-var ErrCut = errors.New("the guard ended the command: it heard of no renewal in time")
+// ErrCut is the error of Work if the guard ended the command although this process still
+// led. A renewed deadline did not reach the guard in time.
+var ErrCut = errors.New("the guard ended the command, because no renewal reached the guard in time")
 
-// tenure runs the command once, under a tenure. It terminates the process group when ctx
-// ends, and kills it at the end deadline. Nothing of the group outlives the command.
+// tenure runs the command once during a tenure. Its process group gets SIGTERM when ctx
+// ends, and SIGKILL at the end deadline of the tenure or when c.Forced ends. Nothing in the
+// group outlives the command.
 func (c *Command) tenure(ctx context.Context, lead *elector.Leadership) error {
-	c.dropSignals()
+	c.forget()
 	log := c.Log.With("term", lead.Term())
 	r, err := c.start(lead, log)
 	if err != nil {
@@ -108,7 +109,7 @@ func (c *Command) tenure(ctx context.Context, lead *elector.Leadership) error {
 		select {
 		case end := <-r.done():
 			end.log(log, c.cause(ctx, end))
-			if end.cut && ctx.Err() == nil {
+			if end.cut && !asked(ctx) {
 				return ErrCut
 			}
 			return end.err
@@ -127,18 +128,18 @@ func (c *Command) tenure(ctx context.Context, lead *elector.Leadership) error {
 	}
 }
 
-// cause returns why the command ended. ctx ends when the command has to stop.
+// cause returns why the command ended. The end of ctx asks the command to stop.
 func (c *Command) cause(ctx context.Context, end ending) string {
 	switch {
-	case end.cut: // also if this process knows by now that the tenure has ended
+	case end.cut: // also if ctx has ended in the meantime
 		return causeGuard
 	case end.unguarded:
 		return causeUnguarded
 	case end.pid == 0:
 		return causeUnstarted
-	case ctx.Err() == nil:
+	case !asked(ctx):
 		return causeItself
-	case WasKilled(end.err) && c.Forced.Err() != nil:
+	case WasKilled(end.err) && asked(c.Forced):
 		return causeForced
 	case WasKilled(end.err):
 		return causeKilled
@@ -147,15 +148,14 @@ func (c *Command) cause(ctx context.Context, end ending) string {
 	}
 }
 
-// notStarted logs that the command could not be started, and returns that as an error of
-// run.
+// notStarted logs that the command could not be started, and returns an *Error.
 func (c *Command) notStarted(log *slog.Logger, err error) error {
 	end := ending{err: &Error{name: c.Args[0], Code: failure, how: err.Error(), unstarted: true}}
 	end.log(log, causeUnstarted)
 	return end.err
 }
 
-// begun logs that the command runs.
+// begun logs the start of the command.
 func (c *Command) begun(log *slog.Logger, pid int) {
 	log.Info("command started", "pid", pid, "command", c.Args[0])
 }
@@ -175,8 +175,8 @@ func (c *Command) start(lead *elector.Leadership, log *slog.Logger) (running, er
 	return c.startGuarded(lead.SubscribeDeadlines, env, log)
 }
 
-// dropSignals drops the signals that arrived while no command ran.
-func (c *Command) dropSignals() {
+// forget drops the signals that arrived while the command did not run.
+func (c *Command) forget() {
 	for {
 		select {
 		case <-c.Signals:
@@ -186,8 +186,8 @@ func (c *Command) dropSignals() {
 	}
 }
 
-// reported returns what a guard reported of the end of the command, as an error of run. It
-// is nil if the command succeeded.
+// reported turns a guard's report of the end of the command into an *Error, or nil if the
+// command succeeded.
 func (c *Command) reported(r report) error {
 	e := &Error{name: c.Args[0], Code: failure}
 	switch {
@@ -203,3 +203,6 @@ func (c *Command) reported(r report) error {
 	}
 	return e
 }
+
+// asked reports whether ctx has ended, which asks the work to stop.
+func asked(ctx context.Context) bool { return ctx.Err() != nil }

@@ -17,8 +17,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// TestCommandEndsWithItsGroup: the complete process group ends with the tenure, by force
-// if it must.
+// The whole process group ends with the tenure. If it ignores SIGTERM, it is killed.
 func TestCommandEndsWithItsGroup(t *testing.T) {
 	t.Parallel()
 	for name, code := range map[string]int{"willing": 0, "stubborn": 137} {
@@ -41,7 +40,7 @@ func TestCommandEndsWithItsGroup(t *testing.T) {
 	}
 }
 
-// TestCommandLeavesNothingBehind: processes that a command left in its group end with it.
+// Processes that a command left behind in its group do not outlive it.
 func TestCommandLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "pid")
@@ -52,11 +51,11 @@ func TestCommandLeavesNothingBehind(t *testing.T) {
 	id, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = syscall.Kill(id, syscall.SIGKILL) })
-	processtest.Eventually(t, "what was left behind has ended", func() bool { return processtest.Gone(id) })
+	processtest.Eventually(t, "the process that was left behind has ended", func() bool { return processtest.Gone(id) })
 }
 
-// TestCommandEndsBeforeTheNextBegins: if a higher priority takes over, the command of the
-// old leader has ended before the command of the new one begins.
+// The command of a leader that is preempted ends before the command of the next leader
+// begins.
 func TestCommandEndsBeforeTheNextBegins(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -70,8 +69,8 @@ func TestCommandEndsBeforeTheNextBegins(t *testing.T) {
 	processtest.Says(t, &p.Stderr, "leader=high term=2")
 }
 
-// TestCommandEndsWhenTheStoreHangs: a leader that cannot reach its store ends its command
-// before its lease can end, even if the command ignores SIGTERM.
+// A leader whose store hangs ends its command before its lease can end, even if the
+// command ignores SIGTERM.
 func TestCommandEndsWhenTheStoreHangs(t *testing.T) {
 	const lease = 2 * time.Second
 	file := processtest.StoreFile(t)
@@ -84,7 +83,7 @@ func TestCommandEndsWhenTheStoreHangs(t *testing.T) {
 	m.End()
 	release := processtest.HoldStore(t, file) // long before the next renewal
 	processtest.Eventually(t, "the command was killed", func() bool { return processtest.Gone(ids[0]) })
-	require.Less(t, time.Now(), last.LeaseExpiry, "before the lease was over")
+	require.Less(t, time.Now(), last.LeaseExpiry, "the command ended before the lease")
 	processtest.Says(t, &p.Stderr, "reason=\"no renewal was acknowledged in time\"")
 	release()
 	processtest.Says(t, &p.Stderr, "leader=a term=2")
@@ -92,8 +91,8 @@ func TestCommandEndsWhenTheStoreHangs(t *testing.T) {
 	t.Logf("stderr:\n%s", &p.Stderr)
 }
 
-// TestCommandEndsWithItsSupervisor: if the supervisor is killed, the guard ends the
-// command with its group before the lease ends, even if the command ignores SIGTERM.
+// If the supervisor is killed, the guard ends the process group of the command before the
+// lease expires, even if the command ignores SIGTERM.
 func TestCommandEndsWithItsSupervisor(t *testing.T) {
 	t.Parallel()
 	const lease = 2 * time.Second
@@ -106,9 +105,9 @@ func TestCommandEndsWithItsSupervisor(t *testing.T) {
 	p.Signal(syscall.SIGKILL)
 	<-p.Exited
 	for _, id := range ids {
-		processtest.Eventually(t, "it has ended", func() bool { return processtest.Gone(id) })
+		processtest.Eventually(t, "the process has ended", func() bool { return processtest.Gone(id) })
 	}
 	ended, stall := time.Now(), m.TakeStall()
 	last := m.Until("a leads", func(l election.LeaderRecord) bool { return l.ID == "a" })
-	require.Less(t, ended, last.LeaseExpiry.Add(stall), "the monitor was held up for %s", stall)
+	require.Less(t, ended, last.LeaseExpiry.Add(stall), "the reads of the monitor were delayed by up to %s", stall)
 }

@@ -7,8 +7,8 @@ import (
 	"os/exec"
 )
 
-// direct is a command without a guard: the command of an observer, which has no deadline,
-// and every command on a system without guards.
+// direct is a command without a guard. A subscriber needs no guard, because it has no
+// deadline, and some systems have no guards.
 type direct struct {
 	cmd   *exec.Cmd
 	ended chan ending
@@ -27,8 +27,8 @@ func (c *Command) startDirect(env []string, log *slog.Logger) (running, error) {
 	d := &direct{cmd: cmd, ended: make(chan ending, 1)}
 	go func() {
 		err := <-ended
-		killGroup(cmd) // of the processes that are left
-		d.ended <- ending{pid: cmd.Process.Pid, err: c.failed(err)}
+		killGroup(cmd) // the processes that the command left behind
+		d.ended <- ending{pid: cmd.Process.Pid, err: c.failure(err)}
 	}()
 	return d, nil
 }
@@ -39,11 +39,11 @@ func (d *direct) terminate() { terminateGroup(d.cmd) }
 
 func (d *direct) kill() { killGroup(d.cmd) }
 
-func (d *direct) forward(s os.Signal) { _ = d.cmd.Process.Signal(s) } // it may have ended
+func (d *direct) forward(s os.Signal) { _ = d.cmd.Process.Signal(s) } // the command may have ended
 
-// failed returns how a command ended, as an error of run. It is nil if the command
+// failure turns the result of exec.Cmd.Wait into an *Error, or nil if the command
 // succeeded.
-func (c *Command) failed(err error) error {
+func (c *Command) failure(err error) error {
 	var exit *exec.ExitError
 	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):

@@ -13,11 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// never is a deadline of the machine's clock that does not come.
+// never is a deadline in the far future.
 const never = int64(1) << 62
 
-// guardOf starts a guard of a long command. The test writes its orders and reads its
-// reports.
+// guardOf starts a guard with a long-running command. The test writes its orders and reads
+// its reports.
 func guardOf(t *testing.T) (cmd *exec.Cmd, orders io.Writer, reports *bufio.Scanner) {
 	t.Helper()
 	read, write, err := os.Pipe()
@@ -40,9 +40,9 @@ func restOf(reports *bufio.Scanner) (all []string) {
 	return all
 }
 
-// TestGuardThatCannotReadItsOrders: orders that cannot be parsed are not from run. The
-// guard ends the command, as if run had gone.
-func TestGuardThatCannotReadItsOrders(t *testing.T) {
+// An order that a guard cannot parse does not come from run. The guard ends the command, as
+// it does if run has ended.
+func TestGuardThatCannotParseAnOrder(t *testing.T) {
 	t.Parallel()
 	cmd, orders, reports := guardOf(t)
 	fmt.Fprintf(orders, "until %d %d\n", never, never)
@@ -53,7 +53,7 @@ func TestGuardThatCannotReadItsOrders(t *testing.T) {
 	require.NoError(t, cmd.Wait())
 }
 
-// TestGuardThatIsTooLate: a guard does not start a command whose stop deadline has passed.
+// A guard does not start a command after the stop deadline.
 func TestGuardThatIsTooLate(t *testing.T) {
 	t.Parallel()
 	cmd, orders, reports := guardOf(t)

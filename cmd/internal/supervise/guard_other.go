@@ -9,11 +9,11 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// guards is false: this system has no process groups, or no clock that all processes of
-// the machine share.
+// guards is true if commands have a guard on this system. Here they have none, because
+// there are no process groups, or no clock that all processes share.
 const guards = false
 
-// Guard returns ErrNoGuard.
+// Guard returns ErrNoGuard, because there are no guards on this system.
 func Guard(elector.Clock, *slog.Logger, []string) error {
 	return ErrNoGuard
 }

@@ -21,12 +21,13 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// TestNoTwoCommandsAtOnce kills supervisors, and stops others past their lease, while
-// their commands ignore SIGTERM. The guard has to end each command before the command of
-// the successor begins. The commands prove it with a lock that each holds until it ends.
+// TestNoTwoCommandsAtOnce kills some supervisors, and stops others past their lease. Their
+// commands ignore SIGTERM and continue. The guard must end each before the command of the
+// successor begins. Each command holds an exclusive lock until it ends, and measures how
+// long it has to wait for it.
 //
-// A busy machine may keep a guard waiting. So a command may find the previous one alive
-// for as long as the monitor's own reads were delayed, in fewer than one round of ten.
+// A busy machine may delay a guard. So a command may wait for the lock for as long as the
+// longest delay of the monitor's own reads, in fewer than one of ten rounds.
 func TestNoTwoCommandsAtOnce(t *testing.T) {
 	rounds := longtest.Pick(2, 50)
 	const lease = time.Second
@@ -45,7 +46,7 @@ func TestNoTwoCommandsAtOnce(t *testing.T) {
 		stall := m.TakeStall()
 		all := w.lives(t)
 		for _, l := range all[len(lives):] {
-			require.LessOrEqual(t, l.overlap, stall, "round %d: the command of %s in term %d found another one alive; the monitor was held up for %s",
+			require.LessOrEqual(t, l.overlap, stall, "round %d: the command of %s in term %d waited for another one; the reads of the monitor were delayed by up to %s",
 				round, l.id, l.term, stall)
 			if l.overlap > 0 {
 				excused++
@@ -72,7 +73,7 @@ func TestNoTwoCommandsAtOnce(t *testing.T) {
 		} else {
 			before, _ := m.Candidate(victim.ID)
 			processes[victim.ID] = run(victim.ID)
-			processtest.Eventually(t, victim.ID+" is back", func() bool {
+			processtest.Eventually(t, victim.ID+" is registered again", func() bool {
 				c, ok := m.Candidate(victim.ID)
 				return ok && c.Incarnation != before.Incarnation
 			})
@@ -80,13 +81,12 @@ func TestNoTwoCommandsAtOnce(t *testing.T) {
 	}
 	m.End()
 	m.Sound()
-	t.Logf("%d rounds, %d commands, %d of them excused by a stall", rounds, len(lives), excused)
+	t.Logf("%d rounds, %d commands, %d of them overlapped within a delay of the monitor", rounds, len(lives), excused)
 	require.Less(t, excused, max(rounds/10, 1)+1)
 }
 
-// TestGuardCountsFromTheAttempt: the deadline of a guard counts from the start of the
-// renewal, however late its answer was. A supervisor that is stopped after a slow renewal
-// has no more time.
+// The deadline of a guard counts from the start of the renewal, and not from its answer. If
+// the supervisor is stopped after a slow renewal, the command has no extra time.
 func TestGuardCountsFromTheAttempt(t *testing.T) {
 	const lease = 2 * time.Second
 	file := processtest.StoreFile(t)
@@ -100,26 +100,25 @@ func TestGuardCountsFromTheAttempt(t *testing.T) {
 		release := processtest.HoldStore(t, file)
 		<-time.After(time.Until(before.LeaseExpiry.Add(-lease + 1200*time.Millisecond))) // long after the next attempt
 		release()
-		late := m.Until("the late renewal has come", func(l election.LeaderRecord) bool { return l.Ballot > before.Ballot })
-		if late.Term != before.Term { // the machine was too busy, and a lost leadership
+		late := m.Until("the late renewal is written", func(l election.LeaderRecord) bool { return l.Ballot > before.Ballot })
+		if late.Term != before.Term { // the machine was so busy that a lost leadership
 			continue
 		}
-		<-time.After(50 * time.Millisecond) // its answer has come as well, and the next attempt has not begun
+		<-time.After(50 * time.Millisecond) // the answer has arrived, and the next attempt has not begun
 		m.TakeStall()
 		require.True(t, freeze(t, m, p.Cmd.Process.Pid))
 		processtest.Eventually(t, "the command was killed", func() bool { return processtest.Gone(ids[0]) })
 		ended, stall := time.Now(), m.TakeStall()
 		thaw(p.Cmd.Process.Pid)
 		last := m.LastRecord(late.Term)
-		require.Less(t, ended, last.LeaseExpiry.Add(stall), "the monitor was held up for %s", stall)
+		require.Less(t, ended, last.LeaseExpiry.Add(stall), "the reads of the monitor were delayed by up to %s", stall)
 		processtest.Says(t, &p.Stderr, "msg=\"leadership lost\"")
 		return
 	}
 }
 
-// TestGuardOfAKilledSupervisorTerminates: the guard of a killed supervisor terminates the
-// command at once, long before the deadline.
-func TestGuardOfAKilledSupervisorTerminates(t *testing.T) {
+// If the supervisor is killed, the guard asks the command to stop at once.
+func TestGuardOfAKilledSupervisorTerminatesFirst(t *testing.T) {
 	t.Parallel()
 	args, pids := processtest.Worker(t, false)
 	p := processtest.Start(t, processtest.StoreFile(t), "a", append([]string{"--lease", "1m"}, args...)...)
@@ -127,12 +126,12 @@ func TestGuardOfAKilledSupervisorTerminates(t *testing.T) {
 	p.Signal(syscall.SIGKILL)
 	<-p.Exited
 	for _, id := range ids {
-		processtest.Eventually(t, "it has ended, long before the deadline", func() bool { return processtest.Gone(id) })
+		processtest.Eventually(t, "the process has ended, long before the deadline", func() bool { return processtest.Gone(id) })
 	}
 }
 
-// TestGuardIsKilled: if the guard is killed, the command ends with it, with its group.
-// Leadership is given up after that and not before.
+// If the guard is killed, the whole group of the command ends. run resigns only after
+// that.
 func TestGuardIsKilled(t *testing.T) {
 	t.Parallel()
 	file, w := processtest.StoreFile(t), newWorkers(t)
@@ -149,8 +148,7 @@ func TestGuardIsKilled(t *testing.T) {
 	require.True(t, processtest.Gone(first.pid))
 }
 
-// TestGuardIsKilledAndTheGroupEnds: processes that the command has started end with the
-// guard, too.
+// If the guard is killed, the processes that the command has started end too.
 func TestGuardIsKilledAndTheGroupEnds(t *testing.T) {
 	t.Parallel()
 	args, pids := processtest.Worker(t, true)
@@ -165,9 +163,8 @@ func TestGuardIsKilledAndTheGroupEnds(t *testing.T) {
 	p.Signal(syscall.SIGKILL)
 }
 
-// TestGuardIsKilledBesideAStoppedSupervisor: if the supervisor is stopped, the kernel ends
-// the command of a killed guard. Processes that the command has started end when the
-// supervisor continues.
+// If the guard is killed while the supervisor is stopped, the kernel ends the command. The
+// processes that the command has started end when the supervisor continues.
 func TestGuardIsKilledBesideAStoppedSupervisor(t *testing.T) {
 	t.Parallel()
 	args, pids := processtest.Worker(t, true)
@@ -185,8 +182,8 @@ func TestGuardIsKilledBesideAStoppedSupervisor(t *testing.T) {
 	require.Contains(t, p.Stderr.String(), `cause="its guard was killed"`)
 }
 
-// TestGuardSurvivesInterrupts: interrupts that reach the guard as well, from a supervisor
-// that signals every process, are for run alone.
+// The guard ignores interrupts, however many it receives. Some service managers signal
+// every process of a service.
 func TestGuardSurvivesInterrupts(t *testing.T) {
 	t.Parallel()
 	file := processtest.StoreFile(t)
@@ -206,7 +203,7 @@ func TestGuardSurvivesInterrupts(t *testing.T) {
 	require.Contains(t, p.Stderr.String(), `cause="it was asked to stop"`)
 }
 
-// TestGuardIsStopped: a stopped guard does not keep run from ending the command.
+// If the guard is stopped, run ends the command itself.
 func TestGuardIsStopped(t *testing.T) {
 	t.Parallel()
 	args, pids := processtest.Worker(t, true)
@@ -221,10 +218,9 @@ func TestGuardIsStopped(t *testing.T) {
 	}
 }
 
-// TestFenceAfterASuspension: supervisor, guard and command stop past the lease, as on a
-// suspended machine. A write of the command that continues first is refused by the fence
-// alone.
-func TestFenceAfterASuspension(t *testing.T) {
+// Supervisor, guard and command are stopped past the lease, as on a suspended machine. The
+// command continues first. The fence refuses its write, because only the fence can.
+func TestFenceAfterTheWholeGroupWasStopped(t *testing.T) {
 	t.Parallel()
 	const lease = time.Second
 	file, w := processtest.StoreFile(t), newWorkers(t)
@@ -238,8 +234,8 @@ func TestFenceAfterASuspension(t *testing.T) {
 		id, other  string
 		pid, guard int
 	)
-	for frozen := false; !frozen; { // on a busy machine a tenure may end meanwhile
-		processtest.Eventually(t, "one of them writes", func() bool { return len(w.lines(t, "wrote")) > 0 })
+	for frozen := false; !frozen; { // on a busy machine the tenure may end before all are stopped
+		processtest.Eventually(t, "a command writes", func() bool { return len(w.lines(t, "wrote")) > 0 })
 		all := w.lines(t, "wrote")
 		_, err := fmt.Sscan(all[len(all)-1], &id, &pid, &guard)
 		require.NoError(t, err)
@@ -247,9 +243,9 @@ func TestFenceAfterASuspension(t *testing.T) {
 	}
 	other = map[string]string{"a": "b", "b": "a"}[id]
 	before := len(w.lines(t, "wrote "+other))
-	processtest.Eventually(t, "the other one writes", func() bool { return len(w.lines(t, "wrote "+other)) > before })
+	processtest.Eventually(t, "the other command writes", func() bool { return len(w.lines(t, "wrote "+other)) > before })
 	thaw(pid)
-	processtest.Eventually(t, "it is refused", func() bool { return slices.Contains(w.lines(t, "fenced "+id), strconv.Itoa(pid)) })
+	processtest.Eventually(t, "the write is refused", func() bool { return slices.Contains(w.lines(t, "fenced "+id), strconv.Itoa(pid)) })
 
 	value, err := kv.ReadTransact(t.Context(), m.DB, func(tr kv.ReadTransaction) ([]byte, error) { return tr.Get(sink).Get() })
 	require.NoError(t, err)
@@ -263,8 +259,8 @@ func TestFenceAfterASuspension(t *testing.T) {
 	m.Sound()
 }
 
-// TestPreStop: a leader that is asked to leave lets its command drain for much longer than
-// a lease, which it renews meanwhile. The successor begins after that.
+// The command of a leader that leaves may drain for much longer than the lease, because the
+// lease is renewed meanwhile. The successor begins after that.
 func TestPreStop(t *testing.T) {
 	t.Parallel()
 	const lease = time.Second
@@ -275,7 +271,7 @@ func TestPreStop(t *testing.T) {
 	processtest.Start(t, file, "b", args...)
 	a.Signal(syscall.SIGTERM)
 	second := w.next(t, 1, "a")
-	require.NotEmpty(t, w.lines(t, "drained"), "it had the time")
+	require.NotEmpty(t, w.lines(t, "drained"), "the command had enough time to drain")
 	require.Zero(t, second.overlap)
 	require.Zero(t, a.Wait(t))
 	require.NotContains(t, a.Stderr.String(), "in time")
@@ -285,11 +281,11 @@ func TestPreStop(t *testing.T) {
 func parentOf(t *testing.T, pid int) int {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("it looks into /proc")
+		t.Skip("needs /proc")
 	}
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	require.NoError(t, err)
-	_, rest, _ := strings.Cut(string(text), ") ") // what stands before is the name
+	_, rest, _ := strings.Cut(string(text), ") ") // the name comes before
 	var state string
 	var parent int
 	_, err = fmt.Sscan(rest, &state, &parent)

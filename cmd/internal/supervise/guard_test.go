@@ -42,142 +42,141 @@ func TestGuardMessages(t *testing.T) {
 	}
 }
 
-// TestNotice: the guard has the deadlines of the tenure on the clock of the machine, less
-// its own share. The share does not grow if a long drain moves the end alone.
-func TestNotice(t *testing.T) {
-	const machine = time.Hour
+// The guard has the deadlines of the tenure on the boot clock, less a reserve. The reserve
+// does not grow if a long drain moves only the end deadline.
+func TestGuardDeadlines(t *testing.T) {
+	const boot = time.Hour
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	after := start.Add
-	var n notice
-	require.Equal(t, deadlines{stop: machine + 7*time.Second, kill: machine + 8500*time.Millisecond},
-		n.of(elector.Deadlines{Stop: after(7 * time.Second), End: after(9 * time.Second)}, start, machine))
-	require.Equal(t, deadlines{stop: machine + 6*time.Second, kill: machine + 7500*time.Millisecond},
-		n.of(elector.Deadlines{Stop: after(10 * time.Second), End: after(12 * time.Second)}, after(4*time.Second), machine))
-	require.Equal(t, deadlines{stop: machine - 90*time.Second, kill: machine + 8500*time.Millisecond},
-		n.of(elector.Deadlines{Stop: after(10 * time.Second), End: after(109 * time.Second)}, after(100*time.Second), machine))
-	require.Equal(t, deadlines{stop: machine + 2*time.Second, kill: machine + 2*time.Second},
-		n.of(elector.Deadlines{Stop: after(10 * time.Second), End: after(9 * time.Second)}, after(7*time.Second), machine),
-		"the command has all of its time to stop, and is not killed before it was terminated")
+	var n guardDeadlines
+	require.Equal(t, deadlines{stop: boot + 7*time.Second, kill: boot + 8500*time.Millisecond},
+		n.of(elector.Deadlines{Stop: after(7 * time.Second), End: after(9 * time.Second)}, start, boot))
+	require.Equal(t, deadlines{stop: boot + 6*time.Second, kill: boot + 7500*time.Millisecond},
+		n.of(elector.Deadlines{Stop: after(10 * time.Second), End: after(12 * time.Second)}, after(4*time.Second), boot))
+	require.Equal(t, deadlines{stop: boot - 90*time.Second, kill: boot + 8500*time.Millisecond},
+		n.of(elector.Deadlines{Stop: after(10 * time.Second), End: after(109 * time.Second)}, after(100*time.Second), boot))
+	require.Equal(t, deadlines{stop: boot + 2*time.Second, kill: boot + 2*time.Second},
+		n.of(elector.Deadlines{Stop: after(10 * time.Second), End: after(9 * time.Second)}, after(7*time.Second), boot),
+		"no reserve, and no SIGKILL before SIGTERM")
 }
 
-// planStep is what a guard does at a time, after it has received something.
-type planStep struct {
-	at   time.Duration
-	told func(p *plan)
-	want string
+// guardStep is an event at a time, and what the guard must do then.
+type guardStep struct {
+	at    time.Duration
+	event func(s *guardState)
+	want  string
 }
 
-func until(stop, kill time.Duration) func(*plan) {
-	return func(p *plan) { p.take(order{verb: orderUntil, deadlines: deadlines{stop, kill}}) }
+func until(stop, kill time.Duration) func(*guardState) {
+	return func(s *guardState) { s.take(order{verb: orderUntil, deadlines: deadlines{stop, kill}}) }
 }
 
-func told(v verb) func(*plan) { return func(p *plan) { p.take(order{verb: v}) } }
+func received(v verb) func(*guardState) { return func(s *guardState) { s.take(order{verb: v}) } }
 
-// TestPlan: whatever a guard receives, it kills the command at the last deadline that it
-// knows, and terminates it before. It does each once.
-func TestPlan(t *testing.T) {
-	for name, acts := range map[string][]planStep{
-		"no order after the first": {
-			{at: 0, told: until(10, 14)},
+// A guard terminates and kills the command at the newest deadlines, once each.
+func TestGuardState(t *testing.T) {
+	for name, steps := range map[string][]guardStep{
+		"receives nothing": {
+			{at: 0, event: until(10, 14)},
 			{at: 9},
 			{at: 10, want: "cut terminate"},
 			{at: 13},
 			{at: 14, want: "kill"},
 			{at: 99},
 		},
-		"a renewal": {
-			{at: 0, told: until(10, 14)},
-			{at: 9, told: until(20, 24)},
+		"receives renewals": {
+			{at: 0, event: until(10, 14)},
+			{at: 9, event: until(20, 24)},
 			{at: 19},
 			{at: 20, want: "cut terminate"},
 			{at: 24, want: "kill"},
 		},
-		"a shorter lease": {
-			{at: 0, told: until(10, 14)},
-			{at: 1, told: until(5, 6)},
+		"receives a shorter lease": {
+			{at: 0, event: until(10, 14)},
+			{at: 1, event: until(5, 6)},
 			{at: 5, want: "cut terminate"},
 			{at: 6, want: "kill"},
 		},
-		"a shorter lease that has passed": {
-			{at: 0, told: until(10, 14)},
-			{at: 7, told: until(5, 6), want: "cut terminate kill"},
+		"receives a shorter lease too late": {
+			{at: 0, event: until(10, 14)},
+			{at: 7, event: until(5, 6), want: "cut terminate kill"},
 		},
-		"a stop": {
-			{at: 0, told: until(10, 14)},
-			{at: 3, told: told(orderStop), want: "terminate"},
+		"is ordered to stop": {
+			{at: 0, event: until(10, 14)},
+			{at: 3, event: received(orderStop), want: "terminate"},
 			{at: 10},
 			{at: 14, want: "kill"},
 		},
-		"a stop, and a later deadline": {
-			{at: 0, told: until(10, 14)},
-			{at: 3, told: told(orderStop), want: "terminate"},
-			{at: 9, told: until(20, 24)},
+		"is ordered to stop, with later deadlines": {
+			{at: 0, event: until(10, 14)},
+			{at: 3, event: received(orderStop), want: "terminate"},
+			{at: 9, event: until(20, 24)},
 			{at: 20},
 			{at: 24, want: "kill"},
 		},
-		"a kill": {
-			{at: 0, told: until(10, 14)},
-			{at: 3, told: told(orderStop), want: "terminate"},
-			{at: 4, told: told(orderKill), want: "kill"},
+		"is ordered to kill": {
+			{at: 0, event: until(10, 14)},
+			{at: 3, event: received(orderStop), want: "terminate"},
+			{at: 4, event: received(orderKill), want: "kill"},
 			{at: 14},
 		},
-		"the supervisor goes": {
-			{at: 0, told: until(10, 14)},
-			{at: 3, told: (*plan).orphaned, want: "cut terminate"},
-			{at: 4, told: (*plan).orphaned},
+		"loses its supervisor": {
+			{at: 0, event: until(10, 14)},
+			{at: 3, event: (*guardState).orphaned, want: "cut terminate"},
+			{at: 4, event: (*guardState).orphaned},
 			{at: 14, want: "kill"},
 		},
-		"the supervisor goes while the command stops": {
-			{at: 0, told: until(10, 14)},
-			{at: 3, told: told(orderStop), want: "terminate"},
-			{at: 4, told: (*plan).orphaned},
+		"loses its supervisor while the command stops": {
+			{at: 0, event: until(10, 14)},
+			{at: 3, event: received(orderStop), want: "terminate"},
+			{at: 4, event: (*guardState).orphaned},
 			{at: 14, want: "kill"},
 		},
-		"a suspension past both": {
-			{at: 0, told: until(10, 14)},
+		"did not run until after both deadlines": {
+			{at: 0, event: until(10, 14)},
 			{at: 1000, want: "cut terminate kill"},
 		},
-		"a signal": {
-			{at: 0, told: until(10, 14)},
-			{at: 1, told: told(orderSignal)},
+		"is sent a signal": {
+			{at: 0, event: until(10, 14)},
+			{at: 1, event: received(orderSignal)},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var p plan
-			for _, a := range acts {
-				if a.told != nil {
-					a.told(&p)
+			var s guardState
+			for _, step := range steps {
+				if step.event != nil {
+					step.event(&s)
 				}
-				terminate, kill := p.due(a.at)
+				terminate, kill := s.due(step.at)
 				got := ""
 				for _, did := range []struct {
 					it   bool
 					name string
-				}{{terminate && p.cut, "cut"}, {terminate, "terminate"}, {kill, "kill"}} {
+				}{{terminate && s.cut, "cut"}, {terminate, "terminate"}, {kill, "kill"}} {
 					if did.it {
 						got += " " + did.name
 					}
 				}
-				if a.want != "" {
-					a.want = " " + a.want
+				if step.want != "" {
+					step.want = " " + step.want
 				}
-				require.Equal(t, a.want, got, "at %d", a.at)
+				require.Equal(t, step.want, got, "at %d", step.at)
 			}
 		})
 	}
 }
 
-// TestPlanWaits: a guard sleeps until something is due, and never for long: timers stop
-// while the machine is suspended.
-func TestPlanWaits(t *testing.T) {
-	var p plan
-	until(10*time.Second, 14*time.Second)(&p)
-	require.Equal(t, guardTick, p.wait(0))
-	require.Equal(t, time.Millisecond, p.wait(10*time.Second-time.Millisecond))
-	require.Zero(t, p.wait(11*time.Second), "it is due")
-	p.due(11 * time.Second)
-	require.Equal(t, guardTick, p.wait(11*time.Second))
-	require.Equal(t, time.Millisecond, p.wait(14*time.Second-time.Millisecond))
-	p.due(14 * time.Second)
-	require.Equal(t, guardTick, p.wait(15*time.Second), "the command has not ended yet")
+// A guard sleeps until a deadline, but never longer than guardTick, because timers do not
+// run while the machine is suspended.
+func TestGuardStateWaits(t *testing.T) {
+	var s guardState
+	until(10*time.Second, 14*time.Second)(&s)
+	require.Equal(t, guardTick, s.wait(0))
+	require.Equal(t, time.Millisecond, s.wait(10*time.Second-time.Millisecond))
+	require.Zero(t, s.wait(11*time.Second), "SIGTERM is due")
+	s.due(11 * time.Second)
+	require.Equal(t, guardTick, s.wait(11*time.Second))
+	require.Equal(t, time.Millisecond, s.wait(14*time.Second-time.Millisecond))
+	s.due(14 * time.Second)
+	require.Equal(t, guardTick, s.wait(15*time.Second), "nothing is left to do but to wait")
 }

@@ -19,41 +19,41 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-// guards is true: commands have a guard on this system.
+// guards is true if commands have a guard on this system.
 const guards = true
 
-// The file descriptors of a guard. Orders arrive on its stdin.
+// The file descriptors of a guard. It reads orders from stdin.
 const (
 	ordersFile  = 0
 	reportsFile = 3
 )
 
-// Guard is the main function of a guard: it waits for the first deadlines, starts the
-// command, and returns when the command and its group have ended. It returns ErrNoGuard if
-// run did not start this process.
+// Guard is the main function of a guard process. It waits for the first deadlines, runs the
+// command, and returns after the whole process group of the command has ended. It returns
+// ErrNoGuard if it was not started by run.
 func Guard(c elector.Clock, log *slog.Logger, argv []string) error {
 	if !isPipe(ordersFile) || !isPipe(reportsFile) || len(argv) == 0 {
 		return ErrNoGuard
 	}
 	defer SurviveClosedPipes()()
-	setName("fdbelect-guard")
-	syscall.CloseOnExec(reportsFile) // the command must not inherit it
+	setProcessName("fdbelect-guard")
+	syscall.CloseOnExec(reportsFile) // the command must not hold it
 	g := &guardProcess{
 		reports: os.NewFile(reportsFile, "reports"),
 		log:     log,
 		clock:   c,
 	}
-	for !g.armed {
-		if g.poll(-1, -1); g.gone {
-			return nil // there was nothing to guard yet
+	for !g.ready {
+		if g.poll(-1, -1); g.orphan {
+			return nil // the command has not been started
 		}
 	}
-	if g.take(); !g.gone && clock.Boot() < g.stop {
+	if g.take(); !g.orphan && clock.Boot() < g.stop {
 		g.run(argv)
 		return nil
 	}
-	g.say(report{verb: reportCut})
-	g.say(report{verb: reportExited})
+	g.send(report{verb: reportCut})
+	g.send(report{verb: reportExited})
 	return nil
 }
 
@@ -62,50 +62,51 @@ func isPipe(fd int) bool {
 	return syscall.Fstat(fd, &stat) == nil && stat.Mode&syscall.S_IFMT == syscall.S_IFIFO
 }
 
-// guardProcess is the state of a guard.
+// guardProcess is the guard of a command, with its pipes.
 type guardProcess struct {
-	plan
+	guardState
 	reports *os.File
 	log     *slog.Logger
 	clock   elector.Clock
-	unread  []byte  // the beginning of an order
-	orders  []order // not applied yet
-	armed   bool    // the first deadlines have arrived
-	gone    bool    // the supervisor has
-	pid     int     // of the command and its group
+	unread  []byte  // the begin of the next order
+	orders  []order // parsed, and not taken yet
+	ready   bool    // it has received deadlines
+	orphan  bool    // the supervisor has closed the pipe, or its order could not be parsed
+	pid     int     // of the command, and of its process group
 }
 
-func (g *guardProcess) say(r report) {
-	fmt.Fprintln(g.reports, r) // if the supervisor has gone, there is no reader
+func (g *guardProcess) send(r report) {
+	fmt.Fprintln(g.reports, r) // it fails if the supervisor has ended
 }
 
-// run starts the command and controls it until it has ended.
+// run starts the command, carries out the orders, and returns after its end.
 func (g *guardProcess) run(argv []string) {
-	ended, done, err := os.Pipe() // closed when the command and its group have ended
+	ended, done, err := os.Pipe() // closed after the process group has ended
 	if err != nil {
-		g.say(report{verb: reportFailed, text: err.Error()})
+		g.send(report{verb: reportFailed, text: err.Error()})
 		return
 	}
-	defer ended.Close() //nolint:errcheck // nothing was written to it
+	defer ended.Close() //nolint:errcheck // nothing was written
 	started, result := make(chan error, 1), make(chan syscall.WaitStatus, 1)
 	go func() {
-		defer done.Close() //nolint:errcheck // nothing was written to it
+		defer done.Close() //nolint:errcheck // nothing was written
 		result <- g.startAndReap(argv, started)
 	}()
 	if err := <-started; err != nil {
-		g.say(report{verb: reportFailed, text: err.Error()})
+		g.send(report{verb: reportFailed, text: err.Error()})
 		return
 	}
-	g.say(report{verb: reportStarted, number: g.pid})
+	g.send(report{verb: reportStarted, number: g.pid})
 	fd := int(ended.Fd())
 	for {
-		// The orders first. If this process was stopped, newer deadlines may have arrived.
+		// The orders come first. After a pause of this process they may hold newer
+		// deadlines.
 		g.take()
 		now := clock.Boot()
 		terminate, kill := g.due(now)
 		if terminate {
 			if g.cut {
-				g.say(report{verb: reportCut})
+				g.send(report{verb: reportCut})
 			}
 			signalGroup(g.pid, syscall.SIGTERM)
 		}
@@ -122,39 +123,39 @@ func (g *guardProcess) run(argv []string) {
 	} else {
 		r.number = status.ExitStatus()
 	}
-	g.say(r)
-	if g.gone { // the supervisor cannot log the end any more
+	g.send(r)
+	if g.orphan { // the supervisor cannot log the end
 		ending{pid: g.pid, err: (&Command{Args: argv}).reported(r)}.log(g.log, causeOrphaned)
 	}
 }
 
-// take applies the orders that have arrived.
+// take carries out signal orders, and updates the state with the others.
 func (g *guardProcess) take() {
 	for _, o := range g.orders {
 		if o.verb == orderSignal && g.pid != 0 && isForwarded(syscall.Signal(o.signal)) {
-			_ = syscall.Kill(g.pid, syscall.Signal(o.signal)) // it may have ended
+			_ = syscall.Kill(g.pid, syscall.Signal(o.signal)) // the command may have ended
 		}
-		g.plan.take(o)
+		g.guardState.take(o)
 	}
 	g.orders = nil
-	if g.gone {
+	if g.orphan {
 		g.orphaned()
 	}
 }
 
-// poll waits for orders, for the end of the command if ended is its file, or until wait
-// has passed. A negative wait has no limit.
+// poll waits for orders, for the end of the command, or for a time. If ended is negative,
+// it does not wait for the command. If wait is negative, it waits without a limit.
 func (g *guardProcess) poll(ended int, wait time.Duration) (over bool) {
 	files := []unix.PollFd{{Fd: ordersFile, Events: unix.POLLIN}, {Fd: int32(ended), Events: unix.POLLIN}}
-	if g.gone {
-		files[0].Fd = -1 // its end was seen
+	if g.orphan {
+		files[0].Fd = -1 // poll would return at once
 	}
 	timeout := -1
 	if wait >= 0 {
-		timeout = int(wait / time.Millisecond) // rounded down
+		timeout = int(wait / time.Millisecond) // rounded down, so that the guard is not late
 	}
 	n, err := unix.Poll(files, timeout)
-	if n <= 0 || err != nil { // interrupted: the caller polls again
+	if n <= 0 || err != nil { // a timeout, or a signal interrupted the call
 		return false
 	}
 	if files[0].Revents != 0 {
@@ -163,50 +164,49 @@ func (g *guardProcess) poll(ended int, wait time.Duration) (over bool) {
 	return files[1].Revents != 0
 }
 
-// read reads the orders that are there. If an order cannot be parsed, it is not from the
-// supervisor, which counts as gone.
+// read reads the orders in the pipe. If one cannot be read or parsed, the guard acts as if
+// the supervisor had ended.
 func (g *guardProcess) read() {
-	buffer := make([]byte, 1<<16) // all that a pipe holds
+	buffer := make([]byte, 1<<16) // the capacity of a pipe
 	n, err := syscall.Read(ordersFile, buffer)
 	switch {
 	case errors.Is(err, syscall.EINTR), errors.Is(err, syscall.EAGAIN):
 		return
 	case err != nil || n <= 0:
-		g.gone = true
+		g.orphan = true
 		return
 	}
 	g.unread = append(g.unread, buffer[:n]...)
 	for {
-		line, rest, whole := bytes.Cut(g.unread, []byte("\n"))
-		if !whole {
+		line, rest, complete := bytes.Cut(g.unread, []byte("\n"))
+		if !complete {
 			return
 		}
 		g.unread = rest
 		o, err := parseOrder(string(line))
 		if err != nil {
-			g.gone = true
+			g.orphan = true
 			return
 		}
-		g.armed = g.armed || o.verb == orderUntil
+		g.ready = g.ready || o.verb == orderUntil
 		g.orders = append(g.orders, o)
 	}
 }
 
-// startAndReap starts the command in a process group of its own and waits for its end,
-// then ends the rest of the group and waits for that. The thread stays with it all the
-// time: on Linux the command dies with its parent, and for the kernel the parent is the
-// thread.
+// startAndReap starts the command in a process group of its own and waits for its end. Then
+// it kills the rest of the group and waits for that. The goroutine keeps its thread: on
+// Linux the kernel kills the command when the thread that started it ends.
 func (g *guardProcess) startAndReap(argv []string, started chan<- error) (status syscall.WaitStatus) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	adopt()
+	becomeSubreaper()
 	pid, err := startCommand(argv)
 	g.pid = pid
 	started <- err
 	if err != nil {
 		return status
 	}
-	for { // also for processes that the command has left to this one
+	for { // it also reaps orphans of the command
 		var s syscall.WaitStatus
 		got, err := syscall.Wait4(-1, &s, 0, nil)
 		if got == pid && (s.Exited() || s.Signaled()) {
@@ -214,7 +214,7 @@ func (g *guardProcess) startAndReap(argv []string, started chan<- error) (status
 			break
 		}
 		if err != nil && !errors.Is(err, syscall.EINTR) {
-			break // there is nothing to wait for: it has ended
+			break // there is no child left
 		}
 	}
 	endGroup(g.clock, pid)
@@ -230,9 +230,9 @@ func startCommand(argv []string) (pid int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer null.Close() //nolint:errcheck // nothing was written to it
+	defer null.Close() //nolint:errcheck // nothing was written
 	attr := &syscall.SysProcAttr{Setpgid: true}
-	dieWithParent(attr)
+	killWithParent(attr)
 	pid, err = syscall.ForkExec(path, argv, &syscall.ProcAttr{
 		Env: os.Environ(), Files: []uintptr{null.Fd(), 1, 2}, Sys: attr,
 	})

@@ -6,6 +6,6 @@ import "os"
 
 func ownProgram() (string, error) { return os.Executable() }
 
-func adopt() {}
+func becomeSubreaper() {}
 
-func setName(string) {}
+func setProcessName(string) {}

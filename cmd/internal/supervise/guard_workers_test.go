@@ -27,27 +27,27 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// workerName is the name under which the tests start this binary as the command of
-// "fdbelect run". Its arguments say how to work and where to write its journal.
+// workerName is the name under which the test binary is the command of "fdbelect run". Its
+// arguments are one of the ways to work and the directory of its journal.
 const workerName = "electionworker"
 
 // The ways to work.
 const (
-	// workAlone holds an exclusive lock until it ends, and ignores SIGTERM.
+	// workAlone holds an exclusive lock until it is killed. It ignores SIGTERM.
 	workAlone = "alone"
-	// workDraining is workAlone, and ends some time after SIGTERM.
+	// workDraining is like workAlone, but ends after SIGTERM and drainTime.
 	workDraining = "draining"
-	// workFenced writes to the store under its fencing token until a write is refused.
+	// workFenced writes to the store with its fencing token until a write is refused.
 	workFenced = "fenced"
 )
 
-// drainTime is how long workDraining takes to end.
+// drainTime is how long workDraining takes to end after SIGTERM.
 const drainTime = 3 * time.Second
 
-// sink is the key to which workFenced writes.
+// sink is the key that workFenced writes.
 var sink = []byte("sink")
 
-// workerCommands make this binary the worker.
+// workerCommands are the commands that this test binary can be.
 var workerCommands = map[string]func(){workerName: func() {
 	if err := work(); err != nil {
 		fmt.Fprintln(os.Stderr, workerName+":", err)
@@ -64,8 +64,8 @@ func work() error {
 	return workWithLock(how, dir)
 }
 
-// journalOf appends a line to the journal with one write.
-func journalOf(dir, format string, args ...any) error {
+// appendJournal appends a line to the journal in one write.
+func appendJournal(dir, format string, args ...any) error {
 	f, err := os.OpenFile(filepath.Join(dir, "journal"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -90,17 +90,17 @@ func workWithLock(how, dir string) error {
 		}
 		overlap = max(time.Since(began), 1)
 	}
-	if err := journalOf(dir, "began %s %s %d %d %d", os.Getenv("FDBELECT_NODE_ID"), os.Getenv("FDBELECT_TERM"),
+	if err := appendJournal(dir, "began %s %s %d %d %d", os.Getenv("FDBELECT_NODE_ID"), os.Getenv("FDBELECT_TERM"),
 		os.Getpid(), os.Getppid(), overlap); err != nil {
 		return err
 	}
 	if how == workAlone {
-		for range asked { // and nothing else
+		for range asked { // ignore SIGTERM
 		}
 	}
 	<-asked
 	<-time.After(drainTime)
-	return journalOf(dir, "drained %s", os.Getenv("FDBELECT_NODE_ID"))
+	return appendJournal(dir, "drained %s", os.Getenv("FDBELECT_NODE_ID"))
 }
 
 func workUnderFence(dir string) error {
@@ -126,9 +126,9 @@ func workUnderFence(dir string) error {
 		})
 		switch {
 		case errors.Is(err, fdbelection.ErrFenced):
-			return journalOf(dir, "fenced %s %d", token.ID, os.Getpid())
+			return appendJournal(dir, "fenced %s %d", token.ID, os.Getpid())
 		case err == nil && n == 0:
-			if err := journalOf(dir, "wrote %s %d %d", token.ID, os.Getpid(), os.Getppid()); err != nil {
+			if err := appendJournal(dir, "wrote %s %d %d", token.ID, os.Getpid(), os.Getppid()); err != nil {
 				return err
 			}
 		}
@@ -136,7 +136,7 @@ func workUnderFence(dir string) error {
 	}
 }
 
-// workers is the folder in which the commands of a test write their journal.
+// workers are the commands of a test. They write their journal to dir.
 type workers struct{ dir string }
 
 func newWorkers(t *testing.T) workers {
@@ -150,21 +150,21 @@ func newWorkers(t *testing.T) workers {
 	return w
 }
 
-// kill ends the workers that are still alive.
+// kill ends workers that no guard has ended.
 func (w workers) kill(t *testing.T) {
 	t.Helper()
 	for _, l := range w.lives(t) {
 		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", l.pid))
 		if err == nil && bytes.Contains(line, []byte(w.dir)) {
-			_ = syscall.Kill(l.pid, syscall.SIGKILL) // it may end meanwhile
+			_ = syscall.Kill(l.pid, syscall.SIGKILL) // it may have ended
 		}
 	}
 }
 
-// args are the arguments with which "fdbelect run" starts a worker.
+// args returns the arguments with which "fdbelect run" starts a worker.
 func (w workers) args(how string) []string { return []string{"--", workerName, how, w.dir} }
 
-// lines returns the lines of the journal that begin with a word, without the word.
+// lines returns the lines of the journal that begin with a word, without that word.
 func (w workers) lines(t *testing.T, word string) []string {
 	t.Helper()
 	f, err := os.Open(filepath.Join(w.dir, "journal"))
@@ -187,7 +187,7 @@ type life struct {
 	id         string
 	term       uint64
 	pid, guard int
-	overlap    time.Duration // how long it found the previous worker alive
+	overlap    time.Duration // how long it waited for the lock of another worker
 }
 
 func (w workers) lives(t *testing.T) []life {
@@ -202,11 +202,11 @@ func (w workers) lives(t *testing.T) []life {
 	return all
 }
 
-// next waits for a life after the first n, of a process with another id.
+// next waits for a life after the first n, of a process whose id is different from not.
 func (w workers) next(t *testing.T, n int, not string) life {
 	t.Helper()
 	var found life
-	processtest.Eventually(t, "a worker begins that is not of "+not, func() bool {
+	processtest.Eventually(t, "a worker of another process than "+not+" begins", func() bool {
 		for _, l := range w.lives(t)[n:] {
 			if l.id != not {
 				found = l
@@ -218,8 +218,8 @@ func (w workers) next(t *testing.T, n int, not string) life {
 	return found
 }
 
-// freeze stops processes at a moment at which none of them holds the store. Otherwise no
-// other process could use it. It reports false if one of them has ended.
+// freeze stops processes at a moment at which none of them has locked the store, so that
+// others can use it. It reports false if one of them has ended.
 func freeze(t *testing.T, m *processtest.Monitor, pids ...int) bool {
 	t.Helper()
 	write := func(limit time.Duration) error {
@@ -245,8 +245,8 @@ func freeze(t *testing.T, m *processtest.Monitor, pids ...int) bool {
 	}
 }
 
-// stopped reports whether every thread of a process is stopped. When kill returns, a stop
-// signal is only delivered: a running thread stops a little later.
+// stopped reports whether every thread of a process is stopped. kill returns when the
+// signal is delivered, and a running thread stops a little later.
 func stopped(pid int) bool {
 	files, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/stat")
 	if err != nil || len(files) == 0 {

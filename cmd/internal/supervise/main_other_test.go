@@ -2,5 +2,5 @@
 
 package supervise_test
 
-// workerCommands is empty: there are no guards on this system.
+// workerCommands is empty, because there are no guards on this system.
 var workerCommands map[string]func()

@@ -2,5 +2,5 @@ package supervise
 
 import "syscall"
 
-// dieWithParent makes the kernel kill the command if its supervisor dies.
-func dieWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }
+// killWithParent makes the kernel kill the command when the thread that starts it ends.
+func killWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }

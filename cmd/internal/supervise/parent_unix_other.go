@@ -4,5 +4,5 @@ package supervise
 
 import "syscall"
 
-// dieWithParent does nothing. Only Linux has such a flag.
-func dieWithParent(*syscall.SysProcAttr) {}
+// killWithParent does nothing. Only Linux has a flag for it.
+func killWithParent(*syscall.SysProcAttr) {}

@@ -7,7 +7,7 @@ import (
 	"os/exec"
 )
 
-// Without process groups, only the command itself can be ended, and only by force.
+// Without process groups run can end only the command itself, and only by force.
 
 func startAndWait(cmd *exec.Cmd, started, ended chan<- error) {
 	err := cmd.Start()
@@ -19,10 +19,9 @@ func startAndWait(cmd *exec.Cmd, started, ended chan<- error) {
 
 func terminateGroup(cmd *exec.Cmd) { killGroup(cmd) }
 
-func killGroup(cmd *exec.Cmd) { cmd.Process.Kill() } //nolint:errcheck // it may have ended already
+func killGroup(cmd *exec.Cmd) { cmd.Process.Kill() } //nolint:errcheck // the command may have ended
 
-// killedByForce reports false: a command cannot be asked to stop here, so every end is by
-// force.
+// killedByForce reports false. Here even a stop in time is by force.
 func killedByForce(*os.ProcessState) bool { return false }
 
 func exitCodeOf(state *os.ProcessState) int { return state.ExitCode() }

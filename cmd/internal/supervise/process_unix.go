@@ -14,14 +14,14 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-// startAndWait starts the command in a process group of its own and waits for it. The
-// thread that started it stays with it: on Linux the command dies with its parent, and for
-// the kernel the parent is the thread.
+// startAndWait starts the command in a process group of its own and waits for its end. The
+// goroutine keeps its thread: on Linux the kernel kills the command when the thread that
+// started it ends.
 func startAndWait(cmd *exec.Cmd, started, ended chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	dieWithParent(cmd.SysProcAttr)
+	killWithParent(cmd.SysProcAttr)
 	err := cmd.Start()
 	started <- err
 	if err == nil {
@@ -33,19 +33,19 @@ func terminateGroup(cmd *exec.Cmd) { signalGroup(cmd.Process.Pid, syscall.SIGTER
 
 func killGroup(cmd *exec.Cmd) { signalGroup(cmd.Process.Pid, syscall.SIGKILL) }
 
-// signalGroup sends a signal to a process group. It does nothing if the group is empty.
+// signalGroup sends a signal to a process group.
 func signalGroup(group int, s syscall.Signal) {
-	syscall.Kill(-group, s) //nolint:errcheck // the group may be empty
+	syscall.Kill(-group, s) //nolint:errcheck // the group may have ended
 }
 
 // A process that is not a child of this one cannot be waited for, only polled.
 const (
-	groupInterval = 2 * time.Millisecond
-	groupLimit    = time.Second // for zombies that their parent does not reap
+	groupPoll    = 2 * time.Millisecond
+	groupTimeout = time.Second // for dead processes that their parent does not reap
 )
 
-// endGroup kills a process group and returns when it is gone. It waits without a limit for
-// processes that are, or become, children of this one.
+// endGroup kills a process group and returns after it has ended. For processes that are or
+// become children of this one it waits without a limit, for others up to groupTimeout.
 func endGroup(c elector.Clock, group int) {
 	signalGroup(group, syscall.SIGKILL)
 	for {
@@ -54,11 +54,11 @@ func endGroup(c elector.Clock, group int) {
 			break
 		}
 	}
-	for begin := c.Now(); c.Now().Sub(begin) < groupLimit; {
-		if syscall.Kill(-group, syscall.SIGKILL) != nil { // no process is left that this one may signal
+	for begin := c.Now(); c.Now().Sub(begin) < groupTimeout; {
+		if syscall.Kill(-group, syscall.SIGKILL) != nil { // the group has ended
 			return
 		}
-		_ = clock.Sleep(context.Background(), c, groupInterval) // the context never ends
+		_ = clock.Sleep(context.Background(), c, groupPoll) // the context does not end
 	}
 }
 
@@ -68,8 +68,8 @@ func killedByForce(state *os.ProcessState) bool {
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
-// exitCodeOf returns the exit code as a shell has it: 128 plus the signal if a signal
-// ended the process.
+// exitCodeOf returns the exit code as a shell does. If a signal ended the process, it is 128
+// plus the number of the signal.
 func exitCodeOf(state *os.ProcessState) int {
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return 128 + int(status.Signal())

@@ -10,50 +10,53 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// The supervisor, which is "run", writes orders to the guard, one per line. The guard
-// writes reports back. Each is a word and its arguments:
+// A guard is a small process between run and its command. It holds the deadlines of the
+// tenure, so that the command ends in time even if run is stopped, hangs or was killed.
 //
-//	until STOP KILL   the deadlines, in nanoseconds of the machine's clock
-//	stop              terminate the command
-//	kill              kill it
-//	signal N          send this signal to it
+// The supervisor, which is run, writes orders to the guard, and the guard writes reports
+// back. Each is a line of a word and its arguments. The orders are:
 //
-//	started PID       the command runs, and leads a process group of this number
-//	cut               the guard terminates it on its own
-//	exited CODE       the command and its group have ended
-//	signaled N        the same, by a signal
-//	failed "WHY"      it could not be started
+//	until STOP KILL   the deadlines, in nanoseconds of the boot clock
+//	stop              send SIGTERM to the process group of the command
+//	kill              send SIGKILL to it
+//	signal N          send this signal to the command
 //
-// The deadlines are instants of a clock that all processes of the machine share, that is
-// never set, and that counts the time in which the machine is suspended. So an order that
-// arrives late grants no more time than one that arrived at once.
+// The reports are:
+//
+//	started PID       the command runs. PID is also the number of its process group
+//	cut               the guard sends SIGTERM without an order
+//	exited CODE       the whole process group has ended
+//	signaled N        the same, and a signal ended the command
+//	failed "WHY"      the command could not be started
+//
+// All processes of the machine share the boot clock. It is never set, and it runs while the
+// machine is suspended. So an order that arrives late does not give the command more time.
 
-// deadlines are the instants at which a guard acts, on the machine's clock.
+// deadlines are the times at which the guard acts, on the boot clock.
 type deadlines struct {
-	stop time.Duration // the command is terminated
-	kill time.Duration // it is killed
+	stop time.Duration // the guard sends SIGTERM
+	kill time.Duration // the guard sends SIGKILL
 }
 
-// notice turns the deadlines of a tenure into those of its guard. The guard keeps a
-// quarter of the time between them for itself: to wake up, and to wait for the end of the
-// group.
-type notice struct {
-	stop  time.Time
-	spare time.Duration
+// guardDeadlines turns the deadlines of a tenure into those of its guard. It takes a quarter
+// of the time between stop and end as a reserve, in which the guard wakes up and reaps the
+// process group.
+type guardDeadlines struct {
+	stop    time.Time // the newest stop deadline
+	reserve time.Duration
 }
 
-// of returns the deadlines of the guard. now is the present on the clock of the tenure,
-// and machine the same instant on the machine's clock. Once the tenure has to end, only
-// the end deadline moves. The guard keeps the same share then. If the end is before the
-// stop, it is the drain limit of the command and not the end of the lease, and the command
-// has all of that time.
-func (n *notice) of(d elector.Deadlines, now time.Time, machine time.Duration) deadlines {
-	if !d.Stop.Equal(n.stop) {
-		n.stop, n.spare = d.Stop, max(d.End.Sub(d.Stop), 0)/4
+// of returns the deadlines of the guard. now is the time on the clock of the tenure, and
+// boot the same instant on the boot clock. While a leader drains, only the end deadline
+// moves, and the reserve stays the same. If the end is before the stop, it is the end of the
+// drain limit and not of the lease, so there is no reserve.
+func (g *guardDeadlines) of(d elector.Deadlines, now time.Time, boot time.Duration) deadlines {
+	if !d.Stop.Equal(g.stop) {
+		g.stop, g.reserve = d.Stop, max(d.End.Sub(d.Stop), 0)/4
 	}
 	stop, end := d.Stop.Sub(now), d.End.Sub(now)
-	kill := max(end-n.spare, min(stop, end))
-	return deadlines{stop: machine + min(stop, kill), kill: machine + kill}
+	kill := max(end-g.reserve, min(stop, end))
+	return deadlines{stop: boot + min(stop, kill), kill: boot + kill}
 }
 
 type verb string
@@ -71,7 +74,7 @@ const (
 	reportFailed   verb = "failed"
 )
 
-// order is an order of the supervisor.
+// order is a line from the supervisor to the guard.
 type order struct {
 	verb
 	deadlines
@@ -89,11 +92,11 @@ func (o order) String() string {
 	}
 }
 
-// ErrNoGuard says that this process was not started as a guard, or that this system has no
-// guards.
-var ErrNoGuard = errors.New("only run starts a guard: the command has no use of its own")
+// ErrNoGuard is returned by Guard if run did not start this process, or if this system has
+// no guards.
+var ErrNoGuard = errors.New("guard is started by run, and cannot be used alone")
 
-var errNoOrder = errors.New("this is not an order to a guard")
+var errNoOrder = errors.New("not an order to a guard")
 
 func parseOrder(line string) (order, error) {
 	word, rest, _ := strings.Cut(line, " ")
@@ -114,7 +117,7 @@ func parseOrder(line string) (order, error) {
 	return o, nil
 }
 
-// report is a report of the guard.
+// report is a line from the guard to the supervisor.
 type report struct {
 	verb
 	number int
@@ -132,7 +135,7 @@ func (r report) String() string {
 	}
 }
 
-var errNoReport = errors.New("this is not a report of a guard")
+var errNoReport = errors.New("not a report of a guard")
 
 func parseReport(line string) (report, error) {
 	word, rest, _ := strings.Cut(line, " ")
@@ -153,57 +156,57 @@ func parseReport(line string) (report, error) {
 	return r, nil
 }
 
-// plan decides what the guard does. Orders and the time are passed in.
-type plan struct {
+// guardState decides what the guard does. It reads no clock and sends no signal itself.
+type guardState struct {
 	deadlines
-	mustStop, mustKill bool // by order, or because the supervisor has gone
-	terminated, killed bool // the command
-	cut                bool // the guard terminated it on its own
+	mustStop, mustKill bool // ordered by the supervisor, or it has ended
+	terminated, killed bool // SIGTERM and SIGKILL were sent
+	cut                bool // SIGTERM was not ordered
 }
 
-// take applies an order.
-func (p *plan) take(o order) {
+// take updates the state with an order.
+func (s *guardState) take(o order) {
 	switch o.verb {
 	case orderUntil:
-		p.deadlines = o.deadlines
+		s.deadlines = o.deadlines
 	case orderStop:
-		p.mustStop = true
+		s.mustStop = true
 	case orderKill:
-		p.mustKill = true
-	default: // a signal does not change the plan
+		s.mustKill = true
+	default: // a signal order does not change the state
 	}
 }
 
-// orphaned says that the supervisor has gone. The command still has until the end
-// deadline: no other candidate leads before.
-func (p *plan) orphaned() {
-	p.cut = p.cut || !p.terminated && !p.mustStop
-	p.mustStop = true
+// orphaned updates the state after the end of the supervisor. The command may take until the
+// kill deadline to stop, because no other process leads before that.
+func (s *guardState) orphaned() {
+	s.cut = s.cut || !s.terminated && !s.mustStop
+	s.mustStop = true
 }
 
-// due returns what to do now. It returns each step once.
-func (p *plan) due(now time.Duration) (terminate, kill bool) {
-	if !p.terminated && now >= p.stop && !p.mustStop {
-		p.cut = true
+// due returns which signals the guard must send now. It returns each of them once.
+func (s *guardState) due(now time.Duration) (terminate, kill bool) {
+	if !s.terminated && now >= s.stop && !s.mustStop {
+		s.cut = true
 	}
-	terminate = !p.terminated && (p.mustStop || now >= p.stop)
-	kill = !p.killed && (p.mustKill || now >= p.kill)
-	p.terminated, p.killed = p.terminated || terminate, p.killed || kill
+	terminate = !s.terminated && (s.mustStop || now >= s.stop)
+	kill = !s.killed && (s.mustKill || now >= s.kill)
+	s.terminated, s.killed = s.terminated || terminate, s.killed || kill
 	return terminate, kill
 }
 
-// guardTick is the longest time between two readings of the clock. Timers stop while a
-// machine is suspended, so it is also how soon after a suspension the guard acts.
+// guardTick is the longest time between two reads of the clock. Timers do not run while the
+// machine is suspended, so the guard notices a passed deadline this long after a resume.
 const guardTick = 100 * time.Millisecond
 
-// wait returns for how long nothing is due, unless an order arrives.
-func (p *plan) wait(now time.Duration) time.Duration {
+// wait returns how long the guard may sleep until it must act or read the clock.
+func (s *guardState) wait(now time.Duration) time.Duration {
 	next := guardTick
-	if !p.terminated {
-		next = min(next, p.stop-now)
+	if !s.terminated {
+		next = min(next, s.stop-now)
 	}
-	if !p.killed {
-		next = min(next, p.kill-now)
+	if !s.killed {
+		next = min(next, s.kill-now)
 	}
 	return max(next, 0)
 }

@@ -11,33 +11,35 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-// The policies for a command that ended by itself while its process still leads.
+// The values of --restart. They decide if a command that ended by itself is started again
+// while this process still leads.
 const (
 	RestartNever     = "never"
 	RestartOnFailure = "on-failure"
 	RestartAlways    = "always"
 )
 
-// again reports whether a command that ended with err has to be started again.
+// again reports whether to start the command again after it ended with err.
 func (c *Command) again(err error) bool {
 	return c.Restart == RestartAlways || c.Restart == RestartOnFailure && err != nil
 }
 
-// The wait before a restart doubles up to lastRestart. It starts over once the command has
-// run for longer than that.
+// The delay before a restart doubles each time, from firstRestart to lastRestart. It starts
+// again at firstRestart after the command has run for longer than lastRestart.
 const (
 	firstRestart = 200 * time.Millisecond
 	lastRestart  = 30 * time.Second
 )
 
-// Work runs the command for a tenure, and again as the policy says. If it has to stop, it
-// returns nil, or the error of a command that was killed.
+// Work runs the command during a tenure, and starts it again as c.Restart says. It returns
+// the error of the command. If it was asked to stop, it returns nil, or the error of a
+// command that had to be killed.
 func (c *Command) Work(ctx context.Context, lead *elector.Leadership) error {
-	for delay := firstRestart; ctx.Err() == nil; {
+	for delay := firstRestart; !asked(ctx); {
 		began := c.Clock.Now()
 		err := c.tenure(ctx, lead)
 		switch {
-		case ctx.Err() != nil:
+		case asked(ctx):
 			if WasKilled(err) {
 				return err
 			}
@@ -57,22 +59,22 @@ func (c *Command) Work(ctx context.Context, lead *elector.Leadership) error {
 	return nil
 }
 
-// pause waits before a restart, and then checks that the tenure is still the newest: after
-// a forced resignation another candidate may lead before the deadline. It also returns nil
-// if it has to stop.
+// pause waits before a restart, and then checks in the store that the tenure is still the
+// newest. The process may not have seen a forced resignation or a preemption yet. pause also
+// returns nil if it was asked to stop.
 func (c *Command) pause(ctx context.Context, lead *elector.Leadership, delay time.Duration) error {
 	for clock.Sleep(ctx, c.Clock, delay) == nil {
 		switch err := c.Fence(ctx, lead); {
-		case err == nil || ctx.Err() != nil:
+		case err == nil || asked(ctx):
 			return nil
 		case errors.Is(err, fdbelection.ErrFenced):
 			c.Log.Warn("command is not started again", "term", lead.Term(), "error", err)
 			return fmt.Errorf("%w: %w", ErrSuperseded, err)
-		default: // the store does not answer: the deadlines decide
+		default: // the store failed; try again until the tenure ends by its deadlines
 		}
 	}
 	return nil
 }
 
-// ErrSuperseded says that another tenure was found to be newer before a restart.
+// ErrSuperseded is the error of Work if the tenure was not the newest before a restart.
 var ErrSuperseded = errors.New("leadership is lost")

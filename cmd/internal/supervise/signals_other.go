@@ -4,8 +4,8 @@ package supervise
 
 import "os"
 
-// ForwardedSignals forwards nothing: this system has no such signals.
+// ForwardedSignals returns nil, because this system has no such signals.
 func ForwardedSignals() (signals <-chan os.Signal, stop func()) { return nil, func() {} }
 
-// SurviveClosedPipes does nothing: this system has no SIGPIPE.
+// SurviveClosedPipes does nothing, because this system has no SIGPIPE.
 func SurviveClosedPipes() (stop func()) { return func() {} }

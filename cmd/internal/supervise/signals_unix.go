@@ -9,14 +9,14 @@ import (
 	"syscall"
 )
 
-// forwarded are the signals that are meant for the command.
+// forwarded are the signals that run passes on to the command.
 var forwarded = []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
 
 func isForwarded(s os.Signal) bool { return slices.Contains(forwarded, s) }
 
-// ForwardedSignals catches the signals for the command until stop is called. SIGHUP does
-// not end run then. If the caller has it ignored, as nohup does, run and the command
-// ignore it too.
+// ForwardedSignals catches the signals for the command until stop is called. SIGHUP then
+// does not end run. If the caller ignores SIGHUP, as nohup does, it stays ignored in run and
+// in the command.
 func ForwardedSignals() (signals <-chan os.Signal, stop func()) {
 	mine := slices.Clone(forwarded)
 	if signal.Ignored(syscall.SIGHUP) {
@@ -28,9 +28,8 @@ func ForwardedSignals() (signals <-chan os.Signal, stop func()) {
 	return caught, func() { signal.Stop(caught) }
 }
 
-// SurviveClosedPipes keeps this process alive if the reader of its output goes away. It
-// catches SIGPIPE instead of ignoring it, so that the command has the default action
-// again.
+// SurviveClosedPipes catches SIGPIPE until stop is called, so that a closed stderr does not
+// end a leader. It does not ignore the signal, because the command would inherit that.
 func SurviveClosedPipes() (stop func()) {
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, syscall.SIGPIPE)

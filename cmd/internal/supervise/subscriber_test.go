@@ -8,21 +8,21 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// TestStateOf: a candidate that was handed leadership does not lead before it accepts.
+// A successor does not lead before it has accepted.
 func TestStateOf(t *testing.T) {
-	who := election.Identity{ID: "a"}
+	a := election.Identity{ID: "a"}
 	for _, c := range []struct {
 		record election.LeaderRecord
-		term   uint64 // zero: there is no leader
+		term   uint64 // zero if there is no leader
 	}{
 		{election.LeaderRecord{}, 0},
 		{election.LeaderRecord{Term: 4, Accepted: true}, 0},
-		{election.LeaderRecord{Term: 5, Identity: who}, 0},
-		{election.LeaderRecord{Term: 5, Identity: who, Accepted: true}, 5},
+		{election.LeaderRecord{Term: 5, Identity: a}, 0},
+		{election.LeaderRecord{Term: 5, Identity: a, Accepted: true}, 5},
 	} {
 		s := stateOf(c.record)
 		require.True(t, s.known)
 		require.Equal(t, c.term, s.term, "%+v", c.record)
-		require.Equal(t, c.term != 0, s.leader == who, "%+v", c.record)
+		require.Equal(t, c.term != 0, s.leader == a, "%+v", c.record)
 	}
 }
