@@ -11,15 +11,15 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/cli"
 )
 
-// Main runs the tests of a package that starts fdbelect as a process: it makes the test
-// binary the command fdbelect, and each of the other commands. TestMain calls it.
+// Main runs the tests of a package that starts fdbelect as a process. The test binary is
+// then the command fdbelect, and each of the other commands. TestMain calls Main.
 func Main(m *testing.M, commands map[string]func()) {
-	// With the race detector, each process waits for a second at its end by default. A
-	// process that waits for its guard would take that as well.
+	// With the race detector, each process waits for a second at its end by default. That
+	// would also delay run, which waits for its guard.
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")); err != nil {
 		panic(err)
 	}
-	// Most of these tests only wait, for leases to run out.
+	// Most of these tests wait for leases to expire and use little CPU.
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// monitor reads the seat of a store again and again, and sees whether anything
-// goes back that must not.
+// Monitor reads the leader record every two milliseconds. It records a fault if the ballot
+// or the term falls, or if two different records have the same ballot or term.
 type Monitor struct {
 	t        *testing.T
 	DB       *filekv.DB
@@ -30,15 +30,14 @@ type Monitor struct {
 	last    election.LeaderRecord
 	faults  []string
 	Reads   int
-	// stall is the longest time between two reads since it was last asked for: how
-	// much the machine kept even this one waiting.
+	// stall is the longest time between two reads since the last TakeStall. It shows how
+	// long the machine delayed this process.
 	stall time.Duration
-	// lastOf holds the last record seen of each term, firstOf the first.
+	// FirstOf has the first record seen of each term, and lastOf the last one with a holder.
 	FirstOf, lastOf map[uint64]election.LeaderRecord
 }
 
-// watchSeat starts a monitor on the election of "fdbelect run" with its
-// defaults.
+// WatchLeader starts a monitor on the default election in a store file.
 func WatchLeader(t *testing.T, file string) *Monitor {
 	t.Helper()
 	db, err := filekv.Open(file, filekv.Options{})
@@ -58,7 +57,7 @@ func WatchLeader(t *testing.T, file string) *Monitor {
 	return m
 }
 
-// end stops reading.
+// End stops the reads. Until must not be called after it.
 func (m *Monitor) End() {
 	m.stop()
 	<-m.done
@@ -96,7 +95,7 @@ func (m *Monitor) fault(text string) {
 	m.changed.Broadcast()
 }
 
-// saw checks one reading against those before.
+// saw checks a record against those before it.
 func (m *Monitor) saw(l election.LeaderRecord, gap time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -107,11 +106,11 @@ func (m *Monitor) saw(l election.LeaderRecord, gap time.Duration) {
 	}
 	switch {
 	case l.Ballot < m.last.Ballot:
-		fault("the ballot went back")
+		fault("the ballot fell")
 	case l.Term < m.last.Term:
-		fault("the term went back")
+		fault("the term fell")
 	case l.Ballot == m.last.Ballot && l != m.last:
-		fault("two records under one ballot")
+		fault("two records with one ballot")
 	}
 	if first, known := m.FirstOf[l.Term]; !known {
 		m.FirstOf[l.Term] = l
@@ -125,28 +124,29 @@ func (m *Monitor) saw(l election.LeaderRecord, gap time.Duration) {
 	m.changed.Broadcast()
 }
 
-// until waits until the seat is as expected, and returns the record.
-func (m *Monitor) Until(what string, as func(l election.LeaderRecord) bool) election.LeaderRecord {
+// Until waits until holds accepts the leader record, and returns the record. It fails the
+// test on a fault or after Patience.
+func (m *Monitor) Until(what string, holds func(l election.LeaderRecord) bool) election.LeaderRecord {
 	m.t.Helper()
-	timeout := time.AfterFunc(Patience, func() { m.fault("never came true: " + what) })
+	timeout := time.AfterFunc(Patience, func() { m.fault("timed out: " + what) })
 	defer timeout.Stop()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for !as(m.last) && len(m.faults) == 0 {
+	for !holds(m.last) && len(m.faults) == 0 {
 		m.changed.Wait()
 	}
 	require.Empty(m.t, m.faults)
 	return m.last
 }
 
-// lastRecord returns the last record that was seen of a tenure.
+// LastRecord returns the last record with a holder that was seen of a term.
 func (m *Monitor) LastRecord(term uint64) election.LeaderRecord {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.lastOf[term]
 }
 
-// takeStall returns the longest time between two reads since the last call.
+// TakeStall returns the longest time between two reads since the last call.
 func (m *Monitor) TakeStall() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -155,7 +155,7 @@ func (m *Monitor) TakeStall() time.Duration {
 	return stall
 }
 
-// sound fails the test where anything went back.
+// Sound fails the test if there was a fault.
 func (m *Monitor) Sound() {
 	m.t.Helper()
 	m.mu.Lock()
@@ -163,7 +163,7 @@ func (m *Monitor) Sound() {
 	require.Empty(m.t, m.faults)
 }
 
-// candidate returns a candidate record, or false where there is none.
+// Candidate returns a candidate record, or false if there is none.
 func (m *Monitor) Candidate(id string) (election.Candidate, bool) {
 	m.t.Helper()
 	c, err := kv.ReadTransact(m.t.Context(), m.DB, func(tr kv.ReadTransaction) (election.Candidate, error) {
@@ -176,7 +176,7 @@ func (m *Monitor) Candidate(id string) (election.Candidate, bool) {
 	return c, true
 }
 
-// history returns all events, oldest first.
+// History returns all events, oldest first.
 func (m *Monitor) History() []election.Event {
 	m.t.Helper()
 	events, err := kv.ReadTransact(m.t.Context(), m.DB, func(tr kv.ReadTransaction) ([]election.Event, error) {

@@ -16,17 +16,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// process is one "fdbelect run" of its own.
+// Process is a running fdbelect.
 type Process struct {
 	ID     string
 	Cmd    *exec.Cmd
 	Stdout SafeBuffer
 	Stderr SafeBuffer
-	Exited chan struct{}
-	code   int // once exited; -1 where a signal ended it
+	Exited chan struct{} // closed at its end
+	code   int           // valid after Exited is closed; -1 if a signal ended it
 }
 
-// safeBuffer may be read while a process writes to it.
+// SafeBuffer is a buffer that may be read while a process writes to it.
 type SafeBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -44,31 +44,31 @@ func (b *SafeBuffer) String() string {
 	return b.b.String()
 }
 
-// storeFile is the path of a store that is not there yet.
+// StoreFile returns the path of a store that does not exist yet.
 func StoreFile(t *testing.T) string {
 	t.Helper()
 	return filepath.Join(t.TempDir(), "election.db")
 }
 
-// start runs "fdbelect run" on a store file.
+// Start starts "fdbelect run" on a store file. The process is killed at the end of the test.
 func Start(t *testing.T, file, id string, args ...string) *Process {
 	t.Helper()
 	return StartWith(t, nil, file, id, args...)
 }
 
-// startWith is start with another stdout.
+// StartWith is like Start, but writes the stdout of the process to stdout.
 func StartWith(t *testing.T, stdout io.Writer, file, id string, args ...string) *Process {
 	t.Helper()
 	return StartArgs(t, stdout, id, append([]string{"run", "--store", "file:" + file, "--id", id}, args...)...)
 }
 
-// startArgs runs fdbelect; its id is for the test alone.
+// StartArgs starts fdbelect with these arguments. The id only names the process in messages.
 func StartArgs(t *testing.T, stdout io.Writer, id string, args ...string) *Process {
 	t.Helper()
 	return startCommand(t, stdout, id, exec.Command("fdbelect", args...))
 }
 
-// shellProcess runs a line of a shell in a directory.
+// ShellProcess starts a shell in a directory with one command line.
 func ShellProcess(t *testing.T, dir, line string) *Process {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", line)
@@ -103,50 +103,52 @@ func startCommand(t *testing.T, stdout io.Writer, id string, cmd *exec.Cmd) *Pro
 	return p
 }
 
+// Signal sends a signal to the process.
 func (p *Process) Signal(s os.Signal) {
-	_ = p.Cmd.Process.Signal(s) // it may have ended
+	_ = p.Cmd.Process.Signal(s) // the process may have ended
 }
 
-// wait waits for the end of a process, and returns its exit code.
+// Wait waits for the end of the process and returns its exit code. It fails the test after
+// Patience.
 func (p *Process) Wait(t *testing.T) int {
 	t.Helper()
 	select {
 	case <-p.Exited:
 		return p.code
 	case <-time.After(Patience):
-		t.Fatalf("%s does not end\nstdout: %s\nstderr: %s", p.ID, &p.Stdout, &p.Stderr)
+		t.Fatalf("%s has not ended\nstdout: %s\nstderr: %s", p.ID, &p.Stdout, &p.Stderr)
 		return 0
 	}
 }
 
-// patience is how long a test waits for something that ought to come soon. It
-// only matters when a test fails.
+// Patience is how long a test waits for something that should happen soon. Only a test
+// that fails waits that long.
 const Patience = 20 * time.Second
 
-// eventually waits until a condition holds that no event tells.
+// Eventually polls until holds returns true. It fails the test after Patience.
 func Eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(Patience); !holds(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("never came true: %s", what)
+			t.Fatalf("timed out: %s", what)
 		}
 		<-time.After(5 * time.Millisecond)
 	}
 }
 
-// says waits until a buffer contains text.
+// Says waits until a buffer contains text.
 func Says(t *testing.T, b *SafeBuffer, text string) {
 	t.Helper()
 	Eventually(t, "the output contains "+text, func() bool { return strings.Contains(b.String(), text) })
 }
 
-// observe runs "fdbelect run --observe" on a store file.
+// Observe starts "fdbelect run --observe" on a store file.
 func Observe(t *testing.T, file string, args ...string) *Process {
 	t.Helper()
 	return StartArgs(t, nil, "observer", append([]string{"run", "--store", "file:" + file, "--observe"}, args...)...)
 }
 
-// insist interrupts a process until it has ended, and returns its exit code.
+// Insist sends SIGINT until the process has ended, and returns its exit code.
 func (p *Process) Insist(t *testing.T) int {
 	t.Helper()
 	Eventually(t, p.ID+" ends", func() bool {

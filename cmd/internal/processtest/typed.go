@@ -9,13 +9,14 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 )
 
-// outcome is how a command ended.
+// Outcome is the result of a command line.
 type Outcome struct {
 	Code           int
 	Stdout, Stderr string
 }
 
-// typed runs a command line in this process.
+// Typed runs a command line in the process of the test. Words in line are separated by
+// spaces. Arguments in more may contain spaces.
 func Typed(t *testing.T, line string, more ...string) Outcome {
 	t.Helper()
 	var stdout, stderr bytes.Buffer

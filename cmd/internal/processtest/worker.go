@@ -13,8 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// worker is a command that writes the ids of its process and of a child of its
-// own to a file, and then runs on. It ends on SIGTERM unless it is stubborn.
+// Worker returns the arguments that make run start a worker, which runs until SIGTERM, or
+// until SIGKILL if it is stubborn. pids waits until a worker has started, and returns its
+// process id and that of its child. Call pids once for each start.
 func Worker(t *testing.T, stubborn bool) (args []string, pids func() []int) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "pids")
@@ -40,7 +41,7 @@ func Worker(t *testing.T, stubborn bool) (args []string, pids func() []int) {
 	}
 }
 
-// gone reports whether a process has ended; a zombie has.
+// Gone reports whether a process has ended. A zombie has ended.
 func Gone(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return true
@@ -49,8 +50,7 @@ func Gone(pid int) bool {
 	return err == nil && strings.Contains(string(stat), ") Z ")
 }
 
-// holdStore locks a store file as another program would, until release is
-// called.
+// HoldStore locks a store file as another process would, until release is called.
 func HoldStore(t *testing.T, file string) (release func()) {
 	t.Helper()
 	f, err := os.Open(file)
