@@ -27,8 +27,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// Virtual is the clock of a test, which testing/synctest may make virtual. That
-// of the system does not obey it.
+// Virtual is a clock that reads the time of package time, so testing/synctest makes it
+// virtual. The clock of the command reads the kernel and would stay real.
 type Virtual struct{}
 
 func (Virtual) Now() time.Time  { return time.Now() }
@@ -36,13 +36,15 @@ func (Virtual) Wall() time.Time { return time.Now() }
 
 func (Virtual) AfterFunc(d time.Duration, f func()) elector.Timer { return time.AfterFunc(d, f) }
 
-// meddled is a store that does something before each transaction.
+// Meddled is a store that calls Before before each transaction, with its number from 1 on.
+// If Before fails, so does the transaction.
 type Meddled struct {
 	kv.Database
 	Before func(n int) error
 	n      int
 }
 
+// Transact calls Before, and then runs the transaction.
 func (m *Meddled) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
 	m.n++
 	if err := m.Before(m.n); err != nil {
@@ -51,14 +53,14 @@ func (m *Meddled) Transact(ctx context.Context, fn func(tr kv.Transaction) error
 	return m.Database.Transact(ctx, fn)
 }
 
-// storeOf is a store "test:" that is the database given.
+// StoreOf returns a store with the name "test:", on a database.
 func StoreOf(db kv.Database) session.Store {
 	return session.Store{Scheme: "test", Open: func(context.Context, string, time.Duration) (kv.Database, io.Closer, error) {
 		return db, io.NopCloser(nil), nil
 	}}
 }
 
-// contents is all that is stored.
+// Contents returns all keys and values of a database.
 func Contents(t *testing.T, db kv.Database) []kv.KeyValue {
 	t.Helper()
 	rows, err := kv.ReadTransact(t.Context(), db, func(tr kv.ReadTransaction) ([]kv.KeyValue, error) {
@@ -68,7 +70,7 @@ func Contents(t *testing.T, db kv.Database) []kv.KeyValue {
 	return rows
 }
 
-// Slow returns a store that takes its time, or never answers.
+// Slow returns a database that waits for a delay before each transaction.
 func Slow(db kv.Database, delay time.Duration) kv.Database { return slow{db, delay} }
 
 type slow struct {
@@ -92,13 +94,15 @@ func (s slow) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) e
 
 var errDown = errors.New("the disk is on fire")
 
-// weather is a store that may be down, and may have to be opened anew.
+// Weather is a store that fails while Down is set. Its errors are permanent, so the command
+// has to open it again. Opened counts that.
 type Weather struct {
 	kv.Database
 	Down   atomic.Bool
 	Opened atomic.Int32
 }
 
+// Transact fails while the store is down.
 func (w *Weather) Transact(ctx context.Context, fn func(tr kv.Transaction) error) error {
 	if w.Down.Load() {
 		return errDown
@@ -106,6 +110,7 @@ func (w *Weather) Transact(ctx context.Context, fn func(tr kv.Transaction) error
 	return w.Database.Transact(ctx, fn)
 }
 
+// Store returns the store with the name "test:".
 func (w *Weather) Store() session.Store {
 	return session.Store{
 		Scheme: "test",
@@ -120,18 +125,19 @@ func (w *Weather) Store() session.Store {
 	}
 }
 
-// company is an election in virtual time, with candidates that a test starts.
+// Company is an election in virtual time, with candidates that a test starts.
 type Company struct {
 	t        *testing.T
 	DB       kv.Database
 	election *election.LeaderElection
 }
 
+// NewCompany returns an election without candidates, in a new database in memory.
 func NewCompany(t *testing.T) *Company {
 	return &Company{t: t, DB: memkv.New(memkv.Options{}), election: election.New(subspace.New("fdbelection", "default"))}
 }
 
-// enter has a candidate campaign, and returns it with what makes it leave.
+// Enter starts a candidate. leave makes it resign and unregister.
 func (c *Company) Enter(id string, priority int32) (el *elector.Elector, leave func()) {
 	c.t.Helper()
 	el, err := elector.New(c.DB, c.election, elector.Options{
@@ -146,12 +152,14 @@ func (c *Company) Enter(id string, priority int32) (el *elector.Elector, leave f
 	}
 }
 
+// Pass lets virtual time pass.
 func (c *Company) Pass(d time.Duration) {
 	c.t.Helper()
 	require.NoError(c.t, clock.Sleep(c.t.Context(), Virtual{}, d))
 }
 
-// manual is an election whose candidates act when the test says so, by any clock.
+// Manual is an election whose two candidates act only when the test says so, at any time
+// that it chooses.
 type Manual struct {
 	T *testing.T
 	kv.Database
@@ -159,6 +167,7 @@ type Manual struct {
 	One, Two election.Registration
 }
 
+// NewManual returns an initialized election with the registered candidates One and Two.
 func NewManual(t *testing.T) *Manual {
 	t.Helper()
 	m := &Manual{
@@ -173,12 +182,13 @@ func NewManual(t *testing.T) *Manual {
 	return m
 }
 
+// Does runs a transaction. It fails the test if the transaction fails.
 func (m *Manual) Does(fn func(tr kv.Transaction) error) {
 	m.T.Helper()
 	require.NoError(m.T, m.Transact(m.T.Context(), fn))
 }
 
-// claims has a candidate claim, or renew, by a clock that says now.
+// Claims makes a candidate claim or renew at the time now.
 func (m *Manual) Claims(me election.Registration, now time.Time) {
 	m.T.Helper()
 	m.Does(func(tr kv.Transaction) error {
@@ -187,6 +197,7 @@ func (m *Manual) Claims(me election.Registration, now time.Time) {
 	})
 }
 
+// Leader reads the leader record.
 func (m *Manual) Leader() election.LeaderRecord {
 	m.T.Helper()
 	l, err := kv.ReadTransact(m.T.Context(), m.Database, m.GetLeaderRaw)
@@ -194,7 +205,7 @@ func (m *Manual) Leader() election.LeaderRecord {
 	return l
 }
 
-// handsOver has the first hand over to the second, by a clock that says now.
+// HandsOver makes the leader hand over to candidate two at the time now.
 func (m *Manual) HandsOver(now time.Time) {
 	m.T.Helper()
 	token := m.Leader().Token()
@@ -204,7 +215,8 @@ func (m *Manual) HandsOver(now time.Time) {
 	})
 }
 
-// NewProgram returns a program with a clock and stores that writes to out and errs.
+// NewProgram returns a program with a clock and stores. Its stdout is out, and its stderr
+// is errs.
 func NewProgram(c elector.Clock, out, errs io.Writer, stores ...session.Store) *session.Program {
 	return &session.Program{
 		Stdin: strings.NewReader(""), Stdout: out, Stderr: errs, Clock: c, Random: rand.Reader, Stores: stores,
@@ -212,8 +224,8 @@ func NewProgram(c elector.Clock, out, errs io.Writer, stores ...session.Store) *
 	}
 }
 
-// Exec runs one subcommand. args begin with its name. It ends as the complete command
-// does, with an error that is on stderr already.
+// Exec runs one subcommand. args begin with its name. Like the complete command, it prints
+// the error that it returns to stderr.
 func Exec(ctx context.Context, p *session.Program, command *cobra.Command, args ...string) error {
 	root := &cobra.Command{Use: "fdbelect", SilenceErrors: true, SilenceUsage: true}
 	root.AddCommand(command)
@@ -225,7 +237,7 @@ func Exec(ctx context.Context, p *session.Program, command *cobra.Command, args 
 	return err
 }
 
-// ExecOn is Exec on a store "test:" that is the database given.
+// ExecOn runs a subcommand on a database, as the store "test:", and returns its output.
 func ExecOn(ctx context.Context, c elector.Clock, db kv.Database, command func(*session.Program) *cobra.Command, args ...string) (stdout, stderr string, err error) {
 	var out, errs bytes.Buffer
 	p := NewProgram(c, &out, &errs, StoreOf(db))
