@@ -14,29 +14,29 @@ import (
 	"github.com/fdbelection/fdbelection/kv/filekv"
 )
 
-// However late doctor finds that the store file is damaged, it ends with 1: exit code 4
-// says that a later attempt may succeed.
-func TestDoctorOfAStoreFileDamagedMeanwhile(t *testing.T) {
-	for _, sound := range []int{0, 1, doctorReads, doctorReads + doctorEmpty, doctorReads + doctorEmpty + 1, doctorReads + doctorEmpty + 10} {
+// TestDoctorStoreFileDamagedDuringRun: doctor ends with 1 however late it finds that the
+// store file is damaged. Exit code 4 would say that a later attempt may succeed.
+func TestDoctorStoreFileDamagedDuringRun(t *testing.T) {
+	for _, works := range []int{0, 1, maxReads, maxReads + maxEmpty, maxReads + maxEmpty + 1, maxReads + maxEmpty + 10} {
 		synctest.Test(t, func(t *testing.T) {
 			world := clitest.NewCompany(t)
 			_, leave := world.Enter("ash", 0)
 			world.Pass(3 * time.Second)
-			_, code := examined(t, &damagedAfter{world.DB, sound})
+			_, code := examined(t, &damagedAfter{world.DB, works})
 			leave()
-			require.Equal(t, exit.CodeFailure, code, "after %d transactions", sound)
+			require.Equal(t, exit.CodeFailure, code, "after %d transactions", works)
 		})
 	}
 }
 
-// damagedAfter is a store file that is sound for a number of transactions.
+// damagedAfter is a store file that works for a number of transactions and is damaged then.
 type damagedAfter struct {
 	kv.Database
-	sound int
+	works int
 }
 
 func (d *damagedAfter) next() error {
-	if d.sound--; d.sound >= 0 {
+	if d.works--; d.works >= 0 {
 		return nil
 	}
 	return kv.Error{Code: kv.CodeIOError, Err: &filekv.StoreError{Path: "x.db", Problem: "its pages make no sense", Err: filekv.ErrDamaged}}

@@ -29,52 +29,55 @@ func Command(p *session.Program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor --store STORE [flags]",
 		Short: "Examine a store and an election, and say what to do about each finding",
-		Long: `doctor examines whether the store answers, and how fast compared with the lease; the
-versions; the config; whether every record can be read and agrees with the others; whether
-the leader renews; requests that are not fulfilled, candidates that have timed out, clocks
-that differ, two processes with one id, and gaps in the history.
+		Long: `doctor checks whether the store answers, and how fast compared with the lease. It checks
+the config, whether every record can be read and agrees with the others, and whether the
+leader renews. It looks for requests on which the leader does not act, candidates without
+a heartbeat, clocks that differ, two processes with one id, and gaps in the history. It
+also shows the versions of the command and the store.
 
 It observes the leader for one and a half heartbeats. If a candidate looks dead by the
-clocks, it waits for a heartbeat of it, for up to half of the candidate timeout. A candidate
-that sends heartbeats is alive, whatever its clock says. The finding is about its clock then.
-If the store is slow, doctor says so first, and judges neither clocks nor heartbeats.
+clocks, doctor waits for its heartbeat, for up to half of the candidate timeout. A
+candidate that writes is alive even if its clock is wrong, and the finding is then about
+the clock. If the store is slow, doctor says so first, and judges neither clocks nor
+heartbeats.
 
-Each finding is ok, warn, fail or skip (not judged), and says what it means and what to do.
-Findings of one kind are one line, with a count. doctor writes nothing, and does not measure
-commits: "fdbelect bench" does.
+Each finding is ok, warn, fail or skip (not judged). If it is not ok, it says what it
+means and what to do. Findings of one kind are one line with a count. doctor writes
+nothing and does not measure commits. Use "fdbelect bench" for that.
 
-It ends with 0 if no check failed, with 1 if one did, with 4 if the store cannot be reached.
---quick does not wait: it leaves out what needs observation.`,
+The exit code is 0 if no check failed, 1 if a check failed, and 4 if the store cannot be
+reached. --quick skips the checks that have to observe the election for a while.`,
 		Example: `  fdbelect doctor --store file:/tmp/demo.db
   fdbelect doctor --store file:/tmp/demo.db --quick --output json`,
 		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd.Context(), p, &f) },
 	}
 	f.AddFlags(cmd)
-	cmd.Flags().BoolVar(&f.quick, "quick", false, "leave out what needs observation")
+	cmd.Flags().BoolVar(&f.quick, "quick", false, "skip the checks that take time to observe")
 	return cmd
 }
 
-// level says how bad a finding is.
+// level is how bad a finding is.
 type level string
 
 const (
 	levelOK   level = "ok"
 	levelWarn level = "warn"
 	levelFail level = "fail"
-	levelSkip level = "skip" // not judged
+	levelSkip level = "skip" // it could not be judged
 )
 
-// finding is the result of one check.
+// finding is one result of a check.
 type finding struct {
 	Check string `json:"check"`
 	Level level  `json:"level"`
 	Found string `json:"found"`
-	// Count is how many things of one kind the finding is about. Subjects names them:
-	// candidates, records or terms. Some findings name none.
+	// Count is how many candidates, records or gaps the finding is about, and Subjects
+	// names them. Subjects may be empty.
 	Count    int      `json:"count"`
 	Subjects []string `json:"subjects"`
-	// Means and Do are empty if nothing is wrong.
+	// Means says what the finding means, and Do what to do about it. They are empty if the
+	// level is ok.
 	Means string `json:"means"`
 	Do    string `json:"do"`
 }
@@ -88,7 +91,7 @@ type diagnosis struct {
 	Failures int       `json:"failures"`
 	Findings []finding `json:"findings"`
 
-	check string // the present one
+	check string // the check that runs
 }
 
 func (d *diagnosis) begin(check string) { d.check = check }
@@ -106,15 +109,15 @@ func (d *diagnosis) add(l level, means, do, found string, args ...any) {
 	})
 }
 
-// many adds one finding about many things of one kind.
-func (d *diagnosis) many(l level, subjects []string, means, do, found string) {
+// addMany adds one finding about several subjects of one kind.
+func (d *diagnosis) addMany(l level, subjects []string, means, do, found string) {
 	d.add(l, means, do, "%s", found)
 	last := &d.Findings[len(d.Findings)-1]
 	last.Count, last.Subjects = len(subjects), subjects
 }
 
-// someOf lists the first few of many texts.
-func someOf(texts []string) string {
+// firstFew lists the first few texts and how many more there are.
+func firstFew(texts []string) string {
 	const most = 5
 	if len(texts) <= most {
 		return strings.Join(texts, ", ")
@@ -122,9 +125,9 @@ func someOf(texts []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(texts[:most], ", "), len(texts)-most)
 }
 
-// skip adds what was not judged because the store is slow.
-func (d *diagnosis) skip(what string) {
-	d.add(levelSkip, "heartbeats and renewals may be late because of the store", "run doctor again when the store is fast", "%s was not judged: the store is slow", what)
+// skip adds a question that was not judged because the store is slow.
+func (d *diagnosis) skip(question string) {
+	d.add(levelSkip, "delays may come from the store", "run doctor again when the store is fast", "not judged, because the store is slow: %s", question)
 }
 
 func (d *diagnosis) ok(found string, args ...any) { d.add(levelOK, "", "", found, args...) }
@@ -137,7 +140,7 @@ func (d *diagnosis) fail(means, do, found string, args ...any) {
 	d.add(levelFail, means, do, found, args...)
 }
 
-// runDoctor runs all checks and shows the findings, also if the rest could not be checked.
+// runDoctor runs the checks, and shows the findings even if some checks could not run.
 func runDoctor(ctx context.Context, p *session.Program, f *doctorFlags) error {
 	if _, err := f.Election(); err != nil {
 		return err
@@ -161,19 +164,19 @@ func runDoctor(ctx context.Context, p *session.Program, f *doctorFlags) error {
 	return nil
 }
 
-// examine runs the checks. An error says that the rest could not be checked.
+// examine runs the checks. It returns an error if some of them could not run.
 func examine(ctx context.Context, p *session.Program, f *doctorFlags, d *diagnosis, progress *terminal.Progress) error {
 	d.begin("store")
 	s, err := p.OpenElection(ctx, &f.Access, true)
 	if err != nil {
 		d.fail("no process on this host can use this store",
-			"fix what the finding says, or name another --store", "%s", terminal.SafeLines(err.Error()))
+			"fix what the finding says, or give another --store", "%s", terminal.SafeLines(err.Error()))
 		return err
 	}
 	defer s.End()
 	e := &examination{diagnosis: d, session: s, quick: f.quick, progress: progress}
 	if err := e.measure(ctx); err != nil {
-		d.fail("the store was opened, and does not answer", "check whether it is overloaded, unreachable or locked by another program; try a longer --timeout",
+		d.fail("the store was opened but does not answer", "check whether it is overloaded, cut off or locked by another program; try a longer --timeout",
 			"%s", terminal.SafeLines(err.Error()))
 		return unreachable(err)
 	}
@@ -204,7 +207,7 @@ func examine(ctx context.Context, p *session.Program, f *doctorFlags, d *diagnos
 	return nil
 }
 
-// unreachable marks the error of a store that was opened and does not answer.
+// unreachable chooses the exit code for a store that was opened but does not answer.
 func unreachable(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
@@ -212,34 +215,34 @@ func unreachable(err error) error {
 	return exit.Unreachable(err)
 }
 
-// examination is one run of the checks, and what they have read.
+// examination is one run of the checks and what they have read.
 type examination struct {
 	*diagnosis
 	session  *session.Session
 	quick    bool
 	progress *terminal.Progress
 
-	latency, empty   []time.Duration // sorted
+	latency, empty   []time.Duration // of reads and of transactions without a commit, sorted
 	rate             *versionRate
 	status           *election.Status // nil if it cannot be read
-	lost             bool             // the leader record is missing: the status has what the term record says
+	leaderLost       bool             // there is no leader record, and status.Leader comes from the term record
 	requestErr       error            // why the request cannot be read
-	termUnreadable   bool             // the term record
+	termUnreadable   bool
 	candidates       []election.Candidate
 	ranked           []election.RankEntry
 	history          []election.Event      // oldest first
-	readAt           time.Time             // on the local wall clock
-	last             election.LeaderRecord // as it was read last
-	offsets          []offset              // of the clock of the leader, by its renewals
+	readAt           time.Time             // of candidates, on the local wall clock
+	lastLeader       election.LeaderRecord // as read last
+	offsets          []offset              // of the leader's clock, from its renewals
 	heartbeats       records.Heartbeats
-	observed         time.Duration // how long
+	observed         time.Duration // how long observe took
 	renewed          bool          // a renewal was seen
-	slow             bool          // the store, so heartbeats, renewals and clocks are not judged
-	requestUnchanged bool          // while it was observed
+	slow             bool          // the store is slow, so delays are not judged
+	requestUnchanged bool          // while the election was observed
 	incarnations     incarnations
 }
 
-// table returns the findings as a table.
+// table returns the diagnosis for people to read.
 func (d *diagnosis) table() output.Table {
 	var t output.Table
 	var levels []level

@@ -20,7 +20,7 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// examined is what doctor finds in a database.
+// examined returns what doctor finds in a database, and its exit code.
 func examined(t *testing.T, db kv.Database, args ...string) (d diagnosis, code int) {
 	t.Helper()
 	stdout, stderr, err := execOn(t.Context(), clitest.Virtual{}, db, append([]string{"doctor", "--output", "json"}, args...)...)
@@ -35,7 +35,7 @@ func examined(t *testing.T, db kv.Database, args ...string) (d diagnosis, code i
 	return d, exit.Code(err)
 }
 
-// of returns what a check found, each beginning with its level.
+// of returns the findings of a check, each after its level.
 func (d *diagnosis) of(check string) (all []string) {
 	for _, f := range d.Findings {
 		if f.Check == check {
@@ -63,7 +63,7 @@ func TestDoctorOfAHealthyElection(t *testing.T) {
 			require.Equal(t, []string{"ok there is no request"}, d.of("request"))
 			if args == nil {
 				require.Contains(t, d.of("leader")[0], "renews: term 1")
-				require.Contains(t, strings.Join(d.of("clock"), "\n"), "new times of other hosts are within")
+				require.Contains(t, strings.Join(d.of("clock"), "\n"), "fresh timestamps of others are within")
 				require.Less(t, time.Since(begin), 3*time.Second, "a second for the versions, one for the heartbeat")
 			} else {
 				require.Zero(t, time.Since(begin), "it does not wait")
@@ -74,8 +74,8 @@ func TestDoctorOfAHealthyElection(t *testing.T) {
 	})
 }
 
-// A leader that has died is told from one that renews, and candidates that went
-// with it are named.
+// TestDoctorOfADeadLeader: doctor distinguishes a dead leader from one that renews, and names
+// the other candidates that died.
 func TestDoctorOfADeadLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := clitest.NewCompany(t)
@@ -86,7 +86,7 @@ func TestDoctorOfADeadLeader(t *testing.T) {
 		ash.Abandon()
 		elm.Abandon()
 		d, code := examined(t, world.DB)
-		require.Equal(t, exit.CodeDone, code, "its lease is not over yet")
+		require.Equal(t, exit.CodeDone, code, "its lease has not expired yet")
 		require.Contains(t, d.of("leader")[0], "warn ash#")
 		world.Pass(10 * time.Second)
 		d, code = examined(t, world.DB)
@@ -96,17 +96,18 @@ func TestDoctorOfADeadLeader(t *testing.T) {
 		require.Regexp(t, "^warn 2 candidates sent no heartbeat for 1.5s: ash#.*, elm#", d.of("candidates")[0])
 		require.Equal(t, "warn 0 voters alive, of 2 candidates", d.of("candidates")[1])
 		d, code = examined(t, world.DB, "--quick")
-		require.Equal(t, exit.CodeDone, code, "a calendar alone proves nothing")
+		require.Equal(t, exit.CodeDone, code, "a wall clock alone proves nothing")
 		require.Contains(t, d.of("leader")[0], "warn the lease of ash#")
 	})
 }
 
-// Each record that cannot be read is named, and hides no other.
+// TestDoctorOfUnreadableRecords: each record that cannot be read is named and does not hide
+// the others.
 func TestDoctorOfUnreadableRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := memkv.New(memkv.Options{})
 		e := election.New(subspace.New("fdbelection", "default"))
-		rubbish := func(names ...string) {
+		spoil := func(names ...string) {
 			require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
 				tr.Set(e.Subspace().Sub(names...).Bytes(), []byte("rubbish\x1b[2J"))
 				return nil
@@ -116,14 +117,14 @@ func TestDoctorOfUnreadableRecords(t *testing.T) {
 			_, err := e.InitializeWithConfig(tr, fdbelection.DefaultConfig())
 			return err
 		}))
-		rubbish("candidates", "one")
-		rubbish("candidates", "two")
+		spoil("candidates", "one")
+		spoil("candidates", "two")
 		d, code := examined(t, db, "--quick")
 		require.Equal(t, exit.CodeFailure, code)
 		require.Equal(t, 1, d.Failures)
 		require.Regexp(t, "^fail 2 candidate records cannot be read: .*one.*, .*two", d.of("records")[0])
 		for _, record := range []string{"config", "leader", "intent"} {
-			rubbish(record)
+			spoil(record)
 			d, code = examined(t, db, "--quick")
 			require.Equal(t, exit.CodeFailure, code)
 			require.Contains(t, strings.Join(d.of("records"), "\n"), record+" at key")
@@ -137,12 +138,12 @@ func TestDoctorOfUnreadableRecords(t *testing.T) {
 	})
 }
 
-// What is unusual about records that can be read.
+// TestDoctorOfOddRecords: doctor finds what is unusual in records that can be read.
 func TestDoctorOfOddRecords(t *testing.T) {
 	ash := election.Registration{Identity: election.Identity{ID: "ash", Incarnation: uuid.UUID{1}}}
 	observer := election.Registration{Identity: election.Identity{ID: "owl", Incarnation: uuid.UUID{2}}, Role: election.Observer}
 	seen := func() election.CycleOption { return election.WithObservation(election.Observation{}, time.Now()) }
-	seat := func(e *election.LeaderElection, tr kv.Transaction) error {
+	claim := func(e *election.LeaderElection, tr kv.Transaction) error {
 		_, err := e.TryClaimLeadership(tr, ash.Identity, time.Now(), seen())
 		return err
 	}
@@ -185,10 +186,10 @@ func TestDoctorOfOddRecords(t *testing.T) {
 		"disabled":                 {config: func(c *fdbelection.Config) { c.ElectionEnabled = false }, me: ash, check: "config", want: []string{"warn the election is disabled"}},
 		"no candidate":             {me: election.Registration{}, quick: true, check: "candidates", want: []string{"warn no candidate is registered"}},
 		"observers only":           {me: observer, quick: true, check: "candidates", want: []string{"fail all candidates are observers"}, code: 1},
-		"nobody could take over":   {me: ash, quick: true, check: "candidates", want: []string{"warn 1 voter alive, of 1 candidate"}},
-		"a vacancy without voters": {me: observer, check: "leader", want: []string{"warn leadership is vacant", "fail leadership has been vacant for"}, code: 1},
-		"a vacancy that nobody fills": {
-			me: ash, check: "leader", want: []string{"fail leadership has been vacant for "}, code: 1,
+		"no successor":             {me: ash, quick: true, check: "candidates", want: []string{"warn 1 voter alive, of 1 candidate"}},
+		"a vacancy without voters": {me: observer, check: "leader", want: []string{"warn leadership is vacant", "fail leadership stayed vacant for"}, code: 1},
+		"a vacancy without a claim": {
+			me: ash, check: "leader", want: []string{"fail leadership stayed vacant for "}, code: 1,
 		},
 		"a clock that is ahead": {
 			me: ash, ahead: time.Hour, quick: true, check: "clock", want: []string{"warn the clock of ash is at least 1h0m0s ahead"},
@@ -197,47 +198,47 @@ func TestDoctorOfOddRecords(t *testing.T) {
 			config: func(c *fdbelection.Config) { c.Expiry = fdbelection.ExpiryByClock },
 			me:     ash, ahead: time.Hour, quick: true, check: "clock", want: []string{"fail the clock of ash is at least 1h0m0s ahead"}, code: 1,
 		},
-		"an old stamp is no clock that is behind": {
-			me: ash, ahead: -time.Hour, quick: true, check: "clock", want: []string{"ok no time is in the future"},
+		"an old timestamp does not show a clock that is behind": {
+			me: ash, ahead: -time.Hour, quick: true, check: "clock", want: []string{"ok no timestamp is in the future"},
 		},
 		"a rank that is missing": {
 			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{clearKey("rank")}, quick: true,
 			check: "records", want: []string{"ok config", "warn the rank of ash#"},
 		},
-		"a rank too many": {
+		"a rank without a candidate": {
 			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{clearKey("candidates", "ash")}, quick: true,
 			check: "records", want: []string{"ok config", "warn there is a rank of ash"},
 		},
 		"a leader that was evicted": {
-			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, clearKey("candidates", "ash"), clearKey("rank")}, quick: true,
+			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{claim, clearKey("candidates", "ash"), clearKey("rank")}, quick: true,
 			check: "records", want: []string{"ok config", "warn the leader ash#"},
 		},
-		"a term that was torn away": {
-			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, clearKey("term")}, quick: true,
+		"a term record that was removed": {
+			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{claim, clearKey("term")}, quick: true,
 			check: "records", want: []string{"ok config", "fail the leader record says ash#01000000 in term 1"}, remedy: `"fdbelect repair" writes the term record`, code: 1,
 		},
 		"a term record of the past": {
-			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, keepTerm, resignSeat, restoreTerm}, quick: true,
+			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{claim, keepTerm, resign, restoreTerm}, quick: true,
 			check: "records", want: []string{"ok config", "fail the leader record says vacant in term 1"}, remedy: `"fdbelect raise-term --floor 2 --force"`, code: 1,
 		},
 		"a history that was removed": {
-			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, clearKey("history")}, quick: true,
-			check: "history", want: []string{"warn the newest event is of term 0, and the leader record of term 1"},
+			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{claim, clearKey("history")}, quick: true,
+			check: "history", want: []string{"warn the newest event is of term 0, and the leader record is of term 1"},
 		},
 		"a gap": {
-			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, resignSeat, seat, resignSeat, seat, resignSeat, dropTerm(2)}, quick: true,
+			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{claim, resign, claim, resign, claim, resign, dropTerm(2)}, quick: true,
 			check: "history", want: []string{"warn terms 2 to 2 are missing"},
 		},
 		"a term that was raised": {
-			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, resignSeat, raise, seat}, quick: true,
+			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{claim, resign, raise, claim}, quick: true,
 			check: "history", want: []string{"ok terms 1 to 101 without a gap"},
 		},
-		"a request that nobody obeys": {
-			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, askToResign},
+		"a request on which the leader does not act": {
+			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{claim, askToResign},
 			check: "request", want: []string{"warn resign in term 1 did not change"},
 		},
 		"a request that was not observed": {
-			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{seat, askToResign}, quick: true,
+			me: ash, do: []func(*election.LeaderElection, kv.Transaction) error{claim, askToResign}, quick: true,
 			check: "request", want: []string{"ok resign in term 1"},
 		},
 	} {
@@ -281,7 +282,7 @@ func TestDoctorOfOddRecords(t *testing.T) {
 	}
 }
 
-func resignSeat(e *election.LeaderElection, tr kv.Transaction) error {
+func resign(e *election.LeaderElection, tr kv.Transaction) error {
 	l, err := e.GetLeaderRaw(tr)
 	if err != nil {
 		return err

@@ -12,21 +12,21 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// incarnations are the incarnations that were seen under each id, in order.
+// incarnations holds the incarnations that were seen under each id, in order.
 type incarnations map[string][]uuid.UUID
 
-func (i incarnations) see(candidates []election.Candidate) {
-	for n := range candidates {
-		c := &candidates[n]
-		if seen := i[c.ID]; len(seen) == 0 || seen[len(seen)-1] != c.Incarnation {
-			i[c.ID] = append(seen, c.Incarnation)
+func (n incarnations) add(candidates []election.Candidate) {
+	for i := range candidates {
+		c := &candidates[i]
+		if seen := n[c.ID]; len(seen) == 0 || seen[len(seen)-1] != c.Incarnation {
+			n[c.ID] = append(seen, c.Incarnation)
 		}
 	}
 }
 
-// changed reports whether the incarnation of an id has changed: more may follow.
-func (i incarnations) changed() bool {
-	for _, seen := range i {
+// changed reports whether an id was taken over at least once.
+func (n incarnations) changed() bool {
+	for _, seen := range n {
 		if len(seen) > 1 {
 			return true
 		}
@@ -34,16 +34,16 @@ func (i incarnations) changed() bool {
 	return false
 }
 
-// checkIDs finds two processes with one id: processes that replaced each other during the
-// observation, and one that was refused recently, by the history.
+// checkIDs looks for two processes with one id: those that replaced each other during the
+// observation, and one that was refused recently according to the history.
 func (e *examination) checkIDs() {
 	e.begin("ids")
 	const (
 		recent = 24 * time.Hour
-		do     = "find both processes (candidates and logs name their incarnations), and give each an --id of its own; with systemd set RestartPreventExitStatus=79"
+		do     = "find both processes (candidates and logs name their incarnations), and give each its own --id; with systemd, set RestartPreventExitStatus=79"
 	)
 	before := len(e.Findings)
-	var ids, taken []string
+	var ids, changes []string
 	for _, c := range e.candidates {
 		seen := e.incarnations[c.ID]
 		if len(seen) < 3 { // one change is a restart
@@ -52,12 +52,12 @@ func (e *examination) checkIDs() {
 		processes := slices.Clone(seen)
 		slices.SortFunc(processes, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 		ids = append(ids, c.ID)
-		taken = append(taken, fmt.Sprintf("%s was registered by %d processes in turn, %d times during the observation",
-			election.SafeText(c.ID), len(slices.Compact(processes)), len(seen)-1))
+		changes = append(changes, fmt.Sprintf("%s was registered by %d processes in turn, with %s while it was observed",
+			election.SafeText(c.ID), len(slices.Compact(processes)), output.Count(len(seen)-1, "change")))
 	}
 	if ids != nil {
-		e.many(levelFail, ids, "two processes run with one id and replace each other, or one crashes again and again; neither can lead for long", do,
-			output.Either(len(ids) == 1, "", output.Count(len(ids), "id")+": ")+someOf(taken))
+		e.addMany(levelFail, ids, "two processes run with one id and replace each other, or one process crashes again and again; none of them can lead for long", do,
+			output.Either(len(ids) == 1, "", output.Count(len(ids), "id")+": ")+firstFew(changes))
 	}
 	for i := len(e.history) - 1; i >= 0 && len(e.Findings) == before; i-- {
 		v := &e.history[i]

@@ -18,25 +18,25 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// Two processes that register under one id again and again are found while doctor
-// watches; one that restarts once is not taken for two.
+// TestDoctorOfADuplicateID: doctor finds two processes that register under one id again and
+// again. It does not take one restart for a second process.
 func TestDoctorOfADuplicateID(t *testing.T) {
 	for name, test := range map[string]struct {
-		turns []byte // the incarnations, one every heartbeat
-		want  string
-		code  int
+		incarnations []byte // which registers, one every heartbeat
+		want         string
+		code         int
 	}{
-		"alone":                     {[]byte{1, 1, 1, 1, 1}, "ok no two processes were seen with one id", exit.CodeDone},
-		"a restart":                 {[]byte{1, 2, 2, 2, 2}, "ok no two processes were seen with one id", exit.CodeDone},
-		"two":                       {[]byte{1, 2, 1, 2, 1}, "fail ash was registered by 2 processes in turn, ", exit.CodeFailure},
-		"a supervisor that goes on": {[]byte{1, 2, 3, 4, 5}, "fail ash was registered by ", exit.CodeFailure},
+		"alone":                                 {[]byte{1, 1, 1, 1, 1}, "ok no two processes were seen with one id", exit.CodeDone},
+		"a restart":                             {[]byte{1, 2, 2, 2, 2}, "ok no two processes were seen with one id", exit.CodeDone},
+		"two":                                   {[]byte{1, 2, 1, 2, 1}, "fail ash was registered by 2 processes in turn, ", exit.CodeFailure},
+		"a supervisor that keeps restarting it": {[]byte{1, 2, 3, 4, 5}, "fail ash was registered by ", exit.CodeFailure},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				db := memkv.New(memkv.Options{})
 				e := election.New(subspace.New("fdbelection", "default"))
-				register := func(turn byte) {
-					me := election.Registration{Identity: election.Identity{ID: "ash", Incarnation: uuid.UUID{turn}}}
+				register := func(incarnation byte) {
+					me := election.Registration{Identity: election.Identity{ID: "ash", Incarnation: uuid.UUID{incarnation}}}
 					_ = db.Transact(t.Context(), func(tr kv.Transaction) error {
 						if _, err := e.Initialize(tr); err != nil {
 							return err
@@ -44,19 +44,19 @@ func TestDoctorOfADuplicateID(t *testing.T) {
 						return e.RegisterCandidate(tr, me, time.Now())
 					})
 				}
-				register(test.turns[0])
+				register(test.incarnations[0])
 				require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
-					_, err := e.TryClaimLeadership(tr, election.Identity{ID: "ash", Incarnation: uuid.UUID{test.turns[0]}}, time.Now())
+					_, err := e.TryClaimLeadership(tr, election.Identity{ID: "ash", Incarnation: uuid.UUID{test.incarnations[0]}}, time.Now())
 					return err
 				}))
 				ended := make(chan struct{})
 				go func() {
 					defer close(ended)
-					for _, turn := range test.turns[1:] {
+					for _, incarnation := range test.incarnations[1:] {
 						if clock.Sleep(t.Context(), clitest.Virtual{}, 3*time.Second) != nil {
 							return
 						}
-						register(turn)
+						register(incarnation)
 					}
 				}()
 				d, code := examined(t, db)
@@ -92,5 +92,5 @@ func TestDoctorReportsDuplicates(t *testing.T) {
 	status := &election.Status{Config: fdbelection.DefaultConfig(), Leader: election.LeaderRecord{Term: 1, Identity: existing}}
 	e := &examination{diagnosis: &diagnosis{}, status: status, history: []election.Event{event, {Term: 1, Kind: election.EventBegan, To: existing}}}
 	e.checkHistory()
-	require.Equal(t, []string{"ok terms 1 to 1 without a gap"}, e.of("history"), "it is no tenure")
+	require.Equal(t, []string{"ok terms 1 to 1 without a gap"}, e.of("history"), "a refused process is not a tenure")
 }

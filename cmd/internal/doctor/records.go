@@ -17,13 +17,13 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// readAll reads every record, each kind by itself: an unreadable record must not hide the
-// others.
+// readAll reads every record, each kind by itself, so that a record that cannot be read does
+// not hide the others.
 func (e *examination) readAll(ctx context.Context) error {
 	e.begin("records")
 	el := e.session.Election
 	var faults []error
-	note := func(err error) error {
+	collect := func(err error) error {
 		if err == nil || errors.Is(err, fdbelection.ErrInvalidState) {
 			faults = append(faults, err)
 			return nil
@@ -41,14 +41,13 @@ func (e *examination) readAll(ctx context.Context) error {
 		}
 		_, configErr := el.ReadConfig(tr)
 		_, leaderErr := el.GetLeaderRaw(tr)
-		_, requestErr := el.ReadRequest(tr)
-		e.requestErr = requestErr
-		var candidatesErr, ranksErr, historyErr error
+		_, e.requestErr = el.ReadRequest(tr)
+		var candidatesErr, rankErr, historyErr error
 		e.candidates, candidatesErr = el.ListCandidates(tr)
-		e.ranked, ranksErr = el.Preferred(tr, math.MaxInt32)
+		e.ranked, rankErr = el.Preferred(tr, math.MaxInt32)
 		e.history, historyErr = el.History(tr, 0)
-		for _, err := range []error{configErr, leaderErr, requestErr, err, status.Unreadable, candidatesErr, ranksErr, historyErr} {
-			if err := note(err); err != nil {
+		for _, err := range []error{configErr, leaderErr, e.requestErr, err, status.Unreadable, candidatesErr, rankErr, historyErr} {
+			if err := collect(err); err != nil {
 				return struct{}{}, err
 			}
 		}
@@ -58,7 +57,7 @@ func (e *examination) readAll(ctx context.Context) error {
 	slices.Reverse(e.history)
 	switch {
 	case errors.Is(err, fdbelection.ErrNotInitialized):
-		e.fail("it was never created, or it has another name", "check --election and --root: \"fdbelect list\" shows what is there; \"fdbelect init\" or \"fdbelect run\" creates one",
+		e.fail("it was never created, or it has another name", "check --election and --root: \"fdbelect list\" shows the elections; \"fdbelect init\" or \"fdbelect run\" creates one",
 			"there is no election %s below %s", election.SafeText(e.Election), election.SafeText(e.Root))
 		return nil
 	case err != nil:
@@ -69,7 +68,7 @@ func (e *examination) readAll(ctx context.Context) error {
 			output.Count(len(e.candidates), "candidate"), output.Count(len(e.ranked), "rank"), output.Count(len(e.history), "event"))
 	}
 	if e.status != nil {
-		e.last, e.lost = e.status.Leader, records.LeaderLost(e.status)
+		e.lastLeader, e.leaderLost = e.status.Leader, records.LeaderLost(e.status)
 		e.termUnreadable = slices.ContainsFunc(records.InvalidIn(e.status.Unreadable), func(i *fdbelection.InvalidStateError) bool { return i.Record == "term" })
 		e.checkAgreement()
 	}
@@ -87,12 +86,12 @@ func (e *examination) checkTerm() {
 		do = `"fdbelect repair" writes the term record from the leader record`
 	}
 	if leader.Term != tenure.Term || !leader.Vacant() && !leader.HeldBy(tenure.Identity) || leader.Vacant() == tenure.Held && leader.Term > 0 {
-		e.fail("the fence reads the term record, and everything else the leader record: a restore or another program has changed only one of them",
-			do, "the leader record says %s, the term record %s", leader, tenure.Token)
+		e.fail("fenced writes check the term record, and everything else uses the leader record; a restore or another program has changed only one of them",
+			do, "the leader record says %s, and the term record says %s", leader, tenure.Token)
 	}
 }
 
-// checkAgreement compares records that say the same.
+// checkAgreement compares records that have to agree.
 func (e *examination) checkAgreement() {
 	e.checkTerm()
 	leader := e.status.Leader
@@ -109,9 +108,9 @@ func (e *examination) checkAgreement() {
 		}
 	}
 	if wrong != nil {
-		e.many(levelWarn, wrong, "each may be too early or too late when leadership is vacant", `"fdbelect repair" repairs it`,
+		e.addMany(levelWarn, wrong, "when leadership is vacant, others may pass over these candidates or wait for them in vain", `"fdbelect repair" repairs it`,
 			output.Either(len(wrong) == 1, "the rank of "+names[0]+" does not match its record",
-				fmt.Sprintf("%d ranks do not match the records: %s", len(wrong), someOf(names))))
+				fmt.Sprintf("%d ranks do not match their records: %s", len(wrong), firstFew(names))))
 	}
 	if len(ranks) > 0 {
 		left := slices.Sorted(maps.Keys(ranks))
@@ -119,9 +118,9 @@ func (e *examination) checkAgreement() {
 		for _, id := range left {
 			names = append(names, election.SafeText(id))
 		}
-		e.many(levelWarn, left, "candidates wait a moment longer when leadership is vacant", `"fdbelect repair" removes it`,
+		e.addMany(levelWarn, left, "candidates wait a little longer before they claim a vacant leadership", `"fdbelect repair" removes it`,
 			output.Either(len(left) == 1, "there is a rank of "+names[0]+", which is not a candidate",
-				fmt.Sprintf("there are %d ranks without a candidate: %s", len(left), someOf(names))))
+				fmt.Sprintf("there are %d ranks without a candidate: %s", len(left), firstFew(names))))
 	}
 	registered := slices.ContainsFunc(e.candidates, func(c election.Candidate) bool { return leader.HeldBy(c.Identity) })
 	if !leader.Vacant() && !registered {
@@ -130,36 +129,36 @@ func (e *examination) checkAgreement() {
 	}
 }
 
-// checkConfig reports what is wrong or risky in the config.
+// checkConfig reports settings that are invalid or risky.
 func (e *examination) checkConfig() {
 	e.begin("config")
 	c := e.status.Config
 	before := len(e.Findings)
 	if err := c.Validate(); err != nil {
-		e.fail("this version does not accept such a config", "correct it with \"fdbelect config set\"", "%s", terminal.SafeLines(err.Error()))
+		e.fail("this version refuses to write such a config", "fix it with \"fdbelect config set\"", "%s", terminal.SafeLines(err.Error()))
 	}
 	margin := c.EffectiveMargin()
 	if !c.ElectionEnabled {
-		e.warn("no candidate may claim or renew, so there is no leader", "\"fdbelect config enable\" when it is time", "the election is disabled")
+		e.warn("no candidate may claim or renew, so there is no leader until the election is enabled", "run \"fdbelect config enable\" when a leader is wanted", "the election is disabled")
 	}
 	for _, weakness := range c.Weaknesses() {
 		e.warn(weakness.Risk, "\"fdbelect config set --defaults\", unless other programs need this setting or all work is fenced",
 			"%s", weakness.Setting)
 	}
 	if c.HeartbeatInterval > (c.LeaseDuration-margin)/2 {
-		e.warn("one failed or late renewal ends a tenure", "make the heartbeat a third of the lease or less, or the lease longer",
-			"heartbeat %s, of a lease of %s less a margin of %s", output.Duration(c.HeartbeatInterval), c.LeaseDuration, margin)
+		e.warn("one renewal that fails or is late ends a tenure", "make the heartbeat a third of the lease or less, or make the lease longer",
+			"heartbeat %s, with a lease of %s and a margin of %s", output.Duration(c.HeartbeatInterval), c.LeaseDuration, margin)
 	}
 	if margin < c.LeaseDuration/1000 {
-		e.warn("the rates of two clocks may differ by 0.1 percent: two processes could lead at once for a moment", "make the margin a tenth of the lease: \"fdbelect config set margin=default\"",
-			"margin %s, of a lease of %s", margin, c.LeaseDuration)
+		e.warn("a clock may run up to 500 ppm too fast or too slow, so two processes could lead at once for a moment", "make the margin a tenth of the lease: \"fdbelect config set margin=default\"",
+			"margin %s, with a lease of %s", margin, c.LeaseDuration)
 	}
 	if c.CandidateTimeout < c.LeaseDuration {
-		e.warn("slow candidates may be evicted, and register again", "make the candidate timeout one and a half leases",
+		e.warn("candidates that are only slow may be evicted and have to register again", "make the candidate timeout one and a half leases",
 			"candidate timeout %s, lease %s", c.CandidateTimeout, c.LeaseDuration)
 	}
 	if c.HistoryLimit == 0 {
-		e.warn("past leaders are not known, and \"watch\" may miss a tenure", "\"fdbelect config set history_limit=128\"", "no history is kept")
+		e.warn("past leaders are not recorded, and \"watch\" may miss a tenure", "\"fdbelect config set history_limit=128\"", "no history is kept")
 	}
 	if len(e.Findings) == before {
 		e.ok("revision %d: lease %s, heartbeat %s, margin %s, candidate timeout %s, expiry by %s", c.Revision,
@@ -167,7 +166,8 @@ func (e *examination) checkConfig() {
 	}
 }
 
-// checkHistory finds missing terms, and a newest term that is not the leader's.
+// checkHistory looks for missing terms, and for a newest event that is not of the leader's
+// term.
 func (e *examination) checkHistory() {
 	e.begin("history")
 	if e.status.Config.HistoryLimit == 0 {
@@ -176,7 +176,7 @@ func (e *examination) checkHistory() {
 	began := make(map[uint64]bool)
 	terms := make(map[uint64]bool)
 	for _, event := range e.history {
-		if event.Kind == election.EventDuplicate { // it is not a change of the tenure
+		if event.Kind == election.EventDuplicate { // it does not change the tenure
 			continue
 		}
 		terms[event.Term] = true
@@ -185,7 +185,7 @@ func (e *examination) checkHistory() {
 	sorted := slices.Sorted(maps.Keys(terms))
 	var gaps []string
 	for i, term := range sorted {
-		// A term that ended and never began is from raise-term.
+		// An operator raised the term if it ended and never began.
 		if i > 0 && term > sorted[i-1]+1 && began[term] {
 			gaps = append(gaps, fmt.Sprintf("%d to %d", sorted[i-1]+1, term-1))
 		}
@@ -194,14 +194,14 @@ func (e *examination) checkHistory() {
 	if len(sorted) > 0 {
 		newest = sorted[len(sorted)-1]
 	}
-	const do = "find out whether records were removed or the store was restored; see docs/operations.md"
+	const do = "find out what removed events, or whether the store was restored; see docs/operations.md"
 	switch {
 	case gaps != nil:
-		e.many(levelWarn, gaps, "events were removed, or the history limit was zero for a while", do, fmt.Sprintf("terms %s are missing", someOf(gaps)))
+		e.addMany(levelWarn, gaps, "events were removed, or the history limit was zero for a while", do, fmt.Sprintf("terms %s are missing", firstFew(gaps)))
 	case newest != e.status.Leader.Term:
-		e.warn("the last changes are missing, or the store was restored", do, "the newest event is of term %d, and the leader record of term %d", newest, e.status.Leader.Term)
+		e.warn("the newest changes are not in the history, or the store was restored", do, "the newest event is of term %d, and the leader record is of term %d", newest, e.status.Leader.Term)
 	case len(sorted) == 0:
-		e.ok("nothing has happened yet")
+		e.ok("there are no events yet")
 	default:
 		e.ok("terms %d to %d without a gap", sorted[0], newest)
 	}

@@ -21,27 +21,27 @@ import (
 )
 
 const (
-	// How many reads, and how many transactions without a commit, are measured.
-	doctorReads = 100
-	doctorEmpty = 30
-	// measureTime limits how long each of them is measured, after measureLeast of them.
-	measureTime  = 2 * time.Second
-	measureLeast = 3
+	// How many reads and how many transactions without a commit are measured at most.
+	maxReads = 100
+	maxEmpty = 30
+	// Each of the two is measured for maxMeasureTime, but minMeasurements times at least.
+	maxMeasureTime  = 2 * time.Second
+	minMeasurements = 3
 )
 
-// measure times reads of the key of the config, and transactions that read it and have
-// nothing to commit.
+// measure times snapshot reads of the config record, even if there is none, and
+// transactions that read it with a read conflict and commit nothing.
 func (e *examination) measure(ctx context.Context) error {
 	key := e.session.Election.Subspace().Sub("config").Bytes()
 	var err error
-	e.latency, err = e.timed(doctorReads, func() error {
+	e.latency, err = e.timed(maxReads, func() error {
 		_, err := session.ReadTransact(ctx, e.session, func(tr kv.ReadTransaction) ([]byte, error) { return tr.Snapshot().Get(key).Get() })
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	e.empty, err = e.timed(doctorEmpty, func() error {
+	e.empty, err = e.timed(maxEmpty, func() error {
 		_, err := session.Transact(ctx, e.session, func(tr kv.Transaction) ([]byte, error) { return tr.Get(key).Get() })
 		return err
 	})
@@ -52,7 +52,7 @@ func (e *examination) measure(ctx context.Context) error {
 func (e *examination) timed(n int, run func() error) (took []time.Duration, err error) {
 	c := e.session.Program.Clock
 	start := c.Now()
-	for len(took) < n && (len(took) < measureLeast || c.Now().Sub(start) < measureTime) {
+	for len(took) < n && (len(took) < minMeasurements || c.Now().Sub(start) < maxMeasureTime) {
 		begin := c.Now()
 		if err := run(); err != nil {
 			return nil, err
@@ -63,7 +63,7 @@ func (e *examination) timed(n int, run func() error) (took []time.Duration, err 
 	return took, nil
 }
 
-// versions reports the versions of what is between this command and the data.
+// versions reports the versions of this command, the store and what is between them.
 func (e *examination) versions(ctx context.Context) {
 	e.begin("versions")
 	build, _ := debug.ReadBuildInfo()
@@ -84,87 +84,88 @@ func (e *examination) versions(ctx context.Context) {
 			e.ok("%s %s", terminal.SafeLines(part.Part), terminal.SafeLines(part.Version))
 		}
 		if err != nil {
-			e.warn("not all versions are known; the election does not depend on it", "see the status of the database", "%s", terminal.SafeLines(err.Error()))
+			e.warn("not all versions are known; the election does not depend on them", "check the status of the database", "%s", terminal.SafeLines(err.Error()))
 		}
 	}
 }
 
-// checkLatency compares the times of the store with the time that a leader has.
+// checkLatency compares the latency of the store with the time that a leader has to renew.
 func (e *examination) checkLatency() {
 	read, empty := output.Percentile(e.latency, 99), output.Percentile(e.empty, 99)
-	found := fmt.Sprintf("a read takes %s, 99 of 100 at most %s; a transaction without a commit %s and %s",
+	found := fmt.Sprintf("a read takes %s (p50) and %s (p99); a transaction without a commit takes %s and %s",
 		output.ShortTime(output.Duration(output.Percentile(e.latency, 50))), output.ShortTime(output.Duration(read)),
 		output.ShortTime(output.Duration(output.Percentile(e.empty, 50))), output.ShortTime(output.Duration(empty)))
 	worst := max(read, empty)
 	switch {
 	case e.status != nil && records.TooSlow(&e.status.Config, worst):
-		e.reportSlow(found)
+		e.reportSlowStore(found)
 	default:
 		e.begin("latency")
 		if e.status != nil {
-			found += fmt.Sprintf("; a renewal has %s", records.RenewalTime(&e.status.Config))
+			found += fmt.Sprintf("; a leader has %s for a renewal", records.RenewalTime(&e.status.Config))
 		}
 		e.ok("%s", found)
 	}
 }
 
-// reportSlow reports first of all that the store is slow: it explains what is late.
-// Clocks, heartbeats and renewals are not judged then.
-func (e *examination) reportSlow(found string) {
+// reportSlowStore puts a finding about the slow store before all others, because it may
+// explain them. Clocks, heartbeats and renewals are not judged after that.
+func (e *examination) reportSlowStore(found string) {
 	c := &e.status.Config
 	e.slow = true
 	e.begin("latency")
-	const do = "make the lease longer (\"fdbelect config set lease=...\"), or find out what delays the store; \"fdbelect bench\" measures commits as well"
+	const do = "make the lease longer (\"fdbelect config set lease=...\"), or find out why the store is slow; \"fdbelect bench\" also measures commits"
 	if worst := max(output.Percentile(e.latency, 99), output.Percentile(e.empty, 99)); worst >= records.RenewalTime(c) {
-		e.fail("the store is slow: a renewal takes longer than a leader has for it, so it loses leadership again and again", do,
-			"%s; a renewal has %s", found, records.RenewalTime(c))
+		e.fail("the store is slow: a renewal takes longer than a leader has for it, so leadership is lost again and again", do,
+			"%s; a leader has %s for a renewal", found, records.RenewalTime(c))
 	} else {
-		e.warn("the store is slow: a leader has less time for its renewals, and less of the margin is left", do,
-			"%s; a renewal has %s, the margin is %s", found, records.RenewalTime(c), c.EffectiveMargin())
+		e.warn("the store is slow: that uses up the time for renewals, and the margin that prevents two leaders at once", do,
+			"%s; a leader has %s for a renewal, and the margin is %s", found, records.RenewalTime(c), c.EffectiveMargin())
 	}
 	last := len(e.Findings) - 1
 	e.Findings = slices.Insert(e.Findings[:last], 0, e.Findings[last])
 }
 
-// unreadable adds a finding for each kind of record of which some cannot be read.
+// unreadable adds one finding for each kind of record that cannot be read. It reports
+// whether err is set.
 func (e *examination) unreadable(err error) bool {
 	invalid := records.InvalidIn(err)
 	for len(invalid) > 0 {
 		first := invalid[0]
-		like := func(i *fdbelection.InvalidStateError) bool { return i.Record == first.Record && i.Newer == first.Newer }
+		sameKind := func(i *fdbelection.InvalidStateError) bool { return i.Record == first.Record && i.Newer == first.Newer }
 		var keys, texts []string
 		for _, i := range invalid {
-			if like(i) {
+			if sameKind(i) {
 				key := strconv.QuoteToASCII(string(i.Key))
 				keys, texts = append(keys, key), append(texts, "at key "+key+": "+i.Problem)
 			}
 		}
 		found := first.Error()
 		if len(keys) > 1 {
-			found = fmt.Sprintf("%d %s records cannot be read: %s", len(keys), first.Record, someOf(texts))
+			found = fmt.Sprintf("%d %s records cannot be read: %s", len(keys), first.Record, firstFew(texts))
 		}
-		e.many(levelFail, keys, meaning(first), records.Remedy(first), found)
-		invalid = slices.DeleteFunc(invalid, like)
+		e.addMany(levelFail, keys, meaning(first), records.Remedy(first), found)
+		invalid = slices.DeleteFunc(invalid, sameKind)
 	}
 	return err != nil
 }
 
-// meaning says what an unreadable record costs.
+// meaning says what does not work while a record cannot be read.
 func meaning(invalid *fdbelection.InvalidStateError) string {
 	switch invalid.Record {
 	case "config":
-		return "there are no claims and no renewals without it"
+		return "without the config no candidate can claim or renew"
 	case "leader":
-		return "the lease and the ballot are unknown, and status and monitoring do not know the leader"
+		return "the lease and the ballot are unknown, and status and monitoring cannot tell who leads"
 	case "intent":
-		return "the leader ignores it, and no other request can be made"
+		return "the leader ignores it, and neither a challenger nor an operator can write another request"
 	case "term":
-		return "fenced writes are refused, and watches do not fire"
+		return "fenced writes are refused, and watches do not report changes"
 	case "candidate":
 		return "that candidate cannot take part"
 	case "rank":
-		return "a candidate may wait a moment longer when leadership is vacant"
+		return "a candidate may wait a little longer before it claims a vacant leadership"
 	default:
-		return "this event is not known; the others are"
+		return "that entry cannot be shown; the others can"
 	}
 }

@@ -23,8 +23,9 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// What the store takes is compared with the time that a leader has. A slow store is
-// reported before all else, and then nothing is judged that may be late because of it.
+// TestDoctorOfASlowStore: doctor compares the latency of the store with the time that a leader
+// has for a renewal. It reports a slow store before everything else, and then does not judge
+// delays that the store may have caused.
 func TestDoctorOfASlowStore(t *testing.T) {
 	for delay, want := range map[time.Duration]string{
 		time.Millisecond:       "ok a read takes 1.00ms",
@@ -56,19 +57,20 @@ func TestDoctorOfASlowStore(t *testing.T) {
 						require.NotContains(t, strings.Join(d.of("clock"), ""), "skip")
 						return
 					}
-					require.Equal(t, "latency", d.Findings[0].Check, "it is said first")
+					require.Equal(t, "latency", d.Findings[0].Check, "it is reported first")
 					for _, check := range []string{"leader", "clock", "candidates"} {
 						require.Len(t, d.of(check), 1)
-						require.Regexp(t, "^skip .* was not judged: the store is slow", d.of(check)[0])
+						require.Regexp(t, "^skip not judged, because the store is slow: ", d.of(check)[0])
 					}
-					require.LessOrEqual(t, time.Since(begin), 10*delay, "a slow store is not asked a hundred times")
+					require.LessOrEqual(t, time.Since(begin), 10*delay, "a slow store is not read a hundred times")
 				})
 			})
 		}
 	}
 }
 
-// A store that becomes slow while doctor observes is found then.
+// TestDoctorOfAStoreThatBecomesSlow: doctor finds a store that becomes slow during the
+// observation.
 func TestDoctorOfAStoreThatBecomesSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := clitest.NewCompany(t)
@@ -79,13 +81,13 @@ func TestDoctorOfAStoreThatBecomesSlow(t *testing.T) {
 		d, _ := examined(t, later)
 		require.Regexp(t, "^warn a read took 900ms while the election was observed", d.of("latency")[0])
 		require.Equal(t, "latency", d.Findings[0].Check)
-		require.Len(t, d.of("latency"), 2, "what was measured before stays")
+		require.Len(t, d.of("latency"), 2, "the earlier finding stays")
 		require.Contains(t, d.of("candidates")[0], "skip")
 		require.Contains(t, d.of("leader")[0], "skip")
 	})
 }
 
-// slowLater takes 900 milliseconds for a read from an instant on.
+// slowLater takes 900 milliseconds for each read after an instant.
 type slowLater struct {
 	kv.Database
 	from time.Time
@@ -98,8 +100,9 @@ func (s *slowLater) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransact
 	return s.Database.ReadTransact(ctx, fn)
 }
 
-// The version of an idle FoundationDB cluster stands still for up to two seconds. That is
-// no clock that runs wrong, whenever doctor happens to look.
+// TestDoctorOfAnIdleCluster: the read version of an idle FoundationDB cluster does not change
+// for up to two seconds. doctor does not take that for a wrong clock, whenever it begins to
+// measure.
 func TestDoctorOfAnIdleCluster(t *testing.T) {
 	for _, step := range []time.Duration{10 * time.Millisecond, 700 * time.Millisecond, 1700 * time.Millisecond, 2 * time.Second} {
 		for phase := time.Duration(0); phase < step; phase += step / 7 {
@@ -118,7 +121,7 @@ func TestDoctorOfAnIdleCluster(t *testing.T) {
 	}
 }
 
-// steps is a store whose version moves every step only.
+// steps is a store whose version grows only once per step.
 type steps struct {
 	kv.Database
 	step time.Duration
@@ -141,7 +144,8 @@ type readVersion int64
 
 func (v readVersion) Get() (int64, error) { return int64(v), nil }
 
-// A store that cannot be opened or does not answer: the exit code says so.
+// TestDoctorOfAnUnreachableStore: the exit code says whether a store cannot be opened or does
+// not answer.
 func TestDoctorOfAnUnreachableStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, code := examined(t, clitest.Slow(memkv.New(memkv.Options{}), time.Hour), "--timeout", "2s")
@@ -159,7 +163,8 @@ func TestDoctorOfAnUnreachableStore(t *testing.T) {
 	})
 }
 
-// A store may tell more versions, and growing ones are compared with the clock.
+// TestDoctorOfAnotherStore: doctor shows the versions that a store reports, and compares read
+// versions that follow a clock with the local clock.
 func TestDoctorOfAnotherStore(t *testing.T) {
 	d := &diagnosis{Store: "test:x"}
 	e := &examination{diagnosis: d, session: &session.Session{Program: &session.Program{
@@ -184,6 +189,6 @@ func TestDoctorOfAnotherStore(t *testing.T) {
 		e := &examination{diagnosis: &diagnosis{Store: store}}
 		require.NoError(t, e.measureRate(t.Context()))
 		e.checkRate()
-		require.Empty(t, e.Findings, "its versions are no clock")
+		require.Empty(t, e.Findings, "its versions do not follow a clock")
 	}
 }
