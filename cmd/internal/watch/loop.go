@@ -19,9 +19,9 @@ import (
 type watcher struct {
 	*session.Program
 	access *session.Access
-	open   *session.Session // nil if the store could not be opened again
+	open   *session.Session // nil: open the store with the next read
 	tracker
-	problem string // the one reported last
+	problem string // why the last read failed, or empty
 }
 
 // update is the result of one read.
@@ -70,26 +70,26 @@ func (w *watcher) run(ctx context.Context, updates chan<- update) {
 	}
 }
 
-// read reads once.
+// read reads the election once. The watch fires at the next change of the tenure.
 func (w *watcher) read(ctx context.Context, stop context.CancelCauseFunc) (update, kv.Watch) {
 	s, watch, err := w.snapshot(ctx, stop)
 	seen, wall := w.Clock.Now(), w.Clock.Wall()
 	if err != nil {
-		w.now, w.told = wall, nil
+		w.now, w.news = wall, nil
 		if text := w.access.Explain(err).Error(); text != w.problem {
 			w.problem = text
-			w.tell(eventUnreadable, w.lastLeader(), noCandidate, text)
+			w.report(eventUnreadable, w.lastLeader(), noCandidate, text)
 		}
-		return update{news: w.told, problem: w.problem, observation: w.observation, heartbeats: w.heartbeats}, nil
+		return update{news: w.news, problem: w.problem, observation: w.observation, heartbeats: w.heartbeats}, nil
 	}
 	var recovered []news
 	if w.problem != "" {
-		w.now, w.told, w.problem = wall, nil, ""
-		w.tell(eventReadable, s.Leader, noCandidate, "the election can be read again")
+		w.now, w.news, w.problem = wall, nil, ""
+		w.report(eventReadable, s.Leader, noCandidate, "the election can be read again")
 		if w.last == nil {
-			w.told[0].Reason = "the election can be read"
+			w.news[0].Reason = "the election can be read"
 		}
-		recovered = w.told
+		recovered = w.news
 	}
 	found := w.Next(s, seen, wall)
 	return update{snapshot: s, seen: seen, observation: w.observation, heartbeats: w.heartbeats, news: append(recovered, found...)}, watch

@@ -49,7 +49,7 @@ func openScreen(out io.Writer, in io.Reader, c elector.Clock, size func() (colum
 			go awaitQuit(keyboard, sync.OnceFunc(func() { close(s.quits) }))
 		}
 	}
-	io.WriteString(out, screenEnter) //nolint:errcheck // the first drawing fails, too
+	io.WriteString(out, screenEnter) //nolint:errcheck // the first drawing reports the error
 	s.timer = c.AfterFunc(screenInterval, s.alarm)
 	return s
 }
@@ -103,6 +103,6 @@ func (s *screen) draw(rows func(columns, height int) []terminal.Row) error {
 
 func (s *screen) close() {
 	s.timer.Stop()
-	io.WriteString(s.out, screenLeave) //nolint:errcheck // the output has ended
+	io.WriteString(s.out, screenLeave) //nolint:errcheck // there is nothing left to do about it
 	s.restore()
 }

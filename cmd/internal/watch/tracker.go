@@ -50,16 +50,16 @@ const (
 // noCandidate is the candidate of news about the leadership.
 var noCandidate election.Identity
 
-// tracker finds out what has changed between two reads. It goes by what it has seen itself
-// on its monotonic clock, and uses no clock of another host.
+// tracker finds what has changed between two reads. Leases and timeouts count from what it
+// has seen itself, on the local monotonic clock. No clock of another host matters.
 type tracker struct {
 	last         *records.Snapshot // nil before the first read
 	observation  election.Observation
 	leaseExpired bool
 	heartbeats   map[string]heartbeat // by the id of the candidate
 	unreadable   string
-	now          time.Time // of the present read, on the local wall clock
-	told         []news
+	now          time.Time // when the present read returned, on the local wall clock
+	news         []news
 }
 
 // heartbeat is the newest heartbeat of a candidate, and since when it was seen.
@@ -69,40 +69,40 @@ type heartbeat struct {
 	timedOut bool
 }
 
-// Next adds a read and returns what has changed. seen is the monotonic clock after the
-// read, wall the wall clock.
+// Next compares a read with the one before and returns what has changed. seen and wall are
+// the monotonic clock and the wall clock after the read.
 func (t *tracker) Next(s *records.Snapshot, seen, wall time.Time) []news {
-	t.now, t.told = wall, nil
+	t.now, t.news = wall, nil
 	if t.last != nil && s.Leader.Ballot < t.last.Leader.Ballot {
-		t.tell(eventReset, s.Leader, noCandidate, fmt.Sprintf("the ballot went back from %d to %d: the election was removed, or its store restored",
+		t.report(eventReset, s.Leader, noCandidate, fmt.Sprintf("the ballot went back from %d to %d: the election was removed, or its store restored",
 			t.last.Leader.Ballot, s.Leader.Ballot))
-		*t = tracker{now: wall, told: t.told}
+		*t = tracker{now: wall, news: t.news}
 	}
 	ballot := t.observation.Ballot
 	t.observation = t.observation.Next(s.Leader, seen)
-	t.tellTenures(s)
-	t.tellLease(s, ballot, seen)
-	t.tellRequest(s)
-	t.tellConfig(s)
-	t.tellCandidates(s, seen)
-	t.tellDuplicate(s)
-	t.tellUnreadable(s)
+	t.reportTenures(s)
+	t.reportLease(s, ballot, seen)
+	t.reportRequest(s)
+	t.reportConfig(s)
+	t.reportCandidates(s, seen)
+	t.reportDuplicate(s)
+	t.reportUnreadable(s)
 	t.last = s
-	return t.told
+	return t.news
 }
 
-func (t *tracker) tell(event string, l election.LeaderRecord, candidate election.Identity, reason string) {
-	t.told = append(t.told, news{
+func (t *tracker) report(event string, l election.LeaderRecord, candidate election.Identity, reason string) {
+	t.news = append(t.news, news{
 		Time: t.now, Event: event, Leader: output.IdentityOf(l.Identity), Term: l.Term, Ballot: l.Ballot,
 		Candidate: output.IdentityOf(candidate), Reason: reason,
 	})
 }
 
-// tellTenures reports every tenure since the last read, in order, as the history has them.
-func (t *tracker) tellTenures(s *records.Snapshot) {
+// reportTenures reports every tenure since the last read, in order, as the history has them.
+func (t *tracker) reportTenures(s *records.Snapshot) {
 	leader := s.Leader
 	if t.last == nil {
-		t.tell(eventStart, leader, noCandidate, records.AcquireText(leader))
+		t.report(eventStart, leader, noCandidate, records.AcquireText(leader))
 		return
 	}
 	last := t.last.Leader
@@ -115,52 +115,52 @@ func (t *tracker) tellTenures(s *records.Snapshot) {
 		term, vacant = e.Term, e.Kind == election.EventEnded
 		if vacant {
 			at.Identity = election.Identity{}
-			t.tell(eventVacant, at, noCandidate, e.From.ID+": "+e.Reason)
+			t.report(eventVacant, at, noCandidate, e.From.ID+": "+e.Reason)
 		} else {
-			t.tell(eventElected, at, noCandidate, e.Reason)
+			t.report(eventElected, at, noCandidate, e.Reason)
 		}
 	}
 	switch { // changes that the history has not kept
 	case leader.Term > term && !leader.Vacant():
-		t.tell(eventElected, leader, noCandidate, records.AcquireText(leader))
+		t.report(eventElected, leader, noCandidate, records.AcquireText(leader))
 	case leader.Vacant() && (!vacant || leader.Term > term):
-		t.tell(eventVacant, leader, noCandidate, records.AcquireText(leader))
+		t.report(eventVacant, leader, noCandidate, records.AcquireText(leader))
 	case leader.Term == last.Term && leader.Accepted && !last.Accepted && !leader.Vacant():
-		t.tell(eventAccepted, leader, noCandidate, records.AcquireText(leader))
+		t.report(eventAccepted, leader, noCandidate, records.AcquireText(leader))
 	}
 }
 
-// tellLease reports a leader that did not renew for its lease, and its next renewal.
-func (t *tracker) tellLease(s *records.Snapshot, ballot uint64, seen time.Time) {
+// reportLease reports a leader that did not renew for its lease, and its next renewal.
+func (t *tracker) reportLease(s *records.Snapshot, ballot uint64, seen time.Time) {
 	switch over := !s.Leader.Vacant() && t.observation.LeaseExpired(s.Leader, seen); {
 	case over && !t.leaseExpired:
 		t.leaseExpired = true
-		t.tell(eventLeaseExpired, s.Leader, noCandidate, "no renewal was seen for its lease of "+s.Leader.LeaseDuration.String())
+		t.report(eventLeaseExpired, s.Leader, noCandidate, "no renewal was seen for its lease of "+s.Leader.LeaseDuration.String())
 	case !over && t.leaseExpired:
 		t.leaseExpired = false
 		if t.last != nil && s.Leader.Token() == t.last.Leader.Token() && s.Leader.Ballot != ballot {
-			t.tell(eventRenewed, s.Leader, noCandidate, "it renews again")
+			t.report(eventRenewed, s.Leader, noCandidate, "it renews again")
 		}
 	}
 }
 
-func (t *tracker) tellRequest(s *records.Snapshot) {
+func (t *tracker) reportRequest(s *records.Snapshot) {
 	stands := func(s *records.Snapshot) bool {
 		return s != nil && s.Request.Kind != election.NoRequest && s.Request.Term == s.Leader.Term && !s.Leader.Vacant()
 	}
 	before, now := stands(t.last), stands(s)
 	switch {
 	case now && (!before || s.Request.Nonce != t.last.Request.Nonce || s.Request.Kind != t.last.Request.Kind):
-		t.tell(eventRequested, s.Leader, s.Request.Identity, s.Request.Kind.String())
+		t.report(eventRequested, s.Leader, s.Request.Identity, s.Request.Kind.String())
 	case before && !now && s.Leader.Term == t.last.Leader.Term && !s.Leader.Vacant():
-		t.tell(eventWithdrawn, s.Leader, t.last.Request.Identity, t.last.Request.Kind.String())
+		t.report(eventWithdrawn, s.Leader, t.last.Request.Identity, t.last.Request.Kind.String())
 	}
 }
 
-func (t *tracker) tellConfig(s *records.Snapshot) {
+func (t *tracker) reportConfig(s *records.Snapshot) {
 	if t.last == nil {
 		if !s.Config.ElectionEnabled {
-			t.tell(eventConfig, s.Leader, noCandidate, "the election is disabled")
+			t.report(eventConfig, s.Leader, noCandidate, "the election is disabled")
 		}
 		return
 	}
@@ -172,10 +172,10 @@ func (t *tracker) tellConfig(s *records.Snapshot) {
 	for _, d := range records.Differences(before, now) {
 		differs = append(differs, fmt.Sprintf("%s %s -> %s", d.Setting, d.From, d.To))
 	}
-	t.tell(eventConfig, s.Leader, noCandidate, strings.TrimSpace(fmt.Sprintf("revision %d: %s", now.Revision, strings.Join(differs, ", "))))
+	t.report(eventConfig, s.Leader, noCandidate, strings.TrimSpace(fmt.Sprintf("revision %d: %s", now.Revision, strings.Join(differs, ", "))))
 }
 
-func (t *tracker) tellCandidates(s *records.Snapshot, seen time.Time) {
+func (t *tracker) reportCandidates(s *records.Snapshot, seen time.Time) {
 	before := make(map[string]*election.Candidate)
 	if t.last != nil {
 		for i := range t.last.Candidates {
@@ -185,8 +185,8 @@ func (t *tracker) tellCandidates(s *records.Snapshot, seen time.Time) {
 	heartbeats := make(map[string]heartbeat, len(s.Candidates))
 	for i := range s.Candidates {
 		c := &s.Candidates[i]
-		t.tellCandidate(s, before[c.ID], c)
-		heartbeats[c.ID] = t.tellHeartbeat(s, c, seen)
+		t.reportCandidate(s, before[c.ID], c)
+		heartbeats[c.ID] = t.reportHeartbeat(s, c, seen)
 		delete(before, c.ID)
 	}
 	t.heartbeats = heartbeats
@@ -195,46 +195,46 @@ func (t *tracker) tellCandidates(s *records.Snapshot, seen time.Time) {
 	}
 	for i := range t.last.Candidates {
 		if who := t.last.Candidates[i].Identity; before[who.ID] != nil {
-			t.tell(eventLeft, s.Leader, who, "it is not registered any more")
+			t.report(eventLeft, s.Leader, who, "it is not registered any more")
 		}
 	}
 }
 
-func (t *tracker) tellCandidate(s *records.Snapshot, before, now *election.Candidate) {
+func (t *tracker) reportCandidate(s *records.Snapshot, before, now *election.Candidate) {
 	what := fmt.Sprintf("%s, priority %d", now.Role, now.Priority)
 	switch {
 	case t.last == nil:
-		t.tell(eventPresent, s.Leader, now.Identity, what)
+		t.report(eventPresent, s.Leader, now.Identity, what)
 	case before == nil:
-		t.tell(eventJoined, s.Leader, now.Identity, what)
+		t.report(eventJoined, s.Leader, now.Identity, what)
 	case before.Incarnation != now.Incarnation || before.Versionstamp != now.Versionstamp:
-		t.tell(eventRestarted, s.Leader, now.Identity, what)
+		t.report(eventRestarted, s.Leader, now.Identity, what)
 	case before.Role != now.Role || before.Priority != now.Priority:
-		t.tell(eventChanged, s.Leader, now.Identity, what)
+		t.report(eventChanged, s.Leader, now.Identity, what)
 	case output.Metadata(before.Metadata) != output.Metadata(now.Metadata):
-		t.tell(eventChanged, s.Leader, now.Identity, "tags "+output.Metadata(now.Metadata))
+		t.report(eventChanged, s.Leader, now.Identity, "tags "+output.Metadata(now.Metadata))
 	}
 }
 
-// tellHeartbeat returns the heartbeat of a candidate. It reports a candidate that has
+// reportHeartbeat returns the heartbeat of a candidate. It reports a candidate that has
 // timed out, and its next heartbeat.
-func (t *tracker) tellHeartbeat(s *records.Snapshot, c *election.Candidate, seen time.Time) heartbeat {
+func (t *tracker) reportHeartbeat(s *records.Snapshot, c *election.Candidate, seen time.Time) heartbeat {
 	h, known := t.heartbeats[c.ID]
 	if !known || h.count != c.Heartbeats {
 		if h.timedOut {
-			t.tell(eventHeartbeatResumed, s.Leader, c.Identity, "it sends heartbeats again")
+			t.report(eventHeartbeatResumed, s.Leader, c.Identity, "it sends heartbeats again")
 		}
 		return heartbeat{count: c.Heartbeats, since: seen}
 	}
 	if !h.timedOut && seen.Sub(h.since) > s.Config.CandidateTimeout {
 		h.timedOut = true
-		t.tell(eventTimedOut, s.Leader, c.Identity, "no heartbeat was seen for "+s.Config.CandidateTimeout.String())
+		t.report(eventTimedOut, s.Leader, c.Identity, "no heartbeat was seen for "+s.Config.CandidateTimeout.String())
 	}
 	return h
 }
 
-// tellDuplicate reports a process that was refused since the last read.
-func (t *tracker) tellDuplicate(s *records.Snapshot) {
+// reportDuplicate reports a process that was refused since the last read.
+func (t *tracker) reportDuplicate(s *records.Snapshot) {
 	newest := func(s *records.Snapshot) (event election.Event) {
 		if i := slices.IndexFunc(s.History, func(e election.Event) bool { return e.Kind == election.EventDuplicate }); i >= 0 {
 			event = s.History[i]
@@ -245,11 +245,11 @@ func (t *tracker) tellDuplicate(s *records.Snapshot) {
 		return
 	}
 	if event := newest(s); event.Kind == election.EventDuplicate && event != newest(t.last) {
-		t.tell(eventDuplicate, s.Leader, event.To, records.DuplicateText(&event))
+		t.report(eventDuplicate, s.Leader, event.To, records.DuplicateText(&event))
 	}
 }
 
-func (t *tracker) tellUnreadable(s *records.Snapshot) {
+func (t *tracker) reportUnreadable(s *records.Snapshot) {
 	text := ""
 	if s.Unreadable != nil {
 		text = records.WithRemedies(s.Unreadable, "to repair it").Error()
@@ -257,9 +257,9 @@ func (t *tracker) tellUnreadable(s *records.Snapshot) {
 	if text != t.unreadable {
 		t.unreadable = text
 		if text == "" {
-			t.tell(eventReadable, s.Leader, noCandidate, "all records can be read")
+			t.report(eventReadable, s.Leader, noCandidate, "all records can be read")
 		} else {
-			t.tell(eventUnreadable, s.Leader, noCandidate, text)
+			t.report(eventUnreadable, s.Leader, noCandidate, text)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func Command(p *session.Program) *cobra.Command {
 		Use:   "watch --store STORE [flags]",
 		Short: "Watch an election live: the leader and the candidates",
 		Long: `watch shows every change of an election as it happens, until it is interrupted. It
-writes nothing and is not listed as a candidate.
+writes nothing, and does not appear among the candidates.
 
 On a terminal it shows a table that is redrawn: the leader and the rest of its lease, the
 candidates by rank, and the last events. q ends it. If the output is not a terminal, or with
@@ -48,7 +48,7 @@ Events of the leadership:
   start, elected, vacant, accepted
   lease_expired      no renewal was seen for the lease; renewed is the next renewal
   requested, withdrawn, config
-  reset              the ballot went back: the store was restored
+  reset              the ballot went back, so the election was removed or the store restored
 
 Events of candidates:
 
@@ -57,11 +57,11 @@ Events of candidates:
                      heartbeat_resumed is the next heartbeat
 
 If the store or a record cannot be read, the event is unreadable, and later readable. watch
-retries until it is interrupted. It reports every tenure that the history has, also if
-several began between two reads. It compares no clocks of other hosts: leases and timeouts
-count from what it has seen itself.
+retries until it is interrupted. It reports every tenure that the history has, even if
+several began between two reads. It does not rely on the clocks of other hosts: leases and
+timeouts count from what it has seen itself.
 
-With --output json each line is a JSON object, with yaml a document.
+With --output json each line is a JSON object. With --output yaml each change is a document.
 
 --until REGEXP ends with the first line that matches. --until leader ends once a leader was
 seen to write: to accept leadership, or to renew. The record of a dead leader does not
@@ -80,9 +80,9 @@ count, so that takes up to a heartbeat. "status --check" answers at once, by the
 			terminal := terminal.IsTerminal(p.Stdout)
 			switch {
 			case given("tui") && f.tui && given("output"):
-				return exit.Usage(errors.New("--tui draws a table; leave --output out"))
+				return exit.Usage(errors.New("--tui draws a table; omit --output"))
 			case given("tui") && f.tui && !terminal:
-				return exit.Usage(errors.New("--tui needs a terminal on stdout, and TERM"))
+				return exit.Usage(errors.New("--tui needs a terminal on stdout and the variable TERM"))
 			case !given("tui"):
 				f.tui = terminal && !given("output")
 			}
@@ -102,7 +102,7 @@ func (f *watchFlags) check(limited, until bool) error {
 		return fmt.Errorf("--for is %s; it must be above zero", f.limit)
 	}
 	if until && f.until == "" {
-		return errors.New("--until is empty; name a regular expression, or \"leader\"")
+		return errors.New("--until is empty; give a regular expression or \"leader\"")
 	}
 	if f.until == "" || f.until == "leader" {
 		return nil
@@ -116,7 +116,7 @@ func (f *watchFlags) check(limited, until bool) error {
 
 // viewer shows what a watch finds.
 type viewer interface {
-	// show shows an update.
+	// show takes the result of a read.
 	show(u *update) error
 	// tick returns a channel that says when to call draw, or nil.
 	tick() <-chan struct{}
@@ -201,8 +201,8 @@ type lastRecord struct {
 	seen   time.Time // monotonic; zero before the first read
 }
 
-// written adds a read, which returned at seen. It reports whether a leader has written
-// within its lease: since the previous read, if that is recent enough.
+// written takes the leader record of a read that returned at seen. It reports whether the
+// leader has written since the previous read, if that read is not older than a lease.
 func (l *lastRecord) written(record election.LeaderRecord, seen time.Time) bool {
 	before := *l
 	*l = lastRecord{record, seen}

@@ -78,7 +78,7 @@ func TestWatchEnds(t *testing.T) {
 		want string
 	}{
 		"a leader renews":     {[]string{"--until", "leader"}, 0, 2 * time.Second / 6, "event=start"},
-		"what never comes":    {[]string{"--until", "event=vacant", "--for", "7s"}, exit.CodeTimedOut, 7 * time.Second, ""},
+		"no match in time":    {[]string{"--until", "event=vacant", "--for", "7s"}, exit.CodeTimedOut, 7 * time.Second, ""},
 		"after a time":        {[]string{"--for", "7s"}, 0, 7 * time.Second, ""},
 		"a line that matches": {[]string{"--until", "event=present candidate=a"}, 0, 0, "candidate=a"},
 	} {

@@ -3,8 +3,8 @@ package watch
 import "strings"
 
 // splitLines splits the lines of a watch into those of the leadership and those of
-// candidates, without times and ballots. It leaves out events whose order depends on who
-// read first.
+// candidates, without times and ballots. It leaves out events that depend
+// on which process reads first.
 func splitLines(text string) (leadership, candidates []string) {
 	for line := range strings.Lines(text) {
 		_, line, _ = strings.Cut(strings.TrimSpace(line), " ")
