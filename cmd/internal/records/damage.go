@@ -31,7 +31,8 @@ func DamagedIn(err error) []Damaged {
 	return list
 }
 
-// InvalidIn returns the records that an error, joined or not, calls unreadable, each once.
+// InvalidIn returns the unreadable records that an error names, each once. The error may be
+// joined.
 func InvalidIn(err error) (all []*fdbelection.InvalidStateError) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, inner := range joined.Unwrap() {
@@ -43,7 +44,7 @@ func InvalidIn(err error) (all []*fdbelection.InvalidStateError) {
 		}
 		return all
 	}
-	if invalid, ok := err.(*fdbelection.InvalidStateError); ok { //nolint:errorlint // the errors that it wraps follow below
+	if invalid, ok := err.(*fdbelection.InvalidStateError); ok { //nolint:errorlint // wrapped errors are unwrapped below
 		return []*fdbelection.InvalidStateError{invalid}
 	}
 	if inner := errors.Unwrap(err); inner != nil {
@@ -90,8 +91,8 @@ func WithRemedies(err error, fate string) error {
 // Unchanged is the fate of records that a command has only read.
 const Unchanged = "nothing was changed"
 
-// LeaderLost reports whether a status was read without a leader record. Its leader is what
-// the term record says then.
+// LeaderLost reports whether a status was read without a leader record. Its leader is then
+// the one in the term record.
 func LeaderLost(s *election.Status) bool {
 	return slices.ContainsFunc(InvalidIn(s.Unreadable), func(invalid *fdbelection.InvalidStateError) bool {
 		return invalid.Record == "leader"

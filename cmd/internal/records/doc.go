@@ -1,4 +1,4 @@
-// Package records is what the subcommands read of an election, and what their texts say of
-// it: the candidates with their heartbeats, damaged records with their remedies, the
-// settings of a config.
+// Package records reads an election for the subcommands, and has their texts about it. It
+// covers candidates and heartbeats, damaged records and how to repair them, and the settings
+// of a config.
 package records

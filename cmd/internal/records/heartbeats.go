@@ -52,19 +52,21 @@ func (h *Heartbeats) TimedOut(candidates []election.Candidate, config *fdbelecti
 }
 
 // LooksDead reports whether the clocks do not show that a candidate is alive: its last
-// heartbeat is older than the candidate timeout, or in the future. That proves nothing.
+// heartbeat is older than the candidate timeout, or in the future. The candidate may be
+// alive all the same, because clocks may be wrong.
 func LooksDead(c *election.Candidate, config *fdbelection.Config, wall time.Time) bool {
 	age := wall.Sub(c.LastHeartbeat)
 	return age > config.CandidateTimeout || age < -ClockTolerance(config)
 }
 
-// ClockTolerance is how far two clocks may differ before a subcommand mentions it.
+// ClockTolerance is how far two clocks may differ before a subcommand reports it.
 func ClockTolerance(config *fdbelection.Config) time.Duration {
 	return max(config.EffectiveMargin(), 100*time.Millisecond)
 }
 
-// HeartbeatWindow is the time within which a live candidate sends a heartbeat: a third of
-// the candidate timeout, or a heartbeat interval, and half of that for delays.
+// HeartbeatWindow is the time within which a live candidate sends a heartbeat. That is a
+// third of the candidate timeout or a heartbeat interval, whichever is longer, and half as
+// much again for delays.
 func HeartbeatWindow(config *fdbelection.Config) time.Duration {
 	return max(config.CandidateTimeout/2, config.HeartbeatInterval*3/2)
 }

@@ -26,7 +26,7 @@ func DefaultConfig(lease time.Duration) fdbelection.Config {
 	return fdbelection.ConfigWithLease(lease)
 }
 
-// Settings are all settings of a config.
+// Settings lists the settings of a config, in the order of the output.
 var Settings = []Setting{
 	durationSetting("lease", "LeaseDuration", func(c *fdbelection.Config) *time.Duration { return &c.LeaseDuration }),
 	durationSetting("heartbeat", "HeartbeatInterval", func(c *fdbelection.Config) *time.Duration { return &c.HeartbeatInterval }),

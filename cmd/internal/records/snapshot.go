@@ -13,11 +13,11 @@ type Snapshot struct {
 	election.Status
 	Candidates           []election.Candidate
 	History              []election.Event // the newest events, newest first
-	Unreadable           error            // of single records; the others are there
+	Unreadable           error            // of single records; the others are in the snapshot
 	CandidatesUnreadable bool             // candidate records are among them
 }
 
-// SnapshotEvents is how many events a snapshot has. No more happen between two reads.
+// SnapshotEvents is how many events a snapshot has: more than happen between two reads.
 const SnapshotEvents = 64
 
 // ReadSnapshot reads the status, the candidates and the newest events.
