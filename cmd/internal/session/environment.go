@@ -59,8 +59,8 @@ func ReadEnvironment(flags *pflag.FlagSet) (err error) {
 	return err
 }
 
-// SetByVariable reports whether its variable has set a flag. It reports false if flags is
-// nil.
+// SetByVariable reports whether a flag was set by its variable. It returns false if flags
+// is nil.
 func SetByVariable(flags *pflag.FlagSet, name string) bool {
 	if flags == nil {
 		return false

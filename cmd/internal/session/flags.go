@@ -30,6 +30,7 @@ func (x *Access) AddFlagsWith(cmd *cobra.Command, timeout time.Duration, usage s
 	x.AddTimeoutFlag(cmd, timeout, usage)
 }
 
+// AddTimeoutFlag adds --timeout.
 func (x *Access) AddTimeoutFlag(cmd *cobra.Command, timeout time.Duration, usage string) {
 	cmd.Flags().DurationVar(&x.Timeout, "timeout", timeout, usage)
 }
@@ -40,6 +41,7 @@ type Report struct {
 	Output output.Format
 }
 
+// AddFlags adds the flags that name an election, --timeout and --output.
 func (r *Report) AddFlags(cmd *cobra.Command) {
 	r.Access.addFlags(cmd)
 	r.Output.AddFlag(cmd)

@@ -22,8 +22,8 @@ type Program struct {
 	Stores         []Store   // besides file: and mem:
 	// Forced ends at the second interrupt.
 	Forced context.Context
-	// EndsItself says that the subcommand ends by itself when Forced ends. Any other
-	// subcommand is not waited for.
+	// EndsItself says that the subcommand ends by itself when Forced ends. The program does
+	// not wait for any other subcommand.
 	EndsItself atomic.Bool
 }
 

@@ -22,7 +22,7 @@ import (
 )
 
 const storeChoices = `
-  file:PATH         a file shared by the processes of this machine, as in --store file:/var/lib/app/election.db
+  file:PATH         a file shared by the processes of this host, as in --store file:/var/lib/app/election.db
   mem:              the memory of this process alone, as in --store mem:
   fdb:CLUSTERFILE   FoundationDB, as in --store fdb:/etc/foundationdb/fdb.cluster`
 
@@ -55,7 +55,7 @@ type Place struct {
 	Spec  string
 	Name  string
 	Root  string
-	Flags *pflag.FlagSet // that set these
+	Flags *pflag.FlagSet // the flags that set these fields
 }
 
 // AddFlags adds --store, --root and --election.
@@ -124,7 +124,7 @@ func (p *Place) Space() (subspace.Subspace, error) {
 }
 
 // ReservedNames are the names of the records of an election below its path. An election
-// with such a name could be inside of another one.
+// with such a name could lie among the records of another one.
 var ReservedNames = []string{"config", "leader", "term", "intent", "candidates", "rank", "history"}
 
 // checkName refuses names that cannot be read or typed again.
