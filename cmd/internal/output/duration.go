@@ -10,7 +10,7 @@ import (
 // name that ends in "_seconds".
 type Duration time.Duration
 
-// String rounds to microseconds: a third of a lease is seldom a round number.
+// String rounds to microseconds, because a third of a lease is seldom a round number.
 func (d Duration) String() string { return time.Duration(d).Round(time.Microsecond).String() }
 
 // MarshalJSON writes a number of seconds.

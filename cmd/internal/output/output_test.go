@@ -43,8 +43,8 @@ func TestYAMLIsTheJSON(t *testing.T) {
 `, strings.ReplaceAll(out.String(), `\e`, `\u001b`))
 }
 
-// Whatever the texts are, both formats give them back, and neither contains
-// anything that a terminal obeys.
+// TestOutputIsPlainAndExact: both formats preserve every text, and neither contains control
+// characters of a terminal.
 func TestOutputIsPlainAndExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.StringOf(rapid.RuneFrom([]rune("a \t\r\n\x00\x1b\x7f\u0085\u009b\u2028\u202e\ufeff\U000e0041:#'\"-{}[]&*!|>%@`~?,\\1.e"))))
@@ -77,7 +77,7 @@ func TestOutputIsPlainAndExact(t *testing.T) {
 func TestTablesLineUp(t *testing.T) {
 	tab := Table{
 		Header: []string{"A", "LONGER", "C"},
-		Rows:   [][]string{{"äöü", "1", ""}, {"x", "22", "last"}, {"alone, and as wide as it likes"}},
+		Rows:   [][]string{{"äöü", "1", ""}, {"x", "22", "last"}, {"alone, and of any width"}},
 		Style: func(p terminal.Palette, i int) func(string) string {
 			if i == 1 {
 				return p.Good
@@ -87,12 +87,12 @@ func TestTablesLineUp(t *testing.T) {
 	}
 	var plain, painted bytes.Buffer
 	require.NoError(t, tab.Write(&plain, terminal.Palette{}))
-	require.Equal(t, "A    LONGER  C\näöü  1\nx    22      last\nalone, and as wide as it likes\n", plain.String())
+	require.Equal(t, "A    LONGER  C\näöü  1\nx    22      last\nalone, and of any width\n", plain.String())
 	require.NoError(t, tab.Write(&painted, terminal.Palette{On: true}))
-	require.Equal(t, "\x1b[1mA    LONGER  C\x1b[0m\näöü  1\n\x1b[32mx    22      last\x1b[0m\nalone, and as wide as it likes\n", painted.String())
+	require.Equal(t, "\x1b[1mA    LONGER  C\x1b[0m\näöü  1\n\x1b[32mx    22      last\x1b[0m\nalone, and of any width\n", painted.String())
 }
 
-// What lines up is what a terminal shows, not how many runes or bytes that takes.
+// TestTablesLineUpByWidth: columns align by their width on a terminal, not by runes or bytes.
 func TestTablesLineUpByWidth(t *testing.T) {
 	tab := Table{Header: []string{"CANDIDATE", "ROLE"}, Rows: [][]string{
 		{"ash", "a"}, {"中文節點", "b"}, {"e\u0301lan", "c"}, {"ノード一", "d"}, {"👩‍🔧", "e"}, {"ｗide", "f"},

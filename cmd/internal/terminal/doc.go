@@ -1,3 +1,3 @@
-// Package terminal is what fdbelect needs to draw on a terminal, and to keep texts of other
-// origin from controlling it.
+// Package terminal draws on a terminal: colours, rows and a progress bar. It also removes
+// control characters from texts that come from outside.
 package terminal

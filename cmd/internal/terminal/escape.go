@@ -20,7 +20,7 @@ func Escape(text string, escape func(rune) string) string {
 }
 
 // SafeLines returns a text of several lines without characters that control a terminal.
-// Names of other origin should be safe already: this is the last check.
+// Names from outside should be safe already. This is the last check.
 func SafeLines(text string) string {
 	return Escape(text, func(r rune) string { return strings.Trim(fmt.Sprintf("%+q", r), "'") })
 }

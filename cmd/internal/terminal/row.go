@@ -43,7 +43,7 @@ func (r Row) Cut(columns int) string {
 }
 
 // CutText returns the part of a text that fits into columns, and its width. Characters
-// that are not printable become question marks.
+// that are not printable become question marks. Callers should have escaped them before.
 func CutText(text string, columns int) (fits string, used int) {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -62,7 +62,7 @@ func CutText(text string, columns int) (fits string, used int) {
 	return kept.String(), used
 }
 
-// Padded returns a text cut and padded to a width, and two spaces.
+// Padded returns a text that is cut or padded to a width, and two spaces after it.
 func Padded(text string, width int) string {
 	text, used := CutText(text, width)
 	return text + strings.Repeat(" ", width-used+2)

@@ -30,8 +30,8 @@ func Own() *Info {
 	return &info
 }
 
-// Of reads the version from what the linker recorded. The command of another module has
-// this one among its dependencies.
+// Of reads the version of the library from what the linker recorded. If the command is in
+// another module, the library is among its dependencies.
 func Of(build *debug.BuildInfo) Info {
 	info := Info{
 		Module: modulePath, Version: "unknown", Go: runtime.Version(),
