@@ -40,8 +40,8 @@ measures a bare read and a bare write. RATIO is the median of an operation divid
 of the bare transaction. RATE is how often one client can do the operation in a second.
 
 It works in a subspace of its own, "` + benchRoot + `" and a random name below it, and removes
-that at the end, also if it is interrupted. It does not change elections, but it takes time
-of the store. A store file that does not exist is created, and stays.`,
+that at the end, even if it is interrupted. It does not change elections, but it slows the
+store down while it runs. A store file that does not exist is created, and stays.`,
 		Example: `  fdbelect bench --store mem:
   fdbelect bench --store file:/tmp/bench.db --duration 10s
   fdbelect bench --store file:/tmp/bench.db --count 200 --output json`,
@@ -114,7 +114,7 @@ func runBench(ctx context.Context, p *session.Program, f *benchFlags) (err error
 	return errors.Join(clearBench(ctx, p, load, f), p.Show(f.output, &result, result.table), failed)
 }
 
-// clearBench removes what the bench wrote, also after an interruption.
+// clearBench removes what the bench wrote, even after an interruption.
 func clearBench(ctx context.Context, p *session.Program, load *benchLoad, f *benchFlags) error {
 	ctx, cancel := clock.WithTimeout(context.WithoutCancel(ctx), p.Clock, f.timeout)
 	defer cancel()

@@ -27,7 +27,7 @@ func TestBenchLeavesNothing(t *testing.T) {
 		before func(n int, cancel func()) error
 		want   string // part of the error; empty for none
 	}{
-		"to its end":    {func(int, func()) error { return nil }, ""},
+		"all rounds":    {func(int, func()) error { return nil }, ""},
 		"interrupted":   {func(n int, cancel func()) error { stopAt(n, 40, cancel); return nil }, "the bench was interrupted"},
 		"a failed step": {func(n int, _ func()) error { return failAt(n, 41, errDisk) }, "the disk is full"},
 	} {
@@ -92,6 +92,8 @@ func TestBenchThatCannotCleanUp(t *testing.T) {
 	require.Contains(t, stderr, `could not be removed: they are in the subspace ("fdbelect-bench", "`)
 }
 
+// TestFigures: the summary of an operation has its percentiles, rate and ratio. Times have three
+// significant digits.
 func TestFigures(t *testing.T) {
 	bare := figures{name: "bare", took: []time.Duration{2 * time.Millisecond}}
 	var took []time.Duration

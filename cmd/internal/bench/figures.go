@@ -69,7 +69,7 @@ func (f *figures) summary() benchOperation {
 	return o
 }
 
-// rounded removes digits that were not measured.
+// rounded keeps two decimal places: more were not measured.
 func rounded(x float64) float64 { return math.Round(x*100) / 100 }
 
 // table returns the result as a table.

@@ -25,7 +25,7 @@ const (
 	benchLease = time.Hour
 )
 
-// benchLoad is an election of two candidates that is only measured.
+// benchLoad is an election of two candidates, created to be measured.
 type benchLoad struct {
 	clock    elector.Clock
 	db       kv.Database
@@ -143,7 +143,7 @@ func (b *benchLoad) bareRead(ctx context.Context) error {
 
 func (b *benchLoad) bareWrite(ctx context.Context) error { return b.db.Transact(ctx, b.count) }
 
-// count is the write of all operations that write: it raises a number.
+// count is the write of bareWrite and fencedWrite: it raises a number.
 func (b *benchLoad) count(tr kv.Transaction) error {
 	value, err := tr.Get(b.key()).Get()
 	if err != nil {
@@ -157,14 +157,13 @@ func (b *benchLoad) count(tr kv.Transaction) error {
 	return nil
 }
 
-// option passes an observation, which the election requires. It is empty: no claim here
-// waits for an expiry.
+// option returns the observation that cycles and claims require. It is empty, because no
+// claim here waits for an expiry.
 func (b *benchLoad) option() election.CycleOption {
 	return election.WithObservation(election.Observation{}, b.clock.Now())
 }
 
-// run measures rounds until more returns false or ctx ends. Each round may take as long as
-// the timeout.
+// runCycle runs one cycle of a candidate, which renews if it leads.
 func (b *benchLoad) runCycle(ctx context.Context, me election.Registration) error {
 	result, err := kv.Transact(ctx, b.db, func(tr kv.Transaction) (election.CycleResult, error) {
 		return b.election.RunElectionCycle(tr, me, b.clock.Wall(), b.option())
@@ -194,7 +193,7 @@ func (b *benchLoad) resign(ctx context.Context) error {
 	})
 }
 
-// tryClaim makes the next holder claim vacant leadership.
+// tryClaim claims the vacant leadership for the holder.
 func (b *benchLoad) tryClaim(ctx context.Context) error {
 	result, err := kv.Transact(ctx, b.db, func(tr kv.Transaction) (election.CycleResult, error) {
 		return b.election.TryClaimLeadership(tr, b.holder.Identity, b.clock.Wall(), b.option())
@@ -206,8 +205,8 @@ func (b *benchLoad) tryClaim(ctx context.Context) error {
 	return err
 }
 
-// handOver measures how long there is no leader if the holder resigns and the other
-// candidate waits with a watch.
+// handOver measures the time from the resignation of the holder until the other candidate,
+// which waits with a watch, has claimed leadership.
 func (b *benchLoad) handOver(ctx context.Context) error {
 	watch, err := kv.Transact(ctx, b.db, func(tr kv.Transaction) (kv.Watch, error) { return b.election.Watch(tr), nil })
 	if err != nil {
@@ -231,8 +230,8 @@ func (b *benchLoad) handOver(ctx context.Context) error {
 	})
 }
 
-// run measures until it has done enough rounds, time is over or ctx ends; more
-// is asked before each round. Each round may take as long as the timeout.
+// run measures rounds until more returns false or ctx ends. Each round may take as long as
+// the timeout.
 func (b *benchLoad) run(ctx context.Context, timeout time.Duration, more func(rounds int) bool) (rounds int, err error) {
 	limited := func(do func(context.Context) error) error {
 		ctx, cancel := clock.WithTimeout(ctx, b.clock, timeout)
