@@ -172,7 +172,7 @@ func TestDoctorOfOddRecords(t *testing.T) {
 		quick  bool
 		check  string
 		want   []string // parts of the findings, in order
-		remedy string   // part of what to do about the last of them
+		remedy string   // part of what to do about the last finding
 		code   int
 	}{
 		"a config with every risk": {
@@ -194,7 +194,7 @@ func TestDoctorOfOddRecords(t *testing.T) {
 		"a clock that is ahead": {
 			me: ash, ahead: time.Hour, quick: true, check: "clock", want: []string{"warn the clock of ash is at least 1h0m0s ahead"},
 		},
-		"a clock that decides": {
+		"a clock that is ahead, with expiry by clock": {
 			config: func(c *fdbelection.Config) { c.Expiry = fdbelection.ExpiryByClock },
 			me:     ash, ahead: time.Hour, quick: true, check: "clock", want: []string{"fail the clock of ash is at least 1h0m0s ahead"}, code: 1,
 		},

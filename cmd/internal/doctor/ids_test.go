@@ -26,9 +26,9 @@ func TestDoctorOfADuplicateID(t *testing.T) {
 		want         string
 		code         int
 	}{
-		"alone":                                 {[]byte{1, 1, 1, 1, 1}, "ok no two processes were seen with one id", exit.CodeDone},
+		"one process":                           {[]byte{1, 1, 1, 1, 1}, "ok no two processes were seen with one id", exit.CodeDone},
 		"a restart":                             {[]byte{1, 2, 2, 2, 2}, "ok no two processes were seen with one id", exit.CodeDone},
-		"two":                                   {[]byte{1, 2, 1, 2, 1}, "fail ash was registered by 2 processes in turn, ", exit.CodeFailure},
+		"two processes":                         {[]byte{1, 2, 1, 2, 1}, "fail ash was registered by 2 processes in turn, ", exit.CodeFailure},
 		"a supervisor that keeps restarting it": {[]byte{1, 2, 3, 4, 5}, "fail ash was registered by ", exit.CodeFailure},
 	} {
 		t.Run(name, func(t *testing.T) {

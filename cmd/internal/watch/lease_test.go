@@ -16,7 +16,7 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-// How the bar of a lease begins in each colour.
+// How the bar of a lease begins, by colour.
 const (
 	leaseGood = "\x1b[32m█"
 	leaseWarn = "\x1b[33m█"
@@ -43,9 +43,8 @@ func TestViewColoursTheLease(t *testing.T) {
 	}
 }
 
-// TestLeaseColourBetweenReads: the lease of a leader that renews in time is green from one
-// read of watch to the next, even if a read is late. It is not while the store cannot be
-// read.
+// TestLeaseColourBetweenReads: the lease of a leader that renews in time stays green from one
+// read to the next, even if a read is late. It turns yellow while the store cannot be read.
 func TestLeaseColourBetweenReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := fdbelection.DefaultConfig()

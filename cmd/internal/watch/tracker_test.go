@@ -163,9 +163,9 @@ func TestTracker(t *testing.T) {
 	}
 }
 
-// TestTrackerRevival: the next renewal of a leader and the next heartbeat of a candidate
+// TestTrackerReportsRecovery: the next renewal of a leader and the next heartbeat of a candidate
 // are reported.
-func TestTrackerRevival(t *testing.T) {
+func TestTrackerReportsRecovery(t *testing.T) {
 	me := election.Identity{ID: "a"}
 	config := fdbelection.DefaultConfig()
 	at := func(ballot, heartbeats uint64) *records.Snapshot {

@@ -37,7 +37,7 @@ func TestUntilEndsWithTheLine(t *testing.T) {
 func TestUntilLeaderNeedsALiveLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := clitest.NewManual(t)
-		m.Claims(m.One, time.Now().Add(time.Hour)) // by its clock the lease is good
+		m.Claims(m.One, time.Now().Add(time.Hour)) // by its own clock, the lease has not expired
 		_, stderr, err := execOn(t.Context(), clitest.Virtual{}, m, "watch", "--until", "leader", "--for", "1m")
 		require.Equal(t, exit.CodeTimedOut, exit.Code(err), stderr)
 
@@ -51,7 +51,7 @@ func TestUntilLeaderNeedsALiveLeader(t *testing.T) {
 		defer timer.Stop()
 		_, stderr, err = execOn(t.Context(), clitest.Virtual{}, m, "watch", "--until", "leader", "--for", "1m")
 		require.NoError(t, err, stderr)
-		require.InDelta(t, 3, time.Since(begin).Seconds(), 1.1, "with its first renewal that is seen")
+		require.InDelta(t, 3, time.Since(begin).Seconds(), 1.1, "it ends with the first renewal that it sees")
 	})
 	// A renewal that came while the store was unavailable may be older than the lease.
 	var l lastRecord

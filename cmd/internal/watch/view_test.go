@@ -72,7 +72,7 @@ func TestWatchScreen(t *testing.T) {
 		require.True(t, strings.HasPrefix(out.String(), screenEnter))
 		require.Contains(t, out.String(), screenLeave)
 		shown, after, _ := strings.Cut(out.String(), screenLeave)
-		require.Contains(t, after, "event=", "the last event stays on the screen")
+		require.Contains(t, after, "event=", "the last event is printed below")
 		all := frames(t, shown)
 		require.Greater(t, len(all), 25, "it is drawn ten times a second")
 		last := all[len(all)-1]
@@ -86,7 +86,7 @@ func TestWatchScreen(t *testing.T) {
 		for _, frame := range all {
 			left[regexp.MustCompile(`[0-9.]+s of 2s`).FindString(frame)] = true
 		}
-		require.Greater(t, len(left), 5, "the lease runs down: %v", left)
+		require.Greater(t, len(left), 5, "the bar gets shorter: %v", left)
 	})
 }
 
@@ -135,11 +135,11 @@ func TestWatchScreenFits(t *testing.T) {
 
 // TestWatchUntrustedText: no text of the store controls the terminal.
 func TestWatchUntrustedText(t *testing.T) {
-	const evil = "x\x1b[2J\x07\u009b2J\u200b\u202e\n\r\tq\U000e0041"
+	const hostile = "x\x1b[2J\x07\u009b2J\u200b\u202e\n\r\tq\U000e0041"
 	synctest.Test(t, func(t *testing.T) {
 		db := memkv.New(memkv.Options{})
 		e := election.New(subspace.New("fdbelection", "default"))
-		plain := election.Registration{Identity: election.Identity{ID: "plain", Incarnation: uuid.UUID{1}}, Metadata: map[string]string{evil: evil}}
+		plain := election.Registration{Identity: election.Identity{ID: "plain", Incarnation: uuid.UUID{1}}, Metadata: map[string]string{hostile: hostile}}
 		require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error {
 			if _, err := e.InitializeWithConfig(tr, fdbelection.DefaultConfig()); err != nil {
 				return err
@@ -163,8 +163,8 @@ func TestWatchUntrustedText(t *testing.T) {
 					rows = append(rows, kv.KeyValue{Key: at, Value: value})
 				}
 				for _, row := range rows {
-					named := func(id string) []byte { return subspace.AppendString(nil, id) }
-					tr.Set(bytes.Replace(row.Key, named("plain"), named(evil), 1), bytes.ReplaceAll(row.Value, named("plain"), named(evil)))
+					encoded := func(id string) []byte { return subspace.AppendString(nil, id) }
+					tr.Set(bytes.Replace(row.Key, encoded("plain"), encoded(hostile), 1), bytes.ReplaceAll(row.Value, encoded("plain"), encoded(hostile)))
 				}
 			}
 			return nil
@@ -188,13 +188,14 @@ func TestWatchUntrustedText(t *testing.T) {
 		require.Contains(t, all[len(all)-1], `[2J`, "it is shown")
 		require.Contains(t, all[len(all)-1], "expired")
 
-		// Text that was not made safe before.
-		text, _ := terminal.CutText(evil, 80)
+		// CutText also makes text safe that was not escaped before.
+		text, _ := terminal.CutText(hostile, 80)
 		require.Equal(t, terminal.SafeLines(text), text)
 		require.NotContains(t, text, "\n")
 	})
 }
 
+// TestBar: the bar is in proportion to what is left. It is empty only if nothing is left.
 func TestBar(t *testing.T) {
 	full := func(left, whole time.Duration) int {
 		return strings.Count(terminal.Bar(left, whole, 10, nil, nil).Cut(20), "█")

@@ -32,11 +32,11 @@ func TestWatchReportsChanges(t *testing.T) {
 		c.Pass(3 * time.Second)
 		_, leaveSecond := c.Enter("second", 0)
 		c.Pass(3 * time.Second)
-		first.Abandon() // it dies
+		first.Abandon() // a crash
 		c.Pass(8 * time.Second)
 		w.Down.Store(true)
 		c.Pass(5 * time.Second)
-		_, leaveThird := c.Enter("third", 0) // unseen
+		_, leaveThird := c.Enter("third", 0) // while the store is unavailable to the watch
 		c.Pass(3 * time.Second)
 		w.Down.Store(false)
 		c.Pass(3 * time.Second)
