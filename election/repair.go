@@ -8,8 +8,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Repair is what LeaderElection.Repair did about one unreadable record.
-type Repair struct {
+// RepairResult is what Repair did about one unreadable record.
+type RepairResult struct {
 	// Key is the complete key in the database, and Record the kind of the record.
 	Key    []byte
 	Record string
@@ -37,7 +37,7 @@ type Repair struct {
 // changes. If it is run again, it finds nothing to do.
 //
 // Errors: ErrNotInitialized.
-func (e *LeaderElection) Repair(tr kv.Transaction, now time.Time) ([]Repair, error) {
+func (e *LeaderElection) Repair(tr kv.Transaction, now time.Time) ([]RepairResult, error) {
 	r := repairs{e: e, tr: tr}
 	reads := e.beginReads(tr)
 	term := tr.Get(e.keys.term)
@@ -74,13 +74,13 @@ func (e *LeaderElection) Repair(tr kv.Transaction, now time.Time) ([]Repair, err
 type repairs struct {
 	e    *LeaderElection
 	tr   kv.Transaction
-	done []Repair
+	done []RepairResult
 }
 
 // note notes what was done about a record, if it is unreadable.
 func (r *repairs) note(fault error, done string) {
 	if state, ok := errors.AsType[*fdbelection.InvalidStateError](fault); ok {
-		r.done = append(r.done, Repair{Key: state.Key, Record: state.Record, Problem: state.Problem, Newer: state.Newer, Done: done})
+		r.done = append(r.done, RepairResult{Key: state.Key, Record: state.Record, Problem: state.Problem, Newer: state.Newer, Done: done})
 	}
 }
 

@@ -207,7 +207,7 @@ func unreadableLeaderRecordIsNotChangedWhenItsHolderLeaves(t *testing.T, e *test
 	}
 }
 
-func (e *testElection) repair(now float64) (done []election.Repair) {
+func (e *testElection) repair(now float64) (done []election.RepairResult) {
 	e.t.Helper()
 	e.do(func(tr kv.Transaction) (err error) { done, err = e.Repair(tr, at(now)); return err })
 	return done

@@ -73,8 +73,8 @@ var errDryRun = errors.New("dry run")
 var errUnforced = errors.New("to repair the leader record ends the tenure that the term record names: make sure that every process is stopped, and add --force; nothing was changed")
 
 func (a *app) repair(ctx context.Context, f *repairFlags) error {
-	var found []election.Repair   // by the last attempt
-	var changed []election.Repair // by any attempt: a retry after a lost answer finds them repaired
+	var found []election.RepairResult   // by the last attempt
+	var changed []election.RepairResult // by any attempt: a retry after a lost answer finds them repaired
 	_, err := session.TransactOnce(ctx, a.Program, &f.Access, func(e *election.LeaderElection, tr kv.Transaction) (none struct{}, err error) {
 		found, err = e.Repair(tr, a.Clock.Wall())
 		switch {
@@ -86,7 +86,7 @@ func (a *app) repair(ctx context.Context, f *repairFlags) error {
 			return none, errUnforced
 		}
 		for _, r := range found {
-			if r.Done != "" && !slices.ContainsFunc(changed, func(m election.Repair) bool { return bytes.Equal(m.Key, r.Key) }) {
+			if r.Done != "" && !slices.ContainsFunc(changed, func(m election.RepairResult) bool { return bytes.Equal(m.Key, r.Key) }) {
 				changed = append(changed, r)
 			}
 		}
@@ -96,14 +96,14 @@ func (a *app) repair(ctx context.Context, f *repairFlags) error {
 		return err
 	}
 	if !f.dryRun {
-		left := slices.DeleteFunc(found, func(r election.Repair) bool { return r.Done != "" })
+		left := slices.DeleteFunc(found, func(r election.RepairResult) bool { return r.Done != "" })
 		found = slices.Concat(changed, left)
 	}
 	return a.showRepairs(f, found)
 }
 
 // showRepairs shows what was done, and fails if a record is left.
-func (a *app) showRepairs(f *repairFlags, found []election.Repair) error {
+func (a *app) showRepairs(f *repairFlags, found []election.RepairResult) error {
 	shown := repaired{DryRun: f.dryRun, Repairs: []repairedOne{}}
 	var left []error
 	for _, r := range found {
@@ -121,12 +121,12 @@ func (a *app) showRepairs(f *repairFlags, found []election.Repair) error {
 	return records.WithRemedies(errors.Join(left...), "it was not changed")
 }
 
-func needsForce(found []election.Repair) bool {
-	return slices.ContainsFunc(found, func(r election.Repair) bool { return r.Record == "leader" && r.Done != "" })
+func needsForce(found []election.RepairResult) bool {
+	return slices.ContainsFunc(found, func(r election.RepairResult) bool { return r.Record == "leader" && r.Done != "" })
 }
 
 // unrepaired returns the error of a record that was not repaired.
-func unrepaired(r election.Repair) error {
+func unrepaired(r election.RepairResult) error {
 	return &fdbelection.InvalidStateError{Key: r.Key, Record: r.Record, Problem: r.Problem, Newer: r.Newer}
 }
 
