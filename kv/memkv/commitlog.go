@@ -9,16 +9,43 @@ import (
 
 // The parts of a commit, as hooks and the commit log show them.
 type (
-	// Commit is the commit of one transaction.
+	// Commit is the commit of one transaction. Its fields are:
+	//
+	//	ReadVersion    int64      // 0: nothing was read, the newest version is used
+	//	ReadConflicts  []Range    // sorted, neither overlapping nor touching
+	//	WriteConflicts []Range    // the same
+	//	Mutations      []Mutation // in the order in which they are applied
 	Commit = client.Commit
-	// CommitResult is the position of a commit in the order of all commits.
+	// CommitResult is the position of a commit in the order of all commits. Its method
+	// Stamp returns the versionstamp. Its fields are:
+	//
+	//	Version int64
+	//	Batch   uint16
 	CommitResult = client.CommitResult
-	// Mutation is one write.
+	// Mutation is one write. MutationClearRange removes the keys from Key (inclusive) to
+	// Value (exclusive). Offset is the position of a versionstamp in the key or value. Its
+	// fields are:
+	//
+	//	Kind       MutationKind // one of the constants MutationSet and so on
+	//	Key, Value []byte
+	//	Offset     int
 	Mutation = client.Mutation
-	// Range is a range of keys from Begin (inclusive) to End (exclusive).
+	// Range is a range of keys from Begin (inclusive) to End (exclusive). Its fields are:
+	//
+	//	Begin, End []byte
 	Range = client.Range
-	// Read is one read of a wave.
+	// Read is one read of a wave. Its fields are:
+	//
+	//	Key     []byte // of a single read, or the begin (inclusive) of a range read
+	//	End     []byte // the end (exclusive) of a range read, or nil
+	//	Limit   int    // the most rows of a range read; 0 means no limit
+	//	Reverse bool
+	//
+	//	Value []byte        // the answer to a single read; nil: no such key
+	//	Rows  []kv.KeyValue // the answer to a range read, in the requested order
 	Read = client.Read
+	// MutationKind is the kind of a Mutation.
+	MutationKind = client.MutationKind
 )
 
 // The kinds of mutations. The commit log has only the first two.
