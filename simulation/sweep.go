@@ -34,10 +34,6 @@ type Summary struct {
 	Failures []Result
 }
 
-// GCPercent is a setting for debug.SetGCPercent that suits many runs. A run makes much
-// garbage and keeps little: with the default, a third of the time goes to collecting it.
-const GCPercent = 800
-
 // maxFailures is how many failures end a sweep.
 const maxFailures = 10
 
