@@ -14,7 +14,7 @@
 //   - An operator: RequestResign, RequestTransfer, CancelRequest, CancelAnyRequest,
 //     ForceResign, RaiseTerm, Repair.
 //   - Monitoring: ReadStatus, GetLeader, GetLeaderRaw, IsLeader, ReadRequest, History,
-//     ListCandidates, GetCandidate, Preferred, ListPreferred, Watch, WatchRequest.
+//     ListCandidates, GetCandidate, Shortlist, ListShortlist, Watch, WatchRequest.
 //   - Removing dead candidates: EvictDeadCandidates, EvictUnchanged.
 //   - A caller that keeps its own Observation, as package elector does: WithObservation,
 //     EndedTerm, CanHandOver, HandOver, Settle, TakeOverCandidate, RecordDuplicate,

@@ -126,7 +126,7 @@ func TestRule02_one_wave_of_reads(t *testing.T) {
 		{"RequestTransfer", 1, func(tr kv.Transaction) error { return b.RequestTransfer(tr, 1, "follower", nonce) }},
 		{"ReadRequest", 1, func(tr kv.Transaction) error { _, err := b.ReadRequest(tr); return err }},
 		{"Settle", 1, func(tr kv.Transaction) error { _, err := b.Settle(tr); return err }},
-		{"Preferred", 1, func(tr kv.Transaction) error { _, err := b.Preferred(tr, 3); return err }},
+		{"Shortlist", 1, func(tr kv.Transaction) error { _, err := b.Shortlist(tr, 3); return err }},
 		{"History", 1, func(tr kv.Transaction) error { _, err := b.History(tr, 3); return err }},
 	}
 	for _, test := range calls {

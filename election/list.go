@@ -77,11 +77,11 @@ type RankEntry struct {
 	Versionstamp subspace.Versionstamp
 }
 
-// Preferred returns the first k voters by rank, alive or not, by one limited snapshot read.
+// Shortlist returns the first k voters by rank, alive or not, by one limited snapshot read.
 // It omits unreadable entries, and names them in the error (ErrInvalidState). If another
 // program has changed records, an entry may have no candidate. Other errors:
 // ErrRegistrationPending.
-func (e *LeaderElection) Preferred(tr kv.ReadTransaction, k int) ([]RankEntry, error) {
+func (e *LeaderElection) Shortlist(tr kv.ReadTransaction, k int) ([]RankEntry, error) {
 	if k <= 0 {
 		return nil, nil
 	}
@@ -101,7 +101,7 @@ func (e *LeaderElection) decodeRank(future kv.Future[[]kv.KeyValue]) ([]RankEntr
 	if err != nil {
 		return nil, registrationPending(err)
 	}
-	preferred := make([]RankEntry, 0, len(rows))
+	shortlist := make([]RankEntry, 0, len(rows))
 	var faults []error
 	for _, row := range rows {
 		ranked, ok, err := e.keys.ranked(row.Key)
@@ -112,17 +112,17 @@ func (e *LeaderElection) decodeRank(future kv.Future[[]kv.KeyValue]) ([]RankEntr
 			faults = append(faults, invalidKey("rank", row.Key, err))
 			continue
 		}
-		preferred = append(preferred, ranked)
+		shortlist = append(shortlist, ranked)
 	}
-	return preferred, errors.Join(faults...)
+	return shortlist, errors.Join(faults...)
 }
 
-// ListPreferred returns what Preferred returns for a k of at least 1, and the candidate
+// ListShortlist returns what Shortlist returns for a k of at least 1, and the candidate
 // records of those voters and of the ids in also, by rank. It reads by snapshot, in one wave
 // if also names all of the first k, and in two if not. So pass the ids that the last call
 // returned. It omits ids without a record. It also omits unreadable records, and names them
 // in the error (ErrInvalidState). Other errors: ErrRegistrationPending.
-func (e *LeaderElection) ListPreferred(tr kv.ReadTransaction, k int, also ...string) ([]RankEntry, []Candidate, error) {
+func (e *LeaderElection) ListShortlist(tr kv.ReadTransaction, k int, also ...string) ([]RankEntry, []Candidate, error) {
 	asked := make(map[string]bool, k+len(also))
 	records := make([]candidateRead, 0, k+len(also))
 	ask := func(id string) {

@@ -37,7 +37,7 @@ type Observation struct {
 // that the machine was suspended. Any change of the ballot restarts the lease.
 func (o Observation) Next(leader LeaderRecord, seen time.Time) Observation {
 	if leader.Ballot < o.Ballot {
-		o = o.Lost(seen)
+		o = o.NextLost(seen)
 	}
 	if !o.ofTenure(leader) {
 		o.Term, o.Nonce, o.TermSince = leader.Term, leader.Nonce, seen
@@ -57,9 +57,9 @@ func (o Observation) Next(leader LeaderRecord, seen time.Time) Observation {
 	return o
 }
 
-// Lost returns the observation after a read that returned at seen has found no election.
+// NextLost returns the observation after a read that returned at seen has found no election.
 // An observation that has seen no ballot does not change.
-func (o Observation) Lost(seen time.Time) Observation {
+func (o Observation) NextLost(seen time.Time) Observation {
 	if o.Ballot == 0 {
 		return o
 	}

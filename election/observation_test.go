@@ -11,7 +11,7 @@ import (
 // config has to pass.
 func TestMayClaim(t *testing.T) {
 	seen := Observation{}.Next(LeaderRecord{Ballot: 3, Term: 1, Identity: meA, LeaseDuration: 10 * time.Second}, second(0))
-	lost := seen.Lost(second(1))
+	lost := seen.NextLost(second(1))
 	for _, c := range []struct {
 		seen  Observation
 		lease time.Duration

@@ -136,7 +136,7 @@ func (w *world) ranks(c *commit) (voters, ranked []election.RankEntry) {
 			voters = append(voters, election.RankEntry{ID: v.ID, Priority: v.Priority, Versionstamp: v.Versionstamp})
 		}
 	}
-	if ranked, err = w.election.Preferred(&w.shadow, 1000); err != nil {
+	if ranked, err = w.election.Shortlist(&w.shadow, 1000); err != nil {
 		w.violated(invCandidates, "%s: %v", c.name(), err)
 	}
 	return voters, ranked

@@ -59,7 +59,7 @@ func rule10BadCandidatesAreRefused(t *testing.T, e *testElection) {
 	lowest := e.candidate(longest.ID)
 	require.Equal(t, longest, lowest.Registration)
 	e.join("top", math.MaxInt32, at(0))
-	require.Equal(t, []string{"top", longest.ID}, e.preferred(9))
+	require.Equal(t, []string{"top", longest.ID}, e.shortlist(9))
 }
 
 func rule10BadConfigsAreRefusedWithAllFaults(t *testing.T, e *testElection) {

@@ -31,7 +31,7 @@ var conditionTests = []test{
 	conditionAnObserverNeedsNoObservation,
 	conditionAHolderWithoutARecordDrainsAndVacates,
 	conditionARefreshTakesThePriorityOfTheRecord,
-	conditionPreferredNeverConflicts,
+	conditionShortlistNeverConflicts,
 	conditionEvictUnchangedIsBounded,
 	conditionNoHistoryAtLimitZero,
 	conditionInvalidFieldsAreRefused,
@@ -224,12 +224,12 @@ func conditionARefreshTakesThePriorityOfTheRecord(t *testing.T, e *testElection)
 	require.EqualValues(t, 8, e.leader().Priority)
 }
 
-// Preferred adds no read conflict.
-func conditionPreferredNeverConflicts(t *testing.T, e *testElection) {
+// Shortlist adds no read conflict.
+func conditionShortlistNeverConflicts(t *testing.T, e *testElection) {
 	e.initialized()
 	e.join("a", 1, at(0))
 	tr := e.open()
-	_, err := e.Preferred(tr, 5)
+	_, err := e.Shortlist(tr, 5)
 	require.NoError(t, err)
 	tr.Set(append(e.Subspace().Bytes(), "application"...), nil)
 	e.join("b", 9, at(0))

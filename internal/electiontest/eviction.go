@@ -35,7 +35,7 @@ func rule04EvictionComesAfterTheTimeoutAndSkipsTheHolder(t *testing.T, e *testEl
 	require.Equal(t, []string{"c"}, e.evict(100))
 	require.True(t, e.leaderIs(a))
 	require.Equal(t, []string{"a"}, e.ids())
-	require.Equal(t, []string{"a"}, e.preferred(9), "the rank entries are removed, too")
+	require.Equal(t, []string{"a"}, e.shortlist(9), "the rank entries are removed, too")
 	restarted := e.join("a", 1, at(100)) // this incarnation does not hold leadership
 	require.Equal(t, []string{"a"}, e.evict(200))
 	require.False(t, e.leaderIs(restarted))

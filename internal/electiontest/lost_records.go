@@ -236,7 +236,7 @@ func lostElectionWithAShorterLeaseIsClaimedAfterTheLongerOne(t *testing.T, e *te
 			e.acts(election.Renewed, c, at(1), observing)
 		}
 		b := e.join("b", 2, at(1))
-		seen = seen.Lost(at(1)).Next(e.leader(), at(1))
+		seen = seen.NextLost(at(1)).Next(e.leader(), at(1))
 		end(c)
 		seen = seen.Next(e.leader(), at(8.5))
 		e.acts(election.Followed, b, at(10.9), election.WithObservation(seen, at(10.9)))

@@ -52,8 +52,8 @@ func monitorReadsNeverMakeATransactionConflict(t *testing.T, e *testElection) {
 		func() error { _, err := e.ReadConfig(tr); return err },
 		func() error { _, err := e.ReadRequest(tr); return err },
 		func() error { _, err := e.History(tr, 1); return err },
-		func() error { _, err := e.Preferred(tr, 1); return err },
-		func() error { _, _, err := e.ListPreferred(tr, 1, "b"); return err },
+		func() error { _, err := e.Shortlist(tr, 1); return err },
+		func() error { _, _, err := e.ListShortlist(tr, 1, "b"); return err },
 	} {
 		require.NoError(t, read())
 	}

@@ -67,7 +67,7 @@ func nestedElectionsBelowEveryRecordDoNotDisturbEachOther(t *testing.T, e *testE
 		require.Equal(t, []string{"a"}, e.ids(), i)
 		require.EqualValues(t, 101, e.leader().Term, i)
 		require.Len(t, e.events(), 2, "of election %d: %v", i, e.events())
-		ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Preferred(tr, 9) })
+		ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 9) })
 		require.NoError(t, err)
 		require.Len(t, ranked, 1, i)
 	}

@@ -31,9 +31,9 @@ func rule08ARegistrationIsPendingUntilItsCommit(t *testing.T, e *testElection) {
 		"register":       func(tr kv.Transaction) error { return e.RegisterCandidate(tr, me, at(0)) },
 		"get":            func(tr kv.Transaction) error { _, err := e.GetCandidate(tr, "me"); return err },
 		"list":           func(tr kv.Transaction) error { _, err := e.ListCandidates(tr); return err },
-		"preferred":      func(tr kv.Transaction) error { _, err := e.Preferred(tr, 1); return err },
-		"list preferred": func(tr kv.Transaction) error { _, _, err := e.ListPreferred(tr, 1); return err },
-		"list one":       func(tr kv.Transaction) error { _, _, err := e.ListPreferred(tr, 1, "me"); return err },
+		"shortlist":      func(tr kv.Transaction) error { _, err := e.Shortlist(tr, 1); return err },
+		"list shortlist": func(tr kv.Transaction) error { _, _, err := e.ListShortlist(tr, 1); return err },
+		"list one":       func(tr kv.Transaction) error { _, _, err := e.ListShortlist(tr, 1, "me"); return err },
 		"evict":          func(tr kv.Transaction) error { _, err := e.EvictDeadCandidates(tr, at(0)); return err },
 		"leave":          func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, me.Identity, at(0)) },
 	}
@@ -64,7 +64,7 @@ func rule08RegistrationsOfOneTransactionDifferByUserVersion(t *testing.T, e *tes
 }
 
 // rule08RegistrationsThatShareAStampAreOrderedById: two registrations of one transaction without user versions share a stamp.
-// They are still two candidates. ListCandidates and Preferred return them in the same order,
+// They are still two candidates. ListCandidates and Shortlist return them in the same order,
 // and each can be evicted alone.
 func rule08RegistrationsThatShareAStampAreOrderedById(t *testing.T, e *testElection) {
 	e.initialized()
@@ -78,7 +78,7 @@ func rule08RegistrationsThatShareAStampAreOrderedById(t *testing.T, e *testElect
 	e.join("c", 1, at(0))
 	require.Equal(t, e.candidate("a").Versionstamp, e.candidate("b").Versionstamp)
 	require.Equal(t, []string{"a", "b", "c"}, e.ids())
-	require.Equal(t, []string{"a", "b", "c"}, e.preferred(9))
+	require.Equal(t, []string{"a", "b", "c"}, e.shortlist(9))
 	seen := e.candidate("b")
 	e.do(func(tr kv.Transaction) error {
 		evicted, err := e.EvictUnchanged(tr, []election.Candidate{seen})
@@ -86,7 +86,7 @@ func rule08RegistrationsThatShareAStampAreOrderedById(t *testing.T, e *testElect
 		return err
 	})
 	require.Equal(t, []string{"a", "c"}, e.ids())
-	require.Equal(t, []string{"a", "c"}, e.preferred(9))
+	require.Equal(t, []string{"a", "c"}, e.shortlist(9))
 }
 
 func rule08HeartbeatsCarryACounterAndKeepTheStamp(t *testing.T, e *testElection) {
@@ -112,21 +112,21 @@ func rule12CandidatesAreRankedByPriorityThenAge(t *testing.T, e *testElection) {
 	observer.Role = election.Observer
 	e.register(observer, at(0))
 	require.Equal(t, []string{"high", "older", "younger", "low", "observer"}, e.ids())
-	require.Equal(t, []string{"high", "older"}, e.preferred(2))
+	require.Equal(t, []string{"high", "older"}, e.shortlist(2))
 	high.Priority = 0
 	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, high, at(1)) })
-	require.Equal(t, []string{"older", "younger", "high", "low"}, e.preferred(10), "observers are not ranked")
+	require.Equal(t, []string{"older", "younger", "high", "low"}, e.shortlist(10), "observers are not ranked")
 	observer.Role = election.Voter
 	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, observer, at(1)) })
-	require.Equal(t, []string{"observer"}, e.preferred(1))
+	require.Equal(t, []string{"observer"}, e.shortlist(1))
 	e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, observer.Identity, at(1)) })
-	require.Equal(t, []string{"older"}, e.preferred(1))
-	require.Empty(t, e.preferred(0))
+	require.Equal(t, []string{"older"}, e.shortlist(1))
+	require.Empty(t, e.shortlist(0))
 }
 
-func (e *testElection) preferred(k int) []string {
+func (e *testElection) shortlist(k int) []string {
 	e.t.Helper()
-	ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Preferred(tr, k) })
+	ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, k) })
 	require.NoError(e.t, err)
 	ids := make([]string, len(ranked))
 	for i, r := range ranked {
@@ -145,7 +145,7 @@ func rule12TheFirstByRankAreListedWithTheirRecords(t *testing.T, e *testElection
 	e.register(observer, at(0))
 	list := func(k int, also ...string) (ranked, listed []string, err error) {
 		err = e.db.ReadTransact(t.Context(), func(tr kv.ReadTransaction) error {
-			entries, candidates, err := e.ListPreferred(tr, k, also...)
+			entries, candidates, err := e.ListShortlist(tr, k, also...)
 			for _, r := range entries {
 				ranked = append(ranked, r.ID)
 			}
@@ -219,6 +219,6 @@ func rule09AHolderThatLeavesVacates(t *testing.T, e *testElection) {
 	require.Equal(t, token.Term, vacant.Term)
 	require.ErrorIs(t, e.fenced(token), fdbelection.ErrFenced)
 	require.Empty(t, e.ids())
-	require.Empty(t, e.preferred(9))
+	require.Empty(t, e.shortlist(9))
 	require.Equal(t, "1 ended: a ->  (left) ballot 2", e.events()[1])
 }

@@ -76,7 +76,7 @@ func regressionTheListAgreesWithTheRankOnEqualStamps(t *testing.T, e *testElecti
 	})
 	list, err := read(e, e.ListCandidates)
 	require.NoError(t, err)
-	ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Preferred(tr, 100) })
+	ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 100) })
 	require.NoError(t, err)
 	var l, r []string
 	for i := range list {
@@ -102,7 +102,7 @@ func regressionOneBadRankRowHidesNoOther(t *testing.T, e *testElection) {
 		tr.Set(subspace.AppendString(subspace.AppendString(e.Subspace().Bytes(), "rank"), "junk"), nil)
 		return nil
 	})
-	ranked, _ := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Preferred(tr, 5) })
+	ranked, _ := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 5) })
 	require.NotEmpty(t, ranked)
 }
 
@@ -130,7 +130,7 @@ func regressionRegisteringAgainRepairsTheRank(t *testing.T, e *testElection) {
 	e.do(func(tr kv.Transaction) error { tr.ClearRange(begin, end); return nil })
 	e.do(func(tr kv.Transaction) error { return e.RegisterCandidate(tr, me, at(1)) })
 	e.cycle(me, at(1))
-	ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Preferred(tr, 5) })
+	ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 5) })
 	require.NoError(t, err)
 	require.Len(t, ranked, 1, "registering again must repair the rank index")
 }

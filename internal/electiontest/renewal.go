@@ -88,9 +88,9 @@ func rule01AnEvictedLeaderRegistersAgainWithItsRenewal(t *testing.T, e *testElec
 	require.NotEqual(t, e.leader().Versionstamp, back.Versionstamp, "the renewal could not know the new versionstamp")
 	e.acts(election.Renewed, a, at(3))
 	require.Equal(t, back.Versionstamp, e.leader().Versionstamp)
-	preferred, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Preferred(tr, 5) })
+	shortlist, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 5) })
 	require.NoError(t, err)
-	require.Len(t, preferred, 1)
+	require.Len(t, shortlist, 1)
 	require.Equal(t, token, e.currentToken())
 }
 

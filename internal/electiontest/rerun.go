@@ -55,9 +55,9 @@ func rule07RegisteringAgainKeepsTheVersionstamp(t *testing.T, e *testElection) {
 	restarted := e.join("a", 1, at(2))
 	require.Positive(t, e.candidate("a").Versionstamp.Compare(before.Versionstamp))
 	require.Equal(t, restarted.Incarnation, e.candidate("a").Incarnation)
-	preferred, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Preferred(tr, 9) })
+	shortlist, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 9) })
 	require.NoError(t, err)
-	require.Len(t, preferred, 1, "the old rank entry is removed")
+	require.Len(t, shortlist, 1, "the old rank entry is removed")
 }
 
 func (e *testElection) resign(token election.Token, now float64) error {

@@ -210,7 +210,7 @@ func (e *Executor) list(ctx context.Context, op machine.Operation, a *machine.An
 			}
 		}
 		if op.First > 0 {
-			a.Ranked, a.Members, err = e.Election.ListPreferred(tr, op.First, op.Also...)
+			a.Ranked, a.Members, err = e.Election.ListShortlist(tr, op.First, op.Also...)
 		} else {
 			a.Members, err = e.Election.ListCandidates(tr)
 		}

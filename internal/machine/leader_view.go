@@ -108,7 +108,7 @@ func (m *Machine) checkTermRecord(status *election.Status) {
 // election again and does not claim before one lease has passed.
 func (m *Machine) electionMissing(a *Answer) {
 	m.me.registered = false
-	m.leader.observation = m.leader.observation.Lost(latest(a.Seen, m.now.Local))
+	m.leader.observation = m.leader.observation.NextLost(latest(a.Seen, m.now.Local))
 	if m.tenure.exists() {
 		m.loseLeadership()
 	}

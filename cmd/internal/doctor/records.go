@@ -44,7 +44,7 @@ func (e *examination) readAll(ctx context.Context) error {
 		_, e.requestErr = el.ReadRequest(tr)
 		var candidatesErr, rankErr, historyErr error
 		e.candidates, candidatesErr = el.ListCandidates(tr)
-		e.ranked, rankErr = el.Preferred(tr, math.MaxInt32)
+		e.ranked, rankErr = el.Shortlist(tr, math.MaxInt32)
 		e.history, historyErr = el.History(tr, 0)
 		for _, err := range []error{configErr, leaderErr, e.requestErr, err, status.Unreadable, candidatesErr, rankErr, historyErr} {
 			if err := collect(err); err != nil {
