@@ -8,7 +8,7 @@ import (
 )
 
 // Heartbeats is what a command has seen of heartbeats. A candidate whose counter changes
-// is alive, whatever its wall clock says. The zero value has seen nothing.
+// is alive, even if its wall clock is wrong. The zero value has seen nothing.
 type Heartbeats struct {
 	first map[election.Identity]election.Candidate
 	// Ahead is how far the clock of each candidate is ahead of the local clock: the time

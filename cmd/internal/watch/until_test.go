@@ -32,8 +32,8 @@ func TestUntilEndsWithTheLine(t *testing.T) {
 	})
 }
 
-// TestUntilLeaderNeedsALiveLeader: the record of a dead leader does not count, whatever it
-// says of its lease.
+// TestUntilLeaderNeedsALiveLeader: the record of a dead leader does not count, even if its
+// lease has not expired.
 func TestUntilLeaderNeedsALiveLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := clitest.NewManual(t)

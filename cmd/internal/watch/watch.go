@@ -195,7 +195,7 @@ func (f *watchFlags) reached(u *update) bool {
 }
 
 // lastRecord is the leader record that was read last. If it changes between two reads, a
-// live leader has written it, whatever the clock of its host says.
+// live leader has written it, even if the clock of its host is wrong.
 type lastRecord struct {
 	record election.LeaderRecord
 	seen   time.Time // monotonic; zero before the first read
