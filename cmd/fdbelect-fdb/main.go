@@ -1,5 +1,5 @@
-// Command fdbelect is the one at the root of the repository, with FoundationDB
-// among its stores. See fdbelect --help.
+// Command fdbelect is the command of cmd/fdbelect, with FoundationDB as one more store. See
+// fdbelect --help.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 
 func main() { os.Exit(cli.Main(foundationDB)) }
 
-// foundationDB is what follows fdb: in --store.
+// foundationDB is the store of --store fdb:.
 var foundationDB = session.Store{
 	Scheme: "fdb",
 	Open: func(ctx context.Context, rest string, timeout time.Duration) (kv.Database, io.Closer, error) {

@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// A Spec names a database of FoundationDB.
+// Spec names a FoundationDB database.
 type Spec struct {
 	ClusterFile string // empty: the default one of the machine
 	Tenant      string // empty: none
 	Tag         string // of the transactions; empty: none
 }
 
-// Parse reads CLUSTERFILE[?tenant=NAME&tag=TAG]. Its errors are Errors.
+// Parse parses CLUSTERFILE[?tenant=NAME&tag=TAG]. Its errors are of type *Error.
 func Parse(text string) (Spec, error) {
 	clusterFile, query, _ := strings.Cut(text, "?")
 	s := Spec{ClusterFile: clusterFile}
@@ -39,7 +39,8 @@ func Parse(text string) (Spec, error) {
 	return s, nil
 }
 
-// An Error says that a spec itself is wrong, whatever the database is like.
+// Error says that a spec is wrong: no retry and no other state of the database can make it
+// right, except for a missing tenant, which can be created.
 type Error struct {
 	Spec string
 	Err  error
@@ -48,8 +49,13 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("fdb:%s: %v", e.Spec, e.Err) }
 func (e *Error) Unwrap() error { return e.Err }
 
-// Wrong reports whether an error is about a spec.
+// Wrong reports whether an error says that a spec is wrong.
 func Wrong(err error) bool {
 	_, ok := errors.AsType[*Error](err)
 	return ok
+}
+
+// NoTenant says that the cluster does not have the tenant that a spec names.
+func NoTenant(text string, err error) error {
+	return &Error{text, fmt.Errorf("the cluster has no such tenant: %w", err)}
 }

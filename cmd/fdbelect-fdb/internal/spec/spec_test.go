@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -21,7 +22,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// A wrong parameter is wrong usage, which the command tells by Wrong.
+// TestParseWrong: Wrong reports a wrong parameter, so the command ends with the exit code
+// for wrong usage.
 func TestParseWrong(t *testing.T) {
 	for text, want := range map[string]string{
 		"/x?tennant=a":   `fdb:/x?tennant=a: there is no "tennant"; tenant and tag are known`,
@@ -33,4 +35,13 @@ func TestParseWrong(t *testing.T) {
 		require.True(t, Wrong(fmt.Errorf("open: %w", err)), text)
 	}
 	require.False(t, Wrong(fmt.Errorf("the cluster does not answer")))
+}
+
+// TestNoTenant: a missing tenant counts as wrong usage.
+func TestNoTenant(t *testing.T) {
+	errNotFound := errors.New("tenant_not_found")
+	err := fmt.Errorf("open: %w", NoTenant("/x?tenant=a", errNotFound))
+	require.EqualError(t, err, "open: fdb:/x?tenant=a: the cluster has no such tenant: tenant_not_found")
+	require.ErrorIs(t, err, errNotFound)
+	require.True(t, Wrong(err))
 }

@@ -1,5 +1,5 @@
-// Package store opens FoundationDB for the command fdbelect: what follows "fdb:"
-// in its --store flag.
+// Package store opens FoundationDB for the command fdbelect: the part of --store after
+// "fdb:".
 package store
 
 import (
@@ -14,13 +14,12 @@ import (
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )
 
-// Open opens the store that text names and makes sure within the timeout that it
-// answers; zero means ten seconds. text is
+// Open opens the store that text names, and checks within the timeout that it answers.
+// Zero means ten seconds. text is
 //
 //	CLUSTERFILE[?tenant=NAME&tag=TAG]
 //
-// and an empty cluster file is the default one of the machine. The caller closes
-// the result.
+// An empty cluster file is the default one of the machine. The caller closes the result.
 func Open(ctx context.Context, text string, timeout time.Duration) (*fdbkv.Database, error) {
 	parsed, err := spec.Parse(text)
 	if err != nil {
@@ -46,7 +45,7 @@ func Open(ctx context.Context, text string, timeout time.Duration) (*fdbkv.Datab
 	ctx, cancel := context.WithTimeout(ctx, timeout) //nolint:forbidigo // the client waits on the real clock
 	defer cancel()
 	if err := use.Ping(ctx); err != nil {
-		return nil, errors.Join(explain(parsed.ClusterFile, parsed.Tenant, timeout, err), db.Close())
+		return nil, errors.Join(explain(text, parsed, timeout, err), db.Close())
 	}
 	return use, nil
 }
@@ -55,22 +54,23 @@ func Open(ctx context.Context, text string, timeout time.Duration) (*fdbkv.Datab
 const tenantNotFound = 2131
 
 // explain says what a failed Ping means.
-func explain(clusterFile, tenant string, timeout time.Duration, err error) error {
+func explain(text string, parsed spec.Spec, timeout time.Duration, err error) error {
+	clusterFile := parsed.ClusterFile
 	if clusterFile == "" {
 		clusterFile = "the default cluster file"
 	}
 	switch {
 	case kv.CodeOf(err) == tenantNotFound:
-		return fmt.Errorf("the cluster of %s has no tenant %q: %w", clusterFile, tenant, err)
+		return spec.NoTenant(text, err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return noAnswerError{fmt.Sprintf("the cluster of %s did not answer within %v: see whether it is running, and whether its addresses fit this network", clusterFile, timeout), err}
+		return noAnswerError{fmt.Sprintf("the cluster of %s did not answer within %v: check whether it is running, and whether this network can reach its addresses", clusterFile, timeout), err}
 	default:
 		return fmt.Errorf("the cluster of %s cannot be used: %w", clusterFile, err)
 	}
 }
 
-// noAnswerError says that the time for opening has passed, and matches err, whose
-// text would only repeat it.
+// noAnswerError says that the time to open has passed. Its cause is err, whose text would
+// only repeat it.
 type noAnswerError struct {
 	text string
 	err  error
@@ -79,7 +79,7 @@ type noAnswerError struct {
 func (e noAnswerError) Error() string { return e.text }
 func (e noAnswerError) Unwrap() error { return e.err }
 
-// Permanent reports errors that no retry can mend.
+// Permanent reports errors that no retry can fix.
 func Permanent(err error) bool {
 	const connectionStringInvalid = 2104
 	switch kv.CodeOf(err) {

@@ -12,22 +12,23 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/fdbelect-fdb/internal/spec"
 )
 
-// TestOpen opens the database under test, as the command would.
+// TestOpen opens the database under test, as the command does.
 func TestOpen(t *testing.T) {
 	clusterFile := os.Getenv("FDB_CLUSTER_FILE")
 	require.NotEmpty(t, clusterFile, "this test needs FoundationDB: set FDB_CLUSTER_FILE")
-	for _, spec := range []string{clusterFile, clusterFile + "?tag=fdbkvtest", ""} {
-		db, err := Open(t.Context(), spec, time.Minute)
-		require.NoError(t, err, spec)
+	for _, text := range []string{clusterFile, clusterFile + "?tag=fdbkvtest", ""} {
+		db, err := Open(t.Context(), text, time.Minute)
+		require.NoError(t, err, text)
 		require.NoError(t, db.Ping(t.Context()))
 		require.NoError(t, db.Close())
 	}
 	_, err := Open(t.Context(), clusterFile+"?tenant=none%20such", time.Minute)
-	require.ErrorContains(t, err, `has no tenant "none such"`)
+	require.ErrorContains(t, err, "the cluster has no such tenant")
 	require.True(t, Permanent(err))
+	require.True(t, spec.Wrong(err))
 }
 
-// TestOpenFails: what is wrong is said, and within the timeout.
+// TestOpenFails: the error says what is wrong, and comes within the timeout.
 func TestOpenFails(t *testing.T) {
 	dir := t.TempDir()
 	file := func(text string) string {
@@ -72,5 +73,5 @@ func TestServerVersions(t *testing.T) {
 	_, err = serverVersions([]byte(`{"cluster":{}}`))
 	require.ErrorContains(t, err, "names no version")
 	_, err = serverVersions(nil)
-	require.ErrorContains(t, err, "no JSON")
+	require.ErrorContains(t, err, "not the expected JSON")
 }

@@ -19,8 +19,8 @@ import (
 // binding is the module of the Go binding.
 const binding = "github.com/apple/foundationdb/bindings/go"
 
-// Versions tells those of the client's API, of the Go binding, and of the servers
-// as far as the cluster tells: a tenant cannot ask. db is what Open returned.
+// Versions returns the versions of the client API, of the Go binding, and of the servers
+// if the cluster reports them. A tenant cannot ask for them. db is the result of Open.
 func Versions(ctx context.Context, db kv.Database) ([]session.Version, error) {
 	var all []session.Version
 	if api, err := fdb.GetAPIVersion(); err == nil {
@@ -56,7 +56,7 @@ func serverVersions(text []byte) (string, error) {
 		} `json:"cluster"`
 	}
 	if err := json.Unmarshal(text, &status); err != nil {
-		return "", fmt.Errorf("the cluster's status is no JSON that is known here: %w", err)
+		return "", fmt.Errorf("the cluster's status is not the expected JSON: %w", err)
 	}
 	versions := make(map[string]int)
 	for _, p := range status.Cluster.Processes {
