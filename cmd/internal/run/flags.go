@@ -131,6 +131,6 @@ func (f *runFlags) warnOfConfig(log *slog.Logger, config fdbelection.Config) {
 		}
 	}
 	if differs != nil {
-		log.Warn("the election exists already, and its config stays as it is", "differences", strings.Join(differs, ", "))
+		log.Warn("the election exists already, and its config is not changed", "differences", strings.Join(differs, ", "))
 	}
 }
