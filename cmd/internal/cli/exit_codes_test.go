@@ -51,7 +51,7 @@ func TestExitCodesAsDocumented(t *testing.T) {
 		commands []string
 	}{
 		{0, "good", []string{"status", "list", "candidates", "history", "config get", "init", "config set lease=20s", "list --root nothing", "cancel", "repair"}},
-		{1, "good", []string{"init --lease 3s", "config set --revision 9 lease=30s", "unregister nobody", "transfer --to nobody"}},
+		{1, "good", []string{"init --lease 3s", "config set --revision 9 lease=30s", "unregister unknown", "transfer --to unknown"}},
 		{2, "good", []string{
 			"stauts", "status stray", "status --no-such-flag", "status --timeout soon", "status --election leader",
 			"status --election " + strings.Repeat("x", election.MaxIDBytes+1), "list --root a/" + strings.Repeat("x", election.MaxIDBytes+1),

@@ -91,7 +91,7 @@ func (l *live) pass(d time.Duration) {
 	require.NoError(l.t, clock.Sleep(l.t.Context(), clitest.Virtual{}, d))
 }
 
-// until waits in virtual time for the seat to be as it should.
+// until waits in virtual time until the leader record meets a condition.
 func (l *live) until(what string, holds func(election.LeaderRecord) bool) election.LeaderRecord {
 	l.t.Helper()
 	for range 60_000 {
@@ -101,7 +101,7 @@ func (l *live) until(what string, holds func(election.LeaderRecord) bool) electi
 		l.pass(10 * time.Millisecond)
 		synctest.Wait()
 	}
-	require.Fail(l.t, "never came true: "+what, "the seat: %s", l.leader())
+	require.Fail(l.t, "never came true: "+what, "the leader record: %s", l.leader())
 	return election.LeaderRecord{}
 }
 
@@ -113,8 +113,8 @@ func (l *live) fenced(token election.Token) error {
 	})
 }
 
-// A dead leader cannot be asked; its seat can be given up once it was seen to
-// stand still for its lease.
+// A dead leader cannot be asked to resign. It can be forced to resign after it has not
+// renewed for a whole lease.
 func TestForceAfterACrash(t *testing.T) {
 	inLife(t, func(t *testing.T, l *live) {
 		before := l.leader()
@@ -145,8 +145,8 @@ func TestForceAfterACrash(t *testing.T) {
 	})
 }
 
-// A leader that is alive loses the seat by --yes only, and its writes are
-// refused at once; the others go on.
+// A live leader is forced to resign only with --yes. Its writes are refused at once, and
+// another candidate leads.
 func TestForceOnTheLiving(t *testing.T) {
 	inLife(t, func(t *testing.T, l *live) {
 		code, _, stderr := l.runs("resign", "--store", "file:x", "--force")
@@ -158,7 +158,7 @@ func TestForceOnTheLiving(t *testing.T) {
 		require.Zero(t, code, stderr)
 		require.Contains(t, stdout, "it may still act as the leader outside the fence for up to 10s")
 		require.ErrorIs(t, l.fenced(before.Token()), fdbelection.ErrFenced)
-		next := l.until("somebody leads again", func(l election.LeaderRecord) bool { return l.Term == 2 && !l.Vacant() })
+		next := l.until("a candidate leads again", func(l election.LeaderRecord) bool { return l.Term == 2 && !l.Vacant() })
 		require.NoError(t, l.fenced(next.Token()))
 	})
 }
@@ -175,7 +175,7 @@ func TestRaiseTermUnderElectors(t *testing.T) {
 		require.Zero(t, code, stderr)
 		require.Contains(t, stdout, "the term went from 1 to 500")
 		require.ErrorIs(t, l.fenced(before.Token()), fdbelection.ErrFenced)
-		next := l.until("somebody leads again", func(l election.LeaderRecord) bool { return l.Term == 501 && !l.Vacant() })
+		next := l.until("a candidate leads again", func(l election.LeaderRecord) bool { return l.Term == 501 && !l.Vacant() })
 		require.NoError(t, l.fenced(next.Token()))
 		l.pass(20 * time.Second) // and both agree
 		synctest.Wait()

@@ -87,7 +87,7 @@ func TestTransferToWhoDoesNotCome(t *testing.T) {
 	require.Equal(t, 3, o.Code, o.Stdout)
 	require.Contains(t, o.Stderr, " does not lead by this request, term 1 ended in another way; leader#")
 
-	// One that was handed the seat, and does not accept it.
+	// The target is handed leadership and does not accept it.
 	d = newDesk(t)
 	_, other := d.made()
 	seat = d.state().Leader

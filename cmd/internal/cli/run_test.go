@@ -62,9 +62,9 @@ func TestRunThatIsAskedToStopAtOnce(t *testing.T) {
 	require.Contains(t, stderr.String(), `msg="asked to stop"`)
 }
 
-// An intent that cannot be read is taken for nothing: run leads beside it, and the
+// A request that cannot be read counts as no request. run leads beside it, and the next
 // change of the tenure removes it.
-func TestRunBesideAnUnreadableIntent(t *testing.T) {
+func TestRunBesideAnUnreadableRequest(t *testing.T) {
 	d := newDesk(t)
 	d.does(func(tr kv.Transaction) error { _, err := d.Initialize(tr); return err })
 	d.spoil(rubbish, "intent")

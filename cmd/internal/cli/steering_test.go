@@ -200,7 +200,7 @@ func TestOneOperatorChangesARevision(t *testing.T) {
 	require.EqualValues(t, 2, d.state().Config.Revision)
 }
 
-// Without a revision nobody's change is lost.
+// If operators give no revision, no change is lost.
 func TestOperatorsChangeDifferentSettings(t *testing.T) {
 	d := newDesk(t)
 	d.made()
