@@ -13,8 +13,7 @@ import (
 // (HeartbeatCandidate, RunElectionCycle).
 //
 // A holder renews, and must itself do what a request asks. If a cycle of RunElectionCycle has
-// seen a request that stands, ValidUntil is never later than the ValidUntil that that cycle
-// returned.
+// seen a request that stands, ValidUntil is never later than the ValidUntil of that cycle.
 //
 // Errors: those of RunElectionCycle, ErrElectionDisabled, ErrNotVoting.
 func (e *LeaderElection) TryClaimLeadership(tr kv.Transaction, me Identity, now time.Time, opts ...CycleOption) (CycleResult, error) {

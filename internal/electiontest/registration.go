@@ -14,7 +14,7 @@ import (
 var registrationTests = []test{
 	rule08ARegistrationIsPendingUntilItsCommit,
 	rule08RegistrationsOfOneTransactionDifferByUserVersion,
-	rule08RegistrationsThatShareAStampAreOrderedById,
+	rule08RegistrationsThatShareAStampAreOrderedByID,
 	rule08HeartbeatsCarryACounterAndKeepTheStamp,
 	rule12CandidatesAreRankedByPriorityThenAge,
 	rule12TheFirstByRankAreListedWithTheirRecords,
@@ -63,10 +63,10 @@ func rule08RegistrationsOfOneTransactionDifferByUserVersion(t *testing.T, e *tes
 	require.Negative(t, first.Compare(second))
 }
 
-// rule08RegistrationsThatShareAStampAreOrderedById: two registrations of one transaction without user versions share a stamp.
+// rule08RegistrationsThatShareAStampAreOrderedByID: two registrations of one transaction without user versions share a stamp.
 // They are still two candidates. ListCandidates and Shortlist return them in the same order,
 // and each can be evicted alone.
-func rule08RegistrationsThatShareAStampAreOrderedById(t *testing.T, e *testElection) {
+func rule08RegistrationsThatShareAStampAreOrderedByID(t *testing.T, e *testElection) {
 	e.initialized()
 	second, first := newProcess("b", 1), newProcess("a", 1)
 	e.do(func(tr kv.Transaction) error {

@@ -31,9 +31,13 @@ import (
 // virtual. The clock of the command reads the kernel and would stay real.
 type Virtual struct{}
 
-func (Virtual) Now() time.Time  { return time.Now() }
+// Now is the time of the bubble.
+func (Virtual) Now() time.Time { return time.Now() }
+
+// Wall is the same time.
 func (Virtual) Wall() time.Time { return time.Now() }
 
+// AfterFunc calls f once d has passed in the bubble.
 func (Virtual) AfterFunc(d time.Duration, f func()) elector.Timer { return time.AfterFunc(d, f) }
 
 // Meddled is a store that calls Before before each transaction, with its number from 1 on.

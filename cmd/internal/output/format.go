@@ -21,6 +21,7 @@ import (
 // for scripts.
 type Format string
 
+// The values of --output.
 const (
 	FormatTable Format = "table"
 	FormatJSON  Format = "json"
@@ -36,7 +37,9 @@ func (f *Format) AddFlag(cmd *cobra.Command) {
 }
 
 func (f *Format) String() string { return string(*f) }
-func (f *Format) Type() string   { return "FORMAT" }
+
+// Type is the name of the value in the help.
+func (f *Format) Type() string { return "FORMAT" }
 
 // Set accepts a format by its name.
 func (f *Format) Set(name string) error {

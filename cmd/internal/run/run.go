@@ -195,7 +195,7 @@ func lead(ctx context.Context, el *elector.Elector, once bool, work leadershipWo
 		switch {
 		case ctx.Err() != nil:
 			failed = err
-			return nil
+			return nil //nolint:nilerr // run ends with this error, and the elector only leaves
 		case tenure.Err() != nil || errors.Is(err, supervise.ErrCut) || errors.Is(err, supervise.ErrSuperseded):
 			if !once {
 				return err // the elector campaigns again

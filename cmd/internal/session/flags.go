@@ -14,6 +14,7 @@ type Access struct {
 	Timeout time.Duration
 }
 
+// The default of --timeout, and its help.
 const (
 	DefaultTimeout = 5 * time.Second
 	TimeoutUsage   = "how long to wait for the store"

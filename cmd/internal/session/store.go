@@ -171,9 +171,7 @@ func (p *Program) Open(ctx context.Context, at *Place, mustExist bool, timeout t
 	case found && scheme == "mem" && rest == "":
 		return Database{memkv.New(memkv.Options{}), io.NopCloser(nil)}, nil
 	case found && scheme == "fdb":
-		return Database{}, exit.Usage(errors.New("this build does not include FoundationDB. The command that does needs cgo and FoundationDB's client library.\n" +
-			"In a clone of the repository:\n" +
-			"  GOWORK=off go -C cmd/fdbelect-fdb install ."))
+		return Database{}, exit.Usage(errors.New("this build does not include FoundationDB: install the command that does, which needs cgo and FoundationDB's client library, in a clone of the repository with: GOWORK=off go -C cmd/fdbelect-fdb install"))
 	default:
 		return Database{}, exit.Usage(fmt.Errorf("%s %s is none of these:%s", at.Named("store"), at.SafeSpec(), storeChoices))
 	}

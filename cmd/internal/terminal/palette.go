@@ -29,11 +29,20 @@ func (p Palette) paint(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
+// Bold makes a text bold.
 func (p Palette) Bold(text string) string { return p.paint("1", text) }
-func (p Palette) Dim(text string) string  { return p.paint("2", text) }
+
+// Dim makes a text dim.
+func (p Palette) Dim(text string) string { return p.paint("2", text) }
+
+// Good makes a text green.
 func (p Palette) Good(text string) string { return p.paint("32", text) }
+
+// Warn makes a text yellow.
 func (p Palette) Warn(text string) string { return p.paint("33", text) }
-func (p Palette) Bad(text string) string  { return p.paint("31", text) }
+
+// Bad makes a text red.
+func (p Palette) Bad(text string) string { return p.paint("31", text) }
 
 // SizeOf returns a function that asks a terminal for its size. The size may change at any
 // time.

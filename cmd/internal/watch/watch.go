@@ -27,13 +27,7 @@ type watchFlags struct {
 	last lastRecord
 }
 
-// Command returns the subcommand "watch".
-func Command(p *session.Program) *cobra.Command {
-	var f watchFlags
-	cmd := &cobra.Command{
-		Use:   "watch --store STORE [flags]",
-		Short: "Watch an election live: the leader and the candidates",
-		Long: `watch shows every change of an election as it happens, until it is interrupted. It
+const longHelp = `watch shows every change of an election as it happens, until it is interrupted. It
 writes nothing, and does not appear among the candidates.
 
 On a terminal it shows a table that is redrawn: the leader and the rest of its lease, the
@@ -66,7 +60,15 @@ With --output json each line is a JSON object. With --output yaml each change is
 --until REGEXP ends with the first line that matches. --until leader ends once a leader was
 seen to write: to accept leadership, or to renew. The record of a dead leader does not
 count, so that takes up to a heartbeat. "status --check" answers at once, by the clocks.
---for ends after a time, with exit code 5 if --until did not match.`,
+--for ends after a time, with exit code 5 if --until did not match.`
+
+// Command returns the subcommand "watch".
+func Command(p *session.Program) *cobra.Command {
+	var f watchFlags
+	cmd := &cobra.Command{
+		Use:   "watch --store STORE [flags]",
+		Short: "Watch an election live: the leader and the candidates",
+		Long:  longHelp,
 		Example: `  fdbelect watch --store file:/tmp/demo.db
   fdbelect watch --store file:/tmp/demo.db --output json
   fdbelect watch --store file:/tmp/demo.db --until leader --for 10s
