@@ -32,7 +32,7 @@ func TestDiskFails(t *testing.T) {
 				limit(0)
 				return func() { limit(unix.RLIM_INFINITY) }
 			},
-			message: "no room",
+			message: "the disk is full",
 		},
 		"read-only": {
 			fail: func(t *testing.T, file string, _ *processtest.Process) func() {
