@@ -19,12 +19,12 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// clockAsItIs is how the wall clock of a candidate's host stands.
-type clockAsItIs func(now time.Time) time.Time
+// hostClock is the wall clock of a candidate's host.
+type hostClock func(now time.Time) time.Time
 
-// troupe makes an election whose candidates only write, each by a wall clock of its own.
-// Those that are dead wrote once, at the start.
-func troupe(t *testing.T, clocks map[string]clockAsItIs, dead ...string) kv.Database {
+// electionWithClocks creates an election whose candidates only send heartbeats, each by a
+// wall clock of its own. Dead candidates sent one at the start.
+func electionWithClocks(t *testing.T, clocks map[string]hostClock, dead ...string) kv.Database {
 	t.Helper()
 	db := memkv.New(memkv.Options{})
 	e := election.New(subspace.New("fdbelection", "default"))
@@ -47,10 +47,10 @@ func troupe(t *testing.T, clocks map[string]clockAsItIs, dead ...string) kv.Data
 	return db
 }
 
-// wrongClocks are those of five candidates of which two are dead.
-func wrongClocks() (map[string]clockAsItIs, []string) {
+// wrongClocks returns the clocks of six candidates, two of which are dead.
+func wrongClocks() (map[string]hostClock, []string) {
 	stopped := time.Now()
-	return map[string]clockAsItIs{
+	return map[string]hostClock{
 		"right":   func(now time.Time) time.Time { return now },
 		"behind":  func(now time.Time) time.Time { return now.Add(-time.Hour) },
 		"ahead":   func(now time.Time) time.Time { return now.Add(time.Hour) },
@@ -60,12 +60,12 @@ func wrongClocks() (map[string]clockAsItIs, []string) {
 	}, []string{"late", "future"}
 }
 
-// A candidate whose counter moves is alive, whatever its wall clock says; one whose
-// counter stands still is not.
+// TestClocksDoNotDecideWhoIsAlive: a candidate whose heartbeats change is alive, whatever
+// its wall clock says. A candidate whose heartbeats do not change is not.
 func TestClocksDoNotDecideWhoIsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clocks, dead := wrongClocks()
-		db := troupe(t, clocks, dead...)
+		db := electionWithClocks(t, clocks, dead...)
 		require.NoError(t, clock.Sleep(t.Context(), clitest.Virtual{}, time.Hour+time.Second))
 
 		d, code := examined(t, db)
@@ -130,11 +130,11 @@ func TestClocksDoNotDecideWhoIsAlive(t *testing.T) {
 	})
 }
 
-// A target of a transfer is judged in the same way.
+// TestClocksDoNotDecideWhoMayLead: the target of a transfer is judged in the same way.
 func TestClocksDoNotDecideWhoMayLead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clocks, dead := wrongClocks()
-		db := troupe(t, clocks, dead...)
+		db := electionWithClocks(t, clocks, dead...)
 		e := election.New(subspace.New("fdbelection", "default"))
 		right, err := kv.ReadTransact(t.Context(), db, func(tr kv.ReadTransaction) (election.Candidate, error) { return e.GetCandidate(tr, "right") })
 		require.NoError(t, err)
@@ -157,11 +157,12 @@ func TestClocksDoNotDecideWhoMayLead(t *testing.T) {
 	})
 }
 
-// While the store is slow, silence is not judged.
-func TestSlowStoresJudgeNoSilence(t *testing.T) {
+// TestSlowStoresJudgeNoCandidate: while the store is slow, no candidate is judged as timed
+// out.
+func TestSlowStoresJudgeNoCandidate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clocks, dead := wrongClocks()
-		db := clitest.Slow(troupe(t, clocks, dead...), 600*time.Millisecond)
+		db := clitest.Slow(electionWithClocks(t, clocks, dead...), 600*time.Millisecond)
 		require.NoError(t, clock.Sleep(t.Context(), clitest.Virtual{}, time.Hour))
 		stdout, stderr, err := execOn(t.Context(), clitest.Virtual{}, db, "candidates")
 		require.NoError(t, err)
@@ -176,10 +177,11 @@ func TestSlowStoresJudgeNoSilence(t *testing.T) {
 	})
 }
 
-// A clock that is ahead by less than the tolerance is not worth a word.
+// TestClockThatIsAlmostRight: a clock that is ahead by less than the tolerance is not
+// mentioned.
 func TestClockThatIsAlmostRight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db := troupe(t, map[string]clockAsItIs{
+		db := electionWithClocks(t, map[string]hostClock{
 			"near": func(now time.Time) time.Time { return now.Add(900 * time.Millisecond) },
 			"far":  func(now time.Time) time.Time { return now.Add(1100 * time.Millisecond) },
 		})

@@ -91,7 +91,7 @@ func (a *app) completeStores(_ *cobra.Command, _ []string, word string) ([]cobra
 // escapeGlob escapes a path for filepath.Glob.
 func escapeGlob(path string) string {
 	if filepath.Separator == '\\' {
-		return path // there is no escape character
+		return path // this system has no escape character
 	}
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }

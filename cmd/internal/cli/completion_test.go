@@ -18,8 +18,9 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// What is in the store is offered, but for names that a shell would take apart
-// or a terminal obey. In virtual time no machine is too busy for it.
+// TestCompletionOfNames: names in the store are completed, except names that a shell would
+// split or that control a terminal. The time is virtual, so a busy machine is not too
+// slow.
 func TestCompletionOfNames(t *testing.T) { synctest.Test(t, testCompletionOfNames) }
 
 func testCompletionOfNames(t *testing.T) {

@@ -14,7 +14,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// However short the wait for the vacancy is, the store has its time to make the change.
+// TestDisableOnASlowStore: however short the wait for the vacancy is, the store has its
+// usual time for the change.
 func TestDisableOnASlowStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := memkv.New(memkv.Options{})

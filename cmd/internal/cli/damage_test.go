@@ -14,17 +14,17 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// rubbish is a value that no program can read; a terminal would obey it. A newer
-// program may have written newer.
+// rubbish is a value that no version can read and that would control a terminal. newer is
+// from a newer version.
 var (
 	rubbish = []byte("\x15\x01\x02rubb\x1b[2Jish")
 	newer   = []byte("\x15\x63")
 )
 
-// key is where a record of the desk's election is.
+// key returns the key of a record of the desk's election.
 func (d *desk) key(names ...string) []byte { return d.Subspace().Sub(names...).Bytes() }
 
-// spoil writes a value in the place of a record.
+// spoil replaces a record by a value.
 func (d *desk) spoil(value []byte, names ...string) {
 	d.t.Helper()
 	d.does(func(tr kv.Transaction) error { tr.Set(d.key(names...), value); return nil })
@@ -36,8 +36,8 @@ func (d *desk) lose(names ...string) {
 	d.does(func(tr kv.Transaction) error { tr.Clear(d.key(names...)); return nil })
 }
 
-// If the leader record alone is missing, status, list and doctor say so and name
-// the command that mends it, and that command does.
+// TestLostLeaderRecord: if only the leader record is missing, status, list and doctor say
+// so and name the command that repairs it. That command does.
 func TestLostLeaderRecord(t *testing.T) {
 	for name, held := range map[string]bool{"held": true, "vacant": false} {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestLostLeaderRecord(t *testing.T) {
 	}
 }
 
-// lostLeader is a store file from which the leader record was deleted.
+// lostLeader returns a store file without the leader record.
 func lostLeader(t *testing.T, held bool) string {
 	t.Helper()
 	file := processtest.StoreFile(t)
@@ -121,9 +121,9 @@ func lostLeader(t *testing.T, held bool) string {
 	return file
 }
 
-// raise-term also replaces a leader record that is damaged, and tells the same if its
-// transaction runs twice.
-func TestRaiseTermMendsTheLeaderRecord(t *testing.T) {
+// TestRaiseTermRepairsTheLeaderRecord: raise-term also replaces a damaged leader record, and
+// reports the same if its transaction runs twice.
+func TestRaiseTermRepairsTheLeaderRecord(t *testing.T) {
 	for name, spoil := range map[string]func(d *desk){
 		"damaged": func(d *desk) { d.spoil(rubbish, "leader") },
 		"lost":    func(d *desk) { d.lose("leader") },
@@ -156,8 +156,8 @@ func TestRaiseTermMendsTheLeaderRecord(t *testing.T) {
 	}
 }
 
-// Records that could not be read are named by what shows them, and everything
-// else is shown.
+// TestDamagedAdvisoryRecords: a command that reads an unreadable record names it and shows
+// everything else.
 func TestDamagedAdvisoryRecords(t *testing.T) {
 	began, err := subspace.New("fdbelection", "default", "history").Pack(subspace.Tuple{subspace.Int(1), subspace.Int(0)})
 	require.NoError(t, err)
@@ -218,8 +218,8 @@ func TestDamagedAdvisoryRecords(t *testing.T) {
 	}
 }
 
-// A watch tells of records that cannot be read, and goes on.
-func TestWatchTellsOfDamage(t *testing.T) {
+// TestWatchReportsDamage: a watch reports unreadable records, and continues.
+func TestWatchReportsDamage(t *testing.T) {
 	d := newDesk(t)
 	d.made()
 	d.spoil(rubbish, "intent")

@@ -18,7 +18,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// recipe is a desk whose election goes by the recipe, with settings of its own.
+// recipe returns a desk whose election has the config of the recipe, with other durations.
 func recipe(t *testing.T) (*desk, fdbelection.Config) {
 	t.Helper()
 	d := newDesk(t)
@@ -29,8 +29,8 @@ func recipe(t *testing.T) (*desk, fdbelection.Config) {
 	return d, c
 }
 
-// The default settings of the stored lease are set; lease, heartbeat, timeout and
-// whether the election is enabled stay.
+// TestConfigSetDefaults: the default settings of the stored lease are set. Lease,
+// heartbeat, timeout and whether the election is enabled stay.
 func TestConfigSetDefaults(t *testing.T) {
 	d, want := recipe(t)
 	want.Expiry = fdbelection.ExpiryByObservation
@@ -60,8 +60,8 @@ func TestConfigSetDefaults(t *testing.T) {
 	require.Equal(t, 1, o.Code, o.Stdout)
 	require.Contains(t, o.Stderr, "config was changed in the meantime")
 
-	// With a lease that is set at once the others follow from it, but for what is
-	// named itself.
+	// If the lease is set as well, the other settings follow from it, unless they are
+	// named.
 	o = d.runs("config", "set", "--defaults", "lease=30s", "minimum_tenure=1s")
 	require.Zero(t, o.Code, o.Stderr)
 	want.LeaseDuration, want.MinimumTenure, want.PreemptionGrace, want.PreemptDelay = 30*time.Second, time.Second, 30*time.Second, 30*time.Second
@@ -69,8 +69,8 @@ func TestConfigSetDefaults(t *testing.T) {
 	require.True(t, stored.SameSettings(want), "%+v", stored)
 }
 
-// Of two operators one is told, if the other has changed the config between the
-// read and the write.
+// TestConfigSetDefaultsGoesByTheRevision: if another operator changes the config between
+// read and write, the change applies to the new revision.
 func TestConfigSetDefaultsGoesByTheRevision(t *testing.T) {
 	d, _ := recipe(t)
 	runs := 0
@@ -93,8 +93,8 @@ func TestConfigSetDefaultsGoesByTheRevision(t *testing.T) {
 	require.Equal(t, 40*time.Second, c.PreemptionGrace, "it follows from the lease that stands")
 }
 
-// A config that is damaged is replaced as a whole, and one of a newer program is
-// left alone.
+// TestConfigSetDefaultsOnADamagedConfig: a damaged config is replaced completely. A config
+// of a newer version is not changed.
 func TestConfigSetDefaultsOnADamagedConfig(t *testing.T) {
 	d := newDesk(t)
 	d.made()
@@ -133,8 +133,9 @@ func TestConfigSetDefaultsOnADamagedConfig(t *testing.T) {
 	}
 }
 
-// init makes the default config of a lease, or that of the recipe.
-func TestInitMakesTheDefaults(t *testing.T) {
+// TestInitCreatesTheDefaults: init creates the default config of a lease, or that of the
+// recipe.
+func TestInitCreatesTheDefaults(t *testing.T) {
 	for line, want := range map[string]fdbelection.Config{
 		"init":                     fdbelection.DefaultConfig(),
 		"init --lease 10s":         fdbelection.DefaultConfig(),
@@ -165,9 +166,9 @@ func with(c fdbelection.Config, change func(c *fdbelection.Config)) fdbelection.
 	return c
 }
 
-// The config of an election that goes by the recipe is moved to the defaults while
-// processes run that were given another one: the leader leads on in its term, no
-// other candidate claims, and from then on leases are judged by observation.
+// TestConfigSetDefaultsUnderProcesses: the config of the recipe is changed to the defaults
+// while processes run that were given another config. The leader continues in its term, no
+// other candidate claims, and from then on leases expire by observation.
 func TestConfigSetDefaultsUnderProcesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)

@@ -14,9 +14,9 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
 )
 
-// Two processes under one id: history and doctor name both, for a day, and to a watch
-// it does not change the tenure.
-func TestDuplicateIsTold(t *testing.T) {
+// TestDuplicateIsReported: if two processes have one id, history and doctor name both, doctor
+// for one day. For a watch the tenure does not change.
+func TestDuplicateIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := clitest.NewCompany(t)
 		_, leave := world.Enter("ash", 0)

@@ -10,8 +10,9 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 )
 
-// A fault is named by what the user has set: a flag, or the variable that stands in for
-// it. What follows from a setting is not named as if the user had set it.
+// TestFaultsAreNamedAsTheUserSetThem: an error names the flag or the variable that the
+// user set. It does not name settings that follow from another one as if the user had set
+// them.
 func TestFaultsAreNamedAsTheUserSetThem(t *testing.T) {
 	for _, test := range []struct {
 		flag, value string
@@ -66,7 +67,7 @@ func TestFaultsAreNamedAsTheUserSetThem(t *testing.T) {
 	}
 }
 
-// The same for init, whose settings follow from the lease.
+// TestFaultsOfInit: the same for init, whose settings follow from the lease.
 func TestFaultsOfInit(t *testing.T) {
 	for args, want := range map[string]string{
 		"--lease 0s":                   "invalid config: --lease is 0s; use 1ms to 8760h0m0s\n",
@@ -82,8 +83,8 @@ func TestFaultsOfInit(t *testing.T) {
 	}
 }
 
-// Each flag of run has a variable, which its help names, and no variable that run gives
-// to its command is one of these.
+// TestVariablesOfRun: the help of run names the variable of each flag. None of them is a
+// variable that run gives to its command.
 func TestVariablesOfRun(t *testing.T) {
 	t.Setenv("FDBELECT_ROOT", "elsewhere")
 	help := processtest.Typed(t, "run --help").Stdout
@@ -103,7 +104,7 @@ func TestVariablesOfRun(t *testing.T) {
 	require.NotContains(t, processtest.Typed(t, "status --help").Stdout, "[FDBELECT_TIMEOUT]")
 }
 
-// typedWords is typed for words that may have spaces.
+// typedWords is processtest.Typed for words with spaces.
 func typedWords(t *testing.T, args ...string) processtest.Outcome {
 	t.Helper()
 	return processtest.Typed(t, args[0], args[1:]...)

@@ -12,7 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 )
 
-// An error is the last that could bring something to the terminal.
+// TestErrorsArePlain: errors do not control a terminal.
 func TestErrorsArePlain(t *testing.T) {
 	var stderr bytes.Buffer
 	err := Exec(t.Context(), []string{"status", "--\x1b[2J\u202e"}, strings.NewReader(""), &stderr, &stderr)

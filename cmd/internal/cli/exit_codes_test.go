@@ -15,8 +15,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// TestExitCodesAsDocumented makes each situation for which docs/command.md, the man page or
-// docs/operations.md names an exit code, and checks the code.
+// TestExitCodesAsDocumented creates each situation for which the README, the man page and
+// docs/operations.md name an exit code, and checks the code.
 func TestExitCodesAsDocumented(t *testing.T) {
 	t.Setenv("FDBELECT_STORE", "")
 	dir := t.TempDir()
@@ -66,8 +66,8 @@ func TestExitCodesAsDocumented(t *testing.T) {
 			expect(t, test.code, command, stores[test.Database])
 		}
 	}
-	// Whatever a command does with an election, it cannot do it without one, with a
-	// damaged record, without a store or with a damaged one.
+	// No command works without its election, with a damaged record, without a store, or
+	// with a damaged store.
 	for command := range steering {
 		if command != "init" && command != "list" {
 			expect(t, 1, command+" --election nothing", good)
@@ -90,8 +90,8 @@ func TestExitCodesAsDocumented(t *testing.T) {
 	}
 }
 
-// expect runs a command line on a store file and checks its exit code. A failure has
-// to say something on stderr.
+// expect runs a command line on a store file and checks its exit code. A failure must
+// write something to stderr.
 func expect(t *testing.T, code int, command, file string) {
 	t.Helper()
 	o := processtest.Typed(t, command, "--store", "file:"+file)

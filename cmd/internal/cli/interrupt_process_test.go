@@ -14,8 +14,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// A second interrupt ends any other subcommand at once, here one that cannot withdraw its
-// request because the store hangs.
+// TestSecondInterruptOfAnotherSubcommand: a second interrupt ends any other subcommand at
+// once. This one cannot withdraw its request because the store hangs.
 func TestSecondInterruptOfAnotherSubcommand(t *testing.T) {
 	file := processtest.StoreFile(t)
 	db, err := filekv.Open(file, filekv.Options{})

@@ -11,8 +11,8 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
 )
 
-// One interrupt may arrive twice: from a terminal, and from a parent that passes it on.
-// A person who insists takes longer.
+// TestSecondInterrupt: one interrupt may arrive twice, from a terminal and from a parent
+// that forwards it. A person who sends a second one takes longer.
 func TestSecondInterrupt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		caught, forced := make(chan os.Signal), false

@@ -14,7 +14,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// list goes on after a page of elections, and after one of other names.
+// TestListGoesOnPageByPage: list continues after a page of elections, and after a page of
+// other names.
 func TestListGoesOnPageByPage(t *testing.T) {
 	db := memkv.New(memkv.Options{})
 	var want []string

@@ -113,8 +113,8 @@ func (l *live) fenced(token election.Token) error {
 	})
 }
 
-// A dead leader cannot be asked to resign. It can be forced to resign after it has not
-// renewed for a whole lease.
+// TestForceAfterACrash: a dead leader does not answer. It can be forced to resign after it
+// has not renewed for its lease.
 func TestForceAfterACrash(t *testing.T) {
 	inLife(t, func(t *testing.T, l *live) {
 		before := l.leader()
@@ -145,8 +145,8 @@ func TestForceAfterACrash(t *testing.T) {
 	})
 }
 
-// A live leader is forced to resign only with --yes. Its writes are refused at once, and
-// another candidate leads.
+// TestForceOnTheLiving: a live leader is forced to resign only with --yes. Its writes are
+// refused at once, and another candidate leads.
 func TestForceOnTheLiving(t *testing.T) {
 	inLife(t, func(t *testing.T, l *live) {
 		code, _, stderr := l.runs("resign", "--store", "file:x", "--force")
@@ -163,7 +163,8 @@ func TestForceOnTheLiving(t *testing.T) {
 	})
 }
 
-// Electors that run through a raise of the term go on above it.
+// TestRaiseTermUnderElectors: electors that run while the term is raised continue above
+// it.
 func TestRaiseTermUnderElectors(t *testing.T) {
 	inLife(t, func(t *testing.T, l *live) {
 		before := l.leader()
@@ -186,7 +187,8 @@ func TestRaiseTermUnderElectors(t *testing.T) {
 	})
 }
 
-// A candidate that is alive is not evicted, however late the command looks.
+// TestEvictSparesTheLiving: a live candidate is not evicted, however late the command
+// reads it.
 func TestEvictSparesTheLiving(t *testing.T) {
 	inLife(t, func(t *testing.T, l *live) {
 		code, stdout, stderr := l.runs("evict", "--store", "file:x", "b")

@@ -12,7 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Whatever is asked of the leader is removed, and named.
+// TestCancel: cancel removes any request, and names it.
 func TestCancel(t *testing.T) {
 	for name, test := range map[string]struct {
 		asked func(d *desk)
@@ -68,8 +68,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// broken makes an election with one damaged record of each kind that can be mended
-// beside a leader.
+// broken creates an election with a leader and one damaged record of each kind that repair
+// can repair.
 func broken(d *desk) {
 	d.t.Helper()
 	d.made()
@@ -83,7 +83,8 @@ func broken(d *desk) {
 	})
 }
 
-// repair mends what is damaged, and a dry run says the same and changes nothing.
+// TestRepair: repair repairs damaged records. A dry run reports the same and changes
+// nothing.
 func TestRepair(t *testing.T) {
 	d := newDesk(t)
 	o := d.runs("repair")
@@ -114,8 +115,9 @@ func TestRepair(t *testing.T) {
 	require.Equal(t, "leader", d.state().Leader.ID, "it leads on")
 }
 
-// What repair leaves alone is named, with what can be done about it.
-func TestRepairLeavesAlone(t *testing.T) {
+// TestRepairNamesWhatItDoesNotChange: records that repair does not change are named, with what to do
+// about them.
+func TestRepairNamesWhatItDoesNotChange(t *testing.T) {
 	d := newDesk(t)
 	d.made()
 	d.spoil(newer, "intent")
@@ -138,8 +140,8 @@ func TestRepairLeavesAlone(t *testing.T) {
 	}
 }
 
-// A leader record of a newer program is left alone, so nothing is asked for that would
-// be needed to mend it, and the other records are mended.
+// TestRepairBesideANewerLeaderRecord: a leader record of a newer version is not changed,
+// so --force is not needed, and the other records are repaired.
 func TestRepairBesideANewerLeaderRecord(t *testing.T) {
 	d := newDesk(t)
 	d.made()
@@ -153,8 +155,8 @@ func TestRepairBesideANewerLeaderRecord(t *testing.T) {
 	require.Regexp(t, `(?m)^leader +not changed `, o.Stdout)
 }
 
-// A leader record is mended with --force only: the process that it named may still
-// lead.
+// TestRepairOfTheLeaderRecord: a leader record is repaired only with --force: the process
+// that it named may still lead.
 func TestRepairOfTheLeaderRecord(t *testing.T) {
 	d := newDesk(t)
 	d.made()

@@ -13,7 +13,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// answers runs act once, when a command has sent its request and looks what became of it.
+// answers runs act once, when a command has sent its request and reads the status.
 func (d *desk) answers(act func()) {
 	var sent atomic.Int32
 	d.before = func() {
@@ -23,7 +23,8 @@ func (d *desk) answers(act func()) {
 	}
 }
 
-// A request is withdrawn when its author is interrupted.
+// TestInterruptedRequestIsWithdrawn: if a command is interrupted, it withdraws its
+// request.
 func TestInterruptedRequestIsWithdrawn(t *testing.T) {
 	for _, args := range [][]string{{"resign"}, {"transfer", "--to", "other"}} {
 		d := newDesk(t)
@@ -38,7 +39,8 @@ func TestInterruptedRequestIsWithdrawn(t *testing.T) {
 	}
 }
 
-// A leader that steps down before the request is withdrawn has done what was asked.
+// TestResignThatIsDoneBeforeItIsWithdrawn: a leader that steps down before the request is
+// withdrawn has done what it asks for.
 func TestResignThatIsDoneBeforeItIsWithdrawn(t *testing.T) {
 	d := newDesk(t)
 	d.made()
@@ -58,8 +60,9 @@ func TestResignThatIsDoneBeforeItIsWithdrawn(t *testing.T) {
 	require.Contains(t, o.Stdout, "ended after")
 }
 
-// A request that another operator takes back is not waited for.
-func TestRequestThatIsTakenBack(t *testing.T) {
+// TestRequestThatIsCancelled: a command does not wait for a request that another operator
+// has cancelled.
+func TestRequestThatIsCancelled(t *testing.T) {
 	d := newDesk(t)
 	d.made()
 	d.answers(func() {
@@ -71,8 +74,8 @@ func TestRequestThatIsTakenBack(t *testing.T) {
 	require.Contains(t, o.Stderr, "another operator has cancelled or replaced it, or the leader found it void")
 }
 
-// A transfer that ends with another candidate as leader has failed.
-func TestTransferToWhoDoesNotCome(t *testing.T) {
+// TestTransferThatFails: a transfer fails if another candidate leads in the end.
+func TestTransferThatFails(t *testing.T) {
 	d := newDesk(t)
 	leader, _ := d.made()
 	seat := d.state().Leader
@@ -118,9 +121,9 @@ func TestTransferToWhoDoesNotCome(t *testing.T) {
 	require.Regexp(t, "^other#[0-9a-f]+ leads in term 2, after ", o.Stdout)
 }
 
-// One that was handed the leadership and did not take it: another leads in the end, and
-// the command says what has happened, also if it has seen only the end of it.
-func TestTransferToWhoDoesNotTakeIt(t *testing.T) {
+// TestTransferThatIsNotAccepted: a candidate was handed leadership and did not accept,
+// and another one leads in the end. The command says so, even if it has seen only the end.
+func TestTransferThatIsNotAccepted(t *testing.T) {
 	for _, looks := range []bool{true, false} {
 		d := newDesk(t)
 		leader, _ := d.made()
@@ -156,8 +159,9 @@ func TestTransferToWhoDoesNotTakeIt(t *testing.T) {
 	}
 }
 
-// A candidate that takes over while resign looks for the last time is named.
-func TestResignSaysWhoFollowed(t *testing.T) {
+// TestResignNamesTheSuccessor: resign names a candidate that takes over during its last
+// read.
+func TestResignNamesTheSuccessor(t *testing.T) {
 	d := newDesk(t)
 	_, other := d.made()
 	seat := d.state().Leader
@@ -180,7 +184,7 @@ func TestResignSaysWhoFollowed(t *testing.T) {
 	require.Regexp(t, `^term 1 of leader#[0-9a-f]+ ended after \S+ \(resigned\); other#[0-9a-f]+ leads in term 2\n$`, o.Stdout)
 }
 
-// A term that ended by itself was not resigned.
+// TestResignSaysHowATermEnded: resign does not report a term that expired as resigned.
 func TestResignSaysHowATermEnded(t *testing.T) {
 	d := newDesk(t)
 	_, other := d.made()
@@ -196,7 +200,9 @@ func TestResignSaysHowATermEnded(t *testing.T) {
 	require.Regexp(t, `^term 1 of leader#[0-9a-f]+ ended after \S+ \(expiry\); other#[0-9a-f]+ leads in term 2\n$`, o.Stdout)
 }
 
-func TestTransferToWhoCannotLead(t *testing.T) {
+// TestTransferToACandidateThatCannotLead: a transfer to an observer, or in a disabled election, is
+// refused.
+func TestTransferToACandidateThatCannotLead(t *testing.T) {
 	d := newDesk(t)
 	_, other := d.made()
 	other.Role = election.Observer

@@ -12,8 +12,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// The names of an election's own records are refused as names of elections: such an
-// election would live inside of another one.
+// TestReservedNames: the names of the records of an election are refused as names of
+// elections: such an election would be inside of another one.
 func TestReservedNames(t *testing.T) {
 	for _, name := range []string{"config", "leader", "term", "intent", "candidates", "rank", "history"} {
 		d := newDesk(t)
@@ -37,8 +37,8 @@ func TestReservedNames(t *testing.T) {
 	}
 }
 
-// list passes over the records of an election whose path is the root: a candidate
-// by the name of a record makes none of them an election.
+// TestListBelowAnElection: list skips the records of an election whose path is the root. A
+// candidate whose id is the name of a record does not make it an election.
 func TestListBelowAnElection(t *testing.T) {
 	d := newDesk(t)
 	d.made()
@@ -53,8 +53,8 @@ func TestListBelowAnElection(t *testing.T) {
 	require.NotContains(t, o.Stdout, "candidates  ")
 }
 
-// An election that would share keys with another one is refused by init and run, and
-// they say what to do.
+// TestSharedKeys: init and run refuse an election that would share keys with another one,
+// and say what to do.
 func TestSharedKeys(t *testing.T) {
 	d := newDesk(t)
 	nested := election.New(subspace.New("fdbelection", "default", "candidates"))

@@ -19,8 +19,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// Without the config and the leader record nothing can be decided: if one of them
-// cannot be read, run ends with an error that names it, and changes nothing.
+// TestRunStopsAtAnUnreadableRecord: the config and the leader record are necessary. If one
+// of them cannot be read, run ends with an error that names it, and changes nothing.
 func TestRunStopsAtAnUnreadableRecord(t *testing.T) {
 	for _, record := range []string{"config", "leader"} {
 		t.Run(record, func(t *testing.T) {
@@ -50,7 +50,8 @@ func TestRunStopsAtAnUnreadableRecord(t *testing.T) {
 	}
 }
 
-// What is asked to stop before it has begun has nothing to leave.
+// TestRunThatIsAskedToStopAtOnce: a run that has to stop before it has started has nothing
+// to leave.
 func TestRunThatIsAskedToStopAtOnce(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("terminated"))

@@ -26,7 +26,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// readSchema returns the schema of what the command prints for scripts.
+// readSchema returns the schema of the output.
 func readSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	text, err := os.ReadFile("../../../docs/output.schema.json")
@@ -36,7 +36,7 @@ func readSchema(t *testing.T) *jsonschema.Schema {
 	return &s
 }
 
-// definition returns what checks values against one definition of the schema.
+// definition returns a validator for one definition of the schema.
 func definition(t *testing.T, s *jsonschema.Schema, name string) *jsonschema.Resolved {
 	t.Helper()
 	require.Contains(t, s.Defs, name, "docs/output.schema.json lacks what this command prints")
@@ -46,7 +46,7 @@ func definition(t *testing.T, s *jsonschema.Schema, name string) *jsonschema.Res
 	return resolved
 }
 
-// scene is one run of a command, on an election in a state of its own.
+// scene is one run of a command on an election in a given state.
 type scene struct {
 	does func(m *clitest.Manual)
 	args []string
@@ -75,7 +75,7 @@ func damaged(record ...string) func(m *clitest.Manual) {
 	}
 }
 
-// later lets what a command has asked for come about a while after it began.
+// later makes an election with a leader, and runs act a while after the command began.
 func later(act func(tr kv.Transaction, m *clitest.Manual) error) func(m *clitest.Manual) {
 	return func(m *clitest.Manual) {
 		led(m)
@@ -89,7 +89,8 @@ func steppedDown(tr kv.Transaction, m *clitest.Manual) error {
 	return m.ResignLeadership(tr, m.Leader().Token(), time.Now())
 }
 
-// handsOn obeys a transfer, and has its target accept.
+// handsOn makes an election whose leader fulfils a transfer request, and whose target
+// accepts.
 func handsOn(m *clitest.Manual) {
 	led(m)
 	time.AfterFunc(100*time.Millisecond, func() {
@@ -108,7 +109,7 @@ func handsOn(m *clitest.Manual) {
 	})
 }
 
-// scenes are runs of every command that reports something, by the command.
+// scenes returns runs of every command that has --output.
 func scenes() map[string][]scene {
 	nothing := func(*clitest.Manual) {}
 	return map[string][]scene{
@@ -154,7 +155,7 @@ func scenes() map[string][]scene {
 	}
 }
 
-// reporting returns the commands that have --output, by their name.
+// reporting returns the commands that have --output.
 func reporting(c *cobra.Command) (names []string) {
 	if c.Flags().Lookup("output") != nil {
 		names = append(names, strings.TrimPrefix(c.CommandPath(), "fdbelect "))
@@ -165,8 +166,8 @@ func reporting(c *cobra.Command) (names []string) {
 	return names
 }
 
-// Every command that reports something prints, as JSON and as YAML, what its definition
-// in the schema says, whatever the state of the election is.
+// TestOutputIsAsTheSchemaSays: the JSON and YAML output of every command that has one
+// matches its definition in the schema, in every state of the election.
 func TestOutputIsAsTheSchemaSays(t *testing.T) {
 	schema := readSchema(t)
 	all := scenes()
@@ -225,7 +226,7 @@ func valuesOf(t *testing.T, output, text string) (values []any) {
 	}
 }
 
-// checkTimes looks at what a schema does not assert: every time is one in UTC.
+// checkTimes checks what the schema does not say: every time is in UTC.
 func checkTimes(t *testing.T, name string, value any) {
 	t.Helper()
 	switch value := value.(type) {
@@ -246,8 +247,8 @@ func checkTimes(t *testing.T, name string, value any) {
 	}
 }
 
-// One name has one type and one meaning, wherever it stands; all members are there
-// always, and a length of time is a number of seconds.
+// TestSchemaHasOneNameForOneThing: one name has one type and one meaning in all
+// definitions. All members are always present, and a duration is a number of seconds.
 func TestSchemaHasOneNameForOneThing(t *testing.T) {
 	seen := make(map[string]string)
 	objects := 0

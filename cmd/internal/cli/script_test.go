@@ -16,10 +16,10 @@ import (
 	"github.com/fdbelection/fdbelection/internal/longtest"
 )
 
-// TestScripts runs the scripts of testdata/script, each on the command as a
-// process of its own. Beside the commands of testscript they have:
+// TestScripts runs the scripts of testdata/script, each with the command as a process of
+// its own. They have two more commands than testscript:
 //
-//	exits CODE command...       the command must end with this exit code
+//	exits CODE command...        the command must end with this exit code
 //	eventually REGEXP command... the command is repeated until its stdout matches
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{

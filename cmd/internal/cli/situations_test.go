@@ -16,8 +16,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// steering is every subcommand that looks at elections or steers them, as it
-// would be typed, and the records that it reads.
+// steering lists every subcommand that reads or changes elections, as a command line, with
+// the records that it reads.
 var steering = map[string][]string{
 	"list":                   {"config", "leader"},
 	"status":                 {"config", "leader"},
@@ -41,11 +41,11 @@ var steering = map[string][]string{
 	"raise-term --floor 9 --force": {"config"},
 }
 
-// words are those of a command line.
+// words splits a command line.
 func words(line string) []string { return strings.Fields(line) }
 
-// Whatever is wrong with the store or the command line, each subcommand says so
-// in the same way, and creates and changes nothing.
+// TestEverySubcommandInEverySituation: every subcommand reports the same fault of the
+// store or the command line in the same way, and creates and changes nothing.
 func TestEverySubcommandInEverySituation(t *testing.T) {
 	t.Setenv("FDBELECT_STORE", "")
 	dir := t.TempDir()
@@ -92,7 +92,8 @@ func TestEverySubcommandInEverySituation(t *testing.T) {
 	}
 }
 
-// A record that cannot be read is named, and nothing is changed.
+// TestEverySubcommandWithDamagedRecords: an unreadable record is named, and nothing is
+// changed.
 func TestEverySubcommandWithDamagedRecords(t *testing.T) {
 	for line, records := range steering {
 		for _, record := range records {
@@ -115,7 +116,7 @@ func TestEverySubcommandWithDamagedRecords(t *testing.T) {
 	}
 }
 
-// people makes an election with a leader a and a candidate b.
+// people creates an election with a leader a and a candidate b.
 func people(t *testing.T, db kv.Database, e *election.LeaderElection) {
 	t.Helper()
 	do := func(fn func(tr kv.Transaction) error) {
@@ -134,7 +135,7 @@ func people(t *testing.T, db kv.Database, e *election.LeaderElection) {
 	})
 }
 
-// damage makes such an election, and spoils one of its records.
+// damage creates such an election, and damages one of its records.
 func damage(t *testing.T, db kv.Database, e *election.LeaderElection, record string) {
 	t.Helper()
 	people(t, db, e)
@@ -150,7 +151,7 @@ func damage(t *testing.T, db kv.Database, e *election.LeaderElection, record str
 	require.NoError(t, db.Transact(t.Context(), func(tr kv.Transaction) error { tr.Set(key, rubbish); return nil }))
 }
 
-// everything is all that a store holds.
+// everything returns all that a store holds.
 func everything(t *testing.T, db kv.Database) []kv.KeyValue {
 	t.Helper()
 	rows, err := kv.ReadTransact(t.Context(), db, func(tr kv.ReadTransaction) ([]kv.KeyValue, error) {

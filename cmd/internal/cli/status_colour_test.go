@@ -10,7 +10,8 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// A leader whose lease is over is not painted as one that leads.
+// TestStatusColour: a leader whose lease has expired does not have the colour of one that
+// leads.
 func TestStatusColour(t *testing.T) {
 	p, now := terminal.Palette{On: true}, time.Unix(1000, 0)
 	for over, want := range map[time.Duration]string{-time.Second: p.Good("x"), time.Second: p.Warn("x")} {

@@ -16,7 +16,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// One read answers whether there is a leader now, by the exit code.
+// TestStatusCheck: one read says by the exit code whether there is a leader now.
 func TestStatusCheck(t *testing.T) {
 	for name, test := range map[string]struct {
 		does func(m *clitest.Manual)
@@ -70,8 +70,8 @@ func TestStatusCheck(t *testing.T) {
 	})
 }
 
-// A tenure began when the history says so, although its leader has accepted it later, by
-// another clock, or has written its lost record again.
+// TestStatusAndHistoryAgree: a tenure began when the history says so, even if its leader
+// accepted later, by another clock, or wrote its lost record again.
 func TestStatusAndHistoryAgree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := clitest.NewManual(t)

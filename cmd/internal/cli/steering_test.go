@@ -24,8 +24,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// desk is where operators sit: a store in the memory of the test, an election
-// in it, and members of it who do what the test says.
+// desk is a store in the memory of the test, with an election whose candidates do what the
+// test says.
 type desk struct {
 	t *testing.T
 	kv.Database
@@ -34,8 +34,8 @@ type desk struct {
 	before func()
 	// beforeRead runs before each transaction that only reads.
 	beforeRead func()
-	// twice runs every such transaction again after it has committed, as after an
-	// answer that was lost.
+	// twice runs every such transaction again after it was committed, as after a lost
+	// answer.
 	twice bool
 	// conflict runs once, after an attempt of such a transaction that was not committed.
 	// The next attempt sees what it did.
@@ -76,13 +76,13 @@ func (d *desk) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) 
 	return d.Database.ReadTransact(ctx, fn)
 }
 
-// does runs fn in a transaction that must succeed, past all that d adds.
+// does runs fn in a transaction that must succeed, without the hooks of d.
 func (d *desk) does(fn func(tr kv.Transaction) error) {
 	d.t.Helper()
 	require.NoError(d.t, d.Database.Transact(d.t.Context(), fn))
 }
 
-// made makes the election, with a leader in term 1 and another candidate.
+// made creates the election, with a leader in term 1 and another candidate.
 func (d *desk) made() (leader, other election.Registration) {
 	d.t.Helper()
 	leader, other = d.member("leader"), d.member("other")
@@ -97,7 +97,7 @@ func (d *desk) made() (leader, other election.Registration) {
 	return leader, other
 }
 
-// hurries lets a candidate be seen to be dead within a moment.
+// hurries shortens the candidate timeout, so that a candidate times out soon.
 func (d *desk) hurries() {
 	d.t.Helper()
 	d.does(func(tr kv.Transaction) error {
@@ -121,7 +121,7 @@ func (d *desk) state() election.Status {
 	return state
 }
 
-// runs a command on the desk's store.
+// runs runs a command on the desk's store.
 func (d *desk) runs(args ...string) processtest.Outcome {
 	return d.runsUntil(d.t.Context(), args...)
 }
@@ -137,8 +137,8 @@ func (d *desk) runsUntil(ctx context.Context, args ...string) processtest.Outcom
 	return processtest.Outcome{Code: exit.Code(err), Stdout: stdout.String(), Stderr: stderr.String()}
 }
 
-// atOnce runs several commands at the same time, and returns how each ended as
-// soon as it has.
+// atOnce runs several commands at the same time, and returns how each ended as soon as it
+// has.
 func (d *desk) atOnce(commands ...[]string) <-chan processtest.Outcome {
 	ended := make(chan processtest.Outcome, len(commands))
 	begin := make(chan struct{})
@@ -161,7 +161,9 @@ func each(args func(i int) []string) (commands [][]string) {
 	return commands
 }
 
-func TestOneOperatorMakesTheElection(t *testing.T) {
+// TestOneOperatorCreatesTheElection: if several operators run init with different leases,
+// one of them creates the election.
+func TestOneOperatorCreatesTheElection(t *testing.T) {
 	d := newDesk(t)
 	ended := d.atOnce(each(func(i int) []string { return []string{"init", "--lease", fmt.Sprintf("%ds", i+1)} })...)
 	made := 0
@@ -179,6 +181,8 @@ func TestOneOperatorMakesTheElection(t *testing.T) {
 	require.EqualValues(t, 1, d.state().Config.Revision)
 }
 
+// TestOneOperatorChangesARevision: if several operators change the same revision, one of
+// them succeeds.
 func TestOneOperatorChangesARevision(t *testing.T) {
 	d := newDesk(t)
 	d.made()
@@ -200,7 +204,7 @@ func TestOneOperatorChangesARevision(t *testing.T) {
 	require.EqualValues(t, 2, d.state().Config.Revision)
 }
 
-// If operators give no revision, no change is lost.
+// TestOperatorsChangeDifferentSettings: if operators give no revision, no change is lost.
 func TestOperatorsChangeDifferentSettings(t *testing.T) {
 	d := newDesk(t)
 	d.made()
@@ -218,8 +222,9 @@ func TestOperatorsChangeDifferentSettings(t *testing.T) {
 	require.True(t, c.SameSettings(want), "%+v", c)
 }
 
-// Of those who ask something of the leader of one term, one has its way.
-func TestOneOperatorAsksTheLeader(t *testing.T) {
+// TestOneOperatorMakesARequest: if several operators make a request to the leader of one
+// term, one of them succeeds.
+func TestOneOperatorMakesARequest(t *testing.T) {
 	for name, command := range map[string][]string{
 		"resign": {"resign", "--timeout", "1m"}, "transfer": {"transfer", "--to", "other", "--timeout", "1m"},
 	} {
@@ -264,7 +269,8 @@ func either(condition bool, yes, no string) string {
 	return no
 }
 
-// What is run again after an answer was lost does and says the same.
+// TestSteeringIsSafeToRunAgain: a command whose transaction runs again after a lost answer
+// does and reports the same.
 func TestSteeringIsSafeToRunAgain(t *testing.T) {
 	for _, test := range []struct {
 		args []string
@@ -305,7 +311,8 @@ func TestSteeringIsSafeToRunAgain(t *testing.T) {
 	}
 }
 
-// A candidate that comes back while it is removed stays.
+// TestUnregisterIsAboutOneIncarnation: a candidate that sends a heartbeat or restarts
+// while it is removed stays.
 func TestUnregisterIsAboutOneIncarnation(t *testing.T) {
 	d := newDesk(t)
 	_, other := d.made()

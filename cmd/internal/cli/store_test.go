@@ -22,7 +22,8 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// A command may bring a store of its own, as the one of the adapter's module does.
+// TestStoreOfAnotherModule: a program may have a store of its own, as cmd/fdbelect-fdb
+// does.
 func TestStoreOfAnotherModule(t *testing.T) {
 	db := memkv.New(memkv.Options{})
 	e := election.New(subspace.New("fdbelection").Sub("default"))
@@ -84,8 +85,8 @@ func (c closer) Close() error {
 	return nil
 }
 
-// unreachableArguments is what each subcommand that opens a store needs besides
-// --store.
+// unreachableArguments are the arguments that each subcommand that opens a store needs
+// besides --store.
 var unreachableArguments = map[string][]string{
 	"bench": nil, "cancel": nil, "candidates": nil, "config get": nil, "config set": {"lease=10s"},
 	"config enable": nil, "config disable": nil, "doctor": nil, "evict": nil, "history": nil, "init": nil,
@@ -93,8 +94,8 @@ var unreachableArguments = map[string][]string{
 	"transfer": {"--to", "a"}, "unregister": {"a"}, "watch": nil,
 }
 
-// A store that does not answer within the timeout cannot be reached, whichever
-// subcommand opens it.
+// TestUnreachableStore: a store that does not answer within the timeout cannot be reached,
+// for every subcommand that opens it.
 func TestUnreachableStore(t *testing.T) {
 	nowhere := session.Store{
 		Scheme: "fdb",

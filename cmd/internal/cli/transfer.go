@@ -70,7 +70,7 @@ candidate leads in the end, or if the candidate was handed leadership and did no
 type parties struct {
 	election.Status
 	target    election.Candidate
-	targetErr error             // why there is no target
+	targetErr error             // why target is not set
 	successor election.Identity // in the term after the one that --term names, if it was a transfer
 }
 

@@ -24,14 +24,13 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// hostile is what would clear a screen, hide text or turn it round: C0 and C1
-// controls, a zero-width character, a change of direction, a private plane.
+// hostile would clear a screen, hide text or turn it round: C0 and C1 controls, a
+// zero-width character, a change of direction, a private plane.
 const hostile = "x\x1b[2J\x07\u009b2J\u200b\u202e\U000e0041"
 
-// untrusted is a store whose election has a leader and a candidate of hostile
-// names, which no registration would let in, as another program may write them:
-// in keys and in values, in tags, the history and a request. Another election has
-// a hostile name.
+// untrusted returns a store file whose election has hostile names that no registration
+// accepts but that another program may write: in keys and in values, in metadata, the
+// history and a request. Another election has a hostile name.
 func untrusted(t *testing.T) (file string) {
 	t.Helper()
 	file = processtest.StoreFile(t)
@@ -87,8 +86,8 @@ func untrusted(t *testing.T) (file string) {
 	return file
 }
 
-// Whatever is in the store, nothing of it steers a terminal, neither what is
-// shown nor an error, and scripts get it as it is.
+// TestUntrustedText: no text in the store controls a terminal, neither in results nor in
+// errors. Scripts get it unchanged.
 func TestUntrustedText(t *testing.T) {
 	t.Setenv("FDBELECT_STORE", "file:"+untrusted(t))
 	for _, test := range []struct {
@@ -138,8 +137,9 @@ func TestUntrustedText(t *testing.T) {
 	}
 }
 
-// What cancel removes is named, and steers no terminal.
-func TestUntrustedIntent(t *testing.T) {
+// TestUntrustedRequest: the request that cancel removes is named, and does not control a
+// terminal.
+func TestUntrustedRequest(t *testing.T) {
 	t.Setenv("FDBELECT_STORE", "file:"+untrusted(t))
 	o := processtest.Typed(t, "cancel")
 	require.Zero(t, o.Code, o.Stderr)
@@ -149,8 +149,8 @@ func TestUntrustedIntent(t *testing.T) {
 	}
 }
 
-// What is typed does not steer a terminal either: a script may have taken it from
-// elsewhere.
+// TestUntrustedArguments: arguments do not control a terminal either: a script may have
+// them from elsewhere.
 func TestUntrustedArguments(t *testing.T) {
 	t.Setenv("FDBELECT_STORE", "file:"+untrusted(t))
 	for _, args := range [][]string{
@@ -206,7 +206,7 @@ func texts(t *testing.T, unmarshal func([]byte, any) error, text []byte) (all []
 	return all
 }
 
-// Records that cannot be read are named; the others are listed all the same.
+// TestUnreadableRecords: unreadable records are named, and the others are listed.
 func TestUnreadableRecords(t *testing.T) {
 	file := processtest.StoreFile(t)
 	db, err := filekv.Open(file, filekv.Options{})

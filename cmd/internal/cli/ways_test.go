@@ -18,17 +18,17 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// ways is an election in virtual time, on which every way of making and using one is
-// tried.
+// ways is an election in virtual time. The test tries every way to create it and every way
+// to use it.
 type ways struct {
 	*live
 	ctx context.Context
 }
 
-// TestEveryWayInWorksOnEveryElection: however an election is made, by the code of the
-// README or by the command, it has the same config, and every way of using it works on it
-// as the README shows it: a caller's own transactions, the loop, and the command that
-// looks on.
+// TestEveryWayInWorksOnEveryElection: however an election is created, by the code of the
+// README or by the command, it has the same config, and every way to use it works as the
+// README shows it: the transactions of a caller, the loop, and the command that
+// subscribes.
 func TestEveryWayInWorksOnEveryElection(t *testing.T) {
 	makers := map[string]func(*ways){
 		"Initialize":    (*ways).initialize,
@@ -73,8 +73,8 @@ func (w *ways) command(args ...string) string {
 	return stdout
 }
 
-// byHand is a process that leads by election cycles and goes silent, and another one
-// that takes over. Neither keeps anything between two cycles.
+// byHand is a process that leads by election cycles and stops to send heartbeats, and
+// another one that takes over. Neither keeps anything between two cycles.
 func (w *ways) byHand() {
 	first := w.join("host-1")
 	result := w.cycle(first)
