@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/internal/gosource"
 )
 
 // simulated lists the packages that a simulation runs. From one seed, they must do
@@ -38,7 +40,9 @@ func TestUnorderedCodeIsFound(t *testing.T) {
 	fset := token.NewFileSet()
 	file := parse(t, fset, filepath.Join("testdata", "unordered.go"))
 	files := []*ast.File{file}
-	info := check(t, fset, list(t, "maps", "slices"), files)
+	packages, err := gosource.List(t.Context(), "maps", "slices")
+	require.NoError(t, err)
+	info := check(t, fset, packages, files)
 
 	want := map[int]string{}
 	for _, group := range file.Comments {

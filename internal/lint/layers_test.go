@@ -36,6 +36,7 @@ var layers = []layer{
 	{".", ""}, // config and errors: the leaf that all others import
 	{"internal/clock", "golang.org/x/sys/unix"},
 	{"internal/funcname", ""},
+	{"internal/gosource", ""},
 	{"internal/longtest", ""},
 	{"internal/lint", ""},
 	{"subspace", "@ github.com/google/uuid"},
