@@ -102,6 +102,7 @@ func TestUnwantedProseIsFound(t *testing.T) {
 		"Upon a commit the watch fires.": "Upon",
 	} {
 		require.Contains(t, judgeProse(text), strconv.Quote(word), text)
+		require.NotEmpty(t, insteadOf(word), text)
 	}
 	for _, text := range []string{"There is no leader.", "It has the key `intent`.", "a new lease"} {
 		require.Empty(t, judgeProse(text), text)
@@ -118,7 +119,17 @@ func judgeProse(text string) string {
 		if thereIsNo.MatchString(strings.TrimSpace(text[:at[0]])+"|"+word) || strings.HasSuffix(word, " no longer") {
 			continue
 		}
-		return fmt.Sprintf("do not write %q (see docs/glossary.md)", word)
+		return fmt.Sprintf("do not write %q but: %s (see docs/glossary.md)", word, insteadOf(word))
+	}
+	return ""
+}
+
+// insteadOf returns what to write instead of an unwanted word.
+func insteadOf(word string) string {
+	for _, u := range unwanted {
+		if regexp.MustCompile(`(?i)^(` + u.pattern + `)$`).MatchString(word) {
+			return u.instead
+		}
 	}
 	return ""
 }
