@@ -37,7 +37,7 @@ then says what is wrong and how to repair it, and ends with 1.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.list(cmd.Context(), &r) },
 	}
 	r.Place.AddSpaceFlags(cmd)
-	r.Access.AddTimeoutFlag(cmd, session.DefaultTimeout, session.TimeoutUsage)
+	r.Access.AddTimeoutFlag(cmd)
 	r.Output.AddFlag(cmd)
 	return cmd
 }

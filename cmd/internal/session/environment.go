@@ -69,9 +69,9 @@ func SetByVariable(flags *pflag.FlagSet, name string) bool {
 	return f != nil && f.Annotations[variableSet] != nil
 }
 
-// FlagName returns the name by which the user set a flag: its variable, or the flag
+// flagName returns the name by which the user set a flag: its variable, or the flag
 // itself.
-func FlagName(flags *pflag.FlagSet, name string) string {
+func flagName(flags *pflag.FlagSet, name string) string {
 	if SetByVariable(flags, name) {
 		return Variable(name)
 	}

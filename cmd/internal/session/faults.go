@@ -25,12 +25,12 @@ func FaultsByFlag(err error, flags *pflag.FlagSet) error {
 		}
 		switch {
 		case flags.Changed(flag):
-			fault.Field = FlagName(flags, flag)
+			fault.Field = flagName(flags, flag)
 			lease = lease || flag == "lease"
 		case lease: // Validate returns its fault first
 			continue
 		default:
-			fault.Field = fmt.Sprintf("the %s that follows from %s", flag, FlagName(flags, "lease"))
+			fault.Field = fmt.Sprintf("the %s that follows from %s", flag, flagName(flags, "lease"))
 		}
 		renamed.Faults = append(renamed.Faults, fault)
 	}

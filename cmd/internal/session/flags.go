@@ -14,26 +14,12 @@ type Access struct {
 	Timeout time.Duration
 }
 
-// The default of --timeout, and its help.
-const (
-	DefaultTimeout = 5 * time.Second
-	TimeoutUsage   = "how long to wait for the store"
-)
-
-func (x *Access) addFlags(cmd *cobra.Command) {
-	x.AddFlagsWith(cmd, DefaultTimeout, TimeoutUsage)
-}
-
-// AddFlagsWith is AddFlags with another timeout, for a subcommand that waits for more than
-// the store.
-func (x *Access) AddFlagsWith(cmd *cobra.Command, timeout time.Duration, usage string) {
-	x.Place.AddFlags(cmd)
-	x.AddTimeoutFlag(cmd, timeout, usage)
-}
+// DefaultTimeout is the default of --timeout.
+const DefaultTimeout = 5 * time.Second
 
 // AddTimeoutFlag adds --timeout.
-func (x *Access) AddTimeoutFlag(cmd *cobra.Command, timeout time.Duration, usage string) {
-	cmd.Flags().DurationVar(&x.Timeout, "timeout", timeout, usage)
+func (x *Access) AddTimeoutFlag(cmd *cobra.Command) {
+	cmd.Flags().DurationVar(&x.Timeout, "timeout", DefaultTimeout, "how long to wait for the store")
 }
 
 // Report holds the flags of a subcommand that has --output.
@@ -44,6 +30,7 @@ type Report struct {
 
 // AddFlags adds the flags that name an election, --timeout and --output.
 func (r *Report) AddFlags(cmd *cobra.Command) {
-	r.Access.addFlags(cmd)
+	r.Place.AddFlags(cmd)
+	r.AddTimeoutFlag(cmd)
 	r.Output.AddFlag(cmd)
 }

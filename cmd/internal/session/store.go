@@ -90,7 +90,7 @@ func (p *Place) CheckStore() error {
 }
 
 // Named returns the name by which the user set a flag.
-func (p *Place) Named(flag string) string { return FlagName(p.Flags, flag) }
+func (p *Place) Named(flag string) string { return flagName(p.Flags, flag) }
 
 // Election checks the flags and returns the election that they name.
 func (p *Place) Election() (*election.LeaderElection, error) {
