@@ -124,8 +124,9 @@ func (s *session) compareConfig(stored fdbelection.Config) {
 
 // weaker returns the weaknesses that stored has and given has not.
 func weaker(stored, given fdbelection.Config) (texts []string) {
+	own := given.Weaknesses()
 	for _, weakness := range stored.Weaknesses() {
-		if !slices.Contains(given.Weaknesses(), weakness) {
+		if !slices.Contains(own, weakness) {
 			texts = append(texts, weakness.String())
 		}
 	}

@@ -43,8 +43,7 @@ func (m *Machine) leave(err error) {
 
 // cancelForRelease cancels the running operation if the process has to unregister or to
 // hand over and does not need the answer. Unregister settles every earlier attempt, so it
-// need not wait for one. A hand-over does not wait for a heartbeat
-// or a read.
+// need not wait for one. A hand-over does not wait for a heartbeat or a read.
 func (m *Machine) cancelForRelease() {
 	t, main := &m.tenure, &m.operations.main
 	unregister := m.life.leaving() && m.life.leaveBy.IsZero() &&

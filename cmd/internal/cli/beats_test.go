@@ -151,7 +151,7 @@ func TestClocksDoNotDecideWhoMayLead(t *testing.T) {
 				require.Equal(t, exit.CodeFailure, exit.Code(err), stderr)
 				require.Contains(t, stderr, "looks dead: it sent no heartbeat for 7.5s")
 			default:
-				require.Equal(t, exit.CodeTimedOut, exit.Code(err), "it is asked, and there is no leader to obey: %s", stderr)
+				require.Equal(t, exit.CodeTimedOut, exit.Code(err), "the request was written, and no leader acts on it: %s", stderr)
 			}
 		}
 	})

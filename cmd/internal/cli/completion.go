@@ -161,7 +161,7 @@ func printable(names []string) []cobra.Completion {
 	return kept
 }
 
-// electionNames reads the first names below the root. There is no use for more.
+// electionNames reads the first page of names below the root, which is enough for a completion.
 func electionNames(p *session.Place, _ *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
 	space, err := p.Space()
 	if err != nil {
