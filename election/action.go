@@ -12,10 +12,12 @@ const (
 	// handed over.
 	Renewed
 	// Draining changed nothing: the caller holds leadership, and must not renew because
-	// the election is disabled. It stops its work before the lease ends, then resigns.
+	// the election is disabled or the caller is not ready. It stops its work before the
+	// lease ends, then resigns. A caller that is not ready need not resign: the first cycle
+	// after the last ValidUntil vacates leadership, or one with WorkEnded.
 	Draining
-	// Vacated gave up the caller's leadership, because it is an observer or was asked to
-	// resign.
+	// Vacated gave up the caller's leadership, because it is an observer, is not ready or
+	// was asked to resign.
 	Vacated
 	// RequestedPreemption asked the leader to hand over, or repeated that request.
 	RequestedPreemption

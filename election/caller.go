@@ -8,6 +8,7 @@ type caller struct {
 	Identity
 	priority int32
 	role     Role
+	notReady string    // why it is not ready; empty: it is ready
 	now      time.Time // on the wall clock of the caller
 	cycleOptions
 	notes notes // empty with WithObservation
@@ -21,7 +22,7 @@ type caller struct {
 // does not expire in this cycle, and any other is dated as the caller saw it. The caller
 // dates the ballot itself after the read. The result of this Next is not kept.
 func (e *LeaderElection) newCaller(v *view, me Registration, now time.Time, opts []CycleOption) caller {
-	c := caller{Identity: me.Identity, priority: me.Priority, role: me.Role, now: now}
+	c := caller{Identity: me.Identity, priority: me.Priority, role: me.Role, notReady: me.NotReady, now: now}
 	c.apply(opts)
 	if !c.observed {
 		c.at = e.clock.Now()

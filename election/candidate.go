@@ -22,6 +22,10 @@ type Candidate struct {
 	// UserVersion. It orders the registrations. It is unique unless one transaction has
 	// registered several candidates with one UserVersion. Heartbeats do not change it.
 	Versionstamp subspace.Versionstamp
+	// ReadySince is the versionstamp of the commit since when the candidate has been ready:
+	// its registration, or the heartbeat that said that it is ready again. It is zero if the
+	// candidate is not ready.
+	ReadySince subspace.Versionstamp
 
 	notes *notes // nil if there are none
 }
@@ -31,23 +35,37 @@ func (c Candidate) String() string {
 	return fmt.Sprintf("%s, %s of priority %d", c.Identity, c.Role, c.Priority)
 }
 
-// rankBefore orders candidates: voters before observers, higher priorities
-// first, then earlier registrations.
+// Ready reports whether the candidate is ready to lead.
+func (c *Candidate) Ready() bool { return c.NotReady == "" }
+
+// ranked reports whether the candidate has an entry in the rank index.
+func (c *Candidate) ranked() bool { return c.Role == Voter && c.Ready() }
+
+// rankBefore orders candidates: voters before observers, ready ones first, then higher
+// priorities, then those that have been ready for longer.
 func (c *Candidate) rankBefore(other *Candidate) int {
 	switch {
 	case c.Role != other.Role:
 		return int(c.Role) - int(other.Role)
-	case c.Priority > other.Priority:
-		return -1
-	case c.Priority < other.Priority:
+	case c.Ready() != other.Ready():
+		if c.Ready() {
+			return -1
+		}
 		return 1
 	default:
-		return cmp.Or(c.Versionstamp.Compare(other.Versionstamp), strings.Compare(c.ID, other.ID))
+		return cmp.Or(
+			cmp.Compare(other.Priority, c.Priority), c.ReadySince.Compare(other.ReadySince),
+			c.Versionstamp.Compare(other.Versionstamp), strings.Compare(c.ID, other.ID),
+		)
 	}
 }
 
-// encode returns the value of the record. If the versionstamp is incomplete, it is a template
-// for SetVersionstampedValue.
+// pending reports whether the commit gives the candidate a versionstamp: for its
+// registration, or because it is ready again.
+func (c *Candidate) pending() bool { return c.Versionstamp.Incomplete() || c.ReadySince.Incomplete() }
+
+// encode returns the value of the record. If a versionstamp is pending, it is a template for
+// SetVersionstampedValue.
 func (c *Candidate) encode() []byte {
 	size := 96
 	for key, value := range c.Metadata {
@@ -68,10 +86,26 @@ func (c *Candidate) encode() []byte {
 		}
 	}
 	b = subspace.CloseNested(b)
-	if c.notes != nil {
+	sinceRegistration := c.Ready() && c.ReadySince == c.Versionstamp
+	switch {
+	case c.notes != nil:
 		b = c.notes.encode(b)
+	case !sinceRegistration: // no notes
+		b = subspace.CloseNested(subspace.OpenNested(b))
 	}
-	if c.Versionstamp.Incomplete() {
+	if !sinceRegistration {
+		b = subspace.OpenNested(b)
+		if !c.Versionstamp.Incomplete() {
+			stampAt = len(b) + 1
+		}
+		if c.Ready() {
+			b = subspace.AppendVersionstamp(b, c.ReadySince)
+		} else {
+			b = subspace.AppendString(b, c.NotReady)
+		}
+		b = subspace.CloseNested(b)
+	}
+	if c.pending() {
 		b = appendOffset(b, stampAt)
 	}
 	return b
@@ -104,8 +138,27 @@ func decodeCandidate(key []byte, id string, value []byte) (Candidate, error) {
 	if r.More() && r.Peek() == subspace.KindNested {
 		c.notes = decodeNotes(r.Nested())
 	}
-	if c.Versionstamp.Incomplete() {
-		r.fail("its versionstamp was never filled in")
+	c.ReadySince = c.Versionstamp
+	if r.More() && r.Peek() == subspace.KindNested {
+		readiness := r.Nested()
+		if err := c.decodeReadiness(&readiness); err != nil {
+			r.fail("readiness: " + err.Error())
+		}
+	}
+	if c.pending() {
+		r.fail("a versionstamp of it was never filled in")
 	}
 	return c, r.close()
+}
+
+// decodeReadiness reads the readiness of a candidate that has not been ready since its
+// registration: why it is not ready, or since when it is ready again.
+func (c *Candidate) decodeReadiness(r *subspace.Reader) error {
+	if r.Peek() != subspace.KindString {
+		c.ReadySince = r.Versionstamp()
+		return r.Err()
+	}
+	c.ReadySince = subspace.Versionstamp{}
+	c.NotReady = cmp.Or(r.Text(), "no reason is given")
+	return r.Err()
 }

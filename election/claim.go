@@ -5,7 +5,7 @@ package election
 func decideClaim(v *view, c *caller) decision {
 	holds := v.leader.HeldBy(c.Identity)
 	switch {
-	case !v.config.ElectionEnabled, c.role != Voter, c.abstains():
+	case !v.config.ElectionEnabled, c.role != Voter, c.mayNotLead(), c.abstains():
 		return withdrawOrFollow(v, c)
 	case !holds && !c.seen.MayClaim(v.config.LeaseDuration, c.at):
 		return withdrawOrFollow(v, c) // the leader that the lost records named may still lead
@@ -32,10 +32,13 @@ func (c *caller) abstains() bool {
 	return c.abstain || !c.observed && !c.notes.holdOff.IsZero() && c.at.Before(c.notes.holdOff)
 }
 
-// mayPreempt reports whether the caller has a strictly higher priority than a live leader
+// mayNotLead reports whether the caller must not claim, because it is not ready.
+func (c *caller) mayNotLead() bool { return c.notReady != "" && !c.leadUnready }
+
+// mayPreempt reports whether the caller is ready and has a strictly higher priority than a live leader
 // that is not protected.
 func mayPreempt(v *view, c *caller) bool {
-	return v.config.AllowPreemption && c.priority > v.leader.Priority &&
+	return v.config.AllowPreemption && c.priority > v.leader.Priority && c.notReady == "" &&
 		!isProtected(v, c) &&
 		(c.observed || c.at.Sub(c.notes.since) >= v.config.PreemptDelay)
 }
@@ -58,7 +61,7 @@ func mayRequestPreemption(v *view, c *caller) bool {
 // an earlier incarnation counts as its own, since that process is gone.
 func withdrawOrFollow(v *view, c *caller) decision {
 	own := v.request.Kind == PreemptionRequest && v.request.ID == c.ID
-	if own || c.role != Voter && v.request.concerns(c.Identity) {
+	if own || (c.role != Voter || c.mayNotLead()) && v.request.concerns(c.Identity) {
 		return decision{action: Withdrew}
 	}
 	return decision{action: Followed}

@@ -187,6 +187,8 @@ func (c *caller) whyVacated(v *view) string {
 	switch {
 	case c.role != Voter:
 		return "became an observer"
+	case c.mayNotLead():
+		return "not ready"
 	case !v.config.ElectionEnabled:
 		return "not accepted: disabled"
 	default:

@@ -15,6 +15,8 @@ type cycleOptions struct {
 	abstain   bool
 	workEnded bool
 	noPreempt bool
+	// leadUnready lets a candidate that is not ready claim and lead.
+	leadUnready bool
 }
 
 func (c *cycleOptions) apply(opts []CycleOption) {
@@ -54,6 +56,13 @@ func WorkEnded() CycleOption {
 // a process that drains or stands by.
 func Abstain() CycleOption {
 	return func(c *cycleOptions) { c.abstain = true }
+}
+
+// LeadUnready lets a candidate that is not ready claim a leadership that is vacant or
+// expired, accept one, and renew its tenure. It is for a candidate that has found no ready
+// one for long enough. Such a candidate never preempts.
+func LeadUnready() CycleOption {
+	return func(c *cycleOptions) { c.leadUnready = true }
 }
 
 // NoPreempt makes the cycle neither preempt nor request preemption. It still renews, and

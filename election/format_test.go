@@ -44,7 +44,7 @@ func goldenCandidate() Candidate {
 			Identity: goldenID, Priority: -7, Role: Observer, UserVersion: goldenStamp.User,
 			Metadata: map[string]string{"zone": "b", "addr": "10.0.0.1:80"},
 		},
-		LastHeartbeat: goldenTime, Heartbeats: 300, Versionstamp: goldenStamp,
+		LastHeartbeat: goldenTime, Heartbeats: 300, Versionstamp: goldenStamp, ReadySince: goldenStamp,
 	}
 }
 
@@ -59,6 +59,20 @@ func goldenNoted() Candidate {
 		},
 		request: seenRequest{kind: PreemptionRequest, nonce: goldenNonce, counter: 9, since: second(11), changed: second(12)},
 	}
+	return c
+}
+
+// goldenUnready has not been ready since its registration.
+func goldenUnready() Candidate {
+	c := goldenCandidate()
+	c.NotReady, c.ReadySince = "cache is cold", subspace.Versionstamp{}
+	return c
+}
+
+// goldenReadyAgain was not ready, and is ready again since a later commit.
+func goldenReadyAgain() Candidate {
+	c := goldenNoted()
+	c.ReadySince = subspace.Versionstamp{Transaction: [10]byte{0, 0, 0, 0x12, 0x34, 0x56, 0x78, 0xff, 0, 3}, User: 2}
 	return c
 }
 
@@ -92,11 +106,13 @@ func goldenRecords() []goldenRecord {
 	config, leader, candidate := goldenConfig(), goldenLeader(), goldenCandidate()
 	held, noted := TermRecord{Token: leader.Token(), Held: true, Ballot: goldenEvent.Ballot}, goldenNoted()
 	registering := candidate
-	registering.Versionstamp = subspace.IncompleteVersionstamp(2)
+	registering.Versionstamp, registering.ReadySince = subspace.IncompleteVersionstamp(2), subspace.IncompleteVersionstamp(2)
+	unready, again, becomingReady := goldenUnready(), goldenReadyAgain(), goldenReadyAgain()
+	becomingReady.ReadySince = subspace.IncompleteVersionstamp(2)
 	voter := candidate
 	voter.Role = Voter
 	joining := voter
-	joining.Versionstamp = subspace.IncompleteVersionstamp(2)
+	joining.Versionstamp, joining.ReadySince = subspace.IncompleteVersionstamp(2), subspace.IncompleteVersionstamp(2)
 	vacant := leader.vacated(goldenTime)
 	return []goldenRecord{
 		{"config", k.config, encodeConfig(config), func(k, v []byte) (any, error) { return decodeConfig(k, v) }, config},
@@ -117,7 +133,16 @@ func goldenRecords() []goldenRecord {
 			"candidate, with notes", k.candidate("node-a"), noted.encode(),
 			func(key, v []byte) (any, error) { return decodeCandidate(key, "node-a", v) }, noted,
 		},
+		{
+			"candidate, not ready", k.candidate("node-a"), unready.encode(),
+			func(key, v []byte) (any, error) { return decodeCandidate(key, "node-a", v) }, unready,
+		},
+		{
+			"candidate, ready again", k.candidate("node-a"), again.encode(),
+			func(key, v []byte) (any, error) { return decodeCandidate(key, "node-a", v) }, again,
+		},
 		{"candidate, template", k.candidate("node-a"), registering.encode(), nil, nil},
+		{"candidate, template if it becomes ready", k.candidate("node-a"), becomingReady.encode(), nil, nil},
 		{
 			"rank", k.rankOf(&voter),
 			[]byte{},
@@ -183,14 +208,30 @@ func TestTemplatesPointAtTheStamp(t *testing.T) {
 	k := newKeys(goldenSpace)
 	c := goldenCandidate()
 	c.Role = Voter
-	want := c
-	c.Versionstamp = subspace.IncompleteVersionstamp(2)
-	got, err := decodeCandidate(nil, "node-a", stamped(t, c.encode()))
-	require.NoError(t, err)
-	require.Equal(t, want, got)
-	rank, _, err := k.ranked(stamped(t, k.rankOf(&c)))
-	require.NoError(t, err)
-	require.Equal(t, goldenStamp, rank.Versionstamp)
+	unready := goldenUnready()
+	again := goldenReadyAgain()
+	again.Versionstamp.Transaction[9], again.ReadySince = 99, goldenStamp
+	pending := subspace.IncompleteVersionstamp(2)
+	for _, want := range []Candidate{c, unready, again} {
+		template := want
+		switch {
+		case want.ReadySince != want.Versionstamp && want.Ready():
+			template.ReadySince = pending
+		case want.Ready():
+			template.Versionstamp, template.ReadySince = pending, pending
+		default:
+			template.Versionstamp = pending
+		}
+		got, err := decodeCandidate(nil, "node-a", stamped(t, template.encode()))
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		if !want.Ready() {
+			continue
+		}
+		rank, _, err := k.ranked(stamped(t, k.rankOf(&template)))
+		require.NoError(t, err)
+		require.Equal(t, goldenStamp, rank.Versionstamp)
+	}
 }
 
 // stamped returns the value that a commit makes of a template.

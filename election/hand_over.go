@@ -87,7 +87,7 @@ func (e *LeaderElection) HandOver(tr kv.Transaction, token Token, request Reques
 // namesSuccessor reports whether the author of the preemption request may preempt, or the
 // target of the transfer request may lead, by its candidate record.
 func (v *view) namesSuccessor() bool {
-	if !v.config.ElectionEnabled || v.other == nil || v.other.Identity != v.request.Identity || v.other.Role != Voter {
+	if !v.config.ElectionEnabled || v.other == nil || v.other.Identity != v.request.Identity || !v.other.ranked() {
 		return false
 	}
 	return v.request.Kind == TransferRequest || v.config.AllowPreemption && v.other.Priority > v.leader.Priority

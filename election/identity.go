@@ -19,6 +19,8 @@ const (
 	MaxIDBytes = 255
 	// MaxMetadataBytes is the most that keys and values of the metadata may have together.
 	MaxMetadataBytes = 8192
+	// MaxReasonBytes is the length of the longest reason for not being ready.
+	MaxReasonBytes = 255
 )
 
 // Role says whether a candidate may lead.
@@ -92,6 +94,11 @@ type Registration struct {
 	Role Role
 	// Metadata is for others to read, such as the address of the leader.
 	Metadata map[string]string
+	// NotReady says why the candidate is not ready to lead: 1 to MaxReasonBytes bytes of
+	// UTF-8. If it is empty, the candidate is ready. A candidate that is not ready is
+	// listed, and neither claims nor requests preemption (LeadUnready makes an exception).
+	// Leadership is never handed to it.
+	NotReady string
 	// UserVersion orders the registrations of one transaction: give each its own. If two
 	// have the same, they share a versionstamp and are ordered by ID. It does not matter
 	// for the only registration of a transaction.
@@ -105,6 +112,12 @@ func (r *Registration) Validate() error {
 	}
 	if r.Role != Voter && r.Role != Observer {
 		return invalidCandidate("role", "is "+r.Role.String()+"; use Voter or Observer")
+	}
+	switch {
+	case len(r.NotReady) > MaxReasonBytes:
+		return invalidCandidate("reason for not being ready", fmt.Sprintf("has %d bytes; use at most %d", len(r.NotReady), MaxReasonBytes))
+	case !utf8.ValidString(r.NotReady):
+		return invalidCandidate("reason for not being ready", strconv.QuoteToASCII(r.NotReady)+" is not valid UTF-8")
 	}
 	if len(r.Metadata) == 0 {
 		return nil

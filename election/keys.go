@@ -42,16 +42,16 @@ func (k *keys) candidateID(key []byte) (string, bool) {
 	return id, r.Err() == nil && validateID(id) == nil
 }
 
-// rankOf returns the key of a voter in the rank index, which sorts by descending priority,
-// then by registration. If the versionstamp is incomplete, it is a template for
-// SetVersionstampedKey.
+// rankOf returns the key of a ready voter in the rank index, which sorts by descending
+// priority, then by the time since when the voter is ready. If that versionstamp is
+// incomplete, it is a template for SetVersionstampedKey.
 func (k *keys) rankOf(c *Candidate) []byte {
 	key := grow(k.rank, len(c.ID)+32)
 	key = subspace.AppendInt(key, -int64(c.Priority))
 	stampAt := len(key) + 1
-	key = subspace.AppendVersionstamp(key, c.Versionstamp)
+	key = subspace.AppendVersionstamp(key, c.ReadySince)
 	key = subspace.AppendString(key, c.ID)
-	if c.Versionstamp.Incomplete() {
+	if c.ReadySince.Incomplete() {
 		key = appendOffset(key, stampAt)
 	}
 	return key

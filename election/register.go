@@ -59,8 +59,9 @@ func (e *LeaderElection) register(tr kv.Transaction, me Registration, now time.T
 	if err := e.heartbeat(tr, own, me, now, kept); err != nil {
 		return err
 	}
-	if own != nil && me.Role == Voter {
-		tr.Set(e.keys.rankOf(&Candidate{Registration: me, Versionstamp: own.Versionstamp}), nil)
+	if next := (Candidate{Registration: me}); own != nil && own.ranked() && next.ranked() {
+		next.ReadySince = own.ReadySince
+		tr.Set(e.keys.rankOf(&next), nil)
 	}
 	return e.leaveAsObserver(tr, &v, &me, now)
 }
@@ -114,53 +115,68 @@ func (e *LeaderElection) HeartbeatCandidate(tr kv.Transaction, me Registration, 
 }
 
 // leaveAsObserver vacates leadership if its holder has become an observer, and removes a
-// request that names an observer. It also removes the preemption request of a voter whose
-// priority is lower now.
+// request that names an observer or a candidate that is not ready. It also removes the
+// preemption request of a voter whose priority is lower now.
 func (e *LeaderElection) leaveAsObserver(tr kv.Transaction, v *view, me *Registration, now time.Time) error {
-	if me.Role == Voter {
-		if v.request.by(me.Identity) && me.Priority < v.request.Priority {
-			return e.dropRequest(tr, v, me.Identity) // it would keep out other challengers
-		}
-		return nil
-	}
-	if !v.leader.HeldBy(me.Identity) {
+	switch {
+	case me.Role != Voter && v.leader.HeldBy(me.Identity):
+		_, err := e.vacate(tr, v, "became an observer", now)
+		return err
+	case me.Role != Voter, me.NotReady != "":
+		return e.dropRequest(tr, v, me.Identity)
+	case v.request.by(me.Identity) && me.Priority < v.request.Priority: // it would keep out other challengers
 		return e.dropRequest(tr, v, me.Identity)
 	}
-	_, err := e.vacate(tr, v, "became an observer", now)
-	return err
+	return nil
 }
 
 // heartbeat writes the candidate record after own, and its rank entry if that changes. A
 // nil own registers the candidate. The caller has read own with a read conflict.
 func (e *LeaderElection) heartbeat(tr kv.Transaction, own *Candidate, me Registration, now time.Time, kept *notes) error {
 	next := Candidate{Registration: me, LastHeartbeat: now, Heartbeats: 1, notes: kept}
-	key := e.keys.candidate(me.ID)
-	if own == nil {
-		next.Versionstamp = subspace.IncompleteVersionstamp(me.UserVersion)
-		tr.SetVersionstampedValue(key, next.encode())
-		if me.Role == Voter {
-			tr.SetVersionstampedKey(e.keys.rankOf(&next), nil)
+	next.Versionstamp = subspace.IncompleteVersionstamp(me.UserVersion)
+	if next.Ready() {
+		next.ReadySince = next.Versionstamp
+	}
+	if own != nil {
+		next.Versionstamp, next.Heartbeats = own.Versionstamp, own.Heartbeats+1
+		if next.Ready() && own.Ready() {
+			next.ReadySince = own.ReadySince
 		}
+	}
+	if key := e.keys.candidate(me.ID); next.pending() {
+		tr.SetVersionstampedValue(key, next.encode())
+	} else {
+		tr.Set(key, next.encode())
+	}
+	if own != nil && own.Priority == me.Priority && own.Role == me.Role && own.ranked() == next.ranked() {
 		return nil
 	}
-	next.Versionstamp = own.Versionstamp
-	next.Heartbeats = own.Heartbeats + 1
-	tr.Set(key, next.encode())
-	if own.Priority == me.Priority && own.Role == me.Role {
-		return nil
+	if own != nil {
+		e.clearRank(tr, own)
 	}
-	e.clearRank(tr, own)
-	if me.Role == Voter {
-		tr.Set(e.keys.rankOf(&next), nil)
-		return nil
+	e.setRank(tr, &next)
+	if own != nil && me.Role != Voter {
+		// An earlier attempt of this process may have claimed after the read of this
+		// transaction. An observer must not become the leader that way.
+		return conflictOn(tr, e.keys.term)
 	}
-	// An earlier attempt of this process may have claimed after the read of this
-	// transaction. An observer must not become the leader that way.
-	return conflictOn(tr, e.keys.term)
+	return nil
+}
+
+// setRank writes the rank entry of a voter that is ready.
+func (e *LeaderElection) setRank(tr kv.Transaction, c *Candidate) {
+	switch {
+	case !c.ranked():
+	case c.ReadySince.Incomplete():
+		tr.SetVersionstampedKey(e.keys.rankOf(c), nil)
+	default:
+		tr.Set(e.keys.rankOf(c), nil)
+	}
 }
 
 func (e *LeaderElection) clearRank(tr kv.Transaction, c *Candidate) {
-	if c.Role == Voter {
+	if c.ranked() {
 		tr.Clear(e.keys.rankOf(c))
 	}
 }

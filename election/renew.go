@@ -51,9 +51,14 @@ func (e *LeaderElection) RefreshLease(tr kv.Transaction, token Token, now time.T
 // decideRenewal is decide for a voter whose own tenure goes on.
 func decideRenewal(v *view, c *caller) decision {
 	switch {
-	case !v.config.ElectionEnabled && !v.leader.Accepted: // it never led, so it has nothing to drain
+	case (!v.config.ElectionEnabled || c.mayNotLead()) && !v.leader.Accepted: // it never led, so it has nothing to drain
 		return decision{action: Vacated}
 	case !v.config.ElectionEnabled:
+		return decision{action: Draining}
+	case c.mayNotLead() && !c.observed: // a caller that keeps its own observation drains by itself
+		if c.workEnded || !c.at.Before(c.notes.validUntil) {
+			return decision{action: Vacated}
+		}
 		return decision{action: Draining}
 	case !c.mustHandOver(v):
 		return decision{action: Renewed}

@@ -163,7 +163,7 @@ func (r *repairs) candidates(v *view, rows, ranks kv.Future[[]kv.KeyValue]) erro
 			continue
 		}
 		c, fault := decodeCandidate(row.Key, id, row.Value)
-		if fault == nil && c.Role == Voter {
+		if fault == nil && c.ranked() {
 			key := string(k.rankOf(&c))
 			wanted[key], order = &c, append(order, key)
 		}

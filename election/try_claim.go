@@ -1,6 +1,7 @@
 package election
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
@@ -15,7 +16,7 @@ import (
 // A holder renews, and must itself do what a request asks. If a cycle of RunElectionCycle has
 // seen a request that stands, ValidUntil is never later than the ValidUntil of that cycle.
 //
-// Errors: those of RunElectionCycle, ErrElectionDisabled, ErrNotVoting.
+// Errors: those of RunElectionCycle, ErrElectionDisabled, ErrNotVoting, ErrNotReady.
 func (e *LeaderElection) TryClaimLeadership(tr kv.Transaction, me Identity, now time.Time, opts ...CycleOption) (CycleResult, error) {
 	if err := me.Validate(); err != nil {
 		return CycleResult{}, err
@@ -33,6 +34,9 @@ func (e *LeaderElection) TryClaimLeadership(tr kv.Transaction, me Identity, now 
 		return CycleResult{}, fdbelection.ErrElectionDisabled
 	}
 	c := e.newCaller(&v, v.own.Registration, now, opts)
+	if c.mayNotLead() && !v.leader.HeldBy(me) {
+		return CycleResult{}, fmt.Errorf("%w: %s", fdbelection.ErrNotReady, SafeText(v.own.NotReady))
+	}
 	limit := c.promisedUntil(&v)
 	c.notes.request = seenRequest{} // only RunElectionCycle acts on requests, since only it can store notes
 	d := decide(&v, &c)

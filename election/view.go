@@ -50,6 +50,8 @@ func (v *view) mayReceive(id string) error {
 		return fmt.Errorf("%w: %s cannot become the leader", fdbelection.ErrProcessNotFound, SafeText(id))
 	case v.other.Role != Voter:
 		return fmt.Errorf("%w: %s cannot become the leader", fdbelection.ErrNotVoting, SafeText(id))
+	case !v.other.Ready():
+		return fmt.Errorf("%w: %s cannot become the leader: %s", fdbelection.ErrNotReady, SafeText(id), SafeText(v.other.NotReady))
 	}
 	return nil
 }

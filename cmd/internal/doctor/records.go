@@ -103,7 +103,7 @@ func (e *examination) checkAgreement() {
 	for _, c := range e.candidates {
 		r, found := ranks[c.ID]
 		delete(ranks, c.ID)
-		if found != (c.Role == election.Voter) || found && (r.Priority != c.Priority || r.Versionstamp != c.Versionstamp) {
+		if found != (c.Role == election.Voter && c.Ready()) || found && (r.Priority != c.Priority || r.Versionstamp != c.ReadySince) {
 			wrong, names = append(wrong, c.ID), append(names, c.Identity.String())
 		}
 	}
