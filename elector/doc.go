@@ -148,6 +148,10 @@
 //   - The work of a leader fails: the process releases leadership and holds off, for one
 //     lease after the first failure and for twice as long after each further one in a row,
 //     up to 32 leases. So a process of high priority does not take leadership back for ever.
+//   - A process is not ready (Options.Ready): it stays listed, and others lead. If it leads,
+//     its work is told to stop. It resigns when the work has returned, and holds off as after
+//     failed work. If no candidate is ready, there is no leader, unless
+//     Options.LeadUnreadyAfter is set.
 //   - A process starts with a higher priority than the leader's: it requests leadership
 //     after it has been registered for the preempt delay of the config. It claims a vacant
 //     leadership without that delay.
@@ -190,6 +194,7 @@
 //	*CallbackError         callback failed
 //	*WorkError             work failed
 //	*UnfinishedWorkError   work may still run after its lease
+//	*PanicError of Ready   readiness check failed
 //	of the elector         stopped with an error
 //	of Subscribe           cannot subscribe
 //
@@ -200,9 +205,9 @@
 //
 // Other records are not about errors. They are "state changed" (OnTransition and the
 // callbacks of the states), "leader changed" (OnNewLeader, OnLeadershipChange, Subscribe),
-// "config", "evicted candidates", "another process is registered under this id, waiting to
-// see whether it is alive", and the warnings "holding off after failed work" and "stored
-// config differs from the config of this process". A loss of leadership is a warning unless
+// "config", "evicted candidates", "ready", "another process is registered under this id,
+// waiting to see whether it is alive", and the warnings "not ready", "holding off after a
+// failed tenure" and "stored config differs from the config of this process". A loss of leadership is a warning unless
 // the program of this process decided on it.
 //
 // # The parts
@@ -210,5 +215,6 @@
 // Package internal/machine plans what to try and when, and package internal/executor runs the
 // transactions. In each of them package election decides (election/decide.go). This package
 // owns the goroutines, timers and watches between them: one goroutine for each running
-// operation or watch, at most four, and one or two while callbacks are pending.
+// operation or watch, at most four, one for Options.Ready, and one or two while callbacks
+// are pending.
 package elector

@@ -105,6 +105,10 @@ func (e *Elector) open(ctx context.Context, m mode, aim machine.Aim) (*session, 
 		}
 		s.post(machine.Begin{})
 	}
+	if e.options.Ready != nil {
+		s.group.Add(1)
+		go s.checkReadiness()
+	}
 	if m == background || m == working {
 		stop := context.AfterFunc(ctx, func() { s.post(machine.Leave{}) })
 		context.AfterFunc(s.ctx, func() { stop() })

@@ -43,7 +43,7 @@ func TestPreferredWorkFails(t *testing.T) {
 		require.Zero(tc, b.ClusterState().Failures)
 		var lines []string
 		for _, line := range log.lines() {
-			if strings.Contains(line, "holding off after failed work") {
+			if strings.Contains(line, "holding off after a failed tenure") {
 				lines = append(lines, line)
 			}
 		}

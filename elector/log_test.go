@@ -226,7 +226,7 @@ func TestRecordsOfTheLog(t *testing.T) {
 		for _, message := range []string{
 			"state changed", "leader changed", "config", "stored config differs from the config of this process",
 			"another process is registered under this id, waiting to see whether it is alive",
-			"holding off after failed work", "store error", "store available again", "operation",
+			"holding off after a failed tenure", "store error", "store available again", "operation",
 			"callback failed", "work failed", "stopped with an error",
 		} {
 			require.NotEmpty(tc, log.of(message), message)

@@ -1,6 +1,7 @@
 package elector
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -48,6 +49,27 @@ type Options struct {
 	// means 5 s.
 	LeaveLimit time.Duration
 
+	// Ready returns nil if this process is ready to lead, and why not otherwise. If it is
+	// nil, the process is always ready. It is called at the start and then every
+	// ReadyInterval, also while the process leads, with a context that ends after
+	// ReadyLimit. A call that takes longer, or panics, counts as not ready. The text of the
+	// error is stored in the candidate record, on one line of at most
+	// election.MaxReasonBytes bytes, for others to read.
+	//
+	// A candidate that is not ready stays listed, and neither claims nor requests
+	// preemption. Leadership is not handed to it. Before the first call has returned it is
+	// not ready. A leader that is not ready any more drains and resigns, so the first ready
+	// candidate by rank leads. It then holds off, as after failed work.
+	Ready func(context.Context) error
+	// ReadyInterval is the time between two calls of Ready. Zero means 1 s.
+	ReadyInterval time.Duration
+	// ReadyLimit is how long one call of Ready may take. Zero means 1 s.
+	ReadyLimit time.Duration
+	// LeadUnreadyAfter is how long leadership must have been free before a process that is
+	// not ready claims it. It does so only if no other ready candidate is known, and drains
+	// as soon as there is one. Zero means never.
+	LeadUnreadyAfter time.Duration
+
 	// Callbacks report every change.
 	Callbacks Callbacks
 	// CallbackLimit is how long each callback may take. A callback that takes longer is
@@ -76,6 +98,8 @@ const (
 	defaultDrainLimit    = 10 * time.Second
 	defaultLeaveLimit    = 5 * time.Second
 	defaultCallbackLimit = 5 * time.Second
+	defaultReadyInterval = time.Second
+	defaultReadyLimit    = time.Second
 )
 
 func (o Options) withDefaults() Options {
@@ -93,6 +117,8 @@ func (o Options) withDefaults() Options {
 		{&o.DrainLimit, defaultDrainLimit},
 		{&o.LeaveLimit, defaultLeaveLimit},
 		{&o.CallbackLimit, defaultCallbackLimit},
+		{&o.ReadyInterval, defaultReadyInterval},
+		{&o.ReadyLimit, defaultReadyLimit},
 	} {
 		if *d.limit == 0 {
 			*d.limit = d.fallback
@@ -116,7 +142,14 @@ func (o *Options) validate() error {
 	for _, d := range []struct {
 		name  string
 		value time.Duration
-	}{{"DrainLimit", o.DrainLimit}, {"LeaveLimit", o.LeaveLimit}, {"CallbackLimit", o.CallbackLimit}} {
+	}{
+		{"DrainLimit", o.DrainLimit},
+		{"LeaveLimit", o.LeaveLimit},
+		{"CallbackLimit", o.CallbackLimit},
+		{"ReadyInterval", o.ReadyInterval},
+		{"ReadyLimit", o.ReadyLimit},
+		{"LeadUnreadyAfter", o.LeadUnreadyAfter},
+	} {
 		if d.value < 0 {
 			faults = append(faults, fmt.Errorf("%s is %s: use a positive duration, or zero for the default", d.name, d.value))
 		}

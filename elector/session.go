@@ -74,13 +74,18 @@ func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*ses
 		return nil, err
 	}
 	e.me.Incarnation = incarnation
+	me := e.me
+	if e.options.Ready != nil {
+		me.NotReady = notChecked
+	}
 	s := &session{
 		elector: e, me: e.me.Identity, role: e.me.Role, clock: e.options.Clock, mode: m,
 		values: context.WithoutCancel(ctx), done: make(chan struct{}), ended: make(chan struct{}), tenures: make(chan *Leadership, 1),
 		pool: joinPool(e.db, e.options.Clock), running: make(map[uint64]context.CancelFunc),
 		machine: machine.New(machine.Settings{
-			Me: e.me, Aim: aim, Config: e.options.Config, MustExist: e.options.MustExist,
-			Drain: e.options.DrainLimit, Leave: e.options.LeaveLimit, Permanent: e.options.Permanent,
+			Me: me, Aim: aim, Config: e.options.Config, MustExist: e.options.MustExist,
+			LeadUnready: e.options.LeadUnreadyAfter,
+			Drain:       e.options.DrainLimit, Leave: e.options.LeaveLimit, Permanent: e.options.Permanent,
 		}),
 	}
 	s.ctx, s.abandon = context.WithCancel(s.values)
@@ -171,7 +176,7 @@ func (s *session) perform(action machine.Action) {
 		s.log().Info("another process is registered under this id, waiting to see whether it is alive",
 			"existing", a.Existing.Identity.String(), "at_most", a.Until.Sub(s.clock.Now()).String())
 	case machine.HoldOff:
-		s.log().Warn("holding off after failed work", "failures", a.Failures, "duration", a.For.String())
+		s.log().Warn("holding off after a failed tenure", "failures", a.Failures, "duration", a.For.String())
 	case machine.Report:
 		s.reportStore(a)
 	case machine.Wake:

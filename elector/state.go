@@ -101,6 +101,8 @@ const (
 	ReasonDisabled Reason = "the election is disabled"
 	// ReasonDemoted means that SetRole made this process an observer while it led.
 	ReasonDemoted Reason = "became an observer"
+	// ReasonNotReady means that Options.Ready has returned an error while this process led.
+	ReasonNotReady Reason = "not ready"
 	// ReasonWorkReturned means that the work returned before it was asked to stop, or that
 	// the tenure was resigned.
 	ReasonWorkReturned Reason = "the work has returned"

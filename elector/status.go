@@ -133,11 +133,15 @@ type ClusterState struct {
 	Complete          bool
 	// Config is the stored config.
 	Config fdbelection.Config
-	// Failures counts the tenures of this process in a row whose work failed. Work that
-	// returns without an error resets it, and so does a tenure of 32 leases.
+	// NotReady says why this process is not ready to lead (Options.Ready). It is empty if
+	// the process is ready.
+	NotReady string
+	// Failures counts the tenures of this process in a row that failed: the work failed, or
+	// the process was not ready any more. Work that returns without an error resets it, and
+	// so does a tenure of 32 leases.
 	Failures int
 	// HoldOff is the end, on Clock.Now, of the time in which this process neither claims
-	// nor preempts, because its work failed or an operator asked it to resign. It is zero
+	// nor preempts, because its last tenure failed or an operator asked it to resign. It is zero
 	// if the process does not hold off.
 	HoldOff time.Time
 	// AsOf is when the candidates were listed, on Clock.Now. They are listed once per
@@ -170,7 +174,7 @@ func (e *Elector) ReadClusterState(ctx context.Context) (ClusterState, error) {
 }
 
 func (e *Elector) clusterState(st *status) ClusterState {
-	state := ClusterState{Config: st.Config, Failures: st.Failures, Complete: st.Complete, AsOf: st.Listed}
+	state := ClusterState{Config: st.Config, NotReady: st.Me.NotReady, Failures: st.Failures, Complete: st.Complete, AsOf: st.Listed}
 	if e.options.Clock.Now().Before(st.HoldOff) {
 		state.HoldOff = st.HoldOff
 	}

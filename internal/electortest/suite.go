@@ -63,5 +63,5 @@ func (virtualClock) AfterFunc(d time.Duration, f func()) elector.Timer {
 
 var tests = slices.Concat(
 	tenureTests, crashTests, workTests, observationTests, fenceTests,
-	priorityTests, requestTests, configTests, memberTests, identityTests,
+	priorityTests, requestTests, configTests, memberTests, identityTests, readinessTests,
 )

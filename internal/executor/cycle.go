@@ -86,6 +86,9 @@ func options(op machine.Operation, now machine.Now) []election.CycleOption {
 	if op.NoPreempt {
 		options = append(options, election.NoPreempt())
 	}
+	if op.LeadUnready {
+		options = append(options, election.LeadUnready())
+	}
 	return options
 }
 

@@ -45,8 +45,9 @@ type (
 		Existing election.Candidate
 		Until    time.Time
 	}
-	// HoldOff reports that the work has failed and for how long this process does not
-	// claim. Failures counts the tenures in a row whose work failed.
+	// HoldOff reports that a tenure has failed and for how long this process does not claim:
+	// its work has failed, or the process was not ready any more. Failures counts such
+	// tenures in a row.
 	HoldOff struct {
 		Failures int
 		For      time.Duration

@@ -57,6 +57,7 @@ func (m *Machine) answeredList(op *Operation, a *Answer) {
 		m.store.failures[List] = ""
 		m.sawCandidates(op, a)
 		m.checkTermRecord(&a.Status)
+		m.drainUnready()
 	}
 	period := m.config.CandidateTimeout
 	evicts := m.evicts()

@@ -7,9 +7,9 @@ type claimPlan struct {
 	delay claimDelay
 	// No claim begins before these instants. retryAt follows the last claim.
 	// nextTenureAt bounds the rate to one tenure per heartbeat. holdOff follows failed
-	// work, or a resignation that was requested.
+	// work, a tenure that became unready, or a resignation that was requested.
 	retryAt, nextTenureAt, holdOff time.Time
-	// failures counts the tenures in a row whose work failed.
+	// failures counts the tenures in a row that failed.
 	failures int
 	// termChanged says that a watch has fired and the leader record was not read since:
 	// leadership may be vacant.
@@ -57,7 +57,7 @@ func (m *Machine) vacantAt() time.Time {
 // outranksLeader reports whether this candidate may preempt the leader.
 func (m *Machine) outranksLeader() bool {
 	leader := &m.leader.record
-	return m.wantsToLead() && m.config.AllowPreemption && m.me.Priority > leader.Priority &&
+	return m.wantsToLead() && m.me.ready() && m.config.AllowPreemption && m.me.Priority > leader.Priority &&
 		!leader.Vacant() && !leader.HeldBy(m.me.Identity)
 }
 
@@ -79,5 +79,6 @@ func (m *Machine) startCycle(limit time.Duration, abstain bool) {
 	m.begin(&m.operations.main, Operation{
 		Kind: ElectionCycle, Limit: limit, Token: m.tenure.token,
 		EndedTerm: m.tenure.endedTerm, Abstain: abstain, NoPreempt: m.now.Local.Before(m.me.mayPreemptAt(&m.config)),
+		LeadUnready: m.settings.LeadUnready > 0,
 	})
 }

@@ -18,7 +18,7 @@ type claimDelay struct {
 // claimDelay chooses the delay once for each ballot.
 func (m *Machine) claimDelay() time.Duration {
 	if d := &m.claim.delay; !d.set {
-		*d = claimDelay{set: true, delay: m.rankDelay(m.rankedBefore()) + m.outsideDelay()}
+		*d = claimDelay{set: true, delay: m.rankDelay(m.rankedBefore()) + m.outsideDelay() + m.unreadyDelay()}
 	}
 	return m.claim.delay.delay
 }

@@ -14,6 +14,7 @@ const (
 	drainRequested              // a preemption, resign or transfer request
 	drainDisabled               // the election is disabled; the lease is not renewed
 	drainDemoted                // the candidate becomes an observer, or does not campaign any more
+	drainUnready                // the candidate is not ready any more
 	drainWorkReturned           // the work returned by itself
 )
 

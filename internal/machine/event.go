@@ -36,6 +36,9 @@ type (
 		Role     election.Role
 		Metadata map[string]string
 	}
+	// ReadinessChanged says why the candidate is not ready to lead. If NotReady is empty, it
+	// is ready.
+	ReadinessChanged struct{ NotReady string }
 	// Leave drains the work, resigns and unregisters.
 	Leave struct{}
 	// CommitStarting says that the commit of a renewal is about to start. The caller
@@ -82,6 +85,7 @@ func (Begin) event()               {}
 func (Tick) event()                {}
 func (AimChanged) event()          {}
 func (RegistrationChanged) event() {}
+func (ReadinessChanged) event()    {}
 func (Leave) event()               {}
 func (CommitStarting) event()      {}
 func (CommitDone) event()          {}

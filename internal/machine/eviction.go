@@ -12,7 +12,7 @@ func (m *Machine) evicts() bool {
 	if m.tenure.leads() {
 		return true
 	}
-	return m.me.votes() && !m.tenure.exists() && m.leader.known && m.leaderless() && m.firstInRank()
+	return m.me.ranked() && !m.tenure.exists() && m.leader.known && m.leaderless() && m.firstInRank()
 }
 
 // evictable returns the candidates to evict, as many as one transaction takes. The

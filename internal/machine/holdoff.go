@@ -2,16 +2,17 @@ package machine
 
 import "time"
 
-// maxHoldOff is the longest hold-off after failed work, in leases. A tenure that lasts
+// maxHoldOff is the longest hold-off after a tenure that failed, in leases. A tenure that lasts
 // as long as this is healthy: it resets the count of failures.
 const maxHoldOff = 32
 
-// workFailed begins a hold-off: one lease after the first failure, twice as long after
-// each one that follows it, and at most maxHoldOff. The process stays a candidate. It
+// tenureFailed begins a hold-off, because the work has failed or the process is not ready
+// any more: one lease after the first failure, twice as long after each one that follows
+// it, and at most maxHoldOff. The process stays a candidate. It
 // neither claims nor challenges during the hold-off, even with the highest priority. So
 // work that fails on the preferred process does not interrupt, again and again, work that
 // runs elsewhere.
-func (m *Machine) workFailed() {
+func (m *Machine) tenureFailed() {
 	c := &m.claim
 	c.failures++
 	leases := min(1<<min(c.failures-1, 10), maxHoldOff)

@@ -79,7 +79,7 @@ func TestManyFailures(t *testing.T) {
 	r := newRig(t).elect()
 	for _, failures := range []int{63, 64, 65, 1 << 40} {
 		r.m.claim.failures, r.m.claim.holdOff = failures-1, time.Time{}
-		r.m.workFailed()
+		r.m.tenureFailed()
 		require.Equal(t, maxHoldOff*r.config.LeaseDuration, r.m.View().HoldOff.Sub(r.m.now.Local), failures)
 	}
 }

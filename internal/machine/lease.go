@@ -40,6 +40,6 @@ func (v *leaderView) expiresByClock(config *knownConfig) bool {
 // datesBallots reports whether the process has to know when the leader renewed: it
 // would claim after the lease, and the lease expires by observation.
 func (m *Machine) datesBallots() bool {
-	return m.wantsToLead() && !m.leader.record.Vacant() && !m.tenure.exists() &&
+	return m.campaigns() && !m.leader.record.Vacant() && !m.tenure.exists() &&
 		m.config.Expiry == fdbelection.ExpiryByObservation
 }

@@ -87,6 +87,8 @@ func (m *Machine) handle(event Event) {
 		m.setAim(e.Aim)
 	case RegistrationChanged:
 		m.setRegistration(e)
+	case ReadinessChanged:
+		m.setReadiness(e.NotReady)
 	case Leave:
 		m.leave(nil)
 	case CommitStarting:
@@ -150,7 +152,10 @@ func (m *Machine) setRegistration(e RegistrationChanged) {
 	}
 }
 
-// wantsToLead reports whether the process leads if it holds leadership.
-func (m *Machine) wantsToLead() bool {
+// campaigns reports whether the process leads if it holds leadership and is ready.
+func (m *Machine) campaigns() bool {
 	return m.me.aim == Campaign && m.me.Role == election.Voter && m.config.ElectionEnabled
 }
+
+// wantsToLead reports whether the process leads if it holds leadership.
+func (m *Machine) wantsToLead() bool { return m.campaigns() && !m.mustNotLead() }

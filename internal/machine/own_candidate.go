@@ -22,10 +22,17 @@ type ownCandidate struct {
 	mayBeStored bool
 	// heartbeatAt is when the next heartbeat is due, in a cycle or alone.
 	heartbeatAt time.Time
+	// indexed says that the last acknowledged write of the candidate record has left an
+	// entry in the rank index.
+	indexed bool
 }
 
-// votes reports whether the process is registered as a voter.
-func (c *ownCandidate) votes() bool { return c.registered && c.Role == election.Voter }
+// ready reports whether the candidate is ready to lead.
+func (c *ownCandidate) ready() bool { return c.NotReady == "" }
+
+// ranked reports whether the process is registered as a voter and ready, so that it has a
+// rank among the others.
+func (c *ownCandidate) ranked() bool { return c.registered && c.Role == election.Voter && c.ready() }
 
 // mayPreemptAt is when the candidate will have been registered for the preempt delay.
 // Before that it neither challenges nor preempts.
@@ -72,7 +79,9 @@ func (m *Machine) answeredRegistration(op *Operation, a *Answer) {
 // changed since.
 func (m *Machine) candidateWritten(with *election.Registration) {
 	m.me.heartbeatAt = m.now.Local.Add(m.config.CandidateTimeout / 3)
-	if with.Priority != m.me.Priority || with.Role != m.me.Role || !maps.Equal(with.Metadata, m.me.Metadata) {
+	m.me.indexed = with.Role == election.Voter && with.NotReady == ""
+	if with.Priority != m.me.Priority || with.Role != m.me.Role || (with.NotReady == "") != m.me.ready() ||
+		!maps.Equal(with.Metadata, m.me.Metadata) {
 		m.me.heartbeatAt = m.now.Local
 	}
 }

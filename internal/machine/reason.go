@@ -37,6 +37,8 @@ const (
 	ReasonDisabled Reason = "the election is disabled"
 	// ReasonDemoted: the candidate became an observer.
 	ReasonDemoted Reason = "became an observer"
+	// ReasonNotReady: the candidate is not ready to lead any more.
+	ReasonNotReady Reason = "not ready"
 	// ReasonWorkReturned: the work returned by itself.
 	ReasonWorkReturned Reason = "the work has returned"
 

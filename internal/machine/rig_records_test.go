@@ -51,6 +51,7 @@ func failing(err error) Answer { return Answer{Err: err} }
 func candidate(who election.Identity, place byte, changes ...func(*election.Candidate)) election.Candidate {
 	c := election.Candidate{Registration: election.Registration{Identity: who, Priority: 5}, Heartbeats: 1}
 	c.Versionstamp = subspace.Versionstamp{Transaction: [10]byte{9: place}}
+	c.ReadySince = c.Versionstamp
 	for _, change := range changes {
 		change(&c)
 	}

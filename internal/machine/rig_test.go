@@ -259,8 +259,8 @@ func (r *rig) answer(kind Kind, a Answer) *rig {
 func rankIndex(candidates []election.Candidate, first int) []election.RankEntry {
 	ranked := []election.RankEntry{}
 	for _, c := range candidates {
-		if c.Role == election.Voter {
-			ranked = append(ranked, election.RankEntry{ID: c.ID, Priority: c.Priority, Versionstamp: c.Versionstamp})
+		if c.Role == election.Voter && c.Ready() {
+			ranked = append(ranked, election.RankEntry{ID: c.ID, Priority: c.Priority, Versionstamp: c.ReadySince})
 		}
 	}
 	slices.SortFunc(ranked, func(a, b election.RankEntry) int {

@@ -22,6 +22,9 @@ type Settings struct {
 	Drain time.Duration
 	// Leave is how long the process tries to unregister.
 	Leave time.Duration
+	// LeadUnready is how long leadership must have been free before a candidate that is not
+	// ready claims it. It does so only if no ready candidate is known. Zero means never.
+	LeadUnready time.Duration
 	// Shortlist is how many voters, the first by rank, are on the shortlist. Zero means 8.
 	Shortlist int
 	// Permanent reports whether no retry can fix an error of the store. Nil means that

@@ -30,7 +30,7 @@ type shortlist struct {
 // shortlist.
 func (m *Machine) listsAll() bool {
 	first := &m.candidates.first
-	return m.tenure.exists() || m.evicts() || m.me.votes() && (first.damaged || first.allDead && m.leaderless())
+	return m.tenure.exists() || m.evicts() || m.me.ranked() && (first.damaged || first.allDead && m.leaderless())
 }
 
 // limitToShortlist makes op a list of the shortlist, the leader and this process. The
@@ -51,7 +51,7 @@ func (m *Machine) limitToShortlist(op *Operation) {
 // missingFromIndex reports whether the whole rank index was read and has no entry of
 // this voter. Then the index is damaged and does not show the rank.
 func (m *Machine) missingFromIndex(op *Operation, a *Answer) bool {
-	if op.First == 0 || len(a.Ranked) >= op.First || !m.me.votes() {
+	if op.First == 0 || len(a.Ranked) >= op.First || !m.me.registered || !m.me.indexed {
 		return false
 	}
 	return !slices.ContainsFunc(a.Ranked, func(e election.RankEntry) bool { return e.ID == m.me.ID })
@@ -62,7 +62,7 @@ func (m *Machine) sawRanks(op *Operation, a *Answer) {
 	first := shortlist{entries: a.Ranked, more: op.First > 0 && len(a.Ranked) >= op.First}
 	if op.First == 0 {
 		for i := range a.Members {
-			if c := &a.Members[i]; c.Role == election.Voter && len(first.entries) < m.settings.Shortlist {
+			if c := &a.Members[i]; c.Role == election.Voter && c.Ready() && len(first.entries) < m.settings.Shortlist {
 				first.entries = append(first.entries, rankOf(c))
 			}
 		}
@@ -75,14 +75,17 @@ func (m *Machine) sawRanks(op *Operation, a *Answer) {
 }
 
 func rankOf(c *election.Candidate) election.RankEntry {
-	return election.RankEntry{ID: c.ID, Priority: c.Priority, Versionstamp: c.Versionstamp}
+	return election.RankEntry{ID: c.ID, Priority: c.Priority, Versionstamp: c.ReadySince}
 }
 
 // outsideShortlist reports whether this candidate ranks after the shortlist and does not
 // know how many voters are in between. The last leader claims after those as well.
 func (m *Machine) outsideShortlist() bool {
 	first := &m.candidates.first
-	if !first.more {
+	switch {
+	case !m.me.ready():
+		return true // candidates that are not ready have no rank among each other
+	case !first.more:
 		return false
 	}
 	last := &first.entries[len(first.entries)-1]
@@ -111,7 +114,7 @@ func (m *Machine) rankedBefore() int {
 	for i := range m.candidates.members {
 		c := &m.candidates.members[i]
 		switch {
-		case c.ID == m.me.ID, c.Role != election.Voter, m.timedOut(c), c.Identity == m.leader.last:
+		case c.ID == m.me.ID, c.Role != election.Voter, !c.Ready(), m.timedOut(c), c.Identity == m.leader.last:
 		case ledLast, c.Priority > m.me.Priority:
 			n++
 		case c.Priority == m.me.Priority && (own == nil || ranksBefore(rankOf(&c.Candidate), rankOf(&own.Candidate))):

@@ -197,7 +197,7 @@ func (m *Machine) workReturning(e WorkReturning) {
 	if e.Err == nil {
 		m.claim.failures = 0
 	} else {
-		m.workFailed()
+		m.tenureFailed()
 	}
 }
 

@@ -30,7 +30,7 @@ type View struct {
 	Members  []Member
 	Listed   time.Time
 	Complete bool
-	// Failures counts the tenures in a row whose work failed. HoldOff is the end of the
+	// Failures counts the tenures in a row that failed. HoldOff is the end of the
 	// hold-off on the local clock. It is zero or in the past if there is none.
 	Failures int
 	HoldOff  time.Time
