@@ -7,6 +7,8 @@ func decideClaim(v *view, c *caller) decision {
 	switch {
 	case !v.config.ElectionEnabled, c.role != Voter, c.mayNotLead(), c.abstains():
 		return withdrawOrFollow(v, c)
+	case !holds && !c.mayClaimUnready(v):
+		return decision{action: Followed}
 	case !holds && !c.seen.MayClaim(v.config.LeaseDuration, c.at):
 		return withdrawOrFollow(v, c) // the leader that the lost records named may still lead
 	case v.leader.Vacant():
@@ -32,11 +34,24 @@ func (c *caller) abstains() bool {
 	return c.abstain || !c.observed && !c.notes.holdOff.IsZero() && c.at.Before(c.notes.holdOff)
 }
 
-// mayNotLead reports whether the caller must not claim, because it is not ready.
-func (c *caller) mayNotLead() bool { return c.notReady != "" && !c.leadUnready }
+// mayNotLead reports whether the caller must not lead, because it is not ready.
+func (c *caller) mayNotLead() bool { return c.notReady != "" && c.leadUnready <= 0 }
 
-// mayPreempt reports whether the caller is ready and has a strictly higher priority than a live leader
-// that is not protected.
+// mayClaimUnready reports whether the caller is ready, or has seen that leadership is free
+// for as long as LeadUnready says.
+func (c *caller) mayClaimUnready(v *view) bool {
+	switch {
+	case c.notReady == "":
+		return true
+	case v.leader.Vacant():
+		return c.at.Sub(c.seen.BallotSince) >= c.leadUnready
+	default:
+		return LeaseExpired(v.config.Expiry, v.leader, c.seen, c.now.Add(-c.leadUnready), c.at.Add(-c.leadUnready))
+	}
+}
+
+// mayPreempt reports whether the caller is ready and has a strictly higher priority than a
+// live leader that is not protected.
 func mayPreempt(v *view, c *caller) bool {
 	return v.config.AllowPreemption && c.priority > v.leader.Priority && c.notReady == "" &&
 		!isProtected(v, c) &&

@@ -15,8 +15,9 @@ type cycleOptions struct {
 	abstain   bool
 	workEnded bool
 	noPreempt bool
-	// leadUnready lets a candidate that is not ready claim and lead.
-	leadUnready bool
+	// leadUnready is how long leadership must have been free before a candidate that is not
+	// ready claims it. Zero means that it never leads.
+	leadUnready time.Duration
 }
 
 func (c *cycleOptions) apply(opts []CycleOption) {
@@ -58,11 +59,12 @@ func Abstain() CycleOption {
 	return func(c *cycleOptions) { c.abstain = true }
 }
 
-// LeadUnready lets a candidate that is not ready claim a leadership that is vacant or
-// expired, accept one, and renew its tenure. It is for a candidate that has found no ready
-// one for long enough. Such a candidate never preempts.
-func LeadUnready() CycleOption {
-	return func(c *cycleOptions) { c.leadUnready = true }
+// LeadUnready lets a candidate that is not ready lead if there is no ready one. It claims
+// a leadership after it has seen it vacant or expired for a duration, since a ready
+// candidate would have claimed it meanwhile. It also accepts one, and renews its tenure. It
+// never preempts. Zero means that the candidate does not lead while it is not ready.
+func LeadUnready(after time.Duration) CycleOption {
+	return func(c *cycleOptions) { c.leadUnready = after }
 }
 
 // NoPreempt makes the cycle neither preempt nor request preemption. It still renews, and

@@ -7,7 +7,8 @@ import (
 )
 
 // This file is how a leader that only calls RunElectionCycle treats a request. It notes the
-// request, drains for the grace, and then hands over or resigns.
+// request, drains for the grace, and then hands over or resigns. A leader that is not ready
+// drains until its last ValidUntil, and then resigns.
 
 // noteRequest notes the request about the caller's own term, if the caller keeps its
 // observation in its candidate record.
@@ -15,7 +16,11 @@ func (e *LeaderElection) noteRequest(tr kv.Transaction, v *view, c *caller) erro
 	if c.observed {
 		return nil
 	}
-	asked := v.leader.HeldBy(c.Identity) && v.request.about(v.leader.Term)
+	holds := v.leader.HeldBy(c.Identity)
+	if holds && c.mayNotLead() {
+		c.coverClaims(v)
+	}
+	asked := holds && v.request.about(v.leader.Term)
 	if asked {
 		if err := e.readNamed(tr, v); err != nil {
 			return err
@@ -43,17 +48,23 @@ func (c *caller) noteSeen(v *view) {
 		}
 		return
 	}
-	// If the last cycle did not write the ballot that stands, TryClaimLeadership may have. It
-	// stores no notes, but what it promised ends with the lease of that record.
-	if end := c.at.Add(v.leader.LeaseDuration); n.seen.Ballot != v.leader.Ballot && end.After(n.validUntil) {
-		n.validUntil = end
-	}
+	c.coverClaims(v)
 	n.request = seenRequest{kind: request.Kind, nonce: request.Nonce, counter: request.Counter}
 	switch {
 	case request.Kind != PreemptionRequest:
 		n.request.since = c.at
 	case before.kind == PreemptionRequest: // a stronger challenger does not restart the grace
 		n.request.since = before.since
+	}
+}
+
+// coverClaims notes what TryClaimLeadership may have promised. If the last cycle did not
+// write the ballot that stands, TryClaimLeadership may have. It stores no notes, but what it
+// promised ends with the lease of that record.
+func (c *caller) coverClaims(v *view) {
+	n := &c.notes
+	if end := c.at.Add(v.leader.LeaseDuration); n.seen.Ballot != v.leader.Ballot && end.After(n.validUntil) {
+		n.validUntil = end
 	}
 }
 

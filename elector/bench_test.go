@@ -2,6 +2,7 @@ package elector_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -146,4 +147,101 @@ func footprint() (goroutines int, bytes uint64) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return runtime.NumGoroutine(), m.HeapInuse + m.StackInuse
+}
+
+// BenchmarkNotReady measures from the return of the check that says that the leader is not
+// ready to the successor's OnElected. The work returns at once. Each round also measures a
+// bare commit, watch, read and commit on the same store.
+func BenchmarkNotReady(b *testing.B) {
+	db := memkv.New(memkv.Options{})
+	space := subspace.New("election")
+	var took, bare []time.Duration
+	enter := func() *checkedCandidate {
+		c := &checkedCandidate{elected: make(chan time.Time, 1), failed: make(chan time.Time, 1), fails: make(chan struct{})}
+		config := eager(fdbelection.ConfigWithLease(10 * time.Second))
+		config.AllowPreemption = false
+		el, err := elector.New(db, election.New(space), elector.Options{Config: config, Ready: c.ready, ReadyInterval: time.Nanosecond, ReadyLimit: time.Minute})
+		require.NoError(b, err)
+		c.Elector = el
+		go func() {
+			_ = el.Run(b.Context(), func(ctx context.Context, _ *elector.Leadership) error {
+				c.elected <- time.Now()
+				<-ctx.Done()
+				return nil
+			})
+		}()
+		b.Cleanup(el.Abandon)
+		return c
+	}
+	leader := enter()
+	<-leader.elected
+	for b.Loop() {
+		successor := enter()
+		for c := successor.ClusterState(); successor.State() != elector.StateFollower || len(c.Voters) == 0 || c.NotReady != ""; c = successor.ClusterState() {
+			time.Sleep(100 * time.Microsecond)
+		}
+		leader.fails <- struct{}{}
+		start := <-leader.failed
+		took = append(took, (<-successor.elected).Sub(start))
+		require.NoError(b, leader.Stop(b.Context()))
+		bare = append(bare, bareHandOver(b, db, space.Sub("bare").Bytes()))
+		leader = successor
+	}
+	reportQuantiles(b, "µs", took, time.Microsecond)
+	reportQuantiles(b, "µs-bare", bare, time.Microsecond)
+	b.ReportMetric(float64(took[len(took)/2])/float64(bare[len(bare)/2]), "p50-of-bare")
+}
+
+// checkedCandidate is an elector whose readiness check waits until it is to fail.
+type checkedCandidate struct {
+	*elector.Elector
+	elected, failed chan time.Time
+	fails           chan struct{}
+	checked         bool
+}
+
+// ready returns nil at first. The next call returns an error when fails is closed, and the
+// one after that does not return.
+func (c *checkedCandidate) ready(ctx context.Context) error {
+	if !c.checked {
+		c.checked = true
+		return nil
+	}
+	select {
+	case <-c.fails:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	c.fails = nil
+	c.failed <- time.Now()
+	return errors.New("not ready")
+}
+
+// bareHandOver measures the least that a hand-over needs: a commit, a watch that fires, a
+// read and another commit.
+func bareHandOver(b *testing.B, db kv.Database, key []byte) time.Duration {
+	b.Helper()
+	var watch kv.Watch
+	require.NoError(b, db.Transact(b.Context(), func(tr kv.Transaction) error {
+		watch = tr.Watch(key)
+		return nil
+	}))
+	done := make(chan time.Time)
+	go func() {
+		<-watch.Done()
+		_ = db.Transact(b.Context(), func(tr kv.Transaction) error {
+			if _, err := tr.Get(key).Get(); err != nil {
+				return err
+			}
+			tr.Set(key, []byte("successor"))
+			return nil
+		})
+		done <- time.Now()
+	}()
+	start := time.Now()
+	require.NoError(b, db.Transact(b.Context(), func(tr kv.Transaction) error {
+		tr.Set(key, []byte(start.String()))
+		return nil
+	}))
+	return (<-done).Sub(start)
 }

@@ -90,6 +90,12 @@ func (u *cyclingApp) actBetweenCycles(t *task) {
 	if u.thinksItLeads() {
 		u.work(t, u.tenure.token)
 	}
+	if w.chance(faultUnready) {
+		w.count(faultUnready)
+		if p.me.NotReady = "fault"; w.pick(faultUnready, 2) == 0 {
+			p.me.NotReady = ""
+		}
+	}
 	switch n := p.host.random.IntN(32); {
 	case n > 28 && w.skew > 0: // its wall clock is set, by less than a lease
 		p.clocks.wall += u.randomBelow(2*w.config.LeaseDuration) - w.config.LeaseDuration
@@ -189,6 +195,10 @@ func (u *cyclingApp) takeAnswer(said *cycleAnswer, claimed bool) {
 	switch {
 	case said.Action == election.HandedOver:
 		w.situation("application hands over")
+	case said.Action == election.Draining && p.me.NotReady != "":
+		w.situation("application that is not ready drains")
+	case said.Action == election.Vacated && p.me.NotReady != "":
+		w.situation("application that is not ready gives up leadership")
 	case said.Action == election.Vacated && said.Request.Kind == election.ResignRequest:
 		w.situation("application resigns on request")
 	case said.Action == election.Claimed && said.Leader.AcquireReason == election.AcquireExpiry:

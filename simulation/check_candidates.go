@@ -19,7 +19,7 @@ func (w *world) checkCandidates(c *commit) {
 		w.checkCandidate(c, id)
 		after, there := w.records[id]
 		ranks = ranks || known != there || before.Role != after.Role || before.Priority != after.Priority ||
-			before.Versionstamp != after.Versionstamp
+			before.Versionstamp != after.Versionstamp || before.ReadySince != after.ReadySince
 	}
 	if ranks { // otherwise the rank index has not changed
 		w.checkRank(c)
@@ -49,6 +49,7 @@ func (w *world) checkCandidate(c *commit, id string) {
 		since.registered = at // its record was removed while it led, and it has renewed
 	}
 	w.records[id], w.registeredAt[record.Identity] = since, since.registered
+	w.checkReadySince(c, &before, known, &record)
 	switch {
 	case c.who() != record.Identity:
 		w.violated(invCandidates, "%s wrote the record of %s", c.name(), record.Identity)
@@ -113,7 +114,7 @@ func (w *world) sinceHeartbeat(c *commit, before *candidateSince) time.Duration 
 	return c.by.clocks.scaled(w.now-before.at) + 2
 }
 
-// checkRank is a part of invariant 11. The rank index lists each voter once, in its
+// checkRank is a part of invariant 11. The rank index lists each ready voter once, in its
 // rank, and no other candidate, except for what a deletion has left behind.
 func (w *world) checkRank(c *commit) {
 	voters, ranked := w.ranks(c)
@@ -132,8 +133,8 @@ func (w *world) ranks(c *commit) (voters, ranked []election.RankEntry) {
 		w.violated(invCandidates, "%s: %v", c.name(), err)
 	}
 	for i := range candidates {
-		if v := &candidates[i]; v.Role == election.Voter {
-			voters = append(voters, election.RankEntry{ID: v.ID, Priority: v.Priority, Versionstamp: v.Versionstamp})
+		if v := &candidates[i]; v.Role == election.Voter && v.Ready() {
+			voters = append(voters, election.RankEntry{ID: v.ID, Priority: v.Priority, Versionstamp: v.ReadySince})
 		}
 	}
 	if ranked, err = w.election.Shortlist(&w.shadow, 1000); err != nil {

@@ -123,6 +123,9 @@ func (w *world) checkRenewal(c *commit) {
 		}
 	}
 	w.checkVoter(c)
+	if !before.Accepted {
+		w.checkReadyAcceptance(c)
+	}
 }
 
 // checkVacating is a part of invariants 3 and 8.
@@ -177,6 +180,7 @@ func (w *world) checkClaim(c *commit) {
 	}
 	w.checkVoter(c)
 	w.checkHoldOff(c)
+	w.checkReadyClaim(c)
 	switch {
 	case !c.missing || before.Vacant():
 	case before.Identity == c.who():
@@ -287,6 +291,7 @@ func (w *world) checkHandOver(c *commit) {
 	request := &c.before.Request
 	w.checkGivenUp(c)
 	w.checkVoter(c)
+	w.checkReadySuccessor(c)
 	if after.Term != before.Term+1 || after.LeaseDuration != c.before.Config.AcceptanceLease() || !c.before.Config.ElectionEnabled {
 		w.violated(invTransition, "%s handed over: %+v", c.name(), after)
 	}

@@ -110,6 +110,12 @@ func (w *world) checkCallback(p *process, event machine.Event, action machine.Ac
 		if a.Reason == machine.ReasonChallenged && !w.repeated[p.tenure.token] {
 			w.violated(invPreemption, "%s drains term %d for a challenge that was not repeated", p.name, a.Term)
 		}
+		if a.Reason == machine.ReasonNotReady {
+			w.situation("leader is not ready any more")
+			if r, ok := event.(machine.ReadinessChanged); ok && r.NotReady != "" {
+				p.holdOffUntil = p.now().Local.Add(p.machine.View().Config.LeaseDuration)
+			}
+		}
 		p.stage = drained
 	case machine.Expire:
 		if at != drained && !w.returning(event, a.Term) || a.Term != p.lastTerm {
@@ -180,7 +186,7 @@ func (w *world) checkFaultFree() {
 		if !p.deadlines.Stop.IsZero() && p.clocks.local(w.now).Before(p.deadlines.Stop) {
 			leaders++
 		}
-		if h.role == election.Voter {
+		if h.role == election.Voter && p.me.NotReady == "" {
 			highest = max(highest, h.priority)
 		}
 	}
@@ -196,6 +202,7 @@ func (w *world) checkFaultFree() {
 	case w.needlessTenures > 0:
 		w.violated(invLiveness, "%d tenures began without a fault and without a higher priority", w.needlessTenures)
 	}
+	w.checkReadyLeader()
 	for _, h := range w.hosts {
 		p := w.present(h)
 		if view := p.machine.View(); view.Leader.Token() != leader.Token() {

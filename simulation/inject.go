@@ -101,6 +101,9 @@ func (w *world) injectInto(p *process) {
 	case w.chance(faultChange):
 		w.count(faultChange)
 		p.changeRegistration()
+	case w.chance(faultUnready):
+		w.count(faultUnready)
+		p.becomeUnready()
 	case w.chance(faultDuplicateID):
 		w.count(faultDuplicateID)
 		w.startDuplicate(p)

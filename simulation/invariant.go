@@ -34,6 +34,7 @@ const (
 	invNamedTerm                            // a request acts on the term that it names
 	invSettled                              // nothing is concluded before an unsettled attempt is settled
 	invHotLoop                              // no endless work without time passing
+	invReadiness                            // leadership is not handed to a candidate that is not ready, and without faults the leader is ready
 	invEnd
 )
 
@@ -43,7 +44,7 @@ var invariantNames = [...]string{
 	invCandidates: "candidates", invStamp: "stamp", invVoter: "voter", invOneConfig: "one config", invOwnWrites: "own writes",
 	invOutcome: "outcome", invLinearizable: "linearizable", invReadAfterCommit: "read after commit", invObservers: "observers", invLiveness: "liveness",
 	invOwnership: "ownership", invBounds: "bounds", invCallbacks: "callbacks", invDeterminism: "determinism", invNamedTerm: "named term",
-	invSettled: "settled", invHotLoop: "hot loop",
+	invSettled: "settled", invHotLoop: "hot loop", invReadiness: "readiness",
 }
 
 // String returns the number and the name.

@@ -21,6 +21,7 @@ type host struct {
 	id       string
 	priority int32
 	role     election.Role
+	notReady string // why its process is not ready; empty: it is ready
 	clocks   clocks
 	random   *rand.Rand // for the work
 	current  *process   // the newest process; nil: never started
@@ -74,7 +75,7 @@ func (h *host) startWith(w *world, c clocks) {
 		world: w, host: h, name: h.id + strconv.Itoa(w.starts), clocks: c, alive: true,
 		running: map[uint64]*operation{},
 		me: election.Registration{
-			Identity: election.Identity{ID: h.id, Incarnation: incarnation}, Priority: h.priority, Role: h.role,
+			Identity: election.Identity{ID: h.id, Incarnation: incarnation}, Priority: h.priority, Role: h.role, NotReady: h.notReady,
 			Metadata: map[string]string{"start": strconv.Itoa(w.starts)},
 		},
 	}
@@ -83,7 +84,7 @@ func (h *host) startWith(w *world, c clocks) {
 	w.clients[p.name], w.labels[p.me.Identity] = p, p.name
 	p.machine = machine.New(machine.Settings{
 		Me: p.me, Aim: machine.Campaign, Config: w.config,
-		Drain: w.config.LeaseDuration, Leave: w.config.LeaseDuration,
+		Drain: w.config.LeaseDuration, Leave: w.config.LeaseDuration, LeadUnready: w.leadUnready,
 		Shortlist: 2, // so that some of the few processes are not on it
 	})
 	p.executor = executor.Executor{

@@ -50,6 +50,7 @@ type world struct {
 	requests    map[uuid.UUID]uint64 // by nonce: the term that the operator named
 	handovers   map[uuid.UUID]string // by nonce: the target of a transfer by the holder
 
+	leadUnready             time.Duration // of all processes, see machine.Settings
 	starts, tenures, fenced int
 	restarts                int // of the application
 	recoveries              int
@@ -71,6 +72,9 @@ func newWorld(opts Options) *world {
 		clients: map[string]*process{}, labels: map[election.Identity]string{}, operations: map[string]*operation{},
 		requests: map[uuid.UUID]uint64{}, outside: outsideSystem{senders: map[uint64]election.Token{}},
 		recorder: newRecorder(opts), checks: newChecks(),
+	}
+	if draw := stream(opts.Seed, 9); draw.IntN(2) == 0 {
+		w.leadUnready = time.Duration(draw.Int64N(int64(2*w.config.LeaseDuration))) + 1
 	}
 	w.fencedKey = w.space.Sub("fenced").Bytes()
 	w.election = w.electionBy(func() time.Time { return epoch.Add(w.now) })
@@ -205,6 +209,7 @@ func (w *world) stopFaults() {
 	for _, p := range slices.Clone(w.live) { // including the older one of a duplicate id, which may stay
 		p.postRegistration()
 	}
+	w.settleReadiness()
 	holdOff := time.Duration(0) // the longest one, which keeps the highest priority from leading
 	for _, p := range w.live {
 		holdOff = max(holdOff, p.machine.View().HoldOff.Sub(p.now().Local))

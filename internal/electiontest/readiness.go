@@ -3,6 +3,7 @@ package electiontest
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -56,13 +57,20 @@ func rule14ACandidateThatIsNotReadyDoesNotClaim(t *testing.T, e *testElection) {
 }
 
 func rule14LeadUnreadyClaimsAndNeverPreempts(_ *testing.T, e *testElection) {
-	e.initialized()
+	e.initialized(byObservation)
 	_, token := e.leads("other", 1, at(0))
 	me := e.join("me", 9, at(0))
-	e.acts(election.Followed, cold(me), at(1), election.LeadUnready(), observing)
+	unready := election.LeadUnready(5 * time.Second)
+	e.acts(election.Followed, cold(me), at(1), unready)
 	e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
-	e.acts(election.Claimed, cold(me), at(1), election.LeadUnready(), observing)
-	e.acts(election.Renewed, cold(me), at(2), election.LeadUnready())
+	e.acts(election.Followed, cold(me), at(2), unready)
+	e.acts(election.Followed, cold(me), at(6.9), unready) // it has seen the vacancy for 4.9 s
+	e.acts(election.Claimed, cold(me), at(7), unready)
+	e.acts(election.Renewed, cold(me), at(8), unready)
+	other := e.join("third", 1, at(8))
+	e.acts(election.Followed, cold(other), at(8), unready)
+	e.acts(election.Followed, cold(other), at(22.9), unready)
+	e.acts(election.Claimed, cold(other), at(23), unready) // the lease, and 5 s
 }
 
 func rule14LeadershipIsNotHandedToACandidateThatIsNotReady(t *testing.T, e *testElection) {

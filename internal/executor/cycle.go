@@ -86,8 +86,8 @@ func options(op machine.Operation, now machine.Now) []election.CycleOption {
 	if op.NoPreempt {
 		options = append(options, election.NoPreempt())
 	}
-	if op.LeadUnready {
-		options = append(options, election.LeadUnready())
+	if op.LeadUnready > 0 {
+		options = append(options, election.LeadUnready(op.LeadUnready))
 	}
 	return options
 }

@@ -79,6 +79,6 @@ func (m *Machine) startCycle(limit time.Duration, abstain bool) {
 	m.begin(&m.operations.main, Operation{
 		Kind: ElectionCycle, Limit: limit, Token: m.tenure.token,
 		EndedTerm: m.tenure.endedTerm, Abstain: abstain, NoPreempt: m.now.Local.Before(m.me.mayPreemptAt(&m.config)),
-		LeadUnready: m.settings.LeadUnready > 0,
+		LeadUnready: m.settings.LeadUnready,
 	})
 }

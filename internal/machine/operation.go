@@ -81,8 +81,9 @@ type Operation struct {
 	// Observation is what the process has seen of the leader record.
 	Observation election.Observation
 	// EndedTerm, Abstain and NoPreempt are the options of a cycle.
-	EndedTerm                       uint64
-	Abstain, NoPreempt, LeadUnready bool
+	EndedTerm          uint64
+	Abstain, NoPreempt bool
+	LeadUnready        time.Duration
 	// Known is the tenure whose holder's candidate record is known already. For any other
 	// tenure that record is read as well.
 	Known election.Token

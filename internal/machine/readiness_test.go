@@ -1,0 +1,142 @@
+package machine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+func notReady(s *Settings) { s.Me.NotReady = "cold" }
+
+func leadUnready(after time.Duration) func(*Settings) {
+	return func(s *Settings) { s.LeadUnready = after }
+}
+
+// cold makes a candidate record say that it is not ready.
+func cold(c *election.Candidate) { c.NotReady = "cold" }
+
+// startsClaim reports whether the machine starts a cycle that claims within d, and answers
+// everything else.
+func (r *rig) startsClaim(d time.Duration, members ...election.Candidate) bool {
+	r.t.Helper()
+	for end := r.local + d; r.local < end; r.jump(100 * time.Millisecond) {
+		if _, ok := r.find(List); ok {
+			r.answer(List, Answer{Members: members})
+		}
+		op, ok := r.main()
+		switch {
+		case !ok:
+		case op.Kind == ElectionCycle && !op.Abstain:
+			return true
+		case op.Kind == ElectionCycle:
+			r.answer(ElectionCycle, r.did(election.Followed, r.m.leader.record))
+		default:
+			r.answer(op.Kind, r.reads(r.m.leader.record))
+		}
+	}
+	return false
+}
+
+// TestALeaderThatIsNotReady: it drains, resigns when its work has returned, says so with the
+// next heartbeat, and holds off for one lease after it is ready again.
+func TestALeaderThatIsNotReady(t *testing.T) {
+	r := newRig(t).elect().step(ReadinessChanged{NotReady: "cold"})
+	require.Contains(t, r.acts, Action(Drain{Term: 1, Reason: ReasonNotReady}))
+	require.Contains(t, r.acts, Action(HoldOff{Failures: 1, For: 10 * time.Second}))
+	_, busy := r.main()
+	require.False(t, busy, "no renewal delays the resignation")
+	r.step(WorkReturned{1})
+	require.Equal(t, election.NoRequest, r.op(Resign).Request.Kind)
+	r.answer(Resign, r.reads(r.vacant(1)))
+	op, _ := r.main()
+	require.Equal(t, "cold", op.Me.NotReady)
+	r.answer(op.Kind, r.did(election.Followed, r.m.leader.record))
+	r.step(ReadinessChanged{})
+	require.False(t, r.startsClaim(9*time.Second, candidate(alice, 1)))
+	require.True(t, r.startsClaim(2*time.Second, candidate(alice, 1)))
+}
+
+// TestACandidateThatIsNotReady: it claims nothing until it is ready.
+func TestACandidateThatIsNotReady(t *testing.T) {
+	r := newRig(t, notReady).follow(election.LeaderRecord{}, candidate(alice, 1, cold))
+	require.False(t, r.startsClaim(time.Minute, candidate(alice, 1, cold)))
+	require.False(t, r.m.candidates.first.damaged, "its entry is not missing in the rank index")
+	r.step(ReadinessChanged{})
+	require.True(t, r.startsClaim(time.Second, candidate(alice, 1)))
+	require.Empty(t, r.op(ElectionCycle).Me.NotReady)
+}
+
+// TestLeadUnready: a candidate that is not ready claims after a while if it knows of no other
+// one that is ready.
+func TestLeadUnready(t *testing.T) {
+	for name, c := range map[string]struct {
+		other  func(*election.Candidate)
+		claims bool
+	}{
+		"another one is ready":       {func(*election.Candidate) {}, false},
+		"another one is not":         {cold, true},
+		"a ready one is an observer": {func(c *election.Candidate) { c.Role = election.Observer }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			heartbeats := uint64(0)
+			members := func() []election.Candidate {
+				heartbeats++ // the other one is alive
+				return []election.Candidate{candidate(alice, 2, cold), candidate(bob, 1, c.other, func(c *election.Candidate) { c.Heartbeats = heartbeats })}
+			}
+			r := newRig(t, notReady, leadUnready(20*time.Second)).follow(election.LeaderRecord{}, members()...)
+			for range 20 {
+				require.False(t, r.startsClaim(time.Second, members()...))
+			}
+			for range 10 {
+				if r.startsClaim(time.Second, members()...) {
+					require.True(t, c.claims)
+					require.Equal(t, 20*time.Second, r.op(ElectionCycle).LeadUnready)
+					return
+				}
+			}
+			require.False(t, c.claims)
+		})
+	}
+}
+
+// TestALoneLeaderThatIsNotReady: it leads until another candidate is ready.
+func TestALoneLeaderThatIsNotReady(t *testing.T) {
+	r := newRig(t, leadUnready(20*time.Second)).elect().step(ReadinessChanged{NotReady: "cold"})
+	require.True(t, r.m.tenure.leads())
+	require.Equal(t, "cold", r.op(ElectionCycle).Me.NotReady, "the record says so at once")
+	r.renew()
+	require.Zero(t, r.m.View().Failures)
+	r.op(List)
+	r.answer(List, Answer{Members: []election.Candidate{candidate(alice, 1, cold), candidate(bob, 2)}})
+	require.Contains(t, r.acts, Action(Drain{Term: 1, Reason: ReasonNotReady}))
+}
+
+// TestAnotherReason: it is written within a heartbeat interval, not at once.
+func TestAnotherReason(t *testing.T) {
+	r := newRig(t, notReady).follow(election.LeaderRecord{}, candidate(alice, 1, cold))
+	for {
+		op, ok := r.main()
+		if !ok {
+			break
+		}
+		r.answer(op.Kind, r.reads(r.m.leader.record))
+	}
+	r.step(ReadinessChanged{NotReady: "colder"})
+	_, busy := r.main()
+	require.False(t, busy)
+	for begin := r.local; ; r.jump(10 * time.Millisecond) {
+		require.LessOrEqual(t, r.local-begin, heartbeat)
+		op, ok := r.main()
+		if !ok {
+			continue
+		}
+		if op.Kind == ElectionCycle {
+			require.Equal(t, "colder", op.Me.NotReady)
+			return
+		}
+		r.answer(op.Kind, r.reads(r.m.leader.record))
+	}
+}
