@@ -22,8 +22,9 @@ func (a *app) candidatesCommand() *cobra.Command {
 		Use:   "candidates --store STORE [flags]",
 		Short: "List the candidates by rank, with their heartbeats and tags",
 		Long: `candidates lists every registered candidate and marks the leader: voters before
-observers, higher priorities first, then earlier registrations. LAST is the age of the last
-heartbeat. It compares the clock of the candidate's host with the local clock.
+observers, ready ones first, then higher priorities, then those that have been ready for
+longer. LAST is the age of the last heartbeat. It compares the clock of the candidate's host
+with the local clock.
 
 Clocks do not decide which candidates are alive. If the last heartbeat of a candidate is
 older than the candidate timeout, or in the future, the command waits for up to half of that
@@ -75,12 +76,15 @@ func (a *app) candidates(ctx context.Context, r *session.Report, quick bool) err
 
 // candidateStatus is one candidate in the output.
 type candidateStatus struct {
-	Rank          int       `json:"rank"`
-	ID            string    `json:"id"`
-	Incarnation   string    `json:"incarnation"`
-	Role          string    `json:"role"`
-	Priority      int32     `json:"priority"`
-	Leads         bool      `json:"leads"`
+	Rank        int    `json:"rank"`
+	ID          string `json:"id"`
+	Incarnation string `json:"incarnation"`
+	Role        string `json:"role"`
+	Priority    int32  `json:"priority"`
+	Leads       bool   `json:"leads"`
+	Ready       bool   `json:"ready"`
+	// NotReady is why it is not ready, or empty.
+	NotReady      string    `json:"not_ready"`
 	Heartbeats    uint64    `json:"heartbeats"`
 	LastHeartbeat time.Time `json:"last_heartbeat"`
 	// Age is the age of the last heartbeat. It compares the clock of the candidate with
@@ -103,7 +107,7 @@ func (s *census) list() []candidateStatus {
 		}
 		list[i] = candidateStatus{
 			Rank: i + 1, ID: c.ID, Incarnation: c.Incarnation.String(), Role: c.Role.String(), Priority: c.Priority,
-			Leads: s.Leader.HeldBy(c.Identity), Heartbeats: c.Heartbeats, LastHeartbeat: c.LastHeartbeat.UTC(),
+			Leads: s.Leader.HeldBy(c.Identity), Ready: c.Ready(), NotReady: c.NotReady, Heartbeats: c.Heartbeats, LastHeartbeat: c.LastHeartbeat.UTC(),
 			Age: output.Duration(s.at.Sub(c.LastHeartbeat)), TimedOut: s.timedOut(&c), Tags: tags,
 		}
 		if ahead, seen := s.heartbeats.Ahead[c.Identity]; seen {
@@ -124,7 +128,7 @@ func (s *census) timedOut(c *election.Candidate) *bool {
 }
 
 func (s *census) table(list []candidateStatus) output.Table {
-	t := output.Table{Header: []string{"RANK", "CANDIDATE", "ROLE", "PRIORITY", "HEARTBEATS", "LAST", "TAGS"}}
+	t := output.Table{Header: []string{"RANK", "CANDIDATE", "ROLE", "PRIORITY", "READY", "HEARTBEATS", "LAST", "TAGS"}}
 	t.Style = func(p terminal.Palette, i int) func(string) string {
 		switch {
 		case list[i].Leads:
@@ -141,7 +145,7 @@ func (s *census) table(list []candidateStatus) output.Table {
 		}
 		t.Rows = append(t.Rows, []string{
 			fmt.Sprint(c.Rank), s.Candidates[i].Identity.String(), role, fmt.Sprint(c.Priority),
-			fmt.Sprint(c.Heartbeats), s.lastText(&c), output.Metadata(c.Tags),
+			records.ReadyText(&s.Candidates[i]), fmt.Sprint(c.Heartbeats), s.lastText(&c), output.Metadata(c.Tags),
 		})
 	}
 	return t

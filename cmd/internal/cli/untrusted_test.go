@@ -60,6 +60,9 @@ func untrusted(t *testing.T) (file string) {
 			do(func(tr kv.Transaction) error { _, err := e.TryClaimLeadership(tr, me.Identity, time.Now()); return err })
 		}
 	}
+	do(func(tr kv.Transaction) error {
+		return e.RegisterCandidate(tr, election.Registration{Identity: election.Identity{ID: "cold"}, NotReady: hostile}, time.Now())
+	})
 	do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "other", uuid.New()) })
 	do(func(tr kv.Transaction) error {
 		named := func(id string) []byte { return subspace.AppendString(nil, id) }

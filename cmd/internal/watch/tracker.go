@@ -39,7 +39,7 @@ const (
 	eventJoined           = "joined"            // a candidate has registered
 	eventRestarted        = "restarted"         // it has registered again
 	eventLeft             = "left"              // it has unregistered, or was evicted
-	eventChanged          = "changed"           // its priority, role or metadata has changed
+	eventChanged          = "changed"           // its priority, role, readiness or metadata has changed
 	eventTimedOut         = "timed_out"         // no heartbeat was seen for the candidate timeout
 	eventHeartbeatResumed = "heartbeat_resumed" // a heartbeat after that
 	eventDuplicate        = "duplicate"         // a process was refused because of a duplicate id
@@ -211,6 +211,8 @@ func (t *tracker) reportCandidate(s *records.Snapshot, before, now *election.Can
 		t.report(eventRestarted, s.Leader, now.Identity, what)
 	case before.Role != now.Role || before.Priority != now.Priority:
 		t.report(eventChanged, s.Leader, now.Identity, what)
+	case before.Ready() != now.Ready():
+		t.report(eventChanged, s.Leader, now.Identity, records.ReadyEvent(now))
 	case output.Metadata(before.Metadata) != output.Metadata(now.Metadata):
 		t.report(eventChanged, s.Leader, now.Identity, "tags "+output.Metadata(now.Metadata))
 	}

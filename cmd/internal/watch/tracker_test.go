@@ -141,6 +141,22 @@ func TestTracker(t *testing.T) {
 				"leader=a term=1 ballot=5 event=changed candidate=b reason=\"tags zone=\\\"x y\\\"\"",
 			},
 		},
+		"readiness": {
+			with(before, func(s *records.Snapshot) {
+				cold := voter
+				cold.Identity, cold.NotReady = b, "cold\x1b[2J"
+				s.Candidates = []election.Candidate{voter, cold}
+			}),
+			with(before, func(s *records.Snapshot) {
+				cold, warm := voter, voter
+				cold.NotReady, warm.Identity = "lost\x1b[2J", b
+				s.Candidates = []election.Candidate{cold, warm}
+			}), 0,
+			[]string{
+				`leader=a term=1 ballot=5 event=changed candidate=a reason="not ready: \"lost\\x1b[2J\""`,
+				`leader=a term=1 ballot=5 event=changed candidate=b reason=ready`,
+			},
+		},
 		"an unreadable candidate has not left": {
 			with(before, func(s *records.Snapshot) { s.Candidates = []election.Candidate{voter} }),
 			with(before, func(s *records.Snapshot) {

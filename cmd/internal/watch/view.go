@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
@@ -167,9 +168,17 @@ func (w *watchScreen) candidateRows() []terminal.Row {
 			age += " !"
 		}
 		rows = append(rows, terminal.Row{}.Add(terminal.Padded(fmt.Sprint(i+1), 4)+terminal.Padded(c.Identity.String(), candidateWidth)+terminal.Padded(role, 8)+
-			terminal.Padded(fmt.Sprint(c.Priority), 8)+terminal.Padded(age, 9), paint).Add(output.Metadata(c.Metadata), p.Dim))
+			terminal.Padded(fmt.Sprint(c.Priority), 8)+terminal.Padded(age, 9), paint).Add(candidateNotes(c), p.Dim))
 	}
 	return rows
+}
+
+// candidateNotes says why a candidate is not ready, and then its tags.
+func candidateNotes(c *election.Candidate) string {
+	if c.Ready() {
+		return output.Metadata(c.Metadata)
+	}
+	return strings.TrimSpace(records.ReadyEvent(c) + "  " + output.Metadata(c.Metadata))
 }
 
 // candidateWidth is enough for most host names with an incarnation.
