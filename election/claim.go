@@ -8,7 +8,7 @@ func decideClaim(v *view, c *caller) decision {
 	case !v.config.ElectionEnabled, c.role != Voter, c.mayNotLead(), c.abstains():
 		return withdrawOrFollow(v, c)
 	case !holds && !c.mayClaimUnready(v):
-		return decision{action: Followed}
+		return withdrawOrFollow(v, c)
 	case !holds && !c.seen.MayClaim(v.config.LeaseDuration, c.at):
 		return withdrawOrFollow(v, c) // the leader that the lost records named may still lead
 	case v.leader.Vacant():
@@ -76,7 +76,7 @@ func mayRequestPreemption(v *view, c *caller) bool {
 // an earlier incarnation counts as its own, since that process is gone.
 func withdrawOrFollow(v *view, c *caller) decision {
 	own := v.request.Kind == PreemptionRequest && v.request.ID == c.ID
-	if own || (c.role != Voter || c.mayNotLead()) && v.request.concerns(c.Identity) {
+	if own || (c.role != Voter || c.notReady != "") && v.request.concerns(c.Identity) {
 		return decision{action: Withdrew}
 	}
 	return decision{action: Followed}

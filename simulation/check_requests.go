@@ -42,8 +42,8 @@ func (w *world) checkRequest(c *commit) {
 }
 
 // checkAuthor is a part of invariant 25. A preemption request is removed with its author,
-// and a transfer request with its target: if that candidate is gone, has restarted or is
-// an observer, its request would keep all challengers out for the rest of the term. It is
+// and a transfer request with its target: if that candidate is gone, has restarted, is an
+// observer or is not ready, its request would keep all challengers out for the rest of the term. It is
 // a part of invariant 13 too: the holder is not an observer.
 func (w *world) checkAuthor(c *commit) {
 	if c.after.Leader.Vacant() {
@@ -61,7 +61,7 @@ func (w *world) checkAuthor(c *commit) {
 		return
 	}
 	author, there := w.records[request.ID]
-	if !there || author.Identity != request.Identity || author.Role != election.Voter {
+	if !there || author.Identity != request.Identity || author.Role != election.Voter || !author.Ready() {
 		w.violated(invNamedTerm, "%s leaves the %s in place, registered is %v", c.name(), request, author)
 	}
 	if request.Kind == election.PreemptionRequest && author.Priority < request.Priority {
