@@ -86,14 +86,16 @@ func (c *Candidate) encode() []byte {
 		}
 	}
 	b = subspace.CloseNested(b)
-	sinceRegistration := c.Ready() && c.ReadySince == c.Versionstamp
+	sinceRegistration, delayed := c.Ready() && c.ReadySince == c.Versionstamp, c.Delay.Rule != ""
+	empty := func() []byte { return subspace.CloseNested(subspace.OpenNested(b)) }
 	switch {
 	case c.notes != nil:
 		b = c.notes.encode(b)
-	case !sinceRegistration: // no notes
-		b = subspace.CloseNested(subspace.OpenNested(b))
+	case !sinceRegistration || delayed:
+		b = empty()
 	}
-	if !sinceRegistration {
+	switch {
+	case !sinceRegistration:
 		b = subspace.OpenNested(b)
 		if !c.Versionstamp.Incomplete() {
 			stampAt = len(b) + 1
@@ -104,6 +106,11 @@ func (c *Candidate) encode() []byte {
 			b = subspace.AppendString(b, c.NotReady)
 		}
 		b = subspace.CloseNested(b)
+	case delayed:
+		b = empty()
+	}
+	if delayed {
+		b = c.Delay.encode(b)
 	}
 	if c.pending() {
 		b = appendOffset(b, stampAt)
@@ -145,6 +152,9 @@ func decodeCandidate(key []byte, id string, value []byte) (Candidate, error) {
 			r.fail("readiness: " + err.Error())
 		}
 	}
+	if r.More() && r.Peek() == subspace.KindNested {
+		c.Delay = decodeDelay(r.Nested())
+	}
 	if c.pending() {
 		r.fail("a versionstamp of it was never filled in")
 	}
@@ -154,6 +164,9 @@ func decodeCandidate(key []byte, id string, value []byte) (Candidate, error) {
 // decodeReadiness reads the readiness of a candidate that has not been ready since its
 // registration: why it is not ready, or since when it is ready again.
 func (c *Candidate) decodeReadiness(r *subspace.Reader) error {
+	if !r.More() {
+		return r.Err()
+	}
 	if r.Peek() != subspace.KindString {
 		c.ReadySince = r.Versionstamp()
 		return r.Err()

@@ -69,6 +69,13 @@ func goldenUnready() Candidate {
 	return c
 }
 
+// goldenDelayed is ready since its registration, and says why it does not claim.
+func goldenDelayed() Candidate {
+	c := goldenCandidate()
+	c.Delay = Delay{Rule: "hold-off", Until: goldenTime.Add(time.Minute)}
+	return c
+}
+
 // goldenReadyAgain was not ready, and is ready again since a later commit.
 func goldenReadyAgain() Candidate {
 	c := goldenNoted()
@@ -107,7 +114,8 @@ func goldenRecords() []goldenRecord {
 	held, noted := TermRecord{Token: leader.Token(), Held: true, Ballot: goldenEvent.Ballot}, goldenNoted()
 	registering := candidate
 	registering.Versionstamp, registering.ReadySince = subspace.IncompleteVersionstamp(2), subspace.IncompleteVersionstamp(2)
-	unready, again, becomingReady := goldenUnready(), goldenReadyAgain(), goldenReadyAgain()
+	unready, again, delayed, becomingReady := goldenUnready(), goldenReadyAgain(), goldenDelayed(), goldenReadyAgain()
+	again.Delay = delayed.Delay
 	becomingReady.ReadySince = subspace.IncompleteVersionstamp(2)
 	voter := candidate
 	voter.Role = Voter
@@ -140,6 +148,10 @@ func goldenRecords() []goldenRecord {
 		{
 			"candidate, ready again", k.candidate("node-a"), again.encode(),
 			func(key, v []byte) (any, error) { return decodeCandidate(key, "node-a", v) }, again,
+		},
+		{
+			"candidate, delayed", k.candidate("node-a"), delayed.encode(),
+			func(key, v []byte) (any, error) { return decodeCandidate(key, "node-a", v) }, delayed,
 		},
 		{"candidate, template", k.candidate("node-a"), registering.encode(), nil, nil},
 		{"candidate, template if it becomes ready", k.candidate("node-a"), becomingReady.encode(), nil, nil},

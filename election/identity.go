@@ -99,6 +99,9 @@ type Registration struct {
 	// listed, and neither claims nor requests preemption (LeadUnready makes an exception).
 	// Leadership is never handed to it.
 	NotReady string
+	// Delay says which rule keeps the candidate from claiming or preempting. It is for
+	// others to read.
+	Delay Delay
 	// UserVersion orders the registrations of one transaction: give each its own. If two
 	// have the same, they share a versionstamp and are ordered by ID. It does not matter
 	// for the only registration of a transaction.
@@ -118,6 +121,9 @@ func (r *Registration) Validate() error {
 		return invalidCandidate("reason for not being ready", fmt.Sprintf("has %d bytes; use at most %d", len(r.NotReady), MaxReasonBytes))
 	case !utf8.ValidString(r.NotReady):
 		return invalidCandidate("reason for not being ready", strconv.QuoteToASCII(r.NotReady)+" is not valid UTF-8")
+	}
+	if err := r.Delay.validate(); err != nil {
+		return err
 	}
 	if len(r.Metadata) == 0 {
 		return nil

@@ -39,7 +39,7 @@ func TestPreferredWorkFails(t *testing.T) {
 
 		state := a.ClusterState()
 		require.Greater(tc, state.Failures, 6)
-		require.False(tc, state.HoldOff.IsZero())
+		require.Equal(tc, elector.DelayHoldOff, state.Delays[0].Rule)
 		require.Zero(tc, b.ClusterState().Failures)
 		var lines []string
 		for _, line := range log.lines() {
@@ -54,9 +54,12 @@ func TestPreferredWorkFails(t *testing.T) {
 			require.Contains(tc, lines[i], "level=WARN")
 			require.Contains(tc, lines[i], "node=a")
 		}
-		time.Sleep(state.HoldOff.Sub(a.clock.Now()) - time.Second)
-		require.False(tc, a.ClusterState().HoldOff.IsZero())
+		stored := tc.candidate("a").Delay
+		require.Equal(tc, "hold-off", stored.Rule)
+		require.WithinDuration(tc, state.Delays[0].Until, stored.Until, time.Second)
+		time.Sleep(state.Delays[0].Until.Sub(a.clock.Now()) - time.Second)
+		require.Len(tc, a.ClusterState().Delays, 1)
 		time.Sleep(time.Second)
-		require.True(tc, a.ClusterState().HoldOff.IsZero())
+		require.Empty(tc, a.ClusterState().Delays)
 	})
 }

@@ -177,6 +177,8 @@ func (s *session) perform(action machine.Action) {
 			"existing", a.Existing.Identity.String(), "at_most", a.Until.Sub(s.clock.Now()).String())
 	case machine.HoldOff:
 		s.log().Warn("holding off after a failed tenure", "failures", a.Failures, "duration", a.For.String())
+	case machine.Delayed:
+		s.log().Info("claim delayed", "rule", a.Rule, "duration", a.Until.Sub(s.clock.Now()).String())
 	case machine.Report:
 		s.reportStore(a)
 	case machine.Wake:

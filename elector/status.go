@@ -120,6 +120,31 @@ type Member struct {
 	Alive bool
 }
 
+// DelayRule is a rule that keeps a process from claiming or preempting for a while. Its text
+// is for people. Compare it with the constants.
+type DelayRule string
+
+const (
+	// DelayHoldOff means that its last tenure failed, or that an operator asked it to
+	// resign.
+	DelayHoldOff DelayRule = "hold-off"
+	// DelayPreempt means that it was not registered for long enough to preempt
+	// (Config.PreemptDelay).
+	DelayPreempt DelayRule = "preempt delay"
+	// DelayMinimumTenure means that the tenure of the leader is too young to be preempted
+	// (Config.MinimumTenure).
+	DelayMinimumTenure DelayRule = "minimum tenure"
+	// DelayLostRecords means that a leader record was lost, and its leader may still lead.
+	DelayLostRecords DelayRule = "lost records"
+)
+
+// Delay is a rule that keeps a process from claiming or preempting, and until when on
+// Clock.Now. Others see it in the candidate record (election.Registration.Delay).
+type Delay struct {
+	Rule  DelayRule
+	Until time.Time
+}
+
 // ClusterState is an election as one process knows it.
 type ClusterState struct {
 	// Leader is the leader. Its ID is empty if there is none.
@@ -140,10 +165,9 @@ type ClusterState struct {
 	// the process was not ready any more. Work that returns without an error resets it, and
 	// so does a tenure of 32 leases.
 	Failures int
-	// HoldOff is the end, on Clock.Now, of the time in which this process neither claims
-	// nor preempts, because its last tenure failed or an operator asked it to resign. It is zero
-	// if the process does not hold off.
-	HoldOff time.Time
+	// Delays are the rules that keep this process from claiming or preempting, although it
+	// is ready and would like to lead.
+	Delays []Delay
 	// AsOf is when the candidates were listed, on Clock.Now. They are listed once per
 	// candidate timeout, and three times as often by the process that evicts candidates.
 	// It is zero if they were never listed.
@@ -175,8 +199,10 @@ func (e *Elector) ReadClusterState(ctx context.Context) (ClusterState, error) {
 
 func (e *Elector) clusterState(st *status) ClusterState {
 	state := ClusterState{Config: st.Config, NotReady: st.Me.NotReady, Failures: st.Failures, Complete: st.Complete, AsOf: st.Listed}
-	if e.options.Clock.Now().Before(st.HoldOff) {
-		state.HoldOff = st.HoldOff
+	for _, d := range st.Delays {
+		if e.options.Clock.Now().Before(d.Until) {
+			state.Delays = append(state.Delays, Delay{Rule: DelayRule(d.Rule), Until: d.Until})
+		}
 	}
 	state.Leader, _ = e.Leader()
 	for i := range st.Members {

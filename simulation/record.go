@@ -112,6 +112,8 @@ func (w *world) traceAction(p *process, action machine.Action) {
 		w.trace(p, "finds %s registered under its id", a.Existing.Identity)
 	case machine.HoldOff:
 		w.trace(p, "holds off for %s after %d failures", a.For, a.Failures)
+	case machine.Delayed:
+		w.trace(p, "is delayed by the %s until %s", a.Rule, a.Until.Sub(epoch))
 	case machine.Report:
 		if a.Err != nil {
 			w.trace(p, "reports: %v", a.Err)

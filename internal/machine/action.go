@@ -52,6 +52,9 @@ type (
 		Failures int
 		For      time.Duration
 	}
+	// Delayed reports a rule that keeps this process from claiming or preempting from now
+	// on.
+	Delayed struct{ Delay }
 	// Report reports an error when it changes. If Kind is zero it is an error of the main
 	// operation, and a nil Err says that the store is available again. Otherwise a list, an
 	// eviction or a watch has failed.
@@ -77,6 +80,7 @@ func (ConfigChanged) action()   {}
 func (Evicted) action()         {}
 func (IDInUse) action()         {}
 func (HoldOff) action()         {}
+func (Delayed) action()         {}
 func (Report) action()          {}
 func (Wake) action()            {}
 func (Finish) action()          {}

@@ -34,7 +34,7 @@ func (m *Machine) startHandOver(token election.Token, cause drainCause) {
 		h.request = election.Request{}
 	}
 	if h.request.Kind == election.ResignRequest { // and do not claim at once
-		m.claim.holdOff = latest(m.claim.holdOff, m.now.Local.Add(m.config.LeaseDuration))
+		m.holdOff(m.config.LeaseDuration)
 	}
 	m.handOver = h
 }

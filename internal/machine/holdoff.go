@@ -17,8 +17,15 @@ func (m *Machine) tenureFailed() {
 	c.failures++
 	leases := min(1<<min(c.failures-1, 10), maxHoldOff)
 	length := time.Duration(leases) * m.config.LeaseDuration
-	c.holdOff = latest(c.holdOff, m.now.Local.Add(length))
+	m.holdOff(length)
 	m.do(HoldOff{Failures: c.failures, For: c.holdOff.Sub(m.now.Local)})
+}
+
+// holdOff begins a hold-off, or makes the present one longer. The candidate record says so
+// within a heartbeat interval.
+func (m *Machine) holdOff(length time.Duration) {
+	m.claim.holdOff = latest(m.claim.holdOff, m.now.Local.Add(length))
+	m.me.heartbeatAt = earliest(m.me.heartbeatAt, m.now.Local.Add(m.config.HeartbeatInterval))
 }
 
 // healthy reports whether the present tenure has lasted long enough to reset the count

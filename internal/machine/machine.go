@@ -69,6 +69,7 @@ func Step(m Machine, event Event, now Now) (Machine, []Action) {
 	m.advance()
 	m.plan()
 	m.reportState()
+	m.reportDelays()
 	if m.life.phase == stopped {
 		m.finish()
 	}

@@ -33,6 +33,7 @@ func (o *runningOperation) busy() bool { return o.id != 0 }
 func (m *Machine) begin(o *runningOperation, op Operation) {
 	m.operations.lastID++
 	op.ID, op.Me = m.operations.lastID, m.me.Registration
+	op.Me.Delay = m.storedDelay()
 	op.Observation, op.LeaderKnown = m.leader.observation, m.leader.known
 	op.Known = m.leader.knownTenure(m.me.Identity)
 	op.Limit = max(op.Limit, time.Millisecond)

@@ -9,6 +9,8 @@ type output struct {
 	// step. An empty reason stands for the default reason of the new state.
 	state  State
 	reason Reason
+	// delays are those that were there at the end of the last step.
+	delays []Delay
 	// wake is the earliest instant at which something is due; zero: none.
 	// requestedWake is the one that the caller was asked for last.
 	wake, requestedWake time.Time

@@ -156,7 +156,7 @@ func (r *rig) does(want ...string) *rig {
 // mainText is text, and empty for the actions that does leaves out.
 func mainText(action Action) string {
 	switch a := action.(type) {
-	case Wake, ConfigChanged, Report, Evicted, HoldOff:
+	case Wake, ConfigChanged, Report, Evicted, HoldOff, Delayed:
 		return ""
 	case StartOperation:
 		if !mainKind(a.Kind) {
@@ -204,6 +204,8 @@ func text(action Action) string {
 		return fmt.Sprintf("await %s until %s", a.Existing.ID, a.Until.Sub(localEpoch))
 	case HoldOff:
 		return fmt.Sprintf("hold off for %s after %d failures", a.For, a.Failures)
+	case Delayed:
+		return fmt.Sprintf("delayed by %s until %s", a.Rule, a.Until.Sub(localEpoch))
 	case Report:
 		return fmt.Sprintf("report %v", a.Err)
 	case Wake:

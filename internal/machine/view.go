@@ -34,6 +34,8 @@ type View struct {
 	// hold-off on the local clock. It is zero or in the past if there is none.
 	Failures int
 	HoldOff  time.Time
+	// Delays are the rules that keep this process from claiming or preempting.
+	Delays []Delay
 	// StoreError is the store error at present, or empty.
 	StoreError string
 }
@@ -45,7 +47,7 @@ func (m *Machine) View() View {
 		State: m.output.state, Me: m.me.Registration, Config: m.config.Config,
 		Leader: leader.record, Leaderless: m.leaderless() && !m.tenure.leads(), Record: leader.candidate,
 		Members: list.members, Listed: list.listed, Complete: list.complete,
-		Failures: m.claim.failures, HoldOff: m.claim.holdOff, StoreError: m.store.lastError,
+		Failures: m.claim.failures, HoldOff: m.claim.holdOff, Delays: m.output.delays, StoreError: m.store.lastError,
 	}
 	if m.healthy() {
 		v.Failures = 0
