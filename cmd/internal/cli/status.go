@@ -25,6 +25,9 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Show the leader, its lease, the config and the request",
 		Long: `status shows the leader record, the config and the request, from one read. Whether a lease
 has expired, it can only say by the clock of the leader's host compared with the local clock.
+"delayed" names the candidates among the first 16 by rank that do not claim or preempt yet,
+and the rule: a hold-off, the preempt delay or the minimum tenure. "candidates" shows which
+ones are not ready.
 "expiry" shows how the candidates decide.
 
 --check says by its exit code, after one read, whether there is a leader now:
@@ -97,9 +100,12 @@ type status struct {
 	Tenure   *tenureStatus    `json:"tenure"` // of the leader
 	Config   configStatus     `json:"config"`
 	Request  *requestStatus   `json:"request"` // nil: there is none
+	// Delays says which candidates do not lead yet, and why.
+	Delays []delayStatus `json:"delays"`
 	// Unreadable is empty if all records can be read.
 	Unreadable []records.Damaged `json:"unreadable"`
 
+	candidates []election.Candidate
 	record     election.LeaderRecord
 	tolerance  time.Duration       // of two clocks
 	tenure     election.TermRecord // of the present or last leader
@@ -178,7 +184,8 @@ func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, err
 	if request.Term == leader.Term && !leader.Vacant() {
 		s.Request = requestOf(request)
 	}
-	return s, nil
+	s.candidates, err = readFirst(e, tr, leader.ID)
+	return s, err
 }
 
 // beganAt returns when a tenure began, by the history, so that status and history agree.
@@ -214,6 +221,7 @@ func (s *status) judge(now time.Time) {
 	if s.Tenure != nil {
 		s.Tenure.LeaseExpired = s.record.ExpiredAt(now)
 	}
+	s.Delays = delaysOf(s.candidates, now)
 }
 
 // table returns the status as a table.
@@ -246,11 +254,12 @@ func (s *status) rows(now time.Time) [][]string {
 	if s.unreadable != nil {
 		rows = append(rows, []string{"damaged", s.damaged()})
 	}
-	c := s.Config
-	return append(rows,
+	rows = append(rows,
 		[]string{"term", fmt.Sprint(s.Term)},
 		[]string{"ballot", fmt.Sprint(s.Ballot)},
-		[]string{"request", s.Request.String()},
+		[]string{"request", s.Request.String()})
+	c := s.Config
+	return append(append(rows, s.delayRows(now)...),
 		[]string{"config", fmt.Sprintf("revision %d, %s", c.Revision, output.Either(c.Enabled, "enabled", "disabled: no candidate may claim or renew"))},
 		[]string{"", fmt.Sprintf("lease %s, heartbeat %s, margin %s, candidate timeout %s", c.Lease, c.Heartbeat, c.Margin, c.CandidateTimeout)},
 		[]string{"", fmt.Sprintf("expiry by %s, preemption %s, minimum tenure %s, preempt delay %s, history %d", c.Expiry,
