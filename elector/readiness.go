@@ -13,16 +13,13 @@ import (
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
-// notChecked is why a candidate is not ready before the first check has returned.
-const notChecked = "its readiness was not checked yet"
-
 // checkReadiness calls Options.Ready until the session ends. It tells the machine each
 // result.
 func (s *session) checkReadiness() {
 	defer s.group.Done()
 	o := &s.elector.options
 	check := readinessCheck{ready: o.Ready, limit: o.ReadyLimit, clock: s.clock}
-	for known := notChecked; s.ctx.Err() == nil; {
+	for known := machine.NotChecked; s.ctx.Err() == nil; {
 		err := check.run(s.ctx)
 		if s.ctx.Err() != nil {
 			return
@@ -42,7 +39,7 @@ func (s *session) reportReadiness(before, now string, err error) {
 	switch {
 	case now == "":
 		s.log().Info("ready")
-	case before == "" || before == notChecked:
+	case before == "" || before == machine.NotChecked:
 		s.log().Warn("not ready", "reason", election.SafeText(now))
 	}
 	if panicked, ok := errors.AsType[*PanicError](err); ok {

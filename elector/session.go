@@ -76,7 +76,7 @@ func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*ses
 	e.me.Incarnation = incarnation
 	me := e.me
 	if e.options.Ready != nil {
-		me.NotReady = notChecked
+		me.NotReady = machine.NotChecked
 	}
 	s := &session{
 		elector: e, me: e.me.Identity, role: e.me.Role, clock: e.options.Clock, mode: m,

@@ -6,16 +6,20 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
+// NotChecked is why a candidate is not ready before its readiness was checked.
+const NotChecked = "its readiness was not checked yet"
+
 // setReadiness changes why the candidate is not ready; empty: it is ready. If that makes it
-// ready or not ready, a heartbeat writes it at once. A leader that is not ready any more
-// drains first. Another reason for the same is written within a heartbeat interval.
+// ready or not ready, or is the first result, a heartbeat writes it at once. A leader that is
+// not ready any more drains first. Another reason for the same is written within a heartbeat
+// interval.
 func (m *Machine) setReadiness(notReady string) {
 	if notReady == m.me.NotReady {
 		return
 	}
-	before := m.me.ready()
+	before, first := m.me.ready(), m.me.NotReady == NotChecked
 	m.me.NotReady = notReady
-	if m.me.ready() == before {
+	if m.me.ready() == before && !first {
 		m.me.heartbeatAt = earliest(m.me.heartbeatAt, m.now.Local.Add(m.config.HeartbeatInterval))
 		return
 	}
