@@ -22,6 +22,13 @@ type Clock struct {
 	Run uuid.UUID
 	// Now returns the time, in the years from 1823 to 2116. Its epoch does not matter.
 	Now func() time.Time
+	// Wall returns the wall clock. WaitLeader compares it with the end of a lease if the lease
+	// expires by clock. If it is nil, New uses that of the machine.
+	Wall func() time.Time
+	// AfterFunc calls f in a goroutine of its own after d has passed. stop cancels the call,
+	// and reports whether it was still pending. Only WaitLeader uses it. If it is nil, New uses a
+	// timer of the machine.
+	AfterFunc func(d time.Duration, f func()) (stop func() bool)
 }
 
 // processClock is the clock without WithClock. It starts with the process, has a random

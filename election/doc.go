@@ -1,5 +1,6 @@
 // Package election is the protocol of a leader election on FoundationDB, or on any other
-// store behind package kv. Every function works inside a transaction that the caller owns.
+// store behind package kv. Every function works inside a transaction that the caller owns,
+// except WaitLeader.
 // Package elector runs the protocol as a loop, and most programs use that instead.
 //
 // # Functions by task
@@ -15,6 +16,7 @@
 //     ForceResign, RaiseTerm, Repair.
 //   - Monitoring: ReadStatus, GetLeader, GetLeaderRaw, IsLeader, ReadRequest, History,
 //     ListCandidates, GetCandidate, Shortlist, ListShortlist, Watch, WatchRequest.
+//   - Waiting for a leader: WaitLeader. A caller that reads by itself: Freshness.
 //   - Removing dead candidates: EvictDeadCandidates, EvictUnchanged.
 //   - A caller that keeps its own Observation, as package elector does: WithObservation,
 //     EndedTerm, CanHandOver, HandOver, Settle, TakeOverCandidate, RecordDuplicate,
@@ -117,6 +119,13 @@
 // of the same process, whose monotonic reading does not step.
 //
 // A config can choose expiry by clock. Then the wall clocks of all hosts must agree.
+//
+// # Who leads now
+//
+// A leader record that a process reads for the first time may be that of a leader that died
+// long ago. A settled leader has accepted, and its lease is live: by observation, the process
+// has read a lower ballot before, and that read began less than a lease ago (Freshness). By clock, the
+// end of the lease has not passed. WaitLeader waits for a settled leader.
 //
 // # Errors
 //

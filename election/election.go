@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
@@ -36,7 +37,14 @@ func New(space subspace.Subspace, opts ...Option) *LeaderElection {
 		opt(e)
 	}
 	if e.clock.Now == nil {
-		e.clock = processClock()
+		process := processClock()
+		e.clock.Run, e.clock.Now = process.Run, process.Now
+	}
+	if e.clock.Wall == nil {
+		e.clock.Wall = clock.Wall
+	}
+	if e.clock.AfterFunc == nil {
+		e.clock.AfterFunc = clock.AfterFunc
 	}
 	if e.clock.Run == uuid.Nil {
 		e.clock.Run = processClock().Run

@@ -9,6 +9,9 @@ import "time"
 // Elsewhere it is Go's monotonic clock, which may stop during a suspension.
 func Start() func() time.Duration { return start() }
 
+// Wall returns the wall clock.
+func Wall() time.Time { return time.Now() }
+
 // startMonotonic is Start on Go's monotonic clock.
 func startMonotonic() func() time.Duration {
 	begin := time.Now()

@@ -21,16 +21,29 @@ const MinDelay = time.Nanosecond
 
 // Sleep waits until d has passed on c. It returns ctx.Err() if ctx ends first.
 func Sleep[T Stopper](ctx context.Context, c Timers[T], d time.Duration) error {
+	_, err := Await(ctx, c, d, nil)
+	return err
+}
+
+// Await waits until done is closed or d has passed on c, and reports whether done was
+// closed. It returns ctx.Err() if ctx ends first. done may be nil.
+func Await[T Stopper](ctx context.Context, c Timers[T], d time.Duration, done <-chan struct{}) (bool, error) {
 	passed := make(chan struct{})
 	timer := c.AfterFunc(d, func() { close(passed) })
 	defer timer.Stop()
 	select {
+	case <-done:
+		return true, nil
 	case <-passed:
-		return nil
+		return false, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 }
+
+// AfterFunc calls f in a goroutine of its own after d has passed on the real clock. stop
+// cancels the call, and reports whether it was still pending.
+func AfterFunc(d time.Duration, f func()) (stop func() bool) { return time.AfterFunc(d, f).Stop }
 
 // RealSleep waits until d has passed on the real clock. It returns ctx.Err() if
 // ctx ends first.

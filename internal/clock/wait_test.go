@@ -33,6 +33,24 @@ func TestSleepEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, clock.RealSleep(ctx, time.Hour), context.Canceled)
 }
 
+// A wait ends with what comes first, and says if it was done.
+func TestAwait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin, done := time.Now(), make(chan struct{})
+		ended, err := clock.Await(t.Context(), halfSpeed{}, time.Second, done)
+		require.NoError(t, err)
+		require.False(t, ended)
+		require.Equal(t, 2*time.Second, time.Since(begin))
+		stop := clock.AfterFunc(time.Second, func() { close(done) })
+		ended, err = clock.Await(t.Context(), halfSpeed{}, time.Hour, done)
+		require.NoError(t, err)
+		require.True(t, ended)
+		require.Equal(t, 3*time.Second, time.Since(begin))
+		require.False(t, stop(), "it is not pending any more")
+		require.Equal(t, time.Now(), clock.Wall())
+	})
+}
+
 func TestWithTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
