@@ -19,6 +19,8 @@ type leaderView struct {
 	candidateOf election.Token
 	// observation says since when the record has been seen as it is.
 	observation election.Observation
+	// freshness says how old the newest write of the record can be.
+	freshness election.Freshness
 }
 
 // sawStatus handles a complete reading of the leadership.
@@ -68,6 +70,7 @@ func (m *Machine) sawLeader(a *Answer) {
 	m.claim.termChanged = false
 	v.record, v.known, v.readAt = leader, true, m.now.Local
 	v.observation = v.observation.Next(leader, a.Seen)
+	v.freshness = v.freshness.Next(leader, a.Start)
 	v.keepCandidate(m.me.Identity, a.Candidate)
 	if m.datesBallots() {
 		m.poll.saw(&leader, a.Seen, m.config.HeartbeatInterval)

@@ -61,7 +61,8 @@ func (r *rig) checkOrder(action Action) {
 }
 
 // checkDeadlines checks that the deadlines and the state agree, and that a machine that waits for
-// no main operation has requested a wake-up.
+// no main operation has requested a wake-up. A machine that runs always knows when the next event
+// comes.
 func (r *rig) checkDeadlines() {
 	r.t.Helper()
 	d, now := r.m.Deadlines(), r.now().Local
@@ -70,4 +71,6 @@ func (r *rig) checkDeadlines() {
 	if r.m.life.phase == running && !r.m.operations.main.busy() || r.m.tenure.stage == draining {
 		require.Greater(r.t, r.wake, r.local, "no wake-up is requested")
 	}
+	due, _ := r.m.due()
+	require.Equal(r.t, r.m.life.phase == running || r.m.life.phase == leaving, !due.IsZero(), "the next event")
 }

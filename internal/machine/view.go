@@ -23,6 +23,8 @@ type View struct {
 	// LeaseEnd is when the lease of another leader expires, as far as this process can
 	// tell, on the local clock.
 	LeaseEnd time.Time
+	// Freshness says how old the newest write of the leader record can be.
+	Freshness election.Freshness
 	// Record is the candidate record of the leader, if it is known.
 	Record *election.Candidate
 	// Members are the candidates that were listed last, and Listed is when. Unless Complete
@@ -38,6 +40,11 @@ type View struct {
 	Delays []Delay
 	// StoreError is the store error at present, or empty.
 	StoreError string
+	// Due is when the next event comes at the latest: the wake-up that was requested, or the
+	// end of the time of the operation Awaited. If it has passed for long, the caller does not
+	// run the machine. It is zero if the machine has stopped.
+	Due     time.Time
+	Awaited Kind // zero: the wake-up
 }
 
 // View returns what the machine knew at the end of its last step.
@@ -55,7 +62,30 @@ func (m *Machine) View() View {
 	if leader.known && !leader.record.Vacant() && !leader.record.HeldBy(m.me.Identity) {
 		v.LeaseEnd = leader.leaseEnd(&m.config, m.now)
 	}
+	v.Freshness = leader.freshness
+	v.Due, v.Awaited = m.due()
 	return v
+}
+
+// due returns when the next event comes at the latest, and of which operation.
+func (m *Machine) due() (at time.Time, awaited Kind) {
+	if m.life.phase == notStarted || m.life.phase == stopped {
+		return at, 0
+	}
+	at = m.output.wake
+	end := func(o *runningOperation) {
+		if limit := o.began.Add(o.what.Limit); o.busy() && (at.IsZero() || limit.Before(at)) {
+			at, awaited = limit, o.what.Kind
+		}
+	}
+	end(&m.operations.main)
+	end(&m.operations.listing)
+	for _, w := range [...]*watch{&m.watches.term, &m.watches.request} {
+		if !w.armed { // an armed watch has no limit
+			end(&w.runningOperation)
+		}
+	}
+	return at, awaited
 }
 
 // TenureDeadlines are the deadlines of the tenure of a term. Stop is zero if the process
