@@ -210,6 +210,12 @@
 // failed tenure" and "stored config differs from the config of this process". A loss of leadership is a warning unless
 // the program of this process decided on it.
 //
+// # Probes
+//
+// Elector.Health is for a liveness probe of any role. It fails if a part of the elector is
+// stuck, if a leader cannot renew, and if the elector has stopped by itself. A healthy standby is
+// healthy, also while the store does not answer. It answers at once, even if the loop hangs.
+//
 // # The parts
 //
 // Package internal/machine plans what to try and when, and package internal/executor runs the

@@ -1,12 +1,16 @@
 package elector
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // lateCallbacks delays and skips calls of callbacks that are late. It belongs to the
 // elector because a late call may outlast its session.
 type lateCallbacks struct {
 	mu  sync.Mutex
 	all map[string]*lateCallback
+	run map[*made]struct{} // calls that have not returned
 }
 
 // lateCallback is one lane: a callback, or the two of a pair.
@@ -23,6 +27,7 @@ type pair struct{ entered bool }
 // made is a call that was made.
 type made struct {
 	call
+	began          time.Time
 	late, returned bool // guarded by the lanes
 }
 
@@ -78,6 +83,31 @@ func (l *lateCallback) countSkipped(c *call) {
 	}
 }
 
+// begin returns a call that is about to be made. Call returned after it.
+func (ls *lateCallbacks) begin(c call, now time.Time) *made {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	m := &made{call: c, began: now}
+	if ls.run == nil {
+		ls.run = make(map[*made]struct{})
+	}
+	ls.run[m] = struct{}{}
+	return m
+}
+
+// oldest returns the call that has not returned for the longest time, and when it began. The
+// name is empty if all have returned.
+func (ls *lateCallbacks) oldest() (name string, began time.Time) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for m := range ls.run {
+		if name == "" || m.began.Before(began) {
+			name, began = m.name, m.began
+		}
+	}
+	return name, began
+}
+
 // late marks a call as late unless it has returned.
 func (ls *lateCallbacks) late(m *made) {
 	ls.mu.Lock()
@@ -94,6 +124,7 @@ func (ls *lateCallbacks) returned(m *made) (late bool, skipped int) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	m.returned = true
+	delete(ls.run, m)
 	if !m.late {
 		return false, 0
 	}

@@ -84,7 +84,9 @@ func (s *session) notifyNewLeaders(ctx context.Context, onNewLeader func(string)
 				continue
 			}
 			last = leader.ID
+			made := s.elector.lanes.begin(call{name: "OnNewLeader"}, s.clock.Now())
 			onNewLeader(leader.ID)
+			s.elector.lanes.returned(made)
 		}
 	}()
 	return done, stop

@@ -23,6 +23,9 @@ type Leadership struct {
 
 	latest atomic.Pointer[LossError] // what a loss at this moment would report
 	ended  atomic.Pointer[LossError] // why the tenure has ended
+	// unfinished is when the lease has ended before the work of Run has returned, on the
+	// process clock. It is nil otherwise.
+	unfinished atomic.Pointer[time.Time]
 
 	timerMu      sync.Mutex
 	timer        Timer

@@ -41,6 +41,7 @@ type notifier struct {
 	mu      sync.Mutex
 	queue   []call
 	running bool
+	since   time.Time // when the present call was taken from the queue
 	group   sync.WaitGroup
 }
 
@@ -169,15 +170,24 @@ func (n *notifier) drainQueue() {
 	for {
 		n.mu.Lock()
 		if len(n.queue) == 0 {
-			n.running, n.queue = false, nil
+			n.running, n.queue, n.since = false, nil, time.Time{}
 			n.mu.Unlock()
 			return
 		}
 		next := n.queue[0]
+		n.since = n.session.clock.Now()
 		n.queue = n.queue[1:]
 		n.mu.Unlock()
 		n.process(next)
 	}
+}
+
+// began returns when the present call was taken from the queue, on the process clock. It is
+// zero if there is none.
+func (n *notifier) began() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.since
 }
 
 // process makes a call unless it has to wait or is skipped.
@@ -204,7 +214,7 @@ func (n *notifier) make(c call) {
 	ctx, cancel := clock.WithTimeout(c.parent, n.session.clock, n.limit)
 	late, stop := clock.WithTimeout(c.values, n.session.clock, n.limit)
 	defer stop()
-	made := &made{call: c}
+	made := n.lanes.begin(c, n.session.clock.Now())
 	ended := make(chan error, 1)
 	go func() {
 		defer cancel()

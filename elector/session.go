@@ -263,7 +263,7 @@ func (s *session) end(err, notReleased error) {
 	s.abandon()
 	view := s.machine.View()
 	view.State = machine.StateStopped
-	s.elector.status.Store(&status{View: view})
+	s.elector.status.Store(&status{View: view, at: s.now(), fault: ownFault(err)})
 	s.elector.broadcaster.close()
 }
 

@@ -14,13 +14,16 @@ import (
 // status is what the methods of an elector read, without I/O and without waiting.
 type status struct {
 	machine.View
-	lead *Leadership
+	lead    *Leadership
+	session *session    // nil: it has not started, or it has stopped
+	at      machine.Now // of the last step
+	fault   error       // why the elector has stopped by itself
 }
 
 // publish makes the status of a session the status of the elector. The caller holds
 // s.mu.
 func (e *Elector) publish(s *session) {
-	e.status.Store(&status{View: s.machine.View(), lead: s.lead})
+	e.status.Store(&status{View: s.machine.View(), lead: s.lead, session: s, at: s.now()})
 }
 
 // leads returns the tenure in which the process leads, by the clock at the call, or nil.

@@ -32,6 +32,8 @@ func (s *session) leaseEnded(l *Leadership) {
 		s.unresigned = l
 		s.workEnded(l, nil)
 	case l.ofRun:
+		now := s.clock.Now()
+		l.unfinished.Store(&now)
 		l.overdue = s.clock.AfterFunc(max(s.elector.options.DrainLimit, clock.MinDelay), l.reportOverdue)
 	}
 }
@@ -42,9 +44,13 @@ func (l *Leadership) reportOverdue() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !l.finished {
-		s.reportUnfinished(&UnfinishedWorkError{Term: l.Term(), Problem: fmt.Sprintf("the work of term %d has not returned although its lease has ended: "+
-			"this process cannot lead again before the work returns", l.Term())})
+		s.reportUnfinished(stillRuns(l.Term()))
 	}
+}
+
+func stillRuns(term uint64) *UnfinishedWorkError {
+	return &UnfinishedWorkError{Term: term, Problem: fmt.Sprintf("the work of term %d has not returned although its lease has ended: "+
+		"this process cannot lead again before the work returns", term)}
 }
 
 // reportUnresigned reports, once, that the last tenure was not resigned although a new

@@ -65,6 +65,7 @@ func (s *session) workEnded(l *Leadership, err error) {
 		return
 	}
 	l.finished = true
+	l.unfinished.Store(nil)
 	if l.overdue != nil {
 		l.overdue.Stop()
 	}
