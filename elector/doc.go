@@ -24,7 +24,7 @@
 //     and waits for it. RunCallbacks is Run for the callbacks of Kubernetes client-go.
 //   - Start campaigns in the background. Leading, IsLeader and Callbacks tell who leads.
 //   - Campaign waits for one tenure. The caller resigns it.
-//   - Subscribe only tells who leads.
+//   - Subscribe only tells who leads. WaitLeader waits for one answer.
 //
 // Most programs need New, Run, Leadership.Transact, Elector.Leading, Elector.Leader and Stop.
 //

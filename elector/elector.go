@@ -33,9 +33,10 @@ type Elector struct {
 	me      election.Registration // as the program wants it
 	session *session              // the last one
 
-	status atomic.Pointer[status]
-	errs   chan error
-	lanes  lateCallbacks
+	status    atomic.Pointer[status]
+	published published
+	errs      chan error
+	lanes     lateCallbacks
 
 	configGiven bool               // Options.Config was set
 	compared    fdbelection.Config // the stored config of the last warning; guarded by the session

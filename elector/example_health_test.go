@@ -6,7 +6,9 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/kv/memkv"
@@ -50,5 +52,40 @@ func ExampleElector_Health() {
 	// Output:
 	// 200
 	// 200
+	// stop: <nil>
+}
+
+// A client that needs the leader once, and not its changes. The answer is a leader that is
+// known to be alive, and not one whose record is left over.
+func ExampleElector_WaitLeader() {
+	db := memkv.New(memkv.Options{})
+	space := subspace.New("billing")
+	leader, err := elector.New(db, election.New(space), elector.Options{
+		NodeID: "host-1", Metadata: map[string]string{"address": "10.0.0.1:8080"},
+		Config: fdbelection.ConfigWithLease(time.Second),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := leader.Start(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+
+	// begin wait
+	el, err := elector.New(db, election.New(space), elector.Options{MustExist: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	found, err := el.WaitLeader(ctx) // it subscribes while it waits
+	cancel()
+	if err != nil {
+		log.Fatal(err) // it says what is missing
+	}
+	fmt.Println("connects to", found.Metadata["address"])
+	// end wait
+	fmt.Println("stop:", leader.Stop(context.Background()))
+	// Output:
+	// connects to 10.0.0.1:8080
 	// stop: <nil>
 }

@@ -40,6 +40,7 @@ func (e *Elector) report(err error) {
 func (s *session) reportStore(r machine.Report) {
 	if r.Err == nil || r.Err.Error() == s.machine.View().StoreError { // else it is not about the leader record
 		s.storeError = r.Err
+		s.elector.publish(s)
 	}
 	s.notify.storeError(r.Err)
 	switch {

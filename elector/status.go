@@ -17,13 +17,16 @@ type status struct {
 	lead    *Leadership
 	session *session    // nil: it has not started, or it has stopped
 	at      machine.Now // of the last step
-	fault   error       // why the elector has stopped by itself
+	// storeError is the error of the last failed operation, until one succeeds. fault is why
+	// the elector has stopped by itself.
+	storeError, fault error
 }
 
 // publish makes the status of a session the status of the elector. The caller holds
 // s.mu.
 func (e *Elector) publish(s *session) {
-	e.status.Store(&status{View: s.machine.View(), lead: s.lead, session: s, at: s.now()})
+	e.status.Store(&status{View: s.machine.View(), lead: s.lead, session: s, at: s.now(), storeError: s.storeError})
+	e.published.wake()
 }
 
 // leads returns the tenure in which the process leads, by the clock at the call, or nil.
