@@ -89,6 +89,11 @@ func steppedDown(tr kv.Transaction, m *clitest.Manual) error {
 	return m.ResignLeadership(tr, m.Leader().Token(), time.Now())
 }
 
+func renewed(tr kv.Transaction, m *clitest.Manual) error {
+	_, err := m.RefreshLease(tr, m.Leader().Token(), time.Now())
+	return err
+}
+
 // handsOn makes an election whose leader fulfils a transfer request, and whose target
 // accepts.
 func handsOn(m *clitest.Manual) {
@@ -113,7 +118,16 @@ func handsOn(m *clitest.Manual) {
 func scenes() map[string][]scene {
 	nothing := func(*clitest.Manual) {}
 	return map[string][]scene{
-		"status":     {{does: nothing}, {does: led}, {does: handed}, {does: challenged}, {damaged("intent"), nil, exit.CodeFailure}, {damaged("term"), nil, exit.CodeFailure}},
+		"status": {
+			{does: nothing},
+			{does: led},
+			{does: handed},
+			{does: challenged},
+			{damaged("intent"), nil, exit.CodeFailure},
+			{damaged("term"), nil, exit.CodeFailure},
+			{led, []string{"--wait"}, exit.CodeTimedOut},
+			{later(renewed), []string{"--wait"}, exit.CodeDone},
+		},
 		"list":       {{does: nothing}, {does: led}, {damaged("intent"), nil, exit.CodeFailure}, {led, []string{"--root", "other"}, exit.CodeDone}},
 		"candidates": {{does: nothing}, {does: led}, {led, []string{"--quick"}, exit.CodeDone}, {damaged("candidates", "x"), nil, exit.CodeFailure}},
 		"history": {{does: nothing}, {does: handed}, {does: func(m *clitest.Manual) {

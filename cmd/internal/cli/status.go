@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
 	"github.com/fdbelection/fdbelection/cmd/internal/records"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
@@ -19,7 +21,7 @@ import (
 
 func (a *app) statusCommand() *cobra.Command {
 	var r session.Report
-	var check bool
+	var check, wait bool
 	cmd := &cobra.Command{
 		Use:   "status --store STORE [flags]",
 		Short: "Show the leader, its lease, the config and the request",
@@ -44,30 +46,58 @@ does for the candidates. Use --check for probes and routing. It is not a fence: 
 must know whether it still leads uses its own deadline or its fencing token. To see that a
 leader is alive without comparing clocks, use "watch --until leader --for 30s".
 
+--wait waits until a leader is settled: it has accepted leadership, and its lease is live. If
+leases expire by observation, one read cannot know that, because the leader may have died long
+ago. status then waits for the next renewal, which takes about a heartbeat interval, and
+compares no clocks of different hosts. If leases expire by clock, it compares the end of the
+lease with the local clock. A leader that a read has seen displaced is never the answer. If no
+leader is settled within --timeout, status shows what it has read last, and ends with 5.
+
 If a record cannot be read, status shows the others, says which one it is and how to repair
 it, and ends with 1.`,
 		Example: `  fdbelect status --store file:/tmp/demo.db
   fdbelect status --store file:/tmp/demo.db --output json
-  fdbelect status --store file:/tmp/demo.db --check`,
+  fdbelect status --store file:/tmp/demo.db --check
+  fdbelect status --store file:/tmp/demo.db --wait --timeout 30s`,
 		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := session.ReadOnce(cmd.Context(), a.Program, &r.Access, readStatus)
-			if err != nil {
-				return err
+			if wait && check {
+				return exit.Usage(errors.New("use either --wait or --check"))
 			}
-			s.Election, s.Root, s.Store = r.Name, r.Root, r.Spec
-			now := a.Clock.Wall()
-			s.judge(now)
-			err = a.Show(r.Output, s, func() output.Table { return s.table(now) })
-			if err = errors.Join(err, r.Explain(s.unreadable)); err == nil && check {
-				err = s.check(now)
-			}
-			return err
+			return a.status(cmd.Context(), &r, check, wait)
 		},
 	}
 	r.AddFlags(cmd)
 	cmd.Flags().BoolVar(&check, "check", false, "end with 3 unless there is a leader whose lease has not expired, by the local clock")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until a leader is settled, at most for --timeout")
 	return cmd
+}
+
+// status shows the status, after a wait if wait is set. With check, it returns an error
+// unless there is a leader.
+func (a *app) status(ctx context.Context, r *session.Report, check, wait bool) error {
+	var s *status
+	var late, err error
+	if wait {
+		s, late, err = a.awaitLeader(ctx, r)
+	} else {
+		s, err = session.ReadOnce(ctx, a.Program, &r.Access, readStatus)
+	}
+	if err != nil {
+		return err
+	}
+	s.Election, s.Root, s.Store = r.Name, r.Root, r.Spec
+	now := a.Clock.Wall()
+	s.judge(now)
+	err = a.Show(r.Output, s, func() output.Table { return s.table(now) })
+	err = errors.Join(err, r.Explain(s.unreadable))
+	switch {
+	case err != nil:
+		return err
+	case check:
+		return s.check(now)
+	}
+	return late
 }
 
 // check says why there is no leader now, or why that is unknown, by one read and the
@@ -102,6 +132,9 @@ type status struct {
 	Request  *requestStatus   `json:"request"` // nil: there is none
 	// Delays says which candidates do not lead yet, and why.
 	Delays []delayStatus `json:"delays"`
+	// Settled says whether the wait of --wait has found a settled leader; nil without --wait.
+	Settled *bool           `json:"settled"`
+	Waited  output.Duration `json:"waited_seconds"`
 	// Unreadable is empty if all records can be read.
 	Unreadable []records.Damaged `json:"unreadable"`
 
@@ -250,6 +283,9 @@ func (s *status) rows(now time.Time) [][]string {
 			[]string{"leader", fmt.Sprintf("%s, priority %d%s", s.record.Identity, l.Priority, records.PendingText(l.Accepted))},
 			[]string{"since", fmt.Sprintf("%s (%s ago, %s)", l.Since.Format(output.TimeLayout), output.Age(now.Sub(l.Since)), l.AcquireReason)},
 			[]string{"lease", lease(l, now)})
+	}
+	if s.Settled != nil {
+		rows = append(rows, []string{"settled", fmt.Sprintf("%s, after %s", output.Either(*s.Settled, "yes", "no"), output.Age(time.Duration(s.Waited)))})
 	}
 	if s.unreadable != nil {
 		rows = append(rows, []string{"damaged", s.damaged()})

@@ -69,7 +69,8 @@ func readAndWait(ctx, over context.Context, s *session.Session, check func(elect
 		return done, err
 	}
 	tick := make(chan struct{})
-	timer := s.Program.Clock.AfterFunc(waitInterval, func() { close(tick) })
+	interval := min(waitInterval, max(state.Config.HeartbeatInterval/10, 10*time.Millisecond)) // renewals are not further apart
+	timer := s.Program.Clock.AfterFunc(interval, func() { close(tick) })
 	defer timer.Stop()
 	select {
 	case <-term.Done():
