@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
@@ -61,6 +62,9 @@ func (w *world) checkStep(p *process, event machine.Event, before machine.Tenure
 		if follow, ok := action.(machine.LeaderChanged); ok {
 			w.checkSeenLeader(p, &follow.Leader)
 		}
+	}
+	if _, ok := event.(machine.Answered); ok {
+		w.checkSettledLeader(p)
 	}
 	after := &p.deadlines
 	if a, ok := event.(machine.Answered); ok && a.Op == p.goneOp && p.goneTerm == after.Term && !after.Stop.IsZero() {
@@ -169,6 +173,23 @@ func (w *world) checkSeenLeader(p *process, leader *election.LeaderRecord) {
 		w.violated(invObservers, "%s sees %s, which never existed", p.name, leader)
 	}
 	p.lastSeen, p.hasSeen = *leader, true
+}
+
+// checkSettledLeader is invariant 19 for WaitLeader. If a process takes a leader for settled, that
+// has written its record less than a lease ago on the clock of the process.
+func (w *world) checkSettledLeader(p *process) {
+	view, now := p.machine.View(), p.now()
+	leader := &view.Leader
+	if view.Freshness.Settled(fdbelection.ExpiryByObservation, *leader, now.Wall, now.Local) != nil || leader.HeldBy(p.me.Identity) {
+		return
+	}
+	at, known := w.writtenAt[ballotOf{leader.Ballot, leader.Nonce}]
+	if age := now.Local.Sub(p.clocks.local(at)); !known || !leader.Accepted || age > leader.LeaseDuration+2 {
+		w.violated(invObservers, "%s takes %s for settled, which was written %s ago", p.name, leader, age)
+	}
+	if leader.Token() != w.state.Leader.Token() {
+		w.situation("a settled leader was displaced in the meantime")
+	}
 }
 
 // checkFaultFree is invariants 19 and 20, at the end of the fault-free period. There is

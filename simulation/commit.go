@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv/memkv"
@@ -25,8 +27,9 @@ type checks struct {
 	repeated       map[election.Token]bool             // tenures whose challenger has repeated its request
 	deleted        deletions
 
-	leaderTouched   int64         // the version of the last commit that wrote or settled the leader record
-	leaderAt        time.Duration // when the leader record was last written
+	leaderTouched   int64                      // the version of the last commit that wrote or settled the leader record
+	leaderAt        time.Duration              // when the leader record was last written
+	writtenAt       map[ballotOf]time.Duration // when each ballot was last written
 	leaderConfig    fdbelection.Config
 	tenureAt        time.Duration // when the tenure last changed
 	lastPriority    int32         // the priority of the last holder
@@ -34,6 +37,12 @@ type checks struct {
 	timeout         time.Duration // the shortest candidate timeout so far
 
 	calls []call
+}
+
+// ballotOf names a ballot of one tenure. The database may be restored, and repeat a ballot.
+type ballotOf struct {
+	ballot uint64
+	nonce  uuid.UUID
 }
 
 // candidateSince is a candidate record, with the times of its last write and of the
@@ -49,6 +58,7 @@ func newChecks() checks {
 	return checks{
 		holders: map[uint64]election.Token{}, records: map[string]candidateSince{},
 		registeredAt:   map[election.Identity]time.Duration{},
+		writtenAt:      map[ballotOf]time.Duration{},
 		overlapAllowed: map[election.Token]bool{}, repeated: map[election.Token]bool{}, deleted: newDeletions(),
 	}
 }
@@ -241,6 +251,7 @@ func (w *world) noteCommit(c *commit) {
 	delete(w.deleted.restoredBallots, c.after.Leader.Ballot)
 	w.noteEraStart(c)
 	w.leaderAt, w.leaderConfig = w.now, c.after.Config
+	w.writtenAt[ballotOf{c.after.Leader.Ballot, c.after.Leader.Nonce}] = w.now
 	if c.after.Leader.Token() != c.before.Leader.Token() || c.after.Leader.Vacant() != c.before.Leader.Vacant() {
 		w.tenureAt = w.now
 	}
