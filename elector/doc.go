@@ -179,6 +179,10 @@
 // informs the successor within milliseconds. If a request has become void meanwhile, because
 // its author has died or was demoted, the candidates campaign for the leadership.
 //
+// A process that is replaced by a new one, for example in a deployment, names that with
+// StopAndHandOver. Leadership then passes to it in one transaction and is never vacant. The
+// new process needs an id of its own, because the old one is still alive under its id.
+//
 // Candidates claim a vacant leadership one after the other in the order of their rank, and
 // the last leader comes last. Candidates after the first 8 come after those in random order,
 // because they do not know how many there are. After an expiry each candidate counts from
@@ -198,8 +202,8 @@
 //	of the elector         stopped with an error
 //	of Subscribe           cannot subscribe
 //
-// The error of the elector is why it stopped by itself, or a *LeaveError. A later call of
-// Stop returns it too. "watch failed" is logged at most twice an hour for each kind, because
+// The error of the elector is why it stopped by itself, a *LeaveError or a *HandOverError. A
+// later call of Stop returns it too. "watch failed" is logged at most twice an hour for each kind, because
 // polling takes its place. OnStoreError is called with nil, and the log says "store available
 // again", when an operation succeeds after an error.
 //

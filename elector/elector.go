@@ -155,6 +155,8 @@ func (e *Elector) live() *session {
 // Options.LeaveLimit. Until then it needs the database and refuses Start, Run and
 // Campaign. Call Stop again to wait for the rest, or Abandon to end it at once.
 //
+// To hand over to a certain successor, use StopAndHandOver.
+//
 // Stop also returns a *LeaveError if the candidate could not be unregistered, and the
 // error with which the elector has stopped by itself.
 func (e *Elector) Stop(ctx context.Context) error {
@@ -164,7 +166,12 @@ func (e *Elector) Stop(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
-	s.leave()
+	return s.stop(ctx, machine.Leave{})
+}
+
+// stop ends the session in order, and waits for that or for the end of ctx.
+func (s *session) stop(ctx context.Context, how machine.Leave) error {
+	s.leave(how)
 	if err := s.wait(ctx); !errors.Is(err, errAbandoned) {
 		return err
 	}
@@ -172,14 +179,14 @@ func (e *Elector) Stop(ctx context.Context) error {
 }
 
 // leave ends the session in order. A session that only subscribes ends at once.
-func (s *session) leave() {
+func (s *session) leave(how machine.Leave) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mode == subscribing {
 		s.quit(nil, ReasonStopped)
 		return
 	}
-	s.handle(machine.Leave{})
+	s.handle(how)
 }
 
 // wait returns when the session has ended completely, or ctx has.

@@ -33,8 +33,8 @@ import (
 // If work returns ErrDone, Run leaves the election and returns nil. A panic of work
 // passes through Run, and the elector leaves in the background.
 //
-// Run returns nil if it has left in order, and otherwise a *LeaveError or why the elector
-// had to stop. It returns ErrRunning if the elector is in use.
+// Run returns nil if it has left in order, and otherwise a *LeaveError, a *HandOverError (see
+// StopAndHandOver) or why the elector had to stop. It returns ErrRunning if the elector is in use.
 func (e *Elector) Run(ctx context.Context, work func(ctx context.Context, lead *Leadership) error) error {
 	s, err := e.open(ctx, working, machine.Campaign)
 	if err != nil {

@@ -34,22 +34,25 @@ func transitionOf(t machine.Transition) Transition {
 	}
 }
 
-// resultOf returns the result of a machine with a LeaveError of this package. If the
-// machine could not leave, its result joins the LeaveError with why it had stopped.
+// resultOf returns the result of a machine with the errors of this package. If the machine
+// could not leave or hand over, its result joins that with why it had stopped.
 func resultOf(result error) error {
-	if _, ok := errors.AsType[*machine.LeaveError](result); !ok {
+	switch err := result.(type) { //nolint:errorlint // of the machine itself
+	case *machine.LeaveError:
+		return &LeaveError{Err: err.Err}
+	case *machine.HandOverError:
+		return &HandOverError{To: err.To, Err: err.Err}
+	}
+	_, stays := errors.AsType[*machine.LeaveError](result)
+	_, resigned := errors.AsType[*machine.HandOverError](result)
+	joined, ok := result.(interface{ Unwrap() []error })
+	if !ok || !stays && !resigned {
 		return result
 	}
-	if joined, ok := result.(interface{ Unwrap() []error }); ok {
-		parts := joined.Unwrap()
-		translated := make([]error, len(parts))
-		for i, part := range parts {
-			translated[i] = resultOf(part)
-		}
-		return errors.Join(translated...)
+	parts := joined.Unwrap()
+	translated := make([]error, len(parts))
+	for i, part := range parts {
+		translated[i] = resultOf(part)
 	}
-	if leave, ok := result.(*machine.LeaveError); ok { //nolint:errorlint // of the machine itself
-		return &LeaveError{Err: leave.Err}
-	}
-	return result
+	return errors.Join(translated...)
 }

@@ -81,6 +81,14 @@ func TestResultOfLeaving(t *testing.T) {
 		_, internal := errors.AsType[*machine.LeaveError](got)
 		require.False(t, internal)
 	}
+	refused := resultOf(errors.Join(why, &machine.LeaveError{Err: last}, &machine.HandOverError{To: "b", Err: last}))
+	handOver, ok := errors.AsType[*HandOverError](refused)
+	require.True(t, ok)
+	require.Equal(t, &HandOverError{To: "b", Err: last}, handOver)
+	require.ErrorIs(t, refused, why)
+	_, internal := errors.AsType[*machine.HandOverError](refused)
+	require.False(t, internal)
+	require.Equal(t, &HandOverError{To: "b", Err: last}, resultOf(&machine.HandOverError{To: "b", Err: last}))
 	require.Equal(t, why, resultOf(why))
 	require.NoError(t, resultOf(nil))
 }

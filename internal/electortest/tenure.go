@@ -17,6 +17,8 @@ var tenureTests = []test{
 	theFirstCandidateLeads,
 	aFollowerKnowsTheLeader,
 	stopHandsOver,
+	stopAndHandOver,
+	stopAndHandOverWithoutASuccessor,
 	twoHandlesAreTwoProcesses,
 	oneOfTwoConcurrentClaimsCommits,
 	oneOfManyCandidatesLeads,
@@ -68,6 +70,40 @@ func stopHandsOver(tc *cluster) {
 	tc.Logf("from Stop to elected: %v", time.Since(begin))
 	require.False(tc, a.Leading())
 	require.Equal(tc, election.AcquireVacancy, tc.leader().AcquireReason)
+}
+
+// The process names its successor, by its id or as the newest whose id begins with a text.
+// Leadership goes to it in one step, although another candidate is first by rank.
+func stopAndHandOver(tc *cluster) {
+	a := tc.leading("host-1")
+	tc.following("first", priority(-1))
+	b := tc.following("host-2", priority(-2))
+	require.NoError(tc, a.StopAndHandOver(tc.patient(), "host-2"))
+	require.Equal(tc, uint64(2), b.leads(promptly))
+	leader := tc.leader()
+	require.Equal(tc, "host-2", leader.ID)
+	require.Equal(tc, election.AcquireTransfer, leader.AcquireReason)
+	require.Equal(tc, uint64(3), leader.Ballot, "claimed, handed over, accepted")
+	require.NotContains(tc, tc.candidates(), "host-1")
+
+	tc.following("host-3", priority(-3))
+	d := tc.following("host-4", priority(-4))
+	require.NoError(tc, b.StopAndHandOver(tc.patient(), "host-*"))
+	require.Equal(tc, uint64(3), d.leads(promptly))
+	require.Equal(tc, uint64(5), tc.leader().Ballot)
+}
+
+// Without the successor the process resigns, and says why.
+func stopAndHandOverWithoutASuccessor(tc *cluster) {
+	a := tc.leading("a")
+	b := tc.following("b")
+	err := a.StopAndHandOver(tc.patient(), "c")
+	require.ErrorIs(tc, err, fdbelection.ErrProcessNotFound)
+	var failed *elector.HandOverError
+	require.ErrorAs(tc, err, &failed)
+	require.Equal(tc, uint64(2), b.leads(promptly))
+	require.Equal(tc, election.AcquireVacancy, tc.leader().AcquireReason)
+	require.NotContains(tc, tc.candidates(), "a")
 }
 
 // Leadership passes from one handle to the other and back. Each handle sees the writes of the

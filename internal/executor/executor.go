@@ -190,17 +190,6 @@ func (e *Executor) handOverToNewest(tr kv.Transaction, op machine.Operation, now
 	return err
 }
 
-// unregister resigns and removes the candidate record in one transaction.
-func (e *Executor) unregister(ctx context.Context, op machine.Operation, a *machine.Answer) error {
-	return e.transact(ctx, a, func(tr kv.Transaction, now machine.Now) error {
-		if err := e.Election.UnregisterCandidate(tr, op.Me.Identity, now.Wall); err != nil {
-			return err
-		}
-		a.Status.Leader, _ = e.Election.GetLeaderRaw(tr) // only reported, so an error does not matter
-		return nil
-	})
-}
-
 // list reads the candidates. For a process that holds leadership it reads the status too.
 func (e *Executor) list(ctx context.Context, op machine.Operation, a *machine.Answer) error {
 	return e.read(ctx, a, func(tr kv.ReadTransaction) (err error) {

@@ -55,7 +55,7 @@ var layers = []layer{
 	// The protocol, and the loop that runs it.
 	{"election", "@ @/internal/clock @/kv @/subspace github.com/google/uuid"},
 	{"internal/electiontest", "@ @/election @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
-	{"internal/machine", "@ @/election @/kv"},
+	{"internal/machine", "@ @/election @/kv github.com/google/uuid"},
 	{"internal/executor", "@ @/election @/internal/machine @/kv"},
 	{"elector", "@ @/election @/internal/clock @/internal/executor @/internal/machine @/kv github.com/google/uuid"},
 	{"internal/electortest", "@ @/election @/elector @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},

@@ -65,7 +65,7 @@ type (
 	// Wake asks for a Tick at an instant of the local clock. It replaces the last Wake.
 	Wake struct{ At time.Time }
 	// Finish is the last action. Err is why the machine stopped by itself, or why it could
-	// not unregister.
+	// not unregister or hand over.
 	Finish struct{ Err error }
 )
 

@@ -39,8 +39,9 @@ type (
 	// ReadinessChanged says why the candidate is not ready to lead. If NotReady is empty, it
 	// is ready.
 	ReadinessChanged struct{ NotReady string }
-	// Leave drains the work, resigns and unregisters.
-	Leave struct{}
+	// Leave drains the work, resigns and unregisters. With a Succession, a leader hands over
+	// instead of resigning.
+	Leave struct{ Succession }
 	// CommitStarting says that the commit of a renewal is about to start. The caller
 	// waits for this step before it starts the commit.
 	CommitStarting struct {
@@ -130,4 +131,6 @@ type Answer struct {
 	Ranked  []election.RankEntry
 	// Evicted are the ids that were removed.
 	Evicted []string
+	// Refused is why an Unregister with a Succession has resigned instead of handing over.
+	Refused error
 }

@@ -3,6 +3,8 @@ package machine
 import (
 	"errors"
 	"time"
+
+	"github.com/fdbelection/fdbelection/election"
 )
 
 // lifecycle is how far the machine is from start to stop.
@@ -11,6 +13,11 @@ type lifecycle struct {
 	err   error // why it stops by itself, or why it could not unregister
 	// leaveBy ends the attempts to unregister. It is zero until the first one.
 	leaveBy time.Time
+	// succession is the hand-over with which the process leaves, and toRelease the tenure
+	// that it hands over. refused is why it has resigned instead.
+	succession Succession
+	toRelease  election.Token
+	refused    error
 }
 
 // phase is one part of the life of a machine. It only moves forward.
@@ -19,7 +26,7 @@ type phase int
 const (
 	notStarted phase = iota
 	running
-	leaving // drains, resigns and unregisters
+	leaving // drains, resigns or hands over, and unregisters
 	stopped
 )
 
@@ -55,7 +62,7 @@ func (m *Machine) cancelForRelease() {
 	}
 }
 
-// planLeaving unregisters, which also resigns. It retries until that has committed or
+// planLeaving unregisters, which also resigns or hands over. It retries until that has committed or
 // the leave limit has passed.
 func (m *Machine) planLeaving() {
 	if !m.me.mayBeStored {
@@ -65,13 +72,13 @@ func (m *Machine) planLeaving() {
 	if m.life.leaveBy.IsZero() {
 		m.life.leaveBy = m.now.Local.Add(m.settings.Leave)
 	}
-	m.begin(&m.operations.main, Operation{Kind: Unregister, Limit: m.limitUntil(m.life.leaveBy)})
+	m.planUnregister()
 }
 
 func (m *Machine) answeredUnregister(a *Answer) {
 	switch {
 	case a.Err == nil:
-		m.life.phase = stopped
+		m.life.phase, m.life.refused = stopped, a.Refused
 		if a.Status.Leader.Ballot > 0 { // zero: it could not be read
 			m.sawLeader(a)
 		}
@@ -110,5 +117,5 @@ func (m *Machine) finish() {
 			m.do(CancelOperation{Op: o.id})
 		}
 	}
-	m.do(Finish{Err: m.life.err})
+	m.do(Finish{Err: m.life.result()})
 }

@@ -92,6 +92,7 @@ func (m *Machine) handle(event Event) {
 		m.setReadiness(e.NotReady)
 	case Leave:
 		m.leave(nil)
+		m.setSuccession(e.Succession)
 	case CommitStarting:
 		if e.Op == m.operations.main.id && m.tenure.exists() {
 			m.tenure.commitStarting(e)

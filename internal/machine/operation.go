@@ -30,7 +30,7 @@ const (
 	Resign
 	// HandOver hands over to the candidate that a request names.
 	HandOver
-	// Unregister resigns and removes the candidate.
+	// Unregister resigns, or hands over to a successor, and removes the candidate.
 	Unregister
 	// List reads all candidates, or the shortlist.
 	List
@@ -94,6 +94,10 @@ type Operation struct {
 	// are ids whose records it reads in addition.
 	First int
 	Also  []string
-	// Members are the records to evict.
+	// Members are the records to evict. An Unregister does not hand over to them while they
+	// are unchanged.
 	Members []election.Candidate
+	// Succession is the hand-over with which an Unregister gives up the tenure of Token. If
+	// its To is empty, Unregister resigns.
+	Succession Succession
 }
