@@ -41,6 +41,9 @@ func (f *runFlags) options() (elector.Options, error) {
 	if f.restart != supervise.RestartNever && len(f.command) == 0 {
 		return none, exit.Usage(fmt.Errorf("%s %s needs a command, after --", f.Named("restart"), f.restart))
 	}
+	if err := f.checkSuccessor(); err != nil {
+		return none, err
+	}
 	if err := f.checkCommand(); err != nil {
 		return none, err
 	}
@@ -72,7 +75,7 @@ func (f *runFlags) checkCommand() error {
 // checkObserver refuses flags that only a candidate has. Their variables are ignored,
 // because a container may set them for several programs.
 func (f *runFlags) checkObserver() error {
-	for _, name := range []string{"id", "priority", "tag", "lease", "grace", "restart", "once"} {
+	for _, name := range []string{"id", "priority", "tag", "lease", "grace", "restart", "once", "hand-over-to"} {
 		if f.Flags.Changed(name) && !session.SetByVariable(f.Flags, name) {
 			return exit.Usage(fmt.Errorf("--%s is for a candidate, and %s does not register one; leave one of them out", name, f.Named("observe")))
 		}

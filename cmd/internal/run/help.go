@@ -42,6 +42,13 @@ signal, at least a quarter of a second later, kills the command at once, and run
 leave for one more second. run passes SIGHUP, SIGUSR1, SIGUSR2 and SIGWINCH on to the
 command, and drops them while it does not run. Without a command, SIGHUP ends run.
 
+WITH --hand-over-to run does not resign when it is asked to stop. It hands leadership over to
+the process that replaces it, after the command has ended, so that leadership is never
+vacant. That process is started before, with an id of its own, such as
+--id "$(hostname)/$$" or --id "$(hostname)/$RELEASE". --hand-over-to "$(hostname)/*" then
+means the newest candidate of this host, whatever its id is. If there is no such candidate,
+run resigns and logs that. A process that does not lead only leaves.
+
 IF THE COMMAND ENDS by itself, run ends with its exit code, or with 128 plus the number of
 the signal. If run was asked to stop and the command stopped in time, the exit code is 0. If
 the command had to be killed, it is 137. With --restart on-failure a failed command is
@@ -63,4 +70,5 @@ const runExamples = `  fdbelect run --store file:/tmp/demo.db --id a --priority 
   fdbelect run --store file:/tmp/demo.db --id b --lease 2s -- ./worker --verbose
   fdbelect run --store file:/tmp/demo.db --id c --tag addr=10.0.0.3:80 --restart on-failure -- ./worker
   fdbelect run --store file:/tmp/demo.db --id d --once -- ./migrate-the-database
+  fdbelect run --store file:/tmp/demo.db --id "$(hostname)/$$" --hand-over-to "$(hostname)/*" -- ./worker
   fdbelect run --store file:/tmp/demo.db --observe -- sh -c 'echo "$FDBELECT_LEADER leads"'`

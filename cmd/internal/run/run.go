@@ -34,8 +34,10 @@ type runFlags struct {
 	restart  string
 	once     bool
 	observe  bool
-	log      logFlags
-	command  []string
+	// handOverTo is the successor when run is asked to stop, as in elector.StopAndHandOver.
+	handOverTo string
+	log        logFlags
+	command    []string
 
 	leaseGiven, graceGiven bool
 }
@@ -75,6 +77,7 @@ func Command(p *session.Program) *cobra.Command {
 	flags.Var(choice{&f.restart, []string{supervise.RestartNever, supervise.RestartOnFailure, supervise.RestartAlways}}, "restart",
 		"when to start a command again that ended by itself: never, on-failure or always")
 	flags.BoolVar(&f.once, "once", false, "lead once, then leave and exit")
+	flags.StringVar(&f.handOverTo, "hand-over-to", "", "when asked to stop, hand over to the candidate ID, or with PREFIX* to the newest whose id begins with PREFIX; resign if there is none")
 	flags.BoolVar(&f.observe, "observe", false, "do not register a candidate; run the command on every change of the leader")
 	f.log.addFlags(flags)
 	flags.VisitAll(func(one *pflag.Flag) { session.FromEnvironment(flags, one.Name) })
@@ -115,7 +118,7 @@ func runCandidate(ctx context.Context, p *session.Program, f *runFlags) (err err
 	work, done := work(p, f, db, log.Logger)
 	defer done()
 	defer leaveAtOnce(ctx, p, log.Logger, el.Abandon)()
-	err = explainEnd(lead(ctx, el, f.once, work))
+	err = explainEnd(lead(ctx, el, f, log.Logger, work))
 	if err != nil && p.Forced.Err() != nil && !supervise.WasKilled(err) {
 		return errForced
 	}
@@ -187,17 +190,19 @@ func work(p *session.Program, f *runFlags, db kv.Database, log *slog.Logger) (wo
 
 // lead campaigns and works until ctx ends, or until the work returns by itself. It returns
 // the error of work that returned by itself, or that had to be killed when ctx ended. With
-// once it leads for one tenure.
-func lead(ctx context.Context, el *elector.Elector, once bool, work leadershipWork) error {
+// --once it leads for one tenure.
+func lead(ctx context.Context, el *elector.Elector, f *runFlags, log *slog.Logger, work leadershipWork) error {
+	run, done := handOverAtEnd(ctx, el, f.handOverTo)
+	defer done()
 	var failed error
-	err := el.Run(ctx, func(tenure context.Context, lead *elector.Leadership) error {
+	err := el.Run(run, func(tenure context.Context, lead *elector.Leadership) error {
 		err := work(tenure, lead)
 		switch {
 		case ctx.Err() != nil:
 			failed = err
 			return nil //nolint:nilerr // run ends with this error, and the elector only leaves
 		case tenure.Err() != nil || errors.Is(err, supervise.ErrCut) || errors.Is(err, supervise.ErrSuperseded):
-			if !once {
+			if !f.once {
 				return err // the elector campaigns again
 			}
 			failed = fmt.Errorf("%w any more, and --once allows one tenure", fdbelection.ErrNotLeader)
@@ -206,6 +211,7 @@ func lead(ctx context.Context, el *elector.Elector, once bool, work leadershipWo
 		}
 		return elector.ErrDone
 	})
+	err = withoutRefusal(log, err)
 	if ctx.Err() != nil && err == context.Cause(ctx) { //nolint:errorlint // Run returns this error itself if it did not start
 		err = nil
 	}
