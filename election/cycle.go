@@ -99,7 +99,7 @@ func (e *LeaderElection) RunElectionCycle(tr kv.Transaction, me Registration, no
 		result.MustHandOver = d.action == Renewed && c.requestCounts(&v)
 	}
 	if v.unreadable.own == nil { // an unreadable record is left for repair, and its leader still renews
-		if err := e.heartbeat(tr, v.own, me, now, c.kept()); err != nil {
+		if err := e.heartbeat(tr, &v, v.own, me, now, c.kept()); err != nil {
 			return CycleResult{}, err
 		}
 	}

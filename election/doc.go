@@ -15,7 +15,8 @@
 //   - An operator: RequestResign, RequestTransfer, CancelRequest, CancelAnyRequest,
 //     ForceResign, RaiseTerm, Repair.
 //   - Monitoring: ReadStatus, GetLeader, GetLeaderRaw, IsLeader, ReadRequest, History,
-//     ListCandidates, GetCandidate, Shortlist, ListShortlist, Watch, WatchRequest.
+//     ListCandidates, GetCandidate, Shortlist, ListShortlist, Watch, WatchCandidates,
+//     WatchRequest.
 //   - Waiting for a leader: WaitLeader. A caller that reads by itself: Freshness.
 //   - Removing dead candidates: EvictDeadCandidates, EvictUnchanged.
 //   - A caller that keeps its own Observation, as package elector does: WithObservation,

@@ -167,6 +167,8 @@ func goldenRecords() []goldenRecord {
 			"history", k.event(42, EventBegan), goldenEvent.encode(),
 			func(key, v []byte) (any, error) { event, _, err := k.decodeEvent(key, v); return event, err }, goldenEvent,
 		},
+		{"notice, of the leader", k.leaderNotice, notice(goldenNonce, goldenEvent.Ballot), nil, nil},
+		{"notice, of the candidates", k.candidatesNotice, registrationNotice(&candidate), nil, nil},
 	}
 }
 

@@ -65,6 +65,15 @@ func (i Identity) String() string {
 	return id + "#" + i.Incarnation.String()[:8]
 }
 
+// Equal reports whether two registrations say the same of a candidate: identity, priority,
+// role, metadata, and whether it is ready. It ignores Delay, and UserVersion, which counts
+// only at the registration. If two heartbeats in a row differ in this, watches of the
+// candidates fire.
+func (r *Registration) Equal(other *Registration) bool {
+	return r.Identity == other.Identity && r.Priority == other.Priority && r.Role == other.Role && r.NotReady == other.NotReady &&
+		maps.Equal(r.Metadata, other.Metadata)
+}
+
 // Validate returns nil or an *fdbelection.InvalidCandidateError.
 func (i Identity) Validate() error { return validateID(i.ID) }
 

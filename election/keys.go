@@ -10,9 +10,10 @@ import (
 
 // keys holds the fixed keys of an election, and the prefixes of the others.
 type keys struct {
-	space                         subspace.Subspace
-	config, leader, term, request []byte
-	candidates, rank, history     []byte
+	space                          subspace.Subspace
+	config, leader, term, request  []byte
+	candidates, rank, history      []byte
+	leaderNotice, candidatesNotice []byte
 }
 
 func newKeys(space subspace.Subspace) keys {
@@ -20,10 +21,12 @@ func newKeys(space subspace.Subspace) keys {
 		key := subspace.AppendString(space.Bytes(), name)
 		return slices.Clip(key) // so that an append makes a copy
 	}
+	notice := func(kind uint64) []byte { return slices.Clip(subspace.AppendUint(named("notice"), kind)) }
 	return keys{
 		space:  space,
 		config: named("config"), leader: named("leader"), term: named("term"), request: named("intent"),
 		candidates: named("candidates"), rank: named("rank"), history: named("history"),
+		leaderNotice: notice(0), candidatesNotice: notice(1),
 	}
 }
 

@@ -49,15 +49,17 @@ func (v *view) handOver(to *Candidate, reason AcquireReason, nonce uuid.UUID, no
 }
 
 // writeRenewal writes the leader record within a tenure. If that restores a lost leader
-// record, it also writes the new ballot to the term record.
+// record, it also writes the new ballot to the term record. If it accepts a hand-over, it
+// also writes the leader notice.
 func (e *LeaderElection) writeRenewal(tr kv.Transaction, v *view, next *LeaderRecord) error {
 	if err := conflictOn(tr, e.keys.leader, e.keys.config); err != nil {
 		return err
 	}
 	tr.Set(e.keys.leader, next.encode())
 	if v.lost {
-		term := TermRecord{Token: next.Token(), Held: true, Ballot: next.Ballot}
-		tr.Set(e.keys.term, term.encode())
+		e.writeTerm(tr, TermRecord{Token: next.Token(), Held: true, Ballot: next.Ballot}, next.Nonce)
+	} else if !v.leader.Accepted {
+		e.noteAcceptance(tr, next)
 	}
 	return nil
 }
@@ -69,8 +71,7 @@ func (e *LeaderElection) writeTenure(tr kv.Transaction, v *view, next *LeaderRec
 		return err
 	}
 	tr.Set(e.keys.leader, next.encode())
-	began := TermRecord{Token: next.Token(), Held: true, Ballot: next.Ballot}
-	tr.Set(e.keys.term, began.encode())
+	e.writeTerm(tr, TermRecord{Token: next.Token(), Held: true, Ballot: next.Ballot}, next.Nonce)
 	e.clearRequest(tr, v)
 	e.record(tr, v.config, Event{
 		Term: next.Term, Kind: EventBegan, From: v.leader.Identity, To: next.Identity,
@@ -94,7 +95,7 @@ func (e *LeaderElection) vacate(tr kv.Transaction, v *view, reason string, now t
 // read conflicts.
 func (e *LeaderElection) writeVacancy(tr kv.Transaction, v *view, next *LeaderRecord, ended TermRecord, reason string) {
 	tr.Set(e.keys.leader, next.encode())
-	tr.Set(e.keys.term, ended.encode())
+	e.writeTerm(tr, ended, ended.Nonce)
 	e.clearRequest(tr, v)
 	e.record(tr, v.config, Event{
 		Term: next.Term, Kind: EventEnded, From: v.leader.Identity,

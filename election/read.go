@@ -104,14 +104,22 @@ func (e *LeaderElection) ReadStatus(tr kv.ReadTransaction) (Status, error) {
 	return status, nil
 }
 
-// Watch returns a watch that fires at the next change of the tenure: a claim, a resignation
-// or a hand-over. It does not fire at a renewal or at the acceptance of a hand-over. Read
-// the leader record in the same transaction, so no change is missed between the two. Use a
-// timer as well, since a watch may fail. The watch makes the transaction conflict with
-// changes of the tenure.
-func (e *LeaderElection) Watch(tr kv.Transaction) kv.Watch { return tr.Watch(e.keys.term) }
+// Watch returns a watch that fires at the next change of the leadership: a claim, a
+// resignation, a hand-over or its acceptance, or a change of the priority or metadata of the
+// holder. It does not fire at a renewal that changes none of these. Read the leader
+// record in the same transaction, and the candidate record of the holder if its metadata
+// matter, so no change is missed between the two. Use a timer as well, since a watch may
+// fail. The watch makes the transaction conflict with these changes.
+func (e *LeaderElection) Watch(tr kv.Transaction) kv.Watch { return tr.Watch(e.keys.leaderNotice) }
+
+// WatchCandidates returns a watch that fires at the next change of the candidates, as Watch
+// does for the leadership: a candidate has registered, is gone, or has changed its priority,
+// role or metadata. It does not fire at any other heartbeat.
+func (e *LeaderElection) WatchCandidates(tr kv.Transaction) kv.Watch {
+	return tr.Watch(e.keys.candidatesNotice)
+}
 
 // WatchRequest returns a watch that fires at the next change of the request, as Watch does
-// for the tenure. It is for the leader. The watch makes the transaction conflict with
+// for the leadership. It is for the leader. The watch makes the transaction conflict with
 // changes of the request.
 func (e *LeaderElection) WatchRequest(tr kv.Transaction) kv.Watch { return tr.Watch(e.keys.request) }

@@ -56,7 +56,7 @@ func (e *LeaderElection) register(tr kv.Transaction, me Registration, now time.T
 	if own != nil {
 		kept = own.notes
 	}
-	if err := e.heartbeat(tr, own, me, now, kept); err != nil {
+	if err := e.heartbeat(tr, &v, own, me, now, kept); err != nil {
 		return err
 	}
 	if next := (Candidate{Registration: me}); own != nil && own.ranked() && next.ranked() {
@@ -108,7 +108,7 @@ func (e *LeaderElection) HeartbeatCandidate(tr kv.Transaction, me Registration, 
 	if v.unreadable.leader == nil && !v.leader.HeldBy(me.Identity) {
 		c.notes.seen = c.seen
 	}
-	if err := e.heartbeat(tr, v.own, me, now, c.kept()); err != nil {
+	if err := e.heartbeat(tr, &v, v.own, me, now, c.kept()); err != nil {
 		return err
 	}
 	return e.leaveAsObserver(tr, &v, &me, now)
@@ -130,9 +130,10 @@ func (e *LeaderElection) leaveAsObserver(tr kv.Transaction, v *view, me *Registr
 	return nil
 }
 
-// heartbeat writes the candidate record after own, and its rank entry if that changes. A
-// nil own registers the candidate. The caller has read own with a read conflict.
-func (e *LeaderElection) heartbeat(tr kv.Transaction, own *Candidate, me Registration, now time.Time, kept *notes) error {
+// heartbeat writes the candidate record after own, and what else changes with it: its rank
+// entry and the notices. A nil own registers the candidate. The caller has read own with a
+// read conflict.
+func (e *LeaderElection) heartbeat(tr kv.Transaction, v *view, own *Candidate, me Registration, now time.Time, kept *notes) error {
 	next := Candidate{Registration: me, LastHeartbeat: now, Heartbeats: 1, notes: kept}
 	next.Versionstamp = subspace.IncompleteVersionstamp(me.UserVersion)
 	if next.Ready() {
@@ -144,6 +145,7 @@ func (e *LeaderElection) heartbeat(tr kv.Transaction, own *Candidate, me Registr
 			next.ReadySince = own.ReadySince
 		}
 	}
+	e.noteRegistration(tr, v, own, &next)
 	if key := e.keys.candidate(me.ID); next.pending() {
 		tr.SetVersionstampedValue(key, next.encode())
 	} else {
@@ -219,8 +221,9 @@ func (e *LeaderElection) UnregisterCandidate(tr kv.Transaction, me Identity, now
 	return e.dropRequest(tr, &v, me)
 }
 
-// remove clears the record of a candidate and its rank entry.
+// remove clears the record of a candidate and its rank entry, and writes the notice.
 func (e *LeaderElection) remove(tr kv.Transaction, c *Candidate) {
 	tr.Clear(e.keys.candidate(c.ID))
 	e.clearRank(tr, c)
+	e.noteRemoval(tr, c)
 }

@@ -39,7 +39,7 @@ func (e *LeaderElection) RefreshLease(tr kv.Transaction, token Token, now time.T
 		priority = v.own.Priority
 	case v.unreadable.own == nil:
 		again := Registration{Identity: token.Identity, Priority: priority}
-		if err := e.heartbeat(tr, nil, again, now, nil); err != nil {
+		if err := e.heartbeat(tr, &v, nil, again, now, nil); err != nil {
 			return LeaderRecord{}, err
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/kv"
 )
@@ -140,7 +142,7 @@ func (r *repairs) leadership(v *view, value []byte, now time.Time) error {
 		}
 		r.note(fault, "written from the leader record")
 		tenure = TermRecord{Token: v.leader.Token(), Held: !v.leader.Vacant(), Ballot: v.leader.Ballot}
-		r.tr.Set(e.keys.term, tenure.encode())
+		e.writeTerm(r.tr, tenure, uuid.Nil) // the last notice may have this nonce and ballot
 		return conflictOn(r.tr, e.keys.leader)
 	}
 	return nil

@@ -2,6 +2,7 @@ package electiontest
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,6 +25,9 @@ func rule05EveryWriteHasExactlyItsReadConflicts(t *testing.T, e *testElection) {
 	keys := map[string]subspace.Tuple{"own": nil, "other's": nil}
 	for _, name := range []string{"config", "leader", "term", "intent"} {
 		keys[name] = tupleOf(name)
+	}
+	for kind := range int64(2) {
+		keys["notice "+strconv.FormatInt(kind, 10)] = append(tupleOf("notice"), subspace.Int(kind))
 	}
 	for _, grace := range []bool{true, false} {
 		for _, act := range acts(grace) {
@@ -107,6 +111,9 @@ func acts(grace bool) []act {
 		}},
 		{"a heartbeat", "me", []string{"own"}, func(e *testElection, tr kv.Transaction, s scene) error {
 			return e.HeartbeatCandidate(tr, s.me, at(1))
+		}},
+		{"a heartbeat with other metadata", "holder", []string{"own"}, func(e *testElection, tr kv.Transaction, s scene) error {
+			return e.HeartbeatCandidate(tr, withAddress(s.holder, "1"), at(1))
 		}},
 		{"a registration", "me", []string{"own"}, func(e *testElection, tr kv.Transaction, _ scene) error {
 			return e.RegisterCandidate(tr, newProcess("me", 1), at(1))

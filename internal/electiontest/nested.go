@@ -42,6 +42,8 @@ func nestedElectionsBelowEveryRecordDoNotDisturbEachOther(t *testing.T, e *testE
 		{subspace.String("history"), subspace.Int(1)},
 		{subspace.String("history"), subspace.Int(2), subspace.Int(0)},
 		{subspace.String("rank"), subspace.Int(-5)},
+		{subspace.String("notice")},
+		{subspace.String("notice"), subspace.Int(0)},
 		{subspace.String("candidates"), zero},
 		{subspace.String("candidates"), subspace.String("b")},
 		{zero},
@@ -67,7 +69,7 @@ func nestedElectionsBelowEveryRecordDoNotDisturbEachOther(t *testing.T, e *testE
 		require.Equal(t, []string{"a"}, e.ids(), i)
 		require.EqualValues(t, 101, e.leader().Term, i)
 		require.Len(t, e.events(), 2, "of election %d: %v", i, e.events())
-		ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 9) })
+		ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 20) })
 		require.NoError(t, err)
 		require.Len(t, ranked, 1, i)
 	}

@@ -41,5 +41,5 @@ var tests = slices.Concat(
 	claimTests, renewalTests, conflictTests, dependencyTests, lateTests, rerunTests, registrationTests,
 	disabledTests, configTests, preemptionTests, transferTests, fenceTests, evictionTests,
 	observationTests, statelessTests, requestedTests, unreadableTests, lostTests,
-	nestedTests, monitorTests, readinessTests, badInputTests, regressionTests, recordRegressionTests, conditionTests, operatorTests,
+	nestedTests, monitorTests, readinessTests, noticeTests, badInputTests, regressionTests, recordRegressionTests, conditionTests, operatorTests,
 )

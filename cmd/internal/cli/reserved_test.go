@@ -15,7 +15,7 @@ import (
 // TestReservedNames: the names of the records of an election are refused as names of
 // elections: such an election would be inside of another one.
 func TestReservedNames(t *testing.T) {
-	for _, name := range []string{"config", "leader", "term", "intent", "candidates", "rank", "history"} {
+	for _, name := range []string{"config", "leader", "term", "intent", "candidates", "rank", "history", "notice"} {
 		d := newDesk(t)
 		d.made()
 		before := everything(t, d.Database)

@@ -160,7 +160,7 @@ func meaning(invalid *fdbelection.InvalidStateError) string {
 	case "intent":
 		return "the leader ignores it, and neither a challenger nor an operator can write another request"
 	case "term":
-		return "fenced writes are refused, and watches do not report changes"
+		return "fenced writes are refused"
 	case "candidate":
 		return "that candidate cannot take part"
 	case "rank":

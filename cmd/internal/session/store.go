@@ -125,7 +125,7 @@ func (p *Place) Space() (subspace.Subspace, error) {
 
 // ReservedNames are the names of the records of an election below its path. An election
 // with such a name could lie among the records of another one.
-var ReservedNames = []string{"config", "leader", "term", "intent", "candidates", "rank", "history"}
+var ReservedNames = []string{"config", "leader", "term", "intent", "candidates", "rank", "history", "notice"}
 
 // checkName refuses names that cannot be read or typed again.
 func checkName(flag, name string) error {
