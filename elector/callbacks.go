@@ -30,11 +30,13 @@ type Callbacks struct {
 	OnElected, OnDemoted func(context.Context, Transition)
 	// OnTransition is called at every change of state.
 	OnTransition func(context.Context, Transition)
-	// OnNewLeader is called for each tenure, including those of this process.
+	// OnNewLeader is called once for each tenure, including those of this process. A change
+	// of the metadata of the leader is not a new tenure.
 	OnNewLeader func(context.Context, LeaderInfo)
 	// OnLeadershipChange is called for everything that Subscribe sends: each tenure, each
-	// vacancy, and each successor that has not accepted yet. It comes before the change of
-	// state that goes with it.
+	// vacancy, each successor that has not accepted yet, and each change of the metadata of
+	// the leader, with its term and ballot as they were. It comes before the change of state
+	// that goes with it.
 	OnLeadershipChange func(context.Context, LeaderInfo)
 	// OnStoreError is called with each new error of the store, and with nil when the store
 	// is available again.

@@ -209,10 +209,11 @@
 //
 // Other records are not about errors. They are "state changed" (OnTransition and the
 // callbacks of the states), "leader changed" (OnNewLeader, OnLeadershipChange, Subscribe),
-// "config", "evicted candidates", "ready", "claim delayed", "another process is registered under this id,
+// "metadata of the leader changed" (OnLeadershipChange, Subscribe), "config", "evicted
+// candidates", "ready", "claim delayed", "another process is registered under this id,
 // waiting to see whether it is alive", and the warnings "not ready", "holding off after a
-// failed tenure" and "stored config differs from the config of this process". A loss of leadership is a warning unless
-// the program of this process decided on it.
+// failed tenure" and "stored config differs from the config of this process". A loss of
+// leadership is a warning unless the program of this process decided on it.
 //
 // # Probes
 //

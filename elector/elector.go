@@ -230,7 +230,8 @@ func (e *Elector) SetRole(role election.Role) error {
 	return e.change(func(me *election.Registration) { me.Role = role })
 }
 
-// SetMetadata replaces the metadata. A heartbeat writes it at once. SetMetadata returns
+// SetMetadata replaces the metadata. A heartbeat writes it at once. If this process leads,
+// watches tell the other processes within milliseconds: see Subscribe. SetMetadata returns
 // fdbelection.ErrInvalidCandidate if the metadata is not valid.
 func (e *Elector) SetMetadata(metadata map[string]string) error {
 	metadata = maps.Clone(metadata)

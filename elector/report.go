@@ -76,11 +76,15 @@ func ownDecision(r Reason) bool {
 	}
 }
 
-// reportLeader reports a change of leadership to the log, the subscribers and the
-// callbacks.
-func (s *session) reportLeader(leader election.LeaderRecord) {
-	if !s.stateChanged { // otherwise the change of state names the leader
-		s.log().Info("leader changed",
+// reportLeader reports a change of leadership, or of the metadata of the leader, to the
+// log, the subscribers and the callbacks.
+func (s *session) reportLeader(change machine.LeaderChanged) {
+	leader, message := change.Leader, "leader changed"
+	if change.Metadata {
+		message = "metadata of the leader changed"
+	}
+	if change.Metadata || !s.stateChanged { // otherwise the change of state names the leader
+		s.log().Info(message,
 			"leader", election.SafeText(leader.ID), "term", leader.Term, "ballot", leader.Ballot)
 	}
 	view := s.machine.View()

@@ -166,7 +166,7 @@ func (s *session) perform(action machine.Action) {
 	case machine.StateChanged:
 		s.reportState(transitionOf(a.Transition))
 	case machine.LeaderChanged:
-		s.reportLeader(a.Leader)
+		s.reportLeader(a)
 	case machine.ConfigChanged:
 		s.reportConfig(a.Config)
 	case machine.Evicted:

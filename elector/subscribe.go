@@ -12,6 +12,11 @@ import (
 // between two reads of the leader record, the history fills the gap as far as it reaches.
 // Vacancies and successors that ended between two reads are not sent.
 //
+// If the metadata of the leader change, its LeaderInfo is sent again, with the same term and
+// the new metadata. A watch tells of it within milliseconds. If the metadata change twice
+// between two reads, only the last ones are sent. A process that leads gets its own metadata
+// once they are committed.
+//
 // The channel is closed when ctx ends or the elector stops. Changes wait for the reader
 // without limit.
 //

@@ -32,8 +32,12 @@ type (
 	Expire struct{ Term uint64 }
 	// StateChanged reports a change of state.
 	StateChanged struct{ Transition }
-	// LeaderChanged reports a new leader, or that leadership is vacant.
-	LeaderChanged struct{ Leader election.LeaderRecord }
+	// LeaderChanged reports a new leader, or that leadership is vacant. If Metadata is set,
+	// only the metadata of the leader have changed since the last report.
+	LeaderChanged struct {
+		Leader   election.LeaderRecord
+		Metadata bool
+	}
 	// ConfigChanged reports the config when it is first read, and each change of it.
 	ConfigChanged struct{ Config fdbelection.Config }
 	// Evicted reports the candidates that this process has evicted.

@@ -78,7 +78,7 @@ func (m *Machine) sawCandidates(op *Operation, a *Answer) {
 	c.members, c.listed, c.complete = mergeMembers(c.members, a.Members, a.Seen), a.Start, op.First == 0
 	m.sawRanks(op, a)
 	if leader := c.find(m.leader.record.Identity); leader != nil {
-		m.leader.refreshCandidate(m.me.Identity, &leader.Candidate)
+		m.sawLeaderCandidate(&leader.Candidate, a.Start)
 	}
 }
 

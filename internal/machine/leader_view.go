@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"cmp"
+	"maps"
 	"time"
 
 	"github.com/fdbelection/fdbelection/election"
@@ -17,6 +19,9 @@ type leaderView struct {
 	// the tenure for which it was read.
 	candidate   *election.Candidate
 	candidateOf election.Token
+	candidateAt time.Time // when it was taken from an answer, on the local clock
+	// reported are the metadata of the leader as the last LeaderChanged reported them.
+	reported map[string]string
 	// observation says since when the record has been seen as it is.
 	observation election.Observation
 	// freshness says how old the newest write of the record can be.
@@ -49,6 +54,7 @@ func (m *Machine) sawLeader(a *Answer) {
 		// A record of another tenure is from before this tenure, or was written after all
 		// records were removed.
 		m.poll.readNow = m.poll.readNow || m.tenure.exists() && leader.Token() != m.tenure.token
+		m.sawLeaderCandidate(a.Candidate, a.Start)
 		return
 	}
 	before, first := v.record, !v.known
@@ -71,7 +77,8 @@ func (m *Machine) sawLeader(a *Answer) {
 	v.record, v.known, v.readAt = leader, true, m.now.Local
 	v.observation = v.observation.Next(leader, a.Seen)
 	v.freshness = v.freshness.Next(leader, a.Start)
-	v.keepCandidate(m.me.Identity, a.Candidate)
+	v.forgetCandidate(m.me.Identity)
+	v.takeCandidate(m.me.Identity, a.Candidate, a.Start, m.now.Local)
 	if m.datesBallots() {
 		m.poll.saw(&leader, a.Seen, m.config.HeartbeatInterval)
 	} else {
@@ -84,8 +91,40 @@ func (m *Machine) sawLeader(a *Answer) {
 			}
 		}
 		m.do(LeaderChanged{Leader: leader})
+		v.reported = m.leaderMetadata()
+	} else if !leader.HeldBy(m.me.Identity) {
+		m.reportMetadata()
 	}
 	m.checkLeadership()
+}
+
+// sawLeaderCandidate handles a candidate record, which may be that of the leader. start is
+// when the read began.
+func (m *Machine) sawLeaderCandidate(c *election.Candidate, start time.Time) {
+	if m.leader.takeCandidate(m.me.Identity, c, start, m.now.Local) {
+		m.reportMetadata()
+	}
+}
+
+// leaderMetadata are the metadata of the leader, or nil if they are not known.
+func (m *Machine) leaderMetadata() map[string]string {
+	v := &m.leader
+	switch {
+	case v.record.HeldBy(m.me.Identity):
+		return m.me.Metadata
+	case v.candidate == nil || v.record.Vacant():
+		return nil
+	}
+	return v.candidate.Metadata
+}
+
+// reportMetadata reports the leader again if its metadata differ from the reported ones.
+func (m *Machine) reportMetadata() {
+	v := &m.leader
+	if metadata := m.leaderMetadata(); !v.record.Vacant() && !maps.Equal(metadata, v.reported) {
+		m.do(LeaderChanged{Leader: v.record, Metadata: true})
+		v.reported = metadata
+	}
 }
 
 // checkLeadership ends the tenure at once if the leader record does not name it.
@@ -150,25 +189,31 @@ func (v *leaderView) outdated(a *Answer) bool {
 	return v.known && a.Status.Leader.Ballot < v.record.Ballot && !a.Start.After(v.readAt)
 }
 
-// keepCandidate updates the candidate record of the leader after the leader record has
-// changed. read is nil if it was not read.
-func (v *leaderView) keepCandidate(me election.Identity, read *election.Candidate) {
+// forgetCandidate forgets the candidate record of a leader before this one.
+func (v *leaderView) forgetCandidate(me election.Identity) {
 	token := v.record.Token()
 	switch {
 	case v.record.HeldBy(me): // it is this process's own record
 		v.candidate, v.candidateOf = nil, token
-	case read != nil && read.Identity == v.record.Identity:
-		v.candidate, v.candidateOf = read, token
 	case v.candidateOf != token:
 		v.candidate, v.candidateOf = nil, election.Token{}
 	}
 }
 
-// refreshCandidate takes a newer candidate record of the leader from a list.
-func (v *leaderView) refreshCandidate(me election.Identity, c *election.Candidate) {
-	if c.Identity != me && (v.candidate == nil || v.candidate.Heartbeats < c.Heartbeats) {
-		v.candidate, v.candidateOf = c, v.record.Token()
+// takeCandidate takes a candidate record from a read that began at start, and reports
+// whether it did. It ignores nil, records of other candidates than the leader and of this
+// process, and the older record of a concurrent read. A lower heartbeat counter in a read
+// that began after the known record was taken is newer: the database was restored.
+func (v *leaderView) takeCandidate(me election.Identity, c *election.Candidate, start, now time.Time) bool {
+	if c == nil || c.Identity == me || !v.record.HeldBy(c.Identity) {
+		return false
 	}
+	if known := v.candidate; known != nil && known.Identity == c.Identity && !start.After(v.candidateAt) &&
+		cmp.Or(c.Versionstamp.Compare(known.Versionstamp), cmp.Compare(c.Heartbeats, known.Heartbeats)) < 0 {
+		return false
+	}
+	v.candidate, v.candidateOf, v.candidateAt = c, v.record.Token(), now
+	return true
 }
 
 // knownTenure is the tenure whose holder need not be read again. If its candidate record

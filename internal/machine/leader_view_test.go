@@ -164,8 +164,11 @@ func TestTheLeadersRecord(t *testing.T) {
 	newer := candidate(bob, 1, func(c *election.Candidate) { c.Heartbeats, c.Metadata = 2, map[string]string{"at": "elsewhere"} })
 	r.jump(15*time.Second).answer(List, Answer{Members: []election.Candidate{newer}})
 	require.Equal(t, "elsewhere", r.m.View().Record.Metadata["at"])
-	r.jump(15*time.Second).answer(List, Answer{Members: []election.Candidate{record}})
+	before := r.now().Local
+	r.jump(15*time.Second).answer(List, Answer{Members: []election.Candidate{record}, Start: before, Seen: before})
 	require.Equal(t, "elsewhere", r.m.View().Record.Metadata["at"], "an older record is ignored")
+	r.jump(15*time.Second).answer(List, Answer{Members: []election.Candidate{record}})
+	require.Empty(t, r.m.View().Record.Metadata, "the database was restored")
 
 	r.rereads(r.reads(r.leader(carol, 2)))
 	require.Nil(t, r.m.View().Record, "the record is of another leader")

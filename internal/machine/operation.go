@@ -36,7 +36,8 @@ const (
 	List
 	// Evict removes candidates that have timed out.
 	Evict
-	// WatchTerm arms the watch of the term record, and reads the status.
+	// WatchTerm arms the watch of the leader notice. It reads the status and the candidate
+	// record of the leader, even if that is known.
 	WatchTerm
 	// WatchRequest arms the watch of the request, and reads the status.
 	WatchRequest
@@ -46,7 +47,7 @@ var kindNames = map[Kind]string{
 	Register: "register", Rejoin: "register again", ReadLeader: "read the leader record", Heartbeat: "heartbeat",
 	ElectionCycle: "election cycle", Settle: "settle an earlier attempt", Resign: "resign", HandOver: "hand over",
 	Unregister: "unregister", List: "list the candidates", Evict: "evict candidates",
-	WatchTerm: "watch the term record", WatchRequest: "watch the request",
+	WatchTerm: "watch the leadership", WatchRequest: "watch the request",
 }
 
 // Watches reports whether an operation of this kind arms a watch.

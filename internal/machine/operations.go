@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
 )
 
 // operations are the running operations. main is the one that registers, reads the
@@ -36,6 +37,9 @@ func (m *Machine) begin(o *runningOperation, op Operation) {
 	op.Me.Delay = m.storedDelay()
 	op.Observation, op.LeaderKnown = m.leader.observation, m.leader.known
 	op.Known = m.leader.knownTenure(m.me.Identity)
+	if op.Kind == WatchTerm { // the watch before it may have fired for the metadata of the leader
+		op.Known = election.Token{Term: op.Known.Term}
+	}
 	op.Limit = max(op.Limit, time.Millisecond)
 	if o == &m.operations.main {
 		m.poll.readNow = false // it reads the leader record, or calls for a read when it ends

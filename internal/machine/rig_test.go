@@ -195,6 +195,9 @@ func text(action Action) string {
 		if a.Leader.Vacant() {
 			return fmt.Sprintf("vacant since %d", a.Leader.Term)
 		}
+		if a.Metadata {
+			return fmt.Sprintf("metadata of %s in %d", a.Leader.ID, a.Leader.Term)
+		}
 		return fmt.Sprintf("leader %s in %d", a.Leader.ID, a.Leader.Term)
 	case ConfigChanged:
 		return fmt.Sprintf("adopt %d", a.Config.Revision)

@@ -2,8 +2,8 @@ package machine
 
 import "time"
 
-// watches are the watch of the term record and, while the process leads, the watch of
-// the request. They only save time: polling and renewals find the same changes later.
+// watches are the watch of the leader notice and, while the process leads, the watch of
+// the request. They only save time: polling, lists and renewals find the same changes later.
 type watches struct {
 	term, request watch
 }

@@ -82,7 +82,7 @@ func TestAWatchThatFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, standingBy).join()
 			lose(r).does("do read the leader record")
-			require.Equal(t, []string{"watch the term record: the watch is lost"}, r.reports())
+			require.Equal(t, []string{"watch the leadership: the watch is lost"}, r.reports())
 			r.answer(ReadLeader, r.reads(r.standing(bob, 1)))
 			r.pass(3*time.Second - 1)
 			require.False(t, r.started(WatchTerm))
