@@ -3,7 +3,8 @@ package elector
 import "context"
 
 // Callbacks report every change: in order, each once, and none is skipped as long as they
-// return within Options.CallbackLimit. They run one after the other beside the loop, which
+// return within Options.CallbackLimit. Only OnCandidatesChange may report several changes
+// with one call. They run one after the other beside the loop, which
 // does not wait for them, with one exception: if leadership is given up although it could
 // continue, it is released after the callbacks that report the loss have returned or have
 // used up their time.
@@ -38,6 +39,14 @@ type Callbacks struct {
 	// the leader, with its term and ballot as they were. It comes before the change of state
 	// that goes with it.
 	OnLeadershipChange func(context.Context, LeaderInfo)
+	// OnCandidatesChange is called with all candidates when they are first listed, and after
+	// each change: a candidate has registered or is gone, or its priority, role or metadata
+	// have changed. Heartbeats are not changes. A watch tells of a change within
+	// milliseconds, and of two changes within a tenth of the heartbeat interval on average.
+	// Changes that come while a call waits or runs are reported by one call after it, with
+	// the state at that time. With this callback, the process lists all candidates at each
+	// change and once per candidate timeout, and has one watch more.
+	OnCandidatesChange func(context.Context, ClusterState)
 	// OnStoreError is called with each new error of the store, and with nil when the store
 	// is available again.
 	OnStoreError func(context.Context, error)
@@ -85,7 +94,8 @@ func (c *Callbacks) active() bool {
 			return true
 		}
 	}
-	return c.OnTransition != nil || c.OnNewLeader != nil || c.OnLeadershipChange != nil || c.OnStoreError != nil
+	return c.OnTransition != nil || c.OnNewLeader != nil || c.OnLeadershipChange != nil || c.OnCandidatesChange != nil ||
+		c.OnStoreError != nil
 }
 
 // withoutJeopardy returns the state as the callbacks of a pair see it.

@@ -213,7 +213,8 @@
 // candidates", "ready", "claim delayed", "another process is registered under this id,
 // waiting to see whether it is alive", and the warnings "not ready", "holding off after a
 // failed tenure" and "stored config differs from the config of this process". A loss of
-// leadership is a warning unless the program of this process decided on it.
+// leadership is a warning unless the program of this process decided on it. OnCandidatesChange has
+// no record.
 //
 // # Probes
 //
@@ -226,6 +227,6 @@
 // Package internal/machine plans what to try and when, and package internal/executor runs the
 // transactions. In each of them package election decides (election/decide.go). This package
 // owns the goroutines, timers and watches between them: one goroutine for each running
-// operation or watch, at most four, one for Options.Ready, and one or two while callbacks
-// are pending.
+// operation or watch, at most four, five with OnCandidatesChange, one for Options.Ready,
+// and one or two while callbacks are pending.
 package elector

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fdbelection/fdbelection/internal/clock"
@@ -43,6 +44,10 @@ type notifier struct {
 	running bool
 	since   time.Time // when the present call was taken from the queue
 	group   sync.WaitGroup
+
+	// candidatesPending says that a call of OnCandidatesChange waits, which will report
+	// every change until it is made.
+	candidatesPending atomic.Bool
 }
 
 func (n *notifier) active() bool { return n.callbacks.active() }
@@ -115,6 +120,18 @@ func (n *notifier) newLeader(leader LeaderInfo) {
 // leadershipChange queues the call for a change of the leader record.
 func (n *notifier) leadershipChange(leader LeaderInfo) {
 	pushCall(n, "OnLeadershipChange", n.callbacks.OnLeadershipChange, leader, leader.Term)
+}
+
+// candidatesChange queues the call for a change of the candidates, unless one waits already.
+func (n *notifier) candidatesChange() {
+	callback := n.callbacks.OnCandidatesChange
+	if n.candidatesPending.Swap(true) {
+		return
+	}
+	pushCall(n, "OnCandidatesChange", func(ctx context.Context, e *Elector) {
+		n.candidatesPending.Store(false) // before the state is read
+		callback(ctx, e.ClusterState())
+	}, n.session.elector, 0)
 }
 
 // storeError queues the call for an error of the store, or with nil for its end.

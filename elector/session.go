@@ -86,6 +86,7 @@ func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*ses
 			Me: me, Aim: aim, Config: e.options.Config, MustExist: e.options.MustExist,
 			LeadUnready: e.options.LeadUnreadyAfter,
 			Drain:       e.options.DrainLimit, Leave: e.options.LeaveLimit, Permanent: e.options.Permanent,
+			FollowCandidates: e.options.Callbacks.OnCandidatesChange != nil,
 		}),
 	}
 	s.ctx, s.abandon = context.WithCancel(s.values)
@@ -167,6 +168,8 @@ func (s *session) perform(action machine.Action) {
 		s.reportState(transitionOf(a.Transition))
 	case machine.LeaderChanged:
 		s.reportLeader(a)
+	case machine.CandidatesChanged:
+		s.notify.candidatesChange()
 	case machine.ConfigChanged:
 		s.reportConfig(a.Config)
 	case machine.Evicted:

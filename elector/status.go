@@ -159,7 +159,8 @@ type ClusterState struct {
 	// Complete is true, they are all candidates. That is so in the process that evicts
 	// candidates: the leader, or the first live voter if there is no leader. Other
 	// processes list the first 8 voters by rank, the leader and themselves, so that their
-	// cost does not grow with the number of candidates. ReadClusterState reads all.
+	// cost does not grow with the number of candidates, unless they have
+	// Callbacks.OnCandidatesChange. ReadClusterState reads all.
 	Voters, Observers []Member
 	Complete          bool
 	// Config is the stored config.

@@ -141,7 +141,9 @@ func (s *session) arm(ctx context.Context, op machine.Operation) (*sharedWatch, 
 		if mine {
 			answer = s.armNew(ctx, op, w)
 		} else if w.await(ctx) {
-			op.Kind = machine.ReadLeader
+			if op.Kind = machine.ReadLeader; key.kind == machine.WatchCandidates {
+				op.Kind = machine.List
+			}
 			answer = s.executor.Run(ctx, op, nil)
 		} else if answer.Err = ctx.Err(); answer.Err == nil { // another user could not arm it
 			w.leave()

@@ -52,7 +52,7 @@ func (p *process) begin(what machine.Operation) {
 		t.op = op
 		var answer machine.Answer
 		var watch kv.Watch
-		if what.Kind == machine.WatchTerm || what.Kind == machine.WatchRequest {
+		if what.Kind.Watches() {
 			watch, answer = p.executor.Arm(t.ctxOf(), what)
 		} else {
 			answer = p.executor.Run(t.ctxOf(), what, func(e machine.Event) { p.tell(t, e) })

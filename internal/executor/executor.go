@@ -49,7 +49,7 @@ func (e *Executor) Run(ctx context.Context, op machine.Operation, notify func(ma
 			a.Evicted, err = e.Election.EvictUnchanged(tr, op.Members)
 			return err
 		})
-	case machine.WatchTerm, machine.WatchRequest:
+	case machine.WatchTerm, machine.WatchRequest, machine.WatchCandidates:
 		err = errors.New("use Arm for a watch")
 	}
 	if err != nil && !errors.Is(err, machine.ErrLeadershipLost) {
@@ -198,14 +198,19 @@ func (e *Executor) list(ctx context.Context, op machine.Operation, a *machine.An
 				return err
 			}
 		}
-		if op.First > 0 {
-			a.Ranked, a.Members, err = e.Election.ListShortlist(tr, op.First, op.Also...)
-		} else {
-			a.Members, err = e.Election.ListCandidates(tr)
-		}
-		if err != nil && kv.CodeOf(err) == 0 && errors.Is(err, fdbelection.ErrInvalidState) {
-			return nil // the readable candidates are listed
-		}
-		return err
+		return e.readCandidates(tr, op, a)
 	})
+}
+
+// readCandidates reads all candidates, or the shortlist. It omits unreadable records.
+func (e *Executor) readCandidates(tr kv.ReadTransaction, op machine.Operation, a *machine.Answer) (err error) {
+	if op.First > 0 {
+		a.Ranked, a.Members, err = e.Election.ListShortlist(tr, op.First, op.Also...)
+	} else {
+		a.Members, err = e.Election.ListCandidates(tr)
+	}
+	if err != nil && kv.CodeOf(err) == 0 && errors.Is(err, fdbelection.ErrInvalidState) {
+		return nil // the readable candidates are listed
+	}
+	return err
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Arm registers the watch of an operation and reads the status in the same transaction, so
-// that no change is missed in between. The watch outlasts ctx. The caller must cancel it.
+// Arm registers the watch of an operation and reads the status, or the candidates if these
+// are watched, in the same transaction, so that no change is missed in between. The watch outlasts ctx. The caller must cancel it.
 func (e *Executor) Arm(ctx context.Context, op machine.Operation) (kv.Watch, machine.Answer) {
 	var a machine.Answer
 	var watch kv.Watch
@@ -16,9 +16,13 @@ func (e *Executor) Arm(ctx context.Context, op machine.Operation) (kv.Watch, mac
 		if watch != nil {
 			watch.Cancel()
 		}
-		if op.Kind == machine.WatchRequest {
+		switch op.Kind {
+		case machine.WatchCandidates:
+			watch = e.Election.WatchCandidates(tr)
+			return e.readCandidates(tr, op, &a)
+		case machine.WatchRequest:
 			watch = e.Election.WatchRequest(tr)
-		} else {
+		default:
 			watch = e.Election.Watch(tr)
 		}
 		return e.readStatus(tr, op, &a)

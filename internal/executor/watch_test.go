@@ -46,6 +46,39 @@ func TestArm(t *testing.T) {
 	require.True(t, fired(term))
 }
 
+// The watch of the candidates fires at a change of any candidate, and at no other heartbeat. Arm
+// also returns the candidates that can be read. A change of the metadata of the leader fires the
+// watch of the term as well.
+func TestArmCandidates(t *testing.T) {
+	f := newFixture(t).register(alice, bob)
+	leader := f.claim(bob)
+	f.set(f.key("candidates", "carol"), "rubbish")
+	arm := func(kind machine.Kind) (kv.Watch, machine.Answer) {
+		watch, a := f.executor.Arm(t.Context(), machine.Operation{Kind: kind, Me: alice})
+		require.NoError(t, a.Err)
+		require.True(t, a.Start.Before(a.Seen))
+		return watch, a
+	}
+	candidates, a := arm(machine.WatchCandidates)
+	require.Len(t, a.Members, 2)
+	term, _ := arm(machine.WatchTerm)
+	require.NoError(t, f.run(machine.Operation{Kind: machine.ElectionCycle, Me: bob, Token: leader.Token()}).Err)
+	require.NoError(t, f.run(machine.Operation{Kind: machine.Heartbeat, Me: alice}).Err)
+	require.False(t, fired(candidates) || fired(term))
+	changed := alice
+	changed.Priority++
+	require.NoError(t, f.run(machine.Operation{Kind: machine.Heartbeat, Me: changed}).Err)
+	require.True(t, fired(candidates))
+	require.False(t, fired(term))
+	candidates, _ = arm(machine.WatchCandidates)
+	changed = bob
+	changed.Metadata = map[string]string{"addr": "1"}
+	require.NoError(t, f.run(machine.Operation{Kind: machine.ElectionCycle, Me: changed, Token: leader.Token()}).Err)
+	require.True(t, fired(candidates) && fired(term))
+	_, a = arm(machine.WatchTerm)
+	require.Equal(t, changed.Metadata, a.Candidate.Metadata)
+}
+
 // If Arm fails, it leaves no watch behind.
 func TestArmFails(t *testing.T) {
 	f := newFixture(t)

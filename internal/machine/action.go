@@ -38,6 +38,9 @@ type (
 		Leader   election.LeaderRecord
 		Metadata bool
 	}
+	// CandidatesChanged reports that the candidates differ from those of the last report in
+	// something other than their heartbeats. View has them. It needs FollowCandidates.
+	CandidatesChanged struct{}
 	// ConfigChanged reports the config when it is first read, and each change of it.
 	ConfigChanged struct{ Config fdbelection.Config }
 	// Evicted reports the candidates that this process has evicted.
@@ -73,18 +76,19 @@ type (
 	Finish struct{ Err error }
 )
 
-func (StartOperation) action()  {}
-func (CancelOperation) action() {}
-func (Lead) action()            {}
-func (Drain) action()           {}
-func (Expire) action()          {}
-func (StateChanged) action()    {}
-func (LeaderChanged) action()   {}
-func (ConfigChanged) action()   {}
-func (Evicted) action()         {}
-func (IDInUse) action()         {}
-func (HoldOff) action()         {}
-func (Delayed) action()         {}
-func (Report) action()          {}
-func (Wake) action()            {}
-func (Finish) action()          {}
+func (StartOperation) action()    {}
+func (CancelOperation) action()   {}
+func (Lead) action()              {}
+func (Drain) action()             {}
+func (Expire) action()            {}
+func (StateChanged) action()      {}
+func (LeaderChanged) action()     {}
+func (CandidatesChanged) action() {}
+func (ConfigChanged) action()     {}
+func (Evicted) action()           {}
+func (IDInUse) action()           {}
+func (HoldOff) action()           {}
+func (Delayed) action()           {}
+func (Report) action()            {}
+func (Wake) action()              {}
+func (Finish) action()            {}

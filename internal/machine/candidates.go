@@ -25,6 +25,11 @@ type candidateList struct {
 	// the leader and this process.
 	complete bool
 	first    shortlist
+	// armedAt is when the watch of the candidates notice was last armed. A list that began
+	// before may be older than what was read with the watch.
+	armedAt time.Time
+	// reported are the members of the last report, if any was made.
+	reported []Member
 }
 
 // planListing lists the candidates. The process that evicts lists all of them with each
@@ -55,7 +60,9 @@ func (m *Machine) answeredList(op *Operation, a *Answer) {
 		m.reportFailure(List, a.Err)
 	} else {
 		m.store.failures[List] = ""
-		m.sawCandidates(op, a)
+		if c.armedAt.Before(a.Start) || c.armedAt.IsZero() {
+			m.sawCandidates(op, a)
+		}
 		m.checkTermRecord(&a.Status)
 		m.drainUnready()
 	}
@@ -80,6 +87,15 @@ func (m *Machine) sawCandidates(op *Operation, a *Answer) {
 	if leader := c.find(m.leader.record.Identity); leader != nil {
 		m.sawLeaderCandidate(&leader.Candidate, a.Start)
 	}
+	if m.settings.FollowCandidates && (c.reported == nil || !slices.EqualFunc(c.members, c.reported, sameRegistration)) {
+		c.reported = c.members
+		m.do(CandidatesChanged{})
+	}
+}
+
+// sameRegistration reports whether two members differ in their heartbeats at most.
+func sameRegistration(a, b Member) bool {
+	return a.Versionstamp == b.Versionstamp && a.Registration.Equal(&b.Registration)
 }
 
 // mergeMembers returns the candidates of a list that was read at seen. Those whose

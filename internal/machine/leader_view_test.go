@@ -296,7 +296,7 @@ func TestNames(t *testing.T) {
 	require.Equal(t, "State(6)", State(6).String())
 	require.True(t, StateJeopardy.Leads() && StateLeader.Leads() && !StateFollower.Leads())
 	seen := map[string]bool{}
-	for kind := Register; kind <= WatchRequest; kind++ {
+	for kind := Register; kind <= WatchCandidates; kind++ {
 		require.NotEmpty(t, kind.String())
 		require.False(t, seen[kind.String()], kind)
 		seen[kind.String()] = true
@@ -319,7 +319,7 @@ func TestEventsBeforeTheStart(t *testing.T) {
 		require.NotEqual(t, StateLeader, m.State())
 	}
 	for _, a := range []Action{
-		StartOperation{}, CancelOperation{}, Lead{}, Drain{}, Expire{}, StateChanged{}, LeaderChanged{}, ConfigChanged{}, Evicted{}, Report{}, Wake{}, Finish{},
+		StartOperation{}, CancelOperation{}, Lead{}, Drain{}, Expire{}, StateChanged{}, LeaderChanged{}, CandidatesChanged{}, ConfigChanged{}, Evicted{}, Report{}, Wake{}, Finish{},
 	} {
 		a.action()
 		require.NotContains(t, text(a), "machine.")

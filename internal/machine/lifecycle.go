@@ -111,7 +111,8 @@ func (e *LeaveError) Unwrap() error { return e.Err }
 // finish cancels what is still running and ends the machine. The watch of the request
 // does not run any more: it is cancelled when the process stops leading.
 func (m *Machine) finish() {
-	for _, o := range []*runningOperation{&m.operations.listing, &m.watches.term.runningOperation} {
+	w := &m.watches
+	for _, o := range []*runningOperation{&m.operations.listing, &w.term.runningOperation, &w.candidates.runningOperation} {
 		if o.busy() && !o.aborted {
 			o.aborted = true
 			m.do(CancelOperation{Op: o.id})

@@ -41,17 +41,19 @@ const (
 	WatchTerm
 	// WatchRequest arms the watch of the request, and reads the status.
 	WatchRequest
+	// WatchCandidates arms the watch of the candidates notice, and reads all candidates.
+	WatchCandidates
 )
 
 var kindNames = map[Kind]string{
 	Register: "register", Rejoin: "register again", ReadLeader: "read the leader record", Heartbeat: "heartbeat",
 	ElectionCycle: "election cycle", Settle: "settle an earlier attempt", Resign: "resign", HandOver: "hand over",
 	Unregister: "unregister", List: "list the candidates", Evict: "evict candidates",
-	WatchTerm: "watch the leadership", WatchRequest: "watch the request",
+	WatchTerm: "watch the leadership", WatchRequest: "watch the request", WatchCandidates: "watch the candidates",
 }
 
 // Watches reports whether an operation of this kind arms a watch.
-func (k Kind) Watches() bool { return k == WatchTerm || k == WatchRequest }
+func (k Kind) Watches() bool { return k == WatchTerm || k == WatchRequest || k == WatchCandidates }
 
 // String says what an operation of this kind does.
 func (k Kind) String() string { return kindNames[k] }

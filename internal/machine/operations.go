@@ -76,6 +76,8 @@ func (m *Machine) answered(id uint64, a *Answer) {
 		m.answeredWatch(&m.watches.term, a)
 	case m.watches.request.id:
 		m.answeredWatch(&m.watches.request, a)
+	case m.watches.candidates.id:
+		m.answeredWatch(&m.watches.candidates, a)
 	}
 }
 
@@ -107,7 +109,7 @@ func (m *Machine) answeredMain(op *Operation, a *Answer) {
 		m.answeredHandOver(op.Kind, a)
 	case Unregister:
 		m.answeredUnregister(a)
-	case List, Evict, WatchTerm, WatchRequest: // these do not run as main
+	case List, Evict, WatchTerm, WatchRequest, WatchCandidates: // these do not run as main
 	}
 }
 

@@ -166,7 +166,7 @@ func mainText(action Action) string {
 	return text(action)
 }
 
-func mainKind(k Kind) bool { return k != List && k != Evict && k != WatchTerm && k != WatchRequest }
+func mainKind(k Kind) bool { return k != List && k != Evict && !k.Watches() }
 
 // text renders an action.
 func text(action Action) string {
@@ -199,6 +199,8 @@ func text(action Action) string {
 			return fmt.Sprintf("metadata of %s in %d", a.Leader.ID, a.Leader.Term)
 		}
 		return fmt.Sprintf("leader %s in %d", a.Leader.ID, a.Leader.Term)
+	case CandidatesChanged:
+		return "candidates"
 	case ConfigChanged:
 		return fmt.Sprintf("adopt %d", a.Config.Revision)
 	case Evicted:
@@ -247,7 +249,7 @@ func (r *rig) answer(kind Kind, a Answer) *rig {
 	r.t.Helper()
 	op := r.op(kind)
 	delete(r.pending, op.ID)
-	if (kind == WatchTerm || kind == WatchRequest) && a.Err == nil {
+	if kind.Watches() && a.Err == nil {
 		r.armed[kind] = op.ID
 	}
 	if a.Start.IsZero() {

@@ -27,6 +27,9 @@ type Settings struct {
 	LeadUnready time.Duration
 	// Shortlist is how many voters, the first by rank, are on the shortlist. Zero means 8.
 	Shortlist int
+	// FollowCandidates lists all candidates, also at each change of them, and reports each
+	// change.
+	FollowCandidates bool
 	// Permanent reports whether no retry can fix an error of the store. Nil means that
 	// a retry may fix every error.
 	Permanent func(error) bool

@@ -24,7 +24,7 @@ type storeHealth struct {
 	// Each is empty if there is none.
 	lastError  string
 	unreadable string
-	failures   [WatchRequest + 1]string
+	failures   [WatchCandidates + 1]string
 	// latency is how long answers have taken lately. extraTime is how long an operation
 	// may take after one has timed out.
 	latency   time.Duration

@@ -2,10 +2,11 @@ package machine
 
 import "time"
 
-// watches are the watch of the leader notice and, while the process leads, the watch of
-// the request. They only save time: polling, lists and renewals find the same changes later.
+// watches are the watch of the leader notice, the watch of the request while the process
+// leads, and the watch of the candidates notice if the process follows the candidates. They
+// only save time: polling, lists and renewals find the same changes later.
 type watches struct {
-	term, request watch
+	term, request, candidates watch
 }
 
 // watch is a watch that is armed again whenever it ends.
@@ -22,11 +23,12 @@ type watch struct {
 // longestRearm bounds the back-off of a watch that fails after it was armed.
 const longestRearm = 5 * time.Minute
 
-// planWatches keeps both watches armed.
+// planWatches keeps the watches armed.
 func (m *Machine) planWatches() {
 	mayExist := m.me.registered || m.me.aim == SubscribeOnly // the election
 	m.planWatch(&m.watches.term, WatchTerm, m.life.phase == running && mayExist)
 	m.planWatch(&m.watches.request, WatchRequest, m.tenure.leads())
+	m.planWatch(&m.watches.candidates, WatchCandidates, m.settings.FollowCandidates && m.config.read && !m.life.leaving())
 }
 
 func (m *Machine) planWatch(w *watch, kind Kind, wanted bool) {
@@ -72,15 +74,21 @@ func (m *Machine) answeredWatch(w *watch, a *Answer) {
 	if w.backoff == 0 {
 		m.store.failures[w.what.Kind] = ""
 	}
-	if w == &m.watches.term {
+	switch w {
+	case &m.watches.candidates:
+		m.sawCandidates(&w.what, a)
+		m.candidates.armedAt = m.now.Local
+		return
+	case &m.watches.term:
 		m.poll.readNow = false
+	default:
 	}
 	m.sawStatus(&w.what, a)
 }
 
 // watchEnded handles that an armed watch has fired or failed.
 func (m *Machine) watchEnded(e WatchEnded) {
-	for _, w := range []*watch{&m.watches.term, &m.watches.request} {
+	for _, w := range []*watch{&m.watches.term, &m.watches.request, &m.watches.candidates} {
 		if w.id != e.Op {
 			continue
 		}
@@ -94,8 +102,12 @@ func (m *Machine) watchEnded(e WatchEnded) {
 		case aborted:
 		case e.Err != nil: // it may have missed a change
 			m.poll.readNow = m.poll.readNow || w == &m.watches.term
+			if w == &m.watches.candidates {
+				m.candidates.due = m.now.Local
+			}
 			m.rearmLater(w)
 			m.reportFailure(kind, e.Err)
+		case w == &m.watches.candidates: // it lists when it is armed again
 		case tooSoon: // it cannot be armed at once: read instead
 			m.poll.readNow = true
 		case w == &m.watches.term: // a watch that fires too often does not count: it may fire without a change
