@@ -61,10 +61,11 @@ TWO PROCESSES WITH ONE ID: one of them ends with exit code 79, and the history n
 Give each an --id of its own. Under systemd, RestartPreventExitStatus=79 prevents a restart.
 
 WITH --observe run does not register a candidate, and writes nothing. It runs the command at
-the start and on every change of the leader, with FDBELECT_LEADER (empty if there is no
-leader), FDBELECT_TERM, FDBELECT_BALLOT and the variables of the election. One command runs
-at a time. The next one gets the newest state. States in between may be skipped, but never
-the last one.`
+the start, on every change of the leader, and on every change of the leader's tags, with
+FDBELECT_LEADER (empty if there is no leader), FDBELECT_LEADER_TAGS (a JSON object),
+FDBELECT_TERM, FDBELECT_BALLOT and the variables of the election. One command runs at a
+time. The next one gets the newest state. States in between may be skipped, but never the
+last one.`
 
 const runExamples = `  fdbelect run --store file:/tmp/demo.db --id a --priority 1
   fdbelect run --store file:/tmp/demo.db --id b --lease 2s -- ./worker --verbose

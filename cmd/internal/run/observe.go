@@ -43,7 +43,7 @@ func observe(ctx context.Context, p *session.Program, f *runFlags) (err error) {
 			Signals: signals, Forced: p.Forced, Log: log.Logger,
 		},
 		PreStop: f.preStop,
-		Changed: func(l elector.LeaderInfo) { transitions.leaderChanged(elector.StateObserver, l.LeaderRecord) },
+		Changed: func(l elector.LeaderInfo) { transitions.subscribed(l.LeaderRecord) },
 	}
 	defer leaveAtOnce(ctx, p, log.Logger, el.Abandon)()
 	killed := o.Watch(ctx, el.Subscribe(ctx))

@@ -21,6 +21,7 @@ type transitionLog struct {
 
 	state elector.State
 	seen  bool
+	last  election.LeaderRecord // as it was reported last
 	// missing is true if the last store error was that the election does not exist.
 	missing bool
 }
@@ -43,8 +44,26 @@ func (l *transitionLog) recordChanged(leader election.LeaderRecord) {
 	switch {
 	case leader.Vacant() && l.state == elector.StateCandidate,
 		!leader.Vacant() && l.state == elector.StateFollower && leader.ID != l.id:
-		l.leaderChanged(l.state, leader)
+		l.reported(l.state, leader)
 	}
+	l.last = leader
+}
+
+// subscribed logs a change of the leader or of its metadata, for a process that only
+// subscribes.
+func (l *transitionLog) subscribed(leader election.LeaderRecord) {
+	l.reported(elector.StateObserver, leader)
+	l.last = leader
+}
+
+// reported logs a record that was reported. If it is of the same tenure as the last one,
+// the metadata of the leader have changed.
+func (l *transitionLog) reported(role elector.State, leader election.LeaderRecord) {
+	if !leader.Vacant() && leader.Token() == l.last.Token() && leader.Accepted == l.last.Accepted {
+		l.line(slog.LevelInfo, "metadata of the leader changed", role, leader, records.AcquireText(leader))
+		return
+	}
+	l.leaderChanged(role, leader)
 }
 
 // transition logs a change of the state of this process.

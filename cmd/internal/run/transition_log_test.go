@@ -57,6 +57,10 @@ func TestTransitionLog(t *testing.T) {
 			`level=INFO msg="leader changed" leader=b term=5 ballot=11 role=follower reason=expiry`,
 			`level=INFO msg="leader changed" leader=c term=6 ballot=12 role=follower reason="preemption, handed over"`,
 		}},
+		"another leader changes its metadata": {follower, []any{other, other}, []string{
+			`level=INFO msg="leader changed" leader=b term=5 ballot=11 role=follower reason=expiry`,
+			`level=INFO msg="metadata of the leader changed" leader=b term=5 ballot=11 role=follower reason=expiry`,
+		}},
 		"the leader expires": {follower, []any{to(follower, candidate, other, elector.ReasonNoLeader)}, []string{
 			`level=INFO msg="leader expired" leader="" term=5 ballot=11 role=candidate reason="no renewal by b was seen for its lease"`,
 		}},

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"os"
 	"strconv"
@@ -12,7 +13,8 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// Subscriber runs the command on every change of the leader, one at a time.
+// Subscriber runs the command on every change of the leader and of its metadata, one at a
+// time.
 type Subscriber struct {
 	Command
 	PreStop time.Duration // how long the command may take to stop
@@ -29,22 +31,34 @@ type state struct {
 	known  bool              // a leader record was read
 	leader election.Identity // zero if there is no leader
 	term   uint64            // zero if there is no leader
+	tags   string            // metadata of the leader as a JSON object
 	record election.LeaderRecord
 }
 
-func stateOf(record election.LeaderRecord) state {
+func stateOf(info elector.LeaderInfo) state {
+	record := info.LeaderRecord
 	if record.Vacant() || !record.Accepted { // a successor leads only after it has accepted
-		return state{known: true, record: record}
+		return state{known: true, tags: tagsText(nil), record: record}
 	}
-	return state{known: true, leader: record.Identity, term: record.Term, record: record}
+	return state{known: true, leader: record.Identity, term: record.Term, tags: tagsText(info.Metadata), record: record}
+}
+
+// tagsText returns metadata as a JSON object, which is empty if they are not known.
+func tagsText(metadata map[string]string) string {
+	if len(metadata) == 0 {
+		return "{}"
+	}
+	text, _ := json.Marshal(metadata) // a map of strings cannot fail
+	return string(text)
 }
 
 // log returns the logger of a command that is started for a state.
 func (s state) log(log *slog.Logger) *slog.Logger { return log.With("term", s.record.Term) }
 
-// sameAs reports whether both states have the same leader in the same term, or none.
+// sameAs reports whether both states have the same leader in the same term with the same
+// metadata, or none.
 func (s state) sameAs(other state) bool {
-	return s.known == other.known && s.leader == other.leader && s.term == other.term
+	return s.known == other.known && s.leader == other.leader && s.term == other.term && s.tags == other.tags
 }
 
 // Watch runs the command for every change that leaders delivers, until ctx ends or leaders
@@ -62,7 +76,7 @@ func (o *Subscriber) Watch(ctx context.Context, leaders <-chan elector.LeaderInf
 				return o.finish(ctx)
 			}
 			o.Changed(leader)
-			o.newest = stateOf(leader.LeaderRecord)
+			o.newest = stateOf(leader)
 		case end := <-done:
 			o.ended(ctx, end)
 		case s := <-o.Signals:
@@ -91,6 +105,7 @@ func (o *Subscriber) catchUp() {
 		env,
 		"FDBELECT_LEADER="+leader,
 		"FDBELECT_TERM="+strconv.FormatUint(o.started.record.Term, 10),
+		"FDBELECT_LEADER_TAGS="+o.started.tags,
 		"FDBELECT_BALLOT="+strconv.FormatUint(o.started.record.Ballot, 10),
 	)
 	running, err := o.startDirect(env, o.started.log(o.Log))

@@ -14,14 +14,34 @@ import (
 )
 
 // watcher reads an election again and again: as soon as a watch of the store reports a
-// change of the tenure, and on a timer. If the store fails, it retries. If no retry can
+// change of the leadership or of a candidate, and on a timer. If the store fails, it retries. If no retry can
 // help, it opens the store again.
 type watcher struct {
 	*session.Program
 	access *session.Access
 	open   *session.Session // nil: open the store with the next read
 	tracker
-	problem string // why the last read failed, or empty
+	problem string    // why the last read failed, or empty
+	pushed  time.Time // when the last read for a change of a candidate was due, on the monotonic clock
+}
+
+// armed are the watches of one read. Each is nil if it is not armed.
+type armed struct{ leadership, candidates kv.Watch }
+
+func (a *armed) cancel() {
+	for _, watch := range []kv.Watch{a.leadership, a.candidates} {
+		if watch != nil {
+			watch.Cancel()
+		}
+	}
+}
+
+// fired returns the channel that a watch closes, or nil if it is not armed.
+func fired(watch kv.Watch) <-chan struct{} {
+	if watch == nil {
+		return nil
+	}
+	return watch.Done()
 }
 
 // update is the result of one read.
@@ -39,8 +59,10 @@ const (
 	// renewal is missed, within these limits.
 	minReadInterval = 50 * time.Millisecond
 	maxReadInterval = time.Second
-	// minReadGap limits how often watches can cause a read.
-	minReadGap = 10 * time.Millisecond
+	// minReadGap limits how often watches can cause a read. Changes of candidates cause one
+	// at most once per tenth of a heartbeat.
+	minReadGap     = 10 * time.Millisecond
+	gapOfHeartbeat = 10
 )
 
 // run reads until ctx ends, and sends what it finds.
@@ -53,7 +75,7 @@ func (w *watcher) run(ctx context.Context, updates chan<- update) {
 	}()
 	for ctx.Err() == nil {
 		watched, stop := context.WithCancelCause(ctx) // the watch lives longer than the transaction
-		u, watch := w.read(watched, stop)
+		u, watches := w.read(watched, stop)
 		if ctx.Err() != nil {
 			stop(nil)
 			return
@@ -62,17 +84,16 @@ func (w *watcher) run(ctx context.Context, updates chan<- update) {
 		case updates <- u:
 		case <-ctx.Done():
 		}
-		w.wait(ctx, watch)
-		if watch != nil {
-			watch.Cancel()
-		}
+		w.wait(ctx, &watches)
+		watches.cancel()
 		stop(nil)
 	}
 }
 
-// read reads the election once. The watch fires at the next change of the tenure.
-func (w *watcher) read(ctx context.Context, stop context.CancelCauseFunc) (update, kv.Watch) {
-	s, watch, err := w.snapshot(ctx, stop)
+// read reads the election once. The watches fire at the next change of the leadership and
+// of the candidates.
+func (w *watcher) read(ctx context.Context, stop context.CancelCauseFunc) (update, armed) {
+	s, watches, err := w.snapshot(ctx, stop)
 	seen, wall := w.Clock.Now(), w.Clock.Wall()
 	if err != nil {
 		w.now, w.news = wall, nil
@@ -80,7 +101,7 @@ func (w *watcher) read(ctx context.Context, stop context.CancelCauseFunc) (updat
 			w.problem = text
 			w.report(eventUnreadable, w.lastLeader(), noCandidate, text)
 		}
-		return update{news: w.news, problem: w.problem, observation: w.observation, heartbeats: w.heartbeats}, nil
+		return update{news: w.news, problem: w.problem, observation: w.observation, heartbeats: w.heartbeats}, armed{}
 	}
 	var recovered []news
 	if w.problem != "" {
@@ -92,7 +113,7 @@ func (w *watcher) read(ctx context.Context, stop context.CancelCauseFunc) (updat
 		recovered = w.news
 	}
 	found := w.Next(s, seen, wall)
-	return update{snapshot: s, seen: seen, observation: w.observation, heartbeats: w.heartbeats, news: append(recovered, found...)}, watch
+	return update{snapshot: s, seen: seen, observation: w.observation, heartbeats: w.heartbeats, news: append(recovered, found...)}, watches
 }
 
 func (w *watcher) lastLeader() election.LeaderRecord {
@@ -102,31 +123,27 @@ func (w *watcher) lastLeader() election.LeaderRecord {
 	return w.last.Leader
 }
 
-// snapshot reads the election, and sets a watch in the same transaction.
-func (w *watcher) snapshot(ctx context.Context, stop context.CancelCauseFunc) (*records.Snapshot, kv.Watch, error) {
+// snapshot reads the election, and sets the watches in the same transaction.
+func (w *watcher) snapshot(ctx context.Context, stop context.CancelCauseFunc) (*records.Snapshot, armed, error) {
 	timer := w.Clock.AfterFunc(w.access.Timeout, func() { stop(context.DeadlineExceeded) })
 	defer timer.Stop()
 	if w.open == nil {
 		s, err := w.OpenElection(ctx, w.access, true)
 		if err != nil {
-			return nil, nil, err
+			return nil, armed{}, err
 		}
 		w.open = s
 	}
-	var watch kv.Watch
+	var watches armed
 	s, err := kv.Transact(ctx, w.open.Database, func(tr kv.Transaction) (*records.Snapshot, error) {
-		if watch != nil {
-			watch.Cancel() // of the previous attempt
-		}
-		watch = w.open.Election.Watch(tr)
+		watches.cancel() // of the previous attempt
+		watches = armed{w.open.Election.Watch(tr), w.open.Election.WatchCandidates(tr)}
 		return records.ReadSnapshot(w.open.Election, tr)
 	})
 	if err == nil {
-		return s, watch, nil
+		return s, watches, nil
 	}
-	if watch != nil {
-		watch.Cancel()
-	}
+	watches.cancel()
 	if w.Permanent(err) {
 		w.open.End()
 		w.open = nil
@@ -134,33 +151,41 @@ func (w *watcher) snapshot(ctx context.Context, stop context.CancelCauseFunc) (*
 	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) && !errors.Is(err, fdbelection.ErrNotInitialized) {
 		err = context.DeadlineExceeded
 	}
-	return nil, nil, err
+	return nil, armed{}, err
 }
 
-// wait waits until the next read is due.
-func (w *watcher) wait(ctx context.Context, watch kv.Watch) {
-	interval := maxReadInterval
+// wait waits until the next read is due. A watch that fails does not cause a read.
+func (w *watcher) wait(ctx context.Context, watches *armed) {
+	interval, gap := maxReadInterval, minReadGap // gap is that between two reads for candidates
 	if w.last != nil && w.problem == "" {
-		interval = min(max(w.last.Config.HeartbeatInterval/2, minReadInterval), maxReadInterval)
+		heartbeat := w.last.Config.HeartbeatInterval
+		interval = min(max(heartbeat/2, minReadInterval), maxReadInterval)
+		gap = heartbeat / gapOfHeartbeat
 	}
-	due := make(chan struct{})
+	due, begin := make(chan struct{}), w.Clock.Now()
 	timer := w.Clock.AfterFunc(interval, func() { close(due) })
 	defer timer.Stop()
-	var fired <-chan struct{}
-	if watch != nil {
-		fired = watch.Done()
-	}
-	select {
-	case <-fired:
-		if watch.Err() == nil {
-			_ = clock.Sleep(ctx, w.Clock, minReadGap) // the caller sees the end of ctx
+	leadership, candidates := fired(watches.leadership), fired(watches.candidates)
+	for {
+		select {
+		case <-leadership:
+			if watches.leadership.Err() == nil {
+				_ = clock.Sleep(ctx, w.Clock, minReadGap) // the caller sees the end of ctx
+				return
+			}
+			leadership = nil
+		case <-candidates:
+			now := w.Clock.Now()
+			soon := max(w.pushed.Add(gap).Sub(now), minReadGap)
+			if watches.candidates.Err() == nil && soon < interval-now.Sub(begin) {
+				w.pushed = now.Add(soon)
+				timer.Reset(soon)
+			}
+			candidates = nil
+		case <-due:
+			return
+		case <-ctx.Done():
 			return
 		}
-		select { // a failing watch must not cause a busy loop
-		case <-due:
-		case <-ctx.Done():
-		}
-	case <-due:
-	case <-ctx.Done():
 	}
 }

@@ -51,8 +51,9 @@ Events of candidates:
                      heartbeat_resumed is the next heartbeat
 
 If the store or a record cannot be read, the event is unreadable, and later readable. watch
-retries until it is interrupted. It reports every tenure that the history has, even if
-several began between two reads. It does not rely on the clocks of other hosts: leases and
+retries until it is interrupted. Changes of the leadership and of candidates are pushed by
+the store, so they are shown within milliseconds. It reports every tenure that the history
+has, even if several began between two reads. It does not rely on the clocks of other hosts: leases and
 timeouts count from what it has seen itself.
 
 With --output json each line is a JSON object. With --output yaml each change is a document.

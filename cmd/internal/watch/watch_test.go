@@ -13,6 +13,7 @@ import (
 
 	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/elector"
 )
 
 // TestWatchReportsChanges: a watch reports every change of an election, and a store that
@@ -67,6 +68,33 @@ func TestWatchReportsChanges(t *testing.T) {
 		}, candidates)
 		require.GreaterOrEqual(t, w.Opened.Load(), int32(2), "it was opened again")
 	})
+}
+
+// TestWatchByPush: a change of any candidate is shown at once, and not at the next interval.
+func TestWatchByPush(t *testing.T) {
+	for _, changed := range []string{"a", "b"} {
+		synctest.Test(t, func(t *testing.T) {
+			world := clitest.NewCompany(t)
+			processes := map[string]*elector.Elector{}
+			var leave [2]func()
+			processes["a"], leave[0] = world.Enter("a", 0)
+			world.Pass(3 * time.Second)
+			processes["b"], leave[1] = world.Enter("b", 0)
+			world.Pass(3 * time.Second)
+			done := make(chan error)
+			go func() {
+				_, _, err := execOn(t.Context(), clitest.Virtual{}, world.DB, "watch", "--until", "event=changed candidate="+changed)
+				done <- err
+			}()
+			world.Pass(3*time.Second + 13*time.Millisecond)
+			begin := time.Now()
+			require.NoError(t, processes[changed].SetMetadata(map[string]string{"addr": "1"}))
+			require.NoError(t, <-done)
+			require.LessOrEqual(t, time.Since(begin), 2*minReadGap)
+			leave[1]()
+			leave[0]()
+		})
+	}
 }
 
 // TestWatchEnds: what ends a watch, and how.
