@@ -169,6 +169,7 @@ func goldenRecords() []goldenRecord {
 		},
 		{"notice, of the leader", k.leaderNotice, notice(goldenNonce, goldenEvent.Ballot), nil, nil},
 		{"notice, of the candidates", k.candidatesNotice, registrationNotice(&candidate), nil, nil},
+		{"notice, of a removal", k.candidatesNotice, subspace.AppendBool(registrationNotice(&candidate), true), nil, nil},
 	}
 }
 

@@ -47,7 +47,7 @@ func (e *LeaderElection) noteRegistration(tr kv.Transaction, v *view, own, next 
 
 // noteRemoval writes the candidates notice after a candidate was removed.
 func (e *LeaderElection) noteRemoval(tr kv.Transaction, c *Candidate) {
-	tr.Set(e.keys.candidatesNotice, notice(c.Incarnation, 0))
+	tr.Set(e.keys.candidatesNotice, subspace.AppendBool(registrationNotice(c), true))
 }
 
 // registrationNotice returns the value of a notice of a registration. It has the time,

@@ -33,6 +33,7 @@ type witness struct {
 	// issuedAfter is the number of commits that its operation had when the last attempt
 	// began.
 	issuedAfter int
+	told        told
 }
 
 // drainAsked is the request for which the application was told to hand over, and when it
@@ -59,13 +60,14 @@ func (w *world) checkStep(p *process, event machine.Event, before machine.Tenure
 	}
 	for _, action := range actions {
 		w.checkCallback(p, event, action)
-		if follow, ok := action.(machine.LeaderChanged); ok {
+		if follow, ok := action.(machine.LeaderChanged); ok && !follow.Metadata {
 			w.checkSeenLeader(p, &follow.Leader)
 		}
 	}
 	if _, ok := event.(machine.Answered); ok {
 		w.checkSettledLeader(p)
 	}
+	w.checkTold(p, actions)
 	after := &p.deadlines
 	if a, ok := event.(machine.Answered); ok && a.Op == p.goneOp && p.goneTerm == after.Term && !after.Stop.IsZero() {
 		w.violated(invDeadline, "%s has read that its tenure is gone, and still leads in term %d", p.name, after.Term)
@@ -229,6 +231,7 @@ func (w *world) checkFaultFree() {
 		if view := p.machine.View(); view.Leader.Token() != leader.Token() {
 			w.violated(invObservers, "%s follows %s, the record says %s", p.name, view.Leader, leader)
 		}
+		w.checkKnown(p)
 	}
 	if len(w.records) != len(w.hosts) {
 		w.violated(invCandidates, "%d candidates are registered, there are %d processes", len(w.records), len(w.hosts))

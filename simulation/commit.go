@@ -28,6 +28,7 @@ type checks struct {
 	deleted        deletions
 
 	leaderTouched   int64                      // the version of the last commit that wrote or settled the leader record
+	leaderWritten   int64                      // the version at which the leader record was last written
 	leaderAt        time.Duration              // when the leader record was last written
 	writtenAt       map[ballotOf]time.Duration // when each ballot was last written
 	leaderConfig    fdbelection.Config
@@ -65,16 +66,19 @@ func newChecks() checks {
 
 // checkedKeys are the keys of the records.
 type checkedKeys struct {
-	space                         subspace.Subspace
-	config, leader, term, request []byte
-	candidates, rank, history     subspace.Subspace
+	space                          subspace.Subspace
+	config, leader, term, request  []byte
+	candidates, rank, history      subspace.Subspace
+	leaderNotice, candidatesNotice []byte
 }
 
 func newCheckedKeys(space subspace.Subspace) checkedKeys {
+	notice := func(kind int64) []byte { return subspace.AppendInt(space.Sub("notice").Bytes(), kind) }
 	return checkedKeys{
 		space: space, config: space.Sub("config").Bytes(), leader: space.Sub("leader").Bytes(),
 		term: space.Sub("term").Bytes(), request: space.Sub("intent").Bytes(),
 		candidates: space.Sub("candidates"), rank: space.Sub("rank"), history: space.Sub("history"),
+		leaderNotice: notice(0), candidatesNotice: notice(1),
 	}
 }
 
@@ -90,7 +94,9 @@ type commit struct {
 
 	config, leader, term, request, rank, history, fenced bool
 	candidates                                           []string // ids of the candidate records that it wrote
-	elsewhere                                            []byte   // a key that belongs to no record
+	leaderNotice, candidatesNotice                       bool
+	noticesBefore                                        [2][]byte
+	elsewhere                                            []byte // a key that belongs to no record
 }
 
 // who is the incarnation that committed. It is zero for an operator.
@@ -139,6 +145,10 @@ func (w *world) noteWrites(c *commit) {
 			c.term = true
 		case bytes.Equal(m.Key, k.request):
 			c.request = true
+		case bytes.Equal(m.Key, k.leaderNotice):
+			c.leaderNotice = true
+		case bytes.Equal(m.Key, k.candidatesNotice):
+			c.candidatesNotice = true
 		case bytes.Equal(m.Key, w.fencedKey):
 			c.fenced = true
 		case k.candidates.Contains(m.Key):
@@ -169,6 +179,9 @@ func (w *world) committed(e memkv.LogEntry) {
 		w.mixBytes(e.Mutations[i].Value)
 	}
 	w.noteWrites(c)
+	for i, key := range [][]byte{w.keys.leaderNotice, w.keys.candidatesNotice} {
+		c.noticesBefore[i], _ = w.shadow.Get(key).Get()
+	}
 	w.shadow.apply(&e)
 	deletes := c.forced(labelDelete)
 	if c.config || c.leader || c.term || c.request || deletes {
@@ -199,6 +212,7 @@ func (w *world) committed(e memkv.LogEntry) {
 
 // checkCommit runs every check of the commit log.
 func (w *world) checkCommit(c *commit) {
+	w.checkNotices(c)
 	w.checkOwner(c)
 	w.checkWrites(c)
 	w.checkBounds(c)

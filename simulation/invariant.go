@@ -35,6 +35,7 @@ const (
 	invSettled                              // nothing is concluded before an unsettled attempt is settled
 	invHotLoop                              // no endless work without time passing
 	invReadiness                            // leadership is not handed to a candidate that is not ready, and without faults the leader is ready
+	invNotice                               // watches fire at every change, and at nothing else
 	invEnd
 )
 
@@ -44,7 +45,7 @@ var invariantNames = [...]string{
 	invCandidates: "candidates", invStamp: "stamp", invVoter: "voter", invOneConfig: "one config", invOwnWrites: "own writes",
 	invOutcome: "outcome", invLinearizable: "linearizable", invReadAfterCommit: "read after commit", invObservers: "observers", invLiveness: "liveness",
 	invOwnership: "ownership", invBounds: "bounds", invCallbacks: "callbacks", invDeterminism: "determinism", invNamedTerm: "named term",
-	invSettled: "settled", invHotLoop: "hot loop", invReadiness: "readiness",
+	invSettled: "settled", invHotLoop: "hot loop", invReadiness: "readiness", invNotice: "notices",
 }
 
 // String returns the number and the name.

@@ -34,6 +34,7 @@ type process struct {
 	host        *host
 	name        string // no other process has it
 	application bool   // it has no elector and calls the election itself
+	follows     bool   // it follows all candidates
 	clocks      clocks
 
 	me        election.Registration
@@ -73,7 +74,7 @@ func (h *host) startWith(w *world, c clocks) {
 	w.starts++
 	p := &process{
 		world: w, host: h, name: h.id + strconv.Itoa(w.starts), clocks: c, alive: true,
-		running: map[uint64]*operation{},
+		running: map[uint64]*operation{}, follows: h.column == 1,
 		me: election.Registration{
 			Identity: election.Identity{ID: h.id, Incarnation: incarnation}, Priority: h.priority, Role: h.role, NotReady: h.notReady,
 			Metadata: map[string]string{"start": strconv.Itoa(w.starts)},
@@ -85,7 +86,8 @@ func (h *host) startWith(w *world, c clocks) {
 	p.machine = machine.New(machine.Settings{
 		Me: p.me, Aim: machine.Campaign, Config: w.config,
 		Drain: w.config.LeaseDuration, Leave: w.config.LeaseDuration, LeadUnready: w.leadUnready,
-		Shortlist: 2, // so that some of the few processes are not on it
+		Shortlist:        2, // so that some of the few processes are not on it
+		FollowCandidates: p.follows,
 	})
 	p.executor = executor.Executor{
 		Database: spyDatabase{w, w.db.NewClient(p.name, memkv.ClientOptions{})}, Election: w.electionBy(p.local), Now: p.now,
@@ -217,7 +219,7 @@ func (p *process) perform(action machine.Action) {
 		}
 		p.end()
 		p.replace()
-	case machine.StateChanged, machine.LeaderChanged, machine.Evicted, machine.IDInUse, machine.Report, machine.ConfigChanged:
+	case machine.StateChanged, machine.LeaderChanged, machine.CandidatesChanged, machine.Evicted, machine.IDInUse, machine.Report, machine.ConfigChanged:
 	}
 	if w.tracing {
 		w.traceAction(p, action)

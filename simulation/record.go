@@ -105,7 +105,13 @@ func (w *world) traceAction(p *process, action machine.Action) {
 	case machine.StateChanged:
 		w.trace(p, "changes to %s from %s: %s", a.To, a.From, a.Reason)
 	case machine.LeaderChanged:
-		w.trace(p, "sees %s", a.Leader)
+		if a.Metadata {
+			w.trace(p, "sees new metadata of %s", a.Leader)
+		} else {
+			w.trace(p, "sees %s", a.Leader)
+		}
+	case machine.CandidatesChanged:
+		w.trace(p, "sees the candidates change")
 	case machine.Evicted:
 		w.trace(p, "evicted %v", a.IDs)
 	case machine.IDInUse:

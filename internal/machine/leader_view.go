@@ -92,7 +92,7 @@ func (m *Machine) sawLeader(a *Answer) {
 		}
 		m.do(LeaderChanged{Leader: leader})
 		v.reported = m.leaderMetadata()
-	} else if !leader.HeldBy(m.me.Identity) {
+	} else {
 		m.reportMetadata()
 	}
 	m.checkLeadership()
@@ -119,8 +119,12 @@ func (m *Machine) leaderMetadata() map[string]string {
 }
 
 // reportMetadata reports the leader again if its metadata differ from the reported ones.
+// Metadata of this process count once they are committed.
 func (m *Machine) reportMetadata() {
 	v := &m.leader
+	if v.record.HeldBy(m.me.Identity) && !maps.Equal(m.me.written, m.me.Metadata) {
+		return
+	}
 	if metadata := m.leaderMetadata(); !v.record.Vacant() && !maps.Equal(metadata, v.reported) {
 		m.do(LeaderChanged{Leader: v.record, Metadata: true})
 		v.reported = metadata

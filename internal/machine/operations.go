@@ -102,7 +102,9 @@ func (m *Machine) answeredMain(op *Operation, a *Answer) {
 	case ReadLeader, Settle:
 		m.answeredRead(op, a)
 	case Heartbeat:
-		m.answeredHeartbeat(op, a)
+		if m.answeredHeartbeat(op, a) {
+			m.reportMetadata()
+		}
 	case ElectionCycle:
 		m.answeredCycle(op, a)
 	case Resign, HandOver:

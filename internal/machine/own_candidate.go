@@ -20,6 +20,8 @@ type ownCandidate struct {
 	// mayBeStored says that a registration may have been committed, so that leaving
 	// has to unregister.
 	mayBeStored bool
+	// written are the metadata of the last acknowledged write.
+	written map[string]string
 	// heartbeatAt is when the next heartbeat is due, in a cycle or alone.
 	heartbeatAt time.Time
 	// indexed says that the last acknowledged write of the candidate record has left an
@@ -76,16 +78,13 @@ func (m *Machine) answeredRegistration(op *Operation, a *Answer) {
 
 // candidateWritten schedules the next heartbeat after the candidate record was written
 // with a registration: three per candidate timeout, or at once if the registration has
-// changed since. It reports the new metadata of a leader.
+// changed since.
 func (m *Machine) candidateWritten(with *election.Registration) {
+	m.me.written = with.Metadata
 	m.me.heartbeatAt = m.now.Local.Add(m.config.CandidateTimeout / 3)
 	m.me.indexed = with.Role == election.Voter && with.NotReady == ""
 	readiness := (with.NotReady == "") != m.me.ready() || with.NotReady == NotChecked && m.me.NotReady != NotChecked
 	if with.Priority != m.me.Priority || with.Role != m.me.Role || readiness || !maps.Equal(with.Metadata, m.me.Metadata) {
 		m.me.heartbeatAt = m.now.Local
-		return
-	}
-	if m.leader.record.HeldBy(m.me.Identity) {
-		m.reportMetadata()
 	}
 }
