@@ -1,6 +1,7 @@
 package electortest
 
 import (
+	"context"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -14,6 +15,8 @@ var memberTests = []test{
 	theLeaderEvictsCandidatesThatHaveTimedOut,
 	anEvictedFollowerRegistersAgain,
 	aLeaderThatBecomesAnObserverResigns,
+	metadataOfTheLeaderArePushed,
+	changesOfCandidatesArePushed,
 }
 
 // The leader evicts a candidate without a heartbeat for the candidate timeout, and no other one.
@@ -63,4 +66,49 @@ func aLeaderThatBecomesAnObserverResigns(tc *cluster) {
 	require.Equal(tc, uint64(2), b.leads(promptly))
 	a.enters(elector.StateObserver, patience)
 	tc.until("the role in its record", func() bool { return tc.candidates()["a"].Role == election.Observer })
+}
+
+// A change of the metadata of the leader reaches a follower and a subscriber by a watch. The
+// candidate timeout is long, so a list would come much later.
+func metadataOfTheLeaderArePushed(tc *cluster) {
+	tc.config.HeartbeatInterval = timeout / 4
+	a := tc.leading("a")
+	followers := []*process{tc.following("b"), tc.process("watcher")}
+	for _, f := range followers {
+		leaders := f.Subscribe(tc.Context())
+		for next := (elector.LeaderInfo{}); next.ID != "a"; {
+			next = within(tc, patience, leaders, "the leader")
+		}
+		for _, text := range []string{"1 for " + f.NodeID(), "2 for " + f.NodeID()} {
+			require.NoError(tc, a.SetMetadata(map[string]string{"addr": text}))
+			for next := (elector.LeaderInfo{}); next.Metadata["addr"] != text; {
+				next = within(tc, promptly, leaders, "the new metadata")
+				require.Equal(tc, "a", next.ID)
+			}
+			require.Equal(tc, text, tc.candidates()["a"].Metadata["addr"])
+		}
+	}
+}
+
+// A process that asks for it is told of each change of any candidate by a watch.
+func changesOfCandidatesArePushed(tc *cluster) {
+	tc.config.HeartbeatInterval = timeout / 4
+	states := make(chan elector.ClusterState, 1000)
+	tc.leading("a")
+	tc.begin("o", observer, func(s *settings) {
+		s.Callbacks.OnCandidatesChange = func(_ context.Context, state elector.ClusterState) { states <- state }
+	})
+	sees := func(what string, as func(elector.ClusterState) bool) {
+		tc.Helper()
+		for s := (elector.ClusterState{}); !as(s); {
+			s = within(tc, promptly, states, what)
+		}
+	}
+	sees("itself", func(s elector.ClusterState) bool { return len(s.Observers) == 1 && len(s.Voters) == 1 })
+	b := tc.following("b")
+	sees("b", func(s elector.ClusterState) bool { return len(s.Voters) == 2 })
+	require.NoError(tc, b.SetMetadata(map[string]string{"addr": "1"}))
+	sees("its metadata", func(s elector.ClusterState) bool { return len(s.Voters) == 2 && s.Voters[1].Metadata["addr"] == "1" })
+	b.stop()
+	sees("that it has left", func(s elector.ClusterState) bool { return len(s.Voters) == 1 })
 }
