@@ -71,7 +71,7 @@ func conflictsOn(ranges []memkv.Range, key []byte) bool {
 // sameRegistration reports whether two records differ in their heartbeats at most.
 func sameRegistration(a, b *election.Candidate) bool {
 	return a.Identity == b.Identity && a.Versionstamp == b.Versionstamp && a.Priority == b.Priority && a.Role == b.Role &&
-		maps.Equal(a.Metadata, b.Metadata)
+		a.NotReady == b.NotReady && maps.Equal(a.Metadata, b.Metadata)
 }
 
 // told is what a process was told of metadata and of candidates.
