@@ -96,6 +96,9 @@ func (u *cyclingApp) actBetweenCycles(t *task) {
 			p.me.NotReady = ""
 		}
 	}
+	if p.me.NotReady != "" && w.pick(faultUnready, 4) == 0 {
+		u.stopWork() // its next cycle may say so
+	}
 	switch n := p.host.random.IntN(32); {
 	case n > 28 && w.skew > 0: // its wall clock is set, by less than a lease
 		p.clocks.wall += u.randomBelow(2*w.config.LeaseDuration) - w.config.LeaseDuration
