@@ -132,6 +132,10 @@
 //
 //   - The store does not answer: the loop retries with back-off for as long as the program
 //     wants. A leader stops in time. A candidate continues as soon as there is an answer.
+//   - The store is away for longer than the lease: the leader stops in time. When the store
+//     is back it claims at once, and the other candidates give it a head start
+//     (Options.HeadStart), so that it stays the leader. A candidate whose own operations the
+//     store has answered takes over after the lease. So does one that may preempt the leader.
 //   - A watch fails, for example because too many are outstanding: changes are noticed by
 //     polling, and the watch is armed again after a back-off of up to five minutes. The
 //     electors of one process share one watch per key if they use the same kv.Database.

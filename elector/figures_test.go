@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"runtime"
 	"sync"
 	"testing"
@@ -39,6 +40,9 @@ type crowd struct {
 	election *election.LeaderElection
 	electors []*elector.Elector
 	wrap     func(kv.Database) kv.Database // nil: the database is not wrapped
+
+	headStart time.Duration // as in the options
+	random    io.Reader     // nil: crypto/rand
 }
 
 func newCrowd(t *testing.T, opts memkv.Options) *crowd {
@@ -56,7 +60,7 @@ func (f *crowd) enter(n int, interval time.Duration, config fdbelection.Config, 
 			db = f.wrap(db)
 		}
 		el, err := elector.New(db, f.election, elector.Options{
-			NodeID: id, Config: config, Clock: virtual{}, Callbacks: callbacks,
+			NodeID: id, Config: config, Clock: virtual{}, Callbacks: callbacks, HeadStart: f.headStart, Random: f.random,
 		})
 		require.NoError(f.t, err)
 		require.NoError(f.t, el.Start(f.t.Context()))

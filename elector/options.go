@@ -69,6 +69,13 @@ type Options struct {
 	// not ready claims it. It does so only if no other ready candidate is known, and drains
 	// as soon as there is one. Zero means never.
 	LeadUnreadyAfter time.Duration
+	// HeadStart is how long this process leaves leadership to the last leader after an outage
+	// of the store that was longer than the lease. The last leader claims at once. So a
+	// healthy leader stays the leader. A process does so only if the store did not answer its
+	// own operations for a lease, and if it may not preempt that leader. Zero means one
+	// heartbeat interval of the stored config. A negative value means no head start: any
+	// candidate may claim first.
+	HeadStart time.Duration
 
 	// Callbacks report every change.
 	Callbacks Callbacks

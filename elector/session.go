@@ -85,7 +85,7 @@ func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*ses
 		machine: machine.New(machine.Settings{
 			Me: me, Aim: aim, Config: e.options.Config, MustExist: e.options.MustExist,
 			LeadUnready: e.options.LeadUnreadyAfter,
-			Drain:       e.options.DrainLimit, Leave: e.options.LeaveLimit, Permanent: e.options.Permanent,
+			Drain:       e.options.DrainLimit, Leave: e.options.LeaveLimit, HeadStart: e.options.HeadStart, Permanent: e.options.Permanent,
 			FollowCandidates: e.options.Callbacks.OnCandidatesChange != nil,
 		}),
 	}

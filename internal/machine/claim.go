@@ -7,8 +7,10 @@ type claimPlan struct {
 	delay claimDelay
 	// No claim begins before these instants. retryAt follows the last claim.
 	// nextTenureAt bounds the rate to one tenure per heartbeat. holdOff follows failed
-	// work, a tenure that became unready, or a resignation that was requested.
+	// work, a tenure that became unready, or a resignation that was requested. headStart
+	// follows an outage of the store.
 	retryAt, nextTenureAt, holdOff time.Time
+	headStart                      headStart
 	// failures counts the tenures in a row that failed.
 	failures int
 	// termChanged says that a watch has fired and the leader record was not read since:
@@ -25,7 +27,7 @@ func (m *Machine) claimTime() (at time.Time, wants bool) {
 		return time.Time{}, false
 	case leader.HeldBy(m.me.Identity) && !leader.Accepted: // it was handed over to this process
 		return m.claim.retryAt, true
-	case !m.candidates.tried:
+	case !m.candidates.tried, m.readsBeforeClaim():
 		return time.Time{}, false
 	}
 	at = m.vacantAt()
@@ -36,7 +38,7 @@ func (m *Machine) claimTime() (at time.Time, wants bool) {
 		at = earliest(at, latest(m.renewal.at, m.me.mayPreemptAt(&m.config)))
 	}
 	c := &m.claim
-	return latest(at, c.retryAt, c.nextTenureAt, c.holdOff, m.leader.waitAfterLoss(&m.config)), true
+	return latest(at, c.retryAt, c.nextTenureAt, c.holdOff, m.headStartEnd(), m.leader.waitAfterLoss(&m.config)), true
 }
 
 // vacantAt is when this candidate may claim without preemption: when leadership is
@@ -70,7 +72,7 @@ func (m *Machine) mayPreempt() bool {
 // startClaim begins a cycle that claims or preempts.
 func (m *Machine) startClaim() {
 	m.claim.retryAt = m.now.Local.Add(pollStep(m.config.HeartbeatInterval))
-	m.startCycle(m.operationLimit(), false)
+	m.startCycle(m.claimLimit(), false)
 }
 
 // startCycle begins a cycle. One that abstains sends a heartbeat and renews, and claims

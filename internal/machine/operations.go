@@ -43,6 +43,7 @@ func (m *Machine) begin(o *runningOperation, op Operation) {
 	op.Limit = max(op.Limit, time.Millisecond)
 	if o == &m.operations.main {
 		m.poll.readNow = false // it reads the leader record, or calls for a read when it ends
+		m.awaitAnswer()
 	}
 	*o = runningOperation{id: op.ID, what: op, began: m.now.Local}
 	m.do(StartOperation{op})

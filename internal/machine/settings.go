@@ -25,6 +25,10 @@ type Settings struct {
 	// LeadUnready is how long leadership must have been free before a candidate that is not
 	// ready claims it. It does so only if no ready candidate is known. Zero means never.
 	LeadUnready time.Duration
+	// HeadStart is how long this process leaves an expired leadership to its holder after an
+	// outage of the store. Zero means one heartbeat of the stored config, and a negative
+	// value means no head start.
+	HeadStart time.Duration
 	// Shortlist is how many voters, the first by rank, are on the shortlist. Zero means 8.
 	Shortlist int
 	// FollowCandidates lists all candidates, also at each change of them, and reports each

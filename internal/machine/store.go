@@ -29,6 +29,9 @@ type storeHealth struct {
 	// may take after one has timed out.
 	latency   time.Duration
 	extraTime time.Duration
+	// answeredAt is when a main operation succeeded last. unanswered is since when none has.
+	// It is zero if none runs and the last one has succeeded.
+	answeredAt, unanswered time.Time
 }
 
 // answered learns from an answer how long operations take. limit is the present limit of an
@@ -72,9 +75,12 @@ func (m *Machine) operationFailed(kind Kind, err error) {
 	s.retryAt = m.now.Local.Add(s.backoff/2 + time.Duration(m.chance(m.operations.lastID)*float64(s.backoff/2)))
 }
 
-// operationSucceeded ends the back-off, and reports that the store is available again.
+// operationSucceeded ends the back-off and an outage, and reports that the store is available
+// again.
 func (m *Machine) operationSucceeded() {
 	s := &m.store
+	m.outageEnded()
+	s.answeredAt, s.unanswered = m.now.Local, time.Time{}
 	s.backoff, s.retryAt = 0, time.Time{}
 	if s.lastError != "" {
 		s.lastError = ""

@@ -27,6 +27,7 @@ func TestFaultsAreNamedAsTheUserSetThem(t *testing.T) {
 		{flag: "lease", value: "0s", want: []string{"invalid config: NAME is 0s; use 1ms"}, never: []string{"heartbeat", "Heartbeat", "Lease", "timeout"}},
 		{flag: "lease", value: "soon", want: []string{"NAME"}},
 		{flag: "grace", value: "-1s", want: []string{"invalid config: NAME is -1s"}, never: []string{"Preemption"}},
+		{flag: "head-start", value: "-1s", want: []string{"NAME is -1s"}},
 		{flag: "pre-stop", value: "0s", want: []string{"NAME is 0s"}},
 		{flag: "timeout", value: "0s", want: []string{"NAME is 0s"}},
 		{flag: "restart", value: "always", want: []string{"NAME always needs a command"}},

@@ -38,6 +38,13 @@ func (f *runFlags) options() (elector.Options, error) {
 	if err := config.Validate(); err != nil {
 		return none, exit.Usage(session.FaultsByFlag(err, f.Flags))
 	}
+	headStart := f.headStart
+	switch {
+	case headStart < 0:
+		return none, exit.Usage(fmt.Errorf("%s is %s; it must not be negative", f.Named("head-start"), headStart))
+	case headStart == 0 && f.headStartGiven:
+		headStart = -1
+	}
 	if f.restart != supervise.RestartNever && len(f.command) == 0 {
 		return none, exit.Usage(fmt.Errorf("%s %s needs a command, after --", f.Named("restart"), f.restart))
 	}
@@ -49,7 +56,7 @@ func (f *runFlags) options() (elector.Options, error) {
 	}
 	return elector.Options{
 		NodeID: f.id, Priority: f.priority, Metadata: tags, Config: config,
-		DrainLimit: f.preStop, LeaveLimit: f.timeout,
+		DrainLimit: f.preStop, LeaveLimit: f.timeout, HeadStart: headStart,
 	}, nil
 }
 
@@ -75,7 +82,7 @@ func (f *runFlags) checkCommand() error {
 // checkObserver refuses flags that only a candidate has. Their variables are ignored,
 // because a container may set them for several programs.
 func (f *runFlags) checkObserver() error {
-	for _, name := range []string{"id", "priority", "tag", "lease", "grace", "restart", "once", "hand-over-to"} {
+	for _, name := range []string{"id", "priority", "tag", "lease", "grace", "head-start", "restart", "once", "hand-over-to"} {
 		if f.Flags.Changed(name) && !session.SetByVariable(f.Flags, name) {
 			return exit.Usage(fmt.Errorf("--%s is for a candidate, and %s does not register one; leave one of them out", name, f.Named("observe")))
 		}

@@ -57,6 +57,11 @@ first restart comes after 200ms. The delay doubles each time, up to 30s, and sta
 200ms after the command has run for more than 30s. With --once run leaves after the first
 tenure. Its exit code is 3 if leadership was lost before the command had ended.
 
+AFTER AN OUTAGE OF THE STORE that was longer than the lease, the last leader claims at once,
+and the others wait for --head-start. So the command stays where it was, if that process is
+alive. A process waits only if its own store did not answer for a lease, and not if it may
+preempt the last leader.
+
 TWO PROCESSES WITH ONE ID: one of them ends with exit code 79, and the history names it.
 Give each an --id of its own. Under systemd, RestartPreventExitStatus=79 prevents a restart.
 

@@ -24,22 +24,23 @@ import (
 // runFlags are the flags of run and the command after them.
 type runFlags struct {
 	session.Place
-	id       string
-	priority int32
-	tags     []string
-	lease    time.Duration
-	grace    time.Duration
-	preStop  time.Duration
-	timeout  time.Duration
-	restart  string
-	once     bool
-	observe  bool
+	id        string
+	priority  int32
+	tags      []string
+	lease     time.Duration
+	grace     time.Duration
+	preStop   time.Duration
+	timeout   time.Duration
+	headStart time.Duration
+	restart   string
+	once      bool
+	observe   bool
 	// handOverTo is the successor when run is asked to stop, as in elector.StopAndHandOver.
 	handOverTo string
 	log        logFlags
 	command    []string
 
-	leaseGiven, graceGiven bool
+	leaseGiven, graceGiven, headStartGiven bool
 }
 
 // Command returns the subcommand "run".
@@ -56,6 +57,7 @@ func Command(p *session.Program) *cobra.Command {
 			}
 			f.command = args
 			f.leaseGiven, f.graceGiven = cmd.Flags().Changed("lease"), cmd.Flags().Changed("grace")
+			f.headStartGiven = cmd.Flags().Changed("head-start")
 			if f.observe {
 				if err := f.checkObserver(); err != nil {
 					return err
@@ -72,6 +74,7 @@ func Command(p *session.Program) *cobra.Command {
 	flags.StringArrayVar(&f.tags, "tag", nil, "KEY=VALUE that is listed with the candidate, such as its address; may be repeated")
 	flags.DurationVar(&f.lease, "lease", fdbelection.DefaultLeaseDuration, "lease of the election, if it does not exist yet")
 	flags.DurationVar(&f.grace, "grace", 0, "how long a leader may drain before a preemption, if the election does not exist yet (default: the lease)")
+	flags.DurationVar(&f.headStart, "head-start", 0, "how long to leave leadership to the last leader after an outage of the store; 0 claims at once (default: a heartbeat)")
 	flags.DurationVar(&f.preStop, "pre-stop", 10*time.Second, "how long the command may take to stop; it has less time after a loss")
 	flags.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long to try to resign and unregister at the end")
 	flags.Var(choice{&f.restart, []string{supervise.RestartNever, supervise.RestartOnFailure, supervise.RestartAlways}}, "restart",

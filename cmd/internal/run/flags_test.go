@@ -1,0 +1,27 @@
+package run
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/supervise"
+)
+
+// Without --head-start the elector has its default, and zero means none.
+func TestHeadStart(t *testing.T) {
+	for _, c := range []struct {
+		given      bool
+		flag, want time.Duration
+	}{{false, 0, 0}, {true, 0, -1}, {true, 2 * time.Second, 2 * time.Second}} {
+		f := runFlags{
+			id: "a", lease: fdbelection.DefaultLeaseDuration, preStop: time.Second, timeout: time.Second,
+			restart: supervise.RestartNever, headStart: c.flag, headStartGiven: c.given,
+		}
+		opts, err := f.options()
+		require.NoError(t, err)
+		require.Equal(t, c.want, opts.HeadStart)
+	}
+}
