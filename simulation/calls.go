@@ -46,7 +46,11 @@ func (w *world) beforeCall(ctx context.Context, call *memkv.Call) error {
 		w.situation("commit lost in a recovery")
 		return w.returnAnswer(t, w.unknownResult(call))
 	}
-	if err := w.fault(call); err != nil {
+	err := w.fault(call)
+	if t.process.host.failsUntil > w.now {
+		err = kv.Error{Code: kv.CodeIOError, Committing: call.Kind == memkv.CallCommit}
+	}
+	if err != nil {
 		return w.returnAnswer(t, err)
 	}
 	return nil

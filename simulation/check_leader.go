@@ -258,6 +258,7 @@ func (w *world) checkExpired(c *commit) {
 		}
 		return
 	}
+	w.checkFirstAnswer(c)
 	w.checkUnchanged(c)
 }
 

@@ -20,6 +20,7 @@ import (
 // the leader record or runs another cycle.
 func (w *world) checkBegin(op *operation) {
 	p := op.process
+	w.checkYields(op)
 	if !p.unsettled || p.machine.Holds() {
 		return
 	}

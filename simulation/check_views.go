@@ -30,6 +30,9 @@ type witness struct {
 	drainAsked      drainAsked
 	lastWritten     election.LeaderRecord // the last leader record that it wrote
 	holdOffUntil    time.Time             // by its clock, after its work has failed
+	main            *operation            // the newest main operation
+	failing         failing               // the main operations that the store has not answered
+	yields          yields                // the head start that it gives
 	// issuedAfter is the number of commits that its operation had when the last attempt
 	// began.
 	issuedAfter int

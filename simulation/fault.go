@@ -16,7 +16,7 @@ import (
 //   - processes: stall, death, crash, leave, pause, cut-off, clock-step, duplicate-id,
 //     change, contest, unready, work-ends, work-ignores-stop
 //   - the database and its operators: recovery, request, reconfigure, evict, delete,
-//     force
+//     force, outage
 type Fault int
 
 // The kinds of faults.
@@ -50,6 +50,7 @@ const (
 	faultDelete                       // an operator deletes records, or all of them
 	faultForce                        // an operator forces the leader to resign, or raises the term
 	faultUnready                      // a process is not ready to lead for a while
+	faultOutage                       // the database is away, for all processes or for some
 	faultKinds
 )
 
@@ -58,7 +59,7 @@ var faultNames = [faultKinds]string{
 	"watch-lost", "watch-late", "watch-fails", "watch-fires",
 	"crash", "leave", "pause", "cut-off", "clock-step", "recovery", "duplicate-id",
 	"request", "reconfigure", "evict", "change", "work-ends", "work-ignores-stop",
-	"busy", "contest", "delete", "force", "unready",
+	"busy", "contest", "delete", "force", "unready", "outage",
 }
 
 // String returns the name of the kind.
@@ -99,7 +100,7 @@ var maxIntensity = [faultKinds]int{
 	faultCrash: 15_000, faultLeave: 8_000, faultPause: 20_000, faultCutOff: 20_000, faultClockStep: 20_000, faultRecovery: 20_000, faultDuplicateID: 4_000,
 	faultRequest: 40_000, faultReconfigure: 60_000, faultEvict: 20_000, faultChange: 15_000, faultWorkEnds: 5_000, faultWorkIgnoresStop: 100_000,
 	faultBusy: 50_000, faultPriorityContest: 20_000, faultDelete: 60_000, faultForce: 30_000,
-	faultUnready: 20_000,
+	faultUnready: 20_000, faultOutage: 20_000,
 }
 
 // faults are the intensities of one run. Each seed has a random subset of the kinds.

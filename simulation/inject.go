@@ -38,6 +38,9 @@ func (w *world) injectFaults() {
 	if w.chance(faultPriorityContest) {
 		w.contestPriorities()
 	}
+	if w.chance(faultOutage) {
+		w.injectOutage()
+	}
 	w.operate()
 }
 

@@ -36,6 +36,8 @@ const (
 	invHotLoop                              // no endless work without time passing
 	invReadiness                            // leadership is not handed to a candidate that is not ready, and without faults the leader is ready
 	invNotice                               // watches fire at every change, and at nothing else
+	invSameLeader                           // after an outage, the last leader leads again
+	invHeadStart                            // a head start delays nothing for longer
 	invEnd
 )
 
@@ -46,6 +48,7 @@ var invariantNames = [...]string{
 	invOutcome: "outcome", invLinearizable: "linearizable", invReadAfterCommit: "read after commit", invObservers: "observers", invLiveness: "liveness",
 	invOwnership: "ownership", invBounds: "bounds", invCallbacks: "callbacks", invDeterminism: "determinism", invNamedTerm: "named term",
 	invSettled: "settled", invHotLoop: "hot loop", invReadiness: "readiness", invNotice: "notices",
+	invSameLeader: "same leader", invHeadStart: "head start",
 }
 
 // String returns the number and the name.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/machine"
@@ -27,9 +28,11 @@ type operation struct {
 	called         uint64         // its place in the order of calls and returns
 	lostAnswers    int            // lost acknowledgements
 	done           bool
-	cancelled      bool // its process does not read the answer
-	final          bool // its outcome is known: it commits nothing more
-	mayHaveWritten bool // its answer said so
+	cancelled      bool      // its process does not read the answer
+	final          bool      // its outcome is known: it commits nothing more
+	mayHaveWritten bool      // its answer said so
+	yields         bool      // it claims from a leader that may have a head start
+	began          time.Time // by the clock of its process; only of a main operation
 
 	// From the commit log.
 	commits int

@@ -25,6 +25,10 @@ type host struct {
 	clocks   clocks
 	random   *rand.Rand // for the work
 	current  *process   // the newest process; nil: never started
+
+	// The database is away for the processes of this host. Their calls wait until heldUntil,
+	// and fail before failsUntil.
+	heldUntil, failsUntil time.Duration
 }
 
 // process is one process of the election, from its start to its end. It has the state
@@ -74,7 +78,7 @@ func (h *host) startWith(w *world, c clocks) {
 	w.starts++
 	p := &process{
 		world: w, host: h, name: h.id + strconv.Itoa(w.starts), clocks: c, alive: true,
-		running: map[uint64]*operation{}, follows: h.column == 1,
+		running: map[uint64]*operation{}, follows: h.column == 1, requestsHeldUntil: h.heldUntil, repliesHeldUntil: h.heldUntil,
 		me: election.Registration{
 			Identity: election.Identity{ID: h.id, Incarnation: incarnation}, Priority: h.priority, Role: h.role, NotReady: h.notReady,
 			Metadata: map[string]string{"start": strconv.Itoa(w.starts)},
@@ -85,7 +89,7 @@ func (h *host) startWith(w *world, c clocks) {
 	w.clients[p.name], w.labels[p.me.Identity] = p, p.name
 	p.machine = machine.New(machine.Settings{
 		Me: p.me, Aim: machine.Campaign, Config: w.config,
-		Drain: w.config.LeaseDuration, Leave: w.config.LeaseDuration, LeadUnready: w.leadUnready,
+		Drain: w.config.LeaseDuration, Leave: w.config.LeaseDuration, LeadUnready: w.leadUnready, HeadStart: w.headStart,
 		Shortlist:        2, // so that some of the few processes are not on it
 		FollowCandidates: p.follows,
 	})
@@ -178,6 +182,9 @@ func (p *process) catchUp() {
 func (p *process) step(event machine.Event) {
 	w := p.world
 	before := p.deadlines
+	if answered, ok := event.(machine.Answered); ok {
+		w.noteOutage(p, &answered)
+	}
 	var actions []machine.Action
 	p.machine, actions = machine.Step(p.machine, event, p.now())
 	if w.checkHotLoop(2000, func() string { return fmt.Sprintf("%s: %T causes %v", p.name, event, actions) }) {

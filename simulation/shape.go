@@ -14,6 +14,8 @@ type shape struct {
 	skew   time.Duration // the most by which a wall clock is off
 	exact  bool          // messages may take no time, and the margin is one nanosecond
 	short  bool          // the lease is short, and may change by a factor of up to 10
+
+	headStart time.Duration // of all processes; zero: a heartbeat, negative: none
 }
 
 // newShape draws the shape of a run.
@@ -60,6 +62,12 @@ func newShape(r *rand.Rand) shape {
 	c.HistoryLimit = []int{0, 1, 4, 128}[r.IntN(4)]
 	if r.IntN(3) == 0 {
 		c.PreemptDelay = time.Duration(r.Int64N(int64(2 * c.LeaseDuration)))
+	}
+	switch r.IntN(8) {
+	case 0:
+		s.headStart = -1
+	case 1, 2, 3:
+		s.headStart = c.LeaseDuration
 	}
 	s.config = c
 	return s

@@ -170,6 +170,11 @@ func (w *world) play() {
 	}
 	if !failed() {
 		w.checkFaultFree()
+	}
+	if !failed() && !slices.Contains(w.opts.Without, faultOutage) {
+		w.playOutage(failed)
+	}
+	if !failed() {
 		w.checkLinearizable()
 	}
 	for _, p := range slices.Clone(w.live) {
@@ -196,6 +201,9 @@ func (w *world) stopFaults() {
 		if w.config.Expiry == fdbelection.ExpiryByClock { // that needs clocks that agree
 			p.clocks.wall = 0
 		}
+	}
+	for _, h := range w.allHosts() {
+		h.heldUntil, h.failsUntil = 0, 0
 	}
 	for _, h := range w.hosts {
 		h.role, h.priority = h.normalRole(), min(h.priority, hostPriorities-1)

@@ -1,0 +1,240 @@
+package simulation
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+// allHosts are the hosts of the processes, of the operator and of the application.
+func (w *world) allHosts() []*host {
+	return append(slices.Clone(w.hosts), w.operator.host, w.application.host)
+}
+
+// injectOutage takes the database away for up to four leases, from all hosts or from some.
+func (w *world) injectOutage() {
+	w.count(faultOutage)
+	hosts := w.allHosts()
+	if w.pick(faultOutage, 2) == 0 {
+		w.situation("database away for all")
+	} else {
+		w.situation("database away for some")
+		hosts = slices.DeleteFunc(hosts, func(*host) bool { return w.pick(faultOutage, 2) == 0 })
+	}
+	w.takeAway(hosts, w.span(faultOutage, 4*w.config.LeaseDuration), w.pick(faultOutage, outageKinds))
+}
+
+// What the calls do while the database is away.
+const (
+	callsWait         = iota // they wait until it is back
+	callsFail                // they fail at once
+	callsFailThenWait        // they fail at first, and wait later
+	outageKinds
+)
+
+var outageNames = [outageKinds]string{"calls wait", "calls fail", "calls fail, then wait"}
+
+// takeAway takes the database away from hosts. kind is what their calls do meanwhile.
+func (w *world) takeAway(hosts []*host, length time.Duration, kind int) {
+	until := w.now + length
+	if w.tracing {
+		ids := ""
+		for _, h := range hosts {
+			ids += h.id + " "
+		}
+		w.trace(nil, "the database is away from %suntil %s (%s)", ids, until, outageNames[kind])
+	}
+	switch kind {
+	case callsFailThenWait:
+		ended := w.faultFreeSince
+		w.takeAway(hosts, length/2, callsFail)
+		w.after(length/2, func() {
+			if w.faultFreeSince == ended {
+				w.takeAway(hosts, until-w.now, callsWait)
+			}
+		})
+		return
+	case callsFail:
+		for _, h := range hosts {
+			h.failsUntil = max(h.failsUntil, until)
+		}
+		return
+	}
+	for _, h := range hosts {
+		h.heldUntil = max(h.heldUntil, until)
+	}
+	for _, p := range append(slices.Clone(w.live), w.operator, w.application) {
+		if slices.Contains(hosts, p.host) {
+			p.requestsHeldUntil, p.repliesHeldUntil = max(p.requestsHeldUntil, until), max(p.repliesHeldUntil, until)
+		}
+	}
+}
+
+// lastOutage is the outage at the end of a run: without any other fault, in an election that
+// has recovered from all faults before.
+type lastOutage struct {
+	*world
+	random *rand.Rand
+	before election.LeaderRecord
+	leader *process // the one that leads before the outage
+	voters []*process
+	given  time.Duration // the head start that the others give
+	kind   int           // of the outage
+	failed func() bool
+}
+
+// playOutage plays one of four outages, see below.
+func (w *world) playOutage(failed func() bool) {
+	o := &lastOutage{world: w, random: stream(w.opts.Seed, 9), given: max(w.headStart, 0), failed: failed}
+	if w.headStart == 0 {
+		o.given = w.config.HeartbeatInterval
+	}
+	w.run(w.now+o.below(w.config.HeartbeatInterval), failed)
+	o.before, o.kind = w.state.Leader, o.random.IntN(outageKinds)
+	for _, p := range w.live {
+		switch {
+		case p.me.Identity == o.before.Identity:
+			o.leader = p
+		case p.me.Role == election.Voter && w.present(p.host) == p:
+			o.voters = append(o.voters, p)
+		}
+	}
+	play := o.random.IntN(4)
+	switch {
+	case failed() || o.leader == nil:
+	case play == 0 || len(o.voters) == 0:
+		o.longForAll()
+	case play == 1:
+		o.leaderDies()
+	case play == 2:
+		o.shortForAll()
+	default:
+		o.forSome()
+	}
+}
+
+func (o *lastOutage) below(limit time.Duration) time.Duration {
+	return time.Duration(o.random.Int64N(int64(limit)))
+}
+
+// slow is how long d takes at most on the clock of a process, as true time.
+func (o *lastOutage) slow(d time.Duration) time.Duration {
+	return d + time.Duration(2*float64(d)*float64(o.maxPPM)/1e6)
+}
+
+// long draws the length of an outage that is longer than a lease on each clock.
+func (o *lastOutage) long() time.Duration {
+	return o.slow(o.before.LeaseDuration) + time.Millisecond + o.below(3*o.config.LeaseDuration)
+}
+
+// until runs until the next tenure, and for at most d. It reports whether it has begun.
+func (o *lastOutage) until(d time.Duration) bool {
+	begun := func() bool { return o.failed() || o.state.Leader.Term != o.before.Term }
+	o.run(o.now+d, begun)
+	return begun()
+}
+
+// longForAll: the database is away from all for longer than a lease. The same process leads
+// again, if its work has returned by then.
+func (o *lastOutage) longForAll() {
+	length := o.long()
+	o.takeAway(o.allHosts(), length, o.kind)
+	o.until(length)
+	ready := o.leader.alive && (o.leader.tenure == nil || o.leader.tenure.returned)
+	if o.checkHeadStart() && ready && o.given > 0 {
+		o.situation("same leader after an outage")
+		if o.state.Leader.Identity != o.before.Identity {
+			o.violated(invSameLeader, "%s leads after an outage, before it was %s", o.state.Leader, o.before)
+		}
+	}
+}
+
+// leaderDies: the same, and the leader dies meanwhile. Another process leads within the head
+// start, and at once if its priority has been raised above that of the leader.
+func (o *lastOutage) leaderDies() {
+	length := o.long()
+	o.takeAway(o.allHosts(), length, o.kind)
+	o.after(o.below(length), o.leader.crash)
+	name := "successor after the head start"
+	if o.random.IntN(2) == 0 {
+		name = "successor that outranks the last leader"
+		p := o.voters[o.random.IntN(len(o.voters))]
+		p.host.priority = o.before.Priority + 1
+		p.postRegistration()
+		o.given = 0
+	}
+	if o.until(length) && o.given > 0 {
+		o.violated(invSameLeader, "%s leads without a head start for %s", o.state.Leader, o.before)
+		return
+	}
+	if o.checkHeadStart() {
+		o.situation(name)
+	}
+}
+
+// shortForAll: the leader dies, and the database is away from all for less than a lease.
+// No process gives a head start.
+func (o *lastOutage) shortForAll() {
+	c := &o.config
+	length := o.before.LeaseDuration*2 - o.slow(o.before.LeaseDuration) - c.HeartbeatInterval*3/2 - 100*time.Millisecond
+	if length > 0 {
+		o.takeAway(o.allHosts(), o.below(length), o.kind)
+	}
+	o.leader.crash()
+	o.checkFailOver("fail-over after a short outage")
+}
+
+// forSome: the database is away from the leader and from some others, but not from one voter
+// at least. That one gives no head start.
+func (o *lastOutage) forSome() {
+	hosts := []*host{o.leader.host}
+	for _, p := range o.voters[1:] {
+		if o.random.IntN(2) == 0 {
+			hosts = append(hosts, p.host)
+		}
+	}
+	o.takeAway(hosts, 3*o.slow(o.before.LeaseDuration), o.kind)
+	o.checkFailOver("fail-over beside an outage")
+}
+
+// checkHeadStart is invariant 29 after an outage for all that has just ended. A process that
+// has seen the last renewal claims at the end of the head start. It reports whether the next
+// tenure has begun.
+func (o *lastOutage) checkHeadStart() bool {
+	if !o.seen() {
+		return false
+	}
+	limit := o.slow(o.given) + o.config.HeartbeatInterval/5 + 200*time.Millisecond
+	begun := o.until(limit)
+	if !begun && o.seen() {
+		o.violated(invHeadStart, "%s after an outage, the head start is %s, and leadership is still that of %s", limit, o.given, o.before)
+	}
+	return begun
+}
+
+// checkFailOver is invariant 29 for processes whose store has answered within the lease: they
+// take over after the lease, as if there was no head start.
+func (o *lastOutage) checkFailOver(name string) {
+	limit := o.slow(o.before.LeaseDuration) + o.config.HeartbeatInterval + 200*time.Millisecond
+	if !o.seen() {
+		return
+	}
+	if !o.until(limit) && o.seen() {
+		o.violated(invHeadStart, "%s after a crash without a long outage, leadership is still that of %s", limit, o.before)
+		return
+	}
+	o.situation(name)
+}
+
+// seen reports whether all live voters have seen the last ballot. Those that have not wait
+// for a lease.
+func (o *lastOutage) seen() bool {
+	for _, p := range o.voters {
+		if p.alive && p.machine.View().Leader.Ballot != o.state.Leader.Ballot {
+			return false
+		}
+	}
+	return true
+}
