@@ -140,6 +140,9 @@ const (
 	// DelayMinimumTenure means that the tenure of the leader is too young to be preempted
 	// (Config.MinimumTenure).
 	DelayMinimumTenure DelayRule = "minimum tenure"
+	// DelayHeadStart means that the store did not answer for longer than a lease, and that
+	// the last leader claims first (Options.HeadStart).
+	DelayHeadStart DelayRule = "head start"
 	// DelayLostRecords means that a leader record was lost, and its leader may still lead.
 	DelayLostRecords DelayRule = "lost records"
 )

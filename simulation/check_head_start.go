@@ -52,11 +52,11 @@ func (w *world) noteOutage(p *process, e *machine.Answered) {
 // does not outrank.
 func (w *world) mayYield(p *process, leader *election.LeaderRecord) bool {
 	view := p.machine.View()
-	outranks := view.Config.AllowPreemption && view.Me.Priority > leader.Priority
+	outranks := view.Config.AllowPreemption && view.Me.Priority > leader.Priority && view.Me.NotReady == ""
 	return w.headStart >= 0 && !leader.Vacant() && leader.Identity != p.me.Identity && !outranks
 }
 
-// checkYields is invariant 28. While operations have failed for a lease, a process does not
+// checkYields is invariant 30. While operations have failed for a lease, a process does not
 // claim the leadership of another one. Nor does it in the head start after that.
 func (w *world) checkYields(op *operation) {
 	p := op.process
@@ -76,7 +76,7 @@ func (w *world) checkYields(op *operation) {
 	}
 }
 
-// checkFirstAnswer is a part of invariant 28. A claim is not the first answer after operations
+// checkFirstAnswer is a part of invariant 30. A claim is not the first answer after operations
 // have failed for a lease. A claim whose process was paused, and one that arrives late, may be.
 func (w *world) checkFirstAnswer(c *commit) {
 	op, before := c.op, &c.before.Leader

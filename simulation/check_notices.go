@@ -10,7 +10,7 @@ import (
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
-// checkNotices is invariant 28 for a commit. It writes the notices of what it changes, each
+// checkNotices is invariant 29 for a commit. It writes the notices of what it changes, each
 // with another value, and no others: in the steady state no watch fires. Nothing has a read
 // conflict on a notice, and only a change of the tenure makes fenced work conflict. It runs
 // before the other checks note what the commit writes.
@@ -81,7 +81,7 @@ type told struct {
 	listed   bool
 }
 
-// checkTold is invariant 28 for a process. It is told of metadata and of candidates only if
+// checkTold is invariant 29 for a process. It is told of metadata and of candidates only if
 // they differ from what it was told before.
 func (w *world) checkTold(p *process, actions []machine.Action) {
 	changed := func(action machine.Action) bool {
@@ -132,7 +132,7 @@ func metadataOf(view *machine.View) map[string]string {
 	return view.Record.Metadata
 }
 
-// checkKnown is invariant 28 at the end of the fault-free period. Each process knows the
+// checkKnown is invariant 29 at the end of the fault-free period. Each process knows the
 // metadata of the leader, and all candidates if it follows them.
 func (w *world) checkKnown(p *process) {
 	view := p.machine.View()

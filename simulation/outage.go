@@ -97,7 +97,7 @@ func (w *world) playOutage(failed func() bool) {
 		switch {
 		case p.me.Identity == o.before.Identity:
 			o.leader = p
-		case p.me.Role == election.Voter && w.present(p.host) == p:
+		case p.me.Role == election.Voter && p.me.NotReady == "" && w.present(p.host) == p:
 			o.voters = append(o.voters, p)
 		}
 	}
@@ -199,7 +199,7 @@ func (o *lastOutage) forSome() {
 	o.checkFailOver("fail-over beside an outage")
 }
 
-// checkHeadStart is invariant 29 after an outage for all that has just ended. A process that
+// checkHeadStart is invariant 31 after an outage for all that has just ended. A process that
 // has seen the last renewal claims at the end of the head start. It reports whether the next
 // tenure has begun.
 func (o *lastOutage) checkHeadStart() bool {
@@ -214,7 +214,7 @@ func (o *lastOutage) checkHeadStart() bool {
 	return begun
 }
 
-// checkFailOver is invariant 29 for processes whose store has answered within the lease: they
+// checkFailOver is invariant 31 for processes whose store has answered within the lease: they
 // take over after the lease, as if there was no head start.
 func (o *lastOutage) checkFailOver(name string) {
 	limit := o.slow(o.before.LeaseDuration) + o.config.HeartbeatInterval + 200*time.Millisecond

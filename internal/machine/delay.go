@@ -16,6 +16,8 @@ const (
 	RulePreemptDelay = "preempt delay"
 	// RuleMinimumTenure: the tenure of the leader is too young to be preempted.
 	RuleMinimumTenure = "minimum tenure"
+	// RuleHeadStart: after an outage of the store, the last leader claims first.
+	RuleHeadStart = "head start"
 	// RuleLostRecords: a leader record was lost, and its leader may still lead.
 	RuleLostRecords = "lost records"
 )
@@ -39,6 +41,7 @@ func (m *Machine) delays() (delays []Delay) {
 	}
 	add(RuleHoldOff, m.claim.holdOff)
 	add(RuleLostRecords, m.leader.waitAfterLoss(&m.config))
+	add(RuleHeadStart, m.headStartEnd())
 	if m.outranksLeader() && !m.leaderless() {
 		add(RulePreemptDelay, m.me.mayPreemptAt(&m.config))
 		add(RuleMinimumTenure, m.protectedUntil())
