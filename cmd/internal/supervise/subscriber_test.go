@@ -37,7 +37,8 @@ func TestStateHasTheMetadata(t *testing.T) {
 	require.True(t, none.sameAs(stateOf(info)))
 	info.Metadata = map[string]string{"zone": "b", "addr": "10.0.0.1:80\x00"}
 	tagged := stateOf(info)
-	require.Equal(t, `{"addr":"10.0.0.1:80\u0000","zone":"b"}`, tagged.tags)
+	require.JSONEq(t, `{"addr":"10.0.0.1:80\u0000","zone":"b"}`, tagged.tags)
+	require.NotContains(t, tagged.tags, "\x00", "a variable cannot hold NUL")
 	require.False(t, none.sameAs(tagged))
 	info.Accepted = false
 	require.Equal(t, "{}", stateOf(info).tags, "it does not lead yet")
