@@ -19,7 +19,7 @@ func (c *Command) startDirect(env []string, log *slog.Logger) (running, error) {
 	cmd.Stdout, cmd.Stderr, cmd.Env = c.Stdout, c.Stderr, env
 	cmd.WaitDelay = outputDelay
 	ended, started := make(chan error, 1), make(chan error, 1)
-	go startAndWait(cmd, started, ended)
+	go StartAndWait(cmd, started, ended)
 	if err := <-started; err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func (c *Command) startDirect(env []string, log *slog.Logger) (running, error) {
 	d := &direct{cmd: cmd, ended: make(chan ending, 1)}
 	go func() {
 		err := <-ended
-		killGroup(cmd) // the processes that the command left behind
+		KillGroup(cmd) // the processes that the command left behind
 		d.ended <- ending{pid: cmd.Process.Pid, err: c.failure(err)}
 	}()
 	return d, nil
@@ -37,7 +37,7 @@ func (d *direct) done() <-chan ending { return d.ended }
 
 func (d *direct) terminate() { terminateGroup(d.cmd) }
 
-func (d *direct) kill() { killGroup(d.cmd) }
+func (d *direct) kill() { KillGroup(d.cmd) }
 
 func (d *direct) forward(s os.Signal) { _ = d.cmd.Process.Signal(s) } // the command may have ended
 

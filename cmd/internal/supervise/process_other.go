@@ -9,7 +9,9 @@ import (
 
 // Without process groups run can end only the command itself, and only by force.
 
-func startAndWait(cmd *exec.Cmd, started, ended chan<- error) {
+// StartAndWait starts the command and waits for its end. It sends the results of Start and
+// Wait, which need a buffer of one. If the command did not start, it sends nothing to ended.
+func StartAndWait(cmd *exec.Cmd, started, ended chan<- error) {
 	err := cmd.Start()
 	started <- err
 	if err == nil {
@@ -17,9 +19,10 @@ func startAndWait(cmd *exec.Cmd, started, ended chan<- error) {
 	}
 }
 
-func terminateGroup(cmd *exec.Cmd) { killGroup(cmd) }
+func terminateGroup(cmd *exec.Cmd) { KillGroup(cmd) }
 
-func killGroup(cmd *exec.Cmd) { cmd.Process.Kill() } //nolint:errcheck // the command may have ended
+// KillGroup kills the command. It does nothing if the command has ended.
+func KillGroup(cmd *exec.Cmd) { cmd.Process.Kill() } //nolint:errcheck // the command may have ended
 
 // killedByForce reports false. Here even a stop in time is by force.
 func killedByForce(*os.ProcessState) bool { return false }

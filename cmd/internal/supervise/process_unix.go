@@ -14,10 +14,11 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-// startAndWait starts the command in a process group of its own and waits for its end. The
-// goroutine keeps its thread: on Linux the kernel kills the command when the thread that
-// started it ends.
-func startAndWait(cmd *exec.Cmd, started, ended chan<- error) {
+// StartAndWait starts the command in a process group of its own and waits for its end. It
+// sends the results of Start and Wait, which need a buffer of one. If the command did not
+// start, it sends nothing to ended. The goroutine keeps its thread: on Linux the kernel
+// kills the command when the thread that started it ends.
+func StartAndWait(cmd *exec.Cmd, started, ended chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -31,7 +32,9 @@ func startAndWait(cmd *exec.Cmd, started, ended chan<- error) {
 
 func terminateGroup(cmd *exec.Cmd) { signalGroup(cmd.Process.Pid, syscall.SIGTERM) }
 
-func killGroup(cmd *exec.Cmd) { signalGroup(cmd.Process.Pid, syscall.SIGKILL) }
+// KillGroup kills the process group of a command that StartAndWait has started. It does not
+// wait, and does nothing if the group has ended.
+func KillGroup(cmd *exec.Cmd) { signalGroup(cmd.Process.Pid, syscall.SIGKILL) }
 
 // signalGroup sends a signal to a process group.
 func signalGroup(group int, s syscall.Signal) {
