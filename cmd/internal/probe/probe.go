@@ -2,7 +2,9 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/fdbelection/fdbelection/elector"
@@ -21,13 +23,31 @@ type Probe struct {
 	Clock      elector.Clock
 	Log        *slog.Logger
 
+	mu      sync.Mutex // held during a check
+	closed  bool
 	verdict verdict
+}
+
+// errClosed is the error of Ready after Close.
+var errClosed = errors.New("readiness is not checked any more")
+
+// Close waits for a check that runs. Afterwards Ready starts none, so that run leaves none
+// behind. The context of the check must have ended.
+func (p *Probe) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
 }
 
 // Ready runs the check once. It returns nil if the process is ready by this result and the
 // ones before it, and otherwise why it is not. If ctx ends, the check does not count, and
-// Ready returns the cause. Call it one at a time.
+// Ready returns the cause.
 func (p *Probe) Ready(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return errClosed
+	}
 	limited, cancel := clock.WithTimeout(ctx, p.Clock, p.Timeout)
 	defer cancel()
 	result := p.Check(limited)

@@ -78,3 +78,27 @@ func TestInterruptedCheckDoesNotCount(t *testing.T) {
 	require.NoError(t, p.Ready(t.Context()))
 	require.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
 }
+
+// After Close no check runs, and none is started.
+func TestClosedProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		checks, running := 0, false
+		p, _ := newProbe(func(ctx context.Context) error {
+			checks++
+			running = true
+			<-ctx.Done()
+			running = false
+			return ctx.Err()
+		})
+		p.Timeout = time.Hour
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { _ = p.Ready(ctx) }()
+		synctest.Wait()
+		require.True(t, running)
+		cancel()
+		p.Close()
+		require.False(t, running)
+		require.ErrorContains(t, p.Ready(t.Context()), "not checked any more")
+		require.Equal(t, 1, checks)
+	})
+}
