@@ -32,6 +32,8 @@ func TestFaultsAreNamedAsTheUserSetThem(t *testing.T) {
 		{flag: "timeout", value: "0s", want: []string{"NAME is 0s"}},
 		{flag: "restart", value: "always", want: []string{"NAME always needs a command"}},
 		{flag: "restart", value: "often", want: []string{"NAME", "use never, on-failure or always"}},
+		{flag: "give-up-after", value: "-1", want: []string{"NAME is -1; use 0 to start the command again for ever"}},
+		{flag: "give-up-window", value: "0s", want: []string{"NAME is 0s; it must be above zero"}},
 		{flag: "once", value: "maybe", want: []string{"NAME"}},
 		{flag: "log-format", value: "yaml", want: []string{"NAME", "use text or json"}},
 		{flag: "log-level", value: "loud", want: []string{"NAME", "use debug, info, warn or error"}},

@@ -51,6 +51,9 @@ func (f *runFlags) options() (elector.Options, error) {
 	if err := f.checkSuccessor(); err != nil {
 		return none, err
 	}
+	if err := f.checkGiveUp(); err != nil {
+		return none, exit.Usage(err)
+	}
 	if err := f.checkCommand(); err != nil {
 		return none, err
 	}
@@ -58,6 +61,32 @@ func (f *runFlags) options() (elector.Options, error) {
 		NodeID: f.id, Priority: f.priority, Metadata: tags, Config: config,
 		DrainLimit: f.preStop, LeaveLimit: f.timeout, HeadStart: headStart,
 	}, nil
+}
+
+// defaultGiveUp covers every command that never runs for longer than a minute. If it fails
+// at once, the fifth failure comes three seconds after the first one.
+var defaultGiveUp = supervise.GiveUp{After: 5, Window: 5 * time.Minute}
+
+// checkGiveUp checks the flags that end restarts.
+func (f *runFlags) checkGiveUp() error {
+	switch {
+	case f.giveUp.After < 0:
+		return fmt.Errorf("%s is %d; use 0 to start the command again for ever", f.Named("give-up-after"), f.giveUp.After)
+	case f.giveUp.Window <= 0:
+		return fmt.Errorf("%s is %s; it must be above zero", f.Named("give-up-window"), f.giveUp.Window)
+	}
+	for _, name := range []string{"give-up-after", "give-up-window"} {
+		if f.restart == supervise.RestartNever && f.onCommandLine(name) {
+			return fmt.Errorf("--%s needs --restart on-failure or always", name)
+		}
+	}
+	return nil
+}
+
+// onCommandLine reports whether a flag is on the command line. A variable that has no effect
+// has no fault: a container may set it for several programs.
+func (f *runFlags) onCommandLine(name string) bool {
+	return f.Flags.Changed(name) && !session.SetByVariable(f.Flags, name)
 }
 
 // checkCommand checks the flags that candidates and subscribers have in common, and that
@@ -82,8 +111,8 @@ func (f *runFlags) checkCommand() error {
 // checkObserver refuses flags that only a candidate has. Their variables are ignored,
 // because a container may set them for several programs.
 func (f *runFlags) checkObserver() error {
-	for _, name := range []string{"id", "priority", "tag", "lease", "grace", "head-start", "restart", "once", "hand-over-to"} {
-		if f.Flags.Changed(name) && !session.SetByVariable(f.Flags, name) {
+	for _, name := range []string{"id", "priority", "tag", "lease", "grace", "head-start", "restart", "give-up-after", "give-up-window", "once", "hand-over-to"} {
+		if f.onCommandLine(name) {
 			return exit.Usage(fmt.Errorf("--%s is for a candidate, and %s does not register one; leave one of them out", name, f.Named("observe")))
 		}
 	}

@@ -62,6 +62,13 @@ and the others wait for --head-start. So the command stays where it was, if that
 alive. A process waits only if its own store did not answer for a lease, and not if it may
 preempt the last leader.
 
+IF THE COMMAND FAILS AGAIN AND AGAIN, run leaves leadership to another candidate: after
+--give-up-after failures within --give-up-window, in one tenure. It resigns and stays a
+candidate, and does not claim for a lease, and for twice as long after each further such
+tenure, up to 32 leases. "fdbelect status" shows that. If no other candidate is alive, ready
+and without such a delay, run keeps leadership and starts the command again. An exit code of
+0 is not a failure.
+
 TWO PROCESSES WITH ONE ID: one of them ends with exit code 79, and the history names it.
 Give each an --id of its own. Under systemd, RestartPreventExitStatus=79 prevents a restart.
 

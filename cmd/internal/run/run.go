@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,7 @@ type runFlags struct {
 	timeout   time.Duration
 	headStart time.Duration
 	restart   string
+	giveUp    supervise.GiveUp
 	once      bool
 	observe   bool
 	// handOverTo is the successor when run is asked to stop, as in elector.StopAndHandOver.
@@ -79,6 +81,9 @@ func Command(p *session.Program) *cobra.Command {
 	flags.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long to try to resign and unregister at the end")
 	flags.Var(choice{&f.restart, []string{supervise.RestartNever, supervise.RestartOnFailure, supervise.RestartAlways}}, "restart",
 		"when to start a command again that ended by itself: never, on-failure or always")
+	flags.IntVar(&f.giveUp.After, "give-up-after", defaultGiveUp.After,
+		"how often the command may fail within --give-up-window before leadership is left to another candidate, if there is one; 0: always start it again")
+	flags.DurationVar(&f.giveUp.Window, "give-up-window", defaultGiveUp.Window, "in which time the failures of --give-up-after count")
 	flags.BoolVar(&f.once, "once", false, "lead once, then leave and exit")
 	flags.StringVar(&f.handOverTo, "hand-over-to", "", "when asked to stop, hand over to the candidate ID, or with PREFIX* to the newest whose id begins with PREFIX; resign if there is none")
 	flags.BoolVar(&f.observe, "observe", false, "do not register a candidate; run the command on every change of the leader")
@@ -118,7 +123,7 @@ func runCandidate(ctx context.Context, p *session.Program, f *runFlags) (err err
 	if el, err = elector.New(db, e, opts); err != nil {
 		return err
 	}
-	work, done := work(p, f, db, log.Logger)
+	work, done := work(p, f, db, el, log.Logger)
 	defer done()
 	defer leaveAtOnce(ctx, p, log.Logger, el.Abandon)()
 	err = explainEnd(lead(ctx, el, f, log.Logger, work))
@@ -178,7 +183,7 @@ func explainEnd(err error) error {
 type leadershipWork = func(context.Context, *elector.Leadership) error
 
 // work returns the work of a leader: it runs the command, or waits if there is none.
-func work(p *session.Program, f *runFlags, db kv.Database, log *slog.Logger) (work leadershipWork, done func()) {
+func work(p *session.Program, f *runFlags, db kv.Database, el *elector.Elector, log *slog.Logger) (work leadershipWork, done func()) {
 	if len(f.command) == 0 {
 		return func(ctx context.Context, _ *elector.Leadership) error { <-ctx.Done(); return nil }, func() {}
 	}
@@ -186,9 +191,18 @@ func work(p *session.Program, f *runFlags, db kv.Database, log *slog.Logger) (wo
 	c := &supervise.Command{
 		Args: f.command, Env: f.variables(), Stdout: p.Stdout, Stderr: p.Stderr, Clock: p.Clock,
 		Signals: signals, Restart: f.restart, Forced: p.Forced, Log: log, GuardArgs: f.log.guardArguments(),
+		GiveUp: f.giveUp, OthersCanLead: func() bool { return othersCanLead(f.id, el.ClusterState().Voters) },
 		Fence: func(ctx context.Context, lead *elector.Leadership) error { return db.Transact(ctx, lead.Fence) },
 	}
 	return c.Work, done
+}
+
+// othersCanLead reports whether a voter besides this candidate is alive and ready, and does
+// not hold off. No clock of another host matters: a delay is over when the list says so.
+func othersCanLead(id string, voters []elector.Member) bool {
+	return slices.ContainsFunc(voters, func(m elector.Member) bool {
+		return m.ID != id && m.Alive && m.Ready() && m.Delay.Rule != string(elector.DelayHoldOff)
+	})
 }
 
 // lead campaigns and works until ctx ends, or until the work returns by itself. It returns
@@ -204,6 +218,8 @@ func lead(ctx context.Context, el *elector.Elector, f *runFlags, log *slog.Logge
 		case ctx.Err() != nil:
 			failed = err
 			return nil //nolint:nilerr // run ends with this error, and the elector only leaves
+		case errors.Is(err, supervise.ErrGaveUp) && !f.once:
+			return err // the elector holds off
 		case tenure.Err() != nil || errors.Is(err, supervise.ErrCut) || errors.Is(err, supervise.ErrSuperseded):
 			if !f.once {
 				return err // the elector campaigns again

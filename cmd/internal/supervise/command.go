@@ -24,7 +24,11 @@ type Command struct {
 	Forced         context.Context  // ends when the command must be killed at once
 	// Fence returns an error if the tenure is not the newest any more.
 	Fence func(context.Context, *elector.Leadership) error
-	Log   *slog.Logger
+	// GiveUp has no effect with RestartNever, or if OthersCanLead returns false. Then the
+	// command is started again for as long as this process leads.
+	GiveUp        GiveUp
+	OthersCanLead func() bool // must not wait
+	Log           *slog.Logger
 	// GuardArgs are the arguments that start a guard. Args follow them.
 	GuardArgs []string
 }

@@ -32,9 +32,10 @@ const (
 )
 
 // Work runs the command during a tenure, and starts it again as c.Restart says. It returns
-// the error of the command. If it was asked to stop, it returns nil, or the error of a
-// command that had to be killed.
+// the error of the command, which wraps ErrGaveUp if c.GiveUp ended the restarts. If Work was
+// asked to stop, it returns nil, or the error of a command that had to be killed.
 func (c *Command) Work(ctx context.Context, lead *elector.Leadership) error {
+	var failed failures
 	for delay := firstRestart; !asked(ctx); {
 		began := c.Clock.Now()
 		err := c.tenure(ctx, lead)
@@ -46,6 +47,9 @@ func (c *Command) Work(ctx context.Context, lead *elector.Leadership) error {
 			return nil
 		case errors.Is(err, ErrCut) || !c.again(err):
 			return err
+		case err != nil && failed.add(c.Clock.Now(), c.GiveUp) && c.OthersCanLead():
+			c.Log.Warn("command failed too often, leadership is given up", "term", lead.Term(), "failures", c.GiveUp.After, "window", c.GiveUp.Window)
+			return fmt.Errorf("%w: %w", ErrGaveUp, err)
 		}
 		if c.Clock.Now().Sub(began) > lastRestart {
 			delay = firstRestart
