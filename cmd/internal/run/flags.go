@@ -111,7 +111,11 @@ func (f *runFlags) checkCommand() error {
 // checkObserver refuses flags that only a candidate has. Their variables are ignored,
 // because a container may set them for several programs.
 func (f *runFlags) checkObserver() error {
-	for _, name := range []string{"id", "priority", "tag", "lease", "grace", "head-start", "restart", "give-up-after", "give-up-window", "once", "hand-over-to"} {
+	own := []string{
+		"id", "priority", "tag", "lease", "grace", "head-start", "restart", "give-up-after", "give-up-window", "ready-command", "ready-http",
+		"once", "hand-over-to",
+	}
+	for _, name := range append(own, readySettings...) {
 		if f.onCommandLine(name) {
 			return exit.Usage(fmt.Errorf("--%s is for a candidate, and %s does not register one; leave one of them out", name, f.Named("observe")))
 		}

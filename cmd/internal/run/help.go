@@ -69,6 +69,24 @@ tenure, up to 32 leases. "fdbelect status" shows that. If no other candidate is 
 and without such a delay, run keeps leadership and starts the command again. An exit code of
 0 is not a failure.
 
+WITH --ready-command OR --ready-http run leads only if it is ready. It checks at the start,
+and then --ready-period after the end of each check, also while it leads. The settings have
+the names that Kubernetes gives them, with a shorter period. Before the first success it is
+not ready. A candidate that is not ready is listed with the reason, and others lead. A leader
+that is not ready any more stops its command, resigns and holds off as after failures. If no
+candidate is ready, there is no leader, unless --lead-unready-after is set. Check what the
+host needs to lead, such as a disk or a warm standby, and not the command that runs only
+while run leads: if that decided, no candidate would ever lead.
+
+The command of --ready-command runs in a shell (sh -c), with the variables of the election
+and FDBELECT_NODE_ID. Exit code 0 means ready. The last line that it prints is part of the
+reason. When it ends or --ready-timeout is over, it is killed with its process group.
+
+The URL of --ready-http is requested with GET. A status of 200 to 399 means ready. Redirects
+to the same host are followed, and one to another host is the answer. No proxy is used.
+Certificates are verified, which Kubernetes does not do. SSL_CERT_FILE names other
+authorities, and with --ready-command curl can skip this.
+
 TWO PROCESSES WITH ONE ID: one of them ends with exit code 79, and the history names it.
 Give each an --id of its own. Under systemd, RestartPreventExitStatus=79 prevents a restart.
 
@@ -84,4 +102,5 @@ const runExamples = `  fdbelect run --store file:/tmp/demo.db --id a --priority 
   fdbelect run --store file:/tmp/demo.db --id c --tag addr=10.0.0.3:80 --restart on-failure -- ./worker
   fdbelect run --store file:/tmp/demo.db --id d --once -- ./migrate-the-database
   fdbelect run --store file:/tmp/demo.db --id "$(hostname)/$$" --hand-over-to "$(hostname)/*" -- ./worker
+  fdbelect run --store file:/tmp/demo.db --id e --ready-command 'test -w /tmp' -- ./worker
   fdbelect run --store file:/tmp/demo.db --observe -- sh -c 'echo "$FDBELECT_LEADER leads"'`

@@ -35,6 +35,7 @@ type runFlags struct {
 	headStart time.Duration
 	restart   string
 	giveUp    supervise.GiveUp
+	ready     readyFlags
 	once      bool
 	observe   bool
 	// handOverTo is the successor when run is asked to stop, as in elector.StopAndHandOver.
@@ -84,6 +85,7 @@ func Command(p *session.Program) *cobra.Command {
 	flags.IntVar(&f.giveUp.After, "give-up-after", defaultGiveUp.After,
 		"how often the command may fail within --give-up-window before leadership is left to another candidate, if there is one; 0: always start it again")
 	flags.DurationVar(&f.giveUp.Window, "give-up-window", defaultGiveUp.Window, "in which time the failures of --give-up-after count")
+	f.ready.addFlags(flags)
 	flags.BoolVar(&f.once, "once", false, "lead once, then leave and exit")
 	flags.StringVar(&f.handOverTo, "hand-over-to", "", "when asked to stop, hand over to the candidate ID, or with PREFIX* to the newest whose id begins with PREFIX; resign if there is none")
 	flags.BoolVar(&f.observe, "observe", false, "do not register a candidate; run the command on every change of the leader")
@@ -101,6 +103,10 @@ func runCandidate(ctx context.Context, p *session.Program, f *runFlags) (err err
 	opts, err := f.options()
 	if err != nil {
 		return err
+	}
+	ready, err := f.readiness(p)
+	if err != nil {
+		return exit.Usage(err)
 	}
 	p.EndItself()
 	defer supervise.SurviveClosedPipes()()
@@ -120,6 +126,11 @@ func runCandidate(ctx context.Context, p *session.Program, f *runFlags) (err err
 		f.warnOfConfig(log.Logger, el.ClusterState().Config)
 	}}
 	opts.Clock, opts.Callbacks, opts.Permanent, opts.Logger = p.Clock, transitions.callbacks(), func(err error) bool { return fatal(p, err) }, log.ofElector()
+	if ready != nil {
+		ready.Log = log.Logger
+		defer ready.Close()
+		opts.Ready, opts.ReadyInterval, opts.ReadyLimit, opts.LeadUnreadyAfter = ready.Ready, f.ready.period, f.ready.limit(), f.ready.leadUnready
+	}
 	if el, err = elector.New(db, e, opts); err != nil {
 		return err
 	}
