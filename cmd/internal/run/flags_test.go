@@ -18,7 +18,7 @@ func TestHeadStart(t *testing.T) {
 	}{{false, 0, 0}, {true, 0, -1}, {true, 2 * time.Second, 2 * time.Second}} {
 		f := runFlags{
 			id: "a", lease: fdbelection.DefaultLeaseDuration, preStop: time.Second, timeout: time.Second,
-			restart: supervise.RestartNever, headStart: c.flag, headStartGiven: c.given,
+			restart: supervise.RestartNever, headStart: c.flag, headStartGiven: c.given, giveUp: defaultGiveUp,
 		}
 		opts, err := f.options()
 		require.NoError(t, err)
