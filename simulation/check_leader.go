@@ -8,6 +8,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
 // The checks of this file run for every commit that writes the leader record.
@@ -151,7 +152,8 @@ func (w *world) checkGivenUp(c *commit) {
 		w.violated(invResignation, "%s gave up the leadership of %s", c.name(), before)
 		return
 	}
-	if c.op != nil && c.op.what.Token.Term != 0 && c.op.what.Token != before.Token() {
+	leaves := c.op != nil && c.op.what.Kind == machine.Unregister // this also gives up what it was handed meanwhile
+	if c.op != nil && c.op.what.Token.Term != 0 && c.op.what.Token != before.Token() && !leaves {
 		w.violated(invResignation, "%s gave up %s on behalf of %s", c.name(), before.Token(), c.op.what.Token)
 	}
 	p := c.by
@@ -296,7 +298,8 @@ func (w *world) checkHandOver(c *commit) {
 	if after.Term != before.Term+1 || after.LeaseDuration != c.before.Config.AcceptanceLease() || !c.before.Config.ElectionEnabled {
 		w.violated(invTransition, "%s handed over: %+v", c.name(), after)
 	}
-	own := after.AcquireReason == election.AcquireTransfer && w.handovers[after.Nonce] == after.ID
+	own := after.AcquireReason == election.AcquireTransfer && (w.handovers[after.Nonce] == after.ID ||
+		c.by != nil && c.by.succession.To != "" && c.by.succession.Nonce == after.Nonce) // checkSuccession knows to whom
 	if !own && (request.Term != before.Term || request.Nonce != after.Nonce || request.Identity != after.Identity) {
 		w.violated(invNamedTerm, "%s handed %s over to %s, the request is %s", c.name(), before, after, request)
 	}

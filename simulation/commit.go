@@ -235,6 +235,7 @@ func (w *world) checkCommit(c *commit) {
 	w.checkBallot(c)
 	w.checkHolders(c)
 	w.checkTransition(c)
+	w.checkSuccession(c)
 	w.checkOneConfig(c)
 }
 

@@ -13,8 +13,8 @@ import (
 //
 //   - calls to the database: read-error, refused, unknown, unsettled, busy, slow
 //   - watches: watch-lost, watch-late, watch-fails, watch-fires
-//   - processes: stall, death, crash, leave, pause, cut-off, clock-step, duplicate-id,
-//     change, contest, unready, work-ends, work-ignores-stop
+//   - processes: stall, death, crash, leave, leave-to, pause, cut-off, clock-step,
+//     duplicate-id, change, contest, unready, work-ends, work-ignores-stop
 //   - the database and its operators: recovery, request, reconfigure, evict, delete,
 //     force, outage
 type Fault int
@@ -51,6 +51,7 @@ const (
 	faultForce                        // an operator forces the leader to resign, or raises the term
 	faultUnready                      // a process is not ready to lead for a while
 	faultOutage                       // the database is away, for all processes or for some
+	faultLeaveTo                      // a process is told to stop and to hand over
 	faultKinds
 )
 
@@ -59,7 +60,7 @@ var faultNames = [faultKinds]string{
 	"watch-lost", "watch-late", "watch-fails", "watch-fires",
 	"crash", "leave", "pause", "cut-off", "clock-step", "recovery", "duplicate-id",
 	"request", "reconfigure", "evict", "change", "work-ends", "work-ignores-stop",
-	"busy", "contest", "delete", "force", "unready", "outage",
+	"busy", "contest", "delete", "force", "unready", "outage", "leave-to",
 }
 
 // String returns the name of the kind.
@@ -100,7 +101,7 @@ var maxIntensity = [faultKinds]int{
 	faultCrash: 15_000, faultLeave: 8_000, faultPause: 20_000, faultCutOff: 20_000, faultClockStep: 20_000, faultRecovery: 20_000, faultDuplicateID: 4_000,
 	faultRequest: 40_000, faultReconfigure: 60_000, faultEvict: 20_000, faultChange: 15_000, faultWorkEnds: 5_000, faultWorkIgnoresStop: 100_000,
 	faultBusy: 50_000, faultPriorityContest: 20_000, faultDelete: 60_000, faultForce: 30_000,
-	faultUnready: 20_000, faultOutage: 20_000,
+	faultUnready: 20_000, faultOutage: 20_000, faultLeaveTo: 8_000,
 }
 
 // faults are the intensities of one run. Each seed has a random subset of the kinds.

@@ -100,6 +100,9 @@ func (w *world) injectInto(p *process) {
 	case w.chance(faultLeave):
 		w.count(faultLeave)
 		p.leave()
+	case w.chance(faultLeaveTo):
+		w.count(faultLeaveTo)
+		p.leaveTo()
 	case w.disturb(p):
 	case w.chance(faultChange):
 		w.count(faultChange)

@@ -38,6 +38,7 @@ const (
 	invNotice                               // watches fire at every change, and at nothing else
 	invSameLeader                           // after an outage, the last leader leads again
 	invHeadStart                            // a head start delays nothing for longer
+	invSuccession                           // a process that leaves with a successor hands over to it, without a vacancy
 	invEnd
 )
 
@@ -48,7 +49,7 @@ var invariantNames = [...]string{
 	invOutcome: "outcome", invLinearizable: "linearizable", invReadAfterCommit: "read after commit", invObservers: "observers", invLiveness: "liveness",
 	invOwnership: "ownership", invBounds: "bounds", invCallbacks: "callbacks", invDeterminism: "determinism", invNamedTerm: "named term",
 	invSettled: "settled", invHotLoop: "hot loop", invReadiness: "readiness", invNotice: "notices",
-	invSameLeader: "same leader", invHeadStart: "head start",
+	invSameLeader: "same leader", invHeadStart: "head start", invSuccession: "succession",
 }
 
 // String returns the number and the name.

@@ -51,6 +51,7 @@ func (p *process) begin(what machine.Operation) {
 	w.operations[label] = op
 	p.running[what.ID] = op
 	w.checkBegin(op)
+	p.unregisters = p.unregisters || what.Kind == machine.Unregister
 	op.task = p.start(label, func(t *task) {
 		t.op = op
 		var answer machine.Answer

@@ -59,6 +59,8 @@ type process struct {
 	requestsHeldUntil time.Duration // its requests do not arrive earlier
 	repliesHeldUntil  time.Duration // answers and notifications do not arrive earlier
 
+	succession  succession
+	unregisters bool // it has begun to unregister
 	witness
 }
 
@@ -185,6 +187,7 @@ func (p *process) step(event machine.Event) {
 	if answered, ok := event.(machine.Answered); ok {
 		w.noteOutage(p, &answered)
 	}
+	p.noteLeave(event)
 	var actions []machine.Action
 	p.machine, actions = machine.Step(p.machine, event, p.now())
 	if w.checkHotLoop(2000, func() string { return fmt.Sprintf("%s: %T causes %v", p.name, event, actions) }) {
@@ -220,7 +223,7 @@ func (p *process) perform(action machine.Action) {
 	case machine.Wake:
 		p.wake(a.At)
 	case machine.Finish:
-		p.left = a.Err == nil
+		w.checkLeft(p, a.Err)
 		if p.left && (w.records[p.me.ID].Identity == p.me.Identity || w.state.Leader.HeldBy(p.me.Identity)) {
 			w.violated(invSettled, "%s has left, but is still registered or holds leadership", p.name)
 		}

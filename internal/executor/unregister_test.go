@@ -170,6 +170,20 @@ func TestHandOverToASuccessorWithAnUnknownResult(t *testing.T) {
 
 // An error of the store does not count as the lack of a successor.
 func TestHandOverToASuccessorFails(t *testing.T) {
+	for _, to := range []string{"bob", "b*"} {
+		for failing := range 8 {
+			f, op := leaving(t, to, bob)
+			reads := 0
+			f.before = func(c *memkv.Call) error {
+				if reads++; reads == failing {
+					return kv.Error{Code: kv.CodeProcessBehind} // it is retried
+				}
+				return nil
+			}
+			require.NoError(t, f.run(op).Refused)
+			require.True(t, f.leader().HeldBy(bob.Identity))
+		}
+	}
 	for n, to := range []string{"bob", "bob", "b*"} {
 		f, op := leaving(t, to, bob)
 		if n == 0 {
