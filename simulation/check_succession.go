@@ -28,7 +28,7 @@ func (p *process) leaveTo() {
 	}
 	p.stopping = true
 	w := p.world
-	s := machine.Succession{To: w.chooseSuccessor(p)}
+	s := machine.Succession{To: w.chooseSuccessor()}
 	s.Nonce, _ = uuid.NewRandomFromReader(&reader{r: w.faults.streams[faultLeaveTo]})
 	if w.tracing {
 		w.trace(p, "is told to stop and to hand over to %s", s.To)
@@ -38,7 +38,7 @@ func (p *process) leaveTo() {
 
 // chooseSuccessor names a successor: mostly another host, otherwise the newest candidate, or
 // one that cannot be handed leadership.
-func (w *world) chooseSuccessor(p *process) string {
+func (w *world) chooseSuccessor() string {
 	switch n := w.pick(faultLeaveTo, 16); {
 	case n < 8:
 		return w.hosts[w.pick(faultLeaveTo, len(w.hosts))].id // perhaps its own, or one that does not run
@@ -58,7 +58,7 @@ func (p *process) noteLeave(event machine.Event) {
 	}
 }
 
-// checkSuccession is invariant 28 for a commit. If a process leaves with a successor, the
+// checkSuccession is invariant 32 for a commit. If a process leaves with a successor, the
 // transaction that ends its tenure hands over to it, so that leadership is not vacant. Only
 // if there is no such voter, or the election is disabled, it resigns. Of several successors
 // the newest one counts.
@@ -103,7 +103,7 @@ func (w *world) successors(c *commit) (all []candidateSince) {
 		dead := c.op != nil && slices.ContainsFunc(c.op.what.Members, func(m election.Candidate) bool {
 			return m.Identity == r.Identity && m.Heartbeats == r.Heartbeats
 		})
-		if there && s.names(id) && r.Role == election.Voter && !dead && (listed || id == s.To) {
+		if there && s.names(id) && r.Role == election.Voter && r.Ready() && !dead && (listed || id == s.To) {
 			all = append(all, r)
 		}
 	}
@@ -111,7 +111,7 @@ func (w *world) successors(c *commit) (all []candidateSince) {
 	return all
 }
 
-// checkLeft is invariant 28 for the end of a process. It says that it has resigned instead of
+// checkLeft is invariant 32 for the end of a process. It says that it has resigned instead of
 // handing over if and only if that is so. If the history does not tell, it may say so after a
 // hand-over too.
 func (w *world) checkLeft(p *process, err error) {

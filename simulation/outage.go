@@ -40,11 +40,11 @@ var outageNames = [outageKinds]string{"calls wait", "calls fail", "calls fail, t
 func (w *world) takeAway(hosts []*host, length time.Duration, kind int) {
 	until := w.now + length
 	if w.tracing {
-		ids := ""
-		for _, h := range hosts {
-			ids += h.id + " "
+		ids := make([]string, len(hosts))
+		for i, h := range hosts {
+			ids[i] = h.id
 		}
-		w.trace(nil, "the database is away from %suntil %s (%s)", ids, until, outageNames[kind])
+		w.trace(nil, "the database is away from %v until %s (%s)", ids, until, outageNames[kind])
 	}
 	switch kind {
 	case callsFailThenWait:

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
@@ -20,6 +21,7 @@ func TestHeadStart(t *testing.T) {
 			id: "a", lease: fdbelection.DefaultLeaseDuration, preStop: time.Second, timeout: time.Second,
 			restart: supervise.RestartNever, headStart: c.flag, headStartGiven: c.given, giveUp: defaultGiveUp,
 		}
+		f.Flags = pflag.NewFlagSet("run", pflag.ContinueOnError)
 		opts, err := f.options()
 		require.NoError(t, err)
 		require.Equal(t, c.want, opts.HeadStart)
