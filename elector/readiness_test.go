@@ -208,6 +208,6 @@ func TestReadinessInTheSteadyState(t *testing.T) {
 	}
 	commits, reads := cost()
 	withCommits, withReads := cost(checkedBy((&toggle{}).ready))
-	require.InDelta(t, commits, withCommits, 2)
-	require.InDelta(t, reads, withReads, float64(reads)/100)
+	require.InDelta(t, commits, withCommits, float64(commits)/50)
+	require.InDelta(t, reads, withReads, float64(reads)/20) // incarnations are random, and so are small delays
 }
