@@ -53,15 +53,18 @@ type readinessCheck struct {
 	ready func(context.Context) error
 	limit time.Duration
 	clock Clock
-	late  <-chan error // of a call that has not returned within its limit; nil: there is none
+	late  <-chan checked // of a call that has not returned within its limit; nil: there is none
 }
+
+// checked is what one call has returned.
+type checked struct{ err error }
 
 // run returns what Options.Ready returns. If a call takes longer than its limit, the result
 // is an error. It is not called again before that call has returned.
 func (c *readinessCheck) run(ctx context.Context) error {
 	if c.late != nil {
 		select {
-		case <-c.late:
+		case <-c.late: // what it has returned is too old to count
 			c.late = nil
 		default:
 			return c.timedOut()
@@ -69,17 +72,17 @@ func (c *readinessCheck) run(ctx context.Context) error {
 	}
 	limited, stop := clock.WithTimeout(ctx, c.clock, c.limit)
 	defer stop()
-	result := make(chan error, 1)
+	result := make(chan checked, 1)
 	go func() {
 		var err error
 		if panicked := guarded(limited, func(ctx context.Context) { err = c.ready(ctx) }); panicked != nil {
 			err = fmt.Errorf("the readiness check has panicked: %w", panicked)
 		}
-		result <- err
+		result <- checked{err}
 	}()
 	select {
-	case err := <-result:
-		return err
+	case r := <-result:
+		return r.err
 	case <-limited.Done():
 		c.late = result
 		return c.timedOut()
