@@ -170,7 +170,7 @@ func TestReadinessInEveryMode(t *testing.T) {
 			calls.Store(0)
 			lead, err := p.Campaign(tc.Context())
 			require.NoError(tc, err)
-			time.Sleep(10 * time.Second)
+			time.Sleep(10*time.Second + time.Second/2) // not at the instant of a check
 			require.NoError(tc, lead.Resign(tc.Context()))
 			p.stop()
 			n := calls.Load()
