@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/filekv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -153,7 +155,16 @@ func footprint() (goroutines int, bytes uint64) {
 // ready to the successor's OnElected. The work returns at once. Each round also measures a
 // bare commit, watch, read and commit on the same store.
 func BenchmarkNotReady(b *testing.B) {
-	db := memkv.New(memkv.Options{})
+	b.Run("memkv", func(b *testing.B) { benchmarkNotReady(b, memkv.New(memkv.Options{})) })
+	b.Run("filekv", func(b *testing.B) {
+		db, err := filekv.Open(filepath.Join(b.TempDir(), "store"), filekv.Options{})
+		require.NoError(b, err)
+		benchmarkNotReady(b, db)
+	})
+}
+
+func benchmarkNotReady(b *testing.B, db kv.Database) {
+	b.Helper()
 	space := subspace.New("election")
 	var took, bare []time.Duration
 	enter := func() *checkedCandidate {

@@ -76,4 +76,7 @@ func (m *Machine) answeredHandOver(kind Kind, a *Answer) {
 		return
 	}
 	m.handOver = handOver{}
+	if !m.me.ready() { // its record says so after the successor has committed
+		m.me.heartbeatAt = latest(m.me.heartbeatAt, m.now.Local.Add(pollStep(m.config.HeartbeatInterval)))
+	}
 }

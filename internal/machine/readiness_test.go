@@ -51,9 +51,20 @@ func TestALeaderThatIsNotReady(t *testing.T) {
 	r.step(WorkReturned{1})
 	require.Equal(t, election.NoRequest, r.op(Resign).Request.Kind)
 	r.answer(Resign, r.reads(r.vacant(1)))
-	op, _ := r.main()
-	require.Equal(t, "cold", op.Me.NotReady)
-	r.answer(op.Kind, r.did(election.Followed, r.m.leader.record))
+	resigned := r.local
+	for {
+		op, ok := r.main()
+		if ok && op.Kind == ElectionCycle {
+			require.Equal(t, "cold", op.Me.NotReady)
+			break
+		}
+		if ok {
+			r.answer(op.Kind, r.reads(r.m.leader.record))
+		}
+		r.jump(10 * time.Millisecond)
+	}
+	require.InDelta(t, pollStep(heartbeat), r.local-resigned, float64(20*time.Millisecond), "the successor commits first")
+	r.answer(ElectionCycle, r.did(election.Followed, r.m.leader.record))
 	r.step(ReadinessChanged{})
 	require.False(t, r.startsClaim(9*time.Second, candidate(alice, 1)))
 	require.True(t, r.startsClaim(2*time.Second, candidate(alice, 1)))

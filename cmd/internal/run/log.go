@@ -125,14 +125,29 @@ func newRunLog(p *session.Program, f *runFlags) *runLog {
 	return &runLog{log, j, p.Clock, p.Mark}
 }
 
-// ofElector returns the logger for the elector's own records, or nil below level debug.
-// At the other levels they would repeat what run logs.
+// ofElector returns the logger for the elector's own records. At level debug it logs all of
+// them. Otherwise it logs those about delays, since the rest would repeat what run logs.
 func (l *runLog) ofElector() *slog.Logger {
 	if !l.Enabled(context.Background(), slog.LevelDebug) {
-		return nil
+		return slog.New(delayHandler{l.Handler()})
 	}
 	return slog.New(l.Handler().WithGroup("elector"))
 }
+
+// delayHandler passes on the records about delays, without the attributes of the elector's
+// logger: run has its own.
+type delayHandler struct{ slog.Handler }
+
+func (h delayHandler) Handle(ctx context.Context, r slog.Record) error {
+	switch r.Message {
+	case "claim delayed", "holding off after a failed tenure":
+		return h.Handler.Handle(ctx, r)
+	}
+	return nil
+}
+
+func (h delayHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
+func (h delayHandler) WithGroup(string) slog.Handler      { return h }
 
 // end logs the error with which run ends, if there is one, and waits until all lines are
 // written. The error that it returns is a LoggedError.
