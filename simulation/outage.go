@@ -143,6 +143,9 @@ func (o *lastOutage) longForAll() {
 	o.takeAway(o.allHosts(), length, o.kind)
 	o.until(length)
 	ready := o.leader.alive && (o.leader.tenure == nil || o.leader.tenure.returned)
+	if len(o.voters) == 0 && !ready {
+		return // no process may claim
+	}
 	if o.checkHeadStart() && ready && o.given > 0 {
 		o.situation("same leader after an outage")
 		if o.state.Leader.Identity != o.before.Identity {
