@@ -93,6 +93,7 @@ func (e *LeaderElection) EvictUnchanged(tr kv.Transaction, seen []Candidate) ([]
 // each, and on the term record, as none of them may have become the leader.
 func (e *LeaderElection) evict(tr kv.Transaction, v *view, dead []Candidate) ([]string, error) {
 	var evicted []string
+	var last *Candidate
 	for i := range dead {
 		c := &dead[i]
 		if v.leader.HeldBy(c.Identity) {
@@ -102,13 +103,14 @@ func (e *LeaderElection) evict(tr kv.Transaction, v *view, dead []Candidate) ([]
 			return nil, err
 		}
 		e.remove(tr, c)
-		evicted = append(evicted, c.ID)
+		evicted, last = append(evicted, c.ID), c
 		if err := e.dropRequest(tr, v, c.Identity); err != nil {
 			return nil, err
 		}
 	}
-	if evicted == nil {
+	if last == nil {
 		return nil, nil
 	}
+	e.noteRemoval(tr, last)
 	return evicted, conflictOn(tr, e.keys.term)
 }

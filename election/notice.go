@@ -45,7 +45,8 @@ func (e *LeaderElection) noteRegistration(tr kv.Transaction, v *view, own, next 
 	}
 }
 
-// noteRemoval writes the candidates notice after a candidate was removed.
+// noteRemoval writes the candidates notice after a candidate was removed, alone or as the
+// last of several.
 func (e *LeaderElection) noteRemoval(tr kv.Transaction, c *Candidate) {
 	tr.Set(e.keys.candidatesNotice, subspace.AppendBool(registrationNotice(c), true))
 }

@@ -213,6 +213,7 @@ func (e *LeaderElection) UnregisterCandidate(tr kv.Transaction, me Identity, now
 	}
 	if v.own != nil && v.own.Incarnation == me.Incarnation {
 		e.remove(tr, v.own)
+		e.noteRemoval(tr, v.own)
 	}
 	if v.leader.HeldBy(me) {
 		_, err = e.vacate(tr, &v, "left", now)
@@ -221,9 +222,8 @@ func (e *LeaderElection) UnregisterCandidate(tr kv.Transaction, me Identity, now
 	return e.dropRequest(tr, &v, me)
 }
 
-// remove clears the record of a candidate and its rank entry, and writes the notice.
+// remove clears the record of a candidate and its rank entry. The caller writes the notice.
 func (e *LeaderElection) remove(tr kv.Transaction, c *Candidate) {
 	tr.Clear(e.keys.candidate(c.ID))
 	e.clearRank(tr, c)
-	e.noteRemoval(tr, c)
 }

@@ -182,7 +182,7 @@ func (w *world) checkWrites(c *commit) {
 	}
 }
 
-// The limits of one commit.
+// The limits of one commit with five processes. An eviction of one more writes two keys more.
 const (
 	maxWrites = 12
 	maxBytes  = 4096
@@ -199,7 +199,7 @@ func (w *world) checkBounds(c *commit) {
 	for i := range c.entry.Mutations {
 		size += len(c.entry.Mutations[i].Key) + len(c.entry.Mutations[i].Value)
 	}
-	if n := len(c.entry.Mutations); n > maxWrites || size > maxBytes {
+	if n := len(c.entry.Mutations); n > maxWrites+2*max(0, len(w.hosts)-5) || size > maxBytes {
 		w.violated(invBounds, "%s wrote %d keys, %d bytes", c.name(), n, size)
 	}
 	term, limit := c.after.Leader.Term, uint64(c.after.Config.HistoryLimit)
