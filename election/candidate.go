@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
@@ -37,6 +38,11 @@ func (c Candidate) String() string {
 
 // Ready reports whether the candidate is ready to lead.
 func (c *Candidate) Ready() bool { return c.NotReady == "" }
+
+// notReady returns the error for a candidate that is not ready.
+func notReady(c *Candidate) error {
+	return fmt.Errorf("%w: %s", fdbelection.ErrNotReady, SafeText(c.NotReady))
+}
 
 // ranked reports whether the candidate has an entry in the rank index.
 func (c *Candidate) ranked() bool { return c.Role == Voter && c.Ready() }

@@ -16,11 +16,8 @@ func (e *LeaderElection) noteRequest(tr kv.Transaction, v *view, c *caller) erro
 	if c.observed {
 		return nil
 	}
-	holds := v.leader.HeldBy(c.Identity)
-	if holds && c.mayNotLead() {
-		c.coverClaims(v)
-	}
-	asked := holds && v.request.about(v.leader.Term)
+	c.coverPromises(v)
+	asked := v.leader.HeldBy(c.Identity) && v.request.about(v.leader.Term)
 	if asked {
 		if err := e.readNamed(tr, v); err != nil {
 			return err
@@ -55,6 +52,14 @@ func (c *caller) noteSeen(v *view) {
 		n.request.since = c.at
 	case before.kind == PreemptionRequest: // a stronger challenger does not restart the grace
 		n.request.since = before.since
+	}
+}
+
+// coverPromises notes for a holder that is not ready until when it may have been told to
+// lead. It does not vacate leadership before that.
+func (c *caller) coverPromises(v *view) {
+	if !c.observed && c.mayNotLead() && v.leader.HeldBy(c.Identity) {
+		c.coverClaims(v)
 	}
 }
 

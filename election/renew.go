@@ -11,13 +11,14 @@ import (
 // RefreshLease renews the lease of exactly the tenure of token, and returns the leader
 // record after that. It writes no heartbeat. The first renewal accepts a leadership that
 // was handed over. If the candidate record is missing, RefreshLease registers the candidate
-// again, with the priority in the leader record and without metadata. The next heartbeat
-// corrects both.
+// again, as ready, with the priority in the leader record and without metadata. The next
+// heartbeat corrects that. A candidate that is not ready cannot accept. It may renew while
+// its work stops.
 //
 // In an election by clock, an expired lease cannot be renewed. By observation, the caller
 // must not renew a tenure that it has ended itself.
 //
-// Errors: ErrNotLeader, ErrElectionDisabled, ErrDuplicateID, ErrNotVoting,
+// Errors: ErrNotLeader, ErrElectionDisabled, ErrDuplicateID, ErrNotVoting, ErrNotReady,
 // ErrNotInitialized, ErrRegistrationPending, ErrInvalidState.
 func (e *LeaderElection) RefreshLease(tr kv.Transaction, token Token, now time.Time) (LeaderRecord, error) {
 	v, err := e.readForCandidate(tr, token.Identity)
@@ -32,6 +33,8 @@ func (e *LeaderElection) RefreshLease(tr kv.Transaction, token Token, now time.T
 		return LeaderRecord{}, fdbelection.ErrNotVoting
 	case !v.config.ElectionEnabled:
 		return LeaderRecord{}, fdbelection.ErrElectionDisabled
+	case !v.leader.Accepted && v.own != nil && !v.own.Ready():
+		return LeaderRecord{}, notReady(v.own)
 	}
 	priority := v.leader.Priority
 	switch {

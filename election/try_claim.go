@@ -1,7 +1,6 @@
 package election
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
@@ -15,6 +14,8 @@ import (
 //
 // A holder renews, and must itself do what a request asks. If a cycle of RunElectionCycle has
 // seen a request that stands, ValidUntil is never later than the ValidUntil of that cycle.
+// A holder whose record says that it is not ready does not renew (Draining). To vacate
+// leadership, it calls RunElectionCycle, or passes WorkEnded.
 //
 // Errors: those of RunElectionCycle, ErrElectionDisabled, ErrNotVoting, ErrNotReady.
 func (e *LeaderElection) TryClaimLeadership(tr kv.Transaction, me Identity, now time.Time, opts ...CycleOption) (CycleResult, error) {
@@ -35,8 +36,9 @@ func (e *LeaderElection) TryClaimLeadership(tr kv.Transaction, me Identity, now 
 	}
 	c := e.newCaller(&v, v.own.Registration, now, opts)
 	if c.mayNotLead() && !v.leader.HeldBy(me) {
-		return CycleResult{}, fmt.Errorf("%w: %s", fdbelection.ErrNotReady, SafeText(v.own.NotReady))
+		return CycleResult{}, notReady(v.own)
 	}
+	c.coverPromises(&v)
 	limit := c.promisedUntil(&v)
 	c.notes.request = seenRequest{} // only RunElectionCycle acts on requests, since only it can store notes
 	d := decide(&v, &c)

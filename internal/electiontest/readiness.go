@@ -20,6 +20,7 @@ var readinessTests = []test{
 	rule14RankConsidersReadinessFirst,
 	rule14ACandidateThatIsReadyAgainRanksByThatCommit,
 	rule14AHolderThatIsNotReadyVacatesAfterItsLastPromise,
+	rule14AClaimThatIsNotReadyKeepsEveryPromise,
 	rule14ASuccessorThatIsNotReadyDoesNotAccept,
 	rule14RequestsOfACandidateThatIsNotReadyAreRemoved,
 	rule14RegisteringAndEvictingKeepTheRankIndex,
@@ -157,12 +158,46 @@ func rule14AHolderThatIsNotReadyVacatesAfterItsLastPromise(t *testing.T, e *test
 	e.acts(election.Vacated, cold(me), at(12), election.WorkEnded())
 }
 
+// TryClaimLeadership stores no notes, so another call must not conclude from the notes that
+// nothing was promised.
+func rule14AClaimThatIsNotReadyKeepsEveryPromise(t *testing.T, e *testElection) {
+	e.initialized(byObservation)
+	me := e.join("me", 1, at(0))
+	claim := func(want election.Action, now float64, opts ...election.CycleOption) (result election.CycleResult) {
+		t.Helper()
+		e.now = at(now)
+		e.do(func(tr kv.Transaction) (err error) {
+			result, err = e.TryClaimLeadership(tr, me.Identity, at(now), opts...)
+			return err
+		})
+		require.Equal(t, want.String(), result.Action.String())
+		return result
+	}
+	require.Equal(t, at(9), claim(election.Claimed, 0).ValidUntil)
+	e.heartbeat(cold(me))
+	require.False(t, claim(election.Draining, 1).Leads()) // its work may run until 9
+	e.heartbeat(me)
+	e.acts(election.Renewed, me, at(2))
+	require.Equal(t, at(14), claim(election.Renewed, 5).ValidUntil)
+	e.heartbeat(cold(me))
+	claim(election.Draining, 12) // the cycle promised 11, and the claim 14
+	e.acts(election.Draining, cold(me), at(13))
+	claim(election.Vacated, 13, election.WorkEnded())
+}
+
 func rule14ASuccessorThatIsNotReadyDoesNotAccept(t *testing.T, e *testElection) {
 	e.initialized()
 	_, token := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
 	_, err := e.transfer(token, "b", newNonce(), 1)
 	require.NoError(t, err)
+	e.heartbeat(cold(b))
+	err = e.try(func(tr kv.Transaction) error {
+		_, err := e.RefreshLease(tr, e.currentToken(), at(2))
+		return err
+	})
+	require.ErrorIs(t, err, fdbelection.ErrNotReady)
+	require.ErrorContains(t, err, "cache is cold")
 	e.acts(election.Vacated, cold(b), at(2), observing)
 	require.True(t, e.leader().Vacant())
 }
