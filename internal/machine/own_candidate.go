@@ -82,7 +82,9 @@ func (m *Machine) answeredRegistration(op *Operation, a *Answer) {
 func (m *Machine) candidateWritten(with *election.Registration) {
 	m.me.written = with.Metadata
 	m.me.heartbeatAt = m.now.Local.Add(m.config.CandidateTimeout / 3)
-	m.me.indexed = with.Role == election.Voter && with.NotReady == ""
+	if indexed := with.Role == election.Voter && with.NotReady == ""; indexed != m.me.indexed {
+		m.me.indexed, m.candidates.due = indexed, m.now.Local // its rank has changed
+	}
 	readiness := (with.NotReady == "") != m.me.ready() || with.NotReady == NotChecked && m.me.NotReady != NotChecked
 	if with.Priority != m.me.Priority || with.Role != m.me.Role || readiness || !maps.Equal(with.Metadata, m.me.Metadata) {
 		m.me.heartbeatAt = m.now.Local

@@ -25,7 +25,6 @@ func (m *Machine) setReadiness(notReady string) {
 	}
 	m.claim.delay = claimDelay{}
 	m.me.heartbeatAt = m.now.Local
-	m.candidates.due = m.now.Local // its rank has changed
 	switch {
 	case m.me.ready():
 		m.renewal.now = m.renewal.now || m.tenure.leads()

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/subspace"
 )
 
 func notReady(s *Settings) { s.Me.NotReady = "cold" }
@@ -16,7 +17,7 @@ func leadUnready(after time.Duration) func(*Settings) {
 }
 
 // cold makes a candidate record say that it is not ready.
-func cold(c *election.Candidate) { c.NotReady = "cold" }
+func cold(c *election.Candidate) { c.NotReady, c.ReadySince = "cold", subspace.Versionstamp{} }
 
 // startsClaim reports whether the machine starts a cycle that claims within d, and answers
 // everything else.
@@ -150,4 +151,36 @@ func TestAnotherReason(t *testing.T) {
 		}
 		r.answer(op.Kind, r.reads(r.m.leader.record))
 	}
+}
+
+// TestTheRankOfACandidateThatIsReadyAgain: until a list shows its new rank, it is the last of
+// its priority. It lists when the record that says that it is ready is committed.
+func TestTheRankOfACandidateThatIsReadyAgain(t *testing.T) {
+	before := []election.Candidate{candidate(bob, 2), candidate(alice, 1, cold)}
+	r := newRig(t, notReady).follow(election.LeaderRecord{}, before...)
+	r.startsClaim(time.Second, before...)
+	r.step(ReadinessChanged{})
+	if _, ok := r.find(List); ok { // it may begin before the record is committed
+		r.answer(List, Answer{Members: before})
+	}
+	require.False(t, r.m.firstInRank())
+	r.answer(ElectionCycle, r.did(election.Followed, r.m.leader.record))
+	r.answer(List, Answer{Members: []election.Candidate{candidate(bob, 2), candidate(alice, 3)}})
+	require.False(t, r.m.firstInRank())
+	require.Equal(t, 1, r.m.rankedBefore())
+}
+
+// TestACandidateThatIsNotReadyIsNotMissing: a list may show its record before it knows that
+// the record is committed. It does not list again at once.
+func TestACandidateThatIsNotReadyIsNotMissing(t *testing.T) {
+	r := newRig(t).follow(election.LeaderRecord{Ballot: 1, Term: 1, Identity: bob, Priority: 5, Accepted: true, LeaseDuration: 10 * time.Second}, candidate(bob, 1), candidate(alice, 2))
+	r.step(ReadinessChanged{NotReady: "cold"})
+	for range 3 {
+		if _, ok := r.find(List); !ok {
+			break
+		}
+		r.answer(List, Answer{Members: []election.Candidate{candidate(bob, 1), candidate(alice, 2, cold)}})
+	}
+	_, busy := r.find(List)
+	require.False(t, busy)
 }

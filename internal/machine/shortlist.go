@@ -51,7 +51,7 @@ func (m *Machine) limitToShortlist(op *Operation) {
 // missingFromIndex reports whether the whole rank index was read and has no entry of
 // this voter. Then the index is damaged and does not show the rank.
 func (m *Machine) missingFromIndex(op *Operation, a *Answer) bool {
-	if op.First == 0 || len(a.Ranked) >= op.First || !m.me.registered || !m.me.indexed {
+	if op.First == 0 || len(a.Ranked) >= op.First || !m.me.ranked() || !m.me.indexed {
 		return false
 	}
 	return !slices.ContainsFunc(a.Ranked, func(e election.RankEntry) bool { return e.ID == m.me.ID })
@@ -78,6 +78,17 @@ func rankOf(c *election.Candidate) election.RankEntry {
 	return election.RankEntry{ID: c.ID, Priority: c.Priority, Versionstamp: c.ReadySince}
 }
 
+// ownRank is the rank of this candidate among its priority, or nil if it is not known: it is
+// not listed, or the list shows it as it was before it became ready.
+func (m *Machine) ownRank() *election.RankEntry {
+	own := m.candidates.find(m.me.Identity)
+	if own == nil || !own.Ready() {
+		return nil
+	}
+	entry := rankOf(&own.Candidate)
+	return &entry
+}
+
 // outsideShortlist reports whether this candidate ranks after the shortlist and does not
 // know how many voters are in between. The last leader claims after those as well.
 func (m *Machine) outsideShortlist() bool {
@@ -89,14 +100,14 @@ func (m *Machine) outsideShortlist() bool {
 		return false
 	}
 	last := &first.entries[len(first.entries)-1]
-	own := m.candidates.find(m.me.Identity)
+	own := m.ownRank()
 	switch {
 	case m.leader.last == m.me.Identity:
 		return true
 	case m.me.Priority != last.Priority:
 		return m.me.Priority < last.Priority
 	default:
-		return own == nil || ranksBefore(*last, rankOf(&own.Candidate))
+		return own == nil || ranksBefore(*last, *own)
 	}
 }
 
@@ -108,7 +119,7 @@ func (m *Machine) firstInRank() bool { return m.rankedBefore() == 0 && !m.outsid
 // candidate: those of a higher rank that have not timed out. The last leader claims
 // last.
 func (m *Machine) rankedBefore() int {
-	own := m.candidates.find(m.me.Identity)
+	own := m.ownRank()
 	ledLast := m.leader.last == m.me.Identity
 	n := 0
 	for i := range m.candidates.members {
@@ -117,7 +128,7 @@ func (m *Machine) rankedBefore() int {
 		case c.ID == m.me.ID, c.Role != election.Voter, !c.Ready(), m.timedOut(c), c.Identity == m.leader.last:
 		case ledLast, c.Priority > m.me.Priority:
 			n++
-		case c.Priority == m.me.Priority && (own == nil || ranksBefore(rankOf(&c.Candidate), rankOf(&own.Candidate))):
+		case c.Priority == m.me.Priority && (own == nil || ranksBefore(rankOf(&c.Candidate), *own)):
 			n++
 		}
 	}
