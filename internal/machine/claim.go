@@ -11,8 +11,10 @@ type claimPlan struct {
 	// follows an outage of the store.
 	retryAt, nextTenureAt, holdOff time.Time
 	headStart                      headStart
-	// failures counts the tenures in a row that failed.
+	// failures counts the tenures in a row that failed. HoldOff has reported the hold-off
+	// until heldOff.
 	failures int
+	heldOff  time.Time
 	// termChanged says that a watch has fired and the leader record was not read since:
 	// leadership may be vacant.
 	termChanged bool

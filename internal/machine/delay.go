@@ -84,7 +84,7 @@ func (m *Machine) reportDelays() {
 		for _, before := range m.output.delays {
 			known = known || before.Rule == d.Rule && !d.Until.After(before.Until.Add(m.config.HeartbeatInterval))
 		}
-		if !known && (d.Rule != RuleHoldOff || m.claim.failures == 0) {
+		if !known && (d.Rule != RuleHoldOff || d.Until.After(m.claim.heldOff)) {
 			m.do(Delayed{d})
 		}
 	}

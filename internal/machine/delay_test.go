@@ -61,6 +61,15 @@ func TestDelaysOfAProcessThatDoesNotOutrank(t *testing.T) {
 	require.Empty(t, r.m.View().Delays)
 }
 
+// TestDelayAfterAResignRequestAndAFailure: an earlier failure, which was reported, does not
+// hide the hold-off.
+func TestDelayAfterAResignRequestAndAFailure(t *testing.T) {
+	r := newRig(t).elect().workFails(errFailed).claims(2)
+	r.answerRenewal(election.Request{Kind: election.ResignRequest, Term: 2})
+	r.step(WorkReturned{2})
+	require.Contains(t, r.acts, Action(Delayed{Delay{RuleHoldOff, r.now().Local.Add(10 * time.Second)}}))
+}
+
 // TestDelayAfterAResignRequest: the hold-off is reported, since no failure was.
 func TestDelayAfterAResignRequest(t *testing.T) {
 	r := newRig(t).elect()

@@ -18,6 +18,7 @@ func (m *Machine) tenureFailed() {
 	leases := min(1<<min(c.failures-1, 10), maxHoldOff)
 	length := time.Duration(leases) * m.config.LeaseDuration
 	m.holdOff(length)
+	c.heldOff = c.holdOff
 	m.do(HoldOff{Failures: c.failures, For: c.holdOff.Sub(m.now.Local)})
 }
 
