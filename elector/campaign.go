@@ -32,6 +32,7 @@ import (
 //   - the error of the store, including fdbelection.ErrNotInitialized, or ErrNoAnswer
 //   - fdbelection.ErrElectionDisabled
 //   - an OtherLeaderError if another process leads
+//   - fdbelection.ErrNotReady if this process is not ready (Options.Ready)
 func (e *Elector) Campaign(ctx context.Context) (*Leadership, error) {
 	s, err := e.open(ctx, campaigning, machine.StandBy)
 	if err != nil {
@@ -137,8 +138,10 @@ func (s *session) obstacles() (all []error) {
 		all = append(all, fmt.Errorf("another process is registered under this id and may be alive: %s", s.existing))
 	case !view.Leader.Vacant() && !view.Leader.HeldBy(s.me):
 		all = append(all, &OtherLeaderError{Leader: withMetadata(&view, view.Leader)})
+	case view.Me.NotReady != "":
+		all = append(all, fmt.Errorf("%w: %s", fdbelection.ErrNotReady, election.SafeText(view.Me.NotReady)))
 	case s.clock.Now().Before(view.HoldOff):
-		all = append(all, errors.New("this process holds off because it was asked to resign or its work failed"))
+		all = append(all, errors.New("this process holds off because it was asked to resign, its work failed, or it was not ready while it led"))
 	}
 	return all
 }

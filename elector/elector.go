@@ -37,6 +37,7 @@ type Elector struct {
 	published published
 	errs      chan error
 	lanes     lateCallbacks
+	readiness readinessCheck
 
 	configGiven bool               // Options.Config was set
 	compared    fdbelection.Config // the stored config of the last warning; guarded by the session
@@ -106,10 +107,7 @@ func (e *Elector) open(ctx context.Context, m mode, aim machine.Aim) (*session, 
 		}
 		s.post(machine.Begin{})
 	}
-	if e.options.Ready != nil {
-		s.group.Add(1)
-		go s.checkReadiness()
-	}
+	s.startReadiness()
 	if m == background || m == working {
 		stop := context.AfterFunc(ctx, func() { s.post(machine.Leave{}) })
 		context.AfterFunc(s.ctx, func() { stop() })

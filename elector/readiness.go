@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/fdbelection/fdbelection/election"
@@ -13,21 +13,30 @@ import (
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
+// startReadiness begins to check the readiness, unless the session is over already.
+func (s *session) startReadiness() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.elector.options.Ready != nil && !s.over {
+		s.group.Add(1)
+		go s.checkReadiness()
+	}
+}
+
 // checkReadiness calls Options.Ready until the session ends. It tells the machine each
 // result.
 func (s *session) checkReadiness() {
 	defer s.group.Done()
 	o := &s.elector.options
-	check := readinessCheck{ready: o.Ready, limit: o.ReadyLimit, clock: s.clock}
 	for known := machine.NotChecked; s.ctx.Err() == nil; {
-		err := check.run(s.ctx)
+		result := s.elector.readiness.run(s.ctx, o)
 		if s.ctx.Err() != nil {
 			return
 		}
-		if reason := notReady(err); reason != known {
-			s.reportReadiness(known, reason, err)
-			s.post(machine.ReadinessChanged{NotReady: reason})
-			known = reason
+		if result.reason != known {
+			s.reportReadiness(known, result)
+			s.post(machine.ReadinessChanged{NotReady: result.reason})
+			known = result.reason
 		}
 		_ = clock.Sleep(s.ctx, s.clock, o.ReadyInterval)
 	}
@@ -35,62 +44,65 @@ func (s *session) checkReadiness() {
 
 // reportReadiness reports that the process has become ready or is not ready any more, and a
 // panic of the check.
-func (s *session) reportReadiness(before, now string, err error) {
+func (s *session) reportReadiness(before string, now readiness) {
 	switch {
-	case now == "":
+	case now.reason == "":
 		s.log().Info("ready")
 	case before == "" || before == machine.NotChecked:
-		s.log().Warn("not ready", "reason", election.SafeText(now))
+		s.log().Warn("not ready", "reason", election.SafeText(now.reason))
 	}
-	if panicked, ok := errors.AsType[*PanicError](err); ok {
-		s.log().Warn("readiness check failed", "error", lineError{err}, "stack", strings.Split(strings.TrimSpace(string(panicked.Stack)), "\n"))
-		s.elector.report(err)
+	if err := now.panicked; err != nil {
+		s.log().Warn("readiness check failed", "error", lineError{err}, "stack", strings.Split(strings.TrimSpace(string(err.Stack)), "\n"))
+		s.elector.report(fmt.Errorf("the readiness check has panicked: %w", err))
 	}
 }
 
-// readinessCheck runs one call of Options.Ready at a time.
+// readiness is the result of a check: why the process is not ready, or empty.
+type readiness struct {
+	reason   string
+	panicked *PanicError // of the check, or of the text of its error
+}
+
+// readinessCheck runs one call of Options.Ready at a time. It belongs to the elector because
+// a late call may outlast its session.
 type readinessCheck struct {
-	ready func(context.Context) error
-	limit time.Duration
-	clock Clock
-	late  <-chan checked // of a call that has not returned within its limit; nil: there is none
+	mu   sync.Mutex       // held by the session that waits for a call
+	late <-chan readiness // of a call that has not returned within its limit; nil: there is none
 }
 
-// checked is what one call has returned.
-type checked struct{ err error }
-
-// run returns what Options.Ready returns. If a call takes longer than its limit, the result
-// is an error. It is not called again before that call has returned.
-func (c *readinessCheck) run(ctx context.Context) error {
+// run returns the result of one call of Options.Ready. If a call takes longer than its limit
+// or than ctx, the process is not ready. It is not called again before that call has
+// returned.
+func (c *readinessCheck) run(ctx context.Context, o *Options) readiness {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	late := readiness{reason: fmt.Sprintf("the readiness check did not return within %s", o.ReadyLimit)}
 	if c.late != nil {
 		select {
-		case <-c.late: // what it has returned is too old to count
+		case <-c.late:
 			c.late = nil
 		default:
-			return c.timedOut()
+			return late
 		}
 	}
-	limited, stop := clock.WithTimeout(ctx, c.clock, c.limit)
+	limited, stop := clock.WithTimeout(ctx, o.Clock, o.ReadyLimit)
 	defer stop()
-	result := make(chan checked, 1)
+	result := make(chan readiness, 1)
 	go func() {
-		var err error
-		if panicked := guarded(limited, func(ctx context.Context) { err = c.ready(ctx) }); panicked != nil {
-			err = fmt.Errorf("the readiness check has panicked: %w", panicked)
+		r := readiness{reason: "the readiness check has ended its goroutine"}
+		defer func() { result <- r }()
+		if err := guarded(limited, func(ctx context.Context) { r.reason = notReady(o.Ready(ctx)) }); err != nil {
+			r.panicked, _ = errors.AsType[*PanicError](err)
+			r.reason = notReady(fmt.Errorf("the readiness check has panicked: %w", err))
 		}
-		result <- checked{err}
 	}()
 	select {
 	case r := <-result:
-		return r.err
+		return r
 	case <-limited.Done():
 		c.late = result
-		return c.timedOut()
+		return late
 	}
-}
-
-func (c *readinessCheck) timedOut() error {
-	return fmt.Errorf("the readiness check did not return within %s", c.limit)
 }
 
 // notReady returns the reason for a candidate record: empty if err is nil, and otherwise its
