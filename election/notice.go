@@ -13,7 +13,7 @@ import (
 // neither does work that is fenced by the term record.
 //
 //   - The leader notice changes with the term record, with the acceptance of a hand-over, and
-//     with the registration of the holder.
+//     with the registration of the holder, except with its readiness.
 //   - The candidates notice changes with the set of candidates and with each registration.
 //
 // Renewals and heartbeats that change nothing else write no notice, so the watches stay
@@ -33,16 +33,23 @@ func (e *LeaderElection) noteAcceptance(tr kv.Transaction, accepted *LeaderRecor
 
 // noteRegistration writes the candidates notice if a heartbeat after own writes another
 // registration than own has, or if own is nil. If the candidate holds leadership, it also
-// writes the leader notice.
+// writes the leader notice, unless only its readiness has changed: nobody who follows the
+// leader needs that, and the reason may change with each heartbeat.
 func (e *LeaderElection) noteRegistration(tr kv.Transaction, v *view, own, next *Candidate) {
 	if own != nil && own.Registration.Equal(&next.Registration) {
 		return
 	}
 	value := registrationNotice(next)
 	tr.Set(e.keys.candidatesNotice, value)
-	if v.leader.HeldBy(next.Identity) {
-		tr.Set(e.keys.leaderNotice, value)
+	if !v.leader.HeldBy(next.Identity) {
+		return
 	}
+	if as := next.Registration; own != nil {
+		if as.NotReady = own.NotReady; own.Registration.Equal(&as) {
+			return
+		}
+	}
+	tr.Set(e.keys.leaderNotice, value)
 }
 
 // noteRemoval writes the candidates notice after a candidate was removed, alone or as the

@@ -27,7 +27,11 @@ func (w *world) checkNotices(c *commit) {
 			continue
 		}
 		candidates = true
-		leader = leader || err == nil && before.HeldBy(record.Identity)
+		if err == nil && before.HeldBy(record.Identity) {
+			asBefore := record
+			asBefore.NotReady = old.NotReady
+			leader = leader || !known || !sameRegistration(&old.Candidate, &asBefore)
+		}
 	}
 	// Whether a candidate holds leadership is decided on what its transaction read. If the
 	// record has changed since then, it may be wrong, and the tenure had its own notice.

@@ -75,6 +75,14 @@ func noticesAreWrittenByEveryChangeAndByNothingElse(t *testing.T, e *testElectio
 		{"a renews with the same metadata", none, func() { e.acts(election.Renewed, withAddress(a, "1"), at(2)) }},
 		{"a sends a heartbeat with other metadata", both, func() { e.beats(withAddress(a, "2"), 2) }},
 		{"a has another priority", both, func() { a.Priority = 2; e.acts(election.Renewed, withAddress(a, "2"), at(2)) }},
+		{"a is not ready", candidatesOnly, func() { e.heartbeat(cold(withAddress(a, "2"))) }},
+		{"a is not ready for another reason", candidatesOnly, func() {
+			a.NotReady = "still cold"
+			e.heartbeat(withAddress(a, "2"))
+		}},
+		{"a is ready and has other metadata", both, func() { a.NotReady = ""; e.acts(election.Renewed, withAddress(a, "3"), at(2)) }},
+		{"b is not ready", candidatesOnly, func() { e.heartbeat(cold(b)) }},
+		{"b is ready again", candidatesOnly, func() { e.heartbeat(b) }},
 		{"a request", none, func() {
 			e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, token.Term, "b", newNonce()) })
 		}},
