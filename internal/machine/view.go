@@ -80,7 +80,7 @@ func (m *Machine) due() (at time.Time, awaited Kind) {
 	}
 	end(&m.operations.main)
 	end(&m.operations.listing)
-	for _, w := range [...]*watch{&m.watches.term, &m.watches.request} {
+	for _, w := range [...]*watch{&m.watches.term, &m.watches.request, &m.watches.candidates} {
 		if !w.armed { // an armed watch has no limit
 			end(&w.runningOperation)
 		}

@@ -21,6 +21,20 @@ func (r *rig) changed() bool {
 	return false
 }
 
+// TestAnArmingOfTheCandidatesWatchThatHangs: the view tells that it is overdue, for Health.
+func TestAnArmingOfTheCandidatesWatchThatHangs(t *testing.T) {
+	r := newRig(t, following, standingBy).follow(election.LeaderRecord{}, candidate(alice, 1))
+	r.op(WatchCandidates)
+	for range 10 {
+		r.jump(heartbeat)
+		if op, ok := r.main(); ok {
+			r.answer(op.Kind, r.reads(r.m.leader.record))
+		}
+	}
+	require.Equal(t, WatchCandidates, r.m.View().Awaited)
+	require.True(t, r.m.View().Due.Before(r.now().Local))
+}
+
 // TestFollowedCandidates: a process that follows the candidates lists all of them, again at
 // each change, and reports each difference other than a heartbeat once.
 func TestFollowedCandidates(t *testing.T) {
