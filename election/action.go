@@ -21,8 +21,8 @@ const (
 	Vacated
 	// RequestedPreemption asked the leader to hand over, or repeated that request.
 	RequestedPreemption
-	// Withdrew removed the caller's preemption request, which is void. An observer also
-	// removes a request to transfer leadership to it.
+	// Withdrew removed the caller's preemption request, which is void. An observer and a
+	// candidate that is not ready also remove a request to transfer leadership to them.
 	Withdrew
 	// HandedOver gave the caller's leadership to the candidate that the request names.
 	HandedOver

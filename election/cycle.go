@@ -41,11 +41,10 @@ type CycleResult struct {
 }
 
 // Leads reports whether the caller leads until ValidUntil. It is false while a leader
-// drains in a disabled election.
+// drains (Draining).
 func (r CycleResult) Leads() bool { return r.Action.Leads() }
 
-// Holds reports whether the caller holds leadership: it leads, or drains in a disabled
-// election. It is false once the lease has expired by the caller's clock, although the
+// Holds reports whether the caller holds leadership: it leads or drains. It is false once the lease has expired by the caller's clock, although the
 // leader record may still name the caller.
 func (r CycleResult) Holds() bool { return r.Action.Holds() }
 
@@ -53,7 +52,7 @@ func (r CycleResult) Holds() bool { return r.Action.Holds() }
 // requests preemption, hands over, or changes nothing (Followed). A candidate claims if leadership is vacant,
 // if the lease has expired, or if its priority is strictly higher and the config allows
 // preemption without a grace. If there is a grace, it requests preemption. A change of
-// priority, role or metadata is written with the heartbeat. A follower writes only its own
+// priority, role, metadata or readiness is written with the heartbeat. A follower writes only its own
 // candidate record.
 //
 // Call it once per heartbeat interval. The caller need not remember anything between two
@@ -70,6 +69,10 @@ func (r CycleResult) Holds() bool { return r.Action.Holds() }
 // in the same term. If its lease has expired by its own clock, it claims a new term
 // instead. A leader whose candidate record was evicted registers again with its renewal.
 // In a disabled election heartbeats continue, and the action is Draining or Followed.
+//
+// If me.NotReady says that the caller is not ready, it neither claims nor renews. A leader
+// drains (Draining), and the first cycle after every ValidUntil that was returned, or with
+// WorkEnded, vacates leadership (Vacated). LeadUnready makes an exception.
 //
 // Errors: ErrNotInitialized, ErrUnregisteredCandidate, ErrDuplicateID,
 // ErrRegistrationPending, ErrInvalidCandidate, ErrInvalidState.

@@ -47,7 +47,8 @@ func EndedTerm(term uint64) CycleOption {
 
 // WorkEnded says that no work of this process runs under its leadership. A request that
 // counts is then met at once, without waiting for the end of the grace. A preemption
-// request counts once its author was seen to be alive.
+// request counts once its author was seen to be alive. A holder that is not ready vacates
+// at once.
 func WorkEnded() CycleOption {
 	return func(c *cycleOptions) { c.workEnded = true }
 }

@@ -66,7 +66,7 @@ func (i Identity) String() string {
 }
 
 // Equal reports whether two registrations say the same of a candidate: identity, priority,
-// role, metadata, and whether it is ready. It ignores Delay, and UserVersion, which counts
+// role, metadata, and why it is not ready. It ignores Delay, and UserVersion, which counts
 // only at the registration. If two heartbeats in a row differ in this, watches of the
 // candidates fire.
 func (r *Registration) Equal(other *Registration) bool {

@@ -29,8 +29,8 @@ func (e *LeaderElection) GetCandidate(tr kv.ReadTransaction, id string) (Candida
 }
 
 // ListCandidates returns all candidates by rank, by a snapshot read: voters before
-// observers, then higher priorities, then earlier registrations. A dead candidate is listed
-// until it is evicted.
+// observers, then ready ones, then higher priorities, then those that have been ready for
+// longer. A dead candidate is listed until it is evicted.
 //
 // It omits unreadable records and returns the others, with an error that names each
 // unreadable one (ErrInvalidState). Other errors: ErrRegistrationPending.
@@ -74,10 +74,11 @@ func (e *LeaderElection) decodeCandidates(future kv.Future[[]kv.KeyValue]) ([]Ca
 type RankEntry struct {
 	ID           string
 	Priority     int32
+	// Versionstamp is Candidate.ReadySince.
 	Versionstamp subspace.Versionstamp
 }
 
-// Shortlist returns the first k voters by rank, alive or not, by one limited snapshot read.
+// Shortlist returns the first k ready voters by rank, alive or not, by one limited snapshot read.
 // It omits unreadable entries, and names them in the error (ErrInvalidState). If another
 // program has changed records, an entry may have no candidate. Other errors:
 // ErrRegistrationPending.

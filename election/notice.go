@@ -41,15 +41,13 @@ func (e *LeaderElection) noteRegistration(tr kv.Transaction, v *view, own, next 
 	}
 	value := registrationNotice(next)
 	tr.Set(e.keys.candidatesNotice, value)
-	if !v.leader.HeldBy(next.Identity) {
-		return
+	told := next.Registration
+	if own != nil {
+		told.NotReady = own.NotReady
 	}
-	if as := next.Registration; own != nil {
-		if as.NotReady = own.NotReady; own.Registration.Equal(&as) {
-			return
-		}
+	if v.leader.HeldBy(next.Identity) && (own == nil || !own.Registration.Equal(&told)) {
+		tr.Set(e.keys.leaderNotice, value)
 	}
-	tr.Set(e.keys.leaderNotice, value)
 }
 
 // noteRemoval writes the candidates notice after a candidate was removed, alone or as the

@@ -158,7 +158,7 @@ func (e *LeaderElection) RequestResign(tr kv.Transaction, term uint64, nonce uui
 // about the incarnation that is registered now, and otherwise like RequestResign. The tenure
 // of the successor has the nonce of the request, so its author can tell that it was done.
 //
-// Errors: those of RequestResign, and ErrProcessNotFound, ErrNotVoting,
+// Errors: those of RequestResign, and ErrProcessNotFound, ErrNotVoting, ErrNotReady,
 // ErrInvalidCandidate, ErrRegistrationPending of the target.
 func (e *LeaderElection) RequestTransfer(tr kv.Transaction, term uint64, to string, nonce uuid.UUID) error {
 	if err := validateID(to); err != nil {

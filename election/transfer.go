@@ -22,7 +22,7 @@ import (
 // It returns the leader record after that. In a disabled election it resigns instead. To do
 // what a transfer request asks, use HandOver.
 //
-// Errors: ErrNotLeader, ErrProcessNotFound and ErrNotVoting (of the target),
+// Errors: ErrNotLeader, ErrProcessNotFound, ErrNotVoting and ErrNotReady (of the target),
 // ErrInvalidCandidate, ErrNoNonce, ErrNotInitialized, ErrRegistrationPending,
 // ErrInvalidState.
 func (e *LeaderElection) TransferLeadership(tr kv.Transaction, token Token, to string, nonce uuid.UUID, now time.Time) (LeaderRecord, error) {

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/fdbelection/fdbelection/elector"
 )
 
 // toggle is a readiness check that returns what was set last.
