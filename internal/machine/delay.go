@@ -29,9 +29,10 @@ type Delay struct {
 }
 
 // delays returns the delays at present. A process that would not claim or preempt anyway
-// has none.
+// has none, and neither has one that was handed leadership.
 func (m *Machine) delays() (delays []Delay) {
-	if m.life.phase != running || !m.wantsToLead() || m.tenure.exists() {
+	handed := m.leader.record.HeldBy(m.me.Identity) && !m.leader.record.Accepted
+	if m.life.phase != running || !m.wantsToLead() || m.tenure.exists() || handed {
 		return nil
 	}
 	add := func(rule string, until time.Time) {

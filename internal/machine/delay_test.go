@@ -61,6 +61,23 @@ func TestDelaysOfAProcessThatDoesNotOutrank(t *testing.T) {
 	require.Empty(t, r.m.View().Delays)
 }
 
+// TestNoDelayOfASuccessor: leadership is handed over to a process that holds off. It accepts
+// at once, and its record does not say that it is delayed.
+func TestNoDelayOfASuccessor(t *testing.T) {
+	r := newRig(t).elect().workFails(errFailed)
+	handed := r.leader(alice, 2)
+	handed.Accepted = false
+	if op, ok := r.main(); ok {
+		r.answer(op.Kind, r.did(election.Followed, handed))
+	} else {
+		r.rereads(r.reads(handed))
+	}
+	require.Empty(t, r.m.View().Delays)
+	op := r.op(ElectionCycle)
+	require.False(t, op.Abstain)
+	require.Zero(t, op.Me.Delay)
+}
+
 // TestDelayAfterAResignRequestAndAFailure: an earlier failure, which was reported, does not
 // hide the hold-off.
 func TestDelayAfterAResignRequestAndAFailure(t *testing.T) {
