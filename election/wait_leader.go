@@ -84,8 +84,8 @@ func (w *leaderWait) read(ctx context.Context) (Status, error) {
 }
 
 // wait waits until there may be a new answer: until the tenure changes, or for one interval.
-// If leadership is held, that is a tenth of a heartbeat interval, because the watch fires
-// neither at a renewal nor at an acceptance.
+// If leadership is held, that is a tenth of a heartbeat interval, because the watch does
+// not fire at a renewal.
 func (w *leaderWait) wait(ctx context.Context, status *Status) error {
 	interval := status.Config.HeartbeatInterval
 	if !status.Leader.Vacant() {

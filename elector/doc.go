@@ -123,7 +123,7 @@
 //	          leadership lost, or the work has returned
 //
 // The work is told to stop when the stop deadline passes, a request stands, the role
-// changes, the election is disabled, or the elector stops. While it drains, the lease is
+// changes, the process is not ready any more, the election is disabled, or the elector stops. While it drains, the lease is
 // still renewed, unless the election is disabled. The use of the lease ends when the work
 // has returned, at the end deadline, or at the drain limit. The process then hands over,
 // resigns or unregisters. It claims nothing before the work has returned.
@@ -161,7 +161,7 @@
 //     leadership without that delay.
 //   - A candidate dies: the leader evicts it after it has seen its record unchanged for the
 //     candidate timeout. If there is no leader, for example because the election is
-//     disabled, the first live voter by rank does that.
+//     disabled, the first live voter by rank that is ready does that.
 //   - The candidate is evicted: it registers again by itself. A leader does so with its next
 //     renewal and goes on leading.
 //   - A process starts under the id of another one: it does not register and watches the

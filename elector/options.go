@@ -52,7 +52,8 @@ type Options struct {
 	// Ready returns nil if this process is ready to lead, and why not otherwise. If it is
 	// nil, the process is always ready. It is called at the start and then every
 	// ReadyInterval, also while the process leads, with a context that ends after
-	// ReadyLimit. A call that takes longer, or panics, counts as not ready. The text of the
+	// ReadyLimit. A call that takes longer, or panics, counts as not ready. It is not called
+	// again before the last call has returned, even after another Start. The text of the
 	// error is stored in the candidate record, on one line of at most
 	// election.MaxReasonBytes bytes, for others to read.
 	//
