@@ -27,6 +27,26 @@ func TestClaim(t *testing.T) {
 	require.Equal(t, []any{"commit"}, f.events, "a claim notifies of nothing")
 }
 
+// The leader record may still name an earlier incarnation of this id. The record under the id is
+// that of this process then. It cannot be read in the cycle that makes it ready.
+func TestACycleThatMakesReadyAfterItsPredecessorLed(t *testing.T) {
+	f := newFixture(t).register(alice)
+	f.claim(alice)
+	again := alice
+	again.Incarnation, again.NotReady = uuid.New(), "cold"
+	f.transact(func(tr kv.Transaction) error { return f.election.RegisterCandidate(tr, again, epoch) })
+	again.NotReady = ""
+	a := f.run(machine.Operation{Kind: machine.ElectionCycle, Me: again})
+	require.NoError(t, a.Err)
+	require.Equal(t, election.Followed, a.Action)
+	require.Nil(t, a.Candidate)
+	f.transact(func(tr kv.Transaction) error {
+		c, err := f.election.GetCandidate(tr, alice.ID)
+		require.True(t, c.Ready())
+		return err
+	})
+}
+
 func TestFollow(t *testing.T) {
 	f := newFixture(t).register(alice, bob)
 	leader := f.claim(bob)

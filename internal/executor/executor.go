@@ -91,11 +91,13 @@ func (e *Executor) readStatus(tr kv.ReadTransaction, op machine.Operation, a *ma
 }
 
 // readUnknown reads what the process does not know of the leader in a.Status: its candidate
-// record, and the tenures since the last known one.
+// record, and the tenures since the last known one. After a cycle, the record under the own id
+// is not that of the leader, and it cannot be read if the cycle makes the candidate ready.
 func (e *Executor) readUnknown(tr kv.ReadTransaction, op machine.Operation, a *machine.Answer) error {
 	leader := a.Status.Leader
 	a.Candidate, a.Missed = nil, nil
-	if !leader.Vacant() && leader.Token() != op.Known && leader.Identity != op.Me.Identity {
+	own := leader.Identity == op.Me.Identity || op.Kind == machine.ElectionCycle && leader.ID == op.Me.ID
+	if !leader.Vacant() && leader.Token() != op.Known && !own {
 		c, err := e.Election.GetCandidate(tr, leader.ID)
 		switch {
 		case err == nil:
