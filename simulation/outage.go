@@ -210,8 +210,9 @@ func (o *lastOutage) checkHeadStart() bool {
 		return false
 	}
 	limit := o.slow(o.given) + o.config.HeartbeatInterval/5 + 200*time.Millisecond
+	ballot := o.state.Leader.Ballot
 	begun := o.until(limit)
-	if !begun && o.seen() {
+	if !begun && o.seen() && o.state.Leader.Ballot == ballot { // otherwise a late renewal counts again
 		o.violated(invHeadStart, "%s after an outage, the head start is %s, and leadership is still that of %s", limit, o.given, o.before)
 	}
 	return begun
@@ -224,7 +225,8 @@ func (o *lastOutage) checkFailOver(name string) {
 	if !o.seen() {
 		return
 	}
-	if !o.until(limit) && o.seen() {
+	ballot := o.state.Leader.Ballot
+	if !o.until(limit) && o.seen() && o.state.Leader.Ballot == ballot {
 		o.violated(invHeadStart, "%s after a crash without a long outage, leadership is still that of %s", limit, o.before)
 		return
 	}
