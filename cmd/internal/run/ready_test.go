@@ -49,9 +49,10 @@ func TestLeaderBecomesUnready(t *testing.T) {
 	require.Contains(t, a.Stderr.String(), `role=candidate reason="not ready"`)
 	require.NotContains(t, a.Stderr.String(), "\x1b")
 	m := processtest.WatchLeader(t, file)
-	c, listed := m.Candidate("a")
-	require.True(t, listed)
-	require.Equal(t, reason, c.NotReady)
+	processtest.Eventually(t, "its record says why", func() bool {
+		c, listed := m.Candidate("a")
+		return listed && c.NotReady == reason
+	})
 
 	// It is ready again, and follows the leader that has replaced it.
 	require.NoError(t, os.WriteFile(healthy, nil, 0o600))
