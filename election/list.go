@@ -72,8 +72,8 @@ func (e *LeaderElection) decodeCandidates(future kv.Future[[]kv.KeyValue]) ([]Ca
 
 // RankEntry is one entry of the rank index.
 type RankEntry struct {
-	ID           string
-	Priority     int32
+	ID       string
+	Priority int32
 	// Versionstamp is Candidate.ReadySince.
 	Versionstamp subspace.Versionstamp
 }

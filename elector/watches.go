@@ -73,7 +73,9 @@ type sharedWatch struct {
 	key   watchKey
 	users int           // guarded by the pool
 	ready chan struct{} // closed when arming has succeeded or failed
-	watch kv.Watch      // set before ready is closed; nil if arming has failed
+	// watch is set before ready is closed. It is nil if arming has failed. A user that leaves
+	// before that reads it with the lock of the pool.
+	watch kv.Watch
 	// failed is when the first user saw that the armed watch has failed. It is guarded by
 	// the pool.
 	failed time.Time
@@ -173,6 +175,8 @@ func (s *session) armNew(ctx context.Context, op machine.Operation, w *sharedWat
 	defer close(w.ready)
 	watch, answer := s.executor.Arm(ctx, op)
 	if answer.Err == nil {
+		s.pool.mu.Lock()
+		defer s.pool.mu.Unlock()
 		w.watch = watch
 	}
 	return answer

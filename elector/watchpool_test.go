@@ -108,6 +108,25 @@ func TestSharedWatchOutlivesTheElectorThatArmedIt(t *testing.T) {
 	}
 }
 
+// An elector that waits for a watch may end while another one arms it. The race detector checks
+// that they do not use the watch at the same time.
+func TestAnElectorEndsWhileAnotherArmsTheSharedWatch(t *testing.T) {
+	inCluster(t, func(tc *cluster) {
+		tc.begin("leader").leads()
+		all := tc.oneProcess(2)
+		tc.before(on(memkv.CallWatch, "p00", delayed(step)))
+		for _, p := range all {
+			require.NoError(tc, p.Start(tc.Context()))
+		}
+		time.Sleep(step / 2)
+		all[1].Abandon()
+		all[0].enters(elector.StateFollower)
+		time.Sleep(2 * step)
+		tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, 1, nonce(1)) })
+		all[0].leads()
+	})
+}
+
 // Failures of watches are logged a few times an hour, with the number of skipped records. The
 // watches are armed at a falling rate. Each elector polls meanwhile.
 func TestFailingWatchesDoNotFloodTheLog(t *testing.T) {
