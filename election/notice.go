@@ -33,8 +33,8 @@ func (e *LeaderElection) noteAcceptance(tr kv.Transaction, accepted *LeaderRecor
 
 // noteRegistration writes the candidates notice if a heartbeat after own writes another
 // registration than own has, or if own is nil. If the candidate holds leadership, it also
-// writes the leader notice, unless only its readiness has changed: nobody who follows the
-// leader needs that, and the reason may change with each heartbeat.
+// writes the leader notice, unless only its readiness has changed: no follower
+// needs that, and the reason may change with each heartbeat.
 func (e *LeaderElection) noteRegistration(tr kv.Transaction, v *view, own, next *Candidate) {
 	if own != nil && own.Registration.Equal(&next.Registration) {
 		return
