@@ -72,7 +72,8 @@ func (r CycleResult) Holds() bool { return r.Action.Holds() }
 //
 // If me.NotReady says that the caller is not ready, it neither claims nor renews. A leader
 // drains (Draining), and the first cycle after every ValidUntil that was returned, or with
-// WorkEnded, vacates leadership (Vacated). LeadUnready makes an exception.
+// WorkEnded, vacates leadership (Vacated). LeadUnready makes an exception. With
+// WithObservation a leader renews while it is not ready, so that its work can stop.
 //
 // Errors: ErrNotInitialized, ErrUnregisteredCandidate, ErrDuplicateID,
 // ErrRegistrationPending, ErrInvalidCandidate, ErrInvalidState.

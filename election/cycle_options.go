@@ -30,8 +30,8 @@ func (c *cycleOptions) apply(opts []CycleOption) {
 // which the attempt begins. Both are readings of one monotonic clock, which need not be the
 // clock of the now of the cycle. It is for a caller that keeps its own observation, as
 // package elector does. Such a caller also decides by itself when to do what a request
-// asks (CanHandOver, HandOver), when its own tenure has ended (EndedTerm), and how long it
-// waits before it preempts.
+// asks (CanHandOver, HandOver), when its own tenure has ended (EndedTerm), when it resigns
+// because it is not ready, and how long it waits before it preempts.
 //
 // Without it, the cycle keeps all of that in the candidate record.
 func WithObservation(seen Observation, at time.Time) CycleOption {
