@@ -49,12 +49,12 @@ func TestOddReadinessChecks(t *testing.T) {
 		"a panic":                    {func(context.Context) error { panic("boom") }, "the readiness check has panicked: panic: boom"},
 		"an error that panics":       {func(context.Context) error { return badError{} }, "the readiness check has panicked: panic: "},
 		"it ends its goroutine":      {func(context.Context) error { runtime.Goexit(); return nil }, "the readiness check has ended its goroutine"},
-		"no text":                    {func(context.Context) error { return errors.New(" \n") }, "no reason is given"},
+		"no text":                    {func(context.Context) error { return errors.New("\n ") }, "no reason is given"},
 		"a long text":                {func(context.Context) error { return errors.New(strings.Repeat("ä", 1<<19)) }, "äää"},
 		"a text that is not UTF-8":   {func(context.Context) error { return errors.New(strings.Repeat("\xff", 1<<20)) }, `"\xff\xff`},
 		"commands of a terminal":     {func(context.Context) error { return errors.New("\x1b[2Jcold") }, `"\x1b[2Jcold"`},
 		"several lines":              {func(context.Context) error { return errors.New("cold\r\n\tvery") }, "cold; very"},
-		"it ignores its context":     {func(ctx context.Context) error { time.Sleep(time.Minute); return nil }, "the readiness check did not return within 1s"},
+		"it ignores its context":     {func(context.Context) error { time.Sleep(time.Minute); return nil }, "the readiness check did not return within 1s"},
 		"it returns at its deadline": {func(ctx context.Context) error { <-ctx.Done(); return nil }, "the readiness check did not return within 1s"},
 	} {
 		t.Run(name, func(t *testing.T) {
