@@ -38,6 +38,7 @@ type Elector struct {
 	errs      chan error
 	lanes     lateCallbacks
 	readiness readinessCheck
+	counts    counts
 
 	configGiven bool               // Options.Config was set
 	compared    fdbelection.Config // the stored config of the last warning; guarded by the session

@@ -2,7 +2,9 @@ package elector
 
 import (
 	"context"
+	"errors"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -10,7 +12,12 @@ import (
 // fdbelection.ErrFenced, see election.LeaderElection.RequireLeadership. Call it in every
 // transaction that writes on the authority of leadership, or use Transact.
 func (l *Leadership) Fence(tr kv.Transaction) error {
-	return l.session.elector.election.RequireLeadership(tr, l.Token())
+	e := l.session.elector
+	err := e.election.RequireLeadership(tr, l.Token())
+	if errors.Is(err, fdbelection.ErrFenced) {
+		e.counts.fenced.Add(1)
+	}
+	return err
 }
 
 // Transact runs fn in a transaction of the elector's database that commits only if this

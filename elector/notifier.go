@@ -256,6 +256,7 @@ func (n *notifier) make(c call) {
 // returned handles the return of a call. err is its panic, if any. After a late call the
 // call that waits for it is made.
 func (n *notifier) returned(m *made, err error) {
+	n.session.elector.counts.callback(m.name, n.session.clock.Now().Sub(m.began))
 	late, skipped := n.lanes.returned(m)
 	if !late {
 		return

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
@@ -35,10 +36,14 @@ func (s *session) start(op machine.Operation) {
 // operate runs an operation within its limit.
 func (s *session) operate(ctx context.Context, op machine.Operation) {
 	defer s.group.Done()
+	began := s.clock.Now()
 	limited, stop := clock.WithTimeout(ctx, s.clock, op.Limit)
 	defer stop()
 	answer := s.executor.Run(limited, op, s.post)
 	answer.Err = timedOut(limited, answer.Err)
+	if answer.Action == election.Renewed && answer.Err == nil {
+		s.elector.counts.renewals.add(s.clock.Now().Sub(began))
+	}
 	s.completed(op, machine.Answered{Op: op.ID, Answer: answer})
 }
 
@@ -62,6 +67,9 @@ func (s *session) watch(ctx context.Context, op machine.Operation) {
 		err = watch.watch.Err()
 	case <-ctx.Done():
 		err = ctx.Err()
+	}
+	if ctx.Err() == nil {
+		s.elector.counts.watchEnded(op.Kind, err)
 	}
 	s.reportWatch(ctx, op, err)
 	s.completed(op, machine.WatchEnded{Op: op.ID, Err: err})

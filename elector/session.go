@@ -90,7 +90,7 @@ func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*ses
 		}),
 	}
 	s.ctx, s.abandon = context.WithCancel(s.values)
-	s.executor = executor.Executor{Database: e.db, Election: e.election, Now: s.now}
+	s.executor = executor.Executor{Database: e.db, Election: e.election, Now: s.now, Counters: &e.counts.transactions}
 	s.notify = notifier{session: s, callbacks: &e.options.Callbacks, limit: e.options.CallbackLimit, lanes: &e.lanes, pairs: make(map[string]*pair)}
 	s.timer = s.clock.AfterFunc(farAway, func() { s.post(machine.Tick{}) })
 	e.session = s

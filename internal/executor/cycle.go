@@ -18,6 +18,7 @@ func (e *Executor) cycle(ctx context.Context, op machine.Operation, a *machine.A
 	defer tr.Cancel()
 	for attempt := 1; ; attempt++ {
 		now := e.Now()
+		e.Counters.attempt(attempt == 1)
 		*a = machine.Answer{Start: now.Local}
 		result, err := e.Election.RunElectionCycle(tr, op.Me, now.Wall, options(op, now)...)
 		if err == nil {
@@ -36,6 +37,7 @@ func (e *Executor) cycle(ctx context.Context, op machine.Operation, a *machine.A
 		if err == nil {
 			return nil
 		}
+		e.Counters.failed(err)
 		if kv.OutcomeOf(err) == kv.Unsettled {
 			a.MayHaveWritten = writesMoreThanHeartbeat(a.Action)
 			return err

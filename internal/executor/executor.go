@@ -16,6 +16,8 @@ type Executor struct {
 	Election *election.LeaderElection
 	// Now returns the time of the process. Each attempt calls it again.
 	Now func() machine.Now
+	// Counters counts conflicts and retries. Nil counts nothing.
+	Counters *Counters
 }
 
 // Run runs an operation that is not a watch until there is an answer or ctx ends. It
@@ -64,6 +66,7 @@ func (e *Executor) Run(ctx context.Context, op machine.Operation, notify func(ma
 func (e *Executor) transact(ctx context.Context, a *machine.Answer, fn func(kv.Transaction, machine.Now) error) error {
 	return e.Database.Transact(ctx, func(tr kv.Transaction) error {
 		now := e.Now()
+		e.Counters.attempt(a.Start.IsZero())
 		a.Start = now.Local
 		err := fn(tr, now)
 		a.Seen = e.Now().Local
@@ -74,6 +77,7 @@ func (e *Executor) transact(ctx context.Context, a *machine.Answer, fn func(kv.T
 // read runs fn in a read-only transaction and stamps the answer in each attempt.
 func (e *Executor) read(ctx context.Context, a *machine.Answer, fn func(kv.ReadTransaction) error) error {
 	return e.Database.ReadTransact(ctx, func(tr kv.ReadTransaction) error {
+		e.Counters.attempt(a.Start.IsZero())
 		a.Start = e.Now().Local
 		err := fn(tr)
 		a.Seen = e.Now().Local
