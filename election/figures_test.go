@@ -3,6 +3,7 @@ package election_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -127,6 +128,12 @@ func TestRule02_one_wave_of_reads(t *testing.T) {
 		{"ReadRequest", 1, func(tr kv.Transaction) error { _, err := b.ReadRequest(tr); return err }},
 		{"Settle", 1, func(tr kv.Transaction) error { _, err := b.Settle(tr); return err }},
 		{"Shortlist", 1, func(tr kv.Transaction) error { _, err := b.Shortlist(tr, 3); return err }},
+		{"BeginOverview, twice before Await", 1, func(tr kv.Transaction) error {
+			first, second := b.BeginOverview(tr, 3), b.BeginOverview(tr, 3)
+			_, firstErr := first.Await()
+			_, secondErr := second.Await()
+			return errors.Join(firstErr, secondErr)
+		}},
 		{"History", 1, func(tr kv.Transaction) error { _, err := b.History(tr, 3); return err }},
 	}
 	for _, test := range calls {

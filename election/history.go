@@ -92,8 +92,19 @@ func (k *keys) decodeEvent(key, value []byte) (Event, bool, error) {
 // of zero returns all that are kept. It omits unreadable entries and returns the others,
 // with an error that names each unreadable one (ErrInvalidState).
 func (e *LeaderElection) History(tr kv.ReadTransaction, limit int) ([]Event, error) {
+	return e.decodeHistory(e.scanHistory(tr, limit))
+}
+
+// scanHistory begins to read the newest events.
+func (e *LeaderElection) scanHistory(tr kv.ReadTransaction, limit int) kv.Future[[]kv.KeyValue] {
 	begin, end := below(e.keys.history, zeroCode, afterInteger)
-	rows, err := tr.Snapshot().GetRange(begin, end, kv.RangeOptions{Limit: max(limit, 0), Reverse: true}).Get()
+	return tr.Snapshot().GetRange(begin, end, kv.RangeOptions{Limit: max(limit, 0), Reverse: true})
+}
+
+// decodeHistory returns the readable events, and a joined error of the others. The slice is
+// nil only if the read failed.
+func (e *LeaderElection) decodeHistory(future kv.Future[[]kv.KeyValue]) ([]Event, error) {
+	rows, err := future.Get()
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,12 @@ func (e *LeaderElection) GetCandidate(tr kv.ReadTransaction, id string) (Candida
 // It omits unreadable records and returns the others, with an error that names each
 // unreadable one (ErrInvalidState). Other errors: ErrRegistrationPending.
 func (e *LeaderElection) ListCandidates(tr kv.ReadTransaction) ([]Candidate, error) {
-	candidates, err := e.decodeCandidates(e.scanCandidates(tr))
+	return e.rankCandidates(e.scanCandidates(tr))
+}
+
+// rankCandidates is decodeCandidates, by rank.
+func (e *LeaderElection) rankCandidates(future kv.Future[[]kv.KeyValue]) ([]Candidate, error) {
+	candidates, err := e.decodeCandidates(future)
 	slices.SortFunc(candidates, func(a, b Candidate) int { return a.rankBefore(&b) })
 	return candidates, err
 }

@@ -77,14 +77,30 @@ type Status struct {
 // ReadStatus returns the status by one wave of snapshot reads. Errors:
 // ErrNotInitialized, ErrInvalidState (of the config or the leader record).
 func (e *LeaderElection) ReadStatus(tr kv.ReadTransaction) (Status, error) {
-	reads := e.beginReads(tr)
-	reads.tr = nil // a lost leader record is restored below, by a snapshot read of the term record
-	term := tr.Snapshot().Get(e.keys.term)
-	v, err := reads.await()
+	read := e.beginStatus(tr)
+	return read.await()
+}
+
+// statusRead is a read of the status that has begun.
+type statusRead struct {
+	reads
+	term kv.Future[[]byte]
+}
+
+func (e *LeaderElection) beginStatus(tr kv.ReadTransaction) statusRead {
+	r := statusRead{e.beginReads(tr), tr.Snapshot().Get(e.keys.term)}
+	r.tr = nil // a lost leader record is restored by await, from the term record
+	return r
+}
+
+// await returns the status, and the errors of ReadStatus.
+func (r *statusRead) await() (Status, error) {
+	e := r.election
+	v, err := r.reads.await()
 	if err != nil {
 		return Status{}, err
 	}
-	value, err := term.Get()
+	value, err := r.term.Get()
 	if err != nil {
 		return Status{}, err
 	}

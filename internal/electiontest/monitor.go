@@ -17,6 +17,7 @@ var monitorTests = []test{
 	monitorAWatchFiresOnTheTenureAndNotOnRenewals,
 	monitorAWatchOnTheRequestFires,
 	monitorTheHistoryIsTrimmed,
+	monitorAnOverviewHasAllThatTheSingleReadsHave,
 }
 
 func monitorTheLeaderByClock(t *testing.T, e *testElection) {
@@ -53,6 +54,7 @@ func monitorReadsNeverMakeATransactionConflict(t *testing.T, e *testElection) {
 		func() error { _, err := e.ReadRequest(tr); return err },
 		func() error { _, err := e.History(tr, 1); return err },
 		func() error { _, err := e.Shortlist(tr, 1); return err },
+		func() error { _, err := e.BeginOverview(tr, 1).Await(); return err },
 		func() error { _, _, err := e.ListShortlist(tr, 1, "b"); return err },
 	} {
 		require.NoError(t, read())
@@ -133,4 +135,48 @@ func monitorTheHistoryIsTrimmed(t *testing.T, e *testElection) {
 	e.configure(func(c *fdbelection.Config) { c.HistoryLimit = 0 })
 	e.acts(election.Claimed, a, at(9))
 	require.Empty(t, e.events())
+}
+
+func monitorAnOverviewHasAllThatTheSingleReadsHave(t *testing.T, e *testElection) {
+	overview := func(events int) (election.Overview, error) {
+		return read(e, func(tr kv.ReadTransaction) (election.Overview, error) { return e.BeginOverview(tr, events).Await() })
+	}
+	_, err := overview(0)
+	require.ErrorIs(t, err, fdbelection.ErrNotInitialized)
+	e.initialized()
+	e.join("b", 2, at(0))
+	_, token := e.leads("a", 1, at(0))
+	require.NoError(t, e.resign(token, 1))
+	var want election.Overview
+	e.do(func(tr kv.Transaction) (err error) {
+		if want.Status, err = e.ReadStatus(tr); err != nil {
+			return err
+		}
+		if want.Candidates, err = e.ListCandidates(tr); err != nil {
+			return err
+		}
+		want.History, err = e.History(tr, 0)
+		return err
+	})
+	got, err := overview(0)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.Len(t, got.Candidates, 2)
+	require.Len(t, got.History, 2)
+	got, err = overview(1)
+	require.NoError(t, err)
+	require.Equal(t, want.History[:1], got.History)
+
+	e.do(func(tr kv.Transaction) error {
+		tr.Set(e.key("candidates", "a"), []byte("damaged"))
+		tr.Set(e.eventKey(1, 0), []byte("damaged"))
+		return nil
+	})
+	got, err = overview(0)
+	require.NoError(t, err)
+	require.ErrorIs(t, got.Unreadable, fdbelection.ErrInvalidState)
+	require.ErrorContains(t, got.Unreadable, "candidate")
+	require.ErrorContains(t, got.Unreadable, "history")
+	require.Len(t, got.Candidates, 1)
+	require.Len(t, got.History, 1)
 }

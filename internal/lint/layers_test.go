@@ -52,6 +52,8 @@ var layers = []layer{
 	{"internal/engines", "@/kv @/kv/filekv @/kv/kvtest @/kv/memkv github.com/stretchr/testify/require"},
 	{"kv/fdbkv", "@ @/kv github.com/apple/foundationdb/bindings/go/src/fdb"},
 
+	{"internal/below", "@/kv @/subspace"},
+
 	// The protocol, and the loop that runs it.
 	{"election", "@ @/internal/clock @/kv @/subspace github.com/google/uuid"},
 	{"internal/electiontest", "@ @/election @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
@@ -63,7 +65,7 @@ var layers = []layer{
 		"github.com/anishathalye/porcupine github.com/google/uuid"},
 
 	// The command. Its main packages are a few lines; everything else is below internal, where it is tested.
-	{"cmd/internal", "@ @/election @/elector @/internal/clock @/internal/machine @/kv @/kv/filekv @/kv/memkv @/simulation @/subspace " +
+	{"cmd/internal", "@ @/election @/elector @/internal/below @/internal/clock @/internal/machine @/kv @/kv/filekv @/kv/memkv @/simulation @/subspace " +
 		"github.com/google/uuid github.com/rivo/uniseg github.com/schollz/progressbar/v3 github.com/spf13/cobra/... " +
 		"github.com/spf13/pflag go.yaml.in/yaml/v3 golang.org/x/sys/... golang.org/x/term"},
 	{"cmd/internal/clitest", "@ @/cmd/internal/... @/election @/elector @/kv @/kv/memkv @/internal/clock @/subspace " +

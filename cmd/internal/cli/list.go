@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/below"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -125,11 +124,11 @@ func faultsOf(all []listed) error {
 // page is what one transaction saw of the elections below a subspace, and where the next
 // one continues. A transaction may take five seconds, and there may be many elections.
 type page struct {
-	space      subspace.Subspace
-	one        func(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) // reads one election
-	begin, end []byte
-	found      []listed
-	last       bool
+	space subspace.Subspace
+	one   func(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) // reads one election
+	names below.Names
+	found []listed
+	last  bool
 }
 
 const (
@@ -139,37 +138,27 @@ const (
 	pageReads = 200
 )
 
-// newPage starts at the first name. Only names are read: an application may also keep
-// numbers or byte strings below the root.
+// newPage starts at the first name.
 func newPage(space subspace.Subspace, one func(*election.LeaderElection, string, kv.ReadTransaction) (listed, error)) *page {
-	const text, afterText = 0x02, 0x03
-	return &page{space: space, one: one, begin: append(space.Bytes(), text), end: append(space.Bytes(), afterText)}
+	return &page{space: space, one: one, names: below.NewNames(space)}
 }
 
 // next reads the page after p. It does not change p, so that it can run again.
 func (p *page) next(tr kv.ReadTransaction) (*page, error) {
-	q := &page{space: p.space, one: p.one, begin: p.begin, end: p.end}
+	q := &page{space: p.space, one: p.one, names: p.names}
 	for range pageReads {
 		if len(q.found) == pageSize {
 			return q, nil
 		}
-		rows, err := tr.Snapshot().GetRange(q.begin, q.end, kv.RangeOptions{Limit: 1}).Get()
-		if err != nil {
+		name, more, err := q.names.Next(tr)
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if len(rows) == 0 {
+		case !more:
 			q.last = true
 			return q, nil
-		}
-		reader := p.space.Reader(rows[0].Key)
-		name := reader.Text()
-		if reader.Err() != nil { // this is not a name; the next key may be one
-			q.begin = append(bytes.Clone(rows[0].Key), 0)
+		case name == "":
 			continue
-		}
-		_, q.begin = p.space.Sub(name).Range()
-		if slices.Contains(session.ReservedNames, name) {
-			continue // if the root is an election itself, these are its records
 		}
 		one, err := p.one(election.New(p.space.Sub(name)), name, tr)
 		switch {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/below"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
@@ -125,7 +126,7 @@ func (p *Place) Space() (subspace.Subspace, error) {
 
 // ReservedNames are the names of the records of an election below its path. An election
 // with such a name could lie among the records of another one.
-var ReservedNames = []string{"config", "leader", "term", "intent", "candidates", "rank", "history", "notice"}
+var ReservedNames = below.ReservedNames
 
 // checkName refuses names that cannot be read or typed again.
 func checkName(flag, name string) error {

@@ -1,0 +1,48 @@
+// Package below finds the elections below a subspace. An application may keep other things
+// there as well.
+package below
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// ReservedNames are the names of the records of an election below its path. If the subspace
+// is an election itself, these are not elections below it.
+var ReservedNames = []string{"config", "leader", "term", "intent", "candidates", "rank", "history", "notice"}
+
+// Names finds the names below a subspace, in order. It is a value: a copy continues from the
+// same place, so a transaction can run again.
+type Names struct {
+	space      subspace.Subspace
+	begin, end []byte
+}
+
+// NewNames starts at the first name. Numbers and byte strings are not names.
+func NewNames(space subspace.Subspace) Names {
+	const text, afterText = 0x02, 0x03
+	return Names{space: space, begin: append(space.Bytes(), text), end: append(space.Bytes(), afterText)}
+}
+
+// Next returns the next name by one range read of one row. The name is empty if this key
+// does not have one or is reserved: call Next again. more is false after the last key.
+func (n *Names) Next(tr kv.ReadTransaction) (name string, more bool, err error) {
+	rows, err := tr.Snapshot().GetRange(n.begin, n.end, kv.RangeOptions{Limit: 1}).Get()
+	if err != nil || len(rows) == 0 {
+		return "", false, err
+	}
+	reader := n.space.Reader(rows[0].Key)
+	name = reader.Text()
+	if reader.Err() != nil { // the next key may have a name
+		n.begin = append(bytes.Clone(rows[0].Key), 0)
+		return "", true, nil
+	}
+	_, n.begin = n.space.Sub(name).Range()
+	if slices.Contains(ReservedNames, name) {
+		return "", true, nil
+	}
+	return name, true, nil
+}
