@@ -32,4 +32,5 @@ replace (
 	github.com/fdbelection/fdbelection => ../..
 	github.com/fdbelection/fdbelection/cmd => ..
 	github.com/fdbelection/fdbelection/kv/fdbkv => ../../kv/fdbkv
+	github.com/fdbelection/fdbelection/monitor => ../../monitor
 )

@@ -64,6 +64,10 @@ var layers = []layer{
 	{"simulation", "@ @/election @/internal/executor @/internal/machine @/kv @/kv/memkv @/subspace " +
 		"github.com/anishathalye/porcupine github.com/google/uuid"},
 
+	// What shows elections to others.
+	{"monitor", "@ @/election @/elector @/internal/below @/internal/clock @/kv @/subspace " +
+		"github.com/prometheus/client_golang/prometheus github.com/prometheus/client_model/go"},
+
 	// The command. Its main packages are a few lines; everything else is below internal, where it is tested.
 	{"cmd/internal", "@ @/election @/elector @/internal/below @/internal/clock @/internal/machine @/kv @/kv/filekv @/kv/memkv @/simulation @/subspace " +
 		"github.com/google/uuid github.com/rivo/uniseg github.com/schollz/progressbar/v3 github.com/spf13/cobra/... " +

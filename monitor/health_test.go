@@ -1,0 +1,100 @@
+package monitor_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/monitor"
+)
+
+// answer returns the status and the body that a handler answers.
+func answer(h http.Handler, method string) (status int, body string) {
+	r := httptest.NewRecorder()
+	h.ServeHTTP(r, httptest.NewRequest(method, "/", http.NoBody))
+	return r.Code, r.Body.String()
+}
+
+func requireStatus(t *testing.T, h http.Handler, status int, text string) {
+	t.Helper()
+	got, body := answer(h, http.MethodGet)
+	require.Equal(t, status, got, body)
+	require.Contains(t, body, text)
+}
+
+// The probes of a leader, a standby, and processes that have not started or have stopped.
+func TestProbes(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.start("orders", "a"), w.start("orders", "b")
+		idle, err := elector.New(w.db, election.New(w.root.Sub("orders")), elector.Options{NodeID: "idle", Clock: virtual{}})
+		require.NoError(t, err)
+
+		for _, el := range []*elector.Elector{a, b} {
+			requireStatus(t, monitor.Livez(el), 200, "ok\n")
+			requireStatus(t, monitor.Readyz(el), 200, "ok\n")
+		}
+		requireStatus(t, monitor.Leaderz(a), 200, "ok\n")
+		requireStatus(t, monitor.Leaderz(b), 503, "not the leader")
+		requireStatus(t, monitor.Livez(idle), 200, "ok")
+		requireStatus(t, monitor.Readyz(idle), 503, "idle: the elector has not started, or has stopped")
+		requireStatus(t, monitor.Readyz(a, idle), 503, "idle: ")
+		requireStatus(t, monitor.Leaderz(idle), 503, "")
+
+		require.NoError(t, a.Stop(w.Context()))
+		synctest.Wait()
+		requireStatus(t, monitor.Livez(a), 200, "")
+		requireStatus(t, monitor.Readyz(a), 503, "")
+		requireStatus(t, monitor.Leaderz(a), 503, "")
+		requireStatus(t, monitor.Leaderz(b), 200, "")
+		w.start("orders", "b")
+		twin := w.start("orders", "b")
+		time.Sleep(20 * time.Second)
+		requireStatus(t, monitor.Livez(twin), 503, "stopped by itself")
+		requireStatus(t, monitor.Livez(b, twin), 503, "b: ")
+	})
+}
+
+// A process that is not ready is alive. The reason is safe to print.
+func TestProbesOfAProcessThatIsNotReady(t *testing.T) {
+	inWorld(t, func(w *world) {
+		el := w.start("orders", "a", func(o *elector.Options) {
+			o.Ready = func(context.Context) error { return errors.New("cold \x1b[2J") }
+		})
+		time.Sleep(time.Second)
+		requireStatus(t, monitor.Livez(el), 200, "")
+		requireStatus(t, monitor.Readyz(el), 503, `a: not ready to lead: `)
+		_, body := answer(monitor.Readyz(el), http.MethodGet)
+		require.NotContains(t, body, "\x1b")
+		require.Equal(t, 1, strings.Count(body, "\n"))
+	})
+}
+
+// The probes answer GET and HEAD only, and nothing may keep or interpret the answer.
+func TestProbesOverHTTP(t *testing.T) {
+	inWorld(t, func(w *world) {
+		h := monitor.Leaderz(w.start("orders", "a"))
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			status, _ := answer(h, method)
+			require.Equal(t, 200, status, method)
+		}
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, "X"} {
+			status, body := answer(h, method)
+			require.Equal(t, 405, status, method)
+			require.Empty(t, body)
+		}
+		r := httptest.NewRecorder()
+		h.ServeHTTP(r, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+		require.Equal(t, "no-store", r.Header().Get("Cache-Control"))
+		require.Equal(t, "nosniff", r.Header().Get("X-Content-Type-Options"))
+		require.Equal(t, "text/plain; charset=utf-8", r.Header().Get("Content-Type"))
+	})
+}

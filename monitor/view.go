@@ -1,0 +1,73 @@
+package monitor
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fdbelection/fdbelection/election"
+)
+
+const (
+	voters = iota
+	observers
+	roles
+)
+
+const (
+	alive = iota
+	timedOut
+	livenesses
+)
+
+// eventKinds are the kinds of events. Their texts are the values of the label "kind".
+var eventKinds = [...]election.EventKind{election.EventBegan, election.EventEnded, election.EventDuplicate}
+
+// view is what is exported of one election.
+type view struct {
+	name       string // label
+	known      bool   // config and leader record could be read
+	unreadable bool
+
+	holder, reason string // labels; holder is empty in a vacancy
+	hasLeader      bool
+	leaseRemaining time.Duration
+	leaseKnown     bool
+	term, ballot   uint64
+	enabled        bool
+	changed        time.Time
+	candidates     [roles][livenesses]int
+	unready        int
+	events         [len(eventKinds)]uint64
+}
+
+func (v *view) collect(out chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{v.name}, labels...)...)
+	}
+	gauge(outDamaged, number(v.unreadable))
+	if !v.known {
+		return
+	}
+	if v.holder != "" {
+		gauge(outLeader, 1, v.holder, v.reason)
+	}
+	if v.leaseKnown {
+		gauge(outLease, v.leaseRemaining.Seconds())
+	}
+	gauge(outHas, number(v.hasLeader))
+	gauge(outTerm, float64(v.term))
+	gauge(outBallot, float64(v.ballot))
+	gauge(outEnabled, number(v.enabled))
+	if !v.changed.IsZero() {
+		gauge(outChange, float64(v.changed.UnixNano())/float64(time.Second))
+	}
+	for role, name := range [...]string{voters: "voter", observers: "observer"} {
+		gauge(outCount, float64(v.candidates[role][alive]), name, "alive")
+		gauge(outCount, float64(v.candidates[role][timedOut]), name, "timed_out")
+	}
+	gauge(outUnready, float64(v.unready))
+	for i, kind := range eventKinds {
+		out <- prometheus.MustNewConstMetric(outEvents, prometheus.CounterValue, float64(v.events[i]), v.name, kind.String())
+	}
+}
