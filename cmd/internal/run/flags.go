@@ -100,6 +100,9 @@ func (f *runFlags) checkCommand() error {
 			return exit.Usage(fmt.Errorf("%s is %s; it must be above zero", f.Named(d.flag), d.value))
 		}
 	}
+	if err := f.checkMetrics(); err != nil {
+		return err
+	}
 	if len(f.command) > 0 {
 		if _, err := exec.LookPath(f.command[0]); err != nil {
 			return exit.Usage(fmt.Errorf("the command cannot be run: %w", err))

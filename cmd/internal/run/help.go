@@ -87,6 +87,13 @@ to the same host are followed, and one to another host is the answer. No proxy i
 Certificates are verified, which Kubernetes does not do. SSL_CERT_FILE names other
 authorities, and with --ready-command curl can skip this.
 
+WITH --metrics run serves HTTP on that address, for this host only if it is a port. /metrics
+has what this process knows of itself, for Prometheus. /livez answers 200 if the process
+works in any role, /readyz if it also takes part and is ready to lead, and /leaderz while it
+leads. Other answers are 503, with the reason. With --observe, /metrics has all elections
+below the root, as an outsider sees them, and costs one read of them per second at most.
+There is no TLS and no password, so keep other hosts out.
+
 TWO PROCESSES WITH ONE ID: one of them ends with exit code 79, and the history names it.
 Give each an --id of its own. Under systemd, RestartPreventExitStatus=79 prevents a restart.
 
@@ -103,4 +110,5 @@ const runExamples = `  fdbelect run --store file:/tmp/demo.db --id a --priority 
   fdbelect run --store file:/tmp/demo.db --id d --once -- ./migrate-the-database
   fdbelect run --store file:/tmp/demo.db --id "$(hostname)/$$" --hand-over-to "$(hostname)/*" -- ./worker
   fdbelect run --store file:/tmp/demo.db --id e --ready-command 'test -w /tmp' -- ./worker
+  fdbelect run --store file:/tmp/demo.db --id f --metrics 9100 -- ./worker
   fdbelect run --store file:/tmp/demo.db --observe -- sh -c 'echo "$FDBELECT_LEADER leads"'`

@@ -45,7 +45,7 @@ func TestRunExamples(t *testing.T) {
 			if subscribes {
 				processtest.Start(t, file, "a")
 			}
-			p := processtest.ShellProcess(t, dir, "exec fdbelect run "+strings.ReplaceAll(command, "/tmp/demo.db", file))
+			p := processtest.ShellProcess(t, dir, "exec fdbelect run "+strings.NewReplacer("/tmp/demo.db", file, "9100", "0").Replace(command))
 			out := &p.Stderr
 			switch {
 			case !strings.Contains(command, " -- "):

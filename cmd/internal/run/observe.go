@@ -35,6 +35,15 @@ func observe(ctx context.Context, p *session.Program, f *runFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	collector, err := f.allMetrics(p, db, log.Logger)
+	if err != nil {
+		return err
+	}
+	stop, err := f.serveMetrics(ctx, collector, el, log.Logger)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	signals, done := supervise.ForwardedSignals()
 	defer done()
 	o := &supervise.Subscriber{

@@ -40,8 +40,10 @@ type runFlags struct {
 	observe   bool
 	// handOverTo is the successor when run is asked to stop, as in elector.StopAndHandOver.
 	handOverTo string
-	log        logFlags
-	command    []string
+	// metrics is the address that serves metrics and health. It is empty for none.
+	metrics string
+	log     logFlags
+	command []string
 
 	leaseGiven, graceGiven, headStartGiven bool
 }
@@ -89,6 +91,7 @@ func Command(p *session.Program) *cobra.Command {
 	flags.BoolVar(&f.once, "once", false, "lead once, then leave and exit")
 	flags.StringVar(&f.handOverTo, "hand-over-to", "", "when asked to stop, hand over to the candidate ID, or with PREFIX* to the newest whose id begins with PREFIX; resign if there is none")
 	flags.BoolVar(&f.observe, "observe", false, "do not register a candidate; run the command on every change of the leader")
+	flags.StringVar(&f.metrics, "metrics", "", "address that serves /metrics, /livez, /readyz and /leaderz: PORT for this host only, or HOST:PORT")
 	f.log.addFlags(flags)
 	flags.VisitAll(func(one *pflag.Flag) { session.FromEnvironment(flags, one.Name) })
 	return cmd
@@ -134,6 +137,11 @@ func runCandidate(ctx context.Context, p *session.Program, f *runFlags) (err err
 	if el, err = elector.New(db, e, opts); err != nil {
 		return err
 	}
+	stop, err := f.serveMetrics(ctx, f.ownMetrics(el), el, log.Logger)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	work, done := work(p, f, db, el, log.Logger)
 	defer done()
 	defer leaveAtOnce(ctx, p, log.Logger, el.Abandon)()

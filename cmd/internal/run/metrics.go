@@ -1,0 +1,71 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
+	"github.com/fdbelection/fdbelection/cmd/internal/web"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/monitor"
+)
+
+// maxScrapes is how many requests for metrics are answered at a time.
+const maxScrapes = 4
+
+// checkMetrics checks --metrics and completes the address.
+func (f *runFlags) checkMetrics() (err error) {
+	if f.metrics == "" {
+		return nil
+	}
+	if f.metrics, err = web.Address(f.metrics); err != nil {
+		return exit.Usage(fmt.Errorf("%s: %w", f.Named("metrics"), err))
+	}
+	return nil
+}
+
+// serveMetrics serves metrics and the health of an elector until stop is called. It does
+// nothing without --metrics.
+func (f *runFlags) serveMetrics(ctx context.Context, collector prometheus.Collector, el *elector.Elector, log *slog.Logger) (stop func(), err error) {
+	if f.metrics == "" {
+		return func() {}, nil
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collector)
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes,
+	}))
+	mux.Handle("/livez", monitor.Livez(el))
+	mux.Handle("/readyz", monitor.Readyz(el))
+	mux.Handle("/leaderz", monitor.Leaderz(el))
+	listener, err := web.Listen(ctx, f.metrics)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Named("metrics"), err)
+	}
+	log.Info("serving metrics", "address", listener.Addr().String())
+	return web.Serve(listener, mux, log), nil
+}
+
+// ownMetrics returns the collector of a candidate.
+func (f *runFlags) ownMetrics(el *elector.Elector) prometheus.Collector {
+	c := monitor.NewElectors(monitor.ElectorsOptions{})
+	c.Add(f.Name, el)
+	return c
+}
+
+// allMetrics returns the collector of the elections below the root.
+func (f *runFlags) allMetrics(p *session.Program, db kv.Database, log *slog.Logger) (prometheus.Collector, error) {
+	space, err := f.Space()
+	if err != nil {
+		return nil, err
+	}
+	return monitor.NewElections(db, space, monitor.ElectionsOptions{Clock: p.Clock, Logger: log}), nil
+}
