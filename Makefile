@@ -23,7 +23,7 @@ TWICE    ?= 5
 EXPLORE  ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help build test long race lint fmt tidy fuzz bench crowd demo simulate mutants explore ci adapter up down candidates integration clean
+.PHONY: help build test long race lint fmt tidy rules fuzz bench crowd demo simulate mutants explore ci adapter up down candidates integration clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ tidy: ## run go mod tidy in every module
 	for module in $$(find . -name go.mod -not -path '*/testdata/*' -printf '%h\n'); do go -C $$module mod tidy; done; \
 	go -C cmd mod edit -dropreplace github.com/fdbelection/fdbelection -dropreplace github.com/fdbelection/fdbelection/monitor; \
 	go -C monitor mod edit -dropreplace github.com/fdbelection/fdbelection
+
+rules: ## check the alert rules and run their tests (installs promtool on Debian)
+	.ci/rules
 
 fuzz: ## run every fuzz target with FUZZTIME inputs
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
