@@ -328,6 +328,15 @@ func TestElectionsThatAreGone(t *testing.T) {
 		w.initialize("orders")
 		c := w.collector(monitor.ElectionsOptions{})
 		require.Contains(t, series(t, c), "election_term{election=orders}")
+		e, me := election.New(w.root.Sub("orders")), election.Registration{Identity: election.Identity{ID: "a"}}
+		w.transact(func(tr kv.Transaction) error { return e.RegisterCandidate(tr, me, time.Now()) })
+		w.transact(func(tr kv.Transaction) error {
+			_, err := e.TryClaimLeadership(tr, me.Identity, time.Now())
+			return err
+		})
+		time.Sleep(2 * time.Second)
+		const began = "election_history_events_total{election=orders,kind=began}"
+		requireSeries(t, c, map[string]float64{began: 1})
 		w.transact(func(tr kv.Transaction) error {
 			tr.ClearRange(w.root.Sub("orders").Range())
 			return nil
@@ -336,6 +345,9 @@ func TestElectionsThatAreGone(t *testing.T) {
 		got := series(t, c)
 		require.NotContains(t, got, "election_term{election=orders}")
 		require.InDelta(t, 0, got["elections{}"], 0)
+		w.initialize("orders")
+		time.Sleep(2 * time.Second)
+		requireSeries(t, c, map[string]float64{began: 0})
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,16 +73,16 @@ func TestElectors(t *testing.T) {
 // A leader that cannot renew is in jeopardy, then does not lead, and is not healthy.
 func TestElectorsOfALeaderThatCannotRenew(t *testing.T) {
 	inWorld(t, func(w *world) {
-		cut := false
+		var cut atomic.Bool
 		w.db = memkv.New(memkv.Options{Hooks: &memkv.Hooks{Before: func(ctx context.Context, _ *memkv.Call) error {
-			if cut {
+			if cut.Load() {
 				<-ctx.Done()
 			}
 			return ctx.Err()
 		}}})
 		c := monitor.NewElectors(monitor.ElectorsOptions{})
 		c.Add("orders", w.start("orders", "a"))
-		cut = true
+		cut.Store(true)
 		time.Sleep(6 * time.Second)
 		requireSeries(t, c, map[string]float64{
 			"elector_is_leader{election=orders,node=a}":                                                  1,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,11 +23,11 @@ type faulty struct {
 	kv.Database
 	err   error
 	hangs chan struct{} // until it is closed, whatever the context says; nil: it does not hang
-	reads int
+	reads atomic.Int64
 }
 
 func (f *faulty) ReadTransact(ctx context.Context, fn func(kv.ReadTransaction) error) error {
-	f.reads++
+	f.reads.Add(1)
 	switch {
 	case f.hangs != nil:
 		<-f.hangs
@@ -50,7 +51,7 @@ func TestElectionsOfAFailingStore(t *testing.T) {
 			}, series(t, c))
 			time.Sleep(time.Second)
 		}
-		require.Equal(t, 3, store.reads)
+		require.EqualValues(t, 3, store.reads.Load())
 		store.err = nil
 		requireSeries(t, c, map[string]float64{
 			"elections_scrape_success{}": 1, "elections_scrape_errors_total{}": 3, "election_term{election=orders}": 0,
@@ -74,7 +75,7 @@ func TestElectionsOfAStoreThatHangs(t *testing.T) {
 			require.InDelta(t, i+1, got["elections_scrape_errors_total{}"], 0)
 			require.Equal(t, 5500*time.Millisecond, time.Since(began))
 		}
-		require.Equal(t, 1, store.reads)
+		require.EqualValues(t, 1, store.reads.Load())
 		close(store.hangs)
 		synctest.Wait()
 		store.hangs = nil
@@ -85,7 +86,7 @@ func TestElectionsOfAStoreThatHangs(t *testing.T) {
 
 // A slow store ends the scrape at its time limit.
 func TestElectionsOfASlowStore(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inWorld(t, func(*world) {
 		db := memkv.New(memkv.Options{Hooks: &memkv.Hooks{Before: func(ctx context.Context, _ *memkv.Call) error {
 			select {
 			case <-time.After(time.Minute):

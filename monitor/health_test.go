@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/monitor"
 )
 
@@ -75,6 +77,30 @@ func TestProbesOfAProcessThatIsNotReady(t *testing.T) {
 		_, body := answer(monitor.Readyz(el), http.MethodGet)
 		require.NotContains(t, body, "\x1b")
 		require.Equal(t, 1, strings.Count(body, "\n"))
+	})
+}
+
+// A leader that cannot renew is not alive, and the error of the store is safe to print.
+func TestProbesOfALeaderThatCannotRenew(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var cut atomic.Bool
+		w.db = memkv.New(memkv.Options{Hooks: &memkv.Hooks{Before: func(context.Context, *memkv.Call) error {
+			if cut.Load() {
+				return errors.New("no\x1b[2J route\nto host")
+			}
+			return nil
+		}}})
+		el := w.start("orders", "a")
+		requireStatus(t, monitor.Livez(el), 200, "")
+		cut.Store(true)
+		time.Sleep(6 * time.Second)
+		requireStatus(t, monitor.Leaderz(el), 200, "")
+		for _, probe := range []http.Handler{monitor.Livez(el), monitor.Readyz(el)} {
+			requireStatus(t, probe, 503, "leader cannot renew its lease")
+			_, body := answer(probe, http.MethodGet)
+			require.Contains(t, body, "route")
+			require.NotContains(t, body, "\x1b")
+		}
 	})
 }
 

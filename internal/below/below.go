@@ -36,7 +36,7 @@ func (n *Names) Next(tr kv.ReadTransaction) (name string, more bool, err error) 
 	}
 	reader := n.space.Reader(rows[0].Key)
 	name = reader.Text()
-	if reader.Err() != nil { // the next key may have a name
+	if named := reader.Err() == nil; !named { // the next key may have a name
 		n.begin = append(bytes.Clone(rows[0].Key), 0)
 		return "", true, nil
 	}
