@@ -47,6 +47,7 @@ type session struct {
 	stateChanged bool               // in this step
 	role         election.Role      // as the program wants it
 	storeError   error              // of the last failed operation, until one succeeds
+	fault        error              // why the elector has stopped by itself
 	existing     *election.Identity // another incarnation that keeps this one from registering
 
 	tenures   chan *Leadership // for Run
@@ -122,13 +123,8 @@ func (s *session) handle(event machine.Event) {
 		s.events = s.events[1:]
 		var actions []machine.Action
 		s.machine, actions = machine.Step(s.machine, next, s.now())
+		s.foresee(actions)
 		s.elector.publish(s)
-		s.stateChanged = false
-		for _, action := range actions {
-			if _, ok := action.(machine.StateChanged); ok {
-				s.stateChanged = true
-			}
-		}
 		for _, action := range actions {
 			s.perform(action)
 		}
@@ -145,6 +141,19 @@ func (s *session) handle(event machine.Event) {
 		}
 	}
 	s.events, s.lost, s.handling = nil, nil, false
+}
+
+// foresee notes what later actions of a step mean for earlier ones.
+func (s *session) foresee(actions []machine.Action) {
+	s.stateChanged = false
+	for _, action := range actions {
+		switch a := action.(type) {
+		case machine.StateChanged:
+			s.stateChanged = true
+		case machine.Finish: // Health knows it before a callback is told of the change of state
+			s.fault = ownFault(resultOf(a.Err))
+		}
+	}
 }
 
 // perform performs an action. No action waits.

@@ -25,7 +25,7 @@ type status struct {
 // publish makes the status of a session the status of the elector. The caller holds
 // s.mu.
 func (e *Elector) publish(s *session) {
-	e.status.Store(&status{View: s.machine.View(), lead: s.lead, session: s, at: s.now(), storeError: s.storeError})
+	e.status.Store(&status{View: s.machine.View(), lead: s.lead, session: s, at: s.now(), storeError: s.storeError, fault: s.fault})
 	e.published.wake()
 }
 
