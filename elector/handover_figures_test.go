@@ -71,14 +71,17 @@ func gapOf(t *testing.T, others int, to string, phase time.Duration) (gap time.D
 	t.Helper()
 	inVirtualTime(t, func(t *testing.T) {
 		db, space := memkv.New(latency(time.Millisecond)), subspace.New("gap")
-		old := restarts(t, db, space, "old", virtual{})
+		process := func(id string) *restart { // with a client of its own, so that it shares no watch
+			return restarts(t, db.NewClient(id, memkv.ClientOptions{}), space, id, virtual{})
+		}
+		old := process("old")
 		<-old.began
 		var next []*restart
 		for i := range others {
-			next = append(next, restarts(t, db, space, "other-"+strconv.Itoa(i), virtual{}))
+			next = append(next, process("other-"+strconv.Itoa(i)))
 			next[i].listing(t)
 		}
-		next = append(next, restarts(t, db, space, "new", virtual{}))
+		next = append(next, process("new"))
 		next[others].listing(t)
 		time.Sleep(time.Minute + phase)
 		if to == "" {
