@@ -68,7 +68,8 @@ type Options struct {
 	ReadyLimit time.Duration
 	// LeadUnreadyAfter is how long leadership must have been free before a process that is
 	// not ready claims it. It does so only if no other ready candidate is known, and drains
-	// as soon as there is one. A ready candidate counts even if it stands by or holds off.
+	// as soon as there is one. A ready candidate counts even if it stands by, and not while it
+	// holds off.
 	// Zero means never.
 	LeadUnreadyAfter time.Duration
 	// HeadStart is how long this process leaves leadership to the last leader after an outage

@@ -42,11 +42,12 @@ func (m *Machine) mustNotLead() bool {
 	return !m.me.ready() && (m.settings.LeadUnready <= 0 || m.knowsReady())
 }
 
-// knowsReady reports whether another voter is listed that is ready and has not timed out.
+// knowsReady reports whether another voter is listed that is ready, has not timed out and
+// does not hold off.
 func (m *Machine) knowsReady() bool {
 	for i := range m.candidates.members {
 		c := &m.candidates.members[i]
-		if c.Role == election.Voter && c.Ready() && c.Identity != m.me.Identity && !m.timedOut(c) {
+		if c.Role == election.Voter && c.Ready() && c.Delay.Rule != RuleHoldOff && c.Identity != m.me.Identity && !m.timedOut(c) {
 			return true
 		}
 	}

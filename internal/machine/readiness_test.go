@@ -90,6 +90,7 @@ func TestLeadUnready(t *testing.T) {
 	}{
 		"another one is ready":       {func(*election.Candidate) {}, false},
 		"another one is not":         {cold, true},
+		"a ready one holds off":      {func(c *election.Candidate) { c.Delay.Rule = RuleHoldOff }, true},
 		"a ready one is an observer": {func(c *election.Candidate) { c.Role = election.Observer }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
