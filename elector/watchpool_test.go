@@ -97,8 +97,8 @@ func TestSharedWatchOutlivesTheElectorThatArmedIt(t *testing.T) {
 					end(all[0])
 					ballot := tc.leader().Ballot
 					tc.until("renewed", func(l election.LeaderRecord) bool { return l.Ballot > ballot })
-					tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, 1, nonce(1)) })
 					require.Equal(tc, armed, tc.db.Counters().Watches, "no watch is armed again")
+					tc.transact(func(tr kv.Transaction) error { return tc.election.RequestResign(tr, 1, nonce(1)) })
 					time.Sleep(3 * step) // the ended elector has the highest rank
 					require.EqualValues(tc, 2, tc.leader().Term)
 					require.NotEqual(tc, "leader", tc.leader().ID, "the last leader has the lowest rank")

@@ -35,7 +35,7 @@ func (w *world) checkNotices(c *commit) {
 	}
 	// Whether a candidate holds leadership is decided on what its transaction read. If the
 	// record has changed since then, it may be wrong, and the tenure had its own notice.
-	if outdated := w.leaderWritten > c.entry.ReadVersion || c.missing; c.leaderNotice != leader && !outdated {
+	if outdated := max(w.leaderWritten, w.deleted.leaderAt) > c.entry.ReadVersion || c.missing; c.leaderNotice != leader && !outdated {
 		w.violated(invNotice, "%s wrote the leader notice: %v, and should have: %v", c.name(), c.leaderNotice, leader)
 	}
 	if c.candidatesNotice != candidates {
