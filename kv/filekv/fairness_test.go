@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/internal/longtest"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -95,6 +96,7 @@ func runLoads(t *testing.T, n int, warmup, measure time.Duration) []loadResult {
 // TestFairnessOfTwentyProcesses: each of twenty busy processes gets at least half of its
 // fair share of the commits.
 func TestFairnessOfTwentyProcesses(t *testing.T) {
+	longtest.Only(t)
 	results := runLoads(t, 20, time.Second, 3*time.Second)
 	commits := make([]int, len(results))
 	total := 0
@@ -111,6 +113,7 @@ func TestFairnessOfTwentyProcesses(t *testing.T) {
 // TestLatencyOfThreeProcesses logs the latency of three processes at once. It fails only
 // if a transaction fails.
 func TestLatencyOfThreeProcesses(t *testing.T) {
+	longtest.Only(t)
 	var all []time.Duration
 	for _, r := range runLoads(t, 3, 200*time.Millisecond, 2*time.Second) {
 		all = append(all, r.Latencies...)

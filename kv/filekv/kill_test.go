@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/internal/longtest"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
 )
@@ -100,10 +101,7 @@ func TestKilledWriters(t *testing.T) {
 	}
 	t.Logf("replay with %s=%d go test ./kv/filekv -run %s", killSeedEnv, seed, t.Name())
 	random := rand.New(rand.NewPCG(seed, 0))
-	rounds := 40
-	if testing.Short() {
-		rounds = 8
-	}
+	rounds := longtest.Pick(8, 40)
 	path := filepath.Join(t.TempDir(), "store")
 	names := []string{"a", "b", "c"}
 	check := &killChecker{last: make(map[string]acknowledged)}
