@@ -159,6 +159,7 @@ func BenchmarkNotReady(b *testing.B) {
 	b.Run("filekv", func(b *testing.B) {
 		db, err := filekv.Open(filepath.Join(b.TempDir(), "store"), filekv.Options{})
 		require.NoError(b, err)
+		b.Cleanup(func() { require.NoError(b, db.Close()) })
 		benchmarkNotReady(b, db)
 	})
 }
@@ -181,7 +182,7 @@ func benchmarkNotReady(b *testing.B, db kv.Database) {
 				return nil
 			})
 		}()
-		b.Cleanup(el.Abandon)
+		b.Cleanup(func() { _ = el.Stop(context.Background()) })
 		return c
 	}
 	leader := enter()
