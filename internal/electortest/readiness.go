@@ -50,6 +50,7 @@ func aProcessThatIsNotReadyIsListedAndDoesNotLead(tc *cluster) {
 }
 
 func aLeaderThatIsNotReadyHandsOverAndStaysOut(tc *cluster) {
+	tc.frequentHeartbeats()
 	r := newReadiness(nil)
 	a := tc.leading("a", r.checked, priority(1))
 	b := tc.following("b")
