@@ -2,6 +2,7 @@ package elector
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -42,16 +43,9 @@ type latency struct {
 }
 
 func (l *latency) add(d time.Duration) {
-	low, high := 0, len(latencyBounds) // the first bucket whose bound is not below d
-	for low < high {
-		if middle := (low + high) / 2; latencyBounds[middle] < d {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
+	first, _ := slices.BinarySearch(latencyBounds[:], d) // whose bound is not below d
 	l.sum.Add(int64(d))
-	l.buckets[low].Add(1)
+	l.buckets[first].Add(1)
 }
 
 func (l *latency) read() Latency {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/clock"
@@ -115,9 +114,8 @@ func notReady(err error) string {
 	if text == "" {
 		return "no reason is given"
 	}
-	for len(text) > election.MaxReasonBytes {
-		_, size := utf8.DecodeLastRuneInString(text)
-		text = text[:len(text)-size]
+	if len(text) > election.MaxReasonBytes {
+		text = strings.ToValidUTF8(text[:election.MaxReasonBytes], "") // without half a character
 	}
 	return text
 }

@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
@@ -71,10 +70,7 @@ func safeLabel(text string) string {
 	if len(text) <= maxLabelBytes {
 		return text
 	}
-	text = text[:maxLabelBytes-len(more)]
-	for !utf8.ValidString(text) {
-		text = text[:len(text)-1]
-	}
+	text = strings.ToValidUTF8(text[:maxLabelBytes-len(more)], "") // without half a character
 	return strings.TrimSpace(text) + more
 }
 
