@@ -32,6 +32,15 @@ func (tc *cluster) vacancies() (n int) {
 	return n
 }
 
+// leaderAndFollower starts a process that leads and one that follows.
+func leaderAndFollower(tc *cluster) (leader, follower *process) {
+	leader = tc.begin("a")
+	leader.leads()
+	follower = tc.begin("b")
+	follower.enters(elector.StateFollower)
+	return leader, follower
+}
+
 // A process hands over to its successor, although another candidate is first by rank.
 // Leadership is never vacant, and the work of both does not overlap.
 func TestStopAndHandOver(t *testing.T) {
@@ -183,10 +192,7 @@ func TestHandOverAfterTheDrainLimit(t *testing.T) {
 func TestHandOverDuringAnOutage(t *testing.T) {
 	t.Run("shorter than the leave limit", func(t *testing.T) {
 		inCluster(t, func(tc *cluster) {
-			a := tc.begin("a")
-			a.leads()
-			b := tc.begin("b")
-			b.enters(elector.StateFollower)
+			a, b := leaderAndFollower(tc)
 			tc.before(of("a", fail(errDisk)))
 			time.AfterFunc(leaveLimit-time.Second, func() { tc.before(nil) })
 			require.NoError(tc, a.StopAndHandOver(tc.Context(), "b"))
@@ -196,10 +202,7 @@ func TestHandOverDuringAnOutage(t *testing.T) {
 	})
 	t.Run("longer than the leave limit", func(t *testing.T) {
 		inCluster(t, func(tc *cluster) {
-			a := tc.begin("a")
-			a.leads()
-			b := tc.begin("b")
-			b.enters(elector.StateFollower)
+			a, b := leaderAndFollower(tc)
 			tc.before(of("a", fail(errDisk)))
 			err := a.StopAndHandOver(tc.Context(), "b")
 			var left *elector.LeaveError
@@ -211,10 +214,7 @@ func TestHandOverDuringAnOutage(t *testing.T) {
 	})
 	t.Run("a lost answer", func(t *testing.T) {
 		inCluster(t, func(tc *cluster) {
-			a := tc.begin("a")
-			a.leads()
-			b := tc.begin("b")
-			b.enters(elector.StateFollower)
+			a, b := leaderAndFollower(tc)
 			tc.after(of("a", func(ctx context.Context, c *memkv.Call) error {
 				if c.Kind != memkv.CallCommit {
 					return nil
