@@ -44,16 +44,17 @@ type CycleResult struct {
 // drains (Draining).
 func (r CycleResult) Leads() bool { return r.Action.Leads() }
 
-// Holds reports whether the caller holds leadership: it leads or drains. It is false once the lease has expired by the caller's clock, although the
-// leader record may still name the caller.
+// Holds reports whether the caller holds leadership: it leads or drains. It is false once the
+// lease has expired by the caller's clock, although the leader record may still name the
+// caller.
 func (r CycleResult) Holds() bool { return r.Action.Holds() }
 
 // RunElectionCycle writes the heartbeat of a registered candidate, and claims, renews,
-// requests preemption, hands over, or changes nothing (Followed). A candidate claims if leadership is vacant,
-// if the lease has expired, or if its priority is strictly higher and the config allows
-// preemption without a grace. If there is a grace, it requests preemption. A change of
-// priority, role, metadata or readiness is written with the heartbeat. A follower writes only its own
-// candidate record.
+// requests preemption, hands over, or changes nothing (Followed). A candidate claims if
+// leadership is vacant, if the lease has expired, or if its priority is strictly higher and
+// the config allows preemption without a grace. If there is a grace, it requests preemption.
+// A change of priority, role, metadata or readiness is written with the heartbeat. A follower
+// writes only its own candidate record.
 //
 // Call it once per heartbeat interval. The caller need not remember anything between two
 // cycles. What this incarnation has seen of the leader, and since when on the clock of the

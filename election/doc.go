@@ -125,8 +125,8 @@
 //
 // A leader record that a process reads for the first time may be that of a leader that died
 // long ago. A settled leader has accepted, and its lease is live: by observation, the process
-// has read a lower ballot before, and that read began less than a lease ago (Freshness). By clock, the
-// end of the lease has not passed. WaitLeader waits for a settled leader.
+// has read a lower ballot before, and that read began less than a lease ago (Freshness). By
+// clock, the end of the lease has not passed. WaitLeader waits for a settled leader.
 //
 // # Errors
 //

@@ -62,7 +62,8 @@ func TestFreshness(t *testing.T) {
 	}
 }
 
-// TestSettled: a leader that is not accepted, or not there, is not an answer, however fresh the record is.
+// TestSettled: a leader that is not accepted, or not there, is not an answer, however fresh
+// the record is.
 func TestSettled(t *testing.T) {
 	live := LeaderRecord{
 		Ballot: 2, Term: 1, Identity: meA, Accepted: true, LeaseDuration: 10 * time.Second, LeaseExpiry: second(20), AcquiredAt: second(0),

@@ -89,9 +89,10 @@ func (e *LeaderElection) readForHeartbeat(tr kv.Transaction, me *Registration) (
 
 // HeartbeatCandidate writes the heartbeat of a registered candidate, and a change of its
 // priority, role, metadata or readiness. It neither claims nor renews. If the candidate is
-// ready again, the same transaction must not read it after that (ErrRegistrationPending). Without WithObservation, it
-// notes in the candidate record what it has seen of the leader, as RunElectionCycle does. A
-// holder that becomes an observer vacates leadership in the same transaction.
+// ready again, the same transaction must not read it after that (ErrRegistrationPending).
+// Without WithObservation, it notes in the candidate record what it has seen of the leader,
+// as RunElectionCycle does. A holder that becomes an observer vacates leadership in the same
+// transaction.
 //
 // Errors: ErrInvalidCandidate, ErrNotInitialized, ErrUnregisteredCandidate,
 // ErrDuplicateID, ErrRegistrationPending, ErrInvalidState.

@@ -122,11 +122,11 @@
 //	   +-------------------------------------------------------+
 //	          leadership lost, or the work has returned
 //
-// The work is told to stop when the stop deadline passes, a request stands, the role
-// changes, the process is not ready any more, the election is disabled, or the elector stops. While it drains, the lease is
-// still renewed, unless the election is disabled. The use of the lease ends when the work
-// has returned, at the end deadline, or at the drain limit. The process then hands over,
-// resigns or unregisters. It claims nothing before the work has returned.
+// The work is told to stop when the stop deadline passes, a request stands, the role changes,
+// the process is not ready any more, the election is disabled, or the elector stops. While it
+// drains, the lease is still renewed, unless the election is disabled. The use of the lease
+// ends when the work has returned, at the end deadline, or at the drain limit. The process
+// then hands over, resigns or unregisters. It claims nothing before the work has returned.
 //
 // # What fails how
 //
@@ -207,9 +207,9 @@
 //	of Subscribe           cannot subscribe
 //
 // The error of the elector is why it stopped by itself, a *LeaveError or a *HandOverError. A
-// later call of Stop returns it too. "watch failed" is logged at most twice an hour for each kind, because
-// polling takes its place. OnStoreError is called with nil, and the log says "store available
-// again", when an operation succeeds after an error.
+// later call of Stop returns it too. "watch failed" is logged at most twice an hour for each
+// kind, because polling takes its place. OnStoreError is called with nil, and the log says
+// "store available again", when an operation succeeds after an error.
 //
 // Other records are not about errors. They are "state changed" (OnTransition and the
 // callbacks of the states), "leader changed" (OnNewLeader, OnLeadershipChange, Subscribe),

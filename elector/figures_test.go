@@ -197,8 +197,8 @@ func latency(d time.Duration) memkv.Options {
 	}}}
 }
 
-// The leader of 100 candidates (40 in a quick run) leaves or crashes, alone or with the next candidates by rank.
-// At most 3 attempts to claim are in flight at once.
+// The leader of 100 candidates (40 in a quick run) leaves or crashes, alone or with the next
+// candidates by rank. At most 3 attempts to claim are in flight at once.
 func TestFewClaimsAtAVacancy(t *testing.T) {
 	candidates := longtest.Pick(40, 100)
 	for _, c := range []struct {

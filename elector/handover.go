@@ -47,9 +47,10 @@ func (e *Elector) StopAndHandOver(ctx context.Context, to string) error {
 // leadership was neither handed over nor resigned, the error is a *LeaveError.
 //
 // It matches why: fdbelection.ErrProcessNotFound if there is no such candidate,
-// fdbelection.ErrNotVoting if it is an observer, fdbelection.ErrNotReady, fdbelection.ErrInvalidCandidate if the id
-// is not valid or that of this process, fdbelection.ErrElectionDisabled,
-// fdbelection.ErrNotLeader if leadership was lost meanwhile, or an error of the store.
+// fdbelection.ErrNotVoting if it is an observer, fdbelection.ErrNotReady,
+// fdbelection.ErrInvalidCandidate if the id is not valid or that of this process,
+// fdbelection.ErrElectionDisabled, fdbelection.ErrNotLeader if leadership was lost meanwhile,
+// or an error of the store.
 type HandOverError struct {
 	// To is the successor as it was named.
 	To string

@@ -74,9 +74,10 @@ const (
 //   - The elector has stopped by itself, for example with fdbelection.ErrDuplicateID
 //     (ErrStopped).
 //
-// These are not failures: an elector that has not started or that the program has stopped, an elector
-// that only subscribes, a candidate that does not lead, and a store that does not answer a
-// process that does not lead. So an outage of the store does not restart every standby.
+// These are not failures: an elector that has not started or that the program has stopped, an
+// elector that only subscribes, a candidate that does not lead, and a store that does not
+// answer a process that does not lead. So an outage of the store does not restart every
+// standby.
 //
 // After a suspension of the machine there may be one failure before the loop continues.
 // Let a probe fail twice before it acts.

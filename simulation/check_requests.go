@@ -41,10 +41,10 @@ func (w *world) checkRequest(c *commit) {
 	}
 }
 
-// checkAuthor is a part of invariant 25. A preemption request is removed with its author,
-// and a transfer request with its target: if that candidate is gone, has restarted, is an
-// observer or is not ready, its request would keep all challengers out for the rest of the term. It is
-// a part of invariant 13 too: the holder is not an observer.
+// checkAuthor is a part of invariant 25. A preemption request is removed with its author, and
+// a transfer request with its target: if that candidate is gone, has restarted, is an
+// observer or is not ready, its request would keep all challengers out for the rest of the
+// term. It is a part of invariant 13 too: the holder is not an observer.
 func (w *world) checkAuthor(c *commit) {
 	if c.after.Leader.Vacant() {
 		return

@@ -8,7 +8,8 @@ import (
 )
 
 // Arm registers the watch of an operation and reads the status, or the candidates if these
-// are watched, in the same transaction, so that no change is missed in between. The watch outlasts ctx. The caller must cancel it.
+// are watched, in the same transaction, so that no change is missed in between. The watch
+// outlasts ctx. The caller must cancel it.
 func (e *Executor) Arm(ctx context.Context, op machine.Operation) (kv.Watch, machine.Answer) {
 	var a machine.Answer
 	var watch kv.Watch

@@ -68,7 +68,8 @@ var layers = []layer{
 	{"monitor", "@ @/election @/elector @/internal/below @/internal/clock @/kv @/subspace " +
 		"github.com/prometheus/client_golang/prometheus github.com/prometheus/client_model/go"},
 
-	// The command. Its main packages are a few lines; everything else is below internal, where it is tested.
+	// The command. Its main packages are a few lines; everything else is below internal,
+	// where it is tested.
 	{"cmd/internal", "@ @/election @/elector @/internal/below @/internal/clock @/internal/machine @/kv @/kv/filekv @/kv/memkv @/monitor @/simulation " +
 		"@/subspace github.com/google/uuid github.com/prometheus/client_golang/... github.com/rivo/uniseg github.com/schollz/progressbar/v3 github.com/spf13/cobra/... " +
 		"github.com/spf13/pflag go.yaml.in/yaml/v3 golang.org/x/sys/... golang.org/x/term"},

@@ -24,10 +24,10 @@ type shortlist struct {
 	damaged bool
 }
 
-// listsAll reports whether the next list is of all candidates. The process that evicts
-// needs all, and so does one that follows them. While there is no leader and the shortlist is dead, each voter lists all to
-// find out whether it is the one that evicts. If the rank index is damaged there is no
-// shortlist.
+// listsAll reports whether the next list is of all candidates. The process that evicts needs
+// all, and so does one that follows them. While there is no leader and the shortlist is dead,
+// each voter lists all to find out whether it is the one that evicts. If the rank index is
+// damaged there is no shortlist.
 func (m *Machine) listsAll() bool {
 	first := &m.candidates.first
 	return m.settings.FollowCandidates || m.tenure.exists() || m.evicts() || m.me.ranked() && (first.damaged || first.allDead && m.leaderless())

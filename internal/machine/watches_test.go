@@ -237,7 +237,8 @@ func TestARequestDuringARenewal(t *testing.T) {
 	r.answer(WatchRequest, requested).renew().does("do renew 1")
 }
 
-// TestWatchesAreCancelled: this happens when they are not needed. What a cancelled watch reads is ignored.
+// TestWatchesAreCancelled: this happens when they are not needed. What a cancelled watch
+// reads is ignored.
 func TestWatchesAreCancelled(t *testing.T) {
 	r := newRig(t).elect()
 	armed := r.armed[WatchRequest]

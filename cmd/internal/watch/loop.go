@@ -13,9 +13,9 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// watcher reads an election again and again: as soon as a watch of the store reports a
-// change of the leadership or of a candidate, and on a timer. If the store fails, it retries. If no retry can
-// help, it opens the store again.
+// watcher reads an election again and again: as soon as a watch of the store reports a change
+// of the leadership or of a candidate, and on a timer. If the store fails, it retries. If no
+// retry can help, it opens the store again.
 type watcher struct {
 	*session.Program
 	access *session.Access
