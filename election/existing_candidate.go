@@ -13,16 +13,19 @@ type ExistingCandidate struct {
 	Leader    LeaderRecord
 }
 
-// ChangedIn reports whether a later read shows that a process under this id was alive in
-// between. A process was alive if the candidate record has changed, or if the candidate has
-// written the leader record. A leadership that others have handed to the candidate does not count before
-// it is accepted.
+// ChangedIn reports whether a process under this id has written between this read and a
+// later one: its candidate record, or the leader record. If others hand leadership to the
+// candidate or delete the leader record, that does not count.
+//
+// One write does not show that the process is alive, because a commit that was in flight
+// when it died may arrive later. A second one does.
 func (x *ExistingCandidate) ChangedIn(later *ExistingCandidate) bool {
 	was, is := &x.Candidate, &later.Candidate
 	if was.Identity != is.Identity || was.Versionstamp != is.Versionstamp || was.Heartbeats != is.Heartbeats {
 		return true
 	}
-	return later.Leader.HeldBy(is.Identity) && later.Leader.Accepted && later.Leader.Ballot != x.Leader.Ballot
+	l := &later.Leader
+	return l.HeldBy(is.Identity) && l.Accepted && !l.Lost() && l.Ballot != x.Leader.Ballot
 }
 
 // unchangedIn reports whether a later read finds everything as it was watched: the

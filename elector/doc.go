@@ -165,11 +165,12 @@
 //   - The candidate is evicted: it registers again by itself. A leader does so with its next
 //     renewal and goes on leading.
 //   - A process starts under the id of another one: it does not register and watches the
-//     record. If the record changes, it stops with ErrDuplicateID, and the history names
-//     both. It takes over the id after the candidate timeout without a change, or when the
-//     lease of the other one runs out. So a lone process that is restarted after a crash
-//     leads one lease after its first read. A process that was cut off for so long finds
-//     its id taken over and stops with ErrDuplicateID.
+//     record. If the record changes twice, it stops with ErrDuplicateID, and the history
+//     names both. One change may be a late commit of a process that has crashed. It takes
+//     over the id after the candidate timeout without a change, or when the lease of the
+//     other one runs out. So a lone process that is restarted after a crash leads one lease
+//     after its first read. A process that was cut off for so long finds its id taken over
+//     and stops with ErrDuplicateID.
 //   - A record cannot be read: the error (ErrInvalidState) names its key. It is not
 //     overwritten, and the read is retried. Only the term record is written again, by the
 //     next tenure.

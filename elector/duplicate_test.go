@@ -114,6 +114,33 @@ func TestRestartAfterACrash(t *testing.T) {
 	})
 }
 
+// A commit that was in flight when a process crashed arrives after its restart. The process
+// waits one lease from then, and leads.
+func TestRestartBeforeALateCommit(t *testing.T) {
+	inCluster(t, func(tc *cluster) {
+		p := tc.begin("a")
+		p.leads()
+		late := make(chan *memkv.LateCommit, 1)
+		tc.before(on(memkv.CallCommit, "a", func(ctx context.Context, c *memkv.Call) error {
+			late <- c.Detach()
+			<-ctx.Done()
+			return ctx.Err()
+		}))
+		inFlight := within(tc, late, "a renewal")
+		p.Abandon()
+		tc.before(nil)
+		require.NoError(tc, p.Start(tc.Context()))
+		p.enters(elector.StateFollower)
+		_, err := inFlight.Land()
+		require.NoError(tc, err)
+		landed := time.Now()
+		require.EqualValues(tc, 2, p.leads().Term)
+		require.GreaterOrEqual(tc, time.Since(landed), lease)
+		require.LessOrEqual(tc, time.Since(landed), lease+heartbeat+soon)
+		require.Len(tc, tc.candidates(), 1)
+	})
+}
+
 // A follower that is restarted after a crash is registered after the candidate timeout, as
 // the only candidate with its id.
 func TestRestartOfAFollower(t *testing.T) {

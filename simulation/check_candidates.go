@@ -83,6 +83,22 @@ func (w *world) checkTakeOver(c *commit, before *candidateSince) {
 	}
 }
 
+// checkRefusal is a part of invariant 11. A registration is refused only if another process
+// has lived under the id since this one started. A late commit of a process that has died
+// does not count.
+func (w *world) checkRefusal(op *operation, a *machine.Answer) {
+	p := op.process
+	if op.what.Kind != machine.Register {
+		return
+	}
+	for _, other := range w.clients {
+		if other != p && other.me.ID == p.me.ID && (other.alive || other.endedAt > p.startedAt) {
+			return
+		}
+	}
+	w.violated(invCandidates, "%s is refused (%v), but no other process of this id has lived since", p.name, a.Err)
+}
+
 func (w *world) checkRemoval(c *commit, before *candidateSince) {
 	if c.who() == before.Identity {
 		return // it has unregistered

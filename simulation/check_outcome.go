@@ -56,6 +56,7 @@ func (w *world) checkAnswer(op *operation, a *machine.Answer, outcome kv.Outcome
 	}
 	if errors.Is(a.Err, fdbelection.ErrDuplicateID) {
 		w.situation("duplicate id detected")
+		w.checkRefusal(op, a)
 	}
 	if errors.Is(a.Err, machine.ErrLeadershipLost) {
 		w.situation("leader detects that it lost leadership")

@@ -43,6 +43,8 @@ type process struct {
 
 	me        election.Registration
 	alive     bool
+	startedAt time.Duration
+	endedAt   time.Duration // if it is not alive
 	stopping  bool
 	left      bool // it has left in order, and commits nothing more
 	machine   machine.Machine
@@ -79,7 +81,7 @@ func (h *host) startWith(w *world, c clocks) {
 	incarnation, _ := uuid.NewRandomFromReader(w.identities)
 	w.starts++
 	p := &process{
-		world: w, host: h, name: h.id + strconv.Itoa(w.starts), clocks: c, alive: true,
+		world: w, host: h, name: h.id + strconv.Itoa(w.starts), clocks: c, alive: true, startedAt: w.now,
 		running: map[uint64]*operation{}, follows: h.column == 1, requestsHeldUntil: h.heldUntil, repliesHeldUntil: h.heldUntil,
 		me: election.Registration{
 			Identity: election.Identity{ID: h.id, Incarnation: incarnation}, Priority: h.priority, Role: h.role, NotReady: h.notReady,
@@ -114,7 +116,7 @@ func (p *process) crash() {
 
 // end releases what the process holds.
 func (p *process) end() {
-	p.alive, p.deadlines = false, machine.TenureDeadlines{}
+	p.alive, p.endedAt, p.deadlines = false, p.world.now, machine.TenureDeadlines{}
 	for _, t := range slices.Clone(p.tasks) {
 		t.kill()
 	}

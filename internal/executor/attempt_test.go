@@ -63,14 +63,14 @@ func TestRecordsHaveTheWallClock(t *testing.T) {
 	newer := bob
 	newer.Incarnation = uuid.UUID{9}
 	register := machine.Operation{Kind: machine.Register, Me: newer}
-	register.Existing = f.run(register).Existing
+	register.Existing, register.ExistingChanged = f.run(register).Existing, true
 	f.transact(func(tr kv.Transaction) error { return f.election.HeartbeatCandidate(tr, bob, epoch) })
 	again := register
 	require.ErrorIs(t, f.run(register).Err, fdbelection.ErrDuplicateID)
 	_, event := f.history()
 	require.Equal(t, election.EventDuplicate, event.Kind)
 	wall(f, event.At)
-	again.Existing = nil
+	again.Existing, again.ExistingChanged = nil, false
 	again.Existing, again.TakeOver = f.run(again).Existing, true
 	require.NoError(t, f.run(again).Err)
 	wall(f, f.candidate("bob").LastHeartbeat)

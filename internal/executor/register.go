@@ -13,11 +13,11 @@ import (
 
 // register creates the election if it does not exist, and registers the candidate. If
 // another incarnation is registered under its id, register writes nothing. It returns that
-// existing candidate, or ErrDuplicateID if its record has changed since op saw it.
+// existing candidate, or ErrDuplicateID if that one is alive.
 func (e *Executor) register(ctx context.Context, op machine.Operation, a *machine.Answer) error {
-	changed := false
+	alive := false
 	err := e.transact(ctx, a, func(tr kv.Transaction, now machine.Now) (err error) {
-		a.Status, a.Existing, changed = election.Status{}, nil, false
+		a.Status, a.Existing, alive = election.Status{}, nil, false
 		if op.Config.LeaseDuration == 0 {
 			a.Status.Config, err = e.Election.ReadConfig(tr)
 		} else {
@@ -29,11 +29,11 @@ func (e *Executor) register(ctx context.Context, op machine.Operation, a *machin
 		if op.Kind == machine.Rejoin {
 			return e.Election.RejoinCandidate(tr, op.Me, now.Wall)
 		}
-		changed, err = e.takeOver(tr, op, a, now)
+		alive, err = e.takeOver(tr, op, a, now)
 		return err
 	})
 	a.MayHaveWritten = a.Existing == nil && kv.OutcomeOf(err) != kv.NotCommitted
-	if err == nil && changed {
+	if err == nil && alive {
 		return fmt.Errorf("%w: %s is alive, so %s stops; stop the other process, or give each process its own id",
 			fdbelection.ErrDuplicateID, a.Existing.Candidate.Identity, op.Me.Identity)
 	}
@@ -41,9 +41,9 @@ func (e *Executor) register(ctx context.Context, op machine.Operation, a *machin
 }
 
 // takeOver registers the candidate unless an existing candidate prevents it. It reports
-// whether the record of the existing candidate has changed. The history then has an event,
-// if the leader record can be read.
-func (e *Executor) takeOver(tr kv.Transaction, op machine.Operation, a *machine.Answer, now machine.Now) (changed bool, err error) {
+// whether the existing candidate is alive, which means that its record has changed twice
+// since it was first read. The history then has an event, if the leader record can be read.
+func (e *Executor) takeOver(tr kv.Transaction, op machine.Operation, a *machine.Answer, now machine.Now) (alive bool, err error) {
 	var seen *election.ExistingCandidate
 	if op.TakeOver {
 		seen = op.Existing
@@ -53,7 +53,7 @@ func (e *Executor) takeOver(tr kv.Transaction, op machine.Operation, a *machine.
 		return false, err
 	}
 	a.Existing, a.Status.Leader = found, found.Leader
-	if op.Existing != nil && op.Existing.ChangedIn(found) {
+	if op.ExistingChanged && op.Existing.ChangedIn(found) {
 		err = e.Election.RecordDuplicate(tr, found.Candidate.Identity, op.Me.Identity, now.Wall)
 		if kv.CodeOf(err) == 0 && errors.Is(err, fdbelection.ErrInvalidState) {
 			err = nil // the process stops in any case

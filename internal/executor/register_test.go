@@ -73,8 +73,8 @@ func TestRegisterWithAnExistingCandidate(t *testing.T) {
 	require.Equal(t, newer.Identity, f.candidate("alice").Identity)
 }
 
-// An existing candidate whose record changes is alive. The new process gets ErrDuplicateID, and the
-// history gets an event.
+// If the record of an existing candidate has changed once, the new process goes on waiting. If it
+// changes again, the new process gets ErrDuplicateID, and the history gets an event.
 func TestRegisterWithALiveExistingCandidate(t *testing.T) {
 	for _, takeOver := range []bool{false, true} {
 		f := newFixture(t).register(alice, bob)
@@ -84,8 +84,17 @@ func TestRegisterWithALiveExistingCandidate(t *testing.T) {
 		register := machine.Operation{Kind: machine.Register, Me: newer, TakeOver: takeOver}
 		register.Existing = f.run(machine.Operation{Kind: machine.Register, Me: newer}).Existing
 		f.transact(func(tr kv.Transaction) error { return f.election.HeartbeatCandidate(tr, alice, epoch) })
-		f.after = once(memkv.CallCommit, kv.CodeCommitUnknownResult)
 		a := f.run(register)
+		require.NoError(t, a.Err)
+		require.Equal(t, f.candidate("alice"), a.Existing.Candidate)
+		require.False(t, a.MayHaveWritten)
+		kinds, _ := f.history()
+		require.Equal(t, []election.EventKind{election.EventBegan}, kinds)
+
+		register.Existing, register.ExistingChanged = a.Existing, true
+		f.transact(func(tr kv.Transaction) error { return f.election.HeartbeatCandidate(tr, alice, epoch) })
+		f.after = once(memkv.CallCommit, kv.CodeCommitUnknownResult)
+		a = f.run(register)
 		require.ErrorIs(t, a.Err, fdbelection.ErrDuplicateID)
 		require.ErrorContains(t, a.Err, alice.Identity.String()+" is alive, so "+newer.Identity.String()+" stops")
 		require.False(t, a.MayHaveWritten)
@@ -129,7 +138,7 @@ func TestRegisterWithALiveExistingCandidateAndADamagedLeader(t *testing.T) {
 	newer := alice
 	newer.Incarnation = uuid.UUID{9}
 	register := machine.Operation{Kind: machine.Register, Me: newer}
-	register.Existing = f.run(register).Existing
+	register.Existing, register.ExistingChanged = f.run(register).Existing, true
 	f.transact(func(tr kv.Transaction) error { return f.election.HeartbeatCandidate(tr, alice, epoch) })
 	key, err := f.election.Subspace().Pack(subspace.Tuple{subspace.String("leader")})
 	require.NoError(t, err)

@@ -7,12 +7,15 @@ import (
 )
 
 // existingCandidate is another incarnation that is registered under the id of this
-// process. The machine does not register before that one counts as dead. If it sends a
-// heartbeat, the operation that sees this returns ErrDuplicateID and the machine stops.
+// process. The machine does not register before that one counts as dead. One change of its
+// record does not show that it is alive, because a commit that was in flight when it died
+// may arrive later. The operation that sees a second change returns ErrDuplicateID, and the
+// machine stops.
 type existingCandidate struct {
-	found  *election.ExistingCandidate // as it was read last; nil: there is none
-	since  time.Time                   // when it was first read, on the local clock
-	nextAt time.Time                   // when it is read again
+	found   *election.ExistingCandidate // as it was read last; nil: there is none
+	since   time.Time                   // when it was first read like this, on the local clock
+	nextAt  time.Time                   // when it is read again
+	changed bool                        // since it was first read
 }
 
 func (m *Machine) foundExisting(a *Answer) {
@@ -21,24 +24,27 @@ func (m *Machine) foundExisting(a *Answer) {
 	m.sawLeader(a)
 	e := &m.existing
 	first := e.found == nil
-	if first {
+	changed := !first && e.found.ChangedIn(a.Existing)
+	if first || changed {
 		e.since = a.Seen
 	}
-	e.found = a.Existing
+	e.found, e.changed = a.Existing, e.changed || changed
 	e.nextAt = m.now.Local.Add(m.config.HeartbeatInterval)
-	if first {
+	if first || changed {
 		m.do(IDInUse{Existing: a.Existing.Candidate, Until: m.takeOverAt()})
 	}
 }
 
-// takeOverAt is when the existing candidate counts as dead if it sends no heartbeat
+// takeOverAt is when the existing candidate counts as dead if its record does not change
 // before: after the candidate timeout, or after its lease if it is the leader and that
-// is earlier. Both count from the first read, on the local clock.
+// is earlier. Both count from the first read of the record as it is, on the local clock. The
+// lease counts from the first read of its ballot as well: a leader may renew no more and
+// still send heartbeats.
 func (m *Machine) takeOverAt() time.Time {
 	e := &m.existing
 	at := e.since.Add(m.config.CandidateTimeout)
 	if leader := &m.leader; leader.known && leader.record.HeldBy(e.found.Candidate.Identity) {
-		at = earliest(at, leader.observation.LeaseEnd(leader.record))
+		at = earliest(at, latest(e.since.Add(leader.record.LeaseDuration), leader.observation.LeaseEnd(leader.record)))
 	}
 	return at
 }
@@ -51,7 +57,7 @@ func (m *Machine) planTakeOver(op *Operation) (later bool) {
 		return false
 	}
 	at := m.takeOverAt()
-	op.Existing, op.TakeOver = e.found, !m.now.Local.Before(at)
+	op.Existing, op.ExistingChanged, op.TakeOver = e.found, e.changed, !m.now.Local.Before(at)
 	if op.TakeOver || !m.now.Local.Before(e.nextAt) {
 		return false
 	}

@@ -121,6 +121,46 @@ func TestWhenAnExistingCandidateCountsAsDead(t *testing.T) {
 	}
 }
 
+// TestALateCommitOfADeadExistingCandidate: the record has changed once. That does not show
+// that its process is alive, and the waits begin again.
+func TestALateCommitOfADeadExistingCandidate(t *testing.T) {
+	r := newRig(t).step(Begin{})
+	leader := r.leader(bob, 1)
+	r.answer(Register, r.foundElder(leader)).does("leader bob in 1", "await alice until 15s", "candidate -> follower: another process leads")
+	r.pass(heartbeat).does("do register")
+	require.False(t, r.op(Register).ExistingChanged)
+	late := r.foundElder(leader)
+	late.Existing.Candidate.Heartbeats++
+	r.answer(Register, late).does("await alice until 18s")
+	for range 4 {
+		op := r.pass(heartbeat).op(Register)
+		require.True(t, op.ExistingChanged && !op.TakeOver)
+		require.Equal(t, late.Existing, op.Existing)
+		r.answer(Register, late).does()
+	}
+	r.pass(heartbeat - 1).idle().pass(1).does("do register")
+	require.True(t, r.op(Register).TakeOver)
+	require.Equal(t, 18*time.Second, r.local)
+}
+
+// TestALeaderThatOnlySendsHeartbeats: its lease has expired, but a heartbeat has just shown
+// that it may be alive. Its lease does not count again.
+func TestALeaderThatOnlySendsHeartbeats(t *testing.T) {
+	r := newRig(t, func(s *Settings) { s.Config.LeaseDuration = 5 * time.Second }).step(Begin{})
+	leader := r.standing(elder, 1)
+	r.answer(Register, r.foundElder(leader)).pass(heartbeat).answer(Register, r.foundElder(leader))
+	r.pass(5*time.Second - heartbeat)
+	require.True(t, r.op(Register).TakeOver)
+	moved := r.foundElder(leader)
+	moved.Existing.Candidate.Heartbeats++
+	r.answer(Register, moved)
+	require.False(t, r.m.operations.main.busy())
+	r.pass(heartbeat)
+	require.False(t, r.op(Register).TakeOver)
+	r.answer(Register, moved).pass(5*time.Second - heartbeat - 1).idle().pass(1)
+	require.True(t, r.op(Register).TakeOver)
+}
+
 // TestALiveExistingCandidate: the new process stops. It has not registered and need not
 // unregister.
 func TestALiveExistingCandidate(t *testing.T) {

@@ -73,9 +73,12 @@ type Operation struct {
 	// election must exist.
 	Config fdbelection.Config
 	// Existing is another incarnation under the same id, as this process has seen it last.
-	// TakeOver says that it has been seen unchanged for long enough to be replaced.
-	Existing *election.ExistingCandidate
-	TakeOver bool
+	// ExistingChanged says that its record has changed since this process first read it, so
+	// that another change shows that it is alive. TakeOver says that it has been seen
+	// unchanged for long enough to be replaced.
+	Existing        *election.ExistingCandidate
+	ExistingChanged bool
+	TakeOver        bool
 	// Token is the tenure that is renewed or released. Its Term is zero in the cycle of a
 	// process that does not lead.
 	Token election.Token

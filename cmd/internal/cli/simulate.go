@@ -251,7 +251,13 @@ func explain(f *simulateFlags, failed *simulation.Result, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(f.save, 0o777); err != nil {
+		return err
+	}
 	name := filepath.Join(f.save, fmt.Sprintf("%d.json", failed.Seed))
+	if err := os.WriteFile(name, b, 0o666); err != nil {
+		return err
+	}
 	fmt.Fprintln(out, "saved in "+name)
-	return os.WriteFile(name, b, 0o666)
+	return nil
 }
