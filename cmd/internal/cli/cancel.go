@@ -8,6 +8,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
@@ -46,7 +47,7 @@ func (p *pending) empty() bool { return p.unreadable == nil && p.request.Kind ==
 // cancelled is the output of "cancel".
 type cancelled struct {
 	Changed    bool              `json:"changed"`
-	Removed    *requestStatus    `json:"removed"` // nil: there was none, or it cannot be read
+	Removed    *report.Request   `json:"removed"` // nil: there was none, or it cannot be read
 	Unreadable []records.Damaged `json:"unreadable"`
 }
 
@@ -74,7 +75,7 @@ func (a *app) cancel(ctx context.Context, r *session.Report) error {
 	case removed.request.Kind == election.PreemptionRequest:
 		text += "; a challenger that runs repeats its request with its next heartbeat"
 	}
-	done := cancelled{Changed: !removed.empty(), Removed: requestOf(removed.request), Unreadable: records.DamagedIn(removed.unreadable)}
+	done := cancelled{Changed: !removed.empty(), Removed: report.RequestOf(removed.request), Unreadable: records.DamagedIn(removed.unreadable)}
 	return a.ShowLines(r.Output, done, text)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
 	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
@@ -74,42 +75,12 @@ func (a *app) candidates(ctx context.Context, r *session.Report, quick bool) err
 	return errors.Join(err, r.Explain(errors.Join(seen.LeaderUnreadable, seen.Unreadable)))
 }
 
-// candidateStatus is one candidate in the output.
-type candidateStatus struct {
-	Rank        int    `json:"rank"`
-	ID          string `json:"id"`
-	Incarnation string `json:"incarnation"`
-	Role        string `json:"role"`
-	Priority    int32  `json:"priority"`
-	Leads       bool   `json:"leads"`
-	Ready       bool   `json:"ready"`
-	// NotReady is why it is not ready, or empty.
-	NotReady      string    `json:"not_ready"`
-	Heartbeats    uint64    `json:"heartbeats"`
-	LastHeartbeat time.Time `json:"last_heartbeat"`
-	// Age is the age of the last heartbeat. It compares the clock of the candidate with
-	// the local clock.
-	Age output.Duration `json:"age_seconds"`
-	// TimedOut: the candidate looks dead by the clocks, and the command waited and saw no
-	// heartbeat. Nil: it looks dead by the clocks, and the command did not wait.
-	TimedOut *bool `json:"timed_out"`
-	// ClockAhead is nil if no heartbeat was seen.
-	ClockAhead *output.Duration  `json:"clock_ahead_seconds"`
-	Tags       map[string]string `json:"tags"`
-}
-
-func (s *census) list() []candidateStatus {
-	list := make([]candidateStatus, len(s.Candidates))
-	for i, c := range s.Candidates {
-		tags := c.Metadata
-		if tags == nil {
-			tags = map[string]string{}
-		}
-		list[i] = candidateStatus{
-			Rank: i + 1, ID: c.ID, Incarnation: c.Incarnation.String(), Role: c.Role.String(), Priority: c.Priority,
-			Leads: s.Leader.HeldBy(c.Identity), Ready: c.Ready(), NotReady: c.NotReady, Heartbeats: c.Heartbeats, LastHeartbeat: c.LastHeartbeat.UTC(),
-			Age: output.Duration(s.at.Sub(c.LastHeartbeat)), TimedOut: s.timedOut(&c), Tags: tags,
-		}
+func (s *census) list() []report.Candidate {
+	list := make([]report.Candidate, len(s.Candidates))
+	for i := range s.Candidates {
+		c := &s.Candidates[i]
+		list[i] = report.CandidateOf(c, i+1, &s.Leader, s.at)
+		list[i].TimedOut = s.timedOut(c)
 		if ahead, seen := s.heartbeats.Ahead[c.Identity]; seen {
 			list[i].ClockAhead = (*output.Duration)(&ahead)
 		}
@@ -127,7 +98,7 @@ func (s *census) timedOut(c *election.Candidate) *bool {
 	return &dead
 }
 
-func (s *census) table(list []candidateStatus) output.Table {
+func (s *census) table(list []report.Candidate) output.Table {
 	t := output.Table{Header: []string{"RANK", "CANDIDATE", "ROLE", "PRIORITY", "READY", "HEARTBEATS", "LAST", "TAGS"}}
 	t.Style = func(p terminal.Palette, i int) func(string) string {
 		switch {
@@ -152,7 +123,7 @@ func (s *census) table(list []candidateStatus) output.Table {
 }
 
 // lastText says when the last heartbeat was, and what the clocks leave open.
-func (s *census) lastText(c *candidateStatus) string {
+func (s *census) lastText(c *report.Candidate) string {
 	age := time.Duration(c.Age)
 	text := output.Age(max(age, 0)) + " ago"
 	if age < -records.ClockTolerance(&s.Config) {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/clock"
@@ -184,5 +185,5 @@ func readName(e *election.LeaderElection, name string, tr kv.ReadTransaction) (l
 	if errors.Is(err, fdbelection.ErrInvalidState) {
 		err = nil // a damaged election has a name, too
 	}
-	return listed{Election: name}, err
+	return listed{Listed: report.Listed{Election: name}}, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
 	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
@@ -54,7 +55,7 @@ each change. A margin of "default" is a tenth of the lease. JSON and YAML show i
 			if err != nil {
 				return err
 			}
-			return a.Show(r.Output, configOf(config), func() output.Table {
+			return a.Show(r.Output, report.ConfigOf(config), func() output.Table {
 				t := output.Table{Rows: [][]string{{"revision", fmt.Sprint(config.Revision)}}}
 				for _, s := range records.Settings {
 					t.Rows = append(t.Rows, []string{s.Name, s.Get(config)})

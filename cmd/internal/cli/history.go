@@ -3,13 +3,13 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
@@ -67,25 +67,10 @@ func readHistory(e *election.LeaderElection, tr kv.ReadTransaction, limit int) (
 	return historyResult{events, errors.Join(unreadable, err)}, nil
 }
 
-// eventStatus is one event in the output.
-type eventStatus struct {
-	Time   time.Time        `json:"time"`
-	Event  string           `json:"event"`
-	Term   uint64           `json:"term"`
-	Ballot uint64           `json:"ballot"`
-	From   *output.Identity `json:"from"` // nil: there was no leader
-	To     *output.Identity `json:"to"`   // nil: there is no leader
-	Reason string           `json:"reason"`
-	Nonce  string           `json:"nonce"`
-}
-
-func eventList(events []election.Event) []eventStatus {
-	list := make([]eventStatus, len(events))
-	for i, v := range events {
-		list[i] = eventStatus{
-			Term: v.Term, Event: v.Kind.String(), Time: v.At.UTC(), From: output.IdentityOf(v.From), To: output.IdentityOf(v.To),
-			Reason: v.Reason, Ballot: v.Ballot, Nonce: v.Nonce.String(),
-		}
+func eventList(events []election.Event) []report.Event {
+	list := make([]report.Event, len(events))
+	for i := range events {
+		list[i] = report.EventOf(&events[i])
 	}
 	return list
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
@@ -117,11 +118,11 @@ func (f *initFlags) config(given *pflag.FlagSet) (fdbelection.Config, error) {
 
 // initialized is the output of "init".
 type initialized struct {
-	Changed  bool         `json:"changed"`
-	Store    string       `json:"store"`
-	Root     string       `json:"root"`
-	Election string       `json:"election"`
-	Config   configStatus `json:"config"`
+	Changed  bool          `json:"changed"`
+	Store    string        `json:"store"`
+	Root     string        `json:"root"`
+	Election string        `json:"election"`
+	Config   report.Config `json:"config"`
 }
 
 // init makes the election, or says how the one that is there differs.
@@ -141,7 +142,7 @@ func (a *app) init(ctx context.Context, x *session.Report, config fdbelection.Co
 	})
 	where := fmt.Sprintf("election %s below %s in %s", election.SafeText(x.Name), election.SafeText(x.Root), x.SafeSpec())
 	made := uuid.UUID(existing.Nonce) == nonce
-	shown := initialized{made, x.Spec, x.Root, x.Name, configOf(existing)}
+	shown := initialized{made, x.Spec, x.Root, x.Name, report.ConfigOf(existing)}
 	switch {
 	case err != nil:
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
 	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
@@ -43,14 +44,7 @@ then says what is wrong and how to repair it, and ends with 1.`,
 
 // listed is one election in the output.
 type listed struct {
-	Election   string           `json:"election"`
-	Leader     *output.Identity `json:"leader"` // nil: there is none
-	Term       uint64           `json:"term"`
-	Ballot     uint64           `json:"ballot"`
-	Candidates int              `json:"candidates"`
-	Enabled    bool             `json:"enabled"`
-	// Unreadable names the records that cannot be read. Their values are missing.
-	Unreadable []records.Damaged `json:"unreadable"`
+	report.Listed
 
 	holder election.Identity
 	fault  error
@@ -173,7 +167,7 @@ func (p *page) next(tr kv.ReadTransaction) (*page, error) {
 }
 
 func readListed(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) {
-	l := listed{Election: name, Unreadable: []records.Damaged{}}
+	l := listed{Listed: report.Listed{Election: name, Unreadable: []records.Damaged{}}}
 	status, err := e.ReadStatus(tr)
 	if err == nil {
 		l.Term, l.Ballot, l.Enabled = status.Leader.Term, status.Leader.Ballot, status.Config.ElectionEnabled

@@ -13,6 +13,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
 	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
@@ -121,22 +122,7 @@ func (s *status) check(now time.Time) error {
 
 // status is the output of "status".
 type status struct {
-	Store    string           `json:"store"`
-	Root     string           `json:"root"`
-	Election string           `json:"election"`
-	Leader   *output.Identity `json:"leader"` // nil: there is none, or its record is missing
-	Term     uint64           `json:"term"`
-	Ballot   uint64           `json:"ballot"`
-	Tenure   *tenureStatus    `json:"tenure"` // of the leader
-	Config   configStatus     `json:"config"`
-	Request  *requestStatus   `json:"request"` // nil: there is none
-	// Delays says which candidates do not lead yet, and why.
-	Delays []delayStatus `json:"delays"`
-	// Settled says whether the wait of --wait has found a settled leader; nil without --wait.
-	Settled *bool           `json:"settled"`
-	Waited  output.Duration `json:"waited_seconds"`
-	// Unreadable is empty if all records can be read.
-	Unreadable []records.Damaged `json:"unreadable"`
+	report.Status
 
 	candidates []election.Candidate
 	record     election.LeaderRecord
@@ -146,50 +132,6 @@ type status struct {
 	unreadable error
 }
 
-type tenureStatus struct {
-	Priority      int32           `json:"priority"`
-	AcquireReason string          `json:"acquire_reason"`
-	Accepted      bool            `json:"accepted"`
-	Since         time.Time       `json:"since"` // when the tenure began, by the history
-	Lease         output.Duration `json:"lease_seconds"`
-	LeaseExpiry   time.Time       `json:"lease_expiry"`
-	// LeaseExpired compares the clock of the leader with the local clock.
-	LeaseExpired bool `json:"lease_expired"`
-}
-
-type configStatus struct {
-	Revision         uint64          `json:"revision"`
-	Enabled          bool            `json:"enabled"`
-	Lease            output.Duration `json:"lease_seconds"`
-	Heartbeat        output.Duration `json:"heartbeat_seconds"`
-	Margin           output.Duration `json:"margin_seconds"`
-	CandidateTimeout output.Duration `json:"candidate_timeout_seconds"`
-	Expiry           string          `json:"expiry"`
-	Preemption       bool            `json:"preemption"`
-	PreemptionGrace  output.Duration `json:"preemption_grace_seconds"`
-	MinimumTenure    output.Duration `json:"minimum_tenure_seconds"`
-	PreemptDelay     output.Duration `json:"preempt_delay_seconds"`
-	HistoryLimit     int             `json:"history_limit"`
-}
-
-type requestStatus struct {
-	Kind string `json:"kind"`
-	Term uint64 `json:"term"`
-	// Candidate is the challenger, or the target of a transfer. It is nil for a resign
-	// request. Priority and Counter are those of a challenger.
-	Candidate *output.Identity `json:"candidate"`
-	Priority  int32            `json:"priority"`
-	Counter   uint64           `json:"counter"`
-}
-
-// requestOf returns nil if there is no request.
-func requestOf(i election.Request) *requestStatus {
-	if i.Kind == election.NoRequest {
-		return nil
-	}
-	return &requestStatus{Kind: i.Kind.String(), Term: i.Term, Candidate: output.IdentityOf(i.Identity), Priority: i.Priority, Counter: i.Counter}
-}
-
 func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, error) {
 	read, err := e.ReadStatus(tr)
 	if err != nil {
@@ -197,56 +139,27 @@ func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, err
 	}
 	leader, request := read.Leader, read.Request
 	s := &status{
-		Term: leader.Term, Ballot: leader.Ballot, Config: configOf(read.Config), Unreadable: records.DamagedIn(read.Unreadable),
+		Status: report.Status{
+			Term: leader.Term, Ballot: leader.Ballot, Config: report.ConfigOf(read.Config), Unreadable: records.DamagedIn(read.Unreadable),
+		},
 		record: leader, tolerance: records.ClockTolerance(&read.Config), tenure: read.Term, lost: records.LeaderLost(&read), unreadable: read.Unreadable,
 	}
 	if s.lost {
 		s.Ballot = read.Term.Ballot
 	} else if !leader.Vacant() {
-		since, err := beganAt(e, tr, &leader)
-		if err != nil {
+		const ofOneTerm = 3 // events
+		events, err := e.History(tr, ofOneTerm)
+		if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
 			return nil, err
 		}
 		s.Leader = output.IdentityOf(leader.Identity)
-		s.Tenure = &tenureStatus{
-			Priority:      leader.Priority,
-			AcquireReason: leader.AcquireReason.String(), Accepted: leader.Accepted, Since: since.UTC(),
-			Lease: output.Duration(leader.LeaseDuration), LeaseExpiry: leader.LeaseExpiry.UTC(),
-		}
+		s.Tenure = report.TenureOf(&leader, report.BeganAt(events, &leader), leader.LeaseExpiry)
 	}
 	if request.Term == leader.Term && !leader.Vacant() {
-		s.Request = requestOf(request)
+		s.Request = report.RequestOf(request)
 	}
 	s.candidates, err = readFirst(e, tr, leader.ID)
 	return s, err
-}
-
-// beganAt returns when a tenure began, by the history, so that status and history agree.
-// The leader record has another time if leadership was handed over, or if the record was
-// lost and written again.
-func beganAt(e *election.LeaderElection, tr kv.ReadTransaction, l *election.LeaderRecord) (time.Time, error) {
-	const ofOneTerm = 3 // events
-	events, err := e.History(tr, ofOneTerm)
-	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
-		return time.Time{}, err
-	}
-	for i := range events {
-		if v := &events[i]; v.Kind == election.EventBegan && v.Term == l.Term && v.Nonce == l.Nonce {
-			return v.At, nil
-		}
-	}
-	return l.AcquiredAt, nil
-}
-
-func configOf(c fdbelection.Config) configStatus {
-	return configStatus{
-		Revision: c.Revision, Enabled: c.ElectionEnabled,
-		Lease: output.Duration(c.LeaseDuration), Heartbeat: output.Duration(c.HeartbeatInterval),
-		Margin: output.Duration(c.EffectiveMargin()), CandidateTimeout: output.Duration(c.CandidateTimeout),
-		Expiry: c.Expiry.String(), Preemption: c.AllowPreemption,
-		PreemptionGrace: output.Duration(c.PreemptionGrace), MinimumTenure: output.Duration(c.MinimumTenure), PreemptDelay: output.Duration(c.PreemptDelay),
-		HistoryLimit: c.HistoryLimit,
-	}
 }
 
 // judge compares the lease with the local clock.
@@ -254,7 +167,7 @@ func (s *status) judge(now time.Time) {
 	if s.Tenure != nil {
 		s.Tenure.LeaseExpired = s.record.ExpiredAt(now)
 	}
-	s.Delays = delaysOf(s.candidates, now)
+	s.Delays = report.DelaysOf(s.candidates, now)
 }
 
 // table returns the status as a table.
@@ -293,7 +206,7 @@ func (s *status) rows(now time.Time) [][]string {
 	rows = append(rows,
 		[]string{"term", fmt.Sprint(s.Term)},
 		[]string{"ballot", fmt.Sprint(s.Ballot)},
-		[]string{"request", s.Request.String()})
+		[]string{"request", requestText(s.Request)})
 	c := s.Config
 	return append(append(rows, s.delayRows(now)...),
 		[]string{"config", fmt.Sprintf("revision %d, %s", c.Revision, output.Either(c.Enabled, "enabled", "disabled: no candidate may claim or renew"))},
@@ -324,8 +237,8 @@ func (s *status) damaged() string {
 	return strings.Join(kinds, ", ")
 }
 
-// String describes the request. r may be nil.
-func (r *requestStatus) String() string {
+// requestText describes a request, or says that there is none.
+func requestText(r *report.Request) string {
 	switch {
 	case r == nil:
 		return "none"
@@ -338,7 +251,7 @@ func (r *requestStatus) String() string {
 }
 
 // lease says when a lease expires, by the clock of the leader's host.
-func lease(l *tenureStatus, now time.Time) string {
+func lease(l *report.Tenure, now time.Time) string {
 	if l.LeaseExpired {
 		return fmt.Sprintf("%s, expired %s ago (local clock)", l.Lease, output.Age(now.Sub(l.LeaseExpiry)))
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
 )
@@ -16,7 +17,7 @@ func TestStatusColour(t *testing.T) {
 	p, now := terminal.Palette{On: true}, time.Unix(1000, 0)
 	for over, want := range map[time.Duration]string{-time.Second: p.Good("x"), time.Second: p.Warn("x")} {
 		expiry := now.Add(-over)
-		s := &status{Tenure: &tenureStatus{LeaseExpiry: expiry}, record: election.LeaderRecord{Identity: election.Identity{ID: "a"}, LeaseExpiry: expiry}}
+		s := &status{Status: report.Status{Tenure: &report.Tenure{LeaseExpiry: expiry}}, record: election.LeaderRecord{Identity: election.Identity{ID: "a"}, LeaseExpiry: expiry}}
 		s.judge(now)
 		require.Equal(t, want, s.table(now).Style(p, 1)("x"))
 	}

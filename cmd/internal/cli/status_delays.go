@@ -12,13 +12,6 @@ import (
 // statusCandidates is how many voters status reads, the first by rank, and the leader.
 const statusCandidates = 16
 
-// delayStatus is a rule that keeps a candidate from claiming or preempting.
-type delayStatus struct {
-	Candidate *output.Identity `json:"candidate"`
-	Rule      string           `json:"rule"`
-	Until     time.Time        `json:"until"` // by the clock of the candidate
-}
-
 // readFirst returns the candidates that the shortlist names and the leader, as far as their
 // records can be read.
 func readFirst(e *election.LeaderElection, tr kv.ReadTransaction, leader string) ([]election.Candidate, error) {
@@ -27,17 +20,6 @@ func readFirst(e *election.LeaderElection, tr kv.ReadTransaction, leader string)
 		return nil, err
 	}
 	return candidates, nil
-}
-
-// delaysOf returns what delays candidates at now, by the local clock.
-func delaysOf(candidates []election.Candidate, now time.Time) []delayStatus {
-	delays := []delayStatus{}
-	for i := range candidates {
-		if c := &candidates[i]; c.Delay.Rule != "" && now.Before(c.Delay.Until) {
-			delays = append(delays, delayStatus{output.IdentityOf(c.Identity), c.Delay.Rule, c.Delay.Until.UTC()})
-		}
-	}
-	return delays
 }
 
 // delayRows has one row for each delay.
