@@ -1,16 +1,15 @@
 package monitor
 
 import (
-	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
-	"github.com/fdbelection/fdbelection/internal/clock"
+	"github.com/fdbelection/fdbelection/internal/overview"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -59,91 +58,63 @@ func (o ElectionsOptions) withDefaults() ElectionsOptions {
 // next, on the clock of this process. After the first read it compares wall clocks. If a read
 // fails, only the metrics of the scrape are exported.
 type Elections struct {
-	db    kv.Database
-	space subspace.Subspace
-	opts  ElectionsOptions
+	reader *overview.Reader
 
 	mu      sync.Mutex
-	last    *reading
-	running *flight // nil: no read runs
-	errors  uint64
-
-	seen map[string]*seen // by name; only the running read uses it
+	counted *overview.Reading // the last one whose events were counted
+	views   []view            // of that reading
+	leftOut int
+	seen    map[string]*seen // by name
 }
 
 var _ prometheus.Collector = (*Elections)(nil)
 
-// reading is the result of one read of all elections. It does not change.
-type reading struct {
-	ended     time.Time // on the process clock
-	took      time.Duration
-	elections []view
-	leftOut   int
-	err       error
-}
-
-// flight is a read that runs.
-type flight struct {
-	done   chan struct{}
-	result *reading // set before done is closed
-}
-
 // NewElections returns a collector of the elections below a subspace. It does no I/O.
 func NewElections(db kv.Database, space subspace.Subspace, opts ElectionsOptions) *Elections {
-	return &Elections{db: db, space: space, opts: opts.withDefaults(), seen: map[string]*seen{}}
+	opts = opts.withDefaults()
+	return &Elections{
+		reader: overview.NewReader(db, space, overview.Options{
+			Limit: opts.Limit, Timeout: opts.Timeout, MaxAge: opts.MaxAge, Logger: opts.Logger, Clock: opts.Clock,
+		}),
+		seen: map[string]*seen{},
+	}
 }
 
-// read returns the elections as of at most MaxAge ago. It waits for a read that runs already,
-// and not longer than the time limit, even if the store ignores the end of a context.
-func (c *Elections) read() (*reading, uint64) {
-	c.mu.Lock()
-	if last := c.last; last != nil && c.opts.Clock.Now().Sub(last.ended) < c.opts.MaxAge {
-		defer c.mu.Unlock()
-		return last, c.errors
-	}
-	f := c.running
-	if f == nil {
-		f = &flight{done: make(chan struct{})}
-		c.running = f
-		go c.fly(f)
-	}
-	c.mu.Unlock()
-
-	ended, _ := clock.Await(context.Background(), c.opts.Clock, c.opts.Timeout+c.opts.Timeout/10, f.done)
+// viewsOf returns what is exported of a reading. It counts the events of each reading once.
+// Names that have one label are left out, except for the first.
+func (c *Elections) viewsOf(r *overview.Reading) (views []view, leftOut int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if ended {
-		return f.result, c.errors
+	if c.counted == r || c.counted != nil && r.Ended.Before(c.counted.Ended) {
+		return c.views, c.leftOut
 	}
-	c.errors++
-	return &reading{took: c.opts.Timeout, err: context.DeadlineExceeded}, c.errors
+	c.counted, c.views, c.leftOut = r, make([]view, 0, len(r.Elections)), r.LeftOut
+	labels, names := map[string]bool{}, map[string]bool{}
+	for i := range r.Elections {
+		e := &r.Elections[i]
+		label := safeLabel(e.Name)
+		if labels[label] {
+			c.leftOut++
+			continue
+		}
+		labels[label], names[e.Name] = true, true
+		c.views = append(c.views, c.viewOf(label, e, r.Wall))
+	}
+	maps.DeleteFunc(c.seen, func(name string, _ *seen) bool { return !names[name] })
+	return c.views, c.leftOut
 }
 
-// fly reads all elections and keeps the result.
-func (c *Elections) fly(f *flight) {
-	began := c.opts.Clock.Now()
-	ctx, cancel := clock.WithTimeout(context.Background(), c.opts.Clock, c.opts.Timeout)
-	defer cancel()
-	r := &reading{}
-	r.elections, r.leftOut, r.err = c.readAll(ctx, began.Add(c.opts.Timeout/2))
-	r.ended = c.opts.Clock.Now()
-	r.took = r.ended.Sub(began)
-
-	c.mu.Lock()
-	before := c.last
-	c.last, c.running, f.result = r, nil, r
-	if r.err != nil {
-		c.errors++
+// viewOf returns what is exported of an election, and counts its events.
+func (c *Elections) viewOf(label string, e *overview.Election, wall time.Time) view {
+	if e.Err != nil {
+		return view{name: label, unreadable: true}
 	}
-	c.mu.Unlock()
-	failed := before != nil && before.err != nil
-	switch {
-	case r.err != nil && !failed:
-		c.opts.Logger.Warn("elections cannot be read", "error", election.SafeText(r.err.Error()))
-	case r.err == nil && failed:
-		c.opts.Logger.Info("elections can be read again")
+	if c.seen[e.Name] == nil {
+		c.seen[e.Name] = &seen{}
 	}
-	close(f.done)
+	s := c.seen[e.Name]
+	s.count(e.History)
+	return newView(label, e, wall, s.counts)
 }
 
 func outsideDesc(name, help string, labels ...string) *prometheus.Desc {
@@ -186,19 +157,20 @@ func (c *Elections) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *Elections) Collect(out chan<- prometheus.Metric) {
-	r, errors := c.read()
+	r := c.reader.Read()
 	gauge := func(desc *prometheus.Desc, value float64) {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
 	}
-	gauge(scrapeDuration, r.took.Seconds())
-	gauge(scrapeSuccess, number(r.err == nil))
-	out <- prometheus.MustNewConstMetric(scrapeErrors, prometheus.CounterValue, float64(errors))
-	if r.err != nil {
+	gauge(scrapeDuration, r.Took.Seconds())
+	gauge(scrapeSuccess, number(r.Err == nil))
+	out <- prometheus.MustNewConstMetric(scrapeErrors, prometheus.CounterValue, float64(r.Errors))
+	if r.Err != nil {
 		return
 	}
-	gauge(scrapeCount, float64(len(r.elections)))
-	gauge(scrapeLeftOut, float64(r.leftOut))
-	for i := range r.elections {
-		r.elections[i].collect(out)
+	views, leftOut := c.viewsOf(r)
+	gauge(scrapeCount, float64(len(views)))
+	gauge(scrapeLeftOut, float64(leftOut))
+	for i := range views {
+		views[i].collect(out)
 	}
 }

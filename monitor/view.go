@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/overview"
 )
 
 const (
@@ -39,6 +40,34 @@ type view struct {
 	candidates     [roles][livenesses]int
 	unready        int
 	events         [len(eventKinds)]uint64
+}
+
+// newView returns the view of an election at wall.
+func newView(label string, e *overview.Election, wall time.Time, events [len(eventKinds)]uint64) view {
+	leader := e.Leader
+	v := view{
+		name: label, known: true, unreadable: e.Unreadable != nil, hasLeader: e.Led,
+		term: leader.Term, ballot: leader.Ballot, enabled: e.Config.ElectionEnabled, changed: leader.AcquiredAt, events: events,
+	}
+	if !leader.Vacant() {
+		v.holder, v.reason = safeLabel(leader.ID), leader.AcquireReason.String()
+		v.leaseRemaining, v.leaseKnown = leader.LeaseExpiry.Sub(wall), !leader.Lost()
+	}
+	for i := range e.Candidates {
+		c := &e.Candidates[i]
+		role, liveness := voters, alive
+		if c.Role == election.Observer {
+			role = observers
+		}
+		if e.Liveness[i].TimedOut {
+			liveness = timedOut
+		}
+		v.candidates[role][liveness]++
+		if role == voters && liveness == alive && !c.Ready() {
+			v.unready++
+		}
+	}
+	return v
 }
 
 func (v *view) collect(out chan<- prometheus.Metric) {

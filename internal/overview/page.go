@@ -1,4 +1,4 @@
-package monitor
+package overview
 
 import (
 	"context"
@@ -19,7 +19,7 @@ const (
 	pageSize  = 100
 	pageReads = 400
 	// newestEvents is how many events are read of each election: more than are added between
-	// two scrapes.
+	// two reads.
 	newestEvents = 16
 )
 
@@ -37,42 +37,41 @@ type page struct {
 	last  bool
 }
 
-// readAll reads all elections up to the limit. It counts the others for at most half of the
-// time limit, so that they do not make the scrape fail.
-func (c *Elections) readAll(ctx context.Context, counted time.Time) (views []view, leftOut int, err error) {
-	labels, names := map[string]bool{}, map[string]bool{}
-	p := page{names: below.NewNames(c.space)}
-	for !p.last && (len(views) < c.opts.Limit || leftOut == 0 || c.opts.Clock.Now().Before(counted)) {
-		p, err = kv.ReadTransact(ctx, c.db, func(tr kv.ReadTransaction) (page, error) { return c.readPage(tr, p.names) })
+// readAll reads all elections up to the limit. It counts the others until the instant
+// counted, so that they do not make the read fail.
+func (r *Reader) readAll(ctx context.Context, counted time.Time) (all []Election, leftOut int, err error) {
+	names := map[string]bool{}
+	p := page{names: below.NewNames(r.space)}
+	for !p.last && (len(all) < r.opts.Limit || leftOut == 0 || r.opts.Clock.Now().Before(counted)) {
+		p, err = kv.ReadTransact(ctx, r.db, func(tr kv.ReadTransaction) (page, error) { return r.readPage(tr, p.names) })
 		if err != nil {
 			return nil, 0, err
 		}
-		local, wall := c.opts.Clock.Now(), c.opts.Clock.Wall()
+		local, wall := r.opts.Clock.Now(), r.opts.Clock.Wall()
 		for i := range p.found {
 			f := &p.found[i]
-			label := safeLabel(f.name)
-			if labels[label] || len(views) == c.opts.Limit {
+			if len(all) == r.opts.Limit {
 				leftOut++
 				continue
 			}
-			labels[label], names[f.name] = true, true
+			names[f.name] = true
 			if f.err != nil {
-				views = append(views, view{name: label, unreadable: true})
+				all = append(all, Election{Name: f.name, Err: f.err})
 				continue
 			}
-			if c.seen[f.name] == nil {
-				c.seen[f.name] = &seen{}
+			if r.seen[f.name] == nil {
+				r.seen[f.name] = &seen{}
 			}
-			views = append(views, c.seen[f.name].next(label, &f.overview, local, wall))
+			all = append(all, r.seen[f.name].next(f.name, f.overview, local, wall))
 		}
 	}
-	maps.DeleteFunc(c.seen, func(name string, _ *seen) bool { return !names[name] })
-	return views, leftOut, nil
+	maps.DeleteFunc(r.seen, func(name string, _ *seen) bool { return !names[name] })
+	return all, leftOut, nil
 }
 
 // readPage reads the elections after names. All reads are in one wave, apart from those that
 // find the names.
-func (c *Elections) readPage(tr kv.ReadTransaction, names below.Names) (page, error) {
+func (r *Reader) readPage(tr kv.ReadTransaction, names below.Names) (page, error) {
 	p := page{names: names}
 	var reads []*election.OverviewRead
 	for range pageReads {
@@ -89,7 +88,7 @@ func (c *Elections) readPage(tr kv.ReadTransaction, names below.Names) (page, er
 			break
 		}
 		if name != "" {
-			reads = append(reads, election.New(c.space.Sub(name)).BeginOverview(tr, newestEvents))
+			reads = append(reads, election.New(r.space.Sub(name)).BeginOverview(tr, newestEvents))
 			p.found = append(p.found, found{name: name})
 		}
 	}
