@@ -167,26 +167,20 @@ func (p *page) next(tr kv.ReadTransaction) (*page, error) {
 }
 
 func readListed(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) {
-	l := listed{Listed: report.Listed{Election: name, Unreadable: []records.Damaged{}}}
 	status, err := e.ReadStatus(tr)
+	var candidates []election.Candidate
 	if err == nil {
-		l.Term, l.Ballot, l.Enabled = status.Leader.Term, status.Leader.Ballot, status.Config.ElectionEnabled
-		if records.LeaderLost(&status) {
-			l.Ballot = status.Term.Ballot
-		} else if !status.Leader.Vacant() {
-			l.holder = status.Leader.Identity
-			l.Leader = output.IdentityOf(l.holder)
-		}
-		var candidates []election.Candidate
 		candidates, err = e.ListCandidates(tr)
-		l.Candidates = len(candidates)
 		if err == nil || errors.Is(err, fdbelection.ErrInvalidState) {
 			err = errors.Join(status.Unreadable, err)
 		}
 	}
-	if errors.Is(err, fdbelection.ErrInvalidState) {
-		l.fault, l.Unreadable = err, records.DamagedIn(err)
-		err = nil
+	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
+		return listed{}, err
 	}
-	return l, err
+	l := listed{Listed: report.ListedOf(name, &status, len(candidates), err), fault: err}
+	if l.Leader != nil {
+		l.holder = status.Leader.Identity
+	}
+	return l, nil
 }

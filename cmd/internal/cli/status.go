@@ -137,26 +137,15 @@ func readStatus(e *election.LeaderElection, tr kv.ReadTransaction) (*status, err
 	if err != nil {
 		return nil, err
 	}
-	leader, request := read.Leader, read.Request
+	const ofOneTerm = 3 // events
+	events, err := e.History(tr, ofOneTerm)
+	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
+		return nil, err
+	}
+	leader := read.Leader
 	s := &status{
-		Status: report.Status{
-			Term: leader.Term, Ballot: leader.Ballot, Config: report.ConfigOf(read.Config), Unreadable: records.DamagedIn(read.Unreadable),
-		},
+		Status: report.StatusOf(&read, events, leader.LeaseExpiry),
 		record: leader, tolerance: records.ClockTolerance(&read.Config), tenure: read.Term, lost: records.LeaderLost(&read), unreadable: read.Unreadable,
-	}
-	if s.lost {
-		s.Ballot = read.Term.Ballot
-	} else if !leader.Vacant() {
-		const ofOneTerm = 3 // events
-		events, err := e.History(tr, ofOneTerm)
-		if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
-			return nil, err
-		}
-		s.Leader = output.IdentityOf(leader.Identity)
-		s.Tenure = report.TenureOf(&leader, report.BeganAt(events, &leader), leader.LeaseExpiry)
-	}
-	if request.Term == leader.Term && !leader.Vacant() {
-		s.Request = report.RequestOf(request)
 	}
 	s.candidates, err = readFirst(e, tr, leader.ID)
 	return s, err

@@ -31,6 +31,24 @@ type Status struct {
 	Unreadable []records.Damaged `json:"unreadable"`
 }
 
+// StatusOf returns the status that a reader at now has read, with the newest events of the
+// history. Store, Root, Election, Delays, Settled and Waited are left to the caller.
+func StatusOf(read *election.Status, events []election.Event, now time.Time) Status {
+	l := &read.Leader
+	s := Status{
+		Term: l.Term, Ballot: l.Ballot, Config: ConfigOf(read.Config), Delays: []Delay{}, Unreadable: records.DamagedIn(read.Unreadable),
+	}
+	if records.LeaderLost(read) {
+		s.Ballot = read.Term.Ballot
+	} else if !l.Vacant() {
+		s.Leader, s.Tenure = output.IdentityOf(l.Identity), TenureOf(l, events, now)
+	}
+	if read.Request.Term == l.Term && !l.Vacant() {
+		s.Request = RequestOf(read.Request)
+	}
+	return s
+}
+
 // Tenure is the tenure of a leader.
 type Tenure struct {
 	Priority      int32           `json:"priority"`
@@ -43,18 +61,19 @@ type Tenure struct {
 	LeaseExpired bool `json:"lease_expired"`
 }
 
-// TenureOf returns the tenure of a leader that began at since, for a reader at now.
-func TenureOf(l *election.LeaderRecord, since, now time.Time) *Tenure {
+// TenureOf returns the tenure of a leader for a reader at now. events are the newest ones of
+// the history.
+func TenureOf(l *election.LeaderRecord, events []election.Event, now time.Time) *Tenure {
 	return &Tenure{
-		Priority: l.Priority, AcquireReason: l.AcquireReason.String(), Accepted: l.Accepted, Since: since.UTC(),
+		Priority: l.Priority, AcquireReason: l.AcquireReason.String(), Accepted: l.Accepted, Since: beganAt(events, l).UTC(),
 		Lease: output.Duration(l.LeaseDuration), LeaseExpiry: l.LeaseExpiry.UTC(), LeaseExpired: l.ExpiredAt(now),
 	}
 }
 
-// BeganAt returns when a tenure began, by the newest events of the history, so that all
+// beganAt returns when a tenure began, by the newest events of the history, so that all
 // reports agree. The leader record has another time if leadership was handed over, or if the
 // record was lost and written again.
-func BeganAt(events []election.Event, l *election.LeaderRecord) time.Time {
+func beganAt(events []election.Event, l *election.LeaderRecord) time.Time {
 	for i := range events {
 		if v := &events[i]; v.Kind == election.EventBegan && v.Term == l.Term && v.Nonce == l.Nonce {
 			return v.At
@@ -138,6 +157,21 @@ type Listed struct {
 	Enabled    bool             `json:"enabled"`
 	// Unreadable names the records that cannot be read. Their values are missing.
 	Unreadable []records.Damaged `json:"unreadable"`
+}
+
+// ListedOf returns an election as a list has it. unreadable is the error of its records; an
+// election without a status has nothing else.
+func ListedOf(name string, read *election.Status, candidates int, unreadable error) Listed {
+	l := Listed{
+		Election: name, Candidates: candidates, Term: read.Leader.Term, Ballot: read.Leader.Ballot,
+		Enabled: read.Config.ElectionEnabled, Unreadable: records.DamagedIn(unreadable),
+	}
+	if records.LeaderLost(read) {
+		l.Ballot = read.Term.Ballot
+	} else if !read.Leader.Vacant() {
+		l.Leader = output.IdentityOf(read.Leader.Identity)
+	}
+	return l
 }
 
 // Candidate is one candidate.
