@@ -14,6 +14,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/doctor"
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 	"github.com/fdbelection/fdbelection/cmd/internal/run"
+	"github.com/fdbelection/fdbelection/cmd/internal/serve"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/cmd/internal/version"
@@ -105,7 +106,7 @@ Exit codes:
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetHelpTemplate(helpTemplate)
 	root.AddCommand(
-		demo.Command(a.Program), run.Command(a.Program), run.GuardCommand(a.Program),
+		demo.Command(a.Program), run.Command(a.Program), run.GuardCommand(a.Program), serve.Command(a.Program),
 		a.listCommand(), a.statusCommand(), a.candidatesCommand(), a.historyCommand(), watch.Command(a.Program),
 		a.initCommand(), a.configCommand(),
 		a.resignCommand(), a.transferCommand(), a.cancelCommand(), a.evictCommand(), a.unregisterCommand(),

@@ -17,8 +17,12 @@ import (
 	"github.com/fdbelection/fdbelection/monitor"
 )
 
-// maxScrapes is how many requests for metrics are answered at a time.
-const maxScrapes = 4
+// maxScrapes is how many requests for metrics are answered at a time, and maxConnections how
+// many connections are open.
+const (
+	maxScrapes     = 4
+	maxConnections = 64
+)
 
 // checkMetrics checks --metrics and completes the address.
 func (f *runFlags) checkMetrics() (err error) {
@@ -46,7 +50,7 @@ func (f *runFlags) serveMetrics(ctx context.Context, collector prometheus.Collec
 	mux.Handle("/livez", monitor.Livez(el))
 	mux.Handle("/readyz", monitor.Readyz(el))
 	mux.Handle("/leaderz", monitor.Leaderz(el))
-	listener, err := web.Listen(ctx, f.metrics)
+	listener, err := web.Listen(ctx, f.metrics, maxConnections)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Named("metrics"), err)
 	}

@@ -18,7 +18,6 @@ import (
 )
 
 const (
-	maxConnections = 64
 	maxHeaderBytes = 16 << 10
 	maxBodyBytes   = 4 << 10
 
@@ -47,14 +46,14 @@ func Address(text string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// Listen listens on the result of Address.
-func Listen(ctx context.Context, address string) (net.Listener, error) {
+// Listen listens on the result of Address. It closes connections above the limit at once.
+func Listen(ctx context.Context, address string, connections int) (net.Listener, error) {
 	var config net.ListenConfig
 	l, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve HTTP: %w", err)
 	}
-	return &limited{Listener: l, free: make(chan struct{}, maxConnections)}, nil
+	return &limited{Listener: l, free: make(chan struct{}, connections)}, nil
 }
 
 // Serve answers requests until stop is called. stop ends running requests and returns when

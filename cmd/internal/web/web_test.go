@@ -31,10 +31,12 @@ func TestAddress(t *testing.T) {
 	}
 }
 
+const maxConnections = 64
+
 // serve serves a handler and returns its address.
 func serve(t *testing.T, h http.HandlerFunc) string {
 	t.Helper()
-	l, err := Listen(t.Context(), "127.0.0.1:0")
+	l, err := Listen(t.Context(), "127.0.0.1:0", maxConnections)
 	require.NoError(t, err)
 	t.Cleanup(Serve(l, h, slog.New(slog.DiscardHandler)))
 	return l.Addr().String()
@@ -108,13 +110,13 @@ func TestSizesAreLimited(t *testing.T) {
 
 // A port that is in use is an error, and stop frees it.
 func TestListenAgain(t *testing.T) {
-	first, err := Listen(t.Context(), "127.0.0.1:0")
+	first, err := Listen(t.Context(), "127.0.0.1:0", maxConnections)
 	require.NoError(t, err)
 	stop := Serve(first, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
-	_, err = Listen(t.Context(), first.Addr().String())
+	_, err = Listen(t.Context(), first.Addr().String(), 1)
 	require.ErrorContains(t, err, "cannot serve HTTP: ")
 	stop()
-	second, err := Listen(t.Context(), first.Addr().String())
+	second, err := Listen(t.Context(), first.Addr().String(), 1)
 	require.NoError(t, err)
 	require.NoError(t, second.Close())
 }

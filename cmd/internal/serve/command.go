@@ -1,0 +1,142 @@
+package serve
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/session"
+	"github.com/fdbelection/fdbelection/cmd/internal/web"
+	"github.com/fdbelection/fdbelection/election"
+)
+
+const (
+	defaultAddress = "127.0.0.1:8300"
+	maxConnections = 1024
+)
+
+type flags struct {
+	session.Access
+	listen            string
+	certFile, keyFile string
+	tokenFile         string
+}
+
+// Command returns the subcommand.
+func Command(p *session.Program) *cobra.Command {
+	var f flags
+	cmd := &cobra.Command{
+		Use:   "serve --store STORE [flags]",
+		Short: "Serve a live page, a JSON API and metrics of all elections",
+		Long: `serve shows all elections below the root in a browser, live: who leads and since when, how much
+of the lease is left, the candidates, requests, and the history as a timeline. It only reads the
+store, and nothing can be steered over HTTP.
+
+  /                      the page
+  /api/v1/list, /api/v1/status, /api/v1/candidates, /api/v1/history
+                         what the subcommands of these names print with --output json
+  /api/v1/stream         server-sent events
+  /api/v1/openapi.json   a description of the API
+  /metrics               metrics for Prometheus, as seen from outside
+  /livez, /readyz        probes of serve itself; /readyz asks the store
+
+All pages share one read of the store, every half second while a page is open. Whether leaders
+and candidates are alive is decided by what changes from one read to the next, and not by the
+clocks of other hosts.
+
+Without --listen, serve answers on this host only. Other hosts can read everything in the
+elections, such as ids and tags, so give --token-file, --tls-cert and --tls-key with any other
+address. Each line of the token file is a token. The page asks for one; other clients send the
+header "Authorization: Bearer TOKEN". All three files are read again when they change.`,
+		Example: `  fdbelect serve --store file:/tmp/demo.db
+  fdbelect serve --store file:/tmp/demo.db --listen 0.0.0.0:8300 \
+    --tls-cert cert.pem --tls-key key.pem --token-file token`,
+		Args: session.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.serve(cmd.Context(), p) },
+	}
+	f.Place.AddSpaceFlags(cmd)
+	f.Access.AddTimeoutFlag(cmd)
+	cmd.Flags().StringVar(&f.listen, "listen", defaultAddress, "PORT or HOST:PORT to listen on; a port alone is on this host only, and 0 picks a free one")
+	cmd.Flags().StringVar(&f.certFile, "tls-cert", "", "file with the TLS certificate, in PEM")
+	cmd.Flags().StringVar(&f.keyFile, "tls-key", "", "file with the key of the certificate, in PEM")
+	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "file with the tokens that may read, one in a line")
+	session.FromEnvironment(cmd.Flags(), "listen", "tls-cert", "tls-key", "token-file")
+	return cmd
+}
+
+// settings are the flags after a check.
+type settings struct {
+	address    string
+	tls        *tls.Config
+	authorized func(string) bool
+}
+
+func (f *flags) check(log *slog.Logger) (s settings, err error) {
+	if s.address, err = web.Address(f.listen); err != nil {
+		return s, exit.Usage(fmt.Errorf("%s: %w", f.Named("listen"), err))
+	}
+	if (f.certFile == "") != (f.keyFile == "") {
+		return s, exit.Usage(errors.New("give both --tls-cert and --tls-key, or neither"))
+	}
+	if f.certFile != "" {
+		if s.tls, err = web.TLS(f.certFile, f.keyFile, log); err != nil {
+			return s, exit.Usage(fmt.Errorf("%s and %s: %w", f.Named("tls-cert"), f.Named("tls-key"), err))
+		}
+	}
+	if f.tokenFile != "" {
+		if s.authorized, err = web.Tokens(f.tokenFile, log); err != nil {
+			return s, exit.Usage(fmt.Errorf("%s: %w", f.Named("token-file"), err))
+		}
+	}
+	return s, nil
+}
+
+func (f *flags) serve(ctx context.Context, p *session.Program) error {
+	log := slog.New(slog.NewTextHandler(p.Stderr, nil))
+	set, err := f.check(log)
+	if err != nil {
+		return err
+	}
+	space, err := f.Space()
+	if err != nil {
+		return err
+	}
+	store, err := p.OpenStore(ctx, &f.Access, true)
+	if err != nil {
+		return err
+	}
+	defer store.End()
+	listener, err := web.Listen(ctx, set.address, maxConnections)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Named("listen"), err)
+	}
+	local := onThisHost(listener.Addr())
+	if !local && (set.tls == nil || set.authorized == nil) {
+		log.Warn("other hosts can read the elections: give --tls-cert, --tls-key and --token-file", "address", listener.Addr().String())
+	}
+	scheme := "http"
+	if set.tls != nil {
+		scheme, listener = "https", tls.NewListener(listener, set.tls)
+	}
+	handler := NewHandler(Options{
+		Database: store, Space: space, Store: f.Spec, Root: f.Root, Clock: p.Clock, Logger: log,
+		Authorized: set.authorized, LocalOnly: local && set.authorized == nil,
+	})
+	stop := web.Serve(listener, handler, log)
+	defer stop()
+	log.Info("serving", "url", scheme+"://"+listener.Addr().String()+"/", "store", election.SafeText(f.Spec), "root", election.SafeText(f.Root))
+	<-ctx.Done()
+	return nil
+}
+
+// onThisHost reports whether only this host can reach an address.
+func onThisHost(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}

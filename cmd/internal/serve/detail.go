@@ -1,0 +1,147 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/records"
+	"github.com/fdbelection/fdbelection/cmd/internal/report"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/overview"
+)
+
+// statusCandidates is how many candidates can have a delay in a status, as in "status".
+const statusCandidates = 16
+
+// status is the status of an election.
+type status struct {
+	report.Status
+	Remaining *output.Duration `json:"lease_remaining_seconds"` // as in listed
+	Time      time.Time        `json:"time"`                    // when it was read
+}
+
+// detail is what the pages of one election show. Its fields are guarded by mu. Rows do not
+// change.
+type detail struct {
+	mu      sync.Mutex
+	reading *overview.Reading
+	parts
+	events []election.Event // the newest ones, when the history was read last
+	read   bool             // the history was read
+}
+
+// parts are the rows of one election. status is nil if there is no such election.
+type parts struct {
+	status              *row
+	candidates, history []*row
+}
+
+// detail returns the parts of an election in a snapshot. It reads the history if its newest
+// events have changed.
+func (f *feed) detail(ctx context.Context, s *snapshot, name string) (parts, error) {
+	f.mu.Lock()
+	d := f.details[name]
+	if d == nil {
+		d = &detail{}
+		f.details[name] = d
+	}
+	f.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s.reading.Err != nil || d.reading != nil && !s.reading.Ended.After(d.reading.Ended) {
+		return d.parts, nil
+	}
+	d.reading = s.reading
+	e := find(s.reading, name)
+	if e == nil || e.Err != nil { // there is no such election, or only its damage can be shown
+		d.parts, d.events, d.read = parts{}, nil, false
+		if e != nil {
+			d.status = f.statusRow(e, s.reading, nil)
+		}
+		return d.parts, nil
+	}
+	if !d.read || !slices.Equal(d.events, e.History) {
+		events, err := f.history(ctx, name, 0)
+		if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
+			d.reading = nil // it is tried again
+			return parts{}, err
+		}
+		d.history = rows(events, d.history, eventKey, func(v *election.Event) (now, same any) {
+			one := report.EventOf(v)
+			return one, one
+		})
+		d.events, d.read = e.History, true
+	}
+	d.status = f.statusRow(e, s.reading, d.status)
+	d.candidates = candidateRows(e, s.reading, d.candidates)
+	return d.parts, nil
+}
+
+func find(r *overview.Reading, name string) *overview.Election {
+	i, found := slices.BinarySearchFunc(r.Elections, name, func(e overview.Election, name string) int {
+		return strings.Compare(e.Name, name)
+	})
+	if !found {
+		return nil
+	}
+	return &r.Elections[i]
+}
+
+func eventKey(v *election.Event) string {
+	return strconv.FormatUint(v.Term, 10) + "/" + v.Kind.String()
+}
+
+// statusOf returns the status of an election in a reading.
+func (f *feed) statusOf(e *overview.Election, r *overview.Reading) status {
+	s := status{Status: report.StatusOf(&e.Status, e.History, r.Wall), Remaining: remaining(e, r), Time: r.Wall.UTC()}
+	s.Store, s.Root, s.Election = f.place.Store, f.place.Root, e.Name
+	s.Delays = report.DelaysOf(e.Candidates[:min(statusCandidates, len(e.Candidates))], r.Wall)
+	s.Unreadable = records.DamagedIn(errors.Join(e.Err, e.Unreadable))
+	s.Settled = settled(e)
+	return s
+}
+
+func (f *feed) statusRow(e *overview.Election, r *overview.Reading, old *row) *row {
+	var before []*row
+	if old != nil {
+		before = []*row{old}
+	}
+	return rows([]*overview.Election{e}, before, func(e **overview.Election) string { return (*e).Name }, func(e **overview.Election) (now, same any) {
+		s := f.statusOf(*e, r)
+		aged := s
+		s.Remaining, s.Time = nil, time.Time{}
+		return aged, s
+	})[0]
+}
+
+// candidateOf returns a candidate of a reading.
+func candidateOf(e *overview.Election, i int, r *overview.Reading) report.Candidate {
+	c, seen := &e.Candidates[i], &e.Liveness[i]
+	one := report.CandidateOf(c, i+1, &e.Leader, r.Wall)
+	one.TimedOut = &seen.TimedOut
+	if seen.Heard {
+		one.ClockAhead = (*output.Duration)(&seen.Ahead)
+		one.Age = output.Duration(r.Ended.Sub(seen.Since)) // no clock of another host
+	}
+	return one
+}
+
+func candidateRows(e *overview.Election, r *overview.Reading, old []*row) []*row {
+	numbers := make([]int, len(e.Candidates))
+	for i := range numbers {
+		numbers[i] = i
+	}
+	return rows(numbers, old, func(i *int) string { return e.Candidates[*i].ID }, func(i *int) (now, same any) {
+		c := candidateOf(e, *i, r)
+		aged := c
+		c.Age = 0
+		return aged, c
+	})
+}

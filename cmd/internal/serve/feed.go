@@ -1,0 +1,128 @@
+package serve
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/report"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/internal/clock"
+	"github.com/fdbelection/fdbelection/internal/overview"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+const (
+	// interval is the time between two reads while a page is open. A read that takes long
+	// is repeated less often, so that reading takes a fifth of the time at most.
+	interval  = 500 * time.Millisecond
+	slowness  = 4
+	readLimit = 5 * time.Second
+	// mostElections is how many elections are shown.
+	mostElections = 10_000
+)
+
+// feed reads the store for all pages and requests together. While at least one page is
+// open it reads all elections at an interval. Otherwise it reads when it is asked.
+type feed struct {
+	reader *overview.Reader
+	db     kv.Database
+	space  subspace.Subspace
+	clock  elector.Clock
+	place  report.Status // Store and Root
+
+	mu      sync.Mutex
+	last    *snapshot
+	pages   map[chan<- struct{}]struct{} // each is told of a new snapshot
+	reading bool                         // the loop runs
+	details map[string]*detail           // of elections with a page, by name
+}
+
+func newFeed(db kv.Database, space subspace.Subspace, c elector.Clock, log *slog.Logger, place report.Status) *feed {
+	return &feed{
+		reader: overview.NewReader(db, space, overview.Options{Limit: mostElections, Timeout: readLimit, MaxAge: interval / 2, Logger: log, Clock: c}),
+		db:     db, space: space, clock: c, place: place,
+		pages: map[chan<- struct{}]struct{}{}, details: map[string]*detail{},
+	}
+}
+
+// now returns a snapshot that is at most as old as the interval.
+func (f *feed) now() *snapshot {
+	r := f.reader.Read()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.last == nil || f.last.reading != r && !r.Ended.Before(f.last.reading.Ended) {
+		f.last = newSnapshot(r, f.last)
+	}
+	return f.last
+}
+
+// open adds a page. It is told of every new snapshot, the first time at once. close removes
+// it.
+func (f *feed) open(ctx context.Context) (news <-chan struct{}, closePage func()) {
+	told := make(chan struct{}, 1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pages[told] = struct{}{}
+	if f.last != nil {
+		told <- struct{}{}
+	}
+	if !f.reading {
+		f.reading = true
+		go f.loop(context.WithoutCancel(ctx))
+	}
+	return told, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.pages, told)
+	}
+}
+
+// loop reads until no page is open.
+func (f *feed) loop(ctx context.Context) {
+	for {
+		s := f.now()
+		if !f.tell() {
+			return
+		}
+		_ = clock.Sleep(ctx, f.clock, max(interval, slowness*s.reading.Took)) // ctx does not end
+	}
+}
+
+// tell tells all pages that there is a snapshot. It returns false, and ends the loop, if
+// there is no page.
+func (f *feed) tell() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.pages) == 0 {
+		f.reading = false
+		clear(f.details)
+		return false
+	}
+	for page := range f.pages {
+		select {
+		case page <- struct{}{}:
+		default: // it has not read the last one yet
+		}
+	}
+	return true
+}
+
+// latest returns the last snapshot of the loop.
+func (f *feed) latest() *snapshot {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last
+}
+
+// history reads events of an election, newest first. A limit of zero reads all.
+func (f *feed) history(ctx context.Context, name string, limit int) ([]election.Event, error) {
+	ctx, cancel := clock.WithTimeout(ctx, f.clock, readLimit)
+	defer cancel()
+	return kv.ReadTransact(ctx, f.db, func(tr kv.ReadTransaction) ([]election.Event, error) {
+		return election.New(f.space.Sub(name)).History(tr, limit)
+	})
+}

@@ -1,0 +1,180 @@
+// Package serve is the subcommand "serve": a page and an HTTP API that show the elections of a
+// store, and its metrics. It only reads.
+package serve
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/report"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/internal/overview"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/monitor"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// maxScrapes is how many requests for metrics are answered at a time.
+const maxScrapes = 4
+
+// Options configure a handler.
+type Options struct {
+	Database kv.Database
+	Space    subspace.Subspace // above the elections
+	Store    string            // for the answers, as --store names it
+	Root     string
+	Clock    elector.Clock
+	Logger   *slog.Logger
+	// Authorized reports whether a token may read. Nil: no token is needed.
+	Authorized func(token string) bool
+	// LocalOnly refuses requests for other hosts than this one, so that a web page of
+	// another host cannot read through the browser of a user.
+	LocalOnly bool
+}
+
+// server answers the requests.
+type server struct {
+	feed    *feed
+	streams chan struct{} // has an element for each open page
+}
+
+// NewHandler returns a handler of the page, the API, the metrics and the probes.
+func NewHandler(o Options) http.Handler {
+	s := &server{
+		feed:    newFeed(o.Database, o.Space, o.Clock, o.Logger, report.Status{Store: election.SafeText(o.Store), Root: o.Root}),
+		streams: make(chan struct{}, mostStreams),
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(monitor.NewElections(o.Database, o.Space, monitor.ElectionsOptions{Clock: o.Clock, Logger: o.Logger}))
+	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes,
+	})
+	secret := func(h http.Handler) http.Handler { return authorize(o.Authorized, h) }
+	mux := http.NewServeMux()
+	mux.Handle("/api/v1/list", secret(http.HandlerFunc(s.list)))
+	mux.Handle("/api/v1/status", secret(http.HandlerFunc(s.status)))
+	mux.Handle("/api/v1/candidates", secret(http.HandlerFunc(s.candidates)))
+	mux.Handle("/api/v1/history", secret(http.HandlerFunc(s.history)))
+	mux.Handle("/api/v1/stream", secret(http.HandlerFunc(s.stream)))
+	mux.HandleFunc("/api/v1/openapi.json", asset("openapi.json"))
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusNotFound, "see /api/v1/openapi.json") })
+	mux.Handle("/metrics", secret(metrics))
+	mux.Handle("/livez", monitor.Livez())
+	mux.HandleFunc("/readyz", s.readyz)
+	mux.HandleFunc("/page/{file}", func(w http.ResponseWriter, r *http.Request) { asset("page/"+r.PathValue("file"))(w, r) })
+	mux.HandleFunc("/election", asset("page/index.html"))
+	mux.HandleFunc("/{$}", asset("page/index.html"))
+	return guard(o.LocalOnly, mux)
+}
+
+// answer writes a value as JSON.
+func answer(w http.ResponseWriter, code int, value any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(value) // if it fails, the client is gone
+}
+
+// fail answers with an error.
+func fail(w http.ResponseWriter, code int, text string) {
+	answer(w, code, struct {
+		Error string `json:"error"`
+	}{text})
+}
+
+// current returns a new snapshot, or answers that the store cannot be read.
+func (s *server) current(w http.ResponseWriter) *snapshot {
+	now := s.feed.now()
+	if !now.store.OK {
+		fail(w, http.StatusServiceUnavailable, "the store cannot be read: "+now.store.Error)
+		return nil
+	}
+	return now
+}
+
+// found returns the election that a request names, or answers that there is none.
+func (s *server) found(w http.ResponseWriter, r *http.Request) (*overview.Election, *snapshot) {
+	name := r.URL.Query().Get("election")
+	now := s.current(w)
+	if now == nil {
+		return nil, nil
+	}
+	e := find(now.reading, name)
+	if e == nil {
+		fail(w, http.StatusNotFound, "there is no election "+election.SafeText(name)+" below "+election.SafeText(s.feed.place.Root))
+	}
+	return e, now
+}
+
+func (s *server) list(w http.ResponseWriter, _ *http.Request) {
+	now := s.current(w)
+	if now == nil {
+		return
+	}
+	all := make([]listed, len(now.reading.Elections))
+	for i := range all {
+		all[i] = listedOf(&now.reading.Elections[i], now.reading)
+	}
+	answer(w, http.StatusOK, all)
+}
+
+func (s *server) status(w http.ResponseWriter, r *http.Request) {
+	if e, now := s.found(w, r); e != nil {
+		answer(w, http.StatusOK, s.feed.statusOf(e, now.reading))
+	}
+}
+
+func (s *server) candidates(w http.ResponseWriter, r *http.Request) {
+	e, now := s.found(w, r)
+	if e == nil {
+		return
+	}
+	all := make([]report.Candidate, len(e.Candidates))
+	for i := range all {
+		all[i] = candidateOf(e, i, now.reading)
+	}
+	answer(w, http.StatusOK, all)
+}
+
+// usualEvents is how many events of the history are sent by default, as in "history".
+const usualEvents = 20
+
+func (s *server) history(w http.ResponseWriter, r *http.Request) {
+	limit := usualEvents
+	if text := r.URL.Query().Get("limit"); text != "" {
+		var err error
+		if limit, err = strconv.Atoi(text); err != nil || limit < 0 {
+			fail(w, http.StatusBadRequest, "limit is "+election.SafeText(text)+"; use 0 for all events, or how many to send")
+			return
+		}
+	}
+	e, _ := s.found(w, r)
+	if e == nil {
+		return
+	}
+	events, err := s.feed.history(r.Context(), e.Name, limit)
+	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) { // the status names unreadable events
+		fail(w, http.StatusServiceUnavailable, "the store cannot be read: "+election.SafeText(err.Error()))
+		return
+	}
+	all := make([]report.Event, len(events))
+	for i := range events {
+		all[i] = report.EventOf(&events[i])
+	}
+	answer(w, http.StatusOK, all)
+}
+
+// readyz answers 200 if the store can be read.
+func (s *server) readyz(w http.ResponseWriter, _ *http.Request) {
+	if s.current(w) != nil {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte("ok\n")) // if it fails, the client is gone
+	}
+}

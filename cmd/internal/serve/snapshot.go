@@ -1,0 +1,188 @@
+package serve
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/output"
+	"github.com/fdbelection/fdbelection/cmd/internal/report"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/overview"
+)
+
+// snapshot is what one read of the store showed. It does not change.
+type snapshot struct {
+	reading *overview.Reading
+	store   storeState
+	listed  []*row // by name
+}
+
+// storeState says whether the store answers.
+type storeState struct {
+	OK    bool      `json:"ok"`
+	Error string    `json:"error"`
+	Since time.Time `json:"since"` // when it began or ceased to answer
+}
+
+// row is a part of an answer that is sent again only when it has changed. Rows are shared by
+// all pages.
+type row struct {
+	key  string
+	same string // what has to differ for a change: the row without what passes with time
+	data json.RawMessage
+}
+
+// listed is an election in a list.
+type listed struct {
+	report.Listed
+	Tenure *report.Tenure `json:"tenure"`
+	// Settled is nil if only clocks say that the lease is live.
+	Settled *bool `json:"settled"`
+	// Remaining is counted from the last renewal that was seen. It is nil without a leader.
+	Remaining *output.Duration `json:"lease_remaining_seconds"`
+	Alive     int              `json:"candidates_alive"`
+	Ready     int              `json:"candidates_ready"` // of the voters that are alive
+}
+
+// settled says whether a leader is settled: it has accepted, and a renewal was seen within its
+// lease. It returns nil if no renewal was seen yet and the lease is live by the clocks.
+func settled(e *overview.Election) *bool {
+	if e.Led && !e.Renewed && e.Config.Expiry != fdbelection.ExpiryByClock {
+		return nil
+	}
+	return &e.Led
+}
+
+// remaining returns what is left of the lease at the end of a read. It is below zero if the
+// lease is over.
+func remaining(e *overview.Election, r *overview.Reading) *output.Duration {
+	l := e.Leader
+	if l.Vacant() || l.Lost() {
+		return nil
+	}
+	left := e.BallotSince.Add(l.LeaseDuration).Sub(r.Ended)
+	byClock := e.Config.Expiry == fdbelection.ExpiryByClock
+	if stored := l.LeaseExpiry.Sub(r.Wall); byClock || !e.Renewed && stored < left {
+		left = stored
+	}
+	return (*output.Duration)(&left)
+}
+
+// newSnapshot returns a snapshot that shares unchanged rows with the one before. If the read
+// failed, it keeps what was known.
+func newSnapshot(r *overview.Reading, before *snapshot) *snapshot {
+	s := &snapshot{reading: r, store: storeState{OK: r.Err == nil, Since: r.Wall.UTC()}}
+	if r.Err != nil {
+		s.store.Error = election.SafeText(r.Err.Error())
+	}
+	if before != nil && before.store.OK == s.store.OK {
+		s.store.Since = before.store.Since
+		if !s.store.OK {
+			s.store.Error = before.store.Error // it tells of one failure, not of each attempt
+		}
+	}
+	var old []*row
+	if before != nil {
+		old = before.listed
+	}
+	if r.Err != nil {
+		s.listed = old
+		return s
+	}
+	s.listed = rows(r.Elections, old, func(e *overview.Election) string { return e.Name },
+		func(e *overview.Election) (now, same any) {
+			l := listedOf(e, r)
+			aged := l
+			l.Remaining = nil
+			return aged, l
+		})
+	return s
+}
+
+// listedOf returns an election of a reading in a list.
+func listedOf(e *overview.Election, r *overview.Reading) listed {
+	l := listed{
+		Listed:  report.ListedOf(e.Name, &e.Status, len(e.Candidates), errors.Join(e.Err, e.Unreadable)),
+		Settled: settled(e), Remaining: remaining(e, r),
+	}
+	if l.Leader != nil {
+		l.Tenure = report.TenureOf(&e.Leader, e.History, r.Wall)
+	}
+	for i := range e.Candidates {
+		if e.Liveness[i].TimedOut {
+			continue
+		}
+		l.Alive++
+		if c := &e.Candidates[i]; c.Role == election.Voter && c.Ready() {
+			l.Ready++
+		}
+	}
+	return l
+}
+
+// rows encodes values. An element of old is used again if its value is the same. If all are
+// the same, the result is old.
+func rows[T any](values []T, old []*row, key func(*T) string, encode func(*T) (now, same any)) []*row {
+	known := make(map[string]*row, len(old))
+	for _, r := range old {
+		known[r.key] = r
+	}
+	all, unchanged := make([]*row, len(values)), len(values) == len(old)
+	for i := range values {
+		now, same := encode(&values[i])
+		text := mustEncode(same)
+		r := known[key(&values[i])]
+		if r == nil || r.same != string(text) {
+			r = &row{key: key(&values[i]), same: string(text), data: mustEncode(now)}
+		}
+		all[i] = r
+		unchanged = unchanged && old[i] == r
+	}
+	if unchanged {
+		return old
+	}
+	return all
+}
+
+// mustEncode encodes a value of a type that has an encoding.
+func mustEncode(value any) json.RawMessage {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
+
+// change is what has changed in a list of rows.
+type change struct {
+	Reset   bool              `json:"reset"`
+	Set     []json.RawMessage `json:"set"`
+	Gone    []string          `json:"gone"`
+	LeftOut int               `json:"left_out"`
+}
+
+// changeOf returns what a page with the rows before has to do. first says that it has none.
+func changeOf(before, now []*row, first bool) (c change, changed bool) {
+	c = change{Reset: first, Set: []json.RawMessage{}, Gone: []string{}}
+	if !first && len(before) == len(now) && (len(now) == 0 || &before[0] == &now[0]) {
+		return c, false
+	}
+	left := make(map[string]*row, len(before))
+	for _, r := range before {
+		left[r.key] = r
+	}
+	for _, r := range now {
+		if left[r.key] != r {
+			c.Set = append(c.Set, r.data)
+		}
+		delete(left, r.key)
+	}
+	for _, r := range before {
+		if _, gone := left[r.key]; gone {
+			c.Gone = append(c.Gone, r.key)
+		}
+	}
+	return c, true
+}

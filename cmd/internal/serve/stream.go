@@ -1,0 +1,139 @@
+package serve
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+const (
+	// keepAlive is the time between two comments in a stream, which show that the server is
+	// there. A client that takes a write for longer than writeLimit is dropped.
+	keepAlive  = 15 * time.Second
+	writeLimit = 10 * time.Second
+	// mostStreams is how many pages can be open at a time.
+	mostStreams = 512
+)
+
+// streamer sends server-sent events to one page.
+type streamer struct {
+	server  *server
+	w       http.ResponseWriter
+	control *http.ResponseController
+	query   string // the name of the election
+	one     bool   // one election is asked for
+
+	store  storeState
+	shown  bool   // the store state and the first events were sent
+	listed []*row // as sent last
+	parts  parts
+}
+
+// stream handles /api/v1/stream. It sends the list of elections or one election, and
+// afterwards what changes.
+func (s *server) stream(w http.ResponseWriter, r *http.Request) {
+	select {
+	case s.streams <- struct{}{}:
+		defer func() { <-s.streams }()
+	default:
+		fail(w, http.StatusServiceUnavailable, "too many pages are open")
+		return
+	}
+	news, closePage := s.feed.open(r.Context())
+	defer closePage()
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // a proxy must not hold events back
+	st := &streamer{server: s, w: w, control: http.NewResponseController(w), query: r.URL.Query().Get("election"), one: r.URL.Query().Has("election")}
+	if r.Method == http.MethodHead {
+		return
+	}
+	st.run(r, news)
+}
+
+func (st *streamer) run(r *http.Request, news <-chan struct{}) {
+	ticks := make(chan struct{}, 1)
+	timer := st.server.feed.clock.AfterFunc(keepAlive, func() {
+		select {
+		case ticks <- struct{}{}:
+		default:
+		}
+	})
+	defer timer.Stop()
+	err := st.control.SetReadDeadline(time.Time{}) // the one of the request would end the stream
+	if err == nil {
+		err = st.write(": welcome\n\n")
+	}
+	for err == nil {
+		select {
+		case <-r.Context().Done():
+			return
+		case <-ticks:
+			err = st.write(":\n\n")
+		case <-news:
+			err = st.update(r)
+		}
+		timer.Reset(keepAlive)
+	}
+}
+
+// update sends what has changed since the last update.
+func (st *streamer) update(r *http.Request) error {
+	s := st.server.feed.latest()
+	var text []byte
+	if !st.shown || st.store != s.store {
+		text = event(text, "store", mustEncode(s.store))
+	}
+	if st.one {
+		now, err := st.server.feed.detail(r.Context(), s, st.query)
+		if err != nil { // the store has gone since the snapshot, and the next one says so
+			return nil //nolint:nilerr // see above
+		}
+		text = st.appendParts(text, now)
+		st.parts = now
+	} else {
+		if c, changed := changeOf(st.listed, s.listed, !st.shown); changed {
+			c.LeftOut = s.reading.LeftOut
+			text = event(text, "elections", mustEncode(c))
+		}
+		st.listed = s.listed
+	}
+	st.store, st.shown = s.store, true
+	if len(text) == 0 {
+		return nil
+	}
+	return st.write(string(text))
+}
+
+func (st *streamer) appendParts(text []byte, now parts) []byte {
+	if !st.shown || st.parts.status != now.status {
+		data := json.RawMessage("null")
+		if now.status != nil {
+			data = now.status.data
+		}
+		text = event(text, "status", data)
+	}
+	if c, changed := changeOf(st.parts.candidates, now.candidates, !st.shown); changed {
+		text = event(text, "candidates", mustEncode(c))
+	}
+	if c, changed := changeOf(st.parts.history, now.history, !st.shown); changed {
+		text = event(text, "history", mustEncode(c))
+	}
+	return text
+}
+
+// event appends a server-sent event. JSON is one line.
+func event(text []byte, name string, data []byte) []byte {
+	return fmt.Appendf(text, "event: %s\ndata: %s\n\n", name, data)
+}
+
+// write sends a text at once. An error ends the stream.
+func (st *streamer) write(text string) error {
+	if err := st.control.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
+		return err
+	}
+	if _, err := st.w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return st.control.Flush()
+}
