@@ -19,6 +19,7 @@ var ReservedNames = []string{"config", "leader", "term", "intent", "candidates",
 type Names struct {
 	space      subspace.Subspace
 	begin, end []byte
+	ahead      map[string]kv.Future[[]kv.KeyValue] // reads that have begun, by their first key
 }
 
 // NewNames starts at the first name. Numbers and byte strings are not names.
@@ -27,10 +28,36 @@ func NewNames(space subspace.Subspace) Names {
 	return Names{space: space, begin: append(space.Bytes(), text), end: append(space.Bytes(), afterText)}
 }
 
+// Ahead returns Names that has begun to read at its place and after each of the names that are
+// expected, in one wave. It finds the same names whatever is expected. Use it in this
+// transaction only.
+func (n Names) Ahead(tr kv.ReadTransaction, expected []string) Names {
+	n.ahead = map[string]kv.Future[[]kv.KeyValue]{string(n.begin): n.read(tr, n.begin)}
+	for _, name := range expected {
+		_, after := n.space.Sub(name).Range()
+		n.ahead[string(after)] = n.read(tr, after)
+	}
+	return n
+}
+
+// Later returns Names at the same place for another transaction.
+func (n Names) Later() Names {
+	n.ahead = nil
+	return n
+}
+
+func (n *Names) read(tr kv.ReadTransaction, begin []byte) kv.Future[[]kv.KeyValue] {
+	return tr.Snapshot().GetRange(begin, n.end, kv.RangeOptions{Limit: 1})
+}
+
 // Next returns the next name by one range read of one row. The name is empty if this key
 // does not have one or is reserved: call Next again. more is false after the last key.
 func (n *Names) Next(tr kv.ReadTransaction) (name string, more bool, err error) {
-	rows, err := tr.Snapshot().GetRange(n.begin, n.end, kv.RangeOptions{Limit: 1}).Get()
+	read := n.ahead[string(n.begin)]
+	if read == nil {
+		read = n.read(tr, n.begin)
+	}
+	rows, err := read.Get()
 	if err != nil || len(rows) == 0 {
 		return "", false, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"sort"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
@@ -33,6 +34,7 @@ type found struct {
 // page is what one transaction saw of the elections.
 type page struct {
 	found []found
+	known []string    // all names, also those of other things
 	names below.Names // where the next page begins
 	last  bool
 }
@@ -40,12 +42,19 @@ type page struct {
 // readAll reads all elections up to the limit. It counts the others until the instant
 // counted, so that they do not make the read fail.
 func (r *Reader) readAll(ctx context.Context, counted time.Time) (all []Election, leftOut int, err error) {
-	names := map[string]bool{}
+	names, before := map[string]bool{}, r.known
+	r.known = nil
 	p := page{names: below.NewNames(r.space)}
 	for !p.last && (len(all) < r.opts.Limit || leftOut == 0 || r.opts.Clock.Now().Before(counted)) {
-		p, err = kv.ReadTransact(ctx, r.db, func(tr kv.ReadTransaction) (page, error) { return r.readPage(tr, p.names) })
+		p, err = kv.ReadTransact(ctx, r.db, func(tr kv.ReadTransaction) (page, error) {
+			return r.readPage(tr, p.names, before[:min(pageSize, len(before))])
+		})
 		if err != nil {
 			return nil, 0, err
+		}
+		r.known = append(r.known, p.known...)
+		if !p.last && len(p.known) > 0 {
+			before = before[sort.SearchStrings(before, p.known[len(p.known)-1]+"\x00"):]
 		}
 		local, wall := r.opts.Clock.Now(), r.opts.Clock.Wall()
 		for i := range p.found {
@@ -69,10 +78,14 @@ func (r *Reader) readAll(ctx context.Context, counted time.Time) (all []Election
 	return all, leftOut, nil
 }
 
-// readPage reads the elections after names. All reads are in one wave, apart from those that
-// find the names.
-func (r *Reader) readPage(tr kv.ReadTransaction, names below.Names) (page, error) {
-	p := page{names: names}
+// readPage reads the elections after names. All reads are in one wave if the names are as
+// expected. The reads that find other names come one after the other.
+func (r *Reader) readPage(tr kv.ReadTransaction, names below.Names, expected []string) (page, error) {
+	p := page{names: names.Ahead(tr, expected)}
+	begun := make(map[string]*election.OverviewRead, len(expected))
+	for _, name := range expected {
+		begun[name] = r.begin(tr, name)
+	}
 	var reads []*election.OverviewRead
 	for range pageReads {
 		rest := p.names
@@ -87,11 +100,17 @@ func (r *Reader) readPage(tr kv.ReadTransaction, names below.Names) (page, error
 			p.names = rest
 			break
 		}
-		if name != "" {
-			reads = append(reads, election.New(r.space.Sub(name)).BeginOverview(tr, newestEvents))
-			p.found = append(p.found, found{name: name})
+		if name == "" {
+			continue
 		}
+		if begun[name] == nil {
+			begun[name] = r.begin(tr, name)
+		}
+		reads = append(reads, begun[name])
+		p.found = append(p.found, found{name: name})
+		p.known = append(p.known, name)
 	}
+	p.names = p.names.Later()
 	all := p.found
 	p.found = all[:0]
 	for i := range all {
@@ -106,4 +125,8 @@ func (r *Reader) readPage(tr kv.ReadTransaction, names below.Names) (page, error
 		p.found = append(p.found, f)
 	}
 	return p, nil
+}
+
+func (r *Reader) begin(tr kv.ReadTransaction, name string) *election.OverviewRead {
+	return election.New(r.space.Sub(name)).BeginOverview(tr, newestEvents)
 }

@@ -41,7 +41,9 @@ type Reader struct {
 	running *flight // nil: no read runs
 	errors  uint64
 
-	seen map[string]*seen // by name; only the running read uses it
+	// Only the running read uses these.
+	seen  map[string]*seen // by name
+	known []string         // the names of the last read, in order
 }
 
 // Reading is the result of one read of all elections. It does not change.

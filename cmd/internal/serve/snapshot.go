@@ -157,10 +157,9 @@ func mustEncode(value any) json.RawMessage {
 
 // change is what has changed in a list of rows.
 type change struct {
-	Reset   bool              `json:"reset"`
-	Set     []json.RawMessage `json:"set"`
-	Gone    []string          `json:"gone"`
-	LeftOut int               `json:"left_out"`
+	Reset bool              `json:"reset"`
+	Set   []json.RawMessage `json:"set"`
+	Gone  []string          `json:"gone"`
 }
 
 // changeOf returns what a page with the rows before has to do. first says that it has none.

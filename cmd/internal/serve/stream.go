@@ -93,8 +93,10 @@ func (st *streamer) update(r *http.Request) error {
 		st.parts = now
 	} else {
 		if c, changed := changeOf(st.listed, s.listed, !st.shown); changed {
-			c.LeftOut = s.reading.LeftOut
-			text = event(text, "elections", mustEncode(c))
+			text = event(text, "elections", mustEncode(struct {
+				change
+				LeftOut int `json:"left_out"`
+			}{c, s.reading.LeftOut}))
 		}
 		st.listed = s.listed
 	}
