@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/web"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
 )
 
 const (
@@ -107,11 +109,17 @@ func (f *flags) serve(ctx context.Context, p *session.Program) error {
 	if err != nil {
 		return err
 	}
-	store, err := p.OpenStore(ctx, &f.Access, true)
+	store, err := newReopened(ctx, func(ctx context.Context) (kv.Database, io.Closer, error) {
+		s, err := p.OpenStore(ctx, &f.Access, true)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s.Database, s, nil
+	}, p.Permanent)
 	if err != nil {
 		return err
 	}
-	defer store.End()
+	defer store.end()
 	listener, err := web.Listen(ctx, set.address, maxConnections)
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Named("listen"), err)

@@ -37,8 +37,10 @@ type detail struct {
 	read   bool             // the history was read
 }
 
-// parts are the rows of one election. status is nil if there is no such election.
+// parts are the rows of one election. They are empty until a read has succeeded. status is nil
+// if there is no such election.
 type parts struct {
+	known               bool
 	status              *row
 	candidates, history []*row
 }
@@ -61,7 +63,7 @@ func (f *feed) detail(ctx context.Context, s *snapshot, name string) (parts, err
 	d.reading = s.reading
 	e := find(s.reading, name)
 	if e == nil || e.Err != nil { // there is no such election, or only its damage can be shown
-		d.parts, d.events, d.read = parts{}, nil, false
+		d.parts, d.events, d.read = parts{known: true}, nil, false
 		if e != nil {
 			d.status = f.statusRow(e, s.reading, nil)
 		}
@@ -79,7 +81,7 @@ func (f *feed) detail(ctx context.Context, s *snapshot, name string) (parts, err
 		})
 		d.events, d.read = e.History, true
 	}
-	d.status = f.statusRow(e, s.reading, d.status)
+	d.known, d.status = true, f.statusRow(e, s.reading, d.status)
 	d.candidates = candidateRows(e, s.reading, d.candidates)
 	return d.parts, nil
 }

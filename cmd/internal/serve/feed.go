@@ -67,12 +67,12 @@ func (f *feed) open(ctx context.Context) (news <-chan struct{}, closePage func()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pages[told] = struct{}{}
-	if f.last != nil {
-		told <- struct{}{}
-	}
-	if !f.reading {
+	switch {
+	case !f.reading: // what was read last may be old
 		f.reading = true
 		go f.loop(context.WithoutCancel(ctx))
+	case f.last != nil:
+		told <- struct{}{}
 	}
 	return told, func() {
 		f.mu.Lock()

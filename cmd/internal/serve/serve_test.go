@@ -195,7 +195,8 @@ func TestSettled(t *testing.T) {
 	status := func(h http.Handler) (s struct {
 		Settled   *bool    `json:"settled"`
 		Remaining *float64 `json:"lease_remaining_seconds"`
-	}) {
+	},
+	) {
 		require.NoError(t, json.Unmarshal(get(h, "/api/v1/status?election=default").Body.Bytes(), &s))
 		return s
 	}

@@ -16,7 +16,8 @@ import (
 type snapshot struct {
 	reading *overview.Reading
 	store   storeState
-	listed  []*row // by name
+	known   bool   // a read has succeeded
+	listed  []*row // by name, as of the last read that has succeeded
 }
 
 // storeState says whether the store answers.
@@ -85,12 +86,13 @@ func newSnapshot(r *overview.Reading, before *snapshot) *snapshot {
 	}
 	var old []*row
 	if before != nil {
-		old = before.listed
+		s.known, old = before.known, before.listed
 	}
 	if r.Err != nil {
 		s.listed = old
 		return s
 	}
+	s.known = true
 	s.listed = rows(r.Elections, old, func(e *overview.Election) string { return e.Name },
 		func(e *overview.Election) (now, same any) {
 			l := listedOf(e, r)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/fdbelection/fdbelection/elector"
 )
 
 const (
@@ -21,12 +23,14 @@ type streamer struct {
 	server  *server
 	w       http.ResponseWriter
 	control *http.ResponseController
-	query   string // the name of the election
-	one     bool   // one election is asked for
+	idle    elector.Timer // until the next comment
+	query   string        // the name of the election
+	one     bool          // one election is asked for
 
+	// As sent last.
 	store  storeState
-	shown  bool   // the store state and the first events were sent
-	listed []*row // as sent last
+	known  bool // everything was sent once
+	listed []*row
 	parts  parts
 }
 
@@ -53,13 +57,13 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 
 func (st *streamer) run(r *http.Request, news <-chan struct{}) {
 	ticks := make(chan struct{}, 1)
-	timer := st.server.feed.clock.AfterFunc(keepAlive, func() {
+	st.idle = st.server.feed.clock.AfterFunc(keepAlive, func() {
 		select {
 		case ticks <- struct{}{}:
 		default:
 		}
 	})
-	defer timer.Stop()
+	defer st.idle.Stop()
 	err := st.control.SetReadDeadline(time.Time{}) // the one of the request would end the stream
 	if err == nil {
 		err = st.write(": welcome\n\n")
@@ -73,7 +77,6 @@ func (st *streamer) run(r *http.Request, news <-chan struct{}) {
 		case <-news:
 			err = st.update(r)
 		}
-		timer.Reset(keepAlive)
 	}
 }
 
@@ -81,46 +84,51 @@ func (st *streamer) run(r *http.Request, news <-chan struct{}) {
 func (st *streamer) update(r *http.Request) error {
 	s := st.server.feed.latest()
 	var text []byte
-	if !st.shown || st.store != s.store {
+	if st.store != s.store {
 		text = event(text, "store", mustEncode(s.store))
+		st.store = s.store
 	}
-	if st.one {
+	switch {
+	case st.one:
 		now, err := st.server.feed.detail(r.Context(), s, st.query)
-		if err != nil { // the store has gone since the snapshot, and the next one says so
-			return nil //nolint:nilerr // see above
+		if err == nil && now.known { // if it fails, the next snapshot says that the store is away
+			text = st.appendParts(text, now)
 		}
-		text = st.appendParts(text, now)
-		st.parts = now
-	} else {
-		if c, changed := changeOf(st.listed, s.listed, !st.shown); changed {
-			text = event(text, "elections", mustEncode(struct {
-				change
-				LeftOut int `json:"left_out"`
-			}{c, s.reading.LeftOut}))
-		}
-		st.listed = s.listed
+	case s.known:
+		text = st.appendList(text, s)
 	}
-	st.store, st.shown = s.store, true
 	if len(text) == 0 {
 		return nil
 	}
 	return st.write(string(text))
 }
 
+func (st *streamer) appendList(text []byte, s *snapshot) []byte {
+	if c, changed := changeOf(st.listed, s.listed, !st.known); changed {
+		text = event(text, "elections", mustEncode(struct {
+			change
+			LeftOut int `json:"left_out"`
+		}{c, s.reading.LeftOut}))
+	}
+	st.listed, st.known = s.listed, true
+	return text
+}
+
 func (st *streamer) appendParts(text []byte, now parts) []byte {
-	if !st.shown || st.parts.status != now.status {
+	if !st.known || st.parts.status != now.status {
 		data := json.RawMessage("null")
 		if now.status != nil {
 			data = now.status.data
 		}
 		text = event(text, "status", data)
 	}
-	if c, changed := changeOf(st.parts.candidates, now.candidates, !st.shown); changed {
+	if c, changed := changeOf(st.parts.candidates, now.candidates, !st.known); changed {
 		text = event(text, "candidates", mustEncode(c))
 	}
-	if c, changed := changeOf(st.parts.history, now.history, !st.shown); changed {
+	if c, changed := changeOf(st.parts.history, now.history, !st.known); changed {
 		text = event(text, "history", mustEncode(c))
 	}
+	st.parts, st.known = now, true
 	return text
 }
 
@@ -137,5 +145,6 @@ func (st *streamer) write(text string) error {
 	if _, err := st.w.Write([]byte(text)); err != nil {
 		return err
 	}
+	st.idle.Reset(keepAlive)
 	return st.control.Flush()
 }
