@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -41,6 +42,7 @@ type detail struct {
 // if there is no such election.
 type parts struct {
 	known               bool
+	election            *overview.Election // as of the last read that has succeeded; nil: there is none
 	status              *row
 	candidates, history []*row
 }
@@ -63,7 +65,7 @@ func (f *feed) detail(ctx context.Context, s *snapshot, name string) (parts, err
 	d.reading = s.reading
 	e := find(s.reading, name)
 	if e == nil || e.Err != nil { // there is no such election, or only its damage can be shown
-		d.parts, d.events, d.read = parts{known: true}, nil, false
+		d.parts, d.events, d.read = parts{known: true, election: e}, nil, false
 		if e != nil {
 			d.status = f.statusRow(e, s.reading, nil)
 		}
@@ -81,7 +83,7 @@ func (f *feed) detail(ctx context.Context, s *snapshot, name string) (parts, err
 		})
 		d.events, d.read = e.History, true
 	}
-	d.known, d.status = true, f.statusRow(e, s.reading, d.status)
+	d.known, d.election, d.status = true, e, f.statusRow(e, s.reading, d.status)
 	d.candidates = candidateRows(e, s.reading, d.candidates)
 	return d.parts, nil
 }
@@ -133,6 +135,15 @@ func candidateOf(e *overview.Election, i int, r *overview.Reading) report.Candid
 		one.Age = output.Duration(r.Ended.Sub(seen.Since)) // no clock of another host
 	}
 	return one
+}
+
+// allCandidates encodes all candidates as of r, for a page that has none.
+func (p *parts) allCandidates(r *overview.Reading) []json.RawMessage {
+	all := make([]json.RawMessage, len(p.candidates))
+	for i := range all {
+		all[i] = mustEncode(candidateOf(p.election, i, r))
+	}
+	return all
 }
 
 func candidateRows(e *overview.Election, r *overview.Reading, old []*row) []*row {

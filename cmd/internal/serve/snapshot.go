@@ -16,8 +16,10 @@ import (
 type snapshot struct {
 	reading *overview.Reading
 	store   storeState
-	known   bool   // a read has succeeded
-	listed  []*row // by name, as of the last read that has succeeded
+	known   bool // a read has succeeded
+	// By name, as of the last read that has succeeded.
+	elections []overview.Election
+	listed    []*row
 }
 
 // storeState says whether the store answers.
@@ -31,8 +33,8 @@ type storeState struct {
 // all pages.
 type row struct {
 	key  string
-	same string // what has to differ for a change: the row without what passes with time
-	data json.RawMessage
+	same string          // what has to differ for a change: the row without what passes with time
+	data json.RawMessage // as of the snapshot in which it has changed
 }
 
 // listed is an election in a list.
@@ -84,16 +86,14 @@ func newSnapshot(r *overview.Reading, before *snapshot) *snapshot {
 			s.store.Error = before.store.Error // it tells of one failure, not of each attempt
 		}
 	}
-	var old []*row
 	if before != nil {
-		s.known, old = before.known, before.listed
+		s.known, s.elections, s.listed = before.known, before.elections, before.listed
 	}
 	if r.Err != nil {
-		s.listed = old
 		return s
 	}
-	s.known = true
-	s.listed = rows(r.Elections, old, func(e *overview.Election) string { return e.Name },
+	s.known, s.elections = true, r.Elections
+	s.listed = rows(r.Elections, s.listed, func(e *overview.Election) string { return e.Name },
 		func(e *overview.Election) (now, same any) {
 			l := listedOf(e, r)
 			aged := l
@@ -103,7 +103,16 @@ func newSnapshot(r *overview.Reading, before *snapshot) *snapshot {
 	return s
 }
 
-// listedOf returns an election of a reading in a list.
+// all encodes all elections as of this snapshot, for a page that has none.
+func (s *snapshot) all() []json.RawMessage {
+	all := make([]json.RawMessage, len(s.elections))
+	for i := range all {
+		all[i] = mustEncode(listedOf(&s.elections[i], s.reading))
+	}
+	return all
+}
+
+// listedOf returns an election in a list, for a reader at the end of r.
 func listedOf(e *overview.Election, r *overview.Reading) listed {
 	l := listed{
 		Listed:  report.ListedOf(e.Name, &e.Status, len(e.Candidates), errors.Join(e.Err, e.Unreadable)),

@@ -92,7 +92,7 @@ func (st *streamer) update(r *http.Request) error {
 	case st.one:
 		now, err := st.server.feed.detail(r.Context(), s, st.query)
 		if err == nil && now.known { // if it fails, the next snapshot says that the store is away
-			text = st.appendParts(text, now)
+			text = st.appendParts(text, now, s)
 		}
 	case s.known:
 		text = st.appendList(text, s)
@@ -105,6 +105,9 @@ func (st *streamer) update(r *http.Request) error {
 
 func (st *streamer) appendList(text []byte, s *snapshot) []byte {
 	if c, changed := changeOf(st.listed, s.listed, !st.known); changed {
+		if !st.known {
+			c.Set = s.all()
+		}
 		text = event(text, "elections", mustEncode(struct {
 			change
 			LeftOut int `json:"left_out"`
@@ -114,15 +117,22 @@ func (st *streamer) appendList(text []byte, s *snapshot) []byte {
 	return text
 }
 
-func (st *streamer) appendParts(text []byte, now parts) []byte {
+func (st *streamer) appendParts(text []byte, now parts, s *snapshot) []byte {
 	if !st.known || st.parts.status != now.status {
 		data := json.RawMessage("null")
-		if now.status != nil {
+		switch {
+		case now.status == nil:
+		case st.known:
 			data = now.status.data
+		default:
+			data = mustEncode(st.server.feed.statusOf(now.election, s.reading))
 		}
 		text = event(text, "status", data)
 	}
 	if c, changed := changeOf(st.parts.candidates, now.candidates, !st.known); changed {
+		if !st.known {
+			c.Set = now.allCandidates(s.reading)
+		}
 		text = event(text, "candidates", mustEncode(c))
 	}
 	if c, changed := changeOf(st.parts.history, now.history, !st.known); changed {

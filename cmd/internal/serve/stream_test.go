@@ -180,6 +180,33 @@ func TestStream(t *testing.T) {
 	})
 }
 
+// TestAPageThatOpensLater: its first events have the ages of that time.
+func TestAPageThatOpensLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := clitest.NewManual(t)
+		m.Claims(m.One, time.Now())
+		store := &away{Database: m.Database}
+		h := handler(store)
+		openPage(t, h, "?election=default")
+		openPage(t, h, "")
+		time.Sleep(interval)
+		m.Claims(m.One, time.Now())
+		for _, down := range []bool{false, true} {
+			store.down.Store(down)
+			passed := time.Now()
+			time.Sleep(60 * time.Second)
+			one, list := openPage(t, h, "?election=default").next(), openPage(t, h, "").next()
+			want := 10 - time.Since(passed).Seconds() // the lease
+			if down {
+				want -= 60
+			}
+			require.InDelta(t, want, time.Duration(*decode[status](t, one[1]).Remaining).Seconds(), 1)
+			require.InDelta(t, want, time.Duration(*decode[changed[listed]](t, list[1]).Set[0].Remaining).Seconds(), 1)
+			require.InDelta(t, 10-want, time.Duration(decode[changed[report.Candidate]](t, one[2]).Set[0].Age).Seconds(), 1)
+		}
+	})
+}
+
 // away is a store that can go away.
 type away struct {
 	kv.Database
