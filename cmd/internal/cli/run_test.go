@@ -76,6 +76,5 @@ func TestRunBesideAnUnreadableRequest(t *testing.T) {
 	stop()
 	o := <-ended
 	require.Zero(t, o.Code, o.Stderr)
-	require.Contains(t, o.Stderr, "role=leader")
 	require.NoError(t, d.state().Unreadable)
 }

@@ -90,7 +90,7 @@ func (c closer) Close() error {
 var unreachableArguments = map[string][]string{
 	"bench": nil, "cancel": nil, "candidates": nil, "config get": nil, "config set": {"lease=10s"},
 	"config enable": nil, "config disable": nil, "doctor": nil, "evict": nil, "history": nil, "init": nil,
-	"list": nil, "raise-term": {"--floor", "1"}, "repair": nil, "resign": nil, "run": {"--id", "a"}, "status": nil,
+	"list": nil, "raise-term": {"--floor", "1"}, "repair": nil, "resign": nil, "run": {"--id", "a"}, "serve": {"--listen", "0"}, "status": nil,
 	"transfer": {"--to", "a"}, "unregister": {"a"}, "watch": nil,
 }
 

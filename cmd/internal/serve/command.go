@@ -57,8 +57,7 @@ elections, such as ids and tags, so give --token-file, --tls-cert and --tls-key 
 address. Each line of the token file is a token. The page asks for one; other clients send the
 header "Authorization: Bearer TOKEN". All three files are read again when they change.`,
 		Example: `  fdbelect serve --store file:/tmp/demo.db
-  fdbelect serve --store file:/tmp/demo.db --listen 0.0.0.0:8300 \
-    --tls-cert cert.pem --tls-key key.pem --token-file token`,
+  fdbelect serve --store file:/tmp/demo.db --listen 0.0.0.0:8300 --tls-cert cert.pem --tls-key key.pem --token-file token`,
 		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.serve(cmd.Context(), p) },
 	}
