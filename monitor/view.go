@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/overview"
@@ -70,16 +71,24 @@ func newView(label string, e *overview.Election, wall time.Time, events [len(eve
 	return v
 }
 
+// Label pairs whose values are not from the database. Metrics share them.
+var (
+	rolePairs     = [...]*dto.LabelPair{voters: pair("role", "voter"), observers: pair("role", "observer")}
+	livenessPairs = [...]*dto.LabelPair{alive: pair("liveness", "alive"), timedOut: pair("liveness", "timed_out")}
+	kindPairs     = [...]*dto.LabelPair{pair("kind", eventKinds[0].String()), pair("kind", eventKinds[1].String()), pair("kind", eventKinds[2].String())}
+)
+
 func (v *view) collect(out chan<- prometheus.Metric) {
-	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{v.name}, labels...)...)
+	name := []*dto.LabelPair{pair("election", v.name)}
+	gauge := func(desc *prometheus.Desc, value float64, more ...*dto.LabelPair) {
+		out <- newSample(desc, prometheus.GaugeValue, value, name, more)
 	}
 	gauge(outDamaged, number(v.unreadable))
 	if !v.known {
 		return
 	}
 	if v.holder != "" {
-		gauge(outLeader, 1, v.holder, v.reason)
+		gauge(outLeader, 1, pair("leader", v.holder), pair("reason", v.reason))
 	}
 	if v.leaseKnown {
 		gauge(outLease, v.leaseRemaining.Seconds())
@@ -91,12 +100,13 @@ func (v *view) collect(out chan<- prometheus.Metric) {
 	if !v.changed.IsZero() {
 		gauge(outChange, float64(v.changed.UnixNano())/float64(time.Second))
 	}
-	for role, name := range [...]string{voters: "voter", observers: "observer"} {
-		gauge(outCount, float64(v.candidates[role][alive]), name, "alive")
-		gauge(outCount, float64(v.candidates[role][timedOut]), name, "timed_out")
+	for role := range v.candidates {
+		for liveness, n := range v.candidates[role] {
+			gauge(outCount, float64(n), livenessPairs[liveness], rolePairs[role])
+		}
 	}
 	gauge(outUnready, float64(v.unready))
-	for i, kind := range eventKinds {
-		out <- prometheus.MustNewConstMetric(outEvents, prometheus.CounterValue, float64(v.events[i]), v.name, kind.String())
+	for i, n := range v.events {
+		out <- newSample(outEvents, prometheus.CounterValue, float64(n), name, kindPairs[i:i+1])
 	}
 }
