@@ -1,6 +1,8 @@
 package monitor
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 )
@@ -20,7 +22,7 @@ type sample struct {
 func newSample(desc *prometheus.Desc, kind prometheus.ValueType, value float64, name, more []*dto.LabelPair) *sample {
 	s := &sample{desc: desc, labels: name}
 	if len(more) > 0 {
-		s.labels = append(name[:len(name):len(name)], more...)
+		s.labels = slices.Concat(name, more)
 	}
 	if kind == prometheus.CounterValue {
 		s.counter = &dto.Counter{Value: &value}

@@ -15,6 +15,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/web"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -78,7 +79,7 @@ type settings struct {
 	authorized func(string) bool
 }
 
-func (f *flags) check(log *slog.Logger) (s settings, err error) {
+func (f *flags) check(c elector.Clock, log *slog.Logger) (s settings, err error) {
 	if s.address, err = web.Address(f.listen); err != nil {
 		return s, exit.Usage(fmt.Errorf("%s: %w", f.Named("listen"), err))
 	}
@@ -86,12 +87,12 @@ func (f *flags) check(log *slog.Logger) (s settings, err error) {
 		return s, exit.Usage(errors.New("give both --tls-cert and --tls-key, or neither"))
 	}
 	if f.certFile != "" {
-		if s.tls, err = web.TLS(f.certFile, f.keyFile, log); err != nil {
+		if s.tls, err = web.TLS(f.certFile, f.keyFile, c, log); err != nil {
 			return s, exit.Usage(fmt.Errorf("%s and %s: %w", f.Named("tls-cert"), f.Named("tls-key"), err))
 		}
 	}
 	if f.tokenFile != "" {
-		if s.authorized, err = web.Tokens(f.tokenFile, log); err != nil {
+		if s.authorized, err = web.Tokens(f.tokenFile, c, log); err != nil {
 			return s, exit.Usage(fmt.Errorf("%s: %w", f.Named("token-file"), err))
 		}
 	}
@@ -100,7 +101,7 @@ func (f *flags) check(log *slog.Logger) (s settings, err error) {
 
 func (f *flags) serve(ctx context.Context, p *session.Program) error {
 	log := slog.New(slog.NewTextHandler(p.Stderr, nil))
-	set, err := f.check(log)
+	set, err := f.check(p.Clock, log)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ func TestOnlyReads(t *testing.T) {
 	h := handler(clitest.NewManual(t).Database)
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "X"} {
 		for _, path := range []string{"/", "/election", "/api/v1/list", "/metrics", "/livez", "/page/style.css", "/other"} {
-			r := httptest.NewRequest(method, path, nil)
+			r := httptest.NewRequest(method, path, http.NoBody)
 			r.Host = "127.0.0.1"
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, r)
@@ -37,7 +37,7 @@ func TestLocalOnly(t *testing.T) {
 			"evil.example": false, "evil.example:8300": false, "localhost.evil.example": false, "10.0.0.1": false, "0.0.0.0": false, "": false, "127.0.0.1.evil.example": false,
 		} {
 			for _, path := range []string{"/", "/api/v1/list", "/metrics"} {
-				r := httptest.NewRequest(http.MethodGet, path, nil)
+				r := httptest.NewRequest(http.MethodGet, path, http.NoBody)
 				r.Host = host
 				w := httptest.NewRecorder()
 				h.ServeHTTP(w, r)

@@ -36,7 +36,7 @@ func handler(db kv.Database, set ...func(*Options)) http.Handler {
 
 // get returns the answer to a request. headers are pairs.
 func get(h http.Handler, path string, headers ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r := httptest.NewRequest(http.MethodGet, path, http.NoBody)
 	r.Host = "localhost:8300"
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/elector"
 )
 
 // recheck is how often files are checked for a change, at most.
@@ -28,6 +29,7 @@ const maxFileBytes = 1 << 20
 type reloaded[T any] struct {
 	names []string
 	load  func(contents [][]byte) (T, error)
+	clock elector.Clock
 	log   *slog.Logger
 
 	mu       sync.Mutex
@@ -38,8 +40,8 @@ type reloaded[T any] struct {
 }
 
 // newReloaded reads the files for the first time. An error names the file.
-func newReloaded[T any](log *slog.Logger, load func(contents [][]byte) (T, error), names ...string) (*reloaded[T], error) {
-	r := &reloaded[T]{names: names, load: load, log: log, checked: time.Now()}
+func newReloaded[T any](c elector.Clock, log *slog.Logger, load func(contents [][]byte) (T, error), names ...string) (*reloaded[T], error) {
+	r := &reloaded[T]{names: names, load: load, clock: c, log: log, checked: c.Now()}
 	contents, err := r.read()
 	if err != nil {
 		return nil, err
@@ -73,10 +75,11 @@ func (r *reloaded[T]) read() (contents [][]byte, err error) {
 func (r *reloaded[T]) get() T {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if time.Since(r.checked) < recheck {
+	now := r.clock.Now()
+	if now.Sub(r.checked) < recheck {
 		return r.value
 	}
-	r.checked = time.Now()
+	r.checked = now
 	contents, err := r.read()
 	if err == nil && slices.EqualFunc(contents, r.contents, bytes.Equal) {
 		r.failed = false
@@ -100,8 +103,8 @@ func (r *reloaded[T]) get() T {
 
 // TLS returns the settings of a server with the certificate and the key in two files. They
 // are read again when they change.
-func TLS(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
-	pair, err := newReloaded(log, func(contents [][]byte) (*tls.Certificate, error) {
+func TLS(certFile, keyFile string, c elector.Clock, log *slog.Logger) (*tls.Config, error) {
+	pair, err := newReloaded(c, log, func(contents [][]byte) (*tls.Certificate, error) {
 		pair, err := tls.X509KeyPair(contents[0], contents[1])
 		return &pair, err
 	}, certFile, keyFile)
@@ -117,8 +120,8 @@ func TLS(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
 // Tokens returns a function that reports whether a file has a token. Each line that is not
 // empty is one, so that a new token can be valid before the old one ends. The file is read
 // again when it changes.
-func Tokens(file string, log *slog.Logger) (authorized func(token string) bool, err error) {
-	tokens, err := newReloaded(log, func(contents [][]byte) (sums [][sha256.Size]byte, err error) {
+func Tokens(file string, c elector.Clock, log *slog.Logger) (authorized func(token string) bool, err error) {
+	tokens, err := newReloaded(c, log, func(contents [][]byte) (sums [][sha256.Size]byte, err error) {
 		lines := bufio.NewScanner(bytes.NewReader(contents[0]))
 		for lines.Scan() {
 			if line := bytes.TrimSpace(lines.Bytes()); len(line) > 0 {

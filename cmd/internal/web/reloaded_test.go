@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
 )
 
 func write(t *testing.T, name, text string) string {
@@ -34,7 +36,7 @@ func TestTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		name := write(t, filepath.Join(t.TempDir(), "token"), "one\n\n  two \r\n")
-		authorized, err := Tokens(name, slog.New(slog.NewTextHandler(&out, nil)))
+		authorized, err := Tokens(name, clitest.Virtual{}, slog.New(slog.NewTextHandler(&out, nil)))
 		require.NoError(t, err)
 		require.True(t, authorized("one") && authorized("two"))
 		for _, wrong := range []string{"", "on", "one ", "One", "one\n", "  two "} {
@@ -71,7 +73,7 @@ func TestTokensThatAreWrong(t *testing.T) {
 		write(t, filepath.Join(dir, "long"), strings.Repeat("x\n", maxFileBytes)): "bytes, more than",
 		dir: "",
 	} {
-		_, err := Tokens(name, slog.New(slog.DiscardHandler))
+		_, err := Tokens(name, clitest.Virtual{}, slog.New(slog.DiscardHandler))
 		require.ErrorContains(t, err, want)
 	}
 }
@@ -99,7 +101,7 @@ func TestTLS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		cert, key := pair(t, dir, "first")
-		settings, err := TLS(cert, key, slog.New(slog.DiscardHandler))
+		settings, err := TLS(cert, key, clitest.Virtual{}, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		require.EqualValues(t, tls.VersionTLS12, settings.MinVersion)
 		served := func() string {
@@ -115,9 +117,9 @@ func TestTLS(t *testing.T) {
 		time.Sleep(recheck)
 		require.Equal(t, "second", served())
 
-		_, err = TLS(cert, key, slog.New(slog.DiscardHandler))
+		_, err = TLS(cert, key, clitest.Virtual{}, slog.New(slog.DiscardHandler))
 		require.ErrorContains(t, err, "cert.pem")
-		_, err = TLS(filepath.Join(dir, "none"), key, slog.New(slog.DiscardHandler))
+		_, err = TLS(filepath.Join(dir, "none"), key, clitest.Virtual{}, slog.New(slog.DiscardHandler))
 		require.ErrorContains(t, err, "none")
 	})
 }
@@ -125,7 +127,7 @@ func TestTLS(t *testing.T) {
 // A client that knows the certificate gets an answer.
 func TestServeTLS(t *testing.T) {
 	cert, key := pair(t, t.TempDir(), "this.host")
-	settings, err := TLS(cert, key, slog.New(slog.DiscardHandler))
+	settings, err := TLS(cert, key, clitest.Virtual{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	l, err := Listen(t.Context(), "127.0.0.1:0", 10)
 	require.NoError(t, err)
@@ -136,7 +138,7 @@ func TestServeTLS(t *testing.T) {
 	require.True(t, known.AppendCertsFromPEM(text))
 	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: known, ServerName: "this.host"}}}
 	defer client.CloseIdleConnections()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+l.Addr().String(), nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+l.Addr().String(), http.NoBody)
 	require.NoError(t, err)
 	answer, err := client.Do(r)
 	require.NoError(t, err)
