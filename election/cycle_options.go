@@ -18,6 +18,7 @@ type cycleOptions struct {
 	// leadUnready is how long leadership must have been free before a candidate that is not
 	// ready claims it. Zero means that it never leads.
 	leadUnready time.Duration
+	traceParent func(term uint64) string // nil: none
 }
 
 func (c *cycleOptions) apply(opts []CycleOption) {
@@ -74,4 +75,13 @@ func LeadUnready(after time.Duration) CycleOption {
 // this candidate that stands is withdrawn.
 func NoPreempt() CycleOption {
 	return func(c *cycleOptions) { c.noPreempt = true }
+}
+
+// WithTraceParent adds the trace context of the caller to the preemption request that the
+// cycle writes or repeats, so that the leader can link its trace to that of the caller
+// (Request.TraceParent). of returns a W3C traceparent of version 00 for a request to the
+// leader of a term. Other texts are left out. It is called in each attempt that writes a
+// request, so it should return the same text for the same term.
+func WithTraceParent(of func(term uint64) string) CycleOption {
+	return func(c *cycleOptions) { c.traceParent = of }
 }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,13 @@ var goldenRequest = Request{
 	Kind: PreemptionRequest, Term: 42, Identity: goldenOther, Nonce: goldenNonce, Counter: 9, Priority: 101,
 }
 
+// goldenTracedRequest is by a challenger with a trace.
+func goldenTracedRequest() Request {
+	r := goldenRequest
+	r.TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	return r
+}
+
 var goldenEvent = Event{
 	Term: 42, Kind: EventBegan, From: goldenOther, To: goldenID, Reason: "preemption",
 	Ballot: 1234500, At: goldenTime, Nonce: goldenNonce,
@@ -121,7 +129,7 @@ func goldenRecords() []goldenRecord {
 	voter.Role = Voter
 	joining := voter
 	joining.Versionstamp, joining.ReadySince = subspace.IncompleteVersionstamp(2), subspace.IncompleteVersionstamp(2)
-	vacant := leader.vacated(goldenTime)
+	vacant, traced := leader.vacated(goldenTime), goldenTracedRequest()
 	return []goldenRecord{
 		{"config", k.config, encodeConfig(config), func(k, v []byte) (any, error) { return decodeConfig(k, v) }, config},
 		{"leader", k.leader, leader.encode(), func(k, v []byte) (any, error) { return decodeLeader(k, v) }, leader},
@@ -163,6 +171,7 @@ func goldenRecords() []goldenRecord {
 		},
 		{"rank, template", k.rankOf(&joining), []byte{}, nil, nil},
 		{"intent", k.request, goldenRequest.encode(), func(k, v []byte) (any, error) { return decodeRequest(k, v) }, goldenRequest},
+		{"request, with a trace context", k.request, traced.encode(), func(k, v []byte) (any, error) { return decodeRequest(k, v) }, traced},
 		{
 			"history", k.event(42, EventBegan), goldenEvent.encode(),
 			func(key, v []byte) (any, error) { event, _, err := k.decodeEvent(key, v); return event, err }, goldenEvent,
@@ -215,6 +224,43 @@ func TestRecordsWithoutLaterElements(t *testing.T) {
 	candidate, err := decodeCandidate(nil, "node-a", before("150113f81c1886caf21c9634a616012c33000000123456789a00010002301111111122223333444455555555555526050261646472000231302e302e302e313a383000027a6f6e650002620000"))
 	require.NoError(t, err)
 	require.Equal(t, goldenCandidate(), candidate)
+	request, err := decodeRequest(k.request, before("15011501152a026e6f64652d6200309999999988887777666655555555555530aaaaaaaabbbbccccddddeeeeeeeeeeee15091565"))
+	require.NoError(t, err)
+	require.Equal(t, goldenRequest, request)
+}
+
+// TestTraceContextIsValidOrDropped reads requests whose last element is not a valid
+// traceparent. The request counts without it. An invalid one is not written either.
+func TestTraceContextIsValidOrDropped(t *testing.T) {
+	valid := goldenTracedRequest().TraceParent
+	key := newKeys(goldenSpace).request
+	plain := goldenRequest.encode()
+	for name, element := range map[string][]byte{
+		"empty":                    subspace.AppendString(nil, ""),
+		"too long":                 subspace.AppendString(nil, valid+"0"),
+		"very long":                subspace.AppendString(nil, strings.Repeat(valid, 1000)),
+		"too short":                subspace.AppendString(nil, valid[:54]),
+		"another version":          subspace.AppendString(nil, "01"+valid[2:]),
+		"no hyphen":                subspace.AppendString(nil, strings.Replace(valid, "6-0", "600", 1)),
+		"no hyphen at the end":     subspace.AppendString(nil, valid[:52]+"0"+valid[53:]),
+		"upper case":               subspace.AppendString(nil, strings.ToUpper(valid)),
+		"control characters":       subspace.AppendString(nil, valid[:40]+"\x1b[31m"+valid[45:]),
+		"not ASCII":                subspace.AppendString(nil, valid[:40]+"é"+valid[42:]),
+		"not UTF-8":                subspace.AppendString(nil, valid[:40]+"\xff"+valid[41:]),
+		"the trace id is zero":     subspace.AppendString(nil, "00-"+strings.Repeat("0", 32)+valid[35:]),
+		"the span id is zero":      subspace.AppendString(nil, valid[:36]+strings.Repeat("0", 16)+valid[52:]),
+		"the flags are not digits": subspace.AppendString(nil, valid[:53]+"0g"),
+		"a number":                 subspace.AppendInt(nil, 7),
+		"cut off":                  subspace.AppendString(nil, valid)[:20],
+		"no element":               {0xff},
+	} {
+		request, err := decodeRequest(key, append(slices.Clone(plain), element...))
+		require.NoError(t, err, name)
+		require.Equal(t, goldenRequest, request, name)
+	}
+	request, err := decodeRequest(key, subspace.AppendInt(subspace.AppendString(slices.Clone(plain), valid), 7))
+	require.NoError(t, err, "a later element")
+	require.Equal(t, goldenTracedRequest(), request)
 }
 
 // TestTemplatesPointAtTheStamp writes a versionstamp to the position that a template names, as

@@ -56,6 +56,10 @@ type Request struct {
 	Counter uint64
 	// Priority is the priority of the challenger.
 	Priority int32
+	// TraceParent is the trace context of the challenger, a valid W3C traceparent of version
+	// 00 (WithTraceParent), or empty. No decision depends on it. Another process wrote it, so
+	// make it a link of a span, and not a parent.
+	TraceParent string
 }
 
 // String says what is asked. It is safe to print.
@@ -102,13 +106,17 @@ func (e *LeaderElection) dropRequest(tr kv.Transaction, v *view, named Identity)
 }
 
 func (r *Request) encode() []byte {
-	b := newRecord(80 + len(r.ID))
+	b := newRecord(80 + len(r.ID) + len(r.TraceParent))
 	b = subspace.AppendInt(b, int64(r.Kind))
 	b = subspace.AppendUint(b, r.Term)
 	b = appendIdentity(b, r.Identity)
 	b = subspace.AppendUUID(b, r.Nonce)
 	b = subspace.AppendUint(b, r.Counter)
-	return subspace.AppendInt(b, int64(r.Priority))
+	b = subspace.AppendInt(b, int64(r.Priority))
+	if r.TraceParent != "" {
+		b = subspace.AppendString(b, r.TraceParent)
+	}
+	return b
 }
 
 // decodeRequest reads a request record. Without a value, it returns NoRequest. The key
@@ -129,6 +137,7 @@ func decodeRequest(key, value []byte) (Request, error) {
 	if request.Kind < PreemptionRequest || request.Kind > TransferRequest {
 		r.fail("kind " + strconv.Itoa(int(request.Kind)) + " is unknown")
 	}
+	request.TraceParent = decodeTraceParent(r.Reader)
 	return request, r.close()
 }
 
@@ -226,6 +235,9 @@ func (e *LeaderElection) requestPreemption(tr kv.Transaction, v *view, c *caller
 	}
 	if v.request.Nonce == nonce {
 		next.Counter = v.request.Counter + 1
+	}
+	if c.traceParent != nil {
+		next.TraceParent = knownTraceParent(c.traceParent(next.Term))
 	}
 	// A concurrent transaction may remove the author, replace it or make it an observer. If
 	// it committed afterwards, the request would stand for the rest of the term. This write

@@ -22,6 +22,7 @@ var preemptionTests = []test{
 	rule12AMinimumTenureProtects,
 	rule12AHandOverRunAgainIsDone,
 	rule12AnOperatorsRequestIsNotReplacedByAPreemptionRequest,
+	rule12ATraceContextTravelsInAPreemptionRequest,
 }
 
 func rule12OnlyAStrictlyHigherPriorityPreempts(t *testing.T, e *testElection) {
@@ -199,4 +200,34 @@ func rule12AnOperatorsRequestIsNotReplacedByAPreemptionRequest(t *testing.T, e *
 	e.do(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, newNonce()) })
 	e.acts(election.Followed, b, at(2))
 	require.Equal(t, election.ResignRequest, e.acts(election.Renewed, a, at(3)).Request.Kind)
+}
+
+// A challenger passes a trace context for one term. Each request that it writes has it, and
+// the leader sees it. A request without one, or with an invalid one, is stored as before.
+func rule12ATraceContextTravelsInAPreemptionRequest(t *testing.T, e *testElection) {
+	a, b, token, plain := e.challenged()
+	require.Empty(t, plain.TraceParent)
+	const valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	var terms []uint64
+	traced := func(text string) election.CycleOption {
+		return election.WithTraceParent(func(term uint64) string {
+			terms = append(terms, term)
+			return text
+		})
+	}
+	for i, text := range []string{valid, valid, "", valid + "0", "\x1b[31m", valid} {
+		request := e.acts(election.RequestedPreemption, b, at(2+float64(i)/2), traced(text)).Request
+		want := plain
+		want.Counter = uint64(i + 2)
+		if text == valid {
+			want.TraceParent = valid
+		}
+		require.Equal(t, want, request)
+		require.Equal(t, want, e.request())
+		require.Equal(t, want, e.acts(election.Renewed, a, at(2+float64(i)/2), traced(valid)).Request, "a renewal asks for none")
+	}
+	require.Equal(t, []uint64{1, 1, 1, 1, 1, 1}, terms, "called once for each request")
+	_, handedOver, err := e.handOver(token, e.request(), 5)
+	require.NoError(t, err)
+	require.True(t, handedOver)
 }
