@@ -49,6 +49,7 @@ type cluster struct {
 	election *election.LeaderElection
 	config   fdbelection.Config
 	start    time.Time
+	tracers  int
 
 	mu      sync.Mutex
 	hooks   memkv.Hooks

@@ -221,6 +221,12 @@
 // leadership is a warning unless the program of this process decided on it. OnCandidatesChange has
 // no record.
 //
+// # Traces
+//
+// With Options.Tracer, each claim, each change of state and each hand-over is a span, and
+// the span of a leader that hands over to a challenger links to that of the challenger. The
+// module tracing makes a Tracer for OpenTelemetry.
+//
 // # Probes
 //
 // Elector.Health is for a liveness probe of any role. It fails if a part of the elector is

@@ -13,8 +13,14 @@ func (s *session) log() *slog.Logger { return s.elector.logger }
 
 // named returns a logger whose records name the election and the candidate.
 func named(logger *slog.Logger, e *election.LeaderElection, id string) *slog.Logger {
-	space := strings.TrimPrefix(e.Subspace().String(), "subspace ")
-	return logger.With("election", election.SafeText(space), "node", election.SafeText(id))
+	space, node := names(e, id)
+	return logger.With("election", space, "node", node)
+}
+
+// names returns the names of an election and a candidate, safe for a terminal.
+func names(e *election.LeaderElection, id string) (space, node string) {
+	space = strings.TrimPrefix(e.Subspace().String(), "subspace ")
+	return election.SafeText(space), election.SafeText(id)
 }
 
 // lineError is an error whose text is one line and safe for a terminal.

@@ -44,7 +44,7 @@ func (s *session) operate(ctx context.Context, op machine.Operation) {
 	if answer.Action == election.Renewed && answer.Err == nil {
 		s.elector.counts.renewals.add(s.clock.Now().Sub(began))
 	}
-	s.completed(op, machine.Answered{Op: op.ID, Answer: answer})
+	s.completed(op, began, machine.Answered{Op: op.ID, Answer: answer})
 }
 
 // watch arms a watch within the limit and waits until it has fired or failed.
@@ -56,7 +56,7 @@ func (s *session) watch(ctx context.Context, op machine.Operation) {
 	if answer.Err != nil {
 		answer.Err = timedOut(limited, answer.Err)
 		s.reportWatch(ctx, op, answer.Err)
-		s.completed(op, machine.Answered{Op: op.ID, Answer: answer})
+		s.completed(op, time.Time{}, machine.Answered{Op: op.ID, Answer: answer})
 		return
 	}
 	defer watch.leave()
@@ -72,17 +72,20 @@ func (s *session) watch(ctx context.Context, op machine.Operation) {
 		s.elector.counts.watchEnded(op.Kind, err)
 	}
 	s.reportWatch(ctx, op, err)
-	s.completed(op, machine.WatchEnded{Op: op.ID, Err: err})
+	s.completed(op, time.Time{}, machine.WatchEnded{Op: op.ID, Err: err})
 }
 
-// completed removes an operation and handles its last event.
-func (s *session) completed(op machine.Operation, event machine.Event) {
+// completed removes an operation and handles its last event. began is when an operation that
+// is not a watch has begun.
+func (s *session) completed(op machine.Operation, began time.Time, event machine.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running[op.ID]()
 	delete(s.running, op.ID)
 	s.logOperation(op, event)
+	s.spans.answered(&op, event, began)
 	s.handle(event)
+	s.spans.handled()
 }
 
 // timedOut returns err with the time limit as its cause if ctx has reached it. It keeps

@@ -93,6 +93,10 @@ type Options struct {
 	// documentation lists the messages. The Logger must not block: renewals would wait for
 	// it, although the contexts would still end in time. Nil logs nothing.
 	Logger *slog.Logger
+	// Tracer gets a span for each claim, each transition and each hand-over. With it, the
+	// preemption requests of this process carry the trace context of its claim. Nil makes no
+	// spans and stores nothing.
+	Tracer Tracer
 	// Permanent reports whether no retry can fix an error of the store. The elector stops
 	// with such an error. If Permanent is nil, it retries all errors of the store.
 	Permanent func(error) bool

@@ -56,6 +56,7 @@ func (s *session) reportStore(r machine.Report) {
 // reportState reports a change of state to the log and the callbacks.
 func (s *session) reportState(t Transition) {
 	s.elector.counts.transition(t)
+	s.spans.transition(t)
 	level := slog.LevelInfo
 	if t.To == StateJeopardy || t.From.Leads() && !t.To.Leads() && !ownDecision(t.Reason) {
 		level = slog.LevelWarn

@@ -29,6 +29,7 @@ type session struct {
 	me      election.Identity
 
 	executor executor.Executor
+	spans    *spans
 	pool     *watchPool
 	group    sync.WaitGroup // the goroutines of operations
 
@@ -92,6 +93,7 @@ func (e *Elector) newSession(ctx context.Context, m mode, aim machine.Aim) (*ses
 	}
 	s.ctx, s.abandon = context.WithCancel(s.values)
 	s.executor = executor.Executor{Database: e.db, Election: e.election, Now: s.now, Counters: &e.counts.transactions}
+	s.traceSpans()
 	s.notify = notifier{session: s, callbacks: &e.options.Callbacks, limit: e.options.CallbackLimit, lanes: &e.lanes, pairs: make(map[string]*pair)}
 	s.timer = s.clock.AfterFunc(farAway, func() { s.post(machine.Tick{}) })
 	e.session = s
@@ -168,7 +170,7 @@ func (s *session) perform(action machine.Action) {
 	case machine.Lead:
 		s.begin(a.Leader)
 	case machine.Drain:
-		s.drain(a.Term, Reason(a.Reason), a.Err)
+		s.drain(a)
 	case machine.Expire:
 		if l := s.lead; l != nil && l.Term() == a.Term {
 			s.leaseEnded(l)
@@ -222,6 +224,7 @@ func (s *session) release(err error) {
 		close(l.released)
 	}
 	s.unreleased = nil
+	s.spans.released(err)
 }
 
 // finish ends the session because the machine has finished.
@@ -272,6 +275,7 @@ func (s *session) end(err, notReleased error) {
 		s.unreleased = append(s.unreleased, l)
 	}
 	s.release(notReleased)
+	s.spans.ended(err)
 	s.abandon()
 	view := s.machine.View()
 	view.State = machine.StateStopped

@@ -32,13 +32,14 @@ func (s *session) begin(leader election.LeaderRecord) {
 }
 
 // drain ends the context of a tenure. The caller holds s.mu.
-func (s *session) drain(term uint64, reason Reason, err error) {
+func (s *session) drain(d machine.Drain) {
 	l := s.lead
-	if l == nil || l.Term() != term {
+	if l == nil || l.Term() != d.Term {
 		return
 	}
+	s.spans.drained(d)
 	l.drained = true
-	l.ctx.end(l.loss(reason, err))
+	l.ctx.end(l.loss(Reason(d.Reason), d.Err))
 	if s.notify.active() {
 		l.pending++ // until the callbacks have reported the loss
 		s.lost = l
@@ -85,6 +86,7 @@ func (l *Leadership) done(s *session) {
 		return
 	}
 	s.lead = nil
+	s.spans.workReturned()
 	s.elector.publish(s)
 	l.end(l.loss(ReasonWorkReturned, nil))
 	s.unreleased = append(s.unreleased, l)

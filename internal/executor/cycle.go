@@ -19,10 +19,11 @@ func (e *Executor) cycle(ctx context.Context, op machine.Operation, a *machine.A
 	for attempt := 1; ; attempt++ {
 		now := e.Now()
 		e.Counters.attempt(attempt == 1)
-		*a = machine.Answer{Start: now.Local}
-		result, err := e.Election.RunElectionCycle(tr, op.Me, now.Wall, options(op, now)...)
+		*a = machine.Answer{Start: now.Local, Claims: a.Claims}
+		result, err := e.Election.RunElectionCycle(tr, op.Me, now.Wall, e.cycleOptions(op, now)...)
 		if err == nil {
 			a.Action = result.Action
+			a.Claims = a.Claims || op.Token.Term == 0 && (result.Leads() || result.Action == election.RequestedPreemption)
 			a.Status.Config, a.Status.Leader, a.Status.Request = result.Config, result.Leader, result.Request
 			err = e.readUnknown(tr.Snapshot(), op, a)
 		}
@@ -78,6 +79,15 @@ func (e *Executor) commit(tr kv.OwnedTransaction, a *machine.Answer) error {
 		a.Seen = e.Now().Local
 	}
 	return err
+}
+
+// cycleOptions returns the options of a cycle.
+func (e *Executor) cycleOptions(op machine.Operation, now machine.Now) []election.CycleOption {
+	all := options(op, now)
+	if e.TraceParent != nil && op.Token.Term == 0 {
+		all = append(all, election.WithTraceParent(e.TraceParent))
+	}
+	return all
 }
 
 func options(op machine.Operation, now machine.Now) []election.CycleOption {

@@ -400,6 +400,7 @@ func TestHandOverActsOnTheNewestRequest(t *testing.T) {
 	require.NoError(t, a.Err)
 	require.True(t, a.Status.Leader.HeldBy(carol.Identity), "%s", a.Status.Leader)
 	require.Equal(t, last.Nonce, a.Status.Leader.Nonce)
+	require.Equal(t, last, a.Status.Request, "the one that it met")
 
 	f, leader, challenge = setup()
 	first = challenge(higher)

@@ -18,6 +18,9 @@ type Executor struct {
 	Now func() machine.Now
 	// Counters counts conflicts and retries. Nil counts nothing.
 	Counters *Counters
+	// TraceParent returns the trace context for a preemption request to the leader of a term
+	// (election.WithTraceParent). Nil: there is none.
+	TraceParent func(term uint64) string
 }
 
 // Run runs an operation that is not a watch until there is an answer or ctx ends. It
@@ -55,7 +58,7 @@ func (e *Executor) Run(ctx context.Context, op machine.Operation, notify func(ma
 		err = errors.New("use Arm for a watch")
 	}
 	if err != nil && !errors.Is(err, machine.ErrLeadershipLost) {
-		a = machine.Answer{Start: a.Start, Seen: a.Seen, MayHaveWritten: a.MayHaveWritten}
+		a = machine.Answer{Start: a.Start, Seen: a.Seen, MayHaveWritten: a.MayHaveWritten, Claims: a.Claims}
 	}
 	a.Err = err
 	return a
@@ -164,6 +167,7 @@ func (e *Executor) resign(ctx context.Context, op machine.Operation, a *machine.
 func (e *Executor) handOver(ctx context.Context, op machine.Operation, a *machine.Answer) error {
 	err := e.transact(ctx, a, func(tr kv.Transaction, now machine.Now) (err error) {
 		var done bool
+		a.Status.Request = op.Request
 		a.Status.Leader, done, err = e.Election.HandOver(tr, op.Token, op.Request, now.Wall, options(op, now)...)
 		if done || err != nil {
 			return err
@@ -184,6 +188,7 @@ func (e *Executor) handOverToNewest(tr kv.Transaction, op machine.Operation, now
 	if err != nil || request.Term != op.Token.Term || request.Nonce == op.Request.Nonce {
 		return err
 	}
+	a.Status.Request = request
 	switch request.Kind {
 	case election.PreemptionRequest, election.TransferRequest:
 		a.Status.Leader, _, err = e.Election.HandOver(tr, op.Token, request, now.Wall, options(op, now)...)

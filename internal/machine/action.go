@@ -22,11 +22,13 @@ type (
 		Leader election.LeaderRecord
 	}
 	// Drain tells the work of a term to stop. The process does not lead any more, and the
-	// work may use the lease until Expire. Err is set if the machine stops by itself.
+	// work may use the lease until Expire. Err is set if the machine stops by itself. Request
+	// is the request for which it stops.
 	Drain struct {
-		Term   uint64
-		Reason Reason
-		Err    error
+		Term    uint64
+		Reason  Reason
+		Err     error
+		Request election.Request
 	}
 	// Expire says that the work of a term must not use the lease any more.
 	Expire struct{ Term uint64 }

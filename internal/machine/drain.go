@@ -55,7 +55,7 @@ func (m *Machine) drain(reason Reason, limit time.Time) {
 	}
 	t.stage = draining
 	m.output.reason = reason
-	m.do(Drain{Term: t.token.Term, Reason: reason, Err: m.life.err})
+	m.do(Drain{Term: t.token.Term, Reason: reason, Err: m.life.err, Request: t.cause.request})
 }
 
 // drainIfRequested drains for what a renewal found: a request, or a disabled election.

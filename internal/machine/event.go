@@ -98,7 +98,7 @@ func (WorkReturned) event()        {}
 
 // Answer is what an operation found. Its kind decides which fields are set.
 type Answer struct {
-	// Err is why the operation failed. Then only Start, Seen and MayHaveWritten are
+	// Err is why the operation failed. Then only Start, Seen, MayHaveWritten and Claims are
 	// valid, unless the error is ErrLeadershipLost.
 	Err error
 	// Start is the local clock before the last attempt began, and Seen after its reads
@@ -107,10 +107,13 @@ type Answer struct {
 	// MayHaveWritten says that a failed operation may have changed the leader record, or
 	// may still change it.
 	MayHaveWritten bool
+	// Claims says that an attempt of a cycle without a tenure has decided to claim, accept
+	// or request leadership, even if it could not commit that. It is only reported.
+	Claims bool
 
 	// Status is the status that was read. A read, a watch and Settle set all of it. A
 	// cycle sets Config, Leader and Request, a registration that found an existing
-	// candidate Config and Leader, and a hand-over Leader.
+	// candidate Config and Leader, and a hand-over Leader and the Request that it met.
 	Status election.Status
 	// Existing is another incarnation that is registered under the same id. Then nothing
 	// was registered, and Status is of the same read.
