@@ -53,10 +53,10 @@ fmt: ## format all Go files
 tidy: ## run go mod tidy in every module
 	export GOWORK=off; \
 	go -C cmd mod edit -replace github.com/fdbelection/fdbelection=../ -replace github.com/fdbelection/fdbelection/monitor=../monitor; \
-	go -C monitor mod edit -replace github.com/fdbelection/fdbelection=../; \
+	for module in monitor tracing; do go -C $$module mod edit -replace github.com/fdbelection/fdbelection=../; done; \
 	for module in $$(find . -name go.mod -not -path '*/testdata/*' -printf '%h\n'); do go -C $$module mod tidy; done; \
 	go -C cmd mod edit -dropreplace github.com/fdbelection/fdbelection -dropreplace github.com/fdbelection/fdbelection/monitor; \
-	go -C monitor mod edit -dropreplace github.com/fdbelection/fdbelection
+	for module in monitor tracing; do go -C $$module mod edit -dropreplace github.com/fdbelection/fdbelection; done
 
 rules: ## check the alert rules and run their tests (installs promtool on Debian)
 	.ci/rules

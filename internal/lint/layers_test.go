@@ -67,6 +67,8 @@ var layers = []layer{
 	// What shows elections to others.
 	{"monitor", "@ @/election @/elector @/internal/below @/internal/clock @/kv @/subspace " +
 		"github.com/prometheus/client_golang/prometheus github.com/prometheus/client_model/go"},
+	{"tracing", "@ @/election @/elector @/kv go.opentelemetry.io/otel/attribute go.opentelemetry.io/otel/codes " +
+		"go.opentelemetry.io/otel/propagation go.opentelemetry.io/otel/semconv/v1.43.0 go.opentelemetry.io/otel/trace"},
 
 	// The command. Its main packages are a few lines; everything else is below internal,
 	// where it is tested.
