@@ -66,7 +66,7 @@ var (
 	groupingRE = regexp.MustCompile(`\b(?:by|without|on|ignoring)\s*\(([^()]*)\)`)
 	legendRE   = regexp.MustCompile(`\{\{\s*([a-z_]+)\s*\}\}`)
 	labelsRE   = regexp.MustCompile(`^label_values\((.+), ([a-z]+)\)$`)
-	variableRE = regexp.MustCompile(`\$(?:\{)?([a-z_]+)`)
+	variableRE = regexp.MustCompile(`\$\{?([a-z_]+)`)
 )
 
 // labelsOf returns the labels of the series with a name, or nil if there is no such series.

@@ -111,8 +111,12 @@ func (c *Electors) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(ownLimit, prometheus.GaugeValue, float64(len(all)-exported))
 }
 
-// jeopardy is exported before it has happened, so that an increase of it is seen.
-var jeopardy = elector.TransitionKind{From: elector.StateLeader, To: elector.StateJeopardy, Reason: elector.ReasonUnrenewed}
+// overdue are exported before they have happened, so that an increase of them is seen. A process
+// that was frozen for its whole lease has no jeopardy: it does not lead any more when it continues.
+var overdue = [...]elector.TransitionKind{
+	{From: elector.StateLeader, To: elector.StateJeopardy, Reason: elector.ReasonUnrenewed},
+	{From: elector.StateLeader, To: elector.StateCandidate, Reason: elector.ReasonUnrenewed},
+}
 
 func (o *ownElector) collect(out chan<- prometheus.Metric) {
 	s := o.Stats()
@@ -141,8 +145,8 @@ func (o *ownElector) collect(out chan<- prometheus.Metric) {
 	for name, l := range s.Callbacks {
 		out <- newHistogram(ownCallbacks, l, o.election, o.node, name)
 	}
-	if s.Transitions[jeopardy] == 0 {
-		s.Transitions[jeopardy] = 0
+	for _, kind := range overdue {
+		s.Transitions[kind] += 0
 	}
 	for _, t := range transitionsOf(s.Transitions) {
 		count(ownTransitions, t.count, t.from, t.to, t.reason)
