@@ -23,7 +23,7 @@ TWICE    ?= 5
 EXPLORE  ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help build test long race lint fmt tidy rules fuzz bench crowd demo simulate mutants explore ci adapter up down candidates integration clean
+.PHONY: help build test long race lint fmt tidy rules rehearsal fuzz bench crowd demo simulate mutants explore ci adapter up down candidates integration clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ tidy: ## run go mod tidy in every module
 
 rules: ## check the alert rules and run their tests (installs promtool on Debian)
 	.ci/rules
+
+rehearsal: ## rehearse the alerts with a real Prometheus (3 min; PICTURES=FOLDER takes pictures)
+	.ci/rehearsal $(PICTURES)
 
 fuzz: ## run every fuzz target with FUZZTIME inputs
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
