@@ -8,19 +8,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// graph returns the address of a page of Prometheus with the graphs of queries, over the rehearsal so far.
-func (w *world) graph(exprs ...string) string {
-	var params []string
-	for i, expr := range exprs {
-		params = append(params, fmt.Sprintf("g%d.expr=%s&g%d.tab=0&g%d.step_input=1&g%d.range_input=%ds", i, url.QueryEscape(expr), i, i, i, int(time.Since(w.began).Seconds())))
-	}
-	return w.url + "/classic/graph?" + strings.Join(params, "&")
+// graph returns the address of a page of Prometheus with the graph of a query, over the rehearsal so far.
+func (w *world) graph(expr string) string {
+	return fmt.Sprintf("%s/classic/graph?g0.expr=%s&g0.tab=0&g0.stacked=1&g0.step_input=1&g0.range_input=%ds",
+		w.url, url.QueryEscape(expr), int(time.Since(w.began).Seconds()))
 }
 
 // picture writes a picture of a page into the folder that REHEARSAL_PICTURES names, with Chromium
