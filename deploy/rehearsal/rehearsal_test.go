@@ -161,14 +161,32 @@ func (w *world) otherStore() (repair func()) {
 func (w *world) freezeLeader() (repair func()) {
 	id, before := w.leader(), w.value("fdbelection_election_term")
 	p := w.candidates[id]
-	p.signal(syscall.SIGSTOP)
-	began := time.Now()
+	began := w.freeze(p)
 	next := w.leaderBeside(id)
 	w.t.Logf("         %s leads %.1f s after %s was frozen", next, time.Since(began).Seconds(), id)
 	await(w.t, "Prometheus sees the fail-over", func() bool { return w.value("fdbelection_election_term") > before })
 	p.signal(syscall.SIGCONT)
 	require.NotEqual(w.t, id, w.leader())
 	return nothing
+}
+
+// freeze stops a process (SIGSTOP) outside of a transaction, and returns when. Within one it would
+// hold the lock of the file, and no other process could take over. A write shows whether it does.
+func (w *world) freeze(p *process) (began time.Time) {
+	w.t.Helper()
+	tries := 0
+	await(w.t, "a process is frozen that does not hold the lock", func() bool {
+		tries++
+		began = time.Now()
+		p.signal(syscall.SIGSTOP)
+		code, output := w.fdbelect("config", "set", fmt.Sprintf("history_limit=%d", 128+tries), "--timeout", "1s")
+		if code != 0 {
+			w.t.Logf("         frozen again, since it held the lock: %s", output)
+			p.signal(syscall.SIGCONT)
+		}
+		return code == 0
+	})
+	return began
 }
 
 func (w *world) killAll() (repair func()) {
