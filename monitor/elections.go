@@ -20,7 +20,8 @@ type ElectionsOptions struct {
 	// left out and counted. Zero means 1000.
 	Limit int
 	// Timeout is how long one read of all elections may take. Then the scrape has failed.
-	// Zero means 10 s. Let it be shorter than the time limit of the scraper.
+	// Zero means 8 s. Let it be shorter than the time limit of the scraper, which is 10 s for
+	// Prometheus by default: otherwise the failure is not scraped either.
 	Timeout time.Duration
 	// MaxAge is for how long a read is used again, so that several scrapers cost as much as
 	// one. Zero means 1 s.
@@ -36,7 +37,7 @@ func (o ElectionsOptions) withDefaults() ElectionsOptions {
 		o.Limit = 1000
 	}
 	if o.Timeout <= 0 {
-		o.Timeout = 10 * time.Second
+		o.Timeout = 8 * time.Second
 	}
 	if o.MaxAge <= 0 {
 		o.MaxAge = time.Second

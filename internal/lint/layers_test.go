@@ -65,14 +65,15 @@ var layers = []layer{
 		"github.com/anishathalye/porcupine github.com/google/uuid"},
 
 	// What shows elections to others.
-	{"monitor", "@ @/election @/elector @/internal/below @/internal/clock @/kv @/subspace " +
+	{"internal/overview", "@ @/election @/elector @/internal/below @/internal/clock @/kv @/subspace"},
+	{"monitor", "@ @/election @/elector @/internal/overview @/kv @/subspace " +
 		"github.com/prometheus/client_golang/prometheus github.com/prometheus/client_model/go"},
 	{"tracing", "@ @/election @/elector @/kv go.opentelemetry.io/otel/attribute go.opentelemetry.io/otel/codes " +
 		"go.opentelemetry.io/otel/propagation go.opentelemetry.io/otel/semconv/v1.43.0 go.opentelemetry.io/otel/trace"},
 
 	// The command. Its main packages are a few lines; everything else is below internal,
 	// where it is tested.
-	{"cmd/internal", "@ @/election @/elector @/internal/below @/internal/clock @/internal/machine @/kv @/kv/filekv @/kv/memkv @/monitor @/simulation " +
+	{"cmd/internal", "@ @/election @/elector @/internal/below @/internal/clock @/internal/machine @/internal/overview @/kv @/kv/filekv @/kv/memkv @/monitor @/simulation " +
 		"@/subspace github.com/google/uuid github.com/prometheus/client_golang/... github.com/rivo/uniseg github.com/schollz/progressbar/v3 github.com/spf13/cobra/... " +
 		"github.com/spf13/pflag go.yaml.in/yaml/v3 golang.org/x/sys/... golang.org/x/term"},
 	{"cmd/internal/clitest", "@ @/cmd/internal/... @/election @/elector @/kv @/kv/memkv @/internal/clock @/subspace " +
