@@ -1,0 +1,99 @@
+// The page of one election.
+
+import { h, set, show, word } from './dom.js';
+import { Candidates } from './candidates.js';
+import { Config } from './config.js';
+import { History } from './history.js';
+import { Leader } from './leader.js';
+import { Notices } from './notices.js';
+import { every, isFrozen } from './time.js';
+import { newest, tenuresOf } from './tenures.js';
+import { Timeline } from './timeline.js';
+
+const section = (title, id, ...children) => {
+  const heading = h('h2', { id }, title);
+  return h('section', { 'aria-labelledby': id, class: `s-${id}` }, heading, ...children);
+};
+
+/** election shows the page in main, and returns the handlers of its events. */
+export function election(main, named, say) {
+  const leader = new Leader(named);
+  const notices = new Notices();
+  const timeline = new Timeline();
+  const candidates = new Candidates();
+  const history = new History();
+  const config = new Config();
+  const missing = h('div', { class: 'empty' }, h('h2', {}, `There is no election ${word(named)}`),
+    h('p', {}, 'This page shows it as soon as it exists. To make it:'),
+    h('pre', {}, h('code', {}, `fdbelect init --store STORE --election ${/^[\w.-]+$/.test(named) ? named : 'NAME'}`)),
+    h('p', {}, h('a', { href: '/' }, 'Show all elections')));
+  const waiting = h('p', { class: 'empty' }, 'Reading the election');
+  const unwritten = h('p', { class: 'none' }, 'There are no events. Either no candidate has led yet, or the config keeps no history.');
+  const log = section('Events', 'events', history.node);
+  const body = h('div', { class: 'election' }, leader.node, notices.node, section('History', 'history', timeline.node, unwritten),
+    section('Candidates', 'candidates', candidates.node), log, config.node);
+  main.append(missing, waiting, body);
+  show(missing, false);
+  show(body, false);
+  document.title = `${word(named)} - fdbelect`;
+
+  let status;
+  const events = new Map();
+  let parts = [];
+
+  /** choose shows the election, or that there is none. While the store is away that is not known. */
+  function choose() {
+    show(waiting, status === undefined || status === null && isFrozen());
+    show(missing, status === null && !isFrozen());
+    show(body, Boolean(status));
+  }
+  every(choose);
+
+  /** past events and the status belong together, so both show what follows from the other. */
+  function refresh() {
+    if (!status) return;
+    const current = status.leader ? status.term : null;
+    timeline.update(parts, current);
+    leader.update(status, parts.findLast((p) => p.kind === 'tenure' && p.term === status.term), parts.at(-1));
+    notices.update(status, candidates.loaded ? candidates.all : null);
+    show(timeline.node, parts.length > 0);
+    show(log, events.size > 0);
+    show(unwritten, events.size === 0);
+    document.title = leader.title;
+  }
+
+  return {
+    status(next) {
+      const before = status;
+      status = next;
+      choose();
+      if (next === null) {
+        document.title = `No election ${word(named)} - fdbelect`;
+        return;
+      }
+      config.update(next);
+      candidates.configure(next);
+      refresh();
+      if (before && idOf(before) !== idOf(next)) {
+        say(next.leader ? `${word(next.leader.id)} leads now, in term ${next.term}` : 'There is no leader now');
+      } else if (before?.tenure && next.tenure && !before.tenure.accepted && next.tenure.accepted) {
+        say(`${word(next.leader.id)} has accepted leadership`);
+      }
+    },
+    candidates(change) {
+      candidates.change(change);
+      if (status) notices.update(status, candidates.loaded ? candidates.all : null);
+    },
+    history({ reset, set: changed, gone }) {
+      if (reset) events.clear();
+      for (const key of gone ?? []) events.delete(key);
+      for (const event of changed) events.set(`${event.term}/${event.event}`, event);
+      const all = [...events.values()].sort(newest);
+      parts = tenuresOf(all);
+      history.update(all);
+      refresh();
+    },
+  };
+}
+
+const idOf = (status) => (status.leader ? `${status.term} ${status.leader.incarnation}` : 'none');
