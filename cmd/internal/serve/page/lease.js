@@ -40,7 +40,7 @@ export class Lease {
     const rest = (this.until - now()) / 1000;
     const level = rest <= this.limits.stop ? 'bad' : rest <= this.limits.overdue ? 'warn' : 'ok';
     const part = Math.min(1, Math.max(0, rest / this.lease));
-    const text = rest > 0 ? tenths(rest) : `expired ${coarse(-rest)} ago`;
+    const text = rest >= 60 ? coarse(rest) : rest > 0 ? tenths(rest) : `expired ${coarse(-rest)} ago`;
     this.draw(level, part, text, rest > 0 ? `${Math.ceil(rest)} of ${this.lease} seconds left` : text);
   }
 

@@ -28,10 +28,9 @@ export function list(main, say) {
     'aria-keyshortcuts': '/', input: () => arrange(), keydown: (event) => { if (event.key === 'Escape') { search.value = ''; arrange(); } },
   });
   const only = h('button', { type: 'button', class: 'toggle', 'aria-pressed': 'false', click() {
-    attr(only, 'aria-pressed', only.getAttribute('aria-pressed') !== 'true');
+    attr(only, 'aria-pressed', String(only.getAttribute('aria-pressed') !== 'true'));
     arrange();
   } });
-  attr(only, 'aria-pressed', 'false');
   const summary = h('p', { class: 'summary', id: 'summary' }, 'Reading the elections');
   const body = h('tbody', { role: 'rowgroup' });
   const head = h('tr', { role: 'row' }, ...COLUMNS.map((text) => h('th', { scope: 'col', role: 'columnheader' }, text)));

@@ -65,7 +65,7 @@ export class Timeline {
   pick(seconds) {
     this.span = seconds;
     this.follows = true;
-    this.buttons.forEach((b, i) => b.setAttribute('aria-pressed', WINDOWS[i][1] === seconds));
+    this.buttons.forEach((b, i) => attr(b, 'aria-pressed', String(WINDOWS[i][1] === seconds)));
     this.draw();
   }
 
@@ -84,7 +84,7 @@ export class Timeline {
     this.end = this.begin + length;
     this.span = length / 1000;
     this.follows = this.end >= last - length * 0.001;
-    for (const b of this.buttons) b.setAttribute('aria-pressed', 'false');
+    for (const b of this.buttons) attr(b, 'aria-pressed', 'false');
     this.draw();
   }
 
