@@ -23,7 +23,7 @@ TWICE    ?= 5
 EXPLORE  ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help build test long race lint fmt tidy rules rehearsal fuzz bench crowd demo simulate mutants explore ci adapter up down candidates integration clean
+.PHONY: help build test long race lint fmt tidy rules rehearsal fuzz bench crowd demo simulate mutants explore browser screenshots ci adapter up down candidates integration clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,12 @@ mutants: ## put each mutant into the sources, and check that a test finds it (40
 
 explore: ## run every schedule of small worlds (15 min)
 	EXPLORE=$(EXPLORE) go test -count=1 -timeout 6h -v -run '^Test(Reductions|Explore)$$' ./simulation
+
+browser: ## test the page of fdbelect serve in a headless Chromium (installs it on Debian)
+	.ci/browser
+
+screenshots: ## write the pictures of that page into docs/pictures
+	.ci/browser screenshots
 
 ci: ## run all checks that every change must pass
 	bash .ci/run

@@ -73,6 +73,10 @@ type tab struct {
 	t   *testing.T
 	ctx context.Context
 
+	address string
+	end     func()
+	closed  bool
+
 	mu       sync.Mutex
 	problems []string        // errors and warnings on the console, and violations of the policy
 	hosts    map[string]bool // to which the page has sent requests
@@ -90,7 +94,12 @@ type viewport struct {
 func open(t *testing.T, address string, set ...func(*viewport)) *tab {
 	t.Helper()
 	p := openAnyway(t, address, set...)
-	t.Cleanup(func() { p.requireClean(address) })
+	t.Cleanup(func() {
+		if !p.closed {
+			p.requireClean(address)
+		}
+	})
+	p.address = address
 	return p
 }
 
@@ -106,7 +115,7 @@ func openAnyway(t *testing.T, address string, set ...func(*viewport)) *tab {
 	}
 	ctx, end := chromedp.NewContext(browser)
 	t.Cleanup(end)
-	p := &tab{t: t, ctx: ctx, hosts: map[string]bool{}}
+	p := &tab{t: t, ctx: ctx, end: end, hosts: map[string]bool{}}
 	require.NoError(t, chromedp.Do(ctx))
 	require.NoError(t, chromedp.Listen(ctx, p.note))
 	_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
@@ -123,6 +132,14 @@ func openAnyway(t *testing.T, address string, set ...func(*viewport)) *tab {
 	}
 	require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(v.width, 900, chromedp.EmulateScale(v.scale), mobile), chromedp.Navigate(address)))
 	return p
+}
+
+// close closes a tab before the end of the test. A browser has six connections to one server.
+func (p *tab) close() {
+	p.t.Helper()
+	p.requireClean(p.address)
+	p.closed = true
+	p.end()
 }
 
 func onPhone(v *viewport) { v.width = phone }
@@ -172,7 +189,9 @@ func (p *tab) requireClean(address string) {
 // eval evaluates an expression in the page.
 func eval[T any](p *tab, expression string) T {
 	p.t.Helper()
-	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	require.NoError(p.t, err, expression)
 	return value
 }
@@ -186,7 +205,17 @@ func (p *tab) waits(expression string) {
 // waitsFor is waits, with a limit.
 func (p *tab) waitsFor(limit time.Duration, expression string) {
 	p.t.Helper()
-	_, err := chromedp.Run(p.ctx, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(limit)))
+	end := time.Now().Add(limit)
+	ctx, cancel := context.WithTimeout(p.ctx, limit+time.Second)
+	defer cancel()
+	poll := func() error {
+		_, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(time.Until(end))))
+		return err
+	}
+	err := poll()
+	for err != nil && strings.Contains(err.Error(), "context with specified id") && time.Now().Before(end) {
+		err = poll() // a link was followed meanwhile
+	}
 	require.NoError(p.t, err, "%s\nthe page says: %.600s", expression, p.text("main"))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
@@ -163,10 +164,13 @@ func (o *office) transfers(to string, at time.Time) {
 	})
 }
 
+// heartbeat is that of the default config.
+const heartbeat = fdbelection.DefaultHeartbeatInterval
+
 // keeps renews the lease of a leader and writes the heartbeats of the other candidates, until the
 // test ends.
 func (o *office) keeps(leader election.Registration, others ...election.Registration) {
-	tick := time.NewTicker(time.Second)
+	delay := time.Duration(rand.IntN(int(heartbeat))) // not all at once
 	done := make(chan struct{})
 	ctx := o.w.t.Context()
 	go func() {
@@ -190,12 +194,10 @@ func (o *office) keeps(leader election.Registration, others ...election.Registra
 			select {
 			case <-ctx.Done():
 				return
-			case <-tick.C:
+			case <-time.After(delay):
+				delay = heartbeat
 			}
 		}
 	}()
-	o.w.t.Cleanup(func() {
-		tick.Stop()
-		<-done
-	})
+	o.w.t.Cleanup(func() { <-done })
 }

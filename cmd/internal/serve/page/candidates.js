@@ -116,7 +116,7 @@ class Row {
     if (!this.data || isFrozen()) return;
     const age = (now() - this.seen) / 1000;
     const late = this.data.timed_out === true;
-    set(this.heartbeat, `${age < 0 ? `clock ahead by ${coarse(-age)}` : `${coarse(age)} ago`}${late ? ', timed out' : ''}`);
+    set(this.heartbeat, `${age < 0 ? `clock ahead by ${coarse(-age)}` : age < 1 ? 'just now' : `${coarse(age)} ago`}${late ? ', timed out' : ''}`);
     attr(this.heartbeat, 'data-level', late ? 'bad' : this.table.timeout && age > this.table.timeout ? 'warn' : null);
   }
 }

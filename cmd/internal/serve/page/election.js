@@ -23,7 +23,7 @@ export function election(main, named, say) {
   const candidates = new Candidates();
   const history = new History();
   const config = new Config();
-  const missing = h('div', { class: 'empty' }, h('h2', {}, `There is no election ${word(named)}`),
+  const missing = h('div', { class: 'empty' }, h('h1', {}, `There is no election ${word(named)}`),
     h('p', {}, 'This page shows it as soon as it exists. To make it:'),
     h('pre', {}, h('code', {}, `fdbelect init --store STORE --election ${/^[\w.-]+$/.test(named) ? named : 'NAME'}`)),
     h('p', {}, h('a', { href: '/' }, 'Show all elections')));

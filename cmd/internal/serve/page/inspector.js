@@ -29,8 +29,9 @@ export class Inspector {
     this.when = h('p', { class: 'inspector-when' });
     this.began = h('dd', {});
     this.ended = h('dd', {});
+    this.endedTitle = h('dt', {}, 'Ended');
     this.duplicates = h('p', { class: 'inspector-duplicate' });
-    this.reasons = h('dl', { class: 'reasons' }, h('dt', {}, 'Began'), this.began, h('dt', {}, 'Ended'), this.ended);
+    this.reasons = h('dl', { class: 'reasons' }, h('dt', {}, 'Began'), this.began, this.endedTitle, this.ended);
     this.node = h('div', { class: 'inspector', id: 'inspector' },
       h('p', { class: 'inspector-who' }, this.dot, h('strong', {}, this.who), this.what), this.when, this.reasons, this.duplicates);
   }
@@ -55,6 +56,7 @@ export class Inspector {
     if (!single) return;
     set(this.began, gap ? `${word(p.ended.from?.id ?? 'the leader')} had left (${word(p.ended.reason, 200)})` : whyBegan(p));
     set(this.ended, gap ? (p.next ? `${word(p.next.to?.id ?? 'a process')} took over` : p.to === null ? 'no process has claimed leadership yet' : 'not in the history') : whyEnded(p) ?? goesOn(p, current).toLowerCase());
+    set(this.endedTitle, p.to === null ? 'Now' : 'Ended');
     set(this.duplicates, p.duplicates.length === 0 ? '' : `A second process was started under the id ${word(p.duplicates[0].from?.id ?? '')}${p.duplicates.length > 1 ? ', and others' : ''}, at ${stamp(Date.parse(p.duplicates[0].time))}. It was refused.`);
   }
 }

@@ -65,7 +65,7 @@ export class Leader {
       set(this.of, ` of ${coarse(held.lease_seconds)}`);
       this.lease.update(held.lease_seconds, status.lease_remaining_seconds, status.config);
       const [overdue, stop] = [this.lease.limits?.overdue, this.lease.limits?.stop];
-      set(this.key, overdue ? `Overdue below ${round(overdue)} s. The leader stops at ${round(stop)} s.` : '');
+      set(this.key, overdue ? `Below ${round(overdue)} s a renewal is overdue. At ${round(stop)} s the leader stops.` : '');
     } else {
       this.lease.update(0, null);
     }

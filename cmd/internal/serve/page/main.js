@@ -7,7 +7,7 @@ import { list } from './list.js';
 import { election } from './election.js';
 
 const $ = (id) => document.getElementById(id);
-const health = { store: null, down: null };
+const health = { store: null, down: null, paused: false };
 
 /** say has a screen reader say a text, without a change of focus. */
 function say(text) {
@@ -18,11 +18,11 @@ function say(text) {
 function judge() {
   const { store, down } = health;
   const away = down ?? (store && !store.ok ? store : null);
-  const state = away ? 'away' : store ? 'live' : 'wait';
+  const state = away ? 'away' : health.paused ? 'paused' : store ? 'live' : 'wait';
   $('link').dataset.state = state;
-  set($('link-text'), { away: 'not live', live: 'live', wait: 'connecting' }[state]);
-  document.body.classList.toggle('stale', Boolean(away));
-  freeze(Boolean(away));
+  set($('link-text'), { away: 'not live', live: 'live', paused: 'paused', wait: 'connecting' }[state]);
+  document.body.classList.toggle('stale', Boolean(away || health.paused));
+  freeze(Boolean(away || health.paused));
   show($('banner'), Boolean(away));
   if (!away) {
     set($('banner'), '');
@@ -40,11 +40,16 @@ function judge() {
 const link = {
   up() {
     health.down = null;
+    health.paused = false;
     judge();
   },
   down(error) {
     health.down ??= { error, at: actual() };
     health.down.error = error;
+    judge();
+  },
+  pause() {
+    health.paused = true;
     judge();
   },
   token: ask,

@@ -5,6 +5,7 @@ import { sync } from './time.js';
 const QUIET = 45_000; // milliseconds without a byte, after which the connection counts as dead
 const FIRST_WAIT = 500;
 const LAST_WAIT = 5_000;
+const HIDDEN = 20_000; // for how long a page can be hidden before it lets its connection go
 const KEY = 'fdbelect-token';
 
 /** parse reads JSON. Integers above 2^53 become BigInt if the browser has their source. */
@@ -17,9 +18,34 @@ export function parse(text) {
 }
 
 /**
+ * seen returns when the page is on the screen. A browser opens six connections to one server, so
+ * the tabs in the background must not keep them.
+ */
+function seen() {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((resolve) => document.addEventListener('visibilitychange', () => resolve(), { once: true })).then(seen);
+}
+
+/** unseen calls back once the page has been hidden for a while. It returns a function that ends that. */
+function unseen(call) {
+  let timer;
+  const look = () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(call, HIDDEN);
+  };
+  document.addEventListener('visibilitychange', look);
+  look();
+  return () => {
+    clearTimeout(timer);
+    document.removeEventListener('visibilitychange', look);
+  };
+}
+
+/**
  * follow calls on[event](data) for each event of a stream, and never ends.
  * link.up() is called with the first event of a connection, link.down(text) after its end,
- * and link.token() to ask for a token after a 401.
+ * link.pause() when a hidden page lets the connection go, and link.token() to ask for a token
+ * after a 401.
  */
 export async function follow(url, on, link) {
   for (let wait = FIRST_WAIT; ; wait = Math.min(wait * 2, LAST_WAIT)) {
@@ -32,6 +58,12 @@ export async function follow(url, on, link) {
     } catch (error) {
       if (error.status === 401) {
         sessionStorage.setItem(KEY, await link.token());
+        wait = FIRST_WAIT / 2;
+        continue;
+      }
+      if (error.paused) {
+        link.pause();
+        await seen();
         wait = FIRST_WAIT / 2;
         continue;
       }
@@ -50,6 +82,7 @@ async function read(url, on, opened) {
     clearTimeout(timer);
     timer = setTimeout(() => abort.abort(), QUIET);
   };
+  const shown = unseen(() => abort.abort(Object.assign(new Error('hidden'), { paused: true })));
   try {
     const token = sessionStorage.getItem(KEY);
     const headers = { Accept: 'text/event-stream', ...(token && { Authorization: `Bearer ${token}` }) };
@@ -59,6 +92,7 @@ async function read(url, on, opened) {
     await split(response.body, on, opened, alive);
   } finally {
     clearTimeout(timer);
+    shown();
     abort.abort();
   }
 }
