@@ -64,7 +64,7 @@ func TestAccessibility(t *testing.T) {
 				p.waits(one.ready)
 				eval[any](p, `document.querySelector('details')?.setAttribute('open', '')`)
 				require.Empty(t, strings.Join(p.violations(source), "\n\n"), what)
-				require.LessOrEqual(t, eval[int](p, `document.documentElement.scrollWidth`), eval[int](p, `innerWidth`), what+" must not scroll sideways")
+				p.requireFits(what)
 				p.close()
 			}
 		})

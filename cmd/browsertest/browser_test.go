@@ -74,6 +74,7 @@ type tab struct {
 	ctx context.Context
 
 	address string
+	width   int64
 	end     func()
 	closed  bool
 
@@ -115,7 +116,7 @@ func openAnyway(t *testing.T, address string, set ...func(*viewport)) *tab {
 	}
 	ctx, end := chromedp.NewContext(browser)
 	t.Cleanup(end)
-	p := &tab{t: t, ctx: ctx, end: end, hosts: map[string]bool{}}
+	p := &tab{t: t, ctx: ctx, end: end, width: v.width, hosts: map[string]bool{}}
 	require.NoError(t, chromedp.Do(ctx))
 	require.NoError(t, chromedp.Listen(ctx, p.note))
 	_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
@@ -217,6 +218,13 @@ func (p *tab) waitsFor(limit time.Duration, expression string) {
 		err = poll() // a link was followed meanwhile
 	}
 	require.NoError(p.t, err, "%s\nthe page says: %.600s", expression, p.text("main"))
+}
+
+// requireFits fails the test if the page is wider than the screen. innerWidth does not tell, since
+// a phone shows a wide page smaller.
+func (p *tab) requireFits(what string) {
+	p.t.Helper()
+	require.LessOrEqual(p.t, eval[int64](p, `document.documentElement.scrollWidth`), p.width, "%s must not scroll sideways", what)
 }
 
 // text returns the text of an element.

@@ -37,7 +37,7 @@ func TestChangeOfLeaderWithinASecond(t *testing.T) {
 		}
 	}
 	p := open(t, w.serve().URL+"/election?name=orders")
-	p.waits(`document.title.includes('ash leads orders'.replace('ash', '\u2068ash\u2069').replace('orders', '\u2068orders\u2069'))`)
+	p.waits(`document.title === 'ash leads orders - fdbelect'`)
 	p.waits(`document.querySelector('.leader .state').innerText === 'leads'`)
 	p.waits(`document.querySelectorAll('.candidates tbody tr').length === 2`)
 	eval[any](p, `(() => {

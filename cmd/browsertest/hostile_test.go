@@ -44,7 +44,6 @@ const untouched = `({
 	links: [...document.links].every((a) => a.protocol === 'http:' && a.host === location.host),
 	unseen: !/[\u202a-\u202e\u2066\u2067\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/.test(document.body.textContent),
 	attributes: [...document.querySelectorAll('[title], [aria-label], [aria-valuetext]')].every((e) => !/[\u202a-\u202e\u2066\u2067\u0000-\u001f]/.test(e.title + e.ariaLabel + e.ariaValueText)),
-	width: document.documentElement.scrollWidth <= innerWidth,
 })`
 
 func (p *tab) requireUntouched() {
@@ -52,6 +51,7 @@ func (p *tab) requireUntouched() {
 	for what, ok := range eval[map[string]bool](p, untouched) {
 		require.True(p.t, ok, what)
 	}
+	p.requireFits("the page")
 }
 
 // visible is what the page makes of a text.
@@ -72,7 +72,9 @@ func TestHostileTexts(t *testing.T) {
 		me := member(id, func(r *election.Registration) {
 			r.Metadata = map[string]string{name: strings.Join(names, "|"), "<b>": "<i>"}
 		})
-		other := member("<u>other</u>", func(r *election.Registration) { r.NotReady = "<img src=x onerror=alert(1)>" + name[:min(len(name), 200)] })
+		other := member("<u>other</u>", func(r *election.Registration) {
+			r.NotReady = "<img src=x onerror=alert(1)>" + name[:min(len(name), 200)]
+		})
 		o.enter(me, time.Now())
 		o.enter(other, time.Now())
 		o.claims(me, time.Now().Add(-time.Hour))
@@ -113,12 +115,12 @@ func TestVisible(t *testing.T) {
 	p := open(t, newWorld(t).serve().URL)
 	p.waits(`document.querySelector('.empty').hidden === false`)
 	for text, want := range map[string]string{
-		"plain":     "plain",
-		"a\u202eb":  `a\u{202e}b`,
-		"a\x00\nb":  `a\u{0}\u{a}b`,
-		" ":         `" "`,
-		"":          `""`,
-		"\u3000":    "\"\u3000\"",
+		"plain":      "plain",
+		"a\u202eb":   `a\u{202e}b`,
+		"a\x00\nb":   `a\u{0}\u{a}b`,
+		" ":          `" "`,
+		"":           `""`,
+		"\u3000":     "\"\u3000\"",
 		"日本 naïve 👍": "日本 naïve 👍",
 	} {
 		require.Equal(t, want, p.visible(text))

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
 )
 
 const rows = `document.querySelectorAll('.elections tbody tr').length`
@@ -92,4 +95,43 @@ func TestListChangesOnlyWhatChanged(t *testing.T) {
 	p.waits(`document.querySelector('.elections tbody tr').innerText.includes('no leader')`)
 	require.Equal(t, "orders", eval[string](p, `document.activeElement.innerText`), "the row that moved has the focus")
 	require.Equal(t, "orders has no leader", eval[string](p, `document.querySelector('#announce').innerText.replace(/[\u2068\u2069]/g, '')`))
+}
+
+// A thousand elections renew all the time, and the page stays quick: it renders only what has changed.
+func TestListOfAThousand(t *testing.T) {
+	w := newWorld(t)
+	ash := member("ash")
+	var offices []*office
+	for i := range 1000 {
+		o := w.elect(fmt.Sprintf("service-%03d", i))
+		o.enter(ash, time.Now())
+		o.claims(ash, time.Now())
+		offices = append(offices, o)
+	}
+	p := open(t, w.serve().URL)
+	p.waits(rows + ` === 1000`)
+	eval[any](p, `(() => {
+		globalThis.busy = 0;
+		new PerformanceObserver((list) => { for (const e of list.getEntries()) busy += e.duration; }).observe({ entryTypes: ['longtask'] });
+		return null;
+	})()`)
+	begin := time.Now()
+	for range 3 {
+		for i := 0; i < len(offices); i += 100 {
+			require.NoError(t, w.Transact(t.Context(), func(tr kv.Transaction) error {
+				now := time.Now()
+				for _, o := range offices[i : i+100] {
+					if _, err := o.RunElectionCycle(tr, ash, now, election.WithObservation(election.Observation{}, now)); err != nil {
+						return err
+					}
+				}
+				return nil
+			}))
+		}
+		p.waits(`document.querySelectorAll('.elections tr[data-level="ok"]').length === 1000`)
+		eval[any](p, `document.querySelectorAll('.elections tr[data-level]').forEach((r) => r.setAttribute('data-level', '')), null`)
+	}
+	took, busy := time.Since(begin), eval[float64](p, `busy`)
+	t.Logf("3000 renewals in %v, with tasks longer than 50 ms for %.0f ms", took, busy)
+	require.Less(t, busy, 3000.0)
 }

@@ -1,12 +1,11 @@
 // The page of one election.
 
-import { h, set, show, word } from './dom.js';
+import { cut, h, show, visible, word } from './dom.js';
 import { Candidates } from './candidates.js';
 import { Config } from './config.js';
 import { History } from './history.js';
 import { Leader } from './leader.js';
 import { Notices } from './notices.js';
-import { every, isFrozen } from './time.js';
 import { newest, tenuresOf } from './tenures.js';
 import { Timeline } from './timeline.js';
 
@@ -35,19 +34,11 @@ export function election(main, named, say) {
   main.append(missing, waiting, body);
   show(missing, false);
   show(body, false);
-  document.title = `${word(named)} - fdbelect`;
+  document.title = `${cut(visible(named), 40)} - fdbelect`;
 
   let status;
   const events = new Map();
   let parts = [];
-
-  /** choose shows the election, or that there is none. While the store is away that is not known. */
-  function choose() {
-    show(waiting, status === undefined || status === null && isFrozen());
-    show(missing, status === null && !isFrozen());
-    show(body, Boolean(status));
-  }
-  every(choose);
 
   /** past events and the status belong together, so both show what follows from the other. */
   function refresh() {
@@ -66,9 +57,11 @@ export function election(main, named, say) {
     status(next) {
       const before = status;
       status = next;
-      choose();
+      show(waiting, false);
+      show(missing, next === null);
+      show(body, next !== null);
       if (next === null) {
-        document.title = `No election ${word(named)} - fdbelect`;
+        document.title = `No election ${cut(visible(named), 40)} - fdbelect`;
         return;
       }
       config.update(next);

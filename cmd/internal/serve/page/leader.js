@@ -1,6 +1,6 @@
 // The card at the top: who leads, since when, why, and what is left of the lease.
 
-import { attr, h, name, rename, set, show, visible, word } from './dom.js';
+import { attr, cut, h, name, rename, set, show, visible, word } from './dom.js';
 import { coarse, every, isFrozen, local, stamp, wall } from './time.js';
 import { Lease } from './lease.js';
 import { judge, short } from './state.js';
@@ -69,7 +69,7 @@ export class Leader {
     } else {
       this.lease.update(0, null);
     }
-    this.title = leader ? `${level === 'ok' || level === 'idle' ? '' : '! '}${word(leader.id, 40)} leads ${word(this.named, 40)} - fdbelect` : `! No leader: ${word(this.named, 40)} - fdbelect`;
+    this.title = `${level === 'ok' || level === 'idle' ? '' : '! '}${leader ? `${titled(leader.id)} leads ` : 'No leader: '}${titled(this.named)} - fdbelect`;
     this.tick();
   }
 
@@ -95,4 +95,5 @@ export class Leader {
   }
 }
 
+const titled = (text) => cut(visible(text), 40);
 const round = (seconds) => Number(seconds.toFixed(1));

@@ -21,7 +21,6 @@ export function list(main, say) {
   let loaded = false;
   let planned = false;
   let leftOut = 0;
-  let asOld = false; // the rows were arranged while the data was old
 
   const search = h('input', {
     type: 'search', id: 'search', placeholder: 'Election or leader', autocomplete: 'off', spellcheck: 'false',
@@ -50,15 +49,11 @@ export function list(main, say) {
     search.focus();
     search.select();
   });
-  every(() => {
-    for (const row of seen) row.tick();
-    if (loaded && asOld !== isFrozen()) arrange();
-  });
+  every(() => { for (const row of seen) row.tick(); });
 
   /** arrange sorts and filters the rows, worst first. */
   function arrange() {
     planned = false;
-    asOld = isFrozen();
     const wanted = search.value.trim().toLowerCase();
     const bad = only.getAttribute('aria-pressed') === 'true';
     const all = [...rows.values()].sort((a, b) => a.rank - b.rank || a.collate(b));
@@ -83,9 +78,7 @@ export function list(main, say) {
     show(tools, all.length > 0);
     show(table, shown.length > 0);
     show(empty, loaded && shown.length === 0);
-    if (all.length === 0 && asOld) {
-      empty.replaceChildren(h('p', {}, 'The elections are not known yet.'));
-    } else if (all.length === 0) {
+    if (all.length === 0) {
       empty.replaceChildren(h('h2', {}, 'There is no election yet'),
         h('p', {}, 'Make one in this store, and it appears here by itself:'),
         h('pre', {}, h('code', {}, 'fdbelect init --store STORE --election orders')));
