@@ -35,6 +35,7 @@ func TestStoreAway(t *testing.T) {
 		require.Equal(t, "unknown", one.text(".lease-text"))
 		one.waits(`/For [1-9] s now/.test(document.querySelector('#banner').innerText)`)
 	}
+	require.Equal(t, "! Not live: ash leads orders - fdbelect", eval[string](p, `document.title`))
 	require.Equal(t, "ash", p.text("#leader"), "what was known is still there")
 	before := p.text(".age")
 	p.waits(`/For [3-9] s now/.test(document.querySelector('#banner').innerText)`)
@@ -49,6 +50,7 @@ func TestStoreAway(t *testing.T) {
 		require.NotEqual(t, "unknown", one.text(".lease-text"))
 		require.False(t, eval[bool](one, `document.body.classList.contains('stale')`))
 	}
+	p.waits(`document.title === 'birch leads orders - fdbelect'`)
 }
 
 // A page that is opened while the store is away does not say that there is nothing.

@@ -15,7 +15,7 @@ const section = (title, id, ...children) => {
 };
 
 /** election shows the page in main, and returns the handlers of its events. */
-export function election(main, named, say) {
+export function election(main, named, say, entitle) {
   const leader = new Leader(named);
   const notices = new Notices();
   const timeline = new Timeline();
@@ -34,7 +34,7 @@ export function election(main, named, say) {
   main.append(missing, waiting, body);
   show(missing, false);
   show(body, false);
-  document.title = `${cut(visible(named), 40)} - fdbelect`;
+  entitle(cut(visible(named), 40));
 
   let status;
   const events = new Map();
@@ -50,7 +50,7 @@ export function election(main, named, say) {
     show(timeline.node, parts.length > 0);
     show(log, events.size > 0);
     show(unwritten, events.size === 0);
-    document.title = leader.title;
+    entitle(leader.title);
   }
 
   return {
@@ -61,7 +61,7 @@ export function election(main, named, say) {
       show(missing, next === null);
       show(body, next !== null);
       if (next === null) {
-        document.title = `No election ${cut(visible(named), 40)} - fdbelect`;
+        entitle(`No election ${cut(visible(named), 40)}`);
         return;
       }
       config.update(next);

@@ -44,7 +44,8 @@ export class Leader {
   update(status, tenure, last) {
     this.status = status;
     const { leader, tenure: held } = status;
-    const { level, word: text } = judge(status);
+    // A damaged record of a candidate does not hide who leads. The notices tell of it.
+    const { level, word: text } = judge(leader ? { ...status, unreadable: [] } : status, status.unreadable);
     attr(this.node, 'data-level', level);
     attr(this.state, 'data-level', level);
     set(this.state, text);
@@ -69,7 +70,7 @@ export class Leader {
     } else {
       this.lease.update(0, null);
     }
-    this.title = `${level === 'ok' || level === 'idle' ? '' : '! '}${leader ? `${titled(leader.id)} leads ` : 'No leader: '}${titled(this.named)} - fdbelect`;
+    this.title = `${(level === 'ok' || level === 'idle') && status.unreadable.length === 0 ? '' : '! '}${leader ? `${titled(leader.id)} leads ` : 'No leader: '}${titled(this.named)}`;
     this.tick();
   }
 

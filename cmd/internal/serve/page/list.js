@@ -8,7 +8,7 @@ import { judge, rank } from './state.js';
 const COLUMNS = ['Election', 'Leader', 'Leads for', 'Lease', 'Ready', 'Term', 'State'];
 
 /** list shows the page in main, and returns the handlers of its events. */
-export function list(main, say) {
+export function list(main, say, entitle) {
   const rows = new Map(); // by the name of the election
   const seen = new Set(); // the rows on the screen
   const watch = new IntersectionObserver((entries) => {
@@ -74,7 +74,7 @@ export function list(main, say) {
     add(leftOut, 'more are not shown');
     set(summary, problems === 0 && leftOut === 0 && all.length > 0 ? `${parts[0]}, ${all.length === 1 ? 'no problem' : 'no problems'}` : parts.join(', '));
     set(only, `Problems only (${problems})`);
-    document.title = `${problems > 0 ? `${plural(problems, 'problem')} in ` : ''}${parts[0]} - fdbelect`;
+    entitle(`${problems > 0 ? `${plural(problems, 'problem')} in ` : ''}${parts[0]}`);
     show(tools, all.length > 0);
     show(table, shown.length > 0);
     show(empty, loaded && shown.length === 0);

@@ -7,11 +7,17 @@ import { list } from './list.js';
 import { election } from './election.js';
 
 const $ = (id) => document.getElementById(id);
-const health = { store: null, down: null, paused: false };
+const health = { store: null, down: null, paused: false, title: '' };
 
 /** say has a screen reader say a text, without a change of focus. */
 function say(text) {
   set($('announce'), text);
+}
+
+/** entitle sets the title of the page. */
+function entitle(text) {
+  health.title = text;
+  document.title = `${document.body.classList.contains('stale') ? '! Not live: ' : ''}${text} - fdbelect`;
 }
 
 /** judge shows how fresh the data is. */
@@ -23,6 +29,7 @@ function judge() {
   set($('link-text'), { away: 'not live', live: 'live', paused: 'paused', wait: 'connecting' }[state]);
   document.body.classList.toggle('stale', Boolean(away || health.paused));
   freeze(Boolean(away || health.paused));
+  if (health.title) entitle(health.title);
   show($('banner'), Boolean(away));
   if (!away) {
     set($('banner'), '');
@@ -30,7 +37,7 @@ function judge() {
   }
   const what = down ? 'No connection to the server of this page' : 'The store is away';
   const text = cut(visible(away.error || 'no answer'), 300);
-  const since = h('span', { class: 'banner-for' });
+  const since = h('span', { class: 'banner-for', 'aria-hidden': 'true' });
   $('banner').replaceChildren(
     h('strong', {}, `${what} since ${stamp(away.at)}.`), ' ', since,
     h('span', { class: 'banner-why' }, h('bdi', {}, text), '. What you see below is old. This page goes on by itself.'),
@@ -93,14 +100,14 @@ function start() {
   const main = $('main');
   if (named === null) {
     $('crumbs').append(h('span', { 'aria-current': 'page' }, 'Elections'));
-    follow('/api/v1/stream', { store, ...list(main, say) }, link);
+    follow('/api/v1/stream', { store, ...list(main, say, entitle) }, link);
     return;
   }
   $('crumbs').append(
     h('a', { href: '/' }, 'Elections'), h('span', { class: 'slash', 'aria-hidden': 'true' }, '/'),
     h('span', { class: 'crumb', 'aria-current': 'page' }, word(named)),
   );
-  follow(`/api/v1/stream?election=${encodeURIComponent(named)}`, { store, ...election(main, named, say) }, link);
+  follow(`/api/v1/stream?election=${encodeURIComponent(named)}`, { store, ...election(main, named, say, entitle) }, link);
 }
 
 // The clocks of the data stand still, but the outage goes on.

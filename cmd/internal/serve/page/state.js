@@ -2,10 +2,11 @@
 
 /**
  * judge names the state of an election. level is "bad", "warn", "idle" or "ok".
- * l is an element of the list, or a status.
+ * l is an element of the list, or a status. records are those that cannot be read.
  */
-export function judge(l) {
-  const enabled = l.enabled ?? l.config?.enabled ?? true;
+export function judge(l, records = l.unreadable) {
+  const known = !records.some((r) => r.record === 'config');
+  const enabled = !known || (l.enabled ?? l.config.enabled);
   if (l.unreadable.length > 0) return { level: 'bad', word: 'damaged' };
   if (!enabled) return { level: 'warn', word: 'disabled' };
   if (l.leader === null) return { level: 'bad', word: 'no leader' };

@@ -93,7 +93,7 @@ export function at(parts, ms) {
   return low - 1;
 }
 
-export const COLOURS = 8;
+const COLOURS = 8;
 
 /** colours gives each id a colour by its hash. Ids that would share one get the next free one. */
 export function colours(ids) {
