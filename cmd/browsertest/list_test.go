@@ -133,5 +133,5 @@ func TestListOfAThousand(t *testing.T) {
 	}
 	took, busy := time.Since(begin), eval[float64](p, `busy`)
 	t.Logf("3000 renewals in %v, with tasks longer than 50 ms for %.0f ms", took, busy)
-	require.Less(t, busy, 3000.0)
+	require.Less(t, busy, 5000.0)
 }

@@ -23,26 +23,25 @@ func TestPictures(t *testing.T) {
 	)
 	for _, one := range []struct {
 		file, url, ready string
-		height           int64
+		phone            bool
 		set              []func(*viewport)
 	}{
-		{"list-light", s.URL, listed, 0, nil},
-		{"list-dark", s.URL, listed, 0, []func(*viewport){inDark}},
-		{"election-light", election, shown, 0, nil},
-		{"election-dark", election, shown, 0, []func(*viewport){inDark}},
-		{"list-phone", s.URL, listed, 1000, []func(*viewport){onPhone, sharp}},
-		{"election-phone", election, shown, 1000, []func(*viewport){onPhone, sharp, inDark}},
+		{"list-light", s.URL, listed, false, nil},
+		{"list-dark", s.URL, listed, false, []func(*viewport){inDark}},
+		{"election-light", election, shown, false, nil},
+		{"election-dark", election, shown, false, []func(*viewport){inDark}},
+		{"list-phone", s.URL, listed, true, []func(*viewport){onPhone, sharp}},
+		{"election-phone", election, shown, true, []func(*viewport){onPhone, sharp, inDark}},
 	} {
 		p := open(t, one.url, one.set...)
 		p.waits(one.ready)
 		p.waits(`[...document.querySelectorAll('.lease-text')].every((e) => !e.innerText.startsWith('expired'))`)
-		height := one.height
-		if height == 0 { // all of the page, up to the events
-			height = eval[int64](p, `Math.ceil((document.querySelector('.s-events h2')?.getBoundingClientRect().top ?? document.body.scrollHeight + 16) - 14)`)
-		}
+		// A picture ends where a section or a row does.
+		height := eval[int64](p, `Math.ceil((document.querySelector('.s-events h2')?.getBoundingClientRect().top ?? document.body.scrollHeight + 16) - 14)`)
 		width, scale := int64(wide), 1.0
-		if one.height > 0 {
+		if one.phone {
 			width, scale = phone, 2
+			height = eval[int64](p, `Math.round((document.querySelector('#inspector') ?? document.querySelectorAll('.elections tbody tr')[6]).getBoundingClientRect().bottom)`)
 		}
 		require.NoError(t, chromedp.Do(p.ctx, chromedp.EmulateViewport(width, height, chromedp.EmulateScale(scale))))
 		picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())

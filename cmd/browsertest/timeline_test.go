@@ -164,7 +164,7 @@ func TestTenThousandEvents(t *testing.T) {
 	})()`)
 	bars := eval[int](p, `document.querySelectorAll('.line .bar').length`)
 	t.Logf("all events took %.0f ms, with %d bars", took, bars)
-	require.Less(t, took, 500.0)
+	require.Less(t, took, 3000.0)
 	require.Less(t, bars, 1200)
 	require.Positive(t, eval[int](p, `document.querySelectorAll('.line .gap').length`))
 	require.Contains(t, eval[string](p, `(() => {

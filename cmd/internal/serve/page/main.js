@@ -95,8 +95,7 @@ function ask() {
 }
 
 function start() {
-  const name = new URL(location.href).searchParams.get('election');
-  const named = location.pathname === '/election' ? new URL(location.href).searchParams.get('name') : name;
+  const named = location.pathname === '/election' ? new URL(location.href).searchParams.get('name') : null;
   const main = $('main');
   if (named === null) {
     $('crumbs').append(h('span', { 'aria-current': 'page' }, 'Elections'));
