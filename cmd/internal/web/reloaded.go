@@ -56,7 +56,10 @@ func newReloaded[T any](c elector.Clock, log *slog.Logger, load func(contents []
 func (r *reloaded[T]) read() (contents [][]byte, err error) {
 	for _, name := range r.names {
 		info, err := os.Stat(name)
-		if err == nil && info.Size() > maxFileBytes {
+		switch { // a pipe or a device has no size, cannot be read again, or never ends
+		case err == nil && !info.Mode().IsRegular():
+			err = fmt.Errorf("%s is not a regular file", election.SafeText(name))
+		case err == nil && info.Size() > maxFileBytes:
 			err = fmt.Errorf("%s has %d bytes, more than %d", election.SafeText(name), info.Size(), maxFileBytes)
 		}
 		if err != nil {

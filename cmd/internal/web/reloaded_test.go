@@ -71,7 +71,8 @@ func TestTokensThatAreWrong(t *testing.T) {
 		write(t, filepath.Join(dir, "empty"), ""):                                 "it has no token",
 		write(t, filepath.Join(dir, "blank"), " \n\n"):                            "it has no token",
 		write(t, filepath.Join(dir, "long"), strings.Repeat("x\n", maxFileBytes)): "bytes, more than",
-		dir: "",
+		dir:        "is not a regular file",
+		os.DevNull: "is not a regular file",
 	} {
 		_, err := Tokens(name, clitest.Virtual{}, slog.New(slog.DiscardHandler))
 		require.ErrorContains(t, err, want)
