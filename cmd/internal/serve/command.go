@@ -43,8 +43,9 @@ store, and nothing can be steered over HTTP.
 
   /                      the page
   /api/v1/list, /api/v1/status, /api/v1/candidates, /api/v1/history
-                         what the subcommands of these names print with --output json
-  /api/v1/stream         server-sent events
+                         what the subcommands of these names print with --output json. All
+                         but the list need ?election=NAME
+  /api/v1/stream         server-sent events: the list, or one election with ?election=NAME
   /api/v1/openapi.json   a description of the API
   /metrics               metrics for Prometheus, as seen from outside
   /livez, /readyz        probes of serve itself; /readyz asks the store
@@ -56,7 +57,9 @@ clocks of other hosts.
 Without --listen, serve answers on this host only. Other hosts can read everything in the
 elections, such as ids and tags, so give --token-file, --tls-cert and --tls-key with any other
 address. Each line of the token file is a token. The page asks for one; other clients send the
-header "Authorization: Bearer TOKEN". All three files are read again when they change.`,
+header "Authorization: Bearer TOKEN". The probes, openapi.json and the files of the page need no
+token. All three files are read again when they change. If one cannot be used then, its former
+contents stay valid, and the log says why.`,
 		Example: `  fdbelect serve --store file:/tmp/demo.db
   fdbelect serve --store file:/tmp/demo.db --listen 0.0.0.0:8300 --tls-cert cert.pem --tls-key key.pem --token-file token`,
 		Args: session.NoArgs,

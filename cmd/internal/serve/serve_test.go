@@ -146,6 +146,10 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 				w = get(h, path+"?election=%3Cx%3E")
 				require.Equal(t, http.StatusNotFound, w.Code)
 				d.requireDescribed(t, path, w)
+				w = get(h, path)
+				require.Equal(t, http.StatusNotFound, w.Code)
+				require.Contains(t, w.Body.String(), "?election=NAME")
+				d.requireDescribed(t, path, w)
 			}
 		})
 	}

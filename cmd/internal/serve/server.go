@@ -107,7 +107,11 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) (*overview.Electi
 		return nil, nil
 	}
 	e := find(now.reading, name)
-	if e == nil {
+	switch {
+	case e != nil:
+	case name == "":
+		fail(w, http.StatusNotFound, "no election is named: use ?election=NAME; /api/v1/list has the names")
+	default:
 		fail(w, http.StatusNotFound, "there is no election "+election.SafeText(name)+" below "+election.SafeText(s.feed.place.Root))
 	}
 	return e, now
