@@ -67,6 +67,7 @@ contents stay valid, and the log says why.`,
 	}
 	f.Place.AddSpaceFlags(cmd)
 	f.Access.AddTimeoutFlag(cmd)
+	cmd.Flags().Lookup("timeout").Usage = "how long opening the store may take; a read may take 5s for the page and /readyz, and 8s for /metrics"
 	cmd.Flags().StringVar(&f.listen, "listen", defaultAddress, "PORT or HOST:PORT to listen on; a port alone is on this host only, and 0 picks a free one")
 	cmd.Flags().StringVar(&f.certFile, "tls-cert", "", "file with the TLS certificate, in PEM")
 	cmd.Flags().StringVar(&f.keyFile, "tls-key", "", "file with the key of the certificate, in PEM")
@@ -126,6 +127,9 @@ func (f *flags) serve(ctx context.Context, p *session.Program) error {
 	listener, err := web.Listen(ctx, set.address, maxConnections)
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Named("listen"), err)
+	}
+	if f.Spec == "mem:" {
+		log.Warn("mem: is the memory of this process, so there is nothing to see")
 	}
 	local := onThisHost(listener.Addr())
 	if !local && (set.tls == nil || set.authorized == nil) {

@@ -18,6 +18,13 @@ import (
 
 var urlRE = regexp.MustCompile(`msg=serving url=(\S+)/ `)
 
+// No other process can put an election into the memory of this one.
+func TestServeMemory(t *testing.T) {
+	t.Parallel()
+	s := processtest.ShellProcess(t, t.TempDir(), "exec fdbelect serve --listen 0 --store mem:")
+	processtest.Says(t, &s.Stderr, "nothing to see")
+}
+
 // A page beside two candidates is told within the lease that the leader was killed, and the
 // history has it.
 func TestServe(t *testing.T) {
