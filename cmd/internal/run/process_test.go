@@ -228,7 +228,7 @@ func TestSameIDTwice(t *testing.T) {
 	second := processtest.Start(t, file, "a", "--lease", "1s")
 	require.Equal(t, 79, second.Wait(t))
 	require.Contains(t, second.Stderr.String(), "another process is registered with the same id")
-	require.Contains(t, second.Stderr.String(), "give each process an --id of its own")
+	require.Contains(t, second.Stderr.String(), "give each process its own id (--id); do not start")
 	first.Signal(syscall.SIGTERM)
 	require.Zero(t, first.Wait(t))
 }

@@ -191,7 +191,7 @@ func whenDone(ctx context.Context, f func()) (stop func()) {
 func explainEnd(err error) error {
 	switch {
 	case errors.Is(err, fdbelection.ErrDuplicateID):
-		return fmt.Errorf("%w; give each process an --id of its own, and do not start this one again with the same id", err)
+		return fmt.Errorf("%w (--id); do not start this one again with the same id", err)
 	case errors.Is(err, fdbelection.ErrSharedKeys):
 		return session.ExplainSharedKeys(err)
 	default:

@@ -71,7 +71,7 @@ contents stay valid, and the log says why.`,
 	cmd.Flags().StringVar(&f.listen, "listen", defaultAddress, "PORT or HOST:PORT to listen on; a port alone is on this host only, and 0 picks a free one")
 	cmd.Flags().StringVar(&f.certFile, "tls-cert", "", "file with the TLS certificate, in PEM")
 	cmd.Flags().StringVar(&f.keyFile, "tls-key", "", "file with the key of the certificate, in PEM")
-	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "file with the tokens that may read, one in a line")
+	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "file with the tokens that may read, one in a line, each of at least 16 characters")
 	session.FromEnvironment(cmd.Flags(), "listen", "tls-cert", "tls-key", "token-file")
 	return cmd
 }

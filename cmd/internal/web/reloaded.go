@@ -21,6 +21,9 @@ import (
 // recheck is how often files are checked for a change, at most.
 const recheck = time.Second
 
+// shortestToken is how many bytes a token has at least, so that it cannot be guessed.
+const shortestToken = 16
+
 // maxFileBytes limits what is read of a file.
 const maxFileBytes = 1 << 20
 
@@ -125,14 +128,21 @@ func TLS(certFile, keyFile string, c elector.Clock, log *slog.Logger) (*tls.Conf
 // again when it changes.
 func Tokens(file string, c elector.Clock, log *slog.Logger) (authorized func(token string) bool, err error) {
 	tokens, err := newReloaded(c, log, func(contents [][]byte) (sums [][sha256.Size]byte, err error) {
-		lines := bufio.NewScanner(bytes.NewReader(contents[0]))
+		lines, number := bufio.NewScanner(bytes.NewReader(contents[0])), 0
 		for lines.Scan() {
-			if line := bytes.TrimSpace(lines.Bytes()); len(line) > 0 {
-				sums = append(sums, sha256.Sum256(line))
+			number++
+			line := bytes.TrimSpace(lines.Bytes())
+			if len(line) == 0 {
+				continue
 			}
+			if len(line) < shortestToken || bytes.ContainsFunc(line, func(r rune) bool { return r <= ' ' || r > '~' }) {
+				return nil, fmt.Errorf("line %d is not a token: use at least %d letters, digits and signs of ASCII, such as the output of \"openssl rand -hex 32\"",
+					number, shortestToken)
+			}
+			sums = append(sums, sha256.Sum256(line))
 		}
 		if lines.Err() == nil && sums == nil {
-			return nil, errors.New("it has no token: write a long random one into a line")
+			return nil, errors.New("it has no token: write a long random one into a line, such as the output of \"openssl rand -hex 32\"")
 		}
 		return sums, lines.Err()
 	}, file)

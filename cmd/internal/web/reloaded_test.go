@@ -33,33 +33,34 @@ func write(t *testing.T, name, text string) string {
 // Each line of a token file is a token. A change of the file counts within a second. A file
 // that cannot be used any more changes nothing, and the log says so once.
 func TestTokens(t *testing.T) {
+	const one, two, three, four = "one-0123456789ab", "two-0123456789ab", "three-0123456789ab", "four-0123456789ab"
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		name := write(t, filepath.Join(t.TempDir(), "token"), "one\n\n  two \r\n")
+		name := write(t, filepath.Join(t.TempDir(), "token"), one+"\n\n  "+two+" \r\n")
 		authorized, err := Tokens(name, clitest.Virtual{}, slog.New(slog.NewTextHandler(&out, nil)))
 		require.NoError(t, err)
-		require.True(t, authorized("one") && authorized("two"))
-		for _, wrong := range []string{"", "on", "one ", "One", "one\n", "  two "} {
+		require.True(t, authorized(one) && authorized(two))
+		for _, wrong := range []string{"", one[:15], one + " ", strings.ToUpper(one), one + "\n", "  " + two + " "} {
 			require.False(t, authorized(wrong), "%q", wrong)
 		}
-		write(t, name, "three")
-		require.True(t, authorized("one"), "it is not checked more often than once in a second")
+		write(t, name, three)
+		require.True(t, authorized(one), "it is not checked more often than once in a second")
 		time.Sleep(recheck)
-		require.True(t, authorized("three") && !authorized("one"))
+		require.True(t, authorized(three) && !authorized(one))
 
 		out.Reset()
 		for _, broken := range []string{"\n \n", strings.Repeat("x", maxFileBytes+1)} {
 			write(t, name, broken)
 			time.Sleep(recheck)
-			require.True(t, authorized("three"), "the last good tokens stay")
+			require.True(t, authorized(three), "the last good tokens stay")
 		}
 		require.NoError(t, os.Remove(name))
 		time.Sleep(recheck)
-		require.True(t, authorized("three") && !authorized(""))
+		require.True(t, authorized(three) && !authorized(""))
 		require.Equal(t, 1, strings.Count(out.String(), "WARN"), out.String())
-		write(t, name, "four")
+		write(t, name, four)
 		time.Sleep(recheck)
-		require.True(t, authorized("four"))
+		require.True(t, authorized(four))
 	})
 }
 
@@ -70,6 +71,9 @@ func TestTokensThatAreWrong(t *testing.T) {
 		filepath.Join(dir, "none"):                                                "none",
 		write(t, filepath.Join(dir, "empty"), ""):                                 "it has no token",
 		write(t, filepath.Join(dir, "blank"), " \n\n"):                            "it has no token",
+		write(t, filepath.Join(dir, "short"), "0123456789abcdef\nshort\n"):        "line 2 is not a token",
+		write(t, filepath.Join(dir, "spaces"), "one two three four"):              "line 1 is not a token",
+		write(t, filepath.Join(dir, "binary"), strings.Repeat("\x01", 99)):        "line 1 is not a token",
 		write(t, filepath.Join(dir, "long"), strings.Repeat("x\n", maxFileBytes)): "bytes, more than",
 		dir:        "is not a regular file",
 		os.DevNull: "is not a regular file",
