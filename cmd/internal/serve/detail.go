@@ -34,8 +34,23 @@ type detail struct {
 	mu      sync.Mutex
 	reading *overview.Reading
 	parts
-	events []election.Event // the newest ones, when the history was read last
-	read   bool             // the history was read
+	newest newest
+	read   bool // the history was read
+}
+
+// newest is what was known when the history was read last. Old events are removed only if the
+// config or the term changes.
+type newest struct {
+	events         []election.Event
+	revision, term uint64
+}
+
+func newestOf(e *overview.Election) newest {
+	return newest{e.History, e.Config.Revision, e.Leader.Term}
+}
+
+func (n newest) equal(o newest) bool {
+	return n.revision == o.revision && n.term == o.term && slices.Equal(n.events, o.events)
 }
 
 // parts are the rows of one election. They are empty until a read has succeeded. status is nil
@@ -47,8 +62,8 @@ type parts struct {
 	candidates, history []*row
 }
 
-// detail returns the parts of an election in a snapshot. It reads the history if its newest
-// events have changed.
+// detail returns the parts of an election in a snapshot. It reads the history if that may have
+// changed.
 func (f *feed) detail(ctx context.Context, s *snapshot, name string) (parts, error) {
 	f.mu.Lock()
 	d := f.details[name]
@@ -65,13 +80,14 @@ func (f *feed) detail(ctx context.Context, s *snapshot, name string) (parts, err
 	d.reading = s.reading
 	e := find(s.reading, name)
 	if e == nil || e.Err != nil { // there is no such election, or only its damage can be shown
-		d.parts, d.events, d.read = parts{known: true, election: e}, nil, false
+		before := d.status
+		d.parts, d.newest, d.read = parts{known: true, election: e}, newest{}, false
 		if e != nil {
-			d.status = f.statusRow(e, s.reading, nil)
+			d.status = f.statusRow(e, s.reading, before)
 		}
 		return d.parts, nil
 	}
-	if !d.read || !slices.Equal(d.events, e.History) {
+	if !d.read || !d.newest.equal(newestOf(e)) {
 		events, err := f.history(ctx, name, 0)
 		if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
 			d.reading = nil // it is tried again
@@ -81,7 +97,7 @@ func (f *feed) detail(ctx context.Context, s *snapshot, name string) (parts, err
 			one := report.EventOf(v)
 			return one, one
 		})
-		d.events, d.read = e.History, true
+		d.newest, d.read = newestOf(e), true
 	}
 	d.known, d.election, d.status = true, e, f.statusRow(e, s.reading, d.status)
 	d.candidates = candidateRows(e, s.reading, d.candidates)
