@@ -31,6 +31,8 @@ type status struct {
 // detail is what the pages of one election show. Its fields are guarded by mu. Rows do not
 // change.
 type detail struct {
+	pages int // that are open; guarded by the mu of the feed
+
 	mu      sync.Mutex
 	reading *overview.Reading
 	parts
@@ -62,16 +64,29 @@ type parts struct {
 	candidates, history []*row
 }
 
-// detail returns the parts of an election in a snapshot. It reads the history if that may have
-// changed.
-func (f *feed) detail(ctx context.Context, s *snapshot, name string) (parts, error) {
+// openDetail returns what the pages of an election share, for one more page. closeDetail ends that
+// page.
+func (f *feed) openDetail(name string) (d *detail, closeDetail func()) {
 	f.mu.Lock()
-	d := f.details[name]
+	defer f.mu.Unlock()
+	d = f.details[name]
 	if d == nil {
 		d = &detail{}
 		f.details[name] = d
 	}
-	f.mu.Unlock()
+	d.pages++
+	return d, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if d.pages--; d.pages == 0 {
+			delete(f.details, name)
+		}
+	}
+}
+
+// update returns the parts of the election name in a snapshot. It reads the history if that may
+// have changed. If that fails, it is read for the next snapshot.
+func (d *detail) update(ctx context.Context, f *feed, s *snapshot, name string) (parts, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if s.reading.Err != nil || d.reading != nil && !s.reading.Ended.After(d.reading.Ended) {
@@ -90,7 +105,7 @@ func (f *feed) detail(ctx context.Context, s *snapshot, name string) (parts, err
 	if !d.read || !d.newest.equal(newestOf(e)) {
 		events, err := f.history(ctx, name, 0)
 		if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
-			d.reading = nil // it is tried again
+			d.read = false
 			return parts{}, err
 		}
 		d.history = rows(events, d.history, eventKey, func(v *election.Event) (now, same any) {

@@ -38,7 +38,7 @@ type feed struct {
 	last    *snapshot
 	pages   map[chan<- struct{}]struct{} // each is told of a new snapshot
 	reading bool                         // the loop runs
-	details map[string]*detail           // of elections with a page, by name
+	details map[string]*detail           // of elections with a page, by name; each is removed with its last page
 }
 
 func newFeed(db kv.Database, space subspace.Subspace, c elector.Clock, log *slog.Logger, place report.Status) *feed {
@@ -99,7 +99,6 @@ func (f *feed) tell() bool {
 	defer f.mu.Unlock()
 	if len(f.pages) == 0 {
 		f.reading = false
-		clear(f.details)
 		return false
 	}
 	for page := range f.pages {

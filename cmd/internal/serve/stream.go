@@ -25,7 +25,7 @@ type streamer struct {
 	control *http.ResponseController
 	idle    elector.Timer // until the next comment
 	query   string        // the name of the election
-	one     bool          // one election is asked for
+	detail  *detail       // of that election; nil: the list is asked for
 
 	// As sent last.
 	store  storeState
@@ -48,9 +48,14 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	defer closePage()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy must not hold events back
-	st := &streamer{server: s, w: w, control: http.NewResponseController(w), query: r.URL.Query().Get("election"), one: r.URL.Query().Has("election")}
+	st := &streamer{server: s, w: w, control: http.NewResponseController(w), query: r.URL.Query().Get("election")}
 	if r.Method == http.MethodHead {
 		return
+	}
+	if r.URL.Query().Has("election") {
+		var closeDetail func()
+		st.detail, closeDetail = s.feed.openDetail(st.query)
+		defer closeDetail()
 	}
 	st.run(r, news)
 }
@@ -89,8 +94,8 @@ func (st *streamer) update(r *http.Request) error {
 		st.store = s.store
 	}
 	switch {
-	case st.one:
-		now, err := st.server.feed.detail(r.Context(), s, st.query)
+	case st.detail != nil:
+		now, err := st.detail.update(r.Context(), st.server.feed, s, st.query)
 		if err == nil && now.known { // if it fails, the next snapshot says that the store is away
 			text = st.appendParts(text, now, s)
 		}

@@ -1,0 +1,90 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
+	"github.com/fdbelection/fdbelection/cmd/internal/report"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// counting is a store that counts reads.
+type counting struct {
+	away
+	reads int
+}
+
+func (c *counting) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
+	c.reads++
+	return c.away.ReadTransact(ctx, fn)
+}
+
+func newTestFeed(db kv.Database) *feed {
+	return newFeed(db, subspace.New("fdbelection"), clitest.Virtual{}, slog.New(slog.DiscardHandler), report.Status{})
+}
+
+// TestAHistoryThatCannotBeRead: it is tried once for each snapshot, and not once for each page,
+// since a read may take long.
+func TestAHistoryThatCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &counting{away: away{Database: clitest.NewManual(t).Database}}
+		f := newTestFeed(store)
+		s := f.now()
+		d, closeDetail := f.openDetail("default")
+		defer closeDetail()
+		store.down.Store(true)
+		store.reads = 0
+		var err error
+		for range 10 {
+			_, failed := d.update(t.Context(), f, s, "default")
+			err = errors.Join(err, failed)
+		}
+		require.Error(t, err)
+		require.Equal(t, 1, store.reads)
+		store.down.Store(false)
+		time.Sleep(interval)
+		now, err := d.update(t.Context(), f, f.now(), "default")
+		require.NoError(t, err)
+		require.True(t, now.known)
+	})
+}
+
+// TestClosedPagesLeaveNothing: what the pages of an election share goes with the last of them,
+// even if other pages stay open. It has a whole read of all elections.
+func TestClosedPagesLeaveNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newTestFeed(clitest.NewManual(t).Database)
+		s := &server{feed: f, streams: make(chan struct{}, mostStreams)}
+		h := http.HandlerFunc(s.stream)
+		openPage(t, h, "")
+		one, two := openPage(t, h, "?election=default"), openPage(t, h, "?election=default")
+		for i := range 10 {
+			p := openPage(t, h, fmt.Sprintf("?election=none%d", i))
+			time.Sleep(interval)
+			p.close()
+			<-p.ended
+		}
+		details := func() int {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return len(f.details)
+		}
+		require.Equal(t, 1, details())
+		one.close()
+		<-one.ended
+		require.Equal(t, 1, details())
+		two.close()
+		<-two.ended
+		require.Zero(t, details())
+	})
+}
