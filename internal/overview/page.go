@@ -71,7 +71,7 @@ func (r *Reader) readAll(ctx context.Context, counted time.Time) (all []Election
 			if r.seen[f.name] == nil {
 				r.seen[f.name] = &seen{}
 			}
-			all = append(all, r.seen[f.name].next(f.name, f.overview, local, wall))
+			all = append(all, r.seen[f.name].next(f.name, f.overview, local, wall, r.opts.Pauses))
 		}
 	}
 	maps.DeleteFunc(r.seen, func(name string, _ *seen) bool { return !names[name] })

@@ -15,7 +15,7 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// Options configure a Reader. All fields are required.
+// Options configure a Reader. All fields but Pauses are required.
 type Options struct {
 	// Limit is how many elections are read, in the order of their names. The others are
 	// counted.
@@ -24,6 +24,11 @@ type Options struct {
 	Timeout time.Duration
 	// MaxAge is for how long a read is used again.
 	MaxAge time.Duration
+	// Pauses says that reads may pause. A ballot that has changed during a pause of at least the
+	// lease then proves nothing, nor does a heartbeat after the candidate timeout: the process
+	// may have died meanwhile. Without it, any change since the last read proves that the
+	// process is alive, so that reads can be rare.
+	Pauses bool
 	// Logger gets a warning when a read fails and when it succeeds again.
 	Logger *slog.Logger
 	Clock  elector.Clock

@@ -43,7 +43,7 @@ type feed struct {
 
 func newFeed(db kv.Database, space subspace.Subspace, c elector.Clock, log *slog.Logger, place report.Status) *feed {
 	return &feed{
-		reader: overview.NewReader(db, space, overview.Options{Limit: mostElections, Timeout: readLimit, MaxAge: interval / 2, Logger: log, Clock: c}),
+		reader: overview.NewReader(db, space, overview.Options{Limit: mostElections, Timeout: readLimit, MaxAge: interval / 2, Pauses: true, Logger: log, Clock: c}),
 		db:     db, space: space, clock: c, place: place,
 		pages: map[chan<- struct{}]struct{}{}, details: map[string]*detail{},
 	}

@@ -229,6 +229,72 @@ func TestSettled(t *testing.T) {
 	require.InDelta(t, -1, *s.Remaining, 0.001)
 }
 
+// After a pause without a page or a request, the renewals and heartbeats of that time prove
+// nothing: the leader and the candidates may have died since.
+func TestSettledAfterAPause(t *testing.T) {
+	m := clitest.NewManual(t)
+	clock := &walled{}
+	h := handler(m.Database, func(o *Options) { o.Clock = clock })
+	beats := func() {
+		m.Claims(m.One, clock.Wall())
+		m.Claims(m.Two, clock.Wall())
+	}
+	requireElection := func(settled *bool, alive int) {
+		t.Helper()
+		var all []listed
+		require.NoError(t, json.Unmarshal(get(h, "/api/v1/list").Body.Bytes(), &all))
+		require.Equal(t, settled, all[0].Settled)
+		require.Equal(t, alive, all[0].Alive)
+	}
+	yes, no := true, false
+	beats()
+	requireElection(nil, 2)
+	clock.passed += time.Second
+	beats()
+	requireElection(&yes, 2)
+	clock.passed += time.Minute
+	beats()
+	clock.passed += time.Hour
+	requireElection(&no, 0)
+	beats()
+	clock.passed += time.Second
+	requireElection(&yes, 2)
+	clock.passed += time.Hour
+	beats()
+	requireElection(nil, 2) // by the clocks
+}
+
+// Records that were restored from a backup prove nothing: their leader may be dead for long.
+func TestSettledAfterARestore(t *testing.T) {
+	m := clitest.NewManual(t)
+	clock := &walled{}
+	h := handler(m.Database, func(o *Options) { o.Clock = clock })
+	m.Claims(m.One, clock.Wall())
+	backup := clitest.Contents(t, m.Database)
+	for range 3 {
+		clock.passed += 9 * time.Second
+		m.Claims(m.One, clock.Wall())
+		get(h, "/api/v1/list")
+	}
+	clock.passed += time.Second
+	m.Does(func(tr kv.Transaction) error {
+		tr.ClearRange(nil, []byte{0xff})
+		for _, row := range backup {
+			tr.Set(row.Key, row.Value)
+		}
+		return nil
+	})
+	var all []listed
+	require.NoError(t, json.Unmarshal(get(h, "/api/v1/list").Body.Bytes(), &all))
+	require.False(t, *all[0].Settled)
+	require.Zero(t, all[0].Alive)
+	m.Claims(m.One, clock.Wall())
+	clock.passed += time.Second
+	require.NoError(t, json.Unmarshal(get(h, "/api/v1/list").Body.Bytes(), &all))
+	require.True(t, *all[0].Settled)
+	require.Equal(t, 1, all[0].Alive)
+}
+
 // stepped is a clock that a test moves.
 type stepped struct {
 	clitest.Virtual
@@ -238,3 +304,8 @@ type stepped struct {
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (c *stepped) Now() time.Time { return epoch.Add(c.passed) }
+
+// walled is a clock whose wall clock moves as well.
+type walled struct{ stepped }
+
+func (c *walled) Wall() time.Time { return time.Now().Add(c.passed) }
