@@ -88,3 +88,45 @@ func TestClosedPagesLeaveNothing(t *testing.T) {
 		require.Zero(t, details())
 	})
 }
+
+// TestDamageIsToldOnce: an election whose config cannot be read is told once, and not after each read.
+func TestDamageIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := clitest.NewManual(t)
+		damage("config")(m)
+		p := openPage(t, handler(m.Database), "?election=default")
+		time.Sleep(interval)
+		require.Equal(t, []string{"store", "status", "candidates", "history"}, names(p.next()))
+		time.Sleep(3 * time.Second)
+		require.Empty(t, p.next())
+	})
+}
+
+// TestOldEventsGo: a page is told if only old events are removed, because the limit of the
+// history was lowered.
+func TestOldEventsGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := clitest.NewManual(t)
+		for range 30 {
+			m.Claims(m.One, time.Now())
+			token := m.Leader().Token()
+			m.Does(func(tr kv.Transaction) error { return m.ResignLeadership(tr, token, time.Now()) })
+		}
+		p := openPage(t, handler(m.Database), "?election=default")
+		time.Sleep(interval)
+		require.Len(t, decode[changed[report.Event]](t, p.next()[3]).Set, 60)
+		m.Does(func(tr kv.Transaction) error {
+			config, err := m.ReadConfig(tr)
+			if err != nil {
+				return err
+			}
+			config.HistoryLimit = 20
+			_, err = m.WriteConfig(tr, config)
+			return err
+		})
+		time.Sleep(2 * interval)
+		all := p.next()
+		require.Equal(t, []string{"status", "history"}, names(all))
+		require.Len(t, decode[changed[report.Event]](t, all[1]).Gone, 20)
+	})
+}

@@ -20,6 +20,7 @@ type snapshot struct {
 	// By name, as of the last read that has succeeded.
 	elections []overview.Election
 	listed    []*row
+	leftOut   int // elections above the limit
 }
 
 // storeState says whether the store answers.
@@ -87,12 +88,12 @@ func newSnapshot(r *overview.Reading, before *snapshot) *snapshot {
 		}
 	}
 	if before != nil {
-		s.known, s.elections, s.listed = before.known, before.elections, before.listed
+		s.known, s.elections, s.listed, s.leftOut = before.known, before.elections, before.listed, before.leftOut
 	}
 	if r.Err != nil {
 		return s
 	}
-	s.known, s.elections = true, r.Elections
+	s.known, s.elections, s.leftOut = true, r.Elections, r.LeftOut
 	s.listed = rows(r.Elections, s.listed, func(e *overview.Election) string { return e.Name },
 		func(e *overview.Election) (now, same any) {
 			l := listedOf(e, r)

@@ -28,10 +28,11 @@ type streamer struct {
 	detail  *detail       // of that election; nil: the list is asked for
 
 	// As sent last.
-	store  storeState
-	known  bool // everything was sent once
-	listed []*row
-	parts  parts
+	store   storeState
+	known   bool // everything was sent once
+	listed  []*row
+	leftOut int
+	parts   parts
 }
 
 // stream handles /api/v1/stream. It sends the list of elections or one election, and
@@ -109,16 +110,16 @@ func (st *streamer) update(r *http.Request) error {
 }
 
 func (st *streamer) appendList(text []byte, s *snapshot) []byte {
-	if c, changed := changeOf(st.listed, s.listed, !st.known); changed {
+	if c, changed := changeOf(st.listed, s.listed, !st.known); changed || st.leftOut != s.leftOut {
 		if !st.known {
 			c.Set = s.all()
 		}
 		text = event(text, "elections", mustEncode(struct {
 			change
 			LeftOut int `json:"left_out"`
-		}{c, s.reading.LeftOut}))
+		}{c, s.leftOut}))
 	}
-	st.listed, st.known = s.listed, true
+	st.listed, st.leftOut, st.known = s.listed, s.leftOut, true
 	return text
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -20,8 +21,11 @@ import (
 
 	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
 	"github.com/fdbelection/fdbelection/cmd/internal/report"
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/overview"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
+	"github.com/fdbelection/fdbelection/subspace"
 )
 
 // reader is the client of a stream. It takes what is written.
@@ -346,45 +350,33 @@ func TestPagesAreLimited(t *testing.T) {
 	})
 }
 
-// TestDamageIsToldOnce: an election whose config cannot be read is no news at each read.
-func TestDamageIsToldOnce(t *testing.T) {
+// TestLeftOut: a page is told how many elections are above the limit, also if nothing else has
+// changed or the store is away.
+func TestLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := clitest.NewManual(t)
-		damage("config")(m)
-		p := openPage(t, handler(m.Database), "?election=default")
-		time.Sleep(interval)
-		require.Equal(t, []string{"store", "status", "candidates", "history"}, names(p.next()))
-		time.Sleep(3 * time.Second)
-		require.Empty(t, p.next())
-	})
-}
-
-// TestOldEventsGo: a page is told if only old events are removed, because the limit of the
-// history was lowered.
-func TestOldEventsGo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := clitest.NewManual(t)
-		for range 30 {
-			m.Claims(m.One, time.Now())
-			token := m.Leader().Token()
-			m.Does(func(tr kv.Transaction) error { return m.ResignLeadership(tr, token, time.Now()) })
-		}
-		p := openPage(t, handler(m.Database), "?election=default")
-		time.Sleep(interval)
-		require.Len(t, decode[changed[report.Event]](t, p.next()[3]).Set, 60)
-		m.Does(func(tr kv.Transaction) error {
-			config, err := m.ReadConfig(tr)
-			if err != nil {
-				return err
-			}
-			config.HistoryLimit = 20
-			_, err = m.WriteConfig(tr, config)
-			return err
+		store := &away{Database: memkv.New(memkv.Options{})}
+		fill(t, store, 3, 1)
+		f := newTestFeed(store)
+		f.reader = overview.NewReader(store, subspace.New("fdbelection"), overview.Options{
+			Limit: 2, Timeout: readLimit, MaxAge: interval / 2, Logger: slog.New(slog.DiscardHandler), Clock: clitest.Virtual{},
 		})
-		time.Sleep(2 * interval)
-		all := p.next()
-		require.Equal(t, []string{"status", "history"}, names(all))
-		require.Len(t, decode[changed[report.Event]](t, all[1]).Gone, 20)
+		s := server{feed: f, streams: make(chan struct{}, mostStreams)}
+		p := openPage(t, http.HandlerFunc(s.stream), "")
+		leftOut := func(p *page) int {
+			t.Helper()
+			all := p.next()
+			require.NotEmpty(t, all)
+			return decode[changed[listed]](t, all[len(all)-1]).LeftOut
+		}
+		time.Sleep(interval / 2)
+		require.Equal(t, 1, leftOut(p))
+		more := election.New(subspace.New("fdbelection", "last"))
+		require.NoError(t, store.Transact(t.Context(), func(tr kv.Transaction) error { _, err := more.Initialize(tr); return err }))
+		time.Sleep(interval)
+		require.Equal(t, 2, leftOut(p))
+		store.down.Store(true)
+		time.Sleep(interval)
+		require.Equal(t, 2, leftOut(openPage(t, http.HandlerFunc(s.stream), "")))
 	})
 }
 
