@@ -1,6 +1,8 @@
 package overview_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -64,6 +66,39 @@ func TestOneWaveOfReads(t *testing.T) {
 	before = db.Counters()
 	require.Len(t, r.Read().Elections, 50)
 	require.EqualValues(t, 1, db.Counters().Sub(before).ReadWaves)
+}
+
+// away is a store that fails after a number of transactions.
+type away struct {
+	kv.Database
+	left int
+}
+
+func (a *away) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
+	if a.left--; a.left < 0 {
+		return errors.New("the disk is on fire")
+	}
+	return a.Database.ReadTransact(ctx, fn)
+}
+
+// The names stay known if a read fails, at whatever page. To find thousands of names again one
+// after the other may take longer than the time limit.
+func TestNamesSurviveAFailure(t *testing.T) {
+	db := memkv.New(memkv.Options{})
+	for i := range 250 {
+		initialize(t, db, fmt.Sprintf("e%03d", i))
+	}
+	store := &away{db, 3}
+	r := newReader(store, 1000)
+	require.Len(t, r.Read().Elections, 250)
+	for fails := range 3 {
+		store.left = fails
+		require.Error(t, r.Read().Err)
+		store.left = 3
+		before := db.Counters()
+		require.Len(t, r.Read().Elections, 250)
+		require.EqualValues(t, 3, db.Counters().Sub(before).ReadWaves, "one for each page")
+	}
 }
 
 // A reader finds elections that appear and disappear, on any page, whatever it knew before.

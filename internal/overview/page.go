@@ -50,6 +50,7 @@ func (r *Reader) readAll(ctx context.Context, counted time.Time) (all []Election
 			return r.readPage(tr, p.names, before[:min(pageSize, len(before))])
 		})
 		if err != nil {
+			r.known = append(r.known, before...) // those that were not read
 			return nil, 0, err
 		}
 		r.known = append(r.known, p.known...)
