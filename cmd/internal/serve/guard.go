@@ -19,7 +19,7 @@ var files embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
-// guard sets the headers of every answer, and refuses methods that are not for reading. With
+// guard sets the headers of every answer, and refuses bodies and methods that are not for reading. With
 // localOnly it refuses requests for other hosts.
 func guard(localOnly bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -34,6 +34,9 @@ func guard(localOnly bool, next http.Handler) http.Handler {
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			head.Set("Allow", "GET, HEAD")
 			fail(w, http.StatusMethodNotAllowed, "this server only reads; steer with the command fdbelect")
+		case r.ContentLength != 0: // it is not read, so the connection cannot be used again
+			head.Set("Connection", "close")
+			fail(w, http.StatusBadRequest, "this server takes no body")
 		case localOnly && !isLocal(r.Host):
 			fail(w, http.StatusMisdirectedRequest, "this server answers on this host only; call it localhost or 127.0.0.1, or give it a token file")
 		default:

@@ -1,14 +1,20 @@
 package serve
 
 import (
+	"bufio"
+	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
+	"github.com/fdbelection/fdbelection/cmd/internal/web"
 )
 
 // Nothing can be steered, whatever the path is.
@@ -23,6 +29,25 @@ func TestOnlyReads(t *testing.T) {
 			require.Equal(t, http.StatusMethodNotAllowed, w.Code, "%s %s", method, path)
 			require.Equal(t, "GET, HEAD", w.Header().Get("Allow"))
 		}
+	}
+}
+
+// A request with a body is refused at once. The server would wait for the rest of the body before it
+// answers, in a stream without end.
+func TestNoBodies(t *testing.T) {
+	l, err := web.Listen(t.Context(), "127.0.0.1:0", maxConnections)
+	require.NoError(t, err)
+	t.Cleanup(web.Serve(l, handler(clitest.NewManual(t).Database), slog.New(slog.DiscardHandler)))
+	for _, body := range []string{"Content-Length: 100\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nabc"} {
+		conn, err := net.Dial("tcp", l.Addr().String())
+		require.NoError(t, err)
+		require.NoError(t, conn.SetDeadline(time.Now().Add(5*time.Second)))
+		_, err = fmt.Fprint(conn, "GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n"+body)
+		require.NoError(t, err)
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, "HTTP/1.1 400 Bad Request\r\n", line)
+		require.NoError(t, conn.Close())
 	}
 }
 
