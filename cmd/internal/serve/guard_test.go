@@ -101,6 +101,22 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// The probe does not tell a client without a token what is wrong with the store, which has its name
+// and its path.
+func TestReadyzKeepsSecrets(t *testing.T) {
+	store := &away{Database: clitest.NewManual(t).Database}
+	store.down.Store(true)
+	for _, secret := range []bool{true, false} {
+		w := get(handler(store, func(o *Options) {
+			if secret {
+				o.Authorized = func(token string) bool { return token == "right" }
+			}
+		}), "/readyz")
+		require.Equal(t, http.StatusServiceUnavailable, w.Code)
+		require.Equal(t, !secret, strings.Contains(w.Body.String(), "the disk is on"))
+	}
+}
+
 // Every answer has the headers that keep a browser from doing anything else.
 func TestHeaders(t *testing.T) {
 	h := handler(clitest.NewManual(t).Database)

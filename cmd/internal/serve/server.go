@@ -44,13 +44,14 @@ type Options struct {
 type server struct {
 	feed    *feed
 	streams chan struct{} // has an element for each open page
+	secret  bool          // a token is needed
 }
 
 // NewHandler returns a handler of the page, the API, the metrics and the probes.
 func NewHandler(o Options) http.Handler {
 	s := &server{
 		feed:    newFeed(o.Database, o.Space, o.Clock, o.Logger, report.Status{Store: election.SafeText(o.Store), Root: o.Root}),
-		streams: make(chan struct{}, mostStreams),
+		streams: make(chan struct{}, mostStreams), secret: o.Authorized != nil,
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(monitor.NewElections(o.Database, o.Space, monitor.ElectionsOptions{Clock: o.Clock, Logger: o.Logger}))
@@ -89,11 +90,13 @@ func fail(w http.ResponseWriter, code int, text string) {
 	}{text})
 }
 
+const unreadable = "the store cannot be read: "
+
 // current returns a new snapshot, or answers that the store cannot be read.
 func (s *server) current(w http.ResponseWriter) *snapshot {
 	now := s.feed.now()
 	if !now.store.OK {
-		fail(w, http.StatusServiceUnavailable, "the store cannot be read: "+now.store.Error)
+		fail(w, http.StatusServiceUnavailable, unreadable+now.store.Error)
 		return nil
 	}
 	return now
@@ -165,7 +168,7 @@ func (s *server) history(w http.ResponseWriter, r *http.Request) {
 	}
 	events, err := s.feed.history(r.Context(), e.Name, limit)
 	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) { // the status names unreadable events
-		fail(w, http.StatusServiceUnavailable, "the store cannot be read: "+election.SafeText(err.Error()))
+		fail(w, http.StatusServiceUnavailable, unreadable+election.SafeText(err.Error()))
 		return
 	}
 	all := make([]report.Event, len(events))
@@ -175,10 +178,18 @@ func (s *server) history(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, all)
 }
 
-// readyz answers 200 if the store can be read.
+// readyz answers 200 if the store can be read. It needs no token. If other
+// answers do, it does not say why the store cannot be read.
 func (s *server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if s.current(w) != nil {
+	now := s.feed.now()
+	if now.store.OK {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("ok\n")) // if it fails, the client is gone
+		return
 	}
+	why := now.store.Error
+	if s.secret {
+		why = "see the log of serve"
+	}
+	fail(w, http.StatusServiceUnavailable, unreadable+why)
 }
