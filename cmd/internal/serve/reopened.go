@@ -14,15 +14,17 @@ import (
 type reopened struct {
 	open      func(ctx context.Context) (kv.Database, io.Closer, error)
 	permanent func(error) bool
+	onEnd     func(f func()) (stop func() bool) // calls f when the command ends
 
 	mu     sync.RWMutex // held for reading while a transaction runs
 	db     kv.Database  // nil: it has to be opened
 	closer io.Closer
+	ended  bool
 }
 
-// newReopened opens the store for the first time.
+// newReopened opens the store for the first time. When ctx ends, the reads that run end with it.
 func newReopened(ctx context.Context, open func(ctx context.Context) (kv.Database, io.Closer, error), permanent func(error) bool) (*reopened, error) {
-	r := &reopened{open: open, permanent: permanent}
+	r := &reopened{open: open, permanent: permanent, onEnd: func(f func()) func() bool { return context.AfterFunc(ctx, f) }}
 	var err error
 	r.db, r.closer, err = open(ctx)
 	return r, err
@@ -30,6 +32,9 @@ func newReopened(ctx context.Context, open func(ctx context.Context) (kv.Databas
 
 // ReadTransact implements kv.Database.
 func (r *reopened) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer r.onEnd(cancel)()
 	db, err := r.reopen(ctx)
 	if err != nil {
 		return err
@@ -72,6 +77,9 @@ func (r *reopened) reopen(ctx context.Context) (kv.Database, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.ended {
+		return nil, kv.Error{Code: kv.CodeTransactionCancelled}
+	}
 	if r.db != nil {
 		return r.db, nil
 	}
@@ -87,16 +95,22 @@ func (r *reopened) reopen(ctx context.Context) (kv.Database, error) {
 func (r *reopened) close(db kv.Database) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.db == db && db != nil {
+	if r.db == db {
+		r.closeLocked()
+	}
+}
+
+func (r *reopened) closeLocked() {
+	if r.db != nil {
 		_ = r.closer.Close() // what was committed is safe
 		r.db = nil
 	}
 }
 
-// end closes the store.
+// end closes the store for good.
 func (r *reopened) end() {
-	r.mu.RLock()
-	db := r.db
-	r.mu.RUnlock()
-	r.close(db)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+	r.closeLocked()
 }
