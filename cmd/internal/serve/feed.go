@@ -17,7 +17,8 @@ import (
 
 const (
 	// interval is the time between two reads while a page is open. A read that takes long
-	// is repeated less often, so that reading takes a fifth of the time at most.
+	// is repeated less often, so that reading takes a fifth of the time at most, or half of
+	// it while the store does not answer.
 	interval  = 500 * time.Millisecond
 	slowness  = 4
 	readLimit = 5 * time.Second
@@ -88,7 +89,11 @@ func (f *feed) loop(ctx context.Context) {
 		if !f.tell() {
 			return
 		}
-		_ = clock.Sleep(ctx, f.clock, max(interval, slowness*s.reading.Took)) // ctx does not end
+		pause := max(interval, slowness*s.reading.Took)
+		if s.reading.Err != nil { // it costs the store little
+			pause = min(pause, readLimit)
+		}
+		_ = clock.Sleep(ctx, f.clock, pause) // ctx does not end
 	}
 }
 

@@ -59,6 +59,27 @@ func TestTheEndDoesNotWaitForTheStore(t *testing.T) {
 	})
 }
 
+// TestStoreHangs: the page is told soon when a store that hung answers again, although reads that
+// take long are rare.
+func TestStoreHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &hung{away{Database: clitest.NewManual(t).Database}}
+		p := openPage(t, handler(store), "")
+		time.Sleep(interval)
+		p.next()
+		store.down.Store(true)
+		time.Sleep(12 * time.Second)
+		require.Equal(t, []string{"store"}, names(p.next()))
+		store.down.Store(false)
+		time.Sleep(readLimit)
+		all := p.next()
+		require.Equal(t, []string{"store"}, names(all))
+		require.True(t, decode[storeState](t, all[0]).OK)
+		p.close()
+		time.Sleep(slowness * readLimit) // until the loop has ended
+	})
+}
+
 // TestReopened: a store is opened again after an error that no retry can fix, and only then.
 func TestReopened(t *testing.T) {
 	lasting, passing := errors.New("replaced"), errors.New("busy")
