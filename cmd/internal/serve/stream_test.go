@@ -49,6 +49,8 @@ func (r *reader) Write(p []byte) (int, error) {
 func (r *reader) Flush()                          {}
 func (r *reader) SetReadDeadline(time.Time) error { return nil }
 func (r *reader) SetWriteDeadline(at time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.limits = append(r.limits, at)
 	return nil
 }
@@ -320,10 +322,10 @@ func TestSlowClientsAreDropped(t *testing.T) {
 			p.client.text.Reset()
 			p.client.mu.Unlock()
 		}
+		p.client.mu.Lock()
 		for _, limit := range p.client.limits {
 			require.False(t, limit.IsZero())
 		}
-		p.client.mu.Lock()
 		p.client.refuse = true
 		p.client.mu.Unlock()
 		time.Sleep(keepAlive)
