@@ -145,6 +145,9 @@ func (o *ownElector) collect(out chan<- prometheus.Metric) {
 	for name, l := range s.Callbacks {
 		out <- newHistogram(ownCallbacks, l, o.election, o.node, name)
 	}
+	if s.Transitions == nil { // it has not started
+		s.Transitions = map[elector.TransitionKind]uint64{}
+	}
 	for _, kind := range overdue {
 		s.Transitions[kind] += 0
 	}

@@ -15,9 +15,11 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/monitor"
+	"github.com/fdbelection/fdbelection/subspace"
 )
 
 func watchTransitions(o *elector.Options) {
@@ -97,6 +99,19 @@ func TestElectorsOfALeaderThatCannotRenew(t *testing.T) {
 			"elector_is_leader{election=orders,node=a}":            0,
 			"elector_state{election=orders,node=a,state=jeopardy}": 0,
 		})
+	})
+}
+
+// An elector that has not started has no change of state yet. It is exported like the others.
+func TestElectorsBeforeTheStart(t *testing.T) {
+	el, err := elector.New(memkv.New(memkv.Options{}), election.New(subspace.New("orders")), elector.Options{NodeID: "a"})
+	require.NoError(t, err)
+	c := monitor.NewElectors(monitor.ElectorsOptions{})
+	c.Add("orders", el)
+	requireSeries(t, c, map[string]float64{
+		"elector_state{election=orders,node=a,state=stopped}":                                         1,
+		"elector_transitions_total{election=orders,from=leader,node=a,reason=unrenewed,to=jeopardy}":  0,
+		"elector_transitions_total{election=orders,from=leader,node=a,reason=unrenewed,to=candidate}": 0,
 	})
 }
 
