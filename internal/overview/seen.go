@@ -57,17 +57,20 @@ type heartbeat struct {
 // next returns an election after a read that returned at local and wall. It keeps what it
 // needs of the read. With pauses, what has changed during a pause proves nothing.
 func (s *seen) next(name string, o election.Overview, local, wall time.Time, pauses bool) Election {
-	pause := local.Sub(s.readAt)
+	var pause time.Duration
+	if pauses {
+		pause = local.Sub(s.readAt)
+	}
 	if s.restored(o.Leader) {
 		s.renewed, s.started, s.heartbeats = false, false, nil
 	}
-	s.renewed = s.started && (s.renewed || o.Leader.Ballot != s.leader.Ballot) && !(pauses && pause >= o.Leader.LeaseDuration)
+	s.renewed = s.started && (s.renewed || o.Leader.Ballot != s.leader.Ballot) && (pause == 0 || pause < o.Leader.LeaseDuration)
 	s.leader = s.leader.Next(o.Leader, local)
 	e := Election{Name: name, Overview: o, Renewed: s.renewed, BallotSince: s.leader.BallotSince}
 	if l := o.Leader; !l.Vacant() {
 		e.Led = l.Accepted && !l.Lost() && s.live(o.Config.Expiry, l, local, wall)
 	}
-	e.Liveness = s.liveness(&o, local, wall, s.started && !(pauses && pause >= o.Config.CandidateTimeout))
+	e.Liveness = s.liveness(&o, local, wall, s.started && (pause == 0 || pause < o.Config.CandidateTimeout))
 	s.started, s.readAt = true, local
 	return e
 }
