@@ -55,7 +55,19 @@ func (f *runFlags) serveMetrics(ctx context.Context, collector prometheus.Collec
 		return nil, fmt.Errorf("%s: %w", f.Named("metrics"), err)
 	}
 	log.Info("serving metrics", "address", listener.Addr().String())
-	return web.Serve(listener, mux, log), nil
+	return web.Serve(listener, guarded(mux, web.OnThisHost(listener.Addr())), log), nil
+}
+
+// guarded refuses requests for other hosts, if only this host can reach the server: a web page
+// of another host must not read the metrics through a browser.
+func guarded(h http.Handler, onThisHost bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if onThisHost && !web.NamesThisHost(r) {
+			http.Error(w, "this server answers on this host only; call it localhost or 127.0.0.1", http.StatusMisdirectedRequest)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // ownMetrics returns the collector of a candidate.

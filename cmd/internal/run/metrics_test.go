@@ -52,6 +52,14 @@ func TestMetrics(t *testing.T) {
 	watcher := processtest.ShellProcess(t, t.TempDir(), "exec fdbelect run --observe --metrics 0 --store file:"+file)
 	atA, atB, outside := servedBy(t, a), servedBy(t, b), servedBy(t, watcher)
 
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, atA+"/metrics", http.NoBody)
+	require.NoError(t, err)
+	r.Host = "evil.example"
+	refused, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	require.NoError(t, refused.Body.Close())
+	require.Equal(t, http.StatusMisdirectedRequest, refused.StatusCode, "a name that leads to this host")
+
 	has := func(url string, lines ...string) bool {
 		status, body := fetch(t, url)
 		require.Equal(t, 200, status, body)
@@ -87,7 +95,7 @@ func TestMetrics(t *testing.T) {
 	a.Signal(syscall.SIGTERM)
 	require.Zero(t, a.Wait(t))
 	processtest.Eventually(t, "b leads", answers(atB+"/leaderz", 200))
-	_, err := http.Get(atA) //nolint:gosec,noctx,bodyclose // there is no answer
+	_, err = http.Get(atA) //nolint:gosec,noctx,bodyclose // there is no answer
 	require.Error(t, err)
 	watcher.Signal(syscall.SIGTERM)
 	require.Zero(t, watcher.Wait(t))

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 
 	"github.com/spf13/cobra"
 
@@ -131,7 +130,7 @@ func (f *flags) serve(ctx context.Context, p *session.Program) error {
 	if f.Spec == "mem:" {
 		log.Warn("mem: is the memory of this process, so there is nothing to see")
 	}
-	local := onThisHost(listener.Addr())
+	local := web.OnThisHost(listener.Addr())
 	if !local && (set.tls == nil || set.authorized == nil) {
 		log.Warn("other hosts can read the elections: give --tls-cert, --tls-key and --token-file", "address", listener.Addr().String())
 	}
@@ -145,13 +144,7 @@ func (f *flags) serve(ctx context.Context, p *session.Program) error {
 	})
 	stop := web.Serve(listener, handler, log)
 	defer stop()
-	log.Info("serving", "url", scheme+"://"+listener.Addr().String()+"/", "store", election.SafeText(f.Spec), "root", election.SafeText(f.Root))
+	log.Info("serving", "url", web.URL(scheme, set.address, listener.Addr()), "store", election.SafeText(f.Spec), "root", election.SafeText(f.Root))
 	<-ctx.Done()
 	return nil
-}
-
-// onThisHost reports whether only this host can reach an address.
-func onThisHost(a net.Addr) bool {
-	tcp, ok := a.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
 }

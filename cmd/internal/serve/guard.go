@@ -5,11 +5,11 @@ import (
 	"embed"
 	"encoding/hex"
 	"mime"
-	"net"
 	"net/http"
-	"net/netip"
 	"path"
 	"strings"
+
+	"github.com/fdbelection/fdbelection/cmd/internal/web"
 )
 
 //go:embed page openapi.json
@@ -37,24 +37,12 @@ func guard(localOnly bool, next http.Handler) http.Handler {
 		case r.ContentLength != 0: // it is not read, so the connection cannot be used again
 			head.Set("Connection", "close")
 			fail(w, http.StatusBadRequest, "this server takes no body")
-		case localOnly && !isLocal(r.Host):
+		case localOnly && !web.NamesThisHost(r):
 			fail(w, http.StatusMisdirectedRequest, "this server answers on this host only; call it localhost or 127.0.0.1, or give it a token file")
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
-}
-
-// isLocal reports whether a Host header names this host.
-func isLocal(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && address.IsLoopback()
 }
 
 // authorize refuses requests without a token that is authorized. Nil authorizes all.

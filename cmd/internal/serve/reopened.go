@@ -35,15 +35,20 @@ func (r *reopened) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransacti
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer r.onEnd(cancel)()
-	db, err := r.reopen(ctx)
-	if err != nil {
-		return err
-	}
-	err = r.readOn(ctx, db, fn)
-	if err != nil && r.permanent(err) {
+	for again := true; ; again = false {
+		db, err := r.reopen(ctx)
+		if err != nil {
+			return err
+		}
+		err = r.readOn(ctx, db, fn)
+		if err == nil || !r.permanent(err) {
+			return err
+		}
 		r.close(db)
+		if !again { // the store that was opened just now is as bad
+			return err
+		}
 	}
-	return err
 }
 
 // readOn reads from db, unless it was closed meanwhile.

@@ -80,7 +80,8 @@ func TestStoreHangs(t *testing.T) {
 	})
 }
 
-// TestReopened: a store is opened again after an error that no retry can fix, and only then.
+// TestReopened: a store is opened again after an error that no retry can fix, and only then. It is
+// read again at once, one time.
 func TestReopened(t *testing.T) {
 	lasting, passing := errors.New("replaced"), errors.New("busy")
 	opened := 0
@@ -92,5 +93,14 @@ func TestReopened(t *testing.T) {
 	for _, fails := range []error{nil, passing, nil, lasting, nil} {
 		require.ErrorIs(t, r.ReadTransact(t.Context(), func(kv.ReadTransaction) error { return fails }), fails)
 	}
-	require.Equal(t, 2, opened)
+	require.Equal(t, 3, opened)
+	reads := 0
+	require.NoError(t, r.ReadTransact(t.Context(), func(kv.ReadTransaction) error {
+		if reads++; reads == 1 {
+			return lasting // it was replaced
+		}
+		return nil
+	}))
+	require.Equal(t, 2, reads)
+	require.Equal(t, 4, opened)
 }

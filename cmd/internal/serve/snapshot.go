@@ -3,6 +3,7 @@ package serve
 import (
 	"encoding/json"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
@@ -21,6 +22,8 @@ type snapshot struct {
 	elections []overview.Election
 	listed    []*row
 	leftOut   int // elections above the limit
+	// all encodes all elections as of this snapshot, once, for pages that have none.
+	all func() []json.RawMessage
 }
 
 // storeState says whether the store answers.
@@ -78,6 +81,7 @@ func remaining(e *overview.Election, r *overview.Reading) *output.Duration {
 // failed, it keeps what was known.
 func newSnapshot(r *overview.Reading, before *snapshot) *snapshot {
 	s := &snapshot{reading: r, store: storeState{OK: r.Err == nil, Since: r.Wall.UTC()}}
+	s.all = sync.OnceValue(s.encodeAll)
 	if r.Err != nil {
 		s.store.Error = election.SafeText(r.Err.Error())
 	}
@@ -104,8 +108,7 @@ func newSnapshot(r *overview.Reading, before *snapshot) *snapshot {
 	return s
 }
 
-// all encodes all elections as of this snapshot, for a page that has none.
-func (s *snapshot) all() []json.RawMessage {
+func (s *snapshot) encodeAll() []json.RawMessage {
 	all := make([]json.RawMessage, len(s.elections))
 	for i := range all {
 		all[i] = mustEncode(listedOf(&s.elections[i], s.reading))

@@ -72,14 +72,14 @@ func (st *streamer) run(r *http.Request, news <-chan struct{}) {
 	defer st.idle.Stop()
 	err := st.control.SetReadDeadline(time.Time{}) // the one of the request would end the stream
 	if err == nil {
-		err = st.write(": welcome\n\n")
+		err = st.write([]byte(": welcome\n\n"))
 	}
 	for err == nil {
 		select {
 		case <-r.Context().Done():
 			return
 		case <-ticks:
-			err = st.write(":\n\n")
+			err = st.write([]byte(":\n\n"))
 		case <-news:
 			err = st.update(r)
 		}
@@ -106,7 +106,7 @@ func (st *streamer) update(r *http.Request) error {
 	if len(text) == 0 {
 		return nil
 	}
-	return st.write(string(text))
+	return st.write(text)
 }
 
 func (st *streamer) appendList(text []byte, s *snapshot) []byte {
@@ -154,11 +154,11 @@ func event(text []byte, name string, data []byte) []byte {
 }
 
 // write sends a text at once. An error ends the stream.
-func (st *streamer) write(text string) error {
+func (st *streamer) write(text []byte) error {
 	if err := st.control.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
 		return err
 	}
-	if _, err := st.w.Write([]byte(text)); err != nil {
+	if _, err := st.w.Write(text); err != nil {
 		return err
 	}
 	st.idle.Reset(keepAlive)

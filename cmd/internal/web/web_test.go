@@ -120,3 +120,12 @@ func TestListenAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, second.Close())
 }
+
+// The URL in the log has the host that the user named, and the port in use.
+func TestURL(t *testing.T) {
+	for asked, want := range map[string]string{
+		"127.0.0.1:0": "http://127.0.0.1:42/", "0.0.0.0:0": "http://0.0.0.0:42/", "[::]:0": "http://[::]:42/", "localhost:42": "http://localhost:42/",
+	} {
+		require.Equal(t, want, URL("http", asked, &net.TCPAddr{IP: net.IPv6unspecified, Port: 42}), asked)
+	}
+}
