@@ -119,6 +119,7 @@ func TLS(certFile, keyFile string, c elector.Clock, log *slog.Logger) (*tls.Conf
 	}
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,
+		NextProtos:     []string{"h2", "http/1.1"}, // a browser opens only six connections of HTTP/1.1
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair.get(), nil },
 	}, nil
 }

@@ -129,7 +129,7 @@ func TestTLS(t *testing.T) {
 	})
 }
 
-// A client that knows the certificate gets an answer.
+// A client that knows the certificate gets an answer, over HTTP/2.
 func TestServeTLS(t *testing.T) {
 	cert, key := pair(t, t.TempDir(), "this.host")
 	settings, err := TLS(cert, key, clitest.Virtual{}, slog.New(slog.DiscardHandler))
@@ -141,7 +141,7 @@ func TestServeTLS(t *testing.T) {
 	text, err := os.ReadFile(cert)
 	require.NoError(t, err)
 	require.True(t, known.AppendCertsFromPEM(text))
-	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: known, ServerName: "this.host"}}}
+	client := http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: known, ServerName: "this.host"}}}
 	defer client.CloseIdleConnections()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+l.Addr().String(), http.NoBody)
 	require.NoError(t, err)
@@ -149,4 +149,5 @@ func TestServeTLS(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
 	require.Equal(t, http.StatusNotFound, answer.StatusCode)
+	require.Equal(t, 2, answer.ProtoMajor)
 }
