@@ -113,6 +113,6 @@ func TestToken(t *testing.T) {
 	p.waits(rows + ` === 1`)
 	require.True(t, eval[bool](p, `document.querySelector('dialog') === null`))
 	require.Empty(t, eval[string](p, `location.search + location.hash + document.cookie`))
-	eval[any](p, `document.querySelector('.elections a').click()`)
+	eval[any](p, `setTimeout(() => document.querySelector('.elections a').click())`) // it returns before the page goes
 	p.waits(`document.querySelector('#state')?.innerText === 'no leader'`)
 }

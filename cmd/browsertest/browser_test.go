@@ -214,10 +214,15 @@ func (p *tab) waitsFor(limit time.Duration, expression string) {
 		return err
 	}
 	err := poll()
-	for err != nil && strings.Contains(err.Error(), "context with specified id") && time.Now().Before(end) {
-		err = poll() // a link was followed meanwhile
+	for followed(err) && time.Now().Before(end) {
+		err = poll()
 	}
 	require.NoError(p.t, err, "%s\nthe page says: %.600s", expression, p.text("main"))
+}
+
+// followed reports whether an evaluation failed because a link was followed meanwhile.
+func followed(err error) bool {
+	return err != nil && (strings.Contains(err.Error(), "context with specified id") || strings.Contains(err.Error(), "target navigated"))
 }
 
 // requireFits fails the test if the page is wider than the screen. innerWidth does not tell, since
