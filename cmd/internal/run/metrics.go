@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
@@ -17,12 +16,8 @@ import (
 	"github.com/fdbelection/fdbelection/monitor"
 )
 
-// maxScrapes is how many requests for metrics are answered at a time, and maxConnections how
-// many connections are open.
-const (
-	maxScrapes     = 4
-	maxConnections = 64
-)
+// maxConnections is how many connections are open.
+const maxConnections = 64
 
 // checkMetrics checks --metrics and completes the address.
 func (f *runFlags) checkMetrics() (err error) {
@@ -41,12 +36,8 @@ func (f *runFlags) serveMetrics(ctx context.Context, collector prometheus.Collec
 	if f.metrics == "" {
 		return func() {}, nil
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector)
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes,
-	}))
+	mux.Handle("/metrics", web.Metrics(collector, log))
 	mux.Handle("/livez", monitor.Livez(el))
 	mux.Handle("/readyz", monitor.Readyz(el))
 	mux.Handle("/leaderz", monitor.Leaderz(el))

@@ -168,11 +168,11 @@ func candidateOf(e *overview.Election, i int, r *overview.Reading) report.Candid
 	return one
 }
 
-// allCandidates encodes all candidates as of r, for a page that has none.
-func (p *parts) allCandidates(r *overview.Reading) []json.RawMessage {
-	all := make([]json.RawMessage, len(p.candidates))
+// encodeCandidates encodes the candidates of an election, for a reader at the end of r.
+func encodeCandidates(e *overview.Election, r *overview.Reading) []json.RawMessage {
+	all := make([]json.RawMessage, len(e.Candidates))
 	for i := range all {
-		all[i] = mustEncode(candidateOf(p.election, i, r))
+		all[i] = mustEncode(candidateOf(e, i, r))
 	}
 	return all
 }

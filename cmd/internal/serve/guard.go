@@ -82,3 +82,19 @@ func asset(name string) http.HandlerFunc {
 		_, _ = w.Write(text) // if it fails, the client is gone
 	}
 }
+
+// pageFiles serves the files of the page by their names.
+func pageFiles() http.HandlerFunc {
+	entries, _ := files.ReadDir("page") // it is part of the program
+	all := make(map[string]http.HandlerFunc, len(entries))
+	for _, e := range entries {
+		all[e.Name()] = asset("page/" + e.Name())
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		if one := all[r.PathValue("file")]; one != nil {
+			one(w, r)
+			return
+		}
+		http.NotFound(w, r)
+	}
+}

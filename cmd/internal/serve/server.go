@@ -9,11 +9,9 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/cmd/internal/report"
+	"github.com/fdbelection/fdbelection/cmd/internal/web"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/internal/overview"
@@ -21,9 +19,6 @@ import (
 	"github.com/fdbelection/fdbelection/monitor"
 	"github.com/fdbelection/fdbelection/subspace"
 )
-
-// maxScrapes is how many requests for metrics are answered at a time.
-const maxScrapes = 4
 
 // Options configure a handler.
 type Options struct {
@@ -53,11 +48,7 @@ func NewHandler(o Options) http.Handler {
 		feed:    newFeed(o.Database, o.Space, o.Clock, o.Logger, report.Status{Store: election.SafeText(o.Store), Root: o.Root}),
 		streams: make(chan struct{}, mostStreams), secret: o.Authorized != nil,
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(monitor.NewElections(o.Database, o.Space, monitor.ElectionsOptions{Clock: o.Clock, Logger: o.Logger}))
-	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes,
-	})
+	elections := monitor.NewElections(o.Database, o.Space, monitor.ElectionsOptions{Clock: o.Clock, Logger: o.Logger})
 	secret := func(h http.Handler) http.Handler { return authorize(o.Authorized, h) }
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/list", secret(http.HandlerFunc(s.list)))
@@ -67,10 +58,10 @@ func NewHandler(o Options) http.Handler {
 	mux.Handle("/api/v1/stream", secret(http.HandlerFunc(s.stream)))
 	mux.HandleFunc("/api/v1/openapi.json", asset("openapi.json"))
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusNotFound, "see /api/v1/openapi.json") })
-	mux.Handle("/metrics", secret(metrics))
+	mux.Handle("/metrics", secret(web.Metrics(elections, o.Logger)))
 	mux.Handle("/livez", monitor.Livez())
 	mux.HandleFunc("/readyz", s.readyz)
-	mux.HandleFunc("/page/{file}", func(w http.ResponseWriter, r *http.Request) { asset("page/"+r.PathValue("file"))(w, r) })
+	mux.HandleFunc("/page/{file}", pageFiles())
 	mux.HandleFunc("/election", asset("page/index.html"))
 	mux.HandleFunc("/{$}", asset("page/index.html"))
 	return guard(o.LocalOnly, mux)
@@ -92,24 +83,24 @@ func fail(w http.ResponseWriter, code int, text string) {
 
 const unreadable = "the store cannot be read: "
 
-// current returns a new snapshot, or answers that the store cannot be read.
-func (s *server) current(w http.ResponseWriter) *snapshot {
-	now := s.feed.now()
-	if !now.store.OK {
-		fail(w, http.StatusServiceUnavailable, unreadable+now.store.Error)
+// current returns a new reading, or answers that the store cannot be read.
+func (s *server) current(w http.ResponseWriter) *overview.Reading {
+	now := s.feed.reader.Read()
+	if now.Err != nil {
+		fail(w, http.StatusServiceUnavailable, unreadable+election.SafeText(now.Err.Error()))
 		return nil
 	}
 	return now
 }
 
 // found returns the election that a request names, or answers that there is none.
-func (s *server) found(w http.ResponseWriter, r *http.Request) (*overview.Election, *snapshot) {
+func (s *server) found(w http.ResponseWriter, r *http.Request) (*overview.Election, *overview.Reading) {
 	name := r.URL.Query().Get("election")
 	now := s.current(w)
 	if now == nil {
 		return nil, nil
 	}
-	e := find(now.reading, name)
+	e := find(now, name)
 	switch {
 	case e != nil:
 	case name == "":
@@ -121,33 +112,21 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) (*overview.Electi
 }
 
 func (s *server) list(w http.ResponseWriter, _ *http.Request) {
-	now := s.current(w)
-	if now == nil {
-		return
+	if now := s.current(w); now != nil {
+		answer(w, http.StatusOK, encodeAll(now.Elections, now))
 	}
-	all := make([]listed, len(now.reading.Elections))
-	for i := range all {
-		all[i] = listedOf(&now.reading.Elections[i], now.reading)
-	}
-	answer(w, http.StatusOK, all)
 }
 
 func (s *server) status(w http.ResponseWriter, r *http.Request) {
 	if e, now := s.found(w, r); e != nil {
-		answer(w, http.StatusOK, s.feed.statusOf(e, now.reading))
+		answer(w, http.StatusOK, s.feed.statusOf(e, now))
 	}
 }
 
 func (s *server) candidates(w http.ResponseWriter, r *http.Request) {
-	e, now := s.found(w, r)
-	if e == nil {
-		return
+	if e, now := s.found(w, r); e != nil {
+		answer(w, http.StatusOK, encodeCandidates(e, now))
 	}
-	all := make([]report.Candidate, len(e.Candidates))
-	for i := range all {
-		all[i] = candidateOf(e, i, now.reading)
-	}
-	answer(w, http.StatusOK, all)
 }
 
 // usualEvents is how many events of the history are sent by default, as in "history".
@@ -181,13 +160,13 @@ func (s *server) history(w http.ResponseWriter, r *http.Request) {
 // readyz answers 200 if the store can be read. It needs no token. If other
 // answers do, it does not say why the store cannot be read.
 func (s *server) readyz(w http.ResponseWriter, _ *http.Request) {
-	now := s.feed.now()
-	if now.store.OK {
+	now := s.feed.reader.Read()
+	if now.Err == nil {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("ok\n")) // if it fails, the client is gone
 		return
 	}
-	why := now.store.Error
+	why := election.SafeText(now.Err.Error())
 	if s.secret {
 		why = "see the log of serve"
 	}

@@ -81,7 +81,7 @@ func remaining(e *overview.Election, r *overview.Reading) *output.Duration {
 // failed, it keeps what was known.
 func newSnapshot(r *overview.Reading, before *snapshot) *snapshot {
 	s := &snapshot{reading: r, store: storeState{OK: r.Err == nil, Since: r.Wall.UTC()}}
-	s.all = sync.OnceValue(s.encodeAll)
+	s.all = sync.OnceValue(func() []json.RawMessage { return encodeAll(s.elections, r) })
 	if r.Err != nil {
 		s.store.Error = election.SafeText(r.Err.Error())
 	}
@@ -108,10 +108,11 @@ func newSnapshot(r *overview.Reading, before *snapshot) *snapshot {
 	return s
 }
 
-func (s *snapshot) encodeAll() []json.RawMessage {
-	all := make([]json.RawMessage, len(s.elections))
+// encodeAll encodes elections as a list has them, for a reader at the end of r.
+func encodeAll(elections []overview.Election, r *overview.Reading) []json.RawMessage {
+	all := make([]json.RawMessage, len(elections))
 	for i := range all {
-		all[i] = mustEncode(listedOf(&s.elections[i], s.reading))
+		all[i] = mustEncode(listedOf(&elections[i], r))
 	}
 	return all
 }

@@ -136,8 +136,8 @@ func (st *streamer) appendParts(text []byte, now parts, s *snapshot) []byte {
 		text = event(text, "status", data)
 	}
 	if c, changed := changeOf(st.parts.candidates, now.candidates, !st.known); changed {
-		if !st.known {
-			c.Set = now.allCandidates(s.reading)
+		if !st.known && now.election != nil {
+			c.Set = encodeCandidates(now.election, s.reading)
 		}
 		text = event(text, "candidates", mustEncode(c))
 	}
