@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
@@ -77,9 +78,9 @@ func (c *Candidate) encode() []byte {
 	for key, value := range c.Metadata {
 		size += len(key) + len(value) + 4
 	}
-	b := newRecord(size)
+	b := record.New(size)
 	b = subspace.AppendInt(b, int64(c.Priority))
-	b = appendTime(b, c.LastHeartbeat)
+	b = record.AppendTime(b, c.LastHeartbeat)
 	b = subspace.AppendUint(b, c.Heartbeats)
 	stampAt := len(b) + 1
 	b = subspace.AppendVersionstamp(b, c.Versionstamp)
@@ -119,18 +120,18 @@ func (c *Candidate) encode() []byte {
 		b = c.Delay.encode(b)
 	}
 	if c.pending() {
-		b = appendOffset(b, stampAt)
+		b = record.AppendOffset(b, stampAt)
 	}
 	return b
 }
 
 func decodeCandidate(key []byte, id string, value []byte) (Candidate, error) {
-	r := openRecord("candidate", key, value)
+	r := record.Open("candidate", key, value)
 	var c Candidate
 	c.ID = id
-	c.Priority = r.int32()
-	c.LastHeartbeat = r.time()
-	c.Heartbeats = r.count()
+	c.Priority = r.Int32("priority")
+	c.LastHeartbeat = r.Time()
+	c.Heartbeats = r.Count()
 	c.Versionstamp = r.Versionstamp()
 	c.UserVersion = c.Versionstamp.User
 	c.Incarnation = r.UUID()
@@ -146,7 +147,7 @@ func decodeCandidate(key []byte, id string, value []byte) (Candidate, error) {
 		c.Metadata[key] = metadata.Text()
 	}
 	if err := metadata.Err(); err != nil {
-		r.fail("metadata: " + err.Error())
+		r.Fail("metadata: " + err.Error())
 	}
 	if r.More() && r.Peek() == subspace.KindNested {
 		c.notes = decodeNotes(r.Nested())
@@ -155,16 +156,16 @@ func decodeCandidate(key []byte, id string, value []byte) (Candidate, error) {
 	if r.More() && r.Peek() == subspace.KindNested {
 		readiness := r.Nested()
 		if err := c.decodeReadiness(&readiness); err != nil {
-			r.fail("readiness: " + err.Error())
+			r.Fail("readiness: " + err.Error())
 		}
 	}
 	if r.More() && r.Peek() == subspace.KindNested {
 		c.Delay = decodeDelay(r.Nested())
 	}
 	if c.pending() {
-		r.fail("a versionstamp of it was never filled in")
+		r.Fail("a versionstamp of it was never filled in")
 	}
-	return c, r.close()
+	return c, r.Close()
 }
 
 // decodeReadiness reads the readiness of a candidate that has not been ready since its

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -105,7 +106,7 @@ func (e *LeaderElection) WriteConfig(tr kv.Transaction, config fdbelection.Confi
 	}
 	stored, err := decodeConfig(e.keys.config, value)
 	switch {
-	case config.Revision == 0 && isDamaged(err):
+	case config.Revision == 0 && record.IsDamaged(err):
 		stored = fdbelection.Config{Revision: replacedRevision - 1, HistoryLimit: fdbelection.MaxHistoryLimit}
 	case err != nil:
 		return fdbelection.Config{}, err
@@ -144,8 +145,8 @@ func (e *LeaderElection) trimTo(tr kv.Transaction, before, after fdbelection.Con
 }
 
 func encodeConfig(c fdbelection.Config) []byte {
-	b := newRecord(96)
-	b = subspace.AppendInt(b, formatVersion) // the highest format that records of this election may have
+	b := record.New(96)
+	b = subspace.AppendInt(b, record.FormatVersion) // the highest format that records of this election may have
 	b = subspace.AppendUint(b, c.Revision)
 	b = subspace.AppendUUID(b, c.Nonce)
 	b = subspace.AppendInt(b, int64(c.LeaseDuration))
@@ -166,34 +167,34 @@ func decodeConfig(key, value []byte) (fdbelection.Config, error) {
 	if value == nil {
 		return fdbelection.Config{}, fdbelection.ErrNotInitialized
 	}
-	r := openRecord("config", key, value)
-	if allowed := r.Int64(); allowed > formatVersion {
-		r.tooNew("allows records in a newer format: upgrade this program")
+	r := record.Open("config", key, value)
+	if allowed := r.Int64(); allowed > record.FormatVersion {
+		r.TooNew("allows records in a newer format: upgrade this program")
 	}
 	c := fdbelection.Config{
-		Revision:          r.count(),
+		Revision:          r.Count(),
 		Nonce:             r.UUID(),
-		LeaseDuration:     r.duration(),
-		HeartbeatInterval: r.duration(),
-		CandidateTimeout:  r.duration(),
+		LeaseDuration:     r.Duration(),
+		HeartbeatInterval: r.Duration(),
+		CandidateTimeout:  r.Duration(),
 		ElectionEnabled:   r.Bool(),
 		AllowPreemption:   r.Bool(),
-		PreemptionGrace:   r.duration(),
-		MinimumTenure:     r.duration(),
-		Margin:            r.duration(),
+		PreemptionGrace:   r.Duration(),
+		MinimumTenure:     r.Duration(),
+		Margin:            r.Duration(),
 		HistoryLimit:      int(r.Int64()),
 		Expiry:            fdbelection.ExpiryMode(r.Int64()),
 	}
 	if r.More() { // records of earlier programs do not have it
-		c.PreemptDelay = r.duration()
+		c.PreemptDelay = r.Duration()
 	}
 	if c.Revision == 0 {
-		r.fail("its revision is zero")
+		r.Fail("its revision is zero")
 	}
-	if r.fault == "" && r.Err() == nil {
+	if r.Sound() {
 		if err := c.Validate(); err != nil {
-			r.fail(err.Error())
+			r.Fail(err.Error())
 		}
 	}
-	return c, r.close()
+	return c, r.Close()
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -156,7 +157,7 @@ func (e *LeaderElection) carryOut(tr kv.Transaction, v *view, c *caller, d decis
 	case Vacated:
 		result.Leader, err = e.vacate(tr, v, c.whyVacated(v), c.now)
 	case HandedOver:
-		if err = conflictOn(tr, e.keys.candidate(v.other.ID)); err == nil { // it was read by snapshot
+		if err = record.ConflictOn(tr, e.keys.candidate(v.other.ID)); err == nil { // it was read by snapshot
 			result.Leader = v.handOver(v.other, d.reason, nonce, c.now)
 			err = e.writeTenure(tr, v, &result.Leader)
 		}
@@ -164,7 +165,7 @@ func (e *LeaderElection) carryOut(tr kv.Transaction, v *view, c *caller, d decis
 		result.Request, err = e.requestPreemption(tr, v, c, nonce)
 	case Withdrew:
 		result.Request = Request{}
-		if err = conflictOn(tr, e.keys.request); err == nil {
+		if err = record.ConflictOn(tr, e.keys.request); err == nil {
 			tr.Clear(e.keys.request)
 		}
 	case Followed, Draining:

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 )
 
 // decideCase is a case of decide. In its base, leader "a" of priority 5 has claimed at second 0
@@ -48,7 +49,7 @@ func watched(v *view, c *caller, since float64) {
 // lost makes the leader record a lost one, in an election by clock. It was first seen since an
 // instant.
 func lost(v *view, c *caller, since float64) {
-	v.lost, v.leader.AcquiredAt, v.leader.LeaseExpiry = true, time.Time{}, instant(latest)
+	v.lost, v.leader.AcquiredAt, v.leader.LeaseExpiry = true, time.Time{}, record.Instant(record.Latest)
 	c.seen = Observation{}.Next(v.leader, second(since))
 }
 

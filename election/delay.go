@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
@@ -34,7 +35,7 @@ func (d *Delay) validate() error {
 // encode appends the delay as a nested tuple.
 func (d *Delay) encode(b []byte) []byte {
 	b = subspace.OpenNested(b)
-	b = appendTime(subspace.AppendString(b, d.Rule), d.Until)
+	b = record.AppendTime(subspace.AppendString(b, d.Rule), d.Until)
 	return subspace.CloseNested(b)
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -99,7 +100,7 @@ func (e *LeaderElection) evict(tr kv.Transaction, v *view, dead []Candidate) ([]
 		if v.leader.HeldBy(c.Identity) {
 			continue
 		}
-		if err := conflictOn(tr, e.keys.candidate(c.ID)); err != nil {
+		if err := record.ConflictOn(tr, e.keys.candidate(c.ID)); err != nil {
 			return nil, err
 		}
 		e.remove(tr, c)
@@ -112,5 +113,5 @@ func (e *LeaderElection) evict(tr kv.Transaction, v *view, dead []Candidate) ([]
 		return nil, nil
 	}
 	e.noteRemoval(tr, last)
-	return evicted, conflictOn(tr, e.keys.term)
+	return evicted, record.ConflictOn(tr, e.keys.term)
 }

@@ -3,6 +3,7 @@ package election
 import (
 	"time"
 
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -59,7 +60,7 @@ func (e *LeaderElection) TakeOverCandidate(tr kv.Transaction, me Registration, s
 			return found, nil
 		}
 		if found.Leader.HeldBy(found.Candidate.Identity) {
-			if err := conflictOn(tr, e.keys.term); err != nil {
+			if err := record.ConflictOn(tr, e.keys.term); err != nil {
 				return nil, err
 			}
 		}
@@ -87,7 +88,7 @@ func (e *LeaderElection) RecordDuplicate(tr kv.Transaction, existing, newcomer I
 		Reason: "refused: another process runs under this id", Ballot: v.leader.Ballot, At: now, Nonce: v.leader.Nonce,
 	}
 	key := e.keys.event(event.Term, event.Kind)
-	if err := conflictOn(tr, e.keys.term, key); err != nil {
+	if err := record.ConflictOn(tr, e.keys.term, key); err != nil {
 		return err
 	}
 	tr.Set(key, event.encode())

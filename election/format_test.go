@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
@@ -354,6 +355,6 @@ func FuzzDecode(f *testing.F) {
 
 // clamped returns l with its times in the range that is stored.
 func clamped(l LeaderRecord) LeaderRecord {
-	l.LeaseExpiry, l.AcquiredAt = instant(l.LeaseExpiry), instant(l.AcquiredAt)
+	l.LeaseExpiry, l.AcquiredAt = record.Instant(l.LeaseExpiry), record.Instant(l.AcquiredAt)
 	return l
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -67,7 +68,7 @@ func (e *LeaderElection) HandOver(tr kv.Transaction, token Token, request Reques
 	case v.request.Nonce != request.Nonce || v.request.Kind != request.Kind || !v.request.concerns(request.Identity):
 		return v.leader, false, nil // it was withdrawn, cancelled or replaced
 	case !v.namesSuccessor():
-		if err := conflictOn(tr, e.keys.request, e.keys.leader); err != nil {
+		if err := record.ConflictOn(tr, e.keys.request, e.keys.leader); err != nil {
 			return LeaderRecord{}, false, err
 		}
 		tr.Clear(e.keys.request)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -60,18 +61,18 @@ type Event struct {
 }
 
 func (e *Event) encode() []byte {
-	b := newRecord(128 + len(e.From.ID) + len(e.To.ID))
+	b := record.New(128 + len(e.From.ID) + len(e.To.ID))
 	b = appendIdentity(b, e.From)
 	b = appendIdentity(b, e.To)
 	b = subspace.AppendString(b, e.Reason)
 	b = subspace.AppendUint(b, e.Ballot)
-	b = appendTime(b, e.At)
+	b = record.AppendTime(b, e.At)
 	return subspace.AppendUUID(b, e.Nonce)
 }
 
 // decodeEvent reads a history entry. It returns false if the key is not that of an entry.
 func (k *keys) decodeEvent(key, value []byte) (Event, bool, error) {
-	where, ok := shaped(key, k.history, subspace.KindInteger, subspace.KindInteger)
+	where, ok := record.Shaped(key, k.history, subspace.KindInteger, subspace.KindInteger)
 	if !ok {
 		return Event{}, false, nil
 	}
@@ -79,13 +80,13 @@ func (k *keys) decodeEvent(key, value []byte) (Event, bool, error) {
 	if err := where.Err(); err != nil {
 		return Event{}, true, invalidKey("history", key, err)
 	}
-	r := openRecord("history", key, value)
-	event.From, event.To = r.identity(), r.identity()
+	r := record.Open("history", key, value)
+	event.From, event.To = readIdentity(&r), readIdentity(&r)
 	event.Reason = r.Text()
-	event.Ballot = r.count()
-	event.At = r.time()
+	event.Ballot = r.Count()
+	event.At = r.Time()
 	event.Nonce = r.UUID()
-	return event, true, r.close()
+	return event, true, r.Close()
 }
 
 // History returns the newest events, newest first, by a snapshot read. A limit
@@ -97,7 +98,7 @@ func (e *LeaderElection) History(tr kv.ReadTransaction, limit int) ([]Event, err
 
 // scanHistory begins to read the newest events.
 func (e *LeaderElection) scanHistory(tr kv.ReadTransaction, limit int) kv.Future[[]kv.KeyValue] {
-	begin, end := below(e.keys.history, zeroCode, afterInteger)
+	begin, end := record.Below(e.keys.history, record.ZeroCode, record.AfterInteger)
 	return tr.Snapshot().GetRange(begin, end, kv.RangeOptions{Limit: max(limit, 0), Reverse: true})
 }
 
@@ -140,13 +141,13 @@ func (e *LeaderElection) record(tr kv.Transaction, config fdbelection.Config, ev
 // trim removes the history of all terms below before, when the limit was lowered or the
 // term was raised. It reads the range first, since keys of other elections may lie in it.
 func (e *LeaderElection) trim(tr kv.Transaction, before uint64) error {
-	begin, _ := below(e.keys.history, zeroCode, afterInteger)
+	begin, _ := record.Below(e.keys.history, record.ZeroCode, record.AfterInteger)
 	rows, err := tr.Snapshot().GetRange(begin, e.keys.firstEvent(before), kv.RangeOptions{}).Get()
 	if err != nil {
 		return err
 	}
 	for _, row := range rows {
-		if _, ok := shaped(row.Key, e.keys.history, subspace.KindInteger, subspace.KindInteger); ok {
+		if _, ok := record.Shaped(row.Key, e.keys.history, subspace.KindInteger, subspace.KindInteger); ok {
 			tr.Clear(row.Key)
 		}
 	}

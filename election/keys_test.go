@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
@@ -23,11 +24,11 @@ func TestRangesOfRecords(t *testing.T) {
 		next         byte // the type code after those of these keys
 		lowest, top  []byte
 	}{
-		"candidates": {k.candidates, textCode, afterText, 0x03, k.candidate("\x01"), k.candidate("\U0010ffff")},
-		"rank":       {k.rank, integerCode, afterInteger, 0x1e, rank(math.MaxInt32), rank(math.MinInt32)},
-		"history":    {k.history, zeroCode, afterInteger, 0x1e, k.firstEvent(0), k.event(math.MaxUint64, EventDuplicate)},
+		"candidates": {k.candidates, record.TextCode, record.AfterText, 0x03, k.candidate("\x01"), k.candidate("\U0010ffff")},
+		"rank":       {k.rank, record.IntegerCode, record.AfterInteger, 0x1e, rank(math.MaxInt32), rank(math.MinInt32)},
+		"history":    {k.history, record.ZeroCode, record.AfterInteger, 0x1e, k.firstEvent(0), k.event(math.MaxUint64, EventDuplicate)},
 	} {
-		begin, end := below(c.prefix, c.first, c.after)
+		begin, end := record.Below(c.prefix, c.first, c.after)
 		inside := func(key []byte) bool { return bytes.Compare(begin, key) <= 0 && bytes.Compare(key, end) < 0 }
 		require.True(t, inside(c.lowest), name)
 		require.True(t, inside(c.top), name)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
@@ -107,20 +108,20 @@ func (l LeaderRecord) vacatedBy(t Token) bool {
 func (l LeaderRecord) vacated(now time.Time) LeaderRecord {
 	return LeaderRecord{
 		Ballot: l.Ballot + 1, Term: l.Term, Nonce: l.Nonce,
-		LeaseExpiry: instant(now), AcquiredAt: instant(now),
+		LeaseExpiry: record.Instant(now), AcquiredAt: record.Instant(now),
 	}
 }
 
 func (l LeaderRecord) encode() []byte {
-	b := newRecord(128 + len(l.ID))
+	b := record.New(128 + len(l.ID))
 	b = subspace.AppendUint(b, l.Ballot)
 	b = subspace.AppendUint(b, l.Term)
 	b = appendIdentity(b, l.Identity)
 	b = subspace.AppendInt(b, int64(l.Priority))
-	b = appendTime(b, l.LeaseExpiry)
+	b = record.AppendTime(b, l.LeaseExpiry)
 	b = subspace.AppendInt(b, int64(l.LeaseDuration))
 	b = subspace.AppendVersionstamp(b, l.Versionstamp)
-	b = appendTime(b, l.AcquiredAt)
+	b = record.AppendTime(b, l.AcquiredAt)
 	b = subspace.AppendBool(b, l.Accepted)
 	b = subspace.AppendUUID(b, l.Nonce)
 	return subspace.AppendInt(b, int64(l.AcquireReason))
@@ -131,24 +132,24 @@ func decodeLeader(key, value []byte) (LeaderRecord, error) {
 	if value == nil {
 		return LeaderRecord{}, nil
 	}
-	r := openRecord("leader", key, value)
+	r := record.Open("leader", key, value)
 	l := LeaderRecord{
-		Ballot:        r.count(),
-		Term:          r.count(),
-		Identity:      r.identity(),
-		Priority:      r.int32(),
-		LeaseExpiry:   r.time(),
-		LeaseDuration: r.duration(),
+		Ballot:        r.Count(),
+		Term:          r.Count(),
+		Identity:      readIdentity(&r),
+		Priority:      r.Int32("priority"),
+		LeaseExpiry:   r.Time(),
+		LeaseDuration: r.Duration(),
 		Versionstamp:  r.Versionstamp(),
-		AcquiredAt:    r.time(),
+		AcquiredAt:    r.Time(),
 		Accepted:      r.Bool(),
 		Nonce:         r.UUID(),
 		AcquireReason: AcquireReason(r.Int64()),
 	}
 	if l.Term > l.Ballot {
-		r.fail("the term is higher than the ballot")
+		r.Fail("the term is higher than the ballot")
 	}
-	if err := r.close(); err != nil {
+	if err := r.Close(); err != nil {
 		return LeaderRecord{}, err // without the part that could be read
 	}
 	return l, nil

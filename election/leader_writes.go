@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -18,12 +19,12 @@ func (v *view) renewal(priority int32, now time.Time) LeaderRecord {
 	next.Ballot++
 	next.Priority = priority
 	next.LeaseDuration = v.config.LeaseDuration
-	next.LeaseExpiry = begins(now).Add(next.LeaseDuration)
+	next.LeaseExpiry = record.Begins(now).Add(next.LeaseDuration)
 	if v.own != nil {
 		next.Versionstamp = v.own.Versionstamp
 	}
 	if !next.Accepted || v.lost {
-		next.Accepted, next.AcquiredAt = true, begins(now)
+		next.Accepted, next.AcquiredAt = true, record.Begins(now)
 	}
 	return next
 }
@@ -33,8 +34,8 @@ func (v *view) claim(own *Candidate, reason AcquireReason, nonce uuid.UUID, now 
 	return LeaderRecord{
 		Ballot: v.leader.Ballot + 1, Term: v.leader.Term + 1,
 		Identity: own.Identity, Priority: own.Priority, Versionstamp: own.Versionstamp,
-		LeaseDuration: v.config.LeaseDuration, LeaseExpiry: begins(now).Add(v.config.LeaseDuration),
-		AcquiredAt: begins(now), Accepted: true, Nonce: nonce, AcquireReason: reason,
+		LeaseDuration: v.config.LeaseDuration, LeaseExpiry: record.Begins(now).Add(v.config.LeaseDuration),
+		AcquiredAt: record.Begins(now), Accepted: true, Nonce: nonce, AcquireReason: reason,
 	}
 }
 
@@ -44,7 +45,7 @@ func (v *view) handOver(to *Candidate, reason AcquireReason, nonce uuid.UUID, no
 	next := v.claim(to, reason, nonce, now)
 	next.Accepted = false
 	next.LeaseDuration = v.config.AcceptanceLease()
-	next.LeaseExpiry = begins(now).Add(next.LeaseDuration)
+	next.LeaseExpiry = record.Begins(now).Add(next.LeaseDuration)
 	return next
 }
 
@@ -52,7 +53,7 @@ func (v *view) handOver(to *Candidate, reason AcquireReason, nonce uuid.UUID, no
 // record, it also writes the new ballot to the term record. If it accepts a hand-over, it
 // also writes the leader notice.
 func (e *LeaderElection) writeRenewal(tr kv.Transaction, v *view, next *LeaderRecord) error {
-	if err := conflictOn(tr, e.keys.leader, e.keys.config); err != nil {
+	if err := record.ConflictOn(tr, e.keys.leader, e.keys.config); err != nil {
 		return err
 	}
 	tr.Set(e.keys.leader, next.encode())
@@ -67,7 +68,7 @@ func (e *LeaderElection) writeRenewal(tr kv.Transaction, v *view, next *LeaderRe
 // writeTenure begins a tenure. It writes the leader record, the term record and the
 // history, and clears the request about the tenure before.
 func (e *LeaderElection) writeTenure(tr kv.Transaction, v *view, next *LeaderRecord) error {
-	if err := conflictOn(tr, e.keys.leader, e.keys.config, e.keys.request); err != nil {
+	if err := record.ConflictOn(tr, e.keys.leader, e.keys.config, e.keys.request); err != nil {
 		return err
 	}
 	tr.Set(e.keys.leader, next.encode())
@@ -82,7 +83,7 @@ func (e *LeaderElection) writeTenure(tr kv.Transaction, v *view, next *LeaderRec
 
 // vacate ends the tenure that the view saw, and returns the leader record after that.
 func (e *LeaderElection) vacate(tr kv.Transaction, v *view, reason string, now time.Time) (LeaderRecord, error) {
-	if err := conflictOn(tr, e.keys.leader, e.keys.request); err != nil {
+	if err := record.ConflictOn(tr, e.keys.leader, e.keys.request); err != nil {
 		return LeaderRecord{}, err
 	}
 	next := v.leader.vacated(now)

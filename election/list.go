@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -47,7 +48,7 @@ func (e *LeaderElection) rankCandidates(future kv.Future[[]kv.KeyValue]) ([]Cand
 
 // scanCandidates begins to read all candidate records.
 func (e *LeaderElection) scanCandidates(tr kv.ReadTransaction) kv.Future[[]kv.KeyValue] {
-	begin, end := below(e.keys.candidates, textCode, afterText)
+	begin, end := record.Below(e.keys.candidates, record.TextCode, record.AfterText)
 	return tr.Snapshot().GetRange(begin, end, kv.RangeOptions{})
 }
 
@@ -96,7 +97,7 @@ func (e *LeaderElection) Shortlist(tr kv.ReadTransaction, k int) ([]RankEntry, e
 
 // scanRank begins to read the first k entries of the rank index.
 func (e *LeaderElection) scanRank(tr kv.ReadTransaction, k int) kv.Future[[]kv.KeyValue] {
-	begin, end := below(e.keys.rank, integerCode, afterInteger)
+	begin, end := record.Below(e.keys.rank, record.IntegerCode, record.AfterInteger)
 	return tr.Snapshot().GetRange(begin, end, kv.RangeOptions{Limit: k})
 }
 

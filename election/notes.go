@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
@@ -125,7 +126,7 @@ func appendReading(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return subspace.AppendInt(b, 0)
 	}
-	return appendTime(b, t)
+	return record.AppendTime(b, t)
 }
 
 func reading(r *subspace.Reader) time.Time {

@@ -3,6 +3,7 @@ package election
 import (
 	"github.com/google/uuid"
 
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -59,10 +60,10 @@ func (e *LeaderElection) noteRemoval(tr kv.Transaction, c *Candidate) {
 // registrationNotice returns the value of a notice of a registration. It has the time,
 // because a candidate whose record was removed counts its heartbeats from one again.
 func registrationNotice(c *Candidate) []byte {
-	return appendTime(notice(c.Incarnation, c.Heartbeats), c.LastHeartbeat)
+	return record.AppendTime(notice(c.Incarnation, c.Heartbeats), c.LastHeartbeat)
 }
 
 // notice returns the value of a notice.
 func notice(by uuid.UUID, count uint64) []byte {
-	return subspace.AppendUint(subspace.AppendUUID(newRecord(48), by), count)
+	return subspace.AppendUint(subspace.AppendUUID(record.New(48), by), count)
 }

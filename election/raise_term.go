@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -56,7 +57,7 @@ func (e *LeaderElection) RaiseTerm(tr kv.Transaction, floor uint64, now time.Tim
 		ended, _ = decodeTerm(e.keys.term, value) // an unreadable record is replaced
 	}
 	if err := v.unreadable.leader; err != nil {
-		if isNewer(err) || ended.Term == 0 {
+		if record.IsNewer(err) || ended.Term == 0 {
 			return LeaderRecord{}, err
 		}
 		if e.restoreFrom(&v, value); !v.lost {
@@ -64,14 +65,14 @@ func (e *LeaderElection) RaiseTerm(tr kv.Transaction, floor uint64, now time.Tim
 		}
 	}
 	if !v.lost && (v.leader.Term > floor || v.leader.Term == floor && v.leader.Vacant()) {
-		return v.leader, conflictOn(tr, e.keys.leader)
+		return v.leader, record.ConflictOn(tr, e.keys.leader)
 	}
 	return e.raise(tr, &v, ended, max(floor, v.leader.Term), now)
 }
 
 // raise leaves leadership vacant under the term floor, which is not below the current term.
 func (e *LeaderElection) raise(tr kv.Transaction, v *view, ended TermRecord, floor uint64, now time.Time) (LeaderRecord, error) {
-	if err := conflictOn(tr, e.keys.leader, e.keys.config, e.keys.request); err != nil {
+	if err := record.ConflictOn(tr, e.keys.leader, e.keys.config, e.keys.request); err != nil {
 		return LeaderRecord{}, err
 	}
 	next := v.leader.vacated(now)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -163,7 +164,7 @@ func (e *LeaderElection) heartbeat(tr kv.Transaction, v *view, own *Candidate, m
 	if own != nil && me.Role != Voter {
 		// An earlier attempt of this process may have claimed after the read of this
 		// transaction. An observer must not become the leader that way.
-		return conflictOn(tr, e.keys.term)
+		return record.ConflictOn(tr, e.keys.term)
 	}
 	return nil
 }
@@ -207,7 +208,7 @@ func (e *LeaderElection) UnregisterCandidate(tr kv.Transaction, me Identity, now
 	if err != nil {
 		return err
 	}
-	if err := conflictOn(tr, e.keys.term, e.keys.request); err != nil {
+	if err := record.ConflictOn(tr, e.keys.term, e.keys.request); err != nil {
 		return err
 	}
 	if err := tr.AddWriteConflictKey(e.keys.candidate(me.ID)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -44,9 +45,9 @@ func (e *LeaderElection) Repair(tr kv.Transaction, now time.Time) ([]RepairResul
 	reads := e.beginReads(tr)
 	term := tr.Get(e.keys.term)
 	rows := e.scanCandidates(tr)
-	begin, end := below(e.keys.rank, integerCode, afterInteger)
+	begin, end := record.Below(e.keys.rank, record.IntegerCode, record.AfterInteger)
 	ranks := tr.Snapshot().GetRange(begin, end, kv.RangeOptions{})
-	begin, end = below(e.keys.history, zeroCode, afterInteger)
+	begin, end = record.Below(e.keys.history, record.ZeroCode, record.AfterInteger)
 	events := tr.Snapshot().GetRange(begin, end, kv.RangeOptions{})
 	v, err := reads.await()
 	if err != nil {
@@ -104,7 +105,7 @@ func (r *repairs) remove(fault error) error {
 }
 
 func (r *repairs) clear(key []byte) error {
-	err := conflictOn(r.tr, key)
+	err := record.ConflictOn(r.tr, key)
 	r.tr.Clear(key)
 	return err
 }
@@ -122,7 +123,7 @@ func (r *repairs) leadership(v *view, value []byte, now time.Time) error {
 		lost = e.leaderLost()
 	}
 	switch {
-	case isNewer(fault), isNewer(lost):
+	case record.IsNewer(fault), record.IsNewer(lost):
 		r.leave(lost)
 		r.leave(fault)
 	case lost != nil && (fault != nil || value == nil || v.config.Revision == 0):
@@ -143,7 +144,7 @@ func (r *repairs) leadership(v *view, value []byte, now time.Time) error {
 		r.note(fault, "written from the leader record")
 		tenure = TermRecord{Token: v.leader.Token(), Held: !v.leader.Vacant(), Ballot: v.leader.Ballot}
 		e.writeTerm(r.tr, tenure, uuid.Nil) // the last notice may have this nonce and ballot
-		return conflictOn(r.tr, e.keys.leader)
+		return record.ConflictOn(r.tr, e.keys.leader)
 	}
 	return nil
 }
@@ -169,11 +170,11 @@ func (r *repairs) candidates(v *view, rows, ranks kv.Future[[]kv.KeyValue]) erro
 			key := string(k.rankOf(&c))
 			wanted[key], order = &c, append(order, key)
 		}
-		kept[id] = isNewer(fault)
+		kept[id] = record.IsNewer(fault)
 		if err := r.remove(fault); err != nil {
 			return err
 		}
-		if isDamaged(fault) && v.request.ID == id {
+		if record.IsDamaged(fault) && v.request.ID == id {
 			if err := r.e.dropRequest(r.tr, v, v.request.Identity); err != nil {
 				return err
 			}
@@ -197,7 +198,7 @@ func (r *repairs) ranks(index []kv.KeyValue, wanted map[string]*Candidate, order
 			delete(wanted, string(row.Key))
 		default:
 			r.note(invalidKey("rank", row.Key, errors.New("belongs to no candidate")), "removed")
-			if err := conflictOn(r.tr, k.candidate(ranked.ID)); err != nil {
+			if err := record.ConflictOn(r.tr, k.candidate(ranked.ID)); err != nil {
 				return err
 			}
 			if err := r.clear(row.Key); err != nil {
@@ -208,7 +209,7 @@ func (r *repairs) ranks(index []kv.KeyValue, wanted map[string]*Candidate, order
 	for _, key := range order {
 		if c := wanted[key]; c != nil {
 			r.note(invalidKey("rank", []byte(key), errors.New("is missing")), "written from its candidate")
-			if err := conflictOn(r.tr, k.candidate(c.ID)); err != nil {
+			if err := record.ConflictOn(r.tr, k.candidate(c.ID)); err != nil {
 				return err
 			}
 			r.tr.Set([]byte(key), nil)

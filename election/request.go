@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -98,7 +99,7 @@ func (e *LeaderElection) dropRequest(tr kv.Transaction, v *view, named Identity)
 	if !v.request.concerns(named) {
 		return nil
 	}
-	if err := conflictOn(tr, e.keys.request); err != nil {
+	if err := record.ConflictOn(tr, e.keys.request); err != nil {
 		return err
 	}
 	tr.Clear(e.keys.request)
@@ -106,7 +107,7 @@ func (e *LeaderElection) dropRequest(tr kv.Transaction, v *view, named Identity)
 }
 
 func (r *Request) encode() []byte {
-	b := newRecord(80 + len(r.ID) + len(r.TraceParent))
+	b := record.New(80 + len(r.ID) + len(r.TraceParent))
 	b = subspace.AppendInt(b, int64(r.Kind))
 	b = subspace.AppendUint(b, r.Term)
 	b = appendIdentity(b, r.Identity)
@@ -125,20 +126,20 @@ func decodeRequest(key, value []byte) (Request, error) {
 	if value == nil {
 		return Request{}, nil
 	}
-	r := openRecord("intent", key, value)
+	r := record.Open("intent", key, value)
 	request := Request{
 		Kind:     RequestKind(r.Int64()),
-		Term:     r.count(),
-		Identity: r.identity(),
+		Term:     r.Count(),
+		Identity: readIdentity(&r),
 		Nonce:    r.UUID(),
-		Counter:  r.count(),
-		Priority: r.int32(),
+		Counter:  r.Count(),
+		Priority: r.Int32("priority"),
 	}
 	if request.Kind < PreemptionRequest || request.Kind > TransferRequest {
-		r.fail("kind " + strconv.Itoa(int(request.Kind)) + " is unknown")
+		r.Fail("kind " + strconv.Itoa(int(request.Kind)) + " is unknown")
 	}
 	request.TraceParent = decodeTraceParent(r.Reader)
-	return request, r.close()
+	return request, r.Close()
 }
 
 // ReadRequest returns what is asked of the leader, by a snapshot read. Its Kind is NoRequest
@@ -218,7 +219,7 @@ func (e *LeaderElection) request(tr kv.Transaction, wanted Request) error {
 			return err
 		}
 	}
-	if err := conflictOn(tr, e.keys.term, e.keys.request); err != nil {
+	if err := record.ConflictOn(tr, e.keys.term, e.keys.request); err != nil {
 		return err
 	}
 	tr.Set(e.keys.request, wanted.encode())
@@ -245,7 +246,7 @@ func (e *LeaderElection) requestPreemption(tr kv.Transaction, v *view, c *caller
 	if err := tr.AddWriteConflictKey(e.keys.candidate(c.ID)); err != nil {
 		return Request{}, err
 	}
-	if err := conflictOn(tr, e.keys.request, e.keys.term, e.keys.config); err != nil {
+	if err := record.ConflictOn(tr, e.keys.request, e.keys.term, e.keys.config); err != nil {
 		return Request{}, err
 	}
 	tr.Set(e.keys.request, next.encode())

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -23,7 +24,7 @@ func (e *LeaderElection) ResignLeadership(tr kv.Transaction, token Token, now ti
 	case v.unreadable.leader != nil:
 		return v.unreadable.leader
 	case v.leader.in(token):
-		if err := conflictOn(tr, e.keys.candidate(token.ID)); err != nil {
+		if err := record.ConflictOn(tr, e.keys.candidate(token.ID)); err != nil {
 			return err
 		}
 		_, err = e.vacate(tr, &v, "resigned", now)

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -33,12 +34,12 @@ func (e *LeaderElection) restore(tr kv.ReadTransaction, v *view) error {
 func (e *LeaderElection) restoreFrom(v *view, term []byte) {
 	tenure, err := decodeTerm(e.keys.term, term)
 	base := max(tenure.Ballot, tenure.Term)
-	if err != nil || base >= maxCount-2*ballotGap {
+	if err != nil || base >= record.MaxCount-2*ballotGap {
 		v.unreadable.leader = e.leaderLost()
 		return
 	}
 	v.lost, v.unreadable.leader = true, nil
-	v.leader = LeaderRecord{Ballot: base + ballotGap, Term: tenure.Term, Nonce: tenure.Nonce, LeaseExpiry: instant(latest)}
+	v.leader = LeaderRecord{Ballot: base + ballotGap, Term: tenure.Term, Nonce: tenure.Nonce, LeaseExpiry: record.Instant(record.Latest)}
 	if tenure.Held {
 		v.leader.Identity, v.leader.Accepted, v.leader.Priority = tenure.Identity, true, math.MaxInt32
 		v.leader.LeaseDuration = v.config.LeaseDuration

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -126,7 +127,7 @@ type TermRecord struct {
 }
 
 func (t TermRecord) encode() []byte {
-	b := newRecord(64 + len(t.ID))
+	b := record.New(64 + len(t.ID))
 	b = subspace.AppendUint(b, t.Term)
 	b = appendIdentity(b, t.Identity)
 	b = subspace.AppendUUID(b, t.Nonce)
@@ -136,15 +137,15 @@ func (t TermRecord) encode() []byte {
 
 // decodeTerm reads a term record.
 func decodeTerm(key, value []byte) (TermRecord, error) {
-	r := openRecord("term", key, value)
+	r := record.Open("term", key, value)
 	t := TermRecord{
-		Token: Token{Term: r.count(), Identity: r.identity(), Nonce: r.UUID()},
+		Token: Token{Term: r.Count(), Identity: readIdentity(&r), Nonce: r.UUID()},
 		Held:  r.Bool(),
 	}
 	if r.More() { // records of earlier programs do not have it
-		t.Ballot = r.count()
+		t.Ballot = r.Count()
 	}
-	if err := r.close(); err != nil {
+	if err := r.Close(); err != nil {
 		return TermRecord{}, err // without the part that could be read
 	}
 	return t, nil

@@ -153,13 +153,3 @@ func registrationPending(err error) error {
 	}
 	return err
 }
-
-// conflictOn makes the commit depend on keys that were read by snapshot.
-func conflictOn(tr kv.Transaction, keys ...[]byte) error {
-	for _, key := range keys {
-		if err := tr.AddReadConflictKey(key); err != nil {
-			return err
-		}
-	}
-	return nil
-}

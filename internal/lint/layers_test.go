@@ -55,7 +55,8 @@ var layers = []layer{
 	{"internal/below", "@/kv @/subspace"},
 
 	// The protocol, and the loop that runs it.
-	{"election", "@ @/internal/clock @/kv @/subspace github.com/google/uuid"},
+	{"internal/record", "@ @/kv @/subspace"},
+	{"election", "@ @/internal/clock @/internal/record @/kv @/subspace github.com/google/uuid"},
 	{"internal/electiontest", "@ @/election @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
 	{"internal/machine", "@ @/election @/kv github.com/google/uuid"},
 	{"internal/executor", "@ @/election @/internal/machine @/kv"},
