@@ -11,12 +11,13 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/record"
 )
 
 // Limits of a registration.
 const (
 	// MaxIDBytes is the length of the longest id.
-	MaxIDBytes = 255
+	MaxIDBytes = record.MaxNameBytes
 	// MaxMetadataBytes is the most that keys and values of the metadata may have together.
 	MaxMetadataBytes = 8192
 	// MaxReasonBytes is the length of the longest reason for not being ready.
@@ -78,18 +79,11 @@ func (r *Registration) Equal(other *Registration) bool {
 func (i Identity) Validate() error { return validateID(i.ID) }
 
 func validateID(id string) error {
-	switch {
-	case id == "":
+	if id == "" {
 		return invalidCandidate("id", "is empty; give every candidate a name, such as its host name and a UUID")
-	case len(id) > MaxIDBytes:
-		return invalidCandidate("id", fmt.Sprintf("has %d bytes; use at most %d", len(id), MaxIDBytes))
-	case !utf8.ValidString(id):
-		return invalidCandidate("id", strconv.QuoteToASCII(id)+" is not valid UTF-8")
 	}
-	for _, r := range id {
-		if unicode.IsControl(r) {
-			return invalidCandidate("id", strconv.QuoteToASCII(id)+" contains a control character")
-		}
+	if problem := record.NameProblem(id); problem != "" {
+		return invalidCandidate("id", problem)
 	}
 	return nil
 }

@@ -57,6 +57,7 @@ var layers = []layer{
 	// The protocol, and the loop that runs it.
 	{"internal/record", "@ @/kv @/subspace"},
 	{"election", "@ @/internal/clock @/internal/record @/kv @/subspace github.com/google/uuid"},
+	{"group", "@ @/election @/internal/record @/kv @/subspace github.com/google/uuid"},
 	{"internal/electiontest", "@ @/election @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
 	{"internal/machine", "@ @/election @/kv github.com/google/uuid"},
 	{"internal/executor", "@ @/election @/internal/machine @/kv"},

@@ -13,6 +13,7 @@ const (
 	TextCode, AfterText       = 0x02, 0x03
 	IntegerCode, AfterInteger = 0x0b, 0x1e
 	ZeroCode                  = 0x14
+	StampCode, AfterStamp     = 0x33, 0x34
 )
 
 // Below returns the range of the keys below a prefix whose next element has a type code of

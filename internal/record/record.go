@@ -31,15 +31,26 @@ type Record struct {
 
 // Open begins to read a value and checks its format version.
 func Open(kind string, key, value []byte) Record {
-	r := Record{Reader: subspace.NewReader(value), kind: kind, key: key}
-	switch version := r.Int64(); {
-	case r.Err() != nil:
-	case version < 1:
-		r.Fail("format version is below 1")
-	case version > FormatVersion:
+	r, version := open(kind, key, value)
+	if version > FormatVersion {
 		r.TooNew("was written in a newer format: upgrade this program")
 	}
 	return r
+}
+
+// OpenAny is Open for a record whose first elements are the same in every format version.
+func OpenAny(kind string, key, value []byte) Record {
+	r, _ := open(kind, key, value)
+	return r
+}
+
+func open(kind string, key, value []byte) (Record, int64) {
+	r := Record{Reader: subspace.NewReader(value), kind: kind, key: key}
+	version := r.Int64()
+	if r.Err() == nil && version < 1 {
+		r.Fail("format version is below 1")
+	}
+	return r, version
 }
 
 // TooNew is Fail for a record that a newer program has written. It is not damaged.
