@@ -59,7 +59,8 @@ var layers = []layer{
 	{"election", "@ @/internal/clock @/internal/record @/kv @/subspace github.com/google/uuid"},
 	{"group", "@ @/election @/internal/record @/kv @/subspace github.com/google/uuid"},
 	{"internal/electiontest", "@ @/election @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
-	{"internal/machine", "@ @/election @/kv github.com/google/uuid"},
+	{"internal/belief", "@ @/kv"},
+	{"internal/machine", "@ @/election @/internal/belief @/kv github.com/google/uuid"},
 	{"internal/executor", "@ @/election @/internal/machine @/kv"},
 	{"elector", "@ @/election @/internal/clock @/internal/executor @/internal/machine @/kv github.com/google/uuid"},
 	{"internal/electortest", "@ @/election @/elector @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
@@ -75,7 +76,7 @@ var layers = []layer{
 
 	// The command. Its main packages are a few lines; everything else is below internal,
 	// where it is tested.
-	{"cmd/internal", "@ @/election @/elector @/internal/below @/internal/clock @/internal/machine @/internal/overview @/kv @/kv/filekv @/kv/memkv @/monitor @/simulation " +
+	{"cmd/internal", "@ @/election @/elector @/internal/belief @/internal/below @/internal/clock @/internal/machine @/internal/overview @/kv @/kv/filekv @/kv/memkv @/monitor @/simulation " +
 		"@/subspace github.com/google/uuid github.com/prometheus/client_golang/... github.com/rivo/uniseg github.com/schollz/progressbar/v3 github.com/spf13/cobra/... " +
 		"github.com/spf13/pflag go.yaml.in/yaml/v3 golang.org/x/sys/... golang.org/x/term"},
 	{"cmd/internal/clitest", "@ @/cmd/internal/... @/election @/elector @/kv @/kv/memkv @/internal/clock @/subspace " +

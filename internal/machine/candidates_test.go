@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/belief"
 )
 
 // TestListing: the leader lists three times per candidate timeout, and others once. A random
@@ -43,7 +44,7 @@ func TestListing(t *testing.T) {
 // leadsOn pretends that a renewal is acknowledged now, and makes a list due.
 func (r *rig) leadsOn() *rig {
 	r.t.Helper()
-	r.m.tenure.acked = DeadlinesOf(r.now().Local, r.config.LeaseDuration, r.config)
+	r.m.tenure.belief = belief.Begin(belief.DeadlinesOf(r.now().Local, r.config.LeaseDuration, r.config))
 	r.m.candidates.due = r.now().Local
 	return r.step(Tick{}).state(StateLeader)
 }

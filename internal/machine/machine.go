@@ -6,6 +6,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/belief"
 )
 
 // ErrLeadershipLost ends a cycle that should renew a tenure which has ended. The
@@ -95,10 +96,10 @@ func (m *Machine) handle(event Event) {
 		m.setSuccession(e.Succession)
 	case CommitStarting:
 		if e.Op == m.operations.main.id && m.tenure.exists() {
-			m.tenure.commitStarting(e)
+			m.tenure.belief.Starting(e.Op, e.Attempt, belief.DeadlinesOf(e.Start, e.Lease, e.Config))
 		}
 	case CommitDone:
-		m.tenure.commitDone(e)
+		m.tenure.belief.Done(e.Op, e.Attempt, e.Outcome)
 	case Answered:
 		m.answered(e.Op, &e.Answer)
 	case WatchEnded:

@@ -1,23 +1,18 @@
 package machine
 
 import (
-	"slices"
 	"time"
 
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/internal/belief"
 )
 
 // tenure is this process's own tenure: the deadlines of its lease, and how far it has
 // gone. It exists until its work has returned.
 type tenure struct {
-	token election.Token
-	began time.Time
-	// acked are the deadlines of the attempt that was acknowledged last, and open the
-	// later attempts that may have written a lease. A slice that copies share is never
-	// changed in place.
-	acked Deadlines
-	open  []attempt
+	token  election.Token
+	began  time.Time
+	belief belief.Belief
 	// limit ends the use of the lease by work that was told to stop. If it is zero,
 	// only the end deadline does.
 	limit time.Time
@@ -26,13 +21,6 @@ type tenure struct {
 	// endedTerm says that all tenures of this process up to this term are over. It
 	// outlives the tenure.
 	endedTerm uint64
-}
-
-// attempt is a renewal whose commit may have been started.
-type attempt struct {
-	op        uint64
-	count     int
-	deadlines Deadlines
 }
 
 // stage is how far a tenure has gone. It only moves forward.
@@ -53,10 +41,7 @@ func (t *tenure) leads() bool { return t.stage == leading }
 
 // deadlines are the earliest deadlines of all attempts that may count, and of the drain.
 func (t *tenure) deadlines() Deadlines {
-	d := t.acked
-	for _, a := range t.open {
-		d = d.earlier(a.deadlines)
-	}
+	d := t.belief.Deadlines()
 	if t.stage == draining && !t.limit.IsZero() {
 		d.End = earliest(d.End, t.limit)
 	}
@@ -72,41 +57,17 @@ func (t *tenure) nextDeadline() time.Time {
 	return d.End
 }
 
-// commitStarting counts an attempt before its commit starts, so that a commit whose
-// result is unknown cannot leave the deadlines too late.
-func (t *tenure) commitStarting(e CommitStarting) {
-	a := attempt{e.Op, e.Attempt, DeadlinesOf(e.Start, e.Lease, e.Config)}
-	t.open = append(slices.Clip(t.open), a)
-}
-
-// commitDone handles the result of an attempt. One that has committed replaces the
-// acknowledged one. All attempts before it came before it or can never commit, because
-// each of them reads the record that it wrote.
-func (t *tenure) commitDone(e CommitDone) {
-	i := slices.IndexFunc(t.open, func(a attempt) bool { return a.op == e.Op && a.count == e.Attempt })
-	if i < 0 {
-		return
-	}
-	switch e.Outcome {
-	case kv.Committed:
-		t.acked, t.open = t.open[i].deadlines, t.open[i+1:]
-	case kv.NotCommitted:
-		t.open = slices.Delete(slices.Clone(t.open), i, i+1)
-	case kv.UnknownResult, kv.Unsettled: // it may have written its lease
-	}
-}
-
 // lead begins a tenure after a commit that wrote a lease was acknowledged. It does not
 // begin if the process does not want to lead any more, or if the stop deadline has
 // passed already. Then planning hands leadership back or claims it again.
 func (m *Machine) lead(a *Answer) {
 	leader := a.Status.Leader
-	acked := DeadlinesOf(a.Start, leader.LeaseDuration, a.Status.Config)
+	acked := belief.DeadlinesOf(a.Start, leader.LeaseDuration, a.Status.Config)
 	if m.life.leaving() || !m.wantsToLead() || !m.now.Local.Before(acked.Stop) {
 		return
 	}
 	m.tenure = tenure{
-		token: leader.Token(), began: m.now.Local, acked: acked, stage: leading,
+		token: leader.Token(), began: m.now.Local, belief: belief.Begin(acked), stage: leading,
 		endedTerm: min(m.tenure.endedTerm, leader.Term-1), // terms start again if the records were removed
 	}
 	m.output.reason = reasonOf(leader.AcquireReason)
