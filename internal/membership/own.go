@@ -1,0 +1,79 @@
+package membership
+
+import (
+	"maps"
+
+	"github.com/fdbelection/fdbelection/group"
+)
+
+// Why a member is not ready although its program is.
+const (
+	notScanned = "it is reading the shards"
+	notSettled = "it has just joined"
+)
+
+// ownRecord is the member record of this process.
+type ownRecord struct {
+	stored   group.Member
+	notReady string // of the program
+}
+
+// joined notes what the join has written.
+func (o *ownRecord) joined(m *Machine) {
+	o.stored = group.Member{
+		Identity: m.session.me, JoinedAt: m.now.Wall, Weight: m.settings.Weight, Capacity: m.settings.Capacity,
+		Tags: maps.Clone(m.settings.Tags), NotReady: notScanned, Balance: group.BalanceVersion,
+	}
+}
+
+// ready reports whether the member record says that this member may receive shards.
+func (o *ownRecord) ready() bool { return o.stored.Ready() && !o.stored.Draining }
+
+// wanted returns the record as it should be: not ready before the mirror is complete and the
+// settle delay has passed, or if the program is not ready, and draining while it leaves.
+func (m *Machine) wantedRecord() group.Member {
+	next := m.own.stored
+	settledAt := m.session.joinedAt.Add(m.config.SettleDelay)
+	switch {
+	case !m.mirror.Complete():
+		next.NotReady = notScanned
+	case m.now.Local.Before(settledAt):
+		next.NotReady = notSettled
+		m.wakeAt(settledAt)
+	default:
+		next.NotReady = m.own.notReady
+	}
+	next.Draining = m.life.phase == leaving
+	return next
+}
+
+// planUpdate writes the member record if it is not as it should be. It reports whether it is.
+// A record that says why the member is not ready yet need not name the newest reason at once.
+func (m *Machine) planUpdate() bool {
+	next := m.wantedRecord()
+	stored := &m.own.stored
+	if next.Equal(stored) || next.Draining == stored.Draining && next.NotReady == notSettled && stored.NotReady == notScanned {
+		return true
+	}
+	if m.may(Update) {
+		m.begin(&m.slots.give, Operation{Kind: Update, Member: next})
+	}
+	return false
+}
+
+func (m *Machine) answeredUpdate(op *Operation, a *Answer) {
+	if a.Err != nil {
+		m.failed(op, a.Err)
+		return
+	}
+	if op.Me != m.session.me {
+		return
+	}
+	m.own.stored = op.Member
+	member := op.Member
+	m.mirror.Apply(group.Row{Kind: group.KindMember, Name: op.Me.ID, Member: &member}, a.Version)
+	m.plan.dirty = true
+}
+
+// programReady reports whether the program says that it is ready.
+func (m *Machine) programReady() bool { return m.own.notReady == "" }

@@ -1,0 +1,110 @@
+package membership
+
+import (
+	"fmt"
+	"time"
+)
+
+// syncing is how the mirror follows the group.
+type syncing struct {
+	at    time.Time // when the log is read next
+	again bool      // something has called for a read, even if one is running
+	began time.Time // of the last read that has succeeded and found no more
+	last  time.Time // when the last read began
+}
+
+// syncGap is the shortest time between two reads of the log, so that many changes are read
+// together.
+func (m *Machine) syncGap() time.Duration { return m.step() }
+
+// The most rows of one page, and changes of one read of the log.
+const (
+	scanRows   = 5000
+	followRows = 2000
+)
+
+// planSync scans, or reads the log: when the watch has fired, and once per heartbeat.
+func (m *Machine) planSync() {
+	y := &m.sync
+	switch {
+	case m.slots.sync.busy():
+		return
+	case !m.may(Scan) || !m.may(Follow):
+		return
+	}
+	if from, scanning := m.mirror.Next(); scanning {
+		m.begin(&m.slots.sync, Operation{Kind: Scan, From: from, Rows: scanRows})
+		return
+	}
+	at := y.at
+	if y.again || !m.slots.watch.busy() {
+		at = earliest(at, y.last.Add(m.syncGap()))
+	}
+	if m.now.Local.Before(at) {
+		m.wakeAt(at)
+		return
+	}
+	y.again, y.last = false, m.now.Local
+	m.begin(&m.slots.sync, Operation{Kind: Follow, After: m.mirror.Cursor(), Rows: followRows, Arm: !m.slots.watch.busy()})
+}
+
+func (m *Machine) answeredSync(op *Operation, a *Answer) {
+	y := &m.sync
+	if a.Err != nil {
+		m.failed(op, a.Err)
+		return
+	}
+	if op.Kind == Scan {
+		m.mirror.AddPage(&a.Page)
+		return
+	}
+	if a.Armed {
+		m.slots.watch = slot{id: op.ID, what: *op}
+	}
+	complete := m.mirror.Complete()
+	if m.mirror.AddChanges(&a.Log) {
+		return // it is scanned again
+	}
+	y.at = m.nextPoll(a.Start)
+	if a.Log.More {
+		y.again, y.last = true, time.Time{}
+		return
+	}
+	y.began = a.Start
+	m.plan.oldest = a.Log.Oldest
+	if !complete && m.mirror.Complete() {
+		m.plan.dirty = true
+	}
+	m.reportUnreadable()
+	if m.session.stage == leading && !y.began.Before(m.session.sureAt) {
+		m.resumeAll()
+	}
+}
+
+// nextPoll returns when the log is read next: just before the next heartbeat, which says how
+// much of the log is known.
+func (m *Machine) nextPoll(last time.Time) time.Time {
+	heartbeat := m.config.HeartbeatInterval
+	at := last.Add(heartbeat)
+	if s := &m.session; s.live {
+		if at = s.beatAt.Add(-2 * m.step()); at.Sub(last) < heartbeat/2 {
+			at = at.Add(heartbeat)
+		}
+	}
+	return at
+}
+
+func (m *Machine) watchEnded(e WatchEnded) {
+	if m.slots.watch.id != e.Op {
+		return
+	}
+	aborted := m.slots.watch.aborted
+	m.slots.watch = slot{}
+	switch {
+	case aborted:
+	case e.Err != nil: // polling goes on, and the watch is armed again with the next poll
+		m.report(Follow, fmt.Errorf("watch: %w", e.Err))
+	default:
+		m.sync.again = true
+	}
+}
