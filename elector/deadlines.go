@@ -14,14 +14,7 @@ type Deadlines struct {
 
 // Deadlines returns the present deadlines. The contexts may end earlier for other reasons.
 func (l *Leadership) Deadlines() Deadlines {
-	var d Deadlines
-	if stop := l.ctx.deadline.Load(); stop != nil {
-		d.Stop = *stop
-	}
-	if end := l.lease.deadline.Load(); end != nil {
-		d.End = *end
-	}
-	return d
+	return Deadlines{Stop: l.ctx.MovingDeadline(), End: l.lease.MovingDeadline()}
 }
 
 // SubscribeDeadlines calls f with the deadlines, at once and after each change, in order

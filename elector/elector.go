@@ -13,6 +13,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/loop"
 	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
 )
@@ -35,9 +36,9 @@ type Elector struct {
 
 	status    atomic.Pointer[status]
 	published published
-	errs      chan error
+	errs      loop.Errors
 	lanes     lateCallbacks
-	readiness readinessCheck
+	readiness loop.ReadinessCheck
 	counts    counts
 
 	configGiven bool               // Options.Config was set
@@ -63,7 +64,7 @@ func New(db kv.Database, e *election.LeaderElection, opts Options) (*Elector, er
 			Identity: election.Identity{ID: opts.NodeID},
 			Priority: opts.Priority, Role: opts.Role, Metadata: opts.Metadata,
 		},
-		errs: make(chan error, maxErrors),
+		errs: loop.NewErrors(),
 	}
 	if el.random == nil {
 		el.random = rand.Reader

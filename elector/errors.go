@@ -7,6 +7,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/loop"
 )
 
 var (
@@ -71,21 +72,7 @@ func (e *CallbackError) Error() string {
 func (e *CallbackError) Unwrap() error { return e.Err }
 
 // PanicError is the panic of a callback.
-type PanicError struct {
-	// Value is the value of the panic.
-	Value any
-	// Stack is the stack of the panic as runtime/debug.Stack returns it.
-	Stack []byte
-}
-
-// Error returns the value, without the stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
-
-// Unwrap returns the value if it is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
+type PanicError = loop.PanicError
 
 // WorkError reports that the work of Run returned an error. If nothing had asked the work
 // to stop, leadership is released and this process holds off, see Elector.Run.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/clock"
+	"github.com/fdbelection/fdbelection/internal/loop"
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
@@ -17,9 +18,9 @@ type Leadership struct {
 	leader  election.LeaderRecord
 	session *session
 
-	ctx   *deadlineContext // while the process leads
-	lease *deadlineContext // while its work may use the lease
-	ofRun bool             // the work ends by returning, and not by Resign
+	ctx   *loop.DeadlineContext // while the process leads
+	lease *loop.DeadlineContext // while its work may use the lease
+	ofRun bool                  // the work ends by returning, and not by Resign
 
 	latest atomic.Pointer[LossError] // what a loss at this moment would report
 	ended  atomic.Pointer[LossError] // why the tenure has ended
@@ -113,8 +114,8 @@ func (s *session) newLeadership(values context.Context, leader election.LeaderRe
 	}
 	l.latest.Store(&LossError{Term: leader.Term, Renewed: leaseStart(leader)})
 	unrenewed := func() error { return l.loss(ReasonUnrenewed, nil) }
-	l.ctx = newDeadlineContext(values, s.clock, unrenewed)
-	l.lease = newDeadlineContext(values, s.clock, unrenewed)
+	l.ctx = loop.NewDeadlineContext(values, s.clock.Now, unrenewed)
+	l.lease = loop.NewDeadlineContext(values, s.clock.Now, unrenewed)
 	return l
 }
 
@@ -151,8 +152,8 @@ func (l *Leadership) loss(reason Reason, err error) error {
 
 // end ends both contexts.
 func (l *Leadership) end(cause error) {
-	l.ctx.end(cause)
-	l.lease.end(cause)
+	l.ctx.End(cause)
+	l.lease.End(cause)
 	l.timerMu.Lock()
 	defer l.timerMu.Unlock()
 	l.timerStopped = true
@@ -163,8 +164,8 @@ func (l *Leadership) end(cause error) {
 
 // setDeadlines moves the ends of both contexts.
 func (l *Leadership) setDeadlines(d machine.TenureDeadlines) {
-	l.ctx.setDeadline(d.Stop)
-	l.lease.setDeadline(d.End)
+	l.ctx.SetDeadline(d.Stop)
+	l.lease.SetDeadline(d.End)
 	l.setTimer()
 	l.sendDeadlines()
 }
@@ -172,11 +173,11 @@ func (l *Leadership) setDeadlines(d machine.TenureDeadlines) {
 // setTimer sets the timer to the next end of a context. It fires earlier as well, because
 // a timer does not count the time for which the machine was suspended.
 func (l *Leadership) setTimer() {
-	deadline := l.ctx.deadline.Load()
+	deadline := l.ctx.MovingDeadline()
 	if l.ctx.Err() != nil {
-		deadline = l.lease.deadline.Load()
+		deadline = l.lease.MovingDeadline()
 	}
-	if deadline == nil {
+	if deadline.IsZero() {
 		return
 	}
 	wait := min(deadline.Sub(l.session.clock.Now()), max(l.leader.LeaseDuration/10, time.Millisecond))
@@ -202,34 +203,3 @@ func (l *Leadership) checkDeadlines() {
 		l.session.post(machine.Tick{})
 	}
 }
-
-// deadlineContext ends at a deadline that can be moved. Its Err compares the clock.
-type deadlineContext struct {
-	context.Context
-	clock    Clock
-	cancel   context.CancelCauseFunc
-	deadline atomic.Pointer[time.Time]
-	passed   func() error // returns the cause if the deadline passes first
-}
-
-func newDeadlineContext(parent context.Context, clock Clock, passed func() error) *deadlineContext {
-	ctx, cancel := context.WithCancelCause(parent)
-	return &deadlineContext{Context: ctx, clock: clock, cancel: cancel, passed: passed}
-}
-
-// Err returns nil until the context is ended or the deadline has passed.
-func (c *deadlineContext) Err() error {
-	if deadline := c.deadline.Load(); deadline != nil && !c.clock.Now().Before(*deadline) {
-		c.cancel(c.passed())
-	}
-	return c.Context.Err()
-}
-
-func (c *deadlineContext) setDeadline(deadline time.Time) {
-	if !deadline.IsZero() {
-		c.deadline.Store(&deadline)
-		_ = c.Err()
-	}
-}
-
-func (c *deadlineContext) end(cause error) { c.cancel(cause) }

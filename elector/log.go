@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/loop"
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
@@ -21,21 +22,6 @@ func named(logger *slog.Logger, e *election.LeaderElection, id string) *slog.Log
 func names(e *election.LeaderElection, id string) (space, node string) {
 	space = strings.TrimPrefix(e.Subspace().String(), "subspace ")
 	return election.SafeText(space), election.SafeText(id)
-}
-
-// lineError is an error whose text is one line and safe for a terminal.
-type lineError struct{ error }
-
-func (e lineError) Unwrap() error { return e.error }
-
-func (e lineError) Error() string {
-	var lines []string
-	for line := range strings.Lines(e.error.Error()) {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	return election.SafeText(strings.Join(lines, "; "))
 }
 
 // safe returns ids that are safe for a terminal.
@@ -61,7 +47,7 @@ func (s *session) logOperation(op machine.Operation, event machine.Event) {
 	}
 	fields := []any{"kind", op.Kind.String(), "op", op.ID}
 	if err != nil {
-		fields = append(fields, "error", lineError{err})
+		fields = append(fields, "error", loop.LineError{Err: err})
 	}
 	s.log().Debug("operation", fields...)
 }

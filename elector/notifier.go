@@ -3,13 +3,13 @@ package elector
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/fdbelection/fdbelection/internal/clock"
+	"github.com/fdbelection/fdbelection/internal/loop"
 )
 
 // call is one pending call of a callback.
@@ -235,7 +235,7 @@ func (n *notifier) make(c call) {
 	ended := make(chan error, 1)
 	go func() {
 		defer cancel()
-		err := guarded(ctx, c.run)
+		err := loop.Guarded(ctx, c.run)
 		if err == nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 			err = context.DeadlineExceeded // it returned because its context ended
 		}
@@ -268,17 +268,6 @@ func (n *notifier) returned(m *made, err error) {
 		n.session.reportCallback(&CallbackError{Callback: m.name, Transition: m.transition, Err: context.DeadlineExceeded, Skipped: skipped})
 	}
 	n.lanes.wake(m.lane)
-}
-
-// guarded runs a callback and returns its panic as an error.
-func guarded(ctx context.Context, run func(context.Context)) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &PanicError{Value: p, Stack: debug.Stack()}
-		}
-	}()
-	run(ctx)
-	return nil
 }
 
 // lossReported reports that the callbacks of a loss have returned.

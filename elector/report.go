@@ -8,11 +8,9 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/loop"
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
-
-// maxErrors is how many errors wait in Errors for a reader.
-const maxErrors = 64
 
 // Errors returns the channel of errors that no call returns. The section "What is
 // reported" of the package documentation lists them. Nothing waits for a reader: if 64
@@ -20,20 +18,7 @@ const maxErrors = 64
 func (e *Elector) Errors() <-chan error { return e.errs }
 
 // report puts an error into Errors. The caller has logged it.
-func (e *Elector) report(err error) {
-	for {
-		select {
-		case e.errs <- err:
-			return
-		default:
-		}
-		select {
-		case oldest := <-e.errs:
-			_ = oldest // dropped: there is no reader
-		default:
-		}
-	}
-}
+func (e *Elector) report(err error) { e.errs.Report(err) }
 
 // reportStore reports an error of the store once per change, and its end. Errors of
 // watches are logged by logWatch.
@@ -48,7 +33,7 @@ func (s *session) reportStore(r machine.Report) {
 		s.log().Info("store available again")
 		return
 	case !r.Kind.Watches():
-		s.log().Warn("store error", "error", lineError{r.Err})
+		s.log().Warn("store error", "error", loop.LineError{Err: r.Err})
 	}
 	s.elector.report(r.Err)
 }
@@ -142,7 +127,7 @@ func weaker(stored, given fdbelection.Config) (texts []string) {
 
 // reportWork reports an error of the work of Run.
 func (s *session) reportWork(err *WorkError) {
-	s.log().Warn("work failed", "term", err.Term, "stopping", err.Stopping, "error", lineError{err.Err})
+	s.log().Warn("work failed", "term", err.Term, "stopping", err.Stopping, "error", loop.LineError{Err: err.Err})
 	s.elector.report(err)
 }
 
@@ -155,7 +140,7 @@ func (s *session) reportUnfinished(err *UnfinishedWorkError) {
 // reportCallback reports a callback that was late or panicked.
 func (s *session) reportCallback(err *CallbackError) {
 	fields := []any{
-		"callback", err.Callback, "term", err.Transition.Term, "skipped", err.Skipped, "error", lineError{err.Err},
+		"callback", err.Callback, "term", err.Transition.Term, "skipped", err.Skipped, "error", loop.LineError{Err: err.Err},
 	}
 	if panicked, ok := errors.AsType[*PanicError](err.Err); ok {
 		fields = append(fields, "stack", strings.Split(strings.TrimSpace(string(panicked.Stack)), "\n"))

@@ -10,6 +10,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/internal/executor"
+	"github.com/fdbelection/fdbelection/internal/loop"
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
@@ -230,7 +231,7 @@ func (s *session) release(err error) {
 // finish ends the session because the machine has finished.
 func (s *session) finish(err error) {
 	if err != nil { // there may be no call of Stop that returns it
-		s.log().Warn("stopped with an error", "error", lineError{err})
+		s.log().Warn("stopped with an error", "error", loop.LineError{Err: err})
 		s.elector.report(err)
 	}
 	if _, registered := errors.AsType[*LeaveError](err); registered {

@@ -3,6 +3,7 @@ package elector
 import (
 	"context"
 
+	"github.com/fdbelection/fdbelection/internal/loop"
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
@@ -30,7 +31,7 @@ func (e *Elector) Subscribe(ctx context.Context) <-chan LeaderInfo {
 	}
 	s, sub, err := e.subscribe(ctx)
 	if err != nil {
-		e.logger.Warn("cannot subscribe", "error", lineError{err})
+		e.logger.Warn("cannot subscribe", "error", loop.LineError{Err: err})
 		e.report(err)
 		close(leaders)
 		return leaders

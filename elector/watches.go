@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fdbelection/fdbelection/internal/loop"
 	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
 )
@@ -216,6 +217,6 @@ func (p *watchPool) admit(kind machine.Kind) (skipped int, ok bool) {
 func (s *session) logWatch(kind machine.Kind, err error) {
 	if skipped, ok := s.pool.admit(kind); ok {
 		s.log().Warn("watch failed: changes are noticed by polling until it is armed again",
-			"kind", kind.String(), "error", lineError{err}, "skipped", skipped)
+			"kind", kind.String(), "error", loop.LineError{Err: err}, "skipped", skipped)
 	}
 }

@@ -39,7 +39,7 @@ func (s *session) drain(d machine.Drain) {
 	}
 	s.spans.drained(d)
 	l.drained = true
-	l.ctx.end(l.loss(Reason(d.Reason), d.Err))
+	l.ctx.End(l.loss(Reason(d.Reason), d.Err))
 	if s.notify.active() {
 		l.pending++ // until the callbacks have reported the loss
 		s.lost = l

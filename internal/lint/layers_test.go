@@ -66,7 +66,8 @@ var layers = []layer{
 	{"internal/membership/executor", "@/election @/group @/internal/membership @/kv github.com/google/uuid"},
 	{"internal/electiontest", "@ @/election @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
 	{"internal/executor", "@ @/election @/internal/machine @/kv"},
-	{"elector", "@ @/election @/internal/clock @/internal/executor @/internal/machine @/kv github.com/google/uuid"},
+	{"internal/loop", "@/election @/internal/clock"},
+	{"elector", "@ @/election @/internal/loop @/internal/clock @/internal/executor @/internal/machine @/kv github.com/google/uuid"},
 	{"internal/electortest", "@ @/election @/elector @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
 	{"simulation", "@ @/election @/internal/executor @/internal/machine @/kv @/kv/memkv @/subspace " +
 		"github.com/anishathalye/porcupine github.com/google/uuid"},
