@@ -8,8 +8,8 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/clock"
+	"github.com/fdbelection/fdbelection/internal/loop"
 	"github.com/fdbelection/fdbelection/internal/machine"
-	"github.com/fdbelection/fdbelection/kv"
 )
 
 // farAway is the delay of a timer before the machine has asked for a wake-up.
@@ -40,9 +40,9 @@ func (s *session) operate(ctx context.Context, op machine.Operation) {
 	limited, stop := clock.WithTimeout(ctx, s.clock, op.Limit)
 	defer stop()
 	answer := s.executor.Run(limited, op, s.post)
-	answer.Err = timedOut(limited, answer.Err)
+	answer.Err = loop.TimedOut(limited, answer.Err)
 	if answer.Action == election.Renewed && answer.Err == nil {
-		s.elector.counts.renewals.add(s.clock.Now().Sub(began))
+		s.elector.counts.renewals.Add(s.clock.Now().Sub(began))
 	}
 	s.completed(op, began, machine.Answered{Op: op.ID, Answer: answer})
 }
@@ -54,7 +54,7 @@ func (s *session) watch(ctx context.Context, op machine.Operation) {
 	watch, answer := s.arm(limited, op)
 	stop()
 	if answer.Err != nil {
-		answer.Err = timedOut(limited, answer.Err)
+		answer.Err = loop.TimedOut(limited, answer.Err)
 		s.reportWatch(ctx, op, answer.Err)
 		s.completed(op, time.Time{}, machine.Answered{Op: op.ID, Answer: answer})
 		return
@@ -87,24 +87,6 @@ func (s *session) completed(op machine.Operation, began time.Time, event machine
 	s.handle(event)
 	s.spans.handled()
 }
-
-// timedOut returns err with the time limit as its cause if ctx has reached it. It keeps
-// the commit outcome of err.
-func timedOut(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() == nil || !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
-		return err
-	}
-	if kv.CodeOf(err) != 0 {
-		return &timeoutError{err}
-	}
-	return context.DeadlineExceeded
-}
-
-// timeoutError is an error of the store that came because the time of the operation was
-// over.
-type timeoutError struct{ error }
-
-func (e *timeoutError) Unwrap() []error { return []error{e.error, context.DeadlineExceeded} }
 
 // reportWatch logs that a watch has failed, unless it was cancelled.
 func (s *session) reportWatch(ctx context.Context, op machine.Operation, err error) {

@@ -3,9 +3,8 @@ package elector
 import (
 	"context"
 	"errors"
-	"slices"
 
-	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/loop"
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
@@ -72,7 +71,7 @@ func (s *session) work(ctx context.Context, lead *Leadership, work func(context.
 		s.post(machine.Leave{})
 		err = nil
 	case failed.Stopping:
-		if err != nil && !onlyStopped(err, context.Cause(lead.ctx), context.Cause(ctx)) {
+		if err != nil && !loop.OnlyStopped(err, context.Cause(lead.ctx), context.Cause(ctx)) {
 			s.reportWork(failed)
 		}
 		err = nil // it has no other effect
@@ -80,24 +79,4 @@ func (s *session) work(ctx context.Context, lead *Leadership, work func(context.
 		s.reportWork(failed)
 	}
 	lead.workReturned(err)
-}
-
-// onlyStopped reports whether an error of work says only that it was stopped: every error
-// in its tree wraps the end of a context or the end of leadership.
-func onlyStopped(err error, causes ...error) bool {
-	ends := []error{context.Canceled, context.DeadlineExceeded, fdbelection.ErrNotLeader, fdbelection.ErrFenced}
-	for _, end := range append(ends, causes...) {
-		if end != nil && err == end { //nolint:errorlint // errors.Is would ignore the errors that it is joined with
-			return true
-		}
-	}
-	switch wrapped := err.(type) { //nolint:errorlint // it walks the tree itself
-	case interface{ Unwrap() error }:
-		inner := wrapped.Unwrap()
-		return inner != nil && onlyStopped(inner, causes...)
-	case interface{ Unwrap() []error }:
-		all := wrapped.Unwrap()
-		return len(all) > 0 && !slices.ContainsFunc(all, func(e error) bool { return !onlyStopped(e, causes...) })
-	}
-	return false
 }

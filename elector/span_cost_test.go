@@ -11,6 +11,7 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/clock"
+	"github.com/fdbelection/fdbelection/internal/loop"
 	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
@@ -68,9 +69,9 @@ func (s *session) operateWithoutSpans(ctx context.Context, op machine.Operation)
 	limited, stop := clock.WithTimeout(ctx, s.clock, op.Limit)
 	defer stop()
 	answer := s.executor.Run(limited, op, s.post)
-	answer.Err = timedOut(limited, answer.Err)
+	answer.Err = loop.TimedOut(limited, answer.Err)
 	if answer.Action == election.Renewed && answer.Err == nil {
-		s.elector.counts.renewals.add(s.clock.Now().Sub(began))
+		s.elector.counts.renewals.Add(s.clock.Now().Sub(began))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

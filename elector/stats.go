@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/internal/executor"
+	"github.com/fdbelection/fdbelection/internal/loop"
 	"github.com/fdbelection/fdbelection/internal/machine"
 )
 
@@ -90,13 +91,13 @@ func (e *Elector) Stats() Stats {
 // nothing. The rest is rare.
 type counts struct {
 	transactions  executor.Counters
-	renewals      latency
+	renewals      loop.LatencyCounter
 	fenced        atomic.Uint64
 	fired, failed [len(watchKinds)]atomic.Uint64
 
 	mu          sync.Mutex
 	transitions map[TransitionKind]uint64
-	callbacks   map[string]*latency
+	callbacks   map[string]*loop.LatencyCounter
 }
 
 // watchEnded counts the end of an armed watch that was not cancelled.
@@ -131,19 +132,19 @@ func (c *counts) callback(name string, took time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.callbacks == nil {
-		c.callbacks = make(map[string]*latency)
+		c.callbacks = make(map[string]*loop.LatencyCounter)
 	}
 	l := c.callbacks[name]
 	if l == nil {
-		l = &latency{}
+		l = &loop.LatencyCounter{}
 		c.callbacks[name] = l
 	}
-	l.add(took)
+	l.Add(took)
 }
 
 // read copies the counts.
 func (c *counts) read(s *Stats) {
-	s.Renewals, s.Fenced = c.renewals.read(), c.fenced.Load()
+	s.Renewals, s.Fenced = c.renewals.Read(), c.fenced.Load()
 	s.Retries, s.Conflicts = c.transactions.Retries(), c.transactions.Conflicts()
 	s.WatchesFired, s.WatchesFailed = make(map[WatchKind]uint64, len(watchKinds)), make(map[WatchKind]uint64, len(watchKinds))
 	for i, kind := range watchKinds {
@@ -154,6 +155,6 @@ func (c *counts) read(s *Stats) {
 	s.Transitions = maps.Clone(c.transitions)
 	s.Callbacks = make(map[string]Latency, len(c.callbacks))
 	for name, l := range c.callbacks {
-		s.Callbacks[name] = l.read()
+		s.Callbacks[name] = l.Read()
 	}
 }

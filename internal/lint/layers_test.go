@@ -66,8 +66,10 @@ var layers = []layer{
 	{"internal/membership/executor", "@/election @/group @/internal/membership @/kv github.com/google/uuid"},
 	{"internal/electiontest", "@ @/election @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
 	{"internal/executor", "@ @/election @/internal/machine @/kv"},
-	{"internal/loop", "@/election @/internal/clock"},
+	{"internal/loop", "@ @/election @/internal/clock @/kv"},
 	{"elector", "@ @/election @/internal/loop @/internal/clock @/internal/executor @/internal/machine @/kv github.com/google/uuid"},
+	{"group/member", "@ @/election @/elector @/group @/internal/balance @/internal/clock @/internal/loop @/internal/membership @/internal/membership/executor @/internal/mirror @/kv " +
+		"github.com/google/uuid"},
 	{"internal/electortest", "@ @/election @/elector @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
 	{"simulation", "@ @/election @/internal/executor @/internal/machine @/kv @/kv/memkv @/subspace " +
 		"github.com/anishathalye/porcupine github.com/google/uuid"},
