@@ -1,21 +1,43 @@
 package balance
 
-// claimants is a heap of the members whose quota may rise. The one that is next comes first.
+// claimants is a binary heap of the members whose quota may rise. The one that is next comes
+// first. It is not container/heap, whose interface needs a Push that nothing here calls.
 type claimants []*member
 
-func (c claimants) Len() int           { return len(c) }
-func (c claimants) Less(i, j int) bool { return c[i].before(c[j]) }
-func (c claimants) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
+// order makes a heap of members in any order.
+func (c claimants) order() {
+	for at := len(c)/2 - 1; at >= 0; at-- {
+		c.sink(at)
+	}
+}
 
-// Push adds a member.
-func (c *claimants) Push(m any) { *c = append(*c, m.(*member)) }
+// raise raises the quota of the first member. A member that has reached its limit drops out.
+func (c *claimants) raise() {
+	first := (*c)[0]
+	first.quota++
+	if first.quota == first.limit {
+		last := len(*c) - 1
+		(*c)[0] = (*c)[last]
+		*c = (*c)[:last]
+	}
+	c.sink(0)
+}
 
-// Pop removes the last member.
-func (c *claimants) Pop() any {
-	last := len(*c) - 1
-	m := (*c)[last]
-	*c = (*c)[:last]
-	return m
+// sink moves a member down until no member below it comes before it.
+func (c claimants) sink(at int) {
+	for {
+		next := at
+		for below := 2*at + 1; below <= 2*at+2 && below < len(c); below++ {
+			if c[below].before(c[next]) {
+				next = below
+			}
+		}
+		if next == at {
+			return
+		}
+		c[at], c[next] = c[next], c[at]
+		at = next
+	}
 }
 
 // before reports whether the quota of m rises before that of n. The products fit: a quota is

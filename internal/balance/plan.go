@@ -1,9 +1,6 @@
 package balance
 
-import (
-	"container/heap"
-	"slices"
-)
+import "slices"
 
 // undecided marks a shard that has no target yet.
 const undecided = -2
@@ -39,11 +36,11 @@ func Plan(members []Member, shards []Shard) []int32 {
 // plan is a plan in the making.
 type plan struct {
 	shards  []Shard
-	target  []int32   // for each shard: a member, None, or undecided
-	members []member  // by the indexes of the caller
-	ranked  []int32   // indexes of the members in rank order
-	movable int       // shards that are not bound to a member that is not ready
-	scarce  bool      // the capacities of the eligible members do not suffice
+	target  []int32  // for each shard: a member, None, or undecided
+	members []member // by the indexes of the caller
+	ranked  []int32  // indexes of the members in rank order
+	movable int      // shards that are not bound to a member that is not ready
+	scarce  bool     // the capacities of the eligible members do not suffice
 }
 
 // member is a member while a plan is made.
@@ -185,14 +182,9 @@ func (p *plan) raiseQuotas() {
 			below = append(below, m)
 		}
 	}
-	heap.Init(&below)
+	below.order()
 	for range missing {
-		below[0].quota++
-		if below[0].quota == below[0].limit {
-			heap.Pop(&below)
-		} else {
-			heap.Fix(&below, 0)
-		}
+		below.raise()
 	}
 }
 
