@@ -18,6 +18,7 @@ import (
 // clocks and random numbers are injected. This test checks the order.
 var simulated = []string{
 	"github.com/fdbelection/fdbelection/election",
+	"github.com/fdbelection/fdbelection/internal/balance",
 	"github.com/fdbelection/fdbelection/internal/machine",
 	"github.com/fdbelection/fdbelection/internal/executor",
 }

@@ -96,7 +96,7 @@ var layers = []layer{
 
 // seeded are the layers in which chance comes in through an option, so that a seed
 // replays a run. They must not import a random source at all.
-var seeded = []string{".", "subspace", "kv", "kv/internal/client", "election", "internal/machine", "internal/executor", "elector"}
+var seeded = []string{".", "subspace", "kv", "kv/internal/client", "election", "internal/balance", "internal/machine", "internal/executor", "elector"}
 
 func TestLayers(t *testing.T) {
 	imports := shipped(t, root)
