@@ -17,18 +17,20 @@
 //     below its capacity with the least (2*quota+1)/weight, the rule of Sainte-Laguë. If that is
 //     equal, a member goes first that holds more shards than its quota, and then the one that is
 //     first in the order of members.
-//  4. A usable member keeps its first shards in shard order, up to its quota.
+//  4. A usable member keeps the pins that it has and, up to its quota, the first of its other
+//     shards in shard order.
 //  5. The remaining shards fill the quotas, in shard order: a contiguous block of shards for each
 //     eligible member, in the order of members.
 //
-// If the capacities of the eligible members do not suffice, the quota of every usable member
-// is its capacity, and the plan makes no shard leaderless for another one:
+// The capacities of the eligible members may not suffice for the shards that members of weight 0
+// do not receive as pins. Then a shard that has a usable leader does not have to make room for
+// another one:
 //
-//   - No shard leaves its leader unless the leader drains, has too many shards, or the shard is
-//     pinned to a member that cannot become full. A member of weight 0 keeps its shards.
-//   - Of the remaining shards, those that are free come first, then those of draining members,
-//     then those that are above the capacity of their leader. Each goes to the member to which it
-//     is pinned if that one has room, else into the next block as in step 5.
+//   - In step 2, a shard follows its pin only if it is already there, or if the member cannot
+//     become full. The quota of every usable member is its capacity, also with weight 0.
+//   - Of the shards that no member keeps, those that are free come first, then those of draining
+//     members, then those that are above the capacity of their leader. Each goes to the member to
+//     which it is pinned if that one has room, else into the next block of step 5.
 //   - A shard that finds no room stays with its leader. If it is free, it stays free.
 //
 // So None in a plan means that the shard is free and that no member can take it.
@@ -60,24 +62,30 @@
 //
 // # What a plan promises
 //
-//   - No member gets more shards than its capacity, unless it has more already. Such a member
-//     gets nothing, and keeps the surplus only if no other member has room. While pins move, a
-//     member may lead more for a moment, since it may receive a pin before it gives a shard away.
+//   - No member gets more shards than its capacity, unless it leads more already. It keeps the
+//     surplus only if no other member has room. While pins move, a member may lead more for a
+//     moment, since it may receive a shard before it gives another one away.
 //   - For members of equal weight without pins and capacities, the numbers of shards differ by at
 //     most 1, and no other plan with this property has fewer moves.
 //   - For weights, no two eligible members i and j that are below their capacity satisfy
 //     (2*quota_i-1)/weight_i > (2*quota_j+1)/weight_j, unless i has only pins. Without pins and
 //     capacities, the distance of a quota to the exact share is at most half of 1 + the member's
 //     weight divided by the average weight. It is not always below 1.
-//   - If a plan has been carried out and then a member joins, shards move to that member only. If
-//     a member dies, only its shards move. With equal weights and without pins and capacities, a
-//     join moves as many shards as there are per member, rounded down.
+//   - If a plan has been carried out, there are no pins and the capacities suffice, a member that
+//     joins is the only one that receives shards, and if a member dies only its shards move. With
+//     equal weights and without capacities, a join moves as many shards as there are per member,
+//     rounded down.
 //
 // # Processes that see the group late
 //
-// While the members stay the same, each shard moves at most once, however late each process
-// sees the moves. When a member changes, a process that does not see this yet may still make a
-// move of the old plan, which the new plan reverses. So a shard can move twice within the delay
-// of the views. The delay between two moves of a shard for balance bounds how often a member
-// that changes again and again can cause this.
+// While the members, pins and drains stay the same, each shard moves at most once, however late
+// each process sees the moves. The same holds for one change of a group at rest, although some
+// processes see it later than others: those that do not see it yet have nothing to move.
+//
+// If a change comes while moves of an earlier one are under way, a process with a late view still
+// makes moves of the earlier plan, and other views do not have these yet. Then a shard may move
+// more than once after the last change. There is no proven bound. In simulations with views that
+// are up to three steps late, every group came to rest, fewer than 1 shard in 100 moved twice,
+// fewer than 1 in 10,000 three times, and none more often. The delay between two moves of a shard
+// for balance is there for these shards.
 package balance
