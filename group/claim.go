@@ -171,8 +171,8 @@ func (l *living) holds(leader election.Identity) (bool, error) {
 	if err != nil || value == nil {
 		return false, err
 	}
-	m, err := decodeMember(l.group.keys.of(KindMember, leader.ID), leader.ID, value)
-	return err != nil || m.Incarnation == leader.Incarnation, nil
+	m, unreadable := decodeMember(l.group.keys.of(KindMember, leader.ID), leader.ID, value)
+	return unreadable != nil || m.Incarnation == leader.Incarnation, nil //nolint:nilerr // such a member counts as alive
 }
 
 func tooLarge(n int) error {

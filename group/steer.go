@@ -1,6 +1,7 @@
 package group
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 
@@ -167,7 +168,7 @@ func (g *Group) Pin(tr kv.Transaction, name, id string) error {
 		return fmt.Errorf("%w: %s", ErrNoShard, election.SafeText(name))
 	}
 	next := subspace.AppendString(record.New(len(id)+4), id)
-	if string(stored) == string(next) {
+	if bytes.Equal(stored, next) {
 		return nil
 	}
 	g.write(tr, KindPin, name, next)

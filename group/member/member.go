@@ -188,7 +188,7 @@ func (m *Member) Errors() <-chan error { return m.errs }
 func (m *Member) newUUID() uuid.UUID {
 	id, err := uuid.NewRandomFromReader(m.random)
 	if err != nil {
-		return uuid.New()
+		return uuid.Must(uuid.NewRandomFromReader(rand.Reader))
 	}
 	return id
 }

@@ -67,7 +67,7 @@ func (s *session) reportLate(shard *Shard, late *UnfinishedWorkError) {
 // returned handles that the work on a shard has returned.
 func (s *session) returned(shard *Shard, err error) {
 	stopping := shard.ctx.Err() != nil
-	if err != nil && !(stopping && loop.OnlyStopped(err, context.Cause(shard.ctx))) {
+	if err != nil && (!stopping || !loop.OnlyStopped(err, context.Cause(shard.ctx))) {
 		s.log().Warn("work failed", "shard", safe(shard.Name()), "term", shard.Term(), "stopping", stopping, "error", loop.LineError{Err: err})
 		s.member.errs.Report(&WorkError{Shard: shard.Name(), Term: shard.Term(), Err: err, Stopping: stopping})
 	}

@@ -347,9 +347,7 @@ func TestOutage(t *testing.T) {
 	c.pass(30 * time.Second)
 	before := map[string]group.Token{}
 	for _, p := range c.alive {
-		for shard, token := range p.leads {
-			before[shard] = token
-		}
+		maps.Copy(before, p.leads)
 	}
 	c.down = true
 	c.pass(60 * time.Second)
@@ -359,9 +357,7 @@ func TestOutage(t *testing.T) {
 	after := map[string]group.Token{}
 	for _, p := range c.alive {
 		require.Empty(t, p.evicted)
-		for shard, token := range p.leads {
-			after[shard] = token
-		}
+		maps.Copy(after, p.leads)
 	}
 	require.Equal(t, before, after)
 }

@@ -10,10 +10,13 @@ import (
 // The first type code of the tuple layer for each kind of element, and the first one after
 // that kind.
 const (
-	TextCode, AfterText       = 0x02, 0x03
-	IntegerCode, AfterInteger = 0x0b, 0x1e
-	ZeroCode                  = 0x14
-	StampCode, AfterStamp     = 0x33, 0x34
+	TextCode     = 0x02
+	AfterText    = 0x03
+	IntegerCode  = 0x0b
+	ZeroCode     = 0x14
+	AfterInteger = 0x1e
+	StampCode    = 0x33
+	AfterStamp   = 0x34
 )
 
 // Below returns the range of the keys below a prefix whose next element has a type code of
