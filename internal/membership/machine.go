@@ -118,6 +118,9 @@ func (m *Machine) changed(kind group.Kind, name string) {
 		m.tenures.recheck = append(m.tenures.recheck, name)
 	case group.KindMember:
 		m.output.members, m.watched.ring = true, nil
+		if m.watched.seen[name] == nil { // a new member is looked at soon
+			m.watched.lookAt = m.now.Local
+		}
 	case group.KindConfig:
 		m.adoptConfig()
 	case group.KindDrain:

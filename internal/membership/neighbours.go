@@ -197,9 +197,10 @@ func (m *Machine) answeredEvict(op *Operation, a *Answer) {
 	m.mirror.Apply(group.Row{Kind: group.KindMember, Name: id, Removed: true}, a.Version)
 }
 
-// fit reports whether a member may be handed a shard: its heartbeat is not overdue, and it
-// knew the group three heartbeats ago. What is known of a heartbeat may be one heartbeat old,
-// and what that says of the mirror as well.
+// fit reports whether a member that is ready may be handed a shard: its heartbeat is not
+// overdue, and it knew the group three heartbeats ago. What is known of a heartbeat may be one
+// heartbeat old, and what that says of the mirror as well. The first heartbeat, of the join, says
+// nothing of the mirror, but a member turns ready only when its mirror is complete.
 func (m *Machine) fit(id string) bool {
 	o := m.watched.seen[id]
 	if o == nil {
@@ -207,6 +208,6 @@ func (m *Machine) fit(id string) bool {
 	}
 	heartbeat := m.config.HeartbeatInterval
 	silent := m.now.Local.Sub(o.since) > heartbeat*3/2
-	behind := m.mirror.Version()-o.beat.Mirror > 3*heartbeat.Microseconds() // a million versions are a second
+	behind := o.beat.Counter > 1 && m.mirror.Version()-o.beat.Mirror > 3*heartbeat.Microseconds() // a million versions are a second
 	return !silent && !behind && o.beat.Counter > 0
 }
