@@ -13,7 +13,7 @@
 //   - A group: New, Initialize, ReadConfig, WriteConfig, CreateShards, RemoveShards.
 //   - A member: Join, Heartbeat, UpdateMember, Evict, Leave.
 //   - A leader: Claim, RequireLeadership, Release.
-//   - An operator: Pin, Unpin, Drain, Undrain, RequestResign, CancelRequest.
+//   - An operator: Pin, Unpin, Drain, Undrain, RequestResign, CancelRequest, RaiseTerms.
 //   - A reader: ScanPage, ReadLog, ReadBeats, ReadShard, Watch, and Trim.
 //
 // # Inside your transaction

@@ -45,11 +45,13 @@ const (
 	ReasonDisabled
 	// ReasonLapse: the leader before could not renew its session in time.
 	ReasonLapse
+	// ReasonRaised: an operator has raised the term.
+	ReasonRaised
 	reasons // how many there are
 )
 
 var reasonNames = [reasons]string{
-	"created", "vacancy", "expiry", "balance", "pin", "drain", "stop", "resign", "work", "not ready", "disabled", "lapse",
+	"created", "vacancy", "expiry", "balance", "pin", "drain", "stop", "resign", "work", "not ready", "disabled", "lapse", "raised",
 }
 
 // String returns the reason in a word or two.

@@ -132,7 +132,7 @@ type counts struct {
 	heartbeat  atomic.Int64 // the interval of the config
 	acquired   atomic.Uint64
 	evictions  atomic.Uint64
-	ends       [group.ReasonLapse + 1]atomic.Uint64
+	ends       [group.ReasonRaised + 1]atomic.Uint64
 }
 
 func (c *counts) released(reason group.Reason) {
