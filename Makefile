@@ -11,6 +11,9 @@ FUZZTIME ?= 500000x
 BENCH    ?= .
 COUNT    ?= 6
 
+# How many rounds make bench-groups measures.
+ROUNDS   ?= 10
+
 # How many seconds make crowd measures each number of processes.
 FOR      ?= 120
 
@@ -23,7 +26,7 @@ TWICE    ?= 5
 EXPLORE  ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help build test long race lint fmt tidy rules rehearsal fuzz bench crowd demo simulate mutants explore browser screenshots ci adapter up down candidates integration clean
+.PHONY: help build test long race lint fmt tidy rules rehearsal fuzz bench bench-groups crowd demo simulate mutants explore browser screenshots ci adapter up down candidates integration clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +69,9 @@ rehearsal: ## rehearse the alerts with a real Prometheus (3 min; PICTURES=FOLDER
 
 fuzz: ## run every fuzz target with FUZZTIME inputs
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+bench-groups: ## compare groups with elections on etcd, in one run: a death and a stop
+	cd bench && GOWORK=off go test -run '^$$' -bench . -benchtime $(ROUNDS)x -timeout 2h
 
 bench: ## run the benchmarks that match BENCH, COUNT times, and summarise them
 	@mkdir -p bin

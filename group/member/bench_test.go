@@ -14,7 +14,6 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/group"
 	"github.com/fdbelection/fdbelection/group/member"
-	"github.com/fdbelection/fdbelection/internal/belief"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
@@ -121,8 +120,8 @@ func even(n, members int) func(map[*member.Member]int) bool {
 	}
 }
 
-// BenchmarkDeath measures from the end of the lease of a dead member until its shards are led
-// again. Its last heartbeat is up to an interval before its death, which counts against it.
+// BenchmarkDeath measures from the end of the lease of a dead member, counted from its last
+// heartbeat, until its shards are led again.
 func BenchmarkDeath(b *testing.B) {
 	const shards, lease = 10_000, 2 * time.Second
 	var beyond []time.Duration
@@ -131,11 +130,7 @@ func BenchmarkDeath(b *testing.B) {
 		f.await(even(shards, 5))
 		died := time.Now()
 		victim := f.members[2]
-		last := died.Add(-f.config.HeartbeatInterval) // at the earliest
-		if until := victim.Status().Until; !until.IsZero() {
-			// The stop deadline is a fixed time after the start of the last heartbeat.
-			last = died.Add(until.Sub(systemNow()) - stopAfter(f.config))
-		}
+		last := died.Add(victim.Status().Beat.Sub(elector.SystemClock().Now()))
 		victim.Abandon()
 		f.await(func(shares map[*member.Member]int) bool { return shares[victim] == 0 && even(shards, 4)(shares) })
 		beyond = append(beyond, time.Since(last)-lease)
@@ -212,13 +207,4 @@ func BenchmarkLeader(b *testing.B) {
 			b.Fatal("it is not led")
 		}
 	}
-}
-
-var system = elector.SystemClock()
-
-func systemNow() time.Time { return system.Now() }
-
-// stopAfter is the time from the start of a heartbeat to its stop deadline.
-func stopAfter(c group.Config) time.Duration {
-	return belief.DeadlinesOf(time.Time{}, c.LeaseDuration, c.Lease()).Stop.Sub(time.Time{})
 }

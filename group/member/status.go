@@ -32,6 +32,9 @@ type Status struct {
 	Version int64
 	// Config is the config that this process uses.
 	Config group.Config
+	// Beat is when the last heartbeat that was acknowledged began, on Options.Clock. It is zero if
+	// there is no session.
+	Beat time.Time
 	// Until is when this process stops leading if no heartbeat is acknowledged, on Options.Clock.
 	// It is zero if the process leads nothing.
 	Until time.Time
@@ -49,6 +52,7 @@ func (m *Member) Status() Status {
 	status := Status{
 		State: State(s.machine.State()), Session: s.machine.Session(), Shards: mirror.Len(), Members: len(mirror.MemberIDs()),
 		Synced: mirror.Complete(), Version: mirror.Version(), Config: s.machine.Config(), Until: s.machine.Deadlines().Stop,
+		Beat: s.machine.Beat(),
 	}
 	status.Leading, status.Ending = s.machine.Leading()
 	if s.over {

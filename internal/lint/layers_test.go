@@ -92,6 +92,7 @@ var layers = []layer{
 		"github.com/rogpeppe/go-internal/testscript github.com/stretchr/testify/require"},
 	{"cmd/fdbelect", "@/cmd/internal/cli"},
 	{"cmd/fdbelect-fdb", "@/cmd/internal/cli @/cmd/internal/session @/kv @/kv/fdbkv github.com/apple/foundationdb/bindings/go/src/fdb"},
+	{"bench", ""},
 }
 
 // seeded are the layers in which chance comes in through an option, so that a seed

@@ -116,6 +116,15 @@ func (m *Machine) Deadlines() belief.Deadlines {
 	return m.session.belief.Deadlines()
 }
 
+// Beat returns when the last heartbeat that was acknowledged began. It is zero if there is no
+// session.
+func (m *Machine) Beat() time.Time {
+	if !m.session.live {
+		return time.Time{}
+	}
+	return m.session.beganAt
+}
+
 // Mirror returns the copy of the records. Do not change it.
 func (m *Machine) Mirror() *mirror.Mirror { return m.mirror }
 

@@ -20,9 +20,10 @@ type session struct {
 	me       election.Identity
 	live     bool // it has joined, and has not ended as far as this process knows
 	belief   belief.Belief
-	stage    stage  // of the belief: leading, draining or over
-	counter  uint64 // of the last heartbeat that was acknowledged
-	beatAt   time.Time
+	stage    stage     // of the belief: leading, draining or over
+	counter  uint64    // of the last heartbeat that was acknowledged
+	beganAt  time.Time // when that one began
+	beatAt   time.Time // when the next one is due
 	joinedAt time.Time
 	// sureAt is when the belief began or was revived last. Shards are believed after they were
 	// read again since then.
@@ -160,6 +161,7 @@ func (m *Machine) answeredJoin(a *Answer) {
 	deadlines := belief.DeadlinesOf(a.Start, a.Beat.Lease, config.Lease())
 	s.me, s.live, s.counter, s.existing = a.Beat.Identity, true, a.Beat.Counter, existingSession{}
 	s.belief, s.stage = belief.Begin(deadlines), leading
+	s.beganAt = a.Start
 	s.beatAt, s.joinedAt, s.sureAt = a.Start.Add(m.config.HeartbeatInterval), m.now.Local, m.now.Local
 	m.own.joined(m)
 	m.plan.dirty = true
@@ -191,7 +193,7 @@ func (m *Machine) answeredHeartbeat(op *Operation, a *Answer, aborted bool) {
 	switch {
 	case op.Me != s.me || !s.live:
 	case a.Err == nil:
-		s.counter = a.Beat.Counter
+		s.counter, s.beganAt = a.Beat.Counter, a.Start
 		s.beatAt = latest(a.Start.Add(m.config.HeartbeatInterval), m.now.Local.Add(m.step()))
 		m.revive()
 	case !aborted:

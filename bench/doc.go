@@ -1,0 +1,3 @@
+// Package bench compares groups and elections with those of other systems, on the same machine
+// and in the same run. It is a module of its own, since the other systems are heavy.
+package bench

@@ -1,0 +1,300 @@
+package bench
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/client/v3/concurrency"
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.uber.org/zap"
+
+	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/group"
+	"github.com/fdbelection/fdbelection/group/member"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/filekv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// The scenario: so many shards, led by so many processes, and a lease.
+var (
+	shardCount = flag.Int("shards", 10_000, "number of shards")
+	lease      = flag.Duration("lease", 6*time.Second, "lease; etcd takes whole seconds")
+)
+
+const processes = 5
+
+func shardNames() []string {
+	names := make([]string, *shardCount)
+	for i := range names {
+		names[i] = fmt.Sprintf("shard-%06d", i)
+	}
+	return names
+}
+
+// system is a pool of processes that lead shards.
+type system interface {
+	// start starts the processes, and returns when every shard is led.
+	start(b *testing.B, s *shares)
+	// kill kills a process without a farewell, and returns when its last heartbeat began.
+	kill(process int) time.Time
+	// stop stops a process in order.
+	stop(process int)
+	close()
+}
+
+func systems() map[string]func(b *testing.B) system {
+	return map[string]func(b *testing.B) system{
+		"memkv": func(*testing.B) system { return &pool{db: memkv.New(memkv.Options{})} },
+		"filekv": func(b *testing.B) system {
+			db, err := filekv.Open(filepath.Join(b.TempDir(), "store"), filekv.Options{})
+			require.NoError(b, err)
+			b.Cleanup(func() { _ = db.Close() })
+			return &pool{db: db}
+		},
+		"etcd": func(*testing.B) system { return &etcdPool{} },
+	}
+}
+
+func scenario(b *testing.B, name string, measure func(s *shares, y system) time.Duration) {
+	b.Helper()
+	var took []time.Duration
+	for range b.N {
+		s, y := newShares(), systems()[name](b)
+		y.start(b, s)
+		took = append(took, measure(s, y))
+		y.close()
+	}
+	slices.Sort(took)
+	b.ReportMetric(ms(took[len(took)/2]), "ms-p50")
+	b.ReportMetric(ms(took[len(took)-1]), "ms-max")
+	b.ReportMetric(0, "ns/op")
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+var names = []string{"memkv", "filekv", "etcd"}
+
+// BenchmarkDeath measures how long after the lease of a dead process, counted from its last
+// heartbeat, other processes lead all of its shards.
+func BenchmarkDeath(b *testing.B) {
+	for _, name := range names {
+		b.Run(name, func(b *testing.B) {
+			scenario(b, name, func(s *shares, y system) time.Duration {
+				last := y.kill(2)
+				require.NoError(b, s.await(5*time.Minute, ledBy(*shardCount, 2)))
+				return time.Since(last) - *lease
+			})
+		})
+	}
+}
+
+// BenchmarkStop measures how long after the call that stops a process in order other processes
+// lead all of its shards.
+func BenchmarkStop(b *testing.B) {
+	for _, name := range names {
+		b.Run(name, func(b *testing.B) {
+			scenario(b, name, func(s *shares, y system) time.Duration {
+				begin := time.Now()
+				y.stop(2)
+				require.NoError(b, s.await(5*time.Minute, ledBy(*shardCount, 2)))
+				return time.Since(begin)
+			})
+		})
+	}
+}
+
+// pool is a group of this project.
+type pool struct {
+	db      kv.Database
+	members []*member.Member
+}
+
+func (p *pool) start(b *testing.B, s *shares) {
+	g := group.New(subspace.New("g"))
+	config := group.ConfigWithLease(*lease)
+	config.SettleDelay = 0
+	require.NoError(b, p.db.Transact(b.Context(), func(tr kv.Transaction) error {
+		_, err := g.Initialize(tr, config)
+		return err
+	}))
+	for batch := range slices.Chunk(shardNames(), group.MaxBatch) {
+		require.NoError(b, p.db.Transact(b.Context(), func(tr kv.Transaction) error {
+			_, err := g.CreateShards(tr, batch, time.Now())
+			return err
+		}))
+	}
+	for i := range processes {
+		m, err := member.New(p.db, g, member.Options{ID: fmt.Sprintf("member-%d", i)})
+		require.NoError(b, err)
+		p.members = append(p.members, m)
+		require.NoError(b, m.Start(context.Background(), member.Callbacks{
+			OnAcquire: func(shard *member.Shard) error { s.lead(shard.Name(), i); return nil },
+			OnRelease: func(shard *member.Shard) { s.lose(shard.Name(), i) },
+		}))
+	}
+	require.NoError(b, s.await(5*time.Minute, func(counts map[int]int) bool {
+		if counts[noLeader] > 0 {
+			return false
+		}
+		for i := range processes {
+			if n := counts[i]; n < *shardCount/processes || n > *shardCount/processes+1 {
+				return false
+			}
+		}
+		return true
+	}))
+}
+
+func (p *pool) kill(process int) time.Time {
+	status := p.members[process].Status()
+	now := time.Now()
+	p.members[process].Abandon()
+	return now.Add(status.Beat.Sub(elector.SystemClock().Now()))
+}
+
+func (p *pool) stop(process int) { _ = p.members[process].Stop(context.Background()) }
+
+func (p *pool) close() {
+	for _, m := range p.members {
+		m.Abandon()
+	}
+}
+
+// etcdPool is an embedded etcd server, and processes that campaign for every shard with one
+// session each, as package concurrency of its client offers.
+type etcdPool struct {
+	server    *embed.Etcd
+	processes []*etcdProcess
+}
+
+type etcdProcess struct {
+	client  *clientv3.Client
+	session *concurrency.Session
+	cancel  context.CancelFunc
+	mu      sync.Mutex
+	beat    time.Time
+	led     map[string]*concurrency.Election
+}
+
+func (p *etcdPool) start(b *testing.B, s *shares) {
+	config := embed.NewConfig()
+	config.Dir, config.LogLevel = filepath.Join(b.TempDir(), fmt.Sprint(time.Now().UnixNano())), "fatal"
+	local, err := url.Parse("http://127.0.0.1:0")
+	require.NoError(b, err)
+	config.ListenClientUrls, config.ListenPeerUrls = []url.URL{*local}, []url.URL{*local}
+	config.AdvertiseClientUrls, config.AdvertisePeerUrls = config.ListenClientUrls, config.ListenPeerUrls
+	config.InitialCluster = config.InitialClusterFromName(config.Name)
+	p.server, err = embed.StartEtcd(config)
+	require.NoError(b, err)
+	<-p.server.Server.ReadyNotify()
+	endpoint := p.server.Clients[0].Addr().String()
+	for i := range processes {
+		p.processes = append(p.processes, startEtcd(b, endpoint, i, s))
+	}
+	// Each process campaigns for its own share first. Then one other process waits for each shard.
+	campaigns := 0
+	for _, shift := range []int{0, 1} {
+		for i, process := range p.processes {
+			var own []string
+			for k, name := range shardNames() {
+				if (k+shift)%processes == i {
+					own = append(own, name)
+				}
+			}
+			for chunk := range slices.Chunk(own, 500) {
+				for _, name := range chunk {
+					process.campaign(name, i, s)
+				}
+				campaigns += len(chunk)
+				p.await(b, campaigns)
+			}
+		}
+		require.NoError(b, s.await(5*time.Minute, ledBy(*shardCount, noLeader)))
+	}
+}
+
+// await waits until so many campaigns are stored.
+func (p *etcdPool) await(b *testing.B, campaigns int) {
+	require.Eventually(b, func() bool {
+		got, err := p.processes[0].client.Get(context.Background(), "e/", clientv3.WithPrefix(), clientv3.WithCountOnly())
+		return err == nil && got.Count == int64(campaigns)
+	}, time.Minute, 5*time.Millisecond)
+}
+
+func startEtcd(b *testing.B, endpoint string, i int, s *shares) *etcdProcess {
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, Logger: zap.NewNop()})
+	require.NoError(b, err)
+	seconds := int((*lease + time.Second - 1) / time.Second)
+	session, err := concurrency.NewSession(client, concurrency.WithTTL(seconds))
+	require.NoError(b, err)
+	session.Orphan() // its heartbeats are sent below, so that the time of the last one is known
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &etcdProcess{client: client, session: session, cancel: cancel, beat: time.Now(), led: make(map[string]*concurrency.Election)}
+	go func() {
+		ticker := time.NewTicker(*lease / 3)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			begin := time.Now()
+			if _, err := client.KeepAliveOnce(ctx, session.Lease()); err == nil {
+				p.mu.Lock()
+				p.beat = begin
+				p.mu.Unlock()
+			}
+		}
+	}()
+	return p
+}
+
+// campaign campaigns for a shard in the background.
+func (p *etcdProcess) campaign(name string, i int, s *shares) {
+	e := concurrency.NewElection(p.session, "e/"+name)
+	go func() {
+		if e.Campaign(p.client.Ctx(), fmt.Sprint(i)) == nil {
+			p.mu.Lock()
+			p.led[name] = e
+			p.mu.Unlock()
+			s.lead(name, i)
+		}
+	}()
+}
+
+func (p *etcdPool) kill(i int) time.Time {
+	process := p.processes[i]
+	process.cancel()
+	process.mu.Lock()
+	defer process.mu.Unlock()
+	_ = process.client.Close()
+	return process.beat
+}
+
+// stop revokes the lease of the session, which frees all of its shards at once.
+func (p *etcdPool) stop(i int) {
+	process := p.processes[i]
+	process.cancel()
+	_, _ = process.client.Revoke(context.Background(), process.session.Lease())
+	_ = process.client.Close()
+}
+
+func (p *etcdPool) close() {
+	for _, process := range p.processes {
+		process.cancel()
+		_ = process.client.Close()
+	}
+	p.server.Close()
+}
