@@ -15,10 +15,7 @@ import (
 
 // chapters are the parts of the demo. Each causes a change, waits until the database
 // shows it, and checks the records.
-var chapters = []struct {
-	title string
-	run   func(*demo) error
-}{
+var chapters = []chapterOf[*demo]{
 	{"An election", (*demo).runElection},
 	{"Renewals", (*demo).runRenewals},
 	{"A higher priority", (*demo).runPreemption},

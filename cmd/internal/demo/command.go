@@ -32,34 +32,70 @@ time that is left of the lease.`,
 		Example: `  fdbelect demo`,
 		Args:    session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !(speed > 0 && speed <= 1000) {
-				return exit.Usage(fmt.Errorf("--speed is %v; use a number above 0, up to 1000", speed))
-			}
 			return runDemo(cmd.Context(), p, speed)
 		},
 	}
-	cmd.Flags().Float64Var(&speed, "speed", 1, "how many times as fast the demo runs")
-	cmd.Flags().MarkHidden("speed") //nolint:errcheck // it fails only for an unknown flag
+	cmd.AddCommand(groupsCommand(p, &speed))
+	cmd.PersistentFlags().Float64Var(&speed, "speed", 1, "how many times as fast the demo runs")
+	cmd.PersistentFlags().MarkHidden("speed") //nolint:errcheck // it fails only for an unknown flag
 	return cmd
 }
 
-// runDemo runs the demo on the stdout of p. It returns an error if a check fails.
-func runDemo(ctx context.Context, p *session.Program, speed float64) error {
+// groupsCommand returns the subcommand "demo groups".
+func groupsCommand(p *session.Program, speed *float64) *cobra.Command {
+	return &cobra.Command{
+		Use:   "groups",
+		Short: "Watch four members share 64 shards, die, join, drain and stop (15 s)",
+		Long: `demo groups runs four members of one group on a database in the memory of this
+process. It shows how 64 shards are shared, a join, a death, a stale leader whose
+write is refused, a drain by an operator, and a stop.
+
+Each chapter checks the database after every step. demo groups exits with 0 only
+if all checks pass.`,
+		Example: `  fdbelect demo groups`,
+		Args:    session.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			pr, out, err := newPrinter(p, *speed)
+			if err != nil {
+				return err
+			}
+			d := newGroupDemo(cmd.Context(), pr.clock, pr)
+			defer d.close()
+			d.groupTitle()
+			return cmp.Or(runChapters(cmd.Context(), pr, groupChapters, d), out.Err)
+		},
+	}
+}
+
+// newPrinter returns a printer on the stdout of p, with a clock of a speed.
+func newPrinter(p *session.Program, speed float64) (*printer, *output.FirstError, error) {
+	if !(speed > 0 && speed <= 1000) {
+		return nil, nil, exit.Usage(fmt.Errorf("--speed is %v; use a number above 0, up to 1000", speed))
+	}
 	c := p.Clock
 	if speed != 1 {
 		c = faster(c, speed)
 	}
 	out := &output.FirstError{Writer: p.Stdout}
-	pr := &printer{out: out, Palette: terminal.PaletteFor(p.Stdout), clock: c, start: c.Now()}
+	return &printer{out: out, Palette: terminal.PaletteFor(p.Stdout), clock: c, start: c.Now()}, out, nil
+}
+
+// runDemo runs the demo on the stdout of p. It returns an error if a check fails.
+func runDemo(ctx context.Context, p *session.Program, speed float64) error {
+	pr, out, err := newPrinter(p, speed)
+	if err != nil {
+		return err
+	}
+	c := pr.clock
 	if terminal.IsTerminal(p.Stdout) {
 		pr.lanes = newLanes(p.Stdout, c, pr.Palette, terminal.SizeOf(p.Stdout))
 		pr.out = pr.lanes
 	}
-	return cmp.Or(runChapters(ctx, pr), out.Err)
+	return cmp.Or(runElections(ctx, pr), out.Err)
 }
 
-// runChapters runs the chapters in order, until one fails.
-func runChapters(ctx context.Context, p *printer) error {
+// runElections runs the chapters about an election.
+func runElections(ctx context.Context, p *printer) error {
 	d := newDemo(ctx, p.clock, p)
 	defer d.close()
 	d.title()
@@ -67,8 +103,19 @@ func runChapters(ctx context.Context, p *printer) error {
 		p.lanes.follow(d)
 		defer func() { p.lanes.stop() }()
 	}
+	return runChapters(ctx, p, chapters, d)
+}
+
+// chapterOf is a part of a demo.
+type chapterOf[D any] struct {
+	title string
+	run   func(D) error
+}
+
+// runChapters runs the chapters in order, until one fails.
+func runChapters[D any](ctx context.Context, p *printer, chapters []chapterOf[D], d D) error {
 	for number, chapter := range chapters {
-		d.chapter(number+1, chapter.title)
+		p.chapter(number+1, chapter.title)
 		if err := chapter.run(d); err != nil {
 			if ctx.Err() != nil {
 				return errors.New("the demo was interrupted")
@@ -79,7 +126,7 @@ func runChapters(ctx context.Context, p *printer) error {
 			return errors.New("the demo was interrupted")
 		}
 	}
-	d.end()
+	p.end()
 	return nil
 }
 

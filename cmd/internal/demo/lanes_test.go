@@ -59,7 +59,7 @@ func TestDemoOnATerminal(t *testing.T) {
 			pr := &printer{Palette: p, clock: c, start: c.Now()}
 			pr.lanes = newLanes(&out, c, p, func() (int, int) { return size[0], size[1] })
 			pr.out = pr.lanes
-			require.NoError(t, runChapters(t.Context(), pr))
+			require.NoError(t, runElections(t.Context(), pr))
 			require.LessOrEqual(t, time.Since(pr.start), 16*time.Second)
 
 			shown := rendered(t, out.String())

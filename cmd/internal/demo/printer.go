@@ -24,6 +24,12 @@ func (p *printer) title() {
 		"commits only in its own term.\n", demoLease, demoLease/3)
 }
 
+func (p *printer) groupTitle() {
+	fmt.Fprintf(p.out, "%s  Four members of one group, in the memory of this process.\n", p.Bold("fdbelect demo groups"))
+	fmt.Fprintf(p.out, "Lease %s, one heartbeat every %s for each member. The leader of each shard writes rows, each\n"+
+		"in a transaction that commits only in the newest term of the shard.\n", demoLease, demoLease/3)
+}
+
 func (p *printer) chapter(number int, title string) {
 	fmt.Fprintf(p.out, "\n%s\n", p.Bold(fmt.Sprintf("%d  %s", number, title)))
 }
