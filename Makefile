@@ -11,6 +11,9 @@ FUZZTIME ?= 500000x
 BENCH    ?= .
 COUNT    ?= 6
 
+# How long make nemesis-group runs.
+NEMESIS  ?= 1h
+
 # How many rounds make bench-groups measures.
 ROUNDS   ?= 10
 
@@ -26,7 +29,7 @@ TWICE    ?= 5
 EXPLORE  ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help build test long race lint fmt tidy rules rehearsal fuzz bench bench-groups crowd demo simulate mutants explore browser screenshots ci adapter up down candidates integration clean
+.PHONY: help build test long race lint fmt tidy rules rehearsal fuzz bench bench-groups nemesis-group crowd demo simulate mutants explore browser screenshots ci adapter up down candidates integration clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +72,9 @@ rehearsal: ## rehearse the alerts with a real Prometheus (3 min; PICTURES=FOLDER
 
 fuzz: ## run every fuzz target with FUZZTIME inputs
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+nemesis-group: ## kill, stop and restart real processes of a group on a file, for NEMESIS
+	LONG=1 NEMESIS=$(NEMESIS) go test ./group/member -run 'TestNemesis$$' -count=1 -timeout 24h -v
 
 bench-groups: ## compare groups with elections on etcd, in one run: a death and a stop
 	cd bench && GOWORK=off go test -run '^$$' -bench . -benchtime $(ROUNDS)x -timeout 2h

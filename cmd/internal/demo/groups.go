@@ -111,9 +111,7 @@ func (d *groupDemo) write(ctx context.Context, shard *member.Shard) error {
 		if errors.Is(err, fdbelection.ErrFenced) {
 			return err
 		}
-		if clock.Sleep(ctx, d.clock, groupWork) != nil {
-			break
-		}
+		_ = clock.Sleep(ctx, d.clock, groupWork) // it ends with ctx
 	}
 	return nil
 }
