@@ -27,38 +27,38 @@ func setRecipe(c *fdbelection.Config) {
 }
 
 // settingNames lists the settings of "config set".
-func settingNames() string {
-	names := make([]string, len(records.Settings))
-	for i, s := range records.Settings {
+func settingNames[C any](settings []records.Setting[C]) string {
+	names := make([]string, len(settings))
+	for i, s := range settings {
 		names[i] = s.Name
 	}
 	return strings.Join(names, ", ")
 }
 
 // assignment is one KEY=VALUE of "config set".
-type assignment struct {
-	setting *records.Setting
+type assignment[C any] struct {
+	setting *records.Setting[C]
 	value   string
 }
 
 // parseAssignments parses KEY=VALUE pairs and their values, and returns all faults.
-func parseAssignments(args []string, mayBeNone bool) ([]assignment, error) {
+func parseAssignments[C any](settings []records.Setting[C], args []string, mayBeNone bool) ([]assignment[C], error) {
 	if len(args) == 0 && !mayBeNone {
-		return nil, exit.Usage(fmt.Errorf("no setting is given: give KEY=VALUE with one of the keys %s", settingNames()))
+		return nil, exit.Usage(fmt.Errorf("no setting is given: give KEY=VALUE with one of the keys %s", settingNames(settings)))
 	}
-	var parsed []assignment
+	var parsed []assignment[C]
 	var faults []error
 	seen := make(map[string]bool)
 	for _, arg := range args {
 		name, value, found := strings.Cut(arg, "=")
-		s := settingOf(name)
-		var scratch fdbelection.Config
+		s := settingOf(settings, name)
+		var scratch C
 		switch {
 		case !found:
 			faults = append(faults, fmt.Errorf("%s is not KEY=VALUE", election.SafeText(arg)))
 			continue
 		case s == nil:
-			faults = append(faults, fmt.Errorf("there is no setting %s; use one of %s", election.SafeText(name), settingNames()))
+			faults = append(faults, fmt.Errorf("there is no setting %s; use one of %s", election.SafeText(name), settingNames(settings)))
 			continue
 		case seen[s.Name]:
 			faults = append(faults, fmt.Errorf("%s is set twice", s.Name))
@@ -67,7 +67,7 @@ func parseAssignments(args []string, mayBeNone bool) ([]assignment, error) {
 		if err := s.Set(&scratch, value); err != nil {
 			faults = append(faults, fmt.Errorf("%s cannot be %s: %w", s.Name, election.SafeText(value), err))
 		}
-		parsed = append(parsed, assignment{s, value})
+		parsed = append(parsed, assignment[C]{s, value})
 	}
 	if faults != nil {
 		return nil, exit.Usage(errors.Join(faults...))
@@ -75,7 +75,7 @@ func parseAssignments(args []string, mayBeNone bool) ([]assignment, error) {
 	return parsed, nil
 }
 
-func setAll(config *fdbelection.Config, assignments []assignment) error {
+func setAll[C any](config *C, assignments []assignment[C]) error {
 	for _, one := range assignments {
 		if err := one.setting.Set(config, one.value); err != nil {
 			return err
@@ -86,28 +86,28 @@ func setAll(config *fdbelection.Config, assignments []assignment) error {
 
 // settingOf returns a setting by its name, or nil. Dashes are allowed for underscores, as
 // in the flags of "init".
-func settingOf(name string) *records.Setting {
+func settingOf[C any](settings []records.Setting[C], name string) *records.Setting[C] {
 	name = strings.ReplaceAll(name, "-", "_")
 	if name == "grace" {
 		name = "preemption_grace"
 	}
-	for i := range records.Settings {
-		if records.Settings[i].Name == name {
-			return &records.Settings[i]
+	for i := range settings {
+		if settings[i].Name == name {
+			return &settings[i]
 		}
 	}
 	return nil
 }
 
 // bySettings names the faults of a config by their settings.
-func bySettings(err error) error {
+func bySettings[C any](settings []records.Setting[C], err error) error {
 	invalid, ok := errors.AsType[*fdbelection.InvalidConfigError](err)
 	if !ok {
 		return err
 	}
 	renamed := &fdbelection.InvalidConfigError{}
 	for _, fault := range invalid.Faults {
-		if s := records.SettingOfField(fault.Field); s != nil {
+		if s := records.SettingOfField(settings, fault.Field); s != nil {
 			fault.Field = s.Name
 		}
 		renamed.Faults = append(renamed.Faults, fault)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -110,7 +109,7 @@ func (f *initFlags) config(given *pflag.FlagSet) (fdbelection.Config, error) {
 			unknown = fmt.Errorf("--expiry is %s; use observation or clock", election.SafeText(f.expiry))
 		}
 	}
-	if err := errors.Join(session.FaultsByFlag(c.Validate(), given), unknown); err != nil {
+	if err := errors.Join(session.FaultsByFlag(c.Validate(), records.Settings, given), unknown); err != nil {
 		return c, exit.Usage(err)
 	}
 	return c, nil
@@ -154,11 +153,7 @@ func (a *app) init(ctx context.Context, x *session.Report, config fdbelection.Co
 	case existing.SameSettings(config):
 		return a.ShowLines(x.Output, shown, fmt.Sprintf("%s exists already, with these settings (revision %d)", where, existing.Revision))
 	default:
-		var differ []string
-		for _, d := range records.Differences(existing, config) {
-			differ = append(differ, fmt.Sprintf("%s is %s, not %s", d.Setting, d.From, d.To))
-		}
 		return fmt.Errorf("%s exists already, and differs: %s; nothing was changed: change it with \"fdbelect config set\"",
-			where, strings.Join(differ, ", "))
+			where, records.DifferenceText(records.Differences(records.Settings, existing, config)))
 	}
 }

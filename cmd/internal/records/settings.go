@@ -10,12 +10,12 @@ import (
 	"github.com/fdbelection/fdbelection"
 )
 
-// Setting is one setting of a config, by its name in the output.
-type Setting struct {
+// Setting is one setting of a config of type C, by its name in the output.
+type Setting[C any] struct {
 	Name  string
-	field string // its name in fdbelection.Config
-	Get   func(c fdbelection.Config) string
-	Set   func(c *fdbelection.Config, value string) error
+	field string // its name in C
+	Get   func(c C) string
+	Set   func(c *C, value string) error
 }
 
 // DefaultConfig returns the default config for a lease.
@@ -26,32 +26,12 @@ func DefaultConfig(lease time.Duration) fdbelection.Config {
 	return fdbelection.ConfigWithLease(lease)
 }
 
-// Settings lists the settings of a config, in the order of the output.
-var Settings = []Setting{
+// Settings lists the settings of an election, in the order of the output.
+var Settings = []Setting[fdbelection.Config]{
 	durationSetting("lease", "LeaseDuration", func(c *fdbelection.Config) *time.Duration { return &c.LeaseDuration }),
 	durationSetting("heartbeat", "HeartbeatInterval", func(c *fdbelection.Config) *time.Duration { return &c.HeartbeatInterval }),
 	durationSetting("candidate_timeout", "CandidateTimeout", func(c *fdbelection.Config) *time.Duration { return &c.CandidateTimeout }),
-	{
-		Name: "margin", field: "Margin",
-		Get: func(c fdbelection.Config) string {
-			if c.Margin == 0 {
-				return "default"
-			}
-			return c.Margin.String()
-		},
-		Set: func(c *fdbelection.Config, value string) error {
-			if value == "default" {
-				c.Margin = 0
-				return nil
-			}
-			d, err := time.ParseDuration(value)
-			if err != nil || d < 0 {
-				return errors.New(`use a duration such as 1s, or "default" for a tenth of the lease`)
-			}
-			c.Margin = d
-			return nil
-		},
-	},
+	marginSetting(func(c *fdbelection.Config) *time.Duration { return &c.Margin }),
 	{
 		Name: "expiry", field: "Expiry",
 		Get: func(c fdbelection.Config) string { return c.Expiry.String() },
@@ -68,26 +48,15 @@ var Settings = []Setting{
 	durationSetting("preemption_grace", "PreemptionGrace", func(c *fdbelection.Config) *time.Duration { return &c.PreemptionGrace }),
 	durationSetting("minimum_tenure", "MinimumTenure", func(c *fdbelection.Config) *time.Duration { return &c.MinimumTenure }),
 	durationSetting("preempt_delay", "PreemptDelay", func(c *fdbelection.Config) *time.Duration { return &c.PreemptDelay }),
-	{
-		Name: "history_limit", field: "HistoryLimit",
-		Get: func(c fdbelection.Config) string { return strconv.Itoa(c.HistoryLimit) },
-		Set: func(c *fdbelection.Config, value string) error {
-			n, err := strconv.Atoi(value)
-			if err != nil {
-				return fmt.Errorf("use a number from 0 to %d", fdbelection.MaxHistoryLimit)
-			}
-			c.HistoryLimit = n
-			return nil
-		},
-	},
+	countSetting("history_limit", "HistoryLimit", 0, fdbelection.MaxHistoryLimit, func(c *fdbelection.Config) *int { return &c.HistoryLimit }),
 	boolSetting("enabled", "ElectionEnabled", func(c *fdbelection.Config) *bool { return &c.ElectionEnabled }),
 }
 
-func durationSetting(name, field string, of func(*fdbelection.Config) *time.Duration) Setting {
-	return Setting{
+func durationSetting[C any](name, field string, of func(*C) *time.Duration) Setting[C] {
+	return Setting[C]{
 		Name: name, field: field,
-		Get: func(c fdbelection.Config) string { return of(&c).String() },
-		Set: func(c *fdbelection.Config, value string) error {
+		Get: func(c C) string { return of(&c).String() },
+		Set: func(c *C, value string) error {
 			d, err := time.ParseDuration(value)
 			if err != nil || d < 0 {
 				return errors.New("use a duration such as 10s or 500ms")
@@ -98,16 +67,55 @@ func durationSetting(name, field string, of func(*fdbelection.Config) *time.Dura
 	}
 }
 
-func boolSetting(name, field string, of func(*fdbelection.Config) *bool) Setting {
-	return Setting{
+func marginSetting[C any](of func(*C) *time.Duration) Setting[C] {
+	return Setting[C]{
+		Name: "margin", field: "Margin",
+		Get: func(c C) string {
+			if *of(&c) == 0 {
+				return "default"
+			}
+			return of(&c).String()
+		},
+		Set: func(c *C, value string) error {
+			if value == "default" {
+				*of(c) = 0
+				return nil
+			}
+			d, err := time.ParseDuration(value)
+			if err != nil || d < 0 {
+				return errors.New(`use a duration such as 1s, or "default" for a tenth of the lease`)
+			}
+			*of(c) = d
+			return nil
+		},
+	}
+}
+
+func boolSetting[C any](name, field string, of func(*C) *bool) Setting[C] {
+	return Setting[C]{
 		Name: name, field: field,
-		Get: func(c fdbelection.Config) string { return strconv.FormatBool(*of(&c)) },
-		Set: func(c *fdbelection.Config, value string) error {
+		Get: func(c C) string { return strconv.FormatBool(*of(&c)) },
+		Set: func(c *C, value string) error {
 			b, err := strconv.ParseBool(value)
 			if err != nil {
 				return errors.New("use true or false")
 			}
 			*of(c) = b
+			return nil
+		},
+	}
+}
+
+func countSetting[C any](name, field string, least, most int, of func(*C) *int) Setting[C] {
+	return Setting[C]{
+		Name: name, field: field,
+		Get: func(c C) string { return strconv.Itoa(*of(&c)) },
+		Set: func(c *C, value string) error {
+			n, err := strconv.Atoi(value)
+			if err != nil {
+				return fmt.Errorf("use a number from %d to %d", least, most)
+			}
+			*of(c) = n
 			return nil
 		},
 	}
@@ -121,9 +129,9 @@ type Difference struct {
 }
 
 // Differences returns the settings in which two configs differ. It is never nil.
-func Differences(from, to fdbelection.Config) []Difference {
+func Differences[C any](settings []Setting[C], from, to C) []Difference {
 	list := []Difference{}
-	for _, s := range Settings {
+	for _, s := range settings {
 		if before, after := s.Get(from), s.Get(to); before != after {
 			list = append(list, Difference{s.Name, before, after})
 		}
@@ -131,18 +139,27 @@ func Differences(from, to fdbelection.Config) []Difference {
 	return list
 }
 
-// SettingOfField returns the setting of a field of fdbelection.Config, or nil.
-func SettingOfField(field string) *Setting {
-	for i := range Settings {
-		if Settings[i].field == field {
-			return &Settings[i]
+// DifferenceText says how stored settings differ from wanted ones.
+func DifferenceText(differ []Difference) string {
+	texts := make([]string, len(differ))
+	for i, d := range differ {
+		texts[i] = fmt.Sprintf("%s is %s, not %s", d.Setting, d.From, d.To)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// SettingOfField returns the setting of a field of a config, or nil.
+func SettingOfField[C any](settings []Setting[C], field string) *Setting[C] {
+	for i := range settings {
+		if settings[i].field == field {
+			return &settings[i]
 		}
 	}
 	return nil
 }
 
-// Flag returns the flag of "init" for a setting.
-func (s *Setting) Flag() string {
+// Flag returns the flag of "init", or of "group create", for a setting.
+func (s *Setting[C]) Flag() string {
 	switch s.Name {
 	case "preemption_grace":
 		return "grace"

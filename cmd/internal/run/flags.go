@@ -36,7 +36,7 @@ func (f *runFlags) options() (elector.Options, error) {
 		config.PreemptionGrace = f.grace
 	}
 	if err := config.Validate(); err != nil {
-		return none, exit.Usage(session.FaultsByFlag(err, f.Flags))
+		return none, exit.Usage(session.FaultsByFlag(err, records.Settings, f.Flags))
 	}
 	headStart := f.headStart
 	switch {

@@ -12,7 +12,7 @@ import (
 
 // FaultsByFlag names the faults of a config by the flags that the user set. All other
 // settings follow from the lease, so their faults are left out if the lease has one.
-func FaultsByFlag(err error, flags *pflag.FlagSet) error {
+func FaultsByFlag[C any](err error, settings []records.Setting[C], flags *pflag.FlagSet) error {
 	all, ok := errors.AsType[*fdbelection.InvalidConfigError](err)
 	if !ok {
 		return err
@@ -20,7 +20,7 @@ func FaultsByFlag(err error, flags *pflag.FlagSet) error {
 	renamed, lease := &fdbelection.InvalidConfigError{}, false
 	for _, fault := range all.Faults {
 		flag := fault.Field
-		if s := records.SettingOfField(fault.Field); s != nil {
+		if s := records.SettingOfField(settings, fault.Field); s != nil {
 			flag = s.Flag()
 		}
 		switch {

@@ -169,7 +169,7 @@ func (t *tracker) reportConfig(s *records.Snapshot) {
 		return
 	}
 	var differs []string
-	for _, d := range records.Differences(before, now) {
+	for _, d := range records.Differences(records.Settings, before, now) {
 		differs = append(differs, fmt.Sprintf("%s %s -> %s", d.Setting, d.From, d.To))
 	}
 	t.report(eventConfig, s.Leader, noCandidate, strings.TrimSpace(fmt.Sprintf("revision %d: %s", now.Revision, strings.Join(differs, ", "))))
