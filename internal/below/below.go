@@ -1,4 +1,4 @@
-// Package below finds the elections below a subspace. An application may keep other things
+// Package below finds the elections and groups below a subspace. An application may keep other things
 // there as well.
 package below
 
@@ -14,11 +14,16 @@ import (
 // is an election itself, these are not elections below it.
 var ReservedNames = []string{"config", "leader", "term", "intent", "candidates", "rank", "history", "notice"}
 
+// GroupNames are the names of the records of a group below its path. If the subspace is a group
+// itself, these are neither elections nor groups below it.
+var GroupNames = []string{"group", "members", "beats", "shards", "floor", "requests", "pins", "drains", "log", "bell", "trimmed"}
+
 // Names finds the names below a subspace, in order. It is a value: a copy continues from the
 // same place, so a transaction can run again.
 type Names struct {
 	space      subspace.Subspace
 	begin, end []byte
+	group      bool                                // the subspace is a group itself
 	ahead      map[string]kv.Future[[]kv.KeyValue] // reads that have begun, by their first key
 }
 
@@ -26,6 +31,12 @@ type Names struct {
 func NewNames(space subspace.Subspace) Names {
 	const text, afterText = 0x02, 0x03
 	return Names{space: space, begin: append(space.Bytes(), text), end: append(space.Bytes(), afterText)}
+}
+
+// OfGroup returns Names at the same place that also skip the records of a group.
+func (n Names) OfGroup() Names {
+	n.group = true
+	return n
 }
 
 // Ahead returns Names that has begun to read at its place and after each of the names that are
@@ -68,7 +79,7 @@ func (n *Names) Next(tr kv.ReadTransaction) (name string, more bool, err error) 
 		return "", true, nil
 	}
 	_, n.begin = n.space.Sub(name).Range()
-	if slices.Contains(ReservedNames, name) {
+	if slices.Contains(ReservedNames, name) || n.group && slices.Contains(GroupNames, name) {
 		return "", true, nil
 	}
 	return name, true, nil

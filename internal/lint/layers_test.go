@@ -83,10 +83,10 @@ var layers = []layer{
 
 	// The command. Its main packages are a few lines; everything else is below internal,
 	// where it is tested.
-	{"cmd/internal", "@ @/election @/elector @/group @/group/member @/internal/balance @/internal/mirror @/internal/belief @/internal/below @/internal/clock @/internal/machine @/internal/overview @/kv @/kv/filekv @/kv/memkv @/monitor @/simulation " +
+	{"cmd/internal", "@ @/election @/elector @/group @/group/member @/internal/balance @/internal/mirror @/internal/belief @/internal/below @/internal/clock @/internal/machine @/internal/overview @/internal/record @/kv @/kv/filekv @/kv/memkv @/monitor @/simulation " +
 		"@/subspace github.com/google/uuid github.com/prometheus/client_golang/... github.com/rivo/uniseg github.com/schollz/progressbar/v3 github.com/spf13/cobra/... " +
 		"github.com/spf13/pflag go.yaml.in/yaml/v3 golang.org/x/sys/... golang.org/x/term"},
-	{"cmd/internal/clitest", "@ @/cmd/internal/... @/election @/elector @/kv @/kv/memkv @/internal/clock @/subspace " +
+	{"cmd/internal/clitest", "@ @/cmd/internal/... @/election @/elector @/group @/kv @/kv/memkv @/internal/clock @/subspace " +
 		"github.com/google/uuid github.com/spf13/cobra github.com/stretchr/testify/require"},
 	{"cmd/internal/processtest", "@ @/cmd/internal/... @/election @/kv @/kv/filekv @/subspace " +
 		"github.com/rogpeppe/go-internal/testscript github.com/stretchr/testify/require"},

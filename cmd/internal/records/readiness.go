@@ -10,11 +10,16 @@ func ReadyText(c *election.Candidate) string {
 	if c.Ready() {
 		return "yes"
 	}
-	reason := []rune(election.SafeText(c.NotReady))
+	return "no: " + ShortReason(c.NotReady)
+}
+
+// ShortReason returns a reason for one cell of a table, safe to print.
+func ShortReason(text string) string {
+	reason := []rune(election.SafeText(text))
 	if len(reason) > longestReason {
 		reason = append(reason[:longestReason-3], []rune("...")...)
 	}
-	return "no: " + string(reason)
+	return string(reason)
 }
 
 // ReadyEvent says that a candidate has become ready, or why it is not ready any more.

@@ -34,3 +34,10 @@ func (r *Report) AddFlags(cmd *cobra.Command) {
 	r.AddTimeoutFlag(cmd)
 	r.Output.AddFlag(cmd)
 }
+
+// AddGroupFlags adds the flags that name a group, --timeout and --output.
+func (r *Report) AddGroupFlags(cmd *cobra.Command) {
+	r.Place.AddGroupFlags(cmd)
+	r.AddTimeoutFlag(cmd)
+	r.Output.AddFlag(cmd)
+}

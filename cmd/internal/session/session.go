@@ -6,15 +6,17 @@ import (
 
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/group"
 	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// Session is an open store and the election in it that the flags name. Call End at the
-// end.
+// Session is an open store and the election or the group in it that the flags name. Call
+// End at the end.
 type Session struct {
 	Database
-	Election *election.LeaderElection
+	Election *election.LeaderElection // nil: the flags name a group
+	Group    *group.Group             // nil: the flags name an election
 	Access   *Access
 	Program  *Program
 }
@@ -31,6 +33,27 @@ func (p *Program) OpenElection(ctx context.Context, x *Access, mustExist bool) (
 		s.Election = e
 	}
 	return s, err
+}
+
+// OpenGroup is OpenElection for a group.
+func (p *Program) OpenGroup(ctx context.Context, x *Access, mustExist bool) (*Session, error) {
+	g, err := x.Group()
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.OpenStore(ctx, x, mustExist)
+	if err == nil {
+		s.Group = g
+	}
+	return s, err
+}
+
+// OpenNamed opens the election or the group that the flags name. The store must exist.
+func (p *Program) OpenNamed(ctx context.Context, x *Access) (*Session, error) {
+	if x.OfGroup {
+		return p.OpenGroup(ctx, x, true)
+	}
+	return p.OpenElection(ctx, x, true)
 }
 
 // OpenStore is OpenElection without an election.

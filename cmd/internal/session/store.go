@@ -16,6 +16,7 @@ import (
 
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/group"
 	"github.com/fdbelection/fdbelection/internal/below"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
@@ -51,12 +52,14 @@ type Version struct {
 	Version string
 }
 
-// Place is where an election is: a store and a subspace in it.
+// Place is where an election or a group is: a store and a subspace in it.
 type Place struct {
 	Spec  string
 	Name  string
 	Root  string
 	Flags *pflag.FlagSet // the flags that set these fields
+	// OfGroup says that Name is that of a group.
+	OfGroup bool
 }
 
 // AddFlags adds --store, --root and --election.
@@ -66,11 +69,19 @@ func (p *Place) AddFlags(cmd *cobra.Command) {
 	FromEnvironment(cmd.Flags(), "election")
 }
 
-// AddSpaceFlags adds --store and --root, for a subcommand about all elections below the
-// root.
+// AddGroupFlags adds --store, --root and --group.
+func (p *Place) AddGroupFlags(cmd *cobra.Command) {
+	p.AddSpaceFlags(cmd)
+	p.OfGroup = true
+	cmd.Flags().StringVar(&p.Name, "group", "default", "name of the group")
+	FromEnvironment(cmd.Flags(), "group")
+}
+
+// AddSpaceFlags adds --store and --root, for a subcommand about all elections and groups
+// below the root.
 func (p *Place) AddSpaceFlags(cmd *cobra.Command) {
 	p.AddStoreFlag(cmd)
-	cmd.Flags().StringVar(&p.Root, "root", "fdbelection", "subspace that holds the elections, names separated by slashes")
+	cmd.Flags().StringVar(&p.Root, "root", "fdbelection", "subspace that holds the elections and groups, names separated by slashes")
 	FromEnvironment(cmd.Flags(), "root")
 }
 
@@ -95,21 +106,47 @@ func (p *Place) Named(flag string) string { return flagName(p.Flags, flag) }
 
 // Election checks the flags and returns the election that they name.
 func (p *Place) Election() (*election.LeaderElection, error) {
-	space, err := p.Space()
+	space, err := p.named("election")
 	if err != nil {
 		return nil, err
 	}
-	if err := checkName(p.Named("election"), p.Name); err != nil {
-		return nil, err
-	}
-	if slices.Contains(ReservedNames, p.Name) {
-		return nil, exit.Usage(fmt.Errorf("%s %s is reserved: an election stores its own records under that name, so if the root %s is an election itself, the two would mix; choose another name",
-			p.Named("election"), p.Name, election.SafeText(p.Root)))
-	}
-	return election.New(space.Sub(p.Name)), nil
+	return election.New(space), nil
 }
 
-// Space checks the flags and returns the subspace that holds the elections.
+// Group checks the flags and returns the group that they name.
+func (p *Place) Group() (*group.Group, error) {
+	space, err := p.named("group")
+	if err != nil {
+		return nil, err
+	}
+	if slices.Contains(below.GroupNames, p.Name) {
+		return nil, p.reserved("group", "a group")
+	}
+	return group.New(space), nil
+}
+
+// named checks the flags and returns the subspace of what a flag names.
+func (p *Place) named(flag string) (subspace.Subspace, error) {
+	space, err := p.Space()
+	if err != nil {
+		return space, err
+	}
+	if err := checkName(p.Named(flag), p.Name); err != nil {
+		return space, err
+	}
+	if slices.Contains(ReservedNames, p.Name) {
+		return space, p.reserved(flag, "an election")
+	}
+	return space.Sub(p.Name), nil
+}
+
+// reserved says that a name is that of a record of owner, "an election" or "a group".
+func (p *Place) reserved(flag, owner string) error {
+	return exit.Usage(fmt.Errorf("%s %s is reserved: %s stores its own records under that name, so if the root %s is %s itself, the two would mix; choose another name",
+		p.Named(flag), p.Name, owner, election.SafeText(p.Root), owner))
+}
+
+// Space checks the flags and returns the subspace that holds the elections and groups.
 func (p *Place) Space() (subspace.Subspace, error) {
 	var none subspace.Subspace
 	if err := p.CheckStore(); err != nil {
