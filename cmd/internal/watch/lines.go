@@ -26,25 +26,29 @@ func (n *news) line() string {
 		n.Time.UTC().Format(output.TimeLayout), leader, n.Term, n.Ballot, n.Event, candidate, output.Field(n.Reason))
 }
 
-// lines prints each change.
-type lines struct {
+func (n *news) kind() string { return n.Event }
+
+// lines prints each change. U is the result of a read.
+type lines[U any] struct {
 	out     io.Writer
 	output  output.Format
 	palette terminal.Palette
+	// found returns the changes of a read.
+	found func(u *U) []item
 }
 
-var _ viewer = (*lines)(nil)
+var _ viewer[update] = (*lines[update])(nil)
 
-func (l *lines) show(u *update) error {
-	for i := range u.news {
-		if err := l.write(&u.news[i]); err != nil {
+func (l *lines[U]) show(u *U) error {
+	for _, n := range l.found(u) {
+		if err := l.write(n); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *lines) write(n *news) error {
+func (l *lines[U]) write(n item) error {
 	switch l.output {
 	case output.FormatJSON:
 		return writeJSONLine(l.out, n)
@@ -56,15 +60,27 @@ func (l *lines) write(n *news) error {
 		_, err := io.WriteString(l.out, "---\n"+text.String())
 		return err
 	default:
-		_, err := fmt.Fprintln(l.out, eventPaint(l.palette, n.Event)(n.line()))
+		_, err := fmt.Fprintln(l.out, eventPaint(l.palette, n.kind())(n.line()))
 		return err
 	}
 }
 
-func (l *lines) tick() <-chan struct{} { return nil }
-func (l *lines) draw() error           { return nil }
-func (l *lines) quit() <-chan struct{} { return nil }
-func (l *lines) close()                {}
+func (l *lines[U]) tick() <-chan struct{} { return nil }
+func (l *lines[U]) draw() error           { return nil }
+func (l *lines[U]) quit() <-chan struct{} { return nil }
+func (l *lines[U]) close()                {}
+
+// itemsOf returns changes as items.
+func itemsOf[N any, P interface {
+	*N
+	item
+}](found []N) []item {
+	items := make([]item, len(found))
+	for i := range found {
+		items[i] = P(&found[i])
+	}
+	return items
+}
 
 // eventPaint returns how to paint an event.
 func eventPaint(p terminal.Palette, event string) func(string) string {

@@ -13,16 +13,30 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
-// watcher reads an election again and again: as soon as a watch of the store reports a change
-// of the leadership or of a candidate, and on a timer. If the store fails, it retries. If no
-// retry can help, it opens the store again.
-type watcher struct {
+// opened is the store of a watch. If it fails, the watch retries. If no retry can help, it opens
+// the store again.
+type opened struct {
 	*session.Program
-	access *session.Access
-	open   *session.Session // nil: open the store with the next read
+	access  *session.Access
+	open    *session.Session // nil: open the store with the next read
+	problem string           // why the last read failed, or empty
+}
+
+// watcher reads an election again and again: as soon as a watch of the store reports a change
+// of the leadership or of a candidate, and on a timer.
+type watcher struct {
+	*opened
 	tracker
-	problem string    // why the last read failed, or empty
-	pushed  time.Time // when the last read for a change of a candidate was due, on the monotonic clock
+}
+
+// reader reads again and again. U is the result of a read.
+type reader[U any] struct {
+	*opened
+	// read reads once. The watches fire at the next change.
+	read func(ctx context.Context, stop context.CancelCauseFunc) (U, armed)
+	// heartbeat returns the interval of heartbeats, or 0 if it is not known.
+	heartbeat func() time.Duration
+	pushed    time.Time // when the last read for a change of a candidate was due, on the monotonic clock
 }
 
 // armed are the watches of one read. Each is nil if it is not armed.
@@ -59,24 +73,25 @@ const (
 	// renewal is missed, within these limits.
 	minReadInterval = 50 * time.Millisecond
 	maxReadInterval = time.Second
-	// minReadGap limits how often watches can cause a read. Changes of candidates cause one
-	// at most once per tenth of a heartbeat.
+	// minReadGap limits how often watches can cause a read. Changes of candidates, and those of
+	// a group, cause one at most once per tenth of a heartbeat.
 	minReadGap     = 10 * time.Millisecond
 	gapOfHeartbeat = 10
 )
 
 // run reads until ctx ends, and sends what it finds.
-func (w *watcher) run(ctx context.Context, updates chan<- update) {
+func (r *reader[U]) run(ctx context.Context, updates chan<- U) {
 	defer close(updates)
 	defer func() {
-		if w.open != nil {
-			w.open.End()
+		if r.open != nil {
+			r.open.End()
 		}
 	}()
 	for ctx.Err() == nil {
 		watched, stop := context.WithCancelCause(ctx) // the watch lives longer than the transaction
-		u, watches := w.read(watched, stop)
+		u, watches := r.read(watched, stop)
 		if ctx.Err() != nil {
+			watches.cancel()
 			stop(nil)
 			return
 		}
@@ -84,7 +99,7 @@ func (w *watcher) run(ctx context.Context, updates chan<- update) {
 		case updates <- u:
 		case <-ctx.Done():
 		}
-		w.wait(ctx, &watches)
+		r.wait(ctx, &watches)
 		watches.cancel()
 		stop(nil)
 	}
@@ -123,62 +138,79 @@ func (w *watcher) lastLeader() election.LeaderRecord {
 	return w.last.Leader
 }
 
+// heartbeat returns the heartbeat interval of the election, or 0 if it is not known.
+func (w *watcher) heartbeat() time.Duration {
+	if w.last == nil || w.problem != "" {
+		return 0
+	}
+	return w.last.Config.HeartbeatInterval
+}
+
 // snapshot reads the election, and sets the watches in the same transaction.
 func (w *watcher) snapshot(ctx context.Context, stop context.CancelCauseFunc) (*records.Snapshot, armed, error) {
-	timer := w.Clock.AfterFunc(w.access.Timeout, func() { stop(context.DeadlineExceeded) })
+	return readArmed(ctx, w.opened, stop, func(s *session.Session, tr kv.Transaction) (*records.Snapshot, armed, error) {
+		watches := armed{s.Election.Watch(tr), s.Election.WatchCandidates(tr)}
+		read, err := records.ReadSnapshot(s.Election, tr)
+		return read, watches, err
+	})
+}
+
+// readArmed runs fn in a transaction, within the timeout, and returns the watches that it has set.
+func readArmed[T any](ctx context.Context, o *opened, stop context.CancelCauseFunc, fn func(s *session.Session, tr kv.Transaction) (T, armed, error)) (T, armed, error) {
+	var none T
+	timer := o.Clock.AfterFunc(o.access.Timeout, func() { stop(context.DeadlineExceeded) })
 	defer timer.Stop()
-	if w.open == nil {
-		s, err := w.OpenElection(ctx, w.access, true)
+	if o.open == nil {
+		s, err := o.OpenNamed(ctx, o.access)
 		if err != nil {
-			return nil, armed{}, err
+			return none, armed{}, err
 		}
-		w.open = s
+		o.open = s
 	}
 	var watches armed
-	s, err := kv.Transact(ctx, w.open.Database, func(tr kv.Transaction) (*records.Snapshot, error) {
+	read, err := kv.Transact(ctx, o.open.Database, func(tr kv.Transaction) (read T, err error) {
 		watches.cancel() // of the previous attempt
-		watches = armed{w.open.Election.Watch(tr), w.open.Election.WatchCandidates(tr)}
-		return records.ReadSnapshot(w.open.Election, tr)
+		read, watches, err = fn(o.open, tr)
+		return read, err
 	})
 	if err == nil {
-		return s, watches, nil
+		return read, watches, nil
 	}
 	watches.cancel()
-	if w.Permanent(err) {
-		w.open.End()
-		w.open = nil
+	if o.Permanent(err) {
+		o.open.End()
+		o.open = nil
 	}
 	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) && !errors.Is(err, fdbelection.ErrNotInitialized) {
 		err = context.DeadlineExceeded
 	}
-	return nil, armed{}, err
+	return none, armed{}, err
 }
 
 // wait waits until the next read is due. A watch that fails does not cause a read.
-func (w *watcher) wait(ctx context.Context, watches *armed) {
+func (r *reader[U]) wait(ctx context.Context, watches *armed) {
 	interval, gap := maxReadInterval, minReadGap // gap is that between two reads for candidates
-	if w.last != nil && w.problem == "" {
-		heartbeat := w.last.Config.HeartbeatInterval
+	if heartbeat := r.heartbeat(); heartbeat > 0 {
 		interval = min(max(heartbeat/2, minReadInterval), maxReadInterval)
 		gap = heartbeat / gapOfHeartbeat
 	}
-	due, begin := make(chan struct{}), w.Clock.Now()
-	timer := w.Clock.AfterFunc(interval, func() { close(due) })
+	due, begin := make(chan struct{}), r.Clock.Now()
+	timer := r.Clock.AfterFunc(interval, func() { close(due) })
 	defer timer.Stop()
 	leadership, candidates := fired(watches.leadership), fired(watches.candidates)
 	for {
 		select {
 		case <-leadership:
 			if watches.leadership.Err() == nil {
-				_ = clock.Sleep(ctx, w.Clock, minReadGap) // the caller sees the end of ctx
+				_ = clock.Sleep(ctx, r.Clock, minReadGap) // the caller sees the end of ctx
 				return
 			}
 			leadership = nil
 		case <-candidates:
-			now := w.Clock.Now()
-			soon := max(w.pushed.Add(gap).Sub(now), minReadGap)
+			now := r.Clock.Now()
+			soon := max(r.pushed.Add(gap).Sub(now), minReadGap)
 			if watches.candidates.Err() == nil && soon < interval-now.Sub(begin) {
-				w.pushed = now.Add(soon)
+				r.pushed = now.Add(soon)
 				timer.Reset(soon)
 			}
 			candidates = nil

@@ -13,15 +13,20 @@ import (
 )
 
 // newViewer returns what shows the watch: a screen or lines.
-func newViewer(a *session.Program, f *watchFlags) viewer {
+func newViewer(a *session.Program, f *watchFlags) viewer[update] {
 	p := terminal.PaletteFor(a.Stdout)
 	if !f.tui {
-		return &lines{out: a.Stdout, output: f.Output, palette: p}
+		return &lines[update]{out: a.Stdout, output: f.Output, palette: p, found: func(u *update) []item { return itemsOf(u.news) }}
 	}
 	return &watchScreen{
 		screen: openScreen(a.Stdout, a.Stdin, a.Clock, terminal.SizeOf(a.Stdout)), palette: p, program: a,
-		title: fmt.Sprintf("%s below %s in %s", output.Field(f.Name), output.Field(f.Root), f.SafeSpec()),
+		title: f.title(),
 	}
+}
+
+// title names what is watched.
+func (f *watchFlags) title() string {
+	return fmt.Sprintf("%s below %s in %s", output.Field(f.Name), output.Field(f.Root), f.SafeSpec())
 }
 
 // watchScreen shows a watch as a table that is redrawn.
@@ -36,7 +41,7 @@ type watchScreen struct {
 	events []news // oldest first
 }
 
-var _ viewer = (*watchScreen)(nil)
+var _ viewer[update] = (*watchScreen)(nil)
 
 // keptEvents is more than a terminal shows.
 const keptEvents = 200
@@ -46,9 +51,14 @@ func (w *watchScreen) show(u *update) error {
 	if u.snapshot != nil {
 		w.last = u
 	}
-	w.events = append(w.events, u.news...)
-	w.events = w.events[max(len(w.events)-keptEvents, 0):]
+	w.events = keep(w.events, u.news)
 	return w.draw()
+}
+
+// keep returns the events that a screen keeps.
+func keep[N any](events, more []N) []N {
+	events = append(events, more...)
+	return events[max(len(events)-keptEvents, 0):]
 }
 
 func (w *watchScreen) tick() <-chan struct{} { return w.ticks }
@@ -67,25 +77,43 @@ func (w *watchScreen) close() {
 
 // rows returns the table: the leader, the candidates, and the events that fit.
 func (w *watchScreen) rows(columns, height int) []terminal.Row {
-	clock := w.program.Clock.Wall().Format("15:04:05")
-	head := terminal.Row{}.Add("fdbelect watch", w.palette.Bold).Add("  "+w.title, w.palette.Dim)
-	rows := []terminal.Row{head, terminal.Row{}.Add(clock+"  q ends", w.palette.Dim), {}}
+	rows := head(w.palette, "fdbelect watch", w.title, w.program)
 	rows = append(rows, w.leaderRows(columns)...)
-	if w.now.problem != "" {
-		rows = append(rows, terminal.Row{}.Add("problem   ", w.palette.Bad).Add(output.Field(w.now.problem), w.palette.Bad))
+	rows = append(rows, problemRow(w.palette, w.now.problem)...)
+	return fit(w.palette, append(rows, terminal.Row{}), w.candidateRows(), len(w.events), func(i int) terminal.Row { return w.eventRow(&w.events[i]) }, height)
+}
+
+// head returns the first rows of a screen.
+func head(p terminal.Palette, command, title string, program *session.Program) []terminal.Row {
+	clock := program.Clock.Wall().Format("15:04:05")
+	return []terminal.Row{
+		terminal.Row{}.Add(command, p.Bold).Add("  "+title, p.Dim),
+		terminal.Row{}.Add(clock+"  q ends", p.Dim),
+		{},
 	}
-	rows = append(rows, terminal.Row{})
+}
+
+// problemRow shows why the last read failed, if it did.
+func problemRow(p terminal.Palette, problem string) []terminal.Row {
+	if problem == "" {
+		return nil
+	}
+	return []terminal.Row{terminal.Row{}.Add("problem   ", p.Bad).Add(output.Field(problem), p.Bad)}
+}
+
+// fit adds the rows of a table, with its heading, and the newest events below it, as many of both
+// as fit.
+func fit(p terminal.Palette, rows, table []terminal.Row, events int, event func(i int) terminal.Row, height int) []terminal.Row {
 	room := height - len(rows) - 2 // two for the heading of the events
-	candidates := w.candidateRows()
-	events := min(len(w.events), max(room-len(candidates), room/3))
-	if fit := max(room-events, 2); len(candidates) > fit {
-		left := len(candidates) - fit + 1
-		candidates = append(candidates[:fit-1], terminal.Row{}.Add(fmt.Sprintf("      and %d more", left), w.palette.Dim))
+	shown := min(events, max(room-len(table), room/3))
+	if most := max(room-shown, 2); len(table) > most {
+		left := len(table) - most + 1
+		table = append(table[:most-1], terminal.Row{}.Add(fmt.Sprintf("      and %d more", left), p.Dim))
 	}
-	rows = append(rows, candidates...)
-	rows = append(rows, terminal.Row{}, terminal.Row{}.Add("EVENTS", w.palette.Bold))
-	for i := len(w.events) - 1; i >= len(w.events)-max(events, 0) && i >= 0; i-- {
-		rows = append(rows, w.eventRow(&w.events[i]))
+	rows = append(rows, table...)
+	rows = append(rows, terminal.Row{}, terminal.Row{}.Add("EVENTS", p.Bold))
+	for i := events - 1; i >= events-max(shown, 0) && i >= 0; i-- {
+		rows = append(rows, event(i))
 	}
 	return rows
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,28 +75,40 @@ func Command(p *session.Program) *cobra.Command {
   fdbelect watch --store file:/tmp/demo.db --tui=false --until 'event=vacant'`,
 		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			given := cmd.Flags().Changed
-			if err := f.check(given("for"), given("until")); err != nil {
+			if err := f.parse(cmd.Flags().Changed, p); err != nil {
 				return exit.Usage(err)
-			}
-			terminal := terminal.IsTerminal(p.Stdout)
-			switch {
-			case given("tui") && f.tui && given("output"):
-				return exit.Usage(errors.New("--tui draws a table; omit --output"))
-			case given("tui") && f.tui && !terminal:
-				return exit.Usage(errors.New("--tui needs a terminal on stdout and the variable TERM"))
-			case !given("tui"):
-				f.tui = terminal && !given("output")
 			}
 			return runWatch(cmd.Context(), p, &f)
 		},
 	}
 	f.AddFlags(cmd)
+	f.addOwn(cmd, "end with the first line that matches this regular expression, or \"leader\"")
+	return cmd
+}
+
+// addOwn adds the flags besides those of a report.
+func (f *watchFlags) addOwn(cmd *cobra.Command, until string) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.tui, "tui", false, "draw a table (default: on a terminal, without --output)")
-	flags.StringVar(&f.until, "until", "", "end with the first line that matches this regular expression, or \"leader\"")
+	flags.StringVar(&f.until, "until", "", until)
 	flags.DurationVar(&f.limit, "for", 0, "how long to watch (default: until interrupted)")
-	return cmd
+}
+
+// parse checks the flags and decides whether to draw a table.
+func (f *watchFlags) parse(given func(flag string) bool, p *session.Program) error {
+	if err := f.check(given("for"), given("until")); err != nil {
+		return err
+	}
+	terminal := terminal.IsTerminal(p.Stdout)
+	switch {
+	case given("tui") && f.tui && given("output"):
+		return errors.New("--tui draws a table; omit --output")
+	case given("tui") && f.tui && !terminal:
+		return errors.New("--tui needs a terminal on stdout and the variable TERM")
+	case !given("tui"):
+		f.tui = terminal && !given("output")
+	}
+	return nil
 }
 
 func (f *watchFlags) check(limited, until bool) error {
@@ -107,7 +118,7 @@ func (f *watchFlags) check(limited, until bool) error {
 	if until && f.until == "" {
 		return errors.New("--until is empty; give a regular expression or \"leader\"")
 	}
-	if f.until == "" || f.until == "leader" {
+	if f.until == "" || f.until == "leader" && !f.OfGroup {
 		return nil
 	}
 	var err error
@@ -117,10 +128,10 @@ func (f *watchFlags) check(limited, until bool) error {
 	return nil
 }
 
-// viewer shows what a watch finds.
-type viewer interface {
+// viewer shows what a watch finds. U is the result of a read.
+type viewer[U any] interface {
 	// show takes the result of a read.
-	show(u *update) error
+	show(u *U) error
 	// tick returns a channel that says when to call draw, or nil.
 	tick() <-chan struct{}
 	draw() error
@@ -130,34 +141,50 @@ type viewer interface {
 	close()
 }
 
-// runWatch watches until ctx ends, the time is over, or --until matches.
+// runWatch watches an election until ctx ends, the time is over, or --until matches.
 func runWatch(ctx context.Context, p *session.Program, f *watchFlags) error {
-	s, err := p.OpenElection(ctx, &f.Access, true)
+	o, err := openWatch(ctx, p, f)
 	if err != nil {
 		return err
+	}
+	w := &watcher{opened: o}
+	r := &reader[update]{opened: o, read: w.read, heartbeat: w.heartbeat}
+	return follow(ctx, f, r, func() viewer[update] { return newViewer(p, f) }, f.reached)
+}
+
+// openWatch opens the store.
+func openWatch(ctx context.Context, p *session.Program, f *watchFlags) (*opened, error) {
+	s, err := p.OpenNamed(ctx, &f.Access)
+	if err != nil {
+		return nil, err
 	}
 	if f.Spec == "mem:" {
 		fmt.Fprintln(p.Stderr, "fdbelect: mem: is the memory of this process, so there is nothing to see")
 	}
+	return &opened{Program: p, access: &f.Access, open: s}, nil
+}
+
+// follow shows what a reader finds until ctx ends, the time is over, the user ends it, or reached
+// returns true.
+func follow[U any](ctx context.Context, f *watchFlags, r *reader[U], newViewer func() viewer[U], reached func(u *U) bool) error {
 	ctx, stop := context.WithCancel(ctx)
 	over := make(chan struct{})
 	if f.limit > 0 {
-		timer := p.Clock.AfterFunc(f.limit, func() { close(over) })
+		timer := r.Clock.AfterFunc(f.limit, func() { close(over) })
 		defer timer.Stop()
 	}
-	updates := make(chan update)
-	w := &watcher{Program: p, access: &f.Access, open: s}
+	updates := make(chan U)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		w.run(ctx, updates)
+		r.run(ctx, updates)
 	}()
 	defer func() {
 		stop()
 		<-ended
 	}()
 
-	v := newViewer(p, f)
+	v := newViewer()
 	defer v.close()
 	for {
 		select {
@@ -165,8 +192,8 @@ func runWatch(ctx context.Context, p *session.Program, f *watchFlags) error {
 			if !ok {
 				return nil
 			}
-			reached := f.reached(&u)
-			if err := v.show(&u); err != nil || reached {
+			done := reached(&u)
+			if err := v.show(&u); err != nil || done {
 				return err
 			}
 		case <-v.tick():
@@ -190,11 +217,30 @@ func (f *watchFlags) reached(u *update) bool {
 	if f.until == "leader" {
 		return u.snapshot != nil && f.last.written(u.snapshot.Leader, u.seen)
 	}
-	i := slices.IndexFunc(u.news, func(n news) bool { return f.done != nil && f.done.MatchString(n.line()) })
-	if i >= 0 {
-		u.news = u.news[:i+1]
+	return matches(f, &u.news)
+}
+
+// item is one line of a watch.
+type item interface {
+	line() string
+	kind() string
+}
+
+// matches reports whether --until matches an item. It removes the items after that one.
+func matches[N any, P interface {
+	*N
+	item
+}](f *watchFlags, found *[]N) bool {
+	if f.done == nil {
+		return false
 	}
-	return i >= 0
+	for i := range *found {
+		if f.done.MatchString(P(&(*found)[i]).line()) {
+			*found = (*found)[:i+1]
+			return true
+		}
+	}
+	return false
 }
 
 // lastRecord is the leader record that was read last. If it changes between two reads, a
