@@ -2,19 +2,20 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/groups"
 	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/group"
 	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
 )
 
 func (a *app) completionCommand() *cobra.Command {
@@ -22,8 +23,8 @@ func (a *app) completionCommand() *cobra.Command {
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Write the completion script of a shell",
 		Long: `completion writes a script for a shell. It completes subcommands and flags, the values of
---store and --output, and the names of elections and candidates if the store can be read
-within a second.
+--store and --output, and the names of elections and candidates, and of groups, shards and
+members, if the store can be read within a second.
 
   bash        source <(fdbelect completion bash), in ~/.bashrc
   zsh         fdbelect completion zsh > "${fpath[1]}/_fdbelect"
@@ -54,6 +55,7 @@ func (a *app) completeFlags(root *cobra.Command) {
 	for flag, complete := range map[string]cobra.CompletionFunc{
 		"store":    a.completeStores,
 		"election": a.completeElections,
+		"group":    a.completeGroups,
 		"to":       a.completeCandidates,
 	} {
 		if root.Flags().Lookup(flag) != nil {
@@ -97,39 +99,20 @@ func escapeGlob(path string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
-// completeElections completes the elections below the root.
-func (a *app) completeElections(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	names, err := lookUp(a, cmd, electionNames)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	return printable(names), cobra.ShellCompDirectiveNoFileComp
-}
-
-// completeCandidates completes the ids of the candidates.
-func (a *app) completeCandidates(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	ids, err := lookUp(a, cmd, func(_ *session.Place, e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
-		candidates, err := e.ListCandidates(tr)
-		ids := make([]string, len(candidates))
-		for i, c := range candidates {
-			ids[i] = c.ID
-		}
-		if len(ids) > 0 {
-			err = nil // an unreadable candidate does not hide the others
-		}
-		return ids, err
-	})
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	return printable(ids), cobra.ShellCompDirectiveNoFileComp
-}
-
 // completionLimit is how long a completion may take.
 const completionLimit = time.Second
 
-// lookUp reads the store that an incomplete command line names.
-func lookUp(a *app, cmd *cobra.Command, fn func(p *session.Place, e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error)) ([]string, error) {
+// lookUp reads the store that an incomplete command line names, and returns the texts that fn
+// finds, those of them that a shell can read.
+func lookUp(a *app, cmd *cobra.Command, fn func(s *session.Session, tr kv.ReadTransaction) ([]string, error)) ([]cobra.Completion, cobra.ShellCompDirective) {
+	found, err := lookedUp(a, cmd, fn)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return printable(found), cobra.ShellCompDirectiveNoFileComp
+}
+
+func lookedUp(a *app, cmd *cobra.Command, fn func(s *session.Session, tr kv.ReadTransaction) ([]string, error)) ([]string, error) {
 	if err := session.ReadEnvironment(cmd.Flags()); err != nil {
 		return nil, err
 	}
@@ -139,15 +122,21 @@ func lookUp(a *app, cmd *cobra.Command, fn func(p *session.Place, e *election.Le
 			*value = f.Value.String()
 		}
 	}
+	if f := cmd.Flags().Lookup("group"); f != nil && f.Value.String() != "" {
+		x.Name, x.OfGroup = f.Value.String(), true
+	}
 	ctx := cmd.Context()
 	if ctx == nil {
 		ctx = context.Background()
 	}
 	ctx, cancel := clock.WithTimeout(ctx, a.Clock, completionLimit) // it includes the time to open the store
 	defer cancel()
-	return session.ReadOnce(ctx, a.Program, &x, func(e *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
-		return fn(&x.Place, e, tr)
-	})
+	s, err := a.OpenNamed(ctx, &x)
+	if err != nil {
+		return nil, err
+	}
+	defer s.End()
+	return session.ReadTransact(ctx, s, func(tr kv.ReadTransaction) ([]string, error) { return fn(s, tr) })
 }
 
 // printable leaves out names that a shell would misread: each name is a line, and a
@@ -162,28 +151,77 @@ func printable(names []string) []cobra.Completion {
 	return kept
 }
 
-// electionNames reads the first page of names below the root, which is enough for a completion.
-func electionNames(p *session.Place, _ *election.LeaderElection, tr kv.ReadTransaction) ([]string, error) {
-	space, err := p.Space()
+// completeElections completes the elections below the root.
+func (a *app) completeElections(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return lookUp(a, cmd, func(s *session.Session, tr kv.ReadTransaction) ([]string, error) {
+		return namesBelow(s, tr, func(space subspace.Subspace, name string, tr kv.ReadTransaction) (listed, error) {
+			_, err := election.New(space).ReadConfig(tr)
+			return listed{Listed: report.Listed{Election: name}}, withoutInvalid(err) // a damaged election has a name, too
+		})
+	})
+}
+
+// completeGroups completes the groups below the root.
+func (a *app) completeGroups(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return lookUp(a, cmd, func(s *session.Session, tr kv.ReadTransaction) ([]string, error) {
+		return namesBelow(s, tr, func(space subspace.Subspace, name string, tr kv.ReadTransaction) (listed, error) {
+			_, err := group.New(space).ReadConfig(tr)
+			return listed{Group: name}, withoutInvalid(err)
+		})
+	})
+}
+
+// namesBelow reads the first page of names below the root, which is enough for a completion.
+func namesBelow(s *session.Session, tr kv.ReadTransaction, read listedReader) ([]string, error) {
+	space, err := s.Access.Space()
 	if err != nil {
 		return nil, err
 	}
-	page, err := newPage(space, readName).next(tr)
+	page, err := newPage(space, read).next(tr)
 	if err != nil {
 		return nil, err
 	}
 	names := make([]string, len(page.found))
 	for i := range page.found {
-		names[i] = page.found[i].Election
+		names[i] = page.found[i].name()
 	}
 	return names, nil
 }
 
-// readName only reads whether an election exists.
-func readName(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) {
-	_, err := e.ReadConfig(tr)
-	if errors.Is(err, fdbelection.ErrInvalidState) {
-		err = nil // a damaged election has a name, too
-	}
-	return listed{Listed: report.Listed{Election: name}}, err
+// completeCandidates completes the ids of the candidates.
+func (a *app) completeCandidates(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return lookUp(a, cmd, func(s *session.Session, tr kv.ReadTransaction) ([]string, error) {
+		candidates, err := s.Election.ListCandidates(tr)
+		ids := make([]string, len(candidates))
+		for i, c := range candidates {
+			ids[i] = c.ID
+		}
+		if len(ids) > 0 {
+			err = nil // an unreadable candidate does not hide the others
+		}
+		return ids, err
+	})
+}
+
+// completeShards completes the names of the shards of a group.
+func (a *app) completeShards(cmd *cobra.Command, _ []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.completeNames(cmd, group.KindShard, word)
+}
+
+// completeMembers completes the ids of the members of a group.
+func (a *app) completeMembers(cmd *cobra.Command, _ []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.completeNames(cmd, group.KindMember, word)
+}
+
+// completeDrained completes the ids of the members of a group that an operator drains.
+func (a *app) completeDrained(cmd *cobra.Command, _ []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.completeNames(cmd, group.KindDrain, word)
+}
+
+// completeNames completes the names of the records of one kind. A group may have many shards,
+// so it reads only those that begin with the word.
+func (a *app) completeNames(cmd *cobra.Command, kind group.Kind, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return lookUp(a, cmd, func(s *session.Session, tr kv.ReadTransaction) ([]string, error) {
+		return groups.Names(s.Group, tr, kind, word)
+	})
 }

@@ -61,7 +61,7 @@ func TestLostLeaderRecord(t *testing.T) {
 			require.Contains(t, processtest.Typed(t, "list -o json").Stdout, ballot)
 			o = processtest.Typed(t, "list")
 			require.Equal(t, 1, o.Code, o.Stdout)
-			require.Regexp(t, `(?m)^default +- +1 +2 +damaged$`, o.Stdout)
+			require.Regexp(t, `(?m)^default +election +- +1 +2 +damaged$`, o.Stdout)
 			o = processtest.Typed(t, "candidates")
 			require.Equal(t, 1, o.Code, o.Stdout)
 			require.Contains(t, o.Stdout, "\n2     b ", "they are listed all the same")

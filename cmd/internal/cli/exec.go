@@ -110,7 +110,7 @@ Exit codes:
 		a.listCommand(), a.statusCommand(), a.candidatesCommand(), a.historyCommand(), watch.Command(a.Program),
 		a.initCommand(), a.configCommand(),
 		a.resignCommand(), a.transferCommand(), a.cancelCommand(), a.evictCommand(), a.unregisterCommand(),
-		a.repairCommand(), a.raiseTermCommand(),
+		a.repairCommand(), a.raiseTermCommand(), a.groupCommand(),
 		doctor.Command(a.Program), a.simulateCommand(), bench.Command(a.Program),
 		a.versionCommand(), a.completionCommand(), a.manCommand(),
 	)

@@ -14,6 +14,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/group"
 	"github.com/fdbelection/fdbelection/internal/below"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
@@ -23,14 +24,15 @@ func (a *app) listCommand() *cobra.Command {
 	var r session.Report
 	cmd := &cobra.Command{
 		Use:   "list --store STORE [flags]",
-		Short: "List all elections below the root, with their leaders",
+		Short: "List all elections and groups below the root, with their leaders",
 		Long: `list shows each election below the root: the leader, the term, how many candidates are
-registered, and whether it is enabled. It reads only elections, and skips everything else
-that an application keeps below the root, and the names of the records of an election.
+registered, and whether it is enabled. It also shows each group, with its members: "group
+status" shows more of it. It skips everything else that an application keeps below the root,
+and the names of the records of an election or a group.
 
-The elections are read a few at a time. Each line is consistent, but the lines may be from
-different instants. An election with a record that cannot be read is listed as damaged. list
-then says what is wrong and how to repair it, and ends with 1.`,
+The names are read a few at a time. Each line is consistent, but the lines may be from
+different instants. An election or a group with a record that cannot be read is listed as
+damaged. list then says what is wrong and how to repair it, and ends with 1.`,
 		Example: `  fdbelect list --store file:/tmp/demo.db
   fdbelect list --store file:/tmp/demo.db --root fdbelection --output json`,
 		Args: session.NoArgs,
@@ -42,13 +44,25 @@ then says what is wrong and how to repair it, and ends with 1.`,
 	return cmd
 }
 
-// listed is one election in the output.
+// listed is one election or group in the output.
 type listed struct {
+	Type string `json:"type"` // election or group
 	report.Listed
+	Group   string `json:"group"`   // the name of a group
+	Members int    `json:"members"` // of a group
 
 	holder election.Identity
 	fault  error
 }
+
+// The types of what is listed.
+const (
+	typeElection = "election"
+	typeGroup    = "group"
+)
+
+// name returns the name of an election or a group.
+func (l *listed) name() string { return l.Election + l.Group }
 
 func (a *app) list(ctx context.Context, r *session.Report) error {
 	space, err := r.Space()
@@ -61,7 +75,7 @@ func (a *app) list(ctx context.Context, r *session.Report) error {
 	}
 	defer s.End()
 	all := []listed{}
-	page := newPage(space, readListed)
+	page := newPage(space, readElection, readGroup)
 	for !page.last {
 		page, err = session.ReadTransact(ctx, s, page.next)
 		if err != nil {
@@ -70,19 +84,19 @@ func (a *app) list(ctx context.Context, r *session.Report) error {
 		all = append(all, page.found...)
 	}
 	if len(all) == 0 && r.Output == output.FormatTable {
-		fmt.Fprintf(a.Stderr, "fdbelect: there is no election below %s in store %s; check --root, or make one with \"fdbelect init\"\n",
+		fmt.Fprintf(a.Stderr, "fdbelect: there is no election or group below %s in store %s; check --root, or make one with \"fdbelect init\" or \"fdbelect group create\"\n",
 			election.SafeText(r.Root), r.SafeSpec())
 	}
 	return errors.Join(a.Show(r.Output, all, func() output.Table { return listTable(all) }), faultsOf(all))
 }
 
 func listTable(all []listed) output.Table {
-	t := output.Table{Header: []string{"ELECTION", "LEADER", "TERM", "CANDIDATES", "STATE"}}
+	t := output.Table{Header: []string{"NAME", "KIND", "LEADER", "TERM", "CANDIDATES", "STATE"}}
 	t.Style = func(p terminal.Palette, i int) func(string) string {
 		switch {
 		case all[i].fault != nil:
 			return p.Bad
-		case !all[i].Enabled || all[i].Leader == nil:
+		case !all[i].Enabled || all[i].Type == typeElection && all[i].Leader == nil:
 			return p.Warn
 		}
 		return nil
@@ -96,7 +110,11 @@ func listTable(all []listed) output.Table {
 		if l.fault != nil {
 			state = "damaged"
 		}
-		t.Rows = append(t.Rows, []string{election.SafeText(l.Election), leader, fmt.Sprint(l.Term), fmt.Sprint(l.Candidates), state})
+		row := []string{election.SafeText(l.name()), l.Type, leader, fmt.Sprint(l.Term), fmt.Sprint(l.Candidates), state}
+		if l.Type == typeGroup {
+			row[3], row[4] = "-", output.Count(l.Members, "member")
+		}
+		t.Rows = append(t.Rows, row)
 	}
 	return t
 }
@@ -106,7 +124,7 @@ func faultsOf(all []listed) error {
 	var faults []error
 	for i := range all {
 		if all[i].fault != nil {
-			faults = append(faults, fmt.Errorf("election %s: %w", election.SafeText(all[i].Election), all[i].fault))
+			faults = append(faults, fmt.Errorf("%s %s: %w", all[i].Type, election.SafeText(all[i].name()), all[i].fault))
 		}
 	}
 	if faults == nil {
@@ -115,33 +133,47 @@ func faultsOf(all []listed) error {
 	return records.WithRemedies(errors.Join(faults...), records.Unchanged)
 }
 
-// page is what one transaction saw of the elections below a subspace, and where the next
-// one continues. A transaction may take five seconds, and there may be many elections.
+// page is what one transaction saw of the elections and groups below a subspace, and where the
+// next one continues. A transaction may take five seconds, and there may be many of them.
 type page struct {
-	space subspace.Subspace
-	one   func(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) // reads one election
-	names below.Names
-	found []listed
-	last  bool
+	space   subspace.Subspace
+	readers []listedReader
+	names   below.Names
+	begun   bool
+	found   []listed
+	last    bool
 }
 
+// listedReader reads what a name stands for. Its error is ErrNotInitialized if that is nothing
+// that it reads.
+type listedReader func(space subspace.Subspace, name string, tr kv.ReadTransaction) (listed, error)
+
 const (
-	// pageSize limits the elections of one page, pageReads its range reads: other names
-	// count as well.
+	// pageSize limits the names of one page, pageReads its range reads: other names count as
+	// well.
 	pageSize  = 50
 	pageReads = 200
 )
 
 // newPage starts at the first name.
-func newPage(space subspace.Subspace, one func(*election.LeaderElection, string, kv.ReadTransaction) (listed, error)) *page {
-	return &page{space: space, one: one, names: below.NewNames(space)}
+func newPage(space subspace.Subspace, readers ...listedReader) *page {
+	return &page{space: space, readers: readers, names: below.NewNames(space)}
 }
 
 // next reads the page after p. It does not change p, so that it can run again.
 func (p *page) next(tr kv.ReadTransaction) (*page, error) {
-	q := &page{space: p.space, one: p.one, names: p.names}
+	q := &page{space: p.space, readers: p.readers, names: p.names, begun: true}
+	if !p.begun {
+		switch _, err := group.New(p.space).ReadConfig(tr); {
+		case errors.Is(err, fdbelection.ErrNotInitialized):
+		case withoutInvalid(err) != nil:
+			return nil, err
+		default:
+			q.names = q.names.OfGroup()
+		}
+	}
 	for range pageReads {
-		if len(q.found) == pageSize {
+		if len(q.found) >= pageSize {
 			return q, nil
 		}
 		name, more, err := q.names.Next(tr)
@@ -154,33 +186,52 @@ func (p *page) next(tr kv.ReadTransaction) (*page, error) {
 		case name == "":
 			continue
 		}
-		one, err := p.one(election.New(p.space.Sub(name)), name, tr)
-		switch {
-		case errors.Is(err, fdbelection.ErrNotInitialized): // this is not an election
-		case err != nil:
-			return nil, err
-		default:
-			q.found = append(q.found, one)
+		for _, read := range p.readers {
+			one, err := read(p.space.Sub(name), name, tr)
+			switch {
+			case errors.Is(err, fdbelection.ErrNotInitialized): // it is something else
+			case err != nil:
+				return nil, err
+			default:
+				q.found = append(q.found, one)
+			}
 		}
 	}
 	return q, nil
 }
 
-func readListed(e *election.LeaderElection, name string, tr kv.ReadTransaction) (listed, error) {
+func readElection(space subspace.Subspace, name string, tr kv.ReadTransaction) (listed, error) {
+	e := election.New(space)
 	status, err := e.ReadStatus(tr)
 	var candidates []election.Candidate
 	if err == nil {
 		candidates, err = e.ListCandidates(tr)
-		if err == nil || errors.Is(err, fdbelection.ErrInvalidState) {
+		if withoutInvalid(err) == nil {
 			err = errors.Join(status.Unreadable, err)
 		}
 	}
-	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
+	if withoutInvalid(err) != nil {
 		return listed{}, err
 	}
-	l := listed{Listed: report.ListedOf(name, &status, len(candidates), err), fault: err}
+	l := listed{Type: typeElection, Listed: report.ListedOf(name, &status, len(candidates), err), fault: err}
 	if l.Leader != nil {
 		l.holder = status.Leader.Identity
 	}
 	return l, nil
+}
+
+func readGroup(space subspace.Subspace, name string, tr kv.ReadTransaction) (listed, error) {
+	g := group.New(space)
+	config, err := g.ReadConfig(tr)
+	if withoutInvalid(err) != nil {
+		return listed{}, err
+	}
+	beats, readErr := g.ReadBeats(tr)
+	if readErr != nil {
+		return listed{}, readErr
+	}
+	return listed{
+		Type: typeGroup, Group: name, Members: len(beats), fault: err,
+		Listed: report.Listed{Enabled: config.Enabled, Unreadable: records.DamagedIn(err)},
+	}, nil
 }

@@ -52,11 +52,8 @@ exists. Any floor will do, and leadership is vacant afterwards.`,
   fdbelect raise-term --store file:/tmp/demo.db --floor 1 --force`,
 		Args: session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			switch {
-			case !cmd.Flags().Changed("floor"):
-				return exit.Usage(errors.New("--floor is missing: give a term that was not reached before the restore"))
-			case f.floor == 0 || f.floor > election.MaxTermFloor:
-				return exit.Usage(fmt.Errorf("--floor is %d; use 1 to %d", f.floor, uint64(election.MaxTermFloor)))
+			if err := checkFloor(cmd, f.floor); err != nil {
+				return err
 			}
 			return a.raiseTerm(cmd.Context(), &f)
 		},
@@ -65,6 +62,17 @@ exists. Any floor will do, and leadership is vacant afterwards.`,
 	cmd.Flags().Uint64Var(&f.floor, "floor", 0, "the next term is higher than this one (required)")
 	cmd.Flags().BoolVar(&f.force, "force", false, "end the tenure of a recorded leader")
 	return cmd
+}
+
+// checkFloor returns what is wrong with --floor.
+func checkFloor(cmd *cobra.Command, floor uint64) error {
+	switch {
+	case !cmd.Flags().Changed("floor"):
+		return exit.Usage(errors.New("--floor is missing: give a term that was not reached before the restore"))
+	case floor == 0 || floor > election.MaxTermFloor:
+		return exit.Usage(fmt.Errorf("--floor is %d; use 1 to %d", floor, uint64(election.MaxTermFloor)))
+	}
+	return nil
 }
 
 // raisedTerm is the output of "raise-term".

@@ -56,13 +56,17 @@ type request struct {
 	since   time.Time
 }
 
-// enter opens the store. It has its usual time, however short the wait for the leader is:
-// a request with an unknown result is worse than a slow one.
 func (f *requestFlags) enter(ctx context.Context, a *session.Program) (*session.Session, error) {
-	if f.Timeout = f.patience; f.Timeout > 0 {
-		f.Timeout = session.DefaultTimeout
+	return openPatiently(ctx, a, &f.Access, f.patience)
+}
+
+// openPatiently opens the store for a request. The store has its usual time, however short the
+// wait for the leader is: a request with an unknown result is worse than a slow one.
+func openPatiently(ctx context.Context, p *session.Program, x *session.Access, patience time.Duration) (*session.Session, error) {
+	if x.Timeout = patience; x.Timeout > 0 {
+		x.Timeout = session.DefaultTimeout
 	}
-	return a.OpenElection(ctx, &f.Access, true)
+	return p.OpenNamed(ctx, x)
 }
 
 // newRequest returns a request to the leader that was read. what says what is asked for,

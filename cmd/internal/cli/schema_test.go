@@ -117,7 +117,7 @@ func handsOn(m *clitest.Manual) {
 // scenes returns runs of every command that has --output.
 func scenes() map[string][]scene {
 	nothing := func(*clitest.Manual) {}
-	return map[string][]scene{
+	all := map[string][]scene{
 		"status": {
 			{does: nothing},
 			{does: led},
@@ -128,7 +128,7 @@ func scenes() map[string][]scene {
 			{led, []string{"--wait"}, exit.CodeTimedOut},
 			{later(renewed), []string{"--wait"}, exit.CodeDone},
 		},
-		"list":       {{does: nothing}, {does: led}, {damaged("intent"), nil, exit.CodeFailure}, {led, []string{"--root", "other"}, exit.CodeDone}},
+		"list":       {{does: nothing}, {does: led}, {does: grouped}, {damagedGroup("group"), nil, exit.CodeFailure}, {damaged("intent"), nil, exit.CodeFailure}, {led, []string{"--root", "other"}, exit.CodeDone}},
 		"candidates": {{does: nothing}, {does: led}, {led, []string{"--quick"}, exit.CodeDone}, {damaged("candidates", "x"), nil, exit.CodeFailure}},
 		"history": {{does: nothing}, {does: handed}, {does: func(m *clitest.Manual) {
 			led(m)
@@ -162,11 +162,13 @@ func scenes() map[string][]scene {
 		"unregister": {{led, []string{"two"}, exit.CodeDone}, {led, []string{"--force", "one"}, exit.CodeDone}},
 		"repair":     {{does: nothing}, {does: damaged("candidates", "x")}, {does: damaged("term")}},
 		"raise-term": {{led, []string{"--floor", "9", "--force"}, exit.CodeDone}, {nothing, []string{"--floor", "1"}, exit.CodeDone}, {handed, []string{"--floor", "1"}, exit.CodeDone}},
-		"doctor":     {{does: led, code: exit.CodeDone}, {led, []string{"--quick"}, exit.CodeDone}, {damaged("candidates", "x"), []string{"--quick"}, exit.CodeFailure}},
+		"doctor":     {{does: led, code: exit.CodeDone}, {grouped, []string{"--group", "default", "--quick"}, exit.CodeDone}, {damagedGroup("shards", "s1"), []string{"--group", "default"}, exit.CodeFailure}, {led, []string{"--quick"}, exit.CodeDone}, {damaged("candidates", "x"), []string{"--quick"}, exit.CodeFailure}},
 		"bench":      {{nothing, []string{"--count", "3"}, exit.CodeDone}},
 		"simulate":   {{nothing, []string{"--seed", "7"}, exit.CodeDone}, {nothing, []string{"--seeds", "2", "--jobs", "1", "--faulty", "10s", "--quiet", "1m"}, exit.CodeDone}},
 		"version":    {{does: nothing}},
 	}
+	maps.Copy(all, groupScenes())
+	return all
 }
 
 // reporting returns the commands that have --output.
@@ -203,7 +205,7 @@ func TestOutputIsAsTheSchemaSays(t *testing.T) {
 						require.Equal(t, run.code, code, "%s%s", stdout, stderr)
 						values := valuesOf(t, output, stdout)
 						require.NotEmpty(t, values, stderr)
-						if name != "watch" {
+						if !strings.HasSuffix(name, "watch") {
 							require.Len(t, values, 1)
 						}
 						for _, v := range values {
@@ -253,7 +255,7 @@ func checkTimes(t *testing.T, name string, value any) {
 			checkTimes(t, name, inner)
 		}
 	case string:
-		if slices.Contains([]string{"time", "since", "last_heartbeat", "lease_expiry"}, name) {
+		if slices.Contains([]string{"time", "since", "last_heartbeat", "lease_expiry", "joined"}, name) {
 			at, err := time.Parse(time.RFC3339Nano, value)
 			require.NoError(t, err, name)
 			require.Equal(t, time.UTC, at.Location(), "%s %s", name, value)

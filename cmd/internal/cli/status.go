@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -190,7 +191,7 @@ func (s *status) rows(now time.Time) [][]string {
 		rows = append(rows, []string{"settled", fmt.Sprintf("%s, after %s", output.Either(*s.Settled, "yes", "no"), output.Age(time.Duration(s.Waited)))})
 	}
 	if s.unreadable != nil {
-		rows = append(rows, []string{"damaged", s.damaged()})
+		rows = append(rows, []string{"damaged", damagedKinds(s.Unreadable)})
 	}
 	rows = append(rows,
 		[]string{"term", fmt.Sprint(s.Term)},
@@ -217,11 +218,13 @@ func (s *status) noLeader() string {
 	return fmt.Sprintf("none: leadership is vacant, %s led last", s.tenure.Identity)
 }
 
-// damaged lists the kinds of records that could not be read.
-func (s *status) damaged() string {
-	kinds := make([]string, len(s.Unreadable))
-	for i, r := range s.Unreadable {
-		kinds[i] = r.Record
+// damagedKinds lists the kinds of records that could not be read, each once.
+func damagedKinds(unreadable []records.Damaged) string {
+	var kinds []string
+	for _, r := range unreadable {
+		if !slices.Contains(kinds, r.Record) {
+			kinds = append(kinds, r.Record)
+		}
 	}
 	return strings.Join(kinds, ", ")
 }

@@ -92,6 +92,10 @@ var unreachableArguments = map[string][]string{
 	"config enable": nil, "config disable": nil, "doctor": nil, "evict": nil, "history": nil, "init": nil,
 	"list": nil, "raise-term": {"--floor", "1"}, "repair": nil, "resign": nil, "run": {"--id", "a"}, "serve": {"--listen", "0"}, "status": nil,
 	"transfer": {"--to", "a"}, "unregister": {"a"}, "watch": nil,
+	"group create": nil, "group config get": nil, "group config set": {"lease=10s"}, "group config enable": nil, "group config disable": nil,
+	"group status": nil, "group members": nil, "group shards": nil, "group history": nil, "group watch": nil,
+	"group pin": {"--to", "a", "s"}, "group unpin": {"s"}, "group drain": {"a"}, "group undrain": {"a"}, "group resign": {"s"},
+	"group cancel": {"s"}, "group remove": {"s"}, "group rebalance": {"--dry-run"}, "group raise-term": {"--floor", "9", "--all"},
 }
 
 // TestUnreachableStore: a store that does not answer within the timeout cannot be reached,

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
 	"github.com/fdbelection/fdbelection/cmd/internal/records"
@@ -20,7 +22,28 @@ import (
 // doctorFlags are the flags of "doctor".
 type doctorFlags struct {
 	session.Report
+	group string
 	quick bool
+}
+
+// choose sets what is examined.
+func (f *doctorFlags) choose(flags *pflag.FlagSet) error {
+	if !flags.Changed("group") {
+		return nil
+	}
+	if flags.Changed("election") && !session.SetByVariable(flags, "election") {
+		return exit.Usage(errors.New("give either --election or --group"))
+	}
+	f.Name, f.OfGroup = f.group, true
+	return nil
+}
+
+// named checks the flags.
+func (f *doctorFlags) named() (any, error) {
+	if f.OfGroup {
+		return f.Group()
+	}
+	return f.Election()
 }
 
 // Command returns the subcommand "doctor".
@@ -28,7 +51,7 @@ func Command(p *session.Program) *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
 		Use:   "doctor --store STORE [flags]",
-		Short: "Examine a store and an election, and say what to do about each finding",
+		Short: "Examine a store and an election or a group, and say what to do about each finding",
 		Long: `doctor checks whether the store answers, and how fast compared with the lease. It checks
 the config, whether every record can be read and agrees with the others, and whether the
 leader renews. It looks for requests on which the leader does not act, candidates without
@@ -45,14 +68,26 @@ Each finding is ok, warn, fail or skip (not judged). If it is not ok, it says wh
 means and what to do. Findings of one kind are one line with a count. doctor writes
 nothing and does not measure commits. Use "fdbelect bench" for that.
 
+With --group it examines a group: records that cannot be read, members without a heartbeat
+for their lease, shards that stay free, mirrors that lag, pins and drains without effect, a log
+that is not trimmed, and risky settings. It waits for the heartbeats of the members for up to
+a lease, and for free shards to be claimed for up to four heartbeats.
+
 The exit code is 0 if no check failed, 1 if a check failed, and 4 if the store cannot be
-reached. --quick skips the checks that have to observe the election for a while.`,
+reached. --quick skips the checks that have to observe for a while.`,
 		Example: `  fdbelect doctor --store file:/tmp/demo.db
-  fdbelect doctor --store file:/tmp/demo.db --quick --output json`,
+  fdbelect doctor --store file:/tmp/demo.db --quick --output json
+  fdbelect doctor --store file:/tmp/demo.db --group default`,
 		Args: session.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd.Context(), p, &f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.choose(cmd.Flags()); err != nil {
+				return err
+			}
+			return runDoctor(cmd.Context(), p, &f)
+		},
 	}
 	f.AddFlags(cmd)
+	cmd.Flags().StringVar(&f.group, "group", "", "examine the group of this name instead of an election")
 	cmd.Flags().BoolVar(&f.quick, "quick", false, "skip the checks that take time to observe")
 	return cmd
 }
@@ -86,7 +121,8 @@ type finding struct {
 type diagnosis struct {
 	Store    string    `json:"store"`
 	Root     string    `json:"root"`
-	Election string    `json:"election"`
+	Election string    `json:"election"` // empty: a group was examined
+	Group    string    `json:"group"`    // empty: an election was examined
 	Warnings int       `json:"warnings"`
 	Failures int       `json:"failures"`
 	Findings []finding `json:"findings"`
@@ -142,10 +178,15 @@ func (d *diagnosis) fail(means, do, found string, args ...any) {
 
 // runDoctor runs the checks, and shows the findings even if some checks could not run.
 func runDoctor(ctx context.Context, p *session.Program, f *doctorFlags) error {
-	if _, err := f.Election(); err != nil {
+	d := &diagnosis{Store: f.Spec, Root: f.Root, Findings: []finding{}}
+	if f.OfGroup {
+		d.Group = f.Name
+	} else {
+		d.Election = f.Name
+	}
+	if _, err := f.named(); err != nil {
 		return err
 	}
-	d := &diagnosis{Store: f.Spec, Root: f.Root, Election: f.Name, Findings: []finding{}}
 	progress := p.NewProgress()
 	err := examine(ctx, p, f, d, progress)
 	progress.Done()
@@ -167,23 +208,40 @@ func runDoctor(ctx context.Context, p *session.Program, f *doctorFlags) error {
 // examine runs the checks. It returns an error if some of them could not run.
 func examine(ctx context.Context, p *session.Program, f *doctorFlags, d *diagnosis, progress *terminal.Progress) error {
 	d.begin("store")
-	s, err := p.OpenElection(ctx, &f.Access, true)
+	s, err := p.OpenNamed(ctx, &f.Access)
 	if err != nil {
 		d.fail("no process on this host can use this store",
 			"fix what the finding says, or give another --store", "%s", terminal.SafeLines(err.Error()))
 		return err
 	}
 	defer s.End()
-	e := &examination{diagnosis: d, session: s, quick: f.quick, progress: progress}
-	if err := e.measure(ctx); err != nil {
+	b := &basis{diagnosis: d, session: s, quick: f.quick, progress: progress}
+	if f.OfGroup {
+		b.configKey, b.renewer, b.settings = s.Group.Subspace().Sub("group").Bytes(), "a member", "fdbelect group config set"
+	} else {
+		b.configKey, b.renewer, b.settings = s.Election.Subspace().Sub("config").Bytes(), "a leader", "fdbelect config set"
+	}
+	if err := b.measure(ctx); err != nil {
 		d.fail("the store was opened but does not answer", "check whether it is overloaded, cut off or locked by another program; try a longer --timeout",
 			"%s", terminal.SafeLines(err.Error()))
 		return unreachable(err)
 	}
 	d.ok("%s answers", f.SafeSpec())
-	e.versions(ctx)
+	b.versions(ctx)
+	if f.OfGroup {
+		return examineGroup(ctx, b)
+	}
+	return examineElection(ctx, b)
+}
+
+// examineElection runs the checks of an election.
+func examineElection(ctx context.Context, b *basis) error {
+	e := &examination{basis: b}
 	if err := e.readAll(ctx); err != nil {
 		return err
+	}
+	if e.status != nil {
+		e.lease = &e.status.Config
 	}
 	e.checkLatency()
 	if e.status == nil {
@@ -191,7 +249,7 @@ func examine(ctx context.Context, p *session.Program, f *doctorFlags, d *diagnos
 	}
 	e.checkConfig()
 	e.checkLeader()
-	if !f.quick && !e.slow {
+	if !e.quick && !e.slow {
 		if err := e.observe(ctx); err != nil {
 			return err
 		}
@@ -215,14 +273,25 @@ func unreachable(err error) error {
 	return exit.Unreachable(err)
 }
 
-// examination is one run of the checks and what they have read.
-type examination struct {
+// basis is what the examinations of an election and of a group share.
+type basis struct {
 	*diagnosis
 	session  *session.Session
 	quick    bool
 	progress *terminal.Progress
+	// configKey is the key of the config record. lease are the settings of the lease, or nil if
+	// they cannot be read. renewer is who renews it, and settings the command that changes them.
+	configKey         []byte
+	lease             *fdbelection.Config
+	renewer, settings string
 
-	latency, empty   []time.Duration // of reads and of transactions without a commit, sorted
+	latency, empty []time.Duration // of reads and of transactions without a commit, sorted
+	slow           bool            // the store is slow, so delays are not judged
+}
+
+// examination is one run of the checks of an election and what they have read.
+type examination struct {
+	*basis
 	rate             *versionRate
 	status           *election.Status // nil if it cannot be read
 	leaderLost       bool             // there is no leader record, and status.Leader comes from the term record
@@ -237,7 +306,6 @@ type examination struct {
 	heartbeats       records.Heartbeats
 	observed         time.Duration // how long observe took
 	renewed          bool          // a renewal was seen
-	slow             bool          // the store is slow, so delays are not judged
 	requestUnchanged bool          // while the election was observed
 	incarnations     incarnations
 }

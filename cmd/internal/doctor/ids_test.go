@@ -79,7 +79,7 @@ func TestDoctorReportsDuplicates(t *testing.T) {
 		Term: 1, Kind: election.EventDuplicate, From: existing, To: newcomer, Ballot: 3, At: now.Add(-time.Hour), Reason: "duplicate id",
 	}
 	diagnose := func(event election.Event) *diagnosis {
-		e := &examination{diagnosis: &diagnosis{}, readAt: now, history: []election.Event{{Term: 1, Kind: election.EventBegan, To: existing}, event}}
+		e := &examination{basis: &basis{diagnosis: &diagnosis{}}, readAt: now, history: []election.Event{{Term: 1, Kind: election.EventBegan, To: existing}, event}}
 		e.checkIDs()
 		return e.diagnosis
 	}
@@ -90,7 +90,7 @@ func TestDoctorReportsDuplicates(t *testing.T) {
 	require.Zero(t, diagnose(event).Warnings)
 	event.Term = 0 // before the first tenure
 	status := &election.Status{Config: fdbelection.DefaultConfig(), Leader: election.LeaderRecord{Term: 1, Identity: existing}}
-	e := &examination{diagnosis: &diagnosis{}, status: status, history: []election.Event{event, {Term: 1, Kind: election.EventBegan, To: existing}}}
+	e := &examination{basis: &basis{diagnosis: &diagnosis{}}, status: status, history: []election.Event{event, {Term: 1, Kind: election.EventBegan, To: existing}}}
 	e.checkHistory()
 	require.Equal(t, []string{"ok terms 1 to 1 without a gap"}, e.of("history"), "a refused process is not a tenure")
 }

@@ -145,14 +145,7 @@ func (e *examination) checkConfig() {
 		e.warn(weakness.Risk, "\"fdbelect config set --defaults\", unless other programs need this setting or all work is fenced",
 			"%s", weakness.Setting)
 	}
-	if c.HeartbeatInterval > (c.LeaseDuration-margin)/2 {
-		e.warn("one renewal that fails or is late ends a tenure", "make the heartbeat a third of the lease or less, or make the lease longer",
-			"heartbeat %s, with a lease of %s and a margin of %s", output.Duration(c.HeartbeatInterval), c.LeaseDuration, margin)
-	}
-	if margin < c.LeaseDuration/1000 {
-		e.warn("a clock may run up to 500 ppm too fast or too slow, so two processes could lead at once for a moment", "make the margin a tenth of the lease: \"fdbelect config set margin=default\"",
-			"margin %s, with a lease of %s", margin, c.LeaseDuration)
-	}
+	e.checkLease("one renewal that fails or is late ends a tenure")
 	if c.CandidateTimeout < c.LeaseDuration {
 		e.warn("candidates that are only slow may be evicted and have to register again", "make the candidate timeout one and a half leases",
 			"candidate timeout %s, lease %s", c.CandidateTimeout, c.LeaseDuration)
@@ -163,6 +156,19 @@ func (e *examination) checkConfig() {
 	if len(e.Findings) == before {
 		e.ok("revision %d: lease %s, heartbeat %s, margin %s, candidate timeout %s, expiry by %s", c.Revision,
 			c.LeaseDuration, output.Duration(c.HeartbeatInterval), margin, c.CandidateTimeout, c.Expiry)
+	}
+}
+
+// checkLease reports risky settings of the lease. late says what one late renewal means.
+func (e *basis) checkLease(late string) {
+	c, margin := e.lease, e.lease.EffectiveMargin()
+	if c.HeartbeatInterval > (c.LeaseDuration-margin)/2 {
+		e.warn(late, "make the heartbeat a third of the lease or less, or make the lease longer",
+			"heartbeat %s, with a lease of %s and a margin of %s", output.Duration(c.HeartbeatInterval), c.LeaseDuration, margin)
+	}
+	if margin < c.LeaseDuration/1000 {
+		e.warn("a clock may run up to 500 ppm too fast or too slow, so two processes could lead at once for a moment",
+			"make the margin a tenth of the lease: \""+e.settings+" margin=default\"", "margin %s, with a lease of %s", margin, c.LeaseDuration)
 	}
 }
 

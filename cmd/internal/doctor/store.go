@@ -31,8 +31,8 @@ const (
 
 // measure times snapshot reads of the config record, even if there is none, and
 // transactions that read it with a read conflict and commit nothing.
-func (e *examination) measure(ctx context.Context) error {
-	key := e.session.Election.Subspace().Sub("config").Bytes()
+func (e *basis) measure(ctx context.Context) error {
+	key := e.configKey
 	var err error
 	e.latency, err = e.timed(maxReads, func() error {
 		_, err := session.ReadTransact(ctx, e.session, func(tr kv.ReadTransaction) ([]byte, error) { return tr.Snapshot().Get(key).Get() })
@@ -49,7 +49,7 @@ func (e *examination) measure(ctx context.Context) error {
 }
 
 // timed returns how long each of up to n runs took, sorted.
-func (e *examination) timed(n int, run func() error) (took []time.Duration, err error) {
+func (e *basis) timed(n int, run func() error) (took []time.Duration, err error) {
 	c := e.session.Program.Clock
 	start := c.Now()
 	for len(took) < n && (len(took) < minMeasurements || c.Now().Sub(start) < maxMeasureTime) {
@@ -64,7 +64,7 @@ func (e *examination) timed(n int, run func() error) (took []time.Duration, err 
 }
 
 // versions reports the versions of this command, the store and what is between them.
-func (e *examination) versions(ctx context.Context) {
+func (e *basis) versions(ctx context.Context) {
 	e.begin("versions")
 	build, _ := debug.ReadBuildInfo()
 	v := version.Of(build)
@@ -90,19 +90,19 @@ func (e *examination) versions(ctx context.Context) {
 }
 
 // checkLatency compares the latency of the store with the time that a leader has to renew.
-func (e *examination) checkLatency() {
+func (e *basis) checkLatency() {
 	read, empty := output.Percentile(e.latency, 99), output.Percentile(e.empty, 99)
 	found := fmt.Sprintf("a read takes %s (p50) and %s (p99); a transaction without a commit takes %s and %s",
 		output.ShortTime(output.Duration(output.Percentile(e.latency, 50))), output.ShortTime(output.Duration(read)),
 		output.ShortTime(output.Duration(output.Percentile(e.empty, 50))), output.ShortTime(output.Duration(empty)))
 	worst := max(read, empty)
 	switch {
-	case e.status != nil && records.TooSlow(&e.status.Config, worst):
+	case e.lease != nil && records.TooSlow(e.lease, worst):
 		e.reportSlowStore(found)
 	default:
 		e.begin("latency")
-		if e.status != nil {
-			found += fmt.Sprintf("; a leader has %s for a renewal", records.RenewalTime(&e.status.Config))
+		if e.lease != nil {
+			found += fmt.Sprintf("; %s has %s for a renewal", e.renewer, records.RenewalTime(e.lease))
 		}
 		e.ok("%s", found)
 	}
@@ -110,17 +110,17 @@ func (e *examination) checkLatency() {
 
 // reportSlowStore puts a finding about the slow store before all others, because it may
 // explain them. Clocks, heartbeats and renewals are not judged after that.
-func (e *examination) reportSlowStore(found string) {
-	c := &e.status.Config
+func (e *basis) reportSlowStore(found string) {
+	c := e.lease
 	e.slow = true
 	e.begin("latency")
-	const do = "make the lease longer (\"fdbelect config set lease=...\"), or find out why the store is slow; \"fdbelect bench\" also measures commits"
+	do := "make the lease longer (\"" + e.settings + " lease=...\"), or find out why the store is slow; \"fdbelect bench\" also measures commits"
 	if worst := max(output.Percentile(e.latency, 99), output.Percentile(e.empty, 99)); worst >= records.RenewalTime(c) {
-		e.fail("the store is slow: a renewal takes longer than a leader has for it, so leadership is lost again and again", do,
-			"%s; a leader has %s for a renewal", found, records.RenewalTime(c))
+		e.fail("the store is slow: a renewal takes longer than "+e.renewer+" has for it, so leadership is lost again and again", do,
+			"%s; %s has %s for a renewal", found, e.renewer, records.RenewalTime(c))
 	} else {
 		e.warn("the store is slow: that uses up the time for renewals, and the margin that prevents two leaders at once", do,
-			"%s; a leader has %s for a renewal, and the margin is %s", found, records.RenewalTime(c), c.EffectiveMargin())
+			"%s; %s has %s for a renewal, and the margin is %s", found, e.renewer, records.RenewalTime(c), c.EffectiveMargin())
 	}
 	last := len(e.Findings) - 1
 	e.Findings = slices.Insert(e.Findings[:last], 0, e.Findings[last])
@@ -128,7 +128,7 @@ func (e *examination) reportSlowStore(found string) {
 
 // unreadable adds one finding for each kind of record that cannot be read. It reports
 // whether err is set.
-func (e *examination) unreadable(err error) bool {
+func (e *basis) unreadable(err error) bool {
 	invalid := records.InvalidIn(err)
 	for len(invalid) > 0 {
 		first := invalid[0]
@@ -163,6 +163,18 @@ func meaning(invalid *fdbelection.InvalidStateError) string {
 		return "fenced writes are refused"
 	case "candidate":
 		return "that candidate cannot take part"
+	case "group":
+		return "without the config no member can join or claim"
+	case "member":
+		return "that member counts as alive and not ready: it keeps its shards until it is evicted"
+	case "beat":
+		return "the session of that member ends"
+	case "shard":
+		return "no member can claim that shard, and fenced writes to it are refused; the other shards are not affected"
+	case "pin", "request":
+		return "it has no effect"
+	case "floor":
+		return "no shard can be created or removed"
 	case "rank":
 		return "a candidate may wait a little longer before it claims a vacant leadership"
 	default:

@@ -108,7 +108,7 @@ func TestDoctorOfAnIdleCluster(t *testing.T) {
 		for phase := time.Duration(0); phase < step; phase += step / 7 {
 			synctest.Test(t, func(t *testing.T) {
 				clock.Sleep(t.Context(), clitest.Virtual{}, phase) //nolint:errcheck // it does not end early
-				e := &examination{diagnosis: &diagnosis{Store: "test:x"}, progress: clitest.NewProgram(clitest.Virtual{}, io.Discard, io.Discard).NewProgress()}
+				e := &examination{basis: &basis{diagnosis: &diagnosis{Store: "test:x"}, progress: clitest.NewProgram(clitest.Virtual{}, io.Discard, io.Discard).NewProgress()}}
 				e.session = &session.Session{
 					Database: session.Database{Database: steps{memkv.New(memkv.Options{}), step}}, Program: &session.Program{Clock: clitest.Virtual{}},
 					Access: &session.Access{Timeout: time.Second},
@@ -167,26 +167,26 @@ func TestDoctorOfAnUnreachableStore(t *testing.T) {
 // versions that follow a clock with the local clock.
 func TestDoctorOfAnotherStore(t *testing.T) {
 	d := &diagnosis{Store: "test:x"}
-	e := &examination{diagnosis: d, session: &session.Session{Program: &session.Program{
+	b := &basis{diagnosis: d, session: &session.Session{Program: &session.Program{
 		Clock: clitest.Virtual{},
 		Stores: []session.Store{{Scheme: "test", Versions: func(context.Context, kv.Database) ([]session.Version, error) {
 			return []session.Version{{Part: "client API", Version: "730"}, {Part: "server", Version: "7.3\x1b[2J"}}, errors.New("no status")
 		}}},
 	}, Access: &session.Access{Timeout: time.Second}}}
-	e.versions(t.Context())
+	b.versions(t.Context())
 	require.Equal(t, []string{"ok client API 730", `ok server 7.3\x1b[2J`, "warn no status"}, d.of("versions")[1:])
 
 	for rate, want := range map[float64]string{0: "warn", 0.7: "warn", 0.99: "ok", 1.3: "warn", 100: "warn"} {
 		d := &diagnosis{Store: "test:x"}
-		e := &examination{diagnosis: d, rate: &versionRate{grown: int64(2e6 * rate), passed: 2 * time.Second}}
+		e := &examination{basis: &basis{diagnosis: d}, rate: &versionRate{grown: int64(2e6 * rate), passed: 2 * time.Second}}
 		e.checkRate()
 		require.Contains(t, d.of("")[0], want+" versions grew", "%v", rate)
 	}
-	e = &examination{diagnosis: &diagnosis{Store: "test:x"}, rate: &versionRate{}}
+	e := &examination{basis: &basis{diagnosis: &diagnosis{Store: "test:x"}}, rate: &versionRate{}}
 	e.checkRate()
 	require.Equal(t, []string{"warn versions did not change twice within 6s"}, e.of(""))
 	for _, store := range []string{"file:x", "mem:"} {
-		e := &examination{diagnosis: &diagnosis{Store: store}}
+		e := &examination{basis: &basis{diagnosis: &diagnosis{Store: store}}}
 		require.NoError(t, e.measureRate(t.Context()))
 		e.checkRate()
 		require.Empty(t, e.Findings, "its versions do not follow a clock")

@@ -35,9 +35,11 @@ func DamagedIn(err error) []Damaged {
 // joined.
 func InvalidIn(err error) (all []*fdbelection.InvalidStateError) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		known := make(map[string]bool)
 		for _, inner := range joined.Unwrap() {
 			for _, invalid := range InvalidIn(inner) {
-				if !slices.ContainsFunc(all, func(known *fdbelection.InvalidStateError) bool { return known.Error() == invalid.Error() }) {
+				if text := invalid.Error(); !known[text] {
+					known[text] = true
 					all = append(all, invalid)
 				}
 			}
@@ -67,9 +69,23 @@ func Remedy(invalid *fdbelection.InvalidStateError) string {
 		return LeaderRemedy
 	case invalid.Record == "intent":
 		return `"fdbelect cancel" removes it`
+	case groupRemedies[invalid.Record] != "":
+		return groupRemedies[invalid.Record]
 	default:
 		return `"fdbelect repair" repairs it ("--dry-run" shows how)`
 	}
+}
+
+// groupRemedies say how to repair the records of a group.
+var groupRemedies = map[string]string{
+	"group":   `"fdbelect group config set --defaults" replaces it with a complete config`,
+	"member":  "restart that member: it leaves or is evicted, and joins with a new record",
+	"beat":    "that member joins again by itself; if it does not, restart it",
+	"shard":   `"fdbelect group history --shard" shows its newest term, and "fdbelect group raise-term --force" replaces it with that term as --floor`,
+	"pin":     `"fdbelect group unpin" removes it`,
+	"request": `"fdbelect group cancel" removes it`,
+	"floor":   "no shard can be created or removed until the record is restored from a backup",
+	"trimmed": "the members write it again when they trim the log",
 }
 
 // WithRemedies adds to an error how to repair the records that it names. fate says what

@@ -17,7 +17,7 @@ func (x *Access) Explain(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, fdbelection.ErrNotInitialized):
-		return &noElectionError{x}
+		return &notCreatedError{x}
 	case kv.OutcomeOf(err) == kv.Unsettled, kv.OutcomeOf(err) == kv.UnknownResult:
 		return fmt.Errorf("store %s did not confirm the change in time: it may have been made or not. Check, and repeat the command if necessary: %w", x.SafeSpec(), err)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -50,16 +50,20 @@ func (e *noAnswerError) Error() string {
 
 func (e *noAnswerError) Unwrap() error { return e.err }
 
-// noElectionError says that the election that the flags name does not exist.
-type noElectionError struct{ access *Access }
+// notCreatedError says that the election or the group that the flags name does not exist.
+type notCreatedError struct{ access *Access }
 
-func (e *noElectionError) Error() string {
+func (e *notCreatedError) Error() string {
 	x := e.access
+	if x.OfGroup {
+		return fmt.Sprintf("there is no group %s below %s in store %s; check --group and --root (\"fdbelect list\" shows what is there), or create one with \"fdbelect group create\"",
+			election.SafeText(x.Name), election.SafeText(x.Root), x.SafeSpec())
+	}
 	return fmt.Sprintf("there is no election %s below %s in store %s; check --election and --root (\"fdbelect list\" shows what is there), or create one with \"fdbelect init\"",
 		election.SafeText(x.Name), election.SafeText(x.Root), x.SafeSpec())
 }
 
-func (e *noElectionError) Unwrap() error { return fdbelection.ErrNotInitialized }
+func (e *notCreatedError) Unwrap() error { return fdbelection.ErrNotInitialized }
 
 // ExplainSharedKeys adds to ErrSharedKeys what to do about it.
 func ExplainSharedKeys(err error) error {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/groups"
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 )
@@ -85,11 +86,12 @@ func itemsOf[N any, P interface {
 // eventPaint returns how to paint an event.
 func eventPaint(p terminal.Palette, event string) func(string) string {
 	switch event {
-	case eventElected, eventAccepted, eventReadable, eventRenewed:
+	case eventElected, eventAccepted, eventReadable, eventRenewed, groups.EventClaimed, groups.EventReady:
 		return p.Good
-	case eventVacant, eventRequested, eventWithdrawn, eventConfig, eventTimedOut, eventLeft, eventDuplicate:
+	case eventVacant, eventRequested, eventWithdrawn, eventConfig, eventTimedOut, eventLeft, eventDuplicate,
+		groups.EventNotReady, groups.EventDraining, groups.EventRemoved, groups.EventDrained, groups.EventCanceled:
 		return p.Warn
-	case eventLeaseExpired, eventReset, eventUnreadable:
+	case eventLeaseExpired, eventReset, eventUnreadable, groups.EventEvicted:
 		return p.Bad
 	default:
 		return func(text string) string { return text }
