@@ -10,6 +10,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -46,7 +47,7 @@ func rule10BadCandidatesAreRefused(t *testing.T, e *testElection) {
 			func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, me, at(0)) },
 			func(tr kv.Transaction) error { _, err := e.RunElectionCycle(tr, me, at(0)); return err },
 		} {
-			err := e.try(call)
+			err := e.Try(call)
 			require.ErrorIs(t, err, fdbelection.ErrInvalidCandidate)
 			require.ErrorContains(t, err, what)
 			require.NotContains(t, err.Error(), "\x1b")
@@ -70,64 +71,22 @@ func rule10BadConfigsAreRefusedWithAllFaults(t *testing.T, e *testElection) {
 	var invalid *fdbelection.InvalidConfigError
 	require.ErrorAs(t, err, &invalid)
 	require.Len(t, invalid.Faults, 3)
-	err = e.try(func(tr kv.Transaction) error { _, err := e.InitializeWithConfig(tr, bad); return err })
+	err = e.Try(func(tr kv.Transaction) error { _, err := e.InitializeWithConfig(tr, bad); return err })
 	require.ErrorIs(t, err, fdbelection.ErrInvalidConfig)
-}
-
-// spoil replaces the value of a record, and returns its key.
-func (e *testElection) spoil(value []byte, path ...string) []byte {
-	e.t.Helper()
-	key := e.key(path...)
-	e.do(func(tr kv.Transaction) error {
-		tr.Set(key, value)
-		return nil
-	})
-	return key
-}
-
-// dump returns all rows of the election.
-func (e *testElection) dump() []kv.KeyValue {
-	e.t.Helper()
-	begin, end := e.Subspace().Range()
-	rows, err := read(e, func(tr kv.ReadTransaction) ([]kv.KeyValue, error) {
-		return tr.GetRange(begin, end, kv.RangeOptions{}).Get()
-	})
-	require.NoError(e.t, err)
-	return rows
-}
-
-// remove clears a record.
-func (e *testElection) remove(path ...string) {
-	e.t.Helper()
-	key := e.key(path...)
-	e.do(func(tr kv.Transaction) error { tr.Clear(key); return nil })
-}
-
-// restore replaces all rows of the election.
-func (e *testElection) restore(rows []kv.KeyValue) {
-	e.t.Helper()
-	e.do(func(tr kv.Transaction) error {
-		begin, end := e.Subspace().Range()
-		tr.ClearRange(begin, end)
-		for _, row := range rows {
-			tr.Set(row.Key, row.Value)
-		}
-		return nil
-	})
 }
 
 func rule10OneBadCandidateDoesNotHideTheOthers(t *testing.T, e *testElection) {
 	e.initialized()
 	e.join("good", 1, at(0))
-	e.spoil([]byte("rubbish"), "candidates", "bad")
-	e.spoil([]byte("rubbish"), "candidates", "too", "deep")
-	candidates, err := read(e, e.ListCandidates)
+	e.Spoil([]byte("rubbish"), "candidates", "bad")
+	e.Spoil([]byte("rubbish"), "candidates", "too", "deep")
+	candidates, err := suite.Read(e.Store, e.ListCandidates)
 	require.Len(t, candidates, 1)
 	require.ErrorIs(t, err, fdbelection.ErrInvalidState)
 	var joined interface{ Unwrap() []error }
 	require.ErrorAs(t, err, &joined)
 	require.Len(t, joined.Unwrap(), 1, "the longer key does not belong to this election")
-	_, err = read(e, func(tr kv.ReadTransaction) (election.Candidate, error) { return e.GetCandidate(tr, "bad") })
+	_, err = suite.Read(e.Store, func(tr kv.ReadTransaction) (election.Candidate, error) { return e.GetCandidate(tr, "bad") })
 	require.ErrorIs(t, err, fdbelection.ErrInvalidState)
 	require.Equal(t, []string{"good"}, e.evict(100), "an unreadable candidate is not evicted")
 }
@@ -137,7 +96,7 @@ func recordsElementsOfALaterVersionAreIgnored(t *testing.T, e *testElection) {
 	a, token := e.leads("a", 1, at(0))
 	b := e.join("b", 2, at(0))
 	e.acts(election.RequestedPreemption, b, at(1))
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		begin, end := e.Subspace().Range()
 		rows, err := tr.GetRange(begin, end, kv.RangeOptions{}).Get()
 		for _, row := range rows {
@@ -161,6 +120,6 @@ func recordsExtremeClocksDoNotOverflow(t *testing.T, e *testElection) {
 		result := e.acts(election.Claimed, a, now)
 		require.Equal(t, result.Leader, e.leader())
 		require.True(t, result.Leader.LeaseExpiry.After(result.Leader.AcquiredAt))
-		require.NoError(t, e.try(func(tr kv.Transaction) error { return e.ResignLeadership(tr, result.Leader.Token(), now) }))
+		require.NoError(t, e.Try(func(tr kv.Transaction) error { return e.ResignLeadership(tr, result.Leader.Token(), now) }))
 	}
 }

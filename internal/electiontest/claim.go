@@ -69,7 +69,7 @@ func rule01OnlyRegisteredVotersClaim(t *testing.T, e *testElection) {
 	e.register(observer, at(0))
 	e.acts(election.Followed, observer, at(1))
 	claim := func(me election.Identity) error {
-		return e.try(func(tr kv.Transaction) error {
+		return e.Try(func(tr kv.Transaction) error {
 			_, err := e.TryClaimLeadership(tr, me, at(1))
 			return err
 		})
@@ -106,7 +106,7 @@ func rule01ANewIncarnationDoesNotInheritLeadership(t *testing.T, e *testElection
 func rule03TwoClaimsOfOneSnapshotHaveOneWinner(t *testing.T, e *testElection) {
 	e.initialized()
 	a, b := e.join("a", 1, at(0)), e.join("b", 1, at(0))
-	first, second := e.open(), e.open()
+	first, second := e.Begin(), e.Begin()
 	for _, claim := range []struct {
 		tr kv.OwnedTransaction
 		me election.Registration
@@ -116,7 +116,7 @@ func rule03TwoClaimsOfOneSnapshotHaveOneWinner(t *testing.T, e *testElection) {
 		require.Equal(t, election.Claimed, result.Action)
 	}
 	require.NoError(t, second.Commit())
-	e.requireConflict(first)
+	e.RequireConflict(first)
 	require.True(t, e.leaderIs(b))
 }
 
@@ -124,7 +124,7 @@ func invariant01TheBallotNeverGoesBack(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0)) // ballot 1
 	e.acts(election.Renewed, a, at(1)) // 2
-	e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(2)) })
+	e.Do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(2)) })
 	vacant := e.leader() // 3
 	require.True(t, vacant.Vacant())
 	require.EqualValues(t, 3, vacant.Ballot)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -40,23 +41,23 @@ var conditionTests = []test{
 // An eviction that removes a request has a read conflict on it.
 func conditionEvictingAChallengerDependsOnTheRequest(t *testing.T, e *testElection) {
 	e, _, _, _, _ = newChallenged(e)
-	tr := e.open()
+	tr := e.Begin()
 	evicted, err := e.EvictDeadCandidates(tr, at(16))
 	require.NoError(t, err)
 	require.Equal(t, []string{"c"}, evicted)
-	e.dependsOn(tr, "intent")
+	e.DependsOn(tr, "intent")
 }
 
 // The withdrawal has a read conflict on the request, and the result has no Request.
 func conditionWithdrawingDependsOnTheRequest(t *testing.T, e *testElection) {
 	e, _, c, _, _ := newChallenged(e)
 	c.Priority = 1
-	tr := e.open()
+	tr := e.Begin()
 	result, err := e.RunElectionCycle(tr, c, at(1))
 	require.NoError(t, err)
 	require.Equal(t, election.Withdrew, result.Action)
 	require.Equal(t, election.NoRequest, result.Request.Kind)
-	e.dependsOn(tr, "intent")
+	e.DependsOn(tr, "intent")
 }
 
 // The removal of a void request has read conflicts on it and on the leader record.
@@ -64,16 +65,16 @@ func conditionRemovingAVoidRequestDependsOnIt(t *testing.T, e *testElection) {
 	for _, key := range []string{"intent", "leader"} {
 		e, a, c, token, request := newChallenged(e)
 		a.Priority = c.Priority
-		e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, a, at(1)) })
-		e.do(func(tr kv.Transaction) error {
+		e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, a, at(1)) })
+		e.Do(func(tr kv.Transaction) error {
 			_, err := e.RefreshLease(tr, token, at(1))
 			return err
 		})
-		tr := e.open()
+		tr := e.Begin()
 		_, handedOver, err := e.HandOver(tr, token, request, at(1))
 		require.NoError(t, err)
 		require.False(t, handedOver)
-		e.dependsOn(tr, key)
+		e.DependsOn(tr, key)
 	}
 }
 
@@ -85,7 +86,7 @@ func conditionNoHandOverIfTheConfigForbidsIt(t *testing.T, e *testElection) {
 	} {
 		e, _, _, token, request := newChallenged(e)
 		e.configure(edit)
-		e.do(func(tr kv.Transaction) error {
+		e.Do(func(tr kv.Transaction) error {
 			_, handedOver, err := e.HandOver(tr, token, request, at(1))
 			require.False(t, handedOver)
 			return err
@@ -113,14 +114,14 @@ func conditionAHolderDatesItsTenureByItsObservation(t *testing.T, e *testElectio
 		{"seen for less than the minimum tenure", []election.CycleOption{election.WithObservation(seen, begun.Add(5*time.Second-1))}, false},
 		{"seen for the minimum tenure", []election.CycleOption{election.WithObservation(seen, begun.Add(5*time.Second))}, true},
 	} {
-		e.do(func(tr kv.Transaction) error {
+		e.Do(func(tr kv.Transaction) error {
 			result, err := e.RunElectionCycle(tr, a, setBack, election.WithObservation(seen, begun))
 			require.NoError(t, err)
 			can, err := e.CanHandOver(tr, &result, setBack, c.opts...)
 			require.Equal(t, c.grants, can, c.name)
 			return err
 		})
-		e.do(func(tr kv.Transaction) error {
+		e.Do(func(tr kv.Transaction) error {
 			_, handedOver, err := e.HandOver(tr, token, request, setBack, c.opts...)
 			require.Equal(t, c.grants, handedOver, c.name)
 			return err
@@ -135,7 +136,7 @@ func conditionARequestThatWasReplacedIsIgnored(t *testing.T, e *testElection) {
 	other.Nonce = uuid.New()
 	author.Identity = election.Identity{ID: "c", Incarnation: uuid.New()}
 	for _, wrong := range []election.Request{other, author} {
-		e.do(func(tr kv.Transaction) error {
+		e.Do(func(tr kv.Transaction) error {
 			_, handedOver, err := e.HandOver(tr, token, wrong, at(1))
 			require.False(t, handedOver)
 			return err
@@ -147,8 +148,8 @@ func conditionARequestThatWasReplacedIsIgnored(t *testing.T, e *testElection) {
 // The read of the config has a read conflict.
 func conditionConcurrentInitialisationsConflict(t *testing.T, e *testElection) {
 	e.initialized()
-	e.do(func(tr kv.Transaction) error { tr.Clear(e.key("config")); return nil })
-	one, two := e.open(), e.open()
+	e.Do(func(tr kv.Transaction) error { tr.Clear(e.Key("config")); return nil })
+	one, two := e.Begin(), e.Begin()
 	_, err := e.InitializeWithConfig(one, fdbelection.ConfigWithLease(time.Minute))
 	require.NoError(t, err)
 	_, err = e.InitializeWithConfig(two, fdbelection.ConfigWithLease(time.Hour))
@@ -161,9 +162,9 @@ func conditionConcurrentInitialisationsConflict(t *testing.T, e *testElection) {
 func conditionAVacancyOfAnotherTenureIsNotASuccess(t *testing.T, e *testElection) {
 	e.initialized()
 	token := e.cycle(e.join("a", 1, at(0)), at(0)).Leader.Token()
-	e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(0)) })
+	e.Do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(0)) })
 	token.Nonce = uuid.New() // as before a restore of the database
-	require.ErrorIs(t, e.try(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(0)) }), fdbelection.ErrNotLeader)
+	require.ErrorIs(t, e.Try(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(0)) }), fdbelection.ErrNotLeader)
 }
 
 // The longer of minimum tenure and lease counts.
@@ -171,7 +172,7 @@ func conditionAMinimumTenureLongerThanTheLeaseProtectsATransfer(t *testing.T, e 
 	e.initialized(func(c *fdbelection.Config) { c.MinimumTenure = time.Minute })
 	a, c := e.join("a", 9, at(0)), e.join("c", 0, at(0))
 	token := e.cycle(a, at(0)).Leader.Token()
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		_, err := e.TransferLeadership(tr, token, "c", uuid.New(), at(0))
 		return err
 	})
@@ -185,14 +186,14 @@ func conditionAMinimumTenureLongerThanTheLeaseProtectsATransfer(t *testing.T, e 
 func conditionARequestNeedsANonce(t *testing.T, e *testElection) {
 	e.initialized()
 	token := e.cycle(e.join("a", 1, at(0)), at(0)).Leader.Token()
-	require.ErrorContains(t, e.try(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, uuid.Nil) }), "nonce")
+	require.ErrorContains(t, e.Try(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, uuid.Nil) }), "nonce")
 }
 
 // An observer can run cycles without an observation.
 func conditionAnObserverNeedsNoObservation(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.Expiry = fdbelection.ExpiryByObservation })
 	me := election.Registration{Identity: election.Identity{ID: "o"}, Role: election.Observer}
-	e.do(func(tr kv.Transaction) error { return e.RegisterCandidate(tr, me, at(0)) })
+	e.Do(func(tr kv.Transaction) error { return e.RegisterCandidate(tr, me, at(0)) })
 	require.Equal(t, election.Followed, e.cycle(me, at(0)).Action)
 }
 
@@ -204,10 +205,10 @@ func conditionAHolderWithoutARecordDrainsAndVacates(t *testing.T, e *testElectio
 		},
 		election.Vacated: func(_ *testElection, me *election.Registration) { me.Role = election.Observer },
 	} {
-		e := newTestElection(t, e.engine).initialized()
+		e := newTestElection(t, e.Engine).initialized()
 		me := e.join("a", 1, at(0))
 		e.cycle(me, at(0))
-		e.do(func(tr kv.Transaction) error { tr.Clear(e.key("candidates", "a")); return nil })
+		e.Do(func(tr kv.Transaction) error { tr.Clear(e.Key("candidates", "a")); return nil })
 		change(e, &me)
 		require.Equal(t, want, e.cycle(me, at(1)).Action)
 	}
@@ -219,8 +220,8 @@ func conditionARefreshTakesThePriorityOfTheRecord(t *testing.T, e *testElection)
 	me := e.join("a", 1, at(0))
 	token := e.cycle(me, at(0)).Leader.Token()
 	me.Priority = 8
-	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, me, at(0)) })
-	e.do(func(tr kv.Transaction) error { _, err := e.RefreshLease(tr, token, at(1)); return err })
+	e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, me, at(0)) })
+	e.Do(func(tr kv.Transaction) error { _, err := e.RefreshLease(tr, token, at(1)); return err })
 	require.EqualValues(t, 8, e.leader().Priority)
 }
 
@@ -228,7 +229,7 @@ func conditionARefreshTakesThePriorityOfTheRecord(t *testing.T, e *testElection)
 func conditionShortlistNeverConflicts(t *testing.T, e *testElection) {
 	e.initialized()
 	e.join("a", 1, at(0))
-	tr := e.open()
+	tr := e.Begin()
 	_, err := e.Shortlist(tr, 5)
 	require.NoError(t, err)
 	tr.Set(append(e.Subspace().Bytes(), "application"...), nil)
@@ -240,7 +241,7 @@ func conditionShortlistNeverConflicts(t *testing.T, e *testElection) {
 func conditionEvictUnchangedIsBounded(t *testing.T, e *testElection) {
 	e.initialized()
 	const n = election.MaxEvictions + 1
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		for i := range n {
 			me := election.Registration{Identity: election.Identity{ID: fmt.Sprint(i)}, UserVersion: uint16(i)}
 			if err := e.RegisterCandidate(tr, me, at(0)); err != nil {
@@ -249,10 +250,10 @@ func conditionEvictUnchangedIsBounded(t *testing.T, e *testElection) {
 		}
 		return nil
 	})
-	seen, err := read(e, e.ListCandidates)
+	seen, err := suite.Read(e.Store, e.ListCandidates)
 	require.NoError(t, err)
 	require.Len(t, seen, n)
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		evicted, err := e.EvictUnchanged(tr, seen)
 		require.Len(t, evicted, election.MaxEvictions)
 		return err
@@ -263,8 +264,8 @@ func conditionEvictUnchangedIsBounded(t *testing.T, e *testElection) {
 func conditionNoHistoryAtLimitZero(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.HistoryLimit = 0 })
 	token := e.cycle(e.join("a", 1, at(0)), at(0)).Leader.Token()
-	e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(0)) })
-	events, err := read(e, func(tr kv.ReadTransaction) ([]election.Event, error) { return e.History(tr, 0) })
+	e.Do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(0)) })
+	events, err := suite.Read(e.Store, func(tr kv.ReadTransaction) ([]election.Event, error) { return e.History(tr, 0) })
 	require.NoError(t, err)
 	require.Empty(t, events)
 }
@@ -311,10 +312,10 @@ func conditionInvalidFieldsAreRefused(t *testing.T, e *testElection) {
 		"a valid request":     {[]string{"intent"}, request(1), true},
 		"kind of request":     {[]string{"intent"}, request(4), false},
 	} {
-		e := newTestElection(t, e.engine).initialized()
-		key := e.key(c.path...)
-		e.do(func(tr kv.Transaction) error { tr.Set(key, c.value); return nil })
-		_, err := read(e, func(tr kv.ReadTransaction) (any, error) {
+		e := newTestElection(t, e.Engine).initialized()
+		key := e.Key(c.path...)
+		e.Do(func(tr kv.Transaction) error { tr.Set(key, c.value); return nil })
+		_, err := suite.Read(e.Store, func(tr kv.ReadTransaction) (any, error) {
 			switch c.path[0] {
 			case "intent":
 				return e.ReadRequest(tr)
@@ -324,6 +325,7 @@ func conditionInvalidFieldsAreRefused(t *testing.T, e *testElection) {
 				return e.ReadStatus(tr)
 			}
 		})
+
 		if c.good {
 			require.NoError(t, err, name)
 			continue
@@ -336,8 +338,8 @@ func conditionInvalidFieldsAreRefused(t *testing.T, e *testElection) {
 
 // newChallenged returns a new election in which "c" has requested preemption of "a".
 func newChallenged(e *testElection) (fresh *testElection, a, c election.Registration, token election.Token, request election.Request) {
-	e.t.Helper()
-	fresh = newTestElection(e.t, e.engine).initialized(withGrace)
+	e.T.Helper()
+	fresh = newTestElection(e.T, e.Engine).initialized(withGrace)
 	a, token = fresh.leads("a", 1, at(0))
 	c = fresh.join("c", 5, at(0))
 	return fresh, a, c, token, fresh.acts(election.RequestedPreemption, c, at(0)).Request
@@ -346,13 +348,13 @@ func newChallenged(e *testElection) (fresh *testElection, a, c election.Registra
 func conditionCancelRemovesRequestsOfOperatorsOnly(t *testing.T, e *testElection) {
 	e, _, _, _, request := newChallenged(e)
 	cancel := func(tr kv.Transaction) error { return e.CancelRequest(tr, request.Nonce) }
-	e.do(cancel)
+	e.Do(cancel)
 	require.Equal(t, request, e.request(), "a preemption request is not removed by CancelRequest")
 	nonce := newNonce()
-	e.do(func(tr kv.Transaction) error { return e.RequestResign(tr, request.Term, nonce) })
-	e.do(cancel)
+	e.Do(func(tr kv.Transaction) error { return e.RequestResign(tr, request.Term, nonce) })
+	e.Do(cancel)
 	require.Equal(t, nonce, e.request().Nonce, "a request with another nonce stays")
 	request.Nonce = nonce
-	e.do(cancel)
+	e.Do(cancel)
 	require.Equal(t, election.NoRequest, e.request().Kind)
 }

@@ -48,7 +48,7 @@ func rule09DisabledRefusesClaimsAndRenewals(t *testing.T, e *testElection) {
 }
 
 func (e *testElection) tryClaim(me election.Registration, now float64) (result election.CycleResult, err error) {
-	err = e.try(func(tr kv.Transaction) (err error) {
+	err = e.Try(func(tr kv.Transaction) (err error) {
 		result, err = e.TryClaimLeadership(tr, me.Identity, at(now))
 		return err
 	})
@@ -61,7 +61,7 @@ func rule09DisabledLetsHeartbeatsAndResignationsThrough(t *testing.T, e *testEle
 	b := e.join("b", 2, at(0))
 	e.configure(disabled)
 	e.cycle(b, at(3))
-	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, b, at(6)) })
+	e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, b, at(6)) })
 	require.EqualValues(t, 3, e.candidate("b").Heartbeats)
 	left, err := e.transfer(token, "b", newNonce(), 7) // a resignation, since the election is disabled
 	require.NoError(t, err)
@@ -73,14 +73,14 @@ func rule09DisabledLetsHeartbeatsAndResignationsThrough(t *testing.T, e *testEle
 func rule11InitialisingAgainChangesNothing(t *testing.T, e *testElection) {
 	first := fdbelection.ConfigWithLease(20 * time.Second)
 	for _, config := range []fdbelection.Config{first, fdbelection.DefaultConfig()} {
-		e.do(func(tr kv.Transaction) error {
+		e.Do(func(tr kv.Transaction) error {
 			stands, err := e.InitializeWithConfig(tr, config)
 			require.True(t, stands.SameSettings(first))
 			require.EqualValues(t, 1, stands.Revision)
 			return err
 		})
 	}
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		stands, err := e.Initialize(tr)
 		require.True(t, stands.SameSettings(first))
 		return err
@@ -88,7 +88,7 @@ func rule11InitialisingAgainChangesNothing(t *testing.T, e *testElection) {
 }
 
 func (e *testElection) writeConfig(config fdbelection.Config) (stands fdbelection.Config, err error) {
-	err = e.try(func(tr kv.Transaction) (err error) {
+	err = e.Try(func(tr kv.Transaction) (err error) {
 		stands, err = e.WriteConfig(tr, config)
 		return err
 	})
@@ -136,13 +136,13 @@ func rule07AConfigWriteKnowsItsOwnSuccess(t *testing.T, e *testElection) {
 
 func rule05ConcurrentConfigWritesConflict(t *testing.T, e *testElection) {
 	e.initialized()
-	first, second := e.open(), e.open()
+	first, second := e.Begin(), e.Begin()
 	_, err := e.WriteConfig(first, fdbelection.ConfigWithLease(20*time.Second))
 	require.NoError(t, err)
 	_, err = e.WriteConfig(second, fdbelection.ConfigWithLease(30*time.Second))
 	require.NoError(t, err)
 	require.NoError(t, first.Commit())
-	e.requireConflict(second)
+	e.RequireConflict(second)
 }
 
 func rule10NothingWorksBeforeInitialising(t *testing.T, e *testElection) {
@@ -167,9 +167,9 @@ func rule10NothingWorksBeforeInitialising(t *testing.T, e *testElection) {
 		"leader":    func(tr kv.Transaction) error { _, _, err := e.GetLeader(tr, at(0)); return err },
 	}
 	for name, call := range calls {
-		require.ErrorIs(t, e.try(call), fdbelection.ErrNotInitialized, name)
+		require.ErrorIs(t, e.Try(call), fdbelection.ErrNotInitialized, name)
 	}
-	e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, me.Identity, at(0)) })
+	e.Do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, me.Identity, at(0)) })
 	require.ErrorIs(t, e.fenced(token), fdbelection.ErrFenced)
 	require.ErrorIs(t, e.resign(token, 0), fdbelection.ErrNotLeader)
 	require.Empty(t, e.ids())

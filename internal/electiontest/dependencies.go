@@ -34,13 +34,13 @@ func rule05EveryWriteHasExactlyItsReadConflicts(t *testing.T, e *testElection) {
 			candidate := func(id string) subspace.Tuple { return append(tupleOf("candidates"), subspace.String(id)) }
 			keys["own"], keys["other's"] = candidate(act.actor), candidate("other")
 			for name, tuple := range keys {
-				e := newTestElection(t, e.engine)
+				e := newTestElection(t, e.Engine)
 				scene := e.scene(grace)
-				tr := e.open()
+				tr := e.Begin()
 				require.NoError(t, act.run(e, tr, scene), act.name)
 				key, err := e.Subspace().Pack(tuple)
 				require.NoError(t, err)
-				e.do(func(tr kv.Transaction) error { return tr.AddWriteConflictKey(key) })
+				e.Do(func(tr kv.Transaction) error { return tr.AddWriteConflictKey(key) })
 				want := 0
 				if slices.Contains(act.dependsOn, name) {
 					want = kv.CodeNotCommitted
@@ -58,7 +58,7 @@ type scene struct {
 }
 
 func (e *testElection) scene(grace bool) (s scene) {
-	e.t.Helper()
+	e.T.Helper()
 	if grace {
 		e.initialized(withGrace)
 	} else {
@@ -150,7 +150,7 @@ func acts(grace bool) []act {
 func cycleOf(want election.Action, now float64) func(e *testElection, tr kv.Transaction, s scene) error {
 	return func(e *testElection, tr kv.Transaction, s scene) error {
 		result, err := e.RunElectionCycle(tr, s.me, at(now))
-		require.Equal(e.t, want, result.Action)
+		require.Equal(e.T, want, result.Action)
 		return err
 	}
 }

@@ -17,8 +17,8 @@ var evictionTests = []test{
 }
 
 func (e *testElection) evict(now float64) (evicted []string) {
-	e.t.Helper()
-	e.do(func(tr kv.Transaction) (err error) {
+	e.T.Helper()
+	e.Do(func(tr kv.Transaction) (err error) {
 		evicted, err = e.EvictDeadCandidates(tr, at(now))
 		return err
 	})
@@ -52,7 +52,7 @@ func invariant22EvictionIsBounded(t *testing.T, e *testElection) {
 	e.initialized()
 	const dead = election.MaxEvictions + 10
 	for from := 0; from < dead; from += 100 {
-		e.do(func(tr kv.Transaction) error {
+		e.Do(func(tr kv.Transaction) error {
 			for i := from; i < min(from+100, dead); i++ {
 				me := newProcess(fmt.Sprintf("dead%04d", i), 1)
 				me.UserVersion = uint16(i)

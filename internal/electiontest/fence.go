@@ -42,14 +42,14 @@ func rule13WorkHeldAcrossAChangeOfTenureIsRefused(t *testing.T, e *testElection)
 		},
 		"claim": func(_, b election.Registration, _ election.Token) { e.acts(election.Claimed, b, at(10)) },
 		"leaving": func(a, _ election.Registration, _ election.Token) {
-			e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, a.Identity, at(1)) })
+			e.Do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, a.Identity, at(1)) })
 		},
 		"reclaim": func(a, _ election.Registration, _ election.Token) { e.acts(election.Claimed, a, at(10)) },
 	}
 	for name, change := range changes {
 		b := e.join("b", 1, at(0))
 		a, token := e.leads("a", 1, at(0))
-		work := e.open()
+		work := e.Begin()
 		require.NoError(t, e.RequireLeadership(work, token))
 		work.Set(append(e.Subspace().Bytes(), "application"...), []byte("stale work"))
 		change(a, b, token)
@@ -67,7 +67,7 @@ func rule13TheFenceNeedsNoClock(t *testing.T, e *testElection) {
 	_, token := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
 	_, leads, err := func() (election.LeaderRecord, bool, error) {
-		tr := e.open()
+		tr := e.Begin()
 		return e.GetLeader(tr, at(60))
 	}()
 	require.NoError(t, err)

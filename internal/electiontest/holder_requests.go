@@ -38,10 +38,10 @@ type holder struct {
 }
 
 func (h *holder) cycle(now float64, opts ...election.CycleOption) election.CycleResult {
-	h.t.Helper()
+	h.T.Helper()
 	result := h.testElection.cycle(h.me, at(now), opts...)
 	if result.Action == election.HandedOver || result.Action == election.Vacated {
-		require.False(h.t, at(now).Before(h.until), "a cycle returned ValidUntil %s", h.until.Sub(epoch))
+		require.False(h.T, at(now).Before(h.until), "a cycle returned ValidUntil %s", h.until.Sub(epoch))
 	}
 	if result.ValidUntil.After(h.until) {
 		h.until = result.ValidUntil
@@ -51,10 +51,10 @@ func (h *holder) cycle(now float64, opts ...election.CycleOption) election.Cycle
 
 // held creates an election by default in which "a" leads.
 func (e *testElection) held(edits ...func(*fdbelection.Config)) *holder {
-	e.t.Helper()
+	e.T.Helper()
 	e.byDefault(append([]func(*fdbelection.Config){unprotected}, edits...)...)
 	h := &holder{testElection: e, me: e.join("a", 1, at(0))}
-	require.Equal(e.t, election.Claimed, h.cycle(0).Action)
+	require.Equal(e.T, election.Claimed, h.cycle(0).Action)
 	return h
 }
 
@@ -150,7 +150,7 @@ func requestedAHolderWhoseWorkHasEndedHandsOverAtOnce(t *testing.T, e *testElect
 func requestedAHolderResignsAndHoldsOff(t *testing.T, e *testElection) {
 	h := e.held()
 	b := e.join("b", 1, at(0))
-	e.do(func(tr kv.Transaction) error { return e.RequestResign(tr, 1, uuid.New()) })
+	e.Do(func(tr kv.Transaction) error { return e.RequestResign(tr, 1, uuid.New()) })
 	require.Equal(t, election.ResignRequest, h.cycle(1).Request.Kind)
 	for now := 4.0; now < 11; now += 3 {
 		require.Equal(t, election.Renewed, h.cycle(now).Action)
@@ -168,7 +168,7 @@ func requestedAHolderTransfers(t *testing.T, e *testElection) {
 	h := e.held()
 	b := e.join("b", 0, at(0))
 	nonce := uuid.New()
-	e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", nonce) })
+	e.Do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", nonce) })
 	for now := 1.0; now < 11; now += 3 {
 		require.Equal(t, election.Renewed, h.cycle(now).Action)
 	}
@@ -183,7 +183,7 @@ func requestedWithoutAGraceEveryValidUntilIsKept(t *testing.T, e *testElection) 
 	h := e.held(func(c *fdbelection.Config) { c.PreemptionGrace = 0 })
 	e.join("b", 0, at(0))
 	require.Equal(t, election.Renewed, h.cycle(3).Action)
-	e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", uuid.New()) })
+	e.Do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", uuid.New()) })
 	noted := h.cycle(4)
 	require.Equal(t, election.Renewed, noted.Action)
 	require.False(t, noted.ValidUntil.After(at(4).Add(1)), "without a grace it has to stop at once")
@@ -194,7 +194,7 @@ func requestedWithoutAGraceEveryValidUntilIsKept(t *testing.T, e *testElection) 
 func requestedACycleThatHandedOverIsRunAgain(t *testing.T, e *testElection) {
 	h := e.held()
 	e.join("b", 0, at(0))
-	e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", uuid.New()) })
+	e.Do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", uuid.New()) })
 	h.cycle(1)
 	for range 2 { // as after an unknown result
 		h.testElection.cycle(h.me, at(5), election.WorkEnded())
@@ -239,7 +239,7 @@ func requestedAClaimIsNotValidBeyondTheGrace(t *testing.T, e *testElection) {
 		return result
 	}
 	e.join("b", 0, at(0))
-	e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", uuid.New()) })
+	e.Do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", uuid.New()) })
 	require.Equal(t, at(10), claim(1).ValidUntil, "no cycle has seen the request yet")
 	require.Equal(t, at(7), h.cycle(2).ValidUntil)
 	require.Equal(t, at(7), claim(3).ValidUntil)
@@ -250,7 +250,7 @@ func requestedAClaimIsNotValidBeyondTheGrace(t *testing.T, e *testElection) {
 func requestedAStepOfTheWallClockDoesNotShortenValidUntil(t *testing.T, e *testElection) {
 	h := e.held(func(c *fdbelection.Config) { c.PreemptionGrace = 5 * time.Second })
 	e.join("b", 0, at(0))
-	e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", uuid.New()) })
+	e.Do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", uuid.New()) })
 	e.now = at(1)
 	claimed, err := e.tryClaim(h.me, 1)
 	require.NoError(t, err)
@@ -269,7 +269,7 @@ func requestedAStepOfTheWallClockDoesNotEndAMinimumTenure(t *testing.T, e *testE
 		e.now = at(clock)
 		seen := election.Observation{}.Next(e.leader(), at(-100))
 		seen.BallotSince = at(clock)
-		e.do(func(tr kv.Transaction) error { // a preemption request before the minimum tenure
+		e.Do(func(tr kv.Transaction) error { // a preemption request before the minimum tenure
 			_, err := e.RunElectionCycle(tr, b, at(clock), election.WithObservation(seen, at(clock)))
 			return err
 		})
@@ -291,14 +291,14 @@ func requestedAHolderWithoutARecordOfItsOwnHandsOver(t *testing.T, e *testElecti
 	h := e.held()
 	b := e.join("b", 0, at(0))
 	for i, damage := range []func(){
-		func() { e.remove("candidates", "a") },
-		func() { e.spoil([]byte("rubbish"), "candidates", "a") },
+		func() { e.Remove("candidates", "a") },
+		func() { e.Spoil([]byte("rubbish"), "candidates", "a") },
 	} {
-		e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, e.leader().Term, "b", uuid.New()) })
+		e.Do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, e.leader().Term, "b", uuid.New()) })
 		damage()
 		handed := e.acts(election.HandedOver, h.me, at(float64(i)), election.WorkEnded())
 		require.Equal(t, b.Identity, handed.Leader.Identity)
-		e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, handed.Leader.Token(), at(float64(i))) })
+		e.Do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, handed.Leader.Token(), at(float64(i))) })
 		if i == 0 {
 			e.acts(election.Claimed, h.me, at(float64(i)))
 		}

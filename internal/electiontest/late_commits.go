@@ -50,10 +50,10 @@ func rule05NoAttemptOfAStoppedProcessCommitsLater(t *testing.T, e *testElection)
 		if name != "register" {
 			e.register(me, at(0))
 		}
-		late := e.open()
+		late := e.Begin()
 		require.NoError(t, attempt(late), name)
 		for range 2 { // the second time there is nothing left to clear
-			e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, me.Identity, at(2)) })
+			e.Do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, me.Identity, at(2)) })
 		}
 		require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(late.Commit()), "a late %s must not commit", name)
 		require.Equal(t, []string{"holder"}, e.ids())
@@ -65,13 +65,13 @@ func rule05NoAttemptOfAStoppedProcessCommitsLater(t *testing.T, e *testElection)
 func rule05LeavingConflictsWithAConcurrentClaim(t *testing.T, e *testElection) {
 	e.initialized()
 	me := e.join("me", 5, at(0))
-	leave, claim := e.open(), e.open()
+	leave, claim := e.Begin(), e.Begin()
 	require.NoError(t, e.UnregisterCandidate(leave, me.Identity, at(1)))
 	_, err := e.TryClaimLeadership(claim, me.Identity, at(1))
 	require.NoError(t, err)
 	require.NoError(t, claim.Commit())
-	e.requireConflict(leave) // a second run reads the claim and vacates leadership
-	e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, me.Identity, at(1)) })
+	e.RequireConflict(leave) // a second run reads the claim and vacates leadership
+	e.Do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, me.Identity, at(1)) })
 	require.True(t, e.leader().Vacant())
 	require.Empty(t, e.ids())
 }
@@ -80,7 +80,7 @@ func rule05ALateRenewalDoesNotReplaceASuccessor(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
-	renewal, refresh, resign, transfer := e.open(), e.open(), e.open(), e.open()
+	renewal, refresh, resign, transfer := e.Begin(), e.Begin(), e.Begin(), e.Begin()
 	_, err := e.RunElectionCycle(renewal, a, at(9))
 	require.NoError(t, err)
 	_, err = e.RefreshLease(refresh, token, at(9))
@@ -91,7 +91,7 @@ func rule05ALateRenewalDoesNotReplaceASuccessor(t *testing.T, e *testElection) {
 	e.acts(election.Claimed, b, at(10))
 	after := e.leader()
 	for _, late := range []kv.OwnedTransaction{renewal, refresh, resign, transfer} {
-		e.requireConflict(late)
+		e.RequireConflict(late)
 	}
 	require.Equal(t, after, e.leader())
 }
@@ -99,45 +99,45 @@ func rule05ALateRenewalDoesNotReplaceASuccessor(t *testing.T, e *testElection) {
 func rule05ALateClaimDoesNotMakeAnObserverLead(t *testing.T, e *testElection) {
 	e.initialized()
 	a := e.join("a", 1, at(0))
-	claim := e.open()
+	claim := e.Begin()
 	_, err := e.TryClaimLeadership(claim, a.Identity, at(1))
 	require.NoError(t, err)
-	demotion := e.open()
+	demotion := e.Begin()
 	observer := a
 	observer.Role = election.Observer
 	require.NoError(t, e.HeartbeatCandidate(demotion, observer, at(1)))
 
 	t.Log("the demotion first: the claim conflicts")
-	second := e.open()
+	second := e.Begin()
 	require.NoError(t, e.HeartbeatCandidate(second, observer, at(1)))
 	require.NoError(t, second.Commit())
-	e.requireConflict(claim)
-	e.requireConflict(demotion)
+	e.RequireConflict(claim)
+	e.RequireConflict(demotion)
 
 	t.Log("the claim first: the demotion conflicts, and vacates when run again")
 	e.register(a, at(2))
-	claim, demotion = e.open(), e.open()
+	claim, demotion = e.Begin(), e.Begin()
 	_, err = e.TryClaimLeadership(claim, a.Identity, at(2))
 	require.NoError(t, err)
 	require.NoError(t, e.HeartbeatCandidate(demotion, observer, at(2)))
 	require.NoError(t, claim.Commit())
-	e.requireConflict(demotion)
-	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, observer, at(2)) })
+	e.RequireConflict(demotion)
+	e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, observer, at(2)) })
 	require.True(t, e.leader().Vacant())
 }
 
 func rule05ALateEvictionDoesNotRemoveANewLeader(t *testing.T, e *testElection) {
 	e.initialized()
 	a := e.join("a", 1, at(0))
-	eviction := e.open()
+	eviction := e.Begin()
 	evicted, err := e.EvictDeadCandidates(eviction, at(20))
 	require.NoError(t, err)
 	require.Equal(t, []string{"a"}, evicted)
-	e.do(func(tr kv.Transaction) error { // claims without a heartbeat
+	e.Do(func(tr kv.Transaction) error { // claims without a heartbeat
 		_, err := e.TryClaimLeadership(tr, a.Identity, at(20))
 		return err
 	})
-	e.requireConflict(eviction)
+	e.RequireConflict(eviction)
 }
 
 func rule06SettlingStopsLateCommits(t *testing.T, e *testElection) {
@@ -154,11 +154,11 @@ func rule06SettlingStopsLateCommits(t *testing.T, e *testElection) {
 		},
 		"claim": func(tr kv.Transaction) error { _, err := e.TryClaimLeadership(tr, b.Identity, at(99)); return err },
 	} {
-		late[name] = e.open()
+		late[name] = e.Begin()
 		require.NoError(t, attempt(late[name]))
 	}
 	var settled election.LeaderRecord
-	e.do(func(tr kv.Transaction) (err error) {
+	e.Do(func(tr kv.Transaction) (err error) {
 		settled, err = e.Settle(tr)
 		return err
 	})
@@ -192,12 +192,12 @@ func rule05ATransferRequestConflictsWithWhatMakesItVoid(t *testing.T, e *testEle
 	} {
 		me := newProcess("me", 1)
 		e.register(me, at(0))
-		early := e.open()
+		early := e.Begin()
 		require.NoError(t, void(early, me), name)
-		e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, token.Term, me.ID, newNonce()) })
+		e.Do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, token.Term, me.ID, newNonce()) })
 		require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(early.Commit()), "%s, which has not read the request", name)
-		e.do(func(tr kv.Transaction) error { return void(tr, me) })
-		e.do(func(tr kv.Transaction) error {
+		e.Do(func(tr kv.Transaction) error { return void(tr, me) })
+		e.Do(func(tr kv.Transaction) error {
 			request, err := e.ReadRequest(tr)
 			require.Equal(t, election.NoRequest, request.Kind, name)
 			return err

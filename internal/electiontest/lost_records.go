@@ -9,6 +9,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -37,21 +38,21 @@ func lostLeaderRecordIsRestoredByItsHolder(t *testing.T, e *testElection) {
 	for range 5 {
 		e.acts(election.Renewed, a, at(1))
 	}
-	e.remove("leader")
+	e.Remove("leader")
 	e.acts(election.Followed, b, at(2))
-	renewal := e.open()
+	renewal := e.Begin()
 	_, err := e.RunElectionCycle(renewal, a, at(3))
 	require.NoError(t, err)
-	e.dependsOn(renewal, "term")
+	e.DependsOn(renewal, "term")
 	restored := e.acts(election.Renewed, a, at(3)).Leader
 	require.Equal(t, token, restored.Token())
 	require.Equal(t, 1+oneMore, restored.Ballot, "above any ballot that can have been written")
 	require.NoError(t, e.fenced(token), "it is the same tenure")
 	require.Equal(t, restored.Ballot+1, e.acts(election.Renewed, a, at(4)).Leader.Ballot)
-	e.remove("leader")
-	e.do(func(tr kv.Transaction) error { _, err := e.RefreshLease(tr, token, at(5)); return err })
+	e.Remove("leader")
+	e.Do(func(tr kv.Transaction) error { _, err := e.RefreshLease(tr, token, at(5)); return err })
 	require.Equal(t, token, e.leader().Token())
-	e.remove("leader")
+	e.Remove("leader")
 	e.acts(election.Claimed, a, at(6), observing, election.EndedTerm(1)) // it has ended its tenure
 	require.EqualValues(t, 2, e.leader().Term)
 }
@@ -61,7 +62,7 @@ func lostLeaderRecordTwiceStillRaisesTheBallot(t *testing.T, e *testElection) {
 	a := e.join("a", 1, at(0))
 	highest := e.acts(election.Claimed, a, at(0)).Leader.Ballot
 	for range 3 {
-		e.remove("leader")
+		e.Remove("leader")
 		for range 2 {
 			ballot := e.acts(election.Renewed, a, at(1)).Leader.Ballot
 			require.Greater(t, ballot, highest)
@@ -74,7 +75,7 @@ func lostLeaderRecordOfADeadHolderIsClaimedAfterALease(t *testing.T, e *testElec
 	e.byDefault()
 	a, b := e.join("a", 1, at(0)), e.join("b", 9, at(0))
 	e.acts(election.Claimed, a, at(0))
-	e.remove("leader")
+	e.Remove("leader")
 	for now := 1.0; now < 11; now += 3 {
 		e.acts(election.Followed, b, at(now)) // the priority of the holder is not known, so b does not request preemption
 	}
@@ -86,8 +87,8 @@ func lostLeaderRecordOfAVacancyDoesNotStopClaims(t *testing.T, e *testElection) 
 	e.byDefault()
 	a := e.join("a", 1, at(0))
 	token := e.acts(election.Claimed, a, at(0)).Leader.Token()
-	e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
-	e.remove("leader")
+	e.Do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
+	e.Remove("leader")
 	b := e.join("b", 1, at(1))
 	e.acts(election.Claimed, b, at(1))
 	require.EqualValues(t, 2, e.leader().Term)
@@ -98,10 +99,10 @@ func lostLeaderRecordByClockIsClaimedAfterALease(t *testing.T, e *testElection) 
 	e.initialized()
 	a, _ := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
-	e.remove("leader")
+	e.Remove("leader")
 	e.acts(election.Followed, b, at(1000)) // a lost record does not say when its lease ends
 	e.acts(election.Renewed, a, at(1))
-	e.remove("leader")
+	e.Remove("leader")
 	e.acts(election.Followed, b, at(1001))
 	e.acts(election.Followed, b, at(1010.9))
 	e.acts(election.Claimed, b, at(1011))
@@ -111,7 +112,7 @@ func lostLeaderRecordIsRaisedByAnOperator(t *testing.T, e *testElection) {
 	e.byDefault()
 	a := e.join("a", 1, at(0))
 	token := e.acts(election.Claimed, a, at(0)).Leader.Token()
-	e.remove("leader")
+	e.Remove("leader")
 	for range 2 { // the second time it changes nothing
 		leader, err := e.raise(1, 1)
 		require.NoError(t, err)
@@ -132,23 +133,23 @@ func lostLeaderRecordIsNotRaisedWithAnUnreadableTermRecord(t *testing.T, e *test
 	for term := range uint64(3) {
 		e.acts(election.Claimed, a, at(0), observing, election.EndedTerm(term))
 	}
-	leader, term := e.raw("leader"), e.raw("term")
+	leader, term := e.Raw("leader"), e.Raw("term")
 	cut := term[:len(term)-1]
 	full := subspace.AppendUint(slices.Clone(term[:len(term)-2]), 1<<62-1) // instead of ballot 3
 	for _, lost := range []func(){
-		func() { e.remove("leader") },
-		func() { e.spoil(leader[:len(leader)-1], "leader") },
+		func() { e.Remove("leader") },
+		func() { e.Spoil(leader[:len(leader)-1], "leader") },
 	} {
 		for _, value := range [][]byte{cut, full} {
 			lost()
-			e.spoil(value, "term")
-			before := e.dump()
+			e.Spoil(value, "term")
+			before := e.Dump()
 			_, err := e.raise(1, 1)
 			require.ErrorIs(t, err, fdbelection.ErrInvalidState)
 			for _, done := range e.repair(1) {
 				require.Empty(t, done.Done)
 			}
-			require.Equal(t, before, e.dump())
+			require.Equal(t, before, e.Dump())
 		}
 	}
 }
@@ -157,16 +158,16 @@ func lostLeaderRecordIsReported(t *testing.T, e *testElection) {
 	e.byDefault()
 	a := e.join("a", 1, at(0))
 	token := e.acts(election.Claimed, a, at(0)).Leader.Token()
-	e.remove("leader")
-	_, err := read(e, e.GetLeaderRaw)
+	e.Remove("leader")
+	_, err := suite.Read(e.Store, e.GetLeaderRaw)
 	require.ErrorIs(t, err, fdbelection.ErrInvalidState)
 	require.ErrorContains(t, err, "raise-term")
-	status, err := read(e, e.ReadStatus)
+	status, err := suite.Read(e.Store, e.ReadStatus)
 	require.NoError(t, err)
 	require.Equal(t, token, status.Leader.Token())
 	require.ErrorContains(t, status.Unreadable, "is missing although a term record stands")
-	e.remove("term") // now the records look as if there never was a leader
-	_, err = read(e, e.GetLeaderRaw)
+	e.Remove("term") // now the records look as if there never was a leader
+	_, err = suite.Read(e.Store, e.GetLeaderRaw)
 	require.NoError(t, err)
 }
 
@@ -178,7 +179,7 @@ func lostElectionIsNotClaimedForOneLease(t *testing.T, e *testElection) {
 	var seen election.Observation
 	e.acts(election.Claimed, a, at(0))
 	seen = seen.Next(e.leader(), at(1))
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		begin, end := e.Subspace().Range()
 		tr.ClearRange(begin, end)
 		_, err := e.Initialize(tr)
@@ -195,8 +196,8 @@ func lostElectionIsNotClaimedForOneLease(t *testing.T, e *testElection) {
 	// Notes in a candidate record that was not cleared have the same effect.
 	c := e.join("c", 1, at(12))
 	e.acts(election.Followed, c, at(12))
-	e.remove("leader")
-	e.remove("term")
+	e.Remove("leader")
+	e.Remove("term")
 	e.acts(election.Followed, c, at(13))
 	e.acts(election.Followed, c, at(22.9))
 	e.acts(election.Claimed, c, at(23))
@@ -209,11 +210,11 @@ func lostElectionWithAShorterLeaseIsClaimedAfterTheLongerOne(t *testing.T, e *te
 	for _, end := range map[string]func(c election.Registration){
 		"it dies": func(election.Registration) {},
 		"it resigns": func(election.Registration) {
-			e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, e.leader().Token(), at(2)) })
+			e.Do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, e.leader().Token(), at(2)) })
 		},
 		"it can be preempted": func(c election.Registration) { e.acts(election.Renewed, c, at(8.5), observing) },
 	} {
-		e.do(func(tr kv.Transaction) error {
+		e.Do(func(tr kv.Transaction) error {
 			begin, end := e.Subspace().Range()
 			tr.ClearRange(begin, end)
 			return nil
@@ -222,7 +223,7 @@ func lostElectionWithAShorterLeaseIsClaimedAfterTheLongerOne(t *testing.T, e *te
 		a := e.join("a", 1, at(0))
 		e.acts(election.Claimed, a, at(0), observing)
 		seen := election.Observation{}.Next(e.leader(), at(1))
-		e.do(func(tr kv.Transaction) error {
+		e.Do(func(tr kv.Transaction) error {
 			begin, end := e.Subspace().Range()
 			tr.ClearRange(begin, end)
 			config := fdbelection.ConfigWithLease(time.Second)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -25,7 +26,7 @@ func monitorTheLeaderByClock(t *testing.T, e *testElection) {
 	require.Zero(t, e.leader())
 	a, _ := e.leads("a", 1, at(0))
 	for now, want := range map[float64]bool{0: true, 9.999: true, 10: false, 99: false} {
-		tr := e.open()
+		tr := e.Begin()
 		leader, leads, err := e.GetLeader(tr, at(now))
 		require.NoError(t, err)
 		require.Equal(t, want, leads, now)
@@ -44,7 +45,7 @@ func monitorTheLeaderByClock(t *testing.T, e *testElection) {
 func monitorReadsNeverMakeATransactionConflict(t *testing.T, e *testElection) {
 	e.initialized()
 	a, _ := e.leads("a", 1, at(0))
-	tr := e.open()
+	tr := e.Begin()
 	for _, read := range []func() error{
 		func() error { _, err := e.GetLeaderRaw(tr); return err },
 		func() error { _, _, err := e.GetLeader(tr, at(1)); return err },
@@ -78,13 +79,13 @@ func fires(t *testing.T, watch kv.Watch) {
 }
 
 func (e *testElection) watch(arm func(tr kv.Transaction) kv.Watch) kv.Watch {
-	e.t.Helper()
+	e.T.Helper()
 	var watch kv.Watch
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		watch = arm(tr)
 		return nil
 	})
-	e.t.Cleanup(watch.Cancel)
+	e.T.Cleanup(watch.Cancel)
 	return watch
 }
 
@@ -98,7 +99,7 @@ func monitorAWatchFiresOnTheTenureAndNotOnRenewals(t *testing.T, e *testElection
 	e.acts(election.Renewed, a, at(1))
 	require.NoError(t, e.fenced(token)) // fires the marker after the renewal
 	fires(t, marker)
-	if !e.engine.SpuriousWatches {
+	if !e.Engine.SpuriousWatches {
 		select {
 		case <-watch.Done():
 			require.Fail(t, "a renewal has fired the watch")
@@ -114,7 +115,7 @@ func monitorAWatchOnTheRequestFires(t *testing.T, e *testElection) {
 	e.initialized()
 	_, token := e.leads("a", 1, at(0))
 	watch := e.watch(e.WatchRequest)
-	e.do(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, newNonce()) })
+	e.Do(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, newNonce()) })
 	fires(t, watch)
 }
 
@@ -129,7 +130,7 @@ func monitorTheHistoryIsTrimmed(t *testing.T, e *testElection) {
 		"4 began:  -> a (vacancy) ballot 7", "4 ended: a ->  (resigned) ballot 8",
 		"5 began:  -> a (vacancy) ballot 9", "5 ended: a ->  (resigned) ballot 10",
 	}, e.events())
-	newest, err := read(e, func(tr kv.ReadTransaction) ([]election.Event, error) { return e.History(tr, 1) })
+	newest, err := suite.Read(e.Store, func(tr kv.ReadTransaction) ([]election.Event, error) { return e.History(tr, 1) })
 	require.NoError(t, err)
 	require.Equal(t, election.EventEnded, newest[0].Kind)
 	e.configure(func(c *fdbelection.Config) { c.HistoryLimit = 0 })
@@ -139,7 +140,7 @@ func monitorTheHistoryIsTrimmed(t *testing.T, e *testElection) {
 
 func monitorAnOverviewHasAllThatTheSingleReadsHave(t *testing.T, e *testElection) {
 	overview := func(events int) (election.Overview, error) {
-		return read(e, func(tr kv.ReadTransaction) (election.Overview, error) { return e.BeginOverview(tr, events).Await() })
+		return suite.Read(e.Store, func(tr kv.ReadTransaction) (election.Overview, error) { return e.BeginOverview(tr, events).Await() })
 	}
 	_, err := overview(0)
 	require.ErrorIs(t, err, fdbelection.ErrNotInitialized)
@@ -148,7 +149,7 @@ func monitorAnOverviewHasAllThatTheSingleReadsHave(t *testing.T, e *testElection
 	_, token := e.leads("a", 1, at(0))
 	require.NoError(t, e.resign(token, 1))
 	var want election.Overview
-	e.do(func(tr kv.Transaction) (err error) {
+	e.Do(func(tr kv.Transaction) (err error) {
 		if want.Status, err = e.ReadStatus(tr); err != nil {
 			return err
 		}
@@ -167,8 +168,8 @@ func monitorAnOverviewHasAllThatTheSingleReadsHave(t *testing.T, e *testElection
 	require.NoError(t, err)
 	require.Equal(t, want.History[:1], got.History)
 
-	e.do(func(tr kv.Transaction) error {
-		tr.Set(e.key("candidates", "a"), []byte("damaged"))
+	e.Do(func(tr kv.Transaction) error {
+		tr.Set(e.Key("candidates", "a"), []byte("damaged"))
 		tr.Set(e.eventKey(1, 0), []byte("damaged"))
 		return nil
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -21,10 +22,9 @@ var nestedTests = []test{
 
 // below returns an election in a subspace of this one.
 func (e *testElection) below(path ...subspace.Element) *testElection {
-	e.t.Helper()
-	space, err := e.Subspace().SubTuple(path)
-	require.NoError(e.t, err)
-	return &testElection{LeaderElection: election.New(space), t: e.t, db: e.db, engine: e.engine, now: epoch}
+	e.T.Helper()
+	store := e.Below(path...)
+	return &testElection{Store: store, LeaderElection: election.New(store.Space), now: epoch}
 }
 
 func nestedElectionsBelowEveryRecordDoNotDisturbEachOther(t *testing.T, e *testElection) {
@@ -54,7 +54,7 @@ func nestedElectionsBelowEveryRecordDoNotDisturbEachOther(t *testing.T, e *testE
 	for _, e := range append([]*testElection{e}, inner...) {
 		a, token := e.leads("a", 1, at(0))
 		for range 8 { // so that the history is trimmed
-			e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
+			e.Do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
 			token = e.acts(election.Claimed, a, at(1)).Leader.Token()
 		}
 		e.configure(func(c *fdbelection.Config) { c.HistoryLimit = 2 })
@@ -69,7 +69,7 @@ func nestedElectionsBelowEveryRecordDoNotDisturbEachOther(t *testing.T, e *testE
 		require.Equal(t, []string{"a"}, e.ids(), i)
 		require.EqualValues(t, 101, e.leader().Term, i)
 		require.Len(t, e.events(), 2, "of election %d: %v", i, e.events())
-		ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 20) })
+		ranked, err := suite.Read(e.Store, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 20) })
 		require.NoError(t, err)
 		require.Len(t, ranked, 1, i)
 	}
@@ -78,19 +78,19 @@ func nestedElectionsBelowEveryRecordDoNotDisturbEachOther(t *testing.T, e *testE
 func nestedElectionsThatWouldShareKeysRefuseEachOther(t *testing.T, e *testElection) {
 	candidates := subspace.String("candidates")
 	initialize := func(e *testElection) error {
-		return e.try(func(tr kv.Transaction) error { _, err := e.Initialize(tr); return err })
+		return e.Try(func(tr kv.Transaction) error { _, err := e.Initialize(tr); return err })
 	}
 	require.NoError(t, initialize(e))
 	require.ErrorIs(t, initialize(e.below(candidates)), fdbelection.ErrSharedKeys)
 	require.NoError(t, initialize(e), "the outer election exists already")
 
-	other := newTestElection(t, e.engine)
+	other := newTestElection(t, e.Engine)
 	require.NoError(t, initialize(other.below(candidates)))
 	require.ErrorIs(t, initialize(other), fdbelection.ErrSharedKeys)
 	require.NoError(t, initialize(other.below(candidates)))
 
 	// Candidates may have the ids of election keys if there is no election below them.
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		for i, id := range []string{"config", "leader", "term", "intent", "candidates"} {
 			me := election.Registration{Identity: election.Identity{ID: id, Incarnation: uuid.New()}, UserVersion: uint16(i)}
 			if err := e.RegisterCandidate(tr, me, at(0)); err != nil {
@@ -100,13 +100,13 @@ func nestedElectionsThatWouldShareKeysRefuseEachOther(t *testing.T, e *testElect
 		return nil
 	})
 	require.Len(t, e.ids(), 5)
-	before := e.dump()
+	before := e.Dump()
 	require.Error(t, initialize(e.below(candidates)))
-	require.Equal(t, before, e.dump())
+	require.Equal(t, before, e.Dump())
 
 	// If two are created at the same time, one of them conflicts.
-	third := newTestElection(t, e.engine)
-	first, err := third.db.CreateTransaction(context.Background())
+	third := newTestElection(t, e.Engine)
+	first, err := third.DB.CreateTransaction(context.Background())
 	require.NoError(t, err)
 	defer first.Cancel()
 	_, err = third.Initialize(first)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -21,8 +22,8 @@ var noticeTests = []test{
 
 // notices returns the values of the leader notice and the candidates notice.
 func (e *testElection) notices() (leader, candidates []byte) {
-	e.t.Helper()
-	e.do(func(tr kv.Transaction) (err error) {
+	e.T.Helper()
+	e.Do(func(tr kv.Transaction) (err error) {
 		if leader, err = tr.Get(e.noticeKey(0)).Get(); err == nil {
 			candidates, err = tr.Get(e.noticeKey(1)).Get()
 		}
@@ -32,9 +33,9 @@ func (e *testElection) notices() (leader, candidates []byte) {
 }
 
 func (e *testElection) noticeKey(kind int64) []byte {
-	e.t.Helper()
+	e.T.Helper()
 	key, err := e.Subspace().Pack(subspace.Tuple{subspace.String("notice"), subspace.Int(kind)})
-	require.NoError(e.t, err)
+	require.NoError(e.T, err)
 	return key
 }
 
@@ -44,8 +45,8 @@ func withAddress(me election.Registration, address string) election.Registration
 }
 
 func (e *testElection) beats(me election.Registration, now float64) {
-	e.t.Helper()
-	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, me, at(now)) })
+	e.T.Helper()
+	e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, me, at(now)) })
 }
 
 // noticesAreWrittenByEveryChangeAndByNothingElse runs one life of an election. No value of a
@@ -84,18 +85,18 @@ func noticesAreWrittenByEveryChangeAndByNothingElse(t *testing.T, e *testElectio
 		{"b is not ready", candidatesOnly, func() { e.heartbeat(cold(b)) }},
 		{"b is ready again", candidatesOnly, func() { e.heartbeat(b) }},
 		{"a request", none, func() {
-			e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, token.Term, "b", newNonce()) })
+			e.Do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, token.Term, "b", newNonce()) })
 		}},
 		{"a transfer", leaderOnly, func() { _, err := e.transfer(token, "b", newNonce(), 3); require.NoError(t, err) }},
 		{"b accepts", leaderOnly, func() { token = e.acts(election.Renewed, b, at(3)).Leader.Token() }},
-		{"b is removed and renews", both, func() { e.remove("candidates", "b"); e.acts(election.Renewed, b, at(4)) }},
+		{"b is removed and renews", both, func() { e.Remove("candidates", "b"); e.acts(election.Renewed, b, at(4)) }},
 		{"b is removed and refreshes", both, func() {
-			e.remove("candidates", "b")
+			e.Remove("candidates", "b")
 			_, err := e.refresh(token, 4.5)
 			require.NoError(t, err)
 		}},
-		{"the leader record is lost and b renews", leaderOnly, func() { e.remove("leader"); e.acts(election.Renewed, b, at(5)) }},
-		{"the term record is repaired", leaderOnly, func() { e.remove("term"); require.NotEmpty(t, e.repair(5)) }},
+		{"the leader record is lost and b renews", leaderOnly, func() { e.Remove("leader"); e.acts(election.Renewed, b, at(5)) }},
+		{"the term record is repaired", leaderOnly, func() { e.Remove("term"); require.NotEmpty(t, e.repair(5)) }},
 		{"a is evicted", candidatesOnly, func() { require.Equal(t, []string{"a"}, e.evict(17.5)) }},
 		{"b resigns", leaderOnly, func() { require.NoError(t, e.resign(token, 17)) }},
 		{"the term is raised", leaderOnly, func() { _, err := e.raise(50, 17); require.NoError(t, err) }},
@@ -103,10 +104,10 @@ func noticesAreWrittenByEveryChangeAndByNothingElse(t *testing.T, e *testElectio
 		{"b claims", leaderOnly, func() { token = e.acts(election.Claimed, b, at(18)).Leader.Token() }},
 		{"b becomes an observer", both, func() { b.Role = election.Observer; e.beats(b, 18) }},
 		{"b leaves", candidatesOnly, func() {
-			e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, b.Identity, at(18)) })
+			e.Do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, b.Identity, at(18)) })
 		}},
 		{"b leaves again", none, func() {
-			e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, b.Identity, at(18)) })
+			e.Do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, b.Identity, at(18)) })
 		}},
 	} {
 		step.run()
@@ -131,7 +132,7 @@ func noticesCauseNoConflicts(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	b := e.join("b", 1, at(0))
-	fenced, other := e.open(), e.open()
+	fenced, other := e.Begin(), e.Begin()
 	require.NoError(t, e.RequireLeadership(fenced, token))
 	fenced.Set(append(e.Subspace().Bytes(), "application"...), nil)
 	require.NoError(t, e.HeartbeatCandidate(other, withAddress(b, "1"), at(1)))
@@ -141,7 +142,7 @@ func noticesCauseNoConflicts(t *testing.T, e *testElection) {
 	require.NoError(t, fenced.Commit())
 	require.NoError(t, other.Commit())
 
-	fenced = e.open()
+	fenced = e.Begin()
 	require.NoError(t, e.RequireLeadership(fenced, token))
 	fenced.Set(append(e.Subspace().Bytes(), "application"...), nil)
 	e.acts(election.Renewed, withAddress(a, "2"), at(2))
@@ -161,7 +162,7 @@ func noticesWakeWatches(t *testing.T, e *testElection) {
 			fires(t, leader)
 			fires(t, candidates)
 		}
-		e.do(func(tr kv.Transaction) error {
+		e.Do(func(tr kv.Transaction) error {
 			_, err := e.RunElectionCycle(tr, withAddress(me, "before "+address), at(1))
 			leader, candidates = e.Watch(tr), e.WatchCandidates(tr)
 			return err
@@ -175,14 +176,14 @@ func noticesWakeWatches(t *testing.T, e *testElection) {
 func noticesThatAreUnreadableCostNothing(t *testing.T, e *testElection) {
 	e.initialized()
 	a, _ := e.leads("a", 1, at(0))
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		tr.Set(e.noticeKey(0), []byte("rubbish"))
 		tr.Set(e.noticeKey(1), []byte("rubbish"))
 		return nil
 	})
 	require.Empty(t, e.repair(1))
 	e.acts(election.Renewed, a, at(1))
-	status, err := read(e, e.ReadStatus)
+	status, err := suite.Read(e.Store, e.ReadStatus)
 	require.NoError(t, err)
 	require.NoError(t, status.Unreadable)
 	e.acts(election.Renewed, withAddress(a, "1"), at(1))

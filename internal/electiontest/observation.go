@@ -7,6 +7,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -27,12 +28,12 @@ type observingProcess struct {
 
 // observe reads the leader record and dates the observation.
 func (o *observingProcess) observe(now float64) {
-	o.t.Helper()
+	o.T.Helper()
 	o.seen = o.seen.Next(o.leader(), at(now))
 }
 
 func (o *observingProcess) acts(want election.Action, now float64) election.CycleResult {
-	o.t.Helper()
+	o.T.Helper()
 	return o.testElection.acts(want, o.me, at(now), election.WithObservation(o.seen, at(now)))
 }
 
@@ -78,16 +79,16 @@ func timeByObservationCandidatesAreEvictedUnchanged(t *testing.T, e *testElectio
 	b := e.join("b", 1, at(0))
 	e.join("c", 1, at(0))
 	d, f := e.join("d", 1, at(0)), e.join("f", 1, at(0))
-	seen, err := read(e, e.ListCandidates)
+	seen, err := suite.Read(e.Store, e.ListCandidates)
 	require.NoError(t, err)
 	require.Len(t, seen, 5)
-	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, b, at(0)) })
-	e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, d.Identity, at(0)) })
+	e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, b, at(0)) })
+	e.Do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, d.Identity, at(0)) })
 	e.join("d", 1, at(0))
-	e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, f.Identity, at(0)) })
-	e.do(func(tr kv.Transaction) error { return e.RejoinCandidate(tr, f, at(0)) }) // its counter restarts
+	e.Do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, f.Identity, at(0)) })
+	e.Do(func(tr kv.Transaction) error { return e.RejoinCandidate(tr, f, at(0)) }) // its counter restarts
 	var evicted []string
-	e.do(func(tr kv.Transaction) (err error) {
+	e.Do(func(tr kv.Transaction) (err error) {
 		evicted, err = e.EvictUnchanged(tr, seen)
 		return err
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -26,11 +27,11 @@ var operatorTests = []test{
 }
 
 func (e *testElection) forceResign(token election.Token, ballot uint64, now float64) error {
-	return e.try(func(tr kv.Transaction) error { return e.ForceResign(tr, token, ballot, at(now)) })
+	return e.Try(func(tr kv.Transaction) error { return e.ForceResign(tr, token, ballot, at(now)) })
 }
 
 func (e *testElection) raise(floor uint64, now float64) (leader election.LeaderRecord, err error) {
-	err = e.try(func(tr kv.Transaction) (err error) {
+	err = e.Try(func(tr kv.Transaction) (err error) {
 		leader, err = e.RaiseTerm(tr, floor, at(now))
 		return err
 	})
@@ -41,7 +42,7 @@ func forceResignEndsTheExactTenure(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	b := e.join("b", 0, at(0))
-	e.do(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, newNonce()) })
+	e.Do(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, newNonce()) })
 	require.NoError(t, e.forceResign(token, e.leader().Ballot, 1))
 	require.True(t, e.leader().Vacant())
 	require.EqualValues(t, 2, e.leader().Ballot)
@@ -94,23 +95,23 @@ func forceResignDoesNotEndAnotherTenure(t *testing.T, e *testElection) {
 func forceResignConflictsWithARenewal(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
-	late := e.open()
+	late := e.Begin()
 	require.NoError(t, e.ForceResign(late, token, e.leader().Ballot, at(1)))
 	e.acts(election.Renewed, a, at(1))
-	e.requireConflict(late)
+	e.RequireConflict(late)
 
-	renewal := e.open()
+	renewal := e.Begin()
 	_, err := e.RunElectionCycle(renewal, a, at(2))
 	require.NoError(t, err)
 	require.NoError(t, e.forceResign(token, 0, 2))
-	e.requireConflict(renewal)
+	e.RequireConflict(renewal)
 	require.True(t, e.leader().Vacant())
 }
 
 func raiseTermEndsTheTenureAndRaisesTheTerm(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
-	e.do(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, newNonce()) })
+	e.Do(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, newNonce()) })
 	leader, err := e.raise(1000, 1)
 	require.NoError(t, err)
 	require.Equal(t, leader, e.leader())
@@ -125,8 +126,8 @@ func raiseTermEndsTheTenureAndRaisesTheTerm(t *testing.T, e *testElection) {
 
 	_, err = e.transfer(token, "b", newNonce(), 1)
 	require.ErrorIs(t, err, fdbelection.ErrNotLeader)
-	require.NoError(t, e.try(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) }))
-	status, err := read(e, e.ReadStatus)
+	require.NoError(t, e.Try(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) }))
+	status, err := suite.Read(e.Store, e.ReadStatus)
 	require.NoError(t, err)
 	require.EqualValues(t, 1000, status.Term.Term)
 	require.False(t, status.Term.Held)
@@ -148,13 +149,13 @@ func raiseTermNeverLowersAndCanBeRunAgain(t *testing.T, e *testElection) {
 	_, err := e.raise(10, 1)
 	require.NoError(t, err)
 	unchanged := func(floor uint64) {
-		leader, term := e.raw("leader"), e.raw("term")
+		leader, term := e.Raw("leader"), e.Raw("term")
 		events := e.events()
 		stands, err := e.raise(floor, 2)
 		require.NoError(t, err)
 		require.Equal(t, e.leader(), stands)
-		require.Equal(t, leader, e.raw("leader"))
-		require.Equal(t, term, e.raw("term"))
+		require.Equal(t, leader, e.Raw("leader"))
+		require.Equal(t, term, e.Raw("term"))
 		require.Equal(t, events, e.events())
 	}
 	unchanged(10)
@@ -205,30 +206,30 @@ func raiseTermConflictsWithConcurrentWrites(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
 	e.join("b", 0, at(0))
-	late := e.open()
+	late := e.Begin()
 	_, err := e.RaiseTerm(late, 5, at(1))
 	require.NoError(t, err)
 	e.acts(election.Renewed, a, at(1))
-	e.requireConflict(late)
+	e.RequireConflict(late)
 
-	attempts := map[string]kv.OwnedTransaction{"renewal": e.open(), "transfer": e.open(), "request": e.open(), "fenced write": e.open()}
+	attempts := map[string]kv.OwnedTransaction{"renewal": e.Begin(), "transfer": e.Begin(), "request": e.Begin(), "fenced write": e.Begin()}
 	_, err = e.RunElectionCycle(attempts["renewal"], a, at(2))
 	require.NoError(t, err)
 	_, err = e.TransferLeadership(attempts["transfer"], token, "b", newNonce(), at(2))
 	require.NoError(t, err)
 	require.NoError(t, e.RequestResign(attempts["request"], token.Term, newNonce()))
 	require.NoError(t, e.RequireLeadership(attempts["fenced write"], token))
-	attempts["fenced write"].Set(e.key("application"), []byte("work"))
+	attempts["fenced write"].Set(e.Key("application"), []byte("work"))
 	_, err = e.raise(5, 2)
 	require.NoError(t, err)
 	for name, tr := range attempts {
 		require.Equal(t, kv.CodeNotCommitted, kv.CodeOf(tr.Commit()), name)
 	}
 	for _, record := range [][]string{{"leader"}, {"config"}, {"intent"}, {"term"}} {
-		tr := e.open()
+		tr := e.Begin()
 		_, err := e.RaiseTerm(tr, 100, at(3))
 		require.NoError(t, err)
-		e.dependsOn(tr, record...)
+		e.DependsOn(tr, record...)
 	}
 }
 
@@ -241,20 +242,20 @@ func raiseTermRefusesBadFloorsAndUnreadableRecords(t *testing.T, e *testElection
 		require.ErrorIs(t, err, fdbelection.ErrTermFloor)
 	}
 	for record, value := range map[string][]byte{"config": []byte("rubbish"), "leader": subspace.AppendInt(nil, 2)} {
-		before := e.dump()
-		e.spoil(value, record)
+		before := e.Dump()
+		e.Spoil(value, record)
 		_, err := e.raise(5, 1)
 		require.ErrorIs(t, err, fdbelection.ErrInvalidState, record)
-		require.Equal(t, value, e.raw(record))
-		e.restore(before)
+		require.Equal(t, value, e.Raw(record))
+		e.Restore(before)
 	}
 	require.Equal(t, before, e.leader())
-	e.spoil([]byte("rubbish"), "term")
-	e.remove("leader")
+	e.Spoil([]byte("rubbish"), "term")
+	e.Remove("leader")
 	_, err := e.raise(5, 1)
 	require.ErrorIs(t, err, fdbelection.ErrInvalidState, "neither record can be used")
 
-	fresh := newTestElection(t, e.engine).initialized()
+	fresh := newTestElection(t, e.Engine).initialized()
 	leader, err := fresh.raise(election.MaxTermFloor, 1)
 	require.NoError(t, err)
 	require.Equal(t, uint64(election.MaxTermFloor), leader.Ballot, "higher ballots are left")

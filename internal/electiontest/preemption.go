@@ -47,7 +47,7 @@ func rule12AForbiddenPreemptionWaitsForTheLease(t *testing.T, e *testElection) {
 
 // challenged makes "a" lead with priority 1, and "b" request preemption with priority 2.
 func (e *testElection) challenged(edits ...func(*fdbelection.Config)) (a, b election.Registration, token election.Token, request election.Request) {
-	e.t.Helper()
+	e.T.Helper()
 	e.initialized(append(edits, withGrace)...)
 	a, token = e.leads("a", 1, at(0))
 	b = e.join("b", 2, at(0))
@@ -56,7 +56,7 @@ func (e *testElection) challenged(edits ...func(*fdbelection.Config)) (a, b elec
 }
 
 func (e *testElection) handOver(token election.Token, request election.Request, now float64) (leader election.LeaderRecord, handedOver bool, err error) {
-	err = e.try(func(tr kv.Transaction) (err error) {
+	err = e.Try(func(tr kv.Transaction) (err error) {
 		leader, handedOver, err = e.HandOver(tr, token, request, at(now))
 		return err
 	})
@@ -98,7 +98,7 @@ func rule12AVoidPreemptionRequestIsRemovedAndTheLeaderStays(t *testing.T, e *tes
 	a, b, token, _ := e.challenged()
 	voids := map[string]func(){
 		"gone": func() {
-			e.do(func(tr kv.Transaction) error { // not by UnregisterCandidate, which would remove the request
+			e.Do(func(tr kv.Transaction) error { // not by UnregisterCandidate, which would remove the request
 				begin, end := e.Subspace().Sub("candidates", "b").Range()
 				tr.ClearRange(begin, end)
 				key, err := e.Subspace().Sub("candidates").Pack(tupleOf("b"))
@@ -110,20 +110,20 @@ func rule12AVoidPreemptionRequestIsRemovedAndTheLeaderStays(t *testing.T, e *tes
 		"demoted": func() {
 			observer := b
 			observer.Role = election.Observer
-			e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, observer, at(2)) })
+			e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, observer, at(2)) })
 		},
 		"outranked": func() {
 			equal := b
 			equal.Priority = 1
-			e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, equal, at(2)) })
+			e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, equal, at(2)) })
 		},
 	}
 	for name, change := range voids {
 		b = e.join("b", 2, at(1))
 		request := e.acts(election.RequestedPreemption, b, at(1)).Request
-		stored := e.raw("intent")
+		stored := e.Raw("intent")
 		change()
-		e.spoil(stored, "intent") // put back, if the change has removed it
+		e.Spoil(stored, "intent") // put back, if the change has removed it
 		leader, handedOver, err := e.handOver(token, request, 2)
 		require.NoError(t, err, name)
 		require.False(t, handedOver, name)
@@ -158,7 +158,7 @@ func rule12AChallengerWithdraws(t *testing.T, e *testElection) {
 
 	b.Priority = 2
 	e.acts(election.RequestedPreemption, b, at(5))
-	e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, b.Identity, at(6)) })
+	e.Do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, b.Identity, at(6)) })
 	require.Equal(t, election.NoRequest, e.acts(election.Renewed, a, at(7)).Request.Kind, "leaving removes the request")
 }
 
@@ -197,7 +197,7 @@ func rule12AHandOverRunAgainIsDone(t *testing.T, e *testElection) {
 
 func rule12AnOperatorsRequestIsNotReplacedByAPreemptionRequest(t *testing.T, e *testElection) {
 	a, b, token, _ := e.challenged()
-	e.do(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, newNonce()) })
+	e.Do(func(tr kv.Transaction) error { return e.RequestResign(tr, token.Term, newNonce()) })
 	e.acts(election.Followed, b, at(2))
 	require.Equal(t, election.ResignRequest, e.acts(election.Renewed, a, at(3)).Request.Kind)
 }

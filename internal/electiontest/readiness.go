@@ -10,6 +10,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -35,8 +36,8 @@ func cold(me election.Registration) election.Registration {
 
 // heartbeat writes a heartbeat, with what it says of its candidate.
 func (e *testElection) heartbeat(me election.Registration) {
-	e.t.Helper()
-	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, me, at(0)) })
+	e.T.Helper()
+	e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, me, at(0)) })
 }
 
 func rule14ACandidateThatIsNotReadyDoesNotClaim(t *testing.T, e *testElection) {
@@ -44,7 +45,7 @@ func rule14ACandidateThatIsNotReadyDoesNotClaim(t *testing.T, e *testElection) {
 	me := e.join("me", 9, at(0))
 	e.acts(election.Followed, cold(me), at(0))
 	require.Equal(t, "cache is cold", e.candidate("me").NotReady)
-	err := e.try(func(tr kv.Transaction) error {
+	err := e.Try(func(tr kv.Transaction) error {
 		_, err := e.TryClaimLeadership(tr, me.Identity, at(0))
 		return err
 	})
@@ -63,7 +64,7 @@ func rule14LeadUnreadyClaimsAndNeverPreempts(_ *testing.T, e *testElection) {
 	me := e.join("me", 9, at(0))
 	unready := election.LeadUnready(5 * time.Second)
 	e.acts(election.Followed, cold(me), at(1), unready)
-	e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
+	e.Do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
 	e.acts(election.Followed, cold(me), at(2), unready)
 	e.acts(election.Followed, cold(me), at(6.9), unready) // it has seen the vacancy for 4.9 s
 	e.acts(election.Claimed, cold(me), at(7), unready)
@@ -82,19 +83,19 @@ func rule14LeadershipIsNotHandedToACandidateThatIsNotReady(t *testing.T, e *test
 	_, err := e.transfer(token, "b", newNonce(), 1)
 	require.ErrorIs(t, err, fdbelection.ErrNotReady)
 	require.ErrorContains(t, err, "b cannot become the leader: cache is cold")
-	err = e.try(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", newNonce()) })
+	err = e.Try(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", newNonce()) })
 	require.ErrorIs(t, err, fdbelection.ErrNotReady)
 	// It is not ready any more when the holder does what its request asks.
 	request := election.Request{Kind: election.TransferRequest, Term: 1, Identity: b.Identity, Nonce: uuid.New()}
 	e.heartbeat(b)
-	e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", request.Nonce) })
-	stale := e.open()
+	e.Do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", request.Nonce) })
+	stale := e.Begin()
 	_, done, err := e.HandOver(stale, token, request, at(1))
 	require.NoError(t, err)
 	require.True(t, done)
 	e.heartbeat(cold(b))
-	e.requireConflict(stale)
-	e.do(func(tr kv.Transaction) error {
+	e.RequireConflict(stale)
+	e.Do(func(tr kv.Transaction) error {
 		leader, done, err := e.HandOver(tr, token, request, at(1))
 		require.False(t, done)
 		require.Equal(t, "a", leader.ID)
@@ -133,7 +134,7 @@ func rule14ACandidateThatIsReadyAgainRanksByThatCommit(t *testing.T, e *testElec
 	require.Equal(t, []string{"second", "first"}, e.shortlist(9))
 	e.heartbeat(first)
 	require.Equal(t, again.ReadySince, e.candidate("first").ReadySince, "a heartbeat does not change it")
-	tr := e.open()
+	tr := e.Begin()
 	require.NoError(t, e.HeartbeatCandidate(tr, cold(first), at(0)))
 	require.NoError(t, e.HeartbeatCandidate(tr, first, at(0)))
 	require.ErrorIs(t, e.HeartbeatCandidate(tr, first, at(0)), fdbelection.ErrRegistrationPending)
@@ -166,7 +167,7 @@ func rule14AClaimThatIsNotReadyKeepsEveryPromise(t *testing.T, e *testElection) 
 	claim := func(want election.Action, now float64, opts ...election.CycleOption) (result election.CycleResult) {
 		t.Helper()
 		e.now = at(now)
-		e.do(func(tr kv.Transaction) (err error) {
+		e.Do(func(tr kv.Transaction) (err error) {
 			result, err = e.TryClaimLeadership(tr, me.Identity, at(now), opts...)
 			return err
 		})
@@ -192,7 +193,7 @@ func rule14ASuccessorThatIsNotReadyDoesNotAccept(t *testing.T, e *testElection) 
 	_, err := e.transfer(token, "b", newNonce(), 1)
 	require.NoError(t, err)
 	e.heartbeat(cold(b))
-	err = e.try(func(tr kv.Transaction) error {
+	err = e.Try(func(tr kv.Transaction) error {
 		_, err := e.RefreshLease(tr, e.currentToken(), at(2))
 		return err
 	})
@@ -207,7 +208,7 @@ func rule14RequestsOfACandidateThatIsNotReadyAreRemoved(t *testing.T, e *testEle
 	e.leads("a", 1, at(0))
 	b := e.join("b", 2, at(0))
 	request := func() election.Request {
-		request, err := read(e, e.ReadRequest)
+		request, err := suite.Read(e.Store, e.ReadRequest)
 		require.NoError(t, err)
 		return request
 	}
@@ -215,7 +216,7 @@ func rule14RequestsOfACandidateThatIsNotReadyAreRemoved(t *testing.T, e *testEle
 	e.acts(election.Withdrew, cold(b), at(2), observing)
 	require.Equal(t, election.NoRequest, request().Kind)
 	e.heartbeat(b)
-	e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", newNonce()) })
+	e.Do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", newNonce()) })
 	require.Equal(t, election.TransferRequest, request().Kind)
 	e.heartbeat(cold(b))
 	require.Equal(t, election.NoRequest, request().Kind)
@@ -241,7 +242,7 @@ func rule14RegisteringAndEvictingKeepTheRankIndex(t *testing.T, e *testElection)
 	e.register(b, at(0))
 	require.Equal(t, []string{"b"}, e.shortlist(9))
 	seen := []election.Candidate{e.candidate("a"), e.candidate("b")}
-	e.do(func(tr kv.Transaction) error { _, err := e.EvictUnchanged(tr, seen); return err })
+	e.Do(func(tr kv.Transaction) error { _, err := e.EvictUnchanged(tr, seen); return err })
 	require.Empty(t, e.ids())
 	require.Empty(t, e.shortlist(9))
 }
@@ -254,7 +255,7 @@ func rule14AReasonIsShortText(t *testing.T, e *testElection) {
 		"\xff":                   `"\xff" is not valid UTF-8`,
 	} {
 		me.NotReady = reason
-		err := e.try(func(tr kv.Transaction) error { return e.RegisterCandidate(tr, me, at(0)) })
+		err := e.Try(func(tr kv.Transaction) error { return e.RegisterCandidate(tr, me, at(0)) })
 		require.ErrorIs(t, err, fdbelection.ErrInvalidCandidate)
 		require.ErrorContains(t, err, want)
 	}

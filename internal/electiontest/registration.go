@@ -7,6 +7,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -38,7 +39,7 @@ func rule08ARegistrationIsPendingUntilItsCommit(t *testing.T, e *testElection) {
 		"leave":          func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, me.Identity, at(0)) },
 	}
 	for name, fn := range reads {
-		tr := e.open()
+		tr := e.Begin()
 		require.NoError(t, e.RegisterCandidate(tr, me, at(0)))
 		require.ErrorIs(t, fn(tr), fdbelection.ErrRegistrationPending, name)
 	}
@@ -47,7 +48,7 @@ func rule08ARegistrationIsPendingUntilItsCommit(t *testing.T, e *testElection) {
 
 func rule08RegistrationsOfOneTransactionDifferByUserVersion(t *testing.T, e *testElection) {
 	e.initialized()
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		for i, id := range []string{"third", "first", "second"} {
 			me := newProcess(id, 1)
 			me.UserVersion = uint16([]int{2, 0, 1}[i])
@@ -69,7 +70,7 @@ func rule08RegistrationsOfOneTransactionDifferByUserVersion(t *testing.T, e *tes
 func rule08RegistrationsThatShareAStampAreOrderedByID(t *testing.T, e *testElection) {
 	e.initialized()
 	second, first := newProcess("b", 1), newProcess("a", 1)
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		if err := e.RegisterCandidate(tr, second, at(0)); err != nil {
 			return err
 		}
@@ -80,7 +81,7 @@ func rule08RegistrationsThatShareAStampAreOrderedByID(t *testing.T, e *testElect
 	require.Equal(t, []string{"a", "b", "c"}, e.ids())
 	require.Equal(t, []string{"a", "b", "c"}, e.shortlist(9))
 	seen := e.candidate("b")
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		evicted, err := e.EvictUnchanged(tr, []election.Candidate{seen})
 		require.Equal(t, []string{"b"}, evicted)
 		return err
@@ -94,7 +95,7 @@ func rule08HeartbeatsCarryACounterAndKeepTheStamp(t *testing.T, e *testElection)
 	me := e.join("me", 1, at(0))
 	before := e.candidate("me")
 	for i := 2; i <= 4; i++ {
-		e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, me, at(0)) }) // at the same instant each time
+		e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, me, at(0)) }) // at the same instant each time
 		now := e.candidate("me")
 		require.EqualValues(t, i, now.Heartbeats)
 		require.Equal(t, before.Versionstamp, now.Versionstamp)
@@ -114,20 +115,20 @@ func rule12CandidatesAreRankedByPriorityThenAge(t *testing.T, e *testElection) {
 	require.Equal(t, []string{"high", "older", "younger", "low", "observer"}, e.ids())
 	require.Equal(t, []string{"high", "older"}, e.shortlist(2))
 	high.Priority = 0
-	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, high, at(1)) })
+	e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, high, at(1)) })
 	require.Equal(t, []string{"older", "younger", "high", "low"}, e.shortlist(10), "observers are not ranked")
 	observer.Role = election.Voter
-	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, observer, at(1)) })
+	e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, observer, at(1)) })
 	require.Equal(t, []string{"observer"}, e.shortlist(1))
-	e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, observer.Identity, at(1)) })
+	e.Do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, observer.Identity, at(1)) })
 	require.Equal(t, []string{"older"}, e.shortlist(1))
 	require.Empty(t, e.shortlist(0))
 }
 
 func (e *testElection) shortlist(k int) []string {
-	e.t.Helper()
-	ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, k) })
-	require.NoError(e.t, err)
+	e.T.Helper()
+	ranked, err := suite.Read(e.Store, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, k) })
+	require.NoError(e.T, err)
 	ids := make([]string, len(ranked))
 	for i, r := range ranked {
 		ids[i] = r.ID
@@ -144,7 +145,7 @@ func rule12TheFirstByRankAreListedWithTheirRecords(t *testing.T, e *testElection
 	observer.Role = election.Observer
 	e.register(observer, at(0))
 	list := func(k int, also ...string) (ranked, listed []string, err error) {
-		err = e.db.ReadTransact(t.Context(), func(tr kv.ReadTransaction) error {
+		err = e.DB.ReadTransact(t.Context(), func(tr kv.ReadTransaction) error {
 			entries, candidates, err := e.ListShortlist(tr, k, also...)
 			for _, r := range entries {
 				ranked = append(ranked, r.ID)
@@ -174,12 +175,12 @@ func rule12TheFirstByRankAreListedWithTheirRecords(t *testing.T, e *testElection
 	}
 
 	record, _ := e.Subspace().Pack(subspace.Tuple{subspace.String("candidates"), subspace.String("high")})
-	e.do(func(tr kv.Transaction) error { tr.Set(record, []byte("rubbish")); return nil })
+	e.Do(func(tr kv.Transaction) error { tr.Set(record, []byte("rubbish")); return nil })
 	ranked, listed, err := list(2)
 	require.ErrorIs(t, err, fdbelection.ErrInvalidState)
 	require.Equal(t, []string{"high", "middle"}, ranked)
 	require.Equal(t, []string{"middle"}, listed, "a damaged record hides no other")
-	e.do(func(tr kv.Transaction) error { tr.Clear(record); return nil })
+	e.Do(func(tr kv.Transaction) error { tr.Clear(record); return nil })
 	ranked, listed, err = list(2)
 	require.NoError(t, err)
 	require.Equal(t, []string{"high", "middle"}, ranked, "the rank entry has no candidate")
@@ -200,7 +201,7 @@ func rule09AHolderThatBecomesAnObserverVacates(t *testing.T, e *testElection) {
 		me, token := e.leads("a", 1, at(0))
 		ballot := e.leader().Ballot
 		me.Role = election.Observer
-		e.do(func(tr kv.Transaction) error { return demote(tr, me) })
+		e.Do(func(tr kv.Transaction) error { return demote(tr, me) })
 		vacant := e.leader()
 		require.True(t, vacant.Vacant(), name)
 		require.Equal(t, ballot+1, vacant.Ballot, name)
@@ -212,7 +213,7 @@ func rule09AHolderThatBecomesAnObserverVacates(t *testing.T, e *testElection) {
 func rule09AHolderThatLeavesVacates(t *testing.T, e *testElection) {
 	e.initialized()
 	me, token := e.leads("a", 1, at(0))
-	e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, me.Identity, at(1)) })
+	e.Do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, me.Identity, at(1)) })
 	vacant := e.leader()
 	require.True(t, vacant.Vacant())
 	require.EqualValues(t, 2, vacant.Ballot)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -34,32 +35,32 @@ var regressionTests = []test{
 func regressionARequestWhoseTargetIsGoneDoesNotBlockChallengers(t *testing.T, e *testElection) {
 	for name, gone := range map[string]func(e *testElection, target election.Registration){
 		"left": func(e *testElection, target election.Registration) {
-			e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, target.Identity, at(1)) })
+			e.Do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, target.Identity, at(1)) })
 		},
 		"evicted": func(e *testElection, _ election.Registration) {
-			e.do(func(tr kv.Transaction) error {
+			e.Do(func(tr kv.Transaction) error {
 				evicted, err := e.EvictDeadCandidates(tr, at(16))
-				require.Contains(e.t, evicted, "target")
+				require.Contains(e.T, evicted, "target")
 				return err
 			})
 		},
 		"demoted": func(e *testElection, target election.Registration) {
 			target.Role = election.Observer
-			e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, target, at(1)) })
+			e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, target, at(1)) })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := newTestElection(t, e.engine).initialized(withGrace)
+			e := newTestElection(t, e.Engine).initialized(withGrace)
 			a, target := e.join("a", 1, at(0)), e.join("target", 1, at(0))
 			token := e.cycle(a, at(0)).Leader.Token()
-			e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, token.Term, "target", uuid.New()) })
+			e.Do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, token.Term, "target", uuid.New()) })
 			for i := 1; i <= 6; i++ {
 				require.Equal(t, election.Renewed, e.cycle(a, at(float64(3*i)), observing).Action)
 			}
 			gone(e, target)
 			request := e.cycle(a, at(19), observing).Request
 			if request.Kind == election.TransferRequest { // the leader tries to hand over, which removes a void request
-				_ = e.try(func(tr kv.Transaction) error {
+				_ = e.Try(func(tr kv.Transaction) error {
 					_, _, err := e.HandOver(tr, token, request, at(19))
 					return err
 				})
@@ -97,7 +98,7 @@ func regressionAClockSteppedBackDoesNotBlockAHandOver(t *testing.T, e *testElect
 	token := e.cycle(a, at(3600)).Leader.Token()
 	request := e.cycle(high, at(3600)).Request
 	require.Equal(t, election.PreemptionRequest, request.Kind)
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		_, handedOver, err := e.HandOver(tr, token, request, at(0))
 		require.True(t, handedOver)
 		return err
@@ -115,8 +116,8 @@ func regressionATransferWhileDisabledRecognisesItsOwnSuccess(t *testing.T, e *te
 		_, err := e.TransferLeadership(tr, token, "b", nonce, at(1))
 		return err
 	}
-	require.NoError(t, e.try(transfer))
-	require.NoError(t, e.try(transfer), "run again after an unknown result")
+	require.NoError(t, e.Try(transfer))
+	require.NoError(t, e.Try(transfer), "run again after an unknown result")
 	require.True(t, e.leader().Vacant())
 	require.ErrorIs(t, e.fenced(token), fdbelection.ErrFenced)
 	require.Contains(t, e.events()[1], "1 ended: a -> ")
@@ -126,7 +127,7 @@ func regressionASuccessorDoesNotLeadBeforeItAccepts(t *testing.T, e *testElectio
 	e.initialized()
 	a, c := e.join("a", 1, at(0)), e.join("b", 1, at(0))
 	token := e.cycle(a, at(0)).Leader.Token()
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		_, err := e.TransferLeadership(tr, token, "b", uuid.New(), at(0))
 		return err
 	})
@@ -141,7 +142,7 @@ func regressionAnObservationHasAClockOfItsOwn(t *testing.T, e *testElection) {
 	a, c := e.join("a", 1, at(0)), e.join("b", 1, at(0))
 	none := election.WithObservation(election.Observation{}, at(0))
 	cycle := func(me election.Registration, now time.Time, opt election.CycleOption) (result election.CycleResult) {
-		e.do(func(tr kv.Transaction) (err error) {
+		e.Do(func(tr kv.Transaction) (err error) {
 			result, err = e.RunElectionCycle(tr, me, now, opt)
 			return err
 		})
@@ -158,15 +159,15 @@ func regressionRejoiningDoesNotReplaceANewerIncarnation(t *testing.T, e *testEle
 	e.initialized()
 	e.cycle(e.join("leader", 9, at(0)), at(0))
 	old := e.join("p", 1, at(0))
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		evicted, err := e.EvictDeadCandidates(tr, at(16))
 		require.Equal(t, []string{"p"}, evicted)
 		return err
 	})
 	newer := e.join("p", 1, at(0)) // the process that replaced it
 	// The old process was told that it was evicted, and is paused before it joins again.
-	require.ErrorIs(t, e.try(func(tr kv.Transaction) error { return e.RejoinCandidate(tr, old, at(17)) }), fdbelection.ErrDuplicateID)
-	err := e.try(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, newer, at(18)) })
+	require.ErrorIs(t, e.Try(func(tr kv.Transaction) error { return e.RejoinCandidate(tr, old, at(17)) }), fdbelection.ErrDuplicateID)
+	err := e.Try(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, newer, at(18)) })
 	require.NoError(t, err, "the newest incarnation must go on")
 }
 
@@ -176,18 +177,18 @@ func regressionOnlyTheRequestThatStandsCounts(t *testing.T, e *testElection) {
 	e.join("first", 1, at(0))
 	e.join("second", 1, at(0))
 	token := e.cycle(a, at(0)).Leader.Token()
-	e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, token.Term, "first", uuid.New()) })
+	e.Do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, token.Term, "first", uuid.New()) })
 	request := e.cycle(a, at(1)).Request // the leader begins to drain
-	e.do(func(tr kv.Transaction) error { return e.CancelRequest(tr, request.Nonce) })
-	e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, token.Term, "second", uuid.New()) })
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error { return e.CancelRequest(tr, request.Nonce) })
+	e.Do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, token.Term, "second", uuid.New()) })
+	e.Do(func(tr kv.Transaction) error {
 		_, handedOver, err := e.HandOver(tr, token, request, at(2))
 		require.False(t, handedOver)
 		return err
 	})
 	require.Equal(t, "a", e.leader().ID, "the operator has cancelled that request")
 	second := e.cycle(a, at(3)).Request
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		_, handedOver, err := e.HandOver(tr, token, second, at(3))
 		require.True(t, handedOver)
 		return err
@@ -203,11 +204,11 @@ func regressionARequestIsAboutTheIncarnationOfItsTarget(t *testing.T, e *testEle
 	a := e.join("a", 1, at(0))
 	target := e.join("b", 1, at(0))
 	token := e.cycle(a, at(0)).Leader.Token()
-	e.do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, token.Term, "b", uuid.New()) })
+	e.Do(func(tr kv.Transaction) error { return e.RequestTransfer(tr, token.Term, "b", uuid.New()) })
 	request := e.cycle(a, at(1)).Request
 	require.Equal(t, target.Identity, request.Identity)
 	e.join("b", 1, at(0)) // restarts
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		_, handedOver, err := e.HandOver(tr, token, request, at(2))
 		require.False(t, handedOver)
 		return err
@@ -220,21 +221,21 @@ func regressionEvictUnchangedDependsOnlyOnTheEvicted(t *testing.T, e *testElecti
 	e.initialized(func(c *fdbelection.Config) { c.Expiry = fdbelection.ExpiryByObservation })
 	alive := e.join("alive", 1, at(0))
 	e.join("dead", 1, at(0))
-	seen, err := read(e, e.ListCandidates)
+	seen, err := suite.Read(e.Store, e.ListCandidates)
 	require.NoError(t, err)
-	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, alive, at(1)) })
-	tr := e.open()
+	e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, alive, at(1)) })
+	tr := e.Begin()
 	evicted, err := e.EvictUnchanged(tr, seen)
 	require.NoError(t, err)
 	require.Equal(t, []string{"dead"}, evicted)
-	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, alive, at(2)) })
+	e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, alive, at(2)) })
 	require.NoError(t, tr.Commit(), "it did not evict that candidate")
 }
 
 func regressionARefusedEvictionDoesNotHideAPendingRegistration(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.Expiry = fdbelection.ExpiryByObservation })
 	me := election.Registration{Identity: election.Identity{ID: "me", Incarnation: uuid.New()}}
-	require.ErrorIs(t, e.try(func(tr kv.Transaction) error {
+	require.ErrorIs(t, e.Try(func(tr kv.Transaction) error {
 		if err := e.RegisterCandidate(tr, me, at(0)); err != nil {
 			return err
 		}
@@ -248,7 +249,7 @@ func regressionALateAcceptanceKeepsTheProtectionOfATransfer(t *testing.T, e *tes
 	a, c := e.join("a", 9, at(0)), e.join("b", 0, at(0))
 	token := e.cycle(a, at(0)).Leader.Token()
 	nonce := uuid.New()
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		_, err := e.TransferLeadership(tr, token, "b", nonce, at(0))
 		return err
 	})
@@ -261,9 +262,9 @@ func regressionAVacancyNamesItsLastHolder(t *testing.T, e *testElection) {
 	e.initialized(func(c *fdbelection.Config) { c.HistoryLimit = 0 })
 	a := e.join("a", 1, at(0))
 	token := e.cycle(a, at(0)).Leader.Token()
-	e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
+	e.Do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
 	require.True(t, e.leader().Vacant())
-	status, err := read(e, e.ReadStatus)
+	status, err := suite.Read(e.Store, e.ReadStatus)
 	require.NoError(t, err)
 	require.Equal(t, election.TermRecord{Token: token, Ballot: status.Leader.Ballot}, status.Term)
 	require.Equal(t, e.leader(), status.Leader)
@@ -277,14 +278,14 @@ func regressionARequestRunAgainDoesNotOverwriteALaterOne(t *testing.T, e *testEl
 	token := e.cycle(a, at(0)).Leader.Token()
 	one, two := uuid.New(), uuid.New()
 	first := func(tr kv.Transaction) error { return e.RequestTransfer(tr, token.Term, "first", one) }
-	e.do(first) // it gets an unknown result
+	e.Do(first) // it gets an unknown result
 	second := func(tr kv.Transaction) error { return e.RequestTransfer(tr, token.Term, "second", two) }
-	require.ErrorIs(t, e.try(second), fdbelection.ErrRequestPending, "only one of two operators succeeds")
-	e.do(func(tr kv.Transaction) error { return e.CancelRequest(tr, one) })
-	e.do(second)
-	require.ErrorIs(t, e.try(first), fdbelection.ErrRequestPending) // the retry after the unknown result
+	require.ErrorIs(t, e.Try(second), fdbelection.ErrRequestPending, "only one of two operators succeeds")
+	e.Do(func(tr kv.Transaction) error { return e.CancelRequest(tr, one) })
+	e.Do(second)
+	require.ErrorIs(t, e.Try(first), fdbelection.ErrRequestPending) // the retry after the unknown result
 	require.Equal(t, two, e.request().Nonce)
-	e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
-	e.do(second)
+	e.Do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
+	e.Do(second)
 	require.Equal(t, election.NoRequest, e.request().Kind, "the tenure has ended, so there is nothing to ask")
 }

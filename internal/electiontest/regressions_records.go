@@ -11,6 +11,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -47,7 +48,7 @@ func regressionACounterOutOfRangeIsRefused(t *testing.T, e *testElection) {
 	// The heartbeat counter of the candidate is 2^62, the first value that is out of range.
 	key, err := e.Subspace().Pack(subspace.Tuple{subspace.String("candidates"), subspace.String("a")})
 	require.NoError(t, err)
-	c, err := read(e, func(tr kv.ReadTransaction) (election.Candidate, error) { return e.GetCandidate(tr, "a") })
+	c, err := suite.Read(e.Store, func(tr kv.ReadTransaction) (election.Candidate, error) { return e.GetCandidate(tr, "a") })
 	require.NoError(t, err)
 	v := subspace.AppendInt(nil, 1)
 	v = subspace.AppendInt(v, int64(c.Priority))
@@ -57,15 +58,15 @@ func regressionACounterOutOfRangeIsRefused(t *testing.T, e *testElection) {
 	v = subspace.AppendUUID(v, c.Incarnation)
 	v = subspace.AppendBool(v, true)
 	v = subspace.CloseNested(subspace.OpenNested(v))
-	e.do(func(tr kv.Transaction) error { tr.Set(key, v); return nil })
+	e.Do(func(tr kv.Transaction) error { tr.Set(key, v); return nil })
 	renewed := e.acts(election.Renewed, a, at(1)) // its leadership does not depend on that record
 	require.ErrorIs(t, renewed.Unreadable, fdbelection.ErrInvalidState)
-	require.Equal(t, v, e.raw("candidates", "a"), "it is not overwritten")
+	require.Equal(t, v, e.Raw("candidates", "a"), "it is not overwritten")
 }
 
 func regressionTheListAgreesWithTheRankOnEqualStamps(t *testing.T, e *testElection) {
 	e.initialized()
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		for i := range 50 {
 			me := election.Registration{Identity: election.Identity{ID: fmt.Sprintf("c%02d", 49-i), Incarnation: uuid.New()}, Priority: int32(i % 2)}
 			if err := e.RegisterCandidate(tr, me, at(0)); err != nil {
@@ -74,9 +75,9 @@ func regressionTheListAgreesWithTheRankOnEqualStamps(t *testing.T, e *testElecti
 		}
 		return nil
 	})
-	list, err := read(e, e.ListCandidates)
+	list, err := suite.Read(e.Store, e.ListCandidates)
 	require.NoError(t, err)
-	ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 100) })
+	ranked, err := suite.Read(e.Store, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 100) })
 	require.NoError(t, err)
 	var l, r []string
 	for i := range list {
@@ -91,18 +92,18 @@ func regressionResigningNeedsNoReadableCandidateRecord(t *testing.T, e *testElec
 	token := e.cycle(a, at(0)).Leader.Token()
 	key, err := e.Subspace().Pack(subspace.Tuple{subspace.String("candidates"), subspace.String("a")})
 	require.NoError(t, err)
-	e.do(func(tr kv.Transaction) error { tr.Set(key, subspace.AppendInt(nil, 2)); return nil })
-	require.NoError(t, e.try(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) }))
+	e.Do(func(tr kv.Transaction) error { tr.Set(key, subspace.AppendInt(nil, 2)); return nil })
+	require.NoError(t, e.Try(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) }))
 }
 
 func regressionOneBadRankRowHidesNoOther(t *testing.T, e *testElection) {
 	e.initialized()
 	e.join("a", 1, at(0))
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		tr.Set(subspace.AppendString(subspace.AppendString(e.Subspace().Bytes(), "rank"), "junk"), nil)
 		return nil
 	})
-	ranked, _ := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 5) })
+	ranked, _ := suite.Read(e.Store, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 5) })
 	require.NotEmpty(t, ranked)
 }
 
@@ -118,8 +119,8 @@ func regressionALeaseThatNoConfigAllowsIsRefused(t *testing.T, e *testElection) 
 	v = subspace.AppendVersionstamp(v, subspace.Versionstamp{})
 	v = subspace.AppendBool(subspace.AppendInt(v, at(0).UnixNano()), true)
 	v = subspace.AppendInt(subspace.AppendUUID(v, uuid.New()), 0)
-	e.do(func(tr kv.Transaction) error { tr.Set(key, v); return nil })
-	_, err = read(e, e.GetLeaderRaw)
+	e.Do(func(tr kv.Transaction) error { tr.Set(key, v); return nil })
+	_, err = suite.Read(e.Store, e.GetLeaderRaw)
 	require.ErrorIs(t, err, fdbelection.ErrInvalidState, "the lease is longer than MaxDuration")
 }
 
@@ -127,10 +128,10 @@ func regressionRegisteringAgainRepairsTheRank(t *testing.T, e *testElection) {
 	e.initialized()
 	me := e.join("me", 1, at(0))
 	begin, end := e.Subspace().Sub("rank").Range()
-	e.do(func(tr kv.Transaction) error { tr.ClearRange(begin, end); return nil })
-	e.do(func(tr kv.Transaction) error { return e.RegisterCandidate(tr, me, at(1)) })
+	e.Do(func(tr kv.Transaction) error { tr.ClearRange(begin, end); return nil })
+	e.Do(func(tr kv.Transaction) error { return e.RegisterCandidate(tr, me, at(1)) })
 	e.cycle(me, at(1))
-	ranked, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 5) })
+	ranked, err := suite.Read(e.Store, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 5) })
 	require.NoError(t, err)
 	require.Len(t, ranked, 1, "registering again must repair the rank index")
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -20,7 +21,7 @@ var renewalTests = []test{
 }
 
 func (e *testElection) refresh(token election.Token, now float64) (leader election.LeaderRecord, err error) {
-	err = e.try(func(tr kv.Transaction) (err error) {
+	err = e.Try(func(tr kv.Transaction) (err error) {
 		leader, err = e.RefreshLease(tr, token, at(now))
 		return err
 	})
@@ -68,7 +69,7 @@ func rule01AnEvictedLeaderRegistersAgainWithItsRenewal(t *testing.T, e *testElec
 	e.initialized()
 	a, token := e.leads("a", 3, at(0))
 	remove := func() {
-		e.do(func(tr kv.Transaction) error { // the protocol itself never does this
+		e.Do(func(tr kv.Transaction) error { // the protocol itself never does this
 			begin, end := e.Subspace().Sub("candidates").Range()
 			tr.ClearRange(begin, end)
 			begin, end = e.Subspace().Sub("rank").Range()
@@ -88,7 +89,7 @@ func rule01AnEvictedLeaderRegistersAgainWithItsRenewal(t *testing.T, e *testElec
 	require.NotEqual(t, e.leader().Versionstamp, back.Versionstamp, "the renewal could not know the new versionstamp")
 	e.acts(election.Renewed, a, at(3))
 	require.Equal(t, back.Versionstamp, e.leader().Versionstamp)
-	shortlist, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 5) })
+	shortlist, err := suite.Read(e.Store, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 5) })
 	require.NoError(t, err)
 	require.Len(t, shortlist, 1)
 	require.Equal(t, token, e.currentToken())

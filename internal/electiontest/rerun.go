@@ -7,6 +7,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -55,13 +56,13 @@ func rule07RegisteringAgainKeepsTheVersionstamp(t *testing.T, e *testElection) {
 	restarted := e.join("a", 1, at(2))
 	require.Positive(t, e.candidate("a").Versionstamp.Compare(before.Versionstamp))
 	require.Equal(t, restarted.Incarnation, e.candidate("a").Incarnation)
-	shortlist, err := read(e, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 9) })
+	shortlist, err := suite.Read(e.Store, func(tr kv.ReadTransaction) ([]election.RankEntry, error) { return e.Shortlist(tr, 9) })
 	require.NoError(t, err)
 	require.Len(t, shortlist, 1, "the old rank entry is removed")
 }
 
 func (e *testElection) resign(token election.Token, now float64) error {
-	return e.try(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(now)) })
+	return e.Try(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(now)) })
 }
 
 func rule07AResignationRunAgainIsDone(t *testing.T, e *testElection) {
@@ -145,21 +146,21 @@ func rule07RequestsRunAgainAreDoneAndVoidInAnotherTerm(t *testing.T, e *testElec
 		nonce := newNonce()
 		return func(tr kv.Transaction) error { return e.RequestTransfer(tr, term, "b", nonce) }
 	}
-	require.ErrorIs(t, e.try(ask(2)), fdbelection.ErrNotLeader)
+	require.ErrorIs(t, e.Try(ask(2)), fdbelection.ErrNotLeader)
 	ask1 := ask(1)
-	e.do(ask1)
-	e.do(ask1)
+	e.Do(ask1)
+	e.Do(ask1)
 	request := e.acts(election.Renewed, a, at(1)).Request
 	require.Equal(t, election.TransferRequest, request.Kind)
 	require.Equal(t, b.Identity, request.Identity)
-	stands, err := read(e, e.ReadRequest)
+	stands, err := suite.Read(e.Store, e.ReadRequest)
 	require.NoError(t, err)
 	require.Equal(t, request, stands)
-	stored := len(e.dump())
+	stored := len(e.Dump())
 	require.NoError(t, e.resign(token, 2))
-	require.Len(t, e.dump(), stored, "one event was added, and the request was removed")
+	require.Len(t, e.Dump(), stored, "one event was added, and the request was removed")
 	e.acts(election.Claimed, b, at(3))
-	e.do(ask1) // late: the term that it names has ended
+	e.Do(ask1) // late: the term that it names has ended
 	require.Equal(t, election.NoRequest, e.acts(election.Renewed, b, at(4)).Request.Kind)
 }
 
@@ -167,10 +168,10 @@ func rule07LeavingRunAgainKeepsTheNextIncarnation(t *testing.T, e *testElection)
 	e.initialized()
 	old := e.join("a", 1, at(0))
 	leave := func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, old.Identity, at(1)) }
-	e.do(leave)
+	e.Do(leave)
 	restarted := e.join("a", 1, at(2))
 	e.acts(election.Claimed, restarted, at(2))
-	e.do(leave)
+	e.Do(leave)
 	require.Equal(t, []string{"a"}, e.ids())
 	require.True(t, e.leaderIs(restarted))
 }

@@ -33,7 +33,7 @@ var statelessTests = []test{
 
 // byDefault creates the election with fdbelection.DefaultConfig, changed by edits.
 func (e *testElection) byDefault(edits ...func(*fdbelection.Config)) *testElection {
-	e.t.Helper()
+	e.T.Helper()
 	return e.initialized(append([]func(*fdbelection.Config){func(c *fdbelection.Config) {
 		*c = fdbelection.DefaultConfig()
 	}}, edits...)...)
@@ -44,9 +44,9 @@ func unprotected(c *fdbelection.Config) { c.MinimumTenure, c.PreemptDelay = 0, 0
 
 // cycleAt runs a cycle with different readings of the wall clock and the clock of the election.
 func (e *testElection) cycleAt(me election.Registration, wall, clock float64) (result election.CycleResult) {
-	e.t.Helper()
+	e.T.Helper()
 	e.now = at(clock)
-	e.do(func(tr kv.Transaction) (err error) {
+	e.Do(func(tr kv.Transaction) (err error) {
 		result, err = e.RunElectionCycle(tr, me, at(wall))
 		return err
 	})
@@ -92,7 +92,7 @@ func statelessReadingsOfAnotherRunOfTheClockAreDiscarded(t *testing.T, e *testEl
 	e.register(b, at(0))
 	e.acts(election.Followed, b, at(0))
 	restarted := e.onAnotherClock(func() time.Time { return at(10) })
-	e.do(func(tr kv.Transaction) error {
+	e.Do(func(tr kv.Transaction) error {
 		result, err := restarted.RunElectionCycle(tr, b, at(10))
 		require.Equal(t, election.Followed, result.Action)
 		return err
@@ -149,9 +149,9 @@ func statelessAClaimUsesWhatHeartbeatsHaveNoted(t *testing.T, e *testElection) {
 		return result.Action
 	}
 	require.Equal(t, election.Followed, claim(100), "it has seen nothing yet")
-	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, b, at(100)) })
+	e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, b, at(100)) })
 	require.Equal(t, election.Followed, claim(109.9))
-	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, b, at(109.9)) })
+	e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, b, at(109.9)) })
 	require.Equal(t, election.Claimed, claim(110))
 }
 
@@ -167,7 +167,7 @@ func statelessTimedOutCandidatesAreEvicted(t *testing.T, e *testElection) {
 		return e.evict(now)
 	}
 	require.Empty(t, evict(0))
-	e.do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, b, at(1)) })
+	e.Do(func(tr kv.Transaction) error { return e.HeartbeatCandidate(tr, b, at(1)) })
 	require.Empty(t, evict(14.9))
 	require.Equal(t, []string{"c", "d"}, evict(15), "the holder and a candidate with a new heartbeat are kept")
 	require.Empty(t, evict(29.8))
@@ -183,7 +183,7 @@ func statelessEvictionForgetsAHeartbeatThatWasNotCommitted(t *testing.T, e *test
 	errAborted := errors.New("not committed")
 	heartbeatAndEvict := func(now float64, end error) (evicted []string) {
 		e.now = at(now)
-		err := e.try(func(tr kv.Transaction) (err error) {
+		err := e.Try(func(tr kv.Transaction) (err error) {
 			if err = e.HeartbeatCandidate(tr, b, at(now)); err == nil {
 				evicted, err = e.EvictDeadCandidates(tr, at(now))
 			}
@@ -219,13 +219,13 @@ func statelessACallerWithItsOwnObservationStoresNoNotes(t *testing.T, e *testEle
 	a, b := e.join("a", 1, at(0)), e.join("b", 1, at(0))
 	e.acts(election.Claimed, a, at(0), observing)
 	e.acts(election.Followed, b, at(0), observing)
-	bare := len(e.raw("candidates", "b"))
+	bare := len(e.Raw("candidates", "b"))
 	e.acts(election.Followed, b, at(3))
-	noted := len(e.raw("candidates", "b"))
+	noted := len(e.Raw("candidates", "b"))
 	t.Logf("a candidate record of %d bytes has %d with the notes of a follower", bare, noted)
 	require.LessOrEqual(t, noted-bare, 120)
 	e.acts(election.Followed, b, at(6), observing)
-	require.Len(t, e.raw("candidates", "b"), bare)
+	require.Len(t, e.Raw("candidates", "b"), bare)
 }
 
 func statelessANewCandidateDoesNotPreemptAtOnce(t *testing.T, e *testElection) {
@@ -265,7 +265,7 @@ func statelessCyclesAndFencedWorkDoNotConflict(t *testing.T, e *testElection) {
 		go func() {
 			var err error
 			for range rounds {
-				err = errors.Join(err, e.try(func(tr kv.Transaction) error {
+				err = errors.Join(err, e.Try(func(tr kv.Transaction) error {
 					attempts.Add(1)
 					return job(tr)
 				}))

@@ -6,35 +6,15 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/fdbelection/fdbelection/internal/funcname"
-	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/internal/suite"
 )
 
-// Engine is an engine that the suite runs on.
-type Engine struct {
-	Name string
-	// Prefix begins every key that the suite uses. It may be empty.
-	Prefix []byte
-	// Open returns a database for one test. Tests may share a database, since each uses and
-	// clears its own subspace below Prefix.
-	Open func(t testing.TB) kv.Database
-	// SpuriousWatches says that a watch may fire without a change.
-	SpuriousWatches bool
-}
-
 // Run runs the whole suite.
-func Run(t *testing.T, engine Engine) {
+func Run(t *testing.T, engine suite.Engine) {
 	t.Helper()
-	for _, test := range tests {
-		t.Run(engine.Name+"/"+funcname.Sentence(test), func(t *testing.T) {
-			t.Parallel()
-			test(t, newTestElection(t, engine))
-		})
-	}
+	suite.Run(t, engine, tests, newTestElection)
 }
 
-// A test is named after its function: rule01ALiveLeaderIsFollowed is
-// Rule01_a_live_leader_is_followed.
 type test func(t *testing.T, e *testElection)
 
 var tests = slices.Concat(

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -23,7 +24,7 @@ var transferTests = []test{
 func tupleOf(id string) subspace.Tuple { return subspace.Tuple{subspace.String(id)} }
 
 func (e *testElection) transfer(token election.Token, to string, nonce uuid.UUID, now float64) (leader election.LeaderRecord, err error) {
-	err = e.try(func(tr kv.Transaction) (err error) {
+	err = e.Try(func(tr kv.Transaction) (err error) {
 		leader, err = e.TransferLeadership(tr, token, to, nonce, at(now))
 		return err
 	})
@@ -42,7 +43,7 @@ func rule12ATransferWaitsForItsAcceptance(t *testing.T, e *testElection) {
 	require.Equal(t, nonce, next.Nonce)
 	require.False(t, next.Accepted)
 	require.Equal(t, at(5), next.LeaseExpiry, "the acceptance lease is a heartbeat interval and the margin")
-	leads, err := read(e, func(tr kv.ReadTransaction) (bool, error) { return e.IsLeader(tr, b.Identity, at(2)) })
+	leads, err := suite.Read(e.Store, func(tr kv.ReadTransaction) (bool, error) { return e.IsLeader(tr, b.Identity, at(2)) })
 	require.NoError(t, err)
 	require.False(t, leads, "it has not accepted yet")
 	require.ErrorIs(t, e.fenced(token), fdbelection.ErrFenced)
@@ -88,7 +89,7 @@ func rule12ATransferGoesToARegisteredVoterOnly(t *testing.T, e *testElection) {
 	} {
 		_, err := e.transfer(token, to, newNonce(), 1)
 		require.ErrorIs(t, err, want, "transfer to %q", to)
-		err = e.try(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, to, newNonce()) })
+		err = e.Try(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, to, newNonce()) })
 		require.ErrorIs(t, err, want, "request for %q", to)
 	}
 	_, err := e.transfer(token, "observer", uuid.Nil, 1)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/suite"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
@@ -71,14 +72,14 @@ func unreadableRecordAffectsOnlyWhatItDescribes(t *testing.T, e *testElection) {
 	for record, failing := range affected {
 		path := strings.Fields(record)
 		for damage, value := range damages() {
-			sound := e.dump()
-			key := e.spoil(value, path...)
+			sound := e.Dump()
+			key := e.Spoil(value, path...)
 			for name, call := range calls {
 				if name == "configure" && record == "config" {
 					continue // unreadableConfigCanBeReplaced tests it
 				}
-				before := e.dump()
-				err := e.try(call)
+				before := e.Dump()
+				err := e.Try(call)
 				if !slices.Contains(failing, name) {
 					require.NoError(t, err, "%s %s: %s", damage, record, name)
 				} else {
@@ -86,11 +87,11 @@ func unreadableRecordAffectsOnlyWhatItDescribes(t *testing.T, e *testElection) {
 					require.ErrorAs(t, err, &invalid, "%s %s: %s", damage, record, name)
 					require.Equal(t, key, invalid.Key)
 					require.Equal(t, damage == "newer", invalid.Newer)
-					require.Equal(t, before, e.dump(), "nothing is written")
+					require.Equal(t, before, e.Dump(), "nothing is written")
 				}
-				e.restore(before)
+				e.Restore(before)
 			}
-			e.restore(sound)
+			e.Restore(sound)
 		}
 	}
 }
@@ -100,56 +101,56 @@ func unreadableRequestAsksNothing(t *testing.T, e *testElection) {
 	a, token := e.leads("a", 1, at(0))
 	b := e.join("b", 2, at(0))
 	for damage, value := range damages() {
-		e.spoil(value, "intent")
+		e.Spoil(value, "intent")
 		renewed := e.acts(election.Renewed, a, at(1))
 		require.Equal(t, election.NoRequest, renewed.Request.Kind, damage)
 		require.ErrorIs(t, renewed.Unreadable, fdbelection.ErrInvalidState)
 		e.acts(election.Followed, b, at(1)) // it does not request preemption
-		require.Equal(t, value, e.raw("intent"))
-		status, err := read(e, e.ReadStatus)
+		require.Equal(t, value, e.Raw("intent"))
+		status, err := suite.Read(e.Store, e.ReadStatus)
 		require.NoError(t, err)
 		require.ErrorIs(t, status.Unreadable, fdbelection.ErrInvalidState)
-		err = e.try(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", uuid.New()) })
+		err = e.Try(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", uuid.New()) })
 		require.ErrorContains(t, err, "cancel it first")
 		var there bool
-		e.do(func(tr kv.Transaction) (err error) { there, err = e.CancelAnyRequest(tr); return err })
+		e.Do(func(tr kv.Transaction) (err error) { there, err = e.CancelAnyRequest(tr); return err })
 		require.True(t, there)
 		e.acts(election.RequestedPreemption, b, at(1))
-		e.do(func(tr kv.Transaction) (err error) { there, err = e.CancelAnyRequest(tr); return err })
+		e.Do(func(tr kv.Transaction) (err error) { there, err = e.CancelAnyRequest(tr); return err })
 		require.True(t, there)
-		e.do(func(tr kv.Transaction) (err error) { there, err = e.CancelAnyRequest(tr); return err })
+		e.Do(func(tr kv.Transaction) (err error) { there, err = e.CancelAnyRequest(tr); return err })
 		require.False(t, there)
 	}
-	e.spoil([]byte("rubbish"), "intent")
-	e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(2)) })
-	require.Nil(t, e.raw("intent"), "a change of tenure clears it")
+	e.Spoil([]byte("rubbish"), "intent")
+	e.Do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(2)) })
+	require.Nil(t, e.Raw("intent"), "a change of tenure clears it")
 }
 
 func unreadableCandidateRecordAffectsOnlyItsCandidate(t *testing.T, e *testElection) {
 	e.initialized(withGrace)
 	a, token := e.leads("a", 1, at(0))
 	e.join("b", 1, at(0))
-	e.spoil([]byte("rubbish"), "candidates", "a")
+	e.Spoil([]byte("rubbish"), "candidates", "a")
 	e.acts(election.Renewed, a, at(9)) // it still leads
 	e.acts(election.Renewed, a, at(18))
-	require.Equal(t, "rubbish", string(e.raw("candidates", "a")))
-	e.spoil([]byte("rubbish"), "candidates", "b")
-	err := e.try(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", uuid.New()) })
+	require.Equal(t, "rubbish", string(e.Raw("candidates", "a")))
+	e.Spoil([]byte("rubbish"), "candidates", "b")
+	err := e.Try(func(tr kv.Transaction) error { return e.RequestTransfer(tr, 1, "b", uuid.New()) })
 	require.ErrorIs(t, err, fdbelection.ErrInvalidState)
 	_, err = e.transfer(token, "b", uuid.New(), 18)
 	require.ErrorIs(t, err, fdbelection.ErrInvalidState)
-	e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, a.Identity, at(18)) })
+	e.Do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, a.Identity, at(18)) })
 	require.True(t, e.leader().Vacant(), "a leader can leave although its record is unreadable")
 }
 
 func unreadableHistoryEntriesAreSkipped(t *testing.T, e *testElection) {
 	e.initialized()
 	a, token := e.leads("a", 1, at(0))
-	e.do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
+	e.Do(func(tr kv.Transaction) error { return e.ResignLeadership(tr, token, at(1)) })
 	e.acts(election.Claimed, a, at(2))
 	key := e.eventKey(1, 1)
-	e.do(func(tr kv.Transaction) error { tr.Set(key, []byte("rubbish")); return nil })
-	events, err := read(e, func(tr kv.ReadTransaction) ([]election.Event, error) { return e.History(tr, 0) })
+	e.Do(func(tr kv.Transaction) error { tr.Set(key, []byte("rubbish")); return nil })
+	events, err := suite.Read(e.Store, func(tr kv.ReadTransaction) ([]election.Event, error) { return e.History(tr, 0) })
 	require.Len(t, events, 2)
 	var invalid *fdbelection.InvalidStateError
 	require.ErrorAs(t, err, &invalid)
@@ -159,9 +160,9 @@ func unreadableHistoryEntriesAreSkipped(t *testing.T, e *testElection) {
 
 // eventKey returns the key of a history entry.
 func (e *testElection) eventKey(term, kind int64) []byte {
-	e.t.Helper()
+	e.T.Helper()
 	key, err := e.Subspace().Pack(subspace.Tuple{subspace.String("history"), subspace.Int(term), subspace.Int(kind)})
-	require.NoError(e.t, err)
+	require.NoError(e.T, err)
 	return key
 }
 
@@ -169,14 +170,14 @@ func unreadableConfigCanBeReplaced(t *testing.T, e *testElection) {
 	e.initialized()
 	a, _ := e.leads("a", 1, at(0))
 	complete := fdbelection.DefaultConfig()
-	e.spoil(subspace.AppendInt(nil, 2), "config")
+	e.Spoil(subspace.AppendInt(nil, 2), "config")
 	write := func(config fdbelection.Config) (stored fdbelection.Config, err error) {
-		err = e.try(func(tr kv.Transaction) (err error) { stored, err = e.WriteConfig(tr, config); return err })
+		err = e.Try(func(tr kv.Transaction) (err error) { stored, err = e.WriteConfig(tr, config); return err })
 		return stored, err
 	}
 	_, err := write(complete)
 	require.ErrorIs(t, err, fdbelection.ErrInvalidState, "a newer program has written it")
-	e.spoil([]byte("rubbish"), "config")
+	e.Spoil([]byte("rubbish"), "config")
 	conditional := complete
 	conditional.Revision = 1
 	_, err = write(conditional)
@@ -194,22 +195,22 @@ func unreadableConfigCanBeReplaced(t *testing.T, e *testElection) {
 func unreadableLeaderRecordIsNotChangedWhenItsHolderLeaves(t *testing.T, e *testElection) {
 	e.initialized()
 	a, _ := e.leads("a", 1, at(0))
-	sound := e.raw("leader")
+	sound := e.Raw("leader")
 	for name, value := range map[string][]byte{
 		"truncated": sound[:len(sound)-1],
 		"newer":     append(subspace.AppendInt(nil, 2), sound[len(subspace.AppendInt(nil, 1)):]...),
 	} {
 		e.register(a, at(1))
-		e.spoil(value, "leader")
-		e.do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, a.Identity, at(1)) })
-		require.Equal(t, value, e.raw("leader"), name)
+		e.Spoil(value, "leader")
+		e.Do(func(tr kv.Transaction) error { return e.UnregisterCandidate(tr, a.Identity, at(1)) })
+		require.Equal(t, value, e.Raw("leader"), name)
 		require.Empty(t, e.ids())
 	}
 }
 
 func (e *testElection) repair(now float64) (done []election.RepairResult) {
-	e.t.Helper()
-	e.do(func(tr kv.Transaction) (err error) { done, err = e.Repair(tr, at(now)); return err })
+	e.T.Helper()
+	e.Do(func(tr kv.Transaction) (err error) { done, err = e.Repair(tr, at(now)); return err })
 	return done
 }
 
@@ -219,10 +220,10 @@ func unreadableRecordsAreRepaired(t *testing.T, e *testElection) {
 	b, c := e.join("b", 1, at(0)), e.join("c", 2, at(0))
 	require.Empty(t, e.repair(0))
 	ranked := e.dumpBelow("rank")
-	e.spoil([]byte("rubbish"), "candidates", "a")
-	e.spoil([]byte("rubbish"), "intent")
-	e.spoil([]byte("rubbish"), "term")
-	e.do(func(tr kv.Transaction) error {
+	e.Spoil([]byte("rubbish"), "candidates", "a")
+	e.Spoil([]byte("rubbish"), "intent")
+	e.Spoil([]byte("rubbish"), "term")
+	e.Do(func(tr kv.Transaction) error {
 		tr.Set(e.eventKey(1, 0), []byte("rubbish"))
 		tr.Clear(ranked[0].Key) // the rank entry of "c"
 		return nil
@@ -240,7 +241,7 @@ func unreadableRecordsAreRepaired(t *testing.T, e *testElection) {
 	e.acts(election.Renewed, a, at(3))
 	require.Equal(t, []string{"c", "b", "a"}, e.ids(), "the leader has registered again")
 	require.Equal(t, ranked[0].Key, e.dumpBelow("rank")[0].Key)
-	e.spoil([]byte("rubbish"), "leader")
+	e.Spoil([]byte("rubbish"), "leader")
 	require.Equal(t, "leader", e.repair(4)[0].Record)
 	require.True(t, e.leader().Vacant())
 	require.ErrorIs(t, e.fenced(token), fdbelection.ErrFenced)
@@ -256,23 +257,24 @@ func unreadableCandidateRecordIsRemovedWithItsRequest(t *testing.T, e *testElect
 	b, c := e.join("b", 3, at(0)), e.join("c", 2, at(0))
 	e.acts(election.RequestedPreemption, b, at(1))
 	e.acts(election.Followed, c, at(1))
-	e.spoil([]byte("rubbish"), "candidates", "b")
+	e.Spoil([]byte("rubbish"), "candidates", "b")
 	require.Len(t, e.repair(2), 2, "the candidate record and its rank entry")
-	require.Nil(t, e.raw("intent"))
+	require.Nil(t, e.Raw("intent"))
 	e.acts(election.RequestedPreemption, c, at(3))
-	e.spoil([]byte("rubbish"), "candidates", "a")
+	e.Spoil([]byte("rubbish"), "candidates", "a")
 	e.repair(4)
-	require.NotNil(t, e.raw("intent"), "a request of another candidate stays")
+	require.NotNil(t, e.Raw("intent"), "a request of another candidate stays")
 }
 
 // dumpBelow returns the rows whose keys begin with a name.
 func (e *testElection) dumpBelow(name string) []kv.KeyValue {
-	e.t.Helper()
-	begin, end := subspace.FromBytes(e.key(name)).Range()
-	rows, err := read(e, func(tr kv.ReadTransaction) ([]kv.KeyValue, error) {
+	e.T.Helper()
+	begin, end := subspace.FromBytes(e.Key(name)).Range()
+	rows, err := suite.Read(e.Store, func(tr kv.ReadTransaction) ([]kv.KeyValue, error) {
 		return tr.GetRange(begin, end, kv.RangeOptions{}).Get()
 	})
-	require.NoError(e.t, err)
+
+	require.NoError(e.T, err)
 	return rows
 }
 
@@ -282,15 +284,15 @@ func unreadableRecordsOfANewerProgramAreNotChanged(t *testing.T, e *testElection
 	e.join("b", 1, at(0))
 	newer := subspace.AppendInt(nil, 2)
 	for _, path := range [][]string{{"config"}, {"leader"}, {"term"}, {"intent"}, {"candidates", "b"}} {
-		e.spoil(newer, path...)
+		e.Spoil(newer, path...)
 	}
-	e.do(func(tr kv.Transaction) error { tr.Set(e.eventKey(1, 0), newer); return nil })
-	before := e.dump()
+	e.Do(func(tr kv.Transaction) error { tr.Set(e.eventKey(1, 0), newer); return nil })
+	before := e.Dump()
 	done := e.repair(1)
 	require.Len(t, done, 6)
 	for _, d := range done {
 		require.Empty(t, d.Done, d.Record)
 		require.Contains(t, d.Problem, "upgrade this program")
 	}
-	require.Equal(t, before, e.dump())
+	require.Equal(t, before, e.Dump())
 }

@@ -49,7 +49,8 @@ var layers = []layer{
 	{"kv/filekv", "@ @/internal/clock @/kv @/kv/internal/client go.etcd.io/bbolt/... golang.org/x/sys/unix"},
 	{"kv/kvtest", "@ @/kv @/subspace github.com/stretchr/testify/require"},
 	{"internal/differential", "@/kv @/kv/kvtest github.com/stretchr/testify/require"},
-	{"internal/engines", "@/kv @/kv/filekv @/kv/kvtest @/kv/memkv github.com/stretchr/testify/require"},
+	{"internal/suite", "@/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
+	{"internal/engines", "@/internal/suite @/kv @/kv/filekv @/kv/kvtest @/kv/memkv github.com/stretchr/testify/require"},
 	{"kv/fdbkv", "@ @/kv github.com/apple/foundationdb/bindings/go/src/fdb"},
 
 	{"internal/below", "@/kv @/subspace"},
@@ -64,7 +65,7 @@ var layers = []layer{
 	{"internal/mirror", "@/election @/group @/internal/balance"},
 	{"internal/membership", "@ @/election @/group @/internal/balance @/internal/belief @/internal/machine @/internal/mirror @/kv github.com/google/uuid"},
 	{"internal/membership/executor", "@/election @/group @/internal/membership @/kv github.com/google/uuid"},
-	{"internal/electiontest", "@ @/election @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
+	{"internal/electiontest", "@ @/election @/internal/suite @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
 	{"internal/executor", "@ @/election @/internal/machine @/kv"},
 	{"internal/loop", "@ @/election @/internal/clock @/kv"},
 	{"elector", "@ @/election @/internal/loop @/internal/clock @/internal/executor @/internal/machine @/kv github.com/google/uuid"},
