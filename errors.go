@@ -47,8 +47,8 @@ var (
 	ErrLeaderRenewed = errors.New("the leader has renewed its lease in the meantime, so it is alive")
 	// ErrTermFloor: the term floor that was given to RaiseTerm is out of range.
 	ErrTermFloor = errors.New("the term floor is out of range")
-	// ErrSharedKeys: the election would share keys with another one.
-	ErrSharedKeys = errors.New("the election would share keys with another one: choose another subspace")
+	// ErrSharedKeys: the election or group would share keys with another one.
+	ErrSharedKeys = errors.New("it would share keys with another election or group: choose another subspace")
 	// ErrConfigChanged: the config is not at the revision that the write gave.
 	ErrConfigChanged = errors.New("config was changed in the meantime: read it again and repeat the change")
 	// ErrInvalidConfig: the config breaks a rule; see InvalidConfigError.

@@ -1,10 +1,10 @@
 package election
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/nested"
 	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
@@ -33,42 +33,12 @@ func (e *LeaderElection) InitializeWithConfig(tr kv.Transaction, config fdbelect
 	if value != nil {
 		return decodeConfig(e.keys.config, value)
 	}
-	if err := e.sharesNoKeys(tr); err != nil {
-		return fdbelection.Config{}, err
+	if err := nested.Election.Check(tr, e.keys.space); err != nil {
+		return fdbelection.Config{}, registrationPending(err)
 	}
 	config.Revision = 1
 	tr.Set(e.keys.config, encodeConfig(config))
 	return config, nil
-}
-
-// sharesNoKeys returns nil if no other election shares keys with this one. The keys of an
-// election below ("candidates") of another one look like candidates of the outer one. It
-// reads both directions with read conflicts, so two such elections cannot be created at the
-// same time.
-func (e *LeaderElection) sharesNoKeys(tr kv.Transaction) error {
-	inner := newKeys(subspace.FromBytes(e.keys.candidates))
-	nested := tr.Get(inner.config)
-	var around kv.Future[[]byte]
-	outer, below := bytes.CutSuffix(e.keys.space.Bytes(), subspace.AppendString(nil, "candidates"))
-	if below {
-		around = tr.Get(newKeys(subspace.FromBytes(outer)).config)
-	}
-	value, err := nested.Get()
-	if err != nil {
-		return registrationPending(err)
-	}
-	if value != nil {
-		if _, err := decodeConfig(inner.config, value); err == nil {
-			return fmt.Errorf("%w: another election lives below its candidates", fdbelection.ErrSharedKeys)
-		}
-	}
-	if !below {
-		return nil
-	}
-	if value, err = around.Get(); err == nil && value != nil {
-		err = fmt.Errorf("%w: it would live below the candidates of another election", fdbelection.ErrSharedKeys)
-	}
-	return err
 }
 
 // ReadConfig returns the config by a snapshot read. Errors:

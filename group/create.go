@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/nested"
 	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 )
@@ -12,7 +13,7 @@ import (
 // WriteConfig for that. It returns the stored config, so the caller can see which one counts.
 // It is safe to run again.
 //
-// Errors: ErrInvalidConfig, ErrInvalidState.
+// Errors: ErrInvalidConfig, ErrSharedKeys, ErrInvalidState.
 func (g *Group) Initialize(tr kv.Transaction, config Config) (Config, error) {
 	if err := config.Validate(); err != nil {
 		return Config{}, err
@@ -23,6 +24,9 @@ func (g *Group) Initialize(tr kv.Transaction, config Config) (Config, error) {
 	}
 	if value != nil {
 		return decodeConfig(g.keys.config, value)
+	}
+	if err := nested.Group.Check(tr, g.keys.space); err != nil {
+		return Config{}, err
 	}
 	config.Revision = 1
 	g.write(tr, KindConfig, "", config.encode())

@@ -57,8 +57,9 @@ var layers = []layer{
 
 	// The protocol, and the loop that runs it.
 	{"internal/record", "@ @/kv @/subspace"},
-	{"election", "@ @/internal/clock @/internal/record @/kv @/subspace github.com/google/uuid"},
-	{"group", "@ @/election @/internal/record @/kv @/subspace github.com/google/uuid"},
+	{"internal/nested", "@ @/kv @/subspace"},
+	{"election", "@ @/internal/clock @/internal/nested @/internal/record @/kv @/subspace github.com/google/uuid"},
+	{"group", "@ @/election @/internal/nested @/internal/record @/kv @/subspace github.com/google/uuid"},
 	{"internal/belief", "@ @/kv"},
 	{"internal/machine", "@ @/election @/internal/belief @/kv github.com/google/uuid"},
 	{"internal/balance", ""},
