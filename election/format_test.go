@@ -1,11 +1,7 @@
 package election
 
 import (
-	"encoding/hex"
 	"errors"
-	"flag"
-	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -15,11 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/golden"
 	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/subspace"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata/format.txt")
 
 // docs/format.md has the same values.
 var (
@@ -110,14 +105,7 @@ var goldenEvent = Event{
 	Ballot: 1234500, At: goldenTime, Nonce: goldenNonce,
 }
 
-type goldenRecord struct {
-	name       string
-	key, value []byte
-	decode     func(key, value []byte) (any, error)
-	want       any
-}
-
-func goldenRecords() []goldenRecord {
+func goldenRecords() []golden.Record {
 	k := newKeys(goldenSpace)
 	config, leader, candidate := goldenConfig(), goldenLeader(), goldenCandidate()
 	held, noted := TermRecord{Token: leader.Token(), Held: true, Ballot: goldenEvent.Ballot}, goldenNoted()
@@ -131,12 +119,12 @@ func goldenRecords() []goldenRecord {
 	joining := voter
 	joining.Versionstamp, joining.ReadySince = subspace.IncompleteVersionstamp(2), subspace.IncompleteVersionstamp(2)
 	vacant, traced := leader.vacated(goldenTime), goldenTracedRequest()
-	return []goldenRecord{
-		{"config", k.config, encodeConfig(config), func(k, v []byte) (any, error) { return decodeConfig(k, v) }, config},
-		{"leader", k.leader, leader.encode(), func(k, v []byte) (any, error) { return decodeLeader(k, v) }, leader},
-		{"leader, vacant", k.leader, vacant.encode(), func(k, v []byte) (any, error) { return decodeLeader(k, v) }, vacant},
-		{"term", k.term, held.encode(), func(k, v []byte) (any, error) { return decodeTerm(k, v) }, held},
-		{
+	return []golden.Record{
+		golden.Of("config", k.config, encodeConfig(config), func(k, v []byte) (any, error) { return decodeConfig(k, v) }, config),
+		golden.Of("leader", k.leader, leader.encode(), func(k, v []byte) (any, error) { return decodeLeader(k, v) }, leader),
+		golden.Of("leader, vacant", k.leader, vacant.encode(), func(k, v []byte) (any, error) { return decodeLeader(k, v) }, vacant),
+		golden.Of("term", k.term, held.encode(), func(k, v []byte) (any, error) { return decodeTerm(k, v) }, held),
+		golden.Of(
 			"candidate", k.candidate("node-a"), candidate.encode(),
 			func(key, v []byte) (any, error) {
 				id, ok := k.candidateID(key)
@@ -145,75 +133,52 @@ func goldenRecords() []goldenRecord {
 				}
 				return decodeCandidate(key, id, v)
 			}, candidate,
-		},
-		{
+		),
+		golden.Of(
 			"candidate, with notes", k.candidate("node-a"), noted.encode(),
 			func(key, v []byte) (any, error) { return decodeCandidate(key, "node-a", v) }, noted,
-		},
-		{
+		),
+		golden.Of(
 			"candidate, not ready", k.candidate("node-a"), unready.encode(),
 			func(key, v []byte) (any, error) { return decodeCandidate(key, "node-a", v) }, unready,
-		},
-		{
+		),
+		golden.Of(
 			"candidate, ready again", k.candidate("node-a"), again.encode(),
 			func(key, v []byte) (any, error) { return decodeCandidate(key, "node-a", v) }, again,
-		},
-		{
+		),
+		golden.Of(
 			"candidate, delayed", k.candidate("node-a"), delayed.encode(),
 			func(key, v []byte) (any, error) { return decodeCandidate(key, "node-a", v) }, delayed,
-		},
-		{"candidate, template", k.candidate("node-a"), registering.encode(), nil, nil},
-		{"candidate, template if it becomes ready", k.candidate("node-a"), becomingReady.encode(), nil, nil},
-		{
+		),
+		golden.Of("candidate, template", k.candidate("node-a"), registering.encode(), nil, nil),
+		golden.Of("candidate, template if it becomes ready", k.candidate("node-a"), becomingReady.encode(), nil, nil),
+		golden.Of(
 			"rank", k.rankOf(&voter),
 			[]byte{},
 			func(key, _ []byte) (any, error) { ranked, _, err := k.ranked(key); return ranked, err },
 			RankEntry{ID: "node-a", Priority: -7, Versionstamp: goldenStamp},
-		},
-		{"rank, template", k.rankOf(&joining), []byte{}, nil, nil},
-		{"intent", k.request, goldenRequest.encode(), func(k, v []byte) (any, error) { return decodeRequest(k, v) }, goldenRequest},
-		{"request, with a trace context", k.request, traced.encode(), func(k, v []byte) (any, error) { return decodeRequest(k, v) }, traced},
-		{
+		),
+		golden.Of("rank, template", k.rankOf(&joining), []byte{}, nil, nil),
+		golden.Of("intent", k.request, goldenRequest.encode(), func(k, v []byte) (any, error) { return decodeRequest(k, v) }, goldenRequest),
+		golden.Of("request, with a trace context", k.request, traced.encode(), func(k, v []byte) (any, error) { return decodeRequest(k, v) }, traced),
+		golden.Of(
 			"history", k.event(42, EventBegan), goldenEvent.encode(),
 			func(key, v []byte) (any, error) { event, _, err := k.decodeEvent(key, v); return event, err }, goldenEvent,
-		},
-		{"notice, of the leader", k.leaderNotice, notice(goldenNonce, goldenEvent.Ballot), nil, nil},
-		{"notice, of the candidates", k.candidatesNotice, registrationNotice(&candidate), nil, nil},
-		{"notice, of a removal", k.candidatesNotice, subspace.AppendBool(registrationNotice(&candidate), true), nil, nil},
+		),
+		golden.Of("notice, of the leader", k.leaderNotice, notice(goldenNonce, goldenEvent.Ballot), nil, nil),
+		golden.Of("notice, of the candidates", k.candidatesNotice, registrationNotice(&candidate), nil, nil),
+		golden.Of("notice, of a removal", k.candidatesNotice, subspace.AppendBool(registrationNotice(&candidate), true), nil, nil),
 	}
 }
 
-// TestFormatIsGolden compares every record with testdata/format.txt, and reads it back. Programs
-// in other languages can use the same file.
-func TestFormatIsGolden(t *testing.T) {
-	var now strings.Builder
-	now.WriteString("# Golden records: a name, the key in hex, the value in hex. docs/format.md says what they hold.\n")
-	for _, r := range goldenRecords() {
-		fmt.Fprintf(&now, "%s\n\t%s\n\t%s\n", r.name, hex.EncodeToString(r.key), hex.EncodeToString(r.value))
-		if r.decode == nil {
-			continue
-		}
-		got, err := r.decode(r.key, r.value)
-		require.NoError(t, err, r.name)
-		require.Equal(t, r.want, got, r.name)
-	}
-	if *update {
-		require.NoError(t, os.WriteFile("testdata/format.txt", []byte(now.String()), 0o644))
-	}
-	golden, err := os.ReadFile("testdata/format.txt")
-	require.NoError(t, err)
-	require.Equal(t, string(golden), now.String(), "the stored format has changed; if you meant to change it, run this test with -update")
-}
+// TestFormatIsGolden compares every record with testdata/format.txt, and reads it back.
+func TestFormatIsGolden(t *testing.T) { golden.Check(t, goldenRecords()) }
 
 // TestRecordsWithoutLaterElements reads records of programs from before some elements were
 // added.
 func TestRecordsWithoutLaterElements(t *testing.T) {
 	k := newKeys(goldenSpace)
-	before := func(text string) []byte {
-		value, err := hex.DecodeString(text)
-		require.NoError(t, err)
-		return value
-	}
+	before := func(text string) []byte { return golden.Value(t, text) }
 	config, err := decodeConfig(k.config, before("15011501150330aaaaaaaabbbbccccddddeeeeeeeeeeee1902540be40018b2d05e0019037e11d60027271902540be40019012a05f200183b9aca0015801501"))
 	require.NoError(t, err)
 	want := goldenConfig()
@@ -284,33 +249,23 @@ func TestTemplatesPointAtTheStamp(t *testing.T) {
 		default:
 			template.Versionstamp = pending
 		}
-		got, err := decodeCandidate(nil, "node-a", stamped(t, template.encode()))
+		got, err := decodeCandidate(nil, "node-a", golden.Stamped(t, template.encode(), goldenStamp))
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 		if !want.Ready() {
 			continue
 		}
-		rank, _, err := k.ranked(stamped(t, k.rankOf(&template)))
+		rank, _, err := k.ranked(golden.Stamped(t, k.rankOf(&template), goldenStamp))
 		require.NoError(t, err)
 		require.Equal(t, goldenStamp, rank.Versionstamp)
 	}
-}
-
-// stamped returns the value that a commit makes of a template.
-func stamped(t *testing.T, template []byte) []byte {
-	t.Helper()
-	n := len(template) - 4
-	offset := int(template[n]) | int(template[n+1])<<8 | int(template[n+2])<<16 | int(template[n+3])<<24
-	require.LessOrEqual(t, offset+10, n)
-	copy(template[offset:], goldenStamp.Transaction[:])
-	return template[:n]
 }
 
 // FuzzDecode passes any bytes to every decoder. It returns a value or an InvalidStateError, and
 // never panics. A value that was read can be written and read again.
 func FuzzDecode(f *testing.F) {
 	for i, r := range goldenRecords() {
-		f.Add(i, r.key, r.value)
+		f.Add(i, r.Key, r.Value)
 	}
 	k := newKeys(goldenSpace)
 	f.Fuzz(func(t *testing.T, _ int, key, value []byte) {

@@ -40,6 +40,7 @@ var layers = []layer{
 	{"internal/longtest", ""},
 	{"internal/lint", ""},
 	{"subspace", "@ github.com/google/uuid"},
+	{"internal/golden", "@/subspace github.com/stretchr/testify/require"},
 
 	// The contract of a store, its conformance suite, and the engines. The suites see the contract
 	// only, so that they run on any engine.
