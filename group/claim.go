@@ -18,16 +18,6 @@ type Claim struct {
 	Nonce uuid.UUID
 }
 
-// Outcome is what became of one shard of a batch.
-type Outcome struct {
-	// Shard is the record after the call. If Removed, there is none.
-	Shard   Shard
-	Removed bool
-	// Err says why nothing was done: ErrHeld, ErrNoShard, ErrTarget, ErrFenced or
-	// ErrInvalidState. It is nil if what was asked is done, now or by an earlier run.
-	Err error
-}
-
 // Claim begins a tenure of the caller for each shard that is free: it is vacant, or the
 // session of its leader has ended. The member must be ready, unless no member is. Outcomes are
 // in the order of claims. A shard that cannot be claimed has an Err and costs the others
@@ -38,23 +28,24 @@ type Outcome struct {
 // with the same nonces.
 //
 // Errors: ErrSessionEnded, ErrElectionDisabled, ErrNotReady, ErrNotInitialized, ErrNoNonce,
-// ErrBatchTooLarge, ErrInvalidState (of the config or its own record).
+// ErrBatchTooLarge, ErrInvalidName (a shard is named twice), ErrInvalidState (of the config or
+// its own record).
 func (g *Group) Claim(tr kv.Transaction, me election.Identity, claims []Claim, now time.Time) ([]Outcome, error) {
-	if len(claims) > MaxBatch {
-		return nil, tooLarge(len(claims))
-	}
-	ownRead, configRead := tr.Get(g.keys.of(KindMember, me.ID)), tr.Get(g.keys.config)
-	reads := make([]kv.Future[[]byte], len(claims))
+	names := make([]string, len(claims))
 	for i := range claims {
-		if claims[i].Nonce == uuid.Nil {
+		if names[i] = claims[i].Shard; claims[i].Nonce == uuid.Nil {
 			return nil, fdbelection.ErrNoNonce
 		}
-		reads[i] = tr.Get(g.keys.of(KindShard, claims[i].Shard))
 	}
+	if err := checkBatch(names); err != nil {
+		return nil, err
+	}
+	ownRead, configRead := tr.Get(g.keys.of(KindMember, me.ID)), tr.Get(g.keys.config)
+	reads := g.beginShards(tr, names)
 	if err := g.mayClaim(tr, me, ownRead, configRead); err != nil {
 		return nil, err
 	}
-	outcomes, err := g.awaitShards(reads, func(i int) string { return claims[i].Shard })
+	outcomes, err := g.awaitShards(names, reads)
 	if err != nil {
 		return nil, err
 	}
@@ -116,65 +107,4 @@ func (g *Group) mayClaim(tr kv.Transaction, me election.Identity, ownRead, confi
 		}
 	}
 	return nil
-}
-
-// awaitShards returns the shard records that were read. The Err of one that is missing or
-// cannot be read says so.
-func (g *Group) awaitShards(reads []kv.Future[[]byte], name func(i int) string) ([]Outcome, error) {
-	outcomes := make([]Outcome, len(reads))
-	for i, read := range reads {
-		value, err := read.Get()
-		if err != nil {
-			return nil, err
-		}
-		o := &outcomes[i]
-		if value == nil {
-			o.Shard.Name, o.Removed, o.Err = name(i), true, ErrNoShard
-			continue
-		}
-		o.Shard, o.Err = decodeShard(g.keys.of(KindShard, name(i)), name(i), value)
-	}
-	return outcomes, nil
-}
-
-// writeShard begins or ends a tenure.
-func (g *Group) writeShard(tr kv.Transaction, o *Outcome, next Shard) {
-	o.Shard = next
-	g.write(tr, KindShard, next.Name, next.encode())
-}
-
-// living knows which of the sessions live that lead some shards. A session that has ended
-// never comes back, so it reads by snapshot.
-type living struct {
-	group *Group
-	reads map[string]kv.Future[[]byte]
-}
-
-func (g *Group) beginLiving(tr kv.Transaction, outcomes []Outcome, me election.Identity) living {
-	l := living{g, make(map[string]kv.Future[[]byte])}
-	for i := range outcomes {
-		id := outcomes[i].Shard.Leader.ID
-		if id != "" && outcomes[i].Shard.Leader != me && l.reads[id] == nil {
-			l.reads[id] = tr.Snapshot().Get(g.keys.of(KindMember, id))
-		}
-	}
-	return l
-}
-
-// holds reports whether the session of the leader of a shard lives. A member whose record
-// cannot be read counts as alive until it is evicted.
-func (l *living) holds(leader election.Identity) (bool, error) {
-	if leader.ID == "" {
-		return false, nil
-	}
-	value, err := l.reads[leader.ID].Get()
-	if err != nil || value == nil {
-		return false, err
-	}
-	m, unreadable := decodeMember(l.group.keys.of(KindMember, leader.ID), leader.ID, value)
-	return unreadable != nil || m.Incarnation == leader.Incarnation, nil //nolint:nilerr // such a member counts as alive
-}
-
-func tooLarge(n int) error {
-	return fmt.Errorf("%w: %d; use at most %d", ErrBatchTooLarge, n, MaxBatch)
 }

@@ -3,9 +3,9 @@ package group
 import "errors"
 
 // The errors of a group. Compare them with errors.Is. A group also returns ErrNotInitialized,
-// ErrElectionDisabled, ErrNotReady, ErrNotLeader, ErrFenced, ErrDuplicateID, ErrProcessNotFound,
-// ErrRequestPending, ErrNoNonce, ErrSharedKeys, ErrConfigChanged, ErrInvalidConfig,
-// ErrInvalidCandidate and ErrInvalidState of package fdbelection.
+// ErrElectionDisabled, ErrNotReady, ErrNotLeader, ErrFenced, ErrDuplicateID, ErrNoNonce,
+// ErrSharedKeys, ErrConfigChanged, ErrInvalidConfig, ErrInvalidCandidate and ErrInvalidState of
+// package fdbelection.
 var (
 	// ErrSessionEnded: the member has no session of this incarnation any more: it was
 	// evicted, it has left, or another process has joined under its id. Stop the work on all
@@ -21,6 +21,7 @@ var (
 	ErrTarget = errors.New("the target is absent, not ready or draining")
 	// ErrBatchTooLarge: the call names more than MaxBatch shards.
 	ErrBatchTooLarge = errors.New("too many shards in one call")
-	// ErrInvalidName: the name of a shard or the id of a member breaks a rule.
+	// ErrInvalidName: the name of a shard or the id of a member breaks a rule, or a batch names
+	// a shard twice.
 	ErrInvalidName = errors.New("invalid name")
 )

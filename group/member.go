@@ -38,7 +38,7 @@ type Member struct {
 	NotReady string
 	// Draining says that the member leaves and hands over all of its shards.
 	Draining bool
-	// Balance is the BalanceVersion of its program.
+	// Balance is the BalanceVersion of its program, at least 1.
 	Balance int32
 }
 
@@ -65,6 +65,8 @@ func (m *Member) Validate() error {
 		return invalidMember("weight", m.Weight)
 	case m.Capacity < 0 || m.Capacity > maxWeight:
 		return invalidMember("capacity", m.Capacity)
+	case m.Balance < 1:
+		return &fdbelection.InvalidCandidateError{Field: "version of the balance", Problem: fmt.Sprintf("is %d; use BalanceVersion", m.Balance)}
 	}
 	return as.Validate()
 }
@@ -111,7 +113,7 @@ func decodeMember(key []byte, id string, value []byte) (Member, error) {
 	}
 	m.NotReady, m.Draining = r.Text(), r.Bool()
 	m.Balance = r.Int32("version of the balance")
-	if r.Sound() && (m.Weight < 0 || m.Capacity < 0 || m.Balance < 1) {
+	if r.Sound() && (m.Weight < 0 || m.Weight > maxWeight || m.Capacity < 0 || m.Capacity > maxWeight || m.Balance < 1) {
 		r.Fail("a weight, capacity or version is out of range")
 	}
 	return m, r.Close()

@@ -16,23 +16,34 @@ import (
 // the restore has exceeded, such as the highest term that any receiver of fenced writes has seen.
 //
 // It does not ask whether the session of a leader lives: a member that still runs may lead until
-// its lease ends. So stop all members first. It also replaces a shard record that is damaged. It
-// never lowers a term. Outcomes are in the order of names. It is safe to run again.
+// its lease ends. So stop all members first. It also replaces a shard record or a floor that is
+// damaged. It never lowers a term. Outcomes are in the order of names. It is safe to run again.
 //
-// Errors: ErrTermFloor, ErrInvalidName, ErrBatchTooLarge, ErrInvalidState (of the floor).
+// Errors: ErrTermFloor, ErrInvalidName, ErrBatchTooLarge, ErrInvalidState (a newer program has
+// written the floor).
 func (g *Group) RaiseTerms(tr kv.Transaction, names []string, floor uint64, now time.Time) ([]Outcome, error) {
 	if floor == 0 || floor > election.MaxTermFloor {
 		return nil, fmt.Errorf("%w: it is %d; use 1 to %d", fdbelection.ErrTermFloor, floor, uint64(election.MaxTermFloor))
 	}
-	reads, err := g.beginShards(tr, names)
+	if err := checkShards(names); err != nil {
+		return nil, err
+	}
+	reads, floorRead := g.beginShards(tr, names), tr.Get(g.keys.floor)
+	outcomes, err := g.awaitShards(names, reads)
 	if err != nil {
 		return nil, err
 	}
-	floorRead := tr.Get(g.keys.floor)
-	outcomes, err := g.awaitShards(reads, func(i int) string { return names[i] })
+	lowest, err := g.awaitFloor(floorRead)
 	if err != nil {
 		return nil, err
 	}
+	if record.IsDamaged(lowest.err) {
+		lowest.err = nil // it is replaced
+	}
+	if err := lowest.raise(floor); err != nil {
+		return nil, err
+	}
+	g.writeFloor(tr, lowest)
 	wrote := false
 	for i := range outcomes {
 		o := &outcomes[i]
@@ -46,5 +57,5 @@ func (g *Group) RaiseTerms(tr kv.Transaction, names []string, floor uint64, now 
 	if wrote {
 		g.ring(tr)
 	}
-	return outcomes, g.raiseFloor(tr, floorRead, floor)
+	return outcomes, nil
 }

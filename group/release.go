@@ -33,71 +33,94 @@ type Release struct {
 // more, whatever the result is. It must call Release again until it returns a result.
 //
 // If the target of a hand-over is absent, not ready or draining, or the group is disabled, the
-// shard is vacant afterwards, and its Outcome has ErrTarget. If the tenure has ended already, by an earlier
-// run or otherwise, the Outcome has the record as it is. Err is ErrFenced if that is the
-// tenure of another leader that this call did not begin.
+// shard is vacant afterwards, and its Outcome has ErrTarget. If the tenure has ended already, by
+// an earlier run or otherwise, the Outcome has the record as it is. Err is ErrFenced if the
+// tenure was not one of the caller, or if another one has followed that this call did not begin.
+// Err is ErrInvalidState if the shard cannot be read, or if it should be removed and the floor
+// cannot be read, without which no shard can be removed.
 //
-// It conflicts with changes of these shards, of its own member record, of those of the
-// targets and of the config. It is safe to run again, with the same nonces.
+// It conflicts with changes of these shards and of its own member record. A hand-over also
+// conflicts with changes of the record of its target and of the config. It is safe to run again,
+// with the same nonces.
 //
-// Errors: ErrSessionEnded (the shards are free), ErrNoNonce, ErrBatchTooLarge, ErrInvalidState
-// (of its own record).
+// Errors: ErrSessionEnded (the shards are free), ErrNoNonce, ErrBatchTooLarge, ErrInvalidName (a
+// shard is named twice), ErrInvalidState (of its own record).
 func (g *Group) Release(tr kv.Transaction, me election.Identity, releases []Release, now time.Time) ([]Outcome, error) {
-	if len(releases) > MaxBatch {
-		return nil, tooLarge(len(releases))
-	}
-	ownRead, floorRead := tr.Get(g.keys.of(KindMember, me.ID)), kv.Future[[]byte](nil)
-	reads := make([]kv.Future[[]byte], len(releases))
-	targets := make(map[string]kv.Future[[]byte])
+	names := make([]string, len(releases))
+	removes, targets := false, make(map[string]kv.Future[[]byte])
 	for i := range releases {
 		r := &releases[i]
-		reads[i] = tr.Get(g.keys.of(KindShard, r.Token.Shard))
-		switch id := r.Target.ID; {
-		case r.Remove:
-			if floorRead == nil {
-				floorRead = tr.Get(g.keys.floor)
-			}
-		case id == "":
-		case r.Nonce == uuid.Nil:
+		names[i] = r.Token.Shard
+		removes = removes || r.Remove
+		if r.handsOver() && r.Nonce == uuid.Nil {
 			return nil, fdbelection.ErrNoNonce
-		case targets[id] == nil:
-			targets[id] = tr.Get(g.keys.of(KindMember, id))
 		}
 	}
-	disabled := false
-	if len(targets) > 0 { // a hand-over depends on the config, as a claim does
-		config, err := g.awaitConfig(tr.Get(g.keys.config))
-		if kv.CodeOf(err) != 0 {
-			return nil, err
+	if err := checkBatch(names); err != nil {
+		return nil, err
+	}
+	ownRead, reads := tr.Get(g.keys.of(KindMember, me.ID)), g.beginShards(tr, names)
+	for i := range releases {
+		if r := &releases[i]; r.handsOver() && targets[r.Target.ID] == nil {
+			targets[r.Target.ID] = tr.Get(g.keys.of(KindMember, r.Target.ID))
 		}
-		disabled = err == nil && !config.Enabled
+	}
+	b := releasing{Group: g, tr: tr, me: me, targets: targets, now: now}
+	if err := b.begin(removes); err != nil {
+		return nil, err
 	}
 	if _, err := g.session(ownRead, me); err != nil {
 		return nil, err
 	}
-	outcomes, err := g.awaitShards(reads, func(i int) string { return releases[i].Token.Shard })
+	outcomes, err := g.awaitShards(names, reads)
 	if err != nil {
 		return nil, err
 	}
-	b := releasing{Group: g, tr: tr, targets: targets, disabled: disabled, now: now}
 	for i := range outcomes {
 		if err := b.release(&outcomes[i], &releases[i]); err != nil {
 			return nil, err
 		}
 	}
-	return outcomes, b.finish(floorRead)
+	if b.wrote {
+		g.writeFloor(tr, b.floor)
+		g.ring(tr)
+	}
+	return outcomes, nil
 }
+
+// handsOver reports whether another tenure follows.
+func (r *Release) handsOver() bool { return !r.Remove && r.Target.ID != "" }
 
 // releasing is a batch of releases.
 type releasing struct {
 	*Group
 	tr      kv.Transaction
+	me      election.Identity
 	targets map[string]kv.Future[[]byte]
 	// disabled says that no tenure may begin, since the group is disabled.
 	disabled bool
 	now      time.Time
 	wrote    bool
-	floor    uint64 // the highest term of a removed shard
+	floor    floor // if a shard is to be removed
+}
+
+// begin reads what hand-overs and removals depend on.
+func (b *releasing) begin(removes bool) (err error) {
+	var floorRead kv.Future[[]byte]
+	if removes {
+		floorRead = b.tr.Get(b.keys.floor)
+	}
+	if len(b.targets) > 0 { // a hand-over depends on the config, as a claim does
+		config, err := b.awaitConfig(b.tr.Get(b.keys.config))
+		if kv.CodeOf(err) != 0 {
+			return err
+		}
+		b.disabled = err == nil && !config.Enabled
+	}
+	if removes {
+		b.floor, err = b.awaitFloor(floorRead)
+	}
+	return err
 }
 
 // release ends one tenure.
@@ -108,21 +131,21 @@ func (b *releasing) release(o *Outcome, r *Release) error {
 			o.Err = nil
 		}
 		return nil
-	case o.Shard.vacatedBy(r.Token), r.Target.ID != "" && o.Shard.Leader == r.Target && o.Shard.Nonce == r.Nonce:
+	case o.Shard.vacatedBy(r.Token), r.handsOver() && o.Shard.Term == r.Token.Term+1 && o.Shard.Nonce == r.Nonce:
 		return nil // an earlier run did it
-	case !o.Shard.in(r.Token):
+	case r.Token.Identity != b.me, !o.Shard.in(r.Token):
 		o.Err = fmt.Errorf("%w: now %s, the token is %s", fdbelection.ErrFenced, o.Shard.String(), r.Token)
 		return nil
 	}
-	b.wrote = true
 	if r.Remove {
-		b.floor = max(b.floor, o.Shard.Term)
-		b.removeShard(b.tr, o.Shard.Name, r.Token.ID, r.Reason.String())
-		o.Removed = true
+		if o.Err = b.floor.raise(o.Shard.Term); o.Err == nil {
+			b.removeShard(b.tr, o.Shard.Name, r.Token.ID, r.Reason.String())
+			b.wrote, o.Removed = true, true
+		}
 		return nil
 	}
 	next := Shard{Name: o.Shard.Name, Term: o.Shard.Term, Nonce: o.Shard.Nonce, Reason: r.Reason, At: b.now, Moves: r.Moves}
-	if r.Target.ID != "" {
+	if r.handsOver() {
 		fit, err := b.fit(r.Target)
 		if err != nil {
 			return err
@@ -134,6 +157,7 @@ func (b *releasing) release(o *Outcome, r *Release) error {
 		}
 	}
 	b.writeShard(b.tr, o, next)
+	b.wrote = true
 	return nil
 }
 
@@ -145,17 +169,4 @@ func (b *releasing) fit(target election.Identity) (bool, error) {
 	}
 	m, err := decodeMember(b.keys.of(KindMember, target.ID), target.ID, value)
 	return err == nil && m.Identity == target && m.Ready() && !m.Draining, nil
-}
-
-// finish raises the floor if shards were removed, and rings the bell if anything was written.
-func (b *releasing) finish(floorRead kv.Future[[]byte]) error {
-	if b.floor > 0 {
-		if err := b.raiseFloor(b.tr, floorRead, b.floor); err != nil {
-			return err
-		}
-	}
-	if b.wrote {
-		b.ring(b.tr)
-	}
-	return nil
 }

@@ -206,12 +206,13 @@ func (g *Group) Leave(tr kv.Transaction, me election.Identity) error {
 	}
 	beat, beatErr := decodeBeat(beatKey, me.ID, beatValue)
 	own, memberErr := decodeMember(memberKey, me.ID, memberValue)
-	ownBeat := beatValue != nil && beatErr == nil && beat.Incarnation == me.Incarnation
-	if ownBeat {
+	ownBeat := beatErr == nil && beat.Incarnation == me.Incarnation
+	ownMember := memberErr == nil && own.Incarnation == me.Incarnation
+	// Both records are of one session. If one of them is damaged, the other one says whose.
+	if ownBeat || ownMember && beatValue != nil && beatErr != nil {
 		tr.Clear(beatKey)
 	}
-	// Both records are of one session. If the member record is damaged, the other one says whose.
-	if memberErr == nil && own.Incarnation == me.Incarnation || memberValue != nil && memberErr != nil && ownBeat {
+	if ownMember || ownBeat && memberValue != nil && memberErr != nil {
 		g.remove(tr, KindMember, me.ID, me.ID, "left")
 		g.ring(tr)
 	}

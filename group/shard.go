@@ -2,6 +2,7 @@ package group
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -11,9 +12,6 @@ import (
 	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/subspace"
 )
-
-// MaxBatch is the most shards of one call. Their records stay below 1 MB.
-const MaxBatch = 500
 
 // Reason says how the tenure of a shard began. If the shard is vacant, it says how the last
 // tenure ended.
@@ -119,9 +117,9 @@ func decodeShard(key []byte, name string, value []byte) (Shard, error) {
 		Name: name, Term: r.Count(), Leader: election.Identity{ID: r.Text(), Incarnation: r.UUID()},
 		Nonce: r.UUID(), Reason: Reason(r.Int32("reason")), At: r.Time(),
 	}
-	moves := r.Int32("number of moves")
-	if s.Moves = uint32(moves); r.Sound() && moves < 0 {
-		r.Fail("its number of moves is negative")
+	moves := r.Count()
+	if s.Moves = uint32(moves); moves > math.MaxUint32 {
+		r.Fail("its number of moves is out of range")
 	}
 	if r.Sound() && s.Leader.ID != "" && record.NameProblem(s.Leader.ID) != "" {
 		r.Fail("the id of its leader " + record.NameProblem(s.Leader.ID))

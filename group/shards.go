@@ -1,12 +1,10 @@
 package group
 
 import (
-	"errors"
+	"cmp"
 	"time"
 
-	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
-	"github.com/fdbelection/fdbelection/subspace"
 )
 
 // CreateShards adds shards to the group, vacant. It returns how many of them did not exist.
@@ -15,16 +13,16 @@ import (
 //
 // Errors: ErrNotInitialized, ErrInvalidName, ErrBatchTooLarge, ErrInvalidState.
 func (g *Group) CreateShards(tr kv.Transaction, names []string, now time.Time) (int, error) {
-	reads, err := g.beginShards(tr, names)
-	if err != nil {
+	if err := checkShards(names); err != nil {
 		return 0, err
 	}
+	reads := g.beginShards(tr, names)
 	configRead, floorRead := tr.Snapshot().Get(g.keys.config), tr.Get(g.keys.floor)
 	if _, err := g.awaitConfig(configRead); err != nil {
 		return 0, err
 	}
 	floor, err := g.awaitFloor(floorRead)
-	if err != nil {
+	if err = cmp.Or(err, floor.err); err != nil {
 		return 0, err
 	}
 	created := 0
@@ -38,7 +36,7 @@ func (g *Group) CreateShards(tr kv.Transaction, names []string, now time.Time) (
 			continue
 		}
 		seen[name] = true
-		shard := Shard{Name: name, Term: floor, Reason: ReasonCreated, At: now}
+		shard := Shard{Name: name, Term: floor.term, Reason: ReasonCreated, At: now}
 		g.write(tr, KindShard, name, shard.encode())
 		created++
 	}
@@ -53,89 +51,59 @@ func (g *Group) CreateShards(tr kv.Transaction, names []string, now time.Time) (
 // gone. If it is asked of the leader, Err is nil and Shard is its record. It is safe to run
 // again.
 //
-// Errors: ErrInvalidName, ErrBatchTooLarge, ErrInvalidState (of the floor).
+// The Err of a shard is ErrInvalidState if its record cannot be read, if a newer program has
+// written its request, or if the floor cannot be read, without which no shard can be removed.
+// RaiseTerms repairs a damaged shard record and a damaged floor.
+//
+// Errors: ErrInvalidName, ErrBatchTooLarge.
 func (g *Group) RemoveShards(tr kv.Transaction, names []string) ([]Outcome, error) {
-	reads, err := g.beginShards(tr, names)
-	if err != nil {
+	if err := checkShards(names); err != nil {
 		return nil, err
 	}
-	floorRead := tr.Get(g.keys.floor)
-	outcomes, err := g.awaitShards(reads, func(i int) string { return names[i] })
+	reads, floorRead := g.beginShards(tr, names), tr.Get(g.keys.floor)
+	outcomes, err := g.awaitShards(names, reads)
 	if err != nil {
 		return nil, err
 	}
 	living := g.beginLiving(tr, outcomes, noSession)
-	floor, wrote := uint64(0), false
+	floor, err := g.awaitFloor(floorRead)
+	if err != nil {
+		return nil, err
+	}
+	requests := make([]kv.Future[[]byte], len(names)) // for the shards that are led
 	for i := range outcomes {
-		o := &outcomes[i]
-		if errors.Is(o.Err, ErrNoShard) {
-			o.Err = nil
-		}
-		if o.Removed || o.Err != nil {
-			continue
-		}
-		lives, err := living.holds(o.Shard.Leader)
+		lives, err := living.holds(outcomes[i].Shard.Leader)
 		if err != nil {
 			return nil, err
 		}
 		if lives {
-			r := Request{Kind: RemoveRequest, Term: o.Shard.Term}
-			if err := g.request(tr, o.Shard.Name, r); err != nil {
-				o.Err = err
+			requests[i] = tr.Get(g.keys.of(KindRequest, names[i]))
+		}
+	}
+	wrote := false
+	for i := range outcomes {
+		o := &outcomes[i]
+		switch {
+		case o.Removed:
+			o.Err = nil
+			continue
+		case requests[i] != nil:
+			o.Err = g.request(tr, names[i], requests[i], Request{Kind: RemoveRequest, Term: o.Shard.Term})
+			if kv.CodeOf(o.Err) != 0 {
+				return nil, o.Err
 			}
 			continue
+		case o.Err != nil:
+			continue
 		}
-		floor, wrote, o.Removed = max(floor, o.Shard.Term), true, true
-		g.removeShard(tr, o.Shard.Name, "", "removed")
-	}
-	if !wrote {
-		return outcomes, nil
-	}
-	g.ring(tr)
-	return outcomes, g.raiseFloor(tr, floorRead, floor)
-}
-
-// removeShard removes a shard and what an operator wanted for it.
-func (g *Group) removeShard(tr kv.Transaction, name, by, why string) {
-	g.remove(tr, KindShard, name, by, why)
-	g.remove(tr, KindPin, name, by, why)
-	g.remove(tr, KindRequest, name, by, why)
-}
-
-// beginShards begins to read the records of shards.
-func (g *Group) beginShards(tr kv.Transaction, names []string) ([]kv.Future[[]byte], error) {
-	if len(names) > MaxBatch {
-		return nil, tooLarge(len(names))
-	}
-	for _, name := range names {
-		if err := checkName("the name of the shard", name); err != nil {
-			return nil, err
+		if o.Err = floor.raise(o.Shard.Term); o.Err == nil {
+			g.removeShard(tr, names[i], "", "removed")
+			wrote, o.Removed = true, true
 		}
 	}
-	reads := make([]kv.Future[[]byte], len(names))
-	for i, name := range names {
-		reads[i] = tr.Get(g.keys.of(KindShard, name))
+	if wrote {
+		g.writeFloor(tr, floor)
+		g.ring(tr)
 	}
-	return reads, nil
-}
-
-// awaitFloor returns the highest term of any shard that was removed.
-func (g *Group) awaitFloor(read kv.Future[[]byte]) (uint64, error) {
-	value, err := read.Get()
-	if err != nil || value == nil {
-		return 0, err
-	}
-	r := record.Open("floor", g.keys.floor, value)
-	floor := r.Count()
-	return floor, r.Close()
-}
-
-// raiseFloor makes a shard that is created again begin above term.
-func (g *Group) raiseFloor(tr kv.Transaction, read kv.Future[[]byte], term uint64) error {
-	floor, err := g.awaitFloor(read)
-	if err != nil || floor >= term {
-		return err
-	}
-	tr.Set(g.keys.floor, subspace.AppendUint(record.New(12), term))
-	return nil
+	return outcomes, nil
 }

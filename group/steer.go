@@ -68,16 +68,26 @@ func decodeRequest(key, value []byte) (Request, error) {
 	return q, r.Close()
 }
 
+func pinValue(id string) []byte { return subspace.AppendString(record.New(len(id)+4), id) }
+
+func decodePin(key, value []byte) (string, error) {
+	r := record.Open("pin", key, value)
+	id := r.Text()
+	if r.Sound() && record.NameProblem(id) != "" {
+		r.Fail("the id of the member " + record.NameProblem(id))
+	}
+	return id, r.Close()
+}
+
 // request writes a request, and replaces any other one, except that a removal stays. It
-// rings the bell.
-func (g *Group) request(tr kv.Transaction, name string, wanted Request) error {
-	key := g.keys.of(KindRequest, name)
-	value, err := tr.Get(key).Get()
+// rings the bell. read is a read of the request with a read conflict.
+func (g *Group) request(tr kv.Transaction, name string, read kv.Future[[]byte], wanted Request) error {
+	value, err := read.Get()
 	if err != nil {
 		return err
 	}
 	if value != nil {
-		stored, err := decodeRequest(key, value)
+		stored, err := decodeRequest(g.keys.of(KindRequest, name), value)
 		switch {
 		case record.IsNewer(err):
 			return err
@@ -109,7 +119,7 @@ func (g *Group) RequestResign(tr kv.Transaction, name string, term uint64, nonce
 	case shard.Term > term, shard.Vacant():
 		return nil
 	}
-	return g.request(tr, name, Request{Kind: ResignRequest, Term: term, Nonce: nonce})
+	return g.request(tr, name, tr.Get(g.keys.of(KindRequest, name)), Request{Kind: ResignRequest, Term: term, Nonce: nonce})
 }
 
 // CancelRequest removes a request, even one that cannot be read. It reports whether there
@@ -136,15 +146,12 @@ func (g *Group) ReadShard(tr kv.ReadTransaction, name string) (Shard, error) {
 }
 
 func (g *Group) readShard(tr kv.ReadTransaction, name string) (Shard, error) {
-	key := g.keys.of(KindShard, name)
-	value, err := tr.Get(key).Get()
+	names := []string{name}
+	outcomes, err := g.awaitShards(names, g.beginShards(tr, names))
 	if err != nil {
 		return Shard{}, err
 	}
-	if value == nil {
-		return Shard{}, fmt.Errorf("%w: %s", ErrNoShard, election.SafeText(name))
-	}
-	return decodeShard(key, name, value)
+	return outcomes[0].Shard, outcomes[0].Err
 }
 
 // Pin makes a member lead a shard while it is present, ready and below its capacity. A member
@@ -153,6 +160,9 @@ func (g *Group) readShard(tr kv.ReadTransaction, name string) (Shard, error) {
 // Errors: ErrNoShard, ErrInvalidName.
 func (g *Group) Pin(tr kv.Transaction, name, id string) error {
 	if err := checkName("the id of the member", id); err != nil {
+		return err
+	}
+	if err := checkName("the name of the shard", name); err != nil {
 		return err
 	}
 	shard := tr.Get(g.keys.of(KindShard, name)) // with a read conflict: a removal also removes the pin
@@ -165,9 +175,9 @@ func (g *Group) Pin(tr kv.Transaction, name, id string) error {
 	case err != nil:
 		return err
 	case value == nil:
-		return fmt.Errorf("%w: %s", ErrNoShard, election.SafeText(name))
+		return noShard(name)
 	}
-	next := subspace.AppendString(record.New(len(id)+4), id)
+	next := pinValue(id)
 	if bytes.Equal(stored, next) {
 		return nil
 	}
@@ -183,10 +193,18 @@ func (g *Group) Unpin(tr kv.Transaction, name string) (bool, error) {
 }
 
 // Drain keeps a member empty, beyond its session: all of its shards go to other members.
-// A member of that id need not exist. It is safe to run again. Errors: ErrInvalidName.
+// A member of that id need not exist. It is safe to run again. Errors: ErrNotInitialized,
+// ErrInvalidName.
 func (g *Group) Drain(tr kv.Transaction, id string) error {
 	if err := checkName("the id of the member", id); err != nil {
 		return err
+	}
+	config, err := tr.Snapshot().Get(g.keys.config).Get()
+	switch {
+	case err != nil:
+		return err
+	case config == nil:
+		return fdbelection.ErrNotInitialized
 	}
 	value, err := tr.Get(g.keys.of(KindDrain, id)).Get()
 	if err != nil || value != nil {

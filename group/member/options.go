@@ -116,6 +116,7 @@ func (o Options) withDefaults() Options {
 func (o *Options) validate() error {
 	me := group.Member{
 		Identity: election.Identity{ID: o.ID, Incarnation: uuid.Max}, Weight: o.Weight, Capacity: o.Capacity, Tags: o.Tags,
+		Balance: group.BalanceVersion,
 	}
 	faults := []error{me.Validate()}
 	for _, d := range []struct {

@@ -67,5 +67,5 @@ func (e *notCreatedError) Unwrap() error { return fdbelection.ErrNotInitialized 
 
 // ExplainSharedKeys adds to ErrSharedKeys what to do about it.
 func ExplainSharedKeys(err error) error {
-	return fmt.Errorf("%w; nothing was changed: choose another --election or --root, so that neither path is below the candidates of the other", err)
+	return fmt.Errorf("%w; nothing was changed: choose another --election or --root, so that neither path is below the records of the other", err)
 }
