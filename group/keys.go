@@ -1,7 +1,9 @@
 package group
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -97,14 +99,17 @@ func (k *keys) entry(kind Kind, name string) []byte {
 // firstEntry returns the first key of the log after all entries of a commit version.
 func (k *keys) firstEntry(after int64) []byte {
 	stamp := subspace.Versionstamp{}
-	putVersion(&stamp, after+1)
+	binary.BigEndian.PutUint64(stamp.Transaction[:8], uint64(after)+1)
 	return subspace.AppendVersionstamp(record.Grow(k.log, 13), stamp)
 }
 
-// endOfLog returns the end of the range of the log.
-func (k *keys) endOfLog() []byte {
-	_, end := record.Below(k.log, record.StampCode, record.AfterStamp)
-	return end
+// version returns the commit version in a key in the range of the log. The rest of the key may
+// have any shape. In a key that ends before, the missing bytes are zero, so versions are in the
+// order of the keys.
+func (k *keys) version(key []byte) int64 {
+	var version [8]byte
+	copy(version[:], key[len(k.log)+1:])
+	return int64(min(binary.BigEndian.Uint64(version[:]), math.MaxInt64))
 }
 
 // change returns what the key of a log entry says, and false for a key of another shape.
@@ -115,8 +120,11 @@ func (k *keys) change(key []byte) (Change, bool) {
 	}
 	c := Change{Stamp: r.Versionstamp()}
 	c.Kind, c.Name = Kind(r.Int64()), r.Text()
-	ok = r.Err() == nil && c.Kind.known() && (c.Kind == KindConfig || record.NameProblem(c.Name) == "")
-	return c, ok
+	named := record.NameProblem(c.Name) == ""
+	if c.Kind == KindConfig {
+		named = c.Name == ""
+	}
+	return c, r.Err() == nil && c.Kind.known() && named
 }
 
 // checkName returns an error that says what is wrong with the name of a shard or a member.

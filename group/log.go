@@ -2,7 +2,7 @@ package group
 
 import (
 	"encoding/binary"
-	"fmt"
+	"slices"
 
 	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
@@ -23,21 +23,17 @@ type Change struct {
 // Version returns the commit version of the change.
 func (c *Change) Version() int64 { return int64(binary.BigEndian.Uint64(c.Stamp.Transaction[:8])) }
 
-func putVersion(stamp *subspace.Versionstamp, version int64) {
-	binary.BigEndian.PutUint64(stamp.Transaction[:8], uint64(version))
-}
-
 // write sets a record and adds it to the log. The caller rings the bell.
 func (g *Group) write(tr kv.Transaction, kind Kind, name string, value []byte) {
 	tr.Set(g.keys.of(kind, name), value)
-	entry := subspace.AppendBool(make([]byte, 0, len(value)+1), true)
-	tr.SetVersionstampedKey(g.keys.entry(kind, name), append(entry, value...))
+	tr.SetVersionstampedKey(g.keys.entry(kind, name), value)
 }
 
-// remove clears a record and adds that to the log. The caller rings the bell.
+// remove clears a record and adds that to the log. The caller rings the bell. The second
+// element of the entry is a bool, which is not the second element of any record.
 func (g *Group) remove(tr kv.Transaction, kind Kind, name, by, why string) {
 	tr.Clear(g.keys.of(kind, name))
-	entry := subspace.AppendBool(nil, false)
+	entry := subspace.AppendBool(record.New(len(by)+len(why)+8), true)
 	entry = subspace.AppendString(subspace.AppendString(entry, by), why)
 	tr.SetVersionstampedKey(g.keys.entry(kind, name), entry)
 }
@@ -50,6 +46,8 @@ func (g *Group) ring(tr kv.Transaction) {
 
 // Watch returns a watch that fires at the next change of the group. No heartbeat is a
 // change. Read the log in the same transaction, so that no change is missed between the two.
+// That transaction must not have changed the group: reading what it has added to the log fails
+// (code 1036).
 func (g *Group) Watch(tr kv.Transaction) kv.Watch { return tr.Watch(g.keys.bell) }
 
 // Changes is a part of the log.
@@ -59,22 +57,30 @@ type Changes struct {
 	// that of the last change if there are More.
 	Version int64
 	More    bool
-	// Trimmed says that entries after the asked version were trimmed. Scan the group again.
+	// Trimmed says that entries after the asked version may have been trimmed. Scan the group
+	// again.
 	Trimmed bool
-	// Oldest is the version of the oldest entry, or 0 if the log is empty.
+	// Unreadable says why the record of the trimming cannot be read (ErrInvalidState). Then
+	// Trimmed is what the oldest entry shows, and the next Trim replaces the record.
+	Unreadable error
+	// Oldest is the version of the oldest entry, or 0 if the log is empty. It is 1 if the log
+	// has entries of later versions than the database: it was restored, and Trim removes them.
 	Oldest int64
 }
 
 // ReadLog returns the changes after a version, oldest first, by one wave of snapshot reads.
-// It returns at most limit changes, and then the rest of the last transaction. It skips
-// entries that cannot be read. If the read version is lower than after, the database was
-// restored, and it reports Trimmed.
+// It returns at most limit changes, and then the rest of the last version. A limit below 1
+// means no limit. It skips entries of other kinds and shapes, and those of a later version than
+// that of the database. If the read version is lower than after, the database was restored, and
+// it reports Trimmed. Errors: ErrInvalidState (of the record of the trimming, if a newer
+// program has written it).
 func (g *Group) ReadLog(tr kv.ReadTransaction, after int64, limit int) (Changes, error) {
 	snapshot := tr.Snapshot()
+	after, limit = max(after, 0), max(limit, 0)
 	version, trimmed := snapshot.GetReadVersion(), snapshot.Get(g.keys.trimmed)
-	begin, _ := record.Below(g.keys.log, record.StampCode, record.AfterStamp)
-	oldest := snapshot.GetRange(begin, g.keys.endOfLog(), kv.RangeOptions{Limit: 1})
-	entries := snapshot.GetRange(g.keys.firstEntry(after), g.keys.endOfLog(), kv.RangeOptions{Limit: limit})
+	begin, end := record.Below(g.keys.log, record.StampCode, record.AfterStamp)
+	oldest := snapshot.GetRange(begin, end, kv.RangeOptions{Limit: 1})
+	entries := snapshot.GetRange(g.keys.firstEntry(after), end, kv.RangeOptions{Limit: limit})
 	now, err := version.Get()
 	if err != nil {
 		return Changes{}, err
@@ -87,59 +93,70 @@ func (g *Group) ReadLog(tr kv.ReadTransaction, after int64, limit int) (Changes,
 	if err != nil {
 		return Changes{}, err
 	}
-	cut, err := g.awaitTrimmed(trimmed)
-	if err != nil && !record.IsDamaged(err) {
+	changes := Changes{Version: now}
+	if len(first) > 0 {
+		changes.Oldest = g.keys.version(first[0].Key)
+	}
+	if err := changes.setTrimmed(g, trimmed, after); err != nil {
 		return Changes{}, err
 	}
-	changes := Changes{Version: now, Trimmed: now < after || cut > after || err != nil}
-	if len(first) > 0 {
-		if c, ok := g.keys.change(first[0].Key); ok {
-			changes.Oldest = c.Version()
-		}
+	changes.More = limit > 0 && len(rows) == limit
+	if n := len(rows); n > 0 && g.keys.version(rows[n-1].Key) > now {
+		rows = slices.DeleteFunc(rows, func(row kv.KeyValue) bool { return g.keys.version(row.Key) > now })
+		changes.More, changes.Oldest = false, 1
 	}
-	if limit > 0 && len(rows) == limit {
-		if rows, err = g.restOfLast(snapshot, rows); err != nil {
+	if changes.More {
+		last := rows[len(rows)-1].Key
+		changes.Version = g.keys.version(last)
+		rest, err := snapshot.GetRange(append(record.Grow(last, 1), 0), g.keys.firstEntry(changes.Version), kv.RangeOptions{}).Get()
+		if err != nil {
 			return Changes{}, err
 		}
-		changes.More = true
+		rows = append(rows, rest...)
 	}
 	for _, row := range rows {
-		c, ok := g.keys.change(row.Key)
-		if !ok {
-			continue
+		if c, ok := g.keys.change(row.Key); ok {
+			c.decode(g, row)
+			changes.Changes = append(changes.Changes, c)
 		}
-		if changes.More {
-			changes.Version = c.Version()
-		}
-		c.decode(g, row.Value)
-		changes.Changes = append(changes.Changes, c)
 	}
 	return changes, nil
 }
 
-// restOfLast adds the other changes of the version of the last row.
-func (g *Group) restOfLast(snapshot kv.ReadTransaction, rows []kv.KeyValue) ([]kv.KeyValue, error) {
-	last := rows[len(rows)-1].Key
-	c, ok := g.keys.change(last)
-	if !ok {
-		return rows, nil
+// setTrimmed says what the record of the trimming means for a reader that knows the log up to a
+// version.
+func (c *Changes) setTrimmed(g *Group, read kv.Future[[]byte], after int64) error {
+	now := c.Version
+	cut, err := g.awaitTrimmed(read)
+	switch {
+	case record.IsDamaged(err):
+		c.Unreadable, cut = err, now
+		if c.Oldest > 0 {
+			cut = min(c.Oldest, now) // later entries were not trimmed
+		}
+	case err != nil:
+		return err
+	case cut > now:
+		cut = 0 // from before the database was restored
 	}
-	rest, err := snapshot.GetRange(append(record.Grow(last, 1), 0), g.keys.firstEntry(c.Version()), kv.RangeOptions{}).Get()
-	return append(rows, rest...), err
+	c.Trimmed = now < after || after < cut
+	return nil
 }
 
-// decode reads the value of an entry.
-func (c *Change) decode(g *Group, value []byte) {
-	const boolSize = 1
-	r := subspace.NewReader(value)
-	if r.Bool() {
-		c.Row = g.row(c.Kind, c.Name, value[boolSize:])
+// decode reads the value of an entry: the record, or who removed it.
+func (c *Change) decode(g *Group, row kv.KeyValue) {
+	r := record.Open("log entry", row.Key, row.Value)
+	if r.Peek() != subspace.KindBool {
+		c.Row = g.row(c.Kind, c.Name, row.Value)
 		return
 	}
-	c.By, c.Why = r.Text(), r.Text()
-	c.Removed = true
-	if err := r.Err(); err != nil {
-		c.Removed, c.Unreadable = false, fmt.Errorf("log entry of %s: %w", c.Kind, err)
+	r.Skip()
+	by, why := r.Text(), r.Text()
+	if r.Sound() && by != "" && record.NameProblem(by) != "" {
+		r.Fail("the id of its author " + record.NameProblem(by))
+	}
+	if c.Unreadable = r.Close(); c.Unreadable == nil {
+		c.Removed, c.By, c.Why = true, by, why
 	}
 }
 
@@ -151,21 +168,41 @@ func (g *Group) awaitTrimmed(read kv.Future[[]byte]) (int64, error) {
 	}
 	r := record.Open("trimmed", g.keys.trimmed, value)
 	version := int64(r.Count())
-	return version, r.Close()
+	if err := r.Close(); err != nil {
+		return 0, err
+	}
+	return version, nil
 }
 
-// Trim removes the entries of the log up to a version. A member that has not read them scans
-// the group again. It is safe to run again. Errors: ErrInvalidState.
+func trimmedValue(version int64) []byte { return subspace.AppendUint(record.New(12), uint64(version)) }
+
+// laterCommits is more than the commit version of a transaction can be above its read version.
+// A database refuses the commit as too old if it would be more than half of it.
+const laterCommits = 10_000_000
+
+// Trim removes the entries of the log up to a version, which is at most the read version. A
+// member that has not read them scans the group again. It also removes entries that are from
+// before the database was restored. Use it in a transaction of its own. It is safe to run
+// again. Errors: ErrInvalidState.
 func (g *Group) Trim(tr kv.Transaction, upTo int64) error {
-	cut, err := g.awaitTrimmed(tr.Get(g.keys.trimmed))
-	if err != nil && !record.IsDamaged(err) {
+	version, trimmed := tr.GetReadVersion(), tr.Get(g.keys.trimmed)
+	now, err := version.Get()
+	if err != nil {
 		return err
 	}
-	if upTo <= cut {
+	cut, err := g.awaitTrimmed(trimmed)
+	switch {
+	case err != nil && !record.IsDamaged(err):
+		return err
+	case cut > now:
+		cut = 0 // from before the database was restored
+	}
+	if upTo = min(upTo, now); upTo <= cut {
 		return nil
 	}
-	tr.Set(g.keys.trimmed, subspace.AppendUint(record.New(12), uint64(upTo)))
-	begin, _ := record.Below(g.keys.log, record.StampCode, record.AfterStamp)
+	tr.Set(g.keys.trimmed, trimmedValue(upTo))
+	begin, end := record.Below(g.keys.log, record.StampCode, record.AfterStamp)
 	tr.ClearRange(begin, g.keys.firstEntry(upTo))
+	tr.ClearRange(g.keys.firstEntry(now+laterCommits), end)
 	return nil
 }

@@ -3,6 +3,7 @@ package group
 import (
 	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
 )
 
 // Row is one record of a group: its config, or that of a member, shard, pin, request or drain.
@@ -42,9 +43,7 @@ func (g *Group) row(kind Kind, name string, value []byte) Row {
 		q, err := decodeRequest(key, value)
 		row.Request, row.Unreadable = &q, err
 	case KindPin:
-		r := record.Open("pin", key, value)
-		row.Pin = r.Text()
-		row.Unreadable = r.Close()
+		row.Pin, row.Unreadable = decodePin(key, value)
 	case KindDrain: // its existence says all
 	}
 	if row.Unreadable != nil {
@@ -57,10 +56,17 @@ func (g *Group) row(kind Kind, name string, value []byte) Row {
 // the beginning.
 type Position struct {
 	Kind Kind
-	// After is the last name before the place.
-	After string
-	// key is the last key before the place. It may be one of others.
+	// key is the last key before the place, without the prefix of its kind. It may be one of
+	// others, so it may lie between the keys of two names.
 	key string
+}
+
+// Passed reports whether the record of a name lies before the place, or would if it existed. A
+// page that begins at one Position and ends at the next says all about the records that only the
+// second one has passed: they are among its Rows, or they do not exist. If the scan is over, the
+// page says all about the rest.
+func (p *Position) Passed(kind Kind, name string) bool {
+	return kind < p.Kind || kind == p.Kind && string(subspace.AppendString(nil, name)) <= p.key
 }
 
 // Page is a part of a scan.
@@ -73,13 +79,15 @@ type Page struct {
 }
 
 // ScanPage returns the config and all members, shards, pins, requests and drains, page by page,
-// in the order of their kinds. It reads by snapshot. A page has about limit rows. Each page has
-// its own read version, so changes between two pages are in the log after that version.
+// in the order of their kinds. It reads by snapshot. A page has at most limit rows, or one if the
+// limit is below 1. It may have fewer, since keys of others count. Each page has its own read
+// version, so changes of the records that it has passed are in the log after that version.
 func (g *Group) ScanPage(tr kv.ReadTransaction, from Position, limit int) (Page, error) {
 	snapshot := tr.Snapshot()
 	version := snapshot.GetReadVersion()
 	page := Page{Next: from}
 	page.Next.Kind = max(page.Next.Kind, KindConfig)
+	left := max(limit, 1)
 	if page.Next.Kind == KindConfig {
 		value, err := snapshot.Get(g.keys.config).Get()
 		if err != nil {
@@ -87,13 +95,16 @@ func (g *Group) ScanPage(tr kv.ReadTransaction, from Position, limit int) (Page,
 		}
 		if value != nil {
 			page.Rows = append(page.Rows, g.row(KindConfig, "", value))
+			left--
 		}
-		page.Next.Kind++
+		page.Next = Position{Kind: KindMember}
 	}
-	for page.Next.Kind <= KindDrain && len(page.Rows) < limit {
-		if err := g.scanKind(snapshot, &page, limit-len(page.Rows)); err != nil {
+	for page.Next.Kind <= KindDrain && left > 0 {
+		read, err := g.scanKind(snapshot, &page, left)
+		if err != nil {
 			return Page{}, err
 		}
+		left -= read
 	}
 	if page.Next.Kind > KindDrain {
 		page.Next = Position{}
@@ -103,29 +114,30 @@ func (g *Group) ScanPage(tr kv.ReadTransaction, from Position, limit int) (Page,
 	return page, err
 }
 
-// scanKind adds at most limit rows of the kind of the next position.
-func (g *Group) scanKind(snapshot kv.ReadTransaction, page *Page, limit int) error {
+// scanKind reads at most limit keys of the kind of the next position, and adds their rows. It
+// returns how many keys it has read.
+func (g *Group) scanKind(snapshot kv.ReadTransaction, page *Page, limit int) (int, error) {
 	at := &page.Next
 	prefix := g.keys.named[at.Kind]
 	begin, end := record.Below(prefix, record.TextCode, record.AfterText)
 	if at.key != "" {
-		begin = append([]byte(at.key), 0)
+		begin = append(append(record.Grow(prefix, len(at.key)+1), at.key...), 0)
 	}
 	rows, err := snapshot.GetRange(begin, end, kv.RangeOptions{Limit: limit}).Get()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, row := range rows {
-		at.key = string(row.Key)
 		if name, ok := nameIn(row.Key, prefix); ok {
 			page.Rows = append(page.Rows, g.row(at.Kind, name, row.Value))
-			at.After = name
 		}
 	}
-	if len(rows) < limit {
+	if len(rows) == limit {
+		at.key = string(rows[limit-1].Key[len(prefix):])
+	} else {
 		*at = Position{Kind: at.Kind + 1}
 	}
-	return nil
+	return len(rows), nil
 }
 
 // readAll returns all records of a kind.

@@ -216,7 +216,7 @@ func (m *Mirror) mark(kind group.Kind, name string) {
 // covered returns the version of the page that has the place of a record.
 func (m *Mirror) covered(kind group.Kind, name string) int64 {
 	for _, p := range m.scan.pages {
-		if p.end.Kind == 0 || kind < p.end.Kind || kind == p.end.Kind && name <= p.end.After {
+		if p.end.Kind == 0 || p.end.Passed(kind, name) {
 			return p.version
 		}
 	}

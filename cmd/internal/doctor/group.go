@@ -339,9 +339,9 @@ func (e *groupExamination) checkLog(ctx context.Context) error {
 	}
 	age, retention := groups.Age(e.state.Version-e.state.Oldest), e.state.Config.Retention
 	switch {
-	case log.Trimmed: // nothing was trimmed after the version that was just read
-		e.warn("a member that joins reads the whole group again and again", "start a member that is up to date: it writes the mark again when it trims the log",
-			"the mark up to which the log was trimmed cannot be read, or it is ahead of the store")
+	case log.Unreadable != nil:
+		e.warn("a member that was away may read the whole group again", "start a member: it writes the mark again when it trims the log",
+			"the mark up to which the log was trimmed cannot be read")
 	case e.state.Oldest == 0:
 		e.ok("the log is empty")
 	case retention > 0 && age > 2*retention+retention/4:
