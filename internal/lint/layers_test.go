@@ -68,6 +68,8 @@ var layers = []layer{
 	{"internal/membership", "@ @/election @/group @/internal/balance @/internal/belief @/internal/machine @/internal/mirror @/kv github.com/google/uuid"},
 	{"internal/membership/executor", "@/election @/group @/internal/membership @/kv github.com/google/uuid"},
 	{"internal/electiontest", "@ @/election @/internal/suite @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
+	{"internal/grouptest", "@ @/election @/group @/internal/longtest @/internal/mirror @/internal/suite @/kv @/subspace " +
+		"github.com/google/uuid github.com/stretchr/testify/require"},
 	{"internal/executor", "@ @/election @/internal/machine @/kv"},
 	{"internal/loop", "@ @/election @/internal/clock @/kv"},
 	{"elector", "@ @/election @/internal/loop @/internal/clock @/internal/executor @/internal/machine @/kv github.com/google/uuid"},
