@@ -52,6 +52,29 @@ func partOf(t *testing.T, file, part string) string {
 	return lines.String()
 }
 
+// The page about stored bytes says what each golden record contains.
+func TestFormatDescribesEveryGoldenRecord(t *testing.T) {
+	page, err := os.ReadFile("docs/format.md")
+	require.NoError(t, err)
+	for folder, heading := range map[string]string{"election": "\n## The golden records\n", "group": "\n## The golden records of a group\n"} {
+		_, list, found := strings.Cut(string(page), heading)
+		require.True(t, found)
+		list, _, _ = strings.Cut(list, "\n# ")
+		records, err := os.ReadFile(filepath.Join(folder, "testdata", "format.txt"))
+		require.NoError(t, err)
+		names := 0
+		for line := range strings.Lines(string(records)) {
+			if strings.HasPrefix(line, "#") || strings.HasPrefix(line, "\t") {
+				continue
+			}
+			name, _, _ := strings.Cut(strings.TrimSpace(line), ",")
+			require.Regexp(t, `\*\*`+name+`\b`, list, "of %s", folder)
+			names++
+		}
+		require.Greater(t, names, 10)
+	}
+}
+
 var (
 	relativeLink = regexp.MustCompile(`\]\(([^)#:\s]*)(#[^)\s]*)?\)`)
 	heading      = regexp.MustCompile(`(?m)^#+ (.*)$`)

@@ -182,7 +182,10 @@ func rule10TheLogIsReadInTransactionsThatChangeNothing(t *testing.T, g *testGrou
 		"the bell": func(tr kv.Transaction) error {
 			watch := g.Watch(tr)
 			g.T.Cleanup(watch.Cancel)
-			<-watch.Done()
+			select {
+			case <-watch.Done():
+			case <-time.After(30 * time.Second):
+			}
 			return watch.Err()
 		},
 	} {
