@@ -34,6 +34,7 @@ type Member struct {
 	errs      loop.Errors
 	readiness loop.ReadinessCheck
 	counts    counts
+	deadlines deadlines
 }
 
 // New returns a member that has not started. It does no I/O. The error lists every invalid

@@ -171,6 +171,7 @@ func (s *session) updateDeadlines() {
 	c.lead.SetDeadline(d.Stop)
 	c.lease.SetDeadline(d.End)
 	s.contexts.Store(&c)
+	s.member.deadlines.send(Deadlines{s.machine.Session(), elector.Deadlines{Stop: d.Stop, End: d.End}})
 	s.setDeadlineTimer(&c)
 }
 
@@ -231,6 +232,7 @@ func (s *session) end(err error) {
 	s.over, s.err = true, err
 	s.timer.Stop()
 	s.deadlineTimer.Stop()
+	s.member.deadlines.send(Deadlines{})
 	for _, shard := range s.shards {
 		shard.end(group.ReasonStop, true)
 		if s.works != nil {
