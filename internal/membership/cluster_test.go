@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -53,6 +54,7 @@ type process struct {
 	watches  map[uint64]kv.Watch
 	drainFor time.Duration
 	wakes    int
+	timer    bool // a wake-up is pending
 	dead     bool
 	finished bool
 	err      error
@@ -189,6 +191,9 @@ func (p *process) post(e membership.Event) {
 	for _, action := range p.machine.Step(e, p.now()) {
 		p.perform(action)
 	}
+	if !p.finished && !p.machine.Deadlines().End.IsZero() {
+		require.True(p.cluster.t, p.timer, "%s has a session and no wake-up is pending", p.name)
+	}
 }
 
 func (p *process) perform(action membership.Action) {
@@ -213,9 +218,11 @@ func (p *process) perform(action membership.Action) {
 		})
 	case membership.Wake:
 		p.wakes++
+		p.timer = true
 		number := p.wakes
 		c.at(max(a.At.Sub(c.now), 0), func() {
 			if number == p.wakes { // no later one has replaced it
+				p.timer = false
 				p.post(membership.Tick{})
 			}
 		})
@@ -360,4 +367,25 @@ func TestOutage(t *testing.T) {
 		maps.Copy(after, p.leads)
 	}
 	require.Equal(t, before, after)
+}
+
+// A plan that was waited for does not swallow the wake-ups after it: a process wakes up for its
+// next heartbeat although nothing else happens.
+func TestAPlanThatIsDue(t *testing.T) {
+	c := newCluster(t, testConfig(), 1)
+	a := c.start("a")
+	c.pass(4 * time.Second)
+	require.Equal(t, map[string]int{"a": 1}, c.shares())
+	token := a.leads["shard-00000"]
+	a.works(token, errors.New("failed"))
+	c.pass(20 * time.Second)
+	require.Equal(t, map[string]int{"a": 1}, c.shares(), "after the hold-off")
+	require.Greater(t, a.leads["shard-00000"].Term, token.Term)
+}
+
+// works returns from the work on a shard by itself.
+func (p *process) works(token group.Token, err error) {
+	delete(p.leads, token.Shard)
+	delete(p.working, token.Shard)
+	p.post(membership.WorkReturned{Shard: token.Shard, Term: token.Term, Err: err})
 }

@@ -86,9 +86,7 @@ func (m *Machine) handle(event Event) {
 			m.life.phase = running
 		}
 	case Tick:
-		if o := &m.output; m.now.Local.Before(o.requestedWake) { // the timer was early
-			o.requestedWake = time.Time{}
-		}
+		m.output.requestedWake = time.Time{} // the timer is not pending any more
 	case Leave:
 		m.leave(nil)
 	case ReadinessChanged:

@@ -109,8 +109,9 @@ func (m *Machine) replan() {
 	p := &m.plan
 	m.rulesForAll()
 	if !p.due.IsZero() && !p.dirty {
-		m.wakeAt(latest(p.due, p.nextAt))
-		p.dirty = !m.now.Local.Before(p.due)
+		if p.dirty = !m.now.Local.Before(p.due); !p.dirty {
+			m.wakeAt(latest(p.due, p.nextAt))
+		}
 	}
 	if !p.dirty {
 		return
