@@ -93,7 +93,7 @@ var layers = []layer{
 		"github.com/spf13/pflag go.yaml.in/yaml/v3 golang.org/x/sys/... golang.org/x/term"},
 	{"cmd/internal/clitest", "@ @/cmd/internal/... @/election @/elector @/group @/kv @/kv/memkv @/internal/clock @/subspace " +
 		"github.com/google/uuid github.com/spf13/cobra github.com/stretchr/testify/require"},
-	{"cmd/internal/processtest", "@ @/cmd/internal/... @/election @/kv @/kv/filekv @/subspace " +
+	{"cmd/internal/processtest", "@ @/cmd/internal/... @/election @/group @/kv @/kv/filekv @/subspace " +
 		"github.com/rogpeppe/go-internal/testscript github.com/stretchr/testify/require"},
 	{"cmd/fdbelect", "@/cmd/internal/cli"},
 	{"cmd/fdbelect-fdb", "@/cmd/internal/cli @/cmd/internal/session @/kv @/kv/fdbkv github.com/apple/foundationdb/bindings/go/src/fdb"},

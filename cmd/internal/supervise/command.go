@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/group/member"
 )
 
 // Command is the command that run runs while it leads. Work runs it.
@@ -46,6 +47,9 @@ type running interface {
 	done() <-chan ending
 	terminate() // sends SIGTERM to the process group
 	kill()      // sends SIGKILL to the process group
+	// limit lets the guard send SIGKILL at a time on the process clock at the latest, even if
+	// this process does not run then. The zero time takes that back.
+	limit(at time.Time)
 	forward(s os.Signal)
 }
 
@@ -68,7 +72,10 @@ func (e ending) log(log *slog.Logger, cause string) {
 	if cause == causeGuard || cause == causeOrphaned || ok && cause != causeAsked {
 		level = slog.LevelWarn
 	}
-	if e.pid == 0 {
+	switch {
+	case e.pid == 0 && cause == causeAsked: // nothing has happened
+		return
+	case e.pid == 0:
 		log.Warn("command did not start", "status", status, "cause", cause)
 		return
 	}
@@ -98,9 +105,8 @@ func WasKilled(err error) bool {
 // led. A renewed deadline did not reach the guard in time.
 var ErrCut = errors.New("the guard ended the command, because no renewal reached the guard in time")
 
-// tenure runs the command once during a tenure. Its process group gets SIGTERM when ctx
-// ends, and SIGKILL at the end deadline of the tenure or when c.Forced ends. Nothing in the
-// group outlives the command.
+// tenure runs the command once during a tenure, until the end of ctx asks it to stop. Nothing in
+// its process group outlives the command.
 func (c *Command) tenure(ctx context.Context, lead *elector.Leadership) error {
 	c.forget()
 	log := c.Log.With("term", lead.Term())
@@ -108,10 +114,21 @@ func (c *Command) tenure(ctx context.Context, lead *elector.Leadership) error {
 	if err != nil {
 		return c.notStarted(log, err)
 	}
-	stopping, overdue, forced := ctx.Done(), lead.LeaseContext().Done(), c.Forced.Done()
+	return c.attend(ctx, lead.LeaseContext(), r, 0, log)
+}
+
+// attend waits for the end of a command. Its process group gets SIGTERM when ctx ends, and
+// SIGKILL when lease or c.Forced ends, or if drain is not zero, as long after the end of ctx.
+func (c *Command) attend(ctx, lease context.Context, r running, drain time.Duration, log *slog.Logger) error {
+	stopping, overdue, forced := ctx.Done(), lease.Done(), c.Forced.Done()
+	stopTimer := func() bool { return false }
+	defer func() { stopTimer() }()
 	for {
 		select {
 		case end := <-r.done():
+			if loss, ok := errors.AsType[*member.LossError](context.Cause(ctx)); ok {
+				log = log.With("reason", loss.Reason.String())
+			}
 			end.log(log, c.cause(ctx, end))
 			if end.cut && !asked(ctx) {
 				return ErrCut
@@ -120,6 +137,10 @@ func (c *Command) tenure(ctx context.Context, lead *elector.Leadership) error {
 		case <-stopping:
 			stopping = nil
 			r.terminate()
+			if drain > 0 {
+				r.limit(c.Clock.Now().Add(drain))
+				stopTimer = c.Clock.AfterFunc(drain, r.kill).Stop
+			}
 		case <-overdue:
 			overdue = nil
 			r.kill()
@@ -139,6 +160,8 @@ func (c *Command) cause(ctx context.Context, end ending) string {
 		return causeGuard
 	case end.unguarded:
 		return causeUnguarded
+	case end.pid == 0 && end.err == nil: // it was asked to stop before it was started
+		return causeAsked
 	case end.pid == 0:
 		return causeUnstarted
 	case !asked(ctx):

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"time"
 )
 
 // direct is a command without a guard. A subscriber needs no guard, because it has no
@@ -38,6 +39,8 @@ func (d *direct) done() <-chan ending { return d.ended }
 func (d *direct) terminate() { terminateGroup(d.cmd) }
 
 func (d *direct) kill() { KillGroup(d.cmd) }
+
+func (d *direct) limit(time.Time) {} // there is no guard
 
 func (d *direct) forward(s os.Signal) { _ = d.cmd.Process.Signal(s) } // the command may have ended
 

@@ -18,7 +18,7 @@ const never = int64(1) << 62
 
 // guardOf starts a guard with a long-running command. The test writes its orders and reads
 // its reports.
-func guardOf(t *testing.T) (cmd *exec.Cmd, orders io.Writer, reports *bufio.Scanner) {
+func guardOf(t *testing.T) (cmd *exec.Cmd, orders io.WriteCloser, reports *bufio.Scanner) {
 	t.Helper()
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
@@ -45,11 +45,11 @@ func restOf(reports *bufio.Scanner) (all []string) {
 func TestGuardThatCannotParseAnOrder(t *testing.T) {
 	t.Parallel()
 	cmd, orders, reports := guardOf(t)
-	fmt.Fprintf(orders, "until %d %d\n", never, never)
+	fmt.Fprintf(orders, "until s %d %d\nstart 1 s {}\n", never, never)
 	require.True(t, reports.Scan())
-	require.Regexp(t, "^started [0-9]+$", reports.Text())
+	require.Regexp(t, "^started 1 [0-9]+$", reports.Text())
 	fmt.Fprintln(orders, "until soon")
-	require.Equal(t, []string{"cut", "signaled 15"}, restOf(reports))
+	require.Equal(t, []string{"cut 1", "signaled 1 15"}, restOf(reports))
 	require.NoError(t, cmd.Wait())
 }
 
@@ -57,7 +57,38 @@ func TestGuardThatCannotParseAnOrder(t *testing.T) {
 func TestGuardThatIsTooLate(t *testing.T) {
 	t.Parallel()
 	cmd, orders, reports := guardOf(t)
-	fmt.Fprintf(orders, "until 1 %d\n", never)
-	require.Equal(t, []string{"cut", "exited 0"}, restOf(reports))
+	fmt.Fprintf(orders, "until s 1 %d\nstart 1 s {}\n", never)
+	require.True(t, reports.Scan())
+	require.Equal(t, "cut 1", reports.Text())
+	require.True(t, reports.Scan())
+	require.Equal(t, "exited 1 0", reports.Text())
+	require.NoError(t, orders.Close())
+	require.Empty(t, restOf(reports))
+	require.NoError(t, cmd.Wait())
+}
+
+// A guard of many commands keeps the deadlines of each session apart: those of a new session do
+// not give the commands of an earlier one more time.
+func TestGuardOfTwoSessions(t *testing.T) {
+	t.Parallel()
+	cmd, orders, reports := guardOf(t)
+	says := func(patterns ...string) {
+		for _, pattern := range patterns {
+			require.True(t, reports.Scan())
+			require.Regexp(t, "^"+pattern+"$", reports.Text())
+		}
+	}
+	fmt.Fprintf(orders, "until a %d %d\nstart 1 a {}\n", never, never)
+	says("started 1 [0-9]+")
+	fmt.Fprintf(orders, "until b %d %d\nstart 2 b {}\nstart 3 a {}\nstart 4 b {}\n", never, never)
+	says("started 2 [0-9]+", "cut 3", "exited 3 0", "started 4 [0-9]+")
+	fmt.Fprintln(orders, "until a 1 1")
+	says("cut 1", "killed 1", "signaled 1 (15|9)")
+	fmt.Fprintln(orders, "stop 2")
+	says("signaled 2 15")
+	fmt.Fprintln(orders, "limit 4 1")
+	says("killed 4", "signaled 4 9")
+	require.NoError(t, orders.Close())
+	require.Empty(t, restOf(reports))
 	require.NoError(t, cmd.Wait())
 }

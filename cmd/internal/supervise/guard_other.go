@@ -5,6 +5,7 @@ package supervise
 import (
 	"errors"
 	"log/slog"
+	"os"
 
 	"github.com/fdbelection/fdbelection/elector"
 )
@@ -14,10 +15,32 @@ import (
 const guards = false
 
 // Guard returns ErrNoGuard, because there are no guards on this system.
-func Guard(elector.Clock, *slog.Logger, []string) error {
+func Guard(elector.Clock, *slog.Logger, []string, bool) error {
 	return ErrNoGuard
 }
 
 func (c *Command) startGuarded(func(func(elector.Deadlines)) func(), []string, *slog.Logger) (running, error) {
 	return nil, errors.ErrUnsupported
 }
+
+// guard, guarded and streams have no values on this system.
+type (
+	guard struct {
+		gone chan struct{}
+	}
+	guarded struct {
+		running
+		begun chan struct{}
+	}
+	streams struct{ input, output *os.File }
+)
+
+func (c *Command) startGuard([]string, *streams) (*guard, error) { return nil, errors.ErrUnsupported }
+
+func (g *guard) start(string, startOrder, *slog.Logger) (*guarded, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func (g *guard) until(string, elector.Deadlines) {}
+func (g *guard) alive() bool                     { return false }
+func (g *guard) close()                          {}

@@ -61,7 +61,7 @@ func TestNoTwoCommandsAtOnce(t *testing.T) {
 		pid := victim.Cmd.Process.Pid
 		stopped := round%2 == 1
 		if stopped {
-			require.True(t, freeze(t, m, pid))
+			require.True(t, freeze(t, m.DB, pid))
 		} else {
 			victim.Signal(syscall.SIGKILL)
 			<-victim.Exited
@@ -107,7 +107,7 @@ func TestGuardCountsFromTheAttempt(t *testing.T) {
 		}
 		<-time.After(50 * time.Millisecond) // the answer has arrived, and the next attempt has not begun
 		m.TakeStall()
-		require.True(t, freeze(t, m, p.Cmd.Process.Pid))
+		require.True(t, freeze(t, m.DB, p.Cmd.Process.Pid))
 		processtest.Eventually(t, "the command was killed", func() bool { return processtest.Gone(ids[0]) })
 		ended, stall := time.Now(), m.TakeStall()
 		thaw(p.Cmd.Process.Pid)
@@ -240,7 +240,7 @@ func TestFenceAfterTheWholeGroupWasStopped(t *testing.T) {
 		all := w.lines(t, "wrote")
 		_, err := fmt.Sscan(all[len(all)-1], &id, &pid, &guard)
 		require.NoError(t, err)
-		frozen = freeze(t, m, pid, guard, processes[id].Cmd.Process.Pid)
+		frozen = freeze(t, m.DB, pid, guard, processes[id].Cmd.Process.Pid)
 	}
 	other = map[string]string{"a": "b", "b": "a"}[id]
 	before := len(w.lines(t, "wrote "+other))

@@ -11,29 +11,35 @@ import (
 
 func TestGuardMessages(t *testing.T) {
 	for _, o := range []order{
-		{verb: orderUntil, deadlines: deadlines{stop: 1, kill: 1<<63 - 1}},
-		{verb: orderStop},
-		{verb: orderKill},
-		{verb: orderSignal, signal: 10},
+		{verb: orderUntil, session: "s", deadlines: deadlines{stop: 1, kill: 1<<63 - 1}},
+		{verb: orderStart, child: 1, session: "s"},
+		{verb: orderStart, child: 1, session: "s", start: startOrder{Fill: "a b{\n}", Env: []string{"X=1\n"}}},
+		{verb: orderStop, child: 2},
+		{verb: orderLimit, child: 2, limit: 7},
+		{verb: orderLimit, child: 2},
+		{verb: orderKill, child: 2},
+		{verb: orderSignal, child: 3, signal: 10},
 	} {
 		parsed, err := parseOrder(o.String())
 		require.NoError(t, err)
 		require.Equal(t, o, parsed)
 	}
 	for _, r := range []report{
-		{verb: reportStarted, number: 4711},
-		{verb: reportCut},
-		{verb: reportExited, number: 3},
-		{verb: reportSignaled, number: 9},
-		{verb: reportFailed, text: "no such \"file\"\nor directory"},
+		{verb: reportStarted, child: 1, number: 4711},
+		{verb: reportCut, child: 1},
+		{verb: reportKilled, child: 1},
+		{verb: reportExited, child: 1, number: 3},
+		{verb: reportSignaled, child: 1, number: 9},
+		{verb: reportFailed, child: 1, text: "no such \"file\"\nor directory"},
 	} {
 		parsed, err := parseReport(r.String())
 		require.NoError(t, err)
 		require.Equal(t, r, parsed)
 	}
 	for _, line := range []string{
-		"", "until", "until 5", "until x 5", "until 9 8", "until 1 99999999999999999999", "signal", "signal x", "signal 0", "signal -9",
-		"stopp", "STOP", "exited", "exited x", "failed why", "started \x1b[2J",
+		"", "until", "until s 5", "until s x 5", "until s 9 8", "until s 1 99999999999999999999", "signal", "signal 1", "signal 1 x", "signal 1 0",
+		"signal 1 -9", "start", "start 1 s", "start 1 s {", "start x s {}", "stop", "kill x", "limit 1", "limit 1 -5",
+		"stopp 1", "STOP 1", "exited", "exited 1", "exited 1 x", "exited x 1", "failed 1 why", "started 1 \x1b[2J", "cut", "killed x",
 	} {
 		_, err := parseOrder(line)
 		require.Error(t, err, "%q is not an order", line)
@@ -69,6 +75,10 @@ type guardStep struct {
 
 func until(stop, kill time.Duration) func(*guardState) {
 	return func(s *guardState) { s.take(order{verb: orderUntil, deadlines: deadlines{stop, kill}}) }
+}
+
+func limited(kill time.Duration) func(*guardState) {
+	return func(s *guardState) { s.take(order{verb: orderLimit, limit: kill}) }
 }
 
 func received(v verb) func(*guardState) { return func(s *guardState) { s.take(order{verb: v}) } }
@@ -135,6 +145,31 @@ func TestGuardState(t *testing.T) {
 		"did not run until after both deadlines": {
 			{at: 0, event: until(10, 14)},
 			{at: 1000, want: "cut terminate kill"},
+		},
+		"has a limit for the end of its drain": {
+			{at: 0, event: until(10, 14)},
+			{at: 1, event: received(orderStop), want: "terminate"},
+			{at: 1, event: limited(5)},
+			{at: 4, event: until(20, 24)},
+			{at: 5, want: "kill"},
+		},
+		"has a limit that is taken back": {
+			{at: 0, event: until(10, 14)},
+			{at: 1, event: limited(5)},
+			{at: 4, event: limited(0)},
+			{at: 9},
+			{at: 10, want: "cut terminate"},
+		},
+		"has a limit after its deadlines": {
+			{at: 0, event: until(10, 14)},
+			{at: 1, event: limited(50)},
+			{at: 14, want: "cut terminate kill"},
+		},
+		"receives a renewal after the tenure was over": {
+			{at: 0, event: until(10, 14)},
+			{at: 10, want: "cut terminate"},
+			{at: 11, event: until(20, 24)},
+			{at: 14, want: "kill"},
 		},
 		"is sent a signal": {
 			{at: 0, event: until(10, 14)},

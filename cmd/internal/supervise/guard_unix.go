@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"runtime"
 	"syscall"
 	"time"
@@ -22,38 +21,47 @@ import (
 // guards is true if commands have a guard on this system.
 const guards = true
 
-// The file descriptors of a guard. It reads orders from stdin.
+// The file descriptors of a guard. It reads orders from stdin. The last two are the stdin and
+// stdout of its command, if it has streams.
 const (
 	ordersFile  = 0
 	reportsFile = 3
+	inputFile   = 4
+	outputFile  = 5
 )
 
-// Guard is the main function of a guard process. It waits for the first deadlines, runs the
-// command, and returns after the whole process group of the command has ended. It returns
-// ErrNoGuard if it was not started by run.
-func Guard(c elector.Clock, log *slog.Logger, argv []string) error {
-	if !isPipe(ordersFile) || !isPipe(reportsFile) || len(argv) == 0 {
+// Guard is the main function of a guard process. It runs commands as it is ordered, and returns
+// after the supervisor has ended or closed its pipe, and all process groups of the commands have
+// ended. It returns ErrNoGuard if it was not started by run.
+//
+// Guard keeps its thread: on Linux the kernel kills a command when the thread that started it
+// ends.
+func Guard(c elector.Clock, log *slog.Logger, argv []string, streams bool) error {
+	if !isPipe(ordersFile) || !isPipe(reportsFile) || len(argv) == 0 || streams && (!isPipe(inputFile) || !isPipe(outputFile)) {
 		return ErrNoGuard
 	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	defer SurviveClosedPipes()()
 	setProcessName("fdbelect-guard")
-	syscall.CloseOnExec(reportsFile) // the command must not hold it
+	becomeSubreaper()
+	wake, stop, err := childrenEnd()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	files := []int{reportsFile} // the commands must not hold them
+	if streams {
+		files = append(files, inputFile, outputFile)
+	}
+	for _, fd := range files {
+		syscall.CloseOnExec(fd)
+	}
 	g := &guardProcess{
-		reports: os.NewFile(reportsFile, "reports"),
-		log:     log,
-		clock:   c,
+		argv: argv, streams: streams, reports: os.NewFile(reportsFile, "reports"), log: log, clock: c, wake: wake,
+		children: make(map[int]*guardChild),
 	}
-	for !g.ready {
-		if g.poll(-1, -1); g.orphan {
-			return nil // the command has not been started
-		}
-	}
-	if g.take(); !g.orphan && clock.Boot() < g.stop {
-		g.run(argv)
-		return nil
-	}
-	g.send(report{verb: reportCut})
-	g.send(report{verb: reportExited})
+	g.run()
 	return nil
 }
 
@@ -62,106 +70,152 @@ func isPipe(fd int) bool {
 	return syscall.Fstat(fd, &stat) == nil && stat.Mode&syscall.S_IFMT == syscall.S_IFIFO
 }
 
-// guardProcess is the guard of a command, with its pipes.
+// guardProcess is the guard of one command or of many, with its pipes.
 type guardProcess struct {
-	guardState
+	argv    []string
+	streams bool // the command has pipes to the supervisor
 	reports *os.File
 	log     *slog.Logger
 	clock   elector.Clock
-	unread  []byte  // the begin of the next order
-	orders  []order // parsed, and not taken yet
-	ready   bool    // it has received deadlines
-	orphan  bool    // the supervisor has closed the pipe, or its order could not be parsed
-	pid     int     // of the command, and of its process group
+	wake    int // a pipe that can be read after a child has ended
+
+	session   string // the newest one
+	deadlines        // of session
+	children  map[int]*guardChild
+	starts    []order  // of commands that have not been started yet
+	outlived  []ending // of commands that ended after the supervisor
+
+	unread []byte  // the begin of the next order
+	orders []order // parsed, and not taken yet
+	orphan bool    // the supervisor has closed the pipe, or its order could not be parsed
+}
+
+// guardChild is a command, with its process group.
+type guardChild struct {
+	guardState
+	number  int
+	session string
+	pid     int
+	exited  bool // the command, and its group gets SIGKILL
+	status  syscall.WaitStatus
+	since   time.Time // when it exited
 }
 
 func (g *guardProcess) send(r report) {
 	fmt.Fprintln(g.reports, r) // it fails if the supervisor has ended
 }
 
-// run starts the command, carries out the orders, and returns after its end.
-func (g *guardProcess) run(argv []string) {
-	ended, done, err := os.Pipe() // closed after the process group has ended
-	if err != nil {
-		g.send(report{verb: reportFailed, text: err.Error()})
-		return
-	}
-	defer ended.Close() //nolint:errcheck // nothing was written
-	started, result := make(chan error, 1), make(chan syscall.WaitStatus, 1)
-	go func() {
-		defer done.Close() //nolint:errcheck // nothing was written
-		result <- g.startAndReap(argv, started)
-	}()
-	if err := <-started; err != nil {
-		g.send(report{verb: reportFailed, text: err.Error()})
-		return
-	}
-	g.send(report{verb: reportStarted, number: g.pid})
-	fd := int(ended.Fd())
+// run carries out the orders until it is an orphan without children.
+func (g *guardProcess) run() {
 	for {
-		// The orders come first. After a pause of this process they may hold newer
-		// deadlines.
-		g.take()
+		// The orders come first. After a pause of this process they may hold newer deadlines.
 		now := clock.Boot()
-		terminate, kill := g.due(now)
-		if terminate {
-			if g.cut {
-				g.send(report{verb: reportCut})
+		g.poll(0)
+		g.take()
+		g.reap()
+		wait := guardTick
+		for _, child := range g.children {
+			if child.exited {
+				wait = min(wait, groupPoll)
+				continue
 			}
-			signalGroup(g.pid, syscall.SIGTERM)
+			g.act(child, now)
+			wait = min(wait, child.wait(now))
 		}
-		if kill {
-			signalGroup(g.pid, syscall.SIGKILL)
+		switch {
+		case g.orphan && len(g.children) == 0:
+			g.logOutlived()
+			return
+		case len(g.starts) > 0:
+			g.start(g.starts[0], now)
+			g.starts = g.starts[1:]
+		default:
+			g.poll(wait)
 		}
-		if over := g.poll(fd, g.wait(now)); over {
-			break
-		}
-	}
-	r := report{verb: reportExited}
-	if status := <-result; status.Signaled() {
-		r = report{verb: reportSignaled, number: int(status.Signal())}
-	} else {
-		r.number = status.ExitStatus()
-	}
-	g.send(r)
-	if g.orphan { // the supervisor cannot log the end
-		ending{pid: g.pid, err: (&Command{Args: argv}).reported(r)}.log(g.log, causeOrphaned)
 	}
 }
 
-// take carries out signal orders, and updates the state with the others.
+// act sends a command the signals that are due.
+func (g *guardProcess) act(child *guardChild, now time.Duration) {
+	terminate, kill := child.due(now)
+	if terminate {
+		if child.cut {
+			g.send(report{verb: reportCut, child: child.number})
+		}
+		signalGroup(child.pid, syscall.SIGTERM)
+	}
+	if kill {
+		signalGroup(child.pid, syscall.SIGKILL)
+		g.send(report{verb: reportKilled, child: child.number})
+	}
+}
+
+// take carries out the orders.
 func (g *guardProcess) take() {
 	for _, o := range g.orders {
-		if o.verb == orderSignal && g.pid != 0 && isForwarded(syscall.Signal(o.signal)) {
-			_ = syscall.Kill(g.pid, syscall.Signal(o.signal)) // the command may have ended
+		switch child := g.children[o.child]; {
+		case o.verb == orderStart:
+			g.starts = append(g.starts, o)
+		case o.verb == orderUntil:
+			g.until(o)
+		case child == nil: // it has ended, or was not started yet
+			g.takeEarly(o)
+		case o.verb == orderSignal:
+			if isForwarded(syscall.Signal(o.signal)) {
+				_ = syscall.Kill(child.pid, syscall.Signal(o.signal)) // the command may have ended
+			}
+		default:
+			child.take(o)
 		}
-		g.guardState.take(o)
 	}
 	g.orders = nil
-	if g.orphan {
-		g.orphaned()
+	if !g.orphan {
+		return
+	}
+	g.starts = nil
+	for _, child := range g.children {
+		child.orphaned()
 	}
 }
 
-// poll waits for orders, for the end of the command, or for a time. If ended is negative,
-// it does not wait for the command. If wait is negative, it waits without a limit.
-func (g *guardProcess) poll(ended int, wait time.Duration) (over bool) {
-	files := []unix.PollFd{{Fd: ordersFile, Events: unix.POLLIN}, {Fd: int32(ended), Events: unix.POLLIN}}
+// takeEarly does not start a command that is to be stopped already.
+func (g *guardProcess) takeEarly(o order) {
+	for i, start := range g.starts {
+		if start.child == o.child && (o.verb == orderStop || o.verb == orderKill) {
+			g.starts = append(g.starts[:i:i], g.starts[i+1:]...)
+			g.send(report{verb: reportExited, child: o.child})
+			return
+		}
+	}
+}
+
+// until updates the deadlines of a session.
+func (g *guardProcess) until(o order) {
+	g.session, g.deadlines = o.session, o.deadlines
+	for _, child := range g.children {
+		if child.session == o.session {
+			child.take(o)
+		}
+	}
+}
+
+// poll waits for orders, for the end of a command, or for a time.
+func (g *guardProcess) poll(wait time.Duration) {
+	files := []unix.PollFd{{Fd: ordersFile, Events: unix.POLLIN}, {Fd: int32(g.wake), Events: unix.POLLIN}}
 	if g.orphan {
 		files[0].Fd = -1 // poll would return at once
 	}
-	timeout := -1
-	if wait >= 0 {
-		timeout = int(wait / time.Millisecond) // rounded down, so that the guard is not late
-	}
-	n, err := unix.Poll(files, timeout)
+	// The time is rounded down, so that the guard is not late.
+	n, err := unix.Poll(files, int(wait/time.Millisecond))
 	if n <= 0 || err != nil { // a timeout, or a signal interrupted the call
-		return false
+		return
 	}
 	if files[0].Revents != 0 {
 		g.read()
 	}
-	return files[1].Revents != 0
+	if files[1].Revents != 0 {
+		_, _ = syscall.Read(g.wake, make([]byte, 64)) // what is left wakes it up again
+	}
 }
 
 // read reads the orders in the pipe. If one cannot be read or parsed, the guard acts as if
@@ -188,56 +242,6 @@ func (g *guardProcess) read() {
 			g.orphan = true
 			return
 		}
-		g.ready = g.ready || o.verb == orderUntil
 		g.orders = append(g.orders, o)
 	}
-}
-
-// startAndReap starts the command in a process group of its own and waits for its end. Then
-// it kills the rest of the group and waits for that. The goroutine keeps its thread: on
-// Linux the kernel kills the command when the thread that started it ends.
-func (g *guardProcess) startAndReap(argv []string, started chan<- error) (status syscall.WaitStatus) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	becomeSubreaper()
-	pid, err := startCommand(argv)
-	g.pid = pid
-	started <- err
-	if err != nil {
-		return status
-	}
-	for { // it also reaps orphans of the command
-		var s syscall.WaitStatus
-		got, err := syscall.Wait4(-1, &s, 0, nil)
-		if got == pid && (s.Exited() || s.Signaled()) {
-			status = s
-			break
-		}
-		if err != nil && !errors.Is(err, syscall.EINTR) {
-			break // there is no child left
-		}
-	}
-	endGroup(g.clock, pid)
-	return status
-}
-
-func startCommand(argv []string) (pid int, err error) {
-	path, err := exec.LookPath(argv[0])
-	if err != nil {
-		return 0, err
-	}
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		return 0, err
-	}
-	defer null.Close() //nolint:errcheck // nothing was written
-	attr := &syscall.SysProcAttr{Setpgid: true}
-	killWithParent(attr)
-	pid, err = syscall.ForkExec(path, argv, &syscall.ProcAttr{
-		Env: os.Environ(), Files: []uintptr{null.Fd(), 1, 2}, Sys: attr,
-	})
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", path, err)
-	}
-	return pid, nil
 }

@@ -220,12 +220,12 @@ func (w workers) next(t *testing.T, n int, not string) life {
 
 // freeze stops processes at a moment at which none of them has locked the store, so that
 // others can use it. It reports false if one of them has ended.
-func freeze(t *testing.T, m *processtest.Monitor, pids ...int) bool {
+func freeze(t *testing.T, db *filekv.DB, pids ...int) bool {
 	t.Helper()
 	write := func(limit time.Duration) error {
 		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		defer cancel()
-		return m.DB.Transact(ctx, func(tr kv.Transaction) error {
+		return db.Transact(ctx, func(tr kv.Transaction) error {
 			tr.Set([]byte("probe"), nil)
 			return nil
 		})

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -10,27 +11,32 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// A guard is a small process between run and its command. It holds the deadlines of the
-// tenure, so that the command ends in time even if run is stopped, hangs or was killed.
+// A guard is a small process between a supervisor and its commands. It holds the deadlines, so
+// that the commands end in time even if the supervisor is stopped, hangs or was killed.
 //
-// The supervisor, which is run, writes orders to the guard, and the guard writes reports
-// back. Each is a line of a word and its arguments. The orders are:
+// The supervisor is run, with one command, or "group run", with one for each shard or with one
+// for all of them. It writes orders to the guard, and the guard writes reports back. Each is a
+// line of a word and its arguments. CHILD is the number of a command. The orders are:
 //
-//	until STOP KILL   the deadlines, in nanoseconds of the boot clock
-//	stop              send SIGTERM to the process group of the command
-//	kill              send SIGKILL to it
-//	signal N          send this signal to the command
+//	until SESSION STOP KILL   the deadlines, in nanoseconds of the boot clock
+//	start CHILD SESSION JSON  start a command, unless its deadlines have passed
+//	stop CHILD                send SIGTERM to the process group of the command
+//	limit CHILD KILL          send SIGKILL to it at this time at the latest; 0 takes that back
+//	kill CHILD                send SIGKILL to it
+//	signal CHILD N            send this signal to the command
 //
 // The reports are:
 //
-//	started PID       the command runs. PID is also the number of its process group
-//	cut               the guard sends SIGTERM without an order
-//	exited CODE       the whole process group has ended
-//	signaled N        the same, and a signal ended the command
-//	failed "WHY"      the command could not be started
+//	started CHILD PID     the command runs. PID is also the number of its process group
+//	cut CHILD             the guard sends SIGTERM without an order
+//	killed CHILD          the guard sends SIGKILL
+//	exited CHILD CODE     the whole process group has ended
+//	signaled CHILD N      the same, and a signal ended the command
+//	failed CHILD "WHY"    the command could not be started
 //
-// All processes of the machine share the boot clock. It is never set, and it runs while the
-// machine is suspended. So an order that arrives late does not give the command more time.
+// The deadlines of a session do not apply to commands that were started in another one. All
+// processes of the machine share the boot clock. It is never set, and it runs while the machine
+// is suspended. So an order that arrives late does not give a command more time.
 
 // deadlines are the times at which the guard acts, on the boot clock.
 type deadlines struct {
@@ -63,12 +69,15 @@ type verb string
 
 const (
 	orderUntil  verb = "until"
+	orderStart  verb = "start"
 	orderStop   verb = "stop"
+	orderLimit  verb = "limit"
 	orderKill   verb = "kill"
 	orderSignal verb = "signal"
 
 	reportStarted  verb = "started"
 	reportCut      verb = "cut"
+	reportKilled   verb = "killed"
 	reportExited   verb = "exited"
 	reportSignaled verb = "signaled"
 	reportFailed   verb = "failed"
@@ -77,18 +86,46 @@ const (
 // order is a line from the supervisor to the guard.
 type order struct {
 	verb
+	child   int
+	session string // a word
 	deadlines
+	start  startOrder
+	limit  time.Duration
 	signal int
+}
+
+// startOrder is how a command differs from the command line of its guard.
+type startOrder struct {
+	// Fill replaces {} in the command, if it is not empty.
+	Fill string   `json:"fill,omitempty"`
+	Env  []string `json:"env,omitempty"` // more variables
+}
+
+// filled returns a command line with {} replaced, unless the text for it is empty.
+func filled(argv []string, fill string) []string {
+	if fill == "" {
+		return argv
+	}
+	replaced := make([]string, len(argv))
+	for i, arg := range argv {
+		replaced[i] = strings.ReplaceAll(arg, "{}", fill)
+	}
+	return replaced
 }
 
 func (o order) String() string {
 	switch o.verb {
 	case orderUntil:
-		return fmt.Sprintf("%s %d %d", o.verb, o.stop, o.kill)
+		return fmt.Sprintf("%s %s %d %d", o.verb, o.session, o.stop, o.kill)
+	case orderStart:
+		text, _ := json.Marshal(o.start) // strings cannot fail
+		return fmt.Sprintf("%s %d %s %s", o.verb, o.child, o.session, text)
+	case orderLimit:
+		return fmt.Sprintf("%s %d %d", o.verb, o.child, o.limit)
 	case orderSignal:
-		return fmt.Sprintf("%s %d", o.verb, o.signal)
+		return fmt.Sprintf("%s %d %d", o.verb, o.child, o.signal)
 	default:
-		return string(o.verb)
+		return fmt.Sprintf("%s %d", o.verb, o.child)
 	}
 }
 
@@ -101,17 +138,29 @@ var errNoOrder = errors.New("not an order to a guard")
 func parseOrder(line string) (order, error) {
 	word, rest, _ := strings.Cut(line, " ")
 	o := order{verb: verb(word)}
+	var err error
+	valid := true
 	switch o.verb {
 	case orderUntil:
-		if _, err := fmt.Sscanf(rest, "%d %d", &o.stop, &o.kill); err != nil || o.kill < o.stop {
-			return order{}, errNoOrder
+		_, err = fmt.Sscanf(rest, "%s %d %d", &o.session, &o.stop, &o.kill)
+		valid = o.kill >= o.stop
+	case orderStart:
+		if _, err = fmt.Sscanf(rest, "%d %s", &o.child, &o.session); err == nil {
+			_, text, _ := strings.Cut(rest, "{")
+			err = json.Unmarshal([]byte("{"+text), &o.start)
 		}
+	case orderLimit:
+		_, err = fmt.Sscanf(rest, "%d %d", &o.child, &o.limit)
+		valid = o.limit >= 0
 	case orderSignal:
-		if _, err := fmt.Sscanf(rest, "%d", &o.signal); err != nil || o.signal <= 0 {
-			return order{}, errNoOrder
-		}
+		_, err = fmt.Sscanf(rest, "%d %d", &o.child, &o.signal)
+		valid = o.signal > 0
 	case orderStop, orderKill:
+		o.child, err = strconv.Atoi(rest)
 	default:
+		valid = false
+	}
+	if err != nil || !valid {
 		return order{}, errNoOrder
 	}
 	return o, nil
@@ -120,18 +169,19 @@ func parseOrder(line string) (order, error) {
 // report is a line from the guard to the supervisor.
 type report struct {
 	verb
+	child  int
 	number int
 	text   string
 }
 
 func (r report) String() string {
 	switch r.verb {
-	case reportCut:
-		return string(r.verb)
+	case reportCut, reportKilled:
+		return fmt.Sprintf("%s %d", r.verb, r.child)
 	case reportFailed:
-		return fmt.Sprintf("%s %q", r.verb, r.text)
+		return fmt.Sprintf("%s %d %q", r.verb, r.child, r.text)
 	default:
-		return fmt.Sprintf("%s %d", r.verb, r.number)
+		return fmt.Sprintf("%s %d %d", r.verb, r.child, r.number)
 	}
 }
 
@@ -139,42 +189,57 @@ var errNoReport = errors.New("not a report of a guard")
 
 func parseReport(line string) (report, error) {
 	word, rest, _ := strings.Cut(line, " ")
+	child, rest, _ := strings.Cut(rest, " ")
 	r := report{verb: verb(word)}
-	var err error
+	var err, unknown error
+	r.child, err = strconv.Atoi(child)
 	switch r.verb {
 	case reportStarted, reportExited, reportSignaled:
-		r.number, err = strconv.Atoi(rest)
+		r.number, unknown = strconv.Atoi(rest)
 	case reportFailed:
-		r.text, err = strconv.Unquote(rest)
-	case reportCut:
+		r.text, unknown = strconv.Unquote(rest)
+	case reportCut, reportKilled:
 	default:
-		err = errNoReport
+		unknown = errNoReport
 	}
-	if err != nil {
+	if err != nil || unknown != nil {
 		return report{}, errNoReport
 	}
 	return r, nil
 }
 
-// guardState decides what the guard does. It reads no clock and sends no signal itself.
+// guardState decides what the guard does to one command. It reads no clock and sends no signal
+// itself.
 type guardState struct {
 	deadlines
-	mustStop, mustKill bool // ordered by the supervisor, or it has ended
-	terminated, killed bool // SIGTERM and SIGKILL were sent
-	cut                bool // SIGTERM was not ordered
+	limit              time.Duration // zero: there is none
+	mustStop, mustKill bool          // ordered by the supervisor, or it has ended
+	terminated, killed bool          // SIGTERM and SIGKILL were sent
+	cut                bool          // SIGTERM was not ordered
 }
 
 // take updates the state with an order.
 func (s *guardState) take(o order) {
 	switch o.verb {
 	case orderUntil:
-		s.deadlines = o.deadlines
+		s.until(o.deadlines)
 	case orderStop:
 		s.mustStop = true
+	case orderLimit:
+		s.limit = o.limit
 	case orderKill:
 		s.mustKill = true
-	default: // a signal order does not change the state
+	default: // the other orders do not change the state
 	}
+}
+
+// until updates the deadlines. After the stop deadline has passed, the tenure is over, and later
+// deadlines are those of another one.
+func (s *guardState) until(d deadlines) {
+	if s.cut {
+		d.kill = min(d.kill, s.kill)
+	}
+	s.deadlines = d
 }
 
 // orphaned updates the state after the end of the supervisor. The command may take until the
@@ -184,13 +249,21 @@ func (s *guardState) orphaned() {
 	s.mustStop = true
 }
 
+// killAt returns when the command must be killed.
+func (s *guardState) killAt() time.Duration {
+	if s.limit > 0 {
+		return min(s.limit, s.kill)
+	}
+	return s.kill
+}
+
 // due returns which signals the guard must send now. It returns each of them once.
 func (s *guardState) due(now time.Duration) (terminate, kill bool) {
 	if !s.terminated && now >= s.stop && !s.mustStop {
 		s.cut = true
 	}
 	terminate = !s.terminated && (s.mustStop || now >= s.stop)
-	kill = !s.killed && (s.mustKill || now >= s.kill)
+	kill = !s.killed && (s.mustKill || now >= s.killAt())
 	s.terminated, s.killed = s.terminated || terminate, s.killed || kill
 	return terminate, kill
 }
@@ -206,7 +279,7 @@ func (s *guardState) wait(now time.Duration) time.Duration {
 		next = min(next, s.stop-now)
 	}
 	if !s.killed {
-		next = min(next, s.kill-now)
+		next = min(next, s.killAt()-now)
 	}
 	return max(next, 0)
 }
