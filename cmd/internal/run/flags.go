@@ -20,8 +20,8 @@ import (
 // options checks the flags of a candidate and returns the options of its elector.
 func (f *runFlags) options() (elector.Options, error) {
 	var none elector.Options
-	if f.id == "" {
-		return none, exit.Usage(errors.New("--id is missing: give this candidate a unique name, as in --id $(hostname), or set FDBELECT_ID"))
+	if err := f.requireID("candidate"); err != nil {
+		return none, err
 	}
 	tags, err := parseTags(f.Named("tag"), f.tags)
 	if err != nil {
@@ -85,13 +85,24 @@ func (f *runFlags) checkGiveUp() error {
 
 // onCommandLine reports whether a flag is on the command line. A variable that has no effect
 // has no fault: a container may set it for several programs.
-func (f *runFlags) onCommandLine(name string) bool {
+func (f *common) onCommandLine(name string) bool {
 	return f.Flags.Changed(name) && !session.SetByVariable(f.Flags, name)
 }
 
 // checkCommand checks the flags that candidates and subscribers have in common, and that
 // the command exists.
 func (f *runFlags) checkCommand() error {
+	if err := f.checkLimits(); err != nil {
+		return err
+	}
+	if err := f.checkMetrics(); err != nil {
+		return err
+	}
+	return f.lookUp()
+}
+
+// checkLimits checks the limits of the end.
+func (f *common) checkLimits() error {
 	for _, d := range []struct {
 		flag  string
 		value time.Duration
@@ -100,9 +111,11 @@ func (f *runFlags) checkCommand() error {
 			return exit.Usage(fmt.Errorf("%s is %s; it must be above zero", f.Named(d.flag), d.value))
 		}
 	}
-	if err := f.checkMetrics(); err != nil {
-		return err
-	}
+	return nil
+}
+
+// lookUp checks that the command exists, if there is one.
+func (f *common) lookUp() error {
 	if len(f.command) > 0 {
 		if _, err := exec.LookPath(f.command[0]); err != nil {
 			return exit.Usage(fmt.Errorf("the command cannot be run: %w", err))
@@ -127,7 +140,7 @@ func (f *runFlags) checkObserver() error {
 }
 
 // ofCandidate replaces the name of the invalid field with that of its flag or variable.
-func (f *runFlags) ofCandidate(err error) error {
+func (f *common) ofCandidate(err error) error {
 	invalid, ok := errors.AsType[*fdbelection.InvalidCandidateError](err)
 	if !ok {
 		return err
@@ -138,6 +151,8 @@ func (f *runFlags) ofCandidate(err error) error {
 		renamed.Field = f.Named("id")
 	case "metadata":
 		renamed.Field = f.Named("tag")
+	case "weight", "capacity": // of a member
+		renamed.Field = f.Named(invalid.Field)
 	}
 	return &renamed
 }

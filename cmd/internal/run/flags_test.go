@@ -18,7 +18,7 @@ func TestHeadStart(t *testing.T) {
 		flag, want time.Duration
 	}{{false, 0, 0}, {true, 0, -1}, {true, 2 * time.Second, 2 * time.Second}} {
 		f := runFlags{
-			id: "a", lease: fdbelection.DefaultLeaseDuration, preStop: time.Second, timeout: time.Second,
+			common: common{id: "a", preStop: time.Second, timeout: time.Second}, lease: fdbelection.DefaultLeaseDuration,
 			restart: supervise.RestartNever, headStart: c.flag, headStartGiven: c.given, giveUp: defaultGiveUp,
 		}
 		f.Flags = pflag.NewFlagSet("run", pflag.ContinueOnError)

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/journal"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/elector"
@@ -108,21 +109,17 @@ func (h stampHandler) WithGroup(name string) slog.Handler {
 }
 
 // runLog is the log of run. It goes to stderr, because stdout belongs to the command.
-// Every line names the election, and the candidate if there is one.
+// Every line names the election or the group, and the process if it takes part.
 type runLog struct {
 	*slog.Logger
-	journal *journal
+	journal *journal.Journal
 	clock   elector.Clock
 	mark    func(error) error // lets exit.Code recognise an error of the store
 }
 
-func newRunLog(p *session.Program, f *runFlags) *runLog {
-	j := newJournal(p.Stderr)
-	log := slog.New(f.log.handler(j, p.Clock)).With("election", f.Name)
-	if !f.observe {
-		log = log.With("id", f.id)
-	}
-	return &runLog{log, j, p.Clock, p.Mark}
+func newRunLog(p *session.Program, flags logFlags, fields ...any) *runLog {
+	j := journal.New(p.Stderr)
+	return &runLog{slog.New(flags.handler(j, p.Clock)).With(fields...), j, p.Clock, p.Mark}
 }
 
 // ofElector returns the logger for the elector's own records. At level debug it logs all of
@@ -149,15 +146,15 @@ func (h delayHandler) Handle(ctx context.Context, r slog.Record) error {
 func (h delayHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
 func (h delayHandler) WithGroup(string) slog.Handler      { return h }
 
-// end logs the error with which run ends, if there is one, and waits until all lines are
+// end logs the error with which run ends, if there is one, under the message failed, and waits until all lines are
 // written. The error that it returns is a LoggedError.
-func (l *runLog) end(err error) error {
+func (l *runLog) end(failed string, err error) error {
 	if err != nil {
 		err = l.mark(err)
-		l.Error("run failed", "error", err, "exit_code", exit.Code(err))
+		l.Error(failed, "error", err, "exit_code", exit.Code(err))
 		err = &LoggedError{err}
 	}
-	l.journal.close(l.clock)
+	l.journal.Close(l.clock)
 	return err
 }
 

@@ -20,8 +20,8 @@ func observe(ctx context.Context, p *session.Program, f *runFlags) (err error) {
 	}
 	p.EndItself()
 	defer supervise.SurviveClosedPipes()()
-	log := newRunLog(p, f)
-	defer func() { err = log.end(err) }()
+	log := newRunLog(p, f.log, "election", f.Name)
+	defer func() { err = log.end("run failed", err) }()
 	db, err := p.Open(ctx, &f.Place, false, f.timeout)
 	if err != nil {
 		return err

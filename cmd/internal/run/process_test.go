@@ -51,8 +51,10 @@ func (r record) wait(t *testing.T, want ...string) {
 	})
 }
 
-// shell returns a command that runs a script. $0 is the path of the record.
-func (r record) shell(script string) []string { return []string{"--", "sh", "-c", script, string(r)} }
+// shell returns a command that runs a script. $0 is the path of the record, and more follows as $1.
+func (r record) shell(script string, more ...string) []string {
+	return append([]string{"--", "sh", "-c", script, string(r)}, more...)
+}
 
 // Forwarded signals reach the command. If it does not run, they do not end run either.
 func TestSignalsArePassedOn(t *testing.T) {

@@ -35,12 +35,15 @@ func (r *readyFlags) addFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&r.timeout, "ready-timeout", time.Second, "how long one check may take")
 	flags.IntVar(&r.thresholds.Success, "ready-success-threshold", 1, "successful checks in a row until this process is ready")
 	flags.IntVar(&r.thresholds.Failure, "ready-failure-threshold", 3, "failed checks in a row until this process is not ready any more")
+}
+
+func (r *readyFlags) addLeadUnready(flags *pflag.FlagSet) {
 	flags.DurationVar(&r.leadUnready, "lead-unready-after", 0, "how long there must be no leader until a candidate leads that is not ready; 0: it never does")
 }
 
 // readiness returns the probe that the flags describe, or nil if there is none.
 // Its log is not set.
-func (f *runFlags) readiness(p *session.Program) (*probe.Probe, error) {
+func (f *common) readiness(p *session.Program) (*probe.Probe, error) {
 	command, url := f.Flags.Changed("ready-command"), f.Flags.Changed("ready-http")
 	switch {
 	case command && url:
@@ -60,7 +63,7 @@ func (f *runFlags) readiness(p *session.Program) (*probe.Probe, error) {
 	return &probe.Probe{Check: check, Timeout: f.ready.timeout, Thresholds: f.ready.thresholds, Clock: p.Clock}, err
 }
 
-func (f *runFlags) checkReadySettings() error {
+func (f *common) checkReadySettings() error {
 	r := &f.ready
 	for _, d := range []struct {
 		flag  string
@@ -85,7 +88,7 @@ func (f *runFlags) checkReadySettings() error {
 }
 
 // readyCheck returns the check that the flags name.
-func (f *runFlags) readyCheck() (probe.Check, error) {
+func (f *common) readyCheck() (probe.Check, error) {
 	if f.Flags.Changed("ready-http") {
 		check, err := probe.HTTP(f.ready.url)
 		if err != nil {

@@ -22,28 +22,33 @@ import (
 	"github.com/fdbelection/fdbelection/kv"
 )
 
+// common are the flags that run and "group run" share, and the command after them.
+type common struct {
+	session.Place
+	id      string
+	tags    []string
+	preStop time.Duration
+	timeout time.Duration
+	ready   readyFlags
+	log     logFlags
+	command []string
+}
+
 // runFlags are the flags of run and the command after them.
 type runFlags struct {
-	session.Place
-	id        string
+	common
 	priority  int32
-	tags      []string
 	lease     time.Duration
 	grace     time.Duration
-	preStop   time.Duration
-	timeout   time.Duration
 	headStart time.Duration
 	restart   string
 	giveUp    supervise.GiveUp
-	ready     readyFlags
 	once      bool
 	observe   bool
 	// handOverTo is the successor when run is asked to stop, as in elector.StopAndHandOver.
 	handOverTo string
 	// metrics is the address that serves metrics and health. It is empty for none.
 	metrics string
-	log     logFlags
-	command []string
 
 	leaseGiven, graceGiven, headStartGiven bool
 }
@@ -57,10 +62,9 @@ func Command(p *session.Program) *cobra.Command {
 		Long:    runHelp,
 		Example: runExamples,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if n := cmd.ArgsLenAtDash(); n > 0 || n < 0 && len(args) > 0 {
-				return exit.Usage(fmt.Errorf("%q is not a flag; put the command to run after --", args[0]))
+			if err := f.setCommand(cmd, args); err != nil {
+				return err
 			}
-			f.command = args
 			f.leaseGiven, f.graceGiven = cmd.Flags().Changed("lease"), cmd.Flags().Changed("grace")
 			f.headStartGiven = cmd.Flags().Changed("head-start")
 			if f.observe {
@@ -74,20 +78,19 @@ func Command(p *session.Program) *cobra.Command {
 	}
 	f.AddFlags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.id, "id", "", "unique name of this candidate (required)")
+	f.addIdentity(flags, "candidate")
 	flags.Int32Var(&f.priority, "priority", 0, "a candidate with a strictly higher priority may preempt the leader")
-	flags.StringArrayVar(&f.tags, "tag", nil, "KEY=VALUE that is listed with the candidate, such as its address; may be repeated")
 	flags.DurationVar(&f.lease, "lease", fdbelection.DefaultLeaseDuration, "lease of the election, if it does not exist yet")
 	flags.DurationVar(&f.grace, "grace", 0, "how long a leader may drain before a preemption, if the election does not exist yet (default: the lease)")
 	flags.DurationVar(&f.headStart, "head-start", 0, "how long to leave leadership to the last leader after an outage of the store; 0 claims at once (default: a heartbeat)")
-	flags.DurationVar(&f.preStop, "pre-stop", 10*time.Second, "how long the command may take to stop; it has less time after a loss")
-	flags.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long to try to resign and unregister at the end")
+	f.addLimits(flags, "how long to try to resign and unregister at the end")
 	flags.Var(choice{&f.restart, []string{supervise.RestartNever, supervise.RestartOnFailure, supervise.RestartAlways}}, "restart",
 		"when to start a command again that ended by itself: never, on-failure or always")
 	flags.IntVar(&f.giveUp.After, "give-up-after", defaultGiveUp.After,
 		"how often the command may fail within --give-up-window before leadership is left to another candidate, if there is one; 0: always start it again")
 	flags.DurationVar(&f.giveUp.Window, "give-up-window", defaultGiveUp.Window, "in which time the failures of --give-up-after count")
 	f.ready.addFlags(flags)
+	f.ready.addLeadUnready(flags)
 	flags.BoolVar(&f.once, "once", false, "lead once, then leave and exit")
 	flags.StringVar(&f.handOverTo, "hand-over-to", "", "when asked to stop, hand over to the candidate ID, or with PREFIX* to the newest whose id begins with PREFIX; resign if there is none")
 	flags.BoolVar(&f.observe, "observe", false, "do not register a candidate; run the command on every change of the leader")
@@ -95,6 +98,27 @@ func Command(p *session.Program) *cobra.Command {
 	f.log.addFlags(flags)
 	flags.VisitAll(func(one *pflag.Flag) { session.FromEnvironment(flags, one.Name) })
 	return cmd
+}
+
+// addIdentity adds the flags that name this process, which is a candidate or a member.
+func (f *common) addIdentity(flags *pflag.FlagSet, what string) {
+	flags.StringVar(&f.id, "id", "", "unique name of this "+what+" (required)")
+	flags.StringArrayVar(&f.tags, "tag", nil, "KEY=VALUE that is listed with the "+what+", such as its address; may be repeated")
+}
+
+// addLimits adds the limits of the end.
+func (f *common) addLimits(flags *pflag.FlagSet, timeout string) {
+	flags.DurationVar(&f.preStop, "pre-stop", 10*time.Second, "how long the command may take to stop; it has less time after a loss")
+	flags.DurationVar(&f.timeout, "timeout", 5*time.Second, timeout)
+}
+
+// setCommand sets the command, which follows --.
+func (f *common) setCommand(cmd *cobra.Command, args []string) error {
+	if n := cmd.ArgsLenAtDash(); n > 0 || n < 0 && len(args) > 0 {
+		return exit.Usage(fmt.Errorf("%q is not a flag; put the command to run after --", args[0]))
+	}
+	f.command = args
+	return nil
 }
 
 // runCandidate campaigns until ctx ends.
@@ -113,8 +137,8 @@ func runCandidate(ctx context.Context, p *session.Program, f *runFlags) (err err
 	}
 	p.EndItself()
 	defer supervise.SurviveClosedPipes()()
-	log := newRunLog(p, f)
-	defer func() { err = log.end(err) }()
+	log := newRunLog(p, f.log, "election", f.Name, "id", f.id)
+	defer func() { err = log.end("run failed", err) }()
 	db, err := p.Open(ctx, &f.Place, false, f.timeout)
 	if err != nil {
 		return err
@@ -150,6 +174,14 @@ func runCandidate(ctx context.Context, p *session.Program, f *runFlags) (err err
 		return errForced
 	}
 	return err
+}
+
+// requireID returns an error if --id is missing.
+func (f *common) requireID(what string) error {
+	if f.id != "" {
+		return nil
+	}
+	return exit.Usage(fmt.Errorf("--id is missing: give this %s a unique name, as in --id $(hostname), or set FDBELECT_ID", what))
 }
 
 // forcedLeave is how long run tries to leave after a second interrupt.
@@ -256,15 +288,19 @@ func lead(ctx context.Context, el *elector.Elector, f *runFlags, log *slog.Logge
 	return errors.Join(failed, err)
 }
 
-// variables returns the environment variables that name the election to the command.
-func (f *runFlags) variables() []string {
+// variables returns the environment variables that name the election or the group to the command.
+func (f *common) variables() []string {
 	spec := f.Spec
 	if path, ok := strings.CutPrefix(spec, "file:"); ok {
 		if absolute, err := filepath.Abs(path); err == nil {
 			spec = "file:" + absolute // the command may change its directory
 		}
 	}
-	return []string{session.Variable("store") + "=" + spec, session.Variable("root") + "=" + f.Root, session.Variable("election") + "=" + f.Name}
+	kind := "election"
+	if f.OfGroup {
+		kind = "group"
+	}
+	return []string{session.Variable("store") + "=" + spec, session.Variable("root") + "=" + f.Root, session.Variable(kind) + "=" + f.Name}
 }
 
 // fatal reports whether run ends with err. That is an error of the store that no retry can

@@ -1,4 +1,4 @@
-package run
+package journal
 
 import (
 	"testing"
@@ -18,19 +18,19 @@ func (s stuck) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A terminal that accepts nothing delays no Write, and delays close by a second only.
+// A terminal that accepts nothing delays no Write, and delays Close by a second only.
 func TestJournalNeverWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		terminal := make(stuck)
 		start := time.Now()
-		j := newJournal(terminal)
+		j := New(terminal)
 		for range 1000 {
 			n, err := j.Write([]byte("something\n"))
 			require.NoError(t, err)
 			require.Equal(t, 10, n)
 		}
 		require.Zero(t, time.Since(start))
-		j.close(clitest.Virtual{})
+		j.Close(clitest.Virtual{})
 		require.Equal(t, time.Second, time.Since(start))
 		close(terminal)
 	})

@@ -1,4 +1,4 @@
-package run
+package journal
 
 import (
 	"bytes"
@@ -9,9 +9,9 @@ import (
 	"github.com/fdbelection/fdbelection/elector"
 )
 
-// journal writes lines to a writer in the background, in order. Its Write never waits for
+// Journal writes lines to a writer in the background, in order. Its Write never waits for
 // that writer, so a terminal that does not read cannot delay a renewal.
-type journal struct {
+type Journal struct {
 	to io.Writer
 
 	mu    sync.Mutex
@@ -21,16 +21,17 @@ type journal struct {
 	done  chan struct{}
 }
 
-var _ io.Writer = (*journal)(nil)
+var _ io.Writer = (*Journal)(nil)
 
-func newJournal(to io.Writer) *journal {
-	j := &journal{to: to, done: make(chan struct{})}
+// New returns a Journal that writes to a writer.
+func New(to io.Writer) *Journal {
+	j := &Journal{to: to, done: make(chan struct{})}
 	j.ready.L = &j.mu
 	go j.write()
 	return j
 }
 
-func (j *journal) write() {
+func (j *Journal) write() {
 	defer close(j.done)
 	for {
 		j.mu.Lock()
@@ -49,8 +50,8 @@ func (j *journal) write() {
 	}
 }
 
-// close waits until all lines are written, for one second at most.
-func (j *journal) close(c elector.Clock) {
+// Close waits until all lines are written, for one second at most.
+func (j *Journal) Close(c elector.Clock) {
 	j.mu.Lock()
 	j.ended = true
 	j.ready.Signal()
@@ -65,7 +66,7 @@ func (j *journal) close(c elector.Clock) {
 }
 
 // Write queues one line. It never fails.
-func (j *journal) Write(line []byte) (int, error) {
+func (j *Journal) Write(line []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.lines = append(j.lines, bytes.Clone(line))

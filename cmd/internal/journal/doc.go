@@ -1,0 +1,3 @@
+// Package journal writes lines in the background, for a program that must not wait for the
+// reader.
+package journal
