@@ -89,22 +89,27 @@ func TestFaultsOfInit(t *testing.T) {
 	}
 }
 
-// TestVariablesOfRun: the help of run names the variable of each flag. None of them is a
-// variable that run gives to its command.
+// TestVariablesOfRun: the help of run and of group run names the variable of each flag. None of
+// them is a variable that they give to a command.
 func TestVariablesOfRun(t *testing.T) {
 	t.Setenv("FDBELECT_ROOT", "elsewhere")
-	help := processtest.Typed(t, "run --help").Stdout
-	require.NotContains(t, help, "elsewhere", "the help does not depend on the environment")
-	flags := regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z-]+) .*`).FindAllStringSubmatch(help, -1)
-	require.Greater(t, len(flags), 10)
-	for _, flag := range flags {
-		if flag[1] != "help" {
-			require.Contains(t, flag[0], "[FDBELECT_"+strings.ToUpper(strings.ReplaceAll(flag[1], "-", "_"))+"]")
+	for command, gives := range map[string][]string{
+		"run":       {"TOKEN", "TERM", "NODE_ID", "BALLOT", "LEADER"},
+		"group run": {"TOKEN", "TERM", "NODE_ID", "SHARD"},
+	} {
+		help := processtest.Typed(t, command+" --help").Stdout
+		require.NotContains(t, help, "elsewhere", "the help does not depend on the environment")
+		flags := regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z-]+) .*`).FindAllStringSubmatch(help, -1)
+		require.Greater(t, len(flags), 10)
+		for _, flag := range flags {
+			if flag[1] != "help" {
+				require.Contains(t, flag[0], "[FDBELECT_"+strings.ToUpper(strings.ReplaceAll(flag[1], "-", "_"))+"]")
+			}
 		}
-	}
-	for _, given := range []string{"TOKEN", "TERM", "NODE_ID", "BALLOT", "LEADER"} {
-		require.Contains(t, help, "FDBELECT_"+given)
-		require.NotContains(t, help, "[FDBELECT_"+given+"]")
+		for _, given := range gives {
+			require.Contains(t, help, "FDBELECT_"+given)
+			require.NotContains(t, help, "[FDBELECT_"+given+"]")
+		}
 	}
 	require.Contains(t, processtest.Typed(t, "status --help").Stdout, "[FDBELECT_STORE]")
 	require.NotContains(t, processtest.Typed(t, "status --help").Stdout, "[FDBELECT_TIMEOUT]")

@@ -56,6 +56,8 @@ func TestExitCodesAsDocumented(t *testing.T) {
 			"stauts", "status stray", "status --no-such-flag", "status --timeout soon", "status --election leader",
 			"status --election " + strings.Repeat("x", election.MaxIDBytes+1), "list --root a/" + strings.Repeat("x", election.MaxIDBytes+1),
 			"run", "run --id a stray", "run --id a --lease 0s", "run --id a -- ./no-such-program",
+			"group run", "group run --id a stray more", "group run --id a --notify", "group run --id a --weight -1", "group run --id a --capacity -1",
+			"group run --id a --group x y", "group run --id a -- ./no-such-program",
 			"init --election new --lease 0s", "config set lease=0s", "config set lease=1s heartbeat=3s", "config set nothing=1",
 			"config set", "raise-term", "transfer", "history --limit -1", "help nothing", "man nothing",
 		}},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 	"github.com/fdbelection/fdbelection/cmd/internal/groups"
+	"github.com/fdbelection/fdbelection/cmd/internal/run"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/watch"
 	"github.com/fdbelection/fdbelection/election"
@@ -31,7 +32,7 @@ share the shards evenly among them. docs/group.md describes how.`,
 		},
 	}
 	cmd.AddCommand(
-		a.groupCreateCommand(), a.groupConfigCommand(),
+		run.GroupCommand(a.Program), a.groupCreateCommand(), a.groupConfigCommand(),
 		a.groupStatusCommand(), a.groupMembersCommand(), a.groupShardsCommand(), a.groupHistoryCommand(), watch.GroupCommand(a.Program),
 		a.groupPinCommand(), a.groupUnpinCommand(), a.groupDrainCommand(), a.groupUndrainCommand(),
 		a.groupResignCommand(), a.groupCancelCommand(), a.groupRemoveCommand(), a.groupRebalanceCommand(), a.groupRaiseTermCommand(),

@@ -89,7 +89,7 @@ func (c closer) Close() error {
 // besides --store.
 var unreachableArguments = map[string][]string{
 	"bench": nil, "cancel": nil, "candidates": nil, "config get": nil, "config set": {"lease=10s"},
-	"config enable": nil, "config disable": nil, "doctor": nil, "evict": nil, "history": nil, "init": nil,
+	"config enable": nil, "config disable": nil, "doctor": nil, "evict": nil, "group run": {"--id", "a"}, "history": nil, "init": nil,
 	"list": nil, "raise-term": {"--floor", "1"}, "repair": nil, "resign": nil, "run": {"--id", "a"}, "serve": {"--listen", "0"}, "status": nil,
 	"transfer": {"--to", "a"}, "unregister": {"a"}, "watch": nil,
 	"group create": nil, "group config get": nil, "group config set": {"lease=10s"}, "group config enable": nil, "group config disable": nil,

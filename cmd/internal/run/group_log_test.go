@@ -1,0 +1,71 @@
+package run
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
+)
+
+// The log has the first lines of each message in a second, and then how many followed, at the
+// highest of their levels.
+func TestBursts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		b := newBursts(textLog(&log).With("group", "g").Handler(), clitest.Virtual{})
+		logger := b.logger()
+		for i := range burstLines + 5 {
+			level := slog.LevelInfo
+			if i == burstLines+2 {
+				level = slog.LevelWarn
+			}
+			logger.With("shard", i).Log(t.Context(), level, "many")
+			logger.Debug("hidden by its level")
+		}
+		logger.Info("another")
+		lines := linesOf(&log)
+		require.Len(t, lines, burstLines+1)
+		require.Equal(t, fmt.Sprintf("level=INFO msg=many group=g shard=%d", burstLines-1), lines[burstLines-1])
+		require.Equal(t, "level=INFO msg=another group=g", lines[burstLines])
+
+		log.Reset()
+		time.Sleep(burstWindow)
+		synctest.Wait()
+		require.Equal(t, []string{"level=WARN msg=many group=g more=5"}, linesOf(&log))
+		log.Reset()
+		logger.Info("many")
+		require.Equal(t, []string{"level=INFO msg=many group=g"}, linesOf(&log), "a new window")
+		for range burstLines {
+			logger.Info("many")
+		}
+		log.Reset()
+		b.end()
+		require.Equal(t, []string{"level=INFO msg=many group=g more=1"}, linesOf(&log))
+		time.Sleep(burstWindow)
+		synctest.Wait()
+		require.Equal(t, []string{"level=INFO msg=many group=g more=1"}, linesOf(&log), "once")
+	})
+}
+
+// What the member logs has no fields of its own logger. A group that does not exist is a message of
+// its own, and failed work is left out: the end of its command is logged.
+func TestLogOfAMember(t *testing.T) {
+	var log bytes.Buffer
+	logger := ofMember(textLog(&log)).With("member", "a")
+	logger.Info("state changed", "to", "member")
+	logger.Warn("work failed", "shard", "x")
+	logger.Warn("store error", "error", fmt.Errorf("scan: %w", fdbelection.ErrNotInitialized))
+	logger.Warn("store error", "error", bytes.ErrTooLarge)
+	require.Equal(t, []string{
+		`level=INFO msg="state changed" to=member`,
+		`level=WARN msg="the group does not exist yet, waiting for it" hint="check --group and --root, or create it with ` + "`fdbelect group create`" + `"`,
+		`level=WARN msg="store error" error="bytes.Buffer: too large"`,
+	}, linesOf(&log))
+}
