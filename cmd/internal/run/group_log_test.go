@@ -36,7 +36,7 @@ func TestBursts(t *testing.T) {
 		require.Equal(t, "level=INFO msg=another group=g", lines[burstLines])
 
 		log.Reset()
-		time.Sleep(burstWindow)
+		<-time.After(burstWindow)
 		synctest.Wait()
 		require.Equal(t, []string{"level=WARN msg=many group=g more=5"}, linesOf(&log))
 		log.Reset()
@@ -48,7 +48,7 @@ func TestBursts(t *testing.T) {
 		log.Reset()
 		b.end()
 		require.Equal(t, []string{"level=INFO msg=many group=g more=1"}, linesOf(&log))
-		time.Sleep(burstWindow)
+		<-time.After(burstWindow)
 		synctest.Wait()
 		require.Equal(t, []string{"level=INFO msg=many group=g more=1"}, linesOf(&log), "once")
 	})

@@ -121,8 +121,12 @@ func (c *Command) tenure(ctx context.Context, lead *elector.Leadership) error {
 // SIGKILL when lease or c.Forced ends, or if drain is not zero, as long after the end of ctx.
 func (c *Command) attend(ctx, lease context.Context, r running, drain time.Duration, log *slog.Logger) error {
 	stopping, overdue, forced := ctx.Done(), lease.Done(), c.Forced.Done()
-	stopTimer := func() bool { return false }
-	defer func() { stopTimer() }()
+	var timer elector.Timer
+	defer func() {
+		if timer != nil {
+			timer.Stop()
+		}
+	}()
 	for {
 		select {
 		case end := <-r.done():
@@ -139,7 +143,7 @@ func (c *Command) attend(ctx, lease context.Context, r running, drain time.Durat
 			r.terminate()
 			if drain > 0 {
 				r.limit(c.Clock.Now().Add(drain))
-				stopTimer = c.Clock.AfterFunc(drain, r.kill).Stop
+				timer = c.Clock.AfterFunc(drain, r.kill)
 			}
 		case <-overdue:
 			overdue = nil

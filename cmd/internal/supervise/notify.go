@@ -59,8 +59,12 @@ func (n *Notifier) Work(ctx context.Context, shard *member.Shard) error {
 	}
 	defer n.forget(child, one)
 	stopping, overdue, forced := ctx.Done(), shard.LeaseContext().Done(), n.Forced.Done()
-	stopTimer := func() bool { return false }
-	defer func() { stopTimer() }()
+	var timer elector.Timer
+	defer func() {
+		if timer != nil {
+			timer.Stop()
+		}
+	}()
 	for {
 		select {
 		case <-one.released:
@@ -73,7 +77,7 @@ func (n *Notifier) Work(ctx context.Context, shard *member.Shard) error {
 		case <-stopping:
 			stopping = nil
 			n.release(child, one, context.Cause(ctx))
-			stopTimer = n.Clock.AfterFunc(n.Drain, func() { child.give(unansweredError{shard.Name()}) }).Stop
+			timer = n.Clock.AfterFunc(n.Drain, func() { child.give(unansweredError{shard.Name()}) })
 		case <-overdue:
 			overdue = nil
 			child.give(unansweredError{shard.Name()})
