@@ -79,16 +79,17 @@ var layers = []layer{
 	{"simulation", "@ @/election @/internal/executor @/internal/machine @/kv @/kv/memkv @/subspace " +
 		"github.com/anishathalye/porcupine github.com/google/uuid"},
 
-	// What shows elections to others.
-	{"internal/overview", "@ @/election @/elector @/internal/below @/internal/clock @/kv @/subspace"},
-	{"monitor", "@ @/election @/elector @/internal/overview @/kv @/subspace " +
+	// What shows elections and groups to others.
+	{"internal/groupview", "@ @/election @/group @/internal/balance @/internal/mirror @/kv github.com/google/uuid"},
+	{"internal/overview", "@ @/election @/elector @/group @/internal/below @/internal/clock @/internal/groupview @/kv @/subspace"},
+	{"monitor", "@ @/election @/elector @/group @/group/member @/internal/groupview @/internal/overview @/kv @/subspace " +
 		"github.com/prometheus/client_golang/prometheus github.com/prometheus/client_model/go"},
 	{"tracing", "@ @/election @/elector @/kv go.opentelemetry.io/otel/attribute go.opentelemetry.io/otel/codes " +
 		"go.opentelemetry.io/otel/propagation go.opentelemetry.io/otel/semconv/v1.43.0 go.opentelemetry.io/otel/trace"},
 
 	// The command. Its main packages are a few lines; everything else is below internal,
 	// where it is tested.
-	{"cmd/internal", "@ @/election @/elector @/group @/group/member @/internal/balance @/internal/mirror @/internal/belief @/internal/below @/internal/clock @/internal/machine @/internal/overview @/internal/record @/kv @/kv/filekv @/kv/memkv @/monitor @/simulation " +
+	{"cmd/internal", "@ @/election @/elector @/group @/group/member @/internal/balance @/internal/mirror @/internal/belief @/internal/below @/internal/clock @/internal/machine @/internal/groupview @/internal/overview @/internal/record @/kv @/kv/filekv @/kv/memkv @/monitor @/simulation " +
 		"@/subspace github.com/google/uuid github.com/prometheus/client_golang/... github.com/rivo/uniseg github.com/schollz/progressbar/v3 github.com/spf13/cobra/... " +
 		"github.com/spf13/pflag go.yaml.in/yaml/v3 golang.org/x/sys/... golang.org/x/term"},
 	{"cmd/internal/clitest", "@ @/cmd/internal/... @/election @/elector @/group @/kv @/kv/memkv @/internal/clock @/subspace " +

@@ -3,14 +3,13 @@ package overview
 import (
 	"context"
 	"errors"
-	"maps"
 	"sort"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
-	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/below"
 	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
 )
 
 const (
@@ -19,80 +18,77 @@ const (
 	// take five seconds.
 	pageSize  = 100
 	pageReads = 400
-	// newestEvents is how many events are read of each election: more than are added between
-	// two reads.
-	newestEvents = 16
 )
 
-// found is an election in a page.
-type found struct {
-	name     string
-	overview election.Overview
-	err      error // its config or leader record cannot be read
+// await returns what a read has found below a name. The error is ErrNotInitialized if there is
+// nothing of that kind, and ErrInvalidState if it cannot be read.
+type await[T any] func() (T, error)
+
+// found is what was found below a name.
+type found[T any] struct {
+	name  string
+	value T
+	err   error // ErrInvalidState
 }
 
-// page is what one transaction saw of the elections.
-type page struct {
-	found []found
+// walk reads everything of one kind below a subspace, page by page.
+type walk[T any] struct {
+	db    kv.Database
+	space subspace.Subspace
+	opts  Options
+	begin func(tr kv.ReadTransaction, name string) await[T]
+	known []string // the names of the last walk, in order
+}
+
+// page is what one transaction saw.
+type page[T any] struct {
+	found []found[T]
 	known []string    // all names, also those of other things
 	names below.Names // where the next page begins
 	last  bool
 }
 
-// readAll reads all elections up to the limit. It counts the others until the instant
-// counted, so that they do not make the read fail.
-func (r *Reader) readAll(ctx context.Context, counted time.Time) (all []Election, leftOut int, err error) {
-	names, before := map[string]bool{}, r.known
-	r.known = nil
-	p := page{names: below.NewNames(r.space)}
-	for !p.last && (len(all) < r.opts.Limit || leftOut == 0 || r.opts.Clock.Now().Before(counted)) {
-		p, err = kv.ReadTransact(ctx, r.db, func(tr kv.ReadTransaction) (page, error) {
-			return r.readPage(tr, p.names, before[:min(pageSize, len(before))])
+// all calls add with what was found, up to the limit, after each transaction. It counts the
+// rest until the instant counted.
+func (w *walk[T]) all(ctx context.Context, counted time.Time, add func([]found[T]) error) (leftOut int, err error) {
+	before, left := w.known, w.opts.Limit
+	w.known = nil
+	p := page[T]{names: below.NewNames(w.space)}
+	for !p.last && (left > 0 || leftOut == 0 || w.opts.Clock.Now().Before(counted)) {
+		p, err = kv.ReadTransact(ctx, w.db, func(tr kv.ReadTransaction) (page[T], error) {
+			return w.readPage(tr, p.names, before[:min(pageSize, len(before))])
 		})
-		if err != nil {
-			r.known = append(r.known, before...) // those that were not read
-			return nil, 0, err
+		if err == nil {
+			some := min(left, len(p.found))
+			left, leftOut = left-some, leftOut+len(p.found)-some
+			err = add(p.found[:some])
 		}
-		r.known = append(r.known, p.known...)
+		if err != nil {
+			w.known = append(w.known, before...) // those that were not read
+			return 0, err
+		}
+		w.known = append(w.known, p.known...)
 		if !p.last && len(p.known) > 0 {
 			before = before[sort.SearchStrings(before, p.known[len(p.known)-1]+"\x00"):]
 		}
-		local, wall := r.opts.Clock.Now(), r.opts.Clock.Wall()
-		for i := range p.found {
-			f := &p.found[i]
-			if len(all) == r.opts.Limit {
-				leftOut++
-				continue
-			}
-			names[f.name] = true
-			if f.err != nil {
-				all = append(all, Election{Name: f.name, Err: f.err})
-				continue
-			}
-			if r.seen[f.name] == nil {
-				r.seen[f.name] = &seen{}
-			}
-			all = append(all, r.seen[f.name].next(f.name, f.overview, local, wall, r.opts.Pauses))
-		}
 	}
-	maps.DeleteFunc(r.seen, func(name string, _ *seen) bool { return !names[name] })
-	return all, leftOut, nil
+	return leftOut, nil
 }
 
-// readPage reads the elections after names. All reads are in one wave if the names are as
-// expected. The reads that find other names come one after the other.
-func (r *Reader) readPage(tr kv.ReadTransaction, names below.Names, expected []string) (page, error) {
-	p := page{names: names.Ahead(tr, expected)}
-	begun := make(map[string]*election.OverviewRead, len(expected))
+// readPage reads what is after names. All reads are in one wave if the names are as expected.
+// The reads that find other names come one after the other.
+func (w *walk[T]) readPage(tr kv.ReadTransaction, names below.Names, expected []string) (page[T], error) {
+	p := page[T]{names: names.Ahead(tr, expected)}
+	begun := make(map[string]await[T], len(expected))
 	for _, name := range expected {
-		begun[name] = r.begin(tr, name)
+		begun[name] = w.begin(tr, name)
 	}
-	var reads []*election.OverviewRead
+	var reads []await[T]
 	for range pageReads {
 		rest := p.names
 		name, more, err := p.names.Next(tr)
 		if err != nil {
-			return page{}, err
+			return page[T]{}, err
 		}
 		if p.last = !more; p.last {
 			break
@@ -105,10 +101,10 @@ func (r *Reader) readPage(tr kv.ReadTransaction, names below.Names, expected []s
 			continue
 		}
 		if begun[name] == nil {
-			begun[name] = r.begin(tr, name)
+			begun[name] = w.begin(tr, name)
 		}
 		reads = append(reads, begun[name])
-		p.found = append(p.found, found{name: name})
+		p.found = append(p.found, found[T]{name: name})
 		p.known = append(p.known, name)
 	}
 	p.names = p.names.Later()
@@ -116,18 +112,14 @@ func (r *Reader) readPage(tr kv.ReadTransaction, names below.Names, expected []s
 	p.found = all[:0]
 	for i := range all {
 		f := all[i]
-		f.overview, f.err = reads[i].Await()
+		f.value, f.err = reads[i]()
 		switch {
-		case errors.Is(f.err, fdbelection.ErrNotInitialized): // this is not an election
+		case errors.Is(f.err, fdbelection.ErrNotInitialized): // this is something else
 			continue
 		case f.err != nil && !errors.Is(f.err, fdbelection.ErrInvalidState):
-			return page{}, f.err
+			return page[T]{}, f.err
 		}
 		p.found = append(p.found, f)
 	}
 	return p, nil
-}
-
-func (r *Reader) begin(tr kv.ReadTransaction, name string) *election.OverviewRead {
-	return election.New(r.space.Sub(name)).BeginOverview(tr, newestEvents)
 }

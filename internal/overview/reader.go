@@ -1,128 +1,80 @@
-// Package overview reads all elections below a subspace for monitoring, and keeps what
-// changes from one read to the next: that decides which leaders and candidates are alive.
+// Package overview reads all elections and groups below a subspace for monitoring, and keeps
+// what changes from one read to the next: that decides which processes are alive.
 package overview
 
 import (
 	"context"
-	"log/slog"
-	"sync"
+	"maps"
 	"time"
 
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/elector"
-	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// Options configure a Reader. All fields but Pauses are required.
-type Options struct {
-	// Limit is how many elections are read, in the order of their names. The others are
-	// counted.
-	Limit int
-	// Timeout is how long one read of all elections may take.
-	Timeout time.Duration
-	// MaxAge is for how long a read is used again.
-	MaxAge time.Duration
-	// Pauses says that reads may pause. A ballot that has changed during a pause of at least the
-	// lease then proves nothing, nor does a heartbeat after the candidate timeout: the process
-	// may have died meanwhile. Without it, any change since the last read proves that the
-	// process is alive, so that reads can be rare.
-	Pauses bool
-	// Logger gets a warning when a read fails and when it succeeds again.
-	Logger *slog.Logger
-	Clock  elector.Clock
-}
-
 // Reader reads the elections below a subspace, 100 of them in a transaction. Callers at the
 // same time share one read. It is safe for concurrent use.
 type Reader struct {
-	db    kv.Database
-	space subspace.Subspace
-	opts  Options
+	shared shared[Reading, *Reading]
+	walk   walk[election.Overview]
+	opts   Options
 
-	mu      sync.Mutex
-	last    *Reading
-	running *flight // nil: no read runs
-	errors  uint64
-
-	// Only the running read uses these.
-	seen  map[string]*seen // by name
-	known []string         // the names of the last read, in order
+	seen map[string]*seen // by name; only the running read uses it
 }
 
 // Reading is the result of one read of all elections. It does not change.
 type Reading struct {
-	Ended     time.Time // on the process clock
-	Wall      time.Time // the same on the wall clock
-	Took      time.Duration
+	Outcome
 	Elections []Election
 	LeftOut   int // elections above the limit
-	Err       error
-	Errors    uint64 // reads that have failed so far
-}
-
-// flight is a read that runs.
-type flight struct {
-	done   chan struct{}
-	result *Reading // set before done is closed
 }
 
 // NewReader returns a reader. It does no I/O.
 func NewReader(db kv.Database, space subspace.Subspace, opts Options) *Reader {
-	return &Reader{db: db, space: space, opts: opts, seen: map[string]*seen{}}
+	r := &Reader{opts: opts, seen: map[string]*seen{}}
+	r.walk = walk[election.Overview]{db: db, space: space, opts: opts, begin: func(tr kv.ReadTransaction, name string) await[election.Overview] {
+		read := election.New(space.Sub(name)).BeginOverview(tr, newestEvents)
+		return func() (election.Overview, error) { return read.Await() }
+	}}
+	r.shared = shared[Reading, *Reading]{opts: opts, what: "elections", read: func(ctx context.Context, counted time.Time) *Reading {
+		now := &Reading{}
+		now.Elections, now.LeftOut, now.Err = r.readAll(ctx, counted)
+		return now
+	}}
+	return r
 }
 
 // Read returns the elections as of at most MaxAge ago. It waits for a read that runs already,
 // and not longer than the time limit, even if the store ignores the end of a context.
-func (r *Reader) Read() *Reading {
-	r.mu.Lock()
-	if last := r.last; last != nil && r.opts.Clock.Now().Sub(last.Ended) < r.opts.MaxAge {
-		defer r.mu.Unlock()
-		return last
-	}
-	f := r.running
-	if f == nil {
-		f = &flight{done: make(chan struct{})}
-		r.running = f
-		go r.fly(f)
-	}
-	r.mu.Unlock()
+func (r *Reader) Read() *Reading { return r.shared.get() }
 
-	ended, _ := clock.Await(context.Background(), r.opts.Clock, r.opts.Timeout+r.opts.Timeout/10, f.done)
-	if ended {
-		return f.result
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.errors++
-	return &Reading{Ended: r.opts.Clock.Now(), Wall: r.opts.Clock.Wall(), Took: r.opts.Timeout, Err: context.DeadlineExceeded, Errors: r.errors}
-}
+// newestEvents is how many events are read of each election: more than are added between two
+// reads.
+const newestEvents = 16
 
-// fly reads all elections and keeps the result.
-func (r *Reader) fly(f *flight) {
-	began := r.opts.Clock.Now()
-	ctx, cancel := clock.WithTimeout(context.Background(), r.opts.Clock, r.opts.Timeout)
-	defer cancel()
-	now := &Reading{}
-	now.Elections, now.LeftOut, now.Err = r.readAll(ctx, began.Add(r.opts.Timeout/2))
-	now.Ended, now.Wall = r.opts.Clock.Now(), r.opts.Clock.Wall()
-	now.Took = now.Ended.Sub(began)
-
-	r.mu.Lock()
-	before := r.last
-	if now.Err != nil {
-		r.errors++
+// readAll reads all elections up to the limit. It counts the others until the instant
+// counted, so that they do not make the read fail.
+func (r *Reader) readAll(ctx context.Context, counted time.Time) (all []Election, leftOut int, err error) {
+	names := map[string]bool{}
+	leftOut, err = r.walk.all(ctx, counted, func(found []found[election.Overview]) error {
+		local, wall := r.opts.Clock.Now(), r.opts.Clock.Wall()
+		for i := range found {
+			f := &found[i]
+			names[f.name] = true
+			if f.err != nil {
+				all = append(all, Election{Name: f.name, Err: f.err})
+				continue
+			}
+			if r.seen[f.name] == nil {
+				r.seen[f.name] = &seen{}
+			}
+			all = append(all, r.seen[f.name].next(f.name, f.value, local, wall, r.opts.Pauses))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
 	}
-	now.Errors = r.errors
-	r.last, r.running, f.result = now, nil, now
-	r.mu.Unlock()
-	failed := before != nil && before.Err != nil
-	switch {
-	case now.Err != nil && !failed:
-		r.opts.Logger.Warn("elections cannot be read", "error", election.SafeText(now.Err.Error()))
-	case now.Err == nil && failed:
-		r.opts.Logger.Info("elections can be read again")
-	}
-	close(f.done)
+	maps.DeleteFunc(r.seen, func(name string, _ *seen) bool { return !names[name] })
+	return all, leftOut, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/watch"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -42,7 +43,7 @@ share the shards evenly among them. docs/group.md describes how.`,
 
 // loadGroup opens the store and reads the group. Call End of the session at the end, unless
 // there is an error.
-func (a *app) loadGroup(ctx context.Context, x *session.Access) (*session.Session, *groups.State, error) {
+func (a *app) loadGroup(ctx context.Context, x *session.Access) (*session.Session, *groupview.State, error) {
 	s, err := a.OpenGroup(ctx, x, true)
 	if err != nil {
 		return nil, nil, err

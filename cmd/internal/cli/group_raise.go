@@ -14,6 +14,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/group"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -109,7 +110,7 @@ func (a *app) raiseShards(ctx context.Context, f *groupRaiseFlags, names []strin
 }
 
 // noMemberLives returns an error if a member sends a heartbeat within a lease.
-func noMemberLives(ctx context.Context, s *session.Session, st *groups.State) error {
+func noMemberLives(ctx context.Context, s *session.Session, st *groupview.State) error {
 	observed, err := groups.Observe(ctx, s, st, st.LeaseWindow())
 	if err != nil {
 		return err

@@ -8,11 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
-	"github.com/fdbelection/fdbelection/cmd/internal/groups"
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
 	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 )
 
 func (a *app) groupRebalanceCommand() *cobra.Command {
@@ -54,7 +54,7 @@ further move in a row. Free shards, pins and drains do not wait.`,
 	return cmd
 }
 
-func planTable(plan *groups.Plan) output.Table {
+func planTable(plan *groupview.Plan) output.Table {
 	var t output.Table
 	if len(plan.Moves) == 0 {
 		t.Rows = append(t.Rows, []string{"no shard moves"})

@@ -10,12 +10,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
-	"github.com/fdbelection/fdbelection/cmd/internal/groups"
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
 	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 	"github.com/fdbelection/fdbelection/internal/mirror"
 )
 
@@ -64,7 +64,7 @@ If a record cannot be read, shards lists the others, names it and ends with 1.`,
 
 // selectShards returns shards in the order of the output: all of them, those of a leader, or the
 // free ones.
-func selectShards(st *groups.State, leader string, free bool) []*mirror.Shard {
+func selectShards(st *groupview.State, leader string, free bool) []*mirror.Shard {
 	type row struct {
 		shard  *mirror.Shard
 		place  int // 0: it cannot be read; 1: it is free

@@ -17,6 +17,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 )
 
 func (a *app) groupStatusCommand() *cobra.Command {
@@ -50,10 +51,10 @@ ends with 1.`,
 
 // groupView is what a command has read and seen of a group.
 type groupView struct {
-	*groups.State
-	counts   groups.Counts
+	*groupview.State
+	counts   groupview.Counts
 	observed *groups.Observation
-	members  []groups.Member
+	members  []groupview.Member
 }
 
 // viewGroup reads a group and waits for the heartbeats of its members.
@@ -75,7 +76,7 @@ func (a *app) viewGroup(ctx context.Context, r *session.Report, quick bool) (*gr
 		fmt.Fprintf(a.Stderr, "fdbelect: store %s is slow: a read took %s; no member is judged as silent\n", r.SafeSpec(), output.Age(v.observed.Slowest))
 	}
 	v.counts = st.Count()
-	v.members = st.Members(&v.counts, v.observed)
+	v.members = st.Members(&v.counts, v.observed.Judge)
 	return v, nil
 }
 
@@ -161,7 +162,7 @@ func (v *groupView) membersText(s *report.GroupStatus) string {
 		counts[v.members[i].State()]++
 	}
 	var states []string
-	for _, state := range []string{groups.StateReady, groups.StateNotReady, groups.StateDraining, groups.StateSilent, groups.StateUnreadable} {
+	for _, state := range []string{groupview.StateReady, groupview.StateNotReady, groupview.StateDraining, groupview.StateSilent, groupview.StateUnreadable} {
 		if counts[state] > 0 {
 			states = append(states, fmt.Sprintf("%d %s", counts[state], state))
 		}
@@ -177,7 +178,7 @@ func (v *groupView) membersText(s *report.GroupStatus) string {
 }
 
 // beatText says when the last heartbeat of a member was seen.
-func beatText(m *groups.Member) string {
+func beatText(m *groupview.Member) string {
 	switch {
 	case m.Beat == nil:
 		return "none"
@@ -191,26 +192,26 @@ func beatText(m *groups.Member) string {
 }
 
 // stateText says in which state a member is, and why it is not ready.
-func stateText(m *groups.Member) string {
+func stateText(m *groupview.Member) string {
 	state := m.State()
 	switch {
 	case m.Record == nil || m.Record.Ready():
-	case state == groups.StateNotReady:
+	case state == groupview.StateNotReady:
 		state += ": " + records.ShortReason(m.Record.NotReady)
 	default:
 		state += ", not ready: " + records.ShortReason(m.Record.NotReady)
 	}
 	if m.Drained {
-		state += output.Either(m.State() == groups.StateDraining, " (by an operator)", ", drained by an operator")
+		state += output.Either(m.State() == groupview.StateDraining, " (by an operator)", ", drained by an operator")
 	}
 	return state
 }
 
-func memberPaint(p terminal.Palette, m *groups.Member) func(string) string {
+func memberPaint(p terminal.Palette, m *groupview.Member) func(string) string {
 	switch m.State() {
-	case groups.StateReady:
+	case groupview.StateReady:
 		return nil
-	case groups.StateSilent, groups.StateUnreadable:
+	case groupview.StateSilent, groupview.StateUnreadable:
 		return p.Bad
 	default:
 		return p.Warn

@@ -15,6 +15,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/groups"
 	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/group"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -96,7 +97,7 @@ func TestGroupStatusJudgesByItself(t *testing.T) {
 		begin = time.Now()
 		members := asked[[]report.GroupMember](p, "members")
 		require.Less(t, time.Since(begin), 2*time.Second, "all were seen after a second")
-		require.Equal(t, []string{groups.StateReady, groups.StateDraining, groups.StateNotReady}, []string{members[0].State, members[1].State, members[2].State})
+		require.Equal(t, []string{groupview.StateReady, groupview.StateDraining, groupview.StateNotReady}, []string{members[0].State, members[1].State, members[2].State})
 		require.Equal(t, []int{6, 2, 0}, []int{members[0].Shards, members[1].Shards, members[2].Shards})
 		require.False(t, *members[1].Silent)
 		stop()

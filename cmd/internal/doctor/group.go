@@ -15,16 +15,17 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/group"
 	"github.com/fdbelection/fdbelection/internal/clock"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
 // groupExamination is one run of the checks of a group and what they have read.
 type groupExamination struct {
 	*basis
-	state    *groups.State
+	state    *groupview.State
 	observed *groups.Observation
-	counts   groups.Counts
-	members  []groups.Member
+	counts   groupview.Counts
+	members  []groupview.Member
 	// free are the shards that were free in the same term all the time. took is how long that
 	// is.
 	free map[string]uint64
@@ -106,7 +107,7 @@ func (e *groupExamination) observe(ctx context.Context) error {
 		if err := clock.Sleep(ctx, c, min(records.ReadInterval(patience), patience-passed)); err != nil {
 			return err
 		}
-		if err := e.state.Update(ctx, e.session); err != nil {
+		if err := groups.Update(ctx, e.session, e.state); err != nil {
 			return err
 		}
 		e.observed.See(e.state.Beats, c.Now())
@@ -117,7 +118,7 @@ func (e *groupExamination) observe(ctx context.Context) error {
 		e.reportSlowStore(fmt.Sprintf("a read took %s while the group was observed", output.Age(e.observed.Slowest)))
 	}
 	e.counts = e.state.Count()
-	e.members = e.state.Members(&e.counts, e.observed)
+	e.members = e.state.Members(&e.counts, e.observed.Judge)
 	return nil
 }
 
@@ -174,11 +175,11 @@ func (e *groupExamination) checkMembers() {
 	for i := range e.members {
 		m := &e.members[i]
 		switch m.State() {
-		case groups.StateSilent:
+		case groupview.StateSilent:
 			silent, names = append(silent, m.ID), append(names, m.Identity().String())
-		case groups.StateNotReady:
+		case groupview.StateNotReady:
 			notReady, reasons = append(notReady, m.ID), append(reasons, m.Identity().String()+": "+records.ShortReason(m.Record.NotReady))
-		case groups.StateReady:
+		case groupview.StateReady:
 			ready++
 		}
 	}
@@ -270,7 +271,7 @@ func (e *groupExamination) checkPins() {
 	var lost, names []string
 	for _, s := range e.state.Mirror.Shards() {
 		pin := e.state.Mirror.Pin(s.Name)
-		if pin != "" && !slices.ContainsFunc(e.members, func(m groups.Member) bool { return m.ID == pin }) {
+		if pin != "" && !slices.ContainsFunc(e.members, func(m groupview.Member) bool { return m.ID == pin }) {
 			lost, names = append(lost, s.Name), append(names, election.SafeText(s.Name)+" to "+election.SafeText(pin))
 		}
 	}
@@ -294,7 +295,7 @@ func (e *groupExamination) checkDrains() {
 	var names []string
 	for _, id := range drained {
 		text := election.SafeText(id)
-		switch i := slices.IndexFunc(e.members, func(m groups.Member) bool { return m.ID == id }); {
+		switch i := slices.IndexFunc(e.members, func(m groupview.Member) bool { return m.ID == id }); {
 		case i < 0:
 			text += " is absent"
 		case e.members[i].Shards > 0:
@@ -337,7 +338,7 @@ func (e *groupExamination) checkLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	age, retention := groups.Age(e.state.Version-e.state.Oldest), e.state.Config.Retention
+	age, retention := groupview.Age(e.state.Version-e.state.Oldest), e.state.Config.Retention
 	switch {
 	case log.Unreadable != nil:
 		e.warn("a member that was away may read the whole group again", "start a member: it writes the mark again when it trims the log",

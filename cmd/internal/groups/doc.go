@@ -1,3 +1,3 @@
-// Package groups reads a group for the subcommands: its records, what they see of the
-// heartbeats of its members, the moves that the balance plans, and what its log tells.
+// Package groups reads a group for the subcommands, observes the heartbeats of its members, and
+// tells what its log means.
 package groups

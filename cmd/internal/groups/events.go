@@ -9,6 +9,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/records"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/group"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 	"github.com/fdbelection/fdbelection/internal/mirror"
 )
 
@@ -76,7 +77,7 @@ type Teller struct {
 
 // NewTeller returns a Teller of the changes after a State. Tell each change before it is
 // added to the State. st may be nil.
-func NewTeller(st *State) *Teller {
+func NewTeller(st *groupview.State) *Teller {
 	t := &Teller{
 		shards: make(map[string]*group.Shard), members: make(map[string]*group.Member),
 		pins: make(map[string]string), requests: make(map[string]group.RequestKind),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/fdbelection/fdbelection/group"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/subspace"
@@ -41,7 +42,7 @@ func Names(g *group.Group, tr kv.ReadTransaction, kind group.Kind, prefix string
 // ReadRequest returns what is asked of the leader of a shard, by snapshot reads.
 func ReadRequest(g *group.Group, tr kv.ReadTransaction, shard string) (group.Request, error) {
 	for at := (group.Position{Kind: group.KindRequest}); at.Kind == group.KindRequest; {
-		page, err := g.ScanPage(tr, at, pageRows)
+		page, err := g.ScanPage(tr, at, groupview.PageRows)
 		if err != nil {
 			return group.Request{}, err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/groups"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/group"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -28,7 +29,7 @@ func open(p *clitest.Pool) *session.Session {
 func TestLoadWhileTheGroupChanges(t *testing.T) {
 	p := clitest.NewPool(t, 11_000)
 	p.Joins("a")
-	st := groups.New(p.Group)
+	st := groupview.New(p.Group)
 	for n, up := 0, false; !up; n++ {
 		require.Less(t, n, 20)
 		r, err := kv.ReadTransact(t.Context(), p.Database, st.Read)
@@ -41,7 +42,7 @@ func TestLoadWhileTheGroupChanges(t *testing.T) {
 		})
 	}
 	s := open(p)
-	require.NoError(t, st.Update(t.Context(), s))
+	require.NoError(t, groups.Update(t.Context(), s, st))
 	fresh, err := groups.Load(t.Context(), s)
 	require.NoError(t, err)
 	require.Equal(t, fresh.Count(), st.Count())
@@ -62,7 +63,7 @@ func TestPlanIsConfluent(t *testing.T) {
 	}
 	p.Does(func(tr kv.Transaction) error { return p.Pin(tr, "s3", "b") })
 	s := open(p)
-	load := func() (*groups.State, *groups.Plan) {
+	load := func() (*groupview.State, *groupview.Plan) {
 		st, err := groups.Load(t.Context(), s)
 		require.NoError(t, err)
 		plan, err := st.Plan()

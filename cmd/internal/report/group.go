@@ -7,6 +7,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
 	"github.com/fdbelection/fdbelection/cmd/internal/records"
 	"github.com/fdbelection/fdbelection/group"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 	"github.com/fdbelection/fdbelection/internal/mirror"
 )
 
@@ -63,7 +64,7 @@ type GroupStatus struct {
 
 // GroupStatusOf returns the status of a group with its members. Store, Root, Group, Moving and
 // Waited are left to the caller.
-func GroupStatusOf(st *groups.State, c *groups.Counts, members []groups.Member) GroupStatus {
+func GroupStatusOf(st *groupview.State, c *groupview.Counts, members []groupview.Member) GroupStatus {
 	s := GroupStatus{
 		Members: len(members), Shards: st.Mirror.Len(), Free: c.Free, Damaged: c.Damaged, Pins: c.Pins, Requests: c.Requests,
 		Drains: len(st.Mirror.DrainedIDs()), Loads: GroupMembersOf(members), Unreadable: records.DamagedIn(st.Unreadable()),
@@ -73,7 +74,7 @@ func GroupStatusOf(st *groups.State, c *groups.Counts, members []groups.Member) 
 		s.Config = &config
 	}
 	if st.Oldest > 0 {
-		s.Log = output.Duration(groups.Age(st.Version - st.Oldest))
+		s.Log = output.Duration(groupview.Age(st.Version - st.Oldest))
 	}
 	for i := range s.Loads {
 		s.Silent, s.MirrorLag = longer(s.Silent, s.Loads[i].Silence), longer(s.MirrorLag, s.Loads[i].MirrorLag)
@@ -114,7 +115,7 @@ type GroupMember struct {
 }
 
 // GroupMembersOf returns members in their JSON form. It is never nil.
-func GroupMembersOf(members []groups.Member) []GroupMember {
+func GroupMembersOf(members []groupview.Member) []GroupMember {
 	list := make([]GroupMember, len(members))
 	for i := range members {
 		m := &members[i]
@@ -155,7 +156,7 @@ type Shard struct {
 }
 
 // ShardOf returns a shard in its JSON form.
-func ShardOf(st *groups.State, s *mirror.Shard) Shard {
+func ShardOf(st *groupview.State, s *mirror.Shard) Shard {
 	one := Shard{
 		Shard: s.Name, Free: st.Mirror.Free(s), Damaged: s.Unreadable != nil, Term: s.Term,
 		Since: s.At.UTC(), Moves: s.Moves, Pin: st.Mirror.Pin(s.Name),
@@ -189,7 +190,7 @@ type GroupEvent struct {
 func GroupEventOf(e *groups.Event, now time.Time, version int64) GroupEvent {
 	at := e.At
 	if at.IsZero() {
-		at = now.Add(-groups.Age(version - e.Version))
+		at = now.Add(-groupview.Age(version - e.Version))
 	}
 	return GroupEvent{
 		Time: at.UTC(), Event: e.Kind, Shard: e.Shard, Term: e.Term, From: output.IdentityOf(e.From), To: output.IdentityOf(e.To),
@@ -220,7 +221,7 @@ type Rebalance struct {
 }
 
 // RebalanceOf returns a plan in its JSON form.
-func RebalanceOf(p *groups.Plan) Rebalance {
+func RebalanceOf(p *groupview.Plan) Rebalance {
 	r := Rebalance{DryRun: true, Moves: make([]PlannedMove, len(p.Moves)), Kept: make([]KeptShards, len(p.Kept))}
 	for i := range p.Moves {
 		m := &p.Moves[i]

@@ -17,6 +17,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/group"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -116,8 +117,8 @@ type groupUpdate struct {
 	read    bool      // false: it failed, and only news and problem are set
 	seen    time.Time // when it returned, on the monotonic clock
 	shards  int
-	counts  groups.Counts
-	members []groups.Member
+	counts  groupview.Counts
+	members []groupview.Member
 	config  group.Config // the zero Config if it cannot be read
 	damaged string       // which records cannot be read, or empty
 	news    []groupNews
@@ -127,9 +128,9 @@ type groupUpdate struct {
 // groupWatcher reads a group again and again.
 type groupWatcher struct {
 	*opened
-	state      *groups.State // nil before the first read
+	state      *groupview.State // nil before the first read
 	teller     *groups.Teller
-	heartbeats groups.Heartbeats
+	heartbeats groupview.Heartbeats
 	timedOut   map[string]bool
 	started    bool // the first read is complete
 	unreadable string
@@ -177,12 +178,12 @@ func (w *groupWatcher) read(ctx context.Context, stop context.CancelCauseFunc) (
 }
 
 // step reads what the state needs next, and sets the watch in the same transaction.
-func (w *groupWatcher) step(s *session.Session, tr kv.Transaction) (groups.Reading, armed, error) {
+func (w *groupWatcher) step(s *session.Session, tr kv.Transaction) (groupview.Reading, armed, error) {
 	if _, err := s.Group.ReadConfig(tr); err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
-		return groups.Reading{}, armed{}, err
+		return groupview.Reading{}, armed{}, err
 	}
 	if w.state == nil {
-		w.state = groups.New(s.Group)
+		w.state = groupview.New(s.Group)
 	}
 	watches := armed{candidates: s.Group.Watch(tr)}
 	r, err := w.state.Read(tr)
@@ -232,7 +233,7 @@ func (w *groupWatcher) update() groupUpdate {
 }
 
 // start reports the group at the start.
-func (w *groupWatcher) start(c *groups.Counts, members []groups.Member) {
+func (w *groupWatcher) start(c *groupview.Counts, members []groupview.Member) {
 	w.started = true
 	reason := fmt.Sprintf("%s, %d of them free", output.Count(w.state.Mirror.Len(), "shard"), c.Free)
 	w.report(groups.Event{Kind: eventStart, Reason: reason})
@@ -246,7 +247,7 @@ func (w *groupWatcher) start(c *groups.Counts, members []groups.Member) {
 }
 
 // judge finds members of which no heartbeat was seen for their lease, on the local clock.
-func (w *groupWatcher) judge(members []groups.Member, seen time.Time) {
+func (w *groupWatcher) judge(members []groupview.Member, seen time.Time) {
 	timedOut := make(map[string]bool)
 	for i := range members {
 		m := &members[i]

@@ -22,6 +22,7 @@ import (
 	"github.com/fdbelection/fdbelection/group"
 	"github.com/fdbelection/fdbelection/group/member"
 	"github.com/fdbelection/fdbelection/internal/clock"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -221,7 +222,7 @@ func TestGroupScreenFits(t *testing.T) {
 			u := groupUpdate{read: true, shards: 60}
 			for i := range 60 {
 				id := strings.Repeat("界", i+1)
-				u.members = append(u.members, groups.Member{ID: id, Shards: i})
+				u.members = append(u.members, groupview.Member{ID: id, Shards: i})
 				u.news = append(u.news, groupNews{report.GroupEvent{Event: groups.EventJoined, Member: &output.Identity{ID: id}, Reason: strings.Repeat("why ", 50)}})
 			}
 			require.NoError(t, w.show(&u))

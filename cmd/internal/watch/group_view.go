@@ -5,12 +5,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fdbelection/fdbelection/cmd/internal/groups"
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
 	"github.com/fdbelection/fdbelection/cmd/internal/records"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 )
 
 // newGroupViewer returns what shows the watch of a group: a screen or lines.
@@ -124,11 +124,11 @@ func (w *groupScreen) memberRows(columns int) []terminal.Row {
 	return rows
 }
 
-func statePaint(p terminal.Palette, m *groups.Member) func(string) string {
+func statePaint(p terminal.Palette, m *groupview.Member) func(string) string {
 	switch m.State() {
-	case groups.StateReady:
+	case groupview.StateReady:
 		return p.Good
-	case groups.StateSilent, groups.StateUnreadable:
+	case groupview.StateSilent, groupview.StateUnreadable:
 		return p.Bad
 	default:
 		return p.Warn
@@ -136,7 +136,7 @@ func statePaint(p terminal.Palette, m *groups.Member) func(string) string {
 }
 
 // memberNotes says why a member is not ready, and then its tags.
-func memberNotes(m *groups.Member) string {
+func memberNotes(m *groupview.Member) string {
 	if m.Record == nil {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package groups
+package groupview
 
 import (
 	"maps"
@@ -11,7 +11,7 @@ import (
 	"github.com/fdbelection/fdbelection/group"
 )
 
-// Member is a member of a group, as far as a command knows it.
+// Member is a member of a group, as far as a reader knows it.
 type Member struct {
 	ID string
 	// Record is nil if it is missing or cannot be read.
@@ -64,8 +64,9 @@ func (m *Member) Identity() election.Identity {
 	}
 }
 
-// Members returns all members, in the order of their ids. observed may be nil.
-func (st *State) Members(c *Counts, observed *Observation) []Member {
+// Members returns all members, in the order of their ids. judge returns Silent and Age of a
+// member. Nil: none was judged.
+func (st *State) Members(c *Counts, judge func(id string) (silent *bool, age *time.Duration)) []Member {
 	beats := make(map[string]*group.Beat, len(st.Beats))
 	for i := range st.Beats {
 		beats[st.Beats[i].ID] = &st.Beats[i]
@@ -87,10 +88,32 @@ func (st *State) Members(c *Counts, observed *Observation) []Member {
 			ID: id, Record: st.Mirror.Member(id), Beat: beats[id],
 			Shards: byID[id], Drained: st.Mirror.Drained(id), Lag: st.Lag(beats[id]),
 		}
-		if observed != nil {
-			m.Silent, m.Age = observed.Silent(id), observed.Age(id)
+		if judge != nil {
+			m.Silent, m.Age = judge(id)
 		}
 		members = append(members, m)
 	}
 	return members
+}
+
+// Spread says how evenly the shards are spread: the difference between the most and the fewest
+// shards per weight of the members that receive shards, times the least of their weights. Without
+// pins, capacities and members that are not ready, it is at most 1 if the shards are balanced.
+func Spread(members []Member) float64 {
+	var most, fewest, least float64
+	counted := false
+	for i := range members {
+		m := &members[i]
+		if m.State() != StateReady || m.Record.Weight <= 0 {
+			continue
+		}
+		weight := float64(m.Record.Weight)
+		share := float64(m.Shards) / weight
+		if !counted {
+			most, fewest, least, counted = share, share, weight, true
+			continue
+		}
+		most, fewest, least = max(most, share), min(fewest, share), min(least, weight)
+	}
+	return (most - fewest) * least
 }
