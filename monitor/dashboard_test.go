@@ -54,10 +54,10 @@ func readDashboard(t *testing.T) dashboard {
 var targetLabels = []string{"cluster", "namespace", "instance", "job"}
 
 // alertLabels are those of the series that Prometheus makes of alerts.
-var alertLabels = []string{"alertname", "alertstate", "election"}
+var alertLabels = []string{"alertname", "alertstate", "election", "group", "member"}
 
 // histograms are the metrics that have series for their buckets, count and sum, and none of their own name.
-var histograms = []string{"fdbelection_elector_renewal_duration_seconds", "fdbelection_elector_callback_duration_seconds"}
+var histograms = []string{"fdbelection_elector_renewal_duration_seconds", "fdbelection_elector_callback_duration_seconds", "fdbelection_member_heartbeat_duration_seconds"}
 
 var (
 	quotedRE   = regexp.MustCompile(`"[^"]*"`)
@@ -168,7 +168,7 @@ func TestDashboardVariables(t *testing.T) {
 			asked := labelsRE.FindStringSubmatch(v.Definition)
 			require.NotNil(t, asked, v.Definition)
 			require.Equal(t, v.Definition, v.Query.(map[string]any)["query"], v.Name)
-			require.Contains(t, slices.Concat(targetLabels, []string{"election", "node"}), asked[2])
+			require.Contains(t, slices.Concat(targetLabels, []string{"election", "node", "group", "member"}), asked[2])
 			for _, series := range []string{"fdbelection_election_term", "fdbelection_elector_term"} {
 				expr := strings.Replace(asked[1], `__name__=~"fdbelection_(election|elector)_term"`, "", 1)
 				if !strings.HasPrefix(expr, "{") {
@@ -180,7 +180,7 @@ func TestDashboardVariables(t *testing.T) {
 		}
 		known = append(known, v.Name)
 	}
-	for _, name := range []string{"datasource", "cluster", "namespace", "election", "node"} {
+	for _, name := range []string{"datasource", "cluster", "namespace", "election", "node", "group", "member"} {
 		require.Contains(t, known, name)
 	}
 	text, err := os.ReadFile(dashboardFile)
@@ -218,7 +218,7 @@ func TestDashboardPanels(t *testing.T) {
 		require.NotEmpty(t, p.FieldConfig.Defaults.Unit, p.Title)
 		require.Regexp(t, `^[A-Z].{20,}\.$`, p.Description, p.Title)
 	}
-	require.Equal(t, 3, rows)
+	require.Equal(t, 5, rows)
 }
 
 // TestDashboardFaultsAreFound shows that the checks can fail.

@@ -1,14 +1,17 @@
-// Package monitor shows elections to Prometheus and to health probes.
+// Package monitor shows elections and groups to Prometheus and to health probes.
 //
-// There are two collectors, for two views of an election:
+// There are two collectors for elections, and two for groups:
 //
 //   - Electors is the view of a process: whether its electors lead, how long renewals take,
 //     why its state changed. Each process exports it. It does no I/O.
 //   - Elections is the view from outside: who leads, how many candidates are alive, what has
 //     changed. One process exports it for all elections below a subspace. It also works if
 //     no process takes part in an election. It only reads.
+//   - Members is the view of a process that is a member of groups.
+//   - Groups is the view of groups from outside: how shards are spread, which are free, which
+//     members are silent. It only reads.
 //
-// Register both, or one of them, and serve the registry with promhttp:
+// Register what you need, and serve the registry with promhttp:
 //
 //	electors := monitor.NewElectors(monitor.ElectorsOptions{})
 //	electors.Add("orders", el)
@@ -19,9 +22,10 @@
 //
 // # Limits
 //
-// The number of series is bounded. Each collector has a limit of electors or elections, and a
+// The number of series is bounded. Each collector has a limit of what it exports, and a
 // metric of how many it left out. Ids, names and reasons from the database are labels only
-// after election.SafeText, and are cut if they are long. No metadata are exported.
+// after election.SafeText, and are cut if they are long. No metadata and no names of shards
+// are exported.
 //
 // # Latencies
 //

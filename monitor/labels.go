@@ -5,6 +5,9 @@ import (
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/group"
+	"github.com/fdbelection/fdbelection/group/member"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 )
 
 // states are the values of the label "state", "from" and "to".
@@ -48,6 +51,30 @@ var rules = [...]struct {
 	{elector.DelayHeadStart, "head_start"},
 	{elector.DelayLostRecords, "lost_records"},
 }
+
+// memberStates are the values of the label "state" of a process in a group.
+var memberStates = [...]member.State{
+	member.StateStopped, member.StateObserver, member.StateJoining, member.StateUnready, member.StateMember, member.StateJeopardy, member.StateLeaving,
+}
+
+// seenStates are the values of the label "state" of the members that an outsider sees.
+var seenStates = [...]string{
+	groupview.StateReady, groupview.StateNotReady, groupview.StateDraining, groupview.StateSilent, groupview.StateUnreadable,
+}
+
+// begins, vacates and ends are the reasons with which a tenure of a shard begins, ends without a
+// successor, and ends at all.
+var (
+	begins = []group.Reason{
+		group.ReasonVacancy, group.ReasonExpiry, group.ReasonBalance, group.ReasonPin, group.ReasonDrain, group.ReasonStop,
+		group.ReasonResign, group.ReasonWork, group.ReasonNotReady, group.ReasonDisabled, group.ReasonLapse,
+	}
+	vacates = append(begins[2:len(begins):len(begins)], group.ReasonRaised)
+	ends    = begins[2:]
+)
+
+// wordLabel returns a state or a reason in a word or two as the value of a label.
+func wordLabel(word string) string { return strings.ReplaceAll(word, " ", "_") }
 
 // other is the label of a reason that this package does not know.
 const other = "other"

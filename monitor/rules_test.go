@@ -29,6 +29,8 @@ func metrics() map[string][]string {
 	for _, c := range []prometheus.Collector{
 		monitor.NewElectors(monitor.ElectorsOptions{}),
 		monitor.NewElections(memkv.New(memkv.Options{}), subspace.New("root"), monitor.ElectionsOptions{}),
+		monitor.NewMembers(monitor.MembersOptions{}),
+		monitor.NewGroups(memkv.New(memkv.Options{}), subspace.New("root"), monitor.GroupsOptions{}),
 	} {
 		descs := make(chan *prometheus.Desc)
 		go func() {
@@ -112,7 +114,7 @@ func TestRulesFireAndStaySilent(t *testing.T) {
 		}
 	}
 	require.Len(t, fires, count)
-	for _, alert := range []string{"NoLeader", "Flapping", "Jeopardy", "TermFell", "DuplicateID", "CandidateMissing", "TwoLeaders"} {
+	for _, alert := range []string{"NoLeader", "Flapping", "Jeopardy", "TermFell", "DuplicateID", "CandidateMissing", "TwoLeaders", "GroupShardFree", "GroupImbalance", "GroupMemberSilent"} {
 		require.True(t, fires["Fdbelection"+alert], alert)
 	}
 }

@@ -58,6 +58,9 @@ func New(db kv.Database, g *group.Group, options Options) (*Member, error) {
 	return m, nil
 }
 
+// ID returns the id of the member.
+func (m *Member) ID() string { return m.options.ID }
+
 // Work is what a process does for one shard that it leads. Its context ends when the process
 // stops leading the shard, with a *LossError as its cause.
 type Work func(ctx context.Context, shard *Shard) error

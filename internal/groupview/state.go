@@ -71,6 +71,10 @@ func (st *State) Scans() bool {
 	return scans
 }
 
+// Rescan makes the next calls of Read read all records again. It finds records that were changed
+// without the log, such as damaged ones.
+func (st *State) Rescan() { st.Mirror.Rescan() }
+
 // Add adds what was read, and calls tell for each change before it is added, unless tell is nil
 // or the State was never up to date. It reports whether the State is up to date now.
 func (st *State) Add(r *Reading, tell func(*group.Change)) bool {

@@ -145,6 +145,9 @@ func (m *Mirror) AddChanges(c *group.Changes) (again bool) {
 	return false
 }
 
+// Rescan begins another scan, which finds records that were changed without the log.
+func (m *Mirror) Rescan() { m.restart(false) }
+
 // restart begins another scan. If versions went back, the database was restored, and what is
 // known says nothing about what is read now.
 func (m *Mirror) restart(wentBack bool) {

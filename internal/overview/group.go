@@ -49,6 +49,8 @@ type groupHistory struct {
 	beats  groupview.Heartbeats
 	moves  Moves
 	counts counted
+	// scanned is when all records were read last, not only the log.
+	scanned time.Time
 }
 
 // counted is what was counted of the shards. It is counted again if a record has changed.
@@ -82,8 +84,19 @@ func (h *groupHistory) count(c *group.Change) {
 	}
 }
 
+// rescanAfter is the time after which all records are read again, to find those that were changed
+// without the log. Members do not do that.
+const rescanAfter = 10 * time.Minute
+
 // next returns the group after a read that returned at local.
 func (h *groupHistory) next(name string, local time.Time) Group {
+	switch {
+	case h.scanned.IsZero():
+		h.scanned = local
+	case local.Sub(h.scanned) >= rescanAfter:
+		h.scanned = local
+		h.state.Rescan() // by the next read
+	}
 	h.beats.See(h.state.Beats, local)
 	if h.counts.free == nil || h.counts.changes != h.state.Changes() {
 		h.counts = h.recount(local)

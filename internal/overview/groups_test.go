@@ -295,6 +295,28 @@ func TestUnreadableGroupRecords(t *testing.T) {
 	}
 }
 
+// All records are read again from time to time, since damage is not in the log.
+func TestDamageIsFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, memkv.New(memkv.Options{}), "g", 3)
+		r := newGroupReader(p.db, 100)
+		require.NoError(t, only(t, r).Unreadable)
+		p.do(func(tr kv.Transaction) error {
+			tr.Set(root.Sub("g", "shards", "s00000").Bytes(), []byte("rubbish"))
+			return nil
+		})
+		only(t, r)
+		time.Sleep(10 * time.Minute)
+		require.NoError(t, only(t, r).Unreadable)
+		g := only(t, r)
+		require.Error(t, g.Unreadable)
+		require.Equal(t, [2]int{1, 2}, [2]int{g.Damaged, g.Free})
+		before := p.db.Counters()
+		only(t, r)
+		require.EqualValues(t, 1, p.db.Counters().Sub(before).Transactions, "it follows the log again")
+	})
+}
+
 // If a read fails in the middle of a scan, the next one goes on.
 func TestScanGoesOn(t *testing.T) {
 	db := memkv.New(memkv.Options{})

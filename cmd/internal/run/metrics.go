@@ -32,12 +32,12 @@ func (f *runFlags) checkMetrics() (err error) {
 
 // serveMetrics serves metrics and the health of an elector until stop is called. It does
 // nothing without --metrics.
-func (f *runFlags) serveMetrics(ctx context.Context, collector prometheus.Collector, el *elector.Elector, log *slog.Logger) (stop func(), err error) {
+func (f *runFlags) serveMetrics(ctx context.Context, collectors []prometheus.Collector, el *elector.Elector, log *slog.Logger) (stop func(), err error) {
 	if f.metrics == "" {
 		return func() {}, nil
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", web.Metrics(collector, log))
+	mux.Handle("/metrics", web.Metrics(log, collectors...))
 	mux.Handle("/livez", monitor.Livez(el))
 	mux.Handle("/readyz", monitor.Readyz(el))
 	mux.Handle("/leaderz", monitor.Leaderz(el))
@@ -62,17 +62,20 @@ func guarded(h http.Handler, onThisHost bool) http.Handler {
 }
 
 // ownMetrics returns the collector of a candidate.
-func (f *runFlags) ownMetrics(el *elector.Elector) prometheus.Collector {
+func (f *runFlags) ownMetrics(el *elector.Elector) []prometheus.Collector {
 	c := monitor.NewElectors(monitor.ElectorsOptions{})
 	c.Add(f.Name, el)
-	return c
+	return []prometheus.Collector{c}
 }
 
-// allMetrics returns the collector of the elections below the root.
-func (f *runFlags) allMetrics(p *session.Program, db kv.Database, log *slog.Logger) (prometheus.Collector, error) {
+// allMetrics returns the collectors of the elections and groups below the root.
+func (f *runFlags) allMetrics(p *session.Program, db kv.Database, log *slog.Logger) ([]prometheus.Collector, error) {
 	space, err := f.Space()
 	if err != nil {
 		return nil, err
 	}
-	return monitor.NewElections(db, space, monitor.ElectionsOptions{Clock: p.Clock, Logger: log}), nil
+	return []prometheus.Collector{
+		monitor.NewElections(db, space, monitor.ElectionsOptions{Clock: p.Clock, Logger: log}),
+		monitor.NewGroups(db, space, monitor.GroupsOptions{Clock: p.Clock, Logger: log}),
+	}, nil
 }

@@ -35,11 +35,11 @@ func observe(ctx context.Context, p *session.Program, f *runFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	collector, err := f.allMetrics(p, db, log.Logger)
+	collectors, err := f.allMetrics(p, db, log.Logger)
 	if err != nil {
 		return err
 	}
-	stop, err := f.serveMetrics(ctx, collector, el, log.Logger)
+	stop, err := f.serveMetrics(ctx, collectors, el, log.Logger)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,9 @@ func NewHandler(o Options) http.Handler {
 		feed:    newFeed(o.Database, o.Space, o.Clock, o.Logger, report.Status{Store: election.SafeText(o.Store), Root: o.Root}),
 		streams: make(chan struct{}, mostStreams), secret: o.Authorized != nil,
 	}
-	elections := monitor.NewElections(o.Database, o.Space, monitor.ElectionsOptions{Clock: o.Clock, Logger: o.Logger})
+	metrics := web.Metrics(o.Logger,
+		monitor.NewElections(o.Database, o.Space, monitor.ElectionsOptions{Clock: o.Clock, Logger: o.Logger}),
+		monitor.NewGroups(o.Database, o.Space, monitor.GroupsOptions{Clock: o.Clock, Logger: o.Logger}))
 	secret := func(h http.Handler) http.Handler { return authorize(o.Authorized, h) }
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/list", secret(http.HandlerFunc(s.list)))
@@ -58,7 +60,7 @@ func NewHandler(o Options) http.Handler {
 	mux.Handle("/api/v1/stream", secret(http.HandlerFunc(s.stream)))
 	mux.HandleFunc("/api/v1/openapi.json", asset("openapi.json"))
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusNotFound, "see /api/v1/openapi.json") })
-	mux.Handle("/metrics", secret(web.Metrics(elections, o.Logger)))
+	mux.Handle("/metrics", secret(metrics))
 	mux.Handle("/livez", monitor.Livez())
 	mux.HandleFunc("/readyz", s.readyz)
 	mux.HandleFunc("/page/{file}", pageFiles())

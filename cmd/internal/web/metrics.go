@@ -11,10 +11,10 @@ import (
 // maxScrapes is how many requests for metrics are answered at a time.
 const maxScrapes = 4
 
-// Metrics returns a handler of the metrics of a collector.
-func Metrics(c prometheus.Collector, log *slog.Logger) http.Handler {
+// Metrics returns a handler of the metrics of some collectors.
+func Metrics(log *slog.Logger, collectors ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(c)
+	registry.MustRegister(collectors...)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes,
 	})

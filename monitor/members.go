@@ -1,0 +1,124 @@
+package monitor
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fdbelection/fdbelection/group/member"
+)
+
+// MembersOptions configure Members.
+type MembersOptions struct {
+	// Limit is how many members are exported. The others are left out and counted. Zero means
+	// 100.
+	Limit int
+}
+
+const defaultMembers = 100
+
+// Members is a prometheus.Collector of the group members of this process. A collection does no
+// I/O. Its cost depends only on the number of members, not on that of shards. It is safe for
+// concurrent use.
+type Members struct {
+	limit int
+
+	mu  sync.Mutex
+	all []ownMember
+}
+
+var _ prometheus.Collector = (*Members)(nil)
+
+type ownMember struct {
+	*member.Member
+	group, id string // labels
+}
+
+// NewMembers returns a collector without members.
+func NewMembers(opts MembersOptions) *Members {
+	if opts.Limit <= 0 {
+		opts.Limit = defaultMembers
+	}
+	return &Members{limit: opts.Limit}
+}
+
+// Add adds a member. The label "group" is the name that is given, and the label "member" is the
+// id of the member. A member with the same labels is replaced.
+func (c *Members) Add(group string, m *member.Member) {
+	own := ownMember{m, safeLabel(group), safeLabel(m.ID())}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := slices.IndexFunc(c.all, func(o ownMember) bool { return o.group == own.group && o.id == own.id })
+	if at >= 0 {
+		c.all[at] = own
+		return
+	}
+	c.all = append(c.all, own)
+}
+
+// Remove removes a member, so that its metrics end.
+func (c *Members) Remove(m *member.Member) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = slices.DeleteFunc(c.all, func(o ownMember) bool { return o.Member == m })
+}
+
+func memberDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("fdbelection_member_"+name, help, append([]string{"group", "member"}, labels...), nil)
+}
+
+var (
+	memState     = memberDesc("state", "State of this process in the group: 1 for the present state, 0 for the others.", "state")
+	memLeading   = memberDesc("leading_shards", "Shards that this process leads.")
+	memEnding    = memberDesc("ending_shards", "Shards that this process gives up: their work is asked to stop, or their release is under way.")
+	memSynced    = memberDesc("synced", "Whether this process has read all records of the group: 1 or 0.")
+	memWell      = memberDesc("healthy", "Whether Health of the member returns no error: 1 or 0.")
+	memBeats     = memberDesc("heartbeat_duration_seconds", "Time from the start of an acknowledged heartbeat to its answer, with retries.")
+	memAcquired  = memberDesc("acquired_total", "Tenures of shards that began in this process.")
+	memReleased  = memberDesc("released_total", "Tenures of shards that ended in this process.", "reason")
+	memEvictions = memberDesc("evictions_total", "Members that this process has evicted.")
+	memLimit     = prometheus.NewDesc("fdbelection_members_left_out", "Members of this process that are not exported because of the limit.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (c *Members) Describe(out chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{
+		memState, memLeading, memEnding, memSynced, memWell, memBeats, memAcquired, memReleased, memEvictions, memLimit,
+	} {
+		out <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *Members) Collect(out chan<- prometheus.Metric) {
+	c.mu.Lock()
+	all := slices.Clone(c.all)
+	c.mu.Unlock()
+	exported := min(len(all), c.limit)
+	for i := range exported {
+		all[i].collect(out)
+	}
+	out <- prometheus.MustNewConstMetric(memLimit, prometheus.GaugeValue, float64(len(all)-exported))
+}
+
+func (o *ownMember) collect(out chan<- prometheus.Metric) {
+	send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{o.group, o.id}, labels...)...)
+	}
+	status, stats := o.Status(), o.Stats()
+	for _, state := range memberStates {
+		send(memState, prometheus.GaugeValue, number(status.State == state), wordLabel(state.String()))
+	}
+	send(memLeading, prometheus.GaugeValue, float64(status.Leading))
+	send(memEnding, prometheus.GaugeValue, float64(status.Ending))
+	send(memSynced, prometheus.GaugeValue, number(status.Synced))
+	send(memWell, prometheus.GaugeValue, number(o.Health(context.Background()) == nil))
+	out <- newHistogram(memBeats, stats.Heartbeats, o.group, o.id)
+	send(memAcquired, prometheus.CounterValue, float64(stats.Acquired))
+	for _, reason := range ends { // also those that have not happened, so that an increase is seen
+		send(memReleased, prometheus.CounterValue, float64(stats.Released[reason]), wordLabel(reason.String()))
+	}
+	send(memEvictions, prometheus.CounterValue, float64(stats.Evictions))
+}
