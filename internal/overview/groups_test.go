@@ -295,6 +295,16 @@ func TestUnreadableGroupRecords(t *testing.T) {
 	}
 }
 
+// A trim mark that cannot be read does not make the reader scan for ever.
+func TestUnreadableTrimMark(t *testing.T) {
+	p := newPool(t, memkv.New(memkv.Options{}), "g", 3)
+	p.do(func(tr kv.Transaction) error { tr.Set(root.Sub("g", "trimmed").Bytes(), []byte("rubbish")); return nil })
+	r := newGroupReader(p.db, 100)
+	require.Equal(t, 3, only(t, r).Shards)
+	p.join("a", 1)
+	require.Len(t, only(t, r).Members, 1)
+}
+
 // All records are read again from time to time, since damage is not in the log.
 func TestDamageIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -315,6 +325,18 @@ func TestDamageIsFound(t *testing.T) {
 		only(t, r)
 		require.EqualValues(t, 1, p.db.Counters().Sub(before).Transactions, "it follows the log again")
 	})
+}
+
+// If the subspace is a group itself, its records are neither elections nor groups.
+func TestSubspaceOfAGroup(t *testing.T) {
+	db := memkv.New(memkv.Options{})
+	p := newPool(t, db, "inner", 1)
+	p.Group = group.New(root)
+	p.do(func(tr kv.Transaction) error { _, err := p.Initialize(tr, group.DefaultConfig()); return err })
+	p.join("group", 1)
+	p.join("config", 1)
+	require.Equal(t, "inner", only(t, newGroupReader(db, 100)).Name)
+	require.Empty(t, newReader(db, 100).Read().Elections)
 }
 
 // If a read fails in the middle of a scan, the next one goes on.

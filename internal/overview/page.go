@@ -79,9 +79,15 @@ func (w *walk[T]) all(ctx context.Context, counted time.Time, add func([]found[T
 // The reads that find other names come one after the other.
 func (w *walk[T]) readPage(tr kv.ReadTransaction, names below.Names, expected []string) (page[T], error) {
 	p := page[T]{names: names.Ahead(tr, expected)}
+	ofGroup := tr.Snapshot().Get(w.space.Sub("group").Bytes())
 	begun := make(map[string]await[T], len(expected))
 	for _, name := range expected {
 		begun[name] = w.begin(tr, name)
+	}
+	if value, err := ofGroup.Get(); err != nil {
+		return page[T]{}, err
+	} else if value != nil { // its records are neither elections nor groups
+		p.names = p.names.OfGroup()
 	}
 	var reads []await[T]
 	for range pageReads {
