@@ -35,7 +35,7 @@ func (w *world) queries() (series, variables []query) {
 		}
 	}
 	require.NoError(w.t, json.Unmarshal(text, &d))
-	chosen := strings.NewReplacer("$cluster", ".*", "$namespace", ".*", "$node", ".*", "$election", electionName, "$__rate_interval", "10s")
+	chosen := strings.NewReplacer("$cluster", ".*", "$namespace", ".*", "$node", ".*", "$election", electionName, "$group", groupName, "$member", ".*", "$__rate_interval", "10s")
 	for _, p := range d.Panels {
 		for _, target := range p.Targets {
 			series = append(series, query{p.Title, chosen.Replace(target.Expr)})
@@ -81,7 +81,10 @@ func (w *world) checkDashboard() {
 		at := strings.LastIndex(inside, ", ")
 		values, _, _, err := w.prometheus.LabelValues(w.t.Context(), inside[at+2:], []string{inside[:at]}, w.began, time.Now())
 		require.NoError(w.t, err, v.expr)
-		want := map[string]model.LabelValues{"cluster": {"rehearsal"}, "namespace": {"shop"}, "election": {electionName}, "node": {"a", "b", "c"}}
+		want := map[string]model.LabelValues{
+			"cluster": {"rehearsal"}, "namespace": {"shop"}, "election": {electionName}, "node": {"a", "b", "c"},
+			"group": {failing, groupName}, "member": {"m1", "m2", "m3", "m4", "n1", "n2", "n3", "n4"},
+		}
 		require.Equal(w.t, want[v.where], values, v.expr)
 	}
 }

@@ -42,6 +42,7 @@ type world struct {
 
 	candidates map[string]*process
 	watcher    *process
+	pool       *pool
 	prometheus prometheus.API
 	url        string
 }
@@ -198,6 +199,7 @@ func newWorld(t *testing.T, rules []byte) *world {
 	w.leader()
 	w.watcher = w.newProcess("watcher", w.command)
 	w.watch()
+	w.pool = newPool(t)
 	w.startPrometheus(rules)
 	return w
 }
@@ -213,6 +215,7 @@ func (w *world) startPrometheus(rules []byte) {
 	for name, p := range w.all() {
 		fmt.Fprintf(&config, "      - {targets: ['%s'], labels: {cluster: rehearsal, namespace: shop, instance: %s}}\n", p.address, name)
 	}
+	fmt.Fprintf(&config, "      - {targets: ['%s'], labels: {cluster: rehearsal, namespace: shop, instance: pool}}\n", w.pool.address())
 	require.NoError(w.t, os.WriteFile(filepath.Join(w.folder, "prometheus.yml"), []byte(config.String()), 0o600))
 	require.NoError(w.t, os.WriteFile(filepath.Join(w.folder, "alerts.yml"), rules, 0o600))
 
@@ -227,7 +230,7 @@ func (w *world) startPrometheus(rules []byte) {
 	client, err := api.NewClient(api.Config{Address: w.url})
 	require.NoError(w.t, err)
 	w.prometheus = prometheus.NewAPI(client)
-	await(w.t, "Prometheus scrapes all processes", func() bool { return w.value("sum(up)") == 4 })
+	await(w.t, "Prometheus scrapes all processes", func() bool { return w.value("sum(up)") == 5 })
 }
 
 // all returns all processes that are scraped.
