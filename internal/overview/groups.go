@@ -3,7 +3,6 @@ package overview
 import (
 	"context"
 	"maps"
-	"sync"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
@@ -24,8 +23,7 @@ type GroupReader struct {
 	shared shared[GroupReading, *GroupReading]
 	walk   walk[*groupview.Reading]
 
-	mu   sync.Mutex               // for what the groups hold, since View reads it as well
-	seen map[string]*groupHistory // by name; only the running read changes the map
+	seen map[string]*groupHistory // by name; only the running read uses it
 }
 
 // GroupReading is the result of one read of all groups. It does not change.
@@ -50,19 +48,6 @@ func NewGroupReader(db kv.Database, space subspace.Subspace, opts Options) *Grou
 // Read returns the groups as of at most MaxAge ago. It waits for a read that runs already, and
 // not longer than the time limit, even if the store ignores the end of a context.
 func (r *GroupReader) Read() *GroupReading { return r.shared.get() }
-
-// View calls fn with what the last read has seen of a group. It returns false if there was no such
-// group. fn must not keep or change anything. Reads wait for it.
-func (r *GroupReader) View(name string, fn func(*groupview.State)) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	seen := r.seen[name]
-	if seen == nil || !seen.state.Mirror.Complete() {
-		return false
-	}
-	fn(seen.state)
-	return true
-}
 
 // begin reads whether there is a group of a name. If it is known, it also reads what is new.
 func (r *GroupReader) begin(tr kv.ReadTransaction, name string) await[*groupview.Reading] {
@@ -99,8 +84,6 @@ func (r *GroupReader) readAll(ctx context.Context, counted time.Time) (all []Gro
 	if err != nil {
 		return nil, 0, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	maps.DeleteFunc(r.seen, func(name string, _ *groupHistory) bool { return !names[name] })
 	return all, leftOut, nil
 }
@@ -113,13 +96,11 @@ func (r *GroupReader) follow(ctx context.Context, name string, read *groupview.R
 				return now, nil
 			}
 		}
-		r.mu.Lock()
 		seen := r.seen[name]
 		if seen == nil {
 			seen = newGroupHistory(group.New(r.space.Sub(name)))
 			r.seen[name] = seen
 		}
-		r.mu.Unlock()
 		next, err := kv.ReadTransact(ctx, r.db, seen.state.Read)
 		if err != nil {
 			return Group{}, err
@@ -131,8 +112,6 @@ func (r *GroupReader) follow(ctx context.Context, name string, read *groupview.R
 // add adds a reading. If the group is up to date then, it returns it. A group that was made
 // again is read from the start.
 func (r *GroupReader) add(name string, read *groupview.Reading) (now Group, upToDate bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	seen := r.seen[name]
 	if read.Page == nil && madeAgain(read) {
 		delete(r.seen, name)

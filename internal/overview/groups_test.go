@@ -142,9 +142,6 @@ func TestGroupsInCalmCostOneTransaction(t *testing.T) {
 		require.LessOrEqual(t, cost.ReadWaves, int64(5))
 		require.Less(t, cost.BytesRead, int64(2000))
 	}
-	for name, want := range map[string]bool{"g": true, "small": true, "election": false} {
-		require.Equal(t, want, r.View(name, func(st *groupview.State) { require.NotZero(t, st.Mirror.Len()) }), name)
-	}
 }
 
 // A shard is free since its present term was first seen free. A shard that was led in between
@@ -268,7 +265,6 @@ func TestGroupsThatChange(t *testing.T) {
 	require.Equal(t, 2, limited.LeftOut)
 	p.do(func(tr kv.Transaction) error { tr.ClearRange(root.Range()); return nil })
 	require.Empty(t, r.Read().Groups)
-	require.False(t, r.View("g", nil))
 }
 
 // One unreadable record costs itself only.
@@ -346,7 +342,6 @@ func TestScanGoesOn(t *testing.T) {
 	store := &away{db, 2}
 	r := newGroupReader(store, 100)
 	require.Error(t, r.Read().Err)
-	require.False(t, r.View("g", nil))
 	store.left = 4
 	require.Equal(t, 12_000, only(t, r).Shards)
 	require.Zero(t, store.left, "names, two pages and the log")
