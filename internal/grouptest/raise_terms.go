@@ -44,6 +44,7 @@ func rule15RaisedTermsAreAboveAllThatWereUsed(t *testing.T, g *testGroup) {
 		require.EqualValues(t, 100, g.shard(name).Term)
 		require.Equal(t, group.ReasonRaised, g.shard(name).Reason)
 	}
+	require.Equal(t, token.Nonce, g.shard("led").Nonce, "that of the last tenure")
 	require.ErrorIs(t, outcomes[3].Err, group.ErrNoShard)
 	require.Equal(t, []string{"shards ended", "shards led", "shards vacant"}, g.since(version))
 	require.ErrorIs(t, g.fenced(token), fdbelection.ErrFenced)
