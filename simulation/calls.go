@@ -9,27 +9,27 @@ import (
 )
 
 // latency draws how long a message takes.
-func (w *world) latency() time.Duration {
-	if w.exact && w.scheduleRand.IntN(2) == 0 {
+func (k *kernel) latency() time.Duration {
+	if k.instant && k.scheduleRand.IntN(2) == 0 {
 		return 0
 	}
-	d := time.Duration(w.scheduleRand.Int64N(int64(2 * time.Millisecond)))
-	switch n := w.scheduleRand.IntN(64); {
-	case n == 0 && w.faultFreeSince == 0:
-		d += time.Duration(w.scheduleRand.Int64N(int64(200 * time.Millisecond)))
+	d := time.Duration(k.scheduleRand.Int64N(int64(2 * time.Millisecond)))
+	switch n := k.scheduleRand.IntN(64); {
+	case n == 0 && k.faultFreeSince == 0:
+		d += time.Duration(k.scheduleRand.Int64N(int64(200 * time.Millisecond)))
 	case n <= 3:
-		d += time.Duration(w.scheduleRand.Int64N(int64(20 * time.Millisecond)))
+		d += time.Duration(k.scheduleRand.Int64N(int64(20 * time.Millisecond)))
 	}
-	if w.chance(faultSlow) {
-		w.count(faultSlow)
-		d += w.span(faultSlow, 2*w.config.LeaseDuration)
+	if k.chance(faultSlow) {
+		k.count(faultSlow)
+		d += k.span(faultSlow, 2*k.lease)
 	}
 	return d
 }
 
 // beforeCall is the hook before each call to the database. It delays the call and
 // injects faults.
-func (w *world) beforeCall(ctx context.Context, call *memkv.Call) error {
+func (k *kernel) beforeCall(ctx context.Context, call *memkv.Call) error {
 	t := taskOf(ctx)
 	if t == nil { // a transaction of the simulator itself
 		return nil
@@ -37,56 +37,56 @@ func (w *world) beforeCall(ctx context.Context, call *memkv.Call) error {
 	if t.killed {
 		return t.ctx.err
 	}
-	w.interrupt(t)
-	recoveries := w.recoveries
-	if err := w.reachDatabase(t, call); err != nil {
+	k.interrupt(t)
+	recoveries := k.recoveries
+	if err := k.reachDatabase(t, call); err != nil {
 		return err
 	}
-	if recoveries != w.recoveries && call.Kind == memkv.CallCommit {
-		w.situation("commit lost in a recovery")
-		return w.returnAnswer(t, w.unknownResult(call))
+	if recoveries != k.recoveries && call.Kind == memkv.CallCommit {
+		k.situation("commit lost in a recovery")
+		return k.returnAnswer(t, k.unknownResult(call))
 	}
-	err := w.fault(call)
-	if t.process.host.failsUntil > w.now {
+	err := k.fault(call)
+	if t.node.place.failsUntil > k.now {
 		err = kv.Error{Code: kv.CodeIOError, Committing: call.Kind == memkv.CallCommit}
 	}
 	if err != nil {
-		return w.returnAnswer(t, err)
+		return k.returnAnswer(t, err)
 	}
 	return nil
 }
 
 // fault returns the error that a call gets instead of an answer, or nil.
-func (w *world) fault(call *memkv.Call) error {
+func (k *kernel) fault(call *memkv.Call) error {
 	switch call.Kind {
 	case memkv.CallCommit:
 		switch {
-		case w.chance(faultRefused):
-			w.count(faultRefused)
+		case k.chance(faultRefused):
+			k.count(faultRefused)
 			codes := [...]int{kv.CodeNotCommitted, kv.CodeNotCommitted, kv.CodeTransactionTooOld, kv.CodeCommitProxyMemory}
-			return kv.Error{Code: codes[w.pick(faultRefused, len(codes))], Committing: true}
-		case w.chance(faultUnknown):
-			w.count(faultUnknown)
+			return kv.Error{Code: codes[k.pick(faultRefused, len(codes))], Committing: true}
+		case k.chance(faultUnknown):
+			k.count(faultUnknown)
 			return kv.Error{Code: kv.CodeCommitUnknownResult, Committing: true} // the writes never arrive
-		case w.chance(faultUnsettled):
-			w.count(faultUnsettled)
-			w.landLater(call)
+		case k.chance(faultUnsettled):
+			k.count(faultUnsettled)
+			k.landLater(call)
 			codes := [...]int{kv.CodeTransactionTimedOut, kv.CodeClusterVersionChanged}
-			return kv.Error{Code: codes[w.pick(faultUnsettled, len(codes))], Committing: true}
-		case w.chance(faultBusy):
-			w.count(faultBusy)
+			return kv.Error{Code: codes[k.pick(faultUnsettled, len(codes))], Committing: true}
+		case k.chance(faultBusy):
+			k.count(faultBusy)
 			codes := [...]int{kv.CodeFutureVersion, kv.CodeProcessBehind, kv.CodeDatabaseLocked, kv.CodeTagThrottled}
-			return kv.Error{Code: codes[w.pick(faultBusy, len(codes))], Committing: true}
+			return kv.Error{Code: codes[k.pick(faultBusy, len(codes))], Committing: true}
 		}
 	case memkv.CallRead, memkv.CallReadVersion:
-		if w.chance(faultReadError) {
-			w.count(faultReadError)
+		if k.chance(faultReadError) {
+			k.count(faultReadError)
 			codes := [...]int{kv.CodeTransactionTooOld, kv.CodeFutureVersion, kv.CodeProcessBehind, kv.CodeDatabaseLocked, kv.CodeTagThrottled}
-			return kv.Error{Code: codes[w.pick(faultReadError, len(codes))]}
+			return kv.Error{Code: codes[k.pick(faultReadError, len(codes))]}
 		}
 	case memkv.CallWatch:
-		if w.chance(faultWatchFails) {
-			w.count(faultWatchFails)
+		if k.chance(faultWatchFails) {
+			k.count(faultWatchFails)
 			return kv.Error{Code: kv.CodeTooManyWatches}
 		}
 	}
@@ -95,36 +95,36 @@ func (w *world) fault(call *memkv.Call) error {
 
 // interrupt may pause or end the process between two calls: between a read and a
 // decision, between a decision and a commit, or between a commit and its answer.
-func (w *world) interrupt(t *task) {
-	p := t.process
+func (k *kernel) interrupt(t *task) {
+	n := t.node
 	switch {
-	case !p.alive || p == w.operator:
-	case w.chance(faultStall):
-		w.count(faultStall)
-		p.pause(w.pauseLength(p, faultStall))
+	case !n.alive || n.operator:
+	case k.chance(faultStall):
+		k.count(faultStall)
+		n.pause(k.pauseLength(n, faultStall))
 		_ = t.wait(0, true)
-	case !p.application && w.chance(faultDeath):
-		w.count(faultDeath)
-		p.crash()
+	case !n.application && k.chance(faultDeath):
+		k.count(faultDeath)
+		n.runner.crash()
 	}
 }
 
 // pauseLength draws a pause of up to three leases. Some pauses end within a nanosecond
 // of the end of a lease or of the end deadline of the process.
-func (w *world) pauseLength(p *process, kind Fault) time.Duration {
-	d := w.span(kind, 3*w.config.LeaseDuration)
-	end := p.deadlines.End
-	switch off := time.Duration(w.pick(kind, 3) - 1); w.pick(kind, 6) {
+func (k *kernel) pauseLength(n *node, kind Fault) time.Duration {
+	d := k.span(kind, 3*k.lease)
+	own, other := n.runner.ends()
+	switch off := time.Duration(k.pick(kind, 3) - 1); k.pick(kind, 6) {
 	case 0:
-		w.situation("paused for a lease to the nanosecond")
-		return w.config.LeaseDuration + off
+		k.situation("paused for a lease to the nanosecond")
+		return k.lease + off
 	case 1:
-		if !end.IsZero() {
-			return p.clocks.wait(w.now, end) + off
+		if !own.IsZero() {
+			return n.clocks.wait(k.now, own) + off
 		}
 	case 2:
-		if leader := &w.state.Leader; !leader.Vacant() {
-			return w.leaderAt + leader.LeaseDuration - w.now + off
+		if other > 0 {
+			return other - k.now + off
 		}
 	}
 	return d
@@ -132,25 +132,25 @@ func (w *world) pauseLength(p *process, kind Fault) time.Duration {
 
 // reachDatabase waits until a call has reached the database. If the sender gives up or
 // dies meanwhile, its commit may still arrive.
-func (w *world) reachDatabase(t *task, call *memkv.Call) error {
-	p := t.process
-	err := t.wait(w.latency(), false)
-	for err == nil && p.requestsHeldUntil > w.now {
-		err = t.wait(p.requestsHeldUntil-w.now, false)
+func (k *kernel) reachDatabase(t *task, call *memkv.Call) error {
+	n := t.node
+	err := t.wait(k.latency(), false)
+	for err == nil && n.requestsHeldUntil > k.now {
+		err = t.wait(n.requestsHeldUntil-k.now, false)
 	}
-	if err != nil && call.Kind == memkv.CallCommit && w.scheduleRand.IntN(2) == 0 {
-		w.situation("commit after its process gave up")
-		w.landLater(call)
+	if err != nil && call.Kind == memkv.CallCommit && k.scheduleRand.IntN(2) == 0 {
+		k.situation("commit after its process gave up")
+		k.landLater(call)
 	}
 	return err
 }
 
 // returnAnswer delays an answer on its way back. A process that is paused or cut off
 // does not get it until that is over.
-func (w *world) returnAnswer(t *task, answer error) error {
-	err := t.wait(w.latency(), true)
-	for err == nil && t.process.repliesHeldUntil > w.now {
-		err = t.wait(t.process.repliesHeldUntil-w.now, true)
+func (k *kernel) returnAnswer(t *task, answer error) error {
+	err := t.wait(k.latency(), true)
+	for err == nil && t.node.repliesHeldUntil > k.now {
+		err = t.wait(t.node.repliesHeldUntil-k.now, true)
 	}
 	if err != nil && kv.OutcomeOf(answer) == kv.NotCommitted {
 		return err // the process must not learn that the commit failed
@@ -159,33 +159,33 @@ func (w *world) returnAnswer(t *task, answer error) error {
 }
 
 // unknownResult answers a commit with 1021. The writes are applied or not.
-func (w *world) unknownResult(call *memkv.Call) error {
-	if w.scheduleRand.IntN(2) == 0 {
+func (k *kernel) unknownResult(call *memkv.Call) error {
+	if k.scheduleRand.IntN(2) == 0 {
 		_, _ = call.Detach().Land()
 	}
 	return kv.Error{Code: kv.CodeCommitUnknownResult, Committing: true}
 }
 
 // landLater lets a commit arrive within 5 seconds, or never.
-func (w *world) landLater(call *memkv.Call) {
+func (k *kernel) landLater(call *memkv.Call) {
 	late := call.Detach()
-	if w.scheduleRand.IntN(4) == 0 {
+	if k.scheduleRand.IntN(4) == 0 {
 		return
 	}
 	most := 5 * time.Second
-	if w.scheduleRand.IntN(2) == 0 { // before other processes act
+	if k.scheduleRand.IntN(2) == 0 { // before other processes act
 		most = 50 * time.Millisecond
 	}
-	w.after(time.Duration(w.scheduleRand.Int64N(int64(most))), func() {
+	k.after(time.Duration(k.scheduleRand.Int64N(int64(most))), func() {
 		if _, err := late.Land(); err != nil {
-			w.situation("late commit refused")
+			k.situation("late commit refused")
 		}
 	})
 }
 
 // afterCall is the hook after each call. It may lose the acknowledgement of a commit or
 // end the process, and it delays the answer.
-func (w *world) afterCall(ctx context.Context, call *memkv.Call) error {
+func (k *kernel) afterCall(ctx context.Context, call *memkv.Call) error {
 	t := taskOf(ctx)
 	if t == nil {
 		return nil
@@ -194,53 +194,51 @@ func (w *world) afterCall(ctx context.Context, call *memkv.Call) error {
 		return t.ctx.err
 	}
 	if call.Kind == memkv.CallCommit && call.Err == nil {
-		if w.chance(faultUnknown) {
-			w.count(faultUnknown)
-			if t.op != nil {
-				if t.op.lostAnswers++; t.op.lostAnswers == 2 {
-					w.situation("acknowledgement lost twice")
-				}
+		if k.chance(faultUnknown) {
+			k.count(faultUnknown)
+			if t.lost++; t.lost == 2 && t.op != nil {
+				k.situation("acknowledgement lost twice")
 			}
-			return w.returnAnswer(t, kv.Error{Code: kv.CodeCommitUnknownResult, Committing: true})
+			return k.returnAnswer(t, kv.Error{Code: kv.CodeCommitUnknownResult, Committing: true})
 		}
-		if t.process.alive && !t.process.application && w.chance(faultDeath) {
-			w.count(faultDeath)
-			w.situation("crash between commit and acknowledgement")
-			t.process.crash()
+		if t.node.alive && !t.node.application && k.chance(faultDeath) {
+			k.count(faultDeath)
+			k.situation("crash between commit and acknowledgement")
+			t.node.runner.crash()
 			return t.ctx.err
 		}
 	}
-	w.interrupt(t)
+	k.interrupt(t)
 	if t.killed {
 		return t.ctx.err
 	}
-	err := t.wait(w.latency(), true)
-	for err == nil && t.process.repliesHeldUntil > w.now {
-		err = t.wait(t.process.repliesHeldUntil-w.now, true)
+	err := t.wait(k.latency(), true)
+	for err == nil && t.node.repliesHeldUntil > k.now {
+		err = t.wait(t.node.repliesHeldUntil-k.now, true)
 	}
 	return err
 }
 
 // watchChanged is the hook for a watch whose key has changed. It may lose or delay the
 // notification.
-func (w *world) watchChanged(watch *memkv.Watch) bool {
-	p := w.clients[watch.Client]
-	if p == nil || w.chance(faultWatchLost) {
-		w.count(faultWatchLost)
+func (k *kernel) watchChanged(watch *memkv.Watch) bool {
+	n := k.nodes[watch.Client]
+	if n == nil || k.chance(faultWatchLost) {
+		k.count(faultWatchLost)
 		return false
 	}
-	d := w.latency()
-	if w.chance(faultWatchLate) {
-		w.count(faultWatchLate)
-		d += w.span(faultWatchLate, w.config.LeaseDuration)
+	d := k.latency()
+	if k.chance(faultWatchLate) {
+		k.count(faultWatchLate)
+		d += k.span(faultWatchLate, k.lease)
 	}
 	var failure error
-	if w.chance(faultWatchFails) {
+	if k.chance(faultWatchFails) {
 		failure = kv.Error{Code: kv.CodeTransactionCancelled}
 	}
-	w.after(max(d, p.repliesHeldUntil-w.now), func() {
+	k.after(max(d, n.repliesHeldUntil-k.now), func() {
 		watch.Notify(failure)
-		p.reportEndedWatches()
+		n.reportEndedWatches()
 	})
 	return false
 }

@@ -78,7 +78,7 @@ func (w *world) checkAnswer(op *operation, a *machine.Answer, outcome kv.Outcome
 func (w *world) checkOutcome(op *operation, a *machine.Answer, outcome kv.Outcome) {
 	kind, name := op.what.Kind, op.process.name
 	if a.Err != nil {
-		if outcome == kv.NotCommitted && op.commits > 0 && kind != machine.ElectionCycle && op.lostAnswers == 0 && len(op.leaders)+boolInt(op.wrote) > 0 {
+		if outcome == kv.NotCommitted && op.commits > 0 && kind != machine.ElectionCycle && op.task.lost == 0 && len(op.leaders)+boolInt(op.wrote) > 0 {
 			w.violated(invOutcome, "%s: %s surely failed (%v), but is in the log", name, kind, a.Err)
 		}
 		return

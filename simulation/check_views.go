@@ -250,14 +250,3 @@ func (w *world) present(h *host) *process {
 	}
 	return nil
 }
-
-// checkHotLoop is a check without a number. No process keeps itself or others busy without
-// waiting. Too many events at one instant mean that a timer is due again at once, or that
-// answers cause each other.
-func (w *world) checkHotLoop(limit int, what func() string) bool {
-	if w.still <= limit {
-		return false
-	}
-	w.violated(invHotLoop, "%d events without time passing: %s", w.still, what())
-	return true
-}

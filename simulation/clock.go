@@ -1,6 +1,9 @@
 package simulation
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // epoch is the beginning of simulated time.
 var epoch = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -53,4 +56,22 @@ func floorDiv(a, b int64) int64 {
 		q--
 	}
 	return q
+}
+
+// clockErrors are by how much the clocks of a run may be off.
+type clockErrors struct {
+	maxPPM int64         // the most by which the rate of a clock is off
+	skew   time.Duration // the most by which a wall clock is off
+}
+
+// newClocksFrom draws the clocks of a host.
+func (e *clockErrors) newClocksFrom(r *rand.Rand) clocks {
+	c := clocks{offset: time.Duration(r.Int64N(int64(time.Hour))), ppm: r.Int64N(2*e.maxPPM+1) - e.maxPPM}
+	if r.IntN(4) == 0 { // the margin must cover the extremes
+		c.ppm = []int64{-e.maxPPM, e.maxPPM}[r.IntN(2)]
+	}
+	if e.skew > 0 {
+		c.wall = time.Duration(r.Int64N(int64(2*e.skew))) - e.skew
+	}
+	return c
 }

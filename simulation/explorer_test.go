@@ -62,12 +62,12 @@ type explored struct {
 type explorer struct {
 	small smallWorld
 	how   reduction
-	seen  map[uint64]*node
+	seen  map[uint64]*vertex
 	out   explored
 }
 
-// node is a state that was reached.
-type node struct {
+// vertex is a state that was reached.
+type vertex struct {
 	schedules float64
 	asleep    []uint64 // the sleep sets with which it was explored
 }
@@ -81,7 +81,7 @@ type node struct {
 // their orders runs (sleep sets). TestReductions compares both reductions with a run of
 // every schedule.
 func explore(small smallWorld, how reduction) explored {
-	x := &explorer{small: small, how: how, seen: map[uint64]*node{}}
+	x := &explorer{small: small, how: how, seen: map[uint64]*vertex{}}
 	x.out.schedules = x.visit(newSchedule(&x.small), nil, 0)
 	x.out.states = len(x.seen)
 	return x.out
@@ -133,11 +133,11 @@ func (x *explorer) visit(s *schedule, path []int, sleep uint64) float64 {
 
 // note records a state. It reports whether everything was explored from it before, with
 // no more choices asleep than now.
-func (x *explorer) note(s *schedule, end bool, sleep uint64) (*node, bool) {
+func (x *explorer) note(s *schedule, end bool, sleep uint64) (*vertex, bool) {
 	key := s.hash()
 	n := x.seen[key]
 	if n == nil {
-		n = &node{}
+		n = &vertex{}
 		x.seen[key] = n
 		x.out.digest += key * 0x9e3779b97f4a7c15
 		if end {

@@ -127,17 +127,17 @@ func newFaults(seed uint64, opts *Options) faults {
 }
 
 // chance reports whether a fault happens now.
-func (w *world) chance(kind Fault) bool {
-	n := w.faults.intensity[kind]
-	return n > 0 && w.faultFreeSince == 0 && w.faults.streams[kind].IntN(1_000_000) < n
+func (k *kernel) chance(kind Fault) bool {
+	n := k.faults.intensity[kind]
+	return n > 0 && k.faultFreeSince == 0 && k.faults.streams[kind].IntN(1_000_000) < n
 }
 
 // pick draws a number below n from the stream of a fault.
-func (w *world) pick(kind Fault, n int) int { return w.faults.streams[kind].IntN(n) }
+func (k *kernel) pick(kind Fault, n int) int { return k.faults.streams[kind].IntN(n) }
 
 // span draws a duration below limit from the stream of a fault.
-func (w *world) span(kind Fault, limit time.Duration) time.Duration {
-	return time.Duration(w.faults.streams[kind].Int64N(int64(max(limit, 1))))
+func (k *kernel) span(kind Fault, limit time.Duration) time.Duration {
+	return time.Duration(k.faults.streams[kind].Int64N(int64(max(limit, 1))))
 }
 
 func stream(seed, n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) }

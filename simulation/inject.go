@@ -31,45 +31,21 @@ func (w *world) injectFaults() {
 			w.injectInto(p)
 		}
 	}
-	w.disturb(w.application)
+	w.disturb(&w.application.node, w.skew)
 	if w.chance(faultRecovery) {
-		w.recover()
+		w.recover(func() {
+			if w.handingOver() {
+				w.situation("recovery during hand-over")
+			}
+		})
 	}
 	if w.chance(faultPriorityContest) {
 		w.contestPriorities()
 	}
 	if w.chance(faultOutage) {
-		w.injectOutage()
+		w.injectOutage(w.allPlaces())
 	}
 	w.operate()
-}
-
-// recover makes the database recover, perhaps several times in a row.
-func (w *world) recover() {
-	for again := w.pick(faultRecovery, 3); ; again-- {
-		w.count(faultRecovery)
-		if w.now-w.recoveredAt < w.config.LeaseDuration && w.recoveries > 0 {
-			w.situation("two recoveries within a lease")
-		}
-		if w.handingOver() {
-			w.situation("recovery during hand-over")
-		}
-		w.recoveries++
-		w.recoveredAt = w.now
-		w.db.Recover()
-		if w.tracing {
-			w.trace(nil, "the database recovers")
-		}
-		if again <= 0 {
-			return
-		}
-		w.after(w.span(faultRecovery, w.config.LeaseDuration), func() {
-			if w.faultFreeSince == 0 {
-				w.recoveries++
-				w.db.Recover()
-			}
-		})
-	}
 }
 
 // handingOver reports whether a hand-over is in progress.
@@ -103,7 +79,7 @@ func (w *world) injectInto(p *process) {
 	case w.chance(faultLeaveTo):
 		w.count(faultLeaveTo)
 		p.leaveTo()
-	case w.disturb(p):
+	case w.disturb(&p.node, w.skew):
 	case w.chance(faultChange):
 		w.count(faultChange)
 		p.changeRegistration()
@@ -114,35 +90,6 @@ func (w *world) injectInto(p *process) {
 		w.count(faultDuplicateID)
 		w.startDuplicate(p)
 	}
-}
-
-// disturb may pause a process, cut it off or set its wall clock. It reports whether it
-// did one of these.
-func (w *world) disturb(p *process) bool {
-	switch {
-	case w.chance(faultPause):
-		w.count(faultPause)
-		p.pause(w.pauseLength(p, faultPause))
-	case w.chance(faultCutOff):
-		w.count(faultCutOff)
-		until := w.now + w.span(faultCutOff, 3*w.config.LeaseDuration)
-		way := w.pick(faultCutOff, 3)
-		if way != 0 {
-			p.requestsHeldUntil = until
-		}
-		if way != 1 {
-			p.repliesHeldUntil = until
-		}
-		if w.tracing {
-			w.trace(p, "is cut off (%s) until %s", [...]string{"answers", "requests", "both ways"}[way], until)
-		}
-	case w.skew > 0 && w.chance(faultClockStep):
-		w.count(faultClockStep)
-		p.clocks.wall = w.span(faultClockStep, 2*w.skew) - w.skew
-	default:
-		return false
-	}
-	return true
 }
 
 // changeRegistration changes the priority, role or metadata of a process.
@@ -211,6 +158,6 @@ func (w *world) startDuplicate(p *process) {
 	}
 	p.host.startWith(w, w.newClocks())
 	if w.pick(faultDuplicateID, 2) == 0 { // the older one does not notice
-		p.pause(w.pauseLength(p, faultDuplicateID))
+		p.pause(w.pauseLength(&p.node, faultDuplicateID))
 	}
 }

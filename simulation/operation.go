@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -10,12 +9,6 @@ import (
 	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
 )
-
-// armed is an armed watch.
-type armed struct {
-	op    uint64
-	watch kv.Watch
-}
 
 // operation is one operation that a process has started, and its result.
 type operation struct {
@@ -26,7 +19,6 @@ type operation struct {
 	leadsIn        election.Token // the tenure in which its process led then
 	deletions      int            // of the leader record, until it began
 	called         uint64         // its place in the order of calls and returns
-	lostAnswers    int            // lost acknowledgements
 	done           bool
 	cancelled      bool      // its process does not read the answer
 	final          bool      // its outcome is known: it commits nothing more
@@ -93,11 +85,7 @@ func (p *process) answer(t *task, op *operation, watch kv.Watch, answer machine.
 	w.checkAnswer(op, &answer, outcome)
 	w.noteLostTenure(op, &answer)
 	if watch != nil && answer.Err == nil {
-		p.watches = append(p.watches, armed{op.what.ID, watch})
-		if w.chance(faultWatchFires) {
-			w.count(faultWatchFires)
-			p.fireLater(op.what.ID)
-		}
+		p.arm(op.what.ID, watch)
 	}
 	p.post(machine.Answered{Op: op.what.ID, Answer: answer})
 	p.reportEndedWatches()
@@ -108,29 +96,4 @@ func describe(a *machine.Answer) string {
 		return a.Err.Error()
 	}
 	return fmt.Sprintf("done (%s; %s)", a.Action, a.Status.Leader)
-}
-
-// fireLater fires a watch without a change.
-func (p *process) fireLater(op uint64) {
-	w := p.world
-	w.after(w.span(faultWatchFires, w.config.LeaseDuration), func() {
-		if i := slices.IndexFunc(p.watches, func(a armed) bool { return a.op == op }); i >= 0 && p.alive {
-			p.watches[i].watch.Cancel()
-			p.watches = slices.Delete(p.watches, i, i+1)
-			p.post(machine.WatchEnded{Op: op})
-		}
-	})
-}
-
-// reportEndedWatches passes the watches that have ended to the state machine.
-func (p *process) reportEndedWatches() {
-	for i := 0; i < len(p.watches); {
-		a := p.watches[i]
-		if !isDone(a.watch) {
-			i++
-			continue
-		}
-		p.watches = slices.Delete(p.watches, i, i+1)
-		p.world.after(0, func() { p.post(machine.WatchEnded{Op: a.op, Err: a.watch.Err()}) })
-	}
 }

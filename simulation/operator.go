@@ -16,14 +16,17 @@ import (
 
 // bystander returns a process without an elector: an operator or the application.
 func (w *world) bystander(name string) *process {
-	return w.bystanderOn(&host{column: -1, id: name, clocks: w.newClocks(), random: stream(w.opts.Seed, 300)}, name)
+	return w.bystanderOn(&host{column: -1, place: place{id: name}, clocks: w.newClocks(), random: stream(w.opts.Seed, 300)}, name)
 }
 
 // bystanderOn returns a bystander on an existing host. No other process has its name.
 func (w *world) bystanderOn(h *host, name string) *process {
-	p := &process{world: w, host: h, name: name, application: true, clocks: h.clocks, alive: true}
+	p := &process{
+		node: node{kernel: &w.kernel, name: name, place: &h.place, application: true, clocks: h.clocks, alive: true}, world: w, host: h,
+	}
+	p.runner = p
 	p.executor.Database = spyDatabase{w, w.db.NewClient(name, memkv.ClientOptions{})}
-	w.clients[name] = p
+	w.nodes[name], w.clients[name] = &p.node, p
 	return p
 }
 

@@ -8,68 +8,26 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 )
 
-// allHosts are the hosts of the processes, of the operator and of the application.
-func (w *world) allHosts() []*host {
-	return append(slices.Clone(w.hosts), w.operator.host, w.application.host)
+// allPlaces are the places of the processes, of the operator and of the application.
+func (w *world) allPlaces() []*place {
+	all := placesOf(w.hosts...)
+	return append(all, &w.operator.host.place, &w.application.host.place)
 }
 
-// injectOutage takes the database away for up to four leases, from all hosts or from some.
-func (w *world) injectOutage() {
-	w.count(faultOutage)
-	hosts := w.allHosts()
-	if w.pick(faultOutage, 2) == 0 {
-		w.situation("database away for all")
-	} else {
-		w.situation("database away for some")
-		hosts = slices.DeleteFunc(hosts, func(*host) bool { return w.pick(faultOutage, 2) == 0 })
+func placesOf(hosts ...*host) []*place {
+	places := make([]*place, len(hosts))
+	for i, h := range hosts {
+		places[i] = &h.place
 	}
-	w.takeAway(hosts, w.span(faultOutage, 4*w.config.LeaseDuration), w.pick(faultOutage, outageKinds))
+	return places
 }
 
-// What the calls do while the database is away.
-const (
-	callsWait         = iota // they wait until it is back
-	callsFail                // they fail at once
-	callsFailThenWait        // they fail at first, and wait later
-	outageKinds
-)
-
-var outageNames = [outageKinds]string{"calls wait", "calls fail", "calls fail, then wait"}
-
-// takeAway takes the database away from hosts. kind is what their calls do meanwhile.
-func (w *world) takeAway(hosts []*host, length time.Duration, kind int) {
-	until := w.now + length
-	if w.tracing {
-		ids := make([]string, len(hosts))
-		for i, h := range hosts {
-			ids[i] = h.id
-		}
-		w.trace(nil, "the database is away from %v until %s (%s)", ids, until, outageNames[kind])
-	}
-	switch kind {
-	case callsFailThenWait:
-		ended := w.faultFreeSince
-		w.takeAway(hosts, length/2, callsFail)
-		w.after(length/2, func() {
-			if w.faultFreeSince == ended {
-				w.takeAway(hosts, until-w.now, callsWait)
-			}
-		})
-		return
-	case callsFail:
-		for _, h := range hosts {
-			h.failsUntil = max(h.failsUntil, until)
-		}
-		return
-	}
-	for _, h := range hosts {
-		h.heldUntil = max(h.heldUntil, until)
-	}
+func (w *world) allNodes() []*node {
+	nodes := make([]*node, 0, len(w.live)+2)
 	for _, p := range append(slices.Clone(w.live), w.operator, w.application) {
-		if slices.Contains(hosts, p.host) {
-			p.requestsHeldUntil, p.repliesHeldUntil = max(p.requestsHeldUntil, until), max(p.repliesHeldUntil, until)
-		}
+		nodes = append(nodes, &p.node)
 	}
+	return nodes
 }
 
 // lastOutage is the outage at the end of a run: without any other fault, in an election that
@@ -82,16 +40,15 @@ type lastOutage struct {
 	voters []*process
 	given  time.Duration // the head start that the others give
 	kind   int           // of the outage
-	failed func() bool
 }
 
 // playOutage plays one of four outages, see below.
-func (w *world) playOutage(failed func() bool) {
-	o := &lastOutage{world: w, random: stream(w.opts.Seed, 9), given: max(w.headStart, 0), failed: failed}
+func (w *world) playOutage() {
+	o := &lastOutage{world: w, random: stream(w.opts.Seed, 9), given: max(w.headStart, 0)}
 	if w.headStart == 0 {
 		o.given = w.config.HeartbeatInterval
 	}
-	w.run(w.now+o.below(w.config.HeartbeatInterval), failed)
+	w.run(w.now+o.below(w.config.HeartbeatInterval), w.failed)
 	o.before, o.kind = w.state.Leader, o.random.IntN(outageKinds)
 	for _, p := range w.live {
 		switch {
@@ -103,7 +60,7 @@ func (w *world) playOutage(failed func() bool) {
 	}
 	play := o.random.IntN(4)
 	switch {
-	case failed() || o.leader == nil:
+	case w.failed() || o.leader == nil:
 	case play == 0 || len(o.voters) == 0:
 		o.longForAll()
 	case play == 1:
@@ -140,7 +97,7 @@ func (o *lastOutage) until(d time.Duration) bool {
 // again, if its work has returned by then.
 func (o *lastOutage) longForAll() {
 	length := o.long()
-	o.takeAway(o.allHosts(), length, o.kind)
+	o.takeAway(o.allPlaces(), length, o.kind)
 	o.until(length)
 	ready := o.leader.alive && (o.leader.tenure == nil || o.leader.tenure.returned)
 	if len(o.voters) == 0 && !ready {
@@ -158,7 +115,7 @@ func (o *lastOutage) longForAll() {
 // start, and at once if its priority has been raised above that of the leader.
 func (o *lastOutage) leaderDies() {
 	length := o.long()
-	o.takeAway(o.allHosts(), length, o.kind)
+	o.takeAway(o.allPlaces(), length, o.kind)
 	o.after(o.below(length), o.leader.crash)
 	name := "successor after the head start"
 	if o.random.IntN(2) == 0 {
@@ -183,7 +140,7 @@ func (o *lastOutage) shortForAll() {
 	c := &o.config
 	length := o.before.LeaseDuration*2 - o.slow(o.before.LeaseDuration) - c.HeartbeatInterval*3/2 - 100*time.Millisecond
 	if length > 0 {
-		o.takeAway(o.allHosts(), o.below(length), o.kind)
+		o.takeAway(o.allPlaces(), o.below(length), o.kind)
 	}
 	o.leader.crash()
 	o.checkFailOver("fail-over after a short outage")
@@ -198,7 +155,7 @@ func (o *lastOutage) forSome() {
 			hosts = append(hosts, p.host)
 		}
 	}
-	o.takeAway(hosts, 3*o.slow(o.before.LeaseDuration), o.kind)
+	o.takeAway(placesOf(hosts...), 3*o.slow(o.before.LeaseDuration), o.kind)
 	o.checkFailOver("fail-over beside an outage")
 }
 

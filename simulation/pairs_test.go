@@ -89,10 +89,11 @@ func newPairs(t *testing.T, start startingState) *pairs {
 	space := subspace.New("simulation")
 	p := &pairs{t: t, actors: map[string]*process{}, candidates: map[string]election.Candidate{}}
 	p.world = &world{
-		shape: shape{config: start.config}, identities: &reader{r: stream(1, 4)}, scheduleRand: stream(1, 1),
+		kernel: newKernel(Options{Seed: 1}),
+		shape:  shape{config: start.config}, identities: &reader{r: stream(1, 4)},
 		space: space, fencedKey: space.Sub("fenced").Bytes(),
 		clients: map[string]*process{}, labels: map[election.Identity]string{}, requests: map[uuid.UUID]uint64{},
-		handovers: map[uuid.UUID]string{}, recorder: newRecorder(Options{}), checks: newChecks(),
+		handovers: map[uuid.UUID]string{}, checks: newChecks(),
 	}
 	p.nonces.r = stream(1, 5)
 	p.election = p.electionOf(&p.nonces, 0)

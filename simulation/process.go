@@ -17,49 +17,34 @@ import (
 
 // host is the place of a process. It stays the same when the process restarts.
 type host struct {
+	place
 	column   int
-	id       string
 	priority int32
 	role     election.Role
 	notReady string // why its process is not ready; empty: it is ready
 	clocks   clocks
 	random   *rand.Rand // for the work
 	current  *process   // the newest process; nil: never started
-
-	// The database is away for the processes of this host. Their calls wait until heldUntil,
-	// and fail before failsUntil.
-	heldUntil, failsUntil time.Duration
 }
 
 // process is one process of the election, from its start to its end. It has the state
 // machine of an elector and its running operations.
 type process struct {
-	world       *world
-	host        *host
-	name        string // no other process has it
-	application bool   // it has no elector and calls the election itself
-	follows     bool   // it follows all candidates
-	clocks      clocks
+	node
+	world   *world
+	host    *host
+	follows bool // it follows all candidates
 
 	me        election.Registration
-	alive     bool
 	startedAt time.Duration
 	endedAt   time.Duration // if it is not alive
 	stopping  bool
 	left      bool // it has left in order, and commits nothing more
 	machine   machine.Machine
 	executor  executor.Executor
-	tasks     []*task
 	running   map[uint64]*operation
-	watches   []armed
 	tenure    *tenure
 	deadlines machine.TenureDeadlines // after the last step
-	timer     uint64
-	inbox     []machine.Event // arrived while it was paused
-
-	pausedUntil       time.Duration
-	requestsHeldUntil time.Duration // its requests do not arrive earlier
-	repliesHeldUntil  time.Duration // answers and notifications do not arrive earlier
 
 	succession  succession
 	unregisters bool // it has begun to unregister
@@ -81,16 +66,20 @@ func (h *host) startWith(w *world, c clocks) {
 	incarnation, _ := uuid.NewRandomFromReader(w.identities)
 	w.starts++
 	p := &process{
-		world: w, host: h, name: h.id + strconv.Itoa(w.starts), clocks: c, alive: true, startedAt: w.now,
-		running: map[uint64]*operation{}, follows: h.column == 1, requestsHeldUntil: h.heldUntil, repliesHeldUntil: h.heldUntil,
+		node: node{
+			kernel: &w.kernel, name: h.id + strconv.Itoa(w.starts), place: &h.place, clocks: c, alive: true,
+			requestsHeldUntil: h.heldUntil, repliesHeldUntil: h.heldUntil,
+		},
+		world: w, host: h, startedAt: w.now, running: map[uint64]*operation{}, follows: h.column == 1,
 		me: election.Registration{
 			Identity: election.Identity{ID: h.id, Incarnation: incarnation}, Priority: h.priority, Role: h.role, NotReady: h.notReady,
 			Metadata: map[string]string{"start": strconv.Itoa(w.starts)},
 		},
 	}
+	p.runner = p
 	h.current = p
 	w.live = append(w.live, p)
-	w.clients[p.name], w.labels[p.me.Identity] = p, p.name
+	w.nodes[p.name], w.clients[p.name], w.labels[p.me.Identity] = &p.node, p, p.name
 	p.machine = machine.New(machine.Settings{
 		Me: p.me, Aim: machine.Campaign, Config: w.config,
 		Drain: w.config.LeaseDuration, Leave: w.config.LeaseDuration, LeadUnready: w.leadUnready, HeadStart: w.headStart,
@@ -116,71 +105,24 @@ func (p *process) crash() {
 
 // end releases what the process holds.
 func (p *process) end() {
-	p.alive, p.endedAt, p.deadlines = false, p.world.now, machine.TenureDeadlines{}
-	for _, t := range slices.Clone(p.tasks) {
-		t.kill()
-	}
-	for _, a := range p.watches {
-		a.watch.Cancel()
-	}
-	p.watches, p.tenure = nil, nil
-	p.timer++
+	p.endedAt, p.deadlines, p.tenure = p.world.now, machine.TenureDeadlines{}, nil
+	p.node.end()
 	p.world.live = slices.DeleteFunc(p.world.live, func(other *process) bool { return other == p })
 }
 
-func (p *process) pause(d time.Duration) {
-	w := p.world
-	if w.faultFreeSince > 0 || d <= 0 {
-		return
+// ends are when the lease of the process ends on its clock, and when that of the stored leader
+// ends.
+func (p *process) ends() (own time.Time, other time.Duration) {
+	if leader := &p.world.state.Leader; !leader.Vacant() {
+		other = p.world.leaderAt + leader.LeaseDuration
 	}
-	p.pausedUntil = max(p.pausedUntil, w.now+d)
-	if w.tracing {
-		w.trace(p, "is paused for %s", d)
-	}
+	return p.deadlines.End, other
 }
 
-// endPause ends a pause early. What waits for its end continues now.
-func (p *process) endPause() {
-	w, until := p.world, p.pausedUntil
-	if until <= w.now {
-		return
-	}
-	p.pausedUntil = w.now
-	for _, e := range slices.Clone(w.queue) {
-		if e.held && e.at == until && e.task.process == p {
-			w.resumeAt(w.now, e.task, e.wait, true) // the other event is void
-		}
-	}
-	w.after(0, p.catchUp)
-}
+func (p *process) watchEnded(op uint64, err error) { p.post(machine.WatchEnded{Op: op, Err: err}) }
 
 // post passes an event to the state machine. A paused process takes it after its pause.
-func (p *process) post(event machine.Event) {
-	if !p.alive {
-		return
-	}
-	w := p.world
-	if p.pausedUntil <= w.now && len(p.inbox) == 0 {
-		p.step(event)
-		return
-	}
-	if p.inbox = append(p.inbox, event); len(p.inbox) == 1 {
-		w.atTime(p.pausedUntil, p.catchUp)
-	}
-}
-
-// catchUp passes the events that arrived during a pause to the state machine, in order.
-func (p *process) catchUp() {
-	for len(p.inbox) > 0 && p.alive {
-		if w := p.world; p.pausedUntil > w.now {
-			w.atTime(p.pausedUntil, p.catchUp)
-			return
-		}
-		event := p.inbox[0]
-		p.inbox = p.inbox[1:]
-		p.step(event)
-	}
-}
+func (p *process) post(event machine.Event) { p.deliver(func() { p.step(event) }) }
 
 // step runs one step of the state machine.
 func (p *process) step(event machine.Event) {
@@ -223,7 +165,7 @@ func (p *process) perform(action machine.Action) {
 	case machine.HoldOff:
 		p.holdOffUntil = p.now().Local.Add(a.For)
 	case machine.Wake:
-		p.wake(a.At)
+		p.wake(a.At, func() { p.post(machine.Tick{}) })
 	case machine.Finish:
 		w.checkLeft(p, a.Err)
 		if p.left && (w.records[p.me.ID].Identity == p.me.Identity || w.state.Leader.HeldBy(p.me.Identity)) {
@@ -251,28 +193,13 @@ func (p *process) replace() {
 }
 
 func (p *process) cancelOperation(id uint64) {
-	for _, a := range p.watches {
-		if a.op == id {
-			a.watch.Cancel()
-			p.reportEndedWatches()
-			return
-		}
+	if p.cancelWatch(id) {
+		return
 	}
 	if op := p.running[id]; op != nil {
 		op.cancelled = true
 		op.task.cancel(errCancelled)
 	}
-}
-
-// wake sets the timer.
-func (p *process) wake(at time.Time) {
-	p.timer++
-	n := p.timer
-	p.world.after(p.clocks.wait(p.world.now, at), func() {
-		if p.timer == n {
-			p.post(machine.Tick{})
-		}
-	})
 }
 
 // leave tells the process to stop in order.

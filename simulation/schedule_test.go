@@ -62,10 +62,11 @@ type actorKey struct{}
 func newSchedule(small *smallWorld) *schedule {
 	space := subspace.New("simulation")
 	w := &world{
-		shape: shape{config: fdbelection.RecipeConfig()}, identities: &reader{r: stream(1, 4)}, scheduleRand: stream(1, 1),
+		kernel: newKernel(Options{Seed: 1}),
+		shape:  shape{config: fdbelection.RecipeConfig()}, identities: &reader{r: stream(1, 4)},
 		space: space, fencedKey: space.Sub("fenced").Bytes(),
 		clients: map[string]*process{}, labels: map[election.Identity]string{},
-		recorder: newRecorder(Options{}), checks: newChecks(),
+		checks: newChecks(),
 	}
 	w.election = w.electionOf(w.identities, 0)
 	w.checks.keys = newCheckedKeys(w.election.Subspace())

@@ -91,8 +91,8 @@ func (s *scheduler) run(until time.Duration, stop func() bool) {
 		switch {
 		case e.run != nil:
 			e.run()
-		case e.held && e.task.process.pausedUntil > s.now:
-			s.resumeAt(e.task.process.pausedUntil, e.task, e.wait, true)
+		case e.held && e.task.node.pausedUntil > s.now:
+			s.resumeAt(e.task.node.pausedUntil, e.task, e.wait, true)
 		default:
 			e.task.resume(e.wait)
 		}

@@ -10,17 +10,16 @@ import (
 // shape is what stays the same during a run.
 type shape struct {
 	config fdbelection.Config
-	maxPPM int64         // the most by which the rate of a clock is off
-	skew   time.Duration // the most by which a wall clock is off
-	exact  bool          // messages may take no time, and the margin is one nanosecond
-	short  bool          // the lease is short, and may change by a factor of up to 10
+	clockErrors
+	exact bool // messages may take no time, and the margin is one nanosecond
+	short bool // the lease is short, and may change by a factor of up to 10
 
 	headStart time.Duration // of all processes; zero: a heartbeat, negative: none
 }
 
 // newShape draws the shape of a run.
 func newShape(r *rand.Rand) shape {
-	s := shape{skew: time.Hour}
+	s := shape{clockErrors: clockErrors{skew: time.Hour}}
 	c := fdbelection.ConfigWithLease(10 * time.Second)
 	c.HeartbeatInterval = 3 * time.Second
 	if s.short = r.IntN(4) == 0; s.short {

@@ -13,8 +13,9 @@ import (
 // leader, or a transaction of the application. It is a coroutine that yields to the
 // scheduler in every call to the engine.
 type task struct {
-	process *process
-	op      *operation // nil: work or the application
+	node    *node
+	op      *operation // of an elector; nil: something else
+	lost    int        // lost acknowledgements
 	ctx     taskContext
 	routine *coroutine
 	waiting uint64 // counts the waits; an event for an older one is void
@@ -59,12 +60,12 @@ func taskOf(ctx context.Context) *task {
 
 // start runs fn as a task, beginning with the next event. label marks its transactions in
 // the commit log.
-func (p *process) start(label string, fn func(t *task)) *task {
-	t := &task{process: p, routine: p.world.routines.take()}
+func (n *node) start(label string, fn func(t *task)) *task {
+	t := &task{node: n, routine: n.kernel.routines.take()}
 	t.ctx = taskContext{values: memkv.WithLabel(&ownContext{Context: context.Background(), task: t}, label)}
 	t.routine.fn = func() { fn(t) }
-	p.tasks = append(p.tasks, t)
-	p.world.resumeAt(p.world.now, t, 0, true)
+	n.tasks = append(n.tasks, t)
+	n.kernel.resumeAt(n.kernel.now, t, 0, true)
 	return t
 }
 
@@ -73,17 +74,17 @@ func (t *task) resume(wait uint64) {
 	if t.ended || t.waiting != wait {
 		return
 	}
-	w := t.process.world
-	before := w.running
-	w.running = t
+	k := t.node.kernel
+	before := k.running
+	k.running = t
 	done, _ := t.routine.next()
-	w.running = before
+	k.running = before
 	if done {
 		t.ended = true
-		w.routines.put(t.routine)
-		p := t.process
-		if i := slices.Index(p.tasks, t); i >= 0 {
-			p.tasks = slices.Delete(p.tasks, i, i+1)
+		k.routines.put(t.routine)
+		n := t.node
+		if i := slices.Index(n.tasks, t); i >= 0 {
+			n.tasks = slices.Delete(n.tasks, i, i+1)
 		}
 	}
 }
@@ -95,9 +96,9 @@ func (t *task) wait(d time.Duration, held bool) error {
 	if t.killed {
 		return t.ctx.err
 	}
-	w := t.process.world
+	k := t.node.kernel
 	t.waiting++
-	w.resumeAt(w.now+max(d, 0), t, t.waiting, held)
+	k.resumeAt(k.now+max(d, 0), t, t.waiting, held)
 	t.routine.yield(false)
 	return t.ctx.err
 }
@@ -108,15 +109,15 @@ func (t *task) cancel(err error) {
 		return
 	}
 	t.ctx.err = err
-	t.process.world.resumeAt(t.process.world.now, t, t.waiting, true)
+	t.node.kernel.resumeAt(t.node.kernel.now, t, t.waiting, true)
 }
 
 // limit cancels the task after d, or after the pause of its process that follows.
 func (t *task) limit(d time.Duration) {
-	w := t.process.world
-	w.after(d, func() {
-		if p := t.process; p.pausedUntil > w.now {
-			w.atTime(p.pausedUntil, func() { t.cancel(errLimit) })
+	k := t.node.kernel
+	k.after(d, func() {
+		if n := t.node; n.pausedUntil > k.now {
+			k.atTime(n.pausedUntil, func() { t.cancel(errLimit) })
 			return
 		}
 		t.cancel(errLimit)
@@ -130,7 +131,7 @@ func (t *task) kill() {
 		return
 	}
 	t.killed, t.ctx.err = true, errCancelled
-	if t.process.world.running != t {
+	if t.node.kernel.running != t {
 		t.waiting++
 		t.resume(t.waiting)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
-	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
@@ -24,17 +23,11 @@ var (
 
 // world is one run.
 type world struct {
-	scheduler
-	opts Options
+	kernel
 	shape
-	faults       faults
-	scheduleRand *rand.Rand
-	identities   *reader
-	runs         *reader // for the runs of clocks
-	routines     coroutines
-	running      *task
+	identities *reader
+	runs       *reader // for the runs of clocks
 
-	db        *memkv.DB
 	space     subspace.Subspace
 	fencedKey []byte
 	election  *election.LeaderElection
@@ -53,11 +46,7 @@ type world struct {
 	leadUnready             time.Duration // of all processes, see machine.Settings
 	starts, tenures, fenced int
 	restarts                int // of the application
-	recoveries              int
-	recoveredAt             time.Duration
-	faultFreeSince          time.Duration // when faults ended; zero: not yet
 
-	recorder
 	checks
 }
 
@@ -66,13 +55,14 @@ func newWorld(opts Options) *world {
 		opts.Processes = 5
 	}
 	w := &world{
-		opts: opts, shape: newShape(stream(opts.Seed, 7)), faults: newFaults(opts.Seed, &opts),
-		scheduleRand: stream(opts.Seed, 1), identities: &reader{r: stream(opts.Seed, 4)}, runs: &reader{r: stream(opts.Seed, 8)},
+		kernel: newKernel(opts), shape: newShape(stream(opts.Seed, 7)),
+		identities: &reader{r: stream(opts.Seed, 4)}, runs: &reader{r: stream(opts.Seed, 8)},
 		space:   subspace.New("simulation"),
 		clients: map[string]*process{}, labels: map[election.Identity]string{}, operations: map[string]*operation{},
 		requests: map[uuid.UUID]uint64{}, outside: outsideSystem{senders: map[uint64]election.Token{}},
-		recorder: newRecorder(opts), checks: newChecks(),
+		checks: newChecks(),
 	}
+	w.model, w.lease, w.instant = w, w.config.LeaseDuration, w.exact
 	if draw := stream(opts.Seed, 9); draw.IntN(2) == 0 {
 		w.leadUnready = time.Duration(draw.Int64N(int64(2*w.config.LeaseDuration))) + 1
 	}
@@ -93,22 +83,18 @@ func newWorld(opts Options) *world {
 			w.opts.FaultFree += 20 * w.config.LeaseDuration
 		}
 	}
-	w.db = memkv.New(memkv.Options{
-		Now:   func() time.Time { return epoch.Add(w.now) },
-		Sleep: w.sleep, Jitter: func() float64 { return float64(w.scheduleRand.Uint64N(1<<20)) / (1 << 20) },
-		Hooks:    &memkv.Hooks{Before: w.beforeCall, After: w.afterCall, Changed: w.watchChanged},
-		OnCommit: w.committed,
-	})
+	w.open(w.committed)
 	setup := stream(opts.Seed, 6)
 	for i := range opts.Processes {
 		h := &host{
-			column: i, id: string(rune('a' + i)), priority: int32(setup.IntN(hostPriorities)), clocks: w.newClocksFrom(setup),
+			column: i, place: place{id: string(rune('a' + i))}, priority: int32(setup.IntN(hostPriorities)), clocks: w.newClocksFrom(setup),
 			random: stream(opts.Seed, 100+uint64(i)),
 		}
 		h.role = h.normalRole()
 		w.hosts = append(w.hosts, h)
 	}
 	w.operator, w.application = w.bystander("operator"), w.bystander("z")
+	w.operator.operator = true
 	return w
 }
 
@@ -121,26 +107,6 @@ func (w *world) electionBy(now func() time.Time) *election.LeaderElection {
 }
 
 func (w *world) newClocks() clocks { return w.newClocksFrom(w.scheduleRand) }
-
-func (w *world) newClocksFrom(r *rand.Rand) clocks {
-	c := clocks{offset: time.Duration(r.Int64N(int64(time.Hour))), ppm: r.Int64N(2*w.maxPPM+1) - w.maxPPM}
-	if r.IntN(4) == 0 { // the margin must cover the extremes
-		c.ppm = []int64{-w.maxPPM, w.maxPPM}[r.IntN(2)]
-	}
-	if w.skew > 0 {
-		c.wall = time.Duration(r.Int64N(int64(2*w.skew))) - w.skew
-	}
-	return c
-}
-
-// sleep is the back-off of a client.
-func (w *world) sleep(ctx context.Context, d time.Duration) error {
-	t := taskOf(ctx)
-	if t == nil {
-		return nil
-	}
-	return t.wait(d, true)
-}
 
 func (w *world) play() {
 	for _, h := range w.hosts {
@@ -157,24 +123,18 @@ func (w *world) play() {
 	case 1, 2:
 		w.after(w.config.LeaseDuration, w.runCyclingApp)
 	}
-	failed := func() bool {
-		if w.checkHotLoop(20_000, func() string { return "of all processes" }) {
-			return true
-		}
-		return len(w.result.Violations) > 0 && (!w.opts.keepGoing || w.broken(invHotLoop))
-	}
-	w.run(w.opts.Faulty, failed)
-	if !failed() {
+	w.run(w.opts.Faulty, w.failed)
+	if !w.failed() {
 		w.stopFaults()
-		w.run(w.opts.Faulty+w.opts.FaultFree, failed)
+		w.run(w.opts.Faulty+w.opts.FaultFree, w.failed)
 	}
-	if !failed() {
+	if !w.failed() {
 		w.checkFaultFree()
 	}
-	if !failed() && !slices.Contains(w.opts.Without, faultOutage) {
-		w.playOutage(failed)
+	if !w.failed() && !slices.Contains(w.opts.Without, faultOutage) {
+		w.playOutage()
 	}
-	if !failed() {
+	if !w.failed() {
 		w.checkLinearizable()
 	}
 	for _, p := range slices.Clone(w.live) {
@@ -183,8 +143,7 @@ func (w *world) play() {
 	for _, t := range slices.Concat(w.operator.tasks, w.application.tasks) {
 		t.kill()
 	}
-	w.routines.close()
-	w.result.Simulated, w.result.Events = w.now, w.events
+	w.close()
 	w.result.Tenures, w.result.Fenced = w.tenures, w.fenced
 }
 
@@ -202,8 +161,8 @@ func (w *world) stopFaults() {
 			p.clocks.wall = 0
 		}
 	}
-	for _, h := range w.allHosts() {
-		h.heldUntil, h.failsUntil = 0, 0
+	for _, p := range w.allPlaces() {
+		p.heldUntil, p.failsUntil = 0, 0
 	}
 	for _, h := range w.hosts {
 		h.role, h.priority = h.normalRole(), min(h.priority, hostPriorities-1)
