@@ -56,6 +56,7 @@ type process struct {
 	wakes    int
 	timer    bool // a wake-up is pending
 	dead     bool
+	down     bool // the store does not answer it
 	finished bool
 	err      error
 	evicted  []string
@@ -217,6 +218,7 @@ func (p *process) perform(action membership.Action) {
 			p.post(membership.WorkReturned{Shard: a.Token.Shard, Term: a.Token.Term})
 		})
 	case membership.Wake:
+		require.True(c.t, a.At.After(c.now), "a wake-up in the past is lost")
 		p.wakes++
 		p.timer = true
 		number := p.wakes
@@ -243,7 +245,7 @@ func (p *process) run(op membership.Operation) {
 		return
 	}
 	ctx := p.cluster.t.Context()
-	if p.cluster.down {
+	if p.cluster.down || p.down {
 		p.cluster.at(op.Limit, func() {
 			p.post(membership.Answered{Op: op.ID, Answer: membership.Answer{Err: context.DeadlineExceeded}})
 		})

@@ -153,7 +153,7 @@ func (m *Machine) adopt(name string) {
 
 // lead starts the work of a tenure, unless the process must give it up at once.
 func (m *Machine) lead(one *tenure) {
-	one.stage = leading
+	one.stage, m.plan.dirty = leading, true
 	m.touch(one)
 	if reason, remove, giveUp := m.mustGiveUp(one); giveUp {
 		one.remove = remove
