@@ -184,7 +184,11 @@ func (m *Mirror) apply(row *group.Row, version int64, scanned bool) {
 		m.remove(row.Kind, row.Name)
 		return
 	}
-	m.set(row, version)
+	scan := uint32(0) // what the scan has not found is removed at its end, unless it is newer
+	if scanned {
+		scan = m.scan.number
+	}
+	m.set(row, version, scan)
 }
 
 // versionOf returns the version as of which a record is known.
@@ -226,7 +230,7 @@ func (m *Mirror) covered(kind group.Kind, name string) int64 {
 	return 0
 }
 
-func (m *Mirror) set(row *group.Row, version int64) {
+func (m *Mirror) set(row *group.Row, version int64, scan uint32) {
 	if row.Unreadable != nil {
 		m.faults[record{row.Kind, row.Name}] = row.Unreadable
 	} else if len(m.faults) > 0 {
@@ -234,19 +238,19 @@ func (m *Mirror) set(row *group.Row, version int64) {
 	}
 	switch row.Kind {
 	case group.KindConfig:
-		m.config = item{*row, version, m.scan.number}
+		m.config = item{*row, version, scan}
 	case group.KindShard:
-		if !m.setShard(row, version) {
+		if !m.setShard(row, version, scan) {
 			return
 		}
 	default:
-		m.named[row.Kind][row.Name] = &item{*row, version, m.scan.number}
+		m.named[row.Kind][row.Name] = &item{*row, version, scan}
 	}
 	m.tell(row.Kind, row.Name)
 }
 
 // setShard reports whether the record has changed.
-func (m *Mirror) setShard(row *group.Row, version int64) bool {
+func (m *Mirror) setShard(row *group.Row, version int64, scan uint32) bool {
 	s := m.shards[row.Name]
 	if s == nil {
 		s = &Shard{Rank: balance.Rank(row.Name)}
@@ -259,7 +263,7 @@ func (m *Mirror) setShard(row *group.Row, version int64) bool {
 	same := s.Shard == next && s.Unreadable == nil && row.Unreadable == nil
 	next.Leader.ID = m.shared(next.Leader.ID)
 	s.Shard, s.Unreadable = next, row.Unreadable
-	s.version, s.scan = version, m.scan.number
+	s.version, s.scan = version, scan
 	return !same
 }
 
