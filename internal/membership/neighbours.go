@@ -197,17 +197,17 @@ func (m *Machine) answeredEvict(op *Operation, a *Answer) {
 	m.mirror.Apply(group.Row{Kind: group.KindMember, Name: id, Removed: true}, a.Version)
 }
 
-// fit reports whether a member that is ready may be handed a shard: its heartbeat is not
-// overdue, and it knew the group three heartbeats ago. What is known of a heartbeat may be one
-// heartbeat old, and what that says of the mirror as well. The first heartbeat, of the join, says
-// nothing of the mirror, but a member turns ready only when its mirror is complete.
+// fit reports whether a member that is ready may be handed a shard: its heartbeat was not silent
+// for 1.5 heartbeats, and its mirror is not more than 2 heartbeats old. What is known of both may
+// be one heartbeat old. The first heartbeat, of the join, says nothing of the mirror, but a member
+// turns ready only when its mirror is complete.
 func (m *Machine) fit(id string) bool {
 	o := m.watched.seen[id]
 	if o == nil {
 		return false
 	}
 	heartbeat := m.config.HeartbeatInterval
-	silent := m.now.Local.Sub(o.since) > heartbeat*3/2
+	silent := m.now.Local.Sub(o.since) > heartbeat*5/2
 	behind := o.beat.Counter > 1 && m.mirror.Version()-o.beat.Mirror > 3*heartbeat.Microseconds() // a million versions are a second
 	return !silent && !behind && o.beat.Counter > 0
 }

@@ -159,13 +159,13 @@ func (m *Machine) completed(op *Operation, a *Answer, aborted bool) {
 	}
 	switch op.Kind {
 	case Join:
-		m.answeredJoin(a)
+		m.answeredJoin(op, a)
 	case Heartbeat:
 		m.answeredHeartbeat(op, a, aborted)
 	case LeaveGroup:
 		m.answeredLeave(a)
 	case Scan, Follow:
-		m.answeredSync(op, a)
+		m.answeredSync(op, a, aborted)
 	case Look:
 		m.answeredLook(op, a)
 	case Update:

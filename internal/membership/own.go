@@ -1,10 +1,6 @@
 package membership
 
-import (
-	"maps"
-
-	"github.com/fdbelection/fdbelection/group"
-)
+import "github.com/fdbelection/fdbelection/group"
 
 // Why a member is not ready although its program is.
 const (
@@ -16,14 +12,6 @@ const (
 type ownRecord struct {
 	stored   group.Member
 	notReady string // of the program
-}
-
-// joined notes what the join has written.
-func (o *ownRecord) joined(m *Machine) {
-	o.stored = group.Member{
-		Identity: m.session.me, JoinedAt: m.now.Wall, Weight: m.settings.Weight, Capacity: m.settings.Capacity,
-		Tags: maps.Clone(m.settings.Tags), NotReady: notScanned, Balance: group.BalanceVersion,
-	}
 }
 
 // ready reports whether the member record says that this member may receive shards.

@@ -144,14 +144,14 @@ func (m *Machine) attemptDone(e AttemptDone) {
 	s.pending = slices.Delete(s.pending, i, i+1)
 }
 
-func (m *Machine) answeredJoin(a *Answer) {
+func (m *Machine) answeredJoin(op *Operation, a *Answer) {
 	s := &m.session
 	switch {
 	case errors.Is(a.Err, fdbelection.ErrDuplicateID):
 		m.foundExisting(a)
 		return
 	case a.Err != nil:
-		m.failed(&Operation{Kind: Join}, a.Err)
+		m.failed(op, a.Err)
 		return
 	}
 	config := m.config
@@ -163,7 +163,8 @@ func (m *Machine) answeredJoin(a *Answer) {
 	s.belief, s.stage = belief.Begin(deadlines), leading
 	s.beganAt = a.Start
 	s.beatAt, s.joinedAt, s.sureAt = a.Start.Add(m.config.HeartbeatInterval), m.now.Local, m.now.Local
-	m.own.joined(m)
+	m.own.stored = op.Joining.Member
+	m.own.stored.Identity = s.me
 	m.plan.dirty = true
 	m.advanceSession()
 }
@@ -230,7 +231,8 @@ func (m *Machine) advanceSession() {
 }
 
 // sessionEnded ends the session because its records are gone. All shards are free, and the
-// process joins again.
+// process joins again. If the database was restored, the log does not say so, and the mirror
+// reads all records again.
 func (m *Machine) sessionEnded(err error, of election.Identity) {
 	s := &m.session
 	if !s.live || s.me != of {
@@ -238,6 +240,8 @@ func (m *Machine) sessionEnded(err error, of election.Identity) {
 	}
 	s.live, s.stage = false, over
 	m.output.cause = err
+	m.mirror.Rescan()
+	m.cancel(&m.slots.sync)
 	m.loseAll()
 	m.cancel(&m.slots.session)
 	m.cancel(&m.slots.give)

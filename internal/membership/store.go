@@ -47,8 +47,7 @@ func (m *Machine) may(kind Kind) bool {
 // failed handles the error of an operation: it is reported when its text changes, and it
 // delays the next operation of the kind.
 func (m *Machine) failed(op *Operation, err error) {
-	own := errors.Is(err, fdbelection.ErrInvalidState) && m.mirror.MemberUnreadable(m.settings.ID)
-	if errors.Is(err, group.ErrSessionEnded) || own { // nothing but another join repairs the own record
+	if errors.Is(err, group.ErrSessionEnded) {
 		m.sessionEnded(err, op.Me)
 		return
 	}

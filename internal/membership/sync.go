@@ -3,6 +3,8 @@ package membership
 import (
 	"fmt"
 	"time"
+
+	"github.com/fdbelection/fdbelection/group"
 )
 
 // syncing is how the mirror follows the group.
@@ -48,18 +50,20 @@ func (m *Machine) planSync() {
 	m.begin(&m.slots.sync, Operation{Kind: Follow, After: m.mirror.Cursor(), Rows: followRows, Arm: !m.slots.watch.busy()})
 }
 
-func (m *Machine) answeredSync(op *Operation, a *Answer) {
+func (m *Machine) answeredSync(op *Operation, a *Answer, aborted bool) {
 	y := &m.sync
-	if a.Err != nil {
-		m.failed(op, a.Err)
-		return
-	}
-	if op.Kind == Scan {
-		m.mirror.AddPage(&a.Page)
-		return
-	}
 	if a.Armed {
 		m.slots.watch = slot{id: op.ID, what: *op}
+	}
+	switch {
+	case aborted: // it began before the present scan
+		return
+	case a.Err != nil:
+		m.failed(op, a.Err)
+		return
+	case op.Kind == Scan:
+		m.mirror.AddPage(&a.Page)
+		return
 	}
 	complete := m.mirror.Complete()
 	if m.mirror.AddChanges(&a.Log) {
@@ -76,8 +80,18 @@ func (m *Machine) answeredSync(op *Operation, a *Answer) {
 		m.plan.dirty = true
 	}
 	m.reportUnreadable()
+	m.findOwn()
 	if m.session.stage == leading && !y.began.Before(m.session.sureAt) {
 		m.resumeAll()
+	}
+}
+
+// findOwn ends the session if its member record is gone or cannot be read. Only another join
+// repairs that. Heartbeats do not read it.
+func (m *Machine) findOwn() {
+	s := &m.session
+	if own := m.mirror.Member(s.me.ID); s.live && !m.sync.began.Before(s.joinedAt) && (own == nil || own.Identity != s.me) {
+		m.sessionEnded(fmt.Errorf("session of %s: its member record is gone or damaged: %w", s.me, group.ErrSessionEnded), s.me)
 	}
 }
 

@@ -1,0 +1,124 @@
+package membership_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/group"
+	"github.com/fdbelection/fdbelection/internal/membership"
+	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/subspace"
+)
+
+// rows returns the stored records by kind and name.
+func (c *cluster) rows() map[group.Kind]map[string]group.Row {
+	rows := map[group.Kind]map[string]group.Row{}
+	require.NoError(c.t, c.db.ReadTransact(c.t.Context(), func(tr kv.ReadTransaction) error {
+		page, err := c.group.ScanPage(tr, group.Position{}, 1<<20)
+		for _, row := range page.Rows {
+			if rows[row.Kind] == nil {
+				rows[row.Kind] = map[string]group.Row{}
+			}
+			rows[row.Kind][row.Name] = row
+		}
+		return err
+	}))
+	return rows
+}
+
+// evict evicts a member although it is alive.
+func (c *cluster) evict(by, id string) {
+	c.operate(func(tr kv.Transaction) error {
+		beats, err := c.group.ReadBeats(tr, id)
+		if err != nil {
+			return err
+		}
+		_, err = c.group.Evict(tr, c.all[by].machine.Session(), beats[0])
+		return err
+	})
+}
+
+// A mirror has the own member record as it is stored, whenever the answer to the join came.
+func TestOwnRecordInTheMirror(t *testing.T) {
+	c := newCluster(t, testConfig(), 1)
+	a := c.start("a")
+	c.pass(5 * time.Second)
+	require.True(t, c.rows()[group.KindMember]["a"].Member.Equal(a.machine.Mirror().Member("a")))
+}
+
+// A member finds its own eviction in the log, before its next heartbeat.
+func TestEvictedMemberJoinsAgain(t *testing.T) {
+	c := newCluster(t, testConfig(), 0) // without shards, it has nothing else to write
+	a := c.start("a")
+	c.start("b")
+	c.pass(10 * time.Second)
+	before := a.machine.Session()
+	c.evict("b", "a")
+	c.pass(100 * time.Millisecond)
+	require.NotEqual(t, election.Identity{}, a.machine.Session())
+	require.NotEqual(t, before, a.machine.Session())
+	require.Equal(t, membership.StateUnready, a.machine.State())
+}
+
+// A record of what was trimmed that cannot be read does not make members scan again and again.
+func TestDamagedTrimmedRecord(t *testing.T) {
+	c := newCluster(t, testConfig(), 4)
+	a := c.start("a")
+	c.pass(10 * time.Second)
+	c.operate(func(tr kv.Transaction) error {
+		tr.Set(subspace.AppendString(subspace.New("g").Bytes(), "trimmed"), []byte{0x15, 0x01, 0xff})
+		return nil
+	})
+	c.steps = 0
+	c.pass(30 * time.Second)
+	require.Less(t, c.steps, 200)
+	require.NotZero(t, a.machine.Mirror().Version())
+}
+
+// After the database was restored, members read all records again, because the log does not say
+// what has changed.
+func TestRestoredDatabase(t *testing.T) {
+	c := newCluster(t, testConfig(), 4)
+	c.start("a")
+	c.pass(10 * time.Second)
+	begin, end := subspace.New("g").Range()
+	var kept []kv.KeyValue
+	require.NoError(t, c.db.ReadTransact(t.Context(), func(tr kv.ReadTransaction) (err error) {
+		kept, err = tr.GetRange(begin, end, kv.RangeOptions{}).Get()
+		return err
+	}))
+	c.pass(10 * time.Second)
+	c.operate(func(tr kv.Transaction) error {
+		_, err := c.group.RemoveShards(tr, []string{"shard-00000"})
+		return err
+	})
+	c.pass(10 * time.Second)
+	require.Equal(t, map[string]int{"a": 3}, c.shares())
+	c.operate(func(tr kv.Transaction) error {
+		tr.ClearRange(begin, end)
+		for _, row := range kept {
+			tr.Set(row.Key, row.Value)
+		}
+		return nil
+	})
+	c.pass(20 * time.Second)
+	require.Equal(t, map[string]int{"a": 4}, c.shares())
+}
+
+// Members of a group that is disabled go on with their heartbeats, although they plan to claim.
+func TestDisabledGroup(t *testing.T) {
+	config := testConfig()
+	config.Enabled = false
+	c := newCluster(t, config, 4)
+	a, b := c.start("a"), c.start("b")
+	c.pass(60 * time.Second)
+	c.commits = 0
+	c.pass(30 * time.Second)
+	require.InDelta(t, 2*10, c.commits, 2)
+	require.Empty(t, append(a.evicted, b.evicted...))
+	require.Empty(t, append(a.reports, b.reports...))
+	require.Equal(t, membership.StateMember, a.machine.State())
+}
