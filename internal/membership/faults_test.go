@@ -108,6 +108,23 @@ func TestRestoredDatabase(t *testing.T) {
 	require.Equal(t, map[string]int{"a": 4}, c.shares())
 }
 
+// A shard whose record cannot be read does not keep its leader from leaving.
+func TestLeaderOfADamagedShardLeaves(t *testing.T) {
+	c := newCluster(t, testConfig(), 2)
+	a := c.start("a")
+	c.pass(10 * time.Second)
+	c.operate(func(tr kv.Transaction) error {
+		key := subspace.AppendString(subspace.AppendString(subspace.New("g").Bytes(), "shards"), "shard-00000")
+		tr.Set(key, []byte{0x15, 0x01, 0xff})
+		return nil
+	})
+	require.Equal(t, map[string]int{"a": 2}, c.shares())
+	a.post(membership.Leave{})
+	c.pass(time.Second)
+	require.True(t, a.finished)
+	require.NoError(t, a.err)
+}
+
 // Members of a group that is disabled go on with their heartbeats, although they plan to claim.
 func TestDisabledGroup(t *testing.T) {
 	config := testConfig()

@@ -386,7 +386,7 @@ func (m *Machine) answeredRelease(op *Operation, a *Answer) {
 			m.touch(one)
 			continue
 		}
-		if o := &done[i]; errors.Is(o.Err, fdbelection.ErrInvalidState) {
+		if o := &done[i]; errors.Is(o.Err, fdbelection.ErrInvalidState) && m.life.phase == running {
 			one.retryAt = m.now.Local.Add(m.config.HeartbeatInterval) // only its record would say that it is over
 			m.touch(one)
 		} else {

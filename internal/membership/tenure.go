@@ -128,14 +128,22 @@ func (m *Machine) recheck(name string) {
 		}
 	case one.lost || one.decided && mine && s.Token() == one.token:
 	case s != nil && s.Unreadable != nil: // the tenure goes on: only its own leader could have changed it
+		m.obey(one)
 	case !mine || s.Token() != one.token: // it is over, whatever this process has decided
 		m.lose(one)
-	case one.stage == leading:
-		if reason, remove, giveUp := m.mustGiveUp(one); giveUp {
-			one.remove = remove
-			m.decide(one, reason)
-		}
+	default:
+		m.obey(one)
 	}
+}
+
+// obey gives up a tenure that the process must give up. It reports whether it does.
+func (m *Machine) obey(one *tenure) bool {
+	reason, remove, giveUp := m.mustGiveUp(one)
+	if giveUp = giveUp && one.stage == leading; giveUp {
+		one.remove = remove
+		m.decide(one, reason)
+	}
+	return giveUp
 }
 
 // adopt begins a tenure that the record of its shard shows, if the session is believed and the
@@ -155,13 +163,10 @@ func (m *Machine) adopt(name string) {
 func (m *Machine) lead(one *tenure) {
 	one.stage, m.plan.dirty = leading, true
 	m.touch(one)
-	if reason, remove, giveUp := m.mustGiveUp(one); giveUp {
-		one.remove = remove
-		m.decide(one, reason)
-		return
+	if !m.obey(one) {
+		one.working = true
+		m.do(Lead{Token: one.token})
 	}
-	one.working = true
-	m.do(Lead{Token: one.token})
 }
 
 // mustGiveUp reports whether the tenure is to be released whatever the plan says, and why.
