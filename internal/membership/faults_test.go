@@ -139,3 +139,20 @@ func TestDisabledGroup(t *testing.T) {
 	require.Empty(t, append(a.reports, b.reports...))
 	require.Equal(t, membership.StateMember, a.machine.State())
 }
+
+// A member that an operator drains claims nothing, even if no other member does.
+func TestDrainedMemberClaimsNothing(t *testing.T) {
+	c := newCluster(t, testConfig(), 2)
+	c.start("a")
+	c.pass(10 * time.Second)
+	c.operate(func(tr kv.Transaction) error { return c.group.Drain(tr, "a") })
+	c.pass(time.Second)
+	require.Empty(t, c.shares())
+	c.moves = nil
+	c.pass(60 * time.Second)
+	require.Empty(t, c.moves)
+	require.Empty(t, c.shares())
+	c.commits = 0
+	c.pass(30 * time.Second)
+	require.InDelta(t, 10, c.commits, 2)
+}

@@ -91,7 +91,7 @@ func (m *Machine) planMoves() {
 	if m.slots.take.busy() || m.planEvict() || m.life.phase != running {
 		return
 	}
-	if m.believes() && m.config.Enabled && m.own.ready() && m.programReady() && m.may(Claim) {
+	if m.believes() && m.own.ready() && !m.leadsNothing() && m.may(Claim) {
 		m.planClaim()
 	}
 	if !m.slots.take.busy() {
@@ -220,11 +220,15 @@ func (m *Machine) hasRoom() bool {
 	return m.settings.Capacity == 0 || len(m.tenures.of)+len(m.plan.claim) < int(m.settings.Capacity)
 }
 
-// rulesForAll ends all tenures if the process must lead nothing, whatever the plan says.
+// leadsNothing reports whether the process must lead nothing, whatever the plan says.
+func (m *Machine) leadsNothing() bool {
+	return m.life.phase == leaving || !m.config.Enabled || m.mirror.Drained(m.session.me.ID) || m.own.ready() && !m.programReady()
+}
+
+// rulesForAll ends all tenures if the process must lead nothing.
 func (m *Machine) rulesForAll() {
 	t := &m.tenures
-	none := m.life.phase == leaving || !m.config.Enabled || m.mirror.Drained(m.session.me.ID) || m.own.ready() && !m.programReady()
-	if !none || len(t.of) == len(t.ending) {
+	if !m.leadsNothing() || len(t.of) == len(t.ending) {
 		return
 	}
 	for _, name := range sorted(t.of) {
