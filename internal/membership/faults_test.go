@@ -156,3 +156,16 @@ func TestDrainedMemberClaimsNothing(t *testing.T) {
 	c.pass(30 * time.Second)
 	require.InDelta(t, 10, c.commits, 2)
 }
+
+// A member finds that a late commit of its own has changed its record, and writes it again.
+func TestLateChangeOfTheOwnRecord(t *testing.T) {
+	c := newCluster(t, testConfig(), 1)
+	a := c.start("a")
+	c.pass(10 * time.Second)
+	late := *c.rows()[group.KindMember]["a"].Member
+	late.NotReady = "busy"
+	c.operate(func(tr kv.Transaction) error { return c.group.UpdateMember(tr, late) })
+	c.pass(time.Second)
+	require.True(t, c.rows()[group.KindMember]["a"].Member.Ready())
+	require.Equal(t, membership.StateMember, a.machine.State())
+}

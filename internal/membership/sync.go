@@ -86,12 +86,17 @@ func (m *Machine) answeredSync(op *Operation, a *Answer, aborted bool) {
 	}
 }
 
-// findOwn ends the session if its member record is gone or cannot be read. Only another join
-// repairs that. Heartbeats do not read it.
+// findOwn takes over what the own member record says, since a commit of unknown result may have
+// changed it late. It ends the session if the record is gone or cannot be read: only another join
+// repairs that, and heartbeats do not read it.
 func (m *Machine) findOwn() {
-	s := &m.session
-	if own := m.mirror.Member(s.me.ID); s.live && !m.sync.began.Before(s.joinedAt) && (own == nil || own.Identity != s.me) {
+	s, own := &m.session, m.mirror.Member(m.session.me.ID)
+	switch {
+	case !s.live || m.sync.began.Before(s.joinedAt):
+	case own == nil || own.Identity != s.me:
 		m.sessionEnded(fmt.Errorf("session of %s: its member record is gone or damaged: %w", s.me, group.ErrSessionEnded), s.me)
+	default:
+		m.own.stored = *own
 	}
 }
 
