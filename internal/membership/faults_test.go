@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/election"
@@ -168,4 +169,30 @@ func TestLateChangeOfTheOwnRecord(t *testing.T) {
 	c.pass(time.Second)
 	require.True(t, c.rows()[group.KindMember]["a"].Member.Ready())
 	require.Equal(t, membership.StateMember, a.machine.State())
+}
+
+// A member that leaves hands a shard on that it was handed just before.
+func TestLeavesWithoutAShardThatItDidNotKnow(t *testing.T) {
+	c := newCluster(t, testConfig(), 1)
+	a, b := c.start("a"), c.start("b")
+	c.pass(10 * time.Second)
+	if len(a.leads) == 0 {
+		a, b = b, a
+	}
+	token := a.leads["shard-00000"]
+	require.NoError(t, c.db.Transact(t.Context(), func(tr kv.Transaction) error {
+		outcomes, err := c.group.Release(tr, token.Identity, []group.Release{
+			{Token: token, Target: b.machine.Session(), Nonce: uuid.New(), Reason: group.ReasonBalance},
+		}, c.now)
+		require.NoError(t, outcomes[0].Err)
+		return err
+	}))
+	b.post(membership.Leave{})
+	c.poll()
+	c.pass(time.Second)
+	require.True(t, b.finished)
+	require.NoError(t, b.err)
+	shard := c.rows()[group.KindShard]["shard-00000"].Shard
+	require.Equal(t, a.machine.Session(), shard.Leader)
+	require.Equal(t, group.ReasonStop, shard.Reason)
 }

@@ -1,6 +1,12 @@
 package membership
 
-import "github.com/fdbelection/fdbelection/group"
+import (
+	"slices"
+	"time"
+
+	"github.com/fdbelection/fdbelection/group"
+	"github.com/fdbelection/fdbelection/internal/mirror"
+)
 
 // Why a member is not ready although its program is.
 const (
@@ -12,6 +18,8 @@ const (
 type ownRecord struct {
 	stored   group.Member
 	notReady string // of the program
+	// drainedAt is when the record said that the member leaves; zero: it does not.
+	drainedAt time.Time
 }
 
 // ready reports whether the member record says that this member may receive shards.
@@ -57,7 +65,9 @@ func (m *Machine) answeredUpdate(op *Operation, a *Answer) {
 	if op.Me != m.session.me {
 		return
 	}
-	m.own.stored = op.Member
+	if m.own.stored = op.Member; op.Member.Draining && m.own.drainedAt.IsZero() {
+		m.own.drainedAt, m.sync.again = m.now.Local, true
+	}
 	member := op.Member
 	m.mirror.Apply(group.Row{Kind: group.KindMember, Name: op.Me.ID, Member: &member}, a.Version)
 	m.plan.dirty = true
@@ -65,3 +75,18 @@ func (m *Machine) answeredUpdate(op *Operation, a *Answer) {
 
 // programReady reports whether the program says that it is ready.
 func (m *Machine) programReady() bool { return m.own.notReady == "" }
+
+// leadsNone reports whether the records name this member for no shard, so that it may leave. It
+// reads the log once more after its record says that it leaves: a shard may have been handed to it
+// just before.
+func (m *Machine) leadsNone() bool {
+	switch {
+	case !m.tenures.released():
+		return false
+	case !m.session.live, !m.mirror.Complete(): // it was never ready
+		return true
+	case m.own.drainedAt.IsZero(), m.sync.began.Before(m.own.drainedAt):
+		return false
+	}
+	return !slices.ContainsFunc(m.mirror.Shards(), func(s *mirror.Shard) bool { return s.Leader == m.session.me })
+}

@@ -65,7 +65,7 @@ func (m *Machine) planSession() {
 	s := &m.session
 	switch {
 	case m.slots.session.busy() || m.observer():
-	case m.life.phase == leaving && (!s.live || m.tenures.released()):
+	case m.life.phase == leaving && m.leadsNone():
 		m.planLeaving()
 	case s.live && m.now.Local.Before(s.beatAt):
 		m.wakeAt(s.beatAt)
