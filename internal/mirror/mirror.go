@@ -51,14 +51,9 @@ type scan struct {
 	number uint32
 	next   group.Position
 	over   bool
-	// pages are the ends and the versions of the pages, until the log is known up to the last
-	// one.
-	pages []page
-}
-
-type page struct {
-	end     group.Position
-	version int64
+	// first and last are the versions of the first page and of the last one. last is 0 again when
+	// the log is known up to that page.
+	first, last int64
 }
 
 // New returns a mirror that calls changed for each record that changes. changed may be nil.
@@ -77,7 +72,7 @@ func (m *Mirror) Complete() bool { return m.complete }
 // Version returns the version up to which all changes are known, or 0 if the mirror is not
 // complete or is being scanned again.
 func (m *Mirror) Version() int64 {
-	if !m.scan.over || len(m.scan.pages) > 0 {
+	if !m.scan.over || m.scan.last > 0 {
 		return 0
 	}
 	return m.cursor
@@ -92,14 +87,13 @@ func (m *Mirror) Cursor() int64 { return m.cursor }
 
 // AddPage adds the page that was read at Next.
 func (m *Mirror) AddPage(p *group.Page) {
-	if len(m.scan.pages) == 0 {
-		m.cursor = p.Version // the log is read from the first page on
+	if m.scan.last == 0 {
+		m.scan.first, m.cursor = p.Version, p.Version // the log is read from the first page on
 	}
 	for i := range p.Rows {
 		m.apply(&p.Rows[i], p.Version, true)
 	}
-	m.scan.pages = append(m.scan.pages, page{p.Next, p.Version})
-	m.scan.next = p.Next
+	m.scan.last, m.scan.next = p.Version, p.Next
 	if p.Next.Kind == 0 {
 		m.scan.over = true
 		m.sweep()
@@ -108,8 +102,7 @@ func (m *Mirror) AddPage(p *group.Page) {
 
 // sweep removes what the scan has not found.
 func (m *Mirror) sweep() {
-	first := m.scan.pages[0].version
-	gone := func(number uint32, version int64) bool { return number != m.scan.number && version <= first }
+	gone := func(number uint32, version int64) bool { return number != m.scan.number && version <= m.scan.first }
 	for kind, items := range m.named {
 		for name, it := range items {
 			if gone(it.scan, it.version) {
@@ -139,8 +132,8 @@ func (m *Mirror) AddChanges(c *group.Changes) (again bool) {
 		m.apply(&change.Row, change.Version(), false)
 	}
 	m.cursor = c.Version
-	if pages := m.scan.pages; len(pages) > 0 && m.cursor >= pages[len(pages)-1].version && !c.More {
-		m.scan.pages, m.complete = nil, true
+	if m.scan.last > 0 && m.cursor >= m.scan.last && !c.More {
+		m.scan.last, m.complete = 0, true
 	}
 	return false
 }
@@ -178,7 +171,7 @@ func (m *Mirror) apply(row *group.Row, version int64, scanned bool) {
 	switch {
 	case exists && version < known, exists && version == known && !scanned:
 		return
-	case !exists && !scanned && version <= m.covered(row.Kind, row.Name):
+	case !exists && !scanned && version <= m.cursor: // it was removed since
 		return
 	case row.Removed:
 		m.remove(row.Kind, row.Name)
@@ -218,16 +211,6 @@ func (m *Mirror) mark(kind group.Kind, name string) {
 	default:
 		m.named[kind][name].scan = m.scan.number
 	}
-}
-
-// covered returns the version of the page that has the place of a record.
-func (m *Mirror) covered(kind group.Kind, name string) int64 {
-	for _, p := range m.scan.pages {
-		if p.end.Kind == 0 || p.end.Passed(kind, name) {
-			return p.version
-		}
-	}
-	return 0
 }
 
 func (m *Mirror) set(row *group.Row, version int64, scan uint32) {
