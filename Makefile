@@ -25,11 +25,14 @@ SEEDS    ?= 10000
 FIRST    ?= 1
 TWICE    ?= 5
 
+# How many groups make simulate-groups runs: about an hour on two cores.
+GROUPS_SEEDS ?= 50000
+
 # What make explore runs: all small worlds, or with "twice" all of them under both reductions.
 EXPLORE  ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help build test long race lint fmt tidy rules rehearsal fuzz bench bench-groups nemesis-group crowd demo simulate mutants explore browser screenshots ci adapter up down candidates integration clean
+.PHONY: help build test long race lint fmt tidy rules rehearsal fuzz bench bench-groups nemesis-group crowd demo simulate simulate-groups mutants explore browser screenshots ci adapter up down candidates integration clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +95,9 @@ demo: ## show five candidates that elect a leader
 
 simulate: ## simulate SEEDS elections, starting with seed FIRST, and check every invariant
 	go run ./cmd/fdbelect simulate --seeds $(SEEDS) --first $(FIRST) --twice $(TWICE) --save simulation/testdata/seeds
+
+simulate-groups: ## simulate GROUPS_SEEDS groups, starting with seed FIRST, and check every invariant (1 h)
+	go run ./cmd/fdbelect simulate --groups --seeds $(GROUPS_SEEDS) --first $(FIRST) --twice $(TWICE) --save simulation/testdata/seeds
 
 mutants: ## put each mutant into the sources, and check that a test finds it (40 min)
 	MUTANTS=all go test -count=1 -timeout 2h -v -run '^TestMutants$$' ./simulation

@@ -47,6 +47,9 @@ func (k *kernel) beforeCall(ctx context.Context, call *memkv.Call) error {
 		return k.returnAnswer(t, k.unknownResult(call))
 	}
 	err := k.fault(call)
+	if call.Kind == memkv.CallCommit && err == nil && k.model.hunt(t, call) {
+		err = kv.Error{Code: kv.CodeTransactionTimedOut, Committing: true}
+	}
 	if t.node.place.failsUntil > k.now {
 		err = kv.Error{Code: kv.CodeIOError, Committing: call.Kind == memkv.CallCommit}
 	}
@@ -168,7 +171,6 @@ func (k *kernel) unknownResult(call *memkv.Call) error {
 
 // landLater lets a commit arrive within 5 seconds, or never.
 func (k *kernel) landLater(call *memkv.Call) {
-	late := call.Detach()
 	if k.scheduleRand.IntN(4) == 0 {
 		return
 	}
@@ -176,7 +178,12 @@ func (k *kernel) landLater(call *memkv.Call) {
 	if k.scheduleRand.IntN(2) == 0 { // before other processes act
 		most = 50 * time.Millisecond
 	}
-	k.after(time.Duration(k.scheduleRand.Int64N(int64(most))), func() {
+	k.landAfter(call.Detach(), time.Duration(k.scheduleRand.Int64N(int64(most))))
+}
+
+// landAfter lets a commit arrive after d, unless it has arrived before.
+func (k *kernel) landAfter(late *memkv.LateCommit, d time.Duration) {
+	k.after(d, func() {
 		if _, err := late.Land(); err != nil {
 			k.situation("late commit refused")
 		}

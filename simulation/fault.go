@@ -16,7 +16,7 @@ import (
 //   - processes: stall, death, crash, leave, leave-to, pause, cut-off, clock-step,
 //     duplicate-id, change, contest, unready, work-ends, work-ignores-stop
 //   - the database and its operators: recovery, request, reconfigure, evict, delete,
-//     force, outage
+//     force, outage, and in groups steer, hunt and restore
 type Fault int
 
 // The kinds of faults.
@@ -52,6 +52,9 @@ const (
 	faultUnready                      // a process is not ready to lead for a while
 	faultOutage                       // the database is away, for all processes or for some
 	faultLeaveTo                      // a process is told to stop and to hand over
+	faultSteer                        // an operator of a group creates, removes, pins, drains, trims and so on
+	faultHunt                         // the requests of a member arrive around the end of its session
+	faultRestore                      // the records of a group are restored to an older state
 	faultKinds
 )
 
@@ -61,6 +64,7 @@ var faultNames = [faultKinds]string{
 	"crash", "leave", "pause", "cut-off", "clock-step", "recovery", "duplicate-id",
 	"request", "reconfigure", "evict", "change", "work-ends", "work-ignores-stop",
 	"busy", "contest", "delete", "force", "unready", "outage", "leave-to",
+	"steer", "hunt", "restore",
 }
 
 // String returns the name of the kind.
@@ -102,6 +106,7 @@ var maxIntensity = [faultKinds]int{
 	faultRequest: 40_000, faultReconfigure: 60_000, faultEvict: 20_000, faultChange: 15_000, faultWorkEnds: 5_000, faultWorkIgnoresStop: 100_000,
 	faultBusy: 50_000, faultPriorityContest: 20_000, faultDelete: 60_000, faultForce: 30_000,
 	faultUnready: 20_000, faultOutage: 20_000, faultLeaveTo: 8_000,
+	faultSteer: 200_000, faultHunt: 200_000, faultRestore: 20_000,
 }
 
 // faults are the intensities of one run. Each seed has a random subset of the kinds.

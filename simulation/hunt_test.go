@@ -18,7 +18,7 @@ func TestHunt(t *testing.T) {
 	after, _ := strconv.ParseUint(os.Getenv("HUNT_AFTER"), 10, 64)
 	found := uint64(0)
 	for seed := uint64(1); seed <= most && (found == 0 || seed <= found+after); seed++ {
-		opts := Options{Seed: seed, Linearize: true, keepGoing: after > 0}
+		opts := Options{Seed: seed, Linearize: true, keepGoing: after > 0, Groups: os.Getenv("HUNT_GROUPS") != ""}
 		r := Run(opts)
 		if !r.Failed() && seed%4 == 0 {
 			if again := Run(opts); again.Commits != r.Commits || again.Calls != r.Calls {

@@ -39,6 +39,23 @@ const (
 	invSameLeader                           // after an outage, the last leader leads again
 	invHeadStart                            // a head start delays nothing for longer
 	invSuccession                           // a process that leaves with a successor hands over to it, without a vacancy
+
+	// Of groups.
+	invGroupTerms    // per shard and term one leader, and terms only grow
+	invGroupFence    // fenced writes commit under the newest tenure of their shard only
+	invGroupBelief   // no two processes use the lease of one shard at a time
+	invGroupSession  // an incarnation joins once, and a session that has ended writes nothing
+	invGroupEviction // only a heartbeat that stood still for its lease is evicted
+	invGroupOwner    // the record of a shard is changed by its leader only, while its session lives
+	invGroupClaim    // shards go to members that may receive them
+	invGroupWork     // work is started once, and given up after it has returned
+	invGroupLog      // each change is in the log, and each operation writes its own records only
+	invGroupMirror   // a mirror that has caught up equals the database
+	invGroupProgress // in calm every shard is led
+	invGroupBalance  // shards move as the plan says, and no others
+	invGroupCalm     // in calm only heartbeats are written
+	invGroupOutage   // after an outage that all survived nothing moves
+	invGroupOutcome  // an acknowledged write is in the log, a failed one is not
 	invEnd
 )
 
@@ -50,6 +67,10 @@ var invariantNames = [...]string{
 	invOwnership: "ownership", invBounds: "bounds", invCallbacks: "callbacks", invDeterminism: "determinism", invNamedTerm: "named term",
 	invSettled: "settled", invHotLoop: "hot loop", invReadiness: "readiness", invNotice: "notices",
 	invSameLeader: "same leader", invHeadStart: "head start", invSuccession: "succession",
+	invGroupTerms: "terms of shards", invGroupFence: "fence of shards", invGroupBelief: "belief", invGroupSession: "sessions",
+	invGroupEviction: "eviction", invGroupOwner: "owner", invGroupClaim: "claims of shards", invGroupWork: "work", invGroupLog: "log",
+	invGroupMirror: "mirror", invGroupProgress: "progress", invGroupBalance: "balance", invGroupCalm: "calm",
+	invGroupOutage: "outage of a group", invGroupOutcome: "outcome in a group",
 }
 
 // String returns the number and the name.

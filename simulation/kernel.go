@@ -36,6 +36,9 @@ type model interface {
 	cells() []string
 	// allNodes are all nodes that run, also those of operators and of applications.
 	allNodes() []*node
+	// hunt may take a commit over, to let it arrive in a rare situation. It reports whether it
+	// does. The process then gets an error.
+	hunt(t *task, call *memkv.Call) bool
 }
 
 func newKernel(opts Options) kernel {

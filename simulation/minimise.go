@@ -79,6 +79,9 @@ func Explain(opts Options, failed *Result, lines int) (string, *SavedRun) {
 // command is the command line that runs exactly these options.
 func (o *Options) command() string {
 	parts := []string{"fdbelect simulate --seed", fmt.Sprint(o.Seed)}
+	if o.Groups {
+		parts[0] = "fdbelect simulate --groups --seed"
+	}
 	if o.Faulty > 0 {
 		parts = append(parts, "--faulty", o.Faulty.String())
 	}

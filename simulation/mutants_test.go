@@ -26,6 +26,8 @@ type mutant struct {
 	Sampled bool `json:"sampled"`
 	edit
 	Also *edit `json:"also"`
+	// Groups says that seeds of groups find it, not those of elections.
+	Groups bool `json:"-"`
 }
 
 // edit replaces the first occurrence of a text in a file.
@@ -37,16 +39,23 @@ type edit struct {
 
 func mutants(t *testing.T) []mutant {
 	t.Helper()
-	b, err := os.ReadFile("testdata/mutants.json")
-	require.NoError(t, err)
 	var all []mutant
-	require.NoError(t, json.Unmarshal(b, &all))
+	for _, name := range []string{"mutants.json", "group_mutants.json"} {
+		b, err := os.ReadFile(filepath.Join("testdata", name))
+		require.NoError(t, err)
+		var some []mutant
+		require.NoError(t, json.Unmarshal(b, &some))
+		for i := range some {
+			some[i].Groups = name == "group_mutants.json"
+		}
+		all = append(all, some...)
+	}
 	return all
 }
 
 // TestMutants is invariant 27. Every check can fail, and every mutant of the protocol and
-// of the loop is found. MUTANTS=all runs all mutants, and MUTANTS=name those whose name
-// contains it. The long tests run those that are sampled. MUTANT_SEEDS is how many seeds look for
+// of the loop is found. MUTANTS=all runs all mutants, MUTANTS=groups those of groups, and
+// MUTANTS=name those whose name contains it. The long tests run those that are sampled. MUTANT_SEEDS is how many seeds look for
 // each (6000). If none of the first 100 finds a mutant of the protocol, TestExplore and
 // TestPairs look for it too. With all mutants the test writes the matrix to the file MATRIX.
 func TestMutants(t *testing.T) {
@@ -60,14 +69,14 @@ func TestMutants(t *testing.T) {
 	var rows []string
 	kills := map[int]int{}
 	for _, m := range mutants(t) {
-		if which == "" && !m.Sampled || which != "" && which != "all" && !strings.Contains(m.Name, which) {
+		if !m.runs(which) {
 			continue
 		}
 		t.Run(m.Name, func(t *testing.T) {
 			binary := m.build(t)
-			seed, broken := hunt(t, binary, most, which == "all")
+			seed, broken := m.hunt(t, binary, most, which == "all" || which == "groups")
 			var schedules, pairs []int
-			if which != "" && strings.HasPrefix(m.File, "election/") && (seed == 0 || seed > 100) {
+			if which != "" && strings.HasPrefix(m.File, "election/") && !m.Groups && (seed == 0 || seed > 100) {
 				schedules, pairs = exploreMutant(binary), pairMutant(binary)
 			}
 			t.Logf("seed %d breaks %v, small worlds %v, pairs %v", seed, broken, schedules, pairs)
@@ -83,10 +92,14 @@ func TestMutants(t *testing.T) {
 				m.Name, path.Dir(m.File), needed, names(broken), names(schedules), names(pairs)))
 		})
 	}
-	if which != "all" {
+	if which != "all" && which != "groups" {
 		return
 	}
-	for i := invBallot; i < invEnd; i++ {
+	first := invBallot
+	if which == "groups" {
+		first = invGroupTerms
+	}
+	for i := first; i < invEnd; i++ {
 		if kills[int(i)] == 0 {
 			t.Errorf("invariant %s finds no mutant", i)
 		}
@@ -161,11 +174,28 @@ func (e *edit) change(t *testing.T, changed map[string]string) {
 	changed[name] = strings.Replace(source, e.Old, e.New, 1)
 }
 
+// runs reports whether the value of MUTANTS asks for the mutant.
+func (m *mutant) runs(which string) bool {
+	switch which {
+	case "":
+		return m.Sampled
+	case "all":
+		return true
+	case "groups":
+		return m.Groups
+	default:
+		return strings.Contains(m.Name, which)
+	}
+}
+
 // hunt runs TestHunt on the mutant. It returns the first seed that fails and the
 // invariants that fail.
-func hunt(t *testing.T, binary, most string, goOn bool) (seed int, broken []int) {
+func (m *mutant) hunt(t *testing.T, binary, most string, goOn bool) (seed int, broken []int) {
 	t.Helper()
 	env := []string{"HUNT=" + most}
+	if m.Groups {
+		env = append(env, "HUNT_GROUPS=1")
+	}
 	if goOn {
 		env = append(env, "HUNT_AFTER=20")
 	}

@@ -8,6 +8,8 @@ import (
 // Options describe one run. Equal options give equal runs.
 type Options struct {
 	Seed uint64 `json:"seed"`
+	// Groups runs a group of many shards instead of an election.
+	Groups bool `json:"groups,omitempty"`
 	// Faulty is how long faults last. The default is 2 minutes, or 30 seconds if the seed
 	// has short leases. FaultFree is how long the run continues without faults. By default
 	// that is as long as the election may take to recover.
@@ -65,6 +67,11 @@ func (r *Result) Failed() bool { return len(r.Violations) > 0 }
 
 // Run runs one seed.
 func Run(opts Options) Result {
+	if opts.Groups {
+		w := newGroupWorld(opts)
+		w.play()
+		return w.result
+	}
 	w := newWorld(opts)
 	w.play()
 	return w.result

@@ -19,7 +19,7 @@ func newRecorder(opts Options) recorder {
 	r := recorder{tracing: opts.Trace != nil, result: Result{
 		Seed: opts.Seed, Commits: offset, Calls: offset, Faults: map[string]int{}, Situations: map[string]int{},
 	}}
-	for _, name := range faultNames {
+	for _, name := range &faultNames {
 		r.result.Faults[name] = 0
 	}
 	return r

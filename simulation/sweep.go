@@ -32,6 +32,8 @@ type Summary struct {
 	Situations               map[string]int // in how many seeds
 	// Failures are the failed runs, in the order in which they ended.
 	Failures []Result
+
+	required []string // situations
 }
 
 // maxFailures is how many failures end a sweep.
@@ -39,7 +41,10 @@ const maxFailures = 10
 
 // Sweep runs many seeds. It ends early if ctx ends or 10 runs have failed.
 func Sweep(ctx context.Context, opts SweepOptions) *Summary {
-	s := &Summary{Faults: map[string]int{}, Situations: map[string]int{}}
+	s := &Summary{Faults: map[string]int{}, Situations: map[string]int{}, required: requiredSituations()}
+	if opts.Run.Groups {
+		s.required, opts.Linearize = requiredOfGroups(), 0
+	}
 	next := opts.First
 	var mu sync.Mutex
 	var group sync.WaitGroup
@@ -136,10 +141,24 @@ func requiredSituations() []string {
 	}
 }
 
+// requiredOfGroups are the situations that 1,000 seeds of groups must reach.
+func requiredOfGroups() []string {
+	return []string{
+		"calm", "calm beside a shard that cannot be read", "commit after its process gave up", "commit lost in a recovery", "could not leave", "crash between commit and acknowledgement",
+		"database away for all", "database away for some", "database restored", "fenced write on a shard refused", "join moved one share",
+		"late claim of a shard", "late commit refused", "late release of a shard", "left while work goes on", "nothing moved in an outage",
+		"only the shards of one member moved: death", "only the shards of one member moved: stop", "paused for a lease to the nanosecond",
+		"planned stop without a vacancy", "session evicted", "session of a live process evicted", "shard claimed from an ended session",
+		"shard created again", "shard handed over: balance", "shard handed over: drain", "shard handed over: not ready",
+		"shard handed over: pin", "shard handed over: resign", "shard handed over: stop", "shard moved for balance again",
+		"shard removed by its leader", "two recoveries within a lease",
+	}
+}
+
 // Missing returns the situations that 1,000 seeds must reach and this sweep did not.
 func (s *Summary) Missing() []string {
 	var missing []string
-	for _, name := range requiredSituations() {
+	for _, name := range s.required {
 		if s.Situations[name] == 0 {
 			missing = append(missing, name)
 		}

@@ -14,6 +14,7 @@ import (
 // scheduler in every call to the engine.
 type task struct {
 	node    *node
+	label   string     // of its transactions in the commit log
 	op      *operation // of an elector; nil: something else
 	lost    int        // lost acknowledgements
 	ctx     taskContext
@@ -61,7 +62,7 @@ func taskOf(ctx context.Context) *task {
 // start runs fn as a task, beginning with the next event. label marks its transactions in
 // the commit log.
 func (n *node) start(label string, fn func(t *task)) *task {
-	t := &task{node: n, routine: n.kernel.routines.take()}
+	t := &task{node: n, label: label, routine: n.kernel.routines.take()}
 	t.ctx = taskContext{values: memkv.WithLabel(&ownContext{Context: context.Background(), task: t}, label)}
 	t.routine.fn = func() { fn(t) }
 	n.tasks = append(n.tasks, t)

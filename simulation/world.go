@@ -12,6 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
@@ -107,6 +108,9 @@ func (w *world) electionBy(now func() time.Time) *election.LeaderElection {
 }
 
 func (w *world) newClocks() clocks { return w.newClocksFrom(w.scheduleRand) }
+
+// hunt does nothing: the runs of elections have other means.
+func (w *world) hunt(*task, *memkv.Call) bool { return false }
 
 func (w *world) play() {
 	for _, h := range w.hosts {

@@ -76,7 +76,8 @@ var layers = []layer{
 	{"group/member", "@ @/election @/elector @/group @/internal/balance @/internal/clock @/internal/loop @/internal/membership @/internal/membership/executor @/internal/mirror @/kv " +
 		"github.com/google/uuid"},
 	{"internal/electortest", "@ @/election @/elector @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
-	{"simulation", "@ @/election @/internal/executor @/internal/machine @/kv @/kv/memkv @/subspace " +
+	{"simulation", "@ @/election @/group @/internal/balance @/internal/belief @/internal/executor @/internal/machine @/internal/membership " +
+		"@/internal/membership/executor @/kv @/kv/memkv @/subspace " +
 		"github.com/anishathalye/porcupine github.com/google/uuid"},
 
 	// What shows elections and groups to others.
