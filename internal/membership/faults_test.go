@@ -196,3 +196,19 @@ func TestLeavesWithoutAShardThatItDidNotKnow(t *testing.T) {
 	require.Equal(t, a.machine.Session(), shard.Leader)
 	require.Equal(t, group.ReasonStop, shard.Reason)
 }
+
+// While the config cannot be read, the margin stays that of the last one that could.
+func TestMarginWithADamagedConfig(t *testing.T) {
+	config := testConfig()
+	config.Margin = 3 * time.Second
+	c := newCluster(t, config, 1)
+	a := c.start("a")
+	c.pass(10 * time.Second)
+	c.operate(func(tr kv.Transaction) error {
+		tr.Set(subspace.AppendString(subspace.New("g").Bytes(), "group"), []byte{0x15, 0x01, 0xff})
+		return nil
+	})
+	c.pass(10 * time.Second)
+	require.Equal(t, membership.StateMember, a.machine.State())
+	require.Equal(t, config.LeaseDuration-config.Margin, a.machine.Deadlines().End.Sub(a.machine.Beat()))
+}

@@ -126,7 +126,11 @@ func (m *Machine) attemptStarting(e AttemptStarting) {
 	case op.what.Kind == Join:
 		m.session.pending = append(m.session.pending, joinAttempt{e.Op, e.Attempt, e.Incarnation})
 	case m.session.live:
-		m.session.belief.Starting(e.Op, e.Attempt, belief.DeadlinesOf(e.Start, e.Lease, e.Config.Lease()))
+		config := e.Config
+		if config.Revision == 0 { // it could not be read
+			config = m.config
+		}
+		m.session.belief.Starting(e.Op, e.Attempt, belief.DeadlinesOf(e.Start, e.Lease, config.Lease()))
 	}
 }
 
