@@ -209,7 +209,8 @@ func (w *groupWorld) checkSettledIn(c *groupCommit, m *group.Member) {
 // stood still for its lease, on the clock of that process.
 func (w *groupWorld) checkEviction(c *groupCommit, change *beatChange) {
 	before := change.before
-	if before.Value == "" || w.tampered[before.Identity] || change.after.Identity == before.Identity && change.after.Value != "" {
+	damaged := before.Incarnation == uuid.Nil
+	if before.Value == "" || damaged || w.tampered[before.Identity] || change.after.Identity == before.Identity && change.after.Value != "" {
 		return
 	}
 	switch c.kind() {

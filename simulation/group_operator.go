@@ -194,13 +194,13 @@ func (w *groupWorld) keyOf(one groupRecord) []byte {
 
 // logged writes a record and an entry of the log, without any check. A nil value removes it.
 func (w *groupWorld) logged(tr kv.Transaction, one groupRecord, value []byte) {
-	entry := subspace.AppendBool(nil, value != nil)
+	entry := value
 	if value == nil {
 		tr.Clear(w.keyOf(one))
+		entry = subspace.AppendBool(subspace.AppendInt(nil, 1), true)
 		entry = subspace.AppendString(subspace.AppendString(entry, "operator"), "repaired")
 	} else {
 		tr.Set(w.keyOf(one), value)
-		entry = append(entry, value...)
 	}
 	key := subspace.AppendString(bytes.Clone(w.records.Bytes()), "log")
 	at := len(key) + 1
@@ -285,6 +285,7 @@ func (w *groupWorld) restore() {
 		for _, p := range w.live {
 			sessions[p.session()] = livesIn(w.rows, p.session())
 			p.startedBefore = !sessions[p.session()]
+			clear(p.moving)
 		}
 		w.rawly(labelRaw, func(tr kv.Transaction) {
 			tr.ClearRange(begin, end)

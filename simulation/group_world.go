@@ -259,6 +259,7 @@ func (w *groupWorld) stopFaults() {
 	for _, t := range slices.Clone(w.operator.tasks) {
 		t.kill()
 	}
+	w.db.Recover() // so that no late commit of an operator arrives
 	w.repair()
 	for _, p := range w.live {
 		for _, r := range p.runs {
