@@ -100,7 +100,7 @@ func extremeValuesAreStored(t *testing.T, g *testGroup) {
 	require.Equal(t, &m, g.row(group.KindMember, "m").Member)
 	token := g.leads(m, "a")
 	require.NoError(t, g.released(m, group.Release{Token: token, Moves: math.MaxUint32}).Err)
-	require.EqualValues(t, math.MaxUint32, g.shard("a").Moves)
+	require.EqualValues(t, int64(math.MaxUint32), g.shard("a").Moves)
 	g.leads(m, "a")
 }
 

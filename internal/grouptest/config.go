@@ -133,7 +133,7 @@ func rule14ADamagedConfigIsReplaced(t *testing.T, g *testGroup) {
 	config.Revision = 0
 	stored, err := g.writeConfig(config)
 	require.NoError(t, err)
-	require.EqualValues(t, 1<<40, stored.Revision, "above any that it had")
+	require.EqualValues(t, int64(1<<40), stored.Revision, "above any that it had")
 	require.Equal(t, stored, g.config())
 	g.fromTheFuture("group")
 	before := g.Dump()
