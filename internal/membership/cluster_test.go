@@ -89,14 +89,18 @@ func testConfig() group.Config {
 	return c
 }
 
-func newCluster(t *testing.T, config group.Config, shards int) *cluster {
+func newCluster(t *testing.T, config group.Config, shards int, change ...func(*memkv.Options)) *cluster {
 	c := &cluster{t: t, seed: 1, now: time.Unix(1_000_000, 0), group: group.New(subspace.New("g")), all: map[string]*process{}, latency: 5 * time.Millisecond}
 	c.random = rand.New(rand.NewPCG(c.seed, 0))
-	c.db = memkv.New(memkv.Options{
+	options := memkv.Options{
 		Now: func() time.Time { return c.now }, Jitter: c.random.Float64,
 		Sleep:    func(context.Context, time.Duration) error { return nil },
 		OnCommit: func(memkv.LogEntry) { c.commits++ },
-	})
+	}
+	for _, f := range change {
+		f(&options)
+	}
+	c.db = memkv.New(options)
 	require.NoError(t, c.db.Transact(t.Context(), func(tr kv.Transaction) error {
 		_, err := c.group.Initialize(tr, config)
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/fdbelection/fdbelection/group"
 	"github.com/fdbelection/fdbelection/internal/membership"
 	"github.com/fdbelection/fdbelection/kv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
@@ -211,4 +212,17 @@ func TestMarginWithADamagedConfig(t *testing.T) {
 	c.pass(10 * time.Second)
 	require.Equal(t, membership.StateMember, a.machine.State())
 	require.Equal(t, config.LeaseDuration-config.Margin, a.machine.Deadlines().End.Sub(a.machine.Beat()))
+}
+
+// If watches fail because too many exist, members poll once per heartbeat, and arm again more and
+// more rarely.
+func TestWatchesThatFail(t *testing.T) {
+	c := newCluster(t, testConfig(), 10, func(o *memkv.Options) { o.MaxWatches = 1 })
+	a, b := c.start("a"), c.start("b")
+	c.pass(30 * time.Second)
+	require.Equal(t, map[string]int{"a": 5, "b": 5}, c.shares())
+	before := c.steps
+	c.pass(300 * time.Second)
+	require.Less(t, c.steps-before, 100*2*40, "per heartbeat and member")
+	require.LessOrEqual(t, len(a.reports)+len(b.reports), 2, "the first failure of a row is reported")
 }

@@ -13,7 +13,14 @@ type syncing struct {
 	again bool      // something has called for a read, even if one is running
 	began time.Time // of the last read that has succeeded and found no more
 	last  time.Time // when the last read began
+	// armAt is when the watch may be armed again after it has failed, and backoff how long that
+	// waits.
+	armAt   time.Time
+	backoff time.Duration
 }
+
+// longestRearm bounds the back-off of a watch that fails after it was armed.
+const longestRearm = 5 * time.Minute
 
 // syncGap is the shortest time between two reads of the log, so that many changes are read
 // together.
@@ -38,8 +45,8 @@ func (m *Machine) planSync() {
 		m.begin(&m.slots.sync, Operation{Kind: Scan, From: from, Rows: scanRows})
 		return
 	}
-	at := y.at
-	if y.again || !m.slots.watch.busy() {
+	at, arm := y.at, !m.slots.watch.busy() && !m.now.Local.Before(y.armAt)
+	if y.again || arm {
 		at = earliest(at, y.last.Add(m.syncGap()))
 	}
 	if m.now.Local.Before(at) {
@@ -47,7 +54,7 @@ func (m *Machine) planSync() {
 		return
 	}
 	y.again, y.last = false, m.now.Local
-	m.begin(&m.slots.sync, Operation{Kind: Follow, After: m.mirror.Cursor(), Rows: followRows, Arm: !m.slots.watch.busy()})
+	m.begin(&m.slots.sync, Operation{Kind: Follow, After: m.mirror.Cursor(), Rows: followRows, Arm: arm})
 }
 
 func (m *Machine) answeredSync(op *Operation, a *Answer, aborted bool) {
@@ -121,9 +128,14 @@ func (m *Machine) watchEnded(e WatchEnded) {
 	m.slots.watch = slot{}
 	switch {
 	case aborted:
-	case e.Err != nil: // polling goes on, and the watch is armed again with the next poll
-		m.report(Follow, fmt.Errorf("watch: %w", e.Err))
+	case e.Err != nil: // for example because too many exist; polling goes on
+		y := &m.sync
+		if y.backoff == 0 && !m.life.leaving() { // the first one of a row
+			m.do(Report{Err: fmt.Errorf("watch: %w", e.Err)})
+		}
+		y.backoff = min(max(2*y.backoff, m.config.HeartbeatInterval), max(longestRearm, m.config.HeartbeatInterval))
+		y.armAt = m.now.Local.Add(y.backoff)
 	default:
-		m.sync.again = true
+		m.sync.again, m.sync.backoff = true, 0
 	}
 }
