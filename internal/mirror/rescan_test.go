@@ -24,3 +24,14 @@ func TestRemovedWhileItIsScannedAgain(t *testing.T) {
 	require.Nil(t, m.Shard("x"))
 	require.Nil(t, m.Member("a"))
 }
+
+// A row that was read before the scan does not bring back what the scan has not found.
+func TestOldRowOfARemovedRecord(t *testing.T) {
+	m := mirror.New(nil)
+	m.AddPage(&group.Page{Version: 20})
+	m.AddChanges(&group.Changes{Version: 20})
+	m.Apply(group.Row{Kind: group.KindShard, Name: "x", Shard: &group.Shard{Name: "x", Term: 1}}, 15)
+	require.Nil(t, m.Shard("x"))
+	m.Apply(group.Row{Kind: group.KindShard, Name: "x", Shard: &group.Shard{Name: "x", Term: 1}}, 21)
+	require.NotNil(t, m.Shard("x"))
+}
