@@ -72,6 +72,7 @@ func TestStatsOfFailures(t *testing.T) {
 		require.NoError(tc, err)
 		tc.replaceLeader(lead)
 		require.ErrorIs(tc, tc.account().set(lead, "late"), fdbelection.ErrFenced)
+		synctest.Wait() // until its watch has told it
 		require.Equal(tc, uint64(1), a.Stats().Fenced)
 		require.Zero(tc, a.Stats().Remaining)
 
