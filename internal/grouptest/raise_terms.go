@@ -122,5 +122,5 @@ func rule15BadFloorsAreRefused(t *testing.T, g *testGroup) {
 	}
 	require.Equal(t, before, g.Dump())
 	g.raise(election.MaxTermFloor, "a")
-	require.EqualValues(t, uint64(election.MaxTermFloor+1), g.leads(g.ready("me"), "a").Term)
+	require.Equal(t, uint64(election.MaxTermFloor+1), g.leads(g.ready("me"), "a").Term)
 }
