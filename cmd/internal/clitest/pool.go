@@ -3,6 +3,7 @@ package clitest
 import (
 	"encoding/binary"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,10 +90,10 @@ func (p *Pool) beat(id string) error {
 // Lives makes members send a heartbeat each heartbeat interval, until stop is called. The time
 // has to be virtual.
 func (p *Pool) Lives(ids ...string) (stop func()) {
-	stopped := false
+	var stopped atomic.Bool
 	var again func()
 	again = func() {
-		if stopped {
+		if stopped.Load() {
 			return
 		}
 		for _, id := range ids {
@@ -101,7 +102,7 @@ func (p *Pool) Lives(ids ...string) (stop func()) {
 		time.AfterFunc(3*time.Second, again)
 	}
 	time.AfterFunc(time.Second, again)
-	return func() { stopped = true }
+	return func() { stopped.Store(true) }
 }
 
 // Claims makes a member claim shards.

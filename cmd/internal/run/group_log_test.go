@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,11 +15,37 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
 )
 
+// lockedLog is a log that a timer writes while the test reads it.
+type lockedLog struct {
+	mu  sync.Mutex
+	log bytes.Buffer
+}
+
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.log.Write(p)
+}
+
+// copy returns what was written.
+func (l *lockedLog) copy() *bytes.Buffer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.NewBuffer(bytes.Clone(l.log.Bytes()))
+}
+
+// take empties the log.
+func (l *lockedLog) take() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.log.Reset()
+}
+
 // The log has the first lines of each message in a second, and then how many followed, at the
 // highest of their levels.
 func TestBursts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log lockedLog
 		b := newBursts(textLog(&log).With("group", "g").Handler(), clitest.Virtual{})
 		logger := b.logger()
 		for i := range burstLines + 5 {
@@ -30,27 +57,27 @@ func TestBursts(t *testing.T) {
 			logger.Debug("hidden by its level")
 		}
 		logger.Info("another")
-		lines := linesOf(&log)
+		lines := linesOf(log.copy())
 		require.Len(t, lines, burstLines+1)
 		require.Equal(t, fmt.Sprintf("level=INFO msg=many group=g shard=%d", burstLines-1), lines[burstLines-1])
 		require.Equal(t, "level=INFO msg=another group=g", lines[burstLines])
 
-		log.Reset()
+		log.take()
 		<-time.After(burstWindow)
 		synctest.Wait()
-		require.Equal(t, []string{"level=WARN msg=many group=g more=5"}, linesOf(&log))
-		log.Reset()
+		require.Equal(t, []string{"level=WARN msg=many group=g more=5"}, linesOf(log.copy()))
+		log.take()
 		logger.Info("many")
-		require.Equal(t, []string{"level=INFO msg=many group=g"}, linesOf(&log), "a new window")
+		require.Equal(t, []string{"level=INFO msg=many group=g"}, linesOf(log.copy()), "a new window")
 		for range burstLines {
 			logger.Info("many")
 		}
-		log.Reset()
+		log.take()
 		b.end()
-		require.Equal(t, []string{"level=INFO msg=many group=g more=1"}, linesOf(&log))
+		require.Equal(t, []string{"level=INFO msg=many group=g more=1"}, linesOf(log.copy()))
 		<-time.After(burstWindow)
 		synctest.Wait()
-		require.Equal(t, []string{"level=INFO msg=many group=g more=1"}, linesOf(&log), "once")
+		require.Equal(t, []string{"level=INFO msg=many group=g more=1"}, linesOf(log.copy()), "once")
 	})
 }
 
