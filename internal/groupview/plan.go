@@ -35,7 +35,6 @@ type Plan struct {
 type planner struct {
 	*State
 	members []balance.Member
-	index   map[string]int32
 	plan    Plan
 	kept    map[string]int // index in plan.Kept, by reason
 }
@@ -44,28 +43,13 @@ type planner struct {
 // expect to move and that do not. It returns an error if the members use a newer rule than
 // this program.
 func (st *State) Plan() (*Plan, error) {
-	p := &planner{State: st, index: make(map[string]int32), kept: make(map[string]int)}
-	lowest := int32(0)
-	for _, id := range st.Mirror.MemberIDs() {
-		next := balance.Member{ID: id} // one that cannot be read is not ready
-		if m := st.Mirror.Member(id); m != nil {
-			next.Weight, next.Capacity = m.Weight, m.Capacity
-			next.Ready, next.Draining = m.Ready(), m.Draining || st.Mirror.Drained(id)
-			if lowest == 0 || m.Balance < lowest {
-				lowest = m.Balance
-			}
-		}
-		p.index[id] = int32(len(p.members))
-		p.members = append(p.members, next)
-	}
-	if lowest > group.BalanceVersion {
+	if lowest := st.lowestBalance(); lowest > group.BalanceVersion {
 		return nil, fmt.Errorf("the members use version %d of the balance, and this program knows %d: use fdbelect of their version", lowest, group.BalanceVersion)
 	}
+	p := &planner{State: st, kept: make(map[string]int)}
 	shards := st.Mirror.Shards()
-	input := make([]balance.Shard, len(shards))
-	for i, s := range shards {
-		input[i] = p.shard(s)
-	}
+	var input []balance.Shard
+	p.members, input = st.Mirror.Balance()
 	for i, target := range balance.Plan(p.members, input) {
 		p.decide(shards[i], input[i], target)
 	}
@@ -76,16 +60,15 @@ func (st *State) Plan() (*Plan, error) {
 	return &p.plan, nil
 }
 
-// shard returns a shard as the balance sees it.
-func (p *planner) shard(s *mirror.Shard) balance.Shard {
-	one := balance.Shard{Name: s.Name, Rank: s.Rank, Leader: balance.None, Pin: balance.None}
-	if i, ok := p.index[s.Leader.ID]; ok && !p.Mirror.Free(s) {
-		one.Leader = i
+// lowestBalance returns the lowest version of the balance of any member, which all of them use. It
+// is zero if there is no member whose record can be read.
+func (st *State) lowestBalance() (lowest int32) {
+	for _, id := range st.Mirror.MemberIDs() {
+		if m := st.Mirror.Member(id); m != nil && (lowest == 0 || m.Balance < lowest) {
+			lowest = m.Balance
+		}
 	}
-	if i, ok := p.index[p.Mirror.Pin(s.Name)]; ok {
-		one.Pin = i
-	}
-	return one
+	return lowest
 }
 
 // decide adds a shard to the moves, or to those that are kept.

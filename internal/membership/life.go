@@ -49,7 +49,7 @@ func (m *Machine) leave(err error) {
 // planLeaving ends every session of this process that may be stored.
 func (m *Machine) planLeaving() {
 	s := &m.session
-	sessions := make([]election.Identity, 0, len(s.own)+len(s.pending)+1)
+	sessions := make([]election.Identity, 0, len(s.own))
 	for _, incarnation := range s.own {
 		sessions = append(sessions, election.Identity{ID: m.settings.ID, Incarnation: incarnation})
 	}

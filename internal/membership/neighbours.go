@@ -58,6 +58,17 @@ func (m *Machine) ringOf() []string {
 	return n.ring
 }
 
+// firstOnRing reports whether no other member has a lower rank. If any has, the last one on the
+// ring is one of them.
+func (m *Machine) firstOnRing() bool {
+	ring, me := m.ringOf(), m.settings.ID
+	if len(ring) == 0 {
+		return true
+	}
+	last := ring[len(ring)-1]
+	return balance.Compare(balance.Rank(me), me, balance.Rank(last), last) < 0
+}
+
 // planLook reads heartbeats: of all members once per heartbeat, and of the next ones on the
 // ring just after they are due.
 func (m *Machine) planLook() {

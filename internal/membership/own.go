@@ -25,7 +25,7 @@ type ownRecord struct {
 // ready reports whether the member record says that this member may receive shards.
 func (o *ownRecord) ready() bool { return o.stored.Ready() && !o.stored.Draining }
 
-// wanted returns the record as it should be: not ready before the mirror is complete and the
+// wantedRecord returns the record as it should be: not ready before the mirror is complete and the
 // settle delay has passed, or if the program is not ready, and draining while it leaves.
 func (m *Machine) wantedRecord() group.Member {
 	next := m.own.stored
@@ -73,8 +73,9 @@ func (m *Machine) answeredUpdate(op *Operation, a *Answer) {
 	m.plan.dirty = true
 }
 
-// programReady reports whether the program says that it is ready.
-func (m *Machine) programReady() bool { return m.own.notReady == "" }
+// turnedUnready reports whether the program is not ready any more, and the record does not say so
+// yet.
+func (m *Machine) turnedUnready() bool { return m.own.ready() && m.own.notReady != "" }
 
 // leadsNone reports whether the records name this member for no shard, so that it may leave. It
 // reads the log once more after its record says that it leaves: a shard may have been handed to it

@@ -17,6 +17,7 @@ type syncing struct {
 	// waits.
 	armAt   time.Time
 	backoff time.Duration
+	oldest  int64 // version of the oldest entry of the log; zero: not known
 }
 
 // longestRearm bounds the back-off of a watch that fails after it was armed.
@@ -82,7 +83,7 @@ func (m *Machine) answeredSync(op *Operation, a *Answer, aborted bool) {
 		return
 	}
 	y.began = a.Start
-	m.plan.oldest = a.Log.Oldest
+	y.oldest = a.Log.Oldest
 	if !complete && m.mirror.Complete() {
 		m.plan.dirty = true
 	}
@@ -138,4 +139,16 @@ func (m *Machine) watchEnded(e WatchEnded) {
 	default:
 		m.sync.again, m.sync.backoff = true, 0
 	}
+}
+
+// planTrim trims the log if it is older than its retention. The first member on the ring does
+// it, and others if that one does not.
+func (m *Machine) planTrim() {
+	retention := m.config.Retention.Microseconds() // a million versions are a second
+	age := m.mirror.Version() - m.sync.oldest
+	if m.sync.oldest == 0 || age <= retention+retention/16 || age <= 2*retention && !m.firstOnRing() || !m.may(Trim) {
+		return
+	}
+	m.sync.oldest = 0 // until the log is read again
+	m.begin(&m.slots.take, Operation{Kind: Trim, UpTo: m.mirror.Version() - retention})
 }

@@ -183,7 +183,7 @@ func (m *Machine) mustGiveUp(one *tenure) (reason group.Reason, remove, giveUp b
 		return group.ReasonResign, false, true
 	case m.mirror.Drained(m.session.me.ID):
 		return group.ReasonDrain, false, true
-	case m.own.ready() && !m.programReady():
+	case m.turnedUnready():
 		return group.ReasonNotReady, false, true
 	}
 	return 0, false, false
