@@ -3,7 +3,6 @@ package monitor
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -17,52 +16,27 @@ type ElectorsOptions struct {
 	Limit int
 }
 
-const defaultElectors = 100
-
 // Electors is a prometheus.Collector of the electors of this process. A collection does no
 // I/O and does not wait for an elector, so its cost depends only on the number of electors.
 // It is safe for concurrent use.
-type Electors struct {
-	limit int
-
-	mu  sync.Mutex
-	all []ownElector
-}
+type Electors struct{ own registry[*elector.Elector] }
 
 var _ prometheus.Collector = (*Electors)(nil)
 
-type ownElector struct {
-	*elector.Elector
-	election, node string // labels
-}
-
 // NewElectors returns a collector without electors.
 func NewElectors(opts ElectorsOptions) *Electors {
-	if opts.Limit <= 0 {
-		opts.Limit = defaultElectors
-	}
-	return &Electors{limit: opts.Limit}
+	return &Electors{registry[*elector.Elector]{limit: opts.Limit}}
 }
 
 // Add adds an elector. The label "election" is the name that is given, and the label "node"
 // is the id of the elector. An elector with the same labels is replaced.
 func (c *Electors) Add(election string, el *elector.Elector) {
-	own := ownElector{el, safeLabel(election), safeLabel(el.NodeID())}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	at := slices.IndexFunc(c.all, func(o ownElector) bool { return o.election == own.election && o.node == own.node })
-	if at >= 0 {
-		c.all[at] = own
-		return
-	}
-	c.all = append(c.all, own)
+	c.own.add(election, el.NodeID(), el)
 }
 
 // Remove removes an elector, so that its metrics end.
 func (c *Electors) Remove(el *elector.Elector) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.all = slices.DeleteFunc(c.all, func(o ownElector) bool { return o.Elector == el })
+	c.own.remove(el)
 }
 
 func ownDesc(name, help string, labels ...string) *prometheus.Desc {
@@ -101,14 +75,11 @@ func (c *Electors) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *Electors) Collect(out chan<- prometheus.Metric) {
-	c.mu.Lock()
-	all := slices.Clone(c.all)
-	c.mu.Unlock()
-	exported := min(len(all), c.limit)
-	for i := range exported {
-		all[i].collect(out)
+	all, leftOut := c.own.exported()
+	for i := range all {
+		collectElector(out, &all[i])
 	}
-	out <- prometheus.MustNewConstMetric(ownLimit, prometheus.GaugeValue, float64(len(all)-exported))
+	out <- prometheus.MustNewConstMetric(ownLimit, prometheus.GaugeValue, float64(leftOut))
 }
 
 // overdue are exported before they have happened, so that an increase of them is seen. A process
@@ -118,10 +89,10 @@ var overdue = [...]elector.TransitionKind{
 	{From: elector.StateLeader, To: elector.StateCandidate, Reason: elector.ReasonUnrenewed},
 }
 
-func (o *ownElector) collect(out chan<- prometheus.Metric) {
-	s := o.Stats()
+func collectElector(out chan<- prometheus.Metric, o *registered[*elector.Elector]) {
+	s := o.value.Stats()
 	send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{o.election, o.node}, labels...)...)
+		out <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{o.space, o.id}, labels...)...)
 	}
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		send(desc, prometheus.GaugeValue, value, labels...)
@@ -137,13 +108,13 @@ func (o *ownElector) collect(out chan<- prometheus.Metric) {
 	gauge(ownBal, float64(s.Ballot))
 	gauge(ownLeft, s.Remaining.Seconds())
 	gauge(ownReady, number(s.NotReady == ""))
-	gauge(ownWell, number(o.Health(context.Background()) == nil))
+	gauge(ownWell, number(o.value.Health(context.Background()) == nil))
 	for _, r := range rules {
 		gauge(ownDelay, s.Delays[r.rule].Seconds(), r.label)
 	}
-	out <- newHistogram(ownRenewals, s.Renewals, o.election, o.node)
+	out <- newHistogram(ownRenewals, s.Renewals, o.space, o.id)
 	for name, l := range s.Callbacks {
-		out <- newHistogram(ownCallbacks, l, o.election, o.node, name)
+		out <- newHistogram(ownCallbacks, l, o.space, o.id, name)
 	}
 	if s.Transitions == nil { // it has not started
 		s.Transitions = map[elector.TransitionKind]uint64{}

@@ -2,8 +2,6 @@ package monitor
 
 import (
 	"context"
-	"slices"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -17,52 +15,27 @@ type MembersOptions struct {
 	Limit int
 }
 
-const defaultMembers = 100
-
 // Members is a prometheus.Collector of the group members of this process. A collection does no
 // I/O. Its cost depends only on the number of members, not on that of shards. It is safe for
 // concurrent use.
-type Members struct {
-	limit int
-
-	mu  sync.Mutex
-	all []ownMember
-}
+type Members struct{ own registry[*member.Member] }
 
 var _ prometheus.Collector = (*Members)(nil)
 
-type ownMember struct {
-	*member.Member
-	group, id string // labels
-}
-
 // NewMembers returns a collector without members.
 func NewMembers(opts MembersOptions) *Members {
-	if opts.Limit <= 0 {
-		opts.Limit = defaultMembers
-	}
-	return &Members{limit: opts.Limit}
+	return &Members{registry[*member.Member]{limit: opts.Limit}}
 }
 
 // Add adds a member. The label "group" is the name that is given, and the label "member" is the
 // id of the member. A member with the same labels is replaced.
 func (c *Members) Add(group string, m *member.Member) {
-	own := ownMember{m, safeLabel(group), safeLabel(m.ID())}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	at := slices.IndexFunc(c.all, func(o ownMember) bool { return o.group == own.group && o.id == own.id })
-	if at >= 0 {
-		c.all[at] = own
-		return
-	}
-	c.all = append(c.all, own)
+	c.own.add(group, m.ID(), m)
 }
 
 // Remove removes a member, so that its metrics end.
 func (c *Members) Remove(m *member.Member) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.all = slices.DeleteFunc(c.all, func(o ownMember) bool { return o.Member == m })
+	c.own.remove(m)
 }
 
 func memberDesc(name, help string, labels ...string) *prometheus.Desc {
@@ -93,29 +66,26 @@ func (c *Members) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *Members) Collect(out chan<- prometheus.Metric) {
-	c.mu.Lock()
-	all := slices.Clone(c.all)
-	c.mu.Unlock()
-	exported := min(len(all), c.limit)
-	for i := range exported {
-		all[i].collect(out)
+	all, leftOut := c.own.exported()
+	for i := range all {
+		collectMember(out, &all[i])
 	}
-	out <- prometheus.MustNewConstMetric(memLimit, prometheus.GaugeValue, float64(len(all)-exported))
+	out <- prometheus.MustNewConstMetric(memLimit, prometheus.GaugeValue, float64(leftOut))
 }
 
-func (o *ownMember) collect(out chan<- prometheus.Metric) {
+func collectMember(out chan<- prometheus.Metric, o *registered[*member.Member]) {
 	send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{o.group, o.id}, labels...)...)
+		out <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{o.space, o.id}, labels...)...)
 	}
-	status, stats := o.Status(), o.Stats()
+	status, stats := o.value.Status(), o.value.Stats()
 	for _, state := range memberStates {
 		send(memState, prometheus.GaugeValue, number(status.State == state), wordLabel(state.String()))
 	}
 	send(memLeading, prometheus.GaugeValue, float64(status.Leading))
 	send(memEnding, prometheus.GaugeValue, float64(status.Ending))
 	send(memSynced, prometheus.GaugeValue, number(status.Synced))
-	send(memWell, prometheus.GaugeValue, number(o.Health(context.Background()) == nil))
-	out <- newHistogram(memBeats, stats.Heartbeats, o.group, o.id)
+	send(memWell, prometheus.GaugeValue, number(o.value.Health(context.Background()) == nil))
+	out <- newHistogram(memBeats, stats.Heartbeats, o.space, o.id)
 	send(memAcquired, prometheus.CounterValue, float64(stats.Acquired))
 	for _, reason := range ends { // also those that have not happened, so that an increase is seen
 		send(memReleased, prometheus.CounterValue, float64(stats.Released[reason]), wordLabel(reason.String()))
