@@ -1,8 +1,6 @@
 package election
 
 import (
-	"fmt"
-
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/internal/nested"
 	"github.com/fdbelection/fdbelection/internal/record"
@@ -51,10 +49,6 @@ func (e *LeaderElection) ReadConfig(tr kv.ReadTransaction) (fdbelection.Config, 
 	return decodeConfig(e.keys.config, value)
 }
 
-// replacedRevision is the revision of a config that replaces a damaged one. It is above any
-// revision that an election can have reached.
-const replacedRevision = 1 << 40
-
 // WriteConfig replaces the config of an election that is initialised, and returns it with
 // its new revision. If config has a Revision, it replaces only that revision. If the
 // Revision is zero, it replaces any config, even a damaged one, but not one of a newer
@@ -77,17 +71,16 @@ func (e *LeaderElection) WriteConfig(tr kv.Transaction, config fdbelection.Confi
 	stored, err := decodeConfig(e.keys.config, value)
 	switch {
 	case config.Revision == 0 && record.IsDamaged(err):
-		stored = fdbelection.Config{Revision: replacedRevision - 1, HistoryLimit: fdbelection.MaxHistoryLimit}
+		stored = fdbelection.Config{Revision: record.ReplacedRevision - 1, HistoryLimit: fdbelection.MaxHistoryLimit}
 	case err != nil:
 		return fdbelection.Config{}, err
 	}
 	own := stored.Nonce == config.Nonce && stored.SameSettings(config)
-	switch {
-	case config.Revision == 0 && own, config.Revision != 0 && own && stored.Revision == config.Revision+1:
+	switch done, err := record.CheckRevision(stored.Revision, config.Revision, own); {
+	case err != nil:
+		return fdbelection.Config{}, err
+	case done:
 		return stored, nil
-	case config.Revision != 0 && config.Revision != stored.Revision:
-		return fdbelection.Config{}, fmt.Errorf("%w: it is at revision %d, the change was made to %d",
-			fdbelection.ErrConfigChanged, stored.Revision, config.Revision)
 	}
 	if err := e.trimTo(tr, stored, config); err != nil {
 		return fdbelection.Config{}, err

@@ -1,9 +1,6 @@
 package group
 
 import (
-	"fmt"
-
-	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/internal/nested"
 	"github.com/fdbelection/fdbelection/internal/record"
 	"github.com/fdbelection/fdbelection/kv"
@@ -48,10 +45,6 @@ func (g *Group) awaitConfig(read kv.Future[[]byte]) (Config, error) {
 	return decodeConfig(g.keys.config, value)
 }
 
-// replacedRevision is the revision of a config that replaces a damaged one. It is above any
-// revision that a group can have reached.
-const replacedRevision = 1 << 40
-
 // WriteConfig replaces the config of a group that exists, and returns it with its new
 // revision. If config has a Revision, it replaces only that revision. If the Revision is
 // zero, it replaces any config, even a damaged one, but not one of a newer program. A run
@@ -65,17 +58,16 @@ func (g *Group) WriteConfig(tr kv.Transaction, config Config) (Config, error) {
 	stored, err := g.awaitConfig(tr.Get(g.keys.config))
 	switch {
 	case config.Revision == 0 && record.IsDamaged(err):
-		stored = Config{Revision: replacedRevision - 1}
+		stored = Config{Revision: record.ReplacedRevision - 1}
 	case err != nil:
 		return Config{}, err
 	}
 	own := stored.Nonce == config.Nonce && stored.SameSettings(config)
-	switch {
-	case config.Revision == 0 && own, config.Revision != 0 && own && stored.Revision == config.Revision+1:
+	switch done, err := record.CheckRevision(stored.Revision, config.Revision, own); {
+	case err != nil:
+		return Config{}, err
+	case done:
 		return stored, nil
-	case config.Revision != 0 && config.Revision != stored.Revision:
-		return Config{}, fmt.Errorf("%w: it is at revision %d, the change was made to %d",
-			fdbelection.ErrConfigChanged, stored.Revision, config.Revision)
 	}
 	config.Revision = stored.Revision + 1
 	g.write(tr, KindConfig, "", config.encode())
