@@ -3,7 +3,6 @@ package elector
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/loop"
 )
 
 // Options configure an Elector. The zero value is a voter with a generated id in an
@@ -124,20 +124,7 @@ func (o Options) withDefaults() Options {
 	if o.Config == (fdbelection.Config{}) {
 		o.Config = fdbelection.DefaultConfig()
 	}
-	for _, d := range []struct {
-		limit    *time.Duration
-		fallback time.Duration
-	}{
-		{&o.DrainLimit, defaultDrainLimit},
-		{&o.LeaveLimit, defaultLeaveLimit},
-		{&o.CallbackLimit, defaultCallbackLimit},
-		{&o.ReadyInterval, defaultReadyInterval},
-		{&o.ReadyLimit, defaultReadyLimit},
-	} {
-		if *d.limit == 0 {
-			*d.limit = d.fallback
-		}
-	}
+	o.limits().SetDefaults()
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -147,26 +134,22 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// limits are the durations with a default.
+func (o *Options) limits() loop.Limits {
+	return loop.Limits{
+		{Name: "DrainLimit", Value: &o.DrainLimit, Default: defaultDrainLimit},
+		{Name: "LeaveLimit", Value: &o.LeaveLimit, Default: defaultLeaveLimit},
+		{Name: "CallbackLimit", Value: &o.CallbackLimit, Default: defaultCallbackLimit},
+		{Name: "ReadyInterval", Value: &o.ReadyInterval, Default: defaultReadyInterval},
+		{Name: "ReadyLimit", Value: &o.ReadyLimit, Default: defaultReadyLimit},
+		{Name: "LeadUnreadyAfter", Value: &o.LeadUnreadyAfter},
+	}
+}
+
 // validate returns an error that lists every invalid option.
 func (o *Options) validate() error {
 	me := election.Registration{
 		Identity: election.Identity{ID: o.NodeID}, Priority: o.Priority, Role: o.Role, Metadata: o.Metadata,
 	}
-	faults := []error{me.Validate(), o.Config.Validate()}
-	for _, d := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"DrainLimit", o.DrainLimit},
-		{"LeaveLimit", o.LeaveLimit},
-		{"CallbackLimit", o.CallbackLimit},
-		{"ReadyInterval", o.ReadyInterval},
-		{"ReadyLimit", o.ReadyLimit},
-		{"LeadUnreadyAfter", o.LeadUnreadyAfter},
-	} {
-		if d.value < 0 {
-			faults = append(faults, fmt.Errorf("%s is %s: use a positive duration, or zero for the default", d.name, d.value))
-		}
-	}
-	return errors.Join(faults...)
+	return errors.Join(me.Validate(), o.Config.Validate(), o.limits().Validate())
 }

@@ -3,7 +3,6 @@ package member
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -14,6 +13,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/group"
+	"github.com/fdbelection/fdbelection/internal/loop"
 )
 
 // Options configure a Member. The zero value is a member of weight 1 with a generated id.
@@ -90,19 +90,7 @@ func (o Options) withDefaults() Options {
 	case o.Weight < 0:
 		o.Weight = 0
 	}
-	for _, d := range []struct {
-		limit    *time.Duration
-		fallback time.Duration
-	}{
-		{&o.DrainLimit, defaultDrainLimit},
-		{&o.LeaveLimit, defaultLeaveLimit},
-		{&o.ReadyInterval, defaultReadyInterval},
-		{&o.ReadyLimit, defaultReadyLimit},
-	} {
-		if *d.limit == 0 {
-			*d.limit = d.fallback
-		}
-	}
+	o.limits().SetDefaults()
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -112,25 +100,21 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// limits are the durations with a default.
+func (o *Options) limits() loop.Limits {
+	return loop.Limits{
+		{Name: "DrainLimit", Value: &o.DrainLimit, Default: defaultDrainLimit},
+		{Name: "LeaveLimit", Value: &o.LeaveLimit, Default: defaultLeaveLimit},
+		{Name: "ReadyInterval", Value: &o.ReadyInterval, Default: defaultReadyInterval},
+		{Name: "ReadyLimit", Value: &o.ReadyLimit, Default: defaultReadyLimit},
+	}
+}
+
 // validate returns an error that lists every invalid option.
 func (o *Options) validate() error {
 	me := group.Member{
 		Identity: election.Identity{ID: o.ID, Incarnation: uuid.Max}, Weight: o.Weight, Capacity: o.Capacity, Tags: o.Tags,
 		Balance: group.BalanceVersion,
 	}
-	faults := []error{me.Validate()}
-	for _, d := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"DrainLimit", o.DrainLimit},
-		{"LeaveLimit", o.LeaveLimit},
-		{"ReadyInterval", o.ReadyInterval},
-		{"ReadyLimit", o.ReadyLimit},
-	} {
-		if d.value < 0 {
-			faults = append(faults, fmt.Errorf("%s is %s: use a positive duration, or zero for the default", d.name, d.value))
-		}
-	}
-	return errors.Join(faults...)
+	return errors.Join(me.Validate(), o.limits().Validate())
 }
