@@ -161,18 +161,18 @@ func (s *session) perform(action membership.Action) {
 // updateDeadlines moves the ends of the contexts of all tenures.
 func (s *session) updateDeadlines() {
 	d, now := s.machine.Deadlines(), s.clock.Now()
-	c := *s.contexts.Load()
+	c := s.contexts.Load()
 	if c.lead.Err() != nil && now.Before(d.Stop) {
-		c.lead = s.newContext()
+		c = &contexts{s.newContext(), c.lease}
 	}
 	if c.lease.Err() != nil && now.Before(d.End) {
-		c.lease = s.newContext()
+		c = &contexts{c.lead, s.newContext()}
 	}
 	c.lead.SetDeadline(d.Stop)
 	c.lease.SetDeadline(d.End)
-	s.contexts.Store(&c)
+	s.contexts.Store(c)
 	s.member.deadlines.send(Deadlines{s.machine.Session(), elector.Deadlines{Stop: d.Stop, End: d.End}})
-	s.setDeadlineTimer(&c)
+	s.setDeadlineTimer(c)
 }
 
 func (s *session) newContext() *loop.DeadlineContext {

@@ -2,7 +2,6 @@ package member
 
 import (
 	"context"
-	"slices"
 	"sync"
 
 	"github.com/fdbelection/fdbelection/group"
@@ -150,7 +149,7 @@ func (l *lanes) run(one *lane) {
 			return
 		}
 		next := one.queue[0]
-		one.queue = slices.Delete(one.queue, 0, 1)
+		one.queue = one.queue[1:]
 		one.mu.Unlock()
 		l.call(one, next)
 	}
