@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // Deadlines are the instants up to which one attempt to write a lease carries a tenure,
@@ -30,21 +31,14 @@ func DeadlinesOf(start time.Time, lease time.Duration, config fdbelection.Config
 	stop := end.Add(-reserve)
 	// A quarter of the time after a heartbeat is for the answer to the renewal.
 	overdue := config.HeartbeatInterval + (usable-reserve-config.HeartbeatInterval)/4
-	return Deadlines{Jeopardy: earliest(start.Add(max(lease/2, overdue)), stop), Stop: stop, End: end}
+	return Deadlines{Jeopardy: clock.Earliest(start.Add(max(lease/2, overdue)), stop), Stop: stop, End: end}
 }
 
 // earlier returns the earlier one of each deadline.
 func (d Deadlines) earlier(other Deadlines) Deadlines {
 	return Deadlines{
-		Jeopardy: earliest(d.Jeopardy, other.Jeopardy),
-		Stop:     earliest(d.Stop, other.Stop),
-		End:      earliest(d.End, other.End),
+		Jeopardy: clock.Earliest(d.Jeopardy, other.Jeopardy),
+		Stop:     clock.Earliest(d.Stop, other.Stop),
+		End:      clock.Earliest(d.End, other.End),
 	}
-}
-
-func earliest(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

@@ -1,6 +1,10 @@
 package machine
 
-import "time"
+import (
+	"time"
+
+	"github.com/fdbelection/fdbelection/internal/clock"
+)
 
 // claimPlan decides, together with the leader record, when this process claims.
 type claimPlan struct {
@@ -37,10 +41,10 @@ func (m *Machine) claimTime() (at time.Time, wants bool) {
 		at = m.now.Local // the first in rank claims without reading before that
 	}
 	if m.outranksLeader() { // a preemption request is repeated once per heartbeat
-		at = earliest(at, latest(m.renewal.at, m.me.mayPreemptAt(&m.config)))
+		at = clock.Earliest(at, clock.Latest(m.renewal.at, m.me.mayPreemptAt(&m.config)))
 	}
 	c := &m.claim
-	return latest(at, c.retryAt, c.nextTenureAt, c.holdOff, m.headStartEnd(), m.leader.waitAfterLoss(&m.config)), true
+	return clock.Latest(at, c.retryAt, c.nextTenureAt, c.holdOff, m.headStartEnd(), m.leader.waitAfterLoss(&m.config)), true
 }
 
 // vacantAt is when this candidate may claim without preemption: when leadership is
@@ -68,7 +72,7 @@ func (m *Machine) outranksLeader() bool {
 // mayPreempt reports whether this candidate preempts or challenges the leader now.
 func (m *Machine) mayPreempt() bool {
 	return m.outranksLeader() &&
-		!m.now.Local.Before(latest(m.claim.nextTenureAt, m.claim.holdOff, m.me.mayPreemptAt(&m.config)))
+		!m.now.Local.Before(clock.Latest(m.claim.nextTenureAt, m.claim.holdOff, m.me.mayPreemptAt(&m.config)))
 }
 
 // startClaim begins a cycle that claims or preempts.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // knownConfig is the config of the election as it was read last. Until then it is the
@@ -30,8 +31,8 @@ func (m *Machine) adoptConfig(a *Answer) {
 	if first {
 		m.watches.term.due = time.Time{} // an earlier attempt to watch had no election
 	} else {
-		m.me.heartbeatAt = earliest(m.me.heartbeatAt, m.now.Local.Add(config.CandidateTimeout/3))
-		m.candidates.due = earliest(m.candidates.due, m.now.Local.Add(config.CandidateTimeout))
+		m.me.heartbeatAt = clock.Earliest(m.me.heartbeatAt, m.now.Local.Add(config.CandidateTimeout/3))
+		m.candidates.due = clock.Earliest(m.candidates.due, m.now.Local.Add(config.CandidateTimeout))
 		m.renewal.now = m.renewal.now || m.tenure.leads()
 	}
 	m.do(ConfigChanged{Config: config})

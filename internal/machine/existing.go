@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // existingCandidate is another incarnation that is registered under the id of this
@@ -44,7 +45,7 @@ func (m *Machine) takeOverAt() time.Time {
 	e := &m.existing
 	at := e.since.Add(m.config.CandidateTimeout)
 	if leader := &m.leader; leader.known && leader.record.HeldBy(e.found.Candidate.Identity) {
-		at = earliest(at, latest(e.since.Add(leader.record.LeaseDuration), leader.observation.LeaseEnd(leader.record)))
+		at = clock.Earliest(at, clock.Latest(e.since.Add(leader.record.LeaseDuration), leader.observation.LeaseEnd(leader.record)))
 	}
 	return at
 }
@@ -61,6 +62,6 @@ func (m *Machine) planTakeOver(op *Operation) (later bool) {
 	if op.TakeOver || !m.now.Local.Before(e.nextAt) {
 		return false
 	}
-	m.wakeAt(earliest(e.nextAt, at))
+	m.wakeAt(clock.Earliest(e.nextAt, at))
 	return true
 }

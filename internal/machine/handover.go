@@ -6,6 +6,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // handOver is the release of leadership after a tenure that is over. Its fields do not
@@ -77,6 +78,6 @@ func (m *Machine) answeredHandOver(kind Kind, a *Answer) {
 	}
 	m.handOver = handOver{}
 	if !m.me.ready() { // its record says so after the successor has committed
-		m.me.heartbeatAt = latest(m.me.heartbeatAt, m.now.Local.Add(pollStep(m.config.HeartbeatInterval)))
+		m.me.heartbeatAt = clock.Latest(m.me.heartbeatAt, m.now.Local.Add(pollStep(m.config.HeartbeatInterval)))
 	}
 }

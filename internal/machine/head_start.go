@@ -1,6 +1,10 @@
 package machine
 
-import "time"
+import (
+	"time"
+
+	"github.com/fdbelection/fdbelection/internal/clock"
+)
 
 // headStart is the time after an outage of the store in which this process leaves an
 // expired leadership to its holder. An outage ends the lease of a healthy leader, and
@@ -23,7 +27,7 @@ func (m *Machine) givesHeadStart() bool {
 // that of a process that was paused.
 func (m *Machine) awaitAnswer() {
 	if s := &m.store; s.unanswered.IsZero() {
-		s.unanswered = latest(s.answeredAt, m.now.Local.Add(-m.config.HeartbeatInterval))
+		s.unanswered = clock.Latest(s.answeredAt, m.now.Local.Add(-m.config.HeartbeatInterval))
 	}
 }
 

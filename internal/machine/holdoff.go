@@ -1,6 +1,10 @@
 package machine
 
-import "time"
+import (
+	"time"
+
+	"github.com/fdbelection/fdbelection/internal/clock"
+)
 
 // maxHoldOff is the longest hold-off after a tenure that failed, in leases. A tenure that lasts
 // as long as this is healthy: it resets the count of failures.
@@ -25,8 +29,8 @@ func (m *Machine) tenureFailed() {
 // holdOff begins a hold-off, or makes the present one longer. The candidate record says so
 // within a heartbeat interval.
 func (m *Machine) holdOff(length time.Duration) {
-	m.claim.holdOff = latest(m.claim.holdOff, m.now.Local.Add(length))
-	m.me.heartbeatAt = earliest(m.me.heartbeatAt, m.now.Local.Add(m.config.HeartbeatInterval))
+	m.claim.holdOff = clock.Latest(m.claim.holdOff, m.now.Local.Add(length))
+	m.me.heartbeatAt = clock.Earliest(m.me.heartbeatAt, m.now.Local.Add(m.config.HeartbeatInterval))
 }
 
 // healthy reports whether the present tenure has lasted long enough to reset the count

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // leaderView is what the process knows of the leadership, from its own reads and writes.
@@ -68,7 +69,7 @@ func (m *Machine) sawLeader(a *Answer) {
 	if !first && leader.Term != before.Term && m.candidates.tried && !leader.HeldBy(m.me.Identity) {
 		// The last leader may have left: find out who is next in rank.
 		soon := time.Duration(m.chance(leader.Term) * float64(m.config.HeartbeatInterval))
-		m.candidates.due = earliest(m.candidates.due, m.now.Local.Add(soon))
+		m.candidates.due = clock.Earliest(m.candidates.due, m.now.Local.Add(soon))
 	}
 	if !leader.Vacant() {
 		v.last = leader.Identity
@@ -154,7 +155,7 @@ func (m *Machine) checkTermRecord(status *election.Status) {
 // election again and does not claim before one lease has passed.
 func (m *Machine) electionMissing(a *Answer) {
 	m.me.registered = false
-	m.leader.observation = m.leader.observation.NextLost(latest(a.Seen, m.now.Local))
+	m.leader.observation = m.leader.observation.NextLost(clock.Latest(a.Seen, m.now.Local))
 	if m.tenure.exists() {
 		m.loseLeadership()
 	}

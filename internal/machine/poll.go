@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // pollSchedule decides when a follower reads the leader record. To know when a ballot
@@ -55,7 +56,7 @@ func (p *pollSchedule) saw(leader *election.LeaderRecord, seen time.Time, heartb
 		p.phased, p.next = false, seen.Add(gap)
 	}
 	p.ballot, p.written = ballot, written
-	p.next = latest(p.next, seen.Add(gap))
+	p.next = clock.Latest(p.next, seen.Add(gap))
 }
 
 // idle plans a read once per heartbeat, for a process that need not know the age of a

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // NotChecked is why a candidate is not ready before its readiness was checked.
@@ -20,7 +21,7 @@ func (m *Machine) setReadiness(notReady string) {
 	before, first := m.me.ready(), m.me.NotReady == NotChecked
 	m.me.NotReady = notReady
 	if m.me.ready() == before && !first {
-		m.me.heartbeatAt = earliest(m.me.heartbeatAt, m.now.Local.Add(m.config.HeartbeatInterval))
+		m.me.heartbeatAt = clock.Earliest(m.me.heartbeatAt, m.now.Local.Add(m.config.HeartbeatInterval))
 		return
 	}
 	m.claim.delay = claimDelay{}

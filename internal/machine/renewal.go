@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // renewalPlan is when the leader renews next. A challenger repeats its request then.
@@ -56,7 +57,7 @@ func (m *Machine) answeredCycle(op *Operation, a *Answer) {
 	m.renewal.at = a.Start.Add(m.config.HeartbeatInterval)
 	if count := a.Status.Request.Counter; a.Action == election.RequestedPreemption && count > 0 && count <= quickRequests {
 		m.renewal.at = a.Start.Add(min(pollStep(m.config.HeartbeatInterval), max(quickRequestInterval, 4*m.store.latency)))
-		m.claim.retryAt = earliest(m.claim.retryAt, m.renewal.at)
+		m.claim.retryAt = clock.Earliest(m.claim.retryAt, m.renewal.at)
 	}
 	if renewal && m.tenure.token == op.Token { // its work has not returned meanwhile
 		m.drainIfRequested(a)

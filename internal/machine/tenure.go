@@ -5,6 +5,7 @@ import (
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/belief"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // tenure is this process's own tenure: the deadlines of its lease, and how far it has
@@ -43,7 +44,7 @@ func (t *tenure) leads() bool { return t.stage == leading }
 func (t *tenure) deadlines() Deadlines {
 	d := t.belief.Deadlines()
 	if t.stage == draining && !t.limit.IsZero() {
-		d.End = earliest(d.End, t.limit)
+		d.End = clock.Earliest(d.End, t.limit)
 	}
 	return d
 }
@@ -102,7 +103,7 @@ func (m *Machine) advance() {
 		if m.tenure.leads() {
 			// The work may use the rest of the lease. If a renewal is acknowledged after all,
 			// it has as much time as in any other drain.
-			m.drain(ReasonUnrenewed, latest(m.tenure.deadlines().End, m.now.Local.Add(m.settings.Drain)))
+			m.drain(ReasonUnrenewed, clock.Latest(m.tenure.deadlines().End, m.now.Local.Add(m.settings.Drain)))
 		} else {
 			m.expire()
 		}

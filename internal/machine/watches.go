@@ -1,6 +1,10 @@
 package machine
 
-import "time"
+import (
+	"time"
+
+	"github.com/fdbelection/fdbelection/internal/clock"
+)
 
 // watches are the watch of the leader notice, the watch of the request while the process
 // leads, and the watch of the candidates notice if the process follows the candidates. They
@@ -43,7 +47,7 @@ func (m *Machine) planWatch(w *watch, kind Kind, wanted bool) {
 		w.armed = false
 		// At most once per step on average, and two at once: a hand-over is often
 		// followed by a claim.
-		w.due = latest(w.spent, m.now.Local)
+		w.due = clock.Latest(w.spent, m.now.Local)
 		w.spent = w.due.Add(pollStep(m.config.HeartbeatInterval))
 		m.begin(&w.runningOperation, Operation{Kind: kind, Limit: m.operationLimit()})
 	}

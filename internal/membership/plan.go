@@ -6,6 +6,7 @@ import (
 
 	"github.com/fdbelection/fdbelection/group"
 	"github.com/fdbelection/fdbelection/internal/balance"
+	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/internal/mirror"
 )
 
@@ -43,7 +44,7 @@ func (m *Machine) replan() {
 	m.rulesForAll()
 	if !p.due.IsZero() && !p.dirty {
 		if p.dirty = !m.now.Local.Before(p.due); !p.dirty {
-			m.wakeAt(latest(p.due, p.nextAt))
+			m.wakeAt(clock.Latest(p.due, p.nextAt))
 		}
 	}
 	if !p.dirty {
@@ -74,7 +75,7 @@ func (m *Machine) replan() {
 	p.freeSince = free
 	m.balanceMoves()
 	if !p.due.IsZero() {
-		m.wakeAt(latest(p.due, p.nextAt))
+		m.wakeAt(clock.Latest(p.due, p.nextAt))
 	}
 }
 
@@ -110,7 +111,7 @@ func (m *Machine) planFree(s *mirror.Shard, mine bool, free map[string]time.Time
 	if !mine {
 		// Members do not all claim at once.
 		late := time.Duration(balance.Rank(m.settings.ID+s.Name)%16) * m.config.HeartbeatInterval / 16
-		at = latest(at, since.Add(2*m.config.HeartbeatInterval+late))
+		at = clock.Latest(at, since.Add(2*m.config.HeartbeatInterval+late))
 	}
 	switch {
 	case m.now.Local.Before(at):

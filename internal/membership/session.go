@@ -12,6 +12,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/group"
 	"github.com/fdbelection/fdbelection/internal/belief"
+	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -190,7 +191,7 @@ func (m *Machine) foundExisting(a *Answer) {
 		m.leave(a.Err)
 		return
 	}
-	m.store.retryAt[Join] = earliest(m.now.Local.Add(m.config.HeartbeatInterval), latest(m.takeOverAt(), m.now.Local.Add(m.step())))
+	m.store.retryAt[Join] = clock.Earliest(m.now.Local.Add(m.config.HeartbeatInterval), clock.Latest(m.takeOverAt(), m.now.Local.Add(m.step())))
 }
 
 func (m *Machine) answeredHeartbeat(op *Operation, a *Answer, aborted bool) {
@@ -199,7 +200,7 @@ func (m *Machine) answeredHeartbeat(op *Operation, a *Answer, aborted bool) {
 	case op.Me != s.me || !s.live:
 	case a.Err == nil:
 		s.counter, s.beganAt = a.Beat.Counter, a.Start
-		s.beatAt = latest(a.Start.Add(m.config.HeartbeatInterval), m.now.Local.Add(m.step()))
+		s.beatAt = clock.Latest(a.Start.Add(m.config.HeartbeatInterval), m.now.Local.Add(m.step()))
 		m.revive()
 	case !aborted:
 		m.failed(op, a.Err)
@@ -273,17 +274,3 @@ func (e *LeaveError) Error() string {
 
 // Unwrap returns the error of the last attempt.
 func (e *LeaveError) Unwrap() error { return e.Err }
-
-func earliest(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}

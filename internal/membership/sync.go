@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/group"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // syncing is how the mirror follows the group.
@@ -48,7 +49,7 @@ func (m *Machine) planSync() {
 	}
 	at, arm := y.at, !m.slots.watch.busy() && !m.now.Local.Before(y.armAt)
 	if y.again || arm {
-		at = earliest(at, y.last.Add(m.syncGap()))
+		at = clock.Earliest(at, y.last.Add(m.syncGap()))
 	}
 	if m.now.Local.Before(at) {
 		m.wakeAt(at)

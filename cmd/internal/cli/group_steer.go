@@ -80,7 +80,7 @@ func (a *app) steer(ctx context.Context, r *session.Report, names []string, chan
 	return a.ShowLines(r.Output, steered{done}, text...)
 }
 
-// noteAbsent tells the user that there is no member of an id.
+// noteAbsent tells the user that the group has no member with an id.
 func (a *app) noteAbsent(ctx context.Context, r *session.Report, ids []string, then string) error {
 	s, err := a.OpenGroup(ctx, &r.Access, true)
 	if err != nil {
