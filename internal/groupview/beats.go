@@ -50,6 +50,21 @@ func (h *Heartbeats) Since(id string, at time.Time) (time.Duration, bool) {
 	return at.Sub(b.since), known
 }
 
+// Judge says whether a member of a State is silent at a time of the monotonic clock: no new heartbeat
+// was seen for its lease. silent is nil if its heartbeat was there at the first read, and that is not
+// longer ago. age is for how long no new heartbeat was seen.
+func (h *Heartbeats) Judge(st *State, id string, at time.Time) (silent *bool, age *time.Duration) {
+	since, known := h.Since(id, at)
+	if !known { // a session has a heartbeat from its beginning
+		return new(true), nil
+	}
+	late := since >= st.LeaseOf(id)
+	if !late && !h.Alive(id) {
+		return nil, &since
+	}
+	return &late, &since
+}
+
 // Waits reports whether there is a member that has not been seen alive.
 func (h *Heartbeats) Waits() bool {
 	for _, b := range h.seen {

@@ -29,6 +29,7 @@ type State struct {
 	group   *group.Group
 	rescans int // since the mirror was complete
 	changes uint64
+	numbers numbers
 }
 
 // New returns a State that has read nothing.

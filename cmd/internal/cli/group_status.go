@@ -51,10 +51,8 @@ ends with 1.`,
 
 // groupView is what a command has read and seen of a group.
 type groupView struct {
-	*groupview.State
-	counts   groupview.Counts
+	groupview.Summary
 	observed *groups.Observation
-	members  []groupview.Member
 }
 
 // viewGroup reads a group and waits for the heartbeats of its members.
@@ -68,15 +66,14 @@ func (a *app) viewGroup(ctx context.Context, r *session.Report, quick bool) (*gr
 	if quick {
 		limit = 0
 	}
-	v := &groupView{State: st}
+	v := &groupView{}
 	if v.observed, err = groups.Observe(ctx, s, st, limit); err != nil {
 		return nil, err
 	}
 	if v.observed.Slow {
 		fmt.Fprintf(a.Stderr, "fdbelect: store %s is slow: a read took %s; no member is judged as silent\n", r.SafeSpec(), output.Age(v.observed.Slowest))
 	}
-	v.counts = st.Count()
-	v.members = st.Members(&v.counts, v.observed.Judge)
+	v.Summary = st.Summary(v.observed.Judge)
 	return v, nil
 }
 
@@ -85,14 +82,10 @@ func (a *app) groupStatus(ctx context.Context, r *session.Report, quick bool) er
 	if err != nil {
 		return err
 	}
-	s := report.GroupStatusOf(v.State, &v.counts, v.members)
+	s := report.GroupStatusOf(&v.Summary)
 	s.Store, s.Root, s.Group, s.Waited = r.Spec, r.Root, r.Name, output.Duration(v.observed.Took)
-	if plan, err := v.Plan(); err == nil {
-		moving := len(plan.Moves)
-		s.Moving = &moving
-	}
 	err = a.Show(r.Output, &s, func() output.Table { return v.statusTable(&s) })
-	return errors.Join(err, r.Explain(v.Unreadable()))
+	return errors.Join(err, r.Explain(v.Unreadable))
 }
 
 // statusMembers is how many members "group status" shows: it fits on one screen.
@@ -115,15 +108,15 @@ func (v *groupView) statusTable(s *report.GroupStatus) output.Table {
 	}
 	rows = append(rows, []string{"members", v.membersText(s)})
 	head := len(rows) + 1
-	if len(v.members) > 0 {
+	if len(v.Members) > 0 {
 		rows = append(rows, []string{}, []string{"MEMBER", "SHARDS", "BEAT", "STATE"})
 	}
-	shown := v.members[:min(len(v.members), statusMembers)]
+	shown := v.Members[:min(len(v.Members), statusMembers)]
 	for i := range shown {
 		m := &shown[i]
 		rows = append(rows, []string{election.SafeText(m.ID), strconv.Itoa(m.Shards), beatText(m), stateText(m)})
 	}
-	if more := len(v.members) - len(shown); more > 0 {
+	if more := len(v.Members) - len(shown); more > 0 {
 		rows = append(rows, []string{fmt.Sprintf("and %d more: see \"fdbelect group members\"", more)})
 	}
 	return output.Table{Rows: rows, Style: func(p terminal.Palette, i int) func(string) string {
@@ -154,12 +147,12 @@ func configRows(c *report.GroupConfig) [][]string {
 
 // membersText counts the members by state.
 func (v *groupView) membersText(s *report.GroupStatus) string {
-	if len(v.members) == 0 {
+	if len(v.Members) == 0 {
 		return "none: no shard is led"
 	}
 	counts := make(map[string]int)
-	for i := range v.members {
-		counts[v.members[i].State()]++
+	for i := range v.Members {
+		counts[v.Members[i].State()]++
 	}
 	var states []string
 	for _, state := range []string{groupview.StateReady, groupview.StateNotReady, groupview.StateDraining, groupview.StateSilent, groupview.StateUnreadable} {
@@ -167,7 +160,7 @@ func (v *groupView) membersText(s *report.GroupStatus) string {
 			states = append(states, fmt.Sprintf("%d %s", counts[state], state))
 		}
 	}
-	text := fmt.Sprintf("%d: %s", len(v.members), strings.Join(states, ", "))
+	text := fmt.Sprintf("%d: %s", len(v.Members), strings.Join(states, ", "))
 	if s.Silent != nil {
 		text += fmt.Sprintf("; oldest beat %s ago", output.Age(time.Duration(*s.Silent)))
 	}
@@ -246,8 +239,8 @@ with 1.`,
 			if err != nil {
 				return err
 			}
-			err = a.Show(r.Output, report.GroupMembersOf(v.members), v.membersTable)
-			return errors.Join(err, r.Explain(v.Unreadable()))
+			err = a.Show(r.Output, report.GroupMembersOf(v.Members), v.membersTable)
+			return errors.Join(err, r.Explain(v.Unreadable))
 		},
 	}
 	r.AddGroupFlags(cmd)
@@ -257,9 +250,9 @@ with 1.`,
 
 func (v *groupView) membersTable() output.Table {
 	t := output.Table{Header: []string{"MEMBER", "SHARDS", "WEIGHT", "CAPACITY", "BEAT", "LAG", "STATE", "TAGS"}}
-	t.Style = func(p terminal.Palette, i int) func(string) string { return memberPaint(p, &v.members[i]) }
-	for i := range v.members {
-		m := &v.members[i]
+	t.Style = func(p terminal.Palette, i int) func(string) string { return memberPaint(p, &v.Members[i]) }
+	for i := range v.Members {
+		m := &v.Members[i]
 		weight, capacity, tags, lag := "-", "-", "", "-"
 		if m.Record != nil {
 			weight, capacity, tags = fmt.Sprint(m.Record.Weight), fmt.Sprint(m.Record.Capacity), output.Metadata(m.Record.Tags)

@@ -62,19 +62,19 @@ type GroupStatus struct {
 	Unreadable []records.Damaged `json:"unreadable"`
 }
 
-// GroupStatusOf returns the status of a group with its members. Store, Root, Group, Moving and
-// Waited are left to the caller.
-func GroupStatusOf(st *groupview.State, c *groupview.Counts, members []groupview.Member) GroupStatus {
+// GroupStatusOf returns the status of a group with its members. Store, Root, Group and Waited are
+// left to the caller.
+func GroupStatusOf(g *groupview.Summary) GroupStatus {
 	s := GroupStatus{
-		Members: len(members), Shards: st.Mirror.Len(), Free: c.Free, Damaged: c.Damaged, Pins: c.Pins, Requests: c.Requests,
-		Drains: len(st.Mirror.DrainedIDs()), Loads: GroupMembersOf(members), Unreadable: records.DamagedIn(st.Unreadable()),
+		Members: len(g.Members), Shards: g.Shards, Free: g.Free, Damaged: g.Damaged, Moving: g.Moving, Pins: g.Pins, Requests: g.Requests,
+		Drains: g.Drains, Loads: GroupMembersOf(g.Members), Unreadable: records.DamagedIn(g.Unreadable),
 	}
-	if st.Config.Revision > 0 {
-		config := GroupConfigOf(st.Config)
+	if g.Config.Revision > 0 {
+		config := GroupConfigOf(g.Config)
 		s.Config = &config
 	}
-	if st.Oldest > 0 {
-		s.Log = output.Duration(groupview.Age(st.Version - st.Oldest))
+	if g.Oldest > 0 {
+		s.Log = output.Duration(groupview.Age(g.Version - g.Oldest))
 	}
 	for i := range s.Loads {
 		s.Silent, s.MirrorLag = longer(s.Silent, s.Loads[i].Silence), longer(s.MirrorLag, s.Loads[i].MirrorLag)
