@@ -2,6 +2,7 @@ package groupview
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -49,6 +50,14 @@ type Reading struct {
 	Log  group.Changes
 	// Beats are read with the log.
 	Beats []group.Beat
+}
+
+// MadeAgain reports whether a group was deleted and made since it was read last. Then the first
+// revision of its config is written a second time.
+func (r *Reading) MadeAgain() bool {
+	return slices.ContainsFunc(r.Log.Changes, func(c group.Change) bool {
+		return c.Kind == group.KindConfig && c.Config != nil && c.Config.Revision == 1
+	})
 }
 
 // Read reads what the State needs next. It does not change the State, so it can run again.

@@ -113,7 +113,7 @@ func (r *GroupReader) follow(ctx context.Context, name string, read *groupview.R
 // again is read from the start.
 func (r *GroupReader) add(name string, read *groupview.Reading) (now Group, upToDate bool) {
 	seen := r.seen[name]
-	if read.Page == nil && madeAgain(read) {
+	if read.MadeAgain() {
 		delete(r.seen, name)
 		return Group{}, false
 	}
@@ -121,15 +121,4 @@ func (r *GroupReader) add(name string, read *groupview.Reading) (now Group, upTo
 		return Group{}, false
 	}
 	return seen.next(name, r.opts.Clock.Now()), true
-}
-
-// madeAgain reports whether a group was deleted and made since it was read last. Then the
-// first revision of its config is written a second time.
-func madeAgain(read *groupview.Reading) bool {
-	for i := range read.Log.Changes {
-		if c := &read.Log.Changes[i]; c.Kind == group.KindConfig && c.Config != nil && c.Config.Revision == 1 {
-			return true
-		}
-	}
-	return false
 }

@@ -166,7 +166,7 @@ func (a *app) completeGroups(cmd *cobra.Command, _ []string, _ string) ([]cobra.
 	return lookUp(a, cmd, func(s *session.Session, tr kv.ReadTransaction) ([]string, error) {
 		return namesBelow(s, tr, func(space subspace.Subspace, name string, tr kv.ReadTransaction) (listed, error) {
 			_, err := group.New(space).ReadConfig(tr)
-			return listed{Group: name}, withoutInvalid(err)
+			return listed{Listed: report.Listed{Group: name}}, withoutInvalid(err)
 		})
 	})
 }
@@ -183,7 +183,7 @@ func namesBelow(s *session.Session, tr kv.ReadTransaction, read listedReader) ([
 	}
 	names := make([]string, len(page.found))
 	for i := range page.found {
-		names[i] = page.found[i].name()
+		names[i] = page.found[i].Name()
 	}
 	return names, nil
 }

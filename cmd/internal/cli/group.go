@@ -14,7 +14,6 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/watch"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/groupview"
-	"github.com/fdbelection/fdbelection/kv"
 )
 
 func (a *app) groupCommand() *cobra.Command {
@@ -54,12 +53,6 @@ func (a *app) loadGroup(ctx context.Context, x *session.Access) (*session.Sessio
 		return nil, nil, err
 	}
 	return s, st, nil
-}
-
-// exists returns an error if the group does not exist. A damaged config does not matter.
-func exists(s *session.Session, tr kv.ReadTransaction) error {
-	_, err := s.Group.ReadConfig(tr)
-	return withoutInvalid(err)
 }
 
 // needNames returns an error unless at least one name is given, and at most `most` unless that

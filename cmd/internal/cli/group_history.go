@@ -61,19 +61,16 @@ If an entry cannot be read, history shows the others, names it and ends with 1.`
 	return cmd
 }
 
-// wants reports whether an event is to be shown.
-func (f *groupHistoryFlags) wants(e *groups.Event) bool {
-	return (f.shard == "" || e.Shard == f.shard) &&
-		(f.member == "" || slices.Contains([]string{e.From.ID, e.To.ID, e.Member.ID}, f.member))
-}
-
 func (a *app) groupHistory(ctx context.Context, f *groupHistoryFlags) error {
 	s, err := a.OpenGroup(ctx, &f.Access, true)
 	if err != nil {
 		return err
 	}
 	defer s.End()
-	events, version, err := f.read(ctx, s)
+	read := func(fn func(tr kv.ReadTransaction) (group.Changes, error)) (group.Changes, error) {
+		return session.ReadTransact(ctx, s, fn)
+	}
+	events, version, err := groups.History(s.Group, read, f.limit, groups.Wanted(f.shard, f.member))
 	if err != nil {
 		return err
 	}
@@ -89,38 +86,6 @@ func (a *app) groupHistory(ctx context.Context, f *groupHistoryFlags) error {
 	}
 	err = a.Show(f.Output, list, func() output.Table { return groupEventTable(events, list) })
 	return errors.Join(err, f.Explain(errors.Join(faults...)))
-}
-
-// read reads the log from its beginning, and returns the last events that are to be shown, oldest
-// first, and the version up to which it was read.
-func (f *groupHistoryFlags) read(ctx context.Context, s *session.Session) (last []groups.Event, version int64, err error) {
-	const rows = 5000 // of one transaction
-	t := groups.NewTeller(nil)
-	for first := true; ; first = false {
-		log, err := session.ReadTransact(ctx, s, func(tr kv.ReadTransaction) (group.Changes, error) {
-			if err := exists(s, tr); err != nil {
-				return group.Changes{}, err
-			}
-			return s.Group.ReadLog(tr, version, rows)
-		})
-		if err != nil {
-			return nil, 0, err
-		}
-		if first {
-			t.Whole = !log.Trimmed // otherwise records may be older than the log
-		}
-		for i := range log.Changes {
-			if e, told := t.Tell(&log.Changes[i]); told && f.wants(&e) {
-				last = append(last, e)
-			}
-		}
-		if f.limit > 0 {
-			last = slices.Clone(last[max(len(last)-f.limit, 0):]) // so that the others are freed
-		}
-		if version = log.Version; !log.More {
-			return last, version, nil
-		}
-	}
 }
 
 func groupEventTable(events []groups.Event, list []report.GroupEvent) output.Table {

@@ -88,7 +88,7 @@ func (a *app) groupResign(ctx context.Context, f *groupResignFlags, name string)
 	defer s.End()
 	// The term is that of the first read, also if the transaction runs again.
 	before, err := session.ReadTransact(ctx, s, func(tr kv.ReadTransaction) (group.Shard, error) {
-		if err := exists(s, tr); err != nil {
+		if err := groups.Exists(s.Group, tr); err != nil {
 			return group.Shard{}, err
 		}
 		return s.Group.ReadShard(tr, name)

@@ -1,21 +1,18 @@
 package cli
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/groups"
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
 	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/terminal"
 	"github.com/fdbelection/fdbelection/election"
-	"github.com/fdbelection/fdbelection/internal/groupview"
 	"github.com/fdbelection/fdbelection/internal/mirror"
 )
 
@@ -46,7 +43,7 @@ If a record cannot be read, shards lists the others, names it and ends with 1.`,
 				return err
 			}
 			s.End()
-			shards := selectShards(st, leader, free)
+			shards := groups.Select(st, leader, free)
 			list := make([]report.Shard, len(shards))
 			for i, one := range shards {
 				list[i] = report.ShardOf(st, one)
@@ -60,39 +57,6 @@ If a record cannot be read, shards lists the others, names it and ends with 1.`,
 	cmd.Flags().BoolVar(&free, "free", false, "show only free shards")
 	_ = cmd.RegisterFlagCompletionFunc("leader", a.completeMembers) // the flag exists
 	return cmd
-}
-
-// selectShards returns shards in the order of the output: all of them, those of a leader, or the
-// free ones.
-func selectShards(st *groupview.State, leader string, free bool) []*mirror.Shard {
-	type row struct {
-		shard  *mirror.Shard
-		place  int // 0: it cannot be read; 1: it is free
-		leader string
-	}
-	var rows []row
-	for _, s := range st.Mirror.Shards() {
-		one := row{shard: s}
-		switch {
-		case s.Unreadable != nil:
-		case st.Mirror.Free(s):
-			one.place = 1
-		default:
-			one.place, one.leader = 2, s.Leader.ID
-		}
-		if free && one.place != 1 || leader != "" && one.leader != leader {
-			continue
-		}
-		rows = append(rows, one)
-	}
-	slices.SortFunc(rows, func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.place, b.place), strings.Compare(a.leader, b.leader), strings.Compare(a.shard.Name, b.shard.Name))
-	})
-	shards := make([]*mirror.Shard, len(rows))
-	for i := range rows {
-		shards[i] = rows[i].shard
-	}
-	return shards
 }
 
 func shardsTable(shards []*mirror.Shard, list []report.Shard) output.Table {

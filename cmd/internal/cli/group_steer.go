@@ -31,7 +31,7 @@ func eachOf(ctx context.Context, s *session.Session, names []string, change func
 	done := []string{}
 	for batch := range slices.Chunk(names, group.MaxBatch) {
 		changed, err := session.Transact(ctx, s, func(tr kv.Transaction) (changed []string, err error) {
-			if err := exists(s, tr); err != nil {
+			if err := groups.Exists(s.Group, tr); err != nil {
 				return nil, err
 			}
 			for _, name := range batch {
@@ -88,7 +88,7 @@ func (a *app) noteAbsent(ctx context.Context, r *session.Report, ids []string, t
 	}
 	defer s.End()
 	beats, err := session.ReadTransact(ctx, s, func(tr kv.ReadTransaction) ([]group.Beat, error) {
-		if err := exists(s, tr); err != nil {
+		if err := groups.Exists(s.Group, tr); err != nil {
 			return nil, err
 		}
 		return s.Group.ReadBeats(tr, ids...)
@@ -269,7 +269,7 @@ func (a *app) removeShards(ctx context.Context, r *session.Report, names []strin
 	var faults []error
 	for batch := range slices.Chunk(names, group.MaxBatch) {
 		outcomes, err := session.Transact(ctx, s, func(tr kv.Transaction) ([]group.Outcome, error) {
-			if err := exists(s, tr); err != nil {
+			if err := groups.Exists(s.Group, tr); err != nil {
 				return nil, err
 			}
 			return s.Group.RemoveShards(tr, batch)

@@ -46,23 +46,10 @@ damaged. list then says what is wrong and how to repair it, and ends with 1.`,
 
 // listed is one election or group in the output.
 type listed struct {
-	Type string `json:"type"` // election or group
 	report.Listed
-	Group   string `json:"group"`   // the name of a group
-	Members int    `json:"members"` // of a group
-
 	holder election.Identity
 	fault  error
 }
-
-// The types of what is listed.
-const (
-	typeElection = "election"
-	typeGroup    = "group"
-)
-
-// name returns the name of an election or a group.
-func (l *listed) name() string { return l.Election + l.Group }
 
 func (a *app) list(ctx context.Context, r *session.Report) error {
 	space, err := r.Space()
@@ -96,7 +83,7 @@ func listTable(all []listed) output.Table {
 		switch {
 		case all[i].fault != nil:
 			return p.Bad
-		case !all[i].Enabled || all[i].Type == typeElection && all[i].Leader == nil:
+		case !all[i].Enabled || all[i].Type == report.TypeElection && all[i].Leader == nil:
 			return p.Warn
 		}
 		return nil
@@ -110,8 +97,8 @@ func listTable(all []listed) output.Table {
 		if l.fault != nil {
 			state = "damaged"
 		}
-		row := []string{election.SafeText(l.name()), l.Type, leader, fmt.Sprint(l.Term), fmt.Sprint(l.Candidates), state}
-		if l.Type == typeGroup {
+		row := []string{election.SafeText(l.Name()), l.Type, leader, fmt.Sprint(l.Term), fmt.Sprint(l.Candidates), state}
+		if l.Type == report.TypeGroup {
 			row[3], row[4] = "-", output.Count(l.Members, "member")
 		}
 		t.Rows = append(t.Rows, row)
@@ -124,7 +111,7 @@ func faultsOf(all []listed) error {
 	var faults []error
 	for i := range all {
 		if all[i].fault != nil {
-			faults = append(faults, fmt.Errorf("%s %s: %w", all[i].Type, election.SafeText(all[i].name()), all[i].fault))
+			faults = append(faults, fmt.Errorf("%s %s: %w", all[i].Type, election.SafeText(all[i].Name()), all[i].fault))
 		}
 	}
 	if faults == nil {
@@ -213,7 +200,7 @@ func readElection(space subspace.Subspace, name string, tr kv.ReadTransaction) (
 	if withoutInvalid(err) != nil {
 		return listed{}, err
 	}
-	l := listed{Type: typeElection, Listed: report.ListedOf(name, &status, len(candidates), err), fault: err}
+	l := listed{Listed: report.ListedOf(name, &status, len(candidates), err), fault: err}
 	if l.Leader != nil {
 		l.holder = status.Leader.Identity
 	}
@@ -230,8 +217,5 @@ func readGroup(space subspace.Subspace, name string, tr kv.ReadTransaction) (lis
 	if readErr != nil {
 		return listed{}, readErr
 	}
-	return listed{
-		Type: typeGroup, Group: name, Members: len(beats), fault: err,
-		Listed: report.Listed{Enabled: config.Enabled, Unreadable: records.DamagedIn(err)},
-	}, nil
+	return listed{Listed: report.ListedGroupOf(name, config.Enabled, len(beats), err), fault: err}, nil
 }

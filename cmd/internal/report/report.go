@@ -147,8 +147,15 @@ func DelaysOf(candidates []election.Candidate, now time.Time) []Delay {
 	return delays
 }
 
-// Listed is one election of a list.
+// The types of what is listed.
+const (
+	TypeElection = "election"
+	TypeGroup    = "group"
+)
+
+// Listed is one election or group of a list.
 type Listed struct {
+	Type       string           `json:"type"`
 	Election   string           `json:"election"`
 	Leader     *output.Identity `json:"leader"` // nil: there is none
 	Term       uint64           `json:"term"`
@@ -157,13 +164,23 @@ type Listed struct {
 	Enabled    bool             `json:"enabled"`
 	// Unreadable names the records that cannot be read. Their values are missing.
 	Unreadable []records.Damaged `json:"unreadable"`
+	Group      string            `json:"group"`
+	Members    int               `json:"members"` // of a group
+}
+
+// Name returns the name of the election or group.
+func (l *Listed) Name() string { return l.Election + l.Group }
+
+// ListedGroupOf returns a group as a list has it. unreadable is the error of its records.
+func ListedGroupOf(name string, enabled bool, members int, unreadable error) Listed {
+	return Listed{Type: TypeGroup, Group: name, Enabled: enabled, Members: members, Unreadable: records.DamagedIn(unreadable)}
 }
 
 // ListedOf returns an election as a list has it. unreadable is the error of its records; an
 // election without a status has nothing else.
 func ListedOf(name string, read *election.Status, candidates int, unreadable error) Listed {
 	l := Listed{
-		Election: name, Candidates: candidates, Term: read.Leader.Term, Ballot: read.Leader.Ballot,
+		Type: TypeElection, Election: name, Candidates: candidates, Term: read.Leader.Term, Ballot: read.Leader.Ballot,
 		Enabled: read.Config.ElectionEnabled, Unreadable: records.DamagedIn(unreadable),
 	}
 	if records.LeaderLost(read) {

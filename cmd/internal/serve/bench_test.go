@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/cmd/internal/clitest"
-	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/cmd/internal/web"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/overview"
@@ -44,7 +43,7 @@ func fill(t testing.TB, db kv.Database, elections, candidates int) {
 func BenchmarkSnapshot(b *testing.B) {
 	db := memkv.New(memkv.Options{})
 	fill(b, db, 50, 20)
-	f := newFeed(db, subspace.New("fdbelection"), clitest.Virtual{}, slog.New(slog.DiscardHandler), report.Status{})
+	f := newTestFeed(db)
 	f.reader = overview.NewReader(db, subspace.New("fdbelection"), overview.Options{
 		Limit: mostElections, Timeout: readLimit, Logger: slog.New(slog.DiscardHandler), Clock: clitest.Virtual{},
 	})

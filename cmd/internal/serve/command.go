@@ -35,30 +35,34 @@ func Command(p *session.Program) *cobra.Command {
 	var f flags
 	cmd := &cobra.Command{
 		Use:   "serve --store STORE [flags]",
-		Short: "Serve a live page, a JSON API and metrics of all elections",
-		Long: `serve shows all elections below the root in a browser, live: who leads and since when, how much
-of the lease is left, the candidates, requests, and the history as a timeline. It only reads the
-store, and nothing can be steered over HTTP.
+		Short: "Serve a live page, a JSON API and metrics of all elections and groups",
+		Long: `serve shows all elections and groups below the root in a browser, live. Of an election it shows who
+leads and since when, how much of the lease is left, the candidates, requests, and the history as a
+timeline. Of a group it shows the members with their load, free shards, and how the shards have
+moved over time. serve only reads the store, and nothing can be steered over HTTP.
 
   /                      the page
   /api/v1/list, /api/v1/status, /api/v1/candidates, /api/v1/history
                          what the subcommands of these names print with --output json. All
                          but the list need ?election=NAME
-  /api/v1/stream         server-sent events: the list, or one election with ?election=NAME
+  /api/v1/group/status, /api/v1/group/members, /api/v1/group/shards, /api/v1/group/history
+                         the same of a group, with ?group=NAME
+  /api/v1/stream         server-sent events: the list, or one election or group with
+                         ?election=NAME or ?group=NAME
   /api/v1/openapi.json   a description of the API
   /metrics               metrics for Prometheus, as seen from outside
   /livez, /readyz        probes of serve itself; /readyz asks the store
 
-All pages share one read of the store, every half second while a page is open. Whether leaders
-and candidates are alive is decided by what changes from one read to the next, and not by the
-clocks of other hosts.
+All pages share one read of the store, every half second while a page is open. Whether leaders,
+candidates and members are alive is decided by what changes from one read to the next, and not
+by the clocks of other hosts.
 
 Without --listen, serve answers on this host only. Other hosts can read everything in the
-elections, such as ids and tags, so give --token-file, --tls-cert and --tls-key with any other
-address. Each line of the token file is a token. The page asks for one; other clients send the
-header "Authorization: Bearer TOKEN". The probes, openapi.json and the files of the page need no
-token. All three files are read again when they change. If one cannot be used then, its former
-contents stay valid, and the log says why.`,
+elections and groups, such as ids and tags, so give --token-file, --tls-cert and --tls-key with
+any other address. Each line of the token file is a token. The page asks for one; other clients
+send the header "Authorization: Bearer TOKEN". The probes, openapi.json and the files of the
+page need no token. All three files are read again when they change. If one cannot be used
+then, its former contents stay valid, and the log says why.`,
 		Example: `  fdbelect serve --store file:/tmp/demo.db
   fdbelect serve --store file:/tmp/demo.db --listen 0.0.0.0:8300 --tls-cert cert.pem --tls-key key.pem --token-file token`,
 		Args: session.NoArgs,

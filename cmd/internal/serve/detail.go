@@ -31,8 +31,6 @@ type status struct {
 // detail is what the pages of one election show. Its fields are guarded by mu. Rows do not
 // change.
 type detail struct {
-	pages int // that are open; guarded by the mu of the feed
-
 	mu      sync.Mutex
 	reading *overview.Reading
 	parts
@@ -64,32 +62,12 @@ type parts struct {
 	candidates, history []*row
 }
 
-// openDetail returns what the pages of an election share, for one more page. closeDetail ends that
-// page.
-func (f *feed) openDetail(name string) (d *detail, closeDetail func()) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	d = f.details[name]
-	if d == nil {
-		d = &detail{}
-		f.details[name] = d
-	}
-	d.pages++
-	return d, func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if d.pages--; d.pages == 0 {
-			delete(f.details, name)
-		}
-	}
-}
-
 // update returns the parts of the election name in a snapshot. It reads the history if that may
 // have changed. If that fails, it is read for the next snapshot.
 func (d *detail) update(ctx context.Context, f *feed, s *snapshot, name string) (parts, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if s.reading.Err != nil || d.reading != nil && !s.reading.Ended.After(d.reading.Ended) {
+	if !s.store.OK || d.reading != nil && !s.reading.Ended.After(d.reading.Ended) {
 		return d.parts, nil
 	}
 	d.reading = s.reading
@@ -136,7 +114,7 @@ func eventKey(v *election.Event) string {
 // statusOf returns the status of an election in a reading.
 func (f *feed) statusOf(e *overview.Election, r *overview.Reading) status {
 	s := status{Status: report.StatusOf(&e.Status, e.History, r.Wall), Remaining: remaining(e, r), Time: r.Wall.UTC()}
-	s.Store, s.Root, s.Election = f.place.Store, f.place.Root, e.Name
+	s.Store, s.Root, s.Election = f.store, f.root, e.Name
 	s.Delays = report.DelaysOf(e.Candidates[:min(statusCandidates, len(e.Candidates))], r.Wall)
 	s.Unreadable = records.DamagedIn(errors.Join(e.Err, e.Unreadable))
 	s.Settled = settled(e)
@@ -144,16 +122,7 @@ func (f *feed) statusOf(e *overview.Election, r *overview.Reading) status {
 }
 
 func (f *feed) statusRow(e *overview.Election, r *overview.Reading, old *row) *row {
-	var before []*row
-	if old != nil {
-		before = []*row{old}
-	}
-	return rows([]*overview.Election{e}, before, func(e **overview.Election) string { return (*e).Name }, func(e **overview.Election) (now, same any) {
-		s := f.statusOf(*e, r)
-		aged := s
-		s.Remaining, s.Time = nil, time.Time{}
-		return aged, s
-	})[0]
+	return oneRow(f.statusOf(e, r), old, e.Name, func(s *status) { s.Remaining, s.Time = nil, time.Time{} })
 }
 
 // candidateOf returns a candidate of a reading.

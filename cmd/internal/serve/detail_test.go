@@ -30,7 +30,7 @@ func (c *counting) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransacti
 }
 
 func newTestFeed(db kv.Database) *feed {
-	return newFeed(db, subspace.New("fdbelection"), clitest.Virtual{}, slog.New(slog.DiscardHandler), report.Status{})
+	return newFeed(&Options{Database: db, Space: subspace.New("fdbelection"), Clock: clitest.Virtual{}, Logger: slog.New(slog.DiscardHandler)})
 }
 
 // TestAHistoryThatCannotBeRead: it is tried once for each snapshot, and not once for each page,
@@ -40,7 +40,7 @@ func TestAHistoryThatCannotBeRead(t *testing.T) {
 		store := &counting{away: away{Database: clitest.NewManual(t).Database}}
 		f := newTestFeed(store)
 		s := f.now()
-		d, closeDetail := f.openDetail("default")
+		d, closeDetail := f.elections.open("default", func() *detail { return &detail{} })
 		defer closeDetail()
 		store.down.Store(true)
 		store.reads = 0
@@ -75,9 +75,9 @@ func TestClosedPagesLeaveNothing(t *testing.T) {
 			<-p.ended
 		}
 		details := func() int {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			return len(f.details)
+			f.elections.mu.Lock()
+			defer f.elections.mu.Unlock()
+			return len(f.elections.all)
 		}
 		require.Equal(t, 1, details())
 		one.close()

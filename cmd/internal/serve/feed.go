@@ -2,11 +2,9 @@ package serve
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/internal/clock"
@@ -22,41 +20,52 @@ const (
 	interval  = 500 * time.Millisecond
 	slowness  = 4
 	readLimit = 5 * time.Second
-	// mostElections is how many elections are shown.
+	// mostElections is how many elections are shown, and mostGroups how many groups.
 	mostElections = 10_000
+	mostGroups    = 1_000
 )
 
 // feed reads the store for all pages and requests together. While at least one page is
-// open it reads all elections at an interval. Otherwise it reads when it is asked.
+// open it reads all elections and groups at an interval. Otherwise it reads when it is asked.
 type feed struct {
-	reader *overview.Reader
-	db     kv.Database
-	space  subspace.Subspace
-	clock  elector.Clock
-	place  report.Status // Store and Root
+	reader      *overview.Reader
+	groupReader *overview.GroupReader
+	db          kv.Database
+	space       subspace.Subspace
+	clock       elector.Clock
+	store, root string // for the answers
+
+	elections details[*detail]
+	groups    details[*groupDetail]
 
 	mu      sync.Mutex
 	last    *snapshot
 	pages   map[chan<- struct{}]struct{} // each is told of a new snapshot
 	reading bool                         // the loop runs
-	details map[string]*detail           // of elections with a page, by name; each is removed with its last page
 }
 
-func newFeed(db kv.Database, space subspace.Subspace, c elector.Clock, log *slog.Logger, place report.Status) *feed {
+func newFeed(o *Options) *feed {
+	elections := overview.Options{Limit: mostElections, Timeout: readLimit, MaxAge: interval / 2, Pauses: true, Logger: o.Logger, Clock: o.Clock}
+	groups := elections
+	groups.Limit = mostGroups
 	return &feed{
-		reader: overview.NewReader(db, space, overview.Options{Limit: mostElections, Timeout: readLimit, MaxAge: interval / 2, Pauses: true, Logger: log, Clock: c}),
-		db:     db, space: space, clock: c, place: place,
-		pages: map[chan<- struct{}]struct{}{}, details: map[string]*detail{},
+		reader: overview.NewReader(o.Database, o.Space, elections), groupReader: overview.NewGroupReader(o.Database, o.Space, groups),
+		db: o.Database, space: o.Space, clock: o.Clock, store: election.SafeText(o.Store), root: o.Root,
+		pages: map[chan<- struct{}]struct{}{},
 	}
 }
 
 // now returns a snapshot that is at most as old as the interval.
 func (f *feed) now() *snapshot {
+	var g *overview.GroupReading
+	var reading sync.WaitGroup
+	reading.Go(func() { g = f.groupReader.Read() })
 	r := f.reader.Read()
+	reading.Wait()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.last == nil || f.last.reading != r && !r.Ended.Before(f.last.reading.Ended) {
-		f.last = newSnapshot(r, f.last)
+		f.last = newSnapshot(r, g, f.last)
 	}
 	return f.last
 }
@@ -89,8 +98,8 @@ func (f *feed) loop(ctx context.Context) {
 		if !f.tell() {
 			return
 		}
-		pause := max(interval, slowness*s.reading.Took)
-		if s.reading.Err != nil { // it costs the store little
+		pause := max(interval, slowness*s.took)
+		if !s.store.OK { // it costs the store little
 			pause = min(pause, readLimit)
 		}
 		_ = clock.Sleep(ctx, f.clock, pause) // ctx does not end

@@ -1,5 +1,5 @@
-// Package serve is the subcommand "serve": a page and an HTTP API that show the elections of a
-// store, and its metrics. It only reads.
+// Package serve is the subcommand "serve": a page and an HTTP API that show the elections
+// and groups of a store, and its metrics. It only reads.
 package serve
 
 import (
@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strconv"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/cmd/internal/report"
@@ -45,8 +44,7 @@ type server struct {
 // NewHandler returns a handler of the page, the API, the metrics and the probes.
 func NewHandler(o Options) http.Handler {
 	s := &server{
-		feed:    newFeed(o.Database, o.Space, o.Clock, o.Logger, report.Status{Store: election.SafeText(o.Store), Root: o.Root}),
-		streams: make(chan struct{}, mostStreams), secret: o.Authorized != nil,
+		feed: newFeed(&o), streams: make(chan struct{}, mostStreams), secret: o.Authorized != nil,
 	}
 	metrics := web.Metrics(o.Logger,
 		monitor.NewElections(o.Database, o.Space, monitor.ElectionsOptions{Clock: o.Clock, Logger: o.Logger}),
@@ -57,6 +55,10 @@ func NewHandler(o Options) http.Handler {
 	mux.Handle("/api/v1/status", secret(http.HandlerFunc(s.status)))
 	mux.Handle("/api/v1/candidates", secret(http.HandlerFunc(s.candidates)))
 	mux.Handle("/api/v1/history", secret(http.HandlerFunc(s.history)))
+	mux.Handle("/api/v1/group/status", secret(http.HandlerFunc(s.groupStatus)))
+	mux.Handle("/api/v1/group/members", secret(http.HandlerFunc(s.groupMembers)))
+	mux.Handle("/api/v1/group/shards", secret(http.HandlerFunc(s.groupShards)))
+	mux.Handle("/api/v1/group/history", secret(http.HandlerFunc(s.groupHistory)))
 	mux.Handle("/api/v1/stream", secret(http.HandlerFunc(s.stream)))
 	mux.HandleFunc("/api/v1/openapi.json", asset("openapi.json"))
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusNotFound, "see /api/v1/openapi.json") })
@@ -65,6 +67,7 @@ func NewHandler(o Options) http.Handler {
 	mux.HandleFunc("/readyz", s.readyz)
 	mux.HandleFunc("/page/{file}", pageFiles())
 	mux.HandleFunc("/election", asset("page/index.html"))
+	mux.HandleFunc("/group", asset("page/index.html"))
 	mux.HandleFunc("/{$}", asset("page/index.html"))
 	return guard(o.LocalOnly, mux)
 }
@@ -108,15 +111,34 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) (*overview.Electi
 	case name == "":
 		fail(w, http.StatusNotFound, "no election is named: use ?election=NAME; /api/v1/list has the names")
 	default:
-		fail(w, http.StatusNotFound, "there is no election "+election.SafeText(name)+" below "+election.SafeText(s.feed.place.Root))
+		fail(w, http.StatusNotFound, "there is no election "+election.SafeText(name)+" below "+election.SafeText(s.feed.root))
 	}
 	return e, now
 }
 
 func (s *server) list(w http.ResponseWriter, _ *http.Request) {
-	if now := s.current(w); now != nil {
-		answer(w, http.StatusOK, encodeAll(now.Elections, now))
+	now := s.current(w)
+	if now == nil {
+		return
 	}
+	ofGroups := s.currentGroups(w)
+	if ofGroups == nil {
+		return
+	}
+	// In the order of the names, like the subcommand.
+	all := make([]json.RawMessage, 0, len(now.Elections)+len(ofGroups.Groups))
+	rest := ofGroups.Groups
+	for i := range now.Elections {
+		for len(rest) > 0 && rest[0].Name < now.Elections[i].Name {
+			all = append(all, mustEncode(listedGroupOf(&rest[0])))
+			rest = rest[1:]
+		}
+		all = append(all, mustEncode(listedOf(&now.Elections[i], now)))
+	}
+	for i := range rest {
+		all = append(all, mustEncode(listedGroupOf(&rest[i])))
+	}
+	answer(w, http.StatusOK, all)
 }
 
 func (s *server) status(w http.ResponseWriter, r *http.Request) {
@@ -135,13 +157,9 @@ func (s *server) candidates(w http.ResponseWriter, r *http.Request) {
 const usualEvents = 20
 
 func (s *server) history(w http.ResponseWriter, r *http.Request) {
-	limit := usualEvents
-	if text := r.URL.Query().Get("limit"); text != "" {
-		var err error
-		if limit, err = strconv.Atoi(text); err != nil || limit < 0 {
-			fail(w, http.StatusBadRequest, "limit is "+election.SafeText(text)+"; use 0 for all events, or how many to send")
-			return
-		}
+	limit, ok := limitOf(w, r, usualEvents)
+	if !ok {
+		return
 	}
 	e, _ := s.found(w, r)
 	if e == nil {

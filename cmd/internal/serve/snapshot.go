@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"sync"
@@ -10,18 +11,22 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
 	"github.com/fdbelection/fdbelection/cmd/internal/report"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/groupview"
 	"github.com/fdbelection/fdbelection/internal/overview"
 )
 
 // snapshot is what one read of the store showed. It does not change.
 type snapshot struct {
 	reading *overview.Reading
+	took    time.Duration
 	store   storeState
 	known   bool // a read has succeeded
 	// By name, as of the last read that has succeeded.
-	elections []overview.Election
-	listed    []*row
-	leftOut   int // elections above the limit
+	elections  []overview.Election
+	listed     []*row
+	groups     []*row
+	leftOut    int // elections above the limit
+	groupsLeft int // groups above the limit
 	// all encodes all elections as of this snapshot, once, for pages that have none.
 	all func() []json.RawMessage
 }
@@ -77,13 +82,14 @@ func remaining(e *overview.Election, r *overview.Reading) *output.Duration {
 	return (*output.Duration)(&left)
 }
 
-// newSnapshot returns a snapshot that shares unchanged rows with the one before. If the read
+// newSnapshot returns a snapshot that shares unchanged rows with the one before. If a read
 // failed, it keeps what was known.
-func newSnapshot(r *overview.Reading, before *snapshot) *snapshot {
-	s := &snapshot{reading: r, store: storeState{OK: r.Err == nil, Since: r.Wall.UTC()}}
+func newSnapshot(r *overview.Reading, g *overview.GroupReading, before *snapshot) *snapshot {
+	err := cmp.Or(r.Err, g.Err)
+	s := &snapshot{reading: r, took: max(r.Took, g.Took), store: storeState{OK: err == nil, Since: r.Wall.UTC()}}
 	s.all = sync.OnceValue(func() []json.RawMessage { return encodeAll(s.elections, r) })
-	if r.Err != nil {
-		s.store.Error = election.SafeText(r.Err.Error())
+	if err != nil {
+		s.store.Error = election.SafeText(err.Error())
 	}
 	if before != nil && before.store.OK == s.store.OK {
 		s.store.Since = before.store.Since
@@ -93,11 +99,12 @@ func newSnapshot(r *overview.Reading, before *snapshot) *snapshot {
 	}
 	if before != nil {
 		s.known, s.elections, s.listed, s.leftOut = before.known, before.elections, before.listed, before.leftOut
+		s.groups, s.groupsLeft = before.groups, before.groupsLeft
 	}
-	if r.Err != nil {
+	if err != nil {
 		return s
 	}
-	s.known, s.elections, s.leftOut = true, r.Elections, r.LeftOut
+	s.known, s.elections, s.leftOut, s.groupsLeft = true, r.Elections, r.LeftOut, g.LeftOut
 	s.listed = rows(r.Elections, s.listed, func(e *overview.Election) string { return e.Name },
 		func(e *overview.Election) (now, same any) {
 			l := listedOf(e, r)
@@ -105,7 +112,38 @@ func newSnapshot(r *overview.Reading, before *snapshot) *snapshot {
 			l.Remaining = nil
 			return aged, l
 		})
+	s.groups = rows(g.Groups, s.groups, func(g *overview.Group) string { return g.Name }, func(g *overview.Group) (now, same any) {
+		l := listedGroupOf(g)
+		return l, l
+	})
 	return s
+}
+
+// listedGroup is a group in a list.
+type listedGroup struct {
+	report.Listed
+	Ready   int  `json:"members_ready"`
+	Silent  int  `json:"members_silent"` // no heartbeat was seen for a lease
+	Shards  int  `json:"shards"`
+	Free    int  `json:"free_shards"`
+	Damaged int  `json:"damaged_shards"`
+	Moving  *int `json:"moving"` // as in the status of a group
+}
+
+func listedGroupOf(g *overview.Group) listedGroup {
+	l := listedGroup{
+		Listed: report.ListedGroupOf(g.Name, g.Config.Enabled, len(g.Members), g.Unreadable),
+		Shards: g.Shards, Free: g.Free, Damaged: g.Damaged, Moving: g.Moving,
+	}
+	for i := range g.Members {
+		switch g.Members[i].State() {
+		case groupview.StateReady:
+			l.Ready++
+		case groupview.StateSilent:
+			l.Silent++
+		}
+	}
+	return l
 }
 
 // encodeAll encodes elections as a list has them, for a reader at the end of r.
@@ -160,6 +198,19 @@ func rows[T any](values []T, old []*row, key func(*T) string, encode func(*T) (n
 		return old
 	}
 	return all
+}
+
+// oneRow encodes a value as rows does. without removes what passes with time.
+func oneRow[T any](value T, old *row, key string, without func(*T)) *row {
+	var before []*row
+	if old != nil {
+		before = []*row{old}
+	}
+	return rows([]T{value}, before, func(*T) string { return key }, func(v *T) (now, same any) {
+		aged := *v
+		without(&aged)
+		return *v, aged
+	})[0]
 }
 
 // mustEncode encodes a value of a type that has an encoding.

@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -24,20 +23,18 @@ type streamer struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	idle    elector.Timer // until the next comment
-	query   string        // the name of the election
-	detail  *detail       // of that election; nil: the list is asked for
-
-	// As sent last.
-	store   storeState
-	known   bool // everything was sent once
-	listed  []*row
-	leftOut int
-	parts   parts
+	store   storeState    // as sent last
+	view    view
 }
 
-// stream handles /api/v1/stream. It sends the list of elections or one election, and
+// stream handles /api/v1/stream. It sends the list of elections and groups, or one of them, and
 // afterwards what changes.
 func (s *server) stream(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	if query.Has("election") && query.Has("group") {
+		fail(w, http.StatusBadRequest, "use ?election=NAME or ?group=NAME, and not both")
+		return
+	}
 	select {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
@@ -49,15 +46,13 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	defer closePage()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy must not hold events back
-	st := &streamer{server: s, w: w, control: http.NewResponseController(w), query: r.URL.Query().Get("election")}
+	st := &streamer{server: s, w: w, control: http.NewResponseController(w)}
 	if r.Method == http.MethodHead {
 		return
 	}
-	if r.URL.Query().Has("election") {
-		var closeDetail func()
-		st.detail, closeDetail = s.feed.openDetail(st.query)
-		defer closeDetail()
-	}
+	var done func()
+	st.view, done = s.feed.view(query)
+	defer done()
 	st.run(r, news)
 }
 
@@ -94,58 +89,10 @@ func (st *streamer) update(r *http.Request) error {
 		text = event(text, "store", mustEncode(s.store))
 		st.store = s.store
 	}
-	switch {
-	case st.detail != nil:
-		now, err := st.detail.update(r.Context(), st.server.feed, s, st.query)
-		if err == nil && now.known { // if it fails, the next snapshot says that the store is away
-			text = st.appendParts(text, now, s)
-		}
-	case s.known:
-		text = st.appendList(text, s)
-	}
-	if len(text) == 0 {
+	if text = st.view.append(r.Context(), text, s); len(text) == 0 {
 		return nil
 	}
 	return st.write(text)
-}
-
-func (st *streamer) appendList(text []byte, s *snapshot) []byte {
-	if c, changed := changeOf(st.listed, s.listed, !st.known); changed || st.leftOut != s.leftOut {
-		if !st.known {
-			c.Set = s.all()
-		}
-		text = event(text, "elections", mustEncode(struct {
-			change
-			LeftOut int `json:"left_out"`
-		}{c, s.leftOut}))
-	}
-	st.listed, st.leftOut, st.known = s.listed, s.leftOut, true
-	return text
-}
-
-func (st *streamer) appendParts(text []byte, now parts, s *snapshot) []byte {
-	if !st.known || st.parts.status != now.status {
-		data := json.RawMessage("null")
-		switch {
-		case now.status == nil:
-		case st.known:
-			data = now.status.data
-		default:
-			data = mustEncode(st.server.feed.statusOf(now.election, s.reading))
-		}
-		text = event(text, "status", data)
-	}
-	if c, changed := changeOf(st.parts.candidates, now.candidates, !st.known); changed {
-		if !st.known && now.election != nil {
-			c.Set = encodeCandidates(now.election, s.reading)
-		}
-		text = event(text, "candidates", mustEncode(c))
-	}
-	if c, changed := changeOf(st.parts.history, now.history, !st.known); changed {
-		text = event(text, "history", mustEncode(c))
-	}
-	st.parts, st.known = now, true
-	return text
 }
 
 // event appends a server-sent event. JSON is one line.

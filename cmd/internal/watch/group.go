@@ -2,14 +2,12 @@ package watch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 	"github.com/fdbelection/fdbelection/cmd/internal/groups"
 	"github.com/fdbelection/fdbelection/cmd/internal/output"
@@ -179,7 +177,7 @@ func (w *groupWatcher) read(ctx context.Context, stop context.CancelCauseFunc) (
 
 // step reads what the state needs next, and sets the watch in the same transaction.
 func (w *groupWatcher) step(s *session.Session, tr kv.Transaction) (groupview.Reading, armed, error) {
-	if _, err := s.Group.ReadConfig(tr); err != nil && !errors.Is(err, fdbelection.ErrInvalidState) {
+	if err := groups.Exists(s.Group, tr); err != nil {
 		return groupview.Reading{}, armed{}, err
 	}
 	if w.state == nil {
