@@ -74,6 +74,18 @@ export async function follow(url, on, link) {
   }
 }
 
+/** get asks once, with the token. It throws an error that says why there is no answer. */
+export async function get(url) {
+  const response = await fetch(url, { headers: authorization(), cache: 'no-store' });
+  if (!response.ok) throw await failure(response);
+  return parse(await response.text());
+}
+
+function authorization() {
+  const token = sessionStorage.getItem(KEY);
+  return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
 /** read reads one connection until it ends. */
 async function read(url, on, opened) {
   const abort = new AbortController();
@@ -84,12 +96,13 @@ async function read(url, on, opened) {
   };
   const shown = unseen(() => abort.abort(Object.assign(new Error('hidden'), { paused: true })));
   try {
-    const token = sessionStorage.getItem(KEY);
-    const headers = { Accept: 'text/event-stream', ...(token && { Authorization: `Bearer ${token}` }) };
+    const headers = { Accept: 'text/event-stream', ...authorization() };
     const response = await fetch(url, { headers, cache: 'no-store', signal: abort.signal });
     if (!response.ok) throw await failure(response);
     sync(response.headers.get('date'));
     await split(response.body, on, opened, alive);
+  } catch (error) {
+    throw abort.signal.reason ?? error; // some browsers tell only that the body was aborted, and not why
   } finally {
     clearTimeout(timer);
     shown();
