@@ -55,6 +55,8 @@ func TestAccessibility(t *testing.T) {
 				"damaged":  {s.URL + "/election?name=ledger", `document.querySelector('.notices li')`},
 				"vacant":   {s.URL + "/election?name=reports", `document.querySelector('#leader')?.innerText === 'No leader'`},
 				"empty":    {bare.URL, `document.querySelector('.empty')?.innerText.includes('fdbelect init')`},
+				"group":    {s.URL + "/group?name=indexer", `document.querySelectorAll('.members tbody tr').length === 3 && document.querySelector('.area')`},
+				"no group": {bare.URL + "/group?name=x", `document.querySelector('main').innerText.includes('There is no group')`},
 				"missing":  {bare.URL + "/election?name=x", `document.querySelector('main').innerText.includes('There is no election')`},
 			} {
 				p := open(t, one.url, set...)
@@ -85,7 +87,7 @@ func TestAccessibility(t *testing.T) {
 func TestKeyboard(t *testing.T) {
 	w := lively(t)
 	s := w.serve()
-	for _, address := range []string{s.URL, s.URL + "/election?name=orders"} {
+	for _, address := range []string{s.URL, s.URL + "/election?name=orders", s.URL + "/group?name=indexer"} {
 		p := open(t, address)
 		p.waits(`document.querySelector('tbody tr')`)
 		want := eval[int](p, `(globalThis.reach = () => [...document.querySelectorAll('a, button, input, summary, [tabindex="0"]')].filter((e) => e.checkVisibility()))().length`)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/group"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -141,7 +142,34 @@ func lively(t *testing.T) *world {
 	})
 	ledger.keeps(all["oak"], others("oak")...)
 
+	w.livelyGroup("indexer", func() {})
 	reports := w.elect("reports", usual)
 	reports.plays(all, tenure{leader: "ash", begin: 300}, tenure{leader: "elm", begin: 90, end: 12})
 	return w
+}
+
+// livelyGroup makes a group in which a member has died and another one has joined. pause is called
+// between the two.
+func (w *world) livelyGroup(name string, pause func()) {
+	shards := numbered(96)
+	indexer := w.pool(name, shards...)
+	for _, id := range []string{"ash", "birch", "elm"} {
+		indexer.Joins(id, func(m *group.Member) { m.Tags = map[string]string{"zone": "eu-1"} })
+	}
+	for i, id := range []string{"ash", "birch", "elm"} {
+		indexer.Claims(id, shards[i*32:(i+1)*32]...)
+	}
+	pause()
+	leaves(indexer, "birch")
+	indexer.Claims("ash", shards[32:48]...)
+	indexer.Claims("elm", shards[48:64]...)
+	pause()
+	indexer.Joins("oak", func(m *group.Member) { m.Weight = 2 })
+	for i := range 24 {
+		indexer.Gives("ash", shards[i], "oak", group.ReasonBalance)
+		indexer.Gives("elm", shards[64+i], "oak", group.ReasonBalance)
+	}
+	pause()
+	indexer.Does(func(tr kv.Transaction) error { return indexer.Pin(tr, "shard-00", "oak") })
+	w.t.Cleanup(indexer.Lives("ash", "elm", "oak"))
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -15,10 +16,13 @@ func TestPictures(t *testing.T) {
 	if directory == "" {
 		t.Skip("make screenshots writes the pictures")
 	}
-	s := lively(t).serve()
-	election := s.URL + "/election?name=orders"
+	w := lively(t)
+	w.livelyGroup("crawler", func() { time.Sleep(12 * time.Second) }) // so that there is something to see
+	s := w.serve()
+	election, group := s.URL+"/election?name=orders", s.URL+"/group?name=crawler"
 	const (
 		listed = `document.querySelectorAll('.elections tr[data-level="ok"]').length >= 9`
+		pooled = `document.querySelectorAll('.members tbody tr').length === 3 && document.querySelectorAll('.area').length > 3`
 		shown  = `document.querySelector('#state')?.innerText === 'leads' && document.querySelectorAll('.candidates tbody tr').length === 5 && document.querySelector('.line .bar')`
 	)
 	for _, one := range []struct {
@@ -30,6 +34,8 @@ func TestPictures(t *testing.T) {
 		{"list-dark", s.URL, listed, false, []func(*viewport){inDark}},
 		{"election-light", election, shown, false, nil},
 		{"election-dark", election, shown, false, []func(*viewport){inDark}},
+		{"group-light", group, pooled, false, nil},
+		{"group-dark", group, pooled, false, []func(*viewport){inDark}},
 		{"list-phone", s.URL, listed, true, []func(*viewport){onPhone, sharp}},
 		{"election-phone", election, shown, true, []func(*viewport){onPhone, sharp, inDark}},
 	} {
@@ -37,7 +43,10 @@ func TestPictures(t *testing.T) {
 		p.waits(one.ready)
 		p.waits(`[...document.querySelectorAll('.lease-text')].every((e) => !e.innerText.startsWith('expired'))`)
 		// A picture ends where a section or a row does.
-		height := eval[int64](p, `Math.ceil((document.querySelector('.s-events h2')?.getBoundingClientRect().top ?? document.body.scrollHeight + 16) - 14)`)
+		if one.url == group { // each band has a time in which it was at rest
+			p.waits(`document.querySelector('#loads-at').innerText.includes('expiry')`)
+		}
+		height := eval[int64](p, `Math.ceil((document.querySelector('.s-find h2, .s-events h2')?.getBoundingClientRect().top ?? document.body.scrollHeight + 16) - 14)`)
 		width, scale := int64(wide), 1.0
 		if one.phone {
 			width, scale = phone, 2

@@ -87,8 +87,7 @@ func (p *Pool) beat(id string) error {
 	})
 }
 
-// Lives makes members send a heartbeat each heartbeat interval, until stop is called. The time
-// has to be virtual.
+// Lives makes members send a heartbeat each heartbeat interval, until stop is called.
 func (p *Pool) Lives(ids ...string) (stop func()) {
 	var stopped atomic.Bool
 	var again func()

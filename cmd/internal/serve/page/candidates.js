@@ -1,6 +1,6 @@
 // The table of the candidates of an election.
 
-import { attr, h, name, order, rename, set, show, visible, word } from './dom.js';
+import { attr, h, name, order, rename, set, show, tag, visible, word } from './dom.js';
 import { arrived, coarse, every, isFrozen, now } from './time.js';
 import { compare, short } from './state.js';
 
@@ -95,20 +95,9 @@ class Row {
     attr(this.ready, 'title', c.ready ? null : why);
     attr(this.ready, 'data-level', c.ready ? 'ok' : 'warn');
     attr(this.node, 'data-level', c.timed_out ? 'bad' : c.ready ? null : 'warn');
-    this.tag(c.tags);
+    tag(this.tags, c.tags);
     this.tick();
     return !before || before.rank !== c.rank || before.leads !== c.leads || before.ready !== c.ready || before.timed_out !== c.timed_out || before.role !== c.role;
-  }
-
-  /** tag shows the metadata. */
-  tag(tags) {
-    const text = JSON.stringify(tags);
-    if (this.tagged === text) return;
-    this.tagged = text;
-    const all = Object.entries(tags ?? {});
-    show(this.tags, all.length > 0);
-    this.tags.replaceChildren(...all.slice(0, 12).map(([key, value]) => h('li', { title: `${visible(key)}=${visible(value)}`.slice(0, 2000) }, word(key, 32), '=', word(value, 48))),
-      ...(all.length > 12 ? [h('li', {}, `${all.length - 12} more`)] : []));
   }
 
   /** tick counts on. */

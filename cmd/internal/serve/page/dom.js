@@ -78,6 +78,22 @@ export function rename(node, text, limit = 120) {
   attr(node, 'title', text === null ? null : cut(whole, 2000));
 }
 
+/** section is a part of a page with a heading. */
+export function section(title, id, ...children) {
+  return h('section', { 'aria-labelledby': id, class: `s-${id}` }, h('h2', { id }, title), ...children);
+}
+
+/** tags shows tags in a list. */
+export function tag(list, tags) {
+  const text = JSON.stringify(tags);
+  if (list.dataset.tags === text) return;
+  list.dataset.tags = text;
+  const all = Object.entries(tags ?? {});
+  show(list, all.length > 0);
+  list.replaceChildren(...all.slice(0, 12).map(([key, value]) => h('li', { title: `${visible(key)}=${visible(value)}`.slice(0, 2000) }, word(key, 32), '=', word(value, 48))),
+    ...(all.length > 12 ? [h('li', {}, `${all.length - 12} more`)] : []));
+}
+
 /** order makes nodes the children of a parent, in this order. It moves no more than it must. */
 export function order(parent, nodes) {
   const kept = new Set(nodes);

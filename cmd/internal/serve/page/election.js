@@ -1,18 +1,13 @@
 // The page of one election.
 
-import { cut, h, show, visible, word } from './dom.js';
+import { cut, h, section, show, visible, word } from './dom.js';
 import { Candidates } from './candidates.js';
 import { Config } from './config.js';
-import { History } from './history.js';
+import { history } from './history.js';
 import { Leader } from './leader.js';
-import { Notices } from './notices.js';
+import { Notices, ofElection } from './notices.js';
 import { newest, tenuresOf } from './tenures.js';
 import { Timeline } from './timeline.js';
-
-const section = (title, id, ...children) => {
-  const heading = h('h2', { id }, title);
-  return h('section', { 'aria-labelledby': id, class: `s-${id}` }, heading, ...children);
-};
 
 /** election shows the page in main, and returns the handlers of its events. */
 export function election(main, named, say, entitle) {
@@ -20,7 +15,7 @@ export function election(main, named, say, entitle) {
   const notices = new Notices();
   const timeline = new Timeline();
   const candidates = new Candidates();
-  const history = new History();
+  const events = history();
   const config = new Config();
   const missing = h('div', { class: 'empty' }, h('h1', {}, `There is no election ${word(named)}`),
     h('p', {}, 'This page shows it as soon as it exists. To make it:'),
@@ -28,7 +23,7 @@ export function election(main, named, say, entitle) {
     h('p', {}, h('a', { href: '/' }, 'Show all elections')));
   const waiting = h('p', { class: 'empty' }, 'Reading the election');
   const unwritten = h('p', { class: 'none' }, 'There are no events. Either no candidate has led yet, or the config keeps no history.');
-  const log = section('Events', 'events', history.node);
+  const log = section('Events', 'events', events.node);
   const body = h('div', { class: 'election' }, leader.node, notices.node, section('History', 'history', timeline.node, unwritten),
     section('Candidates', 'candidates', candidates.node), log, config.node);
   main.append(missing, waiting, body);
@@ -37,7 +32,7 @@ export function election(main, named, say, entitle) {
   entitle(cut(visible(named), 40));
 
   let status;
-  const events = new Map();
+  const past = new Map();
   let parts = [];
 
   /** past events and the status belong together, so both show what follows from the other. */
@@ -46,10 +41,10 @@ export function election(main, named, say, entitle) {
     const current = status.leader ? status.term : null;
     timeline.update(parts, current);
     leader.update(status, parts.findLast((p) => p.kind === 'tenure' && p.term === status.term), parts.at(-1));
-    notices.update(status, candidates.loaded ? candidates.all : null);
+    notices.show(ofElection(status, candidates.loaded ? candidates.all : null));
     show(timeline.node, parts.length > 0);
-    show(log, events.size > 0);
-    show(unwritten, events.size === 0);
+    show(log, past.size > 0);
+    show(unwritten, past.size === 0);
     entitle(leader.title);
   }
 
@@ -75,15 +70,15 @@ export function election(main, named, say, entitle) {
     },
     candidates(change) {
       candidates.change(change);
-      if (status) notices.update(status, candidates.loaded ? candidates.all : null);
+      if (status) notices.show(ofElection(status, candidates.loaded ? candidates.all : null));
     },
     history({ reset, set: changed, gone }) {
-      if (reset) events.clear();
-      for (const key of gone ?? []) events.delete(key);
-      for (const event of changed) events.set(`${event.term}/${event.event}`, event);
-      const all = [...events.values()].sort(newest);
+      if (reset) past.clear();
+      for (const key of gone ?? []) past.delete(key);
+      for (const event of changed) past.set(`${event.term}/${event.event}`, event);
+      const all = [...past.values()].sort(newest);
       parts = tenuresOf(all);
-      history.update(all);
+      events.update(all);
       refresh();
     },
   };

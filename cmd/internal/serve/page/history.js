@@ -1,53 +1,27 @@
-// The events of the history as a table, newest first.
+// The events of an election, and those of a group, as tables.
 
-import { h, name, order, set, show, word } from './dom.js';
+import { h, name, word } from './dom.js';
 import { day, hour, local } from './time.js';
+import { Log } from './log.js';
 import { short } from './state.js';
 
-const COLUMNS = ['Time', 'Term', 'Event', 'From', 'To', 'Why', 'Ballot'];
-const PAGE = 50;
+/** history is the table of the events of an election. */
+export const history = () => new Log('Events, newest first', ['Time', 'Term', 'Event', 'From', 'To', 'Why', 'Ballot'], 50,
+  (e) => JSON.stringify([String(e.term), e.event, e.nonce, e.time, e.reason]),
+  (e) => [time(e), String(e.term), kind(e), party(e.from), party(e.to), why(e), String(e.ballot)]);
 
-/** History is the table. Events do not change, so each row is made once. */
-export class History {
-  constructor() {
-    this.events = [];
-    this.rows = new Map();
-    this.limit = PAGE;
-    this.body = h('tbody', { role: 'rowgroup' });
-    this.more = h('button', { type: 'button', class: 'more', click: () => { this.limit += PAGE; this.arrange(); } }, 'Show more');
-    this.count = h('span', { class: 'count' });
-    this.node = h('div', { class: 'events' },
-      h('table', { class: 'events-table cards', role: 'table', 'aria-label': 'Events, newest first' },
-        h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, ...COLUMNS.map((text) => h('th', { scope: 'col', role: 'columnheader' }, text)))), this.body),
-      h('p', { class: 'events-more' }, this.more, this.count));
-  }
+/** changes is the table of the events of a group. */
+export const changes = () => new Log('Changes, newest first', ['Time', 'Term', 'Event', 'Name', 'From', 'To', 'Why'], 20,
+  (e) => String(e.number),
+  (e) => [time(e), String(e.term) === '0' ? '–' : String(e.term), kind(e), subject(e), party(e.from), party(e.to), why(e)]);
 
-  /** update takes all events, newest first. */
-  update(events) {
-    this.events = events;
-    this.arrange();
-  }
-
-  arrange() {
-    const shown = this.events.slice(0, this.limit);
-    const rows = new Map();
-    for (const e of shown) {
-      const key = JSON.stringify([String(e.term), e.event, e.nonce, e.time, e.reason]);
-      rows.set(key, this.rows.get(key) ?? row(e));
-    }
-    this.rows = rows;
-    order(this.body, [...rows.values()]);
-    show(this.more, this.events.length > this.limit);
-    set(this.count, this.events.length > this.limit ? `${shown.length} of ${this.events.length} events` : `${shown.length} events`);
-  }
-}
-
-const party = (p) => (p ? h('span', { title: `incarnation ${short(p.incarnation)}` }, name(p.id, 60)) : h('span', { class: 'nobody' }, '–'));
-
-function row(e) {
-  const ms = Date.parse(e.time);
+function time({ time: at }) {
+  const ms = Date.parse(at);
   const text = Number.isFinite(ms) ? `${day(ms)} ${hour(ms)}` : '–';
-  const time = h('time', { title: local(ms), ...(Number.isFinite(ms) && { datetime: new Date(ms).toISOString() }) }, text);
-  const cells = [time, String(e.term), h('span', { class: 'event', 'data-event': e.event }, e.event), party(e.from), party(e.to), h('span', { class: 'why', title: word(e.reason, 2000) }, word(e.reason, 200)), String(e.ballot)];
-  return h('tr', { role: 'row' }, ...cells.map((cell, i) => h('td', { role: 'cell', 'data-label': COLUMNS[i], class: `c-${COLUMNS[i].toLowerCase()}` }, cell)));
+  return h('time', { title: local(ms), ...(Number.isFinite(ms) && { datetime: new Date(ms).toISOString() }) }, text);
 }
+
+const kind = (e) => h('span', { class: 'event', 'data-event': e.event }, e.event.replaceAll('_', ' '));
+const party = (p) => (p ? h('span', { title: `incarnation ${short(p.incarnation)}` }, name(p.id, 60)) : h('span', { class: 'nobody' }, '–'));
+const why = (e) => h('span', { class: 'why', title: word(e.reason, 2000) }, word(e.reason, 200));
+const subject = (e) => (e.shard || e.member ? name(e.shard || e.member.id, 60) : h('span', { class: 'nobody' }, '–'));

@@ -1,7 +1,8 @@
-// The page of all elections: a table with search. An event changes only the rows that it names.
+// The page of all elections and groups: tables with search. An event changes only the rows that it names.
 
 import { attr, h, name, order, rename, set, show, visible, word } from './dom.js';
 import { coarse, every, isFrozen, local, stamp, wall } from './time.js';
+import { Groups } from './groups.js';
 import { Lease } from './lease.js';
 import { judge, rank } from './state.js';
 
@@ -21,9 +22,12 @@ export function list(main, say, entitle) {
   let loaded = false;
   let planned = false;
   let leftOut = 0;
+  const groups = new Groups();
+  let known = 0; // kinds whose first event has come
+  let counted = false; // the one of the groups has
 
   const search = h('input', {
-    type: 'search', id: 'search', placeholder: 'Election or leader', autocomplete: 'off', spellcheck: 'false',
+    type: 'search', id: 'search', placeholder: 'Election, leader or group', autocomplete: 'off', spellcheck: 'false',
     'aria-keyshortcuts': '/', input: () => arrange(), keydown: (event) => { if (event.key === 'Escape') { search.value = ''; arrange(); } },
   });
   const only = h('button', { type: 'button', class: 'toggle', 'aria-pressed': 'false', click() {
@@ -33,15 +37,16 @@ export function list(main, say, entitle) {
   const summary = h('p', { class: 'summary', id: 'summary' }, 'Reading the elections');
   const body = h('tbody', { role: 'rowgroup' });
   const head = h('tr', { role: 'row' }, ...COLUMNS.map((text) => h('th', { scope: 'col', role: 'columnheader' }, text)));
-  const table = h('table', { class: 'elections cards', role: 'table', 'aria-label': 'Elections' },
+  const table = h('table', { class: 'elections listed cards', role: 'table', 'aria-label': 'Elections' },
     h('thead', { role: 'rowgroup' }, head), body);
   const empty = h('div', { class: 'empty' });
   const tools = h('div', { class: 'tools' },
-    h('label', { class: 'search', for: 'search' }, h('span', { class: 'hidden' }, 'Search elections and leaders'), search, h('kbd', { 'aria-hidden': 'true' }, '/')), only);
+    h('label', { class: 'search', for: 'search' }, h('span', { class: 'hidden' }, 'Search elections, leaders and groups'), search, h('kbd', { 'aria-hidden': 'true' }, '/')), only);
   show(table, false);
   show(empty, false);
   show(tools, false);
-  main.append(h('div', { class: 'headline' }, h('h1', {}, 'Elections'), summary), tools, table, empty);
+  const title = h('h1', {}, 'Elections');
+  main.append(h('div', { class: 'headline' }, title, summary), tools, table, groups.node, empty);
 
   document.addEventListener('keydown', (event) => {
     if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input, dialog')) return;
@@ -59,31 +64,38 @@ export function list(main, say, entitle) {
     const all = [...rows.values()].sort((a, b) => a.rank - b.rank || a.collate(b));
     const shown = all.filter((row) => (!bad || row.rank < rank.idle) && row.matches(wanted));
     order(body, shown.map((row) => row.node));
-    tell(all, shown, wanted);
+    tell(all, shown, wanted, groups.arrange(wanted, bad, all.length === 0));
   }
 
-  function tell(all, shown, wanted) {
-    const problems = all.filter((row) => row.rank < rank.idle).length;
+  function tell(all, shown, wanted, ofGroups) {
+    const pools = ofGroups.all.length;
+    const problems = all.filter((row) => row.rank < rank.idle).length + ofGroups.problems;
     const count = (test) => all.filter((row) => test(row.data)).length;
-    const parts = [plural(all.length, 'election')];
+    const parts = all.length > 0 || pools === 0 ? [plural(all.length, 'election')] : [];
     const add = (n, text) => { if (n > 0) parts.push(`${n} ${text}`); };
     add(count((l) => judge(l).word === 'no leader'), 'without a leader');
     add(count((l) => judge(l).word === 'lease expired'), 'with an expired lease');
     add(count((l) => l.unreadable.length > 0), 'damaged');
     add(count((l) => judge(l).word === 'disabled'), 'disabled');
     add(leftOut, 'more are not shown');
-    set(summary, problems === 0 && leftOut === 0 && all.length > 0 ? `${parts[0]}, ${all.length === 1 ? 'no problem' : 'no problems'}` : parts.join(', '));
+    if (pools > 0) parts.push(plural(pools, 'group'), ...groups.summary());
+    const both = [all.length > 0 || pools === 0 ? plural(all.length, 'election') : '', pools > 0 ? plural(pools, 'group') : ''].filter(Boolean).join(' and ');
+    const calm = problems === 0 && leftOut + groups.leftOut === 0 && all.length + pools > 0;
+    set(summary, calm ? `${both}, ${all.length + pools === 1 ? 'no problem' : 'no problems'}` : parts.join(', '));
     set(only, `Problems only (${problems})`);
-    entitle(`${problems > 0 ? `${plural(problems, 'problem')} in ` : ''}${parts[0]}`);
-    show(tools, all.length > 0);
+    set(title, pools === 0 ? 'Elections' : all.length === 0 ? 'Groups' : 'Elections and groups');
+    entitle(`${problems > 0 ? `${plural(problems, 'problem')} in ` : ''}${both}`);
+    show(tools, all.length + pools > 0);
     show(table, shown.length > 0);
-    show(empty, loaded && shown.length === 0);
-    if (all.length === 0) {
-      empty.replaceChildren(h('h2', {}, 'There is no election yet'),
+    const nothing = shown.length + ofGroups.shown.length === 0;
+    show(empty, known === 2 && nothing);
+    if (all.length + pools === 0) {
+      empty.replaceChildren(h('h2', {}, 'There is no election and no group yet'),
         h('p', {}, 'Make one in this store, and it appears here by itself:'),
-        h('pre', {}, h('code', {}, 'fdbelect init --store STORE --election orders')));
-    } else if (shown.length === 0) {
-      empty.replaceChildren(h('p', {}, wanted ? `No election and no leader matches ${word(search.value.trim())}.` : 'No election has a problem.'));
+        h('pre', {}, h('code', {}, 'fdbelect init --store STORE --election orders')),
+        h('pre', {}, h('code', {}, 'fdbelect group create indexer --store STORE --shards 64')));
+    } else if (nothing) {
+      empty.replaceChildren(h('p', {}, wanted ? `No election, leader or group matches ${word(search.value.trim())}.` : 'No election and no group has a problem.'));
     }
   }
 
@@ -114,6 +126,7 @@ export function list(main, say, entitle) {
         }
         moved = row.update(l) || moved;
       }
+      if (!loaded) known++;
       loaded = true;
       if (news.length > 0 && fresh) say(news.length > 3 ? `${news.length} leaders have changed` : news.join('. '));
       if (moved && !planned) {
@@ -121,6 +134,13 @@ export function list(main, say, entitle) {
         if (document.hidden || !fresh) arrange();
         else requestAnimationFrame(arrange);
       }
+    },
+    groups(change) {
+      const news = groups.change(change);
+      if (!counted) known++;
+      else if (news.length > 0) say(news.join('. '));
+      counted = true;
+      arrange();
     },
   };
 }

@@ -5,6 +5,7 @@ import { actual, coarse, freeze, stamp } from './time.js';
 import { follow } from './stream.js';
 import { list } from './list.js';
 import { election } from './election.js';
+import { group } from './group.js';
 
 const $ = (id) => document.getElementById(id);
 const health = { store: null, down: null, paused: false, title: '' };
@@ -95,18 +96,20 @@ function ask() {
 }
 
 function start() {
-  const named = location.pathname === '/election' ? new URL(location.href).searchParams.get('name') : null;
+  const kinds = { '/election': ['election', election], '/group': ['group', group] };
+  const [kind, show] = kinds[location.pathname] ?? [];
+  const named = kind ? new URL(location.href).searchParams.get('name') : null;
   const main = $('main');
   if (named === null) {
-    $('crumbs').append(h('span', { 'aria-current': 'page' }, 'Elections'));
+    $('crumbs').append(h('span', { 'aria-current': 'page' }, 'Overview'));
     follow('/api/v1/stream', { store, ...list(main, say, entitle) }, link);
     return;
   }
   $('crumbs').append(
-    h('a', { href: '/' }, 'Elections'), h('span', { class: 'slash', 'aria-hidden': 'true' }, '/'),
+    h('a', { href: '/' }, 'Overview'), h('span', { class: 'slash', 'aria-hidden': 'true' }, '/'),
     h('span', { class: 'crumb', 'aria-current': 'page' }, word(named)),
   );
-  follow(`/api/v1/stream?election=${encodeURIComponent(named)}`, { store, ...election(main, named, say, entitle) }, link);
+  follow(`/api/v1/stream?${kind}=${encodeURIComponent(named)}`, { store, ...show(main, named, say, entitle) }, link);
 }
 
 // The clocks of the data stand still, but the outage goes on.

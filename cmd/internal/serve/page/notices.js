@@ -1,4 +1,4 @@
-// What is unusual about an election: a request, delays, a disabled election, damage.
+// What is unusual about an election or a group: requests, delays, damage, and so on.
 
 import { h, word } from './dom.js';
 import { coarse, every, stamp, wall } from './time.js';
@@ -13,9 +13,8 @@ export class Notices {
     });
   }
 
-  /** update shows what a status and its candidates say. candidates is null before they are known. It changes nothing if that is the same. */
-  update(status, candidates) {
-    const notices = [...damage(status), ...disabled(status), ...handed(status), ...request(status), ...unready(candidates), ...delays(status)];
+  /** show shows notices. It changes nothing if they are the same. */
+  show(notices) {
     const now = JSON.stringify(notices);
     if (now === this.shown) return;
     this.shown = now;
@@ -25,6 +24,14 @@ export class Notices {
       more ? h('span', { class: 'remedy' }, more) : null)));
   }
 }
+
+/** ofElection returns what a status and its candidates say. candidates is null before they are known. */
+export const ofElection = (status, candidates) => [
+  ...damage(status), ...disabled(status), ...handed(status), ...request(status), ...unready(candidates), ...delays(status),
+];
+
+/** ofGroup returns what the status of a group and its members say. */
+export const ofGroup = (status, members) => [...damage(status), ...stopped(status), ...deserted(status, members), ...silent(members), ...steered(status)];
 
 const ends = (ms) => (ms > wall() ? `ends in ${coarse((ms - wall()) / 1000 + 1)}` : `ended at ${stamp(ms)}`);
 
@@ -68,4 +75,29 @@ function unready(candidates) {
 
 function delays({ delays: all }) {
   return all.map((d) => ({ level: 'idle', title: 'Delayed', text: `${word(d.candidate?.id ?? 'A candidate')} does not claim yet (${word(d.rule)}),`, until: Date.parse(d.until) || 0 }));
+}
+
+function stopped({ group_config: config }) {
+  if (config === null || config.enabled) return [];
+  return [{ level: 'warn', title: 'This group is disabled', text: 'No member may lead a shard until fdbelect group config enable.' }];
+}
+
+function deserted({ shards, free_shards: free }, members) {
+  if (members.length === 0) return [{ level: shards > 0 ? 'bad' : 'idle', title: 'No member', text: 'No process takes part in this group, so no shard is led.' }];
+  if (shards === 0) return [{ level: 'idle', title: 'No shard', text: 'Create some with fdbelect group create.' }];
+  const ready = members.filter((m) => m.state === 'ready');
+  if (free > 0 && ready.length === 0) return [{ level: 'bad', title: 'No member is ready', text: 'Free shards wait for one.' }];
+  return [];
+}
+
+function silent(members) {
+  return members.filter((m) => m.silent === true).map((m) => ({
+    level: 'bad', title: `${word(m.id)} is silent`, text: 'No heartbeat was seen for its lease. Another member evicts it, and its shards become free.',
+  }));
+}
+
+function steered({ pins, requests, drains }) {
+  const parts = [[drains, 'drain'], [pins, 'pin'], [requests, 'request']].filter(([n]) => n > 0).map(([n, noun]) => `${n} ${noun}${n === 1 ? '' : 's'}`);
+  if (parts.length === 0) return [];
+  return [{ level: 'idle', title: 'Operators want', text: `${parts.join(', ')}. The commands fdbelect group unpin, cancel and undrain take them back.` }];
 }

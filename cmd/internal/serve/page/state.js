@@ -16,6 +16,23 @@ export function judge(l, records = l.unreadable) {
   return { level: 'ok', word: 'leads' };
 }
 
+/** judgeGroup names the state of a group in the same way. g is an element of the list, or a status. */
+export function judgeGroup(g) {
+  const enabled = g.enabled ?? g.group_config?.enabled ?? true;
+  const silent = g.members_silent ?? g.silent ?? 0;
+  if (g.unreadable.length > 0) return { level: 'bad', word: 'damaged' };
+  if (!enabled) return { level: 'warn', word: 'disabled' };
+  if (g.shards === 0) return { level: 'idle', word: 'no shards' };
+  if (g.members === 0) return { level: 'bad', word: 'no members' };
+  if (g.free_shards > 0) return { level: 'bad', word: `${count(g.free_shards)} free` };
+  if (silent > 0) return { level: 'bad', word: `${silent} silent` };
+  if (g.moving > 0) return { level: 'warn', word: `${count(g.moving)} to move` };
+  return { level: 'ok', word: 'balanced' };
+}
+
+/** count is a number with separators, as in "10,000". */
+export const count = (n) => n.toLocaleString('en');
+
 /** rank orders the levels, worst first. */
 export const rank = { bad: 0, warn: 1, idle: 2, ok: 2 };
 
