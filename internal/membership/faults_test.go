@@ -1,6 +1,8 @@
 package membership_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -225,4 +227,23 @@ func TestWatchesThatFail(t *testing.T) {
 	c.pass(300 * time.Second)
 	require.Less(t, c.steps-before, 100*2*40, "per heartbeat and member")
 	require.LessOrEqual(t, len(a.reports)+len(b.reports), 2, "the first failure of a row is reported")
+}
+
+// While a heartbeat is overdue, the log is read as often as at other times.
+func TestReadsWhileNoHeartbeatIsAcknowledged(t *testing.T) {
+	broken := false
+	c := newCluster(t, testConfig(), 4, func(o *memkv.Options) {
+		o.Hooks = &memkv.Hooks{Before: func(_ context.Context, call *memkv.Call) error {
+			if broken && call.Kind == memkv.CallCommit {
+				return errors.New("no route to host")
+			}
+			return nil
+		}}
+	})
+	a := c.start("a")
+	c.pass(10 * time.Second)
+	broken, c.steps = true, 0
+	c.pass(6 * time.Second)
+	require.Equal(t, membership.StateJeopardy, a.machine.State())
+	require.Less(t, c.steps, 100)
 }

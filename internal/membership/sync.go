@@ -116,7 +116,7 @@ func (m *Machine) nextPoll(last time.Time) time.Time {
 	at := last.Add(heartbeat)
 	if s := &m.session; s.live {
 		if at = s.beatAt.Add(-2 * m.step()); at.Sub(last) < heartbeat/2 {
-			at = at.Add(heartbeat)
+			at = clock.Latest(at.Add(heartbeat), last.Add(heartbeat/2)) // the heartbeat may be long overdue
 		}
 	}
 	return at
