@@ -30,8 +30,8 @@ var (
 	ErrDuplicateID = errors.New("another process is registered with the same id")
 	// ErrNotVoting: the candidate is an observer, which never leads.
 	ErrNotVoting = errors.New("candidate is an observer and never leads")
-	// ErrNotReady: the candidate is not ready to lead. The text of the error says why.
-	ErrNotReady = errors.New("candidate is not ready to lead")
+	// ErrNotReady: the candidate or the member is not ready to lead. The text of the error says why.
+	ErrNotReady = errors.New("not ready to lead")
 	// ErrNotLeader: the caller does not lead in the term that it gave.
 	ErrNotLeader = errors.New("not the leader")
 	// ErrFenced: the term of the token is not the current one. The caller must not

@@ -13,7 +13,8 @@ import (
 var (
 	// ErrRunning is returned by Start, Run and Campaign if the elector is in use.
 	ErrRunning = errors.New("elector is already running: call Stop first, or use another elector")
-	// ErrNotRunning is returned by Campaign if the elector was stopped.
+	// ErrNotRunning is returned by Campaign and WaitLeader if the elector was stopped, and by
+	// Readiness if it is not running.
 	ErrNotRunning = errors.New("elector is not running")
 	// ErrNoAnswer is returned by Campaign if the store has not answered yet.
 	ErrNoAnswer = errors.New("the store has not answered yet")

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/fdbelection/fdbelection"
+	"github.com/fdbelection/fdbelection/election"
 )
 
 // The kinds of a HealthError.
@@ -95,6 +98,25 @@ func (e *Elector) Health(context.Context) error {
 		if err := check(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// Readiness returns nil if this process takes part in the election or subscribes to it, is
+// healthy and is ready to lead (Options.Ready). It is for a readiness probe, and answers at once
+// like Health. A process that is about to leave the election is ready until it has stopped.
+//
+// Otherwise it returns the error of Health, ErrNotRunning, or fdbelection.ErrNotReady with the
+// reason.
+func (e *Elector) Readiness(ctx context.Context) error {
+	if err := e.Health(ctx); err != nil {
+		return err
+	}
+	if e.State() == StateStopped {
+		return ErrNotRunning
+	}
+	if reason := e.status.Load().Me.NotReady; reason != "" {
+		return fmt.Errorf("%w: %s", fdbelection.ErrNotReady, election.SafeText(reason))
 	}
 	return nil
 }

@@ -175,3 +175,29 @@ func TestAReadinessPanicIsLoggedOnce(t *testing.T) {
 	})
 	require.Equal(t, 1, strings.Count(log.String(), "readiness check failed"), log.String())
 }
+
+// Readiness of a process that has not started, is not ready, is ready, and has stopped. An outage
+// of the store costs a leader its readiness, and a follower nothing.
+func TestReadiness(t *testing.T) {
+	inCluster(t, func(tc *cluster) {
+		var is atomic.Bool
+		a, b := tc.process("a", notReadyUntil(&is)), tc.process("b")
+		require.Equal(tc, elector.ErrNotRunning, a.Readiness(tc.Context()))
+		require.NoError(tc, a.Start(tc.Context()))
+		time.Sleep(5 * time.Second)
+		require.ErrorIs(tc, a.Readiness(tc.Context()), fdbelection.ErrNotReady)
+		require.EqualError(tc, a.Readiness(tc.Context()), "not ready to lead: cold")
+		is.Store(true)
+		a.leads()
+		require.NoError(tc, a.Readiness(tc.Context()))
+		require.NoError(tc, b.Start(tc.Context()))
+		b.enters(elector.StateFollower)
+		tc.before(fail(errDisk))
+		a.enters(elector.StateJeopardy)
+		require.ErrorIs(tc, a.Readiness(tc.Context()), elector.ErrUnrenewed)
+		require.NoError(tc, b.Readiness(tc.Context()))
+		a.Abandon()
+		b.Abandon()
+		require.Equal(tc, elector.ErrNotRunning, b.Readiness(tc.Context()))
+	})
+}

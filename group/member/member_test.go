@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,15 +31,22 @@ func (wallClock) AfterFunc(d time.Duration, f func()) elector.Timer { return tim
 
 // pool is a group in a test, and what its members lead.
 type pool struct {
-	t     *testing.T
-	db    *memkv.DB
-	group *group.Group
-	mu    sync.Mutex
-	leads map[string]string // member by shard
+	t      *testing.T
+	db     *memkv.DB
+	broken atomic.Bool // the store fails
+	group  *group.Group
+	mu     sync.Mutex
+	leads  map[string]string // member by shard
 }
 
 func newPool(t *testing.T, shards int) *pool {
-	p := &pool{t: t, db: memkv.New(memkv.Options{}), group: group.New(subspace.New("g")), leads: make(map[string]string)}
+	p := &pool{t: t, group: group.New(subspace.New("g")), leads: make(map[string]string)}
+	p.db = memkv.New(memkv.Options{Hooks: &memkv.Hooks{Before: func(context.Context, *memkv.Call) error {
+		if p.broken.Load() {
+			return errors.New("no route to host")
+		}
+		return nil
+	}}})
 	p.do(func(tr kv.Transaction) error {
 		_, err := p.group.Initialize(tr, group.DefaultConfig())
 		return err

@@ -54,6 +54,7 @@ func (s *session) completed(op membership.Operation, event membership.Event, err
 	defer s.mu.Unlock()
 	s.running[op.ID]()
 	delete(s.running, op.ID)
+	s.stepping.Store(s.clock.Now().UnixNano()) // the log may block as well
 	if err != nil {
 		s.log().Debug("operation", "kind", op.Kind.String(), "op", op.ID, "error", loop.LineError{Err: err})
 	} else {

@@ -128,8 +128,8 @@ func (s *session) noteSynced() {
 }
 
 // WaitSynced waits until this process knows the leaders of all shards once, so that Leader
-// answers for each. It returns the cause of ctx if ctx ends first, and elector.ErrStopped if the
-// member is not running.
+// answers for each. It returns the cause of ctx if ctx ends first, and another error if the member
+// is not running.
 func (m *Member) WaitSynced(ctx context.Context) error {
 	s := m.last()
 	if s == nil {

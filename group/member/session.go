@@ -43,7 +43,8 @@ type session struct {
 	due      time.Time         // of the last Wake
 	stepping atomic.Int64      // when the present step began, on the process clock; zero: there is none
 
-	synced chan struct{} // closed when the mirror is complete
+	synced   chan struct{}          // closed when the mirror is complete
+	notReady atomic.Pointer[string] // why, as of the last step
 
 	contexts      atomic.Pointer[contexts]
 	deadlineMu    sync.Mutex
@@ -72,6 +73,8 @@ func (m *Member) newSession(ctx context.Context, id string, works works) *sessio
 		settings.NotReady = notChecked
 	}
 	s.machine = membership.New(settings)
+	s.notReady.Store(new(string))
+	s.noteReadiness()
 	s.contexts.Store(&contexts{s.newContext(), s.newContext()})
 	s.ctx, s.cancel = context.WithCancel(s.values)
 	s.executor = executor.Executor{Database: m.db, Group: m.group, Now: s.now, NewIncarnation: m.newUUID}
@@ -125,6 +128,7 @@ func (s *session) handle(event membership.Event) {
 			s.perform(action)
 		}
 		s.noteSynced()
+		s.noteReadiness()
 	}
 	s.events, s.handling = nil, false
 	s.stepping.Store(0)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/group"
@@ -98,6 +99,40 @@ func (m *Member) Health(context.Context) error {
 			"on %d shards still stops: check that this process reaches the store", len(s.shards))}
 	}
 	return nil
+}
+
+// Readiness returns nil if this member takes part in the group, is healthy and is ready to lead: its
+// session lives, it has read all records, its settle delay has passed, and Options.Ready returns
+// nil. A member that observes is ready if it has read all records. A member that leaves is not
+// ready. An operator's drain does not matter. Readiness is for a readiness probe. It does no I/O,
+// and takes no lock that the loop holds.
+//
+// Otherwise it returns the error of Health, or that the member is not running, or
+// fdbelection.ErrNotReady with the reason.
+func (m *Member) Readiness(ctx context.Context) error {
+	if err := m.Health(ctx); err != nil {
+		return err
+	}
+	s := m.last()
+	if s == nil || s.ctx.Err() != nil {
+		return errNotRunning
+	}
+	switch reason := safe(*s.notReady.Load()); {
+	case reason == "":
+		return nil
+	case s.works == nil: // it observes, and never leads
+		return errors.New("the member is not ready: " + reason)
+	default:
+		return fmt.Errorf("%w: %s", fdbelection.ErrNotReady, reason)
+	}
+}
+
+// noteReadiness notes why this process is not ready, for Readiness. The caller holds s.mu.
+func (s *session) noteReadiness() {
+	if reason := s.machine.NotReady(); reason != *s.notReady.Load() {
+		changed := reason // only a change allocates
+		s.notReady.Store(&changed)
+	}
 }
 
 // heartbeat is the heartbeat interval that was known last. It takes no lock that the loop holds.

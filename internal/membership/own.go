@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -10,6 +11,8 @@ import (
 
 // Why a member is not ready although its program is.
 const (
+	notJoined  = "it has not joined the group, or could not renew its session in time"
+	isLeaving  = "it leaves the group"
 	notScanned = "it is reading the shards"
 	notSettled = "it has just joined"
 )
@@ -29,18 +32,45 @@ func (o *ownRecord) ready() bool { return o.stored.Ready() && !o.stored.Draining
 // settle delay has passed, or if the program is not ready, and draining while it leaves.
 func (m *Machine) wantedRecord() group.Member {
 	next := m.own.stored
-	settledAt := m.session.joinedAt.Add(m.config.SettleDelay)
-	switch {
-	case !m.mirror.Complete():
-		next.NotReady = notScanned
-	case m.now.Local.Before(settledAt):
-		next.NotReady = notSettled
-		m.wakeAt(settledAt)
-	default:
-		next.NotReady = m.own.notReady
+	if next.NotReady = m.wantedNotReady(); !m.settled() {
+		m.wakeAt(m.settledAt())
 	}
 	next.Draining = m.life.phase == leaving
 	return next
+}
+
+// wantedNotReady is why the record should say that this member is not ready.
+func (m *Machine) wantedNotReady() string {
+	switch {
+	case !m.mirror.Complete():
+		return notScanned
+	case !m.settled():
+		return notSettled
+	default:
+		return m.own.notReady
+	}
+}
+
+// settledAt is when the settle delay of the session has passed.
+func (m *Machine) settledAt() time.Time { return m.session.joinedAt.Add(m.config.SettleDelay) }
+
+func (m *Machine) settled() bool { return !m.now.Local.Before(m.settledAt()) }
+
+// NotReady says why this process is not ready to lead at the time of the last step, or why an
+// observer does not know all leaders. It is empty if there is no reason.
+func (m *Machine) NotReady() string {
+	switch {
+	case m.observer() && m.mirror.Complete():
+		return ""
+	case m.observer():
+		return notScanned
+	case m.life.leaving():
+		return isLeaving
+	case !m.session.live, m.session.stage != leading:
+		return notJoined
+	default:
+		return cmp.Or(m.wantedNotReady(), m.own.stored.NotReady)
+	}
 }
 
 // planUpdate writes the member record if it is not as it should be. It reports whether it is.
