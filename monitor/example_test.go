@@ -43,6 +43,6 @@ func Example() {
 	}
 	// Output:
 	// /livez 200 ok
-	// /readyz 503 a: the elector has not started, or has stopped
+	// /readyz 503 a: elector is not running
 	// /leaderz 503 not the leader
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -282,6 +285,52 @@ func TestGroupMembers(t *testing.T) {
 		})
 		c.Remove(a)
 		require.NotContains(t, series(t, c), "member_synced{group=jobs,member=a}")
+	})
+}
+
+// ahead is a clock that jumps ahead of virtual time.
+type ahead struct {
+	virtual
+	jump *atomic.Int64
+}
+
+func (a ahead) Now() time.Time { return time.Now().Add(time.Duration(a.jump.Load())) }
+
+// writer calls a function for each line.
+type writer func()
+
+func (w writer) Write(line []byte) (int, error) { w(); return len(line), nil }
+
+// A scrape answers at once if a Logger blocks the loop of a member.
+func TestGroupMembersOfABlockedLoop(t *testing.T) {
+	inWorld(t, func(w *world) {
+		makeGroup(w, w.db, w.root.Sub("jobs"), 4)
+		var blocks atomic.Bool
+		var jump atomic.Int64
+		entered, opened := make(chan struct{}), make(chan struct{})
+		a := w.joins("jobs", "a", func(o *member.Options) {
+			o.Clock = ahead{jump: &jump}
+			o.Logger = slog.New(slog.NewTextHandler(writer(func() {
+				if blocks.CompareAndSwap(true, false) {
+					close(entered)
+					<-opened
+				}
+			}), &slog.HandlerOptions{Level: slog.LevelDebug}))
+		})
+		open := sync.OnceFunc(func() { close(opened) })
+		w.Cleanup(open)
+		c := monitor.NewMembers(monitor.MembersOptions{})
+		c.Add("jobs", a)
+		sleep(10 * time.Second)
+		blocks.Store(true)
+		<-entered
+		jump.Store(int64(time.Minute))
+		got := series(t, c)
+		require.Zero(t, got["member_healthy{group=jobs,member=a}"])
+		require.InDelta(t, 4, got["member_acquired_total{group=jobs,member=a}"], 0)
+		require.NotContains(t, got, "member_leading_shards{group=jobs,member=a}")
+		requireStatus(t, monitor.Readyz(a), 503, "elector is stuck")
+		open()
 	})
 }
 

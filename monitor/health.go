@@ -3,6 +3,7 @@ package monitor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -10,37 +11,38 @@ import (
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/group/member"
 )
 
-// Livez returns a handler for a liveness probe. It answers 200 if Elector.Health of every
-// elector returns nil, and 503 with the reason otherwise. A standby is alive, also while the
-// store does not answer.
-//
-// The handlers of this package take GET and HEAD. They do no I/O and answer at once, even if
-// an elector hangs.
-func Livez(electors ...*elector.Elector) http.Handler {
-	return probe(func() error { return every(electors, health) })
+// Participant takes part in an election or a group, or observes it. It is an *elector.Elector or a
+// *member.Member.
+type Participant interface {
+	// Health returns nil if it works, and otherwise what is wrong.
+	Health(ctx context.Context) error
+	// Readiness returns nil if it takes part, is healthy and is ready to lead, and otherwise why
+	// not.
+	Readiness(ctx context.Context) error
 }
 
-// Readyz returns a handler for a readiness probe. It answers 200 if every elector takes part
-// in its election or subscribes to it, is healthy and is ready to lead (elector.Options.Ready).
-// Otherwise it answers 503 with the reason. A process that is about to leave the election is
-// ready until it has stopped.
-func Readyz(electors ...*elector.Elector) http.Handler {
-	return probe(func() error {
-		return every(electors, func(el *elector.Elector) error {
-			if el.State() == elector.StateStopped {
-				return errors.New("the elector has not started, or has stopped")
-			}
-			if err := health(el); err != nil {
-				return err
-			}
-			if reason := el.Stats().NotReady; reason != "" {
-				return errors.New("not ready to lead: " + reason)
-			}
-			return nil
-		})
-	})
+var (
+	_ Participant = (*elector.Elector)(nil)
+	_ Participant = (*member.Member)(nil)
+)
+
+// Livez returns a handler for a liveness probe. It answers 200 if Health of every participant
+// returns nil, and 503 with the reason otherwise. A standby is alive, also while the store does
+// not answer.
+//
+// The handlers of this package take GET and HEAD. They do no I/O and answer at once, even if
+// the loop of a participant hangs.
+func Livez(all ...Participant) http.Handler {
+	return probe(func() error { return every(all, Participant.Health) })
+}
+
+// Readyz returns a handler for a readiness probe. It answers 200 if Readiness of every participant
+// returns nil, and 503 with the reason otherwise.
+func Readyz(all ...Participant) http.Handler {
+	return probe(func() error { return every(all, Participant.Readiness) })
 }
 
 // Leaderz returns a handler that answers 200 while this process leads, and 503 otherwise. It
@@ -50,17 +52,26 @@ func Leaderz(el *elector.Elector) http.Handler {
 	return probe(func() error { return el.IsLeader(context.Background()) })
 }
 
-func health(el *elector.Elector) error { return el.Health(context.Background()) }
-
-// every returns the errors of all electors that have one, with their ids.
-func every(electors []*elector.Elector, check func(*elector.Elector) error) error {
+// every returns the errors of all participants that have one, with their ids.
+func every(all []Participant, check func(Participant, context.Context) error) error {
 	var faults []error
-	for _, el := range electors {
-		if err := check(el); err != nil {
-			faults = append(faults, errors.New(el.NodeID()+": "+err.Error()))
+	for _, p := range all {
+		if err := check(p, context.Background()); err != nil {
+			faults = append(faults, errors.New(id(p)+": "+err.Error()))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+func id(p Participant) string {
+	switch p := p.(type) {
+	case *elector.Elector:
+		return p.NodeID()
+	case *member.Member:
+		return p.ID()
+	default:
+		return fmt.Sprintf("%T", p)
+	}
 }
 
 // probe answers 200 if check returns nil, and 503 with the text of the error otherwise.

@@ -15,6 +15,8 @@ import (
 
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/group"
+	"github.com/fdbelection/fdbelection/group/member"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/monitor"
 )
@@ -47,7 +49,7 @@ func TestProbes(t *testing.T) {
 		requireStatus(t, monitor.Leaderz(a), 200, "ok\n")
 		requireStatus(t, monitor.Leaderz(b), 503, "not the leader")
 		requireStatus(t, monitor.Livez(idle), 200, "ok")
-		requireStatus(t, monitor.Readyz(idle), 503, "idle: the elector has not started, or has stopped")
+		requireStatus(t, monitor.Readyz(idle), 503, "idle: elector is not running")
 		requireStatus(t, monitor.Readyz(a, idle), 503, "idle: ")
 		requireStatus(t, monitor.Leaderz(idle), 503, "")
 
@@ -64,6 +66,49 @@ func TestProbes(t *testing.T) {
 		requireStatus(t, monitor.Livez(b, twin), 503, "b: ")
 	})
 }
+
+// The probes of members: one that leads, one that is not ready, one that leaves, and a router. A
+// process may have electors as well.
+func TestProbesOfMembers(t *testing.T) {
+	inWorld(t, func(w *world) {
+		makeGroup(w, w.db, w.root.Sub("jobs"), 4)
+		el := w.start("orders", "el")
+		a := w.joins("jobs", "a")
+		cold := w.joins("jobs", "cold", func(o *member.Options) {
+			o.Ready = func(context.Context) error { return errors.New("cold \x1b[2J") }
+		})
+		requireStatus(t, monitor.Livez(el, a, cold), 200, "ok\n")
+		requireStatus(t, monitor.Readyz(a), 503, "a: not ready to lead: it has just joined\n")
+		sleep(10 * time.Second)
+		requireStatus(t, monitor.Readyz(el, a), 200, "ok\n")
+		requireStatus(t, monitor.Readyz(el, a, cold), 503, `cold: not ready to lead: "cold \x1b[2J"`+"\n")
+
+		router, err := member.New(w.db, group.New(w.root.Sub("jobs")), member.Options{ID: "router", Clock: virtual{}})
+		require.NoError(t, err)
+		requireStatus(t, monitor.Livez(router), 200, "ok\n")
+		requireStatus(t, monitor.Readyz(router), 503, "router: the member is not running")
+		require.NoError(t, router.Observe(w.Context()))
+		require.NoError(t, router.WaitSynced(w.Context()))
+		requireStatus(t, monitor.Readyz(router), 200, "ok\n")
+		require.NoError(t, router.Stop(w.Context()))
+
+		twin := w.joins("jobs", "a")
+		sleep(20 * time.Second)
+		for _, probe := range []http.Handler{monitor.Livez(a, twin), monitor.Readyz(a, twin)} {
+			requireStatus(t, probe, 503, "a: elector has stopped by itself")
+		}
+	})
+}
+
+// A participant of another type, such as one of a test, has the name of its type.
+func TestProbesOfAnotherParticipant(t *testing.T) {
+	requireStatus(t, monitor.Livez(broken{}), 503, "monitor_test.broken: worn out\n")
+}
+
+type broken struct{}
+
+func (broken) Health(context.Context) error    { return errors.New("worn out") }
+func (broken) Readiness(context.Context) error { return nil }
 
 // A process that is not ready is alive. The reason is safe to print.
 func TestProbesOfAProcessThatIsNotReady(t *testing.T) {

@@ -2,9 +2,11 @@ package monitor
 
 import (
 	"context"
+	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/group/member"
 )
 
@@ -16,8 +18,8 @@ type MembersOptions struct {
 }
 
 // Members is a prometheus.Collector of the group members of this process. A collection does no
-// I/O. Its cost depends only on the number of members, not on that of shards. It is safe for
-// concurrent use.
+// I/O. Its cost depends only on the number of members, not on that of shards. If the loop of a
+// member hangs, its state and its numbers of shards are missing. It is safe for concurrent use.
 type Members struct{ own registry[*member.Member] }
 
 var _ prometheus.Collector = (*Members)(nil)
@@ -77,14 +79,18 @@ func collectMember(out chan<- prometheus.Metric, o *registered[*member.Member]) 
 	send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{o.space, o.id}, labels...)...)
 	}
-	status, stats := o.value.Status(), o.value.Stats()
-	for _, state := range memberStates {
-		send(memState, prometheus.GaugeValue, number(status.State == state), wordLabel(state.String()))
+	health := o.value.Health(context.Background())
+	send(memWell, prometheus.GaugeValue, number(health == nil))
+	if !errors.Is(health, elector.ErrStuck) { // Status would wait for the loop
+		status := o.value.Status()
+		for _, state := range memberStates {
+			send(memState, prometheus.GaugeValue, number(status.State == state), wordLabel(state.String()))
+		}
+		send(memLeading, prometheus.GaugeValue, float64(status.Leading))
+		send(memEnding, prometheus.GaugeValue, float64(status.Ending))
+		send(memSynced, prometheus.GaugeValue, number(status.Synced))
 	}
-	send(memLeading, prometheus.GaugeValue, float64(status.Leading))
-	send(memEnding, prometheus.GaugeValue, float64(status.Ending))
-	send(memSynced, prometheus.GaugeValue, number(status.Synced))
-	send(memWell, prometheus.GaugeValue, number(o.value.Health(context.Background()) == nil))
+	stats := o.value.Stats()
 	out <- newHistogram(memBeats, stats.Heartbeats, o.space, o.id)
 	send(memAcquired, prometheus.CounterValue, float64(stats.Acquired))
 	for _, reason := range ends { // also those that have not happened, so that an increase is seen
