@@ -115,7 +115,7 @@ func ofMember(log *slog.Logger) *slog.Logger { return slog.New(memberHandler{log
 
 func (h memberHandler) Handle(ctx context.Context, r slog.Record) error {
 	switch r.Message {
-	case "work failed": // the end of the command is logged
+	case "work failed", "ready", "not ready": // the end of the command and the results of the probe are logged
 		return nil
 	case "store error":
 		missing := false

@@ -82,12 +82,15 @@ func TestBursts(t *testing.T) {
 }
 
 // What the member logs has no fields of its own logger. A group that does not exist is a message of
-// its own, and failed work is left out: the end of its command is logged.
+// its own. Failed work and readiness are left out: the end of the command and the results of the
+// probe are logged.
 func TestLogOfAMember(t *testing.T) {
 	var log bytes.Buffer
 	logger := ofMember(textLog(&log)).With("member", "a")
 	logger.Info("state changed", "to", "member")
 	logger.Warn("work failed", "shard", "x")
+	logger.Warn("not ready", "reason", "cold")
+	logger.Info("ready")
 	logger.Warn("store error", "error", fmt.Errorf("scan: %w", fdbelection.ErrNotInitialized))
 	logger.Warn("store error", "error", bytes.ErrTooLarge)
 	require.Equal(t, []string{
