@@ -48,6 +48,7 @@ func GroupCommand(p *session.Program) *cobra.Command {
 	flags.BoolVar(&f.notify, "notify", false, "run one command for all shards, and tell it on stdin which ones to work on")
 	f.addLimits(flags, "how long to try to release the shards and to leave at the end")
 	f.ready.addFlags(flags)
+	f.addMetrics(flags, "/metrics, /livez and /readyz")
 	f.log.addFlags(flags)
 	flags.VisitAll(func(one *pflag.Flag) { session.FromEnvironment(flags, one.Name) })
 	return cmd
@@ -91,6 +92,9 @@ func (f *groupFlags) options() (member.Options, error) {
 		return none, exit.Usage(fmt.Errorf("%s needs a guard, and this system has none", f.Named("notify")))
 	}
 	if err := f.checkLimits(); err != nil {
+		return none, err
+	}
+	if err := f.checkMetrics(); err != nil {
 		return none, err
 	}
 	if len(f.command) == 0 || f.notify || !strings.Contains(f.command[0], "{}") {
@@ -142,6 +146,11 @@ func runMember(ctx context.Context, p *session.Program, f *groupFlags) (err erro
 	if err != nil {
 		return exit.Usage(f.ofCandidate(err))
 	}
+	stop, err := f.serveMetrics(ctx, f.ownMetrics(m), m, log.Logger)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	defer leaveAtOnce(ctx, p, log.Logger, m.Abandon)()
 	shards, done := f.runner(ctx, p, log.Logger, m)
 	defer done()

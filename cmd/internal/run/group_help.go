@@ -61,6 +61,12 @@ are released one by one. Then stdin gets its end and the command SIGTERM, and SI
 WITH --ready-command OR --ready-http the member leads only if it is ready, as with run. A
 member that is not ready hands its shards over and stays in the group.
 
+WITH --metrics group run serves HTTP on that address, for this host only if it is a port.
+/metrics has what this member knows of itself, for Prometheus. /livez answers 200 if the member
+works, and /readyz if it also has joined, has read all records and is ready to lead. Other
+answers are 503, with the reason. There is no /leaderz, because many members lead. There is no
+TLS and no password, so keep other hosts out.
+
 TWO PROCESSES WITH ONE ID: one of them ends with exit code 79. Give each an --id of its own.
 
 THOUSANDS OF COMMANDS need as many processes: look at the limits of the system (ulimit -u, and
@@ -70,4 +76,5 @@ command cannot be started, the log says why, and that counts as a failure.`
 const groupExamples = `  fdbelect group run --store file:/tmp/demo.db --id a -- ./worker --queue {}
   fdbelect group run --store file:/tmp/demo.db --id b --tag addr=10.0.0.2:80 -- sh -c 'exec ./worker "$FDBELECT_SHARD"'
   fdbelect group run --store file:/tmp/demo.db --id c --weight 2 --capacity 500 -- ./worker {}
-  fdbelect group run --store file:/tmp/demo.db --id d --notify -- ./worker-of-many`
+  fdbelect group run --store file:/tmp/demo.db --id d --notify -- ./worker-of-many
+  fdbelect group run --store file:/tmp/demo.db --id e --metrics 9100 -- ./worker {}`

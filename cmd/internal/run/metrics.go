@@ -7,11 +7,13 @@ import (
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/pflag"
 
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/web"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/group/member"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/monitor"
 )
@@ -19,8 +21,13 @@ import (
 // maxConnections is how many connections are open.
 const maxConnections = 64
 
+// addMetrics adds --metrics. paths are what it serves.
+func (f *common) addMetrics(flags *pflag.FlagSet, paths string) {
+	flags.StringVar(&f.metrics, "metrics", "", "address that serves "+paths+": PORT for this host only, or HOST:PORT")
+}
+
 // checkMetrics checks --metrics and completes the address.
-func (f *runFlags) checkMetrics() (err error) {
+func (f *common) checkMetrics() (err error) {
 	if f.metrics == "" {
 		return nil
 	}
@@ -30,17 +37,19 @@ func (f *runFlags) checkMetrics() (err error) {
 	return nil
 }
 
-// serveMetrics serves metrics and the health of an elector until stop is called. It does
-// nothing without --metrics.
-func (f *runFlags) serveMetrics(ctx context.Context, collectors []prometheus.Collector, el *elector.Elector, log *slog.Logger) (stop func(), err error) {
+// serveMetrics serves metrics and the health of an elector or a member until stop is called. It
+// does nothing without --metrics.
+func (f *common) serveMetrics(ctx context.Context, collectors []prometheus.Collector, one monitor.Participant, log *slog.Logger) (stop func(), err error) {
 	if f.metrics == "" {
 		return func() {}, nil
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", web.Metrics(log, collectors...))
-	mux.Handle("/livez", monitor.Livez(el))
-	mux.Handle("/readyz", monitor.Readyz(el))
-	mux.Handle("/leaderz", monitor.Leaderz(el))
+	mux.Handle("/livez", monitor.Livez(one))
+	mux.Handle("/readyz", monitor.Readyz(one))
+	if el, ok := one.(*elector.Elector); ok {
+		mux.Handle("/leaderz", monitor.Leaderz(el))
+	}
 	listener, err := web.Listen(ctx, f.metrics, maxConnections)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Named("metrics"), err)
@@ -65,6 +74,13 @@ func guarded(h http.Handler, onThisHost bool) http.Handler {
 func (f *runFlags) ownMetrics(el *elector.Elector) []prometheus.Collector {
 	c := monitor.NewElectors(monitor.ElectorsOptions{})
 	c.Add(f.Name, el)
+	return []prometheus.Collector{c}
+}
+
+// ownMetrics returns the collector of a member.
+func (f *groupFlags) ownMetrics(m *member.Member) []prometheus.Collector {
+	c := monitor.NewMembers(monitor.MembersOptions{})
+	c.Add(f.Name, m)
 	return []prometheus.Collector{c}
 }
 

@@ -30,6 +30,8 @@ type common struct {
 	preStop time.Duration
 	timeout time.Duration
 	ready   readyFlags
+	// metrics is the address that serves metrics and health. It is empty for none.
+	metrics string
 	log     logFlags
 	command []string
 }
@@ -47,8 +49,6 @@ type runFlags struct {
 	observe   bool
 	// handOverTo is the successor when run is asked to stop, as in elector.StopAndHandOver.
 	handOverTo string
-	// metrics is the address that serves metrics and health. It is empty for none.
-	metrics string
 
 	leaseGiven, graceGiven, headStartGiven bool
 }
@@ -94,7 +94,7 @@ func Command(p *session.Program) *cobra.Command {
 	flags.BoolVar(&f.once, "once", false, "lead once, then leave and exit")
 	flags.StringVar(&f.handOverTo, "hand-over-to", "", "when asked to stop, hand over to the candidate ID, or with PREFIX* to the newest whose id begins with PREFIX; resign if there is none")
 	flags.BoolVar(&f.observe, "observe", false, "do not register a candidate; run the command on every change of the leader")
-	flags.StringVar(&f.metrics, "metrics", "", "address that serves /metrics, /livez, /readyz and /leaderz: PORT for this host only, or HOST:PORT")
+	f.addMetrics(flags, "/metrics, /livez, /readyz and /leaderz")
 	f.log.addFlags(flags)
 	flags.VisitAll(func(one *pflag.Flag) { session.FromEnvironment(flags, one.Name) })
 	return cmd
