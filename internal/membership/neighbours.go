@@ -36,6 +36,10 @@ type observation struct {
 	// often it was not there yet.
 	dueAt time.Time
 	tries int
+	// lookedAt is when it was looked for last. The heartbeat was written at most slack before
+	// since.
+	lookedAt time.Time
+	slack    time.Duration
 }
 
 // ringOf returns the other members on the ring, in the order after this one.
@@ -146,22 +150,33 @@ func (m *Machine) sawBeat(beat *group.Beat, seen time.Time) {
 	heartbeat := m.config.HeartbeatInterval
 	switch {
 	case o == nil:
-		n.seen[beat.ID] = &observation{beat: *beat, since: seen, dueAt: seen.Add(m.step())}
+		o = &observation{beat: *beat, since: seen, slack: heartbeat}
+		o.dueAt = seen.Add(o.wait(heartbeat))
+		n.seen[beat.ID] = o
 	case o.beat.Value != beat.Value:
-		// It was written after the last look, which was at most tries steps ago.
-		late := o.tries == 0
-		o.beat, o.since, o.tries = *beat, seen, 0
-		if o.dueAt = seen.Add(heartbeat - heartbeat/64); late {
-			o.dueAt = seen.Add(heartbeat - heartbeat/16) // look a little earlier: the phase is not known well
+		slack := seen.Sub(o.lookedAt)
+		if o.tries == 0 { // it came a little earlier than the last one, or the phase was not known
+			slack = min(slack, max(16*o.slack, heartbeat/16))
 		}
-	default:
+		o.beat, o.since, o.tries, o.slack = *beat, seen, 0, min(slack, heartbeat)
+		o.dueAt = seen.Add(heartbeat - o.slack) // the earliest time
+	case !seen.Before(o.dueAt):
 		o.tries++
-		wait := m.step()
-		if o.tries > 8 {
-			wait = heartbeat / 4
-		}
-		o.dueAt = seen.Add(wait)
+		o.dueAt = seen.Add(o.wait(heartbeat))
 	}
+	o.lookedAt = seen
+}
+
+// wait returns the time until the next look for a heartbeat that was not there. The first waits
+// divide the time in which it may come, so that the slack of the next one is shorter. A heartbeat
+// that is late is looked for less and less often.
+func (o *observation) wait(heartbeat time.Duration) time.Duration {
+	part := o.slack / 2
+	if o.slack > heartbeat/16 {
+		part = o.slack / 8
+	}
+	part = max(part, heartbeat/256, time.Millisecond)
+	return min(part<<min(max(o.tries-8, 0)/2, 10), heartbeat/4)
 }
 
 // planEvict evicts a member whose heartbeat has stood still for its lease. Members further
