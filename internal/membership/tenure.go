@@ -118,6 +118,9 @@ func (m *Machine) recheck(name string) {
 	s := m.mirror.Shard(name)
 	one := t.of[name]
 	mine := s != nil && s.Unreadable == nil && s.Leader == m.session.me && m.session.live
+	if s == nil {
+		delete(t.failures, name)
+	}
 	if ended, ok := t.ended[name]; ok && (s == nil || s.Unreadable == nil && (s.Term > ended || s.Vacant())) {
 		delete(t.ended, name)
 	}

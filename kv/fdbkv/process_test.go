@@ -30,6 +30,7 @@ var parts = map[string]func(argument string) error{
 	"buggify":    buggify,
 	"follow":     follow,
 	"lead":       leadBuggified,
+	"member":     beMember,
 	"old client": openWithOldClient,
 	"succeed":    succeed,
 	"increment":  func(key string) error { return increment([]byte(key)) },
@@ -59,14 +60,22 @@ type child struct {
 	err strings.Builder
 }
 
-// spawn starts a child with a part and additional environment variables.
-func spawn(t testing.TB, part, argument string, env ...string) *child {
+// childCommand returns the command of a child with a part and additional environment variables.
+func childCommand(t testing.TB, part, argument string, env ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	c := &child{t: t, cmd: exec.CommandContext(t.Context(), self)}
-	c.cmd.Env = append(append(os.Environ(), childPart+"="+part, childArgument+"="+argument), env...)
+	c := exec.CommandContext(t.Context(), self)
+	c.Env = append(append(os.Environ(), childPart+"="+part, childArgument+"="+argument), env...)
+	return c
+}
+
+// spawn starts a child with a part and additional environment variables.
+func spawn(t testing.TB, part, argument string, env ...string) *child {
+	t.Helper()
+	c := &child{t: t, cmd: childCommand(t, part, argument, env...)}
 	c.cmd.Stderr = &c.err
+	var err error
 	c.in, err = c.cmd.StdinPipe()
 	require.NoError(t, err)
 	out, err := c.cmd.StdoutPipe()

@@ -65,7 +65,11 @@ func (d *groupDetail) update(ctx context.Context, f *feed, s *snapshot, name str
 	d.ended = s.reading.Ended // if the read fails, it is tried for the next snapshot, not for the next page
 	ctx, cancel := clock.WithTimeout(ctx, f.clock, readLimit)
 	defer cancel()
-	switch err := d.follow(ctx, f); {
+	err := d.follow(ctx, f)
+	if err == nil {
+		err = d.keepTimeline(ctx, f)
+	}
+	switch {
 	case errors.Is(err, fdbelection.ErrNotInitialized):
 		d.forget()
 		d.groupParts = groupParts{known: true}
@@ -79,7 +83,7 @@ func (d *groupDetail) update(ctx context.Context, f *feed, s *snapshot, name str
 
 // forget makes the next read begin from nothing.
 func (d *groupDetail) forget() {
-	d.state, d.beats, d.timeline, d.told, d.told0 = nil, groupview.Heartbeats{}, nil, nil, 0
+	d.state, d.beats, d.teller, d.timeline, d.told, d.told0 = nil, groupview.Heartbeats{}, nil, nil, nil, 0
 }
 
 // follow reads until the state is up to date.
@@ -115,6 +119,11 @@ func (d *groupDetail) follow(ctx context.Context, f *feed) error {
 	}
 	d.teller = nil // the state has the changes from now on
 	d.beats.See(d.state.Beats, f.clock.Now())
+	return nil
+}
+
+// keepTimeline begins the timeline, or removes what is too old.
+func (d *groupDetail) keepTimeline(ctx context.Context, f *feed) error {
 	if d.timeline == nil {
 		return d.readLog(ctx, f)
 	}
