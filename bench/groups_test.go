@@ -17,9 +17,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
 
-	"github.com/fdbelection/fdbelection/elector"
-	"github.com/fdbelection/fdbelection/group"
-	"github.com/fdbelection/fdbelection/group/member"
+	"github.com/fdbelection/fdbelection/internal/membertest"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
@@ -45,7 +43,7 @@ func shardNames() []string {
 // system is a pool of processes that lead shards.
 type system interface {
 	// start starts the processes, and returns when every shard is led.
-	start(b *testing.B, s *shares)
+	start(b *testing.B, s *membertest.Shares)
 	// kill kills a process without a farewell, and returns when its last heartbeat began.
 	kill(process int) time.Time
 	// stop stops a process in order.
@@ -55,22 +53,22 @@ type system interface {
 
 func systems() map[string]func(b *testing.B) system {
 	return map[string]func(b *testing.B) system{
-		"memkv": func(*testing.B) system { return &pool{db: memkv.New(memkv.Options{})} },
+		"memkv": func(*testing.B) system { return newPool(memkv.New(memkv.Options{})) },
 		"filekv": func(b *testing.B) system {
 			db, err := filekv.Open(filepath.Join(b.TempDir(), "store"), filekv.Options{})
 			require.NoError(b, err)
 			b.Cleanup(func() { _ = db.Close() })
-			return &pool{db: db}
+			return newPool(db)
 		},
 		"etcd": func(*testing.B) system { return &etcdPool{} },
 	}
 }
 
-func scenario(b *testing.B, name string, measure func(s *shares, y system) time.Duration) {
+func scenario(b *testing.B, name string, measure func(s *membertest.Shares, y system) time.Duration) {
 	b.Helper()
 	var took []time.Duration
 	for range b.N {
-		s, y := newShares(), systems()[name](b)
+		s, y := membertest.NewShares(), systems()[name](b)
 		y.start(b, s)
 		took = append(took, measure(s, y))
 		y.close()
@@ -90,10 +88,10 @@ var names = []string{"memkv", "filekv", "etcd"}
 func BenchmarkDeath(b *testing.B) {
 	for _, name := range names {
 		b.Run(name, func(b *testing.B) {
-			scenario(b, name, func(s *shares, y system) time.Duration {
+			scenario(b, name, func(s *membertest.Shares, y system) time.Duration {
 				time.Sleep(2 * *lease)
 				last := y.kill(2)
-				require.NoError(b, s.await(5*time.Minute, ledBy(*shardCount, 2)))
+				require.NoError(b, s.Await(5*time.Minute, membertest.LedBy(*shardCount, 2)))
 				return time.Since(last) - *lease
 			})
 		})
@@ -105,10 +103,10 @@ func BenchmarkDeath(b *testing.B) {
 func BenchmarkStop(b *testing.B) {
 	for _, name := range names {
 		b.Run(name, func(b *testing.B) {
-			scenario(b, name, func(s *shares, y system) time.Duration {
+			scenario(b, name, func(s *membertest.Shares, y system) time.Duration {
 				begin := time.Now()
 				y.stop(2)
-				require.NoError(b, s.await(5*time.Minute, ledBy(*shardCount, 2)))
+				require.NoError(b, s.Await(5*time.Minute, membertest.LedBy(*shardCount, 2)))
 				return time.Since(begin)
 			})
 		})
@@ -116,61 +114,18 @@ func BenchmarkStop(b *testing.B) {
 }
 
 // pool is a group of this project.
-type pool struct {
-	db      kv.Database
-	members []*member.Member
+type pool struct{ *membertest.Pool }
+
+func newPool(db kv.Database) *pool {
+	return &pool{&membertest.Pool{
+		Databases: slices.Repeat([]kv.Database{db}, processes), Space: subspace.New("g"), Lease: *lease, Shards: shardNames(),
+	}}
 }
 
-func (p *pool) start(b *testing.B, s *shares) {
-	g := group.New(subspace.New("g"))
-	config := group.ConfigWithLease(*lease)
-	config.SettleDelay = 0
-	require.NoError(b, p.db.Transact(b.Context(), func(tr kv.Transaction) error {
-		_, err := g.Initialize(tr, config)
-		return err
-	}))
-	for batch := range slices.Chunk(shardNames(), group.MaxBatch) {
-		require.NoError(b, p.db.Transact(b.Context(), func(tr kv.Transaction) error {
-			_, err := g.CreateShards(tr, batch, time.Now())
-			return err
-		}))
-	}
-	for i := range processes {
-		m, err := member.New(p.db, g, member.Options{ID: fmt.Sprintf("member-%d", i)})
-		require.NoError(b, err)
-		p.members = append(p.members, m)
-		require.NoError(b, m.Start(context.Background(), member.Callbacks{
-			OnAcquire: func(shard *member.Shard) error { s.lead(shard.Name(), i); return nil },
-			OnRelease: func(shard *member.Shard) { s.lose(shard.Name(), i) },
-		}))
-	}
-	require.NoError(b, s.await(5*time.Minute, func(counts map[int]int) bool {
-		if counts[noLeader] > 0 {
-			return false
-		}
-		for i := range processes {
-			if n := counts[i]; n < *shardCount/processes || n > *shardCount/processes+1 {
-				return false
-			}
-		}
-		return true
-	}))
-}
-
-func (p *pool) kill(process int) time.Time {
-	status := p.members[process].Status()
-	now := time.Now()
-	p.members[process].Abandon()
-	return now.Add(status.Beat.Sub(elector.SystemClock().Now()))
-}
-
-func (p *pool) stop(process int) { _ = p.members[process].Stop(context.Background()) }
-
-func (p *pool) close() {
-	for _, m := range p.members {
-		m.Abandon()
-	}
-}
+func (p *pool) start(b *testing.B, s *membertest.Shares) { p.Start(b, s) }
+func (p *pool) kill(process int) time.Time               { return p.Kill(process) }
+func (p *pool) stop(process int)                         { p.Stop(process) }
+func (p *pool) close()                                   { p.Close() }
 
 // etcdPool is an embedded etcd server, and processes that campaign for every shard with one
 // session each, as package concurrency of its client offers.
@@ -188,7 +143,7 @@ type etcdProcess struct {
 	led     map[string]*concurrency.Election
 }
 
-func (p *etcdPool) start(b *testing.B, s *shares) {
+func (p *etcdPool) start(b *testing.B, s *membertest.Shares) {
 	config := embed.NewConfig()
 	config.Dir, config.LogLevel = filepath.Join(b.TempDir(), fmt.Sprint(time.Now().UnixNano())), "fatal"
 	local, err := url.Parse("http://127.0.0.1:0")
@@ -221,7 +176,7 @@ func (p *etcdPool) start(b *testing.B, s *shares) {
 				p.await(b, campaigns)
 			}
 		}
-		require.NoError(b, s.await(5*time.Minute, ledBy(*shardCount, noLeader)))
+		require.NoError(b, s.Await(5*time.Minute, membertest.LedBy(*shardCount, membertest.NoLeader)))
 	}
 }
 
@@ -233,7 +188,7 @@ func (p *etcdPool) await(b *testing.B, campaigns int) {
 	}, time.Minute, 5*time.Millisecond)
 }
 
-func startEtcd(b *testing.B, endpoint string, i int, s *shares) *etcdProcess {
+func startEtcd(b *testing.B, endpoint string, i int, s *membertest.Shares) *etcdProcess {
 	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, Logger: zap.NewNop()})
 	require.NoError(b, err)
 	seconds := int((*lease + time.Second - 1) / time.Second)
@@ -263,14 +218,14 @@ func startEtcd(b *testing.B, endpoint string, i int, s *shares) *etcdProcess {
 }
 
 // campaign campaigns for a shard in the background.
-func (p *etcdProcess) campaign(name string, i int, s *shares) {
+func (p *etcdProcess) campaign(name string, i int, s *membertest.Shares) {
 	e := concurrency.NewElection(p.session, "e/"+name)
 	go func() {
 		if e.Campaign(p.client.Ctx(), fmt.Sprint(i)) == nil {
 			p.mu.Lock()
 			p.led[name] = e
 			p.mu.Unlock()
-			s.lead(name, i)
+			s.Lead(name, i)
 		}
 	}()
 }

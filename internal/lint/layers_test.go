@@ -75,7 +75,7 @@ var layers = []layer{
 	{"elector", "@ @/election @/internal/loop @/internal/clock @/internal/executor @/internal/machine @/kv github.com/google/uuid"},
 	{"group/member", "@ @/election @/elector @/group @/internal/balance @/internal/clock @/internal/loop @/internal/membership @/internal/membership/executor @/internal/mirror @/kv " +
 		"github.com/google/uuid"},
-	{"internal/membertest", "@/group @/group/member @/kv @/subspace github.com/stretchr/testify/require"},
+	{"internal/membertest", "@/elector @/group @/group/member @/kv @/subspace github.com/stretchr/testify/require"},
 	{"internal/electortest", "@ @/election @/elector @/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
 	{"simulation", "@ @/election @/group @/internal/balance @/internal/belief @/internal/executor @/internal/machine @/internal/membership " +
 		"@/internal/membership/executor @/kv @/kv/memkv @/subspace " +
