@@ -11,12 +11,15 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/internal/longtest"
 	"github.com/fdbelection/fdbelection/internal/membertest"
+	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
+	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
@@ -62,4 +65,18 @@ func TestProcesses(t *testing.T) {
 		c.Env = append(os.Environ(), storeOfProcess+"="+store, idOfProcess+"="+id)
 		return c
 	})
+}
+
+// The members of a pool take over what a dead one and a stopped one led.
+func TestPool(t *testing.T) {
+	db := memkv.New(memkv.Options{})
+	p := &membertest.Pool{Databases: []kv.Database{db, db, db}, Space: space, Lease: time.Second, Shards: []string{"x", "y", "z"}}
+	s := membertest.NewShares()
+	p.Start(t, s)
+	defer p.Close()
+	p.Stop(0)
+	require.NoError(t, s.Await(time.Minute, membertest.LedBy(3, 0)))
+	require.WithinDuration(t, time.Now(), p.Kill(1), time.Second)
+	require.NoError(t, s.Await(time.Minute, membertest.LedBy(3, 1)))
+	require.Error(t, s.Await(0, membertest.LedBy(4, 1)))
 }
