@@ -115,7 +115,7 @@ func (m *Machine) changed(kind group.Kind, name string) {
 	case group.KindRequest, group.KindPin:
 		m.tenures.recheck = append(m.tenures.recheck, name)
 	case group.KindMember:
-		m.output.members, m.watched.ring = true, nil
+		m.output.members, m.watched.ring, m.plan.membersAt = true, nil, m.now.Local
 		if m.watched.seen[name] == nil { // a new member is looked at soon
 			m.watched.lookAt = m.now.Local
 		}

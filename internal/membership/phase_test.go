@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/group"
 )
 
 // In calm, a member that dies is evicted within a hundredth of a heartbeat after its lease, and the
@@ -40,5 +42,26 @@ func TestADeathIsNoticedAtOnce(t *testing.T) {
 			t.Log(late)
 			require.Less(t, slices.Max(late), config.HeartbeatInterval/100+3*c.latency)
 		})
+	}
+}
+
+// If two members join at a time, each shard moves at most once.
+func TestTwoJoinAtATime(t *testing.T) {
+	c := newCluster(t, testConfig(), 60)
+	for _, name := range []string{"a", "b", "c"} {
+		c.start(name)
+	}
+	c.pass(30 * time.Second)
+	terms := map[string]uint64{}
+	for name, row := range c.rows()[group.KindShard] {
+		terms[name] = row.Shard.Term
+	}
+	c.start("d")
+	c.pass(50 * time.Millisecond)
+	c.start("e")
+	c.pass(30 * time.Second)
+	require.Equal(t, map[string]int{"a": 12, "b": 12, "c": 12, "d": 12, "e": 12}, c.shares())
+	for name, row := range c.rows()[group.KindShard] {
+		require.LessOrEqual(t, row.Shard.Term, terms[name]+1, name)
 	}
 }

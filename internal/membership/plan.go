@@ -21,6 +21,8 @@ type planning struct {
 	// free shards that this process claims. remove are free shards that an operator wants
 	// removed.
 	give, claim, remove []string
+	// membersAt is when a member changed last.
+	membersAt time.Time
 	// due is when the plan is made again although nothing has changed; zero: never.
 	due       time.Time
 	freeSince map[string]time.Time
@@ -145,9 +147,11 @@ func (m *Machine) rulesForAll() {
 }
 
 // balanceMoves decides which shards of this process move: pinned ones at once, and others at
-// most MaxMoves at a time, each not before its delay has passed.
+// most MaxMoves at a time, each not before its delay has passed. They wait a little after a change
+// of a member: if several join at a time, each shard moves once.
 func (m *Machine) balanceMoves() {
 	p := &m.plan
+	quietAt := p.membersAt.Add(m.config.HeartbeatInterval / 16)
 	moving := 0
 	for _, one := range m.tenures.ending {
 		if one.decided && one.reason == group.ReasonBalance && !one.lost {
@@ -165,6 +169,8 @@ func (m *Machine) balanceMoves() {
 			p.again(m.now.Local.Add(m.config.HeartbeatInterval / 4)) // its heartbeat may be late
 		case m.mirror.Pin(name) == target:
 			m.decide(one, group.ReasonPin)
+		case m.now.Local.Before(quietAt):
+			p.again(quietAt)
 		case one.moves > 0 && m.now.Local.Before(at):
 			p.again(at)
 		case moving >= m.config.MaxMoves:
