@@ -22,19 +22,19 @@ var over = []time.Duration{fdbelection.RecipeConfig().CandidateTimeout + 1}
 // reaches, and no others. The quick form runs the smallest worlds. EXPLORE adds the
 // largest one to the long form.
 func TestReductions(t *testing.T) {
-	worlds := []smallWorld{
+	worlds := []smallElection{
 		{actors: acts{{actRegister}, {actRegister}, {actRegister}}, priorities: []int32{0, 0, 0}},
-		{actors: acts{{actCycle}, {actCycle}}, registered: true, lost: 1, priorities: []int32{0, 1}},
-		{actors: acts{{actCycle, actResign}, {actCycle}}, registered: true, lost: 1, priorities: []int32{0, 1}},
+		{actors: acts{{actCycle}, {actCycle}}, registered: true, limits: limits{lost: 1}, priorities: []int32{0, 1}},
+		{actors: acts{{actCycle, actResign}, {actCycle}}, registered: true, limits: limits{lost: 1}, priorities: []int32{0, 1}},
 		{actors: acts{{actCycle, actCycle}, {actCycle, actFencedWrite}}, registered: true, priorities: []int32{0, 1}},
-		{actors: acts{{actLeave, actRegister}, {actCycle}}, registered: true, lost: 1, priorities: []int32{0, 0}},
+		{actors: acts{{actLeave, actRegister}, {actCycle}}, registered: true, limits: limits{lost: 1}, priorities: []int32{0, 0}},
 		// Above, a run of all schedules takes at most 7,000 steps; below, up to 360,000.
-		{actors: acts{{actRegister, actLeave}, {actRegister, actEvict}}, passing: over, priorities: []int32{0, 0}},
-		{actors: acts{{actCycle, actFencedWrite}, {actCycle}}, registered: true, passing: over, priorities: []int32{0, 1}},
-		{actors: acts{{actCycle}, {actCycle}, {actFencedWrite}}, registered: true, passing: over, priorities: []int32{0, 1, 1}},
-		{actors: acts{{actCycle, actLeave}, {actCycle, actEvict}}, registered: true, passing: over, priorities: []int32{0, 1}},
+		{actors: acts{{actRegister, actLeave}, {actRegister, actEvict}}, limits: limits{passing: over}, priorities: []int32{0, 0}},
+		{actors: acts{{actCycle, actFencedWrite}, {actCycle}}, registered: true, limits: limits{passing: over}, priorities: []int32{0, 1}},
+		{actors: acts{{actCycle}, {actCycle}, {actFencedWrite}}, registered: true, limits: limits{passing: over}, priorities: []int32{0, 1, 1}},
+		{actors: acts{{actCycle, actLeave}, {actCycle, actEvict}}, registered: true, limits: limits{passing: over}, priorities: []int32{0, 1}},
 		// The largest one, with EXPLORE only.
-		{actors: acts{{actCycle}, {actEvict}, {actLeave}}, registered: true, lost: 1, passing: over, priorities: []int32{0, 0, 1}},
+		{actors: acts{{actCycle}, {actEvict}, {actLeave}}, registered: true, limits: limits{lost: 1, passing: over}, priorities: []int32{0, 0, 1}},
 	}
 	count := longtest.Pick(5, len(worlds)-1)
 	if os.Getenv("EXPLORE") != "" {
@@ -61,38 +61,38 @@ func TestReductions(t *testing.T) {
 type exploredWorld struct {
 	name  string
 	large bool
-	world smallWorld
+	world smallElection
 }
 
 func exploredWorlds() []exploredWorld {
 	return []exploredWorld{
-		{"2 x 2, claiming and writing", false, smallWorld{
-			actors: acts{{actCycle, actFencedWrite}, {actCycle, actFencedWrite}}, registered: true, lost: 1, passing: over,
+		{"2 x 2, claiming and writing", false, smallElection{
+			actors: acts{{actCycle, actFencedWrite}, {actCycle, actFencedWrite}}, registered: true, limits: limits{lost: 1, passing: over},
 			priorities: []int32{0, 1},
 		}},
-		{"2 x 2, at the end of a lease", false, smallWorld{
-			actors: acts{{actCycle, actCycle}, {actCycle, actFencedWrite}}, registered: true, lost: 1,
-			passing: []time.Duration{fdbelection.RecipeConfig().LeaseDuration - 1, 1},
+		{"2 x 2, at the end of a lease", false, smallElection{
+			actors: acts{{actCycle, actCycle}, {actCycle, actFencedWrite}}, registered: true,
+			limits: limits{lost: 1, passing: []time.Duration{fdbelection.RecipeConfig().LeaseDuration - 1, 1}},
 		}},
-		{"2 x 3, resigning", true, smallWorld{
-			actors: acts{{actCycle, actFencedWrite, actResign}, {actCycle, actFencedWrite, actCycle}}, registered: true, lost: 1, passing: over,
+		{"2 x 3, resigning", true, smallElection{
+			actors: acts{{actCycle, actFencedWrite, actResign}, {actCycle, actFencedWrite, actCycle}}, registered: true, limits: limits{lost: 1, passing: over},
 		}},
-		{"2 x 3, writing after resigning", true, smallWorld{
-			actors: acts{{actCycle, actResign, actFencedWrite}, {actCycle, actResign, actFencedWrite}}, registered: true, lost: 1, passing: over,
+		{"2 x 3, writing after resigning", true, smallElection{
+			actors: acts{{actCycle, actResign, actFencedWrite}, {actCycle, actResign, actFencedWrite}}, registered: true, limits: limits{lost: 1, passing: over},
 		}},
-		{"2 x 3, preempting", true, smallWorld{
-			actors: acts{{actCycle, actFencedWrite, actCycle}, {actCycle, actFencedWrite, actCycle}}, registered: true, lost: 1, passing: over,
+		{"2 x 3, preempting", true, smallElection{
+			actors: acts{{actCycle, actFencedWrite, actCycle}, {actCycle, actFencedWrite, actCycle}}, registered: true, limits: limits{lost: 1, passing: over},
 			priorities: []int32{0, 1},
 		}},
-		{"2 x 3, coming and going", true, smallWorld{
-			actors: acts{{actRegister, actCycle, actLeave}, {actRegister, actCycle, actEvict}}, lost: 1, passing: over,
+		{"2 x 3, coming and going", true, smallElection{
+			actors: acts{{actRegister, actCycle, actLeave}, {actRegister, actCycle, actEvict}}, limits: limits{lost: 1, passing: over},
 		}},
-		{"3 x 2, claiming and writing", true, smallWorld{
-			actors: acts{{actCycle, actFencedWrite}, {actCycle, actFencedWrite}, {actCycle, actFencedWrite}}, registered: true, lost: 1, passing: over,
+		{"3 x 2, claiming and writing", true, smallElection{
+			actors: acts{{actCycle, actFencedWrite}, {actCycle, actFencedWrite}, {actCycle, actFencedWrite}}, registered: true, limits: limits{lost: 1, passing: over},
 			priorities: []int32{0, 0, 1},
 		}},
-		{"3 x 2, evicting and leaving", true, smallWorld{
-			actors: acts{{actCycle, actLeave}, {actCycle, actEvict}, {actCycle, actFencedWrite}}, registered: true, lost: 1, passing: over,
+		{"3 x 2, evicting and leaving", true, smallElection{
+			actors: acts{{actCycle, actLeave}, {actCycle, actEvict}, {actCycle, actFencedWrite}}, registered: true, limits: limits{lost: 1, passing: over},
 			priorities: []int32{0, 0, 1},
 		}},
 	}

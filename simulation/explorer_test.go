@@ -1,41 +1,10 @@
 package simulation
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // This file explores small worlds completely. It runs every order in which the reads and
 // commits of a few actors can reach the database, with the real protocol, the engine in
 // memory and the checks of the commit log. Nothing is random.
-
-// act is what an actor does in one transaction, retries included.
-type act int
-
-// The acts.
-const (
-	actRegister    act = iota // register as a candidate
-	actCycle                  // run an election cycle, with expiry by clock
-	actFencedWrite            // make a fenced write under the last tenure that an attempt reported, committed or not
-	actResign                 // resign that tenure
-	actLeave                  // unregister
-	actEvict                  // evict the candidates that have timed out
-)
-
-// smallWorld is what is explored.
-type smallWorld struct {
-	// actors are the acts of each actor, in their order; priorities are theirs.
-	actors     [][]act
-	priorities []int32
-	// registered says that all actors are candidates at the start.
-	registered bool
-	// lost is how many acknowledgements may be lost (1021, applied).
-	lost int
-	// passing are steps of time, each of which may pass at any point. No sum of steps may
-	// come within a millisecond of five seconds. At that age a read version is too old, and
-	// the limit counts versions, which commits raise too.
-	passing []time.Duration
-}
 
 // reduction says which schedules are left out because they reach nothing new.
 type reduction int
@@ -82,7 +51,7 @@ type vertex struct {
 // every schedule.
 func explore(small smallWorld, how reduction) explored {
 	x := &explorer{small: small, how: how, seen: map[uint64]*vertex{}}
-	x.out.schedules = x.visit(newSchedule(&x.small), nil, 0)
+	x.out.schedules = x.visit(x.small.open(), nil, 0)
 	x.out.states = len(x.seen)
 	return x.out
 }
@@ -156,7 +125,7 @@ func (x *explorer) note(s *schedule, end bool, sleep uint64) (*vertex, bool) {
 
 // replay runs a schedule from the beginning.
 func (x *explorer) replay(path []int) *schedule {
-	s := newSchedule(&x.small)
+	s := x.small.open()
 	for _, choice := range path {
 		s.choose(choice)
 	}
