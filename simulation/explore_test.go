@@ -41,19 +41,25 @@ func TestReductions(t *testing.T) {
 		count = len(worlds)
 	}
 	for _, world := range worlds[:count] {
-		all := explore(world, everySchedule)
-		states := explore(world, everyState)
-		traces := explore(world, everyTrace)
-		t.Logf("%.0f schedules in %d, %d and %d steps, %d states, %d ends",
-			all.schedules, all.steps, states.steps, traces.steps, all.states, all.ends)
-		require.Empty(t, all.violations)
-		require.InDelta(t, all.schedules, states.schedules, 0)
-		require.Greater(t, all.steps, states.steps)
-		for _, reduced := range []explored{states, traces} {
-			require.Equal(t, all.states, reduced.states)
-			require.Equal(t, all.ends, reduced.ends)
-			require.Equal(t, all.digest, reduced.digest, "the same number of states, but different ones")
-		}
+		compareReductions(t, world)
+	}
+}
+
+// compareReductions explores a world without any reduction and with each, and compares.
+func compareReductions(t *testing.T, world smallWorld) {
+	t.Helper()
+	all := explore(world, everySchedule)
+	states := explore(world, everyState)
+	traces := explore(world, everyTrace)
+	t.Logf("%.0f schedules in %d, %d and %d steps, %d states, %d ends",
+		all.schedules, all.steps, states.steps, traces.steps, all.states, all.ends)
+	require.Empty(t, all.violations)
+	require.InDelta(t, all.schedules, states.schedules, 0)
+	require.Greater(t, all.steps, states.steps)
+	for _, reduced := range []explored{states, traces} {
+		require.Equal(t, all.states, reduced.states)
+		require.Equal(t, all.ends, reduced.ends)
+		require.Equal(t, all.digest, reduced.digest, "the same number of states, but different ones")
 	}
 }
 
@@ -104,9 +110,8 @@ func exploredWorlds() []exploredWorld {
 func TestExplore(t *testing.T) {
 	for i, c := range exploredWorlds() {
 		t.Run(c.name, func(t *testing.T) {
-			which := os.Getenv("EXPLORE")
 			switch {
-			case which != "":
+			case os.Getenv("EXPLORE") != "":
 			case c.large:
 				t.Skip("EXPLORE=all runs it")
 			case i > 0:
@@ -115,17 +120,24 @@ func TestExplore(t *testing.T) {
 			if c.world.priorities == nil {
 				c.world.priorities = make([]int32, len(c.world.actors))
 			}
-			found := explore(c.world, everyState)
-			for _, v := range found.violations { // TestMutants reads these lines
-				fmt.Printf("VIOLATED %d %d %s\n", 0, v.Invariant, v.Text)
-			}
-			require.Empty(t, found.violations)
-			t.Logf("%.0f schedules, %d states, %d ends, %d steps", found.schedules, found.states, found.ends, found.steps)
-			if which == "twice" {
-				traces := explore(c.world, everyTrace)
-				t.Logf("%d steps with sleep sets", traces.steps)
-				require.Equal(t, found.digest, traces.digest)
-			}
+			exploreAndCompare(t, c.world)
 		})
+	}
+}
+
+// exploreAndCompare runs every schedule of a small world. With EXPLORE=twice it also runs them with
+// sleep sets, and compares.
+func exploreAndCompare(t *testing.T, world smallWorld) {
+	t.Helper()
+	found := explore(world, everyState)
+	for _, v := range found.violations { // TestMutants reads these lines
+		fmt.Printf("VIOLATED %d %d %s\n", 0, v.Invariant, v.Text)
+	}
+	require.Empty(t, found.violations)
+	t.Logf("%.0f schedules, %d states, %d ends, %d steps", found.schedules, found.states, found.ends, found.steps)
+	if os.Getenv("EXPLORE") == "twice" {
+		traces := explore(world, everyTrace)
+		t.Logf("%d steps with sleep sets", traces.steps)
+		require.Equal(t, found.digest, traces.digest)
 	}
 }

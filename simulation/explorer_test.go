@@ -44,11 +44,11 @@ type vertex struct {
 // explore runs every schedule of a small world, up to a reduction.
 //
 // A state is identified by a hash. It covers the database, with the time of each write. For
-// each actor it covers its act, its tenure, every answer that it got in this attempt, and
-// what was written since its read version. Before a commit, the last one is reduced to
-// whether the commit will be refused. Two reads of different actors commute, so only one of
-// their orders runs (sleep sets). TestReductions compares both reductions with a run of
-// every schedule.
+// each actor it covers its act, what it kept, every answer that it got in this attempt, and
+// what was written since its read version, with what it still sees instead. Before a commit,
+// the last one is reduced to whether the commit will be refused. Two reads of different actors
+// commute, so only one of their orders runs (sleep sets). TestReductions and
+// TestGroupReductions compare both reductions with a run of every schedule.
 func explore(small smallWorld, how reduction) explored {
 	x := &explorer{small: small, how: how, seen: map[uint64]*vertex{}}
 	x.out.schedules = x.visit(x.small.open(), nil, 0)

@@ -1,8 +1,6 @@
 package simulation
 
 import (
-	"slices"
-
 	"github.com/fdbelection/fdbelection/group"
 	"github.com/fdbelection/fdbelection/internal/membership"
 )
@@ -17,6 +15,8 @@ func (w *groupWorld) checkShard(c *groupCommit, change *groupChange) {
 		w.violated(invGroupTerms, "%s wrote over the record of %s, which cannot be read", c.who(), change.name)
 	case after == nil:
 		w.checkRemoved(c, before)
+	case c.entry.Label == labelRaise && after.Vacant() && after.Term >= before.Term && after.Reason == group.ReasonRaised:
+		// An operator may end any tenure.
 	case after.Term == before.Term && after.Vacant() && !before.Vacant():
 		if after.Nonce != before.Nonce {
 			w.violated(invGroupTerms, "%s changed the nonce of %s", c.who(), before)
@@ -97,10 +97,7 @@ func (w *groupWorld) checkHandOver(c *groupCommit, after *group.Shard) {
 // the claimant may receive shards.
 func (w *groupWorld) checkShardClaim(c *groupCommit, before, after *group.Shard) {
 	me := memberIn(c.before, after.Leader.ID)
-	anyReady := slices.ContainsFunc(sortedRecords(c.before), func(one groupRecord) bool {
-		row := c.before[one]
-		return row.Member != nil && row.Member.Ready() && !row.Member.Draining
-	})
+	anyReady := w.readyFrom > 0 && w.readyFrom <= c.entry.ReadVersion // it reads other members by snapshot
 	switch {
 	case after.Leader != c.op.what.Me:
 		w.violated(invGroupClaim, "%s claimed %s for another member", c.who(), after)

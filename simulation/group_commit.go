@@ -2,7 +2,9 @@ package simulation
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +30,7 @@ type groupChecks struct {
 	joinedAt  map[election.Identity]time.Duration // of those that were not ready since
 	ended     map[election.Identity]bool          // sessions that have ended
 	tampered  map[election.Identity]bool          // sessions whose records an operator damaged or restored
+	readyFrom int64                               // the version since which some member may claim; 0: none may
 	highest   map[string]uint64                   // the highest term of each shard
 	holders   map[group.Token]struct{}            // all tenures
 	began     map[string]time.Duration            // when the present tenure or vacancy of each shard began
@@ -297,6 +300,7 @@ func (w *groupWorld) noteGroupCommit(c *groupCommit) {
 		}
 		switch change.kind {
 		case group.KindMember:
+			w.noteReady(c.entry.Version)
 			if !c.raw {
 				w.noteMember(change)
 			}
@@ -309,6 +313,17 @@ func (w *groupWorld) noteGroupCommit(c *groupCommit) {
 		if w.calm && c.beats[i].after.Value != "" {
 			w.counts[c.beats[i].id]++
 		}
+	}
+}
+
+// noteReady notes since when some member may claim.
+func (w *groupWorld) noteReady(version int64) {
+	some := slices.ContainsFunc(sortedRecords(w.rows), func(one groupRecord) bool {
+		m := w.rows[one].Member
+		return m != nil && m.Ready() && !m.Draining
+	})
+	if w.readyFrom = cmp.Or(w.readyFrom, version); !some {
+		w.readyFrom = 0
 	}
 }
 

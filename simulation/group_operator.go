@@ -23,6 +23,9 @@ const (
 	labelLogged = "operator damages and logs"
 )
 
+// labelRaise is the label of transactions of an operator that raise terms.
+const labelRaise = "operator raises"
+
 // operate lets an operator do something, or nothing.
 func (w *groupWorld) operate() {
 	if w.chance(faultSteer) {

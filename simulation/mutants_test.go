@@ -56,8 +56,9 @@ func mutants(t *testing.T) []mutant {
 // TestMutants is invariant 27. Every check can fail, and every mutant of the protocol and
 // of the loop is found. MUTANTS=all runs all mutants, MUTANTS=groups those of groups, and
 // MUTANTS=name those whose name contains it. The long tests run those that are sampled. MUTANT_SEEDS is how many seeds look for
-// each (6000). If none of the first 100 finds a mutant of the protocol, TestExplore and
-// TestPairs look for it too. With all mutants the test writes the matrix to the file MATRIX.
+// each (6000). If none of the first 100 finds a mutant of the protocol of elections, TestExplore and
+// TestPairs look for it too. TestExploreGroups looks for each mutant of the protocol of groups. With
+// all mutants the test writes the matrix to the file MATRIX.
 func TestMutants(t *testing.T) {
 	which, most := os.Getenv("MUTANTS"), "6000"
 	if which == "" {
@@ -76,7 +77,11 @@ func TestMutants(t *testing.T) {
 			binary := m.build(t)
 			seed, broken := m.hunt(t, binary, most, which == "all" || which == "groups")
 			var schedules, pairs []int
-			if which != "" && strings.HasPrefix(m.File, "election/") && !m.Groups && (seed == 0 || seed > 100) {
+			switch {
+			case which == "":
+			case strings.HasPrefix(m.File, "group/"):
+				schedules = exploreGroupMutant(binary)
+			case strings.HasPrefix(m.File, "election/") && !m.Groups && (seed == 0 || seed > 100):
 				schedules, pairs = exploreMutant(binary), pairMutant(binary)
 			}
 			t.Logf("seed %d breaks %v, small worlds %v, pairs %v", seed, broken, schedules, pairs)
@@ -209,6 +214,13 @@ func (m *mutant) hunt(t *testing.T, binary, most string, goOn bool) (seed int, b
 // minutes.
 func exploreMutant(binary string) []int {
 	_, broken, _ := findings(binary, "2m", "^TestExplore$/^2_x_", "EXPLORE=all")
+	return broken
+}
+
+// exploreGroupMutant runs the small groups that are not large on the mutant, and returns the
+// invariants that fail.
+func exploreGroupMutant(binary string) []int {
+	_, broken, _ := findings(binary, "5m", "^TestExploreGroups$", "LONG=1")
 	return broken
 }
 

@@ -1,12 +1,7 @@
 package simulation
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/binary"
-	"hash"
-	"hash/fnv"
 	"slices"
 	"time"
 
@@ -39,8 +34,13 @@ type checkedWorld interface {
 	committed(e memkv.LogEntry)
 	// checkState checks what holds between two calls.
 	checkState()
-	// hashState adds to a hash what the actors depend on and what the checks remember.
+	// dependOn reports whether an act may depend on a key.
+	dependOn(key []byte) bool
+	// hashState adds to a hash what the checks remember of the log, and what they know of the
+	// actors.
 	hashState(h *stateHash)
+	// stored is the database, as the log describes it.
+	stored() []kv.KeyValue
 }
 
 // schedule is a small world in the middle of a schedule.
@@ -54,6 +54,7 @@ type schedule struct {
 	passed    int // how many steps of time have passed
 	late      []*lateCommit
 	writtenAt map[string]time.Duration // when each key was last written
+	values    map[string]string        // of all keys
 }
 
 // actor is one actor of a small world.
@@ -63,6 +64,8 @@ type actor struct {
 	kept  func() []byte
 	ended bool
 	fate  fate // of the next commit
+	// failed are the codes of the calls that failed since the owner has reset it.
+	failed []int
 
 	// known is a hash of what it kept, of the time, and of all answers in this attempt.
 	known uint64
@@ -83,12 +86,6 @@ const (
 	fateLate          // its actor gives up before it arrives
 )
 
-// view is what a transaction sees: everything up to its read version.
-type view struct {
-	writtenSince []memkv.Range // by all actors
-	readAt       time.Duration // when it got its read version
-}
-
 // lateCommit is a commit on its way whose actor has given up.
 type lateCommit struct {
 	*memkv.LateCommit
@@ -103,7 +100,7 @@ type actorKey struct{}
 
 // newSchedule opens the database of a small world.
 func newSchedule(k *kernel, l limits, checked checkedWorld) *schedule {
-	s := &schedule{kernel: k, limits: l, checked: checked, writtenAt: map[string]time.Duration{}}
+	s := &schedule{kernel: k, limits: l, checked: checked, writtenAt: map[string]time.Duration{}, values: map[string]string{}}
 	k.db = memkv.New(memkv.Options{
 		Now:    func() time.Time { return epoch.Add(k.now) },
 		Sleep:  func(context.Context, time.Duration) error { return nil },
@@ -186,6 +183,23 @@ func (s *schedule) resume(a *actor) {
 	a.ended, _ = a.routine.next()
 }
 
+// wait lets others act and time pass before an actor looks at its clock.
+func (s *schedule) wait(a *actor) {
+	if s.closing {
+		return
+	}
+	a.kind, a.commit = 0, nil
+	s.begin(a)
+	a.routine.yield(false)
+}
+
+// begin begins an attempt. What the actor kept from earlier ones is all it knows.
+func (s *schedule) begin(a *actor) {
+	a.noReadVersion, a.view, a.known = true, view{}, 0
+	a.learn(a.kept())
+	a.learn([]byte(s.now.String()))
+}
+
 func (s *schedule) beforeCall(ctx context.Context, call *memkv.Call) error {
 	a, _ := ctx.Value(actorKey{}).(*actor)
 	if a == nil {
@@ -195,11 +209,9 @@ func (s *schedule) beforeCall(ctx context.Context, call *memkv.Call) error {
 		return errCancelled
 	}
 	a.kind, a.commit = call.Kind, call.Commit
-	a.noReadVersion = call.Version == 0 && (call.Kind == memkv.CallRead || call.Kind == memkv.CallReadVersion)
-	if a.noReadVersion { // a new attempt: what it kept from earlier ones is all it knows
-		a.view.writtenSince, a.known = nil, 0
-		a.learn(a.kept())
-		a.learn([]byte(s.now.String()))
+	a.noReadVersion = false
+	if call.Version == 0 && (call.Kind == memkv.CallRead || call.Kind == memkv.CallReadVersion) {
+		s.begin(a)
 	}
 	a.routine.yield(false)
 	if a.noReadVersion {
@@ -231,10 +243,14 @@ func (s *schedule) afterCall(ctx context.Context, call *memkv.Call) error {
 		}
 	}
 	a.learn([]byte{byte(call.Kind), byte(kv.CodeOf(call.Err))})
+	if call.Err != nil {
+		a.failed = append(a.failed, kv.CodeOf(call.Err))
+	}
 	if lost := a.fate == fateLost; lost {
 		a.fate = fateAnswered
 		if call.Err == nil {
 			a.learn([]byte("lost"))
+			a.failed = append(a.failed, kv.CodeCommitUnknownResult)
 			return kv.Error{Code: kv.CodeCommitUnknownResult, Committing: true}
 		}
 	}
@@ -244,39 +260,51 @@ func (s *schedule) afterCall(ctx context.Context, call *memkv.Call) error {
 // written notes the time of a commit and, for every transaction that is under way, what was
 // written since its read version.
 func (s *schedule) written(e *memkv.LogEntry) {
+	replaced := map[string]string{}
 	for i := range e.Mutations {
-		s.writtenAt[string(e.Mutations[i].Key)] = s.now
+		s.apply(&e.Mutations[i], replaced)
 	}
+	ranges := slices.DeleteFunc(slices.Clone(e.WriteConflicts), func(r memkv.Range) bool { return !s.checked.dependOn(r.Begin) })
 	for _, a := range s.actors {
 		if !a.noReadVersion && !a.ended {
-			a.view.add(e.WriteConflicts)
+			a.view.add(ranges, replaced)
 		}
 	}
 	for _, l := range s.late {
-		l.view.add(e.WriteConflicts)
+		l.view.add(ranges, nil) // it reads no more
 	}
 }
 
-func (v *view) add(written []memkv.Range) {
-	for _, r := range written {
-		if !slices.ContainsFunc(v.writtenSince, func(o memkv.Range) bool { return compareRanges(o, r) == 0 }) {
-			v.writtenSince = append(v.writtenSince, r)
+// apply notes a write, and adds to replaced what the keys had before.
+func (s *schedule) apply(m *memkv.Mutation, replaced map[string]string) {
+	s.writtenAt[string(m.Key)] = s.now
+	replace := func(key string) {
+		if _, again := replaced[key]; !again && s.checked.dependOn([]byte(key)) {
+			replaced[key] = s.values[key]
+		}
+	}
+	if m.Kind == memkv.MutationSet {
+		replace(string(m.Key))
+		s.values[string(m.Key)] = string(m.Value)
+		return
+	}
+	for key := range s.values {
+		if key >= string(m.Key) && key < string(m.Value) {
+			replace(key)
+			delete(s.values, key)
 		}
 	}
 }
 
-func compareRanges(a, b memkv.Range) int {
-	return cmp.Or(bytes.Compare(a.Begin, b.Begin), bytes.Compare(a.End, b.End))
-}
-
-// conflicts reports whether a commit with these read conflicts will be refused. Nothing else
-// matters then of what others have written.
-func (v *view) conflicts(reads []memkv.Range) bool {
-	return slices.ContainsFunc(v.writtenSince, func(o memkv.Range) bool {
-		return slices.ContainsFunc(reads, func(r memkv.Range) bool {
-			return bytes.Compare(o.Begin, r.End) < 0 && bytes.Compare(r.Begin, o.End) < 0
-		})
-	})
+// failures returns how many of these calls failed with a code.
+func (a *actor) failures(code int) int {
+	n := 0
+	for _, failed := range a.failed {
+		if failed == code {
+			n++
+		}
+	}
+	return n
 }
 
 // learn adds an answer to what the actor knows.
@@ -286,69 +314,6 @@ func (a *actor) learn(b []byte) {
 		h = (h ^ uint64(c)) * 1099511628211
 	}
 	a.known = (h ^ uint64(len(b)+1)) * 1099511628211
-}
-
-// stateHash is the hash of a state.
-type stateHash struct{ hash.Hash64 }
-
-func (h *stateHash) bytes(b []byte) {
-	_, _ = h.Write(b)
-	_, _ = h.Write([]byte{0xff, byte(len(b))})
-}
-
-func (h *stateHash) number(n uint64) { _, _ = h.Write(binary.LittleEndian.AppendUint64(nil, n)) }
-
-// row adds a row of the database, with the time of its last write.
-func (h *stateHash) row(s *schedule, row kv.KeyValue) {
-	h.bytes(row.Key)
-	h.bytes(row.Value)
-	h.number(uint64(s.writtenAt[string(row.Key)]))
-}
-
-// hash identifies the state.
-func (s *schedule) hash() uint64 {
-	h := &stateHash{fnv.New64a()}
-	h.number(uint64(s.losses)<<32 | uint64(s.passed))
-	s.checked.hashState(h)
-	for _, a := range s.actors {
-		a.hash(s.now, h)
-	}
-	for _, l := range s.late {
-		if l.over() {
-			h.bytes([]byte("over"))
-			continue
-		}
-		h.number(l.known)
-		h.number(uint64(s.now - l.view.readAt))
-	}
-	return h.Sum64()
-}
-
-// over reports whether the commit has arrived, or would be refused.
-func (l *lateCommit) over() bool { return l.landed || l.view.conflicts(l.reads) }
-
-// hash adds everything that determines what the actor does next.
-func (a *actor) hash(now time.Duration, h *stateHash) {
-	if a.ended {
-		h.bytes([]byte("ended"))
-		return
-	}
-	h.number(a.known)
-	h.number(uint64(a.kind))
-	if a.noReadVersion {
-		return
-	}
-	h.number(uint64(now - a.view.readAt)) // it may be too old
-	switch {
-	case a.commit == nil:
-		slices.SortFunc(a.view.writtenSince, compareRanges)
-		for _, r := range a.view.writtenSince {
-			h.bytes(r.Begin)
-			h.bytes(r.End)
-		}
-	case a.view.conflicts(a.commit.ReadConflicts):
-		h.bytes([]byte("conflict"))
-	}
 }
 
 // close lets the actors run to their end without another call.
