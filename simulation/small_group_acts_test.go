@@ -189,14 +189,16 @@ func releaseAll(change func(m *smallMember, r *group.Release)) groupAct {
 	return func(ctx context.Context, m *smallMember) {
 		var releases []group.Release
 		for i, name := range m.shardNames(m.shards) {
-			if t, own := m.tenures[name]; own && !t.Ended {
-				t.GivenUp = true
-				m.tenures[name] = t
-				r := group.Release{Token: t.Token, Reason: group.ReasonDrain, Nonce: m.nonce()}
-				r.Nonce[3] = byte(i)
-				change(m, &r)
-				releases = append(releases, r)
+			t, own := m.tenures[name]
+			if !own || t.Ended {
+				continue
 			}
+			t.GivenUp = true
+			m.tenures[name] = t
+			r := group.Release{Token: t.Token, Reason: group.ReasonDrain, Nonce: m.nonce()}
+			r.Nonce[3] = byte(i)
+			change(m, &r)
+			releases = append(releases, r)
 		}
 		if !m.live || len(releases) == 0 {
 			return

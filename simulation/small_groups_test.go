@@ -145,6 +145,10 @@ func groupsOfOperators() []exploredGroup {
 			before: groupActs{leader}, shards: 1, limits: oneLost,
 			acts: groupActs{{doRelease, doClaim}, {doRemoveShard, doCreateShard}},
 		}},
+		{"removing and creating by two operators", quickGroup, false, smallGroup{
+			before: groupActs{member}, shards: 1, limits: oneLost,
+			acts: groupActs{{doClaim, doWrite}, {doRemoveShard, doCreateShard}, {doCreateShard}},
+		}},
 		{"removing by the leader", quickGroup, true, smallGroup{
 			before: groupActs{leader}, shards: 1, limits: oneLost,
 			acts: groupActs{{doRemove, doClaim}, {doRemoveShard, doCreateShard}},
