@@ -46,6 +46,19 @@ func (w *smallGroupWorld) committed(e memkv.LogEntry) {
 	}
 	w.groupWorld.committed(e)
 	w.checkNonces()
+	w.checkOrphans(&e)
+}
+
+// checkOrphans is a part of invariant 38: what an operator wants of a shard goes with the shard.
+func (w *smallGroupWorld) checkOrphans(e *memkv.LogEntry) {
+	for _, name := range w.shardNames(w.shards) {
+		_, exists := w.rows[groupRecord{group.KindShard, name}]
+		for _, kind := range []group.Kind{group.KindPin, group.KindRequest} {
+			if _, wanted := w.rows[groupRecord{kind, name}]; wanted && !exists {
+				w.violated(invGroupOwner, "%s left %s of %s, which does not exist", e.Label, kind, name)
+			}
+		}
+	}
 }
 
 // checkNonces is a part of invariant 33: a nonce names one tenure, unless an operator has raised

@@ -113,7 +113,7 @@ func groupsOfSessions() []exploredGroup {
 		}},
 		{"evicting to the nanosecond", longGroup, false, smallGroup{
 			before: groupActs{leader, watcher}, shards: 1, limits: exactly,
-			acts: groupActs{{doBeat, doBeat, doWrite}, {doLook, doEvict("a"), doClaim}},
+			acts: groupActs{{doBeat, doBeat}, {doLook, doBeat, doEvict("a"), doClaim}},
 		}},
 		{"joining again", quickGroup, true, smallGroup{
 			before: groupActs{leader, watcher}, shards: 1, limits: timed,
@@ -165,9 +165,13 @@ func groupsOfOperators() []exploredGroup {
 			before: groupActs{leader, member}, shards: 1, limits: oneLost,
 			acts: groupActs{{doHandOver("b")}, {doDrainMember, doAskToResign, doRead}},
 		}},
-		{"raising terms", quickGroup, true, smallGroup{
-			before: groupActs{leader}, shards: 1, limits: oneLost,
-			acts: groupActs{{doRelease, doClaim, doWrite}, {doRaise}},
+		{"raising terms", quickGroup, false, smallGroup{ // from term 2, to term 3
+			before: groupActs{{doJoin, doReady, doClaim, doRelease, doClaim}}, shards: 1, limits: oneLost,
+			acts: groupActs{{doRelease, doClaim, doRelease, doClaim, doWrite}, {doRaise}},
+		}},
+		{"raising terms while a shard is created", quickGroup, false, smallGroup{
+			before: groupActs{member}, shards: 1, limits: oneLost,
+			acts: groupActs{{doClaim, doWrite}, {doRaise}, {doRemoveShard, doCreateShard}},
 		}},
 		{"two shards", quickGroup, true, smallGroup{
 			before: groupActs{leader, watcher}, shards: 2, limits: timed,
