@@ -102,7 +102,7 @@ simulate-groups: ## simulate GROUPS_SEEDS groups, starting with seed FIRST, and 
 mutants: ## put each mutant into the sources, and check that a test finds it (40 min)
 	MUTANTS=all go test -count=1 -timeout 2h -v -run '^TestMutants$$' ./simulation
 
-explore: ## run every schedule of small worlds (15 min)
+explore: ## run every schedule of small worlds (25 min)
 	EXPLORE=$(EXPLORE) go test -count=1 -timeout 6h -v -run '^Test(Group)?Reductions$$|^TestExplore' ./simulation
 
 browser: ## test the page of fdbelect serve in a headless Chromium (installs it on Debian)
