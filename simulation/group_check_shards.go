@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/group"
 	"github.com/fdbelection/fdbelection/internal/membership"
 )
@@ -93,6 +94,12 @@ func (w *groupWorld) checkHandOver(c *groupCommit, after *group.Shard) {
 	}
 }
 
+// damagedSince reports whether the member record with the id of a session was damaged. A claim that had
+// read it before knows that the session has ended: the read is by snapshot, since no session comes back.
+func (w *groupWorld) damagedSince(c *groupCommit, session election.Identity) bool {
+	return w.tampered[session] && c.before[groupRecord{group.KindMember, session.ID}].Member == nil
+}
+
 // checkShardClaim is a part of invariant 39: a shard is claimed if it is free, the group is enabled and
 // the claimant may receive shards.
 func (w *groupWorld) checkShardClaim(c *groupCommit, before, after *group.Shard) {
@@ -101,7 +108,7 @@ func (w *groupWorld) checkShardClaim(c *groupCommit, before, after *group.Shard)
 	switch {
 	case after.Leader != c.op.what.Me:
 		w.violated(invGroupClaim, "%s claimed %s for another member", c.who(), after)
-	case !before.Vacant() && livesIn(c.before, before.Leader):
+	case !before.Vacant() && livesIn(c.before, before.Leader) && !w.damagedSince(c, before.Leader):
 		w.violated(invGroupOwner, "%s claimed %s, whose session lives", c.who(), before)
 	case !c.readable || !c.config.Enabled:
 		w.violated(invGroupClaim, "%s claimed %s, and the group is disabled", c.who(), after)

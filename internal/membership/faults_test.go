@@ -247,3 +247,25 @@ func TestReadsWhileNoHeartbeatIsAcknowledged(t *testing.T) {
 	require.Equal(t, membership.StateJeopardy, a.machine.State())
 	require.Less(t, c.steps, 100)
 }
+
+// If the database is restored while a process waits to join, no record of it is missing. It finds out
+// by the config, and does not go on with the heartbeat interval of the lost one.
+func TestRestoredWhileItJoins(t *testing.T) {
+	config := testConfig()
+	c := newCluster(t, config, 0)
+	first := c.start("a")
+	c.pass(5 * time.Second)
+	key, old := c.group.Subspace().Sub("group").Bytes(), []byte(nil)
+	c.operate(func(tr kv.Transaction) (err error) { old, err = tr.Get(key).Get(); return err })
+	config.LeaseDuration, config.HeartbeatInterval = 30*time.Second, 9*time.Second
+	c.operate(func(tr kv.Transaction) error { _, err := c.group.WriteConfig(tr, config); return err })
+	second := c.start("a")
+	c.pass(5 * time.Second)
+	first.kill()
+	c.operate(func(tr kv.Transaction) error { tr.Set(key, old); return nil })
+	c.pass(time.Minute)
+	require.Equal(t, membership.StateMember, second.machine.State())
+	before := c.commits
+	c.pass(30 * time.Second)
+	require.InDelta(t, 10, c.commits-before, 1)
+}

@@ -36,18 +36,19 @@ type Machine struct {
 	settings Settings
 	now      Now
 
-	life    lifecycle
-	config  group.Config // the last one that could be read
-	session session
-	own     ownRecord
-	mirror  *mirror.Mirror
-	sync    syncing
-	watched neighbours
-	tenures tenures
-	plan    planning
-	slots   slots
-	store   storeHealth
-	output  output
+	life     lifecycle
+	config   group.Config // the last one that could be read
+	configAt time.Time    // when it was adopted
+	session  session
+	own      ownRecord
+	mirror   *mirror.Mirror
+	sync     syncing
+	watched  neighbours
+	tenures  tenures
+	plan     planning
+	slots    slots
+	store    storeHealth
+	output   output
 }
 
 // New returns a machine that has not started.
@@ -131,7 +132,7 @@ func (m *Machine) adoptConfig() {
 	if !ok || config == m.config && m.output.config {
 		return
 	}
-	m.config, m.output.config = config, true
+	m.config, m.configAt, m.output.config = config, m.now.Local, true
 	m.do(ConfigChanged{Config: config})
 }
 

@@ -122,6 +122,12 @@ func (m *Machine) leaseOf(beat *group.Beat) time.Duration {
 // attemptStarting counts an attempt before its commit starts.
 func (m *Machine) attemptStarting(e AttemptStarting) {
 	op := &m.slots.session
+	// A revision that went back tells of a restored database even if there was no session to miss
+	// its records. The log does not tell of it.
+	if e.Config.Revision > 0 && e.Config.Revision < m.config.Revision && e.Start.After(m.configAt) {
+		m.mirror.Rescan()
+		m.cancel(&m.slots.sync)
+	}
 	switch {
 	case op.id != e.Op:
 	case op.what.Kind == Join:
