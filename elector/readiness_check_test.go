@@ -144,7 +144,8 @@ func TestTheShortestReadyInterval(t *testing.T) {
 	})
 }
 
-// A readiness that does not change costs no read and no commit.
+// A readiness that does not change costs no read and no commit. The phases of the candidates are
+// random, and so the costs vary by a few per cent. A read with each check would double them.
 func TestTheCostOfReadiness(t *testing.T) {
 	cost := func(settings ...setting) (used memkv.Counters) {
 		inCluster(t, func(tc *cluster) {
@@ -160,9 +161,9 @@ func TestTheCostOfReadiness(t *testing.T) {
 		return used
 	}
 	without, with := cost(), cost(ready(func(context.Context) error { return nil }))
-	require.InEpsilon(t, without.Commits, with.Commits, 0.03)
-	require.InEpsilon(t, without.Transactions, with.Transactions, 0.03)
-	require.InEpsilon(t, without.Reads, with.Reads, 0.03)
+	require.InEpsilon(t, without.Commits, with.Commits, 0.1)
+	require.InEpsilon(t, without.Transactions, with.Transactions, 0.1)
+	require.InEpsilon(t, without.Reads, with.Reads, 0.1)
 }
 
 // A panic is logged once, with the reason.

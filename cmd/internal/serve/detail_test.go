@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,11 +22,11 @@ import (
 // counting is a store that counts reads.
 type counting struct {
 	away
-	reads int
+	reads atomic.Int64
 }
 
 func (c *counting) ReadTransact(ctx context.Context, fn func(tr kv.ReadTransaction) error) error {
-	c.reads++
+	c.reads.Add(1)
 	return c.away.ReadTransact(ctx, fn)
 }
 
@@ -43,14 +44,14 @@ func TestAHistoryThatCannotBeRead(t *testing.T) {
 		d, closeDetail := f.elections.open("default", func() *detail { return &detail{} })
 		defer closeDetail()
 		store.down.Store(true)
-		store.reads = 0
+		store.reads.Store(0)
 		var err error
 		for range 10 {
 			_, failed := d.update(t.Context(), f, s, "default")
 			err = errors.Join(err, failed)
 		}
 		require.Error(t, err)
-		require.Equal(t, 1, store.reads)
+		require.EqualValues(t, 1, store.reads.Load())
 		store.down.Store(false)
 		time.Sleep(interval)
 		now, err := d.update(t.Context(), f, f.now(), "default")
