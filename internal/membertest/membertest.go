@@ -127,16 +127,7 @@ func (p *processes) create(db kv.Database, shards int) {
 	for i := range shards {
 		p.shards = append(p.shards, strconv.Itoa(i))
 	}
-	require.NoError(p.t, db.Transact(p.t.Context(), func(tr kv.Transaction) error {
-		_, err := p.at.group.Initialize(tr, config)
-		return err
-	}))
-	for batch := range slices.Chunk(p.shards, group.MaxBatch) {
-		require.NoError(p.t, db.Transact(p.t.Context(), func(tr kv.Transaction) error {
-			_, err := p.at.group.CreateShards(tr, batch, time.Now())
-			return err
-		}))
-	}
+	create(p.t, db, p.at.group, config, p.shards)
 }
 
 func (p *processes) start(id string) {

@@ -34,16 +34,7 @@ func (p *Pool) Start(tb testing.TB, s *Shares) {
 	g, db := group.New(p.Space), p.Databases[0]
 	config := group.ConfigWithLease(p.Lease)
 	config.SettleDelay = 0
-	require.NoError(tb, db.Transact(tb.Context(), func(tr kv.Transaction) error {
-		_, err := g.Initialize(tr, config)
-		return err
-	}))
-	for batch := range slices.Chunk(p.Shards, group.MaxBatch) {
-		require.NoError(tb, db.Transact(tb.Context(), func(tr kv.Transaction) error {
-			_, err := g.CreateShards(tr, batch, time.Now())
-			return err
-		}))
-	}
+	create(tb, db, g, config, p.Shards)
 	for i, db := range p.Databases {
 		m, err := member.New(db, g, member.Options{ID: fmt.Sprintf("member-%d", i)})
 		require.NoError(tb, err)
@@ -62,6 +53,21 @@ func (p *Pool) Start(tb testing.TB, s *Shares) {
 		}
 		return counts[NoLeader] == 0
 	}))
+}
+
+// create makes a group with shards.
+func create(tb testing.TB, db kv.Database, g *group.Group, config group.Config, shards []string) {
+	tb.Helper()
+	require.NoError(tb, db.Transact(tb.Context(), func(tr kv.Transaction) error {
+		_, err := g.Initialize(tr, config)
+		return err
+	}))
+	for batch := range slices.Chunk(shards, group.MaxBatch) {
+		require.NoError(tb, db.Transact(tb.Context(), func(tr kv.Transaction) error {
+			_, err := g.CreateShards(tr, batch, time.Now())
+			return err
+		}))
+	}
 }
 
 // Kill ends a member without a farewell, and returns when its last heartbeat began.

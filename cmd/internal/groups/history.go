@@ -12,7 +12,7 @@ import (
 
 // History reads the log of a group from its beginning. It returns the last events that are wanted,
 // oldest first, and the version up to which it has read. A limit of zero returns all of them. read
-// runs a transaction. Errors: ErrNotInitialized if there is no such group.
+// runs a transaction. Errors: ErrNotInitialized if the group does not exist.
 func History(g *group.Group, read func(fn func(tr kv.ReadTransaction) (group.Changes, error)) (group.Changes, error),
 	limit int, wanted func(*Event) bool,
 ) (last []Event, version int64, err error) {
@@ -52,7 +52,7 @@ func Wanted(shard, member string) func(*Event) bool {
 	}
 }
 
-// Exists returns ErrNotInitialized if there is no such group. A config that cannot be read is one.
+// Exists returns ErrNotInitialized if a group does not exist. One whose config cannot be read exists.
 func Exists(g *group.Group, tr kv.ReadTransaction) error {
 	_, err := g.ReadConfig(tr)
 	if errors.Is(err, fdbelection.ErrInvalidState) {

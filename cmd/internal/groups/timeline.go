@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/group"
 	"github.com/fdbelection/fdbelection/internal/groupview"
 )
 
@@ -54,7 +55,7 @@ func (t *Timeline) Add(e *Event, at time.Time) {
 	case EventCreated:
 		before, after = nowhere, free
 	case EventClaimed:
-		if before, after = free, led; e.Reason == "expiry" {
+		if before, after = free, led; e.Reason == group.ReasonExpiry.String() {
 			before = unknown // its leader has died: it was free, but since when?
 		}
 	case EventHandedOver:

@@ -20,8 +20,7 @@ import (
 // currentGroups returns a new reading of the groups, or answers that the store cannot be read.
 func (s *server) currentGroups(w http.ResponseWriter) *overview.GroupReading {
 	now := s.feed.groupReader.Read()
-	if now.Err != nil {
-		fail(w, http.StatusServiceUnavailable, unreadable+election.SafeText(now.Err.Error()))
+	if failedRead(w, now.Err) {
 		return nil
 	}
 	return now
@@ -118,15 +117,11 @@ func (s *server) groupHistory(w http.ResponseWriter, r *http.Request) {
 
 // answered answers with an error, if there is one.
 func (s *server) answered(w http.ResponseWriter, err error, name string) bool {
-	switch {
-	case err == nil:
-		return false
-	case errors.Is(err, fdbelection.ErrNotInitialized): // it was deleted just now
+	if errors.Is(err, fdbelection.ErrNotInitialized) { // it was deleted just now
 		fail(w, http.StatusNotFound, s.noGroup(name))
-	default:
-		fail(w, http.StatusServiceUnavailable, unreadable+election.SafeText(err.Error()))
+		return true
 	}
-	return true
+	return failedRead(w, err)
 }
 
 // limitOf returns the limit of a request, or answers that it is not valid.

@@ -38,17 +38,18 @@ type groupDetail struct {
 	mu    sync.Mutex
 	ended time.Time // of the last snapshot
 	groupParts
-	// state is nil if there is no such group.
+	// state is nil if the group does not exist.
 	state    *groupview.State
 	beats    groupview.Heartbeats
 	teller   *groups.Teller
 	timeline *groups.Timeline // nil: the log has to be read from its beginning
 	told     []groups.Event   // the last ones, oldest first
 	told0    uint64           // how many events were told before those
+	stale    bool             // the rows of the timeline and of the events have to be encoded again
 }
 
 // groupParts are the rows of one group. They are empty until a read has succeeded. status is nil
-// if there is no such group.
+// if the group does not exist.
 type groupParts struct {
 	known                    bool
 	status                   *row
@@ -127,7 +128,9 @@ func (d *groupDetail) keepTimeline(ctx context.Context, f *feed) error {
 	if d.timeline == nil {
 		return d.readLog(ctx, f)
 	}
+	before := len(d.timeline.Seconds)
 	d.timeline.Trim(f.clock.Wall().Add(-shownTime))
+	d.stale = d.stale || len(d.timeline.Seconds) != before
 	return nil
 }
 
@@ -137,6 +140,7 @@ func (d *groupDetail) tell(c *group.Change, at time.Time) {
 	if d.timeline == nil || !told {
 		return
 	}
+	d.stale = true
 	d.timeline.Add(&e, at)
 	if e.At.IsZero() {
 		e.At = at
@@ -152,7 +156,7 @@ func (d *groupDetail) tell(c *group.Change, at time.Time) {
 // estimated by its version.
 func (d *groupDetail) readLog(ctx context.Context, f *feed) error {
 	now := f.clock.Wall()
-	d.timeline, d.teller, d.told, d.told0 = &groups.Timeline{}, groups.NewTeller(nil), nil, 0
+	d.timeline, d.teller, d.told, d.told0, d.stale = &groups.Timeline{}, groups.NewTeller(nil), nil, 0, true
 	for at := max(d.state.Version-shownTime.Microseconds(), 0); at < d.state.Version; {
 		log, err := kv.ReadTransact(ctx, f.db, func(tr kv.ReadTransaction) (group.Changes, error) {
 			return d.group.ReadLog(tr, at, groupview.PageRows)
@@ -214,6 +218,11 @@ func (d *groupDetail) rows(f *feed, name string) groupParts {
 		aged.Silence, aged.MirrorLag = nil, nil
 		return *m, aged
 	})
+	p.seconds, p.events = d.seconds, d.events
+	if !d.stale {
+		return p
+	}
+	d.stale = false
 	p.seconds = rows(d.timeline.Seconds, d.seconds, func(s *groups.Second) string { return strconv.FormatInt(s.At, 10) },
 		func(s *groups.Second) (now, same any) { return s, s })
 	numbers := make([]int, len(d.told))

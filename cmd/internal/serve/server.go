@@ -7,6 +7,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/cmd/internal/report"
@@ -88,11 +90,18 @@ func fail(w http.ResponseWriter, code int, text string) {
 
 const unreadable = "the store cannot be read: "
 
+// failedRead answers that the store cannot be read, if err is an error.
+func failedRead(w http.ResponseWriter, err error) bool {
+	if err != nil {
+		fail(w, http.StatusServiceUnavailable, unreadable+election.SafeText(err.Error()))
+	}
+	return err != nil
+}
+
 // current returns a new reading, or answers that the store cannot be read.
 func (s *server) current(w http.ResponseWriter) *overview.Reading {
 	now := s.feed.reader.Read()
-	if now.Err != nil {
-		fail(w, http.StatusServiceUnavailable, unreadable+election.SafeText(now.Err.Error()))
+	if failedRead(w, now.Err) {
 		return nil
 	}
 	return now
@@ -125,20 +134,24 @@ func (s *server) list(w http.ResponseWriter, _ *http.Request) {
 	if ofGroups == nil {
 		return
 	}
-	// In the order of the names, like the subcommand.
-	all := make([]json.RawMessage, 0, len(now.Elections)+len(ofGroups.Groups))
-	rest := ofGroups.Groups
+	type named struct {
+		name string
+		any
+	}
+	all := make([]named, 0, len(now.Elections)+len(ofGroups.Groups))
 	for i := range now.Elections {
-		for len(rest) > 0 && rest[0].Name < now.Elections[i].Name {
-			all = append(all, mustEncode(listedGroupOf(&rest[0])))
-			rest = rest[1:]
-		}
-		all = append(all, mustEncode(listedOf(&now.Elections[i], now)))
+		all = append(all, named{now.Elections[i].Name, listedOf(&now.Elections[i], now)})
 	}
-	for i := range rest {
-		all = append(all, mustEncode(listedGroupOf(&rest[i])))
+	for i := range ofGroups.Groups {
+		all = append(all, named{ofGroups.Groups[i].Name, listedGroupOf(&ofGroups.Groups[i])})
 	}
-	answer(w, http.StatusOK, all)
+	// In the order of the names, like the subcommand.
+	slices.SortStableFunc(all, func(a, b named) int { return strings.Compare(a.name, b.name) })
+	values := make([]any, len(all))
+	for i := range all {
+		values[i] = all[i].any
+	}
+	answer(w, http.StatusOK, values)
 }
 
 func (s *server) status(w http.ResponseWriter, r *http.Request) {
@@ -166,8 +179,7 @@ func (s *server) history(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	events, err := s.feed.history(r.Context(), e.Name, limit)
-	if err != nil && !errors.Is(err, fdbelection.ErrInvalidState) { // the status names unreadable events
-		fail(w, http.StatusServiceUnavailable, unreadable+election.SafeText(err.Error()))
+	if !errors.Is(err, fdbelection.ErrInvalidState) && failedRead(w, err) { // the status names unreadable events
 		return
 	}
 	all := make([]report.Event, len(events))
