@@ -1,6 +1,6 @@
 // The table of the candidates of an election.
 
-import { attr, h, name, order, rename, set, show, tag, visible, word } from './dom.js';
+import { attr, h, name, order, rename, rowOf, set, show, tableOf, tag, visible, word } from './dom.js';
 import { arrived, coarse, every, isFrozen, now } from './time.js';
 import { compare, short } from './state.js';
 
@@ -17,8 +17,7 @@ export class Candidates {
     this.summary = h('p', { class: 'summary', id: 'candidates-summary' });
     this.body = h('tbody', { role: 'rowgroup' });
     this.more = h('button', { type: 'button', class: 'more', click: () => { this.whole = true; this.arrange(); } });
-    this.table = h('table', { class: 'candidates cards', role: 'table', 'aria-label': 'Candidates' },
-      h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, ...COLUMNS.map((text) => h('th', { scope: 'col', role: 'columnheader' }, text)))), this.body);
+    this.table = tableOf('candidates', 'Candidates', COLUMNS, this.body);
     this.node = h('div', {}, this.summary, this.table, this.more);
     every(() => { for (const c of this.shown ?? []) this.rows.get(c.id).tick(); });
   }
@@ -75,7 +74,7 @@ class Row {
     this.heartbeat = h('span', { class: 'heartbeat' });
     this.tags = h('ul', { class: 'tags', 'aria-label': 'Tags' });
     const cells = [this.rank, h('span', { class: 'who' }, this.id, this.incarnation, this.leads), this.role, this.priority, this.ready, this.heartbeat, this.tags];
-    this.node = h('tr', { role: 'row' }, ...cells.map((cell, i) => h('td', { role: 'cell', 'data-label': COLUMNS[i], class: `c-${COLUMNS[i].toLowerCase()}` }, cell)));
+    this.node = rowOf(COLUMNS, cells);
   }
 
   /** update shows c. It returns whether rows may have to move, or the summary to change. */

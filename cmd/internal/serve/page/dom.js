@@ -83,7 +83,20 @@ export function section(title, id, ...children) {
   return h('section', { 'aria-labelledby': id, class: `s-${id}` }, h('h2', { id }, title), ...children);
 }
 
-/** tags shows tags in a list. */
+/** tableOf makes a table with a column for each title, around its body. */
+export function tableOf(classes, label, columns, body) {
+  return h('table', { class: `${classes} cards`, role: 'table', 'aria-label': label },
+    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, ...columns.map((text) => h('th', { scope: 'col', role: 'columnheader', class: `h-${first(text)}` }, text)))), body);
+}
+
+/** rowOf makes a row of such a table. A phone shows the titles beside the cells. */
+export function rowOf(columns, cells) {
+  return h('tr', { role: 'row' }, ...cells.map((cell, i) => h('td', { role: 'cell', 'data-label': columns[i], class: `c-${first(columns[i])}` }, cell)));
+}
+
+const first = (title) => title.toLowerCase().split(' ')[0];
+
+/** tag shows tags in a list. */
 export function tag(list, tags) {
   const text = JSON.stringify(tags);
   if (list.dataset.tags === text) return;

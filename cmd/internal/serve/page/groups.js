@@ -1,6 +1,6 @@
 // The table of all groups, on the page of the list.
 
-import { attr, h, name, order, set, show, word } from './dom.js';
+import { attr, h, name, order, rowOf, set, show, tableOf, word } from './dom.js';
 import { judgeGroup, rank } from './state.js';
 import { Share } from './share.js';
 
@@ -13,8 +13,7 @@ export class Groups {
     this.leftOut = 0;
     this.body = h('tbody', { role: 'rowgroup' });
     this.heading = h('h2', { id: 'groups' }, 'Groups');
-    this.table = h('table', { class: 'groups listed cards', role: 'table', 'aria-label': 'Groups' },
-      h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, ...COLUMNS.map((text) => h('th', { scope: 'col', role: 'columnheader' }, text)))), this.body);
+    this.table = tableOf('groups listed', 'Groups', COLUMNS, this.body);
     this.node = h('div', { class: 'groups-part' }, this.heading, this.table);
     show(this.node, false);
   }
@@ -71,7 +70,7 @@ class Row {
     this.moving = h('span', {});
     this.state = h('span', { class: 'state' });
     const cells = [this.link, this.members, this.share.node, this.moving, this.state];
-    this.node = h('tr', { role: 'row' }, ...cells.map((cell, i) => h('td', { role: 'cell', 'data-label': COLUMNS[i], class: `c-${COLUMNS[i].toLowerCase().split(' ')[0]}` }, cell)));
+    this.node = rowOf(COLUMNS, cells);
   }
 
   update(l) {

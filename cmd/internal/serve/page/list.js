@@ -1,6 +1,6 @@
 // The page of all elections and groups: tables with search. An event changes only the rows that it names.
 
-import { attr, h, name, order, rename, set, show, visible, word } from './dom.js';
+import { attr, h, name, order, rename, rowOf, set, show, tableOf, visible, word } from './dom.js';
 import { coarse, every, isFrozen, local, stamp, wall } from './time.js';
 import { Groups } from './groups.js';
 import { Lease } from './lease.js';
@@ -36,9 +36,7 @@ export function list(main, say, entitle) {
   } });
   const summary = h('p', { class: 'summary', id: 'summary' }, 'Reading the elections');
   const body = h('tbody', { role: 'rowgroup' });
-  const head = h('tr', { role: 'row' }, ...COLUMNS.map((text) => h('th', { scope: 'col', role: 'columnheader' }, text)));
-  const table = h('table', { class: 'elections listed cards', role: 'table', 'aria-label': 'Elections' },
-    h('thead', { role: 'rowgroup' }, head), body);
+  const table = tableOf('elections listed', 'Elections', COLUMNS, body);
   const empty = h('div', { class: 'empty' });
   const tools = h('div', { class: 'tools' },
     h('label', { class: 'search', for: 'search' }, h('span', { class: 'hidden' }, 'Search elections, leaders and groups'), search, h('kbd', { 'aria-hidden': 'true' }, '/')), only);
@@ -160,7 +158,7 @@ class Row {
     this.term = h('span', {});
     this.state = h('span', { class: 'state' });
     const cells = [this.link, this.leader, this.since, this.lease.node, this.ready, this.term, this.state];
-    this.node = h('tr', { role: 'row' }, ...cells.map((cell, i) => h('td', { role: 'cell', 'data-label': COLUMNS[i], class: `c-${COLUMNS[i].toLowerCase().split(' ')[0]}` }, cell)));
+    this.node = rowOf(COLUMNS, cells);
     this.node.row = this;
   }
 

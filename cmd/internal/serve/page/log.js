@@ -1,13 +1,13 @@
 // A table of what has happened, newest first. It shows more on demand.
 
-import { h, order, set, show } from './dom.js';
+import { h, order, rowOf, set, show, tableOf } from './dom.js';
 
 /** Log is the table. What it shows does not change, so each row is made once. */
 export class Log {
   /** columns are the titles. key names an event, cells returns the nodes of its row, and page is how many rows are shown at first. */
   constructor(label, columns, page, key, cells) {
     this.key = key;
-    this.make = (e) => h('tr', { role: 'row' }, ...cells(e).map((cell, i) => h('td', { role: 'cell', 'data-label': columns[i], class: `c-${columns[i].toLowerCase()}` }, cell)));
+    this.make = (e) => rowOf(columns, cells(e));
     this.events = [];
     this.rows = new Map();
     this.limit = page;
@@ -15,8 +15,7 @@ export class Log {
     this.more = h('button', { type: 'button', class: 'more', click: () => { this.limit += page; this.arrange(); } }, 'Show more');
     this.count = h('span', { class: 'count' });
     this.node = h('div', { class: 'events' },
-      h('table', { class: 'events-table cards', role: 'table', 'aria-label': label },
-        h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, ...columns.map((text) => h('th', { scope: 'col', role: 'columnheader', class: `h-${text.toLowerCase()}` }, text)))), this.body),
+      tableOf('events-table', label, columns, this.body),
       h('p', { class: 'events-more' }, this.more, this.count));
   }
 

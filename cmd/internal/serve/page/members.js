@@ -1,6 +1,6 @@
 // The table of the members of a group, with bars of their load.
 
-import { attr, h, name, order, rename, set, show, tag, visible, word } from './dom.js';
+import { attr, h, name, order, rename, rowOf, set, show, tableOf, tag, visible, word } from './dom.js';
 import { arrived, coarse, every, isFrozen, now } from './time.js';
 import { count, short } from './state.js';
 
@@ -17,8 +17,7 @@ export class Members {
     this.summary = h('p', { class: 'summary', id: 'members-summary' });
     this.body = h('tbody', { role: 'rowgroup' });
     this.more = h('button', { type: 'button', class: 'more', click: () => { this.whole = true; this.arrange(); } });
-    this.table = h('table', { class: 'members cards', role: 'table', 'aria-label': 'Members' },
-      h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, ...COLUMNS.map((text) => h('th', { scope: 'col', role: 'columnheader' }, text)))), this.body);
+    this.table = tableOf('members', 'Members', COLUMNS, this.body);
     this.node = h('div', {}, this.summary, this.table, this.more);
     every(() => { for (const m of this.shown ?? []) this.rows.get(m.id).tick(); });
   }
@@ -62,7 +61,7 @@ class Row {
     this.tags = h('ul', { class: 'tags', 'aria-label': 'Tags' });
     const load = h('span', { class: 'load' }, h('span', { class: 'load-track', 'aria-hidden': 'true' }, this.bar), this.shards);
     const cells = [h('span', { class: 'who' }, this.id, this.incarnation), load, h('span', {}, this.state, this.why), this.heartbeat, this.share, this.tags];
-    this.node = h('tr', { role: 'row' }, ...cells.map((cell, i) => h('td', { role: 'cell', 'data-label': COLUMNS[i], class: `c-${COLUMNS[i].toLowerCase()}` }, cell)));
+    this.node = rowOf(COLUMNS, cells);
   }
 
   update(m) {

@@ -1,6 +1,6 @@
 // Finds shards by name, by leader, or the free ones.
 
-import { h, name, order, show, word } from './dom.js';
+import { attr, h, name, order, rowOf, show, tableOf, word } from './dom.js';
 import { coarse, wall } from './time.js';
 import { get } from './stream.js';
 
@@ -19,8 +19,7 @@ export class Shards {
       this.find();
     } }, 'Free only');
     this.body = h('tbody', { role: 'rowgroup' });
-    this.table = h('table', { class: 'shards cards', role: 'table', 'aria-label': 'Shards that were found' },
-      h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, ...COLUMNS.map((text) => h('th', { scope: 'col', role: 'columnheader' }, text)))), this.body);
+    this.table = tableOf('shards', 'Shards that were found', COLUMNS, this.body);
     this.note = h('p', { class: 'none' });
     show(this.table, false);
     this.node = h('div', {}, h('div', { class: 'tools' }, h('label', { class: 'search', for: 'shard' }, h('span', { class: 'hidden' }, 'Find shards by a part of their name'), this.field), this.free), this.table, this.note);
@@ -63,5 +62,7 @@ function row(s) {
   const leader = s.damaged ? h('span', { class: 'state', 'data-level': 'bad' }, 'damaged') : s.leader ? name(s.leader.id, 60) : h('span', { class: 'state', 'data-level': 'bad' }, 'free');
   const wanted = [s.pin && `pinned to ${word(s.pin, 60)}`, s.asked && `asked to ${s.asked}`].filter(Boolean).join(', ');
   const cells = [name(s.shard), leader, String(s.term), s.damaged ? '–' : `${coarse(Math.max(0, (wall() - since) / 1000))} ago`, s.reason || '–', wanted || '–'];
-  return h('tr', { role: 'row', 'data-level': s.free || s.damaged ? 'bad' : null }, ...cells.map((cell, i) => h('td', { role: 'cell', 'data-label': COLUMNS[i], class: `c-${COLUMNS[i].toLowerCase()}` }, cell)));
+  const node = rowOf(COLUMNS, cells);
+  attr(node, 'data-level', s.free || s.damaged ? 'bad' : null);
+  return node;
 }
