@@ -3,7 +3,7 @@
 import { attr, cut, h, name, rename, section, set, show, visible, word } from './dom.js';
 import { coarse, duration } from './time.js';
 import { changes } from './history.js';
-import { count, judgeGroup } from './state.js';
+import { count, judgeGroup, plural } from './state.js';
 import { Loads } from './loads.js';
 import { Members } from './members.js';
 import { Notices, ofGroup } from './notices.js';
@@ -101,7 +101,7 @@ class Card {
     set(this.state, text);
     rename(this.store, `${status.store}${status.root ? `, below ${status.root}` : ''}`);
     set(this.shards, `${count(status.shards)} ${status.shards === 1 ? 'shard' : 'shards'}`);
-    set(this.of, `led by ${status.members} ${status.members === 1 ? 'member' : 'members'}`);
+    set(this.of, `led by ${plural(status.members, 'member')}`);
     this.share.update(status);
     FACTS.forEach(([, value], i) => set(this.values[i], value(status)));
   }

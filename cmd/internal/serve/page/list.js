@@ -4,7 +4,7 @@ import { attr, h, name, order, rename, rowOf, set, show, tableOf, visible, word 
 import { coarse, every, isFrozen, local, stamp, wall } from './time.js';
 import { Groups } from './groups.js';
 import { Lease } from './lease.js';
-import { judge, rank } from './state.js';
+import { judge, plural, rank } from './state.js';
 
 const COLUMNS = ['Election', 'Leader', 'Leads for', 'Lease', 'Ready', 'Term', 'State'];
 
@@ -143,7 +143,6 @@ export function list(main, say, entitle) {
   };
 }
 
-const plural = (n, noun) => `${n} ${noun}${n === 1 ? '' : 's'}`;
 const leader = (l) => (l.leader ? `${l.leader.incarnation} ${l.leader.id}` : '');
 
 /** Row is one election of the table. */

@@ -2,7 +2,7 @@
 
 import { attr, h, name, order, rename, rowOf, set, show, tableOf, tag, visible, word } from './dom.js';
 import { arrived, coarse, every, isFrozen, now } from './time.js';
-import { count, short } from './state.js';
+import { count, plural, short } from './state.js';
 
 const COLUMNS = ['Member', 'Shards', 'State', 'Heartbeat', 'Share', 'Tags'];
 const FIRST = 25; // how many are shown at first
@@ -43,7 +43,7 @@ export class Members {
     show(this.more, this.shown.length < this.all.length);
     set(this.more, `Show all ${this.all.length}`);
     const counts = Object.keys(LEVELS).map((state) => [this.all.filter((m) => m.state === state).length, state]).filter(([n]) => n > 0);
-    set(this.summary, this.all.length === 0 ? 'No process takes part.' : `${this.all.length} ${this.all.length === 1 ? 'member' : 'members'}: ${counts.map(([n, state]) => `${n} ${state}`).join(', ')}`);
+    set(this.summary, this.all.length === 0 ? 'No process takes part.' : `${plural(this.all.length, 'member')}: ${counts.map(([n, state]) => `${n} ${state}`).join(', ')}`);
   }
 }
 

@@ -1,6 +1,7 @@
 // What is unusual about an election or a group: requests, delays, damage, and so on.
 
 import { h, word } from './dom.js';
+import { plural } from './state.js';
 import { coarse, every, stamp, wall } from './time.js';
 
 /** Notices is a list of short texts. It is empty while all is as usual. */
@@ -97,7 +98,7 @@ function silent(members) {
 }
 
 function steered({ pins, requests, drains }) {
-  const parts = [[drains, 'drain'], [pins, 'pin'], [requests, 'request']].filter(([n]) => n > 0).map(([n, noun]) => `${n} ${noun}${n === 1 ? '' : 's'}`);
+  const parts = [[drains, 'drain'], [pins, 'pin'], [requests, 'request']].filter(([n]) => n > 0).map(([n, noun]) => plural(n, noun));
   if (parts.length === 0) return [];
   return [{ level: 'idle', title: 'Operators want', text: `${parts.join(', ')}. The commands fdbelect group unpin, cancel and undrain take them back.` }];
 }

@@ -1,5 +1,7 @@
 // Turns the seconds of the stream into how many shards each member led, back in time.
 
+import { plural } from './state.js';
+
 /**
  * spansOf returns spans of time in which nothing moved, newest first: from and to in seconds since
  * 1970, loads by id, free, unknown, and the moves at its beginning by reason. loads and free are
@@ -56,5 +58,5 @@ export function movesText(moves) {
   const all = Object.entries(moves).sort((a, b) => b[1] - a[1]);
   const sum = all.reduce((total, [, n]) => total + n, 0);
   if (sum === 0) return 'no moves';
-  return `${sum} ${sum === 1 ? 'move' : 'moves'}: ${all.map(([reason, n]) => `${n} ${reason}`).join(', ')}`;
+  return `${plural(sum, 'move')}: ${all.map(([reason, n]) => `${n} ${reason}`).join(', ')}`;
 }

@@ -30,6 +30,9 @@ export function judgeGroup(g) {
   return { level: 'ok', word: 'balanced' };
 }
 
+/** plural is a number of things, as in "2 groups". */
+export const plural = (n, noun) => `${n} ${noun}${n === 1 ? '' : 's'}`;
+
 /** count is a number with separators, as in "10,000". */
 export const count = (n) => n.toLocaleString('en');
 
