@@ -103,6 +103,8 @@ func (s *session) reportStore(r membership.Report) {
 		return
 	case r.Unreadable:
 		s.log().Warn("records cannot be read", "error", loop.LineError{Err: r.Err})
+	case r.Ended:
+		s.log().Warn("session has ended, joining again", "error", loop.LineError{Err: r.Err})
 	default:
 		s.log().Warn("store error", "error", loop.LineError{Err: r.Err})
 	}

@@ -60,7 +60,7 @@ type process struct {
 	finished bool
 	err      error
 	evicted  []string
-	reports  []error
+	reports  []membership.Report
 }
 
 type event struct {
@@ -235,9 +235,7 @@ func (p *process) perform(action membership.Action) {
 	case membership.Evicted:
 		p.evicted = append(p.evicted, a.Member.ID)
 	case membership.Report:
-		if a.Err != nil {
-			p.reports = append(p.reports, a.Err)
-		}
+		p.reports = append(p.reports, a)
 	case membership.Finish:
 		p.finished, p.err = true, a.Err
 		c.alive = slices.DeleteFunc(c.alive, func(other *process) bool { return other == p })

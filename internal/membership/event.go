@@ -118,10 +118,12 @@ type (
 		For      time.Duration
 	}
 	// Report reports an error of the store when it changes. A nil Err says that the store is
-	// available again. Unreadable records are reported with Unreadable set.
+	// available again. Unreadable records are reported with Unreadable set, and that the session
+	// has ended with Ended set.
 	Report struct {
 		Err        error
 		Unreadable bool
+		Ended      bool
 	}
 	// Wake asks for a Tick at an instant of the local clock. It replaces the last Wake.
 	Wake struct{ At time.Time }

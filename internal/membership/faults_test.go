@@ -53,7 +53,8 @@ func TestOwnRecordInTheMirror(t *testing.T) {
 	require.True(t, c.rows()[group.KindMember]["a"].Member.Equal(a.machine.Mirror().Member("a")))
 }
 
-// A member finds its own eviction in the log, before its next heartbeat.
+// A member finds its own eviction in the log, before its next heartbeat. It does not report that
+// as an error of the store.
 func TestEvictedMemberJoinsAgain(t *testing.T) {
 	c := newCluster(t, testConfig(), 0) // without shards, it has nothing else to write
 	a := c.start("a")
@@ -65,6 +66,10 @@ func TestEvictedMemberJoinsAgain(t *testing.T) {
 	require.NotEqual(t, election.Identity{}, a.machine.Session())
 	require.NotEqual(t, before, a.machine.Session())
 	require.Equal(t, membership.StateUnready, a.machine.State())
+	c.pass(10 * time.Second)
+	require.Len(t, a.reports, 1)
+	require.True(t, a.reports[0].Ended)
+	require.ErrorIs(t, a.reports[0].Err, group.ErrSessionEnded)
 }
 
 // A record of what was trimmed that cannot be read does not make members scan again and again.

@@ -259,7 +259,7 @@ func (m *Machine) sessionEnded(err error, of election.Identity) {
 	m.cancel(&m.slots.take)
 	m.plan.dirty = true
 	if m.life.phase == running {
-		m.report(Heartbeat, err)
+		m.do(Report{Err: err, Ended: true})
 	}
 }
 
