@@ -32,7 +32,7 @@ GROUPS_SEEDS ?= 50000
 EXPLORE  ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help build test long race lint fmt tidy rules rehearsal fuzz bench bench-groups nemesis-group crowd demo simulate simulate-groups mutants explore browser screenshots ci adapter up down candidates integration clean
+.PHONY: help build test long race lint fmt tidy rules rehearsal fuzz bench bench-groups bench-peers nemesis-group crowd demo simulate simulate-groups mutants explore browser screenshots ci adapter up down candidates integration clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ bench: ## run the benchmarks that match BENCH, COUNT times, and summarise them
 	@mkdir -p bin
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) work | tee bin/bench.txt
 	$(TOOL) benchstat bin/bench.txt
+
+bench-peers: ## measure beside etcd, Redis, PostgreSQL and ZooKeeper (30 min; installs them on Debian)
+	.ci/bench-peers
 
 crowd: ## measure 10, 25 and 50 candidates on one file store, FOR seconds each (Linux only)
 	go test -run '^$$' -bench '^BenchmarkFileStore$$' -benchtime $(FOR)x -timeout 2h ./cmd/internal/cli

@@ -18,9 +18,10 @@ import (
 	"github.com/fdbelection/fdbelection/subspace"
 )
 
-// NewEngineClient returns a client of this project on a database. closed is called by Close.
-func NewEngineClient(db kv.Database, s Settings, closed func()) Client {
-	c := &engineClient{settings: s, closed: closed}
+// NewEngineClient returns a client of this project on a part of a database. closed is called by
+// Close.
+func NewEngineClient(db kv.Database, part string, s Settings, closed func()) Client {
+	c := &engineClient{space: subspace.New("bench", part), settings: s, closed: closed}
 	c.db = countedDatabase{db, &c.traffic}
 	return c
 }
@@ -28,6 +29,7 @@ func NewEngineClient(db kv.Database, s Settings, closed func()) Client {
 // engineClient is a process of this project.
 type engineClient struct {
 	db       kv.Database
+	space    subspace.Subspace
 	settings Settings
 	traffic  Traffic
 	closed   func()
@@ -44,8 +46,8 @@ func (c *engineClient) config() fdbelection.Config {
 	return config
 }
 
-func electionOf(name string) *election.LeaderElection {
-	return election.New(subspace.New("bench", name))
+func (c *engineClient) election(name string) *election.LeaderElection {
+	return election.New(c.space.Sub("elections", name))
 }
 
 // engineCandidate is an elector that campaigns.
@@ -64,7 +66,7 @@ type engineCandidate struct {
 func (c *engineClient) Campaign(ctx context.Context, name, id string, o Candidacy) (Candidate, error) {
 	one := &engineCandidate{config: c.config(), events: o, done: make(chan struct{})}
 	var err error
-	one.elector, err = elector.New(c.db, electionOf(name), elector.Options{NodeID: id, Priority: o.Priority, Config: one.config})
+	one.elector, err = elector.New(c.db, c.election(name), elector.Options{NodeID: id, Priority: o.Priority, Config: one.config})
 	if err != nil {
 		return nil, err
 	}
@@ -143,12 +145,14 @@ func (c *engineClient) Hold(ctx context.Context, name, id string) (func(context.
 }
 
 func (c *engineClient) claim(ctx context.Context, name, id string) (*election.LeaderElection, election.Registration, election.Token, error) {
-	e, me := electionOf(name), election.Registration{Identity: election.Identity{ID: id, Incarnation: uuid.New()}}
+	e, me := c.election(name), election.Registration{Identity: election.Identity{ID: id, Incarnation: uuid.New()}}
 	config := c.config()
 	config.LeaseDuration, config.CandidateTimeout = time.Hour, 2*time.Hour // it is renewed by hand
 	err := c.db.Transact(ctx, func(tr kv.Transaction) error {
-		_, err := e.InitializeWithConfig(tr, config)
-		return err
+		if _, err := e.InitializeWithConfig(tr, config); err != nil {
+			return err
+		}
+		return e.RegisterCandidate(tr, me, clock.Wall())
 	})
 	if err != nil {
 		return nil, me, election.Token{}, err
@@ -172,7 +176,7 @@ func (c *engineClient) Fence(ctx context.Context, name, id string) (fenced, plai
 	if err != nil {
 		return nil, nil, err
 	}
-	row := subspace.New("row", name).Bytes()
+	row := c.space.Sub("rows", name).Bytes()
 	plain = func(ctx context.Context) error {
 		return c.db.Transact(ctx, func(tr kv.Transaction) error { return count(tr, row) })
 	}

@@ -14,7 +14,7 @@ func Filekv() System {
 		return filekv.Open(path, filekv.Options{MaxWatches: manyWatches})
 	}
 	return System{
-		Name: "fdbelection on filekv", Lease: 10 * time.Second, Heartbeat: 3 * time.Second,
+		Name: "filekv", Lease: 10 * time.Second, Heartbeat: 3 * time.Second,
 		Absent: func() string { return "" },
 		Start: func(_ context.Context, s Settings) (Server, error) {
 			f := &fileServer{filepath.Join(s.Dir, "store")}
@@ -29,7 +29,7 @@ func Filekv() System {
 			if err != nil {
 				return nil, err
 			}
-			return NewEngineClient(db, s, func() { _ = db.Close() }), nil
+			return NewEngineClient(db, "", s, func() { _ = db.Close() }), nil
 		},
 		Unfair: "It has no server and no network, and each commit waits for two syncs of the disk.",
 	}

@@ -13,7 +13,7 @@ import (
 // Memkv is this project on a database in memory.
 func Memkv() System {
 	return System{
-		Name: "fdbelection on memkv", Lease: 10 * time.Second, Heartbeat: 3 * time.Second, InProcess: true,
+		Name: "memkv", Lease: 10 * time.Second, Heartbeat: 3 * time.Second, InProcess: true,
 		Absent: func() string { return "" },
 		Start: func(context.Context, Settings) (Server, error) {
 			s := &memServer{name: uuid.NewString()}
@@ -22,7 +22,7 @@ func Memkv() System {
 		},
 		Connect: func(_ context.Context, address string, s Settings) (Client, error) {
 			db, _ := memServers.Load(address)
-			return NewEngineClient(db.(*memkv.DB), s, func() {}), nil
+			return NewEngineClient(db.(*memkv.DB), "", s, func() {}), nil
 		},
 		Unfair: "It is memory in the same process: no network and no disk. It shows what the library itself costs.",
 	}

@@ -87,3 +87,7 @@ type Fencer interface {
 	// Fence leads an election. fenced writes a key under leadership, and plain without.
 	Fence(ctx context.Context, election, id string) (fenced, plain func(context.Context) error, err error)
 }
+
+// All returns the systems that run with Go alone or with a server from a package, in the order of
+// the report.
+func All() []System { return []System{Memkv(), Filekv(), Etcd()} }
