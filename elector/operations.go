@@ -47,32 +47,42 @@ func (s *session) operate(ctx context.Context, op machine.Operation) {
 	s.completed(op, began, machine.Answered{Op: op.ID, Answer: answer})
 }
 
-// watch arms a watch within the limit and waits until it has fired or failed.
+// watch arms a watch within the limit. A goroutine of its own waits for it: the stack of this one
+// has grown by the transaction, and would stay so while the watch waits.
 func (s *session) watch(ctx context.Context, op machine.Operation) {
-	defer s.group.Done()
 	limited, stop := clock.WithTimeout(ctx, s.clock, op.Limit)
 	watch, answer := s.arm(limited, op)
 	stop()
 	if answer.Err != nil {
+		defer s.group.Done()
 		answer.Err = loop.TimedOut(limited, answer.Err)
 		s.reportWatch(ctx, op, answer.Err)
 		s.completed(op, time.Time{}, machine.Answered{Op: op.ID, Answer: answer})
 		return
 	}
-	defer watch.leave()
 	s.post(machine.Answered{Op: op.ID, Answer: answer})
-	var err error
+	go s.await(ctx, &op, watch)
+}
+
+// await waits until a watch has fired or failed.
+func (s *session) await(ctx context.Context, op *machine.Operation, watch *sharedWatch) {
+	defer s.group.Done()
+	defer watch.leave()
 	select {
 	case <-watch.watch.Done():
-		err = watch.watch.Err()
+		s.watchEnded(ctx, op, watch.watch.Err())
 	case <-ctx.Done():
-		err = ctx.Err()
+		s.watchEnded(ctx, op, ctx.Err())
 	}
+}
+
+// watchEnded handles the end of a watch.
+func (s *session) watchEnded(ctx context.Context, op *machine.Operation, err error) {
 	if ctx.Err() == nil {
 		s.elector.counts.watchEnded(op.Kind, err)
 	}
-	s.reportWatch(ctx, op, err)
-	s.completed(op, time.Time{}, machine.WatchEnded{Op: op.ID, Err: err})
+	s.reportWatch(ctx, *op, err)
+	s.completed(*op, time.Time{}, machine.WatchEnded{Op: op.ID, Err: err})
 }
 
 // completed removes an operation and handles its last event. began is when an operation that
