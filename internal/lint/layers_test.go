@@ -100,6 +100,13 @@ var layers = []layer{
 		"github.com/rogpeppe/go-internal/testscript github.com/stretchr/testify/require"},
 	{"cmd/fdbelect", "@/cmd/internal/cli"},
 	{"cmd/fdbelect-fdb", "@/cmd/internal/cli @/cmd/internal/session @/kv @/kv/fdbkv github.com/apple/foundationdb/bindings/go/src/fdb"},
+
+	// The comparison with peers.
+	{"bench/internal", "@ @/election @/elector @/internal/clock @/kv @/kv/filekv @/kv/memkv @/subspace github.com/google/uuid " +
+		"github.com/HdrHistogram/hdrhistogram-go github.com/spf13/cobra go.etcd.io/etcd/... go.uber.org/zap google.golang.org/grpc/... " +
+		"github.com/redis/rueidis github.com/jackc/pgx/v5/... github.com/go-zookeeper/zk gonum.org/v1/plot/..."},
+	{"bench/peers", "@/bench/internal/..."},
+	{"bench/fdb", "@/bench/internal/... @/kv/fdbkv github.com/apple/foundationdb/bindings/go/src/fdb github.com/google/uuid"},
 	{"bench", ""},
 }
 
