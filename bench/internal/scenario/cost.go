@@ -33,7 +33,7 @@ func renew(ctx context.Context, b *bench) (figures.Result, error) {
 	}
 	took := figures.NewRecorder()
 	begin := time.Now()
-	err = b.rounds(ctx, 100_000, 3*time.Second, func(int) error {
+	err = b.rounds(ctx, 100_000, 2*time.Second, func(int) error {
 		begin := time.Now()
 		err := renewals[0](ctx)
 		took.Add(time.Since(begin))
@@ -49,7 +49,7 @@ func renew(ctx context.Context, b *bench) (figures.Result, error) {
 	var failed atomic.Pointer[error]
 	for _, renewal := range renewals {
 		wait.Go(func() {
-			err := b.rounds(ctx, 100_000, 3*time.Second, func(int) error { done.Add(1); return renewal(ctx) })
+			err := b.rounds(ctx, 100_000, 2*time.Second, func(int) error { done.Add(1); return renewal(ctx) })
 			if err != nil {
 				failed.Store(&err)
 			}
@@ -82,7 +82,7 @@ func fence(ctx context.Context, b *bench) (figures.Result, error) {
 		return figures.Result{}, err
 	}
 	times := [2]*figures.Recorder{figures.NewRecorder(), figures.NewRecorder()}
-	err = b.rounds(ctx, 2000, 15*time.Second, func(round int) error {
+	err = b.rounds(ctx, 2000, 8*time.Second, func(round int) error {
 		for i := range 2 {
 			i = (i + round) % 2 // each is first in every other round
 			begin := time.Now()
@@ -105,8 +105,11 @@ func fence(ctx context.Context, b *bench) (figures.Result, error) {
 func idle(ctx context.Context, b *bench) (figures.Result, error) {
 	values := make(map[string]float64)
 	sizes := []int{2, 10, 100}
-	if b.Quick {
-		sizes = sizes[:1]
+	switch {
+	case b.Quick:
+		sizes = []int{2}
+	case !b.settings.Durable: // at long leases, one size shows it
+		sizes = []int{10}
 	}
 	for _, n := range sizes {
 		if err := b.idleOf(ctx, n, values); err != nil {
@@ -217,7 +220,7 @@ func herd(ctx context.Context, b *bench) (figures.Result, error) {
 	}
 	var cost system.Counts
 	rounds := 0
-	err = b.rounds(ctx, 10, 30*time.Second, func(int) error {
+	err = b.rounds(ctx, 10, 10*time.Second, func(int) error {
 		pause(ctx, settled)
 		before, begin := total(), time.Now()
 		if err := leader.Resign(ctx); err != nil {

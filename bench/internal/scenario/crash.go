@@ -55,7 +55,7 @@ func (b *bench) crashOnce(ctx context.Context, round, elections int, fromKill, b
 		}
 	}
 	if !b.Quick { // in calm, and at any time between two renewals
-		pause(ctx, b.settings.Lease+b.settings.Heartbeat/2+b.random.part(b.settings.Heartbeat))
+		pause(ctx, 2*b.settings.Heartbeat+b.random.part(b.settings.Heartbeat))
 	}
 	killed := time.Now()
 	victim.kill()

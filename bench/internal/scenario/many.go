@@ -30,7 +30,7 @@ func many(ctx context.Context, b *bench) (figures.Result, error) {
 }
 
 func (b *bench) manyOf(ctx context.Context, n int, values map[string]float64) error {
-	limit := time.Minute
+	limit := 45 * time.Second
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not all were led in %s", limit))
 	defer cancel()
 	client, err := b.connect(ctx)

@@ -179,7 +179,7 @@ func cold(ctx context.Context, b *bench) (figures.Result, error) {
 		return figures.Result{}, errInProcess
 	}
 	took := figures.NewRecorder()
-	err := b.rounds(ctx, 20, 20*time.Second, func(round int) error {
+	err := b.rounds(ctx, 20, 8*time.Second, func(round int) error {
 		begin := clock.Boot()
 		one, err := b.start(fmt.Sprint("cold", round), 1)
 		if err != nil {

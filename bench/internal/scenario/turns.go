@@ -16,7 +16,7 @@ func acquire(ctx context.Context, b *bench) (figures.Result, error) {
 	}
 	defer client.Close()
 	acquired, released := figures.NewRecorder(), figures.NewRecorder()
-	err = b.rounds(ctx, 200, 15*time.Second, func(round int) error {
+	err = b.rounds(ctx, 200, 8*time.Second, func(round int) error {
 		begin := time.Now()
 		one, err := campaign(ctx, client, "acquire", fmt.Sprint("a", round), 0)
 		if err != nil {
@@ -93,7 +93,7 @@ func (b *bench) takeTurns(ctx context.Context, priority func(round int) int32,
 		return r, err
 	}
 	took := figures.NewRecorder()
-	err = b.rounds(ctx, 200, 30*time.Second, func(round int) error {
+	err = b.rounds(ctx, 200, 15*time.Second, func(round int) error {
 		one, other = other, one
 		begun := time.Now()
 		next, err := campaign(ctx, one, "turns", fmt.Sprint("c", round+1), priority(round+1))
