@@ -1,5 +1,3 @@
-// Package system gives this project and its peers one shape, so that one scenario measures them
-// all. Each peer is used the way its documentation advises.
 package system
 
 import (
@@ -26,6 +24,11 @@ type System struct {
 	Cannot map[string]string
 	// Unfair says how the comparison flatters or harms the system, for the report.
 	Unfair string
+}
+
+// All returns every system, in the order of the report.
+func All() []System {
+	return []System{Memkv(), Filekv(), Etcd(), Redis()}
 }
 
 // Settings are those of one run.

@@ -2,7 +2,11 @@ package system
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"net"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/fdbelection/fdbelection/kv"
@@ -12,6 +16,10 @@ import (
 type Traffic struct {
 	requests, sent, received atomic.Int64
 	conflicts                atomic.Int64
+
+	mu    sync.Mutex
+	conns map[*countedConn]struct{} // that are open
+	dead  bool                      // after kill
 }
 
 // Request counts a request.
@@ -36,7 +44,30 @@ func (t *Traffic) Dial(ctx context.Context, network, address string) (net.Conn, 
 	if err != nil {
 		return nil, err
 	}
-	return &countedConn{conn, t}, nil
+	counted := &countedConn{conn, t}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.dead {
+		_ = conn.Close()
+		return nil, fmt.Errorf("dial %s: %w", address, net.ErrClosed)
+	}
+	if t.conns == nil {
+		t.conns = map[*countedConn]struct{}{}
+	}
+	t.conns[counted] = struct{}{}
+	return counted, nil
+}
+
+// kill closes all connections without a farewell and refuses new ones. The kernel does the same to a
+// process that is killed.
+func (t *Traffic) kill() {
+	t.mu.Lock()
+	t.dead = true
+	conns := slices.Collect(maps.Keys(t.conns))
+	t.mu.Unlock()
+	for _, conn := range conns {
+		_ = conn.Close()
+	}
 }
 
 type countedConn struct {
@@ -54,6 +85,13 @@ func (c *countedConn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	c.traffic.sent.Add(int64(n))
 	return n, err
+}
+
+func (c *countedConn) Close() error {
+	c.traffic.mu.Lock()
+	delete(c.traffic.conns, c)
+	c.traffic.mu.Unlock()
+	return c.Conn.Close()
 }
 
 // countedDatabase counts what a client of FoundationDB sends: the read version of an attempt, each
