@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/fdbelection/fdbelection v0.0.0
+	github.com/go-zookeeper/zk v1.0.4
 	github.com/google/uuid v1.6.0
 	github.com/prometheus/procfs v0.16.1
 	github.com/redis/rueidis v1.0.79

@@ -28,7 +28,7 @@ type System struct {
 
 // All returns every system, in the order of the report.
 func All() []System {
-	return []System{Memkv(), Filekv(), Etcd(), Redis()}
+	return []System{Memkv(), Filekv(), Etcd(), Redis(), PostgresLock(), PostgresRow(), ZooKeeper()}
 }
 
 // Settings are those of one run.
@@ -90,7 +90,3 @@ type Fencer interface {
 	// Fence leads an election. fenced writes a key under leadership, and plain without.
 	Fence(ctx context.Context, election, id string) (fenced, plain func(context.Context) error, err error)
 }
-
-// All returns the systems that run with Go alone or with a server from a package, in the order of
-// the report.
-func All() []System { return []System{Memkv(), Filekv(), Etcd()} }
