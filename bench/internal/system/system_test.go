@@ -219,6 +219,25 @@ func TestRenewalsAndFences(t *testing.T) {
 	}
 }
 
+// TestASuccessorHearsOfAResignation has a lease and intervals that are too long to be what wakes the
+// successor.
+func TestASuccessorHearsOfAResignation(t *testing.T) {
+	for _, s := range All() {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, s, false)
+			w.setting.Lease, w.setting.Heartbeat = 6*patience, 2*patience
+			first := w.campaign(w.client(), "first")
+			first.leads(patience)
+			second := w.campaign(w.client(), "second")
+			second.waits(testLease / 2)
+			require.NoError(t, first.candidate.Resign(t.Context()))
+			second.leads(patience)
+			require.NoError(t, second.candidate.Resign(t.Context()))
+		})
+	}
+}
+
 // depose ends leadership, as the store does when a lease ends.
 func depose(t *testing.T, c Client, election string) {
 	ctx := t.Context()
