@@ -244,7 +244,7 @@ func depose(t *testing.T, c Client, election string) {
 	switch c := c.(type) {
 	case *engineClient:
 		require.NoError(t, c.db.Transact(ctx, func(tr kv.Transaction) error {
-			e := electionOf(election)
+			e := c.election(election)
 			leader, err := e.GetLeaderRaw(tr)
 			if err != nil {
 				return err
