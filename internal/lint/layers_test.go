@@ -104,7 +104,8 @@ var layers = []layer{
 	// The comparison with peers.
 	{"bench/internal", "@ @/election @/elector @/internal/clock @/kv @/kv/filekv @/kv/memkv @/subspace github.com/google/uuid " +
 		"github.com/HdrHistogram/hdrhistogram-go github.com/spf13/cobra go.etcd.io/etcd/... go.uber.org/zap google.golang.org/grpc/... " +
-		"github.com/redis/rueidis github.com/jackc/pgx/v5/... github.com/go-zookeeper/zk gonum.org/v1/plot/..."},
+		"github.com/redis/rueidis/... github.com/jackc/pgx/v5/... github.com/go-zookeeper/zk github.com/prometheus/procfs " +
+		"golang.org/x/sys/unix gonum.org/v1/plot/..."},
 	{"bench/peers", "@/bench/internal/..."},
 	{"bench/fdb", "@/bench/internal/... @/kv/fdbkv github.com/apple/foundationdb/bindings/go/src/fdb github.com/google/uuid"},
 	{"bench", ""},

@@ -25,7 +25,7 @@ import (
 // Locks are in memory, and end with the server. So Settings.Durable changes nothing for them.
 func PostgresLock() System {
 	return System{
-		Name: "PostgreSQL advisory lock", Heartbeat: time.Second,
+		Name: "PostgreSQL lock", Heartbeat: time.Second,
 		Absent:  absentPostgres,
 		Start:   func(ctx context.Context, s Settings) (Server, error) { return startPostgres(ctx, s, "SELECT 1") },
 		Connect: connectPostgresLock,

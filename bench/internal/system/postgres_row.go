@@ -24,7 +24,7 @@ import (
 // River's is. With Settings.Durable, it is an ordinary table.
 func PostgresRow() System {
 	return System{
-		Name: "PostgreSQL leader row", Lease: 15 * time.Second, Heartbeat: 5 * time.Second,
+		Name: "PostgreSQL row", Lease: 15 * time.Second, Heartbeat: 5 * time.Second,
 		Absent: absentPostgres,
 		Start: func(ctx context.Context, s Settings) (Server, error) {
 			kind := "UNLOGGED TABLE"
