@@ -124,8 +124,7 @@ func (s *session) handle(event machine.Event) {
 	for len(s.events) > 0 && !s.over {
 		next := s.events[0]
 		s.events = s.events[1:]
-		var actions []machine.Action
-		s.machine, actions = machine.Step(s.machine, next, s.now())
+		actions := s.machine.Step(next, s.now())
 		s.foresee(actions)
 		s.elector.publish(s)
 		for _, action := range actions {

@@ -132,8 +132,7 @@ func (p *process) step(event machine.Event) {
 		w.noteOutage(p, &answered)
 	}
 	p.noteLeave(event)
-	var actions []machine.Action
-	p.machine, actions = machine.Step(p.machine, event, p.now())
+	actions := p.machine.Step(event, p.now())
 	if w.checkHotLoop(2000, func() string { return fmt.Sprintf("%s: %T causes %v", p.name, event, actions) }) {
 		return
 	}

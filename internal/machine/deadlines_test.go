@@ -45,7 +45,7 @@ func TestACopyKeepsItsOwnAttempts(t *testing.T) {
 	r := newRig(t).elect().pass(heartbeat)
 	op := r.op(ElectionCycle).ID
 	issue := func(m Machine, attempt int, lease time.Duration) Machine {
-		m, _ = Step(m, CommitStarting{Op: op, Attempt: attempt, Start: r.now().Local, Lease: lease, Config: r.config}, r.now())
+		m, _ = step(m, CommitStarting{Op: op, Attempt: attempt, Start: r.now().Local, Lease: lease, Config: r.config}, r.now())
 		return m
 	}
 	m := r.m
@@ -55,12 +55,12 @@ func TestACopyKeepsItsOwnAttempts(t *testing.T) {
 	one, other := issue(m, 3, 5*time.Second), issue(m, 3, 6*time.Second)
 	require.Equal(t, 7500*time.Millisecond, one.Deadlines().End.Sub(localEpoch))
 	require.Equal(t, 8400*time.Millisecond, other.Deadlines().End.Sub(localEpoch))
-	failed, _ := Step(one, CommitDone{Op: op, Attempt: 0, Outcome: kv.NotCommitted}, r.now())
+	failed, _ := step(one, CommitDone{Op: op, Attempt: 0, Outcome: kv.NotCommitted}, r.now())
 	for i := range 3 {
-		failed, _ = Step(failed, CommitDone{Op: op, Attempt: i, Outcome: kv.NotCommitted}, r.now())
+		failed, _ = step(failed, CommitDone{Op: op, Attempt: i, Outcome: kv.NotCommitted}, r.now())
 	}
 	require.Equal(t, 7500*time.Millisecond, failed.Deadlines().End.Sub(localEpoch))
-	one, _ = Step(one, CommitDone{Op: op, Attempt: 3, Outcome: kv.NotCommitted}, r.now())
+	one, _ = step(one, CommitDone{Op: op, Attempt: 3, Outcome: kv.NotCommitted}, r.now())
 	require.Equal(t, 9*time.Second, one.Deadlines().End.Sub(localEpoch))
 }
 

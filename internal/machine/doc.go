@@ -1,5 +1,5 @@
-// Package machine is the loop of a process in one election, as a pure function. Step takes
-// a machine, an event and the time. It returns the next machine and the actions to perform.
+// Package machine is the loop of a process in one election, as a state machine. Step takes an
+// event and the time. It changes the machine and returns the actions to perform.
 // It does no I/O, starts no goroutine and reads no clock. So a simulation runs exactly the
 // code that a process runs, and a test can put a machine into any situation.
 //

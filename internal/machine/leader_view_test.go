@@ -310,7 +310,7 @@ func TestEventsBeforeTheStart(t *testing.T) {
 		Begin{}, Tick{}, AimChanged{}, RegistrationChanged{}, Leave{}, CommitStarting{}, CommitDone{}, Answered{}, WatchEnded{}, WorkReturning{}, WorkReturned{},
 	} {
 		e.event()
-		m, actions := Step(New(testSettings()), e, Now{Local: localEpoch, Wall: wallEpoch})
+		m, actions := step(New(testSettings()), e, Now{Local: localEpoch, Wall: wallEpoch})
 		if _, ok := e.(Begin); !ok {
 			if _, ok := e.(Leave); !ok {
 				require.Empty(t, actions, "%T before the start", e)

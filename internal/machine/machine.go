@@ -57,13 +57,13 @@ func New(settings Settings) Machine {
 	}
 }
 
-// Step handles an event. It returns the machine after the event and the actions to
-// perform, in order. It is a pure function of its arguments.
-func Step(m Machine, event Event, now Now) (Machine, []Action) {
+// Step handles an event and returns the actions to perform, in order. What it does depends
+// on the machine, the event and the time only. Copies that were made before stay as they are.
+func (m *Machine) Step(event Event, now Now) []Action {
 	m.now = now
 	m.output.actions, m.output.reason = nil, ""
 	if m.life.phase == stopped {
-		return m, nil
+		return nil
 	}
 	m.advance() // before the event: a late acknowledgement does not bring a tenure back
 	m.handle(event)
@@ -76,7 +76,7 @@ func Step(m Machine, event Event, now Now) (Machine, []Action) {
 	}
 	actions := m.output.actions
 	m.output.actions = nil
-	return m, actions
+	return actions
 }
 
 func (m *Machine) handle(event Event) {
