@@ -11,8 +11,10 @@ FUZZTIME ?= 500000x
 BENCH    ?= .
 COUNT    ?= 6
 
-# How long make nemesis-group runs.
+# How long make nemesis, nemesis-fdb and nemesis-group run. SEED replays the draws of a run, BUG plants a bug,
+# and FDB is the directory of fdbserver and fdbcli.
 NEMESIS  ?= 1h
+STRIKE   := --for $(NEMESIS) $(if $(SEED),--seed $(SEED)) $(if $(BUG),--bug $(BUG)) $(if $(FDB),--fdb-binaries $(FDB))
 
 # How many rounds make bench-groups measures.
 ROUNDS   ?= 10
@@ -32,7 +34,7 @@ GROUPS_SEEDS ?= 50000
 EXPLORE  ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help build test long race lint fmt tidy rules rehearsal fuzz bench bench-groups bench-peers nemesis-group crowd demo simulate simulate-groups mutants explore browser screenshots ci adapter up down candidates integration clean
+.PHONY: help build test long race lint fmt tidy rules rehearsal fuzz bench bench-groups bench-peers nemesis nemesis-fdb nemesis-bugs nemesis-group crowd demo simulate simulate-groups mutants explore browser screenshots ci adapter up down candidates integration clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +77,19 @@ rehearsal: ## rehearse the alerts with a real Prometheus (3 min; PICTURES=FOLDER
 
 fuzz: ## run every fuzz target with FUZZTIME inputs
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+nemesis: ## strike real processes of an election on a file with faults, for NEMESIS (as root: also a full disk)
+	CGO_ENABLED=0 go build -o bin/ ./cmd/fdbelect
+	CGO_ENABLED=0 GOWORK=off go build -C nemesis -o ../bin/ .
+	bin/nemesis --fdbelect bin/fdbelect $(STRIKE)
+
+nemesis-fdb: ## the same on a cluster of three FoundationDB servers in network namespaces (as root)
+	CGO_ENABLED=1 GOWORK=off go build -C cmd/fdbelect-fdb -o ../../bin/ .
+	CGO_ENABLED=1 GOWORK=off go build -C nemesis -tags fdb -o ../bin/ .
+	bin/nemesis --store fdb --fdbelect bin/fdbelect-fdb $(STRIKE)
+
+nemesis-bugs: ## check that the nemesis finds each planted bug (10 min)
+	LONG=1 GOWORK=off go test -C nemesis -run '^TestPlantedBugs$$' -count=1 -timeout 2h -v .
 
 nemesis-group: ## kill, stop and restart real processes of a group on a file, for NEMESIS
 	LONG=1 NEMESIS=$(NEMESIS) go test ./group/member -run 'TestNemesis$$' -count=1 -timeout 24h -v

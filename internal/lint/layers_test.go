@@ -109,6 +109,8 @@ var layers = []layer{
 	{"bench/peers", "@/bench/internal/..."},
 	{"bench/fdb", "@/bench/internal/... @/kv/fdbkv github.com/apple/foundationdb/bindings/go/src/fdb github.com/google/uuid"},
 	{"bench", ""},
+	{"nemesis", "@ @/election @/elector @/internal/clock @/kv @/kv/fdbkv @/kv/filekv @/subspace " +
+		"github.com/anishathalye/porcupine github.com/google/uuid github.com/spf13/cobra golang.org/x/sys/unix"},
 }
 
 // seeded are the layers in which chance comes in through an option, so that a seed

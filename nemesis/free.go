@@ -1,0 +1,169 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// slowProbe is from when on the store counts as not available.
+const slowProbe = 400 * time.Millisecond
+
+// vacancy is a time without any belief.
+type vacancy struct {
+	interval
+	Reasons []string // the faults meanwhile
+}
+
+// judged returns the time that is judged.
+func (e *evidence) judged() interval {
+	var i interval
+	e.each(opened, func(_ *account, o *entry) { i.from = o.At })
+	e.each(closed, func(_ *account, c *entry) { i.to = c.At })
+	return i
+}
+
+// led returns the times with a belief.
+func (e *evidence) led() []interval {
+	var led []interval
+	for _, b := range e.beliefs() {
+		led = append(led, interval{b.first, b.last + 2*beliefInterval})
+	}
+	return common([]interval{e.judged()}, merged(led))
+}
+
+// vacancies returns all times without any belief.
+func (e *evidence) vacancies() []interval { return without([]interval{e.judged()}, e.led()) }
+
+// outages are the times for which nothing can be expected of any candidate.
+func (e *evidence) outages() []interval {
+	var all []interval
+	e.each(struck, func(_ *account, s *entry) {
+		if s.Target == everyone {
+			all = append(all, interval{s.Call, s.At})
+		}
+	})
+	e.each(stalled, func(_ *account, s *entry) { all = append(all, interval{s.Call, s.At}) })
+	var good time.Duration // when the last probe ended that the store took in time
+	broken := false
+	e.each(probed, func(_ *account, p *entry) {
+		if p.Text != "" || p.At-p.Call > slowProbe {
+			broken = true
+			return
+		}
+		if broken {
+			all = append(all, interval{good, p.At})
+		}
+		good, broken = p.At, false
+	})
+	if broken {
+		all = append(all, interval{good, e.judged().to})
+	}
+	return all
+}
+
+// settleTime is how long a process may wait for the end of its predecessor before it registers.
+func (e *evidence) settleTime() time.Duration {
+	return time.Duration(float64(e.Lease)*1.5/(1-worstRate)) + time.Second
+}
+
+// healthy returns the times at which each candidate was alive, registered and not struck.
+func (e *evidence) healthy() map[string][]interval {
+	alive := make(map[string][]interval)
+	since := make(map[string]time.Duration)
+	end := func(target string, at time.Duration) {
+		if from, is := since[target]; is && from < at {
+			alive[target] = append(alive[target], interval{from, at})
+		}
+		delete(since, target)
+	}
+	for _, a := range e.Accounts {
+		for _, entry := range a.Entries {
+			switch entry.Kind {
+			case up:
+				since[entry.Target] = entry.At + e.settleTime()
+			case down:
+				end(entry.Target, entry.At)
+			}
+		}
+	}
+	for target := range maps.Clone(since) {
+		end(target, e.judged().to)
+	}
+	delete(alive, nothing)
+	e.each(struck, func(_ *account, s *entry) {
+		if times, is := alive[s.Target]; is {
+			alive[s.Target] = without(times, []interval{{s.Call, s.At}})
+		}
+	})
+	return alive
+}
+
+// begins returns when each term was first seen. From then on the others wait for its lease.
+func (e *evidence) begins() []interval {
+	var all []interval
+	newest := uint64(0)
+	for _, s := range e.sights() {
+		if s.term > newest {
+			newest = s.term
+			all = append(all, interval{s.at, s.at})
+		}
+	}
+	return all
+}
+
+// checkFree finds times for which leadership was free although one healthy candidate could have
+// claimed it all the time.
+func checkFree(e *evidence) []violation {
+	breaks := append(e.outages(), e.begins()...)
+	free := without(e.vacancies(), breaks)
+	healthy := e.healthy()
+	reported := make(map[interval]bool)
+	var found []violation
+	for _, candidate := range slices.Sorted(maps.Keys(healthy)) {
+		for _, i := range common(free, healthy[candidate]) {
+			if i.length() <= bound(e.Lease) || reported[i] {
+				continue
+			}
+			reported[i] = true
+			found = append(found, violation{ruleFree, i.from, fmt.Sprintf(
+				"for %s, although %s was healthy (at most %s)", i.length(), candidate, bound(e.Lease),
+			)})
+		}
+	}
+	return found
+}
+
+// longest returns the longest time without any belief, with the faults meanwhile, and the longest
+// for which a healthy candidate had to wait.
+func (e *evidence) longest() (v vacancy, expected time.Duration) {
+	for _, i := range e.vacancies() {
+		if i.length() > v.length() {
+			v.interval = i
+		}
+	}
+	reasons := make(map[string]bool)
+	e.each(struck, func(_ *account, s *entry) {
+		if (interval{s.Call, s.At}).overlaps(v.interval) {
+			reasons[s.Text] = true
+		}
+	})
+	v.Reasons = slices.Sorted(maps.Keys(reasons))
+	free := without(e.vacancies(), append(e.outages(), e.begins()...))
+	for _, times := range e.healthy() {
+		for _, i := range common(free, times) {
+			expected = max(expected, i.length())
+		}
+	}
+	return v, expected
+}
+
+func (v vacancy) String() string {
+	reasons := "without a fault"
+	if len(v.Reasons) > 0 {
+		reasons = "during: " + strings.Join(v.Reasons, ", ")
+	}
+	return fmt.Sprintf("%s, %s", v.length().Round(time.Millisecond), reasons)
+}
