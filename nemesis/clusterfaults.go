@@ -28,31 +28,31 @@ func (c *cluster) faults(*nemesis) (possible []fault, missing []string) {
 
 // ofServer returns the begin of a fault of one server. A server has one fault at a time.
 func (c *cluster) ofServer(begin, end func(*server) error) func(*stroke) (func() bool, bool) {
-	return func(k *stroke) (func() bool, bool) {
-		s := c.all[k.random.IntN(servers)]
-		if s.busy || !k.done(begin(s)) {
+	return func(s *stroke) (func() bool, bool) {
+		drawn := c.all[s.random.IntN(servers)]
+		if drawn.busy || !s.done(begin(drawn)) {
 			return nil, false
 		}
-		s.busy = true
+		drawn.busy = true
 		return func() bool {
-			s.busy = !k.done(end(s))
-			return !s.busy
+			drawn.busy = !s.done(end(drawn))
+			return !drawn.busy
 		}, true
 	}
 }
 
 // ofWorker returns the begin of a fault of the host of a worker.
 func (c *cluster) ofWorker(begin, end func(host) error) func(*stroke) (func() bool, bool) {
-	return func(k *stroke) (func() bool, bool) {
-		h := c.network.hosts[servers+k.slot.i]
-		return func() bool { return k.done(end(h)) }, k.done(begin(h))
+	return func(s *stroke) (func() bool, bool) {
+		h := c.network.hosts[servers+s.slot.i]
+		return func() bool { return s.done(end(h)) }, s.done(begin(h))
 	}
 }
 
 // done writes an error down, and reports whether there is none.
-func (k *stroke) done(err error) bool {
+func (s *stroke) done(err error) bool {
 	if err != nil {
-		k.nemesis.say("%v", err)
+		s.nemesis.say("%v", err)
 	}
 	return err == nil
 }

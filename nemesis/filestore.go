@@ -14,7 +14,7 @@ import (
 // fileStore is a store in one file, if possible on a file system of its own that can be full.
 type fileStore struct {
 	dir     string // of the file
-	problem error  // why there is no such file system
+	missing string // why there is no such file system
 }
 
 // diskSize is the size of the file system when it is not full, for mount.
@@ -25,7 +25,9 @@ func newFileStore(dir string) (*fileStore, error) {
 	if err := os.Mkdir(s.dir, 0o700); err != nil {
 		return nil, err
 	}
-	s.problem = unix.Mount("tmpfs", s.dir, "tmpfs", 0, diskSize)
+	if err := unix.Mount("tmpfs", s.dir, "tmpfs", 0, diskSize); err != nil {
+		s.missing = fmt.Sprintf("full disk (mount a tmpfs: %v)", err)
+	}
 	db, err := filekv.Open(s.path(), filekv.Options{})
 	if err != nil {
 		return nil, err
@@ -40,8 +42,8 @@ func (s *fileStore) name() string { return "file:" + s.path() }
 func (s *fileStore) inside(_ int, argv []string) []string { return argv }
 
 func (s *fileStore) faults(*nemesis) (possible []fault, missing []string) {
-	if s.problem != nil {
-		return nil, []string{fmt.Sprintf("full disk (mount a tmpfs: %v)", s.problem)}
+	if s.missing != "" {
+		return nil, []string{s.missing}
 	}
 	return []fault{{name: "full disk", weight: 1, begin: s.fill}}, nil
 }
@@ -67,7 +69,7 @@ func (s *fileStore) fill(k *stroke) (end func() bool, ok bool) {
 }
 
 func (s *fileStore) stop(keep bool) error {
-	if s.problem != nil {
+	if s.missing != "" {
 		return nil
 	}
 	var err error

@@ -96,7 +96,9 @@ func judgeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprint(cmd.OutOrStdout(), report)
+			if _, err := fmt.Fprint(cmd.OutOrStdout(), report); err != nil {
+				return err
+			}
 			if len(report.Violations) > 0 {
 				return errViolations
 			}

@@ -67,7 +67,10 @@ func judgeAgain(dir string) (*report, error) {
 	if err := json.Unmarshal(text, r); err != nil {
 		return nil, err
 	}
-	return r, r.judge(dir)
+	if err := r.judge(dir); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 func (r *report) judge(dir string) error {
