@@ -20,7 +20,7 @@ type fileStore struct {
 // diskSize is the size of the file system when it is not full, for mount.
 const diskSize = "size=4g"
 
-func newFileStore(dir string) (*fileStore, error) {
+func newFileStore(dir string) (backing, error) {
 	s := &fileStore{dir: filepath.Join(dir, "store")}
 	if err := os.Mkdir(s.dir, 0o700); err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 const (
 	ruleBelief   = "two believers at one instant"
 	ruleFence    = "a fenced write of an old term"
+	ruleHolders  = "two holders of one term or ballot"
 	ruleBack     = "a term or a ballot went back"
 	ruleLost     = "an acknowledged write is lost"
 	ruleFree     = "leadership was free for too long"
@@ -44,7 +45,7 @@ func bound(lease time.Duration) time.Duration {
 func judge(e *evidence) []violation {
 	var all []violation
 	for _, check := range []func(*evidence) []violation{
-		checkBelief, checkFence, checkBack, checkLost, checkOrder, checkFree, checkRegister, checkSight,
+		checkBelief, checkFence, checkHolders, checkBack, checkLost, checkOrder, checkFree, checkRegister, checkSight,
 	} {
 		all = append(all, check(e)...)
 	}
@@ -175,6 +176,29 @@ func checkBack(e *evidence) []violation {
 			)})
 		}
 	})
+	return found
+}
+
+// checkHolders finds two records with one ballot, and two tokens of one term.
+func checkHolders(e *evidence) []violation {
+	var found []violation
+	byTerm, byBallot := make(map[uint64]*entry), make(map[uint64]*entry)
+	check := func(_ *account, r *entry) {
+		if before := byTerm[r.Term]; r.Token != "" && before != nil && before.Token != r.Token {
+			found = append(found, violation{ruleHolders, r.At, fmt.Sprintf("term %d of %s and of %s", r.Term, before.Token, r.Token)})
+		}
+		before := byBallot[r.Ballot]
+		if r.Ballot > 0 && before != nil && (before.Term != r.Term || before.Token != r.Token) {
+			found = append(found, violation{ruleHolders, r.At, fmt.Sprintf(
+				"ballot %d of term %d, %q, and of term %d, %q", r.Ballot, before.Term, before.Token, r.Term, r.Token,
+			)})
+		}
+		if byBallot[r.Ballot] = r; r.Token != "" {
+			byTerm[r.Term] = r
+		}
+	}
+	e.each(read, check)
+	e.each(claimed, check)
 	return found
 }
 

@@ -105,7 +105,7 @@ func TestViolationsAreFound(t *testing.T) {
 				e.Rows = append(e.Rows, row{Row: 11, Term: 2, Newest: 2, Writer: "b", Number: 1})
 			}, []string{ruleFence},
 		},
-		{"a term goes back", add(3, entry{Kind: read, Call: 20 * time.Second, At: 21 * time.Second, Term: 1, Ballot: 20, Token: "a"}), []string{ruleBack, ruleRegister}},
+		{"a term goes back", add(3, entry{Kind: read, Call: 20 * time.Second, At: 21 * time.Second, Term: 1, Ballot: 10, Token: "a"}), []string{ruleBack, ruleRegister}},
 		{"a ballot goes back", add(3, entry{Kind: read, Call: 20 * time.Second, At: 21 * time.Second, Term: 2, Ballot: 19, Token: "b"}), []string{ruleBack}},
 		{"a row is not there", func(e *evidence) { e.Rows = e.Rows[:len(e.Rows)-1] }, []string{ruleLost}},
 		{"a row in the middle is not there", func(e *evidence) { e.Rows = slices.Delete(e.Rows, 20, 21) }, []string{ruleLost}},
@@ -121,8 +121,9 @@ func TestViolationsAreFound(t *testing.T) {
 				}
 			}
 		}, []string{ruleLost}},
-		{"two tokens in one term", add(3, entry{Kind: read, Call: 59 * time.Second, At: 60 * time.Second, Term: 2, Ballot: 20, Token: "d"}), []string{ruleRegister}},
-		{"a term is claimed twice", add(3, entry{Kind: claimed, Call: 20 * time.Second, At: 21 * time.Second, Term: 2, Ballot: 20, Token: "d"}), []string{ruleRegister}},
+		{"two tokens in one term", add(3, entry{Kind: read, Call: 59 * time.Second, At: 60 * time.Second, Term: 2, Ballot: 21, Token: "d"}), []string{ruleHolders, ruleRegister}},
+		{"two records with one ballot", add(3, entry{Kind: read, Call: 59 * time.Second, At: 60 * time.Second, Term: 2, Ballot: 20}), []string{ruleHolders}},
+		{"a term is claimed twice", add(3, entry{Kind: claimed, Call: 20 * time.Second, At: 21 * time.Second, Term: 2, Ballot: 20, Token: "d"}), []string{ruleHolders, ruleRegister}},
 		{"nothing leads for long", func(e *evidence) { withoutBeliefs(e, 20*time.Second, 26*time.Second) }, []string{ruleFree}},
 		{"no process leads at all", func(e *evidence) {
 			withoutBeliefs(e, 0, time.Hour)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -59,22 +60,20 @@ func (o *options) run(ctx context.Context, out io.Writer) (*report, error) {
 	}
 	fmt.Fprintf(out, "seed %d, diaries in %s\nreplay the draws with: %s\n", o.seed, o.dir, o.replay()) //nolint:errcheck // the terminal
 	n := &nemesis{options: *o, out: out}
+	var r *report
 	missing, err := n.start(ctx)
 	if err == nil {
 		n.strikeUntilEnd(ctx)
 		n.calm()
 	}
 	n.stopWorkers()
-	report, judgeErr := n.finish(ctx, err, missing)
+	if err == nil {
+		r, err = n.finish(ctx, missing)
+	}
 	if n.backing != nil {
-		if stopErr := n.backing.stop(report == nil || len(report.Violations) > 0); err == nil && judgeErr == nil && stopErr != nil {
-			return nil, stopErr
-		}
+		err = errors.Join(err, n.backing.stop(err != nil || len(r.Violations) > 0))
 	}
-	if err != nil {
-		return nil, err
-	}
-	return report, judgeErr
+	return r, err
 }
 
 // prepare checks the program and that the directory is empty, and makes that absolute.

@@ -18,7 +18,6 @@ type report struct {
 	Store      string
 	Lease      time.Duration
 	Missing    []string // faults that this machine cannot have
-	Problem    string   // why the run could not be completed
 	Rows       []row
 	Violations []violation `json:"-"`
 
@@ -29,11 +28,8 @@ type report struct {
 const savedReport = "run.json"
 
 // finish reads the rows, judges, and writes the report.
-func (n *nemesis) finish(ctx context.Context, problem error, missing []string) (*report, error) {
+func (n *nemesis) finish(ctx context.Context, missing []string) (*report, error) {
 	r := &report{Command: n.replay(), Store: n.store, Lease: n.lease, Missing: missing}
-	if problem != nil {
-		return r, nil
-	}
 	var err error
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
