@@ -39,7 +39,8 @@ type entry struct {
 	Ballot uint64        `json:"ballot,omitempty"`
 	Token  string        `json:"token,omitempty"` // of the tenure. Empty if leadership is vacant
 	Row    int64         `json:"row,omitempty"`
-	Number int64         `json:"number,omitempty"` // of a write of this process
+	Writer string        `json:"writer,omitempty"` // of a fenced write
+	Number int64         `json:"number,omitempty"` // of a write of this writer
 	Target string        `json:"target,omitempty"` // the worker, or everyone
 	Text   string        `json:"text,omitempty"`
 }

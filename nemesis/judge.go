@@ -26,7 +26,12 @@ type violation struct {
 	Text string
 }
 
-func (v violation) String() string { return fmt.Sprintf("%s, at %s: %s", v.Rule, v.At, v.Text) }
+func (v violation) String() string {
+	if v.At == 0 { // rows have no time
+		return v.Rule + ": " + v.Text
+	}
+	return fmt.Sprintf("%s, at %s: %s", v.Rule, v.At, v.Text)
+}
 
 // evidence is what is left of a run.
 type evidence struct {
@@ -92,6 +97,16 @@ func (e *evidence) beliefs() []belief {
 	}
 	slices.SortFunc(all, func(a, b belief) int { return cmp.Compare(a.first, b.first) })
 	return all
+}
+
+// closest returns the shortest time between the beliefs in two tenures.
+func (e *evidence) closest() time.Duration {
+	all := e.beliefs()
+	shortest := time.Duration(1<<63 - 1)
+	for i := 1; i < len(all); i++ {
+		shortest = min(shortest, all[i].first-all[i-1].last)
+	}
+	return shortest
 }
 
 // checkBelief finds two processes that believe at one instant. The one exception is that a leader
@@ -249,13 +264,13 @@ func checkLost(e *evidence) []violation {
 		stored[k] = r
 	}
 	e.each(wrote, func(a *account, w *entry) {
-		if r, is := stored[key{w.Token, w.Number}]; !is || r.Row != w.Row || r.Term != w.Term {
-			found = append(found, violation{ruleLost, w.At, fmt.Sprintf("%s wrote row %d, write %d of %s, which is not there", a.Name, w.Row, w.Number, w.Token)})
+		if r, is := stored[key{w.Writer, w.Number}]; !is || r.Row != w.Row || r.Term != w.Term {
+			found = append(found, violation{ruleLost, w.At, fmt.Sprintf("%s wrote row %d, write %d of %s, which is not there", a.Name, w.Row, w.Number, w.Writer)})
 		}
 	})
 	e.each(refused, func(a *account, w *entry) {
-		if r, is := stored[key{w.Token, w.Number}]; is {
-			found = append(found, violation{ruleLost, w.At, fmt.Sprintf("%s was told that write %d of %s failed, but it is row %d", a.Name, w.Number, w.Token, r.Row)})
+		if r, is := stored[key{w.Writer, w.Number}]; is {
+			found = append(found, violation{ruleLost, w.At, fmt.Sprintf("%s was told that write %d of %s failed, but it is row %d", a.Name, w.Number, w.Writer, r.Row)})
 		}
 	})
 	return found

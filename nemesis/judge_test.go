@@ -42,7 +42,7 @@ func leads(term uint64, from, to time.Duration, rows int64) []entry {
 	for at, number := from, int64(1); at < to; at += 50 * time.Millisecond {
 		all = append(all, entry{Kind: believes, At: at, Term: term})
 		if at%time.Second == 0 {
-			all = append(all, entry{Kind: wrote, Call: at, At: at + 1, Term: term, Token: name, Number: number, Row: rows + number})
+			all = append(all, entry{Kind: wrote, Call: at, At: at + 1, Term: term, Writer: name, Number: number, Row: rows + number})
 			number++
 		}
 	}
@@ -73,7 +73,13 @@ func rules(e *evidence) []string {
 	return all
 }
 
-func TestSoundRun(t *testing.T) { require.Empty(t, judge(sound())) }
+func TestSoundRun(t *testing.T) {
+	require.Empty(t, judge(sound()))
+	require.Equal(t, 2050*time.Millisecond, sound().closest())
+	v, expected := sound().longest()
+	require.Equal(t, interval{9970 * time.Millisecond, 12 * time.Second}, v.interval)
+	require.Positive(t, expected)
+}
 
 // TestViolationsAreFound breaks one thing in a sound run, which breaks exactly the rules.
 func TestViolationsAreFound(t *testing.T) {
@@ -100,8 +106,8 @@ func TestViolationsAreFound(t *testing.T) {
 			"a row is written after a newer term was seen", func(e *evidence) {
 				e.Accounts[2].Entries = slices.DeleteFunc(e.Accounts[2].Entries, func(e entry) bool { return e.Kind == wrote })
 				e.Rows = append(e.Rows[:9:9], row{Row: 10, Term: 1, Newest: 1, Writer: "a", Number: 10})
-				add(1, entry{Kind: wrote, Call: 30 * time.Second, At: 31 * time.Second, Term: 1, Token: "a", Number: 10, Row: 10})(e)
-				add(2, entry{Kind: wrote, Call: 32 * time.Second, At: 33 * time.Second, Term: 2, Token: "b", Number: 1, Row: 11})(e)
+				add(1, entry{Kind: wrote, Call: 30 * time.Second, At: 31 * time.Second, Term: 1, Writer: "a", Number: 10, Row: 10})(e)
+				add(2, entry{Kind: wrote, Call: 32 * time.Second, At: 33 * time.Second, Term: 2, Writer: "b", Number: 1, Row: 11})(e)
 				e.Rows = append(e.Rows, row{Row: 11, Term: 2, Newest: 2, Writer: "b", Number: 1})
 			}, []string{ruleFence},
 		},
@@ -110,7 +116,7 @@ func TestViolationsAreFound(t *testing.T) {
 		{"a row is not there", func(e *evidence) { e.Rows = e.Rows[:len(e.Rows)-1] }, []string{ruleLost}},
 		{"a row in the middle is not there", func(e *evidence) { e.Rows = slices.Delete(e.Rows, 20, 21) }, []string{ruleLost}},
 		{"a row is that of another write", func(e *evidence) { e.Rows[20].Number = 1000 }, []string{ruleLost}},
-		{"a refused write is there", add(1, entry{Kind: refused, Token: "a", Number: 3}), []string{ruleLost}},
+		{"a refused write is there", add(1, entry{Kind: refused, Writer: "a", Number: 3}), []string{ruleLost}},
 		{"a write is there twice", func(e *evidence) {
 			e.Rows = append(e.Rows, row{Row: 58, Term: 2, Newest: 2, Writer: "b", Number: 1})
 		}, []string{ruleLost}},

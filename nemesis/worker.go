@@ -227,7 +227,7 @@ func (w *rowWriter) run(lease context.Context) {
 // write appends one row, and writes down what is known about it.
 func (w *rowWriter) write() error {
 	w.number++
-	e := entry{Kind: wrote, Call: clock.Boot(), Term: w.term, Number: w.number, Token: w.name}
+	e := entry{Kind: wrote, Call: clock.Boot(), Term: w.term, Writer: w.name, Number: w.number}
 	limited, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	err := w.db.Transact(limited, func(tr kv.Transaction) (err error) {
