@@ -28,7 +28,8 @@ type server struct {
 	cluster *cluster
 	i       int
 	process *process
-	busy    bool // a fault has taken it
+	busy    bool   // a fault has taken it
+	steady  func() // ends what makes it slow
 }
 
 // startCluster makes the network, starts the servers, and waits until the database is available.

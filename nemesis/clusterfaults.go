@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -13,6 +15,7 @@ func (c *cluster) faults(*nemesis) (possible []fault, missing []string) {
 		{name: "kill a server", weight: 3, target: nothing, begin: c.ofServer((*server).kill, (*server).start)},
 		{name: "restart a server", weight: 2, target: nothing, begin: c.ofServer((*server).terminate, (*server).start)},
 		{name: "stop a server", weight: 3, target: nothing, begin: c.ofServer((*server).freeze, (*server).thaw)},
+		{name: "slow server", weight: 3, target: nothing, begin: c.ofServer((*server).falter, (*server).settle)},
 		{name: "cut a server off", weight: 4, target: nothing, begin: c.ofServer(onHost(host.cut), onHost(host.plug))},
 		{name: "cut a worker off the network", weight: 5, of: anyWorker, begin: c.ofWorker(host.cut, host.plug)},
 	}
@@ -76,3 +79,30 @@ func (s *server) terminate() error {
 
 func (s *server) freeze() error { return s.process.cmd.Process.Signal(syscall.SIGSTOP) }
 func (s *server) thaw() error   { return s.process.cmd.Process.Signal(syscall.SIGCONT) }
+
+// pulse is for how long a slow server stands still, and then runs.
+const pulse = 30 * time.Millisecond
+
+// falter stops the process again and again, until settle.
+func (s *server) falter() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	group.Go(func() {
+		for ctx.Err() == nil {
+			_ = s.freeze() // it does not end while it has this fault
+			_ = wait(ctx, pulse)
+			_ = s.thaw()
+			_ = wait(ctx, pulse)
+		}
+	})
+	s.steady = func() {
+		cancel()
+		group.Wait()
+	}
+	return nil
+}
+
+func (s *server) settle() error {
+	s.steady()
+	return nil
+}
