@@ -101,6 +101,17 @@ func (c *cluster) name() string { return "fdb:" + c.clusterFile() }
 
 func (c *cluster) inside(i int, argv []string) []string { return c.network.hosts[servers+i].run(argv) }
 
+// tend starts the servers that have ended without a fault, as fdbmonitor does.
+func (c *cluster) tend() error {
+	var err error
+	for _, s := range c.all {
+		if !s.busy && s.process.gone() {
+			err = errors.Join(err, s.start())
+		}
+	}
+	return err
+}
+
 func (c *cluster) stop(bool) error {
 	for _, s := range c.all {
 		if s != nil && s.process != nil {

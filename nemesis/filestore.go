@@ -68,6 +68,8 @@ func (s *fileStore) fill(k *stroke) (end func() bool, ok bool) {
 	}, true
 }
 
+func (s *fileStore) tend() error { return nil }
+
 func (s *fileStore) stop(keep bool) error {
 	if s.missing != "" {
 		return nil

@@ -39,6 +39,8 @@ type backing interface {
 	inside(i int, argv []string) []string
 	// faults returns the faults of the store. Those that this machine cannot have are in missing.
 	faults(n *nemesis) (possible []fault, missing []string)
+	// tend starts again what has ended by itself.
+	tend() error
 	// stop removes what the start has made. With keep, the data stay in the directory of the run.
 	stop(keep bool) error
 }
@@ -248,8 +250,11 @@ func (n *nemesis) endFaults(now time.Duration) {
 	})
 }
 
-// restart starts the workers that have ended, some time after that.
+// restart starts the workers that have ended, some time after that, and the parts of the store.
 func (n *nemesis) restart() {
+	if err := n.backing.tend(); err != nil {
+		n.say("the store: %v", err)
+	}
 	for _, s := range n.slots {
 		s.restart()
 	}
