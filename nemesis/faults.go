@@ -144,8 +144,13 @@ func upTo[T ~int | ~int64](limit T) func(*rand.Rand) float64 {
 	return func(random *rand.Rand) float64 { return random.Float64() * float64(limit) }
 }
 
-// drift draws a rate that the margin covers.
-func drift(random *rand.Rand) float64 { return 1 + worstRate*(2*random.Float64()-1) }
+// drift draws one of the most wrong rates that the margin covers.
+func drift(random *rand.Rand) float64 {
+	if random.IntN(2) == 0 {
+		return 1 - worstRate
+	}
+	return 1 + worstRate
+}
 
 // duplicate starts another process under the id of a worker, and kills it at the end.
 func duplicate(s *stroke) (func() bool, bool) {

@@ -20,8 +20,8 @@ const (
 // worstRate is how wrong the clock of a worker may be. The default margin of a tenth covers 5.2 %.
 const worstRate = 0.049
 
-// rates are those of the process clocks, at the start. Two are as far apart as is allowed.
-var rates = [workers - commands]float64{1 - worstRate, 1 + worstRate, 1}
+// rates are those of the process clocks, at the start. They are as far apart as is allowed.
+var rates = [workers - commands]float64{1 - worstRate, 1 + worstRate, 1 + worstRate}
 
 // slot is a candidate id, with the process that has it now.
 type slot struct {
