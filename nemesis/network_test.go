@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -27,6 +28,11 @@ func TestNetwork(t *testing.T) {
 		argv := h.run([]string{"timeout", "1", "bash", "-c", "exec 3<>/dev/tcp/" + gateway + "/" + port})
 		return exec.Command(argv[0], argv[1:]...).Run() == nil
 	}
+	p := startTestProcess(t, n.hosts[0].run([]string{"sleep", "100"})...)
+	require.Eventually(t, func() bool {
+		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", p.cmd.Process.Pid))
+		return err == nil && string(name) == "sleep\n"
+	}, 10*time.Second, 10*time.Millisecond, "signals reach the process on the host")
 	require.True(t, reaches(n.hosts[0]))
 	require.True(t, reaches(n.hosts[1]))
 	require.NoError(t, n.hosts[0].cut())
