@@ -22,7 +22,7 @@ const (
 	up       = "up"       // a worker was started
 	down     = "down"     // a worker has ended
 	struck   = "struck"   // a fault, from Call to At
-	probed   = "probed"   // the nemesis has written to the store. Text is its error
+	probed   = "probed"   // the nemesis has used the store. Text says what was wrong
 	stalled  = "stalled"  // the machine did not run the nemesis from Call to At
 	opened   = "opened"   // the judged time begins
 	closed   = "closed"   // the judged time ends

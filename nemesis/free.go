@@ -114,31 +114,52 @@ func (e *evidence) begins() []interval {
 	return all
 }
 
-// checkFree finds times for which leadership was free although one healthy candidate could have
-// claimed it all the time.
-func checkFree(e *evidence) []violation {
+// waiting is a time for which leadership was free although a healthy candidate could have claimed it.
+type waiting struct {
+	interval
+	candidate string
+}
+
+func (w waiting) String() string {
+	if w.candidate == "" {
+		return "never"
+	}
+	return fmt.Sprintf("%s, %s at %s", w.length().Round(time.Millisecond), w.candidate, w.from)
+}
+
+// waits returns these times, by candidate.
+func (e *evidence) waits() []waiting {
 	breaks := append(e.outages(), e.begins()...)
 	free := without(e.vacancies(), breaks)
 	healthy := e.healthy()
-	reported := make(map[interval]bool)
-	var found []violation
+	var all []waiting
 	for _, candidate := range slices.Sorted(maps.Keys(healthy)) {
 		for _, i := range common(free, healthy[candidate]) {
-			if i.length() <= bound(e.Lease) || reported[i] {
-				continue
-			}
-			reported[i] = true
-			found = append(found, violation{ruleFree, i.from, fmt.Sprintf(
-				"for %s, although %s was healthy (at most %s)", i.length(), candidate, bound(e.Lease),
-			)})
+			all = append(all, waiting{i, candidate})
 		}
+	}
+	return all
+}
+
+// checkFree finds those that are longer than the bound.
+func checkFree(e *evidence) []violation {
+	reported := make(map[interval]bool)
+	var found []violation
+	for _, w := range e.waits() {
+		if w.length() <= bound(e.Lease) || reported[w.interval] {
+			continue
+		}
+		reported[w.interval] = true
+		found = append(found, violation{ruleFree, w.from, fmt.Sprintf(
+			"for %s, although %s was healthy (at most %s)", w.length(), w.candidate, bound(e.Lease),
+		)})
 	}
 	return found
 }
 
 // longest returns the longest time without any belief, with the faults meanwhile, and the longest
-// for which a healthy candidate had to wait.
-func (e *evidence) longest() (v vacancy, expected time.Duration) {
+// for which a healthy candidate waited.
+func (e *evidence) longest() (v vacancy, expected waiting) {
 	for _, i := range e.vacancies() {
 		if i.length() > v.length() {
 			v.interval = i
@@ -151,10 +172,9 @@ func (e *evidence) longest() (v vacancy, expected time.Duration) {
 		}
 	})
 	v.Reasons = slices.Sorted(maps.Keys(reasons))
-	free := without(e.vacancies(), append(e.outages(), e.begins()...))
-	for _, times := range e.healthy() {
-		for _, i := range common(free, times) {
-			expected = max(expected, i.length())
+	for _, w := range e.waits() {
+		if w.length() > expected.length() {
+			expected = w
 		}
 	}
 	return v, expected

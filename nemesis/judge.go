@@ -99,14 +99,17 @@ func (e *evidence) beliefs() []belief {
 	return all
 }
 
-// closest returns the shortest time between the beliefs in two tenures.
-func (e *evidence) closest() time.Duration {
+// closest returns the shortest time between the beliefs in two tenures, in words.
+func (e *evidence) closest() string {
 	all := e.beliefs()
-	shortest := time.Duration(1<<63 - 1)
-	for i := 1; i < len(all); i++ {
+	if len(all) < 2 {
+		return "there was one tenure at most"
+	}
+	shortest := all[1].first - all[0].last
+	for i := 2; i < len(all); i++ {
 		shortest = min(shortest, all[i].first-all[i-1].last)
 	}
-	return shortest
+	return shortest.Round(time.Microsecond).String()
 }
 
 // checkBelief finds two processes that believe at one instant. The one exception is that a leader

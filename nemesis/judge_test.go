@@ -75,10 +75,11 @@ func rules(e *evidence) []string {
 
 func TestSoundRun(t *testing.T) {
 	require.Empty(t, judge(sound()))
-	require.Equal(t, 2050*time.Millisecond, sound().closest())
+	require.Equal(t, "2.05s", sound().closest())
+	require.Equal(t, "there was one tenure at most", new(evidence).closest())
 	v, expected := sound().longest()
 	require.Equal(t, interval{9970 * time.Millisecond, 12 * time.Second}, v.interval)
-	require.Positive(t, expected)
+	require.Equal(t, waiting{interval{10*time.Second + 20*time.Millisecond - 50*time.Millisecond, 12 * time.Second}, "a"}, expected)
 }
 
 // TestViolationsAreFound breaks one thing in a sound run, which breaks exactly the rules.

@@ -59,15 +59,20 @@ func (m *monitor) watch(ctx context.Context) {
 	}
 }
 
+// read reads the leader record. If that fails or is slow, it counts as a probe.
 func (m *monitor) read(ctx context.Context) {
 	call := clock.Boot()
 	limited, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	leader, err := kv.ReadTransact(limited, m.db, theElection.GetLeaderRaw)
-	if err != nil {
-		return // the probe tells
+	at := clock.Boot()
+	if ctx.Err() == nil && (err != nil || at-call > slowProbe) {
+		m.diary.write(entry{Kind: probed, Call: call, At: at, Text: fmt.Sprintf("read: %v", err)})
 	}
-	m.diary.write(leaderEntry(call, clock.Boot(), leader))
+	if err != nil {
+		return
+	}
+	m.diary.write(leaderEntry(call, at, leader))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.id = leader.ID

@@ -100,9 +100,9 @@ func (r *report) String() string {
 		count(wrote), count(refused), count(unsure), len(r.Rows))
 	line("- of the judged time, work believed that it led for %s, and for %s nothing was expected of the candidates",
 		total(e.led()).Round(time.Second), total(common([]interval{e.judged()}, merged(e.outages()))).Round(time.Second))
-	line("- shortest time between the beliefs in two tenures: %s", e.closest().Round(time.Microsecond))
+	line("- shortest time between the beliefs in two tenures: %s", e.closest())
 	line("- longest time without leadership: %s", longest)
-	line("- longest time for which a healthy candidate waited: %s (at most %s)", expected.Round(time.Millisecond), bound(r.Lease))
+	line("- longest time for which a healthy candidate waited: %s (at most %s)", expected, bound(r.Lease))
 	line("- times at which the machine stalled for more than %s: %d", stallLimit, count(stalled))
 	line("\n## Faults\n")
 	for _, f := range r.faults() {

@@ -33,8 +33,9 @@ type row struct {
 	Number int64 // of a write of this writer
 }
 
-// padding makes rows so long that a full disk shows soon.
-var padding = bytes.Repeat([]byte{'.'}, 1000)
+// padding makes rows so long that a full disk shows soon. The store stays small, because each process
+// that opens it checks all of it, and blocks the others meanwhile.
+var padding = bytes.Repeat([]byte{'.'}, 300)
 
 // appendRow appends a row and returns its number. The transaction must be fenced, and may run
 // again after an unknown result.
