@@ -79,7 +79,7 @@ func ownFaults() []fault {
 		{name: "stop a guard", weight: 3, of: commandWorker, begin: stopAndContinue(guardPID)},
 		{name: "kill a command", weight: 1, of: commandWorker, begin: sendOnce(syscall.SIGKILL, childPID)},
 		{name: "stop a command", weight: 1, of: commandWorker, begin: stopAndContinue(childPID)},
-		{name: "cut a worker off", weight: 5, of: electorWorker, begin: orderWhile(orderGate, always(float64(gateCut)), always(float64(gateOpen)))},
+		{name: "cut a worker off", weight: 8, of: electorWorker, begin: orderWhile(orderGate, always(float64(gateCut)), always(float64(gateOpen)))},
 		{name: "lose the answers", weight: 3, of: electorWorker, begin: orderWhile(orderGate, always(float64(gateMute)), always(float64(gateOpen)))},
 		{name: "slow store", weight: 2, of: electorWorker, begin: orderWhile(orderDelay, upTo(300*time.Millisecond), always(0))},
 		{name: "step a wall clock", weight: 2, of: electorWorker, begin: orderWhile(orderStep, upTo(2*time.Hour), always(0))},

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/fdbelection/fdbelection/election"
 )
 
 // slowProbe is from when on the store counts as not available.
@@ -114,6 +116,27 @@ func (e *evidence) begins() []interval {
 	return all
 }
 
+// renewed returns the times for which a worker that was struck renewed its lease. Leadership is not
+// free then, although work may stand still: that of a command that is stopped, or whose guard is.
+func (e *evidence) renewed() []interval {
+	strikes := make(map[string][]interval)
+	e.each(struck, func(_ *account, s *entry) { strikes[s.Target] = append(strikes[s.Target], interval{s.Call, s.At}) })
+	var all []interval
+	var first *entry // the first read of the newest ballot
+	e.each(read, func(a *account, r *entry) {
+		if a.Name != nemesisName || first != nil && first.Ballot == r.Ballot {
+			return
+		}
+		if first != nil && first.Token == r.Token && r.At-first.Call <= e.Lease {
+			if token, err := election.ParseToken(r.Token); err == nil {
+				all = append(all, common([]interval{{first.Call, r.At}}, strikes[token.ID])...)
+			}
+		}
+		first = r
+	})
+	return all
+}
+
 // waiting is a time for which leadership was free although a healthy candidate could have claimed it.
 type waiting struct {
 	interval
@@ -129,8 +152,7 @@ func (w waiting) String() string {
 
 // waits returns these times, by candidate.
 func (e *evidence) waits() []waiting {
-	breaks := append(e.outages(), e.begins()...)
-	free := without(e.vacancies(), breaks)
+	free := without(e.vacancies(), slices.Concat(e.outages(), e.begins(), e.renewed()))
 	healthy := e.healthy()
 	var all []waiting
 	for _, candidate := range slices.Sorted(maps.Keys(healthy)) {

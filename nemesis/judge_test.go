@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/election"
 )
 
 // sound is a run without a fault: a leads in term 1 until 10 s, b in term 2 from 12 s, and c only
@@ -189,6 +192,26 @@ func TestExcuses(t *testing.T) {
 	require.NotContains(t, rules(e), ruleBelief, "the leader record was deleted")
 	e.Accounts[0].Entries[len(e.Accounts[0].Entries)-1] = entry{Kind: struck, Call: 9 * time.Second, At: 9*time.Second + 1, Text: faultNoLeader, Target: everyone}
 	require.Contains(t, rules(e), ruleBelief, "that is more than a lease ago")
+}
+
+// TestHeldByAStruckWorker: a leader that renews holds leadership although its work stands still. That
+// is an excuse only for a worker that was struck.
+func TestHeldByAStruckWorker(t *testing.T) {
+	e := sound()
+	withoutBeliefs(e, 20*time.Second, 26*time.Second)
+	token := election.Token{Term: 2, Identity: election.Identity{ID: "b"}, Nonce: uuid.New()}.Text()
+	nemesis := &e.Accounts[0]
+	for ballot := range uint64(8) {
+		at := time.Duration(19+ballot) * time.Second
+		nemesis.Entries = append(nemesis.Entries, entry{Kind: read, Call: at, At: at + 1, Term: 2, Ballot: 30 + ballot, Token: token})
+	}
+	require.NotEmpty(t, checkFree(e))
+	nemesis.Entries = append(nemesis.Entries, entry{Kind: struck, Call: 19 * time.Second, At: 27 * time.Second, Target: "a", Text: "stop a guard"})
+	require.NotEmpty(t, checkFree(e), "the leader was not struck")
+	nemesis.Entries[len(nemesis.Entries)-1].Target = "b"
+	require.Empty(t, checkFree(e))
+	nemesis.Entries = slices.DeleteFunc(nemesis.Entries, func(r entry) bool { return r.Kind == read && r.Ballot > 30 })
+	require.NotEmpty(t, checkFree(e), "the leader did not renew")
 }
 
 // slowStore makes one probe take two seconds.

@@ -31,6 +31,9 @@ type nemesis struct {
 	strikes uint64
 }
 
+// nemesisName is the name of the diary of the nemesis.
+const nemesisName = "nemesis"
+
 // backing is the store that all workers share, with the faults that it can have.
 type backing interface {
 	// name is the name of the store for fdbelect.
@@ -105,7 +108,7 @@ func (o *options) prepare() error {
 
 // start starts the store, the election and the workers.
 func (n *nemesis) start(ctx context.Context) (missing []string, err error) {
-	if n.diary, err = openDiary(n.dir, "nemesis"); err != nil {
+	if n.diary, err = openDiary(n.dir, nemesisName); err != nil {
 		return nil, err
 	}
 	switch n.store {
@@ -176,7 +179,7 @@ func (n *nemesis) strike() time.Duration {
 	random := rand.New(rand.NewPCG(n.seed, n.strikes))
 	f := drawFault(n.faults, random)
 	length := n.lease/10 + time.Duration(random.Int64N(int64(3*n.lease)))
-	pause := 100*time.Millisecond + time.Duration(random.Int64N(int64(n.lease)))
+	pause := 100*time.Millisecond + time.Duration(random.Int64N(int64(time.Second)))
 	s := &stroke{nemesis: n, random: random}
 	if f.of != noWorker {
 		s.slot = n.drawSlot(f.of, random)

@@ -146,6 +146,9 @@ func (w *worker) work(ctx context.Context, lead *elector.Leadership) error {
 	writer := &rowWriter{db: w.db, diary: w.diary, name: fmt.Sprintf("%s-%d", w.name, token.Term), term: token.Term, bug: w.bug, fence: fence}
 	go writer.run(lead.LeaseContext())
 	linger := time.Duration(rand.Int64N(int64(400 * time.Millisecond)))
+	if rand.IntN(2) == 0 {
+		linger = time.Hour // it uses the lease up to its end
+	}
 	var told time.Duration // when the work was told to stop
 	for {
 		at := clock.Boot() // the tenure had begun by then, and the check follows
