@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
-	"runtime/pprof"
 	"slices"
 	"strings"
 	"syscall"
@@ -34,7 +33,7 @@ func Main(systems []system.System) int {
 		return 0
 	}
 	root := &cobra.Command{Use: "peers", Short: "Measure this project beside other systems", SilenceUsage: true}
-	root.AddCommand(runCommand(systems), curvesCommand(), reportCommand())
+	root.AddCommand(runCommand(systems), oneCommand(systems), curvesCommand(), reportCommand())
 	if root.ExecuteContext(ctx) != nil {
 		return 1
 	}
@@ -45,8 +44,8 @@ func Main(systems []system.System) int {
 type runFlags struct {
 	file              string
 	systems, scenario []string
+	settings          []string
 	limits            scenario.Limits
-	profile           string
 }
 
 func runCommand(systems []system.System) *cobra.Command {
@@ -59,8 +58,8 @@ func runCommand(systems []system.System) *cobra.Command {
 	flags.StringVar(&f.file, "file", "", "the file of figures; without it, the results are only printed")
 	flags.StringSliceVar(&f.systems, "systems", nil, "parts of the names of the systems (default all)")
 	flags.StringSliceVar(&f.scenario, "scenarios", nil, "the names of the scenarios (default all)")
+	flags.StringSliceVar(&f.settings, "settings", []string{figures.Equal, figures.Recommended}, "the settings")
 	flags.DurationVar(&f.limits.Lease, "lease", 3*time.Second, "the equal lease; etcd takes whole seconds")
-	flags.StringVar(&f.profile, "cpuprofile", "", "write a CPU profile of this process to a file")
 	flags.BoolVar(&f.limits.Quick, "quick", false, "run each scenario once, at one setting")
 	return cmd
 }
@@ -72,17 +71,6 @@ func (f *runFlags) run(cmd *cobra.Command, systems []system.System) error {
 	file, err := figures.Read(f.file)
 	if err != nil {
 		return err
-	}
-	if f.profile != "" {
-		to, err := os.Create(f.profile)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = to.Close() }()
-		if err := pprof.StartCPUProfile(to); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
 	}
 	run := newRun()
 	failed := 0
@@ -99,9 +87,9 @@ func (f *runFlags) run(cmd *cobra.Command, systems []system.System) error {
 				continue
 			}
 			for _, settings := range f.settingsOf(s) {
-				r, version := scenario.Run(ctx, s, y, settings, f.limits)
-				if ctx.Err() != nil {
-					return context.Cause(ctx)
+				r, version, err := f.inProcess(ctx, y.Name, s.Name, settings)
+				if err != nil {
+					return err
 				}
 				if r.Run = run.ID; version != "" {
 					run.Systems[y.Name] = figures.About{Version: version, Lease: y.Lease, Heartbeat: y.Heartbeat, Unfair: y.Unfair}
@@ -127,10 +115,9 @@ func (f *runFlags) run(cmd *cobra.Command, systems []system.System) error {
 }
 
 func (f *runFlags) settingsOf(s scenario.Scenario) []string {
-	if s.Recommended && !f.limits.Quick {
-		return []string{figures.Equal, figures.Recommended}
-	}
-	return []string{figures.Equal}
+	return slices.DeleteFunc(slices.Clone(f.settings), func(one string) bool {
+		return one == figures.Recommended && (!s.Recommended || f.limits.Quick)
+	})
 }
 
 func newRun() figures.Run {

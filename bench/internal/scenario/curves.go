@@ -23,19 +23,28 @@ import (
 
 // Curves measures what elections cost by their size, on memkv.
 func Curves(ctx context.Context, full bool, say func(string)) ([]figures.Curve, error) {
+	lease := system.Memkv().Lease
+	if !full {
+		lease = time.Second
+	}
 	sizes := func(all ...int) []int {
 		if full {
 			return all
 		}
 		return all[:3]
 	}
+	calm := func(start func(context.Context, *bench, int) ([]*contender, []system.Client, error)) func(context.Context, int) (map[string]float64, error) {
+		return func(ctx context.Context, n int) (map[string]float64, error) {
+			return inCalm(ctx, lease, func(b *bench) ([]*contender, []system.Client, error) { return start(ctx, b, n) })
+		}
+	}
 	curves := []struct {
 		name, x string
 		sizes   []int
 		at      func(context.Context, int) (map[string]float64, error)
 	}{
-		{"elections in one process", "elections", sizes(1, 10, 100, 1000, 10_000), calmElections},
-		{"candidates of one election", "candidates", sizes(2, 10, 50, 200, 500, 2000), calmCandidates},
+		{"elections in one process", "elections", sizes(1, 10, 100, 1000, 10_000), calm(elections)},
+		{"candidates of one election", "candidates", sizes(2, 10, 50, 200, 500, 2000), calm(candidates)},
 		{"length of the history", "terms", sizes(1, 10, 100, 1000), cycleWithHistory},
 		{"metadata of a candidate", "bytes", sizes(0, 100, 1000, 4000), cycleWithMetadata},
 	}
@@ -55,47 +64,43 @@ func Curves(ctx context.Context, full bool, say func(string)) ([]figures.Curve, 
 	return all, nil
 }
 
-// calmElections leads n elections in one process.
-func calmElections(ctx context.Context, n int) (map[string]float64, error) {
-	return inCalm(ctx, func(b *bench) ([]*contender, []system.Client, error) {
-		client, err := b.connect(ctx)
+// elections leads n elections in one process.
+func elections(ctx context.Context, b *bench, n int) ([]*contender, []system.Client, error) {
+	client, err := b.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var all []*contender
+	for i := range n {
+		one, err := campaign(ctx, client, fmt.Sprint("curve", i), "only", 0)
 		if err != nil {
-			return nil, nil, err
+			return all, []system.Client{client}, err
 		}
-		var all []*contender
-		for i := range n {
-			one, err := campaign(ctx, client, fmt.Sprint("curve", i), "only", 0)
-			if err != nil {
-				return all, []system.Client{client}, err
-			}
-			all = append(all, one)
+		all = append(all, one)
+	}
+	for _, one := range all {
+		if _, err := one.await(ctx); err != nil {
+			return all, []system.Client{client}, err
 		}
-		for _, one := range all {
-			if _, err := one.await(ctx); err != nil {
-				return all, []system.Client{client}, err
-			}
-		}
-		return all, []system.Client{client}, nil
-	})
+	}
+	return all, []system.Client{client}, nil
 }
 
-// calmCandidates has n candidates in one election.
-func calmCandidates(ctx context.Context, n int) (map[string]float64, error) {
-	return inCalm(ctx, func(b *bench) ([]*contender, []system.Client, error) {
-		members, _, err := b.crowd(ctx, "curve", n)
-		var all []*contender
-		var clients []system.Client
-		for _, m := range members {
-			all, clients = append(all, m.contender), append(clients, m.client)
-		}
-		return all, clients, err
-	})
+// candidates has n candidates in one election.
+func candidates(ctx context.Context, b *bench, n int) ([]*contender, []system.Client, error) {
+	members, _, err := b.crowd(ctx, "curve", n)
+	var all []*contender
+	var clients []system.Client
+	for _, m := range members {
+		all, clients = append(all, m.contender), append(clients, m.client)
+	}
+	return all, clients, err
 }
 
 // inCalm starts candidates, and measures what they cost for two heartbeats.
-func inCalm(ctx context.Context, start func(*bench) ([]*contender, []system.Client, error)) (map[string]float64, error) {
+func inCalm(ctx context.Context, lease time.Duration, start func(*bench) ([]*contender, []system.Client, error)) (map[string]float64, error) {
 	y := system.Memkv()
-	b := &bench{system: y, settings: system.Settings{Lease: y.Lease, Heartbeat: y.Heartbeat}, random: newRandom()}
+	b := &bench{system: y, settings: system.Settings{Lease: lease, Heartbeat: 3 * lease / 10}, random: newRandom()}
 	var err error
 	if b.server, err = y.Start(ctx, b.settings); err != nil {
 		return nil, err

@@ -40,11 +40,18 @@ func (b *bench) manyOf(ctx context.Context, n int, values map[string]float64) er
 	defer client.Close()
 	memory, goroutines := heap(), runtime.NumGoroutine()
 	begin := time.Now()
-	all := make([]*contender, n)
-	for i := range all {
-		if all[i], err = campaign(ctx, client, fmt.Sprintf("many-%d-%d", n, i), "only", 0); err != nil {
+	var all []*contender
+	defer func() {
+		for _, one := range all {
+			one.Crash()
+		}
+	}()
+	for i := range n {
+		one, err := campaign(ctx, client, fmt.Sprintf("many-%d-%d", n, i), "only", 0)
+		if err != nil {
 			return err
 		}
+		all = append(all, one)
 	}
 	for _, one := range all {
 		if _, err := one.await(ctx); err != nil {
@@ -59,9 +66,6 @@ func (b *bench) manyOf(ctx context.Context, n int, values map[string]float64) er
 	cpu, begin := b.processorTime(), time.Now()
 	pause(ctx, 2*b.settings.Heartbeat)
 	values[name("processor, percent of a core")] = 100 * (b.processorTime() - cpu).Seconds() / time.Since(begin).Seconds()
-	for _, one := range all {
-		one.Crash()
-	}
 	return nil
 }
 

@@ -153,5 +153,6 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// settled is how long a candidate is given to stand by for its turn.
-const settled = 50 * time.Millisecond
+// settled is how long a candidate is given to stand by for its turn. etcd, for example, takes up to
+// 100 ms until a watch of the present revision tells of changes at once.
+const settled = 200 * time.Millisecond
