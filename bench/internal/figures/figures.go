@@ -28,6 +28,8 @@ type Run struct {
 	Machine string           `json:"machine"`
 	Go      string           `json:"go"`
 	Systems map[string]About `json:"systems"` // by name
+	// Note is for readers, if something was special.
+	Note string `json:"note,omitempty"`
 }
 
 // About is what a reader has to know of a system.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -122,9 +123,21 @@ func (f *runFlags) settingsOf(s scenario.Scenario) []string {
 
 func newRun() figures.Run {
 	return figures.Run{
-		ID: time.Now().UTC().Format(time.RFC3339), Command: "peers " + strings.Join(os.Args[1:], " "),
+		ID: time.Now().UTC().Format(time.RFC3339), Command: command(),
 		Machine: machine(), Go: strings.TrimPrefix(runtime.Version(), "go"), Systems: make(map[string]figures.About),
 	}
+}
+
+// command returns the command of this run, without the folder of the file.
+func command() string {
+	words := []string{"peers"}
+	for i, word := range os.Args[1:] {
+		if os.Args[i] == "--file" {
+			word = filepath.Base(word)
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, " ")
 }
 
 // machine describes the processors and the kernel.

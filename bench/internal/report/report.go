@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,7 +85,7 @@ func Write(f *figures.File, folder string) error {
 			if d == 0 {
 				return "none"
 			}
-			return d.String()
+			return d.Round(10 * time.Millisecond).String()
 		},
 	}).Parse(pageText)
 	if err != nil {
@@ -94,7 +95,8 @@ func Write(f *figures.File, folder string) error {
 	if err := t.Execute(&b, p); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, "benchmarks.md"), b.Bytes(), 0o644) //nolint:gosec // it is published
+	text := regexp.MustCompile(`\n{3,}`).ReplaceAll(b.Bytes(), []byte("\n\n"))
+	return os.WriteFile(filepath.Join(folder, "benchmarks.md"), text, 0o644) //nolint:gosec // it is published
 }
 
 // systemsOf returns what the newest run of each system says of it.
