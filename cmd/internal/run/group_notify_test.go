@@ -109,10 +109,11 @@ func TestGroupNotifyRefusesRubbish(t *testing.T) {
 }
 
 // A command may give a shard up by itself. What it says of a shard that it does not have is
-// ignored. If it ends, its shards are released.
+// ignored. If it ends, its shards are released. The lease is long enough that a slow machine
+// renews it in time.
 func TestGroupNotifyGivesUpByItself(t *testing.T) {
 	t.Parallel()
-	m, r := newMembers(t, 300*time.Millisecond, "x"), newRecord(t)
+	m, r := newMembers(t, 2*time.Second, "x"), newRecord(t)
 	a := m.start("a", r.notify(`case $line in
 		*'"acquire","shard":"x","term":1,'*) echo '{"released":"x","term":7}'; echo '{"released":"x","term":1}';;
 		*'"acquire","shard":"x","term":2,'*) exit 7;;
