@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -11,8 +10,6 @@ import (
 	"github.com/fdbelection/fdbelection/bench/internal/system"
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
-
-var errInProcess = errors.New("its store lives in one process")
 
 // victims is the number of elections that the process leads which is killed.
 const victims = 20

@@ -175,9 +175,6 @@ func (c *child) stop() error {
 
 // cold measures the time from the start of a process until it leads.
 func cold(ctx context.Context, b *bench) (figures.Result, error) {
-	if b.system.InProcess {
-		return figures.Result{}, errInProcess
-	}
 	took := figures.NewRecorder()
 	err := b.rounds(ctx, 20, 8*time.Second, func(round int) error {
 		begin := clock.Boot()

@@ -24,6 +24,7 @@ func Memkv() System {
 			db, _ := memServers.Load(address)
 			return NewEngineClient(db.(*memkv.DB), "", s, func() {}), nil
 		},
+		Cannot: map[string]string{"cold": "its store lives in one process"},
 		Unfair: "It is memory in the same process: no network and no disk. It shows what the library itself costs.",
 	}
 }
