@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -14,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/concurrency"
-	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
 
+	"github.com/fdbelection/fdbelection/bench/internal/system"
 	"github.com/fdbelection/fdbelection/internal/membertest"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
@@ -40,8 +39,8 @@ func shardNames() []string {
 	return names
 }
 
-// system is a pool of processes that lead shards.
-type system interface {
+// fleet is a pool of processes that lead shards.
+type fleet interface {
 	// start starts the processes, and returns when every shard is led.
 	start(b *testing.B, s *membertest.Shares)
 	// kill kills a process without a farewell, and returns when its last heartbeat began.
@@ -51,25 +50,25 @@ type system interface {
 	close()
 }
 
-func systems() map[string]func(b *testing.B) system {
-	return map[string]func(b *testing.B) system{
-		"memkv": func(*testing.B) system { return newPool(memkv.New(memkv.Options{})) },
-		"filekv": func(b *testing.B) system {
+func fleets() map[string]func(b *testing.B) fleet {
+	return map[string]func(b *testing.B) fleet{
+		"memkv": func(*testing.B) fleet { return newPool(memkv.New(memkv.Options{})) },
+		"filekv": func(b *testing.B) fleet {
 			db, err := filekv.Open(filepath.Join(b.TempDir(), "store"), filekv.Options{})
 			require.NoError(b, err)
 			b.Cleanup(func() { _ = db.Close() })
 			return newPool(db)
 		},
-		"etcd-2":   func(*testing.B) system { return &etcdPool{candidates: 2} },
-		"etcd-all": func(*testing.B) system { return &etcdPool{candidates: processes} },
+		"etcd-2":   func(*testing.B) fleet { return &etcdPool{candidates: 2} },
+		"etcd-all": func(*testing.B) fleet { return &etcdPool{candidates: processes} },
 	}
 }
 
-func scenario(b *testing.B, name string, measure func(s *membertest.Shares, y system) time.Duration) {
+func scenario(b *testing.B, name string, measure func(s *membertest.Shares, y fleet) time.Duration) {
 	b.Helper()
 	var took []time.Duration
 	for range b.N {
-		s, y := membertest.NewShares(), systems()[name](b)
+		s, y := membertest.NewShares(), fleets()[name](b)
 		y.start(b, s)
 		took = append(took, measure(s, y))
 		y.close()
@@ -89,7 +88,7 @@ var names = []string{"memkv", "filekv", "etcd-2", "etcd-all"}
 func BenchmarkDeath(b *testing.B) {
 	for _, name := range names {
 		b.Run(name, func(b *testing.B) {
-			scenario(b, name, func(s *membertest.Shares, y system) time.Duration {
+			scenario(b, name, func(s *membertest.Shares, y fleet) time.Duration {
 				time.Sleep(2 * *lease)
 				last := y.kill(2)
 				require.NoError(b, s.Await(5*time.Minute, membertest.LedBy(*shardCount, 2)))
@@ -104,7 +103,7 @@ func BenchmarkDeath(b *testing.B) {
 func BenchmarkStop(b *testing.B) {
 	for _, name := range names {
 		b.Run(name, func(b *testing.B) {
-			scenario(b, name, func(s *membertest.Shares, y system) time.Duration {
+			scenario(b, name, func(s *membertest.Shares, y fleet) time.Duration {
 				begin := time.Now()
 				y.stop(2)
 				require.NoError(b, s.Await(5*time.Minute, membertest.LedBy(*shardCount, 2)))
@@ -135,7 +134,7 @@ func (p *pool) close()                                   { p.Close() }
 type etcdPool struct {
 	candidates int
 
-	server    *embed.Etcd
+	server    system.Server
 	processes []*etcdProcess
 }
 
@@ -149,17 +148,10 @@ type etcdProcess struct {
 }
 
 func (p *etcdPool) start(b *testing.B, s *membertest.Shares) {
-	config := embed.NewConfig()
-	config.Dir, config.LogLevel = filepath.Join(b.TempDir(), fmt.Sprint(time.Now().UnixNano())), "fatal"
-	local, err := url.Parse("http://127.0.0.1:0")
+	var err error
+	p.server, err = system.Etcd().Start(b.Context(), system.Settings{Dir: b.TempDir()})
 	require.NoError(b, err)
-	config.ListenClientUrls, config.ListenPeerUrls = []url.URL{*local}, []url.URL{*local}
-	config.AdvertiseClientUrls, config.AdvertisePeerUrls = config.ListenClientUrls, config.ListenPeerUrls
-	config.InitialCluster = config.InitialClusterFromName(config.Name)
-	p.server, err = embed.StartEtcd(config)
-	require.NoError(b, err)
-	<-p.server.Server.ReadyNotify()
-	endpoint := p.server.Clients[0].Addr().String()
+	endpoint := p.server.Address()
 	for i := range processes {
 		p.processes = append(p.processes, startEtcd(b, endpoint, i, s))
 	}
@@ -257,5 +249,5 @@ func (p *etcdPool) close() {
 		process.cancel()
 		_ = process.client.Close()
 	}
-	p.server.Close()
+	_ = p.server.Close()
 }

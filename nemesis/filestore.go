@@ -14,7 +14,7 @@ import (
 // fileStore is a store in one file, if possible on a file system of its own that can be full.
 type fileStore struct {
 	dir     string // of the file
-	missing string // why there is no such file system
+	missing string // why the mount of that failed
 }
 
 // diskSize is the size of the file system when it is not full, for mount.

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -52,14 +53,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return clock.RealSleep(ctx, d)
 }
 
 // through runs call on the other side. If its answer is lost, the outcome of a commit is

@@ -304,7 +304,7 @@ func checkSight(e *evidence) []violation {
 		seen := 0
 		e.each(kind, func(*account, *entry) { seen++ })
 		if seen == 0 {
-			found = append(found, violation{ruleBlind, 0, fmt.Sprintf("there is no entry %q", kind)})
+			found = append(found, violation{ruleBlind, 0, fmt.Sprintf("the diaries have no entry %q", kind)})
 		}
 	}
 	return found

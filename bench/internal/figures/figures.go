@@ -53,7 +53,7 @@ type Result struct {
 	Scenario string        `json:"scenario"`
 	Settings string        `json:"settings"`
 	Lease    time.Duration `json:"lease_ns"`
-	// Why says why there is no figure.
+	// Why is the reason if something was not measured.
 	Why string `json:"why,omitempty"`
 	// Times are how long the rounds took.
 	Times *Times `json:"times,omitempty"`

@@ -66,7 +66,7 @@ func oneCommand(systems []system.System) *cobra.Command {
 					}
 				}
 			}
-			return fmt.Errorf("there is no system %q with a scenario %q", args[0], args[1])
+			return fmt.Errorf("unknown system %q or scenario %q; use the names that run prints", args[0], args[1])
 		},
 	}
 	cmd.Flags().DurationVar(&l.Lease, "lease", 0, "the equal lease")

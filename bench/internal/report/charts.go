@@ -88,7 +88,7 @@ func chartOf(f *figures.File, name, folder string) (string, error) {
 	return file, save(p, filepath.Join(folder, file))
 }
 
-// drawCurve draws the costs of a curve by its size, each as a multiple of that at the first size.
+// drawCurve draws the costs of a curve by its size, and returns the name of the file.
 func drawCurve(c *figures.Curve, folder string) (string, error) {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = c.Name, c.X, "cost, logarithmic"

@@ -155,16 +155,15 @@ func tableOf(f *figures.File, name, settings string) (table, bool) {
 	return t, true
 }
 
-// compareNames sorts names of values by their text, and by the number at the end.
+// compareNames orders names of values by their text, and then by the first number in it.
 func compareNames(a, b string) int {
 	split := func(s string) (string, int) {
-		i := strings.LastIndexAny(s, ", ")
 		for _, word := range strings.Fields(s) {
 			if n, err := strconv.Atoi(word); err == nil {
 				return strings.Replace(s, word, "", 1), n
 			}
 		}
-		return s, i * 0
+		return s, 0
 	}
 	textA, numberA := split(a)
 	textB, numberB := split(b)

@@ -122,12 +122,7 @@ func idle(ctx context.Context, b *bench) (figures.Result, error) {
 func (b *bench) idleOf(ctx context.Context, n int, values map[string]float64) error {
 	name := fmt.Sprint("idle", n)
 	clients, leader, err := b.crowd(ctx, name, n)
-	defer func() {
-		for _, one := range clients {
-			one.Crash()
-			one.client.Close()
-		}
-	}()
+	defer func() { disperse(clients) }()
 	if err != nil {
 		return err
 	}
@@ -170,6 +165,14 @@ type member struct {
 	client system.Client
 }
 
+// disperse ends the processes of a crowd.
+func disperse(all []*member) {
+	for _, one := range all {
+		one.Crash()
+		one.client.Close()
+	}
+}
+
 // crowd starts candidates of one election, each in a process of its own. The first one leads.
 func (b *bench) crowd(ctx context.Context, election string, n int) (all []*member, leader *member, err error) {
 	for i := range n {
@@ -200,12 +203,7 @@ func herd(ctx context.Context, b *bench) (figures.Result, error) {
 		n = 5
 	}
 	all, leader, err := b.crowd(ctx, "herd", n)
-	defer func() {
-		for _, one := range all {
-			one.Crash()
-			one.client.Close()
-		}
-	}()
+	defer func() { disperse(all) }()
 	if err != nil {
 		return figures.Result{}, err
 	}

@@ -70,20 +70,8 @@ func elections(ctx context.Context, b *bench, n int) ([]*contender, []system.Cli
 	if err != nil {
 		return nil, nil, err
 	}
-	var all []*contender
-	for i := range n {
-		one, err := campaign(ctx, client, fmt.Sprint("curve", i), "only", 0)
-		if err != nil {
-			return all, []system.Client{client}, err
-		}
-		all = append(all, one)
-	}
-	for _, one := range all {
-		if _, err := one.await(ctx); err != nil {
-			return all, []system.Client{client}, err
-		}
-	}
-	return all, []system.Client{client}, nil
+	all, err := leadAll(ctx, client, "curve", n)
+	return all, []system.Client{client}, err
 }
 
 // candidates has n candidates in one election.

@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/procfs"
 
 	"github.com/fdbelection/fdbelection/bench/internal/figures"
 )
@@ -40,23 +39,14 @@ func (b *bench) manyOf(ctx context.Context, n int, values map[string]float64) er
 	defer client.Close()
 	memory, goroutines := heap(), runtime.NumGoroutine()
 	begin := time.Now()
-	var all []*contender
+	all, err := leadAll(ctx, client, fmt.Sprintf("many-%d-", n), n)
 	defer func() {
 		for _, one := range all {
 			one.Crash()
 		}
 	}()
-	for i := range n {
-		one, err := campaign(ctx, client, fmt.Sprintf("many-%d-%d", n, i), "only", 0)
-		if err != nil {
-			return err
-		}
-		all = append(all, one)
-	}
-	for _, one := range all {
-		if _, err := one.await(ctx); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	name := func(what string) string { return fmt.Sprintf("%s, %d elections", what, n) }
 	values[name("until all are led, s")] = time.Since(begin).Seconds()
@@ -88,21 +78,17 @@ func (b *bench) processorTime() time.Duration {
 	return sum
 }
 
-// timeOf returns the processor time of a process, from its line in /proc.
+// timeOf returns the processor time of a process, or zero if it has ended.
 func timeOf(pid int) time.Duration {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	process, err := procfs.NewProc(pid)
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(data), ") ") // behind the name, which may have spaces
-	fields := strings.Fields(rest)
-	const utime, stime, tick = 11, 12, 10 * time.Millisecond
-	if len(fields) <= stime {
+	stat, err := process.Stat()
+	if err != nil {
 		return 0
 	}
-	user, _ := strconv.Atoi(fields[utime])
-	system, _ := strconv.Atoi(fields[stime])
-	return time.Duration(user+system) * tick
+	return time.Duration(stat.CPUTime() * float64(time.Second))
 }
 
 // random draws the phases of the kills. They differ from run to run, since the systems are not

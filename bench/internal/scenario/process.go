@@ -35,7 +35,7 @@ func Child(ctx context.Context, systems []system.System, args []string) error {
 			return runChild(ctx, y, address, id, s, elections)
 		}
 	}
-	return fmt.Errorf("there is no system %s", name)
+	return fmt.Errorf("unknown system %q", name)
 }
 
 func runChild(ctx context.Context, y system.System, address, id string, s system.Settings, elections int) error {

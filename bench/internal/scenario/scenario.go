@@ -10,6 +10,7 @@ import (
 
 	"github.com/fdbelection/fdbelection/bench/internal/figures"
 	"github.com/fdbelection/fdbelection/bench/internal/system"
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // Scenario is something that is measured.
@@ -145,12 +146,26 @@ func (c *contender) await(ctx context.Context) (time.Time, error) {
 	}
 }
 
-// pause waits.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
+// pause waits. It returns early if ctx ends.
+func pause(ctx context.Context, d time.Duration) { _ = clock.RealSleep(ctx, d) }
+
+// leadAll leads n elections in one process. With an error, it returns the candidates that it has
+// started.
+func leadAll(ctx context.Context, c system.Client, prefix string, n int) ([]*contender, error) {
+	var all []*contender
+	for i := range n {
+		one, err := campaign(ctx, c, fmt.Sprint(prefix, i), "only", 0)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, one)
 	}
+	for _, one := range all {
+		if _, err := one.await(ctx); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
 }
 
 // settled is how long a candidate is given to stand by for its turn. etcd, for example, takes up to

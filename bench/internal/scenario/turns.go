@@ -8,7 +8,7 @@ import (
 	"github.com/fdbelection/fdbelection/bench/internal/figures"
 )
 
-// acquire leads an election in which there is no other candidate, and resigns, again and again.
+// acquire leads an election without other candidates and resigns, once per round.
 func acquire(ctx context.Context, b *bench) (figures.Result, error) {
 	client, err := b.connect(ctx)
 	if err != nil {

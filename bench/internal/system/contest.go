@@ -3,7 +3,10 @@ package system
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
+
+	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
 // contender is what differs between the candidates of the peers.
@@ -70,10 +73,21 @@ func (c *contest) Crash() {
 }
 
 // pause waits. It returns early if ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
+func pause(ctx context.Context, d time.Duration) { _ = clock.RealSleep(ctx, d) }
+
+// The errors of an election that another candidate leads, from the start or since a while.
+func taken(election string) error { return fmt.Errorf("another leads %s", election) }
+
+func replaced(election string) error { return fmt.Errorf("the leader of %s was replaced", election) }
+
+// byHand returns the renewal of Renewer. renew returns false if another has the lease.
+func byHand(election string, renew func(context.Context) (bool, error)) func(context.Context) error {
+	return func(ctx context.Context) error {
+		held, err := renew(ctx)
+		if err == nil && !held {
+			err = replaced(election)
+		}
+		return err
 	}
 }
 

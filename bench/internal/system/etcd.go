@@ -2,7 +2,6 @@ package system
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -184,7 +183,7 @@ func (c *etcdClient) Fence(ctx context.Context, election, id string) (fenced, pl
 	fenced = func(ctx context.Context) error {
 		result, err := c.client.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(e.Key()), "=", e.Rev())).Then(put).Commit()
 		if err == nil && !result.Succeeded {
-			err = fmt.Errorf("the leader of %s was replaced", election)
+			err = replaced(election)
 		}
 		return err
 	}

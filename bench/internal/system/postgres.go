@@ -34,7 +34,7 @@ func absentPostgres() string {
 	}
 	if os.Geteuid() == 0 {
 		if _, err := user.Lookup("postgres"); err != nil {
-			return "PostgreSQL does not run as root, and there is no user postgres (Debian package postgresql)"
+			return "PostgreSQL does not run as root, and this machine has no user postgres (Debian package postgresql)"
 		}
 	}
 	return ""

@@ -270,7 +270,7 @@ func (c *lockClient) Fence(ctx context.Context, election, _ string) (fenced, pla
 	}
 	held, err := shared.quick(ctx, "SELECT pg_try_advisory_lock($1)", lockKey(election))
 	if err == nil && !held {
-		err = fmt.Errorf("another leads %s", election)
+		err = taken(election)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -3,7 +3,6 @@ package system
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -232,7 +231,7 @@ func (c *rowClient) lead(ctx context.Context, election, id string) (*rowTerm, er
 	r := &rowTerm{client: c, election: election, id: id, lease: time.Hour}
 	leads, err := r.elect(ctx)
 	if err == nil && !leads {
-		err = fmt.Errorf("another leads %s", election)
+		err = taken(election)
 	}
 	return r, err
 }
@@ -240,13 +239,7 @@ func (c *rowClient) lead(ctx context.Context, election, id string) (*rowTerm, er
 // Hold renews with one statement.
 func (c *rowClient) Hold(ctx context.Context, election, id string) (func(context.Context) error, error) {
 	r, err := c.lead(ctx, election, id)
-	return func(ctx context.Context) error {
-		held, err := r.renew(ctx)
-		if err == nil && !held {
-			err = fmt.Errorf("the leader of %s was replaced", election)
-		}
-		return err
-	}, err
+	return byHand(election, r.renew), err
 }
 
 // Fence writes in a transaction that locks the row of the term first, so that no other leader can
@@ -268,7 +261,7 @@ func (c *rowClient) Fence(ctx context.Context, election, id string) (fenced, pla
 			done, err := tx.Exec(ctx, `SELECT 1 FROM bench_leader
 				WHERE name = $1 AND leader_id = $2 AND elected_at = $3 AND expires_at >= now() FOR SHARE`, r.election, r.id, r.elected)
 			if err == nil && done.RowsAffected() == 0 {
-				err = fmt.Errorf("the leader of %s was replaced", election)
+				err = replaced(election)
 			}
 			if err != nil {
 				return err

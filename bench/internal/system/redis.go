@@ -238,7 +238,7 @@ func (c *redisClient) lead(ctx context.Context, election, id string) (*redisLock
 	l := c.lock(election, id, time.Hour)
 	rest, err := l.take(ctx)
 	if err == nil && rest > 0 {
-		err = fmt.Errorf("another leads %s", election)
+		err = taken(election)
 	}
 	return l, err
 }
@@ -246,13 +246,7 @@ func (c *redisClient) lead(ctx context.Context, election, id string) (*redisLock
 // Hold renews with the script.
 func (c *redisClient) Hold(ctx context.Context, election, id string) (func(context.Context) error, error) {
 	l, err := c.lead(ctx, election, id)
-	return func(ctx context.Context) error {
-		held, err := l.renew(ctx)
-		if err == nil && !held {
-			err = fmt.Errorf("the leader of %s was replaced", election)
-		}
-		return err
-	}, err
+	return byHand(election, l.renew), err
 }
 
 // Fence writes in a script that compares the token, and with SET. A script is atomic in one server,
@@ -270,7 +264,7 @@ func (c *redisClient) Fence(ctx context.Context, election, id string) (fenced, p
 	fenced = func(ctx context.Context) error {
 		written, err := c.run(ctx, redisFenced, []string{l.key, row}, l.token, "12345678")
 		if err == nil && written == 0 {
-			err = fmt.Errorf("the leader of %s was replaced", election)
+			err = replaced(election)
 		}
 		return err
 	}

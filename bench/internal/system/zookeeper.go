@@ -297,7 +297,7 @@ func (c *zooClient) lead(election, id string) (*zooCandidate, error) {
 	}
 	previous, err := z.before()
 	if err == nil && previous != "" {
-		err = errors.Join(fmt.Errorf("another leads %s", election), z.leave())
+		err = errors.Join(taken(election), z.leave())
 	}
 	return z, err
 }
@@ -306,13 +306,10 @@ func (c *zooClient) lead(election, id string) (*zooCandidate, error) {
 // each request.
 func (c *zooClient) Hold(_ context.Context, election, id string) (func(context.Context) error, error) {
 	z, err := c.lead(election, id)
-	return func(context.Context) error {
+	return byHand(election, func(context.Context) (bool, error) {
 		there, _, err := c.conn.Exists(z.node)
-		if err == nil && !there {
-			err = fmt.Errorf("the leader of %s was replaced", election)
-		}
-		return err
-	}, err
+		return there, err
+	}), err
 }
 
 // Fence writes in a multi that checks the node of the leader, and without. The check fails when that
