@@ -40,6 +40,8 @@ const (
 	outputDelay = 100 * time.Millisecond
 	// guardTimeout is how long a guard may take to kill the command and report that.
 	guardTimeout = time.Second
+	// startTimeout is how long a guard may report nothing before it has started a command.
+	startTimeout = 10 * time.Second
 )
 
 // running is a command that runs. Its methods do not wait.

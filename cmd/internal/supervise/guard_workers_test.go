@@ -53,6 +53,10 @@ var workerCommands = map[string]func(){workerName: func() {
 		fmt.Fprintln(os.Stderr, workerName+":", err)
 		os.Exit(1)
 	}
+}, "stuck": func() {
+	forever := make(chan os.Signal, 1)
+	signal.Notify(forever, syscall.SIGUSR1)
+	<-forever
 }}
 
 // work is the main function of the worker.

@@ -29,6 +29,8 @@ type guard struct {
 	orders   *os.File         // nil after the guard has ended
 	children map[int]*guarded // that have not ended
 	last     int              // the number of the last one
+	heard    time.Time        // when it last reported anything
+	hangs    bool             // it was killed, because it did not start a command
 }
 
 // guarded is a command under a guard.
@@ -132,7 +134,27 @@ func (g *guard) start(session string, how startOrder, log *slog.Logger) (*guarde
 		return nil, errNoOrders
 	}
 	g.children[child.number] = child
+	g.expectStart(child)
 	return child, nil
+}
+
+// expectStart kills the guard if it hangs before it has started a command. Otherwise this process
+// would lead without its work. A guard that starts many commands reports each of them, so it has
+// time for all. The caller holds g.mu.
+func (g *guard) expectStart(child *guarded) {
+	now := g.command.Clock.Now
+	g.command.Clock.AfterFunc(startTimeout, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		switch {
+		case g.children[child.number] == nil || child.pid != 0: // it has ended, or was started
+		case now().Sub(g.heard) < startTimeout:
+			g.expectStart(child)
+		default:
+			g.hangs = true
+			_ = g.cmd.Process.Kill() // it may have ended
+		}
+	})
 }
 
 // until sends new deadlines to the guard. It never waits.
@@ -224,6 +246,7 @@ func (g *guard) wait(reports *os.File) {
 func (g *guard) reported(r report) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.heard = g.command.Clock.Now()
 	child := g.children[r.child]
 	if child == nil {
 		return
@@ -248,16 +271,22 @@ func (g *guard) reported(r report) {
 	}
 }
 
-// unguarded ends a command whose guard was killed.
+// unguarded ends a command whose guard was killed, or did not start it.
 func (c *guarded) unguarded() {
 	if c.pid != 0 {
 		endGroup(c.guard.command.Clock, c.pid)
 	} else {
 		close(c.begun)
 	}
-	c.end.unguarded = true
-	c.end.err = &Error{
-		name: c.guard.command.Args[0], Code: 128 + int(syscall.SIGKILL), how: "its guard was killed, and the command with it", killed: true,
+	name := c.guard.command.Args[0]
+	if c.guard.hangs && c.pid == 0 {
+		c.end.err = &Error{
+			name: name, Code: failure, unstarted: true,
+			how: fmt.Sprintf("its guard did not start it within %s; the guard was stopped, or the machine is overloaded", startTimeout),
+		}
+	} else {
+		c.end.unguarded = true
+		c.end.err = &Error{name: name, Code: 128 + int(syscall.SIGKILL), how: "its guard was killed, and the command with it", killed: true}
 	}
 	c.ended <- c.end
 }
