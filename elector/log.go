@@ -34,7 +34,7 @@ func safe(ids []string) []string {
 }
 
 // logOperation logs the end of an operation at the debug level.
-func (s *session) logOperation(op machine.Operation, event machine.Event) {
+func (s *session) logOperation(op *machine.Operation, event machine.Event) {
 	if !s.log().Enabled(context.Background(), slog.LevelDebug) {
 		return
 	}

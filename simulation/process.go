@@ -148,7 +148,7 @@ func (p *process) perform(action machine.Action) {
 	w := p.world
 	switch a := action.(type) {
 	case machine.StartOperation:
-		p.begin(a.Operation)
+		p.begin(*a.Operation)
 	case machine.CancelOperation:
 		p.cancelOperation(a.Op)
 	case machine.Lead:

@@ -13,7 +13,7 @@ type Action interface{ action() }
 type (
 	// StartOperation starts an operation. It ends with Answered. A watch that was armed
 	// ends with WatchEnded after that.
-	StartOperation struct{ Operation }
+	StartOperation struct{ *Operation }
 	// CancelOperation cancels a running operation or watch. Its Answered or WatchEnded
 	// still comes.
 	CancelOperation struct{ Op uint64 }

@@ -319,7 +319,7 @@ func TestEventsBeforeTheStart(t *testing.T) {
 		require.NotEqual(t, StateLeader, m.State())
 	}
 	for _, a := range []Action{
-		StartOperation{}, CancelOperation{}, Lead{}, Drain{}, Expire{}, StateChanged{}, LeaderChanged{}, CandidatesChanged{}, ConfigChanged{}, Evicted{}, Report{}, Wake{}, Finish{},
+		StartOperation{&Operation{}}, CancelOperation{}, Lead{}, Drain{}, Expire{}, StateChanged{}, LeaderChanged{}, CandidatesChanged{}, ConfigChanged{}, Evicted{}, Report{}, Wake{}, Finish{},
 	} {
 		a.action()
 		require.NotContains(t, text(a), "machine.")

@@ -55,7 +55,7 @@ func (m *Machine) cancelForRelease() {
 	t, main := &m.tenure, &m.operations.main
 	unregister := m.life.leaving() && m.life.leaveBy.IsZero() &&
 		(!t.exists() || t.stage == over && !m.now.Local.Before(t.limit))
-	release := m.handOver.pending() && (main.what.Kind == Heartbeat || main.what.Kind == ReadLeader)
+	release := m.handOver.pending() && main.busy() && (main.what.Kind == Heartbeat || main.what.Kind == ReadLeader)
 	if main.busy() && !main.aborted && (unregister || release) {
 		main.aborted = true
 		m.do(CancelOperation{Op: main.id})

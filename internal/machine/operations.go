@@ -22,8 +22,8 @@ type operations struct {
 
 // runningOperation is room for one operation at a time.
 type runningOperation struct {
-	id      uint64 // zero: none
-	what    Operation
+	id      uint64     // zero: none
+	what    *Operation // nil: none
 	began   time.Time
 	aborted bool // it was cancelled, and its answer has not come
 }
@@ -45,8 +45,8 @@ func (m *Machine) begin(o *runningOperation, op Operation) {
 		m.poll.readNow = false // it reads the leader record, or calls for a read when it ends
 		m.awaitAnswer()
 	}
-	*o = runningOperation{id: op.ID, what: op, began: m.now.Local}
-	m.do(StartOperation{op})
+	*o = runningOperation{id: op.ID, what: &op, began: m.now.Local}
+	m.do(StartOperation{&op})
 }
 
 // answered handles the answer of an operation or of a watch. It ignores answers to
@@ -59,11 +59,11 @@ func (m *Machine) answered(id uint64, a *Answer) {
 		m.operations.main = runningOperation{}
 		m.store.answered(a.Err, m.now.Local.Sub(done.began), m.operationLimit())
 		if done.aborted && a.Err != nil {
-			m.answeredAborted(&done.what, a)
+			m.answeredAborted(done.what, a)
 			return
 		}
 		m.noticeMissing(a)
-		m.answeredMain(&done.what, a)
+		m.answeredMain(done.what, a)
 	case m.operations.listing.id:
 		what := m.operations.listing.what
 		m.operations.listing = runningOperation{}
@@ -71,7 +71,7 @@ func (m *Machine) answered(id uint64, a *Answer) {
 		if what.Kind == Evict {
 			m.answeredEviction(a)
 		} else {
-			m.answeredList(&what, a)
+			m.answeredList(what, a)
 		}
 	case m.watches.term.id:
 		m.answeredWatch(&m.watches.term, a)

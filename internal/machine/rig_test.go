@@ -100,7 +100,7 @@ func (r *rig) step(event Event) *rig {
 		switch a := action.(type) {
 		case StartOperation:
 			require.Positive(r.t, a.Limit)
-			r.pending[a.ID], r.kindOf[a.ID] = a.Operation, a.Kind
+			r.pending[a.ID], r.kindOf[a.ID] = *a.Operation, a.Kind
 		case Wake:
 			require.True(r.t, a.At.After(r.now().Local), "a wake-up that is due already")
 			r.wake = a.At.Sub(localEpoch)

@@ -74,7 +74,10 @@ func (m *Machine) due() (at time.Time, awaited Kind) {
 	}
 	at = m.output.wake
 	end := func(o *runningOperation) {
-		if limit := o.began.Add(o.what.Limit); o.busy() && (at.IsZero() || limit.Before(at)) {
+		if !o.busy() {
+			return
+		}
+		if limit := o.began.Add(o.what.Limit); at.IsZero() || limit.Before(at) {
 			at, awaited = limit, o.what.Kind
 		}
 	}

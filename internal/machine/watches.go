@@ -80,20 +80,20 @@ func (m *Machine) answeredWatch(w *watch, a *Answer) {
 	}
 	switch w {
 	case &m.watches.candidates:
-		m.sawCandidates(&w.what, a)
+		m.sawCandidates(w.what, a)
 		m.candidates.armedAt = m.now.Local
 		return
 	case &m.watches.term:
 		m.poll.readNow = false
 	default:
 	}
-	m.sawStatus(&w.what, a)
+	m.sawStatus(w.what, a)
 }
 
 // watchEnded handles that an armed watch has fired or failed.
 func (m *Machine) watchEnded(e WatchEnded) {
 	for _, w := range []*watch{&m.watches.term, &m.watches.request, &m.watches.candidates} {
-		if w.id != e.Op {
+		if !w.busy() || w.id != e.Op {
 			continue
 		}
 		aborted, kind := w.aborted, w.what.Kind

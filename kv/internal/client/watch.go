@@ -109,7 +109,7 @@ func (tr *Transaction) activate(life *lifetime, watches []*watch, version int64)
 			continue
 		}
 		w.setStop(stop)
-		w.read = nil
+		w.key, w.read, w.value = nil, nil, nil // they would keep the memory of the transaction
 	}
 }
 
