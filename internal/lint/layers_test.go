@@ -257,10 +257,10 @@ func shipped(t *testing.T, top string) map[string]map[string]string {
 	return found
 }
 
-// skipped reports whether a folder has no shipped package of this project: integrations, examples,
-// browsertest and tools are proofs and pins, each a module of its own.
+// skipped reports whether a folder has no shipped package of this project: integrations, interop,
+// examples, browsertest and tools are proofs and pins, each a module of its own.
 func skipped(name string) bool {
-	return slices.Contains([]string{"testdata", "integrations", "examples", "browsertest", "tools", "bin"}, name) || strings.HasPrefix(name, ".")
+	return slices.Contains([]string{"testdata", "integrations", "interop", "examples", "browsertest", "tools", "bin"}, name) || strings.HasPrefix(name, ".")
 }
 
 func importPath(spec *ast.ImportSpec) string { return strings.Trim(spec.Path.Value, `"`) }
