@@ -10,6 +10,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/kv"
 )
 
 // Go and Python lead in turn. Each renews, accepts and ends what the other has written.
@@ -48,9 +49,18 @@ func alternate(ctx context.Context, program *python) error {
 		{"claim", a, false, 11, true}, // a reclaim, since a's own lease is over
 		{"resign", a, true, 1, true},
 		{"claim", b, false, 1, true},
+		{"comply", b, true, 1, true},
+		{"claim", b, false, 1, false}, // Python holds off, since b has just resigned on request
+		{"claim", b, true, 1, false},
+		{"claim", b, false, 8, true},
 	} {
 		w.now = w.now.Add(time.Duration(act.after) * time.Second)
-		possible, err := w.take(step{act.name, act.by, w.uuid()}, act.inGo)
+		var possible bool
+		if act.name == "comply" {
+			possible, err = true, w.comply(act.by)
+		} else {
+			possible, err = w.take(step{act.name, act.by, w.uuid()}, act.inGo)
+		}
 		if err == nil && possible != act.possible {
 			err = fmt.Errorf("possible: %v", possible)
 		}
@@ -62,4 +72,18 @@ func alternate(ctx context.Context, program *python) error {
 		}
 	}
 	return nil
+}
+
+// comply asks the leader to resign, and lets its next cycle in Go do so.
+func (w *world) comply(leader *process) error {
+	return w.db.Transact(w.ctx, func(tr kv.Transaction) error {
+		if err := election.New(space).RequestResign(tr, w.ledger.term, w.uuid()); err != nil {
+			return err
+		}
+		result, err := w.library(leader, w.uuid()).RunElectionCycle(tr, leader.Registration, w.wall(leader), election.WorkEnded())
+		if err == nil && result.Action != election.Vacated {
+			err = fmt.Errorf("it %s", result.Action)
+		}
+		return err
+	})
 }

@@ -30,6 +30,7 @@ func TestMutantsAreFound(t *testing.T) {
 		"a reclaim looks like an expiry":      {"election.py", "return Leader.RECLAIM", "return Leader.EXPIRY"},
 		"the index is upside down":            {"election.py", `"rank", -candidate.priority`, `"rank", candidate.priority`},
 		"the heartbeat does not count":        {"election.py", "heartbeats=candidate.heartbeats + 1", "heartbeats=candidate.heartbeats"},
+		"no hold-off":                         {"election.py", "if now.clock < notes.holds_off_until:", "if False:"},
 		"notes of another clock":              {"election.py", "notes.run != now.run or ", ""},
 		"a holder that notes itself":          {"election.py", "if leader and not _held(leader, me):", "if leader:"},
 		"an empty element at the end":         {"records.py", "while known and known[-1].default is not MISSING", "while known and False"},

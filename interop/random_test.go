@@ -157,7 +157,7 @@ func (w *world) randomName(p *process, status election.Status) string {
 
 // disturb lets Go do something that Python only has to understand, and says what.
 func (w *world) disturb(p *process, processes []*process, status election.Status) (string, error) {
-	leader, draw := status.Leader, w.random.IntN(10)
+	leader, draw := status.Leader, w.random.IntN(12)
 	if !status.Config.ElectionEnabled {
 		draw = 4 // while it is disabled, every step is refused
 	}
@@ -203,6 +203,11 @@ func (w *world) disturb(p *process, processes []*process, status election.Status
 		}
 		return "a forced resignation", w.steer(func(tr kv.Transaction, e *election.LeaderElection) error {
 			return e.ForceResign(tr, leader.Token(), 0, w.now)
+		})
+	case 6, 7, 8: // claims, renews, hands over, resigns or asks for leadership, and leaves its notes
+		return "cycle", w.db.Transact(w.ctx, func(tr kv.Transaction) error {
+			_, err := w.library(p, w.uuid()).RunElectionCycle(tr, p.Registration, w.wall(p), election.WorkEnded())
+			return refusedIsFine(err)
 		})
 	default:
 		if p = processes[w.random.IntN(len(processes))]; leader.Vacant() || leader.HeldBy(p.Identity) {

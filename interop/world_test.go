@@ -99,11 +99,16 @@ type step struct {
 
 func (s step) String() string { return fmt.Sprintf("%s by %s", s.name, s.by.Identity) }
 
+// library returns the election as a process in Go uses it.
+func (w *world) library(p *process, nonce uuid.UUID) *election.LeaderElection {
+	return election.New(space, election.WithRandom(repeat{nonce}), election.WithClock(election.Clock{
+		Run: p.run, Now: func() time.Time { return w.now.Add(p.mono) },
+	}))
+}
+
 // inGo takes a step with the library.
 func (w *world) inGo(tr kv.Transaction, s step) error {
-	e := election.New(space, election.WithRandom(repeat{s.nonce}), election.WithClock(election.Clock{
-		Run: s.by.run, Now: func() time.Time { return w.now.Add(s.by.mono) },
-	}))
+	e := w.library(s.by, s.nonce)
 	now := w.wall(s.by)
 	switch s.name {
 	case "register":

@@ -286,7 +286,10 @@ def _may_claim(config: Config, leader: Leader, notes: Notes | None, me: Identity
         if isinstance(leader, Lost) or not leader.accepted or now.wall < leader.expiry:
             raise Refused("it holds leadership: renew it")
         return Leader.RECLAIM
-    seen = observe(current(notes, now).leader, leader, now.clock)
+    notes = current(notes, now)
+    if now.clock < notes.holds_off_until:
+        raise Refused("the candidate has resigned on request, and holds off")
+    seen = observe(notes.leader, leader, now.clock)
     if seen.lost_at and now.clock - seen.lost_at < max(seen.lease, config.lease):
         raise Refused("the leader of lost records may still lead")
     if leader.vacant:
