@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
@@ -23,6 +23,9 @@ import listing
 from election import Dump, Identity, Now, Operation, Refused, Registration, Transaction
 from records import Unreadable, is_name
 from tuples import TupleError
+
+
+Act = Callable[[argparse.Namespace, Dump], Iterable[str]]
 
 
 class Usage(Exception):
@@ -55,7 +58,7 @@ def take_step(arguments: argparse.Namespace, dump: Dump) -> list[str]:
     now = Now(arguments.now, arguments.clock, arguments.run)
     match arguments.command:
         case "register":
-            says = Registration(arguments.priority, not arguments.observer, dict(arguments.tag), arguments.not_ready)
+            says = Registration(arguments.priority, not arguments.observer, dict(arguments.tag), arguments.not_ready or None)
             election.register(tr, me, now, says)
         case "heartbeat":
             election.heartbeat(tr, me, now)
@@ -78,9 +81,18 @@ def describe(arguments: argparse.Namespace, dump: Dump) -> Iterable[str]:
     raise Refused("neither an election nor a group is there")
 
 
-def boot_id() -> UUID:
-    """Return the run of the clock: it starts over with the machine."""
-    return UUID(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+def set_clocks(arguments: argparse.Namespace) -> None:
+    """Read the clocks that the arguments do not name. The clock of Linux starts over with the machine."""
+    if arguments.now is None:
+        arguments.now = time.time_ns()
+    if (arguments.clock is None) != (arguments.run is None):
+        raise Usage("--clock and --run belong together")
+    if arguments.clock is not None:
+        return
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        raise Usage("name --clock and --run, since this is not Linux")
+    arguments.clock = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    arguments.run = UUID(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -96,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = result.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, help: str, act) -> argparse.ArgumentParser:
+    def command(name: str, help: str | None, act: Act) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=help)
         added.set_defaults(act=act)
         added.add_argument("--dump", type=Path, help="the file of the dump (default: standard input)")
@@ -130,10 +142,8 @@ def main(args: list[str], stdin: TextIO, stdout: TextIO, stderr: TextIO) -> int:
     try:
         text = arguments.dump.read_text() if arguments.dump else stdin.read()
         dump = read_dump(text.splitlines())
-        if arguments.act is take_step:  # the clocks are read after the dump
-            arguments.now = time.time_ns() if arguments.now is None else arguments.now
-            arguments.clock = time.clock_gettime_ns(time.CLOCK_BOOTTIME) if arguments.clock is None else arguments.clock
-            arguments.run = arguments.run or boot_id()
+        if arguments.act is take_step:
+            set_clocks(arguments)  # after the dump
         for line in arguments.act(arguments, dump):
             print(line, file=stdout)
     except Refused as error:
