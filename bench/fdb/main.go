@@ -46,7 +46,13 @@ type server struct{ space string }
 
 // Version returns the version of a server process, as its status tells.
 func (s server) Version() string {
-	db, err := fdb.OpenDatabase(os.Getenv("FDB_CLUSTER_FILE"))
+	file := os.Getenv("FDB_CLUSTER_FILE")
+	opened, err := fdbkv.Open(file, fdbkv.Options{}) // it chooses the version of the API
+	if err != nil {
+		return "unknown"
+	}
+	defer opened.Close() //nolint:errcheck // it only reads
+	db, err := fdb.OpenDatabase(file)
 	if err != nil {
 		return "unknown"
 	}
