@@ -65,7 +65,7 @@ func StartWith(t *testing.T, stdout io.Writer, file, id string, args ...string) 
 // StartArgs starts fdbelect with these arguments. The id only names the process in messages.
 func StartArgs(t *testing.T, stdout io.Writer, id string, args ...string) *Process {
 	t.Helper()
-	return startCommand(t, stdout, id, exec.Command("fdbelect", args...))
+	return StartCommand(t, stdout, id, exec.Command("fdbelect", args...))
 }
 
 // ShellProcess starts a shell in a directory with one command line.
@@ -73,10 +73,12 @@ func ShellProcess(t *testing.T, dir, line string) *Process {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", line)
 	cmd.Dir = dir
-	return startCommand(t, nil, "shell", cmd)
+	return StartCommand(t, nil, "shell", cmd)
 }
 
-func startCommand(t *testing.T, stdout io.Writer, id string, cmd *exec.Cmd) *Process {
+// StartCommand starts a command that is fdbelect, or that starts it. The id only names the process in
+// messages. The process is killed at the end of the test.
+func StartCommand(t *testing.T, stdout io.Writer, id string, cmd *exec.Cmd) *Process {
 	t.Helper()
 	p := &Process{ID: id, Cmd: cmd, Exited: make(chan struct{})}
 	p.Cmd.Stdout, p.Cmd.Stderr = &p.Stdout, &p.Stderr

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/notify"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/supervise"
 	"github.com/fdbelection/fdbelection/group/member"
@@ -109,6 +110,7 @@ func (f *groupFlags) options() (member.Options, error) {
 
 // runMember takes part in the group until ctx ends.
 func runMember(ctx context.Context, p *session.Program, f *groupFlags) (err error) {
+	manager := notify.FromEnvironment(p.Clock)
 	g, err := f.Group()
 	if err != nil {
 		return err
@@ -151,6 +153,7 @@ func runMember(ctx context.Context, p *session.Program, f *groupFlags) (err erro
 		return err
 	}
 	defer stop()
+	defer f.tell(ctx, manager, log.Logger, m, func() (string, bool) { return roleIn(m) })()
 	defer leaveAtOnce(ctx, p, log.Logger, m.Abandon)()
 	shards, done := f.runner(ctx, p, log.Logger, m)
 	defer done()

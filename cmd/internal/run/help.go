@@ -94,6 +94,10 @@ leads. Other answers are 503, with the reason. With --observe, /metrics has all 
 below the root, as an outsider sees them, and costs one read of them per second at most.
 There is no TLS and no password, so keep other hosts out.
 
+UNDER SYSTEMD, with Type=notify, run tells the service manager when it has read the election,
+its role in words, that its loop is alive (WatchdogSec) and that it stops. Its command does
+not get NOTIFY_SOCKET.
+
 TWO PROCESSES WITH ONE ID: one of them ends with exit code 79, and the history names it.
 Give each an --id of its own. Under systemd, RestartPreventExitStatus=79 prevents a restart.
 

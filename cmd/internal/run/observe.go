@@ -3,7 +3,9 @@ package run
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
+	"github.com/fdbelection/fdbelection/cmd/internal/notify"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/supervise"
 	"github.com/fdbelection/fdbelection/elector"
@@ -11,6 +13,7 @@ import (
 
 // observe subscribes to the election until ctx ends, and runs the command on every change.
 func observe(ctx context.Context, p *session.Program, f *runFlags) (err error) {
+	manager := notify.FromEnvironment(p.Clock)
 	e, err := f.Election()
 	if err != nil {
 		return err
@@ -44,6 +47,8 @@ func observe(ctx context.Context, p *session.Program, f *runFlags) (err error) {
 		return err
 	}
 	defer stop()
+	var known atomic.Bool
+	defer f.tell(ctx, manager, log.Logger, el, func() (string, bool) { return roleOf(el), known.Load() })()
 	signals, done := supervise.ForwardedSignals()
 	defer done()
 	o := &supervise.Subscriber{
@@ -52,7 +57,10 @@ func observe(ctx context.Context, p *session.Program, f *runFlags) (err error) {
 			Signals: signals, Forced: p.Forced, Log: log.Logger,
 		},
 		PreStop: f.preStop,
-		Changed: func(l elector.LeaderInfo) { transitions.subscribed(l.LeaderRecord) },
+		Changed: func(l elector.LeaderInfo) {
+			known.Store(true)
+			transitions.subscribed(l.LeaderRecord)
+		},
 	}
 	defer leaveAtOnce(ctx, p, log.Logger, el.Abandon)()
 	killed := o.Watch(ctx, el.Subscribe(ctx))

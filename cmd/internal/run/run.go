@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/cmd/internal/exit"
+	"github.com/fdbelection/fdbelection/cmd/internal/notify"
 	"github.com/fdbelection/fdbelection/cmd/internal/records"
 	"github.com/fdbelection/fdbelection/cmd/internal/session"
 	"github.com/fdbelection/fdbelection/cmd/internal/supervise"
@@ -123,6 +125,7 @@ func (f *common) setCommand(cmd *cobra.Command, args []string) error {
 
 // runCandidate campaigns until ctx ends.
 func runCandidate(ctx context.Context, p *session.Program, f *runFlags) (err error) {
+	manager := notify.FromEnvironment(p.Clock)
 	e, err := f.Election()
 	if err != nil {
 		return err
@@ -149,8 +152,10 @@ func runCandidate(ctx context.Context, p *session.Program, f *runFlags) (err err
 		log.Warn("mem: is the memory of this process: no other candidate can take part")
 	}
 	var el *elector.Elector
+	var joined atomic.Bool
 	transitions := &transitionLog{log: log.Logger, id: f.id, joined: func() {
 		f.warnOfConfig(log.Logger, el.ClusterState().Config)
+		joined.Store(true)
 	}}
 	opts.Clock, opts.Callbacks, opts.Permanent, opts.Logger = p.Clock, transitions.callbacks(), func(err error) bool { return fatal(p, err) }, log.ofElector()
 	if ready != nil {
@@ -166,6 +171,7 @@ func runCandidate(ctx context.Context, p *session.Program, f *runFlags) (err err
 		return err
 	}
 	defer stop()
+	defer f.tell(ctx, manager, log.Logger, el, func() (string, bool) { return roleOf(el), joined.Load() })()
 	work, done := work(p, f, db, el, log.Logger)
 	defer done()
 	defer leaveAtOnce(ctx, p, log.Logger, el.Abandon)()
