@@ -34,7 +34,7 @@ GROUPS_SEEDS ?= 50000
 EXPLORE  ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help build test long race lint fmt tidy rules rehearsal fuzz bench bench-groups bench-peers nemesis nemesis-fdb nemesis-bugs nemesis-group crowd demo simulate simulate-groups mutants explore browser screenshots ci adapter up down candidates integration clean
+.PHONY: help build test long race lint fmt tidy rules units rehearsal fuzz bench bench-groups bench-peers nemesis nemesis-fdb nemesis-bugs nemesis-group crowd demo simulate simulate-groups mutants explore browser screenshots ci adapter up down candidates integration clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ tidy: ## run go mod tidy in every module
 
 rules: ## check the alert rules and run their tests (installs promtool on Debian)
 	.ci/rules
+
+units: ## check the systemd units (installs systemd-analyze on Debian)
+	.ci/systemd
 
 rehearsal: ## rehearse the alerts with a real Prometheus (3 min; PICTURES=FOLDER takes pictures)
 	.ci/rehearsal $(PICTURES)
