@@ -1,6 +1,6 @@
-// Package check tests the manifests in deploy/kubernetes without a cluster: it builds them, decodes
-// every object strictly into the types of Kubernetes, and runs fdbelect with the arguments and the
-// environment that they give it.
+// Package check runs the commands of docs/deploy.md, and tests the manifests in deploy/kubernetes without
+// a cluster: it builds them, decodes every object strictly into the types of Kubernetes, and runs
+// fdbelect with the arguments and the environment that they give it.
 package check
 
 import (
