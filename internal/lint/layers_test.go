@@ -73,6 +73,7 @@ var layers = []layer{
 	{"internal/executor", "@ @/election @/internal/machine @/kv"},
 	{"internal/loop", "@ @/election @/internal/clock @/kv"},
 	{"elector", "@ @/election @/internal/loop @/internal/clock @/internal/executor @/internal/machine @/kv github.com/google/uuid"},
+	{"electorfake", "@ @/election @/elector @/internal/belief @/internal/clock @/kv @/kv/memkv @/subspace github.com/google/uuid"},
 	{"group/member", "@ @/election @/elector @/group @/internal/balance @/internal/clock @/internal/loop @/internal/membership @/internal/membership/executor @/internal/mirror @/kv " +
 		"github.com/google/uuid"},
 	{"internal/membertest", "@/elector @/group @/group/member @/kv @/subspace github.com/stretchr/testify/require"},
