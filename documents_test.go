@@ -21,7 +21,10 @@ var (
 func TestDocumentsShowTheExamples(t *testing.T) {
 	pages, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
-	for _, page := range append(pages, "README.md") {
+	adapters, err := filepath.Glob("integrations/*/README.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, adapters)
+	for _, page := range append(append(pages, adapters...), "README.md") {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
 		shown := markedExample.FindAllStringSubmatch(string(text), -1)
