@@ -4,7 +4,10 @@ go 1.26.0
 
 require (
 	github.com/fdbelection/fdbelection v0.0.0
+	github.com/oklog/run v1.2.0
+	github.com/robfig/cron/v3 v3.0.1
 	github.com/stretchr/testify v1.12.1
+	golang.org/x/sync v0.24.0
 )
 
 require (
