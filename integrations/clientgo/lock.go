@@ -245,10 +245,10 @@ func (l *Lock) write(ctx context.Context, ler resourcelock.LeaderElectionRecord,
 		return err
 	}
 	l.wrote(&result.Leader, began)
-	l.evict(ctx, &result.Config)
 	if took, limit := l.now().Sub(began), leaseOf(ler)/10; took > limit {
 		return fmt.Errorf("clientgo: the lease was renewed, but that took %s, longer than a tenth of it: renew again", took)
 	}
+	l.evict(ctx, &result.Config)
 	return nil
 }
 
