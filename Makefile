@@ -50,7 +50,7 @@ long: ## run all tests, also those that take long
 	LONG=1 go test work
 
 race: ## run the tests with the race detector (needs cgo)
-	CGO_ENABLED=1 go test -race work
+	.ci/race
 
 lint: ## check the format, run the linters, and look for dead code
 	.ci/format
