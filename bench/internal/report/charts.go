@@ -80,7 +80,7 @@ func chartOf(f *figures.File, name, folder string) (string, error) {
 		}
 	}
 	p.Add(plotter.NewGrid())
-	p.X.Min, p.X.Max = -0.5, float64(len(results))-0.5
+	p.X.Min, p.X.Max = -0.5, float64(len(results))-0.2 // room for the last label
 	p.Legend.Top = true
 	p.NominalX(labels...)
 	p.Y.Min, p.Y.Max = math.Pow(10, math.Floor(math.Log10(lowest))), highest*1.5

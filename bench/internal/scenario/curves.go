@@ -100,6 +100,7 @@ func inCalm(ctx context.Context, lease time.Duration, start func(*bench) ([]*con
 		for _, one := range all {
 			one.Crash()
 		}
+		settle(ctx, goroutines)
 	}()
 	if err != nil {
 		return nil, err
@@ -120,6 +121,14 @@ func inCalm(ctx context.Context, lease time.Duration, start func(*bench) ([]*con
 	costs["requests per second"] = float64(requests()-before) / seconds
 	costs["processor, percent of a core"] = 100 * (b.processorTime() - cpu).Seconds() / seconds
 	return costs, nil
+}
+
+// settle waits until the goroutines of a measurement have ended, so that they are no part of the next
+// one.
+func settle(ctx context.Context, goroutines int) {
+	for limit := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > goroutines && time.Now().Before(limit); {
+		pause(ctx, 10*time.Millisecond)
+	}
 }
 
 // cycleWithHistory measures cycles of a leader while so many past terms are kept, and the read of
