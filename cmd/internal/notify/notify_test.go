@@ -27,17 +27,20 @@ func TestFollow(t *testing.T) {
 			held  chan struct{} // the next look waits for it
 		)
 		m := &Manager{clock: clitest.Virtual{}, watchdog: 6 * time.Second, send: func(message string) error {
+			mu.Lock()
+			defer mu.Unlock()
 			sent = append(sent, strings.Split(message, "\n")...)
 			return nil
 		}}
 		// after changes the state, and returns what is sent during a time.
 		after := func(d time.Duration, now State) []string {
 			mu.Lock()
-			state = now
+			state, sent = now, nil
 			mu.Unlock()
-			sent = nil
 			time.Sleep(d)
 			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			return sent
 		}
 		stop := m.Follow(slog.New(slog.NewTextHandler(&log, nil)), func() State {
@@ -69,9 +72,13 @@ func TestFollow(t *testing.T) {
 		mu.Unlock()
 		require.Equal(t, []string{ping}, after(time.Second, State{Ready: true, Does: "leads"}))
 
+		mu.Lock()
 		sent = nil
+		mu.Unlock()
 		m.Stopping(15 * time.Second)
+		mu.Lock()
 		require.Equal(t, []string{"STOPPING=1", "STATUS=stopping", "EXTEND_TIMEOUT_USEC=15000000"}, sent)
+		mu.Unlock()
 		require.Equal(t, []string{ping}, after(2*time.Second, State{Ready: true, Does: "follows"}), "it still says that it stops")
 		stop()
 		require.Empty(t, after(time.Minute, State{Ready: true, Does: "again"}))
