@@ -26,8 +26,11 @@ start() {
 	eval "set -- $COMMAND"
 	fdbelect run -- "$@" </dev/null >>"$ROOT/journal" 2>&1 &
 	echo $! >"$ROOT/pid"
+	echo >>"$ROOT/starts"
 }
 stop() {
+	# The page goes on when there is a leader. The command may not have begun by then.
+	until [[ $(grep -c "^works in term" "$ROOT/journal") == $(wc -l <"$ROOT/starts") ]]; do sleep 0.05; done
 	kill -TERM "$(cat "$ROOT/pid")"
 	while kill -0 "$(cat "$ROOT/pid")" 2>/dev/null; do sleep 0.05; done
 }
