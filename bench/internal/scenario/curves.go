@@ -123,8 +123,7 @@ func inCalm(ctx context.Context, lease time.Duration, start func(*bench) ([]*con
 	return costs, nil
 }
 
-// settle waits until the goroutines of a measurement have ended, so that they are no part of the next
-// one.
+// settle waits until the goroutines of a measurement have ended, so that the next one is without them.
 func settle(ctx context.Context, goroutines int) {
 	for limit := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > goroutines && time.Now().Before(limit); {
 		pause(ctx, 10*time.Millisecond)
