@@ -67,6 +67,12 @@ func (c *standingClock) moveToNextTimer() {
 	}
 }
 
+// little is much less than a heartbeat.
+const little = 50 * time.Millisecond
+
+// moveALittle moves the clock by less than what ends a lease in the time that a command waits.
+func (c *standingClock) moveALittle() { c.moveTo(c.Now().Add(little)) }
+
 // timer is a timer of a standingClock.
 type timer struct {
 	clock *standingClock

@@ -22,8 +22,10 @@ import (
 const (
 	// patience is how long a command waits, in real time, before it fails the test.
 	patience = 10 * time.Second
-	// pause is how long Lead waits, in real time, before it moves the clock.
-	pause = 5 * time.Millisecond
+	// A command waits for firstPause, in real time, before it moves the clock. Each further pause is
+	// longer by a tenth, up to longestPause: on a busy machine the clock must not outrun the Elector.
+	firstPause   = 5 * time.Millisecond
+	longestPause = 200 * time.Millisecond
 )
 
 // client is the name of the Elector's client of the engine.
@@ -98,8 +100,8 @@ func New(tb testing.TB, opts elector.Options) *Fake {
 
 // Lead makes the Elector lead: the other candidate leaves, and the store answers. If the Elector
 // holds off first, for example because its work failed, the clock moves until it does not. If it
-// leads already, Lead changes nothing. The code under test must start the Elector, before or during the call, and the work of the last
-// tenure must have returned.
+// leads already, Lead changes nothing. The code under test must start the Elector, before or during
+// the call, and the work of the last tenure must have returned.
 func (f *Fake) Lead() {
 	f.tb.Helper()
 	f.transact(func(tr kv.Transaction) error {
@@ -107,7 +109,7 @@ func (f *Fake) Lead() {
 	})
 	move := f.clock.moveToNextTimer
 	if f.Elector.State() == elector.StateJeopardy {
-		move = func() {} // its renewal waits for the store
+		move = f.clock.moveALittle // its renewal waits for the store, or for its next attempt
 	}
 	f.heal()
 	f.until("lead", "has it started, and have its work and its callbacks returned?",
@@ -121,7 +123,7 @@ func (f *Fake) Lead() {
 // without one.
 func (f *Fake) Jeopardize() {
 	f.tb.Helper()
-	leader := f.leading()
+	f.leading()
 	f.mu.Lock()
 	select {
 	case <-f.healed:
@@ -129,8 +131,12 @@ func (f *Fake) Jeopardize() {
 	default:
 	}
 	f.mu.Unlock()
-	f.clock.moveTo(belief.DeadlinesOf(begin(leader), leader.LeaseDuration, f.Elector.ClusterState().Config).Jeopardy)
-	f.until("be in jeopardy", "have its callbacks returned?", func(t elector.Transition) bool { return t.To == elector.StateJeopardy }, nil)
+	move := func() { // a renewal that was under way may still arrive, and is overdue later
+		leader, _ := f.Elector.Leader()
+		f.clock.moveTo(belief.DeadlinesOf(begin(leader.LeaderRecord), leader.LeaseDuration, f.Elector.ClusterState().Config).Jeopardy)
+	}
+	move()
+	f.until("be in jeopardy", "have its callbacks returned?", func(t elector.Transition) bool { return t.To == elector.StateJeopardy }, move)
 }
 
 // Lose makes the Elector lose leadership. In jeopardy its lease ends
@@ -148,7 +154,7 @@ func (f *Fake) Lose() {
 		return
 	}
 	f.takeOver()
-	f.untilLost()
+	f.untilLost() // by its watch, or by its next renewal
 }
 
 // RequestResign makes an operator ask the leading Elector to resign. The context of its work ends,
@@ -198,15 +204,15 @@ func (f *Fake) takeOver() {
 
 func (f *Fake) untilLost() {
 	f.tb.Helper()
-	f.until("lose leadership", "have its callbacks returned?", func(t elector.Transition) bool { return !t.To.Leads() }, nil)
+	f.until("lose leadership", "have its callbacks returned?", func(t elector.Transition) bool { return !t.To.Leads() }, f.clock.moveALittle)
 }
 
-// until waits until the callbacks have been told a transition as wanted. move is called after each
-// pause.
+// until waits until the callbacks have been told a transition as wanted. move moves the clock after
+// each pause, because the Elector may wait for a timer: it arms a watch again after a while only.
 func (f *Fake) until(what, hint string, wanted func(elector.Transition) bool, move func()) {
 	f.tb.Helper()
 	waited := clock.Start()
-	for {
+	for pause := firstPause; ; {
 		f.mu.Lock()
 		told, changed := f.told, f.changed
 		f.mu.Unlock()
@@ -223,9 +229,8 @@ func (f *Fake) until(what, hint string, wanted func(elector.Transition) bool, mo
 		case <-changed:
 			stop()
 		case <-paused:
-			if move != nil {
-				move()
-			}
+			move()
+			pause = min(pause+pause/10, longestPause)
 		}
 	}
 }
