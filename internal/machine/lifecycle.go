@@ -53,10 +53,13 @@ func (m *Machine) leave(err error) {
 // need not wait for one. A hand-over does not wait for a heartbeat or a read.
 func (m *Machine) cancelForRelease() {
 	t, main := &m.tenure, &m.operations.main
+	if !main.busy() || main.aborted {
+		return
+	}
 	unregister := m.life.leaving() && m.life.leaveBy.IsZero() &&
 		(!t.exists() || t.stage == over && !m.now.Local.Before(t.limit))
-	release := m.handOver.pending() && main.busy() && (main.what.Kind == Heartbeat || main.what.Kind == ReadLeader)
-	if main.busy() && !main.aborted && (unregister || release) {
+	release := m.handOver.pending() && (main.what.Kind == Heartbeat || main.what.Kind == ReadLeader)
+	if unregister || release {
 		main.aborted = true
 		m.do(CancelOperation{Op: main.id})
 	}
