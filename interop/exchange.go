@@ -15,7 +15,7 @@ import (
 // Make another dump, and take the step again.
 var ErrChanged = errors.New("a record has changed since the dump")
 
-// line is a key and its value in hex. A value of null says that there is no such key.
+// line is a key and its value in hex. The value is null if the key does not exist.
 type line struct {
 	Op    string  `json:"op,omitempty"`
 	Key   string  `json:"key"`
