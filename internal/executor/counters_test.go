@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/alloctest"
 	"github.com/fdbelection/fdbelection/internal/executor"
 	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
@@ -58,12 +59,12 @@ func TestCountersAllocateNothing(t *testing.T) {
 		f.executor.Counters = c
 		f.register(alice)
 		op := machine.Operation{ID: 7, Kind: machine.ElectionCycle, Token: f.claim(alice).Token(), Me: alice}
-		return testing.AllocsPerRun(cycles, func() {
+		return alloctest.Least(cycles, func() {
 			f.events = f.events[:0]
 			if err := f.executor.Run(f.Context(), op, func(machine.Event) {}).Err; err != nil {
 				panic(err)
 			}
 		})
 	}
-	require.InDelta(t, measure(nil), measure(&executor.Counters{}), 0.5)
+	require.InDelta(t, measure(nil), measure(&executor.Counters{}), 0)
 }

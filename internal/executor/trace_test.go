@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/election"
+	"github.com/fdbelection/fdbelection/internal/alloctest"
 	"github.com/fdbelection/fdbelection/internal/machine"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
@@ -100,7 +101,7 @@ func TestTraceContextAllocatesNothing(t *testing.T) {
 		if token := f.claim(alice).Token(); token.Identity == me.Identity {
 			op.Token = token
 		}
-		return testing.AllocsPerRun(200, func() {
+		return alloctest.Least(200, func() {
 			f.events = f.events[:0]
 			if err := f.executor.Run(f.Context(), op, func(machine.Event) {}).Err; err != nil {
 				panic(err)
@@ -108,6 +109,6 @@ func TestTraceContextAllocatesNothing(t *testing.T) {
 		})
 	}
 	none := func(uint64) string { return "" }
-	require.InDelta(t, measure(alice, nil), measure(alice, none), 0.5)
+	require.InDelta(t, measure(alice, nil), measure(alice, none), 0)
 	require.Greater(t, measure(bob, none), measure(bob, nil))
 }

@@ -37,6 +37,7 @@ var layers = []layer{
 	{"internal/clock", "golang.org/x/sys/unix"},
 	{"internal/funcname", ""},
 	{"internal/gosource", ""},
+	{"internal/alloctest", ""},
 	{"internal/longtest", ""},
 	{"internal/lint", ""},
 	{"subspace", "@ github.com/google/uuid"},
