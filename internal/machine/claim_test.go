@@ -104,6 +104,7 @@ func TestAVacancy(t *testing.T) {
 	at, wants := r.m.claimTime()
 	require.True(t, wants)
 	require.InDelta(t, float64(5055*time.Millisecond), float64(at.Sub(localEpoch)), float64(15*time.Millisecond))
+	r.m.me.heartbeatAt = r.now().Local.Add(20 * time.Millisecond)
 	r.jump(20 * time.Millisecond).does("do cycle, abstaining")
 	r.answer(ElectionCycle, r.did(election.Followed, r.standing(election.Identity{}, 1))).idle()
 	r.jump(at.Sub(r.now().Local)).does("do election cycle")

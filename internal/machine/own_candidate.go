@@ -20,8 +20,10 @@ type ownCandidate struct {
 	// mayBeStored says that a registration may have been committed, so that leaving
 	// has to unregister.
 	mayBeStored bool
-	// written are the metadata of the last acknowledged write.
-	written map[string]string
+	// written are the metadata of the last acknowledged write, and writtenAt is when it was
+	// acknowledged.
+	written   map[string]string
+	writtenAt time.Time
 	// heartbeatAt is when the next heartbeat is due, in a cycle or alone.
 	heartbeatAt time.Time
 	// indexed says that the last acknowledged write of the candidate record has left an
@@ -80,7 +82,7 @@ func (m *Machine) answeredRegistration(op *Operation, a *Answer) {
 // with a registration: three per candidate timeout, or at once if the registration has
 // changed since.
 func (m *Machine) candidateWritten(with *election.Registration) {
-	m.me.written = with.Metadata
+	m.me.written, m.me.writtenAt = with.Metadata, m.now.Local
 	m.me.heartbeatAt = m.now.Local.Add(m.config.CandidateTimeout / 3)
 	if indexed := with.Role == election.Voter && with.NotReady == ""; indexed != m.me.indexed {
 		m.me.indexed, m.candidates.due = indexed, m.now.Local // its rank has changed

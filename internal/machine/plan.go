@@ -66,16 +66,16 @@ func (m *Machine) planLeader() {
 }
 
 // planFollower is for a process without a tenure: a candidate, a follower or an observer.
-// It claims if that is due, sends three heartbeats per candidate timeout, and otherwise
-// polls the leader record.
+// It claims if that is due, sends heartbeats, and otherwise polls the leader record.
 func (m *Machine) planFollower() {
 	now := m.now.Local
 	claimAt, wants := m.claimTime()
 	readAt := m.nextRead()
+	heartbeatAt := m.heartbeatTime(readAt)
 	switch {
 	case wants && !now.Before(claimAt):
 		m.startClaim()
-	case m.me.registered && !now.Before(m.me.heartbeatAt):
+	case m.me.registered && !now.Before(heartbeatAt):
 		// This is the heartbeat. The cycle abstains, since no claim is due. A candidate that may
 		// preempt does not abstain, because that would withdraw its preemption request.
 		m.startCycle(m.operationLimit(), !m.mayPreempt())
@@ -84,12 +84,25 @@ func (m *Machine) planFollower() {
 	default:
 		m.wakeAt(readAt)
 		if m.me.registered {
-			m.wakeAt(m.me.heartbeatAt)
+			m.wakeAt(heartbeatAt)
 		}
 		if wants {
 			m.wakeAt(claimAt)
 		}
 	}
+}
+
+// heartbeatTime is when a follower sends its next heartbeat, if it reads the leader record at
+// readAt. A cycle does both, so a regular heartbeat goes with a read that comes shortly before it is
+// due, or after that while less than half of the candidate timeout has passed.
+func (m *Machine) heartbeatTime(readAt time.Time) time.Time {
+	due, timeout := m.me.heartbeatAt, m.config.CandidateTimeout
+	regular := due.Equal(m.me.writtenAt.Add(timeout / 3))
+	earliest, latest := due.Add(-pollStep(m.config.HeartbeatInterval)), m.me.writtenAt.Add(timeout/2)
+	if regular && !readAt.Before(earliest) && !readAt.After(latest) {
+		return readAt
+	}
+	return due
 }
 
 // nextRead is when a follower reads the leader record. If the watch is being armed, or is

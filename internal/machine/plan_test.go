@@ -240,11 +240,49 @@ func TestTheLimitsForASlowStore(t *testing.T) {
 	require.Equal(t, 2*2900*time.Millisecond*3/4, op.Limit)
 }
 
-// The wake-up for a heartbeat is at its due time, and not at the next read.
-func TestTheWakeUpForAHeartbeat(t *testing.T) {
+// A heartbeat goes with a read that comes up to a tenth of a heartbeat interval before it is due,
+// or at most half of the candidate timeout after the last one. Otherwise it goes alone.
+func TestAHeartbeatGoesWithARead(t *testing.T) {
+	const timeout = 15 * time.Second
+	for _, c := range []struct {
+		read, beat time.Duration // since the last heartbeat
+	}{
+		{read: 3 * time.Second, beat: 5 * time.Second},
+		{read: 4700*time.Millisecond - 1, beat: 5 * time.Second},
+		{read: 4700 * time.Millisecond, beat: 4700 * time.Millisecond},
+		{read: 6 * time.Second, beat: 6 * time.Second},
+		{read: timeout / 2, beat: timeout / 2},
+		{read: timeout/2 + 1, beat: 5 * time.Second},
+	} {
+		r := newRig(t, standingBy)
+		leader := r.leader(bob, 1)
+		r.follow(leader)
+		r.m.poll.next = r.now().Local.Add(c.read)
+		for r.local < c.beat {
+			r.idle().jump(min(c.read, c.beat) - r.local)
+			if op, ok := r.main(); ok && op.Kind == ReadLeader {
+				require.Equal(t, c.read, r.local)
+				r.answer(ReadLeader, r.reads(leader))
+				r.m.poll.next = r.now().Local.Add(time.Minute)
+				r.idle().jump(c.beat - r.local)
+			}
+		}
+		require.True(t, r.op(ElectionCycle).Abstain, "%+v", c)
+		require.Equal(t, c.beat, r.local)
+		r.answer(ElectionCycle, r.did(election.Followed, leader))
+		require.True(t, r.m.poll.next.After(r.now().Local), "the cycle was the planned read")
+	}
+}
+
+// A heartbeat that reports a change does not wait for a read.
+func TestAHeartbeatThatReportsAChange(t *testing.T) {
 	r := newRig(t, standingBy)
-	leader := r.leader(bob, 1)
-	r.follow(leader).wakes(heartbeat).pass(heartbeat).answer(ReadLeader, r.reads(leader)).wakes(5 * time.Second)
+	r.follow(r.leader(bob, 1)).wakes(heartbeat)
+	r.step(RegistrationChanged{Priority: 5}).does("do cycle, abstaining")
+	r.answer(ElectionCycle, r.did(election.Followed, r.leader(bob, 1)))
+	r.m.holdOff(time.Minute) // its record says so within a heartbeat interval
+	r.m.poll.next = r.m.me.heartbeatAt.Add(time.Millisecond)
+	r.jump(heartbeat).does("do cycle, abstaining")
 }
 
 // The wake-up for jeopardy is at its deadline.

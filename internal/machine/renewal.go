@@ -54,7 +54,9 @@ func (m *Machine) answeredCycle(op *Operation, a *Answer) {
 	}
 	m.sawLeader(a)
 	m.request.saw(&a.Status.Request, m.now.Local)
-	m.renewal.at = a.Start.Add(m.config.HeartbeatInterval)
+	if renewal || wroteLease || !op.NoPreempt { // otherwise the first request is not sent yet
+		m.renewal.at = a.Start.Add(m.config.HeartbeatInterval)
+	}
 	if count := a.Status.Request.Counter; a.Action == election.RequestedPreemption && count > 0 && count <= quickRequests {
 		m.renewal.at = a.Start.Add(min(pollStep(m.config.HeartbeatInterval), max(quickRequestInterval, 4*m.store.latency)))
 		m.claim.retryAt = clock.Earliest(m.claim.retryAt, m.renewal.at)

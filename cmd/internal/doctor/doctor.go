@@ -59,10 +59,10 @@ a heartbeat, clocks that differ, two processes with one id, and gaps in the hist
 also shows the versions of the command and the store.
 
 It observes the leader for one and a half heartbeats. If a candidate looks dead by the
-clocks, doctor waits for its heartbeat, for up to half of the candidate timeout. A
-candidate that writes is alive even if its clock is wrong, and the finding is then about
-the clock. If the store is slow, doctor says so first, and judges neither clocks nor
-heartbeats.
+clocks, doctor waits for its heartbeat, for up to two thirds of the candidate timeout.
+A candidate that writes is alive even if its clock is wrong, and the finding is then
+about the clock. If the store is slow, doctor says so first, and judges neither clocks
+nor heartbeats.
 
 Each finding is ok, warn, fail or skip (not judged). If it is not ok, it says what it
 means and what to do. Findings of one kind are one line with a count. doctor writes

@@ -93,7 +93,7 @@ func TestDoctorOfADeadLeader(t *testing.T) {
 		require.Equal(t, exit.CodeFailure, code)
 		require.Contains(t, d.of("leader")[0], "fail ash#")
 		require.Len(t, d.of("candidates"), 2)
-		require.Regexp(t, "^warn 2 candidates sent no heartbeat for 1.5s: ash#.*, elm#", d.of("candidates")[0])
+		require.Regexp(t, "^warn 2 candidates sent no heartbeat for 2.0s: ash#.*, elm#", d.of("candidates")[0])
 		require.Equal(t, "warn 0 voters alive, of 2 candidates", d.of("candidates")[1])
 		d, code = examined(t, world.DB, "--quick")
 		require.Equal(t, exit.CodeDone, code, "a wall clock alone proves nothing")
