@@ -30,7 +30,7 @@ var (
 // lose or reclaim leadership without a kill. But four of five rounds must be in time
 // without this allowance, and such losses must be fewer than one in five rounds.
 func TestKilling(t *testing.T) {
-	rounds := longtest.Pick(1, 50)
+	rounds := longtest.Pick(1, 25)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))

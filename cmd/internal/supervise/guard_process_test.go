@@ -29,7 +29,7 @@ import (
 // A busy machine may delay a guard. So a command may wait for the lock for as long as the
 // longest delay of the monitor's own reads, in fewer than one of ten rounds.
 func TestNoTwoCommandsAtOnce(t *testing.T) {
-	rounds := longtest.Pick(2, 50)
+	rounds := longtest.Pick(2, 25)
 	const lease = time.Second
 	file, w := processtest.StoreFile(t), newWorkers(t)
 	m := processtest.WatchLeader(t, file)

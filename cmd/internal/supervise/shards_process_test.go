@@ -85,7 +85,7 @@ func TestNoTwoShardCommandsAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newShardWorkers(t, 3*time.Second, "x", "y", "z")
 	processes := map[string]*processtest.Process{"a": w.start("a"), "b": w.start("b")}
-	for round := range longtest.Pick(2, 20) {
+	for round := range longtest.Pick(2, 10) {
 		newest := w.settled(2)
 		victim := processes[newest["x"].id]
 		pid := victim.Cmd.Process.Pid
