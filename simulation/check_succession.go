@@ -71,8 +71,9 @@ func (w *world) checkSuccession(c *commit) {
 	s := &p.succession
 	s.handedOver, s.resigned = !after.Vacant(), after.Vacant()
 	possible := w.successors(c)
+	enabled := c.before.Config.ElectionEnabled && w.configAt <= c.entry.ReadVersion // a config does not conflict
 	switch {
-	case after.Vacant() && len(possible) > 0 && c.before.Config.ElectionEnabled:
+	case after.Vacant() && len(possible) > 0 && enabled:
 		w.violated(invSuccession, "%s resigned, and could have handed over to %s", c.name(), possible[0].Identity)
 	case after.Vacant():
 		w.situation("left without a successor")

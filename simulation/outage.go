@@ -143,20 +143,22 @@ func (o *lastOutage) shortForAll() {
 		o.takeAway(o.allPlaces(), o.below(length), o.kind)
 	}
 	o.leader.crash()
-	o.checkFailOver("fail-over after a short outage")
+	o.checkFailOver("fail-over after a short outage", o.voters)
 }
 
 // forSome: the database is away from the leader and from some others, but not from one voter
 // at least. That one gives no head start.
 func (o *lastOutage) forSome() {
-	hosts := []*host{o.leader.host}
+	hosts, connected := []*host{o.leader.host}, o.voters[:1:1]
 	for _, p := range o.voters[1:] {
 		if o.random.IntN(2) == 0 {
 			hosts = append(hosts, p.host)
+		} else {
+			connected = append(connected, p)
 		}
 	}
 	o.takeAway(placesOf(hosts...), 3*o.slow(o.before.LeaseDuration), o.kind)
-	o.checkFailOver("fail-over beside an outage")
+	o.checkFailOver("fail-over beside an outage", connected)
 }
 
 // checkHeadStart is invariant 31 after an outage for all that has just ended. A process that
@@ -175,10 +177,18 @@ func (o *lastOutage) checkHeadStart() bool {
 	return begun
 }
 
-// checkFailOver is invariant 31 for processes whose store has answered within the lease: they
-// take over after the lease, as if there was no head start.
-func (o *lastOutage) checkFailOver(name string) {
+// checkFailOver is invariant 31 for processes whose store has answered within the lease: one of
+// them takes over after the lease, as if there was no head start. If none of them is on the
+// shortlist, each waits up to a lease longer.
+func (o *lastOutage) checkFailOver(name string, connected []*process) {
 	limit := o.slow(o.before.LeaseDuration) + o.config.HeartbeatInterval + 200*time.Millisecond
+	first, err := o.election.Shortlist(&o.shadow, shortlist)
+	listed := func(p *process) bool {
+		return slices.ContainsFunc(first, func(e election.RankEntry) bool { return e.ID == p.me.ID })
+	}
+	if err != nil || !slices.ContainsFunc(connected, listed) {
+		limit += o.slow(o.before.LeaseDuration)
+	}
 	if !o.seen() {
 		return
 	}

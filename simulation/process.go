@@ -83,7 +83,7 @@ func (h *host) startWith(w *world, c clocks) {
 	p.machine = machine.New(machine.Settings{
 		Me: p.me, Aim: machine.Campaign, Config: w.config,
 		Drain: w.config.LeaseDuration, Leave: w.config.LeaseDuration, LeadUnready: w.leadUnready, HeadStart: w.headStart,
-		Shortlist:        2, // so that some of the few processes are not on it
+		Shortlist:        shortlist,
 		FollowCandidates: p.follows,
 	})
 	p.executor = executor.Executor{

@@ -22,6 +22,9 @@ var (
 	errWork      = errors.New("the work failed")
 )
 
+// shortlist is the length of the shortlist, so that some of the few processes are not on it.
+const shortlist = 2
+
 // world is one run.
 type world struct {
 	kernel
