@@ -25,7 +25,7 @@ func indexKey(n int) []byte {
 type job struct {
 	db        kv.Database
 	documents int
-	began     func(ctx context.Context, term uint64, document int) // before each document
+	begin     func(ctx context.Context, term uint64, document int) error // before each document
 }
 
 // work continues where the last leader stopped. It is for Elector.Run.
@@ -37,9 +37,8 @@ func (j *job) work(ctx context.Context, lead *elector.Leadership) error {
 		return err
 	}
 	for ; done < j.documents; done++ {
-		j.began(ctx, lead.Term(), done+1)
-		if ctx.Err() != nil {
-			return nil // between two documents
+		if err := j.begin(ctx, lead.Term(), done+1); err != nil {
+			return err // ctx has ended, between two documents
 		}
 		// The lease outlasts ctx, so a document that has begun can be finished.
 		if err := j.index(lead, done+1); err != nil {

@@ -39,10 +39,12 @@ func start(ctx context.Context, db kv.Database, id string) (*process, error) {
 		return nil, err
 	}
 	p := &process{Elector: el, begins: make(chan string), ended: make(chan error, 1)}
-	j := &job{db: db, documents: 6, began: func(ctx context.Context, term uint64, document int) {
+	j := &job{db: db, documents: 6, begin: func(ctx context.Context, term uint64, document int) error {
 		select {
 		case p.begins <- fmt.Sprintf("%s indexes document %d in term %d.", id, document, term):
+			return nil
 		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}}
 	go func() { p.ended <- el.Run(ctx, j.work) }()

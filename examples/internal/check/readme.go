@@ -11,7 +11,7 @@ import (
 )
 
 // duration is a time that differs between two runs.
-var duration = regexp.MustCompile(`\b[0-9][0-9.]*(ns|µs|ms|s)\b`)
+var duration = regexp.MustCompile(`\b\d[0-9.]*(ns|µs|ms|s)\b`)
 
 // Readme fails the test if README.md in the directory of the test does not show got as the
 // output of its first command. Durations need not be equal.
