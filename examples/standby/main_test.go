@@ -26,13 +26,6 @@ func TestRun(t *testing.T) {
 	check.Readme(t, out.String())
 }
 
-// virtualClock counts the virtual time of testing/synctest.
-type virtualClock struct{}
-
-func (virtualClock) Now() time.Time                                    { return time.Now() }
-func (virtualClock) Wall() time.Time                                   { return time.Now() }
-func (virtualClock) AfterFunc(d time.Duration, f func()) elector.Timer { return time.AfterFunc(d, f) }
-
 // peer is a replica in a test, without a network.
 type peer struct {
 	*replica
@@ -44,7 +37,7 @@ type peer struct {
 func join(t *testing.T, db *memkv.DB, id string) *peer {
 	t.Helper()
 	r, err := newReplica(db.NewClient(id, memkv.ClientOptions{}), elector.Options{
-		NodeID: id, Clock: virtualClock{}, Metadata: map[string]string{"url": "http://" + id},
+		NodeID: id, Clock: check.Clock{}, Metadata: map[string]string{"url": "http://" + id},
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
