@@ -89,7 +89,10 @@ var (
 func TestDocumentsLinkToExistingPlaces(t *testing.T) {
 	pages, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
-	for _, page := range append(pages, "README.md", "CONTRIBUTING.md") {
+	examples, err := filepath.Glob("examples/*/README.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, examples)
+	for _, page := range append(append(pages, examples...), "examples/README.md", "README.md", "CONTRIBUTING.md") {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
 		for _, link := range relativeLink.FindAllStringSubmatch(string(text), -1) {
