@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 	"github.com/fdbelection/fdbelection/internal/longtest"
@@ -21,9 +23,14 @@ import (
 //
 //	exits CODE command...        the command must end with this exit code
 //	eventually REGEXP command... the command is repeated until its stdout matches
+//
+// $STORES is the folder of the stores that releases wrote.
 func TestScripts(t *testing.T) {
+	stores, err := filepath.Abs("../../../internal/compatibility/testdata")
+	require.NoError(t, err)
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:   "testdata/script",
+		Setup: func(env *testscript.Env) error { env.Setenv("STORES", stores); return nil },
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits":      exits,
 			"eventually": eventuallyScript,
