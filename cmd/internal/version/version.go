@@ -11,6 +11,10 @@ import (
 // modulePath is the module of the library.
 const modulePath = "github.com/fdbelection/fdbelection"
 
+// stamped is the version of a release, such as v1.2.3. The build of a release sets it with the linker
+// flag -X, because a build in the workspace does not know the version of the library.
+var stamped string
+
 // Info is the output of "version".
 type Info struct {
 	Module   string   `json:"module"`
@@ -27,6 +31,9 @@ type Info struct {
 func Own() *Info {
 	build, _ := debug.ReadBuildInfo()
 	info := Of(build)
+	if stamped != "" {
+		info.Version = stamped
+	}
 	return &info
 }
 
