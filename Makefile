@@ -34,7 +34,7 @@ GROUPS_SEEDS ?= 50000
 EXPLORE  ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help build test long race lint fmt tidy rules units rehearsal fuzz bench bench-groups bench-peers nemesis nemesis-fdb nemesis-bugs nemesis-group crowd demo simulate simulate-groups mutants explore browser screenshots ci adapter up down candidates integration clean
+.PHONY: help build test long race lint fmt tidy rules units rehearsal fuzz bench bench-groups bench-peers nemesis nemesis-fdb nemesis-bugs nemesis-group crowd demo simulate simulate-groups mutants explore browser screenshots ci adapter up down candidates integration release-snapshot clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -153,6 +153,11 @@ candidates: up ## start three candidates beside FoundationDB
 integration: up ## run the tests of the adapter on FoundationDB, in a container
 	docker compose run --rm --build integration
 
-clean: ## remove bin/ and the cached test results
-	rm -rf bin
+release-snapshot: ## build and verify what a release publishes, in dist/ (needs Debian)
+	release/goreleaser check
+	release/goreleaser release --snapshot --clean
+	release/verify dist
+
+clean: ## remove bin/, dist/ and the cached test results
+	rm -rf bin dist
 	go clean -testcache
