@@ -1,6 +1,7 @@
 package fdbelection_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -76,6 +77,28 @@ func TestFormatDescribesEveryGoldenRecord(t *testing.T) {
 		}
 		require.Greater(t, names, 10)
 	}
+}
+
+// The page about compatibility names every public package of the library, so that a new one gets a promise.
+func TestCompatibilityNamesEveryPackage(t *testing.T) {
+	page, err := os.ReadFile("docs/compatibility.md")
+	require.NoError(t, err)
+	packages := 0
+	require.NoError(t, filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() || name == "." {
+			return err
+		}
+		_, err = os.Stat(filepath.Join(name, "go.mod"))
+		if err == nil || entry.Name() == "internal" || entry.Name() == "testdata" || strings.HasPrefix(name, ".") {
+			return fs.SkipDir
+		}
+		if files, _ := filepath.Glob(filepath.Join(name, "*.go")); len(files) > 0 {
+			require.Contains(t, string(page), "`"+filepath.ToSlash(name)+"`")
+			packages++
+		}
+		return nil
+	}))
+	require.Greater(t, packages, 9)
 }
 
 var (
