@@ -161,6 +161,16 @@ func (m *Machine) electionMissing(a *Answer) {
 	}
 }
 
+// sawBallot handles that an answer shows a ballot, even if it is not used otherwise: it is older
+// than what is known, its operation was cancelled, or it is a list. If the election was gone, it
+// exists again, or it is an answer from before. In both cases this process has seen a ballot, and
+// has to wait for a lease if the election is gone at the next read.
+func (v *leaderView) sawBallot(a *Answer) {
+	if a.Err == nil && a.Status.Leader.Ballot > 0 && v.observation.Ballot == 0 && !v.observation.LostAt.IsZero() {
+		v.observation = v.observation.Next(a.Status.Leader, a.Seen)
+	}
+}
+
 // waitAfterLoss is when this process may create the election or claim again after it
 // saw the election or the leader record disappear. Until then the leader of the lost
 // records may still lead. It is zero if nothing was lost.

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -157,6 +158,54 @@ func TestAListReadsTheTermRecord(t *testing.T) {
 	r.answer(List, gone)
 	require.Contains(t, texts(r.acts), "expire 1")
 	require.Equal(t, StateCandidate, r.m.State())
+}
+
+// After a process has seen that the election is gone, an answer shows a ballot: a list while the work
+// of its last tenure has not returned, or the answer to an operation that was cancelled. If the election
+// is gone again, the process waits for a lease, although it has not used that answer otherwise.
+func TestABallotAfterALoss(t *testing.T) {
+	gone := failing(fdbelection.ErrNotInitialized)
+	for name, see := range map[string]func(*rig){
+		"in a list": func(r *rig) {
+			r.elect().pass(time.Second).fire(WatchTerm, nil).answer(WatchTerm, gone)
+			require.Contains(t, texts(r.acts), "expire 1")
+			for {
+				r.pass(50 * time.Millisecond)
+				for _, op := range r.running() {
+					switch {
+					case op.Kind == List && r.local > 20*time.Second:
+						r.answer(List, r.reads(r.leader(bob, 2)))
+						return
+					case op.Kind != WatchTerm: // it stays unanswered
+						r.answer(op.Kind, Answer{Status: election.Status{Config: r.config}})
+					}
+				}
+			}
+		},
+		"in a cancelled watch": func(r *rig) {
+			r.follow(r.leader(bob, 1))
+			r.pass(time.Second).fire(WatchTerm, nil)
+			seen := r.now().Local
+			r.pass(time.Second)
+			if _, ok := r.find(ReadLeader); !ok {
+				r.pass(time.Second)
+			}
+			r.answer(ReadLeader, gone)
+			require.Contains(t, texts(r.acts), "cancel "+strconv.FormatUint(r.op(WatchTerm).ID, 10))
+			a := r.reads(r.leader(bob, 1))
+			a.Start, a.Seen = seen, seen
+			r.answer(WatchTerm, a)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			see(r)
+			require.NotZero(t, r.m.leader.observation.Ballot)
+			r.pass(time.Second)
+			r.m.electionMissing(&Answer{Seen: r.now().Local})
+			require.Equal(t, r.local+10*time.Second, r.m.leader.waitAfterLoss(&r.m.config).Sub(localEpoch))
+		})
+	}
 }
 
 // TestTheRecordsAreRemovedDuringARenewal: the renewal was committed before the removal, and

@@ -52,6 +52,7 @@ func (m *Machine) begin(o *runningOperation, op Operation) {
 // answered handles the answer of an operation or of a watch. It ignores answers to
 // operations that do not run.
 func (m *Machine) answered(id uint64, a *Answer) {
+	m.leader.sawBallot(a)
 	switch id {
 	case 0:
 	case m.operations.main.id:
