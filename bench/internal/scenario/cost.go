@@ -126,7 +126,7 @@ func (b *bench) idleOf(ctx context.Context, n int, values map[string]float64) er
 	if err != nil {
 		return err
 	}
-	window := max(3*b.settings.Heartbeat, b.settings.Lease, 2*time.Second)
+	window := max(4*b.settings.Heartbeat, b.settings.Lease, 2*time.Second)
 	if !b.Quick {
 		pause(ctx, window)
 	}
