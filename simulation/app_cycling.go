@@ -101,7 +101,7 @@ func (u *cyclingApp) actBetweenCycles(t *task) {
 	}
 	switch n := p.host.random.IntN(32); {
 	case n > 28 && w.skew > 0: // its wall clock is set, by less than a lease
-		p.clocks.wall += u.randomBelow(2*w.config.LeaseDuration) - w.config.LeaseDuration
+		p.clocks.set(p.clocks.wall + u.randomBelow(2*w.config.LeaseDuration) - w.config.LeaseDuration)
 	case n == 0:
 		p.me.Priority = p.host.random.Int32N(hostPriorities + 1)
 	case n == 1 && leader.HeldBy(p.me.Identity):

@@ -122,10 +122,12 @@ func (w *world) checkRemoval(c *commit, before *candidateSince) {
 
 // sinceHeartbeat returns the longest time for which the author of a commit may have seen
 // no heartbeat of a candidate. With expiry by clock it counts from the time stamp in the
-// record, which is earlier than the commit that wrote it.
+// record, which is earlier than the commit that wrote it, and the clock may have been set back since the
+// author read it.
 func (w *world) sinceHeartbeat(c *commit, before *candidateSince) time.Duration {
 	if c.op == nil && c.before.Config.Expiry == fdbelection.ExpiryByClock {
-		return c.by.now().Wall.Sub(before.LastHeartbeat)
+		setBack := max(c.by.clocks.before-c.by.clocks.wall, 0)
+		return c.by.now().Wall.Add(setBack).Sub(before.LastHeartbeat)
 	}
 	return c.by.clocks.scaled(w.now-before.at) + 2
 }

@@ -12,6 +12,7 @@ var epoch = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 type clocks struct {
 	offset time.Duration // of the local clock from true time
 	wall   time.Duration // offset of the wall clock, which may be set
+	before time.Duration // offset of the wall clock before it was last set
 	ppm    int64         // how much faster than true time they run, in parts per million
 }
 
@@ -26,6 +27,9 @@ func (c *clocks) local(now time.Duration) time.Time { return epoch.Add(c.offset 
 
 // calendar is the reading of the wall clock.
 func (c *clocks) calendar(now time.Duration) time.Time { return epoch.Add(c.wall + c.scaled(now)) }
+
+// set sets the wall clock to another offset.
+func (c *clocks) set(wall time.Duration) { c.before, c.wall = c.wall, wall }
 
 // wait returns how much true time passes before the local clock shows at. It is exact to
 // the nanosecond.
@@ -72,6 +76,7 @@ func (e *clockErrors) newClocksFrom(r *rand.Rand) clocks {
 	}
 	if e.skew > 0 {
 		c.wall = time.Duration(r.Int64N(int64(2*e.skew))) - e.skew
+		c.before = c.wall
 	}
 	return c
 }

@@ -140,7 +140,7 @@ func (k *kernel) disturb(n *node, skew time.Duration) bool {
 		}
 	case skew > 0 && k.chance(faultClockStep):
 		k.count(faultClockStep)
-		n.clocks.wall = k.span(faultClockStep, 2*skew) - skew
+		n.clocks.set(k.span(faultClockStep, 2*skew) - skew)
 	default:
 		return false
 	}
