@@ -11,8 +11,8 @@ import (
 // without a head start any candidate could be the first to claim. Every other ballot ends
 // it: a renewal, a new tenure or a vacancy.
 type headStart struct {
-	ballot uint64
-	until  time.Time
+	ballot       uint64
+	began, until time.Time
 }
 
 // givesHeadStart reports whether this process leaves the leadership to its holder after an
@@ -53,7 +53,15 @@ func (m *Machine) outageEnded() {
 	if length == 0 {
 		length = m.config.HeartbeatInterval
 	}
-	m.claim.headStart = headStart{m.leader.record.Ballot, m.now.Local.Add(length - m.store.backoff)}
+	m.claim.headStart = headStart{m.leader.record.Ballot, m.now.Local, m.now.Local.Add(length - m.store.backoff)}
+}
+
+// sawBallot handles a ballot after another one. The answer that ends an outage may show the last
+// ballot from before it, which has a head start too.
+func (h *headStart) sawBallot(before, ballot uint64, now time.Time) {
+	if h.ballot == before && h.began.Equal(now) {
+		h.ballot = ballot
+	}
 }
 
 // headStartEnd is when this process may claim the leadership as far as the head start is

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 )
 
@@ -66,6 +67,34 @@ func TestTheHeadStart(t *testing.T) {
 			took := r.claimsAfter(leader)
 			require.GreaterOrEqual(t, took, c.min, c.name)
 			require.LessOrEqual(t, took, c.max, c.name)
+		}
+	}
+}
+
+// The first answer after the outage may show a renewal from just before it, whose lease has expired by
+// the clock. Its holder gets the head start all the same. A ballot that is seen later ends it.
+func TestTheHeadStartOfAnUnseenBallot(t *testing.T) {
+	for _, seen := range []int{1, 2} {
+		r := newRig(t)
+		r.config.Expiry = fdbelection.ExpiryByClock
+		leader := r.leader(bob, 1)
+		r.follow(leader).unanswered(12 * time.Second)
+		for answers := 0; answers < seen; {
+			op, ok := r.main()
+			if !ok {
+				r.pass(r.wake - r.local)
+				continue
+			}
+			if answers++; answers == seen {
+				leader.Ballot++
+			}
+			r.answer(op.Kind, r.did(election.Followed, leader))
+		}
+		took := r.claimsAfter(leader)
+		if seen == 1 {
+			require.GreaterOrEqual(t, took, heartbeat*4/5)
+		} else {
+			require.Less(t, took, heartbeat/5)
 		}
 	}
 }

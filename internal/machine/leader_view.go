@@ -65,6 +65,7 @@ func (m *Machine) sawLeader(a *Answer) {
 	}
 	if leader.Ballot != before.Ballot {
 		m.claim.delay = claimDelay{}
+		m.claim.headStart.sawBallot(before.Ballot, leader.Ballot, m.now.Local)
 	}
 	if !first && leader.Term != before.Term && m.candidates.tried && !leader.HeldBy(m.me.Identity) {
 		// The last leader may have left: find out who is next in rank.
