@@ -26,9 +26,10 @@ func (f Freshness) Next(leader LeaderRecord, start time.Time) Freshness {
 	switch {
 	case leader.Lost(): // its ballot is derived
 		return Freshness{}
-	case !f.readAt.IsZero() && leader.Ballot > f.ballot:
+	case !f.readAt.IsZero() && leader.Ballot > f.ballot && (leader.Nonce == f.nonce || !start.Before(f.readAt)):
 		f.writtenAfter = f.readAt
-	case f.readAt.IsZero(), leader.Ballot != f.ballot, leader.Nonce != f.nonce: // the first read, or the database was restored
+	case f.readAt.IsZero(), leader.Ballot != f.ballot, leader.Nonce != f.nonce:
+		// The first read, or the database was restored, or this late answer is from before that.
 		f.writtenAfter = time.Time{}
 	case start.Before(f.readAt): // it says nothing new
 		return f

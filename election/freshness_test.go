@@ -11,7 +11,8 @@ import (
 )
 
 // TestFreshness: a ballot was written after the last read began that saw a lower one. A first
-// read, a lower ballot and a lost record say nothing.
+// read, a lower ballot and a lost record say nothing. Neither does another tenure in a read that
+// began before the last one: it may be of an election that was deleted since.
 func TestFreshness(t *testing.T) {
 	at := func(ballot, term uint64) LeaderRecord {
 		return LeaderRecord{
@@ -40,6 +41,8 @@ func TestFreshness(t *testing.T) {
 		"a vacancy before":         {[]read{{LeaderRecord{}, 5}, {at(1, 1), 6}}, 5},
 		"a restored database":      {[]read{{at(7, 1), 5}, {at(8, 1), 6}, {at(3, 1), 7}}, -1},
 		"another tenure, restored": {[]read{{at(7, 1), 5}, {at(8, 1), 6}, {at(8, 2), 7}}, -1},
+		"a new tenure, late":       {[]read{{at(7, 1), 5}, {at(8, 2), 4}}, -1},
+		"a renewal, late":          {[]read{{at(7, 1), 5}, {at(8, 1), 4}}, 5},
 		"a lost record":            {[]read{{at(7, 1), 5}, {at(8, 1), 6}, {lost, 7}}, -1},
 		"after a lost record":      {[]read{{at(7, 1), 5}, {lost, 6}, {at(1<<41, 1), 7}}, -1},
 	} {
