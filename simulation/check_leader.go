@@ -214,9 +214,12 @@ func (w *world) checkClaim(c *commit) {
 }
 
 // checkHoldOff is a part of invariant 6. A process whose work has failed neither claims
-// nor challenges during its hold-off.
+// nor challenges during its hold-off. It takes leadership that was handed to it all the same.
 func (w *world) checkHoldOff(c *commit) {
 	p := c.by
+	if leader := &c.before.Leader; leader.HeldBy(p.me.Identity) && !leader.Accepted {
+		return
+	}
 	if left := p.holdOffUntil.Sub(p.now().Local); !p.holdOffUntil.IsZero() && left > 0 {
 		w.violated(invPreemption, "%s claims or challenges, and its hold-off lasts another %s", c.name(), left)
 	}
