@@ -120,10 +120,14 @@ func boolInt(b bool) int {
 // checkLanding is a part of invariants 16 and 26. An operation commits nothing after its
 // process was told the final outcome, and a process commits nothing after it has left in
 // order. Evictions are an exception: they depend only on the records of timed-out
-// candidates.
+// candidates. So is the event of a process that has found a live one under its id.
 func (w *world) checkLanding(c *commit) {
 	op := c.op
 	if op == nil || op.what.Kind == machine.Evict {
+		return
+	}
+	registers := func(m memkv.Mutation) bool { return w.keys.candidates.Contains(m.Key) }
+	if op.what.Kind == machine.Register && !c.leader && !slices.ContainsFunc(c.entry.Mutations, registers) {
 		return
 	}
 	switch {

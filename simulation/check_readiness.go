@@ -30,6 +30,7 @@ func (w *world) checkReadyClaim(c *commit) {
 		w.violated(invReadiness, "%s preempted, and is not ready", c.name())
 	case after.AcquireReason == election.AcquireReclaim || c.missing:
 	case c.before.Config.Expiry == fdbelection.ExpiryByClock: // its clock decides since when leadership is free
+	case c.before.Leader.Ballot == 0 && w.deleted.era > 0: // it may count from a vacancy in the deleted election
 	default:
 		w.situation("candidate that is not ready claims")
 		if !c.before.Leader.Vacant() {
