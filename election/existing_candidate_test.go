@@ -252,3 +252,26 @@ func TestRecordDuplicateDependsOnTheTerm(t *testing.T) {
 		leader = b.cycle(a, start).Leader
 	}
 }
+
+// If the term is raised while an EventDuplicate of an earlier term is recorded, that event is removed too.
+func TestRaiseTermRemovesAnEventThatComesMeanwhile(t *testing.T) {
+	b := newBench(t, func(c *fdbelection.Config) { c.HistoryLimit = 1 })
+	a := b.join("a", 0)
+	b.cycle(a, start)
+	attempts := 0
+	b.do(func(tr kv.Transaction) error {
+		_, err := b.RaiseTerm(tr, 7, start)
+		if attempts++; attempts == 1 {
+			b.do(func(tr kv.Transaction) error { return b.RecordDuplicate(tr, a.Identity, newcomer("a").Identity, start) })
+		}
+		return err
+	})
+	require.Equal(t, 2, attempts)
+	b.do(func(tr kv.Transaction) error {
+		events, err := b.History(tr, 0)
+		for i := range events {
+			require.Equal(t, uint64(7), events[i].Term)
+		}
+		return err
+	})
+}

@@ -139,10 +139,11 @@ func (e *LeaderElection) record(tr kv.Transaction, config fdbelection.Config, ev
 }
 
 // trim removes the history of all terms below before, when the limit was lowered or the
-// term was raised. It reads the range first, since keys of other elections may lie in it.
+// term was raised. It reads the range first, since keys of other elections may lie in it. An event that is
+// recorded there meanwhile conflicts.
 func (e *LeaderElection) trim(tr kv.Transaction, before uint64) error {
 	begin, _ := record.Below(e.keys.history, record.ZeroCode, record.AfterInteger)
-	rows, err := tr.Snapshot().GetRange(begin, e.keys.firstEvent(before), kv.RangeOptions{}).Get()
+	rows, err := tr.GetRange(begin, e.keys.firstEvent(before), kv.RangeOptions{}).Get()
 	if err != nil {
 		return err
 	}

@@ -226,9 +226,6 @@ func (w *world) checkBounds(c *commit) {
 		return
 	}
 	events, err := w.election.History(&w.shadow, 0)
-	if c.by == w.operator { // who does not see the event of a process that was refused meanwhile
-		events = slices.DeleteFunc(events, func(e election.Event) bool { return e.Kind == election.EventDuplicate })
-	}
 	if err != nil || len(events) > 0 && events[len(events)-1].Term+limit <= term {
 		w.violated(invBounds, "%s: the history is limited to %d terms and has %d to %d", c.name(), limit, events[len(events)-1].Term, term)
 	}
