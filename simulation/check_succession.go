@@ -122,6 +122,7 @@ func (w *world) checkLeft(p *process, err error) {
 	s := &p.succession
 	newest := max(w.state.Leader.Term, w.state.Term.Term, w.deleted.leader.Term)
 	unknown := refused && errors.Is(failed.Err, fdbelection.ErrNotLeader) && (newest > s.releases.Term+1 || !w.current(s.releases))
+	unknown = unknown || refused && errors.Is(failed.Err, fdbelection.ErrNotInitialized) // the history is gone
 	switch {
 	case s.resigned && !refused && !stays:
 		w.violated(invSuccession, "%s has resigned, and does not say why it did not hand over", p.name)
