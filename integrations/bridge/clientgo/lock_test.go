@@ -22,8 +22,10 @@ import (
 )
 
 const (
-	leaseDuration = time.Second // the shortest: client-go stores whole seconds
-	renewDeadline = 600 * time.Millisecond
+	// client-go compares the time of a renewal in whole seconds. With a lease of one second, a process that
+	// looks shortly after a full second can take the lease from one that renews it in time.
+	leaseDuration = 2 * time.Second
+	renewDeadline = 1200 * time.Millisecond
 	retryPeriod   = 50 * time.Millisecond
 )
 

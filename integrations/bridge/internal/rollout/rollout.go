@@ -77,7 +77,7 @@ func Run(t *testing.T, fleets Fleets) {
 
 // observation is longer than the lease of the old lock. A lock that is not renewed, or that the other
 // fleet does not respect, is taken within it.
-const observation = 1500 * time.Millisecond
+const observation = 2500 * time.Millisecond
 
 // worksOnWhileAnotherWaits waits until a new process leads and waits for the old lock, and observes that it
 // does not get it.
