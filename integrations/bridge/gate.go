@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/integrations/bridge/internal/hold"
 )
 
 // limitInLeases is the default of Gate.Limit. A tenure of so many leases ends the row of failures
@@ -105,13 +106,12 @@ func (g *Gate) limit(el *elector.Elector) time.Duration {
 // acquire waits for the old lock. ctx is the context of the tenure.
 func (g *Gate) acquire(ctx context.Context, lead *elector.Leadership, limit time.Duration) (Held, error) {
 	g.log().Info("waiting for the old lock", "term", lead.Term(), "limit", limit.String())
-	begun := g.clock().Now()
-	waiting, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	timer := g.clock().AfterFunc(limit, func() { stop(context.DeadlineExceeded) })
-	defer timer.Stop()
+	clock := hold.Clock(g.Clock)
+	begun := clock.Now()
+	waiting, stop := hold.Within(ctx, clock, limit)
+	defer stop()
 	held, err := g.Lock.Acquire(waiting)
-	waited := g.clock().Now().Sub(begun)
+	waited := clock.Now().Sub(begun)
 	_ = ctx.Err() // sees a deadline that has passed before its timer has fired
 	if err == nil && waiting.Err() == nil && waited < limit && held.Holds() {
 		g.log().Info("acquired the old lock", "term", lead.Term(), "waited", waited.String())
@@ -178,10 +178,8 @@ func (g *Gate) release(ctx context.Context, lead *elector.Leadership, held Held)
 	if limit <= 0 {
 		limit = defaultReleaseLimit
 	}
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	timer := g.clock().AfterFunc(limit, func() { cancel(context.DeadlineExceeded) })
-	defer timer.Stop()
+	ctx, stop := hold.Within(context.WithoutCancel(ctx), hold.Clock(g.Clock), limit)
+	defer stop()
 	err := held.Release(ctx)
 	if err == nil {
 		return nil
@@ -189,13 +187,6 @@ func (g *Gate) release(ctx context.Context, lead *elector.Leadership, held Held)
 	err = fmt.Errorf("%w: %w", ErrNotReleased, err)
 	g.log().Warn("the old lock could not be released", "term", lead.Term(), "error", err)
 	return err
-}
-
-func (g *Gate) clock() elector.Clock {
-	if g.Clock == nil {
-		return elector.SystemClock()
-	}
-	return g.Clock
 }
 
 func (g *Gate) log() *slog.Logger {

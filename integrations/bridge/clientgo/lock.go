@@ -79,10 +79,8 @@ func (l *Lock) Acquire(ctx context.Context) (bridge.Held, error) {
 	case <-running.Done():
 		err = context.Cause(running)
 	}
-	limited, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	timer := h.clock.AfterFunc(h.lease/3, cancel)
-	defer timer.Stop()
+	limited, stop := hold.Within(context.WithoutCancel(ctx), h.clock, h.lease/3)
+	defer stop()
 	return nil, errors.Join(err, h.Release(limited))
 }
 

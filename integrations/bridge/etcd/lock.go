@@ -66,10 +66,8 @@ func (l *Lock) Acquire(ctx context.Context) (bridge.Held, error) {
 	if campaign.Err() != nil {
 		err = context.Cause(campaign)
 	}
-	limited, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	limited, cancel := hold.Within(context.WithoutCancel(ctx), h.clock, h.ttl/3)
 	defer cancel()
-	timer := h.clock.AfterFunc(h.ttl/3, cancel)
-	defer timer.Stop()
 	return nil, errors.Join(err, h.Release(limited))
 }
 

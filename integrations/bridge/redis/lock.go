@@ -121,10 +121,8 @@ func (h *held) start(ctx context.Context, begun time.Time) {
 
 // cleanUp deletes the key if an attempt without an answer has set it.
 func (h *held) cleanUp(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	timer := h.clock.AfterFunc(h.TTL/3, cancel)
-	defer timer.Stop()
+	ctx, stop := hold.Within(context.WithoutCancel(ctx), h.clock, h.TTL/3)
+	defer stop()
 	_, err := h.eval(ctx, release, h.value)
 	return err
 }

@@ -105,10 +105,8 @@ func (h *Hold) Keep(ctx context.Context, lease time.Duration, renew func(context
 	wait := lease / 3
 	for Wait(ctx, h.clock, wait, h.lost) {
 		begun := h.clock.Now()
-		attempt, stop := context.WithCancel(ctx)
-		timer := h.clock.AfterFunc(lease/3, stop)
+		attempt, stop := Within(ctx, h.clock, lease/3)
 		held, err := renew(attempt)
-		timer.Stop()
 		stop()
 		switch {
 		case err != nil:
@@ -120,6 +118,17 @@ func (h *Hold) Keep(ctx context.Context, lease time.Duration, renew func(context
 			wait = lease / 3
 			h.Extend(begun.Add(Trust(lease)))
 		}
+	}
+}
+
+// Within returns a context that ends after d on the clock, with the cause context.DeadlineExceeded. Call stop when
+// what runs under it has returned.
+func Within(ctx context.Context, clock elector.Clock, d time.Duration) (limited context.Context, stop func()) {
+	limited, cancel := context.WithCancelCause(ctx)
+	timer := clock.AfterFunc(d, func() { cancel(context.DeadlineExceeded) })
+	return limited, func() {
+		timer.Stop()
+		cancel(nil)
 	}
 }
 
