@@ -52,7 +52,7 @@ func (r *replica) postEntry(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	case found && leader.ID != r.NodeID():
 		http.Redirect(w, req, leader.Metadata["url"]+req.URL.Path, http.StatusTemporaryRedirect)
-	default: // there is no primary, or this process is not open yet
+	default: // no process leads, or this one is not open yet
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	}

@@ -14,8 +14,8 @@
 //
 // # Two locks
 //
-// A tenure takes the old lock after leadership, and releases it before leadership. No process waits
-// for leadership with the old lock in its hands, so there is no deadlock. If work goes on after
+// A tenure takes the old lock after leadership, and releases it before leadership. A process
+// that waits for leadership never holds the old lock, so two processes cannot block each other. If work goes on after
 // its lease, its process still renews the old lock. So not even a successor in the new fleet works
 // before it has returned.
 package bridge

@@ -40,7 +40,7 @@ type scene struct {
 	now time.Time
 }
 
-// open opens a store, and creates it if there is none.
+// open opens a store, and creates it if it does not exist.
 func open(t *testing.T, file string, now time.Time) *scene {
 	t.Helper()
 	s := &scene{t: t, now: now}

@@ -64,9 +64,8 @@ func ClockTolerance(config *fdbelection.Config) time.Duration {
 	return max(config.EffectiveMargin(), 100*time.Millisecond)
 }
 
-// HeartbeatWindow is the time within which a live candidate sends a heartbeat. That is at most
-// half of the candidate timeout or a heartbeat interval, whichever is longer, and a third or a half
-// as much again for delays.
+// HeartbeatWindow is the time within which a live candidate sends a heartbeat: half of the candidate
+// timeout or a heartbeat interval, whichever is longer, and some time more for delays.
 func HeartbeatWindow(config *fdbelection.Config) time.Duration {
 	return max(config.CandidateTimeout*2/3, config.HeartbeatInterval*3/2)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Next returns the next value of a channel. It fails the test if there is none within ten seconds.
+// Next returns the next value of a channel. It fails the test if none comes within ten seconds.
 func Next[T any](tb testing.TB, values <-chan T) T {
 	tb.Helper()
 	select {

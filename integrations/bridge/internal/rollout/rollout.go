@@ -91,7 +91,7 @@ func (r *rollout) worksOnWhileAnotherWaits() {
 	r.watch()
 }
 
-// watch observes that the same process works all the time. There is no event to wait for.
+// watch observes that the same process works all the time. It waits for a time, because nothing should happen.
 func (r *rollout) watch() {
 	r.Helper()
 	worker, tenures := r.ledger.Worker(), r.ledger.count()
