@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -28,8 +29,8 @@ type Member struct {
 	random  io.Reader
 	logger  *slog.Logger
 
-	mu        sync.Mutex
-	session   *session // the last one
+	opening   sync.Mutex              // only one session at a time
+	session   atomic.Pointer[session] // the last one
 	routes    routes
 	errs      loop.Errors
 	readiness loop.ReadinessCheck
@@ -122,9 +123,9 @@ func (m *Member) open(ctx context.Context, id string, works works) (*session, er
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if s := m.session; s != nil {
+	m.opening.Lock()
+	defer m.opening.Unlock()
+	if s := m.last(); s != nil {
 		select {
 		case <-s.ended:
 		default:
@@ -132,7 +133,7 @@ func (m *Member) open(ctx context.Context, id string, works works) (*session, er
 		}
 	}
 	s := m.newSession(ctx, id, works)
-	m.session = s
+	m.session.Store(s)
 	s.begin()
 	stop := context.AfterFunc(ctx, s.leave)
 	context.AfterFunc(s.ctx, func() { stop() })
@@ -176,11 +177,7 @@ func (m *Member) Abandon() {
 }
 
 // last returns the last session, or nil.
-func (m *Member) last() *session {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.session
-}
+func (m *Member) last() *session { return m.session.Load() }
 
 // Errors returns the channel of errors that no call returns: errors of the store and of records
 // that cannot be read, once per change, and each *WorkError and *UnfinishedWorkError. Nothing

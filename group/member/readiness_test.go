@@ -3,7 +3,9 @@ package member_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -129,6 +131,39 @@ func TestReadinessOfOthers(t *testing.T) {
 		time.Sleep(time.Minute)
 		unready(t, lost, "it has not joined the group, or could not renew its session in time")
 		lost.Abandon()
+	})
+}
+
+// each calls a function for each line of a log.
+type each func(line string)
+
+func (f each) Write(line []byte) (int, error) {
+	f(string(line))
+	return len(line), nil
+}
+
+// Readiness knows of a change before anything is told of it.
+func TestReadinessIsKnownFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, 4)
+		var a *member.Member
+		var seen []string
+		log := each(func(line string) {
+			if at := strings.Index(line, "from="); at >= 0 {
+				seen = append(seen, strings.TrimSpace(line[at:])+": "+fmt.Sprint(a.Readiness(t.Context())))
+			}
+		})
+		a = p.member("a", func(o *member.Options) { o.Logger = slog.New(slog.NewTextHandler(log, nil)) })
+		require.NoError(t, a.Start(t.Context(), member.Callbacks{}))
+		time.Sleep(10 * time.Second)
+		require.NoError(t, a.Stop(t.Context()))
+		require.Equal(t, []string{
+			"from=stopped to=joining: not ready to lead: it has not joined the group, or could not renew its session in time",
+			`from=joining to="not ready": not ready to lead: it is reading the shards`,
+			`from="not ready" to=member: <nil>`,
+			"from=member to=leaving: not ready to lead: it leaves the group",
+			"from=leaving to=stopped: not ready to lead: it leaves the group",
+		}, seen)
 	})
 }
 

@@ -124,11 +124,11 @@ func (s *session) handle(event membership.Event) {
 		s.events = s.events[1:]
 		actions := s.machine.Step(next, s.now())
 		s.updateDeadlines()
+		s.noteReadiness() // Readiness knows it before anything is told of the step
 		for _, action := range actions {
 			s.perform(action)
 		}
 		s.noteSynced()
-		s.noteReadiness()
 	}
 	s.events, s.handling = nil, false
 	s.stepping.Store(0)
