@@ -15,6 +15,7 @@ import (
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/internal/longtest"
+	"github.com/fdbelection/fdbelection/internal/testseed"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 	"github.com/fdbelection/fdbelection/subspace"
@@ -270,9 +271,8 @@ func TestWaitLeaderWithoutWatches(t *testing.T) {
 // TestWaitLeaderInRandomElections: whatever happens, an answer is the leader of that instant, and
 // it has written its record less than a lease ago.
 func TestWaitLeaderInRandomElections(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	for i := range longtest.Pick(50, 2000) {
+	seed := testseed.Draw(t)
+	for i := range longtest.Pick(50, 500) {
 		inWaiting(t, fdbelection.ExpiryByObservation, func(w *waiting) {
 			random := rand.New(rand.NewPCG(seed, uint64(i)))
 			for at := time.Duration(0); at < 10*time.Minute; {

@@ -2,8 +2,6 @@ package elector_test
 
 import (
 	"context"
-	"flag"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/internal/testseed"
 )
 
 // callLog records callbacks by name.
@@ -77,19 +76,12 @@ func TestOrderOfCallbacks(t *testing.T) {
 	})
 }
 
-var callbackSeed = flag.Uint64("callbacks.seed", 0, "seed of TestCallbacksUnderRandomChanges; 0 draws one")
-
 // 1,000 random faults and changes, with callbacks that take any time below their limit. No
 // call is lost or made twice, and all come in order: every state that is entered is left, and
 // each transition starts where the last one ended.
 func TestCallbacksUnderRandomChanges(t *testing.T) {
-	seed := *callbackSeed
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	t.Logf("replay: go test -run TestCallbacksUnderRandomChanges ./elector -callbacks.seed=%d", seed)
+	random := testseed.Random(t)
 	inCluster(t, func(tc *cluster) {
-		random := rand.New(rand.NewPCG(seed, 1))
 		var c callLog
 		var length atomic.Int64
 		p := tc.process("p", c.all(), callbacks(func(cb *elector.Callbacks) {

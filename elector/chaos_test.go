@@ -2,7 +2,6 @@ package elector_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -13,11 +12,10 @@ import (
 
 	"github.com/fdbelection/fdbelection/elector"
 	"github.com/fdbelection/fdbelection/internal/longtest"
+	"github.com/fdbelection/fdbelection/internal/testseed"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
-
-var chaosSeed = flag.Uint64("chaos.seed", 0, "seed of TestChaos; 0 draws some")
 
 // TestChaos runs four processes on a database that loses answers, lets commits arrive late,
 // and cuts processes off for longer than a lease. The processes are suspended, crash, leave
@@ -25,18 +23,9 @@ var chaosSeed = flag.Uint64("chaos.seed", 0, "seed of TestChaos; 0 draws some")
 // same instant, that no work begins before the work of the process's last tenure has
 // returned, that each term has one holder, and that one process leads after the faults.
 func TestChaos(t *testing.T) {
-	seeds := []uint64{*chaosSeed}
-	if *chaosSeed == 0 {
-		seeds = nil
-		for range longtest.Pick(1, 3) {
-			seeds = append(seeds, rand.Uint64())
-		}
-	}
-	for _, seed := range seeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Logf("replay: go test -run TestChaos ./elector -chaos.seed=%d", seed)
-			inCluster(t, func(tc *cluster) { newChaos(tc, seed).run() })
-		})
+	for range longtest.Pick(1, 3) {
+		seed := testseed.Draw(t)
+		inCluster(t, func(tc *cluster) { newChaos(tc, seed).run() })
 	}
 }
 

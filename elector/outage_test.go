@@ -104,7 +104,7 @@ func (c outageCase) run(t *testing.T) (before, after election.LeaderRecord, took
 // The store is away for longer than a lease. The former leader leads again. If its process has
 // died, another one leads within the head start.
 func TestTheSameLeaderAfterAnOutage(t *testing.T) {
-	runs := longtest.Pick[uint64](10, 100)
+	runs := longtest.Pick[uint64](10, 40)
 	headStart := fdbelection.DefaultConfig().HeartbeatInterval
 	for _, length := range []time.Duration{12 * time.Second, 120 * time.Second} {
 		for _, waits := range []bool{false, true} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/elector"
+	"github.com/fdbelection/fdbelection/internal/testseed"
 )
 
 // hung is a callback that does not return before hold is closed.
@@ -222,13 +222,8 @@ func TestPanicOfALateCallback(t *testing.T) {
 // With callbacks that take any time, no callback is called while it runs, and the calls of a
 // pair alternate, whatever is skipped.
 func TestPairsOfLateCallbacks(t *testing.T) {
-	seed := *callbackSeed
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	t.Logf("replay: go test -run TestPairsOfLateCallbacks ./elector -callbacks.seed=%d", seed)
+	random := testseed.Random(t)
 	inCluster(t, func(tc *cluster) {
-		random := rand.New(rand.NewPCG(seed, 2))
 		var mu sync.Mutex
 		running, inside := map[string]int{}, map[string]bool{}
 		skipped := 0

@@ -7,10 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -18,13 +16,14 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/longtest"
+	"github.com/fdbelection/fdbelection/internal/testseed"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/memkv"
 )
 
 // Go and Python call the same records damaged, whatever the bytes are.
 func TestBothFindTheSameDamage(t *testing.T) {
-	seed := drawSeed(t)
+	seed := testseed.Draw(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	program := newPython(t, "python")
 	whole := goldenRecords(t, "election", standTogether...)
@@ -118,22 +117,9 @@ func dumpOf(t *testing.T, records []kv.KeyValue) []byte {
 	return dump
 }
 
-// drawSeed returns a new seed, or that of the run to repeat.
-func drawSeed(t *testing.T) uint64 {
-	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("INTEROP_SEED"); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err)
-	}
-	t.Logf("replay with INTEROP_SEED=%d GOWORK=off go -C interop test -run '^%s$'", seed, t.Name())
-	return seed
-}
-
 // Whatever a database has in it, Python lists it and prints only what a terminal shows.
 func TestPythonListsAnyBytes(t *testing.T) {
-	seed := drawSeed(t)
+	seed := testseed.Draw(t)
 	random := rand.New(rand.NewPCG(seed, 1))
 	program := newPython(t, "python")
 	whole := append(goldenRecords(t, "election"), goldenRecords(t, "group")...)

@@ -16,13 +16,14 @@ import (
 	"github.com/fdbelection/fdbelection"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/longtest"
+	"github.com/fdbelection/fdbelection/internal/testseed"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
 // Many processes take random steps, each in Go or in Python. After each step the other implementation
 // must agree on the bytes.
 func TestRandomSteps(t *testing.T) {
-	seed := drawSeed(t)
+	seed := testseed.Draw(t)
 	program := newPython(t, "python")
 	total := counts{}
 	for elections := range longtest.Pick(uint64(10), 100) {

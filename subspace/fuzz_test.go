@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/internal/testseed"
 )
 
 // FuzzUnpack: any bytes are a tuple or cause a *decodeError. Packing the tuple
@@ -281,7 +283,7 @@ func checkOrder(t *testing.T, inputA, inputB []byte, shared uint8) {
 
 // TestRandomTuples runs the fuzz targets on new random input.
 func TestRandomTuples(t *testing.T) {
-	random := newRandom(t)
+	random := testseed.Random(t)
 	for range 5000 {
 		a, b := randomBytes(random, 120), randomBytes(random, 120)
 		checkRoundTrip(t, a)
@@ -293,7 +295,7 @@ func TestRandomTuples(t *testing.T) {
 // TestRandomDamage changes, cuts off or inserts a few bytes of packed tuples. Most
 // results are not tuples, or are different ones.
 func TestRandomDamage(t *testing.T) {
-	random := newRandom(t)
+	random := testseed.Random(t)
 	for range 5000 {
 		g := generator{randomBytes(random, 120)}
 		packed, err := g.tuple(0).Pack()

@@ -2,7 +2,6 @@ package subspace
 
 import (
 	"encoding/binary"
-	"flag"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -10,22 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
-
-var seedFlag = flag.Uint64("seed", 0, "seed of the random tests, or 0 for a new one in each run")
-
-// newRandom returns a source whose seed is printed if the test fails.
-func newRandom(t *testing.T) *rand.Rand {
-	seed := *seedFlag
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("replay with: go test ./subspace -run '^%s$' -seed=%d", t.Name(), seed)
-		}
-	})
-	return rand.New(rand.NewPCG(seed, 0))
-}
 
 // randomBytes returns up to limit bytes.
 func randomBytes(random *rand.Rand, limit int) []byte {

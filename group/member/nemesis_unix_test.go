@@ -26,6 +26,7 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 	"github.com/fdbelection/fdbelection/internal/longtest"
 	"github.com/fdbelection/fdbelection/internal/mirror"
+	"github.com/fdbelection/fdbelection/internal/testseed"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
 	"github.com/fdbelection/fdbelection/subspace"
@@ -371,13 +372,7 @@ func nemesisTime(t *testing.T) time.Duration {
 // longer.
 func TestNemesis(t *testing.T) {
 	longtest.Only(t)
-	seed := rand.Uint64()
-	if text := os.Getenv("SEED"); text != "" {
-		_, err := fmt.Sscan(text, &seed)
-		require.NoError(t, err)
-	}
-	t.Logf("seed %d: SEED=%d LONG=1 go test ./group/member -run TestNemesis -v", seed, seed)
-	n := newNemesis(t, seed, "")
+	n := newNemesis(t, testseed.Draw(t), "")
 	n.settle()
 	for until := time.Now().Add(nemesisTime(t)); time.Now().Before(until); {
 		n.strike()

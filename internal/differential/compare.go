@@ -4,32 +4,19 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
+	"github.com/fdbelection/fdbelection/internal/testseed"
 	"github.com/fdbelection/fdbelection/kv/kvtest"
 )
 
-// seedVariable is the environment variable that replays a run.
-const seedVariable = "KVTEST_SEED"
-
 // Run plays random scripts on both engines, and fails at the first script with
-// different results. KVTEST_SEED replays a run.
+// different results. testseed.Variable replays a run.
 func Run(t *testing.T, reference, other kvtest.Engine, scripts int) {
 	t.Helper()
-	seed := rand.Uint64()
-	if given := os.Getenv(seedVariable); given != "" {
-		var err error
-		seed, err = strconv.ParseUint(given, 10, 64)
-		require.NoError(t, err, seedVariable)
-	}
-	replay := fmt.Sprintf("%s=%d go test -run '^%s$'", seedVariable, seed, t.Name())
-	t.Logf("seed %d; replay with: %s", seed, replay)
+	seed := testseed.Draw(t)
 	d := &difference{t: t, stores: [2]kvtest.Store{reference.Open(t), other.Open(t)}}
 	random := rand.New(rand.NewPCG(seed, 0))
 	for n := range scripts {
@@ -37,7 +24,7 @@ func Run(t *testing.T, reference, other kvtest.Engine, scripts int) {
 		if d.differs(script) {
 			small := d.minimise(script)
 			t.Fatalf("script %d has different results on %s and %s; replay with: %s\n%s",
-				n, reference.Name, other.Name, replay, d.explain(small, reference.Name, other.Name))
+				n, reference.Name, other.Name, testseed.Replay(t, seed), d.explain(small, reference.Name, other.Name))
 		}
 	}
 }

@@ -3,36 +3,18 @@ package grouptest
 import (
 	"fmt"
 	"maps"
-	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/group"
 	"github.com/fdbelection/fdbelection/internal/longtest"
+	"github.com/fdbelection/fdbelection/internal/testseed"
 )
 
 var mirrorTests = []test{
 	rule10AMirrorOfPagesAndTheLogEqualsAScan,
 	rule10AMirrorThatMissesNothingIsChecked,
-}
-
-// seedVariable is the environment variable that replays a run.
-const seedVariable = "GROUPTEST_SEED"
-
-// seeded returns a random source, and logs how to replay the test.
-func seeded(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if given := os.Getenv(seedVariable); given != "" {
-		var err error
-		seed, err = strconv.ParseUint(given, 10, 64)
-		require.NoError(t, err, seedVariable)
-	}
-	t.Logf("replay with: %s=%d go test -run '^%s$'", seedVariable, seed, t.Name())
-	return rand.New(rand.NewPCG(seed, 0))
 }
 
 // follower is what a process knows of all records: first the pages of a scan, then the log.
@@ -124,7 +106,7 @@ func (m *follower) requireComplete(g *testGroup, what string) {
 // Mirrors with pages of several lengths follow a group while random acts change it. At any time,
 // each of them would be equal to a fresh scan, if it read the rest.
 func rule10AMirrorOfPagesAndTheLogEqualsAScan(t *testing.T, g *testGroup) {
-	acting := newActing(g, seeded(t))
+	acting := newActing(g, testseed.Random(t))
 	random := acting.random
 	var mirrors []*follower
 	for _, limit := range []int{1, 2, 3, 7, 1000} {

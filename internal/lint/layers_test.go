@@ -39,6 +39,7 @@ var layers = []layer{
 	{"internal/gosource", ""},
 	{"internal/alloctest", ""},
 	{"internal/longtest", ""},
+	{"internal/testseed", "@/internal/longtest github.com/stretchr/testify/require"},
 	{"internal/lint", ""},
 	{"subspace", "@ github.com/google/uuid"},
 	{"internal/golden", "@/subspace github.com/stretchr/testify/require"},
@@ -49,8 +50,8 @@ var layers = []layer{
 	{"kv/internal/client", "@ @/kv github.com/tidwall/btree"},
 	{"kv/memkv", "@ @/internal/clock @/kv @/kv/internal/client github.com/tidwall/btree"},
 	{"kv/filekv", "@ @/internal/clock @/kv @/kv/internal/client go.etcd.io/bbolt/... golang.org/x/sys/unix"},
-	{"kv/kvtest", "@ @/kv @/subspace github.com/stretchr/testify/require"},
-	{"internal/differential", "@/kv @/kv/kvtest github.com/stretchr/testify/require"},
+	{"kv/kvtest", "@ @/internal/testseed @/kv @/subspace github.com/stretchr/testify/require"},
+	{"internal/differential", "@/internal/testseed @/kv @/kv/kvtest github.com/stretchr/testify/require"},
 	{"internal/suite", "@/internal/funcname @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
 	{"internal/engines", "@/internal/suite @/kv @/kv/filekv @/kv/kvtest @/kv/memkv github.com/stretchr/testify/require"},
 	{"kv/fdbkv", "@ @/kv github.com/apple/foundationdb/bindings/go/src/fdb"},
@@ -69,7 +70,7 @@ var layers = []layer{
 	{"internal/membership", "@ @/election @/group @/internal/balance @/internal/belief @/internal/clock @/internal/machine @/internal/mirror @/kv github.com/google/uuid"},
 	{"internal/membership/executor", "@/election @/group @/internal/membership @/kv github.com/google/uuid"},
 	{"internal/electiontest", "@ @/election @/internal/suite @/kv @/subspace github.com/google/uuid github.com/stretchr/testify/require"},
-	{"internal/grouptest", "@ @/election @/group @/internal/longtest @/internal/mirror @/internal/suite @/kv @/subspace " +
+	{"internal/grouptest", "@ @/election @/group @/internal/longtest @/internal/mirror @/internal/suite @/internal/testseed @/kv @/subspace " +
 		"github.com/google/uuid github.com/stretchr/testify/require"},
 	{"internal/executor", "@ @/election @/internal/machine @/kv"},
 	{"internal/loop", "@ @/election @/internal/clock @/kv"},

@@ -2,18 +2,17 @@ package loop
 
 import (
 	"math"
-	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fdbelection/fdbelection/internal/testseed"
 )
 
 // Each duration is in the bucket that the documentation of Latency says.
 func TestLatencyBuckets(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // not for secrets
+	random := testseed.Random(t)
 	all := []time.Duration{-time.Second, 0, 1, time.Second, time.Second + 1, time.Second - 1, 64 * time.Second, time.Hour, math.MaxInt64}
 	for range 10_000 {
 		all = append(all, time.Duration(math.Exp2(random.Float64()*40))) // to 18 minutes

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"runtime"
 	"strconv"
 	"testing"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/internal/testseed"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/fdbkv"
 )
@@ -51,24 +50,11 @@ func (f fates) judge(ctx context.Context, db kv.Database, key []byte, err error)
 	return nil
 }
 
-// seed returns the seed of a random test: KVTEST_SEED or a new one.
-func seed(t testing.TB) uint64 {
-	t.Helper()
-	s := rand.Uint64()
-	if text := os.Getenv("KVTEST_SEED"); text != "" {
-		var err error
-		s, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err)
-	}
-	t.Logf("replay: KVTEST_SEED=%d go test -run '^%s$' .", s, t.Name())
-	return s
-}
-
 // TestCancelledCommits cancels commits at random times, by the context and by the time
 // limit. Their reported outcomes must be true.
 func TestCancelledCommits(t *testing.T) {
 	const commits, patientCommits = 300, 10 * 300
-	random := rand.New(rand.NewPCG(seed(t), 0))
+	random := testseed.Random(t)
 	db, p := open(t, fdbkv.Options{}), prefix(t)
 	found := fates{}
 	var usual time.Duration // of a commit without interference
@@ -201,7 +187,7 @@ func countOnce(ctx context.Context, db kv.Database, p string) error {
 // reported outcome of the commit must be true.
 func TestCancelAgainstCommit(t *testing.T) {
 	const commits = 200
-	random := rand.New(rand.NewPCG(seed(t), 0))
+	random := testseed.Random(t)
 	db, p := open(t, fdbkv.Options{}), prefix(t)
 	found := fates{}
 	for i := range commits {

@@ -15,12 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/bbolt"
 
+	"github.com/fdbelection/fdbelection/internal/testseed"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
-
-// damageSeedEnv is the seed of one file of TestDamagedFiles.
-const damageSeedEnv = "FILEKV_DAMAGE_SEED"
 
 // largeStore returns the bytes of a store with pages of every kind, including branch,
 // overflow and free pages.
@@ -98,19 +96,17 @@ func TestDamagedFiles(t *testing.T) {
 	pages := int(meta.pages) // the rest of the file is empty
 	dir := t.TempDir()
 	files, seed := 100, rand.Uint64()
-	if text := os.Getenv(damageSeedEnv); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err)
-		files = 1
+	if given, ok := testseed.Given(t); ok { // of the file that failed
+		files, seed = 1, given
 	}
 	well := 0
 	for i := range files {
 		damage := rand.New(rand.NewPCG(seed, 0))
 		path := filepath.Join(dir, strconv.Itoa(i))
 		require.NoError(t, os.WriteFile(path, damaged(damage, intact, pages), 0o600))
-		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Logf("replay with %s=%d go test ./kv/filekv -run %s", damageSeedEnv, seed, "TestDamagedFiles")
+		replay := testseed.Replay(t, seed)
+		ok := t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Logf("replay in the folder of this package: %s", replay)
 			if exercise(t, path) {
 				well++
 			}

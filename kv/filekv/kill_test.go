@@ -7,8 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -17,12 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/internal/longtest"
+	"github.com/fdbelection/fdbelection/internal/testseed"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/filekv"
 )
-
-// killSeedEnv is the seed of the times at which processes are killed.
-const killSeedEnv = "FILEKV_KILL_SEED"
 
 // acknowledged is a commit that was acknowledged to a child.
 type acknowledged struct {
@@ -93,14 +89,7 @@ func count(f kv.Future[[]byte]) (int64, error) {
 // Afterwards, every acknowledged commit is in the store exactly once, and versions have
 // only grown.
 func TestKilledWriters(t *testing.T) {
-	seed := rand.Uint64()
-	if text := os.Getenv(killSeedEnv); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err)
-	}
-	t.Logf("replay with %s=%d go test ./kv/filekv -run %s", killSeedEnv, seed, t.Name())
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := testseed.Random(t)
 	rounds := longtest.Pick(8, 40)
 	path := filepath.Join(t.TempDir(), "store")
 	names := []string{"a", "b", "c"}

@@ -6,21 +6,17 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/internal/testseed"
 	"github.com/fdbelection/fdbelection/kv"
 	"github.com/fdbelection/fdbelection/kv/internal/client"
 )
-
-// modelSeedEnv is the seed of the model test.
-const modelSeedEnv = "FILEKV_MODEL_SEED"
 
 // model is the expected behavior of a store. It keeps every state.
 type model struct {
@@ -36,14 +32,7 @@ type modelState struct {
 // TestAgainstModel compares the reads at all available versions and the conflicts of all
 // commits with a model. It uses two handles on the file, like two processes.
 func TestAgainstModel(t *testing.T) {
-	seed := rand.Uint64()
-	if text := os.Getenv(modelSeedEnv); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err)
-	}
-	t.Logf("replay with %s=%d go test ./kv/filekv -run %s", modelSeedEnv, seed, t.Name())
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := testseed.Random(t)
 	clock := newStillClock()
 	path := filepath.Join(t.TempDir(), "store")
 	handles := []*store{openStore(t, path, Options{Now: clock.Now}), openStore(t, path, Options{Now: clock.Now})}

@@ -37,7 +37,7 @@
 // and do not sleep. Engine.Timeout only limits how long a failing case takes. An
 // engine on real time may wait in Store.Advance, or lack Clock.
 //
-// A random case logs its seed. Set KVTEST_SEED to replay it.
+// A random case logs its seed. Set the environment variable SEED to replay it.
 //
 // # Sources
 //

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/internal/testseed"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -128,7 +129,7 @@ func add(t *env, tr kv.Transaction, key string, amount int) error {
 
 func bank(t *env) {
 	const accounts, initial, workers, transfers = 5, 100, 5, 15
-	seed := t.random().Uint64()
+	seed := testseed.Draw(t)
 	var opening []string
 	for i := range accounts {
 		opening = append(opening, numbered(i), strconv.Itoa(initial))

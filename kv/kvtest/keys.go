@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/internal/testseed"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -128,7 +129,7 @@ func (t *env) isEmptyNotAbsent(tr kv.ReadTransaction, what string) {
 
 // anyBytes stores all one-byte keys and random longer keys.
 func anyBytes(t *env) {
-	random := t.random()
+	random := testseed.Random(t)
 	keys := map[string]bool{}
 	for b := range 256 {
 		keys["x"+string([]byte{byte(b)})] = true

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/internal/testseed"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -28,7 +29,7 @@ func (d txn) version() int64 { return int64(binary.BigEndian.Uint64([]byte(d.sta
 // before it wrote.
 func serialOrder(t *env, handles ...*env) {
 	const workers, each = 6, 15
-	seed := t.random().Uint64()
+	seed := testseed.Draw(t)
 	var mu sync.Mutex
 	var txns []txn
 	t.concurrently(workers, func(worker int) error {

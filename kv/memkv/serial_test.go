@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fdbelection/fdbelection/internal/testseed"
 	"github.com/fdbelection/fdbelection/kv"
 )
 
@@ -114,8 +114,7 @@ func (c *stressClient) attempt(tr kv.Transaction, id string) (*observed, error) 
 // TestSerialisable runs clients concurrently and replays the commit log. Each
 // transaction must have read the state just before its own entry.
 func TestSerialisable(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d (the interleaving is not reproducible)", seed)
+	seed := testseed.Draw(t) // it does not replay the interleaving
 	const clients, each = 8, 300
 	yield := func(context.Context, *Call) error {
 		runtime.Gosched() // let other clients run between a transaction's reads and its commit
@@ -140,22 +139,17 @@ func TestSerialisable(t *testing.T) {
 	t.Logf("%d conflicts", db.Counters().Conflicts)
 }
 
-var (
-	stressSeed  = flag.Uint64("seed", 0, "run only the random schedules of this seed")
-	stressSeeds = flag.Uint64("seeds", 40, "number of seeds of random schedules to run")
-)
-
 // TestSerialisableSchedules runs clients as coroutines that yield at each call, in
 // an order that depends only on the seed, and checks their log.
 func TestSerialisableSchedules(t *testing.T) {
-	first, count := uint64(1), *stressSeeds
-	if *stressSeed != 0 {
-		first, count = *stressSeed, 1
+	first, count := uint64(1), uint64(40)
+	if given, ok := testseed.Given(t); ok {
+		first, count = given, 1
 	}
 	for seed := first; seed < first+count; seed++ {
 		log, err := runSchedule(t.Context(), seed)
 		if err != nil {
-			t.Errorf("seed %d: %v\n\tto reproduce: go test ./kv/memkv -run TestSerialisableSchedules -seed %d", seed, err, seed)
+			t.Errorf("seed %d: %v\n\treplay in the folder of this package: %s", seed, err, testseed.Replay(t, seed))
 			continue
 		}
 		if again, _ := runSchedule(t.Context(), seed); !reflect.DeepEqual(log, again) {

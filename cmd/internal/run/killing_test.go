@@ -1,7 +1,6 @@
 package run_test
 
 import (
-	"math/rand/v2"
 	"slices"
 	"syscall"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"github.com/fdbelection/fdbelection/cmd/internal/processtest"
 	"github.com/fdbelection/fdbelection/election"
 	"github.com/fdbelection/fdbelection/internal/longtest"
+	"github.com/fdbelection/fdbelection/internal/testseed"
 )
 
 // killLease is longer in the quick form. With few rounds, a single late one would fail it.
@@ -31,9 +31,7 @@ var (
 // without this allowance, and such losses must be fewer than one in five rounds.
 func TestKilling(t *testing.T) {
 	rounds := longtest.Pick(1, 25)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := testseed.Random(t)
 
 	file := processtest.StoreFile(t)
 	m := processtest.WatchLeader(t, file)
