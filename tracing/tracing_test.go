@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -218,14 +219,14 @@ func TestNoSpansOfRenewalsAndFollowers(t *testing.T) {
 func TestAFailedClaim(t *testing.T) {
 	inVirtualTime(t, func(f *fixture) {
 		leader := f.election.Subspace().Sub("leader").Bytes()
-		failed := false
+		var failed atomic.Bool
 		f.before = func(c *memkv.Call) error {
-			if failed || c.Kind != memkv.CallCommit {
+			if failed.Load() || c.Kind != memkv.CallCommit {
 				return nil
 			}
 			for i := range c.Commit.Mutations {
 				if bytes.HasPrefix(c.Commit.Mutations[i].Key, leader) {
-					failed = true
+					failed.Store(true)
 					return kv.Error{Code: kv.CodeIOError}
 				}
 			}
