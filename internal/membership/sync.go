@@ -101,7 +101,7 @@ func (m *Machine) answeredSync(op *Operation, a *Answer, aborted bool) {
 func (m *Machine) findOwn() {
 	s, own := &m.session, m.mirror.Member(m.session.me.ID)
 	switch {
-	case !s.live || m.sync.began.Before(s.joinedAt):
+	case !s.live || !m.sync.began.After(s.joinedAt): // it may not have seen the join
 	case own == nil || own.Identity != s.me:
 		m.sessionEnded(fmt.Errorf("session of %s: its member record is gone or damaged: %w", s.me, group.ErrSessionEnded), s.me)
 	default:
