@@ -56,7 +56,9 @@ type process struct {
 	wakes    int
 	timer    bool // a wake-up is pending
 	dead     bool
-	down     bool // the store does not answer it
+	down     bool  // the store does not answer it
+	blind    bool  // it cannot read the log
+	looked   []int // how many heartbeats its reads have found
 	finished bool
 	err      error
 	evicted  []string
@@ -247,13 +249,16 @@ func (p *process) run(op membership.Operation) {
 		return
 	}
 	ctx := p.cluster.t.Context()
-	if p.cluster.down || p.down {
+	if p.cluster.down || p.down || p.blind && op.Kind == membership.Follow {
 		p.cluster.at(op.Limit, func() {
 			p.post(membership.Answered{Op: op.ID, Answer: membership.Answer{Err: context.DeadlineExceeded}})
 		})
 		return
 	}
 	answer, watch := p.executor.Run(ctx, op, p.post)
+	if op.Kind == membership.Look {
+		p.looked = append(p.looked, len(answer.Beats))
+	}
 	if watch != nil {
 		p.watches[op.ID] = watch
 	}
