@@ -139,7 +139,7 @@ func (b *releasing) release(o *Outcome, r *Release) error {
 	}
 	if r.Remove {
 		if o.Err = b.floor.raise(o.Shard.Term); o.Err == nil {
-			b.removeShard(b.tr, o.Shard.Name, r.Token.ID, r.Reason.String())
+			b.removeShard(b.tr, o.Shard.Name, r.Token.ID, "removed")
 			b.wrote, o.Removed = true, true
 		}
 		return nil

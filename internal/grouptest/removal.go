@@ -75,10 +75,15 @@ func rule08TheLeaderIsAskedToRemoveAShard(t *testing.T, g *testGroup) {
 	}
 	require.NoError(t, g.fenced(token), "only its leader changes the record")
 	require.Equal(t, &group.Request{Kind: group.RemoveRequest, Term: 1}, g.row(group.KindRequest, "a").Request)
+	version := g.now()
 	outcome := g.released(me, group.Release{Token: token, Remove: true, Reason: group.ReasonResign})
 	require.NoError(t, outcome.Err)
 	require.True(t, outcome.Removed)
 	require.Nil(t, g.Raw("requests", "a"))
+	for _, change := range g.changes(version, 0).Changes {
+		require.True(t, change.Removed)
+		require.Equal(t, []string{"me", "removed"}, []string{change.By, change.Why}, "%v", change.Kind)
+	}
 	require.EqualValues(t, 1, g.floor())
 }
 

@@ -96,7 +96,7 @@ func (f *createFlags) place(cmd *cobra.Command, args []string) error {
 		return exit.Usage(fmt.Errorf("--shards is %d; use 1 to %d", f.shards, maxShards))
 	}
 	if len(args) == 1 {
-		f.Name = args[0]
+		f.Name, f.Argument = args[0], true
 	}
 	return nil
 }

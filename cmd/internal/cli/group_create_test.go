@@ -79,8 +79,9 @@ func TestGroupCreateConfig(t *testing.T) {
 		"--shards 3 --shard-names x": "either --shards or --shard-names",
 		"--shard-names nosuchfile":   "nosuchfile",
 		"--group a b":                "named twice",
-		"members":                    "--group members is reserved: a group stores its own records under that name",
-		"config":                     "--group config is reserved: an election stores",
+		"members":                    "NAME members is reserved: a group stores its own records under that name",
+		"config":                     "NAME config is reserved: an election stores",
+		"--group config":             "--group config is reserved: an election stores",
 		"a b":                        "2 names are given",
 	} {
 		p := &poolRun{&clitest.Pool{T: t, Database: memkv.New(memkv.Options{})}}

@@ -283,7 +283,8 @@ func (a *app) removeShards(ctx context.Context, r *session.Report, names []strin
 				faults = append(faults, o.Err)
 			case o.Removed:
 				done.Removed = append(done.Removed, batch[i])
-				text = append(text, "removed "+election.SafeText(batch[i]))
+				gone := o.Shard.At.IsZero() // its record was not there
+				text = append(text, output.Either(gone, "the group has no shard ", "removed ")+election.SafeText(batch[i]))
 			default:
 				done.Asked = append(done.Asked, batch[i])
 				text = append(text, fmt.Sprintf("asked %s to remove %s", o.Shard.Leader, election.SafeText(batch[i])))

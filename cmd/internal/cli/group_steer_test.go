@@ -33,7 +33,7 @@ func TestGroupSteering(t *testing.T) {
 		require.Equal(t, "no operator drains it\n", p.done("undrain a"))
 
 		p.Claims("a", "s0")
-		require.Regexp(t, `^asked a#[0-9a-f]+ to remove s0\nremoved s2\nremoved s9\n$`, p.done("remove s0 s2 s9"))
+		require.Regexp(t, `^asked a#[0-9a-f]+ to remove s0\nremoved s2\nthe group has no shard s9\n$`, p.done("remove s0 s2 s9"))
 		require.Contains(t, p.done("shards"), "remove")
 		require.Equal(t, "canceled the request to the leader of s0\n", p.done("cancel s0 s1"))
 		require.Equal(t, "there was no request\n", p.done("cancel s0"))

@@ -140,7 +140,9 @@ func (t *Teller) tellConfig(e *Event, c *group.Change) {
 		for _, d := range records.Differences(records.GroupSettings, *t.config, now) {
 			differs = append(differs, fmt.Sprintf("%s %s -> %s", d.Setting, d.From, d.To))
 		}
-		e.Reason = strings.TrimSpace(e.Reason + ": " + strings.Join(differs, ", "))
+		if differs != nil {
+			e.Reason += ": " + strings.Join(differs, ", ")
+		}
 	}
 	t.config = &now
 }

@@ -84,7 +84,7 @@ var groupRemedies = map[string]string{
 	"shard":   `"fdbelect group history --shard" shows its newest term, and "fdbelect group raise-term --force" replaces it with that term as --floor`,
 	"pin":     `"fdbelect group unpin" removes it`,
 	"request": `"fdbelect group cancel" removes it`,
-	"floor":   `no shard can be created or removed; "fdbelect group raise-term" replaces it, with a --floor that no term has exceeded`,
+	"floor":   `"fdbelect group raise-term" replaces it, with a --floor that no term has exceeded`,
 	"trimmed": "the members write it again when they trim the log",
 }
 

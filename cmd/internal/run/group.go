@@ -63,7 +63,7 @@ func (f *groupFlags) setGroup(cmd *cobra.Command, args []string) error {
 	if f.onCommandLine("group") {
 		return exit.Usage(errors.New("the group is named twice; give either NAME or --group"))
 	}
-	f.Name, f.command = args[0], args[1:]
+	f.Name, f.Argument, f.command = args[0], true, args[1:]
 	return nil
 }
 

@@ -60,6 +60,8 @@ type Place struct {
 	Flags *pflag.FlagSet // the flags that set these fields
 	// OfGroup says that Name is that of a group.
 	OfGroup bool
+	// Argument says that Name is an argument, and not that of a flag.
+	Argument bool
 }
 
 // AddFlags adds --store, --root and --election.
@@ -101,8 +103,13 @@ func (p *Place) CheckStore() error {
 	return nil
 }
 
-// Named returns the name by which the user set a flag.
-func (p *Place) Named(flag string) string { return flagName(p.Flags, flag) }
+// Named returns the name by which the user set a flag, or NAME if an argument did.
+func (p *Place) Named(flag string) string {
+	if p.Argument && flag == "group" {
+		return "NAME"
+	}
+	return flagName(p.Flags, flag)
+}
 
 // Election checks the flags and returns the election that they name.
 func (p *Place) Election() (*election.LeaderElection, error) {
