@@ -23,8 +23,9 @@ const groupHelp = `watch shows every change of a group as it happens, until it i
 and does not appear among the members.
 
 On a terminal it shows a table that is redrawn: the shards, the members with bars of their
-load, and the last events. q ends it. If the output is not a terminal, or with --output or
---tui=false, it prints one line per change: the time, the event, and what it is about, as in
+load, and the last events. Shards that move alike within a second are one row. q ends it. If
+the output is not a terminal, or with --output or --tui=false, it prints one line per change:
+the time, the event, and what it is about, as in
 
   ... event=handed_over shard=shard-0007 term=3 from=a to=b reason=balance
 

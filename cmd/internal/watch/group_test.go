@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -210,6 +211,39 @@ func TestGroupScreen(t *testing.T) {
 		}
 		require.Regexp(t, `ash#\w+ +4 +█+ `, last)
 		require.Regexp(t, `elm#\w+ +0 +░+ `, last)
+	})
+}
+
+// TestGroupScreenMerges: a death moves many shards. The screen has one row for each pair of members,
+// so that the eviction before stays visible. A move much later is another row.
+func TestGroupScreenMerges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		w := groupScreenOf(&out, 100, 16)
+		at := time.Now()
+		move := func(i int, to string) groupNews {
+			return groupNews{report.GroupEvent{
+				Time: at, Event: groups.EventClaimed, Shard: fmt.Sprintf("s%03d", i), Reason: "expiry",
+				From: &output.Identity{ID: "dead"}, To: &output.Identity{ID: to},
+			}}
+		}
+		u := groupUpdate{read: true, shards: 300, news: []groupNews{{report.GroupEvent{
+			Time: at, Event: groups.EventEvicted, Member: &output.Identity{ID: "dead"}, Reason: "by ash",
+		}}}}
+		for i := range 200 {
+			at = at.Add(time.Millisecond)
+			u.news = append(u.news, move(i, []string{"ash", "elm"}[i%2]))
+		}
+		require.NoError(t, w.show(&u))
+		at = at.Add(time.Minute)
+		require.NoError(t, w.show(&groupUpdate{read: true, shards: 300, news: []groupNews{move(250, "ash")}}))
+		w.close()
+		all := frames(t, strings.Split(out.String(), screenLeave)[0])
+		last := all[len(all)-1]
+		require.Regexp(t, `claimed +s250 +dead -> ash +expiry\n`, last)
+		require.Regexp(t, `claimed +100 shards +dead -> elm +expiry\n`, last)
+		require.Regexp(t, `claimed +100 shards +dead -> ash +expiry\n`, last)
+		require.Regexp(t, `evicted +dead +by ash`, last)
 	})
 }
 

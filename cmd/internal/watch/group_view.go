@@ -33,7 +33,13 @@ type groupScreen struct {
 
 	last   *groupUpdate // the last successful read
 	now    groupUpdate
-	events []groupNews // oldest first
+	events []groupEvents // oldest first
+}
+
+// groupEvents are events within a second that differ in the shard only.
+type groupEvents struct {
+	groupNews // the first one
+	count     int
 }
 
 var _ viewer[groupUpdate] = (*groupScreen)(nil)
@@ -43,8 +49,27 @@ func (w *groupScreen) show(u *groupUpdate) error {
 	if u.read {
 		w.last = u
 	}
-	w.events = keep(w.events, u.news)
+	for i := range u.news {
+		w.add(&u.news[i])
+	}
 	return w.draw()
+}
+
+// add adds an event to those of the last second that are alike, or else to the end.
+func (w *groupScreen) add(n *groupNews) {
+	for i := len(w.events) - 1; i >= 0 && n.Shard != "" && n.Time.Sub(w.events[i].Time) < time.Second; i-- {
+		if e := &w.events[i]; e.alike(n) {
+			e.count++
+			return
+		}
+	}
+	w.events = keep(w.events, []groupEvents{{*n, 1}})
+}
+
+// alike reports whether two events differ in the shard and its term only.
+func (n *groupNews) alike(other *groupNews) bool {
+	return n.Shard != "" && n.Event == other.Event && n.Reason == other.Reason &&
+		whoText(n.From) == whoText(other.From) && whoText(n.To) == whoText(other.To) && whoText(n.Member) == whoText(other.Member)
 }
 
 func (w *groupScreen) tick() <-chan struct{} { return w.ticks }
@@ -143,13 +168,18 @@ func memberNotes(m *groupview.Member) string {
 	return strings.TrimSpace(records.ShortReason(m.Record.NotReady) + "  " + output.Metadata(m.Record.Tags))
 }
 
-func (w *groupScreen) eventRow(n *groupNews) terminal.Row {
-	what := n.Shard
-	if what == "" && n.Member != nil {
-		what = n.Member.ID
+func (w *groupScreen) eventRow(n *groupEvents) terminal.Row {
+	what := ""
+	switch {
+	case n.count > 1:
+		what = output.Count(n.count, "shard")
+	case n.Shard != "":
+		what = output.Field(n.Shard)
+	case n.Member != nil:
+		what = output.Field(n.Member.ID)
 	}
 	row := terminal.Row{}.Add(n.Time.Local().Format("15:04:05.000")+"  ", w.palette.Dim).
-		Add(terminal.Padded(n.Event, eventWidth)+terminal.Padded(output.Field(what), candidateWidth-9), eventPaint(w.palette, n.Event))
+		Add(terminal.Padded(n.Event, eventWidth)+terminal.Padded(what, candidateWidth-9), eventPaint(w.palette, n.Event))
 	if n.From != nil || n.To != nil {
 		row = row.Add(whoText(n.From)+" -> "+whoText(n.To)+"  ", nil)
 	}
