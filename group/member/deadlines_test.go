@@ -64,7 +64,7 @@ func TestSubscribeDeadlines(t *testing.T) {
 		require.Equal(t, 9*time.Second, time.Until(first.End))
 		require.Equal(t, 7*time.Second, time.Until(first.Stop))
 
-		time.Sleep(config.HeartbeatInterval + time.Millisecond)
+		time.Sleep(config.HeartbeatInterval * 9 / 8)
 		synctest.Wait()
 		second, count := d.last()
 		require.Equal(t, 2, count, "each is sent once")

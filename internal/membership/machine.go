@@ -117,6 +117,9 @@ func (m *Machine) changed(kind group.Kind, name string) {
 		m.tenures.recheck = append(m.tenures.recheck, name)
 	case group.KindMember:
 		m.output.members, m.watched.ring, m.plan.membersAt = true, nil, m.now.Local
+		if one := m.mirror.Member(name); one != nil && one.Ready() && !one.Draining {
+			m.plan.readyAt = m.now.Local
+		}
 		if m.watched.seen[name] == nil { // a new member is looked at soon
 			m.watched.lookAt = m.now.Local
 		}

@@ -65,3 +65,24 @@ func TestTwoJoinAtATime(t *testing.T) {
 		require.LessOrEqual(t, row.Shard.Term, terms[name]+1, name)
 	}
 }
+
+// If all members start at about the same time, each shard is claimed by the member that should lead
+// it, and none moves.
+func TestAColdStart(t *testing.T) {
+	for _, gap := range []time.Duration{0, 10 * time.Millisecond, 40 * time.Millisecond} {
+		t.Run(gap.String(), func(t *testing.T) {
+			c := newCluster(t, testConfig(), 1000)
+			for _, name := range []string{"a", "b", "c", "d", "e"} {
+				c.start(name)
+				c.pass(gap)
+			}
+			c.pass(10 * time.Second)
+			require.Equal(t, map[string]int{"a": 200, "b": 200, "c": 200, "d": 200, "e": 200}, c.shares())
+			moved := 0
+			for _, row := range c.rows()[group.KindShard] {
+				moved += int(row.Shard.Term) - 1
+			}
+			require.Zero(t, moved)
+		})
+	}
+}

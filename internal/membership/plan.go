@@ -21,8 +21,8 @@ type planning struct {
 	// free shards that this process claims. remove are free shards that an operator wants
 	// removed.
 	give, claim, remove []string
-	// membersAt is when a member changed last.
-	membersAt time.Time
+	// membersAt is when a member changed last, and readyAt when one turned ready last.
+	membersAt, readyAt time.Time
 	// due is when the plan is made again although nothing has changed; zero: never.
 	due       time.Time
 	freeSince map[string]time.Time
@@ -100,8 +100,8 @@ func (m *Machine) planInput() (me int32, shards []balance.Shard) {
 // for it.
 const unlisted = balance.None - 1
 
-// planFree plans for a free shard: the member for which it is planned claims it at once, and
-// any other one after a few heartbeats.
+// planFree plans for a free shard: the member for which it is planned claims it at once, or a
+// little after a member has turned ready, and any other one after a few heartbeats.
 func (m *Machine) planFree(s *mirror.Shard, mine bool, free map[string]time.Time) {
 	p := &m.plan
 	since, known := p.freeSince[s.Name]
@@ -110,7 +110,9 @@ func (m *Machine) planFree(s *mirror.Shard, mine bool, free map[string]time.Time
 	}
 	free[s.Name] = since
 	at := m.tenures.failures[s.Name].until
-	if !mine {
+	if mine {
+		at = clock.Latest(at, p.readyAt.Add(m.config.HeartbeatInterval/16)) // in a cold start others turn ready, too
+	} else {
 		// Members do not all claim at once.
 		late := time.Duration(balance.Rank(m.settings.ID+s.Name)%16) * m.config.HeartbeatInterval / 16
 		at = clock.Latest(at, since.Add(2*m.config.HeartbeatInterval+late))
