@@ -36,8 +36,9 @@ func TestALateRow(t *testing.T) {
 			w, err := newWorker(db, member.Options{ID: id, Clock: check.Clock{}})
 			require.NoError(t, err)
 			go func() { ended <- w.Run(ctx, w.work) }()
+			time.Sleep(100 * time.Millisecond) // virtual. a leads both shards before b is ready
 		}
-		time.Sleep(3 * time.Second) // virtual. After five seconds the late write would be too old
+		time.Sleep(2800 * time.Millisecond) // virtual. After five seconds the late write would be too old
 		rows, err := readJournal(ctx, db, "s1")
 		require.NoError(t, err)
 		require.Greater(t, len(rows), 100)
