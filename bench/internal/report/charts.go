@@ -6,9 +6,11 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -53,9 +55,7 @@ func chartOf(f *figures.File, name, folder string) (string, error) {
 	if !ok || len(results) == 0 {
 		return "", nil
 	}
-	p := plot.New()
-	p.Title.Text, p.Y.Label.Text = c.title, c.unit
-	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	p := newPlot(c.title, c.unit)
 	var labels []string
 	lowest, highest := math.Inf(1), 0.0
 	for _, r := range results {
@@ -83,19 +83,21 @@ func chartOf(f *figures.File, name, folder string) (string, error) {
 	p.X.Min, p.X.Max = -0.5, float64(len(results))-0.2 // room for the last label
 	p.Legend.Top = true
 	p.NominalX(labels...)
-	p.Y.Min, p.Y.Max = math.Pow(10, math.Floor(math.Log10(lowest))), highest*1.5
+	p.Y.Min, p.Y.Max = decade(math.Floor(math.Log10(lowest))), highest*1.5
 	file := "bench-" + name + ".svg"
 	return file, save(p, filepath.Join(folder, file))
 }
 
 // drawCurve draws the costs of a curve by its size, and returns the name of the file.
 func drawCurve(c *figures.Curve, folder string) (string, error) {
-	p := plot.New()
-	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = c.Name, c.X, "cost, logarithmic"
-	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
-	p.X.Tick.Marker, p.Y.Tick.Marker = plot.LogTicks{Prec: -1}, plot.LogTicks{Prec: -1}
+	p := newPlot(strings.ToUpper(c.Name[:1])+c.Name[1:], "cost, logarithmic")
+	p.X.Label.Text = c.X
+	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, decades{}
 	names := make(map[string]bool)
 	for _, point := range c.Points {
+		if point.X < 1 {
+			p.X.Label.Text = c.X + " (0 is drawn at 1)"
+		}
 		for name := range point.Costs {
 			names[name] = true
 		}
@@ -117,14 +119,57 @@ func drawCurve(c *figures.Curve, folder string) (string, error) {
 		p.Legend.Add(name, line)
 	}
 	p.Legend.Top, p.Legend.Left = true, true
-	p.Y.Max *= 20 // room for the legend
+	p.X.Max *= 1.5 // room for the last label
+	p.Y.Min, p.Y.Max = decade(math.Floor(math.Log10(p.Y.Min))), decade(math.Ceil(math.Log10(p.Y.Max)))
+	p.Y.Max *= math.Pow(p.Y.Max/p.Y.Min, 0.05*float64(len(names))) // room for the legend
 	file := "bench-curve-" + strings.ReplaceAll(c.Name, " ", "-") + ".svg"
 	return file, save(p, filepath.Join(folder, file))
 }
 
 var lineColors = []color.Color{
-	color.RGBA{0x2f, 0x6f, 0xb7, 0xff}, color.RGBA{0xc2, 0x41, 0x0c, 0xff}, color.RGBA{0x15, 0x80, 0x3d, 0xff}, color.RGBA{0x7e, 0x22, 0xce, 0xff},
+	color.RGBA{0x2f, 0x6f, 0xb7, 0xff},
+	color.RGBA{0xc2, 0x41, 0x0c, 0xff},
+	color.RGBA{0x15, 0x80, 0x3d, 0xff},
+	color.RGBA{0x7e, 0x22, 0xce, 0xff},
+	color.RGBA{0xa1, 0x62, 0x07, 0xff},
+	color.RGBA{0x0e, 0x74, 0x90, 0xff},
 }
+
+// newPlot returns an empty chart with a logarithmic vertical axis.
+func newPlot(title, unit string) *plot.Plot {
+	plot.DefaultFont = font.Font{Typeface: "Liberation", Variant: "Sans"}
+	p := plot.New()
+	p.Title.Text, p.Y.Label.Text = title, unit
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, decades{}
+	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
+		axis.Tick.Label.Font.Size = vg.Points(8) // eight systems fit side by side
+	}
+	return p
+}
+
+// decades marks the powers of ten with their numbers, and nine steps between two of them.
+type decades struct{}
+
+// Ticks returns the marks between two values, both included.
+func (decades) Ticks(lowest, highest float64) []plot.Tick {
+	const inexact = 1e-9 // of logarithms
+	var ticks []plot.Tick
+	for exponent := math.Floor(math.Log10(lowest) + inexact); decade(exponent) <= highest*(1+inexact); exponent++ {
+		for step := 1.0; step < 10; step++ {
+			tick := plot.Tick{Value: step * decade(exponent)}
+			if tick.Value < lowest*(1-inexact) || tick.Value > highest*(1+inexact) {
+				continue
+			}
+			if step == 1 {
+				tick.Label = grouped(strconv.FormatFloat(tick.Value, 'f', -1, 64))
+			}
+			ticks = append(ticks, tick)
+		}
+	}
+	return ticks
+}
+
+func decade(exponent float64) float64 { return math.Pow(10, exponent) }
 
 // save writes a chart with a white background, so that it can be read on a dark page.
 func save(p *plot.Plot, path string) error {

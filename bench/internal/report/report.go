@@ -218,11 +218,7 @@ func valueOf(r *figures.Result, name string) string {
 func number(v float64) string {
 	switch {
 	case v >= 100 || v <= -100:
-		text := strconv.FormatFloat(v, 'f', 0, 64)
-		for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
-			text = text[:i] + "," + text[i:]
-		}
-		return text
+		return grouped(strconv.FormatFloat(v, 'f', 0, 64))
 	case v >= 10 || v <= -10:
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	case v == 0:
@@ -230,4 +226,13 @@ func number(v float64) string {
 	default:
 		return fmt.Sprintf("%.3g", v)
 	}
+}
+
+// grouped separates the thousands of a number.
+func grouped(text string) string {
+	whole, _, _ := strings.Cut(text, ".")
+	for i := len(whole) - 3; i > 0 && whole[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
