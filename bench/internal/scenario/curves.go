@@ -109,16 +109,22 @@ func inCalm(ctx context.Context, lease time.Duration, start func(*bench) ([]*con
 	costs := map[string]float64{
 		"memory, KiB": float64(heap()-memory) / 1024, "goroutines": float64(runtime.NumGoroutine() - goroutines),
 	}
-	requests := func() (sum int64) {
+	count := func() (sum system.Counts) {
 		for _, c := range clients {
-			sum += c.Traffic().Counts().Requests
+			counts := c.Traffic().Counts()
+			sum.Requests += counts.Requests
+			sum.Transactions += counts.Transactions
 		}
 		return sum
 	}
-	before, cpu, begin := requests(), b.processorTime(), time.Now()
+	for _, c := range clients {
+		costs["watches"] += float64(c.Traffic().Watches())
+	}
+	before, cpu, begin := count(), b.processorTime(), time.Now()
 	pause(ctx, 2*b.settings.Heartbeat)
-	seconds := time.Since(begin).Seconds()
-	costs["requests per second"] = float64(requests()-before) / seconds
+	seconds, sent := time.Since(begin).Seconds(), count().Minus(before)
+	costs["requests per second"] = float64(sent.Requests) / seconds
+	costs["transactions per second"] = float64(sent.Transactions) / seconds
 	costs["processor, percent of a core"] = 100 * (b.processorTime() - cpu).Seconds() / seconds
 	return costs, nil
 }

@@ -15,7 +15,8 @@ import (
 // Traffic counts requests and bytes. It is safe for concurrent use.
 type Traffic struct {
 	requests, sent, received atomic.Int64
-	conflicts                atomic.Int64
+	conflicts, transactions  atomic.Int64
+	watches                  atomic.Int64 // armed and not ended
 
 	mu    sync.Mutex
 	conns map[*countedConn]struct{} // that are open
@@ -25,17 +26,27 @@ type Traffic struct {
 // Request counts a request.
 func (t *Traffic) Request() { t.requests.Add(1) }
 
-// Counts are the counts at one instant.
-type Counts struct{ Requests, Bytes, Conflicts int64 }
-
-// Counts returns what was counted so far. Bytes are zero if no connection is counted.
-func (t *Traffic) Counts() Counts {
-	return Counts{t.requests.Load(), t.sent.Load() + t.received.Load(), t.conflicts.Load()}
+// attempt counts an attempt of a transaction, with the request for its read version.
+func (t *Traffic) attempt() {
+	t.transactions.Add(1)
+	t.Request()
 }
+
+// Counts are the counts at one instant.
+type Counts struct{ Requests, Bytes, Conflicts, Transactions int64 }
+
+// Counts returns what was counted so far. Bytes are zero if no connection is counted, and
+// transactions if the system is a peer.
+func (t *Traffic) Counts() Counts {
+	return Counts{t.requests.Load(), t.sent.Load() + t.received.Load(), t.conflicts.Load(), t.transactions.Load()}
+}
+
+// Watches returns how many watches of a client of this project stand.
+func (t *Traffic) Watches() int64 { return t.watches.Load() }
 
 // Minus returns what was counted since an earlier instant.
 func (c Counts) Minus(o Counts) Counts {
-	return Counts{c.Requests - o.Requests, c.Bytes - o.Bytes, c.Conflicts - o.Conflicts}
+	return Counts{c.Requests - o.Requests, c.Bytes - o.Bytes, c.Conflicts - o.Conflicts, c.Transactions - o.Transactions}
 }
 
 // Dial opens a connection whose bytes are counted.
@@ -111,7 +122,7 @@ func (d countedDatabase) Transact(ctx context.Context, fn func(kv.Transaction) e
 
 func (d countedDatabase) ReadTransact(ctx context.Context, fn func(kv.ReadTransaction) error) error {
 	return d.Database.ReadTransact(ctx, func(tr kv.ReadTransaction) error {
-		d.traffic.Request()
+		d.traffic.attempt()
 		return fn(countedReads{tr, d.traffic})
 	})
 }
@@ -121,7 +132,7 @@ func (d countedDatabase) CreateTransaction(ctx context.Context) (kv.OwnedTransac
 	if err != nil {
 		return nil, err
 	}
-	d.traffic.Request()
+	d.traffic.attempt()
 	return &countedTransaction{OwnedTransaction: tr, traffic: d.traffic}, nil
 }
 
@@ -166,7 +177,23 @@ func (t *countedTransaction) Snapshot() kv.ReadTransaction {
 
 func (t *countedTransaction) Watch(key []byte) kv.Watch {
 	t.traffic.Request()
-	return t.OwnedTransaction.Watch(key)
+	t.traffic.watches.Add(1)
+	return &countedWatch{Watch: t.OwnedTransaction.Watch(key), traffic: t.traffic}
+}
+
+// countedWatch stands until it is cancelled. An elector cancels each of its watches, also one that
+// has fired.
+type countedWatch struct {
+	kv.Watch
+	traffic *Traffic
+	ended   atomic.Bool
+}
+
+func (w *countedWatch) Cancel() {
+	if !w.ended.Swap(true) {
+		w.traffic.watches.Add(-1)
+	}
+	w.Watch.Cancel()
 }
 
 func (t *countedTransaction) Set(key, value []byte) {
@@ -208,7 +235,7 @@ func (t *countedTransaction) OnError(err error) error {
 	if err := t.OwnedTransaction.OnError(err); err != nil {
 		return err
 	}
-	t.traffic.Request()
+	t.traffic.attempt()
 	t.writes = false
 	return nil
 }
