@@ -84,17 +84,17 @@ type Point struct {
 	Costs map[string]float64 `json:"costs"`
 }
 
-// Recorder records times with three significant digits, from a microsecond to an hour.
+// Recorder records times with three significant digits, from a nanosecond to an hour.
 type Recorder struct{ histogram *hdrhistogram.Histogram }
 
 // NewRecorder returns a Recorder without times.
 func NewRecorder() *Recorder {
-	return &Recorder{hdrhistogram.New(1, time.Hour.Microseconds(), 3)}
+	return &Recorder{hdrhistogram.New(1, time.Hour.Nanoseconds(), 3)}
 }
 
 // Add records a time. A negative one counts as zero.
 func (r *Recorder) Add(d time.Duration) {
-	_ = r.histogram.RecordValue(min(max(d, 0), time.Hour).Microseconds())
+	_ = r.histogram.RecordValue(min(max(d, 0), time.Hour).Nanoseconds())
 }
 
 // Len returns the number of times.
@@ -105,8 +105,8 @@ func (r *Recorder) Times() *Times {
 	if r.Len() == 0 {
 		return nil
 	}
-	at := func(q float64) float64 { return float64(r.histogram.ValueAtQuantile(q)) / 1000 }
-	return &Times{Rounds: r.histogram.TotalCount(), P50: at(50), P90: at(90), P99: at(99), Max: float64(r.histogram.Max()) / 1000}
+	at := func(q float64) float64 { return float64(r.histogram.ValueAtQuantile(q)) / 1e6 }
+	return &Times{Rounds: r.histogram.TotalCount(), P50: at(50), P90: at(90), P99: at(99), Max: float64(r.histogram.Max()) / 1e6}
 }
 
 // Read reads a file. One that does not exist is empty.
