@@ -50,7 +50,7 @@ func (b *bench) manyOf(ctx context.Context, n int, values map[string]float64) er
 	}
 	name := func(what string) string { return fmt.Sprintf("%s, %d elections", what, n) }
 	values[name("until all are led, s")] = time.Since(begin).Seconds()
-	pause(ctx, 2*b.settings.Heartbeat) // in calm
+	pause(ctx, b.settings.Heartbeat) // in calm
 	values[name("memory of each, KiB")] = float64(heap()-memory) / 1024 / float64(n)
 	values[name("goroutines of each")] = float64(runtime.NumGoroutine()-goroutines) / float64(n)
 	cpu, begin := b.processorTime(), time.Now()

@@ -176,7 +176,7 @@ func (c *child) stop() error {
 // cold measures the time from the start of a process until it leads.
 func cold(ctx context.Context, b *bench) (figures.Result, error) {
 	took := figures.NewRecorder()
-	err := b.rounds(ctx, 20, 8*time.Second, func(round int) error {
+	err := b.rounds(ctx, 200, 20*time.Second, func(round int) error {
 		begin := clock.Boot()
 		one, err := b.start(fmt.Sprint("cold", round), 1)
 		if err != nil {

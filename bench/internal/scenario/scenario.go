@@ -170,4 +170,4 @@ func leadAll(ctx context.Context, c system.Client, prefix string, n int) ([]*con
 
 // settled is how long a candidate is given to stand by for its turn. etcd, for example, takes up to
 // 100 ms until a watch of the present revision tells of changes at once.
-const settled = 200 * time.Millisecond
+const settled = 150 * time.Millisecond

@@ -93,7 +93,7 @@ func (b *bench) takeTurns(ctx context.Context, priority func(round int) int32,
 		return r, err
 	}
 	took := figures.NewRecorder()
-	err = b.rounds(ctx, 200, 25*time.Second, func(round int) error {
+	err = b.rounds(ctx, 200, 60*time.Second, func(round int) error {
 		one, other = other, one
 		begun := time.Now()
 		next, err := campaign(ctx, one, "turns", fmt.Sprint("c", round+1), priority(round+1))
