@@ -38,7 +38,7 @@ func foundationDB() system.System {
 			return system.NewEngineClient(db, address, s, func() { _ = db.Close() }), nil
 		},
 		Unfair: "One server process with one copy of the data, on the machine of its clients. The server was built for this " +
-			"measurement with little optimisation.",
+			"measurement with little optimisation. The processor time of the server is not counted.",
 	}
 }
 

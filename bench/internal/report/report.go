@@ -28,7 +28,7 @@ var order = []string{"memkv", "filekv", "FoundationDB", "etcd", "Redis", "Postgr
 // page is what the template sees.
 type page struct {
 	Scenarios []section
-	Runs      []figures.Run
+	Runs      []runRow
 	Systems   []about
 	Curves    []curveSection
 }
@@ -53,11 +53,20 @@ type about struct {
 	Date string
 }
 
+// runRow is a run, and what is from it.
+type runRow struct {
+	figures.Run
+	Holds string
+}
+
 type curveSection struct{ Name, Chart string }
 
 // Write writes benchmarks.md into a folder, and the charts into its folder pictures.
 func Write(f *figures.File, folder string) error {
-	p := page{Runs: f.Runs, Systems: systemsOf(f)}
+	p := page{Systems: systemsOf(f)}
+	for _, run := range f.Runs {
+		p.Runs = append(p.Runs, runRow{run, holds(f, run.ID)})
+	}
 	for _, s := range scenario.All() {
 		one := section{Name: s.Name, Title: s.Title}
 		for _, settings := range []string{figures.Equal, figures.Recommended} {
@@ -114,15 +123,60 @@ func systemsOf(f *figures.File) []about {
 	return all
 }
 
+// holds says which figures are of a run: the systems and the scenarios, or the curves.
+func holds(f *figures.File, run string) string {
+	var systems, scenarios, others []string
+	for _, name := range order {
+		if slices.ContainsFunc(f.Results, func(r figures.Result) bool { return r.Run == run && r.System == name }) {
+			systems = append(systems, name)
+		}
+	}
+	for _, s := range scenario.All() {
+		if slices.ContainsFunc(f.Results, func(r figures.Result) bool { return r.Run == run && r.Scenario == s.Name }) {
+			scenarios = append(scenarios, s.Name)
+		} else {
+			others = append(others, s.Name)
+		}
+	}
+	var parts []string
+	if len(systems) > 0 {
+		what := strings.Join(scenarios, ", ")
+		switch {
+		case len(others) == 0:
+			what = "all"
+		case len(others) < len(scenarios):
+			what = "all but " + strings.Join(others, ", ")
+		}
+		parts = append(parts, strings.Join(systems, ", ")+": "+what)
+	}
+	if slices.ContainsFunc(f.Curves, func(c figures.Curve) bool { return c.Run == run }) {
+		parts = append(parts, "the curves")
+	}
+	return strings.Join(parts, "; ")
+}
+
 // resultsOf returns the results of a scenario, in the order of the systems.
 func resultsOf(f *figures.File, name, settings string) []*figures.Result {
 	var all []*figures.Result
 	for _, system := range order {
 		if r := f.Find(system, name, settings); r != nil {
-			all = append(all, r)
+			all = append(all, withRate(r))
 		}
 	}
 	return all
+}
+
+// withRate adds how many times a core could do something in a second, if the processor time of one
+// time is known.
+func withRate(r *figures.Result) *figures.Result {
+	took, ok := r.Values["processor time, µs"]
+	if !ok || took <= 0 {
+		return r
+	}
+	added := *r
+	added.Values = maps.Clone(r.Values)
+	added.Values["per second, one core"] = 1e6 / took
+	return &added
 }
 
 // tableOf returns the table of a scenario. It has a row for each system if there are times, and

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fdbelection/fdbelection/bench/internal/figures"
+	"github.com/fdbelection/fdbelection/bench/internal/scenario"
 )
 
 // TestPageIsOfTheFile: the page and the charts in docs are those of the file of figures beside them.
@@ -41,4 +42,30 @@ func TestNumber(t *testing.T) {
 		require.Equal(t, want, number(v))
 	}
 	require.Equal(t, "0.0001", grouped("0.0001"))
+}
+
+// TestHolds: a run names what is still from it.
+func TestHolds(t *testing.T) {
+	f := &figures.File{
+		Results: []figures.Result{
+			{Run: "1", System: "etcd", Scenario: "crash"},
+			{Run: "1", System: "memkv", Scenario: "resign"},
+			{Run: "2", System: "memkv", Scenario: "crash"},
+		},
+		Curves: []figures.Curve{{Run: "2"}},
+	}
+	for _, s := range scenario.All()[2:] {
+		f.Results = append(f.Results, figures.Result{Run: "3", System: "Redis", Scenario: s.Name})
+	}
+	require.Equal(t, "memkv, etcd: resign, crash", holds(f, "1"))
+	require.Equal(t, "memkv: crash; the curves", holds(f, "2"))
+	require.Equal(t, "Redis: all but acquire, resign", holds(f, "3"))
+}
+
+// TestRate: the times per second of one core follow from the processor time of one.
+func TestRate(t *testing.T) {
+	r := &figures.Result{Values: map[string]float64{"processor time, µs": 250}}
+	require.InDelta(t, 4000, withRate(r).Values["per second, one core"], 0.001)
+	require.Len(t, r.Values, 1, "the result itself is unchanged")
+	require.Empty(t, withRate(&figures.Result{}).Values)
 }

@@ -27,7 +27,8 @@ func Etcd() System {
 		Start:   startEtcd,
 		Connect: connectEtcd,
 		Cannot:  map[string]string{"preempt": "its elections have no priorities"},
-		Unfair:  "The server runs in the process of the benchmark, alone, without the replicas of a real cluster.",
+		Unfair: "The server runs in the process of the benchmark, alone, without the replicas of a real cluster. So the memory of " +
+			"the server counts as that of the elections.",
 	}
 }
 

@@ -25,7 +25,8 @@ func Memkv() System {
 			return NewEngineClient(db.(*memkv.DB), "", s, func() {}), nil
 		},
 		Cannot: map[string]string{"cold": "its store lives in one process"},
-		Unfair: "It is memory in the same process: no network and no disk. It shows what the library itself costs.",
+		Unfair: "It is memory in the same process: no network and no disk. It shows what the library itself costs. A kill is " +
+			"only simulated: the candidates of one client send nothing any more.",
 	}
 }
 

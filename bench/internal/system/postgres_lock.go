@@ -33,9 +33,10 @@ func PostgresLock() System {
 			"renew":   "it has no lease: the lock goes with the connection",
 			"preempt": "its lock has no priorities",
 		},
-		Unfair: "It has no lease. If the process dies, the kernel closes the connection and the lock is free at once. If its " +
-			"host dies or the network breaks, the lock stays until TCP gives up: after two hours of keepalive by default. Each " +
-			"candidate that waits needs a connection of its own, which is a process of the server.",
+		Unfair: "It has no lease, and its locks are in the memory of the server and never on the disk. If the process dies, the " +
+			"kernel closes the connection and the lock is free at once. If its host dies or the network breaks, the lock stays " +
+			"until TCP gives up: after two hours of keepalive by default. Each candidate that waits needs a connection of its " +
+			"own, which is a process of the server.",
 	}
 }
 

@@ -19,8 +19,8 @@ import (
 //
 // The intervals are River's: an attempt every 5 seconds and up to 1 second more, a lease of 10
 // seconds beyond that, up to 50 milliseconds of delay after a notification, and a margin of 1 second
-// for the leader. At another lease, they are in the same proportion. The table is unlogged, as
-// River's is. With Settings.Durable, it is an ordinary table.
+// for the leader. At another lease, all but the delay are in the same proportion. The table is
+// unlogged, as River's is. With Settings.Durable, it is an ordinary table.
 func PostgresRow() System {
 	return System{
 		Name: "PostgreSQL row", Lease: 15 * time.Second, Heartbeat: 5 * time.Second,
@@ -35,9 +35,10 @@ func PostgresRow() System {
 		},
 		Connect: connectPostgresRow,
 		Cannot:  map[string]string{"preempt": "its elections have no priorities"},
-		Unfair: "One server without a standby. Its table is unlogged, so a crash of the server forgets the leader, and no commit " +
-			"of an election waits for the disk. After a crash of the leader, the others find out at their next attempt, up to " +
-			"6 seconds after the lease.",
+		Unfair: "One server without a standby. With the recommended settings its table is unlogged, so a crash of the server " +
+			"forgets the leader, and no commit of an election waits for the disk. After a crash of the leader, the others find " +
+			"out at their next attempt: up to 6 seconds after the lease, or 1.2 seconds at the equal one. After a resignation " +
+			"each waits for up to 50 milliseconds by chance, so that they do not all try at once.",
 	}
 }
 

@@ -33,9 +33,10 @@ func Redis() System {
 		Start:   startRedis,
 		Connect: connectRedis,
 		Cannot:  map[string]string{"preempt": "its lock has no priorities"},
-		Unfair: "One server in memory, without replicas. By default it acknowledges a write before it is on the disk, so a " +
-			"crash of the server can forget a leader. Its client also pings each second when it is idle: the pings are in " +
-			"the bytes, and not in the requests.",
+		Unfair: "One server in memory, without replicas. With the recommended settings it acknowledges a write before it is on " +
+			"the disk, so a crash of the server can forget a leader. Its documentation recommends no lease, and has examples " +
+			"of 10 and of 30 seconds. Its client also pings each second when it is idle: the pings are in the bytes, and not " +
+			"in the requests.",
 	}
 }
 

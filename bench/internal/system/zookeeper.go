@@ -34,7 +34,8 @@ func ZooKeeper() System {
 		Connect: connectZooKeeper,
 		Cannot:  map[string]string{"preempt": "its queue has no priorities"},
 		Unfair: "One server, alone, without the replicas of a real ensemble. A tick is 500 milliseconds instead of 2 seconds, so " +
-			"that short sessions are possible. A renewal is a ping, which the server does not write to the disk: the figure of " +
+			"that short sessions are possible. A session ends at the end of a tick, so the successor of a crashed leader waits " +
+			"less than with the default. A renewal is a ping, which the server does not write to the disk: the figure of " +
 			"a renewal is that of a read, which has the same effect.",
 	}
 }
