@@ -71,6 +71,7 @@ func oneCommand(systems []system.System) *cobra.Command {
 	}
 	cmd.Flags().DurationVar(&l.Lease, "lease", 0, "the equal lease")
 	cmd.Flags().BoolVar(&l.Quick, "quick", false, "run it once")
+	cmd.Flags().IntVar(&l.Victims, "victims", scenario.DefaultVictims, "how many elections the process leads that is killed")
 	cmd.Flags().StringVar(&profile, "cpuprofile", "", "write a CPU profile of the process to a file")
 	return cmd
 }

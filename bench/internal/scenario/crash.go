@@ -11,15 +11,15 @@ import (
 	"github.com/fdbelection/fdbelection/internal/clock"
 )
 
-// victims is the number of elections that the process leads which is killed.
-const victims = 20
+// DefaultVictims is how many elections the process leads that is killed, if nothing else is asked for.
+const DefaultVictims = 20
 
 // crash kills a process that leads elections, and measures when the candidates of another process
 // lead. The time beyond the lease counts from the end of the lease, counted from the start of
 // the last renewal, if the system tells about renewals.
 func crash(ctx context.Context, b *bench) (figures.Result, error) {
 	fromKill, beyond := figures.NewRecorder(), figures.NewRecorder()
-	elections, rounds := victims, 5
+	elections, rounds := b.Victims, 5
 	if b.settings.Lease > 2*b.Lease {
 		rounds = 1
 	}

@@ -46,6 +46,8 @@ type Limits struct {
 	Quick bool
 	// Lease is the equal lease.
 	Lease time.Duration
+	// Victims is how many elections the process leads that is killed.
+	Victims int
 }
 
 // bench is one run of one scenario.
