@@ -92,6 +92,9 @@ func ParseToken(text string) (Token, error) {
 // compared, so a leader whose lease has expired may still write until another candidate
 // claims.
 //
+// It waits for that read. Start the reads of your own before you call it, and wait for their
+// values afterwards. All reads then travel together.
+//
 // A transaction that writes nothing is not fenced, since the database does not check it for
 // conflicts. It may have read data of a tenure that has just ended. So this function does
 // not accept a kv.ReadTransaction.
