@@ -94,7 +94,7 @@ func Write(f *figures.File, folder string) error {
 			if d == 0 {
 				return "none"
 			}
-			return d.Round(10 * time.Millisecond).String()
+			return fmt.Sprintf("%g s", d.Round(10*time.Millisecond).Seconds())
 		},
 	}).Parse(pageText)
 	if err != nil {

@@ -37,7 +37,7 @@ func Filekv() System {
 
 type fileServer struct{ path string }
 
-func (s *fileServer) Version() string { return "this commit" }
+func (s *fileServer) Version() string { return "unreleased" }
 func (s *fileServer) Address() string { return s.path }
 func (s *fileServer) PIDs() []int     { return nil }
 func (s *fileServer) Close() error    { return nil }

@@ -37,7 +37,7 @@ var memServers sync.Map // of *memkv.DB by address
 
 type memServer struct{ name string }
 
-func (s *memServer) Version() string { return "this commit" }
+func (s *memServer) Version() string { return "unreleased" }
 func (s *memServer) Address() string { return s.name }
 func (s *memServer) PIDs() []int     { return nil }
 func (s *memServer) Close() error    { memServers.Delete(s.name); return nil }
