@@ -37,6 +37,7 @@ var layers = []layer{
 	{"internal/clock", "golang.org/x/sys/unix"},
 	{"internal/funcname", ""},
 	{"internal/gosource", ""},
+	{"internal/goapi", "@/internal/gosource github.com/stretchr/testify/require"},
 	{"internal/alloctest", ""},
 	{"internal/longtest", ""},
 	{"internal/testseed", "@/internal/longtest github.com/stretchr/testify/require"},
