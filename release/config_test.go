@@ -164,6 +164,9 @@ func TestBinarySaysItsVersion(t *testing.T) {
 	run(t, "go", "build", "-o", binary, "-ldflags", ldflags, b.Main)
 	require.Equal(t, "fdbelect v1.2.3-rc.1 (github.com/fdbelection/fdbelection)\n", run(t, binary, "--version"))
 	require.Contains(t, run(t, binary, "version", "--output", "json"), `"version": "v1.2.3-rc.1"`)
+	store := "file:" + filepath.Join(t.TempDir(), "election.db")
+	run(t, binary, "init", "--store", store)
+	require.Contains(t, run(t, binary, "doctor", "--store", store), "fdbelect v1.2.3-rc.1,")
 }
 
 // run runs a command at the top of the tree, in the workspace, and returns what it prints.

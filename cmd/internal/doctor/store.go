@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,8 +65,7 @@ func (e *basis) timed(n int, run func() error) (took []time.Duration, err error)
 // versions reports the versions of this command, the store and what is between them.
 func (e *basis) versions(ctx context.Context) {
 	e.begin("versions")
-	build, _ := debug.ReadBuildInfo()
-	v := version.Of(build)
+	v := version.Own()
 	e.ok("fdbelect %s, %s, %s", v.Version, v.Go, v.Platform)
 	scheme, _, _ := strings.Cut(e.Store, ":")
 	if scheme == "file" {
