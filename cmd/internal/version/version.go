@@ -30,16 +30,16 @@ type Info struct {
 // Own returns the version of this program.
 func Own() *Info {
 	build, _ := debug.ReadBuildInfo()
-	info := Of(build)
+	info := of(build)
 	if stamped != "" {
 		info.Version = stamped
 	}
 	return &info
 }
 
-// Of reads the version of the library from what the linker recorded. If the command is in
+// of reads the version of the library from what the linker recorded. If the command is in
 // another module, the library is among its dependencies.
-func Of(build *debug.BuildInfo) Info {
+func of(build *debug.BuildInfo) Info {
 	info := Info{
 		Module: modulePath, Version: "unknown", Go: runtime.Version(),
 		Platform: runtime.GOOS + "/" + runtime.GOARCH,
