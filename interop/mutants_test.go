@@ -39,6 +39,7 @@ func TestMutantsAreFound(t *testing.T) {
 		"the byte order of an offset":         {"tuples.py", `struct.pack("<I"`, `struct.pack(">I"`},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each has a program and a store of its own
 			folder := t.TempDir()
 			require.NoError(t, os.CopyFS(folder, os.DirFS("python")))
 			file := filepath.Join(folder, mutant.file)
