@@ -28,6 +28,7 @@ const (
 // leaves out internal packages, and those in without, which have no promise.
 func CheckModule(t *testing.T, without ...string) {
 	t.Helper()
+	t.Setenv("CGO_ENABLED", "0") // as most checks have it, so that the packages are compiled already
 	packages, err := gosource.List(t.Context(), "./...")
 	require.NoError(t, err)
 	here, err := os.Getwd()
