@@ -88,18 +88,28 @@ var groupRemedies = map[string]string{
 	"trimmed": "the members write it again when they trim the log",
 }
 
-// WithRemedies adds to an error how to repair the records that it names. fate says what
-// happened to them.
+// WithRemedies adds to an error how to repair the records that it names. If their repairs differ,
+// each says for which kinds of records it is. fate says what happened to the records.
 func WithRemedies(err error, fate string) error {
 	var all []string
+	kinds := make(map[string][]string) // by remedy
 	for _, invalid := range InvalidIn(err) {
 		what := Remedy(invalid)
 		if !slices.Contains(all, what) {
 			all = append(all, what)
 		}
+		if !slices.Contains(kinds[what], invalid.Record) {
+			kinds[what] = append(kinds[what], invalid.Record)
+		}
 	}
-	if all == nil {
+	switch len(all) {
+	case 0:
 		return err
+	case 1:
+	default:
+		for i, what := range all {
+			all[i] = strings.Join(kinds[what], " and ") + ": " + what
+		}
 	}
 	return fmt.Errorf("%w; %s: %s", err, fate, strings.Join(all, "; "))
 }
