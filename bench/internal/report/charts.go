@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -114,9 +115,9 @@ func drawCurve(c *figures.Curve, folder string) (string, error) {
 			return "", err
 		}
 		line.Color = lineColors[i%len(lineColors)]
-		dots.Color = line.Color
+		dots.Color, dots.Shape, dots.Radius = line.Color, plotutil.Shape(i), vg.Points(3)
 		p.Add(line, dots)
-		p.Legend.Add(name, line)
+		p.Legend.Add(name, line, dots) // lines may lie on each other, so their points differ
 	}
 	p.Legend.Top, p.Legend.Left = true, true
 	p.X.Max *= 1.5 // room for the last label
@@ -132,7 +133,7 @@ var lineColors = []color.Color{
 	color.RGBA{0x15, 0x80, 0x3d, 0xff},
 	color.RGBA{0x7e, 0x22, 0xce, 0xff},
 	color.RGBA{0xa1, 0x62, 0x07, 0xff},
-	color.RGBA{0x0e, 0x74, 0x90, 0xff},
+	color.RGBA{0x33, 0x41, 0x55, 0xff},
 }
 
 // newPlot returns an empty chart with a logarithmic vertical axis.
