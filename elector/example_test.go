@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"sync/atomic"
 	"time"
 
 	"github.com/fdbelection/fdbelection"
@@ -305,9 +304,10 @@ func ExampleElector_Leading() {
 func ExampleElector_RunCallbacks() {
 	ctx, cancel := context.WithCancel(context.Background())
 	db := memkv.New(memkv.Options{})
-	var leader atomic.Pointer[string]
+	leader := make(chan string, 1)
+	follow := func(identity string) { leader <- identity }
 	run := func(ctx context.Context) {
-		fmt.Println("the controllers run")
+		fmt.Println("the controllers run, led by", <-leader)
 		cancel()
 		<-ctx.Done()
 		fmt.Println("the controllers have stopped")
@@ -323,15 +323,15 @@ func ExampleElector_RunCallbacks() {
 	err = el.RunCallbacks(ctx, elector.LeaderCallbacks{
 		OnStartedLeading: run,
 		OnStoppedLeading: func() { fmt.Println("stopped leading") },
-		OnNewLeader:      func(identity string) { leader.Store(&identity) },
+		OnNewLeader:      follow,
 	})
 	// end clientgo
-	fmt.Println("left:", err, "- the last leader was", *leader.Load())
+	fmt.Println("left:", err)
 	// Output:
-	// the controllers run
+	// the controllers run, led by host-1
 	// the controllers have stopped
 	// stopped leading
-	// left: <nil> - the last leader was host-1
+	// left: <nil>
 }
 
 // The candidates of an election, with their roles and metadata. ClusterState does no I/O. It

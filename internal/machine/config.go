@@ -17,13 +17,13 @@ type knownConfig struct {
 
 // adoptConfig takes the config from an answer unless it is older than the known one.
 // A lower revision is older, except if its read began after the higher one was known:
-// then the database was restored.
+// then the database was restored. A clock may show one instant for both, so "after" is strict.
 func (m *Machine) adoptConfig(a *Answer) {
 	config := a.Status.Config
 	switch {
 	case config.LeaseDuration == 0, m.config.read && config == m.config.Config:
 		return // not in this answer, or unchanged
-	case m.config.read && config.Revision < m.config.Revision && a.Start.Before(m.config.takenAt):
+	case m.config.read && config.Revision < m.config.Revision && !a.Start.After(m.config.takenAt):
 		return
 	}
 	first := !m.config.read

@@ -205,6 +205,8 @@ func TestConfigs(t *testing.T) {
 	r.local = 11 * time.Second
 	read(4, 9*time.Second)
 	require.Empty(t, adopted(), "read before")
+	read(4, 10*time.Second)
+	require.Empty(t, adopted(), "read beside it, by a coarse clock")
 	r.local = 12 * time.Second
 	read(5, 9*time.Second)
 	require.Empty(t, adopted(), "unchanged")
