@@ -56,11 +56,11 @@ func mutants(t *testing.T) []mutant {
 // TestMutants is invariant 27. Every check can fail, and every mutant of the protocol and
 // of the loop is found. MUTANTS=all runs all mutants, MUTANTS=groups those of groups, and
 // MUTANTS=name those whose name contains it. The long tests run those that are sampled. MUTANT_SEEDS is how many seeds look for
-// each (6000). If none of the first 100 finds a mutant of the protocol of elections, TestExplore and
+// each (8000). If none of the first 100 finds a mutant of the protocol of elections, TestExplore and
 // TestPairs look for it too. TestExploreGroups looks for each mutant of the protocol of groups. With
 // all mutants the test writes the matrix to the file MATRIX.
 func TestMutants(t *testing.T) {
-	which, most := os.Getenv("MUTANTS"), "6000"
+	which, most := os.Getenv("MUTANTS"), "8000"
 	if which == "" {
 		longtest.Only(t)
 	}
