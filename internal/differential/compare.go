@@ -23,7 +23,7 @@ func Run(t *testing.T, reference, other kvtest.Engine, scripts int) {
 		script := generate(random)
 		if d.differs(script) {
 			small := d.minimise(script)
-			t.Fatalf("script %d has different results on %s and %s; replay with: %s\n%s",
+			t.Fatalf("script %d has different results on %s and %s; %s\n%s",
 				n, reference.Name, other.Name, testseed.Replay(t, seed), d.explain(small, reference.Name, other.Name))
 		}
 	}

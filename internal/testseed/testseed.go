@@ -25,7 +25,7 @@ func Draw(t testing.TB) uint64 {
 	if !given {
 		seed = rand.Uint64()
 	}
-	t.Logf("replay in the folder of this package: %s", Replay(t, seed))
+	t.Log(Replay(t, seed))
 	return seed
 }
 
@@ -47,7 +47,7 @@ func Random(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(Draw(t), 0)) //nolint:gosec // not for secrets
 }
 
-// Replay is the command that runs a test with a seed, in the folder of its package.
+// Replay says with which command a test runs again with a seed.
 func Replay(t testing.TB, seed uint64) string {
 	var variables strings.Builder
 	if longtest.Enabled() {
@@ -56,5 +56,6 @@ func Replay(t testing.TB, seed uint64) string {
 	if os.Getenv("GOWORK") == "off" { // the module is not in the workspace
 		variables.WriteString("GOWORK=off ")
 	}
-	return fmt.Sprintf("%s%s=%d go test -run '^%s$'", variables.String(), Variable, seed, strings.ReplaceAll(t.Name(), "/", "$/^"))
+	return fmt.Sprintf("replay in the folder of this package: %s%s=%d go test -run '^%s$'",
+		variables.String(), Variable, seed, strings.ReplaceAll(t.Name(), "/", "$/^"))
 }

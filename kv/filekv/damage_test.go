@@ -104,9 +104,9 @@ func TestDamagedFiles(t *testing.T) {
 		damage := rand.New(rand.NewPCG(seed, 0))
 		path := filepath.Join(dir, strconv.Itoa(i))
 		require.NoError(t, os.WriteFile(path, damaged(damage, intact, pages), 0o600))
-		replay := testseed.Replay(t, seed)
+		replay := testseed.Replay(t, seed) // of the whole test
 		ok := t.Run(strconv.Itoa(i), func(t *testing.T) {
-			t.Logf("replay in the folder of this package: %s", replay)
+			t.Log(replay) // before a panic
 			if exercise(t, path) {
 				well++
 			}

@@ -149,7 +149,7 @@ func TestSerialisableSchedules(t *testing.T) {
 	for seed := first; seed < first+count; seed++ {
 		log, err := runSchedule(t.Context(), seed)
 		if err != nil {
-			t.Errorf("seed %d: %v\n\treplay in the folder of this package: %s", seed, err, testseed.Replay(t, seed))
+			t.Errorf("seed %d: %v\n\t%s", seed, err, testseed.Replay(t, seed))
 			continue
 		}
 		if again, _ := runSchedule(t.Context(), seed); !reflect.DeepEqual(log, again) {

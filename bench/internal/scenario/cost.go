@@ -136,8 +136,7 @@ func (b *bench) idleOf(ctx context.Context, n int, values map[string]float64) er
 			if one == leader {
 				leading = c
 			} else {
-				following.Requests += c.Requests
-				following.Bytes += c.Bytes
+				following = following.Plus(c)
 			}
 		}
 		return leading, following
@@ -210,10 +209,7 @@ func herd(ctx context.Context, b *bench) (figures.Result, error) {
 	took := figures.NewRecorder()
 	total := func() (sum system.Counts) {
 		for _, one := range all {
-			c := one.client.Traffic().Counts()
-			sum.Requests += c.Requests
-			sum.Conflicts += c.Conflicts
-			sum.Transactions += c.Transactions
+			sum = sum.Plus(one.client.Traffic().Counts())
 		}
 		return sum
 	}
@@ -231,10 +227,7 @@ func herd(ctx context.Context, b *bench) (figures.Result, error) {
 		}
 		took.Add(at.Sub(begin))
 		pause(ctx, settled)
-		spent := total().Minus(before)
-		cost.Requests += spent.Requests
-		cost.Conflicts += spent.Conflicts
-		cost.Transactions += spent.Transactions
+		cost = cost.Plus(total().Minus(before))
 		leader = next
 		rounds++
 		return nil

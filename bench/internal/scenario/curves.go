@@ -111,9 +111,7 @@ func inCalm(ctx context.Context, lease time.Duration, start func(*bench) ([]*con
 	}
 	count := func() (sum system.Counts) {
 		for _, c := range clients {
-			counts := c.Traffic().Counts()
-			sum.Requests += counts.Requests
-			sum.Transactions += counts.Transactions
+			sum = sum.Plus(c.Traffic().Counts())
 		}
 		return sum
 	}

@@ -44,6 +44,11 @@ func (t *Traffic) Counts() Counts {
 // Watches returns how many watches of a client of this project stand.
 func (t *Traffic) Watches() int64 { return t.watches.Load() }
 
+// Plus returns what was counted at two places.
+func (c Counts) Plus(o Counts) Counts {
+	return Counts{c.Requests + o.Requests, c.Bytes + o.Bytes, c.Conflicts + o.Conflicts, c.Transactions + o.Transactions}
+}
+
 // Minus returns what was counted since an earlier instant.
 func (c Counts) Minus(o Counts) Counts {
 	return Counts{c.Requests - o.Requests, c.Bytes - o.Bytes, c.Conflicts - o.Conflicts, c.Transactions - o.Transactions}

@@ -95,18 +95,17 @@ func WithRemedies(err error, fate string) error {
 	kinds := make(map[string][]string) // by remedy
 	for _, invalid := range InvalidIn(err) {
 		what := Remedy(invalid)
-		if !slices.Contains(all, what) {
+		if kinds[what] == nil {
 			all = append(all, what)
 		}
 		if !slices.Contains(kinds[what], invalid.Record) {
 			kinds[what] = append(kinds[what], invalid.Record)
 		}
 	}
-	switch len(all) {
-	case 0:
+	if all == nil {
 		return err
-	case 1:
-	default:
+	}
+	if len(all) > 1 {
 		for i, what := range all {
 			all[i] = strings.Join(kinds[what], " and ") + ": " + what
 		}
